@@ -1,0 +1,26 @@
+/**
+ * The process of one engine at one value size: takes its job from the parent's message, sends every result.
+ */
+import { DataSet } from './data-set.ts'
+import { createEngine } from './engines/create-engine.ts'
+import type { Job, WorkloadResult } from './results.ts'
+import { runWorkloads } from './workloads.ts'
+
+// Without its parent a child has nobody to report to.
+process.on('disconnect', () => process.exit())
+process.on('message', (message) => {
+  // The parent sends nothing else.
+  run(message as Job).then(
+    () => process.disconnect(),
+    (error: unknown) => {
+      console.error(error)
+      process.exit(1)
+    },
+  )
+})
+
+async function run(job: Job): Promise<void> {
+  const data = new DataSet(job.totalBytes, job.valueBytes, job.seed)
+  const engine = await createEngine(job.engine, data)
+  await runWorkloads(job, data, engine, (result: WorkloadResult) => process.send?.(result))
+}

@@ -1,0 +1,23 @@
+/**
+ * From the name of an engine to the engine. Each is imported when it is asked for.
+ */
+import type { DataSet } from '../data-set.ts'
+import type { Engine, EngineName } from './engine.ts'
+
+/** Loads one engine; no other engine's code gets into the process. */
+export async function createEngine(name: EngineName, data: DataSet): Promise<Engine> {
+  switch (name) {
+    case 'raw':
+      return (await import('./raw.ts')).createRaw(data)
+    case 'wisc':
+      return (await import('./wisc.ts')).createWisc(data, {})
+    case 'wisc-inline':
+      return (await import('./wisc.ts')).createWisc(data, { valueThreshold: Infinity })
+    case 'classic-level':
+      return (await import('./classic-level.ts')).createClassicLevel(data)
+    case 'lmdb-nosync':
+      return (await import('./lmdb.ts')).createLmdb(data, true)
+    case 'lmdb':
+      return (await import('./lmdb.ts')).createLmdb(data, false)
+  }
+}

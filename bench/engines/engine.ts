@@ -1,0 +1,103 @@
+/**
+ * The seam between the workloads and the engines: what every engine can be asked, in its own natural way.
+ *
+ * An engine says in how many ways it can be filled; each is tried, and its best one counts. Callbacks
+ * see every entry so that the workloads check what came back.
+ */
+
+/** The engines by the names that `--engines` takes. */
+export const ENGINE_NAMES = [
+  'raw',
+  'wisc',
+  'wisc-inline',
+  'classic-level',
+  'lmdb-nosync',
+  'lmdb',
+] as const
+
+export type EngineName = (typeof ENGINE_NAMES)[number]
+
+/** Values in flight, or in a batch, while a store is filled: the same bound for every engine. */
+export const WINDOW_ENTRIES = 64
+/** ... and at most this many bytes of them (never less than one value). */
+const WINDOW_BYTES = 16 * 1024 * 1024
+
+/** Entries to load: `count` of them, the i-th being that of `index(i)`. */
+export interface Source {
+  readonly count: number
+  index(i: number): number
+  key(index: number): Buffer
+  value(index: number): Buffer
+}
+
+/** Bytes that an engine's write calls took for other things than user data. */
+export interface WrittenApart {
+  readonly ballastBytes: number
+  readonly relocatedBytes: number
+}
+
+/** One open store of an engine. */
+export interface EngineStore {
+  /** Puts every entry of `source` in one of the engine's ways; settles when the last one is acknowledged. */
+  fill(way: string, source: Source): Promise<void>
+  /** Settles when the entry is on disk. */
+  putDurable(key: Buffer, value: Buffer): Promise<unknown>
+  /** The asynchronous get. `index` is for the raw floor, which has no keys. */
+  get(key: Buffer, index: number): Promise<Uint8Array | undefined>
+  getSync(key: Buffer, index: number): Uint8Array | undefined
+  /** All entries in order, keys and values (the raw floor: in the order of its file, and no keys). */
+  scan(visit: (value: Uint8Array) => void): Promise<void>
+  scanKeys(visit: (key: Uint8Array) => void): Promise<void>
+  /** `limit` entries from the key of `index` on. */
+  range(index: number, limit: number, visit: (value: Uint8Array) => void): Promise<void>
+  /** The engine's own counters, for the JSON. */
+  figures(): Readonly<Record<string, unknown>>
+  close(): Promise<void>
+}
+
+/** An engine with the options that are measured. */
+export interface Engine {
+  /** The ways of {@link EngineStore.fill}, by name. */
+  readonly ways: readonly string[]
+  /** The workloads that make no sense for it, or that another entry of the table measures. */
+  readonly leavesOut: readonly string[]
+  /** Opens the store in `path`, creating it if need be. */
+  open(path: string): Promise<EngineStore>
+  /** What is counted apart; `figures` are those of a store from its opening to before its close. */
+  apart(figures: Readonly<Record<string, unknown>>): WrittenApart
+}
+
+/** {@link Engine.apart} of engines that write user data only. */
+export const NOTHING_APART: WrittenApart = { ballastBytes: 0, relocatedBytes: 0 }
+
+/** Entries in flight or in a batch for values of this size. */
+export function windowEntries(valueBytes: number): number {
+  return Math.max(1, Math.min(WINDOW_ENTRIES, Math.floor(WINDOW_BYTES / valueBytes)))
+}
+
+/** So many writers, each of which awaits its put before the next. */
+export async function fillWithWriters(
+  source: Source,
+  writers: number,
+  put: (key: Buffer, value: Buffer) => Promise<unknown>,
+): Promise<void> {
+  let next = 0
+  const write = async (): Promise<void> => {
+    while (next < source.count) {
+      const index = source.index(next++)
+      await put(source.key(index), source.value(index))
+    }
+  }
+  await Promise.all(Array.from({ length: writers }, write))
+}
+
+/** Groups of `size` entries, one after the other. */
+export async function fillInGroups(
+  source: Source,
+  size: number,
+  writeGroup: (from: number, to: number) => unknown,
+): Promise<void> {
+  for (let from = 0; from < source.count; from += size) {
+    await writeGroup(from, Math.min(source.count, from + size))
+  }
+}

@@ -1,0 +1,194 @@
+/**
+ * The comparative benchmark: wisc, its peers and a raw floor side by side in one run. See bench/README.md.
+ *
+ * Rounds are interleaved (size, then round, then engine), each engine in a process of its own; the best
+ * round counts. The way to fill an engine that won the first round is used in the later ones.
+ */
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { runChild } from './children.ts'
+import type { EngineName } from './engines/engine.ts'
+import { type Flags, HELP, parseFlags } from './flags.ts'
+import {
+  type Job,
+  type Report,
+  type Row,
+  rate,
+  type SpecialFigure,
+  type WorkloadResult,
+} from './results.ts'
+import { runSpecial } from './special/specials.ts'
+import {
+  bestRow,
+  formatBytes,
+  formatRate,
+  renderSize,
+  renderSpecials,
+  renderVerdicts,
+} from './table.ts'
+import { judge } from './targets.ts'
+import { WarmMemory } from './warm/warm-memory.ts'
+import { LOADS } from './workloads.ts'
+
+const CHILD = new URL('./child.js', import.meta.url)
+
+async function main(flags: Flags): Promise<void> {
+  // A folder of its own: what is below it is removed.
+  fs.mkdirSync(flags.directory, { recursive: true })
+  const directory = fs.mkdtempSync(path.join(flags.directory, 'run-'))
+  const warm = flags.warm ? await WarmMemory.start() : undefined
+  const stop = (): void => {
+    warm?.stop()
+    fs.rmSync(directory, { recursive: true, force: true })
+  }
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      stop()
+      process.exit(1)
+    })
+  }
+  try {
+    const rows = await runRounds(flags, directory, warm)
+    const specials = await runSpecials(flags, directory, warm)
+    report(flags, warm !== undefined, rows, specials)
+  } finally {
+    stop()
+  }
+}
+
+async function runRounds(
+  flags: Flags,
+  directory: string,
+  warm: WarmMemory | undefined,
+): Promise<Row[]> {
+  const rows: Row[] = []
+  if (flags.workloads.length === 0) return rows
+  for (const valueBytes of flags.sizes) {
+    for (let round = 1; round <= flags.rounds; round++) {
+      for (const engine of flags.engines) {
+        const job: Job = {
+          engine,
+          valueBytes,
+          totalBytes: flags.totalBytes,
+          workloads: flags.workloads,
+          ways: bestWays(rows, engine, valueBytes),
+          seconds: flags.seconds,
+          directory: path.join(directory, engine),
+          seed: flags.seed,
+        }
+        await warm?.recycle()
+        await tryRun(`${engine} at ${formatBytes(valueBytes)}`, () =>
+          runChild<WorkloadResult>(CHILD, job, (result) => {
+            rows.push({ ...result, engine, valueBytes, round })
+            logProgress(engine, valueBytes, round, result)
+          }),
+        )
+        fs.rmSync(job.directory, { recursive: true, force: true })
+      }
+    }
+  }
+  return rows
+}
+
+/** The ways that won so far. */
+function bestWays(
+  rows: readonly Row[],
+  engine: EngineName,
+  valueBytes: number,
+): Readonly<Record<string, string>> {
+  const ways: Record<string, string> = {}
+  for (const workload of LOADS) {
+    const way = bestRow(rows, engine, valueBytes, workload)?.way
+    if (way !== undefined) ways[workload] = way
+  }
+  return ways
+}
+
+async function runSpecials(
+  flags: Flags,
+  directory: string,
+  warm: WarmMemory | undefined,
+): Promise<SpecialFigure[]> {
+  const figures: SpecialFigure[] = []
+  for (const name of flags.specials) {
+    console.error(`special ${name}`)
+    await tryRun(name, async () => {
+      const found = await runSpecial(name, {
+        directory,
+        repetitions: flags.rounds,
+        seed: flags.seed,
+        prepare: async () => warm?.recycle(),
+      })
+      figures.push(...found)
+    })
+  }
+  return figures
+}
+
+/** A failing engine leaves a gap in the tables and an exit code; the others go on. */
+async function tryRun(what: string, run: () => Promise<void>): Promise<void> {
+  try {
+    await run()
+  } catch (error) {
+    console.error(`${what} failed:`, error)
+    process.exitCode = 1
+  }
+}
+
+function logProgress(
+  engine: EngineName,
+  valueBytes: number,
+  round: number,
+  result: WorkloadResult,
+): void {
+  const way = result.way === undefined ? '' : ` (${result.way})`
+  console.error(
+    `round ${round}  ${formatBytes(valueBytes).padStart(7)}  ${engine.padEnd(13)}  ` +
+      `${`${result.workload}${way}`.padEnd(26)} ${formatRate(rate(result)).padStart(8)}/s`,
+  )
+}
+
+function report(
+  flags: Flags,
+  warm: boolean,
+  rows: readonly Row[],
+  specials: readonly SpecialFigure[],
+): void {
+  const date = new Date().toISOString()
+  const machine =
+    `${os.cpus()[0]?.model ?? 'unknown processor'}, ${os.cpus().length} cores, ` +
+    `${os.type()} ${os.release()}, Node ${process.version}`
+  const { totalBytes, rounds, seed } = flags
+  const file = flags.json ?? path.join('bench', 'results', `${date.replace(/[:.]/g, '-')}.json`)
+  const whole: Report = { date, machine, warm, totalBytes, rounds, seed, rows, specials }
+  fs.mkdirSync(path.dirname(path.resolve(file)), { recursive: true })
+  fs.writeFileSync(file, `${JSON.stringify(whole, undefined, 1)}\n`)
+  console.log(
+    `${date}, ${machine}\n` +
+      `${formatBytes(totalBytes)} of values, best of ${rounds}, memory ${warm ? 'warm' : 'as it was'}\n`,
+  )
+  for (const valueBytes of flags.sizes) {
+    if (rows.some((row) => row.valueBytes === valueBytes)) {
+      console.log(`${renderSize(rows, valueBytes)}\n`)
+    }
+  }
+  if (specials.length > 0) console.log(`### Special\n\n${renderSpecials(specials)}\n`)
+  const verdicts = judge(rows, specials).filter((verdict) => verdict.measured !== null)
+  if (verdicts.length > 0) console.log(`### Figures to reach\n\n${renderVerdicts(verdicts)}\n`)
+  console.log(`all of it: ${file}`)
+}
+
+function readFlags(): Flags | undefined {
+  try {
+    return parseFlags(process.argv.slice(2))
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : error}\n\n${HELP}`)
+    process.exitCode = 2
+    return undefined
+  }
+}
+
+const flags = readFlags()
+if (flags?.help) console.log(HELP)
+else if (flags !== undefined) await main(flags)

@@ -1,0 +1,112 @@
+/**
+ * The frame around every workload: equal starting conditions, readings, loops that run for a time.
+ */
+import { spawnSync } from 'node:child_process'
+import { Peaks, readWrittenBytes } from './peaks.ts'
+import type { Latencies, Work, WorkloadResult } from './results.ts'
+
+/** How long a synchronous loop runs before it lets the event loop turn: background jobs go on as in a real program. */
+const TURN_MS = 10
+/** The clock is asked once in so many calls. */
+const CALLS_PER_LOOK = 16
+const LATENCY_CALLS = 20_000
+const LATENCY_MS_MAX = 500
+const QUIET_MS = 300
+const SETTLE_MS_MAX = 20_000
+
+/** Runs one workload: collects garbage before it, empties the write-back queue, takes the readings beside it. */
+export async function measure(workload: string, run: () => Promise<Work>): Promise<WorkloadResult> {
+  globalThis.gc?.()
+  // Otherwise the dirty pages of an earlier workload would be written back, and paid for, during this one.
+  if (process.platform !== 'win32') spawnSync('sync', { stdio: 'ignore' })
+  const peaks = new Peaks()
+  const work = await run()
+  return { workload, ...work, ...peaks.finish() }
+}
+
+/** Waits until the process has written nothing for a while: an engine's background work is done. */
+export async function settle(): Promise<void> {
+  const deadline = performance.now() + SETTLE_MS_MAX
+  let written = readWrittenBytes()
+  let quietSince = performance.now()
+  while (written !== null && performance.now() < deadline) {
+    await pause(QUIET_MS / 10)
+    const now = readWrittenBytes()
+    // The harness itself writes a few bytes (wake-ups of the event loop).
+    if (now !== null && now - written > 4096) quietSince = performance.now()
+    else if (performance.now() - quietSince >= QUIET_MS) return
+    written = now
+  }
+}
+
+/** Calls `call` one after the other for a time, without awaiting. @returns operations and seconds */
+export async function repeatSync(
+  seconds: number,
+  call: () => void,
+): Promise<Pick<Work, 'operations' | 'seconds'>> {
+  let operations = 0
+  const start = performance.now()
+  let now = start
+  let turnEnd = start + TURN_MS
+  while (now - start < seconds * 1000) {
+    for (let i = 0; i < CALLS_PER_LOOK; i++) call()
+    operations += CALLS_PER_LOOK
+    now = performance.now()
+    if (now >= turnEnd) {
+      await turn()
+      turnEnd = performance.now() + TURN_MS
+    }
+  }
+  return { operations, seconds: (now - start) / 1000 }
+}
+
+/** Awaits one call after the other for a time, or until there were `enough`. */
+export async function repeat(
+  seconds: number,
+  call: () => Promise<unknown>,
+  callsPerLook: number = CALLS_PER_LOOK,
+  enough: () => boolean = () => false,
+): Promise<Pick<Work, 'operations' | 'seconds'>> {
+  let operations = 0
+  const start = performance.now()
+  let now = start
+  while (now - start < seconds * 1000 && !enough()) {
+    for (let i = 0; i < callsPerLook; i++) await call()
+    operations += callsPerLook
+    now = performance.now()
+  }
+  return { operations, seconds: (now - start) / 1000 }
+}
+
+/** Latencies of single calls, taken after the throughput so that the clock does not count in it. */
+export async function sampleLatencies(call: () => unknown): Promise<Latencies> {
+  const samples = new Float64Array(LATENCY_CALLS)
+  let count = 0
+  const deadline = performance.now() + LATENCY_MS_MAX
+  while (count < LATENCY_CALLS) {
+    const before = performance.now()
+    const result = call()
+    if (result instanceof Promise) await result
+    const after = performance.now()
+    samples[count++] = (after - before) * 1000
+    if (after > deadline) break
+  }
+  const sorted = samples.subarray(0, count).sort()
+  const at = (share: number): number => sorted[Math.min(count - 1, Math.floor(count * share))]!
+  return { p50: at(0.5), p99: at(0.99), p999: at(0.999) }
+}
+
+/** Seconds that `run` took. */
+export async function timed(run: () => Promise<unknown>): Promise<number> {
+  const start = performance.now()
+  await run()
+  return (performance.now() - start) / 1000
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}

@@ -1,0 +1,152 @@
+/**
+ * Measurements of wisc that are no throughput: how much a load writes, how long opening takes.
+ *
+ * Each step runs in a process of its own, and the best of the repetitions counts.
+ */
+import fs from 'node:fs'
+import path from 'node:path'
+import { runChild } from '../children.ts'
+import {
+  type Job,
+  type SpecialFigure,
+  type WorkloadResult,
+  writtenPerUserByte,
+} from '../results.ts'
+import type { OpenJob, OpenReport } from './open-child.ts'
+
+/** Names that `--special` takes. */
+export const SPECIALS = ['load-1GiB', 'open-clean', 'open-crash'] as const
+
+const WORKLOAD_CHILD = new URL('../child.js', import.meta.url)
+const OPEN_CHILD = new URL('./open-child.js', import.meta.url)
+const MIB = 1024 * 1024
+const LOAD_BYTES = 1024 * MIB
+const LOAD_VALUE_BYTES = 4096
+const CLEAN_KEYS = 1_000_000
+const CLEAN_VALUE_BYTES = 1024
+const CRASH_VALUE_BYTES = 4096
+const CRASH_LOG_BYTES = 300 * MIB
+/** So that no memtable is flushed before the kill: a quarter of this lies above {@link CRASH_LOG_BYTES}. */
+const CRASH_UNFLUSHED_BYTES_MAX = 2048 * MIB
+
+/** What the measurements need to know of the run. */
+export interface SpecialContext {
+  readonly directory: string
+  readonly repetitions: number
+  readonly seed: number
+  /** Called before each process that is measured. */
+  readonly prepare: () => Promise<void>
+}
+
+/** Runs one measurement. */
+export async function runSpecial(name: string, context: SpecialContext): Promise<SpecialFigure[]> {
+  const directory = path.join(context.directory, 'special')
+  const clear = (): void => fs.rmSync(directory, { recursive: true, force: true })
+  clear()
+  const figures =
+    name === 'load-1GiB'
+      ? await loadOneGiB(context, directory)
+      : name === 'open-clean'
+        ? await openClean(context, directory)
+        : await openCrash(context, directory, clear)
+  clear()
+  return figures
+}
+
+async function loadOneGiB(context: SpecialContext, directory: string): Promise<SpecialFigure[]> {
+  const job: Job = {
+    engine: 'wisc',
+    valueBytes: LOAD_VALUE_BYTES,
+    totalBytes: LOAD_BYTES,
+    workloads: ['fillrandom'],
+    ways: { fillrandom: 'writers' },
+    seconds: 1,
+    directory,
+    seed: context.seed,
+  }
+  let found: WorkloadResult | undefined
+  await context.prepare()
+  await runChild<WorkloadResult>(WORKLOAD_CHILD, job, (result) => {
+    found = result
+  })
+  if (found === undefined) throw new Error('the load reported nothing')
+  return [
+    { name: 'load-1GiB written', unit: 'bytes/user byte', value: writtenPerUserByte(found) },
+    { name: 'load-1GiB ballast', unit: 'bytes', value: found.ballastBytes ?? null },
+    { name: 'load-1GiB collector', unit: 'bytes', value: found.relocatedBytes ?? null },
+    { name: 'load-1GiB memory peak', unit: 'bytes', value: found.memoryPeakBytes },
+    { name: 'load-1GiB rate', unit: 'puts/s', value: found.operations / found.seconds },
+  ]
+}
+
+async function openClean(context: SpecialContext, directory: string): Promise<SpecialFigure[]> {
+  const job: OpenJob = {
+    step: 'fill',
+    directory,
+    entries: CLEAN_KEYS,
+    valueBytes: CLEAN_VALUE_BYTES,
+    seed: context.seed,
+    options: {},
+  }
+  await runOpenChild(job)
+  const reports: OpenReport[] = []
+  for (let i = 0; i < context.repetitions; i++) {
+    await context.prepare()
+    reports.push(await runOpenChild({ ...job, step: 'open' }))
+  }
+  return openFigures('open-clean', reports)
+}
+
+async function openCrash(
+  context: SpecialContext,
+  directory: string,
+  clear: () => void,
+): Promise<SpecialFigure[]> {
+  const job: OpenJob = {
+    step: 'fill-and-wait',
+    directory,
+    entries: Math.ceil(CRASH_LOG_BYTES / CRASH_VALUE_BYTES),
+    valueBytes: CRASH_VALUE_BYTES,
+    seed: context.seed,
+    options: { maxUnflushedLogBytes: CRASH_UNFLUSHED_BYTES_MAX },
+  }
+  const reports: OpenReport[] = []
+  for (let i = 0; i < context.repetitions; i++) {
+    clear()
+    await context.prepare()
+    await runOpenChild(job)
+    reports.push(await runOpenChild({ ...job, step: 'open' }))
+  }
+  return openFigures('open-crash', reports)
+}
+
+function openFigures(name: string, reports: readonly OpenReport[]): SpecialFigure[] {
+  const best = reports.reduce((left, right) => (left.openMs <= right.openMs ? left : right))
+  const figures: SpecialFigure[] = [
+    { name: `${name} open`, unit: 'ms', value: best.openMs },
+    { name: `${name} first get`, unit: 'ms', value: best.firstGetMs },
+    { name: `${name} memory peak`, unit: 'bytes', value: best.memoryPeakBytes },
+  ]
+  for (const [field, value] of Object.entries(best.recovery)) {
+    if (typeof value === 'number') {
+      figures.push({ name: `${name} recovery ${field}`, unit: unitOf(field), value })
+    }
+  }
+  return figures
+}
+
+function unitOf(field: string): string {
+  if (field.endsWith('Ms')) return 'ms'
+  return field.toLowerCase().includes('bytes') ? 'bytes' : ''
+}
+
+/** A child that waits after its last message is killed as a crash would do it. */
+async function runOpenChild(job: OpenJob): Promise<OpenReport> {
+  let found: OpenReport | undefined
+  await runChild<OpenReport>(OPEN_CHILD, job, (report, child) => {
+    found = report
+    if (job.step === 'fill-and-wait') child.kill('SIGKILL')
+  })
+  if (found === undefined) throw new Error(`the child reported nothing step=${job.step}`)
+  return found
+}

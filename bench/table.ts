@@ -1,0 +1,163 @@
+/**
+ * Renders the results as Markdown tables, so that the figures of bench/README.md are a paste of them.
+ */
+import { ENGINE_NAMES, type EngineName } from './engines/engine.ts'
+import { type Row, rate, type SpecialFigure, writtenPerUserByte } from './results.ts'
+import type { Verdict } from './targets.ts'
+import { LOADS, WORKLOADS } from './workloads.ts'
+
+/** In these the durable lmdb is the peer, in all others the one with noSync. */
+const DURABLE: readonly string[] = ['fillsync-1', 'fillsync-64', 'fillsync-main']
+/** Loops of synchronous calls: their pauses are the harness's own. */
+const SYNCHRONOUS: readonly string[] = ['readrandom-sync', 'readmissing', 'fillsync-main']
+const MIB = 1024 * 1024
+
+/** The fastest row of an engine in a workload at a size. */
+export function bestRow(
+  rows: readonly Row[],
+  engine: EngineName,
+  valueBytes: number,
+  workload: string,
+): Row | undefined {
+  return rows
+    .filter(
+      (row) => row.engine === engine && row.valueBytes === valueBytes && row.workload === workload,
+    )
+    .reduce<Row | undefined>(
+      (best, row) => (best === undefined || rate(row) > rate(best) ? row : best),
+      undefined,
+    )
+}
+
+/** The tables of one value size: rates with ratios, then what they cost. */
+export function renderSize(rows: readonly Row[], valueBytes: number): string {
+  const ofSize = rows.filter((row) => row.valueBytes === valueBytes)
+  const engines = ENGINE_NAMES.filter((name) => ofSize.some((row) => row.engine === name))
+  const workloads = WORKLOADS.filter((name) => ofSize.some((row) => row.workload === name))
+  const best = (engine: EngineName, workload: string): Row | undefined =>
+    bestRow(ofSize, engine, valueBytes, workload)
+  const ratio = (workload: string, peer: EngineName): string => {
+    const own = best('wisc', workload)
+    const other = best(peer, workload)
+    return own && other ? (rate(own) / rate(other)).toFixed(2) : '-'
+  }
+  const rates = workloads.map((workload) => [
+    workload,
+    ...engines.map((engine) => cell(best(engine, workload), (row) => formatRate(rate(row)))),
+    ratio(workload, 'raw'),
+    ratio(workload, 'classic-level'),
+    ratio(workload, DURABLE.includes(workload) ? 'lmdb' : 'lmdb-nosync'),
+  ])
+  const costs = workloads.flatMap((workload) => costRows(ofSize, engines, workload))
+  const title = formatBytes(valueBytes)
+  return [
+    `### Values of ${title}: operations per second (ranges: of 100 entries; scans: entries)\n`,
+    renderTable([title, ...engines, 'wisc/raw', 'wisc/classic', 'wisc/lmdb'], rates),
+    `\n### Values of ${title}: what it costs\n`,
+    renderTable([title, ...engines], costs),
+  ].join('\n')
+}
+
+/** The figures to reach, each with what was measured. */
+export function renderVerdicts(verdicts: readonly Verdict[]): string {
+  const lines = verdicts.map((verdict) => [
+    verdict.text,
+    `${verdict.atLeast ? '>=' : '<='} ${verdict.limit}`,
+    verdict.measured?.toFixed(2) ?? '-',
+    verdict.met ? 'met' : 'MISSED',
+  ])
+  return renderTable(['figure', 'limit', 'measured', ''], lines)
+}
+
+/** The special measurements. */
+export function renderSpecials(figures: readonly SpecialFigure[]): string {
+  const lines = figures.map(({ name, unit, value }) => [
+    name,
+    value === null
+      ? '-'
+      : unit === 'bytes'
+        ? `${(value / MIB).toFixed(1)} MiB`
+        : `${value.toFixed(2)} ${unit}`,
+  ])
+  return renderTable(['measurement', 'value'], lines)
+}
+
+/** 4096 as `4 KiB`. */
+export function formatBytes(bytes: number): string {
+  if (bytes >= MIB && bytes % MIB === 0) return `${bytes / MIB} MiB`
+  return bytes >= 1024 && bytes % 1024 === 0 ? `${bytes / 1024} KiB` : `${bytes} B`
+}
+
+/** 12345 as `12.3 k`. */
+export function formatRate(perSecond: number): string {
+  if (perSecond >= 1e6) return `${(perSecond / 1e6).toFixed(2)} M`
+  if (perSecond >= 1e5) return `${(perSecond / 1e3).toFixed(0)} k`
+  if (perSecond >= 1e3) return `${(perSecond / 1e3).toFixed(1)} k`
+  return perSecond.toFixed(0)
+}
+
+/** The lines of a workload: bytes written, memory, pauses, the way, latencies. */
+function costRows(
+  rows: readonly Row[],
+  engines: readonly EngineName[],
+  workload: string,
+): string[][] {
+  const of = (engine: EngineName): Row[] =>
+    rows.filter((row) => row.engine === engine && row.workload === workload)
+  const line = (name: string, show: (best: Row, all: Row[]) => string): string[] => [
+    `${workload}: ${name}`,
+    ...engines.map((engine) => {
+      const all = of(engine)
+      return cell(bestRow(all, engine, all[0]?.valueBytes ?? 0, workload), (row) => show(row, all))
+    }),
+  ]
+  const lines: string[][] = []
+  if (workload.startsWith('fill') || workload === 'overwrite') {
+    lines.push(line('written per user byte', (row) => writtenPerUserByte(row)?.toFixed(2) ?? '-'))
+  }
+  if (LOADS.some((load) => load === workload)) {
+    lines.push(line('way', (row) => row.way ?? '-'))
+    lines.push(line('close, ms', (row) => row.closeMs?.toFixed(0) ?? '-'))
+  }
+  // Of memory and pauses the worst round counts.
+  lines.push(
+    line('memory peak, MiB (before)', (row, all) => {
+      const peak = Math.max(...all.map((each) => each.memoryPeakBytes ?? 0))
+      return `${(peak / MIB).toFixed(0)} (${((row.memoryBaseBytes ?? 0) / MIB).toFixed(0)})`
+    }),
+  )
+  if (!SYNCHRONOUS.includes(workload)) {
+    lines.push(
+      line('longest pause, ms', (_row, all) =>
+        Math.max(...all.map((each) => each.longestPauseMs)).toFixed(0),
+      ),
+    )
+  }
+  if (workload === 'readrandom' || workload === 'readrandom-sync') {
+    lines.push(
+      line('p50 / p99 / p99.9, us', ({ latenciesUs }) =>
+        latenciesUs === undefined
+          ? '-'
+          : [latenciesUs.p50, latenciesUs.p99, latenciesUs.p999]
+              .map((us) => us.toFixed(us < 100 ? 1 : 0))
+              .join(' / '),
+      ),
+    )
+  }
+  return lines
+}
+
+function cell(row: Row | undefined, show: (row: Row) => string): string {
+  return row === undefined ? '-' : show(row)
+}
+
+function renderTable(head: readonly string[], lines: readonly (readonly string[])[]): string {
+  const widths = head.map((title, column) =>
+    Math.max(title.length, ...lines.map((line) => line[column]?.length ?? 0)),
+  )
+  const render = (cells: readonly string[]): string =>
+    `| ${cells.map((text, column) => text.padEnd(widths[column]!)).join(' | ')} |`
+  return [render(head), `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`]
+    .concat(lines.map(render))
+    .join('\n')
+}

@@ -1,0 +1,152 @@
+/**
+ * The workloads, in the order in which a child runs them.
+ *
+ * fillrandom loads the store that the reads and the overwrite use; fillseq and fillsync have stores of
+ * their own. Loads count from the opening to the end of the close for memory and written bytes, and from
+ * the first put to the last acknowledgement for time.
+ */
+import fs from 'node:fs'
+import path from 'node:path'
+import { type DataSet, KEY_BYTES } from './data-set.ts'
+import type { Engine, Source } from './engines/engine.ts'
+import { measure, repeat, settle, timed } from './measure.ts'
+import { READS, Reads } from './reads.ts'
+import type { Job, Work, WorkloadResult } from './results.ts'
+
+/** Workloads that fill a store, in each of an engine's ways. */
+export const LOADS = ['fillrandom', 'overwrite', 'fillseq'] as const
+
+/** Names that `--workloads` takes; fillsync-main is the raw floor's alone. */
+export const WORKLOADS: readonly string[] = [
+  'fillrandom',
+  ...READS,
+  'overwrite',
+  'fillseq',
+  'fillsync-1',
+  'fillsync-64',
+  'fillsync-main',
+]
+
+/** Everything one child does. */
+export async function runWorkloads(
+  job: Job,
+  data: DataSet,
+  engine: Engine,
+  note: (result: WorkloadResult) => void,
+): Promise<void> {
+  const wanted = (name: string): boolean =>
+    job.workloads.includes(name) && !engine.leavesOut.includes(name)
+  const waysOf = (name: (typeof LOADS)[number]): readonly string[] => {
+    const way = job.ways[name]
+    if (way !== undefined) return [way]
+    return wanted(name) ? engine.ways : engine.ways.slice(0, 1)
+  }
+  const loaded = path.join(job.directory, 'loaded')
+  const other = path.join(job.directory, 'other')
+
+  if (wanted('fillrandom') || wanted('overwrite') || READS.some(wanted)) {
+    for (const way of waysOf('fillrandom')) {
+      remove(loaded)
+      const source = sourceOf(data, true, 0)
+      const result = await measure('fillrandom', () => load(engine, loaded, way, source))
+      if (wanted('fillrandom')) note(result)
+    }
+  }
+  if (READS.some(wanted)) {
+    const store = await engine.open(loaded)
+    await settle()
+    const reads = new Reads(job, data, store)
+    for (const name of READS) {
+      if (wanted(name)) note(await measure(name, () => reads.run(name)))
+    }
+    await store.close()
+  }
+  if (wanted('overwrite')) {
+    let generation = 0
+    for (const way of waysOf('overwrite')) {
+      // Never the values that are there already.
+      generation = 1 - generation
+      const source = sourceOf(data, true, generation)
+      note(await measure('overwrite', () => load(engine, loaded, way, source)))
+    }
+  }
+  remove(loaded)
+  if (wanted('fillseq')) {
+    for (const way of waysOf('fillseq')) {
+      const source = sourceOf(data, false, 0)
+      note(await measure('fillseq', () => load(engine, other, way, source)))
+      remove(other)
+    }
+  }
+  for (const name of ['fillsync-1', 'fillsync-64', 'fillsync-main']) {
+    if (!wanted(name) || (name === 'fillsync-main' && job.engine !== 'raw')) continue
+    note(await measure(name, () => fillSync(job, data, engine, other, name)))
+    remove(other)
+  }
+}
+
+function sourceOf(data: DataSet, random: boolean, generation: number): Source {
+  const { order } = data
+  return {
+    count: data.entries,
+    index: random ? (i) => order[i]! : (i) => i,
+    key: (index) => data.key(index),
+    value: (index) => data.value(index, generation),
+  }
+}
+
+async function load(engine: Engine, directory: string, way: string, source: Source): Promise<Work> {
+  const before = performance.now()
+  const store = await engine.open(directory)
+  const openMs = performance.now() - before
+  const seconds = await timed(() => store.fill(way, source))
+  const figures = store.figures()
+  const closeMs = (await timed(() => store.close())) * 1000
+  const userBytes = source.count * (KEY_BYTES + source.value(0).length)
+  const apart = engine.apart(figures)
+  return { operations: source.count, seconds, userBytes, way, openMs, closeMs, figures, ...apart }
+}
+
+async function fillSync(
+  job: Job,
+  data: DataSet,
+  engine: Engine,
+  directory: string,
+  name: string,
+): Promise<Work> {
+  const store = await engine.open(directory)
+  const writers = name === 'fillsync-64' ? 64 : 1
+  const { order } = data
+  let next = 0
+  // Ends after the time, or with the data set.
+  const enough = (): boolean => next >= data.entries
+  const put = async (): Promise<void> => {
+    const index = order[next++]!
+    await store.putDurable(data.key(index), data.value(index, 0))
+  }
+  let work: Pick<Work, 'operations' | 'seconds'>
+  if (name === 'fillsync-main') {
+    const { isRawStore } = await import('./engines/raw.ts')
+    if (!isRawStore(store)) throw new Error('only the raw floor syncs on the main thread')
+    const append = async (): Promise<void> => {
+      store.append(data.value(next++, 0))
+      store.syncNow()
+    }
+    work = await repeat(job.seconds, append, 1, enough)
+  } else {
+    const start = performance.now()
+    const runs = await Promise.all(
+      Array.from({ length: writers }, () => repeat(job.seconds, put, 1, enough)),
+    )
+    const operations = runs.reduce((sum, run) => sum + run.operations, 0)
+    work = { operations, seconds: (performance.now() - start) / 1000 }
+  }
+  const figures = store.figures()
+  const closeMs = (await timed(() => store.close())) * 1000
+  const userBytes = work.operations * (KEY_BYTES + data.valueBytes)
+  return { ...work, userBytes, closeMs, figures, ...engine.apart(figures) }
+}
+
+function remove(directory: string): void {
+  fs.rmSync(directory, { recursive: true, force: true })
+}

@@ -1,0 +1,114 @@
+/** Checks of what callers pass, in one place, before anything happens. */
+import { invalidArgument, WiscError } from './base/errors.ts'
+import { compareBytes, NO_BYTES } from './base/bytes.ts'
+import { integer, plainObject, refuseUnknown } from './options.ts'
+import { KEY_BYTES_MAX } from './tree/entry.ts'
+import type { Key, KeyRange, RangeOptions, ReadOptions, Value, WriteOptions } from './types.ts'
+
+/** The bytes of a key. A passed array is used as it is. */
+export function keyBytes(key: Key): Uint8Array {
+  const bytes = toBytes(key, 'key')
+  if (bytes.length > KEY_BYTES_MAX) {
+    throw invalidArgument(`key is too long length=${bytes.length} max=${KEY_BYTES_MAX}`)
+  }
+  return bytes
+}
+
+/** The bytes of a value. A passed array is used as it is. */
+export function valueBytes(value: Value): Uint8Array {
+  return toBytes(value, 'value')
+}
+
+function toBytes(value: unknown, name: string): Uint8Array {
+  if (value instanceof Uint8Array) return value
+  if (typeof value === 'string') return value.length === 0 ? NO_BYTES : Buffer.from(value, 'utf8')
+  throw invalidArgument(`${name} must be a Uint8Array or a string`)
+}
+
+const NO_OPTIONS = Object.freeze({})
+
+export function writeSync(options: WriteOptions | undefined, standard: boolean): boolean {
+  if (options === undefined) return standard
+  refuseUnknown(plainObject(options, 'write options'), ['sync'], 'write')
+  const sync = options.sync
+  if (sync === undefined) return standard
+  if (typeof sync !== 'boolean') throw invalidArgument('sync must be a boolean')
+  return sync
+}
+
+export function checkReadOptions(options: ReadOptions): void {
+  refuseUnknown(plainObject(options, 'read options'), ['snapshot'], 'read')
+}
+
+/** A range with its ends as bytes: `lower` inclusive or not, `upper` inclusive or not, undefined for open ends. */
+export interface ResolvedRange {
+  readonly lower: Uint8Array | undefined
+  readonly lowerOpen: boolean
+  readonly upper: Uint8Array | undefined
+  readonly upperOpen: boolean
+}
+
+const RANGE_NAMES = ['gt', 'gte', 'lt', 'lte']
+const SCAN_NAMES = [...RANGE_NAMES, 'reverse', 'limit', 'snapshot', 'signal', 'highWaterMarkBytes']
+
+/** @throws WISC_INVALID_ARGUMENT for contradictory ends; a lower end above the upper one is an empty range */
+export function resolveKeyRange(range: KeyRange): ResolvedRange {
+  const { gt, gte, lt, lte } = range
+  if (gt !== undefined && gte !== undefined) throw invalidArgument('range has both gt and gte')
+  if (lt !== undefined && lte !== undefined) throw invalidArgument('range has both lt and lte')
+  const lower = gt ?? gte
+  const upper = lt ?? lte
+  // A copy: the ends live as long as the iterator.
+  return {
+    lower: lower === undefined ? undefined : keyBytes(lower).slice(),
+    lowerOpen: gt !== undefined,
+    upper: upper === undefined ? undefined : keyBytes(upper).slice(),
+    upperOpen: lt !== undefined,
+  }
+}
+
+/** The range of compact(): names of ends only. */
+export function resolveCompactRange(range: KeyRange | undefined): ResolvedRange {
+  const given = plainObject(range ?? NO_OPTIONS, 'range')
+  refuseUnknown(given, RANGE_NAMES, 'compact')
+  return resolveKeyRange(given as KeyRange)
+}
+
+export interface ResolvedScan extends ResolvedRange {
+  readonly reverse: boolean
+  readonly limit: number
+  readonly signal: AbortSignal | undefined
+  readonly highWaterMarkBytes: number
+}
+
+export function resolveScan(options: RangeOptions | undefined): ResolvedScan {
+  const range = plainObject(options ?? NO_OPTIONS, 'range') as RangeOptions
+  refuseUnknown(range, SCAN_NAMES, 'range')
+  const { reverse = false, limit, signal, highWaterMarkBytes = 1024 * 1024 } = range
+  if (typeof reverse !== 'boolean') throw invalidArgument('reverse must be a boolean')
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw invalidArgument('signal must be an AbortSignal')
+  }
+  const unlimited = limit === undefined || limit === Number.POSITIVE_INFINITY
+  return {
+    ...resolveKeyRange(range),
+    reverse,
+    limit: unlimited ? Number.MAX_SAFE_INTEGER : integer('limit', limit, 0, Number.MAX_SAFE_INTEGER),
+    signal,
+    highWaterMarkBytes: integer('highWaterMarkBytes', highWaterMarkBytes, 1, Number.MAX_SAFE_INTEGER),
+  }
+}
+
+/** True if no key can lie in the range. */
+export function isEmptyRange(range: ResolvedRange): boolean {
+  const { lower, upper } = range
+  if (lower === undefined || upper === undefined) return false
+  const order = compareBytes(lower, upper)
+  return order > 0 || (order === 0 && (range.lowerOpen || range.upperOpen))
+}
+
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) {
+    throw new WiscError('WISC_ABORTED', 'the operation was aborted', { cause: signal.reason })
+  }
+}

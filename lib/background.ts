@@ -1,0 +1,329 @@
+/**
+ * Background work: flushes and compactions, one of each at a time. Jobs make files; here they become edits.
+ *
+ * The durable order of a flush: the job writes and syncs tables while the log is synced up to the end of the memtable;
+ * only when both are done one edit publishes the tables and moves the checkpoint (I3, I4). Memtables are
+ * flushed oldest first, so the checkpoint never passes a record that is in no table.
+ * A compaction pins its version, so that its inputs stay; its edit swaps inputs for outputs in one step.
+ */
+import type { EventEmitter } from 'node:events'
+import { toWiscError, type WiscError } from './base/errors.ts'
+import type { JobRunner } from './jobs/runner.ts'
+import type { Job, JobResult } from './jobs/messages.ts'
+import {
+  type CompactionPlan,
+  type ManualRange,
+  pickCompaction,
+  planFullCompaction,
+} from './tree/picker.ts'
+import { ARENA_VALUE_BYTES_MAX, type TableMeta, type TableOptions } from './tree/entry.ts'
+import type { FrozenTable, Memtables } from './memtables.ts'
+import {
+  LEVEL_0_RUNS_SLOW,
+  LEVEL_0_RUNS_STOP,
+  type TreeShapeOptions,
+} from './tree/tree-shape.ts'
+import type { VersionSet } from './tree/version-set.ts'
+import type { Log } from '../vlog/log.ts'
+
+/** A writer's wait for each level-0 run above the slow limit. */
+const SLOW_MS_PER_RUN = 1
+
+export interface BackgroundParts {
+  readonly directory: string
+  readonly databaseId: Uint8Array
+  readonly versions: VersionSet
+  readonly memtables: Memtables
+  readonly log: Log
+  readonly runner: JobRunner
+  readonly shape: TreeShapeOptions
+  readonly tableOptions: TableOptions
+  readonly valueThreshold: number
+  /** What someone may still read, the newest visible sequence included. */
+  readonly readable: () => number[]
+  readonly events: EventEmitter
+  /** A job or its edit failed. */
+  readonly failed: (error: WiscError) => void
+}
+
+export interface BackgroundCounts {
+  flushes: number
+  compactions: number
+  tableBytesWritten: number
+}
+
+export class Background {
+  readonly #parts: BackgroundParts
+  #flushing: Promise<void> | undefined
+  #compacting: Promise<void> | undefined
+  /** A compaction that someone asked for: automatic ones wait. */
+  #manual = 0
+  #error: WiscError | undefined
+  #closing = false
+  readonly #cancelCompaction: AbortController = new AbortController()
+  #flushWaiters: (() => void)[] = []
+  #paceWaiters: (() => void)[] = []
+  readonly counts: BackgroundCounts = { flushes: 0, compactions: 0, tableBytesWritten: 0 }
+
+  constructor(parts: BackgroundParts) {
+    this.#parts = parts
+  }
+
+  /** The error that stopped background work. */
+  get error(): WiscError | undefined {
+    return this.#error
+  }
+
+  /** Looks for work. Call it when a memtable was frozen, and once after the open. */
+  wake(): void {
+    if (this.#error) return
+    if (!this.#flushing && this.#parts.memtables.oldestFrozen) {
+      this.#flushing = this.#flushAll().finally(() => {
+        this.#flushing = undefined
+        this.#wakeFlushWaiters()
+      })
+    }
+    this.#compactSoon()
+  }
+
+  /** Resolves when a flush has ended, or work has stopped. */
+  flushed(): Promise<void> {
+    return new Promise((resolve) => this.#flushWaiters.push(resolve))
+  }
+
+  /** Resolves when no memtable is frozen any more. @throws what stopped the flush */
+  async flushAll(): Promise<void> {
+    while (this.#parts.memtables.oldestFrozen) {
+      if (this.#error) throw this.#error
+      this.wake()
+      await this.#flushing
+    }
+  }
+
+  /** Resolves when no compaction is wanted. */
+  async idle(): Promise<void> {
+    while (this.#compacting) await this.#compacting
+    if (this.#error) throw this.#error
+  }
+
+  /** What a writer should wait for: level 0 has too many runs. */
+  pace(): Promise<void> | undefined {
+    const runs = this.#level0Runs()
+    if (runs < LEVEL_0_RUNS_SLOW || this.#error) return undefined
+    if (runs >= LEVEL_0_RUNS_STOP) {
+      return new Promise((resolve) => this.#paceWaiters.push(resolve))
+    }
+    if (this.#paced) {
+      this.#paced = false
+      return undefined
+    }
+    this.#paced = true
+    const delay = (runs - LEVEL_0_RUNS_SLOW + 1) * SLOW_MS_PER_RUN
+    return new Promise((resolve) => setTimeout(resolve, delay))
+  }
+
+  /** The group that comes next has waited already. */
+  #paced = false
+
+  #level0Runs(): number {
+    return this.#parts.versions.current.levels[0]?.runs.length ?? 0
+  }
+
+  async #flushAll(): Promise<void> {
+    try {
+      for (;;) {
+        const table = this.#parts.memtables.oldestFrozen
+        if (!table) return
+        await this.#flush(table)
+        this.#wakeFlushWaiters()
+        this.#compactSoon()
+      }
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  async #flush(table: FrozenTable): Promise<void> {
+    const { versions, memtables, log, runner, shape, tableOptions, events } = this.#parts
+    const holdsDeferred = this.#parts.valueThreshold > ARENA_VALUE_BYTES_MAX
+    const began = performance.now()
+    let tables: JobResult['tables'] = []
+    if (table.memtable.entries > 0) {
+      // Inline values that are still in the log make tables larger than the memtable.
+      const bytes = table.memtable.usedBytes + (holdsDeferred ? table.memtable.pointedBytes : 0)
+      runner.shareArena(table.frozen.arenaId, memtables.arenaBuffer(table.frozen.arenaId))
+      const job: Job = {
+        kind: 'flush',
+        ...this.#jobBase(bytes, shape.tableBytes),
+        memtable: table.frozen,
+        tableOptions,
+      }
+      const [result] = await Promise.all([runner.run(job), log.syncTo(table.end)])
+      tables = result.tables
+      this.counts.tableBytesWritten += result.bytesWritten
+    } else await log.syncTo(table.end)
+    const runId = tables[0]?.meta.number ?? 0
+    await versions.apply({
+      checkpoint: table.end,
+      durable: log.durable,
+      lastSequence: table.frozen.largestSequence,
+      addedTables: tables.map(({ meta }) => ({ level: 0, runId, meta })),
+    })
+    memtables.dropOldest()
+    this.counts.flushes++
+    events.emit('flush', {
+      tables: tables.length,
+      bytes: sumBytes(tables.map(({ meta }) => meta)),
+      ms: performance.now() - began,
+    })
+  }
+
+  #jobBase(
+    bytes: number,
+    tableBytes: number,
+  ): Omit<Job, 'kind' | 'memtable' | 'inputs' | 'olderRanges'> {
+    const { directory, databaseId, versions, readable, tableOptions } = this.#parts
+    // A table is ended when it passes its size, so this bound is generous.
+    const most = Math.ceil((bytes * 2) / tableBytes) + 8
+    return {
+      directory,
+      databaseId,
+      fileNumbers: versions.allocateFileNumbers(most),
+      readableSequences: readable(),
+      tableOptions,
+    }
+  }
+
+  #compactSoon(): void {
+    if (this.#compacting || this.#error || this.#closing || this.#manual > 0) return
+    if (!this.#pick()) return
+    this.#compacting = this.#compactAll().finally(() => {
+      this.#compacting = undefined
+      this.#wakePaceWaiters()
+    })
+  }
+
+  #pick(): CompactionPlan | undefined {
+    const { versions, shape } = this.#parts
+    return pickCompaction(versions.current.levels, shape, [])
+  }
+
+  async #compactAll(): Promise<void> {
+    try {
+      while (!this.#closing && this.#manual === 0) {
+        const plan = this.#pick()
+        if (!plan) return
+        await this.#compact(plan, this.#cancelCompaction.signal)
+        this.#wakePaceWaiters()
+      }
+    } catch (error) {
+      if (!this.#closing) this.#fail(error)
+    }
+  }
+
+  /**
+   * Merges everything in a range to the bottom, after what is running.
+   * @throws WISC_ABORTED when the signal fires; then nothing has changed
+   */
+  async compactRange(range: ManualRange, signal: AbortSignal | undefined): Promise<void> {
+    this.#manual++
+    try {
+      while (this.#compacting) await this.#compacting
+      if (this.#error) throw this.#error
+      const { versions, shape } = this.#parts
+      const plan = planFullCompaction(versions.current.levels, shape, range)
+      if (!plan || this.#closing) return
+      const own = this.#cancelCompaction.signal
+      const job = this.#compact(plan, signal ? AbortSignal.any([signal, own]) : own)
+      // Automatic compactions and other callers wait for it; its error belongs to this caller.
+      const ended = job.then(
+        () => undefined,
+        () => undefined,
+      )
+      this.#compacting = ended.finally(() => {
+        this.#compacting = undefined
+        this.#wakePaceWaiters()
+      })
+      await job
+    } finally {
+      this.#manual--
+      this.#compactSoon()
+    }
+  }
+
+  async #compact(plan: CompactionPlan, signal: AbortSignal): Promise<void> {
+    const { versions, runner, shape, tableOptions, events } = this.#parts
+    const began = performance.now()
+    const inputs = plan.inputs.flatMap((part) => part.tables)
+    const removedTables = inputs.map((table) => table.number)
+    const runId = plan.outputRunId === 'new' ? versions.allocateFileNumber() : plan.outputRunId
+    let outputs: readonly TableMeta[] = inputs
+    if (!plan.trivialMove) {
+      const pin = versions.pin()
+      try {
+        const base = this.#jobBase(sumBytes(inputs), shape.tableBytes)
+        const job: Job = {
+          kind: 'compaction',
+          ...base,
+          inputs: plan.inputs.map((part) => part.tables),
+          olderRanges: plan.olderRanges,
+          tableOptions,
+        }
+        const result = await runner.run(job, { signal })
+        outputs = result.tables.map(({ meta }) => meta)
+        this.counts.tableBytesWritten += result.bytesWritten
+      } finally {
+        pin.release()
+      }
+    }
+    await versions.apply({
+      removedTables,
+      addedTables: outputs.map((meta) => ({ level: plan.outputLevel, runId, meta })),
+    })
+    this.counts.compactions++
+    events.emit('compaction', {
+      reason: plan.reason,
+      inputLevel: plan.inputLevel,
+      outputLevel: plan.outputLevel,
+      inputTables: inputs.length,
+      inputBytes: sumBytes(inputs),
+      outputTables: outputs.length,
+      outputBytes: sumBytes(outputs),
+      moved: plan.trivialMove,
+      ms: performance.now() - began,
+    })
+  }
+
+  /** Cancels the compaction that runs, if any, and starts none. Flushes go on. */
+  async stopCompactions(): Promise<void> {
+    this.#closing = true
+    this.#cancelCompaction.abort()
+    while (this.#compacting) await this.#compacting
+  }
+
+  /** Lets work go on after an error that has been mended, such as a full disk. */
+  resume(): void {
+    this.#error = undefined
+    this.wake()
+  }
+
+  #fail(cause: unknown): void {
+    this.#error = toWiscError(cause)
+    this.#wakeFlushWaiters()
+    this.#wakePaceWaiters()
+    this.#parts.failed(this.#error)
+  }
+
+  #wakeFlushWaiters(): void {
+    for (const resolve of this.#flushWaiters.splice(0)) resolve()
+  }
+
+  #wakePaceWaiters(): void {
+    if (!this.#error && this.#level0Runs() >= LEVEL_0_RUNS_STOP) return
+    for (const resolve of this.#paceWaiters.splice(0)) resolve()
+  }
+}
+
+function sumBytes(tables: readonly TableMeta[]): number {
+  return tables.reduce((sum, table) => sum + table.bytes, 0)
+}

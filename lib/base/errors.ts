@@ -1,0 +1,98 @@
+/**
+ * The errors of the store: one class, one code for each thing that a caller would do differently.
+ *
+ * The list of codes is a part of the public face. Messages are lower case, name the thing first and
+ * put the variables last as `key=value`; the cause is set, never repeated in the text.
+ */
+
+/** What a caller can act on. The README says for each when it comes and what to do. */
+export type WiscErrorCode =
+  | 'WISC_NO_STORE' // nothing there (or something else is): check the path
+  | 'WISC_EXISTS' // errorIfExists was set
+  | 'WISC_INVALID_ARGUMENT' // fix the call
+  | 'WISC_NOT_OPEN' // the store, iterator or snapshot is closed
+  | 'WISC_LOCKED' // another writer has the directory
+  | 'WISC_READ_ONLY' // opened with readOnly
+  | 'WISC_CORRUPTION' // bytes are damaged: file, offset and reason say where
+  | 'WISC_FORMAT_VERSION' // written by a newer or unknown version
+  | 'WISC_IO' // the system refused; see operation, path and cause
+  | 'WISC_STALE' // the files of a read-only view are gone: take a new one
+  | 'WISC_DISK_FULL' // free space, then go on
+  | 'WISC_SYNC_FAILED' // a sync failed: reopen the store
+  | 'WISC_ABORTED' // the caller's AbortSignal fired
+  | 'WISC_CODEC_UNAVAILABLE' // a value needs a codec that is not installed
+  | 'WISC_INTERNAL' // a broken invariant: please report
+
+export class WiscError extends Error {
+  readonly code: WiscErrorCode
+
+  constructor(code: WiscErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'WiscError'
+    this.code = code
+  }
+}
+
+/** Damaged bytes. `file` is a name inside the database directory, `offset` a byte in it. */
+export class CorruptionError extends WiscError {
+  readonly file: string
+  readonly offset: number
+  readonly reason: string
+
+  constructor(file: string, offset: number, reason: string, options?: ErrorOptions) {
+    super('WISC_CORRUPTION', `${reason} file=${file} offset=${offset}`, options)
+    this.file = file
+    this.offset = offset
+    this.reason = reason
+  }
+}
+
+/** A refused system call. `errno` is the system's name of the error, such as ENOENT. */
+export class IoError extends WiscError {
+  readonly operation: string
+  readonly path: string
+  readonly errno: string
+
+  constructor(operation: string, path: string, errno: string, options?: ErrorOptions) {
+    const full = errno === 'ENOSPC' || errno === 'EDQUOT'
+    super(
+      full ? 'WISC_DISK_FULL' : 'WISC_IO',
+      `${operation} failed path=${path} errno=${errno}`,
+      options,
+    )
+    this.operation = operation
+    this.path = path
+    this.errno = errno
+  }
+}
+
+/** True for an {@link IoError} that says that the file or directory is not there. */
+export function isMissing(error: unknown): boolean {
+  return error instanceof IoError && error.errno === 'ENOENT'
+}
+
+export function invalidArgument(message: string): WiscError {
+  return new WiscError('WISC_INVALID_ARGUMENT', message)
+}
+
+/** Any thrown thing as a {@link WiscError}; what is none yet becomes WISC_INTERNAL with its cause. */
+export function toWiscError(error: unknown): WiscError {
+  if (error instanceof WiscError) return error
+  return new WiscError('WISC_INTERNAL', 'unexpected error', { cause: error })
+}
+
+/**
+ * A failed sync of a file or directory, as the error that stops the store: whatever the cause, the kernel may call the
+ * lost pages clean from now on, so nobody tries again.
+ */
+export function syncFailed(path: string, cause: unknown): WiscError {
+  if (cause instanceof WiscError && cause.code === 'WISC_SYNC_FAILED') return cause
+  return new WiscError('WISC_SYNC_FAILED', `a sync failed, reopen the store path=${path}`, {
+    cause: toWiscError(cause),
+  })
+}
+
+/** A broken invariant is a bug of ours: the store stops rather than go on with wrong state. */
+export function assert(condition: boolean, message: string): asserts condition {
+  if (!condition) throw new WiscError('WISC_INTERNAL', `broken invariant: ${message}`)
+}

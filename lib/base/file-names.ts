@@ -1,0 +1,43 @@
+/**
+ * The names of the files of a database. File content never becomes a path: a name is always made here, from a number.
+ */
+export const CURRENT_NAME = 'CURRENT'
+export const CURRENT_TEMPORARY_NAME = 'CURRENT.tmp'
+export const LOCK_NAME = 'LOCK'
+export const BALLAST_NAME = 'BALLAST'
+export const SOCKET_NAME = 'SOCKET'
+export const LOST_NAME = 'lost'
+
+function digits(number: number): string {
+  return String(number).padStart(6, '0')
+}
+
+export function tableName(number: number): string {
+  return `${digits(number)}.sst`
+}
+
+export function segmentName(number: number): string {
+  return `${digits(number)}.vlog`
+}
+
+export function manifestName(number: number): string {
+  return `MANIFEST-${digits(number)}`
+}
+
+export type NumberedFileKind = 'table' | 'segment' | 'manifest'
+
+/** Kind and number of a numbered file, or undefined for any other name (also one with needless zeros). */
+export function parseFileName(name: string): { kind: NumberedFileKind; number: number } | undefined {
+  const match = /^(?:(MANIFEST-)(\d{6,10})|(\d{6,10})\.(sst|vlog))$/.exec(name)
+  if (!match) return undefined
+  const number = Number(match[2] ?? match[3])
+  const kind = match[1] ? 'manifest' : match[4] === 'sst' ? 'table' : 'segment'
+  const canonical =
+    kind === 'manifest' ? manifestName(number) : kind === 'table' ? tableName(number) : segmentName(number)
+  return canonical === name ? { kind, number } : undefined
+}
+
+/** Joins a directory and a name of ours. Names hold no separators, so this needs no rules of the platform. */
+export function joinPath(directory: string, name: string): string {
+  return `${directory}/${name}`
+}

@@ -1,0 +1,80 @@
+/**
+ * The file-system interface: the only door between the store and the disk.
+ *
+ * `node-file-system.ts` is the real one; tests put a fault-injecting one in its place, so whatever the
+ * store asks of the disk must be asked here. Every method throws (or rejects with) an `IoError`.
+ *
+ * Writes are positional and complete: a short write is an error (the platform reports it with none).
+ * A failed sync is never retried by anyone. Names are joined by the callers, with `joinPath`.
+ */
+
+/** `create` fails if the name exists and never follows a link; `read` refuses anything but a regular file. */
+export type OpenMode = 'create' | 'read'
+
+export interface File {
+  readonly path: string
+  /**
+   * Reads `length` bytes at `position` into `target` from `targetOffset` on; less only at the end of the file.
+   * @returns the bytes read
+   */
+  read(target: Uint8Array, targetOffset: number, length: number, position: number): number
+  /** The same through the thread pool. */
+  readAsync(
+    target: Uint8Array,
+    targetOffset: number,
+    length: number,
+    position: number,
+  ): Promise<number>
+  /** Writes `length` bytes of `source`, all of them or it throws. */
+  write(source: Uint8Array, sourceOffset: number, length: number, position: number): void
+  /** Writes the sources one behind the other, all of them or it throws. */
+  writev(sources: readonly Uint8Array[], position: number): void
+  /** The same through the thread pool. The sources must not change before it settles. */
+  writevAsync(sources: readonly Uint8Array[], position: number): Promise<void>
+  /** fdatasync: bytes and size. For appended data. */
+  dataSync(): void
+  dataSyncAsync(): Promise<void>
+  /** fsync: for a file that is written once and whole. */
+  sync(): void
+  stat(): FileStat
+  /** Closes, after the calls that are in flight; a second call does nothing. */
+  close(): void
+}
+
+export interface FileStat {
+  /** Bytes of the file. */
+  readonly size: number
+  /** Bytes that the file system has allocated for it. */
+  readonly allocated: number
+}
+
+/** A held lock; the system drops it when the process ends. */
+export interface Lock {
+  release(): void
+}
+
+export interface FileSystem {
+  /** @throws IoError with errno EEXIST (create), ENOENT (read), ELOOP or EINVAL for what is no regular file */
+  open(path: string, mode: OpenMode): File
+  /** Makes one directory, mode 0700. @returns false if it was there */
+  makeDirectory(path: string): boolean
+  /** Names in a directory, in no order. */
+  list(path: string): string[]
+  /** undefined if nothing has that name. */
+  statPath(path: string): (FileStat & { readonly kind: 'file' | 'directory' | 'other' }) | undefined
+  /** The path with every link resolved. */
+  realPath(path: string): string
+  /** Replaces the target in one step. */
+  rename(source: string, target: string): void
+  unlink(path: string): void
+  /** Makes the names in a directory durable. */
+  syncDirectory(path: string): void
+  syncDirectoryAsync(path: string): Promise<void>
+  /** Bytes that may still be written on the file system that holds the path. */
+  freeBytes(path: string): number
+  /**
+   * Takes the writer's lock on `path` and leaves `text` in the file for people to read.
+   * @returns the lock, or the text of the one who holds it
+   */
+  lock(path: string, text: string): Lock | { readonly holder: string }
+}

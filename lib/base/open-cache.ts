@@ -1,0 +1,102 @@
+/**
+ * Open things by file number, a bounded count of them: table readers, segment files.
+ *
+ * CLOCK decides what is closed: a use sets a mark, the hand clears it. What is pinned stays (a segment that
+ * is still written), so the count may pass the capacity by the pinned ones (I10).
+ */
+
+export interface Closable {
+  close(): void
+}
+
+interface Slot<T> {
+  readonly number: number
+  readonly value: T
+  used: boolean
+  pinned: boolean
+}
+
+export class OpenCache<T extends Closable> {
+  readonly #capacity: number
+  readonly #open: (number: number) => T
+  readonly #closing: ((value: T) => void) | undefined
+  readonly #slots: Map<number, Slot<T>> = new Map()
+
+  /**
+   * @param open opens the thing with this number; what it throws reaches the caller of `get`
+   * @param closing called before one is closed
+   */
+  constructor(capacity: number, open: (number: number) => T, closing?: (value: T) => void) {
+    this.#capacity = Math.max(1, capacity)
+    this.#open = open
+    this.#closing = closing
+  }
+
+  get size(): number {
+    return this.#slots.size
+  }
+
+  /** Everything that is open. */
+  *values(): Iterable<T> {
+    for (const slot of this.#slots.values()) yield slot.value
+  }
+
+  /** The open thing; it stays open at least until control returns to the event loop. */
+  get(number: number): T {
+    const slot = this.#slots.get(number)
+    if (slot !== undefined) {
+      slot.used = true
+      return slot.value
+    }
+    const value = this.#open(number)
+    this.#add({ number, value, used: true, pinned: false })
+    return value
+  }
+
+  /** Takes over something that is open already. Pinned things are never closed by the capacity. */
+  adopt(number: number, value: T, pinned: boolean): void {
+    this.#add({ number, value, used: true, pinned })
+  }
+
+  unpin(number: number): void {
+    const slot = this.#slots.get(number)
+    if (slot) slot.pinned = false
+  }
+
+  /** Closes and forgets one. */
+  drop(number: number): void {
+    const slot = this.#slots.get(number)
+    if (!slot) return
+    this.#slots.delete(number)
+    this.#close(slot.value)
+  }
+
+  closeAll(): void {
+    for (const slot of this.#slots.values()) this.#close(slot.value)
+    this.#slots.clear()
+  }
+
+  #add(slot: Slot<T>): void {
+    if (this.#slots.size >= this.#capacity) this.#evict()
+    this.#slots.set(slot.number, slot)
+  }
+
+  #close(value: T): void {
+    this.#closing?.(value)
+    value.close()
+  }
+
+  /** A map keeps the order of insertion: its front is the hand, a spared slot goes to the back. */
+  #evict(): void {
+    for (let turns = this.#slots.size * 2; turns > 0; turns--) {
+      const [number, slot] = this.#slots.entries().next().value!
+      this.#slots.delete(number)
+      if (!slot.pinned && !slot.used) {
+        this.#close(slot.value)
+        return
+      }
+      slot.used = false
+      this.#slots.set(number, slot)
+    }
+  }
+}

@@ -1,0 +1,31 @@
+/** What runs jobs: worker threads (worker-pool.ts), or the calling thread itself (inline-runner.ts). */
+import { WiscError } from '../base/errors.ts'
+import type { Job, JobResult } from './messages.ts'
+
+export interface RunOptions {
+  /** Ends the job at its next step; what it has written is unlinked. */
+  readonly signal?: AbortSignal
+}
+
+export interface JobRunner {
+  /**
+   * Runs a job. A flush goes before compactions, those that have begun included.
+   * @throws WISC_ABORTED if it was cancelled, WISC_NOT_OPEN if the runner is closed, WISC_INTERNAL if its worker died;
+   *   else what the job threw, with all its fields
+   */
+  run(job: Job, options?: RunOptions): Promise<JobResult>
+  /** Makes an arena known to jobs that begin from now on. Sharing the same memory again costs nothing. */
+  shareArena(id: number, buffer: SharedArrayBuffer): void
+  /** Lets go of an arena that is not used again. Requires: no job reads it. */
+  forgetArena(id: number): void
+  /** Cancels all jobs, waits for their ends, and stops. A second call does nothing more. */
+  close(): Promise<void>
+}
+
+export function jobAborted(): WiscError {
+  return new WiscError('WISC_ABORTED', 'job was cancelled')
+}
+
+export function runnerClosed(): WiscError {
+  return new WiscError('WISC_NOT_OPEN', 'the store is closed')
+}

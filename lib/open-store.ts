@@ -1,0 +1,153 @@
+/**
+ * Opening: the directory, the lock, and then a new database, a recovered one, or a view that only reads.
+ *
+ * Nothing is created in a directory that holds anything but an unfinished creation of ours, nothing is written
+ * before the lock is held, and nothing before everything has been read and checked.
+ */
+import { EventEmitter } from 'node:events'
+import { dirname, resolve } from 'node:path'
+import { invalidArgument, WiscError } from './base/errors.ts'
+import {
+  CURRENT_NAME,
+  CURRENT_TEMPORARY_NAME,
+  joinPath,
+  LOCK_NAME,
+  parseFileName,
+} from './base/file-names.ts'
+import type { FileSystem, Lock } from './base/file-system.ts'
+import { lockText, nodeFileSystem } from './base/node-file-system.ts'
+import { type Random, systemRandom } from './base/random.ts'
+import { createRunner } from './jobs/create-runner.ts'
+import { VersionSet } from './tree/version-set.ts'
+import { Engine, type EngineContext } from './engine.ts'
+import { type Options, type ResolvedOptions, resolveOptions } from './options.ts'
+import { ReadOnlyEngine } from './read-only.ts'
+import { emptyReport, type RecoveredLog, recoverLog, surveyStore } from './recover.ts'
+import { Store } from './store.ts'
+
+/** What tests put in place of the real things. */
+export interface StoreParts {
+  readonly fileSystem?: FileSystem
+  readonly random?: Random
+}
+
+interface Place {
+  readonly fileSystem: FileSystem
+  readonly random: Random
+  readonly directory: string
+  readonly options: ResolvedOptions
+}
+
+/** See {@link open}, the public face of this. */
+export async function openStore(
+  path: string,
+  options: Options = {},
+  parts: StoreParts = {},
+): Promise<Store> {
+  if (typeof path !== 'string' || path.length === 0 || path.includes('\0')) {
+    throw invalidArgument('path must be a string, not empty')
+  }
+  const resolved = resolveOptions(options)
+  const { fileSystem = nodeFileSystem, random = systemRandom } = parts
+  const place = { fileSystem, random, directory: resolve(path), options: resolved }
+  const kind = inspect(place)
+  if (kind !== 'store') {
+    if (resolved.readOnly || !resolved.createIfMissing) {
+      throw new WiscError('WISC_NO_STORE', `there is no store at this path path=${path}`)
+    }
+    if (kind === 'missing') makeDirectories(fileSystem, place.directory)
+  } else if (resolved.errorIfExists) {
+    throw new WiscError('WISC_EXISTS', `there is a store already path=${path}`)
+  }
+  const directory = fileSystem.realPath(place.directory)
+  if (resolved.readOnly) return new Store(await ReadOnlyEngine.open({ ...place, directory }))
+  return openForWriting({ ...place, directory })
+}
+
+/** What lies at the path. @throws WISC_NO_STORE if it is something that no store may be made of */
+function inspect({ fileSystem, directory }: Place): 'missing' | 'empty' | 'store' {
+  const stat = fileSystem.statPath(directory)
+  if (stat === undefined) return 'missing'
+  if (stat.kind !== 'directory') {
+    throw new WiscError('WISC_NO_STORE', `path is not a directory path=${directory}`)
+  }
+  const names = fileSystem.list(directory)
+  if (names.includes(CURRENT_NAME)) return 'store'
+  const foreign = names.find((name) => !isFirstSteps(name))
+  if (foreign === undefined) return 'empty'
+  throw new WiscError(
+    'WISC_NO_STORE',
+    `directory is not empty and holds no store (CURRENT is missing) path=${directory} holds=${foreign}`,
+  )
+}
+
+/** Files that a creation may leave behind when it is cut off: nothing was ever stored then. */
+function isFirstSteps(name: string): boolean {
+  return (
+    name === LOCK_NAME ||
+    name === CURRENT_TEMPORARY_NAME ||
+    parseFileName(name)?.kind === 'manifest'
+  )
+}
+
+/** Makes a directory and what is missing above it; each name is made durable. */
+function makeDirectories(fileSystem: FileSystem, directory: string): void {
+  const parent = dirname(directory)
+  if (parent !== directory && fileSystem.statPath(parent) === undefined) {
+    makeDirectories(fileSystem, parent)
+  }
+  fileSystem.makeDirectory(directory)
+  fileSystem.syncDirectory(parent)
+}
+
+async function openForWriting(place: Place): Promise<Store> {
+  const { fileSystem, directory } = place
+  const lock = takeLock(fileSystem, directory)
+  const events = new EventEmitter()
+  const runner = createRunner(place.options.workers, fileSystem)
+  let versions: VersionSet | undefined
+  try {
+    // Once more, now that nobody else can change it.
+    const report = emptyReport()
+    let recovered: RecoveredLog
+    let databaseId: Uint8Array
+    if (inspect(place) === 'empty') {
+      databaseId = place.random.bytes(16)
+      versions = await createVersions(place, databaseId)
+      recovered = { end: { segment: 0, offset: 0 }, lastSequence: 0, nextSequence: 1 }
+      report.clean = true
+    } else {
+      const manifest = VersionSet.read(fileSystem, directory)!
+      databaseId = manifest.databaseId
+      const context = { fileSystem, directory, databaseId }
+      const began = performance.now()
+      const survey = surveyStore(context, manifest)
+      report.surveyMs = performance.now() - began
+      versions = VersionSet.recover({ ...context, random: place.random }, manifest)
+      recovered = await recoverLog(context, place.random, versions, manifest, survey, report)
+    }
+    const context: EngineContext = { ...place, databaseId, events, runner }
+    return new Store(await Engine.start(context, versions, recovered, report), lock)
+  } catch (error) {
+    await versions?.close()
+    await runner.close()
+    lock.release()
+    throw error
+  }
+}
+
+function takeLock(fileSystem: FileSystem, directory: string): Lock {
+  const taken = fileSystem.lock(joinPath(directory, LOCK_NAME), lockText())
+  if ('release' in taken) return taken
+  throw new WiscError('WISC_LOCKED', `another process has the store open holder=${taken.holder}`)
+}
+
+/** A creation that was cut off may have left manifests: their numbers are not used again. */
+async function createVersions(place: Place, databaseId: Uint8Array): Promise<VersionSet> {
+  const { fileSystem, directory, random } = place
+  const largest = fileSystem
+    .list(directory)
+    .reduce((most, name) => Math.max(most, parseFileName(name)?.number ?? 0), 0)
+  const context = { fileSystem, directory, databaseId, random }
+  return VersionSet.create(context, { nextFileNumber: largest + 1 })
+}

@@ -1,0 +1,175 @@
+/**
+ * Options of `open`: defaults, limits, and the refusal of everything unknown.
+ */
+import { invalidArgument } from './base/errors.ts'
+import { ARENA_BYTES_MAX } from './tree/arena.ts'
+
+/** Shape of the tree. The defaults suit nearly everyone. */
+export interface TreeTuning {
+  /** Size ratio of neighbouring levels (T), 2 to 100. Default 10. */
+  readonly sizeRatio?: number
+  /** Runs of a level (K), 1 to T - 1. Default 1: leveling. */
+  readonly runsPerLevel?: number
+  /** Runs of the largest level (Z), 1 to T - 1. Default 1. */
+  readonly runsAtLargestLevel?: number
+  /** Bytes of a table, 4 KiB to 256 MiB. Default 4 MiB. */
+  readonly tableBytes?: number
+  /** Bytes of a block, 256 B to 1 MiB. Default 4 KiB. */
+  readonly blockBytes?: number
+  /** Filter bits a key, 0 (no filters) to 32. Default 10: fewer than 1 % false positives. */
+  readonly filterBitsPerKey?: number
+}
+
+/** Options of {@link open}. All sizes are in bytes. */
+export interface Options {
+  /** Create the store if the directory is missing or empty. Default true. */
+  readonly createIfMissing?: boolean
+  /** Refuse a store that exists. Default false. */
+  readonly errorIfExists?: boolean
+  /** Open without the lock and without writing a byte, also beside a writer. Default false. */
+  readonly readOnly?: boolean
+  /** Values of at least this size go to the value log alone; 0 all, Infinity none (but those over 16 MiB). Default 1024. */
+  readonly valueThreshold?: number
+  /** Default of WriteOptions.sync. Default false. */
+  readonly sync?: boolean
+  /** Sync the log in the background at this interval. Default: never. */
+  readonly syncIntervalMs?: number
+  /** Size of a value-log segment, 4 KiB to 4 GiB. Default 64 MiB. */
+  readonly segmentBytes?: number
+  /** Size of a memtable, 64 KiB to 256 MiB; three are held. Default 16 MiB. */
+  readonly memtableBytes?: number
+  /** Bound of the log that an open after a crash replays. Default 512 MiB. */
+  readonly maxUnflushedLogBytes?: number
+  /** Bound of the bytes that wait to be written. Default 64 MiB. */
+  readonly maxPendingBytes?: number
+  /** Memory for blocks of tables. Default 64 MiB. */
+  readonly blockCacheBytes?: number
+  /** Bound of open files, at least 16. Default 512. */
+  readonly maxOpenFiles?: number
+  /** Worker threads for flushes and compactions; 0 runs them on the calling thread. Default 2. */
+  readonly workers?: number
+  readonly tree?: TreeTuning
+}
+
+/** All options, with their defaults. */
+export interface ResolvedOptions extends Required<Omit<Options, 'tree' | 'syncIntervalMs'>> {
+  readonly syncIntervalMs: number | undefined
+  readonly tree: Required<TreeTuning>
+}
+
+const MIB = 1024 * 1024
+/** Values above this are separated whatever the threshold. */
+export const INLINE_VALUE_BYTES_MAX: number = 16 * MIB
+
+const BOOLEANS = {
+  createIfMissing: true,
+  errorIfExists: false,
+  readOnly: false,
+  sync: false,
+} as const
+
+/** [default, smallest, largest, may be Infinity] */
+type NumberRule = readonly [number, number, number, boolean?]
+
+const NUMBERS = {
+  valueThreshold: [1024, 0, Number.MAX_SAFE_INTEGER, true],
+  segmentBytes: [64 * MIB, 4096, 4096 * MIB],
+  memtableBytes: [16 * MIB, 65536, ARENA_BYTES_MAX],
+  maxUnflushedLogBytes: [512 * MIB, 65536, Number.MAX_SAFE_INTEGER],
+  maxPendingBytes: [64 * MIB, 65536, Number.MAX_SAFE_INTEGER],
+  blockCacheBytes: [64 * MIB, 0, Number.MAX_SAFE_INTEGER],
+  maxOpenFiles: [512, 16, 1_000_000],
+  workers: [2, 0, 64],
+} as const satisfies Record<string, NumberRule>
+
+const TREE_NUMBERS = {
+  sizeRatio: [10, 2, 100],
+  runsPerLevel: [1, 1, 99],
+  runsAtLargestLevel: [1, 1, 99],
+  tableBytes: [4 * MIB, 4096, 256 * MIB],
+  blockBytes: [4096, 256, MIB],
+  filterBitsPerKey: [10, 0, 32],
+} as const satisfies Record<string, NumberRule>
+
+/** What the design has and this version has not: a clear answer instead of "unknown". */
+const NOT_YET = new Set(['compression', 'compressionLevel', 'collector', 'controlSocket'])
+
+/**
+ * Fills in defaults.
+ * @throws WISC_INVALID_ARGUMENT for an unknown option, a wrong type or a value outside its limits
+ */
+export function resolveOptions(options: Options): ResolvedOptions {
+  const given = plainObject(options, 'options')
+  const tree = plainObject(given['tree'] ?? {}, 'options.tree')
+  for (const name of Object.keys(given)) {
+    if (name in BOOLEANS || name in NUMBERS || name === 'tree' || name === 'syncIntervalMs') continue
+    if (NOT_YET.has(name)) {
+      throw invalidArgument(`this version of wisc does not have the option name=${name}`)
+    }
+    throw invalidArgument(`unknown option name=${name}`)
+  }
+  const resolvedTree = numbers(tree, TREE_NUMBERS, 'tree.')
+  const { sizeRatio, runsPerLevel, runsAtLargestLevel } = resolvedTree
+  if (Math.max(runsPerLevel, runsAtLargestLevel) >= sizeRatio) {
+    throw invalidArgument('tree.runsPerLevel and runsAtLargestLevel must be below tree.sizeRatio')
+  }
+  const interval = given['syncIntervalMs']
+  return {
+    ...booleans(given),
+    ...numbers(given, NUMBERS, ''),
+    syncIntervalMs: interval === undefined ? undefined : integer('syncIntervalMs', interval, 1, 2 ** 31 - 1),
+    tree: resolvedTree,
+  }
+}
+
+/** An object with own, enumerable settings; nothing else is looked at. */
+export function plainObject(value: unknown, name: string): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw invalidArgument(`${name} must be an object`)
+  }
+  return value as Record<string, unknown>
+}
+
+/** Refuses names that are not in `known`. */
+export function refuseUnknown(value: object, known: readonly string[], name: string): void {
+  for (const key of Object.keys(value)) {
+    if (!known.includes(key)) throw invalidArgument(`unknown option of ${name} name=${key}`)
+  }
+}
+
+export function integer(name: string, value: unknown, min: number, max: number): number {
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) {
+    throw invalidArgument(`${name} must be an integer of ${min} to ${max} value=${String(value)}`)
+  }
+  return value
+}
+
+function booleans(given: Record<string, unknown>): Record<keyof typeof BOOLEANS, boolean> {
+  const result: Record<keyof typeof BOOLEANS, boolean> = { ...BOOLEANS }
+  for (const name of Object.keys(BOOLEANS) as (keyof typeof BOOLEANS)[]) {
+    const value = given[name]
+    if (value === undefined) continue
+    if (typeof value !== 'boolean') throw invalidArgument(`${name} must be a boolean`)
+    result[name] = value
+  }
+  return result
+}
+
+function numbers<Name extends string>(
+  given: Record<string, unknown>,
+  rules: Readonly<Record<Name, NumberRule>>,
+  prefix: string,
+): Record<Name, number> {
+  for (const name of prefix ? Object.keys(given) : []) {
+    if (!(name in rules)) throw invalidArgument(`unknown option name=${prefix}${name}`)
+  }
+  const result = {} as Record<Name, number>
+  for (const name of Object.keys(rules) as Name[]) {
+    const [standard, min, max, infinite] = rules[name]
+    const value = given[name]
+    if (value === undefined) result[name] = standard
+    else if (value === Number.POSITIVE_INFINITY && infinite) result[name] = value
+    else result[name] = integer(prefix + name, value, min, max)
+  }
+  return result
+}

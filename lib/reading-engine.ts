@@ -1,0 +1,43 @@
+/** What the store needs of an engine to read: the writable one and the read-only one both have it. */
+import type { EventEmitter } from 'node:events'
+import type { BlockCache } from './base/block-cache.ts'
+import type { WiscError } from './base/errors.ts'
+import type { Version } from './tree/version.ts'
+import type { LogContext } from '../vlog/recovery.ts'
+import type { ValueReader } from '../vlog/value-reader.ts'
+import type { EventLoopTurn } from './event-loop-turn.ts'
+import type { Memtables } from './memtables.ts'
+import type { ResolvedOptions } from './options.ts'
+import type { ReadableSequences } from './readable-sequences.ts'
+import type { RecoveryReport } from './recover.ts'
+import type { TableCache } from './tables.ts'
+import type { TreeReader } from './tree-reader.ts'
+
+export interface ReadingEngine {
+  readonly context: LogContext
+  readonly options: ResolvedOptions
+  readonly events: EventEmitter
+  readonly tree: TreeReader
+  readonly values: ValueReader
+  readonly tables: TableCache
+  readonly cache: BlockCache
+  readonly turn: EventLoopTurn
+  readonly readers: ReadableSequences
+  readonly memtables: Memtables
+  readonly version: Version
+  readonly recovery: RecoveryReport
+  /** What stopped writes or background work, if anything did. */
+  readonly error: WiscError | undefined
+  /** The newest sequence that may be read. */
+  readonly visibleSequence: number
+  readonly durableSequence: number
+  /** @throws if this sequence can no longer be read */
+  checkReadable(sequence: number): void
+  /** Where an open segment ends for this engine: frames up to here are whole. 0 if it has none. */
+  writtenEnd(segment: number): number
+  /** Called when a read failed. @throws the error, or returns if the read may be tried once more */
+  restart(error: unknown): void
+  /** What a snapshot or iterator reports when a read failed. */
+  viewFailure(error: unknown): WiscError
+  close(): Promise<void>
+}

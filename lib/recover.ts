@@ -1,0 +1,240 @@
+/**
+ * Recovery: from the files of a store to a version, a log that goes on, and memtables that hold its tail.
+ *
+ * The durable order of a writable open:
+ *   1. Everything is read and checked first: CURRENT, manifest, lengths of all files, the log from the checkpoint
+ *      to its end. Corruption ends the open here, and nothing has been written.
+ *   2. Bytes of a torn tail are copied to lost/, synced, names too.
+ *   3. Valid frames beyond the proved end are copied to a new segment, synced, its name too.
+ *   4. One edit (the first of a new manifest, which CURRENT then names durably) says: old segments end at
+ *      the proved end, the copy follows, empty ones are gone (I2, I4). Only now files are unlinked (I5).
+ *   5. The log goes on in a new segment; the records behind the checkpoint are replayed into memtables.
+ *   6. Orphans are removed last.
+ * A crash in any step leaves either the old manifest with its log untouched, or the new one.
+ */
+import { CorruptionError } from './base/errors.ts'
+import {
+  joinPath,
+  manifestName,
+  parseFileName,
+  segmentName,
+  tableName,
+} from './base/file-names.ts'
+import { type Random, randomU32 } from './base/random.ts'
+import { compareLogPositions, type LogPosition } from './base/value-pointer.ts'
+import type { ReadManifest } from './tree/manifest.ts'
+import type { SegmentState, Version } from './tree/version.ts'
+import type { VersionEdit } from './tree/version-edit.ts'
+import { VersionSet } from './tree/version-set.ts'
+import { largestLostNumber, type LostRange, setAside } from '../vlog/lost.ts'
+import {
+  type KnownSegment,
+  type LogContext,
+  type LogRecoveryPlan,
+  type LogSurvey,
+  planLogRecovery,
+  surveyLog,
+} from '../vlog/recovery.ts'
+import { type CopiedTail, copyTail } from '../vlog/tail-copy.ts'
+
+/** What an open found and did; a part of the statistics. Times in milliseconds. */
+export interface RecoveryReport {
+  /** The store had been closed in order. */
+  clean: boolean
+  surveyMs: number
+  /** Valid but unproved bytes of log that were copied to a new segment. */
+  tailBytesCopied: number
+  tailCopyMs: number
+  /** Bytes behind the end of the log: no complete frame, never acknowledged as durable. */
+  tornBytes: number
+  /** Of these, bytes that were too many to be set aside in lost/. */
+  tornBytesNotKept: number
+  replayedRecords: number
+  replayMs: number
+}
+
+export function emptyReport(): RecoveryReport {
+  return {
+    clean: false,
+    surveyMs: 0,
+    tailBytesCopied: 0,
+    tailCopyMs: 0,
+    tornBytes: 0,
+    tornBytesNotKept: 0,
+    replayedRecords: 0,
+    replayMs: 0,
+  }
+}
+
+/** After a crash sequences go on this far above any that may have been used. */
+const SEQUENCE_JUMP = 2 ** 32
+
+export interface RecoveredLog {
+  readonly end: LogPosition
+  readonly lastSequence: number
+  readonly nextSequence: number
+}
+
+/** The segments of a version, as the value log wants them. */
+export function knownSegments(version: Version): KnownSegment[] {
+  return [...version.segments.values()].map((segment: SegmentState) => ({
+    number: segment.number,
+    salt: segment.salt,
+    sealed:
+      segment.state === 'sealed'
+        ? { length: segment.length, lastSequence: segment.lastSequence }
+        : undefined,
+  }))
+}
+
+/**
+ * Reads and checks everything that a version needs; writes nothing.
+ * @throws CorruptionError, IoError
+ */
+export function surveyStore(context: LogContext, manifest: ReadManifest): LogSurvey {
+  const { version } = manifest
+  checkFiles(context, version)
+  const known = knownSegments(version)
+  const survey = surveyLog(context, known, version.checkpoint, version.durable)
+  if (survey.durableEdit > manifest.lastEditNumber) {
+    throw new CorruptionError(
+      manifestName(manifest.number),
+      manifest.validBytes,
+      `manifest ends before edit ${survey.durableEdit}, which the log names as durable:`,
+    )
+  }
+  return survey
+}
+
+/** Every table and sealed segment must be there, with its length. */
+function checkFiles(context: LogContext, version: Version): void {
+  const check = (name: string, needed: number, exact: boolean): void => {
+    const stat = context.fileSystem.statPath(joinPath(context.directory, name))
+    if (stat?.kind !== 'file') throw new CorruptionError(name, 0, 'file is missing')
+    if (stat.size < needed || (exact && stat.size > needed)) {
+      throw new CorruptionError(name, Math.min(stat.size, needed), 'file has another length')
+    }
+  }
+  for (const level of version.levels) {
+    for (const run of level.runs) {
+      for (const table of run.tables) check(tableName(table.number), table.bytes, true)
+    }
+  }
+  for (const segment of version.segments.values()) {
+    if (segment.state === 'sealed') check(segmentName(segment.number), segment.length, false)
+  }
+}
+
+/**
+ * Brings a surveyed store into the state from which it goes on (steps 2 to 4).
+ * @returns where the log goes on
+ */
+export async function recoverLog(
+  context: LogContext,
+  random: Random,
+  versions: VersionSet,
+  manifest: ReadManifest,
+  survey: LogSurvey,
+  report: RecoveryReport,
+): Promise<RecoveredLog> {
+  const { version } = manifest
+  const sealed = [...version.segments.values()].filter((segment) => segment.state === 'sealed')
+  const lastSealed = sealed.at(-1)
+  const plan = planLogRecovery(survey, lastSealed?.lastSequence ?? 0)
+  skipSeenNumbers(context, versions)
+  setTornAside(context, manifest, plan, report)
+  const kept = plan.seal.at(-1) ?? lastSealed
+  const keptEnd = { segment: kept?.number ?? 0, offset: kept?.length ?? 0 }
+  const copied = copyUnproved(context, random, versions, plan, keptEnd, report)
+  const end = copied ? { segment: copied.number, offset: copied.length } : keptEnd
+  report.clean =
+    version.cleanEnd !== undefined &&
+    compareLogPositions(version.cleanEnd, end) === 0 &&
+    plan.copy.length === 0 &&
+    plan.torn.length === 0
+  await versions.apply(recoveryEdit(plan, copied, end, survey.lastSequence))
+  const lastSequence = Math.max(survey.lastSequence, version.lastSequence)
+  const highest = Math.max(lastSequence, survey.highestSequence)
+  return { end, lastSequence, nextSequence: report.clean ? highest + 1 : highest + SEQUENCE_JUMP }
+}
+
+/** Numbers of files that no version knows, those in lost/ included, are never given again. */
+function skipSeenNumbers(context: LogContext, versions: VersionSet): void {
+  let largest = largestLostNumber(context)
+  for (const name of context.fileSystem.list(context.directory)) {
+    largest = Math.max(largest, parseFileName(name)?.number ?? 0)
+  }
+  versions.skipFileNumbers(largest)
+}
+
+function setTornAside(
+  context: LogContext,
+  manifest: ReadManifest,
+  plan: LogRecoveryPlan,
+  report: RecoveryReport,
+): void {
+  const ranges: LostRange[] = plan.torn.map(({ segment, from, to }) => ({
+    name: segmentName(segment),
+    from,
+    to,
+  }))
+  for (const { from, to } of plan.torn) report.tornBytes += to - from
+  if (manifest.tornBytes > 0) {
+    const from = manifest.validBytes
+    ranges.push({ name: manifestName(manifest.number), from, to: from + manifest.tornBytes })
+  }
+  report.tornBytesNotKept = setAside(context, ranges).uncopiedBytes
+}
+
+function copyUnproved(
+  context: LogContext,
+  random: Random,
+  versions: VersionSet,
+  plan: LogRecoveryPlan,
+  keptEnd: LogPosition,
+  report: RecoveryReport,
+): CopiedTail | undefined {
+  if (plan.copy.length === 0) return undefined
+  const began = performance.now()
+  const target = { number: versions.allocateFileNumber(), salt: randomU32(random) }
+  const copied = copyTail(context, target, keptEnd, keptEnd, versions.durableEdit, plan.copy)
+  context.fileSystem.syncDirectory(context.directory)
+  report.tailBytesCopied = copied.length
+  report.tailCopyMs = performance.now() - began
+  return copied
+}
+
+function recoveryEdit(
+  plan: LogRecoveryPlan,
+  copied: CopiedTail | undefined,
+  end: LogPosition,
+  lastSequence: number,
+): VersionEdit {
+  const seals = [...plan.seal]
+  if (copied) {
+    const { number, length, lastSequence: last } = copied
+    seals.push({ number, length, lastSequence: last })
+  }
+  return {
+    durable: end,
+    lastSequence,
+    addedSegments: copied ? [{ number: copied.number, salt: copied.salt }] : [],
+    sealedSegments: seals,
+    removedSegments: plan.drop,
+  }
+}
+
+/** Files of ours that the version does not hold: unfinished work of a crash. Called last of all. */
+export function findOrphans(context: LogContext, version: Version, manifestNumber: number): string[] {
+  const tables = new Set<number>()
+  for (const level of version.levels) {
+    for (const run of level.runs) for (const table of run.tables) tables.add(table.number)
+  }
+  return context.fileSystem.list(context.directory).filter((name) => {
+    const parsed = parseFileName(name)
+    if (parsed === undefined || parsed.number >= version.nextFileNumber) return false
+    if (parsed.kind === 'table') return !tables.has(parsed.number)
+    if (parsed.kind === 'segment') return !version.segments.has(parsed.number)
+    return parsed.number !== manifestNumber
+  })
+}

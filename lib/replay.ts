@@ -1,0 +1,126 @@
+/**
+ * Replay: the records between the checkpoint and the end of the log go into memtables again.
+ *
+ * Works on a log that has been surveyed (and, for a writer, recovered), so any damage here is new damage.
+ * Memtables are frozen between frames only: a checkpoint is the start of a frame.
+ */
+import { CorruptionError } from './base/errors.ts'
+import { joinPath, segmentName } from './base/file-names.ts'
+import { frameSeed } from './base/frame.ts'
+import type { LogPosition } from './base/value-pointer.ts'
+import { KEY_BYTES_MAX, KIND } from './tree/entry.ts'
+import { Memtable } from './tree/memtable.ts'
+import type { Version } from './tree/version.ts'
+import type { LogContext } from '../vlog/recovery.ts'
+import { FIRST_FRAME_OFFSET, type FrameSummary, SegmentWalk, type VisitedRecord } from '../vlog/segment-walk.ts'
+import type { Memtables } from './memtables.ts'
+import { entryBytesMax, entryKind } from './placement.ts'
+import type { RecoveryReport } from './recover.ts'
+
+export interface ReplayTarget {
+  readonly memtables: Memtables
+  readonly valueThreshold: number
+  /** Bytes of log that one memtable may cover. */
+  readonly share: number
+  readonly report: RecoveryReport
+}
+
+/**
+ * Replays in steps: yields when a memtable has to be flushed before it can go on.
+ * @param end the log is replayed up to here
+ */
+export function* replayLog(
+  context: LogContext,
+  version: Version,
+  end: LogPosition,
+  target: ReplayTarget,
+): Generator<void> {
+  const began = performance.now()
+  const { checkpoint } = version
+  for (const { number, salt } of version.segments.values()) {
+    if (number < checkpoint.segment || number > end.segment) continue
+    const segment = version.segments.get(number)!
+    const length =
+      number === end.segment ? end.offset : segment.state === 'sealed' ? segment.length : undefined
+    const from = number === checkpoint.segment ? checkpoint.offset : FIRST_FRAME_OFFSET
+    yield* replaySegment(context, { number, salt, from: Math.max(from, FIRST_FRAME_OFFSET), length }, target)
+  }
+  target.report.replayMs += performance.now() - began
+}
+
+interface SegmentPart {
+  readonly number: number
+  readonly salt: number
+  readonly from: number
+  /** undefined: to its end, which the survey found to be valid. */
+  readonly length: number | undefined
+}
+
+function* replaySegment(
+  context: LogContext,
+  { number, salt, from, length }: SegmentPart,
+  target: ReplayTarget,
+): Generator<void> {
+  const { fileSystem, directory, databaseId } = context
+  const name = segmentName(number)
+  const file = fileSystem.open(joinPath(directory, name), 'read')
+  try {
+    const walk = new SegmentWalk(file, {
+      number,
+      seed: frameSeed({ kind: 'segment', databaseId, number, salt }),
+      end: length ?? file.stat().size,
+      from,
+      firstSequence: undefined,
+      proveValues: true,
+    })
+    for (let frame = walk.next(); frame !== undefined; frame = walk.next()) {
+      yield* makeRoom(walk, frame, number, target)
+      walk.visit((record) => insertRecord(record, number, target))
+      target.memtables.logBytes += frame.length
+      target.report.replayedRecords += frame.recordCount
+    }
+    if (walk.damage) throw new CorruptionError(name, walk.damage.offset, walk.damage.reason)
+  } finally {
+    file.close()
+  }
+}
+
+/** Freezes the active memtable before a frame that it cannot hold, or when it covers its share of the log. */
+function* makeRoom(
+  walk: SegmentWalk,
+  frame: FrameSummary,
+  segment: number,
+  target: ReplayTarget,
+): Generator<void> {
+  const { memtables, share } = target
+  const covered = memtables.active.entries > 0 && memtables.logBytes + frame.length > share
+  // A bound first: counting exactly costs a walk over the records.
+  const bound = frame.length + frame.recordCount * Memtable.bytesNeeded(0, 0)
+  if (!covered && memtables.active.hasRoom(bound)) return
+  const needed = exactBytes(walk, target.valueThreshold)
+  if (!covered && memtables.active.hasRoom(needed)) return
+  const end = { segment, offset: frame.offset }
+  while (!memtables.freeze(end, needed)) yield
+}
+
+function exactBytes(walk: SegmentWalk, valueThreshold: number): number {
+  let bytes = 0
+  walk.visit(({ header }) => {
+    const kind = entryKind(header.kind, header.storedLength, valueThreshold)
+    bytes += entryBytesMax(kind, header.keyLength, header.storedLength)
+  })
+  return bytes
+}
+
+const keyScratch = new Uint8Array(KEY_BYTES_MAX)
+
+function insertRecord(record: VisitedRecord, segment: number, target: ReplayTarget): void {
+  const { header, offset } = record
+  const kind = entryKind(header.kind, header.storedLength, target.valueThreshold)
+  // Fetching the value may move the window in which the key lies: take the value first.
+  const value = kind === KIND.inline ? record.value() : undefined
+  const length = record.keyEnd - record.keyStart
+  keyScratch.set(record.keyBytes.subarray(record.keyStart, record.keyEnd))
+  const key = keyScratch.subarray(0, length)
+  target.memtables.active.insert(key, header.sequence, kind, value, segment, offset, header.length)
+}

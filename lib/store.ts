@@ -1,0 +1,359 @@
+/**
+ * The store as its users see it: checks arguments, then hands on to the engine.
+ *
+ * The way of a get starts in `#lookup` and goes through tree-reader.ts (which entry?) and vlog/value-reader.ts
+ * (its value); the way of a put starts in `put` and goes through commit.ts. Public methods throw nothing
+ * synchronously but for the ones that say Sync in their names; they reject.
+ */
+import { EventEmitter } from 'node:events'
+import { invalidArgument, toWiscError, WiscError } from './base/errors.ts'
+import { NO_BYTES } from './base/bytes.ts'
+import type { Lock } from './base/file-system.ts'
+import { KIND } from './tree/entry.ts'
+import { RECORD_KIND } from '../vlog/record.ts'
+import { SlabAllocator } from '../vlog/slab.ts'
+import {
+  checkReadOptions,
+  keyBytes,
+  resolveCompactRange,
+  resolveScan,
+  throwIfAborted,
+  valueBytes,
+  writeSync,
+} from './arguments.ts'
+import { Engine } from './engine.ts'
+import {
+  type EntryIterator,
+  entryIterator,
+  type IteratorParts,
+  type KeyIterator,
+  keyIterator,
+  type ValueIterator,
+  valueIterator,
+} from './iterator.ts'
+import { plainObject, refuseUnknown } from './options.ts'
+import type { ReadingEngine } from './reading-engine.ts'
+import { Snapshot } from './snapshot.ts'
+import { type Stats, storeStats } from './stats.ts'
+import { Lookup } from './tree-reader.ts'
+import type {
+  Key,
+  KeyRange,
+  Operation,
+  RangeOptions,
+  ReadOptions,
+  SignalOptions,
+  Value,
+  WriteOptions,
+} from './types.ts'
+import { type VerifyOptions, type VerifyReport, verifyStore } from './verify.ts'
+import type { Write } from './commit.ts'
+
+/** Engine events that the store hands on. */
+const EVENTS = ['flush', 'compaction', 'stall', 'warning'] as const
+
+/**
+ * One open database directory. Made by {@link open}. Emits 'flush', 'compaction', 'stall', 'warning', and
+ * 'error' when background work fails and someone listens; the next write carries the error in any case.
+ */
+export class Store extends EventEmitter {
+  readonly #engine: ReadingEngine
+  /** Undefined if the store only reads. */
+  readonly #writer: Engine | undefined
+  readonly #lock: Lock | undefined
+  readonly #lookup: Lookup = new Lookup()
+  readonly #slabs: SlabAllocator = new SlabAllocator()
+  #iterators = 0
+  #closing: Promise<void> | undefined
+
+  /** @internal Use {@link open}. */
+  constructor(engine: ReadingEngine, lock?: Lock) {
+    super()
+    this.#engine = engine
+    this.#writer = engine instanceof Engine ? engine : undefined
+    this.#lock = lock
+    for (const name of EVENTS) engine.events.on(name, (detail) => this.emit(name, detail))
+    engine.events.on('error', (error) => {
+      if (this.listenerCount('error') > 0) this.emit('error', error)
+    })
+  }
+
+  /** Stores a value. Resolves when it is written; with `sync`, when it is durable. */
+  put(key: Key, value: Value, options?: WriteOptions): Promise<void> {
+    try {
+      const { commit, context } = this.#writable()
+      const sync = writeSync(options, context.options.sync)
+      return commit.submit(RECORD_KIND.put, keyBytes(key), valueBytes(value), sync)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /** Removes a key; one that is not there is no error. */
+  delete(key: Key, options?: WriteOptions): Promise<void> {
+    try {
+      const { commit, context } = this.#writable()
+      const sync = writeSync(options, context.options.sync)
+      return commit.submit(RECORD_KIND.delete, keyBytes(key), NO_BYTES, sync)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /** Does all operations or none; the last one on a key counts. Readers never see a part. */
+  async write(operations: readonly Operation[], options?: WriteOptions): Promise<void> {
+    const { commit, context, log } = this.#writable()
+    const sync = writeSync(options, context.options.sync)
+    if (!Array.isArray(operations)) throw invalidArgument('operations must be an array')
+    const writes = operations.map(checkOperation)
+    if (writes.length > 0) await commit.submitBatch(writes, sync)
+    else if (sync) await log.sync()
+  }
+
+  /** The value of a key, or undefined. */
+  get(key: Key, options?: ReadOptions): Promise<Buffer | undefined> {
+    try {
+      const result = this.#read(key, options, true)
+      const { turn } = this.#engine
+      if (!turn.isOld()) return result instanceof Promise ? result : Promise.resolve(result)
+      return new Promise((resolve) => turn.later(() => resolve(result)))
+    } catch (error) {
+      return Promise.reject(toWiscError(error))
+    }
+  }
+
+  /** The value of a key, or undefined, read on the calling thread. */
+  getSync(key: Key, options?: ReadOptions): Buffer | undefined {
+    return this.#read(key, options, false) as Buffer | undefined
+  }
+
+  /** The values of several keys, all as of the same moment, in the order of the keys. */
+  async getMany(keys: readonly Key[], options?: ReadOptions): Promise<(Buffer | undefined)[]> {
+    if (!Array.isArray(keys)) throw invalidArgument('keys must be an array')
+    const bytes = keys.map(keyBytes)
+    const sequence = this.#sequence(options)
+    const read = (at: number): Promise<(Buffer | undefined)[]> => this.#readMany(bytes, at)
+    try {
+      return await read(sequence)
+    } catch (error) {
+      this.#mayRestart(error, options)
+      return read(this.#sequence(options))
+    }
+  }
+
+  async #readMany(keys: readonly Uint8Array[], sequence: number): Promise<(Buffer | undefined)[]> {
+    const { tree, values } = this.#engine
+    const results: (Buffer | undefined)[] = []
+    const requests = keys.map((key) => {
+      const lookup = new Lookup()
+      const found = tree.find(key, sequence, lookup)
+      const inline = found && lookup.kind === KIND.inline
+      results.push(inline ? this.#copyInline(lookup) : undefined)
+      return found && !inline ? lookup : undefined
+    })
+    await values.readMany(requests, results)
+    return results
+  }
+
+  /** True if the key has a value. Never reads the value. */
+  async has(key: Key, options?: ReadOptions): Promise<boolean> {
+    return this.hasSync(key, options)
+  }
+
+  hasSync(key: Key, options?: ReadOptions): boolean {
+    const bytes = keyBytes(key)
+    const sequence = this.#sequence(options)
+    try {
+      return this.#engine.tree.find(bytes, sequence, this.#lookup)
+    } catch (error) {
+      this.#mayRestart(error, options)
+      return this.#engine.tree.find(bytes, this.#sequence(options), this.#lookup)
+    }
+  }
+
+  #read(
+    key: Key,
+    options: ReadOptions | undefined,
+    soon: boolean,
+  ): Buffer | undefined | Promise<Buffer | undefined> {
+    const bytes = keyBytes(key)
+    const sequence = this.#sequence(options)
+    try {
+      const result = this.#readOnce(bytes, sequence, soon)
+      if (!(result instanceof Promise) || this.#writer) return result
+      return result.catch((error: unknown) => this.#readAgain(error, bytes, options))
+    } catch (error) {
+      return this.#readAgain(error, bytes, options)
+    }
+  }
+
+  #readAgain(error: unknown, key: Uint8Array, options: ReadOptions | undefined): Buffer | undefined {
+    this.#mayRestart(error, options)
+    return this.#readOnce(key, this.#sequence(options), false) as Buffer | undefined
+  }
+
+  #readOnce(
+    key: Uint8Array,
+    sequence: number,
+    soon: boolean,
+  ): Buffer | undefined | Promise<Buffer | undefined> {
+    const lookup = this.#lookup
+    const { tree, values } = this.#engine
+    if (!tree.find(key, sequence, lookup)) return undefined
+    if (lookup.kind === KIND.inline) return this.#copyInline(lookup)
+    return soon ? values.readSoon(lookup) : values.read(lookup)
+  }
+
+  /** What lies in shared memory or in a cached block is copied before it leaves the store. */
+  #copyInline({ valueBytes: bytes, valueStart, valueEnd }: Lookup): Buffer {
+    const length = valueEnd - valueStart
+    const memory = this.#slabs.allocate(length)
+    const at = this.#slabs.start
+    memory.set(bytes.subarray(valueStart, valueEnd), at)
+    return memory.subarray(at, at + length)
+  }
+
+  /** @throws the error, unless the store only reads and a read without a snapshot may start again */
+  #mayRestart(error: unknown, options: ReadOptions | undefined): void {
+    if (options?.snapshot) throw this.#engine.viewFailure(error)
+    this.#engine.restart(error)
+  }
+
+  /** Iterates over keys and values, in key order, as they are now (or were for the snapshot). */
+  entries(range?: RangeOptions): EntryIterator {
+    return entryIterator(...this.#iteration(range))
+  }
+
+  /** Iterates over keys; values are never read. */
+  keys(range?: RangeOptions): KeyIterator {
+    return keyIterator(...this.#iteration(range))
+  }
+
+  values(range?: RangeOptions): ValueIterator {
+    return valueIterator(...this.#iteration(range))
+  }
+
+  #iteration(range: RangeOptions | undefined): [IteratorParts, ReturnType<typeof resolveScan>] {
+    const resolved = resolveScan(range)
+    throwIfAborted(resolved.signal)
+    const engine = this.#engine
+    const { readers } = engine
+    const sequence = this.#sequence(range?.snapshot && { snapshot: range.snapshot })
+    readers.hold(sequence)
+    this.#iterators++
+    const parts: IteratorParts = {
+      engine,
+      sequence: () => {
+        this.#checkOpen()
+        if (readers.stale) throw engine.viewFailure(undefined)
+        engine.checkReadable(sequence)
+        return sequence
+      },
+      closed: () => {
+        readers.release(sequence)
+        this.#iterators--
+      },
+    }
+    return [parts, resolved]
+  }
+
+  /** The store as it is now. Close it when it is no longer needed. */
+  snapshot(): Snapshot {
+    this.#checkOpen()
+    return new Snapshot(this.#engine.readers, this.#engine.visibleSequence)
+  }
+
+  /** Resolves when every write that has been acknowledged is durable. */
+  async sync(): Promise<void> {
+    const { commit, log } = this.#writable()
+    await commit.drain()
+    await log.sync()
+  }
+
+  /** Resolves when all memtables are in tables. */
+  async flush(): Promise<void> {
+    await this.#writable().flush()
+  }
+
+  /**
+   * Flushes, then merges everything in the range to the bottom of the tree: no tombstone and no overwritten entry
+   * is left there, but for what open snapshots and iterators see.
+   */
+  async compact(range?: KeyRange, options?: SignalOptions): Promise<void> {
+    const engine = this.#writable()
+    const { lower, upper } = resolveCompactRange(range)
+    refuseUnknown(plainObject(options ?? {}, 'options'), ['signal'], 'compact')
+    throwIfAborted(options?.signal)
+    await engine.flush()
+    await engine.background.compactRange(
+      { ...(lower && { from: lower }), ...(upper && { to: upper }) },
+      options?.signal,
+    )
+  }
+
+  /** Checks every block, record header and pointer, and (unless `deep` is false) every value. Writes nothing. */
+  async verify(options?: VerifyOptions): Promise<VerifyReport> {
+    this.#checkOpen()
+    return verifyStore(this.#engine, options, () => this.#checkOpen())
+  }
+
+  /** Counters and sizes as of now. */
+  stats(): Stats {
+    this.#checkOpen()
+    return storeStats(this.#engine, this.#writer, this.#iterators)
+  }
+
+  /** Waits for writes under way, flushes and syncs: everything acknowledged is durable then. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    try {
+      await this.#engine.close()
+    } finally {
+      this.#lock?.release()
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #checkOpen(): void {
+    if (this.#closing) throw new WiscError('WISC_NOT_OPEN', 'the store is closed')
+  }
+
+  #writable(): Engine {
+    this.#checkOpen()
+    if (!this.#writer) throw new WiscError('WISC_READ_ONLY', 'the store is open for reading only')
+    return this.#writer
+  }
+
+  /** The sequence to read at. */
+  #sequence(options: ReadOptions | undefined): number {
+    this.#checkOpen()
+    if (options === undefined) return this.#engine.visibleSequence
+    checkReadOptions(options)
+    const { snapshot } = options
+    if (snapshot === undefined) return this.#engine.visibleSequence
+    const sequence = Snapshot.sequenceOf(snapshot, this.#engine.readers)
+    this.#engine.checkReadable(sequence)
+    return sequence
+  }
+}
+
+function checkOperation(operation: unknown, index: number): Write {
+  const given = plainObject(operation, `operations[${index}]`)
+  if (given['type'] === 'put') {
+    refuseUnknown(given, ['type', 'key', 'value'], 'operation')
+    const key = keyBytes(given['key'] as Key)
+    return { kind: RECORD_KIND.put, key, value: valueBytes(given['value'] as Value) }
+  }
+  if (given['type'] !== 'delete') {
+    throw invalidArgument(`operations[${index}].type must be 'put' or 'delete'`)
+  }
+  refuseUnknown(given, ['type', 'key'], 'operation')
+  return { kind: RECORD_KIND.delete, key: keyBytes(given['key'] as Key), value: NO_BYTES }
+}

@@ -1,0 +1,78 @@
+/** The open tables of a store: opened when they are first needed, a bounded number of them. */
+import { CorruptionError, isMissing, WiscError } from './base/errors.ts'
+import { joinPath, tableName } from './base/file-names.ts'
+import { OpenCache } from './base/open-cache.ts'
+import type { TableMeta } from './tree/entry.ts'
+import { TableReader } from './tree/table-reader.ts'
+import type { Version } from './tree/version.ts'
+import type { LogContext } from '../vlog/recovery.ts'
+
+/** Every table of a version. */
+export function tablesOf(version: Version): TableMeta[] {
+  return version.levels.flatMap((level) => level.runs.flatMap((run) => run.tables))
+}
+
+/** @throws CorruptionError if it is missing, damaged or another one */
+export function openTable(context: LogContext, version: Version, number: number): TableReader {
+  const meta = tablesOf(version).find((table) => table.number === number)
+  if (!meta) throw new WiscError('WISC_INTERNAL', `table is not in the version number=${number}`)
+  const { fileSystem, directory, databaseId } = context
+  const name = tableName(number)
+  try {
+    return TableReader.open(fileSystem, joinPath(directory, name), name, meta, databaseId)
+  } catch (error) {
+    if (isMissing(error)) throw new CorruptionError(name, 0, 'table is missing', { cause: error })
+    throw error
+  }
+}
+
+/** How often a filter was asked, and how often it spared a look into the table. */
+export interface FilterStats {
+  checked: number
+  useful: number
+}
+
+export class TableCache {
+  readonly #open: OpenCache<TableReader>
+  /** Of tables that have been closed. */
+  readonly #closed: FilterStats = { checked: 0, useful: 0 }
+
+  /**
+   * @param maxOpenFiles bound of the whole store: tables get half of it
+   * @param version the current one: only its tables are asked for
+   */
+  constructor(context: () => LogContext, maxOpenFiles: number, version: () => Version) {
+    const open = (number: number): TableReader => openTable(context(), version(), number)
+    this.#open = new OpenCache(Math.max(8, maxOpenFiles >> 1), open, (table) =>
+      addFilterStats(this.#closed, table),
+    )
+  }
+
+  get(number: number): TableReader {
+    return this.#open.get(number)
+  }
+
+  get openFiles(): number {
+    return this.#open.size
+  }
+
+  get filterStats(): FilterStats {
+    const sum = { ...this.#closed }
+    for (const table of this.#open.values()) addFilterStats(sum, table)
+    return sum
+  }
+
+  /** Closes a table that is going to be unlinked. */
+  drop(number: number): void {
+    this.#open.drop(number)
+  }
+
+  closeAll(): void {
+    this.#open.closeAll()
+  }
+}
+
+function addFilterStats(sum: FilterStats, table: TableReader): void {
+  sum.checked += table.filterChecks
+  sum.useful += table.filterRejections
+}

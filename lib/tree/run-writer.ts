@@ -1,0 +1,115 @@
+/**
+ * Writes one run of tables, and takes it back if it is not finished.
+ *
+ * A table is ended when it has tableBytes, but never between two entries of a key. Each is synced when it
+ * ends; the directory is not (I4: the version set syncs it before an edit names the tables).
+ */
+import { assert, toWiscError } from '../base/errors.ts'
+import { joinPath, tableName } from '../base/file-names.ts'
+import type { File, FileSystem } from '../base/file-system.ts'
+import { type Random, randomU32 } from '../base/random.ts'
+import type { KeyedEntry } from './block-format.ts'
+import type { BuiltTable, TableOptions } from './entry.ts'
+import { TableBuilder } from './table-builder.ts'
+import { unlinkIfPossible } from './unlink.ts'
+
+/** Where a run goes. */
+export interface RunTarget {
+  readonly directory: string
+  readonly databaseId: Uint8Array
+  /** Numbers for the tables, ascending; more than can be needed. */
+  readonly fileNumbers: readonly number[]
+  readonly tableOptions: TableOptions
+}
+
+/** What a job gets from outside. */
+export interface JobPorts {
+  readonly fileSystem: FileSystem
+  readonly random: Random
+}
+
+export class RunWriter {
+  readonly #ports: JobPorts
+  readonly #target: RunTarget
+  readonly #baseSequence: number
+  readonly #tables: BuiltTable[] = []
+  readonly #paths: string[] = []
+  #file: File | undefined
+  #builder: TableBuilder | undefined
+  #finished = false
+  #entries = 0
+
+  /** @param baseSequence not above any sequence that will come */
+  constructor(ports: JobPorts, target: RunTarget, baseSequence: number) {
+    this.#ports = ports
+    this.#target = target
+    this.#baseSequence = baseSequence
+  }
+
+  /** Entries added. */
+  get entries(): number {
+    return this.#entries
+  }
+
+  /** Bytes of the tables that are finished. */
+  get bytesWritten(): number {
+    return this.#tables.reduce((sum, { meta }) => sum + meta.bytes, 0)
+  }
+
+  /** Adds the next entry; key and value are copied. Its kind is not `deferred`. */
+  add(entry: KeyedEntry): void {
+    let builder = this.#builder
+    if (
+      builder !== undefined &&
+      builder.estimatedBytes >= this.#target.tableOptions.tableBytes &&
+      !builder.hasLastKey(entry)
+    ) {
+      this.#endTable(builder)
+      builder = undefined
+    }
+    builder ??= this.#beginTable()
+    builder.add(entry)
+    this.#entries++
+  }
+
+  /** The run, in key order; empty if no entry was added. */
+  finish(): readonly BuiltTable[] {
+    if (this.#builder) this.#endTable(this.#builder)
+    this.#finished = true
+    return this.#tables
+  }
+
+  /**
+   * Ends the work. What is not finished is unlinked: nobody knows of it.
+   * @param error why it ended early; after a failed sync nothing is unlinked
+   */
+  close(error?: unknown): void {
+    const file = this.#file
+    this.#file = undefined
+    this.#builder = undefined
+    file?.close()
+    if (this.#finished || toWiscError(error).code === 'WISC_SYNC_FAILED') return
+    for (const path of this.#paths.splice(0)) unlinkIfPossible(this.#ports.fileSystem, path)
+  }
+
+  #beginTable(): TableBuilder {
+    const { directory, databaseId, fileNumbers, tableOptions } = this.#target
+    const { fileSystem, random } = this.#ports
+    const number = fileNumbers[this.#tables.length]
+    assert(number !== undefined, 'a job has numbers enough')
+    const path = joinPath(directory, tableName(number))
+    this.#file = fileSystem.open(path, 'create')
+    this.#paths.push(path)
+    const identity = { kind: 'table' as const, databaseId, number, salt: randomU32(random) }
+    this.#builder = new TableBuilder(this.#file, identity, tableOptions, this.#baseSequence)
+    return this.#builder
+  }
+
+  #endTable(builder: TableBuilder): void {
+    this.#tables.push(builder.finish())
+    const file = this.#file
+    this.#file = undefined
+    this.#builder = undefined
+    file?.close()
+  }
+}

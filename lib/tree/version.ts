@@ -1,0 +1,209 @@
+/**
+ * Versions: the immutable set of tables and segments that make up the store at one moment.
+ *
+ * Pure: an edit makes a new version of an old one, or throws. Levels are lists of runs, newest first; a run's
+ * tables have disjoint key ranges, in order. In one level a higher run id means newer entries (I6).
+ */
+import { compareBytes } from '../base/bytes.ts'
+import { assert } from '../base/errors.ts'
+import { compareLogPositions, LOG_START, type LogPosition } from '../base/value-pointer.ts'
+import type { TableMeta } from './entry.ts'
+import { firstTableReaching } from './run-cursor.ts'
+import { type AddedTable, LEVELS_MAX, type VersionEdit } from './version-edit.ts'
+
+export interface Run {
+  readonly id: number
+  readonly tables: readonly TableMeta[]
+}
+
+export interface Level {
+  /** Newest first, by descending id. None is empty. */
+  readonly runs: readonly Run[]
+}
+
+export interface OpenSegmentState {
+  readonly number: number
+  readonly salt: number
+  readonly state: 'open'
+}
+
+export interface SealedSegmentState {
+  readonly number: number
+  readonly salt: number
+  readonly state: 'sealed'
+  readonly length: number
+  readonly lastSequence: number
+}
+
+export type SegmentState = OpenSegmentState | SealedSegmentState
+
+/** See {@link VersionEdit} for the fields that have the same names. */
+export interface Version {
+  /** Number of the edit that made it. */
+  readonly id: number
+  /** Level 0 first; the last one is not empty. */
+  readonly levels: readonly Level[]
+  /** In ascending order of their numbers, which is log order. */
+  readonly segments: ReadonlyMap<number, SegmentState>
+  readonly checkpoint: LogPosition
+  readonly durable: LogPosition
+  readonly cleanEnd: LogPosition | undefined
+  readonly lastSequence: number
+  readonly nextFileNumber: number
+}
+
+/** What a new database begins with. */
+export const EMPTY_VERSION: Version = {
+  id: 0,
+  levels: [],
+  segments: new Map(),
+  checkpoint: LOG_START,
+  durable: LOG_START,
+  cleanEnd: undefined,
+  lastSequence: 0,
+  nextFileNumber: 1,
+}
+
+/**
+ * The version that an edit makes of another.
+ * @throws WiscError (WISC_INTERNAL) if it does not fit: an unknown or duplicate number, tables of a run that overlap
+ */
+export function applyEdit(version: Version, edit: VersionEdit, id: number): Version {
+  const nextFileNumber = Math.max(version.nextFileNumber, edit.nextFileNumber ?? 0)
+  return {
+    id,
+    levels: editLevels(version.levels, edit, nextFileNumber),
+    segments: editSegments(version.segments, edit, nextFileNumber),
+    checkpoint: later(version.checkpoint, edit.checkpoint),
+    durable: later(version.durable, edit.durable),
+    cleanEnd: edit.cleanEnd,
+    lastSequence: Math.max(version.lastSequence, edit.lastSequence ?? 0),
+    nextFileNumber,
+  }
+}
+
+/** The edit that makes this version of {@link EMPTY_VERSION}. */
+export function snapshotEdit(version: Version): VersionEdit {
+  const addedTables: AddedTable[] = []
+  version.levels.forEach(({ runs }, level) => {
+    for (const { id: runId, tables } of runs) {
+      for (const meta of tables) addedTables.push({ level, runId, meta })
+    }
+  })
+  const segments = [...version.segments.values()]
+  return {
+    nextFileNumber: version.nextFileNumber,
+    lastSequence: version.lastSequence,
+    checkpoint: version.checkpoint,
+    durable: version.durable,
+    ...(version.cleanEnd && { cleanEnd: version.cleanEnd }),
+    addedTables,
+    addedSegments: segments.map(({ number, salt }) => ({ number, salt })),
+    sealedSegments: segments.flatMap((segment) => (segment.state === 'sealed' ? [segment] : [])),
+  }
+}
+
+/** The table of a run whose range holds `key`, or undefined. */
+export function findTable(run: Run, key: Uint8Array): TableMeta | undefined {
+  const table = run.tables[firstTableReaching(run.tables, key)]
+  return table !== undefined && compareBytes(table.smallestKey, key) <= 0 ? table : undefined
+}
+
+/** The tables, in key order and with disjoint ranges, that overlap a range; both ends are inclusive. */
+export function overlappingTables(
+  tables: readonly TableMeta[],
+  smallestKey: Uint8Array,
+  largestKey: Uint8Array,
+): readonly TableMeta[] {
+  const start = firstTableReaching(tables, smallestKey)
+  let end = start
+  while (end < tables.length && compareBytes(tables[end]!.smallestKey, largestKey) <= 0) end++
+  return tables.slice(start, end)
+}
+
+function later(old: LogPosition, position: LogPosition | undefined): LogPosition {
+  return position !== undefined && compareLogPositions(position, old) > 0 ? position : old
+}
+
+function editLevels(levels: readonly Level[], edit: VersionEdit, limit: number): readonly Level[] {
+  const added = edit.addedTables ?? []
+  const removed = new Set(edit.removedTables)
+  assert(removed.size === (edit.removedTables?.length ?? 0), 'a table is removed once')
+  if (added.length === 0 && removed.size === 0) return levels
+  const numbers = new Set<number>()
+  const edited = levels.map((level) => removeTables(level, removed, numbers))
+  assert(removed.size === 0, `removed tables exist, missing=${[...removed].join()}`)
+
+  const byRun = new Map<number, Map<number, TableMeta[]>>()
+  for (const { level, runId, meta } of added) {
+    assert(!numbers.has(meta.number), `a table number is used once, number=${meta.number}`)
+    assert(meta.number < limit && runId < limit, `numbers are allocated, number=${meta.number}`)
+    assert(level < LEVELS_MAX, `levels are bounded, level=${level}`)
+    numbers.add(meta.number)
+    let runs = byRun.get(level)
+    if (!runs) byRun.set(level, (runs = new Map()))
+    const tables = runs.get(runId)
+    if (tables) tables.push(meta)
+    else runs.set(runId, [meta])
+  }
+  for (const [level, runs] of byRun) {
+    while (edited.length <= level) edited.push({ runs: [] })
+    edited[level] = addTables(edited[level]!, runs)
+  }
+  while (edited.length > 0 && edited[edited.length - 1]!.runs.length === 0) edited.pop()
+  return edited
+}
+
+/** Takes what it finds out of `removed`; the numbers of what stays go to `numbers`. */
+function removeTables(level: Level, removed: Set<number>, numbers: Set<number>): Level {
+  const runs: Run[] = []
+  for (const run of level.runs) {
+    const tables = run.tables.filter(({ number }) => !removed.delete(number))
+    for (const { number } of tables) numbers.add(number)
+    if (tables.length === run.tables.length) runs.push(run)
+    else if (tables.length > 0) runs.push({ id: run.id, tables })
+  }
+  return { runs }
+}
+
+function addTables(level: Level, added: ReadonlyMap<number, TableMeta[]>): Level {
+  const runs = level.runs.filter(({ id }) => !added.has(id))
+  for (const [id, newTables] of added) {
+    const old = level.runs.find((run) => run.id === id)
+    const tables = [...(old?.tables ?? []), ...newTables]
+    tables.sort((left, right) => compareBytes(left.smallestKey, right.smallestKey))
+    for (let i = 1; i < tables.length; i++) {
+      assert(
+        compareBytes(tables[i - 1]!.largestKey, tables[i]!.smallestKey) < 0,
+        `tables of a run do not overlap, numbers=${tables[i - 1]!.number},${tables[i]!.number}`,
+      )
+    }
+    runs.push({ id, tables })
+  }
+  runs.sort((left, right) => right.id - left.id)
+  return { runs }
+}
+
+function editSegments(
+  segments: ReadonlyMap<number, SegmentState>,
+  edit: VersionEdit,
+  limit: number,
+): ReadonlyMap<number, SegmentState> {
+  const { addedSegments = [], sealedSegments = [], removedSegments = [] } = edit
+  if (addedSegments.length + sealedSegments.length + removedSegments.length === 0) return segments
+  const edited = new Map(segments)
+  for (const { number, salt } of addedSegments) {
+    assert(!edited.has(number), `a segment number is used once, number=${number}`)
+    assert(number < limit, `segment number is allocated, number=${number}`)
+    edited.set(number, { number, salt, state: 'open' })
+  }
+  for (const { number, length, lastSequence } of sealedSegments) {
+    const segment = edited.get(number)
+    assert(segment?.state === 'open', `an open segment is sealed, number=${number}`)
+    edited.set(number, { number, salt: segment.salt, state: 'sealed', length, lastSequence })
+  }
+  for (const number of removedSegments) {
+    assert(edited.delete(number), `a removed segment exists, number=${number}`)
+  }
+  return new Map([...edited].sort(([left], [right]) => left - right))
+}

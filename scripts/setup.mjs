@@ -1,0 +1,63 @@
+/**
+ * Installs and builds what is not installed and built yet; every npm script begins with it.
+ *
+ * Plain JavaScript without dependencies, since nothing is installed when it runs first. It installs when
+ * node_modules is not what package-lock.json asks for, and lets the compiler find out what is to be built.
+ * No install script of a package runs: those that hold native code bring it ready-made.
+ *
+ *   node scripts/setup.mjs [--install-only]
+ */
+import { spawnSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const ROOT = dirname(dirname(fileURLToPath(import.meta.url)))
+const NODE_NEEDED = [20, 19]
+
+/** Ends this process with the status of a failed command. */
+function run(command, commandArguments, options) {
+  const result = spawnSync(command, commandArguments, { cwd: ROOT, stdio: 'inherit', ...options })
+  if (result.error) throw result.error
+  if (result.status !== 0) process.exit(result.status ?? 1)
+}
+
+function requireNode() {
+  const [major, minor] = process.versions.node.split('.').map(Number)
+  const [majorNeeded, minorNeeded] = NODE_NEEDED
+  if (major > majorNeeded || (major === majorNeeded && minor >= minorNeeded)) return
+  process.stderr.write(
+    `wisc needs Node ${NODE_NEEDED.join('.')} or later, found=${process.versions.node}\n`,
+  )
+  process.exit(1)
+}
+
+function packagesOf(lockfile) {
+  return JSON.parse(readFileSync(join(ROOT, lockfile), 'utf8')).packages
+}
+
+/** Whether every package of the lockfile is there, in its version. Optional ones depend on the platform. */
+function isInstalled() {
+  if (!existsSync(join(ROOT, 'node_modules/.package-lock.json'))) return false
+  const installed = packagesOf('node_modules/.package-lock.json')
+  return Object.entries(packagesOf('package-lock.json')).every(([path, wanted]) => {
+    if (path === '') return true
+    const found = installed[path]
+    if (!found) return wanted.optional === true
+    return found.version === wanted.version && existsSync(join(ROOT, path))
+  })
+}
+
+function install() {
+  const installArguments = ['ci', '--ignore-scripts', '--no-audit', '--no-fund']
+  // Inside `npm test` the running npm is known; otherwise it is looked up, on Windows through a shell.
+  const npm = process.env.npm_execpath
+  if (npm?.endsWith('.js')) run(process.execPath, [npm, ...installArguments])
+  else run('npm', installArguments, { shell: process.platform === 'win32' })
+}
+
+requireNode()
+if (!isInstalled()) install()
+if (!process.argv.includes('--install-only')) {
+  run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '--build'])
+}

@@ -1,0 +1,156 @@
+/**
+ * What the crash and fault tests do to a store: small, mixed, and deterministic for a seed.
+ *
+ * A new subject is a new row of the table. Stores are tiny (segments of 4 KiB, memtables of 64 KiB, a log of which
+ * 16 KiB fill a memtable), so that a hundred steps rotate, flush and compact many times.
+ */
+import type { Options } from '#dist/lib/options.js'
+import type { OracleWrite } from '../support/oracle.ts'
+import type { Prng } from '../support/random.ts'
+import type { Session } from '../support/session.ts'
+
+export interface Workload {
+  readonly name: string
+  readonly options: Options
+  run(session: Session, prng: Prng): Promise<void>
+}
+
+const TINY: Options = {
+  workers: 0,
+  segmentBytes: 4096,
+  memtableBytes: 65536,
+  maxUnflushedLogBytes: 65536,
+  maxPendingBytes: 65536,
+  blockCacheBytes: 65536,
+  tree: { sizeRatio: 3, tableBytes: 4096, blockBytes: 256 },
+}
+
+/** Below and above the threshold of 256 bytes that most rows use; sometimes larger than a segment. */
+function someLength(prng: Prng): number {
+  const kind = prng.below(20)
+  if (kind < 10) return 4 + prng.below(60)
+  if (kind < 17) return 256 + prng.below(800)
+  if (kind < 19) return 1024 + prng.below(3000)
+  return 4096 + prng.below(6000)
+}
+
+function someKey(prng: Prng): string {
+  return `key${String(prng.below(24)).padStart(2, '0')}`
+}
+
+function someBatch(prng: Prng): OracleWrite[] {
+  const writes: OracleWrite[] = []
+  for (let i = 1 + prng.below(5); i > 0; i--) {
+    if (prng.chance(0.3)) writes.push({ type: 'delete', key: someKey(prng) })
+    else writes.push({ type: 'put', key: someKey(prng), length: someLength(prng) })
+  }
+  return writes
+}
+
+/** Writes several batches at once, so that they share groups. */
+async function burst(session: Session, prng: Prng, syncShare: number): Promise<void> {
+  const writes: Promise<void>[] = []
+  for (let i = 1 + prng.below(6); i > 0; i--) {
+    writes.push(session.write(someBatch(prng), prng.chance(syncShare)))
+  }
+  await Promise.all(writes)
+}
+
+export const WORKLOADS: readonly Workload[] = [
+  {
+    name: 'puts, each synced',
+    options: { ...TINY, valueThreshold: 256 },
+    async run(session, prng) {
+      for (let i = 0; i < 30; i++) await session.put(someKey(prng), someLength(prng), true)
+      await session.close()
+    },
+  },
+  {
+    name: 'puts without sync, synced now and then',
+    options: { ...TINY, valueThreshold: 256 },
+    async run(session, prng) {
+      for (let i = 0; i < 50; i++) {
+        await session.put(someKey(prng), someLength(prng))
+        if (prng.chance(0.15)) await session.sync()
+      }
+      await session.close()
+    },
+  },
+  {
+    name: 'batches in concurrent groups, puts and deletes, mixed sync',
+    options: { ...TINY, valueThreshold: 256 },
+    async run(session, prng) {
+      for (let i = 0; i < 16; i++) await burst(session, prng, 0.3)
+      await session.close()
+    },
+  },
+  {
+    name: 'all values inline, flushes and compactions',
+    options: { ...TINY, valueThreshold: Number.POSITIVE_INFINITY },
+    async run(session, prng) {
+      for (let i = 0; i < 12; i++) {
+        await burst(session, prng, 0.2)
+        if (i % 3 === 2) await session.flush()
+        if (i % 6 === 5) await session.compact()
+      }
+      await session.check()
+      await session.close()
+    },
+  },
+  {
+    name: 'all values separated, deletes, compactions, reopens',
+    options: { ...TINY, valueThreshold: 0 },
+    async run(session, prng) {
+      for (let i = 0; i < 10; i++) {
+        await burst(session, prng, 0.2)
+        await session.delete(someKey(prng), prng.chance(0.5))
+        if (i % 3 === 2) await session.compact()
+        if (i % 4 === 3) await session.reopen()
+      }
+      await session.close()
+    },
+  },
+  {
+    name: 'rotation: unsynced batches over many segments',
+    options: { ...TINY, valueThreshold: 128, maxUnflushedLogBytes: 262144 },
+    async run(session, prng) {
+      for (let i = 0; i < 14; i++) {
+        await burst(session, prng, 0)
+        if (i === 6) await session.sync()
+      }
+      await session.close()
+    },
+  },
+  {
+    name: 'kills and reopens: unproved tails are copied',
+    options: { ...TINY, valueThreshold: 256 },
+    async run(session, prng) {
+      for (let i = 0; i < 5; i++) {
+        await burst(session, prng, 0.1)
+        await burst(session, prng, 0)
+        await session.kill()
+        await session.put(someKey(prng), someLength(prng), prng.chance(0.5))
+        if (i === 3) await session.reopen()
+      }
+      await session.close()
+    },
+  },
+  {
+    name: 'tiering: many runs, sync by default',
+    options: {
+      ...TINY,
+      valueThreshold: 256,
+      sync: true,
+      tree: { sizeRatio: 3, runsPerLevel: 2, runsAtLargestLevel: 2, tableBytes: 4096, blockBytes: 256 },
+    },
+    async run(session, prng) {
+      for (let i = 0; i < 12; i++) {
+        await burst(session, prng, 1)
+        if (i % 2 === 1) await session.flush()
+      }
+      await session.compact()
+      await session.check()
+      await session.close()
+    },
+  },
+]

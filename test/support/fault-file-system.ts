@@ -1,0 +1,511 @@
+/**
+ * An in-memory file system that records every step, fails on demand, and loses what was not synced.
+ *
+ *   store -> FaultFileSystem -> what the process sees (names, bytes)
+ *                            -> log of operations -> DiskModel: what a power cut may leave
+ *
+ * - `calls` counts every call of the interface; `faults` is asked before each and may refuse it; `onCall`
+ *   is a pause point for tests that look at the store between two steps.
+ * - `log` holds the steps that change the disk, with the marks of the workload (acknowledgements), so that
+ *   crash-states.ts can play them again up to any step.
+ * - `violations` holds broken rules of order that are visible from here (RULES below). Tests assert that it is empty.
+ * - Asynchronous calls settle some turns of the event loop later: bytes of a write are visible when it
+ *   settles, a sync covers what was complete when it began.
+ *
+ * RULES. Bytes are only appended, never written over, without gaps; one write to a file at a time; nothing
+ * is asked of a closed file; no open file is unlinked (I5); nothing is synced, unlinked or renamed after a
+ * failed sync (I1); a file is renamed only when its bytes are durable (I4); nothing is unlinked in a
+ * directory while a rename in it is not durable (I5).
+ */
+import { IoError } from '#dist/lib/base/errors.js'
+import type { File, FileStat, FileSystem, Lock, OpenMode } from '#dist/lib/base/file-system.js'
+import { Content, type DiskImage, DiskModel, type Operation, type Profile, ROOT } from './disk-model.ts'
+import { Prng } from './random.ts'
+
+/** The calls of the interface that may be refused. */
+export type CallKind =
+  | 'open'
+  | 'create'
+  | 'read'
+  | 'write'
+  | 'sync'
+  | 'syncDirectory'
+  | 'makeDirectory'
+  | 'list'
+  | 'stat'
+  | 'rename'
+  | 'unlink'
+  | 'lock'
+
+export interface Call {
+  /** Counts from 1. */
+  readonly index: number
+  readonly kind: CallKind
+  readonly path: string
+  /** Bytes of a write. */
+  readonly bytes: number
+}
+
+/** A refusal. A write may get some of its bytes to the file first. */
+export interface Fault {
+  readonly errno: string
+  readonly partialBytes?: number
+}
+
+export interface FaultFileSystemOptions {
+  readonly profile?: Profile
+  /** Chooses how many turns an asynchronous call takes. */
+  readonly seed?: number
+  /** What fits on the disk: beyond it writes fail with ENOSPC after a part. */
+  readonly capacityBytes?: number
+}
+
+interface VisibleFile {
+  readonly node: number
+  readonly content: Content
+  openCount: number
+  writesInFlight: number
+}
+
+/** What outlives a process: the disk and the system's page cache. */
+interface Disk {
+  readonly base: DiskImage
+  readonly model: DiskModel
+  readonly log: Operation[]
+  readonly files: Map<string, VisibleFile>
+  readonly directories: Map<string, number>
+  nextNode: number
+  nextCall: number
+}
+
+const BLOCK_BYTES = 4096
+
+export class FaultFileSystem implements FileSystem {
+  readonly violations: string[] = []
+  faults: ((call: Call) => Fault | undefined) | undefined
+  onCall: ((call: Call) => void) | undefined
+  calls = 0
+  capacityBytes: number
+  openFiles = 0
+  /** Set by the first failed sync: from then on this process may make nothing durable. */
+  syncFailed = false
+  readonly #disk: Disk
+  readonly #prng: Prng
+  readonly #locks: Map<string, string> = new Map()
+  readonly #renamesPending: Map<string, number> = new Map()
+  /** After `kill`, whatever the old process still tries fails and changes nothing. */
+  #killed = false
+
+  /** @param disk a tree to begin with, or the disk of a killed process */
+  constructor(options: FaultFileSystemOptions = {}, disk?: DiskImage | Disk) {
+    this.capacityBytes = options.capacityBytes ?? 2 ** 40
+    this.#prng = new Prng(options.seed ?? 1)
+    this.#disk =
+      disk !== undefined && 'model' in disk
+        ? disk
+        : loadDisk(disk ?? { directories: ['/'], files: new Map() }, options.profile)
+  }
+
+  /** The steps so far, from `base` on. */
+  get log(): Operation[] {
+    return this.#disk.log
+  }
+
+  get base(): DiskImage {
+    return this.#disk.base
+  }
+
+  get model(): DiskModel {
+    return this.#disk.model
+  }
+
+  /** Records something that the workload knows at this moment, such as an acknowledgement. */
+  mark(mark: unknown): void {
+    this.#disk.log.push({ kind: 'mark', mark })
+  }
+
+  /** What a process sees now, as if all of it were durable. */
+  visibleImage(): DiskImage {
+    const files = new Map([...this.#disk.files].map(([path, file]) => [path, file.content.view()]))
+    return { directories: [...this.#disk.directories.keys()], files }
+  }
+
+  /** Ends the process: its calls do nothing from now on and its locks are gone; the page cache lives on. */
+  kill(options: FaultFileSystemOptions = {}): FaultFileSystem {
+    this.#killed = true
+    for (const file of this.#disk.files.values()) {
+      file.openCount = 0
+      file.writesInFlight = 0
+    }
+    return new FaultFileSystem(options, this.#disk)
+  }
+
+  /** Counts a call, lets the test look, and refuses it if the test wants so. */
+  #enter(kind: CallKind, path: string, bytes: number = 0): Fault | undefined {
+    if (this.#killed) return { errno: 'EIO' }
+    const call = { index: ++this.calls, kind, path, bytes }
+    this.onCall?.(call)
+    const forbidden = kind === 'sync' || kind === 'syncDirectory' || kind === 'rename' || kind === 'unlink'
+    if (this.syncFailed && forbidden) this.#violate(`${kind} after a failed sync path=${path}`)
+    return this.faults?.(call)
+  }
+
+  #check(kind: CallKind, path: string): void {
+    const fault = this.#enter(kind, path)
+    if (fault) throw new IoError(kind, path, fault.errno)
+  }
+
+  #violate(rule: string): void {
+    this.violations.push(`${rule} call=${this.calls}`)
+  }
+
+  #record(operation: Operation): void {
+    if (this.#killed) return
+    this.#disk.log.push(operation)
+    this.#disk.model.apply(operation)
+  }
+
+  async #turns(): Promise<void> {
+    for (let i = this.#prng.below(3); i >= 0; i--) {
+      await new Promise<void>((resolve) => {
+        setImmediate(resolve)
+      })
+    }
+  }
+
+  #parent(path: string, operation: string): { node: number; directory: string; name: string } {
+    const slash = path.lastIndexOf('/')
+    const directory = slash <= 0 ? '/' : path.slice(0, slash)
+    const node = this.#disk.directories.get(directory)
+    if (node === undefined) throw new IoError(operation, path, 'ENOENT')
+    return { node, directory, name: path.slice(slash + 1) }
+  }
+
+  open(path: string, mode: OpenMode): File {
+    this.#check(mode === 'create' ? 'create' : 'open', path)
+    if (this.#disk.directories.has(path)) throw new IoError('open', path, 'EINVAL')
+    let file = this.#disk.files.get(path)
+    if (mode === 'create') {
+      if (file) throw new IoError('open', path, 'EEXIST')
+      file = this.#createFile(path)
+    }
+    if (!file) throw new IoError('open', path, 'ENOENT')
+    file.openCount++
+    this.openFiles++
+    return this.#openFile(path, file, mode)
+  }
+
+  #createFile(path: string): VisibleFile {
+    const { node: directory, name } = this.#parent(path, 'open')
+    const node = this.#disk.nextNode++
+    const file: VisibleFile = { node, content: new Content(), openCount: 0, writesInFlight: 0 }
+    this.#disk.files.set(path, file)
+    this.#record({ kind: 'create', directory, name, node })
+    return file
+  }
+
+  #openFile(path: string, file: VisibleFile, mode: OpenMode): File {
+    let closed = false
+    const use = (what: string): void => {
+      if (!closed) return
+      this.#violate(`${what} of a closed file path=${path}`)
+      throw new IoError(what, path, 'EBADF')
+    }
+    const read = (target: Uint8Array, at: number, length: number, position: number): number => {
+      const available = Math.max(0, Math.min(length, file.content.size - position))
+      target.set(file.content.view().subarray(position, position + available), at)
+      return available
+    }
+    const failRead = (fault: Fault | undefined): void => {
+      if (fault) throw new IoError('read', path, fault.errno)
+    }
+    const sync = (): void => {
+      use('sync')
+      const fault = this.#enter('sync', path)
+      const call = this.#disk.nextCall++
+      this.#record({ kind: 'syncBegin', call, node: file.node })
+      this.#endSync({ kind: 'syncEnd', call, node: file.node, failed: fault !== undefined })
+      if (fault) throw new IoError('sync', path, fault.errno)
+    }
+    return {
+      path,
+      read: (target, at, length, position) => {
+        use('read')
+        failRead(this.#enter('read', path))
+        return read(target, at, length, position)
+      },
+      readAsync: async (target, at, length, position) => {
+        use('read')
+        const fault = this.#enter('read', path)
+        await this.#turns()
+        failRead(fault)
+        return read(target, at, length, position)
+      },
+      write: (source, at, length, position) => {
+        use('write')
+        this.#write(path, file, mode, source.slice(at, at + length), position)
+      },
+      writev: (sources, position) => {
+        use('write')
+        this.#write(path, file, mode, joined(sources), position)
+      },
+      writevAsync: async (sources, position) => {
+        use('write')
+        const bytes = joined(sources)
+        const end = this.#beginWrite(path, file, mode, bytes, position)
+        await this.#turns()
+        if (Buffer.compare(bytes, joined(sources)) !== 0) {
+          this.#violate(`memory of an asynchronous write changed path=${path}`)
+        }
+        end()
+      },
+      dataSync: sync,
+      sync,
+      dataSyncAsync: async () => {
+        use('sync')
+        const fault = this.#enter('sync', path)
+        const call = this.#disk.nextCall++
+        this.#record({ kind: 'syncBegin', call, node: file.node })
+        await this.#turns()
+        this.#endSync({ kind: 'syncEnd', call, node: file.node, failed: fault !== undefined })
+        if (fault) throw new IoError('sync', path, fault.errno)
+      },
+      stat: () => {
+        use('stat')
+        this.#check('stat', path)
+        return statOf(file)
+      },
+      close: () => {
+        if (closed) return
+        closed = true
+        file.openCount = Math.max(0, file.openCount - (this.#killed ? 0 : 1))
+        this.openFiles--
+      },
+    }
+  }
+
+  #write(
+    path: string,
+    file: VisibleFile,
+    mode: OpenMode,
+    bytes: Uint8Array,
+    position: number,
+  ): void {
+    this.#beginWrite(path, file, mode, bytes, position)()
+  }
+
+  /** Begins a write. @returns what ends it: makes the bytes visible, or fails */
+  #beginWrite(
+    path: string,
+    file: VisibleFile,
+    mode: OpenMode,
+    bytes: Uint8Array,
+    position: number,
+  ): () => void {
+    if (mode === 'read') throw new IoError('write', path, 'EBADF')
+    const given = this.#enter('write', path, bytes.length)
+    if (this.#killed) throw new IoError('write', path, 'EIO')
+    if (file.writesInFlight > 0) this.#violate(`two writes to one file at a time path=${path}`)
+    if (position !== file.content.size) {
+      this.#violate(`write not at the end path=${path} position=${position} size=${file.content.size}`)
+    }
+    const room = Math.max(0, this.capacityBytes - this.#usedBytes())
+    const full = room < bytes.length ? { errno: 'ENOSPC', partialBytes: room } : undefined
+    const fault = given ?? full
+    const reached = fault ? Math.min(bytes.length, fault.partialBytes ?? 0) : bytes.length
+    const call = this.#disk.nextCall++
+    const { node } = file
+    file.writesInFlight++
+    this.#record({ kind: 'writeBegin', call, node, position, bytes })
+    return () => {
+      file.writesInFlight--
+      this.#record({ kind: 'writeEnd', call, node, persistent: reached })
+      if (reached > 0 && !this.#killed) file.content.write(bytes.subarray(0, reached), position)
+      if (this.#killed) throw new IoError('write', path, 'EIO')
+      if (fault) throw new IoError('write', path, fault.errno)
+    }
+  }
+
+  #endSync(operation: Extract<Operation, { kind: 'syncEnd' | 'syncDirectoryEnd' }>): void {
+    if (operation.failed && !this.#killed) this.syncFailed = true
+    this.#record(operation)
+  }
+
+  makeDirectory(path: string): boolean {
+    this.#check('makeDirectory', path)
+    if (this.#disk.directories.has(path)) return false
+    if (this.#disk.files.has(path)) throw new IoError('mkdir', path, 'ENOTDIR')
+    const { node: directory, name } = this.#parent(path, 'mkdir')
+    const node = this.#disk.nextNode++
+    this.#disk.directories.set(path, node)
+    this.#record({ kind: 'makeDirectory', directory, name, node })
+    return true
+  }
+
+  list(path: string): string[] {
+    this.#check('list', path)
+    if (!this.#disk.directories.has(path)) throw new IoError('list', path, 'ENOENT')
+    const prefix = path === '/' ? '/' : `${path}/`
+    const names: string[] = []
+    for (const paths of [this.#disk.files.keys(), this.#disk.directories.keys()]) {
+      for (const one of paths) {
+        if (one.length > prefix.length && one.startsWith(prefix) && !one.includes('/', prefix.length)) {
+          names.push(one.slice(prefix.length))
+        }
+      }
+    }
+    return names
+  }
+
+  statPath(path: string): (FileStat & { kind: 'file' | 'directory' | 'other' }) | undefined {
+    this.#check('stat', path)
+    if (this.#disk.directories.has(path)) return { kind: 'directory', size: 0, allocated: 0 }
+    const file = this.#disk.files.get(path)
+    return file && { kind: 'file', ...statOf(file) }
+  }
+
+  realPath(path: string): string {
+    if (this.#disk.directories.has(path) || this.#disk.files.has(path)) return path
+    throw new IoError('realpath', path, 'ENOENT')
+  }
+
+  rename(source: string, target: string): void {
+    this.#check('rename', source)
+    const file = this.#disk.files.get(source)
+    if (!file) throw new IoError('rename', source, 'ENOENT')
+    const { node: directory, directory: path, name } = this.#parent(source, 'rename')
+    const to = this.#parent(target, 'rename')
+    if (to.node !== directory) throw new Error('the model renames inside one directory only')
+    if (this.#disk.model.file(file.node).pending.length > 0) {
+      this.#violate(`rename of a file whose bytes are not durable path=${source}`)
+    }
+    this.#disk.files.delete(source)
+    this.#disk.files.set(target, file)
+    this.#renamesPending.set(path, (this.#renamesPending.get(path) ?? 0) + 1)
+    this.#record({ kind: 'rename', directory, name, target: to.name, node: file.node })
+  }
+
+  unlink(path: string): void {
+    this.#check('unlink', path)
+    const file = this.#disk.files.get(path)
+    if (!file) throw new IoError('unlink', path, 'ENOENT')
+    const { node: directory, directory: parent, name } = this.#parent(path, 'unlink')
+    if (file.openCount > 0) this.#violate(`unlink of an open file path=${path}`)
+    if ((this.#renamesPending.get(parent) ?? 0) > 0) {
+      this.#violate(`unlink before a rename is durable path=${path}`)
+    }
+    this.#disk.files.delete(path)
+    this.#record({ kind: 'unlink', directory, name, node: file.node })
+  }
+
+  syncDirectory(path: string): void {
+    this.#beginDirectorySync(path)()
+  }
+
+  async syncDirectoryAsync(path: string): Promise<void> {
+    const end = this.#beginDirectorySync(path)
+    await this.#turns()
+    end()
+  }
+
+  #beginDirectorySync(path: string): () => void {
+    const fault = this.#enter('syncDirectory', path)
+    const node = this.#disk.directories.get(path)
+    if (node === undefined) throw new IoError('syncDirectory', path, 'ENOENT')
+    const call = this.#disk.nextCall++
+    const renames = this.#renamesPending.get(path) ?? 0
+    this.#record({ kind: 'syncDirectoryBegin', call, node })
+    return () => {
+      this.#endSync({ kind: 'syncDirectoryEnd', call, node, failed: fault !== undefined })
+      if (fault) throw new IoError('syncDirectory', path, fault.errno)
+      this.#renamesPending.set(path, Math.max(0, (this.#renamesPending.get(path) ?? 0) - renames))
+    }
+  }
+
+  freeBytes(path: string): number {
+    this.#check('stat', path)
+    return Math.max(0, this.capacityBytes - this.#usedBytes())
+  }
+
+  #usedBytes(): number {
+    let bytes = 0
+    for (const file of this.#disk.files.values()) bytes += file.content.size
+    return bytes
+  }
+
+  /** The text is left in a file that no model of durability covers: nothing depends on it. */
+  lock(path: string, text: string): Lock | { readonly holder: string } {
+    this.#check('lock', path)
+    const holder = this.#locks.get(path)
+    if (holder !== undefined) return { holder }
+    if (!this.#disk.files.has(path)) this.#createFile(path)
+    this.#locks.set(path, text)
+    return {
+      release: () => {
+        this.#locks.delete(path)
+      },
+    }
+  }
+}
+
+function loadDisk(base: DiskImage, profile: Profile | undefined): Disk {
+  const model = new DiskModel(profile)
+  const files = new Map<string, VisibleFile>()
+  const directories = new Map<string, number>([['/', ROOT]])
+  const nextNode = loadImage(base, model, (path, node, bytes) => {
+    if (bytes === undefined) directories.set(path, node)
+    else files.set(path, { node, content: new Content(bytes), openCount: 0, writesInFlight: 0 })
+  })
+  return { base, model, log: [], files, directories, nextNode, nextCall: 1 }
+}
+
+/**
+ * Builds the nodes of an image, all of it durable. The numbers of nodes follow from the image alone.
+ * @param found gets every path; bytes are absent for directories
+ * @returns the first free number
+ */
+export function loadImage(
+  image: DiskImage,
+  model: DiskModel,
+  found?: (path: string, node: number, bytes: Uint8Array | undefined) => void,
+): number {
+  let next = ROOT + 1
+  const nodes = new Map<string, number>([['/', ROOT]])
+  const name = (path: string, node: number): void => {
+    const slash = path.lastIndexOf('/')
+    const parent = nodes.get(slash <= 0 ? '/' : path.slice(0, slash))!
+    model.directory(parent).durable.set(path.slice(slash + 1), node)
+  }
+  for (const path of [...image.directories].sort()) {
+    if (path === '/') continue
+    const node = next++
+    nodes.set(path, node)
+    model.nodes.set(node, { kind: 'directory', durable: new Map(), pending: [] })
+    name(path, node)
+    found?.(path, node, undefined)
+  }
+  for (const [path, bytes] of image.files) {
+    const node = next++
+    model.nodes.set(node, { kind: 'file', durable: new Content(bytes), pending: [] })
+    name(path, node)
+    found?.(path, node, bytes)
+  }
+  return next
+}
+
+function joined(sources: readonly Uint8Array[]): Uint8Array {
+  let length = 0
+  for (const source of sources) length += source.length
+  const bytes = new Uint8Array(length)
+  let at = 0
+  for (const source of sources) {
+    bytes.set(source, at)
+    at += source.length
+  }
+  return bytes
+}
+
+function statOf(file: VisibleFile): FileStat {
+  const size = file.content.size
+  return { size, allocated: Math.ceil(size / BLOCK_BYTES) * BLOCK_BYTES }
+}

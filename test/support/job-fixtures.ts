@@ -1,0 +1,83 @@
+/** Memtables, jobs and tables for tests of flush, compaction and the runners. */
+import { joinPath, tableName } from '#dist/lib/base/file-names.js'
+import { nodeFileSystem } from '#dist/lib/base/node-file-system.js'
+import { LOG_START, SEQUENCE_MAX } from '#dist/lib/base/value-pointer.js'
+import type { CompactionJob, FlushJob } from '#dist/lib/jobs/messages.js'
+import { type Arena, createArena } from '#dist/lib/tree/arena.js'
+import { KIND, type TableMeta } from '#dist/lib/tree/entry.js'
+import { type FrozenMemtable, Memtable } from '#dist/lib/tree/memtable.js'
+import { TableReader } from '#dist/lib/tree/table-reader.js'
+import { entryUnder, type TestEntry } from './array-cursor.ts'
+
+export const DATABASE_ID: Uint8Array = new Uint8Array(16).fill(9)
+export const TABLE_OPTIONS = { tableBytes: 4096, blockBytes: 512, filterBitsPerKey: 10 } as const
+
+export interface Frozen {
+  readonly arena: Arena
+  readonly frozen: FrozenMemtable
+}
+
+/** A frozen memtable with entries, which must come in ascending order of sequences. */
+export function freeze(arenaId: number, entries: readonly TestEntry[], bytes: number = 1 << 20): Frozen {
+  const arena = createArena(arenaId, bytes)
+  const memtable = new Memtable(arena, LOG_START)
+  for (const { key, sequence, kind, value, segment = 0, offset = 0, length = 0 } of entries) {
+    memtable.insert(key, sequence, kind, value, segment, offset, length)
+  }
+  return { arena, frozen: memtable.freeze() }
+}
+
+let nextNumber = 1
+
+function numbers(): number[] {
+  return Array.from({ length: 200 }, () => nextNumber++)
+}
+
+export function flushJob(directory: string, frozen: FrozenMemtable, readable: readonly number[]): FlushJob {
+  const base = { directory, databaseId: DATABASE_ID, fileNumbers: numbers(), tableOptions: TABLE_OPTIONS }
+  return { kind: 'flush', ...base, readableSequences: readable, memtable: frozen }
+}
+
+export function compactionJob(
+  directory: string,
+  inputs: CompactionJob['inputs'],
+  readable: readonly number[],
+  olderRanges: CompactionJob['olderRanges'] = [],
+): CompactionJob {
+  const base = { directory, databaseId: DATABASE_ID, fileNumbers: numbers(), tableOptions: TABLE_OPTIONS }
+  return { kind: 'compaction', ...base, readableSequences: readable, inputs, olderRanges }
+}
+
+/** All entries of tables, after each has been verified. */
+export function readTables(directory: string, tables: readonly TableMeta[]): TestEntry[] {
+  const entries: TestEntry[] = []
+  for (const meta of tables) {
+    const name = tableName(meta.number)
+    const reader = TableReader.open(nodeFileSystem, joinPath(directory, name), name, meta, DATABASE_ID)
+    reader.verify()
+    const cursor = reader.cursor()
+    for (cursor.seekToFirst(); cursor.valid; cursor.next()) entries.push(entryUnder(cursor)!)
+    reader.close()
+  }
+  return entries
+}
+
+/** What must survive of entries, sorted, by the words of the rule; `keepsTombstone` says when one stays anyhow. */
+export function surviving(
+  entries: readonly TestEntry[],
+  readable: readonly number[],
+  keepsTombstone: (entry: TestEntry) => boolean,
+): TestEntry[] {
+  const highest = readable[readable.length - 1]!
+  const same = (left: TestEntry, right: TestEntry): boolean => Buffer.compare(left.key, right.key) === 0
+  return entries.filter((entry) => {
+    const newerAt = (sequence: number): boolean =>
+      entries.some((e) => same(e, entry) && e.sequence <= sequence && e.sequence > entry.sequence)
+    const isNeeded =
+      entry.sequence > highest || readable.some((r) => entry.sequence <= r && !newerAt(r))
+    const ends = entry.kind === KIND.tombstone && entry.sequence <= readable[0]! && !keepsTombstone(entry)
+    return isNeeded && !ends
+  })
+}
+
+export const LATEST = [SEQUENCE_MAX] as const

@@ -1,0 +1,107 @@
+/**
+ * Opens a store on what a power cut left, reads all of it, and opens it once more: both times the same.
+ */
+import { WiscError } from '#dist/lib/base/errors.js'
+import { parseFileName } from '#dist/lib/base/file-names.js'
+import type { Options } from '#dist/lib/options.js'
+import { openStore } from '#dist/lib/open-store.js'
+import type { Store } from '#dist/lib/store.js'
+import type { DiskImage } from './disk-model.ts'
+import { FaultFileSystem } from './fault-file-system.ts'
+import type { Oracle } from './oracle.ts'
+import { seededRandom } from './random.ts'
+
+/** Where stores lie in the file system in memory. */
+export const DIRECTORY = '/db'
+
+export interface Recovered {
+  /** Positions whose state was found, or undefined if there is no store. */
+  readonly positions: readonly number[] | undefined
+  /** The steps of the first open, up to the moment when it had been read. */
+  readonly fileSystem: FaultFileSystem
+  readonly steps: number
+}
+
+/**
+ * Opens, reads, closes; and again.
+ * @param verify also checks every checksum and pointer
+ * @throws what the store throws, and Error for whatever a recovery must not leave
+ */
+export async function recoverImage(
+  image: DiskImage,
+  oracle: Oracle,
+  options: Options,
+  seed: number,
+  verify: boolean = false,
+): Promise<Recovered> {
+  const fileSystem = new FaultFileSystem({ seed }, image)
+  let positions: readonly number[] | undefined
+  let steps = 0
+  for (const open of ['first open', 'second open']) {
+    const found = await readOnce(fileSystem, oracle, options, seed, verify, () => {
+      if (steps === 0) steps = fileSystem.log.length
+    })
+    if (found === undefined) return { positions: undefined, fileSystem, steps }
+    if (positions !== undefined && found.join() !== positions.join()) {
+      throw new Error(`the second open finds the state at ${found}, the first one at ${positions}`)
+    }
+    positions = found
+    if (fileSystem.violations.length > 0) {
+      throw new Error(`${open}: ${fileSystem.violations.slice(0, 3).join('; ')}`)
+    }
+    if (fileSystem.openFiles > 0) throw new Error(`${open}: ${fileSystem.openFiles} files left open`)
+  }
+  for (const name of fileSystem.list(DIRECTORY)) {
+    if (parseFileName(name) || ['CURRENT', 'LOCK', 'BALLAST', 'lost'].includes(name)) continue
+    throw new Error(`unknown file left: ${name}`)
+  }
+  return { positions, fileSystem, steps }
+}
+
+async function readOnce(
+  fileSystem: FaultFileSystem,
+  oracle: Oracle,
+  options: Options,
+  seed: number,
+  verify: boolean,
+  opened: () => void,
+): Promise<readonly number[] | undefined> {
+  let store: Store
+  try {
+    store = await openStore(DIRECTORY, options, { fileSystem, random: seededRandom(seed) })
+  } catch (error) {
+    if (error instanceof WiscError && error.code === 'WISC_NO_STORE') return undefined
+    throw error
+  }
+  opened()
+  const positions = oracle.positionsOf(await observe(store, oracle))
+  if (verify) await store.verify()
+  await store.close()
+  return positions
+}
+
+/**
+ * Reads the whole store: iteration forward in order, and every key that was ever named by `getSync`.
+ * @returns the operation that each key's value comes from
+ * @throws Error if a value does not belong to its key, or two ways to read disagree
+ */
+export async function observe(store: Store, oracle: Oracle): Promise<Map<string, number>> {
+  const found = new Map<string, number>()
+  let previous: Buffer | undefined
+  for await (const [key, value] of store.entries()) {
+    if (previous && Buffer.compare(previous, key) >= 0) {
+      throw new Error(`iteration is out of order at ${key.toString('latin1')}`)
+    }
+    previous = key
+    found.set(key.toString('latin1'), oracle.identify(key, value))
+  }
+  for (const key of oracle.keys) {
+    const bytes = Buffer.from(key, 'latin1')
+    const value = store.getSync(bytes)
+    const id = value && oracle.identify(bytes, value)
+    if (id !== found.get(key)) {
+      throw new Error(`get of ${key} gives ${id}, the iterator ${found.get(key)}`)
+    }
+  }
+  return found
+}

@@ -1,0 +1,193 @@
+/**
+ * One workload on one store: gives batches to the store and to the oracle, and writes what was acknowledged
+ * into the log of the file system, so that every crash state knows what must survive it.
+ */
+import { WiscError } from '#dist/lib/base/errors.js'
+import type { Options } from '#dist/lib/options.js'
+import { openStore } from '#dist/lib/open-store.js'
+import type { Store } from '#dist/lib/store.js'
+import { type CrashStateOptions, crashStatesNow } from './crash-states.ts'
+import type { FaultFileSystem } from './fault-file-system.ts'
+import { holdAgainst, Oracle, type OracleWrite, requirePosition } from './oracle.ts'
+import { seededRandom } from './random.ts'
+import { DIRECTORY, observe, recoverImage } from './recover-image.ts'
+
+export interface SessionOptions {
+  readonly options: Options
+  readonly seed: number
+  /** Typed errors of the store are noted and the workload goes on. */
+  readonly tolerant?: boolean
+  /** Called with the file system of the next process and that of the killed one. */
+  readonly onKill?: (next: FaultFileSystem, killed: FaultFileSystem) => void
+}
+
+export class Session {
+  fileSystem: FaultFileSystem
+  readonly oracle: Oracle = new Oracle()
+  /** Errors of the store in a tolerant session, in order. */
+  readonly errors: WiscError[] = []
+  readonly #options: SessionOptions
+  #store: Store | undefined
+  #opens = 0
+
+  private constructor(fileSystem: FaultFileSystem, options: SessionOptions) {
+    this.fileSystem = fileSystem
+    this.#options = options
+  }
+
+  static async open(fileSystem: FaultFileSystem, options: SessionOptions): Promise<Session> {
+    const session = new Session(fileSystem, options)
+    await session.#attempt(() => session.#open())
+    return session
+  }
+
+  /** The open store, or undefined after an open that failed. */
+  get store(): Store | undefined {
+    return this.#store
+  }
+
+  async #open(): Promise<void> {
+    const random = seededRandom(this.#options.seed + this.#opens++)
+    const { fileSystem } = this
+    this.#store = await openStore(DIRECTORY, this.#options.options, { fileSystem, random })
+    this.oracle.opened()
+    this.#mark()
+  }
+
+  #mark(): void {
+    this.fileSystem.mark(this.oracle.knowledge())
+  }
+
+  /** Runs a step; in a tolerant session a typed error is noted. @returns whether it succeeded */
+  async #attempt(step: () => Promise<void>): Promise<boolean> {
+    try {
+      await step()
+      return true
+    } catch (error) {
+      if (!this.#options.tolerant || !(error instanceof WiscError)) throw error
+      if (error.code === 'WISC_INTERNAL') throw error
+      this.errors.push(error)
+      return false
+    }
+  }
+
+  async write(writes: readonly OracleWrite[], sync: boolean = false): Promise<void> {
+    const store = this.#store
+    if (!store) return
+    const poisoned = this.fileSystem.syncFailed
+    const { batch, operations } = this.oracle.submit(writes)
+    this.#mark()
+    try {
+      const [only] = operations
+      if (operations.length === 1 && only?.type === 'put') {
+        await store.put(only.key, only.value, { sync })
+      } else if (operations.length === 1 && only?.type === 'delete') {
+        await store.delete(only.key, { sync })
+      } else {
+        await store.write(operations, { sync })
+      }
+      this.oracle.acknowledge(batch, sync)
+      this.#mark()
+    } catch (error) {
+      // A failed sync leaves the outcome open; any other failure means that the group left no trace.
+      const unknown = error instanceof WiscError && error.code === 'WISC_SYNC_FAILED'
+      if (!unknown) this.oracle.exclude(batch)
+      await this.#attempt(() => Promise.reject(error))
+      if (unknown) return
+    }
+    if (poisoned) throw new Error('I1: a write after a failed sync was not refused with WISC_SYNC_FAILED')
+  }
+
+  put(key: string, length: number, sync: boolean = false): Promise<void> {
+    return this.write([{ type: 'put', key, length }], sync)
+  }
+
+  delete(key: string, sync: boolean = false): Promise<void> {
+    return this.write([{ type: 'delete', key }], sync)
+  }
+
+  /** A step after which everything that was acknowledged before it must be durable. */
+  async #durably(step: (store: Store) => Promise<void>): Promise<boolean> {
+    const store = this.#store
+    if (!store) return false
+    const { acknowledged } = this.oracle
+    return this.#attempt(async () => {
+      await step(store)
+      this.oracle.require(acknowledged)
+      this.#mark()
+    })
+  }
+
+  async sync(): Promise<void> {
+    await this.#durably((store) => store.sync())
+  }
+
+  async flush(): Promise<void> {
+    await this.#durably((store) => store.flush())
+  }
+
+  async compact(): Promise<void> {
+    const store = this.#store
+    if (store) await this.#attempt(() => store.compact())
+  }
+
+  async close(): Promise<void> {
+    await this.#durably((store) => store.close())
+    this.#store = undefined
+  }
+
+  /** Closes and opens again; all that was acknowledged must be there. */
+  async reopen(): Promise<void> {
+    await this.close()
+    await this.#attempt(() => this.#open())
+    await this.check()
+  }
+
+  /** Ends the process as kill -9 does, and opens again on what the page cache holds. */
+  async kill(): Promise<void> {
+    const killed = this.fileSystem
+    this.fileSystem = killed.kill({ seed: this.#options.seed })
+    this.#options.onKill?.(this.fileSystem, killed)
+    this.#store = undefined
+    if (!(await this.#attempt(() => this.#open()))) return
+    const { faults } = this.fileSystem
+    this.fileSystem.faults = undefined
+    const { acknowledged, issued } = this.oracle
+    const positions = this.oracle.positionsOf(await observe(this.#store!, this.oracle))
+    this.fileSystem.faults = faults
+    requirePosition(positions, acknowledged, issued, 'after a kill')
+    // What an open serves is durable, whatever it was before (the unproved tail has been copied and synced).
+    this.oracle.settle(Math.max(...positions))
+    this.#mark()
+  }
+
+  /** The store must hold what was acknowledged; after a failed sync, at least what was durable. */
+  async check(): Promise<void> {
+    const store = this.#store
+    if (!store) return
+    const { acknowledged, required, issued } = this.oracle.knowledge()
+    await this.#attempt(async () => {
+      const positions = this.oracle.positionsOf(await observe(store, this.oracle))
+      const from = this.fileSystem.syncFailed ? required : acknowledged
+      requirePosition(positions, from, issued, 'in the open store')
+    })
+  }
+
+  /** Cuts the power now, in every way, and opens a store on what is left. @returns how many states */
+  async powerCuts(subsets: CrashStateOptions): Promise<number> {
+    const seen = new Set<string>()
+    const knowledge = this.oracle.knowledge()
+    for (const state of crashStatesNow(this.fileSystem.model, subsets)) {
+      if (seen.has(state.hash)) continue
+      seen.add(state.hash)
+      const { options, seed } = this.#options
+      const { positions } = await recoverImage(state.image(), this.oracle, options, seed)
+      try {
+        holdAgainst(positions, knowledge, false)
+      } catch (error) {
+        throw new Error(`${state.choice}: ${(error as Error).message}`, { cause: error })
+      }
+    }
+    return seen.size
+  }
+}

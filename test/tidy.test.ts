@@ -1,0 +1,245 @@
+/**
+ * Tidiness: what neither the compiler nor the linter checks, after TigerBeetle's tidy.zig.
+ *
+ * Who may import whom, cycles (type-only ones too), headers, lengths of lines and files, empty catches,
+ * banned calls with what to use instead, dead files, and that every invariant is cited by a test.
+ */
+import fs from 'node:fs'
+import path from 'node:path'
+import { describe, expect, test } from 'vitest'
+
+const ROOT = path.dirname(import.meta.dirname)
+const COLUMNS_MAX = 100
+const LINES_MAX = 400
+const FACE = 'lib/index.ts'
+
+/** Layer by layer, what it may import besides itself; a name with a dot is one file. Longest prefix wins. */
+const EDGES: Readonly<Record<string, readonly string[]>> = {
+  'lib/base': [],
+  'lib/tree': ['lib/base'],
+  vlog: ['lib/base'],
+  'lib/jobs': ['lib/base', 'lib/tree', 'vlog'],
+  lib: ['lib/base', 'lib/tree', 'vlog', 'lib/jobs'],
+  'lib/inspect': ['lib/base', 'lib/tree', 'vlog'],
+  'lib/level': [FACE],
+  tools: [FACE, 'lib/inspect'],
+  bench: [FACE],
+  // Measures a single part, so it must reach it.
+  'bench/micro': ['lib/base', 'lib/tree', 'vlog', 'bench'],
+  scripts: [],
+  test: [],
+}
+
+/** Files that nobody imports: they are started by name. */
+const ENTRY_POINTS = [
+  /^lib\/index\.ts$/,
+  /^tools\/wisc\.ts$/,
+  /^bench\/main\.ts$/,
+  /^bench\/(micro|special)\//,
+  /^scripts\//,
+  /\.test\.ts$/,
+]
+
+const ENGINE = /^(lib|vlog)\//
+const BANNED: readonly { what: RegExp; where: RegExp; but?: RegExp; instead: string }[] = [
+  { what: /\bMath\.random\b/, where: ENGINE, instead: 'Random of lib/base/random.ts' },
+  { what: /\bDate\.now\b/, where: ENGINE, instead: 'performance.now() for intervals' },
+  { what: /\bnew Date\(\)/, where: ENGINE, instead: 'nothing: clocks decide nothing here' },
+  { what: /\bconsole\./, where: ENGINE, instead: "an event, such as 'warning'" },
+  {
+    what: /['"](node:)?fs(\/promises)?['"]/,
+    where: ENGINE,
+    but: /^lib\/base\/node-(file|file-system|lock-file)\.ts$/,
+    instead: 'FileSystem of lib/base/file-system.ts',
+  },
+  {
+    what: /['"]xxhash-addon['"]/,
+    where: /./,
+    but: /^lib\/base\/checksum\.ts$/,
+    instead: 'checksum()',
+  },
+  {
+    what: /['"]fs-native-extensions['"]/,
+    where: /./,
+    but: /^lib\/base\/native-lock\.ts$/,
+    instead: 'FileSystem.lock',
+  },
+  { what: /\bas any\b|: any\b|<any>/, where: /./, instead: 'unknown' },
+]
+
+interface Source {
+  readonly name: string
+  readonly text: string
+  /** Without comments. */
+  readonly code: string
+  /** The files of the project that it imports or starts by URL. */
+  readonly imports: readonly string[]
+}
+
+function listFiles(directory: string): string[] {
+  const absolute = path.join(ROOT, directory)
+  if (!fs.existsSync(absolute)) return []
+  return fs
+    .readdirSync(absolute, { recursive: true, encoding: 'utf8' })
+    .map((name) => `${directory}/${name.replaceAll(path.sep, '/')}`)
+    .filter((name) => /\.(ts|mjs)$/.test(name))
+}
+
+function importsOf(name: string, code: string): string[] {
+  const specifiers = [
+    ...code.matchAll(/^(?:import|export)\b[^'";]*?\bfrom '([^']+)'/gm),
+    ...code.matchAll(/^import '([^']+)'/gm),
+    ...code.matchAll(/\bimport\('([^']+)'\)/g),
+    ...code.matchAll(/\bnew URL\(\s*'([^']+)',\s*import\.meta\.url/g),
+  ].map((match) => match[1]!)
+  return specifiers.flatMap((specifier) => {
+    const target = specifier.startsWith('#dist/')
+      ? specifier.slice('#dist/'.length)
+      : path.posix.join(path.posix.dirname(name), specifier)
+    const isOurs = /^[.#]/.test(specifier) && /\.(ts|js|mjs)$/.test(specifier)
+    return isOurs ? [target.replace(/\.js$/, '.ts')] : []
+  })
+}
+
+function readSource(name: string): Source {
+  const text = fs.readFileSync(path.join(ROOT, name), 'utf8')
+  const code = text.replaceAll(/\/\*[\s\S]*?\*\//g, '').replaceAll(/(^|[^:'"`])\/\/.*$/gm, '$1')
+  return { name, text, code, imports: importsOf(name, code) }
+}
+
+const SOURCES = ['lib', 'vlog', 'tools', 'bench', 'scripts', 'test']
+  .flatMap(listFiles)
+  .map(readSource)
+const BY_NAME = new Map(SOURCES.map((source) => [source.name, source]))
+
+function layerOf(name: string): string {
+  const layers = Object.keys(EDGES).filter((layer) => name.startsWith(`${layer}/`))
+  return layers.reduce((best, layer) => (layer.length > best.length ? layer : best), '')
+}
+
+function mayImport(source: Source, target: string): boolean {
+  const from = layerOf(source.name)
+  const to = layerOf(target)
+  if (from === 'test') return true
+  // The face is for those outside: whoever is inside imports the file that it means.
+  if (target === FACE) return EDGES[from]!.includes(FACE)
+  return from === to || EDGES[from]!.includes(to)
+}
+
+/** The first cycle that can be reached from a file, as the list of its files. */
+function findCycle(
+  name: string,
+  trail: readonly string[],
+  seen: Set<string>,
+): string[] | undefined {
+  const start = trail.indexOf(name)
+  if (start >= 0) return [...trail.slice(start), name]
+  if (seen.has(name)) return undefined
+  seen.add(name)
+  for (const target of BY_NAME.get(name)?.imports ?? []) {
+    const cycle = findCycle(target, [...trail, name], seen)
+    if (cycle) return cycle
+  }
+  return undefined
+}
+
+/** Complaints, one for each source that has any. */
+function complaints(of: (source: Source) => string | undefined): string[] {
+  return SOURCES.flatMap((source) => {
+    const complaint = of(source)
+    return complaint === undefined ? [] : [`${source.name}: ${complaint}`]
+  })
+}
+
+describe('layers', () => {
+  test('each file lies in a layer and imports only what its layer may', () => {
+    const found = complaints(({ name }) => (layerOf(name) === '' ? 'in no layer' : undefined))
+    for (const source of SOURCES) {
+      for (const target of source.imports) {
+        if (!mayImport(source, target)) found.push(`${source.name} must not import ${target}`)
+      }
+    }
+    expect(found).toEqual([])
+  })
+
+  test('no file imports itself through others', () => {
+    const seen = new Set<string>()
+    const cycles = SOURCES.flatMap(({ name }) => findCycle(name, [], seen)?.join(' > ') ?? [])
+    expect(cycles).toEqual([])
+  })
+
+  test('every file is imported by another one or is an entry point', () => {
+    const imported = new Set(
+      SOURCES.flatMap(({ name, imports }) => imports.map((target) => ({ name, target })))
+        // A test does not keep a source alive.
+        .filter(({ name, target }) => layerOf(name) !== 'test' || layerOf(target) === 'test')
+        .map(({ target }) => target),
+    )
+    const dead = SOURCES.map(({ name }) => name).filter(
+      (name) => !imported.has(name) && !ENTRY_POINTS.some((entry) => entry.test(name)),
+    )
+    expect(dead).toEqual([])
+  })
+})
+
+describe('text', () => {
+  test('each file begins with a comment that says what it is', () => {
+    expect(
+      complaints(({ text }) => (/^(#!.*\n)?\/\*\*/.test(text) ? undefined : 'no header comment')),
+    ).toEqual([])
+  })
+
+  test(`lines have at most ${COLUMNS_MAX} columns`, () => {
+    expect(
+      complaints(({ text }) => {
+        const index = text.split('\n').findIndex((line) => line.length > COLUMNS_MAX)
+        return index < 0 ? undefined : `line ${index + 1} is too long`
+      }),
+    ).toEqual([])
+  })
+
+  test(`files have at most ${LINES_MAX} lines`, () => {
+    expect(
+      complaints(({ text }) => {
+        const lines = text.split('\n').length - 1
+        return lines > LINES_MAX ? `${lines} lines` : undefined
+      }),
+    ).toEqual([])
+  })
+
+  test('no catch is empty or holds only a comment', () => {
+    expect(
+      complaints(({ code }) =>
+        /\bcatch\s*(\([^)]*\)\s*)?\{\s*\}|\.catch\(\(\w*\) => (\{\s*\}|undefined)\)/.test(code)
+          ? 'rethrow, translate with a cause, or record it'
+          : undefined,
+      ),
+    ).toEqual([])
+  })
+
+  test('nothing banned is used', () => {
+    const found = BANNED.flatMap(({ what, where, but, instead }) =>
+      complaints(({ name, code }) => {
+        if (name === 'test/tidy.test.ts' || !where.test(name) || but?.test(name)) return undefined
+        const match = what.exec(code)
+        return match ? `${match[0]} is banned; use ${instead}` : undefined
+      }),
+    )
+    const marker = ['FIX', 'ME'].join('')
+    found.push(
+      ...complaints(({ text }) => (text.includes(marker) ? `${marker}: do it` : undefined)),
+    )
+    expect(found).toEqual([])
+  })
+})
+
+test('every invariant of ARCHITECTURE.md is cited by a test', () => {
+  const architecture = path.join(ROOT, 'ARCHITECTURE.md')
+  expect(fs.existsSync(architecture), 'ARCHITECTURE.md is missing; it states I1 to I12').toBe(true)
+  const stated = new Set(fs.readFileSync(architecture, 'utf8').match(/\bI\d+\b/g))
+  const tests = SOURCES.filter(({ name }) => /\.test\.ts$/.test(name))
+  const cited = new Set(tests.flatMap(({ code }) => code.match(/\bI\d+\b/g) ?? []))
+  for (let i = 1; i <= 12; i++) expect([...stated], 'stated in ARCHITECTURE.md').toContain(`I${i}`)
+  const missing = [...stated].filter((invariant) => !cited.has(invariant))
+  expect(missing, 'stated, but no test cites it').toEqual([])
+})

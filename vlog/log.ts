@@ -1,0 +1,456 @@
+/**
+ * The log as its writer sees it: frames go to the active segment, full segments are sealed behind it.
+ *
+ *   sealed  sealed | full  full | active | spare
+ *                  | at most 3  |        | created ahead, empty
+ *
+ * The durable order, and what it keeps:
+ *   1. A segment's file is created, then its directory entry and the edit that adds it are made durable;
+ *      only then a frame goes into it (I1, I4). This happens ahead, for the spare, so rotation waits for nothing.
+ *   2. A frame is written whole or it fails: then the segment ends before it, and no later frame is
+ *      written anywhere until the edit that says so is durable. Bytes are never truncated away.
+ *   3. Syncs run one at a time, in log order: `durable` is a position up to which everything is on disk (I2).
+ *   4. A full segment is sealed, in order, by an edit that follows the fdatasync of its last byte.
+ *   5. A failed sync is the end: nothing is written, synced or sealed again (`failed`).
+ */
+import { assert, toWiscError, WiscError } from '../lib/base/errors.ts'
+import { joinPath, segmentName } from '../lib/base/file-names.ts'
+import type { File } from '../lib/base/file-system.ts'
+import { FRAME_HEADER_BYTES, frameSeed } from '../lib/base/frame.ts'
+import { type Random, randomU32 } from '../lib/base/random.ts'
+import { compareLogPositions, type LogPosition } from '../lib/base/value-pointer.ts'
+import { Group, GROUP_BYTES_MAX } from './group.ts'
+import { LogSyncer } from './log-syncer.ts'
+import type { LogContext } from './recovery.ts'
+import { SEGMENT_HEADER_BYTES, type SegmentHeader } from './segment-header.ts'
+
+/** Full segments that may wait for their seal; with the active one and the spare that makes five files at most. */
+const FULL_SEGMENTS_MAX = 3
+/** A write slower than this sends the next ones to the thread pool. */
+const SLOW_WRITE_MS = 5
+/** So many, then the calling thread tries again. */
+const POOL_WRITES_AFTER_SLOW = 32
+/** Quiet time after a sync before a marker frame records it. */
+const MARKER_DELAY_MS = 50
+
+/** What the log needs of the manifest; every promise resolves when the edit is durable. */
+export interface LogEdits {
+  allocateFileNumber(): number
+  addSegment(segment: { readonly number: number; readonly salt: number }): Promise<unknown>
+  sealSegment(
+    seal: { readonly number: number; readonly length: number; readonly lastSequence: number },
+    durable: LogPosition,
+  ): Promise<unknown>
+  /** For a segment in which nothing was ever written. */
+  dropSegment(number: number): Promise<unknown>
+  /** Number of the last durable edit. */
+  durableEdit(): number
+}
+
+/** An open segment: its end moves, everything else stays. */
+export interface OpenSegment {
+  readonly number: number
+  readonly file: File
+  readonly seed: number
+  readonly salt: number
+  /** Bytes written, 0 until the first frame. */
+  length: number
+  lastSequence: number
+}
+
+export interface LogStart extends LogContext {
+  readonly random: Random
+  readonly edits: LogEdits
+  readonly segmentBytes: number
+  /** End of the log so far; nothing is appended to the segment that it names. */
+  readonly end: LogPosition
+  /** Sequence of the last record before `end`. */
+  readonly lastSequence: number
+  /** Called once, when a sync has failed. */
+  readonly failed: (error: WiscError) => void
+  /** A segment has a file, which readers may use. */
+  readonly opened: (number: number, file: File) => void
+  /** The log has no more use for a segment's file: its reader keeps or closes it. */
+  readonly released: (number: number) => void
+}
+
+export class Log {
+  readonly #start: LogStart
+  readonly #syncer: LogSyncer
+  #active: OpenSegment | undefined
+  #spare: OpenSegment | undefined
+  #preparing: Promise<void> | undefined
+  /** Ends of the segments before the active one: what its header names. */
+  #predecessor: LogPosition
+  #recordedDurable: LogPosition
+  #poolWriting = false
+  #poolWritesLeft = 0
+  /** A failed frame's segment is being ended. */
+  #ending = false
+  #closed = false
+  #markerTimer: NodeJS.Timeout | undefined
+  readonly #marker: Group = new Group()
+  readonly #waiting: (() => void)[] = []
+  #bytesWritten = 0
+  #lastSequence: number
+
+  private constructor(start: LogStart) {
+    this.#start = start
+    this.#predecessor = start.end
+    this.#recordedDurable = start.end
+    this.#lastSequence = start.lastSequence
+    this.#syncer = new LogSyncer({
+      edits: start.edits,
+      durable: start.end,
+      durableSequence: start.lastSequence,
+      synced: () => this.#onSynced(),
+      sealed: (segment) => {
+        start.released(segment.number)
+        this.#wake()
+      },
+      failed: (error) => {
+        start.failed(error)
+        this.#wake()
+      },
+    })
+  }
+
+  /** Opens a log that goes on behind `start.end`, with its first segment ready. */
+  static async open(start: LogStart): Promise<Log> {
+    const log = new Log(start)
+    await log.#prepare()
+    log.#active = log.#spare
+    log.#spare = undefined
+    log.#prepareSoon()
+    return log
+  }
+
+  /** Where the next frame would begin, if it went to the present segment. */
+  get end(): LogPosition {
+    const active = this.#active
+    if (!active || active.length === 0) return this.#predecessor
+    return { segment: active.number, offset: active.length }
+  }
+
+  /** End of the frames of a segment that is not sealed yet; 0 if it has none. */
+  writtenEnd(segment: number): number {
+    if (this.#active?.number === segment) return this.#active.length
+    return this.#syncer.writtenEnd(segment)
+  }
+
+  /** Up to here everything is on disk. */
+  get durable(): LogPosition {
+    return this.#syncer.durable
+  }
+
+  /** The last sequence of which that is true. */
+  get durableSequence(): number {
+    return this.#syncer.durableSequence
+  }
+
+  get bytesWritten(): number {
+    return this.#bytesWritten
+  }
+
+  /**
+   * Finds the place of a frame, rotating to the next segment if it does not fit in this one.
+   * @returns segment and offset of the frame, or undefined: wait for `ready`, then ask again
+   */
+  reserve(frameBytes: number): LogPosition | undefined {
+    if (this.#poolWriting || this.#ending || this.#syncer.failure) return undefined
+    const active = this.#active
+    if (active && (active.length === 0 || active.length + frameBytes <= this.#start.segmentBytes)) {
+      return { segment: active.number, offset: active.length || SEGMENT_HEADER_BYTES }
+    }
+    const spare = this.#spare
+    if (!spare || this.#syncer.fullSegments >= FULL_SEGMENTS_MAX) {
+      this.#prepareSoon()
+      return undefined
+    }
+    if (active) this.#retire(active)
+    this.#active = spare
+    this.#spare = undefined
+    this.#prepareSoon()
+    return { segment: spare.number, offset: SEGMENT_HEADER_BYTES }
+  }
+
+  /** True if a frame of this size would start a new segment: a good moment to freeze the memtable. */
+  wouldRotate(frameBytes: number): boolean {
+    const active = this.#active
+    return (
+      active !== undefined &&
+      active.length > 0 &&
+      active.length + frameBytes > this.#start.segmentBytes
+    )
+  }
+
+  /** Resolves when `reserve` may have another answer. */
+  ready(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve))
+  }
+
+  /**
+   * Writes the frame of a group at the place that `reserve` gave.
+   * @returns undefined when it is written, a promise when the thread pool writes it
+   * @throws (or rejects with) IoError; then nothing of the group will ever be seen
+   */
+  write(group: Group): Promise<void> | undefined {
+    const active = this.#active
+    assert(active !== undefined && !this.#poolWriting, 'a frame has its place')
+    const header = active.length === 0 ? this.#segmentHeader(active, group) : undefined
+    const offset = active.length || SEGMENT_HEADER_BYTES
+    const durable = this.#syncer.durable
+    const sources = group.finish(
+      active.seed,
+      offset,
+      durable,
+      this.#start.edits.durableEdit(),
+      header,
+    )
+    const position = header ? 0 : offset
+    const end = offset + group.frameBytes
+    if (group.frameBytes > GROUP_BYTES_MAX || this.#poolWritesLeft > 0) {
+      return this.#writeInPool(active, group, sources, position, end, durable)
+    }
+    const before = performance.now()
+    try {
+      if (sources.length === 1) active.file.write(sources[0]!, 0, sources[0]!.length, position)
+      else active.file.writev(sources, position)
+    } catch (error) {
+      this.#endBeforeFailure(active)
+      throw error
+    }
+    if (performance.now() - before > SLOW_WRITE_MS) this.#poolWritesLeft = POOL_WRITES_AFTER_SLOW
+    this.#written(active, group, end, end - position, durable)
+    return undefined
+  }
+
+  async #writeInPool(
+    active: OpenSegment,
+    group: Group,
+    sources: readonly Uint8Array[],
+    position: number,
+    end: number,
+    durable: LogPosition,
+  ): Promise<void> {
+    this.#poolWriting = true
+    const before = performance.now()
+    try {
+      await active.file.writevAsync(sources, position)
+      // The staging buffer is ours, but a caller may have changed a value while the pool wrote it.
+      if (group.borrows && group.changed()) {
+        throw new WiscError('WISC_INVALID_ARGUMENT', 'a value was changed before its write settled')
+      }
+      const slow = performance.now() - before > SLOW_WRITE_MS
+      if (group.frameBytes <= GROUP_BYTES_MAX) {
+        this.#poolWritesLeft = slow ? POOL_WRITES_AFTER_SLOW : this.#poolWritesLeft - 1
+      }
+      this.#written(active, group, end, end - position, durable)
+    } catch (error) {
+      this.#endBeforeFailure(active)
+      throw error
+    } finally {
+      this.#poolWriting = false
+      this.#wake()
+    }
+  }
+
+  #written(
+    active: OpenSegment,
+    group: Group,
+    end: number,
+    bytes: number,
+    durable: LogPosition,
+  ): void {
+    active.length = end
+    active.lastSequence = group.firstSequence + group.records - 1
+    this.#lastSequence = active.lastSequence
+    this.#recordedDurable = durable
+    this.#bytesWritten += bytes
+  }
+
+  #segmentHeader(active: OpenSegment, group: Group): SegmentHeader {
+    const { databaseId } = this.#start
+    return {
+      identity: { kind: 'segment', databaseId, number: active.number, salt: active.salt },
+      predecessor: this.#predecessor.segment,
+      predecessorLength: this.#predecessor.offset,
+      firstSequence: group.firstSequence,
+    }
+  }
+
+  /** Resolves when everything that is written now is durable. */
+  sync(): Promise<void> {
+    return this.syncTo(this.end)
+  }
+
+  /** Resolves when the log is durable up to `position`. @throws WISC_SYNC_FAILED, WISC_IO */
+  syncTo(position: LogPosition): Promise<void> {
+    return this.#syncer.syncTo(position, this.#active)
+  }
+
+  /** Passes a full (or ended) segment on to be synced and sealed. */
+  #retire(segment: OpenSegment): void {
+    this.#predecessor = { segment: segment.number, offset: segment.length }
+    this.#syncer.addFull(segment)
+  }
+
+  /**
+   * A frame failed, perhaps in part: its segment ends before it. Nothing else is written until that
+   * end is durable, or a crash now could find a later frame behind bytes that never were one.
+   */
+  #endBeforeFailure(segment: OpenSegment): void {
+    this.#ending = true
+    this.#active = undefined
+    void this.#endSegment(segment)
+  }
+
+  async #endSegment(segment: OpenSegment): Promise<void> {
+    try {
+      if (segment.length === 0) {
+        await this.#start.edits.dropSegment(segment.number)
+        this.#start.released(segment.number)
+      } else {
+        this.#retire(segment)
+        await this.#syncer.sealed(segment)
+      }
+      await this.#preparing
+      if (!this.#spare) await this.#prepare()
+      this.#ending = false
+    } catch (error) {
+      // Why: without a durable end no frame may follow. The store decides when to try again.
+      this.#endFailure = { segment, error: toWiscError(error) }
+    }
+    this.#wake()
+  }
+
+  #endFailure: { readonly segment: OpenSegment; readonly error: WiscError } | undefined
+
+  /** What keeps the log from taking frames until `retry`, if anything. */
+  get failure(): WiscError | undefined {
+    return this.#syncer.failure ?? this.#endFailure?.error
+  }
+
+  /** Tries again to end the segment of a failed frame, for example when there is space again. */
+  async retry(): Promise<void> {
+    const failed = this.#endFailure
+    if (!failed) return
+    this.#endFailure = undefined
+    if (this.#syncer.isWaiting(failed.segment)) {
+      try {
+        await this.#syncer.retrySeals()
+        if (!this.#spare) await this.#prepare()
+        this.#ending = false
+      } catch (error) {
+        this.#endFailure = { segment: failed.segment, error: toWiscError(error) }
+      }
+      this.#wake()
+    } else await this.#endSegment(failed.segment)
+  }
+
+  #prepareSoon(): void {
+    if (this.#preparing || this.#spare || this.#closed || this.#syncer.failure) return
+    this.#preparing = this.#prepare()
+      .catch((error) => {
+        this.#prepareFailure = toWiscError(error)
+      })
+      .finally(() => {
+        this.#preparing = undefined
+        this.#wake()
+      })
+  }
+
+  #prepareFailure: WiscError | undefined
+
+  /** Why no next segment could be made; cleared by reading it, so that the next attempt is a new one. */
+  takePrepareFailure(): WiscError | undefined {
+    const failure = this.#prepareFailure
+    this.#prepareFailure = undefined
+    return failure
+  }
+
+  async #prepare(): Promise<void> {
+    const { fileSystem, directory, databaseId, random, edits } = this.#start
+    const number = edits.allocateFileNumber()
+    const salt = randomU32(random)
+    const path = joinPath(directory, segmentName(number))
+    const file = fileSystem.open(path, 'create')
+    try {
+      await fileSystem.syncDirectoryAsync(directory)
+      await edits.addSegment({ number, salt })
+    } catch (error) {
+      file.close()
+      throw error
+    }
+    const seed = frameSeed({ kind: 'segment', databaseId, number, salt })
+    const segment = { number, file, seed, salt, length: 0, lastSequence: this.#lastSequence }
+    this.#spare = segment
+    this.#start.opened(number, file)
+  }
+
+  #onSynced(): void {
+    if (this.#markerTimer !== undefined || this.#closed) return
+    this.#markerTimer = setTimeout(() => {
+      this.#markerTimer = undefined
+      this.#writeMarker()
+    }, MARKER_DELAY_MS)
+    this.#markerTimer.unref()
+  }
+
+  /** An empty frame that records how far the log is durable, if no later frame has. It causes no sync itself. */
+  #writeMarker(): void {
+    const active = this.#active
+    const busy = this.#poolWriting || this.#ending || this.#closed || this.failure !== undefined
+    if (!active || active.length === 0 || busy) return
+    if (compareLogPositions(this.#syncer.durable, this.#recordedDurable) <= 0) return
+    this.#marker.begin(this.#lastSequence + 1, 0)
+    assert(this.#marker.frameBytes === FRAME_HEADER_BYTES, 'a marker is an empty frame')
+    try {
+      void this.write(this.#marker)
+    } catch (error) {
+      this.#markerFailure = toWiscError(error)
+    }
+  }
+
+  /** A marker that could not be written loses nothing, but its segment ends: the next write tells. */
+  #markerFailure: WiscError | undefined
+  get markerFailure(): WiscError | undefined {
+    return this.#markerFailure
+  }
+
+  /** Syncs and seals everything. The log takes no more frames. @returns where it ends */
+  async close(): Promise<LogPosition> {
+    this.#closed = true
+    clearTimeout(this.#markerTimer)
+    while (this.#poolWriting) await this.ready()
+    await this.#preparing
+    const active = this.#active
+    this.#active = undefined
+    const unused = [this.#spare]
+    if (active && active.length > 0) this.#retire(active)
+    else unused.push(active)
+    await this.#syncer.finish()
+    for (const segment of unused) {
+      if (!segment) continue
+      await this.#start.edits.dropSegment(segment.number)
+      this.#start.released(segment.number)
+    }
+    return this.#predecessor
+  }
+
+  /**
+   * Gives up without another write: after a failed sync, or when there is no room to close in order.
+   * The files stay with their readers.
+   */
+  abandon(): void {
+    this.#closed = true
+    clearTimeout(this.#markerTimer)
+    this.#syncer.abandon()
+    this.#wake()
+  }
+
+  #wake(): void {
+    const waiting = this.#waiting.splice(0)
+    for (const resolve of waiting) resolve()
+  }
+}
