@@ -103,7 +103,7 @@ async function load(engine: Engine, directory: string, way: string, source: Sour
   const figures = store.figures()
   const closeMs = (await timed(() => store.close())) * 1000
   const userBytes = source.count * (KEY_BYTES + source.value(0).length)
-  const apart = engine.apart(figures)
+  const apart = engine.apart(directory, figures)
   return { operations: source.count, seconds, userBytes, way, openMs, closeMs, figures, ...apart }
 }
 
@@ -144,7 +144,7 @@ async function fillSync(
   const figures = store.figures()
   const closeMs = (await timed(() => store.close())) * 1000
   const userBytes = work.operations * (KEY_BYTES + data.valueBytes)
-  return { ...work, userBytes, closeMs, figures, ...engine.apart(figures) }
+  return { ...work, userBytes, closeMs, figures, ...engine.apart(directory, figures) }
 }
 
 function remove(directory: string): void {

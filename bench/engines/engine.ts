@@ -63,8 +63,8 @@ export interface Engine {
   readonly leavesOut: readonly string[]
   /** Opens the store in `path`, creating it if need be. */
   open(path: string): Promise<EngineStore>
-  /** What is counted apart; `figures` are those of a store from its opening to before its close. */
-  apart(figures: Readonly<Record<string, unknown>>): WrittenApart
+  /** What is counted apart, of the closed store in `path`; `figures` are those of right before the close. */
+  apart(path: string, figures: Readonly<Record<string, unknown>>): WrittenApart
 }
 
 /** {@link Engine.apart} of engines that write user data only. */

@@ -1,6 +1,8 @@
 /**
  * wisc through its public face: default options, or all values inline as the classical LSM store.
  */
+import fs from 'node:fs'
+import path from 'node:path'
 import { type Operation, type Options, open, type Store } from '../../lib/index.ts'
 import type { DataSet } from '../data-set.ts'
 import {
@@ -9,6 +11,7 @@ import {
   fillInGroups,
   fillWithWriters,
   type Source,
+  type WrittenApart,
   windowEntries,
 } from './engine.ts'
 
@@ -24,11 +27,19 @@ export function createWisc(data: DataSet, options: Options): Engine {
     ways: ['writers', 'batches'],
     leavesOut: [],
     open: async (directory) => new WiscStore(data, await open(directory, options)),
-    // This version has no collector; its counter will appear under this name.
-    apart: (figures) => ({
-      ballastBytes: Number(figures['ballastBytesWritten'] ?? 0),
-      relocatedBytes: Number(figures['relocatedBytesWritten'] ?? 0),
-    }),
+    apart,
+  }
+}
+
+/** Ballast and collector. The ballast is made as a whole whenever it grows; the close may do so after the last count. */
+function apart(directory: string, figures: Readonly<Record<string, unknown>>): WrittenApart {
+  const file = path.join(directory, 'BALLAST')
+  const bytes = fs.statSync(file, { throwIfNoEntry: false })?.size ?? 0
+  const grewAtClose = bytes !== figures['ballastBytes']
+  return {
+    ballastBytes: Number(figures['ballastBytesWritten'] ?? 0) + (grewAtClose ? bytes : 0),
+    // This version has no collector; its counter will have this name.
+    relocatedBytes: Number(figures['relocatedBytesWritten'] ?? 0),
   }
 }
 

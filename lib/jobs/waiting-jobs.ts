@@ -1,5 +1,5 @@
 /** The promises of the jobs that were taken, by their ids: each is settled once. */
-import type { WiscError } from '../base/errors.ts'
+import { toWiscError, type WiscError } from '../base/errors.ts'
 import type { Job, JobResult } from './messages.ts'
 import { jobAborted, type RunOptions } from './runner.ts'
 
@@ -32,7 +32,11 @@ export class WaitingJobs {
       signal?.addEventListener('abort', onAbort, { once: true })
       const stopListening = (): void => signal?.removeEventListener('abort', onAbort)
       this.#waiting.set(id, { resolve, reject, stopListening })
-      start(id, job)
+      try {
+        start(id, job)
+      } catch (error) {
+        this.settle(id, undefined, toWiscError(error))
+      }
     })
   }
 

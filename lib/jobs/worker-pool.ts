@@ -13,6 +13,8 @@ import { jobAborted, type JobRunner, type RunOptions, runnerClosed } from './run
 import { WaitingJobs } from './waiting-jobs.ts'
 import type { FromWorker, ToWorker } from './worker-protocol.ts'
 
+const WORKER_ENTRY = new URL('./worker.js', import.meta.url)
+
 interface QueuedJob {
   readonly id: number
   readonly job: Job
@@ -20,6 +22,7 @@ interface QueuedJob {
 
 export class WorkerPool implements JobRunner {
   readonly #workersMax: number
+  readonly #entry: URL
   readonly #workers: Set<PoolWorker> = new Set()
   readonly #arenas: Map<number, SharedArrayBuffer> = new Map()
   readonly #waiting: WaitingJobs = new WaitingJobs()
@@ -27,9 +30,13 @@ export class WorkerPool implements JobRunner {
   #queued: QueuedJob[] = []
   #closing: Promise<void> | undefined
 
-  /** @param workers how many there may be, at least 1 */
-  constructor(workers: number) {
+  /**
+   * @param workers how many there may be, at least 1
+   * @param entry the code of a worker; a test passes one that dies
+   */
+  constructor(workers: number, entry: URL = WORKER_ENTRY) {
     this.#workersMax = workers
+    this.#entry = entry
   }
 
   run(job: Job, options: RunOptions = {}): Promise<JobResult> {
@@ -92,6 +99,7 @@ export class WorkerPool implements JobRunner {
 
   #addWorker(): PoolWorker {
     const worker = new PoolWorker(
+      this.#entry,
       (message) => this.#onMessage(worker, message),
       (error) => this.#onDeath(worker, error),
     )
@@ -137,8 +145,13 @@ class PoolWorker {
   readonly #arenas: Map<number, SharedArrayBuffer> = new Map()
   readonly #thread: Worker
 
-  constructor(onMessage: (message: FromWorker) => void, onDeath: (error: unknown) => void) {
-    this.#thread = new Worker(new URL('./worker.js', import.meta.url), { name: 'wisc' })
+  constructor(
+    entry: URL,
+    onMessage: (message: FromWorker) => void,
+    onDeath: (error: unknown) => void,
+  ) {
+    // Flags of the process, such as --input-type and --import, are not meant for it.
+    this.#thread = new Worker(entry, { name: 'wisc', execArgv: [] })
     this.#thread.unref()
     let failure: unknown
     this.#thread.on('message', onMessage)
@@ -168,9 +181,9 @@ class PoolWorker {
   }
 
   start(id: number, job: Job): void {
+    this.#post({ type: 'job', id, job })
     this.jobs.set(id, job)
     this.#thread.ref()
-    this.#post({ type: 'job', id, job })
   }
 
   /** It answers with an error, or with its result if that came first. */

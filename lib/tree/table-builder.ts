@@ -10,7 +10,7 @@ import { assert, syncFailed } from '../base/errors.ts'
 import { FILE_HEADER_BYTES, type FileIdentity, writeFileHeader } from '../base/file-header.ts'
 import type { File } from '../base/file-system.ts'
 import { frameSeed } from '../base/frame.ts'
-import { FILE_NUMBER_MAX } from '../base/value-pointer.ts'
+import { FILE_BYTES_MAX, FILE_NUMBER_MAX } from '../base/value-pointer.ts'
 import { BlockBuilder } from './block-builder.ts'
 import type { KeyedEntry } from './block-format.ts'
 import type { BuiltTable, SegmentReference, TableMeta, TableOptions } from './entry.ts'
@@ -220,6 +220,7 @@ export class TableBuilder {
   #count(entry: KeyedEntry): number {
     if (entry.kind === KIND.tombstone) this.#tombstones++
     if (entry.kind !== KIND.pointer) return 0
+    assert(entry.offset + entry.length <= FILE_BYTES_MAX, 'a pointer leads into a file')
     if (entry.segment !== this.#lastSegment) this.#useSegment(entry.segment)
     const reference = this.#references[this.#lastSegmentIndex]!
     reference.records++

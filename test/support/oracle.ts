@@ -173,6 +173,15 @@ export class Oracle {
     throw new Error(`no prefix of the commit order: ${this.#explain(entries)}`)
   }
 
+  /** Key and operation of every entry after the first `position` batches. */
+  stateAt(position: number): ReadonlyMap<string, number> {
+    const state = new Map<string, number>()
+    for (const batch of this.#batches.slice(0, position)) {
+      if (!batch.excluded) applyBatch(state, batch)
+    }
+    return state
+  }
+
   /** The nearest position and how it differs. */
   #explain(entries: ReadonlyMap<string, number>): string {
     const state = new Map<string, number>()

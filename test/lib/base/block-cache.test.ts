@@ -11,7 +11,12 @@ function owner(id: number): BlockOwner {
 }
 
 /** Reads a block as a table does. @returns true if it was cached */
-function read(cache: BlockCache, from: BlockOwner, slot: number, length: number = BLOCK_BYTES): boolean {
+function read(
+  cache: BlockCache,
+  from: BlockOwner,
+  slot: number,
+  length: number = BLOCK_BYTES,
+): boolean {
   const cached = from.slots[slot]
   if (cached !== undefined) {
     cache.hit(cached)
@@ -116,7 +121,8 @@ describe('BlockCache', () => {
     const cache = new BlockCache(100 * COST)
     const table = owner(1)
     // Fill the main queue, so that there is room for ghosts.
-    for (let round = 0; round < 4; round++) for (let slot = 0; slot < 60; slot++) read(cache, table, slot)
+    for (let round = 0; round < 4; round++)
+      for (let slot = 0; slot < 60; slot++) read(cache, table, slot)
     for (let slot = 100; slot < 160; slot++) read(cache, table, slot)
     expect(table.slots[100]).toBe(undefined)
     read(cache, table, 100)

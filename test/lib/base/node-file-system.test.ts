@@ -52,15 +52,14 @@ describe('names', () => {
     },
   )
 
-  test('a planted link, FIFO or directory is refused, at once and untouched', () => {
+  test('a planted link or directory is refused, untouched', () => {
     const directory = temporaryDirectory()
     const victim = path.join(directory, 'victim')
     fs.writeFileSync(victim, 'precious')
     fs.symlinkSync(victim, path.join(directory, 'link'))
     fs.symlinkSync(path.join(directory, 'nothing'), path.join(directory, 'dangling'))
     fs.mkdirSync(path.join(directory, 'directory'))
-    execFileSync('mkfifo', [path.join(directory, 'fifo')])
-    for (const name of ['link', 'dangling', 'directory', 'fifo', 'victim']) {
+    for (const name of ['link', 'dangling', 'directory', 'victim']) {
       const file = path.join(directory, name)
       expect(errorOf(() => nodeFileSystem.open(file, 'create')).errno).toBe('EEXIST')
     }
@@ -68,7 +67,6 @@ describe('names', () => {
       ['link', 'ELOOP'],
       ['dangling', 'ELOOP'],
       ['directory', 'EINVAL'],
-      ['fifo', 'EINVAL'],
     ] as const) {
       const file = path.join(directory, name)
       expect(errorOf(() => nodeFileSystem.open(file, 'read')).errno).toBe(errno)
@@ -77,6 +75,29 @@ describe('names', () => {
     }
     expect(fs.readFileSync(victim, 'utf8')).toBe('precious')
     expect(fs.existsSync(path.join(directory, 'nothing'))).toBe(false)
+  })
+
+  test('a planted FIFO is refused at once, nobody waits for its other end', () => {
+    const fifo = path.join(temporaryDirectory(), 'fifo')
+    execFileSync('mkfifo', [fifo])
+    const code = `
+      const { nodeFileSystem } = await import('${import.meta.resolve('#dist/lib/base/node-file-system.js')}')
+      const fifo = process.argv[1]
+      for (const call of [
+        () => nodeFileSystem.open(fifo, 'create'),
+        () => nodeFileSystem.open(fifo, 'read'),
+        () => nodeFileSystem.lock(fifo, 'text'),
+      ]) {
+        try {
+          call()
+          console.log('opened')
+        } catch (error) {
+          console.log(error.errno)
+        }
+      }`
+    const node = ['--input-type=module', '-e', code, '--', fifo]
+    const printed = execFileSync(process.execPath, node, { encoding: 'utf8', timeout: 20_000 })
+    expect(printed).toBe('EEXIST\nEINVAL\nEINVAL\n')
   })
 
   test('kinds are told without following links', () => {

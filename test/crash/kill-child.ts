@@ -1,0 +1,37 @@
+/**
+ * The child of kill.test.ts: opens the store, says where it stands, and writes the history until it is killed.
+ *
+ *   node kill-child.js DIRECTORY SEED WORKERS        stdout: "open N", then "ack N" for each batch
+ *
+ * Lines are written synchronously: what the parent has read was acknowledged before the kill.
+ */
+import { writeSync } from 'node:fs'
+import { open } from '#dist/lib/index.js'
+import { batchAt, isSynced, KILL_OPTIONS, POSITION_KEY } from './kill-history.ts'
+
+const IN_FLIGHT = 8
+
+const [directory, seed, workers] = process.argv.slice(2)
+const store = await open(directory!, { ...KILL_OPTIONS, workers: Number(workers) })
+let position = Number(store.getSync(POSITION_KEY)?.toString() ?? 0)
+writeSync(1, `open ${position}\n`)
+
+async function write(number: number): Promise<void> {
+  const operations = batchAt(Number(seed), number).map(({ type, key, value }) =>
+    type === 'put' ? { type, key, value } : { type, key },
+  )
+  await store.write(operations, { sync: isSynced(number) })
+  writeSync(1, `ack ${number}\n`)
+}
+
+async function writer(): Promise<void> {
+  for (;;) {
+    const number = ++position
+    await write(number)
+    if (number % 500 === 0) await store.flush()
+    if (number % 1300 === 0) await store.compact()
+    if (number % 50 === 0) await new Promise((resolve) => setImmediate(resolve))
+  }
+}
+
+await Promise.all(Array.from({ length: IN_FLIGHT }, writer))

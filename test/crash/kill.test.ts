@@ -1,0 +1,129 @@
+/**
+ * kill -9 of a writing process at random moments, many times over one long-lived store on the real file system.
+ *
+ * I1, I2: all that was acknowledged is there (a kill loses no page cache), the rest is a prefix of the
+ * history, batches whole. Every second time the store is only looked at (readOnly), so that the next child
+ * recovers it; sometimes the child is killed while it still opens.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { open } from '#dist/lib/index.js'
+import { Prng, replayHint, testSeed } from '../support/random.ts'
+import { batchAt, KILL_OPTIONS, POSITION_KEY } from './kill-history.ts'
+
+const CHILD = fileURLToPath(new URL('../../dist/test/crash/kill-child.js', import.meta.url))
+const KILLS = Number(process.env['WISC_KILLS'] ?? 200)
+
+interface Life {
+  readonly opened: number | undefined
+  readonly acknowledged: number
+  readonly errors: string
+}
+
+/** Starts a child and kills it some time after it is open, or even before. */
+async function liveAndDie(directory: string, seed: number, prng: Prng): Promise<Life> {
+  const workers = prng.chance(0.3) ? 1 : 0
+  const child = spawn(process.execPath, [CHILD, directory, String(seed), String(workers)])
+  const early = prng.chance(0.15)
+  if (early) setTimeout(() => child.kill('SIGKILL'), 50 + prng.below(120))
+  let killing = early
+  let output = ''
+  let errors = ''
+  child.stderr.on('data', (data) => {
+    errors += String(data)
+  })
+  child.stdout.on('data', (data) => {
+    output += String(data)
+    if (killing || !output.includes('\n')) return
+    killing = true
+    setTimeout(() => child.kill('SIGKILL'), prng.below(90))
+  })
+  await ended(child)
+  const lines = output.split('\n').slice(0, -1)
+  const opened = lines[0]?.startsWith('open ') ? Number(lines[0].slice(5)) : undefined
+  let acknowledged = 0
+  for (const line of lines) {
+    if (line.startsWith('ack ')) acknowledged = Math.max(acknowledged, Number(line.slice(4)))
+  }
+  return { opened, acknowledged, errors }
+}
+
+function ended(child: ChildProcess): Promise<void> {
+  return new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', () => resolve())
+  })
+}
+
+/** The state after each position, one batch at a time. */
+class History {
+  readonly state: Map<string, Buffer> = new Map()
+  readonly #seed: number
+  position = 0
+
+  constructor(seed: number) {
+    this.#seed = seed
+  }
+
+  advance(position: number): void {
+    while (this.position < position) {
+      for (const { type, key, value } of batchAt(this.#seed, ++this.position)) {
+        if (type === 'put') this.state.set(key, value)
+        else this.state.delete(key)
+      }
+    }
+  }
+}
+
+async function check(directory: string, history: History, life: Life, readOnly: boolean): Promise<void> {
+  const store = await open(directory, { ...KILL_OPTIONS, workers: 0, readOnly })
+  try {
+    const position = Number(store.getSync(POSITION_KEY)?.toString() ?? 0)
+    const before = history.position
+    expect(life.opened ?? before, 'the child found what was there').toBe(before)
+    expect(position, 'acknowledged batches are there').toBeGreaterThanOrEqual(Math.max(before, life.acknowledged))
+    history.advance(position)
+    let entries = 0
+    for await (const [key, value] of store.entries()) {
+      const expected = history.state.get(key.toString())
+      if (!expected?.equals(value)) throw new Error(`key ${key} is wrong at position ${position}`)
+      entries++
+    }
+    expect(entries, 'number of entries').toBe(history.state.size)
+    for (const key of [`key${position % 200}`, 'key7', 'none']) {
+      expect(store.getSync(key)).toEqual(history.state.get(key))
+    }
+  } finally {
+    await store.close()
+  }
+}
+
+test(`I1, I2: ${KILLS} kills over one store lose nothing that was acknowledged`, { timeout: 300_000 }, async () => {
+  const seed = testSeed()
+  const prng = new Prng(seed)
+  const directory = mkdtempSync(join(tmpdir(), 'wisc-kill-'))
+  const history = new History(seed)
+  try {
+    for (let kill = 1; kill <= KILLS; kill++) {
+      const life = await liveAndDie(directory, seed, prng)
+      try {
+        expect(life.errors, 'the child failed by itself').toBe('')
+        const isThere = life.opened !== undefined || history.position > 0
+        if (isThere) await check(directory, history, life, kill % 2 === 0)
+      } catch (error) {
+        throw new Error(`kill ${kill}: ${(error as Error).message}; ${replayHint(seed)}`, { cause: error })
+      }
+    }
+    const store = await open(directory, { ...KILL_OPTIONS, workers: 0 })
+    await store.verify()
+    await store.close()
+    console.info(`${KILLS} kills, ${history.position} batches; ${replayHint(seed)}`)
+    expect(history.position).toBeGreaterThan(KILLS)
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+})

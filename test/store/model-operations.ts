@@ -1,0 +1,100 @@
+/** The operations of the model test, and how fast-check makes them. */
+import fc from 'fast-check'
+
+export interface ModelRange {
+  /** Indexes into {@link KEYS}. */
+  readonly lower: number | undefined
+  readonly lowerOpen: boolean
+  readonly upper: number | undefined
+  readonly upperOpen: boolean
+  readonly reverse: boolean
+  readonly limit: number | undefined
+}
+
+interface ModelWrite {
+  readonly key: number
+  /** Bytes of the value; undefined for a delete. */
+  readonly length: number | undefined
+}
+
+export type ModelOperation =
+  | { readonly kind: 'write'; readonly writes: readonly ModelWrite[]; readonly sync: boolean }
+  | { readonly kind: 'concurrent'; readonly writes: readonly ModelWrite[] }
+  | { readonly kind: 'get' | 'getSync' | 'has'; readonly key: number }
+  | { readonly kind: 'getMany'; readonly keys: readonly number[] }
+  | { readonly kind: 'scan'; readonly what: 'entries' | 'keys' | 'values'; readonly range: ModelRange }
+  | { readonly kind: 'snapshot' }
+  | { readonly kind: 'readSnapshot'; readonly which: number; readonly key: number; readonly range: ModelRange }
+  | { readonly kind: 'closeSnapshot'; readonly which: number }
+  | { readonly kind: 'iterator'; readonly range: ModelRange }
+  | { readonly kind: 'step'; readonly which: number; readonly count: number; readonly many: boolean }
+  | { readonly kind: 'seek'; readonly which: number; readonly key: number }
+  | { readonly kind: 'closeIterator'; readonly which: number }
+  | { readonly kind: 'compact'; readonly range: ModelRange | undefined }
+  | { readonly kind: 'sync' | 'flush' | 'reopen' | 'verify' }
+
+/** Few keys, so that they meet often; ones that are hard for prefixes and order among them. */
+export const KEYS: readonly Buffer[] = [
+  Buffer.alloc(0),
+  Buffer.from([0]),
+  Buffer.from([0, 0]),
+  Buffer.from([0xff]),
+  Buffer.from([0xff, 0xff]),
+  Buffer.from([0x7f, 0x80]),
+  Buffer.alloc(300, 'long'),
+  Buffer.concat([Buffer.alloc(300, 'long'), Buffer.from([0])]),
+  ...Array.from({ length: 24 }, (_, i) => Buffer.from(`key/${i}`)),
+].sort(Buffer.compare)
+
+const key = fc.nat(KEYS.length - 1)
+const length = fc.oneof(
+  { weight: 6, arbitrary: fc.nat(80) },
+  { weight: 3, arbitrary: fc.integer({ min: 900, max: 1200 }) },
+  { weight: 2, arbitrary: fc.integer({ min: 3000, max: 9000 }) },
+  { weight: 1, arbitrary: fc.constantFrom(0, 1, 1023, 1024, 8192, 8193, 65536, 65537, 70000) },
+)
+const writeOne = fc.record({
+  key,
+  length: fc.oneof({ weight: 3, arbitrary: length }, { weight: 1, arbitrary: fc.constant(undefined) }),
+})
+const bound = fc.option(key, { nil: undefined, freq: 2 })
+const range: fc.Arbitrary<ModelRange> = fc.record({
+  lower: bound,
+  lowerOpen: fc.boolean(),
+  upper: bound,
+  upperOpen: fc.boolean(),
+  reverse: fc.boolean(),
+  limit: fc.option(fc.nat(12), { nil: undefined, freq: 1 }),
+})
+const which = fc.nat(3)
+
+const operation: fc.Arbitrary<ModelOperation> = fc.oneof(
+  weighted(24, { kind: fc.constant('write'), writes: fc.array(writeOne, { minLength: 1, maxLength: 4 }), sync: fc.boolean() }),
+  weighted(6, { kind: fc.constant('concurrent'), writes: fc.array(writeOne, { minLength: 2, maxLength: 8 }) }),
+  weighted(8, { kind: fc.constantFrom('get', 'getSync', 'has'), key }),
+  weighted(3, { kind: fc.constant('getMany'), keys: fc.array(key, { maxLength: 6 }) }),
+  weighted(8, { kind: fc.constant('scan'), what: fc.constantFrom('entries', 'keys', 'values'), range }),
+  weighted(3, { kind: fc.constant('snapshot') }),
+  weighted(4, { kind: fc.constant('readSnapshot'), which, key, range }),
+  weighted(2, { kind: fc.constant('closeSnapshot'), which }),
+  weighted(3, { kind: fc.constant('iterator'), range }),
+  weighted(6, { kind: fc.constant('step'), which, count: fc.integer({ min: 1, max: 6 }), many: fc.boolean() }),
+  weighted(3, { kind: fc.constant('seek'), which, key }),
+  weighted(1, { kind: fc.constant('closeIterator'), which }),
+  weighted(3, { kind: fc.constant('compact'), range: fc.option(range, { nil: undefined }) }),
+  weighted(8, { kind: fc.constantFrom('sync', 'flush', 'flush', 'reopen', 'verify') }),
+)
+
+function weighted(
+  weight: number,
+  model: { readonly [name: string]: fc.Arbitrary<unknown> },
+): { weight: number; arbitrary: fc.Arbitrary<ModelOperation> } {
+  // The fields above spell one member of the union; fast-check's types cannot tell which.
+  return { weight, arbitrary: fc.record(model) as fc.Arbitrary<ModelOperation> }
+}
+
+export const MODEL_OPERATIONS: fc.Arbitrary<ModelOperation[]> = fc.array(operation, {
+  minLength: 1,
+  maxLength: 60,
+  size: 'max',
+})
