@@ -71,15 +71,14 @@ export function renderVerdicts(verdicts: readonly Verdict[]): string {
 
 /** The special measurements. */
 export function renderSpecials(figures: readonly SpecialFigure[]): string {
-  const lines = figures.map(({ name, unit, value }) => [
-    name,
-    value === null
-      ? '-'
-      : unit === 'bytes'
-        ? `${(value / MIB).toFixed(1)} MiB`
-        : `${value.toFixed(2)} ${unit}`,
-  ])
+  const lines = figures.map(({ name, unit, value }) => [name, formatSpecial(unit, value)])
   return renderTable(['measurement', 'value'], lines)
+}
+
+function formatSpecial(unit: string, value: number | null): string {
+  if (value === null) return '-'
+  if (unit === 'bytes') return `${(value / MIB).toFixed(1)} MiB`
+  return `${value.toFixed(value < 100 && !Number.isInteger(value) ? 2 : 0)} ${unit}`.trimEnd()
 }
 
 /** 4096 as `4 KiB`. */

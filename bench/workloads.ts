@@ -39,7 +39,8 @@ export async function runWorkloads(
   const waysOf = (name: (typeof LOADS)[number]): readonly string[] => {
     const way = job.ways[name]
     if (way !== undefined) return [way]
-    return wanted(name) ? engine.ways : engine.ways.slice(0, 1)
+    const ways = name === 'overwrite' ? (engine.overwriteWays ?? engine.ways) : engine.ways
+    return wanted(name) ? ways : ways.slice(0, 1)
   }
   const loaded = path.join(job.directory, 'loaded')
   const other = path.join(job.directory, 'other')

@@ -1,6 +1,7 @@
 /** Checks of what callers pass, in one place, before anything happens. */
-import { invalidArgument, WiscError } from './base/errors.ts'
+
 import { compareBytes, NO_BYTES } from './base/bytes.ts'
+import { invalidArgument, WiscError } from './base/errors.ts'
 import { integer, plainObject, refuseUnknown } from './options.ts'
 import { KEY_BYTES_MAX } from './tree/entry.ts'
 import type { Key, KeyRange, RangeOptions, ReadOptions, Value, WriteOptions } from './types.ts'
@@ -56,8 +57,9 @@ export function resolveKeyRange(range: KeyRange): ResolvedRange {
   const { gt, gte, lt, lte } = range
   if (gt !== undefined && gte !== undefined) throw invalidArgument('range has both gt and gte')
   if (lt !== undefined && lte !== undefined) throw invalidArgument('range has both lt and lte')
-  const lower = gt ?? gte
-  const upper = lt ?? lte
+  // Not `??`: null is no key, and no open end either.
+  const lower = gt === undefined ? gte : gt
+  const upper = lt === undefined ? lte : lt
   // A copy: the ends live as long as the iterator.
   return {
     lower: lower === undefined ? undefined : keyBytes(lower).slice(),
@@ -69,7 +71,7 @@ export function resolveKeyRange(range: KeyRange): ResolvedRange {
 
 /** The range of compact(): names of ends only. */
 export function resolveCompactRange(range: KeyRange | undefined): ResolvedRange {
-  const given = plainObject(range ?? NO_OPTIONS, 'range')
+  const given = plainObject(range === undefined ? NO_OPTIONS : range, 'range')
   refuseUnknown(given, RANGE_NAMES, 'compact')
   return resolveKeyRange(given as KeyRange)
 }
@@ -82,20 +84,24 @@ export interface ResolvedScan extends ResolvedRange {
 }
 
 export function resolveScan(options: RangeOptions | undefined): ResolvedScan {
-  const range = plainObject(options ?? NO_OPTIONS, 'range') as RangeOptions
+  const range = plainObject(options === undefined ? NO_OPTIONS : options, 'range') as RangeOptions
   refuseUnknown(range, SCAN_NAMES, 'range')
   const { reverse = false, limit, signal, highWaterMarkBytes = 1024 * 1024 } = range
   if (typeof reverse !== 'boolean') throw invalidArgument('reverse must be a boolean')
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw invalidArgument('signal must be an AbortSignal')
-  }
   const unlimited = limit === undefined || limit === Number.POSITIVE_INFINITY
   return {
     ...resolveKeyRange(range),
     reverse,
-    limit: unlimited ? Number.MAX_SAFE_INTEGER : integer('limit', limit, 0, Number.MAX_SAFE_INTEGER),
-    signal,
-    highWaterMarkBytes: integer('highWaterMarkBytes', highWaterMarkBytes, 1, Number.MAX_SAFE_INTEGER),
+    limit: unlimited
+      ? Number.MAX_SAFE_INTEGER
+      : integer('limit', limit, 0, Number.MAX_SAFE_INTEGER),
+    signal: checkSignal(signal),
+    highWaterMarkBytes: integer(
+      'highWaterMarkBytes',
+      highWaterMarkBytes,
+      1,
+      Number.MAX_SAFE_INTEGER,
+    ),
   }
 }
 
@@ -105,6 +111,11 @@ export function isEmptyRange(range: ResolvedRange): boolean {
   if (lower === undefined || upper === undefined) return false
   const order = compareBytes(lower, upper)
   return order > 0 || (order === 0 && (range.lowerOpen || range.upperOpen))
+}
+
+export function checkSignal(signal: unknown): AbortSignal | undefined {
+  if (signal === undefined || signal instanceof AbortSignal) return signal
+  throw invalidArgument('signal must be an AbortSignal')
 }
 
 export function throwIfAborted(signal: AbortSignal | undefined): void {

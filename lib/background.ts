@@ -7,24 +7,20 @@
  * A compaction pins its version, so that its inputs stay; its edit swaps inputs for outputs in one step.
  */
 import type { EventEmitter } from 'node:events'
+import type { Log } from '../vlog/log.ts'
 import { toWiscError, type WiscError } from './base/errors.ts'
-import type { JobRunner } from './jobs/runner.ts'
 import type { Job, JobResult } from './jobs/messages.ts'
+import type { JobRunner } from './jobs/runner.ts'
+import type { FrozenTable, Memtables } from './memtables.ts'
+import { ARENA_VALUE_BYTES_MAX, type TableMeta, type TableOptions } from './tree/entry.ts'
 import {
   type CompactionPlan,
   type ManualRange,
   pickCompaction,
   planFullCompaction,
 } from './tree/picker.ts'
-import { ARENA_VALUE_BYTES_MAX, type TableMeta, type TableOptions } from './tree/entry.ts'
-import type { FrozenTable, Memtables } from './memtables.ts'
-import {
-  LEVEL_0_RUNS_SLOW,
-  LEVEL_0_RUNS_STOP,
-  type TreeShapeOptions,
-} from './tree/tree-shape.ts'
+import { LEVEL_0_RUNS_SLOW, LEVEL_0_RUNS_STOP, type TreeShapeOptions } from './tree/tree-shape.ts'
 import type { VersionSet } from './tree/version-set.ts'
-import type { Log } from '../vlog/log.ts'
 
 /** A writer's wait for each level-0 run above the slow limit. */
 const SLOW_MS_PER_RUN = 1

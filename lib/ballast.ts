@@ -3,7 +3,7 @@
  * tables of memtables, the end of the log, a manifest, deletes. It holds real bytes (a sparse file reserves
  * nothing) and begins with the header of every file. Nothing durable refers to it, so its steps need no order.
  */
-import { type FileIdentity, FILE_HEADER_BYTES, writeFileHeader } from './base/file-header.ts'
+import { FILE_HEADER_BYTES, type FileIdentity, writeFileHeader } from './base/file-header.ts'
 import { BALLAST_NAME, joinPath } from './base/file-names.ts'
 import type { File, FileSystem } from './base/file-system.ts'
 import { type Random, randomU32 } from './base/random.ts'
@@ -48,7 +48,10 @@ export class Ballast {
 
   /** What a store of this size should hold in reserve. */
   wanted(storeBytes: number): number {
-    return Math.max(Math.min(BALLAST_BYTES_MIN, this.#bytesMax), Math.min(this.#bytesMax, storeBytes * STORE_SHARE))
+    return Math.max(
+      Math.min(BALLAST_BYTES_MIN, this.#bytesMax),
+      Math.min(this.#bytesMax, storeBytes * STORE_SHARE),
+    )
   }
 
   /** Makes it again, larger, if it is less than half of what the store should hold. Errors of the disk are returned. */

@@ -9,15 +9,16 @@
  * something has to be waited for (a flush, the next segment, a write in the pool) the queue only grows, and its
  * values stay where their callers keep them.
  */
+
+import { GROUP_BYTES_MAX, Group, stagedBytes } from '../vlog/group.ts'
+import type { Log } from '../vlog/log.ts'
+import { RECORD_KIND, type RecordKind, recordBytes } from '../vlog/record.ts'
+import { NO_BYTES } from './base/bytes.ts'
 import { invalidArgument, toWiscError, WiscError } from './base/errors.ts'
 import { FRAME_HEADER_BYTES } from './base/frame.ts'
-import { NO_BYTES } from './base/bytes.ts'
 import type { LogPosition } from './base/value-pointer.ts'
 import { SEQUENCE_MAX } from './base/value-pointer.ts'
-import { Group, GROUP_BYTES_MAX, stagedBytes } from '../vlog/group.ts'
-import type { Log } from '../vlog/log.ts'
-import { RECORD_KIND, recordBytes, type RecordKind } from '../vlog/record.ts'
-import { EventLoopTurn } from './event-loop-turn.ts'
+import type { EventLoopTurn } from './event-loop-turn.ts'
 import type { Memtables } from './memtables.ts'
 import { entryBytesMax, entryKind } from './placement.ts'
 import { ARENA_BYTES_MAX } from './tree/arena.ts'
@@ -61,6 +62,10 @@ export interface CommitParts {
   readonly frozen: () => void
   /** Resolves when an arena may be free. */
   readonly flushed: () => Promise<void>
+  /** Why no flush will end, if that is so. */
+  readonly stuck: () => WiscError | undefined
+  /** A wait for background work has ended. */
+  readonly stalled: (ms: number) => void
   /** A write to the log failed; its group has been rejected. */
   readonly writeFailed: (error: WiscError) => void
 }
@@ -122,7 +127,9 @@ export class CommitQueue {
       arena += this.#arenaBytes(write)
     }
     if (arena > ARENA_BYTES_MAX) {
-      throw invalidArgument(`batch is too large for a memtable bytes=${arena} max=${ARENA_BYTES_MAX}`)
+      throw invalidArgument(
+        `batch is too large for a memtable bytes=${arena} max=${ARENA_BYTES_MAX}`,
+      )
     }
     return this.#enqueue(writes, bytes, sync)
   }
@@ -181,12 +188,15 @@ export class CommitQueue {
   /** Commits what is next. @returns false if it has to wait; then it comes back by itself */
   #commitGroup(): boolean {
     const first = this.#queue[this.#head]!
-    const refusal = this.#parts.refusal(isDeletes(first))
+    const deletes = isDeletes(first)
+    const refusal = this.#parts.refusal(deletes)
     if (refusal) {
       this.#take(1)
       first.reject(refusal)
       return true
     }
+    // While only deletes are taken, a group must not carry puts along.
+    const alone = deletes && this.#parts.refusal(false) !== undefined
     const pace = this.#parts.pace()
     if (pace) return this.#wait(pace)
     const { log, memtables } = this.#parts
@@ -194,7 +204,7 @@ export class CommitQueue {
     let bytes = FRAME_HEADER_BYTES
     let arena = 0
     let count = 0
-    for (let i = this.#head; i < this.#queue.length; i++) {
+    for (let i = this.#head; i < this.#queue.length && !(alone && count > 0); i++) {
       const batch = this.#queue[i]!
       const more = this.#batchArenaBytes(batch)
       if (count > 0 && (bytes + batch.bytes > GROUP_BYTES_MAX || !memtable.hasRoom(arena + more))) {
@@ -205,7 +215,10 @@ export class CommitQueue {
       count++
     }
     if (!memtable.hasRoom(arena) || this.#logPartIsFull(bytes)) {
-      if (!memtables.freeze(log.end, arena)) return this.#wait(this.#parts.flushed())
+      if (!memtables.freeze(log.end, arena)) {
+        const stuck = this.#parts.stuck()
+        return stuck ? this.#failGroup(1, stuck) : this.#wait(this.#parts.flushed())
+      }
       this.#parts.frozen()
     }
     const place = log.reserve(bytes)
@@ -342,7 +355,11 @@ export class CommitQueue {
     const began = performance.now()
     if (stall) this.stalls.count++
     void promise.finally(() => {
-      if (stall) this.stalls.ms += performance.now() - began
+      if (stall) {
+        const ms = performance.now() - began
+        this.stalls.ms += ms
+        this.#parts.stalled(ms)
+      }
       this.#waiting = false
       this.#run()
     })

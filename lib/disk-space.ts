@@ -2,10 +2,11 @@
  * The state "disk full": puts are refused, what is under way ends with the ballast's room, and when there is
  * space again everything goes on without a restart.
  */
+
+import type { Ballast } from './ballast.ts'
 import { toWiscError, WiscError } from './base/errors.ts'
 import { joinPath } from './base/file-names.ts'
 import type { FileSystem } from './base/file-system.ts'
-import type { Ballast } from './ballast.ts'
 
 /** While full, the free space is looked at this often at most. */
 const LOOK_AGAIN_MS = 100

@@ -10,32 +10,32 @@
  * order that recover.ts writes down, `close` the reverse: writers, memtables, log, manifest, files, lock.
  */
 import type { EventEmitter } from 'node:events'
+import { Log } from '../vlog/log.ts'
+import type { LogContext } from '../vlog/recovery.ts'
+import { ValueReader } from '../vlog/value-reader.ts'
+import { Background } from './background.ts'
+import { Ballast } from './ballast.ts'
 import { BlockCache } from './base/block-cache.ts'
 import { toWiscError, WiscError } from './base/errors.ts'
 import { joinPath, manifestName, segmentName, tableName } from './base/file-names.ts'
 import type { FileSystem } from './base/file-system.ts'
 import type { Random } from './base/random.ts'
 import { compareLogPositions, type LogPosition } from './base/value-pointer.ts'
+import { CommitQueue } from './commit.ts'
+import { DiskSpace } from './disk-space.ts'
+import { EventLoopTurn } from './event-loop-turn.ts'
 import type { JobRunner } from './jobs/runner.ts'
+import { Memtables } from './memtables.ts'
+import type { ResolvedOptions } from './options.ts'
+import { ReadableSequences } from './readable-sequences.ts'
+import type { ReadingEngine } from './reading-engine.ts'
+import { findOrphans, type RecoveredLog, type RecoveryReport } from './recover.ts'
+import { replayLog } from './replay.ts'
+import { TableCache } from './tables.ts'
 import { readCurrent } from './tree/current.ts'
 import { unlinkIfPossible } from './tree/unlink.ts'
 import type { Version } from './tree/version.ts'
 import type { VersionSet } from './tree/version-set.ts'
-import { Log } from '../vlog/log.ts'
-import type { LogContext } from '../vlog/recovery.ts'
-import { ValueReader } from '../vlog/value-reader.ts'
-import { Background } from './background.ts'
-import { Ballast } from './ballast.ts'
-import { CommitQueue } from './commit.ts'
-import { DiskSpace } from './disk-space.ts'
-import { EventLoopTurn } from './event-loop-turn.ts'
-import { Memtables } from './memtables.ts'
-import type { ResolvedOptions } from './options.ts'
-import { ReadableSequences } from './readable-sequences.ts'
-import { findOrphans, type RecoveredLog, type RecoveryReport } from './recover.ts'
-import type { ReadingEngine } from './reading-engine.ts'
-import { replayLog } from './replay.ts'
-import { TableCache } from './tables.ts'
 import { type ReadState, TreeReader } from './tree-reader.ts'
 
 export interface EngineContext extends LogContext {
@@ -121,7 +121,9 @@ export class Engine implements ReadingEngine {
       pace: () => this.background.pace(),
       frozen: () => this.background.wake(),
       flushed: () => this.background.flushed(),
-      writeFailed: (error) => this.#space.noteFailure(error),
+      stuck: () => this.background.error,
+      stalled: (ms) => void events.emit('stall', { ms }),
+      writeFailed: (error) => this.#writeFailed(error),
     })
     versions.onObsolete(({ kind, number }) => this.#unlink(kind, number))
   }
@@ -151,6 +153,7 @@ export class Engine implements ReadingEngine {
       },
       lastSequence: recovered.lastSequence,
       failed: (error) => engine?.fail(error),
+      troubled: (error) => engine?.logTroubled(error),
       opened: (number, file) => values.adopt(number, file),
       released: (number) => values.release(number),
     })
@@ -172,7 +175,11 @@ export class Engine implements ReadingEngine {
   #readState(): ReadState {
     const version = this.versions.current
     const { epoch } = this.memtables
-    if (this.#state === undefined || this.#state.version !== version || this.#stateEpoch !== epoch) {
+    if (
+      this.#state === undefined ||
+      this.#state.version !== version ||
+      this.#stateEpoch !== epoch
+    ) {
       // Between the edit of a flush and the end of its memtable, only the tables count.
       const memtables = this.memtables.list(version.checkpoint)
       this.#state = { memtables, version }
@@ -245,6 +252,17 @@ export class Engine implements ReadingEngine {
     this.#emitError(error)
   }
 
+  /** An edit of the log could not be written. */
+  logTroubled(error: WiscError): void {
+    this.#space.noteFailure(error)
+  }
+
+  /** On a full disk everything waits for space; after any other failed write the log may be able to go on at once. */
+  #writeFailed(error: WiscError): void {
+    this.#space.noteFailure(error)
+    if (!this.#space.error) void this.log.retry()
+  }
+
   #emitError(error: WiscError): void {
     const { events } = this.context
     if (events.listenerCount('error') > 0) events.emit('error', error)
@@ -281,7 +299,10 @@ export class Engine implements ReadingEngine {
     if (kind === 'segment') this.values.drop(number)
     const names = { table: tableName, segment: segmentName, manifest: manifestName }
     if (!unlinkIfPossible(fileSystem, joinPath(directory, names[kind](number)))) {
-      this.context.events.emit('warning', `an obsolete file could not be removed: ${names[kind](number)}`)
+      this.context.events.emit(
+        'warning',
+        `an obsolete file could not be removed: ${names[kind](number)}`,
+      )
     }
   }
 

@@ -5,14 +5,15 @@
  * in the order of their places in the log. What is read ahead is bounded in bytes; nothing is read
  * beyond `limit`. An iterator sees the store as it was when it was made (or as its snapshot does).
  */
-import { WiscError } from './base/errors.ts'
-import { KIND } from './tree/entry.ts'
+
 import { SlabAllocator } from '../vlog/slab.ts'
 import type { ValueRequest } from '../vlog/value-reader.ts'
 import { keyBytes, type ResolvedScan, throwIfAborted } from './arguments.ts'
+import { WiscError } from './base/errors.ts'
 import { integer } from './options.ts'
 import type { ReadingEngine } from './reading-engine.ts'
 import { Scan } from './scan.ts'
+import { KIND } from './tree/entry.ts'
 import type { Lookup } from './tree-reader.ts'
 import type { Key } from './types.ts'
 
@@ -84,6 +85,8 @@ class BatchIterator<T> implements StoreIterator<T> {
   #at = 0
   #batch = FIRST_BATCH
   #closed = false
+  /** A batch could not be read. Later calls say so again: going on would leave its entries out. */
+  #failure: WiscError | undefined
   /** The call that is under way, if one had to wait. */
   #tail: Promise<unknown> | undefined
 
@@ -114,7 +117,7 @@ class BatchIterator<T> implements StoreIterator<T> {
     return { value: undefined, done: true }
   }
 
-  nextMany(count: number): Promise<T[]> {
+  async nextMany(count: number): Promise<T[]> {
     integer('count', count, 1, Number.MAX_SAFE_INTEGER)
     return this.#inTurn(async () => {
       const items: T[] = []
@@ -134,6 +137,12 @@ class BatchIterator<T> implements StoreIterator<T> {
     this.#checkOpen()
     // A copy, because the caller may use the array again.
     const target = keyBytes(key).slice()
+    if (this.#tail === undefined) this.#seekNow(target)
+    else void this.#inTurn(async () => this.#seekNow(target))
+  }
+
+  #seekNow(target: Uint8Array): void {
+    this.#failure = undefined
     const unread = this.#keys.length - this.#at
     this.#drop()
     if (this.#limit !== Number.MAX_SAFE_INTEGER) this.#scan.giveBack(unread)
@@ -195,6 +204,7 @@ class BatchIterator<T> implements StoreIterator<T> {
     throwIfAborted(this.#signal)
     this.#drop()
     if (this.#closed) return
+    if (this.#failure) throw this.#failure
     const most = this.#shape.values ? VALUES_BATCH_MAX : KEYS_BATCH_MAX
     const count = Math.max(Math.min(this.#batch, most), Math.min(wanted, most))
     this.#batch = Math.min(this.#batch * 2, most)
@@ -213,7 +223,8 @@ class BatchIterator<T> implements StoreIterator<T> {
       await this.#parts.engine.values.readMany(requests, this.#values)
     } catch (error) {
       this.#drop()
-      throw this.#parts.engine.viewFailure(error)
+      this.#failure = this.#parts.engine.viewFailure(error)
+      throw this.#failure
     }
     throwIfAborted(this.#signal)
     const { turn } = this.#parts.engine
@@ -229,7 +240,15 @@ class BatchIterator<T> implements StoreIterator<T> {
     }
     const { sequence, segment, offset, length } = entry
     this.#values.push(undefined)
-    requests.push({ keyBytes: key, keyStart: 0, keyEnd: key.length, sequence, segment, offset, length })
+    requests.push({
+      keyBytes: key,
+      keyStart: 0,
+      keyEnd: key.length,
+      sequence,
+      segment,
+      offset,
+      length,
+    })
     return length
   }
 

@@ -65,7 +65,10 @@ export class Memtables {
   }
 
   get usedBytes(): number {
-    return this.#frozen.reduce((sum, { memtable }) => sum + memtable.usedBytes, this.#active.usedBytes)
+    return this.#frozen.reduce(
+      (sum, { memtable }) => sum + memtable.usedBytes,
+      this.#active.usedBytes,
+    )
   }
 
   /** Memory of an arena, for a worker. */
@@ -84,7 +87,9 @@ export class Memtables {
    */
   freeze(end: LogPosition, bytes: number): boolean {
     if (bytes > ARENA_BYTES_MAX) {
-      throw invalidArgument(`batch is too large for a memtable bytes=${bytes} max=${ARENA_BYTES_MAX}`)
+      throw invalidArgument(
+        `batch is too large for a memtable bytes=${bytes} max=${ARENA_BYTES_MAX}`,
+      )
     }
     const arena = this.#takeArena(bytes)
     if (arena === undefined) return false

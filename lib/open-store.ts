@@ -17,13 +17,13 @@ import {
 import type { FileSystem, Lock } from './base/file-system.ts'
 import { lockText, nodeFileSystem } from './base/node-file-system.ts'
 import { type Random, systemRandom } from './base/random.ts'
-import { createRunner } from './jobs/create-runner.ts'
-import { VersionSet } from './tree/version-set.ts'
 import { Engine, type EngineContext } from './engine.ts'
+import { createRunner } from './jobs/create-runner.ts'
 import { type Options, type ResolvedOptions, resolveOptions } from './options.ts'
 import { ReadOnlyEngine } from './read-only.ts'
 import { emptyReport, type RecoveredLog, recoverLog, surveyStore } from './recover.ts'
 import { Store } from './store.ts'
+import { VersionSet } from './tree/version-set.ts'
 
 /** What tests put in place of the real things. */
 export interface StoreParts {

@@ -102,7 +102,8 @@ export function resolveOptions(options: Options): ResolvedOptions {
   const given = plainObject(options, 'options')
   const tree = plainObject(given['tree'] ?? {}, 'options.tree')
   for (const name of Object.keys(given)) {
-    if (name in BOOLEANS || name in NUMBERS || name === 'tree' || name === 'syncIntervalMs') continue
+    if (Object.hasOwn(BOOLEANS, name) || Object.hasOwn(NUMBERS, name) || name === 'tree' || name === 'syncIntervalMs')
+      continue
     if (NOT_YET.has(name)) {
       throw invalidArgument(`this version of wisc does not have the option name=${name}`)
     }
@@ -117,7 +118,8 @@ export function resolveOptions(options: Options): ResolvedOptions {
   return {
     ...booleans(given),
     ...numbers(given, NUMBERS, ''),
-    syncIntervalMs: interval === undefined ? undefined : integer('syncIntervalMs', interval, 1, 2 ** 31 - 1),
+    syncIntervalMs:
+      interval === undefined ? undefined : integer('syncIntervalMs', interval, 1, 2 ** 31 - 1),
     tree: resolvedTree,
   }
 }
@@ -161,7 +163,7 @@ function numbers<Name extends string>(
   prefix: string,
 ): Record<Name, number> {
   for (const name of prefix ? Object.keys(given) : []) {
-    if (!(name in rules)) throw invalidArgument(`unknown option name=${prefix}${name}`)
+    if (!Object.hasOwn(rules, name)) throw invalidArgument(`unknown option name=${prefix}${name}`)
   }
   const result = {} as Record<Name, number>
   for (const name of Object.keys(rules) as Name[]) {

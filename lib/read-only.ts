@@ -6,13 +6,11 @@
  * iterators cannot, because their state is gone with its files: they get WISC_STALE.
  */
 import { EventEmitter } from 'node:events'
+import type { LogContext, LogSurvey } from '../vlog/recovery.ts'
+import { ValueReader } from '../vlog/value-reader.ts'
 import { BlockCache } from './base/block-cache.ts'
 import { CorruptionError, isMissing, toWiscError, WiscError } from './base/errors.ts'
 import type { FileSystem } from './base/file-system.ts'
-import type { Version } from './tree/version.ts'
-import { VersionSet } from './tree/version-set.ts'
-import type { LogContext, LogSurvey } from '../vlog/recovery.ts'
-import { ValueReader } from '../vlog/value-reader.ts'
 import { EventLoopTurn } from './event-loop-turn.ts'
 import { Memtables } from './memtables.ts'
 import type { ResolvedOptions } from './options.ts'
@@ -22,6 +20,8 @@ import { emptyReport, type RecoveryReport, surveyStore } from './recover.ts'
 import { replayLog } from './replay.ts'
 import { staleView } from './snapshot.ts'
 import { TableCache } from './tables.ts'
+import type { Version } from './tree/version.ts'
+import { VersionSet } from './tree/version-set.ts'
 import { type ReadState, TreeReader } from './tree-reader.ts'
 
 /** A writer that works hard can pull files away from several attempts in a row. */
@@ -183,7 +183,11 @@ function readViewOnce({ fileSystem, directory, options }: Place): View {
   const survey = surveyStore(context, manifest)
   recovery.surveyMs = performance.now() - began
   const { version } = manifest
-  const memtables = new Memtables(options.memtableBytes, version.checkpoint, Number.MAX_SAFE_INTEGER)
+  const memtables = new Memtables(
+    options.memtableBytes,
+    version.checkpoint,
+    Number.MAX_SAFE_INTEGER,
+  )
   const replay = replayLog(context, version, survey.end, {
     memtables,
     valueThreshold: options.valueThreshold,
@@ -193,5 +197,13 @@ function readViewOnce({ fileSystem, directory, options }: Place): View {
   while (!replay.next().done);
   const lastSequence = Math.max(survey.lastSequence, version.lastSequence)
   const state = { memtables: memtables.list(version.checkpoint), version }
-  return { context, state, lastSequence, durableSequence: version.lastSequence, memtables, recovery, open: survey.open }
+  return {
+    context,
+    state,
+    lastSequence,
+    durableSequence: version.lastSequence,
+    memtables,
+    recovery,
+    open: survey.open,
+  }
 }

@@ -1,16 +1,16 @@
 /** What the store needs of an engine to read: the writable one and the read-only one both have it. */
 import type { EventEmitter } from 'node:events'
-import type { BlockCache } from './base/block-cache.ts'
-import type { WiscError } from './base/errors.ts'
-import type { Version } from './tree/version.ts'
 import type { LogContext } from '../vlog/recovery.ts'
 import type { ValueReader } from '../vlog/value-reader.ts'
+import type { BlockCache } from './base/block-cache.ts'
+import type { WiscError } from './base/errors.ts'
 import type { EventLoopTurn } from './event-loop-turn.ts'
 import type { Memtables } from './memtables.ts'
 import type { ResolvedOptions } from './options.ts'
 import type { ReadableSequences } from './readable-sequences.ts'
 import type { RecoveryReport } from './recover.ts'
 import type { TableCache } from './tables.ts'
+import type { Version } from './tree/version.ts'
 import type { TreeReader } from './tree-reader.ts'
 
 export interface ReadingEngine {

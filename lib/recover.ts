@@ -12,21 +12,8 @@
  *   6. Orphans are removed last.
  * A crash in any step leaves either the old manifest with its log untouched, or the new one.
  */
-import { CorruptionError } from './base/errors.ts'
-import {
-  joinPath,
-  manifestName,
-  parseFileName,
-  segmentName,
-  tableName,
-} from './base/file-names.ts'
-import { type Random, randomU32 } from './base/random.ts'
-import { compareLogPositions, type LogPosition } from './base/value-pointer.ts'
-import type { ReadManifest } from './tree/manifest.ts'
-import type { SegmentState, Version } from './tree/version.ts'
-import type { VersionEdit } from './tree/version-edit.ts'
-import { VersionSet } from './tree/version-set.ts'
-import { largestLostNumber, type LostRange, setAside } from '../vlog/lost.ts'
+
+import { type LostRange, largestLostNumber, setAside } from '../vlog/lost.ts'
 import {
   type KnownSegment,
   type LogContext,
@@ -35,7 +22,16 @@ import {
   planLogRecovery,
   surveyLog,
 } from '../vlog/recovery.ts'
+import { durableEditOfStrays } from '../vlog/stray-segments.ts'
 import { type CopiedTail, copyTail } from '../vlog/tail-copy.ts'
+import { CorruptionError } from './base/errors.ts'
+import { joinPath, manifestName, parseFileName, segmentName, tableName } from './base/file-names.ts'
+import { type Random, randomU32 } from './base/random.ts'
+import { compareLogPositions, type LogPosition } from './base/value-pointer.ts'
+import type { ReadManifest } from './tree/manifest.ts'
+import type { SegmentState, Version } from './tree/version.ts'
+import type { VersionEdit } from './tree/version-edit.ts'
+import type { VersionSet } from './tree/version-set.ts'
 
 /** What an open found and did; a part of the statistics. Times in milliseconds. */
 export interface RecoveryReport {
@@ -96,11 +92,13 @@ export function surveyStore(context: LogContext, manifest: ReadManifest): LogSur
   checkFiles(context, version)
   const known = knownSegments(version)
   const survey = surveyLog(context, known, version.checkpoint, version.durable)
-  if (survey.durableEdit > manifest.lastEditNumber) {
+  const ofStrays = durableEditOfStrays(context, (segment) => version.segments.has(segment))
+  const durableEdit = Math.max(survey.durableEdit, ofStrays)
+  if (durableEdit > manifest.lastEditNumber) {
     throw new CorruptionError(
       manifestName(manifest.number),
       manifest.validBytes,
-      `manifest ends before edit ${survey.durableEdit}, which the log names as durable:`,
+      `manifest ends before edit ${durableEdit}, which the log names as durable:`,
     )
   }
   return survey
@@ -225,7 +223,11 @@ function recoveryEdit(
 }
 
 /** Files of ours that the version does not hold: unfinished work of a crash. Called last of all. */
-export function findOrphans(context: LogContext, version: Version, manifestNumber: number): string[] {
+export function findOrphans(
+  context: LogContext,
+  version: Version,
+  manifestNumber: number,
+): string[] {
   const tables = new Set<number>()
   for (const level of version.levels) {
     for (const run of level.runs) for (const table of run.tables) tables.add(table.number)

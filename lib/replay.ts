@@ -4,18 +4,24 @@
  * Works on a log that has been surveyed (and, for a writer, recovered), so any damage here is new damage.
  * Memtables are frozen between frames only: a checkpoint is the start of a frame.
  */
+
+import type { LogContext } from '../vlog/recovery.ts'
+import {
+  FIRST_FRAME_OFFSET,
+  type FrameSummary,
+  SegmentWalk,
+  type VisitedRecord,
+} from '../vlog/segment-walk.ts'
 import { CorruptionError } from './base/errors.ts'
 import { joinPath, segmentName } from './base/file-names.ts'
 import { frameSeed } from './base/frame.ts'
 import type { LogPosition } from './base/value-pointer.ts'
-import { KEY_BYTES_MAX, KIND } from './tree/entry.ts'
-import { Memtable } from './tree/memtable.ts'
-import type { Version } from './tree/version.ts'
-import type { LogContext } from '../vlog/recovery.ts'
-import { FIRST_FRAME_OFFSET, type FrameSummary, SegmentWalk, type VisitedRecord } from '../vlog/segment-walk.ts'
 import type { Memtables } from './memtables.ts'
 import { entryBytesMax, entryKind } from './placement.ts'
 import type { RecoveryReport } from './recover.ts'
+import { KEY_BYTES_MAX, KIND } from './tree/entry.ts'
+import { Memtable } from './tree/memtable.ts'
+import type { Version } from './tree/version.ts'
 
 export interface ReplayTarget {
   readonly memtables: Memtables
@@ -43,7 +49,11 @@ export function* replayLog(
     const length =
       number === end.segment ? end.offset : segment.state === 'sealed' ? segment.length : undefined
     const from = number === checkpoint.segment ? checkpoint.offset : FIRST_FRAME_OFFSET
-    yield* replaySegment(context, { number, salt, from: Math.max(from, FIRST_FRAME_OFFSET), length }, target)
+    yield* replaySegment(
+      context,
+      { number, salt, from: Math.max(from, FIRST_FRAME_OFFSET), length },
+      target,
+    )
   }
   target.report.replayMs += performance.now() - began
 }

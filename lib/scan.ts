@@ -5,10 +5,11 @@
  * and seeks to where it was, so that a slow reader keeps no files and no memtables alive. Only the newest
  * entry of a key at or below the sequence counts, and a tombstone hides the key.
  */
+
+import { isEmptyRange, type ResolvedScan } from './arguments.ts'
 import { compareRange, equalBytes } from './base/bytes.ts'
 import { SEQUENCE_MAX } from './base/value-pointer.ts'
 import { type EntryCursor, KIND } from './tree/entry.ts'
-import { isEmptyRange, type ResolvedScan } from './arguments.ts'
 import { Lookup, type ReadState, type TreeReader } from './tree-reader.ts'
 
 /**
@@ -121,7 +122,14 @@ export class Scan {
         continue
       }
       if (upper !== undefined) {
-        const order = compareRange(cursor.keyBytes, cursor.keyStart, cursor.keyEnd, upper, 0, upper.length)
+        const order = compareRange(
+          cursor.keyBytes,
+          cursor.keyStart,
+          cursor.keyEnd,
+          upper,
+          0,
+          upper.length,
+        )
         if (order > 0 || (order === 0 && upperOpen)) break
       }
       let more = true

@@ -1,6 +1,7 @@
 /** Statistics: counters and sizes, taken when they are asked for. */
-import { joinPath } from './base/file-names.ts'
+
 import type { WiscError } from './base/errors.ts'
+import { joinPath } from './base/file-names.ts'
 import type { Engine } from './engine.ts'
 import type { ReadingEngine } from './reading-engine.ts'
 import type { RecoveryReport } from './recover.ts'

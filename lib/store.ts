@@ -6,14 +6,11 @@
  * synchronously but for the ones that say Sync in their names; they reject.
  */
 import { EventEmitter } from 'node:events'
-import { invalidArgument, toWiscError, WiscError } from './base/errors.ts'
-import { NO_BYTES } from './base/bytes.ts'
-import type { Lock } from './base/file-system.ts'
-import { KIND } from './tree/entry.ts'
 import { RECORD_KIND } from '../vlog/record.ts'
 import { SlabAllocator } from '../vlog/slab.ts'
 import {
   checkReadOptions,
+  checkSignal,
   keyBytes,
   resolveCompactRange,
   resolveScan,
@@ -21,6 +18,10 @@ import {
   valueBytes,
   writeSync,
 } from './arguments.ts'
+import { NO_BYTES } from './base/bytes.ts'
+import { invalidArgument, toWiscError, WiscError } from './base/errors.ts'
+import type { Lock } from './base/file-system.ts'
+import type { Write } from './commit.ts'
 import { Engine } from './engine.ts'
 import {
   type EntryIterator,
@@ -33,8 +34,9 @@ import {
 } from './iterator.ts'
 import { plainObject, refuseUnknown } from './options.ts'
 import type { ReadingEngine } from './reading-engine.ts'
-import { Snapshot } from './snapshot.ts'
+import { Snapshot, staleView } from './snapshot.ts'
 import { type Stats, storeStats } from './stats.ts'
+import { KIND } from './tree/entry.ts'
 import { Lookup } from './tree-reader.ts'
 import type {
   Key,
@@ -47,7 +49,6 @@ import type {
   WriteOptions,
 } from './types.ts'
 import { type VerifyOptions, type VerifyReport, verifyStore } from './verify.ts'
-import type { Write } from './commit.ts'
 
 /** Engine events that the store hands on. */
 const EVENTS = ['flush', 'compaction', 'stall', 'warning'] as const
@@ -105,7 +106,8 @@ export class Store extends EventEmitter {
     const { commit, context, log } = this.#writable()
     const sync = writeSync(options, context.options.sync)
     if (!Array.isArray(operations)) throw invalidArgument('operations must be an array')
-    const writes = operations.map(checkOperation)
+    // Not `map`, which leaves holes in an array as they are.
+    const writes = Array.from(operations, checkOperation)
     if (writes.length > 0) await commit.submitBatch(writes, sync)
     else if (sync) await log.sync()
   }
@@ -115,7 +117,9 @@ export class Store extends EventEmitter {
     try {
       const result = this.#read(key, options, true)
       const { turn } = this.#engine
-      if (!turn.isOld()) return result instanceof Promise ? result : Promise.resolve(result)
+      // What the thread pool reads settles in a turn of its own.
+      if (result instanceof Promise) return result
+      if (!turn.isOld()) return Promise.resolve(result)
       return new Promise((resolve) => turn.later(() => resolve(result)))
     } catch (error) {
       return Promise.reject(toWiscError(error))
@@ -130,7 +134,7 @@ export class Store extends EventEmitter {
   /** The values of several keys, all as of the same moment, in the order of the keys. */
   async getMany(keys: readonly Key[], options?: ReadOptions): Promise<(Buffer | undefined)[]> {
     if (!Array.isArray(keys)) throw invalidArgument('keys must be an array')
-    const bytes = keys.map(keyBytes)
+    const bytes = Array.from(keys, keyBytes)
     const sequence = this.#sequence(options)
     const read = (at: number): Promise<(Buffer | undefined)[]> => this.#readMany(bytes, at)
     try {
@@ -187,7 +191,11 @@ export class Store extends EventEmitter {
     }
   }
 
-  #readAgain(error: unknown, key: Uint8Array, options: ReadOptions | undefined): Buffer | undefined {
+  #readAgain(
+    error: unknown,
+    key: Uint8Array,
+    options: ReadOptions | undefined,
+  ): Buffer | undefined {
     this.#mayRestart(error, options)
     return this.#readOnce(key, this.#sequence(options), false) as Buffer | undefined
   }
@@ -245,7 +253,7 @@ export class Store extends EventEmitter {
       engine,
       sequence: () => {
         this.#checkOpen()
-        if (readers.stale) throw engine.viewFailure(undefined)
+        if (readers.stale) throw staleView()
         engine.checkReadable(sequence)
         return sequence
       },
@@ -279,15 +287,15 @@ export class Store extends EventEmitter {
    * Flushes, then merges everything in the range to the bottom of the tree: no tombstone and no overwritten entry
    * is left there, but for what open snapshots and iterators see.
    */
-  async compact(range?: KeyRange, options?: SignalOptions): Promise<void> {
+  async compact(range?: KeyRange, options: SignalOptions = {}): Promise<void> {
     const engine = this.#writable()
     const { lower, upper } = resolveCompactRange(range)
-    refuseUnknown(plainObject(options ?? {}, 'options'), ['signal'], 'compact')
-    throwIfAborted(options?.signal)
+    refuseUnknown(plainObject(options, 'options'), ['signal'], 'compact')
+    throwIfAborted(checkSignal(options.signal))
     await engine.flush()
     await engine.background.compactRange(
       { ...(lower && { from: lower }), ...(upper && { to: upper }) },
-      options?.signal,
+      options.signal,
     )
   }
 

@@ -1,11 +1,12 @@
 /** The open tables of a store: opened when they are first needed, a bounded number of them. */
+
+import type { LogContext } from '../vlog/recovery.ts'
 import { CorruptionError, isMissing, WiscError } from './base/errors.ts'
 import { joinPath, tableName } from './base/file-names.ts'
 import { OpenCache } from './base/open-cache.ts'
 import type { TableMeta } from './tree/entry.ts'
 import { TableReader } from './tree/table-reader.ts'
 import type { Version } from './tree/version.ts'
-import type { LogContext } from '../vlog/recovery.ts'
 
 /** Every table of a version. */
 export function tablesOf(version: Version): TableMeta[] {

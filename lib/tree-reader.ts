@@ -4,15 +4,16 @@
  * A `ReadState` is replaced as a whole when any part of it changes, so two readings of the same object see the
  * same files and memtables. Nothing here waits: what a lookup returns was true at one moment.
  */
-import { hashRange } from './base/bytes.ts'
+
+import type { ValueRequest } from '../vlog/value-reader.ts'
 import type { BlockCache } from './base/block-cache.ts'
+import { hashRange } from './base/bytes.ts'
+import type { TableCache } from './tables.ts'
 import { type EntryCursor, type FoundEntry, KIND, type Kind } from './tree/entry.ts'
 import type { Memtable } from './tree/memtable.ts'
 import { MergeCursor } from './tree/merge-cursor.ts'
 import { RunCursor } from './tree/run-cursor.ts'
-import type { TableCache } from './tables.ts'
 import { findTable, type Version } from './tree/version.ts'
-import type { ValueRequest } from '../vlog/value-reader.ts'
 
 export interface ReadState {
   /** Newest first. */

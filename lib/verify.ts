@@ -7,18 +7,17 @@
  * was current when it began; a table that a compaction removes meanwhile is proved by its successor.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { CorruptionError, isMissing, type WiscError } from './base/errors.ts'
+import { FIRST_FRAME_OFFSET, SegmentWalk } from '../vlog/segment-walk.ts'
+import { checkSignal, throwIfAborted } from './arguments.ts'
+import { CorruptionError, invalidArgument, isMissing, type WiscError } from './base/errors.ts'
 import { joinPath, segmentName, tableName } from './base/file-names.ts'
 import { frameSeed } from './base/frame.ts'
-import { invalidArgument } from './base/errors.ts'
-import { type EntryCursor, KIND, type TableMeta } from './tree/entry.ts'
-import type { SegmentState, Version } from './tree/version.ts'
-import { VersionSet } from './tree/version-set.ts'
-import { FIRST_FRAME_OFFSET, SegmentWalk } from '../vlog/segment-walk.ts'
-import { throwIfAborted } from './arguments.ts'
 import { plainObject, refuseUnknown } from './options.ts'
 import type { ReadingEngine } from './reading-engine.ts'
 import { openTable, tablesOf } from './tables.ts'
+import { type EntryCursor, KIND, type TableMeta } from './tree/entry.ts'
+import type { SegmentState, Version } from './tree/version.ts'
+import { VersionSet } from './tree/version-set.ts'
 
 export interface VerifyOptions {
   /** Also read every value that an entry points to. Default true. */
@@ -61,6 +60,10 @@ export async function verifyStore(
   refuseUnknown(plainObject(options, 'verify options'), ['deep', 'signal', 'onProgress'], 'verify')
   const { deep = true, signal, onProgress } = options
   if (typeof deep !== 'boolean') throw invalidArgument('deep must be a boolean')
+  if (onProgress !== undefined && typeof onProgress !== 'function') {
+    throw invalidArgument('onProgress must be a function')
+  }
+  checkSignal(signal)
   const { version } = engine
   const tables = tablesOf(version)
   const segments = [...version.segments.values()]
@@ -81,10 +84,15 @@ export async function verifyStore(
     throwIfAborted(signal)
     checkOpen()
   }
-  await attempt(damage, () => void VersionSet.read(engine.context.fileSystem, engine.context.directory))
+  await attempt(
+    damage,
+    () => void VersionSet.read(engine.context.fileSystem, engine.context.directory),
+  )
   for (const [index, table] of tables.entries()) {
     await step(index, 0)
-    const found = await attempt(damage, () => verifyTable(engine, version, table, deep, report, step, index))
+    const found = await attempt(damage, () =>
+      verifyTable(engine, version, table, deep, report, step, index),
+    )
     if (found && isGone(engine, table.number)) damage.pop()
   }
   for (const [index, segment] of segments.entries()) {

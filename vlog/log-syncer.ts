@@ -1,13 +1,17 @@
 /**
  * Makes the log durable: one sync at a time, in log order, and the seals that follow.
  *
+ *   full, not synced -> (sync) -> full, synced -> (edit) -> sealed
+ *   active           -> (sync, when someone waits) -> durable up to where it was when the sync began
+ *
  * A request names a position. The loop syncs the oldest segment that is not durable to its end, moves
- * `durable` on, answers everyone whose position it has passed, and seals full segments. A sync covers the
- * bytes that were written before it began, so the length is taken before the call (I1).
+ * `durable` on and answers everyone whose position it has passed. A sync covers the bytes that were written before
+ * it began, so the length is taken before the call (I1). Seals go their own way, in order: a manifest that
+ * cannot be written must not keep a sync from being answered.
  */
 import { toWiscError, WiscError } from '../lib/base/errors.ts'
 import { compareLogPositions, type LogPosition } from '../lib/base/value-pointer.ts'
-import type { LogEdits, OpenSegment } from './log.ts'
+import type { LogEdits, OpenSegment } from './log-parts.ts'
 
 export interface LogSyncerParts {
   readonly edits: LogEdits
@@ -18,6 +22,8 @@ export interface LogSyncerParts {
   readonly synced: () => void
   /** After each seal: there is room for another full segment. */
   readonly sealed: (segment: OpenSegment) => void
+  /** A seal could not be written; `retrySeals` tries again. */
+  readonly sealFailed: (error: WiscError) => void
   /** Once, when a sync has failed. */
   readonly failed: (error: WiscError) => void
 }
@@ -32,11 +38,13 @@ export class LogSyncer {
   readonly #parts: LogSyncerParts
   #durable: LogPosition
   #durableSequence: number
-  /** Full segments in log order, until their seals are durable. */
-  readonly #full: OpenSegment[] = []
+  /** Full segments in log order: first those that wait for their seals, then those that wait for their sync. */
+  readonly #synced: OpenSegment[] = []
+  readonly #unsynced: OpenSegment[] = []
   #active: OpenSegment | undefined
   #waiters: Waiter[] = []
-  #running: Promise<void> | undefined
+  #syncing = false
+  #sealing: Promise<void> | undefined
   #failure: WiscError | undefined
   #sealFailure: WiscError | undefined
 
@@ -54,13 +62,9 @@ export class LogSyncer {
     return this.#durableSequence
   }
 
+  /** Full segments whose seals are not durable. */
   get fullSegments(): number {
-    return this.#full.length
-  }
-
-  /** End of a full segment; 0 if there is none with this number. */
-  writtenEnd(segment: number): number {
-    return this.#full.find(({ number }) => number === segment)?.length ?? 0
+    return this.#synced.length + this.#unsynced.length
   }
 
   /** Set for good when a sync has failed. */
@@ -68,15 +72,22 @@ export class LogSyncer {
     return this.#failure
   }
 
-  isWaiting(segment: OpenSegment): boolean {
-    return this.#full.includes(segment)
+  /** Set while a seal could not be written. */
+  get sealFailure(): WiscError | undefined {
+    return this.#sealFailure
+  }
+
+  /** End of a full segment; 0 if there is none with this number. */
+  writtenEnd(segment: number): number {
+    const full = [...this.#synced, ...this.#unsynced]
+    return full.find(({ number }) => number === segment)?.length ?? 0
   }
 
   /** Takes over a segment to which nothing will be written any more. */
   addFull(segment: OpenSegment): void {
     if (this.#active === segment) this.#active = undefined
-    this.#full.push(segment)
-    this.#run()
+    this.#unsynced.push(segment)
+    this.#syncSoon()
   }
 
   /** @param active the segment that is being written now */
@@ -86,18 +97,21 @@ export class LogSyncer {
     this.#active = active
     return new Promise((resolve, reject) => {
       this.#waiters.push({ position, resolve, reject })
-      this.#run()
+      this.#syncSoon()
     })
   }
 
-  /** Resolves when the seal of this segment is durable. */
-  async sealed(segment: OpenSegment): Promise<void> {
-    while (this.#full.includes(segment)) {
-      this.#run()
-      await this.#running
+  /** Resolves when every segment that is full now is sealed. @throws what keeps it from that */
+  async finish(): Promise<void> {
+    const last = this.#unsynced.at(-1)
+    if (last) await this.syncTo({ segment: last.number, offset: last.length }, this.#active)
+    while (this.#synced.length > 0) {
       if (this.#failure) throw this.#failure
       if (this.#sealFailure) throw this.#sealFailure
+      this.#sealSoon()
+      await this.#sealing
     }
+    if (this.#failure) throw this.#failure
   }
 
   /** Tries again to seal what could not be sealed. */
@@ -106,68 +120,82 @@ export class LogSyncer {
     await this.finish()
   }
 
-  /** Syncs and seals every full segment. */
-  async finish(): Promise<void> {
-    for (const segment of [...this.#full]) await this.sealed(segment)
-    if (this.#failure) throw this.#failure
-  }
-
   /** Ends without another sync. */
   abandon(): void {
     this.#failure ??= new WiscError('WISC_NOT_OPEN', 'the log is closed')
     this.#rejectAll(this.#failure)
   }
 
-  #run(): void {
-    if (this.#running || this.#failure) return
-    this.#running = this.#loop().finally(() => {
-      this.#running = undefined
-      // Work that came while the loop was ending.
-      if (!this.#failure && !this.#sealFailure && this.#next()) this.#run()
+  /** A sync failed, here or in the manifest: nothing is synced or sealed again. */
+  fail(error: WiscError): void {
+    if (this.#failure) return
+    this.#failure = error
+    this.#rejectAll(error)
+    this.#parts.failed(error)
+  }
+
+  #syncSoon(): void {
+    if (this.#syncing || this.#failure) return
+    this.#syncing = true
+    void this.#syncLoop().finally(() => {
+      this.#syncing = false
     })
   }
 
-  /** The oldest segment with something to do. */
-  #next(): OpenSegment | undefined {
-    if (this.#full.length > 0) return this.#full[0]
-    return this.#waiters.length > 0 ? this.#active : undefined
-  }
-
-  async #loop(): Promise<void> {
-    for (let segment = this.#next(); segment !== undefined; segment = this.#next()) {
+  async #syncLoop(): Promise<void> {
+    for (;;) {
+      const full = this.#unsynced[0]
+      const segment = full ?? (this.#waiters.length > 0 ? this.#active : undefined)
+      if (segment === undefined || this.#failure) return
       const end = { segment: segment.number, offset: segment.length }
-      const lastSequence = segment.lastSequence
+      const { lastSequence } = segment
       if (compareLogPositions(end, this.#durable) > 0) {
         try {
           await segment.file.dataSyncAsync()
-        } catch (error) {
-          this.#fail(error)
+        } catch (cause) {
+          this.fail(syncFailed(cause))
           return
         }
         if (this.#failure) return
         this.#durable = end
         this.#durableSequence = lastSequence
-        this.#answer()
         this.#parts.synced()
-      } else this.#answer()
-      if (segment === this.#full[0]) {
-        if (this.#sealFailure) return
-        await this.#seal(segment)
-        if (this.#sealFailure || this.#failure) return
       }
+      if (full) {
+        this.#unsynced.shift()
+        this.#synced.push(full)
+        this.#sealSoon()
+      }
+      this.#answer()
     }
   }
 
-  async #seal(segment: OpenSegment): Promise<void> {
-    const { number, length, lastSequence } = segment
-    try {
-      await this.#parts.edits.sealSegment({ number, length, lastSequence }, this.#durable)
-    } catch (error) {
-      this.#sealFailure = toWiscError(error)
-      return
+  #sealSoon(): void {
+    if (this.#sealing || this.#failure || this.#sealFailure || this.#synced.length === 0) return
+    this.#sealing = this.#sealLoop().finally(() => {
+      this.#sealing = undefined
+      this.#sealSoon()
+    })
+  }
+
+  async #sealLoop(): Promise<void> {
+    for (let segment = this.#synced[0]; segment !== undefined; segment = this.#synced[0]) {
+      const { number, length, lastSequence } = segment
+      try {
+        await this.#parts.edits.sealSegment({ number, length, lastSequence }, this.#durable)
+      } catch (cause) {
+        const error = toWiscError(cause)
+        if (error.code === 'WISC_SYNC_FAILED') this.fail(error)
+        else {
+          this.#sealFailure = error
+          this.#parts.sealFailed(error)
+        }
+        return
+      }
+      if (this.#failure) return
+      this.#synced.shift()
+      this.#parts.sealed(segment)
     }
-    this.#full.shift()
-    this.#parts.sealed(segment)
   }
 
   #answer(): void {
@@ -180,15 +208,13 @@ export class LogSyncer {
     this.#waiters = rest
   }
 
-  #fail(cause: unknown): void {
-    if (this.#failure) return
-    const message = 'a sync of the log failed: reopen the store'
-    this.#failure = new WiscError('WISC_SYNC_FAILED', message, { cause })
-    this.#rejectAll(this.#failure)
-    this.#parts.failed(this.#failure)
-  }
-
   #rejectAll(error: WiscError): void {
     for (const waiter of this.#waiters.splice(0)) waiter.reject(error)
   }
+}
+
+/** The error of a failed sync of the log or of its directory. */
+export function syncFailed(cause: unknown): WiscError {
+  if (cause instanceof WiscError && cause.code === 'WISC_SYNC_FAILED') return cause
+  return new WiscError('WISC_SYNC_FAILED', 'a sync of the log failed: reopen the store', { cause })
 }

@@ -14,15 +14,13 @@
  *   5. A failed sync is the end: nothing is written, synced or sealed again (`failed`).
  */
 import { assert, toWiscError, WiscError } from '../lib/base/errors.ts'
-import { joinPath, segmentName } from '../lib/base/file-names.ts'
-import type { File } from '../lib/base/file-system.ts'
-import { FRAME_HEADER_BYTES, frameSeed } from '../lib/base/frame.ts'
-import { type Random, randomU32 } from '../lib/base/random.ts'
+import { FRAME_HEADER_BYTES } from '../lib/base/frame.ts'
 import { compareLogPositions, type LogPosition } from '../lib/base/value-pointer.ts'
-import { Group, GROUP_BYTES_MAX } from './group.ts'
+import { GROUP_BYTES_MAX, Group } from './group.ts'
+import type { LogStart, OpenSegment } from './log-parts.ts'
 import { LogSyncer } from './log-syncer.ts'
-import type { LogContext } from './recovery.ts'
 import { SEGMENT_HEADER_BYTES, type SegmentHeader } from './segment-header.ts'
+import { SegmentPreparer } from './segment-preparer.ts'
 
 /** Full segments that may wait for their seal; with the active one and the spare that makes five files at most. */
 const FULL_SEGMENTS_MAX = 3
@@ -33,53 +31,11 @@ const POOL_WRITES_AFTER_SLOW = 32
 /** Quiet time after a sync before a marker frame records it. */
 const MARKER_DELAY_MS = 50
 
-/** What the log needs of the manifest; every promise resolves when the edit is durable. */
-export interface LogEdits {
-  allocateFileNumber(): number
-  addSegment(segment: { readonly number: number; readonly salt: number }): Promise<unknown>
-  sealSegment(
-    seal: { readonly number: number; readonly length: number; readonly lastSequence: number },
-    durable: LogPosition,
-  ): Promise<unknown>
-  /** For a segment in which nothing was ever written. */
-  dropSegment(number: number): Promise<unknown>
-  /** Number of the last durable edit. */
-  durableEdit(): number
-}
-
-/** An open segment: its end moves, everything else stays. */
-export interface OpenSegment {
-  readonly number: number
-  readonly file: File
-  readonly seed: number
-  readonly salt: number
-  /** Bytes written, 0 until the first frame. */
-  length: number
-  lastSequence: number
-}
-
-export interface LogStart extends LogContext {
-  readonly random: Random
-  readonly edits: LogEdits
-  readonly segmentBytes: number
-  /** End of the log so far; nothing is appended to the segment that it names. */
-  readonly end: LogPosition
-  /** Sequence of the last record before `end`. */
-  readonly lastSequence: number
-  /** Called once, when a sync has failed. */
-  readonly failed: (error: WiscError) => void
-  /** A segment has a file, which readers may use. */
-  readonly opened: (number: number, file: File) => void
-  /** The log has no more use for a segment's file: its reader keeps or closes it. */
-  readonly released: (number: number) => void
-}
-
 export class Log {
   readonly #start: LogStart
   readonly #syncer: LogSyncer
+  readonly #preparer: SegmentPreparer
   #active: OpenSegment | undefined
-  #spare: OpenSegment | undefined
-  #preparing: Promise<void> | undefined
   /** Ends of the segments before the active one: what its header names. */
   #predecessor: LogPosition
   #recordedDurable: LogPosition
@@ -99,6 +55,11 @@ export class Log {
     this.#predecessor = start.end
     this.#recordedDurable = start.end
     this.#lastSequence = start.lastSequence
+    this.#preparer = new SegmentPreparer(
+      start,
+      () => this.#wake(),
+      (error) => this.#note(error),
+    )
     this.#syncer = new LogSyncer({
       edits: start.edits,
       durable: start.end,
@@ -106,6 +67,10 @@ export class Log {
       synced: () => this.#onSynced(),
       sealed: (segment) => {
         start.released(segment.number)
+        this.#wake()
+      },
+      sealFailed: (error) => {
+        start.troubled(error)
         this.#wake()
       },
       failed: (error) => {
@@ -118,10 +83,8 @@ export class Log {
   /** Opens a log that goes on behind `start.end`, with its first segment ready. */
   static async open(start: LogStart): Promise<Log> {
     const log = new Log(start)
-    await log.#prepare()
-    log.#active = log.#spare
-    log.#spare = undefined
-    log.#prepareSoon()
+    await log.#preparer.ready()
+    log.#active = log.#takeSegment()
     return log
   }
 
@@ -162,16 +125,18 @@ export class Log {
     if (active && (active.length === 0 || active.length + frameBytes <= this.#start.segmentBytes)) {
       return { segment: active.number, offset: active.length || SEGMENT_HEADER_BYTES }
     }
-    const spare = this.#spare
-    if (!spare || this.#syncer.fullSegments >= FULL_SEGMENTS_MAX) {
-      this.#prepareSoon()
-      return undefined
-    }
+    if (this.#syncer.fullSegments >= FULL_SEGMENTS_MAX) return undefined
+    const next = this.#takeSegment()
+    if (!next) return undefined
     if (active) this.#retire(active)
-    this.#active = spare
-    this.#spare = undefined
-    this.#prepareSoon()
-    return { segment: spare.number, offset: SEGMENT_HEADER_BYTES }
+    this.#active = next
+    return { segment: next.number, offset: SEGMENT_HEADER_BYTES }
+  }
+
+  #takeSegment(): OpenSegment | undefined {
+    const segment = this.#preparer.take()
+    if (segment) segment.lastSequence = this.#lastSequence
+    return segment
   }
 
   /** True if a frame of this size would start a new segment: a good moment to freeze the memtable. */
@@ -306,86 +271,69 @@ export class Log {
   }
 
   async #endSegment(segment: OpenSegment): Promise<void> {
+    if (segment.length > 0) this.#retire(segment)
     try {
-      if (segment.length === 0) {
+      if (segment.length > 0) await this.#syncer.finish()
+      else {
         await this.#start.edits.dropSegment(segment.number)
         this.#start.released(segment.number)
-      } else {
-        this.#retire(segment)
-        await this.#syncer.sealed(segment)
       }
-      await this.#preparing
-      if (!this.#spare) await this.#prepare()
+      await this.#preparer.ready()
       this.#ending = false
     } catch (error) {
       // Why: without a durable end no frame may follow. The store decides when to try again.
-      this.#endFailure = { segment, error: toWiscError(error) }
+      this.#endFailure = this.#note(error)
+      this.#unended = segment.length > 0 ? undefined : segment
     }
     this.#wake()
   }
 
-  #endFailure: { readonly segment: OpenSegment; readonly error: WiscError } | undefined
+  #endFailure: WiscError | undefined
+  /** An empty segment whose end could not be made durable. */
+  #unended: OpenSegment | undefined
 
   /** What keeps the log from taking frames until `retry`, if anything. */
   get failure(): WiscError | undefined {
-    return this.#syncer.failure ?? this.#endFailure?.error
+    return this.#syncer.failure ?? this.#endFailure ?? this.#syncer.sealFailure
   }
 
-  /** Tries again to end the segment of a failed frame, for example when there is space again. */
+  /** Tries again what an edit could not be written for, for example when there is space again. */
   async retry(): Promise<void> {
-    const failed = this.#endFailure
-    if (!failed) return
-    this.#endFailure = undefined
-    if (this.#syncer.isWaiting(failed.segment)) {
-      try {
-        await this.#syncer.retrySeals()
-        if (!this.#spare) await this.#prepare()
-        this.#ending = false
-      } catch (error) {
-        this.#endFailure = { segment: failed.segment, error: toWiscError(error) }
+    if (this.#syncer.failure || this.#retrying) return
+    if (!this.#endFailure && !this.#syncer.sealFailure) return
+    this.#retrying = true
+    try {
+      await this.#syncer.retrySeals()
+      if (this.#unended) {
+        await this.#start.edits.dropSegment(this.#unended.number)
+        this.#start.released(this.#unended.number)
+        this.#unended = undefined
       }
+      if (this.#endFailure) {
+        await this.#preparer.ready()
+        this.#endFailure = undefined
+        this.#ending = false
+      }
+    } catch (error) {
+      if (this.#endFailure) this.#endFailure = this.#note(error)
+    } finally {
+      this.#retrying = false
       this.#wake()
-    } else await this.#endSegment(failed.segment)
+    }
   }
 
-  #prepareSoon(): void {
-    if (this.#preparing || this.#spare || this.#closed || this.#syncer.failure) return
-    this.#preparing = this.#prepare()
-      .catch((error) => {
-        this.#prepareFailure = toWiscError(error)
-      })
-      .finally(() => {
-        this.#preparing = undefined
-        this.#wake()
-      })
-  }
+  #retrying = false
 
-  #prepareFailure: WiscError | undefined
+  /** A failed sync of the manifest or of the directory is as final as one of the log. */
+  #note(cause: unknown): WiscError {
+    const error = toWiscError(cause)
+    if (error.code === 'WISC_SYNC_FAILED') this.#syncer.fail(error)
+    return error
+  }
 
   /** Why no next segment could be made; cleared by reading it, so that the next attempt is a new one. */
   takePrepareFailure(): WiscError | undefined {
-    const failure = this.#prepareFailure
-    this.#prepareFailure = undefined
-    return failure
-  }
-
-  async #prepare(): Promise<void> {
-    const { fileSystem, directory, databaseId, random, edits } = this.#start
-    const number = edits.allocateFileNumber()
-    const salt = randomU32(random)
-    const path = joinPath(directory, segmentName(number))
-    const file = fileSystem.open(path, 'create')
-    try {
-      await fileSystem.syncDirectoryAsync(directory)
-      await edits.addSegment({ number, salt })
-    } catch (error) {
-      file.close()
-      throw error
-    }
-    const seed = frameSeed({ kind: 'segment', databaseId, number, salt })
-    const segment = { number, file, seed, salt, length: 0, lastSequence: this.#lastSequence }
-    this.#spare = segment
-    this.#start.opened(number, file)
+    return this.#preparer.takeFailure()
   }
 
   #onSynced(): void {
@@ -423,10 +371,9 @@ export class Log {
     this.#closed = true
     clearTimeout(this.#markerTimer)
     while (this.#poolWriting) await this.ready()
-    await this.#preparing
+    const unused = [await this.#preparer.close()]
     const active = this.#active
     this.#active = undefined
-    const unused = [this.#spare]
     if (active && active.length > 0) this.#retire(active)
     else unused.push(active)
     await this.#syncer.finish()
@@ -445,6 +392,7 @@ export class Log {
   abandon(): void {
     this.#closed = true
     clearTimeout(this.#markerTimer)
+    this.#preparer.abandon()
     this.#syncer.abandon()
     this.#wake()
   }

@@ -21,13 +21,7 @@
  * the writer's memory. A reader proves it by both sums; the header checksum alone serves walks, which read
  * no values. Rules: vlog/FORMAT.md, section 4.
  */
-import {
-  compareRange,
-  readU32,
-  readU64,
-  writeU32,
-  writeU64,
-} from '../lib/base/bytes.ts'
+import { compareRange, readU32, readU64, writeU32, writeU64 } from '../lib/base/bytes.ts'
 import { checksum, crc32From } from '../lib/base/checksum.ts'
 import { FILE_BYTES_MAX, SEQUENCE_MAX } from '../lib/base/value-pointer.ts'
 

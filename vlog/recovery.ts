@@ -21,8 +21,8 @@ import { compareLogPositions, type LogPosition } from '../lib/base/value-pointer
 import { readSegmentHeader, SEGMENT_HEADER_BYTES, type SegmentHeader } from './segment-header.ts'
 import {
   FIRST_FRAME_OFFSET,
-  findFrames,
   type FrameSummary,
+  findFrames,
   type WalkResult,
   walkSegment,
 } from './segment-walk.ts'
@@ -136,7 +136,11 @@ class Survey {
       })
       if (walk.damage) throw new CorruptionError(name, walk.damage.offset, walk.damage.reason)
       if (walk.nextSequence !== undefined && walk.nextSequence - 1 !== seal.lastSequence) {
-        throw new CorruptionError(name, seal.length, 'segment ends with another sequence than its seal')
+        throw new CorruptionError(
+          name,
+          seal.length,
+          'segment ends with another sequence than its seal',
+        )
       }
       for (const frame of walk.frames) this.#noteFrame(frame)
     })

@@ -6,6 +6,9 @@
  * first byte where that fails and says where and why; whether that is a torn tail or corruption is decided
  * by `recovery.ts`, which knows how far the log was durable.
  */
+
+import { readU32 } from '../lib/base/bytes.ts'
+import { checksum } from '../lib/base/checksum.ts'
 import { assert, WiscError } from '../lib/base/errors.ts'
 import { segmentName } from '../lib/base/file-names.ts'
 import type { File } from '../lib/base/file-system.ts'
@@ -16,11 +19,9 @@ import {
   type FrameHeader,
   readFrameHeader,
 } from '../lib/base/frame.ts'
-import { checksum } from '../lib/base/checksum.ts'
-import { readU32 } from '../lib/base/bytes.ts'
 import {
-  chunkChecksumBytes,
   CODEC_NONE,
+  chunkChecksumBytes,
   proveRecord,
   proveRecordHead,
   RECORD_HEADER_BYTES,

@@ -38,7 +38,9 @@ export function copyTail(
   const identity = { kind: 'segment' as const, databaseId, ...target }
   const seed = frameSeed(identity)
   const file = fileSystem.open(joinPath(directory, segmentName(target.number)), 'create')
-  let source: { readonly number: number; readonly file: File; readonly window: FileWindow } | undefined
+  let source:
+    | { readonly number: number; readonly file: File; readonly window: FileWindow }
+    | undefined
   try {
     const out = new AppendBuffer(file)
     const header = new Uint8Array(SEGMENT_HEADER_BYTES)

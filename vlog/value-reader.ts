@@ -11,8 +11,8 @@ import { joinPath, segmentName } from '../lib/base/file-names.ts'
 import type { File } from '../lib/base/file-system.ts'
 import { OpenCache } from '../lib/base/open-cache.ts'
 import {
-  checkPointedRecord,
   CODEC_NONE,
+  checkPointedRecord,
   proveRecordHead,
   readRecordHeader,
   recordHeadBytes,
@@ -161,13 +161,30 @@ export class ValueReader {
    * Many values at once, in the order of their places: neighbours are read in one go, cold ones in parallel.
    * @param values gets the value of requests[i] at i; entries without a request (undefined) are left alone
    * @returns undefined if all is done, else a promise
+   * @throws (or rejects with) CorruptionError, IoError
    */
   readMany(
     requests: readonly (ValueRequest | undefined)[],
     values: (Buffer | undefined)[],
   ): Promise<void> | undefined {
+    const pending: Promise<void>[] = []
+    try {
+      this.#readAll(requests, values, pending)
+    } catch (error) {
+      if (pending.length === 0) throw error
+      // Their own failures must not go unheard: this one counts.
+      return Promise.allSettled(pending).then(() => Promise.reject(error))
+    }
+    return pending.length === 0 ? undefined : Promise.all(pending).then(() => undefined)
+  }
+
+  /** Reads at once what is likely to be fast; what the thread pool reads is added to `pending`. */
+  #readAll(
+    requests: readonly (ValueRequest | undefined)[],
+    values: (Buffer | undefined)[],
+    pending: Promise<void>[],
+  ): void {
     const order = placeOrder(requests)
-    let pending: Promise<void>[] | undefined
     for (let i = 0; i < order.length; ) {
       const first = requests[order[i]!]!
       let next = i + 1
@@ -176,6 +193,8 @@ export class ValueReader {
         for (; next < order.length; next++) {
           const request = requests[order[next]!]!
           if (request.segment !== first.segment || request.offset - end > GAP_BYTES_MAX) break
+          // The same record once more: each caller's bytes are its own.
+          if (request.offset < end) break
           if (request.offset + request.length - first.offset > SLAB_BYTES) break
           end = Math.max(end, request.offset + request.length)
         }
@@ -184,7 +203,6 @@ export class ValueReader {
         const index = order[i]!
         const result = this.readSoon(first)
         if (result instanceof Promise) {
-          pending ??= []
           pending.push(
             result.then((buffer) => {
               values[index] = buffer
@@ -194,7 +212,6 @@ export class ValueReader {
       } else this.#readRun(requests, order, i, next, end, values)
       i = next
     }
-    return pending && Promise.all(pending).then(() => undefined)
   }
 
   #readRun(

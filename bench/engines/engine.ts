@@ -57,8 +57,10 @@ export interface EngineStore {
 
 /** An engine with the options that are measured. */
 export interface Engine {
-  /** The ways of {@link EngineStore.fill}, by name. */
+  /** The ways of {@link EngineStore.fill} in a new store, by name. */
   readonly ways: readonly string[]
+  /** ... and over a loaded one, where these differ. */
+  readonly overwriteWays?: readonly string[]
   /** The workloads that make no sense for it, or that another entry of the table measures. */
   readonly leavesOut: readonly string[]
   /** Opens the store in `path`, creating it if need be. */

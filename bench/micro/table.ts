@@ -1,6 +1,7 @@
 /**
- * Micro-benchmark of tables: build, open, lookup, scan. Not a part of `npm run bench`; run it alone on an idle
- * machine: `node dist/bench/micro/table.js [KEYS]`. Each figure is the best of its rounds.
+ * Micro-benchmark of tables: build, open, lookup, scan. Not a part of `npm run bench`; run it alone
+ * on an idle machine: `node dist/bench/micro/table.js [KEYS]`. Each figure is the best of its
+ * rounds.
  *
  * It looks below the public face, as micro-benchmarks do: what it measures has none.
  */

@@ -1,18 +1,23 @@
 /**
- * The block cache: S3-FIFO (Yang, Zhang, Qiu, Yue, Vigfusson, "FIFO queues are all you need for cache eviction",
- * SOSP 2023), bounded by bytes.
+ * The block cache: S3-FIFO (Yang, Zhang, Qiu, Yue, Vigfusson, "FIFO queues are all you need for
+ * cache eviction", SOSP 2023), bounded by bytes.
  *
- * A new block enters the small queue, a tenth of the capacity. If it is used twice more before it comes to
- * the end, it moves to the main queue, else it leaves; the ghost queue remembers that it was there, and a block that
- * comes back while it is remembered enters the main queue at once. So a scan, which uses each block once, passes
- * through the small queue and pushes out nothing that point reads use.
+ * A new block enters the small queue, a tenth of the capacity. If it is used twice more before it
+ * comes to the end, it moves to the main queue, else it leaves; the ghost queue remembers that it
+ * was there, and a block that comes back while it is remembered enters the main queue at once. So a
+ * scan, which uses each block once, passes through the small queue and pushes out nothing that
+ * point reads use.
  *
- * Whoever owns the blocks keeps an array of slots: a hit is one load from it and a call of `hit`, no search.
- * Eviction clears the slot; bytes that somebody still looks at stay good, for nothing is written over.
+ * Whoever owns the blocks keeps an array of slots: a hit is one load from it and a call of `hit`,
+ * no search. Eviction clears the slot; bytes that somebody still looks at stay good, for nothing is
+ * written over.
  */
 import { assert } from './errors.ts'
 
-/** What a block costs beside its bytes: the objects around them. Counted, so that tiny blocks are bounded, too. */
+/**
+ * What a block costs beside its bytes: the objects around them. Counted, so that tiny blocks are
+ * bounded, too.
+ */
 export const BLOCK_OVERHEAD_BYTES = 256
 /** A block above this part of the capacity is not kept. */
 const LARGEST_PART = 8
@@ -27,7 +32,10 @@ const GHOSTS_MAX = 2 ** 16
 /** Whose blocks they are: an open table. `id` is its file number, never used for another. */
 export interface BlockOwner {
   readonly id: number
-  /** The cache writes here; the owner reads. One element for each block, undefined if it is not cached. */
+  /**
+   * The cache writes here; the owner reads. One element for each block, undefined if it is not
+   * cached.
+   */
   readonly slots: (CachedBlock | undefined)[]
 }
 
@@ -109,7 +117,9 @@ export class BlockCache {
     }
   }
 
-  /** Makes some room: at least one step forward in one of the queues. Requires: a block is cached. */
+  /**
+   * Makes some room: at least one step forward in one of the queues. Requires: a block is cached.
+   */
   #evict(): void {
     const small = this.#small
     const main = this.#main
@@ -187,7 +197,8 @@ class GhostQueue {
   add(key: number, countMax: number): void {
     const limit = Math.max(1, Math.min(countMax, GHOSTS_MAX))
     while (this.#count >= limit) {
-      // A ghost that was taken, and left again later, is forgotten early: its older place in the ring counts.
+      // A ghost that was taken, and left again later, is forgotten early: its older place in the
+      // ring counts.
       this.#members.delete(this.#ring[this.#first]!)
       this.#first = (this.#first + 1) % GHOSTS_MAX
       this.#count--

@@ -85,8 +85,7 @@ export function hashRange(bytes: Uint8Array, start: number, end: number, seed: n
   const blocksEnd = start + ((end - start) & ~3)
   let at = start
   for (; at < blocksEnd; at += 4) {
-    let k =
-      bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)
+    let k = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)
     k = Math.imul(k, 0xcc9e2d51)
     k = (k << 15) | (k >>> 17)
     hash ^= Math.imul(k, 0x1b873593)

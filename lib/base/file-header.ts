@@ -16,9 +16,10 @@
  *
  * A file with another database's id, another number or another kind is refused: it belongs elsewhere.
  */
+
+import { readU16, readU32, readU64, writeU16, writeU32, writeU64 } from './bytes.ts'
 import { crc32From } from './checksum.ts'
 import { CorruptionError, WiscError } from './errors.ts'
-import { readU16, readU32, readU64, writeU16, writeU32, writeU64 } from './bytes.ts'
 
 export const FILE_HEADER_BYTES = 64
 export const FORMAT_VERSION = 1

@@ -27,13 +27,19 @@ export function manifestName(number: number): string {
 export type NumberedFileKind = 'table' | 'segment' | 'manifest'
 
 /** Kind and number of a numbered file, or undefined for any other name (also one with needless zeros). */
-export function parseFileName(name: string): { kind: NumberedFileKind; number: number } | undefined {
+export function parseFileName(
+  name: string,
+): { kind: NumberedFileKind; number: number } | undefined {
   const match = /^(?:(MANIFEST-)(\d{6,10})|(\d{6,10})\.(sst|vlog))$/.exec(name)
   if (!match) return undefined
   const number = Number(match[2] ?? match[3])
   const kind = match[1] ? 'manifest' : match[4] === 'sst' ? 'table' : 'segment'
   const canonical =
-    kind === 'manifest' ? manifestName(number) : kind === 'table' ? tableName(number) : segmentName(number)
+    kind === 'manifest'
+      ? manifestName(number)
+      : kind === 'table'
+        ? tableName(number)
+        : segmentName(number)
   return canonical === name ? { kind, number } : undefined
 }
 

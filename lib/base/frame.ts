@@ -21,8 +21,9 @@
  * file, a misdirected write) never pass. Records carry their own checksums, the frame covers none of
  * their bytes, so that one value can be taken out and the rest still be proved.
  */
-import { crc32From } from './checksum.ts'
+
 import { readU16, readU32, readU64, writeU32, writeU64 } from './bytes.ts'
+import { crc32From } from './checksum.ts'
 import type { FileIdentity } from './file-header.ts'
 import type { LogPosition } from './value-pointer.ts'
 

@@ -29,7 +29,10 @@ export interface CompactionJob extends JobBase {
   /** Input runs, newest first; the tables of a run in key order. */
   readonly inputs: readonly (readonly TableMeta[])[]
   /** Key ranges (both ends inclusive), in order of their first keys, of all older tables outside the inputs. */
-  readonly olderRanges: readonly { readonly smallestKey: Uint8Array; readonly largestKey: Uint8Array }[]
+  readonly olderRanges: readonly {
+    readonly smallestKey: Uint8Array
+    readonly largestKey: Uint8Array
+  }[]
 }
 
 export type Job = FlushJob | CompactionJob

@@ -1,9 +1,10 @@
 /** Turns a job into its body: a generator that yields after bounded steps and returns the result. */
+
+import { ValueReader } from '../../vlog/value-reader.ts'
 import type { FileSystem } from '../base/file-system.ts'
 import type { Random } from '../base/random.ts'
 import { compactionSteps } from '../tree/compaction.ts'
 import { flushSteps } from '../tree/flush.ts'
-import { ValueReader } from '../../vlog/value-reader.ts'
 import type { FlushJob, Job, JobResult } from './messages.ts'
 
 /** Segments that a flush keeps open while it fetches inline values from the log. */

@@ -17,7 +17,11 @@ interface QueuedJob {
 }
 
 /** Called once for each job, with its result or why there is none. */
-export type JobEnded = (id: number, result: JobResult | undefined, error: WiscError | undefined) => void
+export type JobEnded = (
+  id: number,
+  result: JobResult | undefined,
+  error: WiscError | undefined,
+) => void
 
 export class StepQueue {
   readonly #context: JobContext

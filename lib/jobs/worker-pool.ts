@@ -9,7 +9,7 @@ import { Worker } from 'node:worker_threads'
 import { WiscError } from '../base/errors.ts'
 import { fromErrorMessage } from './error-message.ts'
 import type { Job, JobResult } from './messages.ts'
-import { jobAborted, type JobRunner, type RunOptions, runnerClosed } from './runner.ts'
+import { type JobRunner, jobAborted, type RunOptions, runnerClosed } from './runner.ts'
 import { WaitingJobs } from './waiting-jobs.ts'
 import type { FromWorker, ToWorker } from './worker-protocol.ts'
 
@@ -84,6 +84,8 @@ export class WorkerPool implements JobRunner {
       const worker = compacting < most ? this.#idleWorker() : undefined
       if (!worker) return
       this.#dispatch(this.#queued.shift()!, worker)
+      // The one for flushes starts ahead: a flush is waited for.
+      this.#idleWorker()
     }
   }
 
@@ -94,7 +96,9 @@ export class WorkerPool implements JobRunner {
   }
 
   #leastBusy(): PoolWorker {
-    return [...this.#workers].reduce((best, worker) => (worker.jobs.size < best.jobs.size ? worker : best))
+    return [...this.#workers].reduce((best, worker) =>
+      worker.jobs.size < best.jobs.size ? worker : best,
+    )
   }
 
   #addWorker(): PoolWorker {
@@ -133,7 +137,11 @@ export class WorkerPool implements JobRunner {
   #onDeath(worker: PoolWorker, cause: unknown): void {
     this.#workers.delete(worker)
     for (const id of worker.jobs.keys()) {
-      this.#waiting.settle(id, undefined, new WiscError('WISC_INTERNAL', 'worker thread died', { cause }))
+      this.#waiting.settle(
+        id,
+        undefined,
+        new WiscError('WISC_INTERNAL', 'worker thread died', { cause }),
+      )
     }
     this.#startQueued()
   }
@@ -152,7 +160,6 @@ class PoolWorker {
   ) {
     // Flags of the process, such as --input-type and --import, are not meant for it.
     this.#thread = new Worker(entry, { name: 'wisc', execArgv: [] })
-    this.#thread.unref()
     let failure: unknown
     this.#thread.on('message', onMessage)
     this.#thread.on('error', (error) => {
@@ -163,6 +170,8 @@ class PoolWorker {
       void this.#thread.terminate()
     })
     this.#thread.on('exit', (code) => onDeath(failure ?? new Error(`worker exited, code=${code}`)))
+    // Last: adding a listener for messages makes the thread count again.
+    this.#thread.unref()
   }
 
   get isCompacting(): boolean {

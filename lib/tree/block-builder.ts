@@ -1,5 +1,6 @@
 /**
- * Builds data blocks, one after the other in the same memory. The bytes are drawn in block-format.ts. Data plane.
+ * Builds data blocks, one after the other in the same memory. The bytes are drawn in
+ * block-format.ts. Data plane.
  */
 import { writeU32 } from '../base/bytes.ts'
 import { VARINT_BYTES_MAX, writeVarint } from '../base/varint.ts'
@@ -83,7 +84,8 @@ export class BlockBuilder {
 
   /**
    * Writes the restarts behind the entries, and leaves room for the trailer.
-   * @returns the length of the content, which lies in `bytes` until the next `add`; the builder is empty then
+   * @returns the length of the content, which lies in `bytes` until the next `add`; the builder is
+   * empty then
    */
   finish(): number {
     const content = this.#content

@@ -1,23 +1,28 @@
 /**
- * Data blocks: entries with prefix compression and restart points. Data plane. The encoder is block-builder.ts.
+ * Data blocks: entries with prefix compression and restart points. Data plane. The encoder is
+ * block-builder.ts.
  *
  *   content := entry+ restart: u32[restartCount] restartCount: u32
- *   entry   := shared: varint      bytes of the key that it shares with the entry before; 0 at a restart point
+ *   entry   := shared: varint      bytes of the key that it shares with the entry before;
+ *                                  0 at a restart point
  *              unshared: varint    bytes of the key that follow
- *              tag: u8             bits 0 .. 1 kind (0 tombstone, 1 inline, 2 pointer); other bits: WISC_FORMAT_VERSION
+ *              tag: u8             bits 0 .. 1 kind: 0 tombstone, 1 inline, 2 pointer;
+ *                                  other bits set: WISC_FORMAT_VERSION
  *              sequence: varint    distance from the table's base sequence
  *              key: u8[unshared]
  *              payload
  *   payload := tombstone: nothing
  *              inline:    length: varint, value: u8[length]
- *              pointer:   segment: varint (place in the table's references), offset: varint, length: varint
+ *              pointer:   segment: varint (its place in the table's references), offset: varint,
+ *                         length: varint
  *
- * A restart is the offset in the content of an entry whose key is whole; the first is 0, and at most
- * RESTART_INTERVAL_ENTRIES entries lie from one to the next.
+ * A restart is the offset in the content of an entry whose key is whole; the first is 0, and at
+ * most RESTART_INTERVAL_ENTRIES entries lie from one to the next.
  *
- * Functions take a block as bytes[start .. end), `end` being where its entries end and its restarts begin. They
- * check each length against `end` before they use it, and answer MALFORMED or UNKNOWN_TAG, for they know neither
- * file nor place. Conditions are written as what must hold, so that NaN (a varint behind the memory) fails them.
+ * Functions take a block as bytes[start .. end), `end` being where its entries end and its restarts
+ * begin. They check each length against `end` before they use it, and answer MALFORMED or
+ * UNKNOWN_TAG, for they know neither file nor place. Conditions are written as what must hold, so
+ * that NaN (a varint behind the memory) fails them.
  */
 import { compareRange, readU32 } from '../base/bytes.ts'
 import { FILE_BYTES_MAX, SEQUENCE_MAX } from '../base/value-pointer.ts'
@@ -32,7 +37,10 @@ export const ABSENT = -3
 const KIND_MASK = 3
 const WORD_BYTES = 4
 
-/** An entry with its key: a cursor, or what a builder is given. The key is keyBytes[keyStart .. keyEnd). */
+/**
+ * An entry with its key: a cursor, or what a builder is given. The key is keyBytes[keyStart ..
+ * keyEnd).
+ */
 export interface KeyedEntry extends FoundEntry {
   keyBytes: Uint8Array
   keyStart: number
@@ -67,7 +75,10 @@ export function skipVarint(bytes: Uint8Array, at: number): number {
   return to + 1
 }
 
-/** True if the restarts of the content bytes[start .. contentEnd) are whole, ascend and lie in its entries. */
+/**
+ * True if the restarts of the content bytes[start .. contentEnd) are whole, ascend and lie in its
+ * entries.
+ */
 export function hasGoodRestarts(bytes: Uint8Array, start: number, contentEnd: number): boolean {
   const length = contentEnd - start
   if (length < 2 * WORD_BYTES) return false
@@ -88,7 +99,10 @@ export function entriesEnd(bytes: Uint8Array, contentEnd: number): number {
   return contentEnd - (readU32(bytes, contentEnd - WORD_BYTES) + 1) * WORD_BYTES
 }
 
-/** The count of restart points of a block whose entries end at `end` and its content at `contentEnd`. */
+/**
+ * The count of restart points of a block whose entries end at `end` and its content at
+ * `contentEnd`.
+ */
 export function restartCount(end: number, contentEnd: number): number {
   return (contentEnd - end) / WORD_BYTES - 1
 }
@@ -99,7 +113,8 @@ export function restartAt(bytes: Uint8Array, start: number, end: number, i: numb
 }
 
 /**
- * The place of the last restart point whose entry is at or before (key, sequence), or of the first one.
+ * The place of the last restart point whose entry is at or before (key, sequence), or of the first
+ * one.
  * @returns MALFORMED if a restart point is none
  */
 export function findRestart(
@@ -198,8 +213,9 @@ export function findInBlock(
 }
 
 /**
- * Reads the entry at `at`. `entry` holds the one before it, whose key has `previousLength` bytes (0 at a restart
- * point), in a key buffer of its own from index 0 on; the buffer is replaced when the key does not fit.
+ * Reads the entry at `at`. `entry` holds the one before it, whose key has `previousLength` bytes (0
+ * at a restart point), in a key buffer of its own from index 0 on; the buffer is replaced when the
+ * key does not fit.
  * @returns where the next entry begins; or MALFORMED, UNKNOWN_TAG
  */
 export function decodeEntry(

@@ -34,7 +34,8 @@ export function* compactionSteps(
   )
   const retention = new Retention(input.readableSequences, input.olderRanges)
   const writer = new RunWriter(ports, input, smallestSequence)
-  const cursor = runs.length === 1 ? runs[0]!.cursor : new MergeCursor(runs.map((run) => run.cursor))
+  const cursor =
+    runs.length === 1 ? runs[0]!.cursor : new MergeCursor(runs.map((run) => run.cursor))
   let failure: unknown
   try {
     const result = yield* writeRetained(cursor, retention, writer, undefined)

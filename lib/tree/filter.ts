@@ -1,11 +1,12 @@
 /**
  * The filter of a table: a Bloom filter over its distinct keys. Data plane.
  *
- *   filter := probes: u8, bits: u8[n]      bit i is bit (i mod 8), lowest first, of byte floor(i / 8)
+ *   filter := probes: u8, bits: u8[n]      bit i is bit (i mod 8), lowest first, of byte i div 8
  *
- * A key's probes come from one 32-bit hash (hashRange with seed 0) and a second one that is derived from it, by
- * enhanced double hashing (Dillinger and Manolios, "Bloom filters in probabilistic verification", FMCAD 2004).
- * With 10 bits a key 0.8 % of absent keys pass. DO NOT CHANGE: the probes are part of the format.
+ * A key's probes come from one 32-bit hash (hashRange with seed 0) and a second one that is derived
+ * from it, by enhanced double hashing (Dillinger and Manolios, "Bloom filters in probabilistic
+ * verification", FMCAD 2004). With 10 bits a key 0.8 % of absent keys pass. DO NOT CHANGE: the
+ * probes are part of the format.
  */
 const PROBES_MAX = 30
 const BITS_MIN = 64
@@ -19,7 +20,10 @@ function deriveHash(hash: number): number {
   return (derived ^ (derived >>> 16)) >>> 0
 }
 
-/** The content of a filter block for the keys with hashes[0 .. count). Requires: at least 1 bit a key. */
+/**
+ * The content of a filter block for the keys with hashes[0 .. count). Requires: at least 1 bit a
+ * key.
+ */
 export function buildFilter(hashes: Uint32Array, count: number, bitsPerKey: number): Uint8Array {
   const wanted = Math.ceil(Math.max(BITS_MIN, count * bitsPerKey) / 8)
   const byteCount = Math.min(wanted, BYTES_MAX)
@@ -44,7 +48,10 @@ export function buildFilter(hashes: Uint32Array, count: number, bitsPerKey: numb
 /** True if the bytes can be a filter's. */
 export function isFilter(filter: Uint8Array): boolean {
   return (
-    filter.length >= 2 && filter.length <= 1 + BYTES_MAX && filter[0]! >= 1 && filter[0]! <= PROBES_MAX
+    filter.length >= 2 &&
+    filter.length <= 1 + BYTES_MAX &&
+    filter[0]! >= 1 &&
+    filter[0]! <= PROBES_MAX
   )
 }
 

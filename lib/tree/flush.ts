@@ -3,7 +3,7 @@
  *
  * The caller publishes the run only when the log is durable up to the memtable's end (I3).
  */
-import { frozenCursor, type FrozenMemtable } from './memtable.ts'
+import { type FrozenMemtable, frozenCursor } from './memtable.ts'
 import { type ReadDeferred, type RunResult, writeRetained } from './retained-run.ts'
 import { Retention } from './retention.ts'
 import { type JobPorts, type RunTarget, RunWriter } from './run-writer.ts'

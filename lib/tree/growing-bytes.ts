@@ -1,5 +1,6 @@
 /**
- * Bytes that grow at their end: where blocks are built. The memory stays when they are emptied, for the next block.
+ * Bytes that grow at their end: where blocks are built. The memory stays when they are emptied, for
+ * the next block.
  */
 import { VARINT_BYTES_MAX, writeVarint } from '../base/varint.ts'
 

@@ -16,7 +16,14 @@
  */
 import { readU32, writeU32 } from '../base/bytes.ts'
 import { checksum } from '../base/checksum.ts'
-import { assert, CorruptionError, syncFailed, toWiscError, WiscError } from '../base/errors.ts'
+import {
+  assert,
+  CorruptionError,
+  isMissing,
+  syncFailed,
+  toWiscError,
+  WiscError,
+} from '../base/errors.ts'
 import {
   FILE_HEADER_BYTES,
   type FileIdentity,
@@ -33,8 +40,8 @@ import {
   readFrameHeader,
   writeFrameHeader,
 } from '../base/frame.ts'
-import { applyEdit, EMPTY_VERSION, type Version } from './version.ts'
 import { unlinkIfPossible } from './unlink.ts'
+import { applyEdit, EMPTY_VERSION, type Version } from './version.ts'
 import { decodeVersionEdit, encodeVersionEdit, type VersionEdit } from './version-edit.ts'
 
 /** Frame header and checksum of the edit. */
@@ -214,11 +221,22 @@ export function readManifest(
 }
 
 function readWhole(fileSystem: FileSystem, directory: string, name: string): Uint8Array {
-  const file = fileSystem.open(joinPath(directory, name), 'read')
+  let file: File
+  try {
+    file = fileSystem.open(joinPath(directory, name), 'read')
+  } catch (error) {
+    if (isMissing(error))
+      throw new CorruptionError(name, 0, 'manifest is missing', { cause: error })
+    throw error
+  }
   try {
     const { size } = file.stat()
     if (size > MANIFEST_BYTES_MAX) {
-      throw new CorruptionError(name, MANIFEST_BYTES_MAX, 'manifest is longer than any that was written')
+      throw new CorruptionError(
+        name,
+        MANIFEST_BYTES_MAX,
+        'manifest is longer than any that was written',
+      )
     }
     const bytes = new Uint8Array(size)
     const length = file.read(bytes, 0, size, 0)
@@ -236,7 +254,8 @@ function frameAt(
   identity: FileIdentity,
 ): FrameHeader | undefined {
   const frame = readFrameHeader(bytes, at, seed, at)
-  if (!frame || frame.length > bytes.length - at || frame.length < FRAME_OVERHEAD_BYTES) return undefined
+  if (!frame || frame.length > bytes.length - at || frame.length < FRAME_OVERHEAD_BYTES)
+    return undefined
   if (frame.recordCount !== 1 || frame.durable.segment !== identity.number) return undefined
   const expected = (checksum(editBytes(bytes, frame)) ^ readU32(bytes, at + 4)) >>> 0
   return readU32(bytes, at + FRAME_HEADER_BYTES) === expected ? frame : undefined
@@ -246,13 +265,23 @@ function editBytes(bytes: Uint8Array, frame: FrameHeader): Uint8Array {
   return bytes.subarray(frame.offset + FRAME_OVERHEAD_BYTES, frame.offset + frame.length)
 }
 
-function applyFrame(bytes: Uint8Array, frame: FrameHeader, name: string, version: Version): Version {
+function applyFrame(
+  bytes: Uint8Array,
+  frame: FrameHeader,
+  name: string,
+  version: Version,
+): Version {
   const offset = frame.offset + FRAME_OVERHEAD_BYTES
   const edit = decodeVersionEdit(editBytes(bytes, frame), name, offset)
   try {
     return applyEdit(version, edit, frame.firstSequence)
   } catch (cause) {
-    throw new CorruptionError(name, offset, `edit ${frame.firstSequence} does not fit its version`, { cause })
+    throw new CorruptionError(
+      name,
+      offset,
+      `edit ${frame.firstSequence} does not fit its version`,
+      { cause },
+    )
   }
 }
 

@@ -99,7 +99,16 @@ export function planFullCompaction(
   const olderRanges = rangesBehind(levels, inputs, outputLevel, outputRunId)
   const inputLevel = inputs[0]!.level
   const score = 1
-  return { inputLevel, outputLevel, inputs, outputRunId, olderRanges, trivialMove: false, reason: 'manual', score }
+  return {
+    inputLevel,
+    outputLevel,
+    inputs,
+    outputRunId,
+    olderRanges,
+    trivialMove: false,
+    reason: 'manual',
+    score,
+  }
 }
 
 /** Levels over their limits, the most urgent first. */
@@ -164,14 +173,22 @@ function planCheapestTables(
     let end = start
     let bytes = 0
     let moved = 0
-    while (end < run.tables.length && bytes < options.tableBytes && !busy.has(run.tables[end]!.number)) {
+    while (
+      end < run.tables.length &&
+      bytes < options.tableBytes &&
+      !busy.has(run.tables[end]!.number)
+    ) {
       bytes += run.tables[end]!.bytes
       moved += compensatedBytes(run.tables[end]!, shape.tombstoneBytes)
       end++
     }
     if (end === start) continue
     const tables = run.tables.slice(start, end)
-    const below = overlappingTables(target, tables[0]!.smallestKey, tables[tables.length - 1]!.largestKey)
+    const below = overlappingTables(
+      target,
+      tables[0]!.smallestKey,
+      tables[tables.length - 1]!.largestKey,
+    )
     if (below.some(({ number }) => busy.has(number))) continue
     const cost = below.reduce((sum, table) => sum + table.bytes, bytes) / moved
     if (cost < bestCost) {
@@ -196,8 +213,7 @@ function planInto(
 ): CompactionPlan {
   const newest = levels[outputLevel]?.runs[0]
   if (!newest) return makePlan(levels, options, candidate, parts, outputLevel, 'new')
-  const together =
-    partsBytes(parts, shape) + compensatedRunBytes(newest, shape.tombstoneBytes)
+  const together = partsBytes(parts, shape) + compensatedRunBytes(newest, shape.tombstoneBytes)
   const merges =
     runLimit(outputLevel, shape, options) === 1 ||
     together <= runCapacity(outputLevel, shape, options)

@@ -56,8 +56,17 @@ class RetainedStep {
   #keyLength = -1
   /** Stands in for deferred entries. */
   readonly #inline: KeyedEntry = {
-    kind: KIND.inline, sequence: 0, keyBytes: NO_BYTES, keyStart: 0, keyEnd: 0,
-    valueBytes: NO_BYTES, valueStart: 0, valueEnd: 0, segment: 0, offset: 0, length: 0,
+    kind: KIND.inline,
+    sequence: 0,
+    keyBytes: NO_BYTES,
+    keyStart: 0,
+    keyEnd: 0,
+    valueBytes: NO_BYTES,
+    valueStart: 0,
+    valueEnd: 0,
+    segment: 0,
+    offset: 0,
+    length: 0,
   }
 
   constructor(

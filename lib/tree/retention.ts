@@ -57,7 +57,12 @@ export class Retention {
   }
 
   /** True if a tombstone that {@link keeps} kept need not be written. Keys must ascend from call to call. */
-  dropsTombstone(sequence: number, keyBytes: Uint8Array, keyStart: number, keyEnd: number): boolean {
+  dropsTombstone(
+    sequence: number,
+    keyBytes: Uint8Array,
+    keyStart: number,
+    keyEnd: number,
+  ): boolean {
     const ranges = this.#olderRanges
     if (ranges === undefined || sequence > this.#lowest) return false
     while (this.#begun < ranges.length) {

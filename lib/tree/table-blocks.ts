@@ -1,6 +1,7 @@
 /**
- * The data blocks of one open table, as lookups and cursors get them: through the block cache, or through a window
- * over the file for jobs that read all of it once. A block is checked whenever its bytes come from the file.
+ * The data blocks of one open table, as lookups and cursors get them: through the block cache, or
+ * through a window over the file for jobs that read all of it once. A block is checked whenever its
+ * bytes come from the file.
  */
 import type { BlockCache, BlockOwner, CachedBlock } from '../base/block-cache.ts'
 import { CorruptionError, WiscError } from '../base/errors.ts'
@@ -71,7 +72,9 @@ export class TableBlocks implements BlockOwner, EntryContext {
     return at
   }
 
-  /** The error for what a function of block-format.ts answered, at an index of a block's content. */
+  /**
+   * The error for what a function of block-format.ts answered, at an index of a block's content.
+   */
   entryError(block: number, answer: number, at: number): WiscError {
     const offset = this.offset(block) + at
     if (answer === UNKNOWN_TAG) {

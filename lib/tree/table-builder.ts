@@ -1,8 +1,9 @@
 /**
- * Writes a table: entries in order, then filter, index, references, properties, footer; then syncs the file.
+ * Writes a table: entries in order, then filter, index, references, properties, footer; then syncs
+ * the file.
  *
- * Data plane: nothing is allocated for an entry or a block, the memory of one block is used for all.
- * Which entries go in, and where a table ends, is decided by the job that feeds it.
+ * Data plane: nothing is allocated for an entry or a block, the memory of one block is used for
+ * all. Which entries go in, and where a table ends, is decided by the job that feeds it.
  */
 import { AppendBuffer } from '../base/append-buffer.ts'
 import { hashRange } from '../base/bytes.ts'
@@ -43,7 +44,9 @@ export class TableBuilder {
 
   readonly #segments: Map<number, number> = new Map()
   readonly #references: { segment: number; records: number; bytes: number }[] = []
-  /** The segment of the pointer before, and its place in the references: mostly the next one's, too. */
+  /**
+   * The segment of the pointer before, and its place in the references: mostly the next one's, too.
+   */
   #lastSegment = -1
   #lastSegmentIndex = 0
 
@@ -100,8 +103,8 @@ export class TableBuilder {
   }
 
   /**
-   * Adds an entry; key and value are copied. Any cursor will do.
-   * Requires: it lies after the one before, by key, then by sequence, newest first. Its kind is not `deferred`.
+   * Adds an entry; key and value are copied. Any cursor will do. Requires: it lies after the one
+   * before, by key, then by sequence, newest first. Its kind is not `deferred`.
    */
   add(entry: KeyedEntry): void {
     const keyLength = entry.keyEnd - entry.keyStart
@@ -134,7 +137,8 @@ export class TableBuilder {
   }
 
   /**
-   * Ends the table: all of it is written and synced, its directory entry is not. Requires: it has an entry.
+   * Ends the table: all of it is written and synced, its directory entry is not. Requires: it has
+   * an entry.
    * @throws WISC_SYNC_FAILED, IoError
    */
   finish(): BuiltTable {
@@ -181,7 +185,7 @@ export class TableBuilder {
     const keyBytes = entry.keyBytes
     const keyStart = entry.keyStart
     const keyLength = entry.keyEnd - keyStart
-    const limit = keyLength < this.#lastKeyLength ? keyLength : this.#lastKeyLength
+    const limit = Math.min(keyLength, this.#lastKeyLength)
     let common = 0
     while (common < limit && lastKey[common] === keyBytes[keyStart + common]) common++
     return common

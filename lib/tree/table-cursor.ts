@@ -1,11 +1,11 @@
 /**
  * A cursor over one table. Data plane.
  *
- * With a block cache it is made for reads. Without one it is made for jobs that go through a table once, forward:
- * it reads large chunks into memory of its own and allocates nothing for a block.
+ * With a block cache it is made for reads. Without one it is made for jobs that go through a table
+ * once, forward: it reads large chunks into memory of its own and allocates nothing for a block.
  *
- * Keys are unpacked into a buffer of the cursor's own. Going back decodes from the restart point before on,
- * at most RESTART_INTERVAL_ENTRIES entries for a step.
+ * Keys are unpacked into a buffer of the cursor's own. Going back decodes from the restart point
+ * before on, at most RESTART_INTERVAL_ENTRIES entries for a step.
  */
 import type { BlockCache } from '../base/block-cache.ts'
 import { compareRange, NO_BYTES } from '../base/bytes.ts'
@@ -28,7 +28,10 @@ import { contentLength, findBlock } from './table-index.ts'
 const READ_AHEAD_BYTES = 256 * 1024
 const NO_BLOCK = -1
 
-/** See {@link EntryCursor}. It starts invalid; a move of an invalid cursor that is no seek does nothing. */
+/**
+ * See {@link EntryCursor}. It starts invalid; a move of an invalid cursor that is no seek does
+ * nothing.
+ */
 export class TableCursor implements EntryCursor {
   valid = false
   kind: Kind = KIND.tombstone
@@ -82,20 +85,13 @@ export class TableCursor implements EntryCursor {
     const block = findBlock(blocks.index, key, sequence)
     this.#load(block)
     const count = restartCount(this.#end, this.#contentEnd)
-    const at = findRestart(
-      this.#bytes,
-      this.#start,
-      this.#end,
-      count,
-      key,
-      sequence,
-      blocks,
-    )
+    const at = findRestart(this.#bytes, this.#start, this.#end, count, key, sequence, blocks)
     if (at < 0) throw blocks.entryError(block, at, 0)
     this.#begin(at)
     do {
       if (this.#step()) continue
-      // The bound of the next block lies behind what was asked for, so its first entry is the answer.
+      // The bound of the next block lies behind what was asked for, so its first entry is the
+      // answer.
       this.valid = this.#enterBlock(block + 1)
       return
     } while (this.#isBefore(key, sequence))
@@ -177,7 +173,8 @@ export class TableCursor implements EntryCursor {
   /** From a restart point to the entry that ends at `target`. */
   #stepTo(restart: number, target: number): void {
     this.#begin(restart)
-    for (let steps = 0; this.#next < target && steps < RESTART_INTERVAL_ENTRIES; steps++) this.#step()
+    for (let steps = 0; this.#next < target && steps < RESTART_INTERVAL_ENTRIES; steps++)
+      this.#step()
     if (this.#next !== target) {
       throw this.#blocks.entryError(this.#block, MALFORMED, restart - this.#start)
     }

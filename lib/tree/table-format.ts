@@ -1,10 +1,12 @@
 /**
- * The frame of a table file: blocks, their trailers, the footer. Rules: lib/tree/FORMAT.md, section 2.
+ * The frame of a table file: blocks, their trailers, the footer. Rules: lib/tree/FORMAT.md, section
+ * 2.
  *
  *   table := header dataBlock+ filterBlock? indexBlock referencesBlock propertiesBlock footer
  *   block := content trailer
  *
- * The header is lib/base/file-header.ts. Nothing lies between the parts, so each byte is under some checksum.
+ * The header is lib/base/file-header.ts. Nothing lies between the parts, so each byte is under some
+ * checksum.
  *
  *   trailer: 5 bytes
  *   offset size field
@@ -13,7 +15,7 @@
  *
  *   footer: the last 72 bytes
  *   offset size field
- *        0   12 filter          offset u64 and length u32 of the block's content; length 0: there is none
+ *        0   12 filter          offset u64 and length u32 of the content; length 0: no filter
  *       12   12 index
  *       24   12 references
  *       36   12 properties
@@ -23,8 +25,8 @@
  *       60    4 checksum        CRC-32 of bytes 0 .. 59, continued from the file's seed
  *       64    8 magic           77 69 73 63 74 61 62 31 ("wisctab1")
  *
- * Seed: lib/base/frame.ts. The mark of a place mixes the file's seed with the offset of the block, so that a block
- * of another file or from another place is found out.
+ * Seed: lib/base/frame.ts. The mark of a place mixes the file's seed with the offset of the block,
+ * so that a block of another file or from another place is found out.
  */
 import { readU16, readU32, readU64, writeU16, writeU32, writeU64 } from '../base/bytes.ts'
 import { checksum, crc32From } from '../base/checksum.ts'
@@ -33,7 +35,10 @@ import { FILE_HEADER_BYTES } from '../base/file-header.ts'
 
 export const TRAILER_BYTES = 5
 export const FOOTER_BYTES = 72
-/** Entries from one restart point of a data block up to the next, at most. DO NOT CHANGE: part of the format. */
+/**
+ * Entries from one restart point of a data block up to the next, at most. DO NOT CHANGE: part of
+ * the format.
+ */
 export const RESTART_INTERVAL_ENTRIES = 16
 const CODEC_NONE = 0
 const MAGIC = Uint8Array.of(0x77, 0x69, 0x73, 0x63, 0x74, 0x61, 0x62, 0x31)
@@ -51,7 +56,10 @@ export interface Footer {
   readonly properties: BlockHandle
 }
 
-/** The mark of the place `offset` in the file with this seed: murmur3's last step, one to one for 32-bit offsets. */
+/**
+ * The mark of the place `offset` in the file with this seed: murmur3's last step, one to one for
+ * 32-bit offsets.
+ */
 export function placeMark(seed: number, offset: number): number {
   let mark = seed ^ (offset % 2 ** 32) ^ Math.imul(Math.floor(offset / 2 ** 32), 0x9e3779b1)
   mark ^= mark >>> 16
@@ -63,7 +71,8 @@ export function placeMark(seed: number, offset: number): number {
 }
 
 /**
- * Writes the trailer behind the content bytes[start .. end), which will lie at `offset` of the file.
+ * Writes the trailer behind the content bytes[start .. end), which will lie at `offset` of the
+ * file.
  * @returns the end of the block. Requires: room for the trailer
  */
 export function sealBlock(
@@ -128,7 +137,8 @@ export function encodeFooter(footer: Footer, seed: number, offset: number): Uint
 }
 
 /**
- * Reads the footer at bytes[at ..], which lies at `offset` of the file, and checks that its blocks meet.
+ * Reads the footer at bytes[at ..], which lies at `offset` of the file, and checks that its blocks
+ * meet.
  * @throws CorruptionError, WISC_FORMAT_VERSION
  */
 export function decodeFooter(

@@ -4,12 +4,14 @@
  *   index := blockCount: varint, bound[blockCount]
  *   bound := sequence: varint, keyLength: varint, key: u8[keyLength], length: varint
  *
- * Data blocks lie one behind the other from the end of the file header on, so the lengths of their contents give
- * their places. A bound (key, sequence) lies after all entries of earlier blocks, and at or before those of its own,
- * in the order of entries. `sequence` is 0 for a bound before all entries of the key, else 1 + the distance from
- * the table's base sequence. The first bound is the empty key with 0.
+ * Data blocks lie one behind the other from the end of the file header on, so the lengths of their
+ * contents give their places. A bound (key, sequence) lies after all entries of earlier blocks, and
+ * at or before those of its own, in the order of entries. `sequence` is 0 for a bound before all
+ * entries of the key, else 1 + the distance from the table's base sequence. The first bound is the
+ * empty key with 0.
  *
- * So the block of an entry is the last one whose bound is at or before it: a lookup never needs a second block.
+ * So the block of an entry is the last one whose bound is at or before it: a lookup never needs a
+ * second block.
  */
 import { compareRange } from '../base/bytes.ts'
 import { CorruptionError } from '../base/errors.ts'
@@ -23,13 +25,19 @@ import { TRAILER_BYTES } from './table-format.ts'
 /** The fewest bytes of a bound. */
 const BOUND_BYTES_MIN = 3
 
-/** The index in memory: the packed bytes of the block and, for each data block, where its bound lies in them. */
+/**
+ * The index in memory: the packed bytes of the block and, for each data block, where its bound lies
+ * in them.
+ */
 export interface TableIndex {
   readonly blockCount: number
   readonly bytes: Uint8Array
   /** Bytes that all bounds but the first have in common. */
   readonly commonLength: number
-  /** The next four bytes of each bound as a big-endian number: they decide most steps of a search, in one array. */
+  /**
+   * The next four bytes of each bound as a big-endian number: they decide most steps of a search,
+   * in one array.
+   */
   readonly words: Uint32Array
   readonly keyStarts: Uint32Array
   readonly keyEnds: Uint32Array
@@ -56,7 +64,7 @@ export function findBlock(index: TableIndex, key: Uint8Array, sequence: number):
   const { blockCount, bytes, keyStarts, commonLength, words } = index
   if (blockCount === 1) return 0
   const start = keyStarts[1]!
-  const head = commonLength < key.length ? commonLength : key.length
+  const head = Math.min(commonLength, key.length)
   const order = compareRange(bytes, start, start + head, key, 0, head)
   // A key that ends inside of what the bounds have in common lies before them.
   if (order > 0 || (order === 0 && head < commonLength)) return 0
@@ -105,8 +113,8 @@ export class IndexBuilder {
   }
 
   /**
-   * Begins a data block. Its bound is key[start .. end) with a sequence, given by its distance from the base, or
-   * undefined for all entries of the key.
+   * Begins a data block. Its bound is key[start .. end) with a sequence, given by its distance from
+   * the base, or undefined for all entries of the key.
    */
   beginBlock(key: Uint8Array, start: number, end: number, distance: number | undefined): void {
     this.#bounds.appendVarint(distance === undefined ? 0 : distance + 1)
@@ -130,7 +138,8 @@ export class IndexBuilder {
 }
 
 /**
- * Reads the content of an index block, which lies at `offset` of the file; the index keeps the bytes.
+ * Reads the content of an index block, which lies at `offset` of the file; the index keeps the
+ * bytes.
  * @param end where the data blocks end
  * @throws CorruptionError
  */
@@ -146,7 +155,11 @@ export function parseIndex(
   // Checked before anything is allocated: neither the index nor the data could hold so many.
   const countMax = Math.min(bytes.length / BOUND_BYTES_MIN, end / (TRAILER_BYTES + 1))
   if (reader.failed || blockCount === 0 || blockCount > countMax) {
-    throw new CorruptionError(name, offset, `index names an impossible count of blocks, count=${blockCount}`)
+    throw new CorruptionError(
+      name,
+      offset,
+      `index names an impossible count of blocks, count=${blockCount}`,
+    )
   }
   const bounds: Bounds = {
     blockCount,
@@ -162,7 +175,8 @@ export function parseIndex(
     if (!readBound(reader, bounds, i, baseSequence) || bounds.offsets[i + 1]! > end) {
       throw new CorruptionError(name, offset + at, 'index entry is malformed')
     }
-    if (!isBoundInOrder(bounds, i)) throw new CorruptionError(name, offset + at, 'index is out of order')
+    if (!isBoundInOrder(bounds, i))
+      throw new CorruptionError(name, offset + at, 'index is out of order')
   }
   if (reader.at !== bytes.length || bounds.offsets[blockCount] !== end) {
     throw new CorruptionError(name, offset, 'index does not meet the end of the data')
@@ -199,7 +213,10 @@ function readBound(reader: VarintReader, index: Bounds, i: number, base: number)
   const length = reader.next()
   index.offsets[i + 1] = index.offsets[i]! + length + TRAILER_BYTES
   return (
-    !reader.failed && keyLength <= KEY_BYTES_MAX && length > 0 && index.sequences[i]! <= SEQUENCE_MAX
+    !reader.failed &&
+    keyLength <= KEY_BYTES_MAX &&
+    length > 0 &&
+    index.sequences[i]! <= SEQUENCE_MAX
   )
 }
 

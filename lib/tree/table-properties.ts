@@ -4,11 +4,12 @@
  *   references := count: varint, reference[count]
  *   reference  := segment: varint, records: varint, bytes: varint
  *
- * The references are the table's list of segments at the same time: a pointer entry names its segment by its place
- * in this list, which is the order of first use.
+ * The references are the table's list of segments at the same time: a pointer entry names its
+ * segment by its place in this list, which is the order of first use.
  *
- *   properties := entries, tombstones, distinctKeys, pointedBytes, baseSequence, smallestSequence,
- *                 largestSequence: varint, smallestKeyLength: varint, smallestKey, largestKeyLength: varint, largestKey
+ *   properties := entries, tombstones, distinctKeys, pointedBytes: varint,
+ *                 baseSequence, smallestSequence, largestSequence: varint,
+ *                 smallestKeyLength: varint, smallestKey, largestKeyLength: varint, largestKey
  */
 import { compareBytes, equalBytes } from '../base/bytes.ts'
 import { CorruptionError } from '../base/errors.ts'
@@ -47,7 +48,11 @@ export function decodeReferences(
   const reader = new VarintReader(content)
   const count = reader.next()
   if (reader.failed || count > content.length / REFERENCE_BYTES_MIN) {
-    throw new CorruptionError(name, offset, `table names an impossible count of segments, count=${count}`)
+    throw new CorruptionError(
+      name,
+      offset,
+      `table names an impossible count of segments, count=${count}`,
+    )
   }
   const references: SegmentReference[] = []
   const seen = new Set<number>()

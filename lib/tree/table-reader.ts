@@ -1,8 +1,9 @@
 /**
  * An open table: lookups, cursors, its references, its verification.
  *
- * Opening reads the header and the end of the file and holds them against the manifest; index and filter are read at
- * the first lookup or cursor. `find` allocates nothing while the blocks that it needs are cached.
+ * Opening reads the header and the end of the file and holds them against the manifest; index and
+ * filter are read at the first lookup or cursor. `find` allocates nothing while the blocks that it
+ * needs are cached.
  */
 import type { BlockCache } from '../base/block-cache.ts'
 import { CorruptionError } from '../base/errors.ts'
@@ -82,7 +83,8 @@ export class TableReader {
   /**
    * Opens a table: two reads, three if it has very long keys or many segments.
    * @param path where it lies, `name` its name in the database directory, for messages
-   * @throws CorruptionError if it is damaged or not what the manifest says, WISC_FORMAT_VERSION, IoError
+   * @throws CorruptionError if it is damaged or not what the manifest says, WISC_FORMAT_VERSION,
+   * IoError
    */
   static open(
     fileSystem: FileSystem,
@@ -113,8 +115,8 @@ export class TableReader {
   }
 
   /**
-   * The newest entry of `key` at or below `sequence`. `hash` is the key's own: hashRange with seed 0.
-   * An inline value is a view of cached bytes, which never change.
+   * The newest entry of `key` at or below `sequence`. `hash` is the key's own: hashRange with seed
+   * 0. An inline value is a view of cached bytes, which never change.
    * @returns false if there is none; then `found` means nothing
    */
   find(
@@ -137,14 +139,18 @@ export class TableReader {
     throw blocks.entryError(block, answer, 0)
   }
 
-  /** A cursor for reads, through the cache; or, without one, for a job that reads all of the table once, forward. */
+  /**
+   * A cursor for reads, through the cache; or, without one, for a job that reads all of the table
+   * once, forward.
+   */
   cursor(cache?: BlockCache): EntryCursor {
     const { blocks } = this.#search ?? this.#load()
     return new TableCursor(blocks, cache)
   }
 
   /**
-   * Reads all of the file anew and checks everything that can be: blocks, order, bounds, counts, filter, references.
+   * Reads all of the file anew and checks everything that can be: blocks, order, bounds, counts,
+   * filter, references.
    * @throws CorruptionError, WISC_FORMAT_VERSION, IoError
    */
   verify(): void {
@@ -177,7 +183,11 @@ function readEnds(file: File, name: string, meta: TableMeta, databaseId: Uint8Ar
   const { size } = file.stat()
   if (size !== meta.bytes || size < FILE_HEADER_BYTES + FOOTER_BYTES) {
     const at = Math.min(size, meta.bytes)
-    throw new CorruptionError(name, at, `table has another length, bytes=${size} expected=${meta.bytes}`)
+    throw new CorruptionError(
+      name,
+      at,
+      `table has another length, bytes=${size} expected=${meta.bytes}`,
+    )
   }
   const header = readRange(file, name, 0, FILE_HEADER_BYTES)
   const identity = readFileHeader(header, name, { kind: 'table', number: meta.number, databaseId })
@@ -229,7 +239,15 @@ function readSearch(file: File, name: string, ends: TableEnds): TableSearch {
     properties.baseSequence,
   )
   const { number } = properties
-  const blocks = new TableBlocks(number, file, name, seed, index, properties.baseSequence, references)
+  const blocks = new TableBlocks(
+    number,
+    file,
+    name,
+    seed,
+    index,
+    properties.baseSequence,
+    references,
+  )
   return { blocks, filter }
 }
 

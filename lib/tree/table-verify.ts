@@ -4,7 +4,13 @@
 import { compareRange, hashRange, NO_BYTES } from '../base/bytes.ts'
 import { CorruptionError } from '../base/errors.ts'
 import { FileWindow } from '../base/file-window.ts'
-import { decodeEntry, entriesEnd, type KeyedEntry, restartAt, restartCount } from './block-format.ts'
+import {
+  decodeEntry,
+  entriesEnd,
+  type KeyedEntry,
+  restartAt,
+  restartCount,
+} from './block-format.ts'
 import { KIND, type Kind, type SegmentReference } from './entry.ts'
 import { filterMayContain } from './filter.ts'
 import { copyBytes } from './growing-bytes.ts'
@@ -14,7 +20,8 @@ import { contentLength } from './table-index.ts'
 import { findDifference, type TableProperties } from './table-properties.ts'
 
 /**
- * Checks every block, the order of all entries, bounds, restart points, filter, counts and references.
+ * Checks every block, the order of all entries, bounds, restart points, filter, counts and
+ * references.
  * @throws CorruptionError, WISC_FORMAT_VERSION, IoError
  */
 export function verifyEntries(
@@ -67,7 +74,8 @@ class Tally {
         sinceRestart = 0
         entry.keyEnd = 0
       }
-      if (sinceRestart++ === RESTART_INTERVAL_ENTRIES) this.#fail(block, at - start, 'restart point is missing')
+      if (sinceRestart++ === RESTART_INTERVAL_ENTRIES)
+        this.#fail(block, at - start, 'restart point is missing')
       const next = decodeEntry(bytes, at, end, entry.keyEnd, this.#blocks, entry)
       if (next < 0) throw this.#blocks.entryError(block, next, at - start)
       this.#checkOrder(block, at - start, at === start)
@@ -105,7 +113,10 @@ class Tally {
     }
   }
 
-  /** The entry lies behind the one before; the first of a block at or behind the bound, the one before in front of it. */
+  /**
+   * The entry lies behind the one before; the first of a block at or behind the bound, the one
+   * before in front of it.
+   */
   #checkOrder(block: number, at: number, isFirst: boolean): void {
     const { keyBytes, keyEnd, sequence } = this.#entry
     if (this.#entries > 0) {

@@ -98,7 +98,17 @@ export function encodeVersionEdit(edit: VersionEdit): Uint8Array {
     const { smallestSequence, largestSequence, smallestKey, largestKey } = meta
     writer.field(
       TAG.addedTable,
-      [level, runId, number, bytes, entries, tombstones, pointedBytes, smallestSequence, largestSequence],
+      [
+        level,
+        runId,
+        number,
+        bytes,
+        entries,
+        tombstones,
+        pointedBytes,
+        smallestSequence,
+        largestSequence,
+      ],
       smallestKey,
       largestKey,
     )
@@ -176,7 +186,11 @@ export function decodeVersionEdit(bytes: Uint8Array, file: string, offset: numbe
       throw new CorruptionError(file, offset + at, 'field of a version edit is cut off')
     }
     if (tag < previousTag || (tag === previousTag && tag <= LAST_SINGLE_TAG)) {
-      throw new CorruptionError(file, offset + at, `field of a version edit out of order, tag=${tag}`)
+      throw new CorruptionError(
+        file,
+        offset + at,
+        `field of a version edit out of order, tag=${tag}`,
+      )
     }
     previousTag = tag
     const field = new FieldReader(new VarintReader(bytes, reader.at, reader.at + fieldBytes))
@@ -199,7 +213,11 @@ export function decodeVersionEdit(bytes: Uint8Array, file: string, offset: numbe
       )
     }
     if (!field.isUsedUp) {
-      throw new CorruptionError(file, offset + at, `field of a version edit is malformed, tag=${tag}`)
+      throw new CorruptionError(
+        file,
+        offset + at,
+        `field of a version edit is malformed, tag=${tag}`,
+      )
     }
   }
   if (removedTables.length > 0) edit.removedTables = removedTables

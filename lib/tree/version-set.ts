@@ -69,7 +69,10 @@ export class VersionSet {
   }
 
   /** A new database in an empty directory. Its first version is durable when this resolves. */
-  static async create(context: VersionSetContext, firstEdit: VersionEdit = {}): Promise<VersionSet> {
+  static async create(
+    context: VersionSetContext,
+    firstEdit: VersionEdit = {},
+  ): Promise<VersionSet> {
     const set = new VersionSet(context, EMPTY_VERSION, [])
     try {
       await set.apply(firstEdit)

@@ -4,7 +4,7 @@
  * The store answers with an error that names the place, or with correct data: all of it for a store that was
  * closed, a prefix that reaches the proved end for one that crashed. Never anything else.
  */
-import { beforeAll, describe, expect, test } from 'vitest'
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { CorruptionError, WiscError } from '#dist/lib/base/errors.js'
 import { openStore } from '#dist/lib/open-store.js'
 import type { Options } from '#dist/lib/options.js'
@@ -31,8 +31,10 @@ const CODES: readonly string[] = ['WISC_CORRUPTION', 'WISC_FORMAT_VERSION', 'WIS
 interface Victim {
   readonly image: DiskImage
   readonly oracle: Oracle
-  /** Batches that no damage may hide without an error. */
+  /** Batches that no damaged byte may hide without an error: a later frame says that they are durable. */
   readonly proved: number
+  /** Batches that not even the loss of a whole tail may hide: the manifest says that they are durable. */
+  readonly flushed: number
 }
 
 let closed: Victim
@@ -45,6 +47,7 @@ async function makeVictim(victimSeed: number, close: boolean): Promise<Victim> {
   for (let i = 0; i < 8; i++) await session.put(`key${i}`, i % 2 === 0 ? 30 : 150, true)
   await session.delete('key3')
   await session.flush()
+  const flushed = session.oracle.issued
   await session.write([
     { type: 'put', key: 'key1', length: 200 },
     { type: 'put', key: 'key9', length: 20 },
@@ -56,7 +59,9 @@ async function makeVictim(victimSeed: number, close: boolean): Promise<Victim> {
   if (close) await session.close()
   const image = session.fileSystem.visibleImage()
   if (!close) session.fileSystem.kill()
-  return { image, oracle: session.oracle, proved: close ? session.oracle.issued : proved }
+    const { oracle } = session
+  if (close) return { image, oracle, proved: oracle.issued, flushed: oracle.issued }
+  return { image, oracle, proved, flushed }
 }
 
 beforeAll(async () => {
@@ -77,7 +82,11 @@ function withFile(image: DiskImage, path: string, bytes: Uint8Array | undefined)
 }
 
 /** Opens and reads what there is. Throws for everything but correct data and typed errors. */
-async function examine(victim: Victim, image: DiskImage): Promise<'correct' | 'error'> {
+async function examine(
+  victim: Victim,
+  image: DiskImage,
+  required: number,
+): Promise<'correct' | 'error'> {
   const fileSystem = new FaultFileSystem({ seed }, image)
   let store: Store
   try {
@@ -100,13 +109,13 @@ async function examine(victim: Victim, image: DiskImage): Promise<'correct' | 'e
       errors++
     }
   }
-  requireLegal(victim, found)
+  requireLegal(victim, required, found)
   const scanned = new Map<string, number | 'error'>()
   try {
     for await (const [key, value] of store.entries()) {
       scanned.set(key.toString('latin1'), victim.oracle.identify(key, value))
     }
-    requireLegal(victim, scanned)
+    requireLegal(victim, required, scanned)
   } catch (error) {
     requirePlace(error, image)
     errors++
@@ -131,101 +140,146 @@ function requirePlace(error: unknown, image: DiskImage): void {
   }
 }
 
-/** Some position at or behind the proved one explains every key that was read without an error. */
-function requireLegal({ oracle, proved }: Victim, found: ReadonlyMap<string, number | 'error'>): void {
-  for (let position = proved; position <= oracle.issued; position++) {
+/** Some position at or behind the required one explains every key that was read without an error. */
+function requireLegal(
+  { oracle }: Victim,
+  required: number,
+  found: ReadonlyMap<string, number | 'error'>,
+): void {
+  for (let position = required; position <= oracle.issued; position++) {
     const state = oracle.stateAt(position)
     if (oracle.keys.every((key) => found.get(key) === 'error' || found.get(key) === state.get(key))) return
   }
   throw new Error(`wrong data: ${JSON.stringify([...found])}`)
 }
 
-async function examineAs(victim: Victim, image: DiskImage, what: string): Promise<'correct' | 'error'> {
-  try {
-    return await examine(victim, image)
-  } catch (error) {
-    throw new Error(`${what}: ${(error as Error).message}; ${replayHint(seed)}\n${(error as Error).stack}`)
+/** Collects what is wrong, so that one run shows all of it. */
+class Findings {
+  readonly counts: { correct: number; error: number } = { correct: 0, error: 0 }
+  readonly #wrong: string[] = []
+  readonly #victim: Victim
+
+  constructor(victim: Victim) {
+    this.#victim = victim
+  }
+
+  async examine(
+    image: DiskImage,
+    what: string,
+    required: number = this.#victim.flushed,
+  ): Promise<'correct' | 'error' | 'wrong'> {
+    try {
+      const result = await examine(this.#victim, image, required)
+      this.counts[result]++
+      return result
+    } catch (error) {
+      this.#wrong.push(`${what}: ${(error as Error).message}`)
+      return 'wrong'
+    }
+  }
+
+  async examineFile(
+    path: string,
+    bytes: Uint8Array | undefined,
+    what: string,
+    required?: number,
+  ): Promise<string> {
+    const image = withFile(this.#victim.image, path, bytes)
+    return this.examine(image, `${path.slice(4)} ${what}`, required)
+  }
+
+  expectNone(): void {
+    expect(this.#wrong.slice(0, 20), `${this.#wrong.length} wrong; ${replayHint(seed)}`).toEqual([])
   }
 }
 
 describe.each(['closed', 'crashed'] as const)('a store that was %s', (kind) => {
-  const victim = (): Victim => (kind === 'closed' ? closed : crashed)
+  let victim: Victim
+  let paths: string[]
+  let findings: Findings
+  const bytesOf = (path: string): Uint8Array => victim.image.files.get(path)!
+
+  beforeEach(() => {
+    victim = kind === 'closed' ? closed : crashed
+    paths = filesOf(victim)
+    findings = new Findings(victim)
+  })
+
+  afterEach(() => {
+    findings.expectNone()
+  })
 
   test('undamaged it is read in full', async () => {
-    expect(await examine(victim(), victim().image)).toBe('correct')
+    expect(await examine(victim, victim.image, victim.oracle.issued)).toBe('correct')
   })
 
   test.each([0x01, 0xff])('every byte flipped with %i', { timeout: 300_000 }, async (mask) => {
-    const counts = { correct: 0, error: 0 }
-    for (const path of filesOf(victim())) {
-      const bytes = victim().image.files.get(path)!
-      for (let at = 0; at < bytes.length; at++) {
-        const damaged = Uint8Array.from(bytes)
+    for (const path of paths) {
+      for (let at = 0; at < bytesOf(path).length; at++) {
+        const damaged = Uint8Array.from(bytesOf(path))
         damaged[at]! ^= mask
-        counts[await examineAs(victim(), withFile(victim().image, path, damaged), `${path} byte ${at}`)]++
+        await findings.examineFile(path, damaged, `byte ${at}`, victim.proved)
       }
     }
     // Most bytes are checked by something; the rest are dead records, padding and what the proved end leaves out.
-    expect(counts.error).toBeGreaterThan(counts.correct)
+    expect(findings.counts.error).toBeGreaterThan(findings.counts.correct)
   })
 
   test('every file cut at every length', { timeout: 300_000 }, async () => {
-    for (const path of filesOf(victim())) {
-      const bytes = victim().image.files.get(path)!
-      for (let length = 0; length < bytes.length; length++) {
-        await examineAs(victim(), withFile(victim().image, path, bytes.slice(0, length)), `${path} cut at ${length}`)
+    for (const path of paths) {
+      for (let length = 0; length < bytesOf(path).length; length++) {
+        await findings.examineFile(path, bytesOf(path).slice(0, length), `cut at ${length}`)
       }
     }
   })
 
-  test('every file extended with zeros, ones and garbage', async () => {
+  test('every file extended with zeros, ones, garbage and itself', async () => {
     const prng = new Prng(seed)
-    for (const path of filesOf(victim())) {
-      const bytes = victim().image.files.get(path)!
+    for (const path of paths) {
+      const bytes = bytesOf(path)
       for (const count of [1, 7, 64, 511, 4096]) {
-        for (const tail of [new Uint8Array(count), new Uint8Array(count).fill(255), prng.bytes(count), bytes]) {
-          const image = withFile(victim().image, path, Buffer.concat([bytes, tail]))
-          await examineAs(victim(), image, `${path} extended by ${tail.length}`)
+        const tails = [new Uint8Array(count), new Uint8Array(count).fill(255), prng.bytes(count), bytes]
+        for (const tail of tails) {
+          const longer = Buffer.concat([bytes, tail])
+          await findings.examineFile(path, longer, `extended by ${tail.length}`, victim.proved)
         }
       }
     }
   })
 
   test('any two files swapped, or one in place of the other', async () => {
-    const paths = filesOf(victim())
-    const { image } = victim()
     for (const one of paths) {
       for (const other of paths) {
         if (one === other) continue
-        const replaced = withFile(image, one, image.files.get(other)!)
-        await examineAs(victim(), replaced, `${one} replaced by ${other}`)
-        const swapped = withFile(replaced, other, image.files.get(one)!)
-        await examineAs(victim(), swapped, `${one} and ${other} swapped`)
+        const replaced = withFile(victim.image, one, bytesOf(other))
+        await findings.examine(replaced, `${one} replaced by ${other}`)
+        const swapped = withFile(replaced, other, bytesOf(one))
+        await findings.examine(swapped, `${one} and ${other} swapped`)
       }
     }
   })
 
   test('every file missing, or taken from another database', async () => {
-    const { image } = victim()
-    for (const path of filesOf(victim())) {
-      const without = await examineAs(victim(), withFile(image, path, undefined), `${path} missing`)
-      if (!path.includes('/lost')) expect(without, `${path} missing`).toBe('error')
+    for (const path of paths) {
+      const without = await findings.examineFile(path, undefined, 'missing')
+      expect(without, `${path} missing`).not.toBe('correct')
       const other = foreign.image.files.get(path)
-      if (other) await examineAs(victim(), withFile(image, path, other), `${path} from another database`)
+      if (other) await findings.examineFile(path, other, 'from another database')
     }
   })
 
   test('blocks zeroed or replaced by others of the same file', async () => {
     const prng = new Prng(seed)
-    for (const path of filesOf(victim())) {
-      const bytes = victim().image.files.get(path)!
-      for (let i = 0; i < 60; i++) {
+    for (const path of paths) {
+      const bytes = bytesOf(path)
+      for (let i = 0; i < 60 && bytes.length > 0; i++) {
         const damaged = Buffer.from(bytes)
         const length = 1 + prng.below(Math.min(600, bytes.length))
         const to = prng.below(bytes.length - length + 1)
+        const from = prng.below(bytes.length - length + 1)
         if (prng.chance(0.5)) damaged.fill(0, to, to + length)
-        else damaged.set(bytes.subarray(prng.below(bytes.length - length + 1)).subarray(0, length), to)
-        await examineAs(victim(), withFile(victim().image, path, damaged), `${path} block of ${length} at ${to}`)
+        else damaged.set(bytes.subarray(from, from + length), to)
+        await findings.examineFile(path, damaged, `block of ${length} at ${to}`)
       }
     }
   })

@@ -1,5 +1,6 @@
 /**
- * A file system in memory, for tests that damage files by the thousand. No faults, no crash: see the others for these.
+ * A file system in memory, for tests that damage files by the thousand. No faults, no crash: see
+ * the others for these.
  */
 import { IoError } from '#dist/lib/base/errors.js'
 import type { File, FileStat, FileSystem, Lock, OpenMode } from '#dist/lib/base/file-system.js'
@@ -24,7 +25,12 @@ class MemoryFile implements File {
     return count
   }
 
-  readAsync(target: Uint8Array, targetOffset: number, length: number, position: number): Promise<number> {
+  readAsync(
+    target: Uint8Array,
+    targetOffset: number,
+    length: number,
+    position: number,
+  ): Promise<number> {
     return Promise.resolve(this.read(target, targetOffset, length, position))
   }
 

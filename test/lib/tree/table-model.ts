@@ -1,4 +1,7 @@
-/** Tables from sorted arrays of plain entries, in memory: what the tests of tables build and compare. */
+/**
+ * Tables from sorted arrays of plain entries, in memory: what the tests of tables build and
+ * compare.
+ */
 import type { FileIdentity } from '#dist/lib/base/file-header.js'
 import { tableName } from '#dist/lib/base/file-names.js'
 import type { BuiltTable, TableOptions } from '#dist/lib/tree/entry.js'
@@ -7,7 +10,13 @@ import { TableBuilder } from '#dist/lib/tree/table-builder.js'
 import { TableReader } from '#dist/lib/tree/table-reader.js'
 import { MemoryFileSystem } from '../../support/memory-file-system.ts'
 import type { Prng } from '../../support/random.ts'
-import { compareEntries, inlineEntry, type ModelEntry, randomKey, tombstone } from './memtable-model.ts'
+import {
+  compareEntries,
+  inlineEntry,
+  type ModelEntry,
+  randomKey,
+  tombstone,
+} from './memtable-model.ts'
 
 export const DATABASE_ID: Uint8Array = new Uint8Array(16).fill(0xd1)
 export const TABLE_NUMBER = 34
@@ -72,10 +81,20 @@ export function randomTableEntry(prng: Prng, key: Uint8Array, sequence: number):
   if (kind === KIND.inline) return inlineEntry(key, sequence, prng.bytes(prng.below(60)))
   const segment = prng.pick([1, 2, 127, 128, 70_000, 2 ** 32 - 1])
   const offset = prng.chance(0.5) ? prng.below(1000) : prng.u32() * 2 ** 15
-  return { key, sequence, kind: KIND.pointer, value: undefined, segment, offset, length: prng.u32() }
+  return {
+    key,
+    sequence,
+    kind: KIND.pointer,
+    value: undefined,
+    segment,
+    offset,
+    length: prng.u32(),
+  }
 }
 
-/** Sorted entries with many versions of the same keys; sequences lie around 2^32 and above in some. */
+/**
+ * Sorted entries with many versions of the same keys; sequences lie around 2^32 and above in some.
+ */
 export function randomEntries(prng: Prng, count: number): ModelEntry[] {
   const base = prng.pick([1, 2 ** 32 - 20, 2 ** 40])
   const jump = prng.chance(0.3) ? 2 ** 32 : 0

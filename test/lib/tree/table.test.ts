@@ -1,4 +1,7 @@
-/** Tables against a sorted array: lookups at any sequence, cursors both ways, extremes, references, memory. */
+/**
+ * Tables against a sorted array: lookups at any sequence, cursors both ways, extremes, references,
+ * memory.
+ */
 import { describe, expect, test } from 'vitest'
 import { BlockCache } from '#dist/lib/base/block-cache.js'
 import { hashRange } from '#dist/lib/base/bytes.js'
@@ -39,7 +42,13 @@ function utf8(text: string): Uint8Array {
   return new TextEncoder().encode(text)
 }
 
-function pointer(key: Uint8Array, sequence: number, segment: number, offset: number, length: number): ModelEntry {
+function pointer(
+  key: Uint8Array,
+  sequence: number,
+  segment: number,
+  offset: number,
+  length: number,
+): ModelEntry {
   return { key, sequence, kind: KIND.pointer, value: undefined, segment, offset, length }
 }
 
@@ -49,9 +58,10 @@ function find(reader: TableReader, cache: BlockCache, key: Uint8Array, sequence:
   return reader.find(key, hash, sequence, found, cache) ? describeFound(key, found) : 'none'
 }
 
-
 function modelFind(model: readonly ModelEntry[], key: Uint8Array, sequence: number): string {
-  const entry = model.find((each) => Buffer.compare(each.key, key) === 0 && each.sequence <= sequence)
+  const entry = model.find(
+    (each) => Buffer.compare(each.key, key) === 0 && each.sequence <= sequence,
+  )
   return entry ? describeEntry(entry) : 'none'
 }
 
@@ -106,7 +116,12 @@ describe('against the model', () => {
       for (let i = 0; i < 400; i++) {
         const near = prng.pick(model)
         const key = prng.chance(0.7) ? near.key : randomKey(prng)
-        const sequence = prng.pick([SEQUENCE_MAX, near.sequence, near.sequence - 1, near.sequence + 1])
+        const sequence = prng.pick([
+          SEQUENCE_MAX,
+          near.sequence,
+          near.sequence - 1,
+          near.sequence + 1,
+        ])
         const move = prng.below(6)
         if (move === 0) {
           cursor.seek(key, sequence)
@@ -139,7 +154,10 @@ describe('against the model', () => {
         bytes: table.fileSystem.contents(`/db/000034.sst`).length,
         entries: model.length,
         tombstones: model.filter((entry) => entry.kind === KIND.tombstone).length,
-        pointedBytes: model.reduce((sum, { kind, length }) => sum + (kind === KIND.pointer ? length : 0), 0),
+        pointedBytes: model.reduce(
+          (sum, { kind, length }) => sum + (kind === KIND.pointer ? length : 0),
+          0,
+        ),
         smallestKey: model[0]!.key,
         largestKey: model.at(-1)!.key,
         smallestSequence: Math.min(...sequences),
@@ -204,7 +222,8 @@ describe('extremes', () => {
   test('thousands of versions of one key: a lookup reads one block', () => {
     const key = utf8('key')
     const model: ModelEntry[] = []
-    for (let sequence = 5000; sequence > 0; sequence -= 2) model.push(pointer(key, sequence, 1, sequence, 5))
+    for (let sequence = 5000; sequence > 0; sequence -= 2)
+      model.push(pointer(key, sequence, 1, sequence, 5))
     const { fileSystem, built } = buildTable(model, tableOptions(256))
     const reader = openTable({ fileSystem, built })
     const cache = new BlockCache(2 ** 22)
@@ -225,7 +244,7 @@ describe('the builder', () => {
     return new TableBuilder(file, identityOf(1), tableOptions(4096), base)
   }
 
-  test('refuses entries out of order, sequences below the base, deferred values, and an empty table', () => {
+  test('refuses disorder, sequences below the base, deferred values, and an empty table', () => {
     const b = tombstone(utf8('b'), 5)
     const wrong = [tombstone(utf8('a'), 4), tombstone(utf8('b'), 5), tombstone(utf8('b'), 6)]
     for (const second of [...wrong, tombstone(utf8(''), 6)]) {
@@ -286,7 +305,7 @@ describe('the reader', () => {
     expect(reader.pinnedBytes).toBeLessThan(20_000 * 2)
   })
 
-  test('the filter lets at most 1.2 % of absent keys through and every present one; both are counted', () => {
+  test('the filter lets every present key through, of absent ones at most 1.2 %, and counts', () => {
     const prng = new Prng(seed)
     const model = randomUniqueEntries(prng, 50_000)
     const reader = openTable(buildTable(model, tableOptions(4096)))
@@ -329,13 +348,22 @@ describe('the reader', () => {
 
   test('a file of another database, of another number or of another length is refused', () => {
     const model = randomUniqueEntries(new Prng(seed), 10)
-    const other = buildTable(model, tableOptions(4096), identityOf(TABLE_NUMBER, new Uint8Array(16)))
+    const other = buildTable(
+      model,
+      tableOptions(4096),
+      identityOf(TABLE_NUMBER, new Uint8Array(16)),
+    )
     expect(() => openTable(other)).toThrow(/another database/)
     const { fileSystem, built } = buildTable(model, tableOptions(4096), identityOf(35))
     const meta = { ...built.meta, number: TABLE_NUMBER }
     expect(() => openTable({ fileSystem, built: { ...built, meta } })).toThrow(/another number/)
     const table = buildTable(model, tableOptions(4096))
-    for (const change of [{ bytes: 5000 }, { entries: 11 }, { largestKey: DATABASE_ID }, { pointedBytes: 0 }]) {
+    for (const change of [
+      { bytes: 5000 },
+      { entries: 11 },
+      { largestKey: DATABASE_ID },
+      { pointedBytes: 0 },
+    ]) {
       const changed = { ...table.built, meta: { ...table.built.meta, ...change } }
       expect(() => openTable({ ...table, built: changed })).toThrow(/WISC_CORRUPTION|another/)
     }

@@ -1,0 +1,97 @@
+/**
+ * Prepares the next segment ahead, so that rotation waits for nothing.
+ *
+ * The order (I1, I4): create the empty file, make its name durable, make the edit that adds it durable. Only then it is
+ * handed out, and only what is handed out is written to.
+ */
+import { toWiscError, type WiscError } from '../lib/base/errors.ts'
+import { joinPath, segmentName } from '../lib/base/file-names.ts'
+import { frameSeed } from '../lib/base/frame.ts'
+import { randomU32 } from '../lib/base/random.ts'
+import type { LogStart, OpenSegment } from './log-parts.ts'
+import { syncFailed } from './log-syncer.ts'
+
+export class SegmentPreparer {
+  readonly #start: LogStart
+  /** Called when `take` may have another answer. */
+  readonly #changed: () => void
+  readonly #failed: (error: WiscError) => void
+  #spare: OpenSegment | undefined
+  #preparing: Promise<void> | undefined
+  #failure: WiscError | undefined
+  #closed = false
+
+  constructor(start: LogStart, changed: () => void, failed: (error: WiscError) => void) {
+    this.#start = start
+    this.#changed = changed
+    this.#failed = failed
+  }
+
+  /** The prepared segment, if there is one; another is prepared. Empty, and its last sequence is still to be set. */
+  take(): OpenSegment | undefined {
+    const spare = this.#spare
+    this.#spare = undefined
+    this.soon()
+    return spare
+  }
+
+  /** Prepares one in the background, if there is none. */
+  soon(): void {
+    if (this.#preparing || this.#spare || this.#closed) return
+    this.#preparing = this.#prepare()
+      .catch((error: unknown) => {
+        this.#failure = toWiscError(error)
+        this.#failed(this.#failure)
+      })
+      .finally(() => {
+        this.#preparing = undefined
+        this.#changed()
+      })
+  }
+
+  /** Resolves when one is there. @throws why it could not be made */
+  async ready(): Promise<void> {
+    this.soon()
+    await this.#preparing
+    const failure = this.takeFailure()
+    if (failure) throw failure
+  }
+
+  /** Why none could be made; cleared by reading it, so that the next attempt is a new one. */
+  takeFailure(): WiscError | undefined {
+    const failure = this.#failure
+    this.#failure = undefined
+    return failure
+  }
+
+  /** Prepares no more. @returns one that was never used, if there is one */
+  async close(): Promise<OpenSegment | undefined> {
+    this.#closed = true
+    await this.#preparing
+    return this.#spare
+  }
+
+  /** Prepares no more, and waits for nothing. */
+  abandon(): void {
+    this.#closed = true
+  }
+
+  async #prepare(): Promise<void> {
+    const { fileSystem, directory, databaseId, random, edits } = this.#start
+    const number = edits.allocateFileNumber()
+    const salt = randomU32(random)
+    const file = fileSystem.open(joinPath(directory, segmentName(number)), 'create')
+    try {
+      await fileSystem.syncDirectoryAsync(directory).catch((cause: unknown) => {
+        throw syncFailed(cause)
+      })
+      await edits.addSegment({ number, salt })
+    } catch (error) {
+      file.close()
+      throw error
+    }
+    const seed = frameSeed({ kind: 'segment', databaseId, number, salt })
+    this.#spare = { number, file, seed, salt, length: 0, lastSequence: 0 }
+    this.#start.opened(number, file)
+  }
+}
