@@ -165,7 +165,8 @@ export class Background {
       lastSequence: table.frozen.largestSequence,
       addedTables: tables.map(({ meta }) => ({ level: 0, runId, meta })),
     })
-    memtables.dropOldest()
+    const arenaId = memtables.dropOldest()
+    if (arenaId !== undefined) runner.forgetArena(arenaId)
     this.counts.flushes++
     events.emit('flush', {
       tables: tables.length,

@@ -7,6 +7,7 @@ import { FILE_HEADER_BYTES, type FileIdentity, writeFileHeader } from './base/fi
 import { BALLAST_NAME, joinPath } from './base/file-names.ts'
 import type { File, FileSystem } from './base/file-system.ts'
 import { type Random, randomU32 } from './base/random.ts'
+import { unlinkIfPossible } from './tree/unlink.ts'
 
 const PIECE_BYTES = 1024 * 1024
 const BALLAST_BYTES_MIN = 65536
@@ -22,6 +23,8 @@ export class Ballast {
   #bytes: number
   #growing: Promise<void> | undefined
   #closed = false
+  /** Given up while it was being made. */
+  #unwanted = false
   #bytesWritten = 0
 
   constructor(
@@ -71,6 +74,7 @@ export class Ballast {
 
   async #make(bytes: number): Promise<void> {
     this.release()
+    this.#unwanted = false
     const number = 0
     const identity: FileIdentity = {
       kind: 'ballast',
@@ -84,27 +88,30 @@ export class Ballast {
       if (piece.length >= FILE_HEADER_BYTES) writeFileHeader(piece, 0, identity)
       await this.#fill(file, piece, bytes)
     } catch (error) {
-      this.release()
+      this.#unwanted = true
       throw error
     } finally {
       file.close()
+      if (this.#unwanted) unlinkIfPossible(this.#fileSystem, this.#path)
     }
   }
 
   async #fill(file: File, piece: Uint8Array, bytes: number): Promise<void> {
-    for (let at = 0; at < bytes && !this.#closed; at += piece.length) {
+    for (let at = 0; at < bytes && !this.#closed && !this.#unwanted; at += piece.length) {
       const part = piece.subarray(0, Math.min(piece.length, bytes - at))
       await file.writevAsync([part], at)
       this.#bytesWritten += part.length
     }
+    if (this.#unwanted) return
     await file.dataSyncAsync()
-    this.#bytes = bytes
+    if (!this.#unwanted) this.#bytes = bytes
   }
 
-  /** Gives the space up, at once. */
+  /** Gives the space up, at once; one that is being made is unlinked as soon as its write has ended. */
   release(): void {
     this.#bytes = 0
-    if (this.#fileSystem.statPath(this.#path)) this.#fileSystem.unlink(this.#path)
+    if (this.#growing) this.#unwanted = true
+    else unlinkIfPossible(this.#fileSystem, this.#path)
   }
 
   /** Waits for what is under way. The file stays. */

@@ -84,6 +84,8 @@ export class CommitQueue {
   #armed = false
   /** Something is being waited for: `#run` comes back by itself. */
   #waiting = false
+  /** The rest of the queue is left to the next turn of the event loop. */
+  #yielding = false
   #lastSequence: number
   #nextSequence: number
   #userBytes = 0
@@ -138,10 +140,10 @@ export class CommitQueue {
     return new Promise((resolve, reject) => {
       this.#queue.push({ writes, sync, bytes, resolve, reject })
       this.#queuedBytes += bytes
-      if (this.#armed || this.#waiting) return
+      if (this.#waiting) return
       // A caller that never awaits would queue without end: its own call writes what has gathered.
-      if (this.#queuedBytes > this.#parts.maxPendingBytes) this.#run()
-      else {
+      if (this.#queuedBytes > this.#parts.maxPendingBytes) this.#run(true)
+      else if (!this.#armed && !this.#yielding) {
         this.#armed = true
         queueMicrotask(this.#runArmed)
       }
@@ -160,13 +162,14 @@ export class CommitQueue {
     }
   }
 
-  #run(): void {
-    if (this.#waiting) return
+  /** @param whole the event loop cannot turn before the caller ends: leave nothing to its next turn */
+  #run(whole: boolean = false): void {
+    if (this.#waiting || (this.#yielding && !whole)) return
     const { turn } = this.#parts
     while (this.#head < this.#queue.length) {
       if (!this.#commitGroup()) return
-      if (this.#head < this.#queue.length && turn.isOld()) {
-        this.#waiting = true
+      if (!whole && this.#head < this.#queue.length && turn.isOld()) {
+        this.#yielding = true
         turn.later(this.#resume)
         return
       }
@@ -177,7 +180,7 @@ export class CommitQueue {
   }
 
   readonly #resume = (): void => {
-    this.#waiting = false
+    this.#yielding = false
     this.#run()
   }
 

@@ -77,11 +77,15 @@ export class DiskSpace {
     }
   }
 
-  /** Keeps the ballast in step with the store. */
+  /** Keeps the ballast in step with the store. Never rejects: a store without a reserve still works. */
   async growBallast(): Promise<void> {
     if (this.#full) return
-    const error = await this.#parts.ballast.grow(this.storeBytes())
-    if (error !== undefined) this.noteFailure(toWiscError(error))
+    try {
+      const error = await this.#parts.ballast.grow(this.storeBytes())
+      if (error !== undefined) this.noteFailure(toWiscError(error))
+    } catch (error) {
+      this.noteFailure(toWiscError(error))
+    }
   }
 
   /** Bytes that the files of the store have on disk. */

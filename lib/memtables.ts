@@ -106,12 +106,17 @@ export class Memtables {
     return true
   }
 
-  /** Forgets the oldest frozen memtable, whose table is published: its arena may be used again. */
-  dropOldest(): void {
+  /**
+   * Forgets the oldest frozen memtable, whose table is published: its arena may be used again.
+   * @returns the id of an arena that was made for one large batch and is given up
+   */
+  dropOldest(): number | undefined {
     const flushed = this.#frozen.shift()
     assert(flushed !== undefined, 'a flushed memtable was frozen')
-    if (flushed.arena.bytes <= this.#arenaBytes) this.#free.push(flushed.arena)
     this.#epoch++
+    if (flushed.arena.bytes > this.#arenaBytes) return flushed.arena.id
+    this.#free.push(flushed.arena)
+    return undefined
   }
 
   #takeArena(needed: number): Arena | undefined {

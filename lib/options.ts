@@ -100,10 +100,10 @@ const NOT_YET = new Set(['compression', 'compressionLevel', 'collector', 'contro
  */
 export function resolveOptions(options: Options): ResolvedOptions {
   const given = plainObject(options, 'options')
-  const tree = plainObject(given['tree'] ?? {}, 'options.tree')
+  const tree = plainObject(given['tree'] === undefined ? {} : given['tree'], 'options.tree')
   for (const name of Object.keys(given)) {
-    if (Object.hasOwn(BOOLEANS, name) || Object.hasOwn(NUMBERS, name) || name === 'tree' || name === 'syncIntervalMs')
-      continue
+    if (Object.hasOwn(BOOLEANS, name) || Object.hasOwn(NUMBERS, name)) continue
+    if (name === 'tree' || name === 'syncIntervalMs') continue
     if (NOT_YET.has(name)) {
       throw invalidArgument(`this version of wisc does not have the option name=${name}`)
     }

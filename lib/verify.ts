@@ -48,6 +48,7 @@ export interface VerifyReport {
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
+type GrowingReport = Omit<Mutable<VerifyReport>, 'damage'> & { readonly damage: WiscError[] }
 
 const POINTERS_PER_STEP = 256
 const FRAMES_PER_STEP = 64
@@ -68,7 +69,7 @@ export async function verifyStore(
   const tables = tablesOf(version)
   const segments = [...version.segments.values()]
   const damage: WiscError[] = []
-  const report: Mutable<VerifyReport> = {
+  const report: GrowingReport = {
     ok: true,
     tables: tables.length,
     entries: 0,
@@ -129,7 +130,7 @@ async function verifyTable(
   version: Version,
   table: TableMeta,
   deep: boolean,
-  report: Mutable<VerifyReport>,
+  report: GrowingReport,
   step: (tablesDone: number, segmentsDone: number) => Promise<void>,
   index: number,
 ): Promise<void> {
@@ -141,7 +142,13 @@ async function verifyTable(
     for (cursor.seekToFirst(); cursor.valid; cursor.next()) {
       report.entries++
       if (cursor.kind !== KIND.pointer) continue
-      verifyPointer(engine, version, table, cursor, deep, report)
+      try {
+        verifyPointer(engine, version, table, cursor, deep, report)
+      } catch (error) {
+        // One bad value says nothing of the others.
+        if (!(error instanceof CorruptionError)) throw error
+        report.damage.push(error)
+      }
       if (++sinceStep < POINTERS_PER_STEP) continue
       sinceStep = 0
       await step(index, 0)
@@ -158,7 +165,7 @@ function verifyPointer(
   table: TableMeta,
   cursor: EntryCursor,
   deep: boolean,
-  report: Mutable<VerifyReport>,
+  report: GrowingReport,
 ): void {
   report.pointers++
   const segment = version.segments.get(cursor.segment)
@@ -177,7 +184,7 @@ function verifyPointer(
 async function verifySegment(
   engine: ReadingEngine,
   segment: SegmentState,
-  report: Mutable<VerifyReport>,
+  report: GrowingReport,
   pause: () => Promise<void>,
 ): Promise<void> {
   const { fileSystem, directory, databaseId } = engine.context

@@ -353,17 +353,13 @@ export class Log {
     if (compareLogPositions(this.#syncer.durable, this.#recordedDurable) <= 0) return
     this.#marker.begin(this.#lastSequence + 1, 0)
     assert(this.#marker.frameBytes === FRAME_HEADER_BYTES, 'a marker is an empty frame')
+    // One that fails loses nothing, but its segment ends, and the next write tells of that.
+    const failed = (error: unknown): unknown => error
     try {
-      void this.write(this.#marker)
+      this.write(this.#marker)?.catch(failed)
     } catch (error) {
-      this.#markerFailure = toWiscError(error)
+      failed(error)
     }
-  }
-
-  /** A marker that could not be written loses nothing, but its segment ends: the next write tells. */
-  #markerFailure: WiscError | undefined
-  get markerFailure(): WiscError | undefined {
-    return this.#markerFailure
   }
 
   /** Syncs and seals everything. The log takes no more frames. @returns where it ends */

@@ -7,7 +7,8 @@ import { WorkerPool } from './worker-pool.ts'
 
 /**
  * A runner with so many worker threads; with none it runs jobs on the calling thread.
- * @param fileSystem and `random` are used by jobs on the calling thread only: workers have the real ones
+ * @param fileSystem and `random` are used by jobs on the calling thread only: workers have the real
+ *   ones
  */
 export function createRunner(
   workers: number,

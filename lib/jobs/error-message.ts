@@ -1,4 +1,7 @@
-/** Errors on their way from a worker: structured cloning would lose the class, the code and every field. */
+/**
+ * Errors on their way from a worker: structured cloning would lose the class, the code and every
+ * field.
+ */
 import { CorruptionError, IoError, WiscError, type WiscErrorCode } from '../base/errors.ts'
 
 /** Plain data. */

@@ -1,4 +1,6 @@
-/** Turns a job into its body: a generator that yields after bounded steps and returns the result. */
+/**
+ * Turns a job into its body: a generator that yields after bounded steps and returns the result.
+ */
 
 import { ValueReader } from '../../vlog/value-reader.ts'
 import type { FileSystem } from '../base/file-system.ts'

@@ -1,4 +1,6 @@
-/** What runs jobs: worker threads (worker-pool.ts), or the calling thread itself (inline-runner.ts). */
+/**
+ * What runs jobs: worker threads (worker-pool.ts), or the calling thread itself (inline-runner.ts).
+ */
 import { WiscError } from '../base/errors.ts'
 import type { Job, JobResult } from './messages.ts'
 
@@ -10,11 +12,14 @@ export interface RunOptions {
 export interface JobRunner {
   /**
    * Runs a job. A flush goes before compactions, those that have begun included.
-   * @throws WISC_ABORTED if it was cancelled, WISC_NOT_OPEN if the runner is closed, WISC_INTERNAL if its worker died;
-   *   else what the job threw, with all its fields
+   * @throws WISC_ABORTED if it was cancelled, WISC_NOT_OPEN if the runner is closed, WISC_INTERNAL
+   *   if its worker died; else what the job threw, with all its fields
    */
   run(job: Job, options?: RunOptions): Promise<JobResult>
-  /** Makes an arena known to jobs that begin from now on. Sharing the same memory again costs nothing. */
+  /**
+   * Makes an arena known to jobs that begin from now on. Sharing the same memory again costs
+   * nothing.
+   */
   shareArena(id: number, buffer: SharedArrayBuffer): void
   /** Lets go of an arena that is not used again. Requires: no job reads it. */
   forgetArena(id: number): void

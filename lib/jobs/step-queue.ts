@@ -1,8 +1,8 @@
 /**
  * Runs jobs step by step on the present thread: one at a time, flushes before compactions.
  *
- * Between two steps the event loop turns, so that timers, messages and callers get their share. A compaction
- * stands still while a flush runs.
+ * Between two steps the event loop turns, so that timers, messages and callers get their share. A
+ * compaction stands still while a flush runs.
  */
 import { toWiscError, type WiscError } from '../base/errors.ts'
 import type { Job, JobResult } from './messages.ts'

@@ -15,7 +15,8 @@ export class WaitingJobs {
   #nextId = 1
 
   /**
-   * Takes a job: `start` is called with its id, unless the signal has fired already, and `cancel` when it fires.
+   * Takes a job: `start` is called with its id, unless the signal has fired already, and `cancel`
+   * when it fires.
    * @returns what {@link settle} is told
    */
   take(

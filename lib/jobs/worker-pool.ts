@@ -1,9 +1,10 @@
 /**
  * Runs jobs in worker threads.
  *
- * Workers start with the first job that needs one, and keep the process alive only while they work. A flush goes to an idle
- * worker, or else to one that is busy with a compaction, which stands still meanwhile. Of two or more workers one is
- * always left for flushes. A worker that dies fails its jobs; the next job starts another.
+ * Workers start with the first job that needs one, and keep the process alive only while they work.
+ * A flush goes to an idle worker, or else to one that is busy with a compaction, which stands still
+ * meanwhile. Of two or more workers one is always left for flushes. A worker that dies fails its
+ * jobs; the next job starts another.
  */
 import { Worker } from 'node:worker_threads'
 import { WiscError } from '../base/errors.ts'

@@ -1,8 +1,9 @@
 /**
  * The entry of a worker thread: runs jobs step by step, and listens between the steps.
  *
- * It opens by name what it reads, and closes every descriptor before it answers. On Linux, where a priority
- * belongs to a thread, it lowers its own: two busy workers take most of the main thread's core otherwise.
+ * It opens by name what it reads, and closes every descriptor before it answers. On Linux, where a
+ * priority belongs to a thread, it lowers its own: two busy workers take most of the main thread's
+ * core otherwise.
  */
 import { constants, setPriority } from 'node:os'
 import { parentPort } from 'node:worker_threads'

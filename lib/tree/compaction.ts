@@ -1,7 +1,8 @@
 /**
  * The compaction: merges runs into one, and drops what nobody can read any more (retention.ts).
  *
- * Inputs are opened by name, one table of each run at a time; they must stay until it has ended (a pinned version).
+ * Inputs are opened by name, one table of each run at a time; they must stay until it has ended (a
+ * pinned version).
  */
 import { joinPath, tableName } from '../base/file-names.ts'
 import type { EntryCursor, TableMeta } from './entry.ts'

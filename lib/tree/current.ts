@@ -7,8 +7,9 @@
  *   checksum cbf43926
  *
  * Four lines, each ended by one line feed; the checksum is the CRC-32 of all bytes before its line.
- * It is written to CURRENT.tmp, synced, renamed, and the directory is synced (I4: the manifest that it
- * names is durable before). A CURRENT.tmp that a crash left is harmless: it is unlinked by the next writer.
+ * It is written to CURRENT.tmp, synced, renamed, and the directory is synced (I4: the manifest that
+ * it names is durable before). A CURRENT.tmp that a crash left is harmless: it is unlinked by the
+ * next writer.
  */
 import { crc32From } from '../base/checksum.ts'
 import { CorruptionError, isMissing, syncFailed, WiscError } from '../base/errors.ts'
@@ -36,7 +37,8 @@ function hex32(value: number): string {
 
 function encodeCurrent(current: Current): Uint8Array {
   const id = Buffer.from(current.databaseId).toString('hex')
-  const text = `wisc ${CURRENT_VERSION}\nmanifest ${manifestName(current.manifestNumber)}\ndatabase ${id}\n`
+  const name = manifestName(current.manifestNumber)
+  const text = `wisc ${CURRENT_VERSION}\nmanifest ${name}\ndatabase ${id}\n`
   return Buffer.from(`${text}checksum ${hex32(crc32From(0, Buffer.from(text)))}\n`)
 }
 
@@ -79,7 +81,8 @@ export function readCurrent(fileSystem: FileSystem, directory: string): Current 
 
 /**
  * Makes CURRENT name another manifest, durably.
- * @throws WISC_SYNC_FAILED if a sync fails; then, or if the rename fails, either manifest may be named after a crash
+ * @throws WISC_SYNC_FAILED if a sync fails; then, or if the rename fails, either manifest may be
+ *   named after a crash
  */
 export function writeCurrent(fileSystem: FileSystem, directory: string, current: Current): void {
   const temporary = joinPath(directory, CURRENT_TEMPORARY_NAME)

@@ -1,5 +1,6 @@
 /**
- * The flush: writes one frozen memtable as one run. It leaves out what no reader can see, and drops no tombstone.
+ * The flush: writes one frozen memtable as one run. It leaves out what no reader can see, and drops
+ * no tombstone.
  *
  * The caller publishes the run only when the log is durable up to the memtable's end (I3).
  */

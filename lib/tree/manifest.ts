@@ -1,18 +1,19 @@
 /**
  * The manifest: an append-only log of version edits.
  *
- *   manifest := fileHeader frame*         the first frame holds a whole version, as an edit of the empty one
+ *   manifest := fileHeader frame*         the first holds a whole version: an edit of the empty one
  *   frame    := frameHeader editChecksum edit
  *
  *   offset size field
- *        0   64 frameHeader    lib/base/frame.ts; firstSequence is the number of the edit, recordCount 1,
- *                              durable: how far this manifest was durable when the frame was built
- *       64    4 editChecksum   checksum(edit) XOR the frame header's own checksum, which binds it to its place
+ *        0   64 frameHeader    lib/base/frame.ts; firstSequence: number of the edit, recordCount 1,
+ *                              durable: how far this manifest was durable when it was built
+ *       64    4 editChecksum   checksum(edit) XOR frameHeader's checksum: binds it to its place
  *       68    . edit           lib/tree/version-edit.ts
  *
- * Edit numbers go up by one from frame to frame, and on from manifest to manifest. The first invalid byte is a
- * torn tail unless a valid frame behind it promises that what is missing was durable; then it is corruption,
- * as is anything wrong with the first frame, for CURRENT names a manifest only when that is durable.
+ * Edit numbers go up by one from frame to frame, and on from manifest to manifest. The first
+ * invalid byte is a torn tail unless a valid frame behind it promises that what is missing was
+ * durable; then it is corruption, as is anything wrong with the first frame, for CURRENT names a
+ * manifest only when that is durable.
  */
 import { readU32, writeU32 } from '../base/bytes.ts'
 import { checksum } from '../base/checksum.ts'
@@ -172,7 +173,10 @@ export interface ReadManifest {
   readonly number: number
   readonly databaseId: Uint8Array
   readonly version: Version
-  /** The caller holds it against the log: a frame that names a later edit as durable proves that this one is cut. */
+  /**
+   * The caller holds it against the log: a frame that names a later edit as durable proves that
+   * this one is cut.
+   */
   readonly lastEditNumber: number
   /** The file up to its torn tail. */
   readonly validBytes: number
@@ -286,8 +290,8 @@ function applyFrame(
 }
 
 /**
- * Decides about the first invalid byte, at `torn`: behind it may lie nothing that promises durable bytes there.
- * The header of a frame is enough for a promise, whatever became of its edit.
+ * Decides about the first invalid byte, at `torn`: behind it may lie nothing that promises durable
+ * bytes there. The header of a frame is enough for a promise, whatever became of its edit.
  */
 function checkTorn(
   bytes: Uint8Array,

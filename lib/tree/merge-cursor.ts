@@ -1,10 +1,10 @@
 /**
  * One cursor over several: sorted runs and memtables seen as one sorted sequence of entries.
  *
- * Data plane. A tournament of losers (Knuth, volume 3, 5.4.1): the leaves are the sources, each inner node
- * remembers who lost there, so that a step costs one comparison for each of the log2(n) nodes above the
- * source that moved. Going backward is the same tournament with the order turned round.
- * Entries are unique by (key, sequence), so no two sources ever stand on the same one.
+ * Data plane. A tournament of losers (Knuth, volume 3, 5.4.1): the leaves are the sources, each
+ * inner node remembers who lost there, so that a step costs one comparison for each of the log2(n)
+ * nodes above the source that moved. Going backward is the same tournament with the order turned
+ * round. Entries are unique by (key, sequence), so no two sources ever stand on the same one.
  */
 import { compareRange, NO_BYTES } from '../base/bytes.ts'
 import { type EntryCursor, KIND, type Kind } from './entry.ts'
@@ -86,8 +86,8 @@ export class MergeCursor implements EntryCursor {
   }
 
   /**
-   * Turns round on the present entry: the other sources go to their neighbour of it on the other side.
-   * The winner stays, and still wins: seen in the new direction nobody stands before it.
+   * Turns round on the present entry: the other sources go to their neighbour of it on the other
+   * side. The winner stays, and still wins: seen in the new direction nobody stands before it.
    */
   #turn(): void {
     const winner = this.#losers[0]!
@@ -125,7 +125,10 @@ export class MergeCursor implements EntryCursor {
   }
 }
 
-/** True if source `left` comes before source `right`. An exhausted source comes last, in both directions. */
+/**
+ * True if source `left` comes before source `right`. An exhausted source comes last, in both
+ * directions.
+ */
 function wins(
   sources: readonly EntryCursor[],
   left: number,
@@ -158,7 +161,10 @@ function replay(
   return winner
 }
 
-/** Leaf i is node n + i; a node's parent is half its number. The first to reach an inner node waits there. */
+/**
+ * Leaf i is node n + i; a node's parent is half its number. The first to reach an inner node waits
+ * there.
+ */
 function playAll(sources: readonly EntryCursor[], losers: Int32Array, direction: number): void {
   losers.fill(-1)
   for (let i = 0; i < sources.length; i++) {

@@ -1,9 +1,10 @@
 /**
- * Which files nobody needs any more: the pins of versions, and the files that went with each of them.
+ * Which files nobody needs any more: the pins of versions, and the files that went with each of
+ * them.
  *
- * Invariant I5: a file is reported once, after the edit that drops it is durable, and when no version that holds it
- * is pinned. Versions form a line; a file that went when a version was superseded waits for that version and
- * for all older ones.
+ * Invariant I5: a file is reported once, after the edit that drops it is durable, and when no
+ * version that holds it is pinned. Versions form a line; a file that went when a version was
+ * superseded waits for that version and for all older ones.
  */
 import { assert } from '../base/errors.ts'
 import type { Version } from './version.ts'
@@ -50,7 +51,10 @@ export class ObsoleteFiles {
     this.#report()
   }
 
-  /** While held nothing is reported: it is not known which manifest a crash would leave as the live one. */
+  /**
+   * While held nothing is reported: it is not known which manifest a crash would leave as the live
+   * one.
+   */
   hold(held: boolean): void {
     this.#held = held
     this.#report()

@@ -1,14 +1,16 @@
 /**
  * The picker: decides which tables to merge, purely, from the levels of a version.
  *
- * One picker serves leveling, tiering and lazy leveling (tree-shape.ts). A level that has too many runs or bytes is
- * emptied into the next one as a whole; with one run a level (K = 1) only the tables that it costs least to move
- * are taken. What arrives at a level is merged into its newest run while both together keep the size of one run
- * (always, where only one run is allowed), otherwise it becomes a new run in front.
+ * One picker serves leveling, tiering and lazy leveling (tree-shape.ts). A level that has too many
+ * runs or bytes is emptied into the next one as a whole; with one run a level (K = 1) only the
+ * tables that it costs least to move are taken. What arrives at a level is merged into its newest
+ * run while both together keep the size of one run (always, where only one run is allowed),
+ * otherwise it becomes a new run in front.
  *
- * Invariant I6: for its key range a plan takes all older runs of the level that it empties, and it merges only into the
- * newest run of the level that it fills. What is flushed or planned later is newer, and lies in front.
- * No table is in two plans, and no two plans that run at the same time fill the same range of the same level.
+ * Invariant I6: for its key range a plan takes all older runs of the level that it empties, and it
+ * merges only into the newest run of the level that it fills. What is flushed or planned later is
+ * newer, and lies in front. No table is in two plans, and no two plans that run at the same time
+ * fill the same range of the same level.
  */
 import { compareBytes } from '../base/bytes.ts'
 import type { TableMeta } from './entry.ts'
@@ -38,7 +40,9 @@ export interface CompactionPlan {
   readonly outputLevel: number
   /** Newest first; none is empty. */
   readonly inputs: readonly RunPart[]
-  /** The run that takes the output; `new`: one with a number that is allocated for this plan, now. */
+  /**
+   * The run that takes the output; `new`: one with a number that is allocated for this plan, now.
+   */
   readonly outputRunId: number | 'new'
   /** Ranges of all older tables outside the inputs, in order of their first keys. */
   readonly olderRanges: readonly KeyRange[]
@@ -155,7 +159,9 @@ function planLevel(
   return conflicts(plan, running) ? undefined : plan
 }
 
-/** Tables of a level's only run, neighbours, that cost the fewest bytes written for each byte moved. */
+/**
+ * Tables of a level's only run, neighbours, that cost the fewest bytes written for each byte moved.
+ */
 function planCheapestTables(
   levels: readonly Level[],
   shape: TreeShape,
@@ -241,8 +247,8 @@ function makePlan(
 }
 
 /**
- * Tables that overlap nothing may move as they are. Not where a rewrite would be of use: to drop tombstones
- * at the bottom, to make large tables of small ones.
+ * Tables that overlap nothing may move as they are. Not where a rewrite would be of use: to drop
+ * tombstones at the bottom, to make large tables of small ones.
  */
 function canMove(
   inputs: readonly RunPart[],
@@ -268,7 +274,10 @@ function canMove(
   return true
 }
 
-/** True if a plan shares a table with one that is running, or would fill a range that one is filling. */
+/**
+ * True if a plan shares a table with one that is running, or would fill a range that one is
+ * filling.
+ */
 function conflicts(plan: CompactionPlan, running: readonly CompactionPlan[]): boolean {
   const busy = busyTables(running)
   if (plan.inputs.some(({ tables }) => tables.some(({ number }) => busy.has(number)))) return true
@@ -336,7 +345,10 @@ function rangesBehind(
   return ranges.sort((left, right) => compareBytes(left.smallestKey, right.smallestKey))
 }
 
-/** All tables that overlap a range, or others that are taken, until nothing more does: what stays shares no key. */
+/**
+ * All tables that overlap a range, or others that are taken, until nothing more does: what stays
+ * shares no key.
+ */
 function partsInHull(levels: readonly Level[], range: ManualRange): readonly RunPart[] {
   const { from, to } = range
   let parts: RunPart[] = []

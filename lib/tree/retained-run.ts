@@ -1,8 +1,10 @@
 /**
- * The loop of flush and compaction: entries from a cursor, through the rule of retention, into a run.
+ * The loop of flush and compaction: entries from a cursor, through the rule of retention, into a
+ * run.
  *
- * A generator that yields after a bounded step, so that its caller can do something else, or end it:
- * `return()` closes and unlinks what it has written. The hot loop is a function of its own, for speed.
+ * A generator that yields after a bounded step, so that its caller can do something else, or end
+ * it: `return()` closes and unlinks what it has written. The hot loop is a function of its own, for
+ * speed.
  */
 import { compareRange, NO_BYTES } from '../base/bytes.ts'
 import type { KeyedEntry } from './block-format.ts'
@@ -12,7 +14,9 @@ import type { RunWriter } from './run-writer.ts'
 
 /** A step ends after so many entries ... */
 const STEP_ENTRIES = 2000
-/** ... or so many bytes of inline values; together 1 to 3 ms, and the sync of a table now and then. */
+/**
+ * ... or so many bytes of inline values; together 1 to 3 ms, and the sync of a table now and then.
+ */
 const STEP_VALUE_BYTES = 1024 * 1024
 
 /** What a job has made. */
@@ -25,7 +29,10 @@ export interface RunResult {
   readonly entriesOut: number
 }
 
-/** The value of an entry of kind `deferred`, read from the log. The entry's fields say where, and what to prove. */
+/**
+ * The value of an entry of kind `deferred`, read from the log. The entry's fields say where, and
+ * what to prove.
+ */
 export type ReadDeferred = (entry: KeyedEntry) => Uint8Array
 
 /** Writes what survives of `cursor`, all of it, and finishes the writer. */

@@ -1,12 +1,13 @@
 /**
  * Which entries of a key survive a flush or a compaction: the one rule, in one place.
  *
- * Kept are, for each key, the newest entry at or below each sequence that may still be read, and every
- * entry above the highest of these. A tombstone so kept is dropped only if all readers are at or above it
- * (then nothing older of the key is kept with it) and no older run outside the inputs overlaps the
- * key (I7: a tombstone outlives every older entry of its key).
+ * Kept are, for each key, the newest entry at or below each sequence that may still be read, and
+ * every entry above the highest of these. A tombstone so kept is dropped only if all readers are at
+ * or above it (then nothing older of the key is kept with it) and no older run outside the inputs
+ * overlaps the key (I7: a tombstone outlives every older entry of its key).
  *
- * Data plane: keys come in ascending order, the entries of a key newest first; nothing is allocated.
+ * Data plane: keys come in ascending order, the entries of a key newest first; nothing is
+ * allocated.
  */
 import { compareBytes, compareRange, NO_BYTES } from '../base/bytes.ts'
 import { assert } from '../base/errors.ts'
@@ -24,14 +25,16 @@ export class Retention {
   readonly #olderRanges: readonly KeyRange[] | undefined
   /** Readers 0 .. unserved - 1 have not met their entry of the present key. */
   #unserved = 0
-  /** Older ranges that begin at or before the present key, and how far the longest of them reaches. */
+  /**
+   * Older ranges that begin at or before the present key, and how far the longest of them reaches.
+   */
   #begun = 0
   #reach: Uint8Array = NO_BYTES
 
   /**
    * @param readableSequences sequences at which someone may read, ascending, at least one
-   * @param olderRanges key ranges of all older tables outside the inputs, in order of their first keys; undefined
-   *   keeps every tombstone that a reader needs (a flush)
+   * @param olderRanges key ranges of all older tables outside the inputs, in order of their first
+   *   keys; undefined keeps every tombstone that a reader needs (a flush)
    */
   constructor(readableSequences: readonly number[], olderRanges: readonly KeyRange[] | undefined) {
     assert(readableSequences.length > 0, 'somebody may read')
@@ -56,7 +59,10 @@ export class Retention {
     return unserved < before
   }
 
-  /** True if a tombstone that {@link keeps} kept need not be written. Keys must ascend from call to call. */
+  /**
+   * True if a tombstone that {@link keeps} kept need not be written. Keys must ascend from call to
+   * call.
+   */
   dropsTombstone(
     sequence: number,
     keyBytes: Uint8Array,

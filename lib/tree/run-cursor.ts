@@ -129,7 +129,10 @@ export class RunCursor implements EntryCursor {
   }
 }
 
-/** Index of the first table whose largest key is at or above `key`; the count of tables if there is none. */
+/**
+ * Index of the first table whose largest key is at or above `key`; the count of tables if there is
+ * none.
+ */
 export function firstTableReaching(tables: readonly TableMeta[], key: Uint8Array): number {
   let low = 0
   let high = tables.length

@@ -1,8 +1,9 @@
 /**
  * Writes one run of tables, and takes it back if it is not finished.
  *
- * A table is ended when it has tableBytes, but never between two entries of a key. Each is synced when it
- * ends; the directory is not (I4: the version set syncs it before an edit names the tables).
+ * A table is ended when it has tableBytes, but never between two entries of a key. Each is synced
+ * when it ends; the directory is not (I4: the version set syncs it before an edit names the
+ * tables).
  */
 import { assert, toWiscError } from '../base/errors.ts'
 import { joinPath, tableName } from '../base/file-names.ts'

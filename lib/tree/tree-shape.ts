@@ -1,13 +1,14 @@
 /**
- * The shape that a tree should have: compensated sizes, capacities and limits of runs, after Dostoevsky
- * (Dayan and Idreos, SIGMOD 2018). T = sizeRatio, K = runsPerLevel, Z = runsAtLargestLevel.
+ * The shape that a tree should have: compensated sizes, capacities and limits of runs, after
+ * Dostoevsky (Dayan and Idreos, SIGMOD 2018). T = sizeRatio, K = runsPerLevel, Z =
+ * runsAtLargestLevel.
  *
  *   level 0      flushed runs, all merged together when there are LEVEL_0_RUNS_TRIGGER
- *   level i      at most K runs (Z at the largest level), each of at most base * T^(i-1) compensated bytes
+ *   level i      at most K runs (Z at the largest level) of base * T^(i-1) compensated bytes each
  *
  * K = Z = 1 is leveling, K = Z = T - 1 tiering, K = T - 1 with Z = 1 lazy leveling.
- * A compensated size counts the bytes that entries point to, and a tombstone as an average record: the tree is
- * small beside its values, and it is compacting it that exposes their garbage.
+ * A compensated size counts the bytes that entries point to, and a tombstone as an average record:
+ * the tree is small beside its values, and it is compacting it that exposes their garbage.
  */
 import type { TableMeta } from './entry.ts'
 import type { Level, Run } from './version.ts'
@@ -71,8 +72,9 @@ export function measureTree(levels: readonly Level[], options: TreeShapeOptions)
   const levelBytes = levels.map(({ runs }) =>
     runs.reduce((sum, run) => sum + compensatedRunBytes(run, tombstoneBytes), 0),
   )
-  // The base grows with the weight of the values, so that large ones do not make a deep tree of tiny levels;
-  // but not beyond what the log may hold unflushed, which is what four flushes then amount to.
+  // The base grows with the weight of the values, so that large ones do not make a deep tree of
+  // tiny levels; but not beyond what the log may hold unflushed, which is what four flushes then
+  // amount to.
   const compensated = levelBytes.reduce((sum, bytes) => sum + bytes, 0)
   const least = 4 * options.memtableBytes
   const scaled = tableBytes === 0 ? least : least * (compensated / tableBytes)

@@ -2,7 +2,8 @@
 import type { FileSystem } from '../base/file-system.ts'
 
 /**
- * Unlinks, or leaves an orphan that the next open removes: the error that made it necessary counts more.
+ * Unlinks, or leaves an orphan that the next open removes: the error that made it necessary counts
+ * more.
  * @returns whether it is gone
  */
 export function unlinkIfPossible(fileSystem: FileSystem, path: string): boolean {

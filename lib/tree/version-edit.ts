@@ -11,14 +11,16 @@
  *     8  durable           segment, offset
  *    10  cleanEnd          segment, offset
  *    12* removed table     number
- *    14* added table       level, runId, number, bytes, entries, tombstones, pointedBytes, smallestSequence,
- *                          largestSequence, smallestKeyLength, smallestKey, largestKeyLength, largestKey
+ *    14* added table       level, runId, number, bytes, entries, tombstones, pointedBytes,
+ *                          smallestSequence, largestSequence, smallestKeyLength, smallestKey,
+ *                          largestKeyLength, largestKey
  *    16* added segment     number, salt
  *    18* sealed segment    number, length, lastSequence
  *    20* removed segment   number
  *
- * DO NOT CHANGE: tags are on disk. An unknown even tag makes the edit unreadable (WISC_FORMAT_VERSION), an
- * unknown odd one is skipped. A field's bytes must be used up exactly. Rules: lib/tree/FORMAT.md, section 3.
+ * DO NOT CHANGE: tags are on disk. An unknown even tag makes the edit unreadable
+ * (WISC_FORMAT_VERSION), an unknown odd one is skipped. A field's bytes must be used up exactly.
+ * Rules: lib/tree/FORMAT.md, section 3.
  */
 import { compareBytes } from '../base/bytes.ts'
 import { CorruptionError, WiscError } from '../base/errors.ts'
@@ -29,7 +31,10 @@ import { KEY_BYTES_MAX, type TableMeta } from './entry.ts'
 /** Levels are numbered 0 .. LEVELS_MAX - 1. */
 export const LEVELS_MAX = 32
 
-/** Every field may be missing. Removals come before additions: a table in both lists changes its place. */
+/**
+ * Every field may be missing. Removals come before additions: a table in both lists changes its
+ * place.
+ */
 export interface VersionEdit {
   /** All file numbers below are used up. */
   readonly nextFileNumber?: number

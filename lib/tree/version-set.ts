@@ -1,22 +1,29 @@
 /**
- * The version set: the current version, and the manifest that makes its changes durable. Main thread only.
+ * The version set: the current version, and the manifest that makes its changes durable. Main
+ * thread only.
  *
  * The order of steps of an edit, and what it keeps:
- *   1. The edit is applied to the last version in memory; one that does not fit is refused, nothing is written.
- *   2. If it adds tables, the directory is synced: their names are durable (I4; jobs have synced their bytes.
- *      The log does both itself before it adds a segment).
- *   3. The edit is appended to the manifest and synced. Edits that arrive meanwhile share the next write and sync.
+ *   1. The edit is applied to the last version in memory; one that does not fit is refused, nothing
+ *      is written.
+ *   2. If it adds tables, the directory is synced: their names are durable (I4; jobs have synced
+ *      their bytes. The log does both itself before it adds a segment).
+ *   3. The edit is appended to the manifest and synced. Edits that arrive meanwhile share the next
+ *      write and sync.
  *   4. Only then the new version is installed, and the promise resolves.
- *   5. Files that it dropped are reported when no older version is pinned (I5). They may be unlinked then.
+ *   5. Files that it dropped are reported when no older version is pinned (I5). They may be
+ *      unlinked then.
  *
- * Beginning a new manifest (a new store, every writable open, after a failed write, when it has grown):
- *   1. The file is written with the whole version in its first edit, and synced, and its name is made durable.
+ * Beginning a new manifest (a new store, every writable open, after a failed write, when it has
+ * grown):
+ *   1. The file is written with the whole version in its first edit, and synced, and its name is
+ *      made durable.
  *   2. CURRENT is replaced, durably (current.ts).
- *   3. Only then the old manifest is reported obsolete, and what was held back with it: until CURRENT names
- *      the new one, a crash may leave either as the live one.
+ *   3. Only then the old manifest is reported obsolete, and what was held back with it: until
+ *      CURRENT names the new one, a crash may leave either as the live one.
  *
- * A failed write: the edits in flight and those behind them are rejected, their outcome after a crash is unknown,
- * and the next edit begins a new manifest. A failed sync: poisoned for good, everything is rejected.
+ * A failed write: the edits in flight and those behind them are rejected, their outcome after a
+ * crash is unknown, and the next edit begins a new manifest. A failed sync: poisoned for good,
+ * everything is rejected.
  */
 import { assert, syncFailed, toWiscError, WiscError } from '../base/errors.ts'
 import type { FileSystem } from '../base/file-system.ts'
@@ -28,7 +35,9 @@ import { type ObsoleteFile, ObsoleteFiles, type PinnedVersion } from './obsolete
 import { applyEdit, EMPTY_VERSION, snapshotEdit, type Version } from './version.ts'
 import type { VersionEdit } from './version-edit.ts'
 
-/** A manifest that is longer than this, and than four times its beginning, is replaced by a new one. */
+/**
+ * A manifest that is longer than this, and than four times its beginning, is replaced by a new one.
+ */
 const MANIFEST_BYTES_BEFORE_NEW = 4 * 1024 * 1024
 
 export interface VersionSetContext {
@@ -94,8 +103,9 @@ export class VersionSet {
   }
 
   /**
-   * Goes on from a manifest that was read. Numbers can be allocated at once; the first edit that is applied, which may be empty,
-   * begins a new manifest. Before that has resolved nothing is reported obsolete, and nothing may be unlinked.
+   * Goes on from a manifest that was read. Numbers can be allocated at once; the first edit that is
+   * applied, which may be empty, begins a new manifest. Before that has resolved nothing is
+   * reported obsolete, and nothing may be unlinked.
    */
   static recover(context: VersionSetContext, read: ReadManifest): VersionSet {
     const set = new VersionSet(context, read.version, [read.number])
@@ -118,8 +128,9 @@ export class VersionSet {
   }
 
   /**
-   * True while it is not known which edits a crash would keep: before the first edit after {@link recover}, and from a
-   * failed write to the next edit that succeeds. No file may be unlinked then, those of rejected edits included.
+   * True while it is not known which edits a crash would keep: before the first edit after {@link
+   * recover}, and from a failed write to the next edit that succeeds. No file may be unlinked then,
+   * those of rejected edits included.
    */
   get isInDoubt(): boolean {
     return this.#writer === undefined
@@ -130,7 +141,10 @@ export class VersionSet {
     return this.#obsolete.versionCount
   }
 
-  /** A number for a new file or run. It is used up durably by the next edit; none is ever given twice. */
+  /**
+   * A number for a new file or run. It is used up durably by the next edit; none is ever given
+   * twice.
+   */
   allocateFileNumber(): number {
     assert(this.#nextFileNumber < FILE_NUMBER_MAX, 'file numbers are left')
     return this.#nextFileNumber++
@@ -162,10 +176,11 @@ export class VersionSet {
   }
 
   /**
-   * Makes an edit durable and installs the version that it makes. Edits take effect in the order of the calls.
+   * Makes an edit durable and installs the version that it makes. Edits take effect in the order of
+   * the calls.
    * @returns the version that is current then
-   * @throws WISC_SYNC_FAILED: poisoned. WISC_IO, WISC_DISK_FULL: this edit and those behind it failed, the next may succeed.
-   *   WISC_INTERNAL: the edit does not fit
+   * @throws WISC_SYNC_FAILED: poisoned. WISC_IO, WISC_DISK_FULL: this edit and those behind it
+   *   failed, the next may succeed. WISC_INTERNAL: the edit does not fit
    */
   apply(edit: VersionEdit): Promise<Version> {
     if (this.#poison) return Promise.reject(this.#poison)

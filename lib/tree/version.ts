@@ -1,8 +1,9 @@
 /**
  * Versions: the immutable set of tables and segments that make up the store at one moment.
  *
- * Pure: an edit makes a new version of an old one, or throws. Levels are lists of runs, newest first; a run's
- * tables have disjoint key ranges, in order. In one level a higher run id means newer entries (I6).
+ * Pure: an edit makes a new version of an old one, or throws. Levels are lists of runs, newest
+ * first; a run's tables have disjoint key ranges, in order. In one level a higher run id means
+ * newer entries (I6).
  */
 import { compareBytes } from '../base/bytes.ts'
 import { assert } from '../base/errors.ts'
@@ -66,7 +67,8 @@ export const EMPTY_VERSION: Version = {
 
 /**
  * The version that an edit makes of another.
- * @throws WiscError (WISC_INTERNAL) if it does not fit: an unknown or duplicate number, tables of a run that overlap
+ * @throws WiscError (WISC_INTERNAL) if it does not fit: an unknown or duplicate number, tables of a
+ *   run that overlap
  */
 export function applyEdit(version: Version, edit: VersionEdit, id: number): Version {
   const nextFileNumber = Math.max(version.nextFileNumber, edit.nextFileNumber ?? 0)
@@ -109,7 +111,9 @@ export function findTable(run: Run, key: Uint8Array): TableMeta | undefined {
   return table !== undefined && compareBytes(table.smallestKey, key) <= 0 ? table : undefined
 }
 
-/** The tables, in key order and with disjoint ranges, that overlap a range; both ends are inclusive. */
+/**
+ * The tables, in key order and with disjoint ranges, that overlap a range; both ends are inclusive.
+ */
 export function overlappingTables(
   tables: readonly TableMeta[],
   smallestKey: Uint8Array,
@@ -141,7 +145,10 @@ function editLevels(levels: readonly Level[], edit: VersionEdit, limit: number):
     assert(level < LEVELS_MAX, `levels are bounded, level=${level}`)
     numbers.add(meta.number)
     let runs = byRun.get(level)
-    if (!runs) byRun.set(level, (runs = new Map()))
+    if (!runs) {
+      runs = new Map()
+      byRun.set(level, runs)
+    }
     const tables = runs.get(runId)
     if (tables) tables.push(meta)
     else runs.set(runId, [meta])

@@ -1,4 +1,7 @@
-/** A cursor over a sorted array of entries: the model that real cursors are held against, and a source for merges. */
+/**
+ * A cursor over a sorted array of entries: the model that real cursors are held against, and a
+ * source for merges.
+ */
 import { compareBytes } from '#dist/lib/base/bytes.js'
 import { type EntryCursor, KIND, type Kind } from '#dist/lib/tree/entry.js'
 

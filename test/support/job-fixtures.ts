@@ -1,7 +1,7 @@
 /** Memtables, jobs and tables for tests of flush, compaction and the runners. */
 import { joinPath, tableName } from '#dist/lib/base/file-names.js'
 import { nodeFileSystem } from '#dist/lib/base/node-file-system.js'
-import { LOG_START, SEQUENCE_MAX } from '#dist/lib/base/value-pointer.js'
+import { LOG_START } from '#dist/lib/base/value-pointer.js'
 import type { CompactionJob, FlushJob } from '#dist/lib/jobs/messages.js'
 import { type Arena, createArena } from '#dist/lib/tree/arena.js'
 import { KIND, type TableMeta } from '#dist/lib/tree/entry.js'
@@ -18,7 +18,11 @@ export interface Frozen {
 }
 
 /** A frozen memtable with entries, which must come in ascending order of sequences. */
-export function freeze(arenaId: number, entries: readonly TestEntry[], bytes: number = 1 << 20): Frozen {
+export function freeze(
+  arenaId: number,
+  entries: readonly TestEntry[],
+  bytes: number = 1 << 20,
+): Frozen {
   const arena = createArena(arenaId, bytes)
   const memtable = new Memtable(arena, LOG_START)
   for (const { key, sequence, kind, value, segment = 0, offset = 0, length = 0 } of entries) {
@@ -33,8 +37,17 @@ function numbers(): number[] {
   return Array.from({ length: 200 }, () => nextNumber++)
 }
 
-export function flushJob(directory: string, frozen: FrozenMemtable, readable: readonly number[]): FlushJob {
-  const base = { directory, databaseId: DATABASE_ID, fileNumbers: numbers(), tableOptions: TABLE_OPTIONS }
+export function flushJob(
+  directory: string,
+  frozen: FrozenMemtable,
+  readable: readonly number[],
+): FlushJob {
+  const base = {
+    directory,
+    databaseId: DATABASE_ID,
+    fileNumbers: numbers(),
+    tableOptions: TABLE_OPTIONS,
+  }
   return { kind: 'flush', ...base, readableSequences: readable, memtable: frozen }
 }
 
@@ -44,7 +57,12 @@ export function compactionJob(
   readable: readonly number[],
   olderRanges: CompactionJob['olderRanges'] = [],
 ): CompactionJob {
-  const base = { directory, databaseId: DATABASE_ID, fileNumbers: numbers(), tableOptions: TABLE_OPTIONS }
+  const base = {
+    directory,
+    databaseId: DATABASE_ID,
+    fileNumbers: numbers(),
+    tableOptions: TABLE_OPTIONS,
+  }
   return { kind: 'compaction', ...base, readableSequences: readable, inputs, olderRanges }
 }
 
@@ -53,7 +71,13 @@ export function readTables(directory: string, tables: readonly TableMeta[]): Tes
   const entries: TestEntry[] = []
   for (const meta of tables) {
     const name = tableName(meta.number)
-    const reader = TableReader.open(nodeFileSystem, joinPath(directory, name), name, meta, DATABASE_ID)
+    const reader = TableReader.open(
+      nodeFileSystem,
+      joinPath(directory, name),
+      name,
+      meta,
+      DATABASE_ID,
+    )
     reader.verify()
     const cursor = reader.cursor()
     for (cursor.seekToFirst(); cursor.valid; cursor.next()) entries.push(entryUnder(cursor)!)
@@ -62,22 +86,25 @@ export function readTables(directory: string, tables: readonly TableMeta[]): Tes
   return entries
 }
 
-/** What must survive of entries, sorted, by the words of the rule; `keepsTombstone` says when one stays anyhow. */
+/**
+ * What must survive of entries, sorted, by the words of the rule; `keepsTombstone` says when one
+ * stays anyhow.
+ */
 export function surviving(
   entries: readonly TestEntry[],
   readable: readonly number[],
   keepsTombstone: (entry: TestEntry) => boolean,
 ): TestEntry[] {
   const highest = readable[readable.length - 1]!
-  const same = (left: TestEntry, right: TestEntry): boolean => Buffer.compare(left.key, right.key) === 0
+  const same = (left: TestEntry, right: TestEntry): boolean =>
+    Buffer.compare(left.key, right.key) === 0
   return entries.filter((entry) => {
     const newerAt = (sequence: number): boolean =>
       entries.some((e) => same(e, entry) && e.sequence <= sequence && e.sequence > entry.sequence)
     const isNeeded =
       entry.sequence > highest || readable.some((r) => entry.sequence <= r && !newerAt(r))
-    const ends = entry.kind === KIND.tombstone && entry.sequence <= readable[0]! && !keepsTombstone(entry)
+    const ends =
+      entry.kind === KIND.tombstone && entry.sequence <= readable[0]! && !keepsTombstone(entry)
     return isNeeded && !ends
   })
 }
-
-export const LATEST = [SEQUENCE_MAX] as const

@@ -1,4 +1,7 @@
-/** The real file system, with a log of what is asked of it, and a way to make the next such call fail. */
+/**
+ * The real file system, with a log of what is asked of it, and a way to make the next such call
+ * fail.
+ */
 import { IoError } from '#dist/lib/base/errors.js'
 import type { File, FileStat, FileSystem, Lock, OpenMode } from '#dist/lib/base/file-system.js'
 import { nodeFileSystem } from '#dist/lib/base/node-file-system.js'
@@ -8,7 +11,10 @@ export class RecordingFileSystem implements FileSystem {
   readonly log: string[] = []
   readonly #failures: { readonly pattern: RegExp; readonly errno: string }[] = []
 
-  /** The next call whose line in the log matches fails. A failed write has written half of its bytes. */
+  /**
+   * The next call whose line in the log matches fails. A failed write has written half of its
+   * bytes.
+   */
   failNext(pattern: RegExp, errno: string): void {
     this.#failures.push({ pattern, errno })
   }
@@ -42,7 +48,9 @@ export class RecordingFileSystem implements FileSystem {
     return nodeFileSystem.list(path)
   }
 
-  statPath(path: string): (FileStat & { readonly kind: 'file' | 'directory' | 'other' }) | undefined {
+  statPath(
+    path: string,
+  ): (FileStat & { readonly kind: 'file' | 'directory' | 'other' }) | undefined {
     return nodeFileSystem.statPath(path)
   }
 
@@ -95,7 +103,12 @@ class RecordingFile implements File {
     return this.#file.read(target, targetOffset, length, position)
   }
 
-  readAsync(target: Uint8Array, targetOffset: number, length: number, position: number): Promise<number> {
+  readAsync(
+    target: Uint8Array,
+    targetOffset: number,
+    length: number,
+    position: number,
+  ): Promise<number> {
     return this.#file.readAsync(target, targetOffset, length, position)
   }
 

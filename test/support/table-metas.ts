@@ -1,7 +1,12 @@
 /** Table metadata without tables, for tests of versions and plans. */
 import type { TableMeta } from '#dist/lib/tree/entry.js'
 
-export function meta(number: number, from: string, to: string, more: Partial<TableMeta> = {}): TableMeta {
+export function meta(
+  number: number,
+  from: string,
+  to: string,
+  more: Partial<TableMeta> = {},
+): TableMeta {
   return {
     number,
     bytes: 1000,

@@ -8,11 +8,17 @@ import { nodeFileSystem } from '#dist/lib/base/node-file-system.js'
 import { createRunner } from '#dist/lib/jobs/create-runner.js'
 import { fromErrorMessage, toErrorMessage } from '#dist/lib/jobs/error-message.js'
 import type { CompactionJob, FlushJob, JobResult } from '#dist/lib/jobs/messages.js'
-import { WorkerPool } from '#dist/lib/jobs/worker-pool.js'
 import type { JobRunner } from '#dist/lib/jobs/runner.js'
+import { WorkerPool } from '#dist/lib/jobs/worker-pool.js'
 import { KIND } from '#dist/lib/tree/entry.js'
 import { compareEntries, type TestEntry } from '../../support/array-cursor.ts'
-import { compactionJob, flushJob, freeze, type Frozen, readTables } from '../../support/job-fixtures.ts'
+import {
+  compactionJob,
+  type Frozen,
+  flushJob,
+  freeze,
+  readTables,
+} from '../../support/job-fixtures.ts'
 import { temporaryDirectory } from '../../support/temporary-directory.ts'
 
 const runners: JobRunner[] = []
@@ -39,7 +45,11 @@ function memtable(arenaId: number, first: number, count: number): Frozen {
   return freeze(arenaId, entriesFrom(first, count), 200 * count + 65_536)
 }
 
-async function flush(runner: JobRunner, directory: string, { arena, frozen }: Frozen): Promise<JobResult> {
+async function flush(
+  runner: JobRunner,
+  directory: string,
+  { arena, frozen }: Frozen,
+): Promise<JobResult> {
   runner.shareArena(arena.id, arena.buffer)
   runner.shareArena(arena.id, arena.buffer)
   const job: FlushJob = { ...flushJob(directory, frozen, [1e9]), tableOptions: LARGE }
@@ -49,7 +59,11 @@ async function flush(runner: JobRunner, directory: string, { arena, frozen }: Fr
 const LARGE = { tableBytes: 256 * 1024, blockBytes: 4096, filterBitsPerKey: 10 }
 
 /** Two runs of `count` keys, and the job that merges them. */
-async function twoRuns(runner: JobRunner, directory: string, count: number): Promise<CompactionJob> {
+async function twoRuns(
+  runner: JobRunner,
+  directory: string,
+  count: number,
+): Promise<CompactionJob> {
   const older = await flush(runner, directory, memtable(1, 1, count))
   const newer = await flush(runner, directory, memtable(2, 1 + count, count))
   const inputs = [newer, older].map(({ tables }) => tables.map(({ meta }) => meta))
@@ -57,14 +71,17 @@ async function twoRuns(runner: JobRunner, directory: string, count: number): Pro
 }
 
 for (const workers of [0, 1, 2]) {
-  test(`workers: ${workers}: a flush and a compaction run, and their tables hold what they should`, async () => {
+  test(`workers: ${workers}: a flush and a compaction make the right tables`, async () => {
     const runner = runnerOf(workers)
     const directory = temporaryDirectory()
     const job = await twoRuns(runner, directory, 5000)
     const result = await runner.run(job)
     expect(result).toMatchObject({ entriesIn: 10_000, entriesOut: 5000 })
     expect(result.tables[0]!.references).toMatchObject([{ segment: 1 }])
-    const entries = readTables(directory, result.tables.map(({ meta }) => meta))
+    const entries = readTables(
+      directory,
+      result.tables.map(({ meta }) => meta),
+    )
     expect(entries).toEqual(entriesFrom(5001, 5000).sort(compareEntries))
   })
 
@@ -75,11 +92,14 @@ for (const workers of [0, 1, 2]) {
     const before = readdirSync(directory).sort()
     const abort = new AbortController()
     const running = runner.run(job, { signal: abort.signal })
-    while (readdirSync(directory).length === before.length) await new Promise((r) => setTimeout(r, 1))
+    while (readdirSync(directory).length === before.length)
+      await new Promise((r) => setTimeout(r, 1))
     abort.abort()
     await expect(running).rejects.toMatchObject({ code: 'WISC_ABORTED' })
     expect(readdirSync(directory).sort()).toEqual(before)
-    await expect(runner.run(job, { signal: abort.signal })).rejects.toMatchObject({ code: 'WISC_ABORTED' })
+    await expect(runner.run(job, { signal: abort.signal })).rejects.toMatchObject({
+      code: 'WISC_ABORTED',
+    })
     expect((await runner.run(job)).entriesOut).toBe(30_000)
   })
 
@@ -125,8 +145,14 @@ for (const workers of [0, 1, 2]) {
     const directory = temporaryDirectory()
     const job = await twoRuns(runner, directory, 30_000)
     const before = readdirSync(directory).sort()
-    const jobs = Promise.allSettled([1, 2, 3].map((n) =>
-      runner.run({ ...job, fileNumbers: job.fileNumbers.map((number) => number + n * 1_000_000) })))
+    const jobs = Promise.allSettled(
+      [1, 2, 3].map((n) =>
+        runner.run({
+          ...job,
+          fileNumbers: job.fileNumbers.map((number) => number + n * 1_000_000),
+        }),
+      ),
+    )
     await new Promise((resolve) => setTimeout(resolve, 5))
     await Promise.all([runner.close(), runner.close()])
     for (const result of await jobs) {
@@ -169,12 +195,16 @@ test('a process with an idle pool ends by itself', async () => {
   const url = new URL('../../../dist/lib/jobs/create-runner.js', import.meta.url).href
   const script = `
     const { createRunner } = await import(${JSON.stringify(url)})
-    const job = JSON.parse(process.argv[1], (k, v) => v?.hex === undefined ? v : new Uint8Array(Buffer.from(v.hex, 'hex')))
+    const bytes = (_, v) => v?.hex === undefined ? v : new Uint8Array(Buffer.from(v.hex, 'hex'))
+    const job = JSON.parse(process.argv[1], bytes)
     const result = await createRunner(2, undefined).run(job)
     console.log(result.entriesOut)`
   const json = JSON.stringify(fixtures, (_, value: unknown) =>
-    value instanceof Uint8Array ? { hex: Buffer.from(value).toString('hex') } : value)
-  const output = execFileSync(process.execPath, ['--input-type=module', '-e', script, json], { timeout: 20_000 })
+    value instanceof Uint8Array ? { hex: Buffer.from(value).toString('hex') } : value,
+  )
+  const output = execFileSync(process.execPath, ['--input-type=module', '-e', script, json], {
+    timeout: 20_000,
+  })
   expect(output.toString().trim()).toBe('1000')
 })
 
@@ -182,8 +212,15 @@ test('errors keep class, code, fields and causes on their way', () => {
   const cause = new IoError('fsync', '/x', 'EIO', { cause: new Error('system') })
   const sent = structuredClone(toErrorMessage(syncFailed('/x', cause)))
   const error = fromErrorMessage(sent)
-  expect(error).toMatchObject({ code: 'WISC_SYNC_FAILED', cause: { code: 'WISC_IO', errno: 'EIO', operation: 'fsync' } })
+  expect(error).toMatchObject({
+    code: 'WISC_SYNC_FAILED',
+    cause: { code: 'WISC_IO', errno: 'EIO', operation: 'fsync' },
+  })
   expect(error.cause).toBeInstanceOf(IoError)
-  expect(fromErrorMessage(toErrorMessage(new CorruptionError('f', 3, 'bad')))).toEqual(new CorruptionError('f', 3, 'bad'))
-  expect(fromErrorMessage(toErrorMessage(new WiscError('WISC_ABORTED', 'no'))).stack).toContain('runners.test')
+  expect(fromErrorMessage(toErrorMessage(new CorruptionError('f', 3, 'bad')))).toEqual(
+    new CorruptionError('f', 3, 'bad'),
+  )
+  expect(fromErrorMessage(toErrorMessage(new WiscError('WISC_ABORTED', 'no'))).stack).toContain(
+    'runners.test',
+  )
 })

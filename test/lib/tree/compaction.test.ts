@@ -8,7 +8,14 @@ import { KIND, type TableMeta } from '#dist/lib/tree/entry.js'
 import { flushSteps } from '#dist/lib/tree/flush.js'
 import type { RunResult } from '#dist/lib/tree/retained-run.js'
 import { compareEntries, type TestEntry } from '../../support/array-cursor.ts'
-import { compactionJob, flushJob, freeze, readTables, surviving, TABLE_OPTIONS } from '../../support/job-fixtures.ts'
+import {
+  compactionJob,
+  flushJob,
+  freeze,
+  readTables,
+  surviving,
+  TABLE_OPTIONS,
+} from '../../support/job-fixtures.ts'
 import { Prng, replayHint, testSeed } from '../../support/random.ts'
 import { RecordingFileSystem } from '../../support/recording-file-system.ts'
 import { temporaryDirectory } from '../../support/temporary-directory.ts'
@@ -20,19 +27,32 @@ function finish(steps: Generator<void, RunResult>): RunResult {
   }
 }
 
-function randomEntries(prng: Prng, firstSequence: number, count: number, keys: number): TestEntry[] {
+function randomEntries(
+  prng: Prng,
+  firstSequence: number,
+  count: number,
+  keys: number,
+): TestEntry[] {
   return Array.from({ length: count }, (_, i) => {
     const key = new TextEncoder().encode(`key${prng.below(keys)}`)
     const sequence = firstSequence + i
     const choice = prng.below(3)
     if (choice === 0) return { key, sequence, kind: KIND.tombstone }
     if (choice === 1) return { key, sequence, kind: KIND.inline, value: prng.bytes(prng.below(60)) }
-    const place = { segment: 1 + prng.below(5), offset: prng.below(2 ** 40), length: 40 + prng.below(9000) }
+    const place = {
+      segment: 1 + prng.below(5),
+      offset: prng.below(2 ** 40),
+      length: 40 + prng.below(9000),
+    }
     return { key, sequence, kind: KIND.pointer, ...place }
   })
 }
 
-function flush(directory: string, entries: readonly TestEntry[], readable: readonly number[]): RunResult {
+function flush(
+  directory: string,
+  entries: readonly TestEntry[],
+  readable: readonly number[],
+): RunResult {
   const { arena, frozen } = freeze(1, entries)
   const ports = {
     fileSystem: new RecordingFileSystem(),
@@ -50,7 +70,7 @@ function readableOf(prng: Prng, highest: number): number[] {
   return [...sequences.add(highest)].sort((left, right) => left - right)
 }
 
-test('I7: flushes and compactions keep exactly what the rule says, in tables of their sizes', () => {
+test('I7: flushes and compactions keep exactly what the rule says', () => {
   const seed = testSeed()
   const prng = new Prng(seed)
   for (let round = 0; round < 12; round++) {
@@ -80,8 +100,11 @@ test('I7: flushes and compactions keep exactly what the rule says, in tables of 
         random: systemRandom,
       })
       const result = finish(steps)
-      const expected = surviving(flushed, readable, ({ key }) =>
-        olderRanges.length > 0 && compareBytes(low, key) <= 0 && compareBytes(key, high) <= 0,
+      const expected = surviving(
+        flushed,
+        readable,
+        ({ key }) =>
+          olderRanges.length > 0 && compareBytes(low, key) <= 0 && compareBytes(key, high) <= 0,
       ).sort(compareEntries)
       expect(readTables(directory, metas(result))).toEqual(expected)
       checkRun(metas(result))
@@ -119,31 +142,41 @@ test('deferred values are fetched and become inline', () => {
   const place = { segment: 3, offset: 777, length: 70_100 }
   const { arena, frozen } = freeze(1, [{ key, sequence: 5, kind: KIND.deferred, ...place }])
   const value = new Uint8Array(70_000).fill(3)
-  const result = finish(flushSteps(flushJob(directory, frozen, [5]), {
-    fileSystem: new RecordingFileSystem(),
-    random: systemRandom,
-    arenaBuffer: () => arena.buffer,
-    readDeferred: ({ segment, offset, length, sequence }) => {
-      expect({ segment, offset, length, sequence }).toEqual({ ...place, sequence: 5 })
-      return value
-    },
-  }))
-  expect(readTables(directory, metas(result))).toEqual([{ key, sequence: 5, kind: KIND.inline, value }])
+  const result = finish(
+    flushSteps(flushJob(directory, frozen, [5]), {
+      fileSystem: new RecordingFileSystem(),
+      random: systemRandom,
+      arenaBuffer: () => arena.buffer,
+      readDeferred: ({ segment, offset, length, sequence }) => {
+        expect({ segment, offset, length, sequence }).toEqual({ ...place, sequence: 5 })
+        return value
+      },
+    }),
+  )
+  expect(readTables(directory, metas(result))).toEqual([
+    { key, sequence: 5, kind: KIND.inline, value },
+  ])
 })
 
 test('a compaction that keeps nothing writes nothing', () => {
   const directory = temporaryDirectory()
-  const entries = [1, 2, 3].map((n) => ({ key: Uint8Array.of(n), sequence: n, kind: KIND.tombstone }))
+  const entries = [1, 2, 3].map((n) => ({
+    key: Uint8Array.of(n),
+    sequence: n,
+    kind: KIND.tombstone,
+  }))
   const input = flush(directory, entries, [3])
   const ports = { fileSystem: new RecordingFileSystem(), random: systemRandom }
   const result = finish(compactionSteps(compactionJob(directory, [metas(input)], [3]), ports))
   expect(result).toMatchObject({ tables: [], entriesIn: 3, entriesOut: 0, bytesWritten: 0 })
 })
 
-test('I4: every table is synced; an early end or an error leaves no file, a failed sync leaves all', () => {
+test('I4: every table is synced; an early end or an error leaves no file', () => {
   const directory = temporaryDirectory()
   const prng = new Prng(1)
-  const runs = [0, 1].map((i) => metas(flush(directory, randomEntries(prng, 1 + i * 3000, 3000, 2000), [6000])))
+  const runs = [0, 1].map((i) =>
+    metas(flush(directory, randomEntries(prng, 1 + i * 3000, 3000, 2000), [6000])),
+  )
   runs.reverse()
   const before = readdirSync(directory).sort()
   const start = (fileSystem: RecordingFileSystem): Generator<void, RunResult> =>
@@ -170,7 +203,9 @@ test('I4: every table is synced; an early end or an error leaves no file, a fail
   const full = new RecordingFileSystem()
   const result = finish(start(full))
   const created = full.log.filter((line) => line.startsWith('create')).map((line) => line.slice(7))
-  expect(created).toEqual(result.tables.map(({ meta }) => `${String(meta.number).padStart(6, '0')}.sst`))
+  expect(created).toEqual(
+    result.tables.map(({ meta }) => `${String(meta.number).padStart(6, '0')}.sst`),
+  )
   for (const name of created) {
     const calls = full.log.filter((line) => line.endsWith(name))
     expect(calls[calls.length - 1]).toBe(`sync ${name}`)

@@ -5,8 +5,13 @@ import { SEQUENCE_MAX } from '#dist/lib/base/value-pointer.js'
 import { type EntryCursor, KIND, type TableMeta } from '#dist/lib/tree/entry.js'
 import { MergeCursor } from '#dist/lib/tree/merge-cursor.js'
 import { RunCursor } from '#dist/lib/tree/run-cursor.js'
+import {
+  ArrayCursor,
+  compareEntries,
+  entryUnder,
+  type TestEntry,
+} from '../../support/array-cursor.ts'
 import { Prng, replayHint, testSeed } from '../../support/random.ts'
-import { ArrayCursor, compareEntries, entryUnder, type TestEntry } from '../../support/array-cursor.ts'
 
 function randomEntries(prng: Prng, count: number, keys: number): TestEntry[] {
   const entries: TestEntry[] = []
@@ -53,7 +58,10 @@ test('a merge of any number of sources equals the sorted array in both direction
   const prng = new Prng(seed)
   for (let round = 0; round < 150; round++) {
     const all = randomEntries(prng, prng.below(60), 1 + prng.below(20))
-    const sources: TestEntry[][] = Array.from({ length: prng.below(10) + (all.length > 0 ? 1 : 0) }, () => [])
+    const sources: TestEntry[][] = Array.from(
+      { length: prng.below(10) + (all.length > 0 ? 1 : 0) },
+      () => [],
+    )
     for (const entry of all) prng.pick(sources).push(entry)
     const cursor = new MergeCursor(sources.map((entries) => new ArrayCursor(entries)))
     try {

@@ -1,9 +1,18 @@
-/** The picker, on a simulated tree: newest first, convergence, bounded runs, for every policy; and single decisions. */
+/**
+ * The picker, on a simulated tree: newest first, convergence, bounded runs, for every policy; and
+ * single decisions.
+ */
 import { expect, test } from 'vitest'
 import { compareBytes } from '#dist/lib/base/bytes.js'
 import type { TableMeta } from '#dist/lib/tree/entry.js'
 import { type CompactionPlan, pickCompaction, planFullCompaction } from '#dist/lib/tree/picker.js'
-import { compensatedBytes, LEVEL_0_RUNS_TRIGGER, measureTree, runLimit, type TreeShapeOptions } from '#dist/lib/tree/tree-shape.js'
+import {
+  compensatedBytes,
+  LEVEL_0_RUNS_TRIGGER,
+  measureTree,
+  runLimit,
+  type TreeShapeOptions,
+} from '#dist/lib/tree/tree-shape.js'
 import { applyEdit, EMPTY_VERSION, type Version } from '#dist/lib/tree/version.js'
 import { Prng, replayHint, testSeed } from '../../support/random.ts'
 import { meta } from '../../support/table-metas.ts'
@@ -29,7 +38,10 @@ interface Entry {
   readonly tombstone: boolean
 }
 
-/** A tree whose tables are arrays of entries. Every table keeps all entries of a key; readers see only the newest. */
+/**
+ * A tree whose tables are arrays of entries. Every table keeps all entries of a key; readers see
+ * only the newest.
+ */
 class SimulatedTree {
   readonly tables: Map<number, readonly Entry[]> = new Map()
   readonly options: TreeShapeOptions
@@ -71,7 +83,8 @@ class SimulatedTree {
     const kept = [...newest.values()].filter(({ key, tombstone }) => {
       const bytes = keyBytes(key)
       const isCovered = plan.olderRanges.some(
-        (range) => compareBytes(range.smallestKey, bytes) <= 0 && compareBytes(bytes, range.largestKey) <= 0,
+        (range) =>
+          compareBytes(range.smallestKey, bytes) <= 0 && compareBytes(bytes, range.largestKey) <= 0,
       )
       return !tombstone || isCovered
     })
@@ -79,7 +92,12 @@ class SimulatedTree {
     for (const number of removed) this.tables.delete(number)
   }
 
-  #publish(entries: readonly Entry[], level: number, runId: number, removedTables: readonly number[]): void {
+  #publish(
+    entries: readonly Entry[],
+    level: number,
+    runId: number,
+    removedTables: readonly number[],
+  ): void {
     const sorted = [...entries].sort((left, right) => left.key - right.key)
     const perTable = Math.floor(this.options.tableBytes / ENTRY_BYTES)
     const addedTables = []
@@ -103,10 +121,17 @@ class SimulatedTree {
   }
 
   #apply(edit: Parameters<typeof applyEdit>[1]): void {
-    this.version = applyEdit(this.version, { ...edit, nextFileNumber: this.#next }, this.version.id + 1)
+    this.version = applyEdit(
+      this.version,
+      { ...edit, nextFileNumber: this.#next },
+      this.version.id + 1,
+    )
   }
 
-  /** I6 and I7: per key the newest entry comes first, and what a reader sees is what was written last. */
+  /**
+   * I6 and I7: per key the newest entry comes first, and what a reader sees is what was written
+   * last.
+   */
   check(written: ReadonlyMap<number, boolean>): void {
     const last = new Map<number, number>()
     const seen = new Map<number, boolean>()
@@ -152,7 +177,7 @@ function checkBounds(tree: SimulatedTree): void {
 
 for (const [name, policy] of Object.entries(POLICIES)) {
   for (const pointed of [0, 4000]) {
-    test(`I6, I7: ${name} with ${pointed} bytes a value keeps newest first, converges and bounds its runs`, () => {
+    test(`I6, I7: ${name}, values of ${pointed} bytes: newest first, bounded, converging`, () => {
       const seed = testSeed()
       const prng = new Prng(seed)
       try {
@@ -179,7 +204,11 @@ function simulate(prng: Prng, options: TreeShapeOptions, pointed: number): void 
       tree.flush(entries)
       for (const { key, tombstone } of entries) written.set(key, tombstone)
     } else if (prng.chance(0.5) && running.length < 4) {
-      const plan = pickCompaction(tree.version.levels, options, running.map(({ plan }) => plan))
+      const plan = pickCompaction(
+        tree.version.levels,
+        options,
+        running.map(({ plan }) => plan),
+      )
       if (plan) running.push(tree.start(plan))
     } else if (running.length > 0) {
       const job = prng.pick(running)
@@ -209,7 +238,9 @@ function simulate(prng: Prng, options: TreeShapeOptions, pointed: number): void 
   expect(entries, 'a full compaction leaves only live entries').toBe(live)
 }
 
-function levelsOf(...tables: readonly (readonly [level: number, runId: number, table: TableMeta])[]): Version['levels'] {
+function levelsOf(
+  ...tables: readonly (readonly [level: number, runId: number, table: TableMeta])[]
+): Version['levels'] {
   const addedTables = tables.map(([level, runId, table]) => ({ level, runId, meta: table }))
   return applyEdit(EMPTY_VERSION, { nextFileNumber: 1000, addedTables }, 1).levels
 }
@@ -234,17 +265,41 @@ test('a policy of other parameters takes over a tree, and settles', () => {
 test('level 0 is left alone below its trigger, and emptied as a whole', () => {
   const runs = [1, 2, 3, 4].map((id) => [0, id, meta(id, 'a', 'z')] as const)
   expect(pickCompaction(levelsOf(...runs.slice(1)), OPTIONS, [])).toBeUndefined()
-  const plan = pickCompaction(levelsOf(...runs, [1, 9, meta(9, 'b', 'c')], [1, 9, meta(8, 'zz', 'zzz')]), OPTIONS, [])!
-  expect(plan.inputs.map(({ level, runId }) => [level, runId])).toEqual([[0, 4], [0, 3], [0, 2], [0, 1], [1, 9]])
+  const plan = pickCompaction(
+    levelsOf(...runs, [1, 9, meta(9, 'b', 'c')], [1, 9, meta(8, 'zz', 'zzz')]),
+    OPTIONS,
+    [],
+  )!
+  expect(plan.inputs.map(({ level, runId }) => [level, runId])).toEqual([
+    [0, 4],
+    [0, 3],
+    [0, 2],
+    [0, 1],
+    [1, 9],
+  ])
   expect(plan.inputs[4]!.tables.map(({ number }) => number)).toEqual([9])
-  expect(plan).toMatchObject({ inputLevel: 0, outputLevel: 1, outputRunId: 9, trivialMove: false, olderRanges: [] })
+  expect(plan).toMatchObject({
+    inputLevel: 0,
+    outputLevel: 1,
+    outputRunId: 9,
+    trivialMove: false,
+    olderRanges: [],
+  })
 })
 
-test('disjoint runs of level 0 move without being rewritten, unless they are small or end tombstones', () => {
-  const ranges = [['a', 'b'], ['c', 'd'], ['e', 'f'], ['g', 'h']] as const
+test('disjoint runs of level 0 move as they are, unless small or with tombstones', () => {
+  const ranges = [
+    ['a', 'b'],
+    ['c', 'd'],
+    ['e', 'f'],
+    ['g', 'h'],
+  ] as const
   const runs = (more: Partial<TableMeta>): Version['levels'] =>
     levelsOf(...ranges.map(([from, to], i) => [0, i + 1, meta(i + 1, from, to, more)] as const))
-  expect(pickCompaction(runs({}), OPTIONS, [])).toMatchObject({ trivialMove: true, outputRunId: 'new' })
+  expect(pickCompaction(runs({}), OPTIONS, [])).toMatchObject({
+    trivialMove: true,
+    outputRunId: 'new',
+  })
   expect(pickCompaction(runs({ bytes: 100 }), OPTIONS, [])).toMatchObject({ trivialMove: false })
   expect(pickCompaction(runs({ tombstones: 1 }), OPTIONS, [])).toMatchObject({ trivialMove: false })
 })
@@ -252,8 +307,12 @@ test('disjoint runs of level 0 move without being rewritten, unless they are sma
 test('leveling moves the tables that overlap least, and none that is busy', () => {
   const big = { bytes: 1000, pointedBytes: 40_000 }
   const levels = levelsOf(
-    [1, 5, meta(1, 'a', 'c', big)], [1, 5, meta(2, 'd', 'f', big)], [1, 5, meta(3, 'g', 'i', big)],
-    [2, 4, meta(11, 'a', 'b')], [2, 4, meta(12, 'c', 'd')], [2, 4, meta(13, 'g', 'h')],
+    [1, 5, meta(1, 'a', 'c', big)],
+    [1, 5, meta(2, 'd', 'f', big)],
+    [1, 5, meta(3, 'g', 'i', big)],
+    [2, 4, meta(11, 'a', 'b')],
+    [2, 4, meta(12, 'c', 'd')],
+    [2, 4, meta(13, 'g', 'h')],
   )
   const first = pickCompaction(levels, OPTIONS, [])!
   expect(first.inputs.map(({ tables }) => tables.map(({ number }) => number))).toEqual([[2], [12]])
@@ -265,10 +324,15 @@ test('leveling moves the tables that overlap least, and none that is busy', () =
 test('older ranges hold every older table outside the inputs, in order', () => {
   const levels = levelsOf(
     ...[1, 2, 3, 4].map((id) => [0, id, meta(id, 'm', 'n')] as const),
-    [1, 5, meta(5, 'a', 'b')], [2, 6, meta(6, 'm', 'z')], [3, 7, meta(7, 'c', 'n')],
+    [1, 5, meta(5, 'a', 'b')],
+    [2, 6, meta(6, 'm', 'z')],
+    [3, 7, meta(7, 'c', 'n')],
   )
   const plan = pickCompaction(levels, OPTIONS, [])!
-  expect(plan.olderRanges.map(({ smallestKey }) => Buffer.from(smallestKey).toString())).toEqual(['c', 'm'])
+  expect(plan.olderRanges.map(({ smallestKey }) => Buffer.from(smallestKey).toString())).toEqual([
+    'c',
+    'm',
+  ])
 })
 
 test('a compensated size counts what is pointed to, and a tombstone as an average record', () => {

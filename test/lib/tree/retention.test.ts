@@ -25,11 +25,13 @@ function survivors(retention: Retention, key: Uint8Array, entries: readonly Entr
   )
 }
 
-test('I7: what readers see does not change, nothing unneeded stays, no tombstone goes before its elders', () => {
+test('I7: readers see the same, nothing unneeded stays, tombstones outlive their elders', () => {
   const seed = testSeed()
   const prng = new Prng(seed)
   for (let round = 0; round < 400; round++) {
-    const readable = [...new Set(Array.from({ length: 1 + prng.below(4) }, () => 1 + prng.below(30)))]
+    const readable = [
+      ...new Set(Array.from({ length: 1 + prng.below(4) }, () => 1 + prng.below(30))),
+    ]
     readable.sort((left, right) => left - right)
     const highest = readable[readable.length - 1]!
     const ranges: KeyRange[] = Array.from({ length: prng.below(4) }, () => {
@@ -52,19 +54,25 @@ test('I7: what readers see does not change, nothing unneeded stays, no tombstone
         if (sequence <= highest && !readable.includes(sequence)) continue
         expect(visible(kept, sequence), hint).toBe(visible(entries, sequence))
       }
-      const hasOlder = isFlush || ranges.some(
-        ({ smallestKey, largestKey }) =>
-          compareBytes(smallestKey, key) <= 0 && compareBytes(key, largestKey) <= 0,
-      )
+      const hasOlder =
+        isFlush ||
+        ranges.some(
+          ({ smallestKey, largestKey }) =>
+            compareBytes(smallestKey, key) <= 0 && compareBytes(key, largestKey) <= 0,
+        )
       for (const entry of entries) {
         const isNeeded =
           entry.sequence > highest ||
           readable.some((r) => entries.find(({ sequence }) => sequence <= r) === entry)
-        const isDropped = entry.kind === KIND.tombstone && entry.sequence <= readable[0]! && !hasOlder
+        const isDropped =
+          entry.kind === KIND.tombstone && entry.sequence <= readable[0]! && !hasOlder
         expect(kept.includes(entry), hint).toBe(isNeeded && !isDropped)
         // A dropped tombstone leaves no older entry of its key behind.
         if (isNeeded && isDropped) {
-          expect(kept.every(({ sequence }) => sequence > entry.sequence), hint).toBe(true)
+          expect(
+            kept.every(({ sequence }) => sequence > entry.sequence),
+            hint,
+          ).toBe(true)
         }
       }
     }

@@ -305,7 +305,7 @@ describe('the reader', () => {
     expect(reader.pinnedBytes).toBeLessThan(20_000 * 2)
   })
 
-  test('the filter lets every present key through, of absent ones at most 1.2 %, and counts', () => {
+  test('the filter passes each present key, of absent ones at most 1.2 %, and counts', () => {
     const prng = new Prng(seed)
     const model = randomUniqueEntries(prng, 50_000)
     const reader = openTable(buildTable(model, tableOptions(4096)))

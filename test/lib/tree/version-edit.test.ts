@@ -1,7 +1,11 @@
 /** Version edits: bytes there and back, and damaged in every way. */
 import { expect, test } from 'vitest'
 import { WiscError } from '#dist/lib/base/errors.js'
-import { decodeVersionEdit, encodeVersionEdit, type VersionEdit } from '#dist/lib/tree/version-edit.js'
+import {
+  decodeVersionEdit,
+  encodeVersionEdit,
+  type VersionEdit,
+} from '#dist/lib/tree/version-edit.js'
 import { Prng, replayHint, testSeed } from '../../support/random.ts'
 import { meta } from '../../support/table-metas.ts'
 
@@ -14,9 +18,16 @@ const FULL: VersionEdit = {
   removedTables: [5, 2],
   addedTables: [
     { level: 0, runId: 9, meta: meta(9, '', 'zebra', { tombstones: 10, pointedBytes: 2 ** 40 }) },
-    { level: 31, runId: 4, meta: meta(11, 'a', 'a', { smallestSequence: 2 ** 40, largestSequence: 2 ** 41 }) },
+    {
+      level: 31,
+      runId: 4,
+      meta: meta(11, 'a', 'a', { smallestSequence: 2 ** 40, largestSequence: 2 ** 41 }),
+    },
   ],
-  addedSegments: [{ number: 12, salt: 0xffffffff }, { number: 13, salt: 0 }],
+  addedSegments: [
+    { number: 12, salt: 0xffffffff },
+    { number: 13, salt: 0 },
+  ],
   sealedSegments: [{ number: 7, length: 2 ** 47, lastSequence: 99 }],
   removedSegments: [6],
 }
@@ -39,7 +50,9 @@ test('an edit is the same after encoding and decoding', () => {
   expect(decode(encodeVersionEdit(FULL))).toEqual(FULL)
   expect(decode(encodeVersionEdit({}))).toEqual({})
   const long = 'k'.repeat(65536)
-  const large: VersionEdit = { addedTables: [{ level: 1, runId: 1, meta: meta(1, long, `${long.slice(1)}l`) }] }
+  const large: VersionEdit = {
+    addedTables: [{ level: 1, runId: 1, meta: meta(1, long, `${long.slice(1)}l`) }],
+  }
   expect(decode(encodeVersionEdit(large))).toEqual(large)
 })
 
@@ -52,7 +65,7 @@ test('decoded keys are copies of exactly their own size', () => {
   expect(smallestKey.length).toBe(0)
 })
 
-test('every flipped byte and every truncation is refused with a code, or is another well-formed edit', () => {
+test('every flipped byte and truncation is refused, or is another well-formed edit', () => {
   const bytes = encodeVersionEdit(FULL)
   for (let at = 0; at < bytes.length; at++) {
     for (const mask of [0x01, 0x80, 0xff]) {

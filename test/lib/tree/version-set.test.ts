@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { WiscError } from '#dist/lib/base/errors.js'
 import type { ObsoleteFile } from '#dist/lib/tree/obsolete-files.js'
-import { VersionSet, type VersionSetContext } from '#dist/lib/tree/version-set.js'
 import type { VersionEdit } from '#dist/lib/tree/version-edit.js'
+import { VersionSet, type VersionSetContext } from '#dist/lib/tree/version-set.js'
 import { seededRandom } from '../../support/random.ts'
 import { RecordingFileSystem } from '../../support/recording-file-system.ts'
 import { meta } from '../../support/table-metas.ts'
@@ -21,7 +21,12 @@ interface Fixture {
 async function fixture(): Promise<Fixture> {
   const fileSystem = new RecordingFileSystem()
   const directory = temporaryDirectory()
-  const context = { fileSystem, directory, databaseId: new Uint8Array(16).fill(7), random: seededRandom(1) }
+  const context = {
+    fileSystem,
+    directory,
+    databaseId: new Uint8Array(16).fill(7),
+    random: seededRandom(1),
+  }
   const set = await VersionSet.create(context)
   const obsolete: ObsoleteFile[] = []
   set.onObsolete((file) => obsolete.push(file))
@@ -42,18 +47,25 @@ function reread({ context }: Fixture): ReturnType<typeof VersionSet.read> {
   return VersionSet.read(context.fileSystem, context.directory)
 }
 
-test('I4: a new database: manifest, its name, CURRENT.tmp, the rename, its name, in this order', async () => {
+test('I4: a new database: manifest, its name, CURRENT.tmp, the rename, its name', async () => {
   const { fileSystem, set } = await fixture()
   expect(fileSystem.log).toEqual([
-    'create MANIFEST-000001', 'write MANIFEST-000001', 'sync MANIFEST-000001', 'syncDirectory ',
-    'unlink CURRENT.tmp', 'create CURRENT.tmp', 'write CURRENT.tmp', 'sync CURRENT.tmp',
-    'rename CURRENT', 'syncDirectory ',
+    'create MANIFEST-000001',
+    'write MANIFEST-000001',
+    'sync MANIFEST-000001',
+    'syncDirectory ',
+    'unlink CURRENT.tmp',
+    'create CURRENT.tmp',
+    'write CURRENT.tmp',
+    'sync CURRENT.tmp',
+    'rename CURRENT',
+    'syncDirectory ',
   ])
   expect(set.durableEdit).toBe(1)
   expect(set.isInDoubt).toBe(false)
 })
 
-test('I4: names of tables are durable before the edit is written; the version is installed after its sync', async () => {
+test('I4: names of tables are durable before the edit, the edit before its version', async () => {
   const { fileSystem, set } = await fixture()
   fileSystem.log.length = 0
   const before = set.current
@@ -64,8 +76,12 @@ test('I4: names of tables are durable before the edit is written; the version is
   expect(set.current).toBe(before)
   expect(await applied).toBe(set.current)
   expect(fileSystem.log).toEqual([
-    'syncDirectory ', 'syncedDirectory ', 'write MANIFEST-000001', 'sync MANIFEST-000001',
-    'synced MANIFEST-000001', 'installed',
+    'syncDirectory ',
+    'syncedDirectory ',
+    'write MANIFEST-000001',
+    'sync MANIFEST-000001',
+    'synced MANIFEST-000001',
+    'installed',
   ])
 })
 
@@ -83,7 +99,7 @@ test('edits that arrive during a sync share the next write and sync, in order', 
   expect(reread(f)).toMatchObject({ lastEditNumber: 11, version: { lastSequence: 19 } })
 })
 
-test('I5: a dropped file is reported once, after its edit is durable and the older pins are gone', async () => {
+test('I5: a dropped file is reported once, after its edit and the older pins', async () => {
   const { set, obsolete } = await fixture()
   const edit = addTable(set)
   await set.apply(edit)
@@ -111,20 +127,26 @@ test('I5: a file that only moves to another level is not obsolete', async () => 
   await set.apply(edit)
   const { meta: table } = edit.addedTables![0]!
   const runId = set.allocateFileNumber()
-  await set.apply({ removedTables: [table.number], addedTables: [{ level: 1, runId, meta: table }] })
+  await set.apply({
+    removedTables: [table.number],
+    addedTables: [{ level: 1, runId, meta: table }],
+  })
   expect(obsolete).toEqual([])
   await set.apply({ removedTables: [table.number] })
   expect(obsolete).toEqual([{ kind: 'table', number: table.number }])
 })
 
-test('a failed sync poisons: everything pending and later is rejected, nothing is written again', async () => {
+test('a failed sync poisons: everything is rejected, nothing is written again', async () => {
   const { fileSystem, set, obsolete } = await fixture()
   const edit = addTable(set)
   await set.apply(edit)
   const pin = set.pin()
   await set.apply({ removedTables: [numberOf(edit)] })
   fileSystem.failNext(/^sync MANIFEST/, 'EIO')
-  const results = await Promise.allSettled([set.apply({ lastSequence: 5 }), set.apply({ lastSequence: 6 })])
+  const results = await Promise.allSettled([
+    set.apply({ lastSequence: 5 }),
+    set.apply({ lastSequence: 6 }),
+  ])
   for (const result of results) {
     expect(result).toMatchObject({ status: 'rejected', reason: { code: 'WISC_SYNC_FAILED' } })
   }
@@ -155,7 +177,7 @@ test('poison from outside stops edits under way', async () => {
   expect(reread(f)?.lastEditNumber).toBe(1)
 })
 
-test('I5: after a failed write the next edit begins a new manifest, and until then nothing is unlinked', async () => {
+test('I5: a failed write: a new manifest next, and nothing is unlinked until then', async () => {
   const f = await fixture()
   const { fileSystem, set, obsolete } = f
   const edit = addTable(set)
@@ -163,7 +185,10 @@ test('I5: after a failed write the next edit begins a new manifest, and until th
   const pin = set.pin()
   await set.apply({ removedTables: [numberOf(edit)] })
   fileSystem.failNext(/^write MANIFEST/, 'ENOSPC')
-  const results = await Promise.allSettled([set.apply({ lastSequence: 5 }), set.apply({ lastSequence: 6 })])
+  const results = await Promise.allSettled([
+    set.apply({ lastSequence: 5 }),
+    set.apply({ lastSequence: 6 }),
+  ])
   for (const result of results) {
     expect(result).toMatchObject({ status: 'rejected', reason: { code: 'WISC_DISK_FULL' } })
   }
@@ -178,7 +203,8 @@ test('I5: after a failed write the next edit begins a new manifest, and until th
   fileSystem.failNext(/^rename CURRENT/, 'EIO')
   await expect(set.apply({ lastSequence: 7 })).rejects.toMatchObject({ code: 'WISC_IO' })
   expect(obsolete).toEqual([])
-  // Both edits were in one write, the first half of which is there: rejected means unknown after a crash.
+  // Both edits were in one write, the first half of which is there: rejected means unknown after a
+  // crash.
   expect(reread(f)).toMatchObject({ number: 1, version: { lastSequence: 5 } })
 
   fileSystem.log.length = 0
@@ -194,10 +220,13 @@ test('I5: after a failed write the next edit begins a new manifest, and until th
   expect(reread(f)!.version.lastSequence).toBe(9)
 })
 
-test('an edit that does not fit is rejected with those behind it, and nothing is written', async () => {
+test('an edit that does not fit is rejected with those behind it', async () => {
   const { fileSystem, set } = await fixture()
   fileSystem.log.length = 0
-  const results = await Promise.allSettled([set.apply({ removedTables: [99] }), set.apply({ lastSequence: 1 })])
+  const results = await Promise.allSettled([
+    set.apply({ removedTables: [99] }),
+    set.apply({ lastSequence: 1 }),
+  ])
   for (const result of results) {
     expect(result).toMatchObject({ status: 'rejected', reason: { code: 'WISC_INTERNAL' } })
   }
@@ -206,7 +235,7 @@ test('an edit that does not fit is rejected with those behind it, and nothing is
   expect(set.current.lastSequence).toBe(2)
 })
 
-test('every open begins a new manifest; edit and file numbers go on; the old one goes last', async () => {
+test('every open begins a new manifest, numbers go on, the old one goes last', async () => {
   const f = await fixture()
   const edit = addTable(f.set)
   await f.set.apply(edit)
@@ -232,7 +261,11 @@ test('every open begins a new manifest; edit and file numbers go on; the old one
   expect(next).toBeGreaterThan(used[4]!)
   const pin = set.pin()
   await set.apply({ lastSequence: 50, removedTables: [numberOf(edit)] })
-  expect(f.fileSystem.log.slice(-3)).toEqual(['rename CURRENT', 'syncDirectory ', 'obsolete manifest 1'])
+  expect(f.fileSystem.log.slice(-3)).toEqual([
+    'rename CURRENT',
+    'syncDirectory ',
+    'obsolete manifest 1',
+  ])
   pin.release()
   expect(obsolete.at(-1)).toEqual({ kind: 'table', number: numberOf(edit) })
   expect(set.durableEdit).toBe(read.lastEditNumber + 1)
@@ -249,7 +282,9 @@ test('a manifest that has grown is replaced', async () => {
   const start = f.set.allocateFileNumber()
   for (let i = 0; i < 60 && reread(f)!.number === 1; i++) {
     const number = f.set.allocateFileNumber()
-    await f.set.apply({ addedTables: [{ level: 0, runId: number, meta: meta(number, long, `${long}z`) }] })
+    await f.set.apply({
+      addedTables: [{ level: 0, runId: number, meta: meta(number, long, `${long}z`) }],
+    })
     await f.set.apply({ removedTables: [number] })
   }
   expect(reread(f)!.number).toBeGreaterThan(start)

@@ -1,6 +1,13 @@
 /** Versions: edits applied, snapshots, look-ups, and what does not fit. */
 import { expect, test } from 'vitest'
-import { applyEdit, EMPTY_VERSION, findTable, overlappingTables, snapshotEdit, type Version } from '#dist/lib/tree/version.js'
+import {
+  applyEdit,
+  EMPTY_VERSION,
+  findTable,
+  overlappingTables,
+  snapshotEdit,
+  type Version,
+} from '#dist/lib/tree/version.js'
 import type { VersionEdit } from '#dist/lib/tree/version-edit.js'
 import { meta } from '../../support/table-metas.ts'
 
@@ -20,15 +27,33 @@ const BASE = apply(EMPTY_VERSION, {
     { level: 2, runId: 5, meta: meta(6, 'k', 'p') },
     { level: 2, runId: 5, meta: meta(5, 'a', 'c') },
   ],
-  addedSegments: [{ number: 3, salt: 33 }, { number: 2, salt: 22 }],
+  addedSegments: [
+    { number: 3, salt: 33 },
+    { number: 2, salt: 22 },
+  ],
   sealedSegments: [{ number: 2, length: 500, lastSequence: 4 }],
 })
 
 test('tables are kept by level, newest run first, in key order; segments in log order', () => {
-  const shape = BASE.levels.map(({ runs }) => runs.map(({ id, tables }) => [id, tables.map((t) => t.number)]))
-  expect(shape).toEqual([[[30, [30]], [20, [20]]], [], [[5, [5, 6]]]])
+  const shape = BASE.levels.map(({ runs }) =>
+    runs.map(({ id, tables }) => [id, tables.map((t) => t.number)]),
+  )
+  expect(shape).toEqual([
+    [
+      [30, [30]],
+      [20, [20]],
+    ],
+    [],
+    [[5, [5, 6]]],
+  ])
   expect([...BASE.segments.keys()]).toEqual([2, 3])
-  expect(BASE.segments.get(2)).toEqual({ number: 2, salt: 22, state: 'sealed', length: 500, lastSequence: 4 })
+  expect(BASE.segments.get(2)).toEqual({
+    number: 2,
+    salt: 22,
+    state: 'sealed',
+    length: 500,
+    lastSequence: 4,
+  })
 })
 
 test('the snapshot of a version makes the same version', () => {
@@ -74,7 +99,12 @@ test('what does not fit is refused', () => {
     { removedTables: [5, 5] },
     { addedTables: [{ level: 1, runId: 20, meta: meta(20, 'x', 'y') }] },
     { addedTables: [{ level: 2, runId: 5, meta: meta(70, 'c', 'd') }] },
-    { addedTables: [{ level: 0, runId: 80, meta: meta(80, 'a', 'b') }, { level: 0, runId: 80, meta: meta(81, 'b', 'c') }] },
+    {
+      addedTables: [
+        { level: 0, runId: 80, meta: meta(80, 'a', 'b') },
+        { level: 0, runId: 80, meta: meta(81, 'b', 'c') },
+      ],
+    },
     { addedTables: [{ level: 0, runId: 1000, meta: meta(90, 'a', 'b') }] },
     { addedTables: [{ level: 0, runId: 90, meta: meta(1000, 'a', 'b') }] },
     { addedSegments: [{ number: 3, salt: 0 }] },
@@ -82,15 +112,23 @@ test('what does not fit is refused', () => {
     { sealedSegments: [{ number: 99, length: 500, lastSequence: 4 }] },
     { removedSegments: [99] },
   ]
-  for (const edit of bad) expect(() => apply(BASE, edit), JSON.stringify(edit)).toThrow('broken invariant')
+  for (const edit of bad)
+    expect(() => apply(BASE, edit), JSON.stringify(edit)).toThrow('broken invariant')
 })
 
 test('tables are found by key and by range', () => {
   const run = BASE.levels[2]!.runs[0]!
   const found = (text: string): number | undefined => findTable(run, key(text))?.number
-  expect(['', 'a', 'b', 'c', 'ca', 'k', 'p', 'q'].map(found)).toEqual(
-    [undefined, 5, 5, 5, undefined, 6, 6, undefined],
-  )
+  expect(['', 'a', 'b', 'c', 'ca', 'k', 'p', 'q'].map(found)).toEqual([
+    undefined,
+    5,
+    5,
+    5,
+    undefined,
+    6,
+    6,
+    undefined,
+  ])
   const overlapping = (from: string, to: string): number[] =>
     overlappingTables(run.tables, key(from), key(to)).map(({ number }) => number)
   expect(overlapping('c', 'k')).toEqual([5, 6])

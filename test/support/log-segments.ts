@@ -1,0 +1,106 @@
+/**
+ * Segments of the value log, made without a store: frames of chosen records in a file in memory, and what the
+ * manifest would know of them.
+ */
+import { joinPath, segmentName } from '#dist/lib/base/file-names.js'
+import type { File, FileSystem } from '#dist/lib/base/file-system.js'
+import { FRAME_HEADER_BYTES, frameSeed } from '#dist/lib/base/frame.js'
+import type { LogPosition } from '#dist/lib/base/value-pointer.js'
+import { Group, stagedBytes } from '#dist/vlog/group.js'
+import { RECORD_KIND } from '#dist/vlog/record.js'
+import type { KnownSegment, LogContext } from '#dist/vlog/recovery.js'
+import { SEGMENT_HEADER_BYTES } from '#dist/vlog/segment-header.js'
+
+/** Where the segments of these tests lie. */
+export const LOG_DIRECTORY = '/log'
+export const DATABASE_ID: Uint8Array = Uint8Array.from({ length: 16 }, (_, i) => i + 1)
+export const SALT = 0xabcd1234
+
+export function logContext(fileSystem: FileSystem): LogContext {
+  return { fileSystem, directory: LOG_DIRECTORY, databaseId: DATABASE_ID }
+}
+
+export function segmentPath(number: number): string {
+  return joinPath(LOG_DIRECTORY, segmentName(number))
+}
+
+export function segmentSeed(number: number): number {
+  return frameSeed({ kind: 'segment', databaseId: DATABASE_ID, number, salt: SALT })
+}
+
+export interface PutRecord {
+  readonly key: string
+  readonly value: Uint8Array
+}
+
+/** A value of a length, different for each fill. */
+export function bytesOf(length: number, fill: number = 1): Uint8Array {
+  return Uint8Array.from({ length }, (_, i) => i * 31 + fill)
+}
+
+/** Writes one segment, frame by frame. */
+export class SegmentMaker {
+  readonly number: number
+  readonly file: File
+  /** Where each frame begins. */
+  readonly frames: { readonly offset: number; readonly end: number }[] = []
+  length = 0
+  nextSequence: number
+  readonly #predecessor: LogPosition
+  readonly #group: Group = new Group()
+
+  constructor(
+    fileSystem: FileSystem,
+    number: number,
+    firstSequence: number = 1,
+    predecessor: LogPosition = { segment: 0, offset: 0 },
+  ) {
+    this.number = number
+    this.file = fileSystem.open(segmentPath(number), 'create')
+    this.nextSequence = firstSequence
+    this.#predecessor = predecessor
+  }
+
+  get end(): LogPosition {
+    return { segment: this.number, offset: this.length }
+  }
+
+  /** What a manifest knows of it. */
+  known(sealed: boolean): KnownSegment {
+    const { number, length } = this
+    const seal = { length, lastSequence: this.nextSequence - 1 }
+    return { number, salt: SALT, sealed: sealed ? seal : undefined }
+  }
+
+  /** Appends a frame of puts; without any it is a marker. @returns offsets of the records */
+  frame(
+    records: readonly PutRecord[],
+    durable: LogPosition = { segment: 0, offset: 0 },
+    durableEdit: number = 1,
+  ): number[] {
+    const staged = records.reduce((sum, { key, value }) => sum + stagedBytes(key.length, value.length), 0)
+    const group = this.#group
+    const first = this.length === 0
+    const offset = first ? SEGMENT_HEADER_BYTES : this.length
+    group.begin(this.nextSequence, staged)
+    const places = records.map(
+      ({ key, value }) => offset + group.add(RECORD_KIND.put, Buffer.from(key), value),
+    )
+    const header = {
+      identity: { kind: 'segment' as const, databaseId: DATABASE_ID, number: this.number, salt: SALT },
+      predecessor: this.#predecessor.segment,
+      predecessorLength: this.#predecessor.offset,
+      firstSequence: this.nextSequence,
+    }
+    const seed = segmentSeed(this.number)
+    const sources = group.finish(seed, offset, durable, durableEdit, first ? header : undefined)
+    this.file.writev(sources, this.length)
+    this.length = offset + group.frameBytes
+    this.frames.push({ offset, end: this.length })
+    this.nextSequence += records.length
+    return places
+  }
+}
+
+/** Bytes of a frame that holds nothing. */
+export const MARKER_BYTES = FRAME_HEADER_BYTES

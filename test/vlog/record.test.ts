@@ -1,0 +1,155 @@
+/** Records: round trip, proof of every byte, chunks, limits. */
+import { describe, expect, test } from 'vitest'
+import { writeU32, writeU64 } from '#dist/lib/base/bytes.js'
+import {
+  checkPointedRecord,
+  chunkChecksumBytes,
+  proveRecord,
+  proveRecordHead,
+  RECORD_HEADER_BYTES,
+  RECORD_KEY_BYTES_MAX,
+  RECORD_KIND,
+  readRecordHeader,
+  recordBytes,
+  recordHeadBytes,
+  VALUE_CHUNK_BYTES,
+  writeRecordHead,
+} from '#dist/vlog/record.js'
+import { bytesOf } from '../support/log-segments.ts'
+
+const SEQUENCE = 2 ** 40 + 7
+
+/** A record at `at` in an array of its own. */
+function makeRecord(key: Uint8Array, value: Uint8Array, at: number = 0): Uint8Array {
+  const bytes = new Uint8Array(at + recordBytes(key.length, value.length))
+  const valueAt = writeRecordHead(bytes, at, RECORD_KIND.put, key, SEQUENCE, value)
+  expect(valueAt).toBe(at + recordHeadBytes(key.length, value.length))
+  bytes.set(value, valueAt)
+  return bytes
+}
+
+function prove(bytes: Uint8Array, at: number = 0): string | undefined {
+  const header = readRecordHeader(bytes, at, bytes.length - at)
+  if (!header) return 'impossible lengths'
+  if (!proveRecordHead(bytes, at, header)) return 'head'
+  return proveRecord(bytes, at, header)
+}
+
+function check(bytes: Uint8Array, key: Uint8Array, sequence: number = SEQUENCE): string | undefined {
+  return checkPointedRecord(bytes, 0, bytes.length, key, 0, key.length, sequence)
+}
+
+describe('a record', () => {
+  test.each([
+    [0, 0],
+    [3, 0],
+    [0, 10],
+    [5, 2047],
+    [5, 2048],
+    [RECORD_KEY_BYTES_MAX, 100],
+    [7, VALUE_CHUNK_BYTES - 1],
+    [7, VALUE_CHUNK_BYTES],
+    [7, VALUE_CHUNK_BYTES + 1],
+    [7, 2 * VALUE_CHUNK_BYTES + 1],
+  ])('of a key of %i and a value of %i bytes comes back', (keyLength, valueLength) => {
+    const key = bytesOf(keyLength)
+    const bytes = makeRecord(key, bytesOf(valueLength), 11)
+    expect(readRecordHeader(bytes, 11, bytes.length - 11)).toEqual({
+      kind: RECORD_KIND.put,
+      codec: 0,
+      refuseFlags: 0,
+      keyLength,
+      sequence: SEQUENCE,
+      storedLength: valueLength,
+      rawLength: valueLength,
+      headBytes: recordHeadBytes(keyLength, valueLength),
+      length: recordBytes(keyLength, valueLength),
+    })
+    expect(prove(bytes, 11)).toBeUndefined()
+    expect(check(bytes.subarray(11), key)).toBeUndefined()
+  })
+
+  test('proves every byte of itself, head and value', () => {
+    const key = bytesOf(20)
+    const bytes = makeRecord(key, bytesOf(150))
+    for (let i = 0; i < bytes.length; i++) {
+      bytes[i]! ^= 1 << (i % 8)
+      expect(prove(bytes), `byte ${i}`).toBeDefined()
+      bytes[i]! ^= 1 << (i % 8)
+    }
+    expect(prove(bytes)).toBeUndefined()
+  })
+
+  test('is proved through its pointer, but for the header checksum, which a reader makes itself', () => {
+    const key = bytesOf(20)
+    const bytes = makeRecord(key, bytesOf(150))
+    for (let i = 0; i < bytes.length; i++) {
+      bytes[i]! ^= 0x10
+      // A reader makes the header's checksum itself and needs only the XOR of both sums.
+      const proved = check(bytes, key)
+      if (i >= 4) expect(proved, `byte ${i}`).toBeDefined()
+      else expect(proved, `byte ${i}`).toBeUndefined()
+      bytes[i]! ^= 0x10
+    }
+  })
+
+  test('of several chunks proves every one of them', () => {
+    const key = bytesOf(9)
+    const value = bytesOf(2 * VALUE_CHUNK_BYTES + 1)
+    const bytes = makeRecord(key, value)
+    const valueAt = bytes.length - value.length
+    const places = [0, VALUE_CHUNK_BYTES - 1, VALUE_CHUNK_BYTES, 2 * VALUE_CHUNK_BYTES - 1, 2 * VALUE_CHUNK_BYTES]
+    const heads = Array.from({ length: valueAt }, (_, i) => i)
+    for (const place of [...heads, ...places.map((offset) => valueAt + offset)]) {
+      bytes[place]! ^= 4
+      expect(prove(bytes), `byte ${place}`).toBeDefined()
+      bytes[place]! ^= 4
+    }
+    bytes[valueAt + VALUE_CHUNK_BYTES]! ^= 4
+    expect(check(bytes, key)).toBe('value chunk checksum mismatch')
+  })
+
+  test('is not another one: key, sequence, length and kind are compared', () => {
+    const key = bytesOf(9)
+    const bytes = makeRecord(key, bytesOf(30))
+    expect(check(bytes, bytesOf(9, 2))).toMatch(/key differs/)
+    expect(check(bytes, bytesOf(8))).toMatch(/lengths differ/)
+    expect(check(bytes, key, SEQUENCE + 1)).toMatch(/sequence or kind differs/)
+    const longer = new Uint8Array(bytes.length + 1)
+    longer.set(bytes)
+    expect(check(longer, key)).toMatch(/lengths differ/)
+    const deleted = new Uint8Array(recordBytes(9, 0))
+    writeRecordHead(deleted, 0, RECORD_KIND.delete, key, SEQUENCE, new Uint8Array(0))
+    expect(check(deleted, key)).toMatch(/sequence or kind differs/)
+    expect(prove(deleted)).toBeUndefined()
+  })
+})
+
+test('one chunk has no checksum of its own in the head, each further one has four bytes', () => {
+  const counts = [0, 1, 65535, 65536, 65537, 131072, 131073].map(chunkChecksumBytes)
+  expect(counts).toEqual([0, 0, 0, 0, 4, 4, 8])
+})
+
+describe('a header with impossible lengths is none:', () => {
+  function damaged(change: (bytes: Uint8Array) => void): unknown {
+    const bytes = makeRecord(bytesOf(5), bytesOf(50))
+    change(bytes)
+    return readRecordHeader(bytes, 0, bytes.length)
+  }
+
+  test.each<[string, (bytes: Uint8Array) => void]>([
+    ['a key above its limit', (bytes) => writeU32(bytes, 12, RECORD_KEY_BYTES_MAX + 1)],
+    ['a value above 48 bits', (bytes) => writeU64(bytes, 24, 2 ** 48)],
+    ['a value above 53 bits', (bytes) => bytes.fill(0xff, 24, 32)],
+    ['a value that passes the bytes that are left', (bytes) => writeU64(bytes, 24, 51)],
+    ['a sequence above 53 bits', (bytes) => bytes.fill(0xff, 16, 24)],
+  ])('%s', (_, change) => {
+    expect(damaged(change)).toBeUndefined()
+  })
+
+  test('fewer bytes than a header has', () => {
+    const bytes = makeRecord(bytesOf(5), bytesOf(50))
+    expect(readRecordHeader(bytes, 0, RECORD_HEADER_BYTES - 1)).toBeUndefined()
+    expect(readRecordHeader(bytes.subarray(0, 39), 0, 1000)).toBeUndefined()
+  })
+})
