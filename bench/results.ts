@@ -47,11 +47,6 @@ export interface WorkloadResult extends Work, PeakReadings {
   readonly workload: string
 }
 
-/** Everything a child found. */
-export interface ChildReport {
-  readonly results: readonly WorkloadResult[]
-}
-
 /** A result with the circumstances under which it was made. */
 export interface Row extends WorkloadResult {
   readonly engine: EngineName

@@ -1,6 +1,6 @@
 /** Checks of what callers pass, in one place, before anything happens. */
 
-import { compareBytes, NO_BYTES } from './base/bytes.ts'
+import { compareBytes, copyBytes, NO_BYTES } from './base/bytes.ts'
 import { invalidArgument, WiscError } from './base/errors.ts'
 import { integer, plainObject, refuseUnknown } from './options.ts'
 import { KEY_BYTES_MAX } from './tree/entry.ts'
@@ -62,9 +62,9 @@ export function resolveKeyRange(range: KeyRange): ResolvedRange {
   const upper = lt === undefined ? lte : lt
   // A copy: the ends live as long as the iterator.
   return {
-    lower: lower === undefined ? undefined : keyBytes(lower).slice(),
+    lower: lower === undefined ? undefined : copyBytes(keyBytes(lower)),
     lowerOpen: gt !== undefined,
-    upper: upper === undefined ? undefined : keyBytes(upper).slice(),
+    upper: upper === undefined ? undefined : copyBytes(keyBytes(upper)),
     upperOpen: lt !== undefined,
   }
 }

@@ -157,18 +157,31 @@ export class Engine implements ReadingEngine {
       opened: (number, file) => values.adopt(number, file),
       released: (number) => values.release(number),
     })
-    engine = new Engine(context, versions, log, values, recovered, recovery)
-    const replay = replayLog(context, versions.current, recovered.end, {
-      memtables: engine.memtables,
+    try {
+      engine = new Engine(context, versions, log, values, recovered, recovery)
+      await engine.#begin(recovered)
+      return engine
+    } catch (error) {
+      await log.abandon()
+      engine?.tables.closeAll()
+      values.close()
+      throw error
+    }
+  }
+
+  /** Replays what is in no table, then lets background work begin. */
+  async #begin(recovered: RecoveredLog): Promise<void> {
+    const { options } = this
+    const replay = replayLog(this.context, this.versions.current, recovered.end, {
+      memtables: this.memtables,
       valueThreshold: options.valueThreshold,
       share: options.maxUnflushedLogBytes / 4,
-      report: recovery,
+      report: this.recovery,
     })
-    while (!replay.next().done) await engine.background.flushAll()
-    engine.background.wake()
-    engine.#startSyncTimer()
-    void engine.#space.growBallast()
-    return engine
+    while (!replay.next().done) await this.background.flushAll()
+    this.background.wake()
+    this.#startSyncTimer()
+    void this.#space.growBallast()
   }
 
   /** What a reader sees now. The same object as long as nothing has changed. */
@@ -335,7 +348,7 @@ export class Engine implements ReadingEngine {
     } catch (error) {
       failure = error
     }
-    this.log.abandon()
+    await this.log.abandon()
     await this.ballast.close()
     await this.context.runner.close()
     await this.versions.close()

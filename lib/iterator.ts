@@ -9,6 +9,7 @@
 import { SlabAllocator } from '../vlog/slab.ts'
 import type { ValueRequest } from '../vlog/value-reader.ts'
 import { keyBytes, type ResolvedScan, throwIfAborted } from './arguments.ts'
+import { copyBytes } from './base/bytes.ts'
 import { WiscError } from './base/errors.ts'
 import { integer } from './options.ts'
 import type { ReadingEngine } from './reading-engine.ts'
@@ -111,7 +112,9 @@ class BatchIterator<T> implements StoreIterator<T> {
   }
 
   async #nextSlowly(): Promise<IteratorResult<T, undefined>> {
-    await this.#fill(1)
+    throwIfAborted(this.#signal)
+    // A call that waited for another one may find its entry read already.
+    if (this.#at === this.#keys.length) await this.#fill(1)
     if (this.#at < this.#keys.length) return { value: this.#take(), done: false }
     await this.close()
     return { value: undefined, done: true }
@@ -120,6 +123,7 @@ class BatchIterator<T> implements StoreIterator<T> {
   async nextMany(count: number): Promise<T[]> {
     integer('count', count, 1, Number.MAX_SAFE_INTEGER)
     return this.#inTurn(async () => {
+      throwIfAborted(this.#signal)
       const items: T[] = []
       while (items.length < count) {
         if (this.#at === this.#keys.length) {
@@ -136,7 +140,7 @@ class BatchIterator<T> implements StoreIterator<T> {
   seek(key: Key): void {
     this.#checkOpen()
     // A copy, because the caller may use the array again.
-    const target = keyBytes(key).slice()
+    const target = copyBytes(keyBytes(key))
     if (this.#tail === undefined) this.#seekNow(target)
     else void this.#inTurn(async () => this.#seekNow(target))
   }

@@ -6,7 +6,7 @@
  */
 import { EventEmitter } from 'node:events'
 import { dirname, resolve } from 'node:path'
-import { invalidArgument, WiscError } from './base/errors.ts'
+import { invalidArgument, isMissing, WiscError } from './base/errors.ts'
 import {
   CURRENT_NAME,
   CURRENT_TEMPORARY_NAME,
@@ -49,7 +49,7 @@ export async function openStore(
   }
   const resolved = resolveOptions(options)
   const { fileSystem = nodeFileSystem, random = systemRandom } = parts
-  const place = { fileSystem, random, directory: resolve(path), options: resolved }
+  const place = { fileSystem, random, directory: follow(fileSystem, resolve(path)), options: resolved }
   const kind = inspect(place)
   if (kind !== 'store') {
     if (resolved.readOnly || !resolved.createIfMissing) {
@@ -62,6 +62,16 @@ export async function openStore(
   const directory = fileSystem.realPath(place.directory)
   if (resolved.readOnly) return new Store(await ReadOnlyEngine.open({ ...place, directory }))
   return openForWriting({ ...place, directory })
+}
+
+/** The directory that a link leads to; a path that leads nowhere stays what it is. */
+function follow(fileSystem: FileSystem, path: string): string {
+  try {
+    return fileSystem.realPath(path)
+  } catch (error) {
+    if (isMissing(error)) return path
+    throw error
+  }
 }
 
 /** What lies at the path. @throws WISC_NO_STORE if it is something that no store may be made of */
@@ -112,6 +122,8 @@ async function openForWriting(place: Place): Promise<Store> {
     let recovered: RecoveredLog
     let databaseId: Uint8Array
     if (inspect(place) === 'empty') {
+      // The directory itself may be the unfinished work of a creation that was cut off before its name was durable.
+      fileSystem.syncDirectory(dirname(directory))
       databaseId = place.random.bytes(16)
       versions = await createVersions(place, databaseId)
       recovered = { end: { segment: 0, offset: 0 }, lastSequence: 0, nextSequence: 1 }

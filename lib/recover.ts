@@ -143,7 +143,7 @@ export async function recoverLog(
   setTornAside(context, manifest, plan, report)
   const kept = plan.seal.at(-1) ?? lastSealed
   const keptEnd = { segment: kept?.number ?? 0, offset: kept?.length ?? 0 }
-  const copied = copyUnproved(context, random, versions, plan, keptEnd, report)
+  const copied = copyUnproved(context, random, versions, plan, keptEnd, survey, report)
   const end = copied ? { segment: copied.number, offset: copied.length } : keptEnd
   report.clean =
     version.cleanEnd !== undefined &&
@@ -190,12 +190,14 @@ function copyUnproved(
   versions: VersionSet,
   plan: LogRecoveryPlan,
   keptEnd: LogPosition,
+  survey: LogSurvey,
   report: RecoveryReport,
 ): CopiedTail | undefined {
   if (plan.copy.length === 0) return undefined
   const began = performance.now()
   const target = { number: versions.allocateFileNumber(), salt: randomU32(random) }
-  const copied = copyTail(context, target, keptEnd, keptEnd, versions.durableEdit, plan.copy)
+  // Why not the last edit that was read: it may be known to the page cache alone until the new manifest is durable.
+  const copied = copyTail(context, target, keptEnd, keptEnd, survey.durableEdit, plan.copy)
   context.fileSystem.syncDirectory(context.directory)
   report.tailBytesCopied = copied.length
   report.tailCopyMs = performance.now() - began

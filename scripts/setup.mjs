@@ -5,7 +5,7 @@
  * node_modules is not what package-lock.json asks for, and lets the compiler find out what is to be built.
  * No install script of a package runs: those that hold native code bring it ready-made.
  *
- *   node scripts/setup.mjs [--install-only]
+ *   node scripts/setup.mjs [--install-only | PROJECT]     by default every project is built
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
@@ -59,5 +59,6 @@ function install() {
 requireNode()
 if (!isInstalled()) install()
 if (!process.argv.includes('--install-only')) {
-  run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '--build'])
+  const compiler = join(ROOT, 'node_modules/typescript/bin/tsc')
+  run(process.execPath, [compiler, '--build', ...process.argv.slice(2)])
 }

@@ -9,7 +9,8 @@ import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 
 const ROOT = path.dirname(import.meta.dirname)
-const COLUMNS_MAX = 100
+/** The formatter holds code to 100 columns; prose and drawings in comments, and strings, may take more. */
+const COLUMNS_MAX = 120
 const LINES_MAX = 400
 const FACE = 'lib/index.ts'
 
@@ -54,17 +55,17 @@ const BANNED: readonly { what: RegExp; where: RegExp; but?: RegExp; instead: str
   },
   {
     what: /['"]xxhash-addon['"]/,
-    where: /./,
+    where: ENGINE,
     but: /^lib\/base\/checksum\.ts$/,
     instead: 'checksum()',
   },
   {
     what: /['"]fs-native-extensions['"]/,
-    where: /./,
+    where: ENGINE,
     but: /^lib\/base\/native-lock\.ts$/,
     instead: 'FileSystem.lock',
   },
-  { what: /\bas any\b|: any\b|<any>/, where: /./, instead: 'unknown' },
+  { what: /\bas any\b|: any\b|<any>/, where: ENGINE, instead: 'unknown' },
 ]
 
 interface Source {

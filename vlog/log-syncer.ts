@@ -137,16 +137,15 @@ export class LogSyncer {
   #syncSoon(): void {
     if (this.#syncing || this.#failure) return
     this.#syncing = true
-    void this.#syncLoop().finally(() => {
-      this.#syncing = false
-    })
+    void this.#syncLoop()
   }
 
+  /** `#syncing` ends in the same tick as the loop: a request that comes right behind must not rely on it. */
   async #syncLoop(): Promise<void> {
     for (;;) {
       const full = this.#unsynced[0]
       const segment = full ?? (this.#waiters.length > 0 ? this.#active : undefined)
-      if (segment === undefined || this.#failure) return
+      if (segment === undefined || this.#failure) break
       const end = { segment: segment.number, offset: segment.length }
       const { lastSequence } = segment
       if (compareLogPositions(end, this.#durable) > 0) {
@@ -154,9 +153,9 @@ export class LogSyncer {
           await segment.file.dataSyncAsync()
         } catch (cause) {
           this.fail(syncFailed(cause))
-          return
+          break
         }
-        if (this.#failure) return
+        if (this.#failure) break
         this.#durable = end
         this.#durableSequence = lastSequence
         this.#parts.synced()
@@ -168,6 +167,7 @@ export class LogSyncer {
       }
       this.#answer()
     }
+    this.#syncing = false
   }
 
   #sealSoon(): void {

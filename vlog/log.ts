@@ -385,12 +385,12 @@ export class Log {
    * Gives up without another write: after a failed sync, or when there is no room to close in order.
    * The files stay with their readers.
    */
-  abandon(): void {
+  abandon(): Promise<void> {
     this.#closed = true
     clearTimeout(this.#markerTimer)
-    this.#preparer.abandon()
     this.#syncer.abandon()
     this.#wake()
+    return this.#preparer.abandon()
   }
 
   #wake(): void {

@@ -151,7 +151,8 @@ class Survey {
   #follows(header: SegmentHeader): boolean {
     const end = this.#end
     if (header.predecessor === end.segment) return header.predecessorLength === end.offset
-    return header.predecessor > end.segment && header.predecessor <= this.#checkpoint.segment
+    const named = { segment: header.predecessor, offset: header.predecessorLength }
+    return named.segment > end.segment && compareLogPositions(named, this.#checkpoint) <= 0
   }
 
   addOpen(segment: KnownSegment): void {

@@ -71,9 +71,10 @@ export class SegmentPreparer {
     return this.#spare
   }
 
-  /** Prepares no more, and waits for nothing. */
-  abandon(): void {
+  /** Prepares no more. Resolves when nothing is under way. */
+  async abandon(): Promise<void> {
     this.#closed = true
+    await this.#preparing
   }
 
   async #prepare(): Promise<void> {

@@ -5,7 +5,7 @@
  * `readSoon` reads at once while that is fast. When a read of a segment turns out slow (its pages are cold) the
  * next ones of that segment go to the pool, then one is tried again. Values above 1 MiB always go there.
  */
-import { equalBytes } from '../lib/base/bytes.ts'
+import { copyBytes, equalBytes } from '../lib/base/bytes.ts'
 import { CorruptionError, isMissing, WiscError } from '../lib/base/errors.ts'
 import { joinPath, segmentName } from '../lib/base/file-names.ts'
 import type { File } from '../lib/base/file-system.ts'
@@ -240,7 +240,7 @@ export class ValueReader {
 
 function copyRequest(request: ValueRequest): ValueRequest {
   const { keyStart, keyEnd, sequence, segment, offset, length } = request
-  const keyBytes = request.keyBytes.slice(keyStart, keyEnd)
+  const keyBytes = copyBytes(request.keyBytes, keyStart, keyEnd)
   return { keyBytes, keyStart: 0, keyEnd: keyBytes.length, sequence, segment, offset, length }
 }
 

@@ -18,7 +18,7 @@ export const ENGINE_NAMES = [
 export type EngineName = (typeof ENGINE_NAMES)[number]
 
 /** Values in flight, or in a batch, while a store is filled: the same bound for every engine. */
-export const WINDOW_ENTRIES = 64
+const WINDOW_ENTRIES = 64
 /** ... and at most this many bytes of them (never less than one value). */
 const WINDOW_BYTES = 16 * 1024 * 1024
 

@@ -55,7 +55,7 @@ export interface EntryContext {
 }
 
 /** The varint at `at`; not checked. {@link skipVarint} says where it ends. */
-export function readVarint(bytes: Uint8Array, at: number): number {
+function readVarint(bytes: Uint8Array, at: number): number {
   let byte = bytes[at]!
   if (byte < 128) return byte
   let value = byte & 127
@@ -69,7 +69,7 @@ export function readVarint(bytes: Uint8Array, at: number): number {
 }
 
 /** The offset behind the varint at `at`. It may lie behind the block: the caller checks. */
-export function skipVarint(bytes: Uint8Array, at: number): number {
+function skipVarint(bytes: Uint8Array, at: number): number {
   let to = at
   while (bytes[to]! >= 128) to++
   return to + 1

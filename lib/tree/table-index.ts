@@ -103,10 +103,6 @@ export class IndexBuilder {
   readonly #bounds: GrowingBytes = new GrowingBytes(16 * 1024)
   #blockCount = 0
 
-  get blockCount(): number {
-    return this.#blockCount
-  }
-
   /** About what the block will take. */
   get bytes(): number {
     return this.#bounds.length

@@ -83,6 +83,8 @@ export class VersionSet {
     firstEdit: VersionEdit = {},
   ): Promise<VersionSet> {
     const set = new VersionSet(context, EMPTY_VERSION, [])
+    // The manifest itself takes a number: a creation that was cut off may have left one with a lower number.
+    if (firstEdit.nextFileNumber !== undefined) set.skipFileNumbers(firstEdit.nextFileNumber - 1)
     try {
       await set.apply(firstEdit)
     } catch (error) {

@@ -51,7 +51,7 @@ const FAULTS: readonly FaultKind[] = [
 ]
 
 /** Everything once: batches, flush, compaction, reopen, kill, deletes, rotation. */
-const MIXED: Workload = {
+export const MIXED: Workload = {
   name: 'mixed',
   options: WORKLOADS[0]!.options,
   async run(session, prng) {
@@ -137,6 +137,7 @@ async function run(faults: FaultFileSystem['faults'], tolerant: boolean): Promis
     },
   })
   await MIXED.run(session, new Prng(seed))
-  expect([...violations, ...session.fileSystem.violations], 'rules of order').toEqual([])
+  violations.push(...session.fileSystem.violations)
+  if (violations.length > 0) throw new Error(`rules of order: ${violations.slice(0, 3).join('; ')}`)
   return session
 }

@@ -7,7 +7,7 @@
  * A sync of a file makes the writes durable that were complete when it began, and its size, but never its
  * name: only a sync of the directory does (strict profile; some file systems promise more). A failed sync
  * makes nothing durable, and neither does any later one for the same bytes: the system has marked them as
- * clean. The model knows nothing of what a running process sees; that is the file system's part
+ * clean. (Names lie in a journal: a later sync of the directory does make them durable.) The model knows nothing of what a running process sees; that is the file system's part
  * (fault-file-system.ts). It is a fold over the log of operations, so a recorded run can be played again up
  * to any operation (crash-states.ts).
  */
@@ -43,7 +43,6 @@ export interface PendingWrite {
 export interface PendingName {
   readonly order: number
   readonly operation: Extract<Operation, { readonly name: string }>
-  lost: boolean
 }
 
 export interface FileNode {
@@ -130,7 +129,7 @@ export class DiskModel {
       case 'unlink':
         break
     }
-    this.directory(operation.directory).pending.push({ order, operation, lost: false })
+    this.directory(operation.directory).pending.push({ order, operation })
   }
 
   #endWrite(
@@ -178,15 +177,12 @@ export class DiskModel {
   #endDirectorySync({ node, call, failed }: Extract<Operation, { kind: 'syncDirectoryEnd' }>): void {
     const directory = this.directory(node)
     const began = this.#syncs.get(call)!
-    for (let i = 0; i < directory.pending.length; ) {
-      const pending = directory.pending[i]!
-      if (pending.order > began || pending.lost) {
-        i++
-      } else if (failed) {
-        pending.lost = true
+    for (let i = 0; i < directory.pending.length && !failed; ) {
+      const { order, operation } = directory.pending[i]!
+      if (order > began) {
         i++
       } else {
-        applyName(directory.durable, pending.operation)
+        applyName(directory.durable, operation)
         directory.pending.splice(i, 1)
       }
     }

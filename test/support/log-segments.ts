@@ -35,7 +35,9 @@ export interface PutRecord {
 
 /** A value of a length, different for each fill. */
 export function bytesOf(length: number, fill: number = 1): Uint8Array {
-  return Uint8Array.from({ length }, (_, i) => i * 31 + fill)
+  const bytes = new Uint8Array(length)
+  for (let i = 0; i < length; i++) bytes[i] = (i >> 8) + i * 31 + fill
+  return bytes
 }
 
 /** Writes one segment, frame by frame. */

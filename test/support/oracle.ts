@@ -45,6 +45,8 @@ export class Oracle {
   readonly #keys: Set<string> = new Set()
   /** Positions of each state, by its digest. */
   #positions: Map<string, number[]> = new Map()
+  /** For states that hold failed batches: which ones. */
+  #branches: Map<string, number[]> = new Map()
   #state: Map<string, number> = new Map()
   #required = 0
   #acknowledged = 0
@@ -115,27 +117,42 @@ export class Oracle {
   /** A batch failed and left no trace in the log. */
   exclude(batch: number): void {
     this.#batches[batch - 1]!.excluded = true
+    this.#rebuild()
+  }
+
+  #rebuild(): void {
     this.#positions = new Map()
+    this.#branches = new Map()
     this.#state = new Map()
     this.#note(0, this.#state)
     let branch = new Map(this.#state)
+    let failed: number[] = []
     for (const [index, one] of this.#batches.entries()) {
       if (one.excluded) {
         applyBatch(branch, one)
+        failed = [...failed, index + 1]
         this.#note(index + 1, branch)
+        this.#branches.set(digestOf(branch), failed)
       } else {
         applyBatch(this.#state, one)
         branch = new Map(this.#state)
+        failed = []
       }
       this.#note(index + 1, this.#state)
     }
   }
 
-  /** A reopened store was found at this position: what came later is not there, and what is there is durable. */
-  settle(position: number): void {
-    for (let batch = position + 1; batch <= this.issued; batch++) {
-      if (!this.#batches[batch - 1]!.excluded) this.exclude(batch)
+  /**
+   * A reopened store was found to hold this, at one of `positions`: what it holds is durable, what came later is not there,
+   * and of a failed batch it is known now.
+   */
+  settle(entries: ReadonlyMap<string, number>, positions: readonly number[]): void {
+    const position = Math.max(...positions)
+    for (const batch of this.#branches.get(digestOf(entries)) ?? []) {
+      this.#batches[batch - 1]!.excluded = false
     }
+    for (const batch of this.#batches.slice(position)) batch.excluded = true
+    this.#rebuild()
     this.acknowledge(position, true)
   }
 

@@ -49,6 +49,8 @@ export class Session {
   async #open(): Promise<void> {
     const random = seededRandom(this.#options.seed + this.#opens++)
     const { fileSystem } = this
+    // A failed sync ends a store, not the process: an open starts anew.
+    fileSystem.syncFailed = false
     this.#store = await openStore(DIRECTORY, this.#options.options, { fileSystem, random })
     this.oracle.opened()
     this.#mark()
@@ -136,11 +138,10 @@ export class Session {
     this.#store = undefined
   }
 
-  /** Closes and opens again; all that was acknowledged must be there. */
+  /** Closes and opens again. */
   async reopen(): Promise<void> {
     await this.close()
-    await this.#attempt(() => this.#open())
-    await this.check()
+    await this.#openAgain()
   }
 
   /** Ends the process as kill -9 does, and opens again on what the page cache holds. */
@@ -149,15 +150,21 @@ export class Session {
     this.fileSystem = killed.kill({ seed: this.#options.seed })
     this.#options.onKill?.(this.fileSystem, killed)
     this.#store = undefined
+    await this.#openAgain()
+  }
+
+  /** All that was acknowledged must be there: neither a kill nor a failed close loses the page cache. */
+  async #openAgain(): Promise<void> {
     if (!(await this.#attempt(() => this.#open()))) return
     const { faults } = this.fileSystem
     this.fileSystem.faults = undefined
     const { acknowledged, issued } = this.oracle
-    const positions = this.oracle.positionsOf(await observe(this.#store!, this.oracle))
+    const found = await observe(this.#store!, this.oracle)
     this.fileSystem.faults = faults
-    requirePosition(positions, acknowledged, issued, 'after a kill')
+    const positions = this.oracle.positionsOf(found)
+    requirePosition(positions, acknowledged, issued, 'after opening again')
     // What an open serves is durable, whatever it was before (the unproved tail has been copied and synced).
-    this.oracle.settle(Math.max(...positions))
+    this.oracle.settle(found, positions)
     this.#mark()
   }
 

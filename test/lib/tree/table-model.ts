@@ -75,7 +75,7 @@ export function openTable({ fileSystem, built }: ModelTable): TableReader {
 }
 
 /** An entry of any kind that a table takes. Sequences are given. */
-export function randomTableEntry(prng: Prng, key: Uint8Array, sequence: number): ModelEntry {
+function randomTableEntry(prng: Prng, key: Uint8Array, sequence: number): ModelEntry {
   const kind = prng.below(3)
   if (kind === KIND.tombstone) return tombstone(key, sequence)
   if (kind === KIND.inline) return inlineEntry(key, sequence, prng.bytes(prng.below(60)))

@@ -1,0 +1,136 @@
+/** A full disk: puts are refused, deletes go on, nothing is lost, and it all goes on when there is space again. */
+import { expect, test } from 'vitest'
+import { Ballast } from '#dist/lib/ballast.js'
+import type { Store } from '#dist/lib/store.js'
+import { FaultFileSystem } from '../support/fault-file-system.ts'
+import { codeOf, openSmallStore } from '../support/fault-store.ts'
+import { DATABASE_ID } from '../support/log-segments.ts'
+import { seededRandom } from '../support/random.ts'
+
+const CAPACITY = 1_500_000
+const VALUE = Buffer.alloc(3000, 7)
+
+/** Puts until the disk is full. @returns what was acknowledged */
+async function fillDisk(store: Store): Promise<string[]> {
+  const keys: string[] = []
+  for (let i = 0; i < 2000; i++) {
+    const code = await codeOf(() => store.put(`key${i}`, VALUE))
+    if (code === 'no error') keys.push(`key${i}`)
+    else {
+      expect(code).toBe('WISC_DISK_FULL')
+      return keys
+    }
+  }
+  return expect.unreachable('the disk never got full')
+}
+
+async function settle(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 120))
+}
+
+function expectAll(store: Store, keys: readonly string[]): void {
+  for (const key of keys) expect(store.getSync(key)?.equals(VALUE), key).toBe(true)
+}
+
+test('puts get WISC_DISK_FULL, deletes go on, also in one tick with puts', async () => {
+  const fileSystem = new FaultFileSystem({ capacityBytes: CAPACITY })
+  const store = await openSmallStore({}, fileSystem)
+  const keys = await fillDisk(store)
+  expect(store.stats().backgroundError).toMatchObject({ code: 'WISC_DISK_FULL' })
+  expect(store.stats().ballastBytes).toBe(0)
+  const results = await Promise.all([
+    codeOf(() => store.delete(keys[0]!)),
+    codeOf(() => store.put('more', VALUE)),
+    codeOf(() => store.delete(keys[1]!)),
+    codeOf(() => store.write([{ type: 'delete', key: 'x' }, { type: 'put', key: 'y', value: 'z' }])),
+    codeOf(() => store.delete(keys[2]!, { sync: true })),
+  ])
+  expect(results).toEqual(['no error', 'WISC_DISK_FULL', 'no error', 'WISC_DISK_FULL', 'no error'])
+  expectAll(store, keys.slice(3))
+  for (const key of keys.slice(0, 3)) expect(store.getSync(key)).toBeUndefined()
+  expect(fileSystem.violations).toEqual([])
+})
+
+test('goes on without a restart when there is space again', async () => {
+  const fileSystem = new FaultFileSystem({ capacityBytes: CAPACITY })
+  const store = await openSmallStore({}, fileSystem)
+  const keys = await fillDisk(store)
+  fileSystem.capacityBytes = 2 ** 40
+  await settle()
+  // The first write finds that there is space again and may still be refused.
+  await codeOf(() => store.put('first', VALUE))
+  await settle()
+  for (let i = 0; i < 100; i++) {
+    await store.put(`more${i}`, VALUE)
+    keys.push(`more${i}`)
+  }
+  await store.flush()
+  expect(store.stats().backgroundError).toBeUndefined()
+  expect(store.stats().ballastBytes).toBeGreaterThan(0)
+  expectAll(store, keys)
+  expect((await store.verify()).damage).toEqual([])
+  await store.close()
+  expect(fileSystem.violations).toEqual([])
+})
+
+test('closes when full, and opens with everything that was acknowledged', async () => {
+  const fileSystem = new FaultFileSystem({ capacityBytes: CAPACITY })
+  const store = await openSmallStore({}, fileSystem)
+  const keys = await fillDisk(store)
+  await store.close()
+  expect(fileSystem.openFiles).toBe(0)
+  expect(fileSystem.violations).toEqual([])
+  fileSystem.capacityBytes = 2 ** 40
+  const again = await openSmallStore({}, fileSystem)
+  expectAll(again, keys)
+})
+
+test('deletes without end are refused, too, rather than waiting for ever; close still works', async () => {
+  const fileSystem = new FaultFileSystem({ capacityBytes: CAPACITY })
+  const store = await openSmallStore({}, fileSystem)
+  const keys = await fillDisk(store)
+  // Not one byte more, whatever is given up.
+  fileSystem.capacityBytes = 0
+  let code: unknown
+  for (let i = 0; i < 5000; i++) {
+    code = await codeOf(() => store.delete(`absent${i}`))
+    if (code !== 'no error') break
+  }
+  expect(code).toBe('WISC_DISK_FULL')
+  await store.close()
+  fileSystem.capacityBytes = 2 ** 40
+  expectAll(await openSmallStore({}, fileSystem), keys)
+})
+
+test('a read-only open works on a full disk', async () => {
+  const fileSystem = new FaultFileSystem({ capacityBytes: CAPACITY })
+  const store = await openSmallStore({}, fileSystem)
+  const keys = await fillDisk(store)
+  fileSystem.capacityBytes = 0
+  const reader = await openSmallStore({ readOnly: true }, fileSystem)
+  expectAll(reader, keys)
+})
+
+test('the ballast holds real bytes; one that cannot be made, or is given up half way, leaves nothing', async () => {
+  const fileSystem = new FaultFileSystem({ capacityBytes: 3_000_000 })
+  fileSystem.makeDirectory('/db')
+  const context = { fileSystem, directory: '/db', databaseId: DATABASE_ID, random: seededRandom(1) }
+  const ballast = new Ballast(context, 64 * 1024 * 1024)
+  expect(await ballast.grow(0)).toBeUndefined()
+  expect(ballast.bytes).toBe(65536)
+  expect(fileSystem.statPath('/db/BALLAST')?.size).toBe(65536)
+  // Not made again for less than twice its size.
+  await ballast.grow(100_000 * 16)
+  expect(ballast.bytes).toBe(65536)
+  expect(await ballast.grow(2 ** 40)).toMatchObject({ code: 'WISC_DISK_FULL' })
+  expect(fileSystem.statPath('/db/BALLAST')).toBeUndefined()
+  const growing = ballast.grow(2_000_000 * 16)
+  ballast.release()
+  await growing
+  expect(ballast.bytes).toBe(0)
+  expect(fileSystem.statPath('/db/BALLAST')).toBeUndefined()
+  fileSystem.faults = ({ kind }) => (kind === 'unlink' || kind === 'stat' ? { errno: 'EIO' } : undefined)
+  ballast.release()
+  expect(fileSystem.violations).toEqual([])
+  expect(fileSystem.openFiles).toBe(0)
+})

@@ -1,0 +1,115 @@
+/** Options: every default, both ends of every limit, and nothing unknown. */
+import { describe, expect, test } from 'vitest'
+import { WiscError } from '#dist/lib/base/errors.js'
+import { type Options, resolveOptions } from '#dist/lib/options.js'
+
+const MIB = 1024 * 1024
+
+function refused(options: unknown): string {
+  try {
+    resolveOptions(options as Options)
+  } catch (error) {
+    expect(error).toBeInstanceOf(WiscError)
+    expect(error).toMatchObject({ code: 'WISC_INVALID_ARGUMENT' })
+    return (error as WiscError).message
+  }
+  return expect.unreachable(`was accepted: ${JSON.stringify(options)}`)
+}
+
+test('defaults', () => {
+  expect(resolveOptions({})).toEqual({
+    createIfMissing: true,
+    errorIfExists: false,
+    readOnly: false,
+    sync: false,
+    valueThreshold: 1024,
+    segmentBytes: 64 * MIB,
+    memtableBytes: 16 * MIB,
+    maxUnflushedLogBytes: 512 * MIB,
+    maxPendingBytes: 64 * MIB,
+    blockCacheBytes: 64 * MIB,
+    maxOpenFiles: 512,
+    workers: 2,
+    syncIntervalMs: undefined,
+    tree: {
+      sizeRatio: 10,
+      runsPerLevel: 1,
+      runsAtLargestLevel: 1,
+      tableBytes: 4 * MIB,
+      blockBytes: 4096,
+      filterBitsPerKey: 10,
+    },
+  })
+})
+
+test('undefined means the default', () => {
+  const options = { sync: undefined, workers: undefined, tree: undefined, syncIntervalMs: undefined }
+  expect(resolveOptions(options as unknown as Options)).toEqual(resolveOptions({}))
+})
+
+const LIMITS: readonly (readonly [string, number, number])[] = [
+  ['valueThreshold', 0, Number.MAX_SAFE_INTEGER],
+  ['segmentBytes', 4096, 4096 * MIB],
+  ['memtableBytes', 65536, 256 * MIB],
+  ['maxUnflushedLogBytes', 65536, Number.MAX_SAFE_INTEGER],
+  ['maxPendingBytes', 65536, Number.MAX_SAFE_INTEGER],
+  ['blockCacheBytes', 0, Number.MAX_SAFE_INTEGER],
+  ['maxOpenFiles', 16, 1_000_000],
+  ['workers', 0, 64],
+  ['syncIntervalMs', 1, 2 ** 31 - 1],
+]
+
+describe.each(LIMITS)('%s', (name, min, max) => {
+  test('takes integers of its range and nothing else', () => {
+    for (const value of [min, max]) expect(resolveOptions({ [name]: value })).toMatchObject({ [name]: value })
+    for (const value of [min - 1, max + 1, min + 0.5, -1, Number.NaN, '5', null, true, {}, 5n]) {
+      expect(refused({ [name]: value })).toContain(name)
+    }
+    if (name !== 'valueThreshold') refused({ [name]: Number.POSITIVE_INFINITY })
+  })
+})
+
+test('valueThreshold may be Infinity', () => {
+  expect(resolveOptions({ valueThreshold: Number.POSITIVE_INFINITY }).valueThreshold).toBe(Number.POSITIVE_INFINITY)
+})
+
+test.each([
+  ['sizeRatio', 2, 100],
+  ['tableBytes', 4096, 256 * MIB],
+  ['blockBytes', 256, MIB],
+  ['filterBitsPerKey', 0, 32],
+])('tree.%s takes %i to %i', (name, min, max) => {
+  for (const value of [min, max]) expect(resolveOptions({ tree: { [name]: value } }).tree).toMatchObject({ [name]: value })
+  for (const value of [min - 1, max + 1, '5', null]) expect(refused({ tree: { [name]: value } })).toContain(`tree.${name}`)
+})
+
+test('runs of a level lie below the size ratio', () => {
+  const tree = { sizeRatio: 4, runsPerLevel: 3, runsAtLargestLevel: 3 }
+  expect(resolveOptions({ tree }).tree).toMatchObject(tree)
+  refused({ tree: { sizeRatio: 4, runsPerLevel: 4 } })
+  refused({ tree: { sizeRatio: 4, runsAtLargestLevel: 4 } })
+  refused({ tree: { runsPerLevel: 0 } })
+})
+
+test.each(['createIfMissing', 'errorIfExists', 'readOnly', 'sync'])('%s is a boolean', (name) => {
+  expect(resolveOptions({ [name]: true })).toMatchObject({ [name]: true })
+  for (const value of [0, 1, 'true', null]) expect(refused({ [name]: value })).toContain(name)
+})
+
+test('what is unknown is refused, names that every object has included', () => {
+  for (const name of ['valuethreshold', 'cache', 'toString', 'constructor', 'hasOwnProperty', '']) {
+    expect(refused({ [name]: 5 })).toContain('unknown option')
+    expect(refused({ tree: { [name]: 5 } })).toContain('unknown option')
+  }
+})
+
+test.each(['compression', 'compressionLevel', 'collector', 'controlSocket'])('%s is not there yet, and says so', (name) => {
+  expect(refused({ [name]: 1 })).toContain('this version')
+})
+
+test('anything but an object is refused', () => {
+  for (const value of [null, 5, 'x', [], true]) {
+    refused(value)
+    refused({ tree: value })
+  }
+})

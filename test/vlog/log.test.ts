@@ -1,0 +1,404 @@
+/**
+ * The log with edits that the test answers: rotation, the order of syncs and seals, failed writes and syncs, markers, close.
+ */
+import { describe, expect, test } from 'vitest'
+import { IoError, WiscError } from '#dist/lib/base/errors.js'
+import type { LogPosition } from '#dist/lib/base/value-pointer.js'
+import { Group, GROUP_BYTES_MAX, stagedBytes } from '#dist/vlog/group.js'
+import { Log } from '#dist/vlog/log.js'
+import { RECORD_KIND } from '#dist/vlog/record.js'
+import { SEGMENT_HEADER_BYTES } from '#dist/vlog/segment-header.js'
+import { type Call, FaultFileSystem } from '../support/fault-file-system.ts'
+import { bytesOf, DATABASE_ID, LOG_DIRECTORY, segmentPath } from '../support/log-segments.ts'
+import { seededRandom } from '../support/random.ts'
+
+const START: LogPosition = { segment: 4, offset: 1000 }
+const SEGMENT_BYTES = 4096
+
+class Fixture {
+  readonly fileSystem = new FaultFileSystem()
+  /** Edits and syncs of log files, in the order in which they were asked for or done. */
+  readonly steps: string[] = []
+  /** Edits that wait for `answer` while this is set. */
+  hold = false
+  failEdits: WiscError | undefined
+  readonly held: (() => void)[] = []
+  readonly failures: WiscError[] = []
+  readonly troubles: WiscError[] = []
+  log!: Log
+  sequence = 101
+  #number = 4
+  #edit = 0
+  readonly #group = new Group()
+
+  async open(): Promise<this> {
+    this.fileSystem.makeDirectory(LOG_DIRECTORY)
+    this.fileSystem.onCall = (call) => this.note(call)
+    const edit = (step: string): Promise<void> => {
+      this.steps.push(step)
+      if (this.failEdits) return Promise.reject(this.failEdits)
+      this.#edit++
+      if (!this.hold) return Promise.resolve()
+      return new Promise((resolve) => this.held.push(resolve))
+    }
+    this.log = await Log.open({
+      fileSystem: this.fileSystem,
+      directory: LOG_DIRECTORY,
+      databaseId: DATABASE_ID,
+      random: seededRandom(1),
+      segmentBytes: SEGMENT_BYTES,
+      end: START,
+      lastSequence: 100,
+      edits: {
+        allocateFileNumber: () => ++this.#number,
+        addSegment: ({ number }) => edit(`add ${number}`),
+        sealSegment: ({ number, length, lastSequence }, durable) =>
+          edit(`seal ${number} ${length} ${lastSequence} durable ${durable.segment}`),
+        dropSegment: (number) => edit(`drop ${number}`),
+        durableEdit: () => this.#edit,
+      },
+      failed: (error) => this.failures.push(error),
+      troubled: (error) => this.troubles.push(error),
+      opened: () => {},
+      released: (number) => this.steps.push(`released ${number}`),
+    })
+    return this
+  }
+
+  note({ kind, path }: Call): void {
+    if (kind === 'sync') this.steps.push(`sync ${Number(path.slice(-11, -5))}`)
+  }
+
+  /** Writes a frame of one put. */
+  async write(length: number): Promise<LogPosition> {
+    const value = bytesOf(length)
+    const group = this.#group
+    group.begin(this.sequence, stagedBytes(3, length))
+    group.add(RECORD_KIND.put, Buffer.from('key'), value)
+    let place = this.log.reserve(group.frameBytes)
+    while (place === undefined) {
+      if (this.log.failure) throw this.log.failure
+      await this.log.ready()
+      place = this.log.reserve(group.frameBytes)
+    }
+    this.sequence++
+    await this.log.write(group)
+    return place
+  }
+
+  failNext(kind: Call['kind'], number: number, errno: string, partialBytes?: number): void {
+    let failed = false
+    this.fileSystem.faults = (call) => {
+      if (failed || call.kind !== kind || call.path !== segmentPath(number)) return undefined
+      failed = true
+      return partialBytes === undefined ? { errno } : { errno, partialBytes }
+    }
+  }
+
+  size(number: number): number {
+    return this.fileSystem.visibleImage().files.get(segmentPath(number))!.length
+  }
+}
+
+function openLog(): Promise<Fixture> {
+  return new Fixture().open()
+}
+
+async function turns(count: number = 20): Promise<void> {
+  for (let i = 0; i < count; i++) {
+    await new Promise<void>((resolve) => {
+      setImmediate(resolve)
+    })
+  }
+}
+
+describe('rotation', () => {
+  test('goes to the segment that was prepared ahead, and seals what is full', async () => {
+    const fixture = await openLog()
+    const first = await fixture.write(1500)
+    expect(first).toEqual({ segment: 5, offset: SEGMENT_HEADER_BYTES })
+    expect((await fixture.write(1500)).segment).toBe(5)
+    const length = fixture.log.end.offset
+    expect(await fixture.write(1500)).toEqual({ segment: 6, offset: SEGMENT_HEADER_BYTES })
+    await turns()
+    expect(fixture.steps.filter((step) => !step.startsWith('add'))).toEqual([
+      'sync 5',
+      `seal 5 ${length} 102 durable 5`,
+      'released 5',
+    ])
+    expect(fixture.fileSystem.violations).toEqual([])
+  })
+
+  test('I1: writes no frame into a segment whose edit is not durable', async () => {
+    const fixture = new Fixture()
+    fixture.hold = true
+    const opening = fixture.open()
+    await turns()
+    expect(fixture.steps).toEqual(['add 5'])
+    fixture.held.shift()!()
+    await opening
+    await fixture.write(3000)
+    await turns()
+    expect(fixture.log.reserve(3000)).toBeUndefined()
+    const writing = fixture.write(3000)
+    await turns()
+    expect(fixture.size(6)).toBe(0)
+    fixture.hold = false
+    for (const answer of fixture.held.splice(0)) answer()
+    expect((await writing).segment).toBe(6)
+  })
+
+  test('waits when too many full segments have no seal', async () => {
+    const fixture = await openLog()
+    await turns()
+    for (let i = 0; i < 4; i++) {
+      fixture.hold = false
+      await fixture.write(3000)
+      await turns()
+      fixture.hold = true
+    }
+    // The first seals have been asked for while edits are held.
+    fixture.held.length = 0
+    let written = 0
+    fixture.hold = true
+    const writer = (async () => {
+      for (; written < 8; written++) await fixture.write(3000)
+    })()
+    await turns(50)
+    const before = written
+    expect(before).toBeLessThan(8)
+    fixture.hold = false
+    while (fixture.held.length > 0) {
+      fixture.held.shift()!()
+      await turns()
+    }
+    await writer
+    expect(written).toBe(8)
+  })
+
+  test('seals in log order', async () => {
+    const fixture = await openLog()
+    for (let i = 0; i < 6; i++) await fixture.write(3000)
+    await turns(50)
+    const seals = fixture.steps.filter((step) => step.startsWith('seal')).map((step) => step.split(' ')[1])
+    expect(seals).toEqual(['5', '6', '7', '8', '9'])
+  })
+})
+
+describe('sync', () => {
+  test('I1: waits for the segments before', async () => {
+    const fixture = await openLog()
+    await fixture.write(3000)
+    await fixture.write(3000)
+    await fixture.log.sync()
+    expect(fixture.steps.filter((step) => step.startsWith('sync'))).toEqual(['sync 5', 'sync 6'])
+    expect(fixture.log.durable).toEqual(fixture.log.end)
+    expect(fixture.log.durableSequence).toBe(102)
+  })
+
+  test('of what is durable already asks for nothing', async () => {
+    const fixture = await openLog()
+    await fixture.log.sync()
+    await fixture.write(10)
+    await fixture.log.sync()
+    await fixture.log.sync()
+    expect(fixture.steps.filter((step) => step.startsWith('sync'))).toHaveLength(1)
+  })
+
+  test('I1: does not cover what is written after it began, also when that fills the segment', async () => {
+    const fixture = await openLog()
+    await fixture.write(1000)
+    const early = fixture.log.sync()
+    // Written while the sync is in flight, then the segment is full.
+    await fixture.write(2500)
+    const late = fixture.log.sync()
+    await fixture.write(3000)
+    await early
+    await late
+    await turns()
+    const order = fixture.steps.filter((step) => /^(sync|seal) 5/.test(step))
+    expect(order.map((step) => step.split(' ')[0])).toEqual(['sync', 'sync', 'seal'])
+  })
+
+  test('that fails is final: nothing is synced, sealed or written again', async () => {
+    const fixture = await openLog()
+    await fixture.write(1500)
+    fixture.failNext('sync', 5, 'EIO')
+    await expect(fixture.log.sync()).rejects.toMatchObject({ code: 'WISC_SYNC_FAILED' })
+    expect(fixture.failures).toHaveLength(1)
+    expect(fixture.log.reserve(100)).toBeUndefined()
+    expect(fixture.log.failure).toMatchObject({ code: 'WISC_SYNC_FAILED' })
+    expect(fixture.log.durable).toEqual(START)
+    await expect(fixture.log.sync()).rejects.toMatchObject({ code: 'WISC_SYNC_FAILED' })
+    const steps = [...fixture.steps]
+    await fixture.log.retry()
+    await expect(fixture.log.close()).rejects.toMatchObject({ code: 'WISC_SYNC_FAILED' })
+    fixture.log.abandon()
+    await new Promise((resolve) => setTimeout(resolve, 80))
+    expect(fixture.steps).toEqual(steps)
+    expect(fixture.fileSystem.violations).toEqual([])
+  })
+
+  test('of a directory that fails is as final', async () => {
+    const fixture = await openLog()
+    fixture.fileSystem.faults = ({ kind }) => (kind === 'syncDirectory' ? { errno: 'EIO' } : undefined)
+    await fixture.write(3000)
+    await expect(Promise.all([fixture.write(3000), fixture.write(3000)])).rejects.toMatchObject({
+      code: 'WISC_SYNC_FAILED',
+    })
+    await turns()
+    expect(fixture.fileSystem.violations).toEqual([])
+  })
+})
+
+describe('a failed write', () => {
+  test.each([0, 700])('of which %i bytes got through ends its segment before anything else is written', async (partial) => {
+    const fixture = await openLog()
+    await fixture.write(500)
+    const end = fixture.log.end
+    await turns()
+    fixture.hold = true
+    fixture.failNext('write', 5, 'EIO', partial)
+    await expect(fixture.write(1000)).rejects.toBeInstanceOf(IoError)
+    expect(fixture.log.reserve(100)).toBeUndefined()
+    await turns()
+    expect(fixture.steps.slice(-2)).toEqual(['sync 5', `seal 5 ${end.offset} 101 durable 5`])
+    const next = fixture.write(100)
+    await turns()
+    expect(fixture.size(6)).toBe(0)
+    fixture.hold = false
+    for (const answer of fixture.held.splice(0)) answer()
+    expect(await next).toEqual({ segment: 6, offset: SEGMENT_HEADER_BYTES })
+    expect(fixture.size(5)).toBe(end.offset + partial)
+    expect(fixture.fileSystem.violations).toEqual([])
+  })
+
+  test('of the first frame of a segment drops the segment', async () => {
+    const fixture = await openLog()
+    await turns()
+    fixture.failNext('write', 5, 'ENOSPC', 50)
+    await expect(fixture.write(1000)).rejects.toMatchObject({ code: 'WISC_DISK_FULL' })
+    await turns()
+    expect(fixture.steps).toContain('drop 5')
+    expect(await fixture.write(1000)).toEqual({ segment: 6, offset: SEGMENT_HEADER_BYTES })
+  })
+
+  test('in the thread pool does the same', async () => {
+    const fixture = await openLog()
+    await fixture.write(10)
+    await turns()
+    fixture.failNext('write', 6, 'EIO', 9)
+    await expect(fixture.write(2 * GROUP_BYTES_MAX)).rejects.toBeInstanceOf(IoError)
+    const place = await fixture.write(10)
+    expect(place.segment).toBeGreaterThan(6)
+    expect(fixture.steps).toContain('drop 6')
+  })
+
+  test('whose end cannot be made durable keeps the log shut until a retry succeeds', async () => {
+    const fixture = await openLog()
+    await fixture.write(500)
+    await turns()
+    fixture.failNext('write', 5, 'ENOSPC')
+    fixture.failEdits = new IoError('write', 'MANIFEST', 'ENOSPC')
+    await expect(fixture.write(100)).rejects.toMatchObject({ code: 'WISC_DISK_FULL' })
+    await turns()
+    expect(fixture.log.failure).toMatchObject({ code: 'WISC_DISK_FULL' })
+    await fixture.log.retry()
+    expect(fixture.log.failure).toMatchObject({ code: 'WISC_DISK_FULL' })
+    expect(fixture.log.reserve(100)).toBeUndefined()
+    fixture.failEdits = undefined
+    await fixture.log.retry()
+    expect(fixture.log.failure).toBeUndefined()
+    await fixture.write(100)
+  })
+})
+
+test('a seal that cannot be written keeps no sync waiting, and is tried again', async () => {
+  const fixture = await openLog()
+  await fixture.write(3000)
+  await turns()
+  fixture.failEdits = new IoError('write', 'MANIFEST', 'ENOSPC')
+  await fixture.write(3000)
+  await fixture.log.sync()
+  await turns()
+  expect(fixture.troubles).toHaveLength(1)
+  expect(fixture.log.durable.segment).toBe(6)
+  fixture.failEdits = undefined
+  await fixture.log.retry()
+  expect(fixture.steps.filter((step) => step.startsWith('seal 5'))).toHaveLength(2)
+  expect(fixture.log.failure).toBeUndefined()
+})
+
+describe('a large frame', () => {
+  test('goes through the thread pool, to a segment that may be larger than its size', async () => {
+    const fixture = await openLog()
+    const place = await fixture.write(2 * GROUP_BYTES_MAX)
+    expect(place).toEqual({ segment: 5, offset: SEGMENT_HEADER_BYTES })
+    expect(fixture.log.wouldRotate(64)).toBe(true)
+    expect((await fixture.write(10)).segment).toBe(6)
+  })
+
+  test('that its caller changes meanwhile fails, and its segment ends', async () => {
+    const fixture = await openLog()
+    const value = bytesOf(2 * GROUP_BYTES_MAX)
+    const group = new Group()
+    group.begin(fixture.sequence, stagedBytes(3, value.length))
+    group.add(RECORD_KIND.put, Buffer.from('key'), value)
+    fixture.log.reserve(group.frameBytes)
+    fixture.sequence++
+    const writing = fixture.log.write(group)
+    value[1000]! ^= 1
+    await expect(writing).rejects.toMatchObject({ code: 'WISC_INVALID_ARGUMENT' })
+    expect((await fixture.write(10)).segment).toBe(6)
+  })
+})
+
+describe('markers', () => {
+  test('one is written when the log has been idle after a sync, and only one', async () => {
+    const fixture = await openLog()
+    await fixture.write(10)
+    await fixture.log.sync()
+    const { durable, end } = fixture.log
+    expect(durable).toEqual(end)
+    await new Promise((resolve) => setTimeout(resolve, 130))
+    expect(fixture.log.end.offset).toBe(end.offset + 64)
+    expect(fixture.steps.filter((step) => step.startsWith('sync'))).toHaveLength(1)
+  })
+
+  test('none is written when a later frame has recorded the sync', async () => {
+    const fixture = await openLog()
+    await fixture.write(10)
+    await fixture.log.sync()
+    await fixture.write(10)
+    const { end } = fixture.log
+    await new Promise((resolve) => setTimeout(resolve, 80))
+    expect(fixture.log.end).toEqual(end)
+  })
+
+  test('one that fails ends the segment, nothing else', async () => {
+    const fixture = await openLog()
+    await fixture.write(10)
+    await fixture.log.sync()
+    fixture.failNext('write', 5, 'EIO', 3)
+    await new Promise((resolve) => setTimeout(resolve, 130))
+    expect((await fixture.write(10)).segment).toBe(6)
+    expect(fixture.failures).toEqual([])
+  })
+})
+
+test('close syncs and seals everything and drops what was never used', async () => {
+  const fixture = await openLog()
+  for (let i = 0; i < 3; i++) await fixture.write(3000)
+  const { end } = fixture.log
+  expect(await fixture.log.close()).toEqual(end)
+  expect(fixture.log.durable).toEqual(end)
+  const edits = fixture.steps.filter((step) => /^(seal|drop)/.test(step)).map((step) => step.slice(0, 6))
+  expect(edits).toEqual(['seal 5', 'seal 6', 'seal 7', 'drop 8'])
+  expect(fixture.fileSystem.violations).toEqual([])
+})
+
+test('close of an empty log ends where it began', async () => {
+  const fixture = await openLog()
+  expect(await fixture.log.close()).toEqual(START)
+  expect(fixture.steps.filter((step) => step.startsWith('drop'))).toHaveLength(2)
+})
