@@ -11,6 +11,7 @@ import { runChild } from './children.ts'
 import type { EngineName } from './engines/engine.ts'
 import { type Flags, HELP, parseFlags } from './flags.ts'
 import {
+  bestRow,
   type Job,
   type Report,
   type Row,
@@ -19,14 +20,7 @@ import {
   type WorkloadResult,
 } from './results.ts'
 import { runSpecial } from './special/specials.ts'
-import {
-  bestRow,
-  formatBytes,
-  formatRate,
-  renderSize,
-  renderSpecials,
-  renderVerdicts,
-} from './table.ts'
+import { formatBytes, formatRate, renderSize, renderSpecials, renderVerdicts } from './table.ts'
 import { judge } from './targets.ts'
 import { WarmMemory } from './warm/warm-memory.ts'
 import { LOADS } from './workloads.ts'

@@ -84,3 +84,20 @@ export function writtenPerUserByte(result: WorkloadResult): number | null {
   const apart = (result.ballastBytes ?? 0) + (result.relocatedBytes ?? 0)
   return (result.writtenBytes - apart) / result.userBytes
 }
+
+/** The fastest row of an engine in a workload at a size. */
+export function bestRow(
+  rows: readonly Row[],
+  engine: EngineName,
+  valueBytes: number,
+  workload: string,
+): Row | undefined {
+  return rows
+    .filter(
+      (row) => row.engine === engine && row.valueBytes === valueBytes && row.workload === workload,
+    )
+    .reduce<Row | undefined>(
+      (best, row) => (best === undefined || rate(row) > rate(best) ? row : best),
+      undefined,
+    )
+}

@@ -2,7 +2,7 @@
  * Renders the results as Markdown tables, so that the figures of bench/README.md are a paste of them.
  */
 import { ENGINE_NAMES, type EngineName } from './engines/engine.ts'
-import { type Row, rate, type SpecialFigure, writtenPerUserByte } from './results.ts'
+import { bestRow, type Row, rate, type SpecialFigure, writtenPerUserByte } from './results.ts'
 import type { Verdict } from './targets.ts'
 import { LOADS, WORKLOADS } from './workloads.ts'
 
@@ -11,23 +11,6 @@ const DURABLE: readonly string[] = ['fillsync-1', 'fillsync-64', 'fillsync-main'
 /** Loops of synchronous calls: their pauses are the harness's own. */
 const SYNCHRONOUS: readonly string[] = ['readrandom-sync', 'readmissing', 'fillsync-main']
 const MIB = 1024 * 1024
-
-/** The fastest row of an engine in a workload at a size. */
-export function bestRow(
-  rows: readonly Row[],
-  engine: EngineName,
-  valueBytes: number,
-  workload: string,
-): Row | undefined {
-  return rows
-    .filter(
-      (row) => row.engine === engine && row.valueBytes === valueBytes && row.workload === workload,
-    )
-    .reduce<Row | undefined>(
-      (best, row) => (best === undefined || rate(row) > rate(best) ? row : best),
-      undefined,
-    )
-}
 
 /** The tables of one value size: rates with ratios, then what they cost. */
 export function renderSize(rows: readonly Row[], valueBytes: number): string {

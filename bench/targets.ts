@@ -2,8 +2,7 @@
  * The figures that wisc has set itself, judged by the results of one run.
  */
 import type { EngineName } from './engines/engine.ts'
-import { type Row, rate, type SpecialFigure } from './results.ts'
-import { bestRow } from './table.ts'
+import { bestRow, type Row, rate, type SpecialFigure } from './results.ts'
 
 const KIB = 1024
 const MIB = 1024 * KIB

@@ -53,7 +53,7 @@ const RANGE_NAMES = ['gt', 'gte', 'lt', 'lte']
 const SCAN_NAMES = [...RANGE_NAMES, 'reverse', 'limit', 'snapshot', 'signal', 'highWaterMarkBytes']
 
 /** @throws WISC_INVALID_ARGUMENT for contradictory ends; a lower end above the upper one is an empty range */
-export function resolveKeyRange(range: KeyRange): ResolvedRange {
+function resolveKeyRange(range: KeyRange): ResolvedRange {
   const { gt, gte, lt, lte } = range
   if (gt !== undefined && gte !== undefined) throw invalidArgument('range has both gt and gte')
   if (lt !== undefined && lte !== undefined) throw invalidArgument('range has both lt and lte')

@@ -232,10 +232,13 @@ export class Background {
       if (!plan || this.#closing) return
       const own = this.#cancelCompaction.signal
       const job = this.#compact(plan, signal ? AbortSignal.any([signal, own]) : own)
-      // Automatic compactions and other callers wait for it; its error belongs to this caller.
+      // Automatic compactions and other callers wait for it; its error belongs to this caller, but for a failed
+      // sync, which ends the store.
       const ended = job.then(
         () => undefined,
-        () => undefined,
+        (error: unknown) => {
+          if (toWiscError(error).code === 'WISC_SYNC_FAILED') this.#fail(error)
+        },
       )
       this.#compacting = ended.finally(() => {
         this.#compacting = undefined

@@ -19,8 +19,8 @@ import { BlockCache } from './base/block-cache.ts'
 import { toWiscError, WiscError } from './base/errors.ts'
 import { joinPath, manifestName, segmentName, tableName } from './base/file-names.ts'
 import type { FileSystem } from './base/file-system.ts'
+import { compareLogPositions, type LogPosition } from './base/log-position.ts'
 import type { Random } from './base/random.ts'
-import { compareLogPositions, type LogPosition } from './base/value-pointer.ts'
 import { CommitQueue } from './commit.ts'
 import { DiskSpace } from './disk-space.ts'
 import { EventLoopTurn } from './event-loop-turn.ts'
@@ -342,7 +342,8 @@ export class Engine implements ReadingEngine {
     clearInterval(this.#syncTimer)
     await this.commit.drain()
     await this.background.stopCompactions()
-    let failure: unknown
+    // After a failed sync `close` cannot keep its promise either, and says so when everything is released.
+    let failure: unknown = this.#failure
     try {
       if (!this.#failure) await this.#closeInOrder()
     } catch (error) {

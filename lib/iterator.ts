@@ -212,6 +212,7 @@ class BatchIterator<T> implements StoreIterator<T> {
     const most = this.#shape.values ? VALUES_BATCH_MAX : KEYS_BATCH_MAX
     const count = Math.max(Math.min(this.#batch, most), Math.min(wanted, most))
     this.#batch = Math.min(this.#batch * 2, most)
+    const { engine } = this.#parts
     const requests: (ValueRequest | undefined)[] = []
     let bytes = 0
     const sink = (entry: Lookup): boolean => {
@@ -223,15 +224,15 @@ class BatchIterator<T> implements StoreIterator<T> {
     }
     try {
       this.#scan.fill(sink)
-      if (!this.#shape.values) return
-      await this.#parts.engine.values.readMany(requests, this.#values)
+      const reading = this.#shape.values && engine.values.readMany(requests, this.#values)
+      if (reading) await reading
     } catch (error) {
       this.#drop()
-      this.#failure = this.#parts.engine.viewFailure(error)
+      this.#failure = engine.viewFailure(error)
       throw this.#failure
     }
     throwIfAborted(this.#signal)
-    const { turn } = this.#parts.engine
+    const { turn } = engine
     if (turn.isOld()) await new Promise<void>((resolve) => turn.later(resolve))
   }
 

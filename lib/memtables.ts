@@ -5,7 +5,7 @@
  * more than all that is written to it. A batch that no arena holds gets one of its own.
  */
 import { assert, invalidArgument } from './base/errors.ts'
-import { compareLogPositions, type LogPosition } from './base/value-pointer.ts'
+import { compareLogPositions, type LogPosition } from './base/log-position.ts'
 import { ARENA_BYTES_MAX, type Arena, createArena } from './tree/arena.ts'
 import { type FrozenMemtable, Memtable } from './tree/memtable.ts'
 

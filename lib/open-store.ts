@@ -49,7 +49,12 @@ export async function openStore(
   }
   const resolved = resolveOptions(options)
   const { fileSystem = nodeFileSystem, random = systemRandom } = parts
-  const place = { fileSystem, random, directory: follow(fileSystem, resolve(path)), options: resolved }
+  const place = {
+    fileSystem,
+    random,
+    directory: follow(fileSystem, resolve(path)),
+    options: resolved,
+  }
   const kind = inspect(place)
   if (kind !== 'store') {
     if (resolved.readOnly || !resolved.createIfMissing) {

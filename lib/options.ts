@@ -28,7 +28,10 @@ export interface Options {
   readonly errorIfExists?: boolean
   /** Open without the lock and without writing a byte, also beside a writer. Default false. */
   readonly readOnly?: boolean
-  /** Values of at least this size go to the value log alone; 0 all, Infinity none (but those over 16 MiB). Default 1024. */
+  /**
+   * Values of at least this size go to the value log alone; 0 all, Infinity none (but those over 16 MiB).
+   * Default 1024.
+   */
   readonly valueThreshold?: number
   /** Default of WriteOptions.sync. Default false. */
   readonly sync?: boolean

@@ -26,8 +26,8 @@ import { durableEditOfStrays } from '../vlog/stray-segments.ts'
 import { type CopiedTail, copyTail } from '../vlog/tail-copy.ts'
 import { CorruptionError } from './base/errors.ts'
 import { joinPath, manifestName, parseFileName, segmentName, tableName } from './base/file-names.ts'
+import { compareLogPositions, type LogPosition } from './base/log-position.ts'
 import { type Random, randomU32 } from './base/random.ts'
-import { compareLogPositions, type LogPosition } from './base/value-pointer.ts'
 import type { ReadManifest } from './tree/manifest.ts'
 import type { SegmentState, Version } from './tree/version.ts'
 import type { VersionEdit } from './tree/version-edit.ts'
@@ -72,7 +72,7 @@ export interface RecoveredLog {
 }
 
 /** The segments of a version, as the value log wants them. */
-export function knownSegments(version: Version): KnownSegment[] {
+function knownSegments(version: Version): KnownSegment[] {
   return [...version.segments.values()].map((segment: SegmentState) => ({
     number: segment.number,
     salt: segment.salt,

@@ -15,7 +15,7 @@ import {
 import { CorruptionError } from './base/errors.ts'
 import { joinPath, segmentName } from './base/file-names.ts'
 import { frameSeed } from './base/frame.ts'
-import type { LogPosition } from './base/value-pointer.ts'
+import type { LogPosition } from './base/log-position.ts'
 import type { Memtables } from './memtables.ts'
 import { entryBytesMax, entryKind } from './placement.ts'
 import type { RecoveryReport } from './recover.ts'

@@ -8,7 +8,7 @@
 
 import { isEmptyRange, type ResolvedScan } from './arguments.ts'
 import { compareRange, equalBytes } from './base/bytes.ts'
-import { SEQUENCE_MAX } from './base/value-pointer.ts'
+import { SEQUENCE_MAX } from './base/log-position.ts'
 import { type EntryCursor, KIND } from './tree/entry.ts'
 import { Lookup, type ReadState, type TreeReader } from './tree-reader.ts'
 

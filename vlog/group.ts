@@ -10,7 +10,7 @@
  */
 import { readU64 } from '../lib/base/bytes.ts'
 import { FRAME_HEADER_BYTES, writeFrameHeader } from '../lib/base/frame.ts'
-import type { LogPosition } from '../lib/base/value-pointer.ts'
+import type { LogPosition } from '../lib/base/log-position.ts'
 import { type RecordKind, recordBytes, recordHeadBytes, writeRecordHead } from './record.ts'
 import { SEGMENT_HEADER_BYTES, type SegmentHeader, writeSegmentHeader } from './segment-header.ts'
 

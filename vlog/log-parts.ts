@@ -1,8 +1,8 @@
 /** What the log is made of and what it needs: shared by log.ts, log-syncer.ts and segment-preparer.ts. */
 import type { WiscError } from '../lib/base/errors.ts'
 import type { File } from '../lib/base/file-system.ts'
+import type { LogPosition } from '../lib/base/log-position.ts'
 import type { Random } from '../lib/base/random.ts'
-import type { LogPosition } from '../lib/base/value-pointer.ts'
 import type { LogContext } from './recovery.ts'
 
 /** What the log needs of the manifest; every promise resolves when the edit is durable. */

@@ -10,7 +10,7 @@
  * cannot be written must not keep a sync from being answered.
  */
 import { toWiscError, WiscError } from '../lib/base/errors.ts'
-import { compareLogPositions, type LogPosition } from '../lib/base/value-pointer.ts'
+import { compareLogPositions, type LogPosition } from '../lib/base/log-position.ts'
 import type { LogEdits, OpenSegment } from './log-parts.ts'
 
 export interface LogSyncerParts {

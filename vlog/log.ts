@@ -15,7 +15,7 @@
  */
 import { assert, toWiscError, WiscError } from '../lib/base/errors.ts'
 import { FRAME_HEADER_BYTES } from '../lib/base/frame.ts'
-import { compareLogPositions, type LogPosition } from '../lib/base/value-pointer.ts'
+import { compareLogPositions, type LogPosition } from '../lib/base/log-position.ts'
 import { GROUP_BYTES_MAX, Group } from './group.ts'
 import type { LogStart, OpenSegment } from './log-parts.ts'
 import { LogSyncer } from './log-syncer.ts'

@@ -21,9 +21,9 @@
  * the writer's memory. A reader proves it by both sums; the header checksum alone serves walks, which read
  * no values. Rules: vlog/FORMAT.md, section 4.
  */
-import { compareRange, readU32, readU64, writeU32, writeU64 } from '../lib/base/bytes.ts'
+import { compareRange, readU16, readU32, readU64, writeU32, writeU64 } from '../lib/base/bytes.ts'
 import { checksum, crc32From } from '../lib/base/checksum.ts'
-import { FILE_BYTES_MAX, SEQUENCE_MAX } from '../lib/base/value-pointer.ts'
+import { FILE_BYTES_MAX, SEQUENCE_MAX } from '../lib/base/log-position.ts'
 
 export const RECORD_HEADER_BYTES = 40
 /** Each chunk of a value has a checksum of its own, so that a part can be read and still be verified. */
@@ -173,8 +173,11 @@ export function proveRecord(
 }
 
 /**
- * Holds a record in memory against what a pointer promised: lengths, key, sequence, kind and every checksum.
- * Data plane: nothing is allocated but the views that the checksums need.
+ * Holds a record in memory against what a pointer promised, and proves its value.
+ *
+ * Data plane, made for gets: each field of the header must be the one that is known already, so that comparing
+ * them proves the header without its checksum; the value checksum, which contains that checksum, proves the
+ * rest. `value` is the view of the value in `bytes`, made by the caller, who needs it anyway.
  * @returns what is wrong, or undefined if the value may be handed out
  */
 export function checkPointedRecord(
@@ -185,24 +188,37 @@ export function checkPointedRecord(
   keyStart: number,
   keyEnd: number,
   sequence: number,
+  value: Uint8Array,
 ): string | undefined {
-  const keyLength = keyEnd - keyStart
-  const storedLength = readU64(bytes, at + 24)
-  const headBytes = recordHeadBytes(keyLength, storedLength)
-  if (readU32(bytes, at + 12) !== keyLength || headBytes + storedLength !== length) {
+  const storedLength = value.length
+  if (readU32(bytes, at + 12) !== keyEnd - keyStart || readU64(bytes, at + 24) !== storedLength) {
     return 'record is not the one its pointer names: lengths differ'
   }
   if (readU64(bytes, at + 16) !== sequence || bytes[at + 8] !== RECORD_KIND.put) {
     return 'record is not the one its pointer names: sequence or kind differs'
   }
-  const valueStart = at + headBytes
-  if (compareRange(key, keyStart, keyEnd, bytes, valueStart - keyLength, valueStart) !== 0) {
+  const valueStart = at + length - storedLength
+  const recordKey = valueStart - (keyEnd - keyStart)
+  if (compareRange(key, keyStart, keyEnd, bytes, recordKey, valueStart) !== 0) {
     return 'record is not the one its pointer names: key differs'
   }
-  if (storedLength > VALUE_CHUNK_BYTES) {
+  // Another codec or flag: the whole header has to be proved before anybody acts on it.
+  const plain = readU16(bytes, at + 9) === CODEC_NONE && bytes[at + 11] === 0
+  if (!plain || storedLength > VALUE_CHUNK_BYTES || readU64(bytes, at + 32) !== storedLength) {
     return proveRecord(bytes, at, readRecordHeader(bytes, at, length)!)
   }
-  const headerChecksum = crc32From(0, bytes.subarray(at + 8, valueStart))
-  const valueChecksum = checksum(bytes.subarray(valueStart, at + length)) ^ headerChecksum
-  return valueChecksum >>> 0 === readU32(bytes, at + 4) ? undefined : 'value checksum mismatch'
+  const stored = readU32(bytes, at + 4) ^ readU32(bytes, at)
+  return checksum(value) === stored >>> 0 ? undefined : 'value checksum mismatch'
+}
+
+/**
+ * Bytes of the value of a record of `length` bytes with a key of `keyLength`: a pointer names the whole
+ * record, and the further checksums in it depend on the value.
+ */
+export function storedBytes(length: number, keyLength: number): number {
+  const rest = length - RECORD_HEADER_BYTES - keyLength
+  if (rest <= VALUE_CHUNK_BYTES) return rest
+  // n chunks need 4(n - 1) bytes of checksums: n = ceil((rest + 4) / (chunk + 4)).
+  const chunks = Math.ceil((rest + 4) / (VALUE_CHUNK_BYTES + 4))
+  return rest - 4 * (chunks - 1)
 }

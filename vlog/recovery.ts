@@ -17,7 +17,7 @@ import { CorruptionError, isMissing } from '../lib/base/errors.ts'
 import { joinPath, segmentName } from '../lib/base/file-names.ts'
 import type { File, FileSystem } from '../lib/base/file-system.ts'
 import { frameSeed } from '../lib/base/frame.ts'
-import { compareLogPositions, type LogPosition } from '../lib/base/value-pointer.ts'
+import { compareLogPositions, type LogPosition } from '../lib/base/log-position.ts'
 import { readSegmentHeader, SEGMENT_HEADER_BYTES, type SegmentHeader } from './segment-header.ts'
 import {
   FIRST_FRAME_OFFSET,

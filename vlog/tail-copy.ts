@@ -9,7 +9,7 @@ import { joinPath, segmentName } from '../lib/base/file-names.ts'
 import type { File } from '../lib/base/file-system.ts'
 import { FileWindow } from '../lib/base/file-window.ts'
 import { FRAME_HEADER_BYTES, frameSeed, writeFrameHeader } from '../lib/base/frame.ts'
-import type { LogPosition } from '../lib/base/value-pointer.ts'
+import type { LogPosition } from '../lib/base/log-position.ts'
 import type { LogContext, LogRecoveryPlan } from './recovery.ts'
 import { SEGMENT_HEADER_BYTES, writeSegmentHeader } from './segment-header.ts'
 

@@ -6,7 +6,7 @@
  * It looks below the public face, as micro-benchmarks do: what it measures has none.
  */
 import { hashRange } from '../../lib/base/bytes.ts'
-import { LOG_START, SEQUENCE_MAX } from '../../lib/base/value-pointer.ts'
+import { LOG_START, SEQUENCE_MAX } from '../../lib/base/log-position.ts'
 import type { Arena } from '../../lib/tree/arena.ts'
 import { createArena } from '../../lib/tree/arena.ts'
 import type { FoundEntry } from '../../lib/tree/entry.ts'

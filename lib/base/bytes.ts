@@ -39,7 +39,11 @@ export function equalBytes(left: Uint8Array, right: Uint8Array): boolean {
 }
 
 /** A copy of a range. Callers pass Buffers, too, and `slice` of a Buffer is a view of the same memory. */
-export function copyBytes(bytes: Uint8Array, start: number = 0, end: number = bytes.length): Uint8Array {
+export function copyBytes(
+  bytes: Uint8Array,
+  start: number = 0,
+  end: number = bytes.length,
+): Uint8Array {
   return new Uint8Array(bytes.subarray(start, end))
 }
 

@@ -5,7 +5,6 @@ export const CURRENT_NAME = 'CURRENT'
 export const CURRENT_TEMPORARY_NAME = 'CURRENT.tmp'
 export const LOCK_NAME = 'LOCK'
 export const BALLAST_NAME = 'BALLAST'
-export const SOCKET_NAME = 'SOCKET'
 export const LOST_NAME = 'lost'
 
 function digits(number: number): string {

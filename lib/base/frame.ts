@@ -25,7 +25,7 @@
 import { readU16, readU32, readU64, writeU32, writeU64 } from './bytes.ts'
 import { crc32From } from './checksum.ts'
 import type { FileIdentity } from './file-header.ts'
-import type { LogPosition } from './value-pointer.ts'
+import type { LogPosition } from './log-position.ts'
 
 export const FRAME_HEADER_BYTES = 64
 /** The first bytes of every frame, for scans. */

@@ -25,7 +25,7 @@
  * that NaN (a varint behind the memory) fails them.
  */
 import { compareRange, readU32 } from '../base/bytes.ts'
-import { FILE_BYTES_MAX, SEQUENCE_MAX } from '../base/value-pointer.ts'
+import { FILE_BYTES_MAX, SEQUENCE_MAX } from '../base/log-position.ts'
 import { type FoundEntry, KEY_BYTES_MAX, KIND, type Kind } from './entry.ts'
 import { copyBytes } from './growing-bytes.ts'
 

@@ -57,9 +57,11 @@ export function isFilter(filter: Uint8Array): boolean {
 
 /** False if no key with this hash is in the table. */
 export function filterMayContain(filter: Uint8Array, hash: number): boolean {
-  const bits = (filter.length - 1) * 8
+  // Why `>>> 0`: it tells the compiler that both sides of % are 32-bit integers; a remainder of doubles costs
+  // several times as much.
+  const bits = ((filter.length - 1) * 8) >>> 0
   const probes = filter[0]!
-  let next = hash
+  let next = hash >>> 0
   let step = deriveHash(hash)
   for (let i = 0; i < probes; i++) {
     const bit = next % bits

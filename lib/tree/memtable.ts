@@ -7,7 +7,7 @@
  */
 import { hashRange } from '../base/bytes.ts'
 import { assert } from '../base/errors.ts'
-import type { LogPosition } from '../base/value-pointer.ts'
+import type { LogPosition } from '../base/log-position.ts'
 import type { Arena } from './arena.ts'
 import type { EntryCursor, FoundEntry, Kind } from './entry.ts'
 import { KIND } from './entry.ts'
@@ -172,6 +172,7 @@ export class Memtable {
    * @returns false if there is none; then `found` is unchanged
    */
   find(key: Uint8Array, hash: number, sequence: number, found: FoundEntry): boolean {
+    if (this.#entries === 0) return false
     const words = this.#words
     const bytes = this.#bytes
     const index = this.arena.index

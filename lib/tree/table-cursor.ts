@@ -10,7 +10,7 @@
 import type { BlockCache } from '../base/block-cache.ts'
 import { compareRange, NO_BYTES } from '../base/bytes.ts'
 import { FileWindow } from '../base/file-window.ts'
-import { SEQUENCE_MAX } from '../base/value-pointer.ts'
+import { SEQUENCE_MAX } from '../base/log-position.ts'
 import {
   decodeEntry,
   entriesEnd,

@@ -16,7 +16,7 @@
 import { compareRange } from '../base/bytes.ts'
 import { CorruptionError } from '../base/errors.ts'
 import { FILE_HEADER_BYTES } from '../base/file-header.ts'
-import { SEQUENCE_MAX } from '../base/value-pointer.ts'
+import { SEQUENCE_MAX } from '../base/log-position.ts'
 import { VarintReader } from '../base/varint.ts'
 import { KEY_BYTES_MAX } from './entry.ts'
 import { GrowingBytes } from './growing-bytes.ts'

@@ -13,7 +13,7 @@
  */
 import { compareBytes, equalBytes } from '../base/bytes.ts'
 import { CorruptionError } from '../base/errors.ts'
-import { FILE_NUMBER_MAX } from '../base/value-pointer.ts'
+import { FILE_NUMBER_MAX } from '../base/log-position.ts'
 import { VarintReader } from '../base/varint.ts'
 import { KEY_BYTES_MAX, type SegmentReference, type TableMeta } from './entry.ts'
 import { GrowingBytes } from './growing-bytes.ts'

@@ -24,7 +24,7 @@
  */
 import { compareBytes } from '../base/bytes.ts'
 import { CorruptionError, WiscError } from '../base/errors.ts'
-import { FILE_BYTES_MAX, FILE_NUMBER_MAX, type LogPosition } from '../base/value-pointer.ts'
+import { FILE_BYTES_MAX, FILE_NUMBER_MAX, type LogPosition } from '../base/log-position.ts'
 import { VARINT_BYTES_MAX, VarintReader, writeVarint } from '../base/varint.ts'
 import { KEY_BYTES_MAX, type TableMeta } from './entry.ts'
 

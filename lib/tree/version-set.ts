@@ -27,8 +27,8 @@
  */
 import { assert, syncFailed, toWiscError, WiscError } from '../base/errors.ts'
 import type { FileSystem } from '../base/file-system.ts'
+import { FILE_NUMBER_MAX } from '../base/log-position.ts'
 import { type Random, randomU32 } from '../base/random.ts'
-import { FILE_NUMBER_MAX } from '../base/value-pointer.ts'
 import { readCurrent, writeCurrent } from './current.ts'
 import { ManifestWriter, type ReadManifest, readManifest } from './manifest.ts'
 import { type ObsoleteFile, ObsoleteFiles, type PinnedVersion } from './obsolete-files.ts'

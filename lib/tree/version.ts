@@ -7,7 +7,7 @@
  */
 import { compareBytes } from '../base/bytes.ts'
 import { assert } from '../base/errors.ts'
-import { compareLogPositions, LOG_START, type LogPosition } from '../base/value-pointer.ts'
+import { compareLogPositions, LOG_START, type LogPosition } from '../base/log-position.ts'
 import type { TableMeta } from './entry.ts'
 import { firstTableReaching } from './run-cursor.ts'
 import { type AddedTable, LEVELS_MAX, type VersionEdit } from './version-edit.ts'

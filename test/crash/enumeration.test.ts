@@ -9,8 +9,8 @@
  * WISC_TEST_SEED replays a run; WISC_CRASH_STATES sets how many distinct states a workload may open.
  */
 import { afterAll, expect, test } from 'vitest'
-import { crashStates } from '../support/crash-states.ts'
 import type { CrashState } from '../support/crash-states.ts'
+import { crashStates } from '../support/crash-states.ts'
 import { FaultFileSystem } from '../support/fault-file-system.ts'
 import { holdAgainst, type Knowledge } from '../support/oracle.ts'
 import { Prng, replayHint, testSeed } from '../support/random.ts'
@@ -58,7 +58,9 @@ async function enumerate(workload: Workload, workloadSeed: number): Promise<void
   const share = STATES_MAX / countDistinct(session.fileSystem, workloadSeed)
   const found = new Map<string, Recovered['positions']>()
   let opened = 0
-  for (const state of crashStates(session.fileSystem.base, session.fileSystem.log, { seed: workloadSeed })) {
+  for (const state of crashStates(session.fileSystem.base, session.fileSystem.log, {
+    seed: workloadSeed,
+  })) {
     const isNew = !found.has(state.hash)
     if (isNew && !isChosen(state, share)) continue
     try {

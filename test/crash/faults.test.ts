@@ -15,7 +15,7 @@ import {
 } from '../support/fault-file-system.ts'
 import { Prng, replayHint, testSeed } from '../support/random.ts'
 import { Session } from '../support/session.ts'
-import { type Workload, WORKLOADS } from './workloads.ts'
+import { WORKLOADS, type Workload } from './workloads.ts'
 
 const seed = testSeed()
 let runs = 0
@@ -40,7 +40,11 @@ const FAULTS: readonly FaultKind[] = [
     calls: ['write'],
     fault: (call) => ({ errno: 'ENOSPC', partialBytes: Math.floor(call.bytes * 0.6) }),
   },
-  { name: 'failed writes that got through', calls: ['write'], fault: (call) => ({ errno: 'EIO', partialBytes: call.bytes }) },
+  {
+    name: 'failed writes that got through',
+    calls: ['write'],
+    fault: (call) => ({ errno: 'EIO', partialBytes: call.bytes }),
+  },
   { name: 'refused opens', calls: ['open', 'create'], fault: () => ({ errno: 'EMFILE' }) },
   { name: 'failed reads', calls: ['read'], fault: () => ({ errno: 'EIO' }) },
   {
@@ -61,10 +65,12 @@ export const MIXED: Workload = {
       for (let i = 0; i < 5; i++) {
         writes.push(session.put(`key${prng.below(12)}`, prng.pick(lengths), i === 3))
       }
-      writes.push(session.write([
-        { type: 'delete', key: `key${prng.below(12)}` },
-        { type: 'put', key: `key${prng.below(12)}`, length: 40 },
-      ]))
+      writes.push(
+        session.write([
+          { type: 'delete', key: `key${prng.below(12)}` },
+          { type: 'put', key: `key${prng.below(12)}`, length: 40 },
+        ]),
+      )
       await Promise.all(writes)
       if (round === 0) await session.flush()
       if (round === 1) await session.compact()

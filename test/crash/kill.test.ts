@@ -79,13 +79,20 @@ class History {
   }
 }
 
-async function check(directory: string, history: History, life: Life, readOnly: boolean): Promise<void> {
+async function check(
+  directory: string,
+  history: History,
+  life: Life,
+  readOnly: boolean,
+): Promise<void> {
   const store = await open(directory, { ...KILL_OPTIONS, workers: 0, readOnly })
   try {
     const position = Number(store.getSync(POSITION_KEY)?.toString() ?? 0)
     const before = history.position
     expect(life.opened ?? before, 'the child found what was there').toBe(before)
-    expect(position, 'acknowledged batches are there').toBeGreaterThanOrEqual(Math.max(before, life.acknowledged))
+    expect(position, 'acknowledged batches are there').toBeGreaterThanOrEqual(
+      Math.max(before, life.acknowledged),
+    )
     history.advance(position)
     let entries = 0
     for await (const [key, value] of store.entries()) {
@@ -102,7 +109,9 @@ async function check(directory: string, history: History, life: Life, readOnly: 
   }
 }
 
-test(`I1, I2: ${KILLS} kills over one store lose nothing that was acknowledged`, { timeout: 300_000 }, async () => {
+test(`I1, I2: ${KILLS} kills over one store lose nothing that was acknowledged`, {
+  timeout: 300_000,
+}, async () => {
   const seed = testSeed()
   const prng = new Prng(seed)
   const directory = mkdtempSync(join(tmpdir(), 'wisc-kill-'))
@@ -115,7 +124,9 @@ test(`I1, I2: ${KILLS} kills over one store lose nothing that was acknowledged`,
         const isThere = life.opened !== undefined || history.position > 0
         if (isThere) await check(directory, history, life, kill % 2 === 0)
       } catch (error) {
-        throw new Error(`kill ${kill}: ${(error as Error).message}; ${replayHint(seed)}`, { cause: error })
+        throw new Error(`kill ${kill}: ${(error as Error).message}; ${replayHint(seed)}`, {
+          cause: error,
+        })
       }
     }
     const store = await open(directory, { ...KILL_OPTIONS, workers: 0 })

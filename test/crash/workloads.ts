@@ -141,7 +141,13 @@ export const WORKLOADS: readonly Workload[] = [
       ...TINY,
       valueThreshold: 256,
       sync: true,
-      tree: { sizeRatio: 3, runsPerLevel: 2, runsAtLargestLevel: 2, tableBytes: 4096, blockBytes: 256 },
+      tree: {
+        sizeRatio: 3,
+        runsPerLevel: 2,
+        runsAtLargestLevel: 2,
+        tableBytes: 4096,
+        blockBytes: 256,
+      },
     },
     async run(session, prng) {
       for (let i = 0; i < 12; i++) {

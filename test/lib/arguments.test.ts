@@ -33,13 +33,21 @@ describe('keys and values', () => {
     expect(valueBytes(bytes)).toBe(bytes)
   })
 
-  test.each([undefined, null, 5, {}, [1], true, 5n, new ArrayBuffer(4), new Uint16Array(2), new DataView(new ArrayBuffer(1))])(
-    '%s is neither',
-    (value) => {
-      expect(code(() => keyBytes(value as never))).toBe(INVALID)
-      expect(code(() => valueBytes(value as never))).toBe(INVALID)
-    },
-  )
+  test.each([
+    undefined,
+    null,
+    5,
+    {},
+    [1],
+    true,
+    5n,
+    new ArrayBuffer(4),
+    new Uint16Array(2),
+    new DataView(new ArrayBuffer(1)),
+  ])('%s is neither', (value) => {
+    expect(code(() => keyBytes(value as never))).toBe(INVALID)
+    expect(code(() => valueBytes(value as never))).toBe(INVALID)
+  })
 
   test('a key has at most 64 KiB, counted in bytes', () => {
     expect(keyBytes(new Uint8Array(65536))).toHaveLength(65536)

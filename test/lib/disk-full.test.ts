@@ -42,7 +42,12 @@ test('puts get WISC_DISK_FULL, deletes go on, also in one tick with puts', async
     codeOf(() => store.delete(keys[0]!)),
     codeOf(() => store.put('more', VALUE)),
     codeOf(() => store.delete(keys[1]!)),
-    codeOf(() => store.write([{ type: 'delete', key: 'x' }, { type: 'put', key: 'y', value: 'z' }])),
+    codeOf(() =>
+      store.write([
+        { type: 'delete', key: 'x' },
+        { type: 'put', key: 'y', value: 'z' },
+      ]),
+    ),
     codeOf(() => store.delete(keys[2]!, { sync: true })),
   ])
   expect(results).toEqual(['no error', 'WISC_DISK_FULL', 'no error', 'WISC_DISK_FULL', 'no error'])
@@ -129,7 +134,8 @@ test('the ballast holds real bytes; one that cannot be made, or is given up half
   await growing
   expect(ballast.bytes).toBe(0)
   expect(fileSystem.statPath('/db/BALLAST')).toBeUndefined()
-  fileSystem.faults = ({ kind }) => (kind === 'unlink' || kind === 'stat' ? { errno: 'EIO' } : undefined)
+  fileSystem.faults = ({ kind }) =>
+    kind === 'unlink' || kind === 'stat' ? { errno: 'EIO' } : undefined
   ballast.release()
   expect(fileSystem.violations).toEqual([])
   expect(fileSystem.openFiles).toBe(0)

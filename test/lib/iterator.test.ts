@@ -49,7 +49,8 @@ function inRange(model: Map<string, string>, range: RangeOptions): [string, stri
 
 async function collect(store: Store, range: RangeOptions): Promise<[string, string][]> {
   const found: [string, string][] = []
-  for await (const [one, text] of store.entries(range)) found.push([one.toString(), text.toString()])
+  for await (const [one, text] of store.entries(range))
+    found.push([one.toString(), text.toString()])
   return found
 }
 
@@ -65,7 +66,8 @@ describe('ranges', () => {
     const model = await fill(store, 600)
     const seed = testSeed()
     const prng = new Prng(seed)
-    const end = (): string => (prng.chance(0.1) ? prng.pick(['', 'key', 'z']) : key(prng.below(620)))
+    const end = (): string =>
+      prng.chance(0.1) ? prng.pick(['', 'key', 'z']) : key(prng.below(620))
     for (let round = 0; round < 150; round++) {
       const range: Record<string, unknown> = { reverse: prng.chance(0.5) }
       if (prng.chance(0.7)) range[prng.pick(['gt', 'gte'])] = end()
@@ -104,10 +106,15 @@ describe('seek', () => {
     for (let round = 0; round < 200; round++) {
       const target = prng.chance(0.1) ? prng.pick(['', 'zzz']) : key(prng.below(420))
       iterator.seek(target)
-      const rest = inRange(model, range).filter(([one]) => (reverse ? one <= target : one >= target))
+      const rest = inRange(model, range).filter(([one]) =>
+        reverse ? one <= target : one >= target,
+      )
       const count = 1 + prng.below(20)
       if (rest.length === 0) continue // Reading there would end the iterator.
-      const found = (await iterator.nextMany(count)).map(([one, text]) => [String(one), String(text)])
+      const found = (await iterator.nextMany(count)).map(([one, text]) => [
+        String(one),
+        String(text),
+      ])
       expect(found, `${target} ${replayHint(seed)}`).toEqual(rest.slice(0, count))
     }
     await iterator.close()
@@ -119,7 +126,9 @@ describe('seek', () => {
     const iterator = store.keys({ limit: 10 })
     await iterator.next()
     iterator.seek(key(30))
-    expect((await iterator.nextMany(100)).map(String)).toEqual(Array.from({ length: 9 }, (_, i) => key(30 + i)))
+    expect((await iterator.nextMany(100)).map(String)).toEqual(
+      Array.from({ length: 9 }, (_, i) => key(30 + i)),
+    )
   })
 
   test('waits for a call that is under way', async () => {
@@ -153,7 +162,9 @@ describe('calls', () => {
     const iterator = store.entries()
     const calls = Array.from({ length: model.size + 5 }, () => iterator.next())
     const results = await Promise.all(calls)
-    expect(results.filter(({ done }) => !done).map(({ value: entry }) => String(entry![0]))).toEqual([...model.keys()])
+    expect(
+      results.filter(({ done }) => !done).map(({ value: entry }) => String(entry![0])),
+    ).toEqual([...model.keys()])
     expect(results.slice(-5).every(({ done }) => done)).toBe(true)
   })
 
@@ -214,7 +225,10 @@ describe('abort', () => {
     const iterator = store.entries({ signal: controller.signal })
     await iterator.next()
     controller.abort(new Error('enough'))
-    await expect(iterator.next()).rejects.toMatchObject({ code: 'WISC_ABORTED', cause: { message: 'enough' } })
+    await expect(iterator.next()).rejects.toMatchObject({
+      code: 'WISC_ABORTED',
+      cause: { message: 'enough' },
+    })
     await expect(iterator.nextMany(3)).rejects.toMatchObject({ code: 'WISC_ABORTED' })
     await iterator.close()
     expect(store.stats().iterators.open).toBe(0)
@@ -274,9 +288,18 @@ test('an iterator over a snapshot sees the snapshot', async () => {
   await store.delete('b')
   await store.put('c', '2')
   await store.compact()
-  expect(await collect(store, { snapshot })).toEqual([['a', '1'], ['b', '1']])
-  expect(await collect(store, { snapshot, reverse: true })).toEqual([['b', '1'], ['a', '1']])
-  expect(await collect(store, {})).toEqual([['a', '2'], ['c', '2']])
+  expect(await collect(store, { snapshot })).toEqual([
+    ['a', '1'],
+    ['b', '1'],
+  ])
+  expect(await collect(store, { snapshot, reverse: true })).toEqual([
+    ['b', '1'],
+    ['a', '1'],
+  ])
+  expect(await collect(store, {})).toEqual([
+    ['a', '2'],
+    ['c', '2'],
+  ])
   snapshot.close()
   expect(await codeOf(() => store.entries({ snapshot }))).toBe('WISC_NOT_OPEN')
 })

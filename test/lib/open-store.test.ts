@@ -66,7 +66,9 @@ describe('the directory', () => {
     const before = contents(directory)
     expect(await codeOf(() => open(directory, { errorIfExists: true }))).toBe('WISC_EXISTS')
     expect(contents(directory)).toEqual(before)
-    await (await open(path.join(directory, 'inner'), { errorIfExists: true, ...SMALL_OPTIONS })).close()
+    await (
+      await open(path.join(directory, 'inner'), { errorIfExists: true, ...SMALL_OPTIONS })
+    ).close()
   })
 
   test('may be reached through a link', async () => {
@@ -74,7 +76,9 @@ describe('the directory', () => {
     const real = path.join(directory, 'real')
     const store = await open(real, SMALL_OPTIONS)
     fs.symlinkSync(real, path.join(directory, 'link'))
-    expect(await codeOf(() => open(path.join(directory, 'link'), SMALL_OPTIONS))).toBe('WISC_LOCKED')
+    expect(await codeOf(() => open(path.join(directory, 'link'), SMALL_OPTIONS))).toBe(
+      'WISC_LOCKED',
+    )
     await store.put('a', '1')
     await store.close()
     const linked = await open(path.join(directory, 'link'), SMALL_OPTIONS)
@@ -109,14 +113,22 @@ test('orphans of a crash are removed last, foreign files stay', async () => {
   const store = await openSmallStore({}, fileSystem)
   for (let i = 0; i < 50; i++) await store.put(`k${i}`, Buffer.alloc(500))
   await store.close()
-  for (const name of ['000003.sst', '000004.vlog', 'MANIFEST-000001', 'notes', '7.sst', '0000004.vlog']) {
+  for (const name of [
+    '000003.sst',
+    '000004.vlog',
+    'MANIFEST-000001',
+    'notes',
+    '7.sst',
+    '0000004.vlog',
+  ]) {
     if (fileSystem.statPath(`${DIRECTORY}/${name}`)) continue
     fileSystem.open(`${DIRECTORY}/${name}`, 'create').close()
   }
   await openSmallStore({}, fileSystem)
   const names = fileSystem.list(DIRECTORY)
   for (const name of ['notes', '7.sst', '0000004.vlog']) expect(names).toContain(name)
-  for (const name of ['000003.sst', '000004.vlog', 'MANIFEST-000001']) expect(names).not.toContain(name)
+  for (const name of ['000003.sst', '000004.vlog', 'MANIFEST-000001'])
+    expect(names).not.toContain(name)
   expect(fileSystem.violations).toEqual([])
 })
 
@@ -129,7 +141,9 @@ test('numbers of files are never used again, those in lost/ included', async () 
   fileSystem.open(`${DIRECTORY}/lost/000900.vlog@0`, 'create').close()
   const again = await openSmallStore({}, fileSystem)
   await again.put('b', '1')
-  const numbers = fileSystem.list(DIRECTORY).map((name) => Number(/^(\d+)\.vlog$/.exec(name)?.[1] ?? 0))
+  const numbers = fileSystem
+    .list(DIRECTORY)
+    .map((name) => Number(/^(\d+)\.vlog$/.exec(name)?.[1] ?? 0))
   expect(Math.max(...numbers)).toBeGreaterThan(900)
   for (const number of numbers) expect(number === 0 || number < 20 || number > 900).toBe(true)
 })
@@ -141,7 +155,12 @@ describe('recovery', () => {
     for (let i = 0; i < 100; i++) await store.put(`k${i}`, Buffer.alloc(300))
     await store.close()
     const again = await openSmallStore({}, fileSystem)
-    expect(again.stats().recovery).toMatchObject({ clean: true, replayedRecords: 0, tornBytes: 0, tailBytesCopied: 0 })
+    expect(again.stats().recovery).toMatchObject({
+      clean: true,
+      replayedRecords: 0,
+      tornBytes: 0,
+      tailBytesCopied: 0,
+    })
     expect(again.stats().lastSequence).toBe(100)
   })
 
@@ -169,7 +188,9 @@ describe('recovery', () => {
     await store.put('a', '1', { sync: true })
     await store.put('b', Buffer.alloc(500))
     const image = fileSystem.visibleImage()
-    const [name, bytes] = [...image.files].find(([one, found]) => one.endsWith('.vlog') && found.length > 0)!
+    const [name, bytes] = [...image.files].find(
+      ([one, found]) => one.endsWith('.vlog') && found.length > 0,
+    )!
     const files = new Map(image.files).set(name, bytes.slice(0, -100))
     const next = new FaultFileSystem({}, { directories: image.directories, files })
     const again = await openSmallStore({}, next)

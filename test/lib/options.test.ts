@@ -43,7 +43,12 @@ test('defaults', () => {
 })
 
 test('undefined means the default', () => {
-  const options = { sync: undefined, workers: undefined, tree: undefined, syncIntervalMs: undefined }
+  const options = {
+    sync: undefined,
+    workers: undefined,
+    tree: undefined,
+    syncIntervalMs: undefined,
+  }
   expect(resolveOptions(options as unknown as Options)).toEqual(resolveOptions({}))
 })
 
@@ -61,7 +66,8 @@ const LIMITS: readonly (readonly [string, number, number])[] = [
 
 describe.each(LIMITS)('%s', (name, min, max) => {
   test('takes integers of its range and nothing else', () => {
-    for (const value of [min, max]) expect(resolveOptions({ [name]: value })).toMatchObject({ [name]: value })
+    for (const value of [min, max])
+      expect(resolveOptions({ [name]: value })).toMatchObject({ [name]: value })
     for (const value of [min - 1, max + 1, min + 0.5, -1, Number.NaN, '5', null, true, {}, 5n]) {
       expect(refused({ [name]: value })).toContain(name)
     }
@@ -70,7 +76,9 @@ describe.each(LIMITS)('%s', (name, min, max) => {
 })
 
 test('valueThreshold may be Infinity', () => {
-  expect(resolveOptions({ valueThreshold: Number.POSITIVE_INFINITY }).valueThreshold).toBe(Number.POSITIVE_INFINITY)
+  expect(resolveOptions({ valueThreshold: Number.POSITIVE_INFINITY }).valueThreshold).toBe(
+    Number.POSITIVE_INFINITY,
+  )
 })
 
 test.each([
@@ -79,8 +87,10 @@ test.each([
   ['blockBytes', 256, MIB],
   ['filterBitsPerKey', 0, 32],
 ])('tree.%s takes %i to %i', (name, min, max) => {
-  for (const value of [min, max]) expect(resolveOptions({ tree: { [name]: value } }).tree).toMatchObject({ [name]: value })
-  for (const value of [min - 1, max + 1, '5', null]) expect(refused({ tree: { [name]: value } })).toContain(`tree.${name}`)
+  for (const value of [min, max])
+    expect(resolveOptions({ tree: { [name]: value } }).tree).toMatchObject({ [name]: value })
+  for (const value of [min - 1, max + 1, '5', null])
+    expect(refused({ tree: { [name]: value } })).toContain(`tree.${name}`)
 })
 
 test('runs of a level lie below the size ratio', () => {
@@ -103,9 +113,12 @@ test('what is unknown is refused, names that every object has included', () => {
   }
 })
 
-test.each(['compression', 'compressionLevel', 'collector', 'controlSocket'])('%s is not there yet, and says so', (name) => {
-  expect(refused({ [name]: 1 })).toContain('this version')
-})
+test.each(['compression', 'compressionLevel', 'collector', 'controlSocket'])(
+  '%s is not there yet, and says so',
+  (name) => {
+    expect(refused({ [name]: 1 })).toContain('this version')
+  },
+)
 
 test('anything but an object is refused', () => {
   for (const value of [null, 5, 'x', [], true]) {

@@ -43,15 +43,21 @@ let foreign: Victim
 
 /** Tables, sealed segments, an open one. The crashed one has a proved part and an unproved tail. */
 async function makeVictim(victimSeed: number, close: boolean): Promise<Victim> {
-  const session = await Session.open(new FaultFileSystem({ seed: victimSeed }), { options: OPTIONS, seed: victimSeed })
+  const session = await Session.open(new FaultFileSystem({ seed: victimSeed }), {
+    options: OPTIONS,
+    seed: victimSeed,
+  })
   for (let i = 0; i < 8; i++) await session.put(`key${i}`, i % 2 === 0 ? 30 : 150, true)
   await session.delete('key3')
   await session.flush()
   const flushed = session.oracle.issued
-  await session.write([
-    { type: 'put', key: 'key1', length: 200 },
-    { type: 'put', key: 'key9', length: 20 },
-  ], true)
+  await session.write(
+    [
+      { type: 'put', key: 'key1', length: 200 },
+      { type: 'put', key: 'key9', length: 20 },
+    ],
+    true,
+  )
   await session.put('key2', 120, true)
   const proved = session.oracle.issued - 1
   await session.put('key5', 40)
@@ -59,7 +65,7 @@ async function makeVictim(victimSeed: number, close: boolean): Promise<Victim> {
   if (close) await session.close()
   const image = session.fileSystem.visibleImage()
   if (!close) session.fileSystem.kill()
-    const { oracle } = session
+  const { oracle } = session
   if (close) return { image, oracle, proved: oracle.issued, flushed: oracle.issued }
   return { image, oracle, proved, flushed }
 }
@@ -90,7 +96,11 @@ async function examine(
   const fileSystem = new FaultFileSystem({ seed }, image)
   let store: Store
   try {
-    store = await openStore(DIRECTORY, { ...OPTIONS, createIfMissing: false }, { fileSystem, random: seededRandom(1) })
+    store = await openStore(
+      DIRECTORY,
+      { ...OPTIONS, createIfMissing: false },
+      { fileSystem, random: seededRandom(1) },
+    )
   } catch (error) {
     requirePlace(error, image)
     if (fileSystem.openFiles > 0) throw new Error('a failed open leaves files open')
@@ -135,7 +145,12 @@ function requirePlace(error: unknown, image: DiskImage): void {
   if (!(error instanceof CorruptionError)) return
   const isName = [...image.files.keys()].some((path) => path.endsWith(`/${error.file}`))
   const wasName = /^(CURRENT|MANIFEST-\d{6}|\d{6}\.(sst|vlog))$/.test(error.file)
-  if (!(isName || wasName) || !Number.isInteger(error.offset) || error.offset < 0 || !error.reason) {
+  if (
+    !(isName || wasName) ||
+    !Number.isInteger(error.offset) ||
+    error.offset < 0 ||
+    !error.reason
+  ) {
     throw new Error(`an error without a place: ${error.message}`)
   }
 }
@@ -148,7 +163,8 @@ function requireLegal(
 ): void {
   for (let position = required; position <= oracle.issued; position++) {
     const state = oracle.stateAt(position)
-    if (oracle.keys.every((key) => found.get(key) === 'error' || found.get(key) === state.get(key))) return
+    if (oracle.keys.every((key) => found.get(key) === 'error' || found.get(key) === state.get(key)))
+      return
   }
   throw new Error(`wrong data: ${JSON.stringify([...found])}`)
 }
@@ -238,7 +254,12 @@ describe.each(['closed', 'crashed'] as const)('a store that was %s', (kind) => {
     for (const path of paths) {
       const bytes = bytesOf(path)
       for (const count of [1, 7, 64, 511, 4096]) {
-        const tails = [new Uint8Array(count), new Uint8Array(count).fill(255), prng.bytes(count), bytes]
+        const tails = [
+          new Uint8Array(count),
+          new Uint8Array(count).fill(255),
+          prng.bytes(count),
+          bytes,
+        ]
         for (const tail of tails) {
           const longer = Buffer.concat([bytes, tail])
           await findings.examineFile(path, longer, `extended by ${tail.length}`, victim.proved)

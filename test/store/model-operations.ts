@@ -22,12 +22,26 @@ export type ModelOperation =
   | { readonly kind: 'concurrent'; readonly writes: readonly ModelWrite[] }
   | { readonly kind: 'get' | 'getSync' | 'has'; readonly key: number }
   | { readonly kind: 'getMany'; readonly keys: readonly number[] }
-  | { readonly kind: 'scan'; readonly what: 'entries' | 'keys' | 'values'; readonly range: ModelRange }
+  | {
+      readonly kind: 'scan'
+      readonly what: 'entries' | 'keys' | 'values'
+      readonly range: ModelRange
+    }
   | { readonly kind: 'snapshot' }
-  | { readonly kind: 'readSnapshot'; readonly which: number; readonly key: number; readonly range: ModelRange }
+  | {
+      readonly kind: 'readSnapshot'
+      readonly which: number
+      readonly key: number
+      readonly range: ModelRange
+    }
   | { readonly kind: 'closeSnapshot'; readonly which: number }
   | { readonly kind: 'iterator'; readonly range: ModelRange }
-  | { readonly kind: 'step'; readonly which: number; readonly count: number; readonly many: boolean }
+  | {
+      readonly kind: 'step'
+      readonly which: number
+      readonly count: number
+      readonly many: boolean
+    }
   | { readonly kind: 'seek'; readonly which: number; readonly key: number }
   | { readonly kind: 'closeIterator'; readonly which: number }
   | { readonly kind: 'compact'; readonly range: ModelRange | undefined }
@@ -55,7 +69,10 @@ const length = fc.oneof(
 )
 const writeOne = fc.record({
   key,
-  length: fc.oneof({ weight: 3, arbitrary: length }, { weight: 1, arbitrary: fc.constant(undefined) }),
+  length: fc.oneof(
+    { weight: 3, arbitrary: length },
+    { weight: 1, arbitrary: fc.constant(undefined) },
+  ),
 })
 const bound = fc.option(key, { nil: undefined, freq: 2 })
 const range: fc.Arbitrary<ModelRange> = fc.record({
@@ -69,16 +86,32 @@ const range: fc.Arbitrary<ModelRange> = fc.record({
 const which = fc.nat(3)
 
 const operation: fc.Arbitrary<ModelOperation> = fc.oneof(
-  weighted(24, { kind: fc.constant('write'), writes: fc.array(writeOne, { minLength: 1, maxLength: 4 }), sync: fc.boolean() }),
-  weighted(6, { kind: fc.constant('concurrent'), writes: fc.array(writeOne, { minLength: 2, maxLength: 8 }) }),
+  weighted(24, {
+    kind: fc.constant('write'),
+    writes: fc.array(writeOne, { minLength: 1, maxLength: 4 }),
+    sync: fc.boolean(),
+  }),
+  weighted(6, {
+    kind: fc.constant('concurrent'),
+    writes: fc.array(writeOne, { minLength: 2, maxLength: 8 }),
+  }),
   weighted(8, { kind: fc.constantFrom('get', 'getSync', 'has'), key }),
   weighted(3, { kind: fc.constant('getMany'), keys: fc.array(key, { maxLength: 6 }) }),
-  weighted(8, { kind: fc.constant('scan'), what: fc.constantFrom('entries', 'keys', 'values'), range }),
+  weighted(8, {
+    kind: fc.constant('scan'),
+    what: fc.constantFrom('entries', 'keys', 'values'),
+    range,
+  }),
   weighted(3, { kind: fc.constant('snapshot') }),
   weighted(4, { kind: fc.constant('readSnapshot'), which, key, range }),
   weighted(2, { kind: fc.constant('closeSnapshot'), which }),
   weighted(3, { kind: fc.constant('iterator'), range }),
-  weighted(6, { kind: fc.constant('step'), which, count: fc.integer({ min: 1, max: 6 }), many: fc.boolean() }),
+  weighted(6, {
+    kind: fc.constant('step'),
+    which,
+    count: fc.integer({ min: 1, max: 6 }),
+    many: fc.boolean(),
+  }),
   weighted(3, { kind: fc.constant('seek'), which, key }),
   weighted(1, { kind: fc.constant('closeIterator'), which }),
   weighted(3, { kind: fc.constant('compact'), range: fc.option(range, { nil: undefined }) }),

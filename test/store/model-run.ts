@@ -128,7 +128,11 @@ export class ModelRun {
       case 'flush':
         return store.flush()
       case 'compact': {
-        const { limit: _, reverse: __, ...range } = operation.range ? optionsOf(operation.range) : {}
+        const {
+          limit: _,
+          reverse: __,
+          ...range
+        } = operation.range ? optionsOf(operation.range) : {}
         return store.compact(range)
       }
       case 'reopen':
@@ -168,7 +172,12 @@ export class ModelRun {
       for await (const value of this.#store.values(optionsOf(range))) values.push(value)
     }
     if (what !== 'values') sameList(keys, expected.map(keyAt), what)
-    if (what !== 'keys') sameList(values, expected.map((key) => this.#model.get(key)!), what)
+    if (what !== 'keys')
+      sameList(
+        values,
+        expected.map((key) => this.#model.get(key)!),
+        what,
+      )
   }
 
   async #readSnapshot(which: number, key: number, range: ModelRange): Promise<void> {
@@ -189,7 +198,13 @@ export class ModelRun {
     if (this.#iterators.length >= HELD_MAX) return
     const model = new Map(this.#model)
     const iterator = this.#store.entries(optionsOf(range))
-    this.#iterators.push({ iterator, range, model, rest: keysIn(model, { ...range, limit: undefined }), given: 0 })
+    this.#iterators.push({
+      iterator,
+      range,
+      model,
+      rest: keysIn(model, { ...range, limit: undefined }),
+      given: 0,
+    })
   }
 
   async #step(which: number, count: number, many: boolean): Promise<void> {
@@ -212,7 +227,11 @@ export class ModelRun {
     }
     held.given += found.length
     held.rest = held.rest.slice(found.length)
-    sameList(found.flat(), expected.flatMap((key) => [keyAt(key), held.model.get(key)!]), 'iterator')
+    sameList(
+      found.flat(),
+      expected.flatMap((key) => [keyAt(key), held.model.get(key)!]),
+      'iterator',
+    )
     // An iterator closes itself at its end: a seek does not bring it back.
     if (ended) this.#iterators.splice(which, 1)
   }
@@ -235,7 +254,13 @@ export class ModelRun {
   }
 
   async #checkAll(): Promise<void> {
-    const everything = { lower: undefined, upper: undefined, lowerOpen: false, upperOpen: false, limit: undefined }
+    const everything = {
+      lower: undefined,
+      upper: undefined,
+      lowerOpen: false,
+      upperOpen: false,
+      limit: undefined,
+    }
     await this.#scan('entries', { ...everything, reverse: false })
     await this.#scan('entries', { ...everything, reverse: true })
     for (const [index, key] of KEYS.entries()) {
@@ -279,7 +304,9 @@ function sameList(
   what: string,
 ): void {
   if (found.length !== expected.length) {
-    throw new Error(`${what} gives ${found.length} items, not ${expected.length}: ${found.map(show)}`)
+    throw new Error(
+      `${what} gives ${found.length} items, not ${expected.length}: ${found.map(show)}`,
+    )
   }
   for (const [at, one] of expected.entries()) same(found[at], one, `${what}, item ${at}`)
 }

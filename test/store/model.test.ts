@@ -35,22 +35,58 @@ const SMALL: Options = {
   blockCacheBytes: 65536,
   tree: { sizeRatio: 3, tableBytes: 4096, blockBytes: 256 },
 }
-const LAZY = { sizeRatio: 4, runsPerLevel: 3, runsAtLargestLevel: 1, tableBytes: 4096, blockBytes: 256 }
-const TIERING = { sizeRatio: 4, runsPerLevel: 3, runsAtLargestLevel: 3, tableBytes: 8192, blockBytes: 512 }
+const LAZY = {
+  sizeRatio: 4,
+  runsPerLevel: 3,
+  runsAtLargestLevel: 1,
+  tableBytes: 4096,
+  blockBytes: 256,
+}
+const TIERING = {
+  sizeRatio: 4,
+  runsPerLevel: 3,
+  runsAtLargestLevel: 3,
+  tableBytes: 8192,
+  blockBytes: 512,
+}
 
 const CONFIGURATIONS: readonly { name: string; runs: number; options: Options }[] = [
   { name: 'small parts', runs: 450, options: SMALL },
   { name: 'all separated', runs: 350, options: { ...SMALL, valueThreshold: 0 } },
-  { name: 'all inline', runs: 350, options: { ...SMALL, valueThreshold: Number.POSITIVE_INFINITY } },
-  { name: 'no block cache, no filters', runs: 300, options: { ...SMALL, blockCacheBytes: 0, tree: { ...SMALL.tree, filterBitsPerKey: 0 } } },
-  { name: 'synced writes, tiny segments', runs: 300, options: { ...SMALL, sync: true, segmentBytes: 4096 } },
+  {
+    name: 'all inline',
+    runs: 350,
+    options: { ...SMALL, valueThreshold: Number.POSITIVE_INFINITY },
+  },
+  {
+    name: 'no block cache, no filters',
+    runs: 300,
+    options: { ...SMALL, blockCacheBytes: 0, tree: { ...SMALL.tree, filterBitsPerKey: 0 } },
+  },
+  {
+    name: 'synced writes, tiny segments',
+    runs: 300,
+    options: { ...SMALL, sync: true, segmentBytes: 4096 },
+  },
   { name: 'lazy leveling', runs: 300, options: { ...SMALL, tree: LAZY } },
   { name: 'tiering', runs: 300, options: { ...SMALL, tree: TIERING, valueThreshold: 100 } },
-  { name: 'few open files', runs: 250, options: { ...SMALL, maxOpenFiles: 16, segmentBytes: 4096 } },
+  {
+    name: 'few open files',
+    runs: 250,
+    options: { ...SMALL, maxOpenFiles: 16, segmentBytes: 4096 },
+  },
   { name: 'defaults without workers', runs: 60, options: { workers: 0 } },
   { name: 'one worker', runs: 50, options: { ...SMALL, workers: 1 } },
-  { name: 'two workers, all separated', runs: 50, options: { ...SMALL, workers: 2, valueThreshold: 0 } },
-  { name: 'two workers, tiering, synced', runs: 40, options: { ...SMALL, workers: 2, tree: TIERING, sync: true } },
+  {
+    name: 'two workers, all separated',
+    runs: 50,
+    options: { ...SMALL, workers: 2, valueThreshold: 0 },
+  },
+  {
+    name: 'two workers, tiering, synced',
+    runs: 40,
+    options: { ...SMALL, workers: 2, tree: TIERING, sync: true },
+  },
 ]
 
 for (const { name, runs: count, options } of CONFIGURATIONS) {
@@ -69,7 +105,8 @@ for (const { name, runs: count, options } of CONFIGURATIONS) {
 async function runInMemory(options: Options, operations: readonly ModelOperation[]): Promise<void> {
   const fileSystem = new FaultFileSystem({ seed })
   await ModelRun.run(DIRECTORY, options, fileSystem, operations)
-  if (fileSystem.violations.length > 0) throw new Error(fileSystem.violations.slice(0, 3).join('; '))
+  if (fileSystem.violations.length > 0)
+    throw new Error(fileSystem.violations.slice(0, 3).join('; '))
   if (fileSystem.openFiles > 0) throw new Error(`${fileSystem.openFiles} files left open`)
 }
 

@@ -206,7 +206,11 @@ function cutsOf(pending: Pending, prng: Prng): number[] {
   const { position, bytes } = pending.write
   const cuts = new Set<number>([0, prng.below(bytes.length)])
   const step = bytes.length > 16384 ? 4096 : 512
-  for (let at = Math.floor(position / step) * step + step; at < position + bytes.length; at += step) {
+  for (
+    let at = Math.floor(position / step) * step + step;
+    at < position + bytes.length;
+    at += step
+  ) {
     cuts.add(at - position)
   }
   return [...cuts]

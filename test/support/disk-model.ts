@@ -16,16 +16,58 @@ export const ROOT = 0
 
 /** One recorded step. Numbers name files and directories (`node`) and unfinished calls (`call`). */
 export type Operation =
-  | { readonly kind: 'create'; readonly directory: number; readonly name: string; readonly node: number }
-  | { readonly kind: 'makeDirectory'; readonly directory: number; readonly name: string; readonly node: number }
-  | { readonly kind: 'rename'; readonly directory: number; readonly name: string; readonly target: string; readonly node: number }
-  | { readonly kind: 'unlink'; readonly directory: number; readonly name: string; readonly node: number }
-  | { readonly kind: 'writeBegin'; readonly call: number; readonly node: number; readonly position: number; readonly bytes: Uint8Array }
-  | { readonly kind: 'writeEnd'; readonly call: number; readonly node: number; readonly persistent: number }
+  | {
+      readonly kind: 'create'
+      readonly directory: number
+      readonly name: string
+      readonly node: number
+    }
+  | {
+      readonly kind: 'makeDirectory'
+      readonly directory: number
+      readonly name: string
+      readonly node: number
+    }
+  | {
+      readonly kind: 'rename'
+      readonly directory: number
+      readonly name: string
+      readonly target: string
+      readonly node: number
+    }
+  | {
+      readonly kind: 'unlink'
+      readonly directory: number
+      readonly name: string
+      readonly node: number
+    }
+  | {
+      readonly kind: 'writeBegin'
+      readonly call: number
+      readonly node: number
+      readonly position: number
+      readonly bytes: Uint8Array
+    }
+  | {
+      readonly kind: 'writeEnd'
+      readonly call: number
+      readonly node: number
+      readonly persistent: number
+    }
   | { readonly kind: 'syncBegin'; readonly call: number; readonly node: number }
-  | { readonly kind: 'syncEnd'; readonly call: number; readonly node: number; readonly failed: boolean }
+  | {
+      readonly kind: 'syncEnd'
+      readonly call: number
+      readonly node: number
+      readonly failed: boolean
+    }
   | { readonly kind: 'syncDirectoryBegin'; readonly call: number; readonly node: number }
-  | { readonly kind: 'syncDirectoryEnd'; readonly call: number; readonly node: number; readonly failed: boolean }
+  | {
+      readonly kind: 'syncDirectoryEnd'
+      readonly call: number
+      readonly node: number
+      readonly failed: boolean
+    }
   | { readonly kind: 'mark'; readonly mark: unknown }
 
 export interface PendingWrite {
@@ -174,7 +216,11 @@ export class DiskModel {
     }
   }
 
-  #endDirectorySync({ node, call, failed }: Extract<Operation, { kind: 'syncDirectoryEnd' }>): void {
+  #endDirectorySync({
+    node,
+    call,
+    failed,
+  }: Extract<Operation, { kind: 'syncDirectoryEnd' }>): void {
     const directory = this.directory(node)
     const began = this.#syncs.get(call)!
     for (let i = 0; i < directory.pending.length && !failed; ) {

@@ -20,7 +20,14 @@
  */
 import { IoError } from '#dist/lib/base/errors.js'
 import type { File, FileStat, FileSystem, Lock, OpenMode } from '#dist/lib/base/file-system.js'
-import { Content, type DiskImage, DiskModel, type Operation, type Profile, ROOT } from './disk-model.ts'
+import {
+  Content,
+  type DiskImage,
+  DiskModel,
+  type Operation,
+  type Profile,
+  ROOT,
+} from './disk-model.ts'
 import { Prng } from './random.ts'
 
 /** The calls of the interface that may be refused. */
@@ -146,8 +153,10 @@ export class FaultFileSystem implements FileSystem {
     if (this.#killed) return { errno: 'EIO' }
     const call = { index: ++this.calls, kind, path, bytes }
     this.onCall?.(call)
-    const forbidden = kind === 'sync' || kind === 'syncDirectory' || kind === 'rename' || kind === 'unlink'
-    if (this.syncFailed && forbidden && !isUnnamed(path)) this.#violate(`${kind} after a failed sync path=${path}`)
+    const forbidden =
+      kind === 'sync' || kind === 'syncDirectory' || kind === 'rename' || kind === 'unlink'
+    if (this.syncFailed && forbidden && !isUnnamed(path))
+      this.#violate(`${kind} after a failed sync path=${path}`)
     return this.faults?.(call)
   }
 
@@ -308,7 +317,9 @@ export class FaultFileSystem implements FileSystem {
     if (this.#killed) throw new IoError('write', path, 'EIO')
     if (file.writesInFlight > 0) this.#violate(`two writes to one file at a time path=${path}`)
     if (position !== file.content.size) {
-      this.#violate(`write not at the end path=${path} position=${position} size=${file.content.size}`)
+      this.#violate(
+        `write not at the end path=${path} position=${position} size=${file.content.size}`,
+      )
     }
     const room = Math.max(0, this.capacityBytes - this.#usedBytes())
     const full = room < bytes.length ? { errno: 'ENOSPC', partialBytes: room } : undefined
@@ -353,7 +364,11 @@ export class FaultFileSystem implements FileSystem {
     const names: string[] = []
     for (const paths of [this.#disk.files.keys(), this.#disk.directories.keys()]) {
       for (const one of paths) {
-        if (one.length > prefix.length && one.startsWith(prefix) && !one.includes('/', prefix.length)) {
+        if (
+          one.length > prefix.length &&
+          one.startsWith(prefix) &&
+          !one.includes('/', prefix.length)
+        ) {
           names.push(one.slice(prefix.length))
         }
       }

@@ -1,7 +1,7 @@
 /** Memtables, jobs and tables for tests of flush, compaction and the runners. */
 import { joinPath, tableName } from '#dist/lib/base/file-names.js'
+import { LOG_START } from '#dist/lib/base/log-position.js'
 import { nodeFileSystem } from '#dist/lib/base/node-file-system.js'
-import { LOG_START } from '#dist/lib/base/value-pointer.js'
 import type { CompactionJob, FlushJob } from '#dist/lib/jobs/messages.js'
 import { type Arena, createArena } from '#dist/lib/tree/arena.js'
 import { KIND, type TableMeta } from '#dist/lib/tree/entry.js'

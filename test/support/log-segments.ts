@@ -5,7 +5,7 @@
 import { joinPath, segmentName } from '#dist/lib/base/file-names.js'
 import type { File, FileSystem } from '#dist/lib/base/file-system.js'
 import { FRAME_HEADER_BYTES, frameSeed } from '#dist/lib/base/frame.js'
-import type { LogPosition } from '#dist/lib/base/value-pointer.js'
+import type { LogPosition } from '#dist/lib/base/log-position.js'
 import { Group, stagedBytes } from '#dist/vlog/group.js'
 import { RECORD_KIND } from '#dist/vlog/record.js'
 import type { KnownSegment, LogContext } from '#dist/vlog/recovery.js'
@@ -80,7 +80,10 @@ export class SegmentMaker {
     durable: LogPosition = { segment: 0, offset: 0 },
     durableEdit: number = 1,
   ): number[] {
-    const staged = records.reduce((sum, { key, value }) => sum + stagedBytes(key.length, value.length), 0)
+    const staged = records.reduce(
+      (sum, { key, value }) => sum + stagedBytes(key.length, value.length),
+      0,
+    )
     const group = this.#group
     const first = this.length === 0
     const offset = first ? SEGMENT_HEADER_BYTES : this.length
@@ -89,7 +92,12 @@ export class SegmentMaker {
       ({ key, value }) => offset + group.add(RECORD_KIND.put, Buffer.from(key), value),
     )
     const header = {
-      identity: { kind: 'segment' as const, databaseId: DATABASE_ID, number: this.number, salt: SALT },
+      identity: {
+        kind: 'segment' as const,
+        databaseId: DATABASE_ID,
+        number: this.number,
+        salt: SALT,
+      },
       predecessor: this.#predecessor.segment,
       predecessorLength: this.#predecessor.offset,
       firstSequence: this.nextSequence,
@@ -105,4 +113,4 @@ export class SegmentMaker {
 }
 
 /** Bytes of a frame that holds nothing. */
-export const MARKER_BYTES = FRAME_HEADER_BYTES
+export const MARKER_BYTES: number = FRAME_HEADER_BYTES

@@ -17,8 +17,22 @@ describe('oracle', () => {
     const { oracle } = filled()
     expect(oracle.positionsOf(new Map())).toEqual([0])
     expect(oracle.positionsOf(new Map([['a', 0]]))).toEqual([1])
-    expect(oracle.positionsOf(new Map([['b', 1], ['a', 0]]))).toEqual([2])
-    expect(oracle.positionsOf(new Map([['b', 1], ['a', 2]]))).toEqual([3])
+    expect(
+      oracle.positionsOf(
+        new Map([
+          ['b', 1],
+          ['a', 0],
+        ]),
+      ),
+    ).toEqual([2])
+    expect(
+      oracle.positionsOf(
+        new Map([
+          ['b', 1],
+          ['a', 2],
+        ]),
+      ),
+    ).toEqual([3])
     expect(() => oracle.positionsOf(new Map([['a', 2]]))).toThrow('no prefix')
     expect(() => oracle.positionsOf(new Map([['b', 1]]))).toThrow('no prefix')
   })
@@ -38,7 +52,14 @@ describe('oracle', () => {
     oracle.submit([{ type: 'delete', key: 'a' }])
     oracle.submit([{ type: 'put', key: 'b' }])
     expect(oracle.positionsOf(new Map([['b', 2]]))).toEqual([3])
-    expect(() => oracle.positionsOf(new Map([['a', 0], ['b', 2]]))).toThrow('no prefix')
+    expect(() =>
+      oracle.positionsOf(
+        new Map([
+          ['a', 0],
+          ['b', 2],
+        ]),
+      ),
+    ).toThrow('no prefix')
   })
 
   test('values tell what they are, and damage is seen', () => {
@@ -55,9 +76,23 @@ describe('oracle', () => {
     const { oracle } = filled()
     oracle.exclude(2)
     expect(oracle.positionsOf(new Map([['a', 0]]))).toEqual([1, 2])
-    expect(oracle.positionsOf(new Map([['a', 0], ['b', 1]]))).toEqual([2])
+    expect(
+      oracle.positionsOf(
+        new Map([
+          ['a', 0],
+          ['b', 1],
+        ]),
+      ),
+    ).toEqual([2])
     expect(oracle.positionsOf(new Map([['a', 2]]))).toEqual([3])
-    expect(() => oracle.positionsOf(new Map([['b', 1], ['a', 2]]))).toThrow('no prefix')
+    expect(() =>
+      oracle.positionsOf(
+        new Map([
+          ['b', 1],
+          ['a', 2],
+        ]),
+      ),
+    ).toThrow('no prefix')
   })
 
   test('I1: less than what was promised is refused', () => {

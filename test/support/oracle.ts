@@ -22,7 +22,11 @@ export type StoreOperation =
   | { readonly type: 'delete'; readonly key: Buffer }
 
 interface Batch {
-  readonly operations: readonly { readonly id: number; readonly type: 'put' | 'delete'; readonly key: string }[]
+  readonly operations: readonly {
+    readonly id: number
+    readonly type: 'put' | 'delete'
+    readonly key: string
+  }[]
   excluded: boolean
 }
 
@@ -172,7 +176,9 @@ export class Oracle {
     const id = value.length >= 4 ? Buffer.from(value).readUInt32LE(0) : -1
     const written = this.#values[id]
     if (written === undefined || this.#keyOf[id] !== text) {
-      throw new Error(`key ${show(text)} has a value that was never written to it (operation ${id})`)
+      throw new Error(
+        `key ${show(text)} has a value that was never written to it (operation ${id})`,
+      )
     }
     if (Buffer.compare(written, value) !== 0) {
       throw new Error(`key ${show(text)} has a damaged value (operation ${id})`)

@@ -3,8 +3,8 @@
  */
 import { WiscError } from '#dist/lib/base/errors.js'
 import { parseFileName } from '#dist/lib/base/file-names.js'
-import type { Options } from '#dist/lib/options.js'
 import { openStore } from '#dist/lib/open-store.js'
+import type { Options } from '#dist/lib/options.js'
 import type { Store } from '#dist/lib/store.js'
 import type { DiskImage } from './disk-model.ts'
 import { FaultFileSystem } from './fault-file-system.ts'
@@ -49,7 +49,8 @@ export async function recoverImage(
     if (fileSystem.violations.length > 0) {
       throw new Error(`${open}: ${fileSystem.violations.slice(0, 3).join('; ')}`)
     }
-    if (fileSystem.openFiles > 0) throw new Error(`${open}: ${fileSystem.openFiles} files left open`)
+    if (fileSystem.openFiles > 0)
+      throw new Error(`${open}: ${fileSystem.openFiles} files left open`)
   }
   for (const name of fileSystem.list(DIRECTORY)) {
     if (parseFileName(name) || ['CURRENT', 'LOCK', 'BALLAST', 'lost'].includes(name)) continue

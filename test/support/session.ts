@@ -3,8 +3,8 @@
  * into the log of the file system, so that every crash state knows what must survive it.
  */
 import { WiscError } from '#dist/lib/base/errors.js'
-import type { Options } from '#dist/lib/options.js'
 import { openStore } from '#dist/lib/open-store.js'
+import type { Options } from '#dist/lib/options.js'
 import type { Store } from '#dist/lib/store.js'
 import { type CrashStateOptions, crashStatesNow } from './crash-states.ts'
 import type { FaultFileSystem } from './fault-file-system.ts'
@@ -97,7 +97,8 @@ export class Session {
       await this.#attempt(() => Promise.reject(error))
       if (unknown) return
     }
-    if (poisoned) throw new Error('I1: a write after a failed sync was not refused with WISC_SYNC_FAILED')
+    if (poisoned)
+      throw new Error('I1: a write after a failed sync was not refused with WISC_SYNC_FAILED')
   }
 
   put(key: string, length: number, sync: boolean = false): Promise<void> {

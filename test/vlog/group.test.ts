@@ -1,13 +1,14 @@
 /** Groups: what is staged, what is borrowed, and that what is written is a frame of whole records. */
 import { describe, expect, test } from 'vitest'
 import { FRAME_HEADER_BYTES, readFrameHeader } from '#dist/lib/base/frame.js'
+import { GROUP_BYTES_MAX, Group, STAGED_VALUE_BYTES_MAX, stagedBytes } from '#dist/vlog/group.js'
 import {
-  GROUP_BYTES_MAX,
-  Group,
-  STAGED_VALUE_BYTES_MAX,
-  stagedBytes,
-} from '#dist/vlog/group.js'
-import { proveRecord, RECORD_KIND, readRecordHeader, recordBytes, recordHeadBytes } from '#dist/vlog/record.js'
+  proveRecord,
+  RECORD_KIND,
+  readRecordHeader,
+  recordBytes,
+  recordHeadBytes,
+} from '#dist/vlog/record.js'
 import { readSegmentHeader, SEGMENT_HEADER_BYTES } from '#dist/vlog/segment-header.js'
 import { bytesOf, DATABASE_ID, SALT, segmentSeed } from '../support/log-segments.ts'
 
@@ -20,7 +21,10 @@ const SEED = segmentSeed(7)
 const DURABLE = { segment: 6, offset: 1234 }
 
 function begin(group: Group, writes: readonly Written[], firstSequence: number = 100): number[] {
-  const staged = writes.reduce((sum, { key, value }) => sum + stagedBytes(key.length, value.length), 0)
+  const staged = writes.reduce(
+    (sum, { key, value }) => sum + stagedBytes(key.length, value.length),
+    0,
+  )
   group.begin(firstSequence, staged)
   return writes.map(({ key, value }) => group.add(RECORD_KIND.put, key, value))
 }
@@ -30,7 +34,11 @@ function finish(group: Group, offset: number): readonly Uint8Array[] {
 }
 
 /** Holds what would be written against what was added. */
-function expectFrame(bytes: Uint8Array, writes: readonly Written[], offsets: readonly number[]): void {
+function expectFrame(
+  bytes: Uint8Array,
+  writes: readonly Written[],
+  offsets: readonly number[],
+): void {
   const frame = readFrameHeader(bytes, 0, SEED, 4000)
   expect(frame).toMatchObject({
     length: bytes.length,
@@ -43,7 +51,11 @@ function expectFrame(bytes: Uint8Array, writes: readonly Written[], offsets: rea
   for (const [i, { key, value }] of writes.entries()) {
     expect(offsets[i]).toBe(at)
     const header = readRecordHeader(bytes, at, bytes.length - at)!
-    expect(header).toMatchObject({ sequence: 100 + i, keyLength: key.length, storedLength: value.length })
+    expect(header).toMatchObject({
+      sequence: 100 + i,
+      keyLength: key.length,
+      storedLength: value.length,
+    })
     expect(proveRecord(bytes, at, header)).toBeUndefined()
     const valueAt = at + header.headBytes
     expect(Buffer.compare(bytes.subarray(valueAt - key.length, valueAt), key)).toBe(0)
@@ -58,7 +70,10 @@ describe('a group', () => {
 
   test('copies small values and borrows large ones', () => {
     const group = new Group()
-    const writes = lengths.map((length, i) => ({ key: bytesOf(i * 3, i), value: bytesOf(length, i) }))
+    const writes = lengths.map((length, i) => ({
+      key: bytesOf(i * 3, i),
+      value: bytesOf(length, i),
+    }))
     const offsets = begin(group, writes)
     expect(group.borrows).toBe(true)
     expect(group.records).toBe(writes.length)
@@ -106,7 +121,10 @@ describe('a group', () => {
   test('takes a batch that its staging buffer does not hold, and is used again after it', () => {
     const group = new Group()
     const count = Math.ceil((3 * GROUP_BYTES_MAX) / 5000)
-    const large = Array.from({ length: count }, (_, i) => ({ key: bytesOf(16, i), value: bytesOf(5000, i) }))
+    const large = Array.from({ length: count }, (_, i) => ({
+      key: bytesOf(16, i),
+      value: bytesOf(5000, i),
+    }))
     const offsets = begin(group, large)
     expectFrame(Buffer.concat(finish(group, 4000)), large, offsets)
     const small = [{ key: bytesOf(3), value: bytesOf(9) }]

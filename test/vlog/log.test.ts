@@ -2,106 +2,15 @@
  * The log with edits that the test answers: rotation, the order of syncs and seals, failed writes and syncs, markers, close.
  */
 import { describe, expect, test } from 'vitest'
-import { IoError, WiscError } from '#dist/lib/base/errors.js'
-import type { LogPosition } from '#dist/lib/base/value-pointer.js'
-import { Group, GROUP_BYTES_MAX, stagedBytes } from '#dist/vlog/group.js'
-import { Log } from '#dist/vlog/log.js'
+import { IoError } from '#dist/lib/base/errors.js'
+import { GROUP_BYTES_MAX, Group, stagedBytes } from '#dist/vlog/group.js'
 import { RECORD_KIND } from '#dist/vlog/record.js'
 import { SEGMENT_HEADER_BYTES } from '#dist/vlog/segment-header.js'
-import { type Call, FaultFileSystem } from '../support/fault-file-system.ts'
-import { bytesOf, DATABASE_ID, LOG_DIRECTORY, segmentPath } from '../support/log-segments.ts'
-import { seededRandom } from '../support/random.ts'
+import { LogFixture, START } from '../support/log-fixture.ts'
+import { bytesOf } from '../support/log-segments.ts'
 
-const START: LogPosition = { segment: 4, offset: 1000 }
-const SEGMENT_BYTES = 4096
-
-class Fixture {
-  readonly fileSystem = new FaultFileSystem()
-  /** Edits and syncs of log files, in the order in which they were asked for or done. */
-  readonly steps: string[] = []
-  /** Edits that wait for `answer` while this is set. */
-  hold = false
-  failEdits: WiscError | undefined
-  readonly held: (() => void)[] = []
-  readonly failures: WiscError[] = []
-  readonly troubles: WiscError[] = []
-  log!: Log
-  sequence = 101
-  #number = 4
-  #edit = 0
-  readonly #group = new Group()
-
-  async open(): Promise<this> {
-    this.fileSystem.makeDirectory(LOG_DIRECTORY)
-    this.fileSystem.onCall = (call) => this.note(call)
-    const edit = (step: string): Promise<void> => {
-      this.steps.push(step)
-      if (this.failEdits) return Promise.reject(this.failEdits)
-      this.#edit++
-      if (!this.hold) return Promise.resolve()
-      return new Promise((resolve) => this.held.push(resolve))
-    }
-    this.log = await Log.open({
-      fileSystem: this.fileSystem,
-      directory: LOG_DIRECTORY,
-      databaseId: DATABASE_ID,
-      random: seededRandom(1),
-      segmentBytes: SEGMENT_BYTES,
-      end: START,
-      lastSequence: 100,
-      edits: {
-        allocateFileNumber: () => ++this.#number,
-        addSegment: ({ number }) => edit(`add ${number}`),
-        sealSegment: ({ number, length, lastSequence }, durable) =>
-          edit(`seal ${number} ${length} ${lastSequence} durable ${durable.segment}`),
-        dropSegment: (number) => edit(`drop ${number}`),
-        durableEdit: () => this.#edit,
-      },
-      failed: (error) => this.failures.push(error),
-      troubled: (error) => this.troubles.push(error),
-      opened: () => {},
-      released: (number) => this.steps.push(`released ${number}`),
-    })
-    return this
-  }
-
-  note({ kind, path }: Call): void {
-    if (kind === 'sync') this.steps.push(`sync ${Number(path.slice(-11, -5))}`)
-  }
-
-  /** Writes a frame of one put. */
-  async write(length: number): Promise<LogPosition> {
-    const value = bytesOf(length)
-    const group = this.#group
-    group.begin(this.sequence, stagedBytes(3, length))
-    group.add(RECORD_KIND.put, Buffer.from('key'), value)
-    let place = this.log.reserve(group.frameBytes)
-    while (place === undefined) {
-      if (this.log.failure) throw this.log.failure
-      await this.log.ready()
-      place = this.log.reserve(group.frameBytes)
-    }
-    this.sequence++
-    await this.log.write(group)
-    return place
-  }
-
-  failNext(kind: Call['kind'], number: number, errno: string, partialBytes?: number): void {
-    let failed = false
-    this.fileSystem.faults = (call) => {
-      if (failed || call.kind !== kind || call.path !== segmentPath(number)) return undefined
-      failed = true
-      return partialBytes === undefined ? { errno } : { errno, partialBytes }
-    }
-  }
-
-  size(number: number): number {
-    return this.fileSystem.visibleImage().files.get(segmentPath(number))!.length
-  }
-}
-
-function openLog(): Promise<Fixture> {
-  return new Fixture().open()
+function openLog(): Promise<LogFixture> {
+  return new LogFixture().open()
 }
 
 async function turns(count: number = 20): Promise<void> {
@@ -130,7 +39,7 @@ describe('rotation', () => {
   })
 
   test('I1: writes no frame into a segment whose edit is not durable', async () => {
-    const fixture = new Fixture()
+    const fixture = new LogFixture()
     fixture.hold = true
     const opening = fixture.open()
     await turns()
@@ -180,7 +89,9 @@ describe('rotation', () => {
     const fixture = await openLog()
     for (let i = 0; i < 6; i++) await fixture.write(3000)
     await turns(50)
-    const seals = fixture.steps.filter((step) => step.startsWith('seal')).map((step) => step.split(' ')[1])
+    const seals = fixture.steps
+      .filter((step) => step.startsWith('seal'))
+      .map((step) => step.split(' ')[1])
     expect(seals).toEqual(['5', '6', '7', '8', '9'])
   })
 })
@@ -233,7 +144,7 @@ describe('sync', () => {
     const steps = [...fixture.steps]
     await fixture.log.retry()
     await expect(fixture.log.close()).rejects.toMatchObject({ code: 'WISC_SYNC_FAILED' })
-    fixture.log.abandon()
+    await fixture.log.abandon()
     await new Promise((resolve) => setTimeout(resolve, 80))
     expect(fixture.steps).toEqual(steps)
     expect(fixture.fileSystem.violations).toEqual([])
@@ -241,7 +152,8 @@ describe('sync', () => {
 
   test('of a directory that fails is as final', async () => {
     const fixture = await openLog()
-    fixture.fileSystem.faults = ({ kind }) => (kind === 'syncDirectory' ? { errno: 'EIO' } : undefined)
+    fixture.fileSystem.faults = ({ kind }) =>
+      kind === 'syncDirectory' ? { errno: 'EIO' } : undefined
     await fixture.write(3000)
     await expect(Promise.all([fixture.write(3000), fixture.write(3000)])).rejects.toMatchObject({
       code: 'WISC_SYNC_FAILED',
@@ -252,26 +164,29 @@ describe('sync', () => {
 })
 
 describe('a failed write', () => {
-  test.each([0, 700])('of which %i bytes got through ends its segment before anything else is written', async (partial) => {
-    const fixture = await openLog()
-    await fixture.write(500)
-    const end = fixture.log.end
-    await turns()
-    fixture.hold = true
-    fixture.failNext('write', 5, 'EIO', partial)
-    await expect(fixture.write(1000)).rejects.toBeInstanceOf(IoError)
-    expect(fixture.log.reserve(100)).toBeUndefined()
-    await turns()
-    expect(fixture.steps.slice(-2)).toEqual(['sync 5', `seal 5 ${end.offset} 101 durable 5`])
-    const next = fixture.write(100)
-    await turns()
-    expect(fixture.size(6)).toBe(0)
-    fixture.hold = false
-    for (const answer of fixture.held.splice(0)) answer()
-    expect(await next).toEqual({ segment: 6, offset: SEGMENT_HEADER_BYTES })
-    expect(fixture.size(5)).toBe(end.offset + partial)
-    expect(fixture.fileSystem.violations).toEqual([])
-  })
+  test.each([0, 700])(
+    'of which %i bytes got through ends its segment before anything else is written',
+    async (partial) => {
+      const fixture = await openLog()
+      await fixture.write(500)
+      const end = fixture.log.end
+      await turns()
+      fixture.hold = true
+      fixture.failNext('write', 5, 'EIO', partial)
+      await expect(fixture.write(1000)).rejects.toBeInstanceOf(IoError)
+      expect(fixture.log.reserve(100)).toBeUndefined()
+      await turns()
+      expect(fixture.steps.slice(-2)).toEqual(['sync 5', `seal 5 ${end.offset} 101 durable 5`])
+      const next = fixture.write(100)
+      await turns()
+      expect(fixture.size(6)).toBe(0)
+      fixture.hold = false
+      for (const answer of fixture.held.splice(0)) answer()
+      expect(await next).toEqual({ segment: 6, offset: SEGMENT_HEADER_BYTES })
+      expect(fixture.size(5)).toBe(end.offset + partial)
+      expect(fixture.fileSystem.violations).toEqual([])
+    },
+  )
 
   test('of the first frame of a segment drops the segment', async () => {
     const fixture = await openLog()
@@ -392,7 +307,9 @@ test('close syncs and seals everything and drops what was never used', async () 
   const { end } = fixture.log
   expect(await fixture.log.close()).toEqual(end)
   expect(fixture.log.durable).toEqual(end)
-  const edits = fixture.steps.filter((step) => /^(seal|drop)/.test(step)).map((step) => step.slice(0, 6))
+  const edits = fixture.steps
+    .filter((step) => /^(seal|drop)/.test(step))
+    .map((step) => step.slice(0, 6))
   expect(edits).toEqual(['seal 5', 'seal 6', 'seal 7', 'drop 8'])
   expect(fixture.fileSystem.violations).toEqual([])
 })

@@ -22,12 +22,24 @@ test('copies ranges under the names of their files and places, durably', () => {
     { name: NAME, from: 100, to: 600_000 },
     { name: NAME, from: 0, to: 10 },
   ]
-  expect(setAside(logContext(fileSystem), ranges)).toEqual({ copiedBytes: 599_910, uncopiedBytes: 0 })
-  expect(Buffer.compare(lostFile(fileSystem, `${NAME}@100`)!, bytesOf(600_000).subarray(100))).toBe(0)
+  expect(setAside(logContext(fileSystem), ranges)).toEqual({
+    copiedBytes: 599_910,
+    uncopiedBytes: 0,
+  })
+  expect(Buffer.compare(lostFile(fileSystem, `${NAME}@100`)!, bytesOf(600_000).subarray(100))).toBe(
+    0,
+  )
   expect(Buffer.compare(lostFile(fileSystem, `${NAME}@0`)!, bytesOf(10))).toBe(0)
-  const ends = fileSystem.log.filter(({ kind }) => kind === 'syncEnd' || kind === 'syncDirectoryEnd')
+  const ends = fileSystem.log.filter(
+    ({ kind }) => kind === 'syncEnd' || kind === 'syncDirectoryEnd',
+  )
   // The name lost/, both files, and the names in lost/ last.
-  expect(ends.map(({ kind }) => kind)).toEqual(['syncDirectoryEnd', 'syncEnd', 'syncEnd', 'syncDirectoryEnd'])
+  expect(ends.map(({ kind }) => kind)).toEqual([
+    'syncDirectoryEnd',
+    'syncEnd',
+    'syncEnd',
+    'syncDirectoryEnd',
+  ])
   expect(fileSystem.log.at(-1)?.kind).toBe('syncDirectoryEnd')
   expect(fileSystem.openFiles).toBe(0)
 })
@@ -52,7 +64,10 @@ test('is bounded in number; what does not fit is counted', () => {
   const ranges = Array.from({ length: 70 }, (_, i) => ({ name: NAME, from: i, to: i + 2 }))
   expect(setAside(logContext(fileSystem), ranges)).toEqual({ copiedBytes: 128, uncopiedBytes: 12 })
   expect(fileSystem.list(LOST)).toHaveLength(64)
-  expect(setAside(logContext(fileSystem), [{ name: NAME, from: 0, to: 500 }])).toEqual({ copiedBytes: 0, uncopiedBytes: 500 })
+  expect(setAside(logContext(fileSystem), [{ name: NAME, from: 0, to: 500 }])).toEqual({
+    copiedBytes: 0,
+    uncopiedBytes: 500,
+  })
 })
 
 test('is bounded in size', () => {
@@ -68,7 +83,13 @@ test('the numbers of its names are found, so that none is given again', () => {
   expect(largestLostNumber(logContext(fileSystem))).toBe(0)
   setAside(logContext(fileSystem), [{ name: NAME, from: 0, to: 10 }])
   expect(largestLostNumber(logContext(fileSystem))).toBe(3)
-  for (const name of ['MANIFEST-000040@64', '000041.sst@0.2', 'notes', '99.vlog@1', '000050.vlog']) {
+  for (const name of [
+    'MANIFEST-000040@64',
+    '000041.sst@0.2',
+    'notes',
+    '99.vlog@1',
+    '000050.vlog',
+  ]) {
     fileSystem.open(`${LOST}/${name}`, 'create').close()
   }
   expect(largestLostNumber(logContext(fileSystem))).toBe(41)

@@ -7,7 +7,7 @@
 import { describe, expect, test } from 'vitest'
 import { CorruptionError, IoError } from '#dist/lib/base/errors.js'
 import { FRAME_HEADER_BYTES } from '#dist/lib/base/frame.js'
-import { LOG_START, type LogPosition } from '#dist/lib/base/value-pointer.js'
+import { LOG_START, type LogPosition } from '#dist/lib/base/log-position.js'
 import {
   type KnownSegment,
   type LogRecoveryPlan,
@@ -18,7 +18,13 @@ import {
 import { SEGMENT_HEADER_BYTES } from '#dist/vlog/segment-header.js'
 import type { DiskImage } from '../support/disk-model.ts'
 import { FaultFileSystem } from '../support/fault-file-system.ts'
-import { bytesOf, LOG_DIRECTORY, logContext, SegmentMaker, segmentPath } from '../support/log-segments.ts'
+import {
+  bytesOf,
+  LOG_DIRECTORY,
+  logContext,
+  SegmentMaker,
+  segmentPath,
+} from '../support/log-segments.ts'
 
 interface Log {
   readonly image: DiskImage
@@ -57,11 +63,19 @@ function makeLog(durables: readonly (readonly [number, number])[] = []): Log {
   return { image: fileSystem.visibleImage(), segments, known }
 }
 
-function endOf(segments: ReadonlyMap<number, SegmentMaker>, number: number, frame: number): LogPosition {
+function endOf(
+  segments: ReadonlyMap<number, SegmentMaker>,
+  number: number,
+  frame: number,
+): LogPosition {
   return { segment: number, offset: segments.get(number)!.frames[frame]!.end }
 }
 
-function survey(log: Log, durable: LogPosition, checkpoint: LogPosition = { segment: 3, offset: 0 }): LogSurvey {
+function survey(
+  log: Log,
+  durable: LogPosition,
+  checkpoint: LogPosition = { segment: 3, offset: 0 },
+): LogSurvey {
   const fileSystem = new FaultFileSystem({}, log.image)
   try {
     return surveyLog(logContext(fileSystem), log.known, checkpoint, durable)
@@ -75,7 +89,11 @@ function plan(log: Log, found: LogSurvey): LogRecoveryPlan {
   return planLogRecovery(found, log.known[1]!.sealed!.lastSequence)
 }
 
-function damage(log: Log, number: number, change: (bytes: Uint8Array) => Uint8Array | undefined): Log {
+function damage(
+  log: Log,
+  number: number,
+  change: (bytes: Uint8Array) => Uint8Array | undefined,
+): Log {
   const files = new Map(log.image.files)
   const changed = change(files.get(segmentPath(number))!.slice())
   if (changed) files.set(segmentPath(number), changed)
@@ -101,7 +119,9 @@ const DAMAGES = {
       return bytes
     }),
   'a truncation': (log: Log, number: number, frame: number) =>
-    damage(log, number, (bytes) => bytes.slice(0, log.segments.get(number)!.frames[frame]!.end - 1)),
+    damage(log, number, (bytes) =>
+      bytes.slice(0, log.segments.get(number)!.frames[frame]!.end - 1),
+    ),
   'a missing file': (log: Log, number: number) => damage(log, number, () => undefined),
   'a zeroed header': (log: Log, number: number) =>
     damage(log, number, (bytes) => bytes.fill(0, 0, SEGMENT_HEADER_BYTES)),
@@ -123,7 +143,13 @@ describe('an undamaged log', () => {
     })
     const planned = plan(log, found)
     const { frames } = log.segments.get(5)!
-    expect(planned.seal).toEqual([{ number: 5, length: frames[1]!.end, lastSequence: found.open[0]!.frames[2]!.firstSequence - 1 }])
+    expect(planned.seal).toEqual([
+      {
+        number: 5,
+        length: frames[1]!.end,
+        lastSequence: found.open[0]!.frames[2]!.firstSequence - 1,
+      },
+    ])
     expect(planned.drop).toEqual([6, 7])
     expect(planned.copy.map(({ segment, frame }) => [segment, frame.offset])).toEqual([
       [5, frames[2]!.offset],
@@ -144,7 +170,12 @@ describe('an undamaged log', () => {
   })
 
   test('is proved by any of its frames', () => {
-    const log = makeLog([[4, 3], [5, 0], [5, 1], [5, 0]])
+    const log = makeLog([
+      [4, 3],
+      [5, 0],
+      [5, 1],
+      [5, 0],
+    ])
     expect(survey(log, LOG_START).provedEnd).toEqual(endOf(log.segments, 5, 1))
   })
 
@@ -177,12 +208,29 @@ describe.each(KINDS)('%s', (kind) => {
     const log = makeLog()
     const error = corruption(() => survey(damaged(log, 5, 1), endOf(log.segments, 5, 2)))
     expect(error.file).toBe('000005.vlog')
-    expect(corruption(() => survey(damaged(log, 5, 1), endOf(log.segments, 6, 0))).file).toBe('000005.vlog')
+    expect(corruption(() => survey(damaged(log, 5, 1), endOf(log.segments, 6, 0))).file).toBe(
+      '000005.vlog',
+    )
   })
 
   test('in an open segment, below a W that only a frame behind it names, is corruption', () => {
     // The last frame of 5 and one of 6 say that 5 was durable to its second frame.
-    for (const durables of [[[4, 3], [4, 3], [4, 3], [5, 1]], [[4, 3], [4, 3], [4, 3], [4, 3], [4, 3], [5, 1]]] as const) {
+    for (const durables of [
+      [
+        [4, 3],
+        [4, 3],
+        [4, 3],
+        [5, 1],
+      ],
+      [
+        [4, 3],
+        [4, 3],
+        [4, 3],
+        [4, 3],
+        [4, 3],
+        [5, 1],
+      ],
+    ] as const) {
       const log = makeLog(durables)
       expect(survey(log, LOG_START).provedEnd).toEqual(endOf(log.segments, 5, 1))
       if (kind === 'a truncation' && durables.length === 4) continue // It takes that frame away.
@@ -225,7 +273,9 @@ describe('chains', () => {
     const found = survey(cut, endOf(log.segments, 5, 2))
     expect(found.end).toEqual(endOf(log.segments, 5, 2))
     expect(found.reason).toMatch(/000006\.vlog, which does not follow/)
-    expect(plan(cut, found).torn).toEqual([{ segment: 6, from: 0, to: log.segments.get(6)!.length }])
+    expect(plan(cut, found).torn).toEqual([
+      { segment: 6, from: 0, to: log.segments.get(6)!.length },
+    ])
     expect(corruption(() => survey(cut, endOf(log.segments, 5, 3)))).toMatchObject({
       file: '000005.vlog',
       offset: log.segments.get(5)!.frames[2]!.end,
@@ -236,27 +286,37 @@ describe('chains', () => {
     const log = makeLog()
     const known = log.known.map((segment) => {
       const { sealed } = segment
-      return segment.number === 3 && sealed ? { ...segment, sealed: { ...sealed, lastSequence: 999 } } : segment
+      return segment.number === 3 && sealed
+        ? { ...segment, sealed: { ...sealed, lastSequence: 999 } }
+        : segment
     })
-    expect(corruption(() => survey({ ...log, known }, LOG_START)).reason).toMatch(/another sequence/)
+    expect(corruption(() => survey({ ...log, known }, LOG_START)).reason).toMatch(
+      /another sequence/,
+    )
     const shorter = log.known.map((segment) => {
       const length = log.segments.get(3)!.frames[2]!.end
       const lastSequence = log.segments.get(3)!.nextSequence - 3
       return segment.number === 3 ? { ...segment, sealed: { length, lastSequence } } : segment
     })
-    expect(corruption(() => survey({ ...log, known: shorter }, LOG_START)).reason).toMatch(/does not follow/)
+    expect(corruption(() => survey({ ...log, known: shorter }, LOG_START)).reason).toMatch(
+      /does not follow/,
+    )
   })
 
   test('a file with another salt is another file', () => {
     const log = makeLog()
-    const known = log.known.map((segment) => (segment.number === 4 ? { ...segment, salt: 1 } : segment))
+    const known = log.known.map((segment) =>
+      segment.number === 4 ? { ...segment, salt: 1 } : segment,
+    )
     expect(corruption(() => survey({ ...log, known }, LOG_START)).reason).toMatch(/another salt/)
   })
 
   test('segments that lay below the checkpoint may be gone', () => {
     const log = makeLog()
     const rest = damage({ ...log, known: log.known.slice(1) }, 3, () => undefined)
-    expect(survey(rest, LOG_START, { segment: 4, offset: 0 }).end).toEqual(endOf(log.segments, 6, 3))
+    expect(survey(rest, LOG_START, { segment: 4, offset: 0 }).end).toEqual(
+      endOf(log.segments, 6, 3),
+    )
     expect(() => survey(rest, LOG_START, { segment: 3, offset: 0 })).toThrow(CorruptionError)
   })
 })
@@ -279,7 +339,9 @@ test('a marker proves what it names', () => {
   expect(found.provedEnd).toEqual(durable)
   const planned = planLogRecovery(found, 0)
   expect(planned.seal).toEqual([{ number: 3, length: durable.offset, lastSequence: 2 }])
-  expect(planned.copy).toMatchObject([{ segment: 3, frame: { recordCount: 0, length: FRAME_HEADER_BYTES } }])
+  expect(planned.copy).toMatchObject([
+    { segment: 3, frame: { recordCount: 0, length: FRAME_HEADER_BYTES } },
+  ])
 })
 
 test('a read error is never taken for a torn tail', () => {

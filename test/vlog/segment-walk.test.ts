@@ -4,16 +4,30 @@ import { writeU32, writeU64 } from '#dist/lib/base/bytes.js'
 import { crc32From } from '#dist/lib/base/checksum.js'
 import { WiscError } from '#dist/lib/base/errors.js'
 import { FRAME_HEADER_BYTES, type FrameHeader } from '#dist/lib/base/frame.js'
-import { LOG_START } from '#dist/lib/base/value-pointer.js'
+import { LOG_START } from '#dist/lib/base/log-position.js'
 import { RECORD_HEADER_BYTES, VALUE_CHUNK_BYTES } from '#dist/vlog/record.js'
 import { SEGMENT_HEADER_BYTES } from '#dist/vlog/segment-header.js'
-import { findFrames, type WalkOptions, type WalkResult, walkSegment } from '#dist/vlog/segment-walk.js'
-import { bytesOf, MARKER_BYTES, SegmentMaker, segmentPath, segmentSeed } from '../support/log-segments.ts'
+import {
+  findFrames,
+  type WalkOptions,
+  type WalkResult,
+  walkSegment,
+} from '#dist/vlog/segment-walk.js'
+import {
+  bytesOf,
+  MARKER_BYTES,
+  SegmentMaker,
+  segmentPath,
+  segmentSeed,
+} from '../support/log-segments.ts'
 import { MemoryFileSystem } from '../support/memory-file-system.ts'
 
 const NUMBER = 5
 
-function walk(bytes: Uint8Array, options: Partial<WalkOptions> = {}): WalkResult & { keys: string[] } {
+function walk(
+  bytes: Uint8Array,
+  options: Partial<WalkOptions> = {},
+): WalkResult & { keys: string[] } {
   const fileSystem = new MemoryFileSystem()
   fileSystem.replace(segmentPath(NUMBER), bytes)
   const keys: string[] = []
@@ -54,8 +68,14 @@ describe('a walk', () => {
     const result = walk(bytes, { firstSequence: 10 })
     expect(result).toMatchObject({ validEnd: bytes.length, nextSequence: 13, damage: undefined })
     expect(result.keys).toEqual(['a', 'b', 'c'])
-    expect(result.frames.map(({ offset }) => offset)).toEqual(maker.frames.map(({ offset }) => offset))
-    expect(result.frames[1]).toMatchObject({ recordCount: 0, length: MARKER_BYTES, firstSequence: 12 })
+    expect(result.frames.map(({ offset }) => offset)).toEqual(
+      maker.frames.map(({ offset }) => offset),
+    )
+    expect(result.frames[1]).toMatchObject({
+      recordCount: 0,
+      length: MARKER_BYTES,
+      firstSequence: 12,
+    })
     expect(result.frames[2]).toMatchObject({ durableEdit: 5, durable: { segment: NUMBER } })
   })
 
@@ -100,21 +120,31 @@ describe('a walk', () => {
 
   test('stops where sequences do not go on', () => {
     const { bytes } = makeSegment()
-    expect(walk(bytes, { firstSequence: 11 })).toMatchObject({ keys: [], damage: { reason: /sequence/ } })
+    expect(walk(bytes, { firstSequence: 11 })).toMatchObject({
+      keys: [],
+      damage: { reason: /sequence/ },
+    })
     const fileSystem = new MemoryFileSystem()
     const maker = new SegmentMaker(fileSystem, NUMBER)
     maker.frame([{ key: 'a', value: bytesOf(1) }])
     maker.nextSequence++
     maker.frame([{ key: 'b', value: bytesOf(1) }])
     const result = walk(fileSystem.contents(segmentPath(NUMBER)))
-    expect(result).toMatchObject({ keys: ['a'], validEnd: maker.frames[1]!.offset, nextSequence: 2 })
+    expect(result).toMatchObject({
+      keys: ['a'],
+      validEnd: maker.frames[1]!.offset,
+      nextSequence: 2,
+    })
   })
 
   test('a frame in another place, or of another segment, is none', () => {
     const { maker, bytes } = makeSegment()
     const { offset, end } = maker.frames[0]!
     const moved = Buffer.concat([bytes, bytes.subarray(offset, end)])
-    expect(walk(moved)).toMatchObject({ validEnd: bytes.length, damage: { reason: 'no valid frame' } })
+    expect(walk(moved)).toMatchObject({
+      validEnd: bytes.length,
+      damage: { reason: 'no valid frame' },
+    })
     expect(walk(bytes, { seed: segmentSeed(NUMBER + 1) }).frames).toEqual([])
   })
 
@@ -212,7 +242,9 @@ describe('frames behind damage', () => {
     const { maker, bytes } = makeSegment()
     bytes.fill(0xee, SEGMENT_HEADER_BYTES, maker.frames[1]!.offset)
     const frames = found(bytes, SEGMENT_HEADER_BYTES + 1)
-    expect(frames.map(({ offset }) => offset)).toEqual(maker.frames.slice(1).map(({ offset }) => offset))
+    expect(frames.map(({ offset }) => offset)).toEqual(
+      maker.frames.slice(1).map(({ offset }) => offset),
+    )
     expect(frames[1]!.durable).toEqual({ segment: NUMBER, offset: maker.frames[1]!.end })
   })
 

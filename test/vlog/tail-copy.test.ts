@@ -1,18 +1,29 @@
 /** The copy of the unproved tail: the same records under the same sequences, in frames that prove their new place. */
 import { expect, test } from 'vitest'
 import { IoError } from '#dist/lib/base/errors.js'
-import type { LogPosition } from '#dist/lib/base/value-pointer.js'
+import type { LogPosition } from '#dist/lib/base/log-position.js'
 import type { LogRecoveryPlan } from '#dist/vlog/recovery.js'
 import { SEGMENT_HEADER_BYTES } from '#dist/vlog/segment-header.js'
 import { walkSegment } from '#dist/vlog/segment-walk.js'
 import { type CopiedTail, copyTail } from '#dist/vlog/tail-copy.js'
 import { FaultFileSystem } from '../support/fault-file-system.ts'
-import { bytesOf, LOG_DIRECTORY, logContext, SALT, SegmentMaker, segmentPath, segmentSeed } from '../support/log-segments.ts'
+import {
+  bytesOf,
+  LOG_DIRECTORY,
+  logContext,
+  SALT,
+  SegmentMaker,
+  segmentPath,
+  segmentSeed,
+} from '../support/log-segments.ts'
 
 const PREDECESSOR: LogPosition = { segment: 2, offset: 555 }
 const DURABLE: LogPosition = { segment: 2, offset: 444 }
 
-function walk(fileSystem: FaultFileSystem, maker: { number: number; length: number }): ReturnType<typeof walkSegment> & { records: string[] } {
+function walk(
+  fileSystem: FaultFileSystem,
+  maker: { number: number; length: number },
+): ReturnType<typeof walkSegment> & { records: string[] } {
   const records: string[] = []
   const file = fileSystem.open(segmentPath(maker.number), 'read')
   const { number, length: end } = maker
@@ -23,14 +34,20 @@ function walk(fileSystem: FaultFileSystem, maker: { number: number; length: numb
     (record) => {
       const { header, keyBytes, keyStart, keyEnd } = record
       const key = Buffer.from(keyBytes.subarray(keyStart, keyEnd)).toString()
-      records.push(`${header.sequence} ${key} ${header.storedLength} ${Buffer.from(record.value()).toString('hex', 0, 40)}`)
+      records.push(
+        `${header.sequence} ${key} ${header.storedLength} ${Buffer.from(record.value()).toString('hex', 0, 40)}`,
+      )
     },
   )
   file.close()
   return { ...result, records }
 }
 
-function makeSource(): { fileSystem: FaultFileSystem; copy: LogRecoveryPlan['copy']; records: string[] } {
+function makeSource(): {
+  fileSystem: FaultFileSystem
+  copy: LogRecoveryPlan['copy']
+  records: string[]
+} {
   const fileSystem = new FaultFileSystem()
   fileSystem.makeDirectory(LOG_DIRECTORY)
   const copy: LogRecoveryPlan['copy'][number][] = []
@@ -48,7 +65,8 @@ function makeSource(): { fileSystem: FaultFileSystem; copy: LogRecoveryPlan['cop
     sequence = maker.nextSequence
     const source = walk(fileSystem, maker)
     // All frames of 4 follow, so sequences are contiguous in the copy.
-    for (const frame of number === 3 ? source.frames.slice(1) : source.frames) copy.push({ segment: number, frame })
+    for (const frame of number === 3 ? source.frames.slice(1) : source.frames)
+      copy.push({ segment: number, frame })
     records.push(...(number === 3 ? source.records.slice(1) : source.records))
   }
   return { fileSystem, copy, records }
@@ -65,8 +83,11 @@ test('holds the same records under the same sequences', () => {
   const found = walk(fileSystem, copied)
   expect(found.damage).toBeUndefined()
   expect(found.records).toEqual(records)
-  expect(found.frames.map(({ recordCount }) => recordCount)).toEqual(copy.map(({ frame }) => frame.recordCount))
-  for (const frame of found.frames) expect(frame).toMatchObject({ durable: DURABLE, durableEdit: 77 })
+  expect(found.frames.map(({ recordCount }) => recordCount)).toEqual(
+    copy.map(({ frame }) => frame.recordCount),
+  )
+  for (const frame of found.frames)
+    expect(frame).toMatchObject({ durable: DURABLE, durableEdit: 77 })
   expect(fileSystem.open(segmentPath(9), 'read').stat().size).toBe(copied.length)
   expect(fileSystem.violations).toEqual([])
 })
@@ -78,10 +99,13 @@ test('I4: is synced before it is returned', () => {
   expect(last).toMatchObject({ kind: 'syncEnd', failed: false })
 })
 
-test.each(['create', 'read', 'write', 'sync'] as const)('closes its files when a %s fails', (kind) => {
-  const { fileSystem, copy } = makeSource()
-  const before = fileSystem.openFiles
-  fileSystem.faults = (call) => (call.kind === kind ? { errno: 'EIO' } : undefined)
-  expect(() => copyAll(fileSystem, copy)).toThrow(IoError)
-  expect(fileSystem.openFiles).toBe(before)
-})
+test.each(['create', 'read', 'write', 'sync'] as const)(
+  'closes its files when a %s fails',
+  (kind) => {
+    const { fileSystem, copy } = makeSource()
+    const before = fileSystem.openFiles
+    fileSystem.faults = (call) => (call.kind === kind ? { errno: 'EIO' } : undefined)
+    expect(() => copyAll(fileSystem, copy)).toThrow(IoError)
+    expect(fileSystem.openFiles).toBe(before)
+  },
+)

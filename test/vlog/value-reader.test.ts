@@ -4,7 +4,7 @@ import { CorruptionError, IoError } from '#dist/lib/base/errors.js'
 import type { File, FileSystem } from '#dist/lib/base/file-system.js'
 import { recordBytes } from '#dist/vlog/record.js'
 import { SLAB_BYTES, SlabAllocator } from '#dist/vlog/slab.js'
-import { SYNC_READ_BYTES_MAX, type ValueRequest, ValueReader } from '#dist/vlog/value-reader.js'
+import { SYNC_READ_BYTES_MAX, ValueReader, type ValueRequest } from '#dist/vlog/value-reader.js'
 import { bytesOf, logContext, SegmentMaker, segmentPath } from '../support/log-segments.ts'
 import { MemoryFileSystem } from '../support/memory-file-system.ts'
 import { Prng, replayHint, testSeed } from '../support/random.ts'
@@ -42,10 +42,24 @@ class ColdFileSystem extends MemoryFileSystem {
   }
 }
 
-function request(key: string, sequence: number, segment: number, offset: number, length: number): ValueRequest {
+function request(
+  key: string,
+  sequence: number,
+  segment: number,
+  offset: number,
+  length: number,
+): ValueRequest {
   const keyBytes = Buffer.from(key)
   const record = recordBytes(keyBytes.length, length)
-  return { keyBytes, keyStart: 0, keyEnd: keyBytes.length, sequence, segment, offset, length: record }
+  return {
+    keyBytes,
+    keyStart: 0,
+    keyEnd: keyBytes.length,
+    sequence,
+    segment,
+    offset,
+    length: record,
+  }
 }
 
 interface Stored {
@@ -60,7 +74,10 @@ function store(lengths: readonly number[], segments: number = 1): Stored {
   const values: Uint8Array[] = []
   for (let segment = 1; segment <= segments; segment++) {
     const maker = new SegmentMaker(fileSystem, segment)
-    const records = lengths.map((length, i) => ({ key: `k${segment}-${i}`, value: bytesOf(length, i + segment) }))
+    const records = lengths.map((length, i) => ({
+      key: `k${segment}-${i}`,
+      value: bytesOf(length, i + segment),
+    }))
     const first = maker.nextSequence
     for (const [i, offset] of maker.frame(records).entries()) {
       requests.push(request(records[i]!.key, first + i, segment, offset, records[i]!.value.length))
@@ -109,7 +126,9 @@ describe('read', () => {
     for (let i = offset + 4; i < offset + length; i++) {
       bytes[i]! ^= 2
       fileSystem.replace(segmentPath(1), bytes)
-      expect(() => readerOf(fileSystem).read(requests[0]!), `byte ${i - offset}`).toThrow(CorruptionError)
+      expect(() => readerOf(fileSystem).read(requests[0]!), `byte ${i - offset}`).toThrow(
+        CorruptionError,
+      )
       // The value's checksum is not a part of the head.
       if (i >= offset + 8 && i < offset + length - 200) {
         expect(() => readerOf(fileSystem).checkHead(requests[0]!)).toThrow(CorruptionError)
@@ -171,7 +190,9 @@ describe('readMany', () => {
     bytes[requests[1]!.offset + 60]! ^= 1
     fileSystem.replace(segmentPath(1), bytes)
     fileSystem.failAsync = true
-    await expect(async () => readerOf(fileSystem).readMany(requests, [])).rejects.toBeInstanceOf(CorruptionError)
+    await expect(async () => readerOf(fileSystem).readMany(requests, [])).rejects.toBeInstanceOf(
+      CorruptionError,
+    )
   })
 })
 

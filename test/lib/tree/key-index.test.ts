@@ -4,7 +4,7 @@
  */
 import { expect, test } from 'vitest'
 import { hashRange, writeU32 } from '#dist/lib/base/bytes.js'
-import { LOG_START, SEQUENCE_MAX } from '#dist/lib/base/value-pointer.js'
+import { LOG_START, SEQUENCE_MAX } from '#dist/lib/base/log-position.js'
 import { createArena } from '#dist/lib/tree/arena.js'
 import { KIND } from '#dist/lib/tree/entry.js'
 import { Memtable } from '#dist/lib/tree/memtable.js'

@@ -4,7 +4,7 @@
  */
 import { Worker } from 'node:worker_threads'
 import { expect, test } from 'vitest'
-import { LOG_START, SEQUENCE_MAX } from '#dist/lib/base/value-pointer.js'
+import { LOG_START, SEQUENCE_MAX } from '#dist/lib/base/log-position.js'
 import { createArena } from '#dist/lib/tree/arena.js'
 import type { FrozenMemtable } from '#dist/lib/tree/memtable.js'
 import { frozenCursor, Memtable } from '#dist/lib/tree/memtable.js'

@@ -4,7 +4,7 @@
  */
 import { describe, expect, test } from 'vitest'
 import { hashRange } from '#dist/lib/base/bytes.js'
-import { LOG_START, SEQUENCE_MAX } from '#dist/lib/base/value-pointer.js'
+import { LOG_START, SEQUENCE_MAX } from '#dist/lib/base/log-position.js'
 import { ARENA_BYTES_MAX, createArena } from '#dist/lib/tree/arena.js'
 import { KEY_BYTES_MAX, KIND } from '#dist/lib/tree/entry.js'
 import { frozenCursor, Memtable } from '#dist/lib/tree/memtable.js'

@@ -1,7 +1,7 @@
 /** Merge and run cursors against a sorted array, walked at random in both directions. */
 import { expect, test } from 'vitest'
 import { compareBytes } from '#dist/lib/base/bytes.js'
-import { SEQUENCE_MAX } from '#dist/lib/base/value-pointer.js'
+import { SEQUENCE_MAX } from '#dist/lib/base/log-position.js'
 import { type EntryCursor, KIND, type TableMeta } from '#dist/lib/tree/entry.js'
 import { MergeCursor } from '#dist/lib/tree/merge-cursor.js'
 import { RunCursor } from '#dist/lib/tree/run-cursor.js'

@@ -10,7 +10,7 @@ import { hashRange, writeU32 } from '#dist/lib/base/bytes.js'
 import { checksum, crc32From } from '#dist/lib/base/checksum.js'
 import { CorruptionError, WiscError } from '#dist/lib/base/errors.js'
 import { frameSeed } from '#dist/lib/base/frame.js'
-import { SEQUENCE_MAX } from '#dist/lib/base/value-pointer.js'
+import { SEQUENCE_MAX } from '#dist/lib/base/log-position.js'
 import { KIND } from '#dist/lib/tree/entry.js'
 import {
   dataEnd,

@@ -5,7 +5,7 @@
 import { describe, expect, test } from 'vitest'
 import { BlockCache } from '#dist/lib/base/block-cache.js'
 import { hashRange } from '#dist/lib/base/bytes.js'
-import { FILE_BYTES_MAX, SEQUENCE_MAX } from '#dist/lib/base/value-pointer.js'
+import { FILE_BYTES_MAX, SEQUENCE_MAX } from '#dist/lib/base/log-position.js'
 import { KEY_BYTES_MAX, KIND, type SegmentReference } from '#dist/lib/tree/entry.js'
 import { TableBuilder } from '#dist/lib/tree/table-builder.js'
 import type { TableReader } from '#dist/lib/tree/table-reader.js'

@@ -1,5 +1,5 @@
 /**
- * Ids, log positions and value pointers: the small words that value log and tree share.
+ * Limits of ids, and log positions: the small words that value log and tree share.
  *
  * All are plain numbers of 0 to 2^53 - 1. File numbers stay below 2^32: at one new file a
  * millisecond that is seven weeks of writing 64 TB a day, and it keeps arenas and caches compact.
@@ -11,13 +11,6 @@ export const FILE_NUMBER_MAX: number = 2 ** 32 - 1
 export const FILE_BYTES_MAX: number = 2 ** 48 - 1
 /** The largest sequence. */
 export const SEQUENCE_MAX: number = Number.MAX_SAFE_INTEGER
-
-/** Where a record lies: what the tree keeps instead of a separated value. `length` counts the whole record. */
-export interface ValuePointer {
-  readonly segment: number
-  readonly offset: number
-  readonly length: number
-}
 
 /** A place between two bytes of the log. Segments are ordered by their numbers. */
 export interface LogPosition {

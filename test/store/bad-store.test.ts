@@ -1,0 +1,185 @@
+/**
+ * A store that is open already, or whose files are missing, foreign or of a newer format: refused with its code,
+ * nothing written before, nothing lost after.
+ */
+import fs from 'node:fs'
+import path from 'node:path'
+import { Worker } from 'node:worker_threads'
+import { describe, expect, test } from 'vitest'
+import { writeU16, writeU32 } from '#dist/lib/base/bytes.js'
+import { crc32From } from '#dist/lib/base/checksum.js'
+import { type CorruptionError, open, WiscError } from '#dist/lib/index.js'
+import { runModule } from '../support/child-process.ts'
+import { codeOf, SMALL_OPTIONS } from '../support/fault-store.ts'
+import { contents, settled } from '../support/store-contents.ts'
+import { temporaryDirectory } from '../support/temporary-directory.ts'
+
+describe('a second open', () => {
+  const CODE = `const { open } = await import(DIST + 'lib/index.js')
+    const result = await open(process.argv[1]).then(() => 'opened', (error) => error.constructor.name + ' ' + error.code)
+    console.log(result)`
+
+  test.each(['this process', 'another process', 'a worker thread'])(
+    'in %s is refused',
+    async (where) => {
+      const directory = temporaryDirectory()
+      const store = await open(directory, SMALL_OPTIONS)
+      await store.put('kept', 'value')
+      await settled(directory)
+      const before = contents(directory)
+      if (where === 'this process') expect(await codeOf(() => open(directory))).toBe('WISC_LOCKED')
+      else if (where === 'another process')
+        expect(await runModule(CODE, directory)).toBe('WiscError WISC_LOCKED\n')
+      else {
+        const face = new URL('../../dist/lib/index.js', import.meta.url).href
+        const code = `const { parentPort, workerData } = require('node:worker_threads')
+        import(workerData.face).then(({ open }) => open(workerData.directory))
+          .then(() => 'opened', (error) => error.code).then((result) => parentPort.postMessage(result))`
+        const worker = new Worker(code, { eval: true, workerData: { face, directory } })
+        expect(await new Promise((resolve) => worker.once('message', resolve))).toBe('WISC_LOCKED')
+        await worker.terminate()
+      }
+      expect(contents(directory)).toEqual(before)
+      expect(String(await store.get('kept'))).toBe('value')
+      await store.put('more', 'value')
+      await store.close()
+      const again = await open(directory, SMALL_OPTIONS)
+      expect((await again.keys().nextMany(5)).map(String)).toEqual(['kept', 'more'])
+      await again.close()
+    },
+  )
+})
+
+describe('a store', () => {
+  async function makeStore(name = 'db'): Promise<string> {
+    const directory = path.join(temporaryDirectory(), name)
+    const store = await open(directory, SMALL_OPTIONS)
+    for (let i = 0; i < 30; i++) await store.put(`key${i}`, Buffer.alloc(i * 20))
+    await store.close()
+    return directory
+  }
+
+  function find(directory: string, pattern: RegExp): string {
+    return path.join(directory, fs.readdirSync(directory).find((name) => pattern.test(name))!)
+  }
+
+  async function expectRefused(directory: string, code: string, file?: string): Promise<void> {
+    const before = contents(directory)
+    for (const options of [SMALL_OPTIONS, { readOnly: true }]) {
+      try {
+        const store = await open(directory, options)
+        await store.close()
+        expect.unreachable(`${code} was expected`)
+      } catch (error) {
+        expect(error).toBeInstanceOf(WiscError)
+        expect(error).toMatchObject({ code })
+        if (file) expect((error as CorruptionError).file).toBe(path.basename(file))
+      }
+      expect(contents(directory)).toEqual(before)
+    }
+  }
+
+  /** Runs the check, puts the bytes back, and expects the store to be whole. */
+  async function expectMended(directory: string, file: string, bytes: Buffer): Promise<void> {
+    fs.writeFileSync(file, bytes)
+    const store = await open(directory, SMALL_OPTIONS)
+    expect((await store.keys().nextMany(100)).length).toBe(30)
+    expect(store.getSync('key29')).toEqual(Buffer.alloc(29 * 20))
+    await store.close()
+  }
+
+  test.each([/^MANIFEST/, /\.sst$/, /\.vlog$/])(
+    'of which a file %s is missing is refused',
+    async (pattern) => {
+      const directory = await makeStore()
+      const file = find(directory, pattern)
+      const bytes = fs.readFileSync(file)
+      fs.rmSync(file)
+      await expectRefused(directory, 'WISC_CORRUPTION', file)
+      await expectMended(directory, file, bytes)
+    },
+  )
+
+  test('of which CURRENT is missing is no store, and none is created over it', async () => {
+    const directory = await makeStore()
+    const file = path.join(directory, 'CURRENT')
+    const bytes = fs.readFileSync(file)
+    fs.rmSync(file)
+    await expectRefused(directory, 'WISC_NO_STORE')
+    await expectMended(directory, file, bytes)
+  })
+
+  test.each([/^MANIFEST/, /\.sst$/, /\.vlog$/])(
+    'with a file %s of another store is refused',
+    async (pattern) => {
+      const directory = await makeStore()
+      const other = await makeStore('other')
+      const file = find(directory, pattern)
+      const bytes = fs.readFileSync(file)
+      fs.copyFileSync(find(other, pattern), file)
+      if (pattern.test('x.sst') || pattern.test('x.vlog')) {
+        // What is below the checkpoint is not read at open: the first read of it says so.
+        const before = contents(directory)
+        const code = await codeOf(async () => {
+          const store = await open(directory, { readOnly: true })
+          try {
+            expect((await store.verify()).ok).toBe(false)
+            store.getSync('key29')
+          } finally {
+            await store.close()
+          }
+        })
+        expect(code).toBe('WISC_CORRUPTION')
+        expect(contents(directory)).toEqual(before)
+      } else await expectRefused(directory, 'WISC_CORRUPTION')
+      await expectMended(directory, file, bytes)
+    },
+  )
+
+  test('of a newer format is refused: CURRENT', async () => {
+    const directory = await makeStore()
+    const file = path.join(directory, 'CURRENT')
+    const bytes = fs.readFileSync(file)
+    const body = Buffer.from(
+      bytes
+        .toString()
+        .replace('wisc 1', 'wisc 2')
+        .replace(/checksum .*\n/, ''),
+    )
+    const checksum = crc32From(0, body).toString(16).padStart(8, '0')
+    fs.writeFileSync(file, `${body}checksum ${checksum}\n`)
+    await expectRefused(directory, 'WISC_FORMAT_VERSION')
+    await expectMended(directory, file, bytes)
+  })
+
+  test('of a newer format is refused: the header of its manifest', async () => {
+    const directory = await makeStore()
+    const file = find(directory, /^MANIFEST/)
+    const bytes = fs.readFileSync(file)
+    const newer = Buffer.from(bytes)
+    writeU16(newer, 8, 2)
+    writeU32(newer, 60, crc32From(0, newer.subarray(0, 60)))
+    fs.writeFileSync(file, newer)
+    await expectRefused(directory, 'WISC_FORMAT_VERSION')
+    await expectMended(directory, file, bytes)
+  })
+
+  test('whose file is a directory or a link is refused', async () => {
+    const directory = await makeStore()
+    const file = find(directory, /^MANIFEST/)
+    const bytes = fs.readFileSync(file)
+    fs.rmSync(file)
+    fs.mkdirSync(file)
+    const code = await codeOf(() => open(directory, SMALL_OPTIONS))
+    expect(['WISC_IO', 'WISC_CORRUPTION']).toContain(code)
+    fs.rmdirSync(file)
+    const elsewhere = path.join(path.dirname(directory), 'elsewhere')
+    fs.writeFileSync(elsewhere, bytes)
+    fs.symlinkSync(elsewhere, file)
+    expect(['WISC_IO', 'WISC_CORRUPTION']).toContain(
+      await codeOf(() => open(directory, SMALL_OPTIONS)),
+    )
+    fs.rmSync(file)
+    await expectMended(directory, file, bytes)
+  })
+})

@@ -1,0 +1,98 @@
+/** A log whose edits the test answers, holds back or refuses, on the fault-injecting file system. */
+import type { WiscError } from '#dist/lib/base/errors.js'
+import type { LogPosition } from '#dist/lib/base/value-pointer.js'
+import { Group, stagedBytes } from '#dist/vlog/group.js'
+import { Log } from '#dist/vlog/log.js'
+import { RECORD_KIND } from '#dist/vlog/record.js'
+import { type Call, FaultFileSystem } from './fault-file-system.ts'
+import { bytesOf, DATABASE_ID, LOG_DIRECTORY, segmentPath } from './log-segments.ts'
+import { seededRandom } from './random.ts'
+
+/** Where the log goes on. */
+export const START: LogPosition = { segment: 4, offset: 1000 }
+const SEGMENT_BYTES = 4096
+
+export class LogFixture {
+  readonly fileSystem: FaultFileSystem = new FaultFileSystem()
+  /** Edits and syncs of log files, in the order in which they were asked for or done. */
+  readonly steps: string[] = []
+  /** Edits that wait for `answer` while this is set. */
+  hold = false
+  failEdits: WiscError | undefined
+  readonly held: (() => void)[] = []
+  readonly failures: WiscError[] = []
+  readonly troubles: WiscError[] = []
+  log!: Log
+  sequence = 101
+  #number = 4
+  #edit = 0
+  readonly #group: Group = new Group()
+
+  async open(): Promise<this> {
+    this.fileSystem.makeDirectory(LOG_DIRECTORY)
+    this.fileSystem.onCall = (call) => this.note(call)
+    const edit = (step: string): Promise<void> => {
+      this.steps.push(step)
+      if (this.failEdits) return Promise.reject(this.failEdits)
+      this.#edit++
+      if (!this.hold) return Promise.resolve()
+      return new Promise((resolve) => this.held.push(resolve))
+    }
+    this.log = await Log.open({
+      fileSystem: this.fileSystem,
+      directory: LOG_DIRECTORY,
+      databaseId: DATABASE_ID,
+      random: seededRandom(1),
+      segmentBytes: SEGMENT_BYTES,
+      end: START,
+      lastSequence: 100,
+      edits: {
+        allocateFileNumber: () => ++this.#number,
+        addSegment: ({ number }) => edit(`add ${number}`),
+        sealSegment: ({ number, length, lastSequence }, durable) =>
+          edit(`seal ${number} ${length} ${lastSequence} durable ${durable.segment}`),
+        dropSegment: (number) => edit(`drop ${number}`),
+        durableEdit: () => this.#edit,
+      },
+      failed: (error) => this.failures.push(error),
+      troubled: (error) => this.troubles.push(error),
+      opened: () => {},
+      released: (number) => this.steps.push(`released ${number}`),
+    })
+    return this
+  }
+
+  note({ kind, path }: Call): void {
+    if (kind === 'sync') this.steps.push(`sync ${Number(path.slice(-11, -5))}`)
+  }
+
+  /** Writes a frame of one put. */
+  async write(length: number): Promise<LogPosition> {
+    const value = bytesOf(length)
+    const group = this.#group
+    group.begin(this.sequence, stagedBytes(3, length))
+    group.add(RECORD_KIND.put, Buffer.from('key'), value)
+    let place = this.log.reserve(group.frameBytes)
+    while (place === undefined) {
+      if (this.log.failure) throw this.log.failure
+      await this.log.ready()
+      place = this.log.reserve(group.frameBytes)
+    }
+    this.sequence++
+    await this.log.write(group)
+    return place
+  }
+
+  failNext(kind: Call['kind'], number: number, errno: string, partialBytes?: number): void {
+    let failed = false
+    this.fileSystem.faults = (call) => {
+      if (failed || call.kind !== kind || call.path !== segmentPath(number)) return undefined
+      failed = true
+      return partialBytes === undefined ? { errno } : { errno, partialBytes }
+    }
+  }
+
+  size(number: number): number {
+    return this.fileSystem.visibleImage().files.get(segmentPath(number))!.length
+  }
+}
