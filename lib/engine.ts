@@ -36,7 +36,7 @@ import { readCurrent } from './tree/current.ts'
 import { unlinkIfPossible } from './tree/unlink.ts'
 import type { Version } from './tree/version.ts'
 import type { VersionSet } from './tree/version-set.ts'
-import { type ReadState, TreeReader } from './tree-reader.ts'
+import { type ReadState, readState, TreeReader } from './tree-reader.ts'
 
 export interface EngineContext extends LogContext {
   readonly fileSystem: FileSystem
@@ -194,8 +194,7 @@ export class Engine implements ReadingEngine {
       this.#stateEpoch !== epoch
     ) {
       // Between the edit of a flush and the end of its memtable, only the tables count.
-      const memtables = this.memtables.list(version.checkpoint)
-      this.#state = { memtables, version }
+      this.#state = readState(this.memtables.list(version.checkpoint), version)
       this.#stateEpoch = epoch
     }
     return this.#state

@@ -22,7 +22,7 @@ import { staleView } from './snapshot.ts'
 import { TableCache } from './tables.ts'
 import type { Version } from './tree/version.ts'
 import { VersionSet } from './tree/version-set.ts'
-import { type ReadState, TreeReader } from './tree-reader.ts'
+import { type ReadState, readState, TreeReader } from './tree-reader.ts'
 
 /** A writer that works hard can pull files away from several attempts in a row. */
 const OPEN_ATTEMPTS = 10
@@ -196,7 +196,7 @@ function readViewOnce({ fileSystem, directory, options }: Place): View {
   })
   while (!replay.next().done);
   const lastSequence = Math.max(survey.lastSequence, version.lastSequence)
-  const state = { memtables: memtables.list(version.checkpoint), version }
+  const state = readState(memtables.list(version.checkpoint), version)
   return {
     context,
     state,

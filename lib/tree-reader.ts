@@ -13,12 +13,18 @@ import { type EntryCursor, type FoundEntry, KIND, type Kind } from './tree/entry
 import type { Memtable } from './tree/memtable.ts'
 import { MergeCursor } from './tree/merge-cursor.ts'
 import { RunCursor } from './tree/run-cursor.ts'
-import { findTable, type Version } from './tree/version.ts'
+import { findTable, type Run, type Version } from './tree/version.ts'
 
 export interface ReadState {
   /** Newest first. */
   readonly memtables: readonly Memtable[]
+  /** The runs of all levels of the version, newest first. */
+  readonly runs: readonly Run[]
   readonly version: Version
+}
+
+export function readState(memtables: readonly Memtable[], version: Version): ReadState {
+  return { memtables, runs: version.levels.flatMap((level) => level.runs), version }
 }
 
 /** What is looked up and what was found: reused from one lookup to the next, and a request for the value reader. */
@@ -68,14 +74,12 @@ export class TreeReader {
     for (const memtable of state.memtables) {
       if (memtable.find(key, hash, sequence, lookup)) return lookup.kind !== KIND.tombstone
     }
-    for (const level of state.version.levels) {
-      for (const run of level.runs) {
-        const table = findTable(run, key)
-        if (table === undefined) continue
-        const reader = this.#tables.get(table.number)
-        if (reader.find(key, hash, sequence, lookup, this.#cache)) {
-          return lookup.kind !== KIND.tombstone
-        }
+    for (const run of state.runs) {
+      const table = findTable(run, key)
+      if (table === undefined) continue
+      const reader = this.#tables.get(table.number)
+      if (reader.find(key, hash, sequence, lookup, this.#cache)) {
+        return lookup.kind !== KIND.tombstone
       }
     }
     return false
@@ -84,12 +88,10 @@ export class TreeReader {
   /** A cursor over all entries of a state. It is good while that state is the current one. */
   cursor(state: ReadState): EntryCursor {
     const sources: EntryCursor[] = state.memtables.map((memtable) => memtable.cursor())
-    for (const level of state.version.levels) {
-      for (const run of level.runs) {
-        sources.push(
-          new RunCursor(run.tables, (table) => this.#tables.get(table.number).cursor(this.#cache)),
-        )
-      }
+    for (const run of state.runs) {
+      sources.push(
+        new RunCursor(run.tables, (table) => this.#tables.get(table.number).cursor(this.#cache)),
+      )
     }
     return sources.length === 1 ? sources[0]! : new MergeCursor(sources)
   }

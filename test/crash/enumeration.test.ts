@@ -48,6 +48,42 @@ test(`at least ${DISTINCT_MIN} distinct states were opened`, () => {
   expect(distinct).toBeGreaterThanOrEqual(DISTINCT_MIN)
 })
 
+/** Negative controls: on a disk that lies about one kind of sync the same search must find a loss. */
+test.each([
+  ['segments', /\.vlog$/],
+  ['manifests', /MANIFEST/],
+  ['tables', /\.sst$/],
+  ['CURRENT', /CURRENT/],
+  ['the directory', /^\/db$/],
+  ['the directory above', /^\/$/],
+] as const)('negative control, no syncs of %s: is caught', { timeout: 300_000 }, async (_, pattern) => {
+  const ignoreSync = (path: string): boolean => pattern.test(path)
+  const fileSystem = new FaultFileSystem({ seed, ignoreSync })
+  const workload = WORKLOADS.find(({ name }) => name.startsWith('tiering'))!
+  const session = await Session.open(fileSystem, { options: workload.options, seed })
+  await workload.run(session, new Prng(seed))
+  expect(await findLoss(session, workload), replayHint(seed)).toBe(true)
+})
+
+/** @returns whether any crash state breaks a promise */
+async function findLoss({ fileSystem, oracle }: Session, { options }: Workload): Promise<boolean> {
+  const found = new Map<string, Recovered['positions']>()
+  for (const state of crashStates(fileSystem.base, fileSystem.log, { seed, tornOfNew: 0 })) {
+    // What was left out shows when nothing else persists; the other choices would only take time.
+    if (state.choice !== 'nothing' || state.mark === undefined) continue
+    try {
+      if (!found.has(state.hash)) {
+        const { positions } = await recoverImage(state.image(), oracle, options, seed)
+        found.set(state.hash, positions)
+      }
+      holdAgainst(found.get(state.hash), state.mark as Knowledge, state.complete)
+    } catch {
+      return true
+    }
+  }
+  return false
+}
+
 async function enumerate(workload: Workload, workloadSeed: number): Promise<void> {
   const fileSystem = new FaultFileSystem({ seed: workloadSeed })
   const { options } = workload

@@ -61,7 +61,7 @@ export const WORKLOADS: readonly Workload[] = [
     name: 'puts, each synced',
     options: { ...TINY, valueThreshold: 256 },
     async run(session, prng) {
-      for (let i = 0; i < 30; i++) await session.put(someKey(prng), someLength(prng), true)
+      for (let i = 0; i < 50; i++) await session.put(someKey(prng), someLength(prng), true)
       await session.close()
     },
   },
@@ -69,7 +69,7 @@ export const WORKLOADS: readonly Workload[] = [
     name: 'puts without sync, synced now and then',
     options: { ...TINY, valueThreshold: 256 },
     async run(session, prng) {
-      for (let i = 0; i < 50; i++) {
+      for (let i = 0; i < 90; i++) {
         await session.put(someKey(prng), someLength(prng))
         if (prng.chance(0.15)) await session.sync()
       }
@@ -80,7 +80,7 @@ export const WORKLOADS: readonly Workload[] = [
     name: 'batches in concurrent groups, puts and deletes, mixed sync',
     options: { ...TINY, valueThreshold: 256 },
     async run(session, prng) {
-      for (let i = 0; i < 16; i++) await burst(session, prng, 0.3)
+      for (let i = 0; i < 22; i++) await burst(session, prng, 0.3)
       await session.close()
     },
   },
@@ -88,7 +88,7 @@ export const WORKLOADS: readonly Workload[] = [
     name: 'all values inline, flushes and compactions',
     options: { ...TINY, valueThreshold: Number.POSITIVE_INFINITY },
     async run(session, prng) {
-      for (let i = 0; i < 12; i++) {
+      for (let i = 0; i < 16; i++) {
         await burst(session, prng, 0.2)
         if (i % 3 === 2) await session.flush()
         if (i % 6 === 5) await session.compact()
@@ -101,7 +101,7 @@ export const WORKLOADS: readonly Workload[] = [
     name: 'all values separated, deletes, compactions, reopens',
     options: { ...TINY, valueThreshold: 0 },
     async run(session, prng) {
-      for (let i = 0; i < 10; i++) {
+      for (let i = 0; i < 16; i++) {
         await burst(session, prng, 0.2)
         await session.delete(someKey(prng), prng.chance(0.5))
         if (i % 3 === 2) await session.compact()
@@ -114,7 +114,7 @@ export const WORKLOADS: readonly Workload[] = [
     name: 'rotation: unsynced batches over many segments',
     options: { ...TINY, valueThreshold: 128, maxUnflushedLogBytes: 262144 },
     async run(session, prng) {
-      for (let i = 0; i < 14; i++) {
+      for (let i = 0; i < 20; i++) {
         await burst(session, prng, 0)
         if (i === 6) await session.sync()
       }
@@ -125,7 +125,7 @@ export const WORKLOADS: readonly Workload[] = [
     name: 'kills and reopens: unproved tails are copied',
     options: { ...TINY, valueThreshold: 256 },
     async run(session, prng) {
-      for (let i = 0; i < 5; i++) {
+      for (let i = 0; i < 7; i++) {
         await burst(session, prng, 0.1)
         await burst(session, prng, 0)
         await session.kill()
@@ -150,7 +150,7 @@ export const WORKLOADS: readonly Workload[] = [
       },
     },
     async run(session, prng) {
-      for (let i = 0; i < 12; i++) {
+      for (let i = 0; i < 24; i++) {
         await burst(session, prng, 1)
         if (i % 2 === 1) await session.flush()
       }

@@ -129,6 +129,27 @@ test('statistics count what was asked and written', async () => {
 })
 
 describe('background work', () => {
+  test('I3: a flush publishes its tables when the log is durable up to them, I4: and they are', async () => {
+    const fileSystem = new FaultFileSystem()
+    const store = await openSmallStore({}, fileSystem)
+    await store.put('a', Buffer.alloc(500))
+    const steps: string[] = []
+    fileSystem.onCall = ({ kind, path }) => {
+      const name = /(sst|vlog|MANIFEST)/.exec(path)?.[0]
+      if ((kind === 'sync' || kind === 'write') && name) steps.push(`${kind} ${name}`)
+      if (kind === 'syncDirectory') steps.push('sync names')
+    }
+    await store.flush()
+    fileSystem.onCall = undefined
+    const published = steps.lastIndexOf('write MANIFEST')
+    for (const step of ['sync vlog', 'write sst', 'sync sst', 'sync names']) {
+      const at = steps.indexOf(step)
+      expect(at, step).toBeGreaterThanOrEqual(0)
+      expect(at, step).toBeLessThan(published)
+    }
+    expect(steps.slice(published + 1)).toEqual(['sync MANIFEST'])
+  })
+
   test('I10: keeps level 0 bounded while writers write', async () => {
     const store = await openSmallStore()
     for (let round = 0; round < 40; round++) {

@@ -156,9 +156,9 @@ test('I11: beside a writer of another process that flushes and compacts without 
     for (let turn = 0; turn < 40; turn++) {
       const value = String(await reader.get(`key${(turn * 7) % 100}`))
       expect(value).toMatch(/^(\d+ )\1+$/)
-      expect(Number.parseInt(value)).toBeGreaterThanOrEqual(least)
+      expect(Number.parseInt(value, 10)).toBeGreaterThanOrEqual(least)
     }
-    const first = Number.parseInt(String(await reader.get('key99')))
+    const first = Number.parseInt(String(await reader.get('key99')), 10)
     least = Math.max(least, first - 1)
     await reader.close()
   }

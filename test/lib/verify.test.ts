@@ -27,6 +27,8 @@ function bytesOf(
 test('a sound store is ok, every part of it counted', async () => {
   const fileSystem = new FaultFileSystem()
   const store = await makeStore(fileSystem)
+  // The writer's own background work ends first.
+  await new Promise((resolve) => setTimeout(resolve, 120))
   const progress: VerifyProgress[] = []
   const before = fileSystem.log.length
   const report = await store.verify({ onProgress: (step) => progress.push(step) })

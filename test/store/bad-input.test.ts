@@ -39,9 +39,9 @@ describe('calls', () => {
   beforeEach(async () => {
     store = await open(temporaryDirectory(), { ...SMALL_OPTIONS })
     await store.put('kept', 'value')
-    written = store.stats().logBytesWritten
+    written = store.stats().lastSequence
     return async () => {
-      expect(store.stats().logBytesWritten).toBe(written)
+      expect(store.stats().lastSequence).toBe(written)
       expect(store.stats().iterators.open).toBe(0)
       expect(String(await store.get('kept'))).toBe('value')
       await store.close()

@@ -16,8 +16,8 @@ import { temporaryDirectory } from '../support/temporary-directory.ts'
 
 describe('a second open', () => {
   const CODE = `const { open } = await import(DIST + 'lib/index.js')
-    const result = await open(process.argv[1]).then(() => 'opened', (error) => error.constructor.name + ' ' + error.code)
-    console.log(result)`
+    const refused = (error) => error.constructor.name + ' ' + error.code
+    console.log(await open(process.argv[1]).then(() => 'opened', refused))`
 
   test.each(['this process', 'another process', 'a worker thread'])(
     'in %s is refused',

@@ -128,6 +128,6 @@ function weighted(
 
 export const MODEL_OPERATIONS: fc.Arbitrary<ModelOperation[]> = fc.array(operation, {
   minLength: 1,
-  maxLength: 60,
+  maxLength: 100,
   size: 'max',
 })

@@ -51,28 +51,28 @@ const TIERING = {
 }
 
 const CONFIGURATIONS: readonly { name: string; runs: number; options: Options }[] = [
-  { name: 'small parts', runs: 450, options: SMALL },
-  { name: 'all separated', runs: 350, options: { ...SMALL, valueThreshold: 0 } },
+  { name: 'small parts', runs: 900, options: SMALL },
+  { name: 'all separated', runs: 700, options: { ...SMALL, valueThreshold: 0 } },
   {
     name: 'all inline',
-    runs: 350,
+    runs: 700,
     options: { ...SMALL, valueThreshold: Number.POSITIVE_INFINITY },
   },
   {
     name: 'no block cache, no filters',
-    runs: 300,
+    runs: 600,
     options: { ...SMALL, blockCacheBytes: 0, tree: { ...SMALL.tree, filterBitsPerKey: 0 } },
   },
   {
     name: 'synced writes, tiny segments',
-    runs: 300,
+    runs: 600,
     options: { ...SMALL, sync: true, segmentBytes: 4096 },
   },
-  { name: 'lazy leveling', runs: 300, options: { ...SMALL, tree: LAZY } },
-  { name: 'tiering', runs: 300, options: { ...SMALL, tree: TIERING, valueThreshold: 100 } },
+  { name: 'lazy leveling', runs: 600, options: { ...SMALL, tree: LAZY } },
+  { name: 'tiering', runs: 600, options: { ...SMALL, tree: TIERING, valueThreshold: 100 } },
   {
     name: 'few open files',
-    runs: 250,
+    runs: 500,
     options: { ...SMALL, maxOpenFiles: 16, segmentBytes: 4096 },
   },
   { name: 'defaults without workers', runs: 60, options: { workers: 0 } },

@@ -66,6 +66,8 @@ export interface FaultFileSystemOptions {
   readonly seed?: number
   /** What fits on the disk: beyond it writes fail with ENOSPC after a part. */
   readonly capacityBytes?: number
+  /** A disk that lies: syncs of these paths succeed and do nothing. For negative controls. */
+  readonly ignoreSync?: (path: string) => boolean
 }
 
 interface VisibleFile {
@@ -99,6 +101,7 @@ export class FaultFileSystem implements FileSystem {
   syncFailed = false
   readonly #disk: Disk
   readonly #prng: Prng
+  readonly #ignoreSync: (path: string) => boolean
   readonly #locks: Map<string, string> = new Map()
   readonly #renamesPending: Map<string, number> = new Map()
   /** After `kill`, whatever the old process still tries fails and changes nothing. */
@@ -108,6 +111,7 @@ export class FaultFileSystem implements FileSystem {
   constructor(options: FaultFileSystemOptions = {}, disk?: DiskImage | Disk) {
     this.capacityBytes = options.capacityBytes ?? 2 ** 40
     this.#prng = new Prng(options.seed ?? 1)
+    this.#ignoreSync = options.ignoreSync ?? (() => false)
     this.#disk =
       disk !== undefined && 'model' in disk
         ? disk
@@ -169,8 +173,8 @@ export class FaultFileSystem implements FileSystem {
     this.violations.push(`${rule} call=${this.calls}`)
   }
 
-  #record(operation: Operation): void {
-    if (this.#killed) return
+  #record(operation: Operation, path?: string): void {
+    if (this.#killed || (path !== undefined && this.#ignoreSync(path))) return
     this.#disk.log.push(operation)
     this.#disk.model.apply(operation)
   }
@@ -233,7 +237,7 @@ export class FaultFileSystem implements FileSystem {
       use('sync')
       const fault = this.#enter('sync', path)
       const call = this.#disk.nextCall++
-      this.#record({ kind: 'syncBegin', call, node: file.node })
+      this.#record({ kind: 'syncBegin', call, node: file.node }, path)
       this.#endSync({ kind: 'syncEnd', call, node: file.node, failed: fault !== undefined }, path)
       if (fault) throw new IoError('sync', path, fault.errno)
     }
@@ -275,7 +279,7 @@ export class FaultFileSystem implements FileSystem {
         use('sync')
         const fault = this.#enter('sync', path)
         const call = this.#disk.nextCall++
-        this.#record({ kind: 'syncBegin', call, node: file.node })
+        this.#record({ kind: 'syncBegin', call, node: file.node }, path)
         await this.#turns()
         this.#endSync({ kind: 'syncEnd', call, node: file.node, failed: fault !== undefined }, path)
         if (fault) throw new IoError('sync', path, fault.errno)
@@ -343,7 +347,7 @@ export class FaultFileSystem implements FileSystem {
     path: string,
   ): void {
     if (operation.failed && !this.#killed && !isReserve(path)) this.syncFailed = true
-    this.#record(operation)
+    this.#record(operation, path)
   }
 
   makeDirectory(path: string): boolean {
@@ -433,7 +437,7 @@ export class FaultFileSystem implements FileSystem {
     if (node === undefined) throw new IoError('syncDirectory', path, 'ENOENT')
     const call = this.#disk.nextCall++
     const renames = this.#renamesPending.get(path) ?? 0
-    this.#record({ kind: 'syncDirectoryBegin', call, node })
+    this.#record({ kind: 'syncDirectoryBegin', call, node }, path)
     return () => {
       this.#endSync({ kind: 'syncDirectoryEnd', call, node, failed: fault !== undefined }, path)
       if (fault) throw new IoError('syncDirectory', path, fault.errno)

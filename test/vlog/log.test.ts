@@ -1,5 +1,6 @@
 /**
- * The log with edits that the test answers: rotation, the order of syncs and seals, failed writes and syncs, markers, close.
+ * The log with edits that the test answers: rotation, the order of syncs and seals, failed writes and syncs,
+ * markers, close.
  */
 import { describe, expect, test } from 'vitest'
 import { IoError } from '#dist/lib/base/errors.js'

@@ -109,7 +109,7 @@ describe('read', () => {
     ['another length', { length: 139 }],
     ['the record of a neighbour', { offset: 160 + recordBytes(4, 100) }],
     ['a segment that is missing', { segment: 9 }],
-  ])('refuses %s, with the place', (_, change) => {
+  ])('I8: refuses %s, with the place', (_, change) => {
     const { fileSystem, requests } = store([100, 100])
     const wrong = { ...requests[0]!, ...change }
     for (const read of ['read', 'checkHead'] as const) {
