@@ -105,7 +105,7 @@ class BatchIterator<T> implements StoreIterator<T> {
     if (this.#tail === undefined && this.#at < this.#keys.length && !this.#signal?.aborted) {
       const result = { value: this.#take(), done: false } as const
       const { turn } = this.#parts.engine
-      if (!turn.isOld()) return Promise.resolve(result)
+      if (!turn.isOldRarely()) return Promise.resolve(result)
       return new Promise((resolve) => turn.later(() => resolve(result)))
     }
     return this.#inTurn(() => this.#nextSlowly())

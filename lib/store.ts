@@ -119,7 +119,7 @@ export class Store extends EventEmitter {
       const { turn } = this.#engine
       // What the thread pool reads settles in a turn of its own.
       if (result instanceof Promise) return result
-      if (!turn.isOld()) return Promise.resolve(result)
+      if (!turn.isOldRarely()) return Promise.resolve(result)
       return new Promise((resolve) => turn.later(() => resolve(result)))
     } catch (error) {
       return Promise.reject(toWiscError(error))

@@ -118,10 +118,15 @@ export class ValueReader {
    * @throws CorruptionError if the record is not exactly the one that was asked for
    */
   read(request: ValueRequest): Buffer {
+    return this.#readFrom(this.#segments.get(request.segment), request)
+  }
+
+  #readFrom(reader: SegmentReader, request: ValueRequest): Buffer {
     const { offset, length } = request
-    const bytes = this.#slabs.allocate(length)
-    const at = this.#slabs.start
-    const got = this.#segments.get(request.segment).file.read(bytes, at, length, offset)
+    const slabs = this.#slabs
+    const bytes = slabs.allocate(length)
+    const at = slabs.start
+    const got = reader.file.read(bytes, at, length, offset)
     return value(request, bytes, at, got)
   }
 
@@ -152,10 +157,10 @@ export class ValueReader {
     }
     if (reader.untimed > 0) {
       reader.untimed--
-      return this.read(request)
+      return this.#readFrom(reader, request)
     }
     const before = performance.now()
-    const result = this.read(request)
+    const result = this.#readFrom(reader, request)
     reader.note(performance.now() - before)
     return result
   }

@@ -52,7 +52,7 @@ test('a sound store is ok, every part of it counted', async () => {
   expect(fileSystem.log.length).toBe(before)
 })
 
-describe('a flipped byte', () => {
+describe('I8: a flipped byte', () => {
   test('in a table, any, is found', async () => {
     const fileSystem = new FaultFileSystem()
     const store = await makeStore(fileSystem)

@@ -1,0 +1,144 @@
+/**
+ * The small parts of the second reader: integers, checksums, frame headers, blocks of tables, records.
+ * Written from vlog/FORMAT.md and lib/tree/FORMAT.md alone, like second-reader.ts.
+ */
+import { crc32 } from 'node:zlib'
+import xxhash from 'xxhash-addon'
+
+export interface Position {
+  readonly segment: number
+  readonly offset: number
+}
+
+export interface Frame {
+  readonly offset: number
+  readonly length: number
+  readonly firstSequence: number
+  readonly recordCount: number
+  readonly durable: Position
+  readonly durableEdit: number
+}
+
+export interface Entry {
+  readonly key: Buffer
+  readonly sequence: number
+  readonly value: Buffer | undefined
+}
+
+export function must(condition: boolean, what: string): asserts condition {
+  if (!condition) throw new Error(what)
+}
+
+export function u64(bytes: Buffer, at: number): number {
+  const value = Number(bytes.readBigUInt64LE(at))
+  must(value <= Number.MAX_SAFE_INTEGER, 'integer beyond 2^53 - 1')
+  return value
+}
+
+/** vlog/FORMAT.md section 1. */
+export function checksum(bytes: Buffer): number {
+  return bytes.length < 2048 ? crc32(bytes) : xxhash.XXHash3.hash(bytes).readUInt32BE(4)
+}
+
+export function isBefore(left: Position, right: Position): boolean {
+  return left.segment === right.segment ? left.offset < right.offset : left.segment < right.segment
+}
+
+/** lib/tree/FORMAT.md section 1. */
+export class Varints {
+  readonly bytes: Buffer
+  at: number
+
+  constructor(bytes: Buffer) {
+    this.bytes = bytes
+    this.at = 0
+  }
+
+  get done(): boolean {
+    return this.at >= this.bytes.length
+  }
+
+  next(): number {
+    let value = 0
+    for (let scale = 1; ; scale *= 128) {
+      must(!this.done && scale < 128 ** 8, 'varint passes its end')
+      const byte = this.bytes[this.at++]!
+      value += (byte & 127) * scale
+      if (byte < 128) return value
+    }
+  }
+
+  take(length: number): Buffer {
+    must(length <= this.bytes.length - this.at, 'bytes pass their end')
+    this.at += length
+    return this.bytes.subarray(this.at - length, this.at)
+  }
+}
+
+/** The frame header at an offset, if there is one (section 3 of vlog/FORMAT.md). */
+export function frameAt(bytes: Buffer, seed: number, offset: number): Frame | undefined {
+  if (offset + 64 > bytes.length || bytes.toString('latin1', offset, offset + 4) !== 'frm1') return undefined
+  const fields = bytes.subarray(offset, offset + 64)
+  if (fields.readUInt32LE(4) !== crc32(fields.subarray(8), seed) || u64(fields, 8) !== offset) return undefined
+  must(fields.readUInt16LE(38) === 0, 'frame of another version')
+  return {
+    offset,
+    length: u64(fields, 16),
+    firstSequence: u64(fields, 24),
+    recordCount: fields.readUInt32LE(32),
+    durable: { segment: u64(fields, 40), offset: u64(fields, 48) },
+    durableEdit: u64(fields, 56),
+  }
+}
+
+/** Frame headers anywhere from an offset on. */
+export function* framesBehind(bytes: Buffer, seed: number, from: number): Generator<Frame> {
+  for (let at = bytes.indexOf('frm1', from, 'latin1'); at >= 0; at = bytes.indexOf('frm1', at + 1, 'latin1')) {
+    const frame = frameAt(bytes, seed, at)
+    if (frame) yield frame
+  }
+}
+
+export function identityBytes(databaseId: Buffer, number: number, salt: number): Buffer {
+  const bytes = Buffer.alloc(28)
+  databaseId.copy(bytes)
+  bytes.writeBigUInt64LE(BigInt(number), 16)
+  bytes.writeUInt32LE(salt, 24)
+  return bytes
+}
+
+/** F-T4. */
+export function block(bytes: Buffer, seed: number, offset: number, length: number, name: string): Buffer {
+  must(offset + length + 5 <= bytes.length, `${name}: a block passes the end`)
+  if (length === 0) return Buffer.alloc(0)
+  let mark = (seed ^ (offset % 2 ** 32) ^ Math.imul(Math.floor(offset / 2 ** 32), 0x9e3779b1)) >>> 0
+  mark = Math.imul(mark ^ (mark >>> 16), 0x85ebca6b)
+  mark = Math.imul(mark ^ (mark >>> 13), 0xc2b2ae35)
+  mark ^= mark >>> 16
+  const expected = (checksum(bytes.subarray(offset, offset + length + 1)) ^ mark) >>> 0
+  must(bytes.readUInt32LE(offset + length + 1) === expected, `${name}: block checksum at ${offset}`)
+  must(bytes[offset + length] === 0, `${name}: codec at ${offset}`)
+  return bytes.subarray(offset, offset + length)
+}
+
+/** Section 4 of vlog/FORMAT.md: the record that begins with the first byte. */
+export function readRecord(bytes: Buffer, sequence: number): { entry: Entry; length: number } {
+  must(bytes.length >= 40, 'record: cut off')
+  const [kind, codec, keyLength] = [bytes[8], bytes[9], bytes.readUInt32LE(12)]
+  const valueLength = u64(bytes, 24)
+  const chunks = Math.max(1, Math.ceil(valueLength / 65536))
+  const keyAt = 40 + 4 * (chunks - 1)
+  const valueAt = keyAt + keyLength
+  must(keyLength <= 65536 && valueAt + valueLength <= bytes.length, 'record: lengths')
+  const headerChecksum = bytes.readUInt32LE(0)
+  must(headerChecksum === crc32(bytes.subarray(8, valueAt)), 'record: header checksum')
+  must(u64(bytes, 16) === sequence && u64(bytes, 32) === valueLength, 'record: sequence or length')
+  must((kind === 1 || (kind === 2 && valueLength === 0)) && codec === 0 && bytes[11] === 0, 'record: kind')
+  const value = bytes.subarray(valueAt, valueAt + valueLength)
+  for (let i = 0; i < chunks; i++) {
+    const stored = i === 0 ? (bytes.readUInt32LE(4) ^ headerChecksum) >>> 0 : bytes.readUInt32LE(36 + 4 * i)
+    must(stored === checksum(value.subarray(i * 65536, (i + 1) * 65536)), `record: value checksum ${i}`)
+  }
+  const key = bytes.subarray(keyAt, valueAt)
+  return { entry: { key, sequence, value: kind === 1 ? value : undefined }, length: valueAt + valueLength }
+}

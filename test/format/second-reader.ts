@@ -1,0 +1,301 @@
+/**
+ * A second implementation of the formats, for reading: written from vlog/FORMAT.md and lib/tree/FORMAT.md alone, it
+ * shares no code with the store. Simple and slow: it reads everything, proves everything, and gives the
+ * live pairs of a closed or crashed database, or throws. As a program it prints them:
+ *
+ *   node dist/test/format/second-reader.js DIRECTORY
+ */
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { crc32 } from 'node:zlib'
+import {
+  block,
+  checksum,
+  type Entry,
+  frameAt,
+  framesBehind,
+  identityBytes,
+  isBefore,
+  must,
+  type Position,
+  readRecord,
+  u64,
+  Varints,
+} from './second-reader-parts.ts'
+
+interface Segment {
+  readonly number: number
+  readonly salt: number
+  sealed: { length: number; lastSequence: number } | undefined
+}
+
+interface Table {
+  readonly number: number
+  readonly bytes: number
+  readonly entries: number
+}
+
+/** All live pairs of a database, in key order. @throws Error for anything that the formats do not allow */
+export function readDatabase(directory: string): [Buffer, Buffer][] {
+  return new Reader(directory).livePairs()
+}
+
+class Reader {
+  readonly #directory: string
+  #databaseId: Buffer = Buffer.alloc(0)
+  readonly #levels: Map<string, Map<number, Table>> = new Map()
+  readonly #segments: Map<number, Segment> = new Map()
+  readonly #files: Map<string, Buffer> = new Map()
+  #checkpoint: Position = { segment: 0, offset: 0 }
+  #proved: Position = { segment: 0, offset: 0 }
+  #lastEdit = 0
+  #namedEdit = 0
+  readonly #newest: Map<string, Entry> = new Map()
+
+  constructor(directory: string) {
+    this.#directory = directory
+  }
+
+  livePairs(): [Buffer, Buffer][] {
+    this.#readManifest(this.#readCurrent())
+    for (const tables of this.#levels.values()) for (const table of tables.values()) this.#readTable(table)
+    this.#readLog()
+    must(this.#namedEdit <= this.#lastEdit, 'manifest ends before an edit that a frame names')
+    const live = [...this.#newest.values()].filter(({ value }) => value !== undefined)
+    live.sort((left, right) => Buffer.compare(left.key, right.key))
+    return live.map(({ key, value }) => [key, value!])
+  }
+
+  #file(name: string): Buffer {
+    const known = this.#files.get(name)
+    if (known) return known
+    const bytes = readFileSync(join(this.#directory, name))
+    this.#files.set(name, bytes)
+    return bytes
+  }
+
+  /** F-M9. @returns the name of the manifest */
+  #readCurrent(): string {
+    const text = this.#file('CURRENT').toString('latin1')
+    const match = /^(wisc 1\nmanifest (MANIFEST-\d{6,})\ndatabase ([0-9a-f]{32})\n)checksum ([0-9a-f]{8})\n$/.exec(text)
+    must(match !== null, 'CURRENT is malformed')
+    must(crc32(Buffer.from(match[1]!)) === Number.parseInt(match[4]!, 16), 'CURRENT: checksum')
+    this.#databaseId = Buffer.from(match[3]!, 'hex')
+    return match[2]!
+  }
+
+  /** Section 2 of vlog/FORMAT.md. @returns the file's seed */
+  #seed(bytes: Buffer, name: string, kind: number, salt?: number): number {
+    must(bytes.length >= 64 && bytes.toString('hex', 0, 8) === '776973630d0a1a0a', `${name}: magic`)
+    must(bytes.readUInt32LE(60) === crc32(bytes.subarray(0, 60)), `${name}: header checksum`)
+    must(bytes.readUInt16LE(8) === 1 && bytes.readUInt16LE(14) === 0, `${name}: version`)
+    const number = u64(bytes, 48)
+    must(bytes[10] === kind && number === Number(/\d+/.exec(name)![0]), `${name}: kind or number`)
+    must(this.#databaseId.equals(bytes.subarray(16, 32)), `${name}: another database`)
+    must(salt === undefined || salt === bytes.readUInt32LE(56), `${name}: another salt`)
+    return crc32(Buffer.concat([bytes.subarray(16, 32), bytes.subarray(48, 60)]))
+  }
+
+  /** Section 3 of lib/tree/FORMAT.md. */
+  #readManifest(name: string): void {
+    const bytes = this.#file(name)
+    const seed = this.#seed(bytes, name, 1)
+    let at = 64
+    for (;;) {
+      const frame = frameAt(bytes, seed, at)
+      if (!frame || frame.length < 68 || at + frame.length > bytes.length) break
+      const edit = bytes.subarray(at + 68, at + frame.length)
+      if ((checksum(edit) ^ bytes.readUInt32LE(at + 4)) >>> 0 !== bytes.readUInt32LE(at + 64)) break
+      must(this.#lastEdit === 0 || frame.firstSequence === this.#lastEdit + 1, `${name}: edit numbers`)
+      this.#applyEdit(edit)
+      this.#lastEdit = frame.firstSequence
+      at += frame.length
+    }
+    must(this.#lastEdit > 0, `${name}: no first edit`)
+    for (const frame of framesBehind(bytes, seed, at)) {
+      const promises = frame.durable.offset > at || frame.durableEdit > this.#lastEdit
+      must(!promises, `${name}: damaged at ${at}`)
+    }
+  }
+
+  #applyEdit(edit: Buffer): void {
+    for (const fields = new Varints(edit); !fields.done; ) {
+      const tag = fields.next()
+      const field = new Varints(fields.take(fields.next()))
+      if (tag === 6) this.#checkpoint = { segment: field.next(), offset: field.next() }
+      else if (tag === 8 || tag === 10) this.#prove({ segment: field.next(), offset: field.next() })
+      else if (tag === 12) this.#removeTable(field.next())
+      else if (tag === 14) this.#addTable(field)
+      else if (tag === 16) {
+        const number = field.next()
+        this.#segments.set(number, { number, salt: field.next(), sealed: undefined })
+      } else if (tag === 18) {
+        const segment = this.#segments.get(field.next())
+        must(segment !== undefined && !segment.sealed, 'an edit seals no open segment')
+        segment.sealed = { length: field.next(), lastSequence: field.next() }
+      } else if (tag === 20) must(this.#segments.delete(field.next()), 'an edit removes an unknown segment')
+      else must(tag === 2 || tag === 4 || tag % 2 === 1, `unknown field ${tag}`)
+    }
+  }
+
+  #addTable(field: Varints): void {
+    const place = `${field.next()}/${field.next()}`
+    const [number, bytes, entries] = [field.next(), field.next(), field.next()]
+    const run = this.#levels.get(place) ?? new Map<number, Table>()
+    this.#levels.set(place, run.set(number, { number, bytes, entries }))
+  }
+
+  #removeTable(number: number): void {
+    must([...this.#levels.values()].some((run) => run.delete(number)), 'an edit removes an unknown table')
+  }
+
+  #prove(position: Position): void {
+    if (isBefore(this.#proved, position)) this.#proved = position
+  }
+
+  #offer(entry: Entry): void {
+    const key = entry.key.toString('latin1')
+    const known = this.#newest.get(key)
+    if (!known || known.sequence < entry.sequence) this.#newest.set(key, entry)
+  }
+
+  /** Section 2 of lib/tree/FORMAT.md. */
+  #readTable(table: Table): void {
+    const name = `${String(table.number).padStart(6, '0')}.sst`
+    const bytes = this.#file(name)
+    const seed = this.#seed(bytes, name, 2)
+    must(bytes.length === table.bytes, `${name}: length`)
+    const footer = bytes.subarray(-72)
+    must(footer.toString('latin1', 64) === 'wisctab1', `${name}: footer magic`)
+    must(footer.readUInt32LE(60) === crc32(footer.subarray(0, 60), seed), `${name}: footer checksum`)
+    must(u64(footer, 48) === bytes.length && footer.readUInt16LE(58) === 0, `${name}: footer`)
+    const [, index, references, properties] = [0, 12, 24, 36].map((at) =>
+      block(bytes, seed, u64(footer, at), footer.readUInt32LE(at + 8), name),
+    )
+    const segments: number[] = []
+    const list = new Varints(references!)
+    for (let count = list.next(); count > 0; count--) {
+      segments.push(list.next())
+      list.take(0)
+      list.next()
+      list.next()
+    }
+    const numbers = new Varints(properties!)
+    const [entries] = [numbers.next(), numbers.next(), numbers.next(), numbers.next()]
+    must(entries === table.entries, `${name}: entries`)
+    const baseSequence = numbers.next()
+    let offset = 64
+    const bounds = new Varints(index!)
+    for (let count = bounds.next(); count > 0; count--) {
+      bounds.next()
+      bounds.take(bounds.next())
+      const length = bounds.next()
+      this.#readEntries(block(bytes, seed, offset, length, name), baseSequence, segments)
+      offset += length + 5
+    }
+  }
+
+  /** Section 2.3. */
+  #readEntries(content: Buffer, baseSequence: number, segments: readonly number[]): void {
+    const restarts = content.readUInt32LE(content.length - 4)
+    const fields = new Varints(content.subarray(0, content.length - 4 * (restarts + 1)))
+    let key = Buffer.alloc(0)
+    while (!fields.done) {
+      const [shared, unshared] = [fields.next(), fields.next()]
+      const kind = fields.take(1)[0]!
+      const sequence = baseSequence + fields.next()
+      key = Buffer.concat([key.subarray(0, shared), fields.take(unshared)])
+      let value: Buffer | undefined
+      if (kind === 1) value = fields.take(fields.next())
+      else if (kind === 2) {
+        const [segment, offset, length] = [segments[fields.next()]!, fields.next(), fields.next()]
+        const record = readRecord(this.#segmentBytes(segment).subarray(offset, offset + length), sequence)
+        must(record.length === length && record.entry.key.equals(key), 'a pointer leads elsewhere')
+        value = record.entry.value
+      } else must(kind === 0, `entry of kind ${kind}`)
+      this.#offer({ key, sequence, value })
+    }
+  }
+
+  #segmentBytes(number: number): Buffer {
+    const name = `${String(number).padStart(6, '0')}.vlog`
+    must(this.#segments.has(number), `${name} is not in the version`)
+    must(existsSync(join(this.#directory, name)), `${name} is missing`)
+    return this.#file(name)
+  }
+
+  /** Section 6 of vlog/FORMAT.md. */
+  #readLog(): void {
+    let end: Position = { segment: 0, offset: 0 }
+    let ended = false
+    for (const { number, salt, sealed } of [...this.#segments.values()].sort((a, b) => a.number - b.number)) {
+      const bytes = this.#segmentBytes(number).subarray(0, sealed?.length)
+      if (sealed && number < this.#checkpoint.segment) {
+        end = { segment: number, offset: sealed.length }
+        continue
+      }
+      const name = `${String(number).padStart(6, '0')}.vlog`
+      must(!sealed || bytes.length === sealed.length, `${name}: shorter than its seal`)
+      const seed = crc32(identityBytes(this.#databaseId, number, salt))
+      let at = 0
+      if (!ended && bytes.length > 0) {
+        const follows = this.#chainFollows(bytes, name, salt, end, sealed !== undefined)
+        at = follows ? this.#walk(bytes, seed, number) : 0
+        if (at > 0) end = { segment: number, offset: at }
+      }
+      if (at < bytes.length || bytes.length === 0) ended = true
+      must(!sealed || at === sealed.length, `${name}: damaged at ${at}`)
+      for (const frame of framesBehind(bytes, seed, 0)) {
+        this.#prove(frame.durable)
+        this.#namedEdit = Math.max(this.#namedEdit, frame.durableEdit)
+      }
+    }
+    must(!isBefore(end, this.#proved), `log ends at ${end.segment}/${end.offset} before its proved end`)
+  }
+
+  #chainFollows(bytes: Buffer, name: string, salt: number, end: Position, sealed: boolean): boolean {
+    try {
+      const seed = this.#seed(bytes, name, 3, salt)
+      must(bytes.length >= 96 && bytes.readUInt32LE(92) === crc32(bytes.subarray(64, 92), seed), `${name}: chain`)
+      const [predecessor, length] = [u64(bytes, 64), u64(bytes, 72)]
+      const isGone = predecessor > end.segment && predecessor <= this.#checkpoint.segment
+      must(isGone || (predecessor === end.segment && length === end.offset), `${name} does not follow`)
+      return true
+    } catch (error) {
+      if (sealed) throw error
+      return false
+    }
+  }
+
+  /** Walks the frames of a segment. @returns where the first invalid byte lies */
+  #walk(bytes: Buffer, seed: number, number: number): number {
+    let at = 96
+    let next = u64(bytes, 80)
+    for (;;) {
+      const frame = frameAt(bytes, seed, at)
+      if (!frame || frame.firstSequence !== next || at + frame.length > bytes.length) return at
+      const entries: Entry[] = []
+      let offset = at + 64
+      try {
+        for (let i = 0; i < frame.recordCount; i++) {
+          const record = readRecord(bytes.subarray(offset, at + frame.length), next + i)
+          entries.push(record.entry)
+          offset += record.length
+        }
+      } catch {
+        return at
+      }
+      if (offset !== at + frame.length) return at
+      next += frame.recordCount
+      if (!isBefore({ segment: number, offset: at }, this.#checkpoint)) entries.forEach((one) => this.#offer(one))
+      at = offset
+    }
+  }
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  for (const [key, value] of readDatabase(process.argv[2]!)) {
+    console.log(`${JSON.stringify(key.toString('latin1'))} ${value.length} ${value.toString('hex')}`)
+  }
+}

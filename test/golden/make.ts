@@ -1,0 +1,100 @@
+/**
+ * Writes the golden databases: small, committed, and never made again but for a new version of the format.
+ *
+ *   node dist/test/golden/make.js DIRECTORY        (test/golden)
+ *
+ *   closed/    tables, sealed segments; closed in order       crashed/  a log with an unproved part and a torn tail
+ *   corrupt/   closed/ with one byte of a value flipped       NAME.json what is in them: keys and values in hex
+ */
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { openStore } from '#dist/lib/open-store.js'
+import type { Options } from '#dist/lib/options.js'
+import { FaultFileSystem } from '../support/fault-file-system.ts'
+import { Prng, seededRandom } from '../support/random.ts'
+
+const SEED = 2026
+const OPTIONS: Options = {
+  workers: 0,
+  segmentBytes: 4096,
+  memtableBytes: 65536,
+  valueThreshold: 200,
+  tree: { tableBytes: 4096, blockBytes: 256 },
+}
+
+/** A database with some of everything. @returns its files by name */
+async function makeDatabase(close: boolean): Promise<Map<string, Uint8Array>> {
+  const fileSystem = new FaultFileSystem({ seed: SEED })
+  const parts = { fileSystem, random: seededRandom(SEED) }
+  const prng = new Prng(SEED)
+  let store = await openStore('/db', OPTIONS, parts)
+  const fill = async (count: number): Promise<void> => {
+    for (let i = 0; i < count; i++) {
+      const key = prng.chance(0.1) ? prng.bytes(1 + prng.below(3)) : `key/${prng.below(40)}`
+      if (prng.chance(0.2)) await store.delete(key)
+      else await store.put(key, prng.bytes(prng.pick([0, 5, 60, 250, 700])))
+    }
+  }
+  await store.put('', 'the empty key')
+  await fill(40)
+  await store.flush()
+  await fill(30)
+  await store.compact()
+  await fill(20)
+  await store.close()
+  store = await openStore('/db', OPTIONS, parts)
+  await store.write([
+    { type: 'put', key: 'batch/1', value: 'one' },
+    { type: 'put', key: 'batch/2', value: prng.bytes(3000) },
+    { type: 'delete', key: 'key/1' },
+  ], { sync: true })
+  await fill(6)
+  if (close) await store.close()
+  const { files } = fileSystem.visibleImage()
+  fileSystem.kill()
+  const kept = [...files].filter(([path]) => !/LOCK|BALLAST/.test(path))
+  return new Map(kept.map(([path, bytes]) => [basename(path), bytes]))
+}
+
+async function pairsOf(files: ReadonlyMap<string, Uint8Array>): Promise<Record<string, string>> {
+  const image = { directories: ['/', '/db'], files: new Map([...files].map(([name, bytes]) => [`/db/${name}`, bytes])) }
+  const fileSystem = new FaultFileSystem({ seed: SEED }, image)
+  const store = await openStore('/db', { readOnly: true, workers: 0 }, { fileSystem })
+  const pairs: Record<string, string> = {}
+  for await (const [key, value] of store.entries()) pairs[key.toString('hex')] = value.toString('hex')
+  await store.close()
+  return pairs
+}
+
+function writeDatabase(directory: string, files: ReadonlyMap<string, Uint8Array>): void {
+  rmSync(directory, { recursive: true, force: true })
+  mkdirSync(directory, { recursive: true })
+  for (const [name, bytes] of files) writeFileSync(join(directory, name), bytes)
+}
+
+/** The newest segment with frames gets half a frame behind its end. */
+function tear(files: Map<string, Uint8Array>): void {
+  const [name, bytes] = [...files].filter(([one, { length }]) => one.endsWith('.vlog') && length > 0).sort().at(-1)!
+  files.set(name, Buffer.concat([bytes, bytes.subarray(96, 96 + 100)]))
+}
+
+const target = process.argv[2]!
+const closed = await makeDatabase(true)
+const crashed = await makeDatabase(false)
+const pairs = await pairsOf(closed)
+writeDatabase(join(target, 'closed'), closed)
+writeFileSync(join(target, 'closed.json'), `${JSON.stringify(pairs, undefined, 1)}\n`)
+tear(crashed)
+writeDatabase(join(target, 'crashed'), crashed)
+writeFileSync(join(target, 'crashed.json'), `${JSON.stringify(await pairsOf(crashed), undefined, 1)}\n`)
+
+// One byte of the value of batch/2, which a table points to.
+const victim = Buffer.from(pairs[Buffer.from('batch/2').toString('hex')]!, 'hex')
+for (const [name, bytes] of closed) {
+  const at = Buffer.from(bytes).indexOf(victim)
+  if (at < 0) continue
+  const damaged = Uint8Array.from(bytes)
+  damaged[at + 1500]! ^= 0x10
+  closed.set(name, damaged)
+}
+writeDatabase(join(target, 'corrupt'), closed)
