@@ -89,7 +89,10 @@ export class CommitQueue {
   #lastSequence: number
   #nextSequence: number
   #userBytes = 0
-  #unsyncedAcks = 0
+  /** Batches that were queued, and those that have left the queue, so far. */
+  #accepted = 0
+  #taken = 0
+  #writing: Promise<void> | undefined
   #idle: (() => void)[] = []
   readonly stalls: StallCounts = { count: 0, ms: 0 }
 
@@ -139,6 +142,7 @@ export class CommitQueue {
   #enqueue(writes: Batch['writes'], bytes: number, sync: boolean): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#queue.push({ writes, sync, bytes, resolve, reject })
+      this.#accepted++
       this.#queuedBytes += bytes
       if (this.#waiting) return
       // A caller that never awaits would queue without end: its own call writes what has gathered.
@@ -155,11 +159,15 @@ export class CommitQueue {
     this.#run()
   }
 
-  /** Resolves when every batch that is queued now has been written or refused, and settled. */
+  /** Resolves when every batch that is queued now has been written or refused. Later ones are not waited for. */
   async drain(): Promise<void> {
-    while (this.#head < this.#queue.length || this.#unsyncedAcks > 0) {
-      await new Promise<void>((resolve) => this.#idle.push(resolve))
-    }
+    const last = this.#accepted
+    while (this.#taken < last) await new Promise<void>((resolve) => this.#idle.push(resolve))
+  }
+
+  /** Set while the thread pool writes a group, which was promised room in the active memtable: do not freeze it. */
+  get writing(): Promise<void> | undefined {
+    return this.#writing
   }
 
   /** @param whole the event loop cannot turn before the caller ends: leave nothing to its next turn */
@@ -176,7 +184,6 @@ export class CommitQueue {
     }
     this.#queue.length = 0
     this.#head = 0
-    this.#wakeIdle()
   }
 
   readonly #resume = (): void => {
@@ -184,8 +191,8 @@ export class CommitQueue {
     this.#run()
   }
 
-  #wakeIdle(): void {
-    if (this.#idle.length > 0) for (const resolve of this.#idle.splice(0)) resolve()
+  readonly #wakeIdle = (): void => {
+    for (const resolve of this.#idle.splice(0)) resolve()
   }
 
   /** Commits what is next. @returns false if it has to wait; then it comes back by itself */
@@ -276,9 +283,16 @@ export class CommitQueue {
       return true
     }
     const done = writing.then(
-      () => this.#publish(count, place, firstSequence),
-      (error: unknown) => void this.#failGroup(count, toWiscError(error)),
+      () => {
+        this.#writing = undefined
+        this.#publish(count, place, firstSequence)
+      },
+      (error: unknown) => {
+        this.#writing = undefined
+        this.#failGroup(count, toWiscError(error))
+      },
     )
+    this.#writing = done
     return this.#wait(done, false)
   }
 
@@ -318,15 +332,12 @@ export class CommitQueue {
     } else for (const batch of batches) if (!batch.sync) batch.resolve()
     if (!batches.some((batch) => batch.sync)) return
     // I1: the position is that of the log now, and the sync that answers it begins later.
-    this.#unsyncedAcks++
     const settle = (error: WiscError | undefined): void => {
-      this.#unsyncedAcks--
       for (const batch of batches) {
         if (!batch.sync) continue
         if (error) batch.reject(error)
         else batch.resolve()
       }
-      this.#wakeIdle()
     }
     log.sync().then(
       () => settle(undefined),
@@ -343,6 +354,8 @@ export class CommitQueue {
   #take(count: number): Batch[] {
     const to = this.#head + count
     const batches = this.#queue.slice(this.#head, to)
+    this.#taken += count
+    if (this.#idle.length > 0) queueMicrotask(this.#wakeIdle)
     for (const batch of batches) this.#queuedBytes -= batch.bytes
     this.#head = to
     // Keep the consumed front short without moving the rest for every group.

@@ -321,16 +321,20 @@ export class Engine implements ReadingEngine {
   /** Freezes the active memtable and waits until everything is in tables. */
   async flush(): Promise<void> {
     await this.commit.drain()
-    if (this.#failure) throw this.#failure
-    if (this.memtables.active.entries > 0) {
-      while (!this.memtables.freeze(this.log.end, 0)) {
-        if (this.error) throw this.error
-        this.background.wake()
-        await this.background.flushed()
-      }
-    }
+    await this.#freeze()
     await this.background.flushAll()
     void this.#space.growBallast()
+  }
+
+  async #freeze(): Promise<void> {
+    for (;;) {
+      while (this.commit.writing) await this.commit.writing
+      if (this.#failure) throw this.#failure
+      if (this.memtables.active.entries === 0 || this.memtables.freeze(this.log.end, 0)) return
+      if (this.error) throw this.error
+      this.background.wake()
+      await this.background.flushed()
+    }
   }
 
   /**

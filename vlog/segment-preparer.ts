@@ -19,6 +19,8 @@ export class SegmentPreparer {
   #spare: OpenSegment | undefined
   #preparing: Promise<void> | undefined
   #failure: WiscError | undefined
+  /** Someone found no segment and waits. */
+  #asked = false
   #closed = false
 
   constructor(start: LogStart, changed: () => void, failed: (error: WiscError) => void) {
@@ -31,7 +33,10 @@ export class SegmentPreparer {
   take(): OpenSegment | undefined {
     const spare = this.#spare
     this.#spare = undefined
-    this.soon()
+    // A failure that nobody waited for may be long past: it is tried again before anyone hears of it.
+    if (!this.#asked) this.#failure = undefined
+    this.#asked = spare === undefined
+    if (!this.#failure) this.soon()
     return spare
   }
 
@@ -61,6 +66,7 @@ export class SegmentPreparer {
   takeFailure(): WiscError | undefined {
     const failure = this.#failure
     this.#failure = undefined
+    this.#asked = false
     return failure
   }
 

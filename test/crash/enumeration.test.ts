@@ -56,14 +56,18 @@ test.each([
   ['CURRENT', /CURRENT/],
   ['the directory', /^\/db$/],
   ['the directory above', /^\/$/],
-] as const)('negative control, no syncs of %s: is caught', { timeout: 300_000 }, async (_, pattern) => {
-  const ignoreSync = (path: string): boolean => pattern.test(path)
-  const fileSystem = new FaultFileSystem({ seed, ignoreSync })
-  const workload = WORKLOADS.find(({ name }) => name.startsWith('tiering'))!
-  const session = await Session.open(fileSystem, { options: workload.options, seed })
-  await workload.run(session, new Prng(seed))
-  expect(await findLoss(session, workload), replayHint(seed)).toBe(true)
-})
+] as const)(
+  'negative control, no syncs of %s: is caught',
+  { timeout: 300_000 },
+  async (_, pattern) => {
+    const ignoreSync = (path: string): boolean => pattern.test(path)
+    const fileSystem = new FaultFileSystem({ seed, ignoreSync })
+    const workload = WORKLOADS.find(({ name }) => name.startsWith('tiering'))!
+    const session = await Session.open(fileSystem, { options: workload.options, seed })
+    await workload.run(session, new Prng(seed))
+    expect(await findLoss(session, workload), replayHint(seed)).toBe(true)
+  },
+)
 
 /** @returns whether any crash state breaks a promise */
 async function findLoss({ fileSystem, oracle }: Session, { options }: Workload): Promise<boolean> {

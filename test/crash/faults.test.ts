@@ -7,12 +7,8 @@
  * later writes are refused with WISC_SYNC_FAILED and nothing is synced again (the file system checks it).
  */
 import { afterAll, expect, test } from 'vitest'
-import {
-  type Call,
-  type CallKind,
-  type Fault,
-  FaultFileSystem,
-} from '../support/fault-file-system.ts'
+import type { Call, CallKind, Fault } from '../support/fault-calls.ts'
+import { FaultFileSystem } from '../support/fault-file-system.ts'
 import { Prng, replayHint, testSeed } from '../support/random.ts'
 import { Session } from '../support/session.ts'
 import { WORKLOADS, type Workload } from './workloads.ts'

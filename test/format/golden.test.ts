@@ -36,12 +36,15 @@ function expectedPairs(name: string): Record<string, string> {
 
 async function pairsOf(store: Store): Promise<Record<string, string>> {
   const pairs: Record<string, string> = {}
-  for await (const [key, value] of store.entries()) pairs[key.toString('hex')] = value.toString('hex')
+  for await (const [key, value] of store.entries())
+    pairs[key.toString('hex')] = value.toString('hex')
   return pairs
 }
 
 function filesOf(path: string): Record<string, string> {
-  return Object.fromEntries(readdirSync(path).map((name) => [name, readFileSync(join(path, name), 'hex')]))
+  return Object.fromEntries(
+    readdirSync(path).map((name) => [name, readFileSync(join(path, name), 'hex')]),
+  )
 }
 
 describe.each(['closed', 'crashed'])('golden database: %s', (name) => {
@@ -66,7 +69,9 @@ describe.each(['closed', 'crashed'])('golden database: %s', (name) => {
 
   test('the second reader finds the same', () => {
     const pairs = readDatabase(join(GOLDEN, name))
-    const found = Object.fromEntries(pairs.map(([key, value]) => [key.toString('hex'), value.toString('hex')]))
+    const found = Object.fromEntries(
+      pairs.map(([key, value]) => [key.toString('hex'), value.toString('hex')]),
+    )
     expect(found).toEqual(expectedPairs(name))
   })
 })

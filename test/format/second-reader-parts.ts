@@ -77,9 +77,11 @@ export class Varints {
 
 /** The frame header at an offset, if there is one (section 3 of vlog/FORMAT.md). */
 export function frameAt(bytes: Buffer, seed: number, offset: number): Frame | undefined {
-  if (offset + 64 > bytes.length || bytes.toString('latin1', offset, offset + 4) !== 'frm1') return undefined
+  if (offset + 64 > bytes.length || bytes.toString('latin1', offset, offset + 4) !== 'frm1')
+    return undefined
   const fields = bytes.subarray(offset, offset + 64)
-  if (fields.readUInt32LE(4) !== crc32(fields.subarray(8), seed) || u64(fields, 8) !== offset) return undefined
+  if (fields.readUInt32LE(4) !== crc32(fields.subarray(8), seed) || u64(fields, 8) !== offset)
+    return undefined
   must(fields.readUInt16LE(38) === 0, 'frame of another version')
   return {
     offset,
@@ -93,7 +95,11 @@ export function frameAt(bytes: Buffer, seed: number, offset: number): Frame | un
 
 /** Frame headers anywhere from an offset on. */
 export function* framesBehind(bytes: Buffer, seed: number, from: number): Generator<Frame> {
-  for (let at = bytes.indexOf('frm1', from, 'latin1'); at >= 0; at = bytes.indexOf('frm1', at + 1, 'latin1')) {
+  for (
+    let at = bytes.indexOf('frm1', from, 'latin1');
+    at >= 0;
+    at = bytes.indexOf('frm1', at + 1, 'latin1')
+  ) {
     const frame = frameAt(bytes, seed, at)
     if (frame) yield frame
   }
@@ -108,7 +114,13 @@ export function identityBytes(databaseId: Buffer, number: number, salt: number):
 }
 
 /** F-T4. */
-export function block(bytes: Buffer, seed: number, offset: number, length: number, name: string): Buffer {
+export function block(
+  bytes: Buffer,
+  seed: number,
+  offset: number,
+  length: number,
+  name: string,
+): Buffer {
   must(offset + length + 5 <= bytes.length, `${name}: a block passes the end`)
   if (length === 0) return Buffer.alloc(0)
   let mark = (seed ^ (offset % 2 ** 32) ^ Math.imul(Math.floor(offset / 2 ** 32), 0x9e3779b1)) >>> 0
@@ -133,12 +145,22 @@ export function readRecord(bytes: Buffer, sequence: number): { entry: Entry; len
   const headerChecksum = bytes.readUInt32LE(0)
   must(headerChecksum === crc32(bytes.subarray(8, valueAt)), 'record: header checksum')
   must(u64(bytes, 16) === sequence && u64(bytes, 32) === valueLength, 'record: sequence or length')
-  must((kind === 1 || (kind === 2 && valueLength === 0)) && codec === 0 && bytes[11] === 0, 'record: kind')
+  must(
+    (kind === 1 || (kind === 2 && valueLength === 0)) && codec === 0 && bytes[11] === 0,
+    'record: kind',
+  )
   const value = bytes.subarray(valueAt, valueAt + valueLength)
   for (let i = 0; i < chunks; i++) {
-    const stored = i === 0 ? (bytes.readUInt32LE(4) ^ headerChecksum) >>> 0 : bytes.readUInt32LE(36 + 4 * i)
-    must(stored === checksum(value.subarray(i * 65536, (i + 1) * 65536)), `record: value checksum ${i}`)
+    const stored =
+      i === 0 ? (bytes.readUInt32LE(4) ^ headerChecksum) >>> 0 : bytes.readUInt32LE(36 + 4 * i)
+    must(
+      stored === checksum(value.subarray(i * 65536, (i + 1) * 65536)),
+      `record: value checksum ${i}`,
+    )
   }
   const key = bytes.subarray(keyAt, valueAt)
-  return { entry: { key, sequence, value: kind === 1 ? value : undefined }, length: valueAt + valueLength }
+  return {
+    entry: { key, sequence, value: kind === 1 ? value : undefined },
+    length: valueAt + valueLength,
+  }
 }

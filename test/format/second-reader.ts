@@ -30,13 +30,9 @@ interface Segment {
   sealed: { length: number; lastSequence: number } | undefined
 }
 
-interface Table {
-  readonly number: number
-  readonly bytes: number
-  readonly entries: number
-}
+type Table = Record<'number' | 'bytes' | 'entries', number>
 
-/** All live pairs of a database, in key order. @throws Error for anything that the formats do not allow */
+/** All live pairs, in key order. @throws Error for anything that the formats do not allow */
 export function readDatabase(directory: string): [Buffer, Buffer][] {
   return new Reader(directory).livePairs()
 }
@@ -59,7 +55,8 @@ class Reader {
 
   livePairs(): [Buffer, Buffer][] {
     this.#readManifest(this.#readCurrent())
-    for (const tables of this.#levels.values()) for (const table of tables.values()) this.#readTable(table)
+    for (const tables of this.#levels.values())
+      for (const table of tables.values()) this.#readTable(table)
     this.#readLog()
     must(this.#namedEdit <= this.#lastEdit, 'manifest ends before an edit that a frame names')
     const live = [...this.#newest.values()].filter(({ value }) => value !== undefined)
@@ -78,7 +75,10 @@ class Reader {
   /** F-M9. @returns the name of the manifest */
   #readCurrent(): string {
     const text = this.#file('CURRENT').toString('latin1')
-    const match = /^(wisc 1\nmanifest (MANIFEST-\d{6,})\ndatabase ([0-9a-f]{32})\n)checksum ([0-9a-f]{8})\n$/.exec(text)
+    const match =
+      /^(wisc 1\nmanifest (MANIFEST-\d{6,})\ndatabase ([0-9a-f]{32})\n)checksum ([0-9a-f]{8})\n$/.exec(
+        text,
+      )
     must(match !== null, 'CURRENT is malformed')
     must(crc32(Buffer.from(match[1]!)) === Number.parseInt(match[4]!, 16), 'CURRENT: checksum')
     this.#databaseId = Buffer.from(match[3]!, 'hex')
@@ -107,7 +107,10 @@ class Reader {
       if (!frame || frame.length < 68 || at + frame.length > bytes.length) break
       const edit = bytes.subarray(at + 68, at + frame.length)
       if ((checksum(edit) ^ bytes.readUInt32LE(at + 4)) >>> 0 !== bytes.readUInt32LE(at + 64)) break
-      must(this.#lastEdit === 0 || frame.firstSequence === this.#lastEdit + 1, `${name}: edit numbers`)
+      must(
+        this.#lastEdit === 0 || frame.firstSequence === this.#lastEdit + 1,
+        `${name}: edit numbers`,
+      )
       this.#applyEdit(edit)
       this.#lastEdit = frame.firstSequence
       at += frame.length
@@ -134,7 +137,8 @@ class Reader {
         const segment = this.#segments.get(field.next())
         must(segment !== undefined && !segment.sealed, 'an edit seals no open segment')
         segment.sealed = { length: field.next(), lastSequence: field.next() }
-      } else if (tag === 20) must(this.#segments.delete(field.next()), 'an edit removes an unknown segment')
+      } else if (tag === 20)
+        must(this.#segments.delete(field.next()), 'an edit removes an unknown segment')
       else must(tag === 2 || tag === 4 || tag % 2 === 1, `unknown field ${tag}`)
     }
   }
@@ -147,7 +151,10 @@ class Reader {
   }
 
   #removeTable(number: number): void {
-    must([...this.#levels.values()].some((run) => run.delete(number)), 'an edit removes an unknown table')
+    must(
+      [...this.#levels.values()].some((run) => run.delete(number)),
+      'an edit removes an unknown table',
+    )
   }
 
   #prove(position: Position): void {
@@ -168,7 +175,10 @@ class Reader {
     must(bytes.length === table.bytes, `${name}: length`)
     const footer = bytes.subarray(-72)
     must(footer.toString('latin1', 64) === 'wisctab1', `${name}: footer magic`)
-    must(footer.readUInt32LE(60) === crc32(footer.subarray(0, 60), seed), `${name}: footer checksum`)
+    must(
+      footer.readUInt32LE(60) === crc32(footer.subarray(0, 60), seed),
+      `${name}: footer checksum`,
+    )
     must(u64(footer, 48) === bytes.length && footer.readUInt16LE(58) === 0, `${name}: footer`)
     const [, index, references, properties] = [0, 12, 24, 36].map((at) =>
       block(bytes, seed, u64(footer, at), footer.readUInt32LE(at + 8), name),
@@ -210,7 +220,10 @@ class Reader {
       if (kind === 1) value = fields.take(fields.next())
       else if (kind === 2) {
         const [segment, offset, length] = [segments[fields.next()]!, fields.next(), fields.next()]
-        const record = readRecord(this.#segmentBytes(segment).subarray(offset, offset + length), sequence)
+        const record = readRecord(
+          this.#segmentBytes(segment).subarray(offset, offset + length),
+          sequence,
+        )
         must(record.length === length && record.entry.key.equals(key), 'a pointer leads elsewhere')
         value = record.entry.value
       } else must(kind === 0, `entry of kind ${kind}`)
@@ -229,7 +242,9 @@ class Reader {
   #readLog(): void {
     let end: Position = { segment: 0, offset: 0 }
     let ended = false
-    for (const { number, salt, sealed } of [...this.#segments.values()].sort((a, b) => a.number - b.number)) {
+    for (const { number, salt, sealed } of [...this.#segments.values()].sort(
+      (a, b) => a.number - b.number,
+    )) {
       const bytes = this.#segmentBytes(number).subarray(0, sealed?.length)
       if (sealed && number < this.#checkpoint.segment) {
         end = { segment: number, offset: sealed.length }
@@ -251,16 +266,31 @@ class Reader {
         this.#namedEdit = Math.max(this.#namedEdit, frame.durableEdit)
       }
     }
-    must(!isBefore(end, this.#proved), `log ends at ${end.segment}/${end.offset} before its proved end`)
+    must(
+      !isBefore(end, this.#proved),
+      `log ends at ${end.segment}/${end.offset} before its proved end`,
+    )
   }
 
-  #chainFollows(bytes: Buffer, name: string, salt: number, end: Position, sealed: boolean): boolean {
+  #chainFollows(
+    bytes: Buffer,
+    name: string,
+    salt: number,
+    end: Position,
+    sealed: boolean,
+  ): boolean {
     try {
       const seed = this.#seed(bytes, name, 3, salt)
-      must(bytes.length >= 96 && bytes.readUInt32LE(92) === crc32(bytes.subarray(64, 92), seed), `${name}: chain`)
+      must(
+        bytes.length >= 96 && bytes.readUInt32LE(92) === crc32(bytes.subarray(64, 92), seed),
+        `${name}: chain`,
+      )
       const [predecessor, length] = [u64(bytes, 64), u64(bytes, 72)]
       const isGone = predecessor > end.segment && predecessor <= this.#checkpoint.segment
-      must(isGone || (predecessor === end.segment && length === end.offset), `${name} does not follow`)
+      must(
+        isGone || (predecessor === end.segment && length === end.offset),
+        `${name} does not follow`,
+      )
       return true
     } catch (error) {
       if (sealed) throw error
@@ -288,7 +318,8 @@ class Reader {
       }
       if (offset !== at + frame.length) return at
       next += frame.recordCount
-      if (!isBefore({ segment: number, offset: at }, this.#checkpoint)) entries.forEach((one) => this.#offer(one))
+      if (!isBefore({ segment: number, offset: at }, this.#checkpoint))
+        entries.forEach((one) => this.#offer(one))
       at = offset
     }
   }
@@ -296,6 +327,8 @@ class Reader {
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
   for (const [key, value] of readDatabase(process.argv[2]!)) {
-    console.log(`${JSON.stringify(key.toString('latin1'))} ${value.length} ${value.toString('hex')}`)
+    console.log(
+      `${JSON.stringify(key.toString('latin1'))} ${value.length} ${value.toString('hex')}`,
+    )
   }
 }

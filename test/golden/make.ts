@@ -43,11 +43,14 @@ async function makeDatabase(close: boolean): Promise<Map<string, Uint8Array>> {
   await fill(20)
   await store.close()
   store = await openStore('/db', OPTIONS, parts)
-  await store.write([
-    { type: 'put', key: 'batch/1', value: 'one' },
-    { type: 'put', key: 'batch/2', value: prng.bytes(3000) },
-    { type: 'delete', key: 'key/1' },
-  ], { sync: true })
+  await store.write(
+    [
+      { type: 'put', key: 'batch/1', value: 'one' },
+      { type: 'put', key: 'batch/2', value: prng.bytes(3000) },
+      { type: 'delete', key: 'key/1' },
+    ],
+    { sync: true },
+  )
   await fill(6)
   if (close) await store.close()
   const { files } = fileSystem.visibleImage()
@@ -57,11 +60,15 @@ async function makeDatabase(close: boolean): Promise<Map<string, Uint8Array>> {
 }
 
 async function pairsOf(files: ReadonlyMap<string, Uint8Array>): Promise<Record<string, string>> {
-  const image = { directories: ['/', '/db'], files: new Map([...files].map(([name, bytes]) => [`/db/${name}`, bytes])) }
+  const image = {
+    directories: ['/', '/db'],
+    files: new Map([...files].map(([name, bytes]) => [`/db/${name}`, bytes])),
+  }
   const fileSystem = new FaultFileSystem({ seed: SEED }, image)
   const store = await openStore('/db', { readOnly: true, workers: 0 }, { fileSystem })
   const pairs: Record<string, string> = {}
-  for await (const [key, value] of store.entries()) pairs[key.toString('hex')] = value.toString('hex')
+  for await (const [key, value] of store.entries())
+    pairs[key.toString('hex')] = value.toString('hex')
   await store.close()
   return pairs
 }
@@ -74,7 +81,10 @@ function writeDatabase(directory: string, files: ReadonlyMap<string, Uint8Array>
 
 /** The newest segment with frames gets half a frame behind its end. */
 function tear(files: Map<string, Uint8Array>): void {
-  const [name, bytes] = [...files].filter(([one, { length }]) => one.endsWith('.vlog') && length > 0).sort().at(-1)!
+  const [name, bytes] = [...files]
+    .filter(([one, { length }]) => one.endsWith('.vlog') && length > 0)
+    .sort()
+    .at(-1)!
   files.set(name, Buffer.concat([bytes, bytes.subarray(96, 96 + 100)]))
 }
 
@@ -86,7 +96,10 @@ writeDatabase(join(target, 'closed'), closed)
 writeFileSync(join(target, 'closed.json'), `${JSON.stringify(pairs, undefined, 1)}\n`)
 tear(crashed)
 writeDatabase(join(target, 'crashed'), crashed)
-writeFileSync(join(target, 'crashed.json'), `${JSON.stringify(await pairsOf(crashed), undefined, 1)}\n`)
+writeFileSync(
+  join(target, 'crashed.json'),
+  `${JSON.stringify(await pairsOf(crashed), undefined, 1)}\n`,
+)
 
 // One byte of the value of batch/2, which a table points to.
 const victim = Buffer.from(pairs[Buffer.from('batch/2').toString('hex')]!, 'hex')

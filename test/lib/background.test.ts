@@ -1,6 +1,7 @@
 /** The order of a flush and of a compaction, seen from the file system. */
 import { expect, test } from 'vitest'
-import { type Call, FaultFileSystem } from '../support/fault-file-system.ts'
+import type { Call } from '../support/fault-calls.ts'
+import { FaultFileSystem } from '../support/fault-file-system.ts'
 import { openSmallStore } from '../support/fault-store.ts'
 
 /** Runs `look` at each call of the store, but not for the calls that looking makes. */

@@ -25,8 +25,8 @@ import {
   type Profile,
   ROOT,
 } from './disk-model.ts'
-import { loadImage } from './fault-file-system.ts'
 import { Prng } from './random.ts'
+import { loadImage } from './visible-disk.ts'
 
 export interface CrashState {
   /** Equal for equal images. */

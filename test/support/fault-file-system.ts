@@ -20,75 +20,17 @@
  */
 import { IoError } from '#dist/lib/base/errors.js'
 import type { File, FileStat, FileSystem, Lock, OpenMode } from '#dist/lib/base/file-system.js'
+import { Content, type DiskImage, type DiskModel, type Operation } from './disk-model.ts'
 import {
-  Content,
-  type DiskImage,
-  DiskModel,
-  type Operation,
-  type Profile,
-  ROOT,
-} from './disk-model.ts'
+  type Call,
+  type CallKind,
+  type Fault,
+  type FaultFileSystemOptions,
+  isReserve,
+  isUnnamed,
+} from './fault-calls.ts'
 import { Prng } from './random.ts'
-
-/** The calls of the interface that may be refused. */
-export type CallKind =
-  | 'open'
-  | 'create'
-  | 'read'
-  | 'write'
-  | 'sync'
-  | 'syncDirectory'
-  | 'makeDirectory'
-  | 'list'
-  | 'stat'
-  | 'rename'
-  | 'unlink'
-  | 'lock'
-
-export interface Call {
-  /** Counts from 1. */
-  readonly index: number
-  readonly kind: CallKind
-  readonly path: string
-  /** Bytes of a write. */
-  readonly bytes: number
-}
-
-/** A refusal. A write may get some of its bytes to the file first. */
-export interface Fault {
-  readonly errno: string
-  readonly partialBytes?: number
-}
-
-export interface FaultFileSystemOptions {
-  readonly profile?: Profile
-  /** Chooses how many turns an asynchronous call takes. */
-  readonly seed?: number
-  /** What fits on the disk: beyond it writes fail with ENOSPC after a part. */
-  readonly capacityBytes?: number
-  /** A disk that lies: syncs of these paths succeed and do nothing. For negative controls. */
-  readonly ignoreSync?: (path: string) => boolean
-}
-
-interface VisibleFile {
-  readonly node: number
-  readonly content: Content
-  openCount: number
-  writesInFlight: number
-}
-
-/** What outlives a process: the disk and the system's page cache. */
-interface Disk {
-  readonly base: DiskImage
-  readonly model: DiskModel
-  readonly log: Operation[]
-  readonly files: Map<string, VisibleFile>
-  readonly directories: Map<string, number>
-  nextNode: number
-  nextCall: number
-}
-
-const BLOCK_BYTES = 4096
+import { type Disk, joined, loadDisk, statOf, type VisibleFile } from './visible-disk.ts'
 
 export class FaultFileSystem implements FileSystem {
   readonly violations: string[] = []
@@ -469,76 +411,4 @@ export class FaultFileSystem implements FileSystem {
       },
     }
   }
-}
-
-/** BALLAST is a reserve of space: nothing durable refers to it, so no rule of order holds for it. */
-function isReserve(path: string): boolean {
-  return path.endsWith('/BALLAST')
-}
-
-/** A job that is under way may end its table, which no edit will name. */
-function isUnnamed(path: string): boolean {
-  return isReserve(path) || path.endsWith('.sst')
-}
-
-function loadDisk(base: DiskImage, profile: Profile | undefined): Disk {
-  const model = new DiskModel(profile)
-  const files = new Map<string, VisibleFile>()
-  const directories = new Map<string, number>([['/', ROOT]])
-  const nextNode = loadImage(base, model, (path, node, bytes) => {
-    if (bytes === undefined) directories.set(path, node)
-    else files.set(path, { node, content: new Content(bytes), openCount: 0, writesInFlight: 0 })
-  })
-  return { base, model, log: [], files, directories, nextNode, nextCall: 1 }
-}
-
-/**
- * Builds the nodes of an image, all of it durable. The numbers of nodes follow from the image alone.
- * @param found gets every path; bytes are absent for directories
- * @returns the first free number
- */
-export function loadImage(
-  image: DiskImage,
-  model: DiskModel,
-  found?: (path: string, node: number, bytes: Uint8Array | undefined) => void,
-): number {
-  let next = ROOT + 1
-  const nodes = new Map<string, number>([['/', ROOT]])
-  const name = (path: string, node: number): void => {
-    const slash = path.lastIndexOf('/')
-    const parent = nodes.get(slash <= 0 ? '/' : path.slice(0, slash))!
-    model.directory(parent).durable.set(path.slice(slash + 1), node)
-  }
-  for (const path of [...image.directories].sort()) {
-    if (path === '/') continue
-    const node = next++
-    nodes.set(path, node)
-    model.nodes.set(node, { kind: 'directory', durable: new Map(), pending: [] })
-    name(path, node)
-    found?.(path, node, undefined)
-  }
-  for (const [path, bytes] of image.files) {
-    const node = next++
-    model.nodes.set(node, { kind: 'file', durable: new Content(bytes), pending: [] })
-    name(path, node)
-    found?.(path, node, bytes)
-  }
-  return next
-}
-
-function joined(sources: readonly Uint8Array[]): Uint8Array {
-  let length = 0
-  for (const source of sources) length += source.length
-  const bytes = new Uint8Array(length)
-  let at = 0
-  for (const source of sources) {
-    bytes.set(source, at)
-    at += source.length
-  }
-  return bytes
-}
-
-function statOf(file: VisibleFile): FileStat {
-  const size = file.content.size
-  return { size, allocated: Math.ceil(size / BLOCK_BYTES) * BLOCK_BYTES }
 }

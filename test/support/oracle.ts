@@ -88,7 +88,7 @@ export class Oracle {
     const ids: { id: number; type: 'put' | 'delete'; key: string }[] = []
     for (const { type, key, length } of writes) {
       const id = this.#values.length
-      const value = type === 'put' ? valueOf(id, key, length ?? 4) : undefined
+      const value = type === 'put' ? valueBytes(id, key, length ?? 4) : undefined
       this.#values.push(value)
       this.#keyOf.push(key)
       this.#keys.add(key)
@@ -282,7 +282,7 @@ function show(key: string): string {
 }
 
 /** The value of an operation: its number, then bytes that follow from number and key. */
-function valueOf(id: number, key: string, length: number): Buffer {
+function valueBytes(id: number, key: string, length: number): Buffer {
   const value = Buffer.alloc(Math.max(4, length))
   let state = Math.imul(id + 1, 0x9e3779b1) ^ key.length
   for (let i = 4; i < value.length; i++) {
