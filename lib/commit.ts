@@ -12,35 +12,17 @@
 
 import { GROUP_BYTES_MAX, Group, stagedBytes } from '../vlog/group.ts'
 import type { Log } from '../vlog/log.ts'
-import { RECORD_KIND, type RecordKind, recordBytes } from '../vlog/record.ts'
-import { NO_BYTES } from './base/bytes.ts'
+import { type RecordKind, recordBytes } from '../vlog/record.ts'
 import { invalidArgument, toWiscError, WiscError } from './base/errors.ts'
 import { FRAME_HEADER_BYTES } from './base/frame.ts'
 import type { LogPosition } from './base/log-position.ts'
 import { SEQUENCE_MAX } from './base/log-position.ts'
+import { type Batch, isDeletes, type Write, writesOf } from './batch.ts'
 import type { EventLoopTurn } from './event-loop-turn.ts'
 import type { Memtables } from './memtables.ts'
 import { entryBytesMax, entryKind } from './placement.ts'
 import { ARENA_BYTES_MAX } from './tree/arena.ts'
 import { KIND } from './tree/entry.ts'
-
-/** One put or delete, checked, as bytes. */
-export interface Write {
-  readonly kind: RecordKind
-  readonly key: Uint8Array
-  /** Empty for a delete. */
-  readonly value: Uint8Array
-}
-
-/** What one caller wants written, all or nothing. */
-interface Batch {
-  /** One write needs no array: nearly all batches are single puts. */
-  readonly writes: Write | readonly Write[]
-  readonly sync: boolean
-  readonly bytes: number
-  readonly resolve: () => void
-  readonly reject: (error: WiscError) => void
-}
 
 export interface CommitParts {
   readonly log: Log
@@ -392,18 +374,4 @@ export class CommitQueue {
     const entry = entryKind(kind, value.length, this.#parts.valueThreshold)
     return entryBytesMax(entry, key.length, value.length)
   }
-}
-
-/** A single write as a list of one, without an array for each: the scratch is read before the next call. */
-const single: Write[] = [{ kind: RECORD_KIND.put, key: NO_BYTES, value: NO_BYTES }]
-
-function writesOf(batch: Batch): readonly Write[] {
-  const { writes } = batch
-  if (Array.isArray(writes)) return writes as readonly Write[]
-  single[0] = writes as Write
-  return single
-}
-
-function isDeletes(batch: Batch): boolean {
-  return writesOf(batch).every((write) => write.kind === RECORD_KIND.delete)
 }

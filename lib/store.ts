@@ -21,7 +21,7 @@ import {
 import { NO_BYTES } from './base/bytes.ts'
 import { invalidArgument, toWiscError, WiscError } from './base/errors.ts'
 import type { Lock } from './base/file-system.ts'
-import type { Write } from './commit.ts'
+import type { Write } from './batch.ts'
 import { Engine } from './engine.ts'
 import {
   type EntryIterator,

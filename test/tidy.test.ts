@@ -39,6 +39,8 @@ const ENTRY_POINTS = [
   /^bench\/(micro|special)\//,
   /^scripts\//,
   /\.test\.ts$/,
+  /^test\/crash\/kill-child\.ts$/,
+  /^test\/golden\/make\.ts$/,
 ]
 
 const ENGINE = /^(lib|vlog)\//

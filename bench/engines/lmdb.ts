@@ -17,7 +17,10 @@ import {
   windowEntries,
 } from './engine.ts'
 
-/** Windows of puts that nobody awaits but the last one: more than the others may have in flight, since it batches by itself. */
+/**
+ * Windows of puts that nobody awaits but the last one: more than the others may have in flight, since
+ * it batches by itself.
+ */
 const UNAWAITED_ENTRIES = 1000
 const UNAWAITED_BYTES = 16 * 1024 * 1024
 

@@ -2,7 +2,8 @@
  * The raw floor: values appended to one file and read back with plain positioned calls, no keys at all.
  *
  * Reads go into one buffer that is used again: that an engine gives its caller a Buffer of their own
- * is a part of its cost. A fill is a loop of `writeSync`. A durable put is write + fdatasync through the thread pool, which
+ * is a part of its cost. A fill is a loop of `writeSync`. A durable put is write + fdatasync through the
+ * thread pool, which
  * any store that leaves the event loop alone has to use; those who wait share the next sync. What an
  * fdatasync on the main thread would give is measured as `fillsync-main`.
  */

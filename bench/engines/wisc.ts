@@ -31,7 +31,10 @@ export function createWisc(data: DataSet, options: Options): Engine {
   }
 }
 
-/** Ballast and collector. The ballast is made as a whole whenever it grows; the close may do so after the last count. */
+/**
+ * Ballast and collector. The ballast is made as a whole whenever it grows; the close may do so after
+ * the last count.
+ */
 function apart(directory: string, figures: Readonly<Record<string, unknown>>): WrittenApart {
   const file = path.join(directory, 'BALLAST')
   const bytes = fs.statSync(file, { throwIfNoEntry: false })?.size ?? 0

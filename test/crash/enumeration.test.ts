@@ -19,7 +19,7 @@ import { Session } from '../support/session.ts'
 import { WORKLOADS, type Workload } from './workloads.ts'
 
 const seed = testSeed()
-const STATES_MAX = Number(process.env['WISC_CRASH_STATES'] ?? 2800)
+const STATES_MAX = Number(process.env['WISC_CRASH_STATES'] ?? 3000)
 const DISTINCT_MIN = Number(process.env['WISC_CRASH_STATES_MIN'] ?? 20_000)
 /** One recovery of so many is cut off itself, at states of its own. */
 const COMPOUND_EVERY = 60

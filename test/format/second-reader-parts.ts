@@ -113,26 +113,6 @@ export function identityBytes(databaseId: Buffer, number: number, salt: number):
   return bytes
 }
 
-/** F-T4. */
-export function block(
-  bytes: Buffer,
-  seed: number,
-  offset: number,
-  length: number,
-  name: string,
-): Buffer {
-  must(offset + length + 5 <= bytes.length, `${name}: a block passes the end`)
-  if (length === 0) return Buffer.alloc(0)
-  let mark = (seed ^ (offset % 2 ** 32) ^ Math.imul(Math.floor(offset / 2 ** 32), 0x9e3779b1)) >>> 0
-  mark = Math.imul(mark ^ (mark >>> 16), 0x85ebca6b)
-  mark = Math.imul(mark ^ (mark >>> 13), 0xc2b2ae35)
-  mark ^= mark >>> 16
-  const expected = (checksum(bytes.subarray(offset, offset + length + 1)) ^ mark) >>> 0
-  must(bytes.readUInt32LE(offset + length + 1) === expected, `${name}: block checksum at ${offset}`)
-  must(bytes[offset + length] === 0, `${name}: codec at ${offset}`)
-  return bytes.subarray(offset, offset + length)
-}
-
 /** Section 4 of vlog/FORMAT.md: the record that begins with the first byte. */
 export function readRecord(bytes: Buffer, sequence: number): { entry: Entry; length: number } {
   must(bytes.length >= 40, 'record: cut off')

@@ -10,7 +10,6 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { crc32 } from 'node:zlib'
 import {
-  block,
   checksum,
   type Entry,
   frameAt,
@@ -23,6 +22,7 @@ import {
   u64,
   Varints,
 } from './second-reader-parts.ts'
+import { tableEntries } from './second-reader-tables.ts'
 
 interface Segment {
   readonly number: number
@@ -167,66 +167,21 @@ class Reader {
     if (!known || known.sequence < entry.sequence) this.#newest.set(key, entry)
   }
 
-  /** Section 2 of lib/tree/FORMAT.md. */
   #readTable(table: Table): void {
     const name = `${String(table.number).padStart(6, '0')}.sst`
     const bytes = this.#file(name)
-    const seed = this.#seed(bytes, name, 2)
     must(bytes.length === table.bytes, `${name}: length`)
-    const footer = bytes.subarray(-72)
-    must(footer.toString('latin1', 64) === 'wisctab1', `${name}: footer magic`)
-    must(
-      footer.readUInt32LE(60) === crc32(footer.subarray(0, 60), seed),
-      `${name}: footer checksum`,
-    )
-    must(u64(footer, 48) === bytes.length && footer.readUInt16LE(58) === 0, `${name}: footer`)
-    const [, index, references, properties] = [0, 12, 24, 36].map((at) =>
-      block(bytes, seed, u64(footer, at), footer.readUInt32LE(at + 8), name),
-    )
-    const segments: number[] = []
-    const list = new Varints(references!)
-    for (let count = list.next(); count > 0; count--) {
-      segments.push(list.next())
-      list.take(0)
-      list.next()
-      list.next()
-    }
-    const numbers = new Varints(properties!)
-    const [entries] = [numbers.next(), numbers.next(), numbers.next(), numbers.next()]
-    must(entries === table.entries, `${name}: entries`)
-    const baseSequence = numbers.next()
-    let offset = 64
-    const bounds = new Varints(index!)
-    for (let count = bounds.next(); count > 0; count--) {
-      bounds.next()
-      bounds.take(bounds.next())
-      const length = bounds.next()
-      this.#readEntries(block(bytes, seed, offset, length, name), baseSequence, segments)
-      offset += length + 5
-    }
-  }
-
-  /** Section 2.3. */
-  #readEntries(content: Buffer, baseSequence: number, segments: readonly number[]): void {
-    const restarts = content.readUInt32LE(content.length - 4)
-    const fields = new Varints(content.subarray(0, content.length - 4 * (restarts + 1)))
-    let key = Buffer.alloc(0)
-    while (!fields.done) {
-      const [shared, unshared] = [fields.next(), fields.next()]
-      const kind = fields.take(1)[0]!
-      const sequence = baseSequence + fields.next()
-      key = Buffer.concat([key.subarray(0, shared), fields.take(unshared)])
-      let value: Buffer | undefined
-      if (kind === 1) value = fields.take(fields.next())
-      else if (kind === 2) {
-        const [segment, offset, length] = [segments[fields.next()]!, fields.next(), fields.next()]
-        const record = readRecord(
-          this.#segmentBytes(segment).subarray(offset, offset + length),
-          sequence,
-        )
-        must(record.length === length && record.entry.key.equals(key), 'a pointer leads elsewhere')
+    for (const entry of tableEntries(bytes, this.#seed(bytes, name, 2), name, table.entries)) {
+      const { key, sequence, pointer } = entry
+      let { value } = entry
+      if (pointer) {
+        const { segment, offset, length } = pointer
+        const there = this.#segmentBytes(segment).subarray(offset, offset + length)
+        const record = readRecord(there, sequence)
+        const isOurs = record.length === length && record.entry.key.equals(key)
+        must(isOurs, 'a pointer leads elsewhere')
         value = record.entry.value
-      } else must(kind === 0, `entry of kind ${kind}`)
+      }
       this.#offer({ key, sequence, value })
     }
   }
@@ -318,8 +273,9 @@ class Reader {
       }
       if (offset !== at + frame.length) return at
       next += frame.recordCount
-      if (!isBefore({ segment: number, offset: at }, this.#checkpoint))
-        entries.forEach((one) => this.#offer(one))
+      if (!isBefore({ segment: number, offset: at }, this.#checkpoint)) {
+        for (const entry of entries) this.#offer(entry)
+      }
       at = offset
     }
   }

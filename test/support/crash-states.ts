@@ -360,5 +360,6 @@ class Hashes {
 }
 
 function hashOf(bytes: Uint8Array): string {
-  return `${bytes.length}.${xxhash.XXHash3.hash(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)).toString('base64')}`
+  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  return `${bytes.length}.${xxhash.XXHash3.hash(view).toString('base64')}`
 }

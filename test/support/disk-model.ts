@@ -7,7 +7,8 @@
  * A sync of a file makes the writes durable that were complete when it began, and its size, but never its
  * name: only a sync of the directory does (strict profile; some file systems promise more). A failed sync
  * makes nothing durable, and neither does any later one for the same bytes: the system has marked them as
- * clean. (Names lie in a journal: a later sync of the directory does make them durable.) The model knows nothing of what a running process sees; that is the file system's part
+ * clean. (Names lie in a journal: a later sync of the directory does make them durable.) The model knows
+ * nothing of what a running process sees; that is the file system's part
  * (fault-file-system.ts). It is a fold over the log of operations, so a recorded run can be played again up
  * to any operation (crash-states.ts).
  */

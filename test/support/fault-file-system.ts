@@ -172,38 +172,31 @@ export class FaultFileSystem implements FileSystem {
       target.set(file.content.view().subarray(position, position + available), at)
       return available
     }
-    const failRead = (fault: Fault | undefined): void => {
-      if (fault) throw new IoError('read', path, fault.errno)
-    }
     const sync = (): void => {
       use('sync')
-      const fault = this.#enter('sync', path)
-      const call = this.#disk.nextCall++
-      this.#record({ kind: 'syncBegin', call, node: file.node }, path)
-      this.#endSync({ kind: 'syncEnd', call, node: file.node, failed: fault !== undefined }, path)
-      if (fault) throw new IoError('sync', path, fault.errno)
+      this.#beginSync(path, file)()
     }
     return {
       path,
       read: (target, at, length, position) => {
         use('read')
-        failRead(this.#enter('read', path))
+        this.#check('read', path)
         return read(target, at, length, position)
       },
       readAsync: async (target, at, length, position) => {
         use('read')
         const fault = this.#enter('read', path)
         await this.#turns()
-        failRead(fault)
+        if (fault) throw new IoError('read', path, fault.errno)
         return read(target, at, length, position)
       },
       write: (source, at, length, position) => {
         use('write')
-        this.#write(path, file, mode, source.slice(at, at + length), position)
+        this.#beginWrite(path, file, mode, source.slice(at, at + length), position)()
       },
       writev: (sources, position) => {
         use('write')
-        this.#write(path, file, mode, joined(sources), position)
+        this.#beginWrite(path, file, mode, joined(sources), position)()
       },
       writevAsync: async (sources, position) => {
         use('write')
@@ -219,12 +212,9 @@ export class FaultFileSystem implements FileSystem {
       sync,
       dataSyncAsync: async () => {
         use('sync')
-        const fault = this.#enter('sync', path)
-        const call = this.#disk.nextCall++
-        this.#record({ kind: 'syncBegin', call, node: file.node }, path)
+        const end = this.#beginSync(path, file)
         await this.#turns()
-        this.#endSync({ kind: 'syncEnd', call, node: file.node, failed: fault !== undefined }, path)
-        if (fault) throw new IoError('sync', path, fault.errno)
+        end()
       },
       stat: () => {
         use('stat')
@@ -238,16 +228,6 @@ export class FaultFileSystem implements FileSystem {
         this.openFiles--
       },
     }
-  }
-
-  #write(
-    path: string,
-    file: VisibleFile,
-    mode: OpenMode,
-    bytes: Uint8Array,
-    position: number,
-  ): void {
-    this.#beginWrite(path, file, mode, bytes, position)()
   }
 
   /** Begins a write. @returns what ends it: makes the bytes visible, or fails */
@@ -276,11 +256,21 @@ export class FaultFileSystem implements FileSystem {
     file.writesInFlight++
     this.#record({ kind: 'writeBegin', call, node, position, bytes })
     return () => {
-      file.writesInFlight--
+      if (!this.#killed) file.writesInFlight--
       this.#record({ kind: 'writeEnd', call, node, persistent: reached })
       if (reached > 0 && !this.#killed) file.content.write(bytes.subarray(0, reached), position)
       if (this.#killed) throw new IoError('write', path, 'EIO')
       if (fault) throw new IoError('write', path, fault.errno)
+    }
+  }
+
+  #beginSync(path: string, { node }: VisibleFile): () => void {
+    const fault = this.#enter('sync', path)
+    const call = this.#disk.nextCall++
+    this.#record({ kind: 'syncBegin', call, node }, path)
+    return () => {
+      this.#endSync({ kind: 'syncEnd', call, node, failed: fault !== undefined }, path)
+      if (fault) throw new IoError('sync', path, fault.errno)
     }
   }
 
@@ -310,13 +300,8 @@ export class FaultFileSystem implements FileSystem {
     const names: string[] = []
     for (const paths of [this.#disk.files.keys(), this.#disk.directories.keys()]) {
       for (const one of paths) {
-        if (
-          one.length > prefix.length &&
-          one.startsWith(prefix) &&
-          !one.includes('/', prefix.length)
-        ) {
-          names.push(one.slice(prefix.length))
-        }
+        const name = one.startsWith(prefix) ? one.slice(prefix.length) : ''
+        if (name !== '' && !name.includes('/')) names.push(name)
       }
     }
     return names

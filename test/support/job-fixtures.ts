@@ -9,7 +9,7 @@ import { type FrozenMemtable, Memtable } from '#dist/lib/tree/memtable.js'
 import { TableReader } from '#dist/lib/tree/table-reader.js'
 import { entryUnder, type TestEntry } from './array-cursor.ts'
 
-export const DATABASE_ID: Uint8Array = new Uint8Array(16).fill(9)
+const DATABASE_ID: Uint8Array = new Uint8Array(16).fill(9)
 export const TABLE_OPTIONS = { tableBytes: 4096, blockBytes: 512, filterBitsPerKey: 10 } as const
 
 export interface Frozen {

@@ -147,8 +147,8 @@ export class Oracle {
   }
 
   /**
-   * A reopened store was found to hold this, at one of `positions`: what it holds is durable, what came later is not there,
-   * and of a failed batch it is known now.
+   * A reopened store was found to hold this, at one of `positions`: what it holds is durable, what came
+   * later is not there, and of a failed batch it is known now.
    */
   settle(entries: ReadonlyMap<string, number>, positions: readonly number[]): void {
     const position = Math.max(...positions)
