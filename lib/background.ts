@@ -8,7 +8,8 @@
  */
 import type { EventEmitter } from 'node:events'
 import type { Log } from '../vlog/log.ts'
-import { toWiscError, type WiscError } from './base/errors.ts'
+import { toWiscError, WiscError } from './base/errors.ts'
+import { emitSafely } from './events.ts'
 import type { Job, JobResult } from './jobs/messages.ts'
 import type { JobRunner } from './jobs/runner.ts'
 import type { FrozenTable, Memtables } from './memtables.ts'
@@ -20,6 +21,7 @@ import {
   planFullCompaction,
 } from './tree/picker.ts'
 import { LEVEL_0_RUNS_SLOW, LEVEL_0_RUNS_STOP, type TreeShapeOptions } from './tree/tree-shape.ts'
+import type { VersionEdit } from './tree/version-edit.ts'
 import type { VersionSet } from './tree/version-set.ts'
 
 /** A writer's wait for each level-0 run above the slow limit. */
@@ -74,9 +76,11 @@ export class Background {
   wake(): void {
     if (this.#error) return
     if (!this.#flushing && this.#parts.memtables.oldestFrozen) {
-      this.#flushing = this.#flushAll().finally(() => {
+      this.#flushing = this.#flushFrozen().finally(() => {
         this.#flushing = undefined
         this.#wakeFlushWaiters()
+        // What was frozen while the loop was ending.
+        this.wake()
       })
     }
     this.#compactSoon()
@@ -105,8 +109,10 @@ export class Background {
   /** What a writer should wait for: level 0 has too many runs. */
   pace(): Promise<void> | undefined {
     const runs = this.#level0Runs()
-    if (runs < LEVEL_0_RUNS_SLOW || this.#error) return undefined
+    // A store that closes compacts no more: its last writers must not wait for it.
+    if (runs < LEVEL_0_RUNS_SLOW || this.#error || this.#closing) return undefined
     if (runs >= LEVEL_0_RUNS_STOP) {
+      this.#compactSoon()
       return new Promise((resolve) => this.#paceWaiters.push(resolve))
     }
     if (this.#paced) {
@@ -125,7 +131,7 @@ export class Background {
     return this.#parts.versions.current.levels[0]?.runs.length ?? 0
   }
 
-  async #flushAll(): Promise<void> {
+  async #flushFrozen(): Promise<void> {
     try {
       for (;;) {
         const table = this.#parts.memtables.oldestFrozen
@@ -140,7 +146,7 @@ export class Background {
   }
 
   async #flush(table: FrozenTable): Promise<void> {
-    const { versions, memtables, log, runner, shape, tableOptions, events } = this.#parts
+    const { memtables, log, runner, shape, tableOptions, events } = this.#parts
     const holdsDeferred = this.#parts.valueThreshold > ARENA_VALUE_BYTES_MAX
     const began = performance.now()
     let tables: JobResult['tables'] = []
@@ -159,7 +165,7 @@ export class Background {
       this.counts.tableBytesWritten += result.bytesWritten
     } else await log.syncTo(table.end)
     const runId = tables[0]?.meta.number ?? 0
-    await versions.apply({
+    await this.#publish({
       checkpoint: table.end,
       durable: log.durable,
       lastSequence: table.frozen.largestSequence,
@@ -168,11 +174,26 @@ export class Background {
     const arenaId = memtables.dropOldest()
     if (arenaId !== undefined) runner.forgetArena(arenaId)
     this.counts.flushes++
-    events.emit('flush', {
+    emitSafely(events, 'flush', {
       tables: tables.length,
       bytes: sumBytes(tables.map(({ meta }) => meta)),
       ms: performance.now() - began,
     })
+  }
+
+  /** Makes an edit durable. If it is refused, its new tables go as soon as no crash can bring it back. */
+  async #publish(edit: VersionEdit): Promise<void> {
+    const { versions } = this.#parts
+    try {
+      await versions.apply(edit)
+    } catch (error) {
+      const kept = new Set(edit.removedTables)
+      for (const { meta } of edit.addedTables ?? []) {
+        // A table that was only to be moved is still in its old place.
+        if (!kept.has(meta.number)) versions.discardTable(meta.number)
+      }
+      throw error
+    }
   }
 
   #jobBase(
@@ -194,10 +215,17 @@ export class Background {
   #compactSoon(): void {
     if (this.#compacting || this.#error || this.#closing || this.#manual > 0) return
     if (!this.#pick()) return
-    this.#compacting = this.#compactAll().finally(() => {
+    this.#hold(this.#compactAll())
+  }
+
+  /** Nothing else is compacted until this has ended, well or not; then it is seen what is due. */
+  #hold(compaction: Promise<void>): void {
+    const ended = (): void => {
       this.#compacting = undefined
       this.#wakePaceWaiters()
-    })
+      this.#compactSoon()
+    }
+    this.#compacting = compaction.then(ended, ended)
   }
 
   #pick(): CompactionPlan | undefined {
@@ -227,26 +255,21 @@ export class Background {
     try {
       while (this.#compacting) await this.#compacting
       if (this.#error) throw this.#error
+      if (this.#closing) throw new WiscError('WISC_NOT_OPEN', 'the store is closed')
       const { versions, shape } = this.#parts
       const plan = planFullCompaction(versions.current.levels, shape, range)
-      if (!plan || this.#closing) return
+      if (!plan) return
       const own = this.#cancelCompaction.signal
       const job = this.#compact(plan, signal ? AbortSignal.any([signal, own]) : own)
-      // Automatic compactions and other callers wait for it; its error belongs to this caller, but for a failed
-      // sync, which ends the store.
-      const ended = job.then(
-        () => undefined,
-        (error: unknown) => {
-          if (toWiscError(error).code === 'WISC_SYNC_FAILED') this.#fail(error)
-        },
-      )
-      this.#compacting = ended.finally(() => {
-        this.#compacting = undefined
-        this.#wakePaceWaiters()
-      })
+      this.#hold(job)
       await job
+    } catch (error) {
+      // The error belongs to this caller, but for a failed sync, which ends the store.
+      if (toWiscError(error).code === 'WISC_SYNC_FAILED') this.#fail(error)
+      throw error
     } finally {
       this.#manual--
+      // Twice, because whichever of the two ends last has to see what is due.
       this.#compactSoon()
     }
   }
@@ -276,12 +299,12 @@ export class Background {
         pin.release()
       }
     }
-    await versions.apply({
+    await this.#publish({
       removedTables,
       addedTables: outputs.map((meta) => ({ level: plan.outputLevel, runId, meta })),
     })
     this.counts.compactions++
-    events.emit('compaction', {
+    emitSafely(events, 'compaction', {
       reason: plan.reason,
       inputLevel: plan.inputLevel,
       outputLevel: plan.outputLevel,
@@ -294,10 +317,11 @@ export class Background {
     })
   }
 
-  /** Cancels the compaction that runs, if any, and starts none. Flushes go on. */
+  /** Cancels the compaction that runs, if any, and starts none; no writer waits for one any more. Flushes go on. */
   async stopCompactions(): Promise<void> {
     this.#closing = true
     this.#cancelCompaction.abort()
+    this.#wakePaceWaiters()
     while (this.#compacting) await this.#compacting
   }
 
@@ -319,7 +343,8 @@ export class Background {
   }
 
   #wakePaceWaiters(): void {
-    if (!this.#error && this.#level0Runs() >= LEVEL_0_RUNS_STOP) return
+    const open = !this.#error && !this.#closing
+    if (open && this.#level0Runs() >= LEVEL_0_RUNS_STOP) return
     for (const resolve of this.#paceWaiters.splice(0)) resolve()
   }
 }

@@ -157,7 +157,7 @@ export class CommitQueue {
     if (this.#waiting || (this.#yielding && !whole)) return
     const { turn } = this.#parts
     while (this.#head < this.#queue.length) {
-      if (!this.#commitGroup()) return
+      if (!this.#commitGroupOrFail()) return
       if (!whole && this.#head < this.#queue.length && turn.isOld()) {
         this.#yielding = true
         turn.later(this.#resume)
@@ -175,6 +175,15 @@ export class CommitQueue {
 
   readonly #wakeIdle = (): void => {
     for (const resolve of this.#idle.splice(0)) resolve()
+  }
+
+  /** Nothing unexpected, such as memory that is used up, may leave the queue standing still. */
+  #commitGroupOrFail(): boolean {
+    try {
+      return this.#commitGroup()
+    } catch (error) {
+      return this.#failGroup(Math.min(1, this.#queue.length - this.#head), toWiscError(error))
+    }
   }
 
   /** Commits what is next. @returns false if it has to wait; then it comes back by itself */
@@ -284,10 +293,17 @@ export class CommitQueue {
     const batches = this.#take(count)
     let sequence = firstSequence
     let offset = place.offset + FRAME_HEADER_BYTES
-    for (const batch of batches) {
-      for (const write of writesOf(batch)) {
-        offset = this.#insert(write, sequence++, place.segment, offset)
+    try {
+      for (const batch of batches) {
+        for (const write of writesOf(batch)) {
+          offset = this.#insert(write, sequence++, place.segment, offset)
+        }
       }
+    } catch (error) {
+      // Written but not visible: a broken invariant. The log is right, so the next open finds it.
+      for (const batch of batches) batch.reject(toWiscError(error))
+      this.#parts.writeFailed(toWiscError(error))
+      return
     }
     memtables.logBytes += offset - place.offset
     this.#lastSequence = sequence - 1
@@ -353,12 +369,12 @@ export class CommitQueue {
     const began = performance.now()
     if (stall) this.stalls.count++
     void promise.finally(() => {
+      this.#waiting = false
       if (stall) {
         const ms = performance.now() - began
         this.stalls.ms += ms
         this.#parts.stalled(ms)
       }
-      this.#waiting = false
       this.#run()
     })
     return false

@@ -12,6 +12,7 @@ import type { FileSystem } from './base/file-system.ts'
 const LOOK_AGAIN_MS = 100
 /** Free bytes beyond the ballast before puts are taken again. */
 const ROOM_BYTES = 1024 * 1024
+const FULL = 'the disk is full: free space, then write again'
 
 export interface DiskSpaceParts {
   readonly fileSystem: FileSystem
@@ -39,8 +40,7 @@ export class DiskSpace {
   /** Looks at a failure; if it says that the disk is full, the ballast is given up. */
   noteFailure(error: WiscError): void {
     if (error.code !== 'WISC_DISK_FULL' || this.#full) return
-    const message = 'the disk is full: free space, then write again'
-    this.#full = new WiscError('WISC_DISK_FULL', message, { cause: error })
+    this.#full = new WiscError('WISC_DISK_FULL', FULL, { cause: error })
     this.#lookedAt = performance.now()
     this.#parts.ballast.release()
   }
@@ -56,12 +56,22 @@ export class DiskSpace {
     const now = performance.now()
     if (this.#resuming || now - this.#lookedAt < LOOK_AGAIN_MS) return
     this.#lookedAt = now
-    const { fileSystem, directory, ballast } = this.#parts
-    if (fileSystem.freeBytes(directory) < ballast.wanted(this.storeBytes()) + ROOM_BYTES) return
+    if (!this.#hasRoom()) return
     this.#resuming = true
     void this.#resume().finally(() => {
       this.#resuming = false
     })
+  }
+
+  /** A disk that cannot be asked counts as full. */
+  #hasRoom(): boolean {
+    const { fileSystem, directory, ballast } = this.#parts
+    try {
+      return fileSystem.freeBytes(directory) >= ballast.wanted(this.storeBytes()) + ROOM_BYTES
+    } catch (error) {
+      this.#full = new WiscError('WISC_DISK_FULL', FULL, { cause: error })
+      return false
+    }
   }
 
   async #resume(): Promise<void> {

@@ -16,7 +16,7 @@ import { ValueReader } from '../vlog/value-reader.ts'
 import { Background } from './background.ts'
 import { Ballast } from './ballast.ts'
 import { BlockCache } from './base/block-cache.ts'
-import { toWiscError, WiscError } from './base/errors.ts'
+import { toWiscError, type WiscError } from './base/errors.ts'
 import { joinPath, manifestName, segmentName, tableName } from './base/file-names.ts'
 import type { FileSystem } from './base/file-system.ts'
 import { compareLogPositions, type LogPosition } from './base/log-position.ts'
@@ -24,15 +24,15 @@ import type { Random } from './base/random.ts'
 import { CommitQueue } from './commit.ts'
 import { DiskSpace } from './disk-space.ts'
 import { EventLoopTurn } from './event-loop-turn.ts'
+import { emitSafely } from './events.ts'
 import type { JobRunner } from './jobs/runner.ts'
 import { Memtables } from './memtables.ts'
 import type { ResolvedOptions } from './options.ts'
 import { ReadableSequences } from './readable-sequences.ts'
 import type { ReadingEngine } from './reading-engine.ts'
-import { findOrphans, type RecoveredLog, type RecoveryReport } from './recover.ts'
+import { type RecoveredLog, type RecoveryReport, removeOrphans } from './recover.ts'
 import { replayLog } from './replay.ts'
 import { TableCache } from './tables.ts'
-import { readCurrent } from './tree/current.ts'
 import { unlinkIfPossible } from './tree/unlink.ts'
 import type { Version } from './tree/version.ts'
 import type { VersionSet } from './tree/version-set.ts'
@@ -122,7 +122,7 @@ export class Engine implements ReadingEngine {
       frozen: () => this.background.wake(),
       flushed: () => this.background.flushed(),
       stuck: () => this.background.error,
-      stalled: (ms) => void events.emit('stall', { ms }),
+      stalled: (ms) => emitSafely(events, 'stall', { ms }),
       writeFailed: (error) => this.#writeFailed(error),
     })
     versions.onObsolete(({ kind, number }) => this.#unlink(kind, number))
@@ -136,7 +136,7 @@ export class Engine implements ReadingEngine {
     recovery: RecoveryReport,
   ): Promise<Engine> {
     const { options } = context
-    sweepOrphans(context, versions)
+    removeOrphans(context, versions.current)
     const values = new ValueReader(context, Math.max(8, options.maxOpenFiles >> 1))
     let engine: Engine | undefined
     const log = await Log.open({
@@ -178,7 +178,11 @@ export class Engine implements ReadingEngine {
       share: options.maxUnflushedLogBytes / 4,
       report: this.recovery,
     })
-    while (!replay.next().done) await this.background.flushAll()
+    try {
+      while (!replay.next().done) await this.background.flushAll()
+    } finally {
+      replay.return(undefined)
+    }
     this.background.wake()
     this.#startSyncTimer()
     void this.#space.growBallast()
@@ -247,6 +251,7 @@ export class Engine implements ReadingEngine {
     if (this.#failure) return
     this.#failure = error
     this.versions.poison(error)
+    this.log.fail(error)
     this.#emitError(error)
   }
 
@@ -277,7 +282,7 @@ export class Engine implements ReadingEngine {
 
   #emitError(error: WiscError): void {
     const { events } = this.context
-    if (events.listenerCount('error') > 0) events.emit('error', error)
+    if (events.listenerCount('error') > 0) emitSafely(events, 'error', error)
   }
 
   #refusal(deletesOnly: boolean): WiscError | undefined {
@@ -300,7 +305,9 @@ export class Engine implements ReadingEngine {
     if (syncIntervalMs === undefined) return
     this.#syncTimer = setInterval(() => {
       // A failed sync reaches every writer through `fail`.
-      this.log.sync().catch((error: unknown) => this.fail(toWiscError(error)))
+      this.log.sync().catch((error: unknown) => {
+        if (toWiscError(error).code !== 'WISC_NOT_OPEN') this.fail(toWiscError(error))
+      })
     }, syncIntervalMs)
     this.#syncTimer.unref()
   }
@@ -311,10 +318,8 @@ export class Engine implements ReadingEngine {
     if (kind === 'segment') this.values.drop(number)
     const names = { table: tableName, segment: segmentName, manifest: manifestName }
     if (!unlinkIfPossible(fileSystem, joinPath(directory, names[kind](number)))) {
-      this.context.events.emit(
-        'warning',
-        `an obsolete file could not be removed: ${names[kind](number)}`,
-      )
+      const message = `an obsolete file could not be removed: ${names[kind](number)}`
+      emitSafely(this.events, 'warning', message)
     }
   }
 
@@ -343,14 +348,14 @@ export class Engine implements ReadingEngine {
    */
   async close(): Promise<void> {
     clearInterval(this.#syncTimer)
-    await this.commit.drain()
     await this.background.stopCompactions()
+    await this.commit.drain()
     // After a failed sync `close` cannot keep its promise either, and says so when everything is released.
-    let failure: unknown = this.#failure
+    let failure = this.#failure
     try {
       if (!this.#failure) await this.#closeInOrder()
     } catch (error) {
-      failure = error
+      failure = await this.#closeWithoutRoom(toWiscError(error))
     }
     await this.log.abandon()
     await this.ballast.close()
@@ -358,9 +363,18 @@ export class Engine implements ReadingEngine {
     await this.versions.close()
     this.tables.closeAll()
     this.values.close()
-    const reported = failure === undefined ? undefined : toWiscError(failure)
-    // Without room, what is in the log stays there: the next open replays it.
-    if (reported && reported.code !== 'WISC_DISK_FULL') throw reported
+    if (failure !== undefined) throw failure
+  }
+
+  /** On a full disk the log alone is synced, which needs no space. @returns what is to be reported */
+  async #closeWithoutRoom(error: WiscError): Promise<WiscError | undefined> {
+    if (error.code !== 'WISC_DISK_FULL') return error
+    try {
+      await this.log.sync()
+      return undefined
+    } catch (failure) {
+      return toWiscError(failure)
+    }
   }
 
   async #closeInOrder(): Promise<void> {
@@ -374,15 +388,5 @@ export class Engine implements ReadingEngine {
       lastSequence: this.commit.nextSequence - 1,
       ...(whole && { cleanEnd: end }),
     })
-  }
-}
-
-/** Removes what a crash left unfinished. The version's own files have all been found before. */
-function sweepOrphans(context: EngineContext, versions: VersionSet): void {
-  const { fileSystem, directory } = context
-  const live = readCurrent(fileSystem, directory)
-  if (!live) throw new WiscError('WISC_INTERNAL', 'CURRENT vanished during the open')
-  for (const name of findOrphans(context, versions.current, live.manifestNumber)) {
-    unlinkIfPossible(fileSystem, joinPath(directory, name))
   }
 }

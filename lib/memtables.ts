@@ -34,7 +34,8 @@ export class Memtables {
 
   /** @param arenasMax a view that only reads has no flushes: it makes as many arenas as its log needs */
   constructor(arenaBytes: number, start: LogPosition, arenasMax: number = ARENAS) {
-    this.#arenaBytes = arenaBytes
+    // Whole words, as arenas have them.
+    this.#arenaBytes = arenaBytes & ~3
     this.#arenasMax = arenasMax
     this.#activeArena = this.#makeArena(arenaBytes)
     this.#active = new Memtable(this.#activeArena, start)

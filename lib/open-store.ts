@@ -8,11 +8,13 @@ import { EventEmitter } from 'node:events'
 import { dirname, resolve } from 'node:path'
 import { invalidArgument, isMissing, WiscError } from './base/errors.ts'
 import {
+  BALLAST_NAME,
   CURRENT_NAME,
   CURRENT_TEMPORARY_NAME,
   joinPath,
   LOCK_NAME,
   parseFileName,
+  segmentName,
 } from './base/file-names.ts'
 import type { FileSystem, Lock } from './base/file-system.ts'
 import { lockText, nodeFileSystem } from './base/node-file-system.ts'
@@ -24,6 +26,9 @@ import { ReadOnlyEngine } from './read-only.ts'
 import { emptyReport, type RecoveredLog, recoverLog, surveyStore } from './recover.ts'
 import { Store } from './store.ts'
 import { VersionSet } from './tree/version-set.ts'
+
+/** For a manifest, CURRENT and the first edits. */
+const ROOM_TO_OPEN_BYTES = 1024 * 1024
 
 /** What tests put in place of the real things. */
 export interface StoreParts {
@@ -118,14 +123,53 @@ function makeDirectories(fileSystem: FileSystem, directory: string): void {
 async function openForWriting(place: Place): Promise<Store> {
   const { fileSystem, directory } = place
   const lock = takeLock(fileSystem, directory)
+  try {
+    try {
+      return new Store(await startEngine(place), lock)
+    } catch (error) {
+      if (!giveUpBallast(place, error)) throw error
+      return new Store(await startEngine(place), lock)
+    }
+  } catch (error) {
+    lock.release()
+    throw error instanceof WiscError && error.code === 'WISC_DISK_FULL'
+      ? noRoom(place, error)
+      : error
+  }
+}
+
+/** On a full disk the reserve is given up: nothing durable refers to it. @returns false if there is none to give */
+function giveUpBallast({ fileSystem, directory }: Place, error: unknown): boolean {
+  const path = joinPath(directory, BALLAST_NAME)
+  const full = error instanceof WiscError && error.code === 'WISC_DISK_FULL'
+  if (!full || fileSystem.statPath(path) === undefined) return false
+  fileSystem.unlink(path)
+  return true
+}
+
+/** Recovery writes at most what lies in unsealed segments once more, a manifest, and first segments. */
+function noRoom({ fileSystem, directory }: Place, cause: WiscError): WiscError {
+  const manifest = VersionSet.read(fileSystem, directory)
+  let needed = ROOM_TO_OPEN_BYTES
+  for (const { number, state } of manifest?.version.segments.values() ?? []) {
+    if (state === 'sealed') continue
+    needed += 2 * (fileSystem.statPath(joinPath(directory, segmentName(number)))?.size ?? 0)
+  }
+  const message = `the disk is too full to open the store: free space, or open with readOnly neededBytes=${needed}`
+  return new WiscError('WISC_DISK_FULL', message, { cause })
+}
+
+/** Opens or creates what the lock protects. Everything is closed again if it fails. */
+async function startEngine(place: Place): Promise<Engine> {
+  const { fileSystem, directory } = place
   const events = new EventEmitter()
   const runner = createRunner(place.options.workers, fileSystem)
   let versions: VersionSet | undefined
   try {
-    // Once more, now that nobody else can change it.
     const report = emptyReport()
     let recovered: RecoveredLog
     let databaseId: Uint8Array
+    // Once more, now that nobody else can change it.
     if (inspect(place) === 'empty') {
       // The directory itself may be the unfinished work of a creation that was cut off before its name was durable.
       fileSystem.syncDirectory(dirname(directory))
@@ -144,11 +188,10 @@ async function openForWriting(place: Place): Promise<Store> {
       recovered = await recoverLog(context, place.random, versions, manifest, survey, report)
     }
     const context: EngineContext = { ...place, databaseId, events, runner }
-    return new Store(await Engine.start(context, versions, recovered, report), lock)
+    return await Engine.start(context, versions, recovered, report)
   } catch (error) {
     await versions?.close()
     await runner.close()
-    lock.release()
     throw error
   }
 }

@@ -24,11 +24,21 @@ import {
 } from '../vlog/recovery.ts'
 import { durableEditOfStrays } from '../vlog/stray-segments.ts'
 import { type CopiedTail, copyTail } from '../vlog/tail-copy.ts'
-import { CorruptionError } from './base/errors.ts'
-import { joinPath, manifestName, parseFileName, segmentName, tableName } from './base/file-names.ts'
+import { CorruptionError, toWiscError } from './base/errors.ts'
+import {
+  CURRENT_NAME,
+  joinPath,
+  manifestName,
+  parseFileName,
+  segmentName,
+  tableName,
+} from './base/file-names.ts'
 import { compareLogPositions, type LogPosition } from './base/log-position.ts'
 import { type Random, randomU32 } from './base/random.ts'
+import { tablesOf } from './tables.ts'
+import { readCurrent } from './tree/current.ts'
 import type { ReadManifest } from './tree/manifest.ts'
+import { unlinkIfPossible } from './tree/unlink.ts'
 import type { SegmentState, Version } from './tree/version.ts'
 import type { VersionEdit } from './tree/version-edit.ts'
 import type { VersionSet } from './tree/version-set.ts'
@@ -150,7 +160,15 @@ export async function recoverLog(
     compareLogPositions(version.cleanEnd, end) === 0 &&
     plan.copy.length === 0 &&
     plan.torn.length === 0
-  await versions.apply(recoveryEdit(plan, copied, end, survey.lastSequence))
+  try {
+    await versions.apply(recoveryEdit(plan, copied, end, survey.lastSequence))
+  } catch (error) {
+    // A refused write (a failed sync has another code): the edit is nowhere, and the next attempt needs the room.
+    if (copied && toWiscError(error).code === 'WISC_DISK_FULL') {
+      unlinkIfPossible(context.fileSystem, joinPath(context.directory, segmentName(copied.number)))
+    }
+    throw error
+  }
   const lastSequence = Math.max(survey.lastSequence, version.lastSequence)
   const highest = Math.max(lastSequence, survey.highestSequence)
   return { end, lastSequence, nextSequence: report.clean ? highest + 1 : highest + SEQUENCE_JUMP }
@@ -224,21 +242,24 @@ function recoveryEdit(
   }
 }
 
-/** Files of ours that the version does not hold: unfinished work of a crash. Called last of all. */
-export function findOrphans(
-  context: LogContext,
-  version: Version,
-  manifestNumber: number,
-): string[] {
-  const tables = new Set<number>()
-  for (const level of version.levels) {
-    for (const run of level.runs) for (const table of run.tables) tables.add(table.number)
+/**
+ * Removes files of ours that the version does not hold: what a crash left unfinished. Called when the version's
+ * own files have all been found, and before anything new is made.
+ */
+export function removeOrphans(context: LogContext, version: Version): void {
+  const { fileSystem, directory } = context
+  const live = readCurrent(fileSystem, directory)
+  if (!live) throw new CorruptionError(CURRENT_NAME, 0, 'CURRENT vanished during the open')
+  const tables = new Set(tablesOf(version).map((table) => table.number))
+  for (const name of fileSystem.list(directory)) {
+    const file = parseFileName(name)
+    if (file === undefined || file.number >= version.nextFileNumber) continue
+    const isHeld =
+      file.kind === 'table'
+        ? tables.has(file.number)
+        : file.kind === 'segment'
+          ? version.segments.has(file.number)
+          : file.number === live.manifestNumber
+    if (!isHeld) unlinkIfPossible(fileSystem, joinPath(directory, name))
   }
-  return context.fileSystem.list(context.directory).filter((name) => {
-    const parsed = parseFileName(name)
-    if (parsed === undefined || parsed.number >= version.nextFileNumber) return false
-    if (parsed.kind === 'table') return !tables.has(parsed.number)
-    if (parsed.kind === 'segment') return !version.segments.has(parsed.number)
-    return parsed.number !== manifestNumber
-  })
 }

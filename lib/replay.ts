@@ -19,6 +19,7 @@ import type { LogPosition } from './base/log-position.ts'
 import type { Memtables } from './memtables.ts'
 import { entryBytesMax, entryKind } from './placement.ts'
 import type { RecoveryReport } from './recover.ts'
+import { ARENA_BYTES_MAX } from './tree/arena.ts'
 import { KEY_BYTES_MAX, KIND } from './tree/entry.ts'
 import { Memtable } from './tree/memtable.ts'
 import type { Version } from './tree/version.ts'
@@ -84,8 +85,8 @@ function* replaySegment(
       proveValues: true,
     })
     for (let frame = walk.next(); frame !== undefined; frame = walk.next()) {
-      yield* makeRoom(walk, frame, number, target)
-      walk.visit((record) => insertRecord(record, number, target))
+      const valueThreshold = yield* makeRoom(walk, frame, number, target)
+      walk.visit((record) => insertRecord(record, number, target.memtables, valueThreshold))
       target.memtables.logBytes += frame.length
       target.report.replayedRecords += frame.recordCount
     }
@@ -95,22 +96,30 @@ function* replaySegment(
   }
 }
 
-/** Freezes the active memtable before a frame that it cannot hold, or when it covers its share of the log. */
+/**
+ * Freezes the active memtable before a frame that it cannot hold, or when it covers its share of the log.
+ * @returns the threshold for the frame: another one than the store's if a larger threshold than the one with
+ *   which it was written would make its values too many for any memtable
+ */
 function* makeRoom(
   walk: SegmentWalk,
   frame: FrameSummary,
   segment: number,
   target: ReplayTarget,
-): Generator<void> {
-  const { memtables, share } = target
+): Generator<void, number> {
+  const { memtables, share, valueThreshold } = target
   const covered = memtables.active.entries > 0 && memtables.logBytes + frame.length > share
   // A bound first: counting exactly costs a walk over the records.
   const bound = frame.length + frame.recordCount * Memtable.bytesNeeded(0, 0)
-  if (!covered && memtables.active.hasRoom(bound)) return
-  const needed = exactBytes(walk, target.valueThreshold)
-  if (!covered && memtables.active.hasRoom(needed)) return
+  if (!covered && memtables.active.hasRoom(bound)) return valueThreshold
+  const exact = exactBytes(walk, valueThreshold)
+  const fits = exact <= ARENA_BYTES_MAX
+  const needed = fits ? exact : exactBytes(walk, 0)
+  const usedThreshold = fits ? valueThreshold : 0
+  if (!covered && memtables.active.hasRoom(needed)) return usedThreshold
   const end = { segment, offset: frame.offset }
   while (!memtables.freeze(end, needed)) yield
+  return usedThreshold
 }
 
 function exactBytes(walk: SegmentWalk, valueThreshold: number): number {
@@ -124,13 +133,18 @@ function exactBytes(walk: SegmentWalk, valueThreshold: number): number {
 
 const keyScratch = new Uint8Array(KEY_BYTES_MAX)
 
-function insertRecord(record: VisitedRecord, segment: number, target: ReplayTarget): void {
+function insertRecord(
+  record: VisitedRecord,
+  segment: number,
+  memtables: Memtables,
+  valueThreshold: number,
+): void {
   const { header, offset } = record
-  const kind = entryKind(header.kind, header.storedLength, target.valueThreshold)
+  const kind = entryKind(header.kind, header.storedLength, valueThreshold)
   // Fetching the value may move the window in which the key lies: take the value first.
   const value = kind === KIND.inline ? record.value() : undefined
   const length = record.keyEnd - record.keyStart
   keyScratch.set(record.keyBytes.subarray(record.keyStart, record.keyEnd))
   const key = keyScratch.subarray(0, length)
-  target.memtables.active.insert(key, header.sequence, kind, value, segment, offset, header.length)
+  memtables.active.insert(key, header.sequence, kind, value, segment, offset, header.length)
 }

@@ -25,6 +25,7 @@ export class Scan {
   readonly #sequence: () => number
   #state: ReadState | undefined
   #cursor: EntryCursor | undefined
+  #evictions = 0
   /** The last key that was given out, or the key to seek to. */
   #position: Uint8Array | undefined
   /** True if the key at `position` is still to be given out. */
@@ -80,9 +81,11 @@ export class Scan {
   }
 
   #resume(): EntryCursor {
-    const state = this.#tree.state
-    if (this.#cursor !== undefined && this.#state === state) return this.#cursor
+    const { state, evictions } = this.#tree
+    const isSame = this.#state === state && this.#evictions === evictions
+    if (this.#cursor !== undefined && isSame) return this.#cursor
     this.#state = state
+    this.#evictions = evictions
     this.#cursor = this.#tree.cursor(state)
     if (this.#range.reverse) this.#seekBackward(this.#cursor)
     else this.#seekForward(this.#cursor)

@@ -35,6 +35,9 @@ export interface FilterStats {
 
 export class TableCache {
   readonly #open: OpenCache<TableReader>
+  /** Pushed out in this turn of the event loop: cursors of this turn may still read them. */
+  #retired: TableReader[] = []
+  #evictions = 0
   /** Of tables that have been closed. */
   readonly #closed: FilterStats = { checked: 0, useful: 0 }
 
@@ -44,17 +47,21 @@ export class TableCache {
    */
   constructor(context: () => LogContext, maxOpenFiles: number, version: () => Version) {
     const open = (number: number): TableReader => openTable(context(), version(), number)
-    this.#open = new OpenCache(Math.max(8, maxOpenFiles >> 1), open, (table) =>
-      addFilterStats(this.#closed, table),
-    )
+    this.#open = new OpenCache(Math.max(8, maxOpenFiles >> 1), open, (table) => this.#retire(table))
   }
 
+  /** An open table. It stays open until control returns to the event loop, whatever else is opened. */
   get(number: number): TableReader {
     return this.#open.get(number)
   }
 
+  /** Changes when a table has been pushed out: a cursor that was made before must not be used in a later turn. */
+  get evictions(): number {
+    return this.#evictions
+  }
+
   get openFiles(): number {
-    return this.#open.size
+    return this.#open.size + this.#retired.length
   }
 
   get filterStats(): FilterStats {
@@ -65,11 +72,23 @@ export class TableCache {
 
   /** Closes a table that is going to be unlinked. */
   drop(number: number): void {
+    this.#closeRetired()
     this.#open.drop(number)
   }
 
   closeAll(): void {
+    this.#closeRetired()
     this.#open.closeAll()
+  }
+
+  #retire(table: TableReader): void {
+    this.#evictions++
+    addFilterStats(this.#closed, table)
+    if (this.#retired.push(table) === 1) setImmediate(() => this.#closeRetired())
+  }
+
+  #closeRetired(): void {
+    for (const table of this.#retired.splice(0)) table.close()
   }
 }
 

@@ -85,7 +85,15 @@ export class TreeReader {
     return false
   }
 
-  /** A cursor over all entries of a state. It is good while that state is the current one. */
+  /** Changes when open tables have been closed: a cursor of an earlier turn is no good any more. */
+  get evictions(): number {
+    return this.#tables.evictions
+  }
+
+  /**
+   * A cursor over all entries of a state. It is good while that state is the current one, and, in later turns of the
+   * event loop, while `evictions` has not changed.
+   */
   cursor(state: ReadState): EntryCursor {
     const sources: EntryCursor[] = state.memtables.map((memtable) => memtable.cursor())
     for (const run of state.runs) {

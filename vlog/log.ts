@@ -43,6 +43,10 @@ export class Log {
   #poolWritesLeft = 0
   /** A failed frame's segment is being ended. */
   #ending = false
+  #endFailure: WiscError | undefined
+  /** An empty segment whose end could not be made durable. */
+  #unended: OpenSegment | undefined
+  #retrying = false
   #closed = false
   #markerTimer: NodeJS.Timeout | undefined
   readonly #marker: Group = new Group()
@@ -101,12 +105,11 @@ export class Log {
     return this.#syncer.writtenEnd(segment)
   }
 
-  /** Up to here everything is on disk. */
+  /** Up to here, and to this sequence, everything is on disk. */
   get durable(): LogPosition {
     return this.#syncer.durable
   }
 
-  /** The last sequence of which that is true. */
   get durableSequence(): number {
     return this.#syncer.durableSequence
   }
@@ -288,9 +291,10 @@ export class Log {
     this.#wake()
   }
 
-  #endFailure: WiscError | undefined
-  /** An empty segment whose end could not be made durable. */
-  #unended: OpenSegment | undefined
+  /** A sync failed elsewhere: nothing is synced or sealed again. */
+  fail(error: WiscError): void {
+    this.#syncer.fail(error)
+  }
 
   /** What keeps the log from taking frames until `retry`, if anything. */
   get failure(): WiscError | undefined {
@@ -322,8 +326,6 @@ export class Log {
     }
   }
 
-  #retrying = false
-
   /** A failed sync of the manifest or of the directory is as final as one of the log. */
   #note(cause: unknown): WiscError {
     const error = toWiscError(cause)
@@ -331,7 +333,7 @@ export class Log {
     return error
   }
 
-  /** Why no next segment could be made; cleared by reading it, so that the next attempt is a new one. */
+  /** See {@link SegmentPreparer.takeFailure}. */
   takePrepareFailure(): WiscError | undefined {
     return this.#preparer.takeFailure()
   }
@@ -394,7 +396,6 @@ export class Log {
   }
 
   #wake(): void {
-    const waiting = this.#waiting.splice(0)
-    for (const resolve of waiting) resolve()
+    for (const resolve of this.#waiting.splice(0)) resolve()
   }
 }

@@ -41,10 +41,11 @@ export function setAside(
       uncopiedBytes += to - from
       continue
     }
-    // A name that is taken may hold a copy that was cut off by a crash: both are kept.
+    const length = Math.min(to - from, LOST_FILE_BYTES_MAX)
+    // The same bytes, set aside by a recovery that did not end. One of another length was cut off: both are kept.
+    if (fileSystem.statPath(joinPath(lost, base))?.size === length) continue
     let target = base
     for (let i = 2; there.has(target); i++) target = `${base}.${i}`
-    const length = Math.min(to - from, LOST_FILE_BYTES_MAX)
     copyRange(context, name, from, from + length, joinPath(lost, target))
     there.add(target)
     copiedBytes += length

@@ -41,6 +41,7 @@ export function copyTail(
   let source:
     | { readonly number: number; readonly file: File; readonly window: FileWindow }
     | undefined
+  let written = false
   try {
     const out = new AppendBuffer(file)
     const header = new Uint8Array(SEGMENT_HEADER_BYTES)
@@ -70,8 +71,14 @@ export function copyTail(
       lastSequence = frame.firstSequence + frame.recordCount - 1
     }
     out.flush()
+    written = true
     file.dataSync()
     return { ...target, length: out.length, lastSequence }
+  } catch (error) {
+    file.close()
+    // No edit names it: on a full disk the next attempt needs its room. After a failed sync nothing is unlinked.
+    if (!written) fileSystem.unlink(file.path)
+    throw error
   } finally {
     source?.file.close()
     file.close()

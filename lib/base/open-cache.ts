@@ -19,17 +19,17 @@ interface Slot<T> {
 export class OpenCache<T extends Closable> {
   readonly #capacity: number
   readonly #open: (number: number) => T
-  readonly #closing: ((value: T) => void) | undefined
+  readonly #evicted: (value: T) => void
   readonly #slots: Map<number, Slot<T>> = new Map()
 
   /**
    * @param open opens the thing with this number; what it throws reaches the caller of `get`
-   * @param closing called before one is closed
+   * @param evicted takes over what the capacity pushes out, to close it; without it, it is closed at once
    */
-  constructor(capacity: number, open: (number: number) => T, closing?: (value: T) => void) {
+  constructor(capacity: number, open: (number: number) => T, evicted?: (value: T) => void) {
     this.#capacity = Math.max(1, capacity)
     this.#open = open
-    this.#closing = closing
+    this.#evicted = evicted ?? ((value) => value.close())
   }
 
   get size(): number {
@@ -41,7 +41,7 @@ export class OpenCache<T extends Closable> {
     for (const slot of this.#slots.values()) yield slot.value
   }
 
-  /** The open thing; it stays open at least until control returns to the event loop. */
+  /** The open thing. The next `get` of another number may push it out. */
   get(number: number): T {
     const slot = this.#slots.get(number)
     if (slot !== undefined) {
@@ -68,11 +68,11 @@ export class OpenCache<T extends Closable> {
     const slot = this.#slots.get(number)
     if (!slot) return
     this.#slots.delete(number)
-    this.#close(slot.value)
+    slot.value.close()
   }
 
   closeAll(): void {
-    for (const slot of this.#slots.values()) this.#close(slot.value)
+    for (const slot of this.#slots.values()) slot.value.close()
     this.#slots.clear()
   }
 
@@ -81,18 +81,13 @@ export class OpenCache<T extends Closable> {
     this.#slots.set(slot.number, slot)
   }
 
-  #close(value: T): void {
-    this.#closing?.(value)
-    value.close()
-  }
-
   /** A map keeps the order of insertion: its front is the hand, a spared slot goes to the back. */
   #evict(): void {
     for (let turns = this.#slots.size * 2; turns > 0; turns--) {
       const [number, slot] = this.#slots.entries().next().value!
       this.#slots.delete(number)
       if (!slot.pinned && !slot.used) {
-        this.#close(slot.value)
+        this.#evicted(slot.value)
         return
       }
       slot.used = false

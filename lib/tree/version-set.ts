@@ -171,6 +171,14 @@ export class VersionSet {
     this.#obsolete.onObsolete(callback)
   }
 
+  /**
+   * Gives up a table whose edit was rejected. It is reported obsolete when no crash can bring the edit back: at
+   * once, or, in doubt, when the next manifest is named durably.
+   */
+  discardTable(number: number): void {
+    this.#obsolete.add({ kind: 'table', number })
+  }
+
   /** A sync has failed somewhere: nothing is written any more (the failure rules of a sync). */
   poison(error: WiscError): void {
     this.#poison ??= error

@@ -50,13 +50,14 @@ test('nothing to set aside makes no directory', () => {
   expect(fileSystem.log).toEqual([])
 })
 
-test('a recovery that is done again keeps the first copy', () => {
+test('a recovery that is done again keeps the first copy, and one that was cut off', () => {
   const fileSystem = system(50)
   const range = { name: NAME, from: 20, to: 50 }
   for (let i = 0; i < 3; i++) setAside(logContext(fileSystem), [range])
-  for (const name of [`${NAME}@20`, `${NAME}@20.2`, `${NAME}@20.3`]) {
-    expect(lostFile(fileSystem, name)).toHaveLength(30)
-  }
+  expect(fileSystem.list(LOST)).toEqual([`${NAME}@20`])
+  expect(lostFile(fileSystem, `${NAME}@20`)).toHaveLength(30)
+  setAside(logContext(fileSystem), [{ ...range, to: 40 }])
+  expect(lostFile(fileSystem, `${NAME}@20.2`)).toHaveLength(20)
 })
 
 test('is bounded in number; what does not fit is counted', () => {
