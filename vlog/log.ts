@@ -14,7 +14,6 @@
  *   5. A failed sync is the end: nothing is written, synced or sealed again (`failed`).
  */
 import { assert, toWiscError, WiscError } from '../lib/base/errors.ts'
-import { FRAME_HEADER_BYTES } from '../lib/base/frame.ts'
 import { compareLogPositions, type LogPosition } from '../lib/base/log-position.ts'
 import { GROUP_BYTES_MAX, Group } from './group.ts'
 import type { LogStart, OpenSegment } from './log-parts.ts'
@@ -354,7 +353,6 @@ export class Log {
     if (!active || active.length === 0 || busy) return
     if (compareLogPositions(this.#syncer.durable, this.#recordedDurable) <= 0) return
     this.#marker.begin(this.#lastSequence + 1, 0)
-    assert(this.#marker.frameBytes === FRAME_HEADER_BYTES, 'a marker is an empty frame')
     // One that fails loses nothing, but its segment ends, and the next write tells of that.
     const failed = (error: unknown): unknown => error
     try {
