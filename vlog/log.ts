@@ -2,7 +2,7 @@
  * The log as its writer sees it: frames go to the active segment, full segments are sealed behind it.
  *
  *   sealed  sealed | full  full | active | spare
- *                  | at most 3  |        | created ahead, empty
+ *                  | at most 7  |        | created ahead, empty
  *
  * The durable order, and what it keeps:
  *   1. A segment's file is created, then its directory entry and the edit that adds it are made durable;
@@ -21,8 +21,8 @@ import { LogSyncer } from './log-syncer.ts'
 import { SEGMENT_HEADER_BYTES, type SegmentHeader } from './segment-header.ts'
 import { SegmentPreparer } from './segment-preparer.ts'
 
-/** Full segments that may wait for their seal; with the active one and the spare that makes five files at most. */
-const FULL_SEGMENTS_MAX = 3
+/** Full segments that may wait for their seal: with the default sizes as much log as a replay is bounded to. */
+const FULL_SEGMENTS_MAX = 7
 /** A write slower than this sends the next ones to the thread pool. */
 const SLOW_WRITE_MS = 5
 /** So many, then the calling thread tries again. */
