@@ -1,6 +1,6 @@
 /** A log whose edits the test answers, holds back or refuses, on the fault-injecting file system. */
 import type { WiscError } from '#dist/lib/base/errors.js'
-import type { LogPosition } from '#dist/lib/base/value-pointer.js'
+import type { LogPosition } from '#dist/lib/base/log-position.js'
 import { Group, stagedBytes } from '#dist/vlog/group.js'
 import { Log } from '#dist/vlog/log.js'
 import { RECORD_KIND } from '#dist/vlog/record.js'
