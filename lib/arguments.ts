@@ -17,8 +17,15 @@ export function keyBytes(key: Key): Uint8Array {
 
 /** The bytes of a value. A passed array is used as it is. */
 export function valueBytes(value: Value): Uint8Array {
-  return toBytes(value, 'value')
+  const bytes = toBytes(value, 'value')
+  if (bytes.length > VALUE_BYTES_MAX) {
+    throw invalidArgument(`value is too long length=${bytes.length} max=${VALUE_BYTES_MAX}`)
+  }
+  return bytes
 }
+
+/** A read of the platform can return no more in one piece. */
+const VALUE_BYTES_MAX = 2 ** 31 - 1
 
 function toBytes(value: unknown, name: string): Uint8Array {
   if (value instanceof Uint8Array) return value

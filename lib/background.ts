@@ -100,12 +100,6 @@ export class Background {
     }
   }
 
-  /** Resolves when no compaction is wanted. */
-  async idle(): Promise<void> {
-    while (this.#compacting) await this.#compacting
-    if (this.#error) throw this.#error
-  }
-
   /** What a writer should wait for: level 0 has too many runs. */
   pace(): Promise<void> | undefined {
     const runs = this.#level0Runs()

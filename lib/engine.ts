@@ -6,8 +6,8 @@
  *                    v
  *                 version set (manifest): segments, tables, checkpoint
  *
- * All of it lives on one thread; jobs in workers get immutable inputs and give back new files. `open` follows the
- * order that recover.ts writes down, `close` the reverse: writers, memtables, log, manifest, files, lock.
+ * All of it lives on one thread; jobs in workers get immutable inputs and give back new files. `start` follows the
+ * order that recover.ts writes down, `close` the reverse: writers, memtables, log, manifest, files.
  */
 import type { EventEmitter } from 'node:events'
 import { Log } from '../vlog/log.ts'

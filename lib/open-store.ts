@@ -63,11 +63,11 @@ export async function openStore(
   const kind = inspect(place)
   if (kind !== 'store') {
     if (resolved.readOnly || !resolved.createIfMissing) {
-      throw new WiscError('WISC_NO_STORE', `there is no store at this path path=${path}`)
+      throw new WiscError('WISC_NO_STORE', `there is no store at this path path=${place.directory}`)
     }
     if (kind === 'missing') makeDirectories(fileSystem, place.directory)
   } else if (resolved.errorIfExists) {
-    throw new WiscError('WISC_EXISTS', `there is a store already path=${path}`)
+    throw new WiscError('WISC_EXISTS', `there is a store already path=${place.directory}`)
   }
   const directory = fileSystem.realPath(place.directory)
   if (resolved.readOnly) return new Store(await ReadOnlyEngine.open({ ...place, directory }))
@@ -199,7 +199,10 @@ async function startEngine(place: Place): Promise<Engine> {
 function takeLock(fileSystem: FileSystem, directory: string): Lock {
   const taken = fileSystem.lock(joinPath(directory, LOCK_NAME), lockText())
   if ('release' in taken) return taken
-  throw new WiscError('WISC_LOCKED', `another process has the store open holder=${taken.holder}`)
+  const [pid] = taken.holder.split(' ')
+  const who = pid === String(process.pid) ? 'this process' : 'another process'
+  const message = `${who} has the store open already: close it there, or open with readOnly pid=${pid}`
+  throw new WiscError('WISC_LOCKED', message)
 }
 
 /** A creation that was cut off may have left manifests: their numbers are not used again. */

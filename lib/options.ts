@@ -43,7 +43,10 @@ export interface Options {
   readonly memtableBytes?: number
   /** Bound of the log that an open after a crash replays. Default 512 MiB. */
   readonly maxUnflushedLogBytes?: number
-  /** Bound of the bytes that wait to be written. Default 64 MiB. */
+  /**
+   * When so many bytes wait to be written, a put writes them at once instead of gathering more. While the store
+   * itself waits (for a flush, the disk), what callers do not await stays queued in their memory. Default 64 MiB.
+   */
   readonly maxPendingBytes?: number
   /** Memory for blocks of tables. Default 64 MiB. */
   readonly blockCacheBytes?: number

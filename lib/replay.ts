@@ -44,9 +44,9 @@ export function* replayLog(
 ): Generator<void> {
   const began = performance.now()
   const { checkpoint } = version
-  for (const { number, salt } of version.segments.values()) {
+  for (const segment of version.segments.values()) {
+    const { number, salt } = segment
     if (number < checkpoint.segment || number > end.segment) continue
-    const segment = version.segments.get(number)!
     const length =
       number === end.segment ? end.offset : segment.state === 'sealed' ? segment.length : undefined
     const from = number === checkpoint.segment ? checkpoint.offset : FIRST_FRAME_OFFSET

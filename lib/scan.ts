@@ -43,15 +43,6 @@ export class Scan {
     this.#done = isEmptyRange(range) || range.limit === 0
   }
 
-  get done(): boolean {
-    return this.#done
-  }
-
-  /** Entries that may still come: a bound. */
-  get remaining(): number {
-    return this.#done ? 0 : this.#remaining
-  }
-
   /** Goes on at `key` (inclusive), in the scan's direction; outside the range is clamped to it. */
   seek(key: Uint8Array): void {
     this.#position = key

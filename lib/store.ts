@@ -1,9 +1,10 @@
 /**
  * The store as its users see it: checks arguments, then hands on to the engine.
  *
- * The way of a get starts in `#lookup` and goes through tree-reader.ts (which entry?) and vlog/value-reader.ts
- * (its value); the way of a put starts in `put` and goes through commit.ts. Public methods throw nothing
- * synchronously but for the ones that say Sync in their names; they reject.
+ * The way of a get starts in `get`, `#read`, `#readOnce` and goes through tree-reader.ts (which entry?) and
+ * vlog/value-reader.ts
+ * (its value); the way of a put starts in `put` and goes through commit.ts. Methods that return a promise
+ * reject and never throw.
  */
 import { EventEmitter } from 'node:events'
 import { RECORD_KIND } from '../vlog/record.ts'
@@ -128,7 +129,11 @@ export class Store extends EventEmitter {
 
   /** The value of a key, or undefined, read on the calling thread. */
   getSync(key: Key, options?: ReadOptions): Buffer | undefined {
-    return this.#read(key, options, false) as Buffer | undefined
+    try {
+      return this.#read(key, options, false) as Buffer | undefined
+    } catch (error) {
+      throw toWiscError(error)
+    }
   }
 
   /** The values of several keys, all as of the same moment, in the order of the keys. */

@@ -41,7 +41,7 @@ export interface VerifyReport {
   readonly pointers: number
   readonly segments: number
   readonly records: number
-  /** Bytes of values that were read and proved; 0 unless deep. */
+  /** Bytes of values that were read through pointers of tables and proved; 0 unless deep. */
   readonly valueBytes: number
   /** All damage that was found, in the order in which it was found. */
   readonly damage: readonly WiscError[]
@@ -99,7 +99,7 @@ export async function verifyStore(
   for (const [index, segment] of segments.entries()) {
     await step(tables.length, index)
     const pause = (): Promise<void> => step(tables.length, index)
-    const found = await attempt(damage, () => verifySegment(engine, segment, report, pause))
+    const found = await attempt(damage, () => verifySegment(engine, segment, deep, report, pause))
     if (found && !engine.version.segments.has(segment.number)) damage.pop()
   }
   await step(tables.length, segments.length)
@@ -184,6 +184,7 @@ function verifyPointer(
 async function verifySegment(
   engine: ReadingEngine,
   segment: SegmentState,
+  deep: boolean,
   report: GrowingReport,
   pause: () => Promise<void>,
 ): Promise<void> {
@@ -193,24 +194,32 @@ async function verifySegment(
   try {
     const end = segment.state === 'sealed' ? segment.length : engine.writtenEnd(number)
     if (end === 0) return
-    const walk = new SegmentWalk(file, {
-      number,
-      seed: frameSeed({ kind: 'segment', databaseId, number, salt }),
-      end,
-      from: FIRST_FRAME_OFFSET,
-      firstSequence: undefined,
-      // Values that no entry points to may be holes; the others are read through their pointers.
-      proveValues: false,
-    })
+    const seed = frameSeed({ kind: 'segment', databaseId, number, salt })
+    // Below the checkpoint values that no entry points to may be holes, and the others are read through their
+    // pointers. Behind it nothing has been reclaimed, and only memtables point there.
+    const replayed = replayedFrom(engine.version, number, end)
+    const parts = [
+      { from: FIRST_FRAME_OFFSET, end: replayed, proveValues: false },
+      { from: replayed, end, proveValues: deep },
+    ]
     let frames = 0
-    for (let frame = walk.next(); frame !== undefined; frame = walk.next()) {
-      report.records += frame.recordCount
-      if (++frames % FRAMES_PER_STEP === 0) await pause()
-    }
-    if (walk.damage) {
-      throw new CorruptionError(segmentName(number), walk.damage.offset, walk.damage.reason)
+    for (const part of parts) {
+      const walk = new SegmentWalk(file, { number, seed, firstSequence: undefined, ...part })
+      for (let frame = walk.next(); frame !== undefined; frame = walk.next()) {
+        report.records += frame.recordCount
+        if (++frames % FRAMES_PER_STEP === 0) await pause()
+      }
+      if (walk.damage) {
+        throw new CorruptionError(segmentName(number), walk.damage.offset, walk.damage.reason)
+      }
     }
   } finally {
     file.close()
   }
+}
+
+/** Where the part of a segment begins that an open after a crash would replay. */
+function replayedFrom({ checkpoint }: Version, segment: number, end: number): number {
+  if (segment !== checkpoint.segment) return segment < checkpoint.segment ? end : FIRST_FRAME_OFFSET
+  return Math.max(FIRST_FRAME_OFFSET, Math.min(end, checkpoint.offset))
 }

@@ -21,9 +21,7 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   vlog: ['lib/base'],
   'lib/jobs': ['lib/base', 'lib/tree', 'vlog'],
   lib: ['lib/base', 'lib/tree', 'vlog', 'lib/jobs'],
-  'lib/inspect': ['lib/base', 'lib/tree', 'vlog'],
-  'lib/level': [FACE],
-  tools: [FACE, 'lib/inspect'],
+  tools: [FACE],
   bench: [FACE],
   // Measures a single part, so it must reach it.
   'bench/micro': ['lib/base', 'lib/tree', 'vlog', 'bench'],

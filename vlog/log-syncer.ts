@@ -9,7 +9,7 @@
  * it began, so the length is taken before the call (I1). Seals go their own way, in order: a manifest that
  * cannot be written must not keep a sync from being answered.
  */
-import { toWiscError, WiscError } from '../lib/base/errors.ts'
+import { syncFailed, toWiscError, WiscError } from '../lib/base/errors.ts'
 import { compareLogPositions, type LogPosition } from '../lib/base/log-position.ts'
 import type { LogEdits, OpenSegment } from './log-parts.ts'
 
@@ -152,7 +152,7 @@ export class LogSyncer {
         try {
           await segment.file.dataSyncAsync()
         } catch (cause) {
-          this.fail(syncFailed(cause))
+          this.fail(syncFailed(segment.file.path, cause))
           break
         }
         if (this.#failure) break
@@ -211,10 +211,4 @@ export class LogSyncer {
   #rejectAll(error: WiscError): void {
     for (const waiter of this.#waiters.splice(0)) waiter.reject(error)
   }
-}
-
-/** The error of a failed sync of the log or of its directory. */
-export function syncFailed(cause: unknown): WiscError {
-  if (cause instanceof WiscError && cause.code === 'WISC_SYNC_FAILED') return cause
-  return new WiscError('WISC_SYNC_FAILED', 'a sync of the log failed: reopen the store', { cause })
 }

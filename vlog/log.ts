@@ -91,7 +91,7 @@ export class Log {
     return log
   }
 
-  /** Where the next frame would begin, if it went to the present segment. */
+  /** End of the last frame. */
   get end(): LogPosition {
     const active = this.#active
     if (!active || active.length === 0) return this.#predecessor
@@ -251,7 +251,7 @@ export class Log {
     return this.syncTo(this.end)
   }
 
-  /** Resolves when the log is durable up to `position`. @throws WISC_SYNC_FAILED, WISC_IO */
+  /** Resolves when the log is durable up to `position`. @throws WISC_SYNC_FAILED */
   syncTo(position: LogPosition): Promise<void> {
     return this.#syncer.syncTo(position, this.#active)
   }

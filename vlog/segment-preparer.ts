@@ -4,12 +4,11 @@
  * The order (I1, I4): create the empty file, make its name durable, make the edit that adds it durable. Only then it is
  * handed out, and only what is handed out is written to.
  */
-import { toWiscError, type WiscError } from '../lib/base/errors.ts'
+import { syncFailed, toWiscError, type WiscError } from '../lib/base/errors.ts'
 import { joinPath, segmentName } from '../lib/base/file-names.ts'
 import { frameSeed } from '../lib/base/frame.ts'
 import { randomU32 } from '../lib/base/random.ts'
 import type { LogStart, OpenSegment } from './log-parts.ts'
-import { syncFailed } from './log-syncer.ts'
 
 export class SegmentPreparer {
   readonly #start: LogStart
@@ -90,7 +89,7 @@ export class SegmentPreparer {
     const file = fileSystem.open(joinPath(directory, segmentName(number)), 'create')
     try {
       await fileSystem.syncDirectoryAsync(directory).catch((cause: unknown) => {
-        throw syncFailed(cause)
+        throw syncFailed(directory, cause)
       })
       await edits.addSegment({ number, salt })
     } catch (error) {

@@ -3,7 +3,7 @@
  *
  * checksum(bytes) is CRC-32 (zlib's polynomial, check value cbf43926) below 2 KiB and the low 32 bits
  * of XXH3-64 (seed 0) from there on: a call into the addon costs more than the CRC of a small range,
- * and a tenth of it for a large one (bench/micro/checksum.ts). The limit is a part of every format.
+ * and a tenth of it for a large one. The limit is a part of every format.
  */
 import { crc32 } from 'node:zlib'
 import xxhash from 'xxhash-addon'

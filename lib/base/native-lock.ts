@@ -3,7 +3,7 @@
  *
  * A second open of the same file is refused, in the same process too, and the kernel drops the lock when
  * the last descriptor goes, so also on kill -9. The package is an optional dependency with prebuilt binaries
- * for the common platforms; where it is missing the caller falls back to a lock file (lock-holder.ts).
+ * for the common platforms; where it is missing the caller falls back to a lock file (lock.ts).
  */
 import { createRequire } from 'node:module'
 
