@@ -16,7 +16,10 @@ export interface Batch {
   /** One write needs no array: nearly all batches are single puts. */
   readonly writes: Write | readonly Write[]
   readonly sync: boolean
+  /** Bytes of its records. */
   readonly bytes: number
+  /** The most bytes of a memtable that it takes. */
+  readonly arenaBytes: number
   readonly resolve: () => void
   readonly reject: (error: WiscError) => void
 }

@@ -102,7 +102,8 @@ export class CommitQueue {
   /** Queues one put or delete. */
   submit(kind: RecordKind, key: Uint8Array, value: Uint8Array, sync: boolean): Promise<void> {
     const write = { kind, key, value }
-    return this.#enqueue(write, recordBytes(key.length, value.length), sync)
+    const bytes = recordBytes(key.length, value.length)
+    return this.#enqueue(write, bytes, this.#arenaBytes(write), sync)
   }
 
   /** Queues a batch. @throws WISC_INVALID_ARGUMENT if no memtable could hold it */
@@ -118,12 +119,17 @@ export class CommitQueue {
         `batch is too large for a memtable bytes=${arena} max=${ARENA_BYTES_MAX}`,
       )
     }
-    return this.#enqueue(writes, bytes, sync)
+    return this.#enqueue(writes, bytes, arena, sync)
   }
 
-  #enqueue(writes: Batch['writes'], bytes: number, sync: boolean): Promise<void> {
+  #enqueue(
+    writes: Batch['writes'],
+    bytes: number,
+    arenaBytes: number,
+    sync: boolean,
+  ): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#queue.push({ writes, sync, bytes, resolve, reject })
+      this.#queue.push({ writes, sync, bytes, arenaBytes, resolve, reject })
       this.#accepted++
       this.#queuedBytes += bytes
       if (this.#waiting) return
@@ -207,7 +213,7 @@ export class CommitQueue {
     let count = 0
     for (let i = this.#head; i < this.#queue.length && !(alone && count > 0); i++) {
       const batch = this.#queue[i]!
-      const more = this.#batchArenaBytes(batch)
+      const more = batch.arenaBytes
       if (count > 0 && (bytes + batch.bytes > GROUP_BYTES_MAX || !memtable.hasRoom(arena + more))) {
         break
       }
@@ -378,12 +384,6 @@ export class CommitQueue {
       this.#run()
     })
     return false
-  }
-
-  #batchArenaBytes(batch: Batch): number {
-    let bytes = 0
-    for (const write of writesOf(batch)) bytes += this.#arenaBytes(write)
-    return bytes
   }
 
   #arenaBytes({ kind, key, value }: Write): number {
