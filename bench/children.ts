@@ -26,3 +26,13 @@ export function runChild<Message>(
     child.send(job)
   })
 }
+
+/** A failing child leaves a gap in the tables and an exit code; the others go on. */
+export async function attempt(what: string, run: () => Promise<void>): Promise<void> {
+  try {
+    await run()
+  } catch (error) {
+    console.error(`${what} failed:`, error)
+    process.exitCode = 1
+  }
+}

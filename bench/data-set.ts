@@ -117,7 +117,8 @@ function makeKey(index: number, lastDigit: number): Buffer {
   return key
 }
 
-function shuffled(count: number, random: Random): Uint32Array {
+/** The numbers 0 to count - 1 in random order. */
+export function shuffled(count: number, random: Random): Uint32Array {
   const order = new Uint32Array(count)
   for (let i = 0; i < count; i++) {
     const j = random.below(i + 1)

@@ -4,9 +4,17 @@
 import os from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
+import { parseBytes } from './byte-sizes.ts'
 import { ENGINE_NAMES, type EngineName } from './engines/engine.ts'
 import { SPECIALS } from './special/specials.ts'
+import { CURVE_ROWS, parseRow, STEADY_ROWS, type SteadyRow } from './steady/rows.ts'
 import { WORKLOADS } from './workloads.ts'
+
+/** The special measurement with flags and tables of its own. */
+export const STEADY = 'overwrite-steady'
+
+const SPECIAL_NAMES: readonly string[] = [...SPECIALS, STEADY]
+const STEADY_FLAGS = ['steady-bytes', 'steady-factor', 'steady-rows', 'steady-curve'] as const
 
 /** The parsed flags. */
 export interface Flags {
@@ -14,6 +22,9 @@ export interface Flags {
   readonly engines: readonly EngineName[]
   readonly workloads: readonly string[]
   readonly specials: readonly string[]
+  readonly steadyRows: readonly SteadyRow[]
+  readonly steadyBytes: number
+  readonly steadyFactor: number
   readonly totalBytes: number
   readonly rounds: number
   readonly seconds: number
@@ -26,17 +37,23 @@ export interface Flags {
 
 /** What `--help` prints. */
 export const HELP: string = `usage: npm run bench -- [flags]
-  --sizes LIST      value sizes (256,1KiB,4KiB,16KiB,64KiB,1MiB)
-  --engines LIST    ${ENGINE_NAMES.join(',')}
-  --workloads LIST  ${WORKLOADS.join(',')}; or none
-  --special LIST    ${SPECIALS.join(',')}; or none (all, if neither engines nor workloads are chosen)
-  --bytes SIZE      bytes of values in a store (512MiB)
-  --rounds N        interleaved rounds, the best one counts (3)
-  --seconds N       time of each workload that has no natural end (2)
-  --seed N          of keys' order and values (1)
-  --dir PATH        where the stores are made (a new folder in the temporary one)
-  --json FILE       where the results go (bench/results/<time>.json)
-  --warm            keep free memory warm: Linux, root and gcc; see bench/README.md
+  --sizes LIST         value sizes (256,1KiB,4KiB,16KiB,64KiB,1MiB)
+  --engines LIST       ${ENGINE_NAMES.join(',')}
+  --workloads LIST     ${WORKLOADS.join(',')}; or none
+  --special LIST       ${SPECIAL_NAMES.join(',')}; or none (all, if neither engines nor workloads are chosen)
+  --steady-rows LIST   of overwrite-steady, SIZE-DISTRIBUTION-TARGET: uniform or zipf, and a space amplification
+                       (or off, for the run alone that rows of its load are compared with)
+                       (${STEADY_ROWS.join(',')})
+  --steady-curve       also ${CURVE_ROWS.join(',')}
+  --steady-bytes SIZE  bytes of values in its store (1GiB)
+  --steady-factor N    so many times these bytes are overwritten (4)
+  --bytes SIZE         bytes of values in a store (512MiB)
+  --rounds N           interleaved rounds, the best one counts (3)
+  --seconds N          time of each workload that has no natural end (2)
+  --seed N             of keys' order and values (1)
+  --dir PATH           where the stores are made (a new folder in the temporary one)
+  --json FILE          where the results go (bench/results/<time>.json)
+  --warm               keep free memory warm: Linux, root and gcc; see bench/README.md
 `
 
 /** @throws Error on an unknown flag or name */
@@ -52,6 +69,10 @@ export function parseFlags(args: readonly string[]): Flags {
       rounds: { type: 'string', default: '3' },
       seconds: { type: 'string', default: '2' },
       seed: { type: 'string', default: '1' },
+      'steady-rows': { type: 'string' },
+      'steady-curve': { type: 'boolean' },
+      'steady-bytes': { type: 'string' },
+      'steady-factor': { type: 'string' },
       dir: { type: 'string', default: path.join(os.tmpdir(), 'wisc-bench') },
       json: { type: 'string' },
       warm: { type: 'boolean', default: false },
@@ -59,11 +80,25 @@ export function parseFlags(args: readonly string[]): Flags {
     },
   })
   const chosen = values.engines !== undefined || values.workloads !== undefined
+  const specials = parseList(
+    'special',
+    values.special ?? (chosen ? 'none' : undefined),
+    SPECIAL_NAMES,
+  )
+  const unused = STEADY_FLAGS.find((flag) => values[flag] !== undefined)
+  if (unused !== undefined && !specials.includes(STEADY)) {
+    throw new Error(`--${unused} needs --special ${STEADY}`)
+  }
+  const curve = values['steady-curve'] ? CURVE_ROWS : []
+  const steadyNames = [...(values['steady-rows']?.split(',') ?? STEADY_ROWS), ...curve]
   return {
     sizes: values.sizes.split(',').map(parseBytes),
     engines: parseList('engines', values.engines, ENGINE_NAMES),
     workloads: parseList('workloads', values.workloads, WORKLOADS),
-    specials: parseList('special', values.special ?? (chosen ? 'none' : undefined), SPECIALS),
+    specials,
+    steadyRows: steadyNames.map(parseRow),
+    steadyBytes: parseBytes(values['steady-bytes'] ?? '1GiB'),
+    steadyFactor: parseCount(values['steady-factor'] ?? '4'),
     totalBytes: parseBytes(values.bytes),
     rounds: parseCount(values.rounds),
     seconds: parseCount(values.seconds),
@@ -89,14 +124,6 @@ function parseList<Name extends string>(
     }
     return name
   })
-}
-
-function parseBytes(text: string): number {
-  const match = /^(\d+)\s*(KiB|MiB|GiB|B)?$/i.exec(text)
-  const units: Readonly<Record<string, number>> = { kib: 1024, mib: 1024 ** 2, gib: 1024 ** 3 }
-  const bytes = Number(match?.[1]) * (units[match?.[2]?.toLowerCase() ?? ''] ?? 1)
-  if (!(bytes > 0)) throw new Error(`not a size: ${text} (examples: 256, 4KiB, 512MiB)`)
-  return bytes
 }
 
 function parseCount(text: string): number {

@@ -7,9 +7,10 @@
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { runChild } from './children.ts'
+import { formatBytes } from './byte-sizes.ts'
+import { attempt, runChild } from './children.ts'
 import type { EngineName } from './engines/engine.ts'
-import { type Flags, HELP, parseFlags } from './flags.ts'
+import { type Flags, HELP, parseFlags, STEADY } from './flags.ts'
 import {
   bestRow,
   type Job,
@@ -20,7 +21,13 @@ import {
   type WorkloadResult,
 } from './results.ts'
 import { runSpecial } from './special/specials.ts'
-import { formatBytes, formatRate, renderSize, renderSpecials, renderVerdicts } from './table.ts'
+import { judgeSteady } from './steady/goals.ts'
+import type { SteadyRun } from './steady/results.ts'
+import { nameRow } from './steady/rows.ts'
+import { runSteady } from './steady/steady.ts'
+import { summarize } from './steady/summary.ts'
+import { renderSteady } from './steady/table.ts'
+import { formatRate, renderSize, renderSpecials, renderVerdicts } from './table.ts'
 import { judge } from './targets.ts'
 import { WarmMemory } from './warm/warm-memory.ts'
 import { LOADS } from './workloads.ts'
@@ -45,7 +52,8 @@ async function main(flags: Flags): Promise<void> {
   try {
     const rows = await runRounds(flags, directory, warm)
     const specials = await runSpecials(flags, directory, warm)
-    report(flags, warm !== undefined, rows, specials)
+    const steady = await runSteadyRows(flags, directory, warm)
+    report(flags, warm !== undefined, rows, specials, steady)
   } finally {
     stop()
   }
@@ -72,7 +80,7 @@ async function runRounds(
           seed: flags.seed,
         }
         await warm?.recycle()
-        await tryRun(`${engine} at ${formatBytes(valueBytes)}`, () =>
+        await attempt(`${engine} at ${formatBytes(valueBytes)}`, () =>
           runChild<WorkloadResult>(CHILD, job, (result) => {
             rows.push({ ...result, engine, valueBytes, round })
             logProgress(engine, valueBytes, round, result)
@@ -106,8 +114,9 @@ async function runSpecials(
 ): Promise<SpecialFigure[]> {
   const figures: SpecialFigure[] = []
   for (const name of flags.specials) {
+    if (name === STEADY) continue
     console.error(`special ${name}`)
-    await tryRun(name, async () => {
+    await attempt(name, async () => {
       const found = await runSpecial(name, {
         directory,
         repetitions: flags.rounds,
@@ -120,14 +129,21 @@ async function runSpecials(
   return figures
 }
 
-/** A failing engine leaves a gap in the tables and an exit code; the others go on. */
-async function tryRun(what: string, run: () => Promise<void>): Promise<void> {
-  try {
-    await run()
-  } catch (error) {
-    console.error(`${what} failed:`, error)
-    process.exitCode = 1
-  }
+async function runSteadyRows(
+  flags: Flags,
+  directory: string,
+  warm: WarmMemory | undefined,
+): Promise<SteadyRun[]> {
+  if (!flags.specials.includes(STEADY)) return []
+  return runSteady({
+    rows: flags.steadyRows,
+    totalBytes: flags.steadyBytes,
+    factor: flags.steadyFactor,
+    rounds: flags.rounds,
+    seed: flags.seed,
+    directory,
+    prepare: async () => warm?.recycle(),
+  })
 }
 
 function logProgress(
@@ -148,14 +164,27 @@ function report(
   warm: boolean,
   rows: readonly Row[],
   specials: readonly SpecialFigure[],
+  steady: readonly SteadyRun[],
 ): void {
   const date = new Date().toISOString()
   const machine =
     `${os.cpus()[0]?.model ?? 'unknown processor'}, ${os.cpus().length} cores, ` +
     `${os.type()} ${os.release()}, Node ${process.version}`
-  const { totalBytes, rounds, seed } = flags
+  const { totalBytes, rounds, seed, steadyBytes, steadyFactor } = flags
   const file = flags.json ?? path.join('bench', 'results', `${date.replace(/[:.]/g, '-')}.json`)
-  const whole: Report = { date, machine, warm, totalBytes, rounds, seed, rows, specials }
+  const whole: Report = {
+    date,
+    machine,
+    warm,
+    totalBytes,
+    rounds,
+    seed,
+    rows,
+    specials,
+    steadyBytes,
+    steadyFactor,
+    steady,
+  }
   fs.mkdirSync(path.dirname(path.resolve(file)), { recursive: true })
   fs.writeFileSync(file, `${JSON.stringify(whole, undefined, 1)}\n`)
   console.log(
@@ -168,7 +197,15 @@ function report(
     }
   }
   if (specials.length > 0) console.log(`### Special\n\n${renderSpecials(specials)}\n`)
-  const verdicts = judge(rows, specials).filter((verdict) => verdict.measured !== null)
+  const summaries = summarize(steady)
+  if (summaries.length > 0) {
+    const store = `${formatBytes(steadyBytes)} of values, overwritten ${steadyFactor} times`
+    console.log(`${renderSteady(store, summaries)}\n`)
+  }
+  const asked = flags.specials.includes(STEADY) ? flags.steadyRows.map(nameRow) : []
+  const verdicts = judge(rows, specials)
+    .filter((verdict) => verdict.measured !== null)
+    .concat(judgeSteady(asked, summaries))
   if (verdicts.length > 0) console.log(`### Figures to reach\n\n${renderVerdicts(verdicts)}\n`)
   console.log(`all of it: ${file}`)
 }

@@ -14,14 +14,18 @@ const LATENCY_MS_MAX = 500
 const QUIET_MS = 300
 const SETTLE_MS_MAX = 20_000
 
-/** Runs one workload: collects garbage before it, empties the write-back queue, takes the readings beside it. */
+/** Runs one workload and takes the readings beside it. */
 export async function measure(workload: string, run: () => Promise<Work>): Promise<WorkloadResult> {
-  globalThis.gc?.()
-  // Otherwise the dirty pages of an earlier workload would be written back, and paid for, during this one.
-  if (process.platform !== 'win32') spawnSync('sync', { stdio: 'ignore' })
+  clearDebts()
   const peaks = new Peaks()
   const work = await run()
   return { workload, ...work, ...peaks.finish() }
+}
+
+/** Collects garbage and writes dirty pages back: what came earlier is not paid for during what is measured. */
+export function clearDebts(): void {
+  globalThis.gc?.()
+  if (process.platform !== 'win32') spawnSync('sync', { stdio: 'ignore' })
 }
 
 /** Waits until the process has written nothing for a while: an engine's background work is done. */
@@ -103,10 +107,12 @@ export async function timed(run: () => Promise<unknown>): Promise<number> {
   return (performance.now() - start) / 1000
 }
 
-function turn(): Promise<void> {
+/** Lets the event loop turn once. */
+export function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }
 
-function pause(ms: number): Promise<void> {
+/** Waits so many milliseconds. */
+export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms))
 }

@@ -3,6 +3,7 @@
  */
 import type { EngineName } from './engines/engine.ts'
 import type { PeakReadings } from './peaks.ts'
+import type { SteadyRun } from './steady/results.ts'
 
 /** What a child is to do. */
 export interface Job {
@@ -71,6 +72,10 @@ export interface Report {
   readonly seed: number
   readonly rows: readonly Row[]
   readonly specials: readonly SpecialFigure[]
+  /** Of overwrite-steady: bytes of values in its stores, and how often they were overwritten. */
+  readonly steadyBytes: number
+  readonly steadyFactor: number
+  readonly steady: readonly SteadyRun[]
 }
 
 /** Operations per second. */

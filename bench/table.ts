@@ -1,6 +1,7 @@
 /**
  * Renders the results as Markdown tables, so that the figures of bench/README.md are a paste of them.
  */
+import { formatBytes } from './byte-sizes.ts'
 import { ENGINE_NAMES, type EngineName } from './engines/engine.ts'
 import { bestRow, type Row, rate, type SpecialFigure, writtenPerUserByte } from './results.ts'
 import type { Verdict } from './targets.ts'
@@ -62,12 +63,6 @@ function formatSpecial(unit: string, value: number | null): string {
   if (value === null) return '-'
   if (unit === 'bytes') return `${(value / MIB).toFixed(1)} MiB`
   return `${value.toFixed(value < 100 && !Number.isInteger(value) ? 2 : 0)} ${unit}`.trimEnd()
-}
-
-/** 4096 as `4 KiB`. */
-export function formatBytes(bytes: number): string {
-  if (bytes >= MIB && bytes % MIB === 0) return `${bytes / MIB} MiB`
-  return bytes >= 1024 && bytes % 1024 === 0 ? `${bytes / 1024} KiB` : `${bytes} B`
 }
 
 /** 12345 as `12.3 k`. */
@@ -133,7 +128,11 @@ function cell(row: Row | undefined, show: (row: Row) => string): string {
   return row === undefined ? '-' : show(row)
 }
 
-function renderTable(head: readonly string[], lines: readonly (readonly string[])[]): string {
+/** A Markdown table with aligned columns. */
+export function renderTable(
+  head: readonly string[],
+  lines: readonly (readonly string[])[],
+): string {
   const widths = head.map((title, column) =>
     Math.max(title.length, ...lines.map((line) => line[column]?.length ?? 0)),
   )

@@ -10,7 +10,7 @@ import type { EventEmitter } from 'node:events'
 import type { Log } from '../vlog/log.ts'
 import { toWiscError, WiscError } from './base/errors.ts'
 import { emitSafely } from './events.ts'
-import type { Job, JobResult } from './jobs/messages.ts'
+import type { CompactionJob, FlushJob, TableJob, TableJobResult } from './jobs/messages.ts'
 import type { JobRunner } from './jobs/runner.ts'
 import type { FrozenTable, Memtables } from './memtables.ts'
 import { ARENA_VALUE_BYTES_MAX, type TableMeta, type TableOptions } from './tree/entry.ts'
@@ -143,12 +143,12 @@ export class Background {
     const { memtables, log, runner, shape, tableOptions, events } = this.#parts
     const holdsDeferred = this.#parts.valueThreshold > ARENA_VALUE_BYTES_MAX
     const began = performance.now()
-    let tables: JobResult['tables'] = []
+    let tables: TableJobResult['tables'] = []
     if (table.memtable.entries > 0) {
       // Inline values that are still in the log make tables larger than the memtable.
       const bytes = table.memtable.usedBytes + (holdsDeferred ? table.memtable.pointedBytes : 0)
       runner.shareArena(table.frozen.arenaId, memtables.arenaBuffer(table.frozen.arenaId))
-      const job: Job = {
+      const job: FlushJob = {
         kind: 'flush',
         ...this.#jobBase(bytes, shape.tableBytes),
         memtable: table.frozen,
@@ -184,7 +184,7 @@ export class Background {
       const kept = new Set(edit.removedTables)
       for (const { meta } of edit.addedTables ?? []) {
         // A table that was only to be moved is still in its old place.
-        if (!kept.has(meta.number)) versions.discardTable(meta.number)
+        if (!kept.has(meta.number)) versions.discard({ kind: 'table', number: meta.number })
       }
       throw error
     }
@@ -193,7 +193,7 @@ export class Background {
   #jobBase(
     bytes: number,
     tableBytes: number,
-  ): Omit<Job, 'kind' | 'memtable' | 'inputs' | 'olderRanges'> {
+  ): Omit<TableJob, 'kind' | 'memtable' | 'inputs' | 'olderRanges'> {
     const { directory, databaseId, versions, readable, tableOptions } = this.#parts
     // A table is ended when it passes its size, so this bound is generous.
     const most = Math.ceil((bytes * 2) / tableBytes) + 8
@@ -279,7 +279,7 @@ export class Background {
       const pin = versions.pin()
       try {
         const base = this.#jobBase(sumBytes(inputs), shape.tableBytes)
-        const job: Job = {
+        const job: CompactionJob = {
           kind: 'compaction',
           ...base,
           inputs: plan.inputs.map((part) => part.tables),

@@ -36,8 +36,8 @@ export interface CommitParts {
   readonly lastSequence: number
   /** Sequence of the next one. */
   readonly nextSequence: number
-  /** What makes writes impossible now, if anything does. `deletesOnly`: whether deletes are possible all the same. */
-  readonly refusal: (deletesOnly: boolean) => WiscError | undefined
+  /** What makes a write of so many bytes impossible now, if anything does. Deletes may be possible all the same. */
+  readonly refusal: (deletesOnly: boolean, bytes: number) => WiscError | undefined
   /** A promise to wait for before the next group, if background work is too far behind. */
   readonly pace: () => Promise<void> | undefined
   /** A memtable was frozen: it wants to be flushed. */
@@ -196,14 +196,15 @@ export class CommitQueue {
   #commitGroup(): boolean {
     const first = this.#queue[this.#head]!
     const deletes = isDeletes(first)
-    const refusal = this.#parts.refusal(deletes)
+    const groupBytes = Math.max(first.bytes, Math.min(this.#queuedBytes, GROUP_BYTES_MAX))
+    const refusal = this.#parts.refusal(deletes, groupBytes)
     if (refusal) {
       this.#take(1)
       first.reject(refusal)
       return true
     }
     // While only deletes are taken, a group must not carry puts along.
-    const alone = deletes && this.#parts.refusal(false) !== undefined
+    const alone = deletes && this.#parts.refusal(false, groupBytes) !== undefined
     const pace = this.#parts.pace()
     if (pace) return this.#wait(pace)
     const { log, memtables } = this.#parts

@@ -17,10 +17,12 @@ import { Background } from './background.ts'
 import { Ballast } from './ballast.ts'
 import { BlockCache } from './base/block-cache.ts'
 import { toWiscError, type WiscError } from './base/errors.ts'
-import { joinPath, manifestName, segmentName, tableName } from './base/file-names.ts'
 import type { FileSystem } from './base/file-system.ts'
-import { compareLogPositions, type LogPosition } from './base/log-position.ts'
+import { compareLogPositions } from './base/log-position.ts'
 import type { Random } from './base/random.ts'
+import { closeEngine } from './close-engine.ts'
+import { Collector } from './collector/collector.ts'
+import { SpaceAccount } from './collector/space.ts'
 import { CommitQueue } from './commit.ts'
 import { DiskSpace } from './disk-space.ts'
 import { EventLoopTurn } from './event-loop-turn.ts'
@@ -31,12 +33,13 @@ import type { ResolvedOptions } from './options.ts'
 import { ReadableSequences } from './readable-sequences.ts'
 import type { ReadingEngine } from './reading-engine.ts'
 import { type RecoveredLog, type RecoveryReport, removeOrphans } from './recover.ts'
+import { relocationsOf } from './relocations.ts'
 import { replayLog } from './replay.ts'
 import { TableCache } from './tables.ts'
-import { unlinkIfPossible } from './tree/unlink.ts'
 import type { Version } from './tree/version.ts'
 import type { VersionSet } from './tree/version-set.ts'
 import { type ReadState, readState, TreeReader } from './tree-reader.ts'
+import { unlinkObsolete } from './unlink-obsolete.ts'
 
 export interface EngineContext extends LogContext {
   readonly fileSystem: FileSystem
@@ -53,6 +56,8 @@ export class Engine implements ReadingEngine {
   readonly log: Log
   readonly commit: CommitQueue
   readonly background: Background
+  readonly collector: Collector
+  readonly space: SpaceAccount
   readonly values: ValueReader
   readonly tables: TableCache
   readonly cache: BlockCache
@@ -61,7 +66,7 @@ export class Engine implements ReadingEngine {
   readonly turn: EventLoopTurn = new EventLoopTurn()
   readonly ballast: Ballast
   readonly recovery: RecoveryReport
-  readonly #space: DiskSpace
+  readonly #diskSpace: DiskSpace
   #state: ReadState | undefined
   #stateEpoch = -1
   #failure: WiscError | undefined
@@ -72,6 +77,7 @@ export class Engine implements ReadingEngine {
     versions: VersionSet,
     log: Log,
     values: ValueReader,
+    cache: BlockCache,
     recovered: RecoveredLog,
     recovery: RecoveryReport,
   ) {
@@ -82,7 +88,7 @@ export class Engine implements ReadingEngine {
     this.values = values
     this.recovery = recovery
     this.memtables = new Memtables(options.memtableBytes, versions.current.checkpoint)
-    this.cache = new BlockCache(options.blockCacheBytes)
+    this.cache = cache
     this.tables = new TableCache(
       () => context,
       options.maxOpenFiles,
@@ -90,7 +96,7 @@ export class Engine implements ReadingEngine {
     )
     this.tree = new TreeReader(() => this.#readState(), this.tables, this.cache)
     this.ballast = new Ballast(context, options.segmentBytes)
-    this.#space = new DiskSpace({
+    this.#diskSpace = new DiskSpace({
       fileSystem,
       directory,
       ballast: this.ballast,
@@ -110,6 +116,30 @@ export class Engine implements ReadingEngine {
       events,
       failed: (error) => this.#backgroundFailed(error),
     })
+    this.space = new SpaceAccount({
+      fileSystem,
+      directory,
+      version: () => versions.current,
+      memtables: () => this.memtables,
+      tables: this.tables,
+      cache,
+      writtenEnd: (segment) => log.writtenEnd(segment),
+      hasReaders: () => this.readers.count > 0,
+    })
+    this.collector = new Collector({
+      ...context,
+      versions,
+      values,
+      log,
+      space: this.space,
+      unflushedBytes: () => this.memtables.logBytes,
+      tableBytesToCome: () => this.memtables.usedBytes,
+      freeze: () => this.#freezeForCollector(),
+      readable: () => this.readers.list(this.commit.lastSequence),
+      flush: () => this.#flushWritten(),
+      compactAll: (signal) => this.background.compactRange({}, signal),
+      failed: (error) => this.fail(error),
+    })
     this.commit = new CommitQueue({
       ...options,
       log,
@@ -117,15 +147,17 @@ export class Engine implements ReadingEngine {
       turn: this.turn,
       lastSequence: recovered.lastSequence,
       nextSequence: recovered.nextSequence,
-      refusal: (deletesOnly) => this.#refusal(deletesOnly),
-      pace: () => this.background.pace(),
+      refusal: (deletesOnly, bytes) => this.#refusal(deletesOnly, bytes),
+      pace: () => this.background.pace() ?? this.collector.admit(),
       frozen: () => this.background.wake(),
       flushed: () => this.background.flushed(),
       stuck: () => this.background.error,
       stalled: (ms) => emitSafely(events, 'stall', { ms }),
       writeFailed: (error) => this.#writeFailed(error),
     })
-    versions.onObsolete(({ kind, number }) => this.#unlink(kind, number))
+    versions.onObsolete((file) => unlinkObsolete(file, this))
+    versions.onInstalled(this.collector.wake)
+    this.readers.released = this.collector.wake
   }
 
   /** Starts on a recovered version set: opens the log behind its end and replays what is in no table. */
@@ -137,7 +169,10 @@ export class Engine implements ReadingEngine {
   ): Promise<Engine> {
     const { options } = context
     removeOrphans(context, versions.current)
-    const values = new ValueReader(context, Math.max(8, options.maxOpenFiles >> 1))
+    const cache = new BlockCache(options.blockCacheBytes)
+    const relocations = relocationsOf(() => versions.current)
+    const openFiles = Math.max(8, options.maxOpenFiles >> 1)
+    const values = new ValueReader(context, openFiles, relocations, cache)
     let engine: Engine | undefined
     const log = await Log.open({
       ...context,
@@ -158,7 +193,7 @@ export class Engine implements ReadingEngine {
       released: (number) => values.release(number),
     })
     try {
-      engine = new Engine(context, versions, log, values, recovered, recovery)
+      engine = new Engine(context, versions, log, values, cache, recovered, recovery)
       await engine.#begin(recovered)
       return engine
     } catch (error) {
@@ -184,8 +219,9 @@ export class Engine implements ReadingEngine {
       replay.return(undefined)
     }
     this.background.wake()
+    this.collector.start()
     this.#startSyncTimer()
-    void this.#space.growBallast()
+    void this.#diskSpace.growBallast()
   }
 
   /** What a reader sees now. The same object as long as nothing has changed. */
@@ -250,6 +286,7 @@ export class Engine implements ReadingEngine {
   fail(error: WiscError): void {
     if (this.#failure) return
     this.#failure = error
+    this.collector.stop()
     this.versions.poison(error)
     this.log.fail(error)
     this.#emitError(error)
@@ -257,7 +294,7 @@ export class Engine implements ReadingEngine {
 
   /** What stopped writes or background work, if anything did. */
   get error(): WiscError | undefined {
-    return this.#failure ?? this.background.error ?? this.#space.error
+    return this.#failure ?? this.background.error ?? this.#diskSpace.error
   }
 
   #backgroundFailed(error: WiscError): void {
@@ -265,19 +302,19 @@ export class Engine implements ReadingEngine {
       this.fail(error)
       return
     }
-    this.#space.noteFailure(error)
+    this.#diskSpace.noteFailure(error)
     this.#emitError(error)
   }
 
   /** An edit of the log could not be written. */
   logTroubled(error: WiscError): void {
-    this.#space.noteFailure(error)
+    this.#diskSpace.noteFailure(error)
   }
 
   /** On a full disk everything waits for space; after any other failed write the log may be able to go on at once. */
   #writeFailed(error: WiscError): void {
-    this.#space.noteFailure(error)
-    if (!this.#space.error) void this.log.retry()
+    this.#diskSpace.noteFailure(error)
+    if (!this.#diskSpace.error) void this.log.retry()
   }
 
   #emitError(error: WiscError): void {
@@ -285,9 +322,9 @@ export class Engine implements ReadingEngine {
     if (events.listenerCount('error') > 0) emitSafely(events, 'error', error)
   }
 
-  #refusal(deletesOnly: boolean): WiscError | undefined {
+  #refusal(deletesOnly: boolean, bytes: number): WiscError | undefined {
     if (this.#failure) return this.#failure
-    const full = this.#space.refusal(deletesOnly)
+    const full = this.#diskSpace.refusal(deletesOnly) ?? this.collector.refusal(deletesOnly, bytes)
     if (full) return full
     const error = this.background.error
     return error && error.code !== 'WISC_DISK_FULL' ? error : undefined
@@ -312,81 +349,54 @@ export class Engine implements ReadingEngine {
     this.#syncTimer.unref()
   }
 
-  #unlink(kind: 'table' | 'segment' | 'manifest', number: number): void {
-    const { fileSystem, directory } = this.context
-    if (kind === 'table') this.tables.drop(number)
-    if (kind === 'segment') this.values.drop(number)
-    const names = { table: tableName, segment: segmentName, manifest: manifestName }
-    if (!unlinkIfPossible(fileSystem, joinPath(directory, names[kind](number)))) {
-      const message = `an obsolete file could not be removed: ${names[kind](number)}`
-      emitSafely(this.events, 'warning', message)
-    }
-  }
-
   /** Freezes the active memtable and waits until everything is in tables. */
   async flush(): Promise<void> {
     await this.commit.drain()
+    await this.#flushWritten()
+    void this.#diskSpace.growBallast()
+  }
+
+  /** The same without those writes that wait: they may wait for the collector, which calls this. */
+  async #flushWritten(): Promise<void> {
     await this.#freeze()
     await this.background.flushAll()
-    void this.#space.growBallast()
+  }
+
+  /** The collector wants to see what the active memtable shadows. @returns whether a flush will show anything */
+  #freezeForCollector(): boolean {
+    const { commit, memtables, log } = this
+    const isFrozen = !commit.writing && memtables.active.entries > 0 && memtables.freeze(log.end, 0)
+    if (isFrozen) this.background.wake()
+    return isFrozen || memtables.oldestFrozen !== undefined
+  }
+
+  /** True if the active memtable is empty, and no marker frame lies behind the checkpoint either. */
+  #isFlushed(): boolean {
+    const { memtables, versions, log } = this
+    if (memtables.active.entries > 0) return false
+    const end = memtables.newestFrozen?.end ?? versions.current.checkpoint
+    return compareLogPositions(log.end, end) <= 0
   }
 
   async #freeze(): Promise<void> {
     for (;;) {
       while (this.commit.writing) await this.commit.writing
       if (this.#failure) throw this.#failure
-      if (this.memtables.active.entries === 0 || this.memtables.freeze(this.log.end, 0)) return
+      if (this.#isFlushed() || this.memtables.freeze(this.log.end, 0)) return
       if (this.error) throw this.error
       this.background.wake()
       await this.background.flushed()
     }
   }
 
-  /**
-   * Closes in order: everything acknowledged is durable then, and the next open replays nothing. After a failed
-   * sync, or when the disk is too full for an orderly close, it leaves out what needs the disk.
-   */
+  /** See close-engine.ts. */
   async close(): Promise<void> {
     clearInterval(this.#syncTimer)
-    await this.background.stopCompactions()
-    await this.commit.drain()
-    // After a failed sync `close` cannot keep its promise either, and says so when everything is released.
-    let failure = this.#failure
-    try {
-      if (!this.#failure) await this.#closeInOrder()
-    } catch (error) {
-      failure = await this.#closeWithoutRoom(toWiscError(error))
-    }
-    await this.log.abandon()
-    await this.ballast.close()
-    await this.context.runner.close()
-    await this.versions.close()
-    this.tables.closeAll()
-    this.values.close()
-    if (failure !== undefined) throw failure
+    await closeEngine(this)
   }
 
-  /** On a full disk the log alone is synced, which needs no space. @returns what is to be reported */
-  async #closeWithoutRoom(error: WiscError): Promise<WiscError | undefined> {
-    if (error.code !== 'WISC_DISK_FULL') return error
-    try {
-      await this.log.sync()
-      return undefined
-    } catch (failure) {
-      return toWiscError(failure)
-    }
-  }
-
-  async #closeInOrder(): Promise<void> {
-    await this.flush()
-    const end: LogPosition = await this.log.close()
-    const durable = this.log.durable
-    const whole = compareLogPositions(durable, end) >= 0
-    await this.versions.apply({
-      checkpoint: end,
-      durable: end,
-      lastSequence: this.commit.nextSequence - 1,
-      ...(whole && { cleanEnd: end }),
-    })
+  /** What a failed sync has left. */
+  get failure(): WiscError | undefined {
+    return this.#failure
   }
 }

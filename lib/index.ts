@@ -6,8 +6,17 @@ import type { Options } from './options.ts'
 import type { Store } from './store.ts'
 
 export { CorruptionError, IoError, WiscError, type WiscErrorCode } from './base/errors.ts'
+export type {
+  CollectedStep,
+  CollectionFigures,
+  CollectionPlan,
+  CollectionProgress,
+  CollectionReport,
+  CollectOptions,
+  FailedStep,
+} from './collector/collection.ts'
 export type { EntryIterator, KeyIterator, StoreIterator, ValueIterator } from './iterator.ts'
-export type { Options, TreeTuning } from './options.ts'
+export type { CollectorOptions, Options, TreeTuning } from './options.ts'
 export type { Snapshot } from './snapshot.ts'
 export type { LevelStats, Stats } from './stats.ts'
 export type { Store } from './store.ts'

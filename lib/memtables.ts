@@ -50,6 +50,15 @@ export class Memtables {
     return this.#frozen[0]
   }
 
+  get newestFrozen(): FrozenTable | undefined {
+    return this.#frozen.at(-1)
+  }
+
+  /** True if some entry is in no table. */
+  get hasEntries(): boolean {
+    return this.#active.entries > 0 || this.#frozen.some(({ memtable }) => memtable.entries > 0)
+  }
+
   get frozenCount(): number {
     return this.#frozen.length
   }

@@ -21,6 +21,7 @@ import { lockText, nodeFileSystem } from './base/node-file-system.ts'
 import { type Random, systemRandom } from './base/random.ts'
 import { Engine, type EngineContext } from './engine.ts'
 import { createRunner } from './jobs/create-runner.ts'
+import type { JobRunner } from './jobs/runner.ts'
 import { type Options, type ResolvedOptions, resolveOptions } from './options.ts'
 import { ReadOnlyEngine } from './read-only.ts'
 import { emptyReport, type RecoveredLog, recoverLog, surveyStore } from './recover.ts'
@@ -34,11 +35,14 @@ const ROOM_TO_OPEN_BYTES = 1024 * 1024
 export interface StoreParts {
   readonly fileSystem?: FileSystem
   readonly random?: Random
+  /** Puts something around what runs the jobs. */
+  readonly wrapRunner?: (runner: JobRunner) => JobRunner
 }
 
 interface Place {
   readonly fileSystem: FileSystem
   readonly random: Random
+  readonly wrapRunner: (runner: JobRunner) => JobRunner
   readonly directory: string
   readonly options: ResolvedOptions
 }
@@ -53,10 +57,15 @@ export async function openStore(
     throw invalidArgument('path must be a string, not empty')
   }
   const resolved = resolveOptions(options)
-  const { fileSystem = nodeFileSystem, random = systemRandom } = parts
+  const {
+    fileSystem = nodeFileSystem,
+    random = systemRandom,
+    wrapRunner = (runner) => runner,
+  } = parts
   const place = {
     fileSystem,
     random,
+    wrapRunner,
     directory: follow(fileSystem, resolve(path)),
     options: resolved,
   }
@@ -163,7 +172,7 @@ function noRoom({ fileSystem, directory }: Place, cause: WiscError): WiscError {
 async function startEngine(place: Place): Promise<Engine> {
   const { fileSystem, directory } = place
   const events = new EventEmitter()
-  const runner = createRunner(place.options.workers, fileSystem)
+  const runner = place.wrapRunner(createRunner(place.options.workers, fileSystem))
   let versions: VersionSet | undefined
   try {
     const report = emptyReport()

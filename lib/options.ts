@@ -20,6 +20,20 @@ export interface TreeTuning {
   readonly filterBitsPerKey?: number
 }
 
+/** How space comes back. The defaults keep it within 1.3 times the live bytes and two segments. */
+export interface CollectorOptions {
+  /** False: nothing is reclaimed unless `collect` is called. Default true. */
+  readonly enabled?: boolean
+  /** Bytes on disk / live bytes, above a slack of two segments, 1.01 to 100. Default 1.3. */
+  readonly targetSpaceAmplification?: number
+  /** Never more bytes on disk than this: writers wait, then get WISC_DISK_FULL. Default: no bound. */
+  readonly maxBytesOnDisk?: number
+  /** Bound of what reclaiming reads and writes in a second. Default: none. */
+  readonly bytesPerSecond?: number
+  /** Free the blocks of large dead values where they lie, where the platform can. Default true. */
+  readonly punchHoles?: boolean
+}
+
 /** Options of {@link open}. All sizes are in bytes. */
 export interface Options {
   /** Create the store if the directory is missing or empty. Default true. */
@@ -55,12 +69,23 @@ export interface Options {
   /** Worker threads for flushes and compactions; 0 runs them on the calling thread. Default 2. */
   readonly workers?: number
   readonly tree?: TreeTuning
+  readonly collector?: CollectorOptions
+}
+
+export interface ResolvedCollectorOptions {
+  readonly enabled: boolean
+  readonly targetSpaceAmplification: number
+  readonly maxBytesOnDisk: number | undefined
+  readonly bytesPerSecond: number | undefined
+  readonly punchHoles: boolean
 }
 
 /** All options, with their defaults. */
-export interface ResolvedOptions extends Required<Omit<Options, 'tree' | 'syncIntervalMs'>> {
+export interface ResolvedOptions
+  extends Required<Omit<Options, 'tree' | 'syncIntervalMs' | 'collector'>> {
   readonly syncIntervalMs: number | undefined
   readonly tree: Required<TreeTuning>
+  readonly collector: ResolvedCollectorOptions
 }
 
 const MIB = 1024 * 1024
@@ -98,7 +123,7 @@ const TREE_NUMBERS = {
 } as const satisfies Record<string, NumberRule>
 
 /** What the design has and this version has not: a clear answer instead of "unknown". */
-const NOT_YET = new Set(['compression', 'compressionLevel', 'collector', 'controlSocket'])
+const NOT_YET = new Set(['compression', 'compressionLevel', 'controlSocket'])
 
 /**
  * Fills in defaults.
@@ -109,7 +134,7 @@ export function resolveOptions(options: Options): ResolvedOptions {
   const tree = plainObject(given['tree'] === undefined ? {} : given['tree'], 'options.tree')
   for (const name of Object.keys(given)) {
     if (Object.hasOwn(BOOLEANS, name) || Object.hasOwn(NUMBERS, name)) continue
-    if (name === 'tree' || name === 'syncIntervalMs') continue
+    if (name === 'tree' || name === 'syncIntervalMs' || name === 'collector') continue
     if (NOT_YET.has(name)) {
       throw invalidArgument(`this version of wisc does not have the option name=${name}`)
     }
@@ -127,7 +152,52 @@ export function resolveOptions(options: Options): ResolvedOptions {
     syncIntervalMs:
       interval === undefined ? undefined : integer('syncIntervalMs', interval, 1, 2 ** 31 - 1),
     tree: resolvedTree,
+    collector: collectorOptions(given['collector']),
   }
+}
+
+const COLLECTOR_NAMES = [
+  'enabled',
+  'targetSpaceAmplification',
+  'maxBytesOnDisk',
+  'bytesPerSecond',
+  'punchHoles',
+] as const
+
+function collectorOptions(value: unknown): ResolvedCollectorOptions {
+  const given = plainObject(value === undefined ? {} : value, 'options.collector')
+  refuseUnknown(given, COLLECTOR_NAMES, 'collector')
+  return {
+    enabled: boolean('collector.enabled', given['enabled'], true),
+    targetSpaceAmplification: amplification(given['targetSpaceAmplification'], DEFAULT_TARGET),
+    maxBytesOnDisk: optionalBytes('collector.maxBytesOnDisk', given['maxBytesOnDisk'], MIB),
+    bytesPerSecond: optionalBytes('collector.bytesPerSecond', given['bytesPerSecond'], 4096),
+    punchHoles: boolean('collector.punchHoles', given['punchHoles'], true),
+  }
+}
+
+const DEFAULT_TARGET = 1.3
+const TARGET_MIN = 1.01
+const TARGET_MAX = 100
+
+/** A target of the space amplification, `standard` if none is given. */
+export function amplification(value: unknown, standard: number, min: number = TARGET_MIN): number {
+  if (value === undefined) return standard
+  if (typeof value !== 'number' || !(value >= min && value <= TARGET_MAX)) {
+    const range = `a number of ${min} to ${TARGET_MAX}`
+    throw invalidArgument(`targetSpaceAmplification must be ${range} value=${String(value)}`)
+  }
+  return value
+}
+
+export function optionalBytes(name: string, value: unknown, min: number): number | undefined {
+  return value === undefined ? undefined : integer(name, value, min, Number.MAX_SAFE_INTEGER)
+}
+
+export function boolean(name: string, value: unknown, standard: boolean): boolean {
+  if (value === undefined) return standard
+  if (typeof value !== 'boolean') throw invalidArgument(`${name} must be a boolean`)
+  return value
 }
 
 /** An object with own, enumerable settings; nothing else is looked at. */
@@ -155,10 +225,7 @@ export function integer(name: string, value: unknown, min: number, max: number):
 function booleans(given: Record<string, unknown>): Record<keyof typeof BOOLEANS, boolean> {
   const result: Record<keyof typeof BOOLEANS, boolean> = { ...BOOLEANS }
   for (const name of Object.keys(BOOLEANS) as (keyof typeof BOOLEANS)[]) {
-    const value = given[name]
-    if (value === undefined) continue
-    if (typeof value !== 'boolean') throw invalidArgument(`${name} must be a boolean`)
-    result[name] = value
+    result[name] = boolean(name, given[name], BOOLEANS[name])
   }
   return result
 }

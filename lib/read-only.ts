@@ -11,12 +11,14 @@ import { ValueReader } from '../vlog/value-reader.ts'
 import { BlockCache } from './base/block-cache.ts'
 import { CorruptionError, isMissing, toWiscError, WiscError } from './base/errors.ts'
 import type { FileSystem } from './base/file-system.ts'
+import { SpaceAccount } from './collector/space.ts'
 import { EventLoopTurn } from './event-loop-turn.ts'
 import { Memtables } from './memtables.ts'
 import type { ResolvedOptions } from './options.ts'
 import { ReadableSequences } from './readable-sequences.ts'
 import type { ReadingEngine } from './reading-engine.ts'
 import { emptyReport, type RecoveryReport, surveyStore } from './recover.ts'
+import { relocationsOf } from './relocations.ts'
 import { replayLog } from './replay.ts'
 import { staleView } from './snapshot.ts'
 import { TableCache } from './tables.ts'
@@ -52,6 +54,7 @@ export class ReadOnlyEngine implements ReadingEngine {
   readonly cache: BlockCache
   readonly tree: TreeReader
   readonly tables: TableCache
+  #space: SpaceAccount | undefined
   readonly #place: Place
   #values: ValueReader
   #view: View
@@ -74,6 +77,21 @@ export class ReadOnlyEngine implements ReadingEngine {
 
   static async open(place: Place): Promise<ReadOnlyEngine> {
     return new ReadOnlyEngine(place, readView(place))
+  }
+
+  get space(): SpaceAccount {
+    const { fileSystem, directory } = this.#place
+    this.#space ??= new SpaceAccount({
+      fileSystem,
+      directory,
+      version: () => this.version,
+      memtables: () => this.memtables,
+      tables: this.tables,
+      cache: this.cache,
+      writtenEnd: (segment) => this.writtenEnd(segment),
+      hasReaders: () => this.readers.count > 0,
+    })
+    return this.#space
   }
 
   get context(): LogContext {
@@ -125,6 +143,7 @@ export class ReadOnlyEngine implements ReadingEngine {
     this.tables.closeAll()
     this.#values.close()
     this.#view = readView(this.#place)
+    this.#space = undefined
     this.#values = this.#openValues()
   }
 
@@ -137,7 +156,15 @@ export class ReadOnlyEngine implements ReadingEngine {
   /** What an iterator reports when a read of its view fails. */
   viewFailure(error: unknown): WiscError {
     const cause = error instanceof CorruptionError ? error.cause : error
-    return isMissing(cause) ? staleView() : toWiscError(error)
+    if (isMissing(cause)) return staleView()
+    // What looks damaged may be a hole that the writer has made since: then its version has moved on.
+    const mayBeHole = error instanceof CorruptionError && this.#hasMovedOn()
+    return mayBeHole ? staleView() : toWiscError(error)
+  }
+
+  #hasMovedOn(): boolean {
+    const { fileSystem, directory } = this.#place
+    return VersionSet.read(fileSystem, directory)?.version.id !== this.version.id
   }
 
   async close(): Promise<void> {
@@ -146,7 +173,9 @@ export class ReadOnlyEngine implements ReadingEngine {
   }
 
   #openValues(): ValueReader {
-    return new ValueReader(this.#view.context, Math.max(8, this.options.maxOpenFiles >> 1))
+    const openFiles = Math.max(8, this.options.maxOpenFiles >> 1)
+    const relocations = relocationsOf(() => this.version)
+    return new ValueReader(this.#view.context, openFiles, relocations, this.cache)
   }
 }
 

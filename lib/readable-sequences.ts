@@ -7,6 +7,8 @@ export class ReadableSequences {
   readonly #held: Map<number, number> = new Map()
   /** The files that these sequences were read from are given up: a read-only store has started again. */
   stale = false
+  /** Called when a sequence is given up: what it kept may be garbage now. */
+  released: () => void = () => {}
 
   hold(sequence: number): void {
     this.#held.set(sequence, (this.#held.get(sequence) ?? 0) + 1)
@@ -16,6 +18,7 @@ export class ReadableSequences {
     const count = this.#held.get(sequence) ?? 0
     if (count > 1) this.#held.set(sequence, count - 1)
     else this.#held.delete(sequence)
+    this.released()
   }
 
   get count(): number {

@@ -4,6 +4,7 @@ import type { LogContext } from '../vlog/recovery.ts'
 import type { ValueReader } from '../vlog/value-reader.ts'
 import type { BlockCache } from './base/block-cache.ts'
 import type { WiscError } from './base/errors.ts'
+import type { SpaceAccount } from './collector/space.ts'
 import type { EventLoopTurn } from './event-loop-turn.ts'
 import type { Memtables } from './memtables.ts'
 import type { ResolvedOptions } from './options.ts'
@@ -26,6 +27,7 @@ export interface ReadingEngine {
   readonly memtables: Memtables
   readonly version: Version
   readonly recovery: RecoveryReport
+  readonly space: SpaceAccount
   /** What stopped writes or background work, if anything did. */
   readonly error: WiscError | undefined
   /** The newest sequence that may be read. */

@@ -39,7 +39,7 @@ import { tablesOf } from './tables.ts'
 import { readCurrent } from './tree/current.ts'
 import type { ReadManifest } from './tree/manifest.ts'
 import { unlinkIfPossible } from './tree/unlink.ts'
-import type { SegmentState, Version } from './tree/version.ts'
+import { holdsValueLogFile, isRelocated, type SegmentState, type Version } from './tree/version.ts'
 import type { VersionEdit } from './tree/version-edit.ts'
 import type { VersionSet } from './tree/version-set.ts'
 
@@ -102,7 +102,7 @@ export function surveyStore(context: LogContext, manifest: ReadManifest): LogSur
   checkFiles(context, version)
   const known = knownSegments(version)
   const survey = surveyLog(context, known, version.checkpoint, version.durable)
-  const ofStrays = durableEditOfStrays(context, (segment) => version.segments.has(segment))
+  const ofStrays = durableEditOfStrays(context, (number) => holdsValueLogFile(version, number))
   const durableEdit = Math.max(survey.durableEdit, ofStrays)
   if (durableEdit > manifest.lastEditNumber) {
     throw new CorruptionError(
@@ -129,7 +129,11 @@ function checkFiles(context: LogContext, version: Version): void {
     }
   }
   for (const segment of version.segments.values()) {
-    if (segment.state === 'sealed') check(segmentName(segment.number), segment.length, false)
+    if (segment.state !== 'sealed' || isRelocated(segment)) continue
+    check(segmentName(segment.number), segment.length, false)
+  }
+  for (const { number, length } of version.relocations.values()) {
+    check(segmentName(number), length, true)
   }
 }
 
@@ -151,8 +155,7 @@ export async function recoverLog(
   const plan = planLogRecovery(survey, lastSealed?.lastSequence ?? 0)
   skipSeenNumbers(context, versions)
   setTornAside(context, manifest, plan, report)
-  const kept = plan.seal.at(-1) ?? lastSealed
-  const keptEnd = { segment: kept?.number ?? 0, offset: kept?.length ?? 0 }
+  const keptEnd = endOfKept(version, plan.seal.at(-1) ?? lastSealed)
   const copied = copyUnproved(context, random, versions, plan, keptEnd, survey, report)
   const end = copied ? { segment: copied.number, offset: copied.length } : keptEnd
   report.clean =
@@ -172,6 +175,16 @@ export async function recoverLog(
   const lastSequence = Math.max(survey.lastSequence, version.lastSequence)
   const highest = Math.max(lastSequence, survey.highestSequence)
   return { end, lastSequence, nextSequence: report.clean ? highest + 1 : highest + SEQUENCE_JUMP }
+}
+
+/** Where the proved log ends; if the collector has reclaimed its last segments, at the checkpoint. */
+function endOfKept(
+  { segments, checkpoint }: Version,
+  kept: { readonly number: number; readonly length: number } | undefined,
+): LogPosition {
+  const end = { segment: kept?.number ?? 0, offset: kept?.length ?? 0 }
+  const collected = !segments.has(checkpoint.segment) && compareLogPositions(end, checkpoint) < 0
+  return collected ? checkpoint : end
 }
 
 /** Numbers of files that no version knows, those in lost/ included, are never given again. */
@@ -258,7 +271,7 @@ export function removeOrphans(context: LogContext, version: Version): void {
       file.kind === 'table'
         ? tables.has(file.number)
         : file.kind === 'segment'
-          ? version.segments.has(file.number)
+          ? holdsValueLogFile(version, file.number)
           : file.number === live.manifestNumber
     if (!isHeld) unlinkIfPossible(fileSystem, joinPath(directory, name))
   }

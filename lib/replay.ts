@@ -50,6 +50,8 @@ export function* replayLog(
     const length =
       number === end.segment ? end.offset : segment.state === 'sealed' ? segment.length : undefined
     const from = number === checkpoint.segment ? checkpoint.offset : FIRST_FRAME_OFFSET
+    // Nothing of it is left to replay, and it may have been reclaimed.
+    if (length !== undefined && from >= length) continue
     yield* replaySegment(
       context,
       { number, salt, from: Math.max(from, FIRST_FRAME_OFFSET), length },

@@ -1,7 +1,7 @@
 /** Statistics: counters and sizes, taken when they are asked for. */
 
 import type { WiscError } from './base/errors.ts'
-import { joinPath } from './base/file-names.ts'
+import { amplificationOf } from './collector/collection.ts'
 import type { Engine } from './engine.ts'
 import type { ReadingEngine } from './reading-engine.ts'
 import type { RecoveryReport } from './recover.ts'
@@ -20,8 +20,18 @@ export interface LevelStats {
 
 /** Sizes in bytes, times in milliseconds; counters since the open. */
 export interface Stats {
+  /** Keys and values of the newest entries: exact after a full compaction, else a lower bound. */
+  readonly liveBytes: number
   /** Bytes allocated on disk for everything in the directory, BALLAST and lost/ included. */
   readonly diskBytes: number
+  /** diskBytes / liveBytes; Infinity if nothing lives. */
+  readonly spaceAmplification: number
+  /** Of the value log, below the checkpoint: bytes that no entry points to. They can be collected. */
+  readonly exposedGarbageBytes: number
+  /** Records that newer entries shadow: a compaction exposes them. An estimate from samples. */
+  readonly hiddenGarbageBytesEstimate: number
+  /** Records that only open snapshots and iterators see. An estimate. */
+  readonly pinnedBytesEstimate: number
   /** Of these, the reserve for a full disk. */
   readonly ballastBytes: number
   /** What stopped background work, or writes. */
@@ -30,11 +40,15 @@ export interface Stats {
   readonly userBytesWritten: number
   readonly logBytesWritten: number
   readonly tableBytesWritten: number
+  /** Bytes of relocations that the collector has written. */
+  readonly relocatedBytesWritten: number
   /** Bytes written for BALLAST; not a part of the write amplification. */
   readonly ballastBytesWritten: number
-  /** (log + tables) / user bytes; 0 if nothing was written. */
+  /** (log + tables + relocations) / user bytes; 0 if nothing was written. */
   readonly writeAmplification: number
   readonly segments: number
+  /** Files with the survivors of collected segments. */
+  readonly relocations: number
   readonly tables: number
   readonly levels: readonly LevelStats[]
   readonly memtableBytes: number
@@ -62,18 +76,28 @@ export function storeStats(
   const logBytesWritten = writer?.log.bytesWritten ?? 0
   const counts = writer?.background.counts
   const tableBytesWritten = counts?.tableBytesWritten ?? 0
-  const written = logBytesWritten + tableBytesWritten
+  const relocatedBytesWritten = writer?.collector.counts.relocatedBytesWritten ?? 0
+  const written = logBytesWritten + tableBytesWritten + relocatedBytesWritten
+  const space = engine.space.measure()
   const stalls = writer?.commit.stalls
   return {
-    diskBytes: diskBytes(engine),
+    liveBytes: space.liveBytes,
+    diskBytes: space.diskBytes,
+    spaceAmplification:
+      amplificationOf(space.diskBytes, space.liveBytes) ?? Number.POSITIVE_INFINITY,
+    exposedGarbageBytes: space.exposedGarbageBytes,
+    hiddenGarbageBytesEstimate: space.hiddenGarbageBytes,
+    pinnedBytesEstimate: space.pinnedBytes,
     ballastBytes: writer?.ballast.bytes ?? 0,
     backgroundError: engine.error,
     userBytesWritten,
     logBytesWritten,
     tableBytesWritten,
+    relocatedBytesWritten,
     ballastBytesWritten: writer?.ballast.bytesWritten ?? 0,
     writeAmplification: userBytesWritten === 0 ? 0 : written / userBytesWritten,
     segments: version.segments.size,
+    relocations: version.relocations.size,
     tables: tablesOf(version).length,
     levels: levelStats(engine),
     memtableBytes: engine.memtables.usedBytes,
@@ -105,17 +129,4 @@ function levelStats(engine: ReadingEngine): LevelStats[] {
       pointedBytes: sum((table) => table.pointedBytes),
     }
   })
-}
-
-function diskBytes({ context: { fileSystem, directory } }: ReadingEngine): number {
-  const sum = (path: string): number => {
-    let bytes = 0
-    for (const name of fileSystem.list(path)) {
-      const inner = joinPath(path, name)
-      const stat = fileSystem.statPath(inner)
-      bytes += stat?.kind === 'directory' ? sum(inner) : (stat?.allocated ?? 0)
-    }
-    return bytes
-  }
-  return sum(directory)
 }

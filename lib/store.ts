@@ -1,14 +1,12 @@
 /**
  * The store as its users see it: checks arguments, then hands on to the engine.
  *
- * The way of a get starts in `get`, `#read`, `#readOnce` and goes through tree-reader.ts (which entry?) and
- * vlog/value-reader.ts
- * (its value); the way of a put starts in `put` and goes through commit.ts. Methods that return a promise
+ * The way of a get starts in `get`, goes on in point-reads.ts and through tree-reader.ts (which entry?) and
+ * vlog/value-reader.ts (its value); the way of a put starts in `put` and goes through commit.ts. Methods that return a promise
  * reject and never throw.
  */
 import { EventEmitter } from 'node:events'
 import { RECORD_KIND } from '../vlog/record.ts'
-import { SlabAllocator } from '../vlog/slab.ts'
 import {
   checkReadOptions,
   checkSignal,
@@ -23,7 +21,15 @@ import { NO_BYTES } from './base/bytes.ts'
 import { invalidArgument, toWiscError, WiscError } from './base/errors.ts'
 import type { Lock } from './base/file-system.ts'
 import type { Write } from './batch.ts'
+import { collect, planCollection } from './collector/collect.ts'
+import {
+  type CollectionPlan,
+  type CollectionReport,
+  type CollectOptions,
+  resolveCollect,
+} from './collector/collection.ts'
 import { Engine } from './engine.ts'
+import { segmentInfos, valueStat } from './inspect-space.ts'
 import {
   type EntryIterator,
   entryIterator,
@@ -34,28 +40,29 @@ import {
   valueIterator,
 } from './iterator.ts'
 import { plainObject, refuseUnknown } from './options.ts'
+import { PointReads } from './point-reads.ts'
 import type { ReadingEngine } from './reading-engine.ts'
 import { Snapshot, staleView } from './snapshot.ts'
 import { type Stats, storeStats } from './stats.ts'
-import { KIND } from './tree/entry.ts'
-import { Lookup } from './tree-reader.ts'
 import type {
   Key,
   KeyRange,
   Operation,
   RangeOptions,
   ReadOptions,
+  SegmentInfo,
   SignalOptions,
   Value,
+  ValueStat,
   WriteOptions,
 } from './types.ts'
 import { type VerifyOptions, type VerifyReport, verifyStore } from './verify.ts'
 
 /** Engine events that the store hands on. */
-const EVENTS = ['flush', 'compaction', 'stall', 'warning'] as const
+const EVENTS = ['flush', 'compaction', 'collection', 'stall', 'warning'] as const
 
 /**
- * One open database directory. Made by {@link open}. Emits 'flush', 'compaction', 'stall', 'warning', and
+ * One open database directory. Made by {@link open}. Emits 'flush', 'compaction', 'collection', 'stall', 'warning', and
  * 'error' when background work fails and someone listens; the next write carries the error in any case.
  */
 export class Store extends EventEmitter {
@@ -63,8 +70,7 @@ export class Store extends EventEmitter {
   /** Undefined if the store only reads. */
   readonly #writer: Engine | undefined
   readonly #lock: Lock | undefined
-  readonly #lookup: Lookup = new Lookup()
-  readonly #slabs: SlabAllocator = new SlabAllocator()
+  readonly #reads: PointReads
   #iterators = 0
   #closing: Promise<void> | undefined
 
@@ -72,6 +78,7 @@ export class Store extends EventEmitter {
   constructor(engine: ReadingEngine, lock?: Lock) {
     super()
     this.#engine = engine
+    this.#reads = new PointReads(engine)
     this.#writer = engine instanceof Engine ? engine : undefined
     this.#lock = lock
     for (const name of EVENTS) engine.events.on(name, (detail) => this.emit(name, detail))
@@ -141,27 +148,13 @@ export class Store extends EventEmitter {
     if (!Array.isArray(keys)) throw invalidArgument('keys must be an array')
     const bytes = Array.from(keys, keyBytes)
     const sequence = this.#sequence(options)
-    const read = (at: number): Promise<(Buffer | undefined)[]> => this.#readMany(bytes, at)
+    const read = (at: number): Promise<(Buffer | undefined)[]> => this.#reads.getMany(bytes, at)
     try {
       return await read(sequence)
     } catch (error) {
       this.#mayRestart(error, options)
       return read(this.#sequence(options))
     }
-  }
-
-  async #readMany(keys: readonly Uint8Array[], sequence: number): Promise<(Buffer | undefined)[]> {
-    const { tree, values } = this.#engine
-    const results: (Buffer | undefined)[] = []
-    const requests = keys.map((key) => {
-      const lookup = new Lookup()
-      const found = tree.find(key, sequence, lookup)
-      const inline = found && lookup.kind === KIND.inline
-      results.push(inline ? this.#copyInline(lookup) : undefined)
-      return found && !inline ? lookup : undefined
-    })
-    await values.readMany(requests, results)
-    return results
   }
 
   /** True if the key has a value. Never reads the value. */
@@ -173,10 +166,10 @@ export class Store extends EventEmitter {
     const bytes = keyBytes(key)
     const sequence = this.#sequence(options)
     try {
-      return this.#engine.tree.find(bytes, sequence, this.#lookup)
+      return this.#reads.has(bytes, sequence)
     } catch (error) {
       this.#mayRestart(error, options)
-      return this.#engine.tree.find(bytes, this.#sequence(options), this.#lookup)
+      return this.#reads.has(bytes, this.#sequence(options))
     }
   }
 
@@ -188,7 +181,7 @@ export class Store extends EventEmitter {
     const bytes = keyBytes(key)
     const sequence = this.#sequence(options)
     try {
-      const result = this.#readOnce(bytes, sequence, soon)
+      const result = this.#reads.get(bytes, sequence, soon)
       if (!(result instanceof Promise) || this.#writer) return result
       return result.catch((error: unknown) => this.#readAgain(error, bytes, options))
     } catch (error) {
@@ -202,34 +195,24 @@ export class Store extends EventEmitter {
     options: ReadOptions | undefined,
   ): Buffer | undefined {
     this.#mayRestart(error, options)
-    return this.#readOnce(key, this.#sequence(options), false) as Buffer | undefined
-  }
-
-  #readOnce(
-    key: Uint8Array,
-    sequence: number,
-    soon: boolean,
-  ): Buffer | undefined | Promise<Buffer | undefined> {
-    const lookup = this.#lookup
-    const { tree, values } = this.#engine
-    if (!tree.find(key, sequence, lookup)) return undefined
-    if (lookup.kind === KIND.inline) return this.#copyInline(lookup)
-    return soon ? values.readSoon(lookup) : values.read(lookup)
-  }
-
-  /** What lies in shared memory or in a cached block is copied before it leaves the store. */
-  #copyInline({ valueBytes: bytes, valueStart, valueEnd }: Lookup): Buffer {
-    const length = valueEnd - valueStart
-    const memory = this.#slabs.allocate(length)
-    const at = this.#slabs.start
-    memory.set(bytes.subarray(valueStart, valueEnd), at)
-    return memory.subarray(at, at + length)
+    return this.#reads.get(key, this.#sequence(options), false) as Buffer | undefined
   }
 
   /** @throws the error, unless the store only reads and a read without a snapshot may start again */
   #mayRestart(error: unknown, options: ReadOptions | undefined): void {
     if (options?.snapshot) throw this.#engine.viewFailure(error)
     this.#engine.restart(error)
+  }
+
+  /** Size and place of a value, without reading it; undefined if the key has none. */
+  async stat(key: Key, options?: ReadOptions): Promise<ValueStat | undefined> {
+    const bytes = keyBytes(key)
+    try {
+      return valueStat(this.#engine, bytes, this.#sequence(options))
+    } catch (error) {
+      this.#mayRestart(error, options)
+      return valueStat(this.#engine, bytes, this.#sequence(options))
+    }
   }
 
   /** Iterates over keys and values, in key order, as they are now (or were for the snapshot). */
@@ -302,6 +285,44 @@ export class Store extends EventEmitter {
       { ...(lower && { from: lower }), ...(upper && { to: upper }) },
       options.signal,
     )
+  }
+
+  /** What a collection would do, and why not more. Changes nothing; exact on a quiet store. Plain JSON. */
+  async planCollection(options: CollectOptions = {}): Promise<CollectionPlan> {
+    const engine = this.#writable()
+    const { targetSpaceAmplification } = engine.options.collector
+    return planCollection(
+      engine.collector,
+      resolveCollect(options, targetSpaceAmplification, false),
+    )
+  }
+
+  /**
+   * Reclaims space: what `plan` says, or, without one, what it takes to come to the target. Works whether or not the
+   * collector runs by itself.
+   * @throws WISC_STALE if the files of the plan have changed since; WISC_ABORTED, what was done stays done
+   */
+  async collect(
+    options: CollectOptions & { readonly plan?: CollectionPlan } = {},
+  ): Promise<CollectionReport> {
+    const engine = this.#writable()
+    const { targetSpaceAmplification } = engine.options.collector
+    return collect(engine.collector, resolveCollect(options, targetSpaceAmplification, true))
+  }
+
+  /** The collector does nothing by itself until {@link resumeCollector}; a step under way is taken back. */
+  pauseCollector(): void {
+    this.#writable().collector.pause()
+  }
+
+  resumeCollector(): void {
+    this.#writable().collector.resume()
+  }
+
+  /** The files of the value log, in the order of their numbers. */
+  segments(): SegmentInfo[] {
+    this.#checkOpen()
+    return segmentInfos(this.#engine)
   }
 
   /** Checks every block, record header and pointer, and (unless `deep` is false) every value. Writes nothing. */

@@ -48,6 +48,47 @@ export interface RangeOptions extends KeyRange {
   readonly highWaterMarkBytes?: number
 }
 
+/** Where a value lies, without reading it. */
+export interface ValueStat {
+  /** Bytes of the value. */
+  readonly size: number
+  /** Bytes as it is stored; equals `size` without a codec. */
+  readonly storedSize: number
+  readonly codec: 'none'
+  /** Kept in the tree; then segment and offset are undefined. */
+  readonly inline: boolean
+  /** The segment that its pointer names, and the offset of its record in there when it was written. */
+  readonly segment: number | undefined
+  readonly offset: number | undefined
+  readonly sequence: number
+}
+
+/** A file of the value log. Sizes in bytes. */
+export interface SegmentInfo {
+  /** Number of the file. */
+  readonly id: number
+  readonly file: string
+  /** A relocation holds what survived of collected segments. */
+  readonly kind: 'segment' | 'relocation'
+  /** open: it is written, or waits to be sealed. */
+  readonly state: 'open' | 'sealed'
+  /** Numbers of the logical segments that it holds: itself, or those that were moved into it. */
+  readonly segments: readonly number[]
+  /** Its length. */
+  readonly totalBytes: number
+  /** Whole records that entries point to; what lies above the checkpoint counts as referenced. */
+  readonly referencedBytes: number
+  readonly referencedRecords: number
+  /** totalBytes - referencedBytes. */
+  readonly exposedGarbageBytes: number
+  /** Allocated by the file system. */
+  readonly diskBytes: number
+  /** By which diskBytes is below the blocks of totalBytes: holes. */
+  readonly punchedBytes: number
+  /** Why it cannot be collected now, if so. */
+  readonly blocked: 'unsealed' | 'unflushed' | 'corrupt' | undefined
+}
+
 export interface SignalOptions {
   readonly signal?: AbortSignal
 }

@@ -1,23 +1,29 @@
 /**
  * Verify: everything that a store can prove about itself, without writing.
  *
- *   manifest -> tables (blocks, order, counts, references) -> pointers -> records; and the log, frame by frame
+ *   manifest -> tables (blocks, order, counts, references) -> pointers -> records; the log, frame by frame; relocations,
+ *   record by record; the accounting (I9), recounted from the entries
  *
  * It goes on after damage and reports all of it. Runs on the calling thread in short steps, over the version that
- * was current when it began; a table that a compaction removes meanwhile is proved by its successor.
+ * was current when it began; a table that a compaction removes meanwhile is proved by its successor, and a file that
+ * the collector takes away or punches is no damage unless an entry still points to what is missing.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { RelocationReader } from '../vlog/relocation-reader.ts'
 import { FIRST_FRAME_OFFSET, SegmentWalk } from '../vlog/segment-walk.ts'
 import { checkSignal, throwIfAborted } from './arguments.ts'
 import { CorruptionError, invalidArgument, isMissing, type WiscError } from './base/errors.ts'
 import { joinPath, segmentName, tableName } from './base/file-names.ts'
 import { frameSeed } from './base/frame.ts'
+import type { SegmentUse } from './collector/references.ts'
 import { plainObject, refuseUnknown } from './options.ts'
 import type { ReadingEngine } from './reading-engine.ts'
 import { openTable, tablesOf } from './tables.ts'
 import { type EntryCursor, KIND, type TableMeta } from './tree/entry.ts'
-import type { SegmentState, Version } from './tree/version.ts'
+import { holdsValueLogFile, isRelocated, type SegmentState, type Version } from './tree/version.ts'
+import type { RelocationState } from './tree/version-edit.ts'
 import { VersionSet } from './tree/version-set.ts'
+import { Lookup } from './tree-reader.ts'
 
 export interface VerifyOptions {
   /** Also read every value that an entry points to. Default true. */
@@ -39,6 +45,7 @@ export interface VerifyReport {
   readonly entries: number
   /** Entries that point into the value log, each followed. */
   readonly pointers: number
+  /** Files of the value log. */
   readonly segments: number
   readonly records: number
   /** Bytes of values that were read through pointers of tables and proved; 0 unless deep. */
@@ -67,20 +74,23 @@ export async function verifyStore(
   checkSignal(signal)
   const { version } = engine
   const tables = tablesOf(version)
-  const segments = [...version.segments.values()]
+  const segments = [...version.segments.values()].filter((segment) => !isRelocated(segment))
+  const relocations = [...version.relocations.values()]
+  const files = segments.length + relocations.length
+  const recount = new Map<number, SegmentUse>()
   const damage: WiscError[] = []
   const report: GrowingReport = {
     ok: true,
     tables: tables.length,
     entries: 0,
     pointers: 0,
-    segments: segments.length,
+    segments: files,
     records: 0,
     valueBytes: 0,
     damage,
   }
   const step = async (tablesDone: number, segmentsDone: number): Promise<void> => {
-    onProgress?.({ tablesDone, tables: tables.length, segmentsDone, segments: segments.length })
+    onProgress?.({ tablesDone, tables: tables.length, segmentsDone, segments: files })
     await nextTurn()
     throwIfAborted(signal)
     checkOpen()
@@ -92,7 +102,7 @@ export async function verifyStore(
   for (const [index, table] of tables.entries()) {
     await step(index, 0)
     const found = await attempt(damage, () =>
-      verifyTable(engine, version, table, deep, report, step, index),
+      verifyTable(engine, version, table, deep, report, recount, step, index),
     )
     if (found && isGone(engine, table.number)) damage.pop()
   }
@@ -100,9 +110,18 @@ export async function verifyStore(
     await step(tables.length, index)
     const pause = (): Promise<void> => step(tables.length, index)
     const found = await attempt(damage, () => verifySegment(engine, segment, deep, report, pause))
-    if (found && !engine.version.segments.has(segment.number)) damage.pop()
+    if (found && !holdsValueLogFile(engine.version, segment.number)) damage.pop()
   }
-  await step(tables.length, segments.length)
+  for (const [index, relocation] of relocations.entries()) {
+    const done = segments.length + index
+    const pause = (): Promise<void> => step(tables.length, done)
+    const found = await attempt(damage, () => verifyRelocation(engine, relocation, report, pause))
+    if (found && !holdsValueLogFile(engine.version, relocation.number)) damage.pop()
+  }
+  await step(tables.length, files)
+  if (damage.length === 0 && engine.version.levels === version.levels) {
+    await attempt(damage, () => verifyAccounting(engine, recount))
+  }
   report.ok = damage.length === 0
   return report
 }
@@ -131,6 +150,7 @@ async function verifyTable(
   table: TableMeta,
   deep: boolean,
   report: GrowingReport,
+  recount: Map<number, SegmentUse>,
   step: (tablesDone: number, segmentsDone: number) => Promise<void>,
   index: number,
 ): Promise<void> {
@@ -142,12 +162,13 @@ async function verifyTable(
     for (cursor.seekToFirst(); cursor.valid; cursor.next()) {
       report.entries++
       if (cursor.kind !== KIND.pointer) continue
+      count(recount, cursor)
       try {
-        verifyPointer(engine, version, table, cursor, deep, report)
+        verifyPointer(engine, table, cursor, deep, report)
       } catch (error) {
         // One bad value says nothing of the others.
         if (!(error instanceof CorruptionError)) throw error
-        report.damage.push(error)
+        if (isStillThere(engine, cursor)) report.damage.push(error)
       }
       if (++sinceStep < POINTERS_PER_STEP) continue
       sinceStep = 0
@@ -158,17 +179,31 @@ async function verifyTable(
   }
 }
 
+function count(recount: Map<number, SegmentUse>, { segment, length }: EntryCursor): void {
+  const use = recount.get(segment) ?? { records: 0, bytes: 0 }
+  use.records++
+  use.bytes += length
+  recount.set(segment, use)
+}
+
+/** False if the entry has been dropped since: then its record may be gone. */
+function isStillThere(engine: ReadingEngine, cursor: EntryCursor): boolean {
+  const { keyBytes, keyStart, keyEnd, sequence, segment, offset } = cursor
+  const found = new Lookup()
+  engine.tree.find(keyBytes.slice(keyStart, keyEnd), sequence, found)
+  return found.sequence === sequence && found.segment === segment && found.offset === offset
+}
+
 /** I8: the pointer leads to a record with the same key and sequence. */
 function verifyPointer(
   engine: ReadingEngine,
-  version: Version,
   table: TableMeta,
   cursor: EntryCursor,
   deep: boolean,
   report: GrowingReport,
 ): void {
   report.pointers++
-  const segment = version.segments.get(cursor.segment)
+  const segment = engine.version.segments.get(cursor.segment)
   if (!segment) {
     const reason = `table points to segment ${cursor.segment}, which is not in the version`
     throw new CorruptionError(tableName(table.number), 0, reason)
@@ -215,6 +250,44 @@ async function verifySegment(
     }
   } finally {
     file.close()
+  }
+}
+
+async function verifyRelocation(
+  engine: ReadingEngine,
+  { number, salt, length, parts }: RelocationState,
+  report: GrowingReport,
+  pause: () => Promise<void>,
+): Promise<void> {
+  const { fileSystem, directory, databaseId } = engine.context
+  const name = segmentName(number)
+  const expected = { number, salt, length, databaseId }
+  const reader = RelocationReader.open(fileSystem, joinPath(directory, name), name, expected)
+  try {
+    for (const _step of reader.verifySteps()) await pause()
+    report.records += parts.reduce((sum, { records }) => sum + records, 0)
+  } finally {
+    reader.close()
+  }
+}
+
+/** I9: the sums that the collector acts on are those of the entries, and no file holds less than is referenced. */
+function verifyAccounting(engine: ReadingEngine, recount: ReadonlyMap<number, SegmentUse>): void {
+  const { references } = engine.space
+  references.update(engine.version)
+  for (const number of engine.version.segments.keys()) {
+    const counted = recount.get(number) ?? { records: 0, bytes: 0 }
+    const { records, bytes } = references.of(number) ?? { records: 0, bytes: 0 }
+    if (records === counted.records && bytes === counted.bytes) continue
+    const reason = `accounting differs records=${records} bytes=${bytes} counted=${counted.records},${counted.bytes}`
+    throw new CorruptionError(segmentName(number), 0, reason)
+  }
+  for (const { number, parts } of engine.version.relocations.values()) {
+    for (const part of parts) {
+      if ((recount.get(part.segment)?.bytes ?? 0) <= part.bytes) continue
+      const reason = `relocation holds less of segment ${part.segment} than entries point to`
+      throw new CorruptionError(segmentName(number), 0, reason)
+    }
   }
 }
 

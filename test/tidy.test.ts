@@ -62,8 +62,8 @@ const BANNED: readonly { what: RegExp; where: RegExp; but?: RegExp; instead: str
   {
     what: /['"]fs-native-extensions['"]/,
     where: ENGINE,
-    but: /^lib\/base\/native-lock\.ts$/,
-    instead: 'FileSystem.lock',
+    but: /^lib\/base\/native-extensions\.ts$/,
+    instead: 'FileSystem.lock, File.punch',
   },
   { what: /\bas any\b|: any\b|<any>/, where: ENGINE, instead: 'unknown' },
 ]

@@ -18,6 +18,7 @@ import { compareLogPositions, type LogPosition } from '../lib/base/log-position.
 import { GROUP_BYTES_MAX, Group } from './group.ts'
 import type { LogStart, OpenSegment } from './log-parts.ts'
 import { LogSyncer } from './log-syncer.ts'
+import { QuietTimer } from './quiet-timer.ts'
 import { SEGMENT_HEADER_BYTES, type SegmentHeader } from './segment-header.ts'
 import { SegmentPreparer } from './segment-preparer.ts'
 
@@ -47,7 +48,7 @@ export class Log {
   #unended: OpenSegment | undefined
   #retrying = false
   #closed = false
-  #markerTimer: NodeJS.Timeout | undefined
+  readonly #markerTimer: QuietTimer = new QuietTimer(MARKER_DELAY_MS, () => this.#writeMarker())
   readonly #marker: Group = new Group()
   readonly #waiting: (() => void)[] = []
   #bytesWritten = 0
@@ -67,7 +68,7 @@ export class Log {
       edits: start.edits,
       durable: start.end,
       durableSequence: start.lastSequence,
-      synced: () => this.#onSynced(),
+      synced: () => this.#markerTimer.arm(),
       sealed: (segment) => {
         start.released(segment.number)
         this.#wake()
@@ -127,12 +128,29 @@ export class Log {
     if (active && (active.length === 0 || active.length + frameBytes <= this.#start.segmentBytes)) {
       return { segment: active.number, offset: active.length || SEGMENT_HEADER_BYTES }
     }
-    if (this.#syncer.fullSegments >= FULL_SEGMENTS_MAX) return undefined
+    if (!this.#rotate()) return undefined
+    return { segment: this.#active!.number, offset: SEGMENT_HEADER_BYTES }
+  }
+
+  /** The active segment is full: the spare one takes its place. @returns false: not now */
+  #rotate(): boolean {
+    if (this.#syncer.fullSegments >= FULL_SEGMENTS_MAX) return false
     const next = this.#takeSegment()
-    if (!next) return undefined
-    if (active) this.#retire(active)
+    if (!next) return false
+    if (this.#active) this.#retire(this.#active)
     this.#active = next
-    return { segment: next.number, offset: SEGMENT_HEADER_BYTES }
+    return true
+  }
+
+  /** Ends the active segment, if it holds anything; resolves when all but the new one are sealed. */
+  async seal(): Promise<void> {
+    for (;;) {
+      if (this.failure) throw this.failure
+      if (this.#closed) throw new WiscError('WISC_NOT_OPEN', 'the store is closed')
+      const busy = this.#poolWriting || this.#ending
+      if (!busy && (!this.#active?.length || this.#rotate())) return this.#syncer.finish()
+      await this.ready()
+    }
   }
 
   #takeSegment(): OpenSegment | undefined {
@@ -164,16 +182,12 @@ export class Log {
   write(group: Group): Promise<void> | undefined {
     const active = this.#active
     assert(active !== undefined && !this.#poolWriting, 'a frame has its place')
-    const header = active.length === 0 ? this.#segmentHeader(active, group) : undefined
+    const isFirst = active.length === 0
+    const header = isFirst ? this.#headerOf(active, group.firstSequence) : undefined
     const offset = active.length || SEGMENT_HEADER_BYTES
     const durable = this.#syncer.durable
-    const sources = group.finish(
-      active.seed,
-      offset,
-      durable,
-      this.#start.edits.durableEdit(),
-      header,
-    )
+    const edit = this.#start.edits.durableEdit()
+    const sources = group.finish(active.seed, offset, durable, edit, header)
     const position = header ? 0 : offset
     const end = offset + group.frameBytes
     if (group.frameBytes > GROUP_BYTES_MAX || this.#poolWritesLeft > 0) {
@@ -236,14 +250,10 @@ export class Log {
     this.#bytesWritten += bytes
   }
 
-  #segmentHeader(active: OpenSegment, group: Group): SegmentHeader {
-    const { databaseId } = this.#start
-    return {
-      identity: { kind: 'segment', databaseId, number: active.number, salt: active.salt },
-      predecessor: this.#predecessor.segment,
-      predecessorLength: this.#predecessor.offset,
-      firstSequence: group.firstSequence,
-    }
+  #headerOf({ number, salt }: OpenSegment, firstSequence: number): SegmentHeader {
+    const identity = { kind: 'segment' as const, databaseId: this.#start.databaseId, number, salt }
+    const { segment: predecessor, offset: predecessorLength } = this.#predecessor
+    return { identity, predecessor, predecessorLength, firstSequence }
   }
 
   /** Resolves when everything that is written now is durable. */
@@ -337,15 +347,6 @@ export class Log {
     return this.#preparer.takeFailure()
   }
 
-  #onSynced(): void {
-    if (this.#markerTimer !== undefined || this.#closed) return
-    this.#markerTimer = setTimeout(() => {
-      this.#markerTimer = undefined
-      this.#writeMarker()
-    }, MARKER_DELAY_MS)
-    this.#markerTimer.unref()
-  }
-
   /** An empty frame that records how far the log is durable, if no later frame has. It causes no sync itself. */
   #writeMarker(): void {
     const active = this.#active
@@ -365,7 +366,7 @@ export class Log {
   /** Syncs and seals everything. The log takes no more frames. @returns where it ends */
   async close(): Promise<LogPosition> {
     this.#closed = true
-    clearTimeout(this.#markerTimer)
+    this.#markerTimer.stop()
     while (this.#poolWriting) await this.ready()
     const unused = [await this.#preparer.close()]
     const active = this.#active
@@ -387,7 +388,7 @@ export class Log {
    */
   abandon(): Promise<void> {
     this.#closed = true
-    clearTimeout(this.#markerTimer)
+    this.#markerTimer.stop()
     this.#syncer.abandon()
     this.#wake()
     return this.#preparer.abandon()

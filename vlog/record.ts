@@ -24,10 +24,10 @@
 import { compareRange, readU16, readU32, readU64, writeU32, writeU64 } from '../lib/base/bytes.ts'
 import { checksum, crc32From } from '../lib/base/checksum.ts'
 import { FILE_BYTES_MAX, SEQUENCE_MAX } from '../lib/base/log-position.ts'
+import { RECORD_HEADER_BYTES, VALUE_CHUNK_BYTES } from '../lib/base/record-size.ts'
 
-export const RECORD_HEADER_BYTES = 40
-/** Each chunk of a value has a checksum of its own, so that a part can be read and still be verified. */
-export const VALUE_CHUNK_BYTES = 65536
+export { RECORD_HEADER_BYTES, storedBytes, VALUE_CHUNK_BYTES } from '../lib/base/record-size.ts'
+
 /** The longest key, in bytes. */
 export const RECORD_KEY_BYTES_MAX = 65536
 
@@ -209,16 +209,4 @@ export function checkPointedRecord(
   }
   const stored = readU32(bytes, at + 4) ^ readU32(bytes, at)
   return checksum(value) === stored >>> 0 ? undefined : 'value checksum mismatch'
-}
-
-/**
- * Bytes of the value of a record of `length` bytes with a key of `keyLength`: a pointer names the whole
- * record, and the further checksums in it depend on the value.
- */
-export function storedBytes(length: number, keyLength: number): number {
-  const rest = length - RECORD_HEADER_BYTES - keyLength
-  if (rest <= VALUE_CHUNK_BYTES) return rest
-  // n chunks need 4(n - 1) bytes of checksums: n = ceil((rest + 4) / (chunk + 4)).
-  const chunks = Math.ceil((rest + 4) / (VALUE_CHUNK_BYTES + 4))
-  return rest - 4 * (chunks - 1)
 }

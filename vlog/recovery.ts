@@ -80,12 +80,20 @@ export function surveyLog(
   durable: LogPosition,
 ): LogSurvey {
   const survey = new Survey(context, checkpoint, durable)
+  if (!known.some(({ number }) => number === checkpoint.segment)) survey.passCollected()
   for (const segment of known) {
-    if (segment.sealed === undefined) survey.addOpen(segment)
-    else if (segment.number >= checkpoint.segment) survey.addSealed(segment, segment.sealed)
-    else survey.passSealed(segment, segment.sealed)
+    const { number, sealed } = segment
+    if (sealed === undefined) survey.addOpen(segment)
+    else if (isBehind(checkpoint, { segment: number, offset: sealed.length })) {
+      survey.passSealed(segment, sealed)
+    } else survey.addSealed(segment, sealed)
   }
   return survey.result()
+}
+
+/** True if a segment that ends at `end` lies below the checkpoint: then all of it is in tables. */
+function isBehind(checkpoint: LogPosition, end: LogPosition): boolean {
+  return compareLogPositions(end, checkpoint) <= 0
 }
 
 class Survey {
@@ -107,8 +115,14 @@ class Survey {
     this.#provedEnd = durable
   }
 
+  /** The segment of the checkpoint was reclaimed: the log was durable up to there, and goes on behind it. */
+  passCollected(): void {
+    this.#end = this.#checkpoint
+  }
+
   passSealed(segment: KnownSegment, seal: { length: number; lastSequence: number }): void {
-    this.#end = { segment: segment.number, offset: seal.length }
+    const end = { segment: segment.number, offset: seal.length }
+    if (compareLogPositions(end, this.#end) > 0) this.#end = end
     this.#lastSequence = seal.lastSequence
     this.#highestSequence = Math.max(this.#highestSequence, seal.lastSequence)
   }

@@ -4,7 +4,11 @@
  * A synchronous read of 4 KiB from the page cache costs 1.3 us, through the thread pool 30 us or more. So
  * `readSoon` reads at once while that is fast. When a read of a segment turns out slow (its pages are cold) the
  * next ones of that segment go to the pool, then one is tried again. Values above 1 MiB always go there.
+ *
+ * A pointer names a segment as it was written. If the collector has moved what survives of it, the request is
+ * turned into one for the place where the record lies now, before anything else is done with it.
  */
+import type { BlockCache } from '../lib/base/block-cache.ts'
 import { copyBytes, equalBytes } from '../lib/base/bytes.ts'
 import { CorruptionError, isMissing, WiscError } from '../lib/base/errors.ts'
 import { joinPath, segmentName } from '../lib/base/file-names.ts'
@@ -19,6 +23,7 @@ import {
   storedBytes,
 } from './record.ts'
 import type { LogContext } from './recovery.ts'
+import { RelocationReader } from './relocation-reader.ts'
 import { SLAB_BYTES, SLAB_SHARE_BYTES_MAX, SlabAllocator } from './slab.ts'
 
 /** A read that takes longer was not served by the page cache. */
@@ -44,21 +49,41 @@ export interface ValueRequest {
   readonly length: number
 }
 
-/** A segment that is open for reading. */
-class SegmentReader {
+/** Where the records of segments lie now: the port through which the reader asks the version. */
+export interface Relocations {
+  /** How many relocations there are. */
+  readonly count: number
+  /** The relocation that holds what survives of a segment; undefined: its own file. */
+  holderOf(segment: number): number | undefined
+  /** What is known of a file if it is a relocation. */
+  find(file: number): { readonly salt: number; readonly length: number } | undefined
+}
+
+/** Nothing has been moved: that of readers of the log's tail, which no collection reaches. */
+export const NO_RELOCATIONS: Relocations = {
+  count: 0,
+  holderOf: () => undefined,
+  find: () => undefined,
+}
+
+/** A file of the value log that is open for reading: a segment, or a relocation. */
+class ValueFile {
   readonly file: File
+  readonly relocation: RelocationReader | undefined
   /** Reads that still go to the pool. */
   poolReads = 0
   /** Reads that are not timed. */
   untimed = 0
   penalty = POOL_READS_MIN
 
-  constructor(file: File) {
+  constructor(file: File, relocation?: RelocationReader) {
     this.file = file
+    this.relocation = relocation
   }
 
   close(): void {
-    this.file.close()
+    if (this.relocation) this.relocation.close()
+    else this.file.close()
   }
 
   note(elapsedMs: number): void {
@@ -73,44 +98,63 @@ class SegmentReader {
 }
 
 export class ValueReader {
-  readonly #segments: OpenCache<SegmentReader>
+  readonly #files: OpenCache<ValueFile>
+  readonly #relocations: Relocations
+  readonly #cache: BlockCache
   readonly #slabs: SlabAllocator = new SlabAllocator()
+  readonly #inPool: Set<Promise<number>> = new Set()
 
-  /** @param capacity how many segments may be open at a time */
-  constructor(context: LogContext, capacity: number) {
-    const { fileSystem, directory } = context
-    this.#segments = new OpenCache(capacity, (number) => {
-      const name = segmentName(number)
-      try {
-        return new SegmentReader(fileSystem.open(joinPath(directory, name), 'read'))
-      } catch (error) {
-        if (!isMissing(error)) throw error
-        throw new CorruptionError(name, 0, 'segment is missing', { cause: error })
-      }
-    })
+  /**
+   * @param capacity how many files may be open at a time
+   * @param cache for the indexes of relocations
+   */
+  constructor(context: LogContext, capacity: number, relocations: Relocations, cache: BlockCache) {
+    this.#relocations = relocations
+    this.#cache = cache
+    this.#files = new OpenCache(capacity, (number) => openFile(context, relocations, number))
   }
 
   get openFiles(): number {
-    return this.#segments.size
+    return this.#files.size
+  }
+
+  /** Resolves when no read that the thread pool has now is under way any more: what it reads may be a hole then. */
+  async poolReadsEnded(): Promise<void> {
+    await Promise.allSettled(this.#inPool)
+  }
+
+  /** The request for the place where the record lies now. */
+  #locate(request: ValueRequest): ValueRequest {
+    if (this.#relocations.count === 0) return request
+    const { segment, offset } = request
+    const holder = this.#relocations.holderOf(segment)
+    if (holder === undefined) return request
+    const place = this.#files.get(holder).relocation!.locate(segment, offset, this.#cache)
+    if (place < 0) {
+      const reason = `relocation holds no record of segment ${segment} at ${offset}`
+      throw new CorruptionError(segmentName(holder), 0, reason)
+    }
+    const { keyBytes, keyStart, keyEnd, sequence, length } = request
+    return { keyBytes, keyStart, keyEnd, sequence, segment: holder, offset: place, length }
   }
 
   /** A segment that is being written is read through its writer's file, which must stay open. */
   adopt(number: number, file: File): void {
-    this.#segments.adopt(number, new SegmentReader(file), true)
+    this.#files.adopt(number, new ValueFile(file), true)
   }
 
   /** The writer is done with it. */
   release(number: number): void {
-    this.#segments.unpin(number)
+    this.#files.unpin(number)
   }
 
-  /** Closes a segment that is going to be unlinked. */
+  /** Closes a file that is going to be unlinked. */
   drop(number: number): void {
-    this.#segments.drop(number)
+    this.#files.drop(number)
   }
 
   close(): void {
-    this.#segments.closeAll()
+    this.#files.closeAll()
   }
 
   /**
@@ -118,10 +162,11 @@ export class ValueReader {
    * @throws CorruptionError if the record is not exactly the one that was asked for
    */
   read(request: ValueRequest): Buffer {
-    return this.#readFrom(this.#segments.get(request.segment), request)
+    const located = this.#locate(request)
+    return this.#readFrom(this.#files.get(located.segment), located)
   }
 
-  #readFrom(reader: SegmentReader, request: ValueRequest): Buffer {
+  #readFrom(reader: ValueFile, request: ValueRequest): Buffer {
     const { offset, length } = request
     const slabs = this.#slabs
     const bytes = slabs.allocate(length)
@@ -131,26 +176,31 @@ export class ValueReader {
   }
 
   /** Checks that a record's header is the one that was asked for, without reading the value. */
-  checkHead(request: ValueRequest): void {
+  checkHead(asked: ValueRequest): void {
+    const request = this.#locate(asked)
     const { keyStart, keyEnd, offset, length, sequence } = request
     const most = recordHeadBytes(keyEnd - keyStart, length)
     const wanted = Math.min(length, most)
     const bytes = Buffer.allocUnsafeSlow(wanted)
-    const got = this.#segments.get(request.segment).file.read(bytes, 0, wanted, offset)
+    const got = this.#files.get(request.segment).file.read(bytes, 0, wanted, offset)
     const header = readRecordHeader(bytes.subarray(0, got), 0, length)
     if (!header || header.headBytes > got || !proveRecordHead(bytes, 0, header)) {
       throw damaged(request, 'record header checksum mismatch')
     }
     const key = bytes.subarray(header.headBytes - header.keyLength, header.headBytes)
-    const asked = request.keyBytes.subarray(keyStart, keyEnd)
-    if (header.length !== length || header.sequence !== sequence || !equalBytes(key, asked)) {
+    const wantedKey = request.keyBytes.subarray(keyStart, keyEnd)
+    if (header.length !== length || header.sequence !== sequence || !equalBytes(key, wantedKey)) {
       throw damaged(request, 'record is not the one its pointer names')
     }
   }
 
   /** The value, read at once if that is likely to be fast, else through the thread pool. */
-  readSoon(request: ValueRequest): Buffer | Promise<Buffer> {
-    const reader = this.#segments.get(request.segment)
+  readSoon(asked: ValueRequest): Buffer | Promise<Buffer> {
+    return this.#readSoon(this.#locate(asked))
+  }
+
+  #readSoon(request: ValueRequest): Buffer | Promise<Buffer> {
+    const reader = this.#files.get(request.segment)
     if (reader.poolReads > 0 || request.length > SYNC_READ_BYTES_MAX) {
       if (request.length <= SYNC_READ_BYTES_MAX) reader.poolReads--
       return this.#readInPool(reader, request)
@@ -165,13 +215,18 @@ export class ValueReader {
     return result
   }
 
-  async #readInPool(reader: SegmentReader, request: ValueRequest): Promise<Buffer> {
+  async #readInPool(reader: ValueFile, request: ValueRequest): Promise<Buffer> {
     const { offset, length } = request
     // A copy: the caller uses the request again for its next lookup.
     const asked = copyRequest(request)
     const bytes = Buffer.allocUnsafeSlow(length)
-    const got = await reader.file.readAsync(bytes, 0, length, offset)
-    return value(asked, bytes, 0, got)
+    const reading = reader.file.readAsync(bytes, 0, length, offset)
+    this.#inPool.add(reading)
+    try {
+      return value(asked, bytes, 0, await reading)
+    } finally {
+      this.#inPool.delete(reading)
+    }
   }
 
   /**
@@ -186,13 +241,18 @@ export class ValueReader {
   ): Promise<void> | undefined {
     const pending: Promise<void>[] = []
     try {
-      this.#readAll(requests, values, pending)
+      this.#readAll(this.#locateAll(requests), values, pending)
     } catch (error) {
       if (pending.length === 0) throw error
       // Their own failures must not go unheard: this one counts.
       return Promise.allSettled(pending).then(() => Promise.reject(error))
     }
     return pending.length === 0 ? undefined : Promise.all(pending).then(() => undefined)
+  }
+
+  #locateAll(requests: readonly (ValueRequest | undefined)[]): typeof requests {
+    if (this.#relocations.count === 0) return requests
+    return requests.map((request) => request && this.#locate(request))
   }
 
   /** Reads at once what is likely to be fast; what the thread pool reads is added to `pending`. */
@@ -218,7 +278,7 @@ export class ValueReader {
       }
       if (next === i + 1) {
         const index = order[i]!
-        const result = this.readSoon(first)
+        const result = this.#readSoon(first)
         if (result instanceof Promise) {
           pending.push(
             result.then((buffer) => {
@@ -240,7 +300,7 @@ export class ValueReader {
     values: (Buffer | undefined)[],
   ): void {
     const { segment, offset } = requests[order[from]!]!
-    const reader = this.#segments.get(segment)
+    const reader = this.#files.get(segment)
     const length = end - offset
     const bytes = this.#slabs.allocateShared(length)
     const start = this.#slabs.start
@@ -252,6 +312,26 @@ export class ValueReader {
       const at = request.offset - offset
       values[order[i]!] = value(request, bytes, start + at, Math.max(0, got - at))
     }
+  }
+}
+
+/** Opens a segment, or a relocation with its index. */
+function openFile(
+  { fileSystem, directory, databaseId }: LogContext,
+  relocations: Relocations,
+  number: number,
+): ValueFile {
+  const name = segmentName(number)
+  const path = joinPath(directory, name)
+  const relocation = relocations.find(number)
+  try {
+    if (relocation === undefined) return new ValueFile(fileSystem.open(path, 'read'))
+    const expected = { ...relocation, number, databaseId }
+    const reader = RelocationReader.open(fileSystem, path, name, expected)
+    return new ValueFile(reader.file, reader)
+  } catch (error) {
+    if (!isMissing(error)) throw error
+    throw new CorruptionError(name, 0, 'segment is missing', { cause: error })
   }
 }
 

@@ -4,7 +4,7 @@
  *   offset size field
  *        0    8 magic          77 69 73 63 0d 0a 1a 0a ("wisc", then what text transfers damage)
  *        8    2 formatVersion  1
- *       10    1 kind           1 manifest, 2 table, 3 segment, 4 ballast, 5 relocation (reserved)
+ *       10    1 kind           1 manifest, 2 table, 3 segment, 4 ballast, 5 relocation
  *       11    1 zero
  *       12    2 ignoreFlags    unknown bits are ignored
  *       14    2 refuseFlags    unknown bits make the file unreadable: WISC_FORMAT_VERSION
@@ -26,7 +26,7 @@ export const FORMAT_VERSION = 1
 const MAGIC = Uint8Array.of(0x77, 0x69, 0x73, 0x63, 0x0d, 0x0a, 0x1a, 0x0a)
 
 /** DO NOT CHANGE: kinds are on disk. */
-export const FILE_KIND = { manifest: 1, table: 2, segment: 3, ballast: 4 } as const
+export const FILE_KIND = { manifest: 1, table: 2, segment: 3, ballast: 4, relocation: 5 } as const
 export type FileKind = keyof typeof FILE_KIND
 
 /** What makes a file itself: the checksums of frames cover it, so that a frame proves its own place. */

@@ -8,8 +8,11 @@
  * A failed sync is never retried by anyone. Names are joined by the callers, with `joinPath`.
  */
 
-/** `create` fails if the name exists and never follows a link; `read` refuses anything but a regular file. */
-export type OpenMode = 'create' | 'read'
+/**
+ * `create` fails if the name exists. `read` and `punch` want a regular file that is there; `punch` is for reads
+ * and holes, not for writes. No mode follows a link.
+ */
+export type OpenMode = 'create' | 'read' | 'punch'
 
 export interface File {
   readonly path: string
@@ -36,6 +39,15 @@ export interface File {
   dataSyncAsync(): Promise<void>
   /** fsync: for a file that is written once and whole. */
   sync(): void
+  /**
+   * Gives the blocks of [offset, offset + length) back to the file system: they read as zeros then, and the size
+   * stays. For a file that was opened to `punch`; both bounds are multiples of `blockBytes`, inside the file.
+   * Whoever punches asks `stat()` of this same open file first and leaves one with `links` other than 1 alone:
+   * the bytes are somebody else's as well, a hard-linked backup's for instance. A failed call may have made
+   * some of the blocks a hole; none is sure to stay one after a power cut before the next `sync`.
+   * @returns false if the platform or the file system has no holes; then nothing has changed
+   */
+  punch(offset: number, length: number): boolean
   stat(): FileStat
   /** Closes, after the calls that are in flight; a second call does nothing. */
   close(): void
@@ -44,8 +56,12 @@ export interface File {
 export interface FileStat {
   /** Bytes of the file. */
   readonly size: number
-  /** Bytes that the file system has allocated for it. */
+  /** Bytes that the file system has allocated for it; a hole takes none. */
   readonly allocated: number
+  /** Names that the file has. */
+  readonly links: number
+  /** The unit of allocation, at least 4096: what `punch` takes is a multiple of it. */
+  readonly blockBytes: number
 }
 
 /** A held lock; the system drops it when the process ends. */
@@ -54,7 +70,7 @@ export interface Lock {
 }
 
 export interface FileSystem {
-  /** @throws IoError with errno EEXIST (create), ENOENT (read), ELOOP or EINVAL for what is no regular file */
+  /** @throws IoError with errno EEXIST (create), ENOENT (read, punch), ELOOP or EINVAL for what is no regular file */
   open(path: string, mode: OpenMode): File
   /** Makes one directory, mode 0700. @returns false if it was there */
   makeDirectory(path: string): boolean

@@ -1,20 +1,30 @@
 /**
- * A window over a file for sequential readers: constant memory, large reads, any small range on demand.
+ * A window over a file for readers that go forward: constant memory, any small range on demand.
+ *
+ * Reads become larger while they follow each other, and small again after a jump. So a walk over
+ * the heads of large records reads little, and one over small records reads large pieces.
  */
 import { CorruptionError } from './errors.ts'
 import type { File } from './file-system.ts'
 
 const CHUNK_BYTES = 1024 * 1024
+/** What is read at a jump; twice as much is at the next read, up to a chunk. */
+const JUMP_READ_BYTES = 4096
+/** Whoever skips less than this has not jumped: to read on costs a disk less than another read. */
+const SKIP_BYTES_MAX = 64 * 1024
 
 export class FileWindow {
   readonly #file: File
   readonly #end: number
   #start = 0
   #length = 0
+  #readBytes: number = JUMP_READ_BYTES
   /** The window's memory: what `view` returned an index into. Replaced when a longer range is asked for. */
   bytes: Uint8Array
   /** Ranges up to this length never make the window grow. */
   readonly chunkBytes: number
+  /** Bytes read from the file so far. */
+  bytesRead = 0
 
   /** @param end nothing at or behind this offset is read */
   constructor(file: File, end: number, chunkBytes: number = CHUNK_BYTES) {
@@ -32,12 +42,15 @@ export class FileWindow {
   view(offset: number, length: number): number {
     const at = offset - this.#start
     if (at >= 0 && at + length <= this.#length) return at
+    const follows = at >= 0 && at <= this.#length + SKIP_BYTES_MAX
+    this.#readBytes = follows ? Math.min(this.#readBytes * 2, this.chunkBytes) : JUMP_READ_BYTES
     if (length > this.bytes.length) this.bytes = new Uint8Array(length)
-    const wanted = Math.max(length, Math.min(this.bytes.length, this.#end - offset))
+    const most = Math.min(this.#readBytes, this.bytes.length, this.#end - offset)
     this.#length = 0
-    const got = this.#file.read(this.bytes, 0, wanted, offset)
+    const got = this.#file.read(this.bytes, 0, Math.max(length, most), offset)
     this.#start = offset
     this.#length = got
+    this.bytesRead += got
     if (got < length) {
       const name = this.#file.path.slice(this.#file.path.lastIndexOf('/') + 1)
       throw new CorruptionError(name, offset + got, 'file ends before its content')

@@ -4,7 +4,7 @@
  *   pid processStartTime bootId hostName pidNamespace [exclusive]\n
  *
  * Five words, "-" for what the platform does not tell. Normally the system holds the lock
- * (native-lock.ts) and the text only names the holder for people. Where there is no such lock the text
+ * (native-extensions.ts) and the text only names the holder for people. Where there is no such lock the text
  * itself is the lock, says so with its sixth word, and these rules hold: an empty file is free, a holder
  * that is proved dead has lost the lock, and any doubt counts as held. Both kinds respect the sixth word.
  * No clock and no modification time takes part. The file is never unlinked; release empties it.

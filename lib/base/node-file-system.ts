@@ -7,8 +7,8 @@
 import fs from 'node:fs'
 import type { File, FileStat, FileSystem, Lock, OpenMode } from './file-system.ts'
 import { takeLock } from './lock.ts'
-import { type TryLock, tryNativeLock } from './native-lock.ts'
-import { attempt, CREATE_FLAGS, fileStat, NodeFile, openRegular, READ_FLAGS } from './node-file.ts'
+import { type TryLock, tryNativeLock } from './native-extensions.ts'
+import { attempt, fileStat, NodeFile, OPEN_FLAGS, openRegular } from './node-file.ts'
 import { NodeLockFile } from './node-lock-file.ts'
 
 export { lockText } from './node-lock-file.ts'
@@ -24,8 +24,7 @@ export class NodeFileSystem implements FileSystem {
   }
 
   open(path: string, mode: OpenMode): File {
-    const flags = mode === 'create' ? CREATE_FLAGS : READ_FLAGS
-    return attempt('open', path, () => new NodeFile(path, openRegular(path, flags)))
+    return attempt('open', path, () => new NodeFile(path, openRegular(path, OPEN_FLAGS[mode])))
   }
 
   makeDirectory(path: string): boolean {

@@ -1,24 +1,34 @@
 /**
- * Files of the real file system: positional reads and writes, syncs.
+ * Files of the real file system: positional reads and writes, holes, syncs.
  *
  * Every write checks the count that the platform returns, since it reports a short write with no error.
- * EINTR and EAGAIN are retried for reads and writes, never for syncs. With node-file-system.ts and
+ * EINTR and EAGAIN are retried for reads, writes and holes, never for syncs. With node-file-system.ts and
  * node-lock-file.ts this is all of the store that imports node:fs.
  */
 import fs from 'node:fs'
 import { assert, IoError } from './errors.ts'
-import type { File, FileStat } from './file-system.ts'
+import type { File, FileStat, OpenMode } from './file-system.ts'
+import { punchNative } from './native-extensions.ts'
 import { CALL_BYTES_MAX, WriteCursor } from './write-cursor.ts'
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = fs.constants
 // Constants that a platform lacks are undefined and vanish in the `|`. O_NONBLOCK keeps a planted FIFO from
 // blocking the open; for regular files it means nothing.
 export const CREATE_FLAGS: number = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW
-export const READ_FLAGS: number = O_RDONLY | O_NOFOLLOW | O_NONBLOCK
+export const OPEN_FLAGS: Readonly<Record<OpenMode, number>> = {
+  create: CREATE_FLAGS,
+  read: O_RDONLY | O_NOFOLLOW | O_NONBLOCK,
+  punch: O_RDWR | O_NOFOLLOW | O_NONBLOCK,
+}
 export const READ_WRITE_FLAGS: number = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK
 export const FILE_MODE = 0o600
 /** A call that is interrupted this often in a row fails. */
 const RETRIES_MAX = 100
+/** The least unit that holes are made in: where a file system tells of a smaller one, more of them are one. */
+const BLOCK_BYTES_MIN = 4096
+
+/** EIO, but neither ERR_OUT_OF_RANGE nor WISC_IO. */
+const SYSTEM_CODE = /^E[A-Z0-9]+$/
 
 export class NodeFile implements File {
   readonly path: string
@@ -190,6 +200,19 @@ export class NodeFile implements File {
     }
   }
 
+  punch(offset: number, length: number): boolean {
+    const descriptor = this.#open('punch')
+    assert(offset >= 0 && offset % BLOCK_BYTES_MIN === 0, 'hole begins with a block')
+    assert(length > 0 && length % BLOCK_BYTES_MIN === 0, 'hole is made of whole blocks')
+    for (let retries = 0; ; ) {
+      try {
+        return punchNative(descriptor, offset, length)
+      } catch (error) {
+        if (!isInterrupted(error) || ++retries > RETRIES_MAX) throw this.#error('punch', error)
+      }
+    }
+  }
+
   stat(): FileStat {
     const descriptor = this.#open('stat')
     return attempt('stat', this.path, () => fileStat(fs.fstatSync(descriptor)))
@@ -232,7 +255,12 @@ export class NodeFile implements File {
 
 /** What the interface tells of a file. */
 export function fileStat(stat: fs.Stats): FileStat {
-  return { size: stat.size, allocated: stat.blocks * 512 }
+  return {
+    size: stat.size,
+    allocated: stat.blocks * 512,
+    links: stat.nlink,
+    blockBytes: Math.max(BLOCK_BYTES_MIN, stat.blksize),
+  }
 }
 
 /** Opens, and closes again what is no regular file. */
@@ -243,10 +271,14 @@ export function openRegular(path: string, flags: number): number {
   throw new IoError('open', path, 'EINVAL')
 }
 
-/** The error of a system call as an {@link IoError}; anything else is a bug and passes as it is. */
+/**
+ * The error of a system call as an {@link IoError}; anything else is a bug and passes as it is. The platform's
+ * have a number, those of the native package only a name.
+ */
 function ioError(operation: string, path: string, error: unknown): unknown {
   const { code, errno } = error as { code?: unknown; errno?: unknown }
-  if (typeof code !== 'string' || typeof errno !== 'number') return error
+  if (typeof code !== 'string') return error
+  if (typeof errno !== 'number' && !SYSTEM_CODE.test(code)) return error
   return new IoError(operation, path, code, { cause: error })
 }
 

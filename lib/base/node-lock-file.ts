@@ -5,7 +5,7 @@ import fs from 'node:fs'
 import { hostname } from 'node:os'
 import { assert, IoError } from './errors.ts'
 import { formatLockHolder, type LockFile, type LockHolder, type ProcessState } from './lock.ts'
-import type { TryLock } from './native-lock.ts'
+import type { TryLock } from './native-extensions.ts'
 import { CREATE_FLAGS, FILE_MODE, openRegular, READ_WRITE_FLAGS } from './node-file.ts'
 
 const TEXT_BYTES_MAX = 1024

@@ -2,15 +2,16 @@
 import { assert } from '../base/errors.ts'
 import type { FileSystem } from '../base/file-system.ts'
 import { type Random, systemRandom } from '../base/random.ts'
-import type { Job, JobResult } from './messages.ts'
+import type { Job, ResultOf } from './messages.ts'
+import { startJob } from './run-job.ts'
 import { type JobRunner, type RunOptions, runnerClosed } from './runner.ts'
 import { StepQueue } from './step-queue.ts'
 import { WaitingJobs } from './waiting-jobs.ts'
 
 export class InlineRunner implements JobRunner {
   readonly #arenas: Map<number, SharedArrayBuffer> = new Map()
-  readonly #waiting: WaitingJobs = new WaitingJobs()
   readonly #queue: StepQueue
+  readonly #waiting: WaitingJobs
   #closed = false
 
   constructor(fileSystem: FileSystem, random: Random = systemRandom) {
@@ -19,20 +20,22 @@ export class InlineRunner implements JobRunner {
       assert(buffer !== undefined, `arena was shared, id=${id}`)
       return buffer
     }
-    this.#queue = new StepQueue({ fileSystem, random, arenaBuffer }, (id, result, error) =>
-      this.#waiting.settle(id, result, error),
+    const context = { fileSystem, random, arenaBuffer }
+    const queue = new StepQueue(
+      (job) => startJob(job, context),
+      (id, result, error) => this.#waiting.settle(id, result, error),
     )
+    this.#queue = queue
+    this.#waiting = new WaitingJobs({
+      start: (id, job, rate) => queue.add(id, job, rate?.bytesPerSecond),
+      setRate: (id, bytesPerSecond) => queue.setRate(id, bytesPerSecond),
+      cancel: (id) => queue.cancel(id),
+    })
   }
 
-  run(job: Job, options: RunOptions = {}): Promise<JobResult> {
+  run<J extends Job>(job: J, options: RunOptions = {}): Promise<ResultOf<J>> {
     if (this.#closed) return Promise.reject(runnerClosed())
-    const queue = this.#queue
-    return this.#waiting.take(
-      job,
-      options,
-      (id, taken) => queue.add(id, taken),
-      (id) => queue.cancel(id),
-    )
+    return this.#waiting.take(job, options)
   }
 
   shareArena(id: number, buffer: SharedArrayBuffer): void {

@@ -4,12 +4,20 @@
  * A job never touches the manifest: the main thread turns its result into one version edit. It opens by name
  * what it reads. The numbers of its output files are given to it; those that it does not use stay unused for ever.
  */
+import type { MarkResult } from '../../vlog/mark.ts'
+import type { PunchResult } from '../../vlog/punch.ts'
+import type { RewriteResult } from '../../vlog/rewrite.ts'
+import type { ValueLogFile } from '../../vlog/victim.ts'
 import type { BuiltTable, TableMeta, TableOptions } from '../tree/entry.ts'
 import type { FrozenMemtable } from '../tree/memtable.ts'
+import type { WalkResult } from '../tree/shadow-walk.ts'
 
 interface JobBase {
   readonly directory: string
   readonly databaseId: Uint8Array
+}
+
+interface TableJobBase extends JobBase {
   /** Numbers for new files, ascending; more than can be needed. */
   readonly fileNumbers: readonly number[]
   /** Sequences at which someone may still read, ascending; the last one is the newest visible when the job was made. */
@@ -18,13 +26,13 @@ interface JobBase {
 }
 
 /** Writes one frozen memtable as one run of tables. Drops no tombstone. */
-export interface FlushJob extends JobBase {
+export interface FlushJob extends TableJobBase {
   readonly kind: 'flush'
   readonly memtable: FrozenMemtable
 }
 
 /** Merges runs into one run. */
-export interface CompactionJob extends JobBase {
+export interface CompactionJob extends TableJobBase {
   readonly kind: 'compaction'
   /** Input runs, newest first; the tables of a run in key order. */
   readonly inputs: readonly (readonly TableMeta[])[]
@@ -35,13 +43,75 @@ export interface CompactionJob extends JobBase {
   }[]
 }
 
-export type Job = FlushJob | CompactionJob
+/** Finds what lives in files of the value log, and the holes that could be punched. Writes nothing. */
+export interface MarkJob extends JobBase {
+  readonly kind: 'mark'
+  readonly files: readonly ValueLogFile[]
+  /** All tables of the pinned versions. */
+  readonly tables: readonly TableMeta[]
+  /** A smaller hole is not worth a call. */
+  readonly minimumHoleBytes: number
+}
 
-export interface JobResult {
+/** Copies what lives in files of the value log to one new relocation file. */
+export interface RewriteJob extends JobBase {
+  readonly kind: 'rewrite'
+  readonly files: readonly ValueLogFile[]
+  /** All tables of the pinned versions. */
+  readonly tables: readonly TableMeta[]
+  /** The number of the new file. */
+  readonly fileNumber: number
+}
+
+/** Deallocates ranges of a file of the value log. */
+export interface PunchJob extends JobBase {
+  readonly kind: 'punch'
+  readonly file: ValueLogFile
+  /** Start, end, start, end ..., ascending, whole blocks. */
+  readonly holes: Float64Array
+}
+
+/** Counts the bytes of records that only shadowed entries point to. Writes nothing. */
+export interface WalkJob extends JobBase {
+  readonly kind: 'walk'
+  /** All runs, newest first; the tables of a run in key order. */
+  readonly runs: readonly (readonly TableMeta[])[]
+  /** Sequences at which someone may still read, ascending. */
+  readonly readableSequences: readonly number[]
+}
+
+export type TableJob = FlushJob | CompactionJob
+export type Job = TableJob | MarkJob | RewriteJob | PunchJob | WalkJob
+
+/** What a flush or a compaction has made. */
+export interface TableJobResult {
   /** The run that was written, in key order; all files are synced, the directory is not. */
   readonly tables: readonly BuiltTable[]
   readonly bytesRead: number
   readonly bytesWritten: number
   readonly entriesIn: number
   readonly entriesOut: number
+}
+
+interface ResultByKind {
+  readonly flush: TableJobResult
+  readonly compaction: TableJobResult
+  readonly mark: MarkResult
+  readonly rewrite: RewriteResult
+  readonly punch: PunchResult
+  readonly walk: WalkResult
+}
+
+/** What a job of this type makes. */
+export type ResultOf<J extends Job> = ResultByKind[J['kind']]
+export type JobResult = ResultOf<Job>
+
+/** Who goes first: flushes, then the compaction that writers may wait for, then the collector's jobs. */
+export const PRIORITY: Readonly<Record<Job['kind'], number>> = {
+  flush: 0,
+  compaction: 1,
+  mark: 2,
+  rewrite: 2,
+  punch: 2,
+  walk: 2,
 }

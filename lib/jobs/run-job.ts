@@ -2,11 +2,17 @@
  * Turns a job into its body: a generator that yields after bounded steps and returns the result.
  */
 
-import { ValueReader } from '../../vlog/value-reader.ts'
+import { markSteps } from '../../vlog/mark.ts'
+import { punchSteps } from '../../vlog/punch.ts'
+import { rewriteSteps } from '../../vlog/rewrite.ts'
+import { NO_RELOCATIONS, ValueReader } from '../../vlog/value-reader.ts'
+import { BlockCache } from '../base/block-cache.ts'
 import type { FileSystem } from '../base/file-system.ts'
 import type { Random } from '../base/random.ts'
 import { compactionSteps } from '../tree/compaction.ts'
 import { flushSteps } from '../tree/flush.ts'
+import { markPointers } from '../tree/mark-pointers.ts'
+import { shadowWalkSteps } from '../tree/shadow-walk.ts'
 import type { FlushJob, Job, JobResult } from './messages.ts'
 
 /** Segments that a flush keeps open while it fetches inline values from the log. */
@@ -20,14 +26,37 @@ export interface JobContext {
   readonly arenaBuffer: (arenaId: number) => SharedArrayBuffer
 }
 
-/** Ending the generator early (`return`) takes back what the job has written. */
-export function startJob(job: Job, context: JobContext): Generator<void, JobResult> {
-  return job.kind === 'flush' ? flushJob(job, context) : compactionSteps(job, context)
+/**
+ * Each step yields the bytes that it has read or written, if it counts them: a flush and a compaction do not.
+ * Ending it early (`return`) takes back what the job has written.
+ */
+export type JobSteps = Generator<unknown, JobResult>
+
+export function startJob(job: Job, context: JobContext): JobSteps {
+  switch (job.kind) {
+    case 'flush':
+      return flushJob(job, context)
+    case 'compaction':
+      return compactionSteps(job, context)
+    case 'mark':
+      return markSteps(job, markPointers(job, context.fileSystem), context)
+    case 'rewrite':
+      return rewriteSteps(job, markPointers(job, context.fileSystem), context)
+    case 'punch':
+      return punchSteps(job, context)
+    case 'walk':
+      return shadowWalkSteps(job, context)
+  }
 }
 
-function* flushJob(job: FlushJob, context: JobContext): Generator<void, JobResult> {
+function* flushJob(job: FlushJob, context: JobContext): JobSteps {
   const { directory, databaseId } = job
-  const values = new ValueReader({ ...context, directory, databaseId }, OPEN_SEGMENTS_MAX)
+  const values = new ValueReader(
+    { ...context, directory, databaseId },
+    OPEN_SEGMENTS_MAX,
+    NO_RELOCATIONS,
+    new BlockCache(0),
+  )
   try {
     return yield* flushSteps(job, { ...context, readDeferred: (entry) => values.read(entry) })
   } finally {

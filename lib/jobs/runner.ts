@@ -2,20 +2,24 @@
  * What runs jobs: worker threads (worker-pool.ts), or the calling thread itself (inline-runner.ts).
  */
 import { WiscError } from '../base/errors.ts'
-import type { Job, JobResult } from './messages.ts'
+import type { JobRate } from './job-rate.ts'
+import type { Job, ResultOf } from './messages.ts'
 
 export interface RunOptions {
   /** Ends the job at its next step; what it has written is unlinked. */
   readonly signal?: AbortSignal
+  /** Holds the job to a rate. A job that waits for its time, or is paused, holds up no other. */
+  readonly rate?: JobRate
 }
 
 export interface JobRunner {
   /**
-   * Runs a job. A flush goes before compactions, those that have begun included.
+   * Runs a job. A flush goes before compactions, and these before the collector's jobs, those that have begun
+   * included.
    * @throws WISC_ABORTED if it was cancelled, WISC_NOT_OPEN if the runner is closed, WISC_INTERNAL
    *   if its worker died; else what the job threw, with all its fields
    */
-  run(job: Job, options?: RunOptions): Promise<JobResult>
+  run<J extends Job>(job: J, options?: RunOptions): Promise<ResultOf<J>>
   /**
    * Makes an arena known to jobs that begin from now on. Sharing the same memory again costs
    * nothing.

@@ -1,19 +1,27 @@
 /**
- * Runs jobs step by step on the present thread: one at a time, flushes before compactions.
+ * Runs jobs step by step on the present thread, one at a time: flushes first, then compactions, then the
+ * collector's jobs.
  *
- * Between two steps the event loop turns, so that timers, messages and callers get their share. A
- * compaction stands still while a flush runs.
+ * Between two steps the event loop turns, so that timers, messages and callers get their share. A job stands
+ * still while one that is more urgent runs. One whose rate forbids a step yet is passed over; a timer waits for
+ * the first that may go on, and for one that is paused nothing does.
  */
 import { toWiscError, type WiscError } from '../base/errors.ts'
-import type { Job, JobResult } from './messages.ts'
-import { type JobContext, startJob } from './run-job.ts'
+import { type Job, type JobResult, PRIORITY } from './messages.ts'
+import type { JobSteps } from './run-job.ts'
 import { jobAborted } from './runner.ts'
+import { TokenBucket } from './token-bucket.ts'
+
+/** The longest time that a timer takes. */
+const TIMER_MS_MAX = 2 ** 31 - 1
 
 interface QueuedJob {
   readonly job: Job
   readonly id: number
+  readonly bucket: TokenBucket
   /** Not set until its first step. */
-  steps: Generator<void, JobResult> | undefined
+  steps: JobSteps | undefined
+  isCancelled: boolean
 }
 
 /** Called once for each job, with its result or why there is none. */
@@ -24,30 +32,92 @@ export type JobEnded = (
 ) => void
 
 export class StepQueue {
-  readonly #context: JobContext
+  readonly #start: (job: Job) => JobSteps
   readonly #ended: JobEnded
-  /** In order of arrival, flushes first. */
+  /** The most urgent first, then in order of arrival. */
   readonly #jobs: QueuedJob[] = []
+  /** The job whose step is being made. */
+  #stepping: QueuedJob | undefined
   #scheduled = false
+  #timer: NodeJS.Timeout | undefined
 
-  constructor(context: JobContext, ended: JobEnded) {
-    this.#context = context
+  constructor(start: (job: Job) => JobSteps, ended: JobEnded) {
+    this.#start = start
     this.#ended = ended
   }
 
-  /** Takes a job; it begins when the event loop turns. */
-  add(id: number, job: Job): void {
-    const queued = { job, id, steps: undefined }
-    const firstCompaction = this.#jobs.findIndex((other) => other.job.kind !== 'flush')
-    if (job.kind === 'flush' && firstCompaction >= 0) this.#jobs.splice(firstCompaction, 0, queued)
-    else this.#jobs.push(queued)
+  /** Takes a job; it begins when the event loop turns, or when its rate lets it. */
+  add(id: number, job: Job, bytesPerSecond: number | undefined): void {
+    const bucket = new TokenBucket(bytesPerSecond, performance.now())
+    const priority = PRIORITY[job.kind]
+    const behind = this.#jobs.findIndex((other) => PRIORITY[other.job.kind] > priority)
+    const queued = { job, id, bucket, steps: undefined, isCancelled: false }
+    this.#jobs.splice(behind < 0 ? this.#jobs.length : behind, 0, queued)
+    this.#schedule()
+  }
+
+  setRate(id: number, bytesPerSecond: number | undefined): void {
+    this.#find(id)?.bucket.setRate(bytesPerSecond, performance.now())
     this.#schedule()
   }
 
   /** Ends a job, if it has not ended: it takes back its files and is reported as cancelled. */
   cancel(id: number): void {
-    const queued = this.#jobs.find((other) => other.id === id)
+    const queued = this.#find(id)
     if (!queued) return
+    // A call from inside its own step: it ends when that does.
+    if (queued === this.#stepping) queued.isCancelled = true
+    else this.#abort(queued)
+    this.#schedule()
+  }
+
+  #find(id: number): QueuedJob | undefined {
+    return this.#jobs.find((queued) => queued.id === id)
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return
+    clearTimeout(this.#timer)
+    const waitMs = this.#waitMs()
+    if (waitMs === 0) {
+      this.#scheduled = true
+      setImmediate(() => {
+        this.#scheduled = false
+        this.#step()
+        this.#schedule()
+      })
+    } else if (Number.isFinite(waitMs)) {
+      this.#timer = setTimeout(() => this.#schedule(), Math.min(Math.ceil(waitMs), TIMER_MS_MAX))
+    }
+  }
+
+  /** How long no job may make a step. */
+  #waitMs(): number {
+    const now = performance.now()
+    return this.#jobs.reduce((least, { bucket }) => Math.min(least, bucket.waitMs(now)), Infinity)
+  }
+
+  #step(): void {
+    const now = performance.now()
+    const queued = this.#jobs.find(({ bucket }) => bucket.waitMs(now) === 0)
+    if (!queued) return
+    let result: IteratorResult<unknown, JobResult>
+    this.#stepping = queued
+    try {
+      queued.steps ??= this.#start(queued.job)
+      result = queued.steps.next()
+    } catch (error) {
+      this.#end(queued, undefined, toWiscError(error))
+      return
+    } finally {
+      this.#stepping = undefined
+    }
+    if (result.done) this.#end(queued, result.value, undefined)
+    else if (queued.isCancelled) this.#abort(queued)
+    else if (typeof result.value === 'number') queued.bucket.take(result.value, performance.now())
+  }
+
+  #abort(queued: QueuedJob): void {
     let error: WiscError = jobAborted()
     try {
       queued.steps?.return(undefined as never)
@@ -55,30 +125,6 @@ export class StepQueue {
       error = toWiscError(cause)
     }
     this.#end(queued, undefined, error)
-  }
-
-  #schedule(): void {
-    if (this.#scheduled || this.#jobs.length === 0) return
-    this.#scheduled = true
-    setImmediate(() => {
-      this.#scheduled = false
-      this.#step()
-      this.#schedule()
-    })
-  }
-
-  #step(): void {
-    const queued = this.#jobs[0]
-    if (!queued) return
-    let result: IteratorResult<void, JobResult>
-    try {
-      queued.steps ??= startJob(queued.job, this.#context)
-      result = queued.steps.next()
-    } catch (error) {
-      this.#end(queued, undefined, toWiscError(error))
-      return
-    }
-    if (result.done) this.#end(queued, result.value, undefined)
   }
 
   #end(queued: QueuedJob, result: JobResult | undefined, error: WiscError | undefined): void {

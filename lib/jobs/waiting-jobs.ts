@@ -1,7 +1,15 @@
 /** The promises of the jobs that were taken, by their ids: each is settled once. */
-import { toWiscError, type WiscError } from '../base/errors.ts'
-import type { Job, JobResult } from './messages.ts'
+import type { WiscError } from '../base/errors.ts'
+import type { JobRate } from './job-rate.ts'
+import type { Job, JobResult, ResultOf } from './messages.ts'
 import { jobAborted, type RunOptions } from './runner.ts'
+
+/** What the runner does for its caller; none of it throws. */
+export interface JobActions {
+  readonly start: (id: number, job: Job, rate: JobRate | undefined) => void
+  readonly setRate: (id: number, bytesPerSecond: number | undefined) => void
+  readonly cancel: (id: number) => void
+}
 
 interface Waiting {
   readonly resolve: (result: JobResult) => void
@@ -10,34 +18,38 @@ interface Waiting {
 }
 
 export class WaitingJobs {
+  readonly #actions: JobActions
   readonly #waiting: Map<number, Waiting> = new Map()
   readonly #drained: (() => void)[] = []
   #nextId = 1
 
+  constructor(actions: JobActions) {
+    this.#actions = actions
+  }
+
   /**
-   * Takes a job: `start` is called with its id, unless the signal has fired already, and `cancel`
-   * when it fires.
+   * Takes a job: it is started with an id of its own, unless the signal has fired already, cancelled when that fires,
+   * and told when its rate changes.
    * @returns what {@link settle} is told
    */
-  take(
-    job: Job,
-    options: RunOptions,
-    start: (id: number, job: Job) => void,
-    cancel: (id: number) => void,
-  ): Promise<JobResult> {
-    const { signal } = options
+  take<J extends Job>(job: J, { signal, rate }: RunOptions): Promise<ResultOf<J>> {
     if (signal?.aborted) return Promise.reject(jobAborted())
     const id = this.#nextId++
     return new Promise((resolve, reject) => {
-      const onAbort = (): void => cancel(id)
+      const onAbort = (): void => this.#actions.cancel(id)
       signal?.addEventListener('abort', onAbort, { once: true })
-      const stopListening = (): void => signal?.removeEventListener('abort', onAbort)
-      this.#waiting.set(id, { resolve, reject, stopListening })
-      try {
-        start(id, job)
-      } catch (error) {
-        this.settle(id, undefined, toWiscError(error))
+      const stopRate = rate?.onChange((bytesPerSecond) => this.#actions.setRate(id, bytesPerSecond))
+      const stopListening = (): void => {
+        signal?.removeEventListener('abort', onAbort)
+        stopRate?.()
       }
+      this.#waiting.set(id, {
+        // A job is settled with the result of its own kind.
+        resolve: (result) => resolve(result as ResultOf<J>),
+        reject,
+        stopListening,
+      })
+      this.#actions.start(id, job, rate)
     })
   }
 

@@ -1,24 +1,23 @@
 /**
  * Runs jobs in worker threads.
  *
- * Workers start with the first job that needs one, and keep the process alive only while they work.
- * A flush goes to an idle worker, or else to one that is busy with a compaction, which stands still
- * meanwhile. Of two or more workers one is always left for flushes. A worker that dies fails its
- * jobs; the next job starts another.
+ * Workers start with the first job that needs one, and keep the process alive only while they work. Which one a job
+ * goes to is said in worker-choice.ts; there it may stand still meanwhile for a more urgent one (step-queue.ts). A
+ * worker that dies fails its jobs; the next job starts another.
  */
 import { Worker } from 'node:worker_threads'
-import { WiscError } from '../base/errors.ts'
+import { toWiscError, WiscError } from '../base/errors.ts'
 import { fromErrorMessage } from './error-message.ts'
-import type { Job, JobResult } from './messages.ts'
+import { type Job, PRIORITY, type ResultOf } from './messages.ts'
 import { type JobRunner, jobAborted, type RunOptions, runnerClosed } from './runner.ts'
 import { WaitingJobs } from './waiting-jobs.ts'
+import { chooseWorker, type PlacedJob } from './worker-choice.ts'
 import type { FromWorker, ToWorker } from './worker-protocol.ts'
 
 const WORKER_ENTRY = new URL('./worker.js', import.meta.url)
 
-interface QueuedJob {
+interface QueuedJob extends PlacedJob {
   readonly id: number
-  readonly job: Job
 }
 
 export class WorkerPool implements JobRunner {
@@ -26,28 +25,28 @@ export class WorkerPool implements JobRunner {
   readonly #entry: URL
   readonly #workers: Set<PoolWorker> = new Set()
   readonly #arenas: Map<number, SharedArrayBuffer> = new Map()
-  readonly #waiting: WaitingJobs = new WaitingJobs()
-  /** Compactions that no worker is free for. */
+  readonly #waiting: WaitingJobs
+  /** Jobs that no worker is free for: the most urgent first, then in order of arrival. */
   #queued: QueuedJob[] = []
   #closing: Promise<void> | undefined
 
   /**
    * @param workers how many there may be, at least 1
-   * @param entry the code of a worker; a test passes one that dies
+   * @param entry the code of a worker; a test passes one of its own
    */
   constructor(workers: number, entry: URL = WORKER_ENTRY) {
     this.#workersMax = workers
     this.#entry = entry
+    this.#waiting = new WaitingJobs({
+      start: (id, job, rate) => this.#start({ id, job, rate }),
+      setRate: (id, bytesPerSecond) => this.#setRate(id, bytesPerSecond),
+      cancel: (id) => this.#cancel(id),
+    })
   }
 
-  run(job: Job, options: RunOptions = {}): Promise<JobResult> {
+  run<J extends Job>(job: J, options: RunOptions = {}): Promise<ResultOf<J>> {
     if (this.#closing) return Promise.reject(runnerClosed())
-    return this.#waiting.take(
-      job,
-      options,
-      (id, taken) => this.#start({ id, job: taken }),
-      (id) => this.#cancel(id),
-    )
+    return this.#waiting.take(job, options)
   }
 
   shareArena(id: number, buffer: SharedArrayBuffer): void {
@@ -71,35 +70,28 @@ export class WorkerPool implements JobRunner {
   }
 
   #start(queued: QueuedJob): void {
-    if (queued.job.kind === 'flush') this.#dispatch(queued, this.#idleWorker() ?? this.#leastBusy())
-    else {
-      this.#queued.push(queued)
-      this.#startQueued()
-    }
+    const priority = PRIORITY[queued.job.kind]
+    const behind = this.#queued.findIndex(({ job }) => PRIORITY[job.kind] > priority)
+    this.#queued.splice(behind < 0 ? this.#queued.length : behind, 0, queued)
+    this.#startQueued()
   }
 
   #startQueued(): void {
-    const most = Math.max(1, this.#workersMax - 1)
-    while (this.#queued.length > 0) {
-      const compacting = [...this.#workers].filter((worker) => worker.isCompacting).length
-      const worker = compacting < most ? this.#idleWorker() : undefined
+    for (;;) {
+      const [first] = this.#queued
+      const worker = first && this.#workerFor(first.job.kind)
+      // Where a job has to wait, one that is not more urgent has to wait, too.
       if (!worker) return
-      this.#dispatch(this.#queued.shift()!, worker)
+      this.#queued.shift()
+      this.#dispatch(first, worker)
       // The one for flushes starts ahead: a flush is waited for.
-      this.#idleWorker()
+      if (first.job.kind !== 'flush') this.#workerFor('flush')
     }
   }
 
-  /** A worker without a job, a new one if there is room. */
-  #idleWorker(): PoolWorker | undefined {
-    for (const worker of this.#workers) if (worker.jobs.size === 0) return worker
-    return this.#workers.size < this.#workersMax ? this.#addWorker() : undefined
-  }
-
-  #leastBusy(): PoolWorker {
-    return [...this.#workers].reduce((best, worker) =>
-      worker.jobs.size < best.jobs.size ? worker : best,
-    )
+  #workerFor(kind: Job['kind']): PoolWorker | undefined {
+    const choice = chooseWorker(kind, [...this.#workers], this.#workersMax)
+    return choice === 'new' ? this.#addWorker() : choice
   }
 
   #addWorker(): PoolWorker {
@@ -112,13 +104,23 @@ export class WorkerPool implements JobRunner {
     return worker
   }
 
-  #dispatch({ id, job }: QueuedJob, worker: PoolWorker): void {
-    if (job.kind === 'flush') {
-      const { arenaId } = job.memtable
-      const buffer = this.#arenas.get(arenaId)
-      if (buffer) worker.shareArena(arenaId, buffer)
+  #dispatch({ id, job, rate }: QueuedJob, worker: PoolWorker): void {
+    try {
+      if (job.kind === 'flush') {
+        const { arenaId } = job.memtable
+        const buffer = this.#arenas.get(arenaId)
+        if (buffer) worker.shareArena(arenaId, buffer)
+      }
+      worker.start(id, { job, rate })
+    } catch (error) {
+      this.#waiting.settle(id, undefined, toWiscError(error))
     }
-    worker.start(id, job)
+  }
+
+  #setRate(id: number, bytesPerSecond: number | undefined): void {
+    for (const worker of this.#workers) worker.setRate(id, bytesPerSecond)
+    // A job that is held back from now on leaves room for others.
+    this.#startQueued()
   }
 
   #cancel(id: number): void {
@@ -150,7 +152,7 @@ export class WorkerPool implements JobRunner {
 
 /** One thread, its jobs, and the arenas that it knows. */
 class PoolWorker {
-  readonly jobs: Map<number, Job> = new Map()
+  readonly jobs: Map<number, PlacedJob> = new Map()
   readonly #arenas: Map<number, SharedArrayBuffer> = new Map()
   readonly #thread: Worker
 
@@ -175,11 +177,6 @@ class PoolWorker {
     this.#thread.unref()
   }
 
-  get isCompacting(): boolean {
-    for (const job of this.jobs.values()) if (job.kind === 'compaction') return true
-    return false
-  }
-
   shareArena(id: number, buffer: SharedArrayBuffer): void {
     if (this.#arenas.get(id) === buffer) return
     this.#arenas.set(id, buffer)
@@ -190,10 +187,15 @@ class PoolWorker {
     if (this.#arenas.delete(id)) this.#post({ type: 'forgetArena', id })
   }
 
-  start(id: number, job: Job): void {
-    this.#post({ type: 'job', id, job })
-    this.jobs.set(id, job)
+  start(id: number, placed: PlacedJob): void {
+    const { job, rate } = placed
+    this.#post({ type: 'job', id, job, bytesPerSecond: rate?.bytesPerSecond })
+    this.jobs.set(id, placed)
     this.#thread.ref()
+  }
+
+  setRate(id: number, bytesPerSecond: number | undefined): void {
+    if (this.jobs.has(id)) this.#post({ type: 'rate', id, bytesPerSecond })
   }
 
   /** It answers with an error, or with its result if that came first. */

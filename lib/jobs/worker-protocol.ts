@@ -5,7 +5,13 @@ import type { Job, JobResult } from './messages.ts'
 export type ToWorker =
   | { readonly type: 'arena'; readonly id: number; readonly buffer: SharedArrayBuffer }
   | { readonly type: 'forgetArena'; readonly id: number }
-  | { readonly type: 'job'; readonly id: number; readonly job: Job }
+  | {
+      readonly type: 'job'
+      readonly id: number
+      readonly job: Job
+      readonly bytesPerSecond: number | undefined
+    }
+  | { readonly type: 'rate'; readonly id: number; readonly bytesPerSecond: number | undefined }
   | { readonly type: 'cancel'; readonly id: number }
 
 export type FromWorker =

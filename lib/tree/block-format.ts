@@ -24,7 +24,7 @@
  * UNKNOWN_TAG, for they know neither file nor place. Conditions are written as what must hold, so
  * that NaN (a varint behind the memory) fails them.
  */
-import { compareRange, readU32 } from '../base/bytes.ts'
+import { compareRange, NO_BYTES, readU32 } from '../base/bytes.ts'
 import { FILE_BYTES_MAX, SEQUENCE_MAX } from '../base/log-position.ts'
 import { type FoundEntry, KEY_BYTES_MAX, KIND, type Kind } from './entry.ts'
 import { copyBytes } from './growing-bytes.ts'
@@ -45,6 +45,23 @@ export interface KeyedEntry extends FoundEntry {
   keyBytes: Uint8Array
   keyStart: number
   keyEnd: number
+}
+
+/** A place for {@link decodeEntry} to write to, with a key buffer of its own. */
+export function emptyEntry(): KeyedEntry {
+  return {
+    keyBytes: new Uint8Array(64),
+    keyStart: 0,
+    keyEnd: 0,
+    kind: KIND.tombstone,
+    sequence: 0,
+    valueBytes: NO_BYTES,
+    valueStart: 0,
+    valueEnd: 0,
+    segment: 0,
+    offset: 0,
+    length: 0,
+  }
 }
 
 /** What entries of a table are relative to. */

@@ -4,14 +4,12 @@
  * Inputs are opened by name, one table of each run at a time; they must stay until it has ended (a
  * pinned version).
  */
-import { joinPath, tableName } from '../base/file-names.ts'
-import type { EntryCursor, TableMeta } from './entry.ts'
+import type { TableMeta } from './entry.ts'
+import { InputRun } from './input-run.ts'
 import { MergeCursor } from './merge-cursor.ts'
 import { type RunResult, writeRetained } from './retained-run.ts'
 import { type KeyRange, Retention } from './retention.ts'
-import { RunCursor } from './run-cursor.ts'
 import { type JobPorts, type RunTarget, RunWriter } from './run-writer.ts'
-import { TableReader } from './table-reader.ts'
 
 export interface CompactionInput extends RunTarget {
   /** Runs, newest first; the tables of a run in key order. */
@@ -27,7 +25,7 @@ export function* compactionSteps(
   input: CompactionInput,
   ports: JobPorts,
 ): Generator<void, RunResult> {
-  const runs = input.inputs.map((tables) => new InputRun(tables, input, ports))
+  const runs = input.inputs.map((tables) => new InputRun(tables, input, ports.fileSystem))
   const tables = input.inputs.flat()
   const smallestSequence = tables.reduce(
     (smallest, table) => Math.min(smallest, table.smallestSequence),
@@ -47,26 +45,5 @@ export function* compactionSteps(
   } finally {
     for (const run of runs) run.close()
     writer.close(failure)
-  }
-}
-
-/** One input run, of which at most one table is open. */
-class InputRun {
-  readonly cursor: EntryCursor
-  #open: TableReader | undefined
-
-  constructor(tables: readonly TableMeta[], input: CompactionInput, ports: JobPorts) {
-    this.cursor = new RunCursor(tables, (meta) => {
-      this.close()
-      const name = tableName(meta.number)
-      const path = joinPath(input.directory, name)
-      this.#open = TableReader.open(ports.fileSystem, path, name, meta, input.databaseId)
-      return this.#open.cursor()
-    })
-  }
-
-  close(): void {
-    this.#open?.close()
-    this.#open = undefined
   }
 }

@@ -5,6 +5,8 @@
  * (a tombstone). Entries are ordered by key, as unsigned bytes, then by sequence, newest first.
  */
 
+import { storedBytes } from '../base/record-size.ts'
+
 /** DO NOT CHANGE: kinds are on disk, but for `deferred`. */
 export const KIND = {
   tombstone: 0,
@@ -59,6 +61,16 @@ export interface EntryCursor extends FoundEntry {
   previous(): void
 }
 
+/**
+ * Bytes of the value of an entry whose key has `keyLength`; 0 for a tombstone. A pointer that is too short for any
+ * record counts as one to an empty value: whoever follows it finds out.
+ */
+export function valueLength(entry: FoundEntry, keyLength: number): number {
+  if (entry.kind === KIND.tombstone) return 0
+  if (entry.kind === KIND.inline) return entry.valueEnd - entry.valueStart
+  return Math.max(0, storedBytes(entry.length, keyLength))
+}
+
 /** How tables are built; a part of the options of the store. */
 export interface TableOptions {
   /** A table is ended when it has this many bytes (all entries of a key stay in one table). */
@@ -91,8 +103,17 @@ export interface TableMeta {
   readonly largestSequence: number
 }
 
+/** Sums over the entries of a table that its file keeps and the manifest does not. */
+export interface TableFigures {
+  readonly distinctKeys: number
+  /** Bytes of all values as stored, those of pointers included; tombstones have none. */
+  readonly valueBytes: number
+  /** Bytes of the keys of all entries but tombstones. */
+  readonly keyBytes: number
+}
+
 /** A table as a job hands it over: with the sums that the manifest does not keep. */
-export interface BuiltTable {
+export interface BuiltTable extends TableFigures {
   readonly meta: TableMeta
   readonly references: readonly SegmentReference[]
 }

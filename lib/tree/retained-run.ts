@@ -6,9 +6,10 @@
  * it: `return()` closes and unlinks what it has written. The hot loop is a function of its own, for
  * speed.
  */
-import { compareRange, NO_BYTES } from '../base/bytes.ts'
+import { NO_BYTES } from '../base/bytes.ts'
 import type { KeyedEntry } from './block-format.ts'
-import { type BuiltTable, type EntryCursor, KEY_BYTES_MAX, KIND } from './entry.ts'
+import { type BuiltTable, type EntryCursor, KIND } from './entry.ts'
+import { LastKey } from './last-key.ts'
 import type { Retention } from './retention.ts'
 import type { RunWriter } from './run-writer.ts'
 
@@ -57,10 +58,7 @@ class RetainedStep {
   readonly #retention: Retention
   readonly #writer: RunWriter
   readonly #readDeferred: ReadDeferred | undefined
-  /** The key of the entry before. */
-  readonly #key: Uint8Array = new Uint8Array(KEY_BYTES_MAX)
-  /** -1 before the first one. */
-  #keyLength = -1
+  readonly #lastKey: LastKey = new LastKey()
   /** Stands in for deferred entries. */
   readonly #inline: KeyedEntry = {
     kind: KIND.inline,
@@ -97,7 +95,7 @@ class RetainedStep {
     let valueBytes = 0
     while (cursor.valid && entries < STEP_ENTRIES && valueBytes < STEP_VALUE_BYTES) {
       entries++
-      if (this.#isNewKey(cursor)) retention.startKey()
+      if (this.#lastKey.advance(cursor)) retention.startKey()
       const { kind, sequence } = cursor
       if (
         retention.keeps(sequence) &&
@@ -113,21 +111,6 @@ class RetainedStep {
       cursor.next()
     }
     return entries
-  }
-
-  #isNewKey(cursor: EntryCursor): boolean {
-    const { keyBytes, keyStart, keyEnd } = cursor
-    const length = keyEnd - keyStart
-    const key = this.#key
-    if (
-      length === this.#keyLength &&
-      compareRange(key, 0, length, keyBytes, keyStart, keyEnd) === 0
-    ) {
-      return false
-    }
-    for (let i = 0; i < length; i++) key[i] = keyBytes[keyStart + i]!
-    this.#keyLength = length
-    return true
   }
 
   #fetch(cursor: EntryCursor): KeyedEntry {

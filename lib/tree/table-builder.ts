@@ -14,8 +14,15 @@ import { frameSeed } from '../base/frame.ts'
 import { FILE_BYTES_MAX, FILE_NUMBER_MAX } from '../base/log-position.ts'
 import { BlockBuilder } from './block-builder.ts'
 import type { KeyedEntry } from './block-format.ts'
-import type { BuiltTable, SegmentReference, TableMeta, TableOptions } from './entry.ts'
-import { KEY_BYTES_MAX, KIND } from './entry.ts'
+import {
+  type BuiltTable,
+  KEY_BYTES_MAX,
+  KIND,
+  type SegmentReference,
+  type TableMeta,
+  type TableOptions,
+  valueLength,
+} from './entry.ts'
 import { buildFilter } from './filter.ts'
 import { copyBytes, GrowingBytes } from './growing-bytes.ts'
 import {
@@ -57,6 +64,8 @@ export class TableBuilder {
   #entries = 0
   #tombstones = 0
   #pointedBytes = 0
+  #valueBytes = 0
+  #keyBytes = 0
   #smallestSequence = Number.MAX_SAFE_INTEGER
   #largestSequence = 0
 
@@ -147,10 +156,15 @@ export class TableBuilder {
     const filter = this.#appendFilter()
     const index = this.#appendBlock(this.#index.finish())
     const referencesBlock = this.#appendBlock(encodeReferences(this.#references))
+    const figures = {
+      distinctKeys: this.#distinctKeys,
+      valueBytes: this.#valueBytes,
+      keyBytes: this.#keyBytes,
+    }
     const properties = this.#appendBlock(
       encodeProperties({
         ...this.#meta(0),
-        distinctKeys: this.#distinctKeys,
+        ...figures,
         baseSequence: this.#baseSequence,
       }),
     )
@@ -163,7 +177,7 @@ export class TableBuilder {
       throw syncFailed(this.#file.path, error)
     }
     const references: readonly SegmentReference[] = this.#references
-    return { meta: this.#meta(this.#out.length), references }
+    return { meta: this.#meta(this.#out.length), references, ...figures }
   }
 
   #meta(bytes: number): TableMeta {
@@ -222,7 +236,13 @@ export class TableBuilder {
 
   /** Counts an entry. @returns for kind pointer: the place of its segment in the references */
   #count(entry: KeyedEntry): number {
-    if (entry.kind === KIND.tombstone) this.#tombstones++
+    if (entry.kind === KIND.tombstone) {
+      this.#tombstones++
+      return 0
+    }
+    const keyLength = entry.keyEnd - entry.keyStart
+    this.#keyBytes += keyLength
+    this.#valueBytes += valueLength(entry, keyLength)
     if (entry.kind !== KIND.pointer) return 0
     assert(entry.offset + entry.length <= FILE_BYTES_MAX, 'a pointer leads into a file')
     if (entry.segment !== this.#lastSegment) this.#useSegment(entry.segment)

@@ -7,7 +7,7 @@
  * The references are the table's list of segments at the same time: a pointer entry names its
  * segment by its place in this list, which is the order of first use.
  *
- *   properties := entries, tombstones, distinctKeys, pointedBytes: varint,
+ *   properties := entries, tombstones, distinctKeys, pointedBytes, valueBytes, keyBytes: varint,
  *                 baseSequence, smallestSequence, largestSequence: varint,
  *                 smallestKeyLength: varint, smallestKey, largestKeyLength: varint, largestKey
  */
@@ -15,15 +15,14 @@ import { compareBytes, equalBytes } from '../base/bytes.ts'
 import { CorruptionError } from '../base/errors.ts'
 import { FILE_NUMBER_MAX } from '../base/log-position.ts'
 import { VarintReader } from '../base/varint.ts'
-import { KEY_BYTES_MAX, type SegmentReference, type TableMeta } from './entry.ts'
+import { KEY_BYTES_MAX, type SegmentReference, type TableFigures, type TableMeta } from './entry.ts'
 import { GrowingBytes } from './growing-bytes.ts'
 
 /** The fewest bytes of a reference. */
 const REFERENCE_BYTES_MIN = 3
 
-/** What a table says of itself: what the manifest keeps of it, and two figures more. */
-export interface TableProperties extends TableMeta {
-  readonly distinctKeys: number
+/** What a table says of itself: what the manifest keeps of it, and some figures more. */
+export interface TableProperties extends TableMeta, TableFigures {
   /** Sequences of entries are kept as distances from it. */
   readonly baseSequence: number
 }
@@ -77,6 +76,8 @@ export function encodeProperties(properties: TableProperties): GrowingBytes {
   content.appendVarint(properties.tombstones)
   content.appendVarint(properties.distinctKeys)
   content.appendVarint(properties.pointedBytes)
+  content.appendVarint(properties.valueBytes)
+  content.appendVarint(properties.keyBytes)
   content.appendVarint(properties.baseSequence)
   content.appendVarint(properties.smallestSequence)
   content.appendVarint(properties.largestSequence)
@@ -106,6 +107,8 @@ export function decodeProperties(
     tombstones: reader.next(),
     distinctKeys: reader.next(),
     pointedBytes: reader.next(),
+    valueBytes: reader.next(),
+    keyBytes: reader.next(),
     baseSequence: reader.next(),
     smallestSequence: reader.next(),
     largestSequence: reader.next(),

@@ -13,6 +13,7 @@ import { frameSeed } from '../base/frame.ts'
 import { ABSENT, entriesEnd, findInBlock, restartCount } from './block-format.ts'
 import type { EntryCursor, FoundEntry, SegmentReference, TableMeta } from './entry.ts'
 import { filterMayContain, isFilter } from './filter.ts'
+import { type KeySample, sampleKeys } from './key-samples.ts'
 import { TableBlocks } from './table-blocks.ts'
 import { TableCursor } from './table-cursor.ts'
 import {
@@ -55,6 +56,8 @@ export class TableReader {
   readonly meta: TableMeta
   /** One for each segment that the table points to, in no order. */
   readonly references: readonly SegmentReference[]
+  /** What the table says of itself. */
+  readonly properties: TableProperties
   /** Lookups that asked the filter, and those that it answered: no such key here. */
   filterChecks = 0
   filterRejections = 0
@@ -78,6 +81,7 @@ export class TableReader {
     this.#ends = ends
     this.meta = meta
     this.references = ends.references
+    this.properties = ends.properties
   }
 
   /**
@@ -137,6 +141,12 @@ export class TableReader {
     if (answer >= 0) return true
     if (answer === ABSENT) return false
     throw blocks.entryError(block, answer, 0)
+  }
+
+  /** About `count` keys, evenly spread over the table: see key-samples.ts. */
+  sampleKeys(count: number, cache: BlockCache): readonly KeySample[] {
+    const { blocks } = this.#search ?? this.#load()
+    return sampleKeys(blocks, count, cache)
   }
 
   /**

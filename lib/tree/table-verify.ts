@@ -6,12 +6,13 @@ import { CorruptionError } from '../base/errors.ts'
 import { FileWindow } from '../base/file-window.ts'
 import {
   decodeEntry,
+  emptyEntry,
   entriesEnd,
   type KeyedEntry,
   restartAt,
   restartCount,
 } from './block-format.ts'
-import { KIND, type Kind, type SegmentReference } from './entry.ts'
+import { KIND, type SegmentReference, valueLength } from './entry.ts'
 import { filterMayContain } from './filter.ts'
 import { copyBytes } from './growing-bytes.ts'
 import type { TableBlocks } from './table-blocks.ts'
@@ -54,6 +55,8 @@ class Tally {
   #tombstones = 0
   #distinctKeys = 0
   #pointedBytes = 0
+  #valueBytes = 0
+  #keyBytes = 0
   #smallestSequence = Number.POSITIVE_INFINITY
   #largestSequence = 0
 
@@ -98,8 +101,7 @@ class Tally {
       smallestSequence: this.#smallestSequence,
       largestSequence: this.#largestSequence,
     }
-    const keysDiffer = this.#distinctKeys !== properties.distinctKeys
-    const difference = keysDiffer ? 'distinctKeys' : findDifference(counted, properties)
+    const difference = this.#differingFigure(properties) ?? findDifference(counted, properties)
     const offset = this.#blocks.offset(this.#blocks.index.blockCount)
     if (difference !== undefined) {
       throw new CorruptionError(this.#blocks.name, offset, `entries do not add up to ${difference}`)
@@ -111,6 +113,13 @@ class Tally {
         throw new CorruptionError(this.#blocks.name, offset, reason)
       }
     }
+  }
+
+  #differingFigure(properties: TableProperties): string | undefined {
+    if (this.#distinctKeys !== properties.distinctKeys) return 'distinctKeys'
+    if (this.#valueBytes !== properties.valueBytes) return 'valueBytes'
+    if (this.#keyBytes !== properties.keyBytes) return 'keyBytes'
+    return undefined
   }
 
   /**
@@ -159,7 +168,12 @@ class Tally {
     this.#entries++
     this.#smallestSequence = Math.min(this.#smallestSequence, sequence)
     this.#largestSequence = Math.max(this.#largestSequence, sequence)
-    if (kind === KIND.tombstone) this.#tombstones++
+    if (kind === KIND.tombstone) {
+      this.#tombstones++
+      return
+    }
+    this.#keyBytes += keyEnd
+    this.#valueBytes += valueLength(this.#entry, keyEnd)
     if (kind === KIND.pointer) this.#addPointer(this.#entry.segment, this.#entry.length)
   }
 
@@ -176,22 +190,5 @@ class Tally {
 
   #fail(block: number, at: number, reason: string): never {
     throw new CorruptionError(this.#blocks.name, this.#blocks.offset(block) + at, reason)
-  }
-}
-
-function emptyEntry(): KeyedEntry {
-  const kind: Kind = KIND.tombstone
-  return {
-    keyBytes: new Uint8Array(64),
-    keyStart: 0,
-    keyEnd: 0,
-    kind,
-    sequence: 0,
-    valueBytes: NO_BYTES,
-    valueStart: 0,
-    valueEnd: 0,
-    segment: 0,
-    offset: 0,
-    length: 0,
   }
 }

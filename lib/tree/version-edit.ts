@@ -17,6 +17,8 @@
  *    16* added segment     number, salt
  *    18* sealed segment    number, length, lastSequence
  *    20* removed segment   number
+ *    22* added relocation  number, salt, length, parts, and for each part: segment, records, bytes
+ *    24* removed relocation  number
  *
  * DO NOT CHANGE: tags are on disk. An unknown even tag makes the edit unreadable
  * (WISC_FORMAT_VERSION), an unknown odd one is skipped. A field's bytes must be used up exactly.
@@ -50,7 +52,31 @@ export interface VersionEdit {
   readonly addedTables?: readonly AddedTable[]
   readonly addedSegments?: readonly AddedSegment[]
   readonly sealedSegments?: readonly SegmentSeal[]
+  /** Logical segments that nothing refers to any more, and the files of those that are not relocated. */
   readonly removedSegments?: readonly number[]
+  /** The segments of its parts are held by this file from now on, and by no other. */
+  readonly addedRelocations?: readonly RelocationState[]
+  /** Files whose segments have gone or are held by another relocation. */
+  readonly removedRelocations?: readonly number[]
+}
+
+/** What a relocation holds of one logical segment. */
+export interface RelocationPart {
+  readonly segment: number
+  readonly records: number
+  /** Of whole records. */
+  readonly bytes: number
+}
+
+/** A file with the surviving records of segments, under their old addresses. */
+export interface RelocationState {
+  readonly number: number
+  /** From its file header. */
+  readonly salt: number
+  /** Bytes of the file. */
+  readonly length: number
+  /** Of segments that are still in the version, in ascending order of their numbers; at least one. */
+  readonly parts: readonly RelocationPart[]
 }
 
 export interface AddedTable {
@@ -85,10 +111,12 @@ const TAG = {
   addedSegment: 16,
   sealedSegment: 18,
   removedSegment: 20,
+  addedRelocation: 22,
+  removedRelocation: 24,
 } as const
 const LAST_SINGLE_TAG = TAG.cleanEnd
-/** Varints of the largest field, beside the keys. */
-const FIELD_VARINTS_MAX = 13
+/** Varints of an added table, beside the lengths of its keys. */
+const FIELD_VARINTS = 11
 
 export function encodeVersionEdit(edit: VersionEdit): Uint8Array {
   const writer = new FieldWriter()
@@ -125,13 +153,18 @@ export function encodeVersionEdit(edit: VersionEdit): Uint8Array {
     writer.field(TAG.sealedSegment, [number, length, lastSequence])
   }
   for (const number of edit.removedSegments ?? []) writer.field(TAG.removedSegment, [number])
+  for (const { number, salt, length, parts } of edit.addedRelocations ?? []) {
+    const numbers = parts.flatMap(({ segment, records, bytes }) => [segment, records, bytes])
+    writer.field(TAG.addedRelocation, [number, salt, length, parts.length, ...numbers])
+  }
+  for (const number of edit.removedRelocations ?? []) writer.field(TAG.removedRelocation, [number])
   return writer.finish()
 }
 
 class FieldWriter {
   #bytes = new Uint8Array(1024)
   #length = 0
-  #field = new Uint8Array(FIELD_VARINTS_MAX * VARINT_BYTES_MAX)
+  #field = new Uint8Array(FIELD_VARINTS * VARINT_BYTES_MAX)
 
   position(tag: number, position: LogPosition): void {
     this.field(tag, [position.segment, position.offset])
@@ -140,7 +173,7 @@ class FieldWriter {
   field(tag: number, numbers: readonly number[], ...keys: readonly Uint8Array[]): void {
     let keyBytes = 0
     for (const key of keys) keyBytes += key.length
-    const needed = FIELD_VARINTS_MAX * VARINT_BYTES_MAX + keyBytes
+    const needed = (numbers.length + keys.length) * VARINT_BYTES_MAX + keyBytes
     if (this.#field.length < needed) this.#field = new Uint8Array(needed)
     let at = 0
     for (const number of numbers) at = writeVarint(this.#field, at, number)
@@ -182,6 +215,8 @@ export function decodeVersionEdit(bytes: Uint8Array, file: string, offset: numbe
   const addedSegments: AddedSegment[] = []
   const sealedSegments: SegmentSeal[] = []
   const removedSegments: number[] = []
+  const addedRelocations: RelocationState[] = []
+  const removedRelocations: number[] = []
   let previousTag = 0
   while (reader.at < bytes.length) {
     const at = reader.at
@@ -210,6 +245,8 @@ export function decodeVersionEdit(bytes: Uint8Array, file: string, offset: numbe
     else if (tag === TAG.addedSegment) addedSegments.push(field.addedSegment())
     else if (tag === TAG.sealedSegment) sealedSegments.push(field.segmentSeal())
     else if (tag === TAG.removedSegment) removedSegments.push(field.fileNumber())
+    else if (tag === TAG.addedRelocation) addedRelocations.push(field.relocation())
+    else if (tag === TAG.removedRelocation) removedRelocations.push(field.fileNumber())
     else if (tag % 2 === 1) continue
     else {
       throw new WiscError(
@@ -230,6 +267,8 @@ export function decodeVersionEdit(bytes: Uint8Array, file: string, offset: numbe
   if (addedSegments.length > 0) edit.addedSegments = addedSegments
   if (sealedSegments.length > 0) edit.sealedSegments = sealedSegments
   if (removedSegments.length > 0) edit.removedSegments = removedSegments
+  if (addedRelocations.length > 0) edit.addedRelocations = addedRelocations
+  if (removedRelocations.length > 0) edit.removedRelocations = removedRelocations
   return edit
 }
 
@@ -272,6 +311,22 @@ class FieldReader {
       length: this.number(FILE_BYTES_MAX),
       lastSequence: this.number(),
     }
+  }
+
+  relocation(): RelocationState {
+    const number = this.fileNumber()
+    const salt = this.number(2 ** 32 - 1)
+    const length = this.number(FILE_BYTES_MAX)
+    const count = this.number()
+    const parts: RelocationPart[] = []
+    // Not `count` alone: each part takes bytes, and there are only so many.
+    while (parts.length < count && !this.#reader.failed) {
+      const segment = this.fileNumber()
+      this.#require(segment > (parts.at(-1)?.segment ?? 0))
+      parts.push({ segment, records: this.number(), bytes: this.number() })
+    }
+    this.#require(count > 0)
+    return { number, salt, length, parts }
   }
 
   addedTable(): AddedTable {

@@ -32,7 +32,7 @@ import { type Random, randomU32 } from '../base/random.ts'
 import { readCurrent, writeCurrent } from './current.ts'
 import { ManifestWriter, type ReadManifest, readManifest } from './manifest.ts'
 import { type ObsoleteFile, ObsoleteFiles, type PinnedVersion } from './obsolete-files.ts'
-import { applyEdit, EMPTY_VERSION, snapshotEdit, type Version } from './version.ts'
+import { applyEdit, EMPTY_VERSION, isRelocated, snapshotEdit, type Version } from './version.ts'
 import type { VersionEdit } from './version-edit.ts'
 
 /**
@@ -66,6 +66,7 @@ export class VersionSet {
   #pending: PendingEdit[] = []
   #running: Promise<void> | undefined
   #poison: WiscError | undefined
+  #installed: () => void = () => {}
 
   private constructor(context: VersionSetContext, version: Version, oldManifests: number[]) {
     this.#context = context
@@ -171,12 +172,17 @@ export class VersionSet {
     this.#obsolete.onObsolete(callback)
   }
 
+  /** Called after each edit that was made durable, when its version is the current one. There is one callback. */
+  onInstalled(callback: () => void): void {
+    this.#installed = callback
+  }
+
   /**
-   * Gives up a table whose edit was rejected. It is reported obsolete when no crash can bring the edit back: at
+   * Gives up a new file whose edit was rejected. It is reported obsolete when no crash can bring the edit back: at
    * once, or, in doubt, when the next manifest is named durably.
    */
-  discardTable(number: number): void {
-    this.#obsolete.add({ kind: 'table', number })
+  discard(file: ObsoleteFile): void {
+    this.#obsolete.add(file)
   }
 
   /** A sync has failed somewhere: nothing is written any more (the failure rules of a sync). */
@@ -229,11 +235,14 @@ export class VersionSet {
     let version = this.#current
     for (const pending of batch) {
       const edit = { ...pending.edit, nextFileNumber: this.#nextFileNumber }
+      dropped.push(...droppedFiles(version, edit))
       version = applyEdit(version, edit, version.id + 1)
       edits.push(edit)
-      dropped.push(...droppedFiles(edit))
     }
-    if (edits.some((edit) => edit.addedTables?.length)) await this.#syncDirectory()
+    const addsFiles = edits.some(
+      ({ addedTables, addedRelocations }) => addedTables?.length || addedRelocations?.length,
+    )
+    if (addsFiles) await this.#syncDirectory()
     if (this.#writer && !this.#hasGrown(this.#writer)) await this.#append(this.#writer, edits)
     else this.#beginManifest(version)
     this.#checkPoison()
@@ -241,6 +250,7 @@ export class VersionSet {
     this.#durableEdit = version.id
     this.#obsolete.supersede(version, dropped)
     for (const { resolve } of batch) resolve(version)
+    this.#installed()
   }
 
   async #syncDirectory(): Promise<void> {
@@ -311,12 +321,22 @@ export class VersionSet {
   }
 }
 
-/** A table that is removed and added by one edit has only moved. */
-function droppedFiles(edit: VersionEdit): ObsoleteFile[] {
+/**
+ * The files that an edit of a version makes useless. A table that is removed and added has only moved; a
+ * segment's file goes with the segment, or when a relocation takes over what it held.
+ */
+function droppedFiles(version: Version, edit: VersionEdit): ObsoleteFile[] {
   const moved = new Set(edit.addedTables?.map(({ meta }) => meta.number))
-  const tables = edit.removedTables?.filter((number) => !moved.has(number)) ?? []
-  return [
-    ...tables.map((number) => ({ kind: 'table' as const, number })),
-    ...(edit.removedSegments ?? []).map((number) => ({ kind: 'segment' as const, number })),
-  ]
+  const dropped: ObsoleteFile[] = []
+  for (const number of edit.removedTables ?? []) {
+    if (!moved.has(number)) dropped.push({ kind: 'table', number })
+  }
+  const taken = (edit.addedRelocations ?? []).flatMap(({ parts }) => parts)
+  const left = [...(edit.removedSegments ?? []), ...taken.map(({ segment }) => segment)]
+  for (const number of left) {
+    const segment = version.segments.get(number)
+    if (segment !== undefined && !isRelocated(segment)) dropped.push({ kind: 'segment', number })
+  }
+  for (const number of edit.removedRelocations ?? []) dropped.push({ kind: 'segment', number })
+  return dropped
 }

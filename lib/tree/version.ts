@@ -10,7 +10,12 @@ import { assert } from '../base/errors.ts'
 import { compareLogPositions, LOG_START, type LogPosition } from '../base/log-position.ts'
 import type { TableMeta } from './entry.ts'
 import { firstTableReaching } from './run-cursor.ts'
-import { type AddedTable, LEVELS_MAX, type VersionEdit } from './version-edit.ts'
+import {
+  type AddedTable,
+  LEVELS_MAX,
+  type RelocationState,
+  type VersionEdit,
+} from './version-edit.ts'
 
 export interface Run {
   readonly id: number
@@ -34,6 +39,8 @@ export interface SealedSegmentState {
   readonly state: 'sealed'
   readonly length: number
   readonly lastSequence: number
+  /** The relocation that holds what survives of it; undefined: its own file. */
+  readonly relocation: number | undefined
 }
 
 export type SegmentState = OpenSegmentState | SealedSegmentState
@@ -44,8 +51,10 @@ export interface Version {
   readonly id: number
   /** Level 0 first; the last one is not empty. */
   readonly levels: readonly Level[]
-  /** In ascending order of their numbers, which is log order. */
+  /** What pointers name. In ascending order of their numbers, which is log order. */
   readonly segments: ReadonlyMap<number, SegmentState>
+  /** The files that hold the segments that were moved. */
+  readonly relocations: ReadonlyMap<number, RelocationState>
   readonly checkpoint: LogPosition
   readonly durable: LogPosition
   readonly cleanEnd: LogPosition | undefined
@@ -58,6 +67,7 @@ export const EMPTY_VERSION: Version = {
   id: 0,
   levels: [],
   segments: new Map(),
+  relocations: new Map(),
   checkpoint: LOG_START,
   durable: LOG_START,
   cleanEnd: undefined,
@@ -75,7 +85,7 @@ export function applyEdit(version: Version, edit: VersionEdit, id: number): Vers
   return {
     id,
     levels: editLevels(version.levels, edit, nextFileNumber),
-    segments: editSegments(version.segments, edit, nextFileNumber),
+    ...editValueLog(version, edit, nextFileNumber),
     checkpoint: later(version.checkpoint, edit.checkpoint),
     durable: later(version.durable, edit.durable),
     cleanEnd: edit.cleanEnd,
@@ -102,7 +112,20 @@ export function snapshotEdit(version: Version): VersionEdit {
     addedTables,
     addedSegments: segments.map(({ number, salt }) => ({ number, salt })),
     sealedSegments: segments.flatMap((segment) => (segment.state === 'sealed' ? [segment] : [])),
+    addedRelocations: [...version.relocations.values()],
   }
+}
+
+/** True if a value-log file is part of the version: a segment in its own file, or a relocation. */
+export function holdsValueLogFile(version: Version, number: number): boolean {
+  const segment = version.segments.get(number)
+  const hasOwnFile = segment !== undefined && !isRelocated(segment)
+  return hasOwnFile || version.relocations.has(number)
+}
+
+/** True if what survives of a segment lies in another file. */
+export function isRelocated(segment: SegmentState): boolean {
+  return segment.state === 'sealed' && segment.relocation !== undefined
 }
 
 /** The table of a run whose range holds `key`, or undefined. */
@@ -191,14 +214,17 @@ function addTables(level: Level, added: ReadonlyMap<number, TableMeta[]>): Level
   return { runs }
 }
 
-function editSegments(
-  segments: ReadonlyMap<number, SegmentState>,
-  edit: VersionEdit,
-  limit: number,
-): ReadonlyMap<number, SegmentState> {
+type ValueLogState = Pick<Version, 'segments' | 'relocations'>
+
+/** Segments first: what a relocation takes over must be sealed, what it loses must be gone or moved. */
+function editValueLog(version: ValueLogState, edit: VersionEdit, limit: number): ValueLogState {
   const { addedSegments = [], sealedSegments = [], removedSegments = [] } = edit
-  if (addedSegments.length + sealedSegments.length + removedSegments.length === 0) return segments
-  const edited = new Map(segments)
+  const { addedRelocations = [], removedRelocations = [] } = edit
+  const segmentEdits = addedSegments.length + sealedSegments.length + removedSegments.length
+  if (segmentEdits + addedRelocations.length + removedRelocations.length === 0) {
+    return { segments: version.segments, relocations: version.relocations }
+  }
+  const edited = new Map(version.segments)
   for (const { number, salt } of addedSegments) {
     assert(!edited.has(number), `a segment number is used once, number=${number}`)
     assert(number < limit, `segment number is allocated, number=${number}`)
@@ -207,10 +233,59 @@ function editSegments(
   for (const { number, length, lastSequence } of sealedSegments) {
     const segment = edited.get(number)
     assert(segment?.state === 'open', `an open segment is sealed, number=${number}`)
-    edited.set(number, { number, salt: segment.salt, state: 'sealed', length, lastSequence })
+    const { salt } = segment
+    const state = 'sealed' as const
+    edited.set(number, { number, salt, state, length, lastSequence, relocation: undefined })
   }
+  const relocations = editRelocations(version.relocations, edited, edit, limit)
+  return { segments: new Map([...edited].sort(([left], [right]) => left - right)), relocations }
+}
+
+/** Changes `segments` too: which file holds them, and which are gone. */
+function editRelocations(
+  relocations: ReadonlyMap<number, RelocationState>,
+  segments: Map<number, SegmentState>,
+  { addedRelocations = [], removedRelocations = [], removedSegments = [] }: VersionEdit,
+  limit: number,
+): ReadonlyMap<number, RelocationState> {
+  const edited = new Map(relocations)
+  const shrunk = new Set<number>()
   for (const number of removedSegments) {
-    assert(edited.delete(number), `a removed segment exists, number=${number}`)
+    const segment = segments.get(number)
+    assert(segment !== undefined, `a removed segment exists, number=${number}`)
+    segments.delete(number)
+    if (segment.state === 'sealed' && segment.relocation !== undefined) {
+      shrunk.add(segment.relocation)
+    }
   }
-  return new Map([...edited].sort(([left], [right]) => left - right))
+  for (const relocation of addedRelocations) {
+    const { number, parts } = relocation
+    assert(!edited.has(number) && number < limit, `a relocation is new, number=${number}`)
+    edited.set(number, relocation)
+    for (const part of parts) {
+      const segment = segments.get(part.segment)
+      assert(segment?.state === 'sealed', `a relocated segment is sealed, number=${part.segment}`)
+      if (segment.relocation !== undefined) shrunk.add(segment.relocation)
+      segments.set(part.segment, { ...segment, relocation: number })
+    }
+  }
+  for (const number of removedRelocations) {
+    assert(edited.delete(number), `a removed relocation exists, number=${number}`)
+  }
+  for (const number of shrunk) {
+    const relocation = edited.get(number)
+    if (relocation === undefined) continue
+    const parts = relocation.parts.filter(({ segment }) => isHeldBy(segments.get(segment), number))
+    assert(parts.length > 0, `an empty relocation is removed, number=${number}`)
+    edited.set(number, { ...relocation, parts })
+  }
+  for (const segment of segments.values()) {
+    if (segment.state !== 'sealed' || segment.relocation === undefined) continue
+    assert(edited.has(segment.relocation), `a segment is held by a file, number=${segment.number}`)
+  }
+  return edited
+}
+
+function isHeldBy(segment: SegmentState | undefined, relocation: number): boolean {
+  return segment?.state === 'sealed' && segment.relocation === relocation
 }

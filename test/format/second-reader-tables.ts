@@ -32,7 +32,7 @@ export function* tableEntries(
     references.next()
   }
   must(properties.next() === entryCount, `${name}: entries`)
-  for (let i = 0; i < 3; i++) properties.next()
+  for (let i = 0; i < 5; i++) properties.next()
   const baseSequence = properties.next()
   let offset = 64
   for (let count = bounds.next(); count > 0; count--) {

@@ -8,19 +8,28 @@
  *   7 a write torn at every 512 and 4096 boundary and at one random byte, what is missing being old bytes, zeros,
  *     garbage or stale bytes of the log  8 a write that extended the file with zeros alone
  *   9 a rename of which both names persisted
+ *  10 a punch of which only some blocks became holes
  *
- * Equal images are told by a hash over names and bytes, so that each is looked at once. Writes are torn in full
- * when they have just begun, and by a random choice at later moments. Source: ALICE (Pillai et al., OSDI
+ * What persists is chosen in crash-choices.ts. Equal images are told by a hash over names, bytes and holes, so
+ * that each is looked at once. Source: ALICE (Pillai et al., OSDI
  * 2014) for 3 to 5; RELIABILITY rules of the project for the rest.
  */
 import xxhash from 'xxhash-addon'
+import { BLOCK_BYTES, Holes } from './content.ts'
+import {
+  type Choice,
+  type ChoiceOptions,
+  choicesOf,
+  type Missing,
+  type Pending,
+} from './crash-choices.ts'
 import {
   applyName,
   type DiskImage,
   DiskModel,
   type FileNode,
   type Operation,
-  type PendingName,
+  type PendingPunch,
   type PendingWrite,
   type Profile,
   ROOT,
@@ -42,34 +51,10 @@ export interface CrashState {
   image(): DiskImage
 }
 
-export interface CrashStateOptions {
+export interface CrashStateOptions extends ChoiceOptions {
   readonly seed: number
   readonly profile?: Profile
-  /** Random subsets at each moment. Default 3. */
-  readonly subsets?: number
-  /** Torn variants of a write that has just begun, at most. Default 24. */
-  readonly tornOfNew?: number
-  /** Torn variants of older pending writes at each moment, in all. Default 2. */
-  readonly tornOfOld?: number
 }
-
-/** How much of one pending write persists: all of it, or `bytes` in place of its own. */
-interface Choice {
-  readonly label: string
-  /** By index into the pending list. */
-  readonly persist: (index: number) => boolean
-  /** The write with this index is replaced by what was torn out of it. */
-  readonly torn?: { readonly index: number; readonly cut: number; readonly missing: Missing }
-  /** The rename with this index leaves its source. */
-  readonly both?: number
-}
-
-const MISSING = ['old', 'zeros', 'garbage', 'stale'] as const
-type Missing = (typeof MISSING)[number]
-
-type Pending =
-  | { readonly node: number; readonly write: PendingWrite }
-  | { readonly node: number; readonly name: PendingName }
 
 /** All states of a recorded run, moment by moment. Images may be equal: compare hashes. */
 export function* crashStates(
@@ -132,132 +117,98 @@ function* statesAt(
 function pendingOf(model: DiskModel): Pending[] {
   const pending: Pending[] = []
   for (const [node, content] of model.nodes) {
-    if (content.kind === 'file') for (const write of content.pending) pending.push({ node, write })
-    else for (const name of content.pending) pending.push({ node, name })
+    if (content.kind === 'file') {
+      for (const change of content.pending) pending.push({ node, change })
+    } else {
+      for (const name of content.pending) pending.push({ node, name })
+    }
   }
   return pending.sort((left, right) => orderOf(left) - orderOf(right))
 }
 
 function orderOf(pending: Pending): number {
-  return 'write' in pending ? pending.write.order : pending.name.order
+  return 'change' in pending ? pending.change.order : pending.name.order
 }
 
-function* choicesOf(
-  pending: readonly Pending[],
-  prng: Prng,
-  options: CrashStateOptions,
-): Generator<Choice> {
-  const count = pending.length
-  yield { label: 'nothing', persist: () => false }
-  if (count === 0) return
-  yield { label: 'everything', persist: () => true }
-  for (let i = 1; i < count; i++) yield { label: `first ${i} of ${count}`, persist: (at) => at < i }
-  for (let i = 0; i < count; i++) {
-    yield { label: `all but ${i} of ${count}`, persist: (at) => at !== i }
-    yield { label: `only ${i} of ${count}`, persist: (at) => at === i }
-  }
-  if (count > 2) {
-    for (let i = options.subsets ?? 3; i > 0; i--) {
-      const kept = pending.map(() => prng.chance(0.5))
-      yield { label: `subset of ${count}`, persist: (at) => kept[at]! }
-    }
-  }
-  for (const [index, one] of pending.entries()) {
-    if ('name' in one && one.name.operation.kind === 'rename') {
-      yield { label: `rename ${index} with both names`, persist: () => true, both: index }
-    }
-  }
-  yield* tornChoices(pending, prng, options)
+/** The bytes of a file, and which of its blocks are holes. */
+interface Stored {
+  readonly bytes: Uint8Array
+  readonly holes: Holes
 }
 
-function* tornChoices(
-  pending: readonly Pending[],
-  prng: Prng,
-  options: CrashStateOptions,
-): Generator<Choice> {
-  const writes = [...pending.keys()].filter((index) => {
-    const one = pending[index]!
-    return 'write' in one && one.write.bytes.length > 0
-  })
-  const last = pending.length - 1
-  if (writes.at(-1) === last) {
-    const all: Choice[] = []
-    for (const cut of cutsOf(pending[last]!, prng)) {
-      for (const missing of MISSING) all.push(torn(last, cut, missing, last))
-    }
-    yield* sample(all, options.tornOfNew ?? 24, prng)
-  }
-  for (let i = writes.length > 1 ? (options.tornOfOld ?? 2) : 0; i > 0; i--) {
-    const index = prng.pick(writes)
-    const cut = prng.pick(cutsOf(pending[index]!, prng))
-    yield torn(index, cut, prng.pick(MISSING), prng.chance(0.5) ? index : last)
-  }
-}
-
-/** A torn write, with everything before it and what comes up to `through`. */
-function torn(index: number, cut: number, missing: Missing, through: number): Choice {
-  const label = `write ${index} torn after ${cut} bytes, rest ${missing}, first ${through + 1} persist`
-  return { label, persist: (at) => at <= through, torn: { index, cut, missing } }
-}
-
-/** Where a write may tear: sector and page boundaries of the file, nothing of it at all, one random byte. */
-function cutsOf(pending: Pending, prng: Prng): number[] {
-  if (!('write' in pending)) return []
-  const { position, bytes } = pending.write
-  const cuts = new Set<number>([0, prng.below(bytes.length)])
-  const step = bytes.length > 16384 ? 4096 : 512
-  for (
-    let at = Math.floor(position / step) * step + step;
-    at < position + bytes.length;
-    at += step
-  ) {
-    cuts.add(at - position)
-  }
-  return [...cuts]
-}
-
-function* sample<T>(items: T[], count: number, prng: Prng): Generator<T> {
-  for (let left = Math.min(count, items.length); left > 0; left--) {
-    const at = prng.below(items.length)
-    yield items[at]!
-    items[at] = items.at(-1)!
-    items.pop()
-  }
-}
-
-/** The bytes of every file that has pending writes, as the choice leaves them. */
+/** What every file holds that has pending changes, as the choice leaves it. */
 function contentsOf(
   model: DiskModel,
   pending: readonly Pending[],
   choice: Choice,
   prng: Prng,
-): Map<number, Uint8Array> {
-  const contents = new Map<number, Uint8Array>()
-  const writes = new Map<number, { position: number; bytes: Uint8Array }[]>()
+): Map<number, Stored> {
+  const contents = new Map<number, Stored>()
+  const changes = new Map<number, Change[]>()
   for (const [index, one] of pending.entries()) {
-    if (!('write' in one)) continue
-    const list = writes.get(one.node) ?? []
-    writes.set(one.node, list)
+    if (!('change' in one)) continue
+    const { node, change } = one
+    const list = changes.get(node) ?? []
+    changes.set(node, list)
     if (!choice.persist(index)) continue
-    const { position, bytes } = one.write
-    const isTorn = choice.torn?.index === index
-    list.push({ position, bytes: isTorn ? tearing(model, one, choice.torn!, prng) : bytes })
+    if (change.kind === 'punch') {
+      list.push(...punched(change, choice.punched?.index === index ? choice.punched : undefined))
+    } else {
+      const torn = choice.torn?.index === index ? choice.torn : undefined
+      const bytes = torn ? tearing(model, node, change, torn, prng) : change.bytes
+      list.push({ position: change.position, length: bytes.length, bytes })
+    }
   }
-  for (const [node, list] of writes) {
-    const durable = (model.nodes.get(node) as FileNode).durable.view()
-    let size = durable.length
-    for (const { position, bytes } of list) size = Math.max(size, position + bytes.length)
-    const content = new Uint8Array(size)
-    content.set(durable)
-    for (const { position, bytes } of list) content.set(bytes, position)
-    contents.set(node, content)
-  }
+  for (const [node, list] of changes) contents.set(node, changed(model, node, list))
   return contents
+}
+
+/** A write, or a punch if it has no bytes. */
+interface Change {
+  readonly position: number
+  readonly length: number
+  readonly bytes: Uint8Array | undefined
+}
+
+function* punched(
+  { position, length }: PendingPunch,
+  choice: Choice['punched'],
+): Generator<Change> {
+  if (choice === undefined) {
+    yield { position, length, bytes: undefined }
+    return
+  }
+  for (let block = 0; block * BLOCK_BYTES < length; block++) {
+    if (!choice.holds(block)) continue
+    yield { position: position + block * BLOCK_BYTES, length: BLOCK_BYTES, bytes: undefined }
+  }
+}
+
+function changed(model: DiskModel, node: number, changes: readonly Change[]): Stored {
+  const { durable } = model.file(node)
+  let size = durable.size
+  for (const { position, bytes } of changes) {
+    if (bytes) size = Math.max(size, position + bytes.length)
+  }
+  const content = new Uint8Array(size)
+  const holes = new Holes(durable.holes.blocks)
+  content.set(durable.view())
+  for (const { position, length, bytes } of changes) {
+    if (bytes) {
+      content.set(bytes, position)
+      holes.fill(position, length)
+    } else {
+      content.fill(0, position, position + length)
+      holes.punch(position, Math.min(length, Math.max(0, size - position)))
+    }
+  }
+  return { bytes: content, holes }
 }
 
 function tearing(
   model: DiskModel,
-  { node, write }: Extract<Pending, { write: PendingWrite }>,
+  node: number,
+  write: PendingWrite,
   { cut, missing }: { cut: number; missing: Missing },
   prng: Prng,
 ): Uint8Array {
@@ -308,58 +259,62 @@ function visit(
   }
 }
 
-function bytesOf(
-  model: DiskModel,
-  node: number,
-  contents: ReadonlyMap<number, Uint8Array>,
-): Uint8Array {
-  return contents.get(node) ?? (model.nodes.get(node) as FileNode).durable.view()
-}
-
 function imageOf(
   model: DiskModel,
   names: ReadonlyMap<number, ReadonlyMap<string, number>>,
-  contents: ReadonlyMap<number, Uint8Array>,
+  contents: ReadonlyMap<number, Stored>,
 ): DiskImage {
   const directories: string[] = []
   const files = new Map<string, Uint8Array>()
+  const holes = new Map<string, readonly number[]>()
   visit(names, (path, node, isDirectory) => {
-    if (isDirectory) directories.push(path)
-    else files.set(path, bytesOf(model, node, contents))
+    if (isDirectory) {
+      directories.push(path)
+      return
+    }
+    const { durable } = model.file(node)
+    const stored = contents.get(node) ?? { bytes: durable.view(), holes: durable.holes }
+    files.set(path, stored.bytes)
+    if (stored.holes.bytes > 0) holes.set(path, stored.holes.blocks)
   })
-  return { directories, files }
+  return { directories, files, holes }
 }
 
 /** Hashes of images; what is durable is hashed once. */
 class Hashes {
-  readonly #durable: Map<number, { size: number; hash: string }> = new Map()
+  readonly #durable: Map<number, { size: number; edits: number; hash: string }> = new Map()
 
   of(
     model: DiskModel,
     names: ReadonlyMap<number, ReadonlyMap<string, number>>,
-    contents: ReadonlyMap<number, Uint8Array>,
+    contents: ReadonlyMap<number, Stored>,
   ): string {
     let text = ''
     visit(names, (path, node, isDirectory) => {
       text += `${path}\n`
       if (isDirectory) return
-      const bytes = contents.get(node)
-      text += `${bytes ? hashOf(bytes) : this.#durableHash(model, node)}\n`
+      const stored = contents.get(node)
+      text += `${stored ? hashOf(stored) : this.#durableHash(model, node)}\n`
     })
-    return hashOf(Buffer.from(text))
+    return hashOfBytes(Buffer.from(text))
   }
 
   #durableHash(model: DiskModel, node: number): string {
-    const bytes = (model.nodes.get(node) as FileNode).durable.view()
+    const { durable } = model.file(node)
+    const { size, edits, holes } = durable
     const known = this.#durable.get(node)
-    if (known?.size === bytes.length) return known.hash
-    const hash = hashOf(bytes)
-    this.#durable.set(node, { size: bytes.length, hash })
+    if (known?.size === size && known.edits === edits) return known.hash
+    const hash = hashOf({ bytes: durable.view(), holes })
+    this.#durable.set(node, { size, edits, hash })
     return hash
   }
 }
 
-function hashOf(bytes: Uint8Array): string {
+function hashOf({ bytes, holes }: Stored): string {
+  return holes.bytes === 0 ? hashOfBytes(bytes) : `${hashOfBytes(bytes)} holes ${holes.blocks}`
+}
+
+function hashOfBytes(bytes: Uint8Array): string {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
   return `${bytes.length}.${xxhash.XXHash3.hash(view).toString('base64')}`
 }

@@ -1,10 +1,11 @@
 /**
  * What a disk may hold after a power cut: the fault model of the crash tests.
  *
- *   file:      durable bytes  + pending writes, each of which may persist, or not, or in part
+ *   file:      durable bytes  + pending writes, each of which may persist, or not, or in part,
+ *                               and pending holes, each block of which may persist, or not
  *   directory: durable names  + pending operations on names (create, rename, unlink), each persists or not
  *
- * A sync of a file makes the writes durable that were complete when it began, and its size, but never its
+ * A sync of a file makes the writes and holes durable that were complete when it began, and its size, but never its
  * name: only a sync of the directory does (strict profile; some file systems promise more). A failed sync
  * makes nothing durable, and neither does any later one for the same bytes: the system has marked them as
  * clean. (Names lie in a journal: a later sync of the directory does make them durable.) The model knows
@@ -12,6 +13,7 @@
  * (fault-file-system.ts). It is a fold over the log of operations, so a recorded run can be played again up
  * to any operation (crash-states.ts).
  */
+import { Content } from './content.ts'
 
 export const ROOT = 0
 
@@ -55,6 +57,12 @@ export type Operation =
       readonly node: number
       readonly persistent: number
     }
+  | {
+      readonly kind: 'punch'
+      readonly node: number
+      readonly position: number
+      readonly length: number
+    }
   | { readonly kind: 'syncBegin'; readonly call: number; readonly node: number }
   | {
       readonly kind: 'syncEnd'
@@ -72,6 +80,7 @@ export type Operation =
   | { readonly kind: 'mark'; readonly mark: unknown }
 
 export interface PendingWrite {
+  readonly kind: 'write'
   readonly order: number
   readonly call: number
   readonly position: number
@@ -83,6 +92,17 @@ export interface PendingWrite {
   lost: boolean
 }
 
+/** A range of whole blocks that became holes. It is complete as soon as it is asked for. */
+export interface PendingPunch {
+  readonly kind: 'punch'
+  readonly order: number
+  readonly position: number
+  readonly length: number
+  readonly completeAt: number
+  /** As for a write. */
+  lost: boolean
+}
+
 export interface PendingName {
   readonly order: number
   readonly operation: Extract<Operation, { readonly name: string }>
@@ -91,7 +111,7 @@ export interface PendingName {
 export interface FileNode {
   readonly kind: 'file'
   durable: Content
-  readonly pending: PendingWrite[]
+  readonly pending: (PendingWrite | PendingPunch)[]
 }
 
 export interface DirectoryNode {
@@ -104,6 +124,8 @@ export interface DirectoryNode {
 export interface DiskImage {
   readonly directories: readonly string[]
   readonly files: ReadonlyMap<string, Uint8Array>
+  /** Numbers of the blocks that are holes, for the files that have any. */
+  readonly holes?: ReadonlyMap<string, readonly number[]>
 }
 
 export type Profile = 'strict' | 'lenient'
@@ -144,6 +166,7 @@ export class DiskModel {
       case 'writeBegin': {
         const { call, position, bytes } = operation
         this.file(operation.node).pending.push({
+          kind: 'write',
           order,
           call,
           position,
@@ -156,6 +179,12 @@ export class DiskModel {
       case 'writeEnd':
         this.#endWrite(operation, order)
         return
+      case 'punch': {
+        const { node, position, length } = operation
+        const times = { order, completeAt: order }
+        this.file(node).pending.push({ kind: 'punch', ...times, position, length, lost: false })
+        return
+      }
       case 'syncBegin':
       case 'syncDirectoryBegin':
         this.#syncs.set(operation.call, order)
@@ -180,8 +209,8 @@ export class DiskModel {
     order: number,
   ): void {
     const pending = this.file(node).pending
-    const write = pending.find((one) => one.call === call)
-    if (!write) throw new Error(`no write with call ${call}`)
+    const write = pending.find((one) => one.kind === 'write' && one.call === call)
+    if (write?.kind !== 'write') throw new Error(`no write with call ${call}`)
     write.completeAt = order
     if (persistent === 0) pending.splice(pending.indexOf(write), 1)
     else write.bytes = write.bytes.subarray(0, persistent)
@@ -191,14 +220,15 @@ export class DiskModel {
     const file = this.file(node)
     const began = this.#syncs.get(call)!
     for (let i = 0; i < file.pending.length; ) {
-      const write = file.pending[i]!
-      if (write.completeAt > began || write.lost) {
+      const change = file.pending[i]!
+      if (change.completeAt > began || change.lost) {
         i++
       } else if (failed) {
-        write.lost = true
+        change.lost = true
         i++
       } else {
-        file.durable.write(write.bytes, write.position)
+        if (change.kind === 'write') file.durable.write(change.bytes, change.position)
+        else file.durable.punch(change.position, change.length)
         file.pending.splice(i, 1)
       }
     }
@@ -253,43 +283,5 @@ export function applyName(
     case 'rename':
       names.set(operation.target, operation.node)
       if (!keepSource && names.get(operation.name) === operation.node) names.delete(operation.name)
-  }
-}
-
-/**
- * Bytes that grow. Appending changes nothing that `view` gave out before; writing over old bytes moves to
- * new memory, so views given out are never changed at all.
- */
-export class Content {
-  #bytes: Uint8Array
-  #size: number
-  #owned: boolean
-
-  constructor(bytes?: Uint8Array) {
-    this.#bytes = bytes ?? new Uint8Array(0)
-    this.#size = this.#bytes.length
-    this.#owned = false
-  }
-
-  get size(): number {
-    return this.#size
-  }
-
-  write(source: Uint8Array, position: number): void {
-    const end = position + source.length
-    const inPlace = this.#owned && position >= this.#size && end <= this.#bytes.length
-    if (!inPlace) {
-      const larger = new Uint8Array(Math.max(1024, 2 * Math.max(end, this.#size)))
-      larger.set(this.#bytes.subarray(0, this.#size))
-      this.#bytes = larger
-      this.#owned = true
-    }
-    this.#bytes.set(source, position)
-    this.#size = Math.max(this.#size, end)
-  }
-
-  /** All bytes, as they stay. */
-  view(): Uint8Array {
-    return this.#bytes.subarray(0, this.#size)
   }
 }

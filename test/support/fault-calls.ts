@@ -7,6 +7,7 @@ export type CallKind =
   | 'create'
   | 'read'
   | 'write'
+  | 'punch'
   | 'sync'
   | 'syncDirectory'
   | 'makeDirectory'
@@ -21,11 +22,11 @@ export interface Call {
   readonly index: number
   readonly kind: CallKind
   readonly path: string
-  /** Bytes of a write. */
+  /** Bytes of a write or a hole. */
   readonly bytes: number
 }
 
-/** A refusal. A write may get some of its bytes to the file first. */
+/** A refusal. A write may get some of its bytes to the file first, a punch some of its whole blocks. */
 export interface Fault {
   readonly errno: string
   readonly partialBytes?: number
@@ -37,6 +38,8 @@ export interface FaultFileSystemOptions {
   readonly seed?: number
   /** What fits on the disk: beyond it writes fail with ENOSPC after a part. */
   readonly capacityBytes?: number
+  /** A file system that has no holes: it answers `punch` with false. */
+  readonly withoutHoles?: boolean
   /** A disk that lies: syncs of these paths succeed and do nothing. For negative controls. */
   readonly ignoreSync?: (path: string) => boolean
 }

@@ -13,14 +13,16 @@
  *   settles, a sync covers what was complete when it began.
  *
  * RULES. Bytes are only appended, never written over, without gaps; one write to a file at a time; nothing
- * is asked of a closed file; no open file is unlinked (I5); nothing is synced, unlinked or renamed after a
- * failed sync (I1); a file is renamed only when its bytes are durable (I4); nothing is unlinked in a
- * directory while a rename in it is not durable (I5). BALLAST is exempt, nothing durable
- * refers to it; so is a table whose job was under way when a sync failed.
+ * is asked of a closed file; no open file is unlinked (I5); nothing is synced, unlinked, punched or renamed
+ * after a failed sync (I1); a file is renamed only when its bytes are durable (I4); nothing is unlinked or
+ * punched in a directory while a rename in it is not durable (I5); only whole blocks of durable bytes are
+ * punched, in a file that has one name (I12). BALLAST is exempt, nothing durable refers to it; so is a table
+ * whose job was under way when a sync failed.
  */
 import { IoError } from '#dist/lib/base/errors.js'
 import type { File, FileStat, FileSystem, Lock, OpenMode } from '#dist/lib/base/file-system.js'
-import { Content, type DiskImage, type DiskModel, type Operation } from './disk-model.ts'
+import { BLOCK_BYTES, Content } from './content.ts'
+import type { DiskImage, DiskModel, Operation } from './disk-model.ts'
 import {
   type Call,
   type CallKind,
@@ -29,8 +31,27 @@ import {
   isReserve,
   isUnnamed,
 } from './fault-calls.ts'
+import { type FileCalls, faultFile, type OpenedFile } from './fault-file.ts'
 import { Prng } from './random.ts'
-import { type Disk, joined, loadDisk, statOf, type VisibleFile } from './visible-disk.ts'
+import {
+  type Disk,
+  loadDisk,
+  statOf,
+  type VisibleFile,
+  visibleFile,
+  visibleImage,
+} from './visible-disk.ts'
+
+/** Nothing more of these after a failed sync. */
+const CHANGES: ReadonlySet<CallKind> = new Set([
+  'sync',
+  'syncDirectory',
+  'rename',
+  'unlink',
+  'punch',
+])
+
+const DIRECTORY_STAT: FileStat = { size: 0, allocated: 0, links: 2, blockBytes: BLOCK_BYTES }
 
 export class FaultFileSystem implements FileSystem {
   readonly violations: string[] = []
@@ -44,16 +65,30 @@ export class FaultFileSystem implements FileSystem {
   readonly #disk: Disk
   readonly #prng: Prng
   readonly #ignoreSync: (path: string) => boolean
+  readonly #hasHoles: boolean
   readonly #locks: Map<string, string> = new Map()
   readonly #renamesPending: Map<string, number> = new Map()
   /** After `kill`, whatever the old process still tries fails and changes nothing. */
   #killed = false
+  readonly #fileCalls: FileCalls = {
+    enter: (kind, path) => this.#enter(kind, path),
+    violate: (rule) => this.#violate(rule),
+    turns: () => this.#turns(),
+    beginWrite: (open, bytes, position) => this.#beginWrite(open, bytes, position),
+    beginSync: ({ path, file }) => this.#beginSync(path, file),
+    punch: (open, position, length) => this.#punch(open, position, length),
+    close: ({ file }) => {
+      file.openCount = Math.max(0, file.openCount - (this.#killed ? 0 : 1))
+      this.openFiles--
+    },
+  }
 
   /** @param disk a tree to begin with, or the disk of a killed process */
   constructor(options: FaultFileSystemOptions = {}, disk?: DiskImage | Disk) {
     this.capacityBytes = options.capacityBytes ?? 2 ** 40
     this.#prng = new Prng(options.seed ?? 1)
     this.#ignoreSync = options.ignoreSync ?? (() => false)
+    this.#hasHoles = options.withoutHoles !== true
     this.#disk =
       disk !== undefined && 'model' in disk
         ? disk
@@ -80,8 +115,12 @@ export class FaultFileSystem implements FileSystem {
 
   /** What a process sees now, as if all of it were durable. */
   visibleImage(): DiskImage {
-    const files = new Map([...this.#disk.files].map(([path, file]) => [path, file.content.view()]))
-    return { directories: [...this.#disk.directories.keys()], files }
+    return visibleImage(this.#disk)
+  }
+
+  /** Another program gives a file one more name, somewhere else on the disk. */
+  linkElsewhere(path: string): void {
+    this.#disk.files.get(path)!.links++
   }
 
   /** Ends the process: its calls do nothing from now on and its locks are gone; the page cache lives on. */
@@ -99,9 +138,7 @@ export class FaultFileSystem implements FileSystem {
     if (this.#killed) return { errno: 'EIO' }
     const call = { index: ++this.calls, kind, path, bytes }
     this.onCall?.(call)
-    const forbidden =
-      kind === 'sync' || kind === 'syncDirectory' || kind === 'rename' || kind === 'unlink'
-    if (this.syncFailed && forbidden && !isUnnamed(path))
+    if (this.syncFailed && CHANGES.has(kind) && !isUnnamed(path))
       this.#violate(`${kind} after a failed sync path=${path}`)
     return this.faults?.(call)
   }
@@ -148,97 +185,21 @@ export class FaultFileSystem implements FileSystem {
     if (!file) throw new IoError('open', path, 'ENOENT')
     file.openCount++
     this.openFiles++
-    return this.#openFile(path, file, mode)
+    return faultFile(this.#fileCalls, { path, file, mode })
   }
 
   #createFile(path: string): VisibleFile {
     const { node: directory, name } = this.#parent(path, 'open')
     const node = this.#disk.nextNode++
-    const file: VisibleFile = { node, content: new Content(), openCount: 0, writesInFlight: 0 }
+    const file = visibleFile(node, new Content())
     this.#disk.files.set(path, file)
     this.#record({ kind: 'create', directory, name, node })
     return file
   }
 
-  #openFile(path: string, file: VisibleFile, mode: OpenMode): File {
-    let closed = false
-    const use = (what: string): void => {
-      if (!closed) return
-      this.#violate(`${what} of a closed file path=${path}`)
-      throw new IoError(what, path, 'EBADF')
-    }
-    const read = (target: Uint8Array, at: number, length: number, position: number): number => {
-      const available = Math.max(0, Math.min(length, file.content.size - position))
-      target.set(file.content.view().subarray(position, position + available), at)
-      return available
-    }
-    const sync = (): void => {
-      use('sync')
-      this.#beginSync(path, file)()
-    }
-    return {
-      path,
-      read: (target, at, length, position) => {
-        use('read')
-        this.#check('read', path)
-        return read(target, at, length, position)
-      },
-      readAsync: async (target, at, length, position) => {
-        use('read')
-        const fault = this.#enter('read', path)
-        await this.#turns()
-        if (fault) throw new IoError('read', path, fault.errno)
-        return read(target, at, length, position)
-      },
-      write: (source, at, length, position) => {
-        use('write')
-        this.#beginWrite(path, file, mode, source.slice(at, at + length), position)()
-      },
-      writev: (sources, position) => {
-        use('write')
-        this.#beginWrite(path, file, mode, joined(sources), position)()
-      },
-      writevAsync: async (sources, position) => {
-        use('write')
-        const bytes = joined(sources)
-        const end = this.#beginWrite(path, file, mode, bytes, position)
-        await this.#turns()
-        if (Buffer.compare(bytes, joined(sources)) !== 0) {
-          this.#violate(`memory of an asynchronous write changed path=${path}`)
-        }
-        end()
-      },
-      dataSync: sync,
-      sync,
-      dataSyncAsync: async () => {
-        use('sync')
-        const end = this.#beginSync(path, file)
-        await this.#turns()
-        end()
-      },
-      stat: () => {
-        use('stat')
-        this.#check('stat', path)
-        return statOf(file)
-      },
-      close: () => {
-        if (closed) return
-        closed = true
-        file.openCount = Math.max(0, file.openCount - (this.#killed ? 0 : 1))
-        this.openFiles--
-      },
-    }
-  }
-
   /** Begins a write. @returns what ends it: makes the bytes visible, or fails */
-  #beginWrite(
-    path: string,
-    file: VisibleFile,
-    mode: OpenMode,
-    bytes: Uint8Array,
-    position: number,
-  ): () => void {
-    if (mode === 'read') throw new IoError('write', path, 'EBADF')
+  #beginWrite({ path, file, mode }: OpenedFile, bytes: Uint8Array, position: number): () => void {
+    if (mode !== 'create') throw new IoError('write', path, 'EBADF')
     const given = this.#enter('write', path, bytes.length)
     if (this.#killed) throw new IoError('write', path, 'EIO')
     if (file.writesInFlight > 0) this.#violate(`two writes to one file at a time path=${path}`)
@@ -262,6 +223,44 @@ export class FaultFileSystem implements FileSystem {
       if (this.#killed) throw new IoError('write', path, 'EIO')
       if (fault) throw new IoError('write', path, fault.errno)
     }
+  }
+
+  /** The whole of it is done at once; a refused one may have done some blocks from the front on. */
+  #punch({ path, file, mode }: OpenedFile, position: number, length: number): boolean {
+    if (mode !== 'punch') throw new IoError('punch', path, 'EBADF')
+    const fault = this.#enter('punch', path, length)
+    if (this.#killed) throw new IoError('punch', path, 'EIO')
+    this.#checkPunch(path, file, position, length)
+    if (!this.#hasHoles && !fault) return false
+    const wanted = fault ? Math.min(length, fault.partialBytes ?? 0) : length
+    const reached = this.#hasHoles ? wanted - (wanted % BLOCK_BYTES) : 0
+    if (reached > 0) {
+      file.content.punch(position, reached)
+      this.#record({ kind: 'punch', node: file.node, position, length: reached })
+    }
+    if (fault) throw new IoError('punch', path, fault.errno)
+    return true
+  }
+
+  #checkPunch(path: string, file: VisibleFile, position: number, length: number): void {
+    const end = position + length
+    if (position % BLOCK_BYTES > 0 || length <= 0 || length % BLOCK_BYTES > 0) {
+      this.#violate(`punch of parts of blocks path=${path} position=${position} length=${length}`)
+    }
+    if (end > file.content.size) this.#violate(`punch past the end path=${path} end=${end}`)
+    if (file.links !== 1) this.#violate(`punch of a file with several names path=${path}`)
+    if (this.#renamePending(path)) this.#violate(`punch before a rename is durable path=${path}`)
+    for (const change of this.#disk.model.file(file.node).pending) {
+      if (change.kind !== 'write' || change.position >= end) continue
+      if (change.position + change.bytes.length <= position) continue
+      this.#violate(`punch of bytes that are not durable path=${path} position=${position}`)
+      return
+    }
+  }
+
+  /** Whether a rename in the directory of a file may still be lost. */
+  #renamePending(path: string): boolean {
+    return (this.#renamesPending.get(this.#parent(path, 'rename').directory) ?? 0) > 0
   }
 
   #beginSync(path: string, { node }: VisibleFile): () => void {
@@ -309,7 +308,7 @@ export class FaultFileSystem implements FileSystem {
 
   statPath(path: string): (FileStat & { kind: 'file' | 'directory' | 'other' }) | undefined {
     this.#check('stat', path)
-    if (this.#disk.directories.has(path)) return { kind: 'directory', size: 0, allocated: 0 }
+    if (this.#disk.directories.has(path)) return { kind: 'directory', ...DIRECTORY_STAT }
     const file = this.#disk.files.get(path)
     return file && { kind: 'file', ...statOf(file) }
   }
@@ -339,11 +338,9 @@ export class FaultFileSystem implements FileSystem {
     this.#check('unlink', path)
     const file = this.#disk.files.get(path)
     if (!file) throw new IoError('unlink', path, 'ENOENT')
-    const { node: directory, directory: parent, name } = this.#parent(path, 'unlink')
+    const { node: directory, name } = this.#parent(path, 'unlink')
     if (file.openCount > 0) this.#violate(`unlink of an open file path=${path}`)
-    if ((this.#renamesPending.get(parent) ?? 0) > 0) {
-      this.#violate(`unlink before a rename is durable path=${path}`)
-    }
+    if (this.#renamePending(path)) this.#violate(`unlink before a rename is durable path=${path}`)
     this.#disk.files.delete(path)
     this.#record({ kind: 'unlink', directory, name, node: file.node })
   }
@@ -379,7 +376,7 @@ export class FaultFileSystem implements FileSystem {
 
   #usedBytes(): number {
     let bytes = 0
-    for (const file of this.#disk.files.values()) bytes += file.content.size
+    for (const { content } of this.#disk.files.values()) bytes += content.size - content.holes.bytes
     return bytes
   }
 

@@ -28,9 +28,11 @@ export function segmentSeed(number: number): number {
   return frameSeed({ kind: 'segment', databaseId: DATABASE_ID, number, salt: SALT })
 }
 
+/** A put, unless it is a delete: then its value is empty. */
 export interface PutRecord {
-  readonly key: string
+  readonly key: string | Uint8Array
   readonly value: Uint8Array
+  readonly isDelete?: boolean
 }
 
 /** A value of a length, different for each fill. */
@@ -89,7 +91,9 @@ export class SegmentMaker {
     const offset = first ? SEGMENT_HEADER_BYTES : this.length
     group.begin(this.nextSequence, staged)
     const places = records.map(
-      ({ key, value }) => offset + group.add(RECORD_KIND.put, Buffer.from(key), value),
+      ({ key, value, isDelete }) =>
+        offset +
+        group.add(isDelete ? RECORD_KIND.delete : RECORD_KIND.put, Buffer.from(key), value),
     )
     const header = {
       identity: {

@@ -4,6 +4,7 @@
  */
 import { IoError } from '#dist/lib/base/errors.js'
 import type { File, FileStat, FileSystem, Lock, OpenMode } from '#dist/lib/base/file-system.js'
+import { allocatedBytes, BLOCK_BYTES, Holes } from './content.ts'
 
 class MemoryFile implements File {
   readonly path: string
@@ -12,6 +13,11 @@ class MemoryFile implements File {
   syncs = 0
   /** Calls of `read`, and the most bytes that one of them asked for. */
   reads = 0
+  /** Names of the file: what `stat` tells. */
+  links = 1
+  /** False: a file system that has none. */
+  hasHoles = true
+  readonly #holes = new Holes()
 
   constructor(path: string) {
     this.path = path
@@ -43,6 +49,7 @@ class MemoryFile implements File {
     }
     this.bytes.set(source.subarray(sourceOffset, sourceOffset + length), position)
     this.size = Math.max(this.size, end)
+    this.#holes.fill(position, length)
   }
 
   writev(sources: readonly Uint8Array[], position: number): void {
@@ -71,8 +78,19 @@ class MemoryFile implements File {
     this.syncs++
   }
 
+  punch(offset: number, length: number): boolean {
+    if (offset % BLOCK_BYTES > 0 || length % BLOCK_BYTES > 0 || offset + length > this.size) {
+      throw new Error('punch of parts of blocks, or past the end')
+    }
+    if (!this.hasHoles) return false
+    this.bytes.fill(0, offset, offset + length)
+    this.#holes.punch(offset, length)
+    return true
+  }
+
   stat(): FileStat {
-    return { size: this.size, allocated: this.size }
+    const allocated = allocatedBytes(this.size, this.#holes)
+    return { size: this.size, allocated, links: this.links, blockBytes: BLOCK_BYTES }
   }
 
   close(): void {
@@ -85,7 +103,7 @@ export class MemoryFileSystem implements FileSystem {
 
   open(path: string, mode: OpenMode): MemoryFile {
     const present = this.files.get(path)
-    if (mode === 'read') {
+    if (mode !== 'create') {
       if (present === undefined) throw new IoError('open', path, 'ENOENT')
       return present
     }

@@ -143,6 +143,11 @@ class RecordingFile implements File {
     this.#file.sync()
   }
 
+  punch(offset: number, length: number): boolean {
+    this.#system.check('punch', this.path)
+    return this.#file.punch(offset, length)
+  }
+
   stat(): FileStat {
     return this.#file.stat()
   }

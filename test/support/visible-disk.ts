@@ -3,20 +3,13 @@
  * cache, which is what processes see.
  */
 import type { FileStat } from '#dist/lib/base/file-system.js'
-import {
-  Content,
-  type DiskImage,
-  DiskModel,
-  type Operation,
-  type Profile,
-  ROOT,
-} from './disk-model.ts'
-
-const BLOCK_BYTES = 4096
+import { allocatedBytes, BLOCK_BYTES, Content } from './content.ts'
+import { type DiskImage, DiskModel, type Operation, type Profile, ROOT } from './disk-model.ts'
 
 export interface VisibleFile {
   readonly node: number
   readonly content: Content
+  links: number
   openCount: number
   writesInFlight: number
 }
@@ -38,9 +31,13 @@ export function loadDisk(base: DiskImage, profile: Profile | undefined): Disk {
   const directories = new Map<string, number>([['/', ROOT]])
   const nextNode = loadImage(base, model, (path, node, bytes) => {
     if (bytes === undefined) directories.set(path, node)
-    else files.set(path, { node, content: new Content(bytes), openCount: 0, writesInFlight: 0 })
+    else files.set(path, visibleFile(node, new Content(bytes, base.holes?.get(path))))
   })
   return { base, model, log: [], files, directories, nextNode, nextCall: 1 }
+}
+
+export function visibleFile(node: number, content: Content): VisibleFile {
+  return { node, content, links: 1, openCount: 0, writesInFlight: 0 }
 }
 
 /**
@@ -70,7 +67,8 @@ export function loadImage(
   }
   for (const [path, bytes] of image.files) {
     const node = next++
-    model.nodes.set(node, { kind: 'file', durable: new Content(bytes), pending: [] })
+    const durable = new Content(bytes, image.holes?.get(path))
+    model.nodes.set(node, { kind: 'file', durable, pending: [] })
     name(path, node)
     found?.(path, node, bytes)
   }
@@ -90,6 +88,18 @@ export function joined(sources: readonly Uint8Array[]): Uint8Array {
 }
 
 export function statOf(file: VisibleFile): FileStat {
-  const size = file.content.size
-  return { size, allocated: Math.ceil(size / BLOCK_BYTES) * BLOCK_BYTES }
+  const { size, holes } = file.content
+  const allocated = allocatedBytes(size, holes)
+  return { size, allocated, links: file.links, blockBytes: BLOCK_BYTES }
+}
+
+/** What a process sees now, as if all of it were durable. */
+export function visibleImage(disk: Disk): DiskImage {
+  const files = new Map<string, Uint8Array>()
+  const holes = new Map<string, readonly number[]>()
+  for (const [path, { content }] of disk.files) {
+    files.set(path, content.view())
+    if (content.holes.bytes > 0) holes.set(path, content.holes.blocks)
+  }
+  return { directories: [...disk.directories.keys()], files, holes }
 }

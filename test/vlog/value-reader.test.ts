@@ -1,10 +1,17 @@
 /** Values through their pointers: only the record that was asked for, in any order, cold or warm. */
+
 import { describe, expect, test } from 'vitest'
+import { BlockCache } from '#dist/lib/base/block-cache.js'
 import { CorruptionError, IoError } from '#dist/lib/base/errors.js'
 import type { File, FileSystem } from '#dist/lib/base/file-system.js'
 import { recordBytes } from '#dist/vlog/record.js'
 import { SLAB_BYTES, SlabAllocator } from '#dist/vlog/slab.js'
-import { SYNC_READ_BYTES_MAX, ValueReader, type ValueRequest } from '#dist/vlog/value-reader.js'
+import {
+  NO_RELOCATIONS,
+  SYNC_READ_BYTES_MAX,
+  ValueReader,
+  type ValueRequest,
+} from '#dist/vlog/value-reader.js'
 import { bytesOf, logContext, SegmentMaker, segmentPath } from '../support/log-segments.ts'
 import { MemoryFileSystem } from '../support/memory-file-system.ts'
 import { Prng, replayHint, testSeed } from '../support/random.ts'
@@ -88,7 +95,7 @@ function store(lengths: readonly number[], segments: number = 1): Stored {
 }
 
 function readerOf(fileSystem: FileSystem, capacity: number = 8): ValueReader {
-  return new ValueReader(logContext(fileSystem), capacity)
+  return new ValueReader(logContext(fileSystem), capacity, NO_RELOCATIONS, new BlockCache(0))
 }
 
 describe('read', () => {

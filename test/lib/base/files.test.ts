@@ -88,6 +88,25 @@ test('a window shows what the file holds, anywhere', () => {
   expect(() => short.view(19_990, 20)).toThrow(CorruptionError)
 })
 
+test('a window reads large pieces where reads follow each other, and little behind jumps', () => {
+  const fileSystem = new MemoryFileSystem()
+  const bytes = 16 * 1024 * 1024
+  fileSystem.replace('/file', new Uint8Array(bytes))
+  const walk = (stride: number): { reads: number; bytesRead: number } => {
+    const file = fileSystem.open('/file', 'read')
+    file.reads = 0
+    const window = new FileWindow(file, bytes)
+    for (let offset = 0; offset + 100 <= bytes; offset += stride) window.view(offset, 100)
+    return { reads: file.reads, bytesRead: window.bytesRead }
+  }
+  const all = walk(100)
+  expect(all.reads).toBeLessThan(30)
+  expect(all.bytesRead).toBeLessThan(bytes * 1.001)
+  expect(walk(20_000).reads).toBeLessThan(30)
+  // The first read is no jump.
+  expect(walk(131_072)).toEqual({ reads: 128, bytesRead: 129 * 4096 })
+})
+
 test('an append buffer writes pieces of any size in their order, in few writes', () => {
   const fileSystem = new MemoryFileSystem()
   const file = fileSystem.open('/file', 'create')

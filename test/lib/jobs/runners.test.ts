@@ -7,7 +7,7 @@ import { CorruptionError, IoError, syncFailed, WiscError } from '#dist/lib/base/
 import { nodeFileSystem } from '#dist/lib/base/node-file-system.js'
 import { createRunner } from '#dist/lib/jobs/create-runner.js'
 import { fromErrorMessage, toErrorMessage } from '#dist/lib/jobs/error-message.js'
-import type { CompactionJob, FlushJob, JobResult } from '#dist/lib/jobs/messages.js'
+import type { CompactionJob, FlushJob, TableJobResult } from '#dist/lib/jobs/messages.js'
 import type { JobRunner } from '#dist/lib/jobs/runner.js'
 import { WorkerPool } from '#dist/lib/jobs/worker-pool.js'
 import { KIND } from '#dist/lib/tree/entry.js'
@@ -49,7 +49,7 @@ async function flush(
   runner: JobRunner,
   directory: string,
   { arena, frozen }: Frozen,
-): Promise<JobResult> {
+): Promise<TableJobResult> {
   runner.shareArena(arena.id, arena.buffer)
   runner.shareArena(arena.id, arena.buffer)
   const job: FlushJob = { ...flushJob(directory, frozen, [1e9]), tableOptions: LARGE }

@@ -20,6 +20,7 @@ import {
   placeMark,
   sealBlock,
 } from '#dist/lib/tree/table-format.js'
+import { encodeProperties } from '#dist/lib/tree/table-properties.js'
 import { Prng, replayHint, testSeed } from '../../support/random.ts'
 import {
   describeEntry,
@@ -211,6 +212,25 @@ describe('hostile tables', () => {
       sealBlock(bytes, handle.offset, handle.offset + handle.length, FILE_SEED, handle.offset)
       table.fileSystem.replace(PATH, bytes)
       expect(() => openTable(table).verify()).toThrow(reason)
+    }
+  })
+
+  test('I9: verify finds a wrong figure of the properties', () => {
+    const model = randomEntries(new Prng(seed), 200)
+    const table = buildTable(model, tableOptions(256))
+    const good = table.fileSystem.contents(PATH)
+    const { offset, length } = footerOf(good).properties
+    const { properties } = openTable(table)
+    for (const figure of ['distinctKeys', 'valueBytes', 'keyBytes'] as const) {
+      // Another figure, of as many bytes.
+      const other = [1, -1]
+        .map((change) => encodeProperties({ ...properties, [figure]: properties[figure] + change }))
+        .find((content) => content.length === length)!
+      const bytes = good.slice()
+      bytes.set(other.bytes.subarray(0, length), offset)
+      sealBlock(bytes, offset, offset + length, FILE_SEED, offset)
+      table.fileSystem.replace(PATH, bytes)
+      expect(() => openTable(table).verify(), hint).toThrow(`do not add up to ${figure}`)
     }
   })
 

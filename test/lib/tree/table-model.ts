@@ -4,10 +4,11 @@
  */
 import type { FileIdentity } from '#dist/lib/base/file-header.js'
 import { tableName } from '#dist/lib/base/file-names.js'
-import type { BuiltTable, TableOptions } from '#dist/lib/tree/entry.js'
+import type { BuiltTable, TableFigures, TableOptions } from '#dist/lib/tree/entry.js'
 import { KIND } from '#dist/lib/tree/entry.js'
 import { TableBuilder } from '#dist/lib/tree/table-builder.js'
 import { TableReader } from '#dist/lib/tree/table-reader.js'
+import { recordBytes } from '#dist/vlog/record.js'
 import { MemoryFileSystem } from '../../support/memory-file-system.ts'
 import type { Prng } from '../../support/random.ts'
 import {
@@ -104,4 +105,26 @@ export function randomEntries(prng: Prng, count: number): ModelEntry[] {
     entries.push(randomTableEntry(prng, randomKey(prng), sequence))
   }
   return entries.sort(compareEntries)
+}
+
+/** The model with pointers to records of values that have the given lengths. */
+export function withRecords(model: readonly ModelEntry[], stored: readonly number[]): ModelEntry[] {
+  return model.map((entry, i) =>
+    entry.kind === KIND.pointer
+      ? { ...entry, length: recordBytes(entry.key.length, stored[i]!) }
+      : entry,
+  )
+}
+
+/** `stored[i]`: the length of the value of entry i if it is a pointer. */
+export function sumFigures(model: readonly ModelEntry[], stored: readonly number[]): TableFigures {
+  let valueBytes = 0
+  let keyBytes = 0
+  model.forEach(({ kind, key, value }, i) => {
+    if (kind === KIND.tombstone) return
+    keyBytes += key.length
+    valueBytes += kind === KIND.inline ? value!.length : stored[i]!
+  })
+  const distinctKeys = new Set(model.map(({ key }) => Buffer.from(key).toString('hex'))).size
+  return { distinctKeys, valueBytes, keyBytes }
 }

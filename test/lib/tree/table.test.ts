@@ -30,8 +30,10 @@ import {
   keyed,
   openTable,
   randomEntries,
+  sumFigures,
   TABLE_NUMBER,
   tableOptions,
+  withRecords,
 } from './table-model.ts'
 
 const seed = testSeed()
@@ -145,9 +147,11 @@ describe('against the model', () => {
   test('I9: counts and references are those of the entries, and verify agrees', () => {
     const prng = new Prng(seed)
     for (let round = 0; round < 30; round++) {
-      const model = randomEntries(prng, 1 + prng.below(300))
+      const entries = randomEntries(prng, 1 + prng.below(300))
+      const stored = entries.map(() => prng.below(prng.pick([2, 65540, 2 ** 30])))
+      const model = withRecords(entries, stored)
       const table = buildTable(model, tableOptions(prng.pick(BLOCK_SIZES)))
-      const { meta, references } = table.built
+      const { meta, references, ...figures } = table.built
       const sequences = model.map((entry) => entry.sequence)
       expect(meta).toEqual({
         number: TABLE_NUMBER,
@@ -164,8 +168,10 @@ describe('against the model', () => {
         largestSequence: Math.max(...sequences),
       })
       expect(references, hint).toEqual(sumReferences(model))
+      expect(figures, hint).toEqual(sumFigures(model, stored))
       const reader = openTable(table)
       expect(reader.references, hint).toEqual(references)
+      expect(reader.properties, hint).toMatchObject({ ...figures, pointedBytes: meta.pointedBytes })
       reader.verify()
     }
   })

@@ -1,0 +1,255 @@
+/**
+ * Micro-benchmark of the collector's jobs: walk, mark, rewrite. Not a part of `npm run bench`; run it
+ * alone on an idle machine: `node dist/bench/micro/mark.js [MIB]`. Best of its rounds, from the page
+ * cache. Times are those of the processor, the kernel's part included: what waits for the disk, the
+ * sync of a rewrite, is left out.
+ *
+ * It looks below the public face, as micro-benchmarks do: what it measures has none.
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { compareBytes, NO_BYTES } from '../../lib/base/bytes.ts'
+import { joinPath, segmentName, tableName } from '../../lib/base/file-names.ts'
+import { frameSeed } from '../../lib/base/frame.ts'
+import { NodeFileSystem } from '../../lib/base/node-file-system.ts'
+import { systemRandom } from '../../lib/base/random.ts'
+import { KIND, type TableMeta } from '../../lib/tree/entry.ts'
+import { markPointers } from '../../lib/tree/mark-pointers.ts'
+import { TableBuilder } from '../../lib/tree/table-builder.ts'
+import { Group, stagedBytes } from '../../vlog/group.ts'
+import { markSteps } from '../../vlog/mark.ts'
+import { RECORD_KIND, recordBytes } from '../../vlog/record.ts'
+import { rewriteSteps } from '../../vlog/rewrite.ts'
+import { SEGMENT_HEADER_BYTES } from '../../vlog/segment-header.ts'
+import type { ValueLogFile } from '../../vlog/victim.ts'
+import { collectVictims } from '../../vlog/victim-walk.ts'
+
+const ROUNDS = 3
+const MIB = 1024 * 1024
+const SEGMENT_BYTES: number = Number(process.argv[2] ?? 64) * MIB
+const SEGMENTS = 2
+const KEY_BYTES = 16
+/** Where tables get their numbers from; above those of segments. */
+const FIRST_TABLE = 1000
+const TABLE_OPTIONS = { tableBytes: 8 * MIB, blockBytes: 4096, filterBitsPerKey: 10 }
+
+const fileSystem = new NodeFileSystem()
+const ports = { fileSystem, random: systemRandom }
+const directory = mkdtempSync(joinPath(tmpdir(), 'wisc-bench-mark-'))
+const databaseId = new Uint8Array(16).fill(7)
+const place = { directory, databaseId }
+let nextNumber = 1
+let nextTable = FIRST_TABLE
+
+interface Place {
+  readonly key: Uint8Array
+  readonly sequence: number
+  readonly segment: number
+  readonly offset: number
+}
+
+interface Log {
+  readonly files: readonly ValueLogFile[]
+  readonly records: readonly Place[]
+}
+
+/** Segments of puts with random keys, in frames of about 64 KiB. */
+function writeLog(valueBytes: number): Log {
+  const records: Place[] = []
+  const value = systemRandom.bytes(valueBytes)
+  const files = Array.from({ length: SEGMENTS }, () => writeSegment(value, records))
+  return { files, records }
+}
+
+function writeSegment(value: Uint8Array, records: Place[]): ValueLogFile {
+  const number = nextNumber++
+  const identity = { kind: 'segment' as const, databaseId, number, salt: number }
+  const seed = frameSeed(identity)
+  const file = fileSystem.open(joinPath(directory, segmentName(number)), 'create')
+  const group = new Group()
+  const perFrame = Math.max(1, Math.floor(65536 / value.length))
+  const firstSequence = records.length + 1
+  const header = { identity, predecessor: 0, predecessorLength: 0, firstSequence }
+  let length = 0
+  while (length < SEGMENT_BYTES) {
+    const offset = length === 0 ? SEGMENT_HEADER_BYTES : length
+    group.begin(records.length + 1, perFrame * stagedBytes(KEY_BYTES, value.length))
+    for (let i = 0; i < perFrame; i++) {
+      const key = systemRandom.bytes(KEY_BYTES)
+      const at = offset + group.add(RECORD_KIND.put, key, value)
+      records.push({ key, sequence: records.length + 1, segment: number, offset: at })
+    }
+    const durable = { segment: 0, offset: 0 }
+    file.writev(group.finish(seed, offset, durable, 1, length === 0 ? header : undefined), length)
+    length = offset + group.frameBytes
+  }
+  file.sync()
+  file.close()
+  return { kind: 'segment', number, salt: number, length }
+}
+
+/** Tables that point at one record in `every`, and at as many others between them as `foreign` says. */
+function writeTables(log: Log, valueBytes: number, every: number, foreign: number): TableMeta[] {
+  const held = log.records.filter((_, i) => i % every === 0)
+  for (let i = held.length * foreign; i > 0; i--) {
+    held.push({ key: systemRandom.bytes(KEY_BYTES), sequence: i, segment: 999_999, offset: i })
+  }
+  held.sort((left, right) => compareBytes(left.key, right.key))
+  const length = recordBytes(KEY_BYTES, valueBytes)
+  const tables: TableMeta[] = []
+  let builder: TableBuilder | undefined
+  let file: ReturnType<NodeFileSystem['open']> | undefined
+  const end = (): void => {
+    if (builder) tables.push(builder.finish().meta)
+    file?.close()
+    builder = undefined
+  }
+  for (const { key, sequence, segment, offset } of held) {
+    if (builder && builder.estimatedBytes >= TABLE_OPTIONS.tableBytes) end()
+    if (builder === undefined) {
+      const number = nextTable++
+      file = fileSystem.open(joinPath(directory, tableName(number)), 'create')
+      const identity = { kind: 'table' as const, databaseId, number, salt: number }
+      builder = new TableBuilder(file, identity, TABLE_OPTIONS, 1)
+    }
+    builder.add({
+      keyBytes: key,
+      keyStart: 0,
+      keyEnd: key.length,
+      kind: KIND.pointer,
+      sequence,
+      valueBytes: NO_BYTES,
+      valueStart: 0,
+      valueEnd: 0,
+      segment,
+      offset,
+      length,
+    })
+  }
+  end()
+  return tables
+}
+
+interface Run<Result> {
+  readonly result: Result
+  readonly seconds: number
+  readonly longestStepMs: number
+  readonly bytes: number
+}
+
+/** The best of the rounds. */
+function measure<Result>(start: () => Generator<number, Result>, undo?: () => void): Run<Result> {
+  let best: Run<Result> | undefined
+  for (let round = 0; round < ROUNDS; round++) {
+    const run = runOnce(start())
+    if (best === undefined || run.seconds < best.seconds) best = run
+    undo?.()
+  }
+  return best!
+}
+
+function processorMs(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
+}
+
+function runOnce<Result>(steps: Generator<number, Result>): Run<Result> {
+  const began = processorMs()
+  let bytes = 0
+  let longestStepMs = 0
+  for (let before = began; ; ) {
+    const step = steps.next()
+    const now = processorMs()
+    if (step.done)
+      return { result: step.value, seconds: (now - began) / 1000, longestStepMs, bytes }
+    bytes += step.value
+    longestStepMs = Math.max(longestStepMs, now - before)
+    before = now
+  }
+}
+
+function print(what: string, run: Run<unknown>, count: number, valueBytes: number): void {
+  const total = count * recordBytes(KEY_BYTES, valueBytes)
+  const figures = [
+    `${(count / run.seconds / 1e6).toFixed(2)} M records/s`,
+    `${(total / run.seconds / MIB).toFixed(0)} MiB/s of log`,
+    `read or wrote ${(run.bytes / MIB).toFixed(2)} MiB of ${(total / MIB).toFixed(0)}`,
+    `longest step ${run.longestStepMs.toFixed(1)} ms`,
+  ]
+  console.log(`  ${what.padEnd(28)} ${figures.join(', ')}`)
+}
+
+/** What the jobs get; the records themselves are garbage by then, and burden no step. */
+interface Prepared {
+  readonly files: readonly ValueLogFile[]
+  readonly count: number
+  readonly tableSets: readonly { readonly what: string; readonly tables: TableMeta[] }[]
+}
+
+function prepare(valueBytes: number): Prepared {
+  const log = writeLog(valueBytes)
+  const cases = [
+    { what: 'mark, all live', every: 1, foreign: 0 },
+    { what: 'mark, 1 of 2 live', every: 2, foreign: 0 },
+    { what: 'mark, among 10 times others', every: 10, foreign: 10 },
+    { what: 'mark, 1 of 100 live', every: 100, foreign: 0 },
+  ]
+  const tableSets = cases.map(({ what, every, foreign }) => {
+    return { what, tables: writeTables(log, valueBytes, every, foreign) }
+  })
+  return { files: log.files, count: log.records.length, tableSets }
+}
+
+function runCase(valueBytes: number): void {
+  const { files, count, tableSets } = prepare(valueBytes)
+  console.log(`values of ${valueBytes} bytes, ${count} records in ${files.length} files`)
+  const input = { ...place, files, minimumHoleBytes: 0 }
+  print(
+    'walk and sort',
+    measure(() => collectVictims(input, ports)),
+    count,
+    valueBytes,
+  )
+  for (const { what, tables } of tableSets) {
+    const markLive = markPointers({ ...place, tables }, fileSystem)
+    print(
+      what,
+      measure(() => markSteps(input, markLive, ports)),
+      count,
+      valueBytes,
+    )
+  }
+  const markLive = markPointers({ ...place, tables: tableSets[0]!.tables }, fileSystem)
+  const fileNumber = nextNumber++
+  const path = joinPath(directory, segmentName(fileNumber))
+  const start = (): ReturnType<typeof rewriteSteps> =>
+    rewriteSteps({ ...place, files, fileNumber }, markLive, ports)
+  print(
+    'rewrite, all live',
+    measure(start, () => fileSystem.unlink(path)),
+    count,
+    valueBytes,
+  )
+  const { relocation } = runOnce(start()).result
+  const moved = [{ kind: 'relocation' as const, ...relocation! }]
+  const again = { ...input, files: moved }
+  print(
+    'walk of the relocation',
+    measure(() => collectVictims(again, ports)),
+    count,
+    valueBytes,
+  )
+  const second = { ...place, files: moved, fileNumber: nextNumber++ }
+  const secondPath = joinPath(directory, segmentName(second.fileNumber))
+  const rewrite = (): ReturnType<typeof rewriteSteps> => rewriteSteps(second, markLive, ports)
+  const undo = (): void => fileSystem.unlink(secondPath)
+  print('rewrite of the relocation', measure(rewrite, undo), count, valueBytes)
+  for (const { number } of files) fileSystem.unlink(joinPath(directory, segmentName(number)))
+  fileSystem.unlink(path)
+}
+
+try {
+  for (const valueBytes of [100, 1024, 4096, 16_384, 131_072, MIB]) runCase(valueBytes)
+} finally {
+  rmSync(directory, { recursive: true })
+}

@@ -1,0 +1,77 @@
+/**
+ * Takes the readings beside the overwrites: disk space by a timer, delays of the event loop.
+ */
+import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
+import type { Store } from '../../lib/index.ts'
+import { readDiskUsage } from './disk-usage.ts'
+import type { SteadyResult } from './results.ts'
+import { type SpaceSample, spaceAmplification } from './samples.ts'
+
+/** At full speed a store writes some 100 MB in this time. */
+const SAMPLE_MS = 250
+/** The store's own figures are noted once a second. */
+const SAMPLES_PER_FIGURES = 4
+const LOOP_RESOLUTION_MS = 1
+const NANOSECONDS_PER_MS = 1e6
+
+/** Works from its creation on until {@link ReadingTaker.finish}. */
+export class ReadingTaker {
+  readonly #store: Store
+  readonly #directory: string
+  readonly #segmentBytes: number
+  readonly #liveBytes: number
+  readonly #progress: { readonly acknowledged: number }
+  readonly #samples: SpaceSample[] = []
+  readonly #loop: IntervalHistogram = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS })
+  readonly #startedAt: number = performance.now()
+  readonly #timer: NodeJS.Timeout
+  #longestReadingMs = 0
+
+  constructor(
+    store: Store,
+    directory: string,
+    segmentBytes: number,
+    liveBytes: number,
+    progress: { readonly acknowledged: number },
+  ) {
+    this.#store = store
+    this.#directory = directory
+    this.#segmentBytes = segmentBytes
+    this.#liveBytes = liveBytes
+    this.#progress = progress
+    this.#take(true)
+    this.#loop.enable()
+    this.#timer = setInterval(
+      () => this.#take(this.#samples.length % SAMPLES_PER_FIGURES === 0),
+      SAMPLE_MS,
+    )
+  }
+
+  /** Takes the last sample. */
+  finish(): Pick<SteadyResult, 'samples' | 'loopDelayMs' | 'longestReadingMs'> {
+    clearInterval(this.#timer)
+    this.#take(true)
+    this.#loop.disable()
+    // The histogram has the whole interval between two ticks.
+    const late = (nanoseconds: number): number =>
+      Math.max(0, nanoseconds / NANOSECONDS_PER_MS - LOOP_RESOLUTION_MS)
+    return {
+      samples: this.#samples,
+      longestReadingMs: this.#longestReadingMs,
+      loopDelayMs: { p999: late(this.#loop.percentile(99.9)), max: late(this.#loop.max) },
+    }
+  }
+
+  #take(withFigures: boolean): void {
+    const before = performance.now()
+    const usage = readDiskUsage(this.#directory)
+    this.#samples.push({
+      seconds: (before - this.#startedAt) / 1000,
+      acknowledged: this.#progress.acknowledged,
+      ...usage,
+      spaceAmplification: spaceAmplification(usage.diskBytes, this.#segmentBytes, this.#liveBytes),
+      ...(withFigures ? { figures: { ...this.#store.stats() } } : {}),
+    })
+    this.#longestReadingMs = Math.max(this.#longestReadingMs, performance.now() - before)
+  }
+}

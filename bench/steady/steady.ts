@@ -1,0 +1,65 @@
+/**
+ * `overwrite-steady`: how much space and writing a store needs that is overwritten for ever, and what its
+ * collector costs.
+ *
+ * Loads, rounds and targets are interleaved: for each load, for each round, one run without a collector and one
+ * for each target right behind it, each in a process and a store of its own.
+ */
+import fs from 'node:fs'
+import path from 'node:path'
+import { attempt, runChild } from '../children.ts'
+import { formatRate } from '../table.ts'
+import {
+  overwritesPerSecond,
+  type SteadyJob,
+  type SteadyResult,
+  type SteadyRun,
+} from './results.ts'
+import { groupByLoad, nameRow, type SteadyRow } from './rows.ts'
+
+const CHILD = new URL('./child.js', import.meta.url)
+
+/** What is to be measured, and where. */
+export interface SteadyPlan {
+  readonly rows: readonly SteadyRow[]
+  readonly totalBytes: number
+  readonly factor: number
+  readonly rounds: number
+  readonly seed: number
+  readonly directory: string
+  /** Called before each process that is measured. */
+  readonly prepare: () => Promise<void>
+}
+
+/** Runs every row; one that fails is missing in what comes back. */
+export async function runSteady(plan: SteadyPlan): Promise<SteadyRun[]> {
+  const runs: SteadyRun[] = []
+  for (const { load, targets } of groupByLoad(plan.rows)) {
+    for (let round = 1; round <= plan.rounds; round++) {
+      for (const target of [undefined, ...targets]) {
+        const row = nameRow({ ...load, target })
+        const directory = path.join(plan.directory, 'steady')
+        const { totalBytes, factor, seed } = plan
+        const job: SteadyJob = {
+          load,
+          totalBytes,
+          factor,
+          directory,
+          seed,
+          ...(target === undefined ? {} : { target }),
+        }
+        await plan.prepare()
+        await attempt(row, () =>
+          runChild<SteadyResult>(CHILD, job, (result) => {
+            const run: SteadyRun = { ...result, row, load, target: target ?? null, round }
+            runs.push(run)
+            const rate = formatRate(overwritesPerSecond(run))
+            console.error(`round ${round}  ${row.padEnd(18)} ${rate.padStart(8)}/s`)
+          }),
+        )
+        fs.rmSync(directory, { recursive: true, force: true })
+      }
+    }
+  }
+  return runs
+}

@@ -1,0 +1,101 @@
+/**
+ * The rounds of each row made one: of speed and latencies the fastest round, of everything else the worst.
+ */
+import {
+  type LoopDelay,
+  overwritesPerSecond,
+  rejectedPuts,
+  type SteadyRun,
+  wcharPerUserByte,
+  writtenPerUserByte,
+} from './results.ts'
+import { nameRow, type SteadyLoad } from './rows.ts'
+import type { PutLatencies } from './samples.ts'
+
+/** What the tables and the goals take of a row. Null where no round could tell. */
+export interface SteadySummary {
+  readonly row: string
+  readonly load: SteadyLoad
+  readonly target: number | null
+  /** Of the fastest round. */
+  readonly overwritesPerSecond: number
+  readonly latenciesUs: PutLatencies | null
+  readonly steadyLatenciesUs: PutLatencies | null
+  /** The highest of all rounds. */
+  readonly spaceSteady: number | null
+  readonly spaceOverall: number
+  readonly spaceSettled: number
+  readonly ballastBytes: number
+  readonly written: number
+  readonly writtenSettled: number
+  /** `wchar` over the store's counters. */
+  readonly wcharOverWritten: number | null
+  readonly relocated: number
+  readonly memoryPeakBytes: number | null
+  readonly loopDelayMs: LoopDelay
+  readonly stalls: number
+  readonly stallMs: number
+  /** Puts of all rounds that were rejected, and that were never tried for that. */
+  readonly rejected: number
+  readonly leftOut: number
+  readonly neverAtRest: boolean
+}
+
+/** One for each row, in the order of the runs. */
+export function summarize(runs: readonly SteadyRun[]): SteadySummary[] {
+  const rows = [...new Set(runs.map((run) => run.row))]
+  return rows.map((row) => summarizeRow(runs.filter((run) => run.row === row)))
+}
+
+/** The summary of the same load without a collector. */
+export function withoutCollector(
+  summaries: readonly SteadySummary[],
+  load: SteadyLoad,
+): SteadySummary | undefined {
+  const row = nameRow({ ...load, target: undefined })
+  return summaries.find((summary) => summary.row === row)
+}
+
+function summarizeRow(rounds: readonly SteadyRun[]): SteadySummary {
+  const fastest = rounds.reduce((best, run) =>
+    overwritesPerSecond(run) > overwritesPerSecond(best) ? run : best,
+  )
+  const worst = (of: (run: SteadyRun) => number): number =>
+    Math.max(...rounds.map((run) => of(run)))
+  const worstKnown = (of: (run: SteadyRun) => number | null): number | null => {
+    const known = rounds.map(of).filter((value) => value !== null)
+    return known.length === 0 ? null : Math.max(...known)
+  }
+  const total = (of: (run: SteadyRun) => number): number =>
+    rounds.reduce((sum, run) => sum + of(run), 0)
+  const { row, load, target, latenciesUs, steadyLatenciesUs } = fastest
+  return {
+    row,
+    load,
+    target,
+    overwritesPerSecond: overwritesPerSecond(fastest),
+    latenciesUs,
+    steadyLatenciesUs,
+    spaceSteady: worstKnown((run) => run.space.steady),
+    spaceOverall: worst((run) => run.space.overall),
+    spaceSettled: worst((run) => run.settled.spaceAmplification),
+    ballastBytes: worst((run) => run.settled.ballastBytes),
+    written: worst(writtenPerUserByte),
+    writtenSettled: worst((run) => writtenPerUserByte(run, run.settled.writes)),
+    wcharOverWritten: worstKnown((run) => {
+      const wchar = wcharPerUserByte(run)
+      return wchar === null ? null : wchar / writtenPerUserByte(run)
+    }),
+    relocated: worst((run) => run.writes.relocatedBytes / run.userBytes),
+    memoryPeakBytes: worstKnown((run) => run.peaks.memoryPeakBytes),
+    loopDelayMs: {
+      p999: worst((run) => run.loopDelayMs.p999),
+      max: worst((run) => run.loopDelayMs.max),
+    },
+    stalls: worst((run) => run.stalls.count),
+    stallMs: worst((run) => run.stalls.ms),
+    rejected: total(rejectedPuts),
+    leftOut: total((run) => run.asked - run.acknowledged - rejectedPuts(run)),
+    neverAtRest: rounds.some((run) => !run.settled.atRest),
+  }
+}

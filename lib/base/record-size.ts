@@ -1,0 +1,20 @@
+/**
+ * Sizes of records of the value log, as far as a pointer tells them: the tree counts the bytes of the values
+ * that it points to without reading a record. The record itself is vlog/record.ts.
+ */
+
+export const RECORD_HEADER_BYTES = 40
+/** Each chunk of a value has a checksum of its own, so that a part can be read and still be verified. */
+export const VALUE_CHUNK_BYTES = 65536
+
+/**
+ * Bytes of the value of a record of `length` bytes with a key of `keyLength`: a pointer names the whole
+ * record, and the further checksums in it depend on the value. Negative if no such record is so short.
+ */
+export function storedBytes(length: number, keyLength: number): number {
+  const rest = length - RECORD_HEADER_BYTES - keyLength
+  if (rest <= VALUE_CHUNK_BYTES) return rest
+  // n chunks need 4(n - 1) bytes of checksums: n = ceil((rest + 4) / (chunk + 4)).
+  const chunks = Math.ceil((rest + 4) / (VALUE_CHUNK_BYTES + 4))
+  return rest - 4 * (chunks - 1)
+}

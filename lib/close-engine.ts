@@ -1,0 +1,82 @@
+/**
+ * Closing: everything acknowledged is durable then, and the next open replays nothing.
+ *
+ * The order: collector and compactions end -> writers drain -> memtables are flushed -> the log is synced and sealed ->
+ * one edit says where it ends -> files. After a failed sync, or when the disk is too full for an orderly close, what
+ * needs the disk is left out.
+ */
+
+import type { Log } from '../vlog/log.ts'
+import type { ValueReader } from '../vlog/value-reader.ts'
+import type { Background } from './background.ts'
+import type { Ballast } from './ballast.ts'
+import { toWiscError, type WiscError } from './base/errors.ts'
+import { compareLogPositions, type LogPosition } from './base/log-position.ts'
+import type { Collector } from './collector/collector.ts'
+import type { CommitQueue } from './commit.ts'
+import type { JobRunner } from './jobs/runner.ts'
+import type { TableCache } from './tables.ts'
+import type { VersionSet } from './tree/version-set.ts'
+
+/** The parts of an engine, in the order in which they end. */
+export interface ClosingParts {
+  readonly collector: Collector
+  readonly background: Background
+  readonly commit: CommitQueue
+  readonly log: Log
+  readonly ballast: Ballast
+  readonly context: { readonly runner: JobRunner }
+  readonly versions: VersionSet
+  readonly tables: TableCache
+  readonly values: ValueReader
+  /** What a failed sync has left. */
+  readonly failure: WiscError | undefined
+  flush(): Promise<void>
+}
+
+export async function closeEngine(engine: ClosingParts): Promise<void> {
+  await engine.collector.close()
+  await engine.background.stopCompactions()
+  await engine.commit.drain()
+  // After a failed sync `close` cannot keep its promise either, and says so when everything is released.
+  let { failure } = engine
+  try {
+    if (!failure) await closeInOrder(engine)
+  } catch (error) {
+    failure = await closeWithoutRoom(engine, toWiscError(error))
+  }
+  await engine.log.abandon()
+  await engine.ballast.close()
+  await engine.context.runner.close()
+  await engine.versions.close()
+  engine.tables.closeAll()
+  engine.values.close()
+  if (failure !== undefined) throw failure
+}
+
+/** On a full disk the log alone is synced, which needs no space. @returns what is to be reported */
+async function closeWithoutRoom(
+  { log }: ClosingParts,
+  error: WiscError,
+): Promise<WiscError | undefined> {
+  if (error.code !== 'WISC_DISK_FULL') return error
+  try {
+    await log.sync()
+    return undefined
+  } catch (failure) {
+    return toWiscError(failure)
+  }
+}
+
+async function closeInOrder(engine: ClosingParts): Promise<void> {
+  const { log, versions, commit } = engine
+  await engine.flush()
+  const end: LogPosition = await log.close()
+  const whole = compareLogPositions(log.durable, end) >= 0
+  await versions.apply({
+    checkpoint: end,
+    durable: end,
+    lastSequence: commit.nextSequence - 1,
+    ...(whole && { cleanEnd: end }),
+  })
+}

@@ -1,0 +1,204 @@
+/** What `planCollection` and `collect` take and give; a plan is plain JSON that may be kept in a file. */
+import type { CollectionStep, CollectionSteps, PlannedFile } from '../../vlog/collection-plan.ts'
+import { checkSignal } from '../arguments.ts'
+import { invalidArgument, WiscError } from '../base/errors.ts'
+import { amplification, integer, optionalBytes, plainObject, refuseUnknown } from '../options.ts'
+import type { Space } from './space.ts'
+
+export interface CollectOptions {
+  /** Stop when bytes on disk / live bytes is at or below it. Default: that of the store. 1 takes all that pays. */
+  readonly targetSpaceAmplification?: number
+  /** Only files that hold one of these segments. */
+  readonly segments?: readonly number[]
+  /** Bound of the bytes of records that are copied. */
+  readonly maxCopyBytes?: number
+  /** Bound of what is read and written in a second. */
+  readonly bytesPerSecond?: number
+  readonly signal?: AbortSignal
+  readonly onProgress?: (progress: CollectionProgress) => void
+}
+
+export interface CollectionProgress {
+  /** What goes on now. */
+  readonly phase: 'flush' | 'compact' | 'plan' | CollectionStep['action'] | 'done'
+  readonly stepsDone: number
+  readonly steps: number
+  readonly bytesFreed: number
+  readonly bytesCopied: number
+}
+
+/** The space of a store at one moment, in bytes. */
+export interface CollectionFigures {
+  /** Allocated, everything in the directory. */
+  readonly diskBytes: number
+  readonly liveBytes: number
+  /** diskBytes / liveBytes; null if nothing lives. */
+  readonly spaceAmplification: number | null
+  readonly exposedGarbageBytes: number
+  /** Records that nobody can see, which a compaction would expose. */
+  readonly hiddenGarbageBytes: number
+  /** Records that only snapshots and iterators see. */
+  readonly pinnedBytes: number
+}
+
+/** What a collection would do, for `collect({ plan })`. */
+export interface CollectionPlan extends CollectionSteps {
+  /** 32 hexadecimal digits. */
+  readonly databaseId: string
+  /** Number of the version that was planned for. */
+  readonly version: number
+  readonly targetSpaceAmplification: number
+  readonly before: CollectionFigures
+}
+
+/** One step that was carried out. */
+export interface CollectedStep {
+  readonly action: CollectionStep['action']
+  /** Numbers of the files that were taken, or of the segments that were forgotten. */
+  readonly files: readonly number[]
+  readonly bytesFreed: number
+  readonly bytesCopied: number
+  readonly ms: number
+}
+
+/** A step that could not be carried out; it has changed nothing. */
+export interface FailedStep {
+  readonly action: CollectionStep['action']
+  readonly files: readonly number[]
+  readonly error: WiscError
+}
+
+export interface CollectionReport {
+  readonly steps: readonly CollectedStep[]
+  readonly failed: readonly FailedStep[]
+  readonly bytesFreed: number
+  readonly bytesCopied: number
+  /** Bytes of new files. */
+  readonly bytesWritten: number
+  readonly before: CollectionFigures
+  readonly after: CollectionFigures
+}
+
+export interface ResolvedCollect {
+  readonly target: number
+  readonly segments: ReadonlySet<number> | undefined
+  readonly maxCopyBytes: number | undefined
+  readonly bytesPerSecond: number | undefined
+  readonly signal: AbortSignal | undefined
+  readonly onProgress: ((progress: CollectionProgress) => void) | undefined
+  readonly plan: CollectionPlan | undefined
+}
+
+const NAMES = [
+  'targetSpaceAmplification',
+  'segments',
+  'maxCopyBytes',
+  'bytesPerSecond',
+  'signal',
+  'onProgress',
+]
+
+/** @throws WISC_INVALID_ARGUMENT */
+export function resolveCollect(
+  options: CollectOptions & { readonly plan?: CollectionPlan },
+  standardTarget: number,
+  takesPlan: boolean,
+): ResolvedCollect {
+  const given = plainObject(options, 'collect options')
+  refuseUnknown(given, takesPlan ? [...NAMES, 'plan'] : NAMES, 'collect')
+  const { segments, onProgress, signal, plan } = options
+  if (onProgress !== undefined && typeof onProgress !== 'function') {
+    throw invalidArgument('onProgress must be a function')
+  }
+  if (segments !== undefined && !Array.isArray(segments)) {
+    throw invalidArgument('segments must be an array of numbers')
+  }
+  const numbers = segments?.map((each) => integer('segment', each, 1, Number.MAX_SAFE_INTEGER))
+  return {
+    target: amplification(given['targetSpaceAmplification'], standardTarget, 1),
+    segments: numbers && new Set(numbers),
+    maxCopyBytes: optionalBytes('maxCopyBytes', given['maxCopyBytes'], 0),
+    bytesPerSecond: optionalBytes('bytesPerSecond', given['bytesPerSecond'], 4096),
+    signal: checkSignal(signal),
+    onProgress,
+    plan: plan === undefined ? undefined : checkPlan(plan),
+  }
+}
+
+/** Looks at the parts of a plan that are acted on: it may come from a file. */
+function checkPlan(plan: CollectionPlan): CollectionPlan {
+  const { databaseId, steps } = plainObject(plan, 'plan') as Partial<CollectionPlan>
+  if (typeof databaseId !== 'string' || !Array.isArray(steps)) {
+    throw invalidArgument('plan is none of planCollection: databaseId or steps are missing')
+  }
+  for (const step of steps as readonly CollectionStep[]) {
+    const { action } = plainObject(step, 'step of the plan') as Partial<CollectionStep>
+    if (action === 'forget') {
+      if (!Array.isArray((step as { segments?: unknown }).segments)) throw badStep()
+    } else if (action !== 'drop' && action !== 'punch' && action !== 'rewrite') throw badStep()
+    for (const file of plannedFiles(step)) {
+      const { number, kind } = plainObject(file, 'file of the plan') as Partial<PlannedFile>
+      integer('file of the plan', number, 1, Number.MAX_SAFE_INTEGER)
+      if (kind !== 'segment' && kind !== 'relocation') throw badStep()
+    }
+  }
+  return plan
+}
+
+function badStep(): WiscError {
+  return invalidArgument('plan has a step that this version does not know')
+}
+
+/** The files that a step takes. */
+export function plannedFiles(step: CollectionStep): readonly PlannedFile[] {
+  if (step.action === 'forget') return []
+  const files: unknown = step.action === 'punch' ? [step.file] : step.files
+  if (!Array.isArray(files)) throw badStep()
+  return files
+}
+
+/** For reports and events: which files a step was about, or which segments it forgot. */
+export function stepNumbers(step: CollectionStep): number[] {
+  return step.action === 'forget'
+    ? [...step.segments]
+    : plannedFiles(step).map(({ number }) => number)
+}
+
+/** @throws WISC_STALE if files of a plan are not as it saw them, WISC_INVALID_ARGUMENT for another database's plan */
+export function checkPlanFits(plan: CollectionPlan, databaseId: string, { files }: Space): void {
+  if (plan.databaseId !== databaseId) throw invalidArgument('plan belongs to another database')
+  const present = new Map(files.map((file) => [file.number, file]))
+  const held = new Set(files.flatMap(({ segments }) => segments.map(({ segment }) => segment)))
+  for (const step of plan.steps) {
+    if (step.action === 'forget' && !step.segments.every((segment) => held.has(segment))) {
+      throw new WiscError('WISC_STALE', 'segments have gone since the plan was made: plan again')
+    }
+    for (const planned of plannedFiles(step)) {
+      const file = present.get(planned.number)
+      const same =
+        file?.kind === planned.kind &&
+        file.blocked === undefined &&
+        file.referencedBytes === planned.referencedBytes &&
+        file.diskBytes === planned.diskBytes
+      if (same) continue
+      const message = `a file has changed since the plan was made: plan again number=${planned.number}`
+      throw new WiscError('WISC_STALE', message)
+    }
+  }
+}
+
+export function amplificationOf(diskBytes: number, liveBytes: number): number | null {
+  return liveBytes === 0 ? null : diskBytes / liveBytes
+}
+
+export function collectionFigures(space: Space): CollectionFigures {
+  const { diskBytes, liveBytes, exposedGarbageBytes, hiddenGarbageBytes, pinnedBytes } = space
+  return {
+    diskBytes,
+    liveBytes,
+    spaceAmplification: amplificationOf(diskBytes, liveBytes),
+    exposedGarbageBytes,
+    hiddenGarbageBytes,
+    pinnedBytes,
+  }
+}

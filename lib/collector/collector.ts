@@ -1,0 +1,372 @@
+/**
+ * The collector: looks at the space of the store when something has changed, and gives back what is over the bound.
+ *
+ *   look: measure (space.ts) -> decide (decide.ts, vlog/collection-planner.ts) -> flush, compact, or carry out
+ *         the best step (run-step.ts) -> look again
+ *
+ * One step at a time, in a worker. A look follows each new version, each sixteenth of a segment that was written, and
+ * the end of a burst of writes; an idle store is looked at no more. Nothing here decides what is visible.
+ */
+import type { EventEmitter } from 'node:events'
+import type { CollectionStep, PlannerOptions } from '../../vlog/collection-plan.ts'
+import { CorruptionError, toWiscError, WiscError } from '../base/errors.ts'
+import { parseFileName } from '../base/file-names.ts'
+import type { FileSystem } from '../base/file-system.ts'
+import { emitSafely } from '../events.ts'
+import type { JobRate } from '../jobs/job-rate.ts'
+import type { ResolvedOptions } from '../options.ts'
+import { amplificationOf, type CollectedStep, plannedFiles, stepNumbers } from './collection.ts'
+import { decide } from './decide.ts'
+import { ForegroundWatch } from './foreground-watch.ts'
+import { HOLE_BYTES_MIN, runStep, type StepParts, type StepResult } from './run-step.ts'
+import type { Space, SpaceAccount } from './space.ts'
+import { WriterPace } from './writer-pace.ts'
+
+/** A look follows each such part of a segment that was written. */
+const LOOK_SHARE = 1 / 16
+/** Quiet time after writes before the last look. */
+const QUIET_MS = 300
+/** While a writer waits. */
+const LOOK_AGAIN_MS = 100
+/** After a full disk, or an error that may pass. */
+const RETRY_MS = 1000
+/** Pinned garbage above this part of the live bytes is worth a warning. */
+const PINNED_SHARE = 1 / 10
+/** What manifest and log may need beside the reserve. */
+const ROOM_BYTES = 1024 * 1024
+
+export interface CollectorParts extends StepParts {
+  readonly fileSystem: FileSystem
+  readonly options: ResolvedOptions
+  readonly events: EventEmitter
+  readonly space: SpaceAccount
+  /** Bytes of log that the active memtable covers. */
+  readonly unflushedBytes: () => number
+  /** What the memtables will take as tables, at most. */
+  readonly tableBytesToCome: () => number
+  /** Freezes the active memtable and has it flushed. @returns whether anything is being flushed now */
+  readonly freeze: () => boolean
+  /** What someone may still read. */
+  readonly readable: () => number[]
+  /** Merges the whole tree into its bottom. */
+  readonly compactAll: (signal: AbortSignal) => Promise<void>
+  /** A failed sync. */
+  readonly failed: (error: WiscError) => void
+}
+
+export interface CollectorCounts {
+  steps: number
+  relocatedBytesWritten: number
+  bytesFreed: number
+}
+
+export class Collector {
+  readonly parts: CollectorParts
+  readonly pace: WriterPace
+  readonly counts: CollectorCounts = { steps: 0, relocatedBytesWritten: 0, bytesFreed: 0 }
+  /** Cancels everything: the store closes, or a sync has failed. */
+  readonly #stop: AbortController = new AbortController()
+  /** Cancels the step that runs by itself; a pause does. */
+  #cancelStep: AbortController = new AbortController()
+  readonly #watch: ForegroundWatch
+  #started = false
+  #paused = false
+  /** What the last look found: something will come back without anybody's doing. */
+  #canHelp = false
+  /** A collection that someone asked for: steps of our own wait. */
+  #manual = 0
+  #scheduled = false
+  #step: Promise<void> | undefined
+  #exposing: Promise<void> | undefined
+  #punchHoles: boolean
+  /** Nothing that needs space until the free bytes are at least this. */
+  #spaceWanted = 0
+  #lookedAt = 0
+  #quietTimer: NodeJS.Timeout | undefined
+  #retryTimer: NodeJS.Timeout | undefined
+  #pinnedWarned = false
+  /** What runs exclusively. */
+  #asked: Promise<void> | undefined
+
+  constructor(parts: CollectorParts) {
+    this.parts = parts
+    this.#punchHoles = parts.options.collector.punchHoles
+    this.pace = new WriterPace(() => parts.log.bytesWritten)
+    this.#watch = new ForegroundWatch(parts.options.collector.bytesPerSecond)
+    // Later than the edit of a flush: its arena is free only now.
+    parts.events.on('flush', this.wake)
+  }
+
+  /** A group is going to be written. @returns what it should wait for */
+  admit(): Promise<void> | undefined {
+    if (!this.#isActive) return undefined
+    const written = this.parts.log.bytesWritten
+    if (written - this.#lookedAt >= this.parts.options.segmentBytes * LOOK_SHARE) this.wake()
+    this.#quietTimer ??= this.#timer(QUIET_MS, () => this.#afterQuiet(written))
+    const wait = this.pace.admit()
+    // Whoever waits must not depend on somebody else's event.
+    if (wait) this.#retryTimer ??= this.#timer(LOOK_AGAIN_MS, () => this.#lookAgain())
+    return wait
+  }
+
+  #lookAgain(): void {
+    this.#retryTimer = undefined
+    this.wake()
+  }
+
+  /**
+   * `maxBytesOnDisk`: why a write is refused. Puts wait while something may come back, and leave room for the tables of
+   * the memtables, a compaction and a rewrite; deletes may use that room.
+   */
+  refusal(deletesOnly: boolean, bytes: number): WiscError | undefined {
+    const { maxBytesOnDisk } = this.parts.options.collector
+    if (maxBytesOnDisk === undefined) return undefined
+    const limit = deletesOnly ? maxBytesOnDisk : this.#putLimitBytes
+    if (this.pace.diskBytes + bytes <= limit) return undefined
+    if (this.parts.log.bytesWritten !== this.#lookedAt || !this.#canHelp) this.#look(true)
+    if (this.pace.diskBytes + bytes <= limit || (this.#canHelp && !deletesOnly)) return undefined
+    const message = `the store has reached maxBytesOnDisk: delete, collect, or allow more bytes=${maxBytesOnDisk}`
+    return new WiscError('WISC_DISK_FULL', message)
+  }
+
+  /** What `maxBytesOnDisk` leaves for puts. */
+  get #putLimitBytes(): number {
+    const { maxBytesOnDisk } = this.parts.options.collector
+    if (maxBytesOnDisk === undefined) return Number.POSITIVE_INFINITY
+    const { space, tableBytesToCome, options } = this.parts
+    const tables = space.references.totals.tableBytes + tableBytesToCome()
+    const reserve = tables + options.segmentBytes + ROOM_BYTES
+    return Math.max(0, maxBytesOnDisk - Math.min(reserve, maxBytesOnDisk / 2))
+  }
+
+  #afterQuiet(written: number): void {
+    this.#quietTimer = undefined
+    const now = this.parts.log.bytesWritten
+    if (now === written) this.#look(true)
+    else this.#quietTimer = this.#timer(QUIET_MS, () => this.#afterQuiet(now))
+  }
+
+  #timer(ms: number, call: () => void): NodeJS.Timeout {
+    return setTimeout(call, ms).unref()
+  }
+
+  /** Something has changed. */
+  readonly wake = (): void => {
+    if (this.#scheduled || !this.#isActive) return
+    this.#scheduled = true
+    setImmediate(() => {
+      this.#scheduled = false
+      this.#look(this.#quietTimer === undefined)
+    })
+  }
+
+  get #isActive(): boolean {
+    const { collector } = this.parts.options
+    return this.#started && collector.enabled && !this.#paused && !this.#stop.signal.aborted
+  }
+
+  get paused(): boolean {
+    return this.#paused
+  }
+
+  /** The store is open: from now on space is looked at. */
+  start(): void {
+    this.#started = true
+    // Before the first write, so that maxBytesOnDisk holds from there on.
+    if (this.parts.options.collector.maxBytesOnDisk !== undefined) this.#look(false)
+    this.wake()
+  }
+
+  pause(): void {
+    this.#paused = true
+    this.#cancelStep.abort()
+    this.#cancelStep = new AbortController()
+    this.pace.measured(this.pace.diskBytes, undefined)
+  }
+
+  resume(): void {
+    this.#paused = false
+    this.wake()
+  }
+
+  /** Cancels what is under way, for good. */
+  async close(): Promise<void> {
+    this.#stop.abort()
+    clearTimeout(this.#quietTimer)
+    clearTimeout(this.#retryTimer)
+    this.pace.measured(0, undefined)
+    await this.#step
+    await this.#exposing
+    await this.#asked
+  }
+
+  /** Nothing is edited, unlinked or punched again. */
+  stop(): void {
+    this.#stop.abort()
+    this.pace.measured(0, undefined)
+  }
+
+  /** @param isQuiet no write has come for a while: then it is worth to expose little, too */
+  #look(isQuiet: boolean): void {
+    this.#lookedAt = this.parts.log.bytesWritten
+    if (!this.#isActive) {
+      this.#lookAtDisk()
+      return
+    }
+    try {
+      this.#act(this.parts.space.measure(), isQuiet)
+    } catch (error) {
+      // A table that cannot be read: gets and compactions will tell of it, too.
+      this.#warn(`space cannot be measured: ${toWiscError(error).message}`)
+      this.pace.measured(0, undefined)
+    }
+  }
+
+  /** Nothing will come back by itself: only `maxBytesOnDisk` is held. */
+  #lookAtDisk(): void {
+    this.#canHelp = false
+    const { space, versions, options } = this.parts
+    if (options.collector.maxBytesOnDisk === undefined) return
+    this.pace.measured(space.usage.measure(versions.current), undefined)
+  }
+
+  #act(space: Space, isQuiet: boolean): void {
+    this.#warnOfPins(space)
+    const { options, unflushedBytes, freeze } = this.parts
+    const { pressure, step, exposes, flushes } = decide(space, {
+      planner: this.plannerOptions(options.collector.targetSpaceAmplification),
+      putLimitBytes: this.#putLimitBytes,
+      unflushedBytes: unflushedBytes(),
+      isBusy: this.#step !== undefined,
+      isQuiet,
+      hasRoom: this.#hasRoom(),
+    })
+    const isFlushing = flushes && freeze()
+    if (exposes) this.#expose()
+    if (step && !this.#step && this.#manual === 0) this.#start(step)
+    this.#canHelp = isFlushing || !!this.#exposing || !!this.#step || this.#manual > 0
+    this.pace.measured(space.diskBytes, this.#canHelp ? pressure : undefined)
+    this.#watch.hasRoom = space.diskBytes < pressure.slowBytes
+  }
+
+  /** What all plans of this store have in common. */
+  plannerOptions(targetSpaceAmplification: number): Omit<PlannerOptions, 'goalDiskBytes'> {
+    return {
+      segmentBytes: this.parts.options.segmentBytes,
+      targetSpaceAmplification,
+      punchHoles: this.#punchHoles,
+      minimumHoleBytes: HOLE_BYTES_MIN,
+    }
+  }
+
+  #hasRoom(): boolean {
+    if (this.#spaceWanted === 0) return true
+    const { fileSystem, directory } = this.parts
+    if (fileSystem.freeBytes(directory) >= this.#spaceWanted) this.#spaceWanted = 0
+    return this.#spaceWanted === 0
+  }
+
+  #expose(): void {
+    this.#exposing ??= this.parts
+      .compactAll(this.#stop.signal)
+      .catch((error: unknown) =>
+        this.#noteFailure(toWiscError(error), this.parts.options.segmentBytes),
+      )
+      .finally(() => {
+        this.#exposing = undefined
+        this.wake()
+      })
+  }
+
+  #start(step: CollectionStep): void {
+    const signal = AbortSignal.any([this.#stop.signal, this.#cancelStep.signal])
+    this.#watch.start()
+    this.#step = this.execute(step, 'space', { signal, rate: this.#watch.rate }).then(
+      () => undefined,
+      (error: unknown) => this.#stepFailed(step, toWiscError(error)),
+    )
+    void this.#step.finally(() => {
+      this.#step = undefined
+      this.#watch.stop()
+      this.wake()
+    })
+  }
+
+  /** Carries out a step, counts it and tells of it. @throws what {@link runStep} throws */
+  async execute(
+    step: CollectionStep,
+    reason: 'space' | 'asked',
+    control: { readonly signal: AbortSignal; readonly rate: JobRate },
+  ): Promise<StepResult & CollectedStep> {
+    const began = performance.now()
+    const result = await runStep(step, this.parts, control)
+    const ms = performance.now() - began
+    if (result.holesRefused) this.#punchHoles = false
+    this.counts.steps++
+    this.counts.relocatedBytesWritten += result.bytesWritten
+    this.counts.bytesFreed += result.bytesFreed
+    this.pace.reclaimed(result.bytesFreed, ms)
+    const { action } = step
+    const done = { ...result, action, files: stepNumbers(step), ms }
+    emitSafely(this.parts.events, 'collection', { reason, ...done })
+    return done
+  }
+
+  #stepFailed(step: CollectionStep, error: WiscError): void {
+    this.noteStepFailure(step, error)
+    this.#noteFailure(error, step.action === 'rewrite' ? step.outputBytes : 0)
+  }
+
+  /** Files whose records fail their checks are left alone from now on, and all that they hold stays readable. */
+  noteStepFailure(step: CollectionStep, error: WiscError): void {
+    const isDamage = error instanceof CorruptionError || error.code === 'WISC_IO'
+    if (!isDamage) return
+    const numbers = plannedFiles(step).map(({ number }) => number)
+    const named = error instanceof CorruptionError ? parseFileName(error.file) : undefined
+    const blamed = numbers.filter((number) => number === named?.number && named.kind === 'segment')
+    for (const number of blamed.length > 0 ? blamed : numbers) this.parts.space.corrupt.add(number)
+    this.#warn(`collection has stopped at a file that cannot be read: ${error.message}`)
+  }
+
+  #noteFailure(error: WiscError, bytesWanted: number): void {
+    if (error.code === 'WISC_SYNC_FAILED') this.parts.failed(error)
+    if (error.code !== 'WISC_DISK_FULL') return
+    // What needs no space goes on; the rest when there is some again.
+    this.#spaceWanted = 2 * bytesWanted + this.parts.options.segmentBytes / 8
+    this.#retryTimer ??= this.#timer(RETRY_MS, () => this.#lookAgain())
+  }
+
+  #warnOfPins({ pinnedBytes, liveBytes }: Space): void {
+    const isMuch = pinnedBytes > liveBytes * PINNED_SHARE
+    if (isMuch && !this.#pinnedWarned) {
+      const share = amplificationOf(pinnedBytes, liveBytes)
+      this.#warn(
+        `open snapshots and iterators keep garbage: close them bytes=${pinnedBytes} share=${share}`,
+      )
+    }
+    this.#pinnedWarned = isMuch
+  }
+
+  #warn(message: string): void {
+    emitSafely(this.parts.events, 'warning', message)
+  }
+
+  /** Runs something that no other step may cross. */
+  async exclusively<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    this.#manual++
+    try {
+      while (this.#step || this.#asked) await (this.#step ?? this.#asked)
+      if (this.#stop.signal.aborted) throw new WiscError('WISC_NOT_OPEN', 'the store is closed')
+      const running = work(this.#stop.signal)
+      this.#asked = running.then(ended, ended).finally(() => {
+        this.#asked = undefined
+      })
+      return await running
+    } finally {
+      this.#manual--
+      this.wake()
+    }
+  }
+}
+
+function ended(): void {}

@@ -1,0 +1,84 @@
+/**
+ * What the collector does next: a pure decision from the figures of a look.
+ *
+ * Garbage comes back in the order in which it costs least: what nothing refers to at any time; then, over the start of
+ * pressure.ts, the best step of a plan; a compaction where much is hidden; an early flush where memtables may shadow
+ * much. If no step is left, little is exposed, too, once writes have ceased (`isQuiet`).
+ */
+import type { CollectionStep, PlannerOptions } from '../../vlog/collection-plan.ts'
+import { planCollectionSteps } from '../../vlog/collection-planner.ts'
+import { isWorthExposing, type Pressure, pressureOf } from './pressure.ts'
+import type { Space } from './space.ts'
+
+/** Less garbage than this part of a segment is not exposed while writes go on. */
+const EXPOSE_SHARE = 1 / 8
+/** A memtable is flushed early when it covers this part of a segment. */
+const FLUSH_SHARE = 1 / 2
+
+export interface LookState {
+  readonly planner: Omit<PlannerOptions, 'goalDiskBytes'>
+  /** What `maxBytesOnDisk` leaves for puts; Infinity without one. */
+  readonly putLimitBytes: number
+  /** Bytes of log that the active memtable covers. */
+  readonly unflushedBytes: number
+  /** A step is being carried out. */
+  readonly isBusy: boolean
+  /** No write has come for a while. */
+  readonly isQuiet: boolean
+  /** The disk has room for new files. */
+  readonly hasRoom: boolean
+}
+
+export interface Decision {
+  readonly pressure: Pressure
+  readonly step: CollectionStep | undefined
+  /** Compact the whole tree. */
+  readonly exposes: boolean
+  /** Flush the active memtable. */
+  readonly flushes: boolean
+}
+
+export function decide(space: Space, state: LookState): Decision {
+  const { planner, isBusy, isQuiet, hasRoom, unflushedBytes, putLimitBytes } = state
+  const { segmentBytes } = planner
+  const pressure = pressureOf(space.liveBytes, { ...planner, putLimitBytes })
+  if (space.diskBytes <= pressure.startBytes) {
+    return { pressure, step: freeStep(space, state), exposes: false, flushes: false }
+  }
+  const step = bestStep(space, pressure, state)
+  const least = isQuiet ? 1 : segmentBytes * EXPOSE_SHARE
+  const pays = (bytes: number): boolean => step === undefined && !isBusy && bytes >= least
+  const exposes =
+    hasRoom && (isWorthExposing(space, segmentBytes) || pays(space.hiddenGarbageBytes))
+  const isMuch = unflushedBytes >= segmentBytes * FLUSH_SHARE
+  const flushes =
+    space.unflushedShadowBytes > 0 && (isMuch || (!exposes && pays(space.unflushedShadowBytes)))
+  return { pressure, step, exposes, flushes }
+}
+
+/** What costs nothing but an edit. The active segment is not sealed for it. */
+function freeStep(space: Space, { planner }: LookState): CollectionStep | undefined {
+  const isDead = (file: Space['files'][number]): boolean =>
+    file.referencedRecords === 0 && file.blocked === undefined && !file.needsSeal
+  if (!space.files.some(isDead)) return undefined
+  const files = space.files.filter(({ needsSeal }) => !needsSeal)
+  const goalDiskBytes = space.diskBytes
+  const { steps } = planCollectionSteps(files, space, { ...planner, goalDiskBytes })
+  return steps.find(({ action }) => action === 'drop' || action === 'forget')
+}
+
+function bestStep(
+  space: Space,
+  { startBytes, limitBytes }: Pressure,
+  { planner, hasRoom }: LookState,
+): CollectionStep | undefined {
+  // Under maxBytesOnDisk a tighter target may be needed than the one that was asked for.
+  const needed = Math.max(1, limitBytes / Math.max(1, space.liveBytes))
+  const { steps } = planCollectionSteps(space.files, space, {
+    ...planner,
+    targetSpaceAmplification: Math.min(planner.targetSpaceAmplification, needed),
+    goalDiskBytes: startBytes,
+    ...(!hasRoom && { maxCopyBytes: 0 }),
+  })
+  return steps[0]
+}

@@ -1,0 +1,70 @@
+/**
+ * Bytes on disk, from the file system's block counts: of the whole directory, and of single files.
+ *
+ * Files that change no more (tables, sealed segments, relocations) are asked for once; a punched one again. So a
+ * look costs a listing and a few calls, however large the store is.
+ */
+import { joinPath, LOST_NAME, parseFileName } from '../base/file-names.ts'
+import type { FileSystem } from '../base/file-system.ts'
+import { holdsValueLogFile, type Version } from '../tree/version.ts'
+
+export class DiskUsage {
+  readonly #fileSystem: FileSystem
+  readonly #directory: string
+  /** By name: allocated bytes of files that change no more. */
+  #known: Map<string, number> = new Map()
+  #lostBytes: number | undefined
+
+  constructor(fileSystem: FileSystem, directory: string) {
+    this.#fileSystem = fileSystem
+    this.#directory = directory
+  }
+
+  /** Allocated bytes of everything in the directory, lost/ included. */
+  measure(version: Version): number {
+    const known = new Map<string, number>()
+    let total = 0
+    for (const name of this.#fileSystem.list(this.#directory)) {
+      if (name === LOST_NAME) {
+        total += this.#lost()
+        continue
+      }
+      const bytes = this.#known.get(name) ?? this.allocated(name)
+      total += bytes
+      if (isFinal(version, name)) known.set(name, bytes)
+    }
+    this.#known = known
+    return total
+  }
+
+  /** Allocated bytes of one file; 0 if it is not there. */
+  allocated(name: string): number {
+    const path = joinPath(this.#directory, name)
+    return this.#known.get(name) ?? this.#fileSystem.statPath(path)?.allocated ?? 0
+  }
+
+  /** The file was punched: it is asked for again. */
+  forget(name: string): void {
+    this.#known.delete(name)
+  }
+
+  /** Only an open adds to it, before anything is measured. */
+  #lost(): number {
+    if (this.#lostBytes === undefined) {
+      const path = joinPath(this.#directory, LOST_NAME)
+      this.#lostBytes = 0
+      for (const name of this.#fileSystem.list(path)) {
+        this.#lostBytes += this.#fileSystem.statPath(joinPath(path, name))?.allocated ?? 0
+      }
+    }
+    return this.#lostBytes
+  }
+}
+
+/** Tables are written whole before they get into a version; so are relocations, and sealed segments have ended. */
+function isFinal(version: Version, name: string): boolean {
+  const file = parseFileName(name)
+  if (file?.kind === 'table') return true
+  if (file?.kind !== 'segment' || !holdsValueLogFile(version, file.number)) return false
+  return version.segments.get(file.number)?.state !== 'open'
+}

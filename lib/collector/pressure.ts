@@ -1,0 +1,66 @@
+/**
+ * How hard the collector must work, and how much writers must wait: pure decisions from figures.
+ *
+ *     0 ............... start ............... slow ........ limit      bytes on disk
+ *     nothing to do     | garbage is exposed    | writers      | writers wait until
+ *                       | and reclaimed         | are slowed   | something came back
+ *
+ * The limit is target x live bytes and two segments. The collector starts one segment below it: half of that is for
+ * the output of a rewrite, which needs its place before its input goes, and half for what is written meanwhile.
+ */
+export interface PressureOptions {
+  readonly targetSpaceAmplification: number
+  readonly segmentBytes: number
+  /** What `maxBytesOnDisk` leaves for puts; Infinity without one. */
+  readonly putLimitBytes: number
+}
+
+export interface Pressure {
+  readonly limitBytes: number
+  readonly startBytes: number
+  readonly slowBytes: number
+}
+
+export function pressureOf(liveBytes: number, options: PressureOptions): Pressure {
+  const { targetSpaceAmplification, segmentBytes, putLimitBytes } = options
+  const bound = targetSpaceAmplification * liveBytes + 2 * segmentBytes
+  const limitBytes = Math.min(bound, putLimitBytes)
+  return {
+    limitBytes,
+    startBytes: Math.max(0, limitBytes - segmentBytes),
+    slowBytes: Math.max(0, limitBytes - segmentBytes / 2),
+  }
+}
+
+/** What garbage costs to expose, and how much there is. Bytes. */
+export interface Exposure {
+  readonly hiddenGarbageBytes: number
+  readonly tableBytes: number
+  readonly liveBytes: number
+}
+
+/**
+ * True if a compaction of the tree is worth what it exposes.
+ *
+ * It writes `tableBytes` each time that h bytes have become hidden: tableBytes / h for each byte written. Hidden
+ * bytes take their room from exposed ones, and a collector with less exposed garbage copies more: a uniformly
+ * overwritten store at 1.3 copies about 8 h / live more for each byte, at 1.6 about 3 h / live (from the cost of
+ * cleaning in Rosenblum and Ousterhout, TOCS 1992). The sum of both is least at sqrt(tableBytes * live / 4), give or take.
+ */
+export function isWorthExposing(
+  { hiddenGarbageBytes, tableBytes, liveBytes }: Exposure,
+  segmentBytes: number,
+): boolean {
+  const best = Math.sqrt(tableBytes * liveBytes) / 2
+  // A tree of few keys costs next to nothing, but a job and an edit still take their time.
+  return hiddenGarbageBytes >= Math.max(best, segmentBytes / 2)
+}
+
+/** Bytes a second that writers may write: all they want below `slow`, none at the limit. */
+export function allowedRate(diskBytes: number, pressure: Pressure, reclaimRate: number): number {
+  const { slowBytes, limitBytes } = pressure
+  if (diskBytes < slowBytes) return Number.POSITIVE_INFINITY
+  if (diskBytes >= limitBytes) return 0
+  // In the middle writers get what comes back: there the two are in balance.
+  return (2 * reclaimRate * (limitBytes - diskBytes)) / (limitBytes - slowBytes)
+}

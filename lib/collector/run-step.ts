@@ -1,0 +1,234 @@
+/**
+ * Carries out one step of a collection plan. Jobs make files and holes; here they become edits.
+ *
+ * The durable orders, and what they keep:
+ *   drop     one edit without the files' segments; unlinked when no version holds them (I5, in the version set)
+ *   rewrite  the job writes and syncs the new file -> directory synced, one edit that names it for the segments that
+ *            it took over and leaves out the old files (I4) -> these are unlinked as above (I5)
+ *   punch    the job marks against the current version, which is durable: what it does not point to can be needed by
+ *            no later version and no crash (I12) -> reads that the thread pool had begun before have ended -> holes (I5).
+ *            No edit: block counts tell what was punched, and a hole that a crash takes back costs only space
+ * A job works on a pinned version, so its tables stay; the collector runs one step at a time, so its victims do.
+ */
+import type {
+  CollectionStep,
+  PlannedFile,
+  PunchStep,
+  RewriteStep,
+} from '../../vlog/collection-plan.ts'
+import type { Log } from '../../vlog/log.ts'
+import type { MarkResult } from '../../vlog/mark.ts'
+import type { ValueReader } from '../../vlog/value-reader.ts'
+import type { ValueLogFile } from '../../vlog/victim.ts'
+import { toWiscError, WiscError } from '../base/errors.ts'
+import { segmentName } from '../base/file-names.ts'
+import { compareLogPositions } from '../base/log-position.ts'
+import type { JobRate } from '../jobs/job-rate.ts'
+import type { JobRunner } from '../jobs/runner.ts'
+import { tablesOf } from '../tables.ts'
+import type { TableMeta } from '../tree/entry.ts'
+import { isRelocated, type Version } from '../tree/version.ts'
+import type { VersionEdit } from '../tree/version-edit.ts'
+import type { VersionSet } from '../tree/version-set.ts'
+import type { SpaceAccount } from './space.ts'
+
+/** Smaller holes are not punched: each costs as much as writing some ten KiB. */
+export const HOLE_BYTES_MIN = 8192
+
+export interface StepParts {
+  readonly directory: string
+  readonly databaseId: Uint8Array
+  readonly versions: VersionSet
+  readonly runner: JobRunner
+  readonly values: ValueReader
+  readonly log: Log
+  readonly space: SpaceAccount
+  /** Everything that is written, and the checkpoint to the end of the log. Waits for no writer. */
+  readonly flush: () => Promise<void>
+}
+
+export interface StepControl {
+  readonly signal: AbortSignal
+  readonly rate: JobRate
+}
+
+/** What a step did. Bytes of the file system's block counts; of records for what was copied. */
+export interface StepResult {
+  readonly bytesFreed: number
+  readonly bytesCopied: number
+  /** Bytes of relocations that were written. */
+  readonly bytesWritten: number
+  /** The platform refused to make holes. */
+  readonly holesRefused: boolean
+}
+
+/** @throws WISC_ABORTED; CorruptionError for a record that fails its check, after which nothing has changed; IoError */
+export async function runStep(
+  step: CollectionStep,
+  parts: StepParts,
+  control: StepControl,
+): Promise<StepResult> {
+  if (control.signal.aborted) throw new WiscError('WISC_ABORTED', 'collection was cancelled')
+  if (step.action !== 'forget' && step.seal) {
+    await parts.log.seal()
+    // The checkpoint passes the end of the segment: its last frames may be markers, which are in no memtable.
+    await parts.flush()
+  }
+  if (step.action === 'drop') return drop(step.files, parts)
+  if (step.action === 'forget') return forget(step.segments, parts)
+  return step.action === 'punch' ? punch(step, parts, control) : rewrite(step, parts, control)
+}
+
+async function drop(files: readonly PlannedFile[], parts: StepParts): Promise<StepResult> {
+  const { versions } = parts
+  const bytesFreed = diskBytes(files, parts)
+  for (const { number } of files) valueLogFile(versions.current, number)
+  await versions.apply(editWithout(versions.current, files, new Set()))
+  return { bytesFreed, bytesCopied: 0, bytesWritten: 0, holesRefused: false }
+}
+
+async function forget(segments: readonly number[], { versions }: StepParts): Promise<StepResult> {
+  await versions.apply({ removedSegments: segments })
+  return { bytesFreed: 0, bytesCopied: 0, bytesWritten: 0, holesRefused: false }
+}
+
+/** What a punch of this file would give now. */
+export async function markFile(
+  number: number,
+  parts: StepParts,
+  control: StepControl,
+): Promise<MarkResult['files'][number]> {
+  const pin = parts.versions.pin()
+  try {
+    const { files, tables } = victims(pin.version, [number], parts)
+    const job = {
+      kind: 'mark' as const,
+      ...place(parts),
+      files,
+      tables,
+      minimumHoleBytes: HOLE_BYTES_MIN,
+    }
+    const result = await parts.runner.run(job, control)
+    return result.files[0]!
+  } finally {
+    pin.release()
+  }
+}
+
+async function punch(step: PunchStep, parts: StepParts, control: StepControl): Promise<StepResult> {
+  const { number } = step.file
+  const { holes } = await markFile(number, parts, control)
+  // A get that began before its record died may still read it.
+  await parts.values.poolReadsEnded()
+  const [file] = victims(parts.versions.current, [number], parts).files
+  const job = { kind: 'punch' as const, ...place(parts), file: file!, holes }
+  try {
+    const { bytesFreed, supported } = await parts.runner.run(job, control)
+    return { bytesFreed, bytesCopied: 0, bytesWritten: 0, holesRefused: !supported }
+  } finally {
+    parts.space.usage.forget(segmentName(number))
+  }
+}
+
+async function rewrite(
+  step: RewriteStep,
+  parts: StepParts,
+  control: StepControl,
+): Promise<StepResult> {
+  const { versions, runner, space } = parts
+  const fileNumber = versions.allocateFileNumber()
+  const bytesBefore = diskBytes(step.files, parts)
+  const pin = versions.pin()
+  try {
+    const numbers = step.files.map(({ number }) => number)
+    const { files, tables } = victims(pin.version, numbers, parts)
+    const job = { kind: 'rewrite' as const, ...place(parts), files, tables, fileNumber }
+    const { relocation, bytesWritten } = await runner.run(job, control)
+    const surviving = new Set(relocation?.parts.map(({ segment }) => segment))
+    await publish(versions, fileNumber, {
+      ...editWithout(versions.current, step.files, surviving),
+      ...(relocation && { addedRelocations: [relocation] }),
+    })
+    const bytesCopied = relocation?.parts.reduce((sum, part) => sum + part.bytes, 0) ?? 0
+    const output = relocation ? space.usage.allocated(segmentName(fileNumber)) : 0
+    return { bytesFreed: bytesBefore - output, bytesCopied, bytesWritten, holesRefused: false }
+  } finally {
+    pin.release()
+  }
+}
+
+async function publish(versions: VersionSet, number: number, edit: VersionEdit): Promise<void> {
+  try {
+    await versions.apply(edit)
+  } catch (error) {
+    // As soon as no crash can bring the edit back.
+    if (edit.addedRelocations) versions.discard({ kind: 'segment', number })
+    throw toWiscError(error)
+  }
+}
+
+/** The edit that takes files out of a version; segments in `surviving` move to another file. */
+function editWithout(
+  version: Version,
+  files: readonly PlannedFile[],
+  surviving: ReadonlySet<number>,
+): VersionEdit {
+  const segments = files.flatMap(({ number }) => logicalSegments(version, number))
+  return {
+    removedSegments: segments.filter((segment) => !surviving.has(segment)),
+    removedRelocations: files.flatMap(({ kind, number }) =>
+      kind === 'relocation' ? [number] : [],
+    ),
+  }
+}
+
+/** What a job needs to know of files: themselves, and the tables that point to what they hold. */
+function victims(
+  version: Version,
+  numbers: readonly number[],
+  { space }: StepParts,
+): { files: ValueLogFile[]; tables: TableMeta[] } {
+  space.references.update(version)
+  const segments = new Set(numbers.flatMap((number) => logicalSegments(version, number)))
+  const pointing = space.references.tablesPointingTo(segments)
+  return {
+    files: numbers.map((number) => valueLogFile(version, number)),
+    tables: tablesOf(version).filter(({ number }) => pointing.has(number)),
+  }
+}
+
+/** The segments that a file holds. */
+export function logicalSegments(version: Version, file: number): number[] {
+  const relocation = version.relocations.get(file)
+  return relocation ? relocation.parts.map(({ segment }) => segment) : [file]
+}
+
+function valueLogFile(version: Version, number: number): ValueLogFile {
+  const relocation = version.relocations.get(number)
+  if (relocation)
+    return { kind: 'relocation', number, salt: relocation.salt, length: relocation.length }
+  const segment = version.segments.get(number)
+  const isOurs =
+    segment?.state === 'sealed' &&
+    !isRelocated(segment) &&
+    // I12: above the checkpoint records are in no table, and the log has to be replayed from there.
+    compareLogPositions({ segment: number, offset: segment.length }, version.checkpoint) <= 0
+  if (!isOurs) {
+    throw new WiscError(
+      'WISC_STALE',
+      `the file has changed since the plan was made number=${number}`,
+    )
+  }
+  return { kind: 'segment', number, salt: segment.salt, length: segment.length }
+}
+
+function diskBytes(files: readonly PlannedFile[], { space }: StepParts): number {
+  return files.reduce((sum, { number }) => sum + space.usage.allocated(segmentName(number)), 0)
+}
+
+function place({ directory, databaseId }: StepParts): {
+  directory: string
+  databaseId: Uint8Array
+} {
+  return { directory, databaseId }
+}

@@ -1,0 +1,192 @@
+/**
+ * The space of a store, derived anew whenever it is asked for (I9): from the version, the tables' counters, the log's
+ * end and the file system's block counts. The planner, `segments()` and `stats()` all see these figures.
+ *
+ *   file of the value log:  total = referenced + exposed garbage
+ *   referenced:             what entries of tables point to, and everything above the checkpoint
+ *   live bytes:             keys and values of all puts in tables, less what newer entries may shadow
+ */
+import type { CollectibleFile } from '../../vlog/collection-plan.ts'
+import type { BlockCache } from '../base/block-cache.ts'
+import { segmentName } from '../base/file-names.ts'
+import type { FileSystem } from '../base/file-system.ts'
+import { compareLogPositions } from '../base/log-position.ts'
+import { HiddenGarbageEstimate } from '../hidden-garbage.ts'
+import type { Memtables } from '../memtables.ts'
+import type { TableCache } from '../tables.ts'
+import { isRelocated, type SegmentState, type Version } from '../tree/version.ts'
+import { DiskUsage } from './disk-usage.ts'
+import { References } from './references.ts'
+
+/** The block of file systems that do not say. */
+const BLOCK_BYTES = 4096
+
+export interface SpaceParts {
+  readonly fileSystem: FileSystem
+  readonly directory: string
+  readonly version: () => Version
+  readonly memtables: () => Memtables
+  readonly tables: Pick<TableCache, 'get'>
+  readonly cache: BlockCache
+  /** End of the frames of a segment that is not sealed; 0 if it has none. */
+  readonly writtenEnd: (segment: number) => number
+  /** Snapshots and iterators are open. */
+  readonly hasReaders: () => boolean
+}
+
+/** Figures of the whole store, in bytes. */
+export interface Space {
+  /** Allocated, everything in the directory. */
+  readonly diskBytes: number
+  /** Keys and values of the newest entries: a lower bound. */
+  readonly liveBytes: number
+  readonly exposedGarbageBytes: number
+  /** Records that newer tables shadow: an estimate. What nobody can see, and a compaction would expose. */
+  readonly hiddenGarbageBytes: number
+  /** Records that only snapshots and iterators may see: an estimate. */
+  readonly pinnedBytes: number
+  /** What entries of memtables may shadow. */
+  readonly unflushedShadowBytes: number
+  readonly tableBytes: number
+  readonly files: readonly CollectibleFile[]
+}
+
+export class SpaceAccount {
+  readonly #parts: SpaceParts
+  readonly #hidden: HiddenGarbageEstimate
+  readonly references: References
+  readonly usage: DiskUsage
+  #blockBytes: number | undefined
+  /** Files with a record that failed its check. */
+  readonly corrupt: Set<number> = new Set()
+
+  constructor(parts: SpaceParts) {
+    this.#parts = parts
+    this.references = new References((number) => parts.tables.get(number))
+    this.usage = new DiskUsage(parts.fileSystem, parts.directory)
+    this.#hidden = new HiddenGarbageEstimate(parts.tables, parts.cache)
+  }
+
+  /** @throws CorruptionError, IoError if a table cannot be read */
+  measure(): Space {
+    const version = this.#parts.version()
+    this.references.update(version)
+    while (!this.#hidden.advance(version));
+    const diskBytes = this.usage.measure(version)
+    const files = this.files()
+    const { hiddenRecordBytes, duplicateBytes } = this.#hidden.figures
+    const pinned = this.#parts.hasReaders()
+    return {
+      diskBytes,
+      ...this.#liveFigures(),
+      exposedGarbageBytes: files.reduce((sum, file) => sum + exposedGarbage(file), 0),
+      hiddenGarbageBytes: hiddenRecordBytes + (pinned ? 0 : duplicateBytes),
+      pinnedBytes: pinned ? duplicateBytes : 0,
+      tableBytes: this.references.totals.tableBytes,
+      files,
+    }
+  }
+
+  #liveFigures(): Pick<Space, 'liveBytes' | 'unflushedShadowBytes'> {
+    const { totals } = this.references
+    const { hiddenValueBytes, duplicateValueBytes } = this.#hidden.figures
+    const inTables = totals.keyBytes + totals.valueBytes
+    const visible = Math.max(0, inTables - hiddenValueBytes - duplicateValueBytes)
+    let entries = 0
+    let added = 0
+    for (const memtable of this.#parts.memtables().list(this.#parts.version().checkpoint)) {
+      entries += memtable.entries
+      added += memtable.pointedBytes + memtable.usedBytes
+    }
+    // Each entry of a memtable may shadow another one, in a table or in a memtable: only its flush will show.
+    const average = (inTables + added) / Math.max(1, totals.puts + entries)
+    const shadowed = Math.min(entries * average, visible + added)
+    return {
+      liveBytes: Math.round(Math.max(0, visible + Math.min(0, added - shadowed))),
+      unflushedShadowBytes: Math.round(shadowed),
+    }
+  }
+
+  /** All files of the value log that hold anything. */
+  files(): CollectibleFile[] {
+    const version = this.#parts.version()
+    const files: CollectibleFile[] = []
+    for (const segment of version.segments.values()) {
+      if (isRelocated(segment)) continue
+      const file = this.#segment(version, segment)
+      if (file) files.push(file)
+    }
+    for (const { number, length, parts } of version.relocations.values()) {
+      const segments = parts.map(({ segment }) => this.#references(segment, 0))
+      files.push(this.#file(number, 'relocation', length, segments, {}))
+    }
+    return files
+  }
+
+  #segment(version: Version, segment: SegmentState): CollectibleFile | undefined {
+    const { number } = segment
+    const { checkpoint } = version
+    const sealed = segment.state === 'sealed'
+    const length = sealed ? segment.length : this.#parts.writtenEnd(number)
+    if (length === 0) return undefined
+    const flushed =
+      number === checkpoint.segment
+        ? Math.min(checkpoint.offset, length)
+        : number < checkpoint.segment
+          ? length
+          : 0
+    const isBehind = compareLogPositions({ segment: number, offset: length }, checkpoint) <= 0
+    // With empty memtables only marker frames lie behind the checkpoint: it can be moved, and the segment sealed.
+    const needsSeal = !this.#parts.memtables().hasEntries && !(sealed && isBehind)
+    const unflushedBytes = needsSeal ? 0 : length - flushed
+    const blocked = sealed ? ('unflushed' as const) : ('unsealed' as const)
+    return this.#file(number, 'segment', length, [this.#references(number, unflushedBytes)], {
+      needsSeal,
+      ...(!needsSeal && !(sealed && isBehind) && { blocked }),
+    })
+  }
+
+  #references(segment: number, unflushedBytes: number): CollectibleFile['segments'][number] {
+    const use = this.references.of(segment)
+    return {
+      segment,
+      referencedRecords: use?.records ?? 0,
+      referencedBytes: (use?.bytes ?? 0) + unflushedBytes,
+    }
+  }
+
+  #file(
+    number: number,
+    kind: CollectibleFile['kind'],
+    totalBytes: number,
+    segments: CollectibleFile['segments'],
+    state: Partial<CollectibleFile>,
+  ): CollectibleFile {
+    return {
+      number,
+      kind,
+      segments,
+      totalBytes,
+      referencedRecords: segments.reduce((sum, each) => sum + each.referencedRecords, 0),
+      referencedBytes: segments.reduce((sum, each) => sum + each.referencedBytes, 0),
+      diskBytes: this.usage.allocated(segmentName(number)),
+      blockBytes: this.#block(),
+      needsSeal: false,
+      pinnedBytes: 0,
+      hiddenBytes: 0,
+      ...(this.corrupt.has(number) && { blocked: 'corrupt' as const }),
+      ...state,
+    }
+  }
+
+  #block(): number {
+    const { fileSystem, directory } = this.#parts
+    this.#blockBytes ??= fileSystem.statPath(directory)?.blockBytes ?? BLOCK_BYTES
+    return this.#blockBytes
+  }
+}
+
+/** Bytes of a file that no entry points to. */
+export function exposedGarbage({ totalBytes, referencedBytes }: CollectibleFile): number {
+  return Math.max(0, totalBytes - referencedBytes)
+}

@@ -1,0 +1,50 @@
+/**
+ * The loop of a worker thread: takes jobs from a port, runs them step by step, and listens between the steps.
+ *
+ * Large arrays of a result are handed over, not copied.
+ */
+import type { MessagePort } from 'node:worker_threads'
+import { assert } from '../base/errors.ts'
+import { toErrorMessage } from './error-message.ts'
+import type { Job, JobResult } from './messages.ts'
+import type { JobContext, JobSteps } from './run-job.ts'
+import { StepQueue } from './step-queue.ts'
+import type { FromWorker, ToWorker } from './worker-protocol.ts'
+
+/** @param start makes the body of a job */
+export function serveJobs(
+  port: MessagePort,
+  start: (job: Job, arenaBuffer: JobContext['arenaBuffer']) => JobSteps,
+): void {
+  const arenas = new Map<number, SharedArrayBuffer>()
+  const arenaBuffer = (id: number): SharedArrayBuffer => {
+    const buffer = arenas.get(id)
+    assert(buffer !== undefined, `arena was posted to this worker, id=${id}`)
+    return buffer
+  }
+  const post = (message: FromWorker, transfer: readonly ArrayBuffer[] = []): void =>
+    port.postMessage(message, transfer)
+  const queue = new StepQueue(
+    (job) => start(job, arenaBuffer),
+    (id, result, error) => {
+      if (result) post({ type: 'result', id, result }, largeArrays(result))
+      else if (error) post({ type: 'error', id, error: toErrorMessage(error) })
+    },
+  )
+  port.on('message', (message: ToWorker) => {
+    const { type, id } = message
+    if (type === 'arena') arenas.set(id, message.buffer)
+    else if (type === 'forgetArena') arenas.delete(id)
+    else if (type === 'job') queue.add(id, message.job, message.bytesPerSecond)
+    else if (type === 'rate') queue.setRate(id, message.bytesPerSecond)
+    else queue.cancel(id)
+  })
+}
+
+/** The memory of the arrays that may be large: the holes of a mark. */
+function largeArrays(result: JobResult): ArrayBuffer[] {
+  if (!('files' in result)) return []
+  const buffers = result.files.map(({ holes }) => holes.buffer as ArrayBuffer)
+  // An empty one may be a constant that several share.
+  return buffers.filter(({ byteLength }) => byteLength > 0)
+}

@@ -1,0 +1,214 @@
+/** Jobs that share a thread: who goes first, who waits for its time, and what a cancelled one leaves. */
+import { describe, expect, test } from 'vitest'
+import type { Job, JobResult } from '#dist/lib/jobs/messages.js'
+import { StepQueue } from '#dist/lib/jobs/step-queue.js'
+import { fakeJob } from '../../support/fake-worker.ts'
+
+const MIB = 1024 * 1024
+
+interface Step {
+  readonly id: number
+  readonly atMs: number
+}
+
+/** A queue whose jobs make so many steps of so many bytes, and what happened in it. */
+function queueOf(steps: number, bytes: number, onStep: (step: Step) => void = () => undefined) {
+  const done: Step[] = []
+  const takenBack: number[] = []
+  const ends: string[] = []
+  const waiting = new Map<number, () => void>()
+  let nextId = 1
+  function* body(id: number) {
+    let finished = false
+    try {
+      for (let i = 0; i < steps; i++) {
+        const step = { id, atMs: performance.now() }
+        done.push(step)
+        onStep(step)
+        yield bytes
+      }
+      finished = true
+      return { bytesRead: id } as JobResult
+    } finally {
+      if (!finished) takenBack.push(id)
+    }
+  }
+  const ids = new Map<Job, number>()
+  const queue = new StepQueue(
+    (job) => body(ids.get(job)!),
+    (id, result, error) => {
+      ends.push(`${id} ${result ? 'result' : error?.code}`)
+      waiting.get(id)?.()
+    },
+  )
+  return {
+    queue,
+    done,
+    takenBack,
+    ends,
+    /** @returns its id */
+    add(kind: Job['kind'], bytesPerSecond?: number): number {
+      const job = fakeJob(kind, { steps })
+      const id = nextId++
+      ids.set(job, id)
+      queue.add(id, job, bytesPerSecond)
+      return id
+    },
+    ended: (id: number) => new Promise<void>((resolve) => waiting.set(id, resolve)),
+    stepsOf: (id: number) => done.filter((step) => step.id === id).length,
+  }
+}
+
+/** A turn of the event loop, in which a queue makes at most one step. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
+
+function wait(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}
+
+describe('order', () => {
+  test('flushes, then compactions, then the collector, each in order of arrival', async () => {
+    const { add, ended, ends, done } = queueOf(3, 0)
+    const kinds = ['mark', 'rewrite', 'compaction', 'flush', 'walk', 'punch', 'compaction', 'flush']
+    const ids = kinds.map((kind) => add(kind as Job['kind']))
+    await ended(ids[5]!)
+    expect(ends.map((end) => Number(end.split(' ')[0]))).toEqual([4, 8, 3, 7, 1, 2, 5, 6])
+    expect(done).toHaveLength(3 * 8)
+  })
+
+  test('a job that has begun stands still for one that is more urgent', async () => {
+    const { add, ended, ends, stepsOf } = queueOf(50, 1000)
+    const rewrite = add('rewrite')
+    while (stepsOf(rewrite) < 10) await turn()
+    const compaction = add('compaction')
+    while (stepsOf(compaction) < 10) await turn()
+    const before = stepsOf(rewrite)
+    expect(before).toBeLessThan(50)
+    const flush = add('flush')
+    await ended(flush)
+    expect(stepsOf(compaction)).toBeLessThan(50)
+    await ended(compaction)
+    expect(stepsOf(rewrite)).toBe(before)
+    await ended(rewrite)
+    expect(ends).toEqual(['3 result', '2 result', '1 result'])
+  })
+})
+
+describe('rate', () => {
+  test('a job makes no more bytes than its rate, and not much less', async () => {
+    // A hundred steps of 100 KiB, at 20 MiB a second: half a second.
+    const { add, ended, done } = queueOf(100, 0.1 * MIB)
+    const began = performance.now()
+    await ended(add('rewrite', 20 * MIB))
+    const elapsed = performance.now() - began
+    expect(elapsed).toBeGreaterThan(490)
+    expect(elapsed).toBeLessThan(5000)
+    for (const [index, { atMs }] of done.entries()) {
+      const allowed = 20 * MIB * ((atMs - began) / 1000) + MIB + 0.1 * MIB
+      expect(index * 0.1 * MIB).toBeLessThanOrEqual(allowed)
+    }
+  })
+
+  test('what waits lets others pass, less urgent ones too', async () => {
+    const { add, ended, stepsOf, ends } = queueOf(20, MIB)
+    const slow = add('compaction', MIB)
+    const paused = add('rewrite', 0)
+    const other = add('mark')
+    await ended(other)
+    expect(stepsOf(other)).toBe(20)
+    expect(stepsOf(slow)).toBe(1)
+    expect(stepsOf(paused)).toBe(0)
+    expect(ends).toEqual([`${other} result`])
+  })
+
+  test('a paused job makes no step, and the loop is idle', async () => {
+    const { queue, add, ended, stepsOf } = queueOf(20, 0)
+    const paused = add('rewrite', 0)
+    const slow = add('rewrite', 1)
+    await wait(50)
+    queue.setRate(slow, 0)
+    const before = process.cpuUsage()
+    await wait(300)
+    const { user, system } = process.cpuUsage(before)
+    expect(stepsOf(paused)).toBe(0)
+    expect((user + system) / 1000).toBeLessThan(150)
+    queue.setRate(paused, undefined)
+    await ended(paused)
+    expect(stepsOf(paused)).toBe(20)
+  })
+
+  test('a change takes effect at once, while the job waits', async () => {
+    const { queue, add, ended, stepsOf } = queueOf(10, MIB)
+    const id = add('rewrite', 1000)
+    while (stepsOf(id) < 1) await wait(1)
+    await wait(30)
+    // The next step would come in twenty minutes.
+    expect(stepsOf(id)).toBe(1)
+    const began = performance.now()
+    queue.setRate(id, 20 * MIB)
+    await wait(120)
+    expect(stepsOf(id)).toBeGreaterThan(1)
+    queue.setRate(id, 0)
+    const before = stepsOf(id)
+    await wait(100)
+    expect(stepsOf(id)).toBe(before)
+    queue.setRate(id, undefined)
+    await ended(id)
+    expect(performance.now() - began).toBeLessThan(5000)
+  })
+})
+
+describe('cancelling', () => {
+  test('a job that has not begun, one that runs, that waits and that is paused', async () => {
+    const { queue, add, ends, takenBack, stepsOf } = queueOf(1000, MIB)
+    const slow = add('compaction', 1000)
+    const running = add('mark')
+    const notBegun = add('rewrite')
+    const paused = add('punch', undefined)
+    while (stepsOf(running) < 3) await turn()
+    queue.setRate(paused, 0)
+    expect([stepsOf(slow), stepsOf(notBegun), stepsOf(paused)]).toEqual([1, 0, 0])
+    for (const id of [paused, notBegun, slow, running, running, 77]) queue.cancel(id)
+    expect(ends).toEqual([paused, notBegun, slow, running].map((id) => `${id} WISC_ABORTED`))
+    // What has not begun has nothing to take back.
+    expect(takenBack).toEqual([slow, running])
+  })
+
+  test('no timer is left that would keep the process alive', async () => {
+    const timers = (): number =>
+      process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
+    const { queue, add, stepsOf } = queueOf(10, MIB)
+    const before = timers()
+    const id = add('rewrite', 1000)
+    while (stepsOf(id) < 1) await turn()
+    await turn()
+    expect(timers()).toBe(before + 1)
+    queue.cancel(id)
+    expect(timers()).toBe(before)
+  })
+
+  test('a job that is paused in the middle', async () => {
+    const { queue, add, ends, takenBack, stepsOf } = queueOf(1000, 1)
+    const id = add('rewrite')
+    while (stepsOf(id) < 3) await turn()
+    queue.setRate(id, 0)
+    await wait(5)
+    queue.cancel(id)
+    expect(ends).toEqual([`${id} WISC_ABORTED`])
+    expect(takenBack).toEqual([id])
+  })
+
+  test('from inside a step: the step ends first, and other jobs go on', async () => {
+    const { queue, add, ended, ends, takenBack, stepsOf } = queueOf(5, 0, ({ id }) => {
+      if (id === 1 && stepsOf(id) === 3) queue.cancel(id)
+    })
+    const first = add('rewrite')
+    const second = add('rewrite')
+    await ended(second)
+    expect(stepsOf(first)).toBe(3)
+    expect(takenBack).toEqual([first])
+    expect(ends).toEqual([`${first} WISC_ABORTED`, `${second} result`])
+  })
+})

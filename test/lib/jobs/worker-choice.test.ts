@@ -1,0 +1,95 @@
+/** Which worker a job goes to. */
+import { expect, test } from 'vitest'
+import { JobRate } from '#dist/lib/jobs/job-rate.js'
+import type { Job } from '#dist/lib/jobs/messages.js'
+import { chooseWorker, type WorkerLoad } from '#dist/lib/jobs/worker-choice.js'
+import { fakeJob } from '../../support/fake-worker.ts'
+import { Prng, replayHint, testSeed } from '../../support/random.ts'
+
+type Kind = Job['kind']
+const KINDS: readonly Kind[] = ['flush', 'compaction', 'mark', 'rewrite', 'punch', 'walk']
+
+/** Words as `rewrite` or `rewrite@0`: a job of that kind, held to a rate. */
+function load(words: string): WorkerLoad {
+  const jobs = words.split(' ').filter((word) => word !== '')
+  return {
+    jobs: new Map(
+      jobs.map((word, id) => {
+        const [kind, rate] = word.split('@')
+        const job = fakeJob(kind as Kind, { steps: 1 })
+        return [id, { job, rate: rate === undefined ? undefined : new JobRate(Number(rate)) }]
+      }),
+    ),
+  }
+}
+
+/** @param workers what each is busy with @returns its index */
+function choose(kind: Kind, workers: readonly string[], most: number): number | 'new' | undefined {
+  const loads = workers.map(load)
+  const choice = chooseWorker(kind, loads, most)
+  return typeof choice === 'object' ? loads.indexOf(choice) : choice
+}
+
+test('a flush goes to an idle worker, a new one, or one whose work can stand still', () => {
+  expect(choose('flush', [], 2)).toBe('new')
+  expect(choose('flush', ['rewrite'], 2)).toBe('new')
+  expect(choose('flush', ['rewrite', ''], 2)).toBe(1)
+  expect(choose('flush', ['compaction', 'rewrite'], 2)).toBe(1)
+  expect(choose('flush', ['flush', 'rewrite'], 2)).toBe(1)
+  expect(choose('flush', ['flush'], 1)).toBe(0)
+})
+
+test('of two or more workers one is left for flushes', () => {
+  expect(choose('compaction', [], 1)).toBe('new')
+  expect(choose('compaction', [], 2)).toBe('new')
+  expect(choose('compaction', ['compaction', ''], 2)).toBeUndefined()
+  expect(choose('compaction', ['compaction', ''], 3)).toBe(1)
+  expect(choose('compaction', ['compaction', 'mark', ''], 3)).toBe(1)
+  expect(choose('rewrite', ['compaction', 'mark', ''], 3)).toBeUndefined()
+})
+
+test('a compaction goes before a rewrite on the same worker when there is one slot', () => {
+  expect(choose('compaction', ['rewrite'], 1)).toBe(0)
+  expect(choose('compaction', ['rewrite', ''], 2)).toBe(0)
+  expect(choose('compaction', ['flush', 'rewrite'], 2)).toBe(1)
+  expect(choose('compaction', ['rewrite', ''], 3)).toBe(1)
+})
+
+test('the jobs of the collector wait for each other and for what is more urgent', () => {
+  expect(choose('walk', ['rewrite', ''], 2)).toBeUndefined()
+  expect(choose('rewrite', ['compaction', ''], 2)).toBeUndefined()
+  expect(choose('mark', ['flush'], 1)).toBeUndefined()
+})
+
+test('a job that is held to a rate keeps no worker from others', () => {
+  expect(choose('walk', ['rewrite@0', ''], 2)).toBe(0)
+  expect(choose('walk', ['rewrite@1000'], 1)).toBe(0)
+  expect(choose('compaction', ['compaction@0', ''], 2)).toBe(0)
+  expect(choose('walk', ['rewrite@0 mark', ''], 2)).toBeUndefined()
+  // An idle one is better.
+  expect(choose('compaction', ['rewrite@0', ''], 3)).toBe(1)
+  expect(choose('mark', ['rewrite@0 rewrite@0', 'rewrite@0', ''], 3)).toBe(1)
+})
+
+test('whatever the workers do, a flush is never kept waiting, and one is left for it', () => {
+  const seed = testSeed()
+  const prng = new Prng(seed)
+  for (let run = 0; run < 2000; run++) {
+    const most = 1 + prng.below(4)
+    const workers = Array.from({ length: prng.below(most + 1) }, () =>
+      Array.from({ length: prng.below(3) }, () => prng.pick(['flush', 'mark', 'compaction@5'])),
+    ).map((words) => words.join(' '))
+    const background = workers.filter((words) => /mark|compaction/.test(words)).length
+    for (const kind of KINDS) {
+      const choice = choose(kind, workers, most)
+      const context = `${kind} to ${JSON.stringify(workers)} of ${most}, ${replayHint(seed)}`
+      if (kind === 'flush') expect(choice, context).toBeDefined()
+      const isAnother =
+        choice === 'new' || (choice !== undefined && !/mark|compaction/.test(workers[choice]!))
+      if (kind !== 'flush' && isAnother) {
+        expect(background + 1, context).toBeLessThanOrEqual(Math.max(1, most - 1))
+      }
+      if (choice === 'new') expect(workers.length, context).toBeLessThan(most)
+    }
+  }
+})

@@ -1,0 +1,148 @@
+/**
+ * Segments with known records, tables that point at some of them, and the jobs of the collector run
+ * over both: all in memory, below the store.
+ */
+import { joinPath, segmentName, tableName } from '#dist/lib/base/file-names.js'
+import type { BuiltTable, TableMeta } from '#dist/lib/tree/entry.js'
+import { KIND } from '#dist/lib/tree/entry.js'
+import { markPointers } from '#dist/lib/tree/mark-pointers.js'
+import { TableBuilder } from '#dist/lib/tree/table-builder.js'
+import { type MarkResult, markSteps } from '#dist/vlog/mark.js'
+import { type PunchResult, punchSteps } from '#dist/vlog/punch.js'
+import { recordBytes } from '#dist/vlog/record.js'
+import type { BuiltRelocation } from '#dist/vlog/relocation-format.js'
+import { type RewriteResult, rewriteSteps } from '#dist/vlog/rewrite.js'
+import type { ValueLogFile } from '#dist/vlog/victim.js'
+import { compareEntries, type TestEntry } from './array-cursor.ts'
+import { DATABASE_ID, LOG_DIRECTORY, SALT, SegmentMaker } from './log-segments.ts'
+import { MemoryFileSystem } from './memory-file-system.ts'
+import { seededRandom } from './random.ts'
+
+/** What a caller did; an inline value lies in the tree, too. */
+export interface Write {
+  readonly kind: 'put' | 'inline' | 'delete'
+  readonly key: Uint8Array
+  readonly value: Uint8Array
+}
+
+/** A record of the log, and the entry that the tree made of it. */
+export interface LoggedRecord extends Write {
+  readonly sequence: number
+  readonly segment: number
+  readonly offset: number
+  readonly length: number
+}
+
+export function entryOf(record: LoggedRecord): TestEntry {
+  const { kind, key, sequence, segment, offset, length, value } = record
+  if (kind === 'delete') return { key, sequence, kind: KIND.tombstone }
+  if (kind === 'inline') return { key, sequence, kind: KIND.inline, value }
+  return { key, sequence, kind: KIND.pointer, segment, offset, length }
+}
+
+const TABLE_OPTIONS = { tableBytes: 2 ** 40, blockBytes: 256, filterBitsPerKey: 10 }
+
+export class VictimFixture {
+  readonly fileSystem: MemoryFileSystem = new MemoryFileSystem()
+  /** All that was logged, in order. */
+  readonly records: LoggedRecord[] = []
+  #sequence = 1
+  #number = 10
+
+  /** Writes a segment, frame by frame. */
+  segment(frames: readonly (readonly Write[])[]): ValueLogFile {
+    const number = this.nextNumber()
+    const maker = new SegmentMaker(this.fileSystem, number, this.#sequence)
+    for (const writes of frames) {
+      const offsets = maker.frame(
+        writes.map(({ kind, key, value }) => ({ key, value, isDelete: kind === 'delete' })),
+      )
+      writes.forEach((write, i) => {
+        const length = recordBytes(write.key.length, write.value.length)
+        const place = { segment: number, offset: offsets[i]!, length }
+        this.records.push({ ...write, ...place, sequence: this.#sequence++ })
+      })
+    }
+    return { kind: 'segment', number, salt: SALT, length: maker.length }
+  }
+
+  /** Writes a table of these entries, in any order. */
+  table(entries: readonly TestEntry[]): BuiltTable {
+    const sorted = entries.toSorted(compareEntries)
+    const number = this.nextNumber()
+    const file = this.fileSystem.open(joinPath(LOG_DIRECTORY, tableName(number)), 'create')
+    const identity = { kind: 'table' as const, databaseId: DATABASE_ID, number, salt: SALT }
+    const base = Math.min(...sorted.map(({ sequence }) => sequence))
+    const builder = new TableBuilder(file, identity, TABLE_OPTIONS, base)
+    for (const entry of sorted) builder.add(keyed(entry))
+    return builder.finish()
+  }
+
+  nextNumber(): number {
+    return this.#number++
+  }
+
+  path(number: number): string {
+    return joinPath(LOG_DIRECTORY, segmentName(number))
+  }
+
+  markSteps(
+    files: readonly ValueLogFile[],
+    tables: readonly TableMeta[],
+    minimumHoleBytes: number = 0,
+  ): Generator<number, MarkResult> {
+    const input = { ...PLACE, files, minimumHoleBytes }
+    return markSteps(input, markPointers({ ...PLACE, tables }, this.fileSystem), this)
+  }
+
+  rewriteSteps(
+    files: readonly ValueLogFile[],
+    tables: readonly TableMeta[],
+    fileNumber: number,
+  ): Generator<number, RewriteResult> {
+    const ports = { fileSystem: this.fileSystem, random: seededRandom(fileNumber) }
+    const markLive = markPointers({ ...PLACE, tables }, this.fileSystem)
+    return rewriteSteps({ ...PLACE, files, fileNumber }, markLive, ports)
+  }
+
+  punchSteps(file: ValueLogFile, holes: Float64Array): Generator<number, PunchResult> {
+    return punchSteps({ ...PLACE, file, holes }, this)
+  }
+}
+
+/** Where all of it lies. */
+export const PLACE: { readonly directory: string; readonly databaseId: Uint8Array } = {
+  directory: LOG_DIRECTORY,
+  databaseId: DATABASE_ID,
+}
+
+/** The relocation as a victim. */
+export function relocationFile({ number, salt, length }: BuiltRelocation): ValueLogFile {
+  return { kind: 'relocation', number, salt, length }
+}
+
+/** Runs steps to their end. */
+export function finish<Result>(steps: Generator<number, Result>): Result {
+  for (;;) {
+    const step = steps.next()
+    if (step.done) return step.value
+  }
+}
+
+function keyed(entry: TestEntry): Parameters<TableBuilder['add']>[0] {
+  const { key, sequence, kind, value, segment = 0, offset = 0, length = 0 } = entry
+  const valueBytes = value ?? new Uint8Array(0)
+  return {
+    keyBytes: key,
+    keyStart: 0,
+    keyEnd: key.length,
+    sequence,
+    kind,
+    valueBytes,
+    valueStart: 0,
+    valueEnd: valueBytes.length,
+    segment,
+    offset,
+    length,
+  }
+}

@@ -1,0 +1,79 @@
+/** The wisc command as a process of its own. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import path from 'node:path'
+import { type Options, open } from '#dist/lib/index.js'
+import { schemaErrors } from './json-schema.ts'
+
+export const WISC: string = path.join(import.meta.dirname, '../../dist/tools/wisc.js')
+
+export interface WiscResult {
+  readonly code: number | null
+  readonly out: string
+  readonly err: string
+  /** The bytes of standard output. */
+  readonly bytes: Buffer
+}
+
+export interface WiscOptions {
+  readonly cwd?: string
+  readonly input?: string | Uint8Array
+  readonly env?: NodeJS.ProcessEnv
+}
+
+export function startWisc(words: readonly string[], options: WiscOptions = {}): ChildProcess {
+  const { COLUMNS, NO_COLOR, ...env } = process.env
+  const child = spawn(process.execPath, [WISC, ...words], {
+    cwd: options.cwd,
+    env: { ...env, ...options.env },
+  })
+  // It may end before it has read all.
+  child.stdin!.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+  })
+  return child
+}
+
+/** Runs it to its end. */
+export async function wisc(
+  words: readonly string[],
+  options: WiscOptions = {},
+): Promise<WiscResult> {
+  const child = startWisc(words, options)
+  const [out, err]: [Buffer[], Buffer[]] = [[], []]
+  child.stdout!.on('data', (data: Buffer) => out.push(data))
+  child.stderr!.on('data', (data: Buffer) => err.push(data))
+  child.stdin!.end(options.input)
+  const [code] = (await once(child, 'close')) as [number | null]
+  const bytes = Buffer.concat(out)
+  return { code, out: bytes.toString(), err: Buffer.concat(err).toString(), bytes }
+}
+
+/** Runs it with --json. @returns its lines. @throws if it fails or a line is not as the schema says */
+export async function wiscJson<T = Record<string, unknown>>(
+  words: readonly string[],
+  options: WiscOptions & { code?: number } = {},
+): Promise<T[]> {
+  const { code, out, err } = await wisc([...words, '--json'], options)
+  if (code !== (options.code ?? 0)) throw new Error(`unexpected exit code ${code}: ${err}`)
+  return out
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => {
+      const value: unknown = JSON.parse(line)
+      const errors = schemaErrors(words[0]!, value)
+      if (errors.length > 0) throw new Error(`${line}: ${errors.join(', ')}`)
+      return value as T
+    })
+}
+
+/** A closed store with these entries. */
+export async function makeStore(
+  directory: string,
+  entries: Iterable<readonly [string | Uint8Array, string | Uint8Array]>,
+  options: Options = {},
+): Promise<void> {
+  const store = await open(directory, { workers: 0, ...options })
+  for (const [key, value] of entries) await store.put(key, value)
+  await store.close()
+}

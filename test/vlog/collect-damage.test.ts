@@ -1,0 +1,327 @@
+/** What stops the jobs of the collector, and what they leave behind: nothing. I8, I4, I5. */
+import { describe, expect, test } from 'vitest'
+import { CorruptionError, IoError } from '#dist/lib/base/errors.js'
+import { segmentName } from '#dist/lib/base/file-names.js'
+import type { FileSystem } from '#dist/lib/base/file-system.js'
+import type { TableMeta } from '#dist/lib/tree/entry.js'
+import { VALUE_CHUNK_BYTES } from '#dist/vlog/record.js'
+import { RelocationWriter } from '#dist/vlog/relocation-writer.js'
+import type { ValueLogFile } from '#dist/vlog/victim.js'
+import { BLOCK_BYTES } from '../support/content.ts'
+import { bytesOf } from '../support/log-segments.ts'
+import {
+  entryOf,
+  finish,
+  type LoggedRecord,
+  PLACE,
+  relocationFile,
+  VictimFixture,
+  type Write,
+} from '../support/victim-fixture.ts'
+
+function put(key: string, length: number): Write {
+  return { kind: 'put', key: Buffer.from(key), value: bytesOf(length, key.charCodeAt(0)) }
+}
+
+interface Subject {
+  readonly fixture: VictimFixture
+  readonly file: ValueLogFile
+  /** a: lives; b: dead, spans blocks; c: lives, large; d: dead. */
+  readonly records: readonly LoggedRecord[]
+  readonly tables: readonly TableMeta[]
+  readonly output: number
+}
+
+function makeSubject(): Subject {
+  const fixture = new VictimFixture()
+  const file = fixture.segment([
+    [put('a', 500), put('b', 5 * BLOCK_BYTES)],
+    [put('c', 20 * VALUE_CHUNK_BYTES + 7), put('d', 10)],
+  ])
+  const { records } = fixture
+  const tables = [fixture.table([records[0]!, records[2]!].map(entryOf)).meta]
+  return { fixture, file, records, tables, output: fixture.nextNumber() }
+}
+
+/** Flips a byte of the segment. */
+function damage({ fixture, file }: Subject, at: number): void {
+  const path = fixture.path(file.number)
+  const bytes = fixture.fileSystem.contents(path)
+  bytes[at]! ^= 0x10
+  fixture.fileSystem.replace(path, bytes)
+}
+
+function corruption(run: () => unknown): CorruptionError {
+  try {
+    run()
+  } catch (error) {
+    expect(error).toBeInstanceOf(CorruptionError)
+    return error as CorruptionError
+  }
+  throw new Error('no corruption was found')
+}
+
+/** @returns a function that tells how many files are open */
+function countOpen(fileSystem: FileSystem): () => number {
+  const open = fileSystem.open.bind(fileSystem)
+  let count = 0
+  fileSystem.open = (path, mode) => {
+    const file = open(path, mode)
+    count++
+    file.close = () => void count--
+    return file
+  }
+  return () => count
+}
+
+function hasOutput({ fixture, output }: Subject): boolean {
+  return fixture.fileSystem.files.has(fixture.path(output))
+}
+
+function rewrite({ fixture, file, tables, output }: Subject): Generator<number, unknown> {
+  return fixture.rewriteSteps([file], tables, output)
+}
+
+function mark({ fixture, file, tables }: Subject): Generator<number, unknown> {
+  return fixture.markSteps([file], tables)
+}
+
+describe('damage stops a job, names its place, and leaves no file', () => {
+  test('in the head of a record, even of a dead one', () => {
+    for (const index of [0, 1, 2, 3]) {
+      for (const at of [0, 9, 13, 17, 25, 40]) {
+        const subject = makeSubject()
+        damage(subject, subject.records[index]!.offset + at)
+        for (const job of [mark, rewrite]) {
+          const { file, offset } = corruption(() => finish(job(subject)))
+          expect(file).toBe(segmentName(subject.file.number))
+          expect(offset).toBe(subject.records[index]!.offset)
+        }
+        expect(hasOutput(subject)).toBe(false)
+      }
+    }
+  })
+
+  test('in the value of a live record: any chunk of it', () => {
+    for (const index of [0, 2]) {
+      const { offset, length, value } = makeSubject().records[index]!
+      const start = offset + length - value.length
+      for (let at = start; at < offset + length; at += VALUE_CHUNK_BYTES) {
+        const subject = makeSubject()
+        damage(subject, at)
+        // The mark reads no values.
+        finish(mark(subject))
+        const error = corruption(() => finish(rewrite(subject)))
+        expect(error).toMatchObject({ file: segmentName(subject.file.number), offset })
+        expect(error.reason).toMatch(/value.* checksum mismatch/)
+        expect(hasOutput(subject)).toBe(false)
+      }
+    }
+  })
+
+  test('but not in the value of a dead one: it may be a hole', () => {
+    const subject = makeSubject()
+    const { offset, length } = subject.records[1]!
+    damage(subject, offset + length - 1)
+    finish(mark(subject))
+    finish(rewrite(subject))
+    expect(hasOutput(subject)).toBe(true)
+  })
+
+  test('a frame that is missing, cut off or out of its chain', () => {
+    const subject = makeSubject()
+    const second = subject.records[2]!.offset - 64
+    for (const at of [second + 1, second + 9, second + 24, second + 33]) {
+      const damaged = makeSubject()
+      damage(damaged, at)
+      const { offset } = corruption(() => finish(mark(damaged)))
+      expect(offset).toBe(second)
+    }
+    const { fixture, file, tables } = subject
+    const short = { ...file, length: file.length - 1 }
+    expect(corruption(() => finish(fixture.markSteps([short], tables))).offset).toBe(second)
+    const long = { ...file, length: file.length + 10 }
+    expect(corruption(() => finish(fixture.markSteps([long], tables))).reason).toMatch(
+      /ends before|frame/,
+    )
+  })
+
+  test('an index that does not fit the records of a relocation', () => {
+    const { fixture, file, records } = makeSubject()
+    const [a, b] = records
+    const bytes = fixture.fileSystem.contents(fixture.path(file.number))
+    const cuts = [
+      [a!.offset, b!.offset + b!.length],
+      [a!.offset, a!.offset + 100, b!.offset],
+    ]
+    for (const [first, ...ends] of cuts) {
+      const number = fixture.nextNumber()
+      const output = fixture.fileSystem.open(fixture.path(number), 'create')
+      const identity = {
+        kind: 'relocation' as const,
+        databaseId: PLACE.databaseId,
+        number,
+        salt: 1,
+      }
+      const writer = new RelocationWriter(output, identity)
+      let from = first!
+      for (const end of ends) {
+        writer.begin(file.number, from)
+        writer.write(bytes, from, end)
+        from = end
+      }
+      const relocation = relocationFile(finish(writer.finishSteps()))
+      const error = corruption(() => finish(fixture.markSteps([relocation], [])))
+      expect(error.file).toBe(segmentName(number))
+      expect(error.reason).toBe('index of a relocation does not fit its records')
+    }
+  })
+
+  test('another file than the version means', () => {
+    const { fixture, file, tables, output } = makeSubject()
+    const other = { ...file, salt: file.salt ^ 1 }
+    expect(corruption(() => finish(fixture.markSteps([other], tables))).offset).toBe(56)
+    expect(corruption(() => finish(fixture.rewriteSteps([other], tables, output))).offset).toBe(56)
+    const holes = Float64Array.of(BLOCK_BYTES, 2 * BLOCK_BYTES)
+    expect(corruption(() => finish(fixture.punchSteps(other, holes))).offset).toBe(56)
+  })
+})
+
+describe('I8: a pointer leads to a record of its key and sequence, or the job stops', () => {
+  const wrongs: Record<
+    string,
+    (record: LoggedRecord, other: LoggedRecord) => Partial<LoggedRecord>
+  > = {
+    offset: ({ offset }) => ({ offset: offset + 1 }),
+    'place of another record': (_, { offset }) => ({ offset }),
+    length: ({ length }) => ({ length: length - 1 }),
+    sequence: ({ sequence }) => ({ sequence: sequence + 100 }),
+    key: () => ({ key: Buffer.from('aa') }),
+    'key behind all': () => ({ key: Buffer.from('zz') }),
+    'key before all': () => ({ key: Buffer.from('') }),
+  }
+  for (const [what, wrong] of Object.entries(wrongs)) {
+    test(`wrong ${what}`, () => {
+      const { fixture, file, records, output } = makeSubject()
+      const [a, , c] = records
+      const pointer = { ...a!, ...wrong(a!, c!) }
+      const table = fixture.table([pointer, c!].map(entryOf))
+      const jobs = [
+        () => finish(fixture.markSteps([file], [table.meta])),
+        () => finish(fixture.rewriteSteps([file], [table.meta], output)),
+      ]
+      for (const job of jobs) {
+        const error = corruption(job)
+        expect(error).toMatchObject({ file: segmentName(file.number), offset: pointer.offset })
+        expect(error.reason).toContain('no record of its key and sequence')
+      }
+      expect(fixture.fileSystem.files.has(fixture.path(output))).toBe(false)
+    })
+  }
+
+  test('a pointer to a delete, and one into an empty segment', () => {
+    const fixture = new VictimFixture()
+    const file = fixture.segment([[{ ...put('k', 0), kind: 'delete' }]])
+    const table = fixture.table([entryOf({ ...fixture.records[0]!, kind: 'put' })])
+    corruption(() => finish(fixture.markSteps([file], [table.meta])))
+    const empty = fixture.segment([[]])
+    const stray = fixture.table([
+      entryOf({ ...fixture.records[0]!, kind: 'put', segment: empty.number }),
+    ])
+    corruption(() => finish(fixture.markSteps([empty], [stray.meta])))
+  })
+})
+
+describe('a rewrite that does not end', () => {
+  test('leaves no file, and none open, whichever step it is ended at', () => {
+    let steps = 0
+    for (;;) {
+      const subject = makeSubject()
+      const open = countOpen(subject.fixture.fileSystem)
+      const job = rewrite(subject)
+      let done = false
+      for (let i = 0; i <= steps && !done; i++) done = job.next().done === true
+      if (!done) job.return(undefined)
+      expect(open(), `after step ${steps}`).toBe(0)
+      if (done) break
+      expect(hasOutput(subject), `after step ${steps}`).toBe(false)
+      steps++
+    }
+    expect(steps).toBeGreaterThan(10)
+  })
+
+  test('leaves its file after a failed sync only', () => {
+    const subject = makeSubject()
+    const { fileSystem } = subject.fixture
+    const open = fileSystem.open.bind(fileSystem)
+    let failing: 'sync' | 'write' = 'sync'
+    fileSystem.open = (path, mode) => {
+      const file = open(path, mode)
+      if (mode === 'create') {
+        file[failing] = () => {
+          throw new IoError(failing, path, 'EIO')
+        }
+      }
+      return file
+    }
+    expect(() => finish(rewrite(subject))).toThrow(
+      expect.objectContaining({ code: 'WISC_SYNC_FAILED' }),
+    )
+    expect(hasOutput(subject)).toBe(true)
+    failing = 'write'
+    const other = { ...subject, output: subject.fixture.nextNumber() }
+    expect(() => finish(rewrite(other))).toThrow(expect.objectContaining({ code: 'WISC_IO' }))
+    expect(hasOutput(other)).toBe(false)
+  })
+
+  test('writes no file if nothing lives, and never over one that is there', () => {
+    const { fixture, file, output } = makeSubject()
+    const { relocation, bytesWritten } = finish(fixture.rewriteSteps([file], [], output))
+    expect({ relocation, bytesWritten }).toEqual({ relocation: undefined, bytesWritten: 0 })
+    expect(fixture.fileSystem.files.has(fixture.path(output))).toBe(false)
+    const subject = makeSubject()
+    const before = subject.fixture.fileSystem.contents(subject.fixture.path(subject.file.number))
+    const job = rewrite({ ...subject, output: subject.file.number })
+    expect(() => finish(job)).toThrow(expect.objectContaining({ errno: 'EEXIST' }))
+    expect(
+      Buffer.compare(
+        subject.fixture.fileSystem.contents(subject.fixture.path(subject.file.number)),
+        before,
+      ),
+    ).toBe(0)
+  })
+})
+
+describe('a punch', () => {
+  test('frees the blocks of dead values; every record can still be walked and read', () => {
+    const { fixture, file, records, tables, output } = makeSubject()
+    const { holes, holeBytes } = finish(fixture.markSteps([file], tables)).files[0]!
+    expect(holeBytes).toBe(4 * BLOCK_BYTES)
+    expect(finish(fixture.punchSteps(file, holes))).toEqual({
+      supported: true,
+      bytesFreed: holeBytes,
+    })
+    expect(finish(fixture.punchSteps(file, holes))).toEqual({ supported: true, bytesFreed: 0 })
+    const bytes = fixture.fileSystem.contents(fixture.path(file.number))
+    expect(bytes.subarray(holes[0]!, holes[1]!).every((byte) => byte === 0)).toBe(true)
+    expect(bytes[holes[0]! - 1]).not.toBe(0)
+    expect(bytes[holes[1]!]).not.toBe(0)
+    expect(holes[0]).toBeGreaterThanOrEqual(records[1]!.offset)
+    expect(finish(fixture.rewriteSteps([file], tables, output)).relocation?.parts).toMatchObject([
+      { records: 2 },
+    ])
+  })
+
+  test('leaves a file alone that has another name, or whose file system has no holes', () => {
+    for (const refuse of ['links', 'holes'] as const) {
+      const { fixture, file, tables } = makeSubject()
+      const { holes } = finish(fixture.markSteps([file], tables)).files[0]!
+      const opened = fixture.fileSystem.files.get(fixture.path(file.number))!
+      if (refuse === 'links') opened.links = 2
+      else opened.hasHoles = false
+      const before = fixture.fileSystem.contents(fixture.path(file.number))
+      expect(finish(fixture.punchSteps(file, holes))).toEqual({ supported: false, bytesFreed: 0 })
+      expect(Buffer.compare(fixture.fileSystem.contents(fixture.path(file.number)), before)).toBe(0)
+    }
+  })
+})

@@ -1,0 +1,136 @@
+/**
+ * What it costs to take space back from value-log files, and what it frees. Pure.
+ *
+ * A rewrite costs the bytes that it copies and is known exactly, to the byte. A punch costs a call
+ * for each hole; unless the file was marked, both holes and bytes are a guess.
+ */
+
+import { RECORD_HEADER_BYTES } from '../lib/base/record-size.ts'
+import type { CollectibleFile, MarkedHoles, PlannerOptions } from './collection-plan.ts'
+import { relocationFileBytes } from './relocation-format.ts'
+
+/** What one hole costs, in copied bytes: it takes 70 to 90 us, as long as writing some ten KiB. */
+const HOLE_COST_BYTES: number = 8 * 1024
+/**
+ * What a punch costs whatever it finds, as a share of the file: its heads are walked and looked up. So the file with
+ * the most garbage goes first, and one that was just punched waits until it pays again.
+ */
+const MARK_COST_SHARE = 1 / 16
+/** However low the target, a rewrite frees this share of what it copies. */
+const FREED_SHARE_MIN = 1 / 32
+/** A punch that frees less than this share of the file's disk bytes is none. */
+const PUNCHED_SHARE_MIN = 0.01
+/** What a record holds besides its value, by guess: header and a short key. */
+const RECORD_OVERHEAD_BYTES: number = RECORD_HEADER_BYTES + 24
+
+/** Files whose survivors go to one output, summed up. */
+export interface RewriteInput {
+  readonly diskBytes: number
+  readonly records: number
+  /** Of the survivors: what is copied. */
+  readonly copiedBytes: number
+  /** Logical segments that have survivors. */
+  readonly parts: number
+  readonly blockBytes: number
+}
+
+/** A punch of one file. */
+export interface PunchEstimate {
+  readonly holes: number
+  readonly bytesFreed: number
+}
+
+export function rewriteInput(file: CollectibleFile): RewriteInput {
+  return {
+    diskBytes: file.diskBytes,
+    records: file.referencedRecords,
+    copiedBytes: file.referencedBytes,
+    parts: file.segments.filter((segment) => segment.referencedRecords > 0).length,
+    blockBytes: file.blockBytes,
+  }
+}
+
+export function addRewriteInputs(left: RewriteInput, right: RewriteInput): RewriteInput {
+  return {
+    diskBytes: left.diskBytes + right.diskBytes,
+    records: left.records + right.records,
+    copiedBytes: left.copiedBytes + right.copiedBytes,
+    parts: left.parts + right.parts,
+    blockBytes: Math.max(left.blockBytes, right.blockBytes),
+  }
+}
+
+/** Length of the relocation that a rewrite writes. */
+export function outputBytes(input: RewriteInput): number {
+  return relocationFileBytes(input.records, input.copiedBytes, input.parts)
+}
+
+/** Below 0 if the output would be larger than the files. */
+export function rewriteBytesFreed(input: RewriteInput): number {
+  return input.diskBytes - roundUp(outputBytes(input), input.blockBytes)
+}
+
+/**
+ * Whether a rewrite frees a block at least, and enough for what it copies. Two rewrites that are
+ * worth it are so as one, too: an output of both is no longer than two outputs.
+ */
+export function isRewriteWorthIt(input: RewriteInput, options: PlannerOptions): boolean {
+  const share = Math.max(options.targetSpaceAmplification - 1, FREED_SHARE_MIN)
+  const freed = rewriteBytesFreed(input)
+  return freed >= input.blockBytes && freed >= share * input.copiedBytes
+}
+
+/** What a punch of a file would do; undefined if it would do too little. */
+export function estimatePunch(
+  file: CollectibleFile,
+  options: PlannerOptions,
+): PunchEstimate | undefined {
+  if (!options.punchHoles) return undefined
+  const { holes, holeBytes: bytesFreed } = file.marked ?? guessHoles(file)
+  if (holes === 0 || bytesFreed < holes * options.minimumHoleBytes) return undefined
+  return bytesFreed >= PUNCHED_SHARE_MIN * file.diskBytes ? { holes, bytesFreed } : undefined
+}
+
+/** In copied bytes, to be held against those of rewrites. */
+export function punchCostBytes(file: CollectibleFile, { holes }: PunchEstimate): number {
+  return holes * HOLE_COST_BYTES + file.totalBytes * MARK_COST_SHARE
+}
+
+/** Bytes that no entry points to. Those that the index of a relocation needs are no garbage. */
+export function exposedGarbageBytes(file: CollectibleFile): number {
+  const neededBytes =
+    file.kind === 'segment' ? file.referencedBytes : outputBytes(rewriteInput(file))
+  return Math.max(0, file.totalBytes - neededBytes)
+}
+
+/** The file as it would be if so many of its referenced bytes were not referenced any more. */
+export function withoutReferences(file: CollectibleFile, bytes: number): CollectibleFile {
+  const keptBytes = Math.max(0, file.referencedBytes - bytes)
+  const keptShare = file.referencedBytes === 0 ? 0 : keptBytes / file.referencedBytes
+  const { marked: _marked, ...figures } = file
+  return {
+    ...figures,
+    referencedBytes: keptBytes,
+    referencedRecords: Math.ceil(file.referencedRecords * keptShare),
+  }
+}
+
+/**
+ * Takes the dead values to be as long as the live ones. A value that begins anywhere covers, on
+ * average, whole blocks of its length less one block.
+ */
+function guessHoles(file: CollectibleFile): MarkedHoles {
+  const recordBytes = file.referencedBytes / Math.max(1, file.referencedRecords)
+  const bytesPerHole = recordBytes - RECORD_OVERHEAD_BYTES - file.blockBytes
+  if (bytesPerHole <= 0) return { holes: 0, holeBytes: 0 }
+  const punchedBytes = Math.max(0, roundUp(file.totalBytes, file.blockBytes) - file.diskBytes)
+  const deadRecords = exposedGarbageBytes(file) / recordBytes
+  const freeBlocks = Math.floor((deadRecords * bytesPerHole - punchedBytes) / file.blockBytes)
+  if (freeBlocks <= 0) return { holes: 0, holeBytes: 0 }
+  const holeBytes = freeBlocks * file.blockBytes
+  return { holes: Math.ceil(holeBytes / bytesPerHole), holeBytes }
+}
+
+function roundUp(bytes: number, blockBytes: number): number {
+  return Math.ceil(bytes / blockBytes) * blockBytes
+}

@@ -1,0 +1,82 @@
+/**
+ * The punch: gives the blocks of dead values back to the file system, in place.
+ *
+ * The caller has marked the file since, so that nothing points at these values any more in any
+ * version that is pinned (I5). Nothing is synced: a hole that a crash takes back costs only space.
+ */
+import { CorruptionError } from '../lib/base/errors.ts'
+import { FILE_HEADER_BYTES, readFileHeader } from '../lib/base/file-header.ts'
+import { segmentName } from '../lib/base/file-names.ts'
+import type { File } from '../lib/base/file-system.ts'
+import {
+  type CollectorPlace,
+  type CollectorPorts,
+  type ValueLogFile,
+  victimPath,
+} from './victim.ts'
+
+/** A step ends at the first hole behind so many milliseconds: one call takes some 10 us, on a busy disk more. */
+const STEP_MS = 2
+
+export interface PunchInput extends CollectorPlace {
+  readonly file: ValueLogFile
+  /** Start and end of each hole, whole blocks: as the mark found them. */
+  readonly holes: Float64Array
+}
+
+export interface PunchResult {
+  /** False if the file has other names, or the platform or file system no holes. */
+  readonly supported: boolean
+  /** By which its blocks became fewer. */
+  readonly bytesFreed: number
+}
+
+/**
+ * Punches holes. Yields 0: nothing is read or written. Ended early, it leaves the holes that it has made.
+ * @throws CorruptionError if the file is not the one that the version means, IoError
+ */
+export function* punchSteps(
+  input: PunchInput,
+  { fileSystem }: Pick<CollectorPorts, 'fileSystem'>,
+): Generator<number, PunchResult> {
+  const file = fileSystem.open(victimPath(input, input.file), 'punch')
+  try {
+    checkHeader(file, input)
+    const { allocated } = file.stat()
+    let supported = true
+    for (let next = 0; supported && next < input.holes.length; yield 0) {
+      // The bytes of a file with another name are somebody else's as well: a hard-linked backup's.
+      supported = file.stat().links === 1
+      if (supported) next = punchSome(file, input.holes, next)
+      if (next < 0) supported = false
+    }
+    return { supported, bytesFreed: Math.max(0, allocated - file.stat().allocated) }
+  } finally {
+    file.close()
+  }
+}
+
+/**
+ * Punches the holes from holes[next] on, for a step.
+ * @returns where the next step goes on; -1 if there can be no holes
+ */
+function punchSome(file: File, holes: Float64Array, next: number): number {
+  const stepEnd = performance.now() + STEP_MS
+  let at = next
+  do {
+    const start = holes[at]!
+    if (!file.punch(start, holes[at + 1]! - start)) return -1
+    at += 2
+  } while (at < holes.length && performance.now() < stepEnd)
+  return at
+}
+
+/** The bytes that go must be those of the file that was marked. */
+function checkHeader(file: File, { file: victim, databaseId }: PunchInput): void {
+  const { kind, number, salt } = victim
+  const name = segmentName(number)
+  const bytes = new Uint8Array(FILE_HEADER_BYTES)
+  const got = file.read(bytes, 0, bytes.length, 0)
+  const identity = readFileHeader(bytes.subarray(0, got), name, { kind, number, databaseId })
+  if (identity.salt !== salt) throw new CorruptionError(name, 56, 'file carries another salt')
+}

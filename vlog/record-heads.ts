@@ -1,0 +1,141 @@
+/**
+ * The heads of the records of a value-log file, one after the other, for jobs that read no values.
+ *
+ *   segment     frame (frameHeader record*)*      the frames of a sealed segment, up to its length
+ *   relocation  record*                           without gaps
+ *
+ * Unlike the walk of recovery (segment-walk.ts) it can stop behind any record, so that a step stays
+ * short in a frame of any size, and it looks at each byte once: whoever walks a file that must be
+ * whole has no use for a record before damage, which throws. Values may be holes. Data plane.
+ */
+import { CorruptionError, WiscError } from '../lib/base/errors.ts'
+import type { File } from '../lib/base/file-system.ts'
+import { FileWindow } from '../lib/base/file-window.ts'
+import { FRAME_HEADER_BYTES, readFrameHeader } from '../lib/base/frame.ts'
+import {
+  CODEC_NONE,
+  proveRecordHead,
+  RECORD_HEADER_BYTES,
+  type RecordHeader,
+  readRecordHeader,
+} from './record.ts'
+
+/** The frames of a segment: their seed, and the sequence of its first record. */
+export interface FrameChain {
+  readonly seed: number
+  readonly firstSequence: number
+}
+
+/** Stands before the first record until `next` is called. */
+export class RecordHeads {
+  /** The record at hand. */
+  header: RecordHeader | undefined
+  /** Where it begins in the file. */
+  offset = 0
+  /** Its key is keyBytes[keyStart .. keyEnd) until the next call. */
+  keyBytes: Uint8Array
+  keyStart = 0
+  keyEnd = 0
+
+  readonly #window: FileWindow
+  readonly #name: string
+  readonly #end: number
+  readonly #seed: number | undefined
+  #at: number
+  /** Of the frame at hand: where it ends, the records that are still to come and the next one's sequence. */
+  #frameEnd: number
+  #recordsLeft = 0
+  #nextSequence = 0
+
+  /**
+   * @param name of the file, for messages
+   * @param from where the first frame or record begins, `end` where the last one ends
+   * @param frames undefined for records without frames
+   */
+  constructor(file: File, name: string, from: number, end: number, frames: FrameChain | undefined) {
+    this.#window = new FileWindow(file, end)
+    this.keyBytes = this.#window.bytes
+    this.#name = name
+    this.#end = end
+    this.#at = from
+    this.#seed = frames?.seed
+    this.#frameEnd = frames === undefined ? end : from
+    this.#nextSequence = frames?.firstSequence ?? 0
+  }
+
+  /** Bytes read from the file so far. */
+  get bytesRead(): number {
+    return this.#window.bytesRead
+  }
+
+  /**
+   * To the next record, whose head is proved.
+   * @returns false at the end
+   * @throws CorruptionError if anything but a value is damaged, WISC_FORMAT_VERSION,
+   * WISC_CODEC_UNAVAILABLE, IoError
+   */
+  next(): boolean {
+    while (this.#at === this.#frameEnd) {
+      if (this.#recordsLeft !== 0) throw this.#damage('frame ends before its records do')
+      if (this.#at === this.#end) return false
+      this.#enterFrame()
+    }
+    const window = this.#window
+    const at = this.#at
+    const available = this.#frameEnd - at
+    if (available < RECORD_HEADER_BYTES) throw this.#damage('record is cut off')
+    const start = window.view(at, RECORD_HEADER_BYTES)
+    const header = readRecordHeader(window.bytes, start, available)
+    if (header === undefined) throw this.#damage('record has impossible lengths')
+    const head = window.view(at, header.headBytes)
+    if (!proveRecordHead(window.bytes, head, header)) {
+      throw this.#damage('record header checksum mismatch')
+    }
+    if (header.refuseFlags !== 0 || header.codec !== CODEC_NONE) throw this.#unknown(header)
+    if (this.#seed !== undefined) this.#countRecord(header.sequence)
+    this.header = header
+    this.offset = at
+    this.keyBytes = window.bytes
+    this.keyEnd = head + header.headBytes
+    this.keyStart = this.keyEnd - header.keyLength
+    this.#at = at + header.length
+    return true
+  }
+
+  #enterFrame(): void {
+    const window = this.#window
+    const offset = this.#at
+    const start = window.view(offset, Math.min(FRAME_HEADER_BYTES, this.#end - offset))
+    const frame = readFrameHeader(window.bytes, start, this.#seed!, offset)
+    if (frame === undefined) throw this.#damage('no valid frame')
+    if (frame.refuseFlags !== 0) {
+      const message = `frame is from a newer version file=${this.#name} offset=${offset}`
+      throw new WiscError('WISC_FORMAT_VERSION', message)
+    }
+    if (offset + frame.length > this.#end) throw this.#damage('frame is cut off')
+    if (frame.firstSequence !== this.#nextSequence) {
+      throw this.#damage('sequence of frame does not go on from the one before')
+    }
+    this.#recordsLeft = frame.recordCount
+    this.#frameEnd = offset + frame.length
+    this.#at = offset + FRAME_HEADER_BYTES
+  }
+
+  #countRecord(sequence: number): void {
+    if (this.#recordsLeft === 0) throw this.#damage('records do not end with their frame')
+    if (sequence !== this.#nextSequence) throw this.#damage('record has another sequence')
+    this.#recordsLeft--
+    this.#nextSequence = sequence + 1
+  }
+
+  #damage(reason: string): CorruptionError {
+    return new CorruptionError(this.#name, this.#at, reason)
+  }
+
+  #unknown({ codec }: RecordHeader): WiscError {
+    return new WiscError(
+      codec === CODEC_NONE ? 'WISC_FORMAT_VERSION' : 'WISC_CODEC_UNAVAILABLE',
+      `record is from a newer version file=${this.#name} offset=${this.#at}`,
+    )
+  }
+}
