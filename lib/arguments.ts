@@ -1,7 +1,9 @@
 /** Checks of what callers pass, in one place, before anything happens. */
 
+import { RECORD_KIND } from '../vlog/record.ts'
 import { compareBytes, copyBytes, NO_BYTES } from './base/bytes.ts'
 import { invalidArgument, WiscError } from './base/errors.ts'
+import type { Write } from './batch.ts'
 import { integer, plainObject, refuseUnknown } from './options.ts'
 import { KEY_BYTES_MAX } from './tree/entry.ts'
 import type { Key, KeyRange, RangeOptions, ReadOptions, Value, WriteOptions } from './types.ts'
@@ -31,6 +33,21 @@ function toBytes(value: unknown, name: string): Uint8Array {
   if (value instanceof Uint8Array) return value
   if (typeof value === 'string') return value.length === 0 ? NO_BYTES : Buffer.from(value, 'utf8')
   throw invalidArgument(`${name} must be a Uint8Array or a string`)
+}
+
+/** One part of a batch. */
+export function checkOperation(operation: unknown, index: number): Write {
+  const given = plainObject(operation, `operations[${index}]`)
+  if (given['type'] === 'put') {
+    refuseUnknown(given, ['type', 'key', 'value'], 'operation')
+    const key = keyBytes(given['key'] as Key)
+    return { kind: RECORD_KIND.put, key, value: valueBytes(given['value'] as Value) }
+  }
+  if (given['type'] !== 'delete') {
+    throw invalidArgument(`operations[${index}].type must be 'put' or 'delete'`)
+  }
+  refuseUnknown(given, ['type', 'key'], 'operation')
+  return { kind: RECORD_KIND.delete, key: keyBytes(given['key'] as Key), value: NO_BYTES }
 }
 
 const NO_OPTIONS = Object.freeze({})

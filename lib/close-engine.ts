@@ -29,17 +29,18 @@ export interface ClosingParts {
   readonly versions: VersionSet
   readonly tables: TableCache
   readonly values: ValueReader
-  /** What a failed sync has left. */
-  readonly failure: WiscError | undefined
   flush(): Promise<void>
 }
 
-export async function closeEngine(engine: ClosingParts): Promise<void> {
+export async function closeEngine(
+  engine: ClosingParts,
+  failed: () => WiscError | undefined,
+): Promise<void> {
   await engine.collector.close()
   await engine.background.stopCompactions()
   await engine.commit.drain()
   // After a failed sync `close` cannot keep its promise either, and says so when everything is released.
-  let { failure } = engine
+  let failure = failed()
   try {
     if (!failure) await closeInOrder(engine)
   } catch (error) {

@@ -392,11 +392,6 @@ export class Engine implements ReadingEngine {
   /** See close-engine.ts. */
   async close(): Promise<void> {
     clearInterval(this.#syncTimer)
-    await closeEngine(this)
-  }
-
-  /** What a failed sync has left. */
-  get failure(): WiscError | undefined {
-    return this.#failure
+    await closeEngine(this, () => this.#failure)
   }
 }

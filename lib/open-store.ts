@@ -14,11 +14,14 @@ import {
   joinPath,
   LOCK_NAME,
   parseFileName,
+  SOCKET_NAME,
   segmentName,
 } from './base/file-names.ts'
 import type { FileSystem, Lock } from './base/file-system.ts'
 import { lockText, nodeFileSystem } from './base/node-file-system.ts'
+import { type ListenOnSocket, listenOnSocket } from './base/node-socket.ts'
 import { type Random, systemRandom } from './base/random.ts'
+import { ControlSocket } from './control/control-socket.ts'
 import { Engine, type EngineContext } from './engine.ts'
 import { createRunner } from './jobs/create-runner.ts'
 import type { JobRunner } from './jobs/runner.ts'
@@ -45,6 +48,8 @@ interface Place {
   readonly wrapRunner: (runner: JobRunner) => JobRunner
   readonly directory: string
   readonly options: ResolvedOptions
+  /** Undefined where there is no real directory. */
+  readonly listen: ListenOnSocket | undefined
 }
 
 /** See {@link open}, the public face of this. */
@@ -68,6 +73,7 @@ export async function openStore(
     wrapRunner,
     directory: follow(fileSystem, resolve(path)),
     options: resolved,
+    listen: parts.fileSystem ? undefined : listenOnSocket,
   }
   const kind = inspect(place)
   if (kind !== 'store') {
@@ -115,6 +121,7 @@ function isFirstSteps(name: string): boolean {
   return (
     name === LOCK_NAME ||
     name === CURRENT_TEMPORARY_NAME ||
+    name === SOCKET_NAME ||
     parseFileName(name)?.kind === 'manifest'
   )
 }
@@ -134,10 +141,10 @@ async function openForWriting(place: Place): Promise<Store> {
   const lock = takeLock(fileSystem, directory)
   try {
     try {
-      return new Store(await startEngine(place), lock)
+      return await serve(place, await startEngine(place), lock)
     } catch (error) {
       if (!giveUpBallast(place, error)) throw error
-      return new Store(await startEngine(place), lock)
+      return await serve(place, await startEngine(place), lock)
     }
   } catch (error) {
     lock.release()
@@ -145,6 +152,16 @@ async function openForWriting(place: Place): Promise<Store> {
       ? noRoom(place, error)
       : error
   }
+}
+
+/** The store, and, last of all, its socket. */
+async function serve(place: Place, engine: Engine, lock: Lock): Promise<Store> {
+  const { listen, options } = place
+  if (!listen || !options.controlSocket) return new Store(engine, lock)
+  const control = new ControlSocket({ ...place, listen, events: engine.events })
+  const store = new Store(engine, lock, control)
+  await control.open(store, engine.readers)
+  return store
 }
 
 /** On a full disk the reserve is given up: nothing durable refers to it. @returns false if there is none to give */

@@ -68,6 +68,11 @@ export interface Options {
   readonly maxOpenFiles?: number
   /** Worker threads for flushes and compactions; 0 runs them on the calling thread. Default 2. */
   readonly workers?: number
+  /**
+   * Answer the wisc command on a Unix socket in the directory, with mode 0600. Where its path is too long for one, or
+   * there can be none, a 'warning' says so. Default: true where there are Unix sockets.
+   */
+  readonly controlSocket?: boolean
   readonly tree?: TreeTuning
   readonly collector?: CollectorOptions
 }
@@ -97,7 +102,8 @@ const BOOLEANS = {
   errorIfExists: false,
   readOnly: false,
   sync: false,
-} as const
+  controlSocket: process.platform !== 'win32',
+}
 
 /** [default, smallest, largest, may be Infinity] */
 type NumberRule = readonly [number, number, number, boolean?]
@@ -123,7 +129,7 @@ const TREE_NUMBERS = {
 } as const satisfies Record<string, NumberRule>
 
 /** What the design has and this version has not: a clear answer instead of "unknown". */
-const NOT_YET = new Set(['compression', 'compressionLevel', 'controlSocket'])
+const NOT_YET = new Set(['compression', 'compressionLevel'])
 
 /**
  * Fills in defaults.

@@ -31,6 +31,13 @@ export class ReadableSequences {
     return this.#held.size === 0 ? undefined : Math.min(...this.#held.keys())
   }
 
+  /** Ascending; how many hold each. */
+  holders(): { sequence: number; count: number }[] {
+    return [...this.#held]
+      .map(([sequence, count]) => ({ sequence, count }))
+      .sort((left, right) => left.sequence - right.sequence)
+  }
+
   /** Ascending, without repetition, `visible` included: what a job must keep readable. */
   list(visible: number): number[] {
     return [...new Set(this.#held.keys()).add(visible)].sort((left, right) => left - right)

@@ -1,13 +1,14 @@
 /**
  * The store as its users see it: checks arguments, then hands on to the engine.
  *
- * The way of a get starts in `get`, goes on in point-reads.ts and through tree-reader.ts (which entry?) and
- * vlog/value-reader.ts (its value); the way of a put starts in `put` and goes through commit.ts. Methods that return a promise
+ * The way of a get starts in `get`, goes on in point-reads.ts, tree-reader.ts (which entry?) and vlog/value-reader.ts
+ * (its value); the way of a put starts in `put` and goes through commit.ts. Methods that return a promise
  * reject and never throw.
  */
 import { EventEmitter } from 'node:events'
 import { RECORD_KIND } from '../vlog/record.ts'
 import {
+  checkOperation,
   checkReadOptions,
   checkSignal,
   keyBytes,
@@ -20,7 +21,7 @@ import {
 import { NO_BYTES } from './base/bytes.ts'
 import { invalidArgument, toWiscError, WiscError } from './base/errors.ts'
 import type { Lock } from './base/file-system.ts'
-import type { Write } from './batch.ts'
+import type { SocketListener } from './base/node-socket.ts'
 import { collect, planCollection } from './collector/collect.ts'
 import {
   type CollectionPlan,
@@ -28,6 +29,7 @@ import {
   type CollectOptions,
   resolveCollect,
 } from './collector/collection.ts'
+import { planViewCollection } from './collector/plan-view.ts'
 import { Engine } from './engine.ts'
 import { segmentInfos, valueStat } from './inspect-space.ts'
 import {
@@ -70,21 +72,29 @@ export class Store extends EventEmitter {
   /** Undefined if the store only reads. */
   readonly #writer: Engine | undefined
   readonly #lock: Lock | undefined
+  readonly #control: Pick<SocketListener, 'close'> | undefined
   readonly #reads: PointReads
   #iterators = 0
   #closing: Promise<void> | undefined
 
   /** @internal Use {@link open}. */
-  constructor(engine: ReadingEngine, lock?: Lock) {
+  constructor(engine: ReadingEngine, lock?: Lock, control?: Pick<SocketListener, 'close'>) {
     super()
     this.#engine = engine
     this.#reads = new PointReads(engine)
     this.#writer = engine instanceof Engine ? engine : undefined
     this.#lock = lock
+    this.#control = control
     for (const name of EVENTS) engine.events.on(name, (detail) => this.emit(name, detail))
     engine.events.on('error', (error) => {
       if (this.listenerCount('error') > 0) this.emit('error', error)
     })
+  }
+
+  /** @internal For lib/inspect. */
+  static engineOf(store: Store): ReadingEngine {
+    store.#checkOpen()
+    return store.#engine
   }
 
   /** Stores a value. Resolves when it is written; with `sync`, when it is durable. */
@@ -289,12 +299,11 @@ export class Store extends EventEmitter {
 
   /** What a collection would do, and why not more. Changes nothing; exact on a quiet store. Plain JSON. */
   async planCollection(options: CollectOptions = {}): Promise<CollectionPlan> {
-    const engine = this.#writable()
-    const { targetSpaceAmplification } = engine.options.collector
-    return planCollection(
-      engine.collector,
-      resolveCollect(options, targetSpaceAmplification, false),
-    )
+    this.#checkOpen()
+    const { targetSpaceAmplification } = this.#engine.options.collector
+    const resolved = resolveCollect(options, targetSpaceAmplification, false)
+    if (this.#writer) return planCollection(this.#writer.collector, resolved)
+    return planViewCollection(this.#engine, resolved)
   }
 
   /**
@@ -344,6 +353,7 @@ export class Store extends EventEmitter {
   }
 
   async #close(): Promise<void> {
+    this.#control?.close()
     try {
       await this.#engine.close()
     } finally {
@@ -376,18 +386,4 @@ export class Store extends EventEmitter {
     this.#engine.checkReadable(sequence)
     return sequence
   }
-}
-
-function checkOperation(operation: unknown, index: number): Write {
-  const given = plainObject(operation, `operations[${index}]`)
-  if (given['type'] === 'put') {
-    refuseUnknown(given, ['type', 'key', 'value'], 'operation')
-    const key = keyBytes(given['key'] as Key)
-    return { kind: RECORD_KIND.put, key, value: valueBytes(given['value'] as Value) }
-  }
-  if (given['type'] !== 'delete') {
-    throw invalidArgument(`operations[${index}].type must be 'put' or 'delete'`)
-  }
-  refuseUnknown(given, ['type', 'key'], 'operation')
-  return { kind: RECORD_KIND.delete, key: keyBytes(given['key'] as Key), value: NO_BYTES }
 }

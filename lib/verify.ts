@@ -1,8 +1,8 @@
 /**
  * Verify: everything that a store can prove about itself, without writing.
  *
- *   manifest -> tables (blocks, order, counts, references) -> pointers -> records; the log, frame by frame; relocations,
- *   record by record; the accounting (I9), recounted from the entries
+ *   manifest -> tables (blocks, order, counts, references) -> pointers -> records; the log, frame by frame;
+ *   relocations, record by record; the accounting (I9), recounted from the entries
  *
  * It goes on after damage and reports all of it. Runs on the calling thread in short steps, over the version that
  * was current when it began; a table that a compaction removes meanwhile is proved by its successor, and a file that

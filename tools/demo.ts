@@ -13,8 +13,10 @@ import { open, type Store } from '../lib/index.ts'
 import { FILE_BYTES_MAX, listTree, quote, type TreeFile } from './directory-tree.ts'
 import { EXIT_CODE, InterruptedError, systemErrorCode, UsageError } from './exit-code.ts'
 import { InFlight } from './in-flight.ts'
-import { Progress } from './progress.ts'
-import { formatTable } from './table.ts'
+import type { Output } from './output.ts'
+import type { Progress } from './progress.ts'
+import { formatFields, formatTable } from './table.ts'
+import type { VerbContext } from './verb.ts'
 
 const OVERWRITE_EVERY = 5
 const DELETE_EVERY = 7
@@ -30,7 +32,8 @@ export interface DemoOptions {
   readonly directory: string
   /** Where the store stays; without it the store lives in a temporary directory. */
   readonly keep: string | undefined
-  readonly signal: AbortSignal
+  /** Report as JSON. */
+  readonly json: boolean
 }
 
 /** A file as it was when it was stored. */
@@ -47,17 +50,17 @@ interface Phase {
 }
 
 /** Runs the demo. @returns the exit code */
-export async function runDemo(options: DemoOptions): Promise<number> {
+export async function runDemo(options: DemoOptions, context: VerbContext): Promise<number> {
   const { files, skipped } = listDirectory(options.directory)
   const storePath = options.keep ?? path.join(makeTemporaryDirectory(), 'store')
-  const demo = new Demo(storePath, options.signal, skipped)
+  const demo = new Demo(storePath, context, skipped)
   try {
     await demo.run(files)
   } finally {
     await demo.end()
     if (options.keep === undefined) fs.rmSync(path.dirname(storePath), REMOVE)
   }
-  demo.report()
+  await demo.report(options.json, context.output)
   return demo.mismatches.length > 0 ? EXIT_CODE.corruption : EXIT_CODE.fine
 }
 
@@ -81,7 +84,7 @@ class Demo {
   readonly #storePath: string
   readonly #signal: AbortSignal
   readonly #skipped: string[]
-  readonly #progress = new Progress()
+  readonly #progress: Progress
   readonly #phases: Phase[] = []
   #store: Store | undefined
   #stored: StoredFile[] = []
@@ -91,9 +94,10 @@ class Demo {
   #diskBytes = 0
   readonly mismatches: string[] = []
 
-  constructor(storePath: string, signal: AbortSignal, skipped: readonly string[]) {
+  constructor(storePath: string, { signal, progress }: VerbContext, skipped: readonly string[]) {
     this.#storePath = storePath
     this.#signal = signal
+    this.#progress = progress
     this.#skipped = [...skipped]
   }
 
@@ -242,30 +246,56 @@ class Demo {
     this.#skipped.push(`${quote(file.key)}: ${reason}`)
   }
 
-  report(): void {
+  async report(json: boolean, output: Output): Promise<void> {
     printNotes('skipped', this.#skipped)
     printNotes('MISMATCH', this.mismatches)
-    const bytes = this.#stored.reduce((sum, file) => sum + file.size, 0)
-    const phases = this.#phases.map(({ name, files, bytes, seconds }) => [
-      name,
-      `${files}`,
-      `${bytes}`,
-      seconds.toFixed(3),
-      bytes === 0 ? '-' : (bytes / 1e6 / seconds).toFixed(1),
-    ])
-    const seconds = this.#phases.reduce((sum, phase) => sum + phase.seconds, 0)
-    process.stdout.write(
-      `${formatTable([['phase', 'files', 'bytes', 'seconds', 'MB/s'], ...phases])}\n${formatTable([
-        ['files', `${this.#stored.length}`],
-        ['bytes', `${bytes}`],
-        ['skipped', `${this.#skipped.length}`],
-        ['seconds', seconds.toFixed(3)],
-        ['bytes written per user byte', ratio(this.#writtenBytes, this.#userBytes)],
-        ['space per live byte', ratio(this.#diskBytes, this.#liveBytes)],
-        ['mismatches', `${this.mismatches.length}`],
-      ])}`,
-    )
+    const totals = {
+      files: this.#stored.length,
+      bytes: this.#stored.reduce((sum, file) => sum + file.size, 0),
+      skipped: this.#skipped.length,
+      seconds: this.#phases.reduce((sum, phase) => sum + phase.seconds, 0),
+      writeAmplification: ratio(this.#writtenBytes, this.#userBytes),
+      spaceAmplification: ratio(this.#diskBytes, this.#liveBytes),
+      mismatches: this.mismatches.length,
+    }
+    if (json) await output.json({ phases: this.#phases, ...totals })
+    else await output.write(render(this.#phases, totals, output.columns))
   }
+}
+
+/** Sums over all phases. */
+interface Totals {
+  readonly files: number
+  readonly bytes: number
+  readonly skipped: number
+  readonly seconds: number
+  /** Null if nothing was written. */
+  readonly writeAmplification: number | null
+  readonly spaceAmplification: number | null
+  readonly mismatches: number
+}
+
+function render(phases: readonly Phase[], totals: Totals, columns: number): string {
+  const rows = phases.map(({ name, files, bytes, seconds }) => [
+    name,
+    `${files}`,
+    `${bytes}`,
+    seconds.toFixed(3),
+    bytes === 0 ? '-' : (bytes / 1e6 / seconds).toFixed(1),
+  ])
+  const titles = ['files', 'bytes', 'seconds', 'MB/s'].map((title) => ({ title }))
+  return `${formatTable([{ title: 'phase', align: 'left' }, ...titles], rows, columns)}\n${formatFields(
+    [
+      ['files', `${totals.files}`],
+      ['bytes', `${totals.bytes}`],
+      ['skipped', `${totals.skipped}`],
+      ['seconds', totals.seconds.toFixed(3)],
+      ['bytes written per user byte', totals.writeAmplification?.toFixed(3) ?? '-'],
+      ['space per live byte', totals.spaceAmplification?.toFixed(3) ?? '-'],
+      ['mismatches', `${totals.mismatches}`],
+    ],
+    columns,
+  )}`
 }
 
 interface Work {
@@ -302,8 +332,8 @@ function allocatedBytes(directory: string): number {
   return stats.reduce((sum, stat) => sum + (stat.isFile() ? stat.blocks * 512 : 0), 0)
 }
 
-function ratio(part: number, whole: number): string {
-  return whole === 0 ? '-' : (part / whole).toFixed(3)
+function ratio(part: number, whole: number): number | null {
+  return whole === 0 ? null : part / whole
 }
 
 function printNotes(word: string, notes: readonly string[]): void {

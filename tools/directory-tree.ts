@@ -5,6 +5,7 @@
  */
 import fs from 'node:fs'
 import path from 'node:path'
+import { toJson } from './escape.ts'
 
 /** Larger files do not fit into one value. */
 export const FILE_BYTES_MAX: number = 2 ** 31 - 4096
@@ -62,5 +63,5 @@ function readDirectory(directory: Buffer, skipped: string[] | undefined): fs.Dir
 
 /** A name for people: what could move the cursor of a terminal is escaped. */
 export function quote(name: Buffer): string {
-  return JSON.stringify(name.toString())
+  return toJson(name.toString())
 }

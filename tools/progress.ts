@@ -1,52 +1,84 @@
-/** A progress bar on standard error, drawn only on a terminal. */
+/** Progress on standard error: one line, drawn only on a terminal, taken away before anything else is printed. */
 import { performance } from 'node:perf_hooks'
 import { setImmediate } from 'node:timers/promises'
+import { columnsOf } from './output.ts'
+import { fitText } from './text-width.ts'
 
 const DRAW_EVERY_MS = 100
 const TURN_MS = 20
-const BAR_CELLS = 30
+const BAR_CELLS_MAX = 30
+/** Label, brackets, percent and the last column, which stays empty so that no terminal goes to a new line. */
+const BESIDE_BAR = 20
+const LABEL_COLUMNS = 10
 
 export class Progress {
+  readonly #stream: NodeJS.WriteStream
   readonly #isShown: boolean
   #label = ''
-  #bytesTotal = 0
-  #bytesDone = 0
+  #total = 0
+  #done = 0
   #drawnAt = 0
   #turnedAt = performance.now()
+  #isDrawn = false
 
   constructor(stream: NodeJS.WriteStream = process.stderr) {
+    this.#stream = stream
     this.#isShown = stream.isTTY === true && process.env['TERM'] !== 'dumb'
   }
 
-  start(label: string, bytesTotal: number): void {
+  /** Begins a bar of `total` units: bytes, files, whatever is counted. */
+  start(label: string, total: number): void {
     this.#label = label
-    this.#bytesTotal = bytesTotal
-    this.#bytesDone = 0
+    this.#total = total
+    this.#done = 0
     this.#drawnAt = 0
   }
 
   /** Counts, draws now and then, and lets the event loop turn, so that signals arrive. */
-  async advance(bytes: number): Promise<void> {
-    this.#bytesDone += bytes
+  async advance(units: number): Promise<void> {
+    this.reach(this.#done + units)
     const now = performance.now()
-    if (this.#isShown && now - this.#drawnAt >= DRAW_EVERY_MS) {
-      this.#drawnAt = now
-      this.#draw()
-    }
     if (now - this.#turnedAt < TURN_MS) return
     await setImmediate()
     this.#turnedAt = performance.now()
   }
 
-  /** Takes the bar away. */
-  clear(): void {
-    if (this.#isShown) process.stderr.write('\r\x1b[K')
+  /** So much is done by now. */
+  reach(done: number): void {
+    this.#done = done
+    this.#drawSometimes(() => this.#bar())
   }
 
-  #draw(): void {
-    const share = this.#bytesTotal === 0 ? 1 : Math.min(1, this.#bytesDone / this.#bytesTotal)
-    const bar = '#'.repeat(Math.round(share * BAR_CELLS)).padEnd(BAR_CELLS, '.')
+  /** A text in place of a bar, for work whose end is not known. */
+  note(text: string): void {
+    this.#drawSometimes(() => text)
+  }
+
+  /** Takes the line away. */
+  clear(): void {
+    if (this.#isDrawn) this.#stream.write('\r\x1b[K')
+    this.#isDrawn = false
+  }
+
+  /** Says something to the user that is no result; it stays. */
+  say(text: string): void {
+    this.clear()
+    this.#stream.write(`wisc: ${text}\n`)
+  }
+
+  #drawSometimes(text: () => string): void {
+    const now = performance.now()
+    if (!this.#isShown || now - this.#drawnAt < DRAW_EVERY_MS) return
+    this.#drawnAt = now
+    this.#isDrawn = true
+    this.#stream.write(`\r${fitText(text(), columnsOf(this.#stream) - 1)}\x1b[K`)
+  }
+
+  #bar(): string {
+    const cells = Math.min(BAR_CELLS_MAX, columnsOf(this.#stream) - BESIDE_BAR)
+    const share = this.#total === 0 ? 1 : Math.min(1, this.#done / this.#total)
+    const bar = '#'.repeat(Math.round(share * cells)).padEnd(cells, '.')
     const percent = `${Math.floor(share * 100)}`.padStart(3)
-    process.stderr.write(`\r${this.#label.padEnd(10)} [${bar}] ${percent}%\x1b[K`)
+    return `${this.#label.padEnd(LABEL_COLUMNS)} [${bar}] ${percent}%`
   }
 }

@@ -1,34 +1,54 @@
 #!/usr/bin/env node
 /**
- * The wisc command: reads the command line and runs one verb.
+ * The wisc command: reads the command line and runs one verb (verb.ts, commands/).
  *
- * Exit codes: 0 fine, 1 unexpected error, 2 usage, 4 mismatch or corruption, 5 input or output, 130 interrupted.
- * Results go to standard output as plain text, everything else to standard error.
+ * Results go to standard output, everything else to standard error. The exit codes are those of exit-code.ts.
  */
 import fs from 'node:fs'
-import path from 'node:path'
-import { fileURLToPath } from 'node:url'
-import yargs from 'yargs'
-import { hideBin } from 'yargs/helpers'
-import { runDemo } from './demo.ts'
-import { EXIT_CODE, exitCodeOf, messageOf, UsageError } from './exit-code.ts'
+import yargs, { type Argv } from 'yargs'
+import { compact } from './commands/compact.ts'
+import { del } from './commands/del.ts'
+import { demo } from './commands/demo.ts'
+import { flush } from './commands/flush.ts'
+import { get } from './commands/get.ts'
+import { put } from './commands/put.ts'
+import { scan } from './commands/scan.ts'
+import { stat } from './commands/stat.ts'
+import { verify } from './commands/verify.ts'
+import { toJson } from './escape.ts'
+import {
+  EXIT_CODE,
+  errorReport,
+  exitCodeOf,
+  InterruptedError,
+  messageOf,
+  UsageError,
+} from './exit-code.ts'
+import { columnsOf, Output } from './output.ts'
+import { Progress } from './progress.ts'
+import type { Act, Verb } from './verb.ts'
+import { PARSER, protectWords, restoreText, restoreWords } from './words.ts'
 
-const PACKAGE_ROOT = fileURLToPath(new URL('../..', import.meta.url))
+/** In the order of --help. */
+const VERBS: readonly Verb[] = [stat, get, put, del, scan, verify, flush, compact, demo]
+const HELP_COLUMNS_MAX = 100
+
+const EPILOGUE = `Exit codes: ${[
+  `${EXIT_CODE.fine} fine`,
+  `${EXIT_CODE.notFound} key not found`,
+  `${EXIT_CODE.usage} usage, or no store`,
+  `${EXIT_CODE.locked} locked`,
+  `${EXIT_CODE.corruption} corruption or unknown format`,
+  `${EXIT_CODE.io} input, output and the rest`,
+  `${EXIT_CODE.interrupted} interrupted`,
+].join(', ')}.`
 
 function packageVersion(): string {
-  const text = fs.readFileSync(path.join(PACKAGE_ROOT, 'package.json'), 'utf8')
+  const text = fs.readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
   return (JSON.parse(text) as { version: string }).version
 }
 
-/** The installed packages: of the project here, else those that this command itself runs with. */
-function installedPackages(): string {
-  const candidates = [process.cwd(), PACKAGE_ROOT].map((root) => path.join(root, 'node_modules'))
-  const found = candidates.find((candidate) => fs.existsSync(candidate))
-  if (found === undefined) throw new UsageError('no node_modules here: name a directory')
-  return found
-}
-
-/** Fires at the first Ctrl-C, so that what was begun can be taken back; the second one ends at once. */
+/** Fires at the first Ctrl-C, so that the verb can stop in order; the second one ends at once. */
 function interruptSignal(): AbortSignal {
   const controller = new AbortController()
   const onSignal = (): void => {
@@ -39,51 +59,56 @@ function interruptSignal(): AbortSignal {
   return controller.signal
 }
 
-async function main(): Promise<void> {
-  await yargs(hideBin(process.argv))
+function commandLine(words: readonly string[], act: Act): Argv {
+  const root = yargs(protectWords(words))
     .scriptName('wisc')
-    .command(
-      'demo [directory]',
-      'Store every file of a directory tree, read it back and compare every byte',
-      (command) =>
-        command
-          .positional('directory', {
-            type: 'string',
-            describe: 'The directory; by default node_modules here',
-          })
-          .option('keep', {
-            type: 'string',
-            requiresArg: true,
-            describe: 'Keep the store in this new directory',
-          }),
-      async ({ directory, keep }) => {
-        process.exitCode = await runDemo({
-          directory: directory ?? installedPackages(),
-          keep,
-          signal: interruptSignal(),
-        })
-      },
-    )
+    .locale('en')
+    .usage('wisc <verb>\n\nLooks inside a wisc database, and changes it.')
+    .parserConfiguration(PARSER)
+    .middleware(restoreWords, true)
+  for (const verb of VERBS) verb.register(root, act)
+  return root
+    .completion('completion', 'Print a script for the shell: eval "$(wisc completion)"')
     .demandCommand(1, 'name a verb')
     .strict()
     .version(packageVersion())
     .help()
+    .epilogue(EPILOGUE)
+    .wrap(Math.min(columnsOf(process.stdout), HELP_COLUMNS_MAX))
     .exitProcess(false)
     .fail((message, error: Error | undefined) => {
       // Its own errors are those of the command line as well.
       if (error && error.name !== 'YError') throw error
-      throw new UsageError(`${message ?? error?.message}; see wisc --help`)
+      throw new UsageError(`${restoreText(message ?? error?.message)}; see wisc --help`)
     })
-    .parseAsync()
 }
 
-// A reader that has seen enough, such as head, is no error.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error
-})
-try {
-  await main()
-} catch (error) {
-  process.stderr.write(`wisc: ${messageOf(error)}\n`)
-  process.exitCode = exitCodeOf(error)
+/** Also of a command line that makes no sense otherwise. */
+function wantsJson(words: readonly string[]): boolean {
+  const end = words.indexOf('--')
+  return words.slice(0, end < 0 ? words.length : end).includes('--json')
 }
+
+async function main(words: readonly string[]): Promise<void> {
+  const signal = interruptSignal()
+  const act: Act = async (work) => {
+    const context = { output: new Output(signal), progress: new Progress(), signal }
+    process.exitCode = await work(context)
+  }
+  try {
+    await commandLine(words, act).parseAsync()
+  } catch (thrown) {
+    const isInterrupted = signal.aborted && exitCodeOf(thrown) === EXIT_CODE.interrupted
+    const error = isInterrupted ? new InterruptedError('interrupted') : thrown
+    const text = wantsJson(words) ? toJson(errorReport(error)) : `wisc: ${messageOf(error)}`
+    const code = exitCodeOf(error)
+    process.exitCode = code
+    await new Promise((resolve) => process.stderr.write(`${text}\n`, resolve))
+    // A reader that never reads would hold the process for ever.
+    if (code === EXIT_CODE.interrupted) process.exit()
+  }
+}
+
+// Nobody is there any more to be told.
+process.stderr.on('error', () => undefined)
+await main(process.argv.slice(2))

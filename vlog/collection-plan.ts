@@ -97,6 +97,8 @@ export interface PlannerOptions {
   readonly punchHoles: boolean
   /** Holes that are smaller on average are not punched. */
   readonly minimumHoleBytes: number
+  /** What one hole costs, in copied bytes, if it has been measured. */
+  readonly holeCostBytes?: number
 }
 
 /** A file as the plan saw it: a plan is stale when these figures have changed. */

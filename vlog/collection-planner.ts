@@ -148,7 +148,7 @@ function waysOf(file: CollectibleFile, options: PlannerOptions): Way[] {
   const ways: Way[] = []
   const punch = estimatePunch(file, options)
   if (punch !== undefined) {
-    ways.push({ file, punch, rate: punch.bytesFreed / punchCostBytes(file, punch) })
+    ways.push({ file, punch, rate: punch.bytesFreed / punchCostBytes(file, punch, options) })
   }
   const input = rewriteInput(file)
   if (isRewriteWorthIt(input, options)) {

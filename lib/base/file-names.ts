@@ -6,6 +6,7 @@ export const CURRENT_TEMPORARY_NAME = 'CURRENT.tmp'
 export const LOCK_NAME = 'LOCK'
 export const BALLAST_NAME = 'BALLAST'
 export const LOST_NAME = 'lost'
+export const SOCKET_NAME = 'SOCKET'
 
 function digits(number: number): string {
   return String(number).padStart(6, '0')

@@ -1,11 +1,8 @@
 /**
- * Collections that someone asks for: the exact plan, and its execution.
- *
- * A plan changes nothing. It is exact on a quiet store: hidden and pinned bytes come from a walk over all tables, and
- * what a punch would give from a mark of the file. `collect` without a plan first exposes what is hidden.
+ * Collections that someone asks for: the exact plan (plan.ts), and its execution. `collect` without a plan first exposes
+ * what is hidden.
  */
-import type { CollectibleFile, CollectionStep, MarkedHoles } from '../../vlog/collection-plan.ts'
-import { planCollectionSteps } from '../../vlog/collection-planner.ts'
+import type { CollectionStep } from '../../vlog/collection-plan.ts'
 import { toWiscError, WiscError } from '../base/errors.ts'
 import { JobRate } from '../jobs/job-rate.ts'
 import {
@@ -21,7 +18,8 @@ import {
   stepNumbers,
 } from './collection.ts'
 import type { Collector } from './collector.ts'
-import { markFile, type StepControl } from './run-step.ts'
+import { makePlan, walkTree } from './plan.ts'
+import type { StepControl } from './run-step.ts'
 import type { Space } from './space.ts'
 
 /** Rounds of plan and execution: what failed in one is planned around in the next. */
@@ -32,7 +30,10 @@ export function planCollection(
   collector: Collector,
   options: ResolvedCollect,
 ): Promise<CollectionPlan> {
-  return collector.exclusively((stop) => plan(collector, options, control(options, stop)))
+  const { parts } = collector
+  return collector.exclusively((stop) =>
+    makePlan(parts, collector.plannerOptions(options.target), options, control(options, stop)),
+  )
 }
 
 /** Executes the plan that was given, or flushes, compacts, plans and executes until the target is reached. */
@@ -44,95 +45,6 @@ function control({ signal, bytesPerSecond }: ResolvedCollect, stop: AbortSignal)
   return {
     signal: signal ? AbortSignal.any([signal, stop]) : stop,
     rate: new JobRate(bytesPerSecond),
-  }
-}
-
-async function plan(
-  collector: Collector,
-  options: ResolvedCollect,
-  controls: StepControl,
-): Promise<CollectionPlan> {
-  const { parts } = collector
-  const hidden = await walkTree(collector, controls)
-  const marked = new Map<number, MarkedHoles>()
-  for (;;) {
-    const space = parts.space.measure()
-    const files = space.files.map((file) => withFigures(file, options, hidden, marked))
-    const planned = planCollectionSteps(files, space, {
-      ...collector.plannerOptions(options.target),
-      goalDiskBytes: options.target * space.liveBytes,
-      ...(options.maxCopyBytes !== undefined && { maxCopyBytes: options.maxCopyBytes }),
-    })
-    const guess = planned.steps.find(
-      (step) => step.action === 'punch' && !step.seal && !marked.has(step.file.number),
-    )
-    if (guess?.action !== 'punch') {
-      const { hiddenBytes, pinnedBytes } = hidden
-      return {
-        databaseId: Buffer.from(parts.databaseId).toString('hex'),
-        version: parts.versions.current.id,
-        targetSpaceAmplification: options.target,
-        before: { ...collectionFigures(space), hiddenGarbageBytes: hiddenBytes, pinnedBytes },
-        ...planned,
-      }
-    }
-    const { number } = guess.file
-    const { holeBytes, holes } = await markFile(number, parts, controls)
-    // Blocks that are missing already are holes of an earlier punch: they are among those that the mark has found.
-    const file = space.files.find((each) => each.number === number)!
-    const blocks = Math.ceil(file.totalBytes / file.blockBytes) * file.blockBytes
-    const missing = Math.max(0, blocks - file.diskBytes)
-    marked.set(number, { holeBytes: Math.max(0, holeBytes - missing), holes: holes.length / 2 })
-  }
-}
-
-interface HiddenFigures {
-  readonly hiddenBytes: number
-  readonly pinnedBytes: number
-  readonly bySegment: ReadonlyMap<number, { hiddenBytes: number; pinnedBytes: number }>
-}
-
-async function walkTree({ parts }: Collector, controls: StepControl): Promise<HiddenFigures> {
-  const pin = parts.versions.pin()
-  try {
-    const runs = pin.version.levels.flatMap((level) => level.runs.map((run) => run.tables))
-    const { directory, databaseId } = parts
-    const readableSequences = parts.readable()
-    const job = { kind: 'walk' as const, directory, databaseId, runs, readableSequences }
-    const { segments } = await parts.runner.run(job, controls)
-    return {
-      hiddenBytes: segments.reduce((sum, { hiddenBytes }) => sum + hiddenBytes, 0),
-      pinnedBytes: segments.reduce((sum, { pinnedBytes }) => sum + pinnedBytes, 0),
-      bySegment: new Map(segments.map((each) => [each.segment, each])),
-    }
-  } finally {
-    pin.release()
-  }
-}
-
-function withFigures(
-  file: CollectibleFile,
-  { segments }: ResolvedCollect,
-  { bySegment }: HiddenFigures,
-  marked: ReadonlyMap<number, MarkedHoles>,
-): CollectibleFile {
-  let hiddenBytes = 0
-  let pinnedBytes = 0
-  for (const { segment } of file.segments) {
-    hiddenBytes += bySegment.get(segment)?.hiddenBytes ?? 0
-    pinnedBytes += bySegment.get(segment)?.pinnedBytes ?? 0
-  }
-  const isAsked =
-    segments === undefined ||
-    segments.has(file.number) ||
-    file.segments.some(({ segment }) => segments.has(segment))
-  const figures = marked.get(file.number)
-  return {
-    ...file,
-    hiddenBytes,
-    pinnedBytes,
-    ...(!isAsked && { blocked: 'not asked for' as const }),
-    ...(figures && { marked: figures }),
   }
 }
 
@@ -180,9 +92,15 @@ class Run {
     await this.#expose()
     for (let round = 0; round < ROUNDS_MAX; round++) {
       this.#tell('plan')
-      const { steps } = await plan(this.#collector, this.#rest(), this.#control)
+      const { steps } = await this.#plan()
       if (steps.length === 0 || (await this.#runSteps(steps)) === 0) return
     }
+  }
+
+  #plan(): Promise<CollectionPlan> {
+    const options = this.#rest()
+    const planner = this.#collector.plannerOptions(options.target)
+    return makePlan(this.#collector.parts, planner, options, this.#control)
   }
 
   /** What later rounds may still copy. */
@@ -202,7 +120,7 @@ class Run {
     this.#checkSignal()
     const space = parts.space.measure()
     if (this.#isReached(space)) return
-    const { hiddenBytes } = await walkTree(this.#collector, this.#control)
+    const { hiddenBytes } = await walkTree(parts, parts.readable(), this.#control)
     if (hiddenBytes === 0) return
     this.#tell('compact')
     await parts.compactAll(this.#control.signal)

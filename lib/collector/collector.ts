@@ -20,6 +20,7 @@ import { decide } from './decide.ts'
 import { ForegroundWatch } from './foreground-watch.ts'
 import { HOLE_BYTES_MIN, runStep, type StepParts, type StepResult } from './run-step.ts'
 import type { Space, SpaceAccount } from './space.ts'
+import { StepCosts } from './step-costs.ts'
 import { WriterPace } from './writer-pace.ts'
 
 /** A look follows each such part of a segment that was written. */
@@ -69,6 +70,7 @@ export class Collector {
   /** Cancels the step that runs by itself; a pause does. */
   #cancelStep: AbortController = new AbortController()
   readonly #watch: ForegroundWatch
+  readonly #costs: StepCosts = new StepCosts()
   #started = false
   #paused = false
   /** What the last look found: something will come back without anybody's doing. */
@@ -81,6 +83,8 @@ export class Collector {
   #punchHoles: boolean
   /** Nothing that needs space until the free bytes are at least this. */
   #spaceWanted = 0
+  /** Something has failed: begin nothing yet. */
+  #isResting = false
   #lookedAt = 0
   #quietTimer: NodeJS.Timeout | undefined
   #retryTimer: NodeJS.Timeout | undefined
@@ -111,6 +115,7 @@ export class Collector {
 
   #lookAgain(): void {
     this.#retryTimer = undefined
+    this.#isResting = false
     this.wake()
   }
 
@@ -133,8 +138,8 @@ export class Collector {
   get #putLimitBytes(): number {
     const { maxBytesOnDisk } = this.parts.options.collector
     if (maxBytesOnDisk === undefined) return Number.POSITIVE_INFINITY
-    const { space, tableBytesToCome, options } = this.parts
-    const tables = space.references.totals.tableBytes + tableBytesToCome()
+    const { tableBytesToCome, options } = this.parts
+    const tables = this.#tableBytes() + tableBytesToCome()
     const reserve = tables + options.segmentBytes + ROOM_BYTES
     return Math.max(0, maxBytesOnDisk - Math.min(reserve, maxBytesOnDisk / 2))
   }
@@ -242,8 +247,8 @@ export class Collector {
       hasRoom: this.#hasRoom(),
     })
     const isFlushing = flushes && freeze()
-    if (exposes) this.#expose()
-    if (step && !this.#step && this.#manual === 0) this.#start(step)
+    if (exposes && !this.#isResting) this.#expose()
+    if (step && !this.#step && this.#manual === 0 && !this.#isResting) this.#start(step)
     this.#canHelp = isFlushing || !!this.#exposing || !!this.#step || this.#manual > 0
     this.pace.measured(space.diskBytes, this.#canHelp ? pressure : undefined)
     this.#watch.hasRoom = space.diskBytes < pressure.slowBytes
@@ -251,7 +256,9 @@ export class Collector {
 
   /** What all plans of this store have in common. */
   plannerOptions(targetSpaceAmplification: number): Omit<PlannerOptions, 'goalDiskBytes'> {
+    const { holeCostBytes } = this.#costs
     return {
+      ...(holeCostBytes !== undefined && { holeCostBytes }),
       segmentBytes: this.parts.options.segmentBytes,
       targetSpaceAmplification,
       punchHoles: this.#punchHoles,
@@ -269,13 +276,15 @@ export class Collector {
   #expose(): void {
     this.#exposing ??= this.parts
       .compactAll(this.#stop.signal)
-      .catch((error: unknown) =>
-        this.#noteFailure(toWiscError(error), this.parts.options.segmentBytes),
-      )
+      .catch((error: unknown) => this.#noteFailure(toWiscError(error), this.#tableBytes()))
       .finally(() => {
         this.#exposing = undefined
         this.wake()
       })
+  }
+
+  #tableBytes(): number {
+    return this.parts.space.references.totals.tableBytes
   }
 
   #start(step: CollectionStep): void {
@@ -306,6 +315,7 @@ export class Collector {
     this.counts.relocatedBytesWritten += result.bytesWritten
     this.counts.bytesFreed += result.bytesFreed
     this.pace.reclaimed(result.bytesFreed, ms)
+    this.#costs.note(step, result, ms)
     const { action } = step
     const done = { ...result, action, files: stepNumbers(step), ms }
     emitSafely(this.parts.events, 'collection', { reason, ...done })
@@ -328,11 +338,15 @@ export class Collector {
     this.#warn(`collection has stopped at a file that cannot be read: ${error.message}`)
   }
 
+  /** What needs space waits until there is some; after any other failure nothing is begun for a while. */
   #noteFailure(error: WiscError, bytesWanted: number): void {
-    if (error.code === 'WISC_SYNC_FAILED') this.parts.failed(error)
-    if (error.code !== 'WISC_DISK_FULL') return
-    // What needs no space goes on; the rest when there is some again.
-    this.#spaceWanted = 2 * bytesWanted + this.parts.options.segmentBytes / 8
+    if (error.code === 'WISC_ABORTED' || error.code === 'WISC_NOT_OPEN') return
+    if (error.code === 'WISC_SYNC_FAILED') {
+      this.parts.failed(error)
+      return
+    }
+    if (error.code === 'WISC_DISK_FULL') this.#spaceWanted = 2 * bytesWanted + ROOM_BYTES
+    else if (!(error instanceof CorruptionError)) this.#isResting = true
     this.#retryTimer ??= this.#timer(RETRY_MS, () => this.#lookAgain())
   }
 

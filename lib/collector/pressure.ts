@@ -45,7 +45,8 @@ export interface Exposure {
  * It writes `tableBytes` each time that h bytes have become hidden: tableBytes / h for each byte written. Hidden
  * bytes take their room from exposed ones, and a collector with less exposed garbage copies more: a uniformly
  * overwritten store at 1.3 copies about 8 h / live more for each byte, at 1.6 about 3 h / live (from the cost of
- * cleaning in Rosenblum and Ousterhout, TOCS 1992). The sum of both is least at sqrt(tableBytes * live / 4), give or take.
+ * cleaning in Rosenblum and Ousterhout, TOCS 1992). The sum of both is least at about
+ * sqrt(tableBytes * live) / 2.
  */
 export function isWorthExposing(
   { hiddenGarbageBytes, tableBytes, liveBytes }: Exposure,

@@ -6,7 +6,8 @@
  *   rewrite  the job writes and syncs the new file -> directory synced, one edit that names it for the segments that
  *            it took over and leaves out the old files (I4) -> these are unlinked as above (I5)
  *   punch    the job marks against the current version, which is durable: what it does not point to can be needed by
- *            no later version and no crash (I12) -> reads that the thread pool had begun before have ended -> holes (I5).
+ *            no later version and no crash (I12) -> reads that the thread pool had begun before have ended -> holes
+ *            (I5).
  *            No edit: block counts tell what was punched, and a hole that a crash takes back costs only space
  * A job works on a pinned version, so its tables stay; the collector runs one step at a time, so its victims do.
  */
@@ -58,6 +59,8 @@ export interface StepResult {
   readonly bytesCopied: number
   /** Bytes of relocations that were written. */
   readonly bytesWritten: number
+  /** Punched, those of earlier times included. */
+  readonly holes: number
   /** The platform refused to make holes. */
   readonly holesRefused: boolean
 }
@@ -84,18 +87,24 @@ async function drop(files: readonly PlannedFile[], parts: StepParts): Promise<St
   const bytesFreed = diskBytes(files, parts)
   for (const { number } of files) valueLogFile(versions.current, number)
   await versions.apply(editWithout(versions.current, files, new Set()))
-  return { bytesFreed, bytesCopied: 0, bytesWritten: 0, holesRefused: false }
+  return { bytesFreed, bytesCopied: 0, bytesWritten: 0, holes: 0, holesRefused: false }
 }
 
 async function forget(segments: readonly number[], { versions }: StepParts): Promise<StepResult> {
   await versions.apply({ removedSegments: segments })
-  return { bytesFreed: 0, bytesCopied: 0, bytesWritten: 0, holesRefused: false }
+  return { bytesFreed: 0, bytesCopied: 0, bytesWritten: 0, holes: 0, holesRefused: false }
+}
+
+/** What a mark needs. */
+export interface MarkParts
+  extends Pick<StepParts, 'directory' | 'databaseId' | 'runner' | 'space'> {
+  readonly versions: Pick<VersionSet, 'current' | 'pin'>
 }
 
 /** What a punch of this file would give now. */
 export async function markFile(
   number: number,
-  parts: StepParts,
+  parts: MarkParts,
   control: StepControl,
 ): Promise<MarkResult['files'][number]> {
   const pin = parts.versions.pin()
@@ -124,7 +133,8 @@ async function punch(step: PunchStep, parts: StepParts, control: StepControl): P
   const job = { kind: 'punch' as const, ...place(parts), file: file!, holes }
   try {
     const { bytesFreed, supported } = await parts.runner.run(job, control)
-    return { bytesFreed, bytesCopied: 0, bytesWritten: 0, holesRefused: !supported }
+    const result = { bytesFreed, bytesCopied: 0, bytesWritten: 0, holes: holes.length / 2 }
+    return { ...result, holesRefused: !supported }
   } finally {
     parts.space.usage.forget(segmentName(number))
   }
@@ -151,7 +161,8 @@ async function rewrite(
     })
     const bytesCopied = relocation?.parts.reduce((sum, part) => sum + part.bytes, 0) ?? 0
     const output = relocation ? space.usage.allocated(segmentName(fileNumber)) : 0
-    return { bytesFreed: bytesBefore - output, bytesCopied, bytesWritten, holesRefused: false }
+    const bytesFreed = bytesBefore - output
+    return { bytesFreed, bytesCopied, bytesWritten, holes: 0, holesRefused: false }
   } finally {
     pin.release()
   }
@@ -186,7 +197,7 @@ function editWithout(
 function victims(
   version: Version,
   numbers: readonly number[],
-  { space }: StepParts,
+  { space }: Pick<StepParts, 'space'>,
 ): { files: ValueLogFile[]; tables: TableMeta[] } {
   space.references.update(version)
   const segments = new Set(numbers.flatMap((number) => logicalSegments(version, number)))
@@ -226,7 +237,7 @@ function diskBytes(files: readonly PlannedFile[], { space }: StepParts): number 
   return files.reduce((sum, { number }) => sum + space.usage.allocated(segmentName(number)), 0)
 }
 
-function place({ directory, databaseId }: StepParts): {
+function place({ directory, databaseId }: Pick<StepParts, 'directory' | 'databaseId'>): {
   directory: string
   databaseId: Uint8Array
 } {

@@ -4,6 +4,9 @@ import type { Call } from '../support/fault-calls.ts'
 import { FaultFileSystem } from '../support/fault-file-system.ts'
 import { openSmallStore } from '../support/fault-store.ts'
 
+/** Flushes and compactions begin only when the test wants them. */
+const NOT_COLLECTED = { collector: { enabled: false } }
+
 /** Runs `look` at each call of the store, but not for the calls that looking makes. */
 function watch(fileSystem: FaultFileSystem, look: (call: Call) => void): void {
   let looking = false
@@ -17,7 +20,7 @@ function watch(fileSystem: FaultFileSystem, look: (call: Call) => void): void {
 
 test('I3: a table is published only when the log is durable up to its highest record', async () => {
   const fileSystem = new FaultFileSystem()
-  const store = await openSmallStore({}, fileSystem)
+  const store = await openSmallStore(NOT_COLLECTED, fileSystem)
   for (let i = 0; i < 200; i++) await store.put(`key${i}`, Buffer.alloc(i))
   expect(store.stats().durableSequence).toBeLessThan(200)
   let tables = 0
@@ -35,7 +38,7 @@ test('I3: a table is published only when the log is durable up to its highest re
 
 test('I5: inputs of a compaction are unlinked only when its edit is durable', async () => {
   const fileSystem = new FaultFileSystem()
-  const store = await openSmallStore({}, fileSystem)
+  const store = await openSmallStore(NOT_COLLECTED, fileSystem)
   for (const round of [1, 2]) {
     for (let i = 0; i < 100; i++) await store.put(`key${i}`, `${round}`)
     await store.flush()

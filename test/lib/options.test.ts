@@ -39,6 +39,13 @@ test('defaults', () => {
       blockBytes: 4096,
       filterBitsPerKey: 10,
     },
+    collector: {
+      enabled: true,
+      targetSpaceAmplification: 1.3,
+      maxBytesOnDisk: undefined,
+      bytesPerSecond: undefined,
+      punchHoles: true,
+    },
   })
 })
 
@@ -48,6 +55,7 @@ test('undefined means the default', () => {
     workers: undefined,
     tree: undefined,
     syncIntervalMs: undefined,
+    collector: undefined,
   }
   expect(resolveOptions(options as unknown as Options)).toEqual(resolveOptions({}))
 })
@@ -106,14 +114,34 @@ test.each(['createIfMissing', 'errorIfExists', 'readOnly', 'sync'])('%s is a boo
   for (const value of [0, 1, 'true', null]) expect(refused({ [name]: value })).toContain(name)
 })
 
+test.each([
+  ['targetSpaceAmplification', [1.01, 1.3, 100], [1, 1.009, 100.1, Number.NaN, '1.3', null]],
+  [
+    'maxBytesOnDisk',
+    [MIB, Number.MAX_SAFE_INTEGER],
+    [MIB - 1, MIB + 0.5, '5', null, Number.POSITIVE_INFINITY],
+  ],
+  ['bytesPerSecond', [4096, Number.MAX_SAFE_INTEGER], [4095, 0, 5000.5, '5', null]],
+  ['enabled', [true, false], [0, 1, 'true', null]],
+  ['punchHoles', [true, false], [0, 1, 'true', null]],
+] as const)('collector.%s takes what it can and nothing else', (name, good, bad) => {
+  for (const value of good) {
+    expect(resolveOptions({ collector: { [name]: value } }).collector).toMatchObject({
+      [name]: value,
+    })
+  }
+  for (const value of bad) expect(refused({ collector: { [name]: value } })).toContain(name)
+})
+
 test('what is unknown is refused, names that every object has included', () => {
   for (const name of ['valuethreshold', 'cache', 'toString', 'constructor', 'hasOwnProperty', '']) {
     expect(refused({ [name]: 5 })).toContain('unknown option')
     expect(refused({ tree: { [name]: 5 } })).toContain('unknown option')
+    expect(refused({ collector: { [name]: 5 } })).toContain('unknown option')
   }
 })
 
-test.each(['compression', 'compressionLevel', 'collector', 'controlSocket'])(
+test.each(['compression', 'compressionLevel', 'controlSocket'])(
   '%s is not there yet, and says so',
   (name) => {
     expect(refused({ [name]: 1 })).toContain('this version')
@@ -124,5 +152,6 @@ test('anything but an object is refused', () => {
   for (const value of [null, 5, 'x', [], true]) {
     refused(value)
     refused({ tree: value })
+    refused({ collector: value })
   }
 })

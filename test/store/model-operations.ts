@@ -11,13 +11,27 @@ export interface ModelRange {
   readonly limit: number | undefined
 }
 
-interface ModelWrite {
+export interface ModelWrite {
   readonly key: number
   /** Bytes of the value; undefined for a delete. */
   readonly length: number | undefined
 }
 
+/** How `collect` is called. */
+export interface ModelCollect {
+  readonly kind: 'collect'
+  readonly target: number | undefined
+  readonly maxCopyBytes: number | undefined
+  /** Of the files of `segments()`, in turn: taken or not. */
+  readonly segments: readonly boolean[] | undefined
+  /** Aborted after so many turns of the event loop. */
+  readonly abortAfter: number | undefined
+  readonly way: 'alone' | 'by a plan' | 'by a plan that may be stale' | 'beside writes and reads'
+  readonly writes: readonly ModelWrite[]
+}
+
 export type ModelOperation =
+  | ModelCollect
   | { readonly kind: 'write'; readonly writes: readonly ModelWrite[]; readonly sync: boolean }
   | { readonly kind: 'concurrent'; readonly writes: readonly ModelWrite[] }
   | { readonly kind: 'get' | 'getSync' | 'has'; readonly key: number }
@@ -45,7 +59,18 @@ export type ModelOperation =
   | { readonly kind: 'seek'; readonly which: number; readonly key: number }
   | { readonly kind: 'closeIterator'; readonly which: number }
   | { readonly kind: 'compact'; readonly range: ModelRange | undefined }
-  | { readonly kind: 'sync' | 'flush' | 'reopen' | 'verify' }
+  | { readonly kind: 'turns'; readonly count: number }
+  | {
+      readonly kind:
+        | 'sync'
+        | 'flush'
+        | 'reopen'
+        | 'kill'
+        | 'verify'
+        | 'accounting'
+        | 'pauseCollector'
+        | 'resumeCollector'
+    }
 
 /** Few keys, so that they meet often; ones that are hard for prefixes and order among them. */
 export const KEYS: readonly Buffer[] = [
@@ -85,6 +110,8 @@ const range: fc.Arbitrary<ModelRange> = fc.record({
 })
 const which = fc.nat(3)
 
+const writeMany = fc.array(writeOne, { minLength: 2, maxLength: 8 })
+
 const operation: fc.Arbitrary<ModelOperation> = fc.oneof(
   weighted(24, {
     kind: fc.constant('write'),
@@ -93,7 +120,7 @@ const operation: fc.Arbitrary<ModelOperation> = fc.oneof(
   }),
   weighted(6, {
     kind: fc.constant('concurrent'),
-    writes: fc.array(writeOne, { minLength: 2, maxLength: 8 }),
+    writes: writeMany,
   }),
   weighted(8, { kind: fc.constantFrom('get', 'getSync', 'has'), key }),
   weighted(3, { kind: fc.constant('getMany'), keys: fc.array(key, { maxLength: 6 }) }),
@@ -115,7 +142,26 @@ const operation: fc.Arbitrary<ModelOperation> = fc.oneof(
   weighted(3, { kind: fc.constant('seek'), which, key }),
   weighted(1, { kind: fc.constant('closeIterator'), which }),
   weighted(3, { kind: fc.constant('compact'), range: fc.option(range, { nil: undefined }) }),
-  weighted(8, { kind: fc.constantFrom('sync', 'flush', 'flush', 'reopen', 'verify') }),
+  weighted(8, { kind: fc.constantFrom('sync', 'flush', 'flush', 'reopen', 'kill', 'verify') }),
+  weighted(5, {
+    kind: fc.constant('collect'),
+    target: fc.constantFrom(undefined, 1, 1, 1.02, 1.5),
+    maxCopyBytes: fc.option(fc.constantFrom(0, 4096, 65536), { nil: undefined, freq: 1 }),
+    segments: fc.option(fc.array(fc.boolean(), { minLength: 1, maxLength: 5 }), {
+      nil: undefined,
+      freq: 1,
+    }),
+    abortAfter: fc.option(fc.nat(30), { nil: undefined, freq: 1 }),
+    way: fc.constantFrom(
+      'alone',
+      'by a plan',
+      'by a plan that may be stale',
+      'beside writes and reads',
+    ),
+    writes: writeMany,
+  }),
+  weighted(4, { kind: fc.constant('turns'), count: fc.integer({ min: 1, max: 40 }) }),
+  weighted(2, { kind: fc.constantFrom('accounting', 'pauseCollector', 'resumeCollector') }),
 )
 
 function weighted(

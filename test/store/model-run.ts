@@ -1,13 +1,24 @@
 /** One run of the model test: each operation on the store and on the model, and the answers compared. */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { FileSystem } from '#dist/lib/base/file-system.js'
+import type { CollectionPlan, CollectOptions } from '#dist/lib/collector/collection.js'
 import type { EntryIterator } from '#dist/lib/iterator.js'
 import { openStore } from '#dist/lib/open-store.js'
+import type { Random } from '#dist/lib/base/random.js'
 import type { Options } from '#dist/lib/options.js'
 import type { Snapshot } from '#dist/lib/snapshot.js'
 import type { Store } from '#dist/lib/store.js'
 import type { Operation, RangeOptions } from '#dist/lib/types.js'
+import { FaultFileSystem } from '../support/fault-file-system.ts'
 import { seededRandom } from '../support/random.ts'
-import { KEYS, type ModelOperation, type ModelRange } from './model-operations.ts'
+import { accountingErrors } from '../support/recount.ts'
+import {
+  KEYS,
+  type ModelCollect,
+  type ModelOperation,
+  type ModelRange,
+  type ModelWrite,
+} from './model-operations.ts'
 
 /** By index into KEYS, which are in order: the model is sorted by numbers. */
 type Model = Map<number, Buffer>
@@ -29,36 +40,55 @@ interface HeldIterator {
 const HELD_MAX = 4
 
 export class ModelRun {
-  readonly #open: () => Promise<Store>
-  #store: Store
+  readonly #directory: string
+  readonly #options: Options
+  readonly #random: Random
+  #fileSystem: FileSystem
+  #store!: Store
   readonly #model: Model = new Map()
   #snapshots: HeldSnapshot[] = []
   #iterators: HeldIterator[] = []
   #written = 0
 
-  private constructor(store: Store, open: () => Promise<Store>) {
-    this.#store = store
-    this.#open = open
+  private constructor(
+    directory: string,
+    options: Options,
+    fileSystem: FileSystem,
+    random: Random,
+  ) {
+    this.#directory = directory
+    this.#options = options
+    this.#fileSystem = fileSystem
+    this.#random = random
   }
 
-  /** Runs the operations on a new store, and checks all of it at the end and after a last reopen. */
+  /**
+   * Runs the operations on a new store, and checks all of it at the end, after a last reopen, and when it is compacted.
+   * @returns the file system of its last process
+   */
   static async run(
     directory: string,
     options: Options,
     fileSystem: FileSystem,
     operations: readonly ModelOperation[],
-  ): Promise<void> {
-    const random = seededRandom(operations.length)
-    const open = (): Promise<Store> => openStore(directory, options, { fileSystem, random })
-    const run = new ModelRun(await open(), open)
+  ): Promise<FileSystem> {
+    const run = new ModelRun(directory, options, fileSystem, seededRandom(operations.length))
+    await run.#open()
     try {
       for (const operation of operations) await run.#apply(operation)
       await run.#checkAll()
       await run.#reopen()
       await run.#checkAll()
+      await run.#checkCompacted()
     } finally {
       await run.#store.close()
     }
+    return run.#fileSystem
+  }
+
+  async #open(): Promise<void> {
+    const parts = { fileSystem: this.#fileSystem, random: this.#random }
+    this.#store = await openStore(this.#directory, this.#options, parts)
   }
 
   async #apply(operation: ModelOperation): Promise<void> {
@@ -71,11 +101,7 @@ export class ModelRun {
       }
       case 'concurrent':
         await Promise.all(
-          operation.writes.map((write) => {
-            const prepared = this.#prepare(write)
-            if (prepared.type === 'put') return store.put(prepared.key, prepared.value)
-            return store.delete(prepared.key)
-          }),
+          operation.writes.map((write) => this.#write(write)),
         )
         return
       case 'get':
@@ -135,14 +161,129 @@ export class ModelRun {
         } = operation.range ? optionsOf(operation.range) : {}
         return store.compact(range)
       }
+      case 'collect':
+        return this.#collect(operation)
+      case 'turns':
+        for (let i = 0; i < operation.count; i++) await nextTurn()
+        return
+      case 'pauseCollector':
+        return store.pauseCollector()
+      case 'resumeCollector':
+        return store.resumeCollector()
+      case 'accounting':
+        return this.#checkAccounting()
       case 'reopen':
         return this.#reopen()
+      case 'kill':
+        return this.#kill()
       case 'verify':
-        await store.verify()
+        return this.#verify()
     }
   }
 
-  #prepare({ key, length }: { key: number; length: number | undefined }): Operation {
+  async #write(write: ModelWrite): Promise<void> {
+    const prepared = this.#prepare(write)
+    if (prepared.type === 'put') await this.#store.put(prepared.key, prepared.value)
+    else await this.#store.delete(prepared.key)
+  }
+
+  async #collect(operation: ModelCollect): Promise<void> {
+    const store = this.#store
+    const { target, maxCopyBytes, abortAfter, way, writes } = operation
+    const abort = new AbortController()
+    const asked = operation.segments
+    const options: CollectOptions = {
+      ...(target !== undefined && { targetSpaceAmplification: target }),
+      ...(maxCopyBytes !== undefined && { maxCopyBytes }),
+      ...(asked && {
+        segments: store
+          .segments()
+          .flatMap(({ id }, index) => (asked[index % asked.length] ? [id] : [])),
+      }),
+      signal: abort.signal,
+    }
+    const aborting = this.#abortAfter(abort, abortAfter)
+    try {
+      let plan: CollectionPlan | undefined
+      if (way.startsWith('by a plan')) {
+        plan = JSON.parse(JSON.stringify(await store.planCollection(options))) as CollectionPlan
+        if (way !== 'by a plan') for (const write of writes) await this.#write(write)
+      }
+      const collected = store.collect({ ...options, ...(plan && { plan }) })
+      const others = way.startsWith('beside') ? this.#workBeside(writes) : undefined
+      const [report] = await Promise.all([collected, others])
+      if (report.failed.length > 0) throw report.failed[0]!.error
+      if (maxCopyBytes !== undefined && !plan && report.bytesCopied > maxCopyBytes) {
+        throw new Error(`collect copied ${report.bytesCopied} of at most ${maxCopyBytes} bytes`)
+      }
+    } catch (error) {
+      // The store's own steps and writes may have changed what the plan saw.
+      const code = (error as { code?: unknown }).code
+      const isExpected =
+        (code === 'WISC_STALE' && way.startsWith('by a plan')) ||
+        (code === 'WISC_ABORTED' && abort.signal.aborted)
+      if (!isExpected) throw error
+    } finally {
+      await aborting
+    }
+  }
+
+  async #abortAfter(abort: AbortController, turns: number | undefined): Promise<void> {
+    if (turns === undefined) return
+    for (let i = 0; i < turns; i++) await nextTurn()
+    abort.abort()
+  }
+
+  async #workBeside(writes: readonly ModelWrite[]): Promise<void> {
+    for (const write of writes) {
+      await this.#write(write)
+      await nextTurn()
+      const expected = this.#model.get(write.key)
+      same(await this.#store.get(keyAt(write.key)), expected, 'get beside a collection')
+    }
+  }
+
+  async #verify(): Promise<void> {
+    const { damage } = await this.#store.verify()
+    if (damage.length > 0) throw damage[0]!
+  }
+
+  get #liveBytes(): number {
+    let sum = 0
+    for (const [key, value] of this.#model) sum += keyAt(key).length + value.length
+    return sum
+  }
+
+  /** I9. Edits that are under way make the figures differ for a moment. */
+  async #checkAccounting(): Promise<void> {
+    await this.#store.flush()
+    let errors: string[] = []
+    for (let i = 0; i < 200; i++) {
+      errors = accountingErrors(this.#store, this.#fileSystem, this.#directory)
+      const { liveBytes } = this.#store.stats()
+      if (liveBytes > this.#liveBytes) errors.push(`${liveBytes} live of ${this.#liveBytes}`)
+      if (errors.length === 0) return
+      await new Promise((resolve) => setTimeout(resolve, i < 100 ? 0 : 5))
+    }
+    throw new Error(`I9: ${errors.slice(0, 3).join('; ')}`)
+  }
+
+  /** When no reader is left and all is compacted, everything is exact, and collects to what lives. */
+  async #checkCompacted(): Promise<void> {
+    const store = this.#store
+    await store.compact()
+    const { liveBytes } = store.stats()
+    if (liveBytes !== this.#liveBytes) {
+      throw new Error(`${liveBytes} live bytes after a compaction, not ${this.#liveBytes}`)
+    }
+    await this.#checkAccounting()
+    await store.collect({ targetSpaceAmplification: 1 })
+    await this.#checkAll()
+    await this.#verify()
+    await this.#checkAccounting()
+  }
+
+  #prepare({ key, length }: ModelWrite): Operation {
     if (length === undefined) {
       this.#model.delete(key)
       return { type: 'delete', key: keyAt(key) }
@@ -250,7 +391,18 @@ export class ModelRun {
     this.#iterators = []
     this.#snapshots = []
     await this.#store.close()
-    this.#store = await this.#open()
+    await this.#open()
+  }
+
+  /** Ends the process as kill -9 does: what it has written is there. Only a file system in memory can. */
+  async #kill(): Promise<void> {
+    if (!(this.#fileSystem instanceof FaultFileSystem)) return this.#reopen()
+    const killed = this.#fileSystem
+    if (killed.violations.length > 0) throw new Error(killed.violations.slice(0, 3).join('; '))
+    this.#fileSystem = killed.kill(this.#killed)
+    this.#iterators = []
+    this.#snapshots = []
+    await this.#open()
   }
 
   async #checkAll(): Promise<void> {

@@ -5,11 +5,16 @@ import { WiscError } from '#dist/lib/base/errors.js'
 import { parseFileName } from '#dist/lib/base/file-names.js'
 import { openStore } from '#dist/lib/open-store.js'
 import type { Options } from '#dist/lib/options.js'
+import type { Snapshot } from '#dist/lib/snapshot.js'
 import type { Store } from '#dist/lib/store.js'
+import { tablesOf } from '#dist/lib/tables.js'
+import { holdsValueLogFile } from '#dist/lib/tree/version.js'
+import { VersionSet } from '#dist/lib/tree/version-set.js'
 import type { DiskImage } from './disk-model.ts'
 import { FaultFileSystem } from './fault-file-system.ts'
 import type { Oracle } from './oracle.ts'
 import { seededRandom } from './random.ts'
+import { settled } from './settled.ts'
 
 /** Where stores lie in the file system in memory. */
 export const DIRECTORY = '/db'
@@ -52,11 +57,28 @@ export async function recoverImage(
     if (fileSystem.openFiles > 0)
       throw new Error(`${open}: ${fileSystem.openFiles} files left open`)
   }
-  for (const name of fileSystem.list(DIRECTORY)) {
-    if (parseFileName(name) || ['CURRENT', 'LOCK', 'BALLAST', 'lost'].includes(name)) continue
-    throw new Error(`unknown file left: ${name}`)
-  }
+  checkNoOrphans(fileSystem)
   return { positions, fileSystem, steps }
+}
+
+/** A closed store holds no file that its version does not. */
+export function checkNoOrphans(fileSystem: FaultFileSystem): void {
+  const { version, number: manifest } = VersionSet.read(fileSystem, DIRECTORY)!
+  const tables = new Set(tablesOf(version).map(({ number }) => number))
+  for (const name of fileSystem.list(DIRECTORY)) {
+    const file = parseFileName(name)
+    if (file === undefined) {
+      if (['CURRENT', 'LOCK', 'BALLAST', 'lost'].includes(name)) continue
+      throw new Error(`unknown file left: ${name}`)
+    }
+    const { kind, number } = file
+    const isHeld = {
+      table: tables.has(number),
+      segment: holdsValueLogFile(version, number),
+      manifest: number === manifest,
+    }[kind]
+    if (!isHeld) throw new Error(`orphan left: ${name}`)
+  }
 }
 
 async function readOnce(
@@ -76,7 +98,12 @@ async function readOnce(
   }
   opened()
   const positions = oracle.positionsOf(await observe(store, oracle))
-  if (verify) await store.verify()
+  if (verify) {
+    // A file that verify has open is read to its end, and must not go meanwhile: the rule is of the file system here.
+    await settled(fileSystem)
+    const { damage } = await store.verify()
+    if (damage[0]) throw new Error(`verify found damage: ${damage[0].message}`)
+  }
   await store.close()
   return positions
 }
@@ -86,10 +113,14 @@ async function readOnce(
  * @returns the operation that each key's value comes from
  * @throws Error if a value does not belong to its key, or two ways to read disagree
  */
-export async function observe(store: Store, oracle: Oracle): Promise<Map<string, number>> {
+export async function observe(
+  store: Store,
+  oracle: Oracle,
+  snapshot?: Snapshot,
+): Promise<Map<string, number>> {
   const found = new Map<string, number>()
   let previous: Buffer | undefined
-  for await (const [key, value] of store.entries()) {
+  for await (const [key, value] of store.entries({ ...(snapshot && { snapshot }) })) {
     if (previous && Buffer.compare(previous, key) >= 0) {
       throw new Error(`iteration is out of order at ${key.toString('latin1')}`)
     }
@@ -98,7 +129,7 @@ export async function observe(store: Store, oracle: Oracle): Promise<Map<string,
   }
   for (const key of oracle.keys) {
     const bytes = Buffer.from(key, 'latin1')
-    const value = store.getSync(bytes)
+    const value = store.getSync(bytes, { ...(snapshot && { snapshot }) })
     const id = value && oracle.identify(bytes, value)
     if (id !== found.get(key)) {
       throw new Error(`get of ${key} gives ${id}, the iterator ${found.get(key)}`)

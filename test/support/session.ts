@@ -3,14 +3,17 @@
  * into the log of the file system, so that every crash state knows what must survive it.
  */
 import { WiscError } from '#dist/lib/base/errors.js'
+import type { CollectionReport, CollectOptions } from '#dist/lib/collector/collection.js'
 import { openStore } from '#dist/lib/open-store.js'
 import type { Options } from '#dist/lib/options.js'
+import type { Snapshot } from '#dist/lib/snapshot.js'
 import type { Store } from '#dist/lib/store.js'
 import { type CrashStateOptions, crashStatesNow } from './crash-states.ts'
 import type { FaultFileSystem } from './fault-file-system.ts'
 import { holdAgainst, Oracle, type OracleWrite, requirePosition } from './oracle.ts'
 import { seededRandom } from './random.ts'
 import { DIRECTORY, observe, recoverImage } from './recover-image.ts'
+import { settled } from './settled.ts'
 
 export interface SessionOptions {
   readonly options: Options
@@ -21,14 +24,26 @@ export interface SessionOptions {
   readonly onKill?: (next: FaultFileSystem, killed: FaultFileSystem) => void
 }
 
+/** What collectors have done; `again` counts the relocations that were rewritten. */
+export interface Collected {
+  drop: number
+  forget: number
+  punch: number
+  rewrite: number
+  again: number
+}
+
 export class Session {
   fileSystem: FaultFileSystem
   readonly oracle: Oracle = new Oracle()
   /** Errors of the store in a tolerant session, in order. */
   readonly errors: WiscError[] = []
+  readonly collected: Collected = { drop: 0, forget: 0, punch: 0, rewrite: 0, again: 0 }
   readonly #options: SessionOptions
   #store: Store | undefined
   #opens = 0
+  /** Open snapshots, and how many batches each one sees. */
+  #snapshots: { readonly snapshot: Snapshot; readonly position: number }[] = []
 
   private constructor(fileSystem: FaultFileSystem, options: SessionOptions) {
     this.fileSystem = fileSystem
@@ -52,8 +67,20 @@ export class Session {
     // A failed sync ends a store, not the process: an open starts anew.
     fileSystem.syncFailed = false
     this.#store = await openStore(DIRECTORY, this.#options.options, { fileSystem, random })
+    this.#count(this.#store)
     this.oracle.opened()
     this.#mark()
+  }
+
+  #count(store: Store): void {
+    const relocations = new Set<number>()
+    store.on('collection', ({ action, files }: CollectionReport['steps'][number]) => {
+      this.collected[action]++
+      if (action === 'rewrite' && files.some((number) => relocations.has(number))) {
+        this.collected.again++
+      }
+      for (const { id, kind } of store.segments()) if (kind === 'relocation') relocations.add(id)
+    })
   }
 
   #mark(): void {
@@ -134,7 +161,43 @@ export class Session {
     if (store) await this.#attempt(() => store.compact())
   }
 
+  /** Reclaims space, and says whether anything was left undone. */
+  async collect(options: CollectOptions = {}): Promise<void> {
+    const store = this.#store
+    if (!store) return
+    await this.#attempt(async () => {
+      const { failed } = await store.collect({ targetSpaceAmplification: 1, ...options })
+      if (failed[0]) throw failed[0].error
+    })
+  }
+
+  /** Waits until the store does nothing any more by itself. */
+  settle(): Promise<void> {
+    return settled(this.fileSystem)
+  }
+
+  /** Holds the store as it is now; to be called while nothing is being written. */
+  snapshot(): void {
+    if (!this.#store || this.fileSystem.syncFailed) return
+    const { issued } = this.oracle
+    this.#snapshots.push({ snapshot: this.#store.snapshot(), position: issued })
+  }
+
+  /** Looks whether each snapshot still sees what it saw, and closes them. */
+  async releaseSnapshots(): Promise<void> {
+    const store = this.#store
+    if (!store) return
+    for (const { snapshot, position } of this.#snapshots.splice(0)) {
+      await this.#attempt(async () => {
+        const found = await observe(store, this.oracle, snapshot)
+        requirePosition(this.oracle.positionsOf(found), position, position, 'in a snapshot')
+      })
+      snapshot.close()
+    }
+  }
+
   async close(): Promise<void> {
+    this.#snapshots = []
     await this.#durably((store) => store.close())
     this.#store = undefined
   }
@@ -148,6 +211,7 @@ export class Session {
   /** Ends the process as kill -9 does, and opens again on what the page cache holds. */
   async kill(): Promise<void> {
     const killed = this.fileSystem
+    this.#snapshots = []
     this.fileSystem = killed.kill({ seed: this.#options.seed })
     this.#options.onKill?.(this.fileSystem, killed)
     this.#store = undefined

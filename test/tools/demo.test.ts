@@ -6,6 +6,7 @@ import path from 'node:path'
 import { expect, test } from 'vitest'
 import { open } from '#dist/lib/index.js'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
+import { wiscJson } from '../support/wisc-process.ts'
 
 const WISC = path.join(import.meta.dirname, '../../dist/tools/wisc.js')
 
@@ -115,6 +116,12 @@ test('other bytes than the file are a mismatch', async () => {
   const { code, out, err } = await wisc(['demo', directory], { nodeOptions })
   expect([code, row(out, 'mismatches')]).toEqual([4, '2'])
   expect(err).toBe('MISMATCH "file 01": other bytes than the file\n'.repeat(2))
+})
+
+test('the report as JSON', async () => {
+  const { directory, files } = makeTree()
+  const [report] = await wiscJson(['demo', directory])
+  expect(report).toMatchObject({ files: files.size, mismatches: 0, skipped: 0 })
 })
 
 test('an empty directory is fine', async () => {

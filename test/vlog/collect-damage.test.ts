@@ -3,12 +3,18 @@ import { describe, expect, test } from 'vitest'
 import { CorruptionError, IoError } from '#dist/lib/base/errors.js'
 import { segmentName } from '#dist/lib/base/file-names.js'
 import type { FileSystem } from '#dist/lib/base/file-system.js'
+import { type FrameHeader, readFrameHeader, writeFrameHeader } from '#dist/lib/base/frame.js'
 import type { TableMeta } from '#dist/lib/tree/entry.js'
 import { VALUE_CHUNK_BYTES } from '#dist/vlog/record.js'
 import { RelocationWriter } from '#dist/vlog/relocation-writer.js'
+import {
+  readSegmentHeader,
+  SEGMENT_HEADER_BYTES,
+  writeSegmentHeader,
+} from '#dist/vlog/segment-header.js'
 import type { ValueLogFile } from '#dist/vlog/victim.js'
 import { BLOCK_BYTES } from '../support/content.ts'
-import { bytesOf } from '../support/log-segments.ts'
+import { bytesOf, segmentSeed } from '../support/log-segments.ts'
 import {
   entryOf,
   finish,
@@ -146,6 +152,29 @@ describe('damage stops a job, names its place, and leaves no file', () => {
     )
   })
 
+  test('frames that prove themselves, and say other than their records or neighbours', () => {
+    const wrongs: [string, Partial<FrameHeader>, boolean][] = [
+      ['records do not end with their frame', { recordCount: 1 }, false],
+      ['frame ends before its records do', { recordCount: 3 }, false],
+      ['sequence of frame does not go on from the one before', { firstSequence: 7 }, false],
+      ['record has another sequence', { firstSequence: 7 }, true],
+    ]
+    for (const [reason, wrong, moveSegment] of wrongs) {
+      const { fixture, file, tables } = makeSubject()
+      const path = fixture.path(file.number)
+      const bytes = fixture.fileSystem.contents(path)
+      const seed = segmentSeed(file.number)
+      const frame = readFrameHeader(bytes, SEGMENT_HEADER_BYTES, seed, SEGMENT_HEADER_BYTES)!
+      writeFrameHeader(bytes, SEGMENT_HEADER_BYTES, seed, { ...frame, ...wrong })
+      if (moveSegment) {
+        const header = readSegmentHeader(bytes, file.number, PLACE.databaseId)
+        writeSegmentHeader(bytes, 0, { ...header, firstSequence: 7 })
+      }
+      fixture.fileSystem.replace(path, bytes)
+      expect(corruption(() => finish(fixture.markSteps([file], tables))).reason).toBe(reason)
+    }
+  })
+
   test('an index that does not fit the records of a relocation', () => {
     const { fixture, file, records } = makeSubject()
     const [a, b] = records
@@ -153,6 +182,7 @@ describe('damage stops a job, names its place, and leaves no file', () => {
     const cuts = [
       [a!.offset, b!.offset + b!.length],
       [a!.offset, a!.offset + 100, b!.offset],
+      [a!.offset, a!.offset + 100, b!.offset + b!.length],
     ]
     for (const [first, ...ends] of cuts) {
       const number = fixture.nextNumber()

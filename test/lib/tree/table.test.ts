@@ -349,7 +349,8 @@ describe('the reader', () => {
     let count = 0
     for (cursor.seekToFirst(); cursor.valid; cursor.next()) count++
     expect(count).toBe(40_000)
-    expect(file.reads - before).toBeLessThan(2 + built.meta.bytes / (200 * 1024))
+    // The first reads are smaller: they grow while they follow each other.
+    expect(file.reads - before).toBeLessThan(7 + built.meta.bytes / (200 * 1024))
   })
 
   test('a file of another database, of another number or of another length is refused', () => {

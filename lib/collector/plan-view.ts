@@ -1,0 +1,59 @@
+/**
+ * Plans for a store that is only read: jobs run on the calling thread, on the files of the view. A writer may remove
+ * these meanwhile, then the view is stale.
+ */
+import type { PlannerOptions } from '../../vlog/collection-plan.ts'
+import { InlineRunner } from '../jobs/inline-runner.ts'
+import { JobRate } from '../jobs/job-rate.ts'
+import type { ReadingEngine } from '../reading-engine.ts'
+import type { CollectionPlan, ResolvedCollect } from './collection.ts'
+import { makePlan, type PlanParts } from './plan.ts'
+import { HOLE_BYTES_MIN } from './run-step.ts'
+
+/** What a collection would do if the store were open for writing. */
+export function planViewCollection(
+  engine: ReadingEngine,
+  options: ResolvedCollect,
+): Promise<CollectionPlan> {
+  const { target, signal = new AbortController().signal, bytesPerSecond } = options
+  const controls = { signal, rate: new JobRate(bytesPerSecond) }
+  return withView(engine, (parts) =>
+    makePlan(parts, viewPlannerOptions(engine, target), options, controls),
+  )
+}
+
+/** Lends what plans need. @throws WISC_STALE if files of the view are gone */
+export async function withView<T>(
+  engine: ReadingEngine,
+  use: (parts: PlanParts) => Promise<T>,
+): Promise<T> {
+  const { context, space, version, readers, visibleSequence } = engine
+  const runner = new InlineRunner(context.fileSystem)
+  try {
+    return await use({
+      directory: context.directory,
+      databaseId: context.databaseId,
+      space,
+      runner,
+      versions: { current: version, pin: () => ({ version, release: () => undefined }) },
+      readable: () => readers.list(visibleSequence),
+    })
+  } catch (error) {
+    throw engine.viewFailure(error)
+  } finally {
+    await runner.close()
+  }
+}
+
+/** What all plans for this view have in common. */
+export function viewPlannerOptions(
+  { options }: ReadingEngine,
+  targetSpaceAmplification: number,
+): Omit<PlannerOptions, 'goalDiskBytes'> {
+  return {
+    segmentBytes: options.segmentBytes,
+    targetSpaceAmplification,
+    punchHoles: options.collector.punchHoles,
+    minimumHoleBytes: HOLE_BYTES_MIN,
+  }
+}

@@ -1,0 +1,123 @@
+/**
+ * The exact plan of a collection. It changes nothing, and is exact on a quiet store: hidden and pinned bytes come from a
+ * walk over all tables, and what a punch would give from a mark of the file.
+ */
+import type { CollectibleFile, MarkedHoles, PlannerOptions } from '../../vlog/collection-plan.ts'
+import { planCollectionSteps } from '../../vlog/collection-planner.ts'
+import { type CollectionPlan, collectionFigures, type ResolvedCollect } from './collection.ts'
+import { type MarkParts, markFile, type StepControl } from './run-step.ts'
+
+export interface PlanParts extends MarkParts {
+  /** What someone may still read, ascending; the last one is the newest. */
+  readonly readable: () => number[]
+}
+
+/** Plans what `options` ask for. */
+export async function makePlan(
+  parts: PlanParts,
+  planner: Omit<PlannerOptions, 'goalDiskBytes'>,
+  options: ResolvedCollect,
+  controls: StepControl,
+): Promise<CollectionPlan> {
+  const readable = parts.readable()
+  const hidden = await walkTree(parts, readable, controls)
+  const marked = new Map<number, MarkedHoles>()
+  for (;;) {
+    const space = parts.space.measure()
+    const files = space.files.map((file) =>
+      asAsked(withFigures(file, hidden, marked), options.segments),
+    )
+    const oldest = readable.length > 1 ? { oldestSnapshot: readable[0]! } : {}
+    const planned = planCollectionSteps(
+      files,
+      { ...space, ...oldest },
+      {
+        ...planner,
+        goalDiskBytes: options.target * space.liveBytes,
+        ...(options.maxCopyBytes !== undefined && { maxCopyBytes: options.maxCopyBytes }),
+      },
+    )
+    const guess = planned.steps.find(
+      (step) => step.action === 'punch' && !step.seal && !marked.has(step.file.number),
+    )
+    if (guess?.action !== 'punch') {
+      const { hiddenBytes, pinnedBytes } = hidden
+      return {
+        databaseId: Buffer.from(parts.databaseId).toString('hex'),
+        version: parts.versions.current.id,
+        targetSpaceAmplification: options.target,
+        before: { ...collectionFigures(space), hiddenGarbageBytes: hiddenBytes, pinnedBytes },
+        ...planned,
+      }
+    }
+    const file = space.files.find(({ number }) => number === guess.file.number)!
+    marked.set(file.number, await markHoles(file, parts, controls))
+  }
+}
+
+/** Blocks that are missing already are holes of an earlier punch: they are among those that the mark has found. */
+async function markHoles(
+  { number, totalBytes, blockBytes, diskBytes }: CollectibleFile,
+  parts: PlanParts,
+  controls: StepControl,
+): Promise<MarkedHoles> {
+  const { holeBytes, holes } = await markFile(number, parts, controls)
+  const missing = Math.max(0, Math.ceil(totalBytes / blockBytes) * blockBytes - diskBytes)
+  return { holeBytes: Math.max(0, holeBytes - missing), holes: holes.length / 2 }
+}
+
+/** Bytes of records that tables point to in vain. */
+export interface HiddenFigures {
+  readonly hiddenBytes: number
+  readonly pinnedBytes: number
+  readonly bySegment: ReadonlyMap<number, { hiddenBytes: number; pinnedBytes: number }>
+}
+
+/** Walks all tables. @param readableSequences what someone may still read, ascending */
+export async function walkTree(
+  parts: MarkParts,
+  readableSequences: readonly number[],
+  controls: StepControl,
+): Promise<HiddenFigures> {
+  const pin = parts.versions.pin()
+  try {
+    const runs = pin.version.levels.flatMap((level) => level.runs.map((run) => run.tables))
+    const { directory, databaseId } = parts
+    const job = { kind: 'walk' as const, directory, databaseId, runs, readableSequences }
+    const { segments } = await parts.runner.run(job, controls)
+    return {
+      hiddenBytes: segments.reduce((sum, { hiddenBytes }) => sum + hiddenBytes, 0),
+      pinnedBytes: segments.reduce((sum, { pinnedBytes }) => sum + pinnedBytes, 0),
+      bySegment: new Map(segments.map((each) => [each.segment, each])),
+    }
+  } finally {
+    pin.release()
+  }
+}
+
+/** A file with what a walk and a mark have found out. */
+export function withFigures(
+  file: CollectibleFile,
+  { bySegment }: HiddenFigures,
+  marked: ReadonlyMap<number, MarkedHoles>,
+): CollectibleFile {
+  let hiddenBytes = 0
+  let pinnedBytes = 0
+  for (const { segment } of file.segments) {
+    hiddenBytes += bySegment.get(segment)?.hiddenBytes ?? 0
+    pinnedBytes += bySegment.get(segment)?.pinnedBytes ?? 0
+  }
+  const figures = marked.get(file.number)
+  return { ...file, hiddenBytes, pinnedBytes, ...(figures && { marked: figures }) }
+}
+
+function asAsked(
+  file: CollectibleFile,
+  segments: ReadonlySet<number> | undefined,
+): CollectibleFile {
+  const isAsked =
+    segments === undefined ||
+    segments.has(file.number) ||
+    file.segments.some(({ segment }) => segments.has(segment))
+  return isAsked ? file : { ...file, blocked: 'not asked for' }
+}

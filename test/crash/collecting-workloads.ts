@@ -1,0 +1,227 @@
+/**
+ * What the crash and fault tests do to a store whose collector works: every action (drop, forget, punch, rewrite,
+ * relocation of a relocation, a segment that is sealed for it), asked for and by itself, beside snapshots, reopens
+ * and kills. Each row says which actions it must have come to, so that a changed planner does not empty it.
+ */
+import type { Options } from '#dist/lib/options.js'
+import type { Prng } from '../support/random.ts'
+import type { Collected, Session } from '../support/session.ts'
+import type { Workload } from './workloads.ts'
+
+export interface CollectingWorkload extends Workload {
+  readonly expected: readonly (keyof Collected)[]
+}
+
+const ASKED: Options = {
+  workers: 0,
+  segmentBytes: 8192,
+  memtableBytes: 65536,
+  maxUnflushedLogBytes: 65536,
+  maxPendingBytes: 65536,
+  blockCacheBytes: 65536,
+  valueThreshold: 256,
+  tree: { sizeRatio: 3, tableBytes: 4096, blockBytes: 256 },
+  collector: { enabled: false },
+}
+/** Holes are made of 8 KiB or more: these values have room for them. */
+const LARGE: Options = { ...ASKED, segmentBytes: 65536, maxUnflushedLogBytes: 262144 }
+/** Collects without being asked, whatever pays. */
+const BY_ITSELF: Options = { ...ASKED, collector: { targetSpaceAmplification: 1.01 } }
+
+function someKey(prng: Prng, keys: number): string {
+  return `key${String(prng.below(keys)).padStart(2, '0')}`
+}
+
+function someLength(prng: Prng): number {
+  return prng.chance(0.2) ? 4 + prng.below(60) : 400 + prng.below(1400)
+}
+
+function largeLength(prng: Prng): number {
+  return 16384 + prng.below(24576)
+}
+
+/** Overwrites and deletes; batches now and then. */
+async function change(session: Session, prng: Prng, count: number, keys: number): Promise<void> {
+  for (let i = 0; i < count; i++) {
+    const sync = prng.chance(0.25)
+    const key = someKey(prng, keys)
+    const kind = prng.below(5)
+    if (kind === 0) await session.delete(key, sync)
+    else if (kind === 1) {
+      const other = { type: 'delete', key: someKey(prng, keys) } as const
+      await session.write([{ type: 'put', key, length: someLength(prng) }, other], sync)
+    } else await session.put(key, someLength(prng), sync)
+  }
+}
+
+export const COLLECTING: readonly CollectingWorkload[] = [
+  {
+    name: 'drops and rewrites, asked for',
+    options: ASKED,
+    expected: ['drop', 'rewrite'],
+    async run(session, prng) {
+      for (let round = 0; round < 7; round++) {
+        await change(session, prng, 10, 12)
+        await session.collect()
+      }
+      for (let key = 0; key < 12; key++) await session.delete(`key${String(key).padStart(2, '0')}`)
+      await session.collect()
+      await session.close()
+    },
+  },
+  {
+    name: 'relocations of relocations, with reopens',
+    options: ASKED,
+    expected: ['rewrite', 'again'],
+    async run(session, prng) {
+      await change(session, prng, 30, 24)
+      for (let round = 0; round < 7; round++) {
+        // The few that change make the relocation of the many others worth another copy.
+        await change(session, prng, 7, 24)
+        await session.collect({ targetSpaceAmplification: 1.01 })
+        if (round % 3 === 2) await session.reopen()
+      }
+      await session.check()
+      await session.close()
+    },
+  },
+  {
+    name: 'punches',
+    options: LARGE,
+    expected: ['punch'],
+    async run(session, prng) {
+      for (let round = 0; round < 3; round++) {
+        for (let i = 0; i < 4; i++) await session.put(`kept${round}${i}`, 600)
+        for (let i = 0; i < 5; i++) await session.put(someKey(prng, 4), largeLength(prng), i === 3)
+        await session.collect({ targetSpaceAmplification: 1.5 })
+      }
+      await session.check()
+      await session.close()
+    },
+  },
+  {
+    name: 'punched files are rewritten and dropped',
+    options: LARGE,
+    expected: ['punch', 'rewrite', 'drop'],
+    async run(session, prng) {
+      for (let round = 0; round < 2; round++) {
+        for (let i = 0; i < 6; i++) {
+          await session.put(`small${i}`, 700)
+          await session.put(someKey(prng, 3), largeLength(prng), i === 5)
+        }
+        await session.collect({ targetSpaceAmplification: 1.6 })
+        await session.delete(someKey(prng, 3))
+        await session.delete(someKey(prng, 3))
+        await session.collect({ targetSpaceAmplification: 1.01 })
+      }
+      for (const key of ['key00', 'key01', 'key02']) await session.delete(key)
+      for (let i = 0; i < 6; i++) await session.delete(`small${i}`, i === 5)
+      await session.collect()
+      await session.close()
+    },
+  },
+  {
+    name: 'segments that a relocation holds are forgotten',
+    options: ASKED,
+    expected: ['rewrite', 'forget'],
+    async run(session, prng) {
+      for (let round = 0; round < 3; round++) {
+        // Each segment gets a few of the many keys that stay, and one that goes.
+        for (let i = 0; i < 14; i++) {
+          await session.put(`kept${round}${i % 7}`, 500 + prng.below(500), i === 13)
+        }
+        await session.put(`once${round}`, 600)
+        for (let i = 0; i < 12; i++) await session.put(`other${i % 3}`, 800)
+        await session.collect({ targetSpaceAmplification: 1.01 })
+        await session.delete(`once${round}`)
+        await session.compact()
+        await session.collect({ targetSpaceAmplification: 100 })
+      }
+      await session.close()
+    },
+  },
+  {
+    name: 'segments that are sealed on demand',
+    options: { ...ASKED, segmentBytes: 32768 },
+    expected: ['drop', 'rewrite'],
+    async run(session, prng) {
+      for (let round = 0; round < 7; round++) {
+        await change(session, prng, 9, 5)
+        await session.flush()
+        await session.compact()
+        await session.collect()
+        if (round === 3) await session.reopen()
+      }
+      await session.close()
+    },
+  },
+  {
+    name: 'snapshots keep what they see',
+    options: ASKED,
+    expected: ['drop', 'rewrite'],
+    async run(session, prng) {
+      for (let round = 0; round < 6; round++) {
+        await change(session, prng, 7, 10)
+        session.snapshot()
+        await change(session, prng, 4, 10)
+        await session.collect()
+        if (round % 2 === 1) await session.releaseSnapshots()
+        if (round % 2 === 1) await session.collect()
+      }
+      await session.check()
+      await session.close()
+    },
+  },
+  {
+    name: 'collected by itself, beside writers',
+    options: BY_ITSELF,
+    expected: ['drop', 'rewrite'],
+    async run(session, prng) {
+      for (let round = 0; round < 9; round++) {
+        await Promise.all([change(session, prng, 4, 10), change(session, prng, 5, 10)])
+        if (round % 2 === 0) await session.flush()
+        if (round % 3 === 2) await session.settle()
+        if (round === 5) await session.reopen()
+      }
+      await session.settle()
+      await session.close()
+    },
+  },
+  {
+    name: 'punched by itself, with reopens',
+    options: { ...LARGE, collector: { targetSpaceAmplification: 1.01 } },
+    expected: ['punch'],
+    async run(session, prng) {
+      for (let i = 0; i < 4; i++) await session.put(`kept${i}`, 20_000)
+      for (let round = 0; round < 5; round++) {
+        for (let i = 0; i < 4; i++) await session.put(someKey(prng, 3), largeLength(prng), i === 3)
+        await session.put(`kept${prng.below(4)}`, 20_000)
+        await session.compact()
+        await session.settle()
+        if (round === 2) await session.reopen()
+      }
+      await session.close()
+    },
+  },
+  {
+    name: 'kills in the middle of collections',
+    options: ASKED,
+    expected: ['rewrite'],
+    async run(session, prng) {
+      for (let round = 0; round < 7; round++) {
+        await change(session, prng, 9, 10)
+        // Its store is cut off from the disk: it fails and changes nothing any more.
+        const collection = session.store!.collect({ targetSpaceAmplification: 1 }).catch(() => {})
+        for (let turns = prng.below(40); turns >= 0; turns--) await nextTurn()
+        await session.kill()
+        await collection
+      }
+      await session.collect()
+      await session.close()
+    },
+  },
+]
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}

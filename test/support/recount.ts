@@ -1,0 +1,92 @@
+/**
+ * The space of a store counted anew from its files, for I9: tables entry by entry, files by what the file system says.
+ */
+import { joinPath } from '#dist/lib/base/file-names.js'
+import type { FileSystem } from '#dist/lib/base/file-system.js'
+import type { Store } from '#dist/lib/store.js'
+import { KIND } from '#dist/lib/tree/entry.js'
+import { compareLogPositions } from '#dist/lib/base/log-position.js'
+import { openTable, tablesOf } from '#dist/lib/tables.js'
+import type { Version } from '#dist/lib/tree/version.js'
+import { VersionSet } from '#dist/lib/tree/version-set.js'
+
+interface Use {
+  records: number
+  bytes: number
+}
+
+/** What entries of the tables point to, by logical segment. */
+function countReferences(
+  context: { fileSystem: FileSystem; directory: string; databaseId: Uint8Array },
+  version: Version,
+): Map<number, Use> {
+  const uses = new Map<number, Use>()
+  for (const { number } of tablesOf(version)) {
+    const reader = openTable(context, version, number)
+    try {
+      const cursor = reader.cursor()
+      for (cursor.seekToFirst(); cursor.valid; cursor.next()) {
+        if (cursor.kind !== KIND.pointer) continue
+        const use = uses.get(cursor.segment) ?? { records: 0, bytes: 0 }
+        use.records++
+        use.bytes += cursor.length
+        uses.set(cursor.segment, use)
+      }
+    } finally {
+      reader.close()
+    }
+  }
+  return uses
+}
+
+/** How the figures of a store differ from a recount; empty if they do not. The store must be flushed. */
+export function accountingErrors(
+  store: Store,
+  fileSystem: FileSystem,
+  directory: string,
+): string[] {
+  const errors: string[] = []
+  const check = (what: string, found: unknown, expected: unknown): void => {
+    if (found !== expected) errors.push(`${what}: ${String(found)}, counted ${String(expected)}`)
+  }
+  const infos = store.segments()
+  const stats = store.stats()
+  const { version, databaseId } = VersionSet.read(fileSystem, directory)!
+  const uses = countReferences({ fileSystem, directory, databaseId }, version)
+  let exposed = 0
+  const held = new Set<number>()
+  for (const info of infos) {
+    const stat = fileSystem.statPath(joinPath(directory, info.file))
+    exposed += info.exposedGarbageBytes
+    check(`${info.file} disk bytes`, info.diskBytes, stat?.allocated)
+    for (const segment of info.segments) held.add(segment)
+    const sum = (of: keyof Use): number =>
+      info.segments.reduce((total, segment) => total + (uses.get(segment)?.[of] ?? 0), 0)
+    check(`${info.file} records`, info.referencedRecords, sum('records'))
+    const segment = version.segments.get(info.id)
+    const known = version.relocations.get(info.id) ?? segment
+    check(`${info.file} kind`, info.kind, version.relocations.has(info.id) ? 'relocation' : 'segment')
+    if (known === undefined || !('length' in known)) continue
+    check(`${info.file} length`, info.totalBytes, known.length)
+    const end = { segment: info.id, offset: known.length }
+    if (info.kind === 'segment' && compareLogPositions(end, version.checkpoint) > 0) continue
+    check(`${info.file} bytes`, info.referencedBytes, sum('bytes'))
+    check(`${info.file} garbage`, info.exposedGarbageBytes, known.length - sum('bytes'))
+  }
+  for (const segment of uses.keys()) if (!held.has(segment)) errors.push(`segment ${segment} is in no file`)
+  check('exposed garbage', stats.exposedGarbageBytes, exposed)
+  check('disk bytes', stats.diskBytes, allocatedBytes(fileSystem, directory))
+  return errors
+}
+
+/** Bytes that the file system has allocated for everything in the directory. */
+export function allocatedBytes(fileSystem: FileSystem, directory: string): number {
+  let total = 0
+  for (const name of fileSystem.list(directory)) {
+    const path = joinPath(directory, name)
+    const stat = fileSystem.statPath(path)
+    if (stat?.kind === 'directory') total += allocatedBytes(fileSystem, path)
+    else total += stat?.allocated ?? 0
+  }
+  return total
+}

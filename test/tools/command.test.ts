@@ -1,0 +1,237 @@
+/** The frame of the wisc command: exit codes, errors, help, completion, interrupts, readers that go away. */
+import { once } from 'node:events'
+import fs from 'node:fs'
+import path from 'node:path'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { nextLine, startModule } from '../support/child-process.ts'
+import { schemaErrors } from '../support/json-schema.ts'
+import { temporaryDirectory } from '../support/temporary-directory.ts'
+import { makeStore, startWisc, wisc } from '../support/wisc-process.ts'
+import { runShell, WISC } from '../support/wisc-shell.ts'
+
+/** Every verb that opens a store, with its arguments behind the path; the first ones only look. */
+const LOOKING = [['stat'], ['get', 'a'], ['scan'], ['verify']]
+const CHANGING = [['put', 'a', '1'], ['del', 'a'], ['flush'], ['compact']]
+/** In an array each, so that they come as one argument. */
+const VERBS = [...LOOKING, ...CHANGING].map((verb) => [verb])
+
+function line([verb, ...rest]: readonly string[], db: string): string[] {
+  return [verb!, db, ...rest]
+}
+
+function namesIn(directory: string): string[] {
+  return fs.readdirSync(directory, { recursive: true, encoding: 'utf8' }).sort()
+}
+
+/** Everything but the text of the lock, with times of change. */
+function stateOf(directory: string): string[] {
+  return namesIn(directory).map((name) => {
+    const { size, mtimeMs } = fs.statSync(path.join(directory, name))
+    return `${name} ${size} ${mtimeMs}`
+  })
+}
+
+/** The writer notes some time later what it has synced. */
+async function settledState(directory: string): Promise<string[]> {
+  for (let last = ''; ; ) {
+    const state = stateOf(directory)
+    if (state.join() === last) return state
+    last = state.join()
+    await new Promise((resolve) => setTimeout(resolve, 500))
+  }
+}
+
+describe.each(VERBS)('%j', (verb) => {
+  test('a path that is no store is an error of usage, and nothing is made there', async () => {
+    const directory = temporaryDirectory()
+    const missing = path.join(directory, 'missing')
+    const foreign = path.join(directory, 'foreign')
+    fs.mkdirSync(foreign)
+    fs.writeFileSync(path.join(foreign, 'file'), 'content')
+    const before = namesIn(directory)
+    for (const place of [missing, foreign, path.join(foreign, 'file')]) {
+      const { code, out, err } = await wisc(line(verb, place))
+      expect({ code, out }).toEqual({ code: 2, out: '' })
+      expect(err).toMatch(/^wisc: [^\n]+path=[^\n]+ \(WISC_NO_STORE\)\n$/)
+    }
+    const { code, out, err } = await wisc([...line(verb, missing), '--json'])
+    expect({ code, out }).toEqual({ code: 2, out: '' })
+    expect(JSON.parse(err)).toMatchObject({ error: { code: 'WISC_NO_STORE', exitCode: 2 } })
+    expect(schemaErrors('error', JSON.parse(err))).toEqual([])
+    expect(namesIn(directory)).toEqual(before)
+  })
+
+  test('a damaged store, or one of another version, has exit code 4', async () => {
+    const db = path.join(temporaryDirectory(), 'store')
+    await makeStore(db, [['a', '1']])
+    const current = path.join(db, 'CURRENT')
+    const bytes = fs.readFileSync(current)
+    bytes[bytes.length - 1]! ^= 1
+    fs.writeFileSync(current, bytes)
+    const { code, out, err } = await wisc([...line(verb, db), '--json'])
+    expect({ code, out }).toEqual({ code: 4, out: '' })
+    const { error } = JSON.parse(err) as { error: object }
+    expect(error).toMatchObject({ code: 'WISC_CORRUPTION', file: 'CURRENT', exitCode: 4 })
+    expect(schemaErrors('error', { error })).toEqual([])
+  })
+
+  test('help has examples', async () => {
+    const { code, out, err } = await wisc([verb[0]!, '--help'], { env: { COLUMNS: '100' } })
+    expect([code, err]).toEqual([0, ''])
+    expect(out).toContain(`wisc ${verb[0]} <path>`)
+    expect(out).toMatch(/Examples:\n {2}wisc /)
+    expect(out).toContain('--json')
+  })
+})
+
+test('I11: verbs that look work beside a writer and write nothing; the others say who has the lock', async () => {
+  const db = path.join(temporaryDirectory(), 'store')
+  const writer = startModule(
+    `const { open } = await import(DIST + 'lib/index.js')
+     const store = await open(process.argv[1])
+     await store.put('a', '1')
+     await store.sync()
+     console.log('ready')
+     setInterval(() => {}, 1000)`,
+    db,
+  )
+  try {
+    await nextLine(writer)
+    const before = await settledState(db)
+    for (const verb of LOOKING) {
+      expect(await wisc(line(verb, db)), verb[0]).toMatchObject({ code: 0, err: '' })
+    }
+    expect((await wisc(['get', db, 'a'])).out).toBe('1')
+    expect(stateOf(db)).toEqual(before)
+    for (const verb of CHANGING) {
+      const { code, out, err } = await wisc(line(verb, db))
+      expect({ code, out }).toEqual({ code: 3, out: '' })
+      expect(err).toMatch(new RegExp(`^wisc: [^\\n]+pid=${writer.pid} \\(WISC_LOCKED\\)\\n$`))
+    }
+  } finally {
+    writer.kill('SIGKILL')
+    await once(writer, 'close')
+  }
+})
+
+test.each([
+  [['stat']],
+  [['get', 'db']],
+  [['put', 'db', 'a', 'b', 'c']],
+  [['scan', 'db', '--frobnicate']],
+  [['get', 'db', '\u001b[31m', '\u001b[31m\n']],
+  [['get', '']],
+  [['stat', '']],
+])('%j is an error of usage in one line', async (words) => {
+  const { code, out, err } = await wisc(words)
+  expect({ code, out }).toEqual({ code: 2, out: '' })
+  expect(err).toMatch(/^wisc: [\x20-\x7e]+\n$/)
+})
+
+test('no verb, version, completion', async () => {
+  expect(await wisc([])).toMatchObject({
+    code: 2,
+    out: '',
+    err: 'wisc: name a verb; see wisc --help\n',
+  })
+  expect((await wisc(['--version'])).out).toMatch(/^\d+\.\d+\.\d+\n$/)
+  const script = await wisc(['completion'], { env: { SHELL: '/bin/bash' } })
+  expect([script.code, script.err]).toEqual([0, ''])
+  expect(script.out).toContain('complete -o bashdefault -o default -F _wisc_yargs_completions wisc')
+  const complete = async (...words: string[]): Promise<string[]> => {
+    const { out, err } = await wisc(['--get-yargs-completions', 'wisc', ...words], {
+      env: { SHELL: '/bin/bash' },
+    })
+    expect(err).toBe('')
+    return out.split('\n').slice(0, -1)
+  }
+  expect(await complete('')).toEqual(expect.arrayContaining(['stat', 'get', 'put', 'scan']))
+  // Behind a verb the shell itself completes paths.
+  expect(await complete('stat', '')).not.toContain('get')
+  expect(await complete('scan', 'db', '--')).toEqual(
+    expect.arrayContaining(['--prefix', '--keys-only', '--json']),
+  )
+})
+
+describe('a large store', () => {
+  let db: string
+  // Of this test file, not of one test.
+  beforeAll(async () => {
+    const directory = fs.mkdtempSync(path.join(fs.realpathSync('/tmp'), 'wisc-test-'))
+    db = path.join(directory, 'store')
+    const entries = Array.from({ length: 20_000 }, (_, i) => [`key ${i}`, 'v'.repeat(900)] as const)
+    await makeStore(db, entries)
+    return () => fs.rmSync(directory, { recursive: true })
+  })
+
+  test('a reader that has seen enough is no error', () => {
+    for (const words of ['scan', 'scan --json', 'scan --keys-only']) {
+      const [verb, ...rest] = words.split(' ')
+      const all = `${WISC} ${verb} ${db} ${rest.join(' ')}`
+      const { code, out, err } = runShell(`{ ${all}; echo $? >&2; } | head -n 2`)
+      expect({ code, err }).toEqual({ code: 0, err: '0\n' })
+      expect(out.split('\n')).toHaveLength(3)
+    }
+  })
+
+  test('a closed standard output does not change the result of a check', () => {
+    for (const words of [`stat ${db}`, `verify ${db}`, `get ${db} 'key 1'`, '--help']) {
+      const { err } = runShell(`{ sleep 1; ${WISC} ${words}; echo $? >&2; } | true`)
+      expect(err, words).toBe('0\n')
+    }
+  })
+
+  test.skipIf(!fs.existsSync('/dev/full'))('output that cannot be written is an error', () => {
+    for (const words of [`scan ${db}`, `get ${db} 'key 1'`, `stat ${db} --json`]) {
+      const { code, err } = runShell(`${WISC} ${words} > /dev/full`)
+      expect({ code, words }).toEqual({ code: 5, words })
+      expect(err).toContain('ENOSPC')
+    }
+  })
+
+  test.each(['SIGINT', 'SIGTERM'] as const)(
+    '%s stops a scan whose reader does not read',
+    async (signal) => {
+      const child = startWisc(['scan', db])
+      const closed = once(child, 'close')
+      let err = ''
+      child.stderr!.on('data', (data: Buffer) => {
+        err += data.toString()
+      })
+      // The pipe is full some time after the first byte; nobody reads on.
+      await once(child.stdout!, 'readable')
+      await new Promise((resolve) => setTimeout(resolve, 300))
+      child.kill(signal)
+      await once(child, 'exit')
+      child.stdout!.resume()
+      expect((await closed)[0]).toBe(130)
+      expect(err).toBe('wisc: interrupted\n')
+    },
+  )
+})
+
+test.skipIf(process.platform === 'win32')('output that is cut off is an error', async () => {
+  const directory = temporaryDirectory()
+  const db = path.join(directory, 'store')
+  await makeStore(db, [['large', 'x'.repeat(1_000_000)]])
+  for (const words of [`get ${db} large`, `scan ${db}`, `get ${db} large --json`]) {
+    const { code, err } = runShell(`ulimit -f 100; ${WISC} ${words} > ${directory}/output`)
+    expect({ code, words }).toEqual({ code: 5, words })
+    expect(err).toContain('EFBIG')
+  }
+})
+
+test('an interrupt while a value is read stores nothing and gives the lock back', async () => {
+  const db = path.join(temporaryDirectory(), 'store')
+  await makeStore(db, [['a', '1']])
+  const child = startWisc(['put', db, 'b'])
+  child.stdin!.write('half of ')
+  const lock = path.join(db, 'LOCK')
+  while (!fs.existsSync(lock) || !fs.readFileSync(lock, 'utf8').startsWith(`${child.pid} `)) {
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  child.kill('SIGINT')
+  expect((await once(child, 'close'))[0]).toBe(130)
+  expect(await wisc(['scan', db])).toMatchObject({ code: 0, out: 'a\t1\n' })
+  expect(await wisc(['put', db, 'b', '2'])).toMatchObject({ code: 0 })
+})

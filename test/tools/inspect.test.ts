@@ -1,0 +1,233 @@
+/** stat, verify, flush and compact through the real command: golden texts, damage, a busy store. */
+import { once } from 'node:events'
+import fs from 'node:fs'
+import path from 'node:path'
+import { expect, test } from 'vitest'
+import { open } from '#dist/lib/index.js'
+import { nextLine, startModule } from '../support/child-process.ts'
+import { temporaryDirectory } from '../support/temporary-directory.ts'
+import { makeStore, startWisc, wisc, wiscJson } from '../support/wisc-process.ts'
+
+const GOLDEN = path.join(import.meta.dirname, '../golden')
+
+/** Golden databases stay as they are; a copy may be written to. */
+function copyOf(name: string): string {
+  const directory = path.join(temporaryDirectory(), name)
+  fs.cpSync(path.join(GOLDEN, name), directory, { recursive: true })
+  return directory
+}
+
+/** What the file system allocates is not for a golden text. */
+function withoutDiskSize(text: string): string {
+  return text.replace(/^on disk( +)\S.*$/m, 'on disk$1(size)')
+}
+
+async function show(words: readonly string[], columns: number, cwd = GOLDEN): Promise<string> {
+  const { code, out, err } = await wisc(words, { cwd, env: { COLUMNS: `${columns}` } })
+  expect([code, err]).toEqual([0, ''])
+  for (const text of out.split('\n')) expect(text.length, text).toBeLessThanOrEqual(columns)
+  return withoutDiskSize(out)
+}
+
+test('stat at 80 columns', async () => {
+  expect(await show(['stat', 'crashed'], 80)).toMatchInlineSnapshot(`
+    "crashed
+
+    on disk          (size)
+    tables           2, 1.5 KiB
+    entries          50
+    tombstones       6
+    segments         7
+    pointed to       4.4 KiB
+    only in the log  9 records
+    last sequence    100
+    durable up to    94
+
+    level  runs  tables   size  entries  tombstones  share
+        0     1       1  559 B       17           6  ###########...................
+        1     1       1  926 B       33           0  ###################...........
+    "
+  `)
+})
+
+test('stat at 40 columns, exact', async () => {
+  expect(await show(['stat', 'closed', '--bytes'], 40)).toMatchInlineSnapshot(`
+    "closed
+
+    on disk          (size)
+    tables           3, 1796 B
+    entries          59
+    tombstones       7
+    segments         7
+    pointed to       9584 B
+    only in the log  0 records
+    last sequence    100
+    durable up to    100
+
+    level       0
+    runs        2
+    tables      2
+    size        870 B
+    entries     26
+    tombstones  7
+    share       ##############..............
+
+    level       1
+    runs        1
+    tables      1
+    size        926 B
+    entries     33
+    tombstones  0
+    share       ##############..............
+    "
+  `)
+})
+
+test('stat as JSON', async () => {
+  const [figures] = await wiscJson<{
+    path: string
+    levels: { entries: number }[]
+    entries: number
+  }>(['stat', 'crashed'], { cwd: GOLDEN })
+  expect(figures!.path).toBe('crashed')
+  expect(figures!.levels.reduce((sum, { entries }) => sum + entries, 0)).toBe(figures!.entries)
+})
+
+test('stat of an empty store has no levels', async () => {
+  const db = path.join(temporaryDirectory(), 'store')
+  await makeStore(db, [])
+  expect((await wiscJson<{ tables: number }>(['stat', db]))[0]!.tables).toBe(0)
+  expect(await show(['stat', db], 80)).not.toContain('level')
+})
+
+test('verify of a sound store', async () => {
+  expect(await show(['verify', 'closed'], 40)).toMatchInlineSnapshot(`
+    "tables       3
+    entries      59
+    pointers     14
+    segments     7
+    records      100
+    values read  none (see --deep)
+    result       sound
+    "
+  `)
+  const [report] = await wiscJson(['verify', 'closed', '--deep'], { cwd: GOLDEN })
+  expect(report).toMatchObject({ ok: true, deep: true, damage: [] })
+})
+
+test('verify of a damaged value: only --deep finds it, and says where', async () => {
+  expect(await wisc(['verify', 'corrupt'], { cwd: GOLDEN })).toMatchObject({ code: 0 })
+  const { code, out, err } = await wisc(['verify', 'corrupt', '--deep'], { cwd: GOLDEN })
+  expect([code, err]).toEqual([4, ''])
+  expect(out).toMatch(/^DAMAGE [^\n]+ file=\d+\.vlog offset=\d+ \(WISC_CORRUPTION\)\n/)
+  expect(out).toMatch(/^result +damaged in 1 place$/m)
+  const [report] = await wiscJson(['verify', 'corrupt', '--deep'], { cwd: GOLDEN, code: 4 })
+  expect(report).toMatchObject({ ok: false, damage: [{ code: 'WISC_CORRUPTION' }] })
+})
+
+test('a table that is missing is damage', async () => {
+  const db = copyOf('closed')
+  const table = fs.readdirSync(db).find((name) => name.endsWith('.sst'))!
+  fs.rmSync(path.join(db, table))
+  const { code, out, err } = await wisc(['verify', db])
+  expect([code, out]).toEqual([4, ''])
+  expect(err).toContain(table)
+})
+
+test('verify and scan go on while another process changes everything', async () => {
+  const db = path.join(temporaryDirectory(), 'store')
+  const writer = startModule(
+    `const { open } = await import(DIST + 'lib/index.js')
+     const store = await open(process.argv[1], { memtableBytes: 65536, valueThreshold: 300,
+       segmentBytes: 65536, tree: { tableBytes: 4096, blockBytes: 256 } })
+     const put = (i, n) =>
+       store.put('key ' + String(i).padStart(4, '0'), String(n).padEnd(i % 500, '.'))
+     const round = async (n) => {
+       for (let i = 0; i < 3000; i++) await put(i, n)
+     }
+     await round(0)
+     console.log('ready')
+     let stopped = false
+     process.stdin.on('data', () => { stopped = true })
+     for (let n = 1; !stopped; n++) { await round(n); await store.compact() }
+     await store.close()
+     process.exit()`,
+    db,
+  )
+  try {
+    await nextLine(writer)
+    for (let i = 0; i < 5; i++) {
+      const check = await wisc(['verify', db, '--deep'])
+      expect(check, check.out).toMatchObject({ code: 0, err: '' })
+      const keys = (await wiscJson(['scan', db])).map(({ key }) => key)
+      expect(keys).toEqual([...new Set(keys)].sort())
+      expect(keys).toHaveLength(3000)
+      expect(await wisc(['stat', db])).toMatchObject({ code: 0, err: '' })
+    }
+  } finally {
+    writer.stdin!.end('stop')
+    await new Promise((resolve) => writer.on('close', resolve))
+  }
+})
+
+test('a scan goes on behind the last key when the files of its view are gone', async () => {
+  const db = path.join(temporaryDirectory(), 'store')
+  const options = { workers: 0, memtableBytes: 65536, tree: { tableBytes: 4096 } }
+  const names = Array.from({ length: 4000 }, (_, i) => `key ${String(i).padStart(4, '0')}`)
+  await makeStore(
+    db,
+    names.map((name) => [name, 'old'.padEnd(500, '.')]),
+    options,
+  )
+  for (const words of [
+    ['scan', db, '--limit', '3999'],
+    ['scan', db, '--reverse'],
+  ]) {
+    const child = startWisc(words)
+    let [out, err] = ['', '']
+    child.stderr!.on('data', (data: Buffer) => {
+      err += data.toString()
+    })
+    // The pipe is full and nobody reads: the scan waits.
+    await once(child.stdout!, 'readable')
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    const store = await open(db, options)
+    for (const name of names) await store.put(name, 'new'.padEnd(500, '.'))
+    await store.compact()
+    await store.close()
+    child.stdout!.on('data', (data: Buffer) => {
+      out += data.toString()
+    })
+    expect((await once(child, 'close'))[0]).toBe(0)
+    expect(err).toBe('wisc: the store has changed: the entries from here on are newer\n')
+    const keys = out
+      .split('\n')
+      .slice(0, -1)
+      .map((text) => text.split('\t')[0])
+    expect(keys).toEqual(words[2] === '--reverse' ? names.toReversed() : names.slice(0, 3999))
+  }
+})
+
+test('flush writes what only the log had', async () => {
+  const db = copyOf('crashed')
+  const [before] = await wiscJson<{ replayedRecords: number }>(['stat', db])
+  expect(before!.replayedRecords).toBeGreaterThan(0)
+  const [report] = await wiscJson<{ replayedRecords: number }>(['flush', db])
+  expect(report!.replayedRecords).toBe(before!.replayedRecords)
+  const [after] = await wiscJson<{ replayedRecords: number }>(['stat', db])
+  expect(after!.replayedRecords).toBe(0)
+  expect((await wisc(['flush', db])).out).toMatch(/^\d+ tables?\n$/)
+})
+
+test('compact leaves nothing but the newest entries', async () => {
+  const db = copyOf('closed')
+  interface Figures {
+    readonly entries: number
+    readonly tombstones: number
+  }
+  const [report] = await wiscJson<{ before: Figures; after: Figures }>(['compact', db])
+  expect(report!.after.tombstones).toBe(0)
+  expect(report!.after.entries).toBeLessThan(report!.before.entries)
+  expect((await wiscJson(['scan', db, '--keys-only'])).length).toBe(report!.after.entries)
+  expect(await show(['compact', db, '--prefix', 'key/'], 40)).toMatch(/^ +before +after$/m)
+})

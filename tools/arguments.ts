@@ -1,0 +1,117 @@
+/**
+ * Arguments that several verbs have, and the way from words of the command line to bytes.
+ *
+ * Words are UTF-8, or hexadecimal with --hex. Node shows bytes that are no UTF-8 as U+FFFD: such a word may stand for
+ * another key than it seems to, so it is refused.
+ */
+import type { KeyRange } from '../lib/index.ts'
+import { UsageError } from './exit-code.ts'
+
+export const STORE_PATH = {
+  type: 'string',
+  demandOption: true,
+  describe: 'Directory of the store',
+} as const
+
+export const KEY = { type: 'string', demandOption: true, describe: 'The key' } as const
+
+export const HEX = {
+  type: 'boolean',
+  default: false,
+  describe: 'Keys are hexadecimal',
+} as const
+
+export const EXACT_BYTES = {
+  type: 'boolean',
+  default: false,
+  describe: 'Exact sizes instead of binary units',
+} as const
+
+interface KeyOption {
+  readonly type: 'string'
+  readonly requiresArg: true
+  readonly describe: string
+}
+
+function keyOption(describe: string): KeyOption {
+  return { type: 'string', requiresArg: true, describe }
+}
+
+/** A range of keys. */
+export const RANGE: Readonly<Record<'prefix' | 'gt' | 'gte' | 'lt' | 'lte', KeyOption>> = {
+  prefix: keyOption('Keys that begin with this'),
+  gt: keyOption('Keys above this one'),
+  gte: keyOption('This key and those above'),
+  lt: keyOption('Keys below this one'),
+  lte: keyOption('This key and those below'),
+}
+
+/** The bytes that a word of the command line stands for. @param name what it is, for the error */
+export function wordBytes(word: string, hex: boolean, name: string): Buffer {
+  if (!hex) {
+    if (word.includes('\ufffd')) {
+      throw new UsageError(`the ${name} is not well-formed UTF-8 (or holds U+FFFD): use --hex`)
+    }
+    return Buffer.from(word)
+  }
+  if (!/^([0-9a-f]{2})*$/i.test(word)) {
+    throw new UsageError(`the ${name} is not hexadecimal: ${word}`)
+  }
+  return Buffer.from(word, 'hex')
+}
+
+export type RangeWords = {
+  readonly [Name in keyof typeof RANGE]: string | undefined
+}
+
+/** The keys that satisfy everything that was given. */
+export function keyRange(words: RangeWords, hex: boolean): KeyRange {
+  const bytes = (name: keyof RangeWords): Buffer | undefined =>
+    words[name] === undefined ? undefined : wordBytes(words[name], hex, `key of --${name}`)
+  const [prefix, gt, gte, lt, lte] = [
+    bytes('prefix'),
+    bytes('gt'),
+    bytes('gte'),
+    bytes('lt'),
+    bytes('lte'),
+  ]
+  if (gt && gte) throw new UsageError('--gt and --gte contradict each other')
+  if (lt && lte) throw new UsageError('--lt and --lte contradict each other')
+  const range: KeyRange = {
+    ...(gt && { gt }),
+    ...(gte && { gte }),
+    ...(lt && { lt }),
+    ...(lte && { lte }),
+  }
+  return prefix === undefined ? range : withinPrefix(range, prefix)
+}
+
+/** The part of a range whose keys begin with a prefix. */
+function withinPrefix({ gt, gte, lt, lte }: KeyRange, prefix: Buffer): KeyRange {
+  const behind = firstKeyBehind(prefix)
+  const lower = (gt ?? gte) as Buffer | undefined
+  const upper = (lt ?? lte) as Buffer | undefined
+  const keepsLower = lower !== undefined && lower.compare(prefix) >= 0
+  const keepsUpper = upper !== undefined && (behind === undefined || upper.compare(behind) < 0)
+  return {
+    ...(keepsLower ? { ...(gt && { gt }), ...(gte && { gte }) } : { gte: prefix }),
+    ...(keepsUpper ? { ...(lt && { lt }), ...(lte && { lte }) } : behind && { lt: behind }),
+  }
+}
+
+/** The smallest key above all that begin with the prefix; undefined if there is none. */
+function firstKeyBehind(prefix: Buffer): Buffer | undefined {
+  const last = prefix.findLastIndex((byte) => byte !== 0xff)
+  if (last < 0) return undefined
+  const key = Buffer.from(prefix.subarray(0, last + 1))
+  key[last]!++
+  return key
+}
+
+/** A count that was given as a number. */
+export function countOf(value: number, name: string): number {
+  if (!Number.isSafeInteger(value) || value < 0) {
+    throw new UsageError(`${name} must be a whole number, 0 or more`)
+  }
+  return value
+}

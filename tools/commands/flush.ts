@@ -1,0 +1,26 @@
+/** `wisc flush`: what lies only in the log goes into tables. */
+import { STORE_PATH } from '../arguments.ts'
+import { EXIT_CODE } from '../exit-code.ts'
+import { formatUnits } from '../units.ts'
+import { defineVerb, type Verb } from '../verb.ts'
+import { changeStore } from '../with-store.ts'
+
+export const flush: Verb = defineVerb({
+  usage: 'flush <path>',
+  summary: 'Write what lies only in the log into tables',
+  details: 'The next open has nothing to replay then. Needs the lock of the store.',
+  examples: [['wisc flush photos.db', 'After a crash, before a backup']],
+  options: (command) => command.positional('path', STORE_PATH),
+  run: async ({ path, json }, context) => {
+    const report = await changeStore(path, {}, context, async (store) => {
+      const { recovery } = store.stats()
+      await store.flush()
+      const { tables, tableBytesWritten } = store.stats()
+      return { replayedRecords: recovery.replayedRecords, tableBytesWritten, tables }
+    })
+    const { output } = context
+    if (json) await output.json(report)
+    else await output.write(`${formatUnits(report.tables, 'table')}\n`)
+    return EXIT_CODE.fine
+  },
+})

@@ -1,0 +1,46 @@
+/** `wisc put`: stores one value. */
+import { HEX, KEY, STORE_PATH, wordBytes } from '../arguments.ts'
+import { jsonBytes } from '../entries.ts'
+import { EXIT_CODE } from '../exit-code.ts'
+import { readInput } from '../input.ts'
+import { defineVerb, type Verb } from '../verb.ts'
+import { changeStore } from '../with-store.ts'
+
+export const put: Verb = defineVerb({
+  usage: 'put <path> <key> [value]',
+  summary: 'Store a value under a key',
+  details:
+    'Without a value its bytes are read from standard input, up to the end. ' +
+    'When the command ends, the value is durable.',
+  examples: [
+    ['wisc put photos.db receipt paid', 'A word'],
+    ['wisc put photos.db cat.jpg < cat.jpg', 'A file'],
+    ['wisc put new.db --create a 1', 'Into a store that is made first'],
+  ],
+  options: (command) =>
+    command
+      .positional('path', STORE_PATH)
+      .positional('key', KEY)
+      .positional('value', { type: 'string', describe: 'The value; by default standard input' })
+      .option('hex', { ...HEX, describe: 'The key, and the value if it is given, are hexadecimal' })
+      .option('create', {
+        type: 'boolean',
+        default: false,
+        describe: 'Create the store if the directory is missing or empty',
+      }),
+  run: async ({ path, key: keyWord, value: valueWord, hex, create, json }, context) => {
+    const { output, progress, signal } = context
+    const key = wordBytes(keyWord, hex, 'key')
+    const given = valueWord === undefined ? undefined : wordBytes(valueWord, hex, 'value')
+    // No threads for one value. What the store needs is there before the input is read, which may be long.
+    const options = { createIfMissing: create, workers: 0 }
+    const size = await changeStore(path, options, context, async (store) => {
+      if (!given && process.stdin.isTTY) progress.say('reading the value; Ctrl-D ends it')
+      const value = given ?? (await readInput(signal))
+      await store.put(key, value)
+      return value.length
+    })
+    if (json) await output.json({ ...jsonBytes('key', key, hex), bytes: size })
+    return EXIT_CODE.fine
+  },
+})

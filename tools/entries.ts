@@ -1,0 +1,95 @@
+/**
+ * Entries of a store as lines.
+ *
+ *   text   KEY<TAB>VALUE, escaped as escape.ts says, or both in hexadecimal; on a terminal two spaces, and cut to fit
+ *   JSON   {"key":"...","value":"..."}; keyBase64 or valueBase64 in place of what is no UTF-8; with --hex keyHex
+ *          and valueHex
+ */
+import { encodedPieces, escapedPieces, jsonMember } from './escape.ts'
+import type { Output } from './output.ts'
+import { fitText, textWidth } from './text-width.ts'
+
+/** More is gathered to one write. */
+const WRITE_CHARACTERS = 64 * 1024
+/** No character of UTF-8 has more bytes. */
+const CHARACTER_BYTES_MAX = 4
+
+export interface EntryFormat {
+  readonly json: boolean
+  readonly hex: boolean
+}
+
+/** Gathers lines and writes them in large pieces. */
+export class EntryWriter {
+  readonly #output: Output
+  readonly #format: EntryFormat
+  #text = ''
+
+  constructor(output: Output, format: EntryFormat) {
+    this.#output = output
+    this.#format = format
+  }
+
+  /** Without a value, a line of the key alone. */
+  async add(key: Uint8Array, value: Uint8Array | undefined): Promise<void> {
+    for (const piece of this.#line(key, value)) {
+      this.#text += piece
+      if (this.#text.length >= WRITE_CHARACTERS) await this.flush()
+    }
+    // Whoever looks at it wants to see it now.
+    if (this.#output.isTerminal) await this.flush()
+  }
+
+  async flush(): Promise<void> {
+    const text = this.#text
+    this.#text = ''
+    await this.#output.write(text)
+  }
+
+  #line(key: Uint8Array, value: Uint8Array | undefined): Iterable<string> {
+    if (this.#format.json) return jsonLine(key, value, this.#format.hex)
+    if (this.#output.isTerminal && value !== undefined) return [this.#terminalLine(key, value)]
+    return this.#textLine(key, value)
+  }
+
+  *#textLine(key: Uint8Array, value: Uint8Array | undefined): Generator<string> {
+    yield* this.#pieces(key)
+    if (value !== undefined) {
+      yield '\t'
+      yield* this.#pieces(value)
+    }
+    yield '\n'
+  }
+
+  #terminalLine(key: Uint8Array, value: Uint8Array): string {
+    const { columns } = this.#output
+    const start = [...this.#pieces(key)].join('')
+    const room = Math.max(1, columns - textWidth(start) - 2)
+    const shown = value.subarray(0, room * CHARACTER_BYTES_MAX)
+    const text = [...this.#pieces(shown)].join('')
+    return `${start}  ${fitText(shown.length < value.length ? `${text}…` : text, room)}\n`
+  }
+
+  #pieces(bytes: Uint8Array): Generator<string> {
+    return this.#format.hex ? encodedPieces(bytes, 'hex') : escapedPieces(bytes)
+  }
+}
+
+function* jsonLine(
+  key: Uint8Array,
+  value: Uint8Array | undefined,
+  hex: boolean,
+): Generator<string> {
+  yield '{'
+  yield* jsonMember('key', key, hex)
+  if (value !== undefined) {
+    yield ','
+    yield* jsonMember('value', value, hex)
+  }
+  yield '}\n'
+}
+
+/** Bytes as a member of an object: the short form of what {@link EntryWriter} writes piece by piece. */
+export function jsonBytes(name: string, bytes: Uint8Array, hex: boolean): Record<string, string> {
+  return JSON.parse(`{${[...jsonMember(name, bytes, hex)].join('')}}`) as Record<string, string>
+}

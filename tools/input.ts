@@ -1,0 +1,104 @@
+/** Standard input: a value, whole, in memory once; or the answer to a question. */
+import { once } from 'node:events'
+import fs from 'node:fs'
+import { createInterface } from 'node:readline'
+import { InterruptedError, UsageError } from './exit-code.ts'
+
+const STDIN = 0
+const READ_BYTES_MAX = 1024 * 1024 * 1024
+const CHUNK_BYTES = 64 * 1024
+/** A value can have no more. */
+const VALUE_BYTES_MAX = 2 ** 31 - 1
+
+/** All bytes up to the end. */
+export async function readInput(signal: AbortSignal): Promise<Buffer> {
+  const stat = fs.fstatSync(STDIN)
+  // Of a file, memory of the right size is taken at once; a pipe may wait for ever, so this thread must not read it.
+  return stat.isFile() ? readFile(stat.size) : readStream(signal)
+}
+
+function readFile(size: number): Buffer {
+  const chunks: Buffer[] = []
+  let length = 0
+  let chunk = readChunk(checkLength(size))
+  // The size may be none (of /proc), or the file may have grown.
+  for (; chunk.length > 0; chunk = readChunk(CHUNK_BYTES)) {
+    length = checkLength(length + chunk.length)
+    chunks.push(chunk)
+  }
+  return joined(chunks, length)
+}
+
+/** The next bytes, fewer than `size` only at the end. */
+function readChunk(size: number): Buffer {
+  const bytes = Buffer.allocUnsafeSlow(Math.max(size, 1))
+  let length = 0
+  for (let count = -1; length < bytes.length && count !== 0; length += count) {
+    const room = Math.min(bytes.length - length, READ_BYTES_MAX)
+    count = fs.readSync(STDIN, bytes, length, room, null)
+  }
+  return bytes.subarray(0, length)
+}
+
+async function readStream(signal: AbortSignal): Promise<Buffer> {
+  const onAbort = (): unknown => process.stdin.destroy(new InterruptedError('interrupted'))
+  signal.addEventListener('abort', onAbort, { once: true })
+  const chunks: Buffer[] = []
+  let length = 0
+  for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
+    chunks.push(chunk)
+    length = checkLength(length + chunk.length)
+  }
+  signal.removeEventListener('abort', onAbort)
+  if (signal.aborted) throw new InterruptedError('interrupted')
+  return joined(chunks, length)
+}
+
+/** Lets go of each chunk as soon as it is copied, so that not everything is there twice. */
+function joined(chunks: Buffer[], length: number): Buffer {
+  if (chunks.length === 1) return chunks[0]!
+  const bytes = Buffer.allocUnsafeSlow(length)
+  let end = length
+  for (let chunk = chunks.pop(); chunk !== undefined; chunk = chunks.pop()) {
+    end -= chunk.length
+    chunk.copy(bytes, end)
+  }
+  return bytes
+}
+
+function checkLength(length: number): number {
+  if (length > VALUE_BYTES_MAX) throw new UsageError('a value can have at most 2 GiB less one byte')
+  return length
+}
+
+/** @internal The option that goes with {@link confirm}. */
+export const YES = {
+  type: 'boolean',
+  default: false,
+  describe: 'Do not ask',
+} as const
+
+/**
+ * Returns if the user agrees. Asks on a terminal, unless --yes was given; elsewhere --yes is needed.
+ * @internal For verbs by which something is lost.
+ * @param question what would happen, already escaped, without a question mark
+ * @throws UsageError if nobody can be asked, InterruptedError if the answer is not yes
+ */
+export async function confirm(question: string, yes: boolean, signal: AbortSignal): Promise<void> {
+  if (yes) return
+  if (!process.stdin.isTTY || !process.stderr.isTTY) {
+    throw new UsageError(`${question}: say so with --yes`)
+  }
+  // Standard output is for results.
+  const lines = createInterface({ input: process.stdin, output: process.stderr, terminal: false })
+  try {
+    process.stderr.write(`${question}? [y/N] `)
+    const ended = once(lines, 'close', { signal }).then(() => [''])
+    const [answer] = (await Promise.race([once(lines, 'line', { signal }), ended])) as [string]
+    if (!/^y(es)?$/i.test(answer.trim())) throw new InterruptedError('nothing was done')
+  } catch (error) {
+    throw signal.aborted ? new InterruptedError('interrupted') : error
+  } finally {
+    lines.close()
+  }
+}

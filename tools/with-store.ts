@@ -1,0 +1,45 @@
+/** Opens a store for one verb and closes it again, whatever happens. */
+import { type Options, open, type Store } from '../lib/index.ts'
+import { escapeText } from './escape.ts'
+import { InterruptedError } from './exit-code.ts'
+import type { VerbContext } from './verb.ts'
+
+type Use<T> = (store: Store) => Promise<T>
+
+/** For verbs that only look: no lock, not a byte is written (I11), also beside a process that writes. */
+export function inspectStore<T>(path: string, context: VerbContext, use: Use<T>): Promise<T> {
+  return withStore(path, { readOnly: true }, context, use)
+}
+
+/** For verbs that write: takes the lock, creates nothing unless `options` say so. */
+export function changeStore<T>(
+  path: string,
+  options: Options,
+  context: VerbContext,
+  use: Use<T>,
+): Promise<T> {
+  return withStore(path, { createIfMissing: false, ...options }, context, use)
+}
+
+async function withStore<T>(
+  path: string,
+  options: Options,
+  { signal, progress }: VerbContext,
+  use: Use<T>,
+): Promise<T> {
+  const store = await open(path, options)
+  store.on('warning', (text: string) => progress.say(`warning: ${escapeText(text)}`))
+  let result: T
+  try {
+    if (signal.aborted) throw new InterruptedError('interrupted')
+    result = await use(store)
+  } catch (error) {
+    progress.clear()
+    // What went wrong first is what is told.
+    await Promise.allSettled([store.close()])
+    throw error
+  }
+  progress.clear()
+  await store.close()
+  return result
+}
