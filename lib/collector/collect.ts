@@ -152,6 +152,8 @@ class Run {
   /** Damage and a full disk stop one step; the others go on. Everything else is the caller's. */
   #stepFailed(step: CollectionStep, error: WiscError): void {
     this.#collector.noteStepFailure(step, error)
+    // Writers have used what was to be dropped: the next round plans with that.
+    if (error.code === 'WISC_STALE' && !this.#options.plan) return
     const stopsOne = ['WISC_CORRUPTION', 'WISC_FORMAT_VERSION', 'WISC_IO', 'WISC_DISK_FULL']
     if (!stopsOne.includes(error.code)) throw error
     this.#failed.push({ action: step.action, files: stepNumbers(step), error })

@@ -10,15 +10,20 @@
 import type { EventEmitter } from 'node:events'
 import type { CollectionStep, PlannerOptions } from '../../vlog/collection-plan.ts'
 import { CorruptionError, toWiscError, WiscError } from '../base/errors.ts'
-import { parseFileName } from '../base/file-names.ts'
+import { parseFileName, segmentName } from '../base/file-names.ts'
 import type { FileSystem } from '../base/file-system.ts'
 import { emitSafely } from '../events.ts'
-import type { JobRate } from '../jobs/job-rate.ts'
 import type { ResolvedOptions } from '../options.ts'
 import { amplificationOf, type CollectedStep, plannedFiles, stepNumbers } from './collection.ts'
 import { decide } from './decide.ts'
 import { ForegroundWatch } from './foreground-watch.ts'
-import { HOLE_BYTES_MIN, runStep, type StepParts, type StepResult } from './run-step.ts'
+import {
+  HOLE_BYTES_MIN,
+  runStep,
+  type StepControl,
+  type StepParts,
+  type StepResult,
+} from './run-step.ts'
 import type { Space, SpaceAccount } from './space.ts'
 import { StepCosts } from './step-costs.ts'
 import { WriterPace } from './writer-pace.ts'
@@ -33,8 +38,6 @@ const LOOK_AGAIN_MS = 100
 const RETRY_MS = 1000
 /** Pinned garbage above this part of the live bytes is worth a warning. */
 const PINNED_SHARE = 1 / 10
-/** What manifest and log may need beside the reserve. */
-const ROOM_BYTES = 1024 * 1024
 
 export interface CollectorParts extends StepParts {
   readonly fileSystem: FileSystem
@@ -79,6 +82,8 @@ export class Collector {
   #manual = 0
   #scheduled = false
   #step: Promise<void> | undefined
+  /** The file that the last rewrite has written, or writes. */
+  #output: { readonly file: number; readonly bytes: number } = { file: 0, bytes: 0 }
   #exposing: Promise<void> | undefined
   #punchHoles: boolean
   /** Nothing that needs space until the free bytes are at least this. */
@@ -134,14 +139,10 @@ export class Collector {
     return new WiscError('WISC_DISK_FULL', message)
   }
 
-  /** What `maxBytesOnDisk` leaves for puts. */
   get #putLimitBytes(): number {
-    const { maxBytesOnDisk } = this.parts.options.collector
-    if (maxBytesOnDisk === undefined) return Number.POSITIVE_INFINITY
-    const { tableBytesToCome, options } = this.parts
-    const tables = this.#tableBytes() + tableBytesToCome()
-    const reserve = tables + options.segmentBytes + ROOM_BYTES
-    return Math.max(0, maxBytesOnDisk - Math.min(reserve, maxBytesOnDisk / 2))
+    const { tableBytesToCome, options, space } = this.parts
+    const tableBytes = space.references.totals.tableBytes + tableBytesToCome()
+    return putLimitOf(options.collector.maxBytesOnDisk, tableBytes, options.segmentBytes)
   }
 
   #afterQuiet(written: number): void {
@@ -168,10 +169,6 @@ export class Collector {
   get #isActive(): boolean {
     const { collector } = this.parts.options
     return this.#started && collector.enabled && !this.#paused && !this.#stop.signal.aborted
-  }
-
-  get paused(): boolean {
-    return this.#paused
   }
 
   /** The store is open: from now on space is looked at. */
@@ -219,7 +216,9 @@ export class Collector {
       return
     }
     try {
-      this.#act(this.parts.space.measure(), isQuiet)
+      const space = this.parts.space.measureInSteps()
+      if (space) this.#act(space, isQuiet)
+      else this.wake()
     } catch (error) {
       // A table that cannot be read: gets and compactions will tell of it, too.
       this.#warn(`space cannot be measured: ${toWiscError(error).message}`)
@@ -250,8 +249,21 @@ export class Collector {
     if (exposes && !this.#isResting) this.#expose()
     if (step && !this.#step && this.#manual === 0 && !this.#isResting) this.#start(step)
     this.#canHelp = isFlushing || !!this.#exposing || !!this.#step || this.#manual > 0
-    this.pace.measured(space.diskBytes, this.#canHelp ? pressure : undefined)
+    this.pace.measured(
+      space.diskBytes + this.#reservedBytes(),
+      this.#canHelp ? pressure : undefined,
+    )
     this.#watch.hasRoom = space.diskBytes < pressure.slowBytes
+  }
+
+  /**
+   * What is kept free for the output of a rewrite, whose victims go only after it: that of the one that runs, less what
+   * it has written, or that of the one before, since the next will be about as large. A sudden need would stop writers.
+   */
+  #reservedBytes(): number {
+    const { file, bytes } = this.#output
+    const written = this.#step ? this.parts.space.usage.allocated(segmentName(file)) : 0
+    return Math.max(0, bytes - written)
   }
 
   /** What all plans of this store have in common. */
@@ -276,21 +288,22 @@ export class Collector {
   #expose(): void {
     this.#exposing ??= this.parts
       .compactAll(this.#stop.signal)
-      .catch((error: unknown) => this.#noteFailure(toWiscError(error), this.#tableBytes()))
+      .catch((error: unknown) =>
+        this.#noteFailure(toWiscError(error), this.parts.space.references.totals.tableBytes),
+      )
       .finally(() => {
         this.#exposing = undefined
         this.wake()
       })
   }
 
-  #tableBytes(): number {
-    return this.parts.space.references.totals.tableBytes
-  }
-
   #start(step: CollectionStep): void {
     const signal = AbortSignal.any([this.#stop.signal, this.#cancelStep.signal])
     this.#watch.start()
-    this.#step = this.execute(step, 'space', { signal, rate: this.#watch.rate }).then(
+    const began = (file: number, bytes: number): void => {
+      this.#output = { file, bytes }
+    }
+    this.#step = this.execute(step, 'space', { signal, rate: this.#watch.rate, began }).then(
       () => undefined,
       (error: unknown) => this.#stepFailed(step, toWiscError(error)),
     )
@@ -305,7 +318,7 @@ export class Collector {
   async execute(
     step: CollectionStep,
     reason: 'space' | 'asked',
-    control: { readonly signal: AbortSignal; readonly rate: JobRate },
+    control: StepControl,
   ): Promise<StepResult & CollectedStep> {
     const began = performance.now()
     const result = await runStep(step, this.parts, control)

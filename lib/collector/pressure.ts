@@ -32,6 +32,23 @@ export function pressureOf(liveBytes: number, options: PressureOptions): Pressur
   }
 }
 
+/** What manifest and log may need beside everything else. */
+export const ROOM_BYTES: number = 1024 * 1024
+
+/**
+ * What `maxBytesOnDisk` leaves for puts: all but the room for the tables of the memtables, a compaction of the tree and
+ * one rewrite. Deletes may use that room, so that a full store can be emptied.
+ */
+export function putLimitOf(
+  maxBytesOnDisk: number | undefined,
+  tableBytes: number,
+  segmentBytes: number,
+): number {
+  if (maxBytesOnDisk === undefined) return Number.POSITIVE_INFINITY
+  const reserve = tableBytes + segmentBytes + ROOM_BYTES
+  return maxBytesOnDisk - Math.min(reserve, maxBytesOnDisk / 2)
+}
+
 /** What garbage costs to expose, and how much there is. Bytes. */
 export interface Exposure {
   readonly hiddenGarbageBytes: number

@@ -4,6 +4,7 @@
  * The sums follow the version: what a new table refers to is added, what a table that has gone referred to is
  * taken off. Memory holds the references of each table, 24 bytes for each segment that it points to.
  */
+import { tablesOf } from '../tables.ts'
 import type { SegmentReference } from '../tree/entry.ts'
 import type { TableReader } from '../tree/table-reader.ts'
 import type { Version } from '../tree/version.ts'
@@ -53,22 +54,27 @@ export class References {
     return this.#use.get(segment)
   }
 
-  /** Brings the sums to the current version. @throws CorruptionError, IoError if a table cannot be opened */
-  update(version: Version): void {
-    if (version === this.#version) return
+  /**
+   * Brings the sums to the current version.
+   * @param most tables to open, which takes some 20 us each
+   * @returns false if there are more: then the sums are of no version, and the next call goes on
+   * @throws CorruptionError, IoError if a table cannot be opened
+   */
+  update(version: Version, most: number = Number.POSITIVE_INFINITY): boolean {
+    if (version === this.#version) return true
     const gone = new Map(this.#tables)
-    for (const { runs } of version.levels) {
-      for (const { tables } of runs) {
-        for (const { number } of tables) {
-          if (!gone.delete(number)) this.#add(number)
-        }
-      }
+    let left = most
+    for (const { number } of tablesOf(version)) {
+      if (gone.delete(number)) continue
+      if (left-- === 0) return false
+      this.#add(number)
     }
     for (const [number, table] of gone) {
       this.#tables.delete(number)
       this.#apply(table, -1)
     }
     this.#version = version
+    return true
   }
 
   /** The tables that point into any of these segments. */

@@ -51,6 +51,8 @@ export interface StepParts {
 export interface StepControl {
   readonly signal: AbortSignal
   readonly rate: JobRate
+  /** Called with the number of a new file and what it will have in the end. */
+  readonly began?: (file: number, bytes: number) => void
 }
 
 /** What a step did. Bytes of the file system's block counts; of records for what was copied. */
@@ -85,14 +87,32 @@ export async function runStep(
 async function drop(files: readonly PlannedFile[], parts: StepParts): Promise<StepResult> {
   const { versions } = parts
   const bytesFreed = diskBytes(files, parts)
-  for (const { number } of files) valueLogFile(versions.current, number)
+  for (const { number } of files) {
+    valueLogFile(versions.current, number)
+    // Writers may have gone on with the active segment until it was sealed.
+    checkUnreferenced(logicalSegments(versions.current, number), parts)
+  }
   await versions.apply(editWithout(versions.current, files, new Set()))
   return { bytesFreed, bytesCopied: 0, bytesWritten: 0, holes: 0, holesRefused: false }
 }
 
-async function forget(segments: readonly number[], { versions }: StepParts): Promise<StepResult> {
+async function forget(segments: readonly number[], parts: StepParts): Promise<StepResult> {
+  const { versions } = parts
+  checkUnreferenced(segments, parts)
   await versions.apply({ removedSegments: segments })
   return { bytesFreed: 0, bytesCopied: 0, bytesWritten: 0, holes: 0, holesRefused: false }
+}
+
+/** I8. @throws WISC_STALE if an entry points to any of these segments, or one is not in the version */
+function checkUnreferenced(segments: readonly number[], { versions, space }: StepParts): void {
+  const { current } = versions
+  space.references.update(current)
+  for (const segment of segments) {
+    const state = current.segments.get(segment)
+    if (state?.state === 'sealed' && space.references.of(segment) === undefined) continue
+    const message = `the segment is in use since the plan was made number=${segment}`
+    throw new WiscError('WISC_STALE', message)
+  }
 }
 
 /** What a mark needs. */
@@ -147,6 +167,7 @@ async function rewrite(
 ): Promise<StepResult> {
   const { versions, runner, space } = parts
   const fileNumber = versions.allocateFileNumber()
+  control.began?.(fileNumber, step.outputBytes)
   const bytesBefore = diskBytes(step.files, parts)
   const pin = versions.pin()
   try {

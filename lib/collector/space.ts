@@ -18,6 +18,8 @@ import { isRelocated, type SegmentState, type Version } from '../tree/version.ts
 import { DiskUsage } from './disk-usage.ts'
 import { References } from './references.ts'
 
+/** Tables that are opened in one step: 2 to 5 ms. */
+const TABLES_PER_STEP = 128
 /** The block of file systems that do not say. */
 const BLOCK_BYTES = 4096
 
@@ -67,11 +69,26 @@ export class SpaceAccount {
     this.#hidden = new HiddenGarbageEstimate(parts.tables, parts.cache)
   }
 
-  /** @throws CorruptionError, IoError if a table cannot be read */
+  /**
+   * Goes on with what has to be read of the tables of a new version, for some milliseconds.
+   * @returns undefined if there is more to do: call again in a later turn
+   * @throws CorruptionError, IoError if a table cannot be read
+   */
+  measureInSteps(): Space | undefined {
+    const version = this.#parts.version()
+    const isDone = this.references.update(version, TABLES_PER_STEP) && this.#hidden.advance(version)
+    return isDone ? this.#figures(version) : undefined
+  }
+
+  /** All at once. @throws CorruptionError, IoError if a table cannot be read */
   measure(): Space {
     const version = this.#parts.version()
     this.references.update(version)
     while (!this.#hidden.advance(version));
+    return this.#figures(version)
+  }
+
+  #figures(version: Version): Space {
     const diskBytes = this.usage.measure(version)
     const files = this.files()
     const { hiddenRecordBytes, duplicateBytes } = this.#hidden.figures
