@@ -36,8 +36,8 @@ export async function closeEngine(
   engine: ClosingParts,
   failed: () => WiscError | undefined,
 ): Promise<void> {
-  await engine.collector.close()
-  await engine.background.stopCompactions()
+  // Both at once: the collector may wait for a compaction, which has to be cancelled first.
+  await Promise.all([engine.background.stopCompactions(), engine.collector.close()])
   await engine.commit.drain()
   // After a failed sync `close` cannot keep its promise either, and says so when everything is released.
   let failure = failed()

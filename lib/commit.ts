@@ -39,7 +39,7 @@ export interface CommitParts {
   /** What makes a write of so many bytes impossible now, if anything does. Deletes may be possible all the same. */
   readonly refusal: (deletesOnly: boolean, bytes: number) => WiscError | undefined
   /** A promise to wait for before the next group, if background work is too far behind. */
-  readonly pace: () => Promise<void> | undefined
+  readonly pace: (deletesOnly: boolean, bytes: number) => Promise<void> | undefined
   /** A memtable was frozen: it wants to be flushed. */
   readonly frozen: () => void
   /** Resolves when an arena may be free. */
@@ -205,7 +205,7 @@ export class CommitQueue {
     }
     // While only deletes are taken, a group must not carry puts along.
     const alone = deletes && this.#parts.refusal(false, groupBytes) !== undefined
-    const pace = this.#parts.pace()
+    const pace = this.#parts.pace(deletes, groupBytes)
     if (pace) return this.#wait(pace)
     const { log, memtables } = this.#parts
     const memtable = memtables.active

@@ -116,16 +116,7 @@ export class Engine implements ReadingEngine {
       events,
       failed: (error) => this.#backgroundFailed(error),
     })
-    this.space = new SpaceAccount({
-      fileSystem,
-      directory,
-      version: () => versions.current,
-      memtables: () => this.memtables,
-      tables: this.tables,
-      cache,
-      writtenEnd: (segment) => log.writtenEnd(segment),
-      hasReaders: () => this.readers.count > 0,
-    })
+    this.space = new SpaceAccount(this)
     this.collector = new Collector({
       ...context,
       versions,
@@ -148,7 +139,7 @@ export class Engine implements ReadingEngine {
       lastSequence: recovered.lastSequence,
       nextSequence: recovered.nextSequence,
       refusal: (deletesOnly, bytes) => this.#refusal(deletesOnly, bytes),
-      pace: () => this.background.pace() ?? this.collector.admit(),
+      pace: (deletes, bytes) => this.background.pace() ?? this.collector.admit(deletes, bytes),
       frozen: () => this.background.wake(),
       flushed: () => this.background.flushed(),
       stuck: () => this.background.error,
@@ -248,6 +239,10 @@ export class Engine implements ReadingEngine {
     return this.context.events
   }
 
+  pin(): { release(): void } {
+    return this.versions.pin()
+  }
+
   get version(): Version {
     return this.versions.current
   }
@@ -303,6 +298,8 @@ export class Engine implements ReadingEngine {
       return
     }
     this.#diskSpace.noteFailure(error)
+    // Writers may wait for what has failed.
+    this.collector.wake()
     this.#emitError(error)
   }
 
@@ -367,7 +364,7 @@ export class Engine implements ReadingEngine {
     const { commit, memtables, log } = this
     const isFrozen = !commit.writing && memtables.active.entries > 0 && memtables.freeze(log.end, 0)
     if (isFrozen) this.background.wake()
-    return isFrozen || memtables.oldestFrozen !== undefined
+    return this.background.error === undefined && memtables.oldestFrozen !== undefined
   }
 
   /** True if the active memtable is empty, and no marker frame lies behind the checkpoint either. */

@@ -66,15 +66,22 @@ interface SeenTable {
 export class HiddenGarbageEstimate {
   readonly #tables: Pick<TableCache, 'get'>
   readonly #cache: BlockCache
+  readonly #samplesMax: number
   readonly #seen: Map<number, SeenTable> = new Map()
   readonly #lookup: Lookup = new Lookup()
   #figures: HiddenGarbage = noFigures()
   /** The levels that the figures are for. They are the same object as long as no table changes. */
   #levels: readonly Level[] = []
 
-  constructor(tables: Pick<TableCache, 'get'>, cache: BlockCache) {
+  /** @param samplesMax fewer are quicker, and less exact: each takes reading a block or two */
+  constructor(
+    tables: Pick<TableCache, 'get'>,
+    cache: BlockCache,
+    samplesMax: number = SAMPLES_MAX,
+  ) {
     this.#tables = tables
     this.#cache = cache
+    this.#samplesMax = samplesMax
   }
 
   /** Those of the last version that was evaluated as a whole. */
@@ -91,7 +98,7 @@ export class HiddenGarbageEstimate {
     if (version.levels === this.#levels) return true
     const runs = version.levels.flatMap((level) => level.runs)
     const tables = runs.slice(0, -1).reduce((sum, run) => sum + run.tables.length, 0)
-    const samples = Math.min(TABLE_SAMPLES_MAX, Math.ceil(SAMPLES_MAX / Math.max(1, tables)))
+    const samples = Math.min(TABLE_SAMPLES_MAX, Math.ceil(this.#samplesMax / Math.max(1, tables)))
     let work = STEP_WORK
     for (let i = 0; i < runs.length; i++) {
       const olderRuns = runs.slice(i + 1)

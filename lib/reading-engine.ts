@@ -37,6 +37,8 @@ export interface ReadingEngine {
   checkReadable(sequence: number): void
   /** Where an open segment ends for this engine: frames up to here are whole. 0 if it has none. */
   writtenEnd(segment: number): number
+  /** Keeps the files of the present version, if this engine is what would remove them. */
+  pin(): { release(): void }
   /** Called when a read failed. @throws the error, or returns if the read may be tried once more */
   restart(error: unknown): void
   /** What a snapshot or iterator reports when a read failed. */

@@ -58,6 +58,11 @@ export interface Stats {
   readonly stalls: { readonly count: number; readonly ms: number }
   readonly flushes: number
   readonly compactions: number
+  /** Steps that it has carried out, and what they gave back. */
+  readonly collector: {
+    readonly steps: number
+    readonly bytesFreed: number
+  }
   readonly snapshots: { readonly open: number; readonly oldestSequence: number | undefined }
   readonly iterators: { readonly open: number }
   readonly openFiles: number
@@ -76,7 +81,7 @@ export function storeStats(
   const logBytesWritten = writer?.log.bytesWritten ?? 0
   const counts = writer?.background.counts
   const tableBytesWritten = counts?.tableBytesWritten ?? 0
-  const relocatedBytesWritten = writer?.collector.counts.relocatedBytesWritten ?? 0
+  const relocatedBytesWritten = writer?.collector.steps.counts.relocatedBytesWritten ?? 0
   const written = logBytesWritten + tableBytesWritten + relocatedBytesWritten
   const space = engine.space.measure()
   const stalls = writer?.commit.stalls
@@ -106,6 +111,10 @@ export function storeStats(
     stalls: { count: stalls?.count ?? 0, ms: stalls?.ms ?? 0 },
     flushes: counts?.flushes ?? 0,
     compactions: counts?.compactions ?? 0,
+    collector: {
+      steps: writer?.collector.steps.counts.steps ?? 0,
+      bytesFreed: writer?.collector.steps.counts.bytesFreed ?? 0,
+    },
     snapshots: { open: readers.count - iterators, oldestSequence: readers.oldest },
     iterators: { open: iterators },
     openFiles: engine.tables.openFiles + engine.values.openFiles,

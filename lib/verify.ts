@@ -54,6 +54,12 @@ export interface VerifyReport {
   readonly damage: readonly WiscError[]
 }
 
+interface ResolvedVerify {
+  readonly deep: boolean
+  readonly signal: AbortSignal | undefined
+  readonly onProgress: ((progress: VerifyProgress) => void) | undefined
+}
+
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 type GrowingReport = Omit<Mutable<VerifyReport>, 'damage'> & { readonly damage: WiscError[] }
 
@@ -72,6 +78,20 @@ export async function verifyStore(
     throw invalidArgument('onProgress must be a function')
   }
   checkSignal(signal)
+  // I5: what is being read stays, also across the turns of the event loop.
+  const pin = engine.pin()
+  try {
+    return await verifyVersion(engine, { deep, signal, onProgress }, checkOpen)
+  } finally {
+    pin.release()
+  }
+}
+
+async function verifyVersion(
+  engine: ReadingEngine,
+  { deep, signal, onProgress }: ResolvedVerify,
+  checkOpen: () => void,
+): Promise<VerifyReport> {
   const { version } = engine
   const tables = tablesOf(version)
   const segments = [...version.segments.values()].filter((segment) => !isRelocated(segment))

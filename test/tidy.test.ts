@@ -21,7 +21,9 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   vlog: ['lib/base'],
   'lib/jobs': ['lib/base', 'lib/tree', 'vlog'],
   lib: ['lib/base', 'lib/tree', 'vlog', 'lib/jobs'],
-  tools: [FACE],
+  // For the wisc command.
+  'lib/inspect': ['lib/base', 'lib/tree', 'vlog', 'lib/jobs', 'lib'],
+  tools: [FACE, 'lib/inspect'],
   bench: [FACE],
   // Measures a single part, so it must reach it.
   'bench/micro': ['lib/base', 'lib/tree', 'vlog', 'bench'],
@@ -50,8 +52,14 @@ const BANNED: readonly { what: RegExp; where: RegExp; but?: RegExp; instead: str
   {
     what: /['"](node:)?fs(\/promises)?['"]/,
     where: ENGINE,
-    but: /^lib\/base\/node-(file|file-system|lock-file)\.ts$/,
+    but: /^lib\/base\/node-(file|file-system|lock-file|socket)\.ts$/,
     instead: 'FileSystem of lib/base/file-system.ts',
+  },
+  {
+    what: /['"](node:)?net['"]/,
+    where: ENGINE,
+    but: /^lib\/base\/node-socket\.ts$/,
+    instead: 'lib/base/node-socket.ts',
   },
   {
     what: /['"]xxhash-addon['"]/,

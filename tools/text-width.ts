@@ -41,6 +41,19 @@ export function fitText(text: string, columns: number): string {
   return `${kept}…`
 }
 
+/** The beginning of a text that fits, at least one character of it. */
+export function cutText(text: string, columns: number): string {
+  if (ASCII.test(text)) return text.slice(0, Math.max(1, columns))
+  let kept = ''
+  let width = 0
+  for (const { segment } of SEGMENTER.segment(text)) {
+    width += graphemeWidth(segment)
+    if (width > columns && kept !== '') break
+    kept += segment
+  }
+  return kept
+}
+
 export function padText(text: string, columns: number, align: 'left' | 'right'): string {
   const padding = ' '.repeat(Math.max(0, columns - textWidth(text)))
   return align === 'left' ? text + padding : padding + text

@@ -1,6 +1,6 @@
 /**
  * A verb of the command: one file of tools/commands each, all of this shape. To add one, write its file, and name it in
- * the list of wisc.ts.
+ * verbs.ts.
  *
  * `run` does the work and gives the exit code. It writes results through `context.output`: JSON if `json` is set, else
  * text. It throws what goes wrong; exit-code.ts knows the rest.

@@ -6,15 +6,6 @@
  */
 import fs from 'node:fs'
 import yargs, { type Argv } from 'yargs'
-import { compact } from './commands/compact.ts'
-import { del } from './commands/del.ts'
-import { demo } from './commands/demo.ts'
-import { flush } from './commands/flush.ts'
-import { get } from './commands/get.ts'
-import { put } from './commands/put.ts'
-import { scan } from './commands/scan.ts'
-import { stat } from './commands/stat.ts'
-import { verify } from './commands/verify.ts'
 import { toJson } from './escape.ts'
 import {
   EXIT_CODE,
@@ -27,10 +18,9 @@ import {
 import { columnsOf, Output } from './output.ts'
 import { Progress } from './progress.ts'
 import type { Act, Verb } from './verb.ts'
+import { loadVerbs } from './verbs.ts'
 import { PARSER, protectWords, restoreText, restoreWords } from './words.ts'
 
-/** In the order of --help. */
-const VERBS: readonly Verb[] = [stat, get, put, del, scan, verify, flush, compact, demo]
 const HELP_COLUMNS_MAX = 100
 
 const EPILOGUE = `Exit codes: ${[
@@ -59,14 +49,14 @@ function interruptSignal(): AbortSignal {
   return controller.signal
 }
 
-function commandLine(words: readonly string[], act: Act): Argv {
+function commandLine(words: readonly string[], verbs: readonly Verb[], act: Act): Argv {
   const root = yargs(protectWords(words))
     .scriptName('wisc')
     .locale('en')
     .usage('wisc <verb>\n\nLooks inside a wisc database, and changes it.')
     .parserConfiguration(PARSER)
     .middleware(restoreWords, true)
-  for (const verb of VERBS) verb.register(root, act)
+  for (const verb of verbs) verb.register(root, act)
   return root
     .completion('completion', 'Print a script for the shell: eval "$(wisc completion)"')
     .demandCommand(1, 'name a verb')
@@ -96,7 +86,7 @@ async function main(words: readonly string[]): Promise<void> {
     process.exitCode = await work(context)
   }
   try {
-    await commandLine(words, act).parseAsync()
+    await commandLine(words, await loadVerbs(words), act).parseAsync()
   } catch (thrown) {
     const isInterrupted = signal.aborted && exitCodeOf(thrown) === EXIT_CODE.interrupted
     const error = isInterrupted ? new InterruptedError('interrupted') : thrown

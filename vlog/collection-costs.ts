@@ -26,6 +26,8 @@ const RECORD_OVERHEAD_BYTES: number = RECORD_HEADER_BYTES + 24
 /** Files whose survivors go to one output, summed up. */
 export interface RewriteInput {
   readonly diskBytes: number
+  /** Lengths of the files: all their records are held in memory while they are marked. */
+  readonly totalBytes: number
   readonly records: number
   /** Of the survivors: what is copied. */
   readonly copiedBytes: number
@@ -43,6 +45,7 @@ export interface PunchEstimate {
 export function rewriteInput(file: CollectibleFile): RewriteInput {
   return {
     diskBytes: file.diskBytes,
+    totalBytes: file.totalBytes,
     records: file.referencedRecords,
     copiedBytes: file.referencedBytes,
     parts: file.segments.filter((segment) => segment.referencedRecords > 0).length,
@@ -53,6 +56,7 @@ export function rewriteInput(file: CollectibleFile): RewriteInput {
 export function addRewriteInputs(left: RewriteInput, right: RewriteInput): RewriteInput {
   return {
     diskBytes: left.diskBytes + right.diskBytes,
+    totalBytes: left.totalBytes + right.totalBytes,
     records: left.records + right.records,
     copiedBytes: left.copiedBytes + right.copiedBytes,
     parts: left.parts + right.parts,

@@ -49,6 +49,8 @@ import {
 const SMALL_FILE_SHARE = 1 / 8
 /** So many small files are merged even if that frees little. Each byte is copied once in eight. */
 const MERGE_FILES_MIN = 8
+/** One rewrite takes files of so many segments together: a mark holds some 70 bytes for each of their records (I10). */
+const REWRITTEN_SEGMENTS_MAX = 8
 /** Bounds the search for room; beyond it the fullest output takes no more. */
 const OPEN_OUTPUTS_MAX = 16
 
@@ -176,7 +178,10 @@ function takeRewrite(draft: Draft, file: CollectibleFile): void {
 }
 
 function hasRoom(output: Output, input: RewriteInput, options: PlannerOptions): boolean {
-  return output.input.copiedBytes + input.copiedBytes <= options.segmentBytes
+  const { segmentBytes } = options
+  const copiedBytes = output.input.copiedBytes + input.copiedBytes
+  const totalBytes = output.input.totalBytes + input.totalBytes
+  return copiedBytes <= segmentBytes && totalBytes <= REWRITTEN_SEGMENTS_MAX * segmentBytes
 }
 
 function openOutput(draft: Draft, files: CollectibleFile[], input: RewriteInput): void {

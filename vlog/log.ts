@@ -145,7 +145,8 @@ export class Log {
   /** Ends the active segment, if it holds anything; resolves when all but the new one are sealed. */
   async seal(): Promise<void> {
     for (;;) {
-      if (this.failure) throw this.failure
+      const failure = this.failure ?? this.takePrepareFailure()
+      if (failure) throw failure
       if (this.#closed) throw new WiscError('WISC_NOT_OPEN', 'the store is closed')
       const busy = this.#poolWriting || this.#ending
       if (!busy && (!this.#active?.length || this.#rotate())) return this.#syncer.finish()
@@ -342,7 +343,6 @@ export class Log {
     return error
   }
 
-  /** See {@link SegmentPreparer.takeFailure}. */
   takePrepareFailure(): WiscError | undefined {
     return this.#preparer.takeFailure()
   }

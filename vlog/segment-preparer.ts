@@ -65,7 +65,8 @@ export class SegmentPreparer {
   takeFailure(): WiscError | undefined {
     const failure = this.#failure
     this.#failure = undefined
-    this.#asked = false
+    // Whoever finds none yet goes on waiting for it.
+    if (failure) this.#asked = false
     return failure
   }
 

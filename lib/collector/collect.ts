@@ -1,6 +1,6 @@
 /**
- * Collections that someone asks for: the exact plan (plan.ts), and its execution. `collect` without a plan first exposes
- * what is hidden.
+ * Collections that someone asks for: the exact plan (plan.ts), and its execution. `collect` without a plan first
+ * exposes what is hidden.
  */
 import type { CollectionStep } from '../../vlog/collection-plan.ts'
 import { toWiscError, WiscError } from '../base/errors.ts'
@@ -31,14 +31,21 @@ export function planCollection(
   options: ResolvedCollect,
 ): Promise<CollectionPlan> {
   const { parts } = collector
-  return collector.exclusively((stop) =>
-    makePlan(parts, collector.plannerOptions(options.target), options, control(options, stop)),
+  return collector.exclusively(true, (stop) =>
+    makePlan(
+      parts,
+      collector.steps.plannerOptions(options.target),
+      options,
+      control(options, stop),
+    ),
   )
 }
 
 /** Executes the plan that was given, or flushes, compacts, plans and executes until the target is reached. */
 export function collect(collector: Collector, options: ResolvedCollect): Promise<CollectionReport> {
-  return collector.exclusively((stop) => new Run(collector, options, control(options, stop)).run())
+  return collector.exclusively(true, (stop) =>
+    new Run(collector, options, control(options, stop)).run(),
+  )
 }
 
 function control({ signal, bytesPerSecond }: ResolvedCollect, stop: AbortSignal): StepControl {
@@ -99,7 +106,7 @@ class Run {
 
   #plan(): Promise<CollectionPlan> {
     const options = this.#rest()
-    const planner = this.#collector.plannerOptions(options.target)
+    const planner = this.#collector.steps.plannerOptions(options.target)
     return makePlan(this.#collector.parts, planner, options, this.#control)
   }
 
@@ -138,7 +145,7 @@ class Run {
       this.#checkSignal()
       this.#tell(step.action)
       try {
-        const done = await this.#collector.execute(step, 'asked', this.#control)
+        const done = await this.#collector.steps.execute(step, 'asked', this.#control)
         const { action, files, bytesFreed, bytesCopied, ms } = done
         this.#bytesWritten += done.bytesWritten
         this.#done.push({ action, files, bytesFreed, bytesCopied, ms })
@@ -151,7 +158,9 @@ class Run {
 
   /** Damage and a full disk stop one step; the others go on. Everything else is the caller's. */
   #stepFailed(step: CollectionStep, error: WiscError): void {
-    this.#collector.noteStepFailure(step, error)
+    // Writers have changed the file since it was planned for: the next round sees it as it is.
+    if (error.code === 'WISC_STALE' && this.#options.plan === undefined) return
+    this.#collector.steps.blame(step, error)
     // Writers have used what was to be dropped: the next round plans with that.
     if (error.code === 'WISC_STALE' && !this.#options.plan) return
     const stopsOne = ['WISC_CORRUPTION', 'WISC_FORMAT_VERSION', 'WISC_IO', 'WISC_DISK_FULL']

@@ -1,5 +1,10 @@
 /** What `planCollection` and `collect` take and give; a plan is plain JSON that may be kept in a file. */
-import type { CollectionStep, CollectionSteps, PlannedFile } from '../../vlog/collection-plan.ts'
+import type {
+  CollectionStep,
+  CollectionSteps,
+  PlannedFile,
+  RewriteStep,
+} from '../../vlog/collection-plan.ts'
 import { checkSignal } from '../arguments.ts'
 import { invalidArgument, WiscError } from '../base/errors.ts'
 import { amplification, integer, optionalBytes, plainObject, refuseUnknown } from '../options.ts'
@@ -98,6 +103,8 @@ const NAMES = [
   'onProgress',
 ]
 
+const ACTIONS: ReadonlySet<unknown> = new Set(['drop', 'forget', 'punch', 'rewrite'])
+
 /** @throws WISC_INVALID_ARGUMENT */
 export function resolveCollect(
   options: CollectOptions & { readonly plan?: CollectionPlan },
@@ -113,7 +120,9 @@ export function resolveCollect(
   if (segments !== undefined && !Array.isArray(segments)) {
     throw invalidArgument('segments must be an array of numbers')
   }
-  const numbers = segments?.map((each) => integer('segment', each, 1, Number.MAX_SAFE_INTEGER))
+  // Not `map`, which leaves holes in an array as they are.
+  const numbers =
+    segments && Array.from(segments, (each) => integer('segment', each, 1, Number.MAX_SAFE_INTEGER))
   return {
     target: amplification(given['targetSpaceAmplification'], standardTarget, 1),
     segments: numbers && new Set(numbers),
@@ -131,18 +140,28 @@ function checkPlan(plan: CollectionPlan): CollectionPlan {
   if (typeof databaseId !== 'string' || !Array.isArray(steps)) {
     throw invalidArgument('plan is none of planCollection: databaseId or steps are missing')
   }
+  const taken = new Set<number>()
   for (const step of steps as readonly CollectionStep[]) {
-    const { action } = plainObject(step, 'step of the plan') as Partial<CollectionStep>
-    if (action === 'forget') {
-      if (!Array.isArray((step as { segments?: unknown }).segments)) throw badStep()
-    } else if (action !== 'drop' && action !== 'punch' && action !== 'rewrite') throw badStep()
-    for (const file of plannedFiles(step)) {
-      const { number, kind } = plainObject(file, 'file of the plan') as Partial<PlannedFile>
-      integer('file of the plan', number, 1, Number.MAX_SAFE_INTEGER)
-      if (kind !== 'segment' && kind !== 'relocation') throw badStep()
+    const { action, seal } = plainObject(step, 'step of the plan') as Partial<RewriteStep>
+    if (!ACTIONS.has(action)) throw badStep()
+    if (seal !== undefined && seal !== true) throw badStep()
+    for (const file of plannedFiles(step)) checkPlannedFile(file)
+    const numbers = stepNumbers(step)
+    if (numbers.length === 0) throw badStep()
+    for (const number of numbers) {
+      integer('number in the plan', number, 1, Number.MAX_SAFE_INTEGER)
+      if (taken.has(number)) throw invalidArgument(`plan takes a file twice number=${number}`)
+      taken.add(number)
     }
   }
   return plan
+}
+
+function checkPlannedFile(file: PlannedFile): void {
+  const { kind, referencedBytes, diskBytes } = plainObject(file, 'file of the plan')
+  if (kind !== 'segment' && kind !== 'relocation') throw badStep()
+  integer('referencedBytes of the plan', referencedBytes, 0, Number.MAX_SAFE_INTEGER)
+  integer('diskBytes of the plan', diskBytes, 0, Number.MAX_SAFE_INTEGER)
 }
 
 function badStep(): WiscError {
@@ -159,9 +178,9 @@ export function plannedFiles(step: CollectionStep): readonly PlannedFile[] {
 
 /** For reports and events: which files a step was about, or which segments it forgot. */
 export function stepNumbers(step: CollectionStep): number[] {
-  return step.action === 'forget'
-    ? [...step.segments]
-    : plannedFiles(step).map(({ number }) => number)
+  if (step.action !== 'forget') return plannedFiles(step).map(({ number }) => number)
+  if (!Array.isArray(step.segments)) throw badStep()
+  return [...step.segments]
 }
 
 /** @throws WISC_STALE if files of a plan are not as it saw them, WISC_INVALID_ARGUMENT for another database's plan */

@@ -1,31 +1,14 @@
-/**
- * The collector: looks at the space of the store when something has changed, and gives back what is over the bound.
- *
- *   look: measure (space.ts) -> decide (decide.ts, vlog/collection-planner.ts) -> flush, compact, or carry out
- *         the best step (run-step.ts) -> look again
- *
- * One step at a time, in a worker. A look follows each new version, each sixteenth of a segment that was written, and
- * the end of a burst of writes; an idle store is looked at no more. Nothing here decides what is visible.
- */
-import type { EventEmitter } from 'node:events'
-import type { CollectionStep, PlannerOptions } from '../../vlog/collection-plan.ts'
+import type { CollectionStep } from '../../vlog/collection-plan.ts'
 import { CorruptionError, toWiscError, WiscError } from '../base/errors.ts'
-import { parseFileName, segmentName } from '../base/file-names.ts'
+import { segmentName } from '../base/file-names.ts'
 import type { FileSystem } from '../base/file-system.ts'
 import { emitSafely } from '../events.ts'
-import type { ResolvedOptions } from '../options.ts'
-import { amplificationOf, type CollectedStep, plannedFiles, stepNumbers } from './collection.ts'
+import { amplificationOf } from './collection.ts'
 import { decide } from './decide.ts'
 import { ForegroundWatch } from './foreground-watch.ts'
-import {
-  HOLE_BYTES_MIN,
-  runStep,
-  type StepControl,
-  type StepParts,
-  type StepResult,
-} from './run-step.ts'
-import type { Space, SpaceAccount } from './space.ts'
-import { StepCosts } from './step-costs.ts'
+import { putLimitOf, ROOM_BYTES } from './pressure.ts'
+import type { Space } from './space.ts'
+import { Steps, type StepsParts } from './steps.ts'
 import { WriterPace } from './writer-pace.ts'
 
 /** A look follows each such part of a segment that was written. */
@@ -39,11 +22,8 @@ const RETRY_MS = 1000
 /** Pinned garbage above this part of the live bytes is worth a warning. */
 const PINNED_SHARE = 1 / 10
 
-export interface CollectorParts extends StepParts {
+export interface CollectorParts extends StepsParts {
   readonly fileSystem: FileSystem
-  readonly options: ResolvedOptions
-  readonly events: EventEmitter
-  readonly space: SpaceAccount
   /** Bytes of log that the active memtable covers. */
   readonly unflushedBytes: () => number
   /** What the memtables will take as tables, at most. */
@@ -54,40 +34,34 @@ export interface CollectorParts extends StepParts {
   readonly readable: () => number[]
   /** Merges the whole tree into its bottom. */
   readonly compactAll: (signal: AbortSignal) => Promise<void>
-  /** A failed sync. */
-  readonly failed: (error: WiscError) => void
-}
-
-export interface CollectorCounts {
-  steps: number
-  relocatedBytesWritten: number
-  bytesFreed: number
 }
 
 export class Collector {
   readonly parts: CollectorParts
   readonly pace: WriterPace
-  readonly counts: CollectorCounts = { steps: 0, relocatedBytesWritten: 0, bytesFreed: 0 }
+  readonly steps: Steps
   /** Cancels everything: the store closes, or a sync has failed. */
   readonly #stop: AbortController = new AbortController()
   /** Cancels the step that runs by itself; a pause does. */
   #cancelStep: AbortController = new AbortController()
   readonly #watch: ForegroundWatch
-  readonly #costs: StepCosts = new StepCosts()
   #started = false
   #paused = false
   /** What the last look found: something will come back without anybody's doing. */
   #canHelp = false
   /** A collection that someone asked for: steps of our own wait. */
   #manual = 0
+  /** Of these, those that give something back: a plan does not. */
+  #collecting = 0
   #scheduled = false
   #step: Promise<void> | undefined
   /** The file that the last rewrite has written, or writes. */
   #output: { readonly file: number; readonly bytes: number } = { file: 0, bytes: 0 }
   #exposing: Promise<void> | undefined
-  #punchHoles: boolean
   /** Nothing that needs space until the free bytes are at least this. */
   #spaceWanted = 0
+  /** There was none a moment ago, whatever the free bytes say: a quota may be full. */
+  #wasFull = false
   /** Something has failed: begin nothing yet. */
   #isResting = false
   #lookedAt = 0
@@ -99,28 +73,34 @@ export class Collector {
 
   constructor(parts: CollectorParts) {
     this.parts = parts
-    this.#punchHoles = parts.options.collector.punchHoles
     this.pace = new WriterPace(() => parts.log.bytesWritten)
+    this.steps = new Steps(parts, (bytes, ms) => this.pace.reclaimed(bytes, ms))
     this.#watch = new ForegroundWatch(parts.options.collector.bytesPerSecond)
     // Later than the edit of a flush: its arena is free only now.
     parts.events.on('flush', this.wake)
   }
 
   /** A group is going to be written. @returns what it should wait for */
-  admit(): Promise<void> | undefined {
+  admit(deletesOnly: boolean, bytes: number): Promise<void> | undefined {
     if (!this.#isActive) return undefined
     const written = this.parts.log.bytesWritten
     if (written - this.#lookedAt >= this.parts.options.segmentBytes * LOOK_SHARE) this.wake()
     this.#quietTimer ??= this.#timer(QUIET_MS, () => this.#afterQuiet(written))
-    const wait = this.pace.admit()
-    // Whoever waits must not depend on somebody else's event.
-    if (wait) this.#retryTimer ??= this.#timer(LOOK_AGAIN_MS, () => this.#lookAgain())
+    const isTooMuch = !deletesOnly && this.pace.diskBytes + bytes > this.#putLimitBytes
+    const wait = isTooMuch ? this.pace.measuredAgain() : this.pace.admit()
+    if (wait) this.#lookLater()
     return wait
+  }
+
+  /** Whoever waits must not depend on somebody else's event. */
+  #lookLater(): void {
+    this.#retryTimer ??= this.#timer(LOOK_AGAIN_MS, () => this.#lookAgain())
   }
 
   #lookAgain(): void {
     this.#retryTimer = undefined
     this.#isResting = false
+    this.#wasFull = false
     this.wake()
   }
 
@@ -134,7 +114,8 @@ export class Collector {
     const limit = deletesOnly ? maxBytesOnDisk : this.#putLimitBytes
     if (this.pace.diskBytes + bytes <= limit) return undefined
     if (this.parts.log.bytesWritten !== this.#lookedAt || !this.#canHelp) this.#look(true)
-    if (this.pace.diskBytes + bytes <= limit || (this.#canHelp && !deletesOnly)) return undefined
+    const mayFit = bytes <= limit && this.#canHelp && !deletesOnly
+    if (this.pace.diskBytes + bytes <= limit || mayFit) return undefined
     const message = `the store has reached maxBytesOnDisk: delete, collect, or allow more bytes=${maxBytesOnDisk}`
     return new WiscError('WISC_DISK_FULL', message)
   }
@@ -193,10 +174,7 @@ export class Collector {
 
   /** Cancels what is under way, for good. */
   async close(): Promise<void> {
-    this.#stop.abort()
-    clearTimeout(this.#quietTimer)
-    clearTimeout(this.#retryTimer)
-    this.pace.measured(0, undefined)
+    this.stop()
     await this.#step
     await this.#exposing
     await this.#asked
@@ -205,17 +183,19 @@ export class Collector {
   /** Nothing is edited, unlinked or punched again. */
   stop(): void {
     this.#stop.abort()
+    clearTimeout(this.#quietTimer)
+    clearTimeout(this.#retryTimer)
     this.pace.measured(0, undefined)
   }
 
   /** @param isQuiet no write has come for a while: then it is worth to expose little, too */
   #look(isQuiet: boolean): void {
     this.#lookedAt = this.parts.log.bytesWritten
-    if (!this.#isActive) {
-      this.#lookAtDisk()
-      return
-    }
     try {
+      if (!this.#isActive) {
+        this.#lookAtDisk()
+        return
+      }
       const space = this.parts.space.measureInSteps()
       if (space) this.#act(space, isQuiet)
       else this.wake()
@@ -238,7 +218,7 @@ export class Collector {
     this.#warnOfPins(space)
     const { options, unflushedBytes, freeze } = this.parts
     const { pressure, step, exposes, flushes } = decide(space, {
-      planner: this.plannerOptions(options.collector.targetSpaceAmplification),
+      planner: this.steps.plannerOptions(options.collector.targetSpaceAmplification),
       putLimitBytes: this.#putLimitBytes,
       unflushedBytes: unflushedBytes(),
       isBusy: this.#step !== undefined,
@@ -248,7 +228,8 @@ export class Collector {
     const isFlushing = flushes && freeze()
     if (exposes && !this.#isResting) this.#expose()
     if (step && !this.#step && this.#manual === 0 && !this.#isResting) this.#start(step)
-    this.#canHelp = isFlushing || !!this.#exposing || !!this.#step || this.#manual > 0
+    this.#canHelp = isFlushing || !!this.#exposing || !!this.#step || this.#collecting > 0
+    if (this.pace.isWaitedFor) this.#lookLater()
     this.pace.measured(
       space.diskBytes + this.#reservedBytes(),
       this.#canHelp ? pressure : undefined,
@@ -266,20 +247,9 @@ export class Collector {
     return Math.max(0, bytes - written)
   }
 
-  /** What all plans of this store have in common. */
-  plannerOptions(targetSpaceAmplification: number): Omit<PlannerOptions, 'goalDiskBytes'> {
-    const { holeCostBytes } = this.#costs
-    return {
-      ...(holeCostBytes !== undefined && { holeCostBytes }),
-      segmentBytes: this.parts.options.segmentBytes,
-      targetSpaceAmplification,
-      punchHoles: this.#punchHoles,
-      minimumHoleBytes: HOLE_BYTES_MIN,
-    }
-  }
-
   #hasRoom(): boolean {
     if (this.#spaceWanted === 0) return true
+    if (this.#wasFull) return false
     const { fileSystem, directory } = this.parts
     if (fileSystem.freeBytes(directory) >= this.#spaceWanted) this.#spaceWanted = 0
     return this.#spaceWanted === 0
@@ -303,7 +273,7 @@ export class Collector {
     const began = (file: number, bytes: number): void => {
       this.#output = { file, bytes }
     }
-    this.#step = this.execute(step, 'space', { signal, rate: this.#watch.rate, began }).then(
+    this.#step = this.steps.execute(step, 'space', { signal, rate: this.#watch.rate, began }).then(
       () => undefined,
       (error: unknown) => this.#stepFailed(step, toWiscError(error)),
     )
@@ -314,41 +284,9 @@ export class Collector {
     })
   }
 
-  /** Carries out a step, counts it and tells of it. @throws what {@link runStep} throws */
-  async execute(
-    step: CollectionStep,
-    reason: 'space' | 'asked',
-    control: StepControl,
-  ): Promise<StepResult & CollectedStep> {
-    const began = performance.now()
-    const result = await runStep(step, this.parts, control)
-    const ms = performance.now() - began
-    if (result.holesRefused) this.#punchHoles = false
-    this.counts.steps++
-    this.counts.relocatedBytesWritten += result.bytesWritten
-    this.counts.bytesFreed += result.bytesFreed
-    this.pace.reclaimed(result.bytesFreed, ms)
-    this.#costs.note(step, result, ms)
-    const { action } = step
-    const done = { ...result, action, files: stepNumbers(step), ms }
-    emitSafely(this.parts.events, 'collection', { reason, ...done })
-    return done
-  }
-
   #stepFailed(step: CollectionStep, error: WiscError): void {
-    this.noteStepFailure(step, error)
+    this.steps.blame(step, error)
     this.#noteFailure(error, step.action === 'rewrite' ? step.outputBytes : 0)
-  }
-
-  /** Files whose records fail their checks are left alone from now on, and all that they hold stays readable. */
-  noteStepFailure(step: CollectionStep, error: WiscError): void {
-    const isDamage = error instanceof CorruptionError || error.code === 'WISC_IO'
-    if (!isDamage) return
-    const numbers = plannedFiles(step).map(({ number }) => number)
-    const named = error instanceof CorruptionError ? parseFileName(error.file) : undefined
-    const blamed = numbers.filter((number) => number === named?.number && named.kind === 'segment')
-    for (const number of blamed.length > 0 ? blamed : numbers) this.parts.space.corrupt.add(number)
-    this.#warn(`collection has stopped at a file that cannot be read: ${error.message}`)
   }
 
   /** What needs space waits until there is some; after any other failure nothing is begun for a while. */
@@ -358,8 +296,10 @@ export class Collector {
       this.parts.failed(error)
       return
     }
-    if (error.code === 'WISC_DISK_FULL') this.#spaceWanted = 2 * bytesWanted + ROOM_BYTES
-    else if (!(error instanceof CorruptionError)) this.#isResting = true
+    if (error.code === 'WISC_DISK_FULL') {
+      this.#spaceWanted = 2 * bytesWanted + ROOM_BYTES
+      this.#wasFull = true
+    } else if (!(error instanceof CorruptionError)) this.#isResting = true
     this.#retryTimer ??= this.#timer(RETRY_MS, () => this.#lookAgain())
   }
 
@@ -379,8 +319,9 @@ export class Collector {
   }
 
   /** Runs something that no other step may cross. */
-  async exclusively<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  async exclusively<T>(collects: boolean, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     this.#manual++
+    if (collects) this.#collecting++
     try {
       while (this.#step || this.#asked) await (this.#step ?? this.#asked)
       if (this.#stop.signal.aborted) throw new WiscError('WISC_NOT_OPEN', 'the store is closed')
@@ -391,6 +332,7 @@ export class Collector {
       return await running
     } finally {
       this.#manual--
+      if (collects) this.#collecting--
       this.wake()
     }
   }

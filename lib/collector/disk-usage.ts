@@ -6,6 +6,7 @@
  */
 import { joinPath, LOST_NAME, parseFileName } from '../base/file-names.ts'
 import type { FileSystem } from '../base/file-system.ts'
+import { tablesOf } from '../tables.ts'
 import { holdsValueLogFile, type Version } from '../tree/version.ts'
 
 export class DiskUsage {
@@ -23,6 +24,7 @@ export class DiskUsage {
   /** Allocated bytes of everything in the directory, lost/ included. */
   measure(version: Version): number {
     const known = new Map<string, number>()
+    const tables = new Set(tablesOf(version).map(({ number }) => number))
     let total = 0
     for (const name of this.#fileSystem.list(this.#directory)) {
       if (name === LOST_NAME) {
@@ -31,7 +33,7 @@ export class DiskUsage {
       }
       const bytes = this.#known.get(name) ?? this.allocated(name)
       total += bytes
-      if (isFinal(version, name)) known.set(name, bytes)
+      if (isFinal(version, tables, name)) known.set(name, bytes)
     }
     this.#known = known
     return total
@@ -61,10 +63,10 @@ export class DiskUsage {
   }
 }
 
-/** Tables are written whole before they get into a version; so are relocations, and sealed segments have ended. */
-function isFinal(version: Version, name: string): boolean {
+/** Tables and relocations are written whole before they get into a version, and sealed segments have ended. */
+function isFinal(version: Version, tables: ReadonlySet<number>, name: string): boolean {
   const file = parseFileName(name)
-  if (file?.kind === 'table') return true
+  if (file?.kind === 'table') return tables.has(file.number)
   if (file?.kind !== 'segment' || !holdsValueLogFile(version, file.number)) return false
   return version.segments.get(file.number)?.state !== 'open'
 }

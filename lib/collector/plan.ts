@@ -1,6 +1,6 @@
 /**
- * The exact plan of a collection. It changes nothing, and is exact on a quiet store: hidden and pinned bytes come from a
- * walk over all tables, and what a punch would give from a mark of the file.
+ * The exact plan of a collection. It changes nothing, and is exact on a quiet store: hidden and pinned bytes come from
+ * a walk over all tables, and what a punch would give from a mark of the file.
  */
 import type { CollectibleFile, MarkedHoles, PlannerOptions } from '../../vlog/collection-plan.ts'
 import { planCollectionSteps } from '../../vlog/collection-planner.ts'

@@ -23,17 +23,18 @@ const TABLES_PER_STEP = 128
 /** The block of file systems that do not say. */
 const BLOCK_BYTES = 4096
 
+/** An engine, as far as its space goes. */
 export interface SpaceParts {
-  readonly fileSystem: FileSystem
-  readonly directory: string
-  readonly version: () => Version
-  readonly memtables: () => Memtables
+  readonly context: { readonly fileSystem: FileSystem; readonly directory: string }
+  /** The current one. */
+  readonly version: Version
+  readonly memtables: Memtables
   readonly tables: Pick<TableCache, 'get'>
   readonly cache: BlockCache
+  /** Snapshots and iterators. */
+  readonly readers: { readonly count: number }
   /** End of the frames of a segment that is not sealed; 0 if it has none. */
-  readonly writtenEnd: (segment: number) => number
-  /** Snapshots and iterators are open. */
-  readonly hasReaders: () => boolean
+  writtenEnd(segment: number): number
 }
 
 /** Figures of the whole store, in bytes. */
@@ -62,11 +63,12 @@ export class SpaceAccount {
   /** Files with a record that failed its check. */
   readonly corrupt: Set<number> = new Set()
 
-  constructor(parts: SpaceParts) {
+  /** @param hiddenSamplesMax bounds the samples of the estimate of hidden garbage below its own bound */
+  constructor(parts: SpaceParts, hiddenSamplesMax?: number) {
     this.#parts = parts
     this.references = new References((number) => parts.tables.get(number))
-    this.usage = new DiskUsage(parts.fileSystem, parts.directory)
-    this.#hidden = new HiddenGarbageEstimate(parts.tables, parts.cache)
+    this.usage = new DiskUsage(parts.context.fileSystem, parts.context.directory)
+    this.#hidden = new HiddenGarbageEstimate(parts.tables, parts.cache, hiddenSamplesMax)
   }
 
   /**
@@ -75,14 +77,14 @@ export class SpaceAccount {
    * @throws CorruptionError, IoError if a table cannot be read
    */
   measureInSteps(): Space | undefined {
-    const version = this.#parts.version()
+    const version = this.#parts.version
     const isDone = this.references.update(version, TABLES_PER_STEP) && this.#hidden.advance(version)
     return isDone ? this.#figures(version) : undefined
   }
 
   /** All at once. @throws CorruptionError, IoError if a table cannot be read */
   measure(): Space {
-    const version = this.#parts.version()
+    const version = this.#parts.version
     this.references.update(version)
     while (!this.#hidden.advance(version));
     return this.#figures(version)
@@ -92,7 +94,7 @@ export class SpaceAccount {
     const diskBytes = this.usage.measure(version)
     const files = this.files()
     const { hiddenRecordBytes, duplicateBytes } = this.#hidden.figures
-    const pinned = this.#parts.hasReaders()
+    const pinned = this.#parts.readers.count > 0
     return {
       diskBytes,
       ...this.#liveFigures(),
@@ -111,7 +113,7 @@ export class SpaceAccount {
     const visible = Math.max(0, inTables - hiddenValueBytes - duplicateValueBytes)
     let entries = 0
     let added = 0
-    for (const memtable of this.#parts.memtables().list(this.#parts.version().checkpoint)) {
+    for (const memtable of this.#parts.memtables.list(this.#parts.version.checkpoint)) {
       entries += memtable.entries
       added += memtable.pointedBytes + memtable.usedBytes
     }
@@ -126,7 +128,7 @@ export class SpaceAccount {
 
   /** All files of the value log that hold anything. */
   files(): CollectibleFile[] {
-    const version = this.#parts.version()
+    const version = this.#parts.version
     const files: CollectibleFile[] = []
     for (const segment of version.segments.values()) {
       if (isRelocated(segment)) continue
@@ -154,7 +156,7 @@ export class SpaceAccount {
           : 0
     const isBehind = compareLogPositions({ segment: number, offset: length }, checkpoint) <= 0
     // With empty memtables only marker frames lie behind the checkpoint: it can be moved, and the segment sealed.
-    const needsSeal = !this.#parts.memtables().hasEntries && !(sealed && isBehind)
+    const needsSeal = !this.#parts.memtables.hasEntries && !(sealed && isBehind)
     const unflushedBytes = needsSeal ? 0 : length - flushed
     const blocked = sealed ? ('unflushed' as const) : ('unsealed' as const)
     return this.#file(number, 'segment', length, [this.#references(number, unflushedBytes)], {
@@ -197,7 +199,7 @@ export class SpaceAccount {
   }
 
   #block(): number {
-    const { fileSystem, directory } = this.#parts
+    const { fileSystem, directory } = this.#parts.context
     this.#blockBytes ??= fileSystem.statPath(directory)?.blockBytes ?? BLOCK_BYTES
     return this.#blockBytes
   }

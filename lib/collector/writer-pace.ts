@@ -39,7 +39,7 @@ export class WriterPace {
     this.#measuredBytes = diskBytes
     this.#writtenThen = this.#written()
     this.#pressure = pressure
-    if (pressure === undefined || diskBytes < pressure.limitBytes) this.wake()
+    this.wake()
   }
 
   /** So many bytes came back in so much time. */
@@ -56,12 +56,22 @@ export class WriterPace {
     const bytes = written - this.#writtenBefore
     this.#writtenBefore = written
     const rate = allowedRate(this.diskBytes, pressure, Math.max(this.#reclaimRate, RATE_MIN))
-    if (rate === 0) return new Promise((resolve) => this.#waiters.push(resolve))
+    if (rate === 0) return this.measuredAgain()
     this.#owedMs = rate === Number.POSITIVE_INFINITY ? 0 : this.#owedMs + (bytes * 1000) / rate
     if (this.#owedMs < WAIT_MS_MIN) return undefined
     const ms = Math.min(this.#owedMs, WAIT_MS_MAX)
     this.#owedMs = 0
     return new Promise((resolve) => setTimeout(resolve, ms))
+  }
+
+  /** Resolves when there are new figures; whoever waits asks again. */
+  measuredAgain(): Promise<void> {
+    return new Promise((resolve) => this.#waiters.push(resolve))
+  }
+
+  /** Somebody waits for something to come back. */
+  get isWaitedFor(): boolean {
+    return this.#waiters.length > 0
   }
 
   /** Lets those go on who wait for something to come back; they ask again. */

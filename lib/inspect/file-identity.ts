@@ -80,7 +80,7 @@ export function* headerItems(head: Uint8Array, error: WiscError | undefined): Ge
     reader.hex('databaseId', 16, false)
     reader.hex('parentId', 16)
     reader.u64('number')
-    reader.hex32('salt', false)
+    reader.u32('salt')
     reader.hex32('checksum')
     yield reader.item('fileHeader')
   }

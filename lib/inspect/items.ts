@@ -109,12 +109,10 @@ export class FieldReader {
     return this.#add(name, at, value.length, value, isDetail)
   }
 
-  /** A checksum or a salt: a number that is shown in hexadecimal. */
-  hex32(name: string, isDetail = true): number {
+  /** A checksum: a number that is shown in hexadecimal. */
+  hex32(name: string): void {
     const at = this.#skip(4)
-    const value = readU32(this.#bytes, at)
-    this.#add(name, at, 4, hex32(value), isDetail)
-    return value
+    this.#add(name, at, 4, hex32(readU32(this.#bytes, at)), true)
   }
 
   /** Bytes in hexadecimal. */
@@ -124,14 +122,38 @@ export class FieldReader {
     this.#add(name, at, this.#varints.at - at, text, isDetail)
   }
 
-  /** Bytes that are not here, or too many to be kept. */
-  absent(name: string, length: number, isDetail = false): void {
-    this.#add(name, this.#varints.at, length, undefined, isDetail)
+  /** Bytes of a value: whoever wants them reads them at their place. */
+  payload(name: string, length: number): void {
+    const at = this.#skip(length)
+    this.#add(name, at, this.#varints.at - at, undefined, false)
+  }
+
+  /** The same of bytes that are not here. */
+  absent(name: string, length: number): void {
+    this.#add(name, this.#varints.at, length, undefined, false)
   }
 
   /** Something that follows from fields and takes no bytes of its own. */
   derived(name: string, value: FieldValue): void {
     this.#add(name, this.#varints.at, 0, value, false)
+  }
+
+  /** The same, in front of all fields: what the item is about. */
+  lead(name: string, value: FieldValue): void {
+    const offset = this.#base + this.#start
+    this.fields.unshift({ name, offset, length: 0, value, isDetail: false })
+  }
+
+  /** A reader of the bytes behind what this one has read. */
+  behind(): FieldReader {
+    const at = this.#varints.at
+    return new FieldReader(this.#bytes, at, this.#base + at, this.#varints.end)
+  }
+
+  /** Goes on where another reader of the same bytes has come to. */
+  skipTo(other: FieldReader): void {
+    this.#varints.at = other.at
+    this.#varints.failed = other.failed
   }
 
   item(what: string, length: number = this.#varints.at - this.#start): Item {

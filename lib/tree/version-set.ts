@@ -233,12 +233,22 @@ export class VersionSet {
     const edits: VersionEdit[] = []
     const dropped: ObsoleteFile[] = []
     let version = this.#current
+    const fitting: PendingEdit[] = []
     for (const pending of batch) {
       const edit = { ...pending.edit, nextFileNumber: this.#nextFileNumber }
-      dropped.push(...droppedFiles(version, edit))
-      version = applyEdit(version, edit, version.id + 1)
+      try {
+        const next = applyEdit(version, edit, version.id + 1)
+        dropped.push(...droppedFiles(version, edit))
+        version = next
+      } catch (error) {
+        // A bug of whoever made it: nothing is written of it, and the others are none the worse for it.
+        pending.reject(toWiscError(error))
+        continue
+      }
       edits.push(edit)
+      fitting.push(pending)
     }
+    if (fitting.length === 0) return
     const addsFiles = edits.some(
       ({ addedTables, addedRelocations }) => addedTables?.length || addedRelocations?.length,
     )
@@ -249,7 +259,7 @@ export class VersionSet {
     this.#current = version
     this.#durableEdit = version.id
     this.#obsolete.supersede(version, dropped)
-    for (const { resolve } of batch) resolve(version)
+    for (const { resolve } of fitting) resolve(version)
     this.#installed()
   }
 

@@ -14,8 +14,6 @@ import { type Recovered, recoverImage } from '../support/recover-image.ts'
 import { type Collected, Session } from '../support/session.ts'
 import type { Workload } from './workloads.ts'
 
-/** One recovery of so many is cut off itself, at states of its own. */
-const COMPOUND_EVERY = 60
 const COMPOUND_STATES_MAX = 12
 const NOTHING: Knowledge = { required: 0, acknowledged: 0, issued: 0, created: false }
 
@@ -25,6 +23,8 @@ export interface EnumerateOptions {
   readonly statesMax: number
   /** One of so many is proved by `verify`. */
   readonly verifyEvery: number
+  /** The recovery of one of so many is cut off itself, at states of its own. */
+  readonly compoundEvery: number
 }
 
 /** How much was looked at. */
@@ -40,7 +40,7 @@ export interface Enumerated {
 export async function enumerate(
   workload: Workload,
   workloadSeed: number,
-  { seed, statesMax, verifyEvery }: EnumerateOptions,
+  { seed, statesMax, verifyEvery, compoundEvery }: EnumerateOptions,
 ): Promise<Enumerated> {
   const fileSystem = new FaultFileSystem({ seed: workloadSeed })
   const { options } = workload
@@ -64,7 +64,7 @@ export async function enumerate(
         const verify = opened % verifyEvery === 0
         const recovered = await recoverImage(state.image(), session.oracle, options, seed, verify)
         found.set(state.hash, recovered.positions)
-        if (opened % COMPOUND_EVERY === 0)
+        if (opened % compoundEvery === 0)
           compound += await cutRecovery(recovered, session, workload, seed)
       }
       const knowledge = (state.mark ?? NOTHING) as Knowledge

@@ -33,7 +33,7 @@ afterAll(() => {
 
 for (const [index, workload] of WORKLOADS.entries()) {
   test(`I1, I2: ${workload.name}`, { timeout: 600_000 }, async () => {
-    const options = { seed, statesMax: STATES_MAX, verifyEvery: 16 }
+    const options = { seed, statesMax: STATES_MAX, verifyEvery: 16, compoundEvery: 60 }
     const found = await enumerate(workload, seed + index * 7919, options)
     distinct += found.distinct
     moments += found.moments

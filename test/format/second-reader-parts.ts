@@ -113,24 +113,44 @@ export function identityBytes(databaseId: Buffer, number: number, salt: number):
   return bytes
 }
 
-/** Section 4 of vlog/FORMAT.md: the record that begins with the first byte. */
-export function readRecord(bytes: Buffer, sequence: number): { entry: Entry; length: number } {
+interface Head {
+  readonly kind: number
+  readonly key: Buffer
+  readonly sequence: number
+  readonly checksum: number
+  readonly valueAt: number
+  /** Of the whole record. */
+  readonly length: number
+}
+
+/** Section 4 of vlog/FORMAT.md: the head of the record that begins with the first byte. Its value may be a hole. */
+export function readHead(bytes: Buffer): Head {
   must(bytes.length >= 40, 'record: cut off')
-  const [kind, codec, keyLength] = [bytes[8], bytes[9], bytes.readUInt32LE(12)]
+  const [kind, codec, keyLength] = [bytes[8]!, bytes[9], bytes.readUInt32LE(12)]
   const valueLength = u64(bytes, 24)
-  const chunks = Math.max(1, Math.ceil(valueLength / 65536))
-  const keyAt = 40 + 4 * (chunks - 1)
-  const valueAt = keyAt + keyLength
+  const valueAt = 40 + 4 * (chunksOf(valueLength) - 1) + keyLength
   must(keyLength <= 65536 && valueAt + valueLength <= bytes.length, 'record: lengths')
-  const headerChecksum = bytes.readUInt32LE(0)
-  must(headerChecksum === crc32(bytes.subarray(8, valueAt)), 'record: header checksum')
-  must(u64(bytes, 16) === sequence && u64(bytes, 32) === valueLength, 'record: sequence or length')
+  const checksum = bytes.readUInt32LE(0)
+  must(checksum === crc32(bytes.subarray(8, valueAt)), 'record: header checksum')
+  must(u64(bytes, 32) === valueLength, 'record: sequence or length')
   must(
     (kind === 1 || (kind === 2 && valueLength === 0)) && codec === 0 && bytes[11] === 0,
     'record: kind',
   )
-  const value = bytes.subarray(valueAt, valueAt + valueLength)
-  for (let i = 0; i < chunks; i++) {
+  const key = bytes.subarray(valueAt - keyLength, valueAt)
+  return { kind, key, sequence: u64(bytes, 16), checksum, valueAt, length: valueAt + valueLength }
+}
+
+function chunksOf(valueLength: number): number {
+  return Math.max(1, Math.ceil(valueLength / 65536))
+}
+
+/** The record that begins with the first byte. */
+export function readRecord(bytes: Buffer, sequence: number): { entry: Entry; length: number } {
+  const { kind, key, checksum: headerChecksum, valueAt, length, ...head } = readHead(bytes)
+  must(head.sequence === sequence, 'record: sequence or length')
+  const value = bytes.subarray(valueAt, length)
+  for (let i = 0; i < chunksOf(value.length); i++) {
     const stored =
       i === 0 ? (bytes.readUInt32LE(4) ^ headerChecksum) >>> 0 : bytes.readUInt32LE(36 + 4 * i)
     must(
@@ -138,9 +158,5 @@ export function readRecord(bytes: Buffer, sequence: number): { entry: Entry; len
       `record: value checksum ${i}`,
     )
   }
-  const key = bytes.subarray(keyAt, valueAt)
-  return {
-    entry: { key, sequence, value: kind === 1 ? value : undefined },
-    length: valueAt + valueLength,
-  }
+  return { entry: { key, sequence, value: kind === 1 ? value : undefined }, length }
 }

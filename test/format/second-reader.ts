@@ -22,12 +22,22 @@ import {
   u64,
   Varints,
 } from './second-reader-parts.ts'
+import { type Part, relocationPlaces } from './second-reader-relocations.ts'
 import { tableEntries } from './second-reader-tables.ts'
 
 interface Segment {
   readonly number: number
   readonly salt: number
   sealed: { length: number; lastSequence: number } | undefined
+  /** The relocation that holds what survives of it. */
+  holder: number | undefined
+}
+
+interface Relocation {
+  readonly number: number
+  readonly salt: number
+  readonly length: number
+  readonly parts: readonly Part[]
 }
 
 type Table = Record<'number' | 'bytes' | 'entries', number>
@@ -42,6 +52,8 @@ class Reader {
   #databaseId: Buffer = Buffer.alloc(0)
   readonly #levels: Map<string, Map<number, Table>> = new Map()
   readonly #segments: Map<number, Segment> = new Map()
+  readonly #relocations: Map<number, Relocation> = new Map()
+  readonly #places: Map<number, Map<string, number>> = new Map()
   readonly #files: Map<string, Buffer> = new Map()
   #checkpoint: Position = { segment: 0, offset: 0 }
   #proved: Position = { segment: 0, offset: 0 }
@@ -55,6 +67,7 @@ class Reader {
 
   livePairs(): [Buffer, Buffer][] {
     this.#readManifest(this.#readCurrent())
+    for (const relocation of this.#relocations.values()) this.#readRelocation(relocation)
     for (const tables of this.#levels.values())
       for (const table of tables.values()) this.#readTable(table)
     this.#readLog()
@@ -132,13 +145,17 @@ class Reader {
       else if (tag === 14) this.#addTable(field)
       else if (tag === 16) {
         const number = field.next()
-        this.#segments.set(number, { number, salt: field.next(), sealed: undefined })
+        const salt = field.next()
+        this.#segments.set(number, { number, salt, sealed: undefined, holder: undefined })
       } else if (tag === 18) {
         const segment = this.#segments.get(field.next())
         must(segment !== undefined && !segment.sealed, 'an edit seals no open segment')
         segment.sealed = { length: field.next(), lastSequence: field.next() }
       } else if (tag === 20)
         must(this.#segments.delete(field.next()), 'an edit removes an unknown segment')
+      else if (tag === 22) this.#addRelocation(field)
+      else if (tag === 24)
+        must(this.#relocations.delete(field.next()), 'an edit removes an unknown relocation')
       else must(tag === 2 || tag === 4 || tag % 2 === 1, `unknown field ${tag}`)
     }
   }
@@ -148,6 +165,20 @@ class Reader {
     const [number, bytes, entries] = [field.next(), field.next(), field.next()]
     const run = this.#levels.get(place) ?? new Map<number, Table>()
     this.#levels.set(place, run.set(number, { number, bytes, entries }))
+  }
+
+  #addRelocation(field: Varints): void {
+    const [number, salt, length] = [field.next(), field.next(), field.next()]
+    const parts: Part[] = []
+    for (let count = field.next(); count > 0; count--) {
+      parts.push({ segment: field.next(), records: field.next(), bytes: field.next() })
+    }
+    for (const { segment } of parts) {
+      const state = this.#segments.get(segment)
+      must(state?.sealed !== undefined, 'a relocation holds a segment that is not sealed')
+      state.holder = number
+    }
+    this.#relocations.set(number, { number, salt, length, parts })
   }
 
   #removeTable(number: number): void {
@@ -176,7 +207,7 @@ class Reader {
       let { value } = entry
       if (pointer) {
         const { segment, offset, length } = pointer
-        const there = this.#segmentBytes(segment).subarray(offset, offset + length)
+        const there = this.#recordBytes(segment, offset, length)
         const record = readRecord(there, sequence)
         const isOurs = record.length === length && record.entry.key.equals(key)
         must(isOurs, 'a pointer leads elsewhere')
@@ -184,6 +215,25 @@ class Reader {
       }
       this.#offer({ key, sequence, value })
     }
+  }
+
+  /** Section 9 of vlog/FORMAT.md. */
+  #readRelocation({ number, salt, length, parts }: Relocation): void {
+    const name = `${String(number).padStart(6, '0')}.vlog`
+    const bytes = this.#file(name)
+    must(bytes.length === length, `${name}: length`)
+    const kept = parts.filter(({ segment }) => this.#segments.get(segment)?.holder === number)
+    must(kept.length > 0, `${name}: holds nothing`)
+    const places = relocationPlaces(bytes, this.#seed(bytes, name, 5, salt), name, kept)
+    this.#places.set(number, places)
+  }
+
+  #recordBytes(segment: number, offset: number, length: number): Buffer {
+    const holder = this.#segments.get(segment)?.holder
+    if (holder === undefined) return this.#segmentBytes(segment).subarray(offset, offset + length)
+    const place = this.#places.get(holder)?.get(`${segment}/${offset}`)
+    must(place !== undefined, 'a relocation does not hold what a pointer names')
+    return this.#file(`${String(holder).padStart(6, '0')}.vlog`).subarray(place, place + length)
   }
 
   #segmentBytes(number: number): Buffer {
@@ -195,16 +245,19 @@ class Reader {
 
   /** Section 6 of vlog/FORMAT.md. */
   #readLog(): void {
-    let end: Position = { segment: 0, offset: 0 }
+    // Without its segment the checkpoint itself says how far the log goes at least.
+    const isCollected = !this.#segments.has(this.#checkpoint.segment)
+    let end: Position = isCollected ? this.#checkpoint : { segment: 0, offset: 0 }
     let ended = false
     for (const { number, salt, sealed } of [...this.#segments.values()].sort(
       (a, b) => a.number - b.number,
     )) {
-      const bytes = this.#segmentBytes(number).subarray(0, sealed?.length)
-      if (sealed && number < this.#checkpoint.segment) {
-        end = { segment: number, offset: sealed.length }
+      if (sealed && !isBefore(this.#checkpoint, { segment: number, offset: sealed.length })) {
+        const sealedEnd = { segment: number, offset: sealed.length }
+        if (isBefore(end, sealedEnd)) end = sealedEnd
         continue
       }
+      const bytes = this.#segmentBytes(number).subarray(0, sealed?.length)
       const name = `${String(number).padStart(6, '0')}.vlog`
       must(!sealed || bytes.length === sealed.length, `${name}: shorter than its seal`)
       const seed = crc32(identityBytes(this.#databaseId, number, salt))

@@ -1,10 +1,11 @@
 /**
  * Writes the golden databases: small, committed, and never made again but for a new version of the format.
  *
- *   node dist/test/golden/make.js DIRECTORY        (test/golden)
+ *   node dist/test/golden/make.js DIRECTORY [collected]       (test/golden; the second argument: that one alone)
  *
  *   closed/    tables, sealed segments; closed in order       crashed/  a log with an unproved part and a torn tail
  *   corrupt/   closed/ with one byte of a value flipped       NAME.json what is in them: keys and values in hex
+ *   collected/ a relocation of several collections, and holes; the segment of its checkpoint is gone
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
@@ -59,6 +60,46 @@ async function makeDatabase(close: boolean): Promise<Map<string, Uint8Array>> {
   return new Map(kept.map(([path, bytes]) => [basename(path), bytes]))
 }
 
+/** A database after several collections. @returns its files by name; a hole reads as zeros */
+async function makeCollected(): Promise<Map<string, Uint8Array>> {
+  const fileSystem = new FaultFileSystem({ seed: SEED })
+  const options = { ...OPTIONS, segmentBytes: 32768, collector: { enabled: false } }
+  const prng = new Prng(SEED)
+  const store = await openStore('/db', options, { fileSystem, random: seededRandom(SEED) })
+  const fill = async (count: number): Promise<void> => {
+    for (let i = 0; i < count; i++) {
+      const key = `key/${prng.below(40)}`
+      if (prng.chance(0.3)) await store.delete(key)
+      else await store.put(key, prng.bytes(prng.pick([0, 60, 250, 700])))
+    }
+  }
+  for (let round = 0; round < 3; round++) {
+    await fill(80)
+    await store.compact()
+    await store.collect({ targetSpaceAmplification: 1 })
+  }
+  // Holes need values of several blocks, between others that live.
+  const uncopied = { targetSpaceAmplification: 1, maxCopyBytes: 0 }
+  for (let i = 0; i < 4; i++) await store.put(`large/${i}`, Buffer.alloc(15_000, `${i}`))
+  for (const i of [0, 2]) await store.put(`large/${i}`, 'small now')
+  await store.compact()
+  await store.collect(uncopied)
+  // The last segment goes, too, and with it that of the checkpoint.
+  await store.put('gone', prng.bytes(5000))
+  await store.delete('gone')
+  await store.compact()
+  await store.collect(uncopied)
+  const { relocations } = store.stats()
+  const punched = store.segments().filter(({ punchedBytes }) => punchedBytes > 0).length
+  if (relocations === 0 || punched === 0)
+    throw new Error(`relocations=${relocations} punched=${punched}`)
+  await store.close()
+  const { files } = fileSystem.visibleImage()
+  fileSystem.kill()
+  const kept = [...files].filter(([path]) => !/LOCK|BALLAST/.test(path))
+  return new Map(kept.map(([path, bytes]) => [basename(path), bytes]))
+}
+
 async function pairsOf(files: ReadonlyMap<string, Uint8Array>): Promise<Record<string, string>> {
   const image = {
     directories: ['/', '/db'],
@@ -88,26 +129,38 @@ function tear(files: Map<string, Uint8Array>): void {
   files.set(name, Buffer.concat([bytes, bytes.subarray(96, 96 + 100)]))
 }
 
-const target = process.argv[2]!
-const closed = await makeDatabase(true)
-const crashed = await makeDatabase(false)
-const pairs = await pairsOf(closed)
-writeDatabase(join(target, 'closed'), closed)
-writeFileSync(join(target, 'closed.json'), `${JSON.stringify(pairs, undefined, 1)}\n`)
-tear(crashed)
-writeDatabase(join(target, 'crashed'), crashed)
-writeFileSync(
-  join(target, 'crashed.json'),
-  `${JSON.stringify(await pairsOf(crashed), undefined, 1)}\n`,
-)
+async function writeFirst(target: string): Promise<void> {
+  const closed = await makeDatabase(true)
+  const crashed = await makeDatabase(false)
+  const pairs = await pairsOf(closed)
+  writeDatabase(join(target, 'closed'), closed)
+  writeFileSync(join(target, 'closed.json'), `${JSON.stringify(pairs, undefined, 1)}\n`)
+  tear(crashed)
+  writeDatabase(join(target, 'crashed'), crashed)
+  writeFileSync(
+    join(target, 'crashed.json'),
+    `${JSON.stringify(await pairsOf(crashed), undefined, 1)}\n`,
+  )
 
-// One byte of the value of batch/2, which a table points to.
-const victim = Buffer.from(pairs[Buffer.from('batch/2').toString('hex')]!, 'hex')
-for (const [name, bytes] of closed) {
-  const at = Buffer.from(bytes).indexOf(victim)
-  if (at < 0) continue
-  const damaged = Uint8Array.from(bytes)
-  damaged[at + 1500]! ^= 0x10
-  closed.set(name, damaged)
+  // One byte of the value of batch/2, which a table points to.
+  const victim = Buffer.from(pairs[Buffer.from('batch/2').toString('hex')]!, 'hex')
+  for (const [name, bytes] of closed) {
+    const at = Buffer.from(bytes).indexOf(victim)
+    if (at < 0) continue
+    const damaged = Uint8Array.from(bytes)
+    damaged[at + 1500]! ^= 0x10
+    closed.set(name, damaged)
+  }
+  writeDatabase(join(target, 'corrupt'), closed)
 }
-writeDatabase(join(target, 'corrupt'), closed)
+
+async function writeCollected(target: string): Promise<void> {
+  const collected = await makeCollected()
+  const pairs = await pairsOf(collected)
+  writeDatabase(join(target, 'collected'), collected)
+  writeFileSync(join(target, 'collected.json'), `${JSON.stringify(pairs, undefined, 1)}\n`)
+}
+
+const [target, only] = process.argv.slice(2) as [string, string?]
+if (only !== 'collected') await writeFirst(target)
+await writeCollected(target)

@@ -22,6 +22,7 @@ test('defaults', () => {
     errorIfExists: false,
     readOnly: false,
     sync: false,
+    controlSocket: process.platform !== 'win32',
     valueThreshold: 1024,
     segmentBytes: 64 * MIB,
     memtableBytes: 16 * MIB,
@@ -141,12 +142,9 @@ test('what is unknown is refused, names that every object has included', () => {
   }
 })
 
-test.each(['compression', 'compressionLevel', 'controlSocket'])(
-  '%s is not there yet, and says so',
-  (name) => {
-    expect(refused({ [name]: 1 })).toContain('this version')
-  },
-)
+test.each(['compression', 'compressionLevel'])('%s is not there yet, and says so', (name) => {
+  expect(refused({ [name]: 1 })).toContain('this version')
+})
 
 test('anything but an object is refused', () => {
   for (const value of [null, 5, 'x', [], true]) {

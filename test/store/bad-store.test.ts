@@ -118,18 +118,14 @@ describe('a store', () => {
       const bytes = fs.readFileSync(file)
       fs.copyFileSync(find(other, pattern), file)
       if (pattern.test('x.sst') || pattern.test('x.vlog')) {
-        // What is below the checkpoint is not read at open: the first read of it says so.
+        // What is below the checkpoint is not read at open: verify says so, and the first read of a table.
         const before = contents(directory)
-        const code = await codeOf(async () => {
-          const store = await open(directory, { readOnly: true })
-          try {
-            expect((await store.verify()).ok).toBe(false)
-            store.getSync('key29')
-          } finally {
-            await store.close()
-          }
-        })
-        expect(code).toBe('WISC_CORRUPTION')
+        const store = await open(directory, { readOnly: true })
+        expect((await store.verify()).ok).toBe(false)
+        if (pattern.test('x.sst')) {
+          expect(await codeOf(() => store.getSync('key29'))).toBe('WISC_CORRUPTION')
+        }
+        await store.close()
         expect(contents(directory)).toEqual(before)
       } else await expectRefused(directory, 'WISC_CORRUPTION')
       await expectMended(directory, file, bytes)

@@ -50,61 +50,114 @@ const TIERING = {
   blockBytes: 512,
 }
 
-const CONFIGURATIONS: readonly { name: string; runs: number; options: Options }[] = [
-  { name: 'small parts', runs: 900, options: SMALL },
-  { name: 'all separated', runs: 700, options: { ...SMALL, valueThreshold: 0 } },
+/** Collects whatever pays, as soon as it does. */
+const EAGER: Options = {
+  ...SMALL,
+  segmentBytes: 4096,
+  collector: { targetSpaceAmplification: 1.01 },
+}
+
+interface Configuration {
+  readonly name: string
+  readonly runs: number
+  readonly options: Options
+  readonly withoutHoles?: boolean
+}
+
+const CONFIGURATIONS: readonly Configuration[] = [
+  { name: 'small parts', runs: 110, options: SMALL },
+  { name: 'all separated', runs: 85, options: { ...SMALL, valueThreshold: 0 } },
   {
     name: 'all inline',
-    runs: 700,
+    runs: 85,
     options: { ...SMALL, valueThreshold: Number.POSITIVE_INFINITY },
   },
   {
     name: 'no block cache, no filters',
-    runs: 600,
+    runs: 70,
     options: { ...SMALL, blockCacheBytes: 0, tree: { ...SMALL.tree, filterBitsPerKey: 0 } },
   },
   {
     name: 'synced writes, tiny segments',
-    runs: 600,
+    runs: 70,
     options: { ...SMALL, sync: true, segmentBytes: 4096 },
   },
-  { name: 'lazy leveling', runs: 600, options: { ...SMALL, tree: LAZY } },
-  { name: 'tiering', runs: 600, options: { ...SMALL, tree: TIERING, valueThreshold: 100 } },
+  { name: 'lazy leveling', runs: 70, options: { ...SMALL, tree: LAZY } },
+  { name: 'tiering', runs: 70, options: { ...SMALL, tree: TIERING, valueThreshold: 100 } },
   {
     name: 'few open files',
-    runs: 500,
+    runs: 60,
     options: { ...SMALL, maxOpenFiles: 16, segmentBytes: 4096 },
   },
-  { name: 'defaults without workers', runs: 60, options: { workers: 0 } },
-  { name: 'one worker', runs: 50, options: { ...SMALL, workers: 1 } },
+  { name: 'eager collector', runs: 60, options: EAGER },
+  { name: 'eager collector, no holes', runs: 50, options: EAGER, withoutHoles: true },
+  {
+    name: 'eager collector, all separated, punching off',
+    runs: 50,
+    options: { ...EAGER, valueThreshold: 0, collector: { ...EAGER.collector, punchHoles: false } },
+  },
+  {
+    name: 'collector at 1.5, segments of a few values, synced',
+    runs: 35,
+    options: {
+      ...SMALL,
+      sync: true,
+      valueThreshold: 50,
+      collector: { targetSpaceAmplification: 1.5 },
+    },
+  },
+  {
+    name: 'eager collector, tiering, few open files, no block cache',
+    runs: 35,
+    options: { ...EAGER, tree: TIERING, maxOpenFiles: 16, blockCacheBytes: 0 },
+  },
+  {
+    name: 'collector only when asked',
+    runs: 35,
+    options: { ...EAGER, collector: { enabled: false } },
+  },
+  { name: 'defaults without workers', runs: 12, options: { workers: 0 } },
+  { name: 'one worker', runs: 12, options: { ...SMALL, workers: 1 } },
   {
     name: 'two workers, all separated',
-    runs: 50,
+    runs: 12,
     options: { ...SMALL, workers: 2, valueThreshold: 0 },
   },
   {
     name: 'two workers, tiering, synced',
-    runs: 40,
+    runs: 12,
     options: { ...SMALL, workers: 2, tree: TIERING, sync: true },
+  },
+  { name: 'two workers, eager collector', runs: 12, options: { ...EAGER, workers: 2 } },
+  {
+    name: 'one worker, eager collector, all separated',
+    runs: 12,
+    options: { ...EAGER, workers: 1, valueThreshold: 0 },
   },
 ]
 
-for (const { name, runs: count, options } of CONFIGURATIONS) {
+for (const { name, runs: count, options, withoutHoles = false } of CONFIGURATIONS) {
   test(`the store is a sorted map: ${name}`, { timeout: 300_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(MODEL_OPERATIONS, async (operations) => {
         runs++
-        if (options.workers === 0) await runInMemory(options, operations)
+        if (options.workers === 0) await runInMemory(options, operations, withoutHoles)
         else await runOnDisk(options, operations)
       }),
-      { seed: seed | 0, numRuns: Math.ceil(count * FACTOR), endOnFailure: false, verbose: 1 },
+      { seed: seed | 0, numRuns: Math.ceil(count * FACTOR), verbose: 1, endOnFailure: false },
     )
   })
 }
 
-async function runInMemory(options: Options, operations: readonly ModelOperation[]): Promise<void> {
-  const fileSystem = new FaultFileSystem({ seed })
-  await ModelRun.run(DIRECTORY, options, fileSystem, operations)
+async function runInMemory(
+  options: Options,
+  operations: readonly ModelOperation[],
+  withoutHoles: boolean,
+): Promise<void> {
+  const disk = { seed, withoutHoles }
+  const first = new FaultFileSystem(disk)
+  const fileSystem = await ModelRun.run(DIRECTORY, options, first, operations, disk)
+  if (!(fileSystem instanceof FaultFileSystem)) return
   if (fileSystem.violations.length > 0)
     throw new Error(fileSystem.violations.slice(0, 3).join('; '))
   if (fileSystem.openFiles > 0) throw new Error(`${fileSystem.openFiles} files left open`)

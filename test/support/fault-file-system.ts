@@ -29,12 +29,12 @@ import {
   type Fault,
   type FaultFileSystemOptions,
   isReserve,
-  isUnnamed,
 } from './fault-calls.ts'
 import { type FileCalls, faultFile, type OpenedFile } from './fault-file.ts'
 import { Prng } from './random.ts'
 import {
   type Disk,
+  isHarmless,
   loadDisk,
   statOf,
   type VisibleFile,
@@ -57,6 +57,8 @@ export class FaultFileSystem implements FileSystem {
   readonly violations: string[] = []
   faults: ((call: Call) => Fault | undefined) | undefined
   onCall: ((call: Call) => void) | undefined
+  /** Holds an asynchronous read back: it finds what is there when the promise has resolved. */
+  holdRead: ((path: string) => Promise<void>) | undefined
   calls = 0
   capacityBytes: number
   openFiles = 0
@@ -74,6 +76,7 @@ export class FaultFileSystem implements FileSystem {
     enter: (kind, path) => this.#enter(kind, path),
     violate: (rule) => this.#violate(rule),
     turns: () => this.#turns(),
+    readHeld: async (path) => this.holdRead?.(path),
     beginWrite: (open, bytes, position) => this.#beginWrite(open, bytes, position),
     beginSync: ({ path, file }) => this.#beginSync(path, file),
     punch: (open, position, length) => this.#punch(open, position, length),
@@ -138,7 +141,7 @@ export class FaultFileSystem implements FileSystem {
     if (this.#killed) return { errno: 'EIO' }
     const call = { index: ++this.calls, kind, path, bytes }
     this.onCall?.(call)
-    if (this.syncFailed && CHANGES.has(kind) && !isUnnamed(path))
+    if (this.syncFailed && CHANGES.has(kind) && !isHarmless(this.#disk, kind, path))
       this.#violate(`${kind} after a failed sync path=${path}`)
     return this.faults?.(call)
   }

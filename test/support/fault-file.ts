@@ -13,6 +13,8 @@ export interface FileCalls {
   violate(rule: string): void
   /** Some turns of the event loop. */
   turns(): Promise<void>
+  /** Resolves when an asynchronous read may go on. */
+  readHeld(path: string): Promise<void>
   beginWrite(open: OpenedFile, bytes: Uint8Array, position: number): () => void
   beginSync(open: OpenedFile): () => void
   punch(open: OpenedFile, position: number, length: number): boolean
@@ -56,6 +58,7 @@ export function faultFile(calls: FileCalls, open: OpenedFile): File {
       use('read')
       const fault = calls.enter('read', path)
       await calls.turns()
+      await calls.readHeld(path)
       refuse('read', fault)
       return read(target, at, length, position)
     },

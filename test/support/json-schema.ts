@@ -15,6 +15,7 @@ export function schemaErrors(name: string, value: unknown): string[] {
 
 type Check = (rule: never, value: unknown, at: string, schema: Schema) => string[]
 
+const OF_OBJECTS = ['required', 'properties', 'additionalProperties']
 const SAYS_NOTHING = ['$schema', 'title', 'description', 'contentEncoding']
 
 const CHECKS: Readonly<Record<string, Check>> = {
@@ -52,6 +53,8 @@ const CHECKS: Readonly<Record<string, Check>> = {
 function check(schema: Schema, value: unknown, at: string): string[] {
   return Object.entries(schema).flatMap(([keyword, rule]) => {
     if (SAYS_NOTHING.includes(keyword)) return []
+    // These say nothing of what is no object.
+    if (OF_OBJECTS.includes(keyword) && !isOfType(value, 'object')) return []
     const known = CHECKS[keyword]
     return known ? known(rule as never, value, at, schema) : [`unknown keyword ${keyword}`]
   })

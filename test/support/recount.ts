@@ -3,10 +3,10 @@
  */
 import { joinPath } from '#dist/lib/base/file-names.js'
 import type { FileSystem } from '#dist/lib/base/file-system.js'
-import type { Store } from '#dist/lib/store.js'
-import { KIND } from '#dist/lib/tree/entry.js'
 import { compareLogPositions } from '#dist/lib/base/log-position.js'
+import type { Store } from '#dist/lib/store.js'
 import { openTable, tablesOf } from '#dist/lib/tables.js'
+import { KIND } from '#dist/lib/tree/entry.js'
 import type { Version } from '#dist/lib/tree/version.js'
 import { VersionSet } from '#dist/lib/tree/version-set.js'
 
@@ -65,7 +65,11 @@ export function accountingErrors(
     check(`${info.file} records`, info.referencedRecords, sum('records'))
     const segment = version.segments.get(info.id)
     const known = version.relocations.get(info.id) ?? segment
-    check(`${info.file} kind`, info.kind, version.relocations.has(info.id) ? 'relocation' : 'segment')
+    check(
+      `${info.file} kind`,
+      info.kind,
+      version.relocations.has(info.id) ? 'relocation' : 'segment',
+    )
     if (known === undefined || !('length' in known)) continue
     check(`${info.file} length`, info.totalBytes, known.length)
     const end = { segment: info.id, offset: known.length }
@@ -73,7 +77,8 @@ export function accountingErrors(
     check(`${info.file} bytes`, info.referencedBytes, sum('bytes'))
     check(`${info.file} garbage`, info.exposedGarbageBytes, known.length - sum('bytes'))
   }
-  for (const segment of uses.keys()) if (!held.has(segment)) errors.push(`segment ${segment} is in no file`)
+  for (const segment of uses.keys())
+    if (!held.has(segment)) errors.push(`segment ${segment} is in no file`)
   check('exposed garbage', stats.exposedGarbageBytes, exposed)
   check('disk bytes', stats.diskBytes, allocatedBytes(fileSystem, directory))
   return errors

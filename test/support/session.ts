@@ -3,7 +3,8 @@
  * into the log of the file system, so that every crash state knows what must survive it.
  */
 import { WiscError } from '#dist/lib/base/errors.js'
-import type { CollectionReport, CollectOptions } from '#dist/lib/collector/collection.js'
+import type { CollectedStep, CollectOptions } from '#dist/lib/collector/collection.js'
+import type { JobRunner } from '#dist/lib/jobs/runner.js'
 import { openStore } from '#dist/lib/open-store.js'
 import type { Options } from '#dist/lib/options.js'
 import type { Snapshot } from '#dist/lib/snapshot.js'
@@ -66,21 +67,27 @@ export class Session {
     const { fileSystem } = this
     // A failed sync ends a store, not the process: an open starts anew.
     fileSystem.syncFailed = false
-    this.#store = await openStore(DIRECTORY, this.#options.options, { fileSystem, random })
-    this.#count(this.#store)
+    const wrapRunner = (runner: JobRunner): JobRunner => this.#watched(runner)
+    const parts = { fileSystem, random, wrapRunner }
+    this.#store = await openStore(DIRECTORY, this.#options.options, parts)
+    this.#store.on('collection', ({ action }: CollectedStep) => this.collected[action]++)
     this.oracle.opened()
     this.#mark()
   }
 
-  #count(store: Store): void {
-    const relocations = new Set<number>()
-    store.on('collection', ({ action, files }: CollectionReport['steps'][number]) => {
-      this.collected[action]++
-      if (action === 'rewrite' && files.some((number) => relocations.has(number))) {
-        this.collected.again++
-      }
-      for (const { id, kind } of store.segments()) if (kind === 'relocation') relocations.add(id)
-    })
+  /** Counts the jobs that rewrite a relocation. */
+  #watched(runner: JobRunner): JobRunner {
+    return {
+      run: (job, options) => {
+        const isAgain =
+          job.kind === 'rewrite' && job.files.some(({ kind }) => kind === 'relocation')
+        if (isAgain) this.collected.again++
+        return runner.run(job, options)
+      },
+      shareArena: (id, buffer) => runner.shareArena(id, buffer),
+      forgetArena: (id) => runner.forgetArena(id),
+      close: () => runner.close(),
+    }
   }
 
   #mark(): void {

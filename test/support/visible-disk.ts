@@ -5,6 +5,7 @@
 import type { FileStat } from '#dist/lib/base/file-system.js'
 import { allocatedBytes, BLOCK_BYTES, Content } from './content.ts'
 import { type DiskImage, DiskModel, type Operation, type Profile, ROOT } from './disk-model.ts'
+import { type CallKind, isUnnamed } from './fault-calls.ts'
 
 export interface VisibleFile {
   readonly node: number
@@ -73,6 +74,18 @@ export function loadImage(
     found?.(path, node, bytes)
   }
   return next
+}
+
+/**
+ * Changes that are allowed after a failed sync, since nothing durable names the file: those of BALLAST and tables, and
+ * the unlink of a file whose job is cut off before its bytes are durable (I4).
+ */
+export function isHarmless(disk: Disk, kind: CallKind, path: string): boolean {
+  if (isUnnamed(path)) return true
+  const file = disk.files.get(path)
+  if (kind !== 'unlink' || file === undefined) return false
+  const { durable, pending } = disk.model.file(file.node)
+  return durable.size === 0 || pending.some((change) => change.kind === 'write')
 }
 
 export function joined(sources: readonly Uint8Array[]): Uint8Array {

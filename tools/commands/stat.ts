@@ -4,17 +4,28 @@ import { EXACT_BYTES, STORE_PATH } from '../arguments.ts'
 import { formatBar } from '../bar.ts'
 import { escapeText } from '../escape.ts'
 import { EXIT_CODE } from '../exit-code.ts'
+import { inspectAgain } from '../inspect-again.ts'
 import type { Output } from '../output.ts'
+import { askOwner } from '../owner.ts'
 import { formatFields, formatTable } from '../table.ts'
-import { formatBytes, formatCount } from '../units.ts'
+import { formatBytes, formatCount, formatUnits } from '../units.ts'
 import { defineVerb, type Verb } from '../verb.ts'
-import { inspectStore } from '../with-store.ts'
+import { amplification } from './gc-text.ts'
 
-/** See tools/schema/stat.json. Counters since an open would all be 0 here: nobody has used this one. */
+/** See tools/schema/stat.json. */
 interface Figures {
   readonly path: string
   readonly diskBytes: number
+  /** Exact after a full compaction, else a lower bound. */
+  readonly liveBytes: number
+  /** diskBytes / liveBytes; null if nothing lives. */
+  readonly spaceAmplification: number | null
+  readonly exposedGarbageBytes: number
+  /** By the estimate of the process that has the store open, if it answers. */
+  readonly hiddenGarbageBytesEstimate: number
+  readonly pinnedBytesEstimate: number
   readonly segments: number
+  readonly relocations: number
   readonly tables: number
   readonly tableBytes: number
   /** Entries of tables, tombstones among them; a key that was overwritten may have several. */
@@ -28,20 +39,36 @@ interface Figures {
   readonly lastSequence: number
   readonly durableSequence: number
   readonly levels: readonly LevelStats[]
+  /** What only the process that has the store open knows; null if none answers. Counters since its open. */
+  readonly owner: OwnerFigures | null
+}
+
+interface OwnerFigures {
+  readonly writeAmplification: number
+  readonly snapshots: number
+  readonly iterators: number
+  readonly oldestSequence: number | null
+  readonly stalls: Stats['stalls']
+  readonly collector: Stats['collector']
+  /** Bytes of relocations that it has written. */
+  readonly relocatedBytesWritten: number
 }
 
 export const stat: Verb = defineVerb({
   usage: 'stat <path>',
-  summary: 'Show a store at a glance: sizes, tree, log',
-  details: 'Needs no lock and writes nothing; the store may be in use.',
+  summary: 'Show a store at a glance: sizes, garbage, tree, log',
+  details:
+    'Dead bytes can be collected, hidden ones after a compaction, pinned ones when the snapshots and iterators that ' +
+    'see them are closed. Needs no lock and writes nothing; the store may be in use.',
   examples: [
     ['wisc stat photos.db', 'For people'],
     ['wisc stat photos.db --json | jq .diskBytes', 'For programs'],
   ],
   options: (command) => command.positional('path', STORE_PATH).option('bytes', EXACT_BYTES),
   run: async ({ path, bytes: exact, json }, context) => {
-    const stats = await inspectStore(path, context, async (store) => store.stats())
-    const figures = toFigures(path, stats)
+    const stats = await inspectAgain(path, context, async (store) => store.stats())
+    const ofOwner = await askOwner(path, (owner) => owner.ask('stats'))
+    const figures = toFigures(path, stats, ofOwner)
     const { output } = context
     if (json) await output.json(figures)
     else await output.write(render(figures, exact, output))
@@ -49,14 +76,20 @@ export const stat: Verb = defineVerb({
   },
 })
 
-function toFigures(path: string, stats: Stats): Figures {
+function toFigures(path: string, stats: Stats, ofOwner: Stats | undefined): Figures {
   const { levels } = stats
   const sum = (of: (level: LevelStats) => number): number =>
     levels.reduce((total, level) => total + of(level), 0)
   return {
     path,
     diskBytes: stats.diskBytes,
+    liveBytes: stats.liveBytes,
+    spaceAmplification: Number.isFinite(stats.spaceAmplification) ? stats.spaceAmplification : null,
+    exposedGarbageBytes: stats.exposedGarbageBytes,
+    hiddenGarbageBytesEstimate: (ofOwner ?? stats).hiddenGarbageBytesEstimate,
+    pinnedBytesEstimate: (ofOwner ?? stats).pinnedBytesEstimate,
     segments: stats.segments,
+    relocations: stats.relocations,
     tables: stats.tables,
     tableBytes: sum(({ bytes }) => bytes),
     entries: sum(({ entries }) => entries),
@@ -67,6 +100,20 @@ function toFigures(path: string, stats: Stats): Figures {
     lastSequence: stats.lastSequence,
     durableSequence: stats.durableSequence,
     levels,
+    owner: ofOwner ? toOwnerFigures(ofOwner) : null,
+  }
+}
+
+function toOwnerFigures(stats: Stats): OwnerFigures {
+  const { writeAmplification, snapshots, iterators, stalls, collector } = stats
+  return {
+    writeAmplification,
+    snapshots: snapshots.open,
+    iterators: iterators.open,
+    oldestSequence: snapshots.oldestSequence ?? null,
+    stalls,
+    collector,
+    relocatedBytesWritten: stats.relocatedBytesWritten,
   }
 }
 
@@ -75,18 +122,54 @@ function render(figures: Figures, exact: boolean, output: Output): string {
   const size = (bytes: number): string => formatBytes(bytes, exact)
   const fields = [
     ['on disk', size(figures.diskBytes)],
+    ['live', size(figures.liveBytes)],
+    ['amplification', amplification(figures.spaceAmplification)],
+    ['dead', size(figures.exposedGarbageBytes)],
+    ['hidden', `about ${size(figures.hiddenGarbageBytesEstimate)}`],
+    ['pinned', pinsText(figures, size)],
     ['tables', `${formatCount(figures.tables)}, ${size(figures.tableBytes)}`],
     ['entries', formatCount(figures.entries)],
     ['tombstones', formatCount(figures.tombstones)],
     ['segments', formatCount(figures.segments)],
+    ['relocations', formatCount(figures.relocations)],
     ['pointed to', size(figures.pointedBytes)],
     ['only in the log', `${formatCount(figures.replayedRecords)} records`],
     ['last sequence', formatCount(figures.lastSequence)],
     ['durable up to', formatCount(figures.durableSequence)],
+    ...(figures.owner ? ownerFields(figures.owner, size) : []),
   ] as const
   const title = output.style('bold', escapeText(figures.path))
   const levels = renderLevels(figures.levels, size, output)
   return `${title}\n\n${formatFields(fields, columns)}${levels && `\n${levels}`}`
+}
+
+/** What only snapshots and iterators see, and who they are. */
+function pinsText(
+  { pinnedBytesEstimate, owner, lastSequence }: Figures,
+  size: (bytes: number) => string,
+): string {
+  if (!owner) return 'nothing: no process answers'
+  const { snapshots, iterators, oldestSequence } = owner
+  if (oldestSequence === null) return 'nothing'
+  const ago = formatUnits(Math.max(0, lastSequence - oldestSequence), 'write')
+  const who = `${formatUnits(snapshots, 'snapshot')}, ${formatUnits(iterators, 'iterator')}`
+  return `about ${size(pinnedBytesEstimate)}: ${who}, the oldest ${ago} ago`
+}
+
+/** Since the process that answers has opened the store. */
+function ownerFields(
+  { writeAmplification, collector, stalls, relocatedBytesWritten }: OwnerFigures,
+  size: (bytes: number) => string,
+): [string, string][] {
+  const { steps, bytesFreed } = collector
+  return [
+    ['written', `${writeAmplification.toFixed(2)} x what users wrote`],
+    [
+      'collector',
+      `${formatUnits(steps, 'step')}, ${size(bytesFreed)} freed, ${size(relocatedBytesWritten)} moved`,
+    ],
+    ['stalls', `${formatCount(stalls.count)}, ${(stalls.ms / 1000).toFixed(1)} s`],
+  ]
 }
 
 /** Levels that hold something, each with its share of the bytes of all tables. */

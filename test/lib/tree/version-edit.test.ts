@@ -30,7 +30,23 @@ const FULL: VersionEdit = {
   ],
   sealedSegments: [{ number: 7, length: 2 ** 47, lastSequence: 99 }],
   removedSegments: [6],
+  addedRelocations: [
+    {
+      number: 40,
+      salt: 0xfffffffe,
+      length: 2 ** 47,
+      parts: [
+        { segment: 1, records: 1, bytes: 41 },
+        { segment: 2, records: 2 ** 40, bytes: 2 ** 46 },
+      ],
+    },
+    { number: 41, salt: 0, length: 512, parts: [{ segment: 300, records: 3, bytes: 200 }] },
+  ],
+  removedRelocations: [30, 31],
 }
+
+const PART = { segment: 5, records: 1, bytes: 50 }
+const RELOCATION = { number: 9, salt: 1, length: 500, parts: [PART] }
 
 function decode(bytes: Uint8Array): VersionEdit {
   return decodeVersionEdit(bytes, 'MANIFEST-000001', 100)
@@ -85,7 +101,7 @@ test('random bytes never do anything but decode or be refused', () => {
   const prng = new Prng(seed)
   for (let i = 0; i < 20_000; i++) {
     const bytes = prng.bytes(prng.below(40))
-    if (bytes.length > 0) bytes[0] = 2 + 2 * prng.below(10)
+    if (bytes.length > 0) bytes[0] = 2 + 2 * prng.below(12)
     const code = damageOf(bytes)
     expect([undefined, 'WISC_CORRUPTION', 'WISC_FORMAT_VERSION'], replayHint(seed)).toContain(code)
   }
@@ -95,7 +111,7 @@ test('unknown odd tags are skipped, unknown even ones refused', () => {
   const known = encodeVersionEdit({ nextFileNumber: 5 })
   const odd = Uint8Array.from([...known, 21, 3, 1, 2, 3])
   expect(decode(odd)).toEqual({ nextFileNumber: 5 })
-  expect(damageOf(Uint8Array.from([...known, 22, 1, 1]))).toBe('WISC_FORMAT_VERSION')
+  expect(damageOf(Uint8Array.from([...known, 26, 1, 1]))).toBe('WISC_FORMAT_VERSION')
 })
 
 test('order, repetition, leftover bytes and limits are checked', () => {
@@ -111,6 +127,38 @@ test('order, repetition, leftover bytes and limits are checked', () => {
     { addedTables: [{ level: 1, runId: 1, meta: meta(1, 'a', 'b', { smallestSequence: 11 }) }] },
     { addedTables: [{ level: 1, runId: 0, meta: meta(1, 'a', 'b') }] },
     { addedSegments: [{ number: 2 ** 32, salt: 0 }] },
+    { addedRelocations: [{ ...RELOCATION, number: 0 }] },
+    { addedRelocations: [{ ...RELOCATION, number: 2 ** 32 }] },
+    { addedRelocations: [{ ...RELOCATION, salt: 2 ** 32 }] },
+    { addedRelocations: [{ ...RELOCATION, length: 2 ** 48 }] },
+    { addedRelocations: [{ ...RELOCATION, parts: [] }] },
+    { addedRelocations: [{ ...RELOCATION, parts: [PART, PART] }] },
+    { addedRelocations: [{ ...RELOCATION, parts: [PART, { ...PART, segment: 4 }] }] },
+    { addedRelocations: [{ ...RELOCATION, parts: [{ ...PART, segment: 0 }] }] },
+    { addedRelocations: [{ ...RELOCATION, parts: [{ ...PART, segment: 2 ** 32 }] }] },
+    { removedRelocations: [0] },
+    { removedRelocations: [2 ** 32] },
   ]
   for (const edit of bad) expect(damageOf(encodeVersionEdit(edit))).toBe('WISC_CORRUPTION')
+})
+
+test('a relocation with more or fewer parts than it counts, or a count beyond reason, is refused at once', () => {
+  const field = (...content: readonly number[]): Uint8Array =>
+    Uint8Array.of(22, content.length, ...content)
+  const parts = [5, 1, 50, 6, 2, 90]
+  expect(decode(field(9, 1, 100, 2, ...parts)).addedRelocations).toEqual([
+    {
+      number: 9,
+      salt: 1,
+      length: 100,
+      parts: [
+        { segment: 5, records: 1, bytes: 50 },
+        { segment: 6, records: 2, bytes: 90 },
+      ],
+    },
+  ])
+  const counts = [[1], [3], [127], [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0f]]
+  for (const count of counts) {
+    expect(damageOf(field(9, 1, 100, ...count, ...parts))).toBe('WISC_CORRUPTION')
+  }
 })

@@ -53,6 +53,7 @@ test('tables are kept by level, newest run first, in key order; segments in log 
     state: 'sealed',
     length: 500,
     lastSequence: 4,
+    relocation: undefined,
   })
 })
 

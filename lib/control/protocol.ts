@@ -1,0 +1,94 @@
+/**
+ * What is said on the control socket: lines of JSON, a request each, and lines of JSON for each answer.
+ *
+ *   -> {"version":1,"id":7,"request":"collect","options":{"targetSpaceAmplification":1.2}}
+ *   <- {"id":7,"progress":{"phase":"rewrite",...}}        any number of them
+ *   <- {"id":7,"result":{...}}  or  {"id":7,"error":{"code":"WISC_...","message":"..."}}
+ *
+ * A connection's requests are answered one after the other, in their order. Whoever closes the connection cancels what
+ * it has asked for. An answer holds figures and names of files, never a key, a value or a place in the code.
+ */
+import type { CollectionPlan, CollectionReport } from '../collector/collection.ts'
+import type { Stats } from '../stats.ts'
+import type { SegmentInfo } from '../types.ts'
+
+export const PROTOCOL_VERSION = 1
+/** A longer request is refused, and the connection ends. */
+export const REQUEST_BYTES_MAX: number = 64 * 1024
+
+/** What snapshots and iterators are open, as sequences. */
+export interface OpenReaders {
+  readonly lastSequence: number
+  /** Ascending; `count` snapshots and iterators read at each. */
+  readonly readers: readonly { readonly sequence: number; readonly count: number }[]
+  readonly snapshots: number
+  readonly iterators: number
+}
+
+/** The requests, with what they give. Numbers that JSON does not know are null. */
+export interface ControlResults {
+  readonly stats: Stats
+  readonly segments: readonly SegmentInfo[]
+  readonly snapshots: OpenReaders
+  /** Options: targetSpaceAmplification, segments, maxCopyBytes, bytesPerSecond. */
+  readonly planCollection: CollectionPlan
+  /** The same options, and plan. */
+  readonly collect: CollectionReport
+  readonly flush: Readonly<Record<string, never>>
+  readonly compact: Readonly<Record<string, never>>
+}
+
+export type ControlRequestName = keyof ControlResults
+
+export interface ControlRequest {
+  readonly version: number
+  readonly id: number
+  readonly request: string
+  readonly options?: object
+}
+
+export interface ControlError {
+  readonly code: string
+  readonly message: string
+}
+
+export interface ControlAnswer {
+  readonly id: number
+  readonly progress?: unknown
+  readonly result?: unknown
+  readonly error?: ControlError
+}
+
+/** Cuts what comes into lines, and bounds what is not taken yet. */
+export class LineBuffer {
+  readonly #bytesMax: number
+  readonly #lines: Buffer[] = []
+  #rest: Buffer[] = []
+  #bytes = 0
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax
+  }
+
+  /** @returns false if that is too much */
+  add(chunk: Buffer): boolean {
+    this.#bytes += chunk.length
+    if (this.#bytes > this.#bytesMax) return false
+    let from = 0
+    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, from)) {
+      this.#lines.push(Buffer.concat([...this.#rest, chunk.subarray(from, end)]))
+      this.#rest = []
+      from = end + 1
+    }
+    if (from < chunk.length) this.#rest.push(chunk.subarray(from))
+    return true
+  }
+
+  /** The next whole line. */
+  take(): string | undefined {
+    const line = this.#lines.shift()
+    if (line === undefined) return undefined
+    this.#bytes -= line.length + 1
+    return line.toString()
+  }
+}

@@ -1,0 +1,123 @@
+/**
+ * The records of one file of the value log, each with the answer whether an entry of a table points to it. Walks heads
+ * only, no values; on the calling thread, in short steps. Writes nothing (I11).
+ */
+import { setImmediate } from 'node:timers/promises'
+import type { ValueLogFile } from '../../vlog/victim.ts'
+import {
+  emptyVictimRecord,
+  type VictimRecord,
+  type VictimRecords,
+} from '../../vlog/victim-records.ts'
+import { collectVictims } from '../../vlog/victim-walk.ts'
+import { invalidArgument, WiscError } from '../base/errors.ts'
+import { segmentName } from '../base/file-names.ts'
+import { logicalSegments } from '../collector/run-step.ts'
+import type { ReadingEngine } from '../reading-engine.ts'
+import { tablesOf } from '../tables.ts'
+import { markPointers } from '../tree/mark-pointers.ts'
+import { isRelocated, type Version } from '../tree/version.ts'
+
+/** Between two turns of the event loop. */
+const TURN_MS = 10
+
+/** live: an entry points to it. dead: none does. recent: it is above the checkpoint, in no table yet. */
+export type RecordState = 'live' | 'dead' | 'recent'
+
+export interface MarkedRecords {
+  readonly number: number
+  readonly file: string
+  readonly kind: ValueLogFile['kind']
+  readonly length: number
+  /** Calls with each record, in the order of their places. The record is the same object each time. */
+  visit(each: (record: Readonly<VictimRecord>, state: RecordState) => void): void
+}
+
+/**
+ * The number of the file that holds a segment: its own, or that of a relocation.
+ * @param number of a file or of a logical segment
+ * @throws WISC_INVALID_ARGUMENT if the store has neither
+ */
+export function fileHolding({ version }: ReadingEngine, number: number): number {
+  if (version.relocations.has(number)) return number
+  const segment = version.segments.get(number)
+  if (segment === undefined) throw invalidArgument(`the store has no such segment number=${number}`)
+  return segment.state === 'sealed' ? (segment.relocation ?? number) : number
+}
+
+/** @throws WISC_STALE, WISC_ABORTED, CorruptionError */
+export async function markedRecords(
+  engine: ReadingEngine,
+  number: number,
+  signal: AbortSignal,
+): Promise<MarkedRecords> {
+  try {
+    const { context, version, space } = engine
+    const victim = valueLogFile(engine, number)
+    space.references.update(version)
+    const segments = new Set(logicalSegments(version, number))
+    const pointing = space.references.tablesPointingTo(segments)
+    const tables = tablesOf(version).filter((table) => pointing.has(table.number))
+    const isEmpty = victim.length === 0
+    const input = { ...context, files: isEmpty ? [] : [victim], tables }
+    const records = await inTurns(collectVictims(input, context), signal)
+    if (!isEmpty) await inTurns(markPointers(input, context.fileSystem)(records), signal)
+    const flushedEnd = victim.kind === 'relocation' ? victim.length : flushed(version, victim)
+    return {
+      ...victim,
+      file: segmentName(number),
+      visit: (each) => visitAll(records, flushedEnd, each),
+    }
+  } catch (error) {
+    throw engine.viewFailure(error)
+  }
+}
+
+function valueLogFile(engine: ReadingEngine, number: number): ValueLogFile {
+  const { version } = engine
+  const relocation = version.relocations.get(number)
+  if (relocation) {
+    const { salt, length } = relocation
+    return { kind: 'relocation', number, salt, length }
+  }
+  const segment = version.segments.get(number)
+  if (segment === undefined || isRelocated(segment)) {
+    throw invalidArgument(`no file holds such a segment number=${number}`)
+  }
+  const length = segment.state === 'sealed' ? segment.length : engine.writtenEnd(number)
+  return { kind: 'segment', number, salt: segment.salt, length }
+}
+
+/** Up to here its records are in tables. */
+function flushed({ checkpoint }: Version, { number, length }: ValueLogFile): number {
+  if (number === checkpoint.segment) return checkpoint.offset
+  return number < checkpoint.segment ? length : 0
+}
+
+async function inTurns<T>(steps: Generator<unknown, T>, signal: AbortSignal): Promise<T> {
+  let began = performance.now()
+  for (;;) {
+    const { done, value } = steps.next()
+    if (done) return value
+    if (performance.now() - began < TURN_MS) continue
+    await setImmediate()
+    began = performance.now()
+    if (!signal.aborted) continue
+    steps.return(undefined as T)
+    throw new WiscError('WISC_ABORTED', 'the walk was cancelled')
+  }
+}
+
+function visitAll(
+  records: VictimRecords,
+  flushedEnd: number,
+  each: (record: Readonly<VictimRecord>, state: RecordState) => void,
+): void {
+  const record = emptyVictimRecord()
+  for (let page = 0; page < records.pageCount; page++) {
+    records.visitPage(page, record, () => {
+      const state = record.isLive ? 'live' : record.place < flushedEnd ? 'dead' : 'recent'
+      each(record, state)
+    })
+  }
+}

@@ -1,0 +1,90 @@
+/** The records of a file of the value log, as many as prove themselves. Values are not read. */
+
+import { RELOCATION_HEADER_BYTES } from '../../vlog/relocation-format.ts'
+import { SEGMENT_HEADER_BYTES } from '../../vlog/segment-header.ts'
+import { FILE_HEADER_BYTES, type FileIdentity } from '../base/file-header.ts'
+import { segmentName } from '../base/file-names.ts'
+import type { File } from '../base/file-system.ts'
+import { frameSeed } from '../base/frame.ts'
+import type { Version } from '../tree/version.ts'
+import { readRange } from './dump-context.ts'
+import { readFooter, readPlaces } from './dump-relocation.ts'
+import { findIdentity } from './file-identity.ts'
+import { damageOf, type FileDamage, type StoreFiles } from './salvage-files.ts'
+import { type Scanned, type ScannedRecord, scanRecords, scanSegment } from './scan-log.ts'
+
+const RECORDS_PER_STEP = 1024
+
+export interface LogVisitor {
+  /** @param isSegment false in a relocation */
+  readonly record: (record: ScannedRecord, isSegment: boolean) => void
+  readonly damage: (damage: FileDamage) => void
+}
+
+/** Goes through a segment or a relocation; yields the bytes of each step. */
+export function* readLogFile(
+  file: File,
+  number: number,
+  { databaseId, version, segmentEnds }: StoreFiles,
+  visit: LogVisitor,
+): Generator<number, void> {
+  const name = segmentName(number)
+  const { size } = file.stat()
+  // A segment that was prepared, and nothing written yet.
+  if (size === 0) return
+  const found = findIdentity(readRange(file, 0, FILE_HEADER_BYTES), name, number, databaseId)
+  const note = (offset: number, end: number, reason: string): void =>
+    visit.damage({ file: name, offset, end, reason })
+  if (found.error) visit.damage(damageOf(name, found.error))
+  const known = found.error && knownIdentity(version, number, databaseId)
+  const identity = known ?? found.identity
+  const end = Math.min(size, segmentEnds.get(number) ?? size)
+  if ((segmentEnds.get(number) ?? 0) > size) note(size, segmentEnds.get(number)!, 'file is cut off')
+  let scan: Iterable<Scanned>
+  const isRelocation = identity?.kind === 'relocation'
+  if (isRelocation) {
+    const seed = frameSeed(identity)
+    const { layout, footerOffset } = readFooter(file, name, size, seed)
+    const places = layout && readPlaces(file, name, seed, layout)
+    const recordsEnd = layout?.recordsEnd ?? footerOffset
+    if (!places) note(recordsEnd, size, 'index of the relocation is damaged')
+    scan = scanRecords(file, RELOCATION_HEADER_BYTES, recordsEnd, places)
+  } else {
+    const options = { from: SEGMENT_HEADER_BYTES, end, firstSequence: undefined }
+    const seed = identity && frameSeed(identity)
+    const hasFrames = seed !== undefined && holdsFrame(scanSegment(file, { ...options, seed }))
+    // Without a header no frame can be proved; records still prove themselves.
+    scan =
+      hasFrames || !found.error
+        ? scanSegment(file, { ...options, seed: seed ?? 0 })
+        : scanRecords(file, FILE_HEADER_BYTES, end, undefined)
+  }
+  let passed = 0
+  let records = 0
+  for (const one of scan) {
+    if (one.type === 'damage') note(one.offset, one.end, one.reason)
+    if (one.type !== 'record') continue
+    visit.record(one, !isRelocation)
+    if (++records % RECORDS_PER_STEP > 0) continue
+    yield one.offset - passed
+    passed = one.offset
+  }
+  yield size - passed
+}
+
+/** What the manifest says the header was. */
+function knownIdentity(
+  version: Version | undefined,
+  number: number,
+  databaseId: Uint8Array,
+): FileIdentity | undefined {
+  const relocation = version?.relocations.get(number)
+  if (relocation) return { kind: 'relocation', databaseId, number, salt: relocation.salt }
+  const segment = version?.segments.get(number)
+  return segment && { kind: 'segment', databaseId, number, salt: segment.salt }
+}
+
+function holdsFrame(scan: Iterable<Scanned>): boolean {
+  for (const { type } of scan) if (type === 'frame') return true
+  return false
+}

@@ -1,0 +1,131 @@
+/**
+ * The files of the value log, one by one: what is in them, and what a collection would do with each, or why nothing.
+ *
+ * Quick, it reads counters only. Exact, it walks the tree once: that tells hidden bytes (which a compaction would
+ * expose) from pinned ones (which a snapshot still sees). Writes nothing (I11).
+ */
+import type {
+  CollectibleFile,
+  CollectionSteps,
+  ValueLogFileKind,
+} from '../../vlog/collection-plan.ts'
+import { planCollectionSteps } from '../../vlog/collection-planner.ts'
+import type { CollectedStep } from '../collector/collection.ts'
+import { plannedFiles } from '../collector/collection.ts'
+import { type HiddenFigures, walkTree, withFigures } from '../collector/plan.ts'
+import { viewPlannerOptions, withView } from '../collector/plan-view.ts'
+import type { Space } from '../collector/space.ts'
+import { segmentInfos } from '../inspect-space.ts'
+import { JobRate } from '../jobs/job-rate.ts'
+import type { ReadingEngine } from '../reading-engine.ts'
+import { Store } from '../store.ts'
+import type { Version } from '../tree/version.ts'
+
+/** A file of the value log. Sizes in bytes; what has not been walked is null. */
+export interface SegmentRow {
+  readonly number: number
+  readonly file: string
+  readonly kind: ValueLogFileKind
+  readonly state: 'open' | 'sealed'
+  /** The logical segments that it holds. */
+  readonly segments: readonly number[]
+  readonly totalBytes: number
+  /** Allocated by the file system. */
+  readonly diskBytes: number
+  /** Holes. */
+  readonly punchedBytes: number
+  readonly referencedRecords: number
+  /** Whole records that entries point to, hidden and pinned ones included. */
+  readonly referencedBytes: number
+  readonly exposedGarbageBytes: number
+  /** Of the referenced bytes: nobody sees them, a compaction exposes them. */
+  readonly hiddenBytes: number | null
+  /** Of the referenced bytes: only snapshots and iterators see them. */
+  readonly pinnedBytes: number | null
+  /** Writes since its newest record. */
+  readonly age: number
+  /** What a collection to the target of the store would do with it; null for nothing. */
+  readonly action: Exclude<CollectedStep['action'], 'forget'> | null
+  /** Why nothing. */
+  readonly reason: string | null
+}
+
+export interface SegmentRowOptions {
+  readonly isExact?: boolean
+  /** Sequences at which the process that has the store open still reads. */
+  readonly readers?: readonly number[]
+  readonly signal?: AbortSignal
+}
+
+/** In the order of the numbers. @throws WISC_STALE if a writer has removed files of the view meanwhile */
+export async function segmentRows(
+  store: Store,
+  { isExact = false, readers = [], signal }: SegmentRowOptions = {},
+): Promise<SegmentRow[]> {
+  const engine = Store.engineOf(store)
+  const hidden = isExact ? await hiddenFigures(engine, readers, signal) : undefined
+  return toRows(engine, hidden)
+}
+
+/** What each segment holds in vain, as seen by these readers beside those of the newest state. */
+export function hiddenFigures(
+  engine: ReadingEngine,
+  readers: readonly number[],
+  signal: AbortSignal = new AbortController().signal,
+): Promise<HiddenFigures> {
+  const { visibleSequence } = engine
+  const older = readers.filter((sequence) => sequence < visibleSequence)
+  const readable = [...new Set(older), visibleSequence].sort((left, right) => left - right)
+  const controls = { signal, rate: new JobRate(undefined) }
+  return withView(engine, (parts) => walkTree(parts, readable, controls))
+}
+
+function toRows(engine: ReadingEngine, hidden: HiddenFigures | undefined): SegmentRow[] {
+  const { version } = engine
+  const space = engine.space.measure()
+  const files = space.files.map((file) => (hidden ? withFigures(file, hidden, new Map()) : file))
+  const planned = plan(engine, files, space)
+  const fileOf = new Map(files.map((file) => [file.number, file]))
+  const lastSequence = engine.visibleSequence
+  return segmentInfos(engine).map((info): SegmentRow => {
+    const { id, blocked: _, ...rest } = info
+    const { hiddenBytes, pinnedBytes } = fileOf.get(id)!
+    return {
+      ...rest,
+      number: id,
+      hiddenBytes: hidden ? hiddenBytes : null,
+      pinnedBytes: hidden ? pinnedBytes : null,
+      age: Math.max(0, lastSequence - newestSequence(version, info.segments, lastSequence)),
+      action: actionFor(id, planned),
+      reason: planned.skipped.find(({ number }) => number === id)?.reason ?? null,
+    }
+  })
+}
+
+function plan(
+  engine: ReadingEngine,
+  files: readonly CollectibleFile[],
+  space: Space,
+): CollectionSteps {
+  const { targetSpaceAmplification } = engine.options.collector
+  return planCollectionSteps(files, space, {
+    ...viewPlannerOptions(engine, targetSpaceAmplification),
+    goalDiskBytes: targetSpaceAmplification * space.liveBytes,
+  })
+}
+
+function actionFor(number: number, { steps }: CollectionSteps): SegmentRow['action'] {
+  for (const step of steps) {
+    if (step.action === 'forget') continue
+    if (plannedFiles(step).some((file) => file.number === number)) return step.action
+  }
+  return null
+}
+
+/** Segments that are still written to have no last one yet. */
+function newestSequence(version: Version, segments: readonly number[], open: number): number {
+  return segments.reduce((newest, number) => {
+    const segment = version.segments.get(number)
+    return Math.max(newest, segment?.state === 'sealed' ? segment.lastSequence : open)
+  }, 0)
+}

@@ -1,0 +1,93 @@
+/** The sizes of all values of a store, from its tables alone: no value is read. */
+
+import { compareRange, NO_BYTES } from '../base/bytes.ts'
+import { CorruptionError, isMissing, WiscError } from '../base/errors.ts'
+import { joinPath, segmentName } from '../base/file-names.ts'
+import type { FileSystem } from '../base/file-system.ts'
+import { nodeFileSystem } from '../base/node-file-system.ts'
+import { KIND, valueLength } from '../tree/entry.ts'
+import { InputRun } from '../tree/input-run.ts'
+import type { ReadManifest } from '../tree/manifest.ts'
+import { MergeCursor } from '../tree/merge-cursor.ts'
+import { VersionSet } from '../tree/version-set.ts'
+import { SizeHistogram } from './size-histogram.ts'
+
+const ENTRIES_PER_STEP = 4096
+const ATTEMPTS_MAX = 3
+
+export interface ValueSizes {
+  /** Of the newest values; tombstones have none. */
+  readonly histogram: SizeHistogram
+  /** Of these, kept in the value log alone. */
+  readonly separatedKeys: number
+  /** Entries of tables, older ones and tombstones included. */
+  readonly entries: number
+  /** Log that no table has yet, and that is not counted here. */
+  readonly unflushedLogBytes: number
+}
+
+/**
+ * Goes through all tables, in the order of keys. Yields the entries of each step. Takes no lock and writes nothing
+ * (I11); if a writer removes tables meanwhile, it begins again with those that it has by then.
+ * @throws WISC_NO_STORE, CorruptionError, IoError
+ */
+export function* measureValueSizes(
+  directory: string,
+  fileSystem: FileSystem = nodeFileSystem,
+): Generator<number, ValueSizes> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const manifest = VersionSet.read(fileSystem, directory)
+      if (manifest) return yield* measure(fileSystem, directory, manifest)
+    } catch (error) {
+      const cause = error instanceof CorruptionError ? (error.cause ?? error) : error
+      if (!isMissing(cause) || attempt === ATTEMPTS_MAX) throw error
+      continue
+    }
+    throw new WiscError('WISC_NO_STORE', `there is no store at this path path=${directory}`)
+  }
+}
+
+function* measure(
+  fileSystem: FileSystem,
+  directory: string,
+  manifest: ReadManifest,
+): Generator<number, ValueSizes> {
+  const { version, databaseId } = manifest
+  const place = { directory, databaseId }
+  const runs = version.levels.flatMap((level) =>
+    level.runs.map(({ tables }) => new InputRun(tables, place, fileSystem)),
+  )
+  const histogram = new SizeHistogram()
+  let entries = 0
+  let separatedKeys = 0
+  try {
+    const cursor = new MergeCursor(runs.map((run) => run.cursor))
+    let key: Uint8Array = NO_BYTES
+    let keyLength = -1
+    for (cursor.seekToFirst(); cursor.valid; cursor.next()) {
+      if (++entries % ENTRIES_PER_STEP === 0) yield ENTRIES_PER_STEP
+      const { keyBytes, keyStart, keyEnd } = cursor
+      const isOlder =
+        keyLength >= 0 && compareRange(key, 0, keyLength, keyBytes, keyStart, keyEnd) === 0
+      if (isOlder) continue
+      keyLength = keyEnd - keyStart
+      if (key.length < keyLength) key = new Uint8Array(keyLength * 2)
+      key.set(keyBytes.subarray(keyStart, keyEnd))
+      if (cursor.kind === KIND.tombstone) continue
+      histogram.add(keyLength, valueLength(cursor, keyLength))
+      if (cursor.kind === KIND.pointer) separatedKeys++
+    }
+  } finally {
+    for (const run of runs) run.close()
+  }
+  let unflushedLogBytes = 0
+  const { checkpoint } = version
+  for (const number of version.segments.keys()) {
+    if (number < checkpoint.segment) continue
+    const size = fileSystem.statPath(joinPath(directory, segmentName(number)))?.size ?? 0
+    const from = number === checkpoint.segment ? checkpoint.offset : 0
+    unflushedLogBytes += Math.max(0, size - from)
+  }
+  return { histogram, separatedKeys, entries, unflushedLogBytes }
+}

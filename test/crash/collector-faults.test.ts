@@ -1,0 +1,51 @@
+/**
+ * Single faults in workloads that collect (fault-runs.ts says what must come of them): reads, writes, syncs, unlinks,
+ * punches and opens of the collector fail, once or from then on. After a failed sync nothing is edited, unlinked or
+ * punched (I1, I5, I12: the file system looks at the order). A sample of the calls of each kind.
+ */
+import { afterAll, expect, test } from 'vitest'
+import { Prng, replayHint, testSeed } from '../support/random.ts'
+import { COLLECTING_ALL, COLLECTING_BY_ITSELF } from './collecting-workloads.ts'
+import { countCalls, FAULTS, type FaultKind, type Mode, runWithFault } from './fault-runs.ts'
+
+const seed = testSeed()
+const RUNS_MAX = Number(process.env['WISC_FAULT_RUNS'] ?? 16)
+const KINDS: readonly FaultKind[] = [
+  ...FAULTS,
+  {
+    name: 'punches that end in part',
+    calls: ['punch'],
+    fault: ({ bytes }) => ({ errno: 'EIO', partialBytes: bytes / 2 }),
+  },
+]
+let runs = 0
+
+afterAll(() => {
+  console.info(`fault runs of the collector: ${runs}; ${replayHint(seed)}`)
+})
+
+for (const workload of [COLLECTING_ALL, COLLECTING_BY_ITSELF]) {
+  for (const kind of KINDS) {
+    for (const mode of ['once', 'from then on'] as Mode[]) {
+      const name = `I1, I5, I12: ${workload.name}, ${kind.name}, ${mode}`
+      test(name, { timeout: 300_000 }, async () => {
+        const run = { workload, kind, mode, seed }
+        const calls = await countCalls(run)
+        expect(calls).toBeGreaterThan(0)
+        const step = Math.max(1, calls / RUNS_MAX)
+        // Another sample each time.
+        const first = 1 + new Prng(seed).below(Math.ceil(step))
+        for (let nth = first; nth <= calls; nth += step) {
+          try {
+            await runWithFault(Math.floor(nth), run)
+          } catch (error) {
+            const { message, stack } = error as Error
+            const place = `call ${Math.floor(nth)} of ${calls}`
+            throw new Error(`${place}: ${message}; ${replayHint(seed)}\n${stack}`)
+          }
+          runs++
+        }
+      })
+    }
+  }
+}

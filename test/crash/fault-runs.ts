@@ -1,0 +1,122 @@
+/**
+ * Workloads with single faults: one call of the file system fails (EIO, ENOSPC, EMFILE, a write in part), or every one
+ * from there on.
+ *
+ * Every run must end in success or in typed errors; then the fault is gone, the process is killed, and the store must
+ * open again with a legal state. It must also survive a power cut at that moment. I1: after a failed sync
+ * later writes are refused with WISC_SYNC_FAILED and nothing is synced again (the file system checks it).
+ */
+import { expect } from 'vitest'
+import type { Call, CallKind, Fault } from '../support/fault-calls.ts'
+import { FaultFileSystem } from '../support/fault-file-system.ts'
+import { Prng } from '../support/random.ts'
+import { Session } from '../support/session.ts'
+import type { Workload } from './workloads.ts'
+
+export interface FaultRun {
+  readonly workload: Workload
+  readonly kind: FaultKind
+  readonly mode: Mode
+  readonly seed: number
+}
+
+export interface FaultKind {
+  readonly name: string
+  readonly calls: readonly CallKind[]
+  readonly fault: (call: Call) => Fault
+}
+
+/** When calls fail: one of them, or all from there on. */
+export type Mode = 'once' | 'from then on'
+
+export const FAULTS: readonly FaultKind[] = [
+  { name: 'failed syncs', calls: ['sync', 'syncDirectory'], fault: () => ({ errno: 'EIO' }) },
+  { name: 'writes on a full disk', calls: ['write'], fault: () => ({ errno: 'ENOSPC' }) },
+  {
+    name: 'writes that end in part',
+    calls: ['write'],
+    fault: (call) => ({ errno: 'ENOSPC', partialBytes: Math.floor(call.bytes * 0.6) }),
+  },
+  {
+    name: 'failed writes that got through',
+    calls: ['write'],
+    fault: (call) => ({ errno: 'EIO', partialBytes: call.bytes }),
+  },
+  { name: 'refused opens', calls: ['open', 'create'], fault: () => ({ errno: 'EMFILE' }) },
+  { name: 'failed reads', calls: ['read'], fault: () => ({ errno: 'EIO' }) },
+  {
+    name: 'refused changes of names',
+    calls: ['rename', 'unlink', 'makeDirectory', 'list', 'stat', 'lock'],
+    fault: () => ({ errno: 'EACCES' }),
+  },
+]
+
+/** How many calls of this kind a workload makes. */
+export async function countCalls({
+  workload,
+  kind,
+  seed,
+}: Omit<FaultRun, 'mode'>): Promise<number> {
+  let calls = 0
+  const count = (call: Call): undefined => {
+    if (kind.calls.includes(call.kind)) calls++
+  }
+  await run(workload, seed, count, false)
+  return calls
+}
+
+/** Runs a workload whose nth call fails. @throws for whatever must not come of it */
+export async function runWithFault(
+  nth: number,
+  { workload, kind, mode, seed }: FaultRun,
+): Promise<Session> {
+  let calls = 0
+  let healed = false
+  const session = await run(
+    workload,
+    seed,
+    (call) => {
+      if (healed || !kind.calls.includes(call.kind)) return undefined
+      calls++
+      return calls === nth || (mode === 'from then on' && calls > nth)
+        ? kind.fault(call)
+        : undefined
+    },
+    true,
+  )
+  healed = true
+  const errors = session.errors.length
+  // More than a few kinds of power cut would take too long here; enumeration.test.ts has them all.
+  await session.powerCuts({ seed, subsets: 1, tornOfNew: 0, tornOfOld: 0 })
+  await session.kill()
+  await session.put('after', 30, true)
+  await session.check()
+  await session.close()
+  expect(session.errors.slice(errors), 'errors after the fault was gone').toEqual([])
+  expect(session.fileSystem.openFiles).toBe(0)
+  return session
+}
+
+async function run(
+  workload: Workload,
+  seed: number,
+  faults: FaultFileSystem['faults'],
+  tolerant: boolean,
+): Promise<Session> {
+  const fileSystem = new FaultFileSystem({ seed })
+  fileSystem.faults = faults
+  const violations: string[] = []
+  const session = await Session.open(fileSystem, {
+    options: workload.options,
+    seed,
+    tolerant,
+    onKill: (next, killed) => {
+      violations.push(...killed.violations)
+      next.faults = faults
+    },
+  })
+  await workload.run(session, new Prng(seed))
+  violations.push(...session.fileSystem.violations)
+  if (violations.length > 0) throw new Error(`rules of order: ${violations.slice(0, 3).join('; ')}`)
+  return session
+}

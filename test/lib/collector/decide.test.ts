@@ -1,0 +1,128 @@
+/** What the collector does next, by figures alone. */
+import { expect, test } from 'vitest'
+import { decide, type LookState } from '#dist/lib/collector/decide.js'
+import type { Space } from '#dist/lib/collector/space.js'
+import type { CollectibleFile } from '#dist/vlog/collection-plan.js'
+
+const SEGMENT = 1_048_576
+
+function file(
+  number: number,
+  referencedBytes: number,
+  more: Partial<CollectibleFile> = {},
+): CollectibleFile {
+  const referencedRecords = Math.ceil(referencedBytes / 2048)
+  return {
+    number,
+    kind: 'segment',
+    segments: [{ segment: number, referencedRecords, referencedBytes }],
+    totalBytes: SEGMENT,
+    referencedRecords,
+    referencedBytes,
+    diskBytes: SEGMENT,
+    blockBytes: 4096,
+    needsSeal: false,
+    pinnedBytes: 0,
+    hiddenBytes: 0,
+    ...more,
+  }
+}
+
+function space(more: Partial<Space>): Space {
+  const files = more.files ?? []
+  return {
+    diskBytes: files.reduce((sum, { diskBytes }) => sum + diskBytes, 0),
+    liveBytes: 10 * SEGMENT,
+    exposedGarbageBytes: 0,
+    hiddenGarbageBytes: 0,
+    pinnedBytes: 0,
+    unflushedShadowBytes: 0,
+    tableBytes: 1000,
+    files,
+    ...more,
+  }
+}
+
+const STATE: LookState = {
+  planner: {
+    segmentBytes: SEGMENT,
+    targetSpaceAmplification: 1.3,
+    punchHoles: true,
+    minimumHoleBytes: 8192,
+  },
+  putLimitBytes: Number.POSITIVE_INFINITY,
+  unflushedBytes: 0,
+  isBusy: false,
+  isQuiet: false,
+  hasRoom: true,
+}
+
+/** Half garbage in each of so many files. */
+const half = (count: number): CollectibleFile[] =>
+  Array.from({ length: count }, (_, i) => file(i + 1, SEGMENT / 2))
+
+test('below the start nothing is done but what costs an edit alone', () => {
+  const idle = decide(
+    space({ files: half(5), hiddenGarbageBytes: 9e9, unflushedShadowBytes: 9e9 }),
+    STATE,
+  )
+  expect(idle).toMatchObject({ step: undefined, exposes: false, flushes: false })
+  const dead = decide(space({ files: [...half(5), file(9, 0)] }), STATE)
+  expect(dead.step).toMatchObject({ action: 'drop', files: [{ number: 9 }] })
+  // The active segment is not sealed for it, and a blocked file is left alone.
+  for (const more of [{ needsSeal: true }, { blocked: 'unflushed' as const }]) {
+    expect(decide(space({ files: [...half(5), file(9, 0, more)] }), STATE).step).toBeUndefined()
+  }
+})
+
+test('above the start the best step is taken', () => {
+  const { step, exposes, flushes } = decide(
+    space({ files: [file(1, 900_000), ...half(20), file(30, 1000)] }),
+    STATE,
+  )
+  expect(step?.action).toBe('rewrite')
+  expect(step?.action === 'rewrite' && step.files[0]!.number).toBe(30)
+  expect([exposes, flushes]).toEqual([false, false])
+})
+
+test('without room nothing is copied or compacted, but dropped and punched', () => {
+  const state = { ...STATE, hasRoom: false }
+  const files = [...half(20), file(30, 0)]
+  const { step, exposes } = decide(space({ files, hiddenGarbageBytes: 9e9 }), state)
+  expect([step?.action, exposes]).toEqual(['drop', false])
+  expect(decide(space({ files: half(20) }), state).step).toBeUndefined()
+  const large = { segments: [{ segment: 31, referencedRecords: 4, referencedBytes: 400_000 }] }
+  const punched = file(31, 400_000, { referencedRecords: 4, ...large })
+  expect(decide(space({ files: [...half(20), punched] }), state).step?.action).toBe('punch')
+})
+
+test('hidden garbage is exposed when there is much of it, or nothing else is left', () => {
+  const full = Array.from({ length: 20 }, (_, i) => file(i + 1, SEGMENT))
+  const exposes = (hiddenGarbageBytes: number, state: Partial<LookState> = {}): boolean =>
+    decide(space({ files: full, hiddenGarbageBytes }), { ...STATE, ...state }).exposes
+  expect(exposes(0)).toBe(false)
+  expect(exposes(0, { isQuiet: true })).toBe(false)
+  expect(exposes(SEGMENT / 8 - 1)).toBe(false)
+  expect(exposes(SEGMENT / 8)).toBe(true)
+  expect(exposes(SEGMENT / 8, { isBusy: true })).toBe(false)
+  expect(exposes(SEGMENT, { isBusy: true })).toBe(true)
+  expect(exposes(1, { isQuiet: true })).toBe(true)
+})
+
+test('a memtable is flushed early when it may shadow something, and covers much or nothing else is left', () => {
+  const full = Array.from({ length: 20 }, (_, i) => file(i + 1, SEGMENT))
+  const flushes = (unflushedShadowBytes: number, state: Partial<LookState> = {}): boolean =>
+    decide(space({ files: full, unflushedShadowBytes }), { ...STATE, ...state }).flushes
+  expect(flushes(0, { unflushedBytes: SEGMENT, isQuiet: true })).toBe(false)
+  expect(flushes(1)).toBe(false)
+  expect(flushes(1, { unflushedBytes: SEGMENT / 2 })).toBe(true)
+  expect(flushes(1, { isQuiet: true })).toBe(true)
+  expect(flushes(SEGMENT)).toBe(true)
+})
+
+test('maxBytesOnDisk makes a tighter target than the one that was asked for', () => {
+  const files = Array.from({ length: 12 }, (_, i) => file(i + 1, 900_000))
+  expect(decide(space({ files }), STATE).step).toBeUndefined()
+  const state = { ...STATE, putLimitBytes: 11 * SEGMENT }
+  expect(decide(space({ files }), state).step?.action).toBe('rewrite')
+})

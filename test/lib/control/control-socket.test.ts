@@ -1,0 +1,320 @@
+/** The control socket of an open store: who may, what lies there, what it answers, and what it does not take. */
+import fs from 'node:fs'
+import net from 'node:net'
+import path from 'node:path'
+import { expect, test, vi } from 'vitest'
+import { type Options, open, type Store } from '#dist/lib/index.js'
+import { ControlClient } from '#dist/lib/inspect/control-client.js'
+import { startModule } from '../../support/child-process.ts'
+import { connectRaw, request } from '../../support/control-socket.ts'
+import { temporaryDirectory } from '../../support/temporary-directory.ts'
+
+const SMALL: Options = { workers: 0, segmentBytes: 65536, valueThreshold: 0 }
+
+async function withStore(
+  use: (store: Store, db: string) => Promise<void>,
+  options: Options = {},
+): Promise<void> {
+  const db = path.join(temporaryDirectory(), 'store')
+  const store = await open(db, { ...SMALL, ...options })
+  try {
+    await use(store, db)
+  } finally {
+    await store.close()
+  }
+}
+
+/** Half of what is stored is garbage afterwards. */
+async function fill(store: Store, keys = 400): Promise<void> {
+  for (const round of ['old', 'new']) {
+    for (let i = 0; i < keys; i++) await store.put(`key ${i}`, round.padEnd(2000, '.'))
+  }
+  await store.flush()
+}
+
+async function connect(db: string): Promise<ControlClient> {
+  const client = await ControlClient.connect(db)
+  if (!client) throw new Error('nobody answers')
+  return client
+}
+
+test('it is there while the store is open, for its owner alone', async () => {
+  const db = path.join(temporaryDirectory(), 'store')
+  const socket = path.join(db, 'SOCKET')
+  const umask = process.umask(0)
+  try {
+    const store = await open(db, SMALL)
+    expect(fs.lstatSync(socket).isSocket()).toBe(true)
+    expect(fs.lstatSync(socket).mode & 0o777).toBe(0o600)
+    const reader = await open(db, { readOnly: true })
+    await reader.close()
+    expect(fs.existsSync(socket), 'a reader leaves it alone').toBe(true)
+    await expect(open(db, SMALL)).rejects.toMatchObject({ code: 'WISC_LOCKED' })
+    expect(fs.existsSync(socket), 'who has not the lock leaves it alone').toBe(true)
+    await store.close()
+  } finally {
+    process.umask(umask)
+  }
+  expect(fs.existsSync(socket)).toBe(false)
+  expect(await ControlClient.connect(db)).toBeUndefined()
+})
+
+test('none with the option, and none for a reader', async () => {
+  await withStore(
+    async (_store, db) => {
+      expect(fs.readdirSync(db)).not.toContain('SOCKET')
+      expect(await ControlClient.connect(db)).toBeUndefined()
+    },
+    { controlSocket: false },
+  )
+})
+
+test('a stale one is replaced, also where a creation was cut off', async () => {
+  const db = path.join(temporaryDirectory(), 'store')
+  fs.mkdirSync(db)
+  for (let round = 0; round < 2; round++) {
+    const dead = startModule(
+      `const net = await import('node:net')
+       net.createServer().listen(process.argv[1] + '/SOCKET', () => process.kill(process.pid, 9))`,
+      db,
+    )
+    await new Promise((resolve) => dead.on('close', resolve))
+    expect(fs.lstatSync(path.join(db, 'SOCKET')).isSocket()).toBe(true)
+    expect(await ControlClient.connect(db)).toBeUndefined()
+    const store = await open(db, SMALL)
+    const client = await connect(db)
+    expect((await client.ask('stats')).lastSequence).toBe(0)
+    client.close()
+    expect(store.stats().diskBytes).toBeGreaterThan(0)
+    await store.close()
+  }
+})
+
+test('a path that is too long for a socket is a warning, and so is a file in its place', async () => {
+  const long = path.join(temporaryDirectory(), 'x'.repeat(120))
+  const blocked = path.join(temporaryDirectory(), 'store')
+  await (await open(blocked, SMALL)).close()
+  fs.writeFileSync(path.join(blocked, 'SOCKET'), 'mine')
+  for (const db of [long, blocked]) {
+    const store = await open(db, SMALL)
+    const warned = vi.fn()
+    store.on('warning', warned)
+    await store.put('a', '1')
+    await vi.waitFor(() => expect(warned).toHaveBeenCalledOnce())
+    expect(warned.mock.calls[0]![0]).toContain('control socket')
+    expect(await ControlClient.connect(db)).toBeUndefined()
+    await store.close()
+  }
+  expect(fs.readFileSync(path.join(blocked, 'SOCKET'), 'utf8')).toBe('mine')
+})
+
+test('every request has its answer', async () => {
+  await withStore(
+    async (store, db) => {
+      await fill(store)
+      const client = await connect(db)
+      const snapshot = store.snapshot()
+      const iterator = store.keys()
+      await iterator.next()
+      const { lastSequence, ...readers } = await client.ask('snapshots')
+      expect(lastSequence).toBe(800)
+      expect(readers).toEqual({
+        readers: [{ sequence: 800, count: 2 }],
+        snapshots: 1,
+        iterators: 1,
+      })
+      snapshot.close()
+      await iterator.close()
+      expect(await client.ask('segments')).toEqual(
+        store.segments().map(({ blocked, ...rest }) => ({ ...rest, ...(blocked && { blocked }) })),
+      )
+      expect(await client.ask('flush')).toEqual({})
+      expect(await client.ask('compact')).toEqual({})
+      const plan = await client.ask('planCollection', { options: { targetSpaceAmplification: 1 } })
+      expect(plan.steps.length).toBeGreaterThan(0)
+      const phases: string[] = []
+      const report = await client.ask('collect', {
+        options: { plan },
+        onProgress: ({ phase }) => phases.push(phase),
+      })
+      expect(report.steps.length).toBe(plan.steps.length)
+      expect(phases.at(-1)).toBe('done')
+      const again = client.ask('collect', { options: { plan } })
+      await expect(again).rejects.toMatchObject({ code: 'WISC_STALE' })
+      const { diskBytes, spaceAmplification } = await client.ask('stats')
+      expect([diskBytes, spaceAmplification]).toEqual([
+        store.stats().diskBytes,
+        store.stats().spaceAmplification,
+      ])
+      client.close()
+    },
+    { collector: { enabled: false } },
+  )
+})
+
+test('two clients at the same time', async () => {
+  await withStore(async (store, db) => {
+    await fill(store)
+    const clients = await Promise.all([connect(db), connect(db)])
+    const work = clients.map(async (client) => {
+      for (let i = 0; i < 20; i++) {
+        expect((await client.ask('stats')).lastSequence).toBe(800)
+        await client.ask('planCollection')
+      }
+      return client.ask('collect', { options: { targetSpaceAmplification: 1.1 } })
+    })
+    const reports = await Promise.all(work)
+    expect(reports.every(({ failed }) => failed.length === 0)).toBe(true)
+    for (const client of clients) client.close()
+  })
+})
+
+test('who goes away cancels what it has asked for; the store goes on', async () => {
+  await withStore(
+    async (store, db) => {
+      await fill(store)
+      const aborted = new AbortController()
+      const client = await connect(db)
+      const slow = { targetSpaceAmplification: 1, bytesPerSecond: 4096 }
+      const collecting = client.ask('collect', { options: slow, signal: aborted.signal })
+      const raw = await connectRaw(db)
+      raw.send(request('collect', slow))
+      await new Promise((resolve) => setTimeout(resolve, 100))
+      aborted.abort()
+      raw.socket.destroy()
+      await expect(collecting).rejects.toMatchObject({ code: 'WISC_ABORTED' })
+      // At 4 KiB a second these two would take minutes, and this one would wait for them.
+      const other = await connect(db)
+      await other.ask('collect', { options: { targetSpaceAmplification: 1 } })
+      expect(store.getSync('key 7')?.toString()).toMatch(/^new/)
+      expect((await store.verify()).damage).toEqual([])
+      other.close()
+    },
+    { collector: { enabled: false } },
+  )
+})
+
+test('a close ends conversations at once, and keeps nobody waiting', async () => {
+  await withStore(
+    async (store, db) => {
+      await fill(store)
+      const client = await connect(db)
+      const idle = await connectRaw(db)
+      const collecting = client.ask('collect', {
+        options: { targetSpaceAmplification: 1, bytesPerSecond: 4096 },
+      })
+      const failed = expect(collecting).rejects.toMatchObject({ code: 'WISC_NOT_OPEN' })
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      await store.close()
+      await failed
+      expect(JSON.parse(await idle.closed())).toMatchObject({ error: { code: 'WISC_NOT_OPEN' } })
+    },
+    { collector: { enabled: false } },
+  )
+})
+
+test('a socket and its connections do not keep the process alive', async () => {
+  const db = path.join(temporaryDirectory(), 'store')
+  const child = startModule(
+    `const { open } = await import(DIST + 'lib/index.js')
+     await open(process.argv[1], { workers: 0 })
+     console.log('open')
+     setTimeout(() => {}, 500)`,
+    db,
+  )
+  const ended = new Promise((resolve) => child.on('close', resolve))
+  await new Promise((resolve) => child.stdout!.once('data', resolve))
+  const raw = await connectRaw(db)
+  raw.send(request('stats'))
+  expect(await raw.answer()).toHaveProperty('result')
+  expect(await ended).toBe(0)
+})
+
+test('hostile requests are refused, one by one, without a trace of the code', async () => {
+  await withStore(async (store, db) => {
+    await store.put('secret key', 'secret value')
+    const raw = await connectRaw(db)
+    const refused = [
+      'hello\n',
+      '\n',
+      'null\n',
+      '[]\n',
+      '7\n',
+      `${'['.repeat(30_000)}\n`,
+      '{"version":2,"request":"stats"}\n',
+      '{"request":"stats"}\n',
+      '{"version":1,"request":"stats","id":"x"}\n',
+      '{"version":1,"request":7}\n',
+      '{"version":1,"request":"get","options":{"key":"secret key"}}\n',
+      request('constructor'),
+      request('__proto__'),
+      request('stats', { key: 1 }),
+      request('collect', { signal: 1 }),
+      request('collect', { onProgress: 1 }),
+      request('collect', { segments: 'all' }),
+      request('collect', { targetSpaceAmplification: -1 }),
+      request('collect', { plan: { steps: [null] } }),
+      request('collect', { plan: { databaseId: 'x', steps: [{ action: 'drop' }] } }),
+      '{"version":1,"request":"collect","options":[]}\n',
+      '{"version":1,"request":"collect","options":{"__proto__":{"segments":[1]}}}\n',
+      Buffer.from([0xff, 0xfe, 0, 10]).toString('latin1'),
+    ]
+    for (const text of refused) {
+      raw.send(text)
+      const { error } = (await raw.answer()) as { error: { code: string; message: string } }
+      expect(error, text.slice(0, 60)).toMatchObject({ code: 'WISC_INVALID_ARGUMENT' })
+      expect(error.message).not.toMatch(/ at |\.[jt]s|secret value/)
+    }
+    // In pieces, several at once, and with the id of whoever asks.
+    for (const piece of request('flush', {}, 5)) raw.send(piece)
+    raw.send(request('stats', {}, 6) + request('snapshots', {}, 7))
+    for (const id of [5, 6, 7]) {
+      const answer = await raw.answer()
+      expect(answer).toMatchObject({ id })
+      expect(answer).toHaveProperty('result')
+    }
+    raw.socket.destroy()
+  })
+})
+
+test('a line without end and a flood of requests end the connection', async () => {
+  await withStore(async (_store, db) => {
+    const flood = request('planCollection').repeat(2000)
+    for (const text of ['x'.repeat(70_000), flood]) {
+      const raw = await connectRaw(db)
+      raw.send(text)
+      expect(await raw.closed()).toContain('too long')
+    }
+    const client = await connect(db)
+    const long = client.ask('collect', { options: { segments: Array(70_000).fill(1) } })
+    await expect(long).rejects.toMatchObject({ code: 'WISC_INVALID_ARGUMENT' })
+    client.close()
+  })
+})
+
+test('more connections than are served are turned away, and room comes back', async () => {
+  await withStore(async (_store, db) => {
+    const many = await Promise.all(Array.from({ length: 16 }, () => connectRaw(db)))
+    const client = await connect(db)
+    await expect(client.ask('stats')).rejects.toMatchObject({ code: 'WISC_NOT_OPEN' })
+    for (const { socket } of many) socket.destroy()
+    await vi.waitFor(async () => {
+      const next = await connect(db)
+      expect((await next.ask('stats')).lastSequence).toBe(0)
+      next.close()
+    })
+  })
+})
+
+test('who does not read its answers holds up nobody else', async () => {
+  await withStore(async (store, db) => {
+    await fill(store)
+    const deaf = net.connect({ path: path.join(db, 'SOCKET') })
+    deaf.pause()
+    for (let i = 0; i < 500; i++) deaf.write(request('segments'))
+    const client = await connect(db)
+    expect((await client.ask('stats')).lastSequence).toBe(800)
+    client.close()
+    deaf.destroy()
+  })
+})

@@ -1,0 +1,140 @@
+/**
+ * The bounds of space that a store keeps by itself: `targetSpaceAmplification` and `maxBytesOnDisk`, measured at every
+ * write on a file system in memory, against live bytes from the test's own model. Deterministic for a seed.
+ */
+import { expect, test } from 'vitest'
+import type { Options } from '#dist/lib/options.js'
+import { CollectedStore, keyOf } from '../support/collected-store.ts'
+import { allocatedBytes, Holes } from '../support/content.ts'
+import type { FaultFileSystem } from '../support/fault-file-system.ts'
+import { codeOf } from '../support/fault-store.ts'
+import { Prng, replayHint, testSeed } from '../support/random.ts'
+import { settled } from '../support/settled.ts'
+
+const seed = testSeed()
+const MIB = 1024 * 1024
+const SEGMENT_BYTES = 256 * 1024
+const TARGET = 1.3
+/**
+ * Above the bound for moments: the output of a rewrite is there before its victims go, and a delete takes its bytes
+ * from the live ones at once. The bound itself holds as soon as the store is quiet.
+ */
+const MOMENTARY_BYTES = SEGMENT_BYTES
+const BY_ITSELF: Options = {
+  segmentBytes: SEGMENT_BYTES,
+  tree: { sizeRatio: 10, tableBytes: 65536, blockBytes: 4096 },
+  collector: { targetSpaceAmplification: TARGET },
+}
+
+function diskBytes(fileSystem: FaultFileSystem): number {
+  const { files, holes } = fileSystem.visibleImage()
+  let bytes = 0
+  for (const [path, content] of files) {
+    bytes += allocatedBytes(content.length, new Holes(holes?.get(path)))
+  }
+  return bytes
+}
+
+function liveBytes({ model }: CollectedStore): number {
+  let bytes = 0
+  for (const [key, value] of model) bytes += key.length + value.length
+  return bytes
+}
+
+/** Waits until nothing happens any more, the last look after a burst of writes included. */
+async function quiet({ fileSystem }: CollectedStore): Promise<void> {
+  await settled(fileSystem)
+  await new Promise((resolve) => setTimeout(resolve, 800))
+  await settled(fileSystem)
+}
+
+test.each([
+  ['1 KiB, uniform', 1024, 1024, 0],
+  ['4 KiB, with deletes', 4096, 4096, 0.2],
+  ['1 to 40 KiB, with deletes', 1024, 40_960, 0.1],
+  ['20 to 40 KiB, uniform', 20_480, 40_960, 0],
+] as const)('steady state: %s', { timeout: 120_000 }, async (name, shortest, longest, deletes) => {
+  const opened = await CollectedStore.open(BY_ITSELF)
+  const prng = new Prng(seed + longest)
+  const keys = Math.round((2 * MIB) / ((shortest + longest) / 2))
+  const length = (): number => shortest + prng.below(longest - shortest + 1)
+  for (let i = 0; i < keys; i++) await opened.put(keyOf(i), length())
+  let worst = { excess: Number.NEGATIVE_INFINITY, ratio: 0 }
+  for (let i = 0; i < 4 * keys; i++) {
+    const key = keyOf(prng.below(keys))
+    if (prng.chance(deletes)) await opened.delete(key)
+    else await opened.put(key, length())
+    if (i % 8 > 0 || i < keys) continue
+    const live = liveBytes(opened)
+    const disk = diskBytes(opened.fileSystem)
+    const excess = disk - TARGET * live - 2 * SEGMENT_BYTES
+    if (excess > worst.excess) worst = { excess, ratio: (disk - 2 * SEGMENT_BYTES) / live }
+  }
+  console.info(`${name}: at worst (disk - 2 segments) / live = ${worst.ratio.toFixed(3)}`)
+  expect(worst.excess, replayHint(seed)).toBeLessThanOrEqual(MOMENTARY_BYTES)
+  await quiet(opened)
+  expect(diskBytes(opened.fileSystem)).toBeLessThanOrEqual(
+    TARGET * liveBytes(opened) + 2 * SEGMENT_BYTES,
+  )
+  await opened.finish()
+})
+
+test('after everything was deleted the store is below two segments and 1 MiB, and then idle', async () => {
+  const opened = await CollectedStore.open(BY_ITSELF)
+  for (let i = 0; i < 800; i++) await opened.put(keyOf(i), 4096)
+  for (let i = 0; i < 800; i++) await opened.delete(keyOf(i))
+  await quiet(opened)
+  const { fileSystem } = opened
+  expect(diskBytes(fileSystem)).toBeLessThan(2 * SEGMENT_BYTES + MIB)
+  const { calls } = fileSystem
+  await new Promise((resolve) => setTimeout(resolve, 2000))
+  expect(fileSystem.calls - calls, 'calls of an idle store').toBe(0)
+  await opened.finish()
+})
+
+test('maxBytesOnDisk is never passed: puts wait and are refused, deletes go, then puts go again', async () => {
+  const maxBytesOnDisk = 4 * MIB
+  const opened = await CollectedStore.open({
+    ...BY_ITSELF,
+    collector: { targetSpaceAmplification: TARGET, maxBytesOnDisk },
+  })
+  const { fileSystem } = opened
+  let most = 0
+  fileSystem.onCall = () => {
+    most = Math.max(most, diskBytes(fileSystem))
+  }
+  const prng = new Prng(seed)
+  for (let round = 0; round < 3; round++) {
+    let refused: unknown = 'no error'
+    for (let i = 0; refused === 'no error' && i < 2000; i++) {
+      const key = `${round}-${keyOf(i)}`
+      refused = await codeOf(() => opened.put(key, 4096))
+    }
+    expect(refused).toBe('WISC_DISK_FULL')
+    expect(liveBytes(opened)).toBeGreaterThan(maxBytesOnDisk / 4)
+    for (const key of [...opened.model.keys()]) if (prng.chance(0.6)) await opened.delete(key)
+    await quiet(opened)
+    expect(await codeOf(() => opened.put('again', 4096)), 'there is room again').toBe('no error')
+  }
+  fileSystem.onCall = undefined
+  expect(most, replayHint(seed)).toBeLessThanOrEqual(maxBytesOnDisk)
+  await opened.finish()
+})
+
+test('maxBytesOnDisk: overwrites of live data wait for the collector, and all of them go', async () => {
+  const maxBytesOnDisk = 5 * MIB
+  const opened = await CollectedStore.open({
+    ...BY_ITSELF,
+    collector: { targetSpaceAmplification: 3, maxBytesOnDisk },
+  })
+  const { fileSystem } = opened
+  let most = 0
+  fileSystem.onCall = () => {
+    most = Math.max(most, diskBytes(fileSystem))
+  }
+  const prng = new Prng(seed)
+  for (let i = 0; i < 2500; i++) await opened.put(keyOf(prng.below(300)), 4096)
+  fileSystem.onCall = undefined
+  expect(most, replayHint(seed)).toBeLessThanOrEqual(maxBytesOnDisk)
+  await opened.finish()
+})

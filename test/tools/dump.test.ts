@@ -1,0 +1,161 @@
+/** dump through the real command: golden texts, JSON, damage, narrow terminals, files that are none. */
+import fs from 'node:fs'
+import path from 'node:path'
+import { expect, test } from 'vitest'
+import { filesLike, makeInspectedStore, stateOf } from '../support/inspected-store.ts'
+import { temporaryDirectory } from '../support/temporary-directory.ts'
+import { makeStore, wisc, wiscJson } from '../support/wisc-process.ts'
+import { hasScript, runInTerminal, WISC } from '../support/wisc-shell.ts'
+
+const GOLDEN = path.join(import.meta.dirname, '../golden')
+
+async function show(...words: string[]): Promise<string> {
+  const { code, out, err } = await wisc(['dump', ...words], { cwd: GOLDEN })
+  expect([code, err]).toEqual([0, ''])
+  return out
+}
+
+test('a segment, record by record', async () => {
+  expect(await show('closed/000046.vlog')).toMatchInlineSnapshot(`
+    "       0  fileHeader  formatVersion=1  kind=3  kindName=segment  databaseId=579995747a9af94e569d41a95464549e  number=46  salt=886061271
+          64  chain  predecessor=15  predecessorLength=3912  firstSequence=92
+          96  frame  length=3206  firstSequence=92  recordCount=3  durableFile=15  durableOffset=3912  durableEdit=20
+         160  record  kindName=put  sequence=92  storedLength=3  key="batch/1"  value=(3 bytes)
+         210  record  kindName=put  sequence=93  storedLength=3000  key="batch/2"  value=(3000 bytes)
+        3257  record  kindName=delete  sequence=94  storedLength=0  key="key/1"
+    "
+  `)
+})
+
+test('CURRENT and a part of a manifest', async () => {
+  expect(await show('closed/CURRENT')).toMatchInlineSnapshot(`
+    "       0  line  formatVersion=1
+           7  line  manifest=MANIFEST-000045
+          32  line  database=579995747a9af94e569d41a95464549e
+          74  line  checksum=5c7c50c2
+    "
+  `)
+  expect(await show('closed/MANIFEST-000045', '--from', '847')).toMatchInlineSnapshot(`
+    "     847  frame  length=89  firstSequence=27  recordCount=1  durableFile=45  durableOffset=847  durableEdit=26
+         915  nextFileNumber  number=58
+         918  lastSequence  sequence=100
+         921  checkpoint  segment=47  offset=2657
+         926  durable  segment=47  offset=2657
+         931  cleanEnd  segment=47  offset=2657
+    "
+  `)
+})
+
+test('a part of a table', async () => {
+  expect(await show('closed/000026.sst', '--to', '110')).toMatchInlineSnapshot(`
+    "       0  fileHeader  formatVersion=1  kind=2  kindName=table  databaseId=579995747a9af94e569d41a95464549e  number=26  salt=269026581
+          64  entry  key=""  kindName=inline  sequence=1  value=(13 bytes)
+          82  entry  key="\\x17\\x7f"  kindName=inline  sequence=62  value=(5 bytes)
+          94  entry  key="\\x1d\\xf5"  kindName=inline  sequence=46  value=(5 bytes)
+         106  entry  key="B"  kindName=pointer  sequence=37  segment=4  offset=801  length=741
+    "
+  `)
+})
+
+test('byte by byte', async () => {
+  const { out } = await wisc(
+    ['dump', 'closed/000026.sst', '--annotate', '--from', '64', '--to', '82'],
+    {
+      cwd: GOLDEN,
+    },
+  )
+  expect(out).toMatchInlineSnapshot(`
+    "      64  entry
+                                       key ""
+                                       kindName inline
+                                       sequence 1
+          64  00                       shared 0
+          65  00                       unshared 0
+          66  01                       tag 1
+          67  00                       distance 0
+                                       unsharedKey ""
+          68  0d                       length 13
+          69  ..                       value (13 bytes)
+    "
+  `)
+  for (const columns of [40, 80, 140]) {
+    const env = { COLUMNS: `${columns}` }
+    const narrow = await wisc(['dump', 'closed/000046.vlog', '--annotate'], { cwd: GOLDEN, env })
+    for (const line of narrow.out.split('\n'))
+      expect(line.length, line).toBeLessThanOrEqual(columns)
+  }
+})
+
+test('every file of a store as JSON, with and without values', async () => {
+  const { directory } = await makeInspectedStore({ collect: true, keys: 40 })
+  const before = stateOf(directory)
+  for (const name of filesLike(directory, /./)) {
+    const file = path.join(directory, name)
+    await wiscJson(['dump', file])
+    await wiscJson(['dump', file, '--annotate', '--to', '500'])
+  }
+  expect(stateOf(directory)).toEqual(before)
+})
+
+test('values are shown if they are asked for', async () => {
+  const db = path.join(temporaryDirectory(), 'store')
+  await makeStore(db, [
+    ['a\u001b[31m', 'plain\n'],
+    ['odd', Buffer.from([255, 0])],
+  ])
+  const name = filesLike(db, /vlog$/).find((each) => fs.statSync(path.join(db, each)).size > 0)!
+  const file = path.join(db, name)
+  const records = async (...words: string[]) => {
+    const items = await wiscJson<{ what: string; fields: object }>(['dump', file, ...words])
+    return items.filter(({ what }) => what === 'record').map(({ fields }) => fields)
+  }
+  expect(await records()).toMatchObject([
+    { kindName: 'put', key: 'a\u001b[31m', valueBytes: 6 },
+    { key: 'odd', valueBytes: 2 },
+  ])
+  expect(await records('--values')).toMatchObject([{ value: 'plain\n' }, { valueBase64: '/wA=' }])
+  expect(await records('--values', '--hex')).toMatchObject([
+    { keyHex: '611b5b33316d' },
+    { valueHex: 'ff00' },
+  ])
+  const { out } = await wisc(['dump', file, '--values'])
+  expect(out).toContain('key="a\\x1b[31m"  value=plain\\n\n')
+  expect(out).not.toContain('\u001b')
+})
+
+test('damage: where, why, what comes behind it, and exit code 4', async () => {
+  const { code, out, err } = await wisc(['dump', 'corrupt/000046.vlog'], { cwd: GOLDEN })
+  expect([code, err]).toEqual([4, ''])
+  expect(out).toMatch(
+    /^ +257 {2}DAMAGE {2}to=3257 {2}value checksum mismatch {2}\(WISC_CORRUPTION\)\n +3257 {2}record/m,
+  )
+  const items = await wiscJson(['dump', 'corrupt/000046.vlog'], { cwd: GOLDEN, code: 4 })
+  expect(items).toContainEqual({
+    what: 'damage',
+    offset: 257,
+    length: 3000,
+    code: 'WISC_CORRUPTION',
+    reason: 'value checksum mismatch',
+  })
+})
+
+test('what is no file is an error of usage, what is no file of a store is damage', async () => {
+  for (const place of ['nothing', '.']) {
+    const { code, out, err } = await wisc(['dump', place], { cwd: GOLDEN })
+    expect([code, out]).toEqual([2, ''])
+    expect(err).toMatch(/^wisc: there is no file at this path/)
+  }
+  expect(await wisc(['dump', 'closed.json'], { cwd: GOLDEN })).toMatchObject({
+    code: 4,
+    out: expect.stringContaining('not a file of a wisc database') as string,
+  })
+})
+
+test.skipIf(!hasScript())('in a terminal of 40 columns lines are wrapped', () => {
+  const { out } = runInTerminal(`${WISC} dump '${GOLDEN}/closed/000046.vlog'`, 40, {
+    NO_COLOR: '1',
+  })
+  for (const line of out.split('\r\n')) expect(line.length, line).toBeLessThanOrEqual(40)
+  expect(out.replaceAll(/\s+/g, ' ')).toContain('kindName=put sequence=92 storedLength=3')
+  expect(out).not.toContain('\u001b[')
+})

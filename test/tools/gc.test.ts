@@ -1,0 +1,197 @@
+/** gc through the real command: plans, collections here and in the process that has the store open, Ctrl-C. */
+import { once } from 'node:events'
+import fs from 'node:fs'
+import path from 'node:path'
+import { expect, test } from 'vitest'
+import { open } from '#dist/lib/index.js'
+import { holdOpen, storeWithGarbage, tell } from '../support/busy-store.ts'
+import { temporaryDirectory } from '../support/temporary-directory.ts'
+import { startWisc, wisc, wiscJson } from '../support/wisc-process.ts'
+
+interface Plan {
+  readonly databaseId: string
+  readonly steps: readonly {
+    readonly action: string
+    readonly files: readonly { number: number }[]
+  }[]
+  readonly skipped: readonly { readonly number: number; readonly reason: string }[]
+  readonly bytesFreed: number
+  readonly bytesCopied: number
+  readonly before: { readonly diskBytes: number }
+  readonly after: { readonly diskBytes: number }
+}
+
+interface Report {
+  readonly steps: readonly { readonly action: string }[]
+  readonly failed: readonly { readonly error: { readonly code: string } }[]
+  readonly bytesFreed: number
+  readonly bytesCopied: number
+  readonly before: { readonly diskBytes: number }
+  readonly after: { readonly diskBytes: number; readonly spaceAmplification: number }
+}
+
+const TO_ONE = ['--target-amp', '1']
+
+function sizeOf(db: string): number {
+  return fs
+    .readdirSync(db)
+    .reduce((sum, name) => sum + fs.statSync(path.join(db, name)).blocks * 512, 0)
+}
+
+async function checkContent(db: string): Promise<void> {
+  const store = await open(db, { readOnly: true })
+  for (let i = 0; i < 300; i++) {
+    const value = await store.get(`key ${String(i).padStart(3, '0')}`)
+    expect(value?.toString()).toBe((i % 10 === 0 ? 'old' : 'new').padEnd(1500, '.'))
+  }
+  expect((await store.verify()).damage).toEqual([])
+  await store.close()
+}
+
+test('a dry run changes nothing and says what would be done', async () => {
+  const db = await storeWithGarbage()
+  const names = fs.readdirSync(db)
+  const [plan] = await wiscJson<Plan>(['gc', db, '--dry-run', ...TO_ONE])
+  expect(plan!.bytesFreed).toBeGreaterThan(0)
+  expect(plan!.before.diskBytes - plan!.after.diskBytes).toBe(plan!.bytesFreed)
+  for (const columns of [40, 80]) {
+    const { code, out, err } = await wisc(['gc', db, '--dry-run'], {
+      env: { COLUMNS: `${columns}` },
+    })
+    expect([code, err]).toEqual([0, ''])
+    for (const line of out.split('\n')) expect(line.length, line).toBeLessThanOrEqual(columns)
+    expect(out).toMatch(/^frees /m)
+  }
+  expect(fs.readdirSync(db)).toEqual(names)
+})
+
+test('it gives space back and loses nothing', async () => {
+  const db = await storeWithGarbage()
+  const before = sizeOf(db)
+  const [report] = await wiscJson<Report>(['gc', db, ...TO_ONE])
+  expect(report!.failed).toEqual([])
+  expect(report!.bytesFreed).toBeGreaterThan(0)
+  expect(sizeOf(db)).toBeLessThan(before - report!.bytesFreed / 2)
+  await checkContent(db)
+  const again = await wisc(['gc', db, ...TO_ONE], { env: { COLUMNS: '40' } })
+  expect(again).toMatchObject({ code: 0, err: '' })
+  expect(again.out).toMatch(/^0 B freed, 0 B copied$/m)
+})
+
+test('only what was asked for: segments and bytes to copy', async () => {
+  const db = await storeWithGarbage()
+  const [only] = await wiscJson<Plan>([
+    'gc',
+    db,
+    '--dry-run',
+    ...TO_ONE,
+    '--segments',
+    '2,000003.vlog',
+  ])
+  const files = only!.steps.flatMap((step) => step.files.map(({ number }) => number))
+  expect(files.toSorted()).toEqual([2, 3])
+  expect(only!.skipped.every(({ reason }) => reason === 'not asked for')).toBe(true)
+  const [little] = await wiscJson<Report>(['gc', db, ...TO_ONE, '--max-copy', '10KiB'])
+  expect(little!.bytesCopied).toBeLessThanOrEqual(10 * 1024)
+  await checkContent(db)
+})
+
+test('a saved plan is carried out once; then it is stale', async () => {
+  const db = await storeWithGarbage()
+  const file = path.join(temporaryDirectory(), 'plan.json')
+  const { bytes } = await wisc(['gc', db, '--dry-run', ...TO_ONE, '--json'])
+  fs.writeFileSync(file, bytes)
+  const plan = JSON.parse(bytes.toString()) as Plan
+  const [report] = await wiscJson<Report>(['gc', db, '--plan', file])
+  expect(report!.steps).toHaveLength(plan.steps.length)
+  expect(report!.bytesFreed).toBe(plan.bytesFreed)
+  await checkContent(db)
+  const again = await wisc(['gc', db, '--plan', file])
+  expect(again).toMatchObject({ code: 5, out: '' })
+  expect(again.err).toContain('WISC_STALE')
+  const other = await storeWithGarbage()
+  expect((await wisc(['gc', other, '--plan', file])).code).toBe(2)
+})
+
+test('a process that has the store open does the work, by plan, too', async () => {
+  const db = await storeWithGarbage()
+  const child = await holdOpen(db)
+  const file = path.join(temporaryDirectory(), 'plan.json')
+  const dry = await wisc(['gc', db, '--dry-run', ...TO_ONE, '--segments', '2', '--json'])
+  fs.writeFileSync(file, dry.bytes)
+  const [planned] = await wiscJson<Report>(['gc', db, '--plan', file])
+  expect(planned!.steps).toHaveLength(1)
+  expect(fs.existsSync(path.join(db, '000002.vlog'))).toBe(false)
+  const [report] = await wiscJson<Report>(['gc', db, ...TO_ONE])
+  expect(report!.bytesFreed).toBeGreaterThan(0)
+  expect(report!.failed).toEqual([])
+  const stale = await wisc(['gc', db, '--plan', file])
+  expect(stale).toMatchObject({ code: 5, out: '' })
+  expect(stale.err).toContain('WISC_STALE')
+  await checkContent(db)
+  await tell(child, 'close')
+  await checkContent(db)
+})
+
+test('a store that is open without a socket is locked', async () => {
+  const db = await storeWithGarbage()
+  const store = await open(db, { workers: 0, controlSocket: false })
+  const { code, out, err } = await wisc(['gc', db])
+  expect([code, out]).toEqual([3, ''])
+  expect(err).toContain(`pid=${process.pid}`)
+  expect((await wisc(['gc', db, '--dry-run'])).code).toBe(0)
+  await store.close()
+})
+
+test.each([false, true])('Ctrl-C stops it, with a running process: %s', async (isOpen) => {
+  const db = await storeWithGarbage()
+  const child = isOpen ? await holdOpen(db) : undefined
+  // At this rate it would take minutes.
+  const collecting = startWisc(['gc', db, ...TO_ONE, '--rate', '4096'])
+  await new Promise((resolve) => setTimeout(resolve, 2500))
+  collecting.kill('SIGINT')
+  const [code] = (await once(collecting, 'close')) as [number]
+  expect(code).toBe(130)
+  if (child) {
+    const [report] = await wiscJson<Report>(['gc', db, ...TO_ONE])
+    expect(report!.failed).toEqual([])
+    await tell(child, 'close')
+  }
+  await checkContent(db)
+})
+
+test('damage stops a step, and the exit code tells', async () => {
+  const db = await storeWithGarbage()
+  const file = path.join(db, '000002.vlog')
+  const bytes = fs.readFileSync(file)
+  bytes[200]! ^= 1
+  fs.writeFileSync(file, bytes)
+  const [report] = await wiscJson<Report>(['gc', db, ...TO_ONE, '--segments', '2'], { code: 4 })
+  expect(report!.failed).toMatchObject([
+    { error: { code: 'WISC_CORRUPTION', file: '000002.vlog' } },
+  ])
+})
+
+test('what makes no sense', async () => {
+  const db = await storeWithGarbage()
+  const plan = path.join(temporaryDirectory(), 'plan.json')
+  fs.writeFileSync(plan, '{"steps":[{"action":"explode"}]}')
+  for (const words of [
+    ['--target-amp', '0.5'],
+    ['--target-amp', 'x'],
+    ['--segments', '1,x'],
+    ['--max-copy', '1 parsec'],
+    ['--max-copy', '-1'],
+    ['--rate', '1'],
+    ['--plan', plan],
+    ['--plan', `${plan}.not`],
+    ['--plan', db],
+    ['--plan', plan, '--dry-run'],
+  ]) {
+    const { code, out, err } = await wisc(['gc', db, ...words])
+    expect([code, out], words.join(' ')).toEqual([2, ''])
+    expect(err).toMatch(/^wisc: /)
+    expect(err).not.toContain('bug')
+  }
+  expect((await wisc(['gc', path.join(db, 'nothing')])).code).toBe(2)
+})

@@ -1,0 +1,196 @@
+/** orphans, salvage and advise through the real command: exit codes, JSON, golden texts, beside a busy writer. */
+import { once } from 'node:events'
+import fs from 'node:fs'
+import path from 'node:path'
+import { expect, test } from 'vitest'
+import { open } from '#dist/lib/index.js'
+import { nextLine, startModule } from '../support/child-process.ts'
+import { filesLike, flipByte, makeInspectedStore, stateOf } from '../support/inspected-store.ts'
+import { temporaryDirectory } from '../support/temporary-directory.ts'
+import { wisc, wiscJson } from '../support/wisc-process.ts'
+
+async function contentOf(directory: string): Promise<Map<string, Buffer>> {
+  const store = await open(directory, { readOnly: true })
+  const content = new Map<string, Buffer>()
+  for await (const [key, value] of store.entries()) content.set(key.toString(), value)
+  expect((await store.verify()).ok).toBe(true)
+  await store.close()
+  return content
+}
+
+interface SalvageReport {
+  readonly keys: number
+  readonly fromTables: number
+  readonly fromLog: number
+  readonly possiblyStale: number
+  readonly lost: readonly { key: string }[]
+  readonly damage: readonly { file: string }[]
+}
+
+test('salvage: a new store with all that was there, and the old one untouched', async () => {
+  const { directory, model } = await makeInspectedStore({ collect: true, crash: true })
+  fs.rmSync(path.join(directory, 'CURRENT'))
+  const before = stateOf(directory)
+  const target = path.join(temporaryDirectory(), 'saved')
+  const [report] = await wiscJson<SalvageReport>(['salvage', directory, target])
+  expect(report).toMatchObject({ keys: model.size, lost: [], damage: [{ file: 'CURRENT' }] })
+  expect(report!.fromTables + report!.fromLog).toBe(model.size)
+  expect(stateOf(directory)).toEqual(before)
+  const content = await contentOf(target)
+  expect(content.size).toBe(model.size)
+  for (const [key, value] of model) expect(content.get(key)).toEqual(value)
+})
+
+test('salvage: what is lost is named, and the exit code is 4', async () => {
+  const { directory, model, segments } = await makeInspectedStore()
+  const [key, number] = [...segments].find(([name]) => model.get(name)!.length === 5000)!
+  const name = filesLike(directory, /vlog$/).find((each) => Number.parseInt(each, 10) === number)!
+  const at = fs.readFileSync(path.join(directory, name)).indexOf(model.get(key)!)
+  flipByte(directory, name, at)
+  const targets = temporaryDirectory()
+  const { code, out } = await wisc(['salvage', directory, path.join(targets, 'a')])
+  expect(code).toBe(4)
+  expect(out).toContain(`LOST "${key}": value checksum mismatch in ${name}\n`)
+  expect(out).toMatch(/^lost {16}1$/m)
+  const [report] = await wiscJson<SalvageReport>(['salvage', directory, path.join(targets, 'b')], {
+    code: 4,
+  })
+  expect(report!.lost.map((each) => each.key)).toEqual([key])
+  expect(report!.damage).toMatchObject([{ file: name, offset: at }])
+  expect((await contentOf(path.join(targets, 'b'))).size).toBe(model.size - 1)
+})
+
+test('salvage never writes to what it reads, nor over anything', async () => {
+  const { directory } = await makeInspectedStore({ keys: 20 })
+  const full = temporaryDirectory()
+  fs.writeFileSync(path.join(full, 'file'), 'content')
+  const before = stateOf(directory)
+  for (const target of [directory, path.join(directory, 'new'), full, path.join(full, 'file')]) {
+    const { code, out, err } = await wisc(['salvage', directory, target])
+    expect([code, out], target).toEqual([2, ''])
+    expect(err).toMatch(/^wisc: the target must/)
+  }
+  expect(stateOf(directory)).toEqual(before)
+  const target = path.join(temporaryDirectory(), 'new')
+  const nothing = await wisc(['salvage', full, target])
+  expect(nothing).toMatchObject({ code: 2, out: '' })
+  expect(nothing.err).toContain('WISC_NO_STORE')
+  expect(fs.existsSync(target)).toBe(false)
+})
+
+test('orphans: a list, then --delete with --yes and the lock', async () => {
+  const { directory } = await makeInspectedStore({ keys: 20 })
+  expect(await wisc(['orphans', directory])).toMatchObject({
+    code: 0,
+    out: 'no orphans\n',
+    err: '',
+  })
+  fs.writeFileSync(path.join(directory, 'CURRENT.tmp'), 'wisc 1\n')
+  fs.writeFileSync(path.join(directory, 'notes \u001b.txt'), 'mine')
+  const { out } = await wisc(['orphans', directory], { env: { COLUMNS: '40' } })
+  expect(
+    out.replaceAll(/on disk .*/g, 'on disk  (size)').replace(/, .*\n$/, ', (size)\n'),
+  ).toMatchInlineSnapshot(`
+    "file     CURRENT.tmp
+    kind     temporary
+    on disk  (size)
+    ours     yes
+    why      a CURRENT that was not put in place
+
+    file     notes \\x1b.txt
+    kind     foreign
+    on disk  (size)
+    ours     no
+    why      not a file of a store
+
+    2 files, (size)
+    "
+  `)
+  const refused = await wisc(['orphans', directory, '--delete'])
+  expect([refused.code, refused.out]).toEqual([2, ''])
+  expect(refused.err).toContain('delete 1 file (CURRENT.tmp): say so with --yes')
+  const store = await open(directory, { workers: 0 })
+  fs.writeFileSync(path.join(directory, 'CURRENT.tmp'), 'wisc 1\n')
+  const locked = await wisc(['orphans', directory, '--delete', '--yes'])
+  expect([locked.code, locked.out]).toEqual([3, ''])
+  expect(locked.err).toContain(`pid=${process.pid}`)
+  await store.close()
+  const [report] = await wiscJson(['orphans', directory, '--delete', '--yes'])
+  expect(report).toMatchObject({
+    orphans: [
+      { file: 'CURRENT.tmp', removable: true, removed: true },
+      { file: 'notes \u001b.txt', kind: 'foreign', removable: false, removed: false },
+    ],
+  })
+  expect(filesLike(directory, /tmp|notes/)).toEqual(['notes \u001b.txt'])
+})
+
+test('advise: figures for programs, tables for people', async () => {
+  const { directory, model } = await makeInspectedStore()
+  const [report] = await wiscJson(['advise', directory])
+  expect(report).toMatchObject({ keys: model.size, unflushedLogBytes: 0 })
+  for (const columns of [40, 80]) {
+    const { code, out } = await wisc(['advise', directory], { env: { COLUMNS: `${columns}` } })
+    expect(code).toBe(0)
+    for (const line of out.split('\n')) expect(line.length, line).toBeLessThanOrEqual(columns)
+    expect(out).toMatch(/^recommended: valueThreshold \d+ \(/m)
+  }
+  const { out } = await wisc(['advise', '--help'])
+  expect(out.replaceAll(/\s+/g, ' ')).toContain('1 + size of the level / size of the one above')
+})
+
+test('a path that is no store is an error of usage', async () => {
+  const directory = temporaryDirectory()
+  for (const verb of ['orphans', 'advise']) {
+    const { code, out, err } = await wisc([verb, path.join(directory, 'missing')])
+    expect([code, out], verb).toEqual([2, ''])
+    expect(err).toMatch(/^wisc: [^\n]+path=[^\n]+ \(WISC_NO_STORE\)\n$/)
+  }
+})
+
+test('I11: all of them beside a process that changes everything', async () => {
+  const db = path.join(temporaryDirectory(), 'store')
+  const writer = startModule(
+    `const { open } = await import(DIST + 'lib/index.js')
+     const store = await open(process.argv[1], { memtableBytes: 65536, valueThreshold: 300,
+       segmentBytes: 65536, tree: { tableBytes: 4096, blockBytes: 256 } })
+     const round = async (n) => {
+       for (let i = 0; i < 2000; i++) {
+         await store.put('key ' + String(i).padStart(4, '0'), String(n).padEnd(i % 700, '.'))
+       }
+     }
+     await round(0)
+     await store.flush()
+     console.log('ready')
+     let stopped = false
+     process.stdin.once('data', () => { stopped = true })
+     let n = 1
+     while (!stopped) await round(n++)
+     await store.close()`,
+    db,
+  )
+  await nextLine(writer)
+  const targets = temporaryDirectory()
+  for (let round = 0; round < 3; round++) {
+    const [sizes] = await wiscJson<{ keys: number }>(['advise', db])
+    expect(sizes!.keys).toBe(2000)
+    await wiscJson(['orphans', db])
+    for (const name of filesLike(db, /sst$|vlog$|MANIFEST/).slice(-4)) {
+      // Gone by now, or with an end that is being written.
+      expect([0, 2, 4]).toContain((await wisc(['dump', path.join(db, name), '--json'])).code)
+    }
+    const target = path.join(targets, `${round}`)
+    const { code, out } = await wisc(['salvage', db, target, '--json'])
+    expect([0, 4]).toContain(code)
+    const report = JSON.parse(out) as SalvageReport
+    const content = await contentOf(target)
+    expect(content.size).toBe(report.keys)
+    for (const [key, value] of content) {
+      const index = Number(key.slice(4))
+      expect(value.toString()).toMatch(/^\d+\.*$/)
+      expect([index % 700, 1, 2, 3, 4]).toContain(value.length)
+    }
+  }
+  writer.stdin!.end('stop')
+  expect(await once(writer, 'exit')).toEqual([0, null])
+})

@@ -1,0 +1,214 @@
+/** segments, map and explain through the real command: at rest, beside a process with a snapshot, and damaged. */
+import fs from 'node:fs'
+import path from 'node:path'
+import { expect, test } from 'vitest'
+import { holdOpen, storeWithGarbage, tell } from '../support/busy-store.ts'
+import { temporaryDirectory } from '../support/temporary-directory.ts'
+import { makeStore, wisc, wiscJson } from '../support/wisc-process.ts'
+
+interface Row {
+  readonly number: number
+  readonly file: string
+  readonly kind: string
+  readonly state: string
+  readonly totalBytes: number
+  readonly referencedBytes: number
+  readonly exposedGarbageBytes: number
+  readonly hiddenBytes: number | null
+  readonly pinnedBytes: number | null
+  readonly age: number
+  readonly action: string | null
+  readonly reason: string | null
+}
+
+interface Map {
+  readonly file: string
+  readonly totalBytes: number
+  readonly cellBytes: number
+  readonly cells: readonly Record<'live' | 'dead' | 'recent', number>[]
+  readonly bytes: Record<'live' | 'dead' | 'recent', number>
+}
+
+interface Facts {
+  readonly segment: Row
+  readonly tables: readonly { readonly records: number; readonly bytes: number }[]
+  readonly samples: readonly { readonly key: string; readonly bytes: number }[]
+  readonly pins: readonly {
+    readonly sequence: number
+    readonly count: number
+    readonly bytes: number
+  }[]
+  readonly plan: {
+    readonly steps: readonly { readonly action: string }[]
+    readonly bytesFreed: number
+  }
+}
+
+async function rowsOf(db: string, ...words: string[]): Promise<Row[]> {
+  return wiscJson<Row>(['segments', db, ...words])
+}
+
+test('a row for each file; what is referenced and what is dead make up the file', async () => {
+  const db = await storeWithGarbage()
+  const files = fs.readdirSync(db).filter((name) => name.endsWith('.vlog'))
+  for (const words of [[], ['--exact']]) {
+    const rows = await rowsOf(db, ...words)
+    expect(files).toEqual(expect.arrayContaining(rows.map(({ file }) => file)))
+    for (const row of rows) {
+      expect(row.referencedBytes + row.exposedGarbageBytes).toBe(row.totalBytes)
+      expect([row.action, row.reason].filter((word) => word === null)).toHaveLength(1)
+      expect(row.hiddenBytes).toBe(words.length === 0 ? null : 0)
+    }
+    expect(rows[0]!.exposedGarbageBytes).toBeGreaterThan(rows[0]!.totalBytes / 2)
+    expect(rows[0]!.age).toBeGreaterThan(rows.at(-1)!.age)
+  }
+})
+
+test('sorted and filtered', async () => {
+  const db = await storeWithGarbage()
+  const numbers = (rows: readonly Row[]): number[] => rows.map(({ number }) => number)
+  const all = await rowsOf(db)
+  expect(numbers(all)).toEqual(numbers(all).toSorted((left, right) => left - right))
+  const dead = (await rowsOf(db, '--sort', 'dead')).map((row) => row.exposedGarbageBytes)
+  expect(dead).toEqual(dead.toSorted((left, right) => right - left))
+  const candidates = await rowsOf(db, '--filter', 'candidates')
+  expect(numbers(candidates)).toEqual(numbers(all.filter(({ action }) => action !== null)))
+  expect(await rowsOf(db, '--filter', 'relocations')).toEqual([])
+  expect((await wisc(['segments', db, '--filter', 'relocations'])).out).toBe('no files\n')
+  expect(await wisc(['segments', db, '--sort', 'beauty'])).toMatchObject({ code: 2, out: '' })
+})
+
+test('it fits terminals, and says what the signs mean', async () => {
+  const db = await storeWithGarbage()
+  for (const columns of [40, 80, 120]) {
+    for (const words of [
+      ['segments', db, '--exact'],
+      ['map', db, '2'],
+      ['explain', db, '2'],
+    ]) {
+      const { code, out, err } = await wisc(words, { env: { COLUMNS: `${columns}` } })
+      expect([code, err]).toEqual([0, ''])
+      for (const line of out.split('\n')) expect(line.length, line).toBeLessThanOrEqual(columns)
+      expect(out).toMatch(/# (all lives|live)/)
+    }
+  }
+})
+
+test('garbage of a collected store lies in relocations', async () => {
+  const db = await storeWithGarbage()
+  await wisc(['gc', db, '--target-amp', '1'])
+  const rows = await rowsOf(db, '--filter', 'relocations')
+  expect(rows.length).toBeGreaterThan(0)
+  const [moved] = await wiscJson<Map>(['map', db, rows[0]!.file])
+  expect(moved!.bytes.live).toBe(rows[0]!.referencedBytes)
+})
+
+test('segments, map and explain tell what a snapshot of a running process pins', async () => {
+  const db = await storeWithGarbage()
+  const child = await holdOpen(db)
+  await tell(child, 'overwrite')
+  const rows = await rowsOf(db, '--exact')
+  const pinned = rows.filter(({ pinnedBytes }) => pinnedBytes! > 0)
+  expect(pinned.length).toBeGreaterThan(0)
+  expect(rows.find(({ state }) => state === 'open')).toBeDefined()
+  const [facts] = await wiscJson<Facts>(['explain', db, `${pinned.at(-1)!.number}`])
+  expect(facts!.pins).toHaveLength(1)
+  expect(facts!.pins[0]).toMatchObject({ count: 1, bytes: pinned.at(-1)!.pinnedBytes })
+  const text = await wisc(['explain', db, pinned.at(-1)!.file])
+  expect(text).toMatchObject({ code: 0, err: '' })
+  expect(text.out).toMatch(/^pinned at +readers +keep$/m)
+  const open = rows.filter(({ state }) => state === 'open').at(-1)!
+  const [map] = await wiscJson<Map>(['map', db, `${open.number}`])
+  expect(map!.bytes.recent).toBeGreaterThan(0)
+  // Nobody but the process itself knows of its snapshot: without it, that is hidden.
+  await tell(child, 'close')
+  const after = await rowsOf(db, '--exact')
+  expect(after.every(({ pinnedBytes }) => pinnedBytes === 0)).toBe(true)
+  expect(after.some(({ hiddenBytes }) => hiddenBytes! > 0)).toBe(true)
+})
+
+test('a map adds up to the file, whatever the count of its cells', async () => {
+  const db = await storeWithGarbage()
+  const [row] = await rowsOf(db)
+  for (const cells of ['1', '7', '256', '100000']) {
+    const [map] = await wiscJson<Map>(['map', db, row!.file, '--cells', cells])
+    expect(map!.cells.length).toBeLessThanOrEqual(Number(cells))
+    const sum = { live: 0, dead: 0, recent: 0 }
+    for (const cell of map!.cells) {
+      for (const state of ['live', 'dead', 'recent'] as const) sum[state] += cell[state]
+      expect(cell.live + cell.dead + cell.recent).toBeLessThanOrEqual(map!.cellBytes)
+    }
+    expect(sum).toEqual(map!.bytes)
+    expect(map!.bytes.live).toBe(row!.referencedBytes)
+    expect(map!.totalBytes).toBe(row!.totalBytes)
+  }
+})
+
+test('explain says who points into a file, and what a collection would cost', async () => {
+  const db = await storeWithGarbage()
+  const [row] = await rowsOf(db)
+  const [facts] = await wiscJson<Facts>(['explain', db, `${row!.number}`])
+  expect(facts!.tables.reduce((sum, { bytes }) => sum + bytes, 0)).toBe(row!.referencedBytes)
+  expect(facts!.samples.length).toBeGreaterThan(1)
+  // Only each tenth is left of the old values.
+  for (const { key } of facts!.samples) expect(key).toMatch(/^key \d\d0$/)
+  expect(facts!.pins).toEqual([])
+  expect(facts!.plan.steps.map(({ action }) => action)).toEqual(['rewrite'])
+  expect(facts!.plan.bytesFreed).toBeGreaterThan(0)
+})
+
+test('keys that are no text, and such as would control a terminal', async () => {
+  const db = path.join(temporaryDirectory(), 'store')
+  const keys = ['\u001b[2J\u0007', Buffer.from([0xff, 0xfe])]
+  await makeStore(
+    db,
+    keys.map((key) => [key, 'x'.repeat(2000)] as const),
+  )
+  const [row] = await rowsOf(db)
+  const { out } = await wisc(['explain', db, `${row!.number}`])
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there
+  expect(out.replaceAll('\n', '')).not.toMatch(/[\x00-\x1f\x7f-\x9f]/)
+  expect(out).toContain('\\x1b[2J\\x07')
+  expect(out).toContain('\\xff\\xfe')
+  const [facts] = await wiscJson(['explain', db, `${row!.number}`])
+  expect(facts!['samples']).toMatchObject([{ key: keys[0] }, { keyBase64: '//4=' }])
+})
+
+test('what is no segment, no store, or damaged', async () => {
+  const db = await storeWithGarbage()
+  for (const verb of ['map', 'explain']) {
+    for (const word of ['99999', '0', 'LOCK', '-1', '2.sst', '']) {
+      const { code, out, err } = await wisc([verb, db, '--', word])
+      expect([code, out], word).toEqual([2, ''])
+      expect(err).toMatch(/^wisc: /)
+    }
+    expect((await wisc([verb, path.join(db, 'nothing'), '2'])).code).toBe(2)
+  }
+  expect((await wisc(['map', db, '2', '--cells', '0'])).code).toBe(2)
+  // In the first record: behind the headers of file and frame.
+  const file = path.join(db, '000002.vlog')
+  const bytes = fs.readFileSync(file)
+  bytes[200]! ^= 1
+  fs.writeFileSync(file, bytes)
+  const { code, err } = await wisc(['map', db, '2'])
+  expect([code, err.includes('file=000002.vlog')]).toEqual([4, true])
+  expect((await wisc(['segments', db])).code).toBe(0)
+})
+
+test('nothing is written, and no lock is taken', async () => {
+  const db = await storeWithGarbage()
+  const state = (): string[] =>
+    fs
+      .readdirSync(db)
+      .map((name) => `${name} ${fs.statSync(path.join(db, name), { bigint: true }).mtimeNs}`)
+  const before = state()
+  for (const words of [
+    ['segments', db, '--exact'],
+    ['map', db, '2'],
+    ['explain', db, '2'],
+    ['stat', db],
+  ]) {
+    expect((await wisc(words)).code).toBe(0)
+  }
+  expect(state()).toEqual(before)
+})

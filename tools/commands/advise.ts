@@ -1,0 +1,155 @@
+/** `wisc advise`: which values should be separated. */
+import { type Advice, advise as adviseFor, type Prediction } from '../../lib/inspect/advise.ts'
+import type { SizeBucket } from '../../lib/inspect/size-histogram.ts'
+import { measureValueSizes, type ValueSizes } from '../../lib/inspect/value-sizes.ts'
+import { EXACT_BYTES, STORE_PATH } from '../arguments.ts'
+import { formatBar } from '../bar.ts'
+import { EXIT_CODE, InterruptedError } from '../exit-code.ts'
+import type { Output } from '../output.ts'
+import { formatTable } from '../table.ts'
+import { formatBytes, formatCount } from '../units.ts'
+import { defineVerb, type Verb, type VerbContext } from '../verb.ts'
+import { wrapText } from '../wrap.ts'
+
+const LEGEND =
+  'keys and bytes that would be separated; bytes written and on disk for each byte of keys and values'
+
+export const advise: Verb = defineVerb({
+  usage: 'advise <path>',
+  summary: 'Show the sizes of values, and which valueThreshold would suit them',
+  details:
+    'Goes through the tables; reads no values. What lies only in the log is not counted (see wisc flush). ' +
+    'The prediction is for a store that keeps its size while its keys are overwritten evenly, with default options: ' +
+    'the log is written once; an entry of the tree by the flush and at each level, 1 + size of the level / size of the ' +
+    'one above; separated records are copied by the collector at its target of 1.3, 1.4 bytes for each byte ' +
+    'written. Space: the tree and a tenth, separated records times the target. Real loads are kinder; where only new ' +
+    'keys are written nothing is collected. Of the thresholds within 5 % of the least writing the largest is ' +
+    'recommended: what is kept in the tree is read with its key.',
+  examples: [
+    ['wisc advise photos.db', 'Histogram, predictions, a recommendation'],
+    ['wisc advise photos.db --json | jq .recommended', 'For programs'],
+  ],
+  options: (command) => command.positional('path', STORE_PATH).option('bytes', EXACT_BYTES),
+  run: async ({ path, bytes: exact, json }, context) => {
+    const sizes = await measure(path, context)
+    const buckets = sizes.histogram.buckets()
+    const advice = adviseFor(buckets)
+    const { output } = context
+    if (json) await output.json(toReport(path, sizes, buckets, advice))
+    else await output.write(render(sizes, buckets, advice, exact, output))
+    return EXIT_CODE.fine
+  },
+})
+
+async function measure(path: string, { progress, signal }: VerbContext): Promise<ValueSizes> {
+  const steps = measureValueSizes(path)
+  let entries = 0
+  for (;;) {
+    const step = steps.next()
+    if (step.done) {
+      progress.clear()
+      return step.value
+    }
+    if (signal.aborted) throw new InterruptedError('interrupted')
+    entries += step.value
+    progress.note(`${formatCount(entries)} entries`)
+    await progress.advance(0)
+  }
+}
+
+/** See tools/schema/advise.json. */
+function toReport(
+  path: string,
+  sizes: ValueSizes,
+  buckets: readonly SizeBucket[],
+  { predictions, recommended }: Advice,
+): object {
+  const { entries, separatedKeys, unflushedLogBytes } = sizes
+  return {
+    path,
+    keys: buckets.reduce((total, { keys }) => total + keys, 0),
+    keyBytes: buckets.reduce((total, { keyBytes }) => total + keyBytes, 0),
+    valueBytes: buckets.reduce((total, { valueBytes }) => total + valueBytes, 0),
+    entries,
+    separatedKeys,
+    unflushedLogBytes,
+    histogram: buckets,
+    predictions,
+    recommended: recommended ?? null,
+  }
+}
+
+function render(
+  sizes: ValueSizes,
+  buckets: readonly SizeBucket[],
+  { predictions, recommended }: Advice,
+  exact: boolean,
+  output: Output,
+): string {
+  const size = (bytes: number): string => formatBytes(bytes, exact)
+  const notCounted =
+    sizes.unflushedLogBytes > 0
+      ? [`not counted: ${size(sizes.unflushedLogBytes)} of log that no table has yet`]
+      : []
+  const lines = (texts: readonly string[]): string =>
+    texts.map((text) => `${wrapText(text, output.columns)}\n`).join('')
+  if (recommended === undefined) {
+    return lines(['no values in the tables: nothing to advise', ...notCounted])
+  }
+  const keys = buckets.reduce((total, bucket) => total + bucket.keys, 0)
+  const bytes = buckets.reduce((total, bucket) => total + bucket.valueBytes, 0)
+  const histogram = formatTable(
+    [
+      { title: 'values of' },
+      { title: 'keys' },
+      { title: 'bytes' },
+      { title: 'share of bytes', align: 'left' },
+    ],
+    buckets.map((bucket) => [
+      bucket.to === 0 ? '0 B' : `< ${size(bucket.to + 1)}`,
+      formatCount(bucket.keys),
+      size(bucket.valueBytes),
+      (cells: number) => share(bucket.valueBytes, bytes, cells, output),
+    ]),
+    output.columns,
+  )
+  const table = formatTable(
+    ['threshold', 'keys', 'bytes', 'written', 'log', 'tree', 'collector', 'space'].map((title) => ({
+      title,
+    })),
+    predictions.map((prediction) => predictionRow(prediction, keys, bytes, recommended, size)),
+    output.columns,
+  )
+  const now = percent(sizes.separatedKeys, keys)
+  const advice = `recommended: valueThreshold ${recommended} (${size(recommended)})`
+  const last = lines([...notCounted, `separated now: ${now} of the keys`, advice])
+  return `${histogram}\n${lines([LEGEND])}\n${table}\n${last}`
+}
+
+function share(part: number, whole: number, cells: number, output: Output): string {
+  const parts = [
+    { amount: part, sign: '#', paint: (text: string) => output.style('green', text) },
+    { amount: whole - part, sign: '.' },
+  ]
+  return formatBar(parts, cells)
+}
+
+function predictionRow(
+  prediction: Prediction,
+  keys: number,
+  bytes: number,
+  recommended: number,
+  size: (bytes: number) => string,
+): string[] {
+  const { threshold, written, writtenLog, writtenTree, writtenCollector, space } = prediction
+  return [
+    `${threshold === recommended ? '* ' : ''}${size(threshold)}`,
+    percent(prediction.separatedKeys, keys),
+    percent(prediction.separatedBytes, bytes),
+    ...[written, writtenLog, writtenTree, writtenCollector, space].map((each) => each.toFixed(2)),
+  ]
+}
+
+function percent(part: number, whole: number): string {
+  return `${whole === 0 ? '0.0' : ((part / whole) * 100).toFixed(1)}%`
+}

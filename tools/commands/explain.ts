@@ -1,0 +1,196 @@
+/** `wisc explain`: why a file of the value log is still there. */
+import type { SegmentFacts } from '../../lib/inspect/segment-facts.ts'
+import { segmentFacts } from '../../lib/inspect/segment-facts.ts'
+import { parseSegment } from '../amounts.ts'
+import { EXACT_BYTES, STORE_PATH } from '../arguments.ts'
+import { jsonBytes } from '../entries.ts'
+import { escapeBytes } from '../escape.ts'
+import { EXIT_CODE } from '../exit-code.ts'
+import { inspectAgain } from '../inspect-again.ts'
+import { formatSentence } from '../legend.ts'
+import type { Output } from '../output.ts'
+import { openReaders } from '../owner.ts'
+import { formatFields, formatTable } from '../table.ts'
+import { fitText } from '../text-width.ts'
+import { formatBytes, formatCount, formatUnits } from '../units.ts'
+import { defineVerb, type Verb } from '../verb.ts'
+import { contentBar, contentLegend } from './segments.ts'
+
+/** Tables that are listed; the rest is counted. */
+const TABLES_SHOWN = 8
+
+/** For people: why the collector leaves a file alone. */
+const REASONS: Readonly<Record<string, string>> = {
+  unsealed: 'it is still written to',
+  unflushed: 'records of it are in no table yet: a flush will change that',
+  corrupt: 'a record of it failed its check: see wisc verify',
+  'no garbage': 'everything in it lives',
+  'would free less than it costs': 'too little of it is garbage to be worth the copying',
+  'pinned by a reader': 'snapshots or iterators still see what would be garbage: close them',
+  'hidden until a compaction': 'its garbage is known only when the tree is compacted',
+  'goal reached': 'it is worth collecting, but the store is within its target without that',
+  'over the copy limit': 'it is worth collecting, but not within the limit of copied bytes',
+}
+
+export const explain: Verb = defineVerb({
+  usage: 'explain <path> <segment>',
+  summary: 'Say why a file of the value log is still there',
+  details:
+    'Which tables point into it, with samples of the keys; which snapshots and iterators of the process that has the ' +
+    'store open keep something of it; what the collector thinks of it, and what it would cost to collect it now. ' +
+    'The tree and the heads of the file are walked. Needs no lock and writes nothing; the store may be in use.',
+  examples: [
+    ['wisc explain photos.db 35', 'The file 000035.vlog'],
+    ['wisc explain photos.db 35 --json | jq .pins', 'What pins it'],
+  ],
+  options: (command) =>
+    command
+      .positional('path', STORE_PATH)
+      .positional('segment', {
+        type: 'string',
+        demandOption: true,
+        describe: 'Number or name of the file',
+      })
+      .option('bytes', EXACT_BYTES),
+  run: async ({ path, segment, bytes, json }, context) => {
+    const { output, progress, signal } = context
+    const number = parseSegment(segment)
+    progress.note('walking tree and file')
+    const facts = await inspectAgain(path, context, async (store) =>
+      segmentFacts(store, number, { readers: await openReaders(path), signal }),
+    )
+    if (json) await output.json(toReport(facts))
+    else await output.write(render(facts, number, bytes, output))
+    return EXIT_CODE.fine
+  },
+})
+
+/** See tools/schema/explain.json. */
+function toReport({ samples, ...facts }: SegmentFacts): object {
+  return {
+    ...facts,
+    samples: samples.map(({ key, ...sample }) => ({ ...jsonBytes('key', key, false), ...sample })),
+  }
+}
+
+function render(facts: SegmentFacts, asked: number, bytes: boolean, output: Output): string {
+  const { columns } = output
+  const parts = [
+    renderFigures(facts, asked, bytes, output),
+    renderTables(facts, bytes, columns),
+    renderSamples(facts, bytes, columns),
+    renderPins(facts, bytes, columns),
+    renderCost(facts, bytes, columns),
+  ]
+  return parts.filter((part) => part !== '').join('\n')
+}
+
+function renderFigures(
+  { segment: row }: SegmentFacts,
+  asked: number,
+  bytes: boolean,
+  output: Output,
+): string {
+  const { columns } = output
+  const size = (amount: number): string => formatBytes(amount, bytes)
+  const moved = asked === row.number ? '' : `Segment ${asked} was moved into this file.\n`
+  const fields = [
+    ['file', output.style('bold', row.file)],
+    ['state', row.kind === 'relocation' ? `relocation of ${row.segments.join(', ')}` : row.state],
+    ['size', size(row.totalBytes)],
+    ['on disk', size(row.diskBytes)],
+    ['referenced', `${size(row.referencedBytes)}, ${formatUnits(row.referencedRecords, 'record')}`],
+    ['pinned', size(row.pinnedBytes ?? 0)],
+    ['hidden', size(row.hiddenBytes ?? 0)],
+    ['dead', size(row.exposedGarbageBytes)],
+    ['age', formatUnits(row.age, 'write')],
+    ['content', (room: number) => contentBar(row, room, output)],
+  ] as const
+  const why = row.reason === null ? undefined : (REASONS[row.reason] ?? row.reason)
+  const verdict = why
+    ? `It stays because ${why}.`
+    : `The collector would ${row.action} it to come to its target.`
+  return (
+    moved +
+    formatFields(fields, columns) +
+    `${contentLegend(true, columns)}\n${formatSentence(verdict, columns)}`
+  )
+}
+
+function renderTables({ tables }: SegmentFacts, bytes: boolean, columns: number): string {
+  if (tables.length === 0) return formatSentence('No table points into it.', columns)
+  const rows = tables
+    .slice(0, TABLES_SHOWN)
+    .map(({ file, level, records, bytes: amount }) => [
+      file,
+      `${level}`,
+      formatCount(records),
+      formatBytes(amount, bytes),
+    ])
+  const more = tables.length - rows.length
+  return (
+    formatTable(
+      [
+        { title: 'table', align: 'left' },
+        { title: 'level' },
+        { title: 'records' },
+        { title: 'bytes' },
+      ],
+      rows,
+      columns,
+    ) + (more > 0 ? `and ${formatUnits(more, 'more table')}\n` : '')
+  )
+}
+
+function renderSamples({ samples }: SegmentFacts, bytes: boolean, columns: number): string {
+  if (samples.length === 0) return ''
+  const rows = samples.map(({ key, sequence, offset, bytes: amount }) => [
+    formatBytes(amount, bytes),
+    formatCount(offset),
+    formatCount(sequence),
+    fitText(escapeBytes(key), columns),
+  ])
+  return formatTable(
+    [
+      { title: 'record' },
+      { title: 'offset' },
+      { title: 'sequence' },
+      { title: 'of the key', align: 'left', columnsMin: 8 },
+    ],
+    rows,
+    columns,
+  )
+}
+
+function renderPins({ pins }: SegmentFacts, bytes: boolean, columns: number): string {
+  if (pins.length === 0) {
+    return formatSentence('No open snapshot or iterator keeps anything of it.', columns)
+  }
+  const rows = pins.map(({ sequence, count, bytes: amount }) => [
+    formatCount(sequence),
+    formatCount(count),
+    formatBytes(amount, bytes),
+  ])
+  return formatTable(
+    [{ title: 'pinned at' }, { title: 'readers' }, { title: 'keep' }],
+    rows,
+    columns,
+  )
+}
+
+function renderCost({ plan }: SegmentFacts, bytes: boolean, columns: number): string {
+  const size = (amount: number): string => formatBytes(amount, bytes)
+  const step = plan.steps.find(({ action }) => action !== 'forget')
+  if (!step) {
+    const skipped = plan.skipped.find(({ reason }) => reason !== 'not asked for')
+    const why = skipped ? (REASONS[skipped.reason] ?? skipped.reason) : 'it holds nothing'
+    return formatSentence(`Collecting it now would change nothing: ${why}.`, columns)
+  }
+  const fields = [
+    ['way', step.action],
+    ['frees', size(plan.bytesFreed)],
+    ['copies', size(plan.bytesCopied)],
+    ['peak extra', size(plan.peakExtraBytes)],
+  ] as const
+  return `If it were collected now:\n${formatFields(fields, columns)}`
+}

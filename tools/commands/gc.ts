@@ -1,0 +1,179 @@
+/**
+ * `wisc gc`: plans a collection, or carries one out.
+ *
+ * If a process has the store open, that one is asked through its control socket; else the store is opened here.
+ */
+import fs from 'node:fs'
+import {
+  type CollectionPlan,
+  type CollectionProgress,
+  type CollectionReport,
+  type CollectOptions,
+  WiscError,
+} from '../../lib/index.ts'
+import { parseBytes, parseSegments } from '../amounts.ts'
+import { EXACT_BYTES, STORE_PATH } from '../arguments.ts'
+import { EXIT_CODE, errorReport, exitCodeOf, UsageError } from '../exit-code.ts'
+import { inspectAgain } from '../inspect-again.ts'
+import { askOwner } from '../owner.ts'
+import { formatBytes } from '../units.ts'
+import { defineVerb, type Verb, type VerbContext } from '../verb.ts'
+import { changeStore } from '../with-store.ts'
+import { renderPlan, renderReport } from './gc-text.ts'
+
+type CollectSettings = Omit<CollectOptions, 'signal' | 'onProgress'>
+
+export const gc: Verb = defineVerb({
+  usage: 'gc <path>',
+  summary: 'Take back the space of garbage in the value log',
+  details:
+    'Flushes, compacts and collects until the space amplification is at its target. With --dry-run it changes ' +
+    'nothing and shows the plan; with --json, too, the plan can be kept in a file and given to --plan, which does ' +
+    'exactly that, or nothing if the files have changed since. If another process has the store open, that one is ' +
+    'asked to do the work. ' +
+    'Ctrl-C stops between two moments; what is done by then stays done.',
+  examples: [
+    ['wisc gc photos.db --dry-run', 'What it would do'],
+    ['wisc gc photos.db --target-amp 1.1 --rate 20MiB', 'More than by itself, at most 20 MiB/s'],
+    ['wisc gc photos.db --segments 35,41', 'Only these files'],
+    ['wisc gc photos.db --dry-run --json > plan.json', 'Keep the plan'],
+    ['wisc gc photos.db --plan plan.json', 'Carry it out'],
+  ],
+  options: (command) =>
+    command
+      .positional('path', STORE_PATH)
+      .option('dry-run', { type: 'boolean', default: false, describe: 'Only show the plan' })
+      .option('target-amp', {
+        type: 'number',
+        requiresArg: true,
+        describe: 'Stop at this space amplification, 1 to 100 (default 1.3)',
+      })
+      .option('segments', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'Only these files, with commas',
+      })
+      .option('max-copy', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'Copy at most so many bytes of records',
+      })
+      .option('rate', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'Read and write at most so many bytes a second',
+      })
+      .option('plan', { type: 'string', requiresArg: true, describe: 'Carry out this saved plan' })
+      .option('bytes', EXACT_BYTES),
+  run: async ({ path, dryRun, targetAmp, segments, maxCopy, rate, plan, bytes, json }, context) => {
+    const { output } = context
+    const settings: CollectSettings = {
+      ...(targetAmp !== undefined && { targetSpaceAmplification: targetAmp }),
+      ...(segments !== undefined && { segments: parseSegments(segments) }),
+      ...(maxCopy !== undefined && { maxCopyBytes: parseBytes(maxCopy, '--max-copy') }),
+      ...(rate !== undefined && { bytesPerSecond: parseBytes(rate, '--rate') }),
+    }
+    const saved = plan === undefined ? undefined : readPlan(plan)
+    if (
+      saved &&
+      (dryRun || targetAmp !== undefined || segments !== undefined || maxCopy !== undefined)
+    ) {
+      throw new UsageError('--plan says everything but the rate')
+    }
+    if (dryRun) {
+      const found = await makePlan(path, settings, context)
+      if (json) await output.json(found)
+      else await output.write(renderPlan(found, bytes, output.columns))
+      return EXIT_CODE.fine
+    }
+    const report = await carryOut(path, { ...settings, ...(saved && { plan: saved }) }, context)
+    if (json) await output.json(toJson(report))
+    else await output.write(renderReport(report, bytes, output))
+    const [failure] = report.failed
+    return failure ? exitCodeOf(toError(failure.error)) : EXIT_CODE.fine
+  },
+})
+
+async function makePlan(
+  path: string,
+  settings: CollectSettings,
+  context: VerbContext,
+): Promise<CollectionPlan> {
+  const { progress, signal } = context
+  progress.note('planning')
+  const ofOwner = await askOwner(path, (owner) =>
+    owner.ask('planCollection', { options: settings, signal }),
+  )
+  progress.clear()
+  if (ofOwner) return ofOwner
+  return inspectAgain(path, context, (store) => store.planCollection({ ...settings, signal }))
+}
+
+async function carryOut(
+  path: string,
+  options: CollectSettings & { readonly plan?: CollectionPlan },
+  context: VerbContext,
+): Promise<CollectionReport> {
+  const { progress, signal } = context
+  const onProgress = (state: CollectionProgress): void => progress.note(progressText(state))
+  try {
+    // What it does is asked for, not what the collector would do by itself.
+    const settings = { collector: { enabled: false } }
+    return await changeStore(path, settings, context, (store) =>
+      store.collect({ ...options, signal, onProgress }),
+    )
+  } catch (error) {
+    if (!(error instanceof WiscError) || error.code !== 'WISC_LOCKED') throw error
+    const report = await askOwner(path, (owner) =>
+      owner.ask('collect', { options: withoutWords(options), signal, onProgress }),
+    )
+    progress.clear()
+    if (report) return report
+    throw error
+  }
+}
+
+/** What a saved plan says only to people would not fit into a request. */
+function withoutWords({ plan, ...options }: CollectSettings & { plan?: CollectionPlan }): object {
+  return { ...options, ...(plan && { plan: { ...plan, skipped: [] } }) }
+}
+
+function progressText({
+  phase,
+  stepsDone,
+  steps,
+  bytesFreed,
+  bytesCopied,
+}: CollectionProgress): string {
+  const count = steps > 0 ? ` ${stepsDone}/${steps}` : ''
+  const freed = formatBytes(bytesFreed, false)
+  return `gc: ${phase}${count}, ${freed} freed, ${formatBytes(bytesCopied, false)} copied`
+}
+
+function readPlan(file: string): CollectionPlan {
+  let text: string
+  try {
+    text = fs.readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new UsageError(`the plan cannot be read: ${(error as Error).message}`)
+  }
+  try {
+    return JSON.parse(text) as CollectionPlan
+  } catch {
+    throw new UsageError(`the plan is not JSON: ${file}`)
+  }
+}
+
+/** Errors that have come through the socket are plain. */
+function toError(error: Pick<WiscError, 'code' | 'message'>): WiscError {
+  return error instanceof WiscError ? error : new WiscError(error.code, error.message)
+}
+
+/** See tools/schema/gc.json. */
+function toJson(report: CollectionReport): object {
+  const failed = report.failed.map(({ error, ...step }) => ({
+    ...step,
+    ...errorReport(toError(error)),
+  }))
+  return { ...report, failed }
+}

@@ -1,0 +1,82 @@
+/** `wisc orphans`: files in the directory of a store that belong to nothing. */
+import { listOrphans, type Orphan, removeOrphans } from '../../lib/inspect/orphans.ts'
+import { EXACT_BYTES, STORE_PATH } from '../arguments.ts'
+import { escapeText } from '../escape.ts'
+import { EXIT_CODE } from '../exit-code.ts'
+import { confirm, YES } from '../input.ts'
+import type { Output } from '../output.ts'
+import { formatTable } from '../table.ts'
+import { formatBytes, formatUnits } from '../units.ts'
+import { defineVerb, type Verb } from '../verb.ts'
+
+export const orphans: Verb = defineVerb({
+  usage: 'orphans <path>',
+  summary: 'List files that belong to nothing, and remove those of the store',
+  details:
+    'Unfinished tables and relocations, old manifests, foreign files; sizes as allocated. Without --delete it needs no ' +
+    'lock; while the store is in use, files that are being written are listed, too. --delete takes the lock, checks ' +
+    'the store as an open does, and removes what is proved to be of this store; foreign files and those in lost/ stay.',
+  examples: [
+    ['wisc orphans photos.db', 'What is there, and why'],
+    ['wisc orphans photos.db --delete --yes', 'Remove what the store has left behind'],
+  ],
+  options: (command) =>
+    command
+      .positional('path', STORE_PATH)
+      .option('delete', { type: 'boolean', default: false, describe: 'Remove them' })
+      .option('yes', YES)
+      .option('bytes', EXACT_BYTES),
+  run: async ({ path, delete: removes, yes, bytes: exact, json }, { output, signal }) => {
+    const found = listOrphans(path)
+    const wanted = removes ? found.filter(({ isRemovable }) => isRemovable) : []
+    let removed: string[] = []
+    if (wanted.length > 0) {
+      const names = wanted.map(({ file }) => escapeText(file)).join(', ')
+      await confirm(`delete ${formatUnits(wanted.length, 'file')} (${names})`, yes, signal)
+      const files = wanted.map(({ file }) => file)
+      removed = removeOrphans(path, files)
+    }
+    if (json) await output.json(toReport(path, found, removed))
+    else await output.write(render(found, removed, removes, exact, output))
+    return EXIT_CODE.fine
+  },
+})
+
+/** See tools/schema/orphans.json. */
+function toReport(path: string, found: readonly Orphan[], removed: readonly string[]): object {
+  const files = found.map(({ isRemovable: removable, ...orphan }) => ({
+    ...orphan,
+    removable,
+    removed: removed.includes(orphan.file),
+  }))
+  return { path, orphans: files }
+}
+
+function render(
+  found: readonly Orphan[],
+  removed: readonly string[],
+  removes: boolean,
+  exact: boolean,
+  output: Output,
+): string {
+  if (found.length === 0) return 'no orphans\n'
+  const rows = found.map(({ file, kind, diskBytes, isRemovable, reason }) => [
+    escapeText(file),
+    kind,
+    formatBytes(diskBytes, exact),
+    removed.includes(file) ? 'deleted' : isRemovable ? (removes ? 'gone' : 'yes') : 'no',
+    escapeText(reason),
+  ])
+  const columns = [
+    { title: 'file', align: 'left' },
+    { title: 'kind', align: 'left' },
+    { title: 'on disk' },
+    { title: removes ? 'result' : 'ours', align: 'left' },
+    { title: 'why', align: 'left', columnsMin: 24 },
+  ] as const
+  const sum = formatBytes(
+    found.reduce((total, { diskBytes }) => total + diskBytes, 0),
+    exact,
+  )
+  return `${formatTable(columns, rows, output.columns)}\n${formatUnits(found.length, 'file')}, ${sum}\n`
+}

@@ -1,0 +1,82 @@
+/** `wisc report`: the store as one page of HTML. */
+import fs from 'node:fs'
+import { segmentRows } from '../../lib/inspect/segment-report.ts'
+import type { SizeBucket } from '../../lib/inspect/size-histogram.ts'
+import { measureValueSizes } from '../../lib/inspect/value-sizes.ts'
+import { STORE_PATH } from '../arguments.ts'
+import { EXIT_CODE, InterruptedError, systemErrorCode, UsageError } from '../exit-code.ts'
+import { inspectAgain } from '../inspect-again.ts'
+import { openReaders } from '../owner.ts'
+import { type ReportData, reportPage } from '../report/page.ts'
+import { formatCount } from '../units.ts'
+import { defineVerb, type Verb, type VerbContext } from '../verb.ts'
+
+const STANDARD_OUTPUT = '-'
+
+export const report: Verb = defineVerb({
+  usage: 'report <path>',
+  summary: 'Write a page of HTML that shows a store',
+  details:
+    'Files of the value log and what is in them, levels of the tree, sizes of values, figures. One file of its own, ' +
+    'without scripts, for light and dark screens and for phones. The tree is walked, values are not read. ' +
+    'Nothing is overwritten. Needs no lock and writes nothing into the store, which may be in use.',
+  examples: [
+    ['wisc report photos.db --html photos.html', 'Into a new file'],
+    ['wisc report photos.db --html - > photos.html', 'To standard output'],
+  ],
+  options: (command) =>
+    command.positional('path', STORE_PATH).option('html', {
+      type: 'string',
+      requiresArg: true,
+      demandOption: true,
+      describe: 'The new file, or - for standard output',
+    }),
+  run: async ({ path, html, json }, context) => {
+    const { output } = context
+    if (json && html === STANDARD_OUTPUT) {
+      throw new UsageError('the page and JSON cannot both go to standard output')
+    }
+    const page = Buffer.from(reportPage(await gather(path, context)))
+    if (html === STANDARD_OUTPUT) await output.write(page)
+    else writeNew(html, page)
+    if (json) await output.json({ path, html, bytes: page.length })
+    return EXIT_CODE.fine
+  },
+})
+
+async function gather(path: string, context: VerbContext): Promise<ReportData> {
+  const { progress, signal } = context
+  const found = await inspectAgain(path, context, async (store) => {
+    progress.note('walking the tree')
+    const readers = (await openReaders(path)).map(({ sequence }) => sequence)
+    const segments = await segmentRows(store, { isExact: true, readers, signal })
+    return { stats: store.stats(), segments }
+  })
+  return { path, at: new Date(), ...found, sizes: await valueSizes(path, context) }
+}
+
+async function valueSizes(path: string, { progress, signal }: VerbContext): Promise<SizeBucket[]> {
+  const steps = measureValueSizes(path)
+  let entries = 0
+  for (;;) {
+    const { done, value } = steps.next()
+    if (done) {
+      progress.clear()
+      return value.histogram.buckets()
+    }
+    if (signal.aborted) throw new InterruptedError('interrupted')
+    entries += value
+    progress.note(`${formatCount(entries)} entries`)
+    await progress.advance(0)
+  }
+}
+
+/** A slip must not cost anybody a file, least of all one of the store. */
+function writeNew(file: string, bytes: Uint8Array): void {
+  try {
+    fs.writeFileSync(file, bytes, { flag: 'wx' })
+  } catch (error) {
+    if (systemErrorCode(error) !== 'EEXIST') throw error
+    throw new UsageError(`there is a file already, nothing was written: ${file}`)
+  }
+}

@@ -1,0 +1,175 @@
+/** `wisc salvage`: a new store from whatever a damaged one still proves. */
+import fs from 'node:fs'
+import path from 'node:path'
+import { type Options, open } from '../../lib/index.ts'
+import { Salvage, type SalvagedEntry } from '../../lib/inspect/salvage.ts'
+import { STORE_PATH } from '../arguments.ts'
+import { jsonBytes } from '../entries.ts'
+import { escapeBytes, escapeText } from '../escape.ts'
+import { EXIT_CODE, InterruptedError, UsageError } from '../exit-code.ts'
+import { InFlight } from '../in-flight.ts'
+import type { Output } from '../output.ts'
+import { formatFields } from '../table.ts'
+import { formatCount } from '../units.ts'
+import { defineVerb, type Verb, type VerbContext } from '../verb.ts'
+import { wrapText } from '../wrap.ts'
+
+/** More of each are counted only; --json has all. */
+const LISTED_MAX = 20
+
+interface Counts {
+  keys: number
+  fromTables: number
+  fromLog: number
+  possiblyStale: number
+}
+
+export const salvage: Verb = defineVerb({
+  usage: 'salvage <path> <target>',
+  summary: 'Build a new store from whatever a damaged one still proves',
+  details:
+    'Needs neither CURRENT nor the manifest, and never writes to the damaged store: the new one is made in the target, ' +
+    'which must not exist or be empty. First all readable tables count, then the records of the value log; the newest ' +
+    'state of each key wins. Keys that were found in the log alone may be stale: their deletes may be gone. Keys whose ' +
+    'newest values cannot be read are listed. Holds all keys in memory, about 300 bytes each and the key. ' +
+    'The exit code is 4 if keys are lost.',
+  examples: [
+    ['wisc salvage broken.db saved.db', 'What can be saved, and what is lost'],
+    ['wisc salvage broken.db saved.db --json > report.json', 'With every lost key'],
+  ],
+  options: (command) =>
+    command
+      .positional('path', { ...STORE_PATH, describe: 'Directory of the damaged store' })
+      .positional('target', {
+        type: 'string',
+        demandOption: true,
+        describe: 'New directory for the salvaged store',
+      })
+      .option('value-threshold', {
+        type: 'number',
+        requiresArg: true,
+        describe: 'Option valueThreshold of the new store',
+      }),
+  run: async ({ path: source, target, valueThreshold, json }, context) => {
+    checkTarget(source, target)
+    const found = new Salvage(source)
+    try {
+      const options = valueThreshold === undefined ? {} : { valueThreshold }
+      const counts = await copy(found, target, options, context)
+      context.progress.clear()
+      if (json) await context.output.json(toReport(found, counts))
+      else await context.output.write(render(found, counts, context.output))
+    } finally {
+      found.close()
+    }
+    return found.lost.length > 0 ? EXIT_CODE.corruption : EXIT_CODE.fine
+  },
+})
+
+function checkTarget(source: string, target: string): void {
+  const inside = path.relative(realPath(source), realPath(target))
+  if (!inside.startsWith('..') && !path.isAbsolute(inside)) {
+    throw new UsageError('the target must lie outside of the damaged store')
+  }
+  const stat = fs.statSync(target, { throwIfNoEntry: false })
+  if (!stat) return
+  if (!stat.isDirectory() || fs.readdirSync(target).length > 0) {
+    throw new UsageError(`the target must not exist, or be an empty directory: ${target}`)
+  }
+}
+
+/** A path with links followed, as far as it exists. */
+function realPath(name: string): string {
+  const full = path.resolve(name)
+  const parent = path.dirname(full)
+  if (fs.existsSync(full)) return fs.realpathSync(full)
+  return parent === full ? full : path.join(realPath(parent), path.basename(full))
+}
+
+async function copy(
+  found: Salvage,
+  target: string,
+  options: Options,
+  { progress, signal }: VerbContext,
+): Promise<Counts> {
+  progress.start('read', found.totalBytes)
+  for (const bytes of found.readSteps()) {
+    if (signal.aborted) throw new InterruptedError('interrupted: nothing was written')
+    await progress.advance(bytes)
+  }
+  const counts: Counts = { keys: 0, fromTables: 0, fromLog: 0, possiblyStale: 0 }
+  const store = await open(target, options)
+  try {
+    const inFlight = new InFlight()
+    progress.start('write', found.foundKeys)
+    for (const { key, value, origin, mayBeStale } of found.entries()) {
+      if (signal.aborted) throw new InterruptedError(`interrupted: ${target} is not complete`)
+      await inFlight.room(value.length)
+      inFlight.add(store.put(key, value), value.length)
+      count(counts, { origin, mayBeStale })
+      await progress.advance(1)
+    }
+    await inFlight.drain()
+  } catch (error) {
+    // What went wrong first is what is told.
+    await Promise.allSettled([store.close()])
+    throw error
+  }
+  await store.close()
+  return counts
+}
+
+function count(counts: Counts, entry: Pick<SalvagedEntry, 'origin' | 'mayBeStale'>): void {
+  counts.keys++
+  if (entry.origin === 'table') counts.fromTables++
+  else counts.fromLog++
+  if (entry.mayBeStale) counts.possiblyStale++
+}
+
+/** See tools/schema/salvage.json. */
+function toReport(found: Salvage, counts: Counts): object {
+  const { damage, lost, deletedKeys, emptiedKeys, hasManifest } = found
+  return {
+    ...counts,
+    deletedKeys,
+    emptiedKeys,
+    manifest: hasManifest,
+    lost: lost.map(({ key, sequence, reason }) => ({
+      ...jsonBytes('key', key, false),
+      sequence,
+      reason,
+    })),
+    damage,
+  }
+}
+
+function render(found: Salvage, counts: Counts, output: Output): string {
+  const { damage, lost, hasManifest, deletedKeys, emptiedKeys } = found
+  const damaged = damage.map(({ file, offset, end, reason }) => {
+    const place =
+      offset === undefined ? '' : ` at ${offset}${end === undefined ? '' : ` to ${end}`}`
+    return `${output.style('red', 'DAMAGE')} ${escapeText(`${file}${place}: ${reason}`)}`
+  })
+  const gone = lost.map(
+    ({ key, reason }) =>
+      `${output.style('red', 'LOST')} "${escapeBytes(key)}": ${escapeText(reason)}`,
+  )
+  const fields = [
+    ['saved', `${formatCount(counts.keys)} keys`],
+    ['from tables', formatCount(counts.fromTables)],
+    ['from the log alone', formatCount(counts.fromLog)],
+    ['possibly stale', formatCount(counts.possiblyStale)],
+    ['lost', formatCount(lost.length)],
+    ['deleted', formatCount(deletedKeys)],
+    ['emptied', formatCount(emptiedKeys)],
+    ['manifest', hasManifest ? 'read' : 'none: tables may be missing'],
+  ] as const
+  const lines = [...shorten(damaged, 'damaged places'), ...shorten(gone, 'lost keys')]
+  return `${lines.map((line) => `${wrapText(line, output.columns)}\n`).join('')}${formatFields(fields, output.columns)}`
+}
+
+function shorten(lines: readonly string[], what: string): string[] {
+  if (lines.length <= LISTED_MAX) return [...lines]
+  const more = formatCount(lines.length - LISTED_MAX)
+  return [...lines.slice(0, LISTED_MAX), `... and ${more} more ${what} (see --json)`]
+}

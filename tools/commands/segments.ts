@@ -1,0 +1,164 @@
+/** `wisc segments`: the files of the value log, a row each. */
+import { type SegmentRow, segmentRows } from '../../lib/inspect/segment-report.ts'
+import { EXACT_BYTES, STORE_PATH } from '../arguments.ts'
+import { formatBar } from '../bar.ts'
+import { EXIT_CODE } from '../exit-code.ts'
+import { inspectAgain } from '../inspect-again.ts'
+import { formatLegend } from '../legend.ts'
+import type { Output } from '../output.ts'
+import { openReaders } from '../owner.ts'
+import { type Column, formatTable } from '../table.ts'
+import { formatBytes, formatCount, formatUnits } from '../units.ts'
+import { defineVerb, type Verb } from '../verb.ts'
+
+/** What rows are sorted by, the largest first; files by their numbers. */
+const ORDERS = {
+  file: ({ number }: SegmentRow) => -number,
+  size: ({ totalBytes }: SegmentRow) => totalBytes,
+  disk: ({ diskBytes }: SegmentRow) => diskBytes,
+  live: (row: SegmentRow) => liveBytes(row),
+  dead: ({ exposedGarbageBytes }: SegmentRow) => exposedGarbageBytes,
+  hidden: ({ hiddenBytes }: SegmentRow) => hiddenBytes ?? 0,
+  age: ({ age }: SegmentRow) => age,
+} as const
+
+const FILTERS = {
+  candidates: ({ action }: SegmentRow) => action !== null,
+  kept: ({ action }: SegmentRow) => action === null,
+  open: ({ state }: SegmentRow) => state === 'open',
+  sealed: ({ state, kind }: SegmentRow) => state === 'sealed' && kind === 'segment',
+  relocations: ({ kind }: SegmentRow) => kind === 'relocation',
+  punched: ({ punchedBytes }: SegmentRow) => punchedBytes > 0,
+} as const
+
+const COLUMNS: readonly Column[] = [
+  { title: 'file', align: 'left' },
+  { title: 'state', align: 'left' },
+  { title: 'size' },
+  { title: 'live' },
+  { title: 'age' },
+  { title: 'plan', align: 'left', columnsMin: 14 },
+  { title: 'content', align: 'left' },
+]
+
+export const segments: Verb = defineVerb({
+  usage: 'segments <path>',
+  summary: 'List the files of the value log, and what a collection would do with each',
+  details:
+    'In the column "plan" stands what the collector would do to come to its target (DROP, PUNCH, REWRITE), or why it ' +
+    'leaves the file alone. Age counts the writes since its newest record. With --exact the tree is walked, so that ' +
+    'hidden bytes (which a compaction would expose) and pinned ones (which a snapshot or iterator of the process ' +
+    'that has the store open still sees) are told from live ones. With --json a line a file. ' +
+    'Needs no lock and writes nothing; the store may be in use.',
+  examples: [
+    ['wisc segments photos.db', 'At a glance, from counters alone'],
+    ['wisc segments photos.db --exact --sort dead', 'After a walk, most garbage first'],
+    ['wisc segments photos.db --filter candidates --json', 'What would be collected'],
+  ],
+  options: (command) =>
+    command
+      .positional('path', STORE_PATH)
+      .option('exact', { type: 'boolean', default: false, describe: 'Walk the tree' })
+      .option('sort', {
+        choices: Object.keys(ORDERS) as (keyof typeof ORDERS)[],
+        default: 'file' as const,
+        describe: 'The order of the rows, largest first',
+      })
+      .option('filter', {
+        choices: Object.keys(FILTERS) as (keyof typeof FILTERS)[],
+        describe: 'These files only',
+      })
+      .option('bytes', EXACT_BYTES),
+  run: async ({ path, exact, sort, filter, bytes, json }, context) => {
+    const { output, progress, signal } = context
+    if (exact) progress.note('walking the tree')
+    const all = await inspectAgain(path, context, async (store) => {
+      const readers = exact ? await openReaders(path) : []
+      const sequences = readers.map(({ sequence }) => sequence)
+      return segmentRows(store, { isExact: exact, readers: sequences, signal })
+    })
+    const order = ORDERS[sort]
+    const rows = all
+      .filter(filter ? FILTERS[filter] : () => true)
+      .sort((left, right) => order(right) - order(left))
+    if (json) for (const row of rows) await output.json(row)
+    else await output.write(render(rows, exact, bytes, output))
+    return EXIT_CODE.fine
+  },
+})
+
+/** Those of referenced bytes that are known to be neither hidden nor pinned. */
+function liveBytes({ referencedBytes, hiddenBytes, pinnedBytes }: SegmentRow): number {
+  return Math.max(0, referencedBytes - (hiddenBytes ?? 0) - (pinnedBytes ?? 0))
+}
+
+/** A bar of what is in a file. */
+export function contentBar(row: SegmentRow, cells: number, output: Output): string {
+  const { hiddenBytes, pinnedBytes, punchedBytes, exposedGarbageBytes } = row
+  const parts = [
+    {
+      amount: liveBytes(row),
+      sign: '#',
+      paint: (text: string) => output.style('green', text),
+    },
+    { amount: pinnedBytes ?? 0, sign: 'p', paint: (text: string) => output.style('cyan', text) },
+    { amount: hiddenBytes ?? 0, sign: 'h', paint: (text: string) => output.style('yellow', text) },
+    {
+      amount: Math.max(0, exposedGarbageBytes - punchedBytes),
+      sign: '.',
+      paint: (text: string) => output.style('red', text),
+    },
+    { amount: Math.min(punchedBytes, exposedGarbageBytes), sign: '_' },
+  ]
+  return formatBar(parts, cells)
+}
+
+/** What the signs of {@link contentBar} mean. */
+export function contentLegend(isExact: boolean, columns: number): string {
+  const walked = isExact ? ['p pinned', 'h hidden'] : []
+  const live = isExact ? '# live' : '# live, pinned or hidden (see --exact)'
+  return formatLegend([live, ...walked, '. dead', '_ punched'], columns)
+}
+
+function render(
+  rows: readonly SegmentRow[],
+  isExact: boolean,
+  bytes: boolean,
+  output: Output,
+): string {
+  if (rows.length === 0) return 'no files\n'
+  const size = (amount: number): string => formatBytes(amount, bytes)
+  const cells = rows.map((row) => [
+    row.file,
+    row.kind === 'relocation' ? row.kind : row.state,
+    size(row.totalBytes),
+    percent(liveBytes(row), row.totalBytes),
+    formatCount(row.age),
+    planOf(row),
+    (room: number) => contentBar(row, room, output),
+  ])
+  const sum = (of: (row: SegmentRow) => number): number =>
+    rows.reduce((total, row) => total + of(row), 0)
+  const totals = [
+    formatUnits(rows.length, 'file'),
+    `${size(sum(({ diskBytes }) => diskBytes))} on disk`,
+    `${size(sum(({ exposedGarbageBytes }) => exposedGarbageBytes))} dead`,
+    ...(isExact ? [`${size(sum(({ hiddenBytes }) => hiddenBytes ?? 0))} hidden`] : []),
+    ...(isExact ? [`${size(sum(({ pinnedBytes }) => pinnedBytes ?? 0))} pinned`] : []),
+  ]
+  const { columns } = output
+  return (
+    `${formatTable(COLUMNS, cells, columns)}\n` +
+    contentLegend(isExact, columns) +
+    formatLegend(totals, columns)
+  )
+}
+
+/** What would be done, in capitals, or why nothing. */
+function planOf({ action, reason }: SegmentRow): string {
+  return action?.toUpperCase() ?? reason ?? ''
+}
+
+function percent(part: number, whole: number): string {
+  return whole === 0 ? '-' : `${Math.round((part / whole) * 100)}%`
+}

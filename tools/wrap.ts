@@ -1,0 +1,31 @@
+/** Texts in lines of a width: broken between words, and inside of a word that is longer than a line. */
+import { cutText, textWidth } from './text-width.ts'
+
+/** Behind the first line. */
+const INDENT = '  '
+
+/** @returns lines joined by newlines; words in one line are joined by `gap` */
+export function wrapWords(words: readonly string[], columns: number, gap: string): string {
+  const lines: string[] = []
+  let line = ''
+  for (const word of words) {
+    const joined = line === '' ? word : `${line}${gap}${word}`
+    if (textWidth(joined) <= columns) {
+      line = joined
+      continue
+    }
+    if (line !== '') lines.push(line)
+    line = `${INDENT}${word}`
+    for (let head = cutText(line, columns); head.length < line.length; ) {
+      lines.push(head)
+      line = `${INDENT}${line.slice(head.length)}`
+      head = cutText(line, columns)
+    }
+  }
+  return [...lines, line].join('\n')
+}
+
+/** A sentence. */
+export function wrapText(text: string, columns: number): string {
+  return wrapWords(text.split(' '), columns, ' ')
+}
