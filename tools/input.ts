@@ -71,7 +71,7 @@ function checkLength(length: number): number {
   return length
 }
 
-/** @internal The option that goes with {@link confirm}. */
+/** The option that goes with {@link confirm}. */
 export const YES = {
   type: 'boolean',
   default: false,
@@ -80,7 +80,7 @@ export const YES = {
 
 /**
  * Returns if the user agrees. Asks on a terminal, unless --yes was given; elsewhere --yes is needed.
- * @internal For verbs by which something is lost.
+ * For verbs by which something is lost.
  * @param question what would happen, already escaped, without a question mark
  * @throws UsageError if nobody can be asked, InterruptedError if the answer is not yes
  */

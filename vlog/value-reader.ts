@@ -11,6 +11,7 @@
 import type { BlockCache } from '../lib/base/block-cache.ts'
 import { copyBytes, equalBytes } from '../lib/base/bytes.ts'
 import { CorruptionError, isMissing, WiscError } from '../lib/base/errors.ts'
+import { FILE_HEADER_BYTES, readFileHeader } from '../lib/base/file-header.ts'
 import { joinPath, segmentName } from '../lib/base/file-names.ts'
 import type { File } from '../lib/base/file-system.ts'
 import { OpenCache } from '../lib/base/open-cache.ts'
@@ -59,14 +60,14 @@ export interface Relocations {
   find(file: number): { readonly salt: number; readonly length: number } | undefined
 }
 
-/** Nothing has been moved: that of readers of the log's tail, which no collection reaches. */
+/** Of readers of the log's tail, which no collection reaches. */
 export const NO_RELOCATIONS: Relocations = {
   count: 0,
   holderOf: () => undefined,
   find: () => undefined,
 }
 
-/** A file of the value log that is open for reading: a segment, or a relocation. */
+/** An open segment or relocation. */
 class ValueFile {
   readonly file: File
   readonly relocation: RelocationReader | undefined
@@ -315,7 +316,6 @@ export class ValueReader {
   }
 }
 
-/** Opens a segment, or a relocation with its index. */
 function openFile(
   { fileSystem, directory, databaseId }: LogContext,
   relocations: Relocations,
@@ -325,13 +325,29 @@ function openFile(
   const path = joinPath(directory, name)
   const relocation = relocations.find(number)
   try {
-    if (relocation === undefined) return new ValueFile(fileSystem.open(path, 'read'))
+    if (relocation === undefined) {
+      const file = fileSystem.open(path, 'read')
+      checkSegment(file, name, number, databaseId)
+      return new ValueFile(file)
+    }
     const expected = { ...relocation, number, databaseId }
     const reader = RelocationReader.open(fileSystem, path, name, expected)
     return new ValueFile(reader.file, reader)
   } catch (error) {
     if (!isMissing(error)) throw error
     throw new CorruptionError(name, 0, 'segment is missing', { cause: error })
+  }
+}
+
+/** @throws CorruptionError if it is another file, after which it is closed */
+function checkSegment(file: File, name: string, number: number, databaseId: Uint8Array): void {
+  try {
+    const header = new Uint8Array(FILE_HEADER_BYTES)
+    const got = file.read(header, 0, header.length, 0)
+    readFileHeader(header.subarray(0, got), name, { kind: 'segment', number, databaseId })
+  } catch (error) {
+    file.close()
+    throw error
   }
 }
 

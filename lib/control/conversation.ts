@@ -69,7 +69,7 @@ export class Conversation {
       if (this.#gone.signal.aborted) break
     }
     this.#isBusy = false
-    this.#wait()
+    if (!this.#gone.signal.aborted) this.#wait()
   }
 
   #wait(): void {

@@ -8,9 +8,9 @@
  *              four flushes); levels as lib/tree/tree-shape.ts makes them, with default options. An entry takes
  *              its key and 10 bytes, and its value if that is inline or 8 bytes if not
  *   collector  separated records are copied until the target of space (1.3) is met. Where files are cleaned oldest
- *              first, a share x of each still lives, with (1 - x) / -ln x = 1 / target; it copies x / (1 - x) for each byte
- *              written (Desnoyers, SYSTOR 2012). Records of inline values are dead when they are flushed: nothing is
- *              copied
+ *              first, a share x of each still lives, with (1 - x) / -ln x = 1 / target, and for each byte written
+ *              x / (1 - x) are copied (Desnoyers, SYSTOR 2012). Records of inline values are dead when they are
+ *              flushed: nothing is copied
  *   space      the tree, a T-th more for what waits in upper levels; separated records times the target
  *
  * Real loads are kinder: writes cluster, holes are punched, whole files die. It tells thresholds apart; it does not

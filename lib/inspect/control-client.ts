@@ -18,8 +18,6 @@ import {
   REQUEST_BYTES_MAX,
 } from '../control/protocol.ts'
 
-export type { OpenReaders } from '../control/protocol.ts'
-
 /** No store has so many files that an answer comes near to it. */
 const ANSWER_BYTES_MAX: number = 256 * 1024 * 1024
 /** Nobody listens there: no socket, one that is left over, one of somebody else, or a path too long for any. */

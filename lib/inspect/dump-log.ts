@@ -70,7 +70,7 @@ export function* scannedItems(context: DumpContext, scan: Iterable<Scanned>): Ge
 }
 
 /** A frame header, as an item. */
-export function frameItem(bytes: Uint8Array, offset: number): Item {
+function frameItem(bytes: Uint8Array, offset: number): Item {
   return readFrame(bytes, offset).item('frame')
 }
 

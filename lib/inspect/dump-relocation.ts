@@ -39,7 +39,10 @@ export function* dumpRelocation(
   const recordsEnd = ends.layout?.recordsEnd ?? ends.footerOffset
   const places = ends.layout && readPlaces(file, name, seed, ends.layout)
   const from = Math.max(start, RELOCATION_HEADER_BYTES)
-  yield* scannedItems(context, scanRecords(file, from, recordsEnd, places))
+  yield* scannedItems(
+    context,
+    scanRecords(file, from, recordsEnd, places, ends.layout !== undefined),
+  )
   if (ends.layout === undefined) {
     yield errorItem(ends.error, ends.footerOffset, size)
     return

@@ -1,4 +1,4 @@
-/** The items of files that are not numbered: CURRENT (lib/tree/FORMAT.md, section 3), LOCK (lib/base/lock.ts), BALLAST. */
+/** The items of files without numbers: CURRENT (lib/tree/FORMAT.md, section 3), LOCK (lib/base/lock.ts), BALLAST. */
 import { crc32From } from '../base/checksum.ts'
 import { FILE_HEADER_BYTES } from '../base/file-header.ts'
 import { type DumpContext, readRange } from './dump-context.ts'

@@ -11,7 +11,6 @@ import {
   type FileKind,
   readFileHeader,
 } from '../base/file-header.ts'
-import type { File } from '../base/file-system.ts'
 import { damageItem, FieldReader, type Item } from './items.ts'
 
 export interface FoundIdentity {
@@ -19,12 +18,6 @@ export interface FoundIdentity {
   readonly identity: FileIdentity | undefined
   /** What is wrong with them. */
   readonly error: WiscError | undefined
-}
-
-/** The first bytes of a file, fewer if it is shorter. */
-export function readHead(file: File, length: number): Uint8Array {
-  const bytes = new Uint8Array(length)
-  return bytes.subarray(0, file.read(bytes, 0, length, 0))
 }
 
 /** The kind that a header names. */

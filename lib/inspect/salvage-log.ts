@@ -11,7 +11,13 @@ import { readRange } from './dump-context.ts'
 import { readFooter, readPlaces } from './dump-relocation.ts'
 import { findIdentity } from './file-identity.ts'
 import { damageOf, type FileDamage, type StoreFiles } from './salvage-files.ts'
-import { type Scanned, type ScannedRecord, scanRecords, scanSegment } from './scan-log.ts'
+import {
+  type Scanned,
+  type ScannedRecord,
+  type SegmentScanOptions,
+  scanRecords,
+  scanSegment,
+} from './scan-log.ts'
 
 const RECORDS_PER_STEP = 1024
 
@@ -48,16 +54,13 @@ export function* readLogFile(
     const places = layout && readPlaces(file, name, seed, layout)
     const recordsEnd = layout?.recordsEnd ?? footerOffset
     if (!places) note(recordsEnd, size, 'index of the relocation is damaged')
-    scan = scanRecords(file, RELOCATION_HEADER_BYTES, recordsEnd, places)
+    scan = scanRecords(file, RELOCATION_HEADER_BYTES, recordsEnd, places, layout !== undefined)
   } else {
     const options = { from: SEGMENT_HEADER_BYTES, end, firstSequence: undefined }
     const seed = identity && frameSeed(identity)
-    const hasFrames = seed !== undefined && holdsFrame(scanSegment(file, { ...options, seed }))
-    // Without a header no frame can be proved; records still prove themselves.
-    scan =
-      hasFrames || !found.error
-        ? scanSegment(file, { ...options, seed: seed ?? 0 })
-        : scanRecords(file, FILE_HEADER_BYTES, end, undefined)
+    // A damaged header may have lost the salt: then no frame would pass.
+    const isRight = !found.error || (seed !== undefined && holdsFrame(file, { ...options, seed }))
+    scan = scanSegment(file, { ...options, seed: isRight ? seed : undefined })
   }
   let passed = 0
   let records = 0
@@ -84,7 +87,7 @@ function knownIdentity(
   return segment && { kind: 'segment', databaseId, number, salt: segment.salt }
 }
 
-function holdsFrame(scan: Iterable<Scanned>): boolean {
-  for (const { type } of scan) if (type === 'frame') return true
+function holdsFrame(file: File, options: SegmentScanOptions): boolean {
+  for (const { type } of scanSegment(file, options)) if (type === 'frame') return true
   return false
 }

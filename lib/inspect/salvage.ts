@@ -60,6 +60,8 @@ export class Salvage {
   readonly #lostRanges: LostRange[] = []
   readonly #open: Map<string, File> = new Map()
   readonly #lost: LostKey[] = []
+  readonly #lastSegment: number
+  #hasLogGap = false
   #deletedKeys = 0
   #emptiedKeys = 0
 
@@ -67,6 +69,7 @@ export class Salvage {
   constructor(directory: string, fileSystem: FileSystem = nodeFileSystem) {
     this.#fileSystem = fileSystem
     this.#files = findStoreFiles(fileSystem, directory)
+    this.#lastSegment = Math.max(0, ...(this.#files.version?.segments.keys() ?? []))
   }
 
   /** Bytes of all files that {@link readSteps} goes through. */
@@ -86,6 +89,14 @@ export class Salvage {
   /** True if the manifest was read and is the last one that the log knows. */
   get hasManifest(): boolean {
     return this.#files.version !== undefined
+  }
+
+  /**
+   * True if a part of the log that no table has cannot be read: it may have held newer values, nobody knows of which
+   * keys. Without a manifest nobody knows which files are missing either.
+   */
+  get mayMissNewer(): boolean {
+    return !this.hasManifest || this.#hasLogGap
   }
 
   /** Files with their damage, in the order in which it was found. */
@@ -127,12 +138,16 @@ export class Salvage {
     }
     for (const number of logFiles) {
       const name = segmentName(number)
-      yield* this.#guarded(name, (file) =>
+      const isDone = yield* this.#guarded(name, (file) =>
         readLogFile(file, number, this.#files, {
           record: (record, isSegment) => this.#addRecord(record, name, number, isSegment),
-          damage: (damage) => this.#files.damage.push(damage),
+          damage: (damage) => {
+            this.#files.damage.push(damage)
+            this.#noteLogGap(number, damage.end ?? Number.POSITIVE_INFINITY)
+          },
         }),
       )
+      if (!isDone) this.#noteLogGap(number, Number.POSITIVE_INFINITY)
     }
   }
 
@@ -237,11 +252,22 @@ export class Salvage {
     this.#map.add(key, state, isDeleted ? undefined : place)
   }
 
-  /** True if the manifest says that no table has the record yet. */
+  /**
+   * True if the manifest says that no table has the record yet. Segments behind the last one that it knows count, too:
+   * a manifest whose last edits are gone looks as if they had never been.
+   */
   #isBehindCheckpoint(number: number, offset: number): boolean {
     const { version } = this.#files
-    if (!version?.segments.has(number)) return false
-    return compareLogPositions({ segment: number, offset }, version.checkpoint) >= 0
+    if (version === undefined) return false
+    const isKnown = version.segments.has(number) || number > this.#lastSegment
+    return isKnown && compareLogPositions({ segment: number, offset }, version.checkpoint) >= 0
+  }
+
+  /** Bytes of a segment up to `end` cannot be read. */
+  #noteLogGap(number: number, end: number): void {
+    const segment = this.#files.version?.segments.get(number)
+    const last = segment?.state === 'sealed' ? Math.min(end, segment.length) : end
+    if (this.#isBehindCheckpoint(number, last - 1)) this.#hasLogGap = true
   }
 
   /** True if a lost part of a table may have held this write; always, if nobody knows the tables. */
@@ -275,7 +301,9 @@ export class Salvage {
     const logFiles = new Set(this.#files.logFiles)
     for (const segment of version?.segments.values() ?? []) {
       const isMoved = segment.state === 'sealed' && segment.relocation !== undefined
-      if (!isMoved && !logFiles.has(segment.number)) note(segmentName(segment.number))
+      if (isMoved || logFiles.has(segment.number)) continue
+      note(segmentName(segment.number))
+      this.#noteLogGap(segment.number, Number.POSITIVE_INFINITY)
     }
     for (const number of version?.relocations.keys() ?? []) {
       if (!logFiles.has(number)) note(segmentName(number))

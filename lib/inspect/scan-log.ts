@@ -5,9 +5,9 @@
  *   frame records ... | damage | records of the same frame ... | damage | the next frame ...
  *
  * A frame proves itself and its place (vlog/FORMAT.md, F-V4), a record only itself: a value may hold a copy of another
- * store's log. So records outside a proved frame count only where their sequences lie between those of the proved
- * frames around them, and without a frame behind them only if they go on exactly from the one before. Values are not
- * read.
+ * store's log. So a record behind damage counts only if its place is known: right behind a record or a frame header,
+ * with the sequence that comes next; or as the first of records that follow each other up to a known end (of the frame,
+ * or where the next frame begins) with the sequences that lead there. Values are not read.
  */
 
 import {
@@ -19,6 +19,7 @@ import {
   type RecordHeader,
   readRecordHeader,
 } from '../../vlog/record.ts'
+import { readU32, readU64 } from '../base/bytes.ts'
 import type { File } from '../base/file-system.ts'
 import { FileWindow } from '../base/file-window.ts'
 import {
@@ -27,6 +28,7 @@ import {
   type FrameHeader,
   readFrameHeader,
 } from '../base/frame.ts'
+import { LOG_START } from '../base/log-position.ts'
 
 /** A record whose head is proved. Key bytes are a view that dies with the next step. */
 export interface ScannedRecord {
@@ -49,23 +51,13 @@ export type Scanned =
     }
 
 export interface SegmentScanOptions {
-  /** Of the frames of this file. */
-  readonly seed: number
+  /** Of the frames of this file; undefined if the header is lost: then frames count by their places. */
+  readonly seed: number | undefined
   /** Where the first frame begins. */
   readonly from: number
   readonly end: number
   /** Sequence of the first record, if it is known. */
   readonly firstSequence: number | undefined
-}
-
-/** Between two places that are proved, or with nothing behind it. */
-interface Bounds {
-  readonly from: number
-  readonly to: number
-  /** The smallest sequence of a record that can lie here. */
-  readonly least: number
-  /** The largest one; undefined if nothing is known: then `least` is the only one that can come next. */
-  readonly most: number | undefined
 }
 
 /** @throws IoError */
@@ -89,11 +81,7 @@ export function* scanSegment(file: File, options: SegmentScanOptions): Generator
     }
     const behind = findFrame(window, seed, offset + 1, end)
     const to = behind?.offset ?? end
-    const most = behind && behind.firstSequence - 1
-    const reason = end - offset < FRAME_HEADER_BYTES ? 'frame is cut off' : 'no valid frame'
-    // Most often it is the frame's header alone.
-    const first = Math.min(to, offset + FRAME_HEADER_BYTES)
-    yield* looseRecords(window, { from: first, to, least: next ?? 1, most }, offset, reason)
+    yield* looseRecords(window, offset, to, next, behind && behind.firstSequence - 1)
     if (behind) next = behind.firstSequence
     offset = to
   }
@@ -102,19 +90,33 @@ export function* scanSegment(file: File, options: SegmentScanOptions): Generator
 /** The frame that begins at `offset`, if its header proves that. */
 function frameAt(
   window: FileWindow,
-  seed: number,
+  seed: number | undefined,
   offset: number,
   end: number,
 ): FrameHeader | undefined {
   if (end - offset < FRAME_HEADER_BYTES) return undefined
   const at = window.view(offset, FRAME_HEADER_BYTES)
-  return readFrameHeader(window.bytes, at, seed, offset)
+  if (seed !== undefined) return readFrameHeader(window.bytes, at, seed, offset)
+  // A frame of another file lies elsewhere; so does a copy of this one.
+  const head = window.bytes.subarray(at, at + FRAME_HEADER_BYTES)
+  const isHere = FRAME_MAGIC.every((byte, i) => head[i] === byte) && readU64(head, 8) === offset
+  const length = readU64(head, 16)
+  if (!isHere || length < FRAME_HEADER_BYTES || length > end - offset) return undefined
+  return {
+    offset,
+    length,
+    firstSequence: readU64(head, 24),
+    recordCount: readU32(head, 32),
+    refuseFlags: 0,
+    durable: LOG_START,
+    durableEdit: 0,
+  }
 }
 
 /** The next frame at or behind `from`. */
 function findFrame(
   window: FileWindow,
-  seed: number,
+  seed: number | undefined,
   from: number,
   end: number,
 ): FrameHeader | undefined {
@@ -155,9 +157,9 @@ function* frameRecords(
       i++
       continue
     }
-    const most = frame.firstSequence + frame.recordCount - 1
-    const found = findRecord(window, { from: offset + 1, to: end, least: sequence + 1, most })
-    const reason = (found ? undefined : cut) ?? `record ${i} of the frame is damaged`
+    const last = frame.firstSequence + frame.recordCount - 1
+    const found = cut ? undefined : findChain(window, offset + 1, end, sequence + 1, last)
+    const reason = cut ?? `record ${i} of the frame is damaged`
     yield { type: 'damage', offset, end: found?.offset ?? end, reason }
     if (found === undefined) return
     offset = found.offset
@@ -169,35 +171,54 @@ function* frameRecords(
   }
 }
 
-/** The records that can be found where no frame is proved. What lies between them is damage. */
+/**
+ * The records of [from, to), where frames have lost their headers. What lies between them is damage.
+ * @param next the sequence that comes next, if it is known
+ * @param last the sequence in front of the frame at `to`; undefined if the file ends there
+ */
 function* looseRecords(
   window: FileWindow,
-  bounds: Bounds,
-  damaged: number,
-  reason: string,
+  from: number,
+  to: number,
+  next: number | undefined,
+  last: number | undefined,
 ): Generator<Scanned> {
-  let { from, least } = bounds
-  for (let start = damaged, why = reason; ; why = 'no valid record') {
-    const record = findRecord(window, { ...bounds, from, least })
-    const end = record?.offset ?? bounds.to
-    if (end > start) yield { type: 'damage', offset: start, end, reason: why }
-    if (record === undefined) return
+  const first = to - from < FRAME_HEADER_BYTES ? 'frame is cut off' : 'no valid frame'
+  let damaged = from
+  let expected = next
+  // Behind a record comes another one, or the header of a frame.
+  for (let isFirst = true; ; isFirst = false) {
+    const places = isFirst ? [from + FRAME_HEADER_BYTES] : [damaged, damaged + FRAME_HEADER_BYTES]
+    const record = places
+      .map((place) => recordAt(window, place, to))
+      .find((one) => one && (expected ?? one.header.sequence) === one.header.sequence)
+    if (!record) break
+    const { offset, header } = record
+    if (offset > damaged) yield { type: 'damage', offset: damaged, end: offset, reason: first }
     yield record
-    from = record.offset + record.header.length
-    least = record.header.sequence + 1
-    start = from
+    damaged = offset + header.length
+    expected = header.sequence + 1
+  }
+  let chain = last === undefined ? undefined : findChain(window, damaged, to, expected ?? 0, last)
+  const end = chain?.offset ?? to
+  if (end > damaged) yield { type: 'damage', offset: damaged, end, reason: first }
+  while (chain) {
+    yield chain
+    chain = recordAt(window, chain.offset + chain.header.length, to)
   }
 }
 
 /**
  * The records of a relocation: they follow each other without gaps.
- * @param places where records begin, ascending, if the index tells; else they are looked for
+ * @param places where records begin, ascending; undefined if the index is damaged
+ * @param isWhole records end at `end`; else something else may follow them
  */
 export function* scanRecords(
   file: File,
   from: number,
   end: number,
   places: Float64Array | undefined,
+  isWhole: boolean,
 ): Generator<Scanned> {
   const window = new FileWindow(file, end)
   let index = 0
@@ -209,25 +230,17 @@ export function* scanRecords(
       continue
     }
     let next = end
-    if (places === undefined) {
-      const least = 0
-      const most = Number.MAX_SAFE_INTEGER
-      next = findRecord(window, { from: offset + 1, to: end, least, most })?.offset ?? end
-    } else {
+    if (places !== undefined) {
       while (index < places.length && places[index]! <= offset) index++
       next = places[index] ?? end
-    }
+    } else if (isWhole) next = findChain(window, offset + 1, end, 0, undefined)?.offset ?? end
     yield { type: 'damage', offset, end: next, reason: 'no valid record' }
     offset = next
   }
 }
 
 /** The record at `offset`, if its head is proved and this version knows all of it. */
-export function recordAt(
-  window: FileWindow,
-  offset: number,
-  end: number,
-): ScannedRecord | undefined {
+function recordAt(window: FileWindow, offset: number, end: number): ScannedRecord | undefined {
   if (end - offset < RECORD_HEADER_BYTES) return undefined
   const at = window.view(offset, RECORD_HEADER_BYTES)
   const header = readRecordHeader(window.bytes, at, end - offset)
@@ -241,24 +254,49 @@ export function recordAt(
   return { type: 'record', header, offset, keyBytes: window.bytes, keyStart, keyEnd }
 }
 
-/** The next record within bounds, by trying every byte. */
-function findRecord(window: FileWindow, bounds: Bounds): ScannedRecord | undefined {
-  const { from, to, least } = bounds
-  const most = bounds.most ?? least
+/**
+ * The first of records that follow each other up to `to`, by trying every byte from `from` on.
+ * @param least the smallest sequence that it may have
+ * @param last the sequence of the last one, one more for each; undefined: any sequences
+ */
+function findChain(
+  window: FileWindow,
+  from: number,
+  to: number,
+  least: number,
+  last: number | undefined,
+): ScannedRecord | undefined {
   for (let offset = from; offset + RECORD_HEADER_BYTES <= to; ) {
     const length = Math.min(window.chunkBytes, to - offset)
     const at = window.view(offset, length)
-    const last = length - RECORD_HEADER_BYTES
+    const lastTry = length - RECORD_HEADER_BYTES
     let skipped = 0
-    while (skipped <= last && !mayBeRecord(window.bytes, at + skipped)) skipped++
+    while (skipped <= lastTry && !mayBeRecord(window.bytes, at + skipped)) skipped++
     offset += skipped
-    if (skipped > last) continue
-    const record = recordAt(window, offset, to)
-    const sequence = record?.header.sequence ?? -1
-    if (sequence >= least && sequence <= most) return record
+    if (skipped > lastTry) continue
+    const sequence = recordAt(window, offset, to)?.header.sequence ?? -1
+    if (sequence >= least && leadsTo(window, offset, to, last)) return recordAt(window, offset, to)
     offset++
   }
   return undefined
+}
+
+/** True if records follow each other from `offset` up to `to`, with sequences up to `last`. */
+function leadsTo(
+  window: FileWindow,
+  offset: number,
+  to: number,
+  last: number | undefined,
+): boolean {
+  let expected: number | undefined
+  let at = offset
+  while (at < to) {
+    const header = recordAt(window, at, to)?.header
+    if (!header || (expected !== undefined && header.sequence !== expected)) return false
+    if (last !== undefined) expected = header.sequence + 1
+    at += header.length
+  }
+  return last === undefined || expected === last + 1
 }
 
 /** A quick look: kind, codec, flags and the zeros of the lengths. */

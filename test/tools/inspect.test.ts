@@ -19,7 +19,9 @@ function copyOf(name: string): string {
 
 /** What the file system allocates is not for a golden text. */
 function withoutDiskSize(text: string): string {
-  return text.replace(/^on disk( +)\S.*$/m, 'on disk$1(size)')
+  return text
+    .replace(/^on disk( +)\S.*$/m, 'on disk$1(size)')
+    .replace(/^(space amp +)\S.*$/m, '$1(ratio)')
 }
 
 async function show(words: readonly string[], columns: number, cwd = GOLDEN): Promise<string> {
@@ -34,10 +36,16 @@ test('stat at 80 columns', async () => {
     "crashed
 
     on disk          (size)
+    live             4.3 KiB
+    space amp        (ratio)
+    dead             14.5 KiB
+    hidden           about 296 B
+    pinned           -
     tables           2, 1.5 KiB
     entries          50
     tombstones       6
     segments         7
+    relocations      0
     pointed to       4.4 KiB
     only in the log  9 records
     last sequence    100
@@ -55,10 +63,16 @@ test('stat at 40 columns, exact', async () => {
     "closed
 
     on disk          (size)
+    live             9272 B
+    space amp        (ratio)
+    dead             15729 B
+    hidden           about 296 B
+    pinned           -
     tables           3, 1796 B
     entries          59
     tombstones       7
     segments         7
+    relocations      0
     pointed to       9584 B
     only in the log  0 records
     last sequence    100

@@ -1,8 +1,10 @@
 /** segments, map and explain through the real command: at rest, beside a process with a snapshot, and damaged. */
+import { once } from 'node:events'
 import fs from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
 import { holdOpen, storeWithGarbage, tell } from '../support/busy-store.ts'
+import { nextLine, startModule } from '../support/child-process.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
 import { makeStore, wisc, wiscJson } from '../support/wisc-process.ts'
 
@@ -42,6 +44,14 @@ interface Facts {
     readonly steps: readonly { readonly action: string }[]
     readonly bytesFreed: number
   }
+}
+
+interface Stat {
+  readonly liveBytes: number
+  readonly exposedGarbageBytes: number
+  readonly hiddenGarbageBytesEstimate: number
+  readonly pinnedBytesEstimate: number
+  readonly owner: { readonly snapshots: number; readonly iterators: number } | null
 }
 
 async function rowsOf(db: string, ...words: string[]): Promise<Row[]> {
@@ -127,6 +137,27 @@ test('segments, map and explain tell what a snapshot of a running process pins',
   expect(after.some(({ hiddenBytes }) => hiddenBytes! > 0)).toBe(true)
 })
 
+test('stat knows what only the process knows that has the store open', async () => {
+  const db = await storeWithGarbage()
+  const [alone] = await wiscJson<Stat>(['stat', db])
+  expect(alone).toMatchObject({ owner: null, pinnedBytesEstimate: 0 })
+  expect(alone!.exposedGarbageBytes).toBeGreaterThan(alone!.liveBytes / 2)
+  const child = await holdOpen(db)
+  await tell(child, 'overwrite')
+  const [busy] = await wiscJson<Stat>(['stat', db])
+  expect(busy!.owner).toMatchObject({ snapshots: 1, iterators: 0 })
+  // Which of the two is known only when a compaction has met both.
+  const { pinnedBytesEstimate, hiddenGarbageBytesEstimate } = busy!
+  expect(pinnedBytesEstimate + hiddenGarbageBytesEstimate).toBeGreaterThan(0)
+  for (const columns of [40, 80]) {
+    const { code, out, err } = await wisc(['stat', db], { env: { COLUMNS: `${columns}` } })
+    expect([code, err]).toEqual([0, ''])
+    for (const line of out.split('\n')) expect(line.length, line).toBeLessThanOrEqual(columns)
+    expect(out).toMatch(/^oldest +[\d,]+ writes ago$/m)
+  }
+  await tell(child, 'close')
+})
+
 test('a map adds up to the file, whatever the count of its cells', async () => {
   const db = await storeWithGarbage()
   const [row] = await rowsOf(db)
@@ -193,6 +224,53 @@ test('what is no segment, no store, or damaged', async () => {
   const { code, err } = await wisc(['map', db, '2'])
   expect([code, err.includes('file=000002.vlog')]).toEqual([4, true])
   expect((await wisc(['segments', db])).code).toBe(0)
+})
+
+test('everything is answered while another process changes everything', async () => {
+  const db = path.join(temporaryDirectory(), 'store')
+  const writer = startModule(
+    `const { open } = await import(DIST + 'lib/index.js')
+     const store = await open(process.argv[1], { memtableBytes: 65536, valueThreshold: 300,
+       segmentBytes: 65536, tree: { tableBytes: 4096, blockBytes: 256 } })
+     const round = async (n) => {
+       for (let i = 0; i < 3000; i++) {
+         await store.put('key ' + i, String(n).padEnd((i * 7) % 1500, '.'))
+       }
+     }
+     await round(0)
+     console.log('ready')
+     let stopped = false
+     process.stdin.on('data', () => { stopped = true })
+     for (let n = 1; !stopped; n++) { await round(n); await store.compact() }
+     await store.close()
+     process.exit()`,
+    db,
+  )
+  const ended = once(writer, 'close')
+  try {
+    await nextLine(writer)
+    for (const words of [
+      ['segments', db],
+      ['segments', db, '--exact'],
+      ['gc', db, '--dry-run'],
+      ['report', db, '--html', '-'],
+      ['stat', db],
+      ['gc', db, '--target-amp', '1.2'],
+    ]) {
+      const result = await wisc(words)
+      expect(result, words.join(' ')).toMatchObject({ code: 0, err: '' })
+    }
+    for (const verb of ['map', 'explain']) {
+      const { number } = (await rowsOf(db)).at(-1)!
+      // By now it may have been collected.
+      const { code, err } = await wisc([verb, db, `${number}`])
+      expect(code === 2 ? err : '', verb).toMatch(/^$|no such segment/)
+      expect([0, 2]).toContain(code)
+    }
+  } finally {
+    writer.stdin!.end('stop')
+    await ended
+  }
 })
 
 test('nothing is written, and no lock is taken', async () => {

@@ -18,13 +18,13 @@ export const advise: Verb = defineVerb({
   usage: 'advise <path>',
   summary: 'Show the sizes of values, and which valueThreshold would suit them',
   details:
-    'Goes through the tables; reads no values. What lies only in the log is not counted (see wisc flush). ' +
-    'The prediction is for a store that keeps its size while its keys are overwritten evenly, with default options: ' +
-    'the log is written once; an entry of the tree by the flush and at each level, 1 + size of the level / size of the ' +
-    'one above; separated records are copied by the collector at its target of 1.3, 1.4 bytes for each byte ' +
-    'written. Space: the tree and a tenth, separated records times the target. Real loads are kinder; where only new ' +
-    'keys are written nothing is collected. Of the thresholds within 5 % of the least writing the largest is ' +
-    'recommended: what is kept in the tree is read with its key.',
+    'Goes through the tables; reads no values. What lies only in the log is not counted (see wisc flush). The ' +
+    'prediction is for a store that keeps its size while its keys are overwritten evenly, with default ' +
+    'options: the log is written once; an entry of the tree by the flush and at each level, 1 + size of the ' +
+    'level / size of the one above; separated records are copied by the collector at its target of 1.3, 1.4 ' +
+    'bytes for each byte written. Space: the tree and a tenth, separated records times the target. Real loads ' +
+    'are kinder; where only new keys are written nothing is collected. Of the thresholds within 5 % of the ' +
+    'least writing the largest is recommended: what is kept in the tree is read with its key.',
   examples: [
     ['wisc advise photos.db', 'Histogram, predictions, a recommendation'],
     ['wisc advise photos.db --json | jq .recommended', 'For programs'],

@@ -3,7 +3,7 @@
  *
  *   text      OFFSET  WHAT  NAME=VALUE ...      one line an item; on a terminal wrapped to its width
  *   annotate  OFFSET  HEX  NAME VALUE           one line a few bytes
- *   JSON      {"what":...,"offset":...,"length":...,"fields":{...}} a line; with --annotate "parts" in place of "fields"
+ *   JSON      {"what":...,"offset":...,"length":...,"fields":{...}} a line; with --annotate "parts" for "fields"
  */
 
 import { IoError } from '../../lib/index.ts'
@@ -41,10 +41,10 @@ export const dump: Verb = defineVerb({
   usage: 'dump <file>',
   summary: 'Show a file of a database, record by record or byte by byte',
   details:
-    'Any file: CURRENT, a manifest, a table, a segment or relocation of the value log, BALLAST, LOCK, files in lost/. ' +
-    'Names are those of the FORMAT pages. Where bytes are damaged it says where and why, goes on behind them if it ' +
-    'can, and the exit code is 4. Of values only the size is shown. A value whose state is "hole" was dead, and its ' +
-    'blocks were freed. Needs no lock and writes nothing; the store may be in use.',
+    'Any file: CURRENT, a manifest, a table, a segment or relocation of the value log, BALLAST, LOCK, files ' +
+    'in lost/. Names are those of the FORMAT pages. Where bytes are damaged it says where and why, goes on ' +
+    'behind them if it can, and the exit code is 4. Of values only the size is shown. A value whose state is ' +
+    '"hole" was dead, and its blocks were freed. Needs no lock and writes nothing; the store may be in use.',
   examples: [
     ['wisc dump photos.db/CURRENT', 'Which manifest is the live one'],
     ['wisc dump photos.db/000035.vlog --json', 'The records of a segment, for programs'],

@@ -31,7 +31,7 @@ export const gc: Verb = defineVerb({
     'nothing and shows the plan; with --json, too, the plan can be kept in a file and given to --plan, which does ' +
     'exactly that, or nothing if the files have changed since. If another process has the store open, that one is ' +
     'asked to do the work. ' +
-    'Ctrl-C stops between two moments; what is done by then stays done.',
+    'Ctrl-C stops it in order; what is done by then stays done.',
   examples: [
     ['wisc gc photos.db --dry-run', 'What it would do'],
     ['wisc gc photos.db --target-amp 1.1 --rate 20MiB', 'More than by itself, at most 20 MiB/s'],

@@ -13,9 +13,10 @@ export const orphans: Verb = defineVerb({
   usage: 'orphans <path>',
   summary: 'List files that belong to nothing, and remove those of the store',
   details:
-    'Unfinished tables and relocations, old manifests, foreign files; sizes as allocated. Without --delete it needs no ' +
-    'lock; while the store is in use, files that are being written are listed, too. --delete takes the lock, checks ' +
-    'the store as an open does, and removes what is proved to be of this store; foreign files and those in lost/ stay.',
+    'Unfinished tables and relocations, old manifests, foreign files; sizes as allocated. Without --delete it ' +
+    'needs no lock; while the store is in use, files that are being written are listed, too. --delete takes ' +
+    'the lock, checks the store as an open does, and removes what is proved to be of this store; foreign ' +
+    'files and those in lost/ stay.',
   examples: [
     ['wisc orphans photos.db', 'What is there, and why'],
     ['wisc orphans photos.db --delete --yes', 'Remove what the store has left behind'],

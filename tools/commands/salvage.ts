@@ -28,11 +28,12 @@ export const salvage: Verb = defineVerb({
   usage: 'salvage <path> <target>',
   summary: 'Build a new store from whatever a damaged one still proves',
   details:
-    'Needs neither CURRENT nor the manifest, and never writes to the damaged store: the new one is made in the target, ' +
-    'which must not exist or be empty. First all readable tables count, then the records of the value log; the newest ' +
-    'state of each key wins. Keys that were found in the log alone may be stale: their deletes may be gone. Keys whose ' +
-    'newest values cannot be read are listed. Holds all keys in memory, about 300 bytes each and the key. ' +
-    'The exit code is 4 if keys are lost.',
+    'Needs neither CURRENT nor the manifest, and never writes to the damaged store: the new one is made in ' +
+    'the target, which must not exist or be empty. First all readable tables count, then the records of the ' +
+    'value log; the newest state of each key wins. Keys that were found in the log alone may be stale: their ' +
+    'deletes may be gone. Keys whose newest values cannot be read are listed. Holds all keys in memory, about ' +
+    '300 bytes each and the key. If the newest part of the log is damaged, it says that newer writes may be ' +
+    'missing: nobody knows of which keys. The exit code is 4 if keys are lost.',
   examples: [
     ['wisc salvage broken.db saved.db', 'What can be saved, and what is lost'],
     ['wisc salvage broken.db saved.db --json > report.json', 'With every lost key'],
@@ -128,12 +129,13 @@ function count(counts: Counts, entry: Pick<SalvagedEntry, 'origin' | 'mayBeStale
 
 /** See tools/schema/salvage.json. */
 function toReport(found: Salvage, counts: Counts): object {
-  const { damage, lost, deletedKeys, emptiedKeys, hasManifest } = found
+  const { damage, lost, deletedKeys, emptiedKeys, hasManifest, mayMissNewer } = found
   return {
     ...counts,
     deletedKeys,
     emptiedKeys,
     manifest: hasManifest,
+    mayMissNewer,
     lost: lost.map(({ key, sequence, reason }) => ({
       ...jsonBytes('key', key, false),
       sequence,
@@ -144,7 +146,7 @@ function toReport(found: Salvage, counts: Counts): object {
 }
 
 function render(found: Salvage, counts: Counts, output: Output): string {
-  const { damage, lost, hasManifest, deletedKeys, emptiedKeys } = found
+  const { damage, lost, hasManifest, mayMissNewer, deletedKeys, emptiedKeys } = found
   const damaged = damage.map(({ file, offset, end, reason }) => {
     const place =
       offset === undefined ? '' : ` at ${offset}${end === undefined ? '' : ` to ${end}`}`
@@ -162,7 +164,8 @@ function render(found: Salvage, counts: Counts, output: Output): string {
     ['lost', formatCount(lost.length)],
     ['deleted', formatCount(deletedKeys)],
     ['emptied', formatCount(emptiedKeys)],
-    ['manifest', hasManifest ? 'read' : 'none: tables may be missing'],
+    ['newer writes', mayMissNewer ? 'may be missing' : 'none is missing'],
+    ['manifest', hasManifest ? 'read' : 'none: files may be missing'],
   ] as const
   const lines = [...shorten(damaged, 'damaged places'), ...shorten(gone, 'lost keys')]
   return `${lines.map((line) => `${wrapText(line, output.columns)}\n`).join('')}${formatFields(fields, output.columns)}`

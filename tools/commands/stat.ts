@@ -123,10 +123,10 @@ function render(figures: Figures, exact: boolean, output: Output): string {
   const fields = [
     ['on disk', size(figures.diskBytes)],
     ['live', size(figures.liveBytes)],
-    ['amplification', amplification(figures.spaceAmplification)],
+    ['space amp', amplification(figures.spaceAmplification)],
     ['dead', size(figures.exposedGarbageBytes)],
     ['hidden', `about ${size(figures.hiddenGarbageBytesEstimate)}`],
-    ['pinned', pinsText(figures, size)],
+    ['pinned', figures.owner ? `about ${size(figures.pinnedBytesEstimate)}` : '-'],
     ['tables', `${formatCount(figures.tables)}, ${size(figures.tableBytes)}`],
     ['entries', formatCount(figures.entries)],
     ['tombstones', formatCount(figures.tombstones)],
@@ -136,38 +136,31 @@ function render(figures: Figures, exact: boolean, output: Output): string {
     ['only in the log', `${formatCount(figures.replayedRecords)} records`],
     ['last sequence', formatCount(figures.lastSequence)],
     ['durable up to', formatCount(figures.durableSequence)],
-    ...(figures.owner ? ownerFields(figures.owner, size) : []),
+    ...(figures.owner ? ownerFields(figures.owner, figures.lastSequence, size) : []),
   ] as const
   const title = output.style('bold', escapeText(figures.path))
   const levels = renderLevels(figures.levels, size, output)
   return `${title}\n\n${formatFields(fields, columns)}${levels && `\n${levels}`}`
 }
 
-/** What only snapshots and iterators see, and who they are. */
-function pinsText(
-  { pinnedBytesEstimate, owner, lastSequence }: Figures,
-  size: (bytes: number) => string,
-): string {
-  if (!owner) return 'nothing: no process answers'
-  const { snapshots, iterators, oldestSequence } = owner
-  if (oldestSequence === null) return 'nothing'
-  const ago = formatUnits(Math.max(0, lastSequence - oldestSequence), 'write')
-  const who = `${formatUnits(snapshots, 'snapshot')}, ${formatUnits(iterators, 'iterator')}`
-  return `about ${size(pinnedBytesEstimate)}: ${who}, the oldest ${ago} ago`
-}
-
 /** Since the process that answers has opened the store. */
 function ownerFields(
-  { writeAmplification, collector, stalls, relocatedBytesWritten }: OwnerFigures,
+  { writeAmplification, collector, stalls, relocatedBytesWritten, ...readers }: OwnerFigures,
+  lastSequence: number,
   size: (bytes: number) => string,
 ): [string, string][] {
+  const { snapshots, iterators, oldestSequence } = readers
   const { steps, bytesFreed } = collector
+  const oldest = Math.max(0, lastSequence - (oldestSequence ?? lastSequence))
   return [
-    ['written', `${writeAmplification.toFixed(2)} x what users wrote`],
-    [
-      'collector',
-      `${formatUnits(steps, 'step')}, ${size(bytesFreed)} freed, ${size(relocatedBytesWritten)} moved`,
-    ],
+    ['snapshots', formatCount(snapshots)],
+    ['iterators', formatCount(iterators)],
+    ...(oldestSequence === null
+      ? []
+      : [['oldest', `${formatUnits(oldest, 'write')} ago`] as [string, string]]),
+    ['write amp', writeAmplification.toFixed(2)],
+    ['collected', `${size(bytesFreed)} in ${formatUnits(steps, 'step')}`],
+    ['moved', size(relocatedBytesWritten)],
     ['stalls', `${formatCount(stalls.count)}, ${(stalls.ms / 1000).toFixed(1)} s`],
   ]
 }
