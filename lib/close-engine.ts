@@ -17,6 +17,7 @@ import type { CommitQueue } from './commit.ts'
 import type { JobRunner } from './jobs/runner.ts'
 import type { TableCache } from './tables.ts'
 import type { VersionSet } from './tree/version-set.ts'
+import type { ObsoleteUnlinker } from './unlink-obsolete.ts'
 
 /** The parts of an engine, in the order in which they end. */
 export interface ClosingParts {
@@ -27,6 +28,7 @@ export interface ClosingParts {
   readonly ballast: Ballast
   readonly context: { readonly runner: JobRunner }
   readonly versions: VersionSet
+  readonly unlinker: ObsoleteUnlinker
   readonly tables: TableCache
   readonly values: ValueReader
   flush(): Promise<void>
@@ -50,6 +52,7 @@ export async function closeEngine(
   await engine.ballast.close()
   await engine.context.runner.close()
   await engine.versions.close()
+  await engine.unlinker.ended()
   engine.tables.closeAll()
   engine.values.close()
   if (failure !== undefined) throw failure

@@ -39,7 +39,7 @@ import { TableCache } from './tables.ts'
 import type { Version } from './tree/version.ts'
 import type { VersionSet } from './tree/version-set.ts'
 import { type ReadState, readState, TreeReader } from './tree-reader.ts'
-import { unlinkObsolete } from './unlink-obsolete.ts'
+import { ObsoleteUnlinker } from './unlink-obsolete.ts'
 
 export interface EngineContext extends LogContext {
   readonly fileSystem: FileSystem
@@ -58,6 +58,7 @@ export class Engine implements ReadingEngine {
   readonly background: Background
   readonly collector: Collector
   readonly space: SpaceAccount
+  readonly unlinker: ObsoleteUnlinker
   readonly values: ValueReader
   readonly tables: TableCache
   readonly cache: BlockCache
@@ -146,7 +147,13 @@ export class Engine implements ReadingEngine {
       stalled: (ms) => emitSafely(events, 'stall', { ms }),
       writeFailed: (error) => this.#writeFailed(error),
     })
-    versions.onObsolete((file) => unlinkObsolete(file, this))
+    this.unlinker = new ObsoleteUnlinker({
+      ...context,
+      tables: this.tables,
+      values,
+      unlinked: this.collector.wake,
+    })
+    versions.onObsolete((file) => this.unlinker.unlink(file))
     versions.onInstalled(this.collector.wake)
     this.readers.released = this.collector.wake
   }
@@ -386,7 +393,6 @@ export class Engine implements ReadingEngine {
     }
   }
 
-  /** See close-engine.ts. */
   async close(): Promise<void> {
     clearInterval(this.#syncTimer)
     await closeEngine(this, () => this.#failure)

@@ -1,26 +1,50 @@
-/** Unlinks files that the version set has reported: no version holds them, and no crash brings them back (I5). */
+/**
+ * Unlinks files that the version set has reported: no version holds them, and no crash brings them back (I5).
+ *
+ * In the thread pool: the blocks of a large file take their time. What is under way is waited for before the store is
+ * closed, so that nothing happens in the directory afterwards.
+ */
 import type { EventEmitter } from 'node:events'
 import type { ValueReader } from '../vlog/value-reader.ts'
 import { joinPath, manifestName, segmentName, tableName } from './base/file-names.ts'
 import type { FileSystem } from './base/file-system.ts'
-import { unlinkIfPossible } from './base/unlink.ts'
 import { emitSafely } from './events.ts'
 import type { TableCache } from './tables.ts'
 import type { ObsoleteFile } from './tree/obsolete-files.ts'
 
 export interface UnlinkParts {
-  readonly context: { readonly fileSystem: FileSystem; readonly directory: string }
+  readonly fileSystem: FileSystem
+  readonly directory: string
   readonly tables: TableCache
   readonly values: ValueReader
   readonly events: EventEmitter
+  /** A file has gone: there is more space. */
+  readonly unlinked: () => void
 }
 
-/** A file that cannot be removed now is an orphan of the next open. */
-export function unlinkObsolete({ kind, number }: ObsoleteFile, parts: UnlinkParts): void {
-  const { context, tables, values, events } = parts
-  if (kind === 'table') tables.drop(number)
-  if (kind === 'segment') values.drop(number)
-  const name = { table: tableName, segment: segmentName, manifest: manifestName }[kind](number)
-  if (unlinkIfPossible(context.fileSystem, joinPath(context.directory, name))) return
-  emitSafely(events, 'warning', `an obsolete file could not be removed: ${name}`)
+export class ObsoleteUnlinker {
+  readonly #parts: UnlinkParts
+  readonly #pending: Set<Promise<void>> = new Set()
+
+  constructor(parts: UnlinkParts) {
+    this.#parts = parts
+  }
+
+  /** A file that cannot be removed now is an orphan of the next open. */
+  unlink({ kind, number }: ObsoleteFile): void {
+    const { fileSystem, directory, tables, values, events, unlinked } = this.#parts
+    if (kind === 'table') tables.drop(number)
+    if (kind === 'segment') values.drop(number)
+    const name = { table: tableName, segment: segmentName, manifest: manifestName }[kind](number)
+    const unlinking = fileSystem.unlinkAsync(joinPath(directory, name)).then(unlinked, () => {
+      emitSafely(events, 'warning', `an obsolete file could not be removed: ${name}`)
+    })
+    this.#pending.add(unlinking)
+    void unlinking.finally(() => this.#pending.delete(unlinking))
+  }
+
+  /** Resolves when nothing is under way. */
+  async ended(): Promise<void> {
+    while (this.#pending.size > 0) await Promise.all(this.#pending)
+  }
 }

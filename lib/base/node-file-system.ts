@@ -8,7 +8,7 @@ import fs from 'node:fs'
 import type { File, FileStat, FileSystem, Lock, OpenMode } from './file-system.ts'
 import { takeLock } from './lock.ts'
 import { type TryLock, tryNativeLock } from './native-extensions.ts'
-import { attempt, fileStat, NodeFile, OPEN_FLAGS, openRegular } from './node-file.ts'
+import { attempt, fileStat, ioError, NodeFile, OPEN_FLAGS, openRegular } from './node-file.ts'
 import { NodeLockFile } from './node-lock-file.ts'
 
 export { lockText } from './node-lock-file.ts'
@@ -58,6 +58,12 @@ export class NodeFileSystem implements FileSystem {
 
   rename(source: string, target: string): void {
     attempt('rename', source, () => fs.renameSync(source, target))
+  }
+
+  unlinkAsync(path: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      fs.unlink(path, (error) => (error ? reject(ioError('unlink', path, error)) : resolve()))
+    })
   }
 
   unlink(path: string): void {

@@ -275,7 +275,7 @@ export function openRegular(path: string, flags: number): number {
  * The error of a system call as an {@link IoError}; anything else is a bug and passes as it is. The platform's
  * have a number, those of the native package only a name.
  */
-function ioError(operation: string, path: string, error: unknown): unknown {
+export function ioError(operation: string, path: string, error: unknown): unknown {
   const { code, errno } = error as { code?: unknown; errno?: unknown }
   if (typeof code !== 'string') return error
   if (typeof errno !== 'number' && !SYSTEM_CODE.test(code)) return error

@@ -150,6 +150,10 @@ export class MemoryFileSystem implements FileSystem {
     this.files.delete(source)
   }
 
+  async unlinkAsync(path: string): Promise<void> {
+    this.unlink(path)
+  }
+
   unlink(path: string): void {
     if (!this.files.delete(path)) throw new IoError('unlink', path, 'ENOENT')
   }

@@ -63,6 +63,10 @@ export class RecordingFileSystem implements FileSystem {
     nodeFileSystem.rename(source, target)
   }
 
+  async unlinkAsync(path: string): Promise<void> {
+    this.unlink(path)
+  }
+
   unlink(path: string): void {
     this.check('unlink', path)
     nodeFileSystem.unlink(path)
