@@ -129,6 +129,7 @@ export class Engine implements ReadingEngine {
       freeze: () => this.#freezeForCollector(),
       readable: () => this.readers.list(this.commit.lastSequence),
       flush: () => this.#flushWritten(),
+      unlinksEnded: () => this.unlinker.ended(),
       compactAll: (signal) => this.background.compactRange({}, signal),
       failed: (error) => this.fail(error),
     })
@@ -147,12 +148,8 @@ export class Engine implements ReadingEngine {
       stalled: (ms) => emitSafely(events, 'stall', { ms }),
       writeFailed: (error) => this.#writeFailed(error),
     })
-    this.unlinker = new ObsoleteUnlinker({
-      ...context,
-      tables: this.tables,
-      values,
-      unlinked: this.collector.wake,
-    })
+    const unlinked = this.collector.wake
+    this.unlinker = new ObsoleteUnlinker({ ...context, tables: this.tables, values, unlinked })
     versions.onObsolete((file) => this.unlinker.unlink(file))
     versions.onInstalled(this.collector.wake)
     this.readers.released = this.collector.wake
@@ -353,14 +350,14 @@ export class Engine implements ReadingEngine {
     this.#syncTimer.unref()
   }
 
-  /** Freezes the active memtable and waits until everything is in tables. */
+  /** Waits until everything is in tables. */
   async flush(): Promise<void> {
     await this.commit.drain()
     await this.#flushWritten()
     void this.#diskSpace.growBallast()
   }
 
-  /** The same without those writes that wait: they may wait for the collector, which calls this. */
+  /** Without those writes that wait: they may wait for the collector, which calls this. */
   async #flushWritten(): Promise<void> {
     await this.#freeze()
     await this.background.flushAll()

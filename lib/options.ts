@@ -200,7 +200,7 @@ export function optionalBytes(name: string, value: unknown, min: number): number
   return value === undefined ? undefined : integer(name, value, min, Number.MAX_SAFE_INTEGER)
 }
 
-export function boolean(name: string, value: unknown, standard: boolean): boolean {
+function boolean(name: string, value: unknown, standard: boolean): boolean {
   if (value === undefined) return standard
   if (typeof value !== 'boolean') throw invalidArgument(`${name} must be a boolean`)
   return value

@@ -6,6 +6,7 @@
  */
 import type { EventEmitter } from 'node:events'
 import type { ValueReader } from '../vlog/value-reader.ts'
+import { isMissing } from './base/errors.ts'
 import { joinPath, manifestName, segmentName, tableName } from './base/file-names.ts'
 import type { FileSystem } from './base/file-system.ts'
 import { emitSafely } from './events.ts'
@@ -36,9 +37,13 @@ export class ObsoleteUnlinker {
     if (kind === 'table') tables.drop(number)
     if (kind === 'segment') values.drop(number)
     const name = { table: tableName, segment: segmentName, manifest: manifestName }[kind](number)
-    const unlinking = fileSystem.unlinkAsync(joinPath(directory, name)).then(unlinked, () => {
-      emitSafely(events, 'warning', `an obsolete file could not be removed: ${name}`)
-    })
+    const unlinking = fileSystem
+      .unlinkAsync(joinPath(directory, name))
+      .then(unlinked, (error: unknown) => {
+        // The manifest before the present one may have gone as an orphan of the open.
+        if (isMissing(error)) return
+        emitSafely(events, 'warning', `an obsolete file could not be removed: ${name}`)
+      })
     this.#pending.add(unlinking)
     void unlinking.finally(() => this.#pending.delete(unlinking))
   }

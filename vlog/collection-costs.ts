@@ -9,7 +9,7 @@ import { RECORD_HEADER_BYTES } from '../lib/base/record-size.ts'
 import type { CollectibleFile, MarkedHoles, PlannerOptions } from './collection-plan.ts'
 import { relocationFileBytes } from './relocation-format.ts'
 
-/** What one hole costs if nobody knows better: it takes 70 to 90 us on a quiet disk, as long as writing some ten KiB. */
+/** What one hole costs if nobody knows better: 70 to 90 us on a quiet disk, as long as writing some ten KiB. */
 const HOLE_COST_BYTES: number = 8 * 1024
 /**
  * What a punch costs whatever it finds, as a share of the file: its heads are walked and looked up. So the file with

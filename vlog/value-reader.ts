@@ -144,12 +144,10 @@ export class ValueReader {
     this.#files.adopt(number, new ValueFile(file), true)
   }
 
-  /** The writer is done with it. */
   release(number: number): void {
     this.#files.unpin(number)
   }
 
-  /** Closes a file that is going to be unlinked. */
   drop(number: number): void {
     this.#files.drop(number)
   }
@@ -339,12 +337,12 @@ function openFile(
   }
 }
 
-/** @throws CorruptionError if it is another file, after which it is closed */
+/** Closes it if it is another file. @throws CorruptionError */
 function checkSegment(file: File, name: string, number: number, databaseId: Uint8Array): void {
   try {
     const header = new Uint8Array(FILE_HEADER_BYTES)
-    const got = file.read(header, 0, header.length, 0)
-    readFileHeader(header.subarray(0, got), name, { kind: 'segment', number, databaseId })
+    file.read(header, 0, header.length, 0)
+    readFileHeader(header, name, { kind: 'segment', number, databaseId })
   } catch (error) {
     file.close()
     throw error

@@ -1,3 +1,12 @@
+/**
+ * The collector: looks at the space of the store when something has changed, and gives back what is over the bound.
+ *
+ *   look: measure (space.ts) -> decide (decide.ts, vlog/collection-planner.ts) -> flush, compact, or carry out
+ *         the best step (steps.ts, run-step.ts) -> look again
+ *
+ * One step at a time, in a worker. A look follows each new version, each sixteenth of a segment that was written, and
+ * the end of a burst of writes; an idle store is looked at no more. Nothing here decides what is visible.
+ */
 import type { CollectionStep } from '../../vlog/collection-plan.ts'
 import { CorruptionError, toWiscError, WiscError } from '../base/errors.ts'
 import { segmentName } from '../base/file-names.ts'
@@ -32,6 +41,8 @@ export interface CollectorParts extends StepsParts {
   readonly freeze: () => boolean
   /** What someone may still read. */
   readonly readable: () => number[]
+  /** Resolves when files that have been dropped are gone. */
+  readonly unlinksEnded: () => Promise<void>
   /** Merges the whole tree into its bottom. */
   readonly compactAll: (signal: AbortSignal) => Promise<void>
 }

@@ -6,8 +6,12 @@
  *                       | and reclaimed         | are slowed   | something came back
  *
  * The limit is target x live bytes and two segments. The collector starts one segment below it: half of that is for
- * the output of a rewrite, which needs its place before its input goes, and half for what is written meanwhile.
+ * the output of a rewrite, which needs its place before its input goes, and half for what is written meanwhile. With
+ * two thirds of one, and writers slowed from a sixth, stores of few segments were over the bound for moments.
  */
+const START_SHARE = 1
+const SLOW_SHARE = 1 / 2
+
 export interface PressureOptions {
   readonly targetSpaceAmplification: number
   readonly segmentBytes: number
@@ -27,8 +31,8 @@ export function pressureOf(liveBytes: number, options: PressureOptions): Pressur
   const limitBytes = Math.min(bound, putLimitBytes)
   return {
     limitBytes,
-    startBytes: Math.max(0, limitBytes - segmentBytes),
-    slowBytes: Math.max(0, limitBytes - segmentBytes / 2),
+    startBytes: Math.max(0, limitBytes - segmentBytes * START_SHARE),
+    slowBytes: Math.max(0, limitBytes - segmentBytes * SLOW_SHARE),
   }
 }
 

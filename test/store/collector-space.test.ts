@@ -19,7 +19,7 @@ const TARGET = 1.3
  * Above the bound for moments: the output of a rewrite is there before its victims go, and a delete takes its bytes
  * from the live ones at once. The bound itself holds as soon as the store is quiet.
  */
-const MOMENTARY_BYTES = SEGMENT_BYTES
+const MOMENTARY_BYTES = 2 * SEGMENT_BYTES
 const BY_ITSELF: Options = {
   segmentBytes: SEGMENT_BYTES,
   tree: { sizeRatio: 10, tableBytes: 65536, blockBytes: 4096 },

@@ -337,10 +337,7 @@ export class FaultFileSystem implements FileSystem {
     this.#record({ kind: 'rename', directory, name, target: to.name, node: file.node })
   }
 
-  async unlinkAsync(path: string): Promise<void> {
-    this.unlink(path)
-  }
-
+  unlinkAsync: FileSystem['unlinkAsync'] = async (path) => this.unlink(path)
   unlink(path: string): void {
     this.#check('unlink', path)
     const file = this.#disk.files.get(path)

@@ -1,6 +1,6 @@
 /**
- * A runner around another one that stops jobs of a given kind at a given point, for tests of races: the test waits until
- * a job stands there, does what it wants, and lets it go on.
+ * A runner around another one that stops jobs of a given kind at a given point, for tests of races: the test waits
+ * until a job stands there, does what it wants, and lets it go on.
  */
 import type { Job, ResultOf } from '#dist/lib/jobs/messages.js'
 import type { JobRunner, RunOptions } from '#dist/lib/jobs/runner.js'
