@@ -19,7 +19,7 @@ import { MODEL_OPERATIONS, type ModelOperation } from './model-operations.ts'
 import { ModelRun } from './model-run.ts'
 
 const seed = testSeed()
-const FACTOR = Number(process.env['WISC_MODEL_RUNS'] ?? 1)
+const FACTOR = Number(process.env['WISC_MODEL_RUNS'] ?? 0.35)
 let runs = 0
 
 afterAll(() => {
