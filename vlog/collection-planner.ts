@@ -1,6 +1,6 @@
 /**
- * The planner of the collector: decides, purely, how to take space back from value-log files
- *. The dry run and the collector share it.
+ * The planner of the collector: decides, purely, how to take space back from value-log files.
+ * The dry run and the collector share it.
  *
  * What nothing refers to is dropped, and forgotten, first. Then each file can be punched or
  * rewritten; all these ways are ranked by the bytes that they free for each byte of cost, and taken
