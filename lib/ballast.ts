@@ -7,7 +7,7 @@ import { FILE_HEADER_BYTES, type FileIdentity, writeFileHeader } from './base/fi
 import { BALLAST_NAME, joinPath } from './base/file-names.ts'
 import type { File, FileSystem } from './base/file-system.ts'
 import { type Random, randomU32 } from './base/random.ts'
-import { unlinkIfPossible } from './tree/unlink.ts'
+import { unlinkIfPossible } from './base/unlink.ts'
 
 const PIECE_BYTES = 1024 * 1024
 const BALLAST_BYTES_MIN = 65536

@@ -1,5 +1,6 @@
 /** `segments()` and `stat()`: where values lie. Nothing is read but the tree. */
 
+import { punchedBytes } from '../vlog/collection-costs.ts'
 import { segmentName } from './base/file-names.ts'
 import { storedBytes } from './base/record-size.ts'
 import { exposedGarbage } from './collector/space.ts'
@@ -11,10 +12,8 @@ import type { SegmentInfo, ValueStat } from './types.ts'
 /** The files of the value log, in the order of their numbers. */
 export function segmentInfos(engine: ReadingEngine): SegmentInfo[] {
   const { version } = engine
-  engine.space.measure()
-  const infos = engine.space.files().map((file): SegmentInfo => {
+  const infos = engine.space.measure().files.map((file): SegmentInfo => {
     const { number, kind, totalBytes, referencedBytes, referencedRecords, diskBytes } = file
-    const blocks = Math.ceil(totalBytes / file.blockBytes) * file.blockBytes
     const { blocked } = file
     return {
       id: number,
@@ -27,7 +26,7 @@ export function segmentInfos(engine: ReadingEngine): SegmentInfo[] {
       referencedRecords,
       exposedGarbageBytes: exposedGarbage(file),
       diskBytes,
-      punchedBytes: Math.max(0, blocks - diskBytes),
+      punchedBytes: punchedBytes(file),
       blocked: blocked === 'busy' || blocked === 'not asked for' ? undefined : blocked,
     }
   })

@@ -111,6 +111,11 @@ export function exposedGarbageBytes(file: CollectibleFile): number {
   return Math.max(0, file.totalBytes - neededBytes)
 }
 
+/** Bytes of holes: by which the file's blocks are fewer than its length needs. */
+export function punchedBytes({ totalBytes, blockBytes, diskBytes }: CollectibleFile): number {
+  return Math.max(0, roundUp(totalBytes, blockBytes) - diskBytes)
+}
+
 /** The file as it would be if so many of its referenced bytes were not referenced any more. */
 export function withoutReferences(file: CollectibleFile, bytes: number): CollectibleFile {
   const keptBytes = Math.max(0, file.referencedBytes - bytes)
@@ -131,9 +136,8 @@ function guessHoles(file: CollectibleFile): MarkedHoles {
   const recordBytes = file.referencedBytes / Math.max(1, file.referencedRecords)
   const bytesPerHole = recordBytes - RECORD_OVERHEAD_BYTES - file.blockBytes
   if (bytesPerHole <= 0) return { holes: 0, holeBytes: 0 }
-  const punchedBytes = Math.max(0, roundUp(file.totalBytes, file.blockBytes) - file.diskBytes)
   const deadRecords = exposedGarbageBytes(file) / recordBytes
-  const freeBlocks = Math.floor((deadRecords * bytesPerHole - punchedBytes) / file.blockBytes)
+  const freeBlocks = Math.floor((deadRecords * bytesPerHole - punchedBytes(file)) / file.blockBytes)
   if (freeBlocks <= 0) return { holes: 0, holeBytes: 0 }
   const holeBytes = freeBlocks * file.blockBytes
   return { holes: Math.ceil(holeBytes / bytesPerHole), holeBytes }

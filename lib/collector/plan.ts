@@ -2,6 +2,8 @@
  * The exact plan of a collection. It changes nothing, and is exact on a quiet store: hidden and pinned bytes come from
  * a walk over all tables, and what a punch would give from a mark of the file.
  */
+
+import { punchedBytes } from '../../vlog/collection-costs.ts'
 import type { CollectibleFile, MarkedHoles, PlannerOptions } from '../../vlog/collection-plan.ts'
 import { planCollectionSteps } from '../../vlog/collection-planner.ts'
 import { type CollectionPlan, collectionFigures, type ResolvedCollect } from './collection.ts'
@@ -57,13 +59,12 @@ export async function makePlan(
 
 /** Blocks that are missing already are holes of an earlier punch: they are among those that the mark has found. */
 async function markHoles(
-  { number, totalBytes, blockBytes, diskBytes }: CollectibleFile,
+  file: CollectibleFile,
   parts: PlanParts,
   controls: StepControl,
 ): Promise<MarkedHoles> {
-  const { holeBytes, holes } = await markFile(number, parts, controls)
-  const missing = Math.max(0, Math.ceil(totalBytes / blockBytes) * blockBytes - diskBytes)
-  return { holeBytes: Math.max(0, holeBytes - missing), holes: holes.length / 2 }
+  const { holeBytes, holes } = await markFile(file.number, parts, controls)
+  return { holeBytes: Math.max(0, holeBytes - punchedBytes(file)), holes: holes.length / 2 }
 }
 
 /** Bytes of records that tables point to in vain. */

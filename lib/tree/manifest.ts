@@ -41,7 +41,7 @@ import {
   readFrameHeader,
   writeFrameHeader,
 } from '../base/frame.ts'
-import { unlinkIfPossible } from './unlink.ts'
+import { unlinkIfPossible } from '../base/unlink.ts'
 import { applyEdit, EMPTY_VERSION, type Version } from './version.ts'
 import { decodeVersionEdit, encodeVersionEdit, type VersionEdit } from './version-edit.ts'
 

@@ -9,10 +9,10 @@ import { assert, toWiscError } from '../base/errors.ts'
 import { joinPath, tableName } from '../base/file-names.ts'
 import type { File, FileSystem } from '../base/file-system.ts'
 import { type Random, randomU32 } from '../base/random.ts'
+import { unlinkIfPossible } from '../base/unlink.ts'
 import type { KeyedEntry } from './block-format.ts'
 import type { BuiltTable, TableOptions } from './entry.ts'
 import { TableBuilder } from './table-builder.ts'
-import { unlinkIfPossible } from './unlink.ts'
 
 /** Where a run goes. */
 export interface RunTarget {
