@@ -45,7 +45,10 @@ export class Output {
 
   /** A text in colour, if the terminal has colours. Colour is never the only sign of anything. */
   style(format: Style, text: string): string {
-    return this.#hasColour && text !== '' ? styleText(format, text) : text
+    // The decision is ours: Node's own would hide colours from a terminal where CI is set.
+    return this.#hasColour && text !== ''
+      ? styleText(format, text, { validateStream: false })
+      : text
   }
 
   /** One line of JSON. */
