@@ -9,8 +9,11 @@ import { RECORD_HEADER_BYTES } from '../lib/base/record-size.ts'
 import type { CollectibleFile, MarkedHoles, PlannerOptions } from './collection-plan.ts'
 import { relocationFileBytes } from './relocation-format.ts'
 
-/** What one hole costs if nobody knows better: 70 to 90 us on a quiet disk, as long as writing some ten KiB. */
-const HOLE_COST_BYTES: number = 8 * 1024
+/**
+ * What one hole costs in copied bytes. It takes 70 to 200 us, in which several times as much could be copied; but a copy
+ * wears the disk, and takes its share of it from the writers.
+ */
+const HOLE_COST_BYTES: number = 12 * 1024
 /**
  * What a punch costs whatever it finds, as a share of the file: its heads are walked and looked up. So the file with
  * the most garbage goes first, and one that was just punched waits until it pays again.
@@ -96,12 +99,8 @@ export function estimatePunch(
 }
 
 /** In copied bytes, to be held against those of rewrites. */
-export function punchCostBytes(
-  file: CollectibleFile,
-  { holes }: PunchEstimate,
-  { holeCostBytes = HOLE_COST_BYTES }: PlannerOptions,
-): number {
-  return holes * holeCostBytes + file.totalBytes * MARK_COST_SHARE
+export function punchCostBytes(file: CollectibleFile, { holes }: PunchEstimate): number {
+  return holes * HOLE_COST_BYTES + file.totalBytes * MARK_COST_SHARE
 }
 
 /** Bytes that no entry points to. Those that the index of a relocation needs are no garbage. */
@@ -130,14 +129,20 @@ export function withoutReferences(file: CollectibleFile, bytes: number): Collect
 
 /**
  * Takes the dead values to be as long as the live ones. A value that begins anywhere covers, on
- * average, whole blocks of its length less one block.
+ * average, whole blocks of its length less one block. If that was wrong a punch gives less, or nothing: so
+ * what was dead when the file was last punched does not count again.
  */
 function guessHoles(file: CollectibleFile): MarkedHoles {
   const recordBytes = file.referencedBytes / Math.max(1, file.referencedRecords)
   const bytesPerHole = recordBytes - RECORD_OVERHEAD_BYTES - file.blockBytes
   if (bytesPerHole <= 0) return { holes: 0, holeBytes: 0 }
-  const deadRecords = exposedGarbageBytes(file) / recordBytes
-  const freeBlocks = Math.floor((deadRecords * bytesPerHole - punchedBytes(file)) / file.blockBytes)
+  const { referencedBytesAtPunch: before } = file
+  const deadBytes =
+    before === undefined ? exposedGarbageBytes(file) : Math.max(0, before - file.referencedBytes)
+  const holesBefore = before === undefined ? punchedBytes(file) : 0
+  const freeBlocks = Math.floor(
+    ((deadBytes / recordBytes) * bytesPerHole - holesBefore) / file.blockBytes,
+  )
   if (freeBlocks <= 0) return { holes: 0, holeBytes: 0 }
   const holeBytes = freeBlocks * file.blockBytes
   return { holes: Math.ceil(holeBytes / bytesPerHole), holeBytes }

@@ -74,6 +74,8 @@ export interface CollectibleFile {
   /** Of the referenced bytes: nobody can see them; a compaction exposes them. 0 if unknown. */
   readonly hiddenBytes: number
   readonly marked?: MarkedHoles
+  /** What was referenced when it was last punched: whatever had died by then has no holes left to make. */
+  readonly referencedBytesAtPunch?: number
 }
 
 /** The whole directory. */
@@ -97,8 +99,6 @@ export interface PlannerOptions {
   readonly punchHoles: boolean
   /** Holes that are smaller on average are not punched. */
   readonly minimumHoleBytes: number
-  /** What one hole costs, in copied bytes, if it has been measured. */
-  readonly holeCostBytes?: number
 }
 
 /** A file as the plan saw it: a plan is stale when these figures have changed. */

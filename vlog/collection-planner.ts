@@ -150,7 +150,7 @@ function waysOf(file: CollectibleFile, options: PlannerOptions): Way[] {
   const ways: Way[] = []
   const punch = estimatePunch(file, options)
   if (punch !== undefined) {
-    ways.push({ file, punch, rate: punch.bytesFreed / punchCostBytes(file, punch, options) })
+    ways.push({ file, punch, rate: punch.bytesFreed / punchCostBytes(file, punch) })
   }
   const input = rewriteInput(file)
   if (isRewriteWorthIt(input, options)) {

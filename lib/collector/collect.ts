@@ -37,6 +37,7 @@ export function planCollection(
       collector.steps.plannerOptions(options.target),
       options,
       control(options, stop),
+      (step, error) => collector.steps.blame(step, error),
     ),
   )
 }
@@ -108,7 +109,9 @@ class Run {
   #plan(): Promise<CollectionPlan> {
     const options = this.#rest()
     const planner = this.#collector.steps.plannerOptions(options.target)
-    return makePlan(this.#collector.parts, planner, options, this.#control)
+    return makePlan(this.#collector.parts, planner, options, this.#control, (step, error) =>
+      this.#stepFailed(step, error),
+    )
   }
 
   /** What later rounds may still copy. */
@@ -159,11 +162,9 @@ class Run {
 
   /** Damage and a full disk stop one step; the others go on. Everything else is the caller's. */
   #stepFailed(step: CollectionStep, error: WiscError): void {
-    // Writers have changed the file since it was planned for: the next round sees it as it is.
+    // Writers have changed the file, or used what was to be dropped: the next round sees it as it is.
     if (error.code === 'WISC_STALE' && this.#options.plan === undefined) return
     this.#collector.steps.blame(step, error)
-    // Writers have used what was to be dropped: the next round plans with that.
-    if (error.code === 'WISC_STALE' && !this.#options.plan) return
     const stopsOne = ['WISC_CORRUPTION', 'WISC_FORMAT_VERSION', 'WISC_IO', 'WISC_DISK_FULL']
     if (!stopsOne.includes(error.code)) throw error
     this.#failed.push({ action: step.action, files: stepNumbers(step), error })

@@ -4,18 +4,18 @@
  *   look: measure (space.ts) -> decide (decide.ts, vlog/collection-planner.ts) -> flush, compact, or carry out
  *         the best step (steps.ts, run-step.ts) -> look again
  *
- * One step at a time, in a worker. A look follows each new version, each sixteenth of a segment that was written, and
+ * A step or two at a time (running-steps.ts), in workers. A look follows each new version, each sixteenth of a segment that was written, and
  * the end of a burst of writes; an idle store is looked at no more. Nothing here decides what is visible.
  */
 import type { CollectionStep } from '../../vlog/collection-plan.ts'
 import { CorruptionError, toWiscError, WiscError } from '../base/errors.ts'
-import { segmentName } from '../base/file-names.ts'
 import type { FileSystem } from '../base/file-system.ts'
 import { emitSafely } from '../events.ts'
 import { amplificationOf } from './collection.ts'
 import { decide } from './decide.ts'
 import { ForegroundWatch } from './foreground-watch.ts'
 import { putLimitOf, ROOM_BYTES } from './pressure.ts'
+import { RunningSteps } from './running-steps.ts'
 import type { Space } from './space.ts'
 import { Steps, type StepsParts } from './steps.ts'
 import { WriterPace } from './writer-pace.ts'
@@ -28,6 +28,8 @@ const QUIET_MS = 300
 const LOOK_AGAIN_MS = 100
 /** After a full disk, or an error that may pass. */
 const RETRY_MS = 1000
+/** Steps side by side: more would keep the cores from the foreground. */
+const STEPS_MAX = 2
 /** Pinned garbage above this part of the live bytes is worth a warning. */
 const PINNED_SHARE = 1 / 10
 
@@ -65,9 +67,7 @@ export class Collector {
   /** Of these, those that give something back: a plan does not. */
   #collecting = 0
   #scheduled = false
-  #step: Promise<void> | undefined
-  /** The file that the last rewrite has written, or writes. */
-  #output: { readonly file: number; readonly bytes: number } = { file: 0, bytes: 0 }
+  readonly #running: RunningSteps
   #exposing: Promise<void> | undefined
   /** Nothing that needs space until the free bytes are at least this. */
   #spaceWanted = 0
@@ -86,7 +86,11 @@ export class Collector {
     this.parts = parts
     this.pace = new WriterPace(() => parts.log.bytesWritten)
     this.steps = new Steps(parts, (bytes, ms) => this.pace.reclaimed(bytes, ms))
-    this.#watch = new ForegroundWatch(parts.options.collector.bytesPerSecond)
+    const { workers, collector } = parts.options
+    // The rate that the user has set is that of one step.
+    const stepsMax = collector.bytesPerSecond === undefined ? Math.min(workers, STEPS_MAX) : 1
+    this.#running = new RunningSteps(parts.space.usage, stepsMax)
+    this.#watch = new ForegroundWatch(collector.bytesPerSecond)
     // Later than the edit of a flush: its arena is free only now.
     parts.events.on('flush', this.wake)
   }
@@ -186,7 +190,7 @@ export class Collector {
   /** Cancels what is under way, for good. */
   async close(): Promise<void> {
     this.stop()
-    await this.#step
+    while (this.#running.count > 0) await this.#running.anyEnded()
     await this.#exposing
     await this.#asked
   }
@@ -228,34 +232,29 @@ export class Collector {
   #act(space: Space, isQuiet: boolean): void {
     this.#warnOfPins(space)
     const { options, unflushedBytes, freeze } = this.parts
+    const running = this.#running
     const { pressure, step, exposes, flushes } = decide(space, {
       planner: this.steps.plannerOptions(options.collector.targetSpaceAmplification),
       putLimitBytes: this.#putLimitBytes,
       unflushedBytes: unflushedBytes(),
-      isBusy: this.#step !== undefined,
+      running,
       isQuiet,
       hasRoom: this.#hasRoom(),
     })
     const isFlushing = flushes && freeze()
     if (exposes && !this.#isResting) this.#expose()
-    if (step && !this.#step && this.#manual === 0 && !this.#isResting) this.#start(step)
-    this.#canHelp = isFlushing || !!this.#exposing || !!this.#step || this.#collecting > 0
+    if (step && this.#mayStart(step)) this.#start(step)
+    this.#canHelp = isFlushing || !!this.#exposing || running.count > 0 || this.#collecting > 0
     if (this.pace.isWaitedFor) this.#lookLater()
     this.pace.measured(
-      space.diskBytes + this.#reservedBytes(),
+      space.diskBytes + running.reservedBytes,
       this.#canHelp ? pressure : undefined,
     )
     this.#watch.hasRoom = space.diskBytes < pressure.slowBytes
   }
 
-  /**
-   * What is kept free for the output of a rewrite, whose victims go only after it: that of the one that runs, less what
-   * it has written, or that of the one before, since the next will be about as large. A sudden need would stop writers.
-   */
-  #reservedBytes(): number {
-    const { file, bytes } = this.#output
-    const written = this.#step ? this.parts.space.usage.allocated(segmentName(file)) : 0
-    return Math.max(0, bytes - written)
+  #mayStart(step: CollectionStep): boolean {
+    return this.#manual === 0 && !this.#isResting && this.#running.hasPlaceFor(step)
   }
 
   #hasRoom(): boolean {
@@ -281,16 +280,14 @@ export class Collector {
   #start(step: CollectionStep): void {
     const signal = AbortSignal.any([this.#stop.signal, this.#cancelStep.signal])
     this.#watch.start()
-    const began = (file: number, bytes: number): void => {
-      this.#output = { file, bytes }
-    }
-    this.#step = this.steps.execute(step, 'space', { signal, rate: this.#watch.rate, began }).then(
-      () => undefined,
-      (error: unknown) => this.#stepFailed(step, toWiscError(error)),
+    const ended = this.#running.start(step, (control) =>
+      this.steps.execute(step, 'space', { signal, rate: this.#watch.rate, ...control }).then(
+        () => undefined,
+        (error: unknown) => this.#stepFailed(step, toWiscError(error)),
+      ),
     )
-    void this.#step.finally(() => {
-      this.#step = undefined
-      this.#watch.stop()
+    void ended.then(() => {
+      if (this.#running.count === 0) this.#watch.stop()
       this.wake()
     })
   }
@@ -334,7 +331,9 @@ export class Collector {
     this.#manual++
     if (collects) this.#collecting++
     try {
-      while (this.#step || this.#asked) await (this.#step ?? this.#asked)
+      while (this.#running.count > 0 || this.#asked) {
+        await (this.#asked ?? this.#running.anyEnded())
+      }
       if (this.#stop.signal.aborted) throw new WiscError('WISC_NOT_OPEN', 'the store is closed')
       const running = work(this.#stop.signal)
       this.#asked = running.then(ended, ended).finally(() => {

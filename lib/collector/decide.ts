@@ -21,8 +21,12 @@ export interface LookState {
   readonly putLimitBytes: number
   /** Bytes of log that the active memtable covers. */
   readonly unflushedBytes: number
-  /** A step is being carried out. */
-  readonly isBusy: boolean
+  /** Steps that are being carried out: which files they work on, and the bytes on disk when they have ended. */
+  readonly running: {
+    readonly count: number
+    holds(file: number): boolean
+    diskBytesAfter(diskBytes: number): number
+  }
   /** No write has come for a while. */
   readonly isQuiet: boolean
   /** The disk has room for new files. */
@@ -39,7 +43,7 @@ export interface Decision {
 }
 
 export function decide(space: Space, state: LookState): Decision {
-  const { planner, isBusy, isQuiet, hasRoom, unflushedBytes, putLimitBytes } = state
+  const { planner, running, isQuiet, hasRoom, unflushedBytes, putLimitBytes } = state
   const { segmentBytes } = planner
   const pressure = pressureOf(space.liveBytes, { ...planner, putLimitBytes })
   if (space.diskBytes <= pressure.startBytes) {
@@ -47,7 +51,8 @@ export function decide(space: Space, state: LookState): Decision {
   }
   const step = bestStep(space, pressure, state)
   const least = isQuiet ? 1 : segmentBytes * EXPOSE_SHARE
-  const pays = (bytes: number): boolean => step === undefined && !isBusy && bytes >= least
+  const pays = (bytes: number): boolean =>
+    step === undefined && running.count === 0 && bytes >= least
   const exposes =
     hasRoom && (isWorthExposing(space, segmentBytes) || pays(space.hiddenGarbageBytes))
   const isMuch = unflushedBytes >= segmentBytes * FLUSH_SHARE
@@ -57,11 +62,11 @@ export function decide(space: Space, state: LookState): Decision {
 }
 
 /** What costs nothing but an edit. The active segment is not sealed for it. */
-function freeStep(space: Space, { planner }: LookState): CollectionStep | undefined {
+function freeStep(space: Space, { planner, running }: LookState): CollectionStep | undefined {
   const isDead = (file: Space['files'][number]): boolean =>
     file.referencedRecords === 0 && file.blocked === undefined && !file.needsSeal
-  if (!space.files.some(isDead)) return undefined
-  const files = space.files.filter(({ needsSeal }) => !needsSeal)
+  const files = space.files.filter(({ needsSeal, number }) => !needsSeal && !running.holds(number))
+  if (!files.some(isDead)) return undefined
   const goalDiskBytes = space.diskBytes
   const { steps } = planCollectionSteps(files, space, { ...planner, goalDiskBytes })
   return steps.find(({ action }) => action === 'drop' || action === 'forget')
@@ -70,15 +75,22 @@ function freeStep(space: Space, { planner }: LookState): CollectionStep | undefi
 function bestStep(
   space: Space,
   { startBytes, limitBytes }: Pressure,
-  { planner, hasRoom }: LookState,
+  { planner, hasRoom, running }: LookState,
 ): CollectionStep | undefined {
   // Under maxBytesOnDisk a tighter target may be needed than the one that was asked for.
   const needed = Math.max(1, limitBytes / Math.max(1, space.liveBytes))
-  const { steps } = planCollectionSteps(space.files, space, {
-    ...planner,
-    targetSpaceAmplification: Math.min(planner.targetSpaceAmplification, needed),
-    goalDiskBytes: startBytes,
-    ...(!hasRoom && { maxCopyBytes: 0 }),
-  })
+  const files = space.files.filter(({ number }) => !running.holds(number))
+  const diskBytes = running.diskBytesAfter(space.diskBytes)
+  const { steps } = planCollectionSteps(
+    files,
+    { ...space, diskBytes },
+    {
+      ...planner,
+      targetSpaceAmplification: Math.min(planner.targetSpaceAmplification, needed),
+      // The best way alone: the smaller a step, the less room it needs, and the better is the choice of the next.
+      goalDiskBytes: Math.max(startBytes, diskBytes - 1),
+      ...(!hasRoom && { maxCopyBytes: 0 }),
+    },
+  )
   return steps[0]
 }

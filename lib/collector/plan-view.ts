@@ -6,7 +6,7 @@ import type { PlannerOptions } from '../../vlog/collection-plan.ts'
 import { InlineRunner } from '../jobs/inline-runner.ts'
 import { JobRate } from '../jobs/job-rate.ts'
 import type { ReadingEngine } from '../reading-engine.ts'
-import type { CollectionPlan, ResolvedCollect } from './collection.ts'
+import { type CollectionPlan, plannedFiles, type ResolvedCollect } from './collection.ts'
 import { makePlan, type PlanParts } from './plan.ts'
 import { HOLE_BYTES_MIN } from './run-step.ts'
 
@@ -18,7 +18,9 @@ export function planViewCollection(
   const { target, signal = new AbortController().signal, bytesPerSecond } = options
   const controls = { signal, rate: new JobRate(bytesPerSecond) }
   return withView(engine, (parts) =>
-    makePlan(parts, viewPlannerOptions(engine, target), options, controls),
+    makePlan(parts, viewPlannerOptions(engine, target), options, controls, (step) => {
+      for (const { number } of plannedFiles(step)) parts.space.corrupt.add(number)
+    }),
   )
 }
 

@@ -4,8 +4,14 @@
  */
 
 import { punchedBytes } from '../../vlog/collection-costs.ts'
-import type { CollectibleFile, MarkedHoles, PlannerOptions } from '../../vlog/collection-plan.ts'
+import type {
+  CollectibleFile,
+  CollectionStep,
+  MarkedHoles,
+  PlannerOptions,
+} from '../../vlog/collection-plan.ts'
 import { planCollectionSteps } from '../../vlog/collection-planner.ts'
+import { CorruptionError } from '../base/errors.ts'
 import { type CollectionPlan, collectionFigures, type ResolvedCollect } from './collection.ts'
 import { type MarkParts, markFile, type StepControl } from './run-step.ts'
 
@@ -14,12 +20,16 @@ export interface PlanParts extends MarkParts {
   readonly readable: () => number[]
 }
 
-/** Plans what `options` ask for. */
+/**
+ * Plans what `options` ask for.
+ * @param damaged blames the file of a step that cannot be marked; the others are planned for all the same
+ */
 export async function makePlan(
   parts: PlanParts,
   planner: Omit<PlannerOptions, 'goalDiskBytes'>,
   options: ResolvedCollect,
   controls: StepControl,
+  damaged: (step: CollectionStep, error: CorruptionError) => void,
 ): Promise<CollectionPlan> {
   const readable = parts.readable()
   const hidden = await walkTree(parts, readable, controls)
@@ -53,7 +63,12 @@ export async function makePlan(
       }
     }
     const file = space.files.find(({ number }) => number === guess.file.number)!
-    marked.set(file.number, await markHoles(file, parts, controls))
+    try {
+      marked.set(file.number, await markHoles(file, parts, controls))
+    } catch (error) {
+      if (!(error instanceof CorruptionError)) throw error
+      damaged(guess, error)
+    }
   }
 }
 

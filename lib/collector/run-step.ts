@@ -9,7 +9,7 @@
  *            no later version and no crash (I12) -> reads that the thread pool had begun before have ended -> holes
  *            (I5).
  *            No edit: block counts tell what was punched, and a hole that a crash takes back costs only space
- * A job works on a pinned version, so its tables stay; the collector runs one step at a time, so its victims do.
+ * A job works on a pinned version, so its tables stay; no two steps work on one file, so its victims do.
  */
 import type {
   CollectionStep,
@@ -51,8 +51,8 @@ export interface StepParts {
 export interface StepControl {
   readonly signal: AbortSignal
   readonly rate: JobRate
-  /** Called with the number of a new file and what it will have in the end. */
-  readonly began?: (file: number, bytes: number) => void
+  /** Called with the number of the file that a rewrite writes. */
+  readonly began?: (file: number) => void
 }
 
 /** What a step did. Bytes of the file system's block counts; of records for what was copied. */
@@ -146,13 +146,14 @@ export async function markFile(
 
 async function punch(step: PunchStep, parts: StepParts, control: StepControl): Promise<StepResult> {
   const { number } = step.file
-  const { holes } = await markFile(number, parts, control)
+  const { holes, liveBytes } = await markFile(number, parts, control)
   // A get that began before its record died may still read it.
   await parts.values.poolReadsEnded()
   const [file] = victims(parts.versions.current, [number], parts).files
   const job = { kind: 'punch' as const, ...place(parts), file: file!, holes }
   try {
     const { bytesFreed, supported } = await parts.runner.run(job, control)
+    if (supported) parts.space.punched.set(number, liveBytes)
     const result = { bytesFreed, bytesCopied: 0, bytesWritten: 0, holes: holes.length / 2 }
     return { ...result, holesRefused: !supported }
   } finally {
@@ -167,7 +168,7 @@ async function rewrite(
 ): Promise<StepResult> {
   const { versions, runner, space } = parts
   const fileNumber = versions.allocateFileNumber()
-  control.began?.(fileNumber, step.outputBytes)
+  control.began?.(fileNumber)
   const bytesBefore = diskBytes(step.files, parts)
   const pin = versions.pin()
   try {

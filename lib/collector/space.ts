@@ -62,6 +62,8 @@ export class SpaceAccount {
   #blockBytes: number | undefined
   /** Files with a record that failed its check. */
   readonly corrupt: Set<number> = new Set()
+  /** Files that were punched, with the bytes that were referenced then. */
+  readonly punched: Map<number, number> = new Map()
 
   /** @param hiddenSamplesMax bounds the samples of the estimate of hidden garbage below its own bound */
   constructor(parts: SpaceParts, hiddenSamplesMax?: number) {
@@ -93,6 +95,7 @@ export class SpaceAccount {
   #figures(version: Version): Space {
     const diskBytes = this.usage.measure(version)
     const files = this.files()
+    this.#forgetPunched(files)
     const { hiddenRecordBytes, duplicateBytes } = this.#hidden.figures
     const pinned = this.#parts.readers.count > 0
     return {
@@ -181,6 +184,7 @@ export class SpaceAccount {
     segments: CollectibleFile['segments'],
     state: Partial<CollectibleFile>,
   ): CollectibleFile {
+    const punchedAt = this.punched.get(number)
     return {
       number,
       kind,
@@ -194,8 +198,15 @@ export class SpaceAccount {
       pinnedBytes: 0,
       hiddenBytes: 0,
       ...(this.corrupt.has(number) && { blocked: 'corrupt' as const }),
+      ...(punchedAt !== undefined && { referencedBytesAtPunch: punchedAt }),
       ...state,
     }
+  }
+
+  #forgetPunched(files: readonly CollectibleFile[]): void {
+    if (this.punched.size === 0) return
+    const numbers = new Set(files.map(({ number }) => number))
+    for (const number of this.punched.keys()) if (!numbers.has(number)) this.punched.delete(number)
   }
 
   #block(): number {

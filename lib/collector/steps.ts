@@ -15,7 +15,6 @@ import {
   type StepParts,
   type StepResult,
 } from './run-step.ts'
-import { StepCosts } from './step-costs.ts'
 
 export interface StepsParts extends StepParts {
   readonly options: ResolvedOptions
@@ -33,7 +32,8 @@ export interface StepCounts {
 export class Steps {
   readonly #parts: StepsParts
   readonly #reclaimed: (bytes: number, ms: number) => void
-  readonly #costs: StepCosts = new StepCosts()
+  /** When the step before ended. */
+  #endedAt = 0
   #punchHoles: boolean
   readonly counts: StepCounts = { steps: 0, relocatedBytesWritten: 0, bytesFreed: 0 }
 
@@ -46,9 +46,7 @@ export class Steps {
 
   /** What all plans of this store have in common. */
   plannerOptions(targetSpaceAmplification: number): Omit<PlannerOptions, 'goalDiskBytes'> {
-    const { holeCostBytes } = this.#costs
     return {
-      ...(holeCostBytes !== undefined && { holeCostBytes }),
       segmentBytes: this.#parts.options.segmentBytes,
       targetSpaceAmplification,
       punchHoles: this.#punchHoles,
@@ -68,13 +66,15 @@ export class Steps {
       if (toWiscError(error).code === 'WISC_SYNC_FAILED') this.#parts.failed(toWiscError(error))
       throw error
     })
-    const ms = performance.now() - began
+    const now = performance.now()
+    const ms = now - began
     if (result.holesRefused) this.#punchHoles = false
     this.counts.steps++
     this.counts.relocatedBytesWritten += result.bytesWritten
     this.counts.bytesFreed += result.bytesFreed
-    this.#costs.note(step, result, ms)
-    this.#reclaimed(result.bytesFreed, ms)
+    // What ran beside another step counts once.
+    this.#reclaimed(result.bytesFreed, now - Math.max(began, this.#endedAt))
+    this.#endedAt = now
     const { action } = step
     const done = { ...result, action, files: stepNumbers(step), ms }
     emitSafely(this.#parts.events, 'collection', { reason, ...done })

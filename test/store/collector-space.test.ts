@@ -138,3 +138,26 @@ test('maxBytesOnDisk: overwrites of live data wait for the collector, and all of
   expect(most, replayHint(seed)).toBeLessThanOrEqual(maxBytesOnDisk)
   await opened.finish()
 })
+
+test('a file whose dead values are too short for holes is not punched for ever', async () => {
+  const collector = { targetSpaceAmplification: 1.01 }
+  const opened = await CollectedStore.open({ ...BY_ITSELF, collector })
+  let punches = 0
+  opened.store.on('collection', ({ action }) => {
+    if (action === 'punch') punches++
+  })
+  // By the live values that stay there would be room for many holes. More of them than may be copied at once.
+  for (let i = 0; i < 40; i++) {
+    await opened.put(keyOf(i), 30_000)
+    for (let j = 0; j < 6; j++) await opened.put(keyOf(1000 + 6 * i + j), 2000)
+  }
+  for (let i = 0; i < 240; i++) await opened.delete(keyOf(1000 + i))
+  await opened.store.compact()
+  await quiet(opened)
+  expect(punches).toBeLessThan(20)
+  const { calls } = opened.fileSystem
+  await new Promise((resolve) => setTimeout(resolve, 500))
+  expect(opened.fileSystem.calls, 'an idle store does no work').toBe(calls)
+  await opened.check()
+  await opened.store.close()
+})

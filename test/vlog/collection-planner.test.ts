@@ -196,6 +196,27 @@ describe('holes', () => {
     expect(stepsOf(plan([few], PUNCHING))).toEqual([])
   })
 
+  test('what was dead at the last punch is not guessed again, whatever came of it', () => {
+    const file = fileOf(1, 64 * MIB, 32 * MIB, large)
+    const since = (bytes: number): CollectibleFile => ({
+      ...file,
+      referencedBytesAtPunch: 32 * MIB + bytes,
+    })
+    expect(stepsOf(plan([file], PUNCHING))).toEqual(['punch 1'])
+    const unchanged = planCollectionSteps([since(0)], spaceOf([file]), {
+      ...PUNCHING,
+      maxCopyBytes: 0,
+    })
+    expect(stepsOf(unchanged)).toEqual([])
+    const { steps } = planCollectionSteps([since(4 * MIB)], spaceOf([file]), {
+      ...PUNCHING,
+      maxCopyBytes: 0,
+    })
+    expect(steps).toMatchObject([{ action: 'punch' }])
+    expect(steps[0]!.bytesFreed).toBeGreaterThan(3 * MIB)
+    expect(steps[0]!.bytesFreed).toBeLessThanOrEqual(4 * MIB)
+  })
+
   test('what was punched before is not counted again', () => {
     const punched = fileOf(1, 64 * MIB, 32 * MIB, { ...large, diskBytes: 32.25 * MIB })
     const planned = plan([punched], PUNCHING)

@@ -43,6 +43,15 @@ function space(more: Partial<Space>): Space {
   }
 }
 
+/** Steps on these files, which free so many bytes. */
+function running(files: readonly number[], bytesFreed = 0): LookState['running'] {
+  return {
+    count: files.length,
+    holds: (file) => files.includes(file),
+    diskBytesAfter: (diskBytes) => diskBytes - bytesFreed,
+  }
+}
+
 const STATE: LookState = {
   planner: {
     segmentBytes: SEGMENT,
@@ -52,7 +61,7 @@ const STATE: LookState = {
   },
   putLimitBytes: Number.POSITIVE_INFINITY,
   unflushedBytes: 0,
-  isBusy: false,
+  running: running([]),
   isQuiet: false,
   hasRoom: true,
 }
@@ -85,6 +94,22 @@ test('above the start the best step is taken', () => {
   expect([exposes, flushes]).toEqual([false, false])
 })
 
+test('beside a running step another file is taken, if that step does not suffice', () => {
+  const files = [...half(20), file(30, 1000), file(31, 2000)]
+  const stepOf = (state: LookState['running']) =>
+    decide(space({ files }), { ...STATE, running: state }).step
+  expect(stepOf(running([30]))).toMatchObject({ files: [{ number: 31 }] })
+  expect(stepOf(running([30], 20 * SEGMENT))).toBeUndefined()
+  // What costs an edit alone is done, but not to a file that is worked on.
+  const dead = [...half(5), file(9, 0)]
+  expect(decide(space({ files: dead }), { ...STATE, running: running([9]) }).step).toBeUndefined()
+})
+
+test('a step takes the best file, not all that the goal needs', () => {
+  const { step } = decide(space({ files: half(20) }), STATE)
+  expect(step).toMatchObject({ action: 'rewrite', files: [{ number: 1 }] })
+})
+
 test('without room nothing is copied or compacted, but dropped and punched', () => {
   const state = { ...STATE, hasRoom: false }
   const files = [...half(20), file(30, 0)]
@@ -104,8 +129,8 @@ test('hidden garbage is exposed when there is much of it, or nothing else is lef
   expect(exposes(0, { isQuiet: true })).toBe(false)
   expect(exposes(SEGMENT / 8 - 1)).toBe(false)
   expect(exposes(SEGMENT / 8)).toBe(true)
-  expect(exposes(SEGMENT / 8, { isBusy: true })).toBe(false)
-  expect(exposes(SEGMENT, { isBusy: true })).toBe(true)
+  expect(exposes(SEGMENT / 8, { running: running([99]) })).toBe(false)
+  expect(exposes(SEGMENT, { running: running([99]) })).toBe(true)
   expect(exposes(1, { isQuiet: true })).toBe(true)
 })
 
