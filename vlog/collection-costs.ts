@@ -10,10 +10,10 @@ import type { CollectibleFile, MarkedHoles, PlannerOptions } from './collection-
 import { relocationFileBytes } from './relocation-format.ts'
 
 /**
- * What one hole costs in copied bytes. It takes 70 to 200 us, in which several times as much could be copied; but a copy
- * wears the disk, and takes its share of it from the writers.
+ * What one hole costs in copied bytes. It takes 70 to 200 us, in which several times as much could be copied; but a
+ * copy wears the disk, and takes its share of it from the writers.
  */
-const HOLE_COST_BYTES: number = 12 * 1024
+const HOLE_COST_BYTES: number = 10 * 1024
 /**
  * What a punch costs whatever it finds, as a share of the file: its heads are walked and looked up. So the file with
  * the most garbage goes first, and one that was just punched waits until it pays again.

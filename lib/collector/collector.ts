@@ -4,8 +4,9 @@
  *   look: measure (space.ts) -> decide (decide.ts, vlog/collection-planner.ts) -> flush, compact, or carry out
  *         the best step (steps.ts, run-step.ts) -> look again
  *
- * A step or two at a time (running-steps.ts), in workers. A look follows each new version, each sixteenth of a segment that was written, and
- * the end of a burst of writes; an idle store is looked at no more. Nothing here decides what is visible.
+ * A step or two at a time (running-steps.ts), in workers. A look follows each new version, each sixteenth of a segment
+ * that was written, and the end of a burst of writes; an idle store is looked at no more. Nothing here decides what is
+ * visible.
  */
 import type { CollectionStep } from '../../vlog/collection-plan.ts'
 import { CorruptionError, toWiscError, WiscError } from '../base/errors.ts'
@@ -307,6 +308,8 @@ export class Collector {
     if (error.code === 'WISC_DISK_FULL') {
       this.#spaceWanted = 2 * bytesWanted + ROOM_BYTES
       this.#wasFull = true
+      // Not even an edit could be written: nothing else can.
+      if (bytesWanted === 0) this.#isResting = true
     } else if (!(error instanceof CorruptionError)) this.#isResting = true
     this.#retryTimer ??= this.#timer(RETRY_MS, () => this.#lookAgain())
   }

@@ -5,12 +5,12 @@
  *     nothing to do     | garbage is exposed    | writers      | writers wait until
  *                       | and reclaimed         | are slowed   | something came back
  *
- * The limit is target x live bytes and two segments. The collector starts one and a half of them below it, so that it
- * works while writers write on: the output of a rewrite needs its place before its input goes. With writers slowed
- * from a sixth, stores of few segments were over the bound for moments.
+ * The limit is target x live bytes and two segments. The collector starts one of them below it: a part of that is for
+ * the output of a rewrite, which needs its place before its input goes, and a part for what is written meanwhile.
+ * Starting earlier does not help writers that write all the time, and copies more.
  */
-const START_SHARE = 3 / 2
-const SLOW_SHARE = 1 / 2
+const START_SHARE = 1
+const SLOW_SHARE = 1 / 4
 
 export interface PressureOptions {
   readonly targetSpaceAmplification: number

@@ -3,8 +3,8 @@
  * they will take and give back.
  *
  * A punch waits for the disk most of its time, so it goes beside another step on another file. Two rewrites do not go
- * side by side: there is room for one output, and the second best victim is worse. An edit alone (drop, forget) is over at
- * once, and nothing begins beside it.
+ * side by side: there is room for one output, and the second best victim is worse. An edit alone (drop, forget) is over
+ * at once, and nothing begins beside it.
  */
 import type { CollectionStep } from '../../vlog/collection-plan.ts'
 import { segmentName } from '../base/file-names.ts'

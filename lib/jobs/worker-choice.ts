@@ -1,8 +1,8 @@
 /**
  * Chooses the worker of a job. Pure.
  *
- * - A job goes to an idle worker, or else to one that has less urgent work only, which stands still for it: a compaction
- *   does not wait for a rewrite. A flush goes to any worker. Else the job waits.
+ * - A job goes to an idle worker, or else to one that has less urgent work only, which stands still for it: a
+ *   compaction does not wait for a rewrite. A flush goes to any worker. Else the job waits.
  * - A job that is held to a rate, or paused, does not keep a worker from taking more of its kind.
  */
 import type { JobRate } from './job-rate.ts'
