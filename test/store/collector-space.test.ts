@@ -1,6 +1,7 @@
 /**
  * The bounds of space that a store keeps by itself: `targetSpaceAmplification` and `maxBytesOnDisk`, measured at every
- * write on a file system in memory, against live bytes from the test's own model. The seed decides what is written; how long writers wait, the clock.
+ * write on a file system in memory, against live bytes from the test's own model. The seed decides what is written;
+ * how long writers wait, the clock.
  */
 import { expect, test } from 'vitest'
 import type { Options } from '#dist/lib/options.js'
