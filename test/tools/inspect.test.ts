@@ -4,7 +4,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
 import { open } from '#dist/lib/index.js'
-import { nextLine, startModule } from '../support/child-process.ts'
+import { startBusyWriter } from '../support/busy-writer.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
 import { makeStore, startWisc, wisc, wiscJson } from '../support/wisc-process.ts'
 
@@ -150,26 +150,12 @@ test('a table that is missing is damage', async () => {
 
 test('verify and scan go on while another process changes everything', async () => {
   const db = path.join(temporaryDirectory(), 'store')
-  const writer = startModule(
-    `const { open } = await import(DIST + 'lib/index.js')
-     const store = await open(process.argv[1], { memtableBytes: 65536, valueThreshold: 300,
-       segmentBytes: 65536, tree: { tableBytes: 4096, blockBytes: 256 } })
-     const put = (i, n) =>
-       store.put('key ' + String(i).padStart(4, '0'), String(n).padEnd(i % 500, '.'))
-     const round = async (n) => {
-       for (let i = 0; i < 3000; i++) await put(i, n)
-     }
-     await round(0)
-     console.log('ready')
-     let stopped = false
-     process.stdin.on('data', () => { stopped = true })
-     for (let n = 1; !stopped; n++) { await round(n); await store.compact() }
-     await store.close()
-     process.exit()`,
-    db,
-  )
+  const writer = await startBusyWriter(db, {
+    keys: 3000,
+    length: 'i % 500',
+    between: 'await store.compact()',
+  })
   try {
-    await nextLine(writer)
     for (let i = 0; i < 5; i++) {
       const check = await wisc(['verify', db, '--deep'])
       expect(check, check.out).toMatchObject({ code: 0, err: '' })
@@ -179,8 +165,7 @@ test('verify and scan go on while another process changes everything', async () 
       expect(await wisc(['stat', db])).toMatchObject({ code: 0, err: '' })
     }
   } finally {
-    writer.stdin!.end('stop')
-    await new Promise((resolve) => writer.on('close', resolve))
+    await writer.stop()
   }
 })
 

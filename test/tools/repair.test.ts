@@ -1,10 +1,9 @@
 /** orphans, salvage and advise through the real command: exit codes, JSON, golden texts, beside a busy writer. */
-import { once } from 'node:events'
 import fs from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
 import { open } from '#dist/lib/index.js'
-import { nextLine, startModule } from '../support/child-process.ts'
+import { startBusyWriter } from '../support/busy-writer.ts'
 import { filesLike, flipByte, makeInspectedStore, stateOf } from '../support/inspected-store.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
 import { wisc, wiscJson } from '../support/wisc-process.ts'
@@ -150,26 +149,11 @@ test('a path that is no store is an error of usage', async () => {
 
 test('I11: all of them beside a process that changes everything', async () => {
   const db = path.join(temporaryDirectory(), 'store')
-  const writer = startModule(
-    `const { open } = await import(DIST + 'lib/index.js')
-     const store = await open(process.argv[1], { memtableBytes: 65536, valueThreshold: 300,
-       segmentBytes: 65536, tree: { tableBytes: 4096, blockBytes: 256 } })
-     const round = async (n) => {
-       for (let i = 0; i < 2000; i++) {
-         await store.put('key ' + String(i).padStart(4, '0'), String(n).padEnd(i % 700, '.'))
-       }
-     }
-     await round(0)
-     await store.flush()
-     console.log('ready')
-     let stopped = false
-     process.stdin.once('data', () => { stopped = true })
-     let n = 1
-     while (!stopped) await round(n++)
-     await store.close()`,
-    db,
-  )
-  await nextLine(writer)
+  const writer = await startBusyWriter(db, {
+    keys: 2000,
+    length: 'i % 700',
+    first: 'await store.flush()',
+  })
   const targets = temporaryDirectory()
   for (let round = 0; round < 3; round++) {
     const [sizes] = await wiscJson<{ keys: number }>(['advise', db])
@@ -191,6 +175,5 @@ test('I11: all of them beside a process that changes everything', async () => {
       expect([index % 700, 1, 2, 3, 4]).toContain(value.length)
     }
   }
-  writer.stdin!.end('stop')
-  expect(await once(writer, 'exit')).toEqual([0, null])
+  expect(await writer.stop()).toEqual([0, null])
 })

@@ -1,10 +1,9 @@
 /** segments, map and explain through the real command: at rest, beside a process with a snapshot, and damaged. */
-import { once } from 'node:events'
 import fs from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
 import { holdOpen, storeWithGarbage, tell } from '../support/busy-store.ts'
-import { nextLine, startModule } from '../support/child-process.ts'
+import { startBusyWriter } from '../support/busy-writer.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
 import { makeStore, wisc, wiscJson } from '../support/wisc-process.ts'
 
@@ -228,27 +227,12 @@ test('what is no segment, no store, or damaged', async () => {
 
 test('everything is answered while another process changes everything', async () => {
   const db = path.join(temporaryDirectory(), 'store')
-  const writer = startModule(
-    `const { open } = await import(DIST + 'lib/index.js')
-     const store = await open(process.argv[1], { memtableBytes: 65536, valueThreshold: 300,
-       segmentBytes: 65536, tree: { tableBytes: 4096, blockBytes: 256 } })
-     const round = async (n) => {
-       for (let i = 0; i < 3000; i++) {
-         await store.put('key ' + i, String(n).padEnd((i * 7) % 1500, '.'))
-       }
-     }
-     await round(0)
-     console.log('ready')
-     let stopped = false
-     process.stdin.on('data', () => { stopped = true })
-     for (let n = 1; !stopped; n++) { await round(n); await store.compact() }
-     await store.close()
-     process.exit()`,
-    db,
-  )
-  const ended = once(writer, 'close')
+  const writer = await startBusyWriter(db, {
+    keys: 3000,
+    length: '(i * 7) % 1500',
+    between: 'await store.compact()',
+  })
   try {
-    await nextLine(writer)
     for (const words of [
       ['segments', db],
       ['segments', db, '--exact'],
@@ -268,8 +252,7 @@ test('everything is answered while another process changes everything', async ()
       expect([0, 2]).toContain(code)
     }
   } finally {
-    writer.stdin!.end('stop')
-    await ended
+    await writer.stop()
   }
 })
 
