@@ -21,6 +21,8 @@ import type { FileSystem } from './base/file-system.ts'
 import { compareLogPositions } from './base/log-position.ts'
 import type { Random } from './base/random.ts'
 import { closeEngine } from './close-engine.ts'
+import { collect, planCollection } from './collector/collect.ts'
+import type { CollectionPlan, CollectionReport, ResolvedCollect } from './collector/collection.ts'
 import { Collector } from './collector/collector.ts'
 import { SpaceAccount } from './collector/space.ts'
 import { CommitQueue } from './commit.ts'
@@ -51,6 +53,8 @@ export interface EngineContext extends LogContext {
 
 export class Engine implements ReadingEngine {
   readonly context: EngineContext
+  readonly options: ResolvedOptions
+  readonly events: EventEmitter
   readonly versions: VersionSet
   readonly memtables: Memtables
   readonly log: Log
@@ -84,6 +88,8 @@ export class Engine implements ReadingEngine {
   ) {
     const { fileSystem, directory, databaseId, options, events, runner } = context
     this.context = context
+    this.options = options
+    this.events = events
     this.versions = versions
     this.log = log
     this.values = values
@@ -223,24 +229,12 @@ export class Engine implements ReadingEngine {
   #readState(): ReadState {
     const version = this.versions.current
     const { epoch } = this.memtables
-    if (
-      this.#state === undefined ||
-      this.#state.version !== version ||
-      this.#stateEpoch !== epoch
-    ) {
+    if (this.#state?.version !== version || this.#stateEpoch !== epoch) {
       // Between the edit of a flush and the end of its memtable, only the tables count.
       this.#state = readState(this.memtables.list(version.checkpoint), version)
       this.#stateEpoch = epoch
     }
     return this.#state
-  }
-
-  get options(): ResolvedOptions {
-    return this.context.options
-  }
-
-  get events(): EventEmitter {
-    return this.context.events
   }
 
   pin(): { release(): void } {
@@ -388,6 +382,14 @@ export class Engine implements ReadingEngine {
       this.background.wake()
       await this.background.flushed()
     }
+  }
+
+  planCollection(options: ResolvedCollect): Promise<CollectionPlan> {
+    return planCollection(this.collector, options)
+  }
+
+  collect(options: ResolvedCollect): Promise<CollectionReport> {
+    return collect(this.collector, options)
   }
 
   async close(): Promise<void> {

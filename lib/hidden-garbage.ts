@@ -12,10 +12,10 @@
 import type { BlockCache } from './base/block-cache.ts'
 import { SEQUENCE_MAX } from './base/log-position.ts'
 import type { TableCache } from './tables.ts'
-import { KIND, valueLength } from './tree/entry.ts'
+import { KIND, type TableMeta, valueLength } from './tree/entry.ts'
 import type { KeySample } from './tree/key-samples.ts'
 import type { TableReader } from './tree/table-reader.ts'
-import { findTable, type Level, type Run, type Version } from './tree/version.ts'
+import { findTable, type Level, overlappingTables, type Run, type Version } from './tree/version.ts'
 import { Lookup } from './tree-reader.ts'
 
 /** Keys of a table that are looked up ... */
@@ -57,7 +57,7 @@ function noFigures(): Figures {
 interface SeenTable {
   readonly distinctKeys: number
   readonly figures: Figures
-  /** Undefined while the table was only in the oldest run. */
+  /** Undefined while the table overlapped no older run. */
   samples: readonly KeySample[] | undefined
   /** The older runs that the figures hold for; undefined before the first evaluation. */
   olderRuns: readonly Run[] | undefined
@@ -102,9 +102,9 @@ export class HiddenGarbageEstimate {
     let work = STEP_WORK
     for (let i = 0; i < runs.length; i++) {
       const olderRuns = runs.slice(i + 1)
-      for (const { number } of runs[i]!.tables) {
+      for (const table of runs[i]!.tables) {
         if (work <= 0) return false
-        work -= this.#evaluate(number, olderRuns, samples)
+        work -= this.#evaluate(table, olderRuns, samples)
       }
     }
     this.#finish(runs)
@@ -113,7 +113,8 @@ export class HiddenGarbageEstimate {
   }
 
   /** @returns the work that it took: 0 if the figures of the table still hold */
-  #evaluate(number: number, olderRuns: readonly Run[], sampleCount: number): number {
+  #evaluate(table: TableMeta, olderRuns: readonly Run[], sampleCount: number): number {
+    const { number } = table
     let seen = this.#seen.get(number)
     let work = 0
     if (seen === undefined) {
@@ -122,7 +123,7 @@ export class HiddenGarbageEstimate {
       work += OPEN_WORK
     }
     if (seen.olderRuns !== undefined && isSameRuns(seen.olderRuns, olderRuns)) return work
-    if (olderRuns.length > 0) {
+    if (olderRuns.some((run) => overlaps(run, table))) {
       if (seen.samples === undefined) {
         seen.samples = this.#tables.get(number).sampleKeys(sampleCount, this.#cache)
         work += seen.samples.length * TAKE_WORK
@@ -191,6 +192,10 @@ export class HiddenGarbageEstimate {
     for (const name of Object.keys(sum) as (keyof Figures)[]) sum[name] = Math.round(sum[name])
     this.#figures = sum
   }
+}
+
+function overlaps({ tables }: Run, { smallestKey, largestKey }: TableMeta): boolean {
+  return overlappingTables(tables, smallestKey, largestKey).length > 0
 }
 
 function firstSeen({ meta, properties }: TableReader): SeenTable {

@@ -1,38 +1,19 @@
 /**
- * Opening: the directory, the lock, and then a new database, a recovered one, or a view that only reads.
+ * Opening: a store that writes, or a view that only reads.
  *
- * Nothing is created in a directory that holds anything but an unfinished creation of ours, nothing is written
- * before the lock is held, and nothing before everything has been read and checked.
+ * Each loads its own modules: who only looks, as the wisc command does, waits for half as many.
  */
-import { EventEmitter } from 'node:events'
-import { dirname, resolve } from 'node:path'
-import { invalidArgument, isMissing, WiscError } from './base/errors.ts'
-import {
-  BALLAST_NAME,
-  CURRENT_NAME,
-  CURRENT_TEMPORARY_NAME,
-  joinPath,
-  LOCK_NAME,
-  parseFileName,
-  SOCKET_NAME,
-  segmentName,
-} from './base/file-names.ts'
-import type { FileSystem, Lock } from './base/file-system.ts'
-import { lockText, nodeFileSystem } from './base/node-file-system.ts'
-import { type ListenOnSocket, listenOnSocket } from './base/node-socket.ts'
+import { resolve } from 'node:path'
+import { invalidArgument, WiscError } from './base/errors.ts'
+import type { FileSystem } from './base/file-system.ts'
+import { nodeFileSystem } from './base/node-file-system.ts'
+import { listenOnSocket } from './base/node-socket.ts'
 import { type Random, systemRandom } from './base/random.ts'
-import { ControlSocket } from './control/control-socket.ts'
-import { Engine, type EngineContext } from './engine.ts'
-import { createRunner } from './jobs/create-runner.ts'
 import type { JobRunner } from './jobs/runner.ts'
-import { type Options, type ResolvedOptions, resolveOptions } from './options.ts'
+import { type Options, resolveOptions } from './options.ts'
 import { ReadOnlyEngine } from './read-only.ts'
-import { emptyReport, type RecoveredLog, recoverLog, surveyStore } from './recover.ts'
 import { Store } from './store.ts'
-import { VersionSet } from './tree/version-set.ts'
-
-/** For a manifest, CURRENT and the first edits. */
-const ROOM_TO_OPEN_BYTES = 1024 * 1024
+import { followLink, inspectPlace, makeDirectories } from './store-place.ts'
 
 /** What tests put in place of the real things. */
 export interface StoreParts {
@@ -40,16 +21,6 @@ export interface StoreParts {
   readonly random?: Random
   /** Puts something around what runs the jobs. */
   readonly wrapRunner?: (runner: JobRunner) => JobRunner
-}
-
-interface Place {
-  readonly fileSystem: FileSystem
-  readonly random: Random
-  readonly wrapRunner: (runner: JobRunner) => JobRunner
-  readonly directory: string
-  readonly options: ResolvedOptions
-  /** Undefined where there is no real directory. */
-  readonly listen: ListenOnSocket | undefined
 }
 
 /** See {@link open}, the public face of this. */
@@ -71,11 +42,11 @@ export async function openStore(
     fileSystem,
     random,
     wrapRunner,
-    directory: follow(fileSystem, resolve(path)),
+    directory: followLink(fileSystem, resolve(path)),
     options: resolved,
     listen: parts.fileSystem ? undefined : listenOnSocket,
   }
-  const kind = inspect(place)
+  const kind = inspectPlace(place)
   if (kind !== 'store') {
     if (resolved.readOnly || !resolved.createIfMissing) {
       throw new WiscError('WISC_NO_STORE', `there is no store at this path path=${place.directory}`)
@@ -85,158 +56,7 @@ export async function openStore(
     throw new WiscError('WISC_EXISTS', `there is a store already path=${place.directory}`)
   }
   const directory = fileSystem.realPath(place.directory)
-  if (resolved.readOnly) return new Store(await ReadOnlyEngine.open({ ...place, directory }))
-  return openForWriting({ ...place, directory })
-}
-
-/** The directory that a link leads to; a path that leads nowhere stays what it is. */
-function follow(fileSystem: FileSystem, path: string): string {
-  try {
-    return fileSystem.realPath(path)
-  } catch (error) {
-    if (isMissing(error)) return path
-    throw error
-  }
-}
-
-/** What lies at the path. @throws WISC_NO_STORE if it is something that no store may be made of */
-function inspect({ fileSystem, directory }: Place): 'missing' | 'empty' | 'store' {
-  const stat = fileSystem.statPath(directory)
-  if (stat === undefined) return 'missing'
-  if (stat.kind !== 'directory') {
-    throw new WiscError('WISC_NO_STORE', `path is not a directory path=${directory}`)
-  }
-  const names = fileSystem.list(directory)
-  if (names.includes(CURRENT_NAME)) return 'store'
-  const foreign = names.find((name) => !isFirstSteps(name))
-  if (foreign === undefined) return 'empty'
-  throw new WiscError(
-    'WISC_NO_STORE',
-    `directory is not empty and holds no store (CURRENT is missing) path=${directory} holds=${foreign}`,
-  )
-}
-
-/** Files that a creation may leave behind when it is cut off: nothing was ever stored then. */
-function isFirstSteps(name: string): boolean {
-  return (
-    name === LOCK_NAME ||
-    name === CURRENT_TEMPORARY_NAME ||
-    name === SOCKET_NAME ||
-    parseFileName(name)?.kind === 'manifest'
-  )
-}
-
-/** Makes a directory and what is missing above it; each name is made durable. */
-function makeDirectories(fileSystem: FileSystem, directory: string): void {
-  const parent = dirname(directory)
-  if (parent !== directory && fileSystem.statPath(parent) === undefined) {
-    makeDirectories(fileSystem, parent)
-  }
-  fileSystem.makeDirectory(directory)
-  fileSystem.syncDirectory(parent)
-}
-
-async function openForWriting(place: Place): Promise<Store> {
-  const { fileSystem, directory } = place
-  const lock = takeLock(fileSystem, directory)
-  try {
-    try {
-      return await serve(place, await startEngine(place), lock)
-    } catch (error) {
-      if (!giveUpBallast(place, error)) throw error
-      return await serve(place, await startEngine(place), lock)
-    }
-  } catch (error) {
-    lock.release()
-    throw error instanceof WiscError && error.code === 'WISC_DISK_FULL'
-      ? noRoom(place, error)
-      : error
-  }
-}
-
-/** The store, and, last of all, its socket. */
-async function serve(place: Place, engine: Engine, lock: Lock): Promise<Store> {
-  const { listen, options } = place
-  if (!listen || !options.controlSocket) return new Store(engine, lock)
-  const control = new ControlSocket({ ...place, listen, events: engine.events })
-  const store = new Store(engine, lock, control)
-  await control.open(store, engine.readers)
-  return store
-}
-
-/** On a full disk the reserve is given up: nothing durable refers to it. @returns false if there is none to give */
-function giveUpBallast({ fileSystem, directory }: Place, error: unknown): boolean {
-  const path = joinPath(directory, BALLAST_NAME)
-  const full = error instanceof WiscError && error.code === 'WISC_DISK_FULL'
-  if (!full || fileSystem.statPath(path) === undefined) return false
-  fileSystem.unlink(path)
-  return true
-}
-
-/** Recovery writes at most what lies in unsealed segments once more, a manifest, and first segments. */
-function noRoom({ fileSystem, directory }: Place, cause: WiscError): WiscError {
-  const manifest = VersionSet.read(fileSystem, directory)
-  let needed = ROOM_TO_OPEN_BYTES
-  for (const { number, state } of manifest?.version.segments.values() ?? []) {
-    if (state === 'sealed') continue
-    needed += 2 * (fileSystem.statPath(joinPath(directory, segmentName(number)))?.size ?? 0)
-  }
-  const message = `the disk is too full to open the store: free space, or open with readOnly neededBytes=${needed}`
-  return new WiscError('WISC_DISK_FULL', message, { cause })
-}
-
-/** Opens or creates what the lock protects. Everything is closed again if it fails. */
-async function startEngine(place: Place): Promise<Engine> {
-  const { fileSystem, directory } = place
-  const events = new EventEmitter()
-  const runner = place.wrapRunner(createRunner(place.options.workers, fileSystem))
-  let versions: VersionSet | undefined
-  try {
-    const report = emptyReport()
-    let recovered: RecoveredLog
-    let databaseId: Uint8Array
-    // Once more, now that nobody else can change it.
-    if (inspect(place) === 'empty') {
-      // The directory itself may be the unfinished work of a creation that was cut off before its name was durable.
-      fileSystem.syncDirectory(dirname(directory))
-      databaseId = place.random.bytes(16)
-      versions = await createVersions(place, databaseId)
-      recovered = { end: { segment: 0, offset: 0 }, lastSequence: 0, nextSequence: 1 }
-      report.clean = true
-    } else {
-      const manifest = VersionSet.read(fileSystem, directory)!
-      databaseId = manifest.databaseId
-      const context = { fileSystem, directory, databaseId }
-      const began = performance.now()
-      const survey = surveyStore(context, manifest)
-      report.surveyMs = performance.now() - began
-      versions = VersionSet.recover({ ...context, random: place.random }, manifest)
-      recovered = await recoverLog(context, place.random, versions, manifest, survey, report)
-    }
-    const context: EngineContext = { ...place, databaseId, events, runner }
-    return await Engine.start(context, versions, recovered, report)
-  } catch (error) {
-    await versions?.close()
-    await runner.close()
-    throw error
-  }
-}
-
-function takeLock(fileSystem: FileSystem, directory: string): Lock {
-  const taken = fileSystem.lock(joinPath(directory, LOCK_NAME), lockText())
-  if ('release' in taken) return taken
-  const [pid] = taken.holder.split(' ')
-  const who = pid === String(process.pid) ? 'this process' : 'another process'
-  const message = `${who} has the store open already: close it there, or open with readOnly pid=${pid}`
-  throw new WiscError('WISC_LOCKED', message)
-}
-
-/** A creation that was cut off may have left manifests: their numbers are not used again. */
-async function createVersions(place: Place, databaseId: Uint8Array): Promise<VersionSet> {
-  const { fileSystem, directory, random } = place
-  const largest = fileSystem
-    .list(directory)
-    .reduce((most, name) => Math.max(most, parseFileName(name)?.number ?? 0), 0)
-  const context = { fileSystem, directory, databaseId, random }
-  return VersionSet.create(context, { nextFileNumber: largest + 1 })
+  const found = { ...place, directory }
+  if (!resolved.readOnly) return (await import('./open-for-writing.ts')).openForWriting(found)
+  return new Store(await ReadOnlyEngine.open(found))
 }

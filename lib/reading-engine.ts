@@ -4,6 +4,7 @@ import type { LogContext } from '../vlog/recovery.ts'
 import type { ValueReader } from '../vlog/value-reader.ts'
 import type { BlockCache } from './base/block-cache.ts'
 import type { WiscError } from './base/errors.ts'
+import type { CollectionPlan, ResolvedCollect } from './collector/collection.ts'
 import type { SpaceAccount } from './collector/space.ts'
 import type { EventLoopTurn } from './event-loop-turn.ts'
 import type { Memtables } from './memtables.ts'
@@ -43,5 +44,7 @@ export interface ReadingEngine {
   restart(error: unknown): void
   /** What a snapshot or iterator reports when a read failed. */
   viewFailure(error: unknown): WiscError
+  /** What a collection would do; changes nothing. */
+  planCollection(options: ResolvedCollect): Promise<CollectionPlan>
   close(): Promise<void>
 }

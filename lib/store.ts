@@ -22,15 +22,13 @@ import { NO_BYTES } from './base/bytes.ts'
 import { invalidArgument, toWiscError, WiscError } from './base/errors.ts'
 import type { Lock } from './base/file-system.ts'
 import type { SocketListener } from './base/node-socket.ts'
-import { collect, planCollection } from './collector/collect.ts'
 import {
   type CollectionPlan,
   type CollectionReport,
   type CollectOptions,
   resolveCollect,
 } from './collector/collection.ts'
-import { planViewCollection } from './collector/plan-view.ts'
-import { Engine } from './engine.ts'
+import type { Engine } from './engine.ts'
 import { segmentInfos, valueStat } from './inspect-space.ts'
 import {
   type EntryIterator,
@@ -58,7 +56,14 @@ import type {
   ValueStat,
   WriteOptions,
 } from './types.ts'
-import { type VerifyOptions, type VerifyReport, verifyStore } from './verify.ts'
+import type { VerifyOptions, VerifyReport } from './verify.ts'
+
+/** What only a store that writes has. */
+interface WritingParts {
+  readonly engine: Engine
+  readonly lock: Lock
+  readonly control?: Pick<SocketListener, 'close'>
+}
 
 /** Engine events that the store hands on. */
 const EVENTS = ['flush', 'compaction', 'collection', 'stall', 'warning'] as const
@@ -72,19 +77,19 @@ export class Store extends EventEmitter {
   /** Undefined if the store only reads. */
   readonly #writer: Engine | undefined
   readonly #lock: Lock | undefined
-  readonly #control: Pick<SocketListener, 'close'> | undefined
+  readonly #control: WritingParts['control']
   readonly #reads: PointReads
   #iterators = 0
   #closing: Promise<void> | undefined
 
   /** @internal Use {@link open}. */
-  constructor(engine: ReadingEngine, lock?: Lock, control?: Pick<SocketListener, 'close'>) {
+  constructor(engine: ReadingEngine, writing?: WritingParts) {
     super()
     this.#engine = engine
     this.#reads = new PointReads(engine)
-    this.#writer = engine instanceof Engine ? engine : undefined
-    this.#lock = lock
-    this.#control = control
+    this.#writer = writing?.engine
+    this.#lock = writing?.lock
+    this.#control = writing?.control
     for (const name of EVENTS) engine.events.on(name, (detail) => this.emit(name, detail))
     engine.events.on('error', (error) => {
       if (this.listenerCount('error') > 0) this.emit('error', error)
@@ -302,8 +307,7 @@ export class Store extends EventEmitter {
     this.#checkOpen()
     const { targetSpaceAmplification } = this.#engine.options.collector
     const resolved = resolveCollect(options, targetSpaceAmplification, false)
-    if (this.#writer) return planCollection(this.#writer.collector, resolved)
-    return planViewCollection(this.#engine, resolved)
+    return this.#engine.planCollection(resolved)
   }
 
   /**
@@ -316,7 +320,7 @@ export class Store extends EventEmitter {
   ): Promise<CollectionReport> {
     const engine = this.#writable()
     const { targetSpaceAmplification } = engine.options.collector
-    return collect(engine.collector, resolveCollect(options, targetSpaceAmplification, true))
+    return engine.collect(resolveCollect(options, targetSpaceAmplification, true))
   }
 
   /** The collector does nothing by itself until {@link resumeCollector}; a step under way is taken back. */
@@ -337,6 +341,7 @@ export class Store extends EventEmitter {
   /** Checks every block, record header and pointer, and (unless `deep` is false) every value. Writes nothing. */
   async verify(options?: VerifyOptions): Promise<VerifyReport> {
     this.#checkOpen()
+    const { verifyStore } = await import('./verify.ts')
     return verifyStore(this.#engine, options, () => this.#checkOpen())
   }
 

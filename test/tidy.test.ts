@@ -24,7 +24,7 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   // For the wisc command.
   'lib/inspect': ['lib/base', 'lib/tree', 'vlog', 'lib/jobs', 'lib'],
   tools: [FACE, 'lib/inspect'],
-  bench: [FACE],
+  bench: [FACE, 'tools/wisc.ts'],
   // Measures a single part, so it must reach it.
   'bench/micro': ['lib/base', 'lib/tree', 'vlog', 'bench'],
   scripts: [],

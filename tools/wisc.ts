@@ -5,7 +5,9 @@
  * Results go to standard output, everything else to standard error. The exit codes are those of exit-code.ts.
  */
 import fs from 'node:fs'
-import yargs, { type Argv } from 'yargs'
+import { createRequire } from 'node:module'
+import type yargsFactory from 'yargs'
+import type { Argv } from 'yargs'
 import { toJson } from './escape.ts'
 import {
   EXIT_CODE,
@@ -20,6 +22,9 @@ import { Progress } from './progress.ts'
 import type { Act, Verb } from './verb.ts'
 import { loadVerbs } from './verbs.ts'
 import { PARSER, protectWords, restoreText, restoreWords } from './words.ts'
+
+// Its one CommonJS file loads in half the time of its modules: a fifth of what a short command takes.
+const yargs: typeof yargsFactory = createRequire(import.meta.url)('yargs')
 
 const HELP_COLUMNS_MAX = 100
 

@@ -1,0 +1,127 @@
+/**
+ * Opening for writing: the lock, then a new database or a recovered one, then the socket.
+ *
+ * Loaded only when a store is opened so: who only looks waits for half as many modules. Nothing is written before
+ * the lock is held, and nothing before everything has been read and checked.
+ */
+import { EventEmitter } from 'node:events'
+import { dirname } from 'node:path'
+import { WiscError } from './base/errors.ts'
+import { BALLAST_NAME, joinPath, LOCK_NAME, parseFileName, segmentName } from './base/file-names.ts'
+import type { FileSystem, Lock } from './base/file-system.ts'
+import { lockText } from './base/node-file-system.ts'
+import { ControlSocket } from './control/control-socket.ts'
+import { Engine, type EngineContext } from './engine.ts'
+import { createRunner } from './jobs/create-runner.ts'
+import { emptyReport, type RecoveredLog, recoverLog, surveyStore } from './recover.ts'
+import { Store } from './store.ts'
+import { inspectPlace, type Place } from './store-place.ts'
+import { VersionSet } from './tree/version-set.ts'
+
+/** For a manifest, CURRENT and the first edits. */
+const ROOM_TO_OPEN_BYTES = 1024 * 1024
+
+export async function openForWriting(place: Place): Promise<Store> {
+  const { fileSystem, directory } = place
+  const lock = takeLock(fileSystem, directory)
+  try {
+    try {
+      return await serve(place, await startEngine(place), lock)
+    } catch (error) {
+      if (!giveUpBallast(place, error)) throw error
+      return await serve(place, await startEngine(place), lock)
+    }
+  } catch (error) {
+    lock.release()
+    throw error instanceof WiscError && error.code === 'WISC_DISK_FULL'
+      ? noRoom(place, error)
+      : error
+  }
+}
+
+/** The store, and, last of all, its socket. */
+async function serve(place: Place, engine: Engine, lock: Lock): Promise<Store> {
+  const { listen, options } = place
+  if (!listen || !options.controlSocket) return new Store(engine, { engine, lock })
+  const control = new ControlSocket({ ...place, listen, events: engine.events })
+  const store = new Store(engine, { engine, lock, control })
+  await control.open(store, engine.readers)
+  return store
+}
+
+/** On a full disk the reserve is given up: nothing durable refers to it. @returns false if there is none to give */
+function giveUpBallast({ fileSystem, directory }: Place, error: unknown): boolean {
+  const path = joinPath(directory, BALLAST_NAME)
+  const full = error instanceof WiscError && error.code === 'WISC_DISK_FULL'
+  if (!full || fileSystem.statPath(path) === undefined) return false
+  fileSystem.unlink(path)
+  return true
+}
+
+/** Recovery writes at most what lies in unsealed segments once more, a manifest, and first segments. */
+function noRoom({ fileSystem, directory }: Place, cause: WiscError): WiscError {
+  const manifest = VersionSet.read(fileSystem, directory)
+  let needed = ROOM_TO_OPEN_BYTES
+  for (const { number, state } of manifest?.version.segments.values() ?? []) {
+    if (state === 'sealed') continue
+    needed += 2 * (fileSystem.statPath(joinPath(directory, segmentName(number)))?.size ?? 0)
+  }
+  const message = `the disk is too full to open the store: free space, or open with readOnly neededBytes=${needed}`
+  return new WiscError('WISC_DISK_FULL', message, { cause })
+}
+
+/** Opens or creates what the lock protects. Everything is closed again if it fails. */
+async function startEngine(place: Place): Promise<Engine> {
+  const { fileSystem, directory } = place
+  const events = new EventEmitter()
+  const runner = place.wrapRunner(createRunner(place.options.workers, fileSystem))
+  let versions: VersionSet | undefined
+  try {
+    const report = emptyReport()
+    let recovered: RecoveredLog
+    let databaseId: Uint8Array
+    // Once more, now that nobody else can change it.
+    if (inspectPlace(place) === 'empty') {
+      // The directory itself may be the unfinished work of a creation that was cut off before its name was durable.
+      fileSystem.syncDirectory(dirname(directory))
+      databaseId = place.random.bytes(16)
+      versions = await createVersions(place, databaseId)
+      recovered = { end: { segment: 0, offset: 0 }, lastSequence: 0, nextSequence: 1 }
+      report.clean = true
+    } else {
+      const manifest = VersionSet.read(fileSystem, directory)!
+      databaseId = manifest.databaseId
+      const context = { fileSystem, directory, databaseId }
+      const began = performance.now()
+      const survey = surveyStore(context, manifest)
+      report.surveyMs = performance.now() - began
+      versions = VersionSet.recover({ ...context, random: place.random }, manifest)
+      recovered = await recoverLog(context, place.random, versions, manifest, survey, report)
+    }
+    const context: EngineContext = { ...place, databaseId, events, runner }
+    return await Engine.start(context, versions, recovered, report)
+  } catch (error) {
+    await versions?.close()
+    await runner.close()
+    throw error
+  }
+}
+
+function takeLock(fileSystem: FileSystem, directory: string): Lock {
+  const taken = fileSystem.lock(joinPath(directory, LOCK_NAME), lockText())
+  if ('release' in taken) return taken
+  const [pid] = taken.holder.split(' ')
+  const who = pid === String(process.pid) ? 'this process' : 'another process'
+  const message = `${who} has the store open already: close it there, or open with readOnly pid=${pid}`
+  throw new WiscError('WISC_LOCKED', message)
+}
+
+/** A creation that was cut off may have left manifests: their numbers are not used again. */
+async function createVersions(place: Place, databaseId: Uint8Array): Promise<VersionSet> {
+  const { fileSystem, directory, random } = place
+  const largest = fileSystem
+    .list(directory)
+    .reduce((most, name) => Math.max(most, parseFileName(name)?.number ?? 0), 0)
+  const context = { fileSystem, directory, databaseId, random }
+  return VersionSet.create(context, { nextFileNumber: largest + 1 })
+}

@@ -1,0 +1,76 @@
+/**
+ * The directory of a store before it is opened: what lies there, and making it.
+ *
+ * Nothing is created in a directory that holds anything but an unfinished creation of ours.
+ */
+import { dirname } from 'node:path'
+import { isMissing, WiscError } from './base/errors.ts'
+import {
+  CURRENT_NAME,
+  CURRENT_TEMPORARY_NAME,
+  LOCK_NAME,
+  parseFileName,
+  SOCKET_NAME,
+} from './base/file-names.ts'
+import type { FileSystem } from './base/file-system.ts'
+import type { ListenOnSocket } from './base/node-socket.ts'
+import type { Random } from './base/random.ts'
+import type { JobRunner } from './jobs/runner.ts'
+import type { ResolvedOptions } from './options.ts'
+
+export interface Place {
+  readonly fileSystem: FileSystem
+  readonly random: Random
+  readonly wrapRunner: (runner: JobRunner) => JobRunner
+  readonly directory: string
+  readonly options: ResolvedOptions
+  /** Undefined where there is no real directory. */
+  readonly listen: ListenOnSocket | undefined
+}
+
+/** The directory that a link leads to; a path that leads nowhere stays what it is. */
+export function followLink(fileSystem: FileSystem, path: string): string {
+  try {
+    return fileSystem.realPath(path)
+  } catch (error) {
+    if (isMissing(error)) return path
+    throw error
+  }
+}
+
+/** What lies at the path. @throws WISC_NO_STORE if it is something that no store may be made of */
+export function inspectPlace({ fileSystem, directory }: Place): 'missing' | 'empty' | 'store' {
+  const stat = fileSystem.statPath(directory)
+  if (stat === undefined) return 'missing'
+  if (stat.kind !== 'directory') {
+    throw new WiscError('WISC_NO_STORE', `path is not a directory path=${directory}`)
+  }
+  const names = fileSystem.list(directory)
+  if (names.includes(CURRENT_NAME)) return 'store'
+  const foreign = names.find((name) => !isFirstSteps(name))
+  if (foreign === undefined) return 'empty'
+  throw new WiscError(
+    'WISC_NO_STORE',
+    `directory is not empty and holds no store (CURRENT is missing) path=${directory} holds=${foreign}`,
+  )
+}
+
+/** Files that a creation may leave behind when it is cut off: nothing was ever stored then. */
+function isFirstSteps(name: string): boolean {
+  return (
+    name === LOCK_NAME ||
+    name === CURRENT_TEMPORARY_NAME ||
+    name === SOCKET_NAME ||
+    parseFileName(name)?.kind === 'manifest'
+  )
+}
+
+/** Makes a directory and what is missing above it; each name is made durable. */
+export function makeDirectories(fileSystem: FileSystem, directory: string): void {
+  const parent = dirname(directory)
+  if (parent !== directory && fileSystem.statPath(parent) === undefined) {
+    makeDirectories(fileSystem, parent)
+  }
+  fileSystem.makeDirectory(directory)
+  fileSystem.syncDirectory(parent)
+}
