@@ -1,5 +1,5 @@
 /**
- * The port through which the collector asks the tree what lives; lib/tree/mark-pointers.ts answers.
+ * The port through which the collector asks the tree what lives; lib/tree answers.
  *
  * The collector decides nothing about visibility: a record lives if any entry of the tables points
  * at it, whoever may still see that entry.
@@ -11,3 +11,30 @@ import type { VictimRecords } from './victim-records.ts'
  * @throws CorruptionError if an entry points to where no record of its key and sequence begins (I8)
  */
 export type MarkLive = (records: VictimRecords) => Generator<number, void>
+
+/** An entry that points at a record. */
+export interface Pointer {
+  readonly keyBytes: Uint8Array
+  readonly keyStart: number
+  readonly keyEnd: number
+  readonly sequence: number
+  readonly segment: number
+  readonly offset: number
+  /** Of the whole record. */
+  readonly length: number
+}
+
+/** What a rewrite asks: either way finds the same. */
+export interface Liveness {
+  /** Entries that `visitLive` goes through: those of all tables that may point at the records. */
+  readonly entries: number
+  readonly markLive: MarkLive
+  /**
+   * Visits every entry that points into the segments. A pointer is good until `visit` returns; `from` is the name of
+   * its table. Yields the bytes that each step read.
+   */
+  readonly visitLive: (
+    segments: { holdsSegment(segment: number): boolean },
+    visit: (pointer: Pointer, from: string) => void,
+  ) => Generator<number, void>
+}

@@ -6,11 +6,12 @@
  * come in the order of their keys and the index is in that of addresses.
  */
 import { writeU64 } from '../lib/base/bytes.ts'
-import { assert, syncFailed } from '../lib/base/errors.ts'
+import { assert, syncFailed, type WiscError } from '../lib/base/errors.ts'
 import { type FileIdentity, writeFileHeader } from '../lib/base/file-header.ts'
 import type { File } from '../lib/base/file-system.ts'
 import { frameSeed } from '../lib/base/frame.ts'
 import { FILE_BYTES_MAX, FILE_NUMBER_MAX } from '../lib/base/log-position.ts'
+import { EarlySync } from './early-sync.ts'
 import { RECORD_HEADER_BYTES } from './record.ts'
 import { RelocationAddresses } from './relocation-addresses.ts'
 import {
@@ -46,6 +47,7 @@ export class RelocationWriter {
   readonly #file: File
   readonly #identity: FileIdentity
   readonly #seed: number
+  readonly #earlySync: EarlySync
   readonly #buffer: Uint8Array = new Uint8Array(BUFFER_BYTES)
   #filled = 0
   #written = 0
@@ -58,12 +60,16 @@ export class RelocationWriter {
   #part = 0
   #place = 0
 
-  /** @param file a new, empty file; its owner closes it */
-  constructor(file: File, identity: FileIdentity) {
+  /**
+   * @param file a new, empty file; its owner closes it
+   * @param earlySyncBytes see EarlySync
+   */
+  constructor(file: File, identity: FileIdentity, earlySyncBytes?: number) {
     assert(identity.kind === 'relocation', 'a relocation has the header of a relocation')
     this.#file = file
     this.#identity = identity
     this.#seed = frameSeed(identity)
+    this.#earlySync = new EarlySync(file, earlySyncBytes)
     writeFileHeader(this.#buffer, 0, identity)
     this.#filled = RELOCATION_HEADER_BYTES
   }
@@ -80,6 +86,11 @@ export class RelocationWriter {
     this.#place = this.#written + this.#filled
     this.#addresses.append(this.#part, offset, this.#place)
     return this.#place
+  }
+
+  /** A sync has failed: nothing may be synced or unlinked any more. */
+  get syncFailure(): WiscError | undefined {
+    return this.#earlySync.failure
   }
 
   /** Bytes from .. to of the present record, a large one in several calls. They are copied. */
@@ -125,6 +136,8 @@ export class RelocationWriter {
     } catch (error) {
       throw syncFailed(this.#file.path, error)
     }
+    // It has ended by now, but for the message.
+    yield* this.#earlySync.endSteps()
     const { number, salt } = this.#identity
     return { number, salt, length: layout.fileBytes, parts }
   }
@@ -201,6 +214,7 @@ export class RelocationWriter {
     this.#file.write(this.#buffer, 0, this.#filled, this.#written)
     this.#written += this.#filled
     this.#filled = 0
+    this.#earlySync.written(this.#written)
   }
 }
 

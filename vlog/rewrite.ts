@@ -11,7 +11,8 @@ import { toWiscError } from '../lib/base/errors.ts'
 import { joinPath, segmentName } from '../lib/base/file-names.ts'
 import { randomU32 } from '../lib/base/random.ts'
 import { unlinkIfPossible } from '../lib/base/unlink.ts'
-import type { MarkLive } from './liveness.ts'
+import type { Liveness } from './liveness.ts'
+import { collectPointed } from './pointed-records.ts'
 import { copyRecords } from './record-copy.ts'
 import type { BuiltRelocation } from './relocation-format.ts'
 import { RelocationWriter } from './relocation-writer.ts'
@@ -20,9 +21,17 @@ import { VictimFiles } from './victim-files.ts'
 import type { VictimRecords } from './victim-records.ts'
 import { collectVictims, type VictimInput } from './victim-walk.ts'
 
+/**
+ * Passing an entry of a table takes 0.1 to 0.2 us. By the heads each record of the victims takes 5 us, dead ones as well:
+ * its head is read, put into order, and looked up. So 8 us for a live one, where four of ten are dead.
+ */
+const ENTRIES_PER_RECORD_MAX = 40
+
 export interface RewriteInput extends VictimInput {
   /** Number of the relocation. */
   readonly fileNumber: number
+  /** How many records live in the files, about: it says which way to them is the shorter one. */
+  readonly liveRecords: number
 }
 
 export interface RewriteResult {
@@ -40,13 +49,10 @@ export interface RewriteResult {
  */
 export function* rewriteSteps(
   input: RewriteInput,
-  markLive: MarkLive,
+  liveness: Liveness,
   ports: CollectorPorts,
 ): Generator<number, RewriteResult> {
-  const collected = yield* counted(collectVictims(input, ports))
-  const records = collected.result
-  const marked = yield* counted(markLive(records))
-  const bytesRead = collected.bytes + marked.bytes
+  const { result: records, bytes: bytesRead } = yield* counted(findLive(input, liveness, ports))
   if (!records.hasLive) return { relocation: undefined, bytesRead, bytesWritten: 0 }
   const files = new VictimFiles(input.files, input, ports.fileSystem)
   try {
@@ -61,6 +67,20 @@ export function* rewriteSteps(
   }
 }
 
+/** By the shorter way: that of all entries that may point at the victims, or that of all records in them. */
+function* findLive(
+  input: RewriteInput,
+  { entries, markLive, visitLive }: Liveness,
+  ports: CollectorPorts,
+): Generator<number, VictimRecords> {
+  if (entries <= ENTRIES_PER_RECORD_MAX * input.liveRecords) {
+    return yield* collectPointed(input, visitLive, ports)
+  }
+  const records = yield* collectVictims(input, ports)
+  yield* markLive(records)
+  return records
+}
+
 function* writeRelocation(
   records: VictimRecords,
   files: VictimFiles,
@@ -70,11 +90,11 @@ function* writeRelocation(
   const path = joinPath(directory, segmentName(fileNumber))
   const salt = randomU32(random)
   const file = fileSystem.open(path, 'create')
+  const identity = { kind: 'relocation' as const, databaseId, number: fileNumber, salt }
+  const writer = new RelocationWriter(file, identity)
   let finished = false
   let failure: unknown
   try {
-    const identity = { kind: 'relocation' as const, databaseId, number: fileNumber, salt }
-    const writer = new RelocationWriter(file, identity)
     yield* copyRecords(records, files, writer)
     const relocation = yield* writer.finishSteps()
     finished = true
@@ -85,7 +105,8 @@ function* writeRelocation(
   } finally {
     file.close()
     // Nobody knows of it. After a failed sync nothing is unlinked any more.
-    if (!finished && toWiscError(failure).code !== 'WISC_SYNC_FAILED') {
+    const cause = writer.syncFailure ?? toWiscError(failure)
+    if (!finished && cause.code !== 'WISC_SYNC_FAILED') {
       unlinkIfPossible(fileSystem, path)
     }
   }

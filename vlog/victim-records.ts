@@ -112,6 +112,13 @@ export class VictimRecords {
     return this.#holders.has(segment)
   }
 
+  /** Index of the file that holds a logical segment. */
+  holderOf(segment: number): number {
+    const holder = this.#holders.get(segment)
+    assert(holder !== undefined, 'a pointer leads into a collected segment')
+    return holder
+  }
+
   /** Adds a record of files[file], whose key is copied; the fields of `record` may change afterwards. */
   add(record: Omit<VictimRecord, 'isLive'>): void {
     const { keyBytes, keyStart, keyEnd } = record
@@ -133,6 +140,14 @@ export class VictimRecords {
     page.kinds[index] = record.kind
     page.count = index + 1
     this.count++
+  }
+
+  /** Adds a record that is known to live. */
+  addLive(record: Omit<VictimRecord, 'isLive'>): void {
+    this.add(record)
+    const page = this.#pages[this.#pages.length - 1]!
+    page.live[page.count - 1] = 1
+    this.#hasLive = true
   }
 
   #shortenCommon(bytes: Uint8Array, start: number, end: number): void {
@@ -308,9 +323,7 @@ export class VictimRecords {
 
   /** The error for a pointer into one of the segments that leads to no record of its own (I8). */
   pointerError(segment: number, offset: number, from: string): CorruptionError {
-    const holder = this.#holders.get(segment)
-    assert(holder !== undefined, 'a pointer into a collected segment was followed')
-    const { kind, number } = this.files[holder]!
+    const { kind, number } = this.files[this.holderOf(segment)]!
     const place = `segment=${segment} at=${offset} table=${from}`
     const reason = `a pointer leads to no record of its key and sequence ${place}`
     return new CorruptionError(segmentName(number), kind === 'segment' ? offset : 0, reason)

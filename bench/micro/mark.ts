@@ -14,6 +14,7 @@ import { frameSeed } from '../../lib/base/frame.ts'
 import { NodeFileSystem } from '../../lib/base/node-file-system.ts'
 import { systemRandom } from '../../lib/base/random.ts'
 import { KIND, type TableMeta } from '../../lib/tree/entry.ts'
+import { livenessBy } from '../../lib/tree/liveness.ts'
 import { markPointers } from '../../lib/tree/mark-pointers.ts'
 import { TableBuilder } from '../../lib/tree/table-builder.ts'
 import { Group, stagedBytes } from '../../vlog/group.ts'
@@ -219,18 +220,24 @@ function runCase(valueBytes: number): void {
       valueBytes,
     )
   }
-  const markLive = markPointers({ ...place, tables: tableSets[0]!.tables }, fileSystem)
+  const liveness = livenessBy({ ...place, tables: tableSets[0]!.tables }, fileSystem)
   const fileNumber = nextNumber++
   const path = joinPath(directory, segmentName(fileNumber))
-  const start = (): ReturnType<typeof rewriteSteps> =>
-    rewriteSteps({ ...place, files, fileNumber }, markLive, ports)
-  print(
-    'rewrite, all live',
-    measure(start, () => fileSystem.unlink(path)),
-    count,
-    valueBytes,
-  )
-  const { relocation } = runOnce(start()).result
+  // Without live records it goes by the heads.
+  const start = (liveRecords: number) => (): ReturnType<typeof rewriteSteps> =>
+    rewriteSteps({ ...place, files, fileNumber, liveRecords }, liveness, ports)
+  for (const [what, live] of [
+    ['rewrite, all live, by heads', 0],
+    ['rewrite, all live, by pointers', count],
+  ] as const) {
+    print(
+      what,
+      measure(start(live), () => fileSystem.unlink(path)),
+      count,
+      valueBytes,
+    )
+  }
+  const { relocation } = runOnce(start(count)()).result
   const moved = [{ kind: 'relocation' as const, ...relocation! }]
   const again = { ...input, files: moved }
   print(
@@ -239,9 +246,9 @@ function runCase(valueBytes: number): void {
     count,
     valueBytes,
   )
-  const second = { ...place, files: moved, fileNumber: nextNumber++ }
+  const second = { ...place, files: moved, fileNumber: nextNumber++, liveRecords: count }
   const secondPath = joinPath(directory, segmentName(second.fileNumber))
-  const rewrite = (): ReturnType<typeof rewriteSteps> => rewriteSteps(second, markLive, ports)
+  const rewrite = (): ReturnType<typeof rewriteSteps> => rewriteSteps(second, liveness, ports)
   const undo = (): void => fileSystem.unlink(secondPath)
   print('rewrite of the relocation', measure(rewrite, undo), count, valueBytes)
   for (const { number } of files) fileSystem.unlink(joinPath(directory, segmentName(number)))

@@ -173,8 +173,12 @@ async function rewrite(
   const pin = versions.pin()
   try {
     const numbers = step.files.map(({ number }) => number)
-    const { files, tables } = victims(pin.version, numbers, parts)
-    const job = { kind: 'rewrite' as const, ...place(parts), files, tables, fileNumber }
+    const job = {
+      kind: 'rewrite' as const,
+      ...place(parts),
+      ...victims(pin.version, numbers, parts),
+      fileNumber,
+    }
     const { relocation, bytesWritten } = await runner.run(job, control)
     const surviving = new Set(relocation?.parts.map(({ segment }) => segment))
     await publish(versions, fileNumber, {
@@ -220,11 +224,15 @@ function victims(
   version: Version,
   numbers: readonly number[],
   { space }: Pick<StepParts, 'space'>,
-): { files: ValueLogFile[]; tables: TableMeta[] } {
-  space.references.update(version)
+): { files: ValueLogFile[]; tables: TableMeta[]; liveRecords: number } {
+  const { references } = space
+  references.update(version)
   const segments = new Set(numbers.flatMap((number) => logicalSegments(version, number)))
-  const pointing = space.references.tablesPointingTo(segments)
+  const pointing = references.tablesPointingTo(segments)
+  let liveRecords = 0
+  for (const segment of segments) liveRecords += references.of(segment)?.records ?? 0
   return {
+    liveRecords,
     files: numbers.map((number) => valueLogFile(version, number)),
     tables: tablesOf(version).filter(({ number }) => pointing.has(number)),
   }

@@ -59,6 +59,8 @@ export interface RewriteJob extends JobBase {
   readonly files: readonly ValueLogFile[]
   /** All tables of the pinned versions. */
   readonly tables: readonly TableMeta[]
+  /** How many records live in the files. */
+  readonly liveRecords: number
   /** The number of the new file. */
   readonly fileNumber: number
 }

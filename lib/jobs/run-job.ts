@@ -11,6 +11,7 @@ import type { FileSystem } from '../base/file-system.ts'
 import type { Random } from '../base/random.ts'
 import { compactionSteps } from '../tree/compaction.ts'
 import { flushSteps } from '../tree/flush.ts'
+import { livenessBy } from '../tree/liveness.ts'
 import { markPointers } from '../tree/mark-pointers.ts'
 import { shadowWalkSteps } from '../tree/shadow-walk.ts'
 import type { FlushJob, Job, JobResult } from './messages.ts'
@@ -41,7 +42,7 @@ export function startJob(job: Job, context: JobContext): JobSteps {
     case 'mark':
       return markSteps(job, markPointers(job, context.fileSystem), context)
     case 'rewrite':
-      return rewriteSteps(job, markPointers(job, context.fileSystem), context)
+      return rewriteSteps(job, livenessBy(job, context.fileSystem), context)
     case 'punch':
       return punchSteps(job, context)
     case 'walk':

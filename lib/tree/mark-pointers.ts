@@ -7,12 +7,17 @@
  * of its pointers lead to these records, so that not one can be missed.
  */
 
-import { CorruptionError } from '../base/errors.ts'
-import { joinPath, tableName } from '../base/file-names.ts'
+import type { CorruptionError } from '../base/errors.ts'
 import type { FileSystem } from '../base/file-system.ts'
 import { SEQUENCE_MAX } from '../base/log-position.ts'
-import { type EntryCursor, KIND, type TableMeta } from './entry.ts'
-import { TableReader } from './table-reader.ts'
+import { type EntryCursor, KIND } from './entry.ts'
+import {
+  eachPointingTable,
+  miscounted,
+  type PointedSegments,
+  type PointingTables,
+} from './table-pointers.ts'
+import type { TableReader } from './table-reader.ts'
 
 /** A step ends after so many moves of records or cursor: about a millisecond. */
 const STEP_MOVES = 4096
@@ -23,11 +28,9 @@ const SEEK_MOVES = 16
 /** About what a seek reads. */
 const SEEK_BYTES = 4096
 
-/** What is marked: records, at positions in the order of entries. */
-export interface PointedRecords {
+/** What is marked: records, at positions in the order of entries. Pointers into their segments must lead to them. */
+export interface PointedRecords extends PointedSegments {
   readonly count: number
-  /** True if a pointer into this logical segment must lead to one of the records. */
-  holdsSegment(segment: number): boolean
   /** Sets what `compare` and `reach` hold records against. */
   probe(keyBytes: Uint8Array, keyStart: number, keyEnd: number, sequence: number): void
   /** Negative if the record at a position lies before the probe. */
@@ -42,45 +45,19 @@ export interface PointedRecords {
   pointerError(segment: number, offset: number, from: string): CorruptionError
 }
 
-export interface MarkPointersInput {
-  readonly directory: string
-  readonly databaseId: Uint8Array
-  /** All tables that may point at the records, in any order. */
-  readonly tables: readonly TableMeta[]
-}
-
 /**
  * Marks by these tables, one open at a time. Yields about how many bytes each step read.
  * @throws CorruptionError if a table is damaged, or a pointer leads to where no record of its key and
  *   sequence begins (I8); WISC_FORMAT_VERSION, IoError
  */
 export function markPointers(
-  input: MarkPointersInput,
+  input: PointingTables,
   fileSystem: FileSystem,
 ): (records: PointedRecords) => Generator<number, void> {
-  return function* (records) {
-    for (const meta of input.tables) {
-      const name = tableName(meta.number)
-      const path = joinPath(input.directory, name)
-      const table = TableReader.open(fileSystem, path, name, meta, input.databaseId)
-      try {
-        const pointers = pointersInto(table, records)
-        if (pointers > 0) yield* markTable(table, name, pointers, records)
-      } finally {
-        table.close()
-      }
-      yield 0
-    }
-  }
-}
-
-/** How many entries of a table point at the records. */
-function pointersInto(table: TableReader, records: PointedRecords): number {
-  let pointers = 0
-  for (const reference of table.references) {
-    if (records.holdsSegment(reference.segment)) pointers += reference.records
-  }
-  return pointers
+  return (records) =>
+    eachPointingTable(input, fileSystem, records, (table, name, pointers) =>
+      markTable(table, name, pointers, records),
+    )
 }
 
 function* markTable(
@@ -96,8 +73,7 @@ function* markTable(
   }
   if (step.found === pointers) return
   yield* findLost(table, name, records)
-  const reason = `references count other pointers than there are, found=${step.found} counted=${pointers}`
-  throw new CorruptionError(name, table.meta.bytes, reason)
+  throw miscounted(table, name, step.found, pointers)
 }
 
 class MarkStep {

@@ -5,6 +5,7 @@
 import { joinPath, segmentName, tableName } from '#dist/lib/base/file-names.js'
 import type { BuiltTable, TableMeta } from '#dist/lib/tree/entry.js'
 import { KIND } from '#dist/lib/tree/entry.js'
+import { livenessBy } from '#dist/lib/tree/liveness.js'
 import { markPointers } from '#dist/lib/tree/mark-pointers.js'
 import { TableBuilder } from '#dist/lib/tree/table-builder.js'
 import { type MarkResult, markSteps } from '#dist/vlog/mark.js'
@@ -99,10 +100,13 @@ export class VictimFixture {
     files: readonly ValueLogFile[],
     tables: readonly TableMeta[],
     fileNumber: number,
+    by: 'heads' | 'pointers' = 'heads',
   ): Generator<number, RewriteResult> {
     const ports = { fileSystem: this.fileSystem, random: seededRandom(fileNumber) }
-    const markLive = markPointers({ ...PLACE, tables }, this.fileSystem)
-    return rewriteSteps({ ...PLACE, files, fileNumber }, markLive, ports)
+    const liveness = livenessBy({ ...PLACE, tables }, this.fileSystem)
+    // So many that the one way or the other is the shorter one.
+    const liveRecords = by === 'heads' ? 0 : Number.POSITIVE_INFINITY
+    return rewriteSteps({ ...PLACE, files, fileNumber, liveRecords }, liveness, ports)
   }
 
   punchSteps(file: ValueLogFile, holes: Float64Array): Generator<number, PunchResult> {

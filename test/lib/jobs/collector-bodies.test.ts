@@ -25,7 +25,8 @@ test('mark, rewrite, walk and punch run through a runner and give the results of
   expect((await runner.run(walk)).keys).toBe(20)
 
   const fileNumber = fixture.nextNumber()
-  const { relocation } = await runner.run({ kind: 'rewrite', ...PLACE, files, tables, fileNumber })
+  const rewrite = { kind: 'rewrite', ...PLACE, files, tables, fileNumber, liveRecords: 20 } as const
+  const { relocation } = await runner.run(rewrite)
   expect(relocation).toMatchObject({
     number: fileNumber,
     parts: [{ segment: victim.number, records: 20 }],

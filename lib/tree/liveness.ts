@@ -1,0 +1,24 @@
+/** What lives, by some tables: the implementation of the port that vlog/liveness.ts declares. */
+import type { FileSystem } from '../base/file-system.ts'
+import { markPointers, type PointedRecords } from './mark-pointers.ts'
+import {
+  type PointedSegments,
+  type PointingTables,
+  type VisitPointer,
+  visitPointers,
+} from './table-pointers.ts'
+
+export interface TableLiveness {
+  /** Of all tables. */
+  readonly entries: number
+  readonly markLive: (records: PointedRecords) => Generator<number, void>
+  readonly visitLive: (segments: PointedSegments, visit: VisitPointer) => Generator<number, void>
+}
+
+export function livenessBy(input: PointingTables, fileSystem: FileSystem): TableLiveness {
+  return {
+    entries: input.tables.reduce((sum, { entries }) => sum + entries, 0),
+    markLive: markPointers(input, fileSystem),
+    visitLive: (segments, visit) => visitPointers(input, fileSystem, segments, visit),
+  }
+}
