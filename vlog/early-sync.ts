@@ -32,7 +32,7 @@ export class EarlySync {
     void this.#run()
   }
 
-  /** Yields 0 until none runs. @throws WISC_SYNC_FAILED if one has failed */
+  /** Yields 0 until none runs: the event loop must turn meanwhile. @throws WISC_SYNC_FAILED if one has failed */
   *endSteps(): Generator<number, void> {
     while (this.#isRunning) yield 0
     if (this.failure) throw this.failure

@@ -7,6 +7,7 @@
  */
 import { BlockCache } from '../lib/base/block-cache.ts'
 import { segmentName } from '../lib/base/file-names.ts'
+import type { FileSystem } from '../lib/base/file-system.ts'
 import type { Liveness, Pointer } from './liveness.ts'
 import { RECORD_KIND } from './record.ts'
 import { RelocationReader } from './relocation-reader.ts'
@@ -14,8 +15,9 @@ import { type CollectorPorts, readVictimHeader, type ValueLogFile, victimPath } 
 import { emptyVictimRecord, VictimRecords } from './victim-records.ts'
 import type { VictimInput } from './victim-walk.ts'
 
-/** Pages of the indexes of relocations. */
-const CACHE_BYTES = 4 * 1024 * 1024
+/** What the cache takes for the pages of an index, objects included, and more than nothing for none. */
+const CACHE_PART = 2
+const CACHE_BYTES_MIN = 1024 * 1024
 
 /**
  * All live records of the victims, sorted. Yields the bytes that each step read.
@@ -30,7 +32,7 @@ export function* collectPointed(
   const records = new VictimRecords(input.files)
   const places = new Places(records)
   try {
-    for (const [index, victim] of input.files.entries()) places.open(index, victim, input, ports)
+    places.open(input, ports)
     const record = emptyVictimRecord()
     record.kind = RECORD_KIND.put
     yield* visitLive(records, (pointer, from) => {
@@ -57,18 +59,28 @@ class Places {
   readonly #records: VictimRecords
   /** Of the victim with each index; undefined for a segment, whose records lie where their pointers say. */
   readonly #relocations: (RelocationReader | undefined)[] = []
-  readonly #cache: BlockCache = new BlockCache(CACHE_BYTES)
+  /** Holds the indexes of all relocations: each page is read once. */
+  #cache: BlockCache = new BlockCache(0)
 
   constructor(records: VictimRecords) {
     this.#records = records
   }
 
-  open(
+  open(input: VictimInput, { fileSystem }: Pick<CollectorPorts, 'fileSystem'>): void {
+    let indexBytes = 0
+    for (const [index, victim] of input.files.entries()) {
+      const reader = this.#openOne(index, victim, input, fileSystem)
+      if (reader) indexBytes += victim.length - reader.recordsEnd
+    }
+    this.#cache = new BlockCache(Math.max(CACHE_PART * indexBytes, CACHE_BYTES_MIN))
+  }
+
+  #openOne(
     index: number,
     victim: ValueLogFile,
     input: VictimInput,
-    { fileSystem }: Pick<CollectorPorts, 'fileSystem'>,
-  ): void {
+    fileSystem: FileSystem,
+  ): RelocationReader | undefined {
     const path = victimPath(input, victim)
     if (victim.kind === 'relocation') {
       const name = segmentName(victim.number)
@@ -76,16 +88,17 @@ class Places {
       const reader = RelocationReader.open(fileSystem, path, name, expected)
       this.#relocations[index] = reader
       for (const { segment } of reader.parts) this.#records.addSegment(segment, index)
-      return
+      return reader
     }
-    this.#relocations[index] = undefined
     const file = fileSystem.open(path, 'read')
     try {
       readVictimHeader(file, victim, input)
     } finally {
       file.close()
     }
+    this.#relocations[index] = undefined
     this.#records.addSegment(victim.number, index)
+    return undefined
   }
 
   /** @throws CorruptionError if a relocation has no such record (I8) */

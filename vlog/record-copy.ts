@@ -157,12 +157,12 @@ class RecordCopy {
       readU64(bytes, at + 24) !== storedLength ||
       bytes[at + 8] !== RECORD_KIND.put
     ) {
-      return 'record has changed since it was marked'
+      return 'record is not the one that an entry points at'
     }
     const { keyBytes, keyStart, keyEnd } = this.#record
     const keyAt = at + headBytes - keyLength
     const order = compareRange(bytes, keyAt, keyAt + keyLength, keyBytes, keyStart, keyEnd)
-    return order === 0 ? undefined : 'record has changed since it was marked'
+    return order === 0 ? undefined : 'record is not the one that an entry points at'
   }
 
   /** Holds chunks of the value, from number `chunk` on, against their checksums in the head. */

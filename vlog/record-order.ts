@@ -66,6 +66,8 @@ export class RecordOrder implements Columns {
       this.highs = spare.highs
       this.lows = spare.lows
       spare = { ids, highs, lows }
+      // What is moved as a whole has not counted.
+      yield 0
     }
   }
 

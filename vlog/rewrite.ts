@@ -22,8 +22,8 @@ import type { VictimRecords } from './victim-records.ts'
 import { collectVictims, type VictimInput } from './victim-walk.ts'
 
 /**
- * Passing an entry of a table takes 0.1 to 0.2 us. By the heads each record of the victims takes 5 us, dead ones as well:
- * its head is read, put into order, and looked up. So 8 us for a live one, where four of ten are dead.
+ * Passing an entry of a table takes 0.1 to 0.2 us. By the heads each record of the victims takes 5 us, dead ones as
+ * well: its head is read, put into order, and looked up. So 8 us for a live one, where four of ten are dead.
  */
 const ENTRIES_PER_RECORD_MAX = 40
 
@@ -85,13 +85,13 @@ function* writeRelocation(
   records: VictimRecords,
   files: VictimFiles,
   { directory, databaseId, fileNumber }: RewriteInput,
-  { fileSystem, random }: CollectorPorts,
+  { fileSystem, random, earlySyncBytes }: CollectorPorts,
 ): Generator<number, BuiltRelocation> {
   const path = joinPath(directory, segmentName(fileNumber))
   const salt = randomU32(random)
   const file = fileSystem.open(path, 'create')
   const identity = { kind: 'relocation' as const, databaseId, number: fileNumber, salt }
-  const writer = new RelocationWriter(file, identity)
+  const writer = new RelocationWriter(file, identity, earlySyncBytes)
   let finished = false
   let failure: unknown
   try {

@@ -24,6 +24,8 @@ export interface CollectorPlace {
 export interface CollectorPorts {
   readonly fileSystem: FileSystem
   readonly random: Random
+  /** See EarlySync. Who makes the steps of a job without turns of the event loop must have none: Infinity. */
+  readonly earlySyncBytes?: number
 }
 
 export function victimPath({ directory }: CollectorPlace, { number }: ValueLogFile): string {

@@ -35,7 +35,8 @@ const FIRST_TABLE = 1000
 const TABLE_OPTIONS = { tableBytes: 8 * MIB, blockBytes: 4096, filterBitsPerKey: 10 }
 
 const fileSystem = new NodeFileSystem()
-const ports = { fileSystem, random: systemRandom }
+// Without turns of the event loop nothing may be synced early.
+const ports = { fileSystem, random: systemRandom, earlySyncBytes: Number.POSITIVE_INFINITY }
 const directory = mkdtempSync(joinPath(tmpdir(), 'wisc-bench-mark-'))
 const databaseId = new Uint8Array(16).fill(7)
 const place = { directory, databaseId }

@@ -102,7 +102,8 @@ export class VictimFixture {
     fileNumber: number,
     by: 'heads' | 'pointers' = 'heads',
   ): Generator<number, RewriteResult> {
-    const ports = { fileSystem: this.fileSystem, random: seededRandom(fileNumber) }
+    const random = seededRandom(fileNumber)
+    const ports = { fileSystem: this.fileSystem, random, earlySyncBytes: Number.POSITIVE_INFINITY }
     const liveness = livenessBy({ ...PLACE, tables }, this.fileSystem)
     // So many that the one way or the other is the shorter one.
     const liveRecords = by === 'heads' ? 0 : Number.POSITIVE_INFINITY

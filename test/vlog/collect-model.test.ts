@@ -156,6 +156,11 @@ class Case {
     return marked.holes
   }
 
+  /** How a rewrite finds what lives. */
+  way(): 'heads' | 'pointers' {
+    return this.prng.chance(0.5) ? 'heads' : 'pointers'
+  }
+
   /** Where the records of a segment lie. */
   placesIn({ number }: ValueLogFile): Map<LoggedRecord, number> {
     const own = this.fixture.records.filter(({ segment }) => segment === number)
@@ -184,7 +189,7 @@ describe('the jobs of the collector agree with a model', () => {
       const live = subject.live(numbers)
       const number = fixture.nextNumber()
       const { relocation, bytesWritten } = finish(
-        fixture.rewriteSteps(victims, subject.tables, number),
+        fixture.rewriteSteps(victims, subject.tables, number, subject.way()),
       )
       expect(relocation === undefined, hint).toBe(live.length === 0)
       expect(fixture.fileSystem.files.has(fixture.path(number)), hint).toBe(live.length > 0)
@@ -199,7 +204,7 @@ describe('the jobs of the collector agree with a model', () => {
       expect(finish(fixture.punchSteps(moved, holes)).supported, hint).toBe(true)
       const rest = subject.segments.filter((segment) => !numbers.has(segment.number))
       const again = finish(
-        fixture.rewriteSteps([...rest, moved], subject.tables, fixture.nextNumber()),
+        fixture.rewriteSteps([...rest, moved], subject.tables, fixture.nextNumber(), subject.way()),
       )
       const all = new Set(subject.segments.map((segment) => segment.number))
       if (again.relocation)

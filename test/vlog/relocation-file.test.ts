@@ -230,6 +230,77 @@ describe('the writer', () => {
     expect(() => finish(writer)).toThrow(expect.objectContaining({ code: 'WISC_SYNC_FAILED' }))
   })
 
+  describe('syncs early', () => {
+    const MIB = 1024 * 1024
+    /** Each early sync waits until the test ends it. */
+    function makeWriter(): {
+      readonly writer: RelocationWriter
+      readonly file: File
+      readonly early: { end: (error?: Error) => void }[]
+      readonly write: (mebibytes: number) => void
+    } {
+      const file = new MemoryFileSystem().open(PATH, 'create')
+      const early: { end: (error?: Error) => void }[] = []
+      file.dataSyncAsync = () =>
+        new Promise((resolve, reject) => {
+          early.push({ end: (error) => (error ? reject(error) : resolve()) })
+        })
+      const writer = new RelocationWriter(file, IDENTITY, MIB)
+      let offset = 160
+      const write = (mebibytes: number): void => {
+        const bytes = makeRecord(Buffer.from('k'), 1, new Uint8Array(mebibytes * MIB))
+        writeRecords(writer, [{ segment: 5, offset, bytes }])
+        offset += bytes.length
+      }
+      return { writer, file, early, write }
+    }
+    const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+    test('one at a time, and the one at the end is not spared: it waits for the early one', async () => {
+      const { writer, file, early, write } = makeWriter()
+      let synced = 0
+      file.sync = () => void synced++
+      write(3)
+      write(3)
+      expect(early).toHaveLength(1)
+      early[0]!.end()
+      await turn()
+      write(2)
+      expect(early).toHaveLength(2)
+      const steps = writer.finishSteps()
+      while (synced === 0) expect(steps.next().done).toBe(false)
+      for (let i = 0; i < 3; i++) expect(steps.next()).toEqual({ done: false, value: 0 })
+      early[1]!.end()
+      await turn()
+      expect(steps.next().done).toBe(true)
+      expect(synced).toBe(1)
+    })
+
+    const failure = new IoError('fdatasync', PATH, 'EIO')
+    const stopped = expect.objectContaining({ code: 'WISC_SYNC_FAILED', cause: failure })
+
+    test('I1: a failure of one that is over stops the next write, and nothing is synced again', async () => {
+      const { writer, file, early, write } = makeWriter()
+      file.sync = () => expect.unreachable('a sync after a failed one')
+      write(2)
+      early[0]!.end(failure)
+      await turn()
+      expect(() => write(2)).toThrow(stopped)
+      expect(writer.syncFailure).toEqual(stopped)
+      expect(early).toHaveLength(1)
+    })
+
+    test('I1: a failure that is heard of only behind the sync at the end counts', async () => {
+      const { writer, early, write } = makeWriter()
+      write(2)
+      const steps = writer.finishSteps()
+      for (let i = 0; i < 20; i++) expect(steps.next().done).toBe(false)
+      early[0]!.end(failure)
+      await turn()
+      expect(() => steps.next()).toThrow(stopped)
+    })
+  })
+
   test('broken input is refused before the file can be used', () => {
     const bytes = makeRecord(NO_BYTES, 1, NO_BYTES)
     const record: ModelRecord = { segment: 5, offset: 160, bytes }

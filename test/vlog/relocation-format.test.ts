@@ -124,7 +124,7 @@ function headOfHole(storedLength: number): Uint8Array {
 test('places above 4 GiB', () => {
   const path = `${temporaryDirectory()}/${segmentName(NUMBER)}`
   const file = nodeFileSystem.open(path, 'create')
-  const writer = new RelocationWriter(sparse(file), IDENTITY)
+  const writer = new RelocationWriter(sparse(file), IDENTITY, Number.POSITIVE_INFINITY)
   const valueBytes = 2 ** 32 + 12_345
   const head = headOfHole(valueBytes)
   expect(writer.begin(7, 2 ** 40)).toBe(64)
