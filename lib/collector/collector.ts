@@ -247,8 +247,10 @@ export class Collector {
     if (step && this.#mayStart(step)) this.#start(step)
     this.#canHelp = isFlushing || !!this.#exposing || running.count > 0 || this.#collecting > 0
     if (this.pace.isWaitedFor) this.#lookLater()
+    // A compaction writes the whole tree anew before the old one goes.
+    const treeBytes = this.#exposing ? space.tableBytes : 0
     this.pace.measured(
-      space.diskBytes + running.reservedBytes,
+      space.diskBytes + Math.max(running.reservedBytes, treeBytes),
       this.#canHelp ? pressure : undefined,
     )
     this.#watch.hasRoom = space.diskBytes < pressure.slowBytes

@@ -5,11 +5,13 @@
  *     nothing to do     | garbage is exposed    | writers      | writers wait until
  *                       | and reclaimed         | are slowed   | something came back
  *
- * The limit is target x live bytes and two segments. The collector starts one of them below it: a part of that is for
- * the output of a rewrite, which needs its place before its input goes, and a part for what is written meanwhile.
- * Starting earlier does not help writers that write all the time, and copies more.
+ * The limit is target x live bytes and two segments. The collector starts below it: by the room for the output of a
+ * rewrite, which needs its place before its input goes, and some for what is written meanwhile. Starting earlier does
+ * not help writers that write all the time, and copies more.
  */
-const START_SHARE = 1
+const START_SHARE_MIN = 5 / 8
+/** Beside the output. */
+const START_MARGIN = 1 / 8
 const SLOW_SHARE = 1 / 4
 
 export interface PressureOptions {
@@ -31,9 +33,17 @@ export function pressureOf(liveBytes: number, options: PressureOptions): Pressur
   const limitBytes = Math.min(bound, putLimitBytes)
   return {
     limitBytes,
-    startBytes: Math.max(0, limitBytes - segmentBytes * START_SHARE),
+    startBytes: Math.max(0, limitBytes - segmentBytes * startShare(targetSpaceAmplification)),
     slowBytes: Math.max(0, limitBytes - segmentBytes * SLOW_SHARE),
   }
+}
+
+/**
+ * How far below the limit the collector starts, in segments. Under uniform overwrites the best victim of a store at
+ * amplification a still lives to a part of about 1 / a^2 (it solves a = -ln u / (1 - u), Rosenblum and Ousterhout).
+ */
+function startShare(targetSpaceAmplification: number): number {
+  return Math.max(START_SHARE_MIN, Math.min(1, targetSpaceAmplification ** -2 + START_MARGIN))
 }
 
 /** What manifest and log may need beside everything else. */

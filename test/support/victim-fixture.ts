@@ -2,6 +2,8 @@
  * Segments with known records, tables that point at some of them, and the jobs of the collector run
  * over both: all in memory, below the store.
  */
+import { expect } from 'vitest'
+import { CorruptionError } from '#dist/lib/base/errors.js'
 import { joinPath, segmentName, tableName } from '#dist/lib/base/file-names.js'
 import type { BuiltTable, TableMeta } from '#dist/lib/tree/entry.js'
 import { KIND } from '#dist/lib/tree/entry.js'
@@ -15,7 +17,7 @@ import type { BuiltRelocation } from '#dist/vlog/relocation-format.js'
 import { type RewriteResult, rewriteSteps } from '#dist/vlog/rewrite.js'
 import type { ValueLogFile } from '#dist/vlog/victim.js'
 import { compareEntries, type TestEntry } from './array-cursor.ts'
-import { DATABASE_ID, LOG_DIRECTORY, SALT, SegmentMaker } from './log-segments.ts'
+import { bytesOf, DATABASE_ID, LOG_DIRECTORY, SALT, SegmentMaker } from './log-segments.ts'
 import { MemoryFileSystem } from './memory-file-system.ts'
 import { seededRandom } from './random.ts'
 
@@ -79,6 +81,14 @@ export class VictimFixture {
     return builder.finish()
   }
 
+  /** Flips a bit of a file. */
+  damage({ number }: Pick<ValueLogFile, 'number'>, at: number): void {
+    const path = this.path(number)
+    const bytes = this.fileSystem.contents(path)
+    bytes[at]! ^= 0x10
+    this.fileSystem.replace(path, bytes)
+  }
+
   nextNumber(): number {
     return this.#number++
   }
@@ -124,6 +134,22 @@ export const PLACE: { readonly directory: string; readonly databaseId: Uint8Arra
 /** The relocation as a victim. */
 export function relocationFile({ number, salt, length }: BuiltRelocation): ValueLogFile {
   return { kind: 'relocation', number, salt, length }
+}
+
+/** A put with a value that its key tells. */
+export function putOf(key: string, length: number): Write {
+  return { kind: 'put', key: Buffer.from(key), value: bytesOf(length, key.charCodeAt(0)) }
+}
+
+/** The corruption that stops `run`. */
+export function corruptionOf(run: () => unknown): CorruptionError {
+  try {
+    run()
+  } catch (error) {
+    expect(error).toBeInstanceOf(CorruptionError)
+    return error as CorruptionError
+  }
+  throw new Error('no corruption was found')
 }
 
 /** Runs steps to their end. */

@@ -1,6 +1,6 @@
 /** What stops the jobs of the collector, and what they leave behind: nothing. I8, I4, I5. */
 import { describe, expect, test } from 'vitest'
-import { CorruptionError, IoError } from '#dist/lib/base/errors.js'
+import { IoError } from '#dist/lib/base/errors.js'
 import { segmentName } from '#dist/lib/base/file-names.js'
 import type { FileSystem } from '#dist/lib/base/file-system.js'
 import { type FrameHeader, readFrameHeader, writeFrameHeader } from '#dist/lib/base/frame.js'
@@ -14,20 +14,17 @@ import {
 } from '#dist/vlog/segment-header.js'
 import type { ValueLogFile } from '#dist/vlog/victim.js'
 import { BLOCK_BYTES } from '../support/content.ts'
-import { bytesOf, segmentSeed } from '../support/log-segments.ts'
+import { segmentSeed } from '../support/log-segments.ts'
 import {
+  corruptionOf,
   entryOf,
   finish,
   type LoggedRecord,
   PLACE,
+  putOf,
   relocationFile,
   VictimFixture,
-  type Write,
 } from '../support/victim-fixture.ts'
-
-function put(key: string, length: number): Write {
-  return { kind: 'put', key: Buffer.from(key), value: bytesOf(length, key.charCodeAt(0)) }
-}
 
 interface Subject {
   readonly fixture: VictimFixture
@@ -41,30 +38,12 @@ interface Subject {
 function makeSubject(): Subject {
   const fixture = new VictimFixture()
   const file = fixture.segment([
-    [put('a', 500), put('b', 5 * BLOCK_BYTES)],
-    [put('c', 20 * VALUE_CHUNK_BYTES + 7), put('d', 10)],
+    [putOf('a', 500), putOf('b', 5 * BLOCK_BYTES)],
+    [putOf('c', 20 * VALUE_CHUNK_BYTES + 7), putOf('d', 10)],
   ])
   const { records } = fixture
   const tables = [fixture.table([records[0]!, records[2]!].map(entryOf)).meta]
   return { fixture, file, records, tables, output: fixture.nextNumber() }
-}
-
-/** Flips a byte of the segment. */
-function damage({ fixture, file }: Subject, at: number): void {
-  const path = fixture.path(file.number)
-  const bytes = fixture.fileSystem.contents(path)
-  bytes[at]! ^= 0x10
-  fixture.fileSystem.replace(path, bytes)
-}
-
-function corruption(run: () => unknown): CorruptionError {
-  try {
-    run()
-  } catch (error) {
-    expect(error).toBeInstanceOf(CorruptionError)
-    return error as CorruptionError
-  }
-  throw new Error('no corruption was found')
 }
 
 /** @returns a function that tells how many files are open */
@@ -97,9 +76,9 @@ describe('damage stops a job, names its place, and leaves no file', () => {
     for (const index of [0, 1, 2, 3]) {
       for (const at of [0, 9, 13, 17, 25, 40]) {
         const subject = makeSubject()
-        damage(subject, subject.records[index]!.offset + at)
+        subject.fixture.damage(subject.file, subject.records[index]!.offset + at)
         for (const job of [mark, rewrite]) {
-          const { file, offset } = corruption(() => finish(job(subject)))
+          const { file, offset } = corruptionOf(() => finish(job(subject)))
           expect(file).toBe(segmentName(subject.file.number))
           expect(offset).toBe(subject.records[index]!.offset)
         }
@@ -114,10 +93,10 @@ describe('damage stops a job, names its place, and leaves no file', () => {
       const start = offset + length - value.length
       for (let at = start; at < offset + length; at += VALUE_CHUNK_BYTES) {
         const subject = makeSubject()
-        damage(subject, at)
+        subject.fixture.damage(subject.file, at)
         // The mark reads no values.
         finish(mark(subject))
-        const error = corruption(() => finish(rewrite(subject)))
+        const error = corruptionOf(() => finish(rewrite(subject)))
         expect(error).toMatchObject({ file: segmentName(subject.file.number), offset })
         expect(error.reason).toMatch(/value.* checksum mismatch/)
         expect(hasOutput(subject)).toBe(false)
@@ -128,7 +107,7 @@ describe('damage stops a job, names its place, and leaves no file', () => {
   test('but not in the value of a dead one: it may be a hole', () => {
     const subject = makeSubject()
     const { offset, length } = subject.records[1]!
-    damage(subject, offset + length - 1)
+    subject.fixture.damage(subject.file, offset + length - 1)
     finish(mark(subject))
     finish(rewrite(subject))
     expect(hasOutput(subject)).toBe(true)
@@ -139,15 +118,15 @@ describe('damage stops a job, names its place, and leaves no file', () => {
     const second = subject.records[2]!.offset - 64
     for (const at of [second + 1, second + 9, second + 24, second + 33]) {
       const damaged = makeSubject()
-      damage(damaged, at)
-      const { offset } = corruption(() => finish(mark(damaged)))
+      damaged.fixture.damage(damaged.file, at)
+      const { offset } = corruptionOf(() => finish(mark(damaged)))
       expect(offset).toBe(second)
     }
     const { fixture, file, tables } = subject
     const short = { ...file, length: file.length - 1 }
-    expect(corruption(() => finish(fixture.markSteps([short], tables))).offset).toBe(second)
+    expect(corruptionOf(() => finish(fixture.markSteps([short], tables))).offset).toBe(second)
     const long = { ...file, length: file.length + 10 }
-    expect(corruption(() => finish(fixture.markSteps([long], tables))).reason).toMatch(
+    expect(corruptionOf(() => finish(fixture.markSteps([long], tables))).reason).toMatch(
       /ends before|frame/,
     )
   })
@@ -171,7 +150,7 @@ describe('damage stops a job, names its place, and leaves no file', () => {
         writeSegmentHeader(bytes, 0, { ...header, firstSequence: 7 })
       }
       fixture.fileSystem.replace(path, bytes)
-      expect(corruption(() => finish(fixture.markSteps([file], tables))).reason).toBe(reason)
+      expect(corruptionOf(() => finish(fixture.markSteps([file], tables))).reason).toBe(reason)
     }
   })
 
@@ -201,7 +180,7 @@ describe('damage stops a job, names its place, and leaves no file', () => {
         from = end
       }
       const relocation = relocationFile(finish(writer.finishSteps()))
-      const error = corruption(() => finish(fixture.markSteps([relocation], [])))
+      const error = corruptionOf(() => finish(fixture.markSteps([relocation], [])))
       expect(error.file).toBe(segmentName(number))
       expect(error.reason).toBe('index of a relocation does not fit its records')
     }
@@ -210,10 +189,12 @@ describe('damage stops a job, names its place, and leaves no file', () => {
   test('another file than the version means', () => {
     const { fixture, file, tables, output } = makeSubject()
     const other = { ...file, salt: file.salt ^ 1 }
-    expect(corruption(() => finish(fixture.markSteps([other], tables))).offset).toBe(56)
-    expect(corruption(() => finish(fixture.rewriteSteps([other], tables, output))).offset).toBe(56)
+    expect(corruptionOf(() => finish(fixture.markSteps([other], tables))).offset).toBe(56)
+    expect(corruptionOf(() => finish(fixture.rewriteSteps([other], tables, output))).offset).toBe(
+      56,
+    )
     const holes = Float64Array.of(BLOCK_BYTES, 2 * BLOCK_BYTES)
-    expect(corruption(() => finish(fixture.punchSteps(other, holes))).offset).toBe(56)
+    expect(corruptionOf(() => finish(fixture.punchSteps(other, holes))).offset).toBe(56)
   })
 })
 
@@ -241,7 +222,7 @@ describe('I8: a pointer leads to a record of its key and sequence, or the job st
         () => finish(fixture.rewriteSteps([file], [table.meta], output)),
       ]
       for (const job of jobs) {
-        const error = corruption(job)
+        const error = corruptionOf(job)
         expect(error).toMatchObject({ file: segmentName(file.number), offset: pointer.offset })
         expect(error.reason).toContain('no record of its key and sequence')
       }
@@ -251,14 +232,14 @@ describe('I8: a pointer leads to a record of its key and sequence, or the job st
 
   test('a pointer to a delete, and one into an empty segment', () => {
     const fixture = new VictimFixture()
-    const file = fixture.segment([[{ ...put('k', 0), kind: 'delete' }]])
+    const file = fixture.segment([[{ ...putOf('k', 0), kind: 'delete' }]])
     const table = fixture.table([entryOf({ ...fixture.records[0]!, kind: 'put' })])
-    corruption(() => finish(fixture.markSteps([file], [table.meta])))
+    corruptionOf(() => finish(fixture.markSteps([file], [table.meta])))
     const empty = fixture.segment([[]])
     const stray = fixture.table([
       entryOf({ ...fixture.records[0]!, kind: 'put', segment: empty.number }),
     ])
-    corruption(() => finish(fixture.markSteps([empty], [stray.meta])))
+    corruptionOf(() => finish(fixture.markSteps([empty], [stray.meta])))
   })
 })
 

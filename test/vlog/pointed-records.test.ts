@@ -1,25 +1,20 @@
 /** A rewrite that goes by the pointers of tables: the same bytes as by heads, and what stops it. I8, I4. */
 import { describe, expect, test } from 'vitest'
-import { CorruptionError } from '#dist/lib/base/errors.js'
 import { segmentName } from '#dist/lib/base/file-names.js'
 import type { TableMeta } from '#dist/lib/tree/entry.js'
 import { VALUE_CHUNK_BYTES } from '#dist/vlog/record.js'
 import { RELOCATION_HEADER_BYTES } from '#dist/vlog/relocation-format.js'
 import type { ValueLogFile } from '#dist/vlog/victim.js'
-import { bytesOf } from '../support/log-segments.ts'
 import { MemoryFileSystem } from '../support/memory-file-system.ts'
 import {
+  corruptionOf,
   entryOf,
   finish,
   type LoggedRecord,
+  putOf,
   relocationFile,
   VictimFixture,
-  type Write,
 } from '../support/victim-fixture.ts'
-
-function put(key: string, length: number): Write {
-  return { kind: 'put', key: Buffer.from(key), value: bytesOf(length, key.charCodeAt(0)) }
-}
 
 interface Subject {
   readonly fixture: VictimFixture
@@ -32,8 +27,8 @@ interface Subject {
 function makeSubject(): Subject {
   const fixture = new VictimFixture()
   const file = fixture.segment([
-    [put('a', 500), put('b', 9000)],
-    [put('c', 20 * VALUE_CHUNK_BYTES)],
+    [putOf('a', 500), putOf('b', 9000)],
+    [putOf('c', 20 * VALUE_CHUNK_BYTES)],
   ])
   const { records } = fixture
   const tables = [fixture.table([records[0]!, records[2]!].map(entryOf)).meta]
@@ -54,23 +49,6 @@ function rewrite(
   return { moved: relocationFile(relocation!), records }
 }
 
-function corruption(run: () => unknown): CorruptionError {
-  try {
-    run()
-  } catch (error) {
-    expect(error).toBeInstanceOf(CorruptionError)
-    return error as CorruptionError
-  }
-  throw new Error('no corruption was found')
-}
-
-function damage({ fixture, file }: Subject, at: number): void {
-  const path = fixture.path(file.number)
-  const bytes = fixture.fileSystem.contents(path)
-  bytes[at]! ^= 0x10
-  fixture.fileSystem.replace(path, bytes)
-}
-
 function files({ fixture }: Subject): number {
   return fixture.fileSystem.files.size
 }
@@ -78,7 +56,7 @@ function files({ fixture }: Subject): number {
 describe('what lives', () => {
   test('is written as by the heads, from a segment and from relocations, in one and in several tables', () => {
     const fixture = new VictimFixture()
-    const writes = Array.from({ length: 3000 }, (_, i) => put(`k${(i * 7919) % 3000}`, i % 300))
+    const writes = Array.from({ length: 3000 }, (_, i) => putOf(`k${(i * 7919) % 3000}`, i % 300))
     const segments = [writes.slice(0, 1000), writes.slice(1000)].map((half) =>
       fixture.segment([half.slice(0, 300), half.slice(300)]),
     )
@@ -97,10 +75,10 @@ describe('what lives', () => {
   test('is all that is read: damage in a dead record stops nothing', () => {
     const subject = makeSubject()
     const { records } = rewrite(subject, [subject.file])
-    damage(subject, subject.records[1]!.offset)
+    subject.fixture.damage(subject.file, subject.records[1]!.offset)
     expect(Buffer.compare(rewrite(subject, [subject.file]).records, records)).toBe(0)
     // By the heads it does.
-    corruption(() => rewrite(subject, [subject.file], 'heads'))
+    corruptionOf(() => rewrite(subject, [subject.file], 'heads'))
   })
 
   test('may be nothing: then no file is written', () => {
@@ -116,9 +94,9 @@ describe('damage stops the job, names its place, and leaves no file', () => {
       const { offset, length, value } = makeSubject().records[index]!
       for (const at of [0, 4, 8, 9, 12, 16, 24, length - value.length - 1, length - 1]) {
         const subject = makeSubject()
-        damage(subject, offset + at)
+        subject.fixture.damage(subject.file, offset + at)
         const before = files(subject)
-        const error = corruption(() => rewrite(subject, [subject.file]))
+        const error = corruptionOf(() => rewrite(subject, [subject.file]))
         expect(error, `byte ${at}`).toMatchObject({
           file: segmentName(subject.file.number),
           offset,
@@ -131,9 +109,9 @@ describe('damage stops the job, names its place, and leaves no file', () => {
   test('in the header of the segment, or with another salt', () => {
     const subject = makeSubject()
     const salted = { ...subject.file, salt: subject.file.salt ^ 1 }
-    expect(corruption(() => rewrite(subject, [salted])).reason).toContain('salt')
-    damage(subject, 20)
-    corruption(() => rewrite(subject, [subject.file]))
+    expect(corruptionOf(() => rewrite(subject, [salted])).reason).toContain('salt')
+    subject.fixture.damage(subject.file, 20)
+    corruptionOf(() => rewrite(subject, [subject.file]))
   })
 })
 
@@ -156,7 +134,7 @@ describe('I8: a pointer that leads to no record of its own stops the job', () =>
       const wrongTables = [fixture.table([{ ...a!, ...wrong(a!, c!) }, c!].map(entryOf)).meta]
       for (const victim of [file, moved]) {
         const before = fixture.fileSystem.files.size
-        const error = corruption(() => rewrite({ fixture, tables: wrongTables }, [victim]))
+        const error = corruptionOf(() => rewrite({ fixture, tables: wrongTables }, [victim]))
         expect(error.file).toBe(segmentName(victim.number))
         expect(fixture.fileSystem.files.size).toBe(before)
       }
