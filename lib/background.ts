@@ -224,7 +224,7 @@ export class Background {
 
   #pick(): CompactionPlan | undefined {
     const { versions, shape } = this.#parts
-    return pickCompaction(versions.current.levels, shape, [])
+    return pickCompaction(versions.current.levels, shape)
   }
 
   async #compactAll(): Promise<void> {

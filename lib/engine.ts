@@ -34,9 +34,10 @@ import { Memtables } from './memtables.ts'
 import type { ResolvedOptions } from './options.ts'
 import { ReadableSequences } from './readable-sequences.ts'
 import type { ReadingEngine } from './reading-engine.ts'
-import { type RecoveredLog, type RecoveryReport, removeOrphans } from './recover.ts'
+import type { RecoveredLog, RecoveryReport } from './recover.ts'
 import { relocationsOf } from './relocations.ts'
 import { replayLog } from './replay.ts'
+import { sweepOrphans } from './sweep-orphans.ts'
 import { TableCache } from './tables.ts'
 import type { Version } from './tree/version.ts'
 import type { VersionSet } from './tree/version-set.ts'
@@ -169,7 +170,7 @@ export class Engine implements ReadingEngine {
     recovery: RecoveryReport,
   ): Promise<Engine> {
     const { options } = context
-    removeOrphans(context, versions.current)
+    sweepOrphans(context, versions.current)
     const cache = new BlockCache(options.blockCacheBytes)
     const relocations = relocationsOf(() => versions.current)
     const openFiles = Math.max(8, options.maxOpenFiles >> 1)

@@ -1,9 +1,8 @@
 /** `segments()` and `stat()`: where values lie. Nothing is read but the tree. */
 
-import { punchedBytes } from '../vlog/collection-costs.ts'
+import { exposedGarbageBytes, punchedBytes } from '../vlog/collection-costs.ts'
 import { segmentName } from './base/file-names.ts'
 import { storedBytes } from './base/record-size.ts'
-import { exposedGarbage } from './collector/space.ts'
 import type { ReadingEngine } from './reading-engine.ts'
 import { KIND } from './tree/entry.ts'
 import { Lookup } from './tree-reader.ts'
@@ -24,7 +23,7 @@ export function segmentInfos(engine: ReadingEngine): SegmentInfo[] {
       totalBytes,
       referencedBytes,
       referencedRecords,
-      exposedGarbageBytes: exposedGarbage(file),
+      exposedGarbageBytes: exposedGarbageBytes(file),
       diskBytes,
       punchedBytes: punchedBytes(file),
       blocked: blocked === 'busy' || blocked === 'not asked for' ? undefined : blocked,

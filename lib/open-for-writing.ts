@@ -74,7 +74,7 @@ function noRoom({ fileSystem, directory }: Place, cause: WiscError): WiscError {
 async function startEngine(place: Place): Promise<Engine> {
   const { fileSystem, directory } = place
   const events = new EventEmitter()
-  const runner = place.wrapRunner(createRunner(place.options.workers, fileSystem))
+  const runner = place.wrapRunner(createRunner(place.options.workers, fileSystem, place.random))
   let versions: VersionSet | undefined
   try {
     const report = emptyReport()

@@ -4,7 +4,7 @@
  * Each loads its own modules: who only looks, as the wisc command does, waits for half as many.
  */
 import { resolve } from 'node:path'
-import { invalidArgument, WiscError } from './base/errors.ts'
+import { invalidArgument } from './base/errors.ts'
 import type { FileSystem } from './base/file-system.ts'
 import { nodeFileSystem } from './base/node-file-system.ts'
 import { listenOnSocket } from './base/node-socket.ts'
@@ -46,15 +46,7 @@ export async function openStore(
     options: resolved,
     listen: parts.fileSystem ? undefined : listenOnSocket,
   }
-  const kind = inspectPlace(place)
-  if (kind !== 'store') {
-    if (resolved.readOnly || !resolved.createIfMissing) {
-      throw new WiscError('WISC_NO_STORE', `there is no store at this path path=${place.directory}`)
-    }
-    if (kind === 'missing') makeDirectories(fileSystem, place.directory)
-  } else if (resolved.errorIfExists) {
-    throw new WiscError('WISC_EXISTS', `there is a store already path=${place.directory}`)
-  }
+  if (inspectPlace(place) === 'missing') makeDirectories(fileSystem, place.directory)
   const directory = fileSystem.realPath(place.directory)
   const found = { ...place, directory }
   if (!resolved.readOnly) return (await import('./open-for-writing.ts')).openForWriting(found)

@@ -60,6 +60,7 @@ export class ReadOnlyEngine implements ReadingEngine {
   #space: SpaceAccount | undefined
   readonly #place: Place
   #values: ValueReader
+  #isClosed = false
   #view: View
   #readers: ReadableSequences = new ReadableSequences()
 
@@ -168,10 +169,16 @@ export class ReadOnlyEngine implements ReadingEngine {
   async planCollection(options: ResolvedCollect): Promise<CollectionPlan> {
     // Who only looks at figures need not wait for the planner and its jobs to load.
     const { planViewCollection } = await import('./collector/plan-view.ts')
-    return planViewCollection(this, options)
+    try {
+      return await planViewCollection(this, options)
+    } finally {
+      // Closed meanwhile: what the plan has opened again.
+      if (this.#isClosed) await this.close()
+    }
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true
     this.tables.closeAll()
     this.#values.close()
   }

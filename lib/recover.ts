@@ -25,19 +25,10 @@ import {
 import { durableEditOfStrays } from '../vlog/stray-segments.ts'
 import { type CopiedTail, copyTail } from '../vlog/tail-copy.ts'
 import { CorruptionError, toWiscError } from './base/errors.ts'
-import {
-  CURRENT_NAME,
-  joinPath,
-  manifestName,
-  parseFileName,
-  segmentName,
-  tableName,
-} from './base/file-names.ts'
+import { joinPath, manifestName, parseFileName, segmentName, tableName } from './base/file-names.ts'
 import { compareLogPositions, type LogPosition } from './base/log-position.ts'
 import { type Random, randomU32 } from './base/random.ts'
 import { unlinkIfPossible } from './base/unlink.ts'
-import { tablesOf } from './tables.ts'
-import { readCurrent } from './tree/current.ts'
 import type { ReadManifest } from './tree/manifest.ts'
 import { holdsValueLogFile, isRelocated, type SegmentState, type Version } from './tree/version.ts'
 import type { VersionEdit } from './tree/version-edit.ts'
@@ -252,27 +243,5 @@ function recoveryEdit(
     addedSegments: copied ? [{ number: copied.number, salt: copied.salt }] : [],
     sealedSegments: seals,
     removedSegments: plan.drop,
-  }
-}
-
-/**
- * Removes files of ours that the version does not hold: what a crash left unfinished. Called when the version's
- * own files have all been found, and before anything new is made.
- */
-export function removeOrphans(context: LogContext, version: Version): void {
-  const { fileSystem, directory } = context
-  const live = readCurrent(fileSystem, directory)
-  if (!live) throw new CorruptionError(CURRENT_NAME, 0, 'CURRENT vanished during the open')
-  const tables = new Set(tablesOf(version).map((table) => table.number))
-  for (const name of fileSystem.list(directory)) {
-    const file = parseFileName(name)
-    if (file === undefined || file.number >= version.nextFileNumber) continue
-    const isHeld =
-      file.kind === 'table'
-        ? tables.has(file.number)
-        : file.kind === 'segment'
-          ? holdsValueLogFile(version, file.number)
-          : file.number === live.manifestNumber
-    if (!isHeld) unlinkIfPossible(fileSystem, joinPath(directory, name))
   }
 }

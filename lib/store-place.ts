@@ -38,8 +38,27 @@ export function followLink(fileSystem: FileSystem, path: string): string {
   }
 }
 
-/** What lies at the path. @throws WISC_NO_STORE if it is something that no store may be made of */
-export function inspectPlace({ fileSystem, directory }: Place): 'missing' | 'empty' | 'store' {
+/**
+ * What lies at the path. Asked before the lock is taken, and once more when nobody else can change it.
+ * @throws WISC_NO_STORE if there is no store where the options want one, or something that no store may be made of;
+ * WISC_EXISTS if there is one where they want none
+ */
+export function inspectPlace({
+  fileSystem,
+  directory,
+  options,
+}: Place): 'missing' | 'empty' | 'store' {
+  const found = lookAt(fileSystem, directory)
+  if (found === 'store' && options.errorIfExists) {
+    throw new WiscError('WISC_EXISTS', `there is a store already path=${directory}`)
+  }
+  if (found !== 'store' && (options.readOnly || !options.createIfMissing)) {
+    throw new WiscError('WISC_NO_STORE', `there is no store at this path path=${directory}`)
+  }
+  return found
+}
+
+function lookAt(fileSystem: FileSystem, directory: string): 'missing' | 'empty' | 'store' {
   const stat = fileSystem.statPath(directory)
   if (stat === undefined) return 'missing'
   if (stat.kind !== 'directory') {

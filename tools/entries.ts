@@ -1,7 +1,8 @@
 /**
  * Entries of a store as lines.
  *
- *   text   KEY<TAB>VALUE, escaped as escape.ts says, or both in hexadecimal; on a terminal two spaces, and cut to fit
+ *   text   KEY<TAB>VALUE, escaped as escape.ts says, or both in hexadecimal; on a terminal two spaces, and both cut
+ *          to fit
  *   JSON   {"key":"...","value":"..."}; keyBase64 or valueBase64 in place of what is no UTF-8; with --hex keyHex
  *          and valueHex
  */
@@ -11,6 +12,8 @@ import { fitText, textWidth } from './text-width.ts'
 
 /** More is gathered to one write. */
 const WRITE_CHARACTERS = 64 * 1024
+/** Left for a value behind a long key. */
+const VALUE_COLUMNS_MIN = 8
 /** No character of UTF-8 has more bytes. */
 const CHARACTER_BYTES_MAX = 4
 
@@ -48,7 +51,7 @@ export class EntryWriter {
 
   #line(key: Uint8Array, value: Uint8Array | undefined): Iterable<string> {
     if (this.#format.json) return jsonLine(key, value, this.#format.hex)
-    if (this.#output.isTerminal && value !== undefined) return [this.#terminalLine(key, value)]
+    if (this.#output.isTerminal) return [this.#terminalLine(key, value)]
     return this.#textLine(key, value)
   }
 
@@ -61,13 +64,23 @@ export class EntryWriter {
     yield '\n'
   }
 
-  #terminalLine(key: Uint8Array, value: Uint8Array): string {
+  #terminalLine(key: Uint8Array, value: Uint8Array | undefined): string {
     const { columns } = this.#output
-    const start = [...this.#pieces(key)].join('')
+    if (value === undefined) return `${this.#shownKey(key, columns)}\n`
+    const start = this.#shownKey(key, columns - VALUE_COLUMNS_MIN - 2)
     const room = Math.max(1, columns - textWidth(start) - 2)
     const shown = value.subarray(0, room * CHARACTER_BYTES_MAX)
     const text = [...this.#pieces(shown)].join('')
     return `${start}  ${fitText(shown.length < value.length ? `${text}…` : text, room)}\n`
+  }
+
+  /** A key that does not fit ends with its length. */
+  #shownKey(key: Uint8Array, columns: number): string {
+    const shown = key.subarray(0, columns * CHARACTER_BYTES_MAX)
+    const text = [...this.#pieces(shown)].join('')
+    if (shown.length === key.length && textWidth(text) <= columns) return text
+    const note = ` (${key.length} bytes)`
+    return `${fitText(`${text}…`, Math.max(1, columns - note.length))}${note}`
   }
 
   #pieces(bytes: Uint8Array): Generator<string> {

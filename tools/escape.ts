@@ -20,6 +20,8 @@ const NAMED: Readonly<Record<string, string>> = {
 const SPACE = 0x20
 /** Large values are converted piece by piece; divisible by 3, so that base64 can be put together again. */
 const PIECE_BYTES = 48 * 1024
+/** Of a key in a sentence. */
+const KEY_SHOWN_BYTES = 256
 
 /** A text for one line of a terminal. */
 export function escapeText(text: string): string {
@@ -38,7 +40,14 @@ export function escapeBytes(bytes: Uint8Array): string {
   return [...escapedPieces(bytes)].join('')
 }
 
-/** The same, piece by piece. */
+/** A key in a sentence: of a long one the beginning, and how many bytes it has. */
+export function escapeKey(key: Uint8Array): string {
+  if (key.length <= KEY_SHOWN_BYTES) return escapeBytes(key)
+  const shown = key.subarray(0, characterBoundary(key, KEY_SHOWN_BYTES))
+  return `${escapeBytes(shown)}… (${key.length} bytes)`
+}
+
+/** Of {@link escapeBytes}, piece by piece. */
 export function* escapedPieces(bytes: Uint8Array): Generator<string> {
   const start = bytes[0] === SPACE ? 1 : 0
   const end = bytes.length > 1 && bytes.at(-1) === SPACE ? bytes.length - 1 : bytes.length

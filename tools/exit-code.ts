@@ -1,6 +1,6 @@
 /** How the wisc command ends: its exit codes, and what it says about an error. The README lists them. */
 import { CorruptionError, IoError, WiscError, type WiscErrorCode } from '../lib/index.ts'
-import { escapeBytes, escapeText } from './escape.ts'
+import { escapeKey, escapeText } from './escape.ts'
 
 export const EXIT_CODE = {
   fine: 0,
@@ -13,13 +13,16 @@ export const EXIT_CODE = {
   interrupted: 130,
 } as const
 
+const SALVAGE_HINT =
+  'wisc: hint: wisc salvage PATH TARGET builds a new store from all that can still be read'
+
 /** A call of the command that makes no sense as it is. */
 export class UsageError extends Error {}
 
 /** The key that was asked for has no value. Its message is escaped already: a key need not be text. */
 export class KeyNotFoundError extends Error {
   constructor(key: Uint8Array) {
-    super(`key not found: "${escapeBytes(key)}"`)
+    super(`key not found: "${escapeKey(key)}"`)
   }
 }
 
@@ -67,9 +70,10 @@ function codeOf(error: unknown): string {
   return systemErrorCode(error) ?? 'UNEXPECTED'
 }
 
-/** One line about an error; where it is a bug, followed by the place in the code. */
+/** One line about an error; behind it what helps against damage, or of a bug the place in the code. */
 export function messageOf(error: unknown): string {
   const text = sentenceOf(error)
+  if (error instanceof WiscError && error.code === 'WISC_CORRUPTION') return `${text}\n${SALVAGE_HINT}`
   const isBug = ['WISC_INTERNAL', 'UNEXPECTED'].includes(codeOf(error))
   if (!isBug || !(error instanceof Error)) return text
   const cause = error.cause instanceof Error ? error.cause : error

@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import fs from 'node:fs'
 import { createInterface } from 'node:readline'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { InterruptedError, UsageError } from './exit-code.ts'
 
 const STDIN = 0
@@ -10,11 +11,16 @@ const CHUNK_BYTES = 64 * 1024
 /** A value can have no more. */
 const VALUE_BYTES_MAX = 2 ** 31 - 1
 
-/** All bytes up to the end. */
+/** All bytes up to the end. @throws InterruptedError */
 export async function readInput(signal: AbortSignal): Promise<Buffer> {
   const stat = fs.fstatSync(STDIN)
   // Of a file, memory of the right size is taken at once; a pipe may wait for ever, so this thread must not read it.
-  return stat.isFile() ? readFile(stat.size) : readStream(signal)
+  const bytes = stat.isFile() ? readFile(stat.size) : await readStream(signal)
+  // Ctrl-C ends whoever writes into the pipe as well. The end may be seen before the signal: then the bytes are cut
+  // off. The second turn begins with another look for what has come.
+  for (let turn = 0; turn < 2; turn++) await nextTurn()
+  if (signal.aborted) throw new InterruptedError('interrupted')
+  return bytes
 }
 
 function readFile(size: number): Buffer {
@@ -50,7 +56,6 @@ async function readStream(signal: AbortSignal): Promise<Buffer> {
     length = checkLength(length + chunk.length)
   }
   signal.removeEventListener('abort', onAbort)
-  if (signal.aborted) throw new InterruptedError('interrupted')
   return joined(chunks, length)
 }
 
@@ -79,13 +84,17 @@ export const YES = {
 } as const
 
 /**
- * Returns if the user agrees. Asks on a terminal, unless --yes was given; elsewhere --yes is needed.
+ * Whether the user agrees. Asks on a terminal, unless --yes was given; elsewhere --yes is needed.
  * For verbs by which something is lost.
  * @param question what would happen, already escaped, without a question mark
- * @throws UsageError if nobody can be asked, InterruptedError if the answer is not yes
+ * @throws UsageError if nobody can be asked, InterruptedError
  */
-export async function confirm(question: string, yes: boolean, signal: AbortSignal): Promise<void> {
-  if (yes) return
+export async function confirm(
+  question: string,
+  yes: boolean,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (yes) return true
   if (!process.stdin.isTTY || !process.stderr.isTTY) {
     throw new UsageError(`${question}: say so with --yes`)
   }
@@ -95,7 +104,7 @@ export async function confirm(question: string, yes: boolean, signal: AbortSigna
     process.stderr.write(`${question}? [y/N] `)
     const ended = once(lines, 'close', { signal }).then(() => [''])
     const [answer] = (await Promise.race([once(lines, 'line', { signal }), ended])) as [string]
-    if (!/^y(es)?$/i.test(answer.trim())) throw new InterruptedError('nothing was done')
+    return /^y(es)?$/i.test(answer.trim())
   } catch (error) {
     throw signal.aborted ? new InterruptedError('interrupted') : error
   } finally {

@@ -3,6 +3,7 @@
  * each row. Nothing is left out in either.
  */
 import { fitText, padText, textWidth } from './text-width.ts'
+import { wrapWords } from './wrap.ts'
 
 const GAP = '  '
 
@@ -70,9 +71,18 @@ export function formatFields(
     fields.map(([name, cell]) => {
       const room = Math.max(1, width - names - GAP.length)
       const text = typeof cell === 'string' ? cell : cell(Math.min(room, DRAWN_COLUMNS))
-      return `${padText(name, names, 'left')}${GAP}${text}`.trimEnd()
+      const lines = wrapField(text, room).split('\n')
+      return lines
+        .map((line, at) => `${padText(at === 0 ? name : '', names, 'left')}${GAP}${line}`.trimEnd())
+        .join('\n')
     }),
   )
+}
+
+/** In a room that is too narrow for words nothing is gained. */
+function wrapField(text: string, room: number): string {
+  if (room < DRAWN_COLUMNS_MIN || textWidth(text) <= room) return text
+  return wrapWords(text.split(' '), room, ' ', '')
 }
 
 function formatBlocks(

@@ -164,7 +164,11 @@ function diskBar(sample: Sample, cells: number, output: Output): string {
 }
 
 function filesText({ segments, relocations, tables }: Sample): string {
-  return `${formatCount(segments)} segments, ${formatCount(relocations)} relocations, ${formatCount(tables)} tables`
+  return [
+    formatUnits(segments, 'segment'),
+    formatUnits(relocations, 'relocation'),
+    formatUnits(tables, 'table'),
+  ].join(', ')
 }
 
 function stallText({ stalls, rates }: Sample, output: Output): string {

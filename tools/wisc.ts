@@ -34,7 +34,7 @@ const EPILOGUE = `Exit codes: ${[
   `${EXIT_CODE.usage} usage, or no store`,
   `${EXIT_CODE.locked} locked`,
   `${EXIT_CODE.corruption} corruption or unknown format`,
-  `${EXIT_CODE.io} input, output and the rest`,
+  `${EXIT_CODE.io} input, output, a full disk and the rest`,
   `${EXIT_CODE.interrupted} interrupted`,
 ].join(', ')}.`
 

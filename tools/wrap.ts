@@ -1,11 +1,16 @@
 /** Texts in lines of a width: broken between words, and inside of a word that is longer than a line. */
 import { cutText, textWidth } from './text-width.ts'
 
-/** Behind the first line. */
+/** Of lines behind the first one. */
 const INDENT = '  '
 
 /** @returns lines joined by newlines; words in one line are joined by `gap` */
-export function wrapWords(words: readonly string[], columns: number, gap: string): string {
+export function wrapWords(
+  words: readonly string[],
+  columns: number,
+  gap: string,
+  indent: string = INDENT,
+): string {
   const lines: string[] = []
   let line = ''
   for (const word of words) {
@@ -15,10 +20,10 @@ export function wrapWords(words: readonly string[], columns: number, gap: string
       continue
     }
     if (line !== '') lines.push(line)
-    line = `${INDENT}${word}`
+    line = `${indent}${word}`
     for (let head = cutText(line, columns); head.length < line.length; ) {
       lines.push(head)
-      line = `${INDENT}${line.slice(head.length)}`
+      line = `${indent}${line.slice(head.length)}`
       head = cutText(line, columns)
     }
   }

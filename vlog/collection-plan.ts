@@ -16,7 +16,7 @@ export type BlockedReason =
   | 'unflushed'
   /** A record of it failed its check. */
   | 'corrupt'
-  /** Another collection or a stream works on it. */
+  /** A step works on it. */
   | 'busy'
   /** The caller named the segments to collect, and it holds none of them. */
   | 'not asked for'
@@ -92,6 +92,8 @@ export interface PlannerOptions {
   readonly goalDiskBytes: number
   /** The survivors of several files share an output up to this size; a larger file goes alone. */
   readonly segmentBytes: number
+  /** A file of fewer is merged with others when there are many, and joins a rewrite that has room. */
+  readonly smallFileBytes: number
   /** A rewrite must free its excess over 1, as a share of what it copies. */
   readonly targetSpaceAmplification: number
   /** Bound of the copied bytes of all steps. */
@@ -167,7 +169,7 @@ export type CollectionStep = DropStep | ForgetStep | PunchStep | RewriteStep
 export interface SkippedFile {
   readonly number: number
   readonly reason: SkipReason
-  /** Bytes that no entry points to; for a relocation without what its index needs. */
+  /** Bytes that no entry points to. */
   readonly exposedGarbageBytes: number
   readonly pinnedBytes: number
   readonly hiddenBytes: number

@@ -13,16 +13,16 @@
  * not matter.
  */
 import {
-  addRewriteInputs,
+  addRewriteSums,
   estimatePunch,
   exposedGarbageBytes,
   isRewriteWorthIt,
   outputBytes,
   type PunchEstimate,
   punchCostBytes,
-  type RewriteInput,
+  type RewriteSums,
   rewriteBytesFreed,
-  rewriteInput,
+  rewriteSums,
   withoutReferences,
 } from './collection-costs.ts'
 import type {
@@ -45,8 +45,6 @@ import {
   sumOf,
 } from './collection-steps.ts'
 
-/** A file below this share of a segment is small. */
-const SMALL_FILE_SHARE = 1 / 8
 /** So many small files are merged even if that frees little. Each byte is copied once in eight. */
 const MERGE_FILES_MIN = 8
 /** One rewrite takes files of so many segments together: a mark holds some 70 bytes for each of their records (I10). */
@@ -95,6 +93,7 @@ export function planCollectionSteps(
   }
   const usable = byNumber.filter((file) => file.blocked === undefined && isReferenced(file))
   takeBestWays(draft, usable)
+  rewriteInsteadOfPunches(draft)
   addRiders(draft, usable)
   mergeSmallFiles(draft, usable)
   cutNeedlessMoves(draft)
@@ -152,14 +151,14 @@ function waysOf(file: CollectibleFile, options: PlannerOptions): Way[] {
   if (punch !== undefined) {
     ways.push({ file, punch, rate: punch.bytesFreed / punchCostBytes(file, punch) })
   }
-  const input = rewriteInput(file)
+  const input = rewriteSums(file)
   if (isRewriteWorthIt(input, options)) {
     ways.push({ file, punch: undefined, rate: rewriteRate(input) })
   }
   return ways
 }
 
-function rewriteRate(input: RewriteInput): number {
+function rewriteRate(input: RewriteSums): number {
   return rewriteBytesFreed(input) / Math.max(1, input.copiedBytes)
 }
 
@@ -169,22 +168,46 @@ function takePunch(draft: Draft, file: CollectibleFile, estimate: PunchEstimate)
   draft.diskBytes -= estimate.bytesFreed
 }
 
+/**
+ * Where punches do not suffice, files are rewritten after all: those first of which this frees the most beyond the
+ * punch, for each byte that it copies. Else the same would be found out only when the holes have been made.
+ */
+function rewriteInsteadOfPunches(draft: Draft): void {
+  const { moves, options, taken } = draft
+  const gains = moves
+    .flatMap((move) => (move.action === 'punch' ? [move] : []))
+    .map((move) => {
+      const punched = { ...move.file, diskBytes: move.file.diskBytes - move.estimate.bytesFreed }
+      return { move, input: rewriteSums(punched) }
+    })
+    .filter(({ input }) => isRewriteWorthIt(input, options))
+    .sort((left, right) => rewriteRate(right.input) - rewriteRate(left.input))
+  for (const { move, input } of gains) {
+    if (isGoalReached(draft)) return
+    if (input.copiedBytes > draft.copyBytesLeft) continue
+    moves.splice(moves.indexOf(move), 1)
+    taken.delete(move.file.number)
+    draft.diskBytes += move.estimate.bytesFreed
+    takeRewrite(draft, move.file)
+  }
+}
+
 function takeRewrite(draft: Draft, file: CollectibleFile): void {
-  const input = rewriteInput(file)
+  const input = rewriteSums(file)
   if (input.copiedBytes > draft.copyBytesLeft) return
   const output = draft.openOutputs.find((open) => hasRoom(open, input, draft.options))
   if (output === undefined) openOutput(draft, [file], input)
   else addToOutput(draft, output, file, input)
 }
 
-function hasRoom(output: Output, input: RewriteInput, options: PlannerOptions): boolean {
+function hasRoom(output: Output, input: RewriteSums, options: PlannerOptions): boolean {
   const { segmentBytes } = options
   const copiedBytes = output.input.copiedBytes + input.copiedBytes
   const totalBytes = output.input.totalBytes + input.totalBytes
   return copiedBytes <= segmentBytes && totalBytes <= REWRITTEN_SEGMENTS_MAX * segmentBytes
 }
 
-function openOutput(draft: Draft, files: CollectibleFile[], input: RewriteInput): void {
+function openOutput(draft: Draft, files: CollectibleFile[], input: RewriteSums): void {
   const output: Output = { action: 'rewrite', files, input }
   draft.moves.push(output)
   for (const file of files) draft.taken.add(file.number)
@@ -202,9 +225,9 @@ function addToOutput(
   draft: Draft,
   output: Output,
   file: CollectibleFile,
-  input: RewriteInput,
+  input: RewriteSums,
 ): void {
-  const sum = addRewriteInputs(output.input, input)
+  const sum = addRewriteSums(output.input, input)
   draft.diskBytes -= rewriteBytesFreed(sum) - rewriteBytesFreed(output.input)
   draft.copyBytesLeft -= input.copiedBytes
   draft.taken.add(file.number)
@@ -212,8 +235,8 @@ function addToOutput(
   output.input = sum
 }
 
-function isSmall(file: CollectibleFile, options: PlannerOptions): boolean {
-  return !file.needsSeal && file.diskBytes < SMALL_FILE_SHARE * options.segmentBytes
+function isSmall(file: CollectibleFile, { options }: Draft): boolean {
+  return !file.needsSeal && file.diskBytes < options.smallFileBytes
 }
 
 /**
@@ -224,8 +247,8 @@ function addRiders(draft: Draft, files: readonly CollectibleFile[]): void {
   const { options, openOutputs, taken } = draft
   if (openOutputs.length === 0) return
   const riders = files
-    .filter((file) => !taken.has(file.number) && isSmall(file, options))
-    .map((file) => ({ file, input: rewriteInput(file) }))
+    .filter((file) => !taken.has(file.number) && isSmall(file, draft))
+    .map((file) => ({ file, input: rewriteSums(file) }))
     .filter(({ file, input }) => file.totalBytes > outputBytes(input))
     .sort((left, right) => rewriteRate(right.input) - rewriteRate(left.input))
   for (const { file, input } of riders) {
@@ -235,9 +258,9 @@ function addRiders(draft: Draft, files: readonly CollectibleFile[]): void {
   }
 }
 
-function canRide(output: Output, input: RewriteInput, options: PlannerOptions): boolean {
+function canRide(output: Output, input: RewriteSums, options: PlannerOptions): boolean {
   if (!hasRoom(output, input, options)) return false
-  const sum = addRewriteInputs(output.input, input)
+  const sum = addRewriteSums(output.input, input)
   const freesNoLess = rewriteBytesFreed(sum) >= rewriteBytesFreed(output.input)
   return freesNoLess && isRewriteWorthIt(sum, options)
 }
@@ -247,8 +270,8 @@ function mergeSmallFiles(draft: Draft, files: readonly CollectibleFile[]): void 
   const { options, taken } = draft
   let merged: Output | undefined
   for (const file of files) {
-    if (taken.has(file.number) || !isSmall(file, options)) continue
-    const input = rewriteInput(file)
+    if (taken.has(file.number) || !isSmall(file, draft)) continue
+    const input = rewriteSums(file)
     if (merged !== undefined && !hasRoom(merged, input, options)) {
       takeMerge(draft, merged)
       merged = undefined
@@ -258,7 +281,7 @@ function mergeSmallFiles(draft: Draft, files: readonly CollectibleFile[]): void 
       merged = { action: 'rewrite', files: [file], input }
     } else {
       merged.files.push(file)
-      merged.input = addRewriteInputs(merged.input, input)
+      merged.input = addRewriteSums(merged.input, input)
     }
   }
   if (merged !== undefined) takeMerge(draft, merged)
@@ -309,7 +332,7 @@ function skipReason(file: CollectibleFile, draft: Draft): SkipReason {
   if (wouldBeCollectible(file, pinnedBytes + hiddenBytes, options)) {
     return pinnedBytes >= hiddenBytes ? 'pinned by a reader' : 'hidden until a compaction'
   }
-  const input = rewriteInput(file)
+  const input = rewriteSums(file)
   const hasGarbage = rewriteBytesFreed(input) >= input.blockBytes
   return hasGarbage ? 'would free less than it costs' : 'no garbage'
 }

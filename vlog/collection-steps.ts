@@ -5,7 +5,7 @@ import {
   isRewriteWorthIt,
   outputBytes,
   type PunchEstimate,
-  type RewriteInput,
+  type RewriteSums,
   rewriteBytesFreed,
 } from './collection-costs.ts'
 import type {
@@ -30,7 +30,7 @@ interface Punch {
 export interface Output {
   readonly action: 'rewrite'
   readonly files: CollectibleFile[]
-  input: RewriteInput
+  input: RewriteSums
 }
 
 export type Move = Punch | Output

@@ -2,7 +2,8 @@
  * Lets the disk take a file while it is still being written, so that the sync at its end has little left to do.
  *
  * One fdatasync at a time runs in the thread pool. Nothing is durable before the sync at the end; but a system tells a
- * failed write-back only once, so an early sync may be the one that hears of it: its failure is that of the file.
+ * failed write-back only once, so an early sync may be the one that hears of it: its failure is that of the file. One
+ * that is still under way when the file is given up does not count: nothing was durable because of that file.
  */
 import { syncFailed, type WiscError } from '../lib/base/errors.ts'
 import type { File } from '../lib/base/file-system.ts'
@@ -23,9 +24,14 @@ export class EarlySync {
     this.#everyBytes = everyBytes
   }
 
+  /** @throws WISC_SYNC_FAILED if an early sync has failed */
+  check(): void {
+    if (this.failure) throw this.failure
+  }
+
   /** The file has so many bytes now. @throws WISC_SYNC_FAILED if an early sync has failed */
   written(bytes: number): void {
-    if (this.failure) throw this.failure
+    this.check()
     if (this.#isRunning || bytes - this.#begunAt < this.#everyBytes) return
     this.#begunAt = bytes
     this.#isRunning = true
@@ -35,7 +41,7 @@ export class EarlySync {
   /** Yields 0 until none runs: the event loop must turn meanwhile. @throws WISC_SYNC_FAILED if one has failed */
   *endSteps(): Generator<number, void> {
     while (this.#isRunning) yield 0
-    if (this.failure) throw this.failure
+    this.check()
   }
 
   async #run(): Promise<void> {

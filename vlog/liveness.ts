@@ -26,14 +26,14 @@ export interface Pointer {
 
 /** What a rewrite asks: either way finds the same. */
 export interface Liveness {
-  /** Entries that `visitLive` goes through: those of all tables that may point at the records. */
+  /** Entries that `visitPointers` goes through: those of all tables that may point at the records. */
   readonly entries: number
   readonly markLive: MarkLive
   /**
    * Visits every entry that points into the segments. A pointer is good until `visit` returns; `from` is the name of
    * its table. Yields the bytes that each step read.
    */
-  readonly visitLive: (
+  readonly visitPointers: (
     segments: { holdsSegment(segment: number): boolean },
     visit: (pointer: Pointer, from: string) => void,
   ) => Generator<number, void>

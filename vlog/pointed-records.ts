@@ -6,17 +6,19 @@
  * are held against its head, and the head and the value against their checksums (record-copy.ts).
  */
 import { BlockCache } from '../lib/base/block-cache.ts'
+import { FILE_HEADER_BYTES } from '../lib/base/file-header.ts'
 import { segmentName } from '../lib/base/file-names.ts'
 import type { FileSystem } from '../lib/base/file-system.ts'
 import type { Liveness, Pointer } from './liveness.ts'
-import { RECORD_KIND } from './record.ts'
+import { RECORD_HEADER_BYTES, RECORD_KIND } from './record.ts'
 import { RelocationReader } from './relocation-reader.ts'
 import { type CollectorPorts, readVictimHeader, type ValueLogFile, victimPath } from './victim.ts'
 import { emptyVictimRecord, VictimRecords } from './victim-records.ts'
 import type { VictimInput } from './victim-walk.ts'
 
-/** What the cache takes for the pages of an index, objects included, and more than nothing for none. */
+/** The cache has room for twice the bytes of all pages: for the objects around them ... */
 const CACHE_PART = 2
+/** ... and at least for so many, also where no victim is a relocation. */
 const CACHE_BYTES_MIN = 1024 * 1024
 
 /**
@@ -26,16 +28,15 @@ const CACHE_BYTES_MIN = 1024 * 1024
  */
 export function* collectPointed(
   input: VictimInput,
-  visitLive: Liveness['visitLive'],
+  visitPointers: Liveness['visitPointers'],
   ports: Pick<CollectorPorts, 'fileSystem'>,
 ): Generator<number, VictimRecords> {
   const records = new VictimRecords(input.files)
-  const places = new Places(records)
+  const places = yield* Places.openSteps(records, input, ports)
   try {
-    places.open(input, ports)
     const record = emptyVictimRecord()
     record.kind = RECORD_KIND.put
-    yield* visitLive(records, (pointer, from) => {
+    yield* visitPointers(records, (pointer, from) => {
       record.keyBytes = pointer.keyBytes
       record.keyStart = pointer.keyStart
       record.keyEnd = pointer.keyEnd
@@ -58,57 +59,78 @@ export function* collectPointed(
 class Places {
   readonly #records: VictimRecords
   /** Of the victim with each index; undefined for a segment, whose records lie where their pointers say. */
-  readonly #relocations: (RelocationReader | undefined)[] = []
+  readonly #relocations: readonly (RelocationReader | undefined)[]
   /** Holds the indexes of all relocations: each page is read once. */
-  #cache: BlockCache = new BlockCache(0)
+  readonly #cache: BlockCache
 
-  constructor(records: VictimRecords) {
+  private constructor(
+    records: VictimRecords,
+    relocations: readonly (RelocationReader | undefined)[],
+    cache: BlockCache,
+  ) {
     this.#records = records
+    this.#relocations = relocations
+    this.#cache = cache
   }
 
-  open(input: VictimInput, { fileSystem }: Pick<CollectorPorts, 'fileSystem'>): void {
-    let indexBytes = 0
-    for (const [index, victim] of input.files.entries()) {
-      const reader = this.#openOne(index, victim, input, fileSystem)
-      if (reader) indexBytes += victim.length - reader.recordsEnd
-    }
-    this.#cache = new BlockCache(Math.max(CACHE_PART * indexBytes, CACHE_BYTES_MIN))
-  }
-
-  #openOne(
-    index: number,
-    victim: ValueLogFile,
+  /** Proves the headers of all victims, and tells `records` which segments they hold. */
+  static *openSteps(
+    records: VictimRecords,
     input: VictimInput,
-    fileSystem: FileSystem,
-  ): RelocationReader | undefined {
-    const path = victimPath(input, victim)
-    if (victim.kind === 'relocation') {
-      const name = segmentName(victim.number)
-      const expected = { ...victim, databaseId: input.databaseId }
-      const reader = RelocationReader.open(fileSystem, path, name, expected)
-      this.#relocations[index] = reader
-      for (const { segment } of reader.parts) this.#records.addSegment(segment, index)
-      return reader
-    }
-    const file = fileSystem.open(path, 'read')
+    { fileSystem }: Pick<CollectorPorts, 'fileSystem'>,
+  ): Generator<number, Places> {
+    const relocations: (RelocationReader | undefined)[] = []
+    let indexBytes = 0
+    let isOpen = false
     try {
-      readVictimHeader(file, victim, input)
+      for (const [index, victim] of input.files.entries()) {
+        const relocation = openVictim(victim, input, fileSystem)
+        relocations.push(relocation)
+        const segments = relocation?.parts.map(({ segment }) => segment) ?? [victim.number]
+        for (const segment of segments) records.addSegment(segment, index)
+        if (relocation) indexBytes += victim.length - relocation.recordsEnd
+        yield FILE_HEADER_BYTES
+      }
+      isOpen = true
     } finally {
-      file.close()
+      if (!isOpen) for (const relocation of relocations) relocation?.close()
     }
-    this.#relocations[index] = undefined
-    this.#records.addSegment(victim.number, index)
-    return undefined
+    const cache = new BlockCache(Math.max(CACHE_PART * indexBytes, CACHE_BYTES_MIN))
+    return new Places(records, relocations, cache)
   }
 
-  /** @throws CorruptionError if a relocation has no such record (I8) */
-  locate(file: number, { segment, offset }: Pointer, from: string): number {
+  /** @throws CorruptionError if the file has no such record, or it cannot have that length (I8) */
+  locate(file: number, pointer: Pointer, from: string): number {
+    const { segment, offset, length, keyStart, keyEnd } = pointer
     const place = this.#relocations[file]?.locate(segment, offset, this.#cache) ?? offset
-    if (place < 0) throw this.#records.pointerError(segment, offset, from)
+    const isInside = place >= 0 && place + length <= this.#records.files[file]!.length
+    if (!isInside || length < RECORD_HEADER_BYTES + keyEnd - keyStart) {
+      throw this.#records.pointerError(segment, offset, from)
+    }
     return place
   }
 
   close(): void {
     for (const relocation of this.#relocations) relocation?.close()
   }
+}
+
+/** @returns the open relocation, or undefined for a segment, whose header was proved */
+function openVictim(
+  victim: ValueLogFile,
+  input: VictimInput,
+  fileSystem: FileSystem,
+): RelocationReader | undefined {
+  const path = victimPath(input, victim)
+  if (victim.kind === 'relocation') {
+    const expected = { ...victim, databaseId: input.databaseId }
+    return RelocationReader.open(fileSystem, path, segmentName(victim.number), expected)
+  }
+  const file = fileSystem.open(path, 'read')
+  try {
+    readVictimHeader(file, victim, input)
+  } finally {
+    file.close()
+  }
+  return undefined
 }

@@ -15,7 +15,7 @@ import {
   victimPath,
 } from './victim.ts'
 
-/** A step ends at the first hole behind so many milliseconds: one call takes some 10 us, on a busy disk more. */
+/** A step ends at the first hole behind so many milliseconds: one call takes 10 us, and 85 us to 4 ms where the disk discards it. */
 const STEP_MS = 2
 
 export interface PunchInput extends CollectorPlace {

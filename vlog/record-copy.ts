@@ -1,7 +1,7 @@
 /**
  * Copies the live records of victims, in key order, to a relocation.
  *
- * Each is read, proved with all its checksums, and held against what the walk found, before it is
+ * Each is read, proved with all its checksums, and held against what is known of it, before it is
  * written: what is copied lives on under checksums that call it right. Memory is constant: a large
  * record goes piece by piece. Data plane: nothing is allocated for a record but the views that are
  * hashed.
@@ -11,9 +11,9 @@ import { checksum } from '../lib/base/checksum.ts'
 import { CorruptionError } from '../lib/base/errors.ts'
 import { segmentName } from '../lib/base/file-names.ts'
 import {
+  chunkChecksum,
   proveRecord,
   proveRecordHead,
-  RECORD_HEADER_BYTES,
   RECORD_KIND,
   type RecordHeader,
   storedBytes,
@@ -32,7 +32,7 @@ const PIECE_BYTES: number = 16 * VALUE_CHUNK_BYTES
 
 /**
  * Copies all that live. Yields the bytes that each step read or wrote.
- * @throws CorruptionError if a record is not whole or not the one that was marked, IoError
+ * @throws CorruptionError if a record is not whole or not the one that an entry points at, IoError
  */
 export function* copyRecords(
   records: VictimRecords,
@@ -148,7 +148,7 @@ class RecordCopy {
     header.headBytes = record.length - header.storedLength
   }
 
-  /** @returns in what the head at `at` differs from what was marked; it must be all there */
+  /** @returns in what the head at `at` differs from what is known of the record; it must be all there */
   #compareHead(bytes: Uint8Array, at: number): string | undefined {
     const { keyLength, sequence, storedLength, headBytes } = this.#header
     if (
@@ -169,11 +169,7 @@ class RecordCopy {
   #proveChunks(head: Uint8Array, bytes: Uint8Array, length: number, chunk: number): void {
     for (let from = 0, i = chunk; from < length; from += VALUE_CHUNK_BYTES, i++) {
       const sum = checksum(bytes.subarray(from, Math.min(length, from + VALUE_CHUNK_BYTES)))
-      const expected =
-        i === 0
-          ? (readU32(head, 4) ^ readU32(head, 0)) >>> 0
-          : readU32(head, RECORD_HEADER_BYTES + (i - 1) * 4)
-      if (sum !== expected) throw this.#damage(`value checksum mismatch chunk=${i}`)
+      if (sum !== chunkChecksum(head, i)) throw this.#damage(`value checksum mismatch chunk=${i}`)
     }
   }
 

@@ -172,6 +172,12 @@ export function proveRecord(
   return undefined
 }
 
+/** The checksum that chunk number `chunk` of the value must have, by a head that was proved. */
+export function chunkChecksum(head: Uint8Array, chunk: number): number {
+  if (chunk > 0) return readU32(head, RECORD_HEADER_BYTES + (chunk - 1) * 4)
+  return (readU32(head, 4) ^ readU32(head, 0)) >>> 0
+}
+
 /**
  * Holds a record in memory against what a pointer promised, and proves its value.
  *

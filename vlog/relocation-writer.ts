@@ -131,12 +131,13 @@ export class RelocationWriter {
     this.#flush()
     yield layout.fileBytes - layout.fenceOffset
     assert(this.#written === layout.fileBytes, 'a relocation has the length of its layout')
+    this.#earlySync.check()
     try {
       this.#file.sync()
     } catch (error) {
       throw syncFailed(this.#file.path, error)
     }
-    // It has ended by now, but for the message.
+    // An early sync may still be heard of: the event loop has not turned since it ended.
     yield* this.#earlySync.endSteps()
     const { number, salt } = this.#identity
     return { number, salt, length: layout.fileBytes, parts }

@@ -3,12 +3,13 @@
  *
  * Records come in key order and lie anywhere, so a batch of them is read in the order of their
  * places, neighbours in one read, and written in that of their keys. Each is proved whole and held
- * against what the walk found before it is written: what is copied lives on under a checksum that
+ * against what is known of it before it is written: what is copied lives on under a checksum that
  * says it is right. One that fails ends the job, and nothing is left of it.
  */
 
-import { toWiscError } from '../lib/base/errors.ts'
+import { toWiscError, type WiscError } from '../lib/base/errors.ts'
 import { joinPath, segmentName } from '../lib/base/file-names.ts'
+import type { FileSystem } from '../lib/base/file-system.ts'
 import { randomU32 } from '../lib/base/random.ts'
 import { unlinkIfPossible } from '../lib/base/unlink.ts'
 import type { Liveness } from './liveness.ts'
@@ -26,6 +27,8 @@ import { collectVictims, type VictimInput } from './victim-walk.ts'
  * well: its head is read, put into order, and looked up. So 8 us for a live one, where four of ten are dead.
  */
 const ENTRIES_PER_RECORD_MAX = 40
+
+const OPEN_RELOCATIONS_MAX = 16
 
 export interface RewriteInput extends VictimInput {
   /** Number of the relocation. */
@@ -70,11 +73,14 @@ export function* rewriteSteps(
 /** By the shorter way: that of all entries that may point at the victims, or that of all records in them. */
 function* findLive(
   input: RewriteInput,
-  { entries, markLive, visitLive }: Liveness,
+  { entries, markLive, visitPointers }: Liveness,
   ports: CollectorPorts,
 ): Generator<number, VictimRecords> {
-  if (entries <= ENTRIES_PER_RECORD_MAX * input.liveRecords) {
-    return yield* collectPointed(input, visitLive, ports)
+  const relocations = input.files.filter(({ kind }) => kind === 'relocation').length
+  const isShorter = entries <= ENTRIES_PER_RECORD_MAX * input.liveRecords
+  // All relocations stay open, for their indexes are asked in the order of keys (I10).
+  if (isShorter && relocations <= OPEN_RELOCATIONS_MAX) {
+    return yield* collectPointed(input, visitPointers, ports)
   }
   const records = yield* collectVictims(input, ports)
   yield* markLive(records)
@@ -104,12 +110,22 @@ function* writeRelocation(
     throw error
   } finally {
     file.close()
-    // Nobody knows of it. After a failed sync nothing is unlinked any more.
-    const cause = writer.syncFailure ?? toWiscError(failure)
-    if (!finished && cause.code !== 'WISC_SYNC_FAILED') {
-      unlinkIfPossible(fileSystem, path)
-    }
+    if (!finished) abandon(path, writer, toWiscError(failure), fileSystem)
   }
+}
+
+/**
+ * Nobody knows of the file. After a failed sync nothing is unlinked any more.
+ * @throws WISC_SYNC_FAILED if an early sync has failed, whatever the job was ended by
+ */
+function abandon(
+  path: string,
+  { syncFailure }: RelocationWriter,
+  { code }: WiscError,
+  fileSystem: FileSystem,
+): void {
+  if (syncFailure) throw syncFailure
+  if (code !== 'WISC_SYNC_FAILED') unlinkIfPossible(fileSystem, path)
 }
 
 /** Passes steps on, and adds up their bytes. */

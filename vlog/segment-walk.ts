@@ -7,7 +7,6 @@
  * by `recovery.ts`, which knows how far the log was durable.
  */
 
-import { readU32 } from '../lib/base/bytes.ts'
 import { checksum } from '../lib/base/checksum.ts'
 import { assert, WiscError } from '../lib/base/errors.ts'
 import { segmentName } from '../lib/base/file-names.ts'
@@ -21,6 +20,7 @@ import {
 } from '../lib/base/frame.ts'
 import {
   CODEC_NONE,
+  chunkChecksum,
   chunkChecksumBytes,
   proveRecord,
   proveRecordHead,
@@ -220,12 +220,8 @@ function proveChunks(window: FileWindow, offset: number, header: RecordHeader): 
     const length = Math.min(VALUE_CHUNK_BYTES, header.storedLength - from)
     const at = window.view(offset + header.headBytes + from, length)
     const sum = checksum(window.bytes.subarray(at, at + length))
-    const expected =
-      chunk === 0
-        ? (readU32(head, 4) ^ readU32(head, 0)) >>> 0
-        : readU32(head, RECORD_HEADER_BYTES + (chunk - 1) * 4)
     assert(chunk === 0 || chunk * 4 <= sumsBytes, 'chunk has a checksum')
-    if (sum !== expected) return `value checksum mismatch chunk=${chunk}`
+    if (sum !== chunkChecksum(head, chunk)) return `value checksum mismatch chunk=${chunk}`
   }
   return undefined
 }

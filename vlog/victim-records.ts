@@ -2,7 +2,8 @@
  * The records of the files that are collected, packed: no object for a record, memory in proportion
  * to their count and the bytes of their keys.
  *
- *   id        the order in which records were added, file by file, ascending by place
+ *   id        the order in which records were added: by the heads file by file, ascending by place; by the
+ *             pointers of tables table by table, ascending by key
  *   position  the order of entries: by key, then by sequence, newest first; exists once sorted
  *
  * Columns lie in pages, so that growing never copies them: a page ends when it is full of records
@@ -297,7 +298,7 @@ export class VictimRecords {
     return this.#pages[id >>> PAGE_BITS]!.live[id & INDEX_MASK] !== 0
   }
 
-  /** True if anything was marked. */
+  /** True if any of them is known to live. */
   get hasLive(): boolean {
     return this.#hasLive
   }
@@ -308,7 +309,7 @@ export class VictimRecords {
     fill(this.#pages[id >>> PAGE_BITS]!, id & INDEX_MASK, record)
   }
 
-  /** Visits all records of a page of them, in the order in which they were added. */
+  /** Visits all records of a page of them, in the order of ids. */
   visitPage(page: number, record: VictimRecord, visit: () => void): void {
     const columns = this.#pages[page]!
     for (let index = 0; index < columns.count; index++) {

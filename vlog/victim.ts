@@ -24,7 +24,7 @@ export interface CollectorPlace {
 export interface CollectorPorts {
   readonly fileSystem: FileSystem
   readonly random: Random
-  /** See EarlySync. Who makes the steps of a job without turns of the event loop must have none: Infinity. */
+  /** See EarlySync. Infinity for callers that never let the event loop turn, as tests. */
   readonly earlySyncBytes?: number
 }
 

@@ -31,7 +31,7 @@ export function planCollection(
   options: ResolvedCollect,
 ): Promise<CollectionPlan> {
   const { parts } = collector
-  return collector.exclusively(true, (stop) =>
+  return collector.exclusively((stop) =>
     makePlan(
       parts,
       collector.steps.plannerOptions(options.target),
@@ -44,9 +44,7 @@ export function planCollection(
 
 /** Executes the plan that was given, or flushes, compacts, plans and executes until the target is reached. */
 export function collect(collector: Collector, options: ResolvedCollect): Promise<CollectionReport> {
-  return collector.exclusively(true, (stop) =>
-    new Run(collector, options, control(options, stop)).run(),
-  )
+  return collector.exclusively((stop) => new Run(collector, options, control(options, stop)).run())
 }
 
 function control({ signal, bytesPerSecond }: ResolvedCollect, stop: AbortSignal): StepControl {
@@ -102,7 +100,11 @@ class Run {
     for (let round = 0; round < ROUNDS_MAX; round++) {
       this.#tell('plan')
       const { steps } = await this.#plan()
-      if (steps.length === 0 || (await this.#runSteps(steps)) === 0) return
+      const { corrupt } = this.#collector.parts.space
+      const corruptBefore = corrupt.size
+      const done = steps.length === 0 ? 0 : await this.#runSteps(steps)
+      // A damaged file takes those down that were to be rewritten with it: they are planned without it.
+      if (done === 0 && corrupt.size === corruptBefore) return
     }
   }
 

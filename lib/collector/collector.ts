@@ -18,7 +18,7 @@ import { ForegroundWatch } from './foreground-watch.ts'
 import { putLimitOf, ROOM_BYTES } from './pressure.ts'
 import { RunningSteps } from './running-steps.ts'
 import type { Space } from './space.ts'
-import { Steps, type StepsParts } from './steps.ts'
+import { type CountedStepParts, Steps } from './steps.ts'
 import { WriterPace } from './writer-pace.ts'
 
 /** A look follows each such part of a segment that was written. */
@@ -34,7 +34,7 @@ const STEPS_MAX = 2
 /** Pinned garbage above this part of the live bytes is worth a warning. */
 const PINNED_SHARE = 1 / 10
 
-export interface CollectorParts extends StepsParts {
+export interface CollectorParts extends CountedStepParts {
   readonly fileSystem: FileSystem
   /** Bytes of log that the active memtable covers. */
   readonly unflushedBytes: () => number
@@ -63,10 +63,8 @@ export class Collector {
   #paused = false
   /** What the last look found: something will come back without anybody's doing. */
   #canHelp = false
-  /** A collection that someone asked for: steps of our own wait. */
+  /** Plans and collections that someone asked for: steps of our own wait, and go on after them. */
   #manual = 0
-  /** Of these, those that give something back: a plan does not. */
-  #collecting = 0
   #scheduled = false
   readonly #running: RunningSteps
   #exposing: Promise<void> | undefined
@@ -245,7 +243,7 @@ export class Collector {
     const isFlushing = flushes && freeze()
     if (exposes && !this.#isResting) this.#expose()
     if (step && this.#mayStart(step)) this.#start(step)
-    this.#canHelp = isFlushing || !!this.#exposing || running.count > 0 || this.#collecting > 0
+    this.#canHelp = isFlushing || !!this.#exposing || running.count > 0 || this.#manual > 0
     if (this.pace.isWaitedFor) this.#lookLater()
     // A compaction writes the whole tree anew before the old one goes.
     const treeBytes = this.#exposing ? space.tableBytes : 0
@@ -332,9 +330,8 @@ export class Collector {
   }
 
   /** Runs something that no other step may cross. */
-  async exclusively<T>(collects: boolean, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  async exclusively<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     this.#manual++
-    if (collects) this.#collecting++
     try {
       while (this.#running.count > 0 || this.#asked) {
         await (this.#asked ?? this.#running.anyEnded())
@@ -347,7 +344,6 @@ export class Collector {
       return await running
     } finally {
       this.#manual--
-      if (collects) this.#collecting--
       this.wake()
     }
   }

@@ -44,12 +44,17 @@ export interface Decision {
 
 export function decide(space: Space, state: LookState): Decision {
   const { planner, running, isQuiet, hasRoom, unflushedBytes, putLimitBytes } = state
+  const files = space.files.map((file) =>
+    running.holds(file.number) ? { ...file, blocked: 'busy' as const } : file,
+  )
   const { segmentBytes } = planner
-  const pressure = pressureOf(space.liveBytes, { ...planner, putLimitBytes })
+  // What only a reader sees counts as living: nobody can give it back, so nobody waits for it.
+  const keptBytes = space.liveBytes + space.pinnedBytes
+  const pressure = pressureOf(keptBytes, { ...planner, putLimitBytes })
   if (space.diskBytes <= pressure.startBytes) {
-    return { pressure, step: freeStep(space, state), exposes: false, flushes: false }
+    return { pressure, step: freeStep(files, space, state), exposes: false, flushes: false }
   }
-  const step = bestStep(space, pressure, state)
+  const step = bestStep(files, space, pressure, state)
   const least = isQuiet ? 1 : segmentBytes * EXPOSE_SHARE
   const pays = (bytes: number): boolean =>
     step === undefined && running.count === 0 && bytes >= least
@@ -62,24 +67,29 @@ export function decide(space: Space, state: LookState): Decision {
 }
 
 /** What costs nothing but an edit. The active segment is not sealed for it. */
-function freeStep(space: Space, { planner, running }: LookState): CollectionStep | undefined {
-  const isDead = (file: Space['files'][number]): boolean =>
-    file.referencedRecords === 0 && file.blocked === undefined && !file.needsSeal
-  const files = space.files.filter(({ needsSeal, number }) => !needsSeal && !running.holds(number))
-  if (!files.some(isDead)) return undefined
+function freeStep(
+  files: Space['files'],
+  space: Space,
+  { planner }: LookState,
+): CollectionStep | undefined {
+  const sealed = files.filter(({ needsSeal }) => !needsSeal)
+  const isDead = sealed.some(
+    ({ referencedRecords, blocked }) => referencedRecords === 0 && blocked === undefined,
+  )
+  if (!isDead) return undefined
   const goalDiskBytes = space.diskBytes
-  const { steps } = planCollectionSteps(files, space, { ...planner, goalDiskBytes })
+  const { steps } = planCollectionSteps(sealed, space, { ...planner, goalDiskBytes })
   return steps.find(({ action }) => action === 'drop' || action === 'forget')
 }
 
 function bestStep(
+  files: Space['files'],
   space: Space,
   { startBytes, limitBytes }: Pressure,
   { planner, hasRoom, running }: LookState,
 ): CollectionStep | undefined {
   // Under maxBytesOnDisk a tighter target may be needed than the one that was asked for.
   const needed = Math.max(1, limitBytes / Math.max(1, space.liveBytes))
-  const files = space.files.filter(({ number }) => !running.holds(number))
   const diskBytes = running.diskBytesAfter(space.diskBytes)
   const { steps } = planCollectionSteps(
     files,

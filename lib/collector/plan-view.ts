@@ -8,7 +8,7 @@ import { JobRate } from '../jobs/job-rate.ts'
 import type { ReadingEngine } from '../reading-engine.ts'
 import { type CollectionPlan, plannedFiles, type ResolvedCollect } from './collection.ts'
 import { makePlan, type PlanParts } from './plan.ts'
-import { HOLE_BYTES_MIN } from './run-step.ts'
+import { plannerOptions } from './planner-options.ts'
 
 /** What a collection would do if the store were open for writing. */
 export function planViewCollection(
@@ -47,15 +47,11 @@ export async function withView<T>(
   }
 }
 
-/** What all plans for this view have in common. */
+/** No punch was refused yet. */
 export function viewPlannerOptions(
-  { options }: ReadingEngine,
+  { options, version }: ReadingEngine,
   targetSpaceAmplification: number,
 ): Omit<PlannerOptions, 'goalDiskBytes'> {
-  return {
-    segmentBytes: options.segmentBytes,
-    targetSpaceAmplification,
-    punchHoles: options.collector.punchHoles,
-    minimumHoleBytes: HOLE_BYTES_MIN,
-  }
+  const { punchHoles } = options.collector
+  return plannerOptions(options, version, targetSpaceAmplification, punchHoles)
 }

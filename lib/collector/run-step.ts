@@ -26,15 +26,13 @@ import { segmentName } from '../base/file-names.ts'
 import { compareLogPositions } from '../base/log-position.ts'
 import type { JobRate } from '../jobs/job-rate.ts'
 import type { JobRunner } from '../jobs/runner.ts'
-import { tablesOf } from '../tables.ts'
 import type { TableMeta } from '../tree/entry.ts'
 import { isRelocated, type Version } from '../tree/version.ts'
 import type { VersionEdit } from '../tree/version-edit.ts'
 import type { VersionSet } from '../tree/version-set.ts'
+import { logicalSegments, pointingInto } from '../value-log-files.ts'
+import { HOLE_BYTES_MIN } from './planner-options.ts'
 import type { SpaceAccount } from './space.ts'
-
-/** Smaller holes are not punched: each costs as much as writing some ten KiB. */
-export const HOLE_BYTES_MIN = 8192
 
 export interface StepParts {
   readonly directory: string
@@ -99,6 +97,11 @@ async function drop(files: readonly PlannedFile[], parts: StepParts): Promise<St
 async function forget(segments: readonly number[], parts: StepParts): Promise<StepResult> {
   const { versions } = parts
   checkUnreferenced(segments, parts)
+  for (const number of segments) {
+    // I12: a segment with a file of its own may hold what is in no table yet; it can only be dropped.
+    const state = versions.current.segments.get(number)
+    if (state === undefined || !isRelocated(state)) throw stale(number)
+  }
   await versions.apply({ removedSegments: segments })
   return { bytesFreed: 0, bytesCopied: 0, bytesWritten: 0, holes: 0, holesRefused: false }
 }
@@ -110,9 +113,13 @@ function checkUnreferenced(segments: readonly number[], { versions, space }: Ste
   for (const segment of segments) {
     const state = current.segments.get(segment)
     if (state?.state === 'sealed' && space.references.of(segment) === undefined) continue
-    const message = `the segment is in use since the plan was made number=${segment}`
-    throw new WiscError('WISC_STALE', message)
+    throw stale(segment)
   }
+}
+
+function stale(segment: number): WiscError {
+  const message = `the segment is in use since the plan was made number=${segment}`
+  return new WiscError('WISC_STALE', message)
 }
 
 /** What a mark needs. */
@@ -225,23 +232,9 @@ function victims(
   numbers: readonly number[],
   { space }: Pick<StepParts, 'space'>,
 ): { files: ValueLogFile[]; tables: TableMeta[]; liveRecords: number } {
-  const { references } = space
-  references.update(version)
-  const segments = new Set(numbers.flatMap((number) => logicalSegments(version, number)))
-  const pointing = references.tablesPointingTo(segments)
-  let liveRecords = 0
-  for (const segment of segments) liveRecords += references.of(segment)?.records ?? 0
-  return {
-    liveRecords,
-    files: numbers.map((number) => valueLogFile(version, number)),
-    tables: tablesOf(version).filter(({ number }) => pointing.has(number)),
-  }
-}
-
-/** The segments that a file holds. */
-export function logicalSegments(version: Version, file: number): number[] {
-  const relocation = version.relocations.get(file)
-  return relocation ? relocation.parts.map(({ segment }) => segment) : [file]
+  const { tables, records } = pointingInto(version, space.references, numbers)
+  const files = numbers.map((number) => valueLogFile(version, number))
+  return { files, tables, liveRecords: records }
 }
 
 function valueLogFile(version: Version, number: number): ValueLogFile {

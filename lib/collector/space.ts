@@ -6,6 +6,7 @@
  *   referenced:             what entries of tables point to, and everything above the checkpoint
  *   live bytes:             keys and values of all puts in tables, less what newer entries may shadow
  */
+import { exposedGarbageBytes } from '../../vlog/collection-costs.ts'
 import type { CollectibleFile } from '../../vlog/collection-plan.ts'
 import type { BlockCache } from '../base/block-cache.ts'
 import { segmentName } from '../base/file-names.ts'
@@ -15,6 +16,7 @@ import { HiddenGarbageEstimate } from '../hidden-garbage.ts'
 import type { Memtables } from '../memtables.ts'
 import type { TableCache } from '../tables.ts'
 import { isRelocated, type SegmentState, type Version } from '../tree/version.ts'
+import { flushedEnd } from '../value-log-files.ts'
 import { DiskUsage } from './disk-usage.ts'
 import { References } from './references.ts'
 
@@ -101,7 +103,7 @@ export class SpaceAccount {
     return {
       diskBytes,
       ...this.#liveFigures(),
-      exposedGarbageBytes: files.reduce((sum, file) => sum + exposedGarbage(file), 0),
+      exposedGarbageBytes: files.reduce((sum, file) => sum + exposedGarbageBytes(file), 0),
       hiddenGarbageBytes: hiddenRecordBytes + (pinned ? 0 : duplicateBytes),
       pinnedBytes: pinned ? duplicateBytes : 0,
       tableBytes: this.references.totals.tableBytes,
@@ -147,20 +149,14 @@ export class SpaceAccount {
 
   #segment(version: Version, segment: SegmentState): CollectibleFile | undefined {
     const { number } = segment
-    const { checkpoint } = version
     const sealed = segment.state === 'sealed'
     const length = sealed ? segment.length : this.#parts.writtenEnd(number)
     if (length === 0) return undefined
-    const flushed =
-      number === checkpoint.segment
-        ? Math.min(checkpoint.offset, length)
-        : number < checkpoint.segment
-          ? length
-          : 0
-    const isBehind = compareLogPositions({ segment: number, offset: length }, checkpoint) <= 0
+    const end = { segment: number, offset: length }
+    const isBehind = compareLogPositions(end, version.checkpoint) <= 0
     // With empty memtables only marker frames lie behind the checkpoint: it can be moved, and the segment sealed.
     const needsSeal = !this.#parts.memtables.hasEntries && !(sealed && isBehind)
-    const unflushedBytes = needsSeal ? 0 : length - flushed
+    const unflushedBytes = needsSeal ? 0 : length - flushedEnd(version, number, length)
     const blocked = sealed ? ('unflushed' as const) : ('unsealed' as const)
     return this.#file(number, 'segment', length, [this.#references(number, unflushedBytes)], {
       needsSeal,
@@ -214,9 +210,4 @@ export class SpaceAccount {
     this.#blockBytes ??= fileSystem.statPath(directory)?.blockBytes ?? BLOCK_BYTES
     return this.#blockBytes
   }
-}
-
-/** Bytes of a file that no entry points to. */
-export function exposedGarbage({ totalBytes, referencedBytes }: CollectibleFile): number {
-  return Math.max(0, totalBytes - referencedBytes)
 }

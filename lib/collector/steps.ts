@@ -8,15 +8,10 @@ import { parseFileName } from '../base/file-names.ts'
 import { emitSafely } from '../events.ts'
 import type { ResolvedOptions } from '../options.ts'
 import { type CollectedStep, plannedFiles, stepNumbers } from './collection.ts'
-import {
-  HOLE_BYTES_MIN,
-  runStep,
-  type StepControl,
-  type StepParts,
-  type StepResult,
-} from './run-step.ts'
+import { plannerOptions } from './planner-options.ts'
+import { runStep, type StepControl, type StepParts, type StepResult } from './run-step.ts'
 
-export interface StepsParts extends StepParts {
+export interface CountedStepParts extends StepParts {
   readonly options: ResolvedOptions
   readonly events: EventEmitter
   /** A failed sync. */
@@ -30,7 +25,7 @@ export interface StepCounts {
 }
 
 export class Steps {
-  readonly #parts: StepsParts
+  readonly #parts: CountedStepParts
   readonly #reclaimed: (bytes: number, ms: number) => void
   /** When the step before ended. */
   #endedAt = 0
@@ -38,20 +33,15 @@ export class Steps {
   readonly counts: StepCounts = { steps: 0, relocatedBytesWritten: 0, bytesFreed: 0 }
 
   /** @param reclaimed is told what came back, and how long it took */
-  constructor(parts: StepsParts, reclaimed: (bytes: number, ms: number) => void) {
+  constructor(parts: CountedStepParts, reclaimed: (bytes: number, ms: number) => void) {
     this.#parts = parts
     this.#reclaimed = reclaimed
     this.#punchHoles = parts.options.collector.punchHoles
   }
 
-  /** What all plans of this store have in common. */
   plannerOptions(targetSpaceAmplification: number): Omit<PlannerOptions, 'goalDiskBytes'> {
-    return {
-      segmentBytes: this.#parts.options.segmentBytes,
-      targetSpaceAmplification,
-      punchHoles: this.#punchHoles,
-      minimumHoleBytes: HOLE_BYTES_MIN,
-    }
+    const { options, versions } = this.#parts
+    return plannerOptions(options, versions.current, targetSpaceAmplification, this.#punchHoles)
   }
 
   /** @throws what {@link runStep} throws */

@@ -12,11 +12,10 @@ import {
 import { collectVictims } from '../../vlog/victim-walk.ts'
 import { invalidArgument, WiscError } from '../base/errors.ts'
 import { segmentName } from '../base/file-names.ts'
-import { logicalSegments } from '../collector/run-step.ts'
 import type { ReadingEngine } from '../reading-engine.ts'
-import { tablesOf } from '../tables.ts'
 import { markPointers } from '../tree/mark-pointers.ts'
-import { isRelocated, type Version } from '../tree/version.ts'
+import { isRelocated } from '../tree/version.ts'
+import { flushedEnd, pointingInto } from '../value-log-files.ts'
 
 /** Between two turns of the event loop. */
 const TURN_MS = 10
@@ -54,19 +53,17 @@ export async function markedRecords(
   try {
     const { context, version, space } = engine
     const victim = valueLogFile(engine, number)
-    space.references.update(version)
-    const segments = new Set(logicalSegments(version, number))
-    const pointing = space.references.tablesPointingTo(segments)
-    const tables = tablesOf(version).filter((table) => pointing.has(table.number))
+    const { tables } = pointingInto(version, space.references, [number])
     const isEmpty = victim.length === 0
     const input = { ...context, files: isEmpty ? [] : [victim], tables }
     const records = await inTurns(collectVictims(input, context), signal)
     if (!isEmpty) await inTurns(markPointers(input, context.fileSystem)(records), signal)
-    const flushedEnd = victim.kind === 'relocation' ? victim.length : flushed(version, victim)
+    const { kind, length } = victim
+    const recentFrom = kind === 'relocation' ? length : flushedEnd(version, number, length)
     return {
       ...victim,
       file: segmentName(number),
-      visit: (each) => visitAll(records, flushedEnd, each),
+      visit: (each) => visitAll(records, recentFrom, each),
     }
   } catch (error) {
     throw engine.viewFailure(error)
@@ -88,12 +85,6 @@ function valueLogFile(engine: ReadingEngine, number: number): ValueLogFile {
   return { kind: 'segment', number, salt: segment.salt, length }
 }
 
-/** Up to here its records are in tables. */
-function flushed({ checkpoint }: Version, { number, length }: ValueLogFile): number {
-  if (number === checkpoint.segment) return checkpoint.offset
-  return number < checkpoint.segment ? length : 0
-}
-
 async function inTurns<T>(steps: Generator<unknown, T>, signal: AbortSignal): Promise<T> {
   let began = performance.now()
   for (;;) {
@@ -110,13 +101,13 @@ async function inTurns<T>(steps: Generator<unknown, T>, signal: AbortSignal): Pr
 
 function visitAll(
   records: VictimRecords,
-  flushedEnd: number,
+  recentFrom: number,
   each: (record: Readonly<VictimRecord>, state: RecordState) => void,
 ): void {
   const record = emptyVictimRecord()
   for (let page = 0; page < records.pageCount; page++) {
     records.visitPage(page, record, () => {
-      const state = record.isLive ? 'live' : record.place < flushedEnd ? 'dead' : 'recent'
+      const state = record.isLive ? 'live' : record.place < recentFrom ? 'dead' : 'recent'
       each(record, state)
     })
   }

@@ -6,9 +6,9 @@
 import { invalidArgument } from '../base/errors.ts'
 import { tableName } from '../base/file-names.ts'
 import type { CollectionPlan } from '../collector/collection.ts'
-import { logicalSegments } from '../collector/run-step.ts'
 import type { ReadingEngine } from '../reading-engine.ts'
 import { Store } from '../store.ts'
+import { logicalSegments } from '../value-log-files.ts'
 import { fileHolding, markedRecords } from './marked-records.ts'
 import { hiddenFigures, type SegmentRow, segmentRows } from './segment-report.ts'
 

@@ -1,7 +1,8 @@
 /** The sizes of all values of a store, from its tables alone: no value is read. */
 
+import { basename } from 'node:path'
 import { compareRange, NO_BYTES } from '../base/bytes.ts'
-import { CorruptionError, isMissing, WiscError } from '../base/errors.ts'
+import { CorruptionError, IoError, isMissing, WiscError } from '../base/errors.ts'
 import { joinPath, segmentName } from '../base/file-names.ts'
 import type { FileSystem } from '../base/file-system.ts'
 import { nodeFileSystem } from '../base/node-file-system.ts'
@@ -35,14 +36,20 @@ export function* measureValueSizes(
   directory: string,
   fileSystem: FileSystem = nodeFileSystem,
 ): Generator<number, ValueSizes> {
+  const kind = fileSystem.statPath(directory)?.kind
+  if (kind !== undefined && kind !== 'directory') {
+    throw new WiscError('WISC_NO_STORE', `path is not a directory path=${directory}`)
+  }
   for (let attempt = 1; ; attempt++) {
     try {
       const manifest = VersionSet.read(fileSystem, directory)
       if (manifest) return yield* measure(fileSystem, directory, manifest)
     } catch (error) {
       const cause = error instanceof CorruptionError ? (error.cause ?? error) : error
-      if (!isMissing(cause) || attempt === ATTEMPTS_MAX) throw error
-      continue
+      if (isMissing(cause) && attempt < ATTEMPTS_MAX) continue
+      // Three times there was no table where the manifest has one.
+      if (!(error instanceof IoError) || !isMissing(error)) throw error
+      throw new CorruptionError(basename(error.path), 0, 'file is missing', { cause: error })
     }
     throw new WiscError('WISC_NO_STORE', `there is no store at this path path=${directory}`)
   }

@@ -5,8 +5,7 @@
  * fails its checksum and has such a block is taken for one; a disk that lost a block leaves the same picture.
  */
 
-import { RECORD_HEADER_BYTES, type RecordHeader, VALUE_CHUNK_BYTES } from '../../vlog/record.ts'
-import { readU32 } from '../base/bytes.ts'
+import { chunkChecksum, type RecordHeader, VALUE_CHUNK_BYTES } from '../../vlog/record.ts'
 import { checksum } from '../base/checksum.ts'
 import type { FileWindow } from '../base/file-window.ts'
 
@@ -28,11 +27,7 @@ export function valueState(window: FileWindow, offset: number, header: RecordHea
     const place = offset + headBytes + from
     const at = window.view(place, length)
     const bytes = window.bytes.subarray(at, at + length)
-    const expected =
-      chunk === 0
-        ? (readU32(head, 4) ^ readU32(head, 0)) >>> 0
-        : readU32(head, RECORD_HEADER_BYTES + (chunk - 1) * 4)
-    if (checksum(bytes) !== expected) {
+    if (checksum(bytes) !== chunkChecksum(head, chunk)) {
       isWhole = false
       hasHole ||= hasZeroBlock(bytes, place)
     }

@@ -1,6 +1,6 @@
 /** Chooses who runs the jobs of a store. */
 import type { FileSystem } from '../base/file-system.ts'
-import { type Random, systemRandom } from '../base/random.ts'
+import type { Random } from '../base/random.ts'
 import { InlineRunner } from './inline-runner.ts'
 import type { JobRunner } from './runner.ts'
 import { WorkerPool } from './worker-pool.ts'
@@ -10,10 +10,6 @@ import { WorkerPool } from './worker-pool.ts'
  * @param fileSystem and `random` are used by jobs on the calling thread only: workers have the real
  *   ones
  */
-export function createRunner(
-  workers: number,
-  fileSystem: FileSystem,
-  random: Random = systemRandom,
-): JobRunner {
+export function createRunner(workers: number, fileSystem: FileSystem, random: Random): JobRunner {
   return workers === 0 ? new InlineRunner(fileSystem, random) : new WorkerPool(workers)
 }

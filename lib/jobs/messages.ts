@@ -47,7 +47,7 @@ export interface CompactionJob extends TableJobBase {
 export interface MarkJob extends JobBase {
   readonly kind: 'mark'
   readonly files: readonly ValueLogFile[]
-  /** All tables of the pinned versions. */
+  /** Those of one pinned version that may point into the files. */
   readonly tables: readonly TableMeta[]
   /** A smaller hole is not worth a call. */
   readonly minimumHoleBytes: number
@@ -57,9 +57,9 @@ export interface MarkJob extends JobBase {
 export interface RewriteJob extends JobBase {
   readonly kind: 'rewrite'
   readonly files: readonly ValueLogFile[]
-  /** All tables of the pinned versions. */
+  /** Those of one pinned version that may point into the files. */
   readonly tables: readonly TableMeta[]
-  /** How many records live in the files. */
+  /** About how many records live in the files. */
   readonly liveRecords: number
   /** The number of the new file. */
   readonly fileNumber: number

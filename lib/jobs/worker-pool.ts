@@ -84,7 +84,7 @@ export class WorkerPool implements JobRunner {
       if (!worker) return
       this.#queued.shift()
       this.#dispatch(first, worker)
-      // The one for flushes starts ahead: a flush is waited for.
+      // The next worker starts ahead, so that a flush that comes finds it idle.
       if (first.job.kind !== 'flush') this.#workerFor('flush')
     }
   }

@@ -1,6 +1,6 @@
 /** What lives, by some tables: the implementation of the port that vlog/liveness.ts declares. */
 import type { FileSystem } from '../base/file-system.ts'
-import { markPointers, type PointedRecords } from './mark-pointers.ts'
+import { type MarkableRecords, markPointers } from './mark-pointers.ts'
 import {
   type PointedSegments,
   type PointingTables,
@@ -11,14 +11,17 @@ import {
 export interface TableLiveness {
   /** Of all tables. */
   readonly entries: number
-  readonly markLive: (records: PointedRecords) => Generator<number, void>
-  readonly visitLive: (segments: PointedSegments, visit: VisitPointer) => Generator<number, void>
+  readonly markLive: (records: MarkableRecords) => Generator<number, void>
+  readonly visitPointers: (
+    segments: PointedSegments,
+    visit: VisitPointer,
+  ) => Generator<number, void>
 }
 
 export function livenessBy(input: PointingTables, fileSystem: FileSystem): TableLiveness {
   return {
     entries: input.tables.reduce((sum, { entries }) => sum + entries, 0),
     markLive: markPointers(input, fileSystem),
-    visitLive: (segments, visit) => visitPointers(input, fileSystem, segments, visit),
+    visitPointers: (segments, visit) => visitPointers(input, fileSystem, segments, visit),
   }
 }

@@ -1,9 +1,8 @@
 /**
  * Marks which records of the value log live: those that an entry of these tables points at.
  *
- * The implementation of the port that vlog/liveness.ts declares. Records and tables have the same
- * order, so both are gone through together, and whichever is behind leaps: it costs no more than
- * the entries of a table, nor than a search for each record. The references of a table say how many
+ * Records and tables have the same order, so both are gone through together, and whichever is behind
+ * leaps: it costs no more than the entries of a table, nor than a search for each record. The references of a table say how many
  * of its pointers lead to these records, so that not one can be missed.
  */
 
@@ -29,7 +28,7 @@ const SEEK_MOVES = 16
 const SEEK_BYTES = 4096
 
 /** What is marked: records, at positions in the order of entries. Pointers into their segments must lead to them. */
-export interface PointedRecords extends PointedSegments {
+export interface MarkableRecords extends PointedSegments {
   readonly count: number
   /** Sets what `compare` and `reach` hold records against. */
   probe(keyBytes: Uint8Array, keyStart: number, keyEnd: number, sequence: number): void
@@ -53,7 +52,7 @@ export interface PointedRecords extends PointedSegments {
 export function markPointers(
   input: PointingTables,
   fileSystem: FileSystem,
-): (records: PointedRecords) => Generator<number, void> {
+): (records: MarkableRecords) => Generator<number, void> {
   return (records) =>
     eachPointingTable(input, fileSystem, records, (table, name, pointers) =>
       markTable(table, name, pointers, records),
@@ -64,7 +63,7 @@ function* markTable(
   table: TableReader,
   name: string,
   pointers: number,
-  records: PointedRecords,
+  records: MarkableRecords,
 ): Generator<number, void> {
   const step = new MarkStep(table, name, records)
   for (let more = true; more; ) {
@@ -81,7 +80,7 @@ class MarkStep {
   found = 0
   readonly #cursor: EntryCursor
   readonly #name: string
-  readonly #records: PointedRecords
+  readonly #records: MarkableRecords
   readonly #entryBytes: number
   /** Positions of the records in the range of the table that are still to come. */
   #position: number
@@ -89,7 +88,7 @@ class MarkStep {
   #moves = 0
   #bytes = 0
 
-  constructor(table: TableReader, name: string, records: PointedRecords) {
+  constructor(table: TableReader, name: string, records: MarkableRecords) {
     const { smallestKey, largestKey, bytes, entries } = table.meta
     this.#cursor = table.cursor()
     this.#name = name
@@ -173,7 +172,7 @@ class MarkStep {
 function* findLost(
   table: TableReader,
   name: string,
-  records: PointedRecords,
+  records: MarkableRecords,
 ): Generator<number, void> {
   const cursor = table.cursor()
   let moves = 0

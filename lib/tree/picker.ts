@@ -65,18 +65,14 @@ interface Candidate {
   readonly reason: 'runs' | 'bytes'
 }
 
-/**
- * The most urgent compaction that can be started beside those that are running, or undefined.
- * @param running the plans that are executed now: their edits are not in `levels` yet
- */
+/** The most urgent compaction, or undefined. Requires: no other plan is running. */
 export function pickCompaction(
   levels: readonly Level[],
   options: TreeShapeOptions,
-  running: readonly CompactionPlan[],
 ): CompactionPlan | undefined {
   const shape = measureTree(levels, options)
   for (const candidate of candidates(levels, shape, options)) {
-    const plan = planLevel(levels, shape, options, candidate, running)
+    const plan = planLevel(levels, shape, options, candidate)
     if (plan) return plan
   }
   return undefined
@@ -143,20 +139,18 @@ function planLevel(
   shape: TreeShape,
   options: TreeShapeOptions,
   candidate: Candidate,
-  running: readonly CompactionPlan[],
 ): CompactionPlan | undefined {
   const { level } = candidate
   const { runs } = levels[level]!
   if (options.runsPerLevel === 1 && level > 0 && runs.length === 1) {
-    return planCheapestTables(levels, shape, options, candidate, running)
+    return planCheapestTables(levels, shape, options, candidate)
   }
   const parts = runs.map(({ id, tables }) => ({ level, runId: id, tables }))
   // Too many runs at the bottom, but room for their bytes: merging them needs no deeper level.
   const inPlace = level > 0 && level === shape.largestLevel && candidate.reason === 'runs'
-  const plan = inPlace
+  return inPlace
     ? makePlan(levels, options, candidate, parts, level, runs[0]!.id)
     : planInto(levels, shape, options, candidate, parts, level + 1)
-  return conflicts(plan, running) ? undefined : plan
 }
 
 /**
@@ -167,35 +161,27 @@ function planCheapestTables(
   shape: TreeShape,
   options: TreeShapeOptions,
   candidate: Candidate,
-  running: readonly CompactionPlan[],
 ): CompactionPlan | undefined {
   const { level } = candidate
   const run = levels[level]!.runs[0]!
   const target = levels[level + 1]?.runs[0]?.tables ?? []
-  const busy = busyTables(running)
   let best: readonly TableMeta[] | undefined
   let bestCost = Number.POSITIVE_INFINITY
   for (let start = 0; start < run.tables.length; start++) {
     let end = start
     let bytes = 0
     let moved = 0
-    while (
-      end < run.tables.length &&
-      bytes < options.tableBytes &&
-      !busy.has(run.tables[end]!.number)
-    ) {
+    while (end < run.tables.length && bytes < options.tableBytes) {
       bytes += run.tables[end]!.bytes
       moved += compensatedBytes(run.tables[end]!, shape.tombstoneBytes)
       end++
     }
-    if (end === start) continue
     const tables = run.tables.slice(start, end)
     const below = overlappingTables(
       target,
       tables[0]!.smallestKey,
       tables[tables.length - 1]!.largestKey,
     )
-    if (below.some(({ number }) => busy.has(number))) continue
     const cost = below.reduce((sum, table) => sum + table.bytes, bytes) / moved
     if (cost < bestCost) {
       best = tables
@@ -204,8 +190,7 @@ function planCheapestTables(
   }
   if (!best) return undefined
   const parts = [{ level, runId: run.id, tables: best }]
-  const plan = planInto(levels, shape, options, candidate, parts, level + 1)
-  return conflicts(plan, running) ? undefined : plan
+  return planInto(levels, shape, options, candidate, parts, level + 1)
 }
 
 /** Lets parts of one level arrive at the next one. */
@@ -272,34 +257,6 @@ function canMove(
     if (compareBytes(tables[i - 1]!.largestKey, tables[i]!.smallestKey) >= 0) return false
   }
   return true
-}
-
-/**
- * True if a plan shares a table with one that is running, or would fill a range that one is
- * filling.
- */
-function conflicts(plan: CompactionPlan, running: readonly CompactionPlan[]): boolean {
-  const busy = busyTables(running)
-  if (plan.inputs.some(({ tables }) => tables.some(({ number }) => busy.has(number)))) return true
-  const range = hull(plan.inputs)
-  return running.some(
-    (other) => other.outputLevel === plan.outputLevel && rangesOverlap(range, hull(other.inputs)),
-  )
-}
-
-function busyTables(running: readonly CompactionPlan[]): ReadonlySet<number> {
-  const busy = new Set<number>()
-  for (const { inputs } of running) {
-    for (const { tables } of inputs) for (const { number } of tables) busy.add(number)
-  }
-  return busy
-}
-
-function rangesOverlap(left: KeyRange, right: KeyRange): boolean {
-  return (
-    compareBytes(left.smallestKey, right.largestKey) <= 0 &&
-    compareBytes(right.smallestKey, left.largestKey) <= 0
-  )
 }
 
 /** The smallest range that holds all tables of the parts. */

@@ -92,7 +92,7 @@ function* visitTable(
   const step = new VisitStep(table, name, segments, visit)
   const entryBytes = table.meta.bytes / table.meta.entries
   for (let passed = 0; ; passed = step.passed) {
-    const more = step.run(pointers)
+    const more = step.run()
     yield Math.ceil((step.passed - passed) * entryBytes)
     if (!more) break
   }
@@ -116,10 +116,10 @@ class VisitStep {
     this.#cursor.seekToFirst()
   }
 
-  /** Goes on until the step is full. @returns false at the end, or when `pointers` were found: there are no more */
-  run(pointers: number): boolean {
+  /** Goes on until the step is full. @returns false at the end */
+  run(): boolean {
     const cursor = this.#cursor
-    for (let i = 0; i < STEP_ENTRIES && cursor.valid && this.found < pointers; i++) {
+    for (let i = 0; i < STEP_ENTRIES && cursor.valid; i++) {
       if (cursor.kind === KIND.pointer && this.#segments.holdsSegment(cursor.segment)) {
         this.#visit(cursor, this.#name)
         this.found++
@@ -127,6 +127,6 @@ class VisitStep {
       this.passed++
       cursor.next()
     }
-    return cursor.valid && this.found < pointers
+    return cursor.valid
   }
 }

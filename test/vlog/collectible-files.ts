@@ -11,6 +11,7 @@ const SEGMENT_BYTES: number = 64 * MIB
 export const EVERYTHING: PlannerOptions = {
   goalDiskBytes: 0,
   segmentBytes: SEGMENT_BYTES,
+  smallFileBytes: SEGMENT_BYTES / 8,
   targetSpaceAmplification: 1.3,
   punchHoles: false,
   minimumHoleBytes: BLOCK_BYTES,
@@ -135,6 +136,7 @@ export const drawnOptions: fc.Arbitrary<PlannerOptions> = fc
     punchHoles: fc.boolean(),
     minimumHoleBytes: fc.constantFrom(BLOCK_BYTES, 64 * KIB),
   })
-  .map(({ maxCopyBytes, ...options }) =>
-    maxCopyBytes === undefined ? options : { ...options, maxCopyBytes },
-  )
+  .map(({ maxCopyBytes, ...drawn }) => {
+    const options = { ...drawn, smallFileBytes: drawn.segmentBytes / 8 }
+    return maxCopyBytes === undefined ? options : { ...options, maxCopyBytes }
+  })

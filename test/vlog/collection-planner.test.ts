@@ -351,7 +351,7 @@ describe('skipped files', () => {
     const totalBytes = relocationFileBytes(1000, 1000 * KIB, 1)
     const more = { kind: 'relocation', recordBytes: KIB } as const
     expect(plan([fileOf(1, totalBytes, 1000 * KIB, more)]).skipped).toMatchObject([
-      { reason: 'no garbage', exposedGarbageBytes: 0 },
+      { reason: 'no garbage', exposedGarbageBytes: totalBytes - 1000 * KIB },
     ])
   })
 

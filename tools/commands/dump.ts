@@ -5,7 +5,7 @@
  *   annotate  OFFSET  HEX  NAME VALUE           one line a few bytes
  *   JSON      {"what":...,"offset":...,"length":...,"fields":{...}} a line; with --annotate "parts" for "fields"
  */
-
+import fs from 'node:fs'
 import { IoError } from '../../lib/index.ts'
 import { type Dump, openDump } from '../../lib/inspect/dump.ts'
 import type { Field, Item } from '../../lib/inspect/items.ts'
@@ -63,19 +63,24 @@ export const dump: Verb = defineVerb({
       })
       .option('from', { type: 'number', requiresArg: true, describe: 'Only from this offset on' })
       .option('to', { type: 'number', requiresArg: true, describe: 'Only up to this offset' }),
-  run: async ({ file, from, to, annotate, values, hex, json }, { output, signal }) => {
+  run: async ({ file, from, to, annotate, values, hex, json }, { output, progress, signal }) => {
     const range = {
       ...(from !== undefined && { from: countOf(from, '--from') }),
       ...(to !== undefined && { to: countOf(to, '--to') }),
     }
+    if (from !== undefined && to !== undefined && from >= to) {
+      throw new UsageError('--from must be below --to')
+    }
     const opened = open(file, range)
     const format = { annotate, values, hex, json }
     let isDamaged = false
+    let isEmpty = true
     try {
       let text = ''
       for (const item of opened.items) {
         isDamaged ||= item.damage !== undefined
         if (!annotate && !item.damage && item.fields.every(({ isDetail }) => isDetail)) continue
+        isEmpty = false
         for (const piece of pieces(item, opened, format, output)) {
           text += piece
           if (text.length < WRITE_CHARACTERS) continue
@@ -89,6 +94,7 @@ export const dump: Verb = defineVerb({
     } finally {
       opened.close()
     }
+    if (isEmpty && !json) progress.say(whyNothing(opened, from ?? 0))
     return isDamaged ? EXIT_CODE.corruption : EXIT_CODE.fine
   },
 })
@@ -98,8 +104,18 @@ function open(file: string, range: { from?: number; to?: number }): Dump {
     return openDump(file, range)
   } catch (error) {
     if (!(error instanceof IoError) || !NO_FILE.has(error.errno)) throw error
+    if (fs.statSync(file, { throwIfNoEntry: false })?.isDirectory()) {
+      throw new UsageError(`this is a directory, name a file in it path=${file}`)
+    }
     throw new UsageError(`there is no file at this path path=${file} errno=${error.errno}`)
   }
+}
+
+/** Says to people why there is nothing to see. */
+function whyNothing({ start, end }: Dump, from: number): string {
+  if (start === end) return 'empty file'
+  if (from >= end) return `nothing to show: the file ends at offset ${end}, before --from`
+  return 'nothing to show here'
 }
 
 function pieces(item: Item, file: Dump, format: Format, output: Output): Iterable<string> {

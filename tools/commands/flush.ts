@@ -5,6 +5,13 @@ import { formatUnits } from '../units.ts'
 import { defineVerb, type Verb } from '../verb.ts'
 import { changeStore } from '../with-store.ts'
 
+/** See tools/schema/flush.json. */
+interface FlushReport {
+  readonly replayedRecords: number
+  readonly tableBytesWritten: number
+  readonly tables: number
+}
+
 export const flush: Verb = defineVerb({
   usage: 'flush <path>',
   summary: 'Write what lies only in the log into tables',
@@ -20,7 +27,13 @@ export const flush: Verb = defineVerb({
     })
     const { output } = context
     if (json) await output.json(report)
-    else await output.write(`${formatUnits(report.tables, 'table')}\n`)
+    else await output.write(render(report))
     return EXIT_CODE.fine
   },
 })
+
+function render({ replayedRecords, tableBytesWritten, tables }: FlushReport): string {
+  const all = `${formatUnits(tables, 'table')} in all`
+  if (tableBytesWritten === 0) return `nothing to flush, ${all}\n`
+  return `${formatUnits(replayedRecords, 'record')} flushed, ${all}\n`
+}

@@ -1,5 +1,6 @@
 /** `wisc orphans`: files in the directory of a store that belong to nothing. */
 import { listOrphans, type Orphan, removeOrphans } from '../../lib/inspect/orphans.ts'
+import { holdQuietly } from '../../lib/inspect/quiet-lock.ts'
 import { EXACT_BYTES, STORE_PATH } from '../arguments.ts'
 import { escapeText } from '../escape.ts'
 import { EXIT_CODE } from '../exit-code.ts'
@@ -28,14 +29,21 @@ export const orphans: Verb = defineVerb({
       .option('yes', YES)
       .option('bytes', EXACT_BYTES),
   run: async ({ path, delete: removes, yes, bytes: exact, json }, { output, signal }) => {
+    // Nobody is asked for what cannot be done.
+    if (removes) holdQuietly(path, 'its unfinished files are no orphans').release()
     const found = listOrphans(path)
     const wanted = removes ? found.filter(({ isRemovable }) => isRemovable) : []
     let removed: string[] = []
     if (wanted.length > 0) {
       const names = wanted.map(({ file }) => escapeText(file)).join(', ')
-      await confirm(`delete ${formatUnits(wanted.length, 'file')} (${names})`, yes, signal)
+      const question = `delete ${formatUnits(wanted.length, 'file')} (${names})`
+      const agrees = await confirm(question, yes, signal)
+      if (!agrees && !json) {
+        await output.write('nothing was deleted\n')
+        return EXIT_CODE.fine
+      }
       const files = wanted.map(({ file }) => file)
-      removed = removeOrphans(path, files)
+      if (agrees) removed = removeOrphans(path, files)
     }
     if (json) await output.json(toReport(path, found, removed))
     else await output.write(render(found, removed, removes, exact, output))
@@ -65,7 +73,7 @@ function render(
     escapeText(file),
     kind,
     formatBytes(diskBytes, exact),
-    removed.includes(file) ? 'deleted' : isRemovable ? (removes ? 'gone' : 'yes') : 'no',
+    removes ? resultOf(file, isRemovable, removed) : isRemovable ? 'yes' : 'no',
     escapeText(reason),
   ])
   const columns = [
@@ -80,4 +88,9 @@ function render(
     exact,
   )
   return `${formatTable(columns, rows, output.columns)}\n${formatUnits(found.length, 'file')}, ${sum}\n`
+}
+
+function resultOf(file: string, isRemovable: boolean, removed: readonly string[]): string {
+  if (!isRemovable) return 'kept'
+  return removed.includes(file) ? 'deleted' : 'gone'
 }

@@ -1,4 +1,6 @@
 /** `wisc put`: stores one value. */
+import fs from 'node:fs'
+import { WiscError } from '../../lib/index.ts'
 import { HEX, KEY, STORE_PATH, wordBytes } from '../arguments.ts'
 import { jsonBytes } from '../entries.ts'
 import { EXIT_CODE } from '../exit-code.ts'
@@ -34,13 +36,28 @@ export const put: Verb = defineVerb({
     const given = valueWord === undefined ? undefined : wordBytes(valueWord, hex, 'value')
     // No threads for one value. What the store needs is there before the input is read, which may be long.
     const options = { createIfMissing: create, workers: 0 }
-    const size = await changeStore(path, options, context, async (store) => {
+    const storing = changeStore(path, options, context, async (store) => {
       if (!given && process.stdin.isTTY) progress.say('reading the value; Ctrl-D ends it')
       const value = given ?? (await readInput(signal))
       await store.put(key, value)
       return value.length
     })
+    const size = await storing.catch((error: unknown) => {
+      throw couldBeCreated(error, path) ? noStoreYet(path) : error
+    })
     if (json) await output.json({ ...jsonBytes('key', key, hex), bytes: size })
     return EXIT_CODE.fine
   },
 })
+
+/** Whether --create would help: nothing is there, or a directory with nothing in it. */
+function couldBeCreated(error: unknown, path: string): boolean {
+  if (!(error instanceof WiscError) || error.code !== 'WISC_NO_STORE') return false
+  const stat = fs.statSync(path, { throwIfNoEntry: false })
+  return stat === undefined || (stat.isDirectory() && fs.readdirSync(path).length === 0)
+}
+
+function noStoreYet(path: string): WiscError {
+  const message = `there is no store at this path, --create would make one path=${path}`
+  return new WiscError('WISC_NO_STORE', message)
+}

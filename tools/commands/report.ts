@@ -76,6 +76,9 @@ function writeNew(file: string, bytes: Uint8Array): void {
   try {
     fs.writeFileSync(file, bytes, { flag: 'wx' })
   } catch (error) {
+    if (fs.statSync(file, { throwIfNoEntry: false })?.isDirectory()) {
+      throw new UsageError(`--html must be a new file, this is a directory: ${file}`)
+    }
     if (systemErrorCode(error) !== 'EEXIST') throw error
     throw new UsageError(`there is a file already, nothing was written: ${file}`)
   }

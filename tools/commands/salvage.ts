@@ -2,10 +2,11 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { type Options, open } from '../../lib/index.ts'
+import { holdQuietly } from '../../lib/inspect/quiet-lock.ts'
 import { Salvage, type SalvagedEntry } from '../../lib/inspect/salvage.ts'
 import { STORE_PATH } from '../arguments.ts'
 import { jsonBytes } from '../entries.ts'
-import { escapeBytes, escapeText } from '../escape.ts'
+import { escapeKey, escapeText } from '../escape.ts'
 import { EXIT_CODE, InterruptedError, UsageError } from '../exit-code.ts'
 import { InFlight } from '../in-flight.ts'
 import type { Output } from '../output.ts'
@@ -33,7 +34,8 @@ export const salvage: Verb = defineVerb({
     'value log; the newest state of each key wins. Keys that were found in the log alone may be stale: their ' +
     'deletes may be gone. Keys whose newest values cannot be read are listed. Holds all keys in memory, about ' +
     '300 bytes each and the key. If the newest part of the log is damaged, it says that newer writes may be ' +
-    'missing: nobody knows of which keys. The exit code is 4 if keys are lost.',
+    'missing: nobody knows of which keys. No process may have the damaged store open for writing. The exit ' +
+    'code is 4 if keys are lost.',
   examples: [
     ['wisc salvage broken.db saved.db', 'What can be saved, and what is lost'],
     ['wisc salvage broken.db saved.db --json > report.json', 'With every lost key'],
@@ -53,19 +55,35 @@ export const salvage: Verb = defineVerb({
       }),
   run: async ({ path: source, target, valueThreshold, json }, context) => {
     checkTarget(source, target)
-    const found = new Salvage(source)
+    // Files that are being written would pass for damaged ones.
+    const lock = holdQuietly(source, 'close it there first')
     try {
-      const options = valueThreshold === undefined ? {} : { valueThreshold }
-      const counts = await copy(found, target, options, context)
-      context.progress.clear()
-      if (json) await context.output.json(toReport(found, counts))
-      else await context.output.write(render(found, counts, context.output))
+      const found = new Salvage(source)
+      return await salvageTo(found, target, valueThreshold, json, context)
     } finally {
-      found.close()
+      lock.release()
     }
-    return found.lost.length > 0 ? EXIT_CODE.corruption : EXIT_CODE.fine
   },
 })
+
+async function salvageTo(
+  found: Salvage,
+  target: string,
+  valueThreshold: number | undefined,
+  json: boolean,
+  context: VerbContext,
+): Promise<number> {
+  try {
+    const options = valueThreshold === undefined ? {} : { valueThreshold }
+    const counts = await copy(found, target, options, context)
+    context.progress.clear()
+    if (json) await context.output.json(toReport(found, counts))
+    else await context.output.write(render(found, counts, context.output))
+  } finally {
+    found.close()
+  }
+  return found.lost.length > 0 ? EXIT_CODE.corruption : EXIT_CODE.fine
+}
 
 function checkTarget(source: string, target: string): void {
   const inside = path.relative(realPath(source), realPath(target))
@@ -154,7 +172,7 @@ function render(found: Salvage, counts: Counts, output: Output): string {
   })
   const gone = lost.map(
     ({ key, reason }) =>
-      `${output.style('red', 'LOST')} "${escapeBytes(key)}": ${escapeText(reason)}`,
+      `${output.style('red', 'LOST')} "${escapeKey(key)}": ${escapeText(reason)}`,
   )
   const fields = [
     ['saved', `${formatCount(counts.keys)} keys`],

@@ -1,5 +1,5 @@
 /** `wisc stat`: the store at a glance. */
-import type { LevelStats, Stats } from '../../lib/index.ts'
+import type { LevelStats, SegmentInfo, Stats } from '../../lib/index.ts'
 import { EXACT_BYTES, STORE_PATH } from '../arguments.ts'
 import { formatBar } from '../bar.ts'
 import { escapeText } from '../escape.ts'
@@ -20,7 +20,10 @@ interface Figures {
   readonly liveBytes: number
   /** diskBytes / liveBytes; null if nothing lives. */
   readonly spaceAmplification: number | null
+  /** Holes included. */
   readonly exposedGarbageBytes: number
+  /** Of these, holes: they have been given back. */
+  readonly punchedBytes: number
   /** By the estimate of the process that has the store open, if it answers. */
   readonly hiddenGarbageBytesEstimate: number
   readonly pinnedBytesEstimate: number
@@ -59,16 +62,19 @@ export const stat: Verb = defineVerb({
   summary: 'Show a store at a glance: sizes, garbage, tree, log',
   details:
     'Dead bytes can be collected, hidden ones after a compaction, pinned ones when the snapshots and iterators that ' +
-    'see them are closed. Needs no lock and writes nothing; the store may be in use.',
+    'see them are closed; punched ones are holes, already given back. Needs no lock and writes nothing; the store may be in use.',
   examples: [
     ['wisc stat photos.db', 'For people'],
     ['wisc stat photos.db --json | jq .diskBytes', 'For programs'],
   ],
   options: (command) => command.positional('path', STORE_PATH).option('bytes', EXACT_BYTES),
   run: async ({ path, bytes: exact, json }, context) => {
-    const stats = await inspectAgain(path, context, async (store) => store.stats())
+    const found = await inspectAgain(path, context, async (store) => ({
+      stats: store.stats(),
+      segments: store.segments(),
+    }))
     const ofOwner = await askOwner(path, (owner) => owner.ask('stats'))
-    const figures = toFigures(path, stats, ofOwner)
+    const figures = toFigures(path, found, ofOwner)
     const { output } = context
     if (json) await output.json(figures)
     else await output.write(render(figures, exact, output))
@@ -76,7 +82,12 @@ export const stat: Verb = defineVerb({
   },
 })
 
-function toFigures(path: string, stats: Stats, ofOwner: Stats | undefined): Figures {
+interface Found {
+  readonly stats: Stats
+  readonly segments: readonly SegmentInfo[]
+}
+
+function toFigures(path: string, { stats, segments }: Found, ofOwner: Stats | undefined): Figures {
   const { levels } = stats
   const sum = (of: (level: LevelStats) => number): number =>
     levels.reduce((total, level) => total + of(level), 0)
@@ -86,6 +97,11 @@ function toFigures(path: string, stats: Stats, ofOwner: Stats | undefined): Figu
     liveBytes: stats.liveBytes,
     spaceAmplification: Number.isFinite(stats.spaceAmplification) ? stats.spaceAmplification : null,
     exposedGarbageBytes: stats.exposedGarbageBytes,
+    punchedBytes: segments.reduce(
+      (total, { punchedBytes, exposedGarbageBytes }) =>
+        total + Math.min(punchedBytes, exposedGarbageBytes),
+      0,
+    ),
     hiddenGarbageBytesEstimate: (ofOwner ?? stats).hiddenGarbageBytesEstimate,
     pinnedBytesEstimate: (ofOwner ?? stats).pinnedBytesEstimate,
     segments: stats.segments,
@@ -124,7 +140,8 @@ function render(figures: Figures, exact: boolean, output: Output): string {
     ['on disk', size(figures.diskBytes)],
     ['live', size(figures.liveBytes)],
     ['space amp', amplification(figures.spaceAmplification)],
-    ['dead', size(figures.exposedGarbageBytes)],
+    ['dead', size(Math.max(0, figures.exposedGarbageBytes - figures.punchedBytes))],
+    ['punched', size(figures.punchedBytes)],
     ['hidden', `about ${size(figures.hiddenGarbageBytesEstimate)}`],
     ['pinned', figures.owner ? `about ${size(figures.pinnedBytesEstimate)}` : '-'],
     ['tables', `${formatCount(figures.tables)}, ${size(figures.tableBytes)}`],

@@ -55,6 +55,7 @@ function running(files: readonly number[], bytesFreed = 0): LookState['running']
 const STATE: LookState = {
   planner: {
     segmentBytes: SEGMENT,
+    smallFileBytes: SEGMENT / 8,
     targetSpaceAmplification: 1.3,
     punchHoles: true,
     minimumHoleBytes: 8192,

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { CorruptionError, IoError, syncFailed, WiscError } from '#dist/lib/base/errors.js'
 import { nodeFileSystem } from '#dist/lib/base/node-file-system.js'
+import { systemRandom } from '#dist/lib/base/random.js'
 import { createRunner } from '#dist/lib/jobs/create-runner.js'
 import { fromErrorMessage, toErrorMessage } from '#dist/lib/jobs/error-message.js'
 import type { CompactionJob, FlushJob, TableJobResult } from '#dist/lib/jobs/messages.js'
@@ -25,7 +26,7 @@ const runners: JobRunner[] = []
 afterEach(() => Promise.all(runners.splice(0).map((runner) => runner.close())))
 
 function runnerOf(workers: number): JobRunner {
-  const runner = createRunner(workers, nodeFileSystem)
+  const runner = createRunner(workers, nodeFileSystem, systemRandom)
   runners.push(runner)
   return runner
 }

@@ -1,0 +1,58 @@
+/**
+ * The writer's lock of a store, looked at and held without a byte being written: for those who only read, but for whom
+ * files that a writer is just changing would look damaged (salvage), and for a first look before a question is asked.
+ *
+ * Where the system has no locks, the text of the lock file is one (lib/base/lock.ts). It is looked at then, not taken.
+ */
+import { IoError, WiscError } from '../base/errors.ts'
+import { joinPath, LOCK_NAME } from '../base/file-names.ts'
+import type { Lock } from '../base/file-system.ts'
+import { judgeHolder, parseLockHolder } from '../base/lock.ts'
+import { tryNativeLock } from '../base/native-extensions.ts'
+import { nodeFileSystem } from '../base/node-file-system.ts'
+import { NodeLockFile } from '../base/node-lock-file.ts'
+
+/** Nobody who may not open the file for writing could be kept away by it, nor read the files of another user. */
+const NOT_OURS: ReadonlySet<unknown> = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOENT'])
+const NOTHING_HELD: Lock = { release: () => {} }
+
+/**
+ * Keeps writers away until it is released. A store without a lock file has never had one.
+ * @param why what cannot be done meanwhile, for the error
+ * @throws WISC_LOCKED
+ */
+export function holdQuietly(directory: string, why: string): Lock {
+  const path = joinPath(directory, LOCK_NAME)
+  if (nodeFileSystem.statPath(path)?.kind !== 'file') return NOTHING_HELD
+  const file = openLockFile(path)
+  if (!file) return NOTHING_HELD
+  let isFree = false
+  try {
+    const locked = file.tryLock()
+    const text = file.readText().trim()
+    isFree = locked !== false && isFreeByText(text, locked === true, file)
+    if (isFree) return { release: () => file.close() }
+    const pid = parseLockHolder(text)?.pid ?? 'unknown'
+    throw new WiscError('WISC_LOCKED', `another process has the store open: ${why} pid=${pid}`)
+  } finally {
+    if (!isFree) file.close()
+  }
+}
+
+/** The rules of lock.ts. */
+function isFreeByText(text: string, hasSystemLock: boolean, file: NodeLockFile): boolean {
+  if (text === '') return true
+  const holder = parseLockHolder(text)
+  if (hasSystemLock && !holder?.exclusive) return true
+  return holder !== undefined && judgeHolder(holder, file) === 'dead'
+}
+
+function openLockFile(path: string): NodeLockFile | undefined {
+  try {
+    return new NodeLockFile(path, tryNativeLock)
+  } catch (error) {
+    const errno = error instanceof IoError ? error.errno : (error as { code?: unknown }).code
+    if (NOT_OURS.has(errno)) return undefined
+    throw error
+  }
+}
