@@ -50,8 +50,10 @@ export interface VerifyReport {
   readonly records: number
   /** Bytes of values that were read through pointers of tables and proved; 0 unless deep. */
   readonly valueBytes: number
-  /** All damage that was found, in the order in which it was found. */
+  /** All damage that was found, in the order in which it was found; each place and reason once. */
   readonly damage: readonly WiscError[]
+  /** For each of these, how many entries of tables cannot be followed because of it. */
+  readonly affectedEntries: readonly number[]
 }
 
 interface ResolvedVerify {
@@ -61,7 +63,10 @@ interface ResolvedVerify {
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
-type GrowingReport = Omit<Mutable<VerifyReport>, 'damage'> & { readonly damage: WiscError[] }
+type GrowingReport = Omit<Mutable<VerifyReport>, 'damage' | 'affectedEntries'> & {
+  /** By place and reason. */
+  readonly found: Map<string, { readonly error: WiscError; entries: number }>
+}
 
 const POINTERS_PER_STEP = 256
 const FRAMES_PER_STEP = 64
@@ -98,7 +103,6 @@ async function verifyVersion(
   const relocations = [...version.relocations.values()]
   const files = segments.length + relocations.length
   const recount = new Map<number, SegmentUse>()
-  const damage: WiscError[] = []
   const report: GrowingReport = {
     ok: true,
     tables: tables.length,
@@ -107,7 +111,7 @@ async function verifyVersion(
     segments: files,
     records: 0,
     valueBytes: 0,
-    damage,
+    found: new Map(),
   }
   const step = async (tablesDone: number, segmentsDone: number): Promise<void> => {
     onProgress?.({ tablesDone, tables: tables.length, segmentsDone, segments: files })
@@ -115,48 +119,61 @@ async function verifyVersion(
     throwIfAborted(signal)
     checkOpen()
   }
-  await attempt(
-    damage,
-    () => void VersionSet.read(engine.context.fileSystem, engine.context.directory),
+  note(
+    report,
+    await attempt(() => void VersionSet.read(engine.context.fileSystem, engine.context.directory)),
   )
   for (const [index, table] of tables.entries()) {
     await step(index, 0)
-    const found = await attempt(damage, () =>
+    const error = await attempt(() =>
       verifyTable(engine, version, table, deep, report, recount, step, index),
     )
-    if (found && isGone(engine, table.number)) damage.pop()
+    if (!isGone(engine, table.number)) note(report, error)
   }
   for (const [index, segment] of segments.entries()) {
     await step(tables.length, index)
     const pause = (): Promise<void> => step(tables.length, index)
-    const found = await attempt(damage, () => verifySegment(engine, segment, deep, report, pause))
-    if (found && !holdsValueLogFile(engine.version, segment.number)) damage.pop()
+    const error = await attempt(() => verifySegment(engine, segment, deep, report, pause))
+    if (holdsValueLogFile(engine.version, segment.number)) note(report, error)
   }
   for (const [index, relocation] of relocations.entries()) {
     const done = segments.length + index
     const pause = (): Promise<void> => step(tables.length, done)
-    const found = await attempt(damage, () => verifyRelocation(engine, relocation, report, pause))
-    if (found && !holdsValueLogFile(engine.version, relocation.number)) damage.pop()
+    const error = await attempt(() => verifyRelocation(engine, relocation, report, pause))
+    if (holdsValueLogFile(engine.version, relocation.number)) note(report, error)
   }
   await step(tables.length, files)
-  if (damage.length === 0 && engine.version.levels === version.levels) {
-    await attempt(damage, () => verifyAccounting(engine, recount))
+  const { found, ...sums } = report
+  if (found.size === 0 && engine.version.levels === version.levels) {
+    note(report, await attempt(() => verifyAccounting(engine, recount)))
   }
-  report.ok = damage.length === 0
-  return report
+  const damage = [...found.values()]
+  return {
+    ...sums,
+    ok: damage.length === 0,
+    damage: damage.map(({ error }) => error),
+    affectedEntries: damage.map(({ entries }) => entries),
+  }
 }
 
-/** Runs a check. @returns true if it found damage, which is noted; other errors are thrown */
-async function attempt(damage: WiscError[], check: () => Promise<void> | void): Promise<boolean> {
+/** Runs a check. @returns the damage that it found; other errors are thrown */
+async function attempt(check: () => Promise<void> | void): Promise<WiscError | undefined> {
   try {
     await check()
-    return false
+    return undefined
   } catch (error) {
     const isDamage = error instanceof CorruptionError || isMissing(error)
     if (!isDamage) throw error
-    damage.push(error as WiscError)
-    return true
+    return error as WiscError
   }
+}
+
+/** The message says the place and the reason. */
+function note({ found }: GrowingReport, error: WiscError | undefined, entries: number = 0): void {
+  if (!error) return
+  const known = found.get(error.message)
+  if (known) known.entries += entries
+  else found.set(error.message, { error, entries })
 }
 
 /** A table that is no longer in the version was removed in order: its absence is no damage. */
@@ -188,7 +205,7 @@ async function verifyTable(
       } catch (error) {
         // One bad value says nothing of the others.
         if (!(error instanceof CorruptionError)) throw error
-        if (isStillThere(engine, cursor)) report.damage.push(error)
+        if (isStillThere(engine, cursor)) note(report, error, 1)
       }
       if (++sinceStep < POINTERS_PER_STEP) continue
       sinceStep = 0

@@ -20,6 +20,20 @@ export function parseBytes(word: string, name: string): number {
   return bytes
 }
 
+/** The same for a size that has a least. */
+export function parseAtLeast(word: string, name: string, min: number): number {
+  const bytes = parseBytes(word, name)
+  if (bytes < min) throw new UsageError(`${name} must be at least ${min} bytes: ${word}`)
+  return bytes
+}
+
+/** A number such as `1.3`. */
+export function parseRatio(word: string, name: string, min: number, max: number): number {
+  const ratio = /^\d+(?:\.\d+)?$/.test(word.trim()) ? Number(word) : Number.NaN
+  if (ratio >= min && ratio <= max) return ratio
+  throw new UsageError(`${name} must be a number of ${min} to ${max}: ${word}`)
+}
+
 /** The number of a segment: `35`, `000035` or `000035.vlog`. */
 export function parseSegment(word: string): number {
   const match = /^(\d{1,10})(?:\.vlog)?$/.exec(word.trim())

@@ -73,7 +73,8 @@ function codeOf(error: unknown): string {
 /** One line about an error; behind it what helps against damage, or of a bug the place in the code. */
 export function messageOf(error: unknown): string {
   const text = sentenceOf(error)
-  if (error instanceof WiscError && error.code === 'WISC_CORRUPTION') return `${text}\n${SALVAGE_HINT}`
+  if (error instanceof WiscError && error.code === 'WISC_CORRUPTION')
+    return `${text}\n${SALVAGE_HINT}`
   const isBug = ['WISC_INTERNAL', 'UNEXPECTED'].includes(codeOf(error))
   if (!isBug || !(error instanceof Error)) return text
   const cause = error.cause instanceof Error ? error.cause : error

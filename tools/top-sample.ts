@@ -5,7 +5,7 @@ import { amplification } from './commands/gc-text.ts'
 import { escapeText } from './escape.ts'
 import type { Output } from './output.ts'
 import { formatFields } from './table.ts'
-import { formatBytes, formatCount } from './units.ts'
+import { formatBytes, formatCount, formatUnits } from './units.ts'
 
 /** Each a second. */
 export interface Rates {
@@ -130,17 +130,19 @@ export function renderScreen(path: string, sample: Sample, output: Output): stri
     ['memtables', size(sample.memtableBytes)],
     [
       'flushes',
-      `${formatCount(sample.flushes)}, ${formatCount(sample.compactions)} compaction steps`,
+      `${formatCount(sample.flushes)}, ${formatUnits(sample.compactions, 'compaction step')}`,
     ],
     [
       'collector',
-      `${formatCount(sample.collector.steps)} steps, ${size(sample.collector.bytesFreed)} freed`,
+      `${formatUnits(sample.collector.steps, 'step')}, ${size(sample.collector.bytesFreed)} freed`,
     ],
     ['stalls', stallText(sample, output)],
     [
       'readers',
       `${sample.snapshots} snapshots, ${sample.iterators} iterators` +
-        (oldest === null ? '' : `, oldest ${formatCount(sample.lastSequence - oldest)} writes ago`),
+        (oldest === null
+          ? ''
+          : `, oldest ${formatUnits(sample.lastSequence - oldest, 'write')} ago`),
     ],
     ['block cache', cacheText(sample)],
     ...(sample.backgroundError ? [['error', errorText(sample, output)] as const] : []),

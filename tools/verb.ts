@@ -37,6 +37,8 @@ interface VerbParts<O> {
 export type Act = (work: (context: VerbContext) => Promise<number>) => Promise<void>
 
 export interface Verb {
+  /** As in {@link VerbParts}. */
+  readonly usage: string
   /** Adds the verb to the command line; `act` is called if it is the one that was named. */
   readonly register: (command: Argv, act: Act) => Argv
 }
@@ -52,6 +54,7 @@ export function defineVerb<O>(parts: VerbParts<O>): Verb {
       .option('json', { type: 'boolean', default: false, describe: 'Print JSON, errors too' })
   }
   return {
+    usage: parts.usage,
     register: (command, act) =>
       command.command(parts.usage, parts.summary, build, (given) =>
         act((context) => parts.run(given as ArgumentsCamelCase<O> & { json: boolean }, context)),

@@ -19,6 +19,7 @@ import {
 } from './exit-code.ts'
 import { columnsOf, Output } from './output.ts'
 import { Progress } from './progress.ts'
+import { usageMessage } from './usage-message.ts'
 import type { Act, Verb } from './verb.ts'
 import { loadVerbs } from './verbs.ts'
 import { PARSER, protectWords, restoreText, restoreWords } from './words.ts'
@@ -74,7 +75,7 @@ function commandLine(words: readonly string[], verbs: readonly Verb[], act: Act)
     .fail((message, error: Error | undefined) => {
       // Its own errors are those of the command line as well.
       if (error && error.name !== 'YError') throw error
-      throw new UsageError(`${restoreText(message ?? error?.message)}; see wisc --help`)
+      throw new UsageError(usageMessage(restoreText(message ?? error?.message), verbs))
     })
 }
 

@@ -63,6 +63,8 @@ class Run {
   readonly #failed: FailedStep[] = []
   #bytesWritten = 0
   #steps = 0
+  /** A rewrite found no space: what is left is to be had without copying. */
+  #isFull = false
 
   constructor(collector: Collector, options: ResolvedCollect, controls: StepControl) {
     this.#collector = collector
@@ -100,11 +102,9 @@ class Run {
     for (let round = 0; round < ROUNDS_MAX; round++) {
       this.#tell('plan')
       const { steps } = await this.#plan()
-      const { corrupt } = this.#collector.parts.space
-      const corruptBefore = corrupt.size
+      const before = this.#obstacles
       const done = steps.length === 0 ? 0 : await this.#runSteps(steps)
-      // A damaged file takes those down that were to be rewritten with it: they are planned without it.
-      if (done === 0 && corrupt.size === corruptBefore) return
+      if (done === 0 && this.#obstacles === before) return
     }
   }
 
@@ -116,8 +116,14 @@ class Run {
     )
   }
 
+  /** What the next plan has to go around: damaged files, which took others down with them, and a full disk. */
+  get #obstacles(): number {
+    return this.#collector.parts.space.corrupt.size + (this.#isFull ? 1 : 0)
+  }
+
   /** What later rounds may still copy. */
   #rest(): ResolvedCollect {
+    if (this.#isFull) return { ...this.#options, maxCopyBytes: 0 }
     const { maxCopyBytes } = this.#options
     if (maxCopyBytes === undefined) return this.#options
     const left = Math.max(0, maxCopyBytes - this.#sums().bytesCopied)
@@ -169,6 +175,7 @@ class Run {
     this.#collector.steps.blame(step, error)
     const stopsOne = ['WISC_CORRUPTION', 'WISC_FORMAT_VERSION', 'WISC_IO', 'WISC_DISK_FULL']
     if (!stopsOne.includes(error.code)) throw error
+    this.#isFull ||= error.code === 'WISC_DISK_FULL'
     this.#failed.push({ action: step.action, files: stepNumbers(step), error })
   }
 

@@ -63,6 +63,21 @@ test('a corrupt record in a victim stops that reclamation alone, and is reported
   await opened.store.close()
 })
 
+test('a corrupt record does not keep the files that were to be rewritten with it', async () => {
+  const whole = await CollectedStore.open({ ...ASKED, segmentBytes: 256 * 1024 })
+  for (let round = 0; round < 4; round++) {
+    for (let i = 0; i < 300; i++) await whole.put(keyOf(i), 900)
+  }
+  await whole.store.compact()
+  const opened = await damaged(whole, keyOf(1))
+  const report = await collectAll(opened)
+  expect(report.failed.map(({ error }) => error.code)).toContain('WISC_CORRUPTION')
+  expect(report.bytesFreed).toBeGreaterThan(0)
+  expect((await opened.store.planCollection({ targetSpaceAmplification: 1 })).steps).toEqual([])
+  checkOthers(opened, keyOf(1))
+  await opened.store.close()
+})
+
 test('the collector itself leaves a corrupt victim alone, and does not try for ever', async () => {
   const whole = await CollectedStore.open(ASKED)
   await whole.fillForRewrite()
@@ -95,7 +110,8 @@ test('a corrupt head in a segment stops its punch, and no hole is made', async (
   const before = fileSystem.visibleImage().holes?.get(path)
   const warnings: string[] = []
   opened.store.on('warning', (text) => warnings.push(text))
-  const plan = await opened.store.planCollection({ targetSpaceAmplification: 1.01 })
+  // Not so tight that files would be rewritten.
+  const plan = await opened.store.planCollection({ targetSpaceAmplification: 1.3 })
   expect(warnings.join()).toContain(file)
   expect(plan.skipped.find(({ number }) => path.endsWith(segmentName(number)))?.reason).toBe(
     'corrupt',

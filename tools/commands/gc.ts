@@ -11,7 +11,7 @@ import {
   type CollectOptions,
   WiscError,
 } from '../../lib/index.ts'
-import { parseBytes, parseSegments } from '../amounts.ts'
+import { parseAtLeast, parseBytes, parseRatio, parseSegments } from '../amounts.ts'
 import { EXACT_BYTES, STORE_PATH } from '../arguments.ts'
 import { EXIT_CODE, errorReport, exitCodeOf, UsageError } from '../exit-code.ts'
 import { inspectAgain } from '../inspect-again.ts'
@@ -20,6 +20,11 @@ import { formatBytes } from '../units.ts'
 import { defineVerb, type Verb, type VerbContext } from '../verb.ts'
 import { changeStore } from '../with-store.ts'
 import { renderPlan, renderReport } from './gc-text.ts'
+
+/** What the store takes; its own errors name its own options. */
+const TARGET_MIN = 1
+const TARGET_MAX = 100
+const RATE_BYTES_MIN = 4096
 
 type CollectSettings = Omit<CollectOptions, 'signal' | 'onProgress'>
 
@@ -44,9 +49,9 @@ export const gc: Verb = defineVerb({
       .positional('path', STORE_PATH)
       .option('dry-run', { type: 'boolean', default: false, describe: 'Only show the plan' })
       .option('target-amp', {
-        type: 'number',
+        type: 'string',
         requiresArg: true,
-        describe: 'Stop at this space amplification, 1 to 100 (default 1.3)',
+        describe: 'Stop at this space amplification, a number of 1 to 100 (default 1.3)',
       })
       .option('segments', {
         type: 'string',
@@ -56,22 +61,24 @@ export const gc: Verb = defineVerb({
       .option('max-copy', {
         type: 'string',
         requiresArg: true,
-        describe: 'Copy at most so many bytes of records',
+        describe: 'Copy at most so many bytes of records, such as 1GiB; 0 copies none',
       })
       .option('rate', {
         type: 'string',
         requiresArg: true,
-        describe: 'Read and write at most so many bytes a second',
+        describe: 'Read and write at most so many bytes a second, such as 20MiB; 4KiB at least',
       })
       .option('plan', { type: 'string', requiresArg: true, describe: 'Carry out this saved plan' })
       .option('bytes', EXACT_BYTES),
   run: async ({ path, dryRun, targetAmp, segments, maxCopy, rate, plan, bytes, json }, context) => {
     const { output } = context
     const settings: CollectSettings = {
-      ...(targetAmp !== undefined && { targetSpaceAmplification: targetAmp }),
+      ...(targetAmp !== undefined && {
+        targetSpaceAmplification: parseRatio(targetAmp, '--target-amp', TARGET_MIN, TARGET_MAX),
+      }),
       ...(segments !== undefined && { segments: parseSegments(segments) }),
       ...(maxCopy !== undefined && { maxCopyBytes: parseBytes(maxCopy, '--max-copy') }),
-      ...(rate !== undefined && { bytesPerSecond: parseBytes(rate, '--rate') }),
+      ...(rate !== undefined && { bytesPerSecond: parseAtLeast(rate, '--rate', RATE_BYTES_MIN) }),
     }
     const saved = plan === undefined ? undefined : readPlan(plan)
     if (

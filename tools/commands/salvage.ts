@@ -4,7 +4,7 @@ import path from 'node:path'
 import { type Options, open } from '../../lib/index.ts'
 import { holdQuietly } from '../../lib/inspect/quiet-lock.ts'
 import { Salvage, type SalvagedEntry } from '../../lib/inspect/salvage.ts'
-import { STORE_PATH } from '../arguments.ts'
+import { countOf, STORE_PATH } from '../arguments.ts'
 import { jsonBytes } from '../entries.ts'
 import { escapeKey, escapeText } from '../escape.ts'
 import { EXIT_CODE, InterruptedError, UsageError } from '../exit-code.ts'
@@ -51,15 +51,19 @@ export const salvage: Verb = defineVerb({
       .option('value-threshold', {
         type: 'number',
         requiresArg: true,
-        describe: 'Option valueThreshold of the new store',
+        describe: 'Option valueThreshold of the new store, in bytes',
       }),
   run: async ({ path: source, target, valueThreshold, json }, context) => {
     checkTarget(source, target)
+    const options =
+      valueThreshold === undefined
+        ? {}
+        : { valueThreshold: countOf(valueThreshold, '--value-threshold') }
     // Files that are being written would pass for damaged ones.
     const lock = holdQuietly(source, 'close it there first')
     try {
       const found = new Salvage(source)
-      return await salvageTo(found, target, valueThreshold, json, context)
+      return await salvageTo(found, target, options, json, context)
     } finally {
       lock.release()
     }
@@ -69,12 +73,11 @@ export const salvage: Verb = defineVerb({
 async function salvageTo(
   found: Salvage,
   target: string,
-  valueThreshold: number | undefined,
+  options: Options,
   json: boolean,
   context: VerbContext,
 ): Promise<number> {
   try {
-    const options = valueThreshold === undefined ? {} : { valueThreshold }
     const counts = await copy(found, target, options, context)
     context.progress.clear()
     if (json) await context.output.json(toReport(found, counts))

@@ -61,12 +61,13 @@ async function verifyAgain(path: string, deep: boolean, context: VerbContext): P
       })
     })
     const damage = report.damage.filter((error) => !isGone(error))
+    const affectedEntries = report.affectedEntries.filter((_, at) => !isGone(report.damage[at]!))
     const removedFiles = report.damage.length - damage.length
     if (removedFiles === 0) return { ...report, removedFiles }
     // Opening a view proves that its files are there: a file that is missing from it, too, ends the command here.
     if (attempt < ATTEMPTS_MAX && damage.length === 0) continue
     await inspectStore(path, context, () => Promise.resolve())
-    return { ...report, ok: damage.length === 0, damage, removedFiles }
+    return { ...report, ok: damage.length === 0, damage, affectedEntries, removedFiles }
   }
 }
 
@@ -77,11 +78,11 @@ function isGone(error: WiscError): boolean {
 }
 
 /** See tools/schema/verify.json. */
-function toReport(report: Verified, deep: boolean): object {
+function toReport({ affectedEntries, ...report }: Verified, deep: boolean): object {
   return {
     ...report,
     deep,
-    damage: report.damage.map((error) => ({
+    damage: report.damage.map((error, at) => ({
       code: error.code,
       message: error.message,
       ...(error instanceof CorruptionError && {
@@ -89,15 +90,18 @@ function toReport(report: Verified, deep: boolean): object {
         offset: error.offset,
         reason: error.reason,
       }),
+      affectedEntries: affectedEntries[at]!,
     })),
   }
 }
 
 function render(report: Verified, deep: boolean, exact: boolean, output: Output): string {
-  const { damage } = report
-  const lines = damage.map(
-    (error) => `${output.style('red', 'DAMAGE')} ${escapeText(error.message)} (${error.code})\n`,
-  )
+  const { damage, affectedEntries } = report
+  const lines = damage.map((error, at) => {
+    const text = `${output.style('red', 'DAMAGE')} ${escapeText(error.message)} (${error.code})`
+    const entries = affectedEntries[at]!
+    return entries > 1 ? `${text}, affects ${formatCount(entries)} entries\n` : `${text}\n`
+  })
   const fields = [
     ['tables', formatCount(report.tables)],
     ['entries', formatCount(report.entries)],

@@ -187,3 +187,19 @@ test('I8: a plan that drops or forgets what is referenced is refused, whoever wr
   expect((await store.verify()).damage).toEqual([])
   expect(store.getSync('key1')).toEqual(Buffer.alloc(1500, 2))
 })
+
+test('I12: a plan that forgets a segment with records in no table is refused', async () => {
+  const store = await garbageStore()
+  const plan = await store.planCollection({ targetSpaceAmplification: 1 })
+  const before = new Set(store.segments().map(({ id }) => id))
+  for (let i = 0; i < 300; i++) await store.put(`fresh${i}`, Buffer.alloc(1500, 3), { sync: true })
+  const fresh = store.segments().filter((file) => !before.has(file.id) && file.state === 'sealed')
+  expect(fresh.length).toBeGreaterThan(0)
+  for (const { id } of fresh) {
+    const step = { action: 'forget', segments: [id], bytesFreed: 0, bytesCopied: 0 } as const
+    expect(await codeOf(() => store.collect({ plan: { ...plan, steps: [step] } }))).toBe(
+      'WISC_STALE',
+    )
+  }
+  expect(store.getSync('fresh0')).toEqual(Buffer.alloc(1500, 3))
+})

@@ -95,6 +95,16 @@ test('above the start the best step is taken', () => {
   expect([exposes, flushes]).toEqual([false, false])
 })
 
+test('what only a reader sees is no reason to reclaim, nor to wait', () => {
+  const files = half(20)
+  const pinned = space({ files, pinnedBytes: 10 * SEGMENT })
+  const { step, pressure } = decide(pinned, STATE)
+  expect(step).toBeUndefined()
+  expect(pressure.limitBytes).toBe(
+    decide(space({ files }), STATE).pressure.limitBytes + 13 * SEGMENT,
+  )
+})
+
 test('beside a running step another file is taken, if that step does not suffice', () => {
   const files = [...half(20), file(30, 1000), file(31, 2000)]
   const stepOf = (state: LookState['running']) =>
