@@ -306,7 +306,7 @@ export class Store extends EventEmitter {
   async planCollection(options: CollectOptions = {}): Promise<CollectionPlan> {
     this.#checkOpen()
     const { targetSpaceAmplification } = this.#engine.options.collector
-    const resolved = resolveCollect(options, targetSpaceAmplification, false)
+    const resolved = resolveCollect(options, targetSpaceAmplification, false, this.#engine.version)
     return this.#engine.planCollection(resolved)
   }
 
@@ -320,7 +320,7 @@ export class Store extends EventEmitter {
   ): Promise<CollectionReport> {
     const engine = this.#writable()
     const { targetSpaceAmplification } = engine.options.collector
-    return engine.collect(resolveCollect(options, targetSpaceAmplification, true))
+    return engine.collect(resolveCollect(options, targetSpaceAmplification, true, engine.version))
   }
 
   /** The collector does nothing by itself until {@link resumeCollector}; a step under way is taken back. */

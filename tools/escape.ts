@@ -40,11 +40,11 @@ export function escapeBytes(bytes: Uint8Array): string {
   return [...escapedPieces(bytes)].join('')
 }
 
-/** A key in a sentence: of a long one the beginning, and how many bytes it has. */
-export function escapeKey(key: Uint8Array): string {
-  if (key.length <= KEY_SHOWN_BYTES) return escapeBytes(key)
+/** A key in a sentence, in quotes: of a long one the beginning, and how many bytes it has. */
+export function quoteKey(key: Uint8Array): string {
+  if (key.length <= KEY_SHOWN_BYTES) return `"${escapeBytes(key)}"`
   const shown = key.subarray(0, characterBoundary(key, KEY_SHOWN_BYTES))
-  return `${escapeBytes(shown)}… (${key.length} bytes)`
+  return `"${escapeBytes(shown)}…" (${key.length} bytes)`
 }
 
 /** Of {@link escapeBytes}, piece by piece. */

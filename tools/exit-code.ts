@@ -1,6 +1,6 @@
 /** How the wisc command ends: its exit codes, and what it says about an error. The README lists them. */
 import { CorruptionError, IoError, WiscError, type WiscErrorCode } from '../lib/index.ts'
-import { escapeKey, escapeText } from './escape.ts'
+import { escapeText, quoteKey } from './escape.ts'
 
 export const EXIT_CODE = {
   fine: 0,
@@ -22,7 +22,7 @@ export class UsageError extends Error {}
 /** The key that was asked for has no value. Its message is escaped already: a key need not be text. */
 export class KeyNotFoundError extends Error {
   constructor(key: Uint8Array) {
-    super(`key not found: "${escapeKey(key)}"`)
+    super(`key not found: ${quoteKey(key)}`)
   }
 }
 

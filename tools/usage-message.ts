@@ -1,11 +1,17 @@
 /** What is wrong with a command line, in one line: yargs' own messages, in the words of the verb that was meant. */
 import type { Verb } from './verb.ts'
 
-/** @param verbs those that were loaded: one if the command line begins with a verb, else all */
-export function usageMessage(message: string, verbs: readonly Verb[]): string {
+/** @param verbs those that were loaded: one if the words begin with a verb, else all */
+export function usageMessage(
+  message: string,
+  words: readonly string[],
+  verbs: readonly Verb[],
+): string {
   const verb = verbs.length === 1 ? verbs[0] : undefined
   const name = verb?.usage.split(' ')[0]
-  const sentence = inOurWords(message, verb)
+  const [first = '-'] = words
+  const isNoVerb = !verb && !first.startsWith('-')
+  const sentence = isNoVerb ? `unknown verb: ${first}` : inOurWords(message, verb)
   return `${sentence}; see wisc ${name === undefined ? '' : `${name} `}--help`
 }
 
@@ -18,7 +24,7 @@ function inOurWords(message: string, verb: Verb | undefined): string {
     return `--${option} must be one of ${choices.replaceAll('"', '')}: ${given.replaceAll('"', '')}`
   }
   const unknown = /^Unknown (?:argument|command)s?: (.*)$/s.exec(message)
-  if (unknown) return unknownWords(unknown[1]!.split(', '), verb)
+  if (unknown) return unknownWords(unknown[1]!.split(', '))
   const noValue = /^Not enough arguments following: (\S+)$/.exec(message)
   if (noValue) return `--${noValue[1]} needs a value`
   const needed = /^Missing required arguments?: (.*)$/.exec(message)
@@ -40,8 +46,7 @@ function optionNames(names: readonly string[]): string[] {
   return names.filter((name) => !twins.has(name)).map((name) => `--${name}`)
 }
 
-function unknownWords(words: readonly string[], verb: Verb | undefined): string {
-  if (!verb && words.length === 1) return `unknown verb: ${words[0]}`
+function unknownWords(words: readonly string[]): string {
   const names = optionNames(words).map((name) => name.slice(2))
   return `unknown argument${names.length === 1 ? '' : 's'}: ${names.join(', ')}`
 }

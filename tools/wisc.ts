@@ -75,7 +75,7 @@ function commandLine(words: readonly string[], verbs: readonly Verb[], act: Act)
     .fail((message, error: Error | undefined) => {
       // Its own errors are those of the command line as well.
       if (error && error.name !== 'YError') throw error
-      throw new UsageError(usageMessage(restoreText(message ?? error?.message), verbs))
+      throw new UsageError(usageMessage(restoreText(message ?? error?.message), words, verbs))
     })
 }
 

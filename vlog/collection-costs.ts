@@ -10,8 +10,8 @@ import type { CollectibleFile, MarkedHoles, PlannerOptions } from './collection-
 import { relocationFileBytes } from './relocation-format.ts'
 
 /**
- * What one hole costs in copied bytes. It takes 85 us to 4 ms where the disk discards it, in which many times as much could be copied; but a
- * copy wears the disk, and takes its share of it from the writers.
+ * What one hole costs in copied bytes. It takes 85 us to 4 ms where the disk discards it, in which many times as much
+ * could be copied; but a copy wears the disk, and takes its share of it from the writers.
  */
 const HOLE_COST_BYTES: number = 10 * 1024
 /**

@@ -15,7 +15,7 @@ import {
   victimPath,
 } from './victim.ts'
 
-/** A step ends at the first hole behind so many milliseconds: one call takes 10 us, and 85 us to 4 ms where the disk discards it. */
+/** A step ends at the first hole behind so many milliseconds: one takes 10 us, or 85 us to 4 ms if it is discarded. */
 const STEP_MS = 2
 
 export interface PunchInput extends CollectorPlace {

@@ -8,6 +8,7 @@ import type {
 import { checkSignal } from '../arguments.ts'
 import { invalidArgument, WiscError } from '../base/errors.ts'
 import { amplification, integer, optionalBytes, plainObject, refuseUnknown } from '../options.ts'
+import type { Version } from '../tree/version.ts'
 import type { Space } from './space.ts'
 
 export interface CollectOptions {
@@ -94,14 +95,9 @@ export interface ResolvedCollect {
   readonly plan: CollectionPlan | undefined
 }
 
-const NAMES = [
-  'targetSpaceAmplification',
-  'segments',
-  'maxCopyBytes',
-  'bytesPerSecond',
-  'signal',
-  'onProgress',
-]
+/** What a plan was made with. */
+const PLANNED = ['targetSpaceAmplification', 'segments', 'maxCopyBytes'] as const
+const NAMES = [...PLANNED, 'bytesPerSecond', 'signal', 'onProgress']
 
 const ACTIONS: ReadonlySet<unknown> = new Set(['drop', 'forget', 'punch', 'rewrite'])
 
@@ -110,9 +106,14 @@ export function resolveCollect(
   options: CollectOptions & { readonly plan?: CollectionPlan },
   standardTarget: number,
   takesPlan: boolean,
+  version: Version,
 ): ResolvedCollect {
   const given = plainObject(options, 'collect options')
   refuseUnknown(given, takesPlan ? [...NAMES, 'plan'] : NAMES, 'collect')
+  for (const name of PLANNED) {
+    if (given['plan'] === undefined || given[name] === undefined) continue
+    throw invalidArgument(`${name} does not go with a plan: it was given when the plan was made`)
+  }
   const { segments, onProgress, signal, plan } = options
   if (onProgress !== undefined && typeof onProgress !== 'function') {
     throw invalidArgument('onProgress must be a function')
@@ -123,6 +124,10 @@ export function resolveCollect(
   // Not `map`, which leaves holes in an array as they are.
   const numbers =
     segments && Array.from(segments, (each) => integer('segment', each, 1, Number.MAX_SAFE_INTEGER))
+  for (const number of numbers ?? []) {
+    if (version.segments.has(number) || version.relocations.has(number)) continue
+    throw invalidArgument(`the store has no such segment number=${number}`)
+  }
   return {
     target: amplification(given['targetSpaceAmplification'], standardTarget, 1),
     segments: numbers && new Set(numbers),

@@ -2,8 +2,9 @@
  * Marks which records of the value log live: those that an entry of these tables points at.
  *
  * Records and tables have the same order, so both are gone through together, and whichever is behind
- * leaps: it costs no more than the entries of a table, nor than a search for each record. The references of a table say how many
- * of its pointers lead to these records, so that not one can be missed.
+ * leaps: it costs no more than the entries of a table, nor than a search for each record. The
+ * references of a table say how many of its pointers lead to these records, so that not one can be
+ * missed.
  */
 
 import type { CorruptionError } from '../base/errors.ts'

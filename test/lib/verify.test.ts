@@ -95,6 +95,19 @@ describe('I8: a flipped byte', () => {
     expect(await store.get('key57')).toEqual(Buffer.alloc(400, 57))
   })
 
+  test('in the header of a segment is reported once, whatever the count of its records', async () => {
+    const fileSystem = new FaultFileSystem()
+    const store = await makeStore(fileSystem)
+    const { name, bytes } = bytesOf(fileSystem, /\.vlog$/)
+    await store.close()
+    bytes[20]! ^= 1
+    const view = await openSmallStore({ readOnly: true }, fileSystem)
+    const { damage, affectedEntries } = await view.verify()
+    expect(damage).toMatchObject([{ code: 'WISC_CORRUPTION', file: name }])
+    expect(affectedEntries).toEqual([50])
+    await view.close()
+  })
+
   test('in CURRENT or the manifest is found', async () => {
     const fileSystem = new FaultFileSystem()
     const store = await makeStore(fileSystem)

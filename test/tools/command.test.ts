@@ -235,3 +235,49 @@ test('an interrupt while a value is read stores nothing and gives the lock back'
   expect(await wisc(['scan', db])).toMatchObject({ code: 0, out: 'a\t1\n' })
   expect(await wisc(['put', db, 'b', '2'])).toMatchObject({ code: 0 })
 })
+
+test('an interrupt and the end of the input at once store nothing', async () => {
+  const db = path.join(temporaryDirectory(), 'store')
+  await makeStore(db, [['a', '1']])
+  for (let round = 0; round < 8; round++) {
+    const child = startWisc(['put', db, 'b'])
+    child.stdin!.write('half of ')
+    const lock = path.join(db, 'LOCK')
+    while (!fs.readFileSync(lock, 'utf8').startsWith(`${child.pid} `)) {
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+    // By then it waits for the rest.
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    child.kill('SIGINT')
+    child.stdin!.end()
+    expect((await once(child, 'close'))[0]).toBe(130)
+  }
+  expect(await wisc(['scan', db])).toMatchObject({ code: 0, out: 'a\t1\n' })
+})
+
+test.each([
+  [['get', 'db'], 'missing KEY; see wisc get --help'],
+  [['put'], 'missing PATH KEY; see wisc put --help'],
+  [['foo'], 'unknown verb: foo; see wisc --help'],
+  [['foo', 'bar', '--x'], 'unknown verb: foo; see wisc --help'],
+  [['put', 'db', 'a', 'b', 'c'], 'unknown argument: c; see wisc put --help'],
+  [['scan', 'db', '--max-copy', '1'], 'unknown argument: max-copy; see wisc scan --help'],
+  [['scan', 'db', '--limit'], '--limit needs a value; see wisc scan --help'],
+  [['report', 'db'], 'missing --html; see wisc report --help'],
+  [
+    ['segments', 'db', '--sort', 'beauty'],
+    '--sort must be one of file, size, disk, live, dead, hidden, age: beauty; see wisc segments --help',
+  ],
+])('%j says what is wrong in words of the verb', async (words, text) => {
+  expect(await wisc(words)).toMatchObject({ code: 2, out: '', err: `wisc: ${text}\n` })
+})
+
+test('damage that ends a verb is followed by a hint, but not in JSON', async () => {
+  const db = path.join(temporaryDirectory(), 'store')
+  await makeStore(db, [['a', '1']])
+  fs.writeFileSync(path.join(db, 'CURRENT'), 'wisc 1\n')
+  const { code, out, err } = await wisc(['stat', db])
+  expect([code, out]).toEqual([4, ''])
+  expect(err).toMatch(/^wisc: [^\n]+ \(WISC_CORRUPTION\)\nwisc: hint: wisc salvage [^\n]+\n$/)
+  expect((await wisc(['stat', db, '--json'])).err).toMatch(/^\{[^\n]+\}\n$/)
+})

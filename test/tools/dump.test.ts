@@ -140,10 +140,13 @@ test('damage: where, why, what comes behind it, and exit code 4', async () => {
 })
 
 test('what is no file is an error of usage, what is no file of a store is damage', async () => {
-  for (const place of ['nothing', '.']) {
+  for (const [place, text] of [
+    ['nothing', 'there is no file at this path'],
+    ['.', 'this is a directory'],
+  ] as const) {
     const { code, out, err } = await wisc(['dump', place], { cwd: GOLDEN })
     expect([code, out]).toEqual([2, ''])
-    expect(err).toMatch(/^wisc: there is no file at this path/)
+    expect(err).toContain(`wisc: ${text}`)
   }
   expect(await wisc(['dump', 'closed.json'], { cwd: GOLDEN })).toMatchObject({
     code: 4,
@@ -158,4 +161,20 @@ test.skipIf(!hasScript())('in a terminal of 40 columns lines are wrapped', () =>
   for (const line of out.split('\r\n')) expect(line.length, line).toBeLessThanOrEqual(40)
   expect(out.replaceAll(/\s+/g, ' ')).toContain('kindName=put sequence=92 storedLength=3')
   expect(out).not.toContain('\u001b[')
+})
+
+test('nothing to show: why', async () => {
+  const empty = path.join(temporaryDirectory(), '000007.vlog')
+  fs.writeFileSync(empty, '')
+  const nothing = { code: 0, out: '' }
+  expect(await wisc(['dump', empty])).toMatchObject({ ...nothing, err: 'wisc: empty file\n' })
+  expect(await wisc(['dump', empty, '--json'])).toMatchObject({ ...nothing, err: '' })
+  const behind = await wisc(['dump', 'closed/CURRENT', '--from', '999'], { cwd: GOLDEN })
+  expect(behind).toMatchObject(nothing)
+  expect(behind.err).toMatch(
+    /^wisc: nothing to show: the file ends at offset \d+, before --from\n$/,
+  )
+  expect(
+    await wisc(['dump', 'closed/CURRENT', '--from', '9', '--to', '9'], { cwd: GOLDEN }),
+  ).toMatchObject({ code: 2, out: '', err: 'wisc: --from must be below --to\n' })
 })

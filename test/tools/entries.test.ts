@@ -153,3 +153,19 @@ test('a scan takes exactly its range', async () => {
     expect(await wisc(['scan', db, ...words])).toMatchObject({ code: 2, out: '' })
   }
 })
+
+test('a store that is not there yet: the error names --create, where that would help', async () => {
+  const db = newPath()
+  expect((await wisc(['put', db, 'a', '1'])).err).toContain('--create would make one')
+  fs.mkdirSync(db)
+  expect((await wisc(['put', db, 'a', '1'])).err).toContain('--create would make one')
+  fs.writeFileSync(path.join(db, 'file'), 'content')
+  expect((await wisc(['put', db, 'a', '1'])).err).not.toContain('--create')
+})
+
+test('a long key that is not found is cut, with its length', async () => {
+  const db = newPath()
+  await makeStore(db, [['a', '1']])
+  const { code, err } = await wisc(['get', db, 'é'.repeat(30_000)])
+  expect([code, err]).toEqual([1, `wisc: key not found: "${'é'.repeat(128)}…" (60000 bytes)\n`])
+})

@@ -195,3 +195,12 @@ test('what makes no sense', async () => {
   }
   expect((await wisc(['gc', path.join(db, 'nothing')])).code).toBe(2)
 })
+
+test.each([
+  [['--target-amp', '0.5'], '--target-amp must be a number of 1 to 100: 0.5'],
+  [['--target-amp', 'abc'], '--target-amp must be a number of 1 to 100: abc'],
+  [['--rate', '0'], '--rate must be at least 4096 bytes: 0'],
+  [['--max-copy', '1 parsec'], '--max-copy must be a size such as 64MiB: 1 parsec'],
+])('%j: the error names the option', async (words, text) => {
+  expect(await wisc(['gc', 'db', ...words])).toMatchObject({ code: 2, err: `wisc: ${text}\n` })
+})

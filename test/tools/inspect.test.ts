@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import fs from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
-import { open } from '#dist/lib/index.js'
+import { type Options, open } from '#dist/lib/index.js'
 import { startBusyWriter } from '../support/busy-writer.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
 import { makeStore, startWisc, wisc, wiscJson } from '../support/wisc-process.ts'
@@ -39,6 +39,7 @@ test('stat at 80 columns', async () => {
     live             4.3 KiB
     space amp        (ratio)
     dead             14.5 KiB
+    punched          0 B
     hidden           about 296 B
     pinned           -
     tables           2, 1.5 KiB
@@ -66,6 +67,7 @@ test('stat at 40 columns, exact', async () => {
     live             9272 B
     space amp        (ratio)
     dead             15729 B
+    punched          0 B
     hidden           about 296 B
     pinned           -
     tables           3, 1796 B
@@ -215,7 +217,10 @@ test('flush writes what only the log had', async () => {
   expect(report!.replayedRecords).toBe(before!.replayedRecords)
   const [after] = await wiscJson<{ replayedRecords: number }>(['stat', db])
   expect(after!.replayedRecords).toBe(0)
-  expect((await wisc(['flush', db])).out).toMatch(/^\d+ tables?\n$/)
+  expect((await wisc(['flush', db])).out).toMatch(/^nothing to flush, \d+ tables in all\n$/)
+  expect((await wisc(['flush', copyOf('crashed')])).out).toMatch(
+    /^\d+ records flushed, \d+ tables in all\n$/,
+  )
 })
 
 test('compact leaves nothing but the newest entries', async () => {
@@ -229,4 +234,54 @@ test('compact leaves nothing but the newest entries', async () => {
   expect(report!.after.entries).toBeLessThan(report!.before.entries)
   expect((await wiscJson(['scan', db, '--keys-only'])).length).toBe(report!.after.entries)
   expect(await show(['compact', db, '--prefix', 'key/'], 40)).toMatch(/^ +before +after$/m)
+})
+
+test('stat tells holes from what can still be collected', async () => {
+  const db = path.join(temporaryDirectory(), 'store')
+  const options: Options = { workers: 0, valueThreshold: 0, collector: { enabled: false } }
+  const value = 'v'.repeat(65536)
+  await makeStore(
+    db,
+    Array.from({ length: 32 }, (_, i) => [`key ${i % 17}`, value] as const),
+    options,
+  )
+  const store = await open(db, { ...options, segmentBytes: 65536 })
+  await store.put('last', '')
+  await store.compact()
+  await store.collect({ targetSpaceAmplification: 1.5 })
+  const rows = store.segments()
+  await store.close()
+  const punched = rows.reduce(
+    (sum, row) => sum + Math.min(row.punchedBytes, row.exposedGarbageBytes),
+    0,
+  )
+  const [figures] = await wiscJson<{ punchedBytes: number; exposedGarbageBytes: number }>([
+    'stat',
+    db,
+  ])
+  expect(figures!.punchedBytes).toBe(punched)
+  const { out } = await wisc(['stat', db, '--bytes'])
+  expect(out).toMatch(new RegExp(`^punched +${punched} B$`, 'm'))
+  const dead = figures!.exposedGarbageBytes - punched
+  expect(out).toMatch(new RegExp(`^dead +${dead} B$`, 'm'))
+  const files = await wisc(['segments', db, '--bytes'])
+  expect(files.out).toContain(`  ${dead} B dead  ${punched} B punched\n`)
+})
+
+test('verify says how many entries one damage affects', async () => {
+  const db = path.join(temporaryDirectory(), 'store')
+  const entries = Array.from({ length: 20 }, (_, i) => [`key ${i}`, 'v'.repeat(500)] as const)
+  await makeStore(db, entries, { valueThreshold: 0 })
+  const log = fs.readdirSync(db).filter((name) => name.endsWith('.vlog'))
+  const name = log.find((each) => fs.statSync(path.join(db, each)).size > 0)!
+  const bytes = fs.readFileSync(path.join(db, name))
+  bytes[20]! ^= 1
+  fs.writeFileSync(path.join(db, name), bytes)
+  const { code, out, err } = await wisc(['verify', db])
+  expect([code, err]).toEqual([4, ''])
+  const damage = `DAMAGE file header checksum mismatch file=${name} offset=60 (WISC_CORRUPTION)`
+  expect(out.startsWith(`${damage}, affects 20 entries\ntables `)).toBe(true)
+  expect(out).toMatch(/^result +damaged in 1 place$/m)
+  const [report] = await wiscJson(['verify', db], { code: 4 })
+  expect(report).toMatchObject({ damage: [{ file: name, affectedEntries: 20 }] })
 })

@@ -78,6 +78,18 @@ test('fields stand below each other', () => {
   ).toBe('a     1\nlong  2\n')
 })
 
+test('a field that is too long goes on below itself', () => {
+  expect(
+    formatFields(
+      [
+        ['why', 'a sentence that is too long'],
+        ['b', '2'],
+      ],
+      20,
+    ),
+  ).toBe('why  a sentence that\n     is too long\nb    2\n')
+})
+
 test('a bar has exactly its cells, and a cell for everything that is not empty', () => {
   const amounts = [1e9, 1, 0, 3e8]
   const parts = amounts.map((amount, index) => ({ amount, sign: '#x.o'[index]! }))

@@ -131,3 +131,10 @@ test.skipIf(!BROWSER)('a browser shows it, light and dark', async () => {
   for (const picture of pictures) expect(picture.length).toBeGreaterThan(10_000)
   expect(pictures[0]!.equals(pictures[1]!)).toBe(false)
 })
+
+test('a directory is no file for a page', async () => {
+  const db = await storeWithGarbage()
+  const { code, out, err } = await wisc(['report', db, '--html', db])
+  expect([code, out]).toEqual([2, ''])
+  expect(err).toBe(`wisc: --html must be a new file, this is a directory: ${db}\n`)
+})

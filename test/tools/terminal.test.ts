@@ -42,6 +42,18 @@ describe.skipIf(!hasScript())('in a terminal', () => {
     expect(JSON.parse(json.out)).toEqual({ key: EVIL, value: EVIL })
   })
 
+  test('keys that do not fit are cut, with their length', async () => {
+    const db = path.join(temporaryDirectory(), 'store')
+    await makeStore(db, [['k'.repeat(60_000), 'value '.repeat(10)]])
+    for (const columns of [40, 80]) {
+      const room = columns - 14
+      const { out } = runInTerminal(`${WISC} scan ${db}`, columns)
+      expect(out).toBe(`${'k'.repeat(room - 11)}… (60000 bytes)  value v…\r\n`)
+      const keys = runInTerminal(`${WISC} scan ${db} --keys-only`, columns)
+      expect(keys.out).toBe(`${'k'.repeat(columns - 15)}… (60000 bytes)\r\n`)
+    }
+  })
+
   test('colour is there, and goes with NO_COLOR and TERM=dumb', async () => {
     const db = await evilStore()
     const stat = `${WISC} stat ${db}`
@@ -64,11 +76,11 @@ describe.skipIf(!hasScript())('in a terminal', () => {
   test.each([
     ['y\\n', '', 0],
     ['yes\\n', '', 0],
-    ['n\\n', '', 130],
-    ['\\n', '', 130],
-    ['yellow\\n', '', 130],
+    ['n\\n', '', 1],
+    ['\\n', '', 1],
+    ['yellow\\n', '', 1],
     // Ctrl-D.
-    ['\\004', '', 130],
+    ['\\004', '', 1],
     ['', '--yes', 0],
   ])('what would be lost is asked for: %j %s', (typed, option, code) => {
     const module = pathToFileURL(path.join(path.dirname(WISC_FILE), 'input.js')).href
@@ -77,7 +89,7 @@ describe.skipIf(!hasScript())('in a terminal', () => {
       `import { confirm } from "${module}"`,
       `import { exitCodeOf } from "${codes}"`,
       'const asked = confirm("delete everything", process.argv.includes("--yes"), new AbortController().signal)',
-      'process.exit(await asked.then(() => 0, exitCodeOf))',
+      'process.exit(await asked.then((agrees) => agrees ? 0 : 1, exitCodeOf))',
     ].join(';')
     const command = `'${process.execPath}' --input-type=module -e '${program}' -- ${option}`
     const result = runInTerminal(command, 80, {}, typed)

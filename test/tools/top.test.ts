@@ -1,7 +1,12 @@
 /** top through the real command: in a real terminal (tmux), without one, and with nobody who answers. */
 import { once } from 'node:events'
+import path from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { open } from '#dist/lib/index.js'
+import { Output } from '#dist/tools/output.js'
+import { renderScreen, toSample } from '#dist/tools/top-sample.js'
 import { holdOpen, storeWithGarbage, tell } from '../support/busy-store.ts'
+import { temporaryDirectory } from '../support/temporary-directory.ts'
 import { hasTmux, startTerminal } from '../support/tmux.ts'
 import { startWisc, wisc, wiscJson } from '../support/wisc-process.ts'
 import { WISC } from '../support/wisc-shell.ts'
@@ -114,4 +119,16 @@ describe.skipIf(!hasTmux())('in a terminal', () => {
     const terminal = startTerminal(`${WISC} top ${db}; echo "ended $?"`, 80, 30)
     expect(await terminal.until(/^ended 2$/m)).toContain('no process answers')
   })
+})
+
+test('one is not many', async () => {
+  const store = await open(path.join(temporaryDirectory(), 'store'), { workers: 0 })
+  await store.put('a', '1')
+  await store.flush()
+  const sample = toSample(store.stats(), undefined, undefined)
+  const lines = renderScreen('db', sample, new Output(new AbortController().signal))
+  const screen = lines.join('\n')
+  expect(screen).toMatch(/\b1 table$/m)
+  expect(screen).not.toMatch(/\b1 (segment|relocation|table|step)s\b/)
+  await store.close()
 })

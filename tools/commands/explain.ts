@@ -14,7 +14,7 @@ import { formatFields, formatTable } from '../table.ts'
 import { fitText } from '../text-width.ts'
 import { formatBytes, formatCount, formatUnits } from '../units.ts'
 import { defineVerb, type Verb } from '../verb.ts'
-import { contentBar, contentLegend } from './segments.ts'
+import { contentBar, contentLegend, deadAndPunched } from './segments.ts'
 
 /** Tables that are listed; the rest is counted. */
 const TABLES_SHOWN = 8
@@ -93,6 +93,7 @@ function renderFigures(
 ): string {
   const { columns } = output
   const size = (amount: number): string => formatBytes(amount, bytes)
+  const { dead, punched } = deadAndPunched(row)
   const moved = asked === row.number ? '' : `Segment ${asked} was moved into this file.\n`
   const fields = [
     ['file', output.style('bold', row.file)],
@@ -102,7 +103,8 @@ function renderFigures(
     ['referenced', `${size(row.referencedBytes)}, ${formatUnits(row.referencedRecords, 'record')}`],
     ['pinned', size(row.pinnedBytes ?? 0)],
     ['hidden', size(row.hiddenBytes ?? 0)],
-    ['dead', size(row.exposedGarbageBytes)],
+    ['dead', size(dead)],
+    ['punched', size(punched)],
     ['age', formatUnits(row.age, 'write')],
     ['content', (room: number) => contentBar(row, room, output)],
   ] as const

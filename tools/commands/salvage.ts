@@ -6,7 +6,7 @@ import { holdQuietly } from '../../lib/inspect/quiet-lock.ts'
 import { Salvage, type SalvagedEntry } from '../../lib/inspect/salvage.ts'
 import { countOf, STORE_PATH } from '../arguments.ts'
 import { jsonBytes } from '../entries.ts'
-import { escapeKey, escapeText } from '../escape.ts'
+import { escapeText, quoteKey } from '../escape.ts'
 import { EXIT_CODE, InterruptedError, UsageError } from '../exit-code.ts'
 import { InFlight } from '../in-flight.ts'
 import type { Output } from '../output.ts'
@@ -174,8 +174,7 @@ function render(found: Salvage, counts: Counts, output: Output): string {
     return `${output.style('red', 'DAMAGE')} ${escapeText(`${file}${place}: ${reason}`)}`
   })
   const gone = lost.map(
-    ({ key, reason }) =>
-      `${output.style('red', 'LOST')} "${escapeKey(key)}": ${escapeText(reason)}`,
+    ({ key, reason }) => `${output.style('red', 'LOST')} ${quoteKey(key)}: ${escapeText(reason)}`,
   )
   const fields = [
     ['saved', `${formatCount(counts.keys)} keys`],

@@ -92,9 +92,19 @@ function liveBytes({ referencedBytes, hiddenBytes, pinnedBytes }: SegmentRow): n
   return Math.max(0, referencedBytes - (hiddenBytes ?? 0) - (pinnedBytes ?? 0))
 }
 
+/** What no entry points to, and that part of it which has been given back already. */
+export function deadAndPunched({ exposedGarbageBytes, punchedBytes }: SegmentRow): {
+  readonly dead: number
+  readonly punched: number
+} {
+  const punched = Math.min(punchedBytes, exposedGarbageBytes)
+  return { dead: exposedGarbageBytes - punched, punched }
+}
+
 /** A bar of what is in a file. */
 export function contentBar(row: SegmentRow, cells: number, output: Output): string {
-  const { hiddenBytes, pinnedBytes, punchedBytes, exposedGarbageBytes } = row
+  const { hiddenBytes, pinnedBytes } = row
+  const { dead, punched } = deadAndPunched(row)
   const parts = [
     {
       amount: liveBytes(row),
@@ -104,11 +114,11 @@ export function contentBar(row: SegmentRow, cells: number, output: Output): stri
     { amount: pinnedBytes ?? 0, sign: 'p', paint: (text: string) => output.style('cyan', text) },
     { amount: hiddenBytes ?? 0, sign: 'h', paint: (text: string) => output.style('yellow', text) },
     {
-      amount: Math.max(0, exposedGarbageBytes - punchedBytes),
+      amount: dead,
       sign: '.',
       paint: (text: string) => output.style('red', text),
     },
-    { amount: Math.min(punchedBytes, exposedGarbageBytes), sign: '_' },
+    { amount: punched, sign: '_' },
   ]
   return formatBar(parts, cells)
 }
@@ -142,7 +152,8 @@ function render(
   const totals = [
     formatUnits(rows.length, 'file'),
     `${size(sum(({ diskBytes }) => diskBytes))} on disk`,
-    `${size(sum(({ exposedGarbageBytes }) => exposedGarbageBytes))} dead`,
+    `${size(sum((row) => deadAndPunched(row).dead))} dead`,
+    `${size(sum((row) => deadAndPunched(row).punched))} punched`,
     ...(isExact ? [`${size(sum(({ hiddenBytes }) => hiddenBytes ?? 0))} hidden`] : []),
     ...(isExact ? [`${size(sum(({ pinnedBytes }) => pinnedBytes ?? 0))} pinned`] : []),
   ]

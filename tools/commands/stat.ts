@@ -62,7 +62,8 @@ export const stat: Verb = defineVerb({
   summary: 'Show a store at a glance: sizes, garbage, tree, log',
   details:
     'Dead bytes can be collected, hidden ones after a compaction, pinned ones when the snapshots and iterators that ' +
-    'see them are closed; punched ones are holes, already given back. Needs no lock and writes nothing; the store may be in use.',
+    'see them are closed; punched ones are holes, already given back. Needs no lock and writes nothing; the store ' +
+    'may be in use.',
   examples: [
     ['wisc stat photos.db', 'For people'],
     ['wisc stat photos.db --json | jq .diskBytes', 'For programs'],

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import type { CollectionPlan } from '#dist/lib/collector/collection.js'
 import { resolveCollect } from '#dist/lib/collector/collection.js'
 import type { Store } from '#dist/lib/store.js'
+import { EMPTY_VERSION } from '#dist/lib/tree/version.js'
 import { FaultFileSystem } from '../../support/fault-file-system.ts'
 import { codeOf, openSmallStore } from '../../support/fault-store.ts'
 
@@ -20,7 +21,7 @@ async function garbageStore(fileSystem?: FaultFileSystem): Promise<Store> {
 }
 
 test('options: defaults, and nothing unknown', () => {
-  expect(resolveCollect({}, 1.3, true)).toEqual({
+  expect(resolveCollect({}, 1.3, true, EMPTY_VERSION)).toEqual({
     target: 1.3,
     segments: undefined,
     maxCopyBytes: undefined,
@@ -37,7 +38,9 @@ test('options: defaults, and nothing unknown', () => {
     signal: new AbortController().signal,
     onProgress: () => {},
   }
-  expect(resolveCollect(all, 1.3, false)).toMatchObject({
+  const sealed = { number: 3, state: 'open', salt: 1 } as const
+  const segments = new Map([3, 5].map((number) => [number, { ...sealed, number }]))
+  expect(resolveCollect(all, 1.3, false, { ...EMPTY_VERSION, segments })).toMatchObject({
     target: 1,
     segments: new Set([3, 5]),
     maxCopyBytes: 0,
@@ -76,6 +79,11 @@ test('options: everything malformed is refused', async () => {
   }
   const plan = await store.planCollection()
   expect(await codeOf(() => store.planCollection({ plan } as object))).toBe('WISC_INVALID_ARGUMENT')
+  // What a plan was made with is not given again; and a segment must be there.
+  for (const options of [{ targetSpaceAmplification: 2 }, { segments: [1] }, { maxCopyBytes: 5 }]) {
+    expect(await codeOf(() => store.collect({ plan, ...options }))).toBe('WISC_INVALID_ARGUMENT')
+  }
+  expect(await codeOf(() => store.collect({ segments: [999_999] }))).toBe('WISC_INVALID_ARGUMENT')
 })
 
 test('a plan is plain JSON, and is carried out after a trip through a file', async () => {
