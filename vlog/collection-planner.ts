@@ -93,7 +93,6 @@ export function planCollectionSteps(
   }
   const usable = byNumber.filter((file) => file.blocked === undefined && isReferenced(file))
   takeBestWays(draft, usable)
-  rewriteInsteadOfPunches(draft)
   addRiders(draft, usable)
   mergeSmallFiles(draft, usable)
   cutNeedlessMoves(draft)
@@ -166,30 +165,6 @@ function takePunch(draft: Draft, file: CollectibleFile, estimate: PunchEstimate)
   draft.moves.push({ action: 'punch', file, estimate })
   draft.taken.add(file.number)
   draft.diskBytes -= estimate.bytesFreed
-}
-
-/**
- * Where punches do not suffice, files are rewritten after all: those first of which this frees the most beyond the
- * punch, for each byte that it copies. Else the same would be found out only when the holes have been made.
- */
-function rewriteInsteadOfPunches(draft: Draft): void {
-  const { moves, options, taken } = draft
-  const gains = moves
-    .flatMap((move) => (move.action === 'punch' ? [move] : []))
-    .map((move) => {
-      const punched = { ...move.file, diskBytes: move.file.diskBytes - move.estimate.bytesFreed }
-      return { move, input: rewriteSums(punched) }
-    })
-    .filter(({ input }) => isRewriteWorthIt(input, options))
-    .sort((left, right) => rewriteRate(right.input) - rewriteRate(left.input))
-  for (const { move, input } of gains) {
-    if (isGoalReached(draft)) return
-    if (input.copiedBytes > draft.copyBytesLeft) continue
-    moves.splice(moves.indexOf(move), 1)
-    taken.delete(move.file.number)
-    draft.diskBytes += move.estimate.bytesFreed
-    takeRewrite(draft, move.file)
-  }
 }
 
 function takeRewrite(draft: Draft, file: CollectibleFile): void {

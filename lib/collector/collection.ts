@@ -125,8 +125,9 @@ export function resolveCollect(
   const numbers =
     segments && Array.from(segments, (each) => integer('segment', each, 1, Number.MAX_SAFE_INTEGER))
   for (const number of numbers ?? []) {
-    if (version.segments.has(number) || version.relocations.has(number)) continue
-    throw invalidArgument(`the store has no such segment number=${number}`)
+    // One that there was may have been collected meanwhile.
+    if (number < version.nextFileNumber) continue
+    throw invalidArgument(`the store has had no such segment number=${number}`)
   }
   return {
     target: amplification(given['targetSpaceAmplification'], standardTarget, 1),

@@ -32,7 +32,7 @@ export async function collectOnce(
       if (way !== 'by a plan') for (const write of writes) await ports.write(write)
     }
     const [report] = await Promise.all([
-      store.collect({ ...options, ...(plan && { plan }) }),
+      store.collect(plan ? { plan, signal: abort.signal } : options),
       way.startsWith('beside') ? workBeside(writes, store, ports) : undefined,
     ])
     checkReport(report, byPlan ? undefined : options.maxCopyBytes)

@@ -196,20 +196,13 @@ describe('holes', () => {
     expect(stepsOf(plan([few], PUNCHING))).toEqual([])
   })
 
-  test('where they do not suffice files are rewritten after all, and the plan says so beforehand', () => {
-    // A hole frees two blocks of three.
+  test('a looser goal never copies more', () => {
     const files = [1, 2, 3].map((number) =>
       fileOf(number, 64 * MIB, (36 + 4 * number) * MIB, { recordBytes: 12 * KIB }),
     )
-    const options = { ...PUNCHING, targetSpaceAmplification: 1.05 }
-    const some = plan(files, { ...options, goalDiskBytes: 160 * MIB })
-    expect(stepsOf(some)).toEqual(['punch 1', 'punch 2', 'punch 3'])
-    const all = plan(files, options)
-    expect(stepsOf(all)).toEqual(['rewrite 1', 'rewrite 2', 'rewrite 3'])
-    // A looser goal never copies more.
-    let copied = all.bytesCopied
+    let copied = Number.POSITIVE_INFINITY
     for (let goal = 0; goal < 200; goal += 5) {
-      const { bytesCopied } = plan(files, { ...options, goalDiskBytes: goal * MIB })
+      const { bytesCopied } = plan(files, { ...PUNCHING, goalDiskBytes: goal * MIB })
       expect(bytesCopied).toBeLessThanOrEqual(copied)
       copied = bytesCopied
     }

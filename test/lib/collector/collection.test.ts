@@ -38,9 +38,7 @@ test('options: defaults, and nothing unknown', () => {
     signal: new AbortController().signal,
     onProgress: () => {},
   }
-  const sealed = { number: 3, state: 'open', salt: 1 } as const
-  const segments = new Map([3, 5].map((number) => [number, { ...sealed, number }]))
-  expect(resolveCollect(all, 1.3, false, { ...EMPTY_VERSION, segments })).toMatchObject({
+  expect(resolveCollect(all, 1.3, false, { ...EMPTY_VERSION, nextFileNumber: 6 })).toMatchObject({
     target: 1,
     segments: new Set([3, 5]),
     maxCopyBytes: 0,
