@@ -1,12 +1,12 @@
 /**
- * Removes files that the version does not hold: what a crash left unfinished, or what was replaced but not unlinked.
+ * Removes files with names of ours that the version does not hold: what a crash left unfinished, or what was replaced
+ * but not unlinked. By the name alone: a crash may leave anything in a file, and a creation that was cut off another
+ * database's id.
  *
- * Called at an open, when the version's own files have all been found, and before anything new is made. What no crash
- * of this store can have left stays: a file whose header names another database or number, or that has none.
+ * Called at an open, when the version's own files have all been found, and before anything new is made.
  */
 import type { LogContext } from '../vlog/recovery.ts'
 import { CorruptionError } from './base/errors.ts'
-import { FILE_HEADER_BYTES, mayBeFileOf } from './base/file-header.ts'
 import { CURRENT_NAME, joinPath, parseFileName } from './base/file-names.ts'
 import { unlinkIfPossible } from './base/unlink.ts'
 import { tablesOf } from './tables.ts'
@@ -27,25 +27,6 @@ export function sweepOrphans(context: LogContext, version: Version): void {
         : file.kind === 'segment'
           ? holdsValueLogFile(version, file.number)
           : file.number === live.manifestNumber
-    if (!isHeld && mayBeOurs(context, name, file.number)) {
-      unlinkIfPossible(fileSystem, joinPath(directory, name))
-    }
-  }
-}
-
-function mayBeOurs(
-  { fileSystem, directory, databaseId }: LogContext,
-  name: string,
-  number: number,
-): boolean {
-  const path = joinPath(directory, name)
-  if (fileSystem.statPath(path)?.kind !== 'file') return false
-  const file = fileSystem.open(path, 'read')
-  try {
-    const head = new Uint8Array(FILE_HEADER_BYTES)
-    const length = file.read(head, 0, head.length, 0)
-    return mayBeFileOf(head.subarray(0, length), databaseId, number)
-  } finally {
-    file.close()
+    if (!isHeld) unlinkIfPossible(fileSystem, joinPath(directory, name))
   }
 }

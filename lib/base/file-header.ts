@@ -49,18 +49,6 @@ export function writeFileHeader(bytes: Uint8Array, at: number, identity: FileIde
 }
 
 /**
- * Whether a file that begins so may be one of this database and number: a crash may have left its header whole, cut
- * off, or as zeros.
- */
-export function mayBeFileOf(head: Uint8Array, databaseId: Uint8Array, number: number): boolean {
-  if (head.every((byte) => byte === 0)) return true
-  const isPrefix = (from: number, expected: Uint8Array): boolean =>
-    head.subarray(from, from + expected.length).every((byte, i) => byte === expected[i])
-  if (!isPrefix(0, MAGIC) || !isPrefix(16, databaseId)) return false
-  return head.length < 56 || readU64(head, 48) === number
-}
-
-/**
  * Reads a header and holds it against what it must be.
  * @throws CorruptionError if it is damaged or belongs elsewhere, WISC_FORMAT_VERSION if it is from a newer version
  */
