@@ -20,6 +20,7 @@ import { plainObject, refuseUnknown } from './options.ts'
 import type { ReadingEngine } from './reading-engine.ts'
 import { openTable, tablesOf } from './tables.ts'
 import { type EntryCursor, KIND, type TableMeta } from './tree/entry.ts'
+import type { TableReader } from './tree/table-reader.ts'
 import { holdsValueLogFile, isRelocated, type SegmentState, type Version } from './tree/version.ts'
 import type { RelocationState } from './tree/version-edit.ts'
 import { VersionSet } from './tree/version-set.ts'
@@ -193,7 +194,7 @@ async function verifyTable(
 ): Promise<void> {
   const reader = openTable(engine.context, version, table.number)
   try {
-    reader.verify()
+    proveTable(reader, report)
     const cursor = reader.cursor()
     let sinceStep = 0
     for (cursor.seekToFirst(); cursor.valid; cursor.next()) {
@@ -213,6 +214,18 @@ async function verifyTable(
     }
   } finally {
     reader.close()
+  }
+}
+
+/** @throws CorruptionError for the first damage; that of other blocks was noted then */
+function proveTable(reader: TableReader, report: GrowingReport): void {
+  try {
+    reader.verify()
+  } catch (error) {
+    if (error instanceof CorruptionError) {
+      for (const damage of reader.damagedBlocks()) note(report, damage)
+    }
+    throw error
   }
 }
 

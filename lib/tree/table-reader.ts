@@ -5,7 +5,7 @@
  * filter are read at the first lookup or cursor. `find` allocates nothing while the blocks that it
  * needs are cached.
  */
-import type { BlockCache } from '../base/block-cache.ts'
+import { BlockCache } from '../base/block-cache.ts'
 import { CorruptionError } from '../base/errors.ts'
 import { FILE_HEADER_BYTES, readFileHeader } from '../base/file-header.ts'
 import type { File, FileSystem } from '../base/file-system.ts'
@@ -167,6 +167,22 @@ export class TableReader {
     const ends = readEnds(this.#file, this.#name, this.meta, this.#databaseId)
     const { blocks, filter } = readSearch(this.#file, this.#name, ends)
     verifyEntries(blocks, filter, ends.properties, ends.references)
+  }
+
+  /** All data blocks that fail their check; none if the index is damaged, which knows where they lie. */
+  *damagedBlocks(): Generator<CorruptionError> {
+    const cache = new BlockCache(0)
+    let blocks: TableBlocks | undefined
+    for (let block = 0; block < (blocks?.index.blockCount ?? 1); block++) {
+      try {
+        blocks ??= (this.#search ?? this.#load()).blocks
+        blocks.get(block, cache)
+      } catch (error) {
+        if (!(error instanceof CorruptionError)) throw error
+        if (!blocks) return
+        yield error
+      }
+    }
   }
 
   /** Closes the file and takes the table's blocks out of the cache. A second call does nothing. */

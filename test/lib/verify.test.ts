@@ -66,6 +66,18 @@ describe('I8: a flipped byte', () => {
     }
   })
 
+  test('in several blocks of a table: each is told', async () => {
+    const fileSystem = new FaultFileSystem()
+    const store = await makeStore(fileSystem)
+    const { name, bytes } = bytesOf(fileSystem, /\.sst$/)
+    for (const at of [100, 1100, 2100]) bytes[at]! ^= 0x20
+    const { damage } = await store.verify({ deep: false })
+    const places = damage.map((error) => (error as CorruptionError).offset)
+    expect(damage.every((error) => (error as CorruptionError).file === name)).toBe(true)
+    expect(places.length).toBeGreaterThanOrEqual(3)
+    expect(new Set(places).size).toBe(places.length)
+  })
+
   test('in the heads of the log, any, is found without reading values; in values by a deep one alone', async () => {
     const fileSystem = new FaultFileSystem()
     const store = await makeStore(fileSystem)

@@ -29,7 +29,7 @@ export const verify: Verb = defineVerb({
     'Every block of every table, every record header, every pointer; with --deep every referenced value, too. ' +
     'Writes nothing. ' +
     'Files that a writer removes meanwhile are counted as removed. ' +
-    'All damage is listed; the exit code is 4 if there is any.',
+    'All damage is listed, but pointers of a damaged table are not followed; the exit code is 4 if there is any.',
   examples: [
     ['wisc verify photos.db', 'Without reading values'],
     ['wisc verify photos.db --deep && echo sound', 'All that can be checked'],
