@@ -4,6 +4,7 @@
  * The collector decides nothing about visibility: a record lives if any entry of the tables points
  * at it, whoever may still see that entry.
  */
+import type { RecordPointer } from './record.ts'
 import type { VictimRecords } from './victim-records.ts'
 
 /**
@@ -11,18 +12,6 @@ import type { VictimRecords } from './victim-records.ts'
  * @throws CorruptionError if an entry points to where no record of its key and sequence begins (I8)
  */
 export type MarkLive = (records: VictimRecords) => Generator<number, void>
-
-/** An entry that points at a record. */
-export interface Pointer {
-  readonly keyBytes: Uint8Array
-  readonly keyStart: number
-  readonly keyEnd: number
-  readonly sequence: number
-  readonly segment: number
-  readonly offset: number
-  /** Of the whole record. */
-  readonly length: number
-}
 
 /** What a rewrite asks: either way finds the same. */
 export interface Liveness {
@@ -35,6 +24,6 @@ export interface Liveness {
    */
   readonly visitPointers: (
     segments: { holdsSegment(segment: number): boolean },
-    visit: (pointer: Pointer, from: string) => void,
+    visit: (pointer: RecordPointer, from: string) => void,
   ) => Generator<number, void>
 }

@@ -9,8 +9,8 @@ import { BlockCache } from '../lib/base/block-cache.ts'
 import { FILE_HEADER_BYTES } from '../lib/base/file-header.ts'
 import { segmentName } from '../lib/base/file-names.ts'
 import type { FileSystem } from '../lib/base/file-system.ts'
-import type { Liveness, Pointer } from './liveness.ts'
-import { RECORD_HEADER_BYTES, RECORD_KIND } from './record.ts'
+import type { Liveness } from './liveness.ts'
+import { RECORD_HEADER_BYTES, RECORD_KIND, type RecordPointer } from './record.ts'
 import { RelocationReader } from './relocation-reader.ts'
 import { type CollectorPorts, readVictimHeader, type ValueLogFile, victimPath } from './victim.ts'
 import { emptyVictimRecord, VictimRecords } from './victim-records.ts'
@@ -100,7 +100,7 @@ class Places {
   }
 
   /** @throws CorruptionError if the file has no such record, or it cannot have that length (I8) */
-  locate(file: number, pointer: Pointer, from: string): number {
+  locate(file: number, pointer: RecordPointer, from: string): number {
     const { segment, offset, length, keyStart, keyEnd } = pointer
     const place = this.#relocations[file]?.locate(segment, offset, this.#cache) ?? offset
     const isInside = place >= 0 && place + length <= this.#records.files[file]!.length

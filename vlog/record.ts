@@ -37,6 +37,18 @@ export type RecordKind = (typeof RECORD_KIND)[keyof typeof RECORD_KIND]
 
 export const CODEC_NONE = 0
 
+/** What an entry of the tree says of its record: the key is keyBytes[keyStart .. keyEnd). */
+export interface RecordPointer {
+  readonly keyBytes: Uint8Array
+  readonly keyStart: number
+  readonly keyEnd: number
+  readonly sequence: number
+  readonly segment: number
+  readonly offset: number
+  /** Of the whole record. */
+  readonly length: number
+}
+
 /** Bytes of checksums between header and key. */
 export function chunkChecksumBytes(storedLength: number): number {
   return storedLength <= VALUE_CHUNK_BYTES

@@ -19,6 +19,7 @@ import {
   CODEC_NONE,
   checkPointedRecord,
   proveRecordHead,
+  type RecordPointer,
   readRecordHeader,
   recordHeadBytes,
   storedBytes,
@@ -39,16 +40,8 @@ export const SYNC_READ_BYTES_MAX: number = 1024 * 1024 + 65536
 /** Records that lie this close are read in one go. */
 const GAP_BYTES_MAX = 512
 
-/** What to read: the key is keyBytes[keyStart .. keyEnd), the rest is its entry's pointer. */
-export interface ValueRequest {
-  readonly keyBytes: Uint8Array
-  readonly keyStart: number
-  readonly keyEnd: number
-  readonly sequence: number
-  readonly segment: number
-  readonly offset: number
-  readonly length: number
-}
+/** What to read. */
+export type ValueRequest = RecordPointer
 
 /** Where the records of segments lie now: the port through which the reader asks the version. */
 export interface Relocations {

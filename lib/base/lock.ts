@@ -53,18 +53,28 @@ export function takeLock(file: LockFile, text: string): Lock | { readonly holder
     return file.guarded(() => takeExclusively(file)) ?? { holder: 'a process that is opening it' }
   }
   const found = file.readText()
-  const rival = parseLockHolder(found)
-  if (rival?.exclusive && judgeHolder(rival, file) !== 'dead') return { holder: found.trim() }
-  return heldLock(file, text)
+  return isFreeByText(found, true, file) ? heldLock(file, text) : { holder: found.trim() }
 }
 
 function takeExclusively(file: LockFile): Lock | { readonly holder: string } {
   const found = file.readText()
-  if (found !== '') {
-    const rival = parseLockHolder(found)
-    if (!rival || judgeHolder(rival, file) !== 'dead') return { holder: found.trim() }
-  }
+  if (!isFreeByText(found, false, file)) return { holder: found.trim() }
   return heldLock(file, formatLockHolder({ ...file.self, exclusive: true }))
+}
+
+/**
+ * Whether the text of a lock file lets somebody take the lock. Under the system's lock only an exclusive holder counts,
+ * for that one may have had no such lock; without it everyone who is not proved dead.
+ */
+export function isFreeByText(
+  text: string,
+  hasSystemLock: boolean,
+  here: Parameters<typeof judgeHolder>[1],
+): boolean {
+  if (text === '') return true
+  const holder = parseLockHolder(text)
+  if (hasSystemLock && !holder?.exclusive) return true
+  return holder !== undefined && judgeHolder(holder, here) === 'dead'
 }
 
 function heldLock(file: LockFile, text: string): Lock {

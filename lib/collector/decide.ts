@@ -42,19 +42,20 @@ export interface Decision {
   readonly flushes: boolean
 }
 
-export function decide(space: Space, state: LookState): Decision {
+export function decide(measured: Space, state: LookState): Decision {
   const { planner, running, isQuiet, hasRoom, unflushedBytes, putLimitBytes } = state
-  const files = space.files.map((file) =>
+  const files = measured.files.map((file) =>
     running.holds(file.number) ? { ...file, blocked: 'busy' as const } : file,
   )
+  const space = { ...measured, files }
   const { segmentBytes } = planner
   // What only a reader sees counts as living: nobody can give it back, so nobody waits for it.
   const keptBytes = space.liveBytes + space.pinnedBytes
   const pressure = pressureOf(keptBytes, { ...planner, putLimitBytes })
   if (space.diskBytes <= pressure.startBytes) {
-    return { pressure, step: freeStep(files, space, state), exposes: false, flushes: false }
+    return { pressure, step: freeStep(space, state), exposes: false, flushes: false }
   }
-  const step = bestStep(files, space, pressure, state)
+  const step = bestStep(space, pressure, state)
   const least = isQuiet ? 1 : segmentBytes * EXPOSE_SHARE
   const pays = (bytes: number): boolean =>
     step === undefined && running.count === 0 && bytes >= least
@@ -67,12 +68,8 @@ export function decide(space: Space, state: LookState): Decision {
 }
 
 /** What costs nothing but an edit. The active segment is not sealed for it. */
-function freeStep(
-  files: Space['files'],
-  space: Space,
-  { planner }: LookState,
-): CollectionStep | undefined {
-  const sealed = files.filter(({ needsSeal }) => !needsSeal)
+function freeStep(space: Space, { planner }: LookState): CollectionStep | undefined {
+  const sealed = space.files.filter(({ needsSeal }) => !needsSeal)
   const isDead = sealed.some(
     ({ referencedRecords, blocked }) => referencedRecords === 0 && blocked === undefined,
   )
@@ -83,7 +80,6 @@ function freeStep(
 }
 
 function bestStep(
-  files: Space['files'],
   space: Space,
   { startBytes, limitBytes }: Pressure,
   { planner, hasRoom, running }: LookState,
@@ -92,7 +88,7 @@ function bestStep(
   const needed = Math.max(1, limitBytes / Math.max(1, space.liveBytes))
   const diskBytes = running.diskBytesAfter(space.diskBytes)
   const { steps } = planCollectionSteps(
-    files,
+    space.files,
     { ...space, diskBytes },
     {
       ...planner,

@@ -7,7 +7,7 @@
 import { IoError, WiscError } from '../base/errors.ts'
 import { joinPath, LOCK_NAME } from '../base/file-names.ts'
 import type { Lock } from '../base/file-system.ts'
-import { judgeHolder, parseLockHolder } from '../base/lock.ts'
+import { isFreeByText, parseLockHolder } from '../base/lock.ts'
 import { tryNativeLock } from '../base/native-extensions.ts'
 import { nodeFileSystem } from '../base/node-file-system.ts'
 import { NodeLockFile } from '../base/node-lock-file.ts'
@@ -37,14 +37,6 @@ export function holdQuietly(directory: string, why: string): Lock {
   } finally {
     if (!isFree) file.close()
   }
-}
-
-/** The rules of lock.ts. */
-function isFreeByText(text: string, hasSystemLock: boolean, file: NodeLockFile): boolean {
-  if (text === '') return true
-  const holder = parseLockHolder(text)
-  if (hasSystemLock && !holder?.exclusive) return true
-  return holder !== undefined && judgeHolder(holder, file) === 'dead'
 }
 
 function openLockFile(path: string): NodeLockFile | undefined {

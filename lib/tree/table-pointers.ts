@@ -31,13 +31,13 @@ export type VisitPointer = (pointer: EntryCursor, table: string) => void
  * Visits all pointers into the segments. Yields about how many bytes each step read.
  * @throws CorruptionError if a table is damaged, WISC_FORMAT_VERSION, IoError
  */
-export function* visitPointers(
+export function visitPointers(
   input: PointingTables,
   fileSystem: FileSystem,
   segments: PointedSegments,
   visit: VisitPointer,
 ): Generator<number, void> {
-  yield* eachPointingTable(input, fileSystem, segments, (table, name, pointers) =>
+  return eachPointingTable(input, fileSystem, segments, (table, name, pointers) =>
     visitTable(table, name, pointers, segments, visit),
   )
 }

@@ -171,17 +171,12 @@ export class TableReader {
 
   /** All data blocks that fail their check; none if the index is damaged, which knows where they lie. */
   *damagedBlocks(): Generator<CorruptionError> {
+    const blocks = intact(() => (this.#search ?? this.#load()).blocks)
+    if (blocks instanceof CorruptionError) return
     const cache = new BlockCache(0)
-    let blocks: TableBlocks | undefined
-    for (let block = 0; block < (blocks?.index.blockCount ?? 1); block++) {
-      try {
-        blocks ??= (this.#search ?? this.#load()).blocks
-        blocks.get(block, cache)
-      } catch (error) {
-        if (!(error instanceof CorruptionError)) throw error
-        if (!blocks) return
-        yield error
-      }
+    for (let block = 0; block < blocks.index.blockCount; block++) {
+      const found = intact(() => blocks.get(block, cache))
+      if (found instanceof CorruptionError) yield found
     }
   }
 
@@ -202,6 +197,16 @@ export class TableReader {
     const search = readSearch(this.#file, this.#name, this.#ends)
     this.#search = search
     return search
+  }
+}
+
+/** What `read` gives, or the damage that stops it. */
+function intact<T>(read: () => T): T | CorruptionError {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof CorruptionError) return error
+    throw error
   }
 }
 

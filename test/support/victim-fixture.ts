@@ -5,6 +5,7 @@
 import { expect } from 'vitest'
 import { CorruptionError } from '#dist/lib/base/errors.js'
 import { joinPath, segmentName, tableName } from '#dist/lib/base/file-names.js'
+import type { FileSystem } from '#dist/lib/base/file-system.js'
 import type { BuiltTable, TableMeta } from '#dist/lib/tree/entry.js'
 import { KIND } from '#dist/lib/tree/entry.js'
 import { livenessBy } from '#dist/lib/tree/liveness.js'
@@ -134,6 +135,43 @@ export const PLACE: { readonly directory: string; readonly databaseId: Uint8Arra
 /** The relocation as a victim. */
 export function relocationFile({ number, salt, length }: BuiltRelocation): ValueLogFile {
   return { kind: 'relocation', number, salt, length }
+}
+
+/** A segment, and a table that points at some of its records. */
+export interface VictimSubject {
+  readonly fixture: VictimFixture
+  readonly file: ValueLogFile
+  readonly records: readonly LoggedRecord[]
+  readonly tables: readonly TableMeta[]
+}
+
+/** @param live indexes of the records that the table points at */
+export function victimSubject(
+  frames: readonly (readonly Write[])[],
+  live: readonly number[],
+): VictimSubject {
+  const fixture = new VictimFixture()
+  const file = fixture.segment(frames)
+  const { records } = fixture
+  return {
+    fixture,
+    file,
+    records,
+    tables: [fixture.table(live.map((i) => entryOf(records[i]!))).meta],
+  }
+}
+
+/** @returns a function that tells how many files are open */
+export function countOpen(fileSystem: FileSystem): () => number {
+  const open = fileSystem.open.bind(fileSystem)
+  let count = 0
+  fileSystem.open = (path, mode) => {
+    const file = open(path, mode)
+    count++
+    file.close = () => void count--
+    return file
+  }
+  return () => count
 }
 
 /** A put with a value that its key tells. */

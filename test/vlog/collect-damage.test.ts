@@ -2,9 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { IoError } from '#dist/lib/base/errors.js'
 import { segmentName } from '#dist/lib/base/file-names.js'
-import type { FileSystem } from '#dist/lib/base/file-system.js'
 import { type FrameHeader, readFrameHeader, writeFrameHeader } from '#dist/lib/base/frame.js'
-import type { TableMeta } from '#dist/lib/tree/entry.js'
 import { VALUE_CHUNK_BYTES } from '#dist/vlog/record.js'
 import { RelocationWriter } from '#dist/vlog/relocation-writer.js'
 import {
@@ -12,11 +10,11 @@ import {
   SEGMENT_HEADER_BYTES,
   writeSegmentHeader,
 } from '#dist/vlog/segment-header.js'
-import type { ValueLogFile } from '#dist/vlog/victim.js'
 import { BLOCK_BYTES } from '../support/content.ts'
 import { segmentSeed } from '../support/log-segments.ts'
 import {
   corruptionOf,
+  countOpen,
   entryOf,
   finish,
   type LoggedRecord,
@@ -24,39 +22,24 @@ import {
   putOf,
   relocationFile,
   VictimFixture,
+  type VictimSubject,
+  victimSubject,
 } from '../support/victim-fixture.ts'
 
-interface Subject {
-  readonly fixture: VictimFixture
-  readonly file: ValueLogFile
-  /** a: lives; b: dead, spans blocks; c: lives, large; d: dead. */
-  readonly records: readonly LoggedRecord[]
-  readonly tables: readonly TableMeta[]
+/** a: lives; b: dead, spans blocks; c: lives, large; d: dead. */
+interface Subject extends VictimSubject {
   readonly output: number
 }
 
 function makeSubject(): Subject {
-  const fixture = new VictimFixture()
-  const file = fixture.segment([
-    [putOf('a', 500), putOf('b', 5 * BLOCK_BYTES)],
-    [putOf('c', 20 * VALUE_CHUNK_BYTES + 7), putOf('d', 10)],
-  ])
-  const { records } = fixture
-  const tables = [fixture.table([records[0]!, records[2]!].map(entryOf)).meta]
-  return { fixture, file, records, tables, output: fixture.nextNumber() }
-}
-
-/** @returns a function that tells how many files are open */
-function countOpen(fileSystem: FileSystem): () => number {
-  const open = fileSystem.open.bind(fileSystem)
-  let count = 0
-  fileSystem.open = (path, mode) => {
-    const file = open(path, mode)
-    count++
-    file.close = () => void count--
-    return file
-  }
-  return () => count
+  const subject = victimSubject(
+    [
+      [putOf('a', 500), putOf('b', 5 * BLOCK_BYTES)],
+      [putOf('c', 20 * VALUE_CHUNK_BYTES + 7), putOf('d', 10)],
+    ],
+    [0, 2],
+  )
+  return { ...subject, output: subject.fixture.nextNumber() }
 }
 
 function hasOutput({ fixture, output }: Subject): boolean {

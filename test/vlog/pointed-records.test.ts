@@ -1,43 +1,31 @@
 /** A rewrite that goes by the pointers of tables: the same bytes as by heads, and what stops it. I8, I4. */
 import { describe, expect, test } from 'vitest'
 import { segmentName } from '#dist/lib/base/file-names.js'
-import type { TableMeta } from '#dist/lib/tree/entry.js'
 import { VALUE_CHUNK_BYTES } from '#dist/vlog/record.js'
 import { RELOCATION_HEADER_BYTES } from '#dist/vlog/relocation-format.js'
 import type { ValueLogFile } from '#dist/vlog/victim.js'
-import { MemoryFileSystem } from '../support/memory-file-system.ts'
 import {
   corruptionOf,
+  countOpen,
   entryOf,
   finish,
   type LoggedRecord,
   putOf,
   relocationFile,
   VictimFixture,
+  type VictimSubject,
+  victimSubject,
 } from '../support/victim-fixture.ts'
 
-interface Subject {
-  readonly fixture: VictimFixture
-  readonly file: ValueLogFile
-  /** a: lives; b: dead; c: lives, more than a batch takes. */
-  readonly records: readonly LoggedRecord[]
-  readonly tables: readonly TableMeta[]
-}
-
-function makeSubject(): Subject {
-  const fixture = new VictimFixture()
-  const file = fixture.segment([
-    [putOf('a', 500), putOf('b', 9000)],
-    [putOf('c', 20 * VALUE_CHUNK_BYTES)],
-  ])
-  const { records } = fixture
-  const tables = [fixture.table([records[0]!, records[2]!].map(entryOf)).meta]
-  return { fixture, file, records, tables }
+/** a: lives; b: dead; c: lives, more than a batch takes. */
+function makeSubject(): VictimSubject {
+  const frames = [[putOf('a', 500), putOf('b', 9000)], [putOf('c', 20 * VALUE_CHUNK_BYTES)]]
+  return victimSubject(frames, [0, 2])
 }
 
 /** The relocation as a victim, and its bytes behind the header, in which salts and numbers differ. */
 function rewrite(
-  { fixture, tables }: Pick<Subject, 'fixture' | 'tables'>,
+  { fixture, tables }: Pick<VictimSubject, 'fixture' | 'tables'>,
   files: readonly ValueLogFile[],
   by: 'heads' | 'pointers' = 'pointers',
 ): { moved: ValueLogFile; records: Uint8Array } {
@@ -49,7 +37,7 @@ function rewrite(
   return { moved: relocationFile(relocation!), records }
 }
 
-function files({ fixture }: Subject): number {
+function files({ fixture }: VictimSubject): number {
   return fixture.fileSystem.files.size
 }
 
@@ -148,21 +136,14 @@ test('ended at any step it leaves no file, and none open', () => {
     const { fixture, file, tables } = makeSubject()
     const { moved } = rewrite({ fixture, tables }, [file])
     const before = fixture.fileSystem.files.size
-    let open = 0
-    const openFile = MemoryFileSystem.prototype.open.bind(fixture.fileSystem)
-    fixture.fileSystem.open = (path, mode) => {
-      const opened = openFile(path, mode)
-      open++
-      opened.close = () => void open--
-      return opened
-    }
+    const open = countOpen(fixture.fileSystem)
     const steps = fixture.rewriteSteps([moved], tables, fixture.nextNumber(), 'pointers')
     for (let i = 0; i <= ended && !isDone; i++) isDone = steps.next().done === true
     if (!isDone) {
       steps.return(undefined as never)
       expect(fixture.fileSystem.files.size, `step ${ended}`).toBe(before)
     }
-    expect(open, `step ${ended}`).toBe(0)
+    expect(open(), `step ${ended}`).toBe(0)
   }
   expect(ended).toBeGreaterThan(10)
 })

@@ -6,6 +6,7 @@ import { EXACT_BYTES, STORE_PATH } from '../arguments.ts'
 import { jsonBytes } from '../entries.ts'
 import { escapeBytes } from '../escape.ts'
 import { EXIT_CODE } from '../exit-code.ts'
+import { deadAndPunched } from '../garbage.ts'
 import { inspectAgain } from '../inspect-again.ts'
 import { formatSentence } from '../legend.ts'
 import type { Output } from '../output.ts'
@@ -14,7 +15,7 @@ import { formatFields, formatTable } from '../table.ts'
 import { fitText } from '../text-width.ts'
 import { formatBytes, formatCount, formatUnits } from '../units.ts'
 import { defineVerb, type Verb } from '../verb.ts'
-import { contentBar, contentLegend, deadAndPunched } from './segments.ts'
+import { contentBar, contentLegend } from './segments.ts'
 
 /** Tables that are listed; the rest is counted. */
 const TABLES_SHOWN = 8

@@ -3,6 +3,7 @@ import { type SegmentRow, segmentRows } from '../../lib/inspect/segment-report.t
 import { EXACT_BYTES, STORE_PATH } from '../arguments.ts'
 import { formatBar } from '../bar.ts'
 import { EXIT_CODE } from '../exit-code.ts'
+import { deadAndPunched } from '../garbage.ts'
 import { inspectAgain } from '../inspect-again.ts'
 import { formatLegend } from '../legend.ts'
 import type { Output } from '../output.ts'
@@ -90,15 +91,6 @@ export const segments: Verb = defineVerb({
 /** Those of referenced bytes that are known to be neither hidden nor pinned. */
 function liveBytes({ referencedBytes, hiddenBytes, pinnedBytes }: SegmentRow): number {
   return Math.max(0, referencedBytes - (hiddenBytes ?? 0) - (pinnedBytes ?? 0))
-}
-
-/** What no entry points to, and that part of it which has been given back already. */
-export function deadAndPunched({ exposedGarbageBytes, punchedBytes }: SegmentRow): {
-  readonly dead: number
-  readonly punched: number
-} {
-  const punched = Math.min(punchedBytes, exposedGarbageBytes)
-  return { dead: exposedGarbageBytes - punched, punched }
 }
 
 /** A bar of what is in a file. */

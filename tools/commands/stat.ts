@@ -4,6 +4,7 @@ import { EXACT_BYTES, STORE_PATH } from '../arguments.ts'
 import { formatBar } from '../bar.ts'
 import { escapeText } from '../escape.ts'
 import { EXIT_CODE } from '../exit-code.ts'
+import { deadAndPunched } from '../garbage.ts'
 import { inspectAgain } from '../inspect-again.ts'
 import type { Output } from '../output.ts'
 import { askOwner } from '../owner.ts'
@@ -98,11 +99,7 @@ function toFigures(path: string, { stats, segments }: Found, ofOwner: Stats | un
     liveBytes: stats.liveBytes,
     spaceAmplification: Number.isFinite(stats.spaceAmplification) ? stats.spaceAmplification : null,
     exposedGarbageBytes: stats.exposedGarbageBytes,
-    punchedBytes: segments.reduce(
-      (total, { punchedBytes, exposedGarbageBytes }) =>
-        total + Math.min(punchedBytes, exposedGarbageBytes),
-      0,
-    ),
+    punchedBytes: segments.reduce((total, file) => total + deadAndPunched(file).punched, 0),
     hiddenGarbageBytesEstimate: (ofOwner ?? stats).hiddenGarbageBytesEstimate,
     pinnedBytesEstimate: (ofOwner ?? stats).pinnedBytesEstimate,
     segments: stats.segments,

@@ -1,5 +1,6 @@
 /** The pictures of the report: inline SVG of shapes only, so that nothing that is to be read gets smaller with them. */
 import type { SegmentRow } from '../../lib/inspect/segment-report.ts'
+import { deadAndPunched } from '../garbage.ts'
 import { type Html, html } from './html.ts'
 
 /** What a byte on disk can be; also the names of its classes in style.ts. */
@@ -71,13 +72,13 @@ function tank(row: SegmentRow): Html[] {
 export function contentOf(row: SegmentRow): Share[] {
   const pinned = row.pinnedBytes ?? 0
   const hidden = row.hiddenBytes ?? 0
-  const hole = Math.min(row.punchedBytes, row.exposedGarbageBytes)
+  const { dead, punched } = deadAndPunched(row)
   return [
     { content: 'live', amount: Math.max(0, row.referencedBytes - pinned - hidden) },
     { content: 'pinned', amount: pinned },
     { content: 'hidden', amount: hidden },
-    { content: 'dead', amount: row.exposedGarbageBytes - hole },
-    { content: 'hole', amount: hole },
+    { content: 'dead', amount: dead },
+    { content: 'hole', amount: punched },
   ]
 }
 
