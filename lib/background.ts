@@ -276,7 +276,7 @@ export class Background {
     const runId = plan.outputRunId === 'new' ? versions.allocateFileNumber() : plan.outputRunId
     let outputs: readonly TableMeta[] = inputs
     if (!plan.trivialMove) {
-      const pin = versions.pin()
+      const pin = versions.pinTables()
       try {
         const base = this.#jobBase(sumBytes(inputs), shape.tableBytes)
         const job: CompactionJob = {

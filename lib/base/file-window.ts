@@ -10,8 +10,11 @@ import type { File } from './file-system.ts'
 const CHUNK_BYTES = 1024 * 1024
 /** What is read at a jump; twice as much is at the next read, up to a chunk. */
 const JUMP_READ_BYTES = 4096
-/** Whoever skips less than this has not jumped: to read on costs a disk less than another read. */
-const SKIP_BYTES_MAX = 64 * 1024
+/**
+ * Whoever skips less than this has not jumped: to read on costs a disk less than another read. It must be less than a
+ * large value: to read on through the holes of a punched file fills the page cache with their zeros.
+ */
+const SKIP_BYTES_MAX = 32 * 1024
 
 export class FileWindow {
   readonly #file: File

@@ -37,7 +37,7 @@ export async function withView<T>(
       databaseId: context.databaseId,
       space,
       runner,
-      versions: { current: version, pin: () => ({ version, release: () => undefined }) },
+      versions: { current: version, pinTables: () => ({ version, release: () => undefined }) },
       readable: () => readers.list(visibleSequence),
     })
   } catch (error) {

@@ -95,7 +95,7 @@ export async function walkTree(
   readableSequences: readonly number[],
   controls: StepControl,
 ): Promise<HiddenFigures> {
-  const pin = parts.versions.pin()
+  const pin = parts.versions.pinTables()
   try {
     const runs = pin.version.levels.flatMap((level) => level.runs.map((run) => run.tables))
     const { directory, databaseId } = parts

@@ -7,12 +7,13 @@
  *
  * The limit is target x live bytes and two segments. The collector starts below it: by the room for the output of a
  * rewrite, which needs its place before its input goes, and some for what is written meanwhile. Starting earlier does
- * not help writers that write all the time, and copies more.
+ * not help writers that write all the time, and copies more. Writers are slowed over half a segment: what one rewrite
+ * gives back at once is less, so that they get through its time at a walk instead of running and standing.
  */
 const START_SHARE_MIN = 5 / 8
 /** Beside the output. */
-const START_MARGIN = 1 / 8
-const SLOW_SHARE = 1 / 4
+const START_MARGIN = 3 / 16
+const SLOW_SHARE = 1 / 2
 
 export interface PressureOptions {
   readonly targetSpaceAmplification: number
@@ -88,11 +89,16 @@ export function isWorthExposing(
   return hiddenGarbageBytes >= Math.max(best, segmentBytes / 2)
 }
 
+/** Of what comes back: the least that writers get below the limit. */
+const RATE_SHARE_MIN = 1 / 8
+
 /** Bytes a second that writers may write: all they want below `slow`, none at the limit. */
 export function allowedRate(diskBytes: number, pressure: Pressure, reclaimRate: number): number {
   const { slowBytes, limitBytes } = pressure
   if (diskBytes < slowBytes) return Number.POSITIVE_INFINITY
   if (diskBytes >= limitBytes) return 0
-  // In the middle writers get what comes back: there the two are in balance.
-  return (2 * reclaimRate * (limitBytes - diskBytes)) / (limitBytes - slowBytes)
+  // In the middle writers get what comes back: there the two are in balance. A trickle at the end would let single
+  // writers wait longer than a stop does.
+  const share = (2 * (limitBytes - diskBytes)) / (limitBytes - slowBytes)
+  return reclaimRate * Math.max(share, RATE_SHARE_MIN)
 }

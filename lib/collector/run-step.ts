@@ -9,7 +9,7 @@
  *            no later version and no crash (I12) -> reads that the thread pool had begun before have ended -> holes
  *            (I5).
  *            No edit: block counts tell what was punched, and a hole that a crash takes back costs only space
- * A job works on a pinned version, so its tables stay; no two steps work on one file, so its victims do.
+ * A job pins the tables of its version, so they stay; no two steps work on one file, so its victims do.
  */
 import type {
   CollectionStep,
@@ -125,7 +125,7 @@ function stale(segment: number): WiscError {
 /** What a mark needs. */
 export interface MarkParts
   extends Pick<StepParts, 'directory' | 'databaseId' | 'runner' | 'space'> {
-  readonly versions: Pick<VersionSet, 'current' | 'pin'>
+  readonly versions: Pick<VersionSet, 'current' | 'pinTables'>
 }
 
 /** What a punch of this file would give now. */
@@ -134,7 +134,7 @@ export async function markFile(
   parts: MarkParts,
   control: StepControl,
 ): Promise<MarkResult['files'][number]> {
-  const pin = parts.versions.pin()
+  const pin = parts.versions.pinTables()
   try {
     const { files, tables } = victims(pin.version, [number], parts)
     const job = {
@@ -177,7 +177,7 @@ async function rewrite(
   const fileNumber = versions.allocateFileNumber()
   control.began?.(fileNumber)
   const bytesBefore = diskBytes(step.files, parts)
-  const pin = versions.pin()
+  const pin = versions.pinTables()
   try {
     const numbers = step.files.map(({ number }) => number)
     const job = {

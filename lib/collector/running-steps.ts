@@ -19,6 +19,9 @@ interface RunningStep {
   ended: Promise<void> | undefined
 }
 
+/** What is kept free sinks so far from one rewrite to the next: a sudden need would stop writers. */
+const KEPT_SHARE = 0.9
+
 export class RunningSteps {
   readonly #usage: Pick<DiskUsage, 'allocated'>
   readonly #stepsMax: number
@@ -59,7 +62,9 @@ export class RunningSteps {
   ): Promise<void> {
     const running: RunningStep = { step, output: undefined, ended: undefined }
     this.#running.add(running)
-    if (step.action === 'rewrite') this.#outputBytes = step.outputBytes
+    if (step.action === 'rewrite') {
+      this.#outputBytes = Math.max(step.outputBytes, this.#outputBytes * KEPT_SHARE)
+    }
     const began = (file: number): void => {
       running.output = file
     }

@@ -1,5 +1,6 @@
 /**
  * Slows writers before the bound of space is broken: gradually, by small waits, and only while something can come back.
+ * What they write is owed, and paid for with time at the rate that is allowed at the moment.
  */
 import { allowedRate, type Pressure } from './pressure.ts'
 
@@ -20,10 +21,13 @@ export class WriterPace {
   /** Disk bytes when they were last measured, and what was written by then. */
   #measuredBytes = 0
   #writtenThen = 0
-  #writtenBefore = 0
   #reclaimRate = RATE_AT_FIRST
-  #owedMs = 0
-  #waiters: (() => void)[] = []
+  /** Written, and not yet paid for with time at the rate that is allowed. */
+  #owedBytes = 0
+  /** When that was reckoned, and what was written by then. */
+  #paidAt = 0
+  #writtenBefore = 0
+  readonly #waiters: Set<() => void> = new Set()
 
   constructor(written: () => number) {
     this.#written = written
@@ -50,32 +54,57 @@ export class WriterPace {
 
   /** A group wants to be written. @returns what it should wait for; then it asks again */
   admit(): Promise<void> | undefined {
-    const pressure = this.#pressure
-    if (pressure === undefined) return undefined
-    const written = this.#written()
-    const bytes = written - this.#writtenBefore
-    this.#writtenBefore = written
-    const rate = allowedRate(this.diskBytes, pressure, Math.max(this.#reclaimRate, RATE_MIN))
+    const rate = this.#allowedRate()
     if (rate === 0) return this.measuredAgain()
-    this.#owedMs = rate === Number.POSITIVE_INFINITY ? 0 : this.#owedMs + (bytes * 1000) / rate
-    if (this.#owedMs < WAIT_MS_MIN) return undefined
-    const ms = Math.min(this.#owedMs, WAIT_MS_MAX)
-    this.#owedMs = 0
-    return new Promise((resolve) => setTimeout(resolve, ms))
+    const ms = this.#owedMs(rate)
+    return ms < WAIT_MS_MIN ? undefined : this.#measuredOrLater(Math.min(ms, WAIT_MS_MAX))
+  }
+
+  #allowedRate(): number {
+    if (this.#pressure === undefined) return Number.POSITIVE_INFINITY
+    return allowedRate(this.diskBytes, this.#pressure, Math.max(this.#reclaimRate, RATE_MIN))
+  }
+
+  /** @returns milliseconds in which all that was written is paid for at this rate */
+  #owedMs(rate: number): number {
+    const now = performance.now()
+    const written = this.#written()
+    const paid = ((now - this.#paidAt) * rate) / 1000
+    const owed = Math.max(0, this.#owedBytes - paid) + written - this.#writtenBefore
+    this.#owedBytes = rate === Number.POSITIVE_INFINITY ? 0 : owed
+    this.#paidAt = now
+    this.#writtenBefore = written
+    return (this.#owedBytes * 1000) / rate
   }
 
   /** Resolves when there are new figures; whoever waits asks again. */
   measuredAgain(): Promise<void> {
-    return new Promise((resolve) => this.#waiters.push(resolve))
+    return new Promise((resolve) => this.#waiters.add(resolve))
   }
 
-  /** Somebody waits for something to come back. */
+  #measuredOrLater(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        this.#waiters.delete(measured)
+        resolve()
+      }, ms)
+      const measured = (): void => {
+        clearTimeout(timer)
+        resolve()
+      }
+      this.#waiters.add(measured)
+    })
+  }
+
+  /** A writer waits. */
   get isWaitedFor(): boolean {
-    return this.#waiters.length > 0
+    return this.#waiters.size > 0
   }
 
-  /** Lets those go on who wait for something to come back; they ask again. */
+  /** Lets all go on who wait; they ask again. */
   wake(): void {
-    for (const resolve of this.#waiters.splice(0)) resolve()
+    const waiters = [...this.#waiters]
+    this.#waiters.clear()
+    for (const resolve of waiters) resolve()
   }
 }

@@ -5,6 +5,9 @@
  * Invariant I5: a file is reported once, after the edit that drops it is durable, and when no
  * version that holds it is pinned. Versions form a line; a file that went when a version was
  * superseded waits for that version and for all older ones.
+ *
+ * A pin may be of the tables alone. A compaction reads no values and lasts a while: if it held the
+ * value log, too, nothing that is collected meanwhile would come back before it ends.
  */
 import { assert } from '../base/errors.ts'
 import type { Version } from './version.ts'
@@ -21,11 +24,17 @@ export interface PinnedVersion {
   release(): void
 }
 
+type Pinned = 'everything' | 'tables'
+
 interface PinCount {
   readonly version: Version
-  pins: number
-  /** Files that the next version does not have. */
+  readonly pins: Record<Pinned, number>
+  /** Files that the next version does not have, and that have not been reported. */
   dropped: readonly ObsoleteFile[]
+}
+
+function unpinned(version: Version): PinCount {
+  return { version, pins: { everything: 0, tables: 0 }, dropped: [] }
 }
 
 export class ObsoleteFiles {
@@ -36,7 +45,7 @@ export class ObsoleteFiles {
   #held = false
 
   constructor(first: Version) {
-    this.#versions = [{ version: first, pins: 0, dropped: [] }]
+    this.#versions = [unpinned(first)]
   }
 
   /** Versions that something pins, the current one included. */
@@ -61,14 +70,14 @@ export class ObsoleteFiles {
   }
 
   /** Pins the current version. */
-  pin(): PinnedVersion {
+  pin(what: Pinned): PinnedVersion {
     const count = this.#versions[this.#versions.length - 1]!
-    count.pins++
+    count.pins[what]++
     let released = false
     const release = (): void => {
       if (released) return
       released = true
-      count.pins--
+      count.pins[what]--
       this.#sweep()
     }
     return { version: count.version, release }
@@ -77,7 +86,7 @@ export class ObsoleteFiles {
   /** A version is superseded by the next one, durably. */
   supersede(next: Version, dropped: readonly ObsoleteFile[]): void {
     this.#versions[this.#versions.length - 1]!.dropped = dropped
-    this.#versions.push({ version: next, pins: 0, dropped: [] })
+    this.#versions.push(unpinned(next))
     this.#sweep()
   }
 
@@ -88,8 +97,13 @@ export class ObsoleteFiles {
   }
 
   #sweep(): void {
-    while (this.#versions.length > 1 && this.#versions[0]!.pins === 0) {
+    while (this.#versions.length > 1 && !isPinned(this.#versions[0]!)) {
       this.#ready.push(...this.#versions.shift()!.dropped)
+    }
+    for (const count of this.#versions) {
+      if (count.pins.everything > 0) break
+      this.#ready.push(...count.dropped.filter(({ kind }) => kind !== 'table'))
+      count.dropped = count.dropped.filter(({ kind }) => kind === 'table')
     }
     this.#report()
   }
@@ -98,4 +112,8 @@ export class ObsoleteFiles {
     if (this.#held || !this.#callback) return
     for (const file of this.#ready.splice(0)) this.#callback(file)
   }
+}
+
+function isPinned({ pins }: PinCount): boolean {
+  return pins.everything > 0 || pins.tables > 0
 }

@@ -162,9 +162,14 @@ export class VersionSet {
     this.#nextFileNumber = Math.max(this.#nextFileNumber, number + 1)
   }
 
-  /** Pins the current version. */
+  /** Pins the current version with all its files. */
   pin(): PinnedVersion {
-    return this.#obsolete.pin()
+    return this.#obsolete.pin('everything')
+  }
+
+  /** Pins the tables of the current version; files of its value log may go. */
+  pinTables(): PinnedVersion {
+    return this.#obsolete.pin('tables')
   }
 
   /** Called once for each file that may be unlinked now (I5). There is one callback. */

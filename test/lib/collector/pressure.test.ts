@@ -27,12 +27,12 @@ test('maxBytesOnDisk lowers all of them, and none below nothing', () => {
   expect(slowBytes).toBeLessThanOrEqual(limitBytes)
 })
 
-test('writers get all they want below slow, less and less above it, nothing at the limit', () => {
+test('writers get all they want below slow, less and less above it, an eighth at last, nothing at the limit', () => {
   const pressure = { startBytes: 1000, slowBytes: 2000, limitBytes: 3000 }
   const rates = [0, 1999, 2000, 2400, 2500, 2999, 3000, 9000].map((bytes) =>
     allowedRate(bytes, pressure, 500),
   )
-  expect(rates).toEqual([NO_LIMIT, NO_LIMIT, 1000, 600, 500, 1, 0, 0])
+  expect(rates).toEqual([NO_LIMIT, NO_LIMIT, 1000, 600, 500, 62.5, 0, 0])
 })
 
 test('a compaction is worth what it exposes only against the bytes that it writes', () => {
@@ -108,7 +108,7 @@ describe('the pace of writers', () => {
     expect(middle).toBeGreaterThan(low)
     expect(high).toBeGreaterThan(middle)
     expect(high).toBeLessThanOrEqual(50)
-    expect(middle).toBeLessThanOrEqual(6)
+    expect(middle).toBeLessThanOrEqual(8)
   })
 
   test('waits that are shorter than a timer can are saved up', async () => {
@@ -124,6 +124,42 @@ describe('the pace of writers', () => {
     // 400,000 bytes at 16 MB/s.
     expect(waited).toBeGreaterThanOrEqual(20)
     expect(waited).toBeLessThanOrEqual(40)
+  })
+
+  test('time that has passed is paid for, and nothing is owed for what was written without pressure', async () => {
+    for (let i = 0; i < 60; i++) pace.reclaimed(16_000_000, 1000)
+    pace.measured(2_500_000, pressure)
+    void pace.admit()
+    written += 160_000
+    pace.measured(2_500_000, pressure)
+    // Ten milliseconds at 16 MB/s.
+    expect(pace.admit()).toBeDefined()
+    await vi.advanceTimersByTimeAsync(10)
+    expect(pace.admit()).toBeUndefined()
+    pace.measured(2_500_000, undefined)
+    written += 100_000_000
+    expect(pace.admit()).toBeUndefined()
+    pace.measured(2_500_000, pressure)
+    expect(pace.admit()).toBeUndefined()
+  })
+
+  test('new figures end a wait between slow and limit: whoever waited asks again', async () => {
+    for (let i = 0; i < 60; i++) pace.reclaimed(16_000_000, 1000)
+    pace.measured(2_500_000, pressure)
+    void pace.admit()
+    written += 800_000
+    const wait = pace.admit()
+    let ended = false
+    void wait!.then(() => {
+      ended = true
+    })
+    await vi.advanceTimersByTimeAsync(3)
+    expect(ended).toBe(false)
+    pace.measured(1_000_000, pressure)
+    await vi.advanceTimersByTimeAsync(0)
+    expect(ended).toBe(true)
+    expect(pace.admit()).toBeUndefined()
+    expect(vi.getTimerCount()).toBe(0)
   })
 
   test('at the limit writers wait until there is less, until nothing helps, or until they are woken', async () => {

@@ -7,13 +7,13 @@ import type { CollectionStep } from '#dist/vlog/collection-plan.js'
 const planned = (number: number) =>
   ({ number, kind: 'segment', referencedBytes: 600, diskBytes: 1000 }) as const
 
-const rewrite = (number: number): CollectionStep => ({
+const rewrite = (number: number, outputBytes = 600): CollectionStep => ({
   action: 'rewrite',
   reason: 'garbage',
   files: [planned(number)],
   bytesFreed: 400,
   bytesCopied: 600,
-  outputBytes: 600,
+  outputBytes,
 })
 const punch = (number: number): CollectionStep => ({
   action: 'punch',
@@ -83,4 +83,9 @@ test('what a rewrite has still to write is kept free, and what all give back is 
   await first
   // The next one will be about as large.
   expect(steps.reservedBytes).toBe(600)
+  // A smaller one lets go of some of it: the one after that may be large again.
+  void start(rewrite(3, 100))
+  expect(steps.reservedBytes).toBe(540)
+  void start(rewrite(4, 900))
+  expect(steps.reservedBytes).toBe(900)
 })

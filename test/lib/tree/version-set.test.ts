@@ -121,6 +121,28 @@ test('I5: a dropped file is reported once, after its edit and the older pins', a
   expect(set.versionCount).toBe(1)
 })
 
+test('I5: a pin of tables keeps tables alone; a file of the value log waits for the other pins', async () => {
+  const { set, obsolete } = await fixture()
+  const edit = addTable(set)
+  await set.apply(edit)
+  const segments = [set.allocateFileNumber(), set.allocateFileNumber()]
+  for (const number of segments) {
+    await set.apply({ addedSegments: [{ number, salt: number }] })
+    await set.apply({ sealedSegments: [{ number, length: 4096, lastSequence: number }] })
+  }
+  const [first, last] = segments as [number, number]
+  const tables = set.pinTables()
+  await set.apply({ removedTables: [numberOf(edit)], removedSegments: [first] })
+  expect(obsolete).toEqual([{ kind: 'segment', number: first }])
+  const everything = set.pin()
+  await set.apply({ removedSegments: [last] })
+  tables.release()
+  expect(obsolete.slice(1)).toEqual([{ kind: 'table', number: numberOf(edit) }])
+  everything.release()
+  expect(obsolete.slice(2)).toEqual([{ kind: 'segment', number: last }])
+  expect(set.versionCount).toBe(1)
+})
+
 test('I5: a file that only moves to another level is not obsolete', async () => {
   const { set, obsolete } = await fixture()
   const edit = addTable(set)
