@@ -8,7 +8,7 @@
  * A hole never touches the head of a record or a record that lives (I8), so the file can still be
  * walked, and every pointer into it followed, when it has been punched.
  */
-import { assert } from '../lib/base/errors.ts'
+import { assert, IoError } from '../lib/base/errors.ts'
 import type { MarkLive } from './liveness.ts'
 import { RECORD_KIND, storedBytes } from './record.ts'
 import { type CollectorPorts, type ValueLogFile, victimPath } from './victim.ts'
@@ -38,7 +38,7 @@ export interface MarkResult {
 
 /**
  * Marks the records of files. Yields the bytes that each step read.
- * @throws CorruptionError if anything but a value is damaged, or a pointer leads nowhere (I8)
+ * @throws CorruptionError if anything but a value is damaged, or a pointer leads nowhere (I8); IoError
  */
 export function* markSteps(
   input: MarkInput,
@@ -77,8 +77,10 @@ class Tally {
     input: MarkInput,
     { fileSystem }: Pick<CollectorPorts, 'fileSystem'>,
   ) {
-    const stat = fileSystem.statPath(victimPath(input, victim))
-    assert(stat !== undefined, `a file that is collected stays, number=${victim.number}`)
+    const path = victimPath(input, victim)
+    const stat = fileSystem.statPath(path)
+    // Whoever only reads has no hold on it: a writer may have collected it meanwhile.
+    if (stat === undefined) throw new IoError('stat', path, 'ENOENT')
     this.#blockBytes = stat.blockBytes
     this.#number = victim.number
     this.#holeBytesMin = Math.max(input.minimumHoleBytes, this.#blockBytes)

@@ -53,8 +53,11 @@ export class WarmMemory {
     const { stdin, stdout } = this.#feeder
     if (stdin === null || stdout === null) throw new Error('the helper has no pipes')
     return new Promise((resolve, reject) => {
-      stdout.once('data', () => resolve())
       this.#feeder.once('error', reject)
+      stdout.once('data', () => {
+        this.#feeder.off('error', reject)
+        resolve()
+      })
       stdin.write('w\n')
     })
   }

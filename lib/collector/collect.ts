@@ -18,7 +18,7 @@ import {
   stepNumbers,
 } from './collection.ts'
 import type { Collector } from './collector.ts'
-import { makePlan, walkTree } from './plan.ts'
+import { type MadePlan, makePlan, walkTree } from './plan.ts'
 import type { StepControl } from './run-step.ts'
 import type { Space } from './space.ts'
 
@@ -31,15 +31,16 @@ export function planCollection(
   options: ResolvedCollect,
 ): Promise<CollectionPlan> {
   const { parts } = collector
-  return collector.exclusively((stop) =>
-    makePlan(
+  return collector.exclusively(async (stop) => {
+    const { plan } = await makePlan(
       parts,
       collector.steps.plannerOptions(options.target),
       options,
       control(options, stop),
       (step, error) => collector.steps.blame(step, error),
-    ),
-  )
+    )
+    return plan
+  })
 }
 
 /** Executes the plan that was given, or flushes, compacts, plans and executes until the target is reached. */
@@ -101,14 +102,14 @@ class Run {
     await this.#expose()
     for (let round = 0; round < ROUNDS_MAX; round++) {
       this.#tell('plan')
-      const { steps } = await this.#plan()
+      const { steps } = (await this.#plan()).plan
       const before = this.#obstacles
       const done = steps.length === 0 ? 0 : await this.#runSteps(steps)
       if (done === 0 && this.#obstacles === before) return
     }
   }
 
-  #plan(): Promise<CollectionPlan> {
+  #plan(): Promise<MadePlan> {
     const options = this.#rest()
     const planner = this.#collector.steps.plannerOptions(options.target)
     return makePlan(this.#collector.parts, planner, options, this.#control, (step, error) =>

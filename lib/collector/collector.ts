@@ -76,6 +76,7 @@ export class Collector {
   #isResting = false
   #lookedAt = 0
   #quietTimer: NodeJS.Timeout | undefined
+  #lookTimer: NodeJS.Timeout | undefined
   #retryTimer: NodeJS.Timeout | undefined
   #pinnedWarned = false
   /** What runs exclusively. */
@@ -108,10 +109,13 @@ export class Collector {
 
   /** Whoever waits must not depend on somebody else's event. */
   #lookLater(): void {
-    this.#retryTimer ??= this.#timer(LOOK_AGAIN_MS, () => this.#lookAgain())
+    this.#lookTimer ??= this.#timer(LOOK_AGAIN_MS, () => {
+      this.#lookTimer = undefined
+      this.wake()
+    })
   }
 
-  #lookAgain(): void {
+  #retry(): void {
     this.#retryTimer = undefined
     this.#isResting = false
     this.#wasFull = false
@@ -198,6 +202,7 @@ export class Collector {
   stop(): void {
     this.#stop.abort()
     clearTimeout(this.#quietTimer)
+    clearTimeout(this.#lookTimer)
     clearTimeout(this.#retryTimer)
     this.pace.measured(0, undefined)
   }
@@ -245,13 +250,14 @@ export class Collector {
     if (step && this.#mayStart(step)) this.#start(step)
     this.#canHelp = isFlushing || !!this.#exposing || running.count > 0 || this.#manual > 0
     if (this.pace.isWaitedFor) this.#lookLater()
-    // A compaction writes the whole tree anew before the old one goes.
-    const treeBytes = this.#exposing ? space.tableBytes : 0
-    this.pace.measured(
-      space.diskBytes + Math.max(running.reservedBytes, treeBytes),
-      this.#canHelp ? pressure : undefined,
-    )
-    this.#watch.hasRoom = space.diskBytes < pressure.slowBytes
+    if (this.#canHelp) this.pace.measured(space.diskBytes + this.#roomNeeded(space), pressure)
+    else this.pace.measured(space.diskBytes, undefined)
+    this.#watch.hasRoom = this.pace.diskBytes < pressure.slowBytes
+  }
+
+  /** For what is being written anew before the old goes: the output of a rewrite, or the whole tree. */
+  #roomNeeded({ tableBytes }: Space): number {
+    return Math.max(this.#running.reservedBytes, this.#exposing ? tableBytes : 0)
   }
 
   #mayStart(step: CollectionStep): boolean {
@@ -311,7 +317,7 @@ export class Collector {
       // Not even an edit could be written: nothing else can.
       if (bytesWanted === 0) this.#isResting = true
     } else if (!(error instanceof CorruptionError)) this.#isResting = true
-    this.#retryTimer ??= this.#timer(RETRY_MS, () => this.#lookAgain())
+    this.#retryTimer ??= this.#timer(RETRY_MS, () => this.#retry())
   }
 
   #warnOfPins({ pinnedBytes, liveBytes }: Space): void {

@@ -7,21 +7,45 @@ import { InlineRunner } from '../jobs/inline-runner.ts'
 import { JobRate } from '../jobs/job-rate.ts'
 import type { ReadingEngine } from '../reading-engine.ts'
 import { type CollectionPlan, plannedFiles, type ResolvedCollect } from './collection.ts'
-import { makePlan, type PlanParts } from './plan.ts'
+import { type MadePlan, makePlan, type PlanParts, type PlanWishes } from './plan.ts'
 import { plannerOptions } from './planner-options.ts'
+import type { StepControl } from './run-step.ts'
 
 /** What a collection would do if the store were open for writing. */
-export function planViewCollection(
+export async function planViewCollection(
   engine: ReadingEngine,
   options: ResolvedCollect,
 ): Promise<CollectionPlan> {
-  const { target, signal = new AbortController().signal, bytesPerSecond } = options
+  const { signal = new AbortController().signal, bytesPerSecond } = options
   const controls = { signal, rate: new JobRate(bytesPerSecond) }
+  return (await planView(engine, options, [], controls)).plan
+}
+
+/** @param readers sequences at which another process reads that has the store open, too */
+export function planView(
+  engine: ReadingEngine,
+  wishes: PlanWishes,
+  readers: readonly number[],
+  controls: StepControl,
+): Promise<MadePlan> {
   return withView(engine, (parts) =>
-    makePlan(parts, viewPlannerOptions(engine, target), options, controls, (step) => {
-      for (const { number } of plannedFiles(step)) parts.space.corrupt.add(number)
-    }),
+    makePlan(
+      { ...parts, readable: () => withReaders(parts.readable(), readers) },
+      viewPlannerOptions(engine, wishes.target),
+      wishes,
+      controls,
+      (step) => {
+        for (const { number } of plannedFiles(step)) parts.space.corrupt.add(number)
+      },
+    ),
   )
+}
+
+/** Sequences that someone may still read, ascending; `own` end with the newest one. */
+export function withReaders(own: readonly number[], readers: readonly number[]): number[] {
+  const newest = own.at(-1)!
+  const older = readers.filter((sequence) => sequence < newest)
+  return [...new Set([...own, ...older])].sort((left, right) => left - right)
 }
 
 /** Lends what plans need. @throws WISC_STALE if files of the view are gone */

@@ -20,6 +20,15 @@ export interface PlanParts extends MarkParts {
   readonly readable: () => number[]
 }
 
+/** What a collection is asked for. */
+export type PlanWishes = Pick<ResolvedCollect, 'target' | 'segments' | 'maxCopyBytes'>
+
+/** A plan, and what the walk has found that it was made from. */
+export interface MadePlan {
+  readonly plan: CollectionPlan
+  readonly hidden: HiddenFigures
+}
+
 /**
  * Plans what `options` ask for.
  * @param damaged blames the file of a step that cannot be marked; the others are planned for all the same
@@ -27,10 +36,10 @@ export interface PlanParts extends MarkParts {
 export async function makePlan(
   parts: PlanParts,
   planner: Omit<PlannerOptions, 'goalDiskBytes'>,
-  options: ResolvedCollect,
+  options: PlanWishes,
   controls: StepControl,
   damaged: (step: CollectionStep, error: CorruptionError) => void,
-): Promise<CollectionPlan> {
+): Promise<MadePlan> {
   const readable = parts.readable()
   const hidden = await walkTree(parts, readable, controls)
   const marked = new Map<number, MarkedHoles>()
@@ -54,13 +63,14 @@ export async function makePlan(
     )
     if (guess?.action !== 'punch') {
       const { hiddenBytes, pinnedBytes } = hidden
-      return {
+      const plan = {
         databaseId: Buffer.from(parts.databaseId).toString('hex'),
         version: parts.versions.current.id,
         targetSpaceAmplification: options.target,
         before: { ...collectionFigures(space), hiddenGarbageBytes: hiddenBytes, pinnedBytes },
         ...planned,
       }
+      return { plan, hidden }
     }
     const file = space.files.find(({ number }) => number === guess.file.number)!
     try {

@@ -19,15 +19,19 @@ interface RunningStep {
   ended: Promise<void> | undefined
 }
 
-/** What is kept free sinks so far from one rewrite to the next: a sudden need would stop writers. */
+/** What is kept free sinks to this part from one rewrite to the next: a sudden need would stop writers. */
 const KEPT_SHARE = 0.9
+/** The next rewrite follows so soon if it follows at all. */
+const RECENT_MS = 1000
 
 export class RunningSteps {
   readonly #usage: Pick<DiskUsage, 'allocated'>
   readonly #stepsMax: number
   readonly #running: Set<RunningStep> = new Set()
-  /** Of the latest rewrite. */
+  /** Of the largest rewrite of late. */
   #outputBytes = 0
+  /** When the last one ended. */
+  #rewroteAt = Number.NEGATIVE_INFINITY
 
   constructor(usage: Pick<DiskUsage, 'allocated'>, stepsMax: number) {
     this.#usage = usage
@@ -68,7 +72,10 @@ export class RunningSteps {
     const began = (file: number): void => {
       running.output = file
     }
-    running.ended = execute({ began }).finally(() => this.#running.delete(running))
+    running.ended = execute({ began }).finally(() => {
+      this.#running.delete(running)
+      if (step.action === 'rewrite') this.#rewroteAt = performance.now()
+    })
     return running.ended
   }
 
@@ -86,13 +93,13 @@ export class RunningSteps {
   }
 
   /**
-   * What is kept free for the output of a rewrite, whose victims go only after it: that of the one that runs, less what
-   * it has written, or that of the one before, since the next will be about as large. A sudden need would stop writers.
+   * What is kept free for the output of a rewrite, whose victims go only after it: that of the largest of late, less
+   * what the one that runs has written. Where none has run for a while nobody needs that room.
    */
   get reservedBytes(): number {
     const running = [...this.#running].find(({ step }) => step.action === 'rewrite')
-    const written = running ? this.#writtenBytes(running) : 0
-    return Math.max(0, this.#outputBytes - written)
+    if (running) return Math.max(0, this.#outputBytes - this.#writtenBytes(running))
+    return performance.now() - this.#rewroteAt < RECENT_MS ? this.#outputBytes : 0
   }
 
   #writtenBytes({ output }: RunningStep): number {

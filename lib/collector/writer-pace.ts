@@ -11,8 +11,8 @@ const WAIT_MS_MAX = 50
 /** Reclaimed bytes a second before the first ones were counted. */
 const RATE_AT_FIRST = 64 * 1024 * 1024
 const RATE_MIN = 1024 * 1024
-/** Weight of the latest figure in the mean. */
-const RATE_WEIGHT = 0.3
+/** The mean is over about so much time: a step that is over at once says little. */
+const RATE_MS = 300
 
 export class WriterPace {
   /** Bytes of log written so far. */
@@ -42,6 +42,8 @@ export class WriterPace {
   measured(diskBytes: number, pressure: Pressure | undefined): void {
     this.#measuredBytes = diskBytes
     this.#writtenThen = this.#written()
+    // What was written without pressure is not owed.
+    if (this.#pressure === undefined) this.#owedMs(Number.POSITIVE_INFINITY)
     this.#pressure = pressure
     this.wake()
   }
@@ -49,7 +51,7 @@ export class WriterPace {
   /** So many bytes came back in so much time. */
   reclaimed(bytes: number, ms: number): void {
     const rate = (Math.max(0, bytes) * 1000) / Math.max(1, ms)
-    this.#reclaimRate += (rate - this.#reclaimRate) * RATE_WEIGHT
+    this.#reclaimRate += (rate - this.#reclaimRate) * (1 - Math.exp(-ms / RATE_MS))
   }
 
   /** A group wants to be written. @returns what it should wait for; then it asks again */

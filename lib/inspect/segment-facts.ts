@@ -10,7 +10,7 @@ import type { ReadingEngine } from '../reading-engine.ts'
 import { Store } from '../store.ts'
 import { logicalSegments } from '../value-log-files.ts'
 import { fileHolding, markedRecords } from './marked-records.ts'
-import { hiddenFigures, type SegmentRow, segmentRows } from './segment-report.ts'
+import { exactPlan, hiddenFigures, type SegmentRow, segmentRows } from './segment-report.ts'
 
 const SAMPLES_MAX = 5
 /** Each one takes a walk of the tree. */
@@ -79,8 +79,18 @@ export async function segmentFacts(
     tables: referringTables(engine, number),
     samples: await samples(engine, number, signal),
     pins: await pins(engine, number, readers.slice(0, PINS_MAX), signal),
-    plan: await store.planCollection({ segments: [number], targetSpaceAmplification: 1, signal }),
+    plan: await planAlone(engine, number, sequences, signal),
   }
+}
+
+async function planAlone(
+  engine: ReadingEngine,
+  number: number,
+  readers: readonly number[],
+  signal: AbortSignal,
+): Promise<CollectionPlan> {
+  const wishes = { target: 1, segments: new Set([number]) }
+  return (await exactPlan(engine, wishes, readers, signal)).plan
 }
 
 function referringTables(engine: ReadingEngine, file: number): ReferringTable[] {

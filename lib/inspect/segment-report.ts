@@ -1,20 +1,15 @@
 /**
  * The files of the value log, one by one: what is in them, and what a collection would do with each, or why nothing.
  *
- * Quick, it reads counters only. Exact, it walks the tree once: that tells hidden bytes (which a compaction would
- * expose) from pinned ones (which a snapshot still sees). Writes nothing (I11).
+ * Quick, it reads counters only, and guesses. Exact, it makes the plan of a collection: the walk over the tree tells
+ * hidden bytes (which a compaction would expose) from pinned ones (which a snapshot still sees). Writes nothing (I11).
  */
-import type {
-  CollectibleFile,
-  CollectionSteps,
-  ValueLogFileKind,
-} from '../../vlog/collection-plan.ts'
+import type { CollectionSteps, ValueLogFileKind } from '../../vlog/collection-plan.ts'
 import { planCollectionSteps } from '../../vlog/collection-planner.ts'
 import type { CollectedStep } from '../collector/collection.ts'
 import { plannedFiles } from '../collector/collection.ts'
-import { type HiddenFigures, walkTree, withFigures } from '../collector/plan.ts'
-import { viewPlannerOptions, withView } from '../collector/plan-view.ts'
-import type { Space } from '../collector/space.ts'
+import { type HiddenFigures, type MadePlan, walkTree } from '../collector/plan.ts'
+import { planView, viewPlannerOptions, withReaders, withView } from '../collector/plan-view.ts'
 import { segmentInfos } from '../inspect-space.ts'
 import { JobRate } from '../jobs/job-rate.ts'
 import type { ReadingEngine } from '../reading-engine.ts'
@@ -63,52 +58,72 @@ export async function segmentRows(
   { isExact = false, readers = [], signal }: SegmentRowOptions = {},
 ): Promise<SegmentRow[]> {
   const engine = Store.engineOf(store)
-  const hidden = isExact ? await hiddenFigures(engine, readers, signal) : undefined
-  return toRows(engine, hidden)
+  if (!isExact) return toRows(engine, quickPlan(engine), undefined)
+  const { plan, hidden } = await exactPlan(engine, {}, readers, signal)
+  return toRows(engine, plan, hidden)
+}
+
+/** What a collection would do, to the target of the store if there is none, with these readers in mind. */
+export function exactPlan(
+  engine: ReadingEngine,
+  { target, segments }: { readonly target?: number; readonly segments?: ReadonlySet<number> },
+  readers: readonly number[],
+  signal: AbortSignal = new AbortController().signal,
+): Promise<MadePlan> {
+  const wishes = {
+    target: target ?? engine.options.collector.targetSpaceAmplification,
+    segments,
+    maxCopyBytes: undefined,
+  }
+  return planView(engine, wishes, readers, { signal, rate: new JobRate(undefined) })
 }
 
 /** What each segment holds in vain, as seen by these readers beside those of the newest state. */
 export function hiddenFigures(
   engine: ReadingEngine,
   readers: readonly number[],
-  signal: AbortSignal = new AbortController().signal,
+  signal: AbortSignal,
 ): Promise<HiddenFigures> {
-  const { visibleSequence } = engine
-  const older = readers.filter((sequence) => sequence < visibleSequence)
-  const readable = [...new Set(older), visibleSequence].sort((left, right) => left - right)
   const controls = { signal, rate: new JobRate(undefined) }
+  const readable = withReaders([engine.visibleSequence], readers)
   return withView(engine, (parts) => walkTree(parts, readable, controls))
 }
 
-function toRows(engine: ReadingEngine, hidden: HiddenFigures | undefined): SegmentRow[] {
-  const { version } = engine
-  const space = engine.space.measure()
-  const files = space.files.map((file) => (hidden ? withFigures(file, hidden, new Map()) : file))
-  const planned = plan(engine, files, space)
-  const fileOf = new Map(files.map((file) => [file.number, file]))
+function toRows(
+  engine: ReadingEngine,
+  planned: CollectionSteps,
+  hidden: HiddenFigures | undefined,
+): SegmentRow[] {
   const lastSequence = engine.visibleSequence
   return segmentInfos(engine).map((info): SegmentRow => {
     const { id, blocked: _, ...rest } = info
-    const { hiddenBytes, pinnedBytes } = fileOf.get(id)!
     return {
       ...rest,
       number: id,
-      hiddenBytes: hidden ? hiddenBytes : null,
-      pinnedBytes: hidden ? pinnedBytes : null,
-      age: Math.max(0, lastSequence - newestSequence(version, info.segments, lastSequence)),
+      ...bytesInVain(info.segments, hidden),
+      age: Math.max(0, lastSequence - newestSequence(engine.version, info.segments, lastSequence)),
       action: actionFor(id, planned),
       reason: planned.skipped.find(({ number }) => number === id)?.reason ?? null,
     }
   })
 }
 
-function plan(
-  engine: ReadingEngine,
-  files: readonly CollectibleFile[],
-  space: Space,
-): CollectionSteps {
+function bytesInVain(
+  segments: readonly number[],
+  hidden: HiddenFigures | undefined,
+): Pick<SegmentRow, 'hiddenBytes' | 'pinnedBytes'> {
+  if (hidden === undefined) return { hiddenBytes: null, pinnedBytes: null }
+  const found = segments.map((segment) => hidden.bySegment.get(segment))
+  return {
+    hiddenBytes: found.reduce((sum, each) => sum + (each?.hiddenBytes ?? 0), 0),
+    pinnedBytes: found.reduce((sum, each) => sum + (each?.pinnedBytes ?? 0), 0),
+  }
+}
+
+function quickPlan(engine: ReadingEngine): CollectionSteps {
+  const space = engine.space.measure()
   const { targetSpaceAmplification } = engine.options.collector
-  return planCollectionSteps(files, space, {
+  return planCollectionSteps(space.files, space, {
     ...viewPlannerOptions(engine, targetSpaceAmplification),
     goalDiskBytes: targetSpaceAmplification * space.liveBytes,
   })

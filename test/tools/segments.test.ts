@@ -2,6 +2,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
+import { type CollectionPlan, open } from '#dist/lib/index.js'
 import { holdOpen, storeWithGarbage, tell } from '../support/busy-store.ts'
 import { startBusyWriter } from '../support/busy-writer.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
@@ -73,6 +74,40 @@ test('a row for each file; what is referenced and what is dead make up the file'
   }
 })
 
+/** Values that are large enough for holes, every third of them dead. */
+async function storeToPunch(): Promise<string> {
+  const db = path.join(temporaryDirectory(), 'store')
+  const store = await open(db, {
+    workers: 0,
+    segmentBytes: 1024 * 1024,
+    collector: { enabled: false },
+  })
+  for (let i = 0; i < 90; i++) await store.put(`key ${i}`, Buffer.alloc(40_000, i))
+  for (let i = 0; i < 90; i += 3) await store.put(`key ${i}`, Buffer.alloc(40_000, i))
+  await store.compact()
+  await store.close()
+  return db
+}
+
+test('exact, the rows say what the plan of gc says, punches included', async () => {
+  for (const db of [await storeWithGarbage(), await storeToPunch()]) {
+    const rows = await rowsOf(db, '--exact')
+    const [plan] = await wiscJson<CollectionPlan>(['gc', db, '--dry-run'])
+    const planned = new Map(
+      plan!.steps.flatMap((step) => {
+        if (step.action === 'forget') return []
+        const files = step.action === 'punch' ? [step.file] : step.files
+        return files.map(({ number }) => [number, step.action] as const)
+      }),
+    )
+    expect(planned.size).toBeGreaterThan(0)
+    const reasons = new Map(plan!.skipped.map(({ number, reason }) => [number, reason]))
+    for (const { number, action, reason } of rows) {
+      expect([action, reason]).toEqual([planned.get(number) ?? null, reasons.get(number) ?? null])
+    }
+  }
+})
+
 test('sorted and filtered', async () => {
   const db = await storeWithGarbage()
   const numbers = (rows: readonly Row[]): number[] => rows.map(({ number }) => number)
@@ -126,6 +161,8 @@ test('segments, map and explain tell what a snapshot of a running process pins',
   const [facts] = await wiscJson<Facts>(['explain', db, `${pinned.at(-1)!.number}`])
   expect(facts!.pins).toHaveLength(1)
   expect(facts!.pins[0]).toMatchObject({ count: 1, bytes: pinned.at(-1)!.pinnedBytes })
+  // What a snapshot keeps would not come back, and the plan for this file alone knows it, too.
+  expect(facts!.plan.bytesFreed).toBeLessThanOrEqual(facts!.segment.exposedGarbageBytes)
   const text = await wisc(['explain', db, pinned.at(-1)!.file])
   expect(text).toMatchObject({ code: 0, err: '' })
   expect(text.out).toMatch(/^pinned at +readers +keep$/m)

@@ -32,10 +32,11 @@ export const gc: Verb = defineVerb({
   usage: 'gc <path>',
   summary: 'Take back the space of garbage in the value log',
   details:
-    'Flushes, compacts and collects until the space amplification is at its target. With --dry-run it changes ' +
-    'nothing and shows the plan; with --json, too, the plan can be kept in a file and given to --plan, which does ' +
-    'exactly that, or nothing if the files have changed since. If another process has the store open, that one is ' +
-    'asked to do the work. ' +
+    'Flushes, compacts and collects, round after round, until the space amplification is at its target. With ' +
+    '--dry-run it changes nothing and shows the plan for the store as it is: what the compaction will expose comes ' +
+    'on top. With --json, too, the plan can be kept in a file and given to --plan, which does exactly that, or ' +
+    'nothing if the files have changed since. If another process has the store open, that one is asked to do the ' +
+    'work. ' +
     'Ctrl-C stops it in order; what is done by then stays done.',
   examples: [
     ['wisc gc photos.db --dry-run', 'What it would do'],

@@ -45,9 +45,10 @@ test("'collection' tells of each step, by itself and asked for", async () => {
   }
   store.pauseCollector()
   for (let i = 0; i < 40; i += 2) await store.delete(`key${i}`)
-  seen.length = 0
   const report = await store.collect({ targetSpaceAmplification: 1 })
-  expect(seen.map(({ reason }) => reason)).toEqual(report.steps.map(() => 'asked'))
+  // A step of its own that could not be cancelled any more may end in between.
+  const asked = seen.filter(({ reason }) => reason === 'asked')
+  expect(asked.map(({ action }) => action)).toEqual(report.steps.map(({ action }) => action))
   expect((await store.verify()).damage).toEqual([])
 })
 

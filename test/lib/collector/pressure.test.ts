@@ -136,10 +136,23 @@ describe('the pace of writers', () => {
     expect(pace.admit()).toBeDefined()
     await vi.advanceTimersByTimeAsync(10)
     expect(pace.admit()).toBeUndefined()
+    // As while the collector is paused: writers are not even asked.
     pace.measured(2_500_000, undefined)
     written += 100_000_000
-    expect(pace.admit()).toBeUndefined()
     pace.measured(2_500_000, pressure)
+    expect(pace.admit()).toBeUndefined()
+  })
+
+  test('a step that is over at once says little of how fast space comes back', async () => {
+    for (let i = 0; i < 60; i++) pace.reclaimed(16_000_000, 1000)
+    for (let i = 0; i < 5; i++) pace.reclaimed(0, 1)
+    pace.reclaimed(64_000_000, 2)
+    pace.measured(2_500_000, pressure)
+    written += 1_600_000
+    pace.measured(2_500_000, pressure)
+    // 100 ms at 16 MB/s, in waits of at most 50.
+    expect(pace.admit()).toBeDefined()
+    await vi.advanceTimersByTimeAsync(60)
     expect(pace.admit()).toBeUndefined()
   })
 
