@@ -122,7 +122,7 @@ export async function walkTree(
 }
 
 /** A file with what a walk and a mark have found out. */
-export function withFigures(
+function withFigures(
   file: CollectibleFile,
   { bySegment }: HiddenFigures,
   marked: ReadonlyMap<number, MarkedHoles>,
