@@ -121,20 +121,29 @@ export async function walkTree(
   }
 }
 
-/** A file with what a walk and a mark have found out. */
-function withFigures(
-  file: CollectibleFile,
+/** What these segments hold in vain. */
+export function bytesInVain(
   { bySegment }: HiddenFigures,
-  marked: ReadonlyMap<number, MarkedHoles>,
-): CollectibleFile {
+  segments: readonly number[],
+): Pick<HiddenFigures, 'hiddenBytes' | 'pinnedBytes'> {
   let hiddenBytes = 0
   let pinnedBytes = 0
-  for (const { segment } of file.segments) {
+  for (const segment of segments) {
     hiddenBytes += bySegment.get(segment)?.hiddenBytes ?? 0
     pinnedBytes += bySegment.get(segment)?.pinnedBytes ?? 0
   }
+  return { hiddenBytes, pinnedBytes }
+}
+
+/** A file with what a walk and a mark have found out. */
+function withFigures(
+  file: CollectibleFile,
+  hidden: HiddenFigures,
+  marked: ReadonlyMap<number, MarkedHoles>,
+): CollectibleFile {
+  const segments = file.segments.map(({ segment }) => segment)
   const figures = marked.get(file.number)
-  return { ...file, hiddenBytes, pinnedBytes, ...(figures && { marked: figures }) }
+  return { ...file, ...bytesInVain(hidden, segments), ...(figures && { marked: figures }) }
 }
 
 function asAsked(

@@ -43,7 +43,7 @@ export class WriterPace {
     this.#measuredBytes = diskBytes
     this.#writtenThen = this.#written()
     // What was written without pressure is not owed.
-    if (this.#pressure === undefined) this.#owedMs(Number.POSITIVE_INFINITY)
+    if (this.#pressure === undefined) this.#reckon(Number.POSITIVE_INFINITY)
     this.#pressure = pressure
     this.wake()
   }
@@ -58,7 +58,8 @@ export class WriterPace {
   admit(): Promise<void> | undefined {
     const rate = this.#allowedRate()
     if (rate === 0) return this.measuredAgain()
-    const ms = this.#owedMs(rate)
+    this.#reckon(rate)
+    const ms = (this.#owedBytes * 1000) / rate
     return ms < WAIT_MS_MIN ? undefined : this.#measuredOrLater(Math.min(ms, WAIT_MS_MAX))
   }
 
@@ -67,8 +68,8 @@ export class WriterPace {
     return allowedRate(this.diskBytes, this.#pressure, Math.max(this.#reclaimRate, RATE_MIN))
   }
 
-  /** @returns milliseconds in which all that was written is paid for at this rate */
-  #owedMs(rate: number): number {
+  /** What was written since the last time is owed, and what time has paid for at this rate is not. */
+  #reckon(rate: number): void {
     const now = performance.now()
     const written = this.#written()
     const paid = ((now - this.#paidAt) * rate) / 1000
@@ -76,7 +77,6 @@ export class WriterPace {
     this.#owedBytes = rate === Number.POSITIVE_INFINITY ? 0 : owed
     this.#paidAt = now
     this.#writtenBefore = written
-    return (this.#owedBytes * 1000) / rate
   }
 
   /** Resolves when there are new figures; whoever waits asks again. */

@@ -6,6 +6,7 @@
 import { invalidArgument } from '../base/errors.ts'
 import { tableName } from '../base/file-names.ts'
 import type { CollectionPlan } from '../collector/collection.ts'
+import { bytesInVain } from '../collector/plan.ts'
 import type { ReadingEngine } from '../reading-engine.ts'
 import { Store } from '../store.ts'
 import { logicalSegments } from '../value-log-files.ts'
@@ -142,8 +143,8 @@ async function pins(
   const segments = logicalSegments(engine.version, file)
   const found: Pin[] = []
   for (const { sequence, count } of readers) {
-    const { bySegment } = await hiddenFigures(engine, [sequence], signal)
-    const bytes = segments.reduce((sum, each) => sum + (bySegment.get(each)?.pinnedBytes ?? 0), 0)
+    const hidden = await hiddenFigures(engine, [sequence], signal)
+    const { pinnedBytes: bytes } = bytesInVain(hidden, segments)
     if (bytes > 0) found.push({ sequence, count, bytes })
   }
   return found

@@ -8,7 +8,7 @@ import type { CollectionSteps, ValueLogFileKind } from '../../vlog/collection-pl
 import { planCollectionSteps } from '../../vlog/collection-planner.ts'
 import type { CollectedStep } from '../collector/collection.ts'
 import { plannedFiles } from '../collector/collection.ts'
-import { type HiddenFigures, type MadePlan, walkTree } from '../collector/plan.ts'
+import { bytesInVain, type HiddenFigures, type MadePlan, walkTree } from '../collector/plan.ts'
 import { planView, viewPlannerOptions, withReaders, withView } from '../collector/plan-view.ts'
 import { segmentInfos } from '../inspect-space.ts'
 import { JobRate } from '../jobs/job-rate.ts'
@@ -95,29 +95,18 @@ function toRows(
   hidden: HiddenFigures | undefined,
 ): SegmentRow[] {
   const lastSequence = engine.visibleSequence
+  const notWalked = { hiddenBytes: null, pinnedBytes: null }
   return segmentInfos(engine).map((info): SegmentRow => {
     const { id, blocked: _, ...rest } = info
     return {
       ...rest,
       number: id,
-      ...bytesInVain(info.segments, hidden),
+      ...(hidden ? bytesInVain(hidden, info.segments) : notWalked),
       age: Math.max(0, lastSequence - newestSequence(engine.version, info.segments, lastSequence)),
       action: actionFor(id, planned),
       reason: planned.skipped.find(({ number }) => number === id)?.reason ?? null,
     }
   })
-}
-
-function bytesInVain(
-  segments: readonly number[],
-  hidden: HiddenFigures | undefined,
-): Pick<SegmentRow, 'hiddenBytes' | 'pinnedBytes'> {
-  if (hidden === undefined) return { hiddenBytes: null, pinnedBytes: null }
-  const found = segments.map((segment) => hidden.bySegment.get(segment))
-  return {
-    hiddenBytes: found.reduce((sum, each) => sum + (each?.hiddenBytes ?? 0), 0),
-    pinnedBytes: found.reduce((sum, each) => sum + (each?.pinnedBytes ?? 0), 0),
-  }
 }
 
 function quickPlan(engine: ReadingEngine): CollectionSteps {
