@@ -9,19 +9,19 @@ import { KEY_BYTES_MAX } from './tree/entry.ts'
 import type { Key, KeyRange, RangeOptions, ReadOptions, Value, WriteOptions } from './types.ts'
 
 /** The bytes of a key. A passed array is used as it is. */
-export function keyBytes(key: Key): Uint8Array {
-  const bytes = toBytes(key, 'key')
+export function keyBytes(key: Key, name = 'key'): Uint8Array {
+  const bytes = toBytes(key, name)
   if (bytes.length > KEY_BYTES_MAX) {
-    throw invalidArgument(`key is too long length=${bytes.length} max=${KEY_BYTES_MAX}`)
+    throw invalidArgument(`${name} is too long length=${bytes.length} max=${KEY_BYTES_MAX}`)
   }
   return bytes
 }
 
 /** The bytes of a value. A passed array is used as it is. */
-export function valueBytes(value: Value): Uint8Array {
-  const bytes = toBytes(value, 'value')
+export function valueBytes(value: Value, name = 'value'): Uint8Array {
+  const bytes = toBytes(value, name)
   if (bytes.length > VALUE_BYTES_MAX) {
-    throw invalidArgument(`value is too long length=${bytes.length} max=${VALUE_BYTES_MAX}`)
+    throw invalidArgument(`${name} is too long length=${bytes.length} max=${VALUE_BYTES_MAX}`)
   }
   return bytes
 }
@@ -37,17 +37,17 @@ function toBytes(value: unknown, name: string): Uint8Array {
 
 /** One part of a batch. */
 export function checkOperation(operation: unknown, index: number): Write {
-  const given = plainObject(operation, `operations[${index}]`)
-  if (given['type'] === 'put') {
-    refuseUnknown(given, ['type', 'key', 'value'], 'operation')
-    const key = keyBytes(given['key'] as Key)
-    return { kind: RECORD_KIND.put, key, value: valueBytes(given['value'] as Value) }
+  const name = `operations[${index}]`
+  const given = plainObject(operation, name)
+  const { type } = given
+  if (type !== 'put' && type !== 'delete') {
+    throw invalidArgument(`${name}.type must be 'put' or 'delete'`)
   }
-  if (given['type'] !== 'delete') {
-    throw invalidArgument(`operations[${index}].type must be 'put' or 'delete'`)
-  }
-  refuseUnknown(given, ['type', 'key'], 'operation')
-  return { kind: RECORD_KIND.delete, key: keyBytes(given['key'] as Key), value: NO_BYTES }
+  refuseUnknown(given, type === 'put' ? ['type', 'key', 'value'] : ['type', 'key'], name)
+  const key = keyBytes(given['key'] as Key, `${name}.key`)
+  if (type === 'delete') return { kind: RECORD_KIND.delete, key, value: NO_BYTES }
+  const value = valueBytes(given['value'] as Value, `${name}.value`)
+  return { kind: RECORD_KIND.put, key, value }
 }
 
 const NO_OPTIONS = Object.freeze({})

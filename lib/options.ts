@@ -175,7 +175,11 @@ function collectorOptions(value: unknown): ResolvedCollectorOptions {
   refuseUnknown(given, COLLECTOR_NAMES, 'collector')
   return {
     enabled: boolean('collector.enabled', given['enabled'], true),
-    targetSpaceAmplification: amplification(given['targetSpaceAmplification'], DEFAULT_TARGET),
+    targetSpaceAmplification: amplification(
+      'collector.targetSpaceAmplification',
+      given['targetSpaceAmplification'],
+      DEFAULT_TARGET,
+    ),
     maxBytesOnDisk: optionalBytes('collector.maxBytesOnDisk', given['maxBytesOnDisk'], MIB),
     bytesPerSecond: optionalBytes('collector.bytesPerSecond', given['bytesPerSecond'], 4096),
     punchHoles: boolean('collector.punchHoles', given['punchHoles'], true),
@@ -187,11 +191,16 @@ const TARGET_MIN = 1.01
 const TARGET_MAX = 100
 
 /** A target of the space amplification, `standard` if none is given. */
-export function amplification(value: unknown, standard: number, min: number = TARGET_MIN): number {
+export function amplification(
+  name: string,
+  value: unknown,
+  standard: number,
+  min: number = TARGET_MIN,
+): number {
   if (value === undefined) return standard
   if (typeof value !== 'number' || !(value >= min && value <= TARGET_MAX)) {
     const range = `a number of ${min} to ${TARGET_MAX}`
-    throw invalidArgument(`targetSpaceAmplification must be ${range} value=${String(value)}`)
+    throw invalidArgument(`${name} must be ${range} value=${String(value)}`)
   }
   return value
 }

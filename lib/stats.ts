@@ -28,11 +28,13 @@ export interface Stats {
   readonly spaceAmplification: number
   /** Of the value log, below the checkpoint: bytes that no entry points to. They can be collected. */
   readonly exposedGarbageBytes: number
+  /** Of these, holes: they have been given back already. */
+  readonly punchedBytes: number
   /** Records that newer entries shadow: a compaction exposes them. An estimate from samples. */
   readonly hiddenGarbageBytesEstimate: number
   /** Records that only open snapshots and iterators see. An estimate. */
   readonly pinnedBytesEstimate: number
-  /** Of these, the reserve for a full disk. */
+  /** Of the bytes on disk, the reserve for a full disk. */
   readonly ballastBytes: number
   /** What stopped background work, or writes. */
   readonly backgroundError: WiscError | undefined
@@ -91,6 +93,7 @@ export function storeStats(
     spaceAmplification:
       amplificationOf(space.diskBytes, space.liveBytes) ?? Number.POSITIVE_INFINITY,
     exposedGarbageBytes: space.exposedGarbageBytes,
+    punchedBytes: space.punchedBytes,
     hiddenGarbageBytesEstimate: space.hiddenGarbageBytes,
     pinnedBytesEstimate: space.pinnedBytes,
     ballastBytes: writer?.ballast.bytes ?? 0,

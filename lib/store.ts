@@ -161,7 +161,7 @@ export class Store extends EventEmitter {
   /** The values of several keys, all as of the same moment, in the order of the keys. */
   async getMany(keys: readonly Key[], options?: ReadOptions): Promise<(Buffer | undefined)[]> {
     if (!Array.isArray(keys)) throw invalidArgument('keys must be an array')
-    const bytes = Array.from(keys, keyBytes)
+    const bytes = Array.from(keys, (key: Key, i) => keyBytes(key, `keys[${i}]`))
     const sequence = this.#sequence(options)
     const read = (at: number): Promise<(Buffer | undefined)[]> => this.#reads.getMany(bytes, at)
     try {

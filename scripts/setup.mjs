@@ -1,5 +1,5 @@
 /**
- * Installs and builds what is not installed and built yet; every npm script begins with it.
+ * Installs, builds and bundles what is not installed, built and bundled yet; every npm script begins with it.
  *
  * Plain JavaScript without dependencies, since nothing is installed when it runs first. It installs when
  * node_modules is not what package-lock.json asks for, and lets the compiler find out what is to be built.
@@ -61,4 +61,6 @@ if (!isInstalled()) install()
 if (!process.argv.includes('--install-only')) {
   const compiler = join(ROOT, 'node_modules/typescript/bin/tsc')
   run(process.execPath, [compiler, '--build', ...process.argv.slice(2)])
+  // A process of its own: the bundler is not there before the installation.
+  run(process.execPath, [join(ROOT, 'scripts/bundle.mjs')])
 }

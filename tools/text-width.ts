@@ -1,7 +1,14 @@
 /** How many columns of a terminal a text takes. The text holds no controls (escape.ts) but colours of our own. */
 import { stripVTControlCharacters } from 'node:util'
 
-const SEGMENTER: Intl.Segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' })
+/** Made when a text is not ASCII: its data take 15 ms to load. */
+let segmenter: Intl.Segmenter | undefined
+
+function graphemesOf(text: string): Intl.Segments {
+  segmenter ??= new Intl.Segmenter('en', { granularity: 'grapheme' })
+  return segmenter.segment(text)
+}
+
 /** East Asian wide and fullwidth characters, and what is drawn as a picture. */
 const WIDE: RegExp = new RegExp(
   [
@@ -19,7 +26,7 @@ export function textWidth(text: string): number {
   const plain = stripVTControlCharacters(text)
   if (ASCII.test(plain)) return plain.length
   let width = 0
-  for (const { segment } of SEGMENTER.segment(plain)) width += graphemeWidth(segment)
+  for (const { segment } of graphemesOf(plain)) width += graphemeWidth(segment)
   return width
 }
 
@@ -33,7 +40,7 @@ export function fitText(text: string, columns: number): string {
   if (textWidth(text) <= columns) return text
   let kept = ''
   let width = 0
-  for (const { segment } of SEGMENTER.segment(stripVTControlCharacters(text))) {
+  for (const { segment } of graphemesOf(stripVTControlCharacters(text))) {
     width += graphemeWidth(segment)
     if (width > columns - 1) break
     kept += segment
@@ -46,7 +53,7 @@ export function cutText(text: string, columns: number): string {
   if (ASCII.test(text)) return text.slice(0, Math.max(1, columns))
   let kept = ''
   let width = 0
-  for (const { segment } of SEGMENTER.segment(text)) {
+  for (const { segment } of graphemesOf(text)) {
     width += graphemeWidth(segment)
     if (width > columns && kept !== '') break
     kept += segment

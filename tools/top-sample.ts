@@ -28,6 +28,8 @@ export interface Sample {
   /** Null if nothing lives. */
   readonly spaceAmplification: number | null
   readonly exposedGarbageBytes: number
+  /** Of these, holes: given back already. */
+  readonly punchedBytes: number
   readonly hiddenGarbageBytesEstimate: number
   readonly pinnedBytesEstimate: number
   readonly writeAmplification: number
@@ -63,6 +65,7 @@ export function toSample(
     liveBytes: stats.liveBytes,
     spaceAmplification: stats.spaceAmplification,
     exposedGarbageBytes: stats.exposedGarbageBytes,
+    punchedBytes: stats.punchedBytes,
     hiddenGarbageBytesEstimate: stats.hiddenGarbageBytesEstimate,
     pinnedBytesEstimate: stats.pinnedBytesEstimate,
     writeAmplification: stats.writeAmplification,
@@ -101,6 +104,11 @@ function ratesOf(stats: Stats, before: Stats, seconds: number): Rates {
   }
 }
 
+/** What can be given back. */
+function deadBytes({ exposedGarbageBytes, punchedBytes }: Sample): number {
+  return exposedGarbageBytes - punchedBytes
+}
+
 /** The picture for a terminal, line by line. */
 export function renderScreen(path: string, sample: Sample, output: Output): string[] {
   const { columns } = output
@@ -121,7 +129,7 @@ export function renderScreen(path: string, sample: Sample, output: Output): stri
     ['on disk', `${size(sample.diskBytes)}, ${amplification(sample.spaceAmplification)} x live`],
     ['content', (room: number) => diskBar(sample, room, output)],
     ['live', `# ${size(sample.liveBytes)}`],
-    ['dead', `. ${size(sample.exposedGarbageBytes)}`],
+    ['dead', `. ${size(deadBytes(sample))}`],
     ['hidden', `h ${size(sample.hiddenGarbageBytesEstimate)}`],
     ['pinned', `p ${size(sample.pinnedBytesEstimate)}`],
     ['written', `${sample.writeAmplification.toFixed(2)} x what users wrote`],
@@ -159,7 +167,7 @@ function diskBar(sample: Sample, cells: number, output: Output): string {
       { amount: sample.liveBytes, sign: '#', paint: style('green') },
       { amount: sample.pinnedBytesEstimate, sign: 'p', paint: style('cyan') },
       { amount: sample.hiddenGarbageBytesEstimate, sign: 'h', paint: style('yellow') },
-      { amount: sample.exposedGarbageBytes, sign: '.', paint: style('red') },
+      { amount: deadBytes(sample), sign: '.', paint: style('red') },
     ],
     cells,
   )
@@ -208,7 +216,7 @@ export function renderLine(sample: Sample): string {
       : []),
     `disk ${size(sample.diskBytes)}`,
     `amplification ${amplification(sample.spaceAmplification)}`,
-    `dead ${size(sample.exposedGarbageBytes)}`,
+    `dead ${size(deadBytes(sample))}`,
     `segments ${formatCount(sample.segments)}`,
     ...(sample.backgroundError ? [`error ${escapeText(sample.backgroundError.code)}`] : []),
   ]

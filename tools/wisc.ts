@@ -18,6 +18,7 @@ import {
   UsageError,
 } from './exit-code.ts'
 import { columnsOf, Output } from './output.ts'
+import { PACKAGE_ROOT } from './package-root.ts'
 import { Progress } from './progress.ts'
 import { usageMessage } from './usage-message.ts'
 import type { Act, Verb } from './verb.ts'
@@ -40,7 +41,7 @@ const EPILOGUE = `Exit codes: ${[
 ].join(', ')}.`
 
 function packageVersion(): string {
-  const text = fs.readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  const text = fs.readFileSync(new URL('package.json', PACKAGE_ROOT), 'utf8')
   return (JSON.parse(text) as { version: string }).version
 }
 

@@ -6,8 +6,9 @@
  * come in the order of their keys and the index is in that of addresses.
  */
 import { writeU64 } from '../lib/base/bytes.ts'
-import { assert, syncFailed, type WiscError } from '../lib/base/errors.ts'
+import { assert, CorruptionError, syncFailed, type WiscError } from '../lib/base/errors.ts'
 import { type FileIdentity, writeFileHeader } from '../lib/base/file-header.ts'
+import { segmentName } from '../lib/base/file-names.ts'
 import type { File } from '../lib/base/file-system.ts'
 import { frameSeed } from '../lib/base/frame.ts'
 import { FILE_BYTES_MAX, FILE_NUMBER_MAX } from '../lib/base/log-position.ts'
@@ -110,7 +111,7 @@ export class RelocationWriter {
   /**
    * Ends the file: all of it is written and synced, its directory entry is not. Yields the bytes that each step gave to
    * the file, 0 for steps of the sort. Requires: it has a record.
-   * @throws WISC_SYNC_FAILED, IoError
+   * @throws CorruptionError if a record was begun twice, WISC_SYNC_FAILED, IoError
    */
   *finishSteps(): Generator<number, BuiltRelocation> {
     assert(this.#addresses.length > 0, 'a relocation has a record')
@@ -123,7 +124,7 @@ export class RelocationWriter {
       parts.length,
     )
     assert(layout.fileBytes <= FILE_BYTES_MAX, 'a relocation is a file')
-    const fence = yield* this.#appendPages(layout)
+    const fence = yield* this.#appendPages(layout, parts)
     this.#appendBlock(fence, layout.fenceOffset)
     this.#appendBlock(encodeParts(parts), layout.partsOffset)
     const footer = encodeFooter(layout, this.#seed)
@@ -174,7 +175,10 @@ export class RelocationWriter {
   }
 
   /** @returns the fence, with room for its checksum */
-  *#appendPages(layout: RelocationLayout): Generator<number, Uint8Array> {
+  *#appendPages(
+    layout: RelocationLayout,
+    parts: readonly RelocationPart[],
+  ): Generator<number, Uint8Array> {
     const addresses = this.#addresses
     const order = yield* addresses.byAddressSteps()
     const fence = new Uint8Array(layout.pages * FENCE_ENTRY_BYTES + CHECKSUM_BYTES)
@@ -186,7 +190,7 @@ export class RelocationWriter {
       const count = pageEntries(layout, number)
       for (let i = 0; i < count; i++) {
         const entry = order[first + i]!
-        assert(before < 0 || !addresses.areSame(before, entry), 'an address names one record')
+        if (before >= 0 && addresses.areSame(before, entry)) throw this.#namedTwice(parts, entry)
         before = entry
         writeU48(page, i * ENTRY_BYTES, addresses.offset(entry))
         writeU48(page, i * ENTRY_BYTES + 6, addresses.place(entry))
@@ -202,6 +206,13 @@ export class RelocationWriter {
     }
     yield bytes
     return fence
+  }
+
+  /** No pointer is in two entries of the tree: somebody has damaged it. */
+  #namedTwice(parts: readonly RelocationPart[], entry: number): CorruptionError {
+    const name = segmentName(parts[this.#addresses.part(entry)]!.segment)
+    const offset = this.#addresses.offset(entry)
+    return new CorruptionError(name, offset, 'two pointers name the same record')
   }
 
   /** Appends a block of the index; its last bytes are for the checksum. */

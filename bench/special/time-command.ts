@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
-const COMMAND = fileURLToPath(new URL('../../tools/wisc.js', import.meta.url))
+const COMMAND = fileURLToPath(new URL('../../bin/wisc.js', import.meta.url))
 
 /** Milliseconds, one figure a run. @throws Error if the command fails */
 export function timeCommand(words: readonly string[], runs: number): number[] {

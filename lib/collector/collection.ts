@@ -130,7 +130,12 @@ export function resolveCollect(
     throw invalidArgument(`the store has had no such segment number=${number}`)
   }
   return {
-    target: amplification(given['targetSpaceAmplification'], standardTarget, 1),
+    target: amplification(
+      'targetSpaceAmplification',
+      given['targetSpaceAmplification'],
+      standardTarget,
+      1,
+    ),
     segments: numbers && new Set(numbers),
     maxCopyBytes: optionalBytes('maxCopyBytes', given['maxCopyBytes'], 0),
     bytesPerSecond: optionalBytes('bytesPerSecond', given['bytesPerSecond'], 4096),

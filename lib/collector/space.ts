@@ -6,7 +6,7 @@
  *   referenced:             what entries of tables point to, and everything above the checkpoint
  *   live bytes:             keys and values of all puts in tables, less what newer entries may shadow
  */
-import { exposedGarbageBytes } from '../../vlog/collection-costs.ts'
+import { exposedGarbageBytes, punchedBytes } from '../../vlog/collection-costs.ts'
 import type { CollectibleFile } from '../../vlog/collection-plan.ts'
 import type { BlockCache } from '../base/block-cache.ts'
 import { segmentName } from '../base/file-names.ts'
@@ -46,6 +46,8 @@ export interface Space {
   /** Keys and values of the newest entries: a lower bound. */
   readonly liveBytes: number
   readonly exposedGarbageBytes: number
+  /** Of these, holes. */
+  readonly punchedBytes: number
   /** Records that newer tables shadow: an estimate. What nobody can see, and a compaction would expose. */
   readonly hiddenGarbageBytes: number
   /** Records that only snapshots and iterators may see: an estimate. */
@@ -103,7 +105,8 @@ export class SpaceAccount {
     return {
       diskBytes,
       ...this.#liveFigures(),
-      exposedGarbageBytes: files.reduce((sum, file) => sum + exposedGarbageBytes(file), 0),
+      exposedGarbageBytes: sumOf(files, exposedGarbageBytes),
+      punchedBytes: sumOf(files, (file) => Math.min(punchedBytes(file), exposedGarbageBytes(file))),
       hiddenGarbageBytes: hiddenRecordBytes + (pinned ? 0 : duplicateBytes),
       pinnedBytes: pinned ? duplicateBytes : 0,
       tableBytes: this.references.totals.tableBytes,
@@ -210,4 +213,11 @@ export class SpaceAccount {
     this.#blockBytes ??= fileSystem.statPath(directory)?.blockBytes ?? BLOCK_BYTES
     return this.#blockBytes
   }
+}
+
+function sumOf(
+  files: readonly CollectibleFile[],
+  bytes: (file: CollectibleFile) => number,
+): number {
+  return files.reduce((sum, file) => sum + bytes(file), 0)
 }

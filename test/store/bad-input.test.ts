@@ -90,6 +90,9 @@ describe('calls', () => {
       await expectCode(INVALID, () => store.write(operations as never))
       await expectCode(INVALID, () => store.getMany(operations as never))
     }
+    const noKey = [good, { type: 'put', value: 'v' }]
+    await expect(store.write(noKey as never)).rejects.toThrow('operations[1].key must be')
+    await expect(store.getMany(['k', 5] as never)).rejects.toThrow('keys[1] must be')
     const holes: unknown[] = [good]
     holes[2] = good
     await expectCode(INVALID, () => store.write(holes as never))

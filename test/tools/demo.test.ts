@@ -8,7 +8,7 @@ import { open } from '#dist/lib/index.js'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
 import { wiscJson } from '../support/wisc-process.ts'
 
-const WISC = path.join(import.meta.dirname, '../../dist/tools/wisc.js')
+const WISC = path.join(import.meta.dirname, '../../dist/bin/wisc.js')
 
 interface Result {
   readonly code: number | null

@@ -4,6 +4,8 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
 import { type Options, open } from '#dist/lib/index.js'
+import { renderLine, toSample } from '#dist/tools/top-sample.js'
+import { formatBytes } from '#dist/tools/units.js'
 import { startBusyWriter } from '../support/busy-writer.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
 import { makeStore, startWisc, wisc, wiscJson } from '../support/wisc-process.ts'
@@ -250,6 +252,7 @@ test('stat tells holes from what can still be collected', async () => {
   await store.compact()
   await store.collect({ targetSpaceAmplification: 1.5 })
   const rows = store.segments()
+  const line = renderLine(toSample(store.stats(), undefined, undefined))
   await store.close()
   const punched = rows.reduce(
     (sum, row) => sum + Math.min(row.punchedBytes, row.exposedGarbageBytes),
@@ -264,6 +267,8 @@ test('stat tells holes from what can still be collected', async () => {
   expect(out).toMatch(new RegExp(`^punched +${punched} B$`, 'm'))
   const dead = figures!.exposedGarbageBytes - punched
   expect(out).toMatch(new RegExp(`^dead +${dead} B$`, 'm'))
+  expect(punched).toBeGreaterThan(0)
+  expect(line).toContain(`  dead ${formatBytes(dead, false)}  `)
   const files = await wisc(['segments', db, '--bytes'])
   expect(files.out).toContain(`  ${dead} B dead  ${punched} B punched\n`)
 })

@@ -1,9 +1,8 @@
 /** The wisc command in a real terminal: width, colour, escapes. Skipped where no `script` of util-linux is. */
 import path from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
-import { makeStore, WISC as WISC_FILE } from '../support/wisc-process.ts'
+import { makeStore } from '../support/wisc-process.ts'
 import { hasScript, runInTerminal, runShell, WISC } from '../support/wisc-shell.ts'
 
 const ESCAPE = '\u001b'
@@ -83,8 +82,8 @@ describe.skipIf(!hasScript())('in a terminal', () => {
     ['\\004', '', 1],
     ['', '--yes', 0],
   ])('what would be lost is asked for: %j %s', (typed, option, code) => {
-    const module = pathToFileURL(path.join(path.dirname(WISC_FILE), 'input.js')).href
-    const codes = pathToFileURL(path.join(path.dirname(WISC_FILE), 'exit-code.js')).href
+    const module = import.meta.resolve('#dist/tools/input.js')
+    const codes = import.meta.resolve('#dist/tools/exit-code.js')
     const program = [
       `import { confirm } from "${module}"`,
       `import { exitCodeOf } from "${codes}"`,

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { CorruptionError } from '#dist/lib/base/errors.js'
 import { type FileIdentity, writeFileHeader } from '#dist/lib/base/file-header.js'
+import { segmentName } from '#dist/lib/base/file-names.js'
 import { frameSeed } from '#dist/lib/base/frame.js'
 import { pageOffset, RELOCATION_HEADER_BYTES } from '#dist/vlog/relocation-format.js'
 import { RelocationReader } from '#dist/vlog/relocation-reader.js'
@@ -25,6 +26,16 @@ import {
 
 const seed = testSeed()
 const hint = replayHint(seed)
+
+test('a record that two pointers name is damage, not a fault of the writer', () => {
+  const records = randomRecords(new Prng(seed), 50, 3)
+  const error = errorOf(() => buildRelocation([...records, records[20]!]))
+  expect(error).toBeInstanceOf(CorruptionError)
+  expect(error).toMatchObject({
+    file: segmentName(records[20]!.segment),
+    offset: records[20]!.offset,
+  })
+})
 
 describe('damage', () => {
   test('each byte of header, index, fence, parts and footer, changed in three ways, is found', () => {

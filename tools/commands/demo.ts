@@ -4,9 +4,8 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { runDemo } from '../demo.ts'
 import { UsageError } from '../exit-code.ts'
+import { PACKAGE_ROOT } from '../package-root.ts'
 import { defineVerb, type Verb } from '../verb.ts'
-
-const PACKAGE_ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 
 export const demo: Verb = defineVerb({
   usage: 'demo [directory]',
@@ -33,7 +32,9 @@ export const demo: Verb = defineVerb({
 
 /** The installed packages: of the project here, else those that this command itself runs with. */
 function installedPackages(): string {
-  const candidates = [process.cwd(), PACKAGE_ROOT].map((root) => path.join(root, 'node_modules'))
+  const candidates = [process.cwd(), fileURLToPath(PACKAGE_ROOT)].map((root) =>
+    path.join(root, 'node_modules'),
+  )
   const found = candidates.find((candidate) => fs.existsSync(candidate))
   if (found === undefined) throw new UsageError('no node_modules here: name a directory')
   return found

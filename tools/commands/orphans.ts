@@ -81,7 +81,7 @@ function render(
     { title: 'kind', align: 'left' },
     { title: 'on disk' },
     { title: removes ? 'result' : 'ours', align: 'left' },
-    { title: 'why', align: 'left', columnsMin: 24 },
+    { title: 'why', align: 'left' },
   ] as const
   const sum = formatBytes(
     found.reduce((total, { diskBytes }) => total + diskBytes, 0),

@@ -47,7 +47,7 @@ export const report: Verb = defineVerb({
 async function gather(path: string, context: VerbContext): Promise<ReportData> {
   const { progress, signal } = context
   const found = await inspectAgain(path, context, async (store) => {
-    progress.note('walking the tree')
+    progress.note('walking the tree and its files')
     const readers = (await openReaders(path)).map(({ sequence }) => sequence)
     const segments = await segmentRows(store, { isExact: true, readers, signal })
     return { stats: store.stats(), segments }

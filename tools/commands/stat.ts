@@ -1,10 +1,9 @@
 /** `wisc stat`: the store at a glance. */
-import type { LevelStats, SegmentInfo, Stats } from '../../lib/index.ts'
+import type { LevelStats, Stats } from '../../lib/index.ts'
 import { EXACT_BYTES, STORE_PATH } from '../arguments.ts'
 import { formatBar } from '../bar.ts'
 import { escapeText } from '../escape.ts'
 import { EXIT_CODE } from '../exit-code.ts'
-import { deadAndPunched } from '../garbage.ts'
 import { inspectAgain } from '../inspect-again.ts'
 import type { Output } from '../output.ts'
 import { askOwner } from '../owner.ts'
@@ -71,10 +70,7 @@ export const stat: Verb = defineVerb({
   ],
   options: (command) => command.positional('path', STORE_PATH).option('bytes', EXACT_BYTES),
   run: async ({ path, bytes: exact, json }, context) => {
-    const found = await inspectAgain(path, context, async (store) => ({
-      stats: store.stats(),
-      segments: store.segments(),
-    }))
+    const found = await inspectAgain(path, context, async (store) => store.stats())
     const ofOwner = await askOwner(path, (owner) => owner.ask('stats'))
     const figures = toFigures(path, found, ofOwner)
     const { output } = context
@@ -84,12 +80,7 @@ export const stat: Verb = defineVerb({
   },
 })
 
-interface Found {
-  readonly stats: Stats
-  readonly segments: readonly SegmentInfo[]
-}
-
-function toFigures(path: string, { stats, segments }: Found, ofOwner: Stats | undefined): Figures {
+function toFigures(path: string, stats: Stats, ofOwner: Stats | undefined): Figures {
   const { levels } = stats
   const sum = (of: (level: LevelStats) => number): number =>
     levels.reduce((total, level) => total + of(level), 0)
@@ -99,7 +90,7 @@ function toFigures(path: string, { stats, segments }: Found, ofOwner: Stats | un
     liveBytes: stats.liveBytes,
     spaceAmplification: Number.isFinite(stats.spaceAmplification) ? stats.spaceAmplification : null,
     exposedGarbageBytes: stats.exposedGarbageBytes,
-    punchedBytes: segments.reduce((total, file) => total + deadAndPunched(file).punched, 0),
+    punchedBytes: stats.punchedBytes,
     hiddenGarbageBytesEstimate: (ofOwner ?? stats).hiddenGarbageBytesEstimate,
     pinnedBytesEstimate: (ofOwner ?? stats).pinnedBytesEstimate,
     segments: stats.segments,

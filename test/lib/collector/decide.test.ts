@@ -34,6 +34,7 @@ function space(more: Partial<Space>): Space {
     diskBytes: files.reduce((sum, { diskBytes }) => sum + diskBytes, 0),
     liveBytes: 10 * SEGMENT,
     exposedGarbageBytes: 0,
+    punchedBytes: 0,
     hiddenGarbageBytes: 0,
     pinnedBytes: 0,
     unflushedShadowBytes: 0,
