@@ -1,13 +1,15 @@
 /**
- * The punch: gives the blocks of dead values back to the file system, in place.
+ * The punch: marks a file, and gives the blocks of its dead values back to the file system, in place.
  *
- * The caller has marked the file since, so that nothing points at these values any more in any
- * version that is pinned (I5). Nothing is synced: a hole that a crash takes back costs only space.
+ * The caller has waited for all reads that began before the version of these tables: no later one can reach what is
+ * dead in it (I5, I12). Nothing is synced: a hole that a crash takes back costs only space.
  */
 import { CorruptionError } from '../lib/base/errors.ts'
 import { FILE_HEADER_BYTES, readFileHeader } from '../lib/base/file-header.ts'
 import { segmentName } from '../lib/base/file-names.ts'
 import type { File } from '../lib/base/file-system.ts'
+import type { MarkLive } from './liveness.ts'
+import { markSteps } from './mark.ts'
 import {
   type CollectorPlace,
   type CollectorPorts,
@@ -20,34 +22,59 @@ const STEP_MS = 2
 
 export interface PunchInput extends CollectorPlace {
   readonly file: ValueLogFile
-  /** Start and end of each hole, whole blocks: as the mark found them. */
-  readonly holes: Float64Array
+  /** Holes of fewer bytes are not worth a call. */
+  readonly minimumHoleBytes: number
 }
 
-export interface PunchResult {
+interface PunchedHoles {
   /** False if the file has other names, or the platform or file system no holes. */
   readonly supported: boolean
   /** By which its blocks became fewer. */
   readonly bytesFreed: number
 }
 
+export interface PunchResult extends PunchedHoles {
+  /** Those of earlier times included. */
+  readonly holes: number
+  /** Bytes of whole records that live. */
+  readonly liveBytes: number
+}
+
 /**
- * Punches holes. Yields 0: nothing is read or written. Ended early, it leaves the holes that it has made.
- * @throws CorruptionError if the file is not the one that the version means, IoError
+ * Marks the file and punches it. Yields the bytes that each step read. Ended early, it leaves the holes that it has made.
+ * @throws CorruptionError if anything but a value is damaged, a pointer leads nowhere (I8), or the file is not the one
+ * that the version means; IoError
  */
 export function* punchSteps(
   input: PunchInput,
-  { fileSystem }: Pick<CollectorPorts, 'fileSystem'>,
+  markLive: MarkLive,
+  ports: Pick<CollectorPorts, 'fileSystem'>,
 ): Generator<number, PunchResult> {
+  const { files } = yield* markSteps({ ...input, files: [input.file] }, markLive, ports)
+  const { holes, liveBytes } = files[0]!
+  const punched = yield* punchHoles(input, holes, ports)
+  return { ...punched, holes: holes.length / 2, liveBytes }
+}
+
+/**
+ * Punches holes. Yields 0: nothing is read or written. Ended early, it leaves the holes that it has made.
+ * @param holes start and end of each, whole blocks: as a mark found them
+ * @throws CorruptionError if the file is not the one that the version means, IoError
+ */
+export function* punchHoles(
+  input: Omit<PunchInput, 'minimumHoleBytes'>,
+  holes: Float64Array,
+  { fileSystem }: Pick<CollectorPorts, 'fileSystem'>,
+): Generator<number, PunchedHoles> {
   const file = fileSystem.open(victimPath(input, input.file), 'punch')
   try {
     checkHeader(file, input)
     const { allocated } = file.stat()
     let supported = true
-    for (let next = 0; supported && next < input.holes.length; yield 0) {
+    for (let next = 0; supported && next < holes.length; yield 0) {
       // The bytes of a file with another name are somebody else's as well: a hard-linked backup's.
       supported = file.stat().links === 1
-      if (supported) next = punchSome(file, input.holes, next)
+      if (supported) next = punchSome(file, holes, next)
       if (next < 0) supported = false
     }
     return { supported, bytesFreed: Math.max(0, allocated - file.stat().allocated) }
@@ -72,7 +99,10 @@ function punchSome(file: File, holes: Float64Array, next: number): number {
 }
 
 /** The bytes that go must be those of the file that was marked. */
-function checkHeader(file: File, { file: victim, databaseId }: PunchInput): void {
+function checkHeader(
+  file: File,
+  { file: victim, databaseId }: Pick<PunchInput, 'file' | 'databaseId'>,
+): void {
   const { kind, number, salt } = victim
   const name = segmentName(number)
   const bytes = new Uint8Array(FILE_HEADER_BYTES)

@@ -8,7 +8,10 @@ import { CorruptionError } from './errors.ts'
 import type { File } from './file-system.ts'
 
 const CHUNK_BYTES = 1024 * 1024
-/** What is read at a jump; twice as much is at the next read, up to a chunk. */
+/**
+ * A jump reads to the end of the block that it leads to, not into the next one, which may be a hole: the kernel would
+ * fill its cache with zeros, and read ahead. Each read that follows is twice as long, up to a chunk.
+ */
 const JUMP_READ_BYTES = 4096
 /**
  * Whoever skips less than this has not jumped: to read on costs a disk less than another read. It must be less than a
@@ -46,7 +49,9 @@ export class FileWindow {
     const at = offset - this.#start
     if (at >= 0 && at + length <= this.#length) return at
     const follows = at >= 0 && at <= this.#length + SKIP_BYTES_MAX
-    this.#readBytes = follows ? Math.min(this.#readBytes * 2, this.chunkBytes) : JUMP_READ_BYTES
+    this.#readBytes = follows
+      ? Math.min(this.#readBytes * 2, this.chunkBytes)
+      : JUMP_READ_BYTES - (offset % JUMP_READ_BYTES)
     if (length > this.bytes.length) this.bytes = new Uint8Array(length)
     const most = Math.min(this.#readBytes, this.bytes.length, this.#end - offset)
     this.#length = 0

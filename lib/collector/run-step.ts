@@ -5,9 +5,9 @@
  *   drop     one edit without the files' segments; unlinked when no version holds them (I5, in the version set)
  *   rewrite  the job writes and syncs the new file -> directory synced, one edit that names it for the segments that
  *            it took over and leaves out the old files (I4) -> these are unlinked as above (I5)
- *   punch    the job marks against the current version, which is durable: what it does not point to can be needed by
- *            no later version and no crash (I12) -> reads that the thread pool had begun before have ended -> holes
- *            (I5).
+ *   punch    the current version is pinned, which is durable: what it does not point to can be needed by no later
+ *            version and no crash (I12) -> reads end that the thread pool had begun by then -> the job marks against
+ *            it and makes holes (I5).
  *            No edit: block counts tell what was punched, and a hole that a crash takes back costs only space
  * A job pins the tables of its version, so they stay; no two steps work on one file, so its victims do.
  */
@@ -153,17 +153,23 @@ export async function markFile(
 
 async function punch(step: PunchStep, parts: StepParts, control: StepControl): Promise<StepResult> {
   const { number } = step.file
-  const { holes, liveBytes } = await markFile(number, parts, control)
-  // A get that began before its record died may still read it.
-  await parts.values.poolReadsEnded()
-  const [file] = victims(parts.versions.current, [number], parts).files
-  const job = { kind: 'punch' as const, ...place(parts), file: file!, holes }
+  const pin = parts.versions.pinTables()
   try {
-    const { bytesFreed, supported } = await parts.runner.run(job, control)
+    const { files, tables } = victims(pin.version, [number], parts)
+    // A get that began before its record died may still read it; one that begins now cannot find it.
+    await parts.values.poolReadsEnded()
+    const job = {
+      kind: 'punch' as const,
+      ...place(parts),
+      file: files[0]!,
+      tables,
+      minimumHoleBytes: HOLE_BYTES_MIN,
+    }
+    const { bytesFreed, supported, holes, liveBytes } = await parts.runner.run(job, control)
     if (supported) parts.space.punched.set(number, liveBytes)
-    const result = { bytesFreed, bytesCopied: 0, bytesWritten: 0, holes: holes.length / 2 }
-    return { ...result, holesRefused: !supported }
+    return { bytesFreed, bytesCopied: 0, bytesWritten: 0, holes, holesRefused: !supported }
   } finally {
+    pin.release()
     parts.space.usage.forget(segmentName(number))
   }
 }

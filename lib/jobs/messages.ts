@@ -65,12 +65,14 @@ export interface RewriteJob extends JobBase {
   readonly fileNumber: number
 }
 
-/** Deallocates ranges of a file of the value log. */
+/** Marks a file of the value log, and deallocates the blocks of its dead values. */
 export interface PunchJob extends JobBase {
   readonly kind: 'punch'
   readonly file: ValueLogFile
-  /** Start, end, start, end ..., ascending, whole blocks. */
-  readonly holes: Float64Array
+  /** Those of one pinned version that may point into the file. */
+  readonly tables: readonly TableMeta[]
+  /** A smaller hole is not worth a call. */
+  readonly minimumHoleBytes: number
 }
 
 /** Counts the bytes of records that only shadowed entries point to. Writes nothing. */

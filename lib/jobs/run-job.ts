@@ -44,7 +44,7 @@ export function startJob(job: Job, context: JobContext): JobSteps {
     case 'rewrite':
       return rewriteSteps(job, livenessBy(job, context.fileSystem), context)
     case 'punch':
-      return punchSteps(job, context)
+      return punchSteps(job, markPointers(job, context.fileSystem), context)
     case 'walk':
       return shadowWalkSteps(job, context)
   }

@@ -85,8 +85,8 @@ describe.each(POINTS)('%s the rewrite', (point) => {
   })
 })
 
-describe.each(POINTS)('%s the mark', (point) => {
-  test.each(['mark', 'walk'] as const)('I12: overwrites during a %s', async (kind) => {
+describe.each(POINTS)('%s it', (point) => {
+  test.each(['mark', 'walk', 'punch'] as const)('I12: overwrites during a %s', async (kind) => {
     const opened = await filled('mark')
     // A walk looks for what is hidden.
     if (kind === 'walk') {
@@ -103,27 +103,30 @@ describe.each(POINTS)('%s the mark', (point) => {
     await opened.finish()
   })
 
-  test('I12: writes that are not durable kill nothing', async () => {
-    const opened = await filled('mark')
-    opened.runner.hold('mark', point)
-    const collected = collectAll(opened)
-    await opened.runner.reached('mark')
-    // Neither flushed nor synced: what they overwrite must survive a power cut.
-    const durable = opened.copyModel()
-    await changeAll(opened, 20_000)
-    opened.runner.release('mark')
-    expect(actions(await collected)).toContain('punch')
-    for (const state of crashStatesNow(opened.fileSystem.model, { seed: 1, tornOfNew: 0 })) {
-      const after = await CollectedStore.open(PUNCHES, new FaultFileSystem({}, state.image()))
-      for (const [key, value] of durable) {
-        const found = after.store.getSync(key)
-        const isRight = found?.equals(value) || found?.equals(opened.model.get(key)!)
-        expect(isRight, `${key} after ${state.choice}`).toBe(true)
+  test.each(['mark', 'punch'] as const)(
+    'I12: writes that are not durable kill nothing, %s',
+    async (kind) => {
+      const opened = await filled(kind)
+      opened.runner.hold(kind, point)
+      const collected = collectAll(opened)
+      await opened.runner.reached(kind)
+      // Neither flushed nor synced: what they overwrite must survive a power cut.
+      const durable = opened.copyModel()
+      await changeAll(opened, 20_000)
+      opened.runner.release(kind)
+      expect(actions(await collected)).toContain('punch')
+      for (const state of crashStatesNow(opened.fileSystem.model, { seed: 1, tornOfNew: 0 })) {
+        const after = await CollectedStore.open(PUNCHES, new FaultFileSystem({}, state.image()))
+        for (const [key, value] of durable) {
+          const found = after.store.getSync(key)
+          const isRight = found?.equals(value) || found?.equals(opened.model.get(key)!)
+          expect(isRight, `${key} after ${state.choice}`).toBe(true)
+        }
+        await after.store.close()
       }
-      await after.store.close()
-    }
-    await opened.finish()
-  })
+      await opened.finish()
+    },
+  )
 })
 
 describe.each(['rewrite', 'mark', 'punch'] as const)('a snapshot and the %s', (kind) => {
@@ -207,7 +210,7 @@ describe('reads that are under way', () => {
     await opened.finish()
   })
 
-  test('I5: a get that begins between the mark and the punch returns its bytes', async () => {
+  test('I5: a get that begins between the version of a punch and its holes returns its bytes', async () => {
     const opened = await CollectedStore.open(IN_POOL)
     for (let i = 0; i < 4; i++) await opened.put(keyOf(i), POOL_BYTES)
     await opened.put(keyOf(1), 500)

@@ -12,7 +12,7 @@ import { livenessBy } from '#dist/lib/tree/liveness.js'
 import { markPointers } from '#dist/lib/tree/mark-pointers.js'
 import { TableBuilder } from '#dist/lib/tree/table-builder.js'
 import { type MarkResult, markSteps } from '#dist/vlog/mark.js'
-import { type PunchResult, punchSteps } from '#dist/vlog/punch.js'
+import { punchHoles } from '#dist/vlog/punch.js'
 import { recordBytes } from '#dist/vlog/record.js'
 import type { BuiltRelocation } from '#dist/vlog/relocation-format.js'
 import { type RewriteResult, rewriteSteps } from '#dist/vlog/rewrite.js'
@@ -121,8 +121,8 @@ export class VictimFixture {
     return rewriteSteps({ ...PLACE, files, fileNumber, liveRecords }, liveness, ports)
   }
 
-  punchSteps(file: ValueLogFile, holes: Float64Array): Generator<number, PunchResult> {
-    return punchSteps({ ...PLACE, file, holes }, this)
+  punchHoles(file: ValueLogFile, holes: Float64Array): ReturnType<typeof punchHoles> {
+    return punchHoles({ ...PLACE, file }, holes, this)
   }
 }
 

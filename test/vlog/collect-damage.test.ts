@@ -177,7 +177,7 @@ describe('damage stops a job, names its place, and leaves no file', () => {
       56,
     )
     const holes = Float64Array.of(BLOCK_BYTES, 2 * BLOCK_BYTES)
-    expect(corruptionOf(() => finish(fixture.punchSteps(other, holes))).offset).toBe(56)
+    expect(corruptionOf(() => finish(fixture.punchHoles(other, holes))).offset).toBe(56)
   })
 })
 
@@ -291,11 +291,11 @@ describe('a punch', () => {
     const { fixture, file, records, tables, output } = makeSubject()
     const { holes, holeBytes } = finish(fixture.markSteps([file], tables)).files[0]!
     expect(holeBytes).toBe(4 * BLOCK_BYTES)
-    expect(finish(fixture.punchSteps(file, holes))).toEqual({
+    expect(finish(fixture.punchHoles(file, holes))).toEqual({
       supported: true,
       bytesFreed: holeBytes,
     })
-    expect(finish(fixture.punchSteps(file, holes))).toEqual({ supported: true, bytesFreed: 0 })
+    expect(finish(fixture.punchHoles(file, holes))).toEqual({ supported: true, bytesFreed: 0 })
     const bytes = fixture.fileSystem.contents(fixture.path(file.number))
     expect(bytes.subarray(holes[0]!, holes[1]!).every((byte) => byte === 0)).toBe(true)
     expect(bytes[holes[0]! - 1]).not.toBe(0)
@@ -314,7 +314,7 @@ describe('a punch', () => {
       if (refuse === 'links') opened.links = 2
       else opened.hasHoles = false
       const before = fixture.fileSystem.contents(fixture.path(file.number))
-      expect(finish(fixture.punchSteps(file, holes))).toEqual({ supported: false, bytesFreed: 0 })
+      expect(finish(fixture.punchHoles(file, holes))).toEqual({ supported: false, bytesFreed: 0 })
       expect(Buffer.compare(fixture.fileSystem.contents(fixture.path(file.number)), before)).toBe(0)
     }
   })

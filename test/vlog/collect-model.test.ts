@@ -179,7 +179,7 @@ describe('the jobs of the collector agree with a model', () => {
       for (const segment of subject.segments) {
         const holes = subject.checkMark(segment, subject.placesIn(segment), prng.below(9000))
         if (prng.chance(0.5)) continue
-        expect(finish(fixture.punchSteps(segment, holes)).supported, hint).toBe(true)
+        expect(finish(fixture.punchHoles(segment, holes)).supported, hint).toBe(true)
         subject.checkMark(segment, subject.placesIn(segment), 0)
       }
 
@@ -201,7 +201,7 @@ describe('the jobs of the collector agree with a model', () => {
       // Later: fewer entries; the relocation is a victim itself, with segments that were none before.
       subject.hold(subject.held)
       const holes = subject.checkMark(moved, places, 0)
-      expect(finish(fixture.punchSteps(moved, holes)).supported, hint).toBe(true)
+      expect(finish(fixture.punchHoles(moved, holes)).supported, hint).toBe(true)
       const rest = subject.segments.filter((segment) => !numbers.has(segment.number))
       const again = finish(
         fixture.rewriteSteps([...rest, moved], subject.tables, fixture.nextNumber(), subject.way()),

@@ -306,7 +306,6 @@ describe('the writer', () => {
     const record: ModelRecord = { segment: 5, offset: 160, bytes }
     const broken: readonly (readonly ModelRecord[])[] = [
       [],
-      [record, { ...record, segment: 6 }, record],
       [{ ...record, bytes: bytes.subarray(0, 39) }],
       [{ ...record, bytes: NO_BYTES }, record],
       [{ ...record, segment: FILE_NUMBER_MAX + 1 }],

@@ -32,8 +32,9 @@ test('mark, rewrite, walk and punch run through a runner and give the results of
     parts: [{ segment: victim.number, records: 20 }],
   })
 
-  const { holes } = marked!
-  const punch = await runner.run({ kind: 'punch', ...PLACE, file: victim, holes })
-  expect(punch).toMatchObject({ supported: true })
+  const job = { kind: 'punch', ...PLACE, file: victim, tables, minimumHoleBytes: 0 } as const
+  const { holes, liveBytes } = marked!
+  const expected = { supported: true, holes: holes.length / 2, liveBytes }
+  expect(await runner.run(job)).toMatchObject(expected)
   await runner.close()
 })
