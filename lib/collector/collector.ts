@@ -23,6 +23,10 @@ import { WriterPace } from './writer-pace.ts'
 
 /** A look follows each such part of a segment that was written. */
 const LOOK_SHARE = 1 / 16
+/** Looks take at most about this share of the thread: one costs a millisecond for some five hundred files. */
+const LOOK_TIME_SHARE = 1 / 5
+/** A shorter one is followed by the next at once. */
+const LONG_LOOK_MS = 4
 /** Quiet time after writes before the last look. */
 const QUIET_MS = 300
 /** While a writer waits. */
@@ -75,9 +79,12 @@ export class Collector {
   /** Something has failed: begin nothing yet. */
   #isResting = false
   #lookedAt = 0
+  /** When the store may be looked at again. */
+  #nextLookAt = 0
   #quietTimer: NodeJS.Timeout | undefined
   #lookTimer: NodeJS.Timeout | undefined
   #retryTimer: NodeJS.Timeout | undefined
+  #restTimer: NodeJS.Timeout | undefined
   #pinnedWarned = false
   /** What runs exclusively. */
   #asked: Promise<void> | undefined
@@ -159,10 +166,18 @@ export class Collector {
   readonly wake = (): void => {
     if (this.#scheduled || !this.#isActive) return
     this.#scheduled = true
-    setImmediate(() => {
+    const look = (): void => {
       this.#scheduled = false
+      const began = performance.now()
       this.#look(this.#quietTimer === undefined)
-    })
+      const ended = performance.now()
+      const ms = ended - began
+      this.#nextLookAt = ms < LONG_LOOK_MS ? 0 : ended + ms * (1 / LOOK_TIME_SHARE - 1)
+    }
+    const restMs = this.#nextLookAt - performance.now()
+    // Not unref'd: a writer may wait for this look.
+    if (restMs > 0) this.#restTimer = setTimeout(look, restMs)
+    else setImmediate(look)
   }
 
   get #isActive(): boolean {
@@ -204,6 +219,7 @@ export class Collector {
     clearTimeout(this.#quietTimer)
     clearTimeout(this.#lookTimer)
     clearTimeout(this.#retryTimer)
+    clearTimeout(this.#restTimer)
     this.pace.measured(0, undefined)
   }
 

@@ -31,9 +31,10 @@ export class DiskUsage {
         total += this.#lost()
         continue
       }
-      const bytes = this.#known.get(name) ?? this.allocated(name)
+      const before = this.#known.get(name)
+      const bytes = before ?? this.allocated(name)
       total += bytes
-      if (isFinal(version, tables, name)) known.set(name, bytes)
+      if (before !== undefined || isFinal(version, tables, name)) known.set(name, bytes)
     }
     this.#known = known
     return total
