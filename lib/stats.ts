@@ -1,6 +1,7 @@
 /** Statistics: counters and sizes, taken when they are asked for. */
 
 import type { WiscError } from './base/errors.ts'
+import { BALLAST_NAME } from './base/file-names.ts'
 import { amplificationOf } from './collector/collection.ts'
 import type { Engine } from './engine.ts'
 import type { ReadingEngine } from './reading-engine.ts'
@@ -96,7 +97,7 @@ export function storeStats(
     punchedBytes: space.punchedBytes,
     hiddenGarbageBytesEstimate: space.hiddenGarbageBytes,
     pinnedBytesEstimate: space.pinnedBytes,
-    ballastBytes: writer?.ballast.bytes ?? 0,
+    ballastBytes: writer?.ballast.bytes ?? engine.space.usage.allocated(BALLAST_NAME),
     backgroundError: engine.error,
     userBytesWritten,
     logBytesWritten,

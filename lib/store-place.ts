@@ -70,7 +70,8 @@ function lookAt(fileSystem: FileSystem, directory: string): 'missing' | 'empty' 
   if (foreign === undefined) return 'empty'
   throw new WiscError(
     'WISC_NO_STORE',
-    `directory is not empty and holds no store (CURRENT is missing) path=${directory} holds=${foreign}`,
+    'directory is not empty and holds no store (CURRENT is missing; wisc salvage reads what there may be of one) ' +
+      `path=${directory} holds=${foreign}`,
   )
 }
 

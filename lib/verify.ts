@@ -280,24 +280,29 @@ async function verifySegment(
     const end = segment.state === 'sealed' ? segment.length : engine.writtenEnd(number)
     if (end === 0) return
     const seed = frameSeed({ kind: 'segment', databaseId, number, salt })
-    // Below the checkpoint values that no entry points to may be holes, and the others are read through their
-    // pointers. Behind it nothing has been reclaimed, and only memtables point there.
-    const replayed = replayedFrom(engine.version, number, end)
-    const parts = [
-      { from: FIRST_FRAME_OFFSET, end: replayed, proveValues: false },
-      { from: replayed, end, proveValues: deep },
-    ]
-    let frames = 0
-    for (const part of parts) {
+    const walkPart = async (from: number, to: number, proveValues: boolean) => {
+      const part = { from, end: to, proveValues }
       const walk = new SegmentWalk(file, { number, seed, firstSequence: undefined, ...part })
+      let records = 0
+      let frames = 0
       for (let frame = walk.next(); frame !== undefined; frame = walk.next()) {
-        report.records += frame.recordCount
+        records += frame.recordCount
         if (++frames % FRAMES_PER_STEP === 0) await pause()
       }
-      if (walk.damage) {
-        throw new CorruptionError(segmentName(number), walk.damage.offset, walk.damage.reason)
-      }
+      return { records, damage: walk.damage }
     }
+    // Below the checkpoint values that no entry points to may be holes, and the others are read through their
+    // pointers. Behind it nothing has been reclaimed, and only memtables point there ...
+    const replayed = replayedFrom(engine.version, number, end)
+    const flushed = await walkPart(FIRST_FRAME_OFFSET, replayed, false)
+    let rest = await walkPart(replayed, end, deep)
+    // ... unless it was flushed, and punched, in between.
+    if (rest.damage && rest.damage.offset < replayedFrom(engine.version, number, end)) {
+      rest = await walkPart(replayed, end, false)
+    }
+    report.records += flushed.records + rest.records
+    const damage = flushed.damage ?? rest.damage
+    if (damage) throw new CorruptionError(segmentName(number), damage.offset, damage.reason)
   } finally {
     file.close()
   }

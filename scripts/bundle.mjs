@@ -3,13 +3,16 @@
  *
  * Node takes half a millisecond for every module that it resolves, reads and links, and a verb needs more than a
  * hundred: as a bundle `wisc stat` starts in three quarters of the time. The library itself is not bundled.
+ *
+ * The new bundle is written beside the old one and takes its place as a whole; its age is that of what it was made of.
  */
-import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { existsSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs'
+import { dirname, isAbsolute, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
 
-const DIST = join(dirname(dirname(fileURLToPath(import.meta.url))), 'dist')
+const THIS_FILE = fileURLToPath(import.meta.url)
+const DIST = join(dirname(dirname(THIS_FILE)), 'dist')
 const BUNDLE = join(DIST, 'bin')
 
 /** The worker stands beside the command: the pool looks for it beside itself. */
@@ -20,24 +23,37 @@ function changedAt(path) {
 }
 
 function isCurrent() {
-  const last = join(BUNDLE, 'wisc.js')
-  if (!existsSync(last)) return false
-  const bundledAt = changedAt(last)
-  return ['lib', 'vlog', 'tools'].every((layer) =>
+  const command = join(BUNDLE, 'wisc.js')
+  if (!existsSync(command) || !existsSync(join(BUNDLE, 'worker.js'))) return false
+  const madeAt = changedAt(command)
+  const sources = ['lib', 'vlog', 'tools'].flatMap((layer) =>
     readdirSync(join(DIST, layer), { recursive: true })
       .filter((name) => name.endsWith('.js'))
-      .every((name) => changedAt(join(DIST, layer, name)) <= bundledAt),
+      .map((name) => join(DIST, layer, name)),
   )
+  return [THIS_FILE, ...sources].every((path) => changedAt(path) <= madeAt)
 }
 
-if (!isCurrent()) {
-  rmSync(BUNDLE, { recursive: true, force: true })
-  const bundle = await rolldown({
-    input: ENTRIES,
-    platform: 'node',
-    external: /^[^./]/,
-    logLevel: 'warn',
-  })
-  await bundle.write({ dir: BUNDLE, format: 'esm', chunkFileNames: '[name]-[hash].js' })
-  await bundle.close()
+async function makeBundle() {
+  const began = new Date()
+  const made = join(DIST, `bin.${process.pid}.new`)
+  const replaced = join(DIST, `bin.${process.pid}.old`)
+  try {
+    const bundle = await rolldown({
+      input: ENTRIES,
+      platform: 'node',
+      external: (name) => !name.startsWith('.') && !isAbsolute(name),
+      logLevel: 'warn',
+    })
+    await bundle.write({ dir: made, format: 'esm', chunkFileNames: '[name]-[hash].js' })
+    await bundle.close()
+    utimesSync(join(made, 'wisc.js'), began, began)
+    if (existsSync(BUNDLE)) renameSync(BUNDLE, replaced)
+    renameSync(made, BUNDLE)
+  } finally {
+    for (const directory of [made, replaced]) rmSync(directory, { recursive: true, force: true })
+  }
 }
+
+// Without the command, as when only the library was built, there is nothing to bundle.
+if (existsSync(ENTRIES.wisc) && !isCurrent()) await makeBundle()

@@ -29,6 +29,8 @@ import { PARSER, protectWords, restoreText, restoreWords } from './words.ts'
 const yargs: typeof yargsFactory = createRequire(import.meta.url)('yargs')
 
 const HELP_COLUMNS_MAX = 100
+/** How a shell takes the script. */
+const COMPLETION = 'eval "$(wisc completion)"'
 
 const EPILOGUE = `Exit codes: ${[
   `${EXIT_CODE.fine} fine`,
@@ -65,7 +67,7 @@ function commandLine(words: readonly string[], verbs: readonly Verb[], act: Act)
     .middleware(restoreWords, true)
   for (const verb of verbs) verb.register(root, act)
   return root
-    .completion('completion', 'Print a script for the shell: eval "$(wisc completion)"')
+    .completion('completion', `Print a script for the shell: ${COMPLETION}`)
     .demandCommand(1, 'name a verb')
     .strict()
     .version(packageVersion())
@@ -78,6 +80,12 @@ function commandLine(words: readonly string[], verbs: readonly Verb[], act: Act)
       if (error && error.name !== 'YError') throw error
       throw new UsageError(usageMessage(restoreText(message ?? error?.message), words, verbs))
     })
+}
+
+/** yargs prints its script whatever else is asked for. */
+function checkCompletion([first, ...others]: readonly string[]): void {
+  if (first !== 'completion' || others.length === 0) return
+  throw new UsageError(`completion takes nothing, and prints a script for the shell: ${COMPLETION}`)
 }
 
 /** Also of a command line that makes no sense otherwise. */
@@ -93,6 +101,7 @@ async function main(words: readonly string[]): Promise<void> {
     process.exitCode = await work(context)
   }
   try {
+    checkCompletion(words)
     await commandLine(words, await loadVerbs(words), act).parseAsync()
   } catch (thrown) {
     const isInterrupted = signal.aborted && exitCodeOf(thrown) === EXIT_CODE.interrupted

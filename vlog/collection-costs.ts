@@ -120,6 +120,11 @@ export function punchedBytes({ totalBytes, blockBytes, diskBytes }: CollectibleF
   return Math.max(0, roundUp(totalBytes, blockBytes) - diskBytes)
 }
 
+/** Of the garbage that no entry points to, the part that has been given back as holes. */
+export function punchedGarbageBytes(file: CollectibleFile): number {
+  return Math.min(punchedBytes(file), exposedGarbageBytes(file))
+}
+
 /** The file as it would be if so many of its referenced bytes were not referenced any more. */
 export function withoutReferences(file: CollectibleFile, bytes: number): CollectibleFile {
   const keptBytes = Math.max(0, file.referencedBytes - bytes)

@@ -171,6 +171,8 @@ export interface SkippedFile {
   readonly reason: SkipReason
   /** Bytes that no entry points to. */
   readonly exposedGarbageBytes: number
+  /** Of these, holes. */
+  readonly punchedBytes: number
   readonly pinnedBytes: number
   readonly hiddenBytes: number
   /** If a reader pins it: sequence of the oldest one. */

@@ -20,6 +20,7 @@ import {
   outputBytes,
   type PunchEstimate,
   punchCostBytes,
+  punchedGarbageBytes,
   type RewriteSums,
   rewriteBytesFreed,
   rewriteSums,
@@ -288,6 +289,7 @@ function skippedFile(file: CollectibleFile, draft: Draft, space: SpaceFigures): 
     number,
     reason,
     exposedGarbageBytes: exposedGarbageBytes(file),
+    punchedBytes: punchedGarbageBytes(file),
     pinnedBytes,
     hiddenBytes,
   }

@@ -41,6 +41,8 @@ export interface CollectionFigures {
   /** diskBytes / liveBytes; null if nothing lives. */
   readonly spaceAmplification: number | null
   readonly exposedGarbageBytes: number
+  /** Of these, holes. */
+  readonly punchedBytes: number
   /** Records that nobody can see, which a compaction would expose. */
   readonly hiddenGarbageBytes: number
   /** Records that only snapshots and iterators see. */
@@ -222,12 +224,14 @@ export function amplificationOf(diskBytes: number, liveBytes: number): number | 
 }
 
 export function collectionFigures(space: Space): CollectionFigures {
-  const { diskBytes, liveBytes, exposedGarbageBytes, hiddenGarbageBytes, pinnedBytes } = space
+  const { diskBytes, liveBytes, exposedGarbageBytes, punchedBytes } = space
+  const { hiddenGarbageBytes, pinnedBytes } = space
   return {
     diskBytes,
     liveBytes,
     spaceAmplification: amplificationOf(diskBytes, liveBytes),
     exposedGarbageBytes,
+    punchedBytes,
     hiddenGarbageBytes,
     pinnedBytes,
   }

@@ -44,7 +44,7 @@ export async function makePlan(
   const hidden = await walkTree(parts, readable, controls)
   const marked = new Map<number, MarkedHoles>()
   for (;;) {
-    const space = parts.space.measure()
+    const space = parts.space.measure(hidden.liveBytes)
     const files = space.files.map((file) =>
       asAsked(withFigures(file, hidden, marked), options.segments),
     )
@@ -92,10 +92,12 @@ async function markHoles(
   return { holeBytes: Math.max(0, holeBytes - punchedBytes(file)), holes: holes.length / 2 }
 }
 
-/** Bytes of records that tables point to in vain. */
+/** What a walk over all tables has found. Bytes of records that tables point to in vain ... */
 export interface HiddenFigures {
   readonly hiddenBytes: number
   readonly pinnedBytes: number
+  /** ... and of the keys and values that live. */
+  readonly liveBytes: number
   readonly bySegment: ReadonlyMap<number, { hiddenBytes: number; pinnedBytes: number }>
 }
 
@@ -110,8 +112,9 @@ export async function walkTree(
     const runs = pin.version.levels.flatMap((level) => level.runs.map((run) => run.tables))
     const { directory, databaseId } = parts
     const job = { kind: 'walk' as const, directory, databaseId, runs, readableSequences }
-    const { segments } = await parts.runner.run(job, controls)
+    const { segments, liveKeyBytes, liveValueBytes } = await parts.runner.run(job, controls)
     return {
+      liveBytes: liveKeyBytes + liveValueBytes,
       hiddenBytes: segments.reduce((sum, { hiddenBytes }) => sum + hiddenBytes, 0),
       pinnedBytes: segments.reduce((sum, { pinnedBytes }) => sum + pinnedBytes, 0),
       bySegment: new Map(segments.map((each) => [each.segment, each])),

@@ -6,7 +6,7 @@
  *   referenced:             what entries of tables point to, and everything above the checkpoint
  *   live bytes:             keys and values of all puts in tables, less what newer entries may shadow
  */
-import { exposedGarbageBytes, punchedBytes } from '../../vlog/collection-costs.ts'
+import { exposedGarbageBytes, punchedGarbageBytes } from '../../vlog/collection-costs.ts'
 import type { CollectibleFile } from '../../vlog/collection-plan.ts'
 import type { BlockCache } from '../base/block-cache.ts'
 import { segmentName } from '../base/file-names.ts'
@@ -88,15 +88,19 @@ export class SpaceAccount {
     return isDone ? this.#figures(version) : undefined
   }
 
-  /** All at once. @throws CorruptionError, IoError if a table cannot be read */
-  measure(): Space {
+  /**
+   * All at once.
+   * @param liveInTables keys and values that live in tables, as a walk has counted them: else they are estimated
+   * @throws CorruptionError, IoError if a table cannot be read
+   */
+  measure(liveInTables?: number): Space {
     const version = this.#parts.version
     this.references.update(version)
     while (!this.#hidden.advance(version));
-    return this.#figures(version)
+    return this.#figures(version, liveInTables)
   }
 
-  #figures(version: Version): Space {
+  #figures(version: Version, liveInTables?: number): Space {
     const diskBytes = this.usage.measure(version)
     const files = this.files()
     this.#forgetPunched(files)
@@ -104,9 +108,9 @@ export class SpaceAccount {
     const pinned = this.#parts.readers.count > 0
     return {
       diskBytes,
-      ...this.#liveFigures(),
+      ...this.#liveFigures(liveInTables),
       exposedGarbageBytes: sumOf(files, exposedGarbageBytes),
-      punchedBytes: sumOf(files, (file) => Math.min(punchedBytes(file), exposedGarbageBytes(file))),
+      punchedBytes: sumOf(files, punchedGarbageBytes),
       hiddenGarbageBytes: hiddenRecordBytes + (pinned ? 0 : duplicateBytes),
       pinnedBytes: pinned ? duplicateBytes : 0,
       tableBytes: this.references.totals.tableBytes,
@@ -114,11 +118,11 @@ export class SpaceAccount {
     }
   }
 
-  #liveFigures(): Pick<Space, 'liveBytes' | 'unflushedShadowBytes'> {
+  #liveFigures(liveInTables?: number): Pick<Space, 'liveBytes' | 'unflushedShadowBytes'> {
     const { totals } = this.references
     const { hiddenValueBytes, duplicateValueBytes } = this.#hidden.figures
     const inTables = totals.keyBytes + totals.valueBytes
-    const visible = Math.max(0, inTables - hiddenValueBytes - duplicateValueBytes)
+    const visible = liveInTables ?? Math.max(0, inTables - hiddenValueBytes - duplicateValueBytes)
     let entries = 0
     let added = 0
     for (const memtable of this.#parts.memtables.list(this.#parts.version.checkpoint)) {

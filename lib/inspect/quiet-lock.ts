@@ -19,9 +19,12 @@ const NOTHING_HELD: Lock = { release: () => {} }
 /**
  * Keeps writers away until it is released. A store without a lock file has never had one.
  * @param why what cannot be done meanwhile, for the error
- * @throws WISC_LOCKED
+ * @throws WISC_LOCKED, WISC_NO_STORE
  */
 export function holdQuietly(directory: string, why: string): Lock {
+  if (nodeFileSystem.statPath(directory)?.kind === 'file') {
+    throw new WiscError('WISC_NO_STORE', `path is not a directory path=${directory}`)
+  }
   const path = joinPath(directory, LOCK_NAME)
   if (nodeFileSystem.statPath(path)?.kind !== 'file') return NOTHING_HELD
   const file = openLockFile(path)

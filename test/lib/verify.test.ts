@@ -1,10 +1,13 @@
 /** Verify finds what is flipped, everywhere, writes nothing, and says all of it. */
+import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { CorruptionError } from '#dist/lib/base/errors.js'
+import { type CollectionReport, open } from '#dist/lib/index.js'
 import type { Store } from '#dist/lib/store.js'
 import type { VerifyProgress } from '#dist/lib/verify.js'
 import { FaultFileSystem } from '../support/fault-file-system.ts'
 import { codeOf, openSmallStore } from '../support/fault-store.ts'
+import { temporaryDirectory } from '../support/temporary-directory.ts'
 
 async function makeStore(fileSystem: FaultFileSystem): Promise<Store> {
   const store = await openSmallStore({}, fileSystem)
@@ -150,4 +153,30 @@ test('goes on while the store is written and compacted', async () => {
   for (let i = 0; i < 100; i++) await store.put(`key${i}`, Buffer.alloc(300))
   await store.compact()
   for (const report of await verifying) expect(report.damage).toEqual([])
+})
+
+test('I8: a tail that is flushed and punched while it is walked is no damage', async () => {
+  const store = await open(path.join(temporaryDirectory(), 'store'), {
+    segmentBytes: 128 * 1024 * 1024,
+    collector: { enabled: false },
+  })
+  const value = Buffer.alloc(40_000, 7)
+  for (let i = 0; i < 1600; i++) await store.put(`key ${i}`, value)
+  await store.write(
+    Array.from({ length: 800 }, (_, i) => ({ type: 'delete', key: `key ${2 * i}` }) as const),
+  )
+  let collected: Promise<CollectionReport> | undefined
+  const collect = async (): Promise<CollectionReport> => {
+    await store.flush()
+    return store.collect({ targetSpaceAmplification: 1.3 })
+  }
+  // Each turn takes so long that the worker is done before the walk.
+  const onProgress = (): void => {
+    collected ??= collect()
+    for (const end = performance.now() + 40; performance.now() < end; );
+  }
+  const { damage } = await store.verify({ deep: true, onProgress })
+  expect(damage).toEqual([])
+  expect((await collected)?.steps.map(({ action }) => action)).toContain('punch')
+  await store.close()
 })

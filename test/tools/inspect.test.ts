@@ -22,7 +22,7 @@ function copyOf(name: string): string {
 /** What the file system allocates is not for a golden text. */
 function withoutDiskSize(text: string): string {
   return text
-    .replace(/^on disk( +)\S.*$/m, 'on disk$1(size)')
+    .replace(/^(on disk|reserve)( +)\S.*$/gm, '$1$2(size)')
     .replace(/^(space amp +)\S.*$/m, '$1(ratio)')
 }
 
@@ -38,6 +38,7 @@ test('stat at 80 columns', async () => {
     "crashed
 
     on disk          (size)
+    reserve          (size)
     live             4.3 KiB
     space amp        (ratio)
     dead             14.5 KiB
@@ -66,6 +67,7 @@ test('stat at 40 columns, exact', async () => {
     "closed
 
     on disk          (size)
+    reserve          (size)
     live             9272 B
     space amp        (ratio)
     dead             15729 B

@@ -352,6 +352,7 @@ describe('skipped files', () => {
       number: 3,
       reason: 'pinned by a reader',
       exposedGarbageBytes: MIB,
+      punchedBytes: 0,
       pinnedBytes: 30 * MIB,
       hiddenBytes: 0,
       oldestSnapshot: 77,

@@ -1,6 +1,7 @@
 /** Plans and reports of collections as text. */
 import type { CollectionFigures, CollectionPlan, CollectionReport } from '../../lib/index.ts'
 import { escapeText } from '../escape.ts'
+import { formatSentence } from '../legend.ts'
 import type { Output } from '../output.ts'
 import { type Column, formatFields, formatTable } from '../table.ts'
 import { formatBytes, formatUnits } from '../units.ts'
@@ -36,11 +37,17 @@ export function renderPlan(plan: CollectionPlan, bytes: boolean, columns: number
       `${amplification(before.spaceAmplification)} -> ${amplification(after.spaceAmplification)}`,
     ],
     ['live', size(before.liveBytes)],
-    ['dead', size(before.exposedGarbageBytes)],
+    ['dead', size(before.exposedGarbageBytes - before.punchedBytes)],
+    ['punched', size(before.punchedBytes)],
     ['hidden', size(before.hiddenGarbageBytes)],
     ['pinned', size(before.pinnedBytes)],
   ]
-  return `${steps}\n${renderSkipped(plan, bytes, columns)}${formatFields(fields, columns)}`
+  // Without this the plan looks as if little could be had.
+  const more =
+    before.hiddenGarbageBytes === 0
+      ? ''
+      : `\n${formatSentence('What is hidden comes on top: gc compacts the tree first, and plans again.', columns)}`
+  return `${steps}\n${renderSkipped(plan, bytes, columns)}${formatFields(fields, columns)}${more}`
 }
 
 function renderSkipped({ skipped }: CollectionPlan, bytes: boolean, columns: number): string {
@@ -49,9 +56,9 @@ function renderSkipped({ skipped }: CollectionPlan, bytes: boolean, columns: num
   const size = (amount: number): string => formatBytes(amount, bytes)
   const rows = shown
     .slice(0, SKIPPED_SHOWN)
-    .map(({ number, reason, exposedGarbageBytes, hiddenBytes, pinnedBytes }) => [
+    .map(({ number, reason, exposedGarbageBytes, punchedBytes, hiddenBytes, pinnedBytes }) => [
       `${number}`,
-      size(exposedGarbageBytes),
+      size(exposedGarbageBytes - punchedBytes),
       size(hiddenBytes),
       size(pinnedBytes),
       reason,
@@ -101,8 +108,11 @@ export function renderReport(report: CollectionReport, bytes: boolean, output: O
       row('on disk', ({ diskBytes }) => size(diskBytes)),
       row('live', ({ liveBytes }) => size(liveBytes)),
       row('amplification', ({ spaceAmplification }) => amplification(spaceAmplification)),
-      row('dead', ({ exposedGarbageBytes }) => size(exposedGarbageBytes)),
-      row('hidden', ({ hiddenGarbageBytes }) => size(hiddenGarbageBytes)),
+      row('dead', ({ exposedGarbageBytes, punchedBytes }) =>
+        size(exposedGarbageBytes - punchedBytes),
+      ),
+      row('punched', ({ punchedBytes }) => size(punchedBytes)),
+      row('hidden, about', ({ hiddenGarbageBytes }) => size(hiddenGarbageBytes)),
       row('pinned', ({ pinnedBytes }) => size(pinnedBytes)),
     ],
     columns,

@@ -16,7 +16,9 @@ import { amplification } from './gc-text.ts'
 interface Figures {
   readonly path: string
   readonly diskBytes: number
-  /** Exact after a full compaction, else a lower bound. */
+  /** Of these, the reserve for a full disk. */
+  readonly ballastBytes: number
+  /** Exact after a full compaction, else an estimate. */
   readonly liveBytes: number
   /** diskBytes / liveBytes; null if nothing lives. */
   readonly spaceAmplification: number | null
@@ -61,7 +63,7 @@ export const stat: Verb = defineVerb({
   usage: 'stat <path>',
   summary: 'Show a store at a glance: sizes, garbage, tree, log',
   details:
-    'Dead bytes can be collected, hidden ones after a compaction, pinned ones when the snapshots and iterators that ' +
+    'On disk is everything in the directory, with the reserve for a full disk. Dead bytes can be collected, hidden ones after a compaction, pinned ones when the snapshots and iterators that ' +
     'see them are closed; punched ones are holes, already given back. Needs no lock and writes nothing; the store ' +
     'may be in use.',
   examples: [
@@ -87,6 +89,7 @@ function toFigures(path: string, stats: Stats, ofOwner: Stats | undefined): Figu
   return {
     path,
     diskBytes: stats.diskBytes,
+    ballastBytes: stats.ballastBytes,
     liveBytes: stats.liveBytes,
     spaceAmplification: Number.isFinite(stats.spaceAmplification) ? stats.spaceAmplification : null,
     exposedGarbageBytes: stats.exposedGarbageBytes,
@@ -127,6 +130,7 @@ function render(figures: Figures, exact: boolean, output: Output): string {
   const size = (bytes: number): string => formatBytes(bytes, exact)
   const fields = [
     ['on disk', size(figures.diskBytes)],
+    ['reserve', size(figures.ballastBytes)],
     ['live', size(figures.liveBytes)],
     ['space amp', amplification(figures.spaceAmplification)],
     ['dead', size(Math.max(0, figures.exposedGarbageBytes - figures.punchedBytes))],

@@ -67,8 +67,8 @@ function figures({ stats, sizes }: ReportData): Html {
   const keys = sizes.reduce((sum, bucket) => sum + bucket.keys, 0)
   const shown: readonly (readonly [string, string])[] = [
     ['on disk', size(stats.diskBytes)],
-    ['live', size(stats.liveBytes)],
-    ['disk / live', amplification(finite(stats.spaceAmplification))],
+    ['live, estimated', size(stats.liveBytes)],
+    ['disk / live, estimated', amplification(finite(stats.spaceAmplification))],
     ['keys in tables', formatCount(keys)],
     ['segments', formatCount(stats.segments)],
     ['relocations', formatCount(stats.relocations)],
