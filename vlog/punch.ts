@@ -41,7 +41,8 @@ export interface PunchResult extends PunchedHoles {
 }
 
 /**
- * Marks the file and punches it. Yields the bytes that each step read. Ended early, it leaves the holes that it has made.
+ * Marks the file and punches it. Yields the bytes that each step read. Ended early, it leaves the holes that it has
+ * made.
  * @throws CorruptionError if anything but a value is damaged, a pointer leads nowhere (I8), or the file is not the one
  * that the version means; IoError
  */

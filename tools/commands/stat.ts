@@ -63,9 +63,9 @@ export const stat: Verb = defineVerb({
   usage: 'stat <path>',
   summary: 'Show a store at a glance: sizes, garbage, tree, log',
   details:
-    'On disk is everything in the directory, with the reserve for a full disk. Dead bytes can be collected, hidden ones after a compaction, pinned ones when the snapshots and iterators that ' +
-    'see them are closed; punched ones are holes, already given back. Needs no lock and writes nothing; the store ' +
-    'may be in use.',
+    'On disk is everything in the directory, with the reserve for a full disk. Dead bytes can be collected, hidden ' +
+    'ones after a compaction, pinned ones when the snapshots and iterators that see them are closed; punched ones ' +
+    'are holes, already given back. Needs no lock and writes nothing; the store may be in use.',
   examples: [
     ['wisc stat photos.db', 'For people'],
     ['wisc stat photos.db --json | jq .diskBytes', 'For programs'],
