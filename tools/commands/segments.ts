@@ -48,10 +48,10 @@ export const segments: Verb = defineVerb({
   details:
     'In the column "plan" stands what the collector would do to come to its target (DROP, PUNCH, REWRITE), or why it ' +
     'leaves the file alone; from counters alone it is a guess. Age counts the writes since its newest record; after ' +
-    'a crash their numbers go on 2^32 further. With --exact the tree is walked and the plan is that of gc --dry-run; ' +
-    'hidden bytes (which a compaction would expose) and pinned ones (which a snapshot or iterator of the process that ' +
-    'has the store open still sees) are told from live ones. With --json a line a file. Needs no lock and writes ' +
-    'nothing; the store may be in use.',
+    'a crash their numbers go on 2^32 further. With --exact the tree is walked and the plan is that of gc ' +
+    '--dry-run; hidden bytes (which a compaction would expose) and pinned ones (which a snapshot or iterator of ' +
+    'the process that has the store open still sees) are told from live ones. With --json a line a file. Needs ' +
+    'no lock and writes nothing; the store may be in use.',
   examples: [
     ['wisc segments photos.db', 'At a glance, from counters alone'],
     ['wisc segments photos.db --exact --sort dead', 'After a walk, most garbage first'],
