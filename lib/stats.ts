@@ -21,7 +21,7 @@ export interface LevelStats {
 
 /** Sizes in bytes, times in milliseconds; counters since the open. */
 export interface Stats {
-  /** Keys and values of the newest entries: exact after a full compaction, else a lower bound. */
+  /** Keys and values of the newest entries: exact after a full compaction, else an estimate. */
   readonly liveBytes: number
   /** Bytes allocated on disk for everything in the directory, BALLAST and lost/ included. */
   readonly diskBytes: number

@@ -1,4 +1,4 @@
-/** The garbage of a file of the value log, for people: they cannot get back what was given back already. */
+/** The garbage of a file of the value log, or of all, for people: they cannot get back what was given back already. */
 import type { SegmentInfo } from '../lib/index.ts'
 
 /** What no entry points to, and that part of it which has been given back as holes. Bytes. */

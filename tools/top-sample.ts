@@ -3,6 +3,7 @@ import type { Stats } from '../lib/index.ts'
 import { formatBar } from './bar.ts'
 import { amplification } from './commands/gc-text.ts'
 import { escapeText } from './escape.ts'
+import { deadAndPunched } from './garbage.ts'
 import type { Output } from './output.ts'
 import { formatFields } from './table.ts'
 import { formatBytes, formatCount, formatUnits } from './units.ts'
@@ -104,11 +105,6 @@ function ratesOf(stats: Stats, before: Stats, seconds: number): Rates {
   }
 }
 
-/** What can be given back. */
-function deadBytes({ exposedGarbageBytes, punchedBytes }: Sample): number {
-  return exposedGarbageBytes - punchedBytes
-}
-
 /** The picture for a terminal, line by line. */
 export function renderScreen(path: string, sample: Sample, output: Output): string[] {
   const { columns } = output
@@ -129,7 +125,7 @@ export function renderScreen(path: string, sample: Sample, output: Output): stri
     ['on disk', `${size(sample.diskBytes)}, ${amplification(sample.spaceAmplification)} x live`],
     ['content', (room: number) => diskBar(sample, room, output)],
     ['live', `# ${size(sample.liveBytes)}`],
-    ['dead', `. ${size(deadBytes(sample))}`],
+    ['dead', `. ${size(deadAndPunched(sample).dead)}`],
     ['hidden', `h ${size(sample.hiddenGarbageBytesEstimate)}`],
     ['pinned', `p ${size(sample.pinnedBytesEstimate)}`],
     ['written', `${sample.writeAmplification.toFixed(2)} x what users wrote`],
@@ -167,7 +163,7 @@ function diskBar(sample: Sample, cells: number, output: Output): string {
       { amount: sample.liveBytes, sign: '#', paint: style('green') },
       { amount: sample.pinnedBytesEstimate, sign: 'p', paint: style('cyan') },
       { amount: sample.hiddenGarbageBytesEstimate, sign: 'h', paint: style('yellow') },
-      { amount: deadBytes(sample), sign: '.', paint: style('red') },
+      { amount: deadAndPunched(sample).dead, sign: '.', paint: style('red') },
     ],
     cells,
   )
@@ -216,7 +212,7 @@ export function renderLine(sample: Sample): string {
       : []),
     `disk ${size(sample.diskBytes)}`,
     `amplification ${amplification(sample.spaceAmplification)}`,
-    `dead ${size(deadBytes(sample))}`,
+    `dead ${size(deadAndPunched(sample).dead)}`,
     `segments ${formatCount(sample.segments)}`,
     ...(sample.backgroundError ? [`error ${escapeText(sample.backgroundError.code)}`] : []),
   ]

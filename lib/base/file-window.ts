@@ -12,7 +12,7 @@ const CHUNK_BYTES = 1024 * 1024
  * A jump reads to the end of the block that it leads to, not into the next one, which may be a hole: the kernel would
  * fill its cache with zeros, and read ahead. Each read that follows is twice as long, up to a chunk.
  */
-const JUMP_READ_BYTES = 4096
+const BLOCK_BYTES = 4096
 /**
  * Whoever skips less than this has not jumped: to read on costs a disk less than another read. It must be less than a
  * large value: to read on through the holes of a punched file fills the page cache with their zeros.
@@ -24,7 +24,7 @@ export class FileWindow {
   readonly #end: number
   #start = 0
   #length = 0
-  #readBytes: number = JUMP_READ_BYTES
+  #readBytes: number = BLOCK_BYTES
   /** The window's memory: what `view` returned an index into. Replaced when a longer range is asked for. */
   bytes: Uint8Array
   /** Ranges up to this length never make the window grow. */
@@ -51,7 +51,7 @@ export class FileWindow {
     const follows = at >= 0 && at <= this.#length + SKIP_BYTES_MAX
     this.#readBytes = follows
       ? Math.min(this.#readBytes * 2, this.chunkBytes)
-      : JUMP_READ_BYTES - (offset % JUMP_READ_BYTES)
+      : BLOCK_BYTES - (offset % BLOCK_BYTES)
     if (length > this.bytes.length) this.bytes = new Uint8Array(length)
     const most = Math.min(this.#readBytes, this.bytes.length, this.#end - offset)
     this.#length = 0

@@ -166,18 +166,20 @@ export class Collector {
   readonly wake = (): void => {
     if (this.#scheduled || !this.#isActive) return
     this.#scheduled = true
-    const look = (): void => {
-      this.#scheduled = false
-      const began = performance.now()
-      this.#look(this.#quietTimer === undefined)
-      const ended = performance.now()
-      const ms = ended - began
-      this.#nextLookAt = ms < LONG_LOOK_MS ? 0 : ended + ms * (1 / LOOK_TIME_SHARE - 1)
-    }
+    const look = (): void => this.#lookNow()
     const restMs = this.#nextLookAt - performance.now()
     // Not unref'd: a writer may wait for this look.
     if (restMs > 0) this.#restTimer = setTimeout(look, restMs)
     else setImmediate(look)
+  }
+
+  /** Looks, and says when the next look may be. */
+  #lookNow(): void {
+    this.#scheduled = false
+    const began = performance.now()
+    this.#look(this.#quietTimer === undefined)
+    const ms = performance.now() - began
+    this.#nextLookAt = ms < LONG_LOOK_MS ? 0 : began + ms / LOOK_TIME_SHARE
   }
 
   get #isActive(): boolean {

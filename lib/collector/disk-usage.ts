@@ -2,7 +2,7 @@
  * Bytes on disk, from the file system's block counts: of the whole directory, and of single files.
  *
  * Files that change no more (tables, sealed segments, relocations) are asked for once; a punched one again. So a
- * look costs a listing and a few calls, however large the store is.
+ * look costs a listing, and a call for each of the few others.
  */
 import { joinPath, LOST_NAME, parseFileName } from '../base/file-names.ts'
 import type { FileSystem } from '../base/file-system.ts'

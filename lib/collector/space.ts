@@ -43,7 +43,7 @@ export interface SpaceParts {
 export interface Space {
   /** Allocated, everything in the directory. */
   readonly diskBytes: number
-  /** Keys and values of the newest entries: a lower bound. */
+  /** Keys and values of the newest entries: an estimate, unless a walk has counted them. */
   readonly liveBytes: number
   readonly exposedGarbageBytes: number
   /** Of these, holes. */

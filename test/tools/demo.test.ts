@@ -6,9 +6,7 @@ import path from 'node:path'
 import { expect, test } from 'vitest'
 import { open } from '#dist/lib/index.js'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
-import { wiscJson } from '../support/wisc-process.ts'
-
-const WISC = path.join(import.meta.dirname, '../../dist/bin/wisc.js')
+import { WISC, wiscJson } from '../support/wisc-process.ts'
 
 interface Result {
   readonly code: number | null

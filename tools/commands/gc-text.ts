@@ -1,6 +1,7 @@
 /** Plans and reports of collections as text. */
 import type { CollectionFigures, CollectionPlan, CollectionReport } from '../../lib/index.ts'
 import { escapeText } from '../escape.ts'
+import { deadAndPunched } from '../garbage.ts'
 import { formatSentence } from '../legend.ts'
 import type { Output } from '../output.ts'
 import { type Column, formatFields, formatTable } from '../table.ts'
@@ -37,7 +38,7 @@ export function renderPlan(plan: CollectionPlan, bytes: boolean, columns: number
       `${amplification(before.spaceAmplification)} -> ${amplification(after.spaceAmplification)}`,
     ],
     ['live', size(before.liveBytes)],
-    ['dead', size(before.exposedGarbageBytes - before.punchedBytes)],
+    ['dead', size(deadAndPunched(before).dead)],
     ['punched', size(before.punchedBytes)],
     ['hidden', size(before.hiddenGarbageBytes)],
     ['pinned', size(before.pinnedBytes)],
@@ -56,12 +57,12 @@ function renderSkipped({ skipped }: CollectionPlan, bytes: boolean, columns: num
   const size = (amount: number): string => formatBytes(amount, bytes)
   const rows = shown
     .slice(0, SKIPPED_SHOWN)
-    .map(({ number, reason, exposedGarbageBytes, punchedBytes, hiddenBytes, pinnedBytes }) => [
-      `${number}`,
-      size(exposedGarbageBytes - punchedBytes),
-      size(hiddenBytes),
-      size(pinnedBytes),
-      reason,
+    .map((file) => [
+      `${file.number}`,
+      size(deadAndPunched(file).dead),
+      size(file.hiddenBytes),
+      size(file.pinnedBytes),
+      file.reason,
     ])
   const titles: Column[] = [
     { title: 'kept' },
@@ -108,9 +109,7 @@ export function renderReport(report: CollectionReport, bytes: boolean, output: O
       row('on disk', ({ diskBytes }) => size(diskBytes)),
       row('live', ({ liveBytes }) => size(liveBytes)),
       row('amplification', ({ spaceAmplification }) => amplification(spaceAmplification)),
-      row('dead', ({ exposedGarbageBytes, punchedBytes }) =>
-        size(exposedGarbageBytes - punchedBytes),
-      ),
+      row('dead', (figures) => size(deadAndPunched(figures).dead)),
       row('punched', ({ punchedBytes }) => size(punchedBytes)),
       row('hidden, about', ({ hiddenGarbageBytes }) => size(hiddenGarbageBytes)),
       row('pinned', ({ pinnedBytes }) => size(pinnedBytes)),

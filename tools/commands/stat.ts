@@ -4,6 +4,7 @@ import { EXACT_BYTES, STORE_PATH } from '../arguments.ts'
 import { formatBar } from '../bar.ts'
 import { escapeText } from '../escape.ts'
 import { EXIT_CODE } from '../exit-code.ts'
+import { deadAndPunched } from '../garbage.ts'
 import { inspectAgain } from '../inspect-again.ts'
 import type { Output } from '../output.ts'
 import { askOwner } from '../owner.ts'
@@ -133,7 +134,7 @@ function render(figures: Figures, exact: boolean, output: Output): string {
     ['reserve', size(figures.ballastBytes)],
     ['live', size(figures.liveBytes)],
     ['space amp', amplification(figures.spaceAmplification)],
-    ['dead', size(Math.max(0, figures.exposedGarbageBytes - figures.punchedBytes))],
+    ['dead', size(deadAndPunched(figures).dead)],
     ['punched', size(figures.punchedBytes)],
     ['hidden', `about ${size(figures.hiddenGarbageBytesEstimate)}`],
     ['pinned', figures.owner ? `about ${size(figures.pinnedBytesEstimate)}` : '-'],
