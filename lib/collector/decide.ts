@@ -60,7 +60,7 @@ export function decide(measured: Space, state: LookState): Decision {
   const pays = (bytes: number): boolean =>
     step === undefined && running.count === 0 && bytes >= least
   const exposes =
-    hasRoom && (isWorthExposing(space, segmentBytes) || pays(space.hiddenGarbageBytes))
+    hasRoom && (isWorthExposing(space, planner) || pays(space.hiddenGarbageBytes))
   const isMuch = unflushedBytes >= segmentBytes * FLUSH_SHARE
   const flushes =
     space.unflushedShadowBytes > 0 && (isMuch || (!exposes && pays(space.unflushedShadowBytes)))

@@ -64,6 +64,9 @@ export function putLimitOf(
   return maxBytesOnDisk - Math.min(reserve, maxBytesOnDisk / 2)
 }
 
+/** See isWorthExposing: half of the root at 1.3, all of it at 1.6. */
+const EXPOSE_FACTOR = 5 / 3
+
 /** What garbage costs to expose, and how much there is. Bytes. */
 export interface Exposure {
   readonly hiddenGarbageBytes: number
@@ -77,14 +80,15 @@ export interface Exposure {
  * It writes `tableBytes` each time that h bytes have become hidden: tableBytes / h for each byte written. Hidden
  * bytes take their room from exposed ones, and a collector with less exposed garbage copies more: a uniformly
  * overwritten store at 1.3 copies about 8 h / live more for each byte, at 1.6 about 3 h / live (from the cost of
- * cleaning in Rosenblum and Ousterhout, TOCS 1992). The sum of both is least at about
- * sqrt(tableBytes * live) / 2.
+ * cleaning in Rosenblum and Ousterhout, TOCS 1992), so about 1 / (target - 1)^2. The sum of both is least where h is
+ * a multiple of (target - 1) * sqrt(tableBytes * live). Which one is chosen by the time that both take: a byte of a table
+ * takes as long to merge as eight to copy, and 1.6 copied no more with twice the h of the least bytes.
  */
 export function isWorthExposing(
   { hiddenGarbageBytes, tableBytes, liveBytes }: Exposure,
-  segmentBytes: number,
+  { targetSpaceAmplification, segmentBytes }: Omit<PressureOptions, 'putLimitBytes'>,
 ): boolean {
-  const best = Math.sqrt(tableBytes * liveBytes) / 2
+  const best = (targetSpaceAmplification - 1) * EXPOSE_FACTOR * Math.sqrt(tableBytes * liveBytes)
   // A tree of few keys costs next to nothing, but a job and an edit still take their time.
   return hiddenGarbageBytes >= Math.max(best, segmentBytes / 2)
 }
