@@ -59,8 +59,7 @@ export function decide(measured: Space, state: LookState): Decision {
   const least = isQuiet ? 1 : segmentBytes * EXPOSE_SHARE
   const pays = (bytes: number): boolean =>
     step === undefined && running.count === 0 && bytes >= least
-  const exposes =
-    hasRoom && (isWorthExposing(space, planner) || pays(space.hiddenGarbageBytes))
+  const exposes = hasRoom && (isWorthExposing(space, planner) || pays(space.hiddenGarbageBytes))
   const isMuch = unflushedBytes >= segmentBytes * FLUSH_SHARE
   const flushes =
     space.unflushedShadowBytes > 0 && (isMuch || (!exposes && pays(space.unflushedShadowBytes)))

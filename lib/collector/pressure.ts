@@ -80,9 +80,9 @@ export interface Exposure {
  * It writes `tableBytes` each time that h bytes have become hidden: tableBytes / h for each byte written. Hidden
  * bytes take their room from exposed ones, and a collector with less exposed garbage copies more: a uniformly
  * overwritten store at 1.3 copies about 8 h / live more for each byte, at 1.6 about 3 h / live (from the cost of
- * cleaning in Rosenblum and Ousterhout, TOCS 1992), so about 1 / (target - 1)^2. The sum of both is least where h is
- * a multiple of (target - 1) * sqrt(tableBytes * live). Which one is chosen by the time that both take: a byte of a table
- * takes as long to merge as eight to copy, and 1.6 copied no more with twice the h of the least bytes.
+ * cleaning in Rosenblum and Ousterhout, TOCS 1992). The h of the least sum is a part of sqrt(tableBytes * live), and
+ * grows nearly with target - 1. Which part, time has decided: a byte of a table takes as long to merge as eight take to
+ * copy. At 1.6 twice the h that writes least by this reckoning wrote no more.
  */
 export function isWorthExposing(
   { hiddenGarbageBytes, tableBytes, liveBytes }: Exposure,
