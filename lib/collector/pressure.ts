@@ -81,8 +81,9 @@ export interface Exposure {
  * bytes take their room from exposed ones, and a collector with less exposed garbage copies more: a uniformly
  * overwritten store at 1.3 copies about 8 h / live more for each byte, at 1.6 about 3 h / live (from the cost of
  * cleaning in Rosenblum and Ousterhout, TOCS 1992). The h of the least sum is a part of sqrt(tableBytes * live), and
- * grows nearly with target - 1. Which part, time has decided: a byte of a table takes as long to merge as eight take to
- * copy. At 1.6 twice the h that writes least by this reckoning wrote no more.
+ * grows nearly with target - 1. Which part is a compromise: a byte of a table takes as long to merge as some ten take
+ * to copy, so that time alone would have more hidden. At 1.6 all of the root wrote no more than half of it did; at 1.3,
+ * where all of it did write more, half is kept.
  */
 export function isWorthExposing(
   { hiddenGarbageBytes, tableBytes, liveBytes }: Exposure,
