@@ -13,7 +13,7 @@ import { emitSafely } from './events.ts'
 import type { CompactionJob, FlushJob, TableJob, TableJobResult } from './jobs/messages.ts'
 import type { JobRunner } from './jobs/runner.ts'
 import type { FrozenTable, Memtables } from './memtables.ts'
-import { ARENA_VALUE_BYTES_MAX, type TableMeta, type TableOptions } from './tree/entry.ts'
+import type { TableMeta, TableOptions } from './tree/entry.ts'
 import {
   type CompactionPlan,
   type ManualRange,
@@ -36,7 +36,6 @@ export interface BackgroundParts {
   readonly runner: JobRunner
   readonly shape: TreeShapeOptions
   readonly tableOptions: TableOptions
-  readonly valueThreshold: number
   /** What someone may still read, the newest visible sequence included. */
   readonly readable: () => number[]
   readonly events: EventEmitter
@@ -140,17 +139,14 @@ export class Background {
   }
 
   async #flush(table: FrozenTable): Promise<void> {
-    const { memtables, log, runner, shape, tableOptions, events } = this.#parts
-    const holdsDeferred = this.#parts.valueThreshold > ARENA_VALUE_BYTES_MAX
+    const { memtables, log, runner, tableOptions, events } = this.#parts
     const began = performance.now()
     let tables: TableJobResult['tables'] = []
     if (table.memtable.entries > 0) {
-      // Inline values that are still in the log make tables larger than the memtable.
-      const bytes = table.memtable.usedBytes + (holdsDeferred ? table.memtable.pointedBytes : 0)
       runner.shareArena(table.frozen.arenaId, memtables.arenaBuffer(table.frozen.arenaId))
       const job: FlushJob = {
         kind: 'flush',
-        ...this.#jobBase(bytes, shape.tableBytes),
+        ...this.#jobBase(),
         memtable: table.frozen,
         tableOptions,
       }
@@ -190,17 +186,12 @@ export class Background {
     }
   }
 
-  #jobBase(
-    bytes: number,
-    tableBytes: number,
-  ): Omit<TableJob, 'kind' | 'memtable' | 'inputs' | 'olderRanges'> {
+  #jobBase(): Omit<TableJob, 'kind' | 'memtable' | 'inputs' | 'olderRanges'> {
     const { directory, databaseId, versions, readable, tableOptions } = this.#parts
-    // A table is ended when it passes its size, so this bound is generous.
-    const most = Math.ceil((bytes * 2) / tableBytes) + 8
     return {
       directory,
       databaseId,
-      fileNumbers: versions.allocateFileNumbers(most),
+      fileNumbers: versions.fileNumbers.memory,
       readableSequences: readable(),
       tableOptions,
     }
@@ -269,19 +260,18 @@ export class Background {
   }
 
   async #compact(plan: CompactionPlan, signal: AbortSignal): Promise<void> {
-    const { versions, runner, shape, tableOptions, events } = this.#parts
+    const { versions, runner, tableOptions, events } = this.#parts
     const began = performance.now()
     const inputs = plan.inputs.flatMap((part) => part.tables)
     const removedTables = inputs.map((table) => table.number)
-    const runId = plan.outputRunId === 'new' ? versions.allocateFileNumber() : plan.outputRunId
+    const runId = plan.outputRunId === 'new' ? versions.fileNumbers.take() : plan.outputRunId
     let outputs: readonly TableMeta[] = inputs
     if (!plan.trivialMove) {
       const pin = versions.pinTables()
       try {
-        const base = this.#jobBase(sumBytes(inputs), shape.tableBytes)
         const job: CompactionJob = {
           kind: 'compaction',
-          ...base,
+          ...this.#jobBase(),
           inputs: plan.inputs.map((part) => part.tables),
           olderRanges: plan.olderRanges,
           tableOptions,

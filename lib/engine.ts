@@ -119,7 +119,6 @@ export class Engine implements ReadingEngine {
       runner,
       shape: { ...options.tree, ...options },
       tableOptions: options.tree,
-      valueThreshold: options.valueThreshold,
       readable: () => this.readers.list(this.commit.lastSequence),
       events,
       failed: (error) => this.#backgroundFailed(error),
@@ -181,7 +180,7 @@ export class Engine implements ReadingEngine {
       segmentBytes: options.segmentBytes,
       end: recovered.end,
       edits: {
-        allocateFileNumber: () => versions.allocateFileNumber(),
+        allocateFileNumber: () => versions.fileNumbers.take(),
         addSegment: (segment) => versions.apply({ addedSegments: [segment] }),
         sealSegment: (seal, durable) =>
           versions.apply({ sealedSegments: [seal], durable, lastSequence: seal.lastSequence }),

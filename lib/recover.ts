@@ -184,7 +184,7 @@ function skipSeenNumbers(context: LogContext, versions: VersionSet): void {
   for (const name of context.fileSystem.list(context.directory)) {
     largest = Math.max(largest, parseFileName(name)?.number ?? 0)
   }
-  versions.skipFileNumbers(largest)
+  versions.fileNumbers.skip(largest)
 }
 
 function setTornAside(
@@ -217,7 +217,7 @@ function copyUnproved(
 ): CopiedTail | undefined {
   if (plan.copy.length === 0) return undefined
   const began = performance.now()
-  const target = { number: versions.allocateFileNumber(), salt: randomU32(random) }
+  const target = { number: versions.fileNumbers.take(), salt: randomU32(random) }
   // Why not the last edit that was read: it may be known to the page cache alone until the new manifest is durable.
   const copied = copyTail(context, target, keptEnd, keptEnd, survey.durableEdit, plan.copy)
   context.fileSystem.syncDirectory(context.directory)

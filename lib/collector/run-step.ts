@@ -180,7 +180,7 @@ async function rewrite(
   control: StepControl,
 ): Promise<StepResult> {
   const { versions, runner, space } = parts
-  const fileNumber = versions.allocateFileNumber()
+  const fileNumber = versions.fileNumbers.take()
   control.began?.(fileNumber)
   const bytesBefore = diskBytes(step.files, parts)
   const pin = versions.pinTables()

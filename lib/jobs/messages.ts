@@ -2,7 +2,7 @@
  * Jobs and their results, as they cross to a worker: plain data, immutable inputs in, new files out.
  *
  * A job never touches the manifest: the main thread turns its result into one version edit. It opens by name
- * what it reads. The numbers of its output files are given to it; those that it does not use stay unused for ever.
+ * what it reads. Numbers for tables it takes from the store's own counter, in shared memory, one when a table begins.
  */
 import type { MarkResult } from '../../vlog/mark.ts'
 import type { PunchResult } from '../../vlog/punch.ts'
@@ -18,8 +18,8 @@ interface JobBase {
 }
 
 interface TableJobBase extends JobBase {
-  /** Numbers for new files, ascending; more than can be needed. */
-  readonly fileNumbers: readonly number[]
+  /** The memory of the store's FileNumbers (base/file-numbers.ts). */
+  readonly fileNumbers: SharedArrayBuffer
   /** Sequences at which someone may still read, ascending; the last one is the newest visible when the job was made. */
   readonly readableSequences: readonly number[]
   readonly tableOptions: TableOptions

@@ -5,8 +5,9 @@
  * when it ends; the directory is not (I4: the version set syncs it before an edit names the
  * tables).
  */
-import { assert, toWiscError } from '../base/errors.ts'
+import { toWiscError } from '../base/errors.ts'
 import { joinPath, tableName } from '../base/file-names.ts'
+import { FileNumbers } from '../base/file-numbers.ts'
 import type { File, FileSystem } from '../base/file-system.ts'
 import { type Random, randomU32 } from '../base/random.ts'
 import { unlinkIfPossible } from '../base/unlink.ts'
@@ -18,8 +19,8 @@ import { TableBuilder } from './table-builder.ts'
 export interface RunTarget {
   readonly directory: string
   readonly databaseId: Uint8Array
-  /** Numbers for the tables, ascending; more than can be needed. */
-  readonly fileNumbers: readonly number[]
+  /** The memory of the store's {@link FileNumbers}: each table takes its number when it begins. */
+  readonly fileNumbers: SharedArrayBuffer
   readonly tableOptions: TableOptions
 }
 
@@ -33,6 +34,7 @@ export class RunWriter {
   readonly #ports: JobPorts
   readonly #target: RunTarget
   readonly #baseSequence: number
+  readonly #numbers: FileNumbers
   readonly #tables: BuiltTable[] = []
   readonly #paths: string[] = []
   #file: File | undefined
@@ -45,6 +47,7 @@ export class RunWriter {
     this.#ports = ports
     this.#target = target
     this.#baseSequence = baseSequence
+    this.#numbers = new FileNumbers(target.fileNumbers)
   }
 
   /** Entries added. */
@@ -94,10 +97,9 @@ export class RunWriter {
   }
 
   #beginTable(): TableBuilder {
-    const { directory, databaseId, fileNumbers, tableOptions } = this.#target
+    const { directory, databaseId, tableOptions } = this.#target
     const { fileSystem, random } = this.#ports
-    const number = fileNumbers[this.#tables.length]
-    assert(number !== undefined, 'a job has numbers enough')
+    const number = this.#numbers.take()
     const path = joinPath(directory, tableName(number))
     this.#file = fileSystem.open(path, 'create')
     this.#paths.push(path)

@@ -25,9 +25,9 @@
  * crash is unknown, and the next edit begins a new manifest. A failed sync: poisoned for good,
  * everything is rejected.
  */
-import { assert, syncFailed, toWiscError, WiscError } from '../base/errors.ts'
+import { syncFailed, toWiscError, WiscError } from '../base/errors.ts'
+import { FileNumbers } from '../base/file-numbers.ts'
 import type { FileSystem } from '../base/file-system.ts'
-import { FILE_NUMBER_MAX } from '../base/log-position.ts'
 import { type Random, randomU32 } from '../base/random.ts'
 import { readCurrent, writeCurrent } from './current.ts'
 import { ManifestWriter, type ReadManifest, readManifest } from './manifest.ts'
@@ -56,8 +56,9 @@ interface PendingEdit {
 export class VersionSet {
   readonly #context: VersionSetContext
   readonly #obsolete: ObsoleteFiles
+  /** Numbers for new files and runs. An edit makes durable that those taken before it are used up. */
+  readonly fileNumbers: FileNumbers = new FileNumbers()
   #current: Version
-  #nextFileNumber: number
   #durableEdit: number
   #writer: ManifestWriter | undefined
   #firstBytes = 0
@@ -71,7 +72,7 @@ export class VersionSet {
   private constructor(context: VersionSetContext, version: Version, oldManifests: number[]) {
     this.#context = context
     this.#current = version
-    this.#nextFileNumber = version.nextFileNumber
+    this.fileNumbers.skip(version.nextFileNumber - 1)
     this.#durableEdit = version.id
     this.#oldManifests = oldManifests
     this.#obsolete = new ObsoleteFiles(version)
@@ -85,7 +86,7 @@ export class VersionSet {
   ): Promise<VersionSet> {
     const set = new VersionSet(context, EMPTY_VERSION, [])
     // The manifest itself takes a number: a creation that was cut off may have left one with a lower number.
-    if (firstEdit.nextFileNumber !== undefined) set.skipFileNumbers(firstEdit.nextFileNumber - 1)
+    if (firstEdit.nextFileNumber !== undefined) set.fileNumbers.skip(firstEdit.nextFileNumber - 1)
     try {
       await set.apply(firstEdit)
     } catch (error) {
@@ -112,7 +113,7 @@ export class VersionSet {
    */
   static recover(context: VersionSetContext, read: ReadManifest): VersionSet {
     const set = new VersionSet(context, read.version, [read.number])
-    set.skipFileNumbers(read.number)
+    set.fileNumbers.skip(read.number)
     return set
   }
 
@@ -142,24 +143,6 @@ export class VersionSet {
   /** Versions that something pins, the current one included. */
   get versionCount(): number {
     return this.#obsolete.versionCount
-  }
-
-  /**
-   * A number for a new file or run. It is used up durably by the next edit; none is ever given
-   * twice.
-   */
-  allocateFileNumber(): number {
-    assert(this.#nextFileNumber < FILE_NUMBER_MAX, 'file numbers are left')
-    return this.#nextFileNumber++
-  }
-
-  allocateFileNumbers(count: number): number[] {
-    return Array.from({ length: count }, () => this.allocateFileNumber())
-  }
-
-  /** Never gives `number` or one below it: a file of that number was seen. */
-  skipFileNumbers(number: number): void {
-    this.#nextFileNumber = Math.max(this.#nextFileNumber, number + 1)
   }
 
   /** Pins the current version with all its files. */
@@ -240,7 +223,7 @@ export class VersionSet {
     let version = this.#current
     const fitting: PendingEdit[] = []
     for (const pending of batch) {
-      const edit = { ...pending.edit, nextFileNumber: this.#nextFileNumber }
+      const edit = { ...pending.edit, nextFileNumber: this.fileNumbers.next }
       try {
         const next = applyEdit(version, edit, version.id + 1)
         dropped.push(...droppedFiles(version, edit))
@@ -303,9 +286,9 @@ export class VersionSet {
   #beginManifest(version: Version): void {
     const { fileSystem, directory, databaseId, random } = this.#context
     if (this.#writer) this.#abandonWriter(this.#writer)
-    const number = this.allocateFileNumber()
+    const number = this.fileNumbers.take()
     const identity = { kind: 'manifest' as const, databaseId, number, salt: randomU32(random) }
-    const snapshot = { ...snapshotEdit(version), nextFileNumber: this.#nextFileNumber }
+    const snapshot = { ...snapshotEdit(version), nextFileNumber: this.fileNumbers.next }
     const writer = ManifestWriter.create(fileSystem, directory, identity, snapshot, version.id)
     try {
       writeCurrent(fileSystem, directory, { manifestNumber: number, databaseId })

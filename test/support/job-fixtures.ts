@@ -1,5 +1,6 @@
 /** Memtables, jobs and tables for tests of flush, compaction and the runners. */
 import { joinPath, tableName } from '#dist/lib/base/file-names.js'
+import { FileNumbers } from '#dist/lib/base/file-numbers.js'
 import { LOG_START } from '#dist/lib/base/log-position.js'
 import { nodeFileSystem } from '#dist/lib/base/node-file-system.js'
 import type { CompactionJob, FlushJob } from '#dist/lib/jobs/messages.js'
@@ -31,11 +32,7 @@ export function freeze(
   return { arena, frozen: memtable.freeze() }
 }
 
-let nextNumber = 1
-
-function numbers(): number[] {
-  return Array.from({ length: 200 }, () => nextNumber++)
-}
+const NUMBERS = new FileNumbers()
 
 export function flushJob(
   directory: string,
@@ -45,7 +42,7 @@ export function flushJob(
   const base = {
     directory,
     databaseId: DATABASE_ID,
-    fileNumbers: numbers(),
+    fileNumbers: NUMBERS.memory,
     tableOptions: TABLE_OPTIONS,
   }
   return { kind: 'flush', ...base, readableSequences: readable, memtable: frozen }
@@ -60,7 +57,7 @@ export function compactionJob(
   const base = {
     directory,
     databaseId: DATABASE_ID,
-    fileNumbers: numbers(),
+    fileNumbers: NUMBERS.memory,
     tableOptions: TABLE_OPTIONS,
   }
   return { kind: 'compaction', ...base, readableSequences: readable, inputs, olderRanges }

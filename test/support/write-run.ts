@@ -1,5 +1,6 @@
 /** Runs of tables from sorted plain entries, without memtables and jobs. */
 import { joinPath, tableName } from '#dist/lib/base/file-names.js'
+import { FileNumbers } from '#dist/lib/base/file-numbers.js'
 import { nodeFileSystem } from '#dist/lib/base/node-file-system.js'
 import type { TableMeta, TableOptions } from '#dist/lib/tree/entry.js'
 import { RunWriter } from '#dist/lib/tree/run-writer.js'
@@ -9,11 +10,11 @@ import { seededRandom } from './random.ts'
 
 export const RUN_DATABASE_ID: Uint8Array = new Uint8Array(16).fill(5)
 
-let nextNumber = 1
+const NUMBERS = new FileNumbers()
 
 /** The number after those of all runs so far. */
 export function numberAfterRuns(): number {
-  return nextNumber
+  return NUMBERS.next
 }
 
 /** Writes entries, which come in any order, as one run. */
@@ -22,16 +23,14 @@ export function writeRun(
   entries: readonly TestEntry[],
   tableOptions: TableOptions,
 ): readonly TableMeta[] {
-  const ports = { fileSystem: nodeFileSystem, random: seededRandom(nextNumber) }
-  const fileNumbers = Array.from({ length: 1000 }, (_, i) => nextNumber + i)
+  const ports = { fileSystem: nodeFileSystem, random: seededRandom(NUMBERS.next) }
+  const fileNumbers = NUMBERS.memory
   const target = { directory, databaseId: RUN_DATABASE_ID, fileNumbers, tableOptions }
   const base = entries.reduce((least, { sequence }) => Math.min(least, sequence), Infinity)
   const writer = new RunWriter(ports, target, base)
   const cursor = new ArrayCursor([...entries].sort(compareEntries))
   for (cursor.seekToFirst(); cursor.valid; cursor.next()) writer.add(cursor)
-  const tables = writer.finish().map(({ meta }) => meta)
-  nextNumber += tables.length
-  return tables
+  return writer.finish().map(({ meta }) => meta)
 }
 
 export function openRunTable(directory: string, meta: TableMeta): TableReader {

@@ -120,7 +120,7 @@ async function versionSet(): Promise<{ set: VersionSet; obsolete: ObsoleteFile[]
     databaseId: new Uint8Array(16).fill(7),
     random: seededRandom(1),
   })
-  set.skipFileNumbers(999)
+  set.fileNumbers.skip(999)
   const obsolete: ObsoleteFile[] = []
   set.onObsolete((file) => obsolete.push(file))
   return { set, obsolete }

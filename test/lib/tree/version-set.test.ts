@@ -34,7 +34,7 @@ async function fixture(): Promise<Fixture> {
 }
 
 function addTable(set: VersionSet, from = 'a', to = 'z'): VersionEdit {
-  const number = set.allocateFileNumber()
+  const number = set.fileNumbers.take()
   return { addedTables: [{ level: 0, runId: number, meta: meta(number, from, to) }] }
 }
 
@@ -125,7 +125,7 @@ test('I5: a pin of tables keeps tables alone; a file of the value log waits for 
   const { set, obsolete } = await fixture()
   const edit = addTable(set)
   await set.apply(edit)
-  const segments = [set.allocateFileNumber(), set.allocateFileNumber()]
+  const segments = [set.fileNumbers.take(), set.fileNumbers.take()]
   for (const number of segments) {
     await set.apply({ addedSegments: [{ number, salt: number }] })
     await set.apply({ sealedSegments: [{ number, length: 4096, lastSequence: number }] })
@@ -148,7 +148,7 @@ test('I5: a file that only moves to another level is not obsolete', async () => 
   const edit = addTable(set)
   await set.apply(edit)
   const { meta: table } = edit.addedTables![0]!
-  const runId = set.allocateFileNumber()
+  const runId = set.fileNumbers.take()
   await set.apply({
     removedTables: [table.number],
     addedTables: [{ level: 1, runId, meta: table }],
@@ -261,7 +261,8 @@ test('every open begins a new manifest, numbers go on, the old one goes last', a
   const edit = addTable(f.set)
   await f.set.apply(edit)
   await f.set.apply({ cleanEnd: { segment: 0, offset: 0 }, lastSequence: 44 })
-  const used = f.set.allocateFileNumbers(5)
+  for (let i = 0; i < 4; i++) f.set.fileNumbers.take()
+  const used = f.set.fileNumbers.take()
   await f.set.apply({ cleanEnd: { segment: 0, offset: 0 } })
   await f.set.close()
   await f.set.close()
@@ -278,8 +279,8 @@ test('every open begins a new manifest, numbers go on, the old one goes last', a
   })
   expect(set.isInDoubt).toBe(true)
   expect(f.fileSystem.log).toEqual([])
-  const next = set.allocateFileNumber()
-  expect(next).toBeGreaterThan(used[4]!)
+  const next = set.fileNumbers.take()
+  expect(next).toBeGreaterThan(used)
   const pin = set.pin()
   await set.apply({ lastSequence: 50, removedTables: [numberOf(edit)] })
   expect(f.fileSystem.log.slice(-3)).toEqual([
@@ -300,9 +301,9 @@ test('every open begins a new manifest, numbers go on, the old one goes last', a
 test('a manifest that has grown is replaced', async () => {
   const f = await fixture()
   const long = 'k'.repeat(60_000)
-  const start = f.set.allocateFileNumber()
+  const start = f.set.fileNumbers.take()
   for (let i = 0; i < 60 && reread(f)!.number === 1; i++) {
-    const number = f.set.allocateFileNumber()
+    const number = f.set.fileNumbers.take()
     await f.set.apply({
       addedTables: [{ level: 0, runId: number, meta: meta(number, long, `${long}z`) }],
     })
