@@ -11,5 +11,6 @@ import { WorkerPool } from './worker-pool.ts'
  *   ones
  */
 export function createRunner(workers: number, fileSystem: FileSystem, random: Random): JobRunner {
-  return workers === 0 ? new InlineRunner(fileSystem, random) : new WorkerPool(workers)
+  const makeInline = (): JobRunner => new InlineRunner(fileSystem, random)
+  return workers === 0 ? makeInline() : new WorkerPool(workers, undefined, makeInline)
 }

@@ -39,6 +39,7 @@ export function serveJobs(
     else if (type === 'rate') queue.setRate(id, message.bytesPerSecond)
     else queue.cancel(id)
   })
+  post({ type: 'ready' })
 }
 
 /** The memory of the arrays that may be large: the holes of a mark. */

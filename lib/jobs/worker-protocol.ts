@@ -15,5 +15,7 @@ export type ToWorker =
   | { readonly type: 'cancel'; readonly id: number }
 
 export type FromWorker =
+  /** The first one: before it no job has begun. */
+  | { readonly type: 'ready' }
   | { readonly type: 'result'; readonly id: number; readonly result: JobResult }
   | { readonly type: 'error'; readonly id: number; readonly error: ErrorMessage }

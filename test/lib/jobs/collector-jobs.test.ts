@@ -246,7 +246,9 @@ describe('large arrays of a result', () => {
     serveJobs(port1, function* () {
       return result
     })
-    const answer = new Promise<FromWorker>((resolve) => port2.on('message', resolve))
+    const answer = new Promise<FromWorker>((resolve) => {
+      port2.on('message', (message: FromWorker) => message.type !== 'ready' && resolve(message))
+    })
     const message: ToWorker = {
       type: 'job',
       id: 1,

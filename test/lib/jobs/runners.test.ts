@@ -157,6 +157,7 @@ for (const workers of [0, 1, 2]) {
 /** Dies of its first job, whatever thread that meets; answers any other. */
 const MORTAL = `
   import { parentPort } from 'node:worker_threads'
+  parentPort.postMessage({ type: 'ready' })
   parentPort.on('message', ({ type, id }) => {
     if (type === 'job' && id === 1) throw new Error('mortal')
     if (type === 'job' && id === 2) process.exit(3)
@@ -172,6 +173,42 @@ test('a worker that dies fails its job, and the next job has another worker', as
   const jobs = [runner.run(job), runner.run(job)]
   await expect(jobs[0]!).rejects.toMatchObject({ code: 'WISC_INTERNAL' })
   expect((await jobs[1])!.entriesOut).toBe(3)
+})
+
+/** Dies before it takes a job, as a thread does that has no descriptor to load its code with. */
+const STILLBORN = "throw new Error('no descriptor')"
+
+test('where no thread can be had jobs run on the calling thread, and can be cancelled there', async () => {
+  const directory = temporaryDirectory()
+  const entry = new URL(`data:text/javascript,${encodeURIComponent(STILLBORN)}`)
+  const runner = new WorkerPool(2, entry)
+  runners.push(runner)
+  const job = await twoRuns(runner, directory, 2000)
+  expect(await runner.run(job)).toMatchObject({ entriesIn: 4000, entriesOut: 2000 })
+  const before = readdirSync(directory).length
+  const abort = new AbortController()
+  const again = { ...job, fileNumbers: job.fileNumbers.map((number) => number + 1_000_000) }
+  const cancelled = runner.run(again, { signal: abort.signal })
+  abort.abort()
+  await expect(cancelled).rejects.toMatchObject({ code: 'WISC_ABORTED' })
+  const closed = runner.run(again)
+  await Promise.all([
+    runner.close(),
+    expect(closed).rejects.toMatchObject({ code: 'WISC_ABORTED' }),
+  ])
+  expect(readdirSync(directory)).toHaveLength(before)
+})
+
+test('where the constructor of a thread fails, too', async () => {
+  const directory = temporaryDirectory()
+  // The platform refuses this address at once, as it refuses a thread that the system does not give.
+  const runner = new WorkerPool(2, new URL('http://nowhere/'))
+  runners.push(runner)
+  const job = await twoRuns(runner, directory, 100)
+  const jobs = [1, 2, 3].map((n) =>
+    runner.run({ ...job, fileNumbers: job.fileNumbers.map((number) => number + n * 1_000_000) }),
+  )
+  for (const { entriesOut } of await Promise.all(jobs)) expect(entriesOut).toBe(100)
 })
 
 test('a job that cannot be posted is rejected', async () => {
