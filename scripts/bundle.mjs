@@ -6,7 +6,15 @@
  *
  * The new bundle is written beside the old one and takes its place as a whole; its age is that of what it was made of.
  */
-import { existsSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+} from 'node:fs'
 import { dirname, isAbsolute, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
@@ -47,6 +55,8 @@ async function makeBundle() {
     })
     await bundle.write({ dir: made, format: 'esm', chunkFileNames: '[name]-[hash].js' })
     await bundle.close()
+    // It begins with #!: who calls it by its path needs no `node` in front.
+    chmodSync(join(made, 'wisc.js'), 0o755)
     utimesSync(join(made, 'wisc.js'), began, began)
     if (existsSync(BUNDLE)) renameSync(BUNDLE, replaced)
     renameSync(made, BUNDLE)

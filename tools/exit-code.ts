@@ -1,5 +1,6 @@
 /** How the wisc command ends: its exit codes, and what it says about an error. The README lists them. */
 import { CorruptionError, IoError, WiscError, type WiscErrorCode } from '../lib/index.ts'
+import { inCommandWords } from './command-words.ts'
 import { escapeText, quoteKey } from './escape.ts'
 
 export const EXIT_CODE = {
@@ -85,7 +86,9 @@ export function messageOf(error: unknown): string {
 /** One line about an error. What it names cannot control the terminal. */
 function sentenceOf(error: unknown): string {
   if (error instanceof KeyNotFoundError) return error.message
-  if (error instanceof WiscError) return `${escapeText(error.message)} (${error.code})`
+  if (error instanceof WiscError) {
+    return `${escapeText(inCommandWords(error.message))} (${error.code})`
+  }
   return escapeText(error instanceof Error ? error.message : String(error))
 }
 
@@ -97,6 +100,7 @@ export function errorReport(error: unknown): object {
       : error instanceof IoError
         ? { path: error.path, errno: error.errno }
         : {}
-  const message = error instanceof Error ? error.message : String(error)
+  const text = error instanceof Error ? error.message : String(error)
+  const message = error instanceof WiscError ? inCommandWords(text) : text
   return { error: { code: codeOf(error), message, exitCode: exitCodeOf(error), ...place } }
 }

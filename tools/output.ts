@@ -13,6 +13,8 @@ import { InterruptedError, systemErrorCode } from './exit-code.ts'
 const STDOUT = 1
 const COLUMNS_STANDARD = 80
 const COLUMNS_MIN = 20
+/** Longer lines are hard to read. */
+const HELP_COLUMNS_MAX = 100
 const WRITE_BYTES_MAX = 1024 * 1024
 
 export type Style = Parameters<typeof styleText>[0]
@@ -104,6 +106,11 @@ export function columnsOf(stream: { readonly columns?: number }): number {
   const given = Number(process.env['COLUMNS'])
   const columns = stream.columns || (Number.isSafeInteger(given) && given > 0 ? given : 0)
   return Math.max(COLUMNS_MIN, columns || COLUMNS_STANDARD)
+}
+
+/** The width of --help. */
+export function helpColumns(): number {
+  return Math.min(columnsOf(process.stdout), HELP_COLUMNS_MAX)
 }
 
 function isFileOrDevice(): boolean {

@@ -1,21 +1,27 @@
 /** What is wrong with a command line, in one line: yargs' own messages, in the words of the verb that was meant. */
+import { nearestWord } from './did-you-mean.ts'
 import type { Verb } from './verb.ts'
+import { VERB_NAMES } from './verbs.ts'
 
-/** @param verbs those that were loaded: one if the words begin with a verb, else all */
+export function unknownVerb(word: string): string {
+  return `unknown verb: ${word}${suggestion(word, VERB_NAMES, '')}; see wisc --help`
+}
+
+/**
+ * @param verbs those that were loaded: one if the words begin with a verb, else all
+ * @param options names of the options that the verb knows
+ */
 export function usageMessage(
   message: string,
-  words: readonly string[],
   verbs: readonly Verb[],
+  options: readonly string[],
 ): string {
   const verb = verbs.length === 1 ? verbs[0] : undefined
   const name = verb?.usage.split(' ')[0]
-  const [first = '-'] = words
-  const isNoVerb = !verb && !first.startsWith('-')
-  const sentence = isNoVerb ? `unknown verb: ${first}` : inOurWords(message, verb)
-  return `${sentence}; see wisc ${name === undefined ? '' : `${name} `}--help`
+  return `${inOurWords(message, verb, options)}; see wisc ${name === undefined ? '' : `${name} `}--help`
 }
 
-function inOurWords(message: string, verb: Verb | undefined): string {
+function inOurWords(message: string, verb: Verb | undefined, options: readonly string[]): string {
   const tooFew = /^Not enough non-option arguments: got (\d+), need at least \d+$/.exec(message)
   if (tooFew && verb) return `missing ${missingWords(verb, Number(tooFew[1]))}`
   const choice = /^Invalid values:\s+Argument: (\S+), Given: (.*), Choices: (.*)$/s.exec(message)
@@ -24,7 +30,7 @@ function inOurWords(message: string, verb: Verb | undefined): string {
     return `--${option} must be one of ${choices.replaceAll('"', '')}: ${given.replaceAll('"', '')}`
   }
   const unknown = /^Unknown (?:argument|command)s?: (.*)$/s.exec(message)
-  if (unknown) return unknownWords(unknown[1]!.split(', '))
+  if (unknown) return unknownWords(unknown[1]!.split(', '), options)
   const noValue = /^Not enough arguments following: (\S+)$/.exec(message)
   if (noValue) return `--${noValue[1]} needs a value`
   const needed = /^Missing required arguments?: (.*)$/.exec(message)
@@ -46,7 +52,13 @@ function optionNames(names: readonly string[]): string[] {
   return names.filter((name) => !twins.has(name)).map((name) => `--${name}`)
 }
 
-function unknownWords(words: readonly string[]): string {
+function unknownWords(words: readonly string[], options: readonly string[]): string {
   const names = optionNames(words).map((name) => name.slice(2))
-  return `unknown argument${names.length === 1 ? '' : 's'}: ${names.join(', ')}`
+  const sentence = `unknown argument${names.length === 1 ? '' : 's'}: ${names.join(', ')}`
+  return names.length === 1 ? sentence + suggestion(names[0]!, options, '--') : sentence
+}
+
+function suggestion(word: string, known: readonly string[], prefix: string): string {
+  const nearest = nearestWord(word, known)
+  return nearest === undefined ? '' : `, did you mean ${prefix}${nearest}?`
 }

@@ -6,7 +6,8 @@
  * text. It throws what goes wrong; exit-code.ts knows the rest.
  */
 import type { ArgumentsCamelCase, Argv } from 'yargs'
-import type { Output } from './output.ts'
+import { type Example, examplesText } from './help.ts'
+import { helpColumns, type Output } from './output.ts'
 import type { Progress } from './progress.ts'
 
 /** What a verb has around it. */
@@ -16,9 +17,6 @@ export interface VerbContext {
   /** Fires at Ctrl-C. */
   readonly signal: AbortSignal
 }
-
-/** A command line and what it does. */
-type Example = readonly [commandLine: string, does: string]
 
 interface VerbParts<O> {
   /** The verb and its arguments, such as `get <path> <key>`. */
@@ -39,6 +37,7 @@ export type Act = (work: (context: VerbContext) => Promise<number>) => Promise<v
 export interface Verb {
   /** As in {@link VerbParts}. */
   readonly usage: string
+  readonly examples: readonly Example[]
   /** Adds the verb to the command line; `act` is called if it is the one that was named. */
   readonly register: (command: Argv, act: Act) => Argv
 }
@@ -48,13 +47,14 @@ export function defineVerb<O>(parts: VerbParts<O>): Verb {
     command.usage(
       `wisc ${parts.usage}\n\n${parts.summary}.${parts.details ? ` ${parts.details}` : ''}`,
     )
-    for (const [commandLine, does] of parts.examples) command.example(commandLine, does)
+    command.epilogue(examplesText(parts.examples, helpColumns()))
     return parts
       .options(command)
       .option('json', { type: 'boolean', default: false, describe: 'Print JSON, errors too' })
   }
   return {
     usage: parts.usage,
+    examples: parts.examples,
     register: (command, act) =>
       command.command(parts.usage, parts.summary, build, (given) =>
         act((context) => parts.run(given as ArgumentsCamelCase<O> & { json: boolean }, context)),

@@ -29,3 +29,6 @@ export function loadVerbs([first = '']: readonly string[]): Promise<Verb[]> {
   const named = Object.hasOwn(VERBS, first) ? [VERBS[first]!] : Object.values(VERBS)
   return Promise.all(named.map((load) => load()))
 }
+
+/** All words that may stand for a verb. */
+export const VERB_NAMES: readonly string[] = [...Object.keys(VERBS), 'completion', 'help']

@@ -17,20 +17,24 @@ import {
   messageOf,
   UsageError,
 } from './exit-code.ts'
-import { columnsOf, Output } from './output.ts'
+import { examplesText, helpWords } from './help.ts'
+import { helpColumns, Output } from './output.ts'
 import { PACKAGE_ROOT } from './package-root.ts'
 import { Progress } from './progress.ts'
-import { usageMessage } from './usage-message.ts'
+import { unknownVerb, usageMessage } from './usage-message.ts'
 import type { Act, Verb } from './verb.ts'
-import { loadVerbs } from './verbs.ts'
+import { loadVerbs, VERB_NAMES } from './verbs.ts'
 import { PARSER, protectWords, restoreText, restoreWords } from './words.ts'
 
 // Its one CommonJS file loads in half the time of its modules: a fifth of what a short command takes.
 const yargs: typeof yargsFactory = createRequire(import.meta.url)('yargs')
 
-const HELP_COLUMNS_MAX = 100
 /** How a shell takes the script. */
 const COMPLETION = 'eval "$(wisc completion)"'
+const COMPLETION_EXAMPLES = [
+  [COMPLETION, 'In this shell'],
+  ['wisc completion >> ~/.bashrc', 'In every one'],
+] as const
 
 const EPILOGUE = `Exit codes: ${[
   `${EXIT_CODE.fine} fine`,
@@ -48,10 +52,13 @@ function packageVersion(): string {
 }
 
 /** Fires at the first Ctrl-C, so that the verb can stop in order; the second one ends at once. */
-function interruptSignal(): AbortSignal {
+function interruptSignal(progress: Progress): AbortSignal {
   const controller = new AbortController()
   const onSignal = (): void => {
-    if (controller.signal.aborted) process.exit(EXIT_CODE.interrupted)
+    if (controller.signal.aborted) {
+      progress.clear()
+      process.exit(EXIT_CODE.interrupted)
+    }
     controller.abort()
   }
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, onSignal)
@@ -72,19 +79,45 @@ function commandLine(words: readonly string[], verbs: readonly Verb[], act: Act)
     .strict()
     .version(packageVersion())
     .help()
+    .alias('help', 'h')
     .epilogue(EPILOGUE)
-    .wrap(Math.min(columnsOf(process.stdout), HELP_COLUMNS_MAX))
+    .wrap(helpColumns())
     .exitProcess(false)
     .fail((message, error: Error | undefined) => {
       // Its own errors are those of the command line as well.
       if (error && error.name !== 'YError') throw error
-      throw new UsageError(usageMessage(restoreText(message ?? error?.message), words, verbs))
+      const text = restoreText(message ?? error?.message)
+      throw new UsageError(usageMessage(text, verbs, optionNames(root)))
     })
 }
 
-/** yargs prints its script whatever else is asked for. */
-function checkCompletion([first, ...others]: readonly string[]): void {
-  if (first !== 'completion' || others.length === 0) return
+/** The long ones that the parser knows by now. Its types do not know that it tells. */
+function optionNames(root: Argv): string[] {
+  const { key } = (root as unknown as { getOptions(): { key: object } }).getOptions()
+  return Object.keys(key).filter((name) => name.length > 1)
+}
+
+/** yargs shows the help of all verbs for one that it does not know. */
+function checkVerb([first = '-']: readonly string[]): void {
+  if (!first.startsWith('-') && !VERB_NAMES.includes(first))
+    throw new UsageError(unknownVerb(first))
+}
+
+/** yargs prints its script whatever else is asked for. @returns its help if that is asked for */
+async function completionHelp([first, ...others]: readonly string[]): Promise<string | undefined> {
+  if (first !== 'completion' || others.length === 0) return undefined
+  if (others.every((word) => word === '--help' || word === '-h')) {
+    return yargs([])
+      .scriptName('wisc')
+      .locale('en')
+      .usage('wisc completion\n\nPrint a script that lets the shell complete verbs and options.')
+      .version(false)
+      .help()
+      .alias('help', 'h')
+      .epilogue(examplesText(COMPLETION_EXAMPLES, helpColumns()))
+      .wrap(helpColumns())
+      .getHelp()
+  }
   throw new UsageError(`completion takes nothing, and prints a script for the shell: ${COMPLETION}`)
 }
 
@@ -94,21 +127,25 @@ function wantsJson(words: readonly string[]): boolean {
   return words.slice(0, end < 0 ? words.length : end).includes('--json')
 }
 
-async function main(words: readonly string[]): Promise<void> {
-  const signal = interruptSignal()
+async function main(typed: readonly string[]): Promise<void> {
+  const words = helpWords(typed)
+  const progress = new Progress()
+  const signal = interruptSignal(progress)
   const act: Act = async (work) => {
-    const context = { output: new Output(signal), progress: new Progress(), signal }
-    process.exitCode = await work(context)
+    process.exitCode = await work({ output: new Output(signal), progress, signal })
   }
   try {
-    checkCompletion(words)
-    await commandLine(words, await loadVerbs(words), act).parseAsync()
+    checkVerb(words)
+    const help = await completionHelp(words)
+    if (help !== undefined) await new Output(signal).write(`${help}\n`)
+    else await commandLine(words, await loadVerbs(words), act).parseAsync()
   } catch (thrown) {
     const isInterrupted = signal.aborted && exitCodeOf(thrown) === EXIT_CODE.interrupted
     const error = isInterrupted ? new InterruptedError('interrupted') : thrown
     const text = wantsJson(words) ? toJson(errorReport(error)) : `wisc: ${messageOf(error)}`
     const code = exitCodeOf(error)
     process.exitCode = code
+    progress.clear()
     await new Promise((resolve) => process.stderr.write(`${text}\n`, resolve))
     // A reader that never reads would hold the process for ever.
     if (code === EXIT_CODE.interrupted) process.exit()

@@ -47,9 +47,9 @@ export const dump: Verb = defineVerb({
     '"hole" was dead, and its blocks were freed. Needs no lock and writes nothing; the store may be in use.',
   examples: [
     ['wisc dump photos.db/CURRENT', 'Which manifest is the live one'],
-    ['wisc dump photos.db/000035.vlog --json', 'The records of a segment, for programs'],
-    ['wisc dump photos.db/000034.sst --annotate', 'Every byte of a table'],
-    ['wisc dump photos.db/000035.vlog --from 96 --to 4096', 'A part of it'],
+    ['wisc dump photos.db/000002.vlog --json', 'The records of a segment, for programs'],
+    ['wisc dump "$(ls photos.db/*.sst | head -n 1)" --annotate', 'Every byte of a table'],
+    ['wisc dump photos.db/000002.vlog --from 96 --to 4096', 'A part of it'],
   ],
   options: (command) =>
     command

@@ -41,8 +41,8 @@ export const explain: Verb = defineVerb({
     'store open keep something of it; what the collector thinks of it, and what it would cost to collect it now. ' +
     'The tree and the heads of the file are walked. Needs no lock and writes nothing; the store may be in use.',
   examples: [
-    ['wisc explain photos.db 35', 'The file 000035.vlog'],
-    ['wisc explain photos.db 35 --json | jq .pins', 'What pins it'],
+    ['wisc explain photos.db 2', 'The file 000002.vlog'],
+    ['wisc explain photos.db 2 --json | jq .pins', 'What pins it'],
   ],
   options: (command) =>
     command

@@ -41,7 +41,7 @@ export const gc: Verb = defineVerb({
   examples: [
     ['wisc gc photos.db --dry-run', 'What it would do'],
     ['wisc gc photos.db --target-amp 1.1 --rate 20MiB', 'More than by itself, at most 20 MiB/s'],
-    ['wisc gc photos.db --segments 35,41', 'Only these files'],
+    ['wisc gc photos.db --segments 2,3', 'Only these files'],
     ['wisc gc photos.db --dry-run --json > plan.json', 'Keep the plan'],
     ['wisc gc photos.db --plan plan.json', 'Carry it out'],
   ],

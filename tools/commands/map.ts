@@ -33,8 +33,8 @@ export const map: Verb = defineVerb({
     'of the file are read, no values. A segment that was moved is shown in the relocation that holds it. ' +
     'Needs no lock and writes nothing; the store may be in use.',
   examples: [
-    ['wisc map photos.db 35', 'The file 000035.vlog'],
-    ['wisc map photos.db 000041.vlog --json --cells 1000', 'In a thousand parts, for programs'],
+    ['wisc map photos.db 2', 'The file 000002.vlog'],
+    ['wisc map photos.db 000002.vlog --json --cells 1000', 'In a thousand parts, for programs'],
   ],
   options: (command) =>
     command

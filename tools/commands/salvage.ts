@@ -38,7 +38,7 @@ export const salvage: Verb = defineVerb({
     'code is 4 if keys are lost.',
   examples: [
     ['wisc salvage broken.db saved.db', 'What can be saved, and what is lost'],
-    ['wisc salvage broken.db saved.db --json > report.json', 'With every lost key'],
+    ['wisc salvage broken.db saved2.db --json > report.json', 'With every lost key'],
   ],
   options: (command) =>
     command

@@ -22,8 +22,8 @@ export const top: Verb = defineVerb({
     'q or Ctrl-C ends it. Without a terminal it prints a line a second; with --json an object a line.',
   examples: [
     ['wisc top photos.db', 'On a terminal'],
-    ['wisc top photos.db --count 60 >> photos.log', 'A minute of it, a line a second'],
-    ['wisc top photos.db --json | jq .rates', 'For programs'],
+    ['wisc top photos.db --count 3 >> photos.log', 'Three lines, one a second'],
+    ['wisc top photos.db --count 2 --json | jq .rates', 'For programs'],
   ],
   options: (command) =>
     command
