@@ -71,6 +71,11 @@ export class Background {
     return this.#error
   }
 
+  /** A compaction runs. */
+  get isCompacting(): boolean {
+    return this.#compacting !== undefined
+  }
+
   /** Looks for work. Call it when a memtable was frozen, and once after the open. */
   wake(): void {
     if (this.#error) return

@@ -136,7 +136,7 @@ export class Engine implements ReadingEngine {
       readable: () => this.readers.list(this.commit.lastSequence),
       flush: () => this.#flushWritten(),
       unlinksEnded: () => this.unlinker.ended(),
-      compactAll: (signal) => this.background.compactRange({}, signal),
+      background: this.background,
       failed: (error) => this.fail(error),
     })
     this.commit = new CommitQueue({

@@ -13,6 +13,7 @@ import type { BlockCache } from './base/block-cache.ts'
 import { SEQUENCE_MAX } from './base/log-position.ts'
 import type { TableCache } from './tables.ts'
 import { KIND, type TableMeta, valueLength } from './tree/entry.ts'
+import { entryWeight, tableWeight } from './tree/entry-weight.ts'
 import type { KeySample } from './tree/key-samples.ts'
 import type { TableReader } from './tree/table-reader.ts'
 import { findTable, type Level, overlappingTables, type Run, type Version } from './tree/version.ts'
@@ -36,9 +37,12 @@ export interface HiddenGarbage {
   readonly hiddenRecordBytes: number
   /** Keys and values, inline ones too, of shadowed puts: what the live bytes of the tables are too high by. */
   readonly hiddenValueBytes: number
+  /** What shadowed puts take of their tables (entry-weight.ts). */
+  readonly hiddenWeight: number
   /** The same for older entries inside a table: pinned while somebody reads at an older sequence, hidden after that. */
   readonly duplicateBytes: number
   readonly duplicateValueBytes: number
+  readonly duplicateWeight: number
 }
 
 type Figures = { -readonly [Name in keyof HiddenGarbage]: HiddenGarbage[Name] }
@@ -48,8 +52,10 @@ function noFigures(): Figures {
     hiddenRecords: 0,
     hiddenRecordBytes: 0,
     hiddenValueBytes: 0,
+    hiddenWeight: 0,
     duplicateBytes: 0,
     duplicateValueBytes: 0,
+    duplicateWeight: 0,
   }
 }
 
@@ -131,7 +137,7 @@ export class HiddenGarbageEstimate {
       this.#lookUpSamples(seen, seen.samples, olderRuns, sampleCount)
       work += Math.min(seen.samples.length, sampleCount)
     } else {
-      setShadowed(seen.figures, 0, 0, 0)
+      setShadowed(seen.figures, 0, 0, 0, 0)
     }
     seen.olderRuns = olderRuns
     return work
@@ -147,6 +153,7 @@ export class HiddenGarbageEstimate {
     let records = 0
     let recordBytes = 0
     let valueBytes = 0
+    let entryWeights = 0
     const lookup = this.#lookup
     // More tables than when the samples were taken: some of them, evenly.
     const stride = Math.ceil(samples.length / sampleCount)
@@ -155,12 +162,20 @@ export class HiddenGarbageEstimate {
       weights += weight
       if (!this.#findIn(olderRuns, key, hash) || lookup.kind === KIND.tombstone) continue
       valueBytes += weight * (key.length + valueLength(lookup, key.length))
+      entryWeights += weight * entryWeight(lookup, key.length)
       if (lookup.kind !== KIND.pointer) continue
       records += weight
       recordBytes += weight * lookup.length
     }
     const factor = weights === 0 ? 0 : seen.distinctKeys / weights
-    setShadowed(seen.figures, records * factor, recordBytes * factor, valueBytes * factor)
+    const { figures } = seen
+    setShadowed(
+      figures,
+      records * factor,
+      recordBytes * factor,
+      valueBytes * factor,
+      entryWeights * factor,
+    )
   }
 
   /** The newest entry of a key in some runs, newest first. */
@@ -183,11 +198,7 @@ export class HiddenGarbageEstimate {
         this.#seen.delete(number)
         continue
       }
-      sum.hiddenRecords += figures.hiddenRecords
-      sum.hiddenRecordBytes += figures.hiddenRecordBytes
-      sum.hiddenValueBytes += figures.hiddenValueBytes
-      sum.duplicateBytes += figures.duplicateBytes
-      sum.duplicateValueBytes += figures.duplicateValueBytes
+      for (const name of Object.keys(sum) as (keyof Figures)[]) sum[name] += figures[name]
     }
     for (const name of Object.keys(sum) as (keyof Figures)[]) sum[name] = Math.round(sum[name])
     this.#figures = sum
@@ -198,12 +209,13 @@ function overlaps({ tables }: Run, { smallestKey, largestKey }: TableMeta): bool
   return overlappingTables(tables, smallestKey, largestKey).length > 0
 }
 
-function firstSeen({ meta, properties }: TableReader): SeenTable {
+function firstSeen({ meta, properties, references }: TableReader): SeenTable {
   const { distinctKeys, valueBytes, keyBytes } = properties
   const duplicates = (meta.entries - distinctKeys) / meta.entries
   const figures = noFigures()
   figures.duplicateBytes = meta.pointedBytes * duplicates
   figures.duplicateValueBytes = (valueBytes + keyBytes) * duplicates
+  figures.duplicateWeight = tableWeight(meta, properties, references).puts * duplicates
   return { distinctKeys, figures, samples: undefined, olderRuns: undefined }
 }
 
@@ -212,7 +224,9 @@ function setShadowed(
   records: number,
   recordBytes: number,
   valueBytes: number,
+  weight: number,
 ): void {
+  figures.hiddenWeight = weight
   figures.hiddenRecords = records
   figures.hiddenRecordBytes = recordBytes
   figures.hiddenValueBytes = valueBytes

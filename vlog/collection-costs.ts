@@ -21,6 +21,11 @@ const HOLE_COST_BYTES: number = 10 * 1024
 const MARK_COST_SHARE = 1 / 16
 /** However low the target, a rewrite frees this share of what it copies. */
 const FREED_SHARE_MIN = 1 / 32
+
+/** What a rewrite must free for each byte that it copies, so that the store comes to this target. */
+export function freedShare(targetSpaceAmplification: number): number {
+  return Math.max(targetSpaceAmplification - 1, FREED_SHARE_MIN)
+}
 /** A punch that frees less than this share of the file's disk bytes is none. */
 const PUNCHED_SHARE_MIN = 0.01
 /** What a record holds besides its value, by guess: header and a short key. */
@@ -82,7 +87,7 @@ export function rewriteBytesFreed(input: RewriteSums): number {
  * worth it are so as one, too: an output of both is no longer than two outputs.
  */
 export function isRewriteWorthIt(input: RewriteSums, options: PlannerOptions): boolean {
-  const share = Math.max(options.targetSpaceAmplification - 1, FREED_SHARE_MIN)
+  const share = freedShare(options.targetSpaceAmplification)
   const freed = rewriteBytesFreed(input)
   return freed >= input.blockBytes && freed >= share * input.copiedBytes
 }

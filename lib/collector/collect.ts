@@ -21,6 +21,7 @@ import type { Collector } from './collector.ts'
 import { type MadePlan, makePlan, walkTree } from './plan.ts'
 import type { StepControl } from './run-step.ts'
 import type { Space } from './space.ts'
+import { isExposureAsked } from './tree-garbage.ts'
 
 /** Rounds of plan and execution: what failed in one is planned around in the next. */
 const ROUNDS_MAX = 8
@@ -140,10 +141,11 @@ class Run {
     this.#checkSignal()
     const space = parts.space.measure()
     if (this.#isReached(space)) return
-    const { hiddenBytes } = await walkTree(parts, parts.readable(), this.#control)
-    if (hiddenBytes === 0) return
+    const walked = await walkTree(parts, parts.readable(), this.#control)
+    const { tableBytes } = space
+    if (!isExposureAsked({ ...walked, tableBytes }, this.#options.target)) return
     this.#tell('compact')
-    await parts.compactAll(this.#control.signal)
+    await parts.background.compactRange({}, this.#control.signal)
   }
 
   #isReached({ diskBytes, liveBytes }: Space): boolean {

@@ -9,6 +9,7 @@
  * visible.
  */
 import type { CollectionStep } from '../../vlog/collection-plan.ts'
+import type { Background } from '../background.ts'
 import { CorruptionError, toWiscError, WiscError } from '../base/errors.ts'
 import type { FileSystem } from '../base/file-system.ts'
 import { emitSafely } from '../events.ts'
@@ -46,12 +47,11 @@ export interface CollectorParts extends CountedStepParts {
   readonly tableBytesToCome: () => number
   /** Freezes the active memtable and has it flushed. @returns whether anything is being flushed now */
   readonly freeze: () => boolean
+  readonly background: Pick<Background, 'isCompacting' | 'compactRange'>
   /** What someone may still read. */
   readonly readable: () => number[]
   /** Resolves when files that have been dropped are gone. */
   readonly unlinksEnded: () => Promise<void>
-  /** Merges the whole tree into its bottom. */
-  readonly compactAll: (signal: AbortSignal) => Promise<void>
 }
 
 export class Collector {
@@ -253,7 +253,7 @@ export class Collector {
 
   #act(space: Space, isQuiet: boolean): void {
     this.#warnOfPins(space)
-    const { options, unflushedBytes, freeze } = this.parts
+    const { options, unflushedBytes, freeze, background } = this.parts
     const running = this.#running
     const { pressure, step, exposes, flushes } = decide(space, {
       planner: this.steps.plannerOptions(options.collector.targetSpaceAmplification),
@@ -262,6 +262,7 @@ export class Collector {
       running,
       isQuiet,
       hasRoom: this.#hasRoom(),
+      isCompacting: background.isCompacting,
     })
     const isFlushing = flushes && freeze()
     if (exposes && !this.#isResting) this.#expose()
@@ -291,8 +292,8 @@ export class Collector {
   }
 
   #expose(): void {
-    this.#exposing ??= this.parts
-      .compactAll(this.#stop.signal)
+    this.#exposing ??= this.parts.background
+      .compactRange({}, this.#stop.signal)
       .catch((error: unknown) =>
         this.#noteFailure(toWiscError(error), this.parts.space.references.totals.tableBytes),
       )

@@ -4,11 +4,13 @@
  * Garbage comes back in the order in which it costs least: what nothing refers to at any time; then, over the start of
  * pressure.ts, the best step of a plan; a compaction where much is hidden; an early flush where memtables may shadow
  * much. If no step is left, little is exposed, too, once writes have ceased (`isQuiet`).
+ * Below the start a tree of which next to nothing lives is given back as well, as it costs nothing but reading it.
  */
 import type { CollectionStep, PlannerOptions } from '../../vlog/collection-plan.ts'
 import { planCollectionSteps } from '../../vlog/collection-planner.ts'
 import { isWorthExposing, type Pressure, pressureOf } from './pressure.ts'
 import type { Space } from './space.ts'
+import { isTreeEmptied, isTreeWorthMerging } from './tree-garbage.ts'
 
 /** Less garbage than this part of a segment is not exposed while writes go on. */
 const EXPOSE_SHARE = 1 / 8
@@ -31,6 +33,8 @@ export interface LookState {
   readonly isQuiet: boolean
   /** The disk has room for new files. */
   readonly hasRoom: boolean
+  /** A compaction runs: it drops what it can, and what it writes counts on disk until it has ended. */
+  readonly isCompacting: boolean
 }
 
 export interface Decision {
@@ -43,7 +47,7 @@ export interface Decision {
 }
 
 export function decide(measured: Space, state: LookState): Decision {
-  const { planner, running, isQuiet, hasRoom, unflushedBytes, putLimitBytes } = state
+  const { planner, running, isQuiet, hasRoom, isCompacting, unflushedBytes, putLimitBytes } = state
   const files = measured.files.map((file) =>
     running.holds(file.number) ? { ...file, blocked: 'busy' as const } : file,
   )
@@ -53,13 +57,18 @@ export function decide(measured: Space, state: LookState): Decision {
   const keptBytes = space.liveBytes + space.pinnedBytes
   const pressure = pressureOf(keptBytes, { ...planner, putLimitBytes })
   if (space.diskBytes <= pressure.startBytes) {
-    return { pressure, step: freeStep(space, state), exposes: false, flushes: false }
+    const isEmptied = isTreeEmptied(space) && space.tableGarbageBytes >= segmentBytes * EXPOSE_SHARE
+    const exposes = isEmptied && isQuiet && hasRoom && !isCompacting && running.count === 0
+    return { pressure, step: freeStep(space, state), exposes, flushes: false }
   }
   const step = bestStep(space, pressure, state)
   const least = isQuiet ? 1 : segmentBytes * EXPOSE_SHARE
   const pays = (bytes: number): boolean =>
     step === undefined && running.count === 0 && bytes >= least
-  const exposes = hasRoom && (isWorthExposing(space, planner) || pays(space.hiddenGarbageBytes))
+  const mergesTree = !isCompacting && isTreeWorthMerging(space, planner.targetSpaceAmplification)
+  const exposable = space.hiddenGarbageBytes + (mergesTree ? space.tableGarbageBytes : 0)
+  const isMuchHidden = isWorthExposing({ ...space, hiddenGarbageBytes: exposable }, planner)
+  const exposes = hasRoom && (isMuchHidden || pays(exposable))
   const isMuch = unflushedBytes >= segmentBytes * FLUSH_SHARE
   const flushes =
     space.unflushedShadowBytes > 0 && (isMuch || (!exposes && pays(space.unflushedShadowBytes)))

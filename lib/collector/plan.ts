@@ -98,6 +98,8 @@ export interface HiddenFigures {
   readonly pinnedBytes: number
   /** ... and of the keys and values that live. */
   readonly liveBytes: number
+  /** What a compaction of the tree gives back of the tables themselves: an estimate. */
+  readonly tableGarbageBytes: number
   readonly bySegment: ReadonlyMap<number, { hiddenBytes: number; pinnedBytes: number }>
 }
 
@@ -112,8 +114,12 @@ export async function walkTree(
     const runs = pin.version.levels.flatMap((level) => level.runs.map((run) => run.tables))
     const { directory, databaseId } = parts
     const job = { kind: 'walk' as const, directory, databaseId, runs, readableSequences }
-    const { segments, liveKeyBytes, liveValueBytes } = await parts.runner.run(job, controls)
+    const { segments, liveKeyBytes, liveValueBytes, tableGarbageBytes } = await parts.runner.run(
+      job,
+      controls,
+    )
     return {
+      tableGarbageBytes,
       liveBytes: liveKeyBytes + liveValueBytes,
       hiddenBytes: segments.reduce((sum, { hiddenBytes }) => sum + hiddenBytes, 0),
       pinnedBytes: segments.reduce((sum, { pinnedBytes }) => sum + pinnedBytes, 0),

@@ -6,6 +6,7 @@
  */
 import { tablesOf } from '../tables.ts'
 import type { SegmentReference } from '../tree/entry.ts'
+import { tableWeight } from '../tree/entry-weight.ts'
 import type { TableReader } from '../tree/table-reader.ts'
 import type { Version } from '../tree/version.ts'
 
@@ -26,9 +27,13 @@ export interface TreeTotals {
   valueBytes: number
   /** Bytes of the records that entries point to. */
   pointedBytes: number
+  /** What puts and tombstones take of the tables, in proportion to each other (entry-weight.ts). */
+  putWeight: number
+  tombstoneWeight: number
 }
 
 interface KnownTable {
+  readonly largestSequence: number
   readonly references: readonly SegmentReference[]
   readonly totals: TreeTotals
 }
@@ -77,6 +82,19 @@ export class References {
     return true
   }
 
+  /**
+   * Of `tombstoneWeight`, what a compaction of the whole tree drops.
+   * @param oldestReader the oldest sequence that a snapshot or iterator reads at: a younger tombstone stays
+   */
+  droppableTombstoneWeight(oldestReader: number | undefined): number {
+    if (oldestReader === undefined) return this.#totals.tombstoneWeight
+    let weight = 0
+    for (const { largestSequence, totals } of this.#tables.values()) {
+      if (largestSequence <= oldestReader) weight += totals.tombstoneWeight
+    }
+    return weight
+  }
+
   /** The tables that point into any of these segments. */
   tablesPointingTo(segments: ReadonlySet<number>): ReadonlySet<number> {
     const found = new Set<number>()
@@ -89,6 +107,7 @@ export class References {
   #add(number: number): void {
     const reader = this.#open(number)
     const { meta, properties, references } = reader
+    const weight = tableWeight(meta, properties, references)
     const totals = {
       tables: 1,
       tableBytes: meta.bytes,
@@ -96,8 +115,10 @@ export class References {
       keyBytes: properties.keyBytes,
       valueBytes: properties.valueBytes,
       pointedBytes: meta.pointedBytes,
+      putWeight: weight.puts,
+      tombstoneWeight: weight.tombstones,
     }
-    const table = { references, totals }
+    const table = { largestSequence: meta.largestSequence, references, totals }
     this.#tables.set(number, table)
     this.#apply(table, 1)
   }
@@ -120,5 +141,14 @@ export class References {
 }
 
 function emptyTotals(): TreeTotals {
-  return { tables: 0, tableBytes: 0, puts: 0, keyBytes: 0, valueBytes: 0, pointedBytes: 0 }
+  return {
+    tables: 0,
+    tableBytes: 0,
+    puts: 0,
+    keyBytes: 0,
+    valueBytes: 0,
+    pointedBytes: 0,
+    putWeight: 0,
+    tombstoneWeight: 0,
+  }
 }

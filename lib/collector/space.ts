@@ -34,7 +34,7 @@ export interface SpaceParts {
   readonly tables: Pick<TableCache, 'get'>
   readonly cache: BlockCache
   /** Snapshots and iterators. */
-  readonly readers: { readonly count: number }
+  readonly readers: { readonly count: number; readonly oldest: number | undefined }
   /** End of the frames of a segment that is not sealed; 0 if it has none. */
   writtenEnd(segment: number): number
 }
@@ -55,6 +55,8 @@ export interface Space {
   /** What entries of memtables may shadow. */
   readonly unflushedShadowBytes: number
   readonly tableBytes: number
+  /** Of these, what a compaction of the tree gives back: an estimate. */
+  readonly tableGarbageBytes: number
   readonly files: readonly CollectibleFile[]
 }
 
@@ -114,8 +116,22 @@ export class SpaceAccount {
       hiddenGarbageBytes: hiddenRecordBytes + (pinned ? 0 : duplicateBytes),
       pinnedBytes: pinned ? duplicateBytes : 0,
       tableBytes: this.references.totals.tableBytes,
+      tableGarbageBytes: this.#tableGarbageBytes(),
       files,
     }
+  }
+
+  /** Puts that newer entries shadow, and tombstones, but for what readers need. */
+  #tableGarbageBytes(): number {
+    const { totals } = this.references
+    const { hiddenWeight, duplicateWeight } = this.#hidden.figures
+    const { count, oldest } = this.#parts.readers
+    const garbage =
+      hiddenWeight +
+      (count > 0 ? 0 : duplicateWeight) +
+      this.references.droppableTombstoneWeight(oldest)
+    const share = garbage / Math.max(1, totals.putWeight + totals.tombstoneWeight)
+    return Math.round(totals.tableBytes * Math.min(1, share))
   }
 
   #liveFigures(liveInTables?: number): Pick<Space, 'liveBytes' | 'unflushedShadowBytes'> {

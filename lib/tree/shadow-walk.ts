@@ -7,6 +7,7 @@
  * part of the walk, and may shadow more.
  */
 import { type EntryCursor, KIND, type TableMeta, valueLength } from './entry.ts'
+import { entryWeight } from './entry-weight.ts'
 import { InputRun, type TablePlace } from './input-run.ts'
 import { LastKey } from './last-key.ts'
 import { MergeCursor } from './merge-cursor.ts'
@@ -36,6 +37,11 @@ export interface WalkResult {
   /** Bytes of these keys and of their values, inline ones included. */
   readonly liveKeyBytes: number
   readonly liveValueBytes: number
+  /**
+   * Of the tables, what a compaction of all of them would give back: entries that nobody can see, and tombstones. An
+   * estimate from the lengths of entries.
+   */
+  readonly tableGarbageBytes: number
   /** In ascending order. */
   readonly segments: readonly SegmentShadows[]
 }
@@ -58,7 +64,7 @@ export function* shadowWalkSteps(
   const bytes = tables.reduce((sum, table) => sum + table.bytes, 0)
   const entries = tables.reduce((sum, table) => sum + table.entries, 0)
   const cursor = new MergeCursor(runs.map((run) => run.cursor))
-  const walk = new Walk(cursor, new Retention(input.readableSequences, undefined))
+  const walk = new Walk(cursor, new Retention(input.readableSequences, []))
   try {
     let walked = 0
     let bytesRead = 0
@@ -68,7 +74,7 @@ export function* shadowWalkSteps(
       bytesRead += share
       yield share
     }
-    return walk.result()
+    return walk.result(bytes)
   } finally {
     for (const run of runs) run.close()
   }
@@ -89,6 +95,8 @@ class Walk {
   #keys = 0
   #liveKeyBytes = 0
   #liveValueBytes = 0
+  #weight = 0
+  #garbageWeight = 0
   /** Where the row of a segment begins in the sums. */
   readonly #rows: Map<number, number> = new Map()
   #sums: Float64Array = new Float64Array(64 * ROW_FIELDS)
@@ -114,7 +122,14 @@ class Walk {
       if (isNewest) retention.startKey()
       // Tombstones, too, serve the readers that see them.
       const isKept = retention.keeps(cursor.sequence)
-      const { kind } = cursor
+      const { kind, keyBytes, keyStart, keyEnd } = cursor
+      const isGarbage =
+        !isKept ||
+        (kind === KIND.tombstone &&
+          retention.dropsTombstone(cursor.sequence, keyBytes, keyStart, keyEnd))
+      const weight = entryWeight(cursor, keyEnd - keyStart)
+      this.#weight += weight
+      if (isGarbage) this.#garbageWeight += weight
       if (kind === KIND.inline) valueBytes += cursor.valueEnd - cursor.valueStart
       if (isNewest && kind !== KIND.tombstone) this.#addLive(cursor)
       if (kind === KIND.pointer) this.#addRecord(cursor.segment, cursor.length, isNewest, isKept)
@@ -123,7 +138,8 @@ class Walk {
     return entries
   }
 
-  result(): WalkResult {
+  /** @param tableBytes of all tables that were walked */
+  result(tableBytes: number): WalkResult {
     const sums = this.#sums
     const segments = [...this.#rows].map(
       ([segment, row]): SegmentShadows => ({
@@ -139,6 +155,7 @@ class Walk {
       keys: this.#keys,
       liveKeyBytes: this.#liveKeyBytes,
       liveValueBytes: this.#liveValueBytes,
+      tableGarbageBytes: Math.round(tableBytes * (this.#garbageWeight / Math.max(1, this.#weight))),
       segments: segments.sort((left, right) => left.segment - right.segment),
     }
   }

@@ -24,8 +24,10 @@ const NONE: HiddenGarbage = {
   hiddenRecords: 0,
   hiddenRecordBytes: 0,
   hiddenValueBytes: 0,
+  hiddenWeight: 0,
   duplicateBytes: 0,
   duplicateValueBytes: 0,
+  duplicateWeight: 0,
 }
 
 /** A version whose runs are made one by one, and an estimate that follows it. */
@@ -209,6 +211,8 @@ test('older entries inside a table are counted apart', () => {
   const duplicates = {
     duplicateBytes: 1000 * recordBytes(13, 987),
     duplicateValueBytes: 1000 * 1000,
+    // Key, pointer, and what every entry has.
+    duplicateWeight: 1000 * (13 + 8 + 6),
   }
   expect(tree.settle()).toEqual({ ...NONE, ...duplicates })
   // A newer run shadows the newest entry of each key; the others have been counted.
@@ -216,6 +220,7 @@ test('older entries inside a table are counted apart', () => {
   const found = tree.settle()
   expect(found).toMatchObject({ ...duplicates, hiddenRecords: 1000, hiddenValueBytes: 1000 * 1000 })
   expect(found.hiddenRecordBytes).toBe(duplicates.duplicateBytes)
+  expect(found.hiddenWeight).toBe(duplicates.duplicateWeight)
 })
 
 test('tables are evaluated again only when an older run has changed', () => {

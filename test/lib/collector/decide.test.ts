@@ -39,6 +39,7 @@ function space(more: Partial<Space>): Space {
     pinnedBytes: 0,
     unflushedShadowBytes: 0,
     tableBytes: 1000,
+    tableGarbageBytes: 0,
     files,
     ...more,
   }
@@ -66,6 +67,7 @@ const STATE: LookState = {
   running: running([]),
   isQuiet: false,
   hasRoom: true,
+  isCompacting: false,
 }
 
 /** Half garbage in each of so many files. */
@@ -144,6 +146,41 @@ test('hidden garbage is exposed when there is much of it, or nothing else is lef
   expect(exposes(SEGMENT / 8, { running: running([99]) })).toBe(false)
   expect(exposes(SEGMENT, { running: running([99]) })).toBe(true)
   expect(exposes(1, { isQuiet: true })).toBe(true)
+})
+
+test('dead inline values and tombstones are exposed where the tree is above the target, too', () => {
+  const full = Array.from({ length: 20 }, (_, i) => file(i + 1, SEGMENT))
+  const exposes = (tableGarbageBytes: number, state: Partial<LookState> = {}): boolean =>
+    decide(space({ files: full, tableBytes: 13 * SEGMENT, tableGarbageBytes }), {
+      ...STATE,
+      ...state,
+    }).exposes
+  expect(exposes(0, { isQuiet: true })).toBe(false)
+  expect(exposes(2.9 * SEGMENT, { isQuiet: true })).toBe(false)
+  expect(exposes(3.1 * SEGMENT)).toBe(true)
+  expect(exposes(3.1 * SEGMENT, { running: running([99]) })).toBe(false)
+  expect(exposes(3.1 * SEGMENT, { hasRoom: false })).toBe(false)
+  // What runs drops it already, and what that writes is on disk beside its inputs.
+  expect(exposes(13 * SEGMENT, { isCompacting: true })).toBe(false)
+})
+
+test('below the start a tree in which next to nothing lives is given back, once writes have ceased', () => {
+  const exposes = (tableGarbageBytes: number, state: Partial<LookState> = {}): boolean =>
+    decide(space({ liveBytes: 0, tableBytes: SEGMENT, diskBytes: SEGMENT, tableGarbageBytes }), {
+      ...STATE,
+      isQuiet: true,
+      ...state,
+    }).exposes
+  expect(exposes(SEGMENT)).toBe(true)
+  expect(exposes(0.9 * SEGMENT)).toBe(true)
+  expect(exposes(0.88 * SEGMENT)).toBe(false)
+  for (const state of [{ isQuiet: false }, { hasRoom: false }, { isCompacting: true }]) {
+    expect(exposes(SEGMENT, state)).toBe(false)
+  }
+  const small = { tableBytes: SEGMENT / 8 - 1, tableGarbageBytes: SEGMENT / 8 - 1 }
+  expect(decide(space({ ...small, diskBytes: SEGMENT }), { ...STATE, isQuiet: true }).exposes).toBe(
+    false,
+  )
 })
 
 test('a memtable is flushed early when it may shadow something, and covers much or nothing else is left', () => {
