@@ -279,7 +279,7 @@ export class Engine implements ReadingEngine {
   fail(error: WiscError): void {
     if (this.#failure) return
     this.#failure = error
-    this.collector.stop()
+    this.collector.stop(error)
     this.versions.poison(error)
     this.log.fail(error)
     this.#emitError(error)

@@ -60,6 +60,7 @@ export class Collector {
   readonly steps: Steps
   /** Cancels everything: the store closes, or a sync has failed. */
   readonly #stop: AbortController = new AbortController()
+  #stopped: WiscError | undefined
   /** Cancels the step that runs by itself; a pause does. */
   #cancelStep: AbortController = new AbortController()
   readonly #watch: ForegroundWatch
@@ -209,14 +210,15 @@ export class Collector {
 
   /** Cancels what is under way, for good. */
   async close(): Promise<void> {
-    this.stop()
+    this.stop(new WiscError('WISC_NOT_OPEN', 'the store is closed'))
     while (this.#running.count > 0) await this.#running.anyEnded()
     await this.#exposing
     await this.#asked
   }
 
-  /** Nothing is edited, unlinked or punched again. */
-  stop(): void {
+  /** Nothing is edited, unlinked or punched again. @param reason what callers of a collection are told */
+  stop(reason: WiscError): void {
+    this.#stopped ??= reason
     this.#stop.abort()
     clearTimeout(this.#quietTimer)
     clearTimeout(this.#lookTimer)
@@ -361,12 +363,16 @@ export class Collector {
       while (this.#running.count > 0 || this.#asked) {
         await (this.#asked ?? this.#running.anyEnded())
       }
-      if (this.#stop.signal.aborted) throw new WiscError('WISC_NOT_OPEN', 'the store is closed')
+      if (this.#stopped) throw this.#stopped
       const running = work(this.#stop.signal)
       this.#asked = running.then(ended, ended).finally(() => {
         this.#asked = undefined
       })
       return await running
+    } catch (error) {
+      // What was cancelled because of a stop says why it was.
+      if (this.#stopped && toWiscError(error).code === 'WISC_ABORTED') throw this.#stopped
+      throw error
     } finally {
       this.#manual--
       this.wake()

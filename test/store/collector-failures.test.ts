@@ -186,3 +186,14 @@ test.each(['sync', 'syncDirectory'] as const)(
     await next.finish()
   },
 )
+
+test('after a failed sync a collection says so, and not that the store is closed', async () => {
+  const opened = await CollectedStore.open(ASKED)
+  await opened.fillForRewrite()
+  const refused = { code: 'WISC_SYNC_FAILED' }
+  opened.fileSystem.faults = ({ kind }) => (kind === 'sync' ? { errno: 'EIO' } : undefined)
+  await expect(opened.store.put('k', 'v', { sync: true })).rejects.toMatchObject(refused)
+  await expect(opened.store.collect({})).rejects.toMatchObject(refused)
+  await expect(opened.store.planCollection()).rejects.toMatchObject(refused)
+  await expect(opened.store.close()).rejects.toMatchObject(refused)
+})
