@@ -18,7 +18,7 @@ import { Store } from './store.ts'
 import { inspectPlace, type Place } from './store-place.ts'
 import { VersionSet } from './tree/version-set.ts'
 
-/** For a manifest, CURRENT and the first edits. */
+/** For CURRENT, the first edits and their segments. */
 const ROOM_TO_OPEN_BYTES = 1024 * 1024
 
 export async function openForWriting(place: Place): Promise<Store> {
@@ -61,7 +61,8 @@ function giveUpBallast({ fileSystem, directory }: Place, error: unknown): boolea
 /** Recovery writes at most what lies in unsealed segments once more, a manifest, and first segments. */
 function noRoom({ fileSystem, directory }: Place, cause: WiscError): WiscError {
   const manifest = VersionSet.read(fileSystem, directory)
-  let needed = ROOM_TO_OPEN_BYTES
+  // The new manifest begins with all that the old one says.
+  let needed = ROOM_TO_OPEN_BYTES + (manifest?.validBytes ?? 0)
   for (const { number, state } of manifest?.version.segments.values() ?? []) {
     if (state === 'sealed') continue
     needed += 2 * (fileSystem.statPath(joinPath(directory, segmentName(number)))?.size ?? 0)

@@ -16,13 +16,13 @@
 import { CorruptionError, isMissing } from '../lib/base/errors.ts'
 import { joinPath, segmentName } from '../lib/base/file-names.ts'
 import type { File, FileSystem } from '../lib/base/file-system.ts'
+import { findFrames } from '../lib/base/find-frames.ts'
 import { frameSeed } from '../lib/base/frame.ts'
 import { compareLogPositions, type LogPosition } from '../lib/base/log-position.ts'
 import { readSegmentHeader, SEGMENT_HEADER_BYTES, type SegmentHeader } from './segment-header.ts'
 import {
   FIRST_FRAME_OFFSET,
   type FrameSummary,
-  findFrames,
   type WalkResult,
   walkSegment,
 } from './segment-walk.ts'

@@ -12,12 +12,7 @@ import { assert, WiscError } from '../lib/base/errors.ts'
 import { segmentName } from '../lib/base/file-names.ts'
 import type { File } from '../lib/base/file-system.ts'
 import { FileWindow } from '../lib/base/file-window.ts'
-import {
-  FRAME_HEADER_BYTES,
-  FRAME_MAGIC,
-  type FrameHeader,
-  readFrameHeader,
-} from '../lib/base/frame.ts'
+import { FRAME_HEADER_BYTES, type FrameHeader, readFrameHeader } from '../lib/base/frame.ts'
 import {
   CODEC_NONE,
   chunkChecksum,
@@ -255,39 +250,6 @@ function visitFrame(window: FileWindow, frame: FrameHeader, visit: RecordVisitor
     record.keyStart = record.keyEnd - header.keyLength
     visit(record)
     offset += header.length
-  }
-}
-
-/**
- * Looks for frame headers behind damage: each proves itself and so the durable position that it carries,
- * whatever lies between.
- */
-export function findFrames(
-  file: File,
-  seed: number,
-  from: number,
-  end: number,
-  found: (frame: FrameHeader) => void,
-): void {
-  const window = new FileWindow(file, end)
-  let offset = from
-  while (offset + FRAME_HEADER_BYTES <= end) {
-    const length = Math.min(window.chunkBytes, end - offset)
-    const at = window.view(offset, length)
-    const hit = Buffer.from(window.bytes.buffer, window.bytes.byteOffset + at, length).indexOf(
-      FRAME_MAGIC,
-    )
-    if (hit < 0) {
-      offset += length - (FRAME_MAGIC.length - 1)
-      if (length <= FRAME_MAGIC.length) return
-      continue
-    }
-    offset += hit
-    if (offset + FRAME_HEADER_BYTES > end) return
-    const headerAt = window.view(offset, FRAME_HEADER_BYTES)
-    const frame = readFrameHeader(window.bytes, headerAt, seed, offset)
-    if (frame) found(frame)
-    offset += 1
   }
 }
 

@@ -8,10 +8,10 @@
 import { CorruptionError } from '../lib/base/errors.ts'
 import { readFileHeader } from '../lib/base/file-header.ts'
 import { joinPath, parseFileName } from '../lib/base/file-names.ts'
+import { findFrames } from '../lib/base/find-frames.ts'
 import { frameSeed } from '../lib/base/frame.ts'
 import type { LogContext } from './recovery.ts'
 import { SEGMENT_HEADER_BYTES } from './segment-header.ts'
-import { findFrames } from './segment-walk.ts'
 
 /**
  * The highest version edit that a valid frame of any stray segment names as durable; 0 if there is none.

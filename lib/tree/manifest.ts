@@ -33,9 +33,10 @@ import {
 } from '../base/file-header.ts'
 import { joinPath, manifestName } from '../base/file-names.ts'
 import type { File, FileSystem } from '../base/file-system.ts'
+import { FileWindow } from '../base/file-window.ts'
+import { findFrames } from '../base/find-frames.ts'
 import {
   FRAME_HEADER_BYTES,
-  FRAME_MAGIC,
   type FrameHeader,
   frameSeed,
   readFrameHeader,
@@ -47,8 +48,6 @@ import { decodeVersionEdit, encodeVersionEdit, type VersionEdit } from './versio
 
 /** Frame header and checksum of the edit. */
 const FRAME_OVERHEAD_BYTES = FRAME_HEADER_BYTES + 4
-/** A manifest is read as a whole. Writers begin a new one long before (version-set.ts). */
-const MANIFEST_BYTES_MAX = 512 * 1024 * 1024
 
 /** The manifest that is being written. Callers write and sync one after the other. */
 export class ManifestWriter {
@@ -184,7 +183,7 @@ export interface ReadManifest {
 }
 
 /**
- * Reads a manifest. Writes nothing.
+ * Reads a manifest, of any length, edit by edit. Writes nothing.
  * @throws CorruptionError if it is damaged; a torn tail is a result. IoError if it cannot be read
  */
 export function readManifest(
@@ -194,122 +193,113 @@ export function readManifest(
   databaseId: Uint8Array,
 ): ReadManifest {
   const name = manifestName(number)
-  const bytes = readWhole(fileSystem, directory, name)
-  const identity = readFileHeader(bytes, name, { kind: 'manifest', number, databaseId })
-  const seed = frameSeed(identity)
-  let version = EMPTY_VERSION
-  let lastEditNumber: number | undefined
-  let at = FILE_HEADER_BYTES
-  for (;;) {
-    const frame = frameAt(bytes, seed, at, identity)
-    if (!frame) break
-    if (frame.refuseFlags !== 0) {
-      throw new WiscError(
-        'WISC_FORMAT_VERSION',
-        `frame is of another version file=${name} offset=${at} flags=${frame.refuseFlags}`,
-      )
-    }
-    if (lastEditNumber !== undefined && frame.firstSequence !== lastEditNumber + 1) {
-      throw new CorruptionError(name, at, `edit ${frame.firstSequence} follows ${lastEditNumber}`)
-    }
-    version = applyFrame(bytes, frame, name, version)
-    lastEditNumber = frame.firstSequence
-    at += frame.length
-  }
-  if (lastEditNumber === undefined) {
-    throw new CorruptionError(name, at, 'manifest does not begin with a valid edit')
-  }
-  if (at < bytes.length) checkTorn(bytes, seed, at, lastEditNumber + 1, name)
-  const tornBytes = bytes.length - at
-  return { number, databaseId, version, lastEditNumber, validBytes: at, tornBytes }
-}
-
-function readWhole(fileSystem: FileSystem, directory: string, name: string): Uint8Array {
-  let file: File
+  const file = openManifest(fileSystem, directory, name)
   try {
-    file = fileSystem.open(joinPath(directory, name), 'read')
-  } catch (error) {
-    if (isMissing(error))
-      throw new CorruptionError(name, 0, 'manifest is missing', { cause: error })
-    throw error
-  }
-  try {
-    const { size } = file.stat()
-    if (size > MANIFEST_BYTES_MAX) {
-      throw new CorruptionError(
-        name,
-        MANIFEST_BYTES_MAX,
-        'manifest is longer than any that was written',
-      )
-    }
-    const bytes = new Uint8Array(size)
-    const length = file.read(bytes, 0, size, 0)
-    return bytes.subarray(0, length)
+    // What is appended from now on belongs to a later reading.
+    return new ManifestReader(file, name, number, databaseId).read()
   } finally {
     file.close()
   }
 }
 
-/** The frame at `at`, if header and edit pass their checks. */
-function frameAt(
-  bytes: Uint8Array,
-  seed: number,
-  at: number,
-  identity: FileIdentity,
-): FrameHeader | undefined {
-  const frame = readFrameHeader(bytes, at, seed, at)
-  if (!frame || frame.length > bytes.length - at || frame.length < FRAME_OVERHEAD_BYTES)
-    return undefined
-  if (frame.recordCount !== 1 || frame.durable.segment !== identity.number) return undefined
-  const expected = (checksum(editBytes(bytes, frame)) ^ readU32(bytes, at + 4)) >>> 0
-  return readU32(bytes, at + FRAME_HEADER_BYTES) === expected ? frame : undefined
-}
-
-function editBytes(bytes: Uint8Array, frame: FrameHeader): Uint8Array {
-  return bytes.subarray(frame.offset + FRAME_OVERHEAD_BYTES, frame.offset + frame.length)
-}
-
-function applyFrame(
-  bytes: Uint8Array,
-  frame: FrameHeader,
-  name: string,
-  version: Version,
-): Version {
-  const offset = frame.offset + FRAME_OVERHEAD_BYTES
-  const edit = decodeVersionEdit(editBytes(bytes, frame), name, offset)
+function openManifest(fileSystem: FileSystem, directory: string, name: string): File {
   try {
-    return applyEdit(version, edit, frame.firstSequence)
-  } catch (cause) {
-    throw new CorruptionError(
-      name,
-      offset,
-      `edit ${frame.firstSequence} does not fit its version`,
-      { cause },
-    )
+    return fileSystem.open(joinPath(directory, name), 'read')
+  } catch (error) {
+    if (isMissing(error))
+      throw new CorruptionError(name, 0, 'manifest is missing', { cause: error })
+    throw error
   }
 }
 
-/**
- * Decides about the first invalid byte, at `torn`: behind it may lie nothing that promises durable
- * bytes there. The header of a frame is enough for a promise, whatever became of its edit.
- */
-function checkTorn(
-  bytes: Uint8Array,
-  seed: number,
-  torn: number,
-  missingEdit: number,
-  name: string,
-): void {
-  const magic = Buffer.from(FRAME_MAGIC)
-  const haystack = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-  for (let at = haystack.indexOf(magic, torn); at >= 0; at = haystack.indexOf(magic, at + 1)) {
-    const frame = readFrameHeader(bytes, at, seed, at)
-    if (frame && (frame.durable.offset > torn || frame.durableEdit >= missingEdit)) {
-      throw new CorruptionError(
-        name,
-        torn,
-        `edit ${missingEdit} is damaged, and was durable before the frame at ${at}`,
-      )
+class ManifestReader {
+  readonly #file: File
+  readonly #name: string
+  readonly #size: number
+  readonly #window: FileWindow
+  readonly #identity: FileIdentity
+  readonly #seed: number
+
+  constructor(file: File, name: string, number: number, databaseId: Uint8Array) {
+    this.#file = file
+    this.#name = name
+    this.#size = file.stat().size
+    this.#window = new FileWindow(file, this.#size)
+    const header = this.#bytes(0, Math.min(FILE_HEADER_BYTES, this.#size))
+    this.#identity = readFileHeader(header, name, { kind: 'manifest', number, databaseId })
+    this.#seed = frameSeed(this.#identity)
+  }
+
+  read(): ReadManifest {
+    const name = this.#name
+    let version = EMPTY_VERSION
+    let lastEditNumber: number | undefined
+    let at = FILE_HEADER_BYTES
+    for (;;) {
+      const frame = this.#frameAt(at)
+      if (!frame) break
+      if (frame.refuseFlags !== 0) {
+        throw new WiscError(
+          'WISC_FORMAT_VERSION',
+          `frame is of another version file=${name} offset=${at} flags=${frame.refuseFlags}`,
+        )
+      }
+      if (lastEditNumber !== undefined && frame.firstSequence !== lastEditNumber + 1) {
+        throw new CorruptionError(name, at, `edit ${frame.firstSequence} follows ${lastEditNumber}`)
+      }
+      version = this.#applyFrame(frame, version)
+      lastEditNumber = frame.firstSequence
+      at += frame.length
     }
+    if (lastEditNumber === undefined) {
+      throw new CorruptionError(name, at, 'manifest does not begin with a valid edit')
+    }
+    const tornBytes = this.#size - at
+    if (tornBytes > 0) this.#checkTorn(at, lastEditNumber + 1)
+    const { number, databaseId } = this.#identity
+    return { number, databaseId, version, lastEditNumber, validBytes: at, tornBytes }
+  }
+
+  /** The frame at `at`, if header and edit pass their checks. */
+  #frameAt(at: number): FrameHeader | undefined {
+    const left = this.#size - at
+    if (left < FRAME_OVERHEAD_BYTES) return undefined
+    const frame = readFrameHeader(this.#bytes(at, FRAME_OVERHEAD_BYTES), 0, this.#seed, at)
+    if (!frame || frame.length > left || frame.length < FRAME_OVERHEAD_BYTES) return undefined
+    const isOfManifest = frame.durable.segment === this.#identity.number
+    if (frame.recordCount !== 1 || !isOfManifest) return undefined
+    const bytes = this.#bytes(at, frame.length)
+    const expected = (checksum(bytes.subarray(FRAME_OVERHEAD_BYTES)) ^ readU32(bytes, 4)) >>> 0
+    return readU32(bytes, FRAME_HEADER_BYTES) === expected ? frame : undefined
+  }
+
+  #applyFrame(frame: FrameHeader, version: Version): Version {
+    const offset = frame.offset + FRAME_OVERHEAD_BYTES
+    const bytes = this.#bytes(offset, frame.length - FRAME_OVERHEAD_BYTES)
+    const edit = decodeVersionEdit(bytes, this.#name, offset)
+    try {
+      return applyEdit(version, edit, frame.firstSequence)
+    } catch (cause) {
+      const reason = `edit ${frame.firstSequence} does not fit its version`
+      throw new CorruptionError(this.#name, offset, reason, { cause })
+    }
+  }
+
+  /**
+   * Decides about the first invalid byte, at `torn`: behind it may lie nothing that promises durable
+   * bytes there. The header of a frame is enough for a promise, whatever became of its edit.
+   */
+  #checkTorn(torn: number, missingEdit: number): void {
+    findFrames(this.#file, this.#seed, torn, this.#size, ({ offset, durable, durableEdit }) => {
+      if (durable.offset <= torn && durableEdit < missingEdit) return
+      const reason = `edit ${missingEdit} is damaged, and was durable before the frame at ${offset}`
+      throw new CorruptionError(this.#name, torn, reason)
+    })
+  }
+
+  /** A view of the file that is good until the next one. */
+  #bytes(offset: number, length: number): Uint8Array {
+    const at = this.#window.view(offset, length)
+    return this.#window.bytes.subarray(at, at + length)
   }
 }

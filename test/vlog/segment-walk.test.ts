@@ -3,16 +3,12 @@ import { describe, expect, test } from 'vitest'
 import { writeU32, writeU64 } from '#dist/lib/base/bytes.js'
 import { crc32From } from '#dist/lib/base/checksum.js'
 import { WiscError } from '#dist/lib/base/errors.js'
+import { findFrames } from '#dist/lib/base/find-frames.js'
 import { FRAME_HEADER_BYTES, type FrameHeader } from '#dist/lib/base/frame.js'
 import { LOG_START } from '#dist/lib/base/log-position.js'
 import { RECORD_HEADER_BYTES, VALUE_CHUNK_BYTES } from '#dist/vlog/record.js'
 import { SEGMENT_HEADER_BYTES } from '#dist/vlog/segment-header.js'
-import {
-  findFrames,
-  type WalkOptions,
-  type WalkResult,
-  walkSegment,
-} from '#dist/vlog/segment-walk.js'
+import { type WalkOptions, type WalkResult, walkSegment } from '#dist/vlog/segment-walk.js'
 import {
   bytesOf,
   MARKER_BYTES,

@@ -1,5 +1,5 @@
 /** The manifest and CURRENT: there and back, torn or corrupt, every byte flipped, every length. */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { CorruptionError, WiscError } from '#dist/lib/base/errors.js'
@@ -175,3 +175,51 @@ test('every flipped byte and every other length of CURRENT is refused', () => {
     expect(() => readCurrent(nodeFileSystem, directory)).toThrow(CorruptionError)
   }
 })
+
+test('a manifest has any length: what it holds is read edit by edit', async () => {
+  const written = await writeManifest()
+  // Keys have up to 64 KiB, two to a table: manifests grow with them. Holes behind the last edit are a torn tail.
+  const length = 600 * 2 ** 20
+  truncateSync(written.path, length)
+  const result = read(written.directory)
+  expect(result).toMatchObject({ lastEditNumber: 14, validBytes: written.bytes.length })
+  expect(result.tornBytes).toBe(length - written.bytes.length)
+})
+
+test('edits longer than a window, and damage far before a frame that promises it', async () => {
+  const directory = temporaryDirectory()
+  const writer = ManifestWriter.create(nodeFileSystem, directory, IDENTITY, EDITS[0]!, 1)
+  let next = 100
+  const large = (): VersionEdit => ({
+    nextFileNumber: next + 40,
+    addedTables: Array.from({ length: 20 }, () => {
+      const number = next++
+      const key = String(number).padStart(60_000, '0')
+      return { level: 0, runId: number, meta: meta(number, key, `${key}z`) }
+    }),
+  })
+  const ends: number[] = []
+  for (let i = 0; i < 3; i++) {
+    writer.append([large()])
+    await writer.sync()
+    ends.push(writer.length)
+  }
+  writer.close()
+  expect(ends[0]).toBeGreaterThan(2 ** 21)
+  expect(read(directory)).toMatchObject({ lastEditNumber: 4, tornBytes: 0, validBytes: ends[2] })
+  const path = join(directory, 'MANIFEST-000001')
+  const bytes = readFileSync(path)
+  bytes[1_000_000]! ^= 1
+  writeFileSync(path, bytes)
+  expect(() => read(directory)).toThrow(/edit 2 is damaged, and was durable before the frame at/)
+  writeFileSync(path, bytes.subarray(0, ends[0]! - 5))
+  expect(read(directory)).toMatchObject({
+    lastEditNumber: 1,
+    tornBytes: ends[0]! - 5 - secondFrame(bytes),
+  })
+})
+
+/** Where the second frame begins. */
+function secondFrame(bytes: Uint8Array): number {
+  return 64 + Number(Buffer.from(bytes).readBigUInt64LE(64 + 16))
+}
