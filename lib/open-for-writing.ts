@@ -23,7 +23,7 @@ const ROOM_TO_OPEN_BYTES = 1024 * 1024
 
 export async function openForWriting(place: Place): Promise<Store> {
   const { fileSystem, directory } = place
-  const lock = takeLock(fileSystem, directory)
+  const lock = holdDirectory(fileSystem, directory, takeLock(fileSystem, directory))
   try {
     try {
       return await serve(place, await startEngine(place), lock)
@@ -36,6 +36,22 @@ export async function openForWriting(place: Place): Promise<Store> {
     throw error instanceof WiscError && error.code === 'WISC_DISK_FULL'
       ? noRoom(place, error)
       : error
+  }
+}
+
+/** The directory stays open as long as the lock is held, so that it can be synced when no descriptor is left. */
+function holdDirectory(fileSystem: FileSystem, directory: string, lock: Lock): Lock {
+  try {
+    const held = fileSystem.holdDirectory(directory)
+    return {
+      release: () => {
+        held.release()
+        lock.release()
+      },
+    }
+  } catch (error) {
+    lock.release()
+    throw error
   }
 }
 

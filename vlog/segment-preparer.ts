@@ -8,6 +8,7 @@ import { syncFailed, toWiscError, type WiscError } from '../lib/base/errors.ts'
 import { joinPath, segmentName } from '../lib/base/file-names.ts'
 import { frameSeed } from '../lib/base/frame.ts'
 import { randomU32 } from '../lib/base/random.ts'
+import { unlinkIfPossible } from '../lib/base/unlink.ts'
 import type { LogStart, OpenSegment } from './log-parts.ts'
 
 export class SegmentPreparer {
@@ -88,13 +89,18 @@ export class SegmentPreparer {
     const number = edits.allocateFileNumber()
     const salt = randomU32(random)
     const file = fileSystem.open(joinPath(directory, segmentName(number)), 'create')
+    let mayBeNamed = false
     try {
       await fileSystem.syncDirectoryAsync(directory).catch((cause: unknown) => {
         throw syncFailed(directory, cause)
       })
+      mayBeNamed = true
       await edits.addSegment({ number, salt })
     } catch (error) {
       file.close()
+      // Whoever tries again makes another one. After a failed sync nothing is unlinked.
+      const isOver = toWiscError(error).code === 'WISC_SYNC_FAILED'
+      if (!mayBeNamed && !isOver) unlinkIfPossible(fileSystem, file.path)
       throw error
     }
     const seed = frameSeed({ kind: 'segment', databaseId, number, salt })

@@ -83,10 +83,12 @@ export function toWiscError(error: unknown): WiscError {
 
 /**
  * A failed sync of a file or directory, as the error that stops the store: whatever the cause, the kernel may call the
- * lost pages clean from now on, so nobody tries again.
+ * lost pages clean from now on, so nobody tries again. One that could not begin, because what was to be synced could
+ * not be opened, has lost nothing: it stays the refused call that it is.
  */
 export function syncFailed(path: string, cause: unknown): WiscError {
   if (cause instanceof WiscError && cause.code === 'WISC_SYNC_FAILED') return cause
+  if (cause instanceof IoError && cause.operation === 'open') return cause
   return new WiscError('WISC_SYNC_FAILED', `a sync failed, reopen the store path=${path}`, {
     cause: toWiscError(cause),
   })

@@ -5,7 +5,8 @@
  * store asks of the disk must be asked here. Every method throws (or rejects with) an `IoError`.
  *
  * Writes are positional and complete: a short write is an error (the platform reports it with none).
- * A failed sync is never retried by anyone. Names are joined by the callers, with `joinPath`.
+ * A failed sync is never retried by anyone; one that could not begin, because no descriptor was left to open a
+ * directory with, has not failed. Names are joined by the callers, with `joinPath`.
  */
 
 /**
@@ -64,6 +65,12 @@ export interface FileStat {
   readonly blockBytes: number
 }
 
+/** A directory that is open. */
+export interface HeldDirectory {
+  /** Closes it, after the syncs that are in flight; a second call does nothing. */
+  release(): void
+}
+
 /** A held lock; the system drops it when the process ends. */
 export interface Lock {
   release(): void
@@ -85,7 +92,12 @@ export interface FileSystem {
   unlink(path: string): void
   /** The same through the thread pool: freeing a large file's blocks takes some 50 ms. */
   unlinkAsync(path: string): Promise<void>
-  /** Makes the names in a directory durable. */
+  /** Keeps a directory open until it is released: until then its syncs need no descriptor. */
+  holdDirectory(path: string): HeldDirectory
+  /**
+   * Makes the names in a directory durable.
+   * @throws IoError of the operation 'open' if the sync could not begin; of any other, the sync has failed
+   */
   syncDirectory(path: string): void
   syncDirectoryAsync(path: string): Promise<void>
   /** Bytes that may still be written on the file system that holds the path. */

@@ -5,7 +5,7 @@
  * is refused.
  */
 import fs from 'node:fs'
-import type { File, FileStat, FileSystem, Lock, OpenMode } from './file-system.ts'
+import type { File, FileStat, FileSystem, HeldDirectory, Lock, OpenMode } from './file-system.ts'
 import { takeLock } from './lock.ts'
 import { type TryLock, tryNativeLock } from './native-extensions.ts'
 import { attempt, fileStat, ioError, NodeFile, OPEN_FLAGS, openRegular } from './node-file.ts'
@@ -17,6 +17,8 @@ const DIRECTORY_MODE = 0o700
 
 export class NodeFileSystem implements FileSystem {
   readonly #tryLock: TryLock
+  /** Directories that stay open, by path. */
+  readonly #held: Map<string, { readonly directory: NodeFile; holders: number }> = new Map()
 
   /** @param tryLock the system's lock; a test passes one that answers undefined to have the fallback */
   constructor(tryLock: TryLock = tryNativeLock) {
@@ -70,23 +72,43 @@ export class NodeFileSystem implements FileSystem {
     attempt('unlink', path, () => fs.unlinkSync(path))
   }
 
+  holdDirectory(path: string): HeldDirectory {
+    let held = this.#held.get(path)
+    if (!held) {
+      const directory = this.#openDirectory(path)
+      if (!directory) return { release: () => undefined }
+      held = { directory, holders: 0 }
+      this.#held.set(path, held)
+    }
+    const mine = held
+    mine.holders++
+    let released = false
+    return {
+      release: () => {
+        if (released) return
+        released = true
+        if (--mine.holders > 0) return
+        this.#held.delete(path)
+        mine.directory.close()
+      },
+    }
+  }
+
   syncDirectory(path: string): void {
-    const directory = this.#openDirectory(path)
-    if (!directory) return
+    const held = this.holdDirectory(path)
     try {
-      directory.sync()
+      this.#held.get(path)?.directory.sync()
     } finally {
-      directory.close()
+      held.release()
     }
   }
 
   async syncDirectoryAsync(path: string): Promise<void> {
-    const directory = this.#openDirectory(path)
-    if (!directory) return
+    const held = this.holdDirectory(path)
     try {
-      await directory.syncAsync()
+      await this.#held.get(path)?.directory.syncAsync()
     } finally {
-      directory.close()
+      held.release()
     }
   }
 

@@ -42,7 +42,11 @@ export const FAULTS: readonly FaultKind[] = [
     calls: ['write'],
     fault: (call) => ({ errno: 'EIO', partialBytes: call.bytes }),
   },
-  { name: 'refused opens', calls: ['open', 'create'], fault: () => ({ errno: 'EMFILE' }) },
+  {
+    name: 'refused opens',
+    calls: ['open', 'create', 'openDirectory'],
+    fault: () => ({ errno: 'EMFILE' }),
+  },
   { name: 'failed reads', calls: ['read'], fault: () => ({ errno: 'EIO' }) },
   {
     name: 'refused changes of names',

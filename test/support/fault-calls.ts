@@ -9,6 +9,7 @@ export type CallKind =
   | 'write'
   | 'punch'
   | 'sync'
+  | 'openDirectory'
   | 'syncDirectory'
   | 'makeDirectory'
   | 'list'

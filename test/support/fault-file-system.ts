@@ -20,7 +20,7 @@
  * whose job was under way when a sync failed.
  */
 import { IoError } from '#dist/lib/base/errors.js'
-import type { File, FileStat, FileSystem, Lock, OpenMode } from '#dist/lib/base/file-system.js'
+import type { File, FileSystem, Lock, OpenMode } from '#dist/lib/base/file-system.js'
 import { BLOCK_BYTES, Content } from './content.ts'
 import type { DiskImage, DiskModel, Operation } from './disk-model.ts'
 import {
@@ -31,12 +31,15 @@ import {
   isReserve,
 } from './fault-calls.ts'
 import { type FileCalls, faultFile, type OpenedFile } from './fault-file.ts'
+import { HeldDirectories } from './held-directories.ts'
 import { Prng } from './random.ts'
 import {
+  DIRECTORY_STAT,
   type Disk,
   isHarmless,
   loadDisk,
   statOf,
+  usedBytes,
   type VisibleFile,
   visibleFile,
   visibleImage,
@@ -50,8 +53,6 @@ const CHANGES: ReadonlySet<CallKind> = new Set([
   'unlink',
   'punch',
 ])
-
-const DIRECTORY_STAT: FileStat = { size: 0, allocated: 0, links: 2, blockBytes: BLOCK_BYTES }
 
 export class FaultFileSystem implements FileSystem {
   readonly violations: string[] = []
@@ -70,6 +71,10 @@ export class FaultFileSystem implements FileSystem {
   readonly #hasHoles: boolean
   readonly #locks: Map<string, string> = new Map()
   readonly #renamesPending: Map<string, number> = new Map()
+  readonly #held: HeldDirectories = new HeldDirectories(
+    (path) => this.#enter('openDirectory', path),
+    (count) => (this.openFiles += count),
+  )
   /** After `kill`, whatever the old process still tries fails and changes nothing. */
   #killed = false
   readonly #fileCalls: FileCalls = {
@@ -98,7 +103,6 @@ export class FaultFileSystem implements FileSystem {
         : loadDisk(disk ?? { directories: ['/'], files: new Map() }, options.profile)
   }
 
-  /** The steps so far, from `base` on. */
   get log(): Operation[] {
     return this.#disk.log
   }
@@ -129,10 +133,8 @@ export class FaultFileSystem implements FileSystem {
   /** Ends the process: its calls do nothing from now on and its locks are gone; the page cache lives on. */
   kill(options: FaultFileSystemOptions = {}): FaultFileSystem {
     this.#killed = true
-    for (const file of this.#disk.files.values()) {
-      file.openCount = 0
-      file.writesInFlight = 0
-    }
+    const nobody = { openCount: 0, writesInFlight: 0 }
+    for (const file of this.#disk.files.values()) Object.assign(file, nobody)
     return new FaultFileSystem(options, this.#disk)
   }
 
@@ -211,7 +213,7 @@ export class FaultFileSystem implements FileSystem {
         `write not at the end path=${path} position=${position} size=${file.content.size}`,
       )
     }
-    const room = Math.max(0, this.capacityBytes - this.#usedBytes())
+    const room = Math.max(0, this.capacityBytes - usedBytes(this.#disk))
     const full = room < bytes.length ? { errno: 'ENOSPC', partialBytes: room } : undefined
     const fault = given ?? full
     const reached = fault ? Math.min(bytes.length, fault.partialBytes ?? 0) : bytes.length
@@ -309,7 +311,7 @@ export class FaultFileSystem implements FileSystem {
     return names
   }
 
-  statPath(path: string): (FileStat & { kind: 'file' | 'directory' | 'other' }) | undefined {
+  statPath(path: string): ReturnType<FileSystem['statPath']> {
     this.#check('stat', path)
     if (this.#disk.directories.has(path)) return { kind: 'directory', ...DIRECTORY_STAT }
     const file = this.#disk.files.get(path)
@@ -349,6 +351,8 @@ export class FaultFileSystem implements FileSystem {
     this.#record({ kind: 'unlink', directory, name, node: file.node })
   }
 
+  holdDirectory: FileSystem['holdDirectory'] = (path) => this.#held.hold(path)
+
   syncDirectory(path: string): void {
     this.#beginDirectorySync(path)()
   }
@@ -360,6 +364,7 @@ export class FaultFileSystem implements FileSystem {
   }
 
   #beginDirectorySync(path: string): () => void {
+    const held = this.holdDirectory(path)
     const fault = this.#enter('syncDirectory', path)
     const node = this.#disk.directories.get(path)
     if (node === undefined) throw new IoError('syncDirectory', path, 'ENOENT')
@@ -367,6 +372,7 @@ export class FaultFileSystem implements FileSystem {
     const renames = this.#renamesPending.get(path) ?? 0
     this.#record({ kind: 'syncDirectoryBegin', call, node }, path)
     return () => {
+      held.release()
       this.#endSync({ kind: 'syncDirectoryEnd', call, node, failed: fault !== undefined }, path)
       if (fault) throw new IoError('syncDirectory', path, fault.errno)
       this.#renamesPending.set(path, Math.max(0, (this.#renamesPending.get(path) ?? 0) - renames))
@@ -375,13 +381,7 @@ export class FaultFileSystem implements FileSystem {
 
   freeBytes(path: string): number {
     this.#check('stat', path)
-    return Math.max(0, this.capacityBytes - this.#usedBytes())
-  }
-
-  #usedBytes(): number {
-    let bytes = 0
-    for (const { content } of this.#disk.files.values()) bytes += content.size - content.holes.bytes
-    return bytes
+    return Math.max(0, this.capacityBytes - usedBytes(this.#disk))
   }
 
   /** The text is left in a file that no model of durability covers: nothing depends on it. */

@@ -3,7 +3,14 @@
  * the others for these.
  */
 import { IoError } from '#dist/lib/base/errors.js'
-import type { File, FileStat, FileSystem, Lock, OpenMode } from '#dist/lib/base/file-system.js'
+import type {
+  File,
+  FileStat,
+  FileSystem,
+  HeldDirectory,
+  Lock,
+  OpenMode,
+} from '#dist/lib/base/file-system.js'
 import { allocatedBytes, BLOCK_BYTES, Holes } from './content.ts'
 
 class MemoryFile implements File {
@@ -156,6 +163,10 @@ export class MemoryFileSystem implements FileSystem {
 
   unlink(path: string): void {
     if (!this.files.delete(path)) throw new IoError('unlink', path, 'ENOENT')
+  }
+
+  holdDirectory(): HeldDirectory {
+    return { release: () => undefined }
   }
 
   syncDirectory(): void {

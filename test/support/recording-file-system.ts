@@ -3,7 +3,14 @@
  * fail.
  */
 import { IoError } from '#dist/lib/base/errors.js'
-import type { File, FileStat, FileSystem, Lock, OpenMode } from '#dist/lib/base/file-system.js'
+import type {
+  File,
+  FileStat,
+  FileSystem,
+  HeldDirectory,
+  Lock,
+  OpenMode,
+} from '#dist/lib/base/file-system.js'
 import { nodeFileSystem } from '#dist/lib/base/node-file-system.js'
 
 export class RecordingFileSystem implements FileSystem {
@@ -70,6 +77,10 @@ export class RecordingFileSystem implements FileSystem {
   unlink(path: string): void {
     this.check('unlink', path)
     nodeFileSystem.unlink(path)
+  }
+
+  holdDirectory(path: string): HeldDirectory {
+    return nodeFileSystem.holdDirectory(path)
   }
 
   syncDirectory(path: string): void {

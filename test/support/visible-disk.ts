@@ -7,6 +7,13 @@ import { allocatedBytes, BLOCK_BYTES, Content } from './content.ts'
 import { type DiskImage, DiskModel, type Operation, type Profile, ROOT } from './disk-model.ts'
 import { type CallKind, isUnnamed } from './fault-calls.ts'
 
+export const DIRECTORY_STAT: FileStat = {
+  size: 0,
+  allocated: 0,
+  links: 2,
+  blockBytes: BLOCK_BYTES,
+}
+
 export interface VisibleFile {
   readonly node: number
   readonly content: Content
@@ -35,6 +42,13 @@ export function loadDisk(base: DiskImage, profile: Profile | undefined): Disk {
     else files.set(path, visibleFile(node, new Content(bytes, base.holes?.get(path))))
   })
   return { base, model, log: [], files, directories, nextNode, nextCall: 1 }
+}
+
+/** Bytes that the files take. */
+export function usedBytes({ files }: Disk): number {
+  let bytes = 0
+  for (const { content } of files.values()) bytes += content.size - content.holes.bytes
+  return bytes
 }
 
 export function visibleFile(node: number, content: Content): VisibleFile {

@@ -164,6 +164,28 @@ describe('sync', () => {
   })
 })
 
+test('a sync of the directory that could not begin is none that failed: the next write tries again', async () => {
+  const fixture = await openLog()
+  await turns()
+  fixture.fileSystem.faults = ({ kind }) =>
+    kind === 'openDirectory' ? { errno: 'EMFILE' } : undefined
+  await fixture.write(3000)
+  await fixture.write(3000)
+  expect(fixture.log.reserve(3000)).toBeUndefined()
+  await turns()
+  expect(fixture.log.takePrepareFailure()).toMatchObject({ code: 'WISC_IO', errno: 'EMFILE' })
+  expect(fixture.log.failure).toBeUndefined()
+  // What was created for nothing is gone.
+  const segments = [...fixture.fileSystem.visibleImage().files.keys()]
+  expect(segments.filter((path) => path.endsWith('.vlog'))).toHaveLength(2)
+  expect(fixture.failures).toEqual([])
+  fixture.fileSystem.faults = undefined
+  await fixture.write(3000)
+  await fixture.log.sync()
+  await fixture.log.close()
+  expect(fixture.fileSystem.violations).toEqual([])
+})
+
 describe('a failed write', () => {
   test.each([0, 700])(
     'of which %i bytes got through ends its segment before anything else is written',

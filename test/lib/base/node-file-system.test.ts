@@ -132,6 +132,21 @@ describe('names', () => {
     expect(fs.readdirSync(directory)).toEqual([])
   })
 
+  test('a directory that is held is synced without opening it again', async () => {
+    const directory = path.join(temporaryDirectory(), 'held')
+    fs.mkdirSync(directory)
+    const held = [nodeFileSystem.holdDirectory(directory), nodeFileSystem.holdDirectory(directory)]
+    fs.renameSync(directory, `${directory}.elsewhere`)
+    nodeFileSystem.syncDirectory(directory)
+    held[0]!.release()
+    held[0]!.release()
+    await nodeFileSystem.syncDirectoryAsync(directory)
+    held[1]!.release()
+    // The sync could not begin: that is what tells it from one that failed.
+    expect(errorOf(() => nodeFileSystem.syncDirectory(directory)).operation).toBe('open')
+    expect(() => nodeFileSystem.holdDirectory(directory)).toThrow('ENOENT')
+  })
+
   test('errors carry operation, path, errno and cause', () => {
     const file = path.join(temporaryDirectory(), 'nothing')
     const error = errorOf(() => nodeFileSystem.open(file, 'read'))
