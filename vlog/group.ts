@@ -23,7 +23,9 @@ export const GROUP_BYTES_MAX: number = 1024 * 1024 + 65536
 export const STAGED_VALUE_BYTES_MAX = 8192
 
 const PREFIX_BYTES = SEGMENT_HEADER_BYTES + FRAME_HEADER_BYTES
-const STAGING_BYTES = PREFIX_BYTES + 2 * GROUP_BYTES_MAX
+/** Staging grows to this and is kept; a store that writes little takes little. */
+const STAGING_BYTES_MAX = PREFIX_BYTES + 2 * GROUP_BYTES_MAX
+const STAGING_BYTES_AT_FIRST = 4096
 
 /** Bytes of staging that a record takes. */
 export function stagedBytes(keyLength: number, valueLength: number): number {
@@ -32,7 +34,7 @@ export function stagedBytes(keyLength: number, valueLength: number): number {
 }
 
 export class Group {
-  readonly #ownStaging: Uint8Array = new Uint8Array(STAGING_BYTES)
+  #ownStaging: Uint8Array = new Uint8Array(STAGING_BYTES_AT_FIRST)
   #staging: Uint8Array = this.#ownStaging
   #at = PREFIX_BYTES
   /** Where the staged piece begins that no source covers yet. */
@@ -49,7 +51,7 @@ export class Group {
   /** Begins a frame whose records take `staged` bytes of staging (see {@link stagedBytes}). */
   begin(firstSequence: number, staged: number): void {
     const needed = PREFIX_BYTES + staged
-    this.#staging = needed <= STAGING_BYTES ? this.#ownStaging : new Uint8Array(needed)
+    this.#staging = this.#stagingOf(needed)
     this.#at = PREFIX_BYTES
     this.#pieceStart = SEGMENT_HEADER_BYTES
     this.#frameBytes = FRAME_HEADER_BYTES
@@ -57,6 +59,14 @@ export class Group {
     this.#records = 0
     this.#sources.length = 0
     this.#borrowed.length = 0
+  }
+
+  #stagingOf(needed: number): Uint8Array {
+    if (needed <= this.#ownStaging.length) return this.#ownStaging
+    if (needed > STAGING_BYTES_MAX) return new Uint8Array(needed)
+    const grown = Math.max(needed, 2 * this.#ownStaging.length)
+    this.#ownStaging = new Uint8Array(Math.min(grown, STAGING_BYTES_MAX))
+    return this.#ownStaging
   }
 
   /** Adds a record. @returns its offset from the start of the frame */

@@ -189,13 +189,15 @@ class BlockQueue {
 
 /** The names of blocks that left the small queue lately, as many as the main queue holds blocks. */
 class GhostQueue {
-  readonly #ring: Float64Array = new Float64Array(GHOSTS_MAX)
+  /** Half a megabyte: made when the first block leaves, which most small stores never see. */
+  #ring: Float64Array | undefined
   readonly #members: Set<number> = new Set()
   #first = 0
   #count = 0
 
   add(key: number, countMax: number): void {
     const limit = Math.max(1, Math.min(countMax, GHOSTS_MAX))
+    this.#ring ??= new Float64Array(GHOSTS_MAX)
     while (this.#count >= limit) {
       // A ghost that was taken, and left again later, is forgotten early: its older place in the
       // ring counts.

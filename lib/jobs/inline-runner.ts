@@ -20,7 +20,7 @@ export class InlineRunner implements JobRunner {
       assert(buffer !== undefined, `arena was shared, id=${id}`)
       return buffer
     }
-    const context = { fileSystem, random, arenaBuffer }
+    const context = { fileSystem, random, arenaBuffer, syncsAside: true }
     const queue = new StepQueue(
       (job) => startJob(job, context),
       (id, result, error) => this.#waiting.settle(id, result, error),

@@ -7,12 +7,11 @@ import { punchSteps } from '../../vlog/punch.ts'
 import { rewriteSteps } from '../../vlog/rewrite.ts'
 import { NO_RELOCATIONS, ValueReader } from '../../vlog/value-reader.ts'
 import { BlockCache } from '../base/block-cache.ts'
-import type { FileSystem } from '../base/file-system.ts'
-import type { Random } from '../base/random.ts'
 import { compactionSteps } from '../tree/compaction.ts'
 import { flushSteps } from '../tree/flush.ts'
 import { livenessBy } from '../tree/liveness.ts'
 import { markPointers } from '../tree/mark-pointers.ts'
+import type { JobPorts } from '../tree/run-writer.ts'
 import { shadowWalkSteps } from '../tree/shadow-walk.ts'
 import type { FlushJob, Job, JobResult } from './messages.ts'
 
@@ -20,15 +19,14 @@ import type { FlushJob, Job, JobResult } from './messages.ts'
 const OPEN_SEGMENTS_MAX = 4
 
 /** What jobs use of the thread that they run on. */
-export interface JobContext {
-  readonly fileSystem: FileSystem
-  readonly random: Random
+export interface JobContext extends JobPorts {
   /** The memory of an arena that was shared. */
   readonly arenaBuffer: (arenaId: number) => SharedArrayBuffer
 }
 
 /**
- * Each step yields the bytes that it has read or written, if it counts them: a flush and a compaction do not.
+ * Each step yields the bytes that it has read or written, if it counts them: a flush and a compaction do not. They
+ * may yield a promise, which has to be settled before the next step (step-queue.ts).
  * Ending it early (`return`) takes back what the job has written.
  */
 export type JobSteps = Generator<unknown, JobResult>

@@ -4,7 +4,8 @@
  *
  * Between two steps the event loop turns, so that timers, messages and callers get their share. A job stands
  * still while one that is more urgent runs. One whose rate forbids a step yet is passed over; a timer waits for
- * the first that may go on, and for one that is paused nothing does.
+ * the first that may go on, and for one that is paused nothing does. A step that yields a promise (a sync, in the
+ * thread pool) is followed by the next one when that is settled; what it is rejected with is thrown into the job.
  */
 import { toWiscError, type WiscError } from '../base/errors.ts'
 import { type Job, type JobResult, PRIORITY } from './messages.ts'
@@ -21,6 +22,8 @@ interface QueuedJob {
   readonly bucket: TokenBucket
   /** Not set until its first step. */
   steps: JobSteps | undefined
+  /** What its last step has begun elsewhere is still under way. */
+  isWaiting: boolean
   isCancelled: boolean
 }
 
@@ -51,7 +54,7 @@ export class StepQueue {
     const bucket = new TokenBucket(bytesPerSecond, performance.now())
     const priority = PRIORITY[job.kind]
     const behind = this.#jobs.findIndex((other) => PRIORITY[other.job.kind] > priority)
-    const queued = { job, id, bucket, steps: undefined, isCancelled: false }
+    const queued = { job, id, bucket, steps: undefined, isWaiting: false, isCancelled: false }
     this.#jobs.splice(behind < 0 ? this.#jobs.length : behind, 0, queued)
     this.#schedule()
   }
@@ -65,8 +68,8 @@ export class StepQueue {
   cancel(id: number): void {
     const queued = this.#find(id)
     if (!queued) return
-    // A call from inside its own step: it ends when that does.
-    if (queued === this.#stepping) queued.isCancelled = true
+    // A call from inside its own step: it ends when that does. A sync is waited for: its failure must be heard.
+    if (queued === this.#stepping || queued.isWaiting) queued.isCancelled = true
     else this.#abort(queued)
     this.#schedule()
   }
@@ -94,18 +97,22 @@ export class StepQueue {
   /** How long no job may make a step. */
   #waitMs(): number {
     const now = performance.now()
-    return this.#jobs.reduce((least, { bucket }) => Math.min(least, bucket.waitMs(now)), Infinity)
+    return this.#jobs.reduce((least, queued) => Math.min(least, waitMsOf(queued, now)), Infinity)
   }
 
   #step(): void {
     const now = performance.now()
-    const queued = this.#jobs.find(({ bucket }) => bucket.waitMs(now) === 0)
-    if (!queued) return
+    const queued = this.#jobs.find((other) => waitMsOf(other, now) === 0)
+    if (queued) this.#run(queued, (steps) => steps.next())
+  }
+
+  /** Makes a step of a job. */
+  #run(queued: QueuedJob, step: (steps: JobSteps) => IteratorResult<unknown, JobResult>): void {
     let result: IteratorResult<unknown, JobResult>
     this.#stepping = queued
     try {
       queued.steps ??= this.#start(queued.job)
-      result = queued.steps.next()
+      result = step(queued.steps)
     } catch (error) {
       this.#end(queued, undefined, toWiscError(error))
       return
@@ -113,8 +120,23 @@ export class StepQueue {
       this.#stepping = undefined
     }
     if (result.done) this.#end(queued, result.value, undefined)
+    else if (result.value instanceof Promise) this.#wait(queued, result.value)
     else if (queued.isCancelled) this.#abort(queued)
     else if (typeof result.value === 'number') queued.bucket.take(result.value, performance.now())
+  }
+
+  #wait(queued: QueuedJob, pending: Promise<unknown>): void {
+    queued.isWaiting = true
+    const settled = (failure?: { readonly error: unknown }): void => {
+      queued.isWaiting = false
+      if (failure) this.#run(queued, (steps) => steps.throw(failure.error))
+      else if (queued.isCancelled) this.#abort(queued)
+      this.#schedule()
+    }
+    pending.then(
+      () => settled(),
+      (error: unknown) => settled({ error }),
+    )
   }
 
   #abort(queued: QueuedJob): void {
@@ -131,4 +153,9 @@ export class StepQueue {
     this.#jobs.splice(this.#jobs.indexOf(queued), 1)
     this.#ended(queued.id, result, error)
   }
+}
+
+/** How long a job may not make its next step. */
+function waitMsOf({ isWaiting, bucket }: QueuedJob, nowMs: number): number {
+  return isWaiting ? Number.POSITIVE_INFINITY : bucket.waitMs(nowMs)
 }

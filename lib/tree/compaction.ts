@@ -7,7 +7,7 @@
 import type { TableMeta } from './entry.ts'
 import { InputRun } from './input-run.ts'
 import { MergeCursor } from './merge-cursor.ts'
-import { type RunResult, writeRetained } from './retained-run.ts'
+import { type RunResult, type RunStep, writeRetained } from './retained-run.ts'
 import { type KeyRange, Retention } from './retention.ts'
 import { type JobPorts, type RunTarget, RunWriter } from './run-writer.ts'
 
@@ -24,7 +24,7 @@ export interface CompactionInput extends RunTarget {
 export function* compactionSteps(
   input: CompactionInput,
   ports: JobPorts,
-): Generator<void, RunResult> {
+): Generator<RunStep, RunResult> {
   const runs = input.inputs.map((tables) => new InputRun(tables, input, ports.fileSystem))
   const tables = input.inputs.flat()
   const smallestSequence = tables.reduce(

@@ -5,7 +5,7 @@
  * The caller publishes the run only when the log is durable up to the memtable's end (I3).
  */
 import { type FrozenMemtable, frozenCursor } from './memtable.ts'
-import { type ReadDeferred, type RunResult, writeRetained } from './retained-run.ts'
+import { type ReadDeferred, type RunResult, type RunStep, writeRetained } from './retained-run.ts'
 import { Retention } from './retention.ts'
 import { type JobPorts, type RunTarget, RunWriter } from './run-writer.ts'
 
@@ -22,7 +22,7 @@ export interface FlushPorts extends JobPorts {
 }
 
 /** Runs a flush in steps. If it fails or is ended early it unlinks what it has written. */
-export function* flushSteps(input: FlushInput, ports: FlushPorts): Generator<void, RunResult> {
+export function* flushSteps(input: FlushInput, ports: FlushPorts): Generator<RunStep, RunResult> {
   const { memtable, readableSequences } = input
   const cursor = frozenCursor(ports.arenaBuffer(memtable.arenaId), memtable)
   const retention = new Retention(readableSequences, undefined)

@@ -11,7 +11,7 @@
  */
 import { nodeHasKey } from './memtable-node.ts'
 
-const SLOTS_AT_FIRST = 4096
+const SLOTS_AT_FIRST = 256
 /** Random keys do not come near this at two thirds full, not even with a million of them. */
 const PROBES_MAX = 512
 /** What a search returns when it gave up. */
@@ -30,7 +30,7 @@ export class KeyIndex {
   }
 
   clear(): void {
-    this.#slots.fill(0)
+    if (this.#used > 0) this.#slots.fill(0)
     this.#used = 0
     this.#complete = true
   }

@@ -3,11 +3,12 @@
  */
 import { compareRange } from '../base/bytes.ts'
 import type { KeyedEntry } from './block-format.ts'
-import { KEY_BYTES_MAX } from './entry.ts'
 import { copyBytes } from './growing-bytes.ts'
 
+const KEY_BYTES_AT_FIRST = 256
+
 export class LastKey {
-  readonly #key: Uint8Array = new Uint8Array(KEY_BYTES_MAX)
+  #key: Uint8Array = new Uint8Array(KEY_BYTES_AT_FIRST)
   /** -1 before the first one. */
   #length = -1
 
@@ -19,7 +20,8 @@ export class LastKey {
     if (length === this.#length && compareRange(key, 0, length, keyBytes, keyStart, keyEnd) === 0) {
       return false
     }
-    copyBytes(keyBytes, keyStart, keyEnd, key, 0)
+    if (length > key.length) this.#key = new Uint8Array(2 * length)
+    copyBytes(keyBytes, keyStart, keyEnd, this.#key, 0)
     this.#length = length
     return true
   }

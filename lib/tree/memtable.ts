@@ -51,6 +51,8 @@ export interface FrozenMemtable {
   readonly tombstones: number
   /** Bytes of the records that its entries point to. */
   readonly pointedBytes: number
+  /** Of these, bytes that a flush reads from the log: those of kind deferred. */
+  readonly deferredBytes: number
   /** Bytes that its entries take in the arena. */
   readonly usedBytes: number
   /** Of its first and last entry; both 0 if it is empty. */
@@ -76,6 +78,7 @@ export class Memtable {
   #entries = 0
   #tombstones = 0
   #pointedBytes = 0
+  #deferredBytes = 0
   #smallestSequence = 0
   #largestSequence = 0
 
@@ -155,6 +158,7 @@ export class Memtable {
     } else {
       end = writePointer(words, end, segment, offset, length)
       this.#pointedBytes += length
+      if (kind === KIND.deferred) this.#deferredBytes += length
     }
     const path = this.#lastPath
     if (!isPathTo(words, bytes, node, path)) findPathToNode(words, bytes, node, path)
@@ -205,6 +209,7 @@ export class Memtable {
       entries: this.#entries,
       tombstones: this.#tombstones,
       pointedBytes: this.#pointedBytes,
+      deferredBytes: this.#deferredBytes,
       usedBytes: this.usedBytes,
       smallestSequence: this.#smallestSequence,
       largestSequence: this.#largestSequence,

@@ -36,20 +36,25 @@ export interface RunResult {
  */
 export type ReadDeferred = (entry: KeyedEntry) => Uint8Array
 
+/** What a step yields: nothing, or what has to be settled before the next one. */
+export type RunStep = Promise<void> | undefined
+
 /** Writes what survives of `cursor`, all of it, and finishes the writer. */
 export function* writeRetained(
   cursor: EntryCursor,
   retention: Retention,
   writer: RunWriter,
   readDeferred: ReadDeferred | undefined,
-): Generator<void, Pick<RunResult, 'tables' | 'bytesWritten' | 'entriesIn' | 'entriesOut'>> {
+): Generator<RunStep, Pick<RunResult, 'tables' | 'bytesWritten' | 'entriesIn' | 'entriesOut'>> {
   const step = new RetainedStep(cursor, retention, writer, readDeferred)
   let entriesIn = 0
   for (cursor.seekToFirst(); cursor.valid; ) {
     entriesIn += step.run()
-    yield
+    yield undefined
+    yield* writer.syncSteps()
   }
   const tables = writer.finish()
+  yield* writer.syncSteps()
   return { tables, bytesWritten: writer.bytesWritten, entriesIn, entriesOut: writer.entries }
 }
 

@@ -3,9 +3,9 @@
  *
  * A table is ended when it has tableBytes, but never between two entries of a key. Each is synced
  * when it ends; the directory is not (I4: the version set syncs it before an edit names the
- * tables).
+ * tables). A thread that must not stand still for a sync has the thread pool do it (syncSteps).
  */
-import { toWiscError } from '../base/errors.ts'
+import { syncFailed, toWiscError } from '../base/errors.ts'
 import { joinPath, tableName } from '../base/file-names.ts'
 import { FileNumbers } from '../base/file-numbers.ts'
 import type { File, FileSystem } from '../base/file-system.ts'
@@ -28,6 +28,8 @@ export interface RunTarget {
 export interface JobPorts {
   readonly fileSystem: FileSystem
   readonly random: Random
+  /** True on the calling thread: steps yield the promise of a sync instead of standing still for it. */
+  readonly syncsAside?: boolean
 }
 
 export class RunWriter {
@@ -37,6 +39,8 @@ export class RunWriter {
   readonly #numbers: FileNumbers
   readonly #tables: BuiltTable[] = []
   readonly #paths: string[] = []
+  /** Ended, and still to be synced. */
+  readonly #unsynced: File[] = []
   #file: File | undefined
   #builder: TableBuilder | undefined
   #finished = false
@@ -83,6 +87,15 @@ export class RunWriter {
     return this.#tables
   }
 
+  /** Syncs what has ended, if that is done aside: yields promises to wait for. @throws WISC_SYNC_FAILED */
+  *syncSteps(): Generator<Promise<void>, void> {
+    for (let file = this.#unsynced[0]; file !== undefined; file = this.#unsynced[0]) {
+      yield syncAside(file)
+      this.#unsynced.shift()
+      file.close()
+    }
+  }
+
   /**
    * Ends the work. What is not finished is unlinked: nobody knows of it.
    * @param error why it ended early; after a failed sync nothing is unlinked
@@ -92,7 +105,9 @@ export class RunWriter {
     this.#file = undefined
     this.#builder = undefined
     file?.close()
-    if (this.#finished || toWiscError(error).code === 'WISC_SYNC_FAILED') return
+    const isWhole = this.#finished && this.#unsynced.length === 0
+    for (const unsynced of this.#unsynced.splice(0)) unsynced.close()
+    if (isWhole || toWiscError(error).code === 'WISC_SYNC_FAILED') return
     for (const path of this.#paths.splice(0)) unlinkIfPossible(this.#ports.fileSystem, path)
   }
 
@@ -109,10 +124,21 @@ export class RunWriter {
   }
 
   #endTable(builder: TableBuilder): void {
-    this.#tables.push(builder.finish())
+    const { syncsAside = false } = this.#ports
+    this.#tables.push(builder.finish(!syncsAside))
     const file = this.#file
     this.#file = undefined
     this.#builder = undefined
-    file?.close()
+    if (file && syncsAside) this.#unsynced.push(file)
+    else file?.close()
+  }
+}
+
+/** Bytes and size of a new file: as much as `sync` makes durable of it. */
+async function syncAside(file: File): Promise<void> {
+  try {
+    await file.dataSyncAsync()
+  } catch (error) {
+    throw syncFailed(file.path, error)
   }
 }

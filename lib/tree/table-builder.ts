@@ -35,6 +35,8 @@ import {
 import { IndexBuilder } from './table-index.ts'
 import { encodeProperties, encodeReferences } from './table-properties.ts'
 
+const KEY_BYTES_AT_FIRST = 256
+
 export class TableBuilder {
   readonly #file: File
   readonly #out: AppendBuffer
@@ -46,7 +48,7 @@ export class TableBuilder {
   readonly #block: BlockBuilder
   readonly #index: IndexBuilder = new IndexBuilder()
   /** Hashes of the distinct keys, for the filter. */
-  #hashes: Uint32Array = new Uint32Array(4096)
+  #hashes: Uint32Array = new Uint32Array(256)
   #distinctKeys = 0
 
   readonly #segments: Map<number, number> = new Map()
@@ -57,7 +59,7 @@ export class TableBuilder {
   #lastSegment = -1
   #lastSegmentIndex = 0
 
-  readonly #lastKey: Uint8Array = new Uint8Array(KEY_BYTES_MAX)
+  #lastKey: Uint8Array = new Uint8Array(KEY_BYTES_AT_FIRST)
   #lastKeyLength = 0
   #lastSequence = 0
   #smallestKey: Uint8Array | undefined
@@ -135,6 +137,7 @@ export class TableBuilder {
 
     if (isNewKey) {
       this.#addHash(hashRange(entry.keyBytes, entry.keyStart, entry.keyEnd, 0))
+      if (keyLength > this.#lastKey.length) this.#growLastKey(keyLength)
       copyBytes(entry.keyBytes, entry.keyStart + common, entry.keyEnd, this.#lastKey, common)
       this.#lastKeyLength = keyLength
       this.#smallestKey ??= this.#lastKey.slice(0, keyLength)
@@ -148,9 +151,10 @@ export class TableBuilder {
   /**
    * Ends the table: all of it is written and synced, its directory entry is not. Requires: it has
    * an entry.
+   * @param sync false: the caller syncs it
    * @throws WISC_SYNC_FAILED, IoError
    */
-  finish(): BuiltTable {
+  finish(sync: boolean = true): BuiltTable {
     assert(this.#entries > 0, 'a table has an entry')
     this.#endBlock()
     const filter = this.#appendFilter()
@@ -171,13 +175,17 @@ export class TableBuilder {
     const footer = { filter, index, references: referencesBlock, properties }
     this.#out.append(encodeFooter(footer, this.#seed, this.#out.length), 0, FOOTER_BYTES)
     this.#out.flush()
+    if (sync) this.#sync()
+    const references: readonly SegmentReference[] = this.#references
+    return { meta: this.#meta(this.#out.length), references, ...figures }
+  }
+
+  #sync(): void {
     try {
       this.#file.sync()
     } catch (error) {
       throw syncFailed(this.#file.path, error)
     }
-    const references: readonly SegmentReference[] = this.#references
-    return { meta: this.#meta(this.#out.length), references, ...figures }
   }
 
   #meta(bytes: number): TableMeta {
@@ -192,6 +200,12 @@ export class TableBuilder {
       smallestSequence: this.#smallestSequence,
       largestSequence: this.#largestSequence,
     }
+  }
+
+  #growLastKey(needed: number): void {
+    const grown = new Uint8Array(2 * needed)
+    grown.set(this.#lastKey)
+    this.#lastKey = grown
   }
 
   #commonWithLast(entry: KeyedEntry): number {

@@ -154,6 +154,23 @@ for (const workers of [0, 1, 2]) {
   })
 }
 
+test('small jobs start no thread', async () => {
+  const threads: unknown[] = []
+  const onWorker = (worker: unknown): unknown => threads.push(worker)
+  process.on('worker', onWorker)
+  try {
+    const runner = runnerOf(2)
+    const directory = temporaryDirectory()
+    const job = await twoRuns(runner, directory, 500)
+    expect(await runner.run(job)).toMatchObject({ entriesIn: 1000, entriesOut: 500 })
+    expect(threads).toEqual([])
+    await flush(runner, directory, memtable(3, 1, 5000))
+    expect(threads).not.toEqual([])
+  } finally {
+    process.off('worker', onWorker)
+  }
+})
+
 /** Dies of its first job, whatever thread that meets; answers any other. */
 const MORTAL = `
   import { parentPort } from 'node:worker_threads'
@@ -209,14 +226,15 @@ test('where the constructor of a thread fails, too', async () => {
 })
 
 test('a job that cannot be posted is rejected', async () => {
-  const runner = runnerOf(1)
+  const runner = new WorkerPool(1)
+  runners.push(runner)
   const job = { ...compactionJob('/nowhere', [], [1]), olderRanges: (() => undefined) as never }
   await expect(runner.run(job)).rejects.toMatchObject({ code: 'WISC_INTERNAL' })
 })
 
 test('a process with an idle pool ends by itself', async () => {
   const directory = temporaryDirectory()
-  const fixtures = await twoRuns(runnerOf(0), directory, 1000)
+  const fixtures = await twoRuns(runnerOf(0), directory, 10_000)
   const url = new URL('../../../dist/lib/jobs/create-runner.js', import.meta.url).href
   const script = `
     const { createRunner } = await import(${JSON.stringify(url)})
@@ -232,7 +250,7 @@ test('a process with an idle pool ends by itself', async () => {
   const output = execFileSync(process.execPath, ['--input-type=module', '-e', script, json], {
     timeout: 20_000,
   })
-  expect(output.toString().trim()).toBe('1000')
+  expect(output.toString().trim()).toBe('10000')
 })
 
 test('errors keep class, code, fields and causes on their way', () => {

@@ -1,6 +1,7 @@
 /** Jobs that share a thread: who goes first, who waits for its time, and what a cancelled one leaves. */
 import { describe, expect, test } from 'vitest'
 import type { Job, JobResult } from '#dist/lib/jobs/messages.js'
+import type { JobSteps } from '#dist/lib/jobs/run-job.js'
 import { StepQueue } from '#dist/lib/jobs/step-queue.js'
 import { fakeJob } from '../../support/fake-worker.ts'
 
@@ -210,5 +211,77 @@ describe('cancelling', () => {
     expect(stepsOf(first)).toBe(3)
     expect(takenBack).toEqual([first])
     expect(ends).toEqual([`${first} WISC_ABORTED`, `${second} result`])
+  })
+})
+
+describe('a step that yields a promise', () => {
+  /** A job that waits for `pending` between two steps, and an endless one behind it. */
+  function waitingJob(pending: () => Promise<void>) {
+    const seen: string[] = []
+    const ends: string[] = []
+    function* waits() {
+      try {
+        yield pending()
+        seen.push('went on')
+        return { bytesRead: 1 } as JobResult
+      } catch (error) {
+        seen.push((error as Error).message)
+        throw error
+      } finally {
+        seen.push('ended')
+      }
+    }
+    function* other(): JobSteps {
+      for (;;) {
+        seen.push('other')
+        yield undefined
+      }
+    }
+    const flush = fakeJob('flush', { steps: 1 })
+    const queue = new StepQueue(
+      (job) => (job === flush ? waits() : other()),
+      (id, result, error) => ends.push(`${id} ${result ? 'result' : error?.code}`),
+    )
+    queue.add(1, flush, undefined)
+    return { queue, seen, ends }
+  }
+
+  test('goes on when that is settled; others make their steps meanwhile', async () => {
+    let resolve = (): void => undefined
+    const pending = new Promise<void>((settle) => {
+      resolve = settle
+    })
+    const { queue, seen, ends } = waitingJob(() => pending)
+    queue.add(2, fakeJob('compaction', { steps: 1 }), undefined)
+    while (seen.length < 3) await turn()
+    expect(seen).toEqual(['other', 'other', 'other'])
+    resolve()
+    while (ends.length === 0) await turn()
+    expect(ends).toEqual(['1 result'])
+    queue.cancel(2)
+    expect(seen.filter((what) => what !== 'other')).toEqual(['went on', 'ended'])
+  })
+
+  test('a rejection is thrown into the job', async () => {
+    const { seen, ends } = waitingJob(() => Promise.reject(new Error('no sync')))
+    while (ends.length === 0) await turn()
+    expect(seen).toEqual(['no sync', 'ended'])
+    expect(ends).toEqual(['1 WISC_INTERNAL'])
+  })
+
+  test('a cancelled job is waited for: a failed sync is heard of', async () => {
+    let reject = (_: Error): void => undefined
+    const pending = new Promise<void>((_, refuse) => {
+      reject = refuse
+    })
+    const { queue, seen, ends } = waitingJob(() => pending)
+    await turn()
+    await turn()
+    queue.cancel(1)
+    await turn()
+    expect(seen).toEqual([])
+    reject(new Error('no sync'))
+    while (ends.length === 0) await turn()
+    expect(seen).toEqual(['no sync', 'ended'])
   })
 })

@@ -20,7 +20,7 @@ import { Prng, replayHint, testSeed } from '../../support/random.ts'
 import { RecordingFileSystem } from '../../support/recording-file-system.ts'
 import { temporaryDirectory } from '../../support/temporary-directory.ts'
 
-function finish(steps: Generator<void, RunResult>): RunResult {
+function finish(steps: Generator<unknown, RunResult>): RunResult {
   for (;;) {
     const step = steps.next()
     if (step.done) return step.value
@@ -179,7 +179,7 @@ test('I4: every table is synced; an early end or an error leaves no file', () =>
   )
   runs.reverse()
   const before = readdirSync(directory).sort()
-  const start = (fileSystem: RecordingFileSystem): Generator<void, RunResult> =>
+  const start = (fileSystem: RecordingFileSystem): Generator<unknown, RunResult> =>
     compactionSteps(compactionJob(directory, runs, [6000]), { fileSystem, random: systemRandom })
 
   const ended = start(new RecordingFileSystem())

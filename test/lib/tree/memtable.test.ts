@@ -241,6 +241,9 @@ describe('freezing', () => {
     const model = fillRandom(memtable, new Prng(seed), 1000)
     const pointed = model.reduce((sum, entry) => sum + entry.length, 0)
     const tombstones = model.filter((entry) => entry.kind === KIND.tombstone).length
+    const deferred = model
+      .filter((entry) => entry.kind === KIND.deferred)
+      .reduce((sum, entry) => sum + entry.length, 0)
     const frozen = memtable.freeze()
     expect(frozen, hint).toEqual({
       arenaId: 1,
@@ -249,6 +252,7 @@ describe('freezing', () => {
       entries: 1000,
       tombstones,
       pointedBytes: pointed,
+      deferredBytes: deferred,
       usedBytes: memtable.usedBytes,
       smallestSequence: 1,
       largestSequence: 1000,
