@@ -61,7 +61,7 @@ async function serve(place: Place, engine: Engine, lock: Lock): Promise<Store> {
   if (!listen || !options.controlSocket) return new Store(engine, { engine, lock })
   const control = new ControlSocket({ ...place, listen, events: engine.events })
   const store = new Store(engine, { engine, lock, control })
-  await control.open(store, engine.readers)
+  await control.open(store, engine)
   return store
 }
 

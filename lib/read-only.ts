@@ -223,6 +223,8 @@ function readViewOnce({ fileSystem, directory, options }: Place): View {
   const survey = surveyStore(context, manifest)
   recovery.surveyMs = performance.now() - began
   const { version } = manifest
+  // The edit of a close in order is the last one until a writer opens the store again.
+  recovery.clean = version.cleanEnd !== undefined
   const memtables = new Memtables(
     options.memtableBytes,
     version.checkpoint,

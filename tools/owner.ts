@@ -1,37 +1,140 @@
-/** The process that has a store open, asked through its control socket. */
-import { ControlClient } from '../lib/inspect/control-client.ts'
-import { UsageError } from './exit-code.ts'
+/**
+ * The process that has a store open, asked through its control socket.
+ *
+ * It may be stopped, hang, or have no socket: then it is named, and what only it knows is unknown, never nothing.
+ */
+import { setTimeout } from 'node:timers/promises'
+import { IoError, WiscError } from '../lib/index.ts'
+import { ControlClient, SilentOwnerError } from '../lib/inspect/control-client.ts'
+import { type StoreOwner, storeOwner } from '../lib/inspect/store-owner.ts'
+import { InterruptedError, UsageError } from './exit-code.ts'
+import { commandOf } from './process-command.ts'
 import type { VerbContext } from './verb.ts'
 import { inspectStore } from './with-store.ts'
 
-/** Asks the owner of a store, if there is one that answers. @returns undefined if there is none */
-export async function askOwner<T>(
+const PATIENCE_MS = 1000
+/** A process that has just closed its store, or that too many ask at once, is looked for so often. */
+const LOOKS_MAX = 3
+
+/** Who has a store open for writing. */
+export interface Owner {
+  /** Undefined if nobody can say. */
+  readonly pid: number | undefined
+  /** As the system shows it. */
+  readonly command: string | undefined
+  /** The connection, to be closed; undefined if it does not answer. */
+  readonly client: ControlClient | undefined
+  /** What was open in it when it was found; undefined if it does not answer. */
+  readonly readers: OpenReaders | undefined
+  /** Why it does not, in a sentence that begins with whom it is about. */
+  readonly silence: string | undefined
+}
+
+/** Sequences at which snapshots and iterators read, and how many of these at each. */
+export type OpenReaders = readonly { readonly sequence: number; readonly count: number }[]
+
+/** How long an answer may take. For slow machines there is a variable of the environment. */
+export function patienceMs(): number {
+  const given = Number(process.env['WISC_PATIENCE_MS'])
+  return Number.isSafeInteger(given) && given > 0 ? given : PATIENCE_MS
+}
+
+/** Looks for the owner, and whether it answers. @returns undefined if no process has the store open */
+export async function findOwner(
   path: string,
-  use: (owner: ControlClient) => Promise<T>,
-): Promise<T | undefined> {
-  const owner = await ControlClient.connect(path)
-  if (!owner) return undefined
-  try {
-    return await use(owner)
-  } finally {
-    owner.close()
+  { signal }: Pick<VerbContext, 'signal'>,
+): Promise<Owner | undefined> {
+  for (let look = 1; ; look++) {
+    let client: ControlClient | undefined
+    try {
+      client = await ControlClient.connect(path)
+      if (!client) {
+        return silent(storeOwner(path), 'has no control socket that can be asked')
+      }
+      const { readers } = await client.ask('snapshots', { signal, patienceMs: patienceMs() })
+      const pid = storeOwner(path)?.pid
+      return { pid, command: commandOf(pid), client, readers, silence: undefined }
+    } catch (error) {
+      client?.close()
+      if (signal.aborted) throw new InterruptedError('interrupted')
+      const isGone = error instanceof WiscError && error.code === 'WISC_NOT_OPEN'
+      if (isGone && look < LOOKS_MAX) continue
+      const isSilent = error instanceof SilentOwnerError || error instanceof IoError || isGone
+      if (!isSilent) throw error
+      return silent(storeOwner(path), 'does not answer')
+    }
   }
 }
 
-/** @throws UsageError if no process answers, WISC_NO_STORE if there is no store at all */
-export async function connectOwner(path: string, context: VerbContext): Promise<ControlClient> {
-  const owner = await ControlClient.connect(path)
-  if (owner) return owner
-  await inspectStore(path, context, () => Promise.resolve())
-  throw new UsageError(
-    'no process answers for this store: none has it open for writing, or not with controlSocket',
-  )
+function silent(found: StoreOwner | undefined, why: string): Owner | undefined {
+  if (!found) return undefined
+  const { pid, isHere } = found
+  const who =
+    pid === undefined
+      ? 'the process that has the store open'
+      : `pid ${pid}${isHere ? '' : ', of another machine or container,'}`
+  const command = isHere ? commandOf(pid) : undefined
+  return { pid, command, client: undefined, readers: undefined, silence: `${who} ${why}` }
 }
 
-/** Snapshots and iterators that are open in the owner; none if nobody answers. */
+/** @throws UsageError if no process has the store open, WISC_LOCKED if it does not answer, WISC_NO_STORE */
+export async function connectOwner(path: string, context: VerbContext): Promise<ControlClient> {
+  const owner = await findOwner(path, context)
+  if (owner?.client) return owner.client
+  await inspectStore(path, context, () => Promise.resolve())
+  if (owner) throw new WiscError('WISC_LOCKED', owner.silence!)
+  throw new UsageError('no process has this store open for writing')
+}
+
+/** Says what cannot be known because of an owner that does not answer. */
+export function sayUnknown(owner: Owner, { progress }: Pick<VerbContext, 'progress'>): void {
+  progress.say(`${owner.silence}; what it pins is unknown`)
+}
+
+/** Snapshots and iterators that are open in the owner. @returns undefined, and says so, if it does not answer */
 export async function openReaders(
   path: string,
-): Promise<{ readonly sequence: number; readonly count: number }[]> {
-  const open = await askOwner(path, (owner) => owner.ask('snapshots'))
-  return [...(open?.readers ?? [])]
+  context: VerbContext,
+): Promise<OpenReaders | undefined> {
+  const owner = await findOwner(path, context)
+  owner?.client?.close()
+  if (!owner) return []
+  if (!owner.readers) sayUnknown(owner, context)
+  return owner.readers
+}
+
+/**
+ * Waits for long work of an owner, and says when the owner stops answering meanwhile: with a connection of its own, for
+ * each one answers one request after the other. Whoever waits may go on or press Ctrl-C.
+ */
+export async function watchOwner<T>(
+  path: string,
+  context: VerbContext,
+  work: Promise<T>,
+): Promise<T> {
+  const ended = new AbortController()
+  const watching = watch(path, context, AbortSignal.any([context.signal, ended.signal]))
+  try {
+    return await work
+  } finally {
+    ended.abort()
+    await watching
+  }
+}
+
+async function watch(path: string, { progress }: VerbContext, signal: AbortSignal): Promise<void> {
+  let isSilent = false
+  try {
+    for (;;) {
+      await setTimeout(patienceMs(), undefined, { signal })
+      const owner = await findOwner(path, { signal })
+      owner?.client?.close()
+      const wasSilent = isSilent
+      isSilent = owner !== undefined && owner.client === undefined
+      if (isSilent && !wasSilent) progress.say(`${owner?.silence}; waiting for it`)
+    }
+  } catch {
+    // The work has ended; what else may go wrong here is told by the work itself.
+    return
+  }
 }

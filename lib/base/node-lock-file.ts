@@ -4,7 +4,13 @@
 import fs from 'node:fs'
 import { hostname } from 'node:os'
 import { assert, IoError } from './errors.ts'
-import { formatLockHolder, type LockFile, type LockHolder, type ProcessState } from './lock.ts'
+import {
+  formatLockHolder,
+  judgeHolder,
+  type LockFile,
+  type LockHolder,
+  type ProcessState,
+} from './lock.ts'
 import type { TryLock } from './native-extensions.ts'
 import { CREATE_FLAGS, FILE_MODE, openRegular, READ_WRITE_FLAGS } from './node-file.ts'
 
@@ -68,6 +74,11 @@ export class NodeLockFile implements LockFile {
 /** The line that the running process leaves in the lock file. */
 export function lockText(): string {
   return formatLockHolder(processIdentity())
+}
+
+/** Whether the holder that a lock file names still lives, as far as can be said from here. */
+export function stateOfHolder(holder: LockHolder): ReturnType<typeof judgeHolder> {
+  return judgeHolder(holder, { self: processIdentity(), stateOf: processState })
 }
 
 function processIdentity(): LockHolder {

@@ -196,6 +196,10 @@ export class Collector {
     this.wake()
   }
 
+  get isPaused(): boolean {
+    return this.#paused
+  }
+
   pause(): void {
     this.#paused = true
     this.#cancelStep.abort()

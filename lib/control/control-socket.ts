@@ -15,9 +15,8 @@ import {
   type SocketListener,
 } from '../base/node-socket.ts'
 import { emitSafely } from '../events.ts'
-import type { ReadableSequences } from '../readable-sequences.ts'
 import { Conversation } from './conversation.ts'
-import { type ControlledStore, RequestAnswers } from './request-answers.ts'
+import { type ControlledEngine, type ControlledStore, RequestAnswers } from './request-answers.ts'
 
 export interface ControlSocketParts {
   readonly fileSystem: FileSystem
@@ -36,10 +35,10 @@ export class ControlSocket {
   }
 
   /** Requires: the lock is held. */
-  async open(store: ControlledStore, readers: ReadableSequences): Promise<void> {
+  async open(store: ControlledStore, engine: ControlledEngine): Promise<void> {
     const { fileSystem, directory, listen } = this.#parts
     const path = joinPath(directory, SOCKET_NAME)
-    const answers = new RequestAnswers(store, readers)
+    const answers = new RequestAnswers(store, engine)
     try {
       if (Buffer.byteLength(path) > SOCKET_PATH_BYTES_MAX) {
         this.#warn(`the path is too long for a control socket bytesMax=${SOCKET_PATH_BYTES_MAX}`)

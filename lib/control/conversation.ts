@@ -15,7 +15,7 @@ import {
   PROTOCOL_VERSION,
   REQUEST_BYTES_MAX,
 } from './protocol.ts'
-import type { RequestAnswers } from './request-answers.ts'
+import type { Held, RequestAnswers } from './request-answers.ts'
 
 const IDLE_MS = 60_000
 /** With more of it unread, no progress is written. */
@@ -27,6 +27,7 @@ export class Conversation {
   readonly #lines: LineBuffer = new LineBuffer(REQUEST_BYTES_MAX)
   /** Fires when the other one is gone, or the store closes. */
   readonly #gone: AbortController = new AbortController()
+  readonly #held: Held = { sequence: undefined }
   #isBusy = false
   #idleTimer: NodeJS.Timeout | undefined
 
@@ -81,10 +82,15 @@ export class Conversation {
     try {
       const request = parseRequest(line)
       id = request.id
-      const result = await this.#answers.answer(request, this.#gone.signal, (progress) => {
-        if (this.#connection.writableLength > UNREAD_BYTES_MAX) return
-        if (this.#connection.writable) this.#connection.write(toLine({ id, progress }))
-      })
+      const result = await this.#answers.answer(
+        request,
+        this.#held,
+        this.#gone.signal,
+        (progress) => {
+          if (this.#connection.writableLength > UNREAD_BYTES_MAX) return
+          if (this.#connection.writable) this.#connection.write(toLine({ id, progress }))
+        },
+      )
       return { id, result }
     } catch (error) {
       return { id, error: plain(toWiscError(error)) }

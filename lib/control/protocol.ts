@@ -6,7 +6,8 @@
  *   <- {"id":7,"result":{...}}  or  {"id":7,"error":{"code":"WISC_...","message":"..."}}
  *
  * A connection's requests are answered one after the other, in their order. Whoever closes the connection cancels what
- * it has asked for. An answer holds figures and names of files, never a key, a value or a place in the code.
+ * it has asked for, and gives up what it holds. An answer holds figures and names of files, never a key, a value or a
+ * place in the code.
  */
 import type { CollectionPlan, CollectionReport } from '../collector/collection.ts'
 import type { Stats } from '../stats.ts'
@@ -25,11 +26,27 @@ export interface OpenReaders {
   readonly iterators: number
 }
 
+/** The process that has the store open, and how. */
+export interface OwnerFacts {
+  readonly pid: number
+  /** `paused`: by pauseCollector; `off`: it was never on. */
+  readonly collector: 'on' | 'paused' | 'off'
+  readonly targetSpaceAmplification: number
+  readonly segmentBytes: number
+  readonly punchHoles: boolean
+}
+
 /** The requests, with what they give. Numbers that JSON does not know are null. */
 export interface ControlResults {
   readonly stats: Stats
   readonly segments: readonly SegmentInfo[]
   readonly snapshots: OpenReaders
+  readonly owner: OwnerFacts
+  /**
+   * A snapshot that stays open as long as the connection does: who says nothing for a minute is sent away. Asked again
+   * on the same connection it stays the same.
+   */
+  readonly hold: { readonly sequence: number }
   /** Options: targetSpaceAmplification, segments, maxCopyBytes, bytesPerSecond. */
   readonly planCollection: CollectionPlan
   /** The same options, and plan. */

@@ -6,7 +6,7 @@ import type {
   CollectionReport,
   CollectOptions,
 } from '../collector/collection.ts'
-import { plainObject, refuseUnknown } from '../options.ts'
+import { plainObject, type ResolvedOptions, refuseUnknown } from '../options.ts'
 import type { ReadableSequences } from '../readable-sequences.ts'
 import type { Stats } from '../stats.ts'
 import type { KeyRange, SegmentInfo, SignalOptions } from '../types.ts'
@@ -22,8 +22,25 @@ export interface ControlledStore {
   compact(range: KeyRange, options: SignalOptions): Promise<void>
 }
 
-interface Asked {
+/** What only its engine knows. */
+export interface ControlledEngine {
   readonly readers: ReadableSequences
+  readonly visibleSequence: number
+  readonly options: {
+    readonly segmentBytes: number
+    readonly collector: ResolvedOptions['collector']
+  }
+  readonly collector: { readonly isPaused: boolean }
+}
+
+/** What one connection holds until it ends. */
+export interface Held {
+  sequence: number | undefined
+}
+
+interface Asked {
+  readonly engine: ControlledEngine
+  readonly held: Held
   readonly options: Record<string, unknown>
   /** Fires when nobody waits for the answer any more. */
   readonly signal: AbortSignal
@@ -51,12 +68,37 @@ const ANSWERS: { readonly [Name in ControlRequestName]: Answer<Name> } = {
     refuseUnknown(options, [], 'segments')
     return store.segments()
   },
-  snapshots: (store, { options, readers }) => {
+  owner: (_store, { options, engine }) => {
+    refuseUnknown(options, [], 'owner')
+    const { segmentBytes, collector } = engine.options
+    const { enabled, targetSpaceAmplification, punchHoles } = collector
+    const isOn = engine.collector.isPaused ? 'paused' : 'on'
+    return {
+      pid: process.pid,
+      collector: enabled ? isOn : 'off',
+      targetSpaceAmplification,
+      segmentBytes,
+      punchHoles,
+    }
+  },
+  hold: (_store, { options, engine, held, signal }) => {
+    refuseUnknown(options, [], 'hold')
+    if (held.sequence === undefined) {
+      const sequence = engine.visibleSequence
+      engine.readers.hold(sequence)
+      held.sequence = sequence
+      const release = (): void => engine.readers.release(sequence)
+      if (signal.aborted) release()
+      else signal.addEventListener('abort', release, { once: true })
+    }
+    return { sequence: held.sequence }
+  },
+  snapshots: (store, { options, engine }) => {
     refuseUnknown(options, [], 'snapshots')
     const { lastSequence, snapshots, iterators } = store.stats()
     return {
       lastSequence,
-      readers: readers.holders(),
+      readers: engine.readers.holders(),
       snapshots: snapshots.open,
       iterators: iterators.open,
     }
@@ -83,23 +125,28 @@ const ANSWERS: { readonly [Name in ControlRequestName]: Answer<Name> } = {
 
 export class RequestAnswers {
   readonly #store: ControlledStore
-  readonly #readers: ReadableSequences
+  readonly #engine: ControlledEngine
 
-  constructor(store: ControlledStore, readers: ReadableSequences) {
+  constructor(store: ControlledStore, engine: ControlledEngine) {
     this.#store = store
-    this.#readers = readers
+    this.#engine = engine
   }
 
-  /** @throws what the store throws, WISC_INVALID_ARGUMENT */
+  /**
+   * @param held what the connection holds, the same for all its requests
+   * @param signal fires when it ends
+   * @throws what the store throws, WISC_INVALID_ARGUMENT
+   */
   async answer(
     { request, options }: ControlRequest,
+    held: Held,
     signal: AbortSignal,
     onProgress: Asked['onProgress'],
   ): Promise<unknown> {
     if (!Object.hasOwn(ANSWERS, request)) throw invalidArgument('request is unknown')
     const answer: Answer<ControlRequestName> = ANSWERS[request as ControlRequestName]
     const given = plainObject(options, 'options')
-    const asked = { options: given, readers: this.#readers, signal, onProgress }
+    const asked = { options: given, engine: this.#engine, held, signal, onProgress }
     return answer(this.#store, asked)
   }
 }

@@ -18,13 +18,24 @@ import {
   REQUEST_BYTES_MAX,
 } from '../control/protocol.ts'
 
+export type { OwnerFacts } from '../control/protocol.ts'
+
 /** No store has so many files that an answer comes near to it. */
 const ANSWER_BYTES_MAX: number = 256 * 1024 * 1024
 /** Nobody listens there: no socket, one that is left over, one of somebody else, or a path too long for any. */
 const NOBODY = ['ENOENT', 'ECONNREFUSED', 'ENOTDIR', 'ENOTSOCK', 'EACCES', 'ENAMETOOLONG']
 
+/** It is there and does not answer: it was stopped, or hangs, or has no time. */
+export class SilentOwnerError extends WiscError {
+  constructor() {
+    super('WISC_IO', 'the process that has the store open does not answer')
+  }
+}
+
 interface AskOptions {
   readonly options?: object
+  /** How long to wait for the answer. @see SilentOwnerError */
+  readonly patienceMs?: number
   /** Closes the connection, which cancels what was asked for. */
   readonly signal?: AbortSignal
   readonly onProgress?: (progress: CollectionProgress) => void
@@ -65,11 +76,11 @@ export class ControlClient {
 
   /**
    * @throws what the owner says; WISC_NOT_OPEN if it closes the store or dies meanwhile, WISC_ABORTED,
-   *   WISC_INVALID_ARGUMENT for a request that is too long
+   *   WISC_INVALID_ARGUMENT for a request that is too long, SilentOwnerError if it does not answer in time
    */
   ask<Name extends ControlRequestName>(
     request: Name,
-    { options = {}, signal, onProgress }: AskOptions = {},
+    { options = {}, patienceMs, signal, onProgress }: AskOptions = {},
   ): Promise<ControlResults[Name]> {
     const id = ++this.#lastId
     const asked: ControlRequest = { version: PROTOCOL_VERSION, id, request, options }
@@ -85,7 +96,11 @@ export class ControlClient {
       }
       if (signal?.aborted) onAbort()
       signal?.addEventListener('abort', onAbort, { once: true })
-      const settled = (): void => signal?.removeEventListener('abort', onAbort)
+      const timer = patienceMs === undefined ? undefined : this.#expectSoon(patienceMs)
+      const settled = (): void => {
+        clearTimeout(timer)
+        signal?.removeEventListener('abort', onAbort)
+      }
       this.#waiting = {
         id,
         onProgress,
@@ -105,6 +120,16 @@ export class ControlClient {
 
   close(): void {
     this.#end(new WiscError('WISC_NOT_OPEN', 'the connection is closed'))
+  }
+
+  /** What has come by then, while this process had no time itself, is heard first. */
+  #expectSoon(patienceMs: number): NodeJS.Timeout {
+    return setTimeout(() => {
+      const { id } = this.#waiting ?? { id: 0 }
+      setImmediate(() => {
+        if (this.#waiting?.id === id) this.#end(new SilentOwnerError())
+      })
+    }, patienceMs)
   }
 
   #take(chunk: Buffer): void {

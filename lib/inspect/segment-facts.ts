@@ -50,15 +50,15 @@ export interface SegmentFacts {
   readonly tables: readonly ReferringTable[]
   /** Some, from all over the file. */
   readonly samples: readonly SampleRecord[]
-  /** Oldest first, not all if there are many. */
-  readonly pins: readonly Pin[]
+  /** Oldest first, not all if there are many; null if nobody can say. */
+  readonly pins: readonly Pin[] | null
   /** What a collection of this file alone would do, however little it frees. */
   readonly plan: CollectionPlan
 }
 
 export interface FactsOptions {
-  /** What is open in the process that has the store open. */
-  readonly readers: readonly { readonly sequence: number; readonly count: number }[]
+  /** What is open in the process that has the store open; undefined if nobody can say. */
+  readonly readers: readonly { readonly sequence: number; readonly count: number }[] | undefined
   readonly signal: AbortSignal
 }
 
@@ -70,7 +70,7 @@ export async function segmentFacts(
 ): Promise<SegmentFacts> {
   const engine = Store.engineOf(store)
   const number = fileHolding(engine, segment)
-  const sequences = readers.map(({ sequence }) => sequence)
+  const sequences = readers?.map(({ sequence }) => sequence)
   const rows = await segmentRows(store, { isExact: true, readers: sequences, signal })
   const row = rows.find((each) => each.number === number)
   // One that was only prepared is no file of the account.
@@ -79,8 +79,8 @@ export async function segmentFacts(
     segment: row,
     tables: referringTables(engine, number),
     samples: await samples(engine, number, signal),
-    pins: await pins(engine, number, readers.slice(0, PINS_MAX), signal),
-    plan: await planAlone(engine, number, sequences, signal),
+    pins: readers ? await pins(engine, number, readers.slice(0, PINS_MAX), signal) : null,
+    plan: await planAlone(engine, number, sequences ?? [], signal),
   }
 }
 
@@ -137,7 +137,7 @@ async function samples(
 async function pins(
   engine: ReadingEngine,
   file: number,
-  readers: FactsOptions['readers'],
+  readers: NonNullable<FactsOptions['readers']>,
   signal: AbortSignal,
 ): Promise<Pin[]> {
   const segments = logicalSegments(engine.version, file)

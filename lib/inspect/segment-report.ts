@@ -4,6 +4,7 @@
  * Quick, it reads counters only, and guesses. Exact, it makes the plan of a collection: the walk over the tree tells
  * hidden bytes (which a compaction would expose) from pinned ones (which a snapshot still sees). Writes nothing (I11).
  */
+import { withoutReferences } from '../../vlog/collection-costs.ts'
 import type { CollectionSteps, ValueLogFileKind } from '../../vlog/collection-plan.ts'
 import { planCollectionSteps } from '../../vlog/collection-planner.ts'
 import type { CollectedStep } from '../collector/collection.ts'
@@ -14,7 +15,6 @@ import { segmentInfos } from '../inspect-space.ts'
 import { JobRate } from '../jobs/job-rate.ts'
 import type { ReadingEngine } from '../reading-engine.ts'
 import { Store } from '../store.ts'
-import type { Version } from '../tree/version.ts'
 
 /** A file of the value log. Sizes in bytes; what has not been walked is null. */
 export interface SegmentRow {
@@ -33,12 +33,10 @@ export interface SegmentRow {
   /** Whole records that entries point to, hidden and pinned ones included. */
   readonly referencedBytes: number
   readonly exposedGarbageBytes: number
-  /** Of the referenced bytes: nobody sees them, a compaction exposes them. */
+  /** Of the referenced bytes: nobody sees them, a compaction exposes them. With unknown pins these are among them. */
   readonly hiddenBytes: number | null
-  /** Of the referenced bytes: only snapshots and iterators see them. */
+  /** Of the referenced bytes: only snapshots and iterators see them. Null, too, if nobody can say. */
   readonly pinnedBytes: number | null
-  /** Writes since its newest record. */
-  readonly age: number
   /** What a collection to the target of the store would do with it; null for nothing. */
   readonly action: Exclude<CollectedStep['action'], 'forget'> | null
   /** Why nothing. */
@@ -47,20 +45,21 @@ export interface SegmentRow {
 
 export interface SegmentRowOptions {
   readonly isExact?: boolean
-  /** Sequences at which the process that has the store open still reads. */
-  readonly readers?: readonly number[]
+  /** Sequences at which the process that has the store open still reads; undefined if nobody can say. */
+  readonly readers: readonly number[] | undefined
   readonly signal?: AbortSignal
 }
 
 /** In the order of the numbers. @throws WISC_STALE if a writer has removed files of the view meanwhile */
 export async function segmentRows(
   store: Store,
-  { isExact = false, readers = [], signal }: SegmentRowOptions = {},
+  { isExact = false, readers, signal }: SegmentRowOptions,
 ): Promise<SegmentRow[]> {
   const engine = Store.engineOf(store)
   if (!isExact) return toRows(engine, quickPlan(engine), undefined)
-  const { plan, hidden } = await exactPlan(engine, {}, readers, signal)
-  return toRows(engine, plan, hidden)
+  const { plan, hidden } = await exactPlan(engine, {}, readers ?? [], signal)
+  const rows = toRows(engine, plan, hidden)
+  return readers ? rows : rows.map((row) => ({ ...row, pinnedBytes: null }))
 }
 
 /** What a collection would do, to the target of the store if there is none, with these readers in mind. */
@@ -94,7 +93,6 @@ function toRows(
   planned: CollectionSteps,
   hidden: HiddenFigures | undefined,
 ): SegmentRow[] {
-  const lastSequence = engine.visibleSequence
   const notWalked = { hiddenBytes: null, pinnedBytes: null }
   return segmentInfos(engine).map((info): SegmentRow => {
     const { id, blocked: _, ...rest } = info
@@ -102,7 +100,6 @@ function toRows(
       ...rest,
       number: id,
       ...(hidden ? bytesInVain(hidden, info.segments) : notWalked),
-      age: Math.max(0, lastSequence - newestSequence(engine.version, info.segments, lastSequence)),
       action: actionFor(id, planned),
       reason: planned.skipped.find(({ number }) => number === id)?.reason ?? null,
     }
@@ -118,18 +115,35 @@ function quickPlan(engine: ReadingEngine): CollectionSteps {
   })
 }
 
+/** What a collection would come to, by counters and samples alone. */
+export interface QuickForecast {
+  readonly target: number
+  /** Of the value log. */
+  readonly bytesFreed: number
+}
+
+/**
+ * Hidden garbage is taken to lie everywhere alike.
+ * @param wanted space amplification to come to; undefined for that of the store
+ */
+export function quickForecast(store: Store, wanted: number | undefined): QuickForecast {
+  const engine = Store.engineOf(store)
+  const target = wanted ?? engine.options.collector.targetSpaceAmplification
+  const space = engine.space.measure()
+  const referenced = space.files.reduce((sum, { referencedBytes }) => sum + referencedBytes, 0)
+  const share = referenced === 0 ? 0 : Math.min(1, space.hiddenGarbageBytes / referenced)
+  const files = space.files.map((file) => withoutReferences(file, file.referencedBytes * share))
+  const { bytesFreed } = planCollectionSteps(files, space, {
+    ...viewPlannerOptions(engine, target),
+    goalDiskBytes: target * space.liveBytes,
+  })
+  return { target, bytesFreed }
+}
+
 function actionFor(number: number, { steps }: CollectionSteps): SegmentRow['action'] {
   for (const step of steps) {
     if (step.action === 'forget') continue
     if (plannedFiles(step).some((file) => file.number === number)) return step.action
   }
   return null
-}
-
-/** Segments that are still written to have no last one yet. */
-function newestSequence(version: Version, segments: readonly number[], open: number): number {
-  return segments.reduce((newest, number) => {
-    const segment = version.segments.get(number)
-    return Math.max(newest, segment?.state === 'sealed' ? segment.lastSequence : open)
-  }, 0)
 }

@@ -21,11 +21,14 @@ export interface WiscOptions {
   readonly env?: NodeJS.ProcessEnv
 }
 
+/** A slow machine is no silent one: whoever tests silence gives another patience. */
+export const PATIENCE: Readonly<Record<string, string>> = { WISC_PATIENCE_MS: '120000' }
+
 export function startWisc(words: readonly string[], options: WiscOptions = {}): ChildProcess {
   const { COLUMNS, NO_COLOR, ...env } = process.env
   const child = spawn(process.execPath, [WISC, ...words], {
     cwd: options.cwd,
-    env: { ...env, ...options.env },
+    env: { ...env, ...PATIENCE, ...options.env },
   })
   // It may end before it has read all.
   child.stdin!.on('error', (error: NodeJS.ErrnoException) => {

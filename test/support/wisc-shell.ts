@@ -1,6 +1,6 @@
 /** The wisc command in a shell, for redirections, and in a terminal that `script` makes. */
 import { spawnSync } from 'node:child_process'
-import { WISC as FILE } from './wisc-process.ts'
+import { WISC as FILE, PATIENCE } from './wisc-process.ts'
 
 /** The command as words of a shell. */
 export const WISC: string = [process.execPath, FILE].map((word) => `'${word}'`).join(' ')
@@ -14,7 +14,7 @@ interface ShellResult {
 export function runShell(commandLine: string, env: NodeJS.ProcessEnv = {}): ShellResult {
   const { COLUMNS, NO_COLOR, ...own } = process.env
   const { status, stdout, stderr } = spawnSync('sh', ['-c', commandLine], {
-    env: { ...own, ...env },
+    env: { ...own, ...PATIENCE, ...env },
     encoding: 'utf8',
   })
   return { code: status, out: stdout, err: stderr }

@@ -11,7 +11,7 @@ import { holdOpen, storeWithGarbage } from '../support/busy-store.ts'
 import { nextLine, startModule } from '../support/child-process.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
 import { hasTmux, startTerminal } from '../support/tmux.ts'
-import { WISC, wisc } from '../support/wisc-process.ts'
+import { PATIENCE, WISC, wisc } from '../support/wisc-process.ts'
 import { WISC as WISC_WORDS } from '../support/wisc-shell.ts'
 
 test('help is to be had in every way that people try', async () => {
@@ -118,7 +118,12 @@ async function makePlace(): Promise<string> {
 }
 
 async function paste(commandLine: string, place: string): Promise<[number, string]> {
-  const env = { ...process.env, HOME: place, PATH: `${place}/bin:${process.env['PATH']}` }
+  const env = {
+    ...process.env,
+    ...PATIENCE,
+    HOME: place,
+    PATH: `${place}/bin:${process.env['PATH']}`,
+  }
   const child = spawn('bash', ['-o', 'pipefail', '-c', commandLine], { cwd: place, env })
   let text = ''
   for (const stream of [child.stdout, child.stderr]) {

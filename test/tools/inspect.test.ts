@@ -22,7 +22,7 @@ function copyOf(name: string): string {
 /** What the file system allocates is not for a golden text. */
 function withoutDiskSize(text: string): string {
   return text
-    .replace(/^(on disk|reserve)( +)\S.*$/gm, '$1$2(size)')
+    .replace(/^(on disk|reserve|gc would free)( +)\S.*$/gm, '$1$2(size)')
     .replace(/^(space amp +)\S.*$/m, '$1(ratio)')
 }
 
@@ -44,7 +44,9 @@ test('stat at 80 columns', async () => {
     dead             14.5 KiB
     punched          0 B
     hidden           about 296 B
-    pinned           -
+    pinned           none
+    target           1.30
+    gc would free    (size)
     tables           2, 1.5 KiB
     entries          50
     tombstones       6
@@ -54,6 +56,7 @@ test('stat at 80 columns', async () => {
     only in the log  9 records
     last sequence    100
     durable up to    94
+    last close       none: a crash
 
     level  runs  tables   size  entries  tombstones  share
         0     1       1  559 B       17           6  ###########...................
@@ -73,7 +76,9 @@ test('stat at 40 columns, exact', async () => {
     dead             15729 B
     punched          0 B
     hidden           about 296 B
-    pinned           -
+    pinned           none
+    target           1.30
+    gc would free    (size)
     tables           3, 1796 B
     entries          59
     tombstones       7
@@ -83,6 +88,7 @@ test('stat at 40 columns, exact', async () => {
     only in the log  0 records
     last sequence    100
     durable up to    100
+    last close       in order
 
     level       0
     runs        2

@@ -99,8 +99,12 @@ test('thousands of files make a page of bounded size', async () => {
   const { open } = await import('#dist/lib/index.js')
   const { segmentRows } = await import('#dist/lib/inspect/segment-report.js')
   const store = await open(db, { readOnly: true })
-  const [row] = await segmentRows(store, { isExact: true })
-  const segments = Array.from({ length: 20_000 }, (_, i) => ({ ...row!, number: i + 1 }))
+  const [row] = await segmentRows(store, { isExact: true, readers: [] })
+  const segments = Array.from({ length: 20_000 }, (_, i) => ({
+    ...row!,
+    ageSeconds: 1,
+    number: i + 1,
+  }))
   const stats = store.stats()
   await store.close()
   const page = reportPage({ path: db, at: new Date(0), stats, segments, sizes: [] })

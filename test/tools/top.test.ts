@@ -58,7 +58,7 @@ test('it ends when the store is closed, when nobody reads, and at Ctrl-C', async
 test('nobody answers: what is wrong is said', async () => {
   const db = await storeWithGarbage()
   for (const [path, says] of [
-    [db, /no process answers/],
+    [db, /no process has this store open/],
     [`${db}/nothing`, /no store/],
   ] as const) {
     const { code, out, err } = await wisc(['top', path])
@@ -120,7 +120,7 @@ describe.skipIf(!hasTmux())('in a terminal', () => {
   test('a store that nobody has open leaves the screen alone', async () => {
     const db = await storeWithGarbage()
     const terminal = startTerminal(`${WISC} top ${db}; echo "ended $?"`, 80, 30)
-    expect(await terminal.until(/^ended 2$/m)).toContain('no process answers')
+    expect(await terminal.until(/^ended 2$/m)).toContain('no process has this store open')
   })
 })
 

@@ -1,6 +1,7 @@
 /** `wisc explain`: why a file of the value log is still there. */
 import type { SegmentFacts } from '../../lib/inspect/segment-facts.ts'
 import { segmentFacts } from '../../lib/inspect/segment-facts.ts'
+import { type Aged, formatAge, withAges } from '../ages.ts'
 import { parseSegment } from '../amounts.ts'
 import { EXACT_BYTES, STORE_PATH } from '../arguments.ts'
 import { jsonBytes } from '../entries.ts'
@@ -14,11 +15,14 @@ import { openReaders } from '../owner.ts'
 import { formatFields, formatTable } from '../table.ts'
 import { fitText } from '../text-width.ts'
 import { formatBytes, formatCount, formatUnits } from '../units.ts'
+import { withUnknownPins } from '../unknown-pins.ts'
 import { defineVerb, type Verb } from '../verb.ts'
 import { contentBar, contentLegend } from './segments.ts'
 
 /** Tables that are listed; the rest is counted. */
 const TABLES_SHOWN = 8
+
+type Facts = SegmentFacts & { readonly segment: Aged }
 
 /** For people: why the collector leaves a file alone. */
 const REASONS: Readonly<Record<string, string>> = {
@@ -57,9 +61,11 @@ export const explain: Verb = defineVerb({
     const { output, progress, signal } = context
     const number = parseSegment(segment)
     progress.note('walking tree and file')
-    const facts = await inspectAgain(path, context, async (store) =>
-      segmentFacts(store, number, { readers: await openReaders(path), signal }),
-    )
+    const facts = await inspectAgain(path, context, async (store): Promise<Facts> => {
+      const readers = await openReaders(path, context)
+      const found = await segmentFacts(store, number, { readers, signal })
+      return { ...found, segment: withAges(path, [found.segment])[0]! }
+    })
     if (json) await output.json(toReport(facts))
     else await output.write(render(facts, number, bytes, output))
     return EXIT_CODE.fine
@@ -67,14 +73,15 @@ export const explain: Verb = defineVerb({
 })
 
 /** See tools/schema/explain.json. */
-function toReport({ samples, ...facts }: SegmentFacts): object {
+function toReport({ samples, ...facts }: Facts): object {
   return {
     ...facts,
+    plan: facts.pins ? facts.plan : withUnknownPins(facts.plan),
     samples: samples.map(({ key, ...sample }) => ({ ...jsonBytes('key', key, false), ...sample })),
   }
 }
 
-function render(facts: SegmentFacts, asked: number, bytes: boolean, output: Output): string {
+function render(facts: Facts, asked: number, bytes: boolean, output: Output): string {
   const { columns } = output
   const parts = [
     renderFigures(facts, asked, bytes, output),
@@ -87,7 +94,7 @@ function render(facts: SegmentFacts, asked: number, bytes: boolean, output: Outp
 }
 
 function renderFigures(
-  { segment: row }: SegmentFacts,
+  { segment: row }: Facts,
   asked: number,
   bytes: boolean,
   output: Output,
@@ -102,11 +109,11 @@ function renderFigures(
     ['size', size(row.totalBytes)],
     ['on disk', size(row.diskBytes)],
     ['referenced', `${size(row.referencedBytes)}, ${formatUnits(row.referencedRecords, 'record')}`],
-    ['pinned', size(row.pinnedBytes ?? 0)],
+    ['pinned', row.pinnedBytes === null ? 'unknown' : size(row.pinnedBytes)],
     ['hidden', size(row.hiddenBytes ?? 0)],
     ['dead', size(dead)],
     ['punched', size(punched)],
-    ['age', formatUnits(row.age, 'write')],
+    ['age', formatAge(row)],
     ['content', (room: number) => contentBar(row, room, output)],
   ] as const
   const why = row.reason === null ? undefined : (REASONS[row.reason] ?? row.reason)
@@ -166,6 +173,9 @@ function renderSamples({ samples }: SegmentFacts, bytes: boolean, columns: numbe
 }
 
 function renderPins({ pins }: SegmentFacts, bytes: boolean, columns: number): string {
+  if (pins === null) {
+    return formatSentence('Which snapshots and iterators keep something of it is unknown.', columns)
+  }
   if (pins.length === 0) {
     return formatSentence('No open snapshot or iterator keeps anything of it.', columns)
   }

@@ -17,7 +17,13 @@ const STEP_COLUMNS: readonly Column[] = [
   { title: 'files', align: 'left', columnsMin: 8 },
 ]
 
-export function renderPlan(plan: CollectionPlan, bytes: boolean, columns: number): string {
+/** @param knowsPins whether it is known what readers of another process pin */
+export function renderPlan(
+  plan: CollectionPlan,
+  knowsPins: boolean,
+  bytes: boolean,
+  columns: number,
+): string {
   const size = (amount: number): string => formatBytes(amount, bytes)
   const rows = plan.steps.map((step) => [
     step.action,
@@ -41,7 +47,7 @@ export function renderPlan(plan: CollectionPlan, bytes: boolean, columns: number
     ['dead', size(deadAndPunched(before).dead)],
     ['punched', size(before.punchedBytes)],
     ['hidden', size(before.hiddenGarbageBytes)],
-    ['pinned', size(before.pinnedBytes)],
+    ['pinned', knowsPins ? size(before.pinnedBytes) : 'unknown'],
   ]
   // Without this the plan looks as if little could be had.
   const more =

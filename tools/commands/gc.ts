@@ -11,12 +11,14 @@ import {
   type CollectOptions,
   WiscError,
 } from '../../lib/index.ts'
+import type { ControlClient } from '../../lib/inspect/control-client.ts'
 import { parseAtLeast, parseBytes, parseRatio, parseSegments } from '../amounts.ts'
 import { EXACT_BYTES, STORE_PATH } from '../arguments.ts'
 import { EXIT_CODE, errorReport, exitCodeOf, UsageError } from '../exit-code.ts'
 import { inspectAgain } from '../inspect-again.ts'
-import { askOwner } from '../owner.ts'
+import { findOwner, type Owner, sayUnknown, watchOwner } from '../owner.ts'
 import { formatBytes } from '../units.ts'
+import { withUnknownPins } from '../unknown-pins.ts'
 import { defineVerb, type Verb, type VerbContext } from '../verb.ts'
 import { changeStore } from '../with-store.ts'
 import { renderPlan, renderReport } from './gc-text.ts'
@@ -89,9 +91,9 @@ export const gc: Verb = defineVerb({
       throw new UsageError('--plan says everything but the rate')
     }
     if (dryRun) {
-      const found = await makePlan(path, settings, context)
-      if (json) await output.json(found)
-      else await output.write(renderPlan(found, bytes, output.columns))
+      const { plan: found, knowsPins } = await makePlan(path, settings, context)
+      if (json) await output.json(knowsPins ? found : withUnknownPins(found))
+      else await output.write(renderPlan(found, knowsPins, bytes, output.columns))
       return EXIT_CODE.fine
     }
     const report = await carryOut(path, { ...settings, ...(saved && { plan: saved }) }, context)
@@ -102,19 +104,31 @@ export const gc: Verb = defineVerb({
   },
 })
 
+/** A plan, and whether what readers of the owner pin is known. */
+interface FoundPlan {
+  readonly plan: CollectionPlan
+  readonly knowsPins: boolean
+}
+
 async function makePlan(
   path: string,
   settings: CollectSettings,
   context: VerbContext,
-): Promise<CollectionPlan> {
+): Promise<FoundPlan> {
   const { progress, signal } = context
   progress.note('planning')
-  const ofOwner = await askOwner(path, (owner) =>
-    owner.ask('planCollection', { options: settings, signal }),
+  const owner = await findOwner(path, context)
+  if (owner?.client) {
+    const plan = await askOwner(path, owner, context, (client) =>
+      client.ask('planCollection', { options: settings, signal }),
+    )
+    return { plan, knowsPins: true }
+  }
+  if (owner) sayUnknown(owner, context)
+  const plan = await inspectAgain(path, context, (store) =>
+    store.planCollection({ ...settings, signal }),
   )
-  progress.clear()
-  if (ofOwner) return ofOwner
-  return inspectAgain(path, context, (store) => store.planCollection({ ...settings, signal }))
+  return { plan, knowsPins: owner === undefined }
 }
 
 async function carryOut(
@@ -132,12 +146,27 @@ async function carryOut(
     )
   } catch (error) {
     if (!(error instanceof WiscError) || error.code !== 'WISC_LOCKED') throw error
-    const report = await askOwner(path, (owner) =>
-      owner.ask('collect', { options: withoutWords(options), signal, onProgress }),
+    const owner = await findOwner(path, context)
+    if (!owner) throw error
+    return askOwner(path, owner, context, (client) =>
+      client.ask('collect', { options: withoutWords(options), signal, onProgress }),
     )
-    progress.clear()
-    if (report) return report
-    throw error
+  }
+}
+
+/** @throws WISC_LOCKED if it does not answer */
+async function askOwner<T>(
+  path: string,
+  { client, silence }: Owner,
+  context: VerbContext,
+  ask: (client: ControlClient) => Promise<T>,
+): Promise<T> {
+  if (!client) throw new WiscError('WISC_LOCKED', `${silence}; it has the store open`)
+  try {
+    return await watchOwner(path, context, ask(client))
+  } finally {
+    client.close()
+    context.progress.clear()
   }
 }
 

@@ -3,6 +3,7 @@ import fs from 'node:fs'
 import { segmentRows } from '../../lib/inspect/segment-report.ts'
 import type { SizeBucket } from '../../lib/inspect/size-histogram.ts'
 import { measureValueSizes } from '../../lib/inspect/value-sizes.ts'
+import { withAges } from '../ages.ts'
 import { STORE_PATH } from '../arguments.ts'
 import { EXIT_CODE, InterruptedError, systemErrorCode, UsageError } from '../exit-code.ts'
 import { inspectAgain } from '../inspect-again.ts'
@@ -48,8 +49,8 @@ async function gather(path: string, context: VerbContext): Promise<ReportData> {
   const { progress, signal } = context
   const found = await inspectAgain(path, context, async (store) => {
     progress.note('walking the tree and its files')
-    const readers = (await openReaders(path)).map(({ sequence }) => sequence)
-    const segments = await segmentRows(store, { isExact: true, readers, signal })
+    const readers = (await openReaders(path, context))?.map(({ sequence }) => sequence)
+    const segments = withAges(path, await segmentRows(store, { isExact: true, readers, signal }))
     return { stats: store.stats(), segments }
   })
   return { path, at: new Date(), ...found, sizes: await valueSizes(path, context) }

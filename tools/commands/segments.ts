@@ -1,5 +1,6 @@
 /** `wisc segments`: the files of the value log, a row each. */
 import { type SegmentRow, segmentRows } from '../../lib/inspect/segment-report.ts'
+import { type AgedRow, formatAge, withAges } from '../ages.ts'
 import { EXACT_BYTES, STORE_PATH } from '../arguments.ts'
 import { formatBar } from '../bar.ts'
 import { EXIT_CODE } from '../exit-code.ts'
@@ -9,7 +10,7 @@ import { formatLegend } from '../legend.ts'
 import type { Output } from '../output.ts'
 import { openReaders } from '../owner.ts'
 import { type Column, formatTable } from '../table.ts'
-import { formatBytes, formatCount, formatUnits } from '../units.ts'
+import { formatBytes, formatUnits } from '../units.ts'
 import { defineVerb, type Verb } from '../verb.ts'
 
 /** What rows are sorted by, the largest first; files by their numbers. */
@@ -20,7 +21,7 @@ const ORDERS = {
   live: (row: SegmentRow) => liveBytes(row),
   dead: (row: SegmentRow) => deadAndPunched(row).dead,
   hidden: ({ hiddenBytes }: SegmentRow) => hiddenBytes ?? 0,
-  age: ({ age }: SegmentRow) => age,
+  age: ({ ageSeconds }: AgedRow) => ageSeconds ?? 0,
 } as const
 
 const FILTERS = {
@@ -47,10 +48,11 @@ export const segments: Verb = defineVerb({
   summary: 'List the files of the value log, and what a collection would do with each',
   details:
     'In the column "plan" stands what the collector would do to come to its target (DROP, PUNCH, REWRITE), or why it ' +
-    'leaves the file alone; from counters alone it is a guess. Age counts the writes since its newest record; after ' +
-    'a crash their numbers go on 2^32 further. With --exact the tree is walked and the plan is that of gc ' +
+    'leaves the file alone; from counters alone it is a guess. Age is the time since the file was last written, or ' +
+    'punched. With --exact the tree is walked and the plan is that of gc ' +
     '--dry-run; hidden bytes (which a compaction would expose) and pinned ones (which a snapshot or iterator of ' +
-    'the process that has the store open still sees) are told from live ones. With --json a line a file. Needs ' +
+    'the process that has the store open still sees) are told from live ones; if that process does not answer, it is ' +
+    'unknown which of the two they are. With --json a line a file. Needs ' +
     'no lock and writes nothing; the store may be in use.',
   examples: [
     ['wisc segments photos.db', 'At a glance, from counters alone'],
@@ -75,9 +77,9 @@ export const segments: Verb = defineVerb({
     const { output, progress, signal } = context
     if (exact) progress.note('walking the tree')
     const all = await inspectAgain(path, context, async (store) => {
-      const readers = exact ? await openReaders(path) : []
-      const sequences = readers.map(({ sequence }) => sequence)
-      return segmentRows(store, { isExact: exact, readers: sequences, signal })
+      const open = exact ? await openReaders(path, context) : []
+      const readers = open?.map(({ sequence }) => sequence)
+      return withAges(path, await segmentRows(store, { isExact: exact, readers, signal }))
     })
     const order = ORDERS[sort]
     const rows = all
@@ -124,7 +126,7 @@ export function contentLegend(isExact: boolean, columns: number): string {
 }
 
 function render(
-  rows: readonly SegmentRow[],
+  rows: readonly AgedRow[],
   isExact: boolean,
   bytes: boolean,
   output: Output,
@@ -136,11 +138,11 @@ function render(
     row.kind === 'relocation' ? row.kind : row.state,
     size(row.totalBytes),
     percent(liveBytes(row), row.totalBytes),
-    formatCount(row.age),
+    formatAge(row),
     planOf(row),
     (room: number) => contentBar(row, room, output),
   ])
-  const sum = (of: (row: SegmentRow) => number): number =>
+  const sum = (of: (row: AgedRow) => number): number =>
     rows.reduce((total, row) => total + of(row), 0)
   const totals = [
     formatUnits(rows.length, 'file'),
@@ -148,7 +150,7 @@ function render(
     `${size(sum((row) => deadAndPunched(row).dead))} dead`,
     `${size(sum((row) => deadAndPunched(row).punched))} punched`,
     ...(isExact ? [`${size(sum(({ hiddenBytes }) => hiddenBytes ?? 0))} hidden`] : []),
-    ...(isExact ? [`${size(sum(({ pinnedBytes }) => pinnedBytes ?? 0))} pinned`] : []),
+    ...(isExact ? [`${pinnedOf(rows, size)} pinned`] : []),
   ]
   const { columns } = output
   return (
@@ -156,6 +158,16 @@ function render(
     contentLegend(isExact, columns) +
     formatLegend(totals, columns)
   )
+}
+
+/** Unknown if that of any file is. */
+function pinnedOf(rows: readonly AgedRow[], size: (amount: number) => string): string {
+  let sum = 0
+  for (const { pinnedBytes } of rows) {
+    if (pinnedBytes === null) return 'unknown'
+    sum += pinnedBytes
+  }
+  return size(sum)
 }
 
 /** What would be done, in capitals, or why nothing. */

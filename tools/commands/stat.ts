@@ -1,5 +1,7 @@
 /** `wisc stat`: the store at a glance. */
-import type { LevelStats, Stats } from '../../lib/index.ts'
+import { type LevelStats, type Stats, WiscError } from '../../lib/index.ts'
+import type { OwnerFacts } from '../../lib/inspect/control-client.ts'
+import { type QuickForecast, quickForecast } from '../../lib/inspect/segment-report.ts'
 import { EXACT_BYTES, STORE_PATH } from '../arguments.ts'
 import { formatBar } from '../bar.ts'
 import { escapeText } from '../escape.ts'
@@ -7,10 +9,10 @@ import { EXIT_CODE } from '../exit-code.ts'
 import { deadAndPunched } from '../garbage.ts'
 import { inspectAgain } from '../inspect-again.ts'
 import type { Output } from '../output.ts'
-import { askOwner } from '../owner.ts'
+import { findOwner, type Owner, patienceMs, sayUnknown } from '../owner.ts'
 import { formatFields, formatTable } from '../table.ts'
 import { formatBytes, formatCount, formatUnits } from '../units.ts'
-import { defineVerb, type Verb } from '../verb.ts'
+import { defineVerb, type Verb, type VerbContext } from '../verb.ts'
 import { amplification } from './gc-text.ts'
 
 /** See tools/schema/stat.json. */
@@ -29,7 +31,14 @@ interface Figures {
   readonly punchedBytes: number
   /** By the estimate of the process that has the store open, if it answers. */
   readonly hiddenGarbageBytesEstimate: number
-  readonly pinnedBytesEstimate: number
+  /** Null if the process that has the store open does not answer. */
+  readonly pinnedBytesEstimate: number | null
+  /** Of the owner, or, without one that answers, what gc comes to by itself. */
+  readonly targetSpaceAmplification: number
+  /** Of the value log, by counters and samples alone. */
+  readonly gcFreesBytesEstimate: number
+  /** Null while a process has it open. */
+  readonly wasClosedCleanly: boolean | null
   readonly segments: number
   readonly relocations: number
   readonly tables: number
@@ -45,11 +54,26 @@ interface Figures {
   readonly lastSequence: number
   readonly durableSequence: number
   readonly levels: readonly LevelStats[]
-  /** What only the process that has the store open knows; null if none answers. Counters since its open. */
+  /** The process that has the store open; null if there is none. */
   readonly owner: OwnerFigures | null
 }
 
-interface OwnerFigures {
+/** What does not answer leaves null. */
+type OwnerFigures = OwnerIdentity & {
+  readonly [Name in keyof AnsweredFigures]: AnsweredFigures[Name] | null
+}
+
+interface OwnerIdentity {
+  /** Null if LOCK does not say it. */
+  readonly pid: number | null
+  readonly command: string | null
+  /** Why it does not answer; null if it does. */
+  readonly silence: string | null
+}
+
+/** Counters since its open. */
+interface AnsweredFigures {
+  readonly collectorState: OwnerFacts['collector']
   readonly writeAmplification: number
   readonly snapshots: number
   readonly iterators: number
@@ -66,16 +90,23 @@ export const stat: Verb = defineVerb({
   details:
     'On disk is everything in the directory, with the reserve for a full disk. Dead bytes can be collected, hidden ' +
     'ones after a compaction, pinned ones when the snapshots and iterators that see them are closed; punched ones ' +
-    'are holes, already given back. Needs no lock and writes nothing; the store may be in use.',
+    'are holes, already given back. What gc would free is an estimate from counters: gc --dry-run ' +
+    'counts. Of a store that a process has open, that one tells what it pins and does. Needs no lock and writes ' +
+    'nothing; the store may be in use.',
   examples: [
     ['wisc stat photos.db', 'For people'],
     ['wisc stat photos.db --json | jq .diskBytes', 'For programs'],
   ],
   options: (command) => command.positional('path', STORE_PATH).option('bytes', EXACT_BYTES),
   run: async ({ path, bytes: exact, json }, context) => {
-    const found = await inspectAgain(path, context, async (store) => store.stats())
-    const ofOwner = await askOwner(path, (owner) => owner.ask('stats'))
-    const figures = toFigures(path, found, ofOwner)
+    const owner = await findOwner(path, context)
+    const answer = owner && (await askFigures(owner, context))
+    if (owner && !answer) sayUnknown(owner, context)
+    const target = answer?.facts.targetSpaceAmplification
+    const found = await inspectAgain(path, context, async (store): Promise<Found> => {
+      return { stats: store.stats(), forecast: quickForecast(store, target) }
+    })
+    const figures = toFigures(path, found, owner, answer)
     const { output } = context
     if (json) await output.json(figures)
     else await output.write(render(figures, exact, output))
@@ -83,7 +114,40 @@ export const stat: Verb = defineVerb({
   },
 })
 
-function toFigures(path: string, stats: Stats, ofOwner: Stats | undefined): Figures {
+/** What was read from the files. */
+interface Found {
+  readonly stats: Stats
+  readonly forecast: QuickForecast
+}
+
+/** What the owner says. */
+interface Answer {
+  readonly stats: Stats
+  readonly facts: OwnerFacts
+}
+
+async function askFigures({ client }: Owner, { signal }: VerbContext): Promise<Answer | undefined> {
+  if (!client) return undefined
+  const soon = { signal, patienceMs: patienceMs() }
+  try {
+    const facts = await client.ask('owner', soon)
+    return { facts, stats: await client.ask('stats', soon) }
+  } catch (error) {
+    if (signal.aborted) throw error
+    // It has just closed the store, or has been stopped meanwhile.
+    if (error instanceof WiscError) return undefined
+    throw error
+  } finally {
+    client.close()
+  }
+}
+
+function toFigures(
+  path: string,
+  { stats, forecast }: Found,
+  owner: Owner | undefined,
+  answer: Answer | undefined,
+): Figures {
   const { levels } = stats
   const sum = (of: (level: LevelStats) => number): number =>
     levels.reduce((total, level) => total + of(level), 0)
@@ -93,10 +157,12 @@ function toFigures(path: string, stats: Stats, ofOwner: Stats | undefined): Figu
     ballastBytes: stats.ballastBytes,
     liveBytes: stats.liveBytes,
     spaceAmplification: Number.isFinite(stats.spaceAmplification) ? stats.spaceAmplification : null,
+    targetSpaceAmplification: forecast.target,
+    gcFreesBytesEstimate: forecast.bytesFreed,
     exposedGarbageBytes: stats.exposedGarbageBytes,
     punchedBytes: stats.punchedBytes,
-    hiddenGarbageBytesEstimate: (ofOwner ?? stats).hiddenGarbageBytesEstimate,
-    pinnedBytesEstimate: (ofOwner ?? stats).pinnedBytesEstimate,
+    hiddenGarbageBytesEstimate: (answer?.stats ?? stats).hiddenGarbageBytesEstimate,
+    pinnedBytesEstimate: owner && !answer ? null : (answer?.stats ?? stats).pinnedBytesEstimate,
     segments: stats.segments,
     relocations: stats.relocations,
     tables: stats.tables,
@@ -109,13 +175,32 @@ function toFigures(path: string, stats: Stats, ofOwner: Stats | undefined): Figu
     lastSequence: stats.lastSequence,
     durableSequence: stats.durableSequence,
     levels,
-    owner: ofOwner ? toOwnerFigures(ofOwner) : null,
+    wasClosedCleanly: owner ? null : stats.recovery.clean,
+    owner: owner ? toOwnerFigures(owner, answer) : null,
   }
 }
 
-function toOwnerFigures(stats: Stats): OwnerFigures {
+const UNANSWERED = {
+  collectorState: null,
+  writeAmplification: null,
+  snapshots: null,
+  iterators: null,
+  oldestSequence: null,
+  stalls: null,
+  collector: null,
+  relocatedBytesWritten: null,
+} as const satisfies Record<keyof AnsweredFigures, null>
+
+function toOwnerFigures(owner: Owner, answer: Answer | undefined): OwnerFigures {
+  const { pid = null, command = null } = owner
+  const silence = owner.silence ?? (answer ? null : 'it does not answer')
+  return { pid, command, silence, ...(answer ? toAnsweredFigures(answer) : UNANSWERED) }
+}
+
+function toAnsweredFigures({ stats, facts }: Answer): AnsweredFigures {
   const { writeAmplification, snapshots, iterators, stalls, collector } = stats
   return {
+    collectorState: facts.collector,
     writeAmplification,
     snapshots: snapshots.open,
     iterators: iterators.open,
@@ -137,7 +222,9 @@ function render(figures: Figures, exact: boolean, output: Output): string {
     ['dead', size(deadAndPunched(figures).dead)],
     ['punched', size(figures.punchedBytes)],
     ['hidden', `about ${size(figures.hiddenGarbageBytesEstimate)}`],
-    ['pinned', figures.owner ? `about ${size(figures.pinnedBytesEstimate)}` : '-'],
+    ['pinned', pinnedText(figures, size)],
+    ['target', amplification(figures.targetSpaceAmplification)],
+    ['gc would free', `about ${size(figures.gcFreesBytesEstimate)}`],
     ['tables', `${formatCount(figures.tables)}, ${size(figures.tableBytes)}`],
     ['entries', formatCount(figures.entries)],
     ['tombstones', formatCount(figures.tombstones)],
@@ -147,33 +234,58 @@ function render(figures: Figures, exact: boolean, output: Output): string {
     ['only in the log', `${formatCount(figures.replayedRecords)} records`],
     ['last sequence', formatCount(figures.lastSequence)],
     ['durable up to', formatCount(figures.durableSequence)],
-    ...(figures.owner ? ownerFields(figures.owner, figures.lastSequence, size) : []),
+    ...(figures.owner
+      ? ownerFields(figures.owner, figures.lastSequence, size)
+      : [['last close', figures.wasClosedCleanly ? 'in order' : 'none: a crash'] as const]),
   ] as const
   const title = output.style('bold', escapeText(figures.path))
   const levels = renderLevels(figures.levels, size, output)
   return `${title}\n\n${formatFields(fields, columns)}${levels && `\n${levels}`}`
 }
 
-/** Since the process that answers has opened the store. */
+function pinnedText(
+  { owner, pinnedBytesEstimate }: Figures,
+  size: (bytes: number) => string,
+): string {
+  if (pinnedBytesEstimate === null) return 'unknown'
+  return owner ? `about ${size(pinnedBytesEstimate)}` : 'none'
+}
+
+/** Since the process that has the store open has opened it. */
 function ownerFields(
-  { writeAmplification, collector, stalls, relocatedBytesWritten, ...readers }: OwnerFigures,
+  owner: OwnerFigures,
   lastSequence: number,
   size: (bytes: number) => string,
 ): [string, string][] {
-  const { snapshots, iterators, oldestSequence } = readers
-  const { steps, bytesFreed } = collector
+  const { pid, command, collectorState, snapshots, iterators, oldestSequence } = owner
+  const { writeAmplification, collector, relocatedBytesWritten, stalls } = owner
   const oldest = Math.max(0, lastSequence - (oldestSequence ?? lastSequence))
-  return [
-    ['snapshots', formatCount(snapshots)],
-    ['iterators', formatCount(iterators)],
-    ...(oldestSequence === null
-      ? []
-      : [['oldest', `${formatUnits(oldest, 'write')} ago`] as [string, string]]),
-    ['write amp', writeAmplification.toFixed(2)],
-    ['collected', `${size(bytesFreed)} in ${formatUnits(steps, 'step')}`],
-    ['moved', size(relocatedBytesWritten)],
-    ['stalls', `${formatCount(stalls.count)}, ${(stalls.ms / 1000).toFixed(1)} s`],
+  const fields: [string, string | undefined][] = [
+    ['open in pid', `${pid ?? 'unknown'}`],
+    ['command', shown(command, escapeText)],
+    ['collector', collectorState ?? 'unknown'],
+    ['snapshots', shown(snapshots, formatCount)],
+    ['iterators', shown(iterators, formatCount)],
+    ['oldest', shown(oldestSequence, () => `${formatUnits(oldest, 'write')} ago`)],
+    ['write amp', shown(writeAmplification, (ratio) => ratio.toFixed(2))],
+    [
+      'collected',
+      shown(
+        collector,
+        ({ bytesFreed, steps }) => `${size(bytesFreed)} in ${formatUnits(steps, 'step')}`,
+      ),
+    ],
+    ['moved', shown(relocatedBytesWritten, size)],
+    [
+      'stalls',
+      shown(stalls, ({ count, ms }) => `${formatCount(count)}, ${(ms / 1000).toFixed(1)} s`),
+    ],
   ]
+  return fields.flatMap(([name, text]) => (text === undefined ? [] : [[name, text]]))
+}
+
+function shown<T>(value: T | null, show: (value: T) => string): string | undefined {
+  return value === null ? undefined : show(value)
 }
 
 /** Levels that hold something, each with its share of the bytes of all tables. */

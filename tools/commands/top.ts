@@ -2,14 +2,17 @@
 import { performance } from 'node:perf_hooks'
 import { setTimeout } from 'node:timers/promises'
 import { type Stats, WiscError } from '../../lib/index.ts'
+import { SilentOwnerError } from '../../lib/inspect/control-client.ts'
 import { countOf, STORE_PATH } from '../arguments.ts'
 import { EXIT_CODE, InterruptedError } from '../exit-code.ts'
 import { LiveScreen } from '../live-screen.ts'
-import { connectOwner } from '../owner.ts'
+import { connectOwner, findOwner, patienceMs } from '../owner.ts'
 import { renderLine, renderScreen, type Sample, toSample } from '../top-sample.ts'
 import { defineVerb, type Verb, type VerbContext } from '../verb.ts'
 
 const INTERVAL_MS = 1000
+/** A process that answered a second ago may be busy for longer than one that is only looked for. */
+const PATIENCES = 5
 const CONTROL_C = '\x03'
 
 type Show = (sample: Sample) => Promise<void> | void
@@ -84,7 +87,7 @@ async function watch(
   let before: { readonly stats: Stats; readonly at: number } | undefined
   try {
     for (let time = 1; ; time++) {
-      const stats = await owner.ask('stats', { signal })
+      const stats = await owner.ask('stats', { signal, patienceMs: PATIENCES * patienceMs() })
       const at = performance.now()
       await show(toSample(stats, before?.stats, before && (at - before.at) / 1000))
       if (time >= times || output.isClosed) return false
@@ -93,9 +96,17 @@ async function watch(
     }
   } catch (error) {
     if (signal.aborted) throw new InterruptedError('interrupted')
+    if (error instanceof SilentOwnerError) throw await silence(path, context)
     if (!(error instanceof WiscError) || error.code !== 'WISC_NOT_OPEN') throw error
     return true
   } finally {
     owner.close()
   }
+}
+
+/** The owner has stopped answering. */
+async function silence(path: string, context: VerbContext): Promise<Error> {
+  const found = await findOwner(path, context)
+  found?.client?.close()
+  return new WiscError('WISC_LOCKED', found?.silence ?? 'the store was closed')
 }

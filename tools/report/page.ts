@@ -1,7 +1,7 @@
 /** The page of `wisc report`: one file, no scripts, nothing from elsewhere. Pure. */
 import type { LevelStats, Stats } from '../../lib/index.ts'
-import type { SegmentRow } from '../../lib/inspect/segment-report.ts'
 import type { SizeBucket } from '../../lib/inspect/size-histogram.ts'
+import { type AgedRow, formatAge } from '../ages.ts'
 import { amplification } from '../commands/gc-text.ts'
 import { formatBytes, formatCount, formatUnits } from '../units.ts'
 import { barChart, CONTENTS, contentOf, type Share, sample, segmentTanks } from './charts.ts'
@@ -14,7 +14,7 @@ export interface ReportData {
   readonly at: Date
   readonly stats: Stats
   /** After a walk. */
-  readonly segments: readonly SegmentRow[]
+  readonly segments: readonly AgedRow[]
   readonly sizes: readonly SizeBucket[]
 }
 
@@ -94,7 +94,7 @@ function legend(shares: readonly Share[]): Html {
   return html`<ul class="legend">${items}</ul>`
 }
 
-function sums(segments: readonly SegmentRow[]): Share[] {
+function sums(segments: readonly AgedRow[]): Share[] {
   const all = segments.flatMap(contentOf)
   return CONTENTS.map((content) => ({
     content,
@@ -103,7 +103,7 @@ function sums(segments: readonly SegmentRow[]): Share[] {
 }
 
 /** What the disk is used for. */
-function space(stats: Stats, segments: readonly SegmentRow[]): Html {
+function space(stats: Stats, segments: readonly AgedRow[]): Html {
   const inFiles = segments.reduce((sum, { diskBytes }) => sum + diskBytes, 0)
   const shares = sums(segments)
     .filter(({ content }) => content !== 'hole')
@@ -117,7 +117,7 @@ ${legend(shares)}
 </section>`
 }
 
-function fileMap(segments: readonly SegmentRow[]): Html {
+function fileMap(segments: readonly AgedRow[]): Html {
   const titles = segments.map(
     (row) => `${row.file}: ${size(row.totalBytes)}, ${describe(row)}; ${planText(row)}`,
   )
@@ -130,14 +130,14 @@ ${legend(shares)}
 </section>`
 }
 
-function describe(row: SegmentRow): string {
+function describe(row: AgedRow): string {
   return contentOf(row)
     .filter(({ amount }) => amount > 0)
     .map(({ content, amount }) => `${size(amount)} ${MEANINGS[content]}`)
     .join(', ')
 }
 
-function planText({ action, reason }: SegmentRow): string {
+function planText({ action, reason }: AgedRow): string {
   return action ? `a collection would ${action} it` : (reason ?? '')
 }
 
@@ -210,13 +210,16 @@ function shortSize(bytes: number): string {
   return size(bytes).replace('.0', '')
 }
 
-function fileTable(segments: readonly SegmentRow[]): Html {
+function fileTable(segments: readonly AgedRow[]): Html {
   const shown = segments.slice(0, ROWS_MAX)
   const rows = shown.map((row) => {
-    const amounts = contentOf(row).map(({ amount }) => html`<td>${size(amount)}</td>`)
+    const amounts = contentOf(row).map(({ content, amount }) => {
+      const isUnknown = content === 'pinned' && row.pinnedBytes === null
+      return html`<td>${isUnknown ? 'unknown' : size(amount)}</td>`
+    })
     const state = row.kind === 'relocation' ? row.kind : row.state
     return html`<tr><td class="text">${row.file}</td><td class="text">${state}</td><td>${size(row.totalBytes)}</td>
-${amounts}<td>${formatCount(row.age)}</td>
+${amounts}<td>${formatAge(row)}</td>
 <td class="text">${row.action?.toUpperCase() ?? row.reason ?? ''}</td></tr>
 `
   })
@@ -232,7 +235,15 @@ ${amounts}<td>${formatCount(row.age)}</td>
 ${rows}</tbody>
 </table></div>
 ${rest}
-<p class="faint">Age: writes since the newest record. Plan: in capitals what a collection to the target would do,
-else why nothing.</p>
+<p class="faint">Age: time since the file was last written, or punched. Plan: in capitals what a collection to the
+target would do, else why nothing.
+${unknownPins(segments)}</p>
 </section>`
+}
+
+function unknownPins(segments: readonly AgedRow[]): string {
+  const isUnknown = segments.some(({ pinnedBytes }) => pinnedBytes === null)
+  return isUnknown
+    ? 'The process that has the store open did not answer: its snapshots may pin what is hidden.'
+    : ''
 }

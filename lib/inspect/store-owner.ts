@@ -1,0 +1,42 @@
+/** The process that has a store open for writing, by the text that it leaves in LOCK. Nothing is written (I11). */
+import { isMissing } from '../base/errors.ts'
+import { joinPath, LOCK_NAME } from '../base/file-names.ts'
+import { parseLockHolder } from '../base/lock.ts'
+import { nodeFileSystem } from '../base/node-file-system.ts'
+import { stateOfHolder } from '../base/node-lock-file.ts'
+
+const TEXT_BYTES_MAX = 4096
+
+/** Who has a store open. */
+export interface StoreOwner {
+  /** Undefined if LOCK does not say it, or may not be read. */
+  readonly pid: number | undefined
+  /** False if the process is one of another machine or container: its number means nothing here. */
+  readonly isHere: boolean
+}
+
+/** @returns undefined if nobody has the store open, as far as can be seen */
+export function storeOwner(directory: string): StoreOwner | undefined {
+  let text: string
+  try {
+    text = readText(joinPath(nodeFileSystem.realPath(directory), LOCK_NAME))
+  } catch (error) {
+    // A store without the file has never had a writer. What may not be read may name one.
+    return isMissing(error) ? undefined : { pid: undefined, isHere: false }
+  }
+  if (text === '') return undefined
+  const holder = parseLockHolder(text)
+  if (holder === undefined) return { pid: undefined, isHere: false }
+  const state = stateOfHolder(holder)
+  return state === 'dead' ? undefined : { pid: holder.pid, isHere: state === 'alive' }
+}
+
+function readText(path: string): string {
+  const file = nodeFileSystem.open(path, 'read')
+  try {
+    const bytes = Buffer.alloc(TEXT_BYTES_MAX)
+    return bytes.toString('utf8', 0, file.read(bytes, 0, bytes.length, 0)).trim()
+  } finally {
+    file.close()
+  }
+}
