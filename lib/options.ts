@@ -66,7 +66,10 @@ export interface Options {
   readonly blockCacheBytes?: number
   /** Bound of open files, at least 16. Default 512. */
   readonly maxOpenFiles?: number
-  /** Worker threads for flushes and compactions; 0 runs them on the calling thread. Default 2. */
+  /**
+   * The most worker threads for flushes, compactions and collections. All stores of a process share them: there are as
+   * many as one of them asks for, and they end when idle. 0 runs all jobs on the calling thread. Default 2.
+   */
   readonly workers?: number
   /**
    * Answer the wisc command on a Unix socket in the directory, with mode 0600. Where its path is too long for one, or

@@ -3,19 +3,32 @@ import type { FileSystem } from '../base/file-system.ts'
 import type { Random } from '../base/random.ts'
 import { InlineRunner } from './inline-runner.ts'
 import type { Job, ResultOf } from './messages.ts'
+import { PoolRunner } from './pool-runner.ts'
 import type { JobRunner, RunOptions } from './runner.ts'
 import { isSmallJob } from './small-jobs.ts'
 import { WorkerPool } from './worker-pool.ts'
 
+/** That of all stores of this thread: one for the process, unless stores are opened in worker threads, too. */
+const sharedPool: WorkerPool = new WorkerPool()
+
 /**
- * A runner with so many worker threads, which runs small jobs on the calling thread; with none it runs all jobs there.
+ * A runner that shares the worker threads of the process, and runs small jobs on the calling thread; without workers it
+ * runs all jobs there.
+ * @param workers how many of the threads it uses at most
  * @param fileSystem and `random` are used by jobs on the calling thread only: workers have the real
  *   ones
+ * @param warn called when no worker can be had, and none will be
  */
-export function createRunner(workers: number, fileSystem: FileSystem, random: Random): JobRunner {
+export function createRunner(
+  workers: number,
+  fileSystem: FileSystem,
+  random: Random,
+  warn: (message: string) => void = () => undefined,
+  pool: WorkerPool = sharedPool,
+): JobRunner {
   const inline = new InlineRunner(fileSystem, random)
   if (workers === 0) return inline
-  return new SplitRunner(inline, new WorkerPool(workers, undefined, () => inline))
+  return new SplitRunner(inline, new PoolRunner({ pool, workers, inline, warn }))
 }
 
 /** Small jobs on the calling thread, all others in workers. */
@@ -43,6 +56,8 @@ class SplitRunner implements JobRunner {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#inline.close(), this.#pool.close()])
+    // In this order: what no worker can be had for goes on there, and is cancelled by the pool.
+    await this.#pool.close()
+    await this.#inline.close()
   }
 }

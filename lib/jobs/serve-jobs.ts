@@ -35,8 +35,9 @@ export function serveJobs(
     const { type, id } = message
     if (type === 'arena') arenas.set(id, message.buffer)
     else if (type === 'forgetArena') arenas.delete(id)
-    else if (type === 'job') queue.add(id, message.job, message.bytesPerSecond)
-    else if (type === 'rate') queue.setRate(id, message.bytesPerSecond)
+    else if (type === 'job') {
+      queue.add(id, message.job, message.bytesPerSecond, message.store)
+    } else if (type === 'rate') queue.setRate(id, message.bytesPerSecond)
     else queue.cancel(id)
   })
   post({ type: 'ready' })

@@ -1,9 +1,10 @@
 /**
  * Runs jobs step by step on the present thread, one at a time: flushes first, then compactions, then the
- * collector's jobs.
+ * collector's jobs. Jobs of several stores take turns, step by step: a compaction of one does not hold up a rewrite
+ * of another; only flushes go before everything.
  *
  * Between two steps the event loop turns, so that timers, messages and callers get their share. A job stands
- * still while one that is more urgent runs. One whose rate forbids a step yet is passed over; a timer waits for
+ * still while a more urgent one of its store runs. One whose rate forbids a step yet is passed over; a timer waits for
  * the first that may go on, and for one that is paused nothing does. A step that yields a promise (a sync, in the
  * thread pool) is followed by the next one when that is settled; what it is rejected with is thrown into the job.
  */
@@ -19,6 +20,7 @@ const TIMER_MS_MAX = 2 ** 31 - 1
 interface QueuedJob {
   readonly job: Job
   readonly id: number
+  readonly store: number
   readonly bucket: TokenBucket
   /** Not set until its first step. */
   steps: JobSteps | undefined
@@ -41,6 +43,9 @@ export class StepQueue {
   readonly #jobs: QueuedJob[] = []
   /** The job whose step is being made. */
   #stepping: QueuedJob | undefined
+  /** When each store with jobs had its last step, as the number of that step. */
+  readonly #turns: Map<number, number> = new Map()
+  #lastTurn = 0
   #scheduled = false
   #timer: NodeJS.Timeout | undefined
 
@@ -49,12 +54,23 @@ export class StepQueue {
     this.#ended = ended
   }
 
-  /** Takes a job; it begins when the event loop turns, or when its rate lets it. */
-  add(id: number, job: Job, bytesPerSecond: number | undefined): void {
+  /**
+   * Takes a job; it begins when the event loop turns, or when its rate lets it.
+   * @param store whose it is
+   */
+  add(id: number, job: Job, bytesPerSecond: number | undefined, store: number = 0): void {
     const bucket = new TokenBucket(bytesPerSecond, performance.now())
     const priority = PRIORITY[job.kind]
     const behind = this.#jobs.findIndex((other) => PRIORITY[other.job.kind] > priority)
-    const queued = { job, id, bucket, steps: undefined, isWaiting: false, isCancelled: false }
+    const queued = {
+      job,
+      id,
+      store,
+      bucket,
+      steps: undefined,
+      isWaiting: false,
+      isCancelled: false,
+    }
     this.#jobs.splice(behind < 0 ? this.#jobs.length : behind, 0, queued)
     this.#schedule()
   }
@@ -101,9 +117,20 @@ export class StepQueue {
   }
 
   #step(): void {
-    const now = performance.now()
-    const queued = this.#jobs.find((other) => waitMsOf(other, now) === 0)
-    if (queued) this.#run(queued, (steps) => steps.next())
+    const queued = this.#next(performance.now())
+    if (!queued) return
+    this.#turns.set(queued.store, ++this.#lastTurn)
+    this.#run(queued, (steps) => steps.next())
+  }
+
+  /** The first flush that may go on, else the most urgent job of the store that has waited longest for a step. */
+  #next(nowMs: number): QueuedJob | undefined {
+    const ready = this.#jobs.filter((queued) => waitMsOf(queued, nowMs) === 0)
+    const [first] = ready
+    if (!first || PRIORITY[first.job.kind] === PRIORITY.flush) return first
+    const turnOf = ({ store }: QueuedJob): number => this.#turns.get(store) ?? 0
+    // The first of a store in this order is its most urgent one.
+    return ready.reduce((best, other) => (turnOf(other) < turnOf(best) ? other : best))
   }
 
   /** Makes a step of a job. */
@@ -151,6 +178,8 @@ export class StepQueue {
 
   #end(queued: QueuedJob, result: JobResult | undefined, error: WiscError | undefined): void {
     this.#jobs.splice(this.#jobs.indexOf(queued), 1)
+    const { store } = queued
+    if (!this.#jobs.some((other) => other.store === store)) this.#turns.delete(store)
     this.#ended(queued.id, result, error)
   }
 }

@@ -21,10 +21,12 @@ export class WaitingJobs {
   readonly #actions: JobActions
   readonly #waiting: Map<number, Waiting> = new Map()
   readonly #drained: (() => void)[] = []
-  #nextId = 1
+  readonly #newId: () => number
 
-  constructor(actions: JobActions) {
+  /** @param newId numbers for jobs, none of them twice */
+  constructor(actions: JobActions, newId: () => number = counter()) {
     this.#actions = actions
+    this.#newId = newId
   }
 
   /**
@@ -34,7 +36,7 @@ export class WaitingJobs {
    */
   take<J extends Job>(job: J, { signal, rate }: RunOptions): Promise<ResultOf<J>> {
     if (signal?.aborted) return Promise.reject(jobAborted())
-    const id = this.#nextId++
+    const id = this.#newId()
     return new Promise((resolve, reject) => {
       const onAbort = (): void => this.#actions.cancel(id)
       signal?.addEventListener('abort', onAbort, { once: true })
@@ -72,4 +74,9 @@ export class WaitingJobs {
   async drained(): Promise<void> {
     if (this.#waiting.size > 0) await new Promise<void>((resolve) => this.#drained.push(resolve))
   }
+}
+
+function counter(): () => number {
+  let last = 0
+  return () => ++last
 }

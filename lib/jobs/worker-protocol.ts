@@ -9,6 +9,8 @@ export type ToWorker =
       readonly type: 'job'
       readonly id: number
       readonly job: Job
+      /** Whose it is: stores take turns. */
+      readonly store: number
       readonly bytesPerSecond: number | undefined
     }
   | { readonly type: 'rate'; readonly id: number; readonly bytesPerSecond: number | undefined }

@@ -8,21 +8,21 @@ import { JobRate, type RateListener } from '#dist/lib/jobs/job-rate.js'
 import type { Job, JobResult } from '#dist/lib/jobs/messages.js'
 import type { RunOptions } from '#dist/lib/jobs/runner.js'
 import { serveJobs } from '#dist/lib/jobs/serve-jobs.js'
-import { WorkerPool } from '#dist/lib/jobs/worker-pool.js'
 import type { FromWorker, ToWorker } from '#dist/lib/jobs/worker-protocol.js'
 import { type FakeResult, fakeJob, type Script } from '../../support/fake-worker.ts'
+import { type OwnPool, ownPool } from '../../support/own-pool.ts'
 import { temporaryDirectory } from '../../support/temporary-directory.ts'
 
 const ENTRY = new URL('../../../dist/test/support/fake-worker.js', import.meta.url)
 const MIB = 1024 * 1024
 
-const pools: WorkerPool[] = []
+const pools: OwnPool[] = []
 afterEach(() => Promise.all(pools.splice(0).map((pool) => pool.close())))
 
 type Run = (kind: Job['kind'], script: Script, options?: RunOptions) => Promise<FakeResult>
 
-function poolOf(workers: number): { readonly pool: WorkerPool; readonly run: Run } {
-  const pool = new WorkerPool(workers, ENTRY)
+function poolOf(workers: number): { readonly pool: OwnPool; readonly run: Run } {
+  const pool = ownPool(workers, ENTRY)
   pools.push(pool)
   const run: Run = async (kind, script, options) => {
     // A flush that is only a script has no memory to share.
@@ -253,6 +253,7 @@ describe('large arrays of a result', () => {
       type: 'job',
       id: 1,
       job: fakeJob('mark', { steps: 1 }),
+      store: 1,
       bytesPerSecond: undefined,
     }
     port2.postMessage(message)

@@ -20,6 +20,7 @@ import {
   freeze,
   readTables,
 } from '../../support/job-fixtures.ts'
+import { ownPool } from '../../support/own-pool.ts'
 import { temporaryDirectory } from '../../support/temporary-directory.ts'
 
 const runners: JobRunner[] = []
@@ -155,39 +156,36 @@ for (const workers of [0, 1, 2]) {
 }
 
 test('small jobs start no thread', async () => {
-  const threads: unknown[] = []
-  const onWorker = (worker: unknown): unknown => threads.push(worker)
-  process.on('worker', onWorker)
-  try {
-    const runner = runnerOf(2)
-    const directory = temporaryDirectory()
-    const job = await twoRuns(runner, directory, 500)
-    expect(await runner.run(job)).toMatchObject({ entriesIn: 1000, entriesOut: 500 })
-    expect(threads).toEqual([])
-    await flush(runner, directory, memtable(3, 1, 5000))
-    expect(threads).not.toEqual([])
-  } finally {
-    process.off('worker', onWorker)
-  }
+  const pool = new WorkerPool()
+  const runner = createRunner(2, nodeFileSystem, systemRandom, () => undefined, pool)
+  const directory = temporaryDirectory()
+  const job = await twoRuns(runner, directory, 500)
+  expect(await runner.run(job)).toMatchObject({ entriesIn: 1000, entriesOut: 500 })
+  expect(pool.threads).toBe(0)
+  await flush(runner, directory, memtable(3, 1, 5000))
+  expect(pool.threads).toBe(1)
+  await runner.close()
+  await pool.close()
 })
 
-/** Dies of its first job, whatever thread that meets; answers any other. */
+/** Dies of some jobs, answers any other. */
 const MORTAL = `
   import { parentPort } from 'node:worker_threads'
   parentPort.postMessage({ type: 'ready' })
-  parentPort.on('message', ({ type, id }) => {
-    if (type === 'job' && id === 1) throw new Error('mortal')
-    if (type === 'job' && id === 2) process.exit(3)
-    parentPort.postMessage({ type: 'result', id, result: { entriesOut: id } })
+  parentPort.on('message', ({ type, id, job }) => {
+    if (type !== 'job') return
+    if (job.directory === '/throws') throw new Error('mortal')
+    if (job.directory === '/exits') process.exit(3)
+    parentPort.postMessage({ type: 'result', id, result: { entriesOut: 3 } })
   })`
 
 test('a worker that dies fails its job, and the next job has another worker', async () => {
-  const runner = new WorkerPool(1, new URL(`data:text/javascript,${encodeURIComponent(MORTAL)}`))
+  const runner = ownPool(1, new URL(`data:text/javascript,${encodeURIComponent(MORTAL)}`))
   runners.push(runner)
-  const job = compactionJob('/nowhere', [], [1])
-  const error = await runner.run(job).catch((cause: unknown) => cause)
+  const run = (directory: string) => runner.run(compactionJob(directory, [], [1]))
+  const error = await run('/throws').catch((cause: unknown) => cause)
   expect(error).toMatchObject({ code: 'WISC_INTERNAL', cause: { message: 'mortal' } })
-  const jobs = [runner.run(job), runner.run(job)]
+  const jobs = [run('/exits'), run('/lives')]
   await expect(jobs[0]!).rejects.toMatchObject({ code: 'WISC_INTERNAL' })
   expect((await jobs[1])!.entriesOut).toBe(3)
 })
@@ -198,7 +196,7 @@ const STILLBORN = "throw new Error('no descriptor')"
 test('where no thread can be had jobs run on the calling thread, and can be cancelled there', async () => {
   const directory = temporaryDirectory()
   const entry = new URL(`data:text/javascript,${encodeURIComponent(STILLBORN)}`)
-  const runner = new WorkerPool(2, entry)
+  const runner = ownPool(2, entry)
   runners.push(runner)
   const job = await twoRuns(runner, directory, 2000)
   expect(await runner.run(job)).toMatchObject({ entriesIn: 4000, entriesOut: 2000 })
@@ -218,7 +216,7 @@ test('where no thread can be had jobs run on the calling thread, and can be canc
 test('where the constructor of a thread fails, too', async () => {
   const directory = temporaryDirectory()
   // The platform refuses this address at once, as it refuses a thread that the system does not give.
-  const runner = new WorkerPool(2, new URL('http://nowhere/'))
+  const runner = ownPool(2, new URL('http://nowhere/'))
   runners.push(runner)
   const job = await twoRuns(runner, directory, 100)
   const jobs = [1, 2, 3].map(() => runner.run(job))
@@ -226,7 +224,7 @@ test('where the constructor of a thread fails, too', async () => {
 })
 
 test('a job that cannot be posted is rejected', async () => {
-  const runner = new WorkerPool(1)
+  const runner = ownPool(1)
   runners.push(runner)
   const job = { ...compactionJob('/nowhere', [], [1]), olderRanges: (() => undefined) as never }
   await expect(runner.run(job)).rejects.toMatchObject({ code: 'WISC_INTERNAL' })

@@ -48,11 +48,11 @@ function queueOf(steps: number, bytes: number, onStep: (step: Step) => void = ()
     takenBack,
     ends,
     /** @returns its id */
-    add(kind: Job['kind'], bytesPerSecond?: number): number {
+    add(kind: Job['kind'], bytesPerSecond?: number, store?: number): number {
       const job = fakeJob(kind, { steps })
       const id = nextId++
       ids.set(job, id)
-      queue.add(id, job, bytesPerSecond)
+      queue.add(id, job, bytesPerSecond, store)
       return id
     },
     ended: (id: number) => new Promise<void>((resolve) => waiting.set(id, resolve)),
@@ -94,6 +94,30 @@ describe('order', () => {
     expect(stepsOf(rewrite)).toBe(before)
     await ended(rewrite)
     expect(ends).toEqual(['3 result', '2 result', '1 result'])
+  })
+})
+
+describe('jobs of several stores', () => {
+  test('take turns, whatever their kinds; of one store the most urgent goes first', async () => {
+    const { add, ended, done } = queueOf(4, 0)
+    add('mark', undefined, 1)
+    add('compaction', undefined, 2)
+    add('compaction', undefined, 1)
+    const last = add('rewrite', undefined, 3)
+    await ended(last)
+    expect(done.slice(0, 12).map(({ id }) => id)).toEqual([2, 3, 4, 2, 3, 4, 2, 3, 4, 2, 3, 4])
+  })
+
+  test('a flush goes before those of all stores', async () => {
+    const { add, ended, done, stepsOf } = queueOf(6, 0)
+    const compaction = add('compaction', undefined, 1)
+    const other = add('walk', undefined, 2)
+    while (stepsOf(other) < 2) await turn()
+    const before = done.length
+    const flush = add('flush', undefined, 3)
+    await ended(flush)
+    expect(done.slice(before).map(({ id }) => id)).toEqual(Array(6).fill(flush))
+    await Promise.all([ended(compaction), ended(other)])
   })
 })
 

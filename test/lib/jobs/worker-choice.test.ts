@@ -9,24 +9,40 @@ import { Prng, replayHint, testSeed } from '../../support/random.ts'
 type Kind = Job['kind']
 const KINDS: readonly Kind[] = ['flush', 'compaction', 'mark', 'rewrite', 'punch', 'walk']
 
-/** Words as `rewrite` or `rewrite@0`: a job of that kind, held to a rate. */
+/** A store that may use every worker, and others. */
+const share = { workersMax: 100 }
+const others = Array.from({ length: 10 }, () => ({ workersMax: 100 }))
+
+/** Words as `rewrite` or `rewrite@0`: a job of that kind, held to a rate; `3:rewrite`: one of another store. */
 function load(words: string): WorkerLoad {
   const jobs = words.split(' ').filter((word) => word !== '')
   return {
     jobs: new Map(
       jobs.map((word, id) => {
-        const [kind, rate] = word.split('@')
+        const [, other, kind, rate] = /^(?:(\d):)?(\w+)(?:@(\d+))?$/.exec(word)!
         const job = fakeJob(kind as Kind, { steps: 1 })
-        return [id, { job, rate: rate === undefined ? undefined : new JobRate(Number(rate)) }]
+        return [
+          id,
+          {
+            job,
+            rate: rate === undefined ? undefined : new JobRate(Number(rate)),
+            share: other === undefined ? share : others[Number(other)]!,
+          },
+        ]
       }),
     ),
   }
 }
 
 /** @param workers what each is busy with @returns its index */
-function choose(kind: Kind, workers: readonly string[], most: number): number | 'new' | undefined {
+function choose(
+  kind: Kind,
+  workers: readonly string[],
+  most: number,
+  by: typeof share = share,
+): number | 'new' | undefined {
   const loads = workers.map(load)
-  const choice = chooseWorker(kind, loads, most)
+  const choice = chooseWorker(kind, by, loads, most)
   return typeof choice === 'object' ? loads.indexOf(choice) : choice
 }
 
@@ -85,4 +101,24 @@ test('whatever the workers do, a flush is never kept waiting, and no worker is i
       if (choice === 'new') expect(workers.length, context).toBeLessThan(most)
     }
   }
+})
+
+test('jobs of several stores take turns on a worker, but not of very many', () => {
+  expect(choose('compaction', ['1:compaction'], 1)).toBe(0)
+  expect(choose('rewrite', ['1:compaction', '2:rewrite 1:mark'], 2)).toBe(1)
+  expect(choose('rewrite', ['1:compaction 2:compaction 3:walk 4:walk', '1:mark'], 2)).toBe(1)
+  expect(choose('rewrite', ['1:compaction 2:compaction 3:walk 4:walk', 'mark'], 2)).toBeUndefined()
+  expect(choose('flush', ['1:flush 2:flush 3:flush 4:flush 5:flush'], 1)).toBe(0)
+})
+
+test('a store is on no more workers than its share', () => {
+  const own = { workersMax: 1 }
+  const busy = new JobRate(undefined)
+  const with1 = {
+    jobs: new Map([[1, { job: fakeJob('rewrite', { steps: 1 }), rate: busy, share: own }]]),
+  }
+  const idle = { jobs: new Map() }
+  expect(chooseWorker('compaction', own, [idle, with1], 2)).toBe(with1)
+  expect(chooseWorker('walk', own, [idle, with1], 3)).toBeUndefined()
+  expect(chooseWorker('walk', share, [with1, idle], 2)).toBe(idle)
 })

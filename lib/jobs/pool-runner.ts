@@ -1,0 +1,80 @@
+/** Runs the jobs of one store in the threads of a pool that it shares with others. */
+import type { WiscError } from '../base/errors.ts'
+import type { Job, JobResult, ResultOf } from './messages.ts'
+import type { PoolShare, SharedArena } from './pool-job.ts'
+import { type JobRunner, type RunOptions, runnerClosed } from './runner.ts'
+import { type JobActions, WaitingJobs } from './waiting-jobs.ts'
+import type { WorkerPool } from './worker-pool.ts'
+
+export interface PoolRunnerParts {
+  readonly pool: WorkerPool
+  /** The most threads that its jobs are on at a time, at least 1. */
+  readonly workers: number
+  /** Runs what no thread can be had for; it has the same arenas, and is closed by its owner. */
+  readonly inline: JobRunner
+  readonly warn: (message: string) => void
+}
+
+export class PoolRunner implements JobRunner, PoolShare {
+  readonly id: number
+  readonly workersMax: number
+  readonly inline: JobRunner
+  readonly warn: (message: string) => void
+  readonly #pool: WorkerPool
+  readonly #arenas: Map<number, SharedArena> = new Map()
+  readonly #waiting: WaitingJobs
+  #closing: Promise<void> | undefined
+
+  constructor({ pool, workers, inline, warn }: PoolRunnerParts) {
+    this.id = pool.newId()
+    this.workersMax = workers
+    this.inline = inline
+    this.warn = warn
+    this.#pool = pool
+    const actions: JobActions = {
+      start: (id, job, rate) => pool.add({ id, job, rate, share: this }),
+      setRate: (id, bytesPerSecond) => pool.setRate(id, bytesPerSecond),
+      cancel: (id) => pool.cancel(id),
+    }
+    this.#waiting = new WaitingJobs(actions, () => pool.newId())
+    pool.join(this)
+  }
+
+  run<J extends Job>(job: J, options: RunOptions = {}): Promise<ResultOf<J>> {
+    if (this.#closing) return Promise.reject(runnerClosed())
+    return this.#waiting.take(job, options)
+  }
+
+  shareArena(id: number, buffer: SharedArrayBuffer): void {
+    const known = this.#arenas.get(id)
+    if (known?.buffer === buffer) return
+    this.#arenas.set(id, { id: known?.id ?? this.#pool.newId(), buffer })
+  }
+
+  forgetArena(id: number): void {
+    const known = this.#arenas.get(id)
+    if (!known) return
+    this.#arenas.delete(id)
+    this.#pool.forgetArena(known.id)
+  }
+
+  arena(id: number): SharedArena | undefined {
+    return this.#arenas.get(id)
+  }
+
+  settle(id: number, result: JobResult | undefined, error: WiscError | undefined): void {
+    this.#waiting.settle(id, result, error)
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    for (const id of this.#waiting.ids()) this.#pool.cancel(id)
+    await this.#waiting.drained()
+    for (const id of [...this.#arenas.keys()]) this.forgetArena(id)
+    this.#pool.leave(this)
+  }
+}
