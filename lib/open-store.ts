@@ -21,6 +21,8 @@ export interface StoreParts {
   readonly random?: Random
   /** Puts something around what runs the jobs. */
   readonly wrapRunner?: (runner: JobRunner) => JobRunner
+  /** A salvage fills the store: its marker is no hindrance. */
+  readonly isSalvage?: boolean
 }
 
 /** See {@link open}, the public face of this. */
@@ -42,6 +44,7 @@ export async function openStore(
     fileSystem,
     random,
     wrapRunner,
+    isSalvage: parts.isSalvage ?? false,
     directory: followLink(fileSystem, resolve(path)),
     options: resolved,
     listen: parts.fileSystem ? undefined : listenOnSocket,

@@ -8,8 +8,10 @@ import { isMissing, WiscError } from './base/errors.ts'
 import {
   CURRENT_NAME,
   CURRENT_TEMPORARY_NAME,
+  joinPath,
   LOCK_NAME,
   parseFileName,
+  SALVAGE_NAME,
   SOCKET_NAME,
 } from './base/file-names.ts'
 import type { FileSystem } from './base/file-system.ts'
@@ -24,6 +26,8 @@ export interface Place {
   readonly wrapRunner: (runner: JobRunner) => JobRunner
   readonly directory: string
   readonly options: ResolvedOptions
+  /** A salvage fills it. */
+  readonly isSalvage: boolean
   /** Undefined where there is no real directory. */
   readonly listen: ListenOnSocket | undefined
 }
@@ -47,7 +51,9 @@ export function inspectPlace({
   fileSystem,
   directory,
   options,
+  isSalvage,
 }: Place): 'missing' | 'empty' | 'store' {
+  if (!isSalvage) refuseUnfinished(fileSystem, directory)
   const found = lookAt(fileSystem, directory)
   if (found === 'store' && options.errorIfExists) {
     throw new WiscError('WISC_EXISTS', `there is a store already path=${directory}`)
@@ -56,6 +62,15 @@ export function inspectPlace({
     throw new WiscError('WISC_NO_STORE', `there is no store at this path path=${directory}`)
   }
   return found
+}
+
+/** @throws WISC_NO_STORE if a salvage into this directory has not come to its end */
+export function refuseUnfinished(fileSystem: FileSystem, directory: string): void {
+  if (fileSystem.statPath(directory)?.kind !== 'directory') return
+  if (fileSystem.statPath(joinPath(directory, SALVAGE_NAME)) === undefined) return
+  const message =
+    'a salvage into this directory has not come to its end: remove it, and salvage again'
+  throw new WiscError('WISC_NO_STORE', `${message} path=${directory}`)
 }
 
 function lookAt(fileSystem: FileSystem, directory: string): 'missing' | 'empty' | 'store' {
@@ -79,6 +94,7 @@ function lookAt(fileSystem: FileSystem, directory: string): 'missing' | 'empty' 
 function isFirstSteps(name: string): boolean {
   return (
     name === LOCK_NAME ||
+    name === SALVAGE_NAME ||
     name === CURRENT_TEMPORARY_NAME ||
     name === SOCKET_NAME ||
     parseFileName(name)?.kind === 'manifest'

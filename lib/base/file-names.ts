@@ -6,6 +6,8 @@ export const CURRENT_TEMPORARY_NAME = 'CURRENT.tmp'
 export const LOCK_NAME = 'LOCK'
 export const BALLAST_NAME = 'BALLAST'
 export const LOST_NAME = 'lost'
+/** Lies in what a salvage has not finished. */
+export const SALVAGE_NAME = 'SALVAGE'
 export const SOCKET_NAME = 'SOCKET'
 
 function digits(number: number): string {

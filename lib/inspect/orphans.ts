@@ -21,6 +21,7 @@ import {
 import type { FileSystem } from '../base/file-system.ts'
 import { lockText, nodeFileSystem } from '../base/node-file-system.ts'
 import { surveyStore } from '../recover.ts'
+import { refuseUnfinished } from '../store-place.ts'
 import type { ReadManifest } from '../tree/manifest.ts'
 import { holdsValueLogFile } from '../tree/version.ts'
 import { VersionSet } from '../tree/version-set.ts'
@@ -62,6 +63,7 @@ const UNFINISHED_OR_REPLACED = `${UNFINISHED}, or the file was replaced and not 
  */
 export function listOrphans(directory: string, fileSystem: FileSystem = nodeFileSystem): Orphan[] {
   if (fileSystem.statPath(directory)?.kind !== 'directory') throw noStore(directory)
+  refuseUnfinished(fileSystem, directory)
   // Names first: what comes into the version meanwhile is no orphan then.
   const names = fileSystem.list(directory).sort()
   const manifest = readVersion(fileSystem, directory)

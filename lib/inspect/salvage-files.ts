@@ -6,7 +6,7 @@
  */
 
 import { readSegmentHeader, SEGMENT_HEADER_BYTES } from '../../vlog/segment-header.ts'
-import { toWiscError, WiscError } from '../base/errors.ts'
+import { IoError, toWiscError, WiscError } from '../base/errors.ts'
 import { FILE_HEADER_BYTES } from '../base/file-header.ts'
 import {
   joinPath,
@@ -18,6 +18,7 @@ import {
 } from '../base/file-names.ts'
 import type { File, FileSystem } from '../base/file-system.ts'
 import { FRAME_HEADER_BYTES, frameSeed, readFrameHeader } from '../base/frame.ts'
+import { refuseUnfinished } from '../store-place.ts'
 import { readCurrent } from '../tree/current.ts'
 import { readManifest } from '../tree/manifest.ts'
 import type { Version } from '../tree/version.ts'
@@ -49,6 +50,7 @@ export interface StoreFiles {
 /** @throws WISC_NO_STORE if there is nothing of a store */
 export function findStoreFiles(fileSystem: FileSystem, directory: string): StoreFiles {
   if (fileSystem.statPath(directory)?.kind !== 'directory') throw noStore(directory)
+  refuseUnfinished(fileSystem, directory)
   const numbers: Record<NumberedFileKind, number[]> = { table: [], segment: [], manifest: [] }
   for (const name of fileSystem.list(directory)) {
     const parsed = parseFileName(name)
@@ -103,10 +105,22 @@ function attempt<T>(damage: FileDamage[], file: string, read: () => T): T | unde
   }
 }
 
-/** What an error says about a file. */
+/** Refusals that say nothing of the bytes of a file: with other rights, or more room, it may be whole. */
+const SAYS_NOTHING: ReadonlySet<string> = new Set([
+  'EACCES',
+  'EPERM',
+  'EMFILE',
+  'ENFILE',
+  'ENOMEM',
+  'EINTR',
+  'EAGAIN',
+])
+
+/** What an error says about a file. @throws the error, if it says nothing of its bytes */
 export function damageOf(file: string, thrown: unknown): FileDamage {
   const error = toWiscError(thrown)
-  if (error.code === 'WISC_INTERNAL') throw thrown
+  const isRefusal = error instanceof IoError && SAYS_NOTHING.has(error.errno)
+  if (isRefusal || error.code === 'WISC_INTERNAL') throw thrown
   const { offset, reason } = error as { offset?: number; reason?: string }
   return { file, offset, end: undefined, reason: reason ?? error.message }
 }

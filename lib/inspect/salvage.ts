@@ -18,7 +18,6 @@
 import { proveRecord, RECORD_KIND, readRecordHeader } from '../../vlog/record.ts'
 import { compareBytes } from '../base/bytes.ts'
 import { checksum } from '../base/checksum.ts'
-import { toWiscError } from '../base/errors.ts'
 import { joinPath, segmentName, tableName } from '../base/file-names.ts'
 import type { File, FileSystem } from '../base/file-system.ts'
 import { compareLogPositions } from '../base/log-position.ts'
@@ -334,7 +333,7 @@ export class Salvage {
       this.#files.damage.push({ file: name, offset: end - value.length, end, reason: wrong })
       return `${wrong} in ${name}`
     } catch (error) {
-      return toWiscError(error).message
+      return damageOf(name, error).reason
     }
   }
 

@@ -6,6 +6,7 @@ import { CorruptionError, IoError, isMissing, WiscError } from '../base/errors.t
 import { joinPath, segmentName } from '../base/file-names.ts'
 import type { FileSystem } from '../base/file-system.ts'
 import { nodeFileSystem } from '../base/node-file-system.ts'
+import { refuseUnfinished } from '../store-place.ts'
 import { KIND, valueLength } from '../tree/entry.ts'
 import { InputRun } from '../tree/input-run.ts'
 import type { ReadManifest } from '../tree/manifest.ts'
@@ -40,6 +41,7 @@ export function* measureValueSizes(
   if (kind !== undefined && kind !== 'directory') {
     throw new WiscError('WISC_NO_STORE', `path is not a directory path=${directory}`)
   }
+  refuseUnfinished(fileSystem, directory)
   for (let attempt = 1; ; attempt++) {
     try {
       const manifest = VersionSet.read(fileSystem, directory)

@@ -180,6 +180,10 @@ test('what makes no sense', async () => {
     ['--target-amp', '0.5'],
     ['--target-amp', 'x'],
     ['--segments', '1,x'],
+    // The number of a manifest: there was a file of this number once, but never a segment.
+    ['--segments', '1'],
+    ['--segments', '99'],
+    ['--segments', '2,99', '--dry-run'],
     ['--max-copy', '1 parsec'],
     ['--max-copy', '-1'],
     ['--rate', '1'],

@@ -7,7 +7,7 @@ import { startBusyWriter } from '../support/busy-writer.ts'
 import { filesLike, flipByte, makeInspectedStore, stateOf } from '../support/inspected-store.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
 import { wisc, wiscJson } from '../support/wisc-process.ts'
-import { hasScript, runInTerminal, WISC } from '../support/wisc-shell.ts'
+import { hasScript, runInTerminal, runShell, WISC } from '../support/wisc-shell.ts'
 
 async function contentOf(directory: string): Promise<Map<string, Buffer>> {
   const store = await open(directory, { readOnly: true })
@@ -58,6 +58,34 @@ test('salvage: what is lost is named, and the exit code is 4', async () => {
   expect(report!.lost.map((each) => each.key)).toEqual([key])
   expect(report!.damage).toMatchObject([{ file: name, offset: at }])
   expect((await contentOf(path.join(targets, 'b'))).size).toBe(model.size - 1)
+})
+
+test('salvage: an interrupted one leaves a target that says so, and that nothing opens', async () => {
+  const { directory } = await makeInspectedStore({ keys: 20 })
+  const target = path.join(temporaryDirectory(), 'saved')
+  // Values are written to it until the disk of this shell is full.
+  const { code } = runShell(`ulimit -f 8; ${WISC} salvage ${directory} ${target}`)
+  expect(code).toBe(5)
+  const says = /a salvage into this directory has not come to its end: remove it.* path=.*saved/
+  expect(fs.readFileSync(path.join(target, 'SALVAGE'), 'utf8')).toContain('remove this directory')
+  await expect(open(target)).rejects.toThrow(says)
+  await expect(open(target, { readOnly: true })).rejects.toThrow(says)
+  for (const words of [
+    ['stat'],
+    ['scan'],
+    ['verify'],
+    ['orphans'],
+    ['advise'],
+    ['put', 'a', '1'],
+  ]) {
+    const result = await wisc([words[0]!, target, ...words.slice(1)])
+    expect([result.code, result.out], words[0]).toEqual([2, ''])
+    expect(result.err).toMatch(says)
+  }
+  fs.rmSync(target, { recursive: true })
+  expect((await wisc(['salvage', directory, target])).code).toBe(0)
+  expect(fs.existsSync(path.join(target, 'SALVAGE'))).toBe(false)
+  await contentOf(target)
 })
 
 test('salvage never writes to what it reads, nor over anything', async () => {

@@ -7,6 +7,7 @@ import { reportPage } from '#dist/tools/report/page.js'
 import { holdOpen, storeWithGarbage, tell } from '../support/busy-store.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
 import { makeStore, wisc, wiscJson } from '../support/wisc-process.ts'
+import { runShell, WISC } from '../support/wisc-shell.ts'
 
 const BROWSER = ['chromium', 'chromium-browser', 'google-chrome'].find(
   (name) => spawnSync(name, ['--version']).status === 0,
@@ -93,6 +94,19 @@ test('it overwrites nothing, least of all the store', async () => {
   expect((await wisc(['report', db, '--html', '-', '--json'])).code).toBe(2)
   expect((await wisc(['report', db, '--html', `${file}/x`])).code).toBe(5)
 })
+
+test.skipIf(process.platform === 'win32')(
+  'what cannot be finished is removed, and named',
+  async () => {
+    const db = await storeWithGarbage()
+    const directory = temporaryDirectory()
+    const file = path.join(directory, 'page.html')
+    const { code, err } = runShell(`ulimit -f 2; ${WISC} report ${db} --html ${file}`)
+    expect(code).toBe(5)
+    expect(err).toContain(`EFBIG: file too large, write: ${file}`)
+    expect(fs.readdirSync(directory)).toEqual([])
+  },
+)
 
 test('thousands of files make a page of bounded size', async () => {
   const db = await storeWithGarbage()

@@ -90,6 +90,7 @@ export const gc: Verb = defineVerb({
     ) {
       throw new UsageError('--plan says everything but the rate')
     }
+    if (settings.segments) await checkSegments(path, settings.segments, context)
     if (dryRun) {
       const { plan: found, knowsPins } = await makePlan(path, settings, context)
       if (json) await output.json(knowsPins ? found : withUnknownPins(found))
@@ -103,6 +104,19 @@ export const gc: Verb = defineVerb({
     return failure ? exitCodeOf(toError(failure.error)) : EXIT_CODE.fine
   },
 })
+
+/** @throws UsageError if the store has no file with one of these segments */
+async function checkSegments(
+  path: string,
+  asked: readonly number[],
+  context: VerbContext,
+): Promise<void> {
+  const files = await inspectAgain(path, context, async (store) => store.segments())
+  const known = new Set(files.flatMap(({ id, segments }) => [id, ...segments]))
+  const unknown = asked.filter((number) => !known.has(number))
+  if (unknown.length === 0) return
+  throw new UsageError(`the store has no such segment: ${unknown.join(', ')}; see wisc segments`)
+}
 
 /** A plan, and whether what readers of the owner pin is known. */
 interface FoundPlan {

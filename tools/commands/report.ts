@@ -37,6 +37,7 @@ export const report: Verb = defineVerb({
     if (json && html === STANDARD_OUTPUT) {
       throw new UsageError('the page and JSON cannot both go to standard output')
     }
+    if (html !== STANDARD_OUTPUT) checkNew(html)
     const page = Buffer.from(reportPage(await gather(path, context)))
     if (html === STANDARD_OUTPUT) await output.write(page)
     else writeNew(html, page)
@@ -73,14 +74,38 @@ async function valueSizes(path: string, { progress, signal }: VerbContext): Prom
 }
 
 /** A slip must not cost anybody a file, least of all one of the store. */
-function writeNew(file: string, bytes: Uint8Array): void {
-  try {
-    fs.writeFileSync(file, bytes, { flag: 'wx' })
-  } catch (error) {
-    if (fs.statSync(file, { throwIfNoEntry: false })?.isDirectory()) {
-      throw new UsageError(`--html must be a new file, this is a directory: ${file}`)
-    }
-    if (systemErrorCode(error) !== 'EEXIST') throw error
-    throw new UsageError(`there is a file already, nothing was written: ${file}`)
+function checkNew(file: string): void {
+  const stat = fs.lstatSync(file, { throwIfNoEntry: false })
+  if (stat?.isDirectory()) {
+    throw new UsageError(`--html must be a new file, this is a directory: ${file}`)
   }
+  if (stat) throw alreadyThere(file)
+}
+
+function alreadyThere(file: string): UsageError {
+  return new UsageError(`there is a file already, nothing was written: ${file}`)
+}
+
+/** The name appears when the page is whole; what cannot be finished is taken away. */
+function writeNew(file: string, bytes: Uint8Array): void {
+  const unfinished = `${file}.${process.pid}.tmp`
+  try {
+    fs.writeFileSync(unfinished, bytes, { flag: 'wx' })
+    // Unlike a rename it overwrites nothing.
+    fs.linkSync(unfinished, file)
+  } catch (error) {
+    if (systemErrorCode(error) === 'EEXIST') throw alreadyThere(file)
+    throw namingPath(error, file)
+  } finally {
+    fs.rmSync(unfinished, { force: true })
+  }
+}
+
+/** Node names no path when it is a write that fails. */
+function namingPath(error: unknown, file: string): unknown {
+  const code = systemErrorCode(error)
+  if (code === undefined) return error
+  const { errno } = error as NodeJS.ErrnoException
+  const message = `the page cannot be written: ${(error as Error).message}: ${file}`
+  return Object.assign(new Error(message, { cause: error }), { code, errno })
 }

@@ -1,9 +1,10 @@
 /** `wisc salvage`: a new store from whatever a damaged one still proves. */
 import fs from 'node:fs'
 import path from 'node:path'
-import { type Options, open } from '../../lib/index.ts'
+import type { Options } from '../../lib/index.ts'
 import { holdQuietly } from '../../lib/inspect/quiet-lock.ts'
 import { Salvage, type SalvagedEntry } from '../../lib/inspect/salvage.ts'
+import { SalvageTarget } from '../../lib/inspect/salvage-target.ts'
 import { countOf, STORE_PATH } from '../arguments.ts'
 import { jsonBytes } from '../entries.ts'
 import { escapeText, quoteKey } from '../escape.ts'
@@ -29,13 +30,13 @@ export const salvage: Verb = defineVerb({
   usage: 'salvage <path> <target>',
   summary: 'Build a new store from whatever a damaged one still proves',
   details:
-    'Needs neither CURRENT nor the manifest, and never writes to the damaged store: the new one is made in ' +
-    'the target, which must not exist or be empty. First all readable tables count, then the records of the ' +
-    'value log; the newest state of each key wins. Keys that were found in the log alone may be stale: their ' +
-    'deletes may be gone. Keys whose newest values cannot be read are listed. Holds all keys in memory, about ' +
-    '300 bytes each and the key. If the newest part of the log is damaged, it says that newer writes may be ' +
-    'missing: nobody knows of which keys. No process may have the damaged store open for writing. The exit ' +
-    'code is 4 if keys are lost.',
+    'Needs neither CURRENT nor the manifest, and never writes to the damaged store: the new one is made in the ' +
+    'target, which must not exist or be empty; until it is complete nothing opens it. First all readable tables ' +
+    'count, then the records of the value log; the newest state of each key wins. Keys that were found in the log ' +
+    'alone may be stale: their deletes may be gone. Keys whose newest values cannot be read are listed. Holds all ' +
+    'keys in memory, about 300 bytes each and the key. If the newest part of the log is damaged, it says that newer ' +
+    'writes may be missing: nobody knows of which keys. A file that may not be read ends it: that is no loss. No ' +
+    'process may have the damaged store open for writing. The exit code is 4 if keys are lost.',
   examples: [
     ['wisc salvage broken.db saved.db', 'What can be saved, and what is lost'],
     ['wisc salvage broken.db saved2.db --json > report.json', 'With every lost key'],
@@ -120,24 +121,25 @@ async function copy(
     await progress.advance(bytes)
   }
   const counts: Counts = { keys: 0, fromTables: 0, fromLog: 0, possiblyStale: 0 }
-  const store = await open(target, options)
+  const salvaged = await SalvageTarget.create(target, options)
   try {
     const inFlight = new InFlight()
     progress.start('write', found.foundKeys)
     for (const { key, value, origin, mayBeStale } of found.entries()) {
-      if (signal.aborted) throw new InterruptedError(`interrupted: ${target} is not complete`)
+      if (signal.aborted)
+        throw new InterruptedError(`interrupted: ${target} is not complete, remove it`)
       await inFlight.room(value.length)
-      inFlight.add(store.put(key, value), value.length)
+      inFlight.add(salvaged.store.put(key, value), value.length)
       count(counts, { origin, mayBeStale })
       await progress.advance(1)
     }
     await inFlight.drain()
   } catch (error) {
     // What went wrong first is what is told.
-    await Promise.allSettled([store.close()])
+    await salvaged.abandon()
     throw error
   }
-  await store.close()
+  await salvaged.finish()
   return counts
 }
 

@@ -90,9 +90,9 @@ export const stat: Verb = defineVerb({
   details:
     'On disk is everything in the directory, with the reserve for a full disk. Dead bytes can be collected, hidden ' +
     'ones after a compaction, pinned ones when the snapshots and iterators that see them are closed; punched ones ' +
-    'are holes, already given back. What gc would free is an estimate from counters: gc --dry-run ' +
-    'counts. Of a store that a process has open, that one tells what it pins and does. Needs no lock and writes ' +
-    'nothing; the store may be in use.',
+    'are holes, already given back. What gc would free is an estimate from counters: gc --dry-run counts. Of a ' +
+    'store that a process has open, that one tells what it pins and does. Needs no lock and writes nothing; the ' +
+    'store may be in use.',
   examples: [
     ['wisc stat photos.db', 'For people'],
     ['wisc stat photos.db --json | jq .diskBytes', 'For programs'],
