@@ -9,7 +9,9 @@ import { dirname } from 'node:path'
 import { WiscError } from './base/errors.ts'
 import { BALLAST_NAME, joinPath, LOCK_NAME, parseFileName, segmentName } from './base/file-names.ts'
 import type { FileSystem, Lock } from './base/file-system.ts'
+import { lockedError } from './base/locked-error.ts'
 import { lockText } from './base/node-file-system.ts'
+import { chooseSocketPath, type SocketPlace } from './base/node-socket-place.ts'
 import { ControlSocket } from './control/control-socket.ts'
 import { Engine, type EngineContext } from './engine.ts'
 import { createRunner } from './jobs/create-runner.ts'
@@ -23,13 +25,14 @@ const ROOM_TO_OPEN_BYTES = 1024 * 1024
 
 export async function openForWriting(place: Place): Promise<Store> {
   const { fileSystem, directory } = place
-  const lock = holdDirectory(fileSystem, directory, takeLock(fileSystem, directory))
+  const socket = socketPlace(place)
+  const lock = holdDirectory(fileSystem, directory, takeLock(fileSystem, directory, socket))
   try {
     try {
-      return await serve(place, await startEngine(place), lock)
+      return await serve(place, await startEngine(place), lock, socket)
     } catch (error) {
       if (!giveUpBallast(place, error)) throw error
-      return await serve(place, await startEngine(place), lock)
+      return await serve(place, await startEngine(place), lock, socket)
     }
   } catch (error) {
     lock.release()
@@ -56,13 +59,23 @@ function holdDirectory(fileSystem: FileSystem, directory: string, lock: Lock): L
 }
 
 /** The store, and, last of all, its socket. */
-async function serve(place: Place, engine: Engine, lock: Lock): Promise<Store> {
-  const { listen, options } = place
-  if (!listen || !options.controlSocket) return new Store(engine, { engine, lock })
-  const control = new ControlSocket({ ...place, listen, events: engine.events })
+async function serve(
+  place: Place,
+  engine: Engine,
+  lock: Lock,
+  socket: SocketPlace | undefined,
+): Promise<Store> {
+  const { listen } = place
+  if (!listen || !socket) return new Store(engine, { engine, lock })
+  const control = new ControlSocket({ ...place, socket, listen, events: engine.events })
   const store = new Store(engine, { engine, lock, control })
   await control.open(store, engine)
   return store
+}
+
+/** Where the socket will be: LOCK names it, so it is known before. */
+function socketPlace({ directory, listen, options }: Place): SocketPlace | undefined {
+  return listen && options.controlSocket ? chooseSocketPath(directory) : undefined
 }
 
 /** On a full disk the reserve is given up: nothing durable refers to it. @returns false if there is none to give */
@@ -124,13 +137,16 @@ async function startEngine(place: Place): Promise<Engine> {
   }
 }
 
-function takeLock(fileSystem: FileSystem, directory: string): Lock {
-  const taken = fileSystem.lock(joinPath(directory, LOCK_NAME), lockText())
+function takeLock(
+  fileSystem: FileSystem,
+  directory: string,
+  socket: SocketPlace | undefined,
+): Lock {
+  const path = joinPath(directory, LOCK_NAME)
+  const text = lockText(socket && 'path' in socket ? socket.path : undefined)
+  const taken = fileSystem.lock(path, text)
   if ('release' in taken) return taken
-  const [pid] = taken.holder.split(' ')
-  const who = pid === String(process.pid) ? 'this process' : 'another process'
-  const message = `${who} has the store open already: close it there, or open with readOnly pid=${pid}`
-  throw new WiscError('WISC_LOCKED', message)
+  throw lockedError(path, taken, 'close it there, or open with readOnly')
 }
 
 /** A creation that was cut off may have left manifests: their numbers are not used again. */

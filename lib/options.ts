@@ -72,8 +72,8 @@ export interface Options {
    */
   readonly workers?: number
   /**
-   * Answer the wisc command on a Unix socket in the directory, with mode 0600. Where its path is too long for one, or
-   * there can be none, a 'warning' says so. Default: true where there are Unix sockets.
+   * Answer the wisc command on a Unix socket, with mode 0600, in a directory of the user's own for temporary files;
+   * LOCK names it. Where there can be none, a 'warning' says so. Default: true where there are Unix sockets.
    */
   readonly controlSocket?: boolean
   readonly tree?: TreeTuning

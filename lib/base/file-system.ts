@@ -76,6 +76,18 @@ export interface Lock {
   release(): void
 }
 
+/** Why a lock was not given. */
+export interface LockRefusal {
+  /** The text of the one who holds it (lock.ts), or what else is known of it. */
+  readonly holder: string
+  /** Nobody can say from here whether the holder still lives. */
+  readonly inDoubt?: boolean
+  /** It is the process that asks. */
+  readonly isSelf?: boolean
+  /** When the text was written, for people. */
+  readonly since?: string
+}
+
 export interface FileSystem {
   /** @throws IoError with errno EEXIST (create), ENOENT (read, punch), ELOOP or EINVAL for what is no regular file */
   open(path: string, mode: OpenMode): File
@@ -85,6 +97,11 @@ export interface FileSystem {
   list(path: string): string[]
   /** undefined if nothing has that name. */
   statPath(path: string): (FileStat & { readonly kind: 'file' | 'directory' | 'other' }) | undefined
+  /**
+   * What a file or directory is, whatever its name: as long as it exists, or somebody has it open, nothing else is the
+   * same. A link is not followed. undefined if nothing has that name.
+   */
+  identify(path: string): string | undefined
   /** The path with every link resolved. */
   realPath(path: string): string
   /** Replaces the target in one step. */
@@ -104,7 +121,7 @@ export interface FileSystem {
   freeBytes(path: string): number
   /**
    * Takes the writer's lock on `path` and leaves `text` in the file for people to read.
-   * @returns the lock, or the text of the one who holds it
+   * @returns the lock, or who holds it
    */
-  lock(path: string, text: string): Lock | { readonly holder: string }
+  lock(path: string, text: string): Lock | LockRefusal
 }

@@ -1,15 +1,18 @@
 /**
  * The writer's lock: how it is taken, and the text of its file.
  *
- *   pid processStartTime bootId hostName pidNamespace [exclusive]\n
+ *   pid processStartTime bootId hostName pidNamespace [flock | exclusive]\n
+ *   [socket PATH\n]
  *
- * Five words, "-" for what the platform does not tell. Normally the system holds the lock
- * (native-extensions.ts) and the text only names the holder for people. Where there is no such lock the text
- * itself is the lock, says so with its sixth word, and these rules hold: an empty file is free, a holder
- * that is proved dead has lost the lock, and any doubt counts as held. Both kinds respect the sixth word.
- * No clock and no modification time takes part. The file is never unlinked; release empties it.
+ * Five words, "-" for what the platform does not tell; the second line is where the holder answers the wisc command.
+ * Normally the system holds the lock (native-extensions.ts) and the text only names the holder. Without that package
+ * flock(2) is asked for, through the command of that name, and the sixth word says so, since locks of the two kinds do
+ * not see each other. Without both the text itself is the lock ("exclusive"). For whoever cannot ask the kernel for
+ * the lock of a holder's kind these rules hold: an empty file is free, a holder that is proved dead has lost the lock,
+ * and any doubt counts as held. No clock and no modification time takes part. The file is never unlinked; release
+ * empties it.
  */
-import type { Lock } from './file-system.ts'
+import type { Lock, LockRefusal } from './file-system.ts'
 
 export interface LockHolder {
   readonly pid: number
@@ -19,14 +22,25 @@ export interface LockHolder {
   readonly hostName: string
   /** Process ids mean nothing outside their namespace: containers may share host name and boot id. */
   readonly pidNamespace: string
-  /** The text is the lock; without it the system holds one, and the text only tells of it. */
-  readonly exclusive: boolean
+  readonly heldBy: HeldBy
+  /** Where it answers the wisc command, or would. */
+  readonly socket: string | undefined
 }
 
-/** What is known of a process id on this machine now. `startTime` is undefined where it cannot be read. */
+/** What holds a lock: the system, which the text only tells of; flock(2); the text itself. */
+export type HeldBy = 'system' | 'flock' | 'text'
+
+/**
+ * What is known of a process id on this machine now. `startTime` is undefined where it cannot be read. Whoever holds
+ * the lock has its file open: `hasFileOpen` is undefined if that cannot be seen.
+ */
 export type ProcessState =
   | { readonly alive: false }
-  | { readonly alive: true; readonly startTime: string | undefined }
+  | {
+      readonly alive: true
+      readonly startTime: string | undefined
+      readonly hasFileOpen?: boolean | undefined
+    }
 
 /** What {@link takeLock} needs of the platform, for one open lock file. */
 export interface LockFile {
@@ -35,46 +49,73 @@ export interface LockFile {
   stateOf(pid: number): ProcessState
   /** The system's lock on the file; undefined where there is none. */
   tryLock(): boolean | undefined
+  /** flock(2), through its command: some milliseconds. undefined where it cannot be had. */
+  tryFlock(): boolean | undefined
   readText(): string
   writeText(text: string): void
-  /** Runs `body` while no other process runs one for this file. @returns undefined if another does */
-  guarded<T>(body: () => T): T | undefined
+  /** Runs `body` while no other process runs one for this file. @returns why it did not */
+  guarded<T>(heldBy: HeldBy, body: () => T): T | LockRefusal
   close(): void
 }
 
 /**
  * Takes the lock and leaves `text` in its file.
- * @returns the lock, or the text of the one who holds it; then the file is still the caller's to close
+ * @returns the lock, or who holds it; then the file is still the caller's to close
  */
-export function takeLock(file: LockFile, text: string): Lock | { readonly holder: string } {
+export function takeLock(file: LockFile, text: string): Lock | LockRefusal {
   const locked = file.tryLock()
-  if (locked === false) return { holder: file.readText().trim() || 'unknown' }
-  if (locked === undefined) {
-    return file.guarded(() => takeExclusively(file)) ?? { holder: 'a process that is opening it' }
+  if (locked === true) {
+    return whoHolds(file, 'system') ?? heldLock(file, text)
   }
-  const found = file.readText()
-  return isFreeByText(found, true, file) ? heldLock(file, text) : { holder: found.trim() }
-}
-
-function takeExclusively(file: LockFile): Lock | { readonly holder: string } {
-  const found = file.readText()
-  if (!isFreeByText(found, false, file)) return { holder: found.trim() }
-  return heldLock(file, formatLockHolder({ ...file.self, exclusive: true }))
+  if (locked === false) return refusal(file, file.readText())
+  const flocked = file.tryFlock()
+  if (flocked === false) return refusal(file, file.readText())
+  const heldBy = flocked ? 'flock' : 'text'
+  return file.guarded(heldBy, (): Lock | LockRefusal => {
+    const socket = parseLockHolder(text)?.socket
+    const own = formatLockHolder({ ...file.self, heldBy, socket })
+    return whoHolds(file, heldBy) ?? heldLock(file, own)
+  })
 }
 
 /**
- * Whether the text of a lock file lets somebody take the lock. Under the system's lock only an exclusive holder counts,
- * for that one may have had no such lock; without it everyone who is not proved dead.
+ * Takes the lock as far as the system has one, and writes nothing.
+ * @returns who holds it, or undefined: it is free
  */
-export function isFreeByText(
-  text: string,
-  hasSystemLock: boolean,
-  here: Parameters<typeof judgeHolder>[1],
-): boolean {
-  if (text === '') return true
+export function lockQuietly(file: LockFile): LockRefusal | undefined {
+  const locked = file.tryLock()
+  if (locked === false) return refusal(file, file.readText())
+  if (locked === true) return whoHolds(file, 'system')
+  const flocked = file.tryFlock()
+  if (flocked === false) return refusal(file, file.readText())
+  return whoHolds(file, flocked ? 'flock' : 'text')
+}
+
+/** Who has the lock by the text of its file, for one who has it as far as a lock of the kind `mine` goes. */
+function whoHolds(file: LockFile, mine: HeldBy): LockRefusal | undefined {
+  const text = file.readText()
+  if (text.trim() === '') return undefined
   const holder = parseLockHolder(text)
-  if (hasSystemLock && !holder?.exclusive) return true
-  return holder !== undefined && judgeHolder(holder, here) === 'dead'
+  if (holder === undefined) return mine === 'system' ? undefined : refusal(file, text, true)
+  if (holder.heldBy === mine && mine !== 'text') return undefined
+  if (mine === 'system') {
+    if (holder.heldBy === 'system') return undefined
+    const flocked = holder.heldBy === 'flock' ? file.tryFlock() : undefined
+    if (flocked !== undefined) return flocked ? undefined : refusal(file, text)
+  }
+  const state = judgeHolder(holder, file)
+  if (state === 'dead') return undefined
+  return refusal(file, text, state === 'unknown')
+}
+
+function refusal({ self }: LockFile, text: string, inDoubt: boolean = false): LockRefusal {
+  const holder = parseLockHolder(text)
+  const isSelf =
+    holder?.pid === self.pid &&
+    holder.startTime === self.startTime &&
+    holder.bootId === self.bootId &&
+    holder.pidNamespace === self.pidNamespace
+  return { holder: text.trim() || 'unknown', inDoubt, isSelf }
 }
 
 function heldLock(file: LockFile, text: string): Lock {
@@ -93,15 +134,22 @@ function heldLock(file: LockFile, text: string): Lock {
   }
 }
 
+/** The words of the two kinds that the system does not hold. */
+const HELD_BY_WORD = { system: '', flock: ' flock', text: ' exclusive' } as const
+
 export function formatLockHolder(holder: LockHolder): string {
   const words = [holder.startTime, holder.bootId, holder.hostName, holder.pidNamespace]
   const text = words.map((word) => word.replaceAll(/\s+/g, '_') || '-').join(' ')
-  return `${holder.pid} ${text}${holder.exclusive ? ' exclusive' : ''}\n`
+  const socket = holder.socket === undefined ? '' : `socket ${holder.socket}\n`
+  return `${holder.pid} ${text}${HELD_BY_WORD[holder.heldBy]}\n${socket}`
 }
+
+const HOLDER =
+  /^([1-9]\d{0,9}) (\S+) (\S+) (\S+) (\S+)(?: (flock|exclusive))?(?:\nsocket (.+))?\n?$/
 
 /** The holder, or undefined for a text that is none. */
 export function parseLockHolder(text: string): LockHolder | undefined {
-  const match = /^([1-9]\d{0,9}) (\S+) (\S+) (\S+) (\S+)( exclusive)?\n?$/.exec(text)
+  const match = HOLDER.exec(text)
   if (!match) return undefined
   return {
     pid: Number(match[1]),
@@ -109,7 +157,8 @@ export function parseLockHolder(text: string): LockHolder | undefined {
     bootId: match[3]!,
     hostName: match[4]!,
     pidNamespace: match[5]!,
-    exclusive: match[6] !== undefined,
+    heldBy: match[6] === 'flock' ? 'flock' : match[6] === 'exclusive' ? 'text' : 'system',
+    socket: match[7],
   }
 }
 
@@ -119,14 +168,20 @@ export function judgeHolder(
   here: Pick<LockFile, 'self' | 'stateOf'>,
 ): 'alive' | 'dead' | 'unknown' {
   const { self } = here
-  if (holder.hostName !== self.hostName) return 'unknown'
-  if (holder.bootId !== self.bootId) {
+  const isSameBoot = holder.bootId === self.bootId && self.bootId !== '-'
+  if (!isSameBoot) {
+    if (holder.hostName !== self.hostName) return 'unknown'
     // The same host after a restart; where there are no boot ids, nothing is proved.
-    return holder.bootId === '-' || self.bootId === '-' ? 'unknown' : 'dead'
+    if (holder.bootId !== self.bootId) {
+      return holder.bootId === '-' || self.bootId === '-' ? 'unknown' : 'dead'
+    }
   }
+  // Under one kernel the namespace alone says which process is meant: a container may have been given another name.
   if (holder.pidNamespace !== self.pidNamespace) return 'unknown'
   const state = here.stateOf(holder.pid)
   if (!state.alive) return 'dead'
+  // The thread that held it has ended, or this is a copy of the file that is held.
+  if (state.hasFileOpen === false) return 'dead'
   if (state.startTime === undefined || holder.startTime === '-') return 'unknown'
   return state.startTime === holder.startTime ? 'alive' : 'dead'
 }

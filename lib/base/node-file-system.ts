@@ -1,28 +1,42 @@
 /**
- * The real file system. Only this file, node-file.ts and node-lock-file.ts of the store import node:fs.
+ * The real file system. Only this file and its neighbours node-*.ts and flock.ts import node:fs.
  *
  * Files are created exclusively with mode 0600, directories with 0700, and a planted link, FIFO or device
  * is refused.
  */
 import fs from 'node:fs'
-import type { File, FileStat, FileSystem, HeldDirectory, Lock, OpenMode } from './file-system.ts'
+import { IoError } from './errors.ts'
+import type {
+  File,
+  FileStat,
+  FileSystem,
+  HeldDirectory,
+  Lock,
+  LockRefusal,
+  OpenMode,
+} from './file-system.ts'
+import { tryFlock } from './flock.ts'
 import { takeLock } from './lock.ts'
-import { type TryLock, tryNativeLock } from './native-extensions.ts'
+import { tryNativeLock } from './native-extensions.ts'
 import { attempt, fileStat, ioError, NodeFile, OPEN_FLAGS, openRegular } from './node-file.ts'
-import { NodeLockFile } from './node-lock-file.ts'
+import { type LockKinds, NodeLockFile } from './node-lock-file.ts'
 
 export { lockText } from './node-lock-file.ts'
 
 const DIRECTORY_MODE = 0o700
+/** What the running platform has. */
+export const LOCK_KINDS: LockKinds = { tryLock: tryNativeLock, tryFlock }
+/** So often a lock file is opened again when another was put in its place meanwhile. */
+const LOCK_ATTEMPTS = 10
 
 export class NodeFileSystem implements FileSystem {
-  readonly #tryLock: TryLock
+  readonly #lockKinds: LockKinds
   /** Directories that stay open, by path. */
   readonly #held: Map<string, { readonly directory: NodeFile; holders: number }> = new Map()
 
-  /** @param tryLock the system's lock; a test passes one that answers undefined to have the fallback */
-  constructor(tryLock: TryLock = tryNativeLock) {
-    this.#tryLock = tryLock
+  /** @param lockKinds the locks that there are; a test takes some away to have the fallbacks */
+  constructor(lockKinds: LockKinds = LOCK_KINDS) {
+    this.#lockKinds = lockKinds
   }
 
   open(path: string, mode: OpenMode): File {
@@ -52,6 +66,11 @@ export class NodeFileSystem implements FileSystem {
     if (!stat) return undefined
     const kind = stat.isFile() ? 'file' : stat.isDirectory() ? 'directory' : 'other'
     return { ...fileStat(stat), kind }
+  }
+
+  identify(path: string): string | undefined {
+    const stat = attempt('stat', path, () => fs.lstatSync(path, { throwIfNoEntry: false }))
+    return stat && `${stat.dev}:${stat.ino}`
   }
 
   realPath(path: string): string {
@@ -128,15 +147,21 @@ export class NodeFileSystem implements FileSystem {
     return bavail * bsize
   }
 
-  lock(path: string, text: string): Lock | { readonly holder: string } {
+  lock(path: string, text: string): Lock | LockRefusal {
     return attempt('lock', path, () => {
-      const file = new NodeLockFile(path, this.#tryLock)
-      let result: ReturnType<typeof takeLock> | undefined
-      try {
-        result = takeLock(file, text)
-        return result
-      } finally {
-        if (!result || 'holder' in result) file.close()
+      for (let attempts = 1; ; attempts++) {
+        const file = new NodeLockFile(path, this.#lockKinds)
+        let result: Lock | LockRefusal | undefined
+        try {
+          result = takeLock(file, text)
+          if ('holder' in result) return { ...result, since: file.writtenAt() }
+          // Somebody has put another file in its place: a lock on this one keeps nobody away.
+          if (file.isInPlace()) return result
+          result = undefined
+          if (attempts === LOCK_ATTEMPTS) throw new IoError('lock', path, 'ESTALE')
+        } finally {
+          if (!result || 'holder' in result) file.close()
+        }
       }
     })
   }

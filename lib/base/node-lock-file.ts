@@ -4,37 +4,62 @@
 import fs from 'node:fs'
 import { hostname } from 'node:os'
 import { assert, IoError } from './errors.ts'
+import type { LockRefusal } from './file-system.ts'
+import type { TryFlock } from './flock.ts'
 import {
   formatLockHolder,
+  type HeldBy,
   judgeHolder,
   type LockFile,
   type LockHolder,
   type ProcessState,
+  parseLockHolder,
 } from './lock.ts'
 import type { TryLock } from './native-extensions.ts'
 import { CREATE_FLAGS, FILE_MODE, openRegular, READ_WRITE_FLAGS } from './node-file.ts'
 
 const TEXT_BYTES_MAX = 1024
 
+/** Which locks there are: the system's; a test passes functions that answer undefined to have the fallbacks. */
+export interface LockKinds {
+  readonly tryLock: TryLock
+  readonly tryFlock: TryFlock
+}
+
 export class NodeLockFile implements LockFile {
   readonly self: LockHolder = processIdentity()
   readonly #path: string
   readonly #descriptor: number
-  readonly #tryLock: TryLock
+  readonly #kinds: LockKinds
 
-  constructor(path: string, tryLock: TryLock) {
+  constructor(path: string, kinds: LockKinds) {
     this.#path = path
     this.#descriptor = openRegular(path, READ_WRITE_FLAGS)
     assert(this.#descriptor > 2, 'descriptor is none of the standard streams')
-    this.#tryLock = tryLock
+    this.#kinds = kinds
   }
 
   stateOf(pid: number): ProcessState {
-    return processState(pid)
+    return processState(pid, this.#descriptor)
   }
 
   tryLock(): boolean | undefined {
-    return this.#tryLock(this.#descriptor)
+    return this.#kinds.tryLock(this.#descriptor)
+  }
+
+  tryFlock(): boolean | undefined {
+    return this.#kinds.tryFlock(this.#descriptor)
+  }
+
+  /** Whether the path still names this file. */
+  isInPlace(): boolean {
+    const there = fs.lstatSync(this.#path, { throwIfNoEntry: false })
+    return there !== undefined && isSameFile(there, fs.fstatSync(this.#descriptor))
+  }
+
+  /** When it was last written, for people. */
+  writtenAt(): string {
+    return fs.fstatSync(this.#descriptor).mtime.toISOString()
   }
 
   readText(): string {
@@ -50,14 +75,16 @@ export class NodeLockFile implements LockFile {
     }
   }
 
-  /** A process that dies inside leaves the guard, and the lock is refused until somebody removes it. */
-  guarded<T>(body: () => T): T | undefined {
+  /**
+   * A process that dies inside leaves the guard. Who holds flock(2) may remove one of that kind; else the lock is
+   * refused until somebody does.
+   */
+  guarded<T>(heldBy: HeldBy, body: () => T): T | LockRefusal {
     const guard = `${this.#path}.guard`
-    try {
-      fs.closeSync(fs.openSync(guard, CREATE_FLAGS, FILE_MODE))
-    } catch (error) {
-      if ((error as { code?: unknown }).code === 'EEXIST') return undefined
-      throw error
+    const text = formatLockHolder({ ...this.self, heldBy })
+    if (!createExclusively(guard, text) && !(heldBy === 'flock' && replaceOwnKind(guard, text))) {
+      const holder = `a process that is opening it, or died while it did and left ${guard}`
+      return { holder, inDoubt: true }
     }
     try {
       return body()
@@ -71,14 +98,42 @@ export class NodeLockFile implements LockFile {
   }
 }
 
-/** The line that the running process leaves in the lock file. */
-export function lockText(): string {
-  return formatLockHolder(processIdentity())
+/** @returns false if the name exists */
+function createExclusively(path: string, text: string): boolean {
+  let descriptor: number
+  try {
+    descriptor = fs.openSync(path, CREATE_FLAGS, FILE_MODE)
+  } catch (error) {
+    if ((error as { code?: unknown }).code === 'EEXIST') return false
+    throw error
+  }
+  try {
+    fs.writeSync(descriptor, text)
+  } finally {
+    fs.closeSync(descriptor)
+  }
+  return true
+}
+
+/** Requires: flock(2) is held, so whoever made a guard of this kind is gone. */
+function replaceOwnKind(guard: string, text: string): boolean {
+  const found = readOrElse(() => fs.readFileSync(guard, 'utf8'), '')
+  if (parseLockHolder(found)?.heldBy !== 'flock') return false
+  fs.unlinkSync(guard)
+  return createExclusively(guard, text)
+}
+
+/** The text that the running process leaves in the lock file. @param socket where it answers the command */
+export function lockText(socket?: string): string {
+  return formatLockHolder({ ...processIdentity(), socket })
 }
 
 /** Whether the holder that a lock file names still lives, as far as can be said from here. */
 export function stateOfHolder(holder: LockHolder): ReturnType<typeof judgeHolder> {
-  return judgeHolder(holder, { self: processIdentity(), stateOf: processState })
+  return judgeHolder(holder, {
+    self: processIdentity(),
+    stateOf: (pid) => processState(pid, undefined),
+  })
 }
 
 function processIdentity(): LockHolder {
@@ -91,18 +146,40 @@ function processIdentity(): LockHolder {
     ),
     hostName: hostname(),
     pidNamespace: readOrElse(() => fs.readlinkSync('/proc/self/ns/pid'), '-'),
-    exclusive: false,
+    heldBy: 'system',
+    socket: undefined,
   }
 }
 
-function processState(pid: number): ProcessState {
+/** @param ours our descriptor of the file that the process may have open, if that is asked */
+function processState(pid: number, ours: number | undefined): ProcessState {
   try {
     process.kill(pid, 0)
   } catch (error) {
     // Anything else, such as EPERM, says that the process is there.
     if ((error as { code?: unknown }).code === 'ESRCH') return { alive: false }
   }
-  return { alive: true, startTime: processStartTime(pid) }
+  const hasFileOpen =
+    ours === undefined ? undefined : readOrElse(() => hasOpen(pid, ours), undefined)
+  return { alive: true, startTime: processStartTime(pid), hasFileOpen }
+}
+
+/**
+ * Whether a process has a file open that we have open, too, under a descriptor of its own. It tells of threads, which
+ * share the id of their process: the descriptors of one that was terminated are closed.
+ * @throws where it cannot be seen
+ */
+function hasOpen(pid: number, ours: number): boolean {
+  const wanted = fs.fstatSync(ours)
+  return fs.readdirSync(`/proc/${pid}/fd`).some((name) => {
+    if (pid === process.pid && name === String(ours)) return false
+    const stat = fs.statSync(`/proc/${pid}/fd/${name}`, { throwIfNoEntry: false })
+    return stat !== undefined && isSameFile(stat, wanted)
+  })
+}
+
+function isSameFile(one: fs.Stats, other: fs.Stats): boolean {
+  return one.ino === other.ino && one.dev === other.dev
 }
 
 /** Field 22 of /proc/PID/stat. The second field, a name in parentheses, may hold spaces and parentheses. */
@@ -112,7 +189,7 @@ function processStartTime(pid: number): string | undefined {
 }
 
 /** What /proc tells, where there is one. */
-function readOrElse(read: () => string, otherwise: string): string {
+function readOrElse<T>(read: () => T, otherwise: T): T {
   try {
     return read()
   } catch {

@@ -1,19 +1,17 @@
 /**
- * SOCKET: an open store answers the wisc command here (protocol.ts says how).
+ * The control socket: an open store answers the wisc command here (protocol.ts says how; base/node-socket-place.ts, where).
  *
- * It is opened last and closed first, while the lock is held; so what lies there when a store opens is stale, and is
- * removed. A store without a socket works as well: whatever is in the way is told by a 'warning'.
+ * It is opened last and closed first, while the lock is held. A store without a socket works as well: whatever is in the
+ * way is told by a 'warning'.
  */
 import type { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { toWiscError, WiscError } from '../base/errors.ts'
 import { joinPath, SOCKET_NAME } from '../base/file-names.ts'
 import type { FileSystem } from '../base/file-system.ts'
-import {
-  type ListenOnSocket,
-  SOCKET_PATH_BYTES_MAX,
-  type SocketListener,
-} from '../base/node-socket.ts'
+import type { ListenOnSocket, SocketListener } from '../base/node-socket.ts'
+import { removeStaleSockets, type SocketPlace } from '../base/node-socket-place.ts'
+import { unlinkIfPossible } from '../base/unlink.ts'
 import { emitSafely } from '../events.ts'
 import { Conversation } from './conversation.ts'
 import { type ControlledEngine, type ControlledStore, RequestAnswers } from './request-answers.ts'
@@ -21,6 +19,7 @@ import { type ControlledEngine, type ControlledStore, RequestAnswers } from './r
 export interface ControlSocketParts {
   readonly fileSystem: FileSystem
   readonly directory: string
+  readonly socket: SocketPlace
   readonly listen: ListenOnSocket
   readonly events: EventEmitter
 }
@@ -36,24 +35,26 @@ export class ControlSocket {
 
   /** Requires: the lock is held. */
   async open(store: ControlledStore, engine: ControlledEngine): Promise<void> {
-    const { fileSystem, directory, listen } = this.#parts
-    const path = joinPath(directory, SOCKET_NAME)
+    const { directory, socket, listen } = this.#parts
     const answers = new RequestAnswers(store, engine)
     try {
-      if (Buffer.byteLength(path) > SOCKET_PATH_BYTES_MAX) {
-        this.#warn(`the path is too long for a control socket bytesMax=${SOCKET_PATH_BYTES_MAX}`)
-        return
-      }
-      const kind = fileSystem.statPath(path)?.kind
-      if (kind === 'file' || kind === 'directory') {
-        this.#warn(`there is no control socket: a ${kind} is in its place name=${SOCKET_NAME}`)
-        return
-      }
-      if (kind === 'other') fileSystem.unlink(path)
-      this.#listener = await listen(path, (connection) => this.#converse(connection, answers))
+      this.#removeFormer()
+      if ('refused' in socket) throw new WiscError('WISC_IO', socket.refused)
+      this.#listener = await listen(socket.path, (connection) =>
+        this.#converse(connection, answers),
+      )
+      // What others have left costs nobody any time: what is found to be stale goes when it is found.
+      removeStaleSockets(directory, socket.path).catch(() => undefined)
     } catch (error) {
       this.#warn(`there is no control socket: ${toWiscError(error).message}`)
     }
+  }
+
+  /** Earlier versions made it in the directory; with the lock held it is nobody's any more. Anything else stays. */
+  #removeFormer(): void {
+    const { fileSystem, directory } = this.#parts
+    const path = joinPath(directory, SOCKET_NAME)
+    if (fileSystem.statPath(path)?.kind === 'other') unlinkIfPossible(fileSystem, path)
   }
 
   #converse(connection: Duplex, answers: RequestAnswers): void {

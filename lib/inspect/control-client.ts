@@ -4,9 +4,10 @@
  */
 import type { Duplex } from 'node:stream'
 import { IoError, WiscError, type WiscErrorCode } from '../base/errors.ts'
-import { joinPath, SOCKET_NAME } from '../base/file-names.ts'
+import { joinPath, LOCK_NAME } from '../base/file-names.ts'
 import { nodeFileSystem } from '../base/node-file-system.ts'
 import { connectToSocket } from '../base/node-socket.ts'
+import { findSocket } from '../base/node-socket-place.ts'
 import type { CollectionProgress } from '../collector/collection.ts'
 import {
   type ControlAnswer,
@@ -66,8 +67,9 @@ export class ControlClient {
   /** @returns undefined if no process answers for the store at this path. @throws IoError */
   static async connect(path: string): Promise<ControlClient | undefined> {
     try {
-      const socket = joinPath(nodeFileSystem.realPath(path), SOCKET_NAME)
-      return new ControlClient(await connectToSocket(socket))
+      const directory = nodeFileSystem.realPath(path)
+      const socket = findSocket(directory, joinPath(directory, LOCK_NAME))
+      return socket === undefined ? undefined : new ControlClient(await connectToSocket(socket))
     } catch (error) {
       if (error instanceof IoError && NOBODY.includes(error.errno)) return undefined
       throw error

@@ -19,6 +19,7 @@ import {
   SOCKET_NAME,
 } from '../base/file-names.ts'
 import type { FileSystem } from '../base/file-system.ts'
+import { lockedError } from '../base/locked-error.ts'
 import { lockText, nodeFileSystem } from '../base/node-file-system.ts'
 import { surveyStore } from '../recover.ts'
 import { refuseUnfinished } from '../store-place.ts'
@@ -81,12 +82,9 @@ export function removeOrphans(
   files: readonly string[],
   fileSystem: FileSystem = nodeFileSystem,
 ): string[] {
-  const lock = fileSystem.lock(joinPath(directory, LOCK_NAME), lockText())
-  if (!('release' in lock)) {
-    const [pid] = lock.holder.split(' ')
-    const message = `another process has the store open: its unfinished files are no orphans pid=${pid}`
-    throw new WiscError('WISC_LOCKED', message)
-  }
+  const lockPath = joinPath(directory, LOCK_NAME)
+  const lock = fileSystem.lock(lockPath, lockText())
+  if ('holder' in lock) throw lockedError(lockPath, lock, 'its unfinished files are no orphans')
   try {
     const manifest = readVersion(fileSystem, directory)
     surveyStore({ fileSystem, directory, databaseId: manifest.databaseId }, manifest)

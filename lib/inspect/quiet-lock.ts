@@ -2,14 +2,14 @@
  * The writer's lock of a store, looked at and held without a byte being written: for those who only read, but for whom
  * files that a writer is just changing would look damaged (salvage), and for a first look before a question is asked.
  *
- * Where the system has no locks, the text of the lock file is one (lib/base/lock.ts). It is looked at then, not taken.
+ * Where the system has no locks, the text of the lock file is one (lib/base/lock.ts). That is looked at, not taken.
  */
 import { IoError, WiscError } from '../base/errors.ts'
 import { joinPath, LOCK_NAME } from '../base/file-names.ts'
 import type { Lock } from '../base/file-system.ts'
-import { isFreeByText, parseLockHolder } from '../base/lock.ts'
-import { tryNativeLock } from '../base/native-extensions.ts'
-import { nodeFileSystem } from '../base/node-file-system.ts'
+import { lockQuietly } from '../base/lock.ts'
+import { lockedError } from '../base/locked-error.ts'
+import { LOCK_KINDS, nodeFileSystem } from '../base/node-file-system.ts'
 import { NodeLockFile } from '../base/node-lock-file.ts'
 
 /** Nobody who may not open the file for writing could be kept away by it, nor read the files of another user. */
@@ -29,22 +29,20 @@ export function holdQuietly(directory: string, why: string): Lock {
   if (nodeFileSystem.statPath(path)?.kind !== 'file') return NOTHING_HELD
   const file = openLockFile(path)
   if (!file) return NOTHING_HELD
-  let isFree = false
+  let isHeld = false
   try {
-    const locked = file.tryLock()
-    const text = file.readText().trim()
-    isFree = locked !== false && isFreeByText(text, locked === true, file)
-    if (isFree) return { release: () => file.close() }
-    const pid = parseLockHolder(text)?.pid ?? 'unknown'
-    throw new WiscError('WISC_LOCKED', `another process has the store open: ${why} pid=${pid}`)
+    const refusal = lockQuietly(file)
+    isHeld = refusal === undefined
+    if (refusal) throw lockedError(path, refusal, why)
+    return { release: () => file.close() }
   } finally {
-    if (!isFree) file.close()
+    if (!isHeld) file.close()
   }
 }
 
 function openLockFile(path: string): NodeLockFile | undefined {
   try {
-    return new NodeLockFile(path, tryNativeLock)
+    return new NodeLockFile(path, LOCK_KINDS)
   } catch (error) {
     const errno = error instanceof IoError ? error.errno : (error as { code?: unknown }).code
     if (NOT_OURS.has(errno)) return undefined

@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import net from 'node:net'
 import path from 'node:path'
+import { findSocket } from '#dist/lib/base/node-socket-place.js'
 
 export interface RawConnection {
   readonly socket: net.Socket
@@ -12,8 +13,15 @@ export interface RawConnection {
   closed(): Promise<string>
 }
 
+/** Where the process that has a store open answers. */
+export function socketOf(directory: string): string {
+  const socket = findSocket(directory, path.join(directory, 'LOCK'))
+  if (socket === undefined) throw new Error('LOCK names no socket')
+  return socket
+}
+
 export async function connectRaw(directory: string): Promise<RawConnection> {
-  const socket = net.connect({ path: path.join(directory, 'SOCKET') })
+  const socket = net.connect({ path: socketOf(directory) })
   let text = ''
   const closed = once(socket, 'close')
   socket.on('data', (data: Buffer) => {

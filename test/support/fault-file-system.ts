@@ -318,6 +318,14 @@ export class FaultFileSystem implements FileSystem {
     return file && { kind: 'file', ...statOf(file) }
   }
 
+  /** Not counted, for it is asked before each of the other calls. */
+  identify(path: string): string | undefined {
+    return (
+      String(this.#disk.directories.get(path) ?? this.#disk.files.get(path)?.node ?? '') ||
+      undefined
+    )
+  }
+
   realPath(path: string): string {
     if (this.#disk.directories.has(path) || this.#disk.files.has(path)) return path
     throw new IoError('realpath', path, 'ENOENT')

@@ -69,7 +69,7 @@ export async function makeInspectedStore(options: InspectedOptions = {}): Promis
     return { directory, model, history, segments }
   }
   const copy = path.join(temporaryDirectory(), 'store')
-  fs.cpSync(directory, copy, { recursive: true, filter: (name) => !/LOCK|SOCKET/.test(name) })
+  fs.cpSync(directory, copy, { recursive: true, filter: (name) => !/LOCK/.test(name) })
   await store.close()
   return { directory: copy, model, history, segments }
 }

@@ -148,6 +148,13 @@ export class MemoryFileSystem implements FileSystem {
     return file && { ...file.stat(), kind: 'file' }
   }
 
+  /** A test changes it: then another directory, or another file, has the name. */
+  identities: Map<string, string> = new Map()
+
+  identify(path: string): string | undefined {
+    return this.identities.get(path) ?? 'the same'
+  }
+
   realPath(path: string): string {
     return path
   }

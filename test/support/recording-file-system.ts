@@ -61,6 +61,10 @@ export class RecordingFileSystem implements FileSystem {
     return nodeFileSystem.statPath(path)
   }
 
+  identify(path: string): string | undefined {
+    return nodeFileSystem.identify(path)
+  }
+
   realPath(path: string): string {
     return nodeFileSystem.realPath(path)
   }

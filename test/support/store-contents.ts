@@ -3,9 +3,9 @@ import { createHash } from 'node:crypto'
 import fs from 'node:fs'
 import path from 'node:path'
 
-/** Names and hashes of a store's files. The text in LOCK changes with its holder; SOCKET has no content. */
+/** Names and hashes of a store's files. The text in LOCK changes with its holder. */
 export function contents(directory: string): Map<string, string> {
-  const names = fs.readdirSync(directory).filter((name) => name !== 'LOCK' && name !== 'SOCKET')
+  const names = fs.readdirSync(directory).filter((name) => name !== 'LOCK')
   const hash = (name: string): string =>
     createHash('sha256')
       .update(fs.readFileSync(path.join(directory, name)))

@@ -28,11 +28,12 @@ export const verify: Verb = defineVerb({
   details:
     'Every block of every table, every record header, every pointer; with --deep every referenced value, too. ' +
     'Writes nothing. ' +
-    'Files that a writer removes meanwhile are counted as removed. ' +
+    'Files that a writer removes meanwhile are counted as removed. A copy of a directory is whole if the store was ' +
+    'closed or at rest while it was made (no writes, no compaction, no collection): --deep tells. ' +
     'All damage is listed, but pointers of a damaged table are not followed; the exit code is 4 if there is any.',
   examples: [
     ['wisc verify photos.db', 'Without reading values'],
-    ['wisc verify photos.db --deep && echo sound', 'All that can be checked'],
+    ['wisc verify photos.db --deep && echo sound', 'All that can be checked, also of a copy'],
   ],
   options: (command) =>
     command

@@ -3,23 +3,34 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import fs from 'node:fs'
 import path from 'node:path'
+import { Worker } from 'node:worker_threads'
 import { describe, expect, test } from 'vitest'
 import type { FileSystem, Lock } from '#dist/lib/base/file-system.js'
+import { tryFlock } from '#dist/lib/base/flock.js'
 import {
   formatLockHolder,
   judgeHolder,
   type LockHolder,
   parseLockHolder,
 } from '#dist/lib/base/lock.js'
+import { lockedError } from '#dist/lib/base/locked-error.js'
 import { lockText, NodeFileSystem } from '#dist/lib/base/node-file-system.js'
 import { nextLine, startModule } from '../../support/child-process.ts'
 import { temporaryDirectory } from '../../support/temporary-directory.ts'
 
 const SYSTEM = new NodeFileSystem()
-const FALLBACK = new NodeFileSystem(() => undefined)
+const NONE = (): undefined => undefined
+const FLOCK = new NodeFileSystem({ tryLock: NONE, tryFlock })
+const TEXT = new NodeFileSystem({ tryLock: NONE, tryFlock: NONE })
+const FLOCK_CODE = `new NodeFileSystem({
+  tryLock: () => undefined,
+  tryFlock: (await import(DIST + 'lib/base/flock.js')).tryFlock,
+})`
+const TEXT_CODE = 'new NodeFileSystem({ tryLock: () => undefined, tryFlock: () => undefined })'
 const KINDS: readonly (readonly [string, FileSystem, string])[] = [
   ["the system's", SYSTEM, 'new NodeFileSystem()'],
-  ['the fallback', FALLBACK, 'new NodeFileSystem(() => undefined)'],
+  ["the flock command's", FLOCK, FLOCK_CODE],
+  ["the text's", TEXT, TEXT_CODE],
 ]
 
 function lockPath(): string {
@@ -80,44 +91,134 @@ describe.each(KINDS)('%s lock', (_, fileSystem, construct) => {
   })
 })
 
-test('each kind respects the other one', () => {
+test('each kind respects the others', () => {
   const file = lockPath()
-  for (const [first, second] of [
-    [SYSTEM, FALLBACK],
-    [FALLBACK, SYSTEM],
-  ] as const) {
-    const lock = taken(first.lock(file, lockText()))
-    expect(second.lock(file, lockText())).toHaveProperty('holder')
-    lock.release()
-    taken(second.lock(file, lockText())).release()
+  for (const first of [SYSTEM, FLOCK, TEXT]) {
+    for (const second of [SYSTEM, FLOCK, TEXT]) {
+      const lock = taken(first.lock(file, lockText()))
+      expect(second.lock(file, lockText())).toMatchObject({ isSelf: true, inDoubt: false })
+      lock.release()
+      taken(second.lock(file, lockText())).release()
+    }
   }
 })
 
-describe('the fallback lock is refused', () => {
+test('a file that was put in the place of a locked one is another lock', () => {
+  for (const fileSystem of [SYSTEM, FLOCK, TEXT]) {
+    const file = lockPath()
+    const lock = taken(fileSystem.lock(file, lockText()))
+    const text = fs.readFileSync(file)
+    fs.rmSync(file)
+    // As a restored snapshot or a copy has it: the text of somebody who lives, and who has another file open.
+    fs.writeFileSync(file, text)
+    const next = taken(fileSystem.lock(file, lockText()))
+    lock.release()
+    expect(fs.readFileSync(file, 'utf8'), 'the old one leaves the new one alone').not.toBe('')
+    next.release()
+  }
+})
+
+test.each([
+  ["the system's", 'new NodeFileSystem()'],
+  ["the flock command's", FLOCK_CODE],
+  ["the text's", TEXT_CODE],
+])('a thread of this process that was terminated has lost %s lock', async (_, construct) => {
+  const file = lockPath()
+  const DIST = new URL('../../../dist/', import.meta.url).href
+  const code = `
+    const { parentPort, workerData } = require('node:worker_threads')
+    const { DIST, file } = workerData
+    import(DIST + 'lib/base/node-file-system.js').then(async ({ NodeFileSystem, lockText }) => {
+      const taken = (${construct}).lock(file, lockText())
+      parentPort.postMessage('release' in taken)
+      setInterval(() => taken, 1000)
+    })`
+  const worker = new Worker(code, { eval: true, workerData: { DIST, file } })
+  expect(await new Promise((resolve) => worker.once('message', resolve))).toBe(true)
+  for (const fileSystem of [SYSTEM, FLOCK, TEXT]) {
+    expect(fileSystem.lock(file, lockText())).toMatchObject({ isSelf: true })
+  }
+  await worker.terminate()
+  for (const fileSystem of [TEXT, FLOCK, SYSTEM]) {
+    const text = fs.readFileSync(file)
+    taken(fileSystem.lock(file, lockText())).release()
+    fs.writeFileSync(file, text)
+  }
+})
+
+describe('the lock of the text is refused', () => {
   test('for a text that nobody understands', () => {
     const file = lockPath()
     fs.writeFileSync(file, 'somebody\n')
-    expect(FALLBACK.lock(file, lockText())).toEqual({ holder: 'somebody' })
+    expect(TEXT.lock(file, lockText())).toMatchObject({ holder: 'somebody', inDoubt: true })
     expect(fs.readFileSync(file, 'utf8')).toBe('somebody\n')
   })
 
   test('while another process takes it, and when one died while it did', () => {
     const file = lockPath()
     fs.writeFileSync(`${file}.guard`, '')
-    expect(FALLBACK.lock(file, lockText())).toHaveProperty('holder')
-    fs.unlinkSync(`${file}.guard`)
-    taken(FALLBACK.lock(file, lockText())).release()
+    for (const fileSystem of [TEXT, FLOCK]) {
+      expect(fileSystem.lock(file, lockText())).toMatchObject({
+        holder: expect.stringContaining(`${file}.guard`),
+        inDoubt: true,
+      })
+    }
+    // The kernel says that nobody is doing so now.
+    const self = parseLockHolder(lockText())!
+    fs.writeFileSync(`${file}.guard`, formatLockHolder({ ...self, heldBy: 'flock' }))
+    expect(TEXT.lock(file, lockText())).toHaveProperty('holder')
+    taken(FLOCK.lock(file, lockText())).release()
+    taken(TEXT.lock(file, lockText())).release()
   })
 
   test('for a holder on another host, not for one from before a restart of this host', () => {
     const file = lockPath()
-    const self = parseLockHolder(lockText())!
-    fs.writeFileSync(file, formatLockHolder({ ...self, hostName: 'elsewhere', exclusive: true }))
-    expect(FALLBACK.lock(file, lockText())).toHaveProperty('holder')
-    expect(SYSTEM.lock(file, lockText())).toHaveProperty('holder')
-    fs.writeFileSync(file, formatLockHolder({ ...self, bootId: 'earlier', exclusive: true }))
-    taken(FALLBACK.lock(file, lockText())).release()
+    const self: LockHolder = { ...parseLockHolder(lockText())!, heldBy: 'text' }
+    const elsewhere = { ...self, hostName: 'elsewhere', bootId: 'other' }
+    fs.writeFileSync(file, formatLockHolder(elsewhere))
+    for (const fileSystem of [TEXT, FLOCK, SYSTEM]) {
+      expect(fileSystem.lock(file, lockText())).toMatchObject({ inDoubt: true, isSelf: false })
+    }
+    // What flock(2) held is free when flock(2) gives it.
+    fs.writeFileSync(file, formatLockHolder({ ...elsewhere, heldBy: 'flock' }))
+    expect(TEXT.lock(file, lockText())).toHaveProperty('holder')
+    for (const fileSystem of [FLOCK, SYSTEM]) {
+      fs.writeFileSync(file, formatLockHolder({ ...elsewhere, heldBy: 'flock' }))
+      taken(fileSystem.lock(file, lockText())).release()
+    }
+    fs.writeFileSync(file, formatLockHolder({ ...self, bootId: 'earlier' }))
+    taken(TEXT.lock(file, lockText())).release()
   })
+
+  test('of a container that is killed and made anew under another name', async () => {
+    const file = lockPath()
+    const child = await startHolder(file, TEXT_CODE)
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    const left = parseLockHolder(fs.readFileSync(file, 'utf8'))!
+    for (const fileSystem of [TEXT, FLOCK, SYSTEM]) {
+      fs.writeFileSync(file, formatLockHolder({ ...left, hostName: 'former' }))
+      taken(fileSystem.lock(file, lockText())).release()
+      // With process ids of its own nothing is proved, and only a kernel's lock would be.
+      fs.writeFileSync(file, formatLockHolder({ ...left, pidNamespace: 'pid:[1]' }))
+      expect(fileSystem.lock(file, lockText())).toMatchObject({ inDoubt: true })
+    }
+  })
+})
+
+test('the error says who, where, since when, and what to do', () => {
+  const holder = formatLockHolder({ ...parseLockHolder(lockText())!, pid: 7, hostName: 'c1' })
+  const refusal = { holder, inDoubt: true, since: '2026-11-29T10:00:00.000Z' }
+  expect(lockedError('/db/LOCK', refusal, 'close it there')).toMatchObject({
+    code: 'WISC_LOCKED',
+    message:
+      'another process has the store open already, or had it and is gone, which nobody can prove from here: ' +
+      'if you know it, empty or remove the named file: close it there ' +
+      'pid=7 host=c1 since=2026-11-29T10:00:00.000Z lock=/db/LOCK',
+  })
+  expect(lockedError('/db/LOCK', { holder: 'x', isSelf: true }, 'close it').message).toBe(
+    'this process has the store open already: close it holder="x" lock=/db/LOCK',
+  )
 })
 
 describe('holders', () => {
@@ -127,10 +228,13 @@ describe('holders', () => {
     bootId: 'boot',
     hostName: 'host',
     pidNamespace: 'pid:[1]',
-    exclusive: true,
+    heldBy: 'text',
+    socket: undefined,
   }
 
-  test.each<[Partial<LockHolder>, { alive: boolean; startTime?: string }, string]>([
+  test.each<
+    [Partial<LockHolder>, { alive: boolean; startTime?: string; hasFileOpen?: boolean }, string]
+  >([
     [{}, { alive: true, startTime: '5000' }, 'alive'],
     [{}, { alive: true, startTime: '5001' }, 'dead'],
     [{}, { alive: true }, 'unknown'],
@@ -139,7 +243,11 @@ describe('holders', () => {
     [{ startTime: '-' }, { alive: false }, 'dead'],
     [{ bootId: 'other' }, { alive: true, startTime: '5000' }, 'dead'],
     [{ bootId: '-' }, { alive: false }, 'unknown'],
-    [{ hostName: 'other' }, { alive: false }, 'unknown'],
+    [{ bootId: 'other', hostName: 'other' }, { alive: false }, 'unknown'],
+    [{ hostName: 'other' }, { alive: false }, 'dead'],
+    [{}, { alive: true, startTime: '5000', hasFileOpen: true }, 'alive'],
+    [{}, { alive: true, startTime: '5000', hasFileOpen: false }, 'dead'],
+    [{ startTime: '-' }, { alive: true, hasFileOpen: false }, 'dead'],
     [{ pidNamespace: 'pid:[2]' }, { alive: false }, 'unknown'],
   ])('%j with %j is %s', (change, state, expected) => {
     const stateOf = (): never => ({ startTime: undefined, ...state }) as never
@@ -148,7 +256,13 @@ describe('holders', () => {
 
   test('the text is read back; anything else is none', () => {
     expect(parseLockHolder(formatLockHolder(self))).toEqual(self)
-    const odd = { ...self, hostName: 'my host', startTime: '', exclusive: false }
+    const odd: LockHolder = {
+      ...self,
+      hostName: 'my host',
+      startTime: '',
+      heldBy: 'flock',
+      socket: '/run/my user/1.sock',
+    }
     const read = { ...odd, hostName: 'my_host', startTime: '-' }
     expect(parseLockHolder(formatLockHolder(odd))).toEqual(read)
     for (const text of [
@@ -163,6 +277,7 @@ describe('holders', () => {
       expect(parseLockHolder(text), JSON.stringify(text)).toBeUndefined()
     }
     const mine = parseLockHolder(lockText())
-    expect(mine).toMatchObject({ pid: process.pid, exclusive: false })
+    expect(mine).toMatchObject({ pid: process.pid, heldBy: 'system' })
+    expect(parseLockHolder(lockText('/a/b'))).toMatchObject({ socket: '/a/b' })
   })
 })

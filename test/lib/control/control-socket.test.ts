@@ -6,7 +6,7 @@ import { expect, test, vi } from 'vitest'
 import { type Options, open, type Store } from '#dist/lib/index.js'
 import { ControlClient } from '#dist/lib/inspect/control-client.js'
 import { startModule } from '../../support/child-process.ts'
-import { connectRaw, request } from '../../support/control-socket.ts'
+import { connectRaw, request, socketOf } from '../../support/control-socket.ts'
 import { temporaryDirectory } from '../../support/temporary-directory.ts'
 
 const SMALL: Options = { workers: 0, segmentBytes: 65536, valueThreshold: 0 }
@@ -38,14 +38,17 @@ async function connect(db: string): Promise<ControlClient> {
   return client
 }
 
-test('it is there while the store is open, for its owner alone', async () => {
+test('it is there while the store is open, for its owner alone, and not in the directory', async () => {
   const db = path.join(temporaryDirectory(), 'store')
-  const socket = path.join(db, 'SOCKET')
   const umask = process.umask(0)
+  let socket: string
   try {
     const store = await open(db, SMALL)
+    socket = socketOf(db)
+    expect(path.dirname(socket)).not.toBe(db)
     expect(fs.lstatSync(socket).isSocket()).toBe(true)
     expect(fs.lstatSync(socket).mode & 0o777).toBe(0o600)
+    expect(fs.lstatSync(path.dirname(socket)).mode & 0o777).toBe(0o700)
     const reader = await open(db, { readOnly: true })
     await reader.close()
     expect(fs.existsSync(socket), 'a reader leaves it alone').toBe(true)
@@ -62,50 +65,11 @@ test('it is there while the store is open, for its owner alone', async () => {
 test('none with the option, and none for a reader', async () => {
   await withStore(
     async (_store, db) => {
-      expect(fs.readdirSync(db)).not.toContain('SOCKET')
+      expect(() => socketOf(db)).toThrow()
       expect(await ControlClient.connect(db)).toBeUndefined()
     },
     { controlSocket: false },
   )
-})
-
-test('a stale one is replaced, also where a creation was cut off', async () => {
-  const db = path.join(temporaryDirectory(), 'store')
-  fs.mkdirSync(db)
-  for (let round = 0; round < 2; round++) {
-    const dead = startModule(
-      `const net = await import('node:net')
-       net.createServer().listen(process.argv[1] + '/SOCKET', () => process.kill(process.pid, 9))`,
-      db,
-    )
-    await new Promise((resolve) => dead.on('close', resolve))
-    expect(fs.lstatSync(path.join(db, 'SOCKET')).isSocket()).toBe(true)
-    expect(await ControlClient.connect(db)).toBeUndefined()
-    const store = await open(db, SMALL)
-    const client = await connect(db)
-    expect((await client.ask('stats')).lastSequence).toBe(0)
-    client.close()
-    expect(store.stats().diskBytes).toBeGreaterThan(0)
-    await store.close()
-  }
-})
-
-test('a path that is too long for a socket is a warning, and so is a file in its place', async () => {
-  const long = path.join(temporaryDirectory(), 'x'.repeat(120))
-  const blocked = path.join(temporaryDirectory(), 'store')
-  await (await open(blocked, SMALL)).close()
-  fs.writeFileSync(path.join(blocked, 'SOCKET'), 'mine')
-  for (const db of [long, blocked]) {
-    const store = await open(db, SMALL)
-    const warned = vi.fn()
-    store.on('warning', warned)
-    await store.put('a', '1')
-    await vi.waitFor(() => expect(warned).toHaveBeenCalledOnce())
-    expect(warned.mock.calls[0]![0]).toContain('control socket')
-    expect(await ControlClient.connect(db)).toBeUndefined()
-    await store.close()
-  }
-  expect(fs.readFileSync(path.join(blocked, 'SOCKET'), 'utf8')).toBe('mine')
 })
 
 test('every request has its answer', async () => {
@@ -309,7 +273,7 @@ test('more connections than are served are turned away, and room comes back', as
 test('who does not read its answers holds up nobody else', async () => {
   await withStore(async (store, db) => {
     await fill(store)
-    const deaf = net.connect({ path: path.join(db, 'SOCKET') })
+    const deaf = net.connect({ path: socketOf(db) })
     deaf.pause()
     for (let i = 0; i < 500; i++) deaf.write(request('segments'))
     const client = await connect(db)
