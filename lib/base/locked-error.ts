@@ -13,12 +13,12 @@ export function lockedError(path: string, refusal: LockRefusal, advice: string):
   const doubt = refusal.inDoubt
     ? ', or had it and is gone, which nobody can prove from here: if you know it, empty or remove the named file'
     : ''
-  const variables = holder
-    ? `pid=${holder.pid} host=${holder.hostName}`
-    : `holder=${JSON.stringify(refusal.holder)}`
   const since = holder && refusal.since ? ` since=${refusal.since}` : ''
+  const variables = holder
+    ? `host=${holder.hostName}${since} pid=${holder.pid}`
+    : `holder=${JSON.stringify(refusal.holder)}`
   return new WiscError(
     'WISC_LOCKED',
-    `${who} has the store open already${doubt}: ${advice} ${variables}${since} lock=${path}`,
+    `${who} has the store open already${doubt}: ${advice} lock=${path} ${variables}`,
   )
 }

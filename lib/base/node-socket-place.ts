@@ -108,21 +108,33 @@ export function findSocket(directory: string, lockPath: string): string | undefi
 
 /**
  * Removes sockets beside `socket` that nobody listens on: those of earlier opens of the same directory, and those
- * of processes that are gone. What cannot be removed stays.
+ * of processes that are gone. Never rejects: what cannot be removed stays.
+ * @returns how many were removed
  */
-export async function removeStaleSockets(directory: string, socket: string): Promise<void> {
+export async function removeStaleSockets(directory: string, socket: string): Promise<number> {
+  let removed = 0
+  try {
+    for (const one of suspects(directory, socket)) {
+      // Only this proves it: a process of another container has other numbers.
+      if (!(await isRefused(one))) continue
+      fs.unlinkSync(one)
+      removed++
+    }
+    return removed
+  } catch {
+    return removed
+  }
+}
+
+function suspects(directory: string, socket: string): string[] {
   const place = path.dirname(socket)
   const prefix = prefixOf(directory)
-  const stale = fs.readdirSync(place).filter((name) => {
+  const names = fs.readdirSync(place).filter((name) => {
     const pid = /^[0-9a-z]+-[0-9a-z]+-(\d+)-[0-9a-f]+\.sock$/.exec(name)?.[1]
     if (pid === undefined || name === path.basename(socket)) return false
     return name.startsWith(prefix) || !isAlive(Number(pid))
   })
-  for (const name of stale) {
-    const one = path.join(place, name)
-    // Only this proves it: a process of another container has other numbers.
-    if (await isRefused(one)) fs.rmSync(one, { force: true })
-  }
+  return names.map((name) => path.join(place, name))
 }
 
 function isAlive(pid: number): boolean {

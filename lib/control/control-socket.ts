@@ -1,5 +1,6 @@
 /**
- * The control socket: an open store answers the wisc command here (protocol.ts says how; base/node-socket-place.ts, where).
+ * The control socket: an open store answers the wisc command here (protocol.ts says how, base/node-socket-place.ts
+ * where).
  *
  * It is opened last and closed first, while the lock is held. A store without a socket works as well: whatever is in the
  * way is told by a 'warning'.
@@ -44,7 +45,7 @@ export class ControlSocket {
         this.#converse(connection, answers),
       )
       // What others have left costs nobody any time: what is found to be stale goes when it is found.
-      removeStaleSockets(directory, socket.path).catch(() => undefined)
+      void removeStaleSockets(directory, socket.path)
     } catch (error) {
       this.#warn(`there is no control socket: ${toWiscError(error).message}`)
     }

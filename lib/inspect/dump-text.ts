@@ -6,7 +6,7 @@ import { findIdentity, headerItems } from './file-identity.ts'
 import { damageItem, type Field, hex32, type Item } from './items.ts'
 
 const TEXT_BYTES_MAX = 4096
-const LOCK_WORDS = ['pid', 'processStartTime', 'bootId', 'hostName', 'pidNamespace', 'exclusive']
+const LOCK_WORDS = ['pid', 'processStartTime', 'bootId', 'hostName', 'pidNamespace', 'heldBy']
 
 /** Words of a text, each as a field. */
 function wordItem(
@@ -58,9 +58,19 @@ export function* dumpCurrent({ file, size }: DumpContext): Generator<Item> {
 export function* dumpLock({ file, size }: DumpContext): Generator<Item> {
   if (size === 0) return
   const text = Buffer.from(readRange(file, 0, Math.min(size, TEXT_BYTES_MAX))).toString('latin1')
-  const line = text.replace(/\n$/, '')
+  const [holder = '', ...rest] = text.split('\n')
   const nameOf = (index: number): string => LOCK_WORDS[index] ?? 'unknown'
-  if (line !== '') yield wordItem('holder', line, 0, / /, nameOf)
+  if (holder !== '') yield wordItem('holder', holder, 0, / /, nameOf)
+  let offset = holder.length + 1
+  for (const line of rest) {
+    // A path may have spaces in it.
+    const value = line.replace(/^socket /, '')
+    const name = value === line ? 'unknown' : 'socket'
+    const start = offset + line.length - value.length
+    const field = { name, offset: start, length: value.length, value, isDetail: false }
+    if (line !== '') yield { what: 'line', offset, length: line.length, fields: [field] }
+    offset += line.length + 1
+  }
 }
 
 export function* dumpBallast({ file, name, size }: DumpContext): Generator<Item> {

@@ -33,7 +33,7 @@ export function holdQuietly(directory: string, why: string): Lock {
   try {
     const refusal = lockQuietly(file)
     isHeld = refusal === undefined
-    if (refusal) throw lockedError(path, refusal, why)
+    if (refusal) throw lockedError(path, { ...refusal, since: file.writtenAt() }, why)
     return { release: () => file.close() }
   } finally {
     if (!isHeld) file.close()

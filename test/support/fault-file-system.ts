@@ -36,6 +36,7 @@ import { Prng } from './random.ts'
 import {
   DIRECTORY_STAT,
   type Disk,
+  identityOf,
   isHarmless,
   loadDisk,
   statOf,
@@ -318,14 +319,7 @@ export class FaultFileSystem implements FileSystem {
     return file && { kind: 'file', ...statOf(file) }
   }
 
-  /** Not counted, for it is asked before each of the other calls. */
-  identify(path: string): string | undefined {
-    return (
-      String(this.#disk.directories.get(path) ?? this.#disk.files.get(path)?.node ?? '') ||
-      undefined
-    )
-  }
-
+  identify = (path: string): string | undefined => identityOf(this.#disk, path)
   realPath(path: string): string {
     if (this.#disk.directories.has(path) || this.#disk.files.has(path)) return path
     throw new IoError('realpath', path, 'ENOENT')
@@ -400,9 +394,7 @@ export class FaultFileSystem implements FileSystem {
     if (!this.#disk.files.has(path)) this.#createFile(path)
     this.#locks.set(path, text)
     return {
-      release: () => {
-        this.#locks.delete(path)
-      },
+      release: () => void this.#locks.delete(path),
     }
   }
 }

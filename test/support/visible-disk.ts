@@ -114,6 +114,12 @@ export function joined(sources: readonly Uint8Array[]): Uint8Array {
   return bytes
 }
 
+/** Not a counted call of the file system: it is asked before each of the others. */
+export function identityOf(disk: Disk, path: string): string | undefined {
+  const node = disk.directories.get(path) ?? disk.files.get(path)?.node
+  return node === undefined ? undefined : String(node)
+}
+
 export function statOf(file: VisibleFile): FileStat {
   const { size, holes } = file.content
   const allocated = allocatedBytes(size, holes)

@@ -214,10 +214,10 @@ test('the error says who, where, since when, and what to do', () => {
     message:
       'another process has the store open already, or had it and is gone, which nobody can prove from here: ' +
       'if you know it, empty or remove the named file: close it there ' +
-      'pid=7 host=c1 since=2026-11-29T10:00:00.000Z lock=/db/LOCK',
+      'lock=/db/LOCK host=c1 since=2026-11-29T10:00:00.000Z pid=7',
   })
   expect(lockedError('/db/LOCK', { holder: 'x', isSelf: true }, 'close it').message).toBe(
-    'this process has the store open already: close it holder="x" lock=/db/LOCK',
+    'this process has the store open already: close it lock=/db/LOCK holder="x"',
   )
 })
 

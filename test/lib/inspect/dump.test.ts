@@ -2,6 +2,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { lockText } from '#dist/lib/base/node-file-system.js'
 import { openDump } from '#dist/lib/inspect/dump.js'
 import type { Item } from '#dist/lib/inspect/items.js'
 import { filesLike, flipByte, kindOf, makeInspectedStore } from '../../support/inspected-store.ts'
@@ -53,6 +54,16 @@ describe('every byte has a name', () => {
       expect(damageOf(itemsOf(file)), name).toEqual([])
     }
   })
+})
+
+test('LOCK tells of its holder, and where that answers', () => {
+  const file = path.join(temporaryDirectory(), 'LOCK')
+  const text = lockText('/tmp/my own/1.sock')
+  fs.writeFileSync(file, text)
+  const fields = itemsOf(file).flatMap((item) => item.fields)
+  expect(fields.at(0)).toMatchObject({ name: 'pid', value: String(process.pid), offset: 0 })
+  const offset = text.indexOf('/tmp')
+  expect(fields.at(-1)).toMatchObject({ name: 'socket', value: '/tmp/my own/1.sock', offset })
 })
 
 test('records and entries are those of the store', async () => {
