@@ -40,7 +40,7 @@ export class NodeLockFile implements LockFile {
   }
 
   stateOf(pid: number): ProcessState {
-    return processState(pid, this.#descriptor)
+    return processState(pid, fs.fstatSync(this.#descriptor), this.#descriptor)
   }
 
   tryLock(): boolean | undefined {
@@ -128,11 +128,12 @@ export function lockText(socket?: string): string {
   return formatLockHolder({ ...processIdentity(), socket })
 }
 
-/** Whether the holder that a lock file names still lives, as far as can be said from here. */
-export function stateOfHolder(holder: LockHolder): ReturnType<typeof judgeHolder> {
+/** Whether the holder that the text of a lock file names still lives, and holds that very file, as far as can be seen. */
+export function stateOfHolder(holder: LockHolder, path: string): ReturnType<typeof judgeHolder> {
+  const lock = readOrElse(() => fs.statSync(path), undefined)
   return judgeHolder(holder, {
     self: processIdentity(),
-    stateOf: (pid) => processState(pid, undefined),
+    stateOf: (pid) => processState(pid, lock, undefined),
   })
 }
 
@@ -151,26 +152,31 @@ function processIdentity(): LockHolder {
   }
 }
 
-/** @param ours our descriptor of the file that the process may have open, if that is asked */
-function processState(pid: number, ours: number | undefined): ProcessState {
+/**
+ * @param lock what the lock file is, as far as it is known
+ * @param ours our own descriptor of it
+ */
+function processState(
+  pid: number,
+  lock: fs.Stats | undefined,
+  ours: number | undefined,
+): ProcessState {
   try {
     process.kill(pid, 0)
   } catch (error) {
     // Anything else, such as EPERM, says that the process is there.
     if ((error as { code?: unknown }).code === 'ESRCH') return { alive: false }
   }
-  const hasFileOpen =
-    ours === undefined ? undefined : readOrElse(() => hasOpen(pid, ours), undefined)
+  const hasFileOpen = lock && readOrElse(() => hasOpen(pid, lock, ours), undefined)
   return { alive: true, startTime: processStartTime(pid), hasFileOpen }
 }
 
 /**
- * Whether a process has a file open that we have open, too, under a descriptor of its own. It tells of threads, which
- * share the id of their process: the descriptors of one that was terminated are closed.
+ * Whether a process has a file open under another descriptor than ours. It tells of threads, which share the id of
+ * their process: the descriptors of one that was terminated are closed.
  * @throws where it cannot be seen
  */
-function hasOpen(pid: number, ours: number): boolean {
-  const wanted = fs.fstatSync(ours)
+function hasOpen(pid: number, wanted: fs.Stats, ours: number | undefined): boolean {
   return fs.readdirSync(`/proc/${pid}/fd`).some((name) => {
     if (pid === process.pid && name === String(ours)) return false
     const stat = fs.statSync(`/proc/${pid}/fd/${name}`, { throwIfNoEntry: false })

@@ -2,8 +2,8 @@
  * The control socket: an open store answers the wisc command here (protocol.ts says how, base/node-socket-place.ts
  * where).
  *
- * It is opened last and closed first, while the lock is held. A store without a socket works as well: whatever is in the
- * way is told by a 'warning'.
+ * It is opened last and closed first, while the lock is held. A store without a socket works as well: whatever is in
+ * the way is told by a 'warning'.
  */
 import type { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'

@@ -1,5 +1,5 @@
 /** The process that has a store open for writing, by the text that it leaves in LOCK. Nothing is written (I11). */
-import { isMissing } from '../base/errors.ts'
+import { IoError, isMissing } from '../base/errors.ts'
 import { joinPath, LOCK_NAME } from '../base/file-names.ts'
 import { parseLockHolder } from '../base/lock.ts'
 import { nodeFileSystem } from '../base/node-file-system.ts'
@@ -17,17 +17,19 @@ export interface StoreOwner {
 
 /** @returns undefined if nobody has the store open, as far as can be seen */
 export function storeOwner(directory: string): StoreOwner | undefined {
+  const path = joinPath(directory, LOCK_NAME)
   let text: string
   try {
-    text = readText(joinPath(nodeFileSystem.realPath(directory), LOCK_NAME))
+    text = readText(path)
   } catch (error) {
     // A store without the file has never had a writer. What may not be read may name one.
-    return isMissing(error) ? undefined : { pid: undefined, isHere: false }
+    const isNone = isMissing(error) || (error instanceof IoError && error.errno === 'ENOTDIR')
+    return isNone ? undefined : { pid: undefined, isHere: false }
   }
   if (text === '') return undefined
   const holder = parseLockHolder(text)
   if (holder === undefined) return { pid: undefined, isHere: false }
-  const state = stateOfHolder(holder)
+  const state = stateOfHolder(holder, path)
   return state === 'dead' ? undefined : { pid: holder.pid, isHere: state === 'alive' }
 }
 

@@ -9,6 +9,7 @@ import { chooseSocketPath, type SocketPlace } from '#dist/lib/base/node-socket-p
 import { ControlSocket } from '#dist/lib/control/control-socket.js'
 import { type Options, open, type Store } from '#dist/lib/index.js'
 import { ControlClient } from '#dist/lib/inspect/control-client.js'
+import { storeOwner } from '#dist/lib/inspect/store-owner.js'
 import { startModule } from '../../support/child-process.ts'
 import { socketOf } from '../../support/control-socket.ts'
 import { temporaryDirectory } from '../../support/temporary-directory.ts'
@@ -102,6 +103,8 @@ test('the directory of an open store is copied like any other, and the copy is a
     await fs.promises.cp(db, copy, { recursive: true })
     expect(fs.readFileSync(path.join(copy, 'LOCK'))).toEqual(fs.readFileSync(path.join(db, 'LOCK')))
     expect(await ControlClient.connect(copy), 'LOCK of the copy names the original').toBeUndefined()
+    expect(storeOwner(db)).toEqual({ pid: process.pid, isHere: true })
+    expect(storeOwner(copy)).toBeUndefined()
     const other = await open(copy, SMALL)
     expect(String(await other.get('a'))).toBe('original')
     await other.put('b', 'copy')
