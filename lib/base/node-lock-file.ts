@@ -128,7 +128,7 @@ export function lockText(socket?: string): string {
   return formatLockHolder({ ...processIdentity(), socket })
 }
 
-/** Whether the holder that the text of a lock file names still lives, and holds that very file, as far as can be seen. */
+/** Whether the holder that the text of a lock file names lives, and holds that very file, as far as can be seen. */
 export function stateOfHolder(holder: LockHolder, path: string): ReturnType<typeof judgeHolder> {
   const lock = readOrElse(() => fs.statSync(path), undefined)
   return judgeHolder(holder, {
