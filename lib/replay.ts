@@ -1,7 +1,9 @@
 /**
  * Replay: the records between the checkpoint and the end of the log go into memtables again.
  *
- * Works on a log that has been surveyed (and, for a writer, recovered), so any damage here is new damage.
+ * Works on a log that has been surveyed (and, for a writer, recovered), so any damage here is new damage: a record is
+ * proved once more as it is inserted, for beside a writer its bytes may be a hole by now. Memtables with a part of a
+ * damaged frame are thrown away, for the open fails.
  * Memtables are frozen between frames only: a checkpoint is the start of a frame.
  */
 
@@ -86,7 +88,7 @@ function* replaySegment(
       firstSequence: undefined,
       proveValues: true,
     })
-    for (let frame = walk.next(); frame !== undefined; frame = walk.next()) {
+    for (let frame = walk.enter(); frame !== undefined; frame = walk.enter()) {
       const valueThreshold = yield* makeRoom(walk, frame, number, target)
       walk.visit((record) => insertRecord(record, number, target.memtables, valueThreshold))
       target.memtables.logBytes += frame.length
@@ -126,7 +128,7 @@ function* makeRoom(
 
 function exactBytes(walk: SegmentWalk, valueThreshold: number): number {
   let bytes = 0
-  walk.visit(({ header }) => {
+  walk.visitHeads(({ header }) => {
     const kind = entryKind(header.kind, header.storedLength, valueThreshold)
     bytes += entryBytesMax(kind, header.keyLength, header.storedLength)
   })
@@ -143,7 +145,6 @@ function insertRecord(
 ): void {
   const { header, offset } = record
   const kind = entryKind(header.kind, header.storedLength, valueThreshold)
-  // Fetching the value may move the window in which the key lies: take the value first.
   const value = kind === KIND.inline ? record.value() : undefined
   const length = record.keyEnd - record.keyStart
   keyScratch.set(record.keyBytes.subarray(record.keyStart, record.keyEnd))

@@ -12,13 +12,8 @@ import { CorruptionError, WiscError } from '../lib/base/errors.ts'
 import type { File } from '../lib/base/file-system.ts'
 import { FileWindow } from '../lib/base/file-window.ts'
 import { FRAME_HEADER_BYTES, readFrameHeader } from '../lib/base/frame.ts'
-import {
-  CODEC_NONE,
-  proveRecordHead,
-  RECORD_HEADER_BYTES,
-  type RecordHeader,
-  readRecordHeader,
-} from './record.ts'
+import { CODEC_NONE, RECORD_HEADER_BYTES, type RecordHeader } from './record.ts'
+import { viewProvedHead } from './record-window.ts'
 
 /** The frames of a segment: their seed, and the sequence of its first record. */
 export interface FrameChain {
@@ -84,13 +79,9 @@ export class RecordHeads {
     const at = this.#at
     const available = this.#frameEnd - at
     if (available < RECORD_HEADER_BYTES) throw this.#damage('record is cut off')
-    const start = window.view(at, RECORD_HEADER_BYTES)
-    const header = readRecordHeader(window.bytes, start, available)
-    if (header === undefined) throw this.#damage('record has impossible lengths')
+    const header = viewProvedHead(window, at, this.#frameEnd)
+    if (typeof header === 'string') throw this.#damage(header)
     const head = window.view(at, header.headBytes)
-    if (!proveRecordHead(window.bytes, head, header)) {
-      throw this.#damage('record header checksum mismatch')
-    }
     if (header.refuseFlags !== 0 || header.codec !== CODEC_NONE) throw this.#unknown(header)
     if (this.#seed !== undefined) this.#countRecord(header.sequence)
     this.header = header

@@ -6,7 +6,8 @@
 import { CorruptionError, WiscError } from '../lib/base/errors.ts'
 import type { File } from '../lib/base/file-system.ts'
 import { FileWindow } from '../lib/base/file-window.ts'
-import { CODEC_NONE, proveRecordHead, RECORD_HEADER_BYTES, readRecordHeader } from './record.ts'
+import { CODEC_NONE, RECORD_HEADER_BYTES } from './record.ts'
+import { viewProvedHead } from './record-window.ts'
 import { RelocationAddresses } from './relocation-addresses.ts'
 import type { RelocationEnds } from './relocation-ends.ts'
 import {
@@ -106,13 +107,8 @@ export function* verifyRecords(
 
 /** Proves the head of the record at `offset`. @returns the length of the record */
 function verifyRecord(window: FileWindow, name: string, offset: number, end: number): number {
-  const at = window.view(offset, RECORD_HEADER_BYTES)
-  const header = readRecordHeader(window.bytes, at, end - offset)
-  if (header === undefined) throw new CorruptionError(name, offset, 'record has impossible lengths')
-  const headAt = window.view(offset, header.headBytes)
-  if (!proveRecordHead(window.bytes, headAt, header)) {
-    throw new CorruptionError(name, offset, 'record header checksum mismatch')
-  }
+  const header = viewProvedHead(window, offset, end)
+  if (typeof header === 'string') throw new CorruptionError(name, offset, header)
   if (header.refuseFlags !== 0 || header.codec !== CODEC_NONE) {
     throw new WiscError(
       header.codec === CODEC_NONE ? 'WISC_FORMAT_VERSION' : 'WISC_CODEC_UNAVAILABLE',

@@ -7,27 +7,19 @@
  * by `recovery.ts`, which knows how far the log was durable.
  */
 
-import { checksum } from '../lib/base/checksum.ts'
-import { assert, WiscError } from '../lib/base/errors.ts'
+import { assert, CorruptionError, WiscError } from '../lib/base/errors.ts'
 import { segmentName } from '../lib/base/file-names.ts'
 import type { File } from '../lib/base/file-system.ts'
 import { FileWindow } from '../lib/base/file-window.ts'
 import { FRAME_HEADER_BYTES, type FrameHeader, readFrameHeader } from '../lib/base/frame.ts'
+import { CODEC_NONE, type RecordHeader } from './record.ts'
 import {
-  CODEC_NONE,
-  chunkChecksum,
-  chunkChecksumBytes,
-  proveRecord,
-  proveRecordHead,
-  RECORD_HEADER_BYTES,
-  type RecordHeader,
-  readRecordHeader,
-  VALUE_CHUNK_BYTES,
-} from './record.ts'
+  type PieceSink,
+  viewProvedHead,
+  viewProvedRecord,
+  WHOLE_RECORD_BYTES_MAX,
+} from './record-window.ts'
 import { SEGMENT_HEADER_BYTES } from './segment-header.ts'
-
-/** Longer records are proved chunk by chunk instead of in one piece. */
-const WHOLE_RECORD_BYTES_MAX = 512 * 1024
 
 export interface WalkOptions {
   readonly number: number
@@ -43,10 +35,10 @@ export interface WalkOptions {
   readonly proveValues: boolean
 }
 
-/** Called for each record of a proved frame; the bytes are views that die with the call. */
+/** Called for each record of a frame as soon as it is proved; the bytes are views that die with the call. */
 export type RecordVisitor = (record: VisitedRecord) => void
 
-/** One record of a walk. A walk uses one object for all. */
+/** One record of a walk. A walk uses one object for all. The bytes are those that were proved. */
 export interface VisitedRecord {
   header: RecordHeader
   /** Offset in the segment. */
@@ -54,7 +46,7 @@ export interface VisitedRecord {
   keyBytes: Uint8Array
   keyStart: number
   keyEnd: number
-  /** The value is fetched only when asked for: at most VALUE_CHUNK_BYTES of it. */
+  /** The value, of a record of at most WHOLE_RECORD_BYTES_MAX. */
   value(): Uint8Array
 }
 
@@ -76,6 +68,9 @@ export type FrameSummary = Pick<
 
 /**
  * A walk in steps: `next` proves a frame, `visit` goes through its records. Reads are synchronous.
+ *
+ * Between the two the bytes may change, so `visit` proves what it hands out, by itself. Who visits every frame
+ * therefore takes `enter` in place of `next`.
  * All methods throw IoError if a read fails, and WISC_FORMAT_VERSION or WISC_CODEC_UNAVAILABLE for a
  * proved frame or record with parts that this version does not know.
  */
@@ -103,19 +98,28 @@ export class SegmentWalk {
     return this.#nextSequence
   }
 
-  /** Set when `next` returned undefined before the end. */
+  /** Set when `next` or `enter` returned undefined before the end. */
   get damage(): WalkResult['damage'] {
     return this.#damage
   }
 
   /** The next frame, proved, or undefined at the end or at damage. */
   next(): FrameSummary | undefined {
+    return this.#step((frame) => this.#prove(frame, this.#options.proveValues))
+  }
+
+  /** The next frame, of which the header alone is proved. */
+  enter(): FrameSummary | undefined {
+    return this.#step(() => undefined)
+  }
+
+  #step(prove: (frame: FrameHeader) => string | undefined): FrameSummary | undefined {
     const offset = this.#offset
     const { end, seed } = this.#options
     if (offset >= end || this.#damage) return undefined
     const at = this.#window.view(offset, Math.min(FRAME_HEADER_BYTES, end - offset))
     const frame = readFrameHeader(this.#window.bytes, at, seed, offset)
-    const bad = frame ? this.#prove(frame) : 'no valid frame'
+    const bad = frame ? (this.#misfit(frame) ?? prove(frame)) : 'no valid frame'
     if (frame === undefined || bad !== undefined) {
       this.#damage = { offset, reason: bad ?? 'no valid frame' }
       return undefined
@@ -126,7 +130,8 @@ export class SegmentWalk {
     return frame
   }
 
-  #prove(frame: FrameHeader): string | undefined {
+  /** Why a frame that is proved cannot be the next one. */
+  #misfit(frame: FrameHeader): string | undefined {
     if (frame.refuseFlags !== 0) {
       const name = segmentName(this.#options.number)
       const message = `frame is from a newer version file=${name} offset=${frame.offset}`
@@ -136,13 +141,75 @@ export class SegmentWalk {
     if (this.#nextSequence !== undefined && frame.firstSequence !== this.#nextSequence) {
       return 'sequence of frame does not go on from the one before'
     }
-    return proveFrame(this.#window, frame, this.#options)
+    return undefined
   }
 
-  /** Goes through the records of the frame that `next` returned. */
+  #prove(
+    frame: FrameHeader,
+    proveValues: boolean,
+    use?: (header: RecordHeader, offset: number) => void,
+  ): string | undefined {
+    const view = proveValues ? viewProvedRecord : viewProvedHead
+    const prove = (offset: number, end: number): RecordHeader | string =>
+      view(this.#window, offset, end)
+    return proveRecords(frame, this.#options.number, prove, use)
+  }
+
+  /**
+   * Goes through the records of the frame at hand, and proves each one before it is handed out.
+   * @throws CorruptionError if one is not whole (any more): records before it have been handed out then
+   */
   visit(visitor: RecordVisitor): void {
-    assert(this.#frame !== undefined, 'a frame was proved before its records are visited')
-    visitFrame(this.#window, this.#frame, visitor)
+    this.#visit(this.#options.proveValues, visitor)
+  }
+
+  /** The same, of heads alone. */
+  visitHeads(visitor: RecordVisitor): void {
+    this.#visit(false, visitor)
+  }
+
+  #visit(proveValues: boolean, visitor: RecordVisitor): void {
+    const frame = this.#frame
+    assert(frame !== undefined, 'a frame is at hand when its records are visited')
+    const window = this.#window
+    const record = new WindowRecord(window, proveValues)
+    const bad = this.#prove(frame, proveValues, (header, offset) => {
+      record.stand(header, offset)
+      visitor(record)
+    })
+    if (bad === undefined) return
+    throw new CorruptionError(segmentName(this.#options.number), frame.offset, bad)
+  }
+}
+
+class WindowRecord implements VisitedRecord {
+  header: RecordHeader = undefined as unknown as RecordHeader // set before each visit
+  offset = 0
+  keyBytes: Uint8Array
+  keyStart = 0
+  keyEnd = 0
+  readonly #window: FileWindow
+  readonly #hasValues: boolean
+
+  constructor(window: FileWindow, hasValues: boolean) {
+    this.#window = window
+    this.#hasValues = hasValues
+    this.keyBytes = window.bytes
+  }
+
+  /** The head is in the window. */
+  stand(header: RecordHeader, offset: number): void {
+    this.header = header
+    this.offset = offset
+    this.keyEnd = this.#window.view(offset, header.headBytes) + header.headBytes
+    this.keyStart = this.keyEnd - header.keyLength
+    this.keyBytes = this.#window.bytes
+  }
+
+  value(): Uint8Array {
+    const isThere = this.#hasValues && this.header.length <= WHOLE_RECORD_BYTES_MAX
+    assert(isThere, 'the value was proved with its record')
+    return this.keyBytes.subarray(this.keyEnd, this.keyEnd + this.header.storedLength)
   }
 }
 
@@ -158,99 +225,50 @@ export function walkSegment(file: File, options: WalkOptions, visitor?: RecordVi
   return { validEnd, nextSequence, frames, damage }
 }
 
-/** @returns what is wrong with a record of the frame, or undefined */
-function proveFrame(
-  window: FileWindow,
-  frame: FrameHeader,
-  options: WalkOptions,
+/**
+ * Proves the records of a frame whose header is proved.
+ * @param use gets each record as soon as it is proved
+ * @returns what is wrong, or undefined
+ */
+function proveRecords(
+  frame: FrameSummary,
+  number: number,
+  prove: (offset: number, end: number) => RecordHeader | string,
+  use?: (header: RecordHeader, offset: number) => void,
 ): string | undefined {
   const end = frame.offset + frame.length
   let offset = frame.offset + FRAME_HEADER_BYTES
   for (let i = 0; i < frame.recordCount; i++) {
-    const header = recordAt(window, offset, end)
-    if (header === undefined) return `record ${i} of frame has impossible lengths`
-    const bad = options.proveValues
-      ? proveWhole(window, offset, header)
-      : proveHead(window, offset, header)
-    if (bad !== undefined) return `${bad} record=${i}`
+    const header = prove(offset, end)
+    if (typeof header === 'string') return `${header} record=${i}`
     if (header.sequence !== frame.firstSequence + i) return `record ${i} has another sequence`
     if (header.refuseFlags !== 0 || header.codec !== CODEC_NONE) {
       throw new WiscError(
         header.codec === CODEC_NONE ? 'WISC_FORMAT_VERSION' : 'WISC_CODEC_UNAVAILABLE',
-        `record is from a newer version file=${segmentName(options.number)} offset=${offset}`,
+        `record is from a newer version file=${segmentName(number)} offset=${offset}`,
       )
     }
+    use?.(header, offset)
     offset += header.length
   }
   return offset === end ? undefined : 'records do not end with their frame'
 }
 
-function recordAt(window: FileWindow, offset: number, end: number): RecordHeader | undefined {
-  const available = end - offset
-  if (available < RECORD_HEADER_BYTES) return undefined
-  const at = window.view(offset, RECORD_HEADER_BYTES)
-  return readRecordHeader(window.bytes, at, available)
-}
-
-function proveHead(window: FileWindow, offset: number, header: RecordHeader): string | undefined {
-  const at = window.view(offset, header.headBytes)
-  return proveRecordHead(window.bytes, at, header) ? undefined : 'record header checksum mismatch'
-}
-
-function proveWhole(window: FileWindow, offset: number, header: RecordHeader): string | undefined {
-  if (header.length <= WHOLE_RECORD_BYTES_MAX) {
-    const at = window.view(offset, header.length)
-    if (!proveRecordHead(window.bytes, at, header)) return 'record header checksum mismatch'
-    return proveRecord(window.bytes, at, header)
-  }
-  return proveHead(window, offset, header) ?? proveChunks(window, offset, header)
-}
-
-function proveChunks(window: FileWindow, offset: number, header: RecordHeader): string | undefined {
-  const headAt = window.view(offset, header.headBytes)
-  // A copy: the window moves on while the chunks are read.
-  const head = window.bytes.slice(headAt, headAt + header.headBytes)
-  const sumsBytes = chunkChecksumBytes(header.storedLength)
-  for (let from = 0, chunk = 0; from < header.storedLength; from += VALUE_CHUNK_BYTES, chunk++) {
-    const length = Math.min(VALUE_CHUNK_BYTES, header.storedLength - from)
-    const at = window.view(offset + header.headBytes + from, length)
-    const sum = checksum(window.bytes.subarray(at, at + length))
-    assert(chunk === 0 || chunk * 4 <= sumsBytes, 'chunk has a checksum')
-    if (sum !== chunkChecksum(head, chunk)) return `value checksum mismatch chunk=${chunk}`
-  }
-  return undefined
-}
-
-function visitFrame(window: FileWindow, frame: FrameHeader, visit: RecordVisitor): void {
-  const end = frame.offset + frame.length
-  let offset = frame.offset + FRAME_HEADER_BYTES
-  const record: VisitedRecord = {
-    header: undefined as unknown as RecordHeader, // set before each visit
-    offset,
-    keyBytes: window.bytes,
-    keyStart: 0,
-    keyEnd: 0,
-    value() {
-      const length = Math.min(VALUE_CHUNK_BYTES, this.header.storedLength)
-      const start = window.view(this.offset, this.header.headBytes + length) + this.header.headBytes
-      this.keyBytes = window.bytes
-      this.keyEnd = start
-      this.keyStart = start - this.header.keyLength
-      return window.bytes.subarray(start, start + length)
-    },
-  }
-  for (let i = 0; i < frame.recordCount; i++) {
-    const header = recordAt(window, offset, end)
-    assert(header !== undefined, 'a proved record stays readable')
-    const at = window.view(offset, header.headBytes)
-    record.header = header
-    record.offset = offset
-    record.keyBytes = window.bytes
-    record.keyEnd = at + header.headBytes
-    record.keyStart = record.keyEnd - header.keyLength
-    visit(record)
-    offset += header.length
-  }
+/**
+ * Copies the records of a frame that a walk has proved: each byte is proved once more as it is taken, for the file may
+ * give others now.
+ * @throws CorruptionError, as the walk's methods
+ */
+export function copyFrame(
+  window: FileWindow,
+  number: number,
+  frame: FrameSummary,
+  take: PieceSink,
+): void {
+  const prove = (offset: number, end: number): RecordHeader | string =>
+    viewProvedRecord(window, offset, end, take)
+  const bad = proveRecords(frame, number, prove)
+  if (bad !== undefined) throw new CorruptionError(segmentName(number), frame.offset, bad)
 }
 
 /** Where the frames of every segment begin. */

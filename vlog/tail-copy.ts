@@ -1,8 +1,9 @@
 /**
  * Copies the valid, unproved frames of a recovered log to a new segment (see recovery.ts).
  *
- * Records are copied as they are, with their sequences; frames get new headers, because a frame proves
- * its place. The replay that follows proves the copy.
+ * Records are copied as they are, with their sequences; frames get new headers, because a frame proves its place. Each
+ * record is proved as it is copied: what the survey proved were bytes of another read, and when the edit is
+ * made the originals go.
  */
 import { AppendBuffer } from '../lib/base/append-buffer.ts'
 import { joinPath, segmentName } from '../lib/base/file-names.ts'
@@ -12,8 +13,7 @@ import { FRAME_HEADER_BYTES, frameSeed, writeFrameHeader } from '../lib/base/fra
 import type { LogPosition } from '../lib/base/log-position.ts'
 import type { LogContext, LogRecoveryPlan } from './recovery.ts'
 import { SEGMENT_HEADER_BYTES, writeSegmentHeader } from './segment-header.ts'
-
-const PIECE_BYTES = 256 * 1024
+import { copyFrame } from './segment-walk.ts'
 
 export interface CopiedTail {
   readonly number: number
@@ -24,6 +24,7 @@ export interface CopiedTail {
 
 /**
  * Writes and syncs the new segment; its directory entry is not durable yet.
+ * @throws CorruptionError if the records are not what the survey has proved: nothing is left of the copy then; IoError
  * @param predecessor the segment that it follows, and where that one ends
  */
 export function copyTail(
@@ -63,11 +64,7 @@ export function copyTail(
       const offset = out.length
       writeFrameHeader(header, 0, seed, { ...frame, offset, durable, durableEdit })
       out.append(header, 0, FRAME_HEADER_BYTES)
-      for (let done = FRAME_HEADER_BYTES; done < frame.length; done += PIECE_BYTES) {
-        const length = Math.min(frame.length - done, PIECE_BYTES)
-        const at = source.window.view(frame.offset + done, length)
-        out.append(source.window.bytes, at, at + length)
-      }
+      copyFrame(source.window, segment, frame, (bytes, from, to) => out.append(bytes, from, to))
       lastSequence = frame.firstSequence + frame.recordCount - 1
     }
     out.flush()

@@ -7,7 +7,7 @@ import { crc32From } from '../base/checksum.ts'
 import type { WiscError } from '../base/errors.ts'
 import { FILE_HEADER_BYTES, type FileIdentity } from '../base/file-header.ts'
 import type { FileWindow } from '../base/file-window.ts'
-import { FRAME_HEADER_BYTES, frameSeed } from '../base/frame.ts'
+import { frameSeed } from '../base/frame.ts'
 import { type DumpContext, dumpWindow, isWanted, readRange } from './dump-context.ts'
 import { headerItems } from './file-identity.ts'
 import { damageItem, FieldReader, type Item } from './items.ts'
@@ -61,17 +61,9 @@ export function* scannedItems(context: DumpContext, scan: Iterable<Scanned>): Ge
   for (const found of scan) {
     if (found.type === 'damage') yield damageItem(found.offset, found.end, found.reason)
     else if (found.type === 'frame') {
-      yield frameItem(
-        readRange(context.file, found.frame.offset, FRAME_HEADER_BYTES),
-        found.frame.offset,
-      )
+      yield readFrame(found.head, found.frame.offset).item('frame')
     } else yield* recordItems(context, found, values)
   }
-}
-
-/** A frame header, as an item. */
-function frameItem(bytes: Uint8Array, offset: number): Item {
-  return readFrame(bytes, offset).item('frame')
 }
 
 /** The fields of a frame header; a manifest has one more behind them. */

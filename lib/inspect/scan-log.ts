@@ -12,13 +12,12 @@
 
 import {
   CODEC_NONE,
-  proveRecordHead,
   RECORD_HEADER_BYTES,
   RECORD_KEY_BYTES_MAX,
   RECORD_KIND,
   type RecordHeader,
-  readRecordHeader,
 } from '../../vlog/record.ts'
+import { viewProvedHead } from '../../vlog/record-window.ts'
 import { readU32, readU64 } from '../base/bytes.ts'
 import type { File } from '../base/file-system.ts'
 import { FileWindow } from '../base/file-window.ts'
@@ -41,7 +40,8 @@ export interface ScannedRecord {
 }
 
 export type Scanned =
-  | { readonly type: 'frame'; readonly frame: FrameHeader }
+  /** `head`: the bytes of the frame header, those that were proved. */
+  | { readonly type: 'frame'; readonly frame: FrameHeader; readonly head: Uint8Array }
   | ScannedRecord
   | {
       readonly type: 'damage'
@@ -69,11 +69,13 @@ export function* scanSegment(file: File, options: SegmentScanOptions): Generator
   while (offset < end) {
     const frame = frameAt(window, seed, offset, end)
     if (frame !== undefined) {
+      const at = window.view(offset, FRAME_HEADER_BYTES)
+      const head = window.bytes.slice(at, at + FRAME_HEADER_BYTES)
       if (next !== undefined && frame.firstSequence !== next) {
         const reason = 'sequence of frame does not go on from the one before'
         yield { type: 'damage', offset, end: offset, reason }
       }
-      yield { type: 'frame', frame }
+      yield { type: 'frame', frame, head }
       yield* frameRecords(window, frame, end)
       next = frame.firstSequence + frame.recordCount
       offset += frame.length
@@ -241,15 +243,10 @@ export function* scanRecords(
 
 /** The record at `offset`, if its head is proved and this version knows all of it. */
 function recordAt(window: FileWindow, offset: number, end: number): ScannedRecord | undefined {
-  if (end - offset < RECORD_HEADER_BYTES) return undefined
-  const at = window.view(offset, RECORD_HEADER_BYTES)
-  const header = readRecordHeader(window.bytes, at, end - offset)
-  if (header === undefined || header.codec !== CODEC_NONE || header.refuseFlags !== 0) {
-    return undefined
-  }
-  const headAt = window.view(offset, header.headBytes)
-  if (!proveRecordHead(window.bytes, headAt, header)) return undefined
-  const keyEnd = headAt + header.headBytes
+  const header = viewProvedHead(window, offset, end)
+  if (typeof header === 'string') return undefined
+  if (header.codec !== CODEC_NONE || header.refuseFlags !== 0) return undefined
+  const keyEnd = window.view(offset, header.headBytes) + header.headBytes
   const keyStart = keyEnd - header.keyLength
   return { type: 'record', header, offset, keyBytes: window.bytes, keyStart, keyEnd }
 }

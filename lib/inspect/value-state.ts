@@ -5,7 +5,12 @@
  * fails its checksum and has such a block is taken for one; a disk that lost a block leaves the same picture.
  */
 
-import { chunkChecksum, type RecordHeader, VALUE_CHUNK_BYTES } from '../../vlog/record.ts'
+import {
+  chunkChecksum,
+  proveRecordHead,
+  type RecordHeader,
+  VALUE_CHUNK_BYTES,
+} from '../../vlog/record.ts'
 import { checksum } from '../base/checksum.ts'
 import type { FileWindow } from '../base/file-window.ts'
 
@@ -20,7 +25,8 @@ export function valueState(window: FileWindow, offset: number, header: RecordHea
   const { headBytes, storedLength } = header
   const headAt = window.view(offset, headBytes)
   const head = window.bytes.slice(headAt, headAt + headBytes)
-  let isWhole = true
+  // Read once more, so proved once more: its checksums are what the value is held against.
+  let isWhole = proveRecordHead(head, 0, header)
   let hasHole = false
   for (let from = 0, chunk = 0; from < Math.max(1, storedLength); chunk++) {
     const length = Math.min(VALUE_CHUNK_BYTES, storedLength - from)

@@ -1,0 +1,116 @@
+/**
+ * Records through a window over a file: what is handed out is what was proved.
+ *
+ * A window may read the same range twice, and the bytes may have changed meanwhile: a writer beside a reader makes
+ * holes, and a disk may answer differently. So a header is decoded from the very bytes that were proved, a record is
+ * used only while the bytes of its proof are in the window, and what does not fit is used piece by piece, as each is
+ * proved.
+ */
+import { checksum } from '../lib/base/checksum.ts'
+import type { FileWindow } from '../lib/base/file-window.ts'
+import {
+  chunkChecksum,
+  proveRecord,
+  proveRecordHead,
+  RECORD_HEADER_BYTES,
+  type RecordHeader,
+  readRecordHeader,
+  VALUE_CHUNK_BYTES,
+} from './record.ts'
+
+/** Longer records are proved chunk by chunk instead of in one piece. */
+export const WHOLE_RECORD_BYTES_MAX: number = 512 * 1024
+
+/** Takes bytes from .. to of the present record, proved; the view dies with the call. */
+export type PieceSink = (bytes: Uint8Array, from: number, to: number) => void
+
+/**
+ * The header of the record at `offset`, its head proved. All of the head is in the window then: `view` of it reads
+ * nothing.
+ * @param end where the records of the file, or of the frame, end
+ * @returns what is wrong instead
+ */
+export function viewProvedHead(
+  window: FileWindow,
+  offset: number,
+  end: number,
+): RecordHeader | string {
+  const header = viewWith(window, offset, end, headBytesOf)
+  if (header === undefined) return 'record has impossible lengths'
+  const at = window.view(offset, header.headBytes)
+  return proveRecordHead(window.bytes, at, header) ? header : 'record header checksum mismatch'
+}
+
+/**
+ * The header of the record at `offset`, all of which is proved. In the window are its head then, and all of a record
+ * of up to WHOLE_RECORD_BYTES_MAX.
+ * @param take gets the bytes of the record in order, each as soon as it is proved
+ * @returns what is wrong instead; a longer record may have been taken in part by then
+ */
+export function viewProvedRecord(
+  window: FileWindow,
+  offset: number,
+  end: number,
+  take?: PieceSink,
+): RecordHeader | string {
+  const header = viewWith(window, offset, end, provedAtOnce)
+  if (header === undefined) return 'record has impossible lengths'
+  const at = window.view(offset, provedAtOnce(header))
+  if (!proveRecordHead(window.bytes, at, header)) return 'record header checksum mismatch'
+  if (header.length > WHOLE_RECORD_BYTES_MAX) {
+    // The window has moved on: who wants the key needs the head once more.
+    return proveChunks(window, offset, header, take) ?? viewProvedHead(window, offset, end)
+  }
+  const bad = proveRecord(window.bytes, at, header)
+  if (bad !== undefined) return bad
+  take?.(window.bytes, at, at + header.length)
+  return header
+}
+
+function headBytesOf(header: RecordHeader): number {
+  return header.headBytes
+}
+
+function provedAtOnce({ headBytes, length }: RecordHeader): number {
+  return length <= WHOLE_RECORD_BYTES_MAX ? length : headBytes
+}
+
+/** The header of the record at `offset`, decoded from bytes that are in the window together with what is wanted. */
+function viewWith(
+  window: FileWindow,
+  offset: number,
+  end: number,
+  wanted: (header: RecordHeader) => number,
+): RecordHeader | undefined {
+  if (end - offset < RECORD_HEADER_BYTES) return undefined
+  const first = window.view(offset, RECORD_HEADER_BYTES)
+  const header = readRecordHeader(window.bytes, first, end - offset)
+  if (header === undefined) return undefined
+  const { bytesRead } = window
+  const at = window.view(offset, wanted(header))
+  if (window.bytesRead === bytesRead) return header
+  const again = readRecordHeader(window.bytes, at, end - offset)
+  return again !== undefined && wanted(again) === wanted(header) ? again : undefined
+}
+
+/** The head is proved and in the window. */
+function proveChunks(
+  window: FileWindow,
+  offset: number,
+  header: RecordHeader,
+  take: PieceSink | undefined,
+): string | undefined {
+  const { headBytes, storedLength } = header
+  const headAt = window.view(offset, headBytes)
+  // A copy: the window moves on while the chunks are read.
+  const head = window.bytes.slice(headAt, headAt + headBytes)
+  take?.(head, 0, headBytes)
+  for (let from = 0, chunk = 0; from < storedLength; from += VALUE_CHUNK_BYTES, chunk++) {
+    const length = Math.min(VALUE_CHUNK_BYTES, storedLength - from)
+    const at = window.view(offset + headBytes + from, length)
+    const sum = checksum(window.bytes.subarray(at, at + length))
+    if (sum !== chunkChecksum(head, chunk)) return `value checksum mismatch chunk=${chunk}`
+    take?.(window.bytes, at, at + length)
+  }
+  return undefined
+}
