@@ -11,3 +11,13 @@ export function emitSafely(events: EventEmitter, name: string, detail: unknown):
     })
   }
 }
+
+const told = new Set<string>()
+
+/** A 'warning' of a store that also everyone should see who does not listen: once a process it is one of Node's. */
+export function warnLoudly(events: EventEmitter, message: string): void {
+  emitSafely(events, 'warning', message)
+  if (told.has(message)) return
+  told.add(message)
+  process.emitWarning(message, 'WiscWarning')
+}

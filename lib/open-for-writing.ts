@@ -14,6 +14,8 @@ import { lockText } from './base/node-file-system.ts'
 import { chooseSocketPath, type SocketPlace } from './base/node-socket-place.ts'
 import { ControlSocket } from './control/control-socket.ts'
 import { Engine, type EngineContext } from './engine.ts'
+
+import { warnLoudly } from './events.ts'
 import { createRunner } from './jobs/create-runner.ts'
 import { emptyReport, type RecoveredLog, recoverLog, surveyStore } from './recover.ts'
 import { Store } from './store.ts'
@@ -104,7 +106,10 @@ function noRoom({ fileSystem, directory }: Place, cause: WiscError): WiscError {
 async function startEngine(place: Place): Promise<Engine> {
   const { fileSystem, directory } = place
   const events = new EventEmitter()
-  const runner = place.wrapRunner(createRunner(place.options.workers, fileSystem, place.random))
+  const warn = (message: string): void => warnLoudly(events, message)
+  const runner = place.wrapRunner(
+    createRunner(place.options.workers, fileSystem, place.random, warn),
+  )
   let versions: VersionSet | undefined
   try {
     const report = emptyReport()

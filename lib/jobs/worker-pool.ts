@@ -7,23 +7,25 @@
  * several stores take turns, and one may stand still for a more urgent one of its own store (step-queue.ts).
  *
  * A worker that dies fails its jobs; the next job starts another. Where no thread can be had (the process has no
- * descriptor or no thread left), a job runs on the calling thread, and the next one asks for a thread again.
+ * descriptor or no thread left), a job runs on the calling thread, and the next one asks for a thread again. Where
+ * there is no code for a thread (the program was bundled without it), all jobs run there, and each store says so.
  */
 import { toWiscError, WiscError } from '../base/errors.ts'
+import { nodeFileSystem } from '../base/node-file-system.ts'
 import { fromErrorMessage } from './error-message.ts'
 import { type Job, type JobResult, PRIORITY } from './messages.ts'
 import type { PoolJob, PoolShare } from './pool-job.ts'
 import { PoolWorker } from './pool-worker.ts'
 import { jobAborted } from './runner.ts'
 import { chooseWorker } from './worker-choice.ts'
-import { WORKER_ENTRY } from './worker-entry.ts'
+import { mayExist, noWorkerWarning, unusableCode, WORKER_ENTRY } from './worker-entry.ts'
 import type { FromWorker } from './worker-protocol.ts'
 
 /** Starting again costs a burst 20 to 400 ms; staying costs an idle process 9 MiB for each thread. */
 const IDLE_MS = 3000
 
 export class WorkerPool {
-  readonly #entry: URL
+  readonly #entry: URL | undefined
   readonly #idleMs: number
   readonly #workers: Set<PoolWorker> = new Set()
   readonly #shares: Set<PoolShare> = new Set()
@@ -32,12 +34,17 @@ export class WorkerPool {
   /** Cancel what runs on the calling thread, by id. */
   readonly #inlineAborts: Map<number, AbortController> = new Map()
   #lastId = 0
+  /** Why no thread will ever begin, when that is known. */
+  #without: string | undefined
+  /** Some thread has begun: its code is there. */
+  #workersBegan = false
+  readonly #warned: WeakSet<PoolShare> = new WeakSet()
 
   /**
    * @param entry the code of a worker; a test passes one of its own
    * @param idleMs how long a thread without a job stays
    */
-  constructor(entry: URL = WORKER_ENTRY, idleMs: number = IDLE_MS) {
+  constructor(entry: URL | undefined = WORKER_ENTRY, idleMs: number = IDLE_MS) {
     this.#entry = entry
     this.#idleMs = idleMs
   }
@@ -117,13 +124,27 @@ export class WorkerPool {
     const workers = [...this.#workers]
     const choice = chooseWorker(kind, share, workers, this.#workersMax)
     if (choice !== 'new') return choice
+    const entry = this.#code(share)
+    if (!entry) return 'none'
     try {
-      return this.#addWorker()
+      return this.#addWorker(entry)
     } catch {
       // No thread can be had now: those that there are do the work, or else the calling thread.
       const other = chooseWorker(kind, share, workers, workers.length)
       return workers.length === 0 || other === 'new' ? 'none' : other
     }
+  }
+
+  /** The code of a worker; undefined if there is none, which the store is told once. */
+  #code(share: PoolShare): URL | undefined {
+    const entry = this.#entry
+    if (this.#without === undefined) {
+      if (entry && mayExist(entry, nodeFileSystem)) return entry
+      this.#without = `there is no ${entry?.href ?? 'address of its code'}`
+    }
+    if (!this.#warned.has(share)) share.warn(noWorkerWarning(this.#without))
+    this.#warned.add(share)
+    return undefined
   }
 
   #runInline({ id, job, rate, share }: PoolJob): void {
@@ -139,8 +160,8 @@ export class WorkerPool {
     )
   }
 
-  #addWorker(): PoolWorker {
-    const worker: PoolWorker = new PoolWorker(this.#entry, this.#idleMs, {
+  #addWorker(entry: URL): PoolWorker {
+    const worker: PoolWorker = new PoolWorker(entry, this.#idleMs, {
       message: (message) => this.#onMessage(worker, message),
       died: (cause) => this.#onDeath(worker, cause),
       idle: () => {
@@ -165,6 +186,7 @@ export class WorkerPool {
   #onMessage(worker: PoolWorker, message: FromWorker): void {
     if (message.type === 'ready') {
       worker.isReady = true
+      this.#workersBegan = true
       return
     }
     const { id } = message
@@ -176,6 +198,7 @@ export class WorkerPool {
 
   #onDeath(worker: PoolWorker, cause: unknown): void {
     this.#workers.delete(worker)
+    if (!worker.isReady && !this.#workersBegan) this.#without = unusableCode(cause)
     for (const placed of worker.jobs.values()) {
       const { id, share } = placed
       if (worker.isReady) {
@@ -184,7 +207,10 @@ export class WorkerPool {
       }
       // It has begun nothing: its thread had no descriptor for its own needs, for instance.
       if (worker.cancelled.has(id)) share.settle(id, undefined, jobAborted())
-      else this.#runInline(placed)
+      else {
+        this.#code(share)
+        this.#runInline(placed)
+      }
     }
     this.#startQueued()
   }

@@ -1,0 +1,58 @@
+/** A program that was bundled together with the library: there is no file for worker threads beside it. */
+import { execFileSync } from 'node:child_process'
+import { symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { rolldown } from 'rolldown'
+import { expect, test } from 'vitest'
+import { temporaryDirectory } from '../support/temporary-directory.ts'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+
+/** Writes more than runs on the calling thread as a rule, reads it back, and tells what was warned of. */
+const PROGRAM = `
+  import { open } from ${JSON.stringify(join(ROOT, 'dist/lib/index.js'))}
+  async function main(directory) {
+    const store = await open(directory)
+    const warnings = []
+    store.on('warning', (warning) => warnings.push(String(warning)))
+    for (let i = 0; i < 3000; i++) void store.put('key' + i, 'value' + i)
+    await store.flush()
+    await store.compact()
+    await store.close()
+    const again = await open(directory)
+    const value = String(await again.get('key2999'))
+    await again.close()
+    console.log(JSON.stringify({ warnings, value }))
+  }
+  main(process.argv[2])`
+
+for (const format of ['esm', 'cjs'] as const) {
+  test(`${format}: jobs run on the calling thread, and a warning says what to do`, async () => {
+    const directory = temporaryDirectory()
+    symlinkSync(join(ROOT, 'node_modules'), join(directory, 'node_modules'))
+    writeFileSync(join(directory, 'program.mjs'), PROGRAM)
+    const bundle = await rolldown({
+      input: join(directory, 'program.mjs'),
+      platform: 'node',
+      external: ['xxhash-addon', 'fs-native-extensions'],
+      logLevel: 'silent',
+    })
+    const extension = format === 'esm' ? 'mjs' : 'cjs'
+    await bundle.write({
+      dir: join(directory, 'out'),
+      format,
+      entryFileNames: `[name].${extension}`,
+      chunkFileNames: `[name]-[hash].${extension}`,
+    })
+    await bundle.close()
+    const program = join(directory, `out/program.${extension}`)
+    const output = execFileSync(process.execPath, [program, join(directory, 'store')], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+      timeout: 100_000,
+    })
+    const { warnings, value } = JSON.parse(output.toString()) as Record<string, unknown>
+    expect(value).toBe('value2999')
+    expect(warnings).toEqual([expect.stringContaining('mark "wisc" as external')])
+  })
+}
