@@ -5,10 +5,11 @@
  * only when both are done one edit publishes the tables and moves the checkpoint (I3, I4). Memtables are
  * flushed oldest first, so the checkpoint never passes a record that is in no table.
  * A compaction pins its version, so that its inputs stay; its edit swaps inputs for outputs in one step.
+ * After an error everything stands until `tryAgain`: a job that failed is made anew, with new files.
  */
 import type { EventEmitter } from 'node:events'
 import type { Log } from '../vlog/log.ts'
-import { toWiscError, WiscError } from './base/errors.ts'
+import { IoError, mayPass, toWiscError, WiscError } from './base/errors.ts'
 import { emitSafely } from './events.ts'
 import type { CompactionJob, FlushJob, TableJob, TableJobResult } from './jobs/messages.ts'
 import type { JobRunner } from './jobs/runner.ts'
@@ -39,8 +40,8 @@ export interface BackgroundParts {
   /** What someone may still read, the newest visible sequence included. */
   readonly readable: () => number[]
   readonly events: EventEmitter
-  /** A job or its edit failed. */
-  readonly failed: (error: WiscError) => void
+  /** A job or its edit failed; `isNew` if it is not what failed the time before, too. */
+  readonly failed: (error: WiscError, isNew: boolean) => void
 }
 
 export interface BackgroundCounts {
@@ -56,6 +57,8 @@ export class Background {
   /** A compaction that someone asked for: automatic ones wait. */
   #manual = 0
   #error: WiscError | undefined
+  /** What stopped it before, while it tries again. */
+  #former: WiscError | undefined
   #closing = false
   readonly #cancelCompaction: AbortController = new AbortController()
   #flushWaiters: (() => void)[] = []
@@ -66,8 +69,13 @@ export class Background {
     this.#parts = parts
   }
 
-  /** The error that stopped background work. */
+  /** The error that stopped background work; it stays to be seen until something has succeeded again. */
   get error(): WiscError | undefined {
+    return this.#error ?? this.#former
+  }
+
+  /** The error that stopped it, unless it is trying again: as long as there is one nothing will end. */
+  get stopped(): WiscError | undefined {
     return this.#error
   }
 
@@ -82,6 +90,7 @@ export class Background {
     if (!this.#flushing && this.#parts.memtables.oldestFrozen) {
       this.#flushing = this.#flushFrozen().finally(() => {
         this.#flushing = undefined
+        this.#attemptEnded()
         this.#wakeFlushWaiters()
         // What was frozen while the loop was ending.
         this.wake()
@@ -181,6 +190,7 @@ export class Background {
     const { versions } = this.#parts
     try {
       await versions.apply(edit)
+      this.#former = undefined
     } catch (error) {
       const kept = new Set(edit.removedTables)
       for (const { meta } of edit.addedTables ?? []) {
@@ -212,6 +222,7 @@ export class Background {
   #hold(compaction: Promise<void>): void {
     const ended = (): void => {
       this.#compacting = undefined
+      this.#attemptEnded()
       this.#wakePaceWaiters()
       this.#compactSoon()
     }
@@ -314,17 +325,28 @@ export class Background {
     while (this.#compacting) await this.#compacting
   }
 
-  /** Lets work go on after an error that has been mended, such as a full disk. */
-  resume(): void {
+  /** Begins anew what an error has stopped that may pass; after any other it does nothing. */
+  tryAgain(): void {
+    if (!this.#error || !mayPass(this.#error)) return
+    this.#former = this.#error
     this.#error = undefined
     this.wake()
+    this.#attemptEnded()
+  }
+
+  /** With nothing left to do, nothing can fail again. */
+  #attemptEnded(): void {
+    if (!this.#flushing && !this.#compacting) this.#former = undefined
   }
 
   #fail(cause: unknown): void {
-    this.#error = toWiscError(cause)
+    const error = toWiscError(cause)
+    const before = this.error
+    this.#error = error
+    this.#former = undefined
     this.#wakeFlushWaiters()
     this.#wakePaceWaiters()
-    this.#parts.failed(this.#error)
+    this.#parts.failed(error, before === undefined || !isSameKind(before, error))
   }
 
   #wakeFlushWaiters(): void {
@@ -336,6 +358,12 @@ export class Background {
     if (open && this.#level0Runs() >= LEVEL_0_RUNS_STOP) return
     for (const resolve of this.#paceWaiters.splice(0)) resolve()
   }
+}
+
+/** Whoever was told of the one need not be told of the other. */
+function isSameKind(left: WiscError, right: WiscError): boolean {
+  const errno = (error: WiscError) => (error instanceof IoError ? error.errno : undefined)
+  return left.code === right.code && errno(left) === errno(right)
 }
 
 function sumBytes(tables: readonly TableMeta[]): number {

@@ -231,7 +231,7 @@ export class CommitQueue {
     }
     const place = log.reserve(bytes)
     if (place === undefined) {
-      const failure = log.failure ?? log.takePrepareFailure()
+      const failure = log.takeFailure()
       return failure ? this.#failGroup(1, failure) : this.#wait(log.ready())
     }
     return this.#writeGroup(count, place)

@@ -37,12 +37,13 @@ export class DiskSpace {
     return this.#full
   }
 
-  /** Looks at a failure; if it says that the disk is full, the ballast is given up. */
-  noteFailure(error: WiscError): void {
-    if (error.code !== 'WISC_DISK_FULL' || this.#full) return
+  /** Looks at a failure; if it says that the disk is full, the ballast is given up. @returns true if it is now */
+  noteFailure(error: WiscError): boolean {
+    if (error.code !== 'WISC_DISK_FULL' || this.#full) return false
     this.#full = new WiscError('WISC_DISK_FULL', FULL, { cause: error })
     this.#lookedAt = performance.now()
     this.#parts.ballast.release()
+    return true
   }
 
   /** Why a write is refused now. Deletes go on with the ballast's room. */

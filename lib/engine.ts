@@ -29,6 +29,7 @@ import { CommitQueue } from './commit.ts'
 import { DiskSpace } from './disk-space.ts'
 import { EventLoopTurn } from './event-loop-turn.ts'
 import { emitSafely } from './events.ts'
+import { Failures } from './failures.ts'
 import type { JobRunner } from './jobs/runner.ts'
 import { Memtables } from './memtables.ts'
 import type { ResolvedOptions } from './options.ts'
@@ -72,10 +73,10 @@ export class Engine implements ReadingEngine {
   readonly turn: EventLoopTurn = new EventLoopTurn()
   readonly ballast: Ballast
   readonly recovery: RecoveryReport
+  readonly failures: Failures
   readonly #diskSpace: DiskSpace
   #state: ReadState | undefined
   #stateEpoch = -1
-  #failure: WiscError | undefined
   #syncTimer: NodeJS.Timeout | undefined
 
   private constructor(
@@ -108,7 +109,7 @@ export class Engine implements ReadingEngine {
       fileSystem,
       directory,
       ballast: this.ballast,
-      resume: () => this.#resume(),
+      resume: () => this.failures.resume(),
     })
     this.background = new Background({
       directory,
@@ -121,7 +122,7 @@ export class Engine implements ReadingEngine {
       tableOptions: options.tree,
       readable: () => this.readers.list(this.commit.lastSequence),
       events,
-      failed: (error) => this.#backgroundFailed(error),
+      failed: (error, isNew) => this.failures.backgroundFailed(error, isNew),
     })
     this.space = new SpaceAccount(this)
     this.collector = new Collector({
@@ -146,13 +147,21 @@ export class Engine implements ReadingEngine {
       turn: this.turn,
       lastSequence: recovered.lastSequence,
       nextSequence: recovered.nextSequence,
-      refusal: (deletesOnly, bytes) => this.#refusal(deletesOnly, bytes),
+      refusal: (deletesOnly, bytes) => this.failures.refusal(deletesOnly, bytes),
       pace: (deletes, bytes) => this.background.pace() ?? this.collector.admit(deletes, bytes),
       frozen: () => this.background.wake(),
       flushed: () => this.background.flushed(),
-      stuck: () => this.background.error,
+      stuck: () => this.background.stopped,
       stalled: (ms) => emitSafely(events, 'stall', { ms }),
-      writeFailed: (error) => this.#writeFailed(error),
+      writeFailed: (error) => this.failures.writeFailed(error),
+    })
+    this.failures = new Failures({
+      events,
+      versions,
+      log,
+      diskSpace: this.#diskSpace,
+      background: this.background,
+      collector: this.collector,
     })
     const unlinked = this.collector.wake
     this.unlinker = new ObsoleteUnlinker({ ...context, tables: this.tables, values, unlinked })
@@ -189,7 +198,7 @@ export class Engine implements ReadingEngine {
       },
       lastSequence: recovered.lastSequence,
       failed: (error) => engine?.fail(error),
-      troubled: (error) => engine?.logTroubled(error),
+      troubled: (error) => engine?.failures.logTroubled(error),
       opened: (number, file) => values.adopt(number, file),
       released: (number) => values.release(number),
     })
@@ -267,69 +276,23 @@ export class Engine implements ReadingEngine {
    * what the disk has not.
    */
   get visibleSequence(): number {
-    return this.#failure ? this.log.durableSequence : this.commit.lastSequence
+    return this.failures.syncFailure ? this.log.durableSequence : this.commit.lastSequence
   }
 
   /** @throws WISC_SYNC_FAILED for a sequence that a failed sync has put out of reach */
   checkReadable(sequence: number): void {
-    if (this.#failure && sequence > this.log.durableSequence) throw this.#failure
+    const failure = this.failures.syncFailure
+    if (failure && sequence > this.log.durableSequence) throw failure
   }
 
   /** A sync has failed: nothing is written, synced, edited or unlinked again. */
   fail(error: WiscError): void {
-    if (this.#failure) return
-    this.#failure = error
-    this.collector.stop(error)
-    this.versions.poison(error)
-    this.log.fail(error)
-    this.#emitError(error)
+    this.failures.syncFailed(error)
   }
 
   /** What stopped writes or background work, if anything did. */
   get error(): WiscError | undefined {
-    return this.#failure ?? this.background.error ?? this.#diskSpace.error
-  }
-
-  #backgroundFailed(error: WiscError): void {
-    if (error.code === 'WISC_SYNC_FAILED') {
-      this.fail(error)
-      return
-    }
-    this.#diskSpace.noteFailure(error)
-    // Writers may wait for what has failed.
-    this.collector.wake()
-    this.#emitError(error)
-  }
-
-  /** An edit of the log could not be written. */
-  logTroubled(error: WiscError): void {
-    this.#diskSpace.noteFailure(error)
-  }
-
-  /** On a full disk everything waits for space; after any other failed write the log may be able to go on at once. */
-  #writeFailed(error: WiscError): void {
-    this.#diskSpace.noteFailure(error)
-    if (!this.#diskSpace.error) void this.log.retry()
-  }
-
-  #emitError(error: WiscError): void {
-    const { events } = this.context
-    if (events.listenerCount('error') > 0) emitSafely(events, 'error', error)
-  }
-
-  #refusal(deletesOnly: boolean, bytes: number): WiscError | undefined {
-    if (this.#failure) return this.#failure
-    const full = this.#diskSpace.refusal(deletesOnly) ?? this.collector.refusal(deletesOnly, bytes)
-    if (full) return full
-    const error = this.background.error
-    return error && error.code !== 'WISC_DISK_FULL' ? error : undefined
-  }
-
-  /** There is space again: what stopped for want of it goes on. */
-  async #resume(): Promise<void> {
-    await this.log.retry()
-    if (this.log.failure) throw this.log.failure
-    this.background.resume()
+    return this.failures.error
   }
 
   #startSyncTimer(): void {
@@ -353,6 +316,7 @@ export class Engine implements ReadingEngine {
 
   /** Without those writes that wait: they may wait for the collector, which calls this. */
   async #flushWritten(): Promise<void> {
+    await this.failures.tryNow()
     await this.#freeze()
     await this.background.flushAll()
   }
@@ -362,7 +326,7 @@ export class Engine implements ReadingEngine {
     const { commit, memtables, log } = this
     const isFrozen = !commit.writing && memtables.active.entries > 0 && memtables.freeze(log.end, 0)
     if (isFrozen) this.background.wake()
-    return this.background.error === undefined && memtables.oldestFrozen !== undefined
+    return this.background.stopped === undefined && memtables.oldestFrozen !== undefined
   }
 
   /** True if the active memtable is empty, and no marker frame lies behind the checkpoint either. */
@@ -376,9 +340,9 @@ export class Engine implements ReadingEngine {
   async #freeze(): Promise<void> {
     for (;;) {
       while (this.commit.writing) await this.commit.writing
-      if (this.#failure) throw this.#failure
+      if (this.failures.syncFailure) throw this.failures.syncFailure
       if (this.#isFlushed() || this.memtables.freeze(this.log.end, 0)) return
-      if (this.error) throw this.error
+      if (this.background.stopped) throw this.background.stopped
       this.background.wake()
       await this.background.flushed()
     }
@@ -394,6 +358,7 @@ export class Engine implements ReadingEngine {
 
   async close(): Promise<void> {
     clearInterval(this.#syncTimer)
-    await closeEngine(this, () => this.#failure)
+    this.failures.close()
+    await closeEngine(this, () => this.failures.syncFailure)
   }
 }

@@ -1,5 +1,5 @@
 /** The version's answer to the value reader: which file holds a segment now. */
-import type { Relocations } from '../vlog/value-reader.ts'
+import type { Relocations } from '../vlog/value-file.ts'
 import type { Version } from './tree/version.ts'
 
 /** @param version the current one, asked for anew by each read */

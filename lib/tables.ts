@@ -35,8 +35,6 @@ export interface FilterStats {
 
 export class TableCache {
   readonly #open: OpenCache<TableReader>
-  /** Pushed out in this turn of the event loop: cursors of this turn may still read them. */
-  #retired: TableReader[] = []
   #evictions = 0
   /** Of tables that have been closed. */
   readonly #closed: FilterStats = { checked: 0, useful: 0 }
@@ -47,21 +45,23 @@ export class TableCache {
    */
   constructor(context: () => LogContext, maxOpenFiles: number, version: () => Version) {
     const open = (number: number): TableReader => openTable(context(), version(), number)
-    this.#open = new OpenCache(Math.max(8, maxOpenFiles >> 1), open, (table) => this.#retire(table))
+    this.#open = new OpenCache(Math.max(8, maxOpenFiles >> 1), open, (table) =>
+      this.#pushOut(table),
+    )
   }
 
-  /** An open table. It stays open until control returns to the event loop, whatever else is opened. */
+  /** A table. Whoever goes on with it when others have pushed it out can: it opens itself for each read then. */
   get(number: number): TableReader {
     return this.#open.get(number)
   }
 
-  /** Changes when a table has been pushed out: a cursor that was made before must not be used in a later turn. */
+  /** Changes when a table has been pushed out: a cursor that was made before is slow from then on. */
   get evictions(): number {
     return this.#evictions
   }
 
   get openFiles(): number {
-    return this.#open.size + this.#retired.length
+    return this.#open.size
   }
 
   get filterStats(): FilterStats {
@@ -72,23 +72,17 @@ export class TableCache {
 
   /** Closes a table that is going to be unlinked. */
   drop(number: number): void {
-    this.#closeRetired()
     this.#open.drop(number)
   }
 
   closeAll(): void {
-    this.#closeRetired()
     this.#open.closeAll()
   }
 
-  #retire(table: TableReader): void {
+  #pushOut(table: TableReader): void {
     this.#evictions++
     addFilterStats(this.#closed, table)
-    if (this.#retired.push(table) === 1) setImmediate(() => this.#closeRetired())
-  }
-
-  #closeRetired(): void {
-    for (const table of this.#retired.splice(0)) table.close()
+    table.lapse()
   }
 }
 

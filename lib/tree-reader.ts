@@ -85,14 +85,14 @@ export class TreeReader {
     return false
   }
 
-  /** Changes when open tables have been closed: a cursor of an earlier turn is no good any more. */
+  /** Changes when open tables have been closed: a cursor of an earlier turn would be slow. */
   get evictions(): number {
     return this.#tables.evictions
   }
 
   /**
-   * A cursor over all entries of a state. It is good while that state is the current one, and, in later turns of the
-   * event loop, while `evictions` has not changed.
+   * A cursor over all entries of a state. It is good while that state is the current one, and fast while `evictions`
+   * has not changed.
    */
   cursor(state: ReadState): EntryCursor {
     const sources: EntryCursor[] = state.memtables.map((memtable) => memtable.cursor())

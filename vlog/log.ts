@@ -46,7 +46,7 @@ export class Log {
   #endFailure: WiscError | undefined
   /** An empty segment whose end could not be made durable. */
   #unended: OpenSegment | undefined
-  #retrying = false
+  #retrying: Promise<void> | undefined
   #closed = false
   readonly #markerTimer: QuietTimer = new QuietTimer(MARKER_DELAY_MS, () => this.#writeMarker())
   readonly #marker: Group = new Group()
@@ -59,11 +59,8 @@ export class Log {
     this.#predecessor = start.end
     this.#recordedDurable = start.end
     this.#lastSequence = start.lastSequence
-    this.#preparer = new SegmentPreparer(
-      start,
-      () => this.#wake(),
-      (error) => this.#note(error),
-    )
+    const wake = (): void => this.#wake()
+    this.#preparer = new SegmentPreparer(start, wake, (error) => this.#note(error))
     this.#syncer = new LogSyncer({
       edits: start.edits,
       durable: start.end,
@@ -144,8 +141,9 @@ export class Log {
 
   /** Ends the active segment, if it holds anything; resolves when all but the new one are sealed. */
   async seal(): Promise<void> {
+    await this.retry()
     for (;;) {
-      const failure = this.failure ?? this.takePrepareFailure()
+      const failure = this.takeFailure()
       if (failure) throw failure
       if (this.#closed) throw new WiscError('WISC_NOT_OPEN', 'the store is closed')
       const busy = this.#poolWriting || this.#ending
@@ -162,12 +160,8 @@ export class Log {
 
   /** True if a frame of this size would start a new segment: a good moment to freeze the memtable. */
   wouldRotate(frameBytes: number): boolean {
-    const active = this.#active
-    return (
-      active !== undefined &&
-      active.length > 0 &&
-      active.length + frameBytes > this.#start.segmentBytes
-    )
+    const length = this.#active?.length ?? 0
+    return length > 0 && length + frameBytes > this.#start.segmentBytes
   }
 
   /** Resolves when `reserve` may have another answer. */
@@ -313,9 +307,12 @@ export class Log {
 
   /** Tries again what an edit could not be written for, for example when there is space again. */
   async retry(): Promise<void> {
-    if (this.#syncer.failure || this.#retrying) return
-    if (!this.#endFailure && !this.#syncer.sealFailure) return
-    this.#retrying = true
+    if (this.#syncer.failure || (!this.#endFailure && !this.#syncer.sealFailure)) return
+    this.#retrying ??= this.#retry()
+    await this.#retrying
+  }
+
+  async #retry(): Promise<void> {
     try {
       await this.#syncer.retrySeals()
       if (this.#unended) {
@@ -330,10 +327,9 @@ export class Log {
       }
     } catch (error) {
       if (this.#endFailure) this.#endFailure = this.#note(error)
-    } finally {
-      this.#retrying = false
-      this.#wake()
     }
+    this.#retrying = undefined
+    this.#wake()
   }
 
   /** A failed sync of the manifest or of the directory is as final as one of the log. */
@@ -343,8 +339,10 @@ export class Log {
     return error
   }
 
-  takePrepareFailure(): WiscError | undefined {
-    return this.#preparer.takeFailure()
+  /** Why `reserve` finds no place, if it has failed. That there is no next segment is told once, then tried again. */
+  takeFailure(): WiscError | undefined {
+    const unprepared = this.#preparer.takeFailure()
+    return this.failure ?? unprepared
   }
 
   /** An empty frame that records how far the log is durable, if no later frame has. It causes no sync itself. */
@@ -368,6 +366,7 @@ export class Log {
     this.#closed = true
     this.#markerTimer.stop()
     while (this.#poolWriting) await this.ready()
+    await this.retry()
     const unused = [await this.#preparer.close()]
     const active = this.#active
     this.#active = undefined

@@ -43,6 +43,7 @@ export class SegmentPreparer {
   /** Prepares one in the background, if there is none. */
   soon(): void {
     if (this.#preparing || this.#spare || this.#closed) return
+    this.#failure = undefined
     this.#preparing = this.#prepare()
       .catch((error: unknown) => {
         this.#failure = toWiscError(error)

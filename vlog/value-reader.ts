@@ -10,9 +10,8 @@
  */
 import type { BlockCache } from '../lib/base/block-cache.ts'
 import { copyBytes, equalBytes } from '../lib/base/bytes.ts'
-import { CorruptionError, isMissing, WiscError } from '../lib/base/errors.ts'
-import { FILE_HEADER_BYTES, readFileHeader } from '../lib/base/file-header.ts'
-import { joinPath, segmentName } from '../lib/base/file-names.ts'
+import { CorruptionError, WiscError } from '../lib/base/errors.ts'
+import { segmentName } from '../lib/base/file-names.ts'
 import type { File } from '../lib/base/file-system.ts'
 import { OpenCache } from '../lib/base/open-cache.ts'
 import {
@@ -25,16 +24,9 @@ import {
   storedBytes,
 } from './record.ts'
 import type { LogContext } from './recovery.ts'
-import { RelocationReader } from './relocation-reader.ts'
 import { SLAB_BYTES, SLAB_SHARE_BYTES_MAX, SlabAllocator } from './slab.ts'
+import { openValueFile, type Relocations, ValueFile } from './value-file.ts'
 
-/** A read that takes longer was not served by the page cache. */
-const SLOW_READ_MS = 0.1
-/** Reads that go to the pool after a slow one: doubled while slow ones follow each other. */
-const POOL_READS_MIN = 8
-const POOL_READS_MAX = 512
-/** After a fast read so many are not timed: two looks at the clock cost a tenth of a microsecond. */
-const UNTIMED_READS = 7
 /** Longer records are read in the pool, so that the event loop is not held up. */
 export const SYNC_READ_BYTES_MAX: number = 1024 * 1024 + 65536
 /** Records that lie this close are read in one go. */
@@ -43,73 +35,41 @@ const GAP_BYTES_MAX = 512
 /** What to read. */
 export type ValueRequest = RecordPointer
 
-/** Where the records of segments lie now: the port through which the reader asks the version. */
-export interface Relocations {
-  /** How many relocations there are. */
-  readonly count: number
-  /** The relocation that holds what survives of a segment; undefined: its own file. */
-  holderOf(segment: number): number | undefined
-  /** What is known of a file if it is a relocation. */
-  find(file: number): { readonly salt: number; readonly length: number } | undefined
-}
-
-/** Of readers of the log's tail, which no collection reaches. */
-export const NO_RELOCATIONS: Relocations = {
-  count: 0,
-  holderOf: () => undefined,
-  find: () => undefined,
-}
-
-/** An open segment or relocation. */
-class ValueFile {
-  readonly file: File
-  readonly relocation: RelocationReader | undefined
-  /** Reads that still go to the pool. */
-  poolReads = 0
-  /** Reads that are not timed. */
-  untimed = 0
-  penalty = POOL_READS_MIN
-
-  constructor(file: File, relocation?: RelocationReader) {
-    this.file = file
-    this.relocation = relocation
-  }
-
-  close(): void {
-    if (this.relocation) this.relocation.close()
-    else this.file.close()
-  }
-
-  note(elapsedMs: number): void {
-    if (elapsedMs > SLOW_READ_MS) {
-      this.poolReads = this.penalty
-      this.penalty = Math.min(this.penalty * 2, POOL_READS_MAX)
-      return
-    }
-    this.untimed = UNTIMED_READS
-    this.penalty = POOL_READS_MIN
-  }
-}
-
 export class ValueReader {
   readonly #files: OpenCache<ValueFile>
   readonly #relocations: Relocations
   readonly #cache: BlockCache
   readonly #slabs: SlabAllocator = new SlabAllocator()
   readonly #inPool: Set<Promise<number>> = new Set()
+  /** Files that the pool reads, at most so many; and of these, files that have been pushed out. */
+  #busyFiles = 0
+  readonly #busyFilesMax: number
+  #lateFiles = 0
 
   /**
-   * @param capacity how many files may be open at a time
+   * @param capacity how many files may be open at a time (I10), but for those that are written
    * @param cache for the indexes of relocations
    */
   constructor(context: LogContext, capacity: number, relocations: Relocations, cache: BlockCache) {
     this.#relocations = relocations
     this.#cache = cache
-    this.#files = new OpenCache(capacity, (number) => openFile(context, relocations, number))
+    this.#busyFilesMax = Math.max(1, capacity >> 2)
+    this.#files = new OpenCache(
+      capacity - this.#busyFilesMax,
+      (number) => openValueFile(context, relocations, number),
+      (file) => this.#pushOut(file),
+    )
+  }
+
+  #pushOut(file: ValueFile): void {
+    file.isPushedOut = true
+    // With reads in flight the descriptor goes when the last of them has ended.
+    if (file.inPool > 0) this.#lateFiles++
+    file.close()
   }
 
   get openFiles(): number {
-    return this.#files.size
+    return this.#files.size + this.#lateFiles
   }
 
   /** Resolves when no read that the thread pool has now is under way any more: what it reads may be a hole then. */
@@ -193,7 +153,9 @@ export class ValueReader {
 
   #readSoon(request: ValueRequest): Buffer | Promise<Buffer> {
     const reader = this.#files.get(request.segment)
-    if (reader.poolReads > 0 || request.length > SYNC_READ_BYTES_MAX) {
+    // Each file that the pool reads may be pushed out, and stays open until then.
+    const mayUsePool = reader.inPool > 0 || this.#busyFiles < this.#busyFilesMax
+    if (mayUsePool && (reader.poolReads > 0 || request.length > SYNC_READ_BYTES_MAX)) {
       if (request.length <= SYNC_READ_BYTES_MAX) reader.poolReads--
       return this.#readInPool(reader, request)
     }
@@ -214,10 +176,15 @@ export class ValueReader {
     const bytes = Buffer.allocUnsafeSlow(length)
     const reading = reader.file.readAsync(bytes, 0, length, offset)
     this.#inPool.add(reading)
+    if (reader.inPool++ === 0) this.#busyFiles++
     try {
       return value(asked, bytes, 0, await reading)
     } finally {
       this.#inPool.delete(reading)
+      if (--reader.inPool === 0) {
+        this.#busyFiles--
+        if (reader.isPushedOut) this.#lateFiles--
+      }
     }
   }
 
@@ -304,41 +271,6 @@ export class ValueReader {
       const at = request.offset - offset
       values[order[i]!] = value(request, bytes, start + at, Math.max(0, got - at))
     }
-  }
-}
-
-function openFile(
-  { fileSystem, directory, databaseId }: LogContext,
-  relocations: Relocations,
-  number: number,
-): ValueFile {
-  const name = segmentName(number)
-  const path = joinPath(directory, name)
-  const relocation = relocations.find(number)
-  try {
-    if (relocation === undefined) {
-      const file = fileSystem.open(path, 'read')
-      checkSegment(file, name, number, databaseId)
-      return new ValueFile(file)
-    }
-    const expected = { ...relocation, number, databaseId }
-    const reader = RelocationReader.open(fileSystem, path, name, expected)
-    return new ValueFile(reader.file, reader)
-  } catch (error) {
-    if (!isMissing(error)) throw error
-    throw new CorruptionError(name, 0, 'segment is missing', { cause: error })
-  }
-}
-
-/** Closes it if it is another file. @throws CorruptionError */
-function checkSegment(file: File, name: string, number: number, databaseId: Uint8Array): void {
-  try {
-    const header = new Uint8Array(FILE_HEADER_BYTES)
-    file.read(header, 0, header.length, 0)
-    readFileHeader(header, name, { kind: 'segment', number, databaseId })
-  } catch (error) {
-    file.close()
-    throw error
   }
 }
 

@@ -66,9 +66,25 @@ export class IoError extends WiscError {
   }
 }
 
+/** What a process has too little of for a while: descriptors, memory, threads. It says nothing of the file. */
+const SHORTAGES: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS', 'EAGAIN'])
+
+/** True for an {@link IoError} that comes of a shortage in the process or the system, and not of the file. */
+export function isShortage(error: IoError): boolean {
+  return SHORTAGES.has(error.errno)
+}
+
 /** True for an {@link IoError} that says that the file or directory is not there. */
 export function isMissing(error: unknown): boolean {
   return error instanceof IoError && error.errno === 'ENOENT'
+}
+
+/**
+ * True for an error of which nothing is lost or damaged: the system refused a call (no descriptor, no memory, no room,
+ * an error of the disk), and may not refuse the next one.
+ */
+export function mayPass({ code }: WiscError): boolean {
+  return code === 'WISC_IO' || code === 'WISC_DISK_FULL'
 }
 
 export function invalidArgument(message: string): WiscError {

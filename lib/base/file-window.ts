@@ -5,7 +5,7 @@
  * the heads of large records reads little, and one over small records reads large pieces.
  */
 import { CorruptionError } from './errors.ts'
-import type { File } from './file-system.ts'
+import type { ReadableFile } from './lapsing-file.ts'
 
 const CHUNK_BYTES = 1024 * 1024
 /**
@@ -20,7 +20,7 @@ const BLOCK_BYTES = 4096
 const SKIP_BYTES_MAX = 32 * 1024
 
 export class FileWindow {
-  readonly #file: File
+  readonly #file: ReadableFile
   readonly #end: number
   #start = 0
   #length = 0
@@ -33,7 +33,7 @@ export class FileWindow {
   bytesRead = 0
 
   /** @param end nothing at or behind this offset is read */
-  constructor(file: File, end: number, chunkBytes: number = CHUNK_BYTES) {
+  constructor(file: ReadableFile, end: number, chunkBytes: number = CHUNK_BYTES) {
     this.#file = file
     this.#end = end
     this.chunkBytes = Math.max(256, Math.min(chunkBytes, end))

@@ -5,6 +5,8 @@
  * is still written), so the count may pass the capacity by the pinned ones (I10).
  */
 
+import { IoError } from './errors.ts'
+
 export interface Closable {
   close(): void
 }
@@ -23,7 +25,8 @@ export class OpenCache<T extends Closable> {
   readonly #slots: Map<number, Slot<T>> = new Map()
 
   /**
-   * @param open opens the thing with this number; what it throws reaches the caller of `get`
+   * @param open opens the thing with this number; what it throws reaches the caller of `get`. Where the process has no
+   *   descriptor left, something else makes room, and it is called once more
    * @param evicted takes over what the capacity pushes out, to close it; without it, it is closed at once
    */
   constructor(capacity: number, open: (number: number) => T, evicted?: (value: T) => void) {
@@ -48,14 +51,16 @@ export class OpenCache<T extends Closable> {
       slot.used = true
       return slot.value
     }
-    const value = this.#open(number)
-    this.#add({ number, value, used: true, pinned: false })
+    this.#makeRoom()
+    const value = this.#openWithRoom(number)
+    this.#slots.set(number, { number, value, used: true, pinned: false })
     return value
   }
 
   /** Takes over something that is open already. Pinned things are never closed by the capacity. */
   adopt(number: number, value: T, pinned: boolean): void {
-    this.#add({ number, value, used: true, pinned })
+    this.#makeRoom()
+    this.#slots.set(number, { number, value, used: true, pinned })
   }
 
   unpin(number: number): void {
@@ -76,22 +81,39 @@ export class OpenCache<T extends Closable> {
     this.#slots.clear()
   }
 
-  #add(slot: Slot<T>): void {
-    if (this.#slots.size >= this.#capacity) this.#evict()
-    this.#slots.set(slot.number, slot)
+  #openWithRoom(number: number): T {
+    try {
+      return this.#open(number)
+    } catch (error) {
+      if (!isOutOfDescriptors(error) || !this.#evict()) throw error
+      return this.#open(number)
+    }
   }
 
-  /** A map keeps the order of insertion: its front is the hand, a spared slot goes to the back. */
-  #evict(): void {
+  /** Before something is opened: not even for a moment there are more. */
+  #makeRoom(): void {
+    if (this.#slots.size >= this.#capacity) this.#evict()
+  }
+
+  /**
+   * A map keeps the order of insertion: its front is the hand, a spared slot goes to the back.
+   * @returns false if everything is pinned
+   */
+  #evict(): boolean {
     for (let turns = this.#slots.size * 2; turns > 0; turns--) {
       const [number, slot] = this.#slots.entries().next().value!
       this.#slots.delete(number)
       if (!slot.pinned && !slot.used) {
         this.#evicted(slot.value)
-        return
+        return true
       }
       slot.used = false
       this.#slots.set(number, slot)
     }
+    return false
   }
+}
+
+function isOutOfDescriptors(error: unknown): boolean {
+  return error instanceof IoError && (error.errno === 'EMFILE' || error.errno === 'ENFILE')
 }

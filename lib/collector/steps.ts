@@ -3,7 +3,13 @@
  */
 import type { EventEmitter } from 'node:events'
 import type { CollectionStep, PlannerOptions } from '../../vlog/collection-plan.ts'
-import { CorruptionError, IoError, toWiscError, type WiscError } from '../base/errors.ts'
+import {
+  CorruptionError,
+  IoError,
+  isShortage,
+  toWiscError,
+  type WiscError,
+} from '../base/errors.ts'
 import { parseFileName } from '../base/file-names.ts'
 import { emitSafely } from '../events.ts'
 import type { ResolvedOptions } from '../options.ts'
@@ -88,6 +94,6 @@ export class Steps {
 /** The file that an error is about, if it is one of reading. */
 function unreadableFile(error: WiscError): string | undefined {
   if (error instanceof CorruptionError) return error.file
-  const isRead = error instanceof IoError && error.operation === 'read'
+  const isRead = error instanceof IoError && error.operation === 'read' && !isShortage(error)
   return isRead ? error.path.slice(error.path.lastIndexOf('/') + 1) : undefined
 }

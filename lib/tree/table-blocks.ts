@@ -5,8 +5,8 @@
  */
 import type { BlockCache, BlockOwner, CachedBlock } from '../base/block-cache.ts'
 import { CorruptionError, WiscError } from '../base/errors.ts'
-import type { File } from '../base/file-system.ts'
 import type { FileWindow } from '../base/file-window.ts'
+import type { ReadableFile } from '../base/lapsing-file.ts'
 import { type EntryContext, hasGoodRestarts, UNKNOWN_TAG } from './block-format.ts'
 import type { SegmentReference } from './entry.ts'
 import { checkBlock, TRAILER_BYTES } from './table-format.ts'
@@ -16,7 +16,7 @@ export class TableBlocks implements BlockOwner, EntryContext {
   /** The table's file number. */
   readonly id: number
   readonly slots: (CachedBlock | undefined)[]
-  readonly file: File
+  readonly file: ReadableFile
   /** The file's name in the database directory. */
   readonly name: string
   readonly index: TableIndex
@@ -28,7 +28,7 @@ export class TableBlocks implements BlockOwner, EntryContext {
 
   constructor(
     id: number,
-    file: File,
+    file: ReadableFile,
     name: string,
     seed: number,
     index: TableIndex,

@@ -8,8 +8,9 @@
 import { BlockCache } from '../base/block-cache.ts'
 import { CorruptionError } from '../base/errors.ts'
 import { FILE_HEADER_BYTES, readFileHeader } from '../base/file-header.ts'
-import type { File, FileSystem } from '../base/file-system.ts'
+import type { FileSystem } from '../base/file-system.ts'
 import { frameSeed } from '../base/frame.ts'
+import { LapsingFile, type ReadableFile } from '../base/lapsing-file.ts'
 import { ABSENT, entriesEnd, findInBlock, restartCount } from './block-format.ts'
 import type { EntryCursor, FoundEntry, SegmentReference, TableMeta } from './entry.ts'
 import { filterMayContain, isFilter } from './filter.ts'
@@ -62,14 +63,14 @@ export class TableReader {
   filterChecks = 0
   filterRejections = 0
 
-  readonly #file: File
+  readonly #file: LapsingFile
   readonly #name: string
   readonly #databaseId: Uint8Array
   readonly #ends: TableEnds
   #search: TableSearch | undefined
 
   private constructor(
-    file: File,
+    file: LapsingFile,
     name: string,
     meta: TableMeta,
     databaseId: Uint8Array,
@@ -97,7 +98,7 @@ export class TableReader {
     meta: TableMeta,
     databaseId: Uint8Array,
   ): TableReader {
-    const file = fileSystem.open(path, 'read')
+    const file = new LapsingFile(fileSystem, path)
     try {
       return new TableReader(file, name, meta, databaseId, readEnds(file, name, meta, databaseId))
     } catch (error) {
@@ -186,6 +187,12 @@ export class TableReader {
     this.#file.close()
   }
 
+  /** The same, but what is under way with it goes on: each read opens the file for itself from now on. */
+  lapse(): void {
+    this.#search?.blocks.drop()
+    this.#file.lapse()
+  }
+
   #passes(filter: Uint8Array, hash: number): boolean {
     this.filterChecks++
     if (filterMayContain(filter, hash)) return true
@@ -210,7 +217,12 @@ function intact<T>(read: () => T): T | CorruptionError {
   }
 }
 
-function readEnds(file: File, name: string, meta: TableMeta, databaseId: Uint8Array): TableEnds {
+function readEnds(
+  file: ReadableFile,
+  name: string,
+  meta: TableMeta,
+  databaseId: Uint8Array,
+): TableEnds {
   const { size } = file.stat()
   if (size !== meta.bytes || size < FILE_HEADER_BYTES + FOOTER_BYTES) {
     const at = Math.min(size, meta.bytes)
@@ -253,7 +265,7 @@ function readEnds(file: File, name: string, meta: TableMeta, databaseId: Uint8Ar
   return { seed, footer, properties, references }
 }
 
-function readSearch(file: File, name: string, ends: TableEnds): TableSearch {
+function readSearch(file: ReadableFile, name: string, ends: TableEnds): TableSearch {
   const { seed, footer, properties, references } = ends
   const start = dataEnd(footer)
   const bytes = readRange(file, name, start, blockEnd(footer.index) - start)
@@ -295,7 +307,7 @@ function contentOf(
   return bytes.subarray(at, at + handle.length)
 }
 
-function readRange(file: File, name: string, offset: number, length: number): Uint8Array {
+function readRange(file: ReadableFile, name: string, offset: number, length: number): Uint8Array {
   const bytes = new Uint8Array(length)
   const got = file.read(bytes, 0, length, offset)
   if (got < length) throw new CorruptionError(name, offset + got, 'file ends before its content')

@@ -29,9 +29,25 @@ export function nextLine(child: ChildProcess): Promise<string> {
   })
 }
 
+/** The same in a process that may have only so many descriptors. Needs a POSIX shell. */
+export function startModuleWithin(
+  descriptorsMax: number,
+  code: string,
+  ...more: string[]
+): ChildProcess {
+  const source = `const DIST = ${JSON.stringify(DIST)}\n${code}`
+  const limited = `ulimit -n ${descriptorsMax}; exec "$@"`
+  const command = [process.execPath, '--input-type=module', '-e', source, '--', ...more]
+  return spawn('sh', ['-c', limited, 'sh', ...command], { stdio: ['pipe', 'pipe', 'inherit'] })
+}
+
 /** Runs a module to its end and gives what it printed. */
 export async function runModule(code: string, ...moduleArguments: string[]): Promise<string> {
-  const child = startModule(code, ...moduleArguments)
+  return ending(startModule(code, ...moduleArguments))
+}
+
+/** What a child prints until it ends well. */
+export async function ending(child: ChildProcess): Promise<string> {
   let text = ''
   child.stdout?.on('data', (data: Buffer) => {
     text += data.toString()

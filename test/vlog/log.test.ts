@@ -173,7 +173,7 @@ test('a sync of the directory that could not begin is none that failed: the next
   await fixture.write(3000)
   expect(fixture.log.reserve(3000)).toBeUndefined()
   await turns()
-  expect(fixture.log.takePrepareFailure()).toMatchObject({ code: 'WISC_IO', errno: 'EMFILE' })
+  expect(fixture.log.takeFailure()).toMatchObject({ code: 'WISC_IO', errno: 'EMFILE' })
   expect(fixture.log.failure).toBeUndefined()
   // What was created for nothing is gone.
   const segments = [...fixture.fileSystem.visibleImage().files.keys()]

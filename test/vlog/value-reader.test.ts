@@ -6,12 +6,8 @@ import { CorruptionError, IoError } from '#dist/lib/base/errors.js'
 import type { File, FileSystem } from '#dist/lib/base/file-system.js'
 import { recordBytes } from '#dist/vlog/record.js'
 import { SLAB_BYTES, SlabAllocator } from '#dist/vlog/slab.js'
-import {
-  NO_RELOCATIONS,
-  SYNC_READ_BYTES_MAX,
-  ValueReader,
-  type ValueRequest,
-} from '#dist/vlog/value-reader.js'
+import { NO_RELOCATIONS } from '#dist/vlog/value-file.js'
+import { SYNC_READ_BYTES_MAX, ValueReader, type ValueRequest } from '#dist/vlog/value-reader.js'
 import { bytesOf, logContext, SegmentMaker, segmentPath } from '../support/log-segments.ts'
 import { MemoryFileSystem } from '../support/memory-file-system.ts'
 import { Prng, replayHint, testSeed } from '../support/random.ts'
@@ -249,6 +245,48 @@ test('opens a bounded number of files; those that are adopted stay until they ar
   expect(fileSystem.closed).toContain(segmentPath(1))
   reader.close()
   expect(reader.openFiles).toBe(0)
+})
+
+test('I10: what the thread pool reads counts, also when it has been pushed out meanwhile', async () => {
+  const { fileSystem, requests, values } = store([SYNC_READ_BYTES_MAX + 1], 12)
+  let open = 0
+  let most = 0
+  const counted: FileSystem = Object.create(fileSystem, {
+    open: {
+      value: (path: string, mode: 'read') => {
+        const file = fileSystem.open(path, mode)
+        most = Math.max(most, ++open)
+        let reads = 0
+        let isClosed = false
+        // The system's descriptor goes when the last read has ended.
+        const ended = (): void => {
+          if (isClosed && reads === 0) open--
+        }
+        return Object.create(file, {
+          readAsync: {
+            value: async (...given: Parameters<File['read']>) => {
+              reads++
+              await new Promise<void>((resolve) => setImmediate(resolve))
+              reads--
+              ended()
+              return file.read(...given)
+            },
+          },
+          close: {
+            value: () => {
+              isClosed = true
+              ended()
+            },
+          },
+        })
+      },
+    },
+  })
+  const reader = readerOf(counted, 8)
+  const read = await Promise.all(requests.map((one) => reader.readSoon(one)))
+  for (const [i, value] of read.entries()) expect(value.equals(values[i]!)).toBe(true)
+  expect(most).toBeLessThanOrEqual(8)
+  expect(reader.openFiles).toBe(open)
 })
 
 describe('slabs', () => {
