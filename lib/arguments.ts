@@ -1,9 +1,10 @@
 /** Checks of what callers pass, in one place, before anything happens. */
 
+import { types } from 'node:util'
 import { RECORD_KIND } from '../vlog/record.ts'
-import { compareBytes, copyBytes, NO_BYTES } from './base/bytes.ts'
+import { compareBytes, copyBytes, lengthOf, NO_BYTES } from './base/bytes.ts'
 import { invalidArgument, WiscError } from './base/errors.ts'
-import type { Write } from './batch.ts'
+import type { Given } from './batch.ts'
 import { integer, plainObject, refuseUnknown } from './options.ts'
 import { KEY_BYTES_MAX } from './tree/entry.ts'
 import type { Key, KeyRange, RangeOptions, ReadOptions, Value, WriteOptions } from './types.ts'
@@ -11,8 +12,9 @@ import type { Key, KeyRange, RangeOptions, ReadOptions, Value, WriteOptions } fr
 /** The bytes of a key. A passed array is used as it is. */
 export function keyBytes(key: Key, name = 'key'): Uint8Array {
   const bytes = toBytes(key, name)
-  if (bytes.length > KEY_BYTES_MAX) {
-    throw invalidArgument(`${name} is too long length=${bytes.length} max=${KEY_BYTES_MAX}`)
+  const length = lengthOf(bytes)
+  if (length > KEY_BYTES_MAX) {
+    throw invalidArgument(`${name} is too long length=${length} max=${KEY_BYTES_MAX}`)
   }
   return bytes
 }
@@ -20,8 +22,9 @@ export function keyBytes(key: Key, name = 'key'): Uint8Array {
 /** The bytes of a value. A passed array is used as it is. */
 export function valueBytes(value: Value, name = 'value'): Uint8Array {
   const bytes = toBytes(value, name)
-  if (bytes.length > VALUE_BYTES_MAX) {
-    throw invalidArgument(`${name} is too long length=${bytes.length} max=${VALUE_BYTES_MAX}`)
+  const length = lengthOf(bytes)
+  if (length > VALUE_BYTES_MAX) {
+    throw invalidArgument(`${name} is too long length=${length} max=${VALUE_BYTES_MAX}`)
   }
   return bytes
 }
@@ -30,13 +33,28 @@ export function valueBytes(value: Value, name = 'value'): Uint8Array {
 const VALUE_BYTES_MAX = 2 ** 31 - 1
 
 function toBytes(value: unknown, name: string): Uint8Array {
-  if (value instanceof Uint8Array) return value
   if (typeof value === 'string') return value.length === 0 ? NO_BYTES : Buffer.from(value, 'utf8')
-  throw invalidArgument(`${name} must be a Uint8Array or a string`)
+  // Not `instanceof`: an array of another realm is one, too.
+  if (!types.isUint8Array(value)) throw invalidArgument(`${name} must be a Uint8Array or a string`)
+  if (lengthOf(value) > 0) return value
+  if (isGone(value)) {
+    throw invalidArgument(`${name} has no memory: its buffer was transferred, or made smaller`)
+  }
+  return NO_BYTES
+}
+
+/** True if an array without bytes once had some: methods refuse it, `length` says 0. */
+function isGone(bytes: Uint8Array): boolean {
+  try {
+    Uint8Array.prototype.indexOf.call(bytes, 0)
+    return false
+  } catch {
+    return true
+  }
 }
 
 /** One part of a batch. */
-export function checkOperation(operation: unknown, index: number): Write {
+export function checkOperation(operation: unknown, index: number): Given {
   const name = `operations[${index}]`
   const given = plainObject(operation, name)
   const { type } = given

@@ -6,64 +6,47 @@
  *
  * Everything happens in the order of the queue, in one place, so log order, sequence order and the order in
  * which writes become visible are the same (I2). A group is written synchronously in a microtask; while
- * something has to be waited for (a flush, the next segment, a write in the pool) the queue only grows, and its
- * values stay where their callers keep them.
+ * something has to be waited for (a flush, the next segment, a write in the pool) the queue only grows.
+ *
+ * Callers may do what they like with what they passed: keys, and values up to TAKEN_VALUE_BYTES_MAX, are copied at the
+ * call (taken-bytes.ts), once for the frame and the memtable alike. Larger values stay with their callers (borrowed).
+ * They are written at the call, before it returns; if they have to wait, their checksums are taken there, and a batch
+ * whose value is another one when its turn comes is refused, alone.
  */
 
 import { GROUP_BYTES_MAX, Group, stagedBytes } from '../vlog/group.ts'
-import type { Log } from '../vlog/log.ts'
+import { ChangedValueError } from '../vlog/piece-writer.ts'
 import { type RecordKind, recordBytes } from '../vlog/record.ts'
 import { invalidArgument, toWiscError, WiscError } from './base/errors.ts'
 import { FRAME_HEADER_BYTES } from './base/frame.ts'
 import type { LogPosition } from './base/log-position.ts'
 import { SEQUENCE_MAX } from './base/log-position.ts'
-import { type Batch, isDeletes, type Write, writesOf } from './batch.ts'
-import type { EventLoopTurn } from './event-loop-turn.ts'
-import type { Memtables } from './memtables.ts'
+import {
+  type Batch,
+  type Given,
+  isDeletes,
+  isUnchanged,
+  seal,
+  takeWrite,
+  type Write,
+  writesOf,
+} from './batch.ts'
+import { type CommitParts, logPartIsFull, type StallCounts } from './commit-parts.ts'
 import { entryBytesMax, entryKind } from './placement.ts'
+import { settleWritten } from './settle-written.ts'
+import { TakenBytes } from './taken-bytes.ts'
 import { ARENA_BYTES_MAX } from './tree/arena.ts'
 import { KIND } from './tree/entry.ts'
-
-export interface CommitParts {
-  readonly log: Log
-  readonly memtables: Memtables
-  readonly turn: EventLoopTurn
-  readonly valueThreshold: number
-  readonly segmentBytes: number
-  readonly maxUnflushedLogBytes: number
-  readonly maxPendingBytes: number
-  /** Sequence of the last record in the log. */
-  readonly lastSequence: number
-  /** Sequence of the next one. */
-  readonly nextSequence: number
-  /** What makes a write of so many bytes impossible now, if anything does. Deletes may be possible all the same. */
-  readonly refusal: (deletesOnly: boolean, bytes: number) => WiscError | undefined
-  /** A promise to wait for before the next group, if background work is too far behind. */
-  readonly pace: (deletesOnly: boolean, bytes: number) => Promise<void> | undefined
-  /** A memtable was frozen: it wants to be flushed. */
-  readonly frozen: () => void
-  /** Resolves when an arena may be free. */
-  readonly flushed: () => Promise<void>
-  /** Why no flush will end, if that is so. */
-  readonly stuck: () => WiscError | undefined
-  /** A wait for background work has ended. */
-  readonly stalled: (ms: number) => void
-  /** A write to the log failed; its group has been rejected. */
-  readonly writeFailed: (error: WiscError) => void
-}
-
-export interface StallCounts {
-  count: number
-  ms: number
-}
 
 export class CommitQueue {
   readonly #parts: CommitParts
   readonly #group: Group = new Group()
+  readonly #taken: TakenBytes = new TakenBytes()
   #queue: Batch[] = []
   #head = 0
   #queuedBytes = 0
   #armed = false
+  #running = false
   /** Something is being waited for: `#run` comes back by itself. */
   #waiting = false
   /** The rest of the queue is left to the next turn of the event loop. */
@@ -73,7 +56,7 @@ export class CommitQueue {
   #userBytes = 0
   /** Batches that were queued, and those that have left the queue, so far. */
   #accepted = 0
-  #taken = 0
+  #left = 0
   #writing: Promise<void> | undefined
   #idle: (() => void)[] = []
   readonly stalls: StallCounts = { count: 0, ms: 0 }
@@ -101,37 +84,49 @@ export class CommitQueue {
 
   /** Queues one put or delete. */
   submit(kind: RecordKind, key: Uint8Array, value: Uint8Array, sync: boolean): Promise<void> {
-    const write = { kind, key, value }
-    const bytes = recordBytes(key.length, value.length)
-    return this.#enqueue(write, bytes, this.#arenaBytes(write), sync)
+    const write = takeWrite(this.#taken, kind, key, value)
+    const bytes = recordBytes(write.key.length, write.valueBytes)
+    return this.#enqueue(write, write.borrowed, bytes, this.#arenaBytes(write), sync)
   }
 
   /** Queues a batch. @throws WISC_INVALID_ARGUMENT if no memtable could hold it */
-  submitBatch(writes: readonly Write[], sync: boolean): Promise<void> {
+  submitBatch(given: readonly Given[], sync: boolean): Promise<void> {
+    const writes: Write[] = []
     let bytes = 0
     let arena = 0
-    for (const write of writes) {
-      bytes += recordBytes(write.key.length, write.value.length)
+    let borrows = false
+    for (const { kind, key, value } of given) {
+      const write = takeWrite(this.#taken, kind, key, value)
+      bytes += recordBytes(write.key.length, write.valueBytes)
       arena += this.#arenaBytes(write)
+      borrows ||= write.borrowed
+      writes.push(write)
     }
     if (arena > ARENA_BYTES_MAX) {
       throw invalidArgument(
         `batch is too large for a memtable bytes=${arena} max=${ARENA_BYTES_MAX}`,
       )
     }
-    return this.#enqueue(writes, bytes, arena, sync)
+    return this.#enqueue(writes, borrows, bytes, arena, sync)
   }
 
   #enqueue(
     writes: Batch['writes'],
+    borrows: boolean,
     bytes: number,
     arenaBytes: number,
     sync: boolean,
   ): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#queue.push({ writes, sync, bytes, arenaBytes, resolve, reject })
-      this.#accepted++
+      const batch = { writes, borrows, sync, bytes, arenaBytes, resolve, reject }
+      this.#queue.push(batch)
+      const accepted = ++this.#accepted
       this.#queuedBytes += bytes
+      if (borrows) {
+        this.#run(true)
+        if (this.#left < accepted) seal(batch)
+        return
+      }
       if (this.#waiting) return
       // A caller that never awaits would queue without end: its own call writes what has gathered.
       if (this.#queuedBytes > this.#parts.maxPendingBytes) this.#run(true)
@@ -150,7 +145,7 @@ export class CommitQueue {
   /** Resolves when every batch that is queued now has been written or refused. Later ones are not waited for. */
   async drain(): Promise<void> {
     const last = this.#accepted
-    while (this.#taken < last) await new Promise<void>((resolve) => this.#idle.push(resolve))
+    while (this.#left < last) await new Promise<void>((resolve) => this.#idle.push(resolve))
   }
 
   /** Set while the thread pool writes a group, which was promised room in the active memtable: do not freeze it. */
@@ -160,7 +155,17 @@ export class CommitQueue {
 
   /** @param whole the event loop cannot turn before the caller ends: leave nothing to its next turn */
   #run(whole: boolean = false): void {
-    if (this.#waiting || (this.#yielding && !whole)) return
+    // A listener of an event may write: the loop that is under way sees it.
+    if (this.#running || this.#waiting || (this.#yielding && !whole)) return
+    this.#running = true
+    try {
+      this.#runAll(whole)
+    } finally {
+      this.#running = false
+    }
+  }
+
+  #runAll(whole: boolean): void {
     const { turn } = this.#parts
     while (this.#head < this.#queue.length) {
       if (!this.#commitGroupOrFail()) return
@@ -172,6 +177,7 @@ export class CommitQueue {
     }
     this.#queue.length = 0
     this.#head = 0
+    this.#taken.reset()
   }
 
   readonly #resume = (): void => {
@@ -199,7 +205,7 @@ export class CommitQueue {
     const groupBytes = Math.max(first.bytes, Math.min(this.#queuedBytes, GROUP_BYTES_MAX))
     const refusal = this.#parts.refusal(deletes, groupBytes)
     if (refusal) {
-      this.#take(1)
+      this.#leave(1)
       first.reject(refusal)
       return true
     }
@@ -222,7 +228,7 @@ export class CommitQueue {
       arena += more
       count++
     }
-    if (!memtable.hasRoom(arena) || this.#logPartIsFull(bytes)) {
+    if (!memtable.hasRoom(arena) || logPartIsFull(this.#parts, bytes)) {
       if (!memtables.freeze(log.end, arena)) {
         const stuck = this.#parts.stuck()
         return stuck ? this.#failGroup(1, stuck) : this.#wait(this.#parts.flushed())
@@ -237,36 +243,37 @@ export class CommitQueue {
     return this.#writeGroup(count, place)
   }
 
-  /** The active memtable covers its share of the log. Segment ends are preferred: a flush needs them synced anyway. */
-  #logPartIsFull(frameBytes: number): boolean {
-    const { log, memtables, maxUnflushedLogBytes, segmentBytes } = this.#parts
-    const share = maxUnflushedLogBytes / 4
-    const covered = memtables.logBytes
-    if (memtables.active.entries === 0) return false
-    if (covered >= share) return true
-    return log.wouldRotate(frameBytes) && covered + segmentBytes / 2 > share
-  }
-
-  #writeGroup(count: number, place: LogPosition): boolean {
+  /** @param wanted batches that fit; those behind a changed one are left for the next group */
+  #writeGroup(wanted: number, place: LogPosition): boolean {
     const group = this.#group
     const batches = this.#queue
     const from = this.#head
-    const to = from + count
+    let to = from
     let staged = 0
     let records = 0
-    for (let i = from; i < to; i++) {
-      for (const write of writesOf(batches[i]!)) {
-        staged += stagedBytes(write.key.length, write.value.length)
+    while (to < from + wanted && isUnchanged(batches[to]!)) {
+      for (const write of writesOf(batches[to]!)) {
+        staged += stagedBytes(write.key.length, write.valueBytes)
         records++
       }
+      to++
+    }
+    const count = to - from
+    if (count === 0) {
+      for (const batch of this.#leave(1)) batch.reject(new ChangedValueError())
+      return true
     }
     const firstSequence = this.#nextSequence
     if (firstSequence + records > SEQUENCE_MAX) {
       return this.#failGroup(count, new WiscError('WISC_INTERNAL', 'sequences are used up'))
     }
+    // What could fail when the group is published has to fail before it is written.
+    this.#parts.memtables.active.reserve(records)
     group.begin(firstSequence, staged)
     for (let i = from; i < to; i++) {
-      for (const { kind, key, value } of writesOf(batches[i]!)) group.add(kind, key, value)
+      for (const { kind, key, value, sums } of writesOf(batches[i]!)) {
+        group.add(kind, key, value, sums)
+      }
     }
     // A failed group's sequences are not used again: perhaps its bytes are on disk.
     this.#nextSequence = firstSequence + records
@@ -287,6 +294,7 @@ export class CommitQueue {
       },
       (error: unknown) => {
         this.#writing = undefined
+        // A changed value, too, is that of the only batch: what is larger than a group is alone.
         this.#failGroup(count, toWiscError(error))
       },
     )
@@ -296,8 +304,8 @@ export class CommitQueue {
 
   /** The group is in the log: make it visible, then settle its batches. */
   #publish(count: number, place: LogPosition, firstSequence: number): void {
-    const { memtables, log } = this.#parts
-    const batches = this.#take(count)
+    const { memtables, log, turn } = this.#parts
+    const batches = this.#leave(count)
     let sequence = firstSequence
     let offset = place.offset + FRAME_HEADER_BYTES
     try {
@@ -314,52 +322,30 @@ export class CommitQueue {
     }
     memtables.logBytes += offset - place.offset
     this.#lastSequence = sequence - 1
-    this.#settle(batches, log)
+    settleWritten(batches, log, turn)
   }
 
   /** @returns the offset behind the record */
   #insert(write: Write, sequence: number, segment: number, offset: number): number {
-    const { key, value } = write
-    const length = recordBytes(key.length, value.length)
-    const kind = entryKind(write.kind, value.length, this.#parts.valueThreshold)
+    const { key, value, valueBytes } = write
+    const length = recordBytes(key.length, valueBytes)
+    const kind = entryKind(write.kind, valueBytes, this.#parts.valueThreshold)
     const inline = kind === KIND.inline ? value : undefined
     this.#parts.memtables.active.insert(key, sequence, kind, inline, segment, offset, length)
-    this.#userBytes += key.length + value.length
+    this.#userBytes += key.length + valueBytes
     return offset + length
   }
 
-  #settle(batches: readonly Batch[], log: Log): void {
-    const { turn } = this.#parts
-    if (turn.isOld()) {
-      turn.later(() => {
-        for (const batch of batches) if (!batch.sync) batch.resolve()
-      })
-    } else for (const batch of batches) if (!batch.sync) batch.resolve()
-    if (!batches.some((batch) => batch.sync)) return
-    // I1: the position is that of the log now, and the sync that answers it begins later.
-    const settle = (error: WiscError | undefined): void => {
-      for (const batch of batches) {
-        if (!batch.sync) continue
-        if (error) batch.reject(error)
-        else batch.resolve()
-      }
-    }
-    log.sync().then(
-      () => settle(undefined),
-      (error: unknown) => settle(toWiscError(error)),
-    )
-  }
-
   #failGroup(count: number, error: WiscError): boolean {
-    for (const batch of this.#take(count)) batch.reject(error)
+    for (const batch of this.#leave(count)) batch.reject(error)
     this.#parts.writeFailed(error)
     return true
   }
 
-  #take(count: number): Batch[] {
+  #leave(count: number): Batch[] {
     const to = this.#head + count
     const batches = this.#queue.slice(this.#head, to)
-    this.#taken += count
+    this.#left += count
     if (this.#idle.length > 0) queueMicrotask(this.#wakeIdle)
     for (const batch of batches) this.#queuedBytes -= batch.bytes
     this.#head = to
@@ -387,8 +373,8 @@ export class CommitQueue {
     return false
   }
 
-  #arenaBytes({ kind, key, value }: Write): number {
-    const entry = entryKind(kind, value.length, this.#parts.valueThreshold)
-    return entryBytesMax(entry, key.length, value.length)
+  #arenaBytes({ kind, key, valueBytes }: Write): number {
+    const entry = entryKind(kind, valueBytes, this.#parts.valueThreshold)
+    return entryBytesMax(entry, key.length, valueBytes)
   }
 }

@@ -109,7 +109,7 @@ export class Store extends EventEmitter {
       const sync = writeSync(options, context.options.sync)
       return commit.submit(RECORD_KIND.put, keyBytes(key), valueBytes(value), sync)
     } catch (error) {
-      return Promise.reject(error)
+      return Promise.reject(toWiscError(error))
     }
   }
 
@@ -120,7 +120,7 @@ export class Store extends EventEmitter {
       const sync = writeSync(options, context.options.sync)
       return commit.submit(RECORD_KIND.delete, keyBytes(key), NO_BYTES, sync)
     } catch (error) {
-      return Promise.reject(error)
+      return Promise.reject(toWiscError(error))
     }
   }
 
@@ -131,6 +131,8 @@ export class Store extends EventEmitter {
     if (!Array.isArray(operations)) throw invalidArgument('operations must be an array')
     // Not `map`, which leaves holes in an array as they are.
     const writes = Array.from(operations, checkOperation)
+    // A getter of an operation may have closed the store.
+    this.#checkOpen()
     if (writes.length > 0) await commit.submitBatch(writes, sync)
     else if (sync) await log.sync()
   }

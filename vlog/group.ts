@@ -4,11 +4,10 @@
  *   staging: | segment header | frame header | head value head | ...    and large values where they lie:
  *            |   (if first)   |              | small records   |        write = staged piece, value, staged piece
  *
- * Heads and small values are copied into one staging buffer, larger values are written from the caller's
- * memory. Data plane: nothing is allocated for a record but the views that checksums need. A group is used
- * again for the next write; what it gave out (`sources`) is dead then.
+ * Heads and small values are copied into one staging buffer, larger values are written from where they lie:
+ * memory of the commit queue, or of their callers (borrowed). Data plane: nothing is allocated for a record but the
+ * views that checksums need. A group is used again for the next write; what it gave out (`sources`) is dead then.
  */
-import { readU64 } from '../lib/base/bytes.ts'
 import { FRAME_HEADER_BYTES, writeFrameHeader } from '../lib/base/frame.ts'
 import type { LogPosition } from '../lib/base/log-position.ts'
 import { type RecordKind, recordBytes, recordHeadBytes, writeRecordHead } from './record.ts'
@@ -21,6 +20,15 @@ import { SEGMENT_HEADER_BYTES, type SegmentHeader, writeSegmentHeader } from './
 export const GROUP_BYTES_MAX: number = 1024 * 1024 + 65536
 /** A value up to this size is copied into the staging buffer; a larger one is cheaper in a vector of its own. */
 export const STAGED_VALUE_BYTES_MAX = 8192
+
+/** A value that lies in its caller's memory while it is written, and what it must be. */
+export interface BorrowedValue {
+  readonly value: Uint8Array
+  /** Bytes of the value when it was added: the caller's memory may shrink. */
+  readonly bytes: number
+  /** The checksums that the head of its record holds. */
+  readonly sums: Uint32Array
+}
 
 const PREFIX_BYTES = SEGMENT_HEADER_BYTES + FRAME_HEADER_BYTES
 /** Staging grows to this and is kept; a store that writes little takes little. */
@@ -44,9 +52,7 @@ export class Group {
   #records = 0
   /** Pieces in front of the last one: staged piece, value, staged piece, value ... */
   #sources: Uint8Array[] = []
-  /** Large values and where their heads lie in the staging buffer, for `changed`. */
-  #borrowed: { readonly headAt: number; readonly key: Uint8Array; readonly value: Uint8Array }[] =
-    []
+  #borrowed: BorrowedValue[] = []
 
   /** Begins a frame whose records take `staged` bytes of staging (see {@link stagedBytes}). */
   begin(firstSequence: number, staged: number): void {
@@ -69,21 +75,24 @@ export class Group {
     return this.#ownStaging
   }
 
-  /** Adds a record. @returns its offset from the start of the frame */
-  add(kind: RecordKind, key: Uint8Array, value: Uint8Array): number {
+  /**
+   * Adds a record. Keys and values up to {@link STAGED_VALUE_BYTES_MAX} are copied, larger ones must not change.
+   * @param sums checksums of a value that its caller may change nevertheless: it is borrowed
+   * @returns its offset from the start of the frame
+   */
+  add(kind: RecordKind, key: Uint8Array, value: Uint8Array, sums?: Uint32Array): number {
     const offset = this.#frameBytes
     const staging = this.#staging
-    const headAt = this.#at
     const sequence = this.#firstSequence + this.#records++
-    const to = writeRecordHead(staging, headAt, kind, key, sequence, value)
+    const to = writeRecordHead(staging, this.#at, kind, key, sequence, value, sums)
+    this.#at = to
     if (value.length <= STAGED_VALUE_BYTES_MAX) {
       staging.set(value, to)
       this.#at = to + value.length
     } else {
       this.#sources.push(staging.subarray(this.#pieceStart, to), value)
-      this.#borrowed.push({ headAt, key, value })
+      if (sums) this.#borrowed.push({ value, bytes: value.length, sums })
       this.#pieceStart = to
-      this.#at = to
     }
     this.#frameBytes = offset + recordBytes(key.length, value.length)
     return offset
@@ -102,9 +111,9 @@ export class Group {
     return this.#records
   }
 
-  /** True if it holds memory of callers, which a write in the thread pool must not trust. */
-  get borrows(): boolean {
-    return this.#borrowed.length > 0
+  /** Values in memory of callers, which a write in the thread pool must not trust. In the order of `finish`. */
+  get borrowed(): readonly BorrowedValue[] {
+    return this.#borrowed
   }
 
   /**
@@ -136,20 +145,5 @@ export class Group {
       this.#sources.unshift(staging.subarray(0, SEGMENT_HEADER_BYTES))
     }
     return this.#sources
-  }
-
-  /** True if a borrowed key or value no longer matches the checksums that were written with it. */
-  changed(): boolean {
-    let scratch: Uint8Array | undefined
-    for (const { headAt, key, value } of this.#borrowed) {
-      const bytes = recordHeadBytes(key.length, value.length)
-      if (scratch === undefined || scratch.length < bytes) scratch = new Uint8Array(bytes)
-      const kind = this.#staging[headAt + 8] as RecordKind
-      const sequence = readU64(this.#staging, headAt + 16)
-      writeRecordHead(scratch, 0, kind, key, sequence, value)
-      const written = this.#staging.subarray(headAt, headAt + bytes)
-      if (Buffer.compare(written, scratch.subarray(0, bytes)) !== 0) return true
-    }
-    return false
   }
 }

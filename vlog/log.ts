@@ -18,6 +18,7 @@ import { compareLogPositions, type LogPosition } from '../lib/base/log-position.
 import { GROUP_BYTES_MAX, Group } from './group.ts'
 import type { LogStart, OpenSegment } from './log-parts.ts'
 import { LogSyncer } from './log-syncer.ts'
+import { PieceWriter } from './piece-writer.ts'
 import { QuietTimer } from './quiet-timer.ts'
 import { SEGMENT_HEADER_BYTES, type SegmentHeader } from './segment-header.ts'
 import { SegmentPreparer } from './segment-preparer.ts'
@@ -50,6 +51,7 @@ export class Log {
   #closed = false
   readonly #markerTimer: QuietTimer = new QuietTimer(MARKER_DELAY_MS, () => this.#writeMarker())
   readonly #marker: Group = new Group()
+  readonly #pieces: PieceWriter = new PieceWriter()
   readonly #waiting: (() => void)[] = []
   #bytesWritten = 0
   #lastSequence: number
@@ -172,7 +174,7 @@ export class Log {
   /**
    * Writes the frame of a group at the place that `reserve` gave.
    * @returns undefined when it is written, a promise when the thread pool writes it
-   * @throws (or rejects with) IoError; then nothing of the group will ever be seen
+   * @throws (or rejects with) IoError or ChangedValueError; then nothing of the group will ever be seen
    */
   write(group: Group): Promise<void> | undefined {
     const active = this.#active
@@ -212,11 +214,7 @@ export class Log {
     this.#poolWriting = true
     const before = performance.now()
     try {
-      await active.file.writevAsync(sources, position)
-      // The staging buffer is ours, but a caller may have changed a value while the pool wrote it.
-      if (group.borrows && group.changed()) {
-        throw new WiscError('WISC_INVALID_ARGUMENT', 'a value was changed before its write settled')
-      }
+      await this.#pieces.write(active.file, sources, group.borrowed, position)
       const slow = performance.now() - before > SLOW_WRITE_MS
       if (group.frameBytes <= GROUP_BYTES_MAX) {
         this.#poolWritesLeft = slow ? POOL_WRITES_AFTER_SLOW : this.#poolWritesLeft - 1

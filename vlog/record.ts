@@ -69,6 +69,7 @@ export function recordBytes(keyLength: number, storedLength: number): number {
 /**
  * Writes what stands in front of the value; the value must follow it directly.
  * Data plane: called once for each record, a value is hashed where it lies.
+ * @param sums the value's checksums, if they are known ({@link valueChecksums})
  * @returns the offset behind the key
  */
 export function writeRecordHead(
@@ -78,6 +79,7 @@ export function writeRecordHead(
   key: Uint8Array,
   sequence: number,
   value: Uint8Array,
+  sums?: Uint32Array,
 ): number {
   const length = value.length
   writeU32(target, at + 8, kind)
@@ -86,26 +88,26 @@ export function writeRecordHead(
   writeU64(target, at + 24, length)
   writeU64(target, at + 32, length)
   let to = at + RECORD_HEADER_BYTES
-  let first = value
-  if (length > VALUE_CHUNK_BYTES) {
-    first = value.subarray(0, VALUE_CHUNK_BYTES)
-    to = writeChunkChecksums(target, to, value)
+  const known = sums ?? (length > VALUE_CHUNK_BYTES ? valueChecksums(value) : undefined)
+  for (let chunk = 1; known && chunk < known.length; chunk++) {
+    writeU32(target, to, known[chunk]!)
+    to += 4
   }
   target.set(key, to)
   to += key.length
   const headerChecksum = crc32From(0, target.subarray(at + 8, to))
   writeU32(target, at, headerChecksum)
-  writeU32(target, at + 4, checksum(first) ^ headerChecksum)
+  writeU32(target, at + 4, (known ? known[0]! : checksum(value)) ^ headerChecksum)
   return to
 }
 
-function writeChunkChecksums(target: Uint8Array, at: number, value: Uint8Array): number {
-  let to = at
-  for (let from = VALUE_CHUNK_BYTES; from < value.length; from += VALUE_CHUNK_BYTES) {
-    writeU32(target, to, checksum(value.subarray(from, from + VALUE_CHUNK_BYTES)))
-    to += 4
+/** The checksum of each chunk of a value; an empty one has one, too. */
+export function valueChecksums(value: Uint8Array): Uint32Array {
+  const sums = new Uint32Array(Math.max(1, Math.ceil(value.length / VALUE_CHUNK_BYTES)))
+  for (let chunk = 0, from = 0; chunk < sums.length; chunk++, from += VALUE_CHUNK_BYTES) {
+    sums[chunk] = checksum(value.subarray(from, from + VALUE_CHUNK_BYTES))
   }
-  return to
+  return sums
 }
 
 /** A record's header, decoded. `headBytes` lie in front of the value. */

@@ -10,6 +10,16 @@ const TWO_32 = 2 ** 32
 /** A read-only empty array. */
 export const NO_BYTES: Uint8Array = new Uint8Array(0)
 
+const lengthGetter = Object.getOwnPropertyDescriptor(
+  Object.getPrototypeOf(Uint8Array.prototype),
+  'length',
+)!.get!
+
+/** The length of an array as the platform knows it, whatever a subclass answers. Runs no code of the array's maker. */
+export function lengthOf(bytes: Uint8Array): number {
+  return lengthGetter.call(bytes)
+}
+
 /** Orders as unsigned bytes, a prefix first. @returns negative, zero or positive */
 export function compareBytes(left: Uint8Array, right: Uint8Array): number {
   return compareRange(left, 0, left.length, right, 0, right.length)

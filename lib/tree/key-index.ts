@@ -35,6 +35,11 @@ export class KeyIndex {
     this.#complete = true
   }
 
+  /** Grows ahead, so that `set` of so many keys finds room. @throws RangeError if there is no memory */
+  reserve(keys: number): void {
+    while ((this.#used + keys) * 3 > this.#mask * 2) this.#grow()
+  }
+
   /** The newest node of a key, or 0. `hash` is the key's own, of hashRange with seed 0. */
   find(words: Int32Array, bytes: Uint8Array, key: Uint8Array, hash: number): number {
     const slots = this.#slots

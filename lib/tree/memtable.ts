@@ -123,6 +123,11 @@ export class Memtable {
     return bytes <= this.freeBytes
   }
 
+  /** Makes sure that so many inserts need no memory but the arena's. */
+  reserve(entries: number): void {
+    this.arena.index.reserve(entries)
+  }
+
   /**
    * Adds an entry. Key and value are copied.
    * `value` is for kind inline only; `segment`, `offset` and `length` are for kinds pointer and

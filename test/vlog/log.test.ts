@@ -5,10 +5,10 @@
 import { describe, expect, test } from 'vitest'
 import { IoError } from '#dist/lib/base/errors.js'
 import { GROUP_BYTES_MAX, Group, stagedBytes } from '#dist/vlog/group.js'
-import { RECORD_KIND } from '#dist/vlog/record.js'
+import { RECORD_KIND, valueChecksums } from '#dist/vlog/record.js'
 import { SEGMENT_HEADER_BYTES } from '#dist/vlog/segment-header.js'
 import { LogFixture, START } from '../support/log-fixture.ts'
-import { bytesOf } from '../support/log-segments.ts'
+import { bytesOf, segmentPath } from '../support/log-segments.ts'
 
 function openLog(): Promise<LogFixture> {
   return new LogFixture().open()
@@ -276,18 +276,37 @@ describe('a large frame', () => {
     expect((await fixture.write(10)).segment).toBe(6)
   })
 
-  test('that its caller changes meanwhile fails, and its segment ends', async () => {
-    const fixture = await openLog()
-    const value = bytesOf(2 * GROUP_BYTES_MAX)
+  /** A frame whose value a caller keeps, of so many bytes, being written. */
+  function writeBorrowed(fixture: LogFixture, value: Uint8Array): Promise<void> {
     const group = new Group()
     group.begin(fixture.sequence, stagedBytes(3, value.length))
-    group.add(RECORD_KIND.put, Buffer.from('key'), value)
+    group.add(RECORD_KIND.put, Buffer.from('key'), value, valueChecksums(value))
     fixture.log.reserve(group.frameBytes)
     fixture.sequence++
-    const writing = fixture.log.write(group)
-    value[1000]! ^= 1
+    return fixture.log.write(group)!
+  }
+
+  test('that its caller changes meanwhile fails, and its segment ends', async () => {
+    const fixture = await openLog()
+    const value = bytesOf(5 * GROUP_BYTES_MAX)
+    const writing = writeBorrowed(fixture, value)
+    value[value.length - 1000]! ^= 1
     await expect(writing).rejects.toMatchObject({ code: 'WISC_INVALID_ARGUMENT' })
     expect((await fixture.write(10)).segment).toBe(6)
+    expect(fixture.fileSystem.violations).toEqual([])
+  })
+
+  test('is written through memory of the log: a change of what was copied already does not matter', async () => {
+    const fixture = await openLog()
+    const value = bytesOf(2 * GROUP_BYTES_MAX)
+    const given = value.slice()
+    const writing = writeBorrowed(fixture, value)
+    value[1000]! ^= 1
+    await writing
+    const stored = fixture.fileSystem.visibleImage().files.get(segmentPath(5))!
+    expect(Buffer.from(stored).subarray(-given.length).equals(given)).toBe(true)
+    // The file system holds what it was given against what it is given at the end.
+    expect(fixture.fileSystem.violations).toEqual([])
   })
 })
 
