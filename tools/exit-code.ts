@@ -27,6 +27,9 @@ export class KeyNotFoundError extends Error {
   }
 }
 
+/** Another process changes the store, and what was asked for cannot be had beside it. */
+export class InUseError extends Error {}
+
 /** The user has asked to stop. */
 export class InterruptedError extends Error {}
 
@@ -52,6 +55,7 @@ const EXIT_CODE_OF: Readonly<Record<WiscErrorCode, number>> = {
 export function exitCodeOf(error: unknown): number {
   if (error instanceof UsageError) return EXIT_CODE.usage
   if (error instanceof KeyNotFoundError) return EXIT_CODE.notFound
+  if (error instanceof InUseError) return EXIT_CODE.locked
   if (error instanceof InterruptedError) return EXIT_CODE.interrupted
   return error instanceof WiscError ? EXIT_CODE_OF[error.code] : EXIT_CODE.io
 }
@@ -67,6 +71,7 @@ function codeOf(error: unknown): string {
   if (error instanceof WiscError) return error.code
   if (error instanceof UsageError) return 'USAGE'
   if (error instanceof KeyNotFoundError) return 'KEY_NOT_FOUND'
+  if (error instanceof InUseError) return 'IN_USE'
   if (error instanceof InterruptedError) return 'INTERRUPTED'
   return systemErrorCode(error) ?? 'UNEXPECTED'
 }

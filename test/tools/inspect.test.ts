@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import fs from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
-import { type Options, open } from '#dist/lib/index.js'
+import { type Options, open, type Store } from '#dist/lib/index.js'
 import { renderLine, toSample } from '#dist/tools/top-sample.js'
 import { formatBytes } from '#dist/tools/units.js'
 import { startBusyWriter } from '../support/busy-writer.ts'
@@ -181,42 +181,78 @@ test('verify and scan go on while another process changes everything', async () 
   }
 })
 
-test('a scan goes on behind the last key when the files of its view are gone', async () => {
+/** A store of many small tables, so that a compaction removes what a scan reads from. */
+const MANY_TABLES = { workers: 0, tree: { tableBytes: 16384 } }
+const NAMES = Array.from({ length: 1000 }, (_, i) => `key ${String(i).padStart(4, '0')}`)
+
+async function putAll(store: Store, value: string): Promise<void> {
+  for (const name of NAMES) await store.put(name, value.padEnd(1000, '.'))
+  await store.compact()
+}
+
+/** Scans; when its pipe is full `change` is called, and then all is read. */
+async function scanAcross(
+  words: readonly string[],
+  change: () => Promise<void>,
+): Promise<{ code: number; err: string; lines: string[] }> {
+  const child = startWisc(words)
+  let [out, err] = ['', '']
+  child.stderr!.on('data', (data: Buffer) => {
+    err += data.toString()
+  })
+  await once(child.stdout!, 'readable')
+  await new Promise((resolve) => setTimeout(resolve, 500))
+  await change()
+  child.stdout!.on('data', (data: Buffer) => {
+    out += data.toString()
+  })
+  const [code] = (await once(child, 'close')) as [number]
+  return { code, err, lines: out.split('\n').slice(0, -1) }
+}
+
+test('a live scan is the store at one moment: its process holds a snapshot for it', async () => {
   const db = path.join(temporaryDirectory(), 'store')
-  const options = { workers: 0, memtableBytes: 65536, tree: { tableBytes: 4096 } }
-  const names = Array.from({ length: 4000 }, (_, i) => `key ${String(i).padStart(4, '0')}`)
-  await makeStore(
-    db,
-    names.map((name) => [name, 'old'.padEnd(500, '.')]),
-    options,
-  )
+  const store = await open(db, MANY_TABLES)
+  await putAll(store, 'old')
   for (const words of [
-    ['scan', db, '--limit', '3999'],
+    ['scan', db, '--limit', '999'],
     ['scan', db, '--reverse'],
   ]) {
-    const child = startWisc(words)
-    let [out, err] = ['', '']
-    child.stderr!.on('data', (data: Buffer) => {
-      err += data.toString()
+    const { code, err, lines } = await scanAcross(words, async () => {
+      expect(store.stats().snapshots.open).toBe(1)
+      await putAll(store, 'new')
     })
-    // The pipe is full and nobody reads: the scan waits.
-    await once(child.stdout!, 'readable')
-    await new Promise((resolve) => setTimeout(resolve, 500))
-    const store = await open(db, options)
-    for (const name of names) await store.put(name, 'new'.padEnd(500, '.'))
-    await store.compact()
-    await store.close()
-    child.stdout!.on('data', (data: Buffer) => {
-      out += data.toString()
-    })
-    expect((await once(child, 'close'))[0]).toBe(0)
-    expect(err).toBe('wisc: the store has changed: the entries from here on are newer\n')
-    const keys = out
-      .split('\n')
-      .slice(0, -1)
-      .map((text) => text.split('\t')[0])
-    expect(keys).toEqual(words[2] === '--reverse' ? names.toReversed() : names.slice(0, 3999))
+    expect([code, err]).toEqual([0, ''])
+    const expected = words[2] === '--reverse' ? NAMES.toReversed() : NAMES.slice(0, 999)
+    expect(lines).toEqual(expected.map((name) => `${name}\t${'old'.padEnd(1000, '.')}`))
+    // It has hung up.
+    while (store.stats().snapshots.open > 0) await new Promise((resolve) => setTimeout(resolve, 20))
+    await putAll(store, 'old')
   }
+  const closed = await scanAcross(['scan', db], async () => {
+    await putAll(store, 'new')
+    await store.close()
+  })
+  expect(closed.code).toBe(3)
+  expect(closed.err).toMatch(/^wisc: the store has changed, .* holds the snapshot no longer/)
+  expect(closed.lines.every((line) => line.includes('\told'))).toBe(true)
+})
+
+test('where no snapshot can be held, a scan of a store that changes ends, and says why', async () => {
+  const db = path.join(temporaryDirectory(), 'store')
+  await makeStore(
+    db,
+    NAMES.map((name) => [name, 'old'.padEnd(1000, '.')]),
+    MANY_TABLES,
+  )
+  const { code, err, lines } = await scanAcross(['scan', db], async () => {
+    const store = await open(db, MANY_TABLES)
+    await putAll(store, 'new')
+    await store.close()
+  })
+  expect(code).toBe(3)
+  expect(err).toMatch(/^wisc: the store has changed, .*: a process has opened it meanwhile; .*\n$/)
+  expect(lines.every((line) => line.includes('\told'))).toBe(true)
 })
 
 test('flush writes what only the log had', async () => {

@@ -1,8 +1,9 @@
 /**
- * `wisc scan`: the entries of a range, one a line.
+ * `wisc scan`: the entries of a range, one a line, as they were at one moment.
  *
- * The store may be in use: when its writer has removed the files that the scan reads from, it goes on behind the last
- * key in a view of the store as it is then, and says so.
+ * The process that has the store open holds a snapshot for that. When it has removed the files that the scan reads
+ * from, the scan goes on behind the last key in a view of the files as they are then, at the same snapshot. Where there
+ * is none, the first view is the moment; the scan ends with an error when its files are gone.
  */
 import {
   type EntryIterator,
@@ -10,10 +11,12 @@ import {
   type RangeOptions,
   WiscError,
 } from '../../lib/index.ts'
+import { snapshotAt } from '../../lib/inspect/held-view.ts'
 import { countOf, HEX, keyRange, RANGE, STORE_PATH } from '../arguments.ts'
 import { EntryWriter } from '../entries.ts'
-import { EXIT_CODE } from '../exit-code.ts'
-import { defineVerb, type Verb } from '../verb.ts'
+import { EXIT_CODE, InUseError } from '../exit-code.ts'
+import { HeldSnapshot } from '../held-snapshot.ts'
+import { defineVerb, type Verb, type VerbContext } from '../verb.ts'
 import { inspectStore } from '../with-store.ts'
 
 /** Views in a row that may be gone before one entry is read. */
@@ -23,8 +26,10 @@ export const scan: Verb = defineVerb({
   usage: 'scan <path>',
   summary: 'List the entries of a range of keys, in order',
   details:
-    'One line an entry: the key, a tab, the value, both escaped (on a terminal cut to fit). With --json one object a ' +
-    'line: key and value, or keyBase64 and valueBase64 where the bytes are no UTF-8; keyHex and valueHex with --hex.',
+    'One line an entry: the key, a tab, the value, both escaped (on a terminal cut to fit). With --json one object ' +
+    'a line: key and value, or keyBase64 and valueBase64 where the bytes are no UTF-8; keyHex and valueHex with ' +
+    '--hex. All entries are as of one moment: a process that has the store open holds a snapshot meanwhile, unless ' +
+    'the scan stands still for a minute. Where that cannot be, and the store changes, the exit code is 3.',
   examples: [
     ['wisc scan photos.db --prefix album/', 'All keys that begin with album/'],
     ['wisc scan photos.db --gte a --lt b --keys-only', 'Keys only; no value is read'],
@@ -47,25 +52,70 @@ export const scan: Verb = defineVerb({
       signal: context.signal,
     }
     const writer = new EntryWriter(context.output, { json, hex })
-    let come: Come = { count: 0, last: undefined }
-    for (let attempts = 1; ; attempts++) {
-      const rest = restOf(range, come)
-      const { count } = come
-      const now = await inspectStore(path, context, (store) => {
-        const source = keysOnly ? store.keys(rest) : store.entries(rest)
-        return copy(source, writer, come, () => context.output.isClosed)
-      })
-      if (now.isDone) break
-      // An attempt that brought nothing must not be followed by ever more of them.
-      if (now.count > count) attempts = 0
-      else if (attempts === ATTEMPTS_MAX) throw now.error
-      come = now
-      context.progress.say('the store has changed: the entries from here on are newer')
+    const taken = await HeldSnapshot.take(path, context)
+    const held = taken instanceof HeldSnapshot ? taken : undefined
+    const why = taken instanceof HeldSnapshot ? undefined : taken.why
+    try {
+      await scanViews(path, { range, keysOnly, held, why }, writer, context)
+    } finally {
+      held?.close()
     }
     await writer.flush()
     return EXIT_CODE.fine
   },
 })
+
+interface ScanOptions {
+  readonly range: RangeOptions
+  readonly keysOnly: boolean
+  readonly held: HeldSnapshot | undefined
+  /** Why nothing is held, if a process has the store open. */
+  readonly why: string | undefined
+}
+
+async function scanViews(
+  path: string,
+  { range, keysOnly, held, why }: ScanOptions,
+  writer: EntryWriter,
+  context: VerbContext,
+): Promise<void> {
+  const { output } = context
+  let come: Come = { count: 0, last: undefined }
+  for (let attempts = 1; ; attempts++) {
+    const { count } = come
+    const now = await inspectStore(path, context, async (store) => {
+      // It was held when the view was opened, and so the view has all that the snapshot sees.
+      if (held && attempts > 1 && !(await held.isHeld())) throw lost()
+      using snapshot = held && snapshotAt(store, held.sequence)
+      const rest = { ...restOf(range, come), ...(snapshot && { snapshot }) }
+      const source = keysOnly ? store.keys(rest) : store.entries(rest)
+      return await copy(source, writer, come, () => {
+        held?.moved()
+        return output.isClosed
+      })
+    })
+    if (now.isDone) return
+    if (!held) throw changed(why)
+    // An attempt that brought nothing must not be followed by ever more of them.
+    if (now.count > count) attempts = 1
+    else if (attempts === ATTEMPTS_MAX) throw now.error
+    come = now
+  }
+}
+
+function changed(why: string | undefined): InUseError {
+  const reason = why ?? 'a process has opened it meanwhile'
+  return new InUseError(
+    `the store has changed, the scan cannot go on as of one moment: ${reason}; no snapshot is held`,
+  )
+}
+
+function lost(): InUseError {
+  return new InUseError(
+    'the store has changed, the scan cannot go on as of one moment: the process that has it open holds the snapshot ' +
+      'no longer (it has closed the store, or the scan stood still for a minute)',
+  )
+}
 
 /** How far a scan has come. */
 interface Come {

@@ -282,3 +282,35 @@ test('who does not read its answers holds up nobody else', async () => {
     deaf.destroy()
   })
 })
+
+test('a snapshot is held for as long as the connection lives, and once for each', async () => {
+  await withStore(async (store, db) => {
+    await store.put('key', 'old')
+    const [first, second] = [await connect(db), await connect(db)]
+    const { sequence } = await first.ask('hold')
+    expect(await first.ask('hold')).toEqual({ sequence })
+    await store.put('key', 'new')
+    expect((await second.ask('hold')).sequence).toBeGreaterThan(sequence)
+    expect((await second.ask('snapshots')).readers.map((reader) => reader.sequence)).toContain(
+      sequence,
+    )
+    expect(store.stats().snapshots.open).toBe(2)
+    first.close()
+    second.close()
+    await vi.waitFor(() => expect(store.stats().snapshots.open).toBe(0), { timeout: 60_000 })
+  })
+})
+
+test('the owner says how it has the store open', async () => {
+  await withStore(
+    async (store, db) => {
+      const client = await connect(db)
+      const facts = { pid: process.pid, targetSpaceAmplification: 2, segmentBytes: 65536 }
+      expect(await client.ask('owner')).toMatchObject({ ...facts, collector: 'on' })
+      store.pauseCollector()
+      expect(await client.ask('owner')).toMatchObject({ collector: 'paused' })
+      client.close()
+    },
+    { collector: { targetSpaceAmplification: 2 } },
+  )
+})

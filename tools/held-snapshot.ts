@@ -1,0 +1,75 @@
+/**
+ * A snapshot that the process which has a store open holds for the command, so that what is read from several views
+ * of the files is the store at one moment.
+ *
+ * It costs that process garbage which it cannot give back; so it is held only while the command gets on. Whoever stands
+ * still for a minute, as behind a pager, loses it.
+ */
+
+import { WiscError } from '../lib/index.ts'
+import { type ControlClient, SilentOwnerError } from '../lib/inspect/control-client.ts'
+import { findOwner, patienceMs } from './owner.ts'
+import type { VerbContext } from './verb.ts'
+
+/** A process sends away who says nothing for a minute. */
+const RENEW_MS = 15_000
+
+export class HeldSnapshot {
+  readonly sequence: number
+  readonly #client: ControlClient
+  readonly #timer: NodeJS.Timeout
+  #isLost = false
+  #hasMoved = false
+
+  private constructor(client: ControlClient, sequence: number) {
+    this.#client = client
+    this.sequence = sequence
+    this.#timer = setInterval(() => {
+      if (this.#hasMoved) void this.isHeld()
+      this.#hasMoved = false
+    }, RENEW_MS).unref()
+  }
+
+  /** @returns why there is none: undefined if no process has the store open */
+  static async take(
+    path: string,
+    context: VerbContext,
+  ): Promise<HeldSnapshot | { readonly why: string | undefined }> {
+    const owner = await findOwner(path, context)
+    if (!owner?.client) return { why: owner?.silence }
+    const { client } = owner
+    try {
+      const { signal } = context
+      const { sequence } = await client.ask('hold', { signal, patienceMs: patienceMs() })
+      return new HeldSnapshot(client, sequence)
+    } catch (error) {
+      client.close()
+      if (context.signal.aborted || !(error instanceof WiscError)) throw error
+      const says = error instanceof SilentOwnerError ? 'does not answer' : error.message
+      return { why: `pid ${owner.pid ?? 'unknown'}: ${says}` }
+    }
+  }
+
+  /** The command gets on. */
+  moved(): void {
+    this.#hasMoved = true
+  }
+
+  /** Asks whether it is held still; then it will be for another minute. */
+  async isHeld(): Promise<boolean> {
+    if (this.#isLost) return false
+    try {
+      const { sequence } = await this.#client.ask('hold', { patienceMs: patienceMs() })
+      this.#isLost = sequence !== this.sequence
+    } catch {
+      // Hung up, closed, or stopped: it cannot be counted on any more.
+      this.#isLost = true
+    }
+    return !this.#isLost
+  }
+
+  close(): void {
+    clearInterval(this.#timer)
+    this.#client.close()
+  }
+}
