@@ -328,10 +328,12 @@ export class CommitQueue {
   /** @returns the offset behind the record */
   #insert(write: Write, sequence: number, segment: number, offset: number): number {
     const { key, value, valueBytes } = write
+    const { memtables, valueThreshold } = this.#parts
     const length = recordBytes(key.length, valueBytes)
-    const kind = entryKind(write.kind, valueBytes, this.#parts.valueThreshold)
+    const kind = entryKind(write.kind, valueBytes, valueThreshold)
     const inline = kind === KIND.inline ? value : undefined
-    this.#parts.memtables.active.insert(key, sequence, kind, inline, segment, offset, length)
+    if (kind !== KIND.tombstone) memtables.emptyRanges.put(key)
+    memtables.active.insert(key, sequence, kind, inline, segment, offset, length)
     this.#userBytes += key.length + valueBytes
     return offset + length
   }

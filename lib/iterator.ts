@@ -94,7 +94,16 @@ class BatchIterator<T> implements StoreIterator<T> {
   constructor(parts: IteratorParts, range: ResolvedScan, shape: Shape<T>) {
     this.#parts = parts
     this.#shape = shape
-    this.#scan = new Scan(parts.engine.tree, range, parts.sequence)
+    const { engine, sequence } = parts
+    this.#scan = new Scan(
+      {
+        tree: engine.tree,
+        emptyRanges: () => engine.memtables.emptyRanges,
+        sequence,
+        isTurnOld: () => engine.turn.isOld(),
+      },
+      range,
+    )
     this.#signal = range.signal
     this.#bytesMax = range.highWaterMarkBytes
     this.#limit = range.limit
@@ -223,7 +232,11 @@ class BatchIterator<T> implements StoreIterator<T> {
       return this.#keys.length < count && bytes < this.#bytesMax
     }
     try {
-      this.#scan.fill(sink)
+      // Where there is nothing to see for long, timers, sockets and the signal get their turns.
+      while (this.#scan.fill(sink) && this.#keys.length === 0) {
+        await new Promise<void>((resolve) => engine.turn.later(resolve))
+        if (this.#closed || this.#signal?.aborted) break
+      }
       const reading = this.#shape.values && engine.values.readMany(requests, this.#values)
       if (reading) await reading
     } catch (error) {

@@ -6,6 +6,7 @@
  */
 import { assert, invalidArgument } from './base/errors.ts'
 import { compareLogPositions, type LogPosition } from './base/log-position.ts'
+import { EmptyRanges } from './empty-ranges.ts'
 import { ARENA_BYTES_MAX, type Arena, createArena } from './tree/arena.ts'
 import { type FrozenMemtable, Memtable } from './tree/memtable.ts'
 
@@ -22,6 +23,8 @@ export interface FrozenTable {
 export class Memtables {
   readonly #arenaBytes: number
   readonly #arenasMax: number
+  /** Where scans need not look. Whoever puts a key into the active memtable says so here first. */
+  readonly emptyRanges: EmptyRanges = new EmptyRanges()
   readonly #free: Arena[] = []
   #arenasMade = 0
   #active: Memtable

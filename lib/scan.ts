@@ -4,13 +4,25 @@
  * Between batches it holds a sequence and a key, nothing else: when the state has changed it takes a new cursor
  * and seeks to where it was, so that a slow reader keeps no files and no memtables alive. Only the newest
  * entry of a key at or below the sequence counts, and a tombstone hides the key.
+ *
+ * What is not to be seen costs time, too: runs of tombstones are remembered and jumped over (empty-ranges.ts), many
+ * versions of one key are passed by a seek, and a scan that finds nothing for long stops for the event loop to turn.
  */
 
 import { isEmptyRange, type ResolvedScan } from './arguments.ts'
 import { compareRange, equalBytes } from './base/bytes.ts'
 import { SEQUENCE_MAX } from './base/log-position.ts'
+import type { EmptyRange, EmptyRanges } from './empty-ranges.ts'
+import { EmptyRun } from './empty-run.ts'
 import { type EntryCursor, KIND } from './tree/entry.ts'
 import { Lookup, type ReadState, type TreeReader } from './tree-reader.ts'
+
+/** Entries of one key that are passed one by one: then a seek is cheaper. */
+const VERSION_STEPS_MAX = 8
+/** Keys that are passed before it is asked whether the event loop should turn: less than 0.1 ms. */
+const KEYS_PER_LOOK = 64
+/** A run is held against the remembered ranges at its first key, and then at one key in so many. */
+const KEYS_PER_FIND = 16
 
 /**
  * Takes the entry. Its key and inline value are views that die when the call returns, so the sink copies the
@@ -19,10 +31,20 @@ import { Lookup, type ReadState, type TreeReader } from './tree-reader.ts'
  */
 export type EntrySink = (entry: Lookup) => boolean
 
+/** What a scan reads, and how. */
+export interface ScanParts {
+  readonly tree: TreeReader
+  /** Those of the contents that `tree` shows now. */
+  readonly emptyRanges: () => EmptyRanges
+  /** The sequence to read at; throws if it can no longer be read. */
+  readonly sequence: () => number
+  /** True if the event loop should turn before the scan goes on. */
+  readonly isTurnOld: () => boolean
+}
+
 export class Scan {
-  readonly #tree: TreeReader
+  readonly #parts: ScanParts
   readonly #range: ResolvedScan
-  readonly #sequence: () => number
   #state: ReadState | undefined
   #cursor: EntryCursor | undefined
   #evictions = 0
@@ -33,12 +55,19 @@ export class Scan {
   #remaining: number
   #done: boolean
   readonly #entry: Lookup = new Lookup()
+  readonly #run: EmptyRun
+  /** Keys that it has passed since it looked whether the event loop should turn. */
+  #passed = 0
+  /** Entries that were too new, and the key of one of them. */
+  #newer = 0
+  #newerKey: Uint8Array | undefined
+  /** Moves of cursors so far: what a scan costs. */
+  steps = 0
 
-  /** @param sequence the sequence to read at; throws if it can no longer be read */
-  constructor(tree: TreeReader, range: ResolvedScan, sequence: () => number) {
-    this.#tree = tree
+  constructor(parts: ScanParts, range: ResolvedScan) {
+    this.#parts = parts
     this.#range = range
-    this.#sequence = sequence
+    this.#run = new EmptyRun(range.reverse)
     this.#remaining = range.limit
     this.#done = isEmptyRange(range) || range.limit === 0
   }
@@ -56,13 +85,20 @@ export class Scan {
     this.#remaining += count
   }
 
-  /** Gives entries to the sink until it has enough or the range ends. Synchronous. */
-  fill(sink: EntrySink): void {
-    if (this.#done) return
-    const sequence = this.#sequence()
+  /**
+   * Gives entries to the sink until it has enough or the range ends. Synchronous.
+   * @returns true if it stopped only for the event loop to turn: there may be more
+   */
+  fill(sink: EntrySink): boolean {
+    if (this.#done) return false
+    const sequence = this.#parts.sequence()
     const cursor = this.#resume()
-    if (this.#range.reverse) this.#fillBackward(cursor, sequence, sink)
-    else this.#fillForward(cursor, sequence, sink)
+    this.#run.begin()
+    const stopped = this.#range.reverse
+      ? this.#fillBackward(cursor, sequence, sink)
+      : this.#fillForward(cursor, sequence, sink)
+    this.#endRun(sequence)
+    return stopped
   }
 
   /** Remembers the key at which the batch ended. */
@@ -72,12 +108,13 @@ export class Scan {
   }
 
   #resume(): EntryCursor {
-    const { state, evictions } = this.#tree
+    const { tree } = this.#parts
+    const { state, evictions } = tree
     const isSame = this.#state === state && this.#evictions === evictions
     if (this.#cursor !== undefined && isSame) return this.#cursor
     this.#state = state
     this.#evictions = evictions
-    this.#cursor = this.#tree.cursor(state)
+    this.#cursor = tree.cursor(state)
     if (this.#range.reverse) this.#seekBackward(this.#cursor)
     else this.#seekForward(this.#cursor)
     return this.#cursor
@@ -89,11 +126,11 @@ export class Scan {
     if (position !== undefined && (lower === undefined || compareKeys(position, lower) >= 0)) {
       cursor.seek(position, SEQUENCE_MAX)
       if (!this.#includesPosition || (lowerOpen && lower && equalBytes(position, lower))) {
-        skipKeyForward(cursor, position)
+        this.#skipKeyForward(cursor, position)
       }
     } else if (lower !== undefined) {
       cursor.seek(lower, SEQUENCE_MAX)
-      if (lowerOpen) skipKeyForward(cursor, lower)
+      if (lowerOpen) this.#skipKeyForward(cursor, lower)
     } else cursor.seekToFirst()
   }
 
@@ -107,79 +144,185 @@ export class Scan {
     else cursor.seekToLast()
   }
 
-  #fillForward(cursor: EntryCursor, sequence: number, sink: EntrySink): void {
-    const { upper, upperOpen } = this.#range
+  #fillForward(cursor: EntryCursor, sequence: number, sink: EntrySink): boolean {
     const entry = this.#entry
-    while (cursor.valid) {
+    const run = this.#run
+    // The key at hand has a value for a later reader: no remembered range may hold it.
+    let isSeenLater = false
+    while (cursor.valid && !this.#isBehindEnd(cursor)) {
+      this.steps++
       if (cursor.sequence > sequence) {
-        cursor.next()
+        isSeenLater ||= cursor.kind !== KIND.tombstone
+        if (this.#skipNewer(cursor, sequence)) isSeenLater = true
+        if (isSeenLater) this.#endRun(sequence)
+        if (cursor.valid && this.#isTurnOld()) return this.#stopBefore(cursor)
         continue
       }
-      if (upper !== undefined) {
-        const order = compareRange(
-          cursor.keyBytes,
-          cursor.keyStart,
-          cursor.keyEnd,
-          upper,
-          0,
-          upper.length,
-        )
-        if (order > 0 || (order === 0 && upperOpen)) break
-      }
-      let more = true
       let key: Uint8Array
-      if (cursor.kind === KIND.tombstone) key = keepKey(this.#skipped, cursor)
-      else {
+      let more = true
+      const isDeleted = cursor.kind === KIND.tombstone
+      if (isDeleted) {
+        if (this.#jumpForward(cursor, sequence)) continue
+        key = run.pass(cursor.keyBytes, cursor.keyStart, cursor.keyEnd)
+        // What was passed before it may be remembered, and what comes behind.
+        if (isSeenLater) run.begin()
+      } else {
+        this.#endRun(sequence)
         copyEntry(cursor, entry)
         this.#remaining--
         more = sink(entry) && this.#remaining > 0
         key = entry.keyBytes
       }
+      isSeenLater = false
       cursor.next()
-      skipKeyForward(cursor, key)
-      if (!more) {
-        this.#leave(key)
-        if (this.#remaining === 0) this.#done = true
-        return
-      }
+      this.#skipKeyForward(cursor, key)
+      if (!more) return this.#endBatch(key)
+      if (isDeleted && this.#isTurnOld()) return this.#stopBehind(key)
     }
     this.#done = true
+    return false
   }
 
-  readonly #skipped: { bytes: Uint8Array } = { bytes: new Uint8Array(64) }
-
-  #fillBackward(cursor: EntryCursor, sequence: number, sink: EntrySink): void {
-    const { lower, lowerOpen } = this.#range
+  #fillBackward(cursor: EntryCursor, sequence: number, sink: EntrySink): boolean {
     const entry = this.#entry
     while (cursor.valid) {
       const key = cursor.keyBytes.slice(cursor.keyStart, cursor.keyEnd)
-      if (lower !== undefined) {
-        const order = compareKeys(key, lower)
-        if (order < 0 || (order === 0 && lowerOpen)) break
+      if (this.#isBeforeEnd(key)) break
+      const found = this.#newestBackward(cursor, key, sequence)
+      if (found !== 'value') {
+        if (found === 'later') this.#endRun(sequence)
+        else if (!this.#jumpBackward(cursor, key, sequence)) this.#run.pass(key, 0, key.length)
+        if (this.#isTurnOld()) return this.#stopBehind(key)
+        continue
       }
-      // Entries of a key come oldest first: the last one at or below the sequence counts.
-      let found = false
-      while (cursor.valid && isKey(cursor, key)) {
-        if (cursor.sequence <= sequence) {
-          found = cursor.kind !== KIND.tombstone
-          if (found) copyEntry(cursor, entry, true)
-        }
-        cursor.previous()
-      }
-      if (!found) continue
+      this.#endRun(sequence)
       entry.keyBytes = key
       entry.keyStart = 0
       entry.keyEnd = key.length
       this.#remaining--
-      const more = sink(entry) && this.#remaining > 0
-      if (more) continue
-      this.#leave(key)
-      if (this.#remaining === 0) this.#done = true
-      return
+      if (!sink(entry) || this.#remaining === 0) return this.#endBatch(key)
     }
     this.#done = true
+    return false
+  }
+
+  #endBatch(key: Uint8Array): false {
+    this.#leave(key)
+    if (this.#remaining === 0) this.#done = true
+    return false
+  }
+
+  /** The event loop turns before the scan goes on behind a key, in its direction. */
+  #stopBehind(key: Uint8Array): true {
+    this.#leave(key.slice())
+    return true
+  }
+
+  #stopBefore({ keyBytes, keyStart, keyEnd }: EntryCursor): true {
+    this.#position = keyBytes.slice(keyStart, keyEnd)
+    this.#includesPosition = true
+    // What it has passed of this key, it must see again: a value for later readers may be among it.
+    this.#cursor = undefined
+    return true
+  }
+
+  #isTurnOld(): boolean {
+    return ++this.#passed % KEYS_PER_LOOK === 0 && this.#parts.isTurnOld()
+  }
+
+  #endRun(sequence: number): void {
+    this.#run.end(this.#parts.emptyRanges(), sequence)
+  }
+
+  #emptyRangeOf(bytes: Uint8Array, start: number, end: number, at: number): EmptyRange | undefined {
+    if (this.#run.keys % KEYS_PER_FIND !== 0) return undefined
+    return this.#parts.emptyRanges().find(bytes, start, end, at)
+  }
+
+  /** If the key lies in a remembered range, to the first entry behind that. */
+  #jumpForward(cursor: EntryCursor, sequence: number): boolean {
+    const { keyBytes, keyStart, keyEnd } = cursor
+    const range = this.#emptyRangeOf(keyBytes, keyStart, keyEnd, sequence)
+    if (range === undefined) return false
+    const { key, behind } = this.#run.jump(range)
+    cursor.seek(key, behind ? 0 : SEQUENCE_MAX)
+    return true
+  }
+
+  /** If the key lies in a remembered range, to the last entry before that. */
+  #jumpBackward(cursor: EntryCursor, key: Uint8Array, sequence: number): boolean {
+    const range = this.#emptyRangeOf(key, 0, key.length, sequence)
+    if (range === undefined) return false
+    const edge = this.#run.jump(range)
+    seekBack(cursor, edge.key, !edge.behind)
+    return true
+  }
+
+  /** Past every entry of a key on which the cursor may stand. */
+  #skipKeyForward(cursor: EntryCursor, key: Uint8Array): void {
+    for (let steps = 0; cursor.valid && isKey(cursor, key); steps++) {
+      this.steps++
+      if (steps < VERSION_STEPS_MAX) cursor.next()
+      // Behind the oldest that there may be.
+      else cursor.seek(key, 0)
+    }
+  }
+
+  /** Past an entry that is too new, and past all such entries of a key that has many. @returns true if unseen */
+  #skipNewer(cursor: EntryCursor, sequence: number): boolean {
+    if (++this.#newer % VERSION_STEPS_MAX === 0) {
+      const key = this.#newerKey
+      if (key !== undefined && isKey(cursor, key)) {
+        cursor.seek(key, sequence)
+        return true
+      }
+      this.#newerKey = cursor.keyBytes.slice(cursor.keyStart, cursor.keyEnd)
+    }
+    cursor.next()
+    return false
+  }
+
+  /**
+   * Passes all entries of a key, which come oldest first. Its newest one to be seen counts: if that is a value, the
+   * entry is filled. @returns `later` if it is none, but perhaps a later reader sees one
+   */
+  #newestBackward(cursor: EntryCursor, key: Uint8Array, sequence: number): Found {
+    let found = false
+    let isSeenLater = false
+    for (let steps = 0; cursor.valid && isKey(cursor, key); steps++) {
+      this.steps++
+      if (steps === VERSION_STEPS_MAX) {
+        isSeenLater = true
+        cursor.seek(key, sequence)
+        if (cursor.valid && isKey(cursor, key)) found = takeEntry(cursor, this.#entry)
+        cursor.seekBefore(key)
+        break
+      }
+      if (cursor.sequence <= sequence) found = takeEntry(cursor, this.#entry)
+      else if (cursor.kind !== KIND.tombstone) isSeenLater = true
+      cursor.previous()
+    }
+    if (found) return 'value'
+    return isSeenLater ? 'later' : 'nothing'
+  }
+
+  #isBehindEnd({ keyBytes, keyStart, keyEnd }: EntryCursor): boolean {
+    const { upper, upperOpen } = this.#range
+    if (upper === undefined) return false
+    const order = compareRange(keyBytes, keyStart, keyEnd, upper, 0, upper.length)
+    return order > 0 || (order === 0 && upperOpen)
+  }
+
+  #isBeforeEnd(key: Uint8Array): boolean {
+    const { lower, lowerOpen } = this.#range
+    if (lower === undefined) return false
+    const order = compareKeys(key, lower)
+    return order < 0 || (order === 0 && lowerOpen)
   }
 }
+
+/** Of a key: a value; no value; no value, but one perhaps for later readers. */
+type Found = 'value' | 'nothing' | 'later'
 
 function compareKeys(left: Uint8Array, right: Uint8Array): number {
   return compareRange(left, 0, left.length, right, 0, right.length)
@@ -190,9 +333,11 @@ function isKey(cursor: EntryCursor, key: Uint8Array): boolean {
   return compareRange(keyBytes, keyStart, keyEnd, key, 0, key.length) === 0
 }
 
-/** Past every entry of a key on which the cursor may stand. */
-function skipKeyForward(cursor: EntryCursor, key: Uint8Array): void {
-  while (cursor.valid && isKey(cursor, key)) cursor.next()
+/** @returns false for a tombstone, which leaves `entry` as it is */
+function takeEntry(cursor: EntryCursor, entry: Lookup): boolean {
+  if (cursor.kind === KIND.tombstone) return false
+  copyEntry(cursor, entry, true)
+  return true
 }
 
 /** To the last entry at or before `key`. */
@@ -205,13 +350,6 @@ function seekBack(cursor: EntryCursor, key: Uint8Array, open: boolean): void {
   // (key, 0) lies behind every entry of the key: step back, or the whole range lies before.
   if (cursor.valid) cursor.previous()
   else cursor.seekToLast()
-}
-
-function keepKey(scratch: { bytes: Uint8Array }, cursor: EntryCursor): Uint8Array {
-  const length = cursor.keyEnd - cursor.keyStart
-  if (length > scratch.bytes.length) scratch.bytes = new Uint8Array(length * 2)
-  scratch.bytes.set(cursor.keyBytes.subarray(cursor.keyStart, cursor.keyEnd))
-  return scratch.bytes.subarray(0, length)
 }
 
 /** @param keep true if the cursor moves on before the value is used */

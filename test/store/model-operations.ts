@@ -34,6 +34,8 @@ export type ModelOperation =
   | ModelCollect
   | { readonly kind: 'write'; readonly writes: readonly ModelWrite[]; readonly sync: boolean }
   | { readonly kind: 'concurrent'; readonly writes: readonly ModelWrite[] }
+  /** Keys one behind the other, so many that scans remember where there is nothing. */
+  | { readonly kind: 'deleteRun'; readonly first: number; readonly count: number }
   | { readonly kind: 'get' | 'getSync' | 'has'; readonly key: number }
   | { readonly kind: 'getMany'; readonly keys: readonly number[] }
   | {
@@ -121,6 +123,11 @@ const operation: fc.Arbitrary<ModelOperation> = fc.oneof(
   weighted(6, {
     kind: fc.constant('concurrent'),
     writes: writeMany,
+  }),
+  weighted(4, {
+    kind: fc.constant('deleteRun'),
+    first: fc.nat(12),
+    count: fc.integer({ min: 16, max: KEYS.length }),
   }),
   weighted(8, { kind: fc.constantFrom('get', 'getSync', 'has'), key }),
   weighted(3, { kind: fc.constant('getMany'), keys: fc.array(key, { maxLength: 6 }) }),

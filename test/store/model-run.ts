@@ -100,6 +100,12 @@ export class ModelRun {
         await store.write(operations, operation.sync ? { sync: true } : {})
         return
       }
+      case 'deleteRun': {
+        const { first, count } = operation
+        const keys = KEYS.map((_, key) => key).slice(first, first + count)
+        await store.write(keys.map((key) => this.#prepare({ key, length: undefined })))
+        return
+      }
       case 'concurrent':
         await Promise.all(operation.writes.map((write) => this.#write(write)))
         return
