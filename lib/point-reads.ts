@@ -5,8 +5,12 @@
  */
 import { SlabAllocator } from '../vlog/slab.ts'
 import type { ReadingEngine } from './reading-engine.ts'
+import { staleView } from './snapshot.ts'
 import { KIND } from './tree/entry.ts'
 import { Lookup } from './tree-reader.ts'
+
+/** Keys that are looked up, and their values read, before the event loop may turn: about a millisecond. */
+const SLICE_KEYS = 256
 
 export class PointReads {
   readonly #engine: ReadingEngine
@@ -34,18 +38,56 @@ export class PointReads {
     return soon ? values.readSoon(lookup) : values.read(lookup)
   }
 
-  async getMany(keys: readonly Uint8Array[], sequence: number): Promise<(Buffer | undefined)[]> {
-    const { tree, values } = this.#engine
-    const results: (Buffer | undefined)[] = []
+  /**
+   * The values of keys, a slice of them at a time: between slices the event loop may turn, and the sequence is held.
+   * @param check called before each slice but the first: throws if the store has been closed
+   * @throws WISC_STALE if the view that a read-only store had at the beginning is given up meanwhile
+   */
+  async getMany(
+    keys: readonly Uint8Array[],
+    sequence: number,
+    check: () => void,
+  ): Promise<(Buffer | undefined)[]> {
+    const { readers, turn } = this.#engine
+    const values: (Buffer | undefined)[] = []
+    if (keys.length <= SLICE_KEYS) {
+      await this.#getSlice(keys, sequence, values)
+      return values
+    }
+    readers.hold(sequence)
+    try {
+      for (let from = 0; from < keys.length; from += SLICE_KEYS) {
+        if (from > 0) {
+          if (turn.isOld()) await new Promise<void>((resolve) => turn.later(resolve))
+          check()
+          if (readers.stale) throw staleView()
+          this.#engine.checkReadable(sequence)
+        }
+        await this.#getSlice(keys.slice(from, from + SLICE_KEYS), sequence, values)
+      }
+    } finally {
+      readers.release(sequence)
+    }
+    return values
+  }
+
+  /** Adds the values of keys, or undefined, to `values`. Their places are known before control returns. */
+  async #getSlice(
+    keys: readonly Uint8Array[],
+    sequence: number,
+    values: (Buffer | undefined)[],
+  ): Promise<void> {
+    const { tree, values: reader } = this.#engine
+    const found: (Buffer | undefined)[] = []
     const requests = keys.map((key) => {
       const lookup = new Lookup()
-      const found = tree.find(key, sequence, lookup)
-      const inline = found && lookup.kind === KIND.inline
-      results.push(inline ? this.#copyInline(lookup) : undefined)
-      return found && !inline ? lookup : undefined
+      const exists = tree.find(key, sequence, lookup)
+      const inline = exists && lookup.kind === KIND.inline
+      found.push(inline ? this.#copyInline(lookup) : undefined)
+      return exists && !inline ? lookup : undefined
     })
-    await values.readMany(requests, results)
-    return results
+    await reader.readMany(requests, found)
+    for (const value of found) values.push(value)
   }
 
   /** What lies in shared memory or in a cached block is copied before it leaves the store. */

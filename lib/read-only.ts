@@ -136,6 +136,8 @@ export class ReadOnlyEngine implements ReadingEngine {
    * @throws the error if it is of another kind
    */
   restart(error: unknown): void {
+    // Another read has started it again, while this one waited.
+    if (error instanceof WiscError && error.code === 'WISC_STALE') return
     if (!(error instanceof CorruptionError) && !isMissing(error)) throw error
     this.#readers.stale = true
     this.#readers = new ReadableSequences()

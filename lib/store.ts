@@ -165,7 +165,8 @@ export class Store extends EventEmitter {
     if (!Array.isArray(keys)) throw invalidArgument('keys must be an array')
     const bytes = Array.from(keys, (key: Key, i) => keyBytes(key, `keys[${i}]`))
     const sequence = this.#sequence(options)
-    const read = (at: number): Promise<(Buffer | undefined)[]> => this.#reads.getMany(bytes, at)
+    const read = (at: number): Promise<(Buffer | undefined)[]> =>
+      this.#reads.getMany(bytes, at, () => this.#checkOpen())
     try {
       return await read(sequence)
     } catch (error) {

@@ -225,6 +225,30 @@ test('iterators let the event loop turn in a long run of tombstones, and hear th
   counting = false
 })
 
+test('getMany of many keys lets the event loop turn, and is of one moment all the same', async () => {
+  const store = await openSmallStore(QUIET)
+  await writeRun(store, 0, 3000, 'put')
+  const { turn, readers } = Store.engineOf(store)
+  const keys = Array.from({ length: 3000 }, (_, i) => keyOf(i))
+  // The turn is old when the first slice has been read: the second one waits until all of them are gone.
+  let goOn: (() => void) | undefined
+  vi.spyOn(turn, 'isOld').mockReturnValueOnce(true)
+  vi.spyOn(turn, 'later').mockImplementationOnce((action) => {
+    goOn = action
+  })
+  const getting = store.getMany(keys)
+  while (!goOn) await new Promise((resolve) => setImmediate(resolve))
+  await writeRun(store, 0, 3000, 'delete')
+  await store.compact()
+  goOn()
+  expect((await getting).map(String)).toEqual(keys.map((_, i) => String(i)))
+  expect(readers.count).toBe(0)
+  expect(await store.getMany(keys)).toEqual(keys.map(() => undefined))
+  const late = expect(store.getMany(keys)).rejects.toMatchObject({ code: 'WISC_NOT_OPEN' })
+  await store.close()
+  await late
+})
+
 test('the answers of scans are the same with and without remembered ranges, and those of a sorted map', async () => {
   const prng = new Prng(seed)
   const KEYS = 300
