@@ -1,69 +1,140 @@
 /**
- * Bundles the compiled command into dist/bin, unless nothing has changed: a file for each verb and few that they share.
+ * Bundles what is compiled, unless nothing has changed.
  *
- * Node takes half a millisecond for every module that it resolves, reads and links, and a verb needs more than a
- * hundred: as a bundle `wisc stat` starts in three quarters of the time. The library itself is not bundled.
+ *   dist/lib/bundle    the library: its face, chunks for what few programs need, its worker; and the same as CommonJS
+ *   dist/lib/index.js  hands on the face of the bundle; what the compiler made of it lies beside it as unbundled.js
+ *   dist/bin           the command: a file for each verb and few that they share
  *
- * The new bundle is written beside the old one and takes its place as a whole; its age is that of what it was made of.
+ * Node takes half a millisecond for every module that it resolves, reads and links, and the library has more than a
+ * hundred. The single modules stay for the tests; errors.js is the same for them and the bundle, so that a class of
+ * errors is one.
+ *
+ * A new bundle is written beside the old one and takes its place as a whole; its age is that of what it was made of.
  */
 import {
   chmodSync,
   existsSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   statSync,
   utimesSync,
+  writeFileSync,
 } from 'node:fs'
-import { dirname, isAbsolute, join } from 'node:path'
+import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
 
 const THIS_FILE = fileURLToPath(import.meta.url)
 const DIST = join(dirname(dirname(THIS_FILE)), 'dist')
-const BUNDLE = join(DIST, 'bin')
+const FACE = join(DIST, 'lib/index.js')
+const UNBUNDLED = join(DIST, 'lib/unbundled.js')
+const STUB = "export * from './bundle/index.js'\n"
+const ERRORS = join(DIST, 'lib/base/errors.js')
+const WORKER = join(DIST, 'lib/jobs/worker.js')
 
-/** The worker stands beside the command: the pool looks for it beside itself. */
-const ENTRIES = { wisc: join(DIST, 'tools/wisc.js'), worker: join(DIST, 'lib/jobs/worker.js') }
+/** Whoever imports the face gets its modules, not its bundle. */
+const unbundledFace = {
+  name: 'unbundled-face',
+  resolveId: (source, importer) => {
+    if (!importer || !source.startsWith('.')) return null
+    return resolve(dirname(importer), source) === FACE ? UNBUNDLED : null
+  },
+}
+
+const isPackage = (name) => !name.startsWith('.') && !isAbsolute(name)
+
+/** The worker stands beside what starts it: the pool looks for it there. */
+const LIBRARY = {
+  directory: join(DIST, 'lib/bundle'),
+  layers: ['lib', 'vlog'],
+  outputs: [
+    {
+      input: { index: UNBUNDLED, worker: WORKER },
+      external: (name, importer) =>
+        isPackage(name) || (importer && resolve(dirname(importer), name) === ERRORS),
+      output: {
+        format: 'esm',
+        chunkFileNames: '[name]-[hash].js',
+        paths: { [ERRORS]: '../base/errors.js' },
+      },
+    },
+    {
+      input: { index: UNBUNDLED },
+      external: isPackage,
+      output: { format: 'cjs', entryFileNames: '[name].cjs', chunkFileNames: '[name]-[hash].cjs' },
+    },
+  ],
+  made: ['index.js', 'worker.js', 'index.cjs'],
+}
+
+const COMMAND = {
+  directory: join(DIST, 'bin'),
+  layers: ['lib', 'vlog', 'tools'],
+  outputs: [
+    {
+      input: { wisc: join(DIST, 'tools/wisc.js'), worker: WORKER },
+      external: isPackage,
+      output: { format: 'esm', chunkFileNames: '[name]-[hash].js' },
+    },
+  ],
+  made: ['wisc.js', 'worker.js'],
+  // It begins with #!: who calls it by its path needs no `node` in front.
+  executable: 'wisc.js',
+}
 
 function changedAt(path) {
   return statSync(path).mtimeMs
 }
 
-function isCurrent() {
-  const command = join(BUNDLE, 'wisc.js')
-  if (!existsSync(command) || !existsSync(join(BUNDLE, 'worker.js'))) return false
-  const madeAt = changedAt(command)
-  const sources = ['lib', 'vlog', 'tools'].flatMap((layer) =>
+/** What the compiler makes of the face is put aside: a later build makes it anew when it has changed. */
+function putFaceAside() {
+  if (readFileSync(FACE, 'utf8') === STUB) return
+  renameSync(FACE, UNBUNDLED)
+  writeFileSync(FACE, STUB)
+}
+
+function isCurrent({ directory, layers, made }) {
+  if (!made.every((name) => existsSync(join(directory, name)))) return false
+  const madeAt = changedAt(join(directory, made[0]))
+  const sources = layers.flatMap((layer) =>
     readdirSync(join(DIST, layer), { recursive: true })
-      .filter((name) => name.endsWith('.js'))
-      .map((name) => join(DIST, layer, name)),
+      .filter((name) => name.endsWith('.js') && !name.startsWith('bundle'))
+      .map((name) => join(DIST, layer, name))
+      .filter((path) => path !== FACE),
   )
   return [THIS_FILE, ...sources].every((path) => changedAt(path) <= madeAt)
 }
 
-async function makeBundle() {
+async function makeBundle({ directory, outputs, made, executable }) {
   const began = new Date()
-  const made = join(DIST, `bin.${process.pid}.new`)
-  const replaced = join(DIST, `bin.${process.pid}.old`)
+  const unfinished = `${directory}.${process.pid}.new`
+  const replaced = `${directory}.${process.pid}.old`
   try {
-    const bundle = await rolldown({
-      input: ENTRIES,
-      platform: 'node',
-      external: (name) => !name.startsWith('.') && !isAbsolute(name),
-      logLevel: 'warn',
-    })
-    await bundle.write({ dir: made, format: 'esm', chunkFileNames: '[name]-[hash].js' })
-    await bundle.close()
-    // It begins with #!: who calls it by its path needs no `node` in front.
-    chmodSync(join(made, 'wisc.js'), 0o755)
-    utimesSync(join(made, 'wisc.js'), began, began)
-    if (existsSync(BUNDLE)) renameSync(BUNDLE, replaced)
-    renameSync(made, BUNDLE)
+    for (const { input, external, output } of outputs) {
+      const bundle = await rolldown({
+        input,
+        platform: 'node',
+        external,
+        plugins: [unbundledFace],
+        logLevel: 'warn',
+      })
+      await bundle.write({ dir: unfinished, ...output })
+      await bundle.close()
+    }
+    if (executable) chmodSync(join(unfinished, executable), 0o755)
+    utimesSync(join(unfinished, made[0]), began, began)
+    if (existsSync(directory)) renameSync(directory, replaced)
+    renameSync(unfinished, directory)
   } finally {
-    for (const directory of [made, replaced]) rmSync(directory, { recursive: true, force: true })
+    for (const left of [unfinished, replaced]) rmSync(left, { recursive: true, force: true })
   }
 }
 
-// Without the command, as when only the library was built, there is nothing to bundle.
-if (existsSync(ENTRIES.wisc) && !isCurrent()) await makeBundle()
+if (existsSync(FACE)) putFaceAside()
+for (const bundle of [LIBRARY, COMMAND]) {
+  // Without the command, as when only the library was built, there is nothing to bundle of it.
+  const inputs = bundle.outputs.flatMap(({ input }) => Object.values(input))
+  if (inputs.every((path) => existsSync(path)) && !isCurrent(bundle)) await makeBundle(bundle)
+}

@@ -1,4 +1,7 @@
-/** A program that was bundled together with the library: there is no file for worker threads beside it. */
+/**
+ * A program that was bundled together with the library: there is no file for worker threads beside it. And the library
+ * as other loaders have it.
+ */
 import { execFileSync } from 'node:child_process'
 import { symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -56,3 +59,29 @@ for (const format of ['esm', 'cjs'] as const) {
     expect(warnings).toEqual([expect.stringContaining('mark "wisc" as external')])
   })
 }
+
+test('as CommonJS, which jest loads, it has its worker threads', () => {
+  const program = `
+    const { open } = require(${JSON.stringify(join(ROOT, 'dist/lib/bundle/index.cjs'))})
+    const threads = []
+    process.on('worker', (thread) => threads.push(thread))
+    async function main(directory) {
+      const store = await open(directory)
+      store.on('warning', (warning) => console.log(warning))
+      for (let i = 0; i < 3000; i++) void store.put('key' + i, 'value' + i)
+      await store.flush()
+      console.log(threads.length, String(store.getSync('key2999')))
+      await store.close()
+    }
+    main(process.argv[1])`
+  const output = execFileSync(process.execPath, ['-e', program, join(temporaryDirectory(), 'db')], {
+    timeout: 100_000,
+  })
+  expect(output.toString().trim()).toBe('1 value2999')
+})
+
+test('require finds the same module as import', () => {
+  const program = "import('wisc').then(({ open }) => console.log(open === require('wisc').open))"
+  const output = execFileSync(process.execPath, ['-e', program], { cwd: ROOT, timeout: 100_000 })
+  expect(output.toString().trim()).toBe('true')
+})
