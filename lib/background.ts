@@ -10,6 +10,7 @@
 import type { EventEmitter } from 'node:events'
 import type { Log } from '../vlog/log.ts'
 import { IoError, mayPass, toWiscError, WiscError } from './base/errors.ts'
+import { linkSignals } from './base/signals.ts'
 import { emitSafely } from './events.ts'
 import type { CompactionJob, FlushJob, TableJob, TableJobResult } from './jobs/messages.ts'
 import type { JobRunner } from './jobs/runner.ts'
@@ -260,8 +261,8 @@ export class Background {
       const { versions, shape } = this.#parts
       const plan = planFullCompaction(versions.current.levels, shape, range)
       if (!plan) return
-      const own = this.#cancelCompaction.signal
-      const job = this.#compact(plan, signal ? AbortSignal.any([signal, own]) : own)
+      const either = linkSignals(this.#cancelCompaction.signal, signal)
+      const job = this.#compact(plan, either.signal).finally(either.unlink)
       this.#hold(job)
       await job
     } catch (error) {

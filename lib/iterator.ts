@@ -11,6 +11,7 @@ import type { ValueRequest } from '../vlog/value-reader.ts'
 import { keyBytes, type ResolvedScan, throwIfAborted } from './arguments.ts'
 import { copyBytes } from './base/bytes.ts'
 import { WiscError } from './base/errors.ts'
+import type { Hold } from './hold.ts'
 import { integer } from './options.ts'
 import type { ReadingEngine } from './reading-engine.ts'
 import { Scan } from './scan.ts'
@@ -27,15 +28,18 @@ export interface IteratorParts {
   readonly engine: ReadingEngine
   /** The sequence to read at; throws when it can no longer be read. */
   readonly sequence: () => number
-  /** Called once, when the iterator ends. */
-  readonly closed: () => void
+  /** Keeps what it reads, until it ends. Ends by itself when the signal fires. */
+  readonly hold: Hold
 }
 
-/** An iterator over entries, keys or values; closes itself at its end. */
+/**
+ * An iterator over entries, keys or values; closes itself at its end, when its signal fires, and when a read fails
+ * inside of `for await`. One that becomes garbage without being closed is closed then, and a 'warning' tells of it.
+ */
 export interface StoreIterator<T> extends AsyncIterableIterator<T> {
   /** The next one. Calls wait for each other. */
   next(): Promise<IteratorResult<T, undefined>>
-  /** The next ones, at most `count` of them; fewer only near the end, none behind it. */
+  /** The next ones, at most `count` of them; fewer only near the end or before a failure, none behind the end. */
   nextMany(count: number): Promise<T[]>
   /** Goes on at this key, or the next one in the iterator's direction. Never leaves the range. */
   seek(key: Key): void
@@ -86,6 +90,8 @@ class BatchIterator<T> implements StoreIterator<T> {
   #at = 0
   #batch = FIRST_BATCH
   #closed = false
+  /** A loop calls it, which has no way to close it when a call fails. */
+  #isLooped = false
   /** A batch could not be read. Later calls say so again: going on would leave its entries out. */
   #failure: WiscError | undefined
   /** The call that is under way, if one had to wait. */
@@ -108,6 +114,7 @@ class BatchIterator<T> implements StoreIterator<T> {
     this.#bytesMax = range.highWaterMarkBytes
     this.#limit = range.limit
     if (range.limit <= KEYS_BATCH_MAX) this.#batch = range.limit
+    parts.hold.belongsTo(this)
   }
 
   next(): Promise<IteratorResult<T, undefined>> {
@@ -123,7 +130,14 @@ class BatchIterator<T> implements StoreIterator<T> {
   async #nextSlowly(): Promise<IteratorResult<T, undefined>> {
     throwIfAborted(this.#signal)
     // A call that waited for another one may find its entry read already.
-    if (this.#at === this.#keys.length) await this.#fill(1)
+    if (this.#at === this.#keys.length) {
+      try {
+        await this.#fill(1)
+      } catch (error) {
+        if (this.#isLooped) this.#end()
+        throw error
+      }
+    }
     if (this.#at < this.#keys.length) return { value: this.#take(), done: false }
     await this.close()
     return { value: undefined, done: true }
@@ -136,7 +150,13 @@ class BatchIterator<T> implements StoreIterator<T> {
       const items: T[] = []
       while (items.length < count) {
         if (this.#at === this.#keys.length) {
-          await this.#fill(count - items.length)
+          try {
+            await this.#fill(count - items.length)
+          } catch (error) {
+            // What was read is given out; the next call fails.
+            if (items.length > 0 && this.#failure === error) return items
+            throw error
+          }
           if (this.#keys.length === 0) break
         }
         while (this.#at < this.#keys.length && items.length < count) items.push(this.#take())
@@ -156,17 +176,26 @@ class BatchIterator<T> implements StoreIterator<T> {
 
   #seekNow(target: Uint8Array): void {
     this.#failure = undefined
-    const unread = this.#keys.length - this.#at
-    this.#drop()
-    if (this.#limit !== Number.MAX_SAFE_INTEGER) this.#scan.giveBack(unread)
+    this.#giveBack()
     this.#scan.seek(target)
   }
 
   async close(): Promise<void> {
-    if (this.#closed) return
+    this.#failure = undefined
+    this.#end()
+  }
+
+  #end(): void {
     this.#closed = true
     this.#drop()
-    this.#parts.closed()
+    this.#parts.hold.release()
+  }
+
+  /** What was read ahead does not count. */
+  #giveBack(): void {
+    const unread = this.#keys.length - this.#at
+    this.#drop()
+    if (this.#limit !== Number.MAX_SAFE_INTEGER) this.#scan.giveBack(unread)
   }
 
   async return(): Promise<IteratorResult<T, undefined>> {
@@ -175,6 +204,7 @@ class BatchIterator<T> implements StoreIterator<T> {
   }
 
   [Symbol.asyncIterator](): this {
+    this.#isLooped = true
     return this
   }
 
@@ -216,8 +246,8 @@ class BatchIterator<T> implements StoreIterator<T> {
   async #fill(wanted: number): Promise<void> {
     throwIfAborted(this.#signal)
     this.#drop()
-    if (this.#closed) return
     if (this.#failure) throw this.#failure
+    if (this.#closed) return
     const most = this.#shape.values ? VALUES_BATCH_MAX : KEYS_BATCH_MAX
     const count = Math.max(Math.min(this.#batch, most), Math.min(wanted, most))
     this.#batch = Math.min(this.#batch * 2, most)
@@ -240,7 +270,9 @@ class BatchIterator<T> implements StoreIterator<T> {
       const reading = this.#shape.values && engine.values.readMany(requests, this.#values)
       if (reading) await reading
     } catch (error) {
-      this.#drop()
+      this.#giveBack()
+      // What it read may be gone since the signal fired.
+      throwIfAborted(this.#signal)
       this.#failure = engine.viewFailure(error)
       throw this.#failure
     }

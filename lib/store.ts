@@ -39,10 +39,11 @@ import {
   type ValueIterator,
   valueIterator,
 } from './iterator.ts'
+import { OpenViews } from './open-views.ts'
 import { plainObject, refuseUnknown } from './options.ts'
 import { PointReads } from './point-reads.ts'
 import type { ReadingEngine } from './reading-engine.ts'
-import { Snapshot, staleView } from './snapshot.ts'
+import { Snapshot } from './snapshot.ts'
 import { type Stats, storeStats } from './stats.ts'
 import type {
   Key,
@@ -79,7 +80,7 @@ export class Store extends EventEmitter {
   readonly #lock: Lock | undefined
   readonly #control: WritingParts['control']
   readonly #reads: PointReads
-  #iterators = 0
+  readonly #views: OpenViews
   #closing: Promise<void> | undefined
 
   /** @internal Use {@link open}. */
@@ -87,6 +88,7 @@ export class Store extends EventEmitter {
     super()
     this.#engine = engine
     this.#reads = new PointReads(engine)
+    this.#views = new OpenViews(engine, () => this.#checkOpen())
     this.#writer = writing?.engine
     this.#lock = writing?.lock
     this.#control = writing?.control
@@ -250,31 +252,14 @@ export class Store extends EventEmitter {
   #iteration(range: RangeOptions | undefined): [IteratorParts, ReturnType<typeof resolveScan>] {
     const resolved = resolveScan(range)
     throwIfAborted(resolved.signal)
-    const engine = this.#engine
-    const { readers } = engine
     const sequence = this.#sequence(range?.snapshot && { snapshot: range.snapshot })
-    readers.hold(sequence)
-    this.#iterators++
-    const parts: IteratorParts = {
-      engine,
-      sequence: () => {
-        this.#checkOpen()
-        if (readers.stale) throw staleView()
-        engine.checkReadable(sequence)
-        return sequence
-      },
-      closed: () => {
-        readers.release(sequence)
-        this.#iterators--
-      },
-    }
-    return [parts, resolved]
+    return [this.#views.iterator(sequence, resolved), resolved]
   }
 
   /** The store as it is now. Close it when it is no longer needed. */
   snapshot(): Snapshot {
     this.#checkOpen()
-    return new Snapshot(this.#engine.readers, this.#engine.visibleSequence)
+    return this.#views.snapshot()
   }
 
   /** Resolves when every write that has been acknowledged is durable. */
@@ -351,7 +336,7 @@ export class Store extends EventEmitter {
   /** Counters and sizes as of now. */
   stats(): Stats {
     this.#checkOpen()
-    return storeStats(this.#engine, this.#writer, this.#iterators)
+    return storeStats(this.#engine, this.#writer, this.#views.iterators)
   }
 
   /** Waits for writes under way, flushes and syncs: everything acknowledged is durable then. Idempotent. */
@@ -362,6 +347,7 @@ export class Store extends EventEmitter {
 
   async #close(): Promise<void> {
     this.#control?.close()
+    this.#views.close()
     try {
       await this.#engine.close()
     } finally {

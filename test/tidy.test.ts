@@ -74,6 +74,7 @@ const BANNED: readonly { what: RegExp; where: RegExp; but?: RegExp; instead: str
     but: /^lib\/base\/native-extensions\.ts$/,
     instead: 'FileSystem.lock, File.punch',
   },
+  { what: /AbortSignal\.any\b/, where: ENGINE, instead: 'linkSignals(), which can be unlinked' },
   { what: /\bas any\b|: any\b|<any>/, where: ENGINE, instead: 'unknown' },
 ]
 

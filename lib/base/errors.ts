@@ -28,7 +28,8 @@ export class WiscError extends Error {
 
   constructor(code: WiscErrorCode, message: string, options?: ErrorOptions) {
     super(message, options)
-    this.name = 'WiscError'
+    // The platform calls an abort so, whoever reports it.
+    this.name = code === 'WISC_ABORTED' ? 'AbortError' : 'WiscError'
     this.code = code
   }
 }

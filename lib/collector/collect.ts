@@ -32,28 +32,27 @@ export function planCollection(
   options: ResolvedCollect,
 ): Promise<CollectionPlan> {
   const { parts } = collector
-  return collector.exclusively(async (stop) => {
+  return collector.exclusively(async (signal) => {
     const { plan } = await makePlan(
       parts,
       collector.steps.plannerOptions(options.target),
       options,
-      control(options, stop),
+      control(options, signal),
       (step, error) => collector.steps.blame(step, error),
     )
     return plan
-  })
+  }, options.signal)
 }
 
 /** Executes the plan that was given, or flushes, compacts, plans and executes until the target is reached. */
 export function collect(collector: Collector, options: ResolvedCollect): Promise<CollectionReport> {
-  return collector.exclusively((stop) => new Run(collector, options, control(options, stop)).run())
+  const work = (signal: AbortSignal): Promise<CollectionReport> =>
+    new Run(collector, options, control(options, signal)).run()
+  return collector.exclusively(work, options.signal)
 }
 
-function control({ signal, bytesPerSecond }: ResolvedCollect, stop: AbortSignal): StepControl {
-  return {
-    signal: signal ? AbortSignal.any([signal, stop]) : stop,
-    rate: new JobRate(bytesPerSecond),
-  }
+function control({ bytesPerSecond }: ResolvedCollect, signal: AbortSignal): StepControl {
+  return { signal, rate: new JobRate(bytesPerSecond) }
 }
 
 /** One call of collect. */

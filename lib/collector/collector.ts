@@ -12,6 +12,7 @@ import type { CollectionStep } from '../../vlog/collection-plan.ts'
 import type { Background } from '../background.ts'
 import { CorruptionError, toWiscError, WiscError } from '../base/errors.ts'
 import type { FileSystem } from '../base/file-system.ts'
+import { linkSignals } from '../base/signals.ts'
 import { emitSafely } from '../events.ts'
 import { amplificationOf } from './collection.ts'
 import { decide } from './decide.ts'
@@ -310,7 +311,7 @@ export class Collector {
   }
 
   #start(step: CollectionStep): void {
-    const signal = AbortSignal.any([this.#stop.signal, this.#cancelStep.signal])
+    const { signal, unlink } = linkSignals(this.#stop.signal, this.#cancelStep.signal)
     this.#watch.start()
     const ended = this.#running.start(step, (control) =>
       this.steps.execute(step, 'space', { signal, rate: this.#watch.rate, ...control }).then(
@@ -319,6 +320,7 @@ export class Collector {
       ),
     )
     void ended.then(() => {
+      unlink()
       if (this.#running.count === 0) this.#watch.stop()
       this.wake()
     })
@@ -361,14 +363,18 @@ export class Collector {
   }
 
   /** Runs something that no other step may cross. */
-  async exclusively<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  async exclusively<T>(
+    work: (signal: AbortSignal) => Promise<T>,
+    asked: AbortSignal | undefined,
+  ): Promise<T> {
     this.#manual++
+    const { signal, unlink } = linkSignals(this.#stop.signal, asked)
     try {
       while (this.#running.count > 0 || this.#asked) {
         await (this.#asked ?? this.#running.anyEnded())
       }
       if (this.#stopped) throw this.#stopped
-      const running = work(this.#stop.signal)
+      const running = work(signal)
       this.#asked = running.then(ended, ended).finally(() => {
         this.#asked = undefined
       })
@@ -378,6 +384,7 @@ export class Collector {
       if (this.#stopped && toWiscError(error).code === 'WISC_ABORTED') throw this.#stopped
       throw error
     } finally {
+      unlink()
       this.#manual--
       this.wake()
     }

@@ -1,5 +1,6 @@
 /** The promises of the jobs that were taken, by their ids: each is settled once. */
 import type { WiscError } from '../base/errors.ts'
+import { onAbort } from '../base/signals.ts'
 import type { JobRate } from './job-rate.ts'
 import type { Job, JobResult, ResultOf } from './messages.ts'
 import { jobAborted, type RunOptions } from './runner.ts'
@@ -38,11 +39,10 @@ export class WaitingJobs {
     if (signal?.aborted) return Promise.reject(jobAborted())
     const id = this.#newId()
     return new Promise((resolve, reject) => {
-      const onAbort = (): void => this.#actions.cancel(id)
-      signal?.addEventListener('abort', onAbort, { once: true })
+      const stopSignal = signal && onAbort(signal, () => this.#actions.cancel(id))
       const stopRate = rate?.onChange((bytesPerSecond) => this.#actions.setRate(id, bytesPerSecond))
       const stopListening = (): void => {
-        signal?.removeEventListener('abort', onAbort)
+        stopSignal?.()
         stopRate?.()
       }
       this.#waiting.set(id, {

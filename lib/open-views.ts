@@ -1,0 +1,59 @@
+/** What keeps views of a store open: iterators and snapshots, and what is said of those that somebody forgot. */
+import type { ResolvedScan } from './arguments.ts'
+import { emitSafely } from './events.ts'
+import { Hold } from './hold.ts'
+import type { IteratorParts } from './iterator.ts'
+import type { ReadingEngine } from './reading-engine.ts'
+import { Snapshot, staleView } from './snapshot.ts'
+
+export class OpenViews {
+  readonly #engine: ReadingEngine
+  readonly #checkOpen: () => void
+  /** Iterators that are not closed. */
+  iterators = 0
+  #closed = false
+
+  /** @param checkOpen throws WISC_NOT_OPEN if the store is closed */
+  constructor(engine: ReadingEngine, checkOpen: () => void) {
+    this.#engine = engine
+    this.#checkOpen = checkOpen
+  }
+
+  /** What an iterator needs that reads at this sequence. It is open from now on. */
+  iterator(sequence: number, { signal }: ResolvedScan): IteratorParts {
+    const engine = this.#engine
+    // Those of the view that it begins in: a read-only store may take another one.
+    const { readers } = engine
+    this.iterators++
+    const hold = new Hold(readers, sequence, {
+      signal,
+      ended: () => this.iterators--,
+      forgotten: () => this.#warn('an iterator'),
+    })
+    return {
+      engine,
+      hold,
+      sequence: () => {
+        this.#checkOpen()
+        if (readers.stale) throw staleView()
+        engine.checkReadable(sequence)
+        return sequence
+      },
+    }
+  }
+
+  snapshot(): Snapshot {
+    const { readers, visibleSequence } = this.#engine
+    return new Snapshot(readers, visibleSequence, () => this.#warn('a snapshot'))
+  }
+
+  /** The store is closed: nobody is warned any more. */
+  close(): void {
+    this.#closed = true
+  }
+
+  #warn(what: string): void {
+    const message = `${what} became garbage before it was closed: until then it kept what it could see`
+    if (!this.#closed) emitSafely(this.#engine.events, 'warning', message)
+  }
+}
