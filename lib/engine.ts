@@ -18,6 +18,7 @@ import { Ballast } from './ballast.ts'
 import { BlockCache } from './base/block-cache.ts'
 import { toWiscError, type WiscError } from './base/errors.ts'
 import type { FileSystem } from './base/file-system.ts'
+import type { Ground } from './base/ground.ts'
 import { compareLogPositions } from './base/log-position.ts'
 import type { Random } from './base/random.ts'
 import { closeEngine } from './close-engine.ts'
@@ -30,6 +31,7 @@ import { DiskSpace } from './disk-space.ts'
 import { EventLoopTurn } from './event-loop-turn.ts'
 import { emitSafely } from './events.ts'
 import { Failures } from './failures.ts'
+import { syncAtIntervals } from './interval-sync.ts'
 import type { JobRunner } from './jobs/runner.ts'
 import { Memtables } from './memtables.ts'
 import type { ResolvedOptions } from './options.ts'
@@ -51,6 +53,7 @@ export interface EngineContext extends LogContext {
   readonly options: ResolvedOptions
   readonly events: EventEmitter
   readonly runner: JobRunner
+  readonly ground: Ground
 }
 
 export class Engine implements ReadingEngine {
@@ -230,7 +233,8 @@ export class Engine implements ReadingEngine {
     }
     this.background.wake()
     this.collector.start()
-    this.#startSyncTimer()
+    const { syncIntervalMs } = options
+    this.#syncTimer = syncAtIntervals(this.log, syncIntervalMs, (error) => this.fail(error))
     void this.#diskSpace.growBallast()
   }
 
@@ -264,11 +268,12 @@ export class Engine implements ReadingEngine {
 
   /** A writer's own files do not change under it: what failed is reported. */
   restart(error: unknown): never {
-    throw error
+    throw this.viewFailure(error)
   }
 
+  /** What cannot be read may be somebody else's by now. */
   viewFailure(error: unknown): WiscError {
-    return toWiscError(error)
+    return this.context.ground.look() ?? toWiscError(error)
   }
 
   /**
@@ -276,35 +281,23 @@ export class Engine implements ReadingEngine {
    * what the disk has not.
    */
   get visibleSequence(): number {
-    return this.failures.syncFailure ? this.log.durableSequence : this.commit.lastSequence
+    return this.failures.unproved ? this.log.durableSequence : this.commit.lastSequence
   }
 
   /** @throws WISC_SYNC_FAILED for a sequence that a failed sync has put out of reach */
   checkReadable(sequence: number): void {
-    const failure = this.failures.syncFailure
+    const failure = this.failures.unproved
     if (failure && sequence > this.log.durableSequence) throw failure
   }
 
-  /** A sync has failed: nothing is written, synced, edited or unlinked again. */
+  /** A sync has failed, or the ground is lost: nothing is written, synced, edited or unlinked again. */
   fail(error: WiscError): void {
-    this.failures.syncFailed(error)
+    this.failures.end(error)
   }
 
   /** What stopped writes or background work, if anything did. */
   get error(): WiscError | undefined {
     return this.failures.error
-  }
-
-  #startSyncTimer(): void {
-    const { syncIntervalMs } = this.context.options
-    if (syncIntervalMs === undefined) return
-    this.#syncTimer = setInterval(() => {
-      // A failed sync reaches every writer through `fail`.
-      this.log.sync().catch((error: unknown) => {
-        if (toWiscError(error).code !== 'WISC_NOT_OPEN') this.fail(toWiscError(error))
-      })
-    }, syncIntervalMs)
-    this.#syncTimer.unref()
   }
 
   /** Waits until everything is in tables. */
@@ -340,7 +333,7 @@ export class Engine implements ReadingEngine {
   async #freeze(): Promise<void> {
     for (;;) {
       while (this.commit.writing) await this.commit.writing
-      if (this.failures.syncFailure) throw this.failures.syncFailure
+      if (this.failures.final) throw this.failures.final
       if (this.#isFlushed() || this.memtables.freeze(this.log.end, 0)) return
       if (this.background.stopped) throw this.background.stopped
       this.background.wake()
@@ -349,16 +342,16 @@ export class Engine implements ReadingEngine {
   }
 
   planCollection(options: ResolvedCollect): Promise<CollectionPlan> {
-    return planCollection(this.collector, options)
+    return planCollection(this.collector, options).catch((error) => this.restart(error))
   }
 
   collect(options: ResolvedCollect): Promise<CollectionReport> {
-    return collect(this.collector, options)
+    return collect(this.collector, options).catch((error) => this.restart(error))
   }
 
   async close(): Promise<void> {
     clearInterval(this.#syncTimer)
     this.failures.close()
-    await closeEngine(this, () => this.failures.syncFailure)
+    await closeEngine(this, () => this.failures.final)
   }
 }

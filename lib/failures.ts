@@ -2,6 +2,7 @@
  * What keeps a store from its work, and what lets it go on.
  *
  *   a failed sync    the end: nothing is written, synced, edited or unlinked again (I1)
+ *   lost ground      the end, too: the directory is not the store's own any more (base/ground.ts)
  *   a full disk      puts are refused until there is room again (disk-space.ts)
  *   a refused call   no descriptor, no memory, an error of the disk: done again when there is reason
  *   anything else    damage or a bug: background work stands, and writes are refused
@@ -36,7 +37,7 @@ export interface FailureParts {
 
 export class Failures {
   readonly #parts: FailureParts
-  #syncFailure: WiscError | undefined
+  #final: WiscError | undefined
   #triedAt = Number.NEGATIVE_INFINITY
   #unaskedMs = UNASKED_MS_MIN
   #timer: NodeJS.Timeout | undefined
@@ -46,20 +47,25 @@ export class Failures {
     this.#parts = parts
   }
 
-  /** A sync has failed. */
-  get syncFailure(): WiscError | undefined {
-    return this.#syncFailure
+  /** What has ended all writing for good. */
+  get final(): WiscError | undefined {
+    return this.#final
+  }
+
+  /** The same, if for it nobody may see what is not durable: the page cache may claim what the disk has not. */
+  get unproved(): WiscError | undefined {
+    return this.#final?.code === 'WISC_SYNC_FAILED' ? this.#final : undefined
   }
 
   /** What stopped writes or background work, if anything did. */
   get error(): WiscError | undefined {
-    return this.#syncFailure ?? this.#parts.background.error ?? this.#parts.diskSpace.error
+    return this.#final ?? this.#parts.background.error ?? this.#parts.diskSpace.error
   }
 
-  /** A sync has failed: nothing is written, synced, edited or unlinked again. */
-  syncFailed(error: WiscError): void {
-    if (this.#syncFailure) return
-    this.#syncFailure = error
+  /** A sync has failed, or the ground is lost: nothing is written, synced, edited or unlinked again. */
+  end(error: WiscError): void {
+    if (this.#final) return
+    this.#final = error
     clearTimeout(this.#timer)
     this.#parts.collector.stop(error)
     this.#parts.versions.poison(error)
@@ -70,7 +76,7 @@ export class Failures {
   /** @param isNew false: it has failed once more */
   backgroundFailed(error: WiscError, isNew: boolean): void {
     if (error.code === 'WISC_SYNC_FAILED') {
-      this.syncFailed(error)
+      this.end(error)
       return
     }
     this.#note(error)
@@ -95,7 +101,7 @@ export class Failures {
 
   /** Why a write is refused now, if it is. A refused write is a reason to try again. */
   refusal(deletesOnly: boolean, bytes: number): WiscError | undefined {
-    if (this.#syncFailure) return this.#syncFailure
+    if (this.#final) return this.#final
     const { background, collector, diskSpace } = this.#parts
     if (background.stopped && this.#mayTry()) this.#tryAgain()
     const full = diskSpace.refusal(deletesOnly) ?? collector.refusal(deletesOnly, bytes)
@@ -107,7 +113,7 @@ export class Failures {
 
   /** Somebody asks for what has failed: it is tried again. Resolves when the log has; background work goes on then. */
   async tryNow(): Promise<void> {
-    if (this.#syncFailure) return
+    if (this.#final) return
     this.#triedAt = performance.now()
     await this.#parts.log.retry()
     this.#tryAgain()
@@ -141,7 +147,7 @@ export class Failures {
   }
 
   #tryLater(): void {
-    if (this.#timer || this.#closed || this.#syncFailure) return
+    if (this.#timer || this.#closed || this.#final) return
     this.#timer = setTimeout(() => {
       this.#timer = undefined
       this.#unaskedMs = Math.min(UNASKED_MS_MAX, Math.max(UNASKED_MS_MIN, this.#unaskedMs * 2))

@@ -9,6 +9,8 @@ import { dirname } from 'node:path'
 import { WiscError } from './base/errors.ts'
 import { BALLAST_NAME, joinPath, LOCK_NAME, parseFileName, segmentName } from './base/file-names.ts'
 import type { FileSystem, Lock } from './base/file-system.ts'
+import { Ground } from './base/ground.ts'
+import { GuardedFileSystem } from './base/guarded-file-system.ts'
 import { lockedError } from './base/locked-error.ts'
 import { lockText } from './base/node-file-system.ts'
 import { chooseSocketPath, type SocketPlace } from './base/node-socket-place.ts'
@@ -17,18 +19,26 @@ import { Engine, type EngineContext } from './engine.ts'
 
 import { warnLoudly } from './events.ts'
 import { createRunner } from './jobs/create-runner.ts'
+import { GroundedRunner } from './jobs/grounded-runner.ts'
 import { emptyReport, type RecoveredLog, recoverLog, surveyStore } from './recover.ts'
 import { Store } from './store.ts'
 import { inspectPlace, type Place } from './store-place.ts'
 import { VersionSet } from './tree/version-set.ts'
 
+/** Whose file system asks the ground. */
+interface GuardedPlace extends Place {
+  readonly ground: Ground
+}
+
 /** For CURRENT, the first edits and their segments. */
 const ROOM_TO_OPEN_BYTES = 1024 * 1024
 
-export async function openForWriting(place: Place): Promise<Store> {
-  const { fileSystem, directory } = place
-  const socket = socketPlace(place)
-  const lock = holdDirectory(fileSystem, directory, takeLock(fileSystem, directory, socket))
+export async function openForWriting(given: Place): Promise<Store> {
+  const { fileSystem: unguarded, directory } = given
+  const socket = socketPlace(given)
+  const lock = holdDirectory(unguarded, directory, takeLock(unguarded, directory, socket))
+  const ground = Ground.ofWriter(unguarded, directory)
+  const place = { ...given, fileSystem: new GuardedFileSystem(unguarded, ground), ground }
   try {
     try {
       return await serve(place, await startEngine(place), lock, socket)
@@ -103,13 +113,12 @@ function noRoom({ fileSystem, directory }: Place, cause: WiscError): WiscError {
 }
 
 /** Opens or creates what the lock protects. Everything is closed again if it fails. */
-async function startEngine(place: Place): Promise<Engine> {
-  const { fileSystem, directory } = place
+async function startEngine(place: GuardedPlace): Promise<Engine> {
+  const { fileSystem, directory, ground } = place
   const events = new EventEmitter()
   const warn = (message: string): void => warnLoudly(events, message)
-  const runner = place.wrapRunner(
-    createRunner(place.options.workers, fileSystem, place.random, warn),
-  )
+  const bare = place.wrapRunner(createRunner(place.options.workers, fileSystem, place.random, warn))
+  const runner = new GroundedRunner(bare, ground)
   let versions: VersionSet | undefined
   try {
     const report = emptyReport()
@@ -134,7 +143,9 @@ async function startEngine(place: Place): Promise<Engine> {
       recovered = await recoverLog(context, place.random, versions, manifest, survey, report)
     }
     const context: EngineContext = { ...place, databaseId, events, runner }
-    return await Engine.start(context, versions, recovered, report)
+    const engine = await Engine.start(context, versions, recovered, report)
+    ground.onLost((error) => engine.fail(error))
+    return engine
   } catch (error) {
     await versions?.close()
     await runner.close()

@@ -54,13 +54,16 @@ export class IoError extends WiscError {
   readonly path: string
   readonly errno: string
 
-  constructor(operation: string, path: string, errno: string, options?: ErrorOptions) {
+  /** @param options its message says more than that the operation failed */
+  constructor(
+    operation: string,
+    path: string,
+    errno: string,
+    options?: ErrorOptions & { readonly message?: string },
+  ) {
     const full = errno === 'ENOSPC' || errno === 'EDQUOT'
-    super(
-      full ? 'WISC_DISK_FULL' : 'WISC_IO',
-      `${operation} failed path=${path} errno=${errno}`,
-      options,
-    )
+    const text = options?.message ?? `${operation} failed`
+    super(full ? 'WISC_DISK_FULL' : 'WISC_IO', `${text} path=${path} errno=${errno}`, options)
     this.operation = operation
     this.path = path
     this.errno = errno
@@ -84,8 +87,10 @@ export function isMissing(error: unknown): boolean {
  * True for an error of which nothing is lost or damaged: the system refused a call (no descriptor, no memory, no room,
  * an error of the disk), and may not refuse the next one.
  */
-export function mayPass({ code }: WiscError): boolean {
-  return code === 'WISC_IO' || code === 'WISC_DISK_FULL'
+export function mayPass(error: WiscError): boolean {
+  // A lost ground (ground.ts) does not come back.
+  const isLost = error instanceof IoError && error.operation === 'check'
+  return !isLost && (error.code === 'WISC_IO' || error.code === 'WISC_DISK_FULL')
 }
 
 export function invalidArgument(message: string): WiscError {
@@ -101,11 +106,11 @@ export function toWiscError(error: unknown): WiscError {
 /**
  * A failed sync of a file or directory, as the error that stops the store: whatever the cause, the kernel may call the
  * lost pages clean from now on, so nobody tries again. One that could not begin, because what was to be synced could
- * not be opened, has lost nothing: it stays the refused call that it is.
+ * not be opened, or is not the store's any more (ground.ts), has lost nothing: it stays the refused call that it is.
  */
 export function syncFailed(path: string, cause: unknown): WiscError {
   if (cause instanceof WiscError && cause.code === 'WISC_SYNC_FAILED') return cause
-  if (cause instanceof IoError && cause.operation === 'open') return cause
+  if (cause instanceof IoError && ['open', 'check'].includes(cause.operation)) return cause
   return new WiscError('WISC_SYNC_FAILED', `a sync failed, reopen the store path=${path}`, {
     cause: toWiscError(cause),
   })

@@ -65,6 +65,16 @@ export interface FileStat {
   readonly blockBytes: number
 }
 
+/** What a file or directory is, whatever its name. */
+export interface FileIdentity {
+  /** As long as it exists, or somebody has it open, nothing else has the same. */
+  readonly id: string
+  /** Another one after each write. */
+  readonly stamp: string
+  /** Bytes of a file. */
+  readonly size: number
+}
+
 /** A directory that is open. */
 export interface HeldDirectory {
   /** Closes it, after the syncs that are in flight; a second call does nothing. */
@@ -97,11 +107,8 @@ export interface FileSystem {
   list(path: string): string[]
   /** undefined if nothing has that name. */
   statPath(path: string): (FileStat & { readonly kind: 'file' | 'directory' | 'other' }) | undefined
-  /**
-   * What a file or directory is, whatever its name: as long as it exists, or somebody has it open, nothing else is the
-   * same. A link is not followed. undefined if nothing has that name.
-   */
-  identify(path: string): string | undefined
+  /** What has a name; a link is not followed. undefined if nothing has it. */
+  identify(path: string): FileIdentity | undefined
   /** The path with every link resolved. */
   realPath(path: string): string
   /** Replaces the target in one step. */

@@ -8,6 +8,7 @@ import fs from 'node:fs'
 import { IoError } from './errors.ts'
 import type {
   File,
+  FileIdentity,
   FileStat,
   FileSystem,
   HeldDirectory,
@@ -68,9 +69,11 @@ export class NodeFileSystem implements FileSystem {
     return { ...fileStat(stat), kind }
   }
 
-  identify(path: string): string | undefined {
+  identify(path: string): FileIdentity | undefined {
     const stat = attempt('stat', path, () => fs.lstatSync(path, { throwIfNoEntry: false }))
-    return stat && `${stat.dev}:${stat.ino}`
+    if (!stat) return undefined
+    const { dev, ino, size, mtimeMs } = stat
+    return { id: `${dev}:${ino}`, stamp: `${size}:${mtimeMs}`, size }
   }
 
   realPath(path: string): string {
@@ -93,7 +96,8 @@ export class NodeFileSystem implements FileSystem {
 
   holdDirectory(path: string): HeldDirectory {
     let held = this.#held.get(path)
-    if (!held) {
+    // Another directory may have the path by now: each holder keeps its own.
+    if (!held || held.directory.isReplaced()) {
       const directory = this.#openDirectory(path)
       if (!directory) return { release: () => undefined }
       held = { directory, holders: 0 }
@@ -107,7 +111,7 @@ export class NodeFileSystem implements FileSystem {
         if (released) return
         released = true
         if (--mine.holders > 0) return
-        this.#held.delete(path)
+        if (this.#held.get(path) === mine) this.#held.delete(path)
         mine.directory.close()
       },
     }

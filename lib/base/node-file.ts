@@ -213,6 +213,13 @@ export class NodeFile implements File {
     }
   }
 
+  /** Not of the interface: whether the path leads to another file or directory by now. */
+  isReplaced(): boolean {
+    const there = fs.lstatSync(this.path, { throwIfNoEntry: false })
+    const { dev, ino } = fs.fstatSync(this.#open('stat'))
+    return there !== undefined && (there.dev !== dev || there.ino !== ino)
+  }
+
   stat(): FileStat {
     const descriptor = this.#open('stat')
     return attempt('stat', this.path, () => fileStat(fs.fstatSync(descriptor)))

@@ -48,6 +48,7 @@ export function fromErrorMessage(message: ErrorMessage): WiscError {
     error = new CorruptionError(corruption.file, corruption.offset, corruption.reason, options)
   } else if (io) error = new IoError(io.operation, io.path, io.errno, options)
   else error = new WiscError(message.code, message.message, options)
+  error.message = message.message
   if (message.stack !== undefined) error.stack = message.stack
   return error
 }

@@ -8,6 +8,7 @@ import type { MarkResult } from '../../vlog/mark.ts'
 import type { PunchResult } from '../../vlog/punch.ts'
 import type { RewriteResult } from '../../vlog/rewrite.ts'
 import type { ValueLogFile } from '../../vlog/victim.ts'
+import type { GroundMarks } from '../base/ground.ts'
 import type { BuiltTable, TableMeta, TableOptions } from '../tree/entry.ts'
 import type { FrozenMemtable } from '../tree/memtable.ts'
 import type { WalkResult } from '../tree/shadow-walk.ts'
@@ -15,6 +16,8 @@ import type { WalkResult } from '../tree/shadow-walk.ts'
 interface JobBase {
   readonly directory: string
   readonly databaseId: Uint8Array
+  /** What the job's directory must still be before it makes, punches or removes anything (base/ground.ts). */
+  readonly ground?: GroundMarks
 }
 
 interface TableJobBase extends JobBase {

@@ -8,6 +8,9 @@ import { rewriteSteps } from '../../vlog/rewrite.ts'
 import { NO_RELOCATIONS } from '../../vlog/value-file.ts'
 import { ValueReader } from '../../vlog/value-reader.ts'
 import { BlockCache } from '../base/block-cache.ts'
+import type { FileSystem } from '../base/file-system.ts'
+import { Ground, type GroundMarks } from '../base/ground.ts'
+import { GuardedFileSystem } from '../base/guarded-file-system.ts'
 import { compactionSteps } from '../tree/compaction.ts'
 import { flushSteps } from '../tree/flush.ts'
 import { livenessBy } from '../tree/liveness.ts'
@@ -32,7 +35,8 @@ export interface JobContext extends JobPorts {
  */
 export type JobSteps = Generator<unknown, JobResult>
 
-export function startJob(job: Job, context: JobContext): JobSteps {
+export function startJob(job: Job, given: JobContext): JobSteps {
+  const context = { ...given, fileSystem: guarded(given.fileSystem, job.ground) }
   switch (job.kind) {
     case 'flush':
       return flushJob(job, context)
@@ -47,6 +51,10 @@ export function startJob(job: Job, context: JobContext): JobSteps {
     case 'walk':
       return shadowWalkSteps(job, context)
   }
+}
+
+function guarded(fileSystem: FileSystem, marks: GroundMarks | undefined): FileSystem {
+  return marks ? new GuardedFileSystem(fileSystem, new Ground(fileSystem, marks)) : fileSystem
 }
 
 function* flushJob(job: FlushJob, context: JobContext): JobSteps {

@@ -319,7 +319,7 @@ export class FaultFileSystem implements FileSystem {
     return file && { kind: 'file', ...statOf(file) }
   }
 
-  identify = (path: string): string | undefined => identityOf(this.#disk, path)
+  identify = (path: string): FileIdentity | undefined => identityOf(this.#disk, path)
   realPath(path: string): string {
     if (this.#disk.directories.has(path) || this.#disk.files.has(path)) return path
     throw new IoError('realpath', path, 'ENOENT')

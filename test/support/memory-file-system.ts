@@ -5,6 +5,7 @@
 import { IoError } from '#dist/lib/base/errors.js'
 import type {
   File,
+  FileIdentity,
   FileStat,
   FileSystem,
   HeldDirectory,
@@ -149,10 +150,12 @@ export class MemoryFileSystem implements FileSystem {
   }
 
   /** A test changes it: then another directory, or another file, has the name. */
-  identities: Map<string, string> = new Map()
+  identities: Map<string, FileIdentity | undefined> = new Map()
 
-  identify(path: string): string | undefined {
-    return this.identities.get(path) ?? 'the same'
+  identify(path: string): FileIdentity | undefined {
+    return this.identities.has(path)
+      ? this.identities.get(path)
+      : { id: 'same', stamp: '', size: 2 ** 53 }
   }
 
   realPath(path: string): string {

@@ -5,6 +5,7 @@
 import { IoError } from '#dist/lib/base/errors.js'
 import type {
   File,
+  FileIdentity,
   FileStat,
   FileSystem,
   HeldDirectory,
@@ -61,7 +62,7 @@ export class RecordingFileSystem implements FileSystem {
     return nodeFileSystem.statPath(path)
   }
 
-  identify(path: string): string | undefined {
+  identify(path: string): FileIdentity | undefined {
     return nodeFileSystem.identify(path)
   }
 
