@@ -2,7 +2,6 @@
 
 import type { WiscError } from './base/errors.ts'
 import { BALLAST_NAME } from './base/file-names.ts'
-import { amplificationOf } from './collector/collection.ts'
 import type { Engine } from './engine.ts'
 import type { ReadingEngine } from './reading-engine.ts'
 import type { RecoveryReport } from './recover.ts'
@@ -21,11 +20,14 @@ export interface LevelStats {
 
 /** Sizes in bytes, times in milliseconds; counters since the open. */
 export interface Stats {
-  /** Keys and values of the newest entries: exact after a full compaction, else an estimate. */
+  /**
+   * Keys and values of the newest entries, memtables included: exact after a full compaction, else an estimate that
+   * errs low, since a write that is in no table yet may have replaced another.
+   */
   readonly liveBytes: number
   /** Bytes allocated on disk for everything in the directory, BALLAST and lost/ included. */
   readonly diskBytes: number
-  /** diskBytes / liveBytes; Infinity if nothing lives. */
+  /** diskBytes / liveBytes; where nothing lives, as if one byte did. */
   readonly spaceAmplification: number
   /** Of the value log, below the checkpoint: bytes that no entry points to. They can be collected. */
   readonly exposedGarbageBytes: number
@@ -91,8 +93,7 @@ export function storeStats(
   return {
     liveBytes: space.liveBytes,
     diskBytes: space.diskBytes,
-    spaceAmplification:
-      amplificationOf(space.diskBytes, space.liveBytes) ?? Number.POSITIVE_INFINITY,
+    spaceAmplification: space.diskBytes / Math.max(1, space.liveBytes),
     exposedGarbageBytes: space.exposedGarbageBytes,
     punchedBytes: space.punchedBytes,
     hiddenGarbageBytesEstimate: space.hiddenGarbageBytes,

@@ -64,7 +64,7 @@ export function toSample(
     rates: before && seconds ? ratesOf(stats, before, seconds) : null,
     diskBytes: stats.diskBytes,
     liveBytes: stats.liveBytes,
-    spaceAmplification: stats.spaceAmplification,
+    spaceAmplification: stats.liveBytes > 0 ? stats.spaceAmplification : null,
     exposedGarbageBytes: stats.exposedGarbageBytes,
     punchedBytes: stats.punchedBytes,
     hiddenGarbageBytesEstimate: stats.hiddenGarbageBytesEstimate,

@@ -4,7 +4,7 @@
  *
  *   file of the value log:  total = referenced + exposed garbage
  *   referenced:             what entries of tables point to, and everything above the checkpoint
- *   live bytes:             keys and values of all puts in tables, less what newer entries may shadow
+ *   live bytes:             keys and values of all puts, less what newer entries may shadow
  */
 import { exposedGarbageBytes, punchedGarbageBytes } from '../../vlog/collection-costs.ts'
 import type { CollectibleFile } from '../../vlog/collection-plan.ts'
@@ -15,6 +15,7 @@ import { compareLogPositions } from '../base/log-position.ts'
 import { HiddenGarbageEstimate } from '../hidden-garbage.ts'
 import type { Memtables } from '../memtables.ts'
 import type { TableCache } from '../tables.ts'
+import type { Memtable } from '../tree/memtable.ts'
 import { isRelocated, type SegmentState, type Version } from '../tree/version.ts'
 import { flushedEnd } from '../value-log-files.ts'
 import { DiskUsage } from './disk-usage.ts'
@@ -139,18 +140,19 @@ export class SpaceAccount {
     const { hiddenValueBytes, duplicateValueBytes } = this.#hidden.figures
     const inTables = totals.keyBytes + totals.valueBytes
     const visible = liveInTables ?? Math.max(0, inTables - hiddenValueBytes - duplicateValueBytes)
+    const memtables = this.#parts.memtables.list(this.#parts.version.checkpoint)
     let entries = 0
     let added = 0
-    for (const memtable of this.#parts.memtables.list(this.#parts.version.checkpoint)) {
+    for (const memtable of memtables) {
       entries += memtable.entries
       added += memtable.pointedBytes + memtable.usedBytes
     }
     // Each entry of a memtable may shadow another one, in a table or in a memtable: only its flush will show.
     const average = (inTables + added) / Math.max(1, totals.puts + entries)
-    const shadowed = Math.min(entries * average, visible + added)
+    const inTree = { keys: totals.puts * (visible / Math.max(1, inTables)), bytes: visible }
     return {
-      liveBytes: Math.round(Math.max(0, visible + Math.min(0, added - shadowed))),
-      unflushedShadowBytes: Math.round(shadowed),
+      liveBytes: Math.round(liveBytesAbove(inTree, memtables)),
+      unflushedShadowBytes: Math.round(Math.min(entries * average, visible + added)),
     }
   }
 
@@ -233,6 +235,30 @@ export class SpaceAccount {
     this.#blockBytes ??= fileSystem.statPath(directory)?.blockBytes ?? BLOCK_BYTES
     return this.#blockBytes
   }
+}
+
+/** What lives in some part of the store: keys, and bytes of keys and values. */
+interface LiveSum {
+  readonly keys: number
+  readonly bytes: number
+}
+
+/**
+ * The least that lives in tables and memtables, by the mean size of what lives below each: every key of a memtable may
+ * be one of those below it, whose entry it shadows, until a flush has shown otherwise. Inside a memtable it is known.
+ * @param memtables newest first
+ */
+export function liveBytesAbove(
+  tables: LiveSum,
+  memtables: readonly Pick<Memtable, 'keys' | 'liveKeys' | 'liveBytes'>[],
+): number {
+  let { keys, bytes } = tables
+  for (const memtable of memtables.toReversed()) {
+    const kept = keys === 0 ? 0 : Math.max(0, 1 - memtable.keys / keys)
+    bytes = bytes * kept + memtable.liveBytes
+    keys = keys * kept + memtable.liveKeys
+  }
+  return bytes
 }
 
 function sumOf(

@@ -16,6 +16,8 @@ const SLOTS_AT_FIRST = 256
 const PROBES_MAX = 512
 /** What a search returns when it gave up. */
 const NO_SLOT = -1
+/** What {@link KeyIndex.set} returns for a key that it has left out. */
+export const LEFT_OUT = -1
 
 /** An index over the nodes of one skip list. It keeps its memory when it is cleared. */
 export class KeyIndex {
@@ -47,18 +49,22 @@ export class KeyIndex {
     return slot === NO_SLOT ? 0 : slots[slot + 1]!
   }
 
-  /** Makes `node` the newest one of its key. */
-  set(words: Int32Array, bytes: Uint8Array, key: Uint8Array, hash: number, node: number): void {
+  /**
+   * Makes `node` the newest one of its key.
+   * @returns the one that was the newest before; 0 if there was none; LEFT_OUT if the key has no place here
+   */
+  set(words: Int32Array, bytes: Uint8Array, key: Uint8Array, hash: number, node: number): number {
     const slots = this.#slots
     const slot = findSlot(slots, this.#mask, words, bytes, key, hash | 0)
     if (slot === NO_SLOT) {
       this.#complete = false
-      return
+      return LEFT_OUT
     }
-    const isNew = slots[slot + 1] === 0
+    const before = slots[slot + 1]!
     slots[slot] = hash
     slots[slot + 1] = node
-    if (isNew && ++this.#used * 3 > this.#mask * 2) this.#grow()
+    if (before === 0 && ++this.#used * 3 > this.#mask * 2) this.#grow()
+    return before
   }
 
   #grow(): void {

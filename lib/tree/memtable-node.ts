@@ -29,6 +29,7 @@
  * Words are in the byte order of the machine: nothing of this is ever written to a file.
  * Data plane: nothing is allocated.
  */
+import { storedBytes } from '../base/record-size.ts'
 import type { FoundEntry, Kind } from './entry.ts'
 import { KIND } from './entry.ts'
 
@@ -161,6 +162,22 @@ export function nodePrefix(words: Int32Array, bytes: Uint8Array, node: number): 
 
 export function nodeSequence(words: Int32Array, node: number): number {
   return words[node + 2]! * TWO_32 + (words[node + 1]! >>> 0)
+}
+
+export function nodeKind(words: Int32Array, node: number): Kind {
+  return ((words[node]! >>> KIND_SHIFT) & 3) as Kind // two bits hold the four kinds
+}
+
+/** Bytes of key and value of a node's entry; of a tombstone, of its key alone. */
+export function nodeLiveBytes(words: Int32Array, node: number): number {
+  const meta = words[node]!
+  const keyLength = meta & LENGTH_MASK
+  const kind = nodeKind(words, node)
+  if (kind === KIND.tombstone) return keyLength
+  const payload = node + LINKS_WORD + 2 * (meta >>> HEIGHT_SHIFT) + ((keyLength + 3) >> 2)
+  if (kind === KIND.inline) return keyLength + words[payload]!
+  const length = (words[payload + 3]! & (TWO_16 - 1)) * TWO_32 + (words[payload + 2]! >>> 0)
+  return keyLength + Math.max(0, storedBytes(length, keyLength))
 }
 
 /** Fills `entry` from a node; `valueBytes` becomes `bytes` itself. */

@@ -11,6 +11,7 @@ import type { LogPosition } from '../base/log-position.ts'
 import type { Arena } from './arena.ts'
 import type { EntryCursor, FoundEntry, Kind } from './entry.ts'
 import { KIND } from './entry.ts'
+import { LEFT_OUT } from './key-index.ts'
 import { MemtableCursor } from './memtable-cursor.ts'
 import {
   GENERATION_WORD,
@@ -20,6 +21,8 @@ import {
   LINKS_WORD,
   nodeBytesMax,
   nodeHasKey,
+  nodeKind,
+  nodeLiveBytes,
   nodePrefix,
   nodeSequence,
   readNode,
@@ -79,6 +82,9 @@ export class Memtable {
   #tombstones = 0
   #pointedBytes = 0
   #deferredBytes = 0
+  #keys = 0
+  #liveKeys = 0
+  #liveBytes = 0
   #smallestSequence = 0
   #largestSequence = 0
 
@@ -104,6 +110,21 @@ export class Memtable {
 
   get tombstones(): number {
     return this.#tombstones
+  }
+
+  /** Distinct keys; not below them where the index has left some out. */
+  get keys(): number {
+    return this.#keys
+  }
+
+  /** Of the keys, those whose newest entry is a put; not above that where the index has left some out. */
+  get liveKeys(): number {
+    return this.#liveKeys
+  }
+
+  /** Bytes of these keys and their values. */
+  get liveBytes(): number {
+    return this.#liveBytes
   }
 
   /** Bytes of the records that entries of kinds pointer and deferred point to. */
@@ -168,7 +189,14 @@ export class Memtable {
     const path = this.#lastPath
     if (!isPathTo(words, bytes, node, path)) findPathToNode(words, bytes, node, path)
     linkNode(words, bytes, node, path)
-    this.arena.index.set(words, bytes, key, hashRange(key, 0, key.length, 0), node)
+    const before = this.arena.index.set(
+      words,
+      bytes,
+      key,
+      hashRange(key, 0, key.length, 0),
+      node,
+    )
+    this.#count(before, node)
 
     this.#end = end
     if (this.#entries++ === 0) this.#smallestSequence = sequence
@@ -219,6 +247,21 @@ export class Memtable {
       smallestSequence: this.#smallestSequence,
       largestSequence: this.#largestSequence,
     }
+  }
+
+  /** Keeps the sums of the newest entries. @param before the node whose key has got a newer one, as the index says */
+  #count(before: number, node: number): void {
+    if (before <= 0) this.#keys++
+    // Whether it replaces another one is not known: the sums err low.
+    if (before === LEFT_OUT) return
+    if (before !== 0) this.#addLive(before, -1)
+    this.#addLive(node, 1)
+  }
+
+  #addLive(node: number, sign: 1 | -1): void {
+    if (nodeKind(this.#words, node) === KIND.tombstone) return
+    this.#liveKeys += sign
+    this.#liveBytes += sign * nodeLiveBytes(this.#words, node)
   }
 
   /** The first version at or below `sequence` behind `newest`, which is above it, or 0. */

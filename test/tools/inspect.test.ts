@@ -39,7 +39,7 @@ test('stat at 80 columns', async () => {
 
     on disk          (size)
     reserve          (size)
-    live             4.3 KiB
+    live             8.2 KiB
     space amp        (ratio)
     dead             14.5 KiB
     punched          0 B

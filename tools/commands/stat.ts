@@ -156,7 +156,7 @@ function toFigures(
     diskBytes: stats.diskBytes,
     ballastBytes: stats.ballastBytes,
     liveBytes: stats.liveBytes,
-    spaceAmplification: Number.isFinite(stats.spaceAmplification) ? stats.spaceAmplification : null,
+    spaceAmplification: stats.liveBytes > 0 ? stats.spaceAmplification : null,
     targetSpaceAmplification: forecast.target,
     gcFreesBytesEstimate: forecast.bytesFreed,
     exposedGarbageBytes: stats.exposedGarbageBytes,

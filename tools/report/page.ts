@@ -68,7 +68,7 @@ function figures({ stats, sizes }: ReportData): Html {
   const shown: readonly (readonly [string, string])[] = [
     ['on disk', size(stats.diskBytes)],
     ['live, estimated', size(stats.liveBytes)],
-    ['disk / live, estimated', amplification(finite(stats.spaceAmplification))],
+    ['disk / live, estimated', amplification(stats.liveBytes > 0 ? stats.spaceAmplification : null)],
     ['keys in tables', formatCount(keys)],
     ['segments', formatCount(stats.segments)],
     ['relocations', formatCount(stats.relocations)],
@@ -78,10 +78,6 @@ function figures({ stats, sizes }: ReportData): Html {
   ]
   const items = shown.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)
   return html`<dl class="figures">${items}</dl>`
-}
-
-function finite(value: number): number | null {
-  return Number.isFinite(value) ? value : null
 }
 
 function legend(shares: readonly Share[]): Html {
