@@ -80,6 +80,11 @@ export class Background {
     return this.#error
   }
 
+  /** A flush runs. */
+  get isFlushing(): boolean {
+    return this.#flushing !== undefined
+  }
+
   /** A compaction runs. */
   get isCompacting(): boolean {
     return this.#compacting !== undefined

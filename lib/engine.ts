@@ -139,7 +139,7 @@ export class Engine implements ReadingEngine {
       freeze: () => this.#freezeForCollector(),
       readable: () => this.readers.list(this.commit.lastSequence),
       flush: () => this.#flushWritten(),
-      unlinksEnded: () => this.unlinker.ended(),
+      unlinker: () => this.unlinker,
       background: this.background,
       failed: (error) => this.fail(error),
     })

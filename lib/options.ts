@@ -26,7 +26,10 @@ export interface CollectorOptions {
   readonly enabled?: boolean
   /** Bytes on disk / live bytes, above a slack of two segments, 1.01 to 100. Default 1.3. */
   readonly targetSpaceAmplification?: number
-  /** Never more bytes on disk than this: writers wait, then get WISC_DISK_FULL. Default: no bound. */
+  /**
+   * No more bytes on disk than this: writers wait, then get WISC_DISK_FULL. At most an eighth of it is kept from puts,
+   * for deletes, flushes and what gives space back. Default: no bound.
+   */
   readonly maxBytesOnDisk?: number
   /** Bound of what reclaiming reads and writes in a second. Default: none. */
   readonly bytesPerSecond?: number
@@ -51,9 +54,12 @@ export interface Options {
   readonly sync?: boolean
   /** Sync the log in the background at this interval. Default: never. */
   readonly syncIntervalMs?: number
-  /** Size of a value-log segment, 4 KiB to 4 GiB. Default 64 MiB. */
+  /** Size of a value-log segment, 4 KiB to 4 GiB. Default 64 MiB, or a sixteenth of maxBytesOnDisk if that is less. */
   readonly segmentBytes?: number
-  /** Size of a memtable, 64 KiB to 256 MiB; three are held. Default 16 MiB. */
+  /**
+   * Size of a memtable, 64 KiB to 256 MiB; three are held. Default 16 MiB, or a sixteenth of maxBytesOnDisk if that is
+   * less.
+   */
   readonly memtableBytes?: number
   /** Bound of the log that an open after a crash replays. Default 512 MiB. */
   readonly maxUnflushedLogBytes?: number
@@ -155,14 +161,33 @@ export function resolveOptions(options: Options): ResolvedOptions {
     throw invalidArgument('tree.runsPerLevel and runsAtLargestLevel must be below tree.sizeRatio')
   }
   const interval = given['syncIntervalMs']
+  const collector = collectorOptions(given['collector'])
   return {
     ...booleans(given),
     ...numbers(given, NUMBERS, ''),
+    ...fittingSizes(given, collector.maxBytesOnDisk),
     syncIntervalMs:
       interval === undefined ? undefined : integer('syncIntervalMs', interval, 1, 2 ** 31 - 1),
     tree: resolvedTree,
-    collector: collectorOptions(given['collector']),
+    collector,
   }
+}
+
+/** Of `maxBytesOnDisk`: what a segment or memtable has at most by default, so that the reserve holds one of each. */
+const FITTING_SHARE = 1 / 16
+
+/** Sizes that were not given, where the defaults are too large for a small store. */
+function fittingSizes(
+  given: Record<string, unknown>,
+  maxBytesOnDisk: number | undefined,
+): Partial<Record<'segmentBytes' | 'memtableBytes', number>> {
+  const sizes: Partial<Record<'segmentBytes' | 'memtableBytes', number>> = {}
+  for (const name of ['segmentBytes', 'memtableBytes'] as const) {
+    const [standard] = NUMBERS[name]
+    const fitting = Math.floor((maxBytesOnDisk ?? Number.POSITIVE_INFINITY) * FITTING_SHARE)
+    if (given[name] === undefined && fitting < standard) sizes[name] = fitting
+  }
+  return sizes
 }
 
 const COLLECTOR_NAMES = [

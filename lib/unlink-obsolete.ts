@@ -48,6 +48,11 @@ export class ObsoleteUnlinker {
     void unlinking.finally(() => this.#pending.delete(unlinking))
   }
 
+  /** Something is under way. */
+  get isBusy(): boolean {
+    return this.#pending.size > 0
+  }
+
   /** Resolves when nothing is under way. */
   async ended(): Promise<void> {
     while (this.#pending.size > 0) await Promise.all(this.#pending)

@@ -97,7 +97,7 @@ export function estimatePunch(
   file: CollectibleFile,
   options: PlannerOptions,
 ): PunchEstimate | undefined {
-  if (!options.punchHoles) return undefined
+  if (!options.punchHoles || file.hasOtherNames) return undefined
   const { holes, holeBytes: bytesFreed } = file.marked ?? guessHoles(file)
   if (holes === 0 || bytesFreed < holes * options.minimumHoleBytes) return undefined
   return bytesFreed >= PUNCHED_SHARE_MIN * file.diskBytes ? { holes, bytesFreed } : undefined

@@ -74,6 +74,8 @@ export interface CollectibleFile {
   /** Of the referenced bytes: nobody can see them; a compaction exposes them. 0 if unknown. */
   readonly hiddenBytes: number
   readonly marked?: MarkedHoles
+  /** It has another name, as in a hard-linked backup: its bytes are not ours alone, so there can be no holes in it. */
+  readonly hasOtherNames?: true
   /** What was referenced when it was last punched: whatever had died by then has no holes left to make. */
   readonly referencedBytesAtPunch?: number
 }

@@ -27,8 +27,10 @@ export interface PunchInput extends CollectorPlace {
 }
 
 interface PunchedHoles {
-  /** False if the file has other names, or the platform or file system no holes. */
+  /** False if the platform or file system has no holes. */
   readonly supported: boolean
+  /** The file was left alone: its bytes are somebody else's as well, a hard-linked backup's. */
+  readonly hasOtherNames: boolean
   /** By which its blocks became fewer. */
   readonly bytesFreed: number
 }
@@ -72,13 +74,16 @@ export function* punchHoles(
     checkHeader(file, input)
     const { allocated } = file.stat()
     let supported = true
-    for (let next = 0; supported && next < holes.length; yield 0) {
-      // The bytes of a file with another name are somebody else's as well: a hard-linked backup's.
-      supported = file.stat().links === 1
-      if (supported) next = punchSome(file, holes, next)
-      if (next < 0) supported = false
+    let hasOtherNames = false
+    for (let next = 0; next < holes.length; yield 0) {
+      hasOtherNames = file.stat().links !== 1
+      if (hasOtherNames) break
+      next = punchSome(file, holes, next)
+      supported = next >= 0
+      if (!supported) break
     }
-    return { supported, bytesFreed: Math.max(0, allocated - file.stat().allocated) }
+    const bytesFreed = Math.max(0, allocated - file.stat().allocated)
+    return { supported, hasOtherNames, bytesFreed }
   } finally {
     file.close()
   }

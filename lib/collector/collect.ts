@@ -77,7 +77,7 @@ class Run {
     const before = this.#figures()
     if (this.#options.plan) await this.#runPlan(this.#options.plan)
     else await this.#runUntilTarget()
-    await this.#collector.parts.unlinksEnded()
+    await this.#collector.parts.unlinker().ended()
     this.#tell('done')
     const { bytesFreed, bytesCopied } = this.#sums()
     return {

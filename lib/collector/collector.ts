@@ -14,10 +14,12 @@ import { CorruptionError, toWiscError, WiscError } from '../base/errors.ts'
 import type { FileSystem } from '../base/file-system.ts'
 import { linkSignals } from '../base/signals.ts'
 import { emitSafely } from '../events.ts'
+import type { ObsoleteUnlinker } from '../unlink-obsolete.ts'
 import { amplificationOf } from './collection.ts'
 import { decide } from './decide.ts'
+import { DiskBound } from './disk-bound.ts'
 import { ForegroundWatch } from './foreground-watch.ts'
-import { putLimitOf, ROOM_BYTES } from './pressure.ts'
+import { ROOM_BYTES } from './pressure.ts'
 import { RunningSteps } from './running-steps.ts'
 import type { Space } from './space.ts'
 import { type CountedStepParts, Steps } from './steps.ts'
@@ -48,17 +50,17 @@ export interface CollectorParts extends CountedStepParts {
   readonly tableBytesToCome: () => number
   /** Freezes the active memtable and has it flushed. @returns whether anything is being flushed now */
   readonly freeze: () => boolean
-  readonly background: Pick<Background, 'isCompacting' | 'compactRange'>
+  readonly background: Pick<Background, 'isCompacting' | 'isFlushing' | 'compactRange'>
   /** What someone may still read. */
   readonly readable: () => number[]
-  /** Resolves when files that have been dropped are gone. */
-  readonly unlinksEnded: () => Promise<void>
+  readonly unlinker: () => Pick<ObsoleteUnlinker, 'ended' | 'isBusy'>
 }
 
 export class Collector {
   readonly parts: CollectorParts
   readonly pace: WriterPace
   readonly steps: Steps
+  readonly #bound: DiskBound
   /** Cancels everything: the store closes, or a sync has failed. */
   readonly #stop: AbortController = new AbortController()
   #stopped: WiscError | undefined
@@ -88,11 +90,14 @@ export class Collector {
   #retryTimer: NodeJS.Timeout | undefined
   #restTimer: NodeJS.Timeout | undefined
   #pinnedWarned = false
+  /** The bound is that of `maxBytesOnDisk`, not the target. */
+  #isAtPutLimit = false
   /** What runs exclusively. */
   #asked: Promise<void> | undefined
 
   constructor(parts: CollectorParts) {
     this.parts = parts
+    this.#bound = new DiskBound(parts)
     this.pace = new WriterPace(() => parts.log.bytesWritten)
     this.steps = new Steps(parts, (bytes, ms) => this.pace.reclaimed(bytes, ms))
     const { workers, collector } = parts.options
@@ -110,10 +115,16 @@ export class Collector {
     const written = this.parts.log.bytesWritten
     if (written - this.#lookedAt >= this.parts.options.segmentBytes * LOOK_SHARE) this.wake()
     this.#quietTimer ??= this.#timer(QUIET_MS, () => this.#afterQuiet(written))
-    const isTooMuch = !deletesOnly && this.pace.diskBytes + bytes > this.#putLimitBytes
-    const wait = isTooMuch ? this.pace.measuredAgain() : this.pace.admit()
+    const wait = this.#waitFor(deletesOnly, bytes)
     if (wait) this.#lookLater()
     return wait
+  }
+
+  /** Beyond `maxBytesOnDisk` something is under way, see `refusal`. Deletes may use what puts must leave. */
+  #waitFor(deletesOnly: boolean, bytes: number): Promise<void> | undefined {
+    if (this.pace.diskBytes + bytes > this.#bound.limitBytes(deletesOnly))
+      return this.pace.measuredAgain()
+    return deletesOnly && this.#isAtPutLimit ? undefined : this.pace.admit()
   }
 
   /** Whoever waits must not depend on somebody else's event. */
@@ -132,25 +143,17 @@ export class Collector {
   }
 
   /**
-   * `maxBytesOnDisk`: why a write is refused. Puts wait while something may come back, and leave room for the tables of
+   * `maxBytesOnDisk`: why a write is refused. It waits while something may come back. Puts leave room for the tables of
    * the memtables, a compaction and a rewrite; deletes may use that room.
    */
   refusal(deletesOnly: boolean, bytes: number): WiscError | undefined {
-    const { maxBytesOnDisk } = this.parts.options.collector
-    if (maxBytesOnDisk === undefined) return undefined
-    const limit = deletesOnly ? maxBytesOnDisk : this.#putLimitBytes
+    if (!this.#bound.isSet) return undefined
+    const limit = this.#bound.limitBytes(deletesOnly)
     if (this.pace.diskBytes + bytes <= limit) return undefined
     if (this.parts.log.bytesWritten !== this.#lookedAt || !this.#canHelp) this.#look(true)
-    const mayFit = bytes <= limit && this.#canHelp && !deletesOnly
+    const mayFit = bytes <= limit && this.#isActive && (this.#canHelp || this.#bound.isGivingBack)
     if (this.pace.diskBytes + bytes <= limit || mayFit) return undefined
-    const message = `the store has reached maxBytesOnDisk: delete, collect, or allow more bytes=${maxBytesOnDisk}`
-    return new WiscError('WISC_DISK_FULL', message)
-  }
-
-  get #putLimitBytes(): number {
-    const { tableBytesToCome, options, space } = this.parts
-    const tableBytes = space.references.totals.tableBytes + tableBytesToCome()
-    return putLimitOf(options.collector.maxBytesOnDisk, tableBytes, options.segmentBytes)
+    return this.#bound.reached()
   }
 
   #afterQuiet(written: number): void {
@@ -193,7 +196,7 @@ export class Collector {
   start(): void {
     this.#started = true
     // Before the first write, so that maxBytesOnDisk holds from there on.
-    if (this.parts.options.collector.maxBytesOnDisk !== undefined) this.#look(false)
+    if (this.#bound.isSet) this.#look(false)
     this.wake()
   }
 
@@ -253,8 +256,8 @@ export class Collector {
   /** Nothing will come back by itself: only `maxBytesOnDisk` is held. */
   #lookAtDisk(): void {
     this.#canHelp = false
-    const { space, versions, options } = this.parts
-    if (options.collector.maxBytesOnDisk === undefined) return
+    const { space, versions } = this.parts
+    if (!this.#bound.isSet) return
     this.pace.measured(space.usage.measure(versions.current), undefined)
   }
 
@@ -264,7 +267,7 @@ export class Collector {
     const running = this.#running
     const { pressure, step, exposes, flushes } = decide(space, {
       planner: this.steps.plannerOptions(options.collector.targetSpaceAmplification),
-      putLimitBytes: this.#putLimitBytes,
+      putLimitBytes: this.#bound.putLimitBytes,
       unflushedBytes: unflushedBytes(),
       running,
       isQuiet,
@@ -274,6 +277,7 @@ export class Collector {
     const isFlushing = flushes && freeze()
     if (exposes && !this.#isResting) this.#expose()
     if (step && this.#mayStart(step)) this.#start(step)
+    this.#isAtPutLimit = pressure.limitBytes === this.#bound.putLimitBytes
     this.#canHelp = isFlushing || !!this.#exposing || running.count > 0 || this.#manual > 0
     if (this.pace.isWaitedFor) this.#lookLater()
     if (this.#canHelp) this.pace.measured(space.diskBytes + this.#roomNeeded(space), pressure)

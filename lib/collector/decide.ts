@@ -65,7 +65,8 @@ export function decide(measured: Space, state: LookState): Decision {
   const least = isQuiet ? 1 : segmentBytes * EXPOSE_SHARE
   const pays = (bytes: number): boolean =>
     step === undefined && running.count === 0 && bytes >= least
-  const mergesTree = !isCompacting && isTreeWorthMerging(space, planner.targetSpaceAmplification)
+  const mergesTree =
+    !isCompacting && isTreeWorthMerging(space, targetWithin(pressure, space, planner))
   const exposable = space.hiddenGarbageBytes + (mergesTree ? space.tableGarbageBytes : 0)
   const isMuchHidden = isWorthExposing({ ...space, hiddenGarbageBytes: exposable }, planner)
   const exposes = hasRoom && (isMuchHidden || pays(exposable))
@@ -87,22 +88,29 @@ function freeStep(space: Space, { planner }: LookState): CollectionStep | undefi
   return steps.find(({ action }) => action === 'drop' || action === 'forget')
 }
 
+/** Under maxBytesOnDisk a tighter target may be needed than the one that was asked for. */
+function targetWithin(
+  { limitBytes }: Pressure,
+  { liveBytes }: Space,
+  { targetSpaceAmplification }: LookState['planner'],
+): number {
+  return Math.min(targetSpaceAmplification, Math.max(1, limitBytes / Math.max(1, liveBytes)))
+}
+
 function bestStep(
   space: Space,
-  { startBytes, limitBytes }: Pressure,
+  pressure: Pressure,
   { planner, hasRoom, running }: LookState,
 ): CollectionStep | undefined {
-  // Under maxBytesOnDisk a tighter target may be needed than the one that was asked for.
-  const needed = Math.max(1, limitBytes / Math.max(1, space.liveBytes))
   const diskBytes = running.diskBytesAfter(space.diskBytes)
   const { steps } = planCollectionSteps(
     space.files,
     { ...space, diskBytes },
     {
       ...planner,
-      targetSpaceAmplification: Math.min(planner.targetSpaceAmplification, needed),
+      targetSpaceAmplification: targetWithin(pressure, space, planner),
       // The best way alone: the smaller a step, the less room it needs, and the better is the choice of the next.
-      goalDiskBytes: Math.max(startBytes, diskBytes - 1),
+      goalDiskBytes: Math.max(pressure.startBytes, diskBytes - 1),
       ...(!hasRoom && { maxCopyBytes: 0 }),
     },
   )

@@ -73,6 +73,7 @@ export async function makePlan(
       return { plan, hidden }
     }
     const file = space.files.find(({ number }) => number === guess.file.number)!
+    if (parts.space.noteNames(file.number)) continue
     try {
       marked.set(file.number, await markHoles(file, parts, controls))
     } catch (error) {

@@ -50,20 +50,6 @@ function startShare(targetSpaceAmplification: number): number {
 /** What manifest and log may need beside everything else. */
 export const ROOM_BYTES: number = 1024 * 1024
 
-/**
- * What `maxBytesOnDisk` leaves for puts: all but the room for the tables of the memtables, a compaction of the tree and
- * one rewrite. Deletes may use that room, so that a full store can be emptied.
- */
-export function putLimitOf(
-  maxBytesOnDisk: number | undefined,
-  tableBytes: number,
-  segmentBytes: number,
-): number {
-  if (maxBytesOnDisk === undefined) return Number.POSITIVE_INFINITY
-  const reserve = tableBytes + segmentBytes + ROOM_BYTES
-  return maxBytesOnDisk - Math.min(reserve, maxBytesOnDisk / 2)
-}
-
 /** See isWorthExposing: half of the root at 1.3, all of it at 1.6. */
 const EXPOSE_FACTOR = 5 / 3
 

@@ -165,8 +165,10 @@ async function punch(step: PunchStep, parts: StepParts, control: StepControl): P
       tables,
       minimumHoleBytes: HOLE_BYTES_MIN,
     }
-    const { bytesFreed, supported, holes, liveBytes } = await parts.runner.run(job, control)
-    if (supported) parts.space.punched.set(number, liveBytes)
+    const result = await parts.runner.run(job, control)
+    const { bytesFreed, supported, hasOtherNames, holes, liveBytes } = result
+    if (hasOtherNames) parts.space.noteNames(number)
+    else if (supported) parts.space.punched.set(number, liveBytes)
     return { bytesFreed, bytesCopied: 0, bytesWritten: 0, holes, holesRefused: !supported }
   } finally {
     pin.release()

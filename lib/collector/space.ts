@@ -9,7 +9,7 @@
 import { exposedGarbageBytes, punchedGarbageBytes } from '../../vlog/collection-costs.ts'
 import type { CollectibleFile } from '../../vlog/collection-plan.ts'
 import type { BlockCache } from '../base/block-cache.ts'
-import { segmentName } from '../base/file-names.ts'
+import { joinPath, segmentName } from '../base/file-names.ts'
 import type { FileSystem } from '../base/file-system.ts'
 import { compareLogPositions } from '../base/log-position.ts'
 import { HiddenGarbageEstimate } from '../hidden-garbage.ts'
@@ -71,6 +71,9 @@ export class SpaceAccount {
   readonly corrupt: Set<number> = new Set()
   /** Files that were punched, with the bytes that were referenced then. */
   readonly punched: Map<number, number> = new Map()
+
+  /** Files that had another name when they were last looked at: they cannot be punched. */
+  readonly #linked: Set<number> = new Set()
 
   /** @param hiddenSamplesMax bounds the samples of the estimate of hidden garbage below its own bound */
   constructor(parts: SpaceParts, hiddenSamplesMax?: number) {
@@ -156,8 +159,20 @@ export class SpaceAccount {
     }
   }
 
+  /** Asks how many names a file of the value log has. @returns true if it has others than that of the store */
+  noteNames(number: number): boolean {
+    const { fileSystem, directory } = this.#parts.context
+    const stat = fileSystem.statPath(joinPath(directory, segmentName(number)))
+    const hasOtherNames = stat !== undefined && stat.links !== 1
+    if (hasOtherNames) this.#linked.add(number)
+    else this.#linked.delete(number)
+    return hasOtherNames
+  }
+
   /** All files of the value log that hold anything. */
   files(): CollectibleFile[] {
+    // Other names come and go; those files are few.
+    for (const number of this.#linked) this.noteNames(number)
     const version = this.#parts.version
     const files: CollectibleFile[] = []
     for (const segment of version.segments.values()) {
@@ -218,6 +233,7 @@ export class SpaceAccount {
       needsSeal: false,
       pinnedBytes: 0,
       hiddenBytes: 0,
+      ...(this.#linked.has(number) && { hasOtherNames: true as const }),
       ...(this.corrupt.has(number) && { blocked: 'corrupt' as const }),
       ...(punchedAt !== undefined && { referencedBytesAtPunch: punchedAt }),
       ...state,

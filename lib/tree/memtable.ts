@@ -189,13 +189,7 @@ export class Memtable {
     const path = this.#lastPath
     if (!isPathTo(words, bytes, node, path)) findPathToNode(words, bytes, node, path)
     linkNode(words, bytes, node, path)
-    const before = this.arena.index.set(
-      words,
-      bytes,
-      key,
-      hashRange(key, 0, key.length, 0),
-      node,
-    )
+    const before = this.arena.index.set(words, bytes, key, hashRange(key, 0, key.length, 0), node)
     this.#count(before, node)
 
     this.#end = end

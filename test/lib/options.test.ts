@@ -50,6 +50,19 @@ test('defaults', () => {
   })
 })
 
+test('maxBytesOnDisk: what has no size of its own fits into the reserve', () => {
+  const sizes = (options: Options): number[] => {
+    const { segmentBytes, memtableBytes } = resolveOptions(options)
+    return [segmentBytes, memtableBytes]
+  }
+  const collector = { maxBytesOnDisk: 160 * MIB }
+  expect(sizes({ collector })).toEqual([10 * MIB, 10 * MIB])
+  expect(sizes({ collector, segmentBytes: 64 * MIB })).toEqual([64 * MIB, 10 * MIB])
+  expect(sizes({ collector, memtableBytes: 32 * MIB })).toEqual([10 * MIB, 32 * MIB])
+  expect(sizes({ collector: { maxBytesOnDisk: 1024 * MIB } })).toEqual([64 * MIB, 16 * MIB])
+  expect(sizes({ collector: { maxBytesOnDisk: MIB } })).toEqual([65_536, 65_536])
+})
+
 test('undefined means the default', () => {
   const options = {
     sync: undefined,

@@ -1,5 +1,6 @@
 /** How hard the collector works and how much writers wait: the figures, and the waits that come of them. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { putReserveOf } from '#dist/lib/collector/disk-bound.js'
 import { allowedRate, isWorthExposing, pressureOf } from '#dist/lib/collector/pressure.js'
 import { WriterPace } from '#dist/lib/collector/writer-pace.js'
 
@@ -25,6 +26,12 @@ test('maxBytesOnDisk lowers all of them, and none below nothing', () => {
   expect(startBytes).toBeGreaterThanOrEqual(0)
   expect(slowBytes).toBeGreaterThanOrEqual(startBytes)
   expect(slowBytes).toBeLessThanOrEqual(limitBytes)
+})
+
+test('the reserve of maxBytesOnDisk is what is needed, and never more than an eighth of it', () => {
+  expect(putReserveOf(8e9, 1000, 2000)).toBe(3000 + 2 ** 20)
+  expect(putReserveOf(8_000_000, 5_000_000, 2000)).toBe(1_000_000)
+  expect(putReserveOf(2 ** 20, 0, 2 ** 26)).toBe(2 ** 17)
 })
 
 test('writers get all they want below slow, less and less above it, an eighth at last, nothing at the limit', () => {

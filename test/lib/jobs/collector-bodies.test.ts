@@ -34,7 +34,7 @@ test('mark, rewrite, walk and punch run through a runner and give the results of
 
   const job = { kind: 'punch', ...PLACE, file: victim, tables, minimumHoleBytes: 0 } as const
   const { holes, liveBytes } = marked!
-  const expected = { supported: true, holes: holes.length / 2, liveBytes }
+  const expected = { supported: true, hasOtherNames: false, holes: holes.length / 2, liveBytes }
   expect(await runner.run(job)).toMatchObject(expected)
   await runner.close()
 })
