@@ -68,7 +68,10 @@ function figures({ stats, sizes }: ReportData): Html {
   const shown: readonly (readonly [string, string])[] = [
     ['on disk', size(stats.diskBytes)],
     ['live, estimated', size(stats.liveBytes)],
-    ['disk / live, estimated', amplification(stats.liveBytes > 0 ? stats.spaceAmplification : null)],
+    [
+      'disk / live, estimated',
+      amplification(stats.liveBytes > 0 ? stats.spaceAmplification : null),
+    ],
     ['keys in tables', formatCount(keys)],
     ['segments', formatCount(stats.segments)],
     ['relocations', formatCount(stats.relocations)],
