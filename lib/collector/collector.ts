@@ -14,10 +14,9 @@ import { CorruptionError, toWiscError, WiscError } from '../base/errors.ts'
 import type { FileSystem } from '../base/file-system.ts'
 import { linkSignals } from '../base/signals.ts'
 import { emitSafely } from '../events.ts'
-import type { ObsoleteUnlinker } from '../unlink-obsolete.ts'
 import { amplificationOf } from './collection.ts'
 import { decide } from './decide.ts'
-import { DiskBound } from './disk-bound.ts'
+import { DiskBound, type DiskBoundParts } from './disk-bound.ts'
 import { ForegroundWatch } from './foreground-watch.ts'
 import { ROOM_BYTES } from './pressure.ts'
 import { RunningSteps } from './running-steps.ts'
@@ -42,18 +41,15 @@ const STEPS_MAX = 2
 /** Pinned garbage above this part of the live bytes is worth a warning. */
 const PINNED_SHARE = 1 / 10
 
-export interface CollectorParts extends CountedStepParts {
+export interface CollectorParts extends CountedStepParts, DiskBoundParts {
   readonly fileSystem: FileSystem
   /** Bytes of log that the active memtable covers. */
   readonly unflushedBytes: () => number
-  /** What the memtables will take as tables, at most. */
-  readonly tableBytesToCome: () => number
   /** Freezes the active memtable and has it flushed. @returns whether anything is being flushed now */
   readonly freeze: () => boolean
   readonly background: Pick<Background, 'isCompacting' | 'isFlushing' | 'compactRange'>
   /** What someone may still read. */
   readonly readable: () => number[]
-  readonly unlinker: () => Pick<ObsoleteUnlinker, 'ended' | 'isBusy'>
 }
 
 export class Collector {

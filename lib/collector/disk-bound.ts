@@ -1,7 +1,10 @@
 /** `maxBytesOnDisk`: what it leaves for puts and for deletes, and what may come back before either is refused. */
+import type { Background } from '../background.ts'
 import { WiscError } from '../base/errors.ts'
-import type { CollectorParts } from './collector.ts'
+import type { ResolvedOptions } from '../options.ts'
+import type { ObsoleteUnlinker } from '../unlink-obsolete.ts'
 import { ROOM_BYTES } from './pressure.ts'
+import type { SpaceAccount } from './space.ts'
 
 /** The part of `maxBytesOnDisk` that the reserve is at most. */
 const RESERVE_SHARE = 1 / 8
@@ -19,10 +22,19 @@ export function putReserveOf(
   return Math.round(Math.min(needed, maxBytesOnDisk * RESERVE_SHARE))
 }
 
-export class DiskBound {
-  readonly #parts: CollectorParts
+export interface DiskBoundParts {
+  readonly options: ResolvedOptions
+  readonly space: SpaceAccount
+  readonly background: Pick<Background, 'isCompacting' | 'isFlushing'>
+  readonly unlinker: () => Pick<ObsoleteUnlinker, 'ended' | 'isBusy'>
+  /** What the memtables will take as tables, at most. */
+  readonly tableBytesToCome: () => number
+}
 
-  constructor(parts: CollectorParts) {
+export class DiskBound {
+  readonly #parts: DiskBoundParts
+
+  constructor(parts: DiskBoundParts) {
     this.#parts = parts
   }
 
