@@ -94,7 +94,13 @@ class Run {
   async #runPlan(given: CollectionPlan): Promise<void> {
     const { parts } = this.#collector
     const databaseId = Buffer.from(parts.databaseId).toString('hex')
-    checkPlanFits(given, databaseId, parts.space.measure())
+    if (given.compacts) {
+      checkPlanFits(given, databaseId, parts.space.measure(), false)
+      this.#tell('compact')
+      await parts.flush()
+      await parts.background.compactRange({}, this.#control.signal)
+    }
+    checkPlanFits(given, databaseId, parts.space.measure(), true)
     await this.#runSteps(given.steps)
   }
 

@@ -57,6 +57,8 @@ export interface CollectionPlan extends CollectionSteps {
   readonly version: number
   readonly targetSpaceAmplification: number
   readonly before: CollectionFigures
+  /** The steps are those for a store that was flushed and compacted: that is done first. */
+  readonly compacts?: boolean
 }
 
 /** One step that was carried out. */
@@ -149,7 +151,10 @@ export function resolveCollect(
 
 /** Looks at the parts of a plan that are acted on: it may come from a file. */
 function checkPlan(plan: CollectionPlan): CollectionPlan {
-  const { databaseId, steps } = plainObject(plan, 'plan') as Partial<CollectionPlan>
+  const { databaseId, steps, compacts } = plainObject(plan, 'plan') as Partial<CollectionPlan>
+  if (compacts !== undefined && typeof compacts !== 'boolean') {
+    throw invalidArgument('compacts of the plan must be a boolean')
+  }
   if (typeof databaseId !== 'string' || !Array.isArray(steps)) {
     throw invalidArgument('plan is none of planCollection: databaseId or steps are missing')
   }
@@ -196,8 +201,16 @@ export function stepNumbers(step: CollectionStep): number[] {
   return [...step.segments]
 }
 
-/** @throws WISC_STALE if files of a plan are not as it saw them, WISC_INVALID_ARGUMENT for another database's plan */
-export function checkPlanFits(plan: CollectionPlan, databaseId: string, { files }: Space): void {
+/**
+ * @param isExposed false before the compaction that the plan begins with: references will be others then
+ * @throws WISC_STALE if files of a plan are not as it saw them, WISC_INVALID_ARGUMENT for another database's plan
+ */
+export function checkPlanFits(
+  plan: CollectionPlan,
+  databaseId: string,
+  { files }: Space,
+  isExposed: boolean,
+): void {
   if (plan.databaseId !== databaseId) throw invalidArgument('plan belongs to another database')
   const present = new Map(files.map((file) => [file.number, file]))
   const held = new Set(files.flatMap(({ segments }) => segments.map(({ segment }) => segment)))
@@ -209,8 +222,8 @@ export function checkPlanFits(plan: CollectionPlan, databaseId: string, { files 
       const file = present.get(planned.number)
       const same =
         file?.kind === planned.kind &&
-        file.blocked === undefined &&
-        file.referencedBytes === planned.referencedBytes &&
+        (!isExposed || file.blocked === undefined) &&
+        (!isExposed || file.referencedBytes === planned.referencedBytes) &&
         file.diskBytes === planned.diskBytes
       if (same) continue
       const message = `a file has changed since the plan was made: plan again number=${planned.number}`

@@ -156,7 +156,8 @@ function withFigures(
   return { ...file, ...bytesInVain(hidden, segments), ...(figures && { marked: figures }) }
 }
 
-function asAsked(
+/** Blocked, if it holds none of the segments that were asked for. */
+export function asAsked(
   file: CollectibleFile,
   segments: ReadonlySet<number> | undefined,
 ): CollectibleFile {

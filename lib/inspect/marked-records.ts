@@ -70,7 +70,7 @@ export async function markedRecords(
   }
 }
 
-function valueLogFile(engine: ReadingEngine, number: number): ValueLogFile {
+export function valueLogFile(engine: ReadingEngine, number: number): ValueLogFile {
   const { version } = engine
   const relocation = version.relocations.get(number)
   if (relocation) {

@@ -1,5 +1,6 @@
 /** Plans and reports of collections as text. */
 import type { CollectionFigures, CollectionPlan, CollectionReport } from '../../lib/index.ts'
+import type { CollectionForecast } from '../../lib/inspect/collection-forecast.ts'
 import { escapeText } from '../escape.ts'
 import { deadAndPunched } from '../garbage.ts'
 import { formatSentence } from '../legend.ts'
@@ -7,6 +8,8 @@ import type { Output } from '../output.ts'
 import { type Column, formatFields, formatTable } from '../table.ts'
 import { formatBytes, formatUnits } from '../units.ts'
 
+const COMPACTS =
+  'gc compacts the tree first: what is hidden now is dead then, and counted so above.'
 /** Skipped files that are listed; a plan of a large store has thousands. */
 const SKIPPED_SHOWN = 20
 
@@ -19,7 +22,7 @@ const STEP_COLUMNS: readonly Column[] = [
 
 /** @param knowsPins whether it is known what readers of another process pin */
 export function renderPlan(
-  plan: CollectionPlan,
+  plan: CollectionForecast,
   knowsPins: boolean,
   bytes: boolean,
   columns: number,
@@ -31,6 +34,17 @@ export function renderPlan(
     size(step.bytesCopied),
     numbersOf(step).join(' '),
   ])
+  for (const [round, steps] of plan.laterRounds.entries()) {
+    for (const step of steps) {
+      const files = step.files.map((number) => number ?? 'new')
+      rows.push([
+        `${step.action} (round ${round + 2})`,
+        size(step.bytesFreed),
+        size(step.bytesCopied),
+        files.join(' '),
+      ])
+    }
+  }
   const steps = rows.length === 0 ? 'Nothing to do.\n' : formatTable(STEP_COLUMNS, rows, columns)
   const { before, after } = plan
   const fields: [string, string][] = [
@@ -49,11 +63,7 @@ export function renderPlan(
     ['hidden', size(before.hiddenGarbageBytes)],
     ['pinned', knowsPins ? size(before.pinnedBytes) : 'unknown'],
   ]
-  // Without this the plan looks as if little could be had.
-  const more =
-    before.hiddenGarbageBytes === 0
-      ? ''
-      : `\n${formatSentence('What is hidden comes on top: gc compacts the tree first, and plans again.', columns)}`
+  const more = plan.compacts ? `\n${formatSentence(COMPACTS, columns)}` : ''
   return `${steps}\n${renderSkipped(plan, bytes, columns)}${formatFields(fields, columns)}${more}`
 }
 

@@ -11,12 +11,16 @@ import {
   type CollectOptions,
   WiscError,
 } from '../../lib/index.ts'
-import type { ControlClient } from '../../lib/inspect/control-client.ts'
+import {
+  type CollectionForecast,
+  forecastCollection,
+} from '../../lib/inspect/collection-forecast.ts'
+import type { ControlClient, OwnerFacts } from '../../lib/inspect/control-client.ts'
 import { parseAtLeast, parseBytes, parseRatio, parseSegments } from '../amounts.ts'
 import { EXACT_BYTES, STORE_PATH } from '../arguments.ts'
 import { EXIT_CODE, errorReport, exitCodeOf, UsageError } from '../exit-code.ts'
 import { inspectAgain } from '../inspect-again.ts'
-import { findOwner, type Owner, sayUnknown, watchOwner } from '../owner.ts'
+import { findOwner, type Owner, patienceMs, sayUnknown, watchOwner } from '../owner.ts'
 import { formatBytes } from '../units.ts'
 import { withUnknownPins } from '../unknown-pins.ts'
 import { defineVerb, type Verb, type VerbContext } from '../verb.ts'
@@ -35,11 +39,10 @@ export const gc: Verb = defineVerb({
   summary: 'Take back the space of garbage in the value log',
   details:
     'Flushes, compacts and collects, round after round, until the space amplification is at its target. With ' +
-    '--dry-run it changes nothing and shows the plan for the store as it is: what the compaction will expose comes ' +
-    'on top. With --json, too, the plan can be kept in a file and given to --plan, which does exactly that, or ' +
-    'nothing if the files have changed since. If another process has the store open, that one is asked to do the ' +
-    'work. ' +
-    'Ctrl-C stops it in order; what is done by then stays done.',
+    '--dry-run it changes nothing and shows all that: what the compaction will expose, and each round. With --json, ' +
+    'too, it can be kept in a file and given to --plan, which compacts if that was foreseen, and carries out ' +
+    'exactly the first round, or nothing if the files have changed since. If another process has the store open, ' +
+    'that one is asked to do the work. Ctrl-C stops it in order; what is done by then stays done.',
   examples: [
     ['wisc gc photos.db --dry-run', 'What it would do'],
     ['wisc gc photos.db --target-amp 1.1 --rate 20MiB', 'More than by itself, at most 20 MiB/s'],
@@ -92,7 +95,7 @@ export const gc: Verb = defineVerb({
     }
     if (settings.segments) await checkSegments(path, settings.segments, context)
     if (dryRun) {
-      const { plan: found, knowsPins } = await makePlan(path, settings, context)
+      const { plan: found, knowsPins } = await makeForecast(path, settings, context)
       if (json) await output.json(knowsPins ? found : withUnknownPins(found))
       else await output.write(renderPlan(found, knowsPins, bytes, output.columns))
       return EXIT_CODE.fine
@@ -118,31 +121,43 @@ async function checkSegments(
   throw new UsageError(`the store has no such segment: ${unknown.join(', ')}; see wisc segments`)
 }
 
-/** A plan, and whether what readers of the owner pin is known. */
-interface FoundPlan {
-  readonly plan: CollectionPlan
+/** What a collection would do, and whether what readers of the owner pin is known. */
+interface Forecast {
+  readonly plan: CollectionForecast
   readonly knowsPins: boolean
 }
 
-async function makePlan(
+async function makeForecast(
   path: string,
-  settings: CollectSettings,
+  { targetSpaceAmplification: target, segments, maxCopyBytes }: CollectSettings,
   context: VerbContext,
-): Promise<FoundPlan> {
+): Promise<Forecast> {
   const { progress, signal } = context
   progress.note('planning')
-  const owner = await findOwner(path, context)
-  if (owner?.client) {
-    const plan = await askOwner(path, owner, context, (client) =>
-      client.ask('planCollection', { options: settings, signal }),
-    )
-    return { plan, knowsPins: true }
-  }
-  if (owner) sayUnknown(owner, context)
+  const found = await findOwner(path, context)
+  const owner = found?.client && (await factsOf(found.client, context))
+  if (found && !owner) sayUnknown(found, context)
+  const readers = (owner && found?.readers?.map(({ sequence }) => sequence)) ?? []
+  const wishes = { target, segments, maxCopyBytes }
   const plan = await inspectAgain(path, context, (store) =>
-    store.planCollection({ ...settings, signal }),
+    forecastCollection(store, wishes, { owner, readers, signal }),
   )
-  return { plan, knowsPins: owner === undefined }
+  return { plan, knowsPins: found === undefined || owner !== undefined }
+}
+
+/** How the owner has the store open. @returns undefined if it does not answer any more */
+async function factsOf(
+  client: ControlClient,
+  { signal }: VerbContext,
+): Promise<OwnerFacts | undefined> {
+  try {
+    return await client.ask('owner', { signal, patienceMs: patienceMs() })
+  } catch (error) {
+    if (signal.aborted || !(error instanceof WiscError)) throw error
+    return undefined
+  } finally {
+    client.close()
+  }
 }
 
 async function carryOut(

@@ -47,13 +47,13 @@ export const segments: Verb = defineVerb({
   usage: 'segments <path>',
   summary: 'List the files of the value log, and what a collection would do with each',
   details:
-    'In the column "plan" stands what the collector would do to come to its target (DROP, PUNCH, REWRITE), or why it ' +
-    'leaves the file alone; from counters alone it is a guess. Age is the time since the file was last written, or ' +
-    'punched. With --exact the tree is walked and the plan is that of gc ' +
-    '--dry-run; hidden bytes (which a compaction would expose) and pinned ones (which a snapshot or iterator of ' +
-    'the process that has the store open still sees) are told from live ones; if that process does not answer, it is ' +
-    'unknown which of the two they are. With --json a line a file. Needs ' +
-    'no lock and writes nothing; the store may be in use.',
+    'In the column "plan" stands what the collector would do to come to its target (DROP, PUNCH, REWRITE), or why ' +
+    'it leaves the file alone; from counters alone it is a guess. Age is the time since the file was last written, ' +
+    'or punched. With --exact the tree is walked and the plan is exact, for the tree as it is (gc compacts it ' +
+    'first); hidden bytes (which a compaction would expose) and pinned ones (which a snapshot or iterator of the ' +
+    'process that has the store open still sees) are told from live ones; if that process does not answer, it is ' +
+    'unknown which of the two they are. With --json a line a file. Needs no lock and writes nothing; the store may ' +
+    'be in use.',
   examples: [
     ['wisc segments photos.db', 'At a glance, from counters alone'],
     ['wisc segments photos.db --exact --sort dead', 'After a walk, most garbage first'],
