@@ -1,5 +1,5 @@
 /**
- * Measurements of wisc that are no throughput: how much a load writes, how long opening takes.
+ * Measurements beside the throughput of loads and reads: how much a load writes, how long opening takes, a queue.
  *
  * Each step runs in a process of its own, and the best of the repetitions counts.
  */
@@ -13,13 +13,15 @@ import {
   writtenPerUserByte,
 } from '../results.ts'
 import type { OpenJob, OpenReport } from './open-child.ts'
+import type { QueueJob, QueueReport } from './queue-child.ts'
 import { median, timeCommand } from './time-command.ts'
 
 /** Names that `--special` takes. */
-export const SPECIALS = ['load-1GiB', 'open-clean', 'open-crash'] as const
+export const SPECIALS = ['load-1GiB', 'open-clean', 'open-crash', 'queue'] as const
 
 const WORKLOAD_CHILD = new URL('../child.js', import.meta.url)
 const OPEN_CHILD = new URL('./open-child.js', import.meta.url)
+const QUEUE_CHILD = new URL('./queue-child.js', import.meta.url)
 const MIB = 1024 * 1024
 const LOAD_BYTES = 1024 * MIB
 const LOAD_VALUE_BYTES = 4096
@@ -29,6 +31,10 @@ const CLEAN_VALUE_BYTES = 1024
 const COMMAND_RUNS = 15
 const CRASH_VALUE_BYTES = 4096
 const CRASH_LOG_BYTES = 300 * MIB
+/** One peer at a time, interleaved. */
+const QUEUE_ENGINES = ['wisc', 'classic-level'] as const
+const QUEUE_STEPS = 50_000
+const QUEUE_VALUE_BYTES = 100
 /** So that no memtable is flushed before the kill: a quarter of this lies above {@link CRASH_LOG_BYTES}. */
 const CRASH_UNFLUSHED_BYTES_MAX = 2048 * MIB
 
@@ -51,7 +57,9 @@ export async function runSpecial(name: string, context: SpecialContext): Promise
       ? await loadOneGiB(context, directory)
       : name === 'open-clean'
         ? await openClean(context, directory)
-        : await openCrash(context, directory, clear)
+        : name === 'open-crash'
+          ? await openCrash(context, directory, clear)
+          : await takeFromQueues(context, directory, clear)
   clear()
   return figures
 }
@@ -103,6 +111,34 @@ async function openClean(context: SpecialContext, directory: string): Promise<Sp
     ...openFigures('open-clean', reports),
     { name: 'open-clean wisc stat, median', unit: 'ms', value: statMs },
   ]
+}
+
+async function takeFromQueues(
+  context: SpecialContext,
+  directory: string,
+  clear: () => void,
+): Promise<SpecialFigure[]> {
+  const best = new Map<string, QueueReport>()
+  for (let i = 0; i < context.repetitions; i++) {
+    for (const engine of QUEUE_ENGINES) {
+      clear()
+      const job: QueueJob = {
+        engine,
+        directory,
+        steps: QUEUE_STEPS,
+        valueBytes: QUEUE_VALUE_BYTES,
+      }
+      await context.prepare()
+      await runChild<QueueReport>(QUEUE_CHILD, job, (report) => {
+        const before = best.get(engine)
+        if (before === undefined || report.seconds < before.seconds) best.set(engine, report)
+      })
+    }
+  }
+  return [...best].flatMap(([engine, { seconds, lastTenthSeconds }]) => [
+    { name: `queue ${engine}, 50,000 steps`, unit: 's', value: seconds },
+    { name: `queue ${engine}, the last tenth of them`, unit: 's', value: lastTenthSeconds },
+  ])
 }
 
 async function openCrash(
