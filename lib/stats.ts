@@ -5,7 +5,7 @@ import { BALLAST_NAME } from './base/file-names.ts'
 import type { Engine } from './engine.ts'
 import type { ReadingEngine } from './reading-engine.ts'
 import type { RecoveryReport } from './recover.ts'
-import { tablesOf } from './tables.ts'
+import { tableMap } from './tables.ts'
 
 /** One level of the tree. */
 export interface LevelStats {
@@ -108,7 +108,7 @@ export function storeStats(
     writeAmplification: userBytesWritten === 0 ? 0 : written / userBytesWritten,
     segments: version.segments.size,
     relocations: version.relocations.size,
-    tables: tablesOf(version).length,
+    tables: tableMap(version).size,
     levels: levelStats(engine),
     memtableBytes: engine.memtables.usedBytes,
     blockCache: { hits: cache.stats.hits, misses: cache.stats.misses, bytes: cache.stats.bytes },

@@ -9,7 +9,7 @@ import type { LogContext } from '../vlog/recovery.ts'
 import { CorruptionError } from './base/errors.ts'
 import { CURRENT_NAME, joinPath, parseFileName } from './base/file-names.ts'
 import { unlinkIfPossible } from './base/unlink.ts'
-import { tablesOf } from './tables.ts'
+import { tableMap } from './tables.ts'
 import { readCurrent } from './tree/current.ts'
 import { holdsValueLogFile, type Version } from './tree/version.ts'
 
@@ -17,7 +17,7 @@ export function sweepOrphans(context: LogContext, version: Version): void {
   const { fileSystem, directory } = context
   const live = readCurrent(fileSystem, directory)
   if (!live) throw new CorruptionError(CURRENT_NAME, 0, 'CURRENT vanished during the open')
-  const tables = new Set(tablesOf(version).map((table) => table.number))
+  const tables = tableMap(version)
   for (const name of fileSystem.list(directory)) {
     const file = parseFileName(name)
     if (file === undefined || file.number >= version.nextFileNumber) continue

@@ -18,7 +18,7 @@ import { frameSeed } from './base/frame.ts'
 import type { SegmentUse } from './collector/references.ts'
 import { plainObject, refuseUnknown } from './options.ts'
 import type { ReadingEngine } from './reading-engine.ts'
-import { openTable, tablesOf } from './tables.ts'
+import { openTable, tableMap, tablesOf } from './tables.ts'
 import { type EntryCursor, KIND, type TableMeta } from './tree/entry.ts'
 import type { TableReader } from './tree/table-reader.ts'
 import { holdsValueLogFile, isRelocated, type SegmentState, type Version } from './tree/version.ts'
@@ -179,7 +179,7 @@ function note({ found }: GrowingReport, error: WiscError | undefined, entries: n
 
 /** A table that is no longer in the version was removed in order: its absence is no damage. */
 function isGone(engine: ReadingEngine, number: number): boolean {
-  return !tablesOf(engine.version).some((table) => table.number === number)
+  return !tableMap(engine.version).has(number)
 }
 
 async function verifyTable(

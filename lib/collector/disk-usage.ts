@@ -6,7 +6,7 @@
  */
 import { joinPath, LOST_NAME, parseFileName } from '../base/file-names.ts'
 import type { FileSystem } from '../base/file-system.ts'
-import { tablesOf } from '../tables.ts'
+import { tableMap } from '../tables.ts'
 import { holdsValueLogFile, type Version } from '../tree/version.ts'
 
 export class DiskUsage {
@@ -24,7 +24,7 @@ export class DiskUsage {
   /** Allocated bytes of everything in the directory, lost/ included. */
   measure(version: Version): number {
     const known = new Map<string, number>()
-    const tables = new Set(tablesOf(version).map(({ number }) => number))
+    const tables = tableMap(version)
     let total = 0
     for (const name of this.#fileSystem.list(this.#directory)) {
       if (name === LOST_NAME) {
@@ -65,7 +65,7 @@ export class DiskUsage {
 }
 
 /** Tables and relocations are written whole before they get into a version, and sealed segments have ended. */
-function isFinal(version: Version, tables: ReadonlySet<number>, name: string): boolean {
+function isFinal(version: Version, tables: ReadonlyMap<number, unknown>, name: string): boolean {
   const file = parseFileName(name)
   if (file?.kind === 'table') return tables.has(file.number)
   if (file?.kind !== 'segment' || !holdsValueLogFile(version, file.number)) return false

@@ -40,7 +40,8 @@ interface KnownTable {
 
 export class References {
   readonly #open: (number: number) => TableReader
-  #version: Version | undefined
+  /** Those that the sums are for: the same object as long as no table changes. */
+  #levels: Version['levels'] | undefined
   #tables: Map<number, KnownTable> = new Map()
   readonly #use: Map<number, SegmentUse> = new Map()
   readonly #totals: TreeTotals = emptyTotals()
@@ -66,7 +67,7 @@ export class References {
    * @throws CorruptionError, IoError if a table cannot be opened
    */
   update(version: Version, most: number = Number.POSITIVE_INFINITY): boolean {
-    if (version === this.#version) return true
+    if (version.levels === this.#levels) return true
     const gone = new Map(this.#tables)
     let left = most
     for (const { number } of tablesOf(version)) {
@@ -78,7 +79,7 @@ export class References {
       this.#tables.delete(number)
       this.#apply(table, -1)
     }
-    this.#version = version
+    this.#levels = version.levels
     return true
   }
 
