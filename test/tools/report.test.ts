@@ -110,7 +110,7 @@ test.skipIf(process.platform === 'win32')(
 
 test('thousands of files make a page of bounded size', async () => {
   const db = await storeWithGarbage()
-  const { open } = await import('#dist/lib/index.js')
+  const { openStore: open } = await import('#dist/lib/open-store.js')
   const { segmentRows } = await import('#dist/lib/inspect/segment-report.js')
   const store = await open(db, { readOnly: true })
   const [row] = await segmentRows(store, { isExact: true, readers: [] })

@@ -1,11 +1,14 @@
 /** What `wisc gc --dry-run` foretells against what a collection then does, on stores of several kinds. */
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { type CollectionReport, type Options, open, type Store } from '#dist/lib/index.js'
+import type { CollectionReport } from '#dist/lib/collector/collection.js'
 import {
   type CollectionForecast,
   forecastCollection,
 } from '#dist/lib/inspect/collection-forecast.js'
+import { openStore as open } from '#dist/lib/open-store.js'
+import type { Options } from '#dist/lib/options.js'
+import type { Store } from '#dist/lib/store.js'
 import { Prng } from '../../support/random.ts'
 import { temporaryDirectory } from '../../support/temporary-directory.ts'
 
