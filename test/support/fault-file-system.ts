@@ -20,7 +20,7 @@
  * whose job was under way when a sync failed.
  */
 import { IoError } from '#dist/lib/base/errors.js'
-import type { File, FileSystem, Lock, OpenMode } from '#dist/lib/base/file-system.js'
+import type { File, FileIdentity, FileSystem, Lock, OpenMode } from '#dist/lib/base/file-system.js'
 import { BLOCK_BYTES, Content } from './content.ts'
 import type { DiskImage, DiskModel, Operation } from './disk-model.ts'
 import {
