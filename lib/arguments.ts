@@ -5,6 +5,7 @@ import { RECORD_KIND } from '../vlog/record.ts'
 import { compareBytes, copyBytes, lengthOf, NO_BYTES } from './base/bytes.ts'
 import { invalidArgument, WiscError } from './base/errors.ts'
 import type { Given } from './batch.ts'
+import { mustBe, notBytes, shown } from './given.ts'
 import { integer, plainObject, refuseUnknown } from './options.ts'
 import { KEY_BYTES_MAX } from './tree/entry.ts'
 import type { Key, KeyRange, RangeOptions, ReadOptions, Value, WriteOptions } from './types.ts'
@@ -35,7 +36,7 @@ const VALUE_BYTES_MAX = 2 ** 31 - 1
 function toBytes(value: unknown, name: string): Uint8Array {
   if (typeof value === 'string') return value.length === 0 ? NO_BYTES : Buffer.from(value, 'utf8')
   // Not `instanceof`: an array of another realm is one, too.
-  if (!types.isUint8Array(value)) throw invalidArgument(`${name} must be a Uint8Array or a string`)
+  if (!types.isUint8Array(value)) throw invalidArgument(notBytes(name, value))
   if (lengthOf(value) > 0) return value
   if (isGone(value)) {
     throw invalidArgument(`${name} has no memory: its buffer was transferred, or made smaller`)
@@ -59,7 +60,7 @@ export function checkOperation(operation: unknown, index: number): Given {
   const given = plainObject(operation, name)
   const { type } = given
   if (type !== 'put' && type !== 'delete') {
-    throw invalidArgument(`${name}.type must be 'put' or 'delete'`)
+    throw invalidArgument(`${name}.type must be 'put' or 'delete', not ${shown(type)}`)
   }
   refuseUnknown(given, type === 'put' ? ['type', 'key', 'value'] : ['type', 'key'], name)
   const key = keyBytes(given['key'] as Key, `${name}.key`)
@@ -75,7 +76,7 @@ export function writeSync(options: WriteOptions | undefined, standard: boolean):
   refuseUnknown(plainObject(options, 'write options'), ['sync'], 'write')
   const sync = options.sync
   if (sync === undefined) return standard
-  if (typeof sync !== 'boolean') throw invalidArgument('sync must be a boolean')
+  if (typeof sync !== 'boolean') throw invalidArgument(mustBe('a boolean', 'sync', sync))
   return sync
 }
 
@@ -129,7 +130,7 @@ export function resolveScan(options: RangeOptions | undefined): ResolvedScan {
   const range = plainObject(options === undefined ? NO_OPTIONS : options, 'range') as RangeOptions
   refuseUnknown(range, SCAN_NAMES, 'range')
   const { reverse = false, limit, signal, highWaterMarkBytes = 1024 * 1024 } = range
-  if (typeof reverse !== 'boolean') throw invalidArgument('reverse must be a boolean')
+  if (typeof reverse !== 'boolean') throw invalidArgument(mustBe('a boolean', 'reverse', reverse))
   const unlimited = limit === undefined || limit === Number.POSITIVE_INFINITY
   return {
     ...resolveKeyRange(range),
@@ -156,8 +157,17 @@ export function isEmptyRange(range: ResolvedRange): boolean {
 }
 
 export function checkSignal(signal: unknown): AbortSignal | undefined {
-  if (signal === undefined || signal instanceof AbortSignal) return signal
-  throw invalidArgument('signal must be an AbortSignal')
+  if (signal === undefined || isSignal(signal)) return signal
+  throw invalidArgument(mustBe('an AbortSignal', 'signal', signal))
+}
+
+/** Not `instanceof`: libraries bring their own, as jsdom does. */
+function isSignal(value: unknown): value is AbortSignal {
+  if (typeof value !== 'object' || value === null) return false
+  const { aborted, addEventListener, removeEventListener } = value as Partial<AbortSignal>
+  const isTarget =
+    typeof addEventListener === 'function' && typeof removeEventListener === 'function'
+  return typeof aborted === 'boolean' && isTarget
 }
 
 export function throwIfAborted(signal: AbortSignal | undefined): void {

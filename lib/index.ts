@@ -15,6 +15,15 @@ export type {
   CollectOptions,
   FailedStep,
 } from './collector/collection.ts'
+export type {
+  CollectionEvent,
+  CompactionEvent,
+  FlushEvent,
+  StallEvent,
+  StoreEmitter,
+  StoreEvents,
+  StoreListener,
+} from './events.ts'
 export type { EntryIterator, KeyIterator, StoreIterator, ValueIterator } from './iterator.ts'
 export type { CollectorOptions, Options, TreeTuning } from './options.ts'
 export type { Snapshot } from './snapshot.ts'

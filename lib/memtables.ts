@@ -37,10 +37,9 @@ export class Memtables {
 
   /** @param arenasMax a view that only reads has no flushes: it makes as many arenas as its log needs */
   constructor(arenaBytes: number, start: LogPosition, arenasMax: number = ARENAS) {
-    // Whole words, as arenas have them.
-    this.#arenaBytes = arenaBytes & ~3
+    this.#arenaBytes = wholeWords(arenaBytes)
     this.#arenasMax = arenasMax
-    this.#activeArena = this.#makeArena(arenaBytes)
+    this.#activeArena = this.#makeArena(this.#arenaBytes)
     this.#active = new Memtable(this.#activeArena, start)
   }
 
@@ -139,7 +138,11 @@ export class Memtables {
   }
 
   #makeArena(bytes: number): Arena {
-    // Whole words: an arena rounds down.
-    return createArena(this.#arenasMade++, Math.min((bytes + 3) & ~3, ARENA_BYTES_MAX))
+    return createArena(this.#arenasMade++, wholeWords(bytes))
   }
+}
+
+/** An arena rounds down to these. */
+function wholeWords(bytes: number): number {
+  return Math.min((bytes + 3) & ~3, ARENA_BYTES_MAX)
 }

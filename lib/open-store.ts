@@ -5,12 +5,14 @@
  */
 import { resolve } from 'node:path'
 import { invalidArgument } from './base/errors.ts'
+import { CURRENT_NAME, joinPath } from './base/file-names.ts'
 import type { FileSystem } from './base/file-system.ts'
-import { nodeFileSystem } from './base/node-file-system.ts'
+import { fileSystemOfMode, modeOfStoreFile, nodeFileSystem } from './base/node-file-system.ts'
 import { listenOnSocket } from './base/node-socket.ts'
 import { type Random, systemRandom } from './base/random.ts'
+import { shown } from './given.ts'
 import type { JobRunner } from './jobs/runner.ts'
-import { type Options, resolveOptions } from './options.ts'
+import { type Options, type ResolvedOptions, resolveOptions } from './options.ts'
 import { ReadOnlyEngine } from './read-only.ts'
 import { Store } from './store.ts'
 import { followLink, inspectPlace, makeDirectories } from './store-place.ts'
@@ -32,20 +34,20 @@ export async function openStore(
   parts: StoreParts = {},
 ): Promise<Store> {
   if (typeof path !== 'string' || path.length === 0 || path.includes('\0')) {
-    throw invalidArgument('path must be a string, not empty')
+    throw invalidArgument(
+      `path must be a string, not empty or with a zero byte, not ${shown(path)}`,
+    )
   }
   const resolved = resolveOptions(options)
-  const {
-    fileSystem = nodeFileSystem,
-    random = systemRandom,
-    wrapRunner = (runner) => runner,
-  } = parts
+  const { random = systemRandom, wrapRunner = (runner) => runner } = parts
+  const given = followLink(parts.fileSystem ?? nodeFileSystem, resolve(path))
+  const fileSystem = parts.fileSystem ?? ownFileSystem(given, resolved)
   const place = {
     fileSystem,
     random,
     wrapRunner,
     isSalvage: parts.isSalvage ?? false,
-    directory: followLink(fileSystem, resolve(path)),
+    directory: given,
     options: resolved,
     listen: parts.fileSystem ? undefined : listenOnSocket,
   }
@@ -54,4 +56,9 @@ export async function openStore(
   const found = { ...place, directory }
   if (!resolved.readOnly) return (await import('./open-for-writing.ts')).openForWriting(found)
   return new Store(await ReadOnlyEngine.open(found))
+}
+
+/** The real one. New files are as the option says, or as those that the store has. */
+function ownFileSystem(directory: string, { fileMode }: ResolvedOptions): FileSystem {
+  return fileSystemOfMode(fileMode ?? modeOfStoreFile(joinPath(directory, CURRENT_NAME)))
 }

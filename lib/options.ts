@@ -2,6 +2,7 @@
  * Options of `open`: defaults, limits, and the refusal of everything unknown.
  */
 import { invalidArgument } from './base/errors.ts'
+import { mustBe, shown } from './given.ts'
 import { ARENA_BYTES_MAX } from './tree/arena.ts'
 
 /** Shape of the tree. The defaults suit nearly everyone. */
@@ -82,6 +83,12 @@ export interface Options {
    * LOCK names it. Where there can be none, a 'warning' says so. Default: true where there are Unix sockets.
    */
   readonly controlSocket?: boolean
+  /**
+   * Mode of the files that the store makes, 0o600 to 0o666, as far as the process's umask allows; directories get the
+   * x bits that go with it. The control socket is its owner's in any case. Default: 0o600 for a new store, that of its
+   * CURRENT for one that is there.
+   */
+  readonly fileMode?: number
   readonly tree?: TreeTuning
   readonly collector?: CollectorOptions
 }
@@ -96,7 +103,8 @@ export interface ResolvedCollectorOptions {
 
 /** All options, with their defaults. */
 export interface ResolvedOptions
-  extends Required<Omit<Options, 'tree' | 'syncIntervalMs' | 'collector'>> {
+  extends Required<Omit<Options, 'tree' | 'syncIntervalMs' | 'collector' | 'fileMode'>> {
+  readonly fileMode: number | undefined
   readonly syncIntervalMs: number | undefined
   readonly tree: Required<TreeTuning>
   readonly collector: ResolvedCollectorOptions
@@ -137,6 +145,9 @@ const TREE_NUMBERS = {
   filterBitsPerKey: [10, 0, 32],
 } as const satisfies Record<string, NumberRule>
 
+/** Options of other kinds. */
+const OTHERS = new Set(['tree', 'syncIntervalMs', 'collector', 'fileMode'])
+
 /** What the design has and this version has not: a clear answer instead of "unknown". */
 const NOT_YET = new Set(['compression', 'compressionLevel'])
 
@@ -149,7 +160,7 @@ export function resolveOptions(options: Options): ResolvedOptions {
   const tree = plainObject(given['tree'] === undefined ? {} : given['tree'], 'options.tree')
   for (const name of Object.keys(given)) {
     if (Object.hasOwn(BOOLEANS, name) || Object.hasOwn(NUMBERS, name)) continue
-    if (name === 'tree' || name === 'syncIntervalMs' || name === 'collector') continue
+    if (OTHERS.has(name)) continue
     if (NOT_YET.has(name)) {
       throw invalidArgument(`this version of wisc does not have the option name=${name}`)
     }
@@ -168,6 +179,7 @@ export function resolveOptions(options: Options): ResolvedOptions {
     ...fittingSizes(given, collector.maxBytesOnDisk),
     syncIntervalMs:
       interval === undefined ? undefined : integer('syncIntervalMs', interval, 1, 2 ** 31 - 1),
+    fileMode: fileMode(given['fileMode']),
     tree: resolvedTree,
     collector,
   }
@@ -188,6 +200,18 @@ function fittingSizes(
     if (given[name] === undefined && fitting < standard) sizes[name] = fitting
   }
   return sizes
+}
+
+function fileMode(value: unknown): number | undefined {
+  if (value === undefined) return undefined
+  const mode = typeof value === 'number' ? value : Number.NaN
+  // Its owner has to write, and no file of a store is a program.
+  const isPossible = Number.isInteger(mode) && mode >= 0o600 && (mode | 0o666) === 0o666
+  if (isPossible) return mode
+  const what = typeof value === 'number' ? `0o${value.toString(8)}` : shown(value)
+  throw invalidArgument(
+    `fileMode must be a number like 0o640: 0o600 and read or write for others, not ${what}`,
+  )
 }
 
 const COLLECTOR_NAMES = [
@@ -228,7 +252,7 @@ export function amplification(
   if (value === undefined) return standard
   if (typeof value !== 'number' || !(value >= min && value <= TARGET_MAX)) {
     const range = `a number of ${min} to ${TARGET_MAX}`
-    throw invalidArgument(`${name} must be ${range} value=${String(value)}`)
+    throw invalidArgument(`${name} must be ${range}, not ${shown(value)}`)
   }
   return value
 }
@@ -239,14 +263,14 @@ export function optionalBytes(name: string, value: unknown, min: number): number
 
 function boolean(name: string, value: unknown, standard: boolean): boolean {
   if (value === undefined) return standard
-  if (typeof value !== 'boolean') throw invalidArgument(`${name} must be a boolean`)
+  if (typeof value !== 'boolean') throw invalidArgument(mustBe('a boolean', name, value))
   return value
 }
 
 /** An object with own, enumerable settings; nothing else is looked at. */
 export function plainObject(value: unknown, name: string): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw invalidArgument(`${name} must be an object`)
+    throw invalidArgument(mustBe('an object', name, value))
   }
   return value as Record<string, unknown>
 }
@@ -260,7 +284,7 @@ export function refuseUnknown(value: object, known: readonly string[], name: str
 
 export function integer(name: string, value: unknown, min: number, max: number): number {
   if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) {
-    throw invalidArgument(`${name} must be an integer of ${min} to ${max} value=${String(value)}`)
+    throw invalidArgument(`${name} must be an integer of ${min} to ${max}, not ${shown(value)}`)
   }
   return value
 }

@@ -29,6 +29,8 @@ import {
   resolveCollect,
 } from './collector/collection.ts'
 import type { Engine } from './engine.ts'
+import type { StoreEmitter } from './events.ts'
+import { mustBe } from './given.ts'
 import { segmentInfos, valueStat } from './inspect-space.ts'
 import {
   type EntryIterator,
@@ -69,11 +71,15 @@ interface WritingParts {
 /** Engine events that the store hands on. */
 const EVENTS = ['flush', 'compaction', 'collection', 'stall', 'warning'] as const
 
+/** An emitter whose type knows the events. */
+const TypedEmitter: new () => StoreEmitter = EventEmitter
+
 /**
- * One open database directory. Made by {@link open}. Emits 'flush', 'compaction', 'collection', 'stall', 'warning', and
- * 'error' when background work fails and someone listens; the next write carries the error in any case.
+ * One open database directory. Made by {@link open}. Emits what {@link StoreEvents} describes: 'flush', 'compaction',
+ * 'collection', 'stall', 'warning', and 'error' when background work fails and someone listens; the next write carries
+ * the error in any case.
  */
-export class Store extends EventEmitter {
+export class Store extends TypedEmitter {
   readonly #engine: ReadingEngine
   /** Undefined if the store only reads. */
   readonly #writer: Engine | undefined
@@ -130,7 +136,8 @@ export class Store extends EventEmitter {
   async write(operations: readonly Operation[], options?: WriteOptions): Promise<void> {
     const { commit, context, log } = this.#writable()
     const sync = writeSync(options, context.options.sync)
-    if (!Array.isArray(operations)) throw invalidArgument('operations must be an array')
+    if (!Array.isArray(operations))
+      throw invalidArgument(mustBe('an array', 'operations', operations))
     // Not `map`, which leaves holes in an array as they are.
     const writes = Array.from(operations, checkOperation)
     // A getter of an operation may have closed the store.
@@ -164,17 +171,9 @@ export class Store extends EventEmitter {
 
   /** The values of several keys, all as of the same moment, in the order of the keys. */
   async getMany(keys: readonly Key[], options?: ReadOptions): Promise<(Buffer | undefined)[]> {
-    if (!Array.isArray(keys)) throw invalidArgument('keys must be an array')
+    if (!Array.isArray(keys)) throw invalidArgument(mustBe('an array', 'keys', keys))
     const bytes = Array.from(keys, (key: Key, i) => keyBytes(key, `keys[${i}]`))
-    const sequence = this.#sequence(options)
-    const read = (at: number): Promise<(Buffer | undefined)[]> =>
-      this.#reads.getMany(bytes, at, () => this.#checkOpen())
-    try {
-      return await read(sequence)
-    } catch (error) {
-      this.#mayRestart(error, options)
-      return read(this.#sequence(options))
-    }
+    return this.#readAt(options, (at) => this.#reads.getMany(bytes, at, () => this.#checkOpen()))
   }
 
   /** True if the key has a value. Never reads the value. */
@@ -184,13 +183,13 @@ export class Store extends EventEmitter {
 
   hasSync(key: Key, options?: ReadOptions): boolean {
     const bytes = keyBytes(key)
-    const sequence = this.#sequence(options)
-    try {
-      return this.#reads.has(bytes, sequence)
-    } catch (error) {
-      this.#mayRestart(error, options)
-      return this.#reads.has(bytes, this.#sequence(options))
-    }
+    return this.#readAt(options, (at) => this.#reads.has(bytes, at))
+  }
+
+  /** Size and place of a value, without reading it; undefined if the key has none. */
+  async stat(key: Key, options?: ReadOptions): Promise<ValueStat | undefined> {
+    const bytes = keyBytes(key)
+    return this.#readAt(options, (at) => valueStat(this.#engine, bytes, at))
   }
 
   #read(
@@ -199,40 +198,51 @@ export class Store extends EventEmitter {
     soon: boolean,
   ): Buffer | undefined | Promise<Buffer | undefined> {
     const bytes = keyBytes(key)
-    const sequence = this.#sequence(options)
+    return this.#readAt(options, (at) => this.#reads.get(bytes, at, soon))
+  }
+
+  /**
+   * Every read of keys goes this way. It is done again when the store only reads and the view had to start again.
+   * @param read reads at a sequence, now or later
+   * @throws WiscError; what is read later rejects with it
+   */
+  #readAt<R>(options: ReadOptions | undefined, read: (sequence: number) => R): R {
     try {
-      const result = this.#reads.get(bytes, sequence, soon)
-      if (!(result instanceof Promise) || this.#writer) return result
-      return result.catch((error: unknown) => this.#readAgain(error, bytes, options))
+      const sequence = this.#sequence(options)
+      try {
+        const result = read(sequence)
+        // A later result is of the same type: a promise.
+        return result instanceof Promise ? (this.#readLater(result, options, read) as R) : result
+      } catch (error) {
+        this.#mayRestart(error, options)
+        return read(this.#sequence(options))
+      }
     } catch (error) {
-      return this.#readAgain(error, bytes, options)
+      throw toWiscError(error)
     }
   }
 
-  #readAgain(
-    error: unknown,
-    key: Uint8Array,
+  async #readLater<R>(
+    result: Promise<unknown>,
     options: ReadOptions | undefined,
-  ): Buffer | undefined {
-    this.#mayRestart(error, options)
-    return this.#reads.get(key, this.#sequence(options), false) as Buffer | undefined
+    read: (sequence: number) => R,
+  ): Promise<unknown> {
+    try {
+      return await result
+    } catch (error) {
+      try {
+        this.#mayRestart(error, options)
+        return await read(this.#sequence(options))
+      } catch (again) {
+        throw toWiscError(again)
+      }
+    }
   }
 
   /** @throws the error, unless the store only reads and a read without a snapshot may start again */
   #mayRestart(error: unknown, options: ReadOptions | undefined): void {
     if (options?.snapshot) throw this.#engine.viewFailure(error)
     this.#engine.restart(error)
-  }
-
-  /** Size and place of a value, without reading it; undefined if the key has none. */
-  async stat(key: Key, options?: ReadOptions): Promise<ValueStat | undefined> {
-    const bytes = keyBytes(key)
-    try {
-      return valueStat(this.#engine, bytes, this.#sequence(options))
-    } catch (error) {
-      this.#mayRestart(error, options)
-      return valueStat(this.#engine, bytes, this.#sequence(options))
-    }
   }
 
   /** Iterates over keys and values, in key order, as they are now (or were for the snapshot). */

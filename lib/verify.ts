@@ -16,6 +16,7 @@ import { CorruptionError, invalidArgument, isMissing, type WiscError } from './b
 import { joinPath, segmentName, tableName } from './base/file-names.ts'
 import { frameSeed } from './base/frame.ts'
 import type { SegmentUse } from './collector/references.ts'
+import { mustBe } from './given.ts'
 import { plainObject, refuseUnknown } from './options.ts'
 import type { ReadingEngine } from './reading-engine.ts'
 import { openTable, tableMap, tablesOf } from './tables.ts'
@@ -79,9 +80,9 @@ export async function verifyStore(
 ): Promise<VerifyReport> {
   refuseUnknown(plainObject(options, 'verify options'), ['deep', 'signal', 'onProgress'], 'verify')
   const { deep = true, signal, onProgress } = options
-  if (typeof deep !== 'boolean') throw invalidArgument('deep must be a boolean')
+  if (typeof deep !== 'boolean') throw invalidArgument(mustBe('a boolean', 'deep', deep))
   if (onProgress !== undefined && typeof onProgress !== 'function') {
-    throw invalidArgument('onProgress must be a function')
+    throw invalidArgument(mustBe('a function', 'onProgress', onProgress))
   }
   checkSignal(signal)
   // I5: what is being read stays, also across the turns of the event loop.

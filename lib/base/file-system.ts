@@ -101,7 +101,9 @@ export interface LockRefusal {
 export interface FileSystem {
   /** @throws IoError with errno EEXIST (create), ENOENT (read, punch), ELOOP or EINVAL for what is no regular file */
   open(path: string, mode: OpenMode): File
-  /** Makes one directory, mode 0700. @returns false if it was there */
+  /** The mode of files that it makes, if it has one. */
+  readonly fileMode?: number | undefined
+  /** Makes one directory: who may read its files may search it. @returns false if it was there */
   makeDirectory(path: string): boolean
   /** Names in a directory, in no order. */
   list(path: string): string[]

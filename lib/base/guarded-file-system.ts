@@ -19,9 +19,11 @@ import type { Ground } from './ground.ts'
 export class GuardedFileSystem implements FileSystem {
   readonly #base: FileSystem
   readonly #ground: Ground
+  readonly fileMode: number | undefined
 
   constructor(base: FileSystem, ground: Ground) {
     this.#base = base
+    this.fileMode = base.fileMode
     this.#ground = ground
   }
 

@@ -1,8 +1,8 @@
 /**
  * The real file system. Only this file and its neighbours node-*.ts and flock.ts import node:fs.
  *
- * Files are created exclusively with mode 0600, directories with 0700, and a planted link, FIFO or device
- * is refused.
+ * Files are created exclusively, and a planted link, FIFO or device is refused. They have mode 0600, or the one that a
+ * store asks for (`fileMode`), as far as the process's umask allows; who may read a directory's files may search it.
  */
 import fs from 'node:fs'
 import { IoError } from './errors.ts'
@@ -19,12 +19,19 @@ import type {
 import { tryFlock } from './flock.ts'
 import { takeLock } from './lock.ts'
 import { tryNativeLock } from './native-extensions.ts'
-import { attempt, fileStat, ioError, NodeFile, OPEN_FLAGS, openRegular } from './node-file.ts'
+import {
+  attempt,
+  FILE_MODE,
+  fileStat,
+  ioError,
+  NodeFile,
+  OPEN_FLAGS,
+  openRegular,
+} from './node-file.ts'
 import { type LockKinds, NodeLockFile } from './node-lock-file.ts'
 
 export { lockText } from './node-lock-file.ts'
 
-const DIRECTORY_MODE = 0o700
 /** What the running platform has. */
 export const LOCK_KINDS: LockKinds = { tryLock: tryNativeLock, tryFlock }
 /** So often a lock file is opened again when another was put in its place meanwhile. */
@@ -35,19 +42,23 @@ export class NodeFileSystem implements FileSystem {
   /** Directories that stay open, by path. */
   readonly #held: Map<string, { readonly directory: NodeFile; holders: number }> = new Map()
 
+  readonly fileMode: number
+
   /** @param lockKinds the locks that there are; a test takes some away to have the fallbacks */
-  constructor(lockKinds: LockKinds = LOCK_KINDS) {
+  constructor(lockKinds: LockKinds = LOCK_KINDS, fileMode: number = FILE_MODE) {
     this.#lockKinds = lockKinds
+    this.fileMode = fileMode
   }
 
   open(path: string, mode: OpenMode): File {
-    return attempt('open', path, () => new NodeFile(path, openRegular(path, OPEN_FLAGS[mode])))
+    const flags = OPEN_FLAGS[mode]
+    return attempt('open', path, () => new NodeFile(path, openRegular(path, flags, this.fileMode)))
   }
 
   makeDirectory(path: string): boolean {
     return attempt('mkdir', path, () => {
       try {
-        fs.mkdirSync(path, { mode: DIRECTORY_MODE })
+        fs.mkdirSync(path, { mode: directoryMode(this.fileMode) })
         return true
       } catch (error) {
         if ((error as { code?: unknown }).code === 'EEXIST') return false
@@ -154,7 +165,7 @@ export class NodeFileSystem implements FileSystem {
   lock(path: string, text: string): Lock | LockRefusal {
     return attempt('lock', path, () => {
       for (let attempts = 1; ; attempts++) {
-        const file = new NodeLockFile(path, this.#lockKinds)
+        const file = new NodeLockFile(path, this.#lockKinds, this.fileMode)
         let result: Lock | LockRefusal | undefined
         try {
           result = takeLock(file, text)
@@ -171,5 +182,27 @@ export class NodeFileSystem implements FileSystem {
   }
 }
 
+/** Who may read a file of a directory may search the directory. */
+function directoryMode(fileMode: number): number {
+  return fileMode | ((fileMode & 0o444) >> 2)
+}
+
 /** The one of this process. */
 export const nodeFileSystem: FileSystem = new NodeFileSystem()
+
+const byMode: Map<number, FileSystem> = new Map([[FILE_MODE, nodeFileSystem]])
+
+/** The one of this process that makes files with this mode; the usual one if there is none. */
+export function fileSystemOfMode(fileMode: number = FILE_MODE): FileSystem {
+  const known = byMode.get(fileMode)
+  if (known) return known
+  const made = new NodeFileSystem(LOCK_KINDS, fileMode)
+  byMode.set(fileMode, made)
+  return made
+}
+
+/** The mode of the files of a store, by one of them, for those to come; undefined if it is not there. */
+export function modeOfStoreFile(path: string): number | undefined {
+  const stat = attempt('stat', path, () => fs.lstatSync(path, { throwIfNoEntry: false }))
+  return stat?.isFile() ? (stat.mode & 0o666) | FILE_MODE : undefined
+}

@@ -21,6 +21,7 @@ export const OPEN_FLAGS: Readonly<Record<OpenMode, number>> = {
   punch: O_RDWR | O_NOFOLLOW | O_NONBLOCK,
 }
 export const READ_WRITE_FLAGS: number = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK
+/** Of files, unless a store asks for another one. */
 export const FILE_MODE = 0o600
 /** A call that is interrupted this often in a row fails. */
 const RETRIES_MAX = 100
@@ -271,8 +272,8 @@ export function fileStat(stat: fs.Stats): FileStat {
 }
 
 /** Opens, and closes again what is no regular file. */
-export function openRegular(path: string, flags: number): number {
-  const descriptor = fs.openSync(path, flags, FILE_MODE)
+export function openRegular(path: string, flags: number, fileMode: number): number {
+  const descriptor = fs.openSync(path, flags, fileMode)
   if (fs.fstatSync(descriptor).isFile()) return descriptor
   fs.closeSync(descriptor)
   throw new IoError('open', path, 'EINVAL')

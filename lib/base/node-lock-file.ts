@@ -16,7 +16,7 @@ import {
   parseLockHolder,
 } from './lock.ts'
 import type { TryLock } from './native-extensions.ts'
-import { CREATE_FLAGS, FILE_MODE, openRegular, READ_WRITE_FLAGS } from './node-file.ts'
+import { CREATE_FLAGS, openRegular, READ_WRITE_FLAGS } from './node-file.ts'
 
 const TEXT_BYTES_MAX = 1024
 
@@ -31,10 +31,12 @@ export class NodeLockFile implements LockFile {
   readonly #path: string
   readonly #descriptor: number
   readonly #kinds: LockKinds
+  readonly #fileMode: number
 
-  constructor(path: string, kinds: LockKinds) {
+  constructor(path: string, kinds: LockKinds, fileMode: number) {
     this.#path = path
-    this.#descriptor = openRegular(path, READ_WRITE_FLAGS)
+    this.#fileMode = fileMode
+    this.#descriptor = openRegular(path, READ_WRITE_FLAGS, fileMode)
     assert(this.#descriptor > 2, 'descriptor is none of the standard streams')
     this.#kinds = kinds
   }
@@ -82,7 +84,11 @@ export class NodeLockFile implements LockFile {
   guarded<T>(heldBy: HeldBy, body: () => T): T | LockRefusal {
     const guard = `${this.#path}.guard`
     const text = formatLockHolder({ ...this.self, heldBy })
-    if (!createExclusively(guard, text) && !(heldBy === 'flock' && replaceOwnKind(guard, text))) {
+    const mode = this.#fileMode
+    const isMade =
+      createExclusively(guard, text, mode) ||
+      (heldBy === 'flock' && replaceOwnKind(guard, text, mode))
+    if (!isMade) {
       const holder = `a process that is opening it, or died while it did and left ${guard}`
       return { holder, inDoubt: true }
     }
@@ -99,10 +105,10 @@ export class NodeLockFile implements LockFile {
 }
 
 /** @returns false if the name exists */
-function createExclusively(path: string, text: string): boolean {
+function createExclusively(path: string, text: string, fileMode: number): boolean {
   let descriptor: number
   try {
-    descriptor = fs.openSync(path, CREATE_FLAGS, FILE_MODE)
+    descriptor = fs.openSync(path, CREATE_FLAGS, fileMode)
   } catch (error) {
     if ((error as { code?: unknown }).code === 'EEXIST') return false
     throw error
@@ -116,11 +122,11 @@ function createExclusively(path: string, text: string): boolean {
 }
 
 /** Requires: flock(2) is held, so whoever made a guard of this kind is gone. */
-function replaceOwnKind(guard: string, text: string): boolean {
+function replaceOwnKind(guard: string, text: string, fileMode: number): boolean {
   const found = readOrElse(() => fs.readFileSync(guard, 'utf8'), '')
   if (parseLockHolder(found)?.heldBy !== 'flock') return false
   fs.unlinkSync(guard)
-  return createExclusively(guard, text)
+  return createExclusively(guard, text, fileMode)
 }
 
 /** The text that the running process leaves in the lock file. @param socket where it answers the command */

@@ -7,6 +7,7 @@ import type {
 } from '../../vlog/collection-plan.ts'
 import { checkSignal } from '../arguments.ts'
 import { invalidArgument, WiscError } from '../base/errors.ts'
+import { mustBe } from '../given.ts'
 import { amplification, integer, optionalBytes, plainObject, refuseUnknown } from '../options.ts'
 import type { Version } from '../tree/version.ts'
 import type { Space } from './space.ts'
@@ -120,7 +121,7 @@ export function resolveCollect(
   }
   const { segments, onProgress, signal, plan } = options
   if (onProgress !== undefined && typeof onProgress !== 'function') {
-    throw invalidArgument('onProgress must be a function')
+    throw invalidArgument(mustBe('a function', 'onProgress', onProgress))
   }
   if (segments !== undefined && !Array.isArray(segments)) {
     throw invalidArgument('segments must be an array of numbers')

@@ -9,6 +9,7 @@ import { joinPath, LOCK_NAME } from '../base/file-names.ts'
 import type { Lock } from '../base/file-system.ts'
 import { lockQuietly } from '../base/lock.ts'
 import { lockedError } from '../base/locked-error.ts'
+import { FILE_MODE } from '../base/node-file.ts'
 import { LOCK_KINDS, nodeFileSystem } from '../base/node-file-system.ts'
 import { NodeLockFile } from '../base/node-lock-file.ts'
 
@@ -42,7 +43,7 @@ export function holdQuietly(directory: string, why: string): Lock {
 
 function openLockFile(path: string): NodeLockFile | undefined {
   try {
-    return new NodeLockFile(path, LOCK_KINDS)
+    return new NodeLockFile(path, LOCK_KINDS, FILE_MODE)
   } catch (error) {
     const errno = error instanceof IoError ? error.errno : (error as { code?: unknown }).code
     if (NOT_OURS.has(errno)) return undefined

@@ -15,8 +15,8 @@ const sharedPool: WorkerPool = new WorkerPool()
  * A runner that shares the worker threads of the process, and runs small jobs on the calling thread; without workers it
  * runs all jobs there.
  * @param workers how many of the threads it uses at most
- * @param fileSystem and `random` are used by jobs on the calling thread only: workers have the real
- *   ones
+ * @param fileSystem and `random` are used by jobs on the calling thread only: workers have the real ones, and make
+ *   files of the same mode
  * @param warn called when no worker can be had, and none will be
  */
 export function createRunner(
@@ -28,7 +28,8 @@ export function createRunner(
 ): JobRunner {
   const inline = new InlineRunner(fileSystem, random)
   if (workers === 0) return inline
-  return new SplitRunner(inline, new PoolRunner({ pool, workers, inline, warn }))
+  const { fileMode } = fileSystem
+  return new SplitRunner(inline, new PoolRunner({ pool, workers, inline, warn, fileMode }))
 }
 
 /** Small jobs on the calling thread, all others in workers. */

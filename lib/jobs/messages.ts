@@ -18,6 +18,8 @@ interface JobBase {
   readonly databaseId: Uint8Array
   /** What the job's directory must still be before it makes, punches or removes anything (base/ground.ts). */
   readonly ground?: GroundMarks
+  /** Of the files that it makes in a worker; the usual one if there is none. Set by the runner. */
+  readonly fileMode?: number | undefined
 }
 
 interface TableJobBase extends JobBase {

@@ -13,6 +13,8 @@ export interface PoolRunnerParts {
   /** Runs what no thread can be had for; it has the same arenas, and is closed by its owner. */
   readonly inline: JobRunner
   readonly warn: (message: string) => void
+  /** Of files that its jobs make; the usual one if there is none. */
+  readonly fileMode?: number | undefined
 }
 
 export class PoolRunner implements JobRunner, PoolShare {
@@ -21,11 +23,13 @@ export class PoolRunner implements JobRunner, PoolShare {
   readonly inline: JobRunner
   readonly warn: (message: string) => void
   readonly #pool: WorkerPool
+  readonly #fileMode: number | undefined
   readonly #arenas: Map<number, SharedArena> = new Map()
   readonly #waiting: WaitingJobs
   #closing: Promise<void> | undefined
 
-  constructor({ pool, workers, inline, warn }: PoolRunnerParts) {
+  constructor({ pool, workers, inline, warn, fileMode }: PoolRunnerParts) {
+    this.#fileMode = fileMode
     this.id = pool.newId()
     this.workersMax = workers
     this.inline = inline
@@ -42,7 +46,7 @@ export class PoolRunner implements JobRunner, PoolShare {
 
   run<J extends Job>(job: J, options: RunOptions = {}): Promise<ResultOf<J>> {
     if (this.#closing) return Promise.reject(runnerClosed())
-    return this.#waiting.take(job, options)
+    return this.#waiting.take({ ...job, fileMode: this.#fileMode }, options)
   }
 
   shareArena(id: number, buffer: SharedArrayBuffer): void {

@@ -7,7 +7,7 @@
  */
 import { constants, setPriority } from 'node:os'
 import { parentPort } from 'node:worker_threads'
-import { nodeFileSystem } from '../base/node-file-system.ts'
+import { fileSystemOfMode } from '../base/node-file-system.ts'
 import { systemRandom } from '../base/random.ts'
 import { startJob } from './run-job.ts'
 import { serveJobs } from './serve-jobs.ts'
@@ -25,6 +25,10 @@ function lowerPriority(): boolean {
 if (process.platform === 'linux') lowerPriority()
 if (parentPort) {
   serveJobs(parentPort, (job, arenaBuffer) =>
-    startJob(job, { fileSystem: nodeFileSystem, random: systemRandom, arenaBuffer }),
+    startJob(job, {
+      fileSystem: fileSystemOfMode(job.fileMode),
+      random: systemRandom,
+      arenaBuffer,
+    }),
   )
 }

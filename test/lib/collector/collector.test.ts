@@ -1,6 +1,7 @@
 /** The collector by itself: what it tells, what it leaves, and readers beside it. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
+import type { CollectionEvent } from '#dist/lib/events.js'
 import type { Store } from '#dist/lib/store.js'
 import { FaultFileSystem } from '../../support/fault-file-system.ts'
 import { codeOf, openSmallStore } from '../../support/fault-store.ts'
@@ -27,7 +28,7 @@ async function until(isTrue: () => boolean): Promise<void> {
 
 test("'collection' tells of each step, by itself and asked for", async () => {
   const store = await openSmallStore({ segmentBytes: 32_768 })
-  const seen: Record<string, unknown>[] = []
+  const seen: CollectionEvent[] = []
   store.on('collection', (step) => seen.push(step))
   for (let round = 1; round <= 5; round++) await fill(store, round)
   await until(() => {

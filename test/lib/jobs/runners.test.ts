@@ -240,7 +240,7 @@ test('a process with an idle pool ends by itself', async () => {
     const job = JSON.parse(process.argv[1], bytes)
     job.fileNumbers = new SharedArrayBuffer(4)
     new Uint32Array(job.fileNumbers)[0] = 1_000_000
-    const result = await createRunner(2, undefined).run(job)
+    const result = await createRunner(2, {}).run(job)
     console.log(result.entriesOut)`
   const json = JSON.stringify(fixtures, (_, value: unknown) =>
     value instanceof Uint8Array ? { hex: Buffer.from(value).toString('hex') } : value,
