@@ -7,6 +7,7 @@ import { FILE_HEADER_BYTES, type FileIdentity, writeFileHeader } from './base/fi
 import { BALLAST_NAME, joinPath } from './base/file-names.ts'
 import type { File, FileSystem } from './base/file-system.ts'
 import { type Random, randomU32 } from './base/random.ts'
+import { clearName } from './base/set-aside.ts'
 import { unlinkIfPossible } from './base/unlink.ts'
 
 const PIECE_BYTES = 1024 * 1024
@@ -16,6 +17,7 @@ const STORE_SHARE = 1 / 16
 
 export class Ballast {
   readonly #fileSystem: FileSystem
+  readonly #directory: string
   readonly #path: string
   readonly #databaseId: Uint8Array
   readonly #random: Random
@@ -34,9 +36,11 @@ export class Ballast {
     this.#fileSystem = context.fileSystem
     this.#databaseId = context.databaseId
     this.#random = context.random
+    this.#directory = context.directory
     this.#path = joinPath(context.directory, BALLAST_NAME)
     this.#bytesMax = Math.floor(segmentBytes / 2)
-    this.#bytes = this.#fileSystem.statPath(this.#path)?.size ?? 0
+    const found = this.#fileSystem.statPath(this.#path)
+    this.#bytes = found?.kind === 'file' ? found.size : 0
   }
 
   /** Bytes that it holds now. */
@@ -75,6 +79,7 @@ export class Ballast {
   async #make(bytes: number): Promise<void> {
     this.release()
     this.#unwanted = false
+    clearName(this.#fileSystem, this.#directory, BALLAST_NAME)
     const number = 0
     const identity: FileIdentity = {
       kind: 'ballast',

@@ -165,7 +165,7 @@ function takeLock(
   throw lockedError(path, taken, 'close it there, or open with readOnly')
 }
 
-/** A creation that was cut off may have left manifests: their numbers are not used again. */
+/** A creation that was cut off may have left manifests (store-place.ts): their numbers are not used again. */
 async function createVersions(place: Place, databaseId: Uint8Array): Promise<VersionSet> {
   const { fileSystem, directory, random } = place
   const largest = fileSystem

@@ -25,7 +25,14 @@ import {
 import { durableEditOfStrays } from '../vlog/stray-segments.ts'
 import { type CopiedTail, copyTail } from '../vlog/tail-copy.ts'
 import { CorruptionError, toWiscError } from './base/errors.ts'
-import { joinPath, manifestName, parseFileName, segmentName, tableName } from './base/file-names.ts'
+import {
+  joinPath,
+  manifestName,
+  mayBeGiven,
+  parseFileName,
+  segmentName,
+  tableName,
+} from './base/file-names.ts'
 import { compareLogPositions, type LogPosition } from './base/log-position.ts'
 import { type Random, randomU32 } from './base/random.ts'
 import { unlinkIfPossible } from './base/unlink.ts'
@@ -109,7 +116,10 @@ export function surveyStore(context: LogContext, manifest: ReadManifest): LogSur
 function checkFiles(context: LogContext, version: Version): void {
   const check = (name: string, needed: number, exact: boolean): void => {
     const stat = context.fileSystem.statPath(joinPath(context.directory, name))
-    if (stat?.kind !== 'file') throw new CorruptionError(name, 0, 'file is missing')
+    if (!stat) throw new CorruptionError(name, 0, 'file is missing')
+    if (stat.kind !== 'file') {
+      throw new CorruptionError(name, 0, 'no regular file has this name: put the file back')
+    }
     if (stat.size < needed || (exact && stat.size > needed)) {
       throw new CorruptionError(name, Math.min(stat.size, needed), 'file has another length')
     }
@@ -180,9 +190,11 @@ function endOfKept(
 
 /** Numbers of files that no version knows, those in lost/ included, are never given again. */
 function skipSeenNumbers(context: LogContext, versions: VersionSet): void {
-  let largest = largestLostNumber(context)
+  const next = versions.current.nextFileNumber
+  let largest = largestLostNumber(context, next)
   for (const name of context.fileSystem.list(context.directory)) {
-    largest = Math.max(largest, parseFileName(name)?.number ?? 0)
+    const number = parseFileName(name)?.number ?? 0
+    if (mayBeGiven(number, next)) largest = Math.max(largest, number)
   }
   versions.fileNumbers.skip(largest)
 }

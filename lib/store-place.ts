@@ -10,6 +10,7 @@ import {
   CURRENT_TEMPORARY_NAME,
   joinPath,
   LOCK_NAME,
+  mayBeGiven,
   parseFileName,
   SALVAGE_NAME,
   SOCKET_NAME,
@@ -97,8 +98,13 @@ function isFirstSteps(name: string): boolean {
     name === SALVAGE_NAME ||
     name === CURRENT_TEMPORARY_NAME ||
     name === SOCKET_NAME ||
-    parseFileName(name)?.kind === 'manifest'
+    isFirstManifest(name)
   )
+}
+
+function isFirstManifest(name: string): boolean {
+  const file = parseFileName(name)
+  return file?.kind === 'manifest' && mayBeGiven(file.number, 1)
 }
 
 /** Makes a directory and what is missing above it; each name is made durable. */

@@ -5,13 +5,25 @@
  * only when the edit that added its segment is durable, and it names that edit or a later one. So a valid frame in a
  * stray segment proves how far the manifest must reach. Nothing may be taken for an orphan before.
  */
-import { CorruptionError } from '../lib/base/errors.ts'
+import { CorruptionError, IoError } from '../lib/base/errors.ts'
 import { readFileHeader } from '../lib/base/file-header.ts'
 import { joinPath, parseFileName } from '../lib/base/file-names.ts'
+import type { File, FileSystem } from '../lib/base/file-system.ts'
 import { findFrames } from '../lib/base/find-frames.ts'
 import { frameSeed } from '../lib/base/frame.ts'
 import type { LogContext } from './recovery.ts'
 import { SEGMENT_HEADER_BYTES } from './segment-header.ts'
+
+function openStray(fileSystem: FileSystem, path: string): File {
+  try {
+    return fileSystem.open(path, 'read')
+  } catch (error) {
+    if (!(error instanceof IoError)) throw error
+    const message =
+      'a segment that may be needed cannot be read: make it readable, or move it away if it is foreign'
+    throw new IoError(error.operation, path, error.errno, { cause: error, message })
+  }
+}
 
 /**
  * The highest version edit that a valid frame of any stray segment names as durable; 0 if there is none.
@@ -25,7 +37,9 @@ export function durableEditOfStrays(
   for (const name of fileSystem.list(directory)) {
     const parsed = parseFileName(name)
     if (parsed?.kind !== 'segment' || isKnown(parsed.number)) continue
-    const file = fileSystem.open(joinPath(directory, name), 'read')
+    // Whatever else has such a name holds no frames.
+    if (fileSystem.statPath(joinPath(directory, name))?.kind !== 'file') continue
+    const file = openStray(fileSystem, joinPath(directory, name))
     try {
       const { size } = file.stat()
       const header = new Uint8Array(Math.min(SEGMENT_HEADER_BYTES, size))

@@ -1,6 +1,8 @@
 /**
  * The names of the files of a database. File content never becomes a path: a name is always made here, from a number.
  */
+import { FILE_NUMBER_MAX } from './log-position.ts'
+
 export const CURRENT_NAME = 'CURRENT'
 export const CURRENT_TEMPORARY_NAME = 'CURRENT.tmp'
 export const LOCK_NAME = 'LOCK'
@@ -28,6 +30,17 @@ export function manifestName(number: number): string {
 
 export type NumberedFileKind = 'table' | 'segment' | 'manifest'
 
+/**
+ * A store that takes numbers from `next` on may find files of a few more, which were made behind its last durable edit.
+ * A number that is further ahead was never given: whoever planted such a file must not use the numbers up.
+ */
+const NUMBERS_AHEAD_MAX = 2 ** 20
+
+/** Whether a store that takes numbers from `next` on may have given this one. */
+export function mayBeGiven(number: number, next: number): boolean {
+  return number < next + NUMBERS_AHEAD_MAX
+}
+
 /** Kind and number of a numbered file, or undefined for any other name (also one with needless zeros). */
 export function parseFileName(
   name: string,
@@ -35,6 +48,7 @@ export function parseFileName(
   const match = /^(?:(MANIFEST-)(\d{6,10})|(\d{6,10})\.(sst|vlog))$/.exec(name)
   if (!match) return undefined
   const number = Number(match[2] ?? match[3])
+  if (number > FILE_NUMBER_MAX) return undefined
   const kind = match[1] ? 'manifest' : match[4] === 'sst' ? 'table' : 'segment'
   const canonical =
     kind === 'manifest'

@@ -271,12 +271,29 @@ export function fileStat(stat: fs.Stats): FileStat {
   }
 }
 
-/** Opens, and closes again what is no regular file. */
+/** What a link, a directory and a socket refuse an open with, besides what it finds of the others. */
+const NOT_REGULAR: ReadonlySet<unknown> = new Set(['ELOOP', 'EMLINK', 'EISDIR', 'ENXIO'])
+
+/** Opens a regular file, and nothing else. @throws IoError that says so, or the system's error */
 export function openRegular(path: string, flags: number, fileMode: number): number {
-  const descriptor = fs.openSync(path, flags, fileMode)
+  let descriptor: number
+  try {
+    descriptor = fs.openSync(path, flags, fileMode)
+  } catch (error) {
+    const { code } = error as { readonly code?: unknown }
+    if (NOT_REGULAR.has(code)) throw notRegular(path, String(code), error)
+    throw error
+  }
   if (fs.fstatSync(descriptor).isFile()) return descriptor
   fs.closeSync(descriptor)
-  throw new IoError('open', path, 'EINVAL')
+  throw notRegular(path, 'EINVAL')
+}
+
+function notRegular(path: string, errno: string, cause?: unknown): IoError {
+  const message =
+    'open refused: a directory, link, FIFO or device has the name of a file of the store; ' +
+    'move it away, and put the file back if there was one'
+  return new IoError('open', path, errno, { cause, message })
 }
 
 /**

@@ -15,6 +15,7 @@ import {
   LOCK_NAME,
   LOST_NAME,
   manifestName,
+  mayBeGiven,
   parseFileName,
   SOCKET_NAME,
 } from '../base/file-names.ts'
@@ -144,6 +145,9 @@ function judge(
     return { ...file, kind: 'temporary', reason, isRemovable: true }
   }
   if (!parsed) return other('foreign', 'not a file of a store')
+  if (!mayBeGiven(parsed.number, manifest.version.nextFileNumber)) {
+    return other('foreign', 'the store has never come near to this number')
+  }
   if (stat.size === 0) return other('empty', 'empty: the next process that writes removes it')
   const head = readHead(fileSystem, directory, name)
   if (!head) return undefined

@@ -12,7 +12,7 @@
  * next writer.
  */
 import { crc32From } from '../base/checksum.ts'
-import { CorruptionError, isMissing, syncFailed, WiscError } from '../base/errors.ts'
+import { CorruptionError, syncFailed, WiscError } from '../base/errors.ts'
 import {
   CURRENT_NAME,
   CURRENT_TEMPORARY_NAME,
@@ -21,6 +21,7 @@ import {
   parseFileName,
 } from '../base/file-names.ts'
 import type { FileSystem } from '../base/file-system.ts'
+import { clearName } from '../base/set-aside.ts'
 
 const CURRENT_VERSION = 1
 const CURRENT_BYTES_MAX = 4096
@@ -86,11 +87,7 @@ export function readCurrent(fileSystem: FileSystem, directory: string): Current 
  */
 export function writeCurrent(fileSystem: FileSystem, directory: string, current: Current): void {
   const temporary = joinPath(directory, CURRENT_TEMPORARY_NAME)
-  try {
-    fileSystem.unlink(temporary)
-  } catch (error) {
-    if (!isMissing(error)) throw error
-  }
+  clearName(fileSystem, directory, CURRENT_TEMPORARY_NAME)
   const bytes = encodeCurrent(current)
   const file = fileSystem.open(temporary, 'create')
   try {

@@ -50,6 +50,41 @@ test('nothing to set aside makes no directory', () => {
   expect(fileSystem.log).toEqual([])
 })
 
+test('what a recovery that did not end has left is not trusted: it is made anew, or stays beside', () => {
+  const source = bytesOf(600_000)
+  const range = { name: NAME, from: 100, to: 600_000 }
+  const whole = source.subarray(100)
+  const zeros = new Uint8Array(whole.length)
+  const first = `${NAME}@100`
+  const cases: readonly (readonly [string, Uint8Array, string])[] = [
+    ['nothing was written of it', whole.subarray(0, 0), first],
+    ['it was cut off', whole.subarray(0, 300_000), first],
+    ['all of it is there, in the page cache perhaps', whole, first],
+    ['its length is there, its bytes are not', zeros, `${first}.2`],
+    ['a byte is wrong', whole.with(500_000, whole[500_000]! ^ 1), `${first}.2`],
+    ['it is longer', Uint8Array.of(...source.subarray(100, 400), 1), `${first}.2`],
+  ]
+  for (const [what, left, expected] of cases) {
+    const files = new Map([
+      [segmentPath(3), source],
+      [`${LOST}/${first}`, left],
+    ])
+    const directories = ['/', LOG_DIRECTORY, LOST]
+    const fileSystem = new FaultFileSystem({}, { directories, files })
+    const given = what === 'it is longer' ? { ...range, to: 400 } : range
+    setAside(logContext(fileSystem), [given])
+    const wanted = source.subarray(given.from, given.to)
+    expect(Buffer.compare(lostFile(fileSystem, expected)!, wanted), what).toBe(0)
+    if (expected !== first) expect(lostFile(fileSystem, first), what).toEqual(left)
+    // I4: written by this recovery, synced, and the names of both directories after it.
+    const kinds = fileSystem.log.map(({ kind }) => kind)
+    expect(kinds.indexOf('syncDirectoryEnd'), what).toBeLessThan(kinds.indexOf('writeEnd'))
+    expect(kinds.indexOf('writeEnd'), what).toBeLessThan(kinds.indexOf('syncEnd'))
+    expect(kinds.at(-1), what).toBe('syncDirectoryEnd')
+    expect(fileSystem.violations, what).toEqual([])
+  }
+})
+
 test('a recovery that is done again keeps the first copy, and one that was cut off', () => {
   const fileSystem = system(50)
   const range = { name: NAME, from: 20, to: 50 }
@@ -65,7 +100,7 @@ test('is bounded in number; what does not fit is counted', () => {
   const ranges = Array.from({ length: 70 }, (_, i) => ({ name: NAME, from: i, to: i + 2 }))
   expect(setAside(logContext(fileSystem), ranges)).toEqual({ copiedBytes: 128, uncopiedBytes: 12 })
   expect(fileSystem.list(LOST)).toHaveLength(64)
-  expect(setAside(logContext(fileSystem), [{ name: NAME, from: 0, to: 500 }])).toEqual({
+  expect(setAside(logContext(fileSystem), [{ name: NAME, from: 100, to: 600 }])).toEqual({
     copiedBytes: 0,
     uncopiedBytes: 500,
   })
@@ -81,9 +116,9 @@ test('is bounded in size', () => {
 
 test('the numbers of its names are found, so that none is given again', () => {
   const fileSystem = system(10)
-  expect(largestLostNumber(logContext(fileSystem))).toBe(0)
+  expect(largestLostNumber(logContext(fileSystem), 1)).toBe(0)
   setAside(logContext(fileSystem), [{ name: NAME, from: 0, to: 10 }])
-  expect(largestLostNumber(logContext(fileSystem))).toBe(3)
+  expect(largestLostNumber(logContext(fileSystem), 1)).toBe(3)
   for (const name of [
     'MANIFEST-000040@64',
     '000041.sst@0.2',
@@ -93,5 +128,5 @@ test('the numbers of its names are found, so that none is given again', () => {
   ]) {
     fileSystem.open(`${LOST}/${name}`, 'create').close()
   }
-  expect(largestLostNumber(logContext(fileSystem))).toBe(41)
+  expect(largestLostNumber(logContext(fileSystem), 1)).toBe(41)
 })

@@ -54,7 +54,6 @@ test('I4: a new database: manifest, its name, CURRENT.tmp, the rename, its name'
     'write MANIFEST-000001',
     'sync MANIFEST-000001',
     'syncDirectory ',
-    'unlink CURRENT.tmp',
     'create CURRENT.tmp',
     'write CURRENT.tmp',
     'sync CURRENT.tmp',

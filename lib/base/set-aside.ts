@@ -1,0 +1,21 @@
+/** Names of ours that something else has: it is put out of the way, and nothing of it is lost. */
+import { joinPath } from './file-names.ts'
+import type { FileSystem } from './file-system.ts'
+
+/**
+ * Makes a name free that this writer is about to use. A file that is no longer needed goes, and so does a link or a
+ * FIFO; a directory, which is not ours, is renamed.
+ */
+export function clearName(fileSystem: FileSystem, directory: string, name: string): void {
+  const kind = fileSystem.statPath(joinPath(directory, name))?.kind
+  if (kind === 'directory') setAsideEntry(fileSystem, directory, name)
+  else if (kind !== undefined) fileSystem.unlink(joinPath(directory, name))
+}
+
+/** Renames NAME to NAME.set-aside, or NAME.set-aside.2 and so on. */
+export function setAsideEntry(fileSystem: FileSystem, directory: string, name: string): void {
+  const base = `${name}.set-aside`
+  let target = base
+  for (let i = 2; fileSystem.statPath(joinPath(directory, target)); i++) target = `${base}.${i}`
+  fileSystem.rename(joinPath(directory, name), joinPath(directory, target))
+}
