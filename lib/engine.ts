@@ -266,12 +266,7 @@ export class Engine implements ReadingEngine {
     return this.log.writtenEnd(segment)
   }
 
-  /** A writer's own files do not change under it: what failed is reported. */
-  restart(error: unknown): never {
-    throw this.viewFailure(error)
-  }
-
-  /** What cannot be read may be somebody else's by now. */
+  /** A writer's own files do not change under it: what failed is reported. But they may be somebody else's by now. */
   viewFailure(error: unknown): WiscError {
     return this.context.ground.look() ?? toWiscError(error)
   }
@@ -342,11 +337,13 @@ export class Engine implements ReadingEngine {
   }
 
   planCollection(options: ResolvedCollect): Promise<CollectionPlan> {
-    return planCollection(this.collector, options).catch((error) => this.restart(error))
+    const planned = planCollection(this.collector, options)
+    return planned.catch((error) => Promise.reject(this.viewFailure(error)))
   }
 
   collect(options: ResolvedCollect): Promise<CollectionReport> {
-    return collect(this.collector, options).catch((error) => this.restart(error))
+    const collected = collect(this.collector, options)
+    return collected.catch((error) => Promise.reject(this.viewFailure(error)))
   }
 
   async close(): Promise<void> {

@@ -3,8 +3,9 @@ import type { ResolvedScan } from './arguments.ts'
 import { emitSafely } from './events.ts'
 import { Hold } from './hold.ts'
 import type { IteratorParts } from './iterator.ts'
+import { staleView } from './look-again.ts'
 import type { ReadingEngine } from './reading-engine.ts'
-import { Snapshot, staleView } from './snapshot.ts'
+import { Snapshot } from './snapshot.ts'
 
 export class OpenViews {
   readonly #engine: ReadingEngine
@@ -43,6 +44,7 @@ export class OpenViews {
   }
 
   snapshot(): Snapshot {
+    this.#engine.catchUp?.()
     const { readers, visibleSequence } = this.#engine
     return new Snapshot(readers, visibleSequence, () => this.#warn('a snapshot'))
   }

@@ -1,32 +1,80 @@
 /**
  * Reads of single keys: the entry from the tree, then its value from where the entry says.
  *
- * Data plane: one lookup serves all reads, and nothing else is allocated but the value.
+ * Without a snapshot they are of the newest state: where files have gone, a store that only reads goes on in a newer
+ * view (look-again.ts). Data plane: one lookup serves all reads, and nothing else is allocated but the value.
  */
 import { SlabAllocator } from '../vlog/slab.ts'
+import { valueStat } from './inspect-space.ts'
+import { readAgain, readAgainLater, staleView } from './look-again.ts'
 import type { ReadingEngine } from './reading-engine.ts'
-import { staleView } from './snapshot.ts'
 import { KIND } from './tree/entry.ts'
 import { Lookup } from './tree-reader.ts'
+import type { ReadOptions, ValueStat } from './types.ts'
 
 /** Keys that are looked up, and their values read, before the event loop may turn: about a millisecond. */
 const SLICE_KEYS = 256
 
 export class PointReads {
   readonly #engine: ReadingEngine
+  readonly #sequence: (options: ReadOptions | undefined) => number
   readonly #lookup: Lookup = new Lookup()
   readonly #slabs: SlabAllocator = new SlabAllocator()
 
-  constructor(engine: ReadingEngine) {
+  /** @param sequence the one to read at; throws if it can no longer be read */
+  constructor(engine: ReadingEngine, sequence: (options: ReadOptions | undefined) => number) {
     this.#engine = engine
+    this.#sequence = sequence
   }
 
-  has(key: Uint8Array, sequence: number): boolean {
-    return this.#engine.tree.find(key, sequence, this.#lookup)
+  has(key: Uint8Array, options: ReadOptions | undefined): boolean {
+    const sequence = this.#sequence(options)
+    try {
+      return this.#engine.tree.find(key, sequence, this.#lookup)
+    } catch (error) {
+      const read = (at: number): boolean => this.#engine.tree.find(key, at, this.#lookup)
+      return this.#again(error, options, read)
+    }
+  }
+
+  stat(key: Uint8Array, options: ReadOptions | undefined): ValueStat | undefined {
+    const sequence = this.#sequence(options)
+    const read = (at: number): ValueStat | undefined => valueStat(this.#engine, key, at)
+    try {
+      return read(sequence)
+    } catch (error) {
+      return this.#again(error, options, read)
+    }
   }
 
   /** @param soon a promise is welcome if the read is likely to be slow; else it is read at once */
   get(
+    key: Uint8Array,
+    options: ReadOptions | undefined,
+    soon: boolean,
+  ): Buffer | undefined | Promise<Buffer | undefined> {
+    const sequence = this.#sequence(options)
+    try {
+      const result = this.#get(key, sequence, soon)
+      if (!(result instanceof Promise)) return result
+      const { view } = this.#engine
+      return result.catch((error: unknown) => this.#getAgain(error, key, options, view))
+    } catch (error) {
+      return this.#getAgain(error, key, options)
+    }
+  }
+
+  #getAgain(
+    error: unknown,
+    key: Uint8Array,
+    options: ReadOptions | undefined,
+    view?: number,
+  ): Buffer | undefined {
+    const read = (at: number): Buffer | undefined => this.#get(key, at, false) as Buffer | undefined
+    return this.#again(error, options, read, view)
+  }
+
+  #get(
     key: Uint8Array,
     sequence: number,
     soon: boolean,
@@ -40,14 +88,25 @@ export class PointReads {
 
   /**
    * The values of keys, a slice of them at a time: between slices the event loop may turn, and the sequence is held.
-   * @param check called before each slice but the first: throws if the store has been closed
-   * @throws WISC_STALE if the view that a read-only store had at the beginning is given up meanwhile
+   * A read-only store that gives up its view meanwhile begins again.
    */
   async getMany(
     keys: readonly Uint8Array[],
-    sequence: number,
-    check: () => void,
+    options: ReadOptions | undefined,
   ): Promise<(Buffer | undefined)[]> {
+    const sequence = this.#sequence(options)
+    const { view } = this.#engine
+    try {
+      return await this.#getSlices(keys, sequence)
+    } catch (error) {
+      if (options?.snapshot) throw this.#engine.viewFailure(error)
+      const read = (): Promise<(Buffer | undefined)[]> =>
+        this.#getSlices(keys, this.#sequence(options))
+      return readAgainLater(this.#engine, view, error, read)
+    }
+  }
+
+  async #getSlices(keys: readonly Uint8Array[], sequence: number): Promise<(Buffer | undefined)[]> {
     const { readers, turn } = this.#engine
     const values: (Buffer | undefined)[] = []
     if (keys.length <= SLICE_KEYS) {
@@ -59,7 +118,8 @@ export class PointReads {
       for (let from = 0; from < keys.length; from += SLICE_KEYS) {
         if (from > 0) {
           if (turn.isOld()) await new Promise<void>((resolve) => turn.later(resolve))
-          check()
+          // Throws if the store has been closed.
+          this.#sequence(undefined)
           if (readers.stale) throw staleView()
           this.#engine.checkReadable(sequence)
         }
@@ -88,6 +148,16 @@ export class PointReads {
     })
     await reader.readMany(requests, found)
     for (const value of found) values.push(value)
+  }
+
+  #again<T>(
+    error: unknown,
+    options: ReadOptions | undefined,
+    read: (sequence: number) => T,
+    view: number | undefined = this.#engine.view,
+  ): T {
+    if (options?.snapshot) throw this.#engine.viewFailure(error)
+    return readAgain(this.#engine, view, error, () => read(this.#sequence(options)))
   }
 
   /** What lies in shared memory or in a cached block is copied before it leaves the store. */

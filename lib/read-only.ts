@@ -2,18 +2,21 @@
  * The engine of a store that only reads (I11): no lock, no writes, also beside a writer.
  *
  * It replays the log into its own memory up to the last whole frame and shows that state. A writer may remove
- * files meanwhile. Then a get starts again from CURRENT and reports only what fails twice; snapshots and
+ * files meanwhile. Then what reads the newest state goes on in a newer view (look-again.ts); snapshots and
  * iterators cannot, because their state is gone with its files: they get WISC_STALE.
  */
 import { EventEmitter } from 'node:events'
 import type { LogContext, LogSurvey } from '../vlog/recovery.ts'
 import { ValueReader } from '../vlog/value-reader.ts'
 import { BlockCache } from './base/block-cache.ts'
-import { CorruptionError, isMissing, toWiscError, WiscError } from './base/errors.ts'
+import { CorruptionError, toWiscError, WiscError } from './base/errors.ts'
+import { segmentName } from './base/file-names.ts'
 import type { FileSystem } from './base/file-system.ts'
+import { compareLogPositions } from './base/log-position.ts'
 import type { CollectionPlan, ResolvedCollect } from './collector/collection.ts'
 import { SpaceAccount } from './collector/space.ts'
 import { EventLoopTurn } from './event-loop-turn.ts'
+import { lookAgain, mayBeWriters, placeOf, readAgainLater, staleView } from './look-again.ts'
 import { Memtables } from './memtables.ts'
 import type { ResolvedOptions } from './options.ts'
 import { ReadableSequences } from './readable-sequences.ts'
@@ -21,14 +24,14 @@ import type { ReadingEngine } from './reading-engine.ts'
 import { emptyReport, type RecoveryReport, surveyStore } from './recover.ts'
 import { relocationsOf } from './relocations.ts'
 import { replayLog } from './replay.ts'
-import { staleView } from './snapshot.ts'
 import { TableCache } from './tables.ts'
+import type { ReadManifest } from './tree/manifest.ts'
 import type { Version } from './tree/version.ts'
 import { VersionSet } from './tree/version-set.ts'
 import { type ReadState, readState, TreeReader } from './tree-reader.ts'
 
-/** A writer that works hard can pull files away from several attempts in a row. */
-const OPEN_ATTEMPTS = 10
+/** Places of failed reads of old views that are remembered. */
+const PLACES_MAX = 256
 /** Who only looks wants an answer soon, and nothing is cached yet. A share is exact to 9 % in 19 cases of 20. */
 const HIDDEN_SAMPLES_MAX = 128
 
@@ -62,6 +65,11 @@ export class ReadOnlyEngine implements ReadingEngine {
   #values: ValueReader
   #isClosed = false
   #view: View
+  #viewNumber = 1
+  /** Something of the view is gone. */
+  #isOld = false
+  /** Where snapshots and iterators have found something gone or damaged, and in which view. */
+  readonly #failures: Map<string, number> = new Map()
   #readers: ReadableSequences = new ReadableSequences()
 
   private constructor(place: Place, view: View) {
@@ -81,6 +89,10 @@ export class ReadOnlyEngine implements ReadingEngine {
 
   static async open(place: Place): Promise<ReadOnlyEngine> {
     return new ReadOnlyEngine(place, readView(place))
+  }
+
+  get view(): number {
+    return this.#viewNumber
   }
 
   get space(): SpaceAccount {
@@ -131,21 +143,21 @@ export class ReadOnlyEngine implements ReadingEngine {
   /** Every sequence of the view can be read. */
   checkReadable(_sequence: number): void {}
 
-  /**
-   * Starts again from CURRENT after a get failed on a missing file or a check.
-   * @throws the error if it is of another kind
-   */
-  restart(error: unknown): void {
-    // Another read has started it again, while this one waited.
-    if (error instanceof WiscError && error.code === 'WISC_STALE') return
-    if (!(error instanceof CorruptionError) && !isMissing(error)) throw error
+  moveOn(view: number | undefined): void {
+    if (view !== undefined && view !== this.#viewNumber) return
+    this.#view = readView(this.#place)
+    this.#viewNumber++
+    this.#isOld = false
     this.#readers.stale = true
     this.#readers = new ReadableSequences()
     this.tables.closeAll()
     this.#values.close()
-    this.#view = readView(this.#place)
     this.#space = undefined
     this.#values = this.#openValues()
+  }
+
+  catchUp(): void {
+    if (this.#isOld) this.moveOn(this.#viewNumber)
   }
 
   writtenEnd(segment: number): number {
@@ -154,25 +166,45 @@ export class ReadOnlyEngine implements ReadingEngine {
     return last ? last.offset + last.length : 0
   }
 
-  /** What an iterator reports when a read of its view fails. */
+  /**
+   * What fails in a view is damage if no edit came since the view was read, or if it failed in an older view in the
+   * same place. Else the view is too old.
+   */
   viewFailure(error: unknown): WiscError {
-    const cause = error instanceof CorruptionError ? error.cause : error
-    if (isMissing(cause)) return staleView()
-    // What looks damaged may be a hole that the writer has made since: then its version has moved on.
-    const mayBeHole = error instanceof CorruptionError && this.#hasMovedOn()
-    return mayBeHole ? staleView() : toWiscError(error)
+    if (!mayBeWriters(error)) return toWiscError(error)
+    const place = placeOf(error)
+    if (place === undefined) return toWiscError(error)
+    const isSeen = (this.#failures.get(place) ?? this.#viewNumber) < this.#viewNumber
+    if (isSeen || !this.#hasMovedOn()) return toWiscError(error)
+    if (this.#failures.size === PLACES_MAX) this.#failures.clear()
+    this.#failures.set(place, this.#viewNumber)
+    this.#isOld = true
+    return staleView(error)
   }
 
   #hasMovedOn(): boolean {
-    const { fileSystem, directory } = this.#place
-    return VersionSet.read(fileSystem, directory)?.version.id !== this.version.id
+    return lookAgain(() => readNewest(this.#place)).version.id !== this.version.id
   }
 
   async planCollection(options: ResolvedCollect): Promise<CollectionPlan> {
     // Who only looks at figures need not wait for the planner and its jobs to load.
     const { planViewCollection } = await import('./collector/plan-view.ts')
+    const plan = async (): Promise<CollectionPlan> => {
+      const view = this.#viewNumber
+      try {
+        const planned = await planViewCollection(this, options)
+        if (view === this.#viewNumber) return planned
+      } catch (error) {
+        if (view === this.#viewNumber) throw error
+      }
+      // Another read has moved on meanwhile: half of what the plan has seen is of another view.
+      throw staleView()
+    }
+    const view = this.#viewNumber
     try {
-      return await planViewCollection(this, options)
+      return await plan()
+    } catch (error) {
+      return await readAgainLater(this, view, error, plan)
     } finally {
       // Closed meanwhile: what the plan has opened again.
       if (this.#isClosed) await this.close()
@@ -192,37 +224,41 @@ export class ReadOnlyEngine implements ReadingEngine {
   }
 }
 
-/** Reads a view; what fails differently each time is the work of a writer, so it tries again. */
 function readView(place: Place): View {
-  let failure: unknown
-  for (let attempt = 0; attempt < OPEN_ATTEMPTS; attempt++) {
-    try {
-      return readViewOnce(place)
-    } catch (error) {
-      const again = error instanceof CorruptionError || isMissing(error)
-      if (!again || isSamePlace(error, failure)) throw error
-      failure = error
-    }
-  }
-  throw failure
+  return lookAgain(() => readViewOnce(place))
 }
 
-function isSamePlace(left: unknown, right: unknown): boolean {
-  if (left instanceof CorruptionError && right instanceof CorruptionError) {
-    return left.file === right.file && left.offset === right.offset
-  }
-  return isMissing(left) && isMissing(right) && String(left) === String(right)
-}
-
-function readViewOnce({ fileSystem, directory, options }: Place): View {
+/** The manifest that CURRENT names now. @throws WISC_NO_STORE, CorruptionError, IoError */
+function readNewest({
+  fileSystem,
+  directory,
+}: Pick<Place, 'fileSystem' | 'directory'>): ReadManifest {
   const manifest = VersionSet.read(fileSystem, directory)
-  if (!manifest) {
-    throw new WiscError('WISC_NO_STORE', `there is no store at this path path=${directory}`)
-  }
+  if (manifest) return manifest
+  throw new WiscError('WISC_NO_STORE', `there is no store at this path path=${directory}`)
+}
+
+/**
+ * Where a log ends at bytes that prove nothing, a frame is being written, or the writer died there. Or it has been
+ * flushed since this manifest was read, and its values are holes by now.
+ * @throws CorruptionError if the log of the newest version goes on behind this end
+ */
+function requireEnd(place: Place, { end, reason }: LogSurvey): void {
+  if (reason === undefined) return
+  const { checkpoint, durable } = readNewest(place).version
+  const isBehind = [checkpoint, durable].some((known) => compareLogPositions(known, end) > 0)
+  if (isBehind) throw new CorruptionError(segmentName(end.segment), end.offset, reason)
+}
+
+function readViewOnce(place: Place): View {
+  const { fileSystem, directory, options } = place
+  const manifest = readNewest(place)
   const context = { fileSystem, directory, databaseId: manifest.databaseId }
   const recovery = emptyReport()
   const began = performance.now()
-  const survey = surveyStore(context, manifest)
+  // A writer makes edits meanwhile, and frames name them: it is the newest manifest that must reach them.
+  const survey = surveyStore(context, manifest, () => readNewest(place))
+  requireEnd(place, survey)
   recovery.surveyMs = performance.now() - began
   const { version } = manifest
   // The edit of a close in order is the last one until a writer opens the store again.

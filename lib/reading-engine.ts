@@ -7,6 +7,7 @@ import type { WiscError } from './base/errors.ts'
 import type { CollectionPlan, ResolvedCollect } from './collector/collection.ts'
 import type { SpaceAccount } from './collector/space.ts'
 import type { EventLoopTurn } from './event-loop-turn.ts'
+import type { Viewer } from './look-again.ts'
 import type { Memtables } from './memtables.ts'
 import type { ResolvedOptions } from './options.ts'
 import type { ReadableSequences } from './readable-sequences.ts'
@@ -15,7 +16,7 @@ import type { TableCache } from './tables.ts'
 import type { Version } from './tree/version.ts'
 import type { TreeReader } from './tree-reader.ts'
 
-export interface ReadingEngine {
+export interface ReadingEngine extends Viewer {
   readonly context: LogContext
   readonly options: ResolvedOptions
   readonly events: EventEmitter
@@ -40,10 +41,8 @@ export interface ReadingEngine {
   writtenEnd(segment: number): number
   /** Keeps the files of the present version, if this engine is what would remove them. */
   pin(): { release(): void }
-  /** Called when a read failed. @throws the error, or returns if the read may be tried once more */
-  restart(error: unknown): void
-  /** What a snapshot or iterator reports when a read failed. */
-  viewFailure(error: unknown): WiscError
+  /** Before something is bound to the view: goes on to the newest state if some of the view is known to be gone. */
+  catchUp?(): void
   /** What a collection would do; changes nothing. */
   planCollection(options: ResolvedCollect): Promise<CollectionPlan>
   close(): Promise<void>

@@ -93,19 +93,25 @@ function knownSegments(version: Version): KnownSegment[] {
 
 /**
  * Reads and checks everything that a version needs; writes nothing.
+ * @param newest the manifest as it is by the end: a reader without the lock reads it once more
  * @throws CorruptionError, IoError
  */
-export function surveyStore(context: LogContext, manifest: ReadManifest): LogSurvey {
+export function surveyStore(
+  context: LogContext,
+  manifest: ReadManifest,
+  newest: () => ReadManifest = () => manifest,
+): LogSurvey {
   const { version } = manifest
   checkFiles(context, version)
   const known = knownSegments(version)
   const survey = surveyLog(context, known, version.checkpoint, version.durable)
   const ofStrays = durableEditOfStrays(context, (number) => holdsValueLogFile(version, number))
   const durableEdit = Math.max(survey.durableEdit, ofStrays)
-  if (durableEdit > manifest.lastEditNumber) {
+  const reached = durableEdit > manifest.lastEditNumber ? newest() : manifest
+  if (durableEdit > reached.lastEditNumber) {
     throw new CorruptionError(
-      manifestName(manifest.number),
-      manifest.validBytes,
+      manifestName(reached.number),
+      reached.validBytes,
       `manifest ends before edit ${durableEdit}, which the log names as durable:`,
     )
   }

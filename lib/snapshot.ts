@@ -1,6 +1,7 @@
 /** Snapshots: the store as it was at one sequence. */
 import { invalidArgument, WiscError } from './base/errors.ts'
 import { Hold } from './hold.ts'
+import { staleView } from './look-again.ts'
 import type { ReadableSequences } from './readable-sequences.ts'
 
 /**
@@ -40,9 +41,4 @@ export class Snapshot {
     if (snapshot.#hold.isOver) throw new WiscError('WISC_NOT_OPEN', 'snapshot is closed')
     return snapshot.sequence
   }
-}
-
-/** A view whose files the writer has removed meanwhile. */
-export function staleView(): WiscError {
-  return new WiscError('WISC_STALE', 'the files of this view are gone: take a new one')
 }

@@ -31,7 +31,7 @@ import {
 import type { Engine } from './engine.ts'
 import type { StoreEmitter } from './events.ts'
 import { mustBe } from './given.ts'
-import { segmentInfos, valueStat } from './inspect-space.ts'
+import { segmentInfos } from './inspect-space.ts'
 import {
   type EntryIterator,
   entryIterator,
@@ -41,6 +41,7 @@ import {
   type ValueIterator,
   valueIterator,
 } from './iterator.ts'
+import { readAgain } from './look-again.ts'
 import { OpenViews } from './open-views.ts'
 import { plainObject, refuseUnknown } from './options.ts'
 import { PointReads } from './point-reads.ts'
@@ -93,7 +94,7 @@ export class Store extends TypedEmitter {
   constructor(engine: ReadingEngine, writing?: WritingParts) {
     super()
     this.#engine = engine
-    this.#reads = new PointReads(engine)
+    this.#reads = new PointReads(engine, (options) => this.#sequence(options))
     this.#views = new OpenViews(engine, () => this.#checkOpen())
     this.#writer = writing?.engine
     this.#lock = writing?.lock
@@ -149,7 +150,7 @@ export class Store extends TypedEmitter {
   /** The value of a key, or undefined. */
   get(key: Key, options?: ReadOptions): Promise<Buffer | undefined> {
     try {
-      const result = this.#read(key, options, true)
+      const result = this.#reads.get(keyBytes(key), options, true)
       const { turn } = this.#engine
       // What the thread pool reads settles in a turn of its own.
       if (result instanceof Promise) return result
@@ -163,7 +164,7 @@ export class Store extends TypedEmitter {
   /** The value of a key, or undefined, read on the calling thread. */
   getSync(key: Key, options?: ReadOptions): Buffer | undefined {
     try {
-      return this.#read(key, options, false) as Buffer | undefined
+      return this.#reads.get(keyBytes(key), options, false) as Buffer | undefined
     } catch (error) {
       throw toWiscError(error)
     }
@@ -173,7 +174,7 @@ export class Store extends TypedEmitter {
   async getMany(keys: readonly Key[], options?: ReadOptions): Promise<(Buffer | undefined)[]> {
     if (!Array.isArray(keys)) throw invalidArgument(mustBe('an array', 'keys', keys))
     const bytes = Array.from(keys, (key: Key, i) => keyBytes(key, `keys[${i}]`))
-    return this.#readAt(options, (at) => this.#reads.getMany(bytes, at, () => this.#checkOpen()))
+    return this.#reads.getMany(bytes, options)
   }
 
   /** True if the key has a value. Never reads the value. */
@@ -182,67 +183,12 @@ export class Store extends TypedEmitter {
   }
 
   hasSync(key: Key, options?: ReadOptions): boolean {
-    const bytes = keyBytes(key)
-    return this.#readAt(options, (at) => this.#reads.has(bytes, at))
+    return this.#reads.has(keyBytes(key), options)
   }
 
   /** Size and place of a value, without reading it; undefined if the key has none. */
   async stat(key: Key, options?: ReadOptions): Promise<ValueStat | undefined> {
-    const bytes = keyBytes(key)
-    return this.#readAt(options, (at) => valueStat(this.#engine, bytes, at))
-  }
-
-  #read(
-    key: Key,
-    options: ReadOptions | undefined,
-    soon: boolean,
-  ): Buffer | undefined | Promise<Buffer | undefined> {
-    const bytes = keyBytes(key)
-    return this.#readAt(options, (at) => this.#reads.get(bytes, at, soon))
-  }
-
-  /**
-   * Every read of keys goes this way. It is done again when the store only reads and the view had to start again.
-   * @param read reads at a sequence, now or later
-   * @throws WiscError; what is read later rejects with it
-   */
-  #readAt<R>(options: ReadOptions | undefined, read: (sequence: number) => R): R {
-    try {
-      const sequence = this.#sequence(options)
-      try {
-        const result = read(sequence)
-        // A later result is of the same type: a promise.
-        return result instanceof Promise ? (this.#readLater(result, options, read) as R) : result
-      } catch (error) {
-        this.#mayRestart(error, options)
-        return read(this.#sequence(options))
-      }
-    } catch (error) {
-      throw toWiscError(error)
-    }
-  }
-
-  async #readLater<R>(
-    result: Promise<unknown>,
-    options: ReadOptions | undefined,
-    read: (sequence: number) => R,
-  ): Promise<unknown> {
-    try {
-      return await result
-    } catch (error) {
-      try {
-        this.#mayRestart(error, options)
-        return await read(this.#sequence(options))
-      } catch (again) {
-        throw toWiscError(again)
-      }
-    }
-  }
-
-  /** @throws the error, unless the store only reads and a read without a snapshot may start again */
-  #mayRestart(error: unknown, options: ReadOptions | undefined): void {
-    if (options?.snapshot) throw this.#engine.viewFailure(error)
-    this.#engine.restart(error)
+    return this.#reads.stat(keyBytes(key), options)
   }
 
   /** Iterates over keys and values, in key order, as they are now (or were for the snapshot). */
@@ -262,6 +208,8 @@ export class Store extends TypedEmitter {
   #iteration(range: RangeOptions | undefined): [IteratorParts, ReturnType<typeof resolveScan>] {
     const resolved = resolveScan(range)
     throwIfAborted(resolved.signal)
+    this.#checkOpen()
+    if (!range?.snapshot) this.#engine.catchUp?.()
     const sequence = this.#sequence(range?.snapshot && { snapshot: range.snapshot })
     return [this.#views.iterator(sequence, resolved), resolved]
   }
@@ -332,8 +280,7 @@ export class Store extends TypedEmitter {
 
   /** The files of the value log, in the order of their numbers. */
   segments(): SegmentInfo[] {
-    this.#checkOpen()
-    return segmentInfos(this.#engine)
+    return this.#measured(() => segmentInfos(this.#engine))
   }
 
   /** Checks every block, record header and pointer, and (unless `deep` is false) every value. Writes nothing. */
@@ -345,8 +292,16 @@ export class Store extends TypedEmitter {
 
   /** Counters and sizes as of now. */
   stats(): Stats {
+    return this.#measured(() => storeStats(this.#engine, this.#writer, this.#views.iterators))
+  }
+
+  #measured<T>(measure: () => T): T {
     this.#checkOpen()
-    return storeStats(this.#engine, this.#writer, this.#views.iterators)
+    try {
+      return measure()
+    } catch (error) {
+      return readAgain(this.#engine, this.#engine.view, error, measure)
+    }
   }
 
   /** Waits for writes under way, flushes and syncs: everything acknowledged is durable then. Idempotent. */

@@ -7,25 +7,26 @@
  * It goes on after damage and reports all of it. Runs on the calling thread in short steps, over the version that
  * was current when it began; a table that a compaction removes meanwhile is proved by its successor, and a file that
  * the collector takes away or punches is no damage unless an entry still points to what is missing.
+ *
+ * A store that only reads cannot keep its files. What seems to be damaged is looked at again in a newer view
+ * (look-again.ts): files that were proved need no second proof, so each look has less to do than the one before.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { RelocationReader } from '../vlog/relocation-reader.ts'
-import { FIRST_FRAME_OFFSET, SegmentWalk } from '../vlog/segment-walk.ts'
 import { checkSignal, throwIfAborted } from './arguments.ts'
 import { CorruptionError, invalidArgument, isMissing, type WiscError } from './base/errors.ts'
-import { joinPath, segmentName, tableName } from './base/file-names.ts'
-import { frameSeed } from './base/frame.ts'
+import { segmentName, tableName } from './base/file-names.ts'
 import type { SegmentUse } from './collector/references.ts'
 import { mustBe } from './given.ts'
+import { Looks } from './look-again.ts'
 import { plainObject, refuseUnknown } from './options.ts'
 import type { ReadingEngine } from './reading-engine.ts'
 import { openTable, tableMap, tablesOf } from './tables.ts'
 import { type EntryCursor, KIND, type TableMeta } from './tree/entry.ts'
 import type { TableReader } from './tree/table-reader.ts'
-import { holdsValueLogFile, isRelocated, type SegmentState, type Version } from './tree/version.ts'
-import type { RelocationState } from './tree/version-edit.ts'
+import { holdsValueLogFile, isRelocated, type Version } from './tree/version.ts'
 import { VersionSet } from './tree/version-set.ts'
 import { Lookup } from './tree-reader.ts'
+import { segmentEnd, verifyRelocation, verifySegment } from './verify-log.ts'
 
 export interface VerifyOptions {
   /** Also read every value that an entry points to. Default true. */
@@ -64,6 +65,25 @@ interface ResolvedVerify {
   readonly onProgress: ((progress: VerifyProgress) => void) | undefined
 }
 
+/** What was found in the entries of a table. */
+interface TableFigures {
+  entries: number
+  pointers: number
+  valueBytes: number
+  /** What they point to, by segment. */
+  readonly uses: Map<number, SegmentUse>
+  /** False if an entry cannot be followed. */
+  isWhole: boolean
+}
+
+/** Files in which nothing is damaged, by number, for looks at later versions that still have them. */
+interface ProvedFiles {
+  readonly tables: Map<number, TableFigures>
+  /** Up to where, and how many records there are. */
+  readonly segments: Map<number, { readonly end: number; readonly records: number }>
+  readonly relocations: Set<number>
+}
+
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 type GrowingReport = Omit<Mutable<VerifyReport>, 'damage' | 'affectedEntries'> & {
   /** By place and reason. */
@@ -71,7 +91,6 @@ type GrowingReport = Omit<Mutable<VerifyReport>, 'damage' | 'affectedEntries'> &
 }
 
 const POINTERS_PER_STEP = 256
-const FRAMES_PER_STEP = 64
 
 export async function verifyStore(
   engine: ReadingEngine,
@@ -88,16 +107,45 @@ export async function verifyStore(
   // I5: what is being read stays, also across the turns of the event loop.
   const pin = engine.pin()
   try {
-    return await verifyVersion(engine, { deep, signal, onProgress }, checkOpen)
+    return await verifyViews(engine, { deep, signal, onProgress }, checkOpen)
   } finally {
     pin.release()
   }
+}
+
+/** Of an engine that writes there is one view, and what is damaged in it is damage. */
+async function verifyViews(
+  engine: ReadingEngine,
+  options: ResolvedVerify,
+  checkOpen: () => void,
+): Promise<VerifyReport> {
+  const looks = new Looks()
+  const proved: ProvedFiles = { tables: new Map(), segments: new Map(), relocations: new Set() }
+  for (;;) {
+    const { view } = engine
+    const report = await verifyVersion(engine, options, checkOpen, proved)
+    if (engine.moveOn === undefined || !looks.areNew(report.damage)) return report
+    try {
+      engine.moveOn(view)
+    } catch (error) {
+      // Looked at again, it cannot even be opened.
+      if (error instanceof CorruptionError) return withDamage(report, error)
+      throw error
+    }
+  }
+}
+
+function withDamage(report: VerifyReport, error: CorruptionError): VerifyReport {
+  if (report.damage.some(({ message }) => message === error.message)) return report
+  const { damage, affectedEntries } = report
+  return { ...report, damage: [...damage, error], affectedEntries: [...affectedEntries, 0] }
 }
 
 async function verifyVersion(
   engine: ReadingEngine,
   { deep, signal, onProgress }: ResolvedVerify,
   checkOpen: () => void,
+  proved: ProvedFiles,
 ): Promise<VerifyReport> {
   const { version } = engine
   const tables = tablesOf(version)
@@ -127,22 +175,44 @@ async function verifyVersion(
   )
   for (const [index, table] of tables.entries()) {
     await step(index, 0)
-    const error = await attempt(() =>
-      verifyTable(engine, version, table, deep, report, recount, step, index),
-    )
-    if (!isGone(engine, table.number)) note(report, error)
+    let figures = proved.tables.get(table.number)
+    if (figures === undefined) {
+      figures = { entries: 0, pointers: 0, valueBytes: 0, uses: new Map(), isWhole: true }
+      const found = figures
+      const error = await attempt(() =>
+        verifyTable(engine, version, table, deep, report, found, () => step(index, 0)),
+      )
+      if (!isGone(engine, table.number)) note(report, error)
+      if (error === undefined && found.isWhole) proved.tables.set(table.number, found)
+    }
+    addFigures(report, recount, figures)
   }
   for (const [index, segment] of segments.entries()) {
-    await step(tables.length, index)
+    const { number } = segment
     const pause = (): Promise<void> => step(tables.length, index)
-    const error = await attempt(() => verifySegment(engine, segment, deep, report, pause))
-    if (holdsValueLogFile(engine.version, segment.number)) note(report, error)
+    await pause()
+    const end = segmentEnd(engine, segment)
+    let known = proved.segments.get(number)
+    if (known?.end !== end) {
+      const error = await attempt(async () => {
+        known = { end, records: await verifySegment(engine, segment, end, deep, pause) }
+        proved.segments.set(number, known)
+      })
+      if (holdsValueLogFile(engine.version, number)) note(report, error)
+    }
+    report.records += known?.records ?? 0
   }
   for (const [index, relocation] of relocations.entries()) {
-    const done = segments.length + index
-    const pause = (): Promise<void> => step(tables.length, done)
-    const error = await attempt(() => verifyRelocation(engine, relocation, report, pause))
-    if (holdsValueLogFile(engine.version, relocation.number)) note(report, error)
+    const { number, parts } = relocation
+    const pause = (): Promise<void> => step(tables.length, segments.length + index)
+    if (!proved.relocations.has(number)) {
+      const error = await attempt(async () => {
+        await verifyRelocation(engine, relocation, pause)
+        proved.relocations.add(number)
+      })
+      if (holdsValueLogFile(engine.version, number)) note(report, error)
+    }
+    report.records += parts.reduce((sum, { records }) => sum + records, 0)
   }
   await step(tables.length, files)
   const { found, ...sums } = report
@@ -189,9 +259,8 @@ async function verifyTable(
   table: TableMeta,
   deep: boolean,
   report: GrowingReport,
-  recount: Map<number, SegmentUse>,
-  step: (tablesDone: number, segmentsDone: number) => Promise<void>,
-  index: number,
+  figures: TableFigures,
+  pause: () => Promise<void>,
 ): Promise<void> {
   const reader = openTable(engine.context, version, table.number)
   try {
@@ -199,19 +268,21 @@ async function verifyTable(
     const cursor = reader.cursor()
     let sinceStep = 0
     for (cursor.seekToFirst(); cursor.valid; cursor.next()) {
-      report.entries++
+      figures.entries++
       if (cursor.kind !== KIND.pointer) continue
-      count(recount, cursor)
+      figures.pointers++
+      count(figures.uses, cursor.segment, 1, cursor.length)
       try {
-        verifyPointer(engine, table, cursor, deep, report)
+        figures.valueBytes += verifyPointer(engine, table, cursor, deep)
       } catch (error) {
         // One bad value says nothing of the others.
         if (!(error instanceof CorruptionError)) throw error
+        figures.isWhole = false
         if (isStillThere(engine, cursor)) note(report, error, 1)
       }
       if (++sinceStep < POINTERS_PER_STEP) continue
       sinceStep = 0
-      await step(index, 0)
+      await pause()
     }
   } finally {
     reader.close()
@@ -230,11 +301,27 @@ function proveTable(reader: TableReader, report: GrowingReport): void {
   }
 }
 
-function count(recount: Map<number, SegmentUse>, { segment, length }: EntryCursor): void {
-  const use = recount.get(segment) ?? { records: 0, bytes: 0 }
-  use.records++
-  use.bytes += length
-  recount.set(segment, use)
+function count(
+  uses: Map<number, SegmentUse>,
+  segment: number,
+  records: number,
+  bytes: number,
+): void {
+  const use = uses.get(segment) ?? { records: 0, bytes: 0 }
+  use.records += records
+  use.bytes += bytes
+  uses.set(segment, use)
+}
+
+function addFigures(
+  report: GrowingReport,
+  recount: Map<number, SegmentUse>,
+  { entries, pointers, valueBytes, uses }: TableFigures,
+): void {
+  report.entries += entries
+  report.pointers += pointers
+  report.valueBytes += valueBytes
+  for (const [segment, { records, bytes }] of uses) count(recount, segment, records, bytes)
 }
 
 /** False if the entry has been dropped since: then its record may be gone. */
@@ -245,15 +332,13 @@ function isStillThere(engine: ReadingEngine, cursor: EntryCursor): boolean {
   return found.sequence === sequence && found.segment === segment && found.offset === offset
 }
 
-/** I8: the pointer leads to a record with the same key and sequence. */
+/** I8: the pointer leads to a record with the same key and sequence. @returns bytes of values that were read */
 function verifyPointer(
   engine: ReadingEngine,
   table: TableMeta,
   cursor: EntryCursor,
   deep: boolean,
-  report: GrowingReport,
-): void {
-  report.pointers++
+): number {
   const segment = engine.version.segments.get(cursor.segment)
   if (!segment) {
     const reason = `table points to segment ${cursor.segment}, which is not in the version`
@@ -263,68 +348,9 @@ function verifyPointer(
     const reason = `table ${tableName(table.number)} points behind the end of the segment`
     throw new CorruptionError(segmentName(cursor.segment), cursor.offset, reason)
   }
-  if (deep) report.valueBytes += engine.values.read(cursor).length
-  else engine.values.checkHead(cursor)
-}
-
-async function verifySegment(
-  engine: ReadingEngine,
-  segment: SegmentState,
-  deep: boolean,
-  report: GrowingReport,
-  pause: () => Promise<void>,
-): Promise<void> {
-  const { fileSystem, directory, databaseId } = engine.context
-  const { number, salt } = segment
-  const file = fileSystem.open(joinPath(directory, segmentName(number)), 'read')
-  try {
-    const end = segment.state === 'sealed' ? segment.length : engine.writtenEnd(number)
-    if (end === 0) return
-    const seed = frameSeed({ kind: 'segment', databaseId, number, salt })
-    const walkPart = async (from: number, to: number, proveValues: boolean) => {
-      const part = { from, end: to, proveValues }
-      const walk = new SegmentWalk(file, { number, seed, firstSequence: undefined, ...part })
-      let records = 0
-      let frames = 0
-      for (let frame = walk.next(); frame !== undefined; frame = walk.next()) {
-        records += frame.recordCount
-        if (++frames % FRAMES_PER_STEP === 0) await pause()
-      }
-      return { records, damage: walk.damage }
-    }
-    // Below the checkpoint values that no entry points to may be holes, and the others are read through their
-    // pointers. Behind it nothing has been reclaimed, and only memtables point there ...
-    const replayed = replayedFrom(engine.version, number, end)
-    const flushed = await walkPart(FIRST_FRAME_OFFSET, replayed, false)
-    let rest = await walkPart(replayed, end, deep)
-    // ... unless it was flushed, and punched, in between.
-    if (rest.damage && rest.damage.offset < replayedFrom(engine.version, number, end)) {
-      rest = await walkPart(replayed, end, false)
-    }
-    report.records += flushed.records + rest.records
-    const damage = flushed.damage ?? rest.damage
-    if (damage) throw new CorruptionError(segmentName(number), damage.offset, damage.reason)
-  } finally {
-    file.close()
-  }
-}
-
-async function verifyRelocation(
-  engine: ReadingEngine,
-  { number, salt, length, parts }: RelocationState,
-  report: GrowingReport,
-  pause: () => Promise<void>,
-): Promise<void> {
-  const { fileSystem, directory, databaseId } = engine.context
-  const name = segmentName(number)
-  const expected = { number, salt, length, databaseId }
-  const reader = RelocationReader.open(fileSystem, joinPath(directory, name), name, expected)
-  try {
-    for (const _step of reader.verifySteps()) await pause()
-    report.records += parts.reduce((sum, { records }) => sum + records, 0)
-  } finally {
-    reader.close()
-  }
+  if (deep) return engine.values.read(cursor).length
+  engine.values.checkHead(cursor)
+  return 0
 }
 
 /** I9: the sums that the collector acts on are those of the entries, and no file holds less than is referenced. */
@@ -345,10 +371,4 @@ function verifyAccounting(engine: ReadingEngine, recount: ReadonlyMap<number, Se
       throw new CorruptionError(segmentName(number), 0, reason)
     }
   }
-}
-
-/** Where the part of a segment begins that an open after a crash would replay. */
-function replayedFrom({ checkpoint }: Version, segment: number, end: number): number {
-  if (segment !== checkpoint.segment) return segment < checkpoint.segment ? end : FIRST_FRAME_OFFSET
-  return Math.max(FIRST_FRAME_OFFSET, Math.min(end, checkpoint.offset))
 }

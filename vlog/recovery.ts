@@ -79,7 +79,7 @@ export function surveyLog(
   checkpoint: LogPosition,
   durable: LogPosition,
 ): LogSurvey {
-  const survey = new Survey(context, checkpoint, durable)
+  const survey = new Survey(context, checkpoint, durable, openSizes(context, known))
   if (!known.some(({ number }) => number === checkpoint.segment)) survey.passCollected()
   for (const segment of known) {
     const { number, sealed } = segment
@@ -91,6 +91,23 @@ export function surveyLog(
   return survey.result()
 }
 
+/**
+ * How long the open segments are. The newest is asked first: what its frames name as durable, and all that was written
+ * before them, is in the others by the time that these are asked, also beside a writer.
+ */
+function openSizes(
+  { fileSystem, directory }: LogContext,
+  known: readonly KnownSegment[],
+): ReadonlyMap<number, number> {
+  const open = known.filter(({ sealed }) => sealed === undefined).toReversed()
+  return new Map(
+    open.map(({ number }) => [
+      number,
+      fileSystem.statPath(joinPath(directory, segmentName(number)))?.size ?? 0,
+    ]),
+  )
+}
+
 /** True if a segment that ends at `end` lies below the checkpoint: then all of it is in tables. */
 function isBehind(checkpoint: LogPosition, end: LogPosition): boolean {
   return compareLogPositions(end, checkpoint) <= 0
@@ -99,6 +116,7 @@ function isBehind(checkpoint: LogPosition, end: LogPosition): boolean {
 class Survey {
   readonly #context: LogContext
   readonly #checkpoint: LogPosition
+  readonly #openSizes: ReadonlyMap<number, number>
   #provedEnd: LogPosition
   #end: LogPosition = { segment: 0, offset: 0 }
   #reason: string | undefined
@@ -109,8 +127,14 @@ class Survey {
   #highestSequence = 0
   #durableEdit = 0
 
-  constructor(context: LogContext, checkpoint: LogPosition, durable: LogPosition) {
+  constructor(
+    context: LogContext,
+    checkpoint: LogPosition,
+    durable: LogPosition,
+    openSizes: ReadonlyMap<number, number>,
+  ) {
     this.#context = context
+    this.#openSizes = openSizes
     this.#checkpoint = checkpoint
     this.#provedEnd = durable
   }
@@ -170,7 +194,8 @@ class Survey {
   }
 
   addOpen(segment: KnownSegment): void {
-    withSegment(this.#context, segment.number, (file, size) => {
+    withSegment(this.#context, segment.number, (file, sizeNow) => {
+      const size = Math.min(sizeNow, this.#openSizes.get(segment.number) ?? 0)
       const seed = frameSeed(identityOf(this.#context, segment))
       let walk: WalkResult | undefined
       if (!this.#ended && size > 0) walk = this.#walkOpen(file, segment, seed, size)

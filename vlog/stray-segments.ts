@@ -5,7 +5,7 @@
  * only when the edit that added its segment is durable, and it names that edit or a later one. So a valid frame in a
  * stray segment proves how far the manifest must reach. Nothing may be taken for an orphan before.
  */
-import { CorruptionError, IoError } from '../lib/base/errors.ts'
+import { CorruptionError, IoError, isMissing } from '../lib/base/errors.ts'
 import { readFileHeader } from '../lib/base/file-header.ts'
 import { joinPath, parseFileName } from '../lib/base/file-names.ts'
 import type { File, FileSystem } from '../lib/base/file-system.ts'
@@ -14,10 +14,12 @@ import { frameSeed } from '../lib/base/frame.ts'
 import type { LogContext } from './recovery.ts'
 import { SEGMENT_HEADER_BYTES } from './segment-header.ts'
 
-function openStray(fileSystem: FileSystem, path: string): File {
+/** @returns undefined if it is gone: beside a writer what nobody needs goes at any time, and proves nothing then */
+function openStray(fileSystem: FileSystem, path: string): File | undefined {
   try {
     return fileSystem.open(path, 'read')
   } catch (error) {
+    if (isMissing(error)) return undefined
     if (!(error instanceof IoError)) throw error
     const message =
       'a segment that may be needed cannot be read: make it readable, or move it away if it is foreign'
@@ -40,6 +42,7 @@ export function durableEditOfStrays(
     // Whatever else has such a name holds no frames.
     if (fileSystem.statPath(joinPath(directory, name))?.kind !== 'file') continue
     const file = openStray(fileSystem, joinPath(directory, name))
+    if (!file) continue
     try {
       const { size } = file.stat()
       const header = new Uint8Array(Math.min(SEGMENT_HEADER_BYTES, size))

@@ -79,7 +79,7 @@ export function isShortage(error: IoError): boolean {
 }
 
 /** True for an {@link IoError} that says that the file or directory is not there. */
-export function isMissing(error: unknown): boolean {
+export function isMissing(error: unknown): error is IoError {
   return error instanceof IoError && error.errno === 'ENOENT'
 }
 

@@ -34,7 +34,10 @@ export function planView(
       viewPlannerOptions(engine, wishes.target),
       wishes,
       controls,
-      (step) => {
+      (step, error) => {
+        // A view that is too old has no damage to tell of.
+        const failure = engine.viewFailure(error)
+        if (failure.code === 'WISC_STALE') throw failure
         for (const { number } of plannedFiles(step)) parts.space.corrupt.add(number)
       },
     ),

@@ -5,7 +5,7 @@
  * name. Nothing else is ever removed. A store that is in use has files that are not finished yet: they look the same,
  * which is why a removal takes the lock first, and proves like an open that the manifest is the last one.
  */
-import { CorruptionError, isMissing, WiscError } from '../base/errors.ts'
+import { isMissing, WiscError } from '../base/errors.ts'
 import { FILE_HEADER_BYTES } from '../base/file-header.ts'
 import {
   BALLAST_NAME,
@@ -22,6 +22,7 @@ import {
 import type { FileSystem } from '../base/file-system.ts'
 import { lockedError } from '../base/locked-error.ts'
 import { lockText, nodeFileSystem } from '../base/node-file-system.ts'
+import { lookAgain } from '../look-again.ts'
 import { surveyStore } from '../recover.ts'
 import { refuseUnfinished } from '../store-place.ts'
 import type { ReadManifest } from '../tree/manifest.ts'
@@ -108,16 +109,9 @@ function noStore(directory: string): WiscError {
 
 function readVersion(fileSystem: FileSystem, directory: string): ReadManifest {
   // A writer may put the next manifest in place of this one.
-  for (let attempt = 1; ; attempt++) {
-    try {
-      const manifest = VersionSet.read(fileSystem, directory)
-      if (manifest) return manifest
-    } catch (error) {
-      if (!(error instanceof CorruptionError) || attempt === 3) throw error
-      continue
-    }
-    throw noStore(directory)
-  }
+  const manifest = lookAgain(() => VersionSet.read(fileSystem, directory))
+  if (manifest) return manifest
+  throw noStore(directory)
 }
 
 /** @returns undefined for a file that belongs to the store, or is gone by now */

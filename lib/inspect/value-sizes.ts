@@ -2,10 +2,11 @@
 
 import { basename } from 'node:path'
 import { compareRange, NO_BYTES } from '../base/bytes.ts'
-import { CorruptionError, IoError, isMissing, WiscError } from '../base/errors.ts'
+import { CorruptionError, type IoError, isMissing, WiscError } from '../base/errors.ts'
 import { joinPath, segmentName } from '../base/file-names.ts'
 import type { FileSystem } from '../base/file-system.ts'
 import { nodeFileSystem } from '../base/node-file-system.ts'
+import { Looks } from '../look-again.ts'
 import { refuseUnfinished } from '../store-place.ts'
 import { KIND, valueLength } from '../tree/entry.ts'
 import { InputRun } from '../tree/input-run.ts'
@@ -15,7 +16,6 @@ import { VersionSet } from '../tree/version-set.ts'
 import { SizeHistogram } from './size-histogram.ts'
 
 const ENTRIES_PER_STEP = 4096
-const ATTEMPTS_MAX = 3
 
 export interface ValueSizes {
   /** Of the newest values; tombstones have none. */
@@ -31,7 +31,7 @@ export interface ValueSizes {
 /**
  * Goes through all tables, in the order of keys. Yields the entries of each step. Takes no lock and writes nothing
  * (I11); if a writer removes tables meanwhile, it begins again with those that it has by then.
- * @throws WISC_NO_STORE, CorruptionError, IoError
+ * @throws WISC_NO_STORE, CorruptionError, WISC_STALE, IoError
  */
 export function* measureValueSizes(
   directory: string,
@@ -42,19 +42,22 @@ export function* measureValueSizes(
     throw new WiscError('WISC_NO_STORE', `path is not a directory path=${directory}`)
   }
   refuseUnfinished(fileSystem, directory)
-  for (let attempt = 1; ; attempt++) {
+  const looks = new Looks()
+  for (;;) {
     try {
       const manifest = VersionSet.read(fileSystem, directory)
       if (manifest) return yield* measure(fileSystem, directory, manifest)
     } catch (error) {
-      const cause = error instanceof CorruptionError ? (error.cause ?? error) : error
-      if (isMissing(cause) && attempt < ATTEMPTS_MAX) continue
-      // Three times there was no table where the manifest has one.
-      if (!(error instanceof IoError) || !isMissing(error)) throw error
-      throw new CorruptionError(basename(error.path), 0, 'file is missing', { cause: error })
+      looks.again(isMissing(error) ? missingTable(error) : error)
+      continue
     }
     throw new WiscError('WISC_NO_STORE', `there is no store at this path path=${directory}`)
   }
+}
+
+/** There is no table where the manifest has one. */
+function missingTable(error: IoError): CorruptionError {
+  return new CorruptionError(basename(error.path), 0, 'file is missing', { cause: error })
 }
 
 function* measure(

@@ -12,15 +12,13 @@ import {
   WiscError,
 } from '../../lib/index.ts'
 import { snapshotAt } from '../../lib/inspect/held-view.ts'
+import { Looks } from '../../lib/inspect/looks.ts'
 import { countOf, HEX, keyRange, RANGE, STORE_PATH } from '../arguments.ts'
 import { EntryWriter } from '../entries.ts'
 import { EXIT_CODE, InUseError } from '../exit-code.ts'
 import { HeldSnapshot } from '../held-snapshot.ts'
 import { defineVerb, type Verb, type VerbContext } from '../verb.ts'
 import { inspectStore } from '../with-store.ts'
-
-/** Views in a row that may be gone before one entry is read. */
-const ATTEMPTS_MAX = 10
 
 export const scan: Verb = defineVerb({
   usage: 'scan <path>',
@@ -81,11 +79,12 @@ async function scanViews(
 ): Promise<void> {
   const { output } = context
   let come: Come = { count: 0, last: undefined }
-  for (let attempts = 1; ; attempts++) {
+  let looks = new Looks()
+  for (let isFirst = true; ; isFirst = false) {
     const { count } = come
     const now = await inspectStore(path, context, async (store) => {
       // It was held when the view was opened, and so the view has all that the snapshot sees.
-      if (held && attempts > 1 && !(await held.isHeld())) throw lost()
+      if (held && !isFirst && !(await held.isHeld())) throw lost()
       using snapshot = held && snapshotAt(store, held.sequence)
       const rest = { ...restOf(range, come), ...(snapshot && { snapshot }) }
       const source = keysOnly ? store.keys(rest) : store.entries(rest)
@@ -96,9 +95,9 @@ async function scanViews(
     })
     if (now.isDone) return
     if (!held) throw changed(why)
-    // An attempt that brought nothing must not be followed by ever more of them.
-    if (now.count > count) attempts = 1
-    else if (attempts === ATTEMPTS_MAX) throw now.error
+    // A look that brought nothing must not be followed by ever more of them.
+    if (now.count > count) looks = new Looks()
+    looks.again(now.error)
     come = now
   }
 }

@@ -1,26 +1,17 @@
 /**
  * `wisc verify`: everything that a store can prove about itself.
  *
- * The store may be in use, and its writer may remove files before they are checked. Then the check begins again in a
- * view of the store as it is by then, a few times; what could not be checked even so is counted, not called damage,
- * because the last view had all its files.
+ * The store may be in use, and its writer may remove files before they are checked: the store goes on in newer views.
  */
-import { CorruptionError, IoError, type VerifyReport, type WiscError } from '../../lib/index.ts'
+import { CorruptionError, type VerifyReport } from '../../lib/index.ts'
 import { EXACT_BYTES, STORE_PATH } from '../arguments.ts'
 import { escapeText } from '../escape.ts'
 import { EXIT_CODE } from '../exit-code.ts'
+import { inspectAgain } from '../inspect-again.ts'
 import type { Output } from '../output.ts'
 import { formatFields } from '../table.ts'
 import { formatBytes, formatCount, formatUnits } from '../units.ts'
 import { defineVerb, type Verb, type VerbContext } from '../verb.ts'
-import { inspectStore } from '../with-store.ts'
-
-const ATTEMPTS_MAX = 3
-
-/** A report, and how many files the writer had removed before they could be checked. */
-interface Verified extends VerifyReport {
-  readonly removedFiles: number
-}
 
 export const verify: Verb = defineVerb({
   usage: 'verify <path>',
@@ -28,8 +19,9 @@ export const verify: Verb = defineVerb({
   details:
     'Every block of every table, every record header, every pointer; with --deep every referenced value, too. ' +
     'Writes nothing. ' +
-    'Files that a writer removes meanwhile are counted as removed. A copy of a directory is whole if the store was ' +
-    'closed or at rest while it was made (no writes, no compaction, no collection): --deep tells. ' +
+    'The store may be in use: what looks damaged is looked at again in a newer view. A copy of a directory is ' +
+    'whole if the store was closed or at rest while it was made (no writes, no compaction, no collection): ' +
+    '--deep tells. ' +
     'All damage is listed, but pointers of a damaged table are not followed; the exit code is 4 if there is any.',
   examples: [
     ['wisc verify photos.db', 'Without reading values'],
@@ -49,37 +41,21 @@ export const verify: Verb = defineVerb({
   },
 })
 
-async function verifyAgain(path: string, deep: boolean, context: VerbContext): Promise<Verified> {
+function verifyAgain(path: string, deep: boolean, context: VerbContext): Promise<VerifyReport> {
   const { progress, signal } = context
-  for (let attempt = 1; ; attempt++) {
-    const report = await inspectStore(path, context, (store) => {
-      progress.start('verify', 1)
-      return store.verify({
-        deep,
-        signal,
-        onProgress: ({ tablesDone, tables, segmentsDone, segments }) =>
-          progress.reach((tablesDone + segmentsDone) / Math.max(1, tables + segments)),
-      })
+  return inspectAgain(path, context, (store) => {
+    progress.start('verify', 1)
+    return store.verify({
+      deep,
+      signal,
+      onProgress: ({ tablesDone, tables, segmentsDone, segments }) =>
+        progress.reach((tablesDone + segmentsDone) / Math.max(1, tables + segments)),
     })
-    const damage = report.damage.filter((error) => !isGone(error))
-    const affectedEntries = report.affectedEntries.filter((_, at) => !isGone(report.damage[at]!))
-    const removedFiles = report.damage.length - damage.length
-    if (removedFiles === 0) return { ...report, removedFiles }
-    // Opening a view proves that its files are there: a file that is missing from it, too, ends the command here.
-    if (attempt < ATTEMPTS_MAX && damage.length === 0) continue
-    await inspectStore(path, context, () => Promise.resolve())
-    return { ...report, ok: damage.length === 0, damage, affectedEntries, removedFiles }
-  }
-}
-
-/** A file is not there (any more). */
-function isGone(error: WiscError): boolean {
-  const cause = error instanceof CorruptionError ? error.cause : error
-  return cause instanceof IoError && cause.errno === 'ENOENT'
+  })
 }
 
 /** See tools/schema/verify.json. */
-function toReport({ affectedEntries, ...report }: Verified, deep: boolean): object {
+function toReport({ affectedEntries, ...report }: VerifyReport, deep: boolean): object {
   return {
     ...report,
     deep,
@@ -96,7 +72,7 @@ function toReport({ affectedEntries, ...report }: Verified, deep: boolean): obje
   }
 }
 
-function render(report: Verified, deep: boolean, exact: boolean, output: Output): string {
+function render(report: VerifyReport, deep: boolean, exact: boolean, output: Output): string {
   const { damage, affectedEntries } = report
   const lines = damage.map((error, at) => {
     const text = `${output.style('red', 'DAMAGE')} ${escapeText(error.message)} (${error.code})`
@@ -110,7 +86,6 @@ function render(report: Verified, deep: boolean, exact: boolean, output: Output)
     ['segments', formatCount(report.segments)],
     ['records', formatCount(report.records)],
     ['values read', deep ? formatBytes(report.valueBytes, exact) : 'none (see --deep)'],
-    ['removed', formatCount(report.removedFiles)],
     [
       'result',
       report.ok
@@ -118,6 +93,5 @@ function render(report: Verified, deep: boolean, exact: boolean, output: Output)
         : output.style('red', `damaged in ${formatUnits(damage.length, 'place')}`),
     ],
   ] as const
-  const shown = fields.filter(([name]) => name !== 'removed' || report.removedFiles > 0)
-  return lines.join('') + formatFields(shown, output.columns)
+  return lines.join('') + formatFields(fields, output.columns)
 }

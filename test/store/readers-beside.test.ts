@@ -1,0 +1,250 @@
+/**
+ * Readers and command runs beside a busy writer of another process, on the real file system: it flushes, compacts,
+ * punches, rewrites, drops, closes and opens again all the time. No reader may find damage, a wrong value or none.
+ *
+ * WISC_READER_SECONDS says how long it goes on; by default for a few hundred actions.
+ */
+import fs from 'node:fs'
+import path from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { open, type Store, WiscError } from '#dist/lib/index.js'
+import { nextLine, startModule } from '../support/child-process.ts'
+import { Prng, replayHint, testSeed } from '../support/random.ts'
+import { temporaryDirectory } from '../support/temporary-directory.ts'
+import { wisc } from '../support/wisc-process.ts'
+
+const seed = testSeed()
+const seconds = Number(process.env['WISC_READER_SECONDS'] ?? 0)
+const KEYS = 300
+/** Keys from here on are deleted now and then. */
+const KEPT_KEYS = 280
+const ACTIONS = 250
+const COMMANDS = 6
+
+/** Values say whose they are, from the first byte to the last one. */
+const WRITER = `
+const { open } = await import(DIST + 'lib/index.js')
+const [, directory, seed] = process.argv
+let state = Number(seed) >>> 0
+const below = (limit) => {
+  state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+  return Math.floor((state / 2 ** 32) * limit)
+}
+const pick = (list) => list[below(list.length)]
+const options = () => ({
+  segmentBytes: 1048576,
+  memtableBytes: pick([65536, 262144, 1048576]),
+  valueThreshold: pick([300, 5000, 30000]),
+  workers: below(3),
+  tree: { tableBytes: 65536, blockBytes: 1024 },
+  collector: { targetSpaceAmplification: pick([1.1, 1.3, 2]) },
+})
+const keyOf = (i) => 'key ' + String(i).padStart(4, '0')
+const valueOf = (i, round) => Buffer.alloc(pick([20, 400, 4000, 20000, 70000]), i + ':' + round + ';')
+let store = await open(directory, options())
+for (let i = 0; i < ${KEYS}; i++) await store.put(keyOf(i), valueOf(i, 0))
+console.log('ready')
+let ended = false
+process.stdin.on('end', () => { ended = true }).resume()
+for (let round = 1; !ended; round++) {
+  const writes = []
+  for (let n = 0; n < 60; n++) {
+    const i = below(${KEYS})
+    const isDelete = i >= ${KEPT_KEYS} && below(3) === 0
+    writes.push(isDelete ? store.delete(keyOf(i)) : store.put(keyOf(i), valueOf(i, round)))
+  }
+  await Promise.all(writes)
+  const what = below(24)
+  if (what < 6) await store.flush()
+  else if (what < 9) await store.compact()
+  else if (what < 12) await store.collect({ targetSpaceAmplification: 1 })
+  else if (what === 12) await store.collect({ targetSpaceAmplification: 1, maxCopyBytes: 0 })
+  else if (what === 13) {
+    await store.close()
+    store = await open(directory, options())
+  }
+}
+await store.close()
+console.log('closed')
+`
+
+/** What was done, and what must not have come of it. */
+class Findings {
+  readonly done: Map<string, number> = new Map()
+  readonly stale: Map<string, number> = new Map()
+  readonly alarms: string[] = []
+
+  count(counts: Map<string, number>, name: string): void {
+    counts.set(name, (counts.get(name) ?? 0) + 1)
+  }
+
+  get total(): number {
+    return [...this.done.values()].reduce((sum, count) => sum + count, 0)
+  }
+
+  /** @returns undefined if the view was too old: that is no alarm */
+  async run<T>(name: string, action: () => Promise<T>): Promise<T | undefined> {
+    this.count(this.done, name)
+    try {
+      return await action()
+    } catch (error) {
+      const isStale = error instanceof WiscError && error.code === 'WISC_STALE'
+      if (isStale) this.count(this.stale, name)
+      else this.alarms.push(`${name}: ${error}`)
+      return undefined
+    }
+  }
+
+  check(key: string, value: Buffer | undefined): void {
+    const i = Number(key.slice(4))
+    if (value === undefined) {
+      if (i < KEPT_KEYS) this.alarms.push(`${key} is missing`)
+      return
+    }
+    const sign = /^\d+:\d+;/.exec(value.subarray(0, 20).toString('latin1'))?.[0]
+    const isWhole = sign?.startsWith(`${i}:`) && Buffer.alloc(value.length, sign).equals(value)
+    if (!isWhole) this.alarms.push(`${key} has a wrong value of ${value.length} bytes`)
+  }
+
+  atLeast(what: string, count: number): void {
+    if (count < KEPT_KEYS) this.alarms.push(`${what} found ${count} entries`)
+  }
+}
+
+function someKey(prng: Prng): string {
+  return `key ${String(prng.below(KEYS)).padStart(4, '0')}`
+}
+
+/** One action of a reader, whichever the numbers choose. */
+async function act(store: Store, prng: Prng, findings: Findings): Promise<void> {
+  const run = findings.run.bind(findings)
+  const key = someKey(prng)
+  const actions: (() => Promise<unknown>)[] = [
+    () => run('get', async () => findings.check(key, await store.get(key))),
+    () => run('getSync', async () => findings.check(key, store.getSync(key))),
+    () =>
+      run('getMany', async () => {
+        const keys = Array.from({ length: 12 }, () => someKey(prng))
+        const values = await store.getMany(keys)
+        for (const [i, value] of values.entries()) findings.check(keys[i]!, value)
+      }),
+    () => run('has', () => store.has(key)),
+    () => run('stat', () => store.stat(key)),
+    () => run('stats', async () => store.stats()),
+    () => run('segments', async () => store.segments()),
+    () => run('planCollection', () => store.planCollection()),
+    () =>
+      run('verify', async () => {
+        const { damage } = await store.verify({ deep: prng.chance(0.5) })
+        for (const { message } of damage) findings.alarms.push(`verify: ${message}`)
+      }),
+    () =>
+      run('entries', async () => {
+        let count = 0
+        for await (const [found, value] of store.entries({ reverse: prng.chance(0.5) })) {
+          findings.check(found.toString(), value)
+          count++
+        }
+        findings.atLeast('an iterator', count)
+      }),
+    () =>
+      run('snapshot', async () => {
+        using snapshot = store.snapshot()
+        for (let n = 0; n < 5; n++) {
+          const one = someKey(prng)
+          findings.check(one, await store.get(one, { snapshot }))
+          await new Promise((resolve) => setTimeout(resolve, 2))
+        }
+      }),
+  ]
+  const [get] = actions
+  await (prng.chance(0.3) ? get! : prng.pick(actions))()
+}
+
+async function readOn(
+  directory: string,
+  prng: Prng,
+  findings: Findings,
+  isEnough: () => boolean,
+): Promise<void> {
+  while (!isEnough()) {
+    const options = { readOnly: true, maxOpenFiles: prng.pick([16, 64, 512]) }
+    const store = await findings.run('open', () => open(directory, options))
+    if (!store) continue
+    const actions = 1 + prng.below(30)
+    for (let n = 0; n < actions && !isEnough(); n++) await act(store, prng, findings)
+    await store.close()
+  }
+}
+
+/** What is an answer, too: the file of the value log has gone, the key was deleted, nothing holds the moment. */
+const ANSWERS: Readonly<Record<string, RegExp>> = {
+  map: /no such segment|no file holds|holds nothing yet/,
+  explain: /no such segment|no file holds|holds nothing yet/,
+  dump: /there is no file/,
+  get: /key not found/,
+  scan: /cannot go on as of one moment/,
+}
+
+async function runCommand(
+  verb: string,
+  directory: string,
+  prng: Prng,
+  findings: Findings,
+): Promise<void> {
+  const files = fs.readdirSync(directory)
+  const segments = files.filter((name) => name.endsWith('.vlog'))
+  const dumped = files.filter((name) => /^(CURRENT|MANIFEST-\d+|\d+\.vlog)$/.test(name))
+  const words: Record<string, readonly string[]> = {
+    map: [directory, prng.pick(segments)],
+    explain: [directory, prng.pick(segments)],
+    get: [directory, someKey(prng)],
+    dump: [path.join(directory, prng.pick(dumped))],
+    report: [directory, '--html', '-'],
+    gc: [directory, '--dry-run'],
+  }
+  const [name, ...options] = verb.split(' ') as [string, ...string[]]
+  findings.count(findings.done, `wisc ${verb}`)
+  const { code, out, err } = await wisc([name, ...(words[name] ?? [directory]), ...options])
+  if (code === 0 || ANSWERS[name]?.test(err)) return
+  if (err.includes('WISC_STALE')) findings.count(findings.stale, `wisc ${verb}`)
+  else {
+    const damage = out.split('\n').filter((line) => line.includes('DAMAGE'))
+    findings.alarms.push(`wisc ${verb}: ${code} ${err.slice(0, 300)} ${damage.slice(0, 3)}`)
+  }
+}
+
+const VERBS =
+  'verify,stat,segments,map,explain,scan,get,dump,orphans,advise,report,gc,verify --deep,segments --exact'
+
+test(`I11: ${replayHint(seed)}`, { timeout: seconds * 1000 + 300_000 }, async () => {
+  const directory = path.join(temporaryDirectory(), 'store')
+  const writer = startModule(WRITER, directory, String(seed))
+  onTestFinished(() => {
+    writer.kill('SIGKILL')
+  })
+  expect(await nextLine(writer)).toBe('ready')
+  const findings = new Findings()
+  const prng = new Prng(seed)
+  const deadline = performance.now() + seconds * 1000
+  const isEnough = (): boolean =>
+    seconds > 0 ? performance.now() > deadline : findings.total >= ACTIONS
+  const readers = [1, 2].map(() => readOn(directory, prng.fork(), findings, isEnough))
+  const verbs = VERBS.split(',')
+  const first = prng.below(verbs.length)
+  for (let n = 0; seconds > 0 ? !isEnough() : n < COMMANDS; n++) {
+    await runCommand(verbs[(first + n) % verbs.length]!, directory, prng, findings)
+  }
+  await Promise.all(readers)
+  if (seconds > 0) {
+    process.stdout.write(`${JSON.stringify(Object.fromEntries(findings.done))}\n`)
+    process.stdout.write(`stale ${JSON.stringify(Object.fromEntries(findings.stale))}\n`)
+  }
+  expect(findings.alarms).toEqual([])
+  // A view may be outrun now and then; not most of them.
+  const stale = [...findings.stale.values()].reduce((sum, count) => sum + count, 0)
+  expect(stale).toBeLessThan(findings.total / 2)
+  const closed = nextLine(writer)
+  writer.stdin!.end()
+  expect(await closed).toBe('closed')
+})

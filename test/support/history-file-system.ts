@@ -1,0 +1,142 @@
+/**
+ * What a reader of another process sees of a writer: a recorded history of a disk, which goes on between any two calls
+ * of the reader. Files that are open follow it, too; one that has been unlinked keeps its last bytes.
+ */
+import { IoError } from '#dist/lib/base/errors.js'
+import type { File, FileStat, FileSystem, Lock } from '#dist/lib/base/file-system.js'
+import { allocatedBytes, BLOCK_BYTES, Holes } from './content.ts'
+import type { DiskImage } from './disk-model.ts'
+import type { FaultFileSystem } from './fault-file-system.ts'
+
+/** Calls behind which a reader may find something else. */
+const CHANGES: ReadonlySet<string> = new Set(['create', 'write', 'punch', 'rename', 'unlink'])
+
+/** Records each state of the disk from now on. @returns the states, which grow until `onCall` is set anew */
+export function recordHistory(fileSystem: FaultFileSystem): DiskImage[] {
+  const states: DiskImage[] = []
+  let changed = true
+  fileSystem.onCall = ({ kind }) => {
+    // It is called before each call: what the one before has done can be seen.
+    if (changed) states.push(fileSystem.visibleImage())
+    changed = CHANGES.has(kind)
+  }
+  return states
+}
+
+export class HistoryFileSystem implements FileSystem {
+  calls = 0
+  openFiles = 0
+  readonly #states: readonly DiskImage[]
+  readonly #steps: () => number
+  #at: number
+
+  /**
+   * @param steps how many states the history goes on before a call
+   * @param from the state that it begins with
+   */
+  constructor(states: readonly DiskImage[], steps: () => number, from = 0) {
+    this.#states = states
+    this.#at = from
+    this.#steps = steps
+  }
+
+  /** True if the history has come to its end: nothing changes any more. */
+  get isOver(): boolean {
+    return this.#at === this.#states.length - 1
+  }
+
+  #enter(): DiskImage {
+    this.calls++
+    this.#at = Math.min(this.#states.length - 1, this.#at + this.#steps())
+    return this.#states[this.#at]!
+  }
+
+  open(path: string): File {
+    const image = this.#enter()
+    let bytes = image.files.get(path)
+    if (!bytes) throw new IoError('open', path, 'ENOENT')
+    let stat = statOf(image, path, bytes)
+    this.openFiles++
+    const look = (): Uint8Array => {
+      const now = this.#enter()
+      const found = now.files.get(path)
+      if (found) {
+        bytes = found
+        stat = statOf(now, path, found)
+      }
+      return bytes!
+    }
+    const read = (target: Uint8Array, at: number, length: number, position: number): number => {
+      const found = look().subarray(position, position + length)
+      target.set(found, at)
+      return found.length
+    }
+    const refuse = (): never => {
+      throw new IoError('write', path, 'EBADF')
+    }
+    return {
+      path,
+      read,
+      readAsync: async (target, at, length, position) => {
+        await new Promise(setImmediate)
+        return read(target, at, length, position)
+      },
+      stat: () => {
+        look()
+        return stat
+      },
+      close: () => {
+        this.openFiles--
+      },
+      write: refuse,
+      writev: refuse,
+      writevAsync: async () => refuse(),
+      dataSync: refuse,
+      dataSyncAsync: async () => refuse(),
+      sync: refuse,
+      punch: refuse,
+    }
+  }
+
+  list(path: string): string[] {
+    const prefix = `${path}/`
+    return [...this.#enter().files.keys()]
+      .filter((name) => name.startsWith(prefix))
+      .map((name) => name.slice(prefix.length))
+  }
+
+  statPath(path: string): (FileStat & { readonly kind: 'file' | 'directory' }) | undefined {
+    const image = this.#enter()
+    const bytes = image.files.get(path)
+    if (bytes) return { ...statOf(image, path, bytes), kind: 'file' }
+    if (!image.directories.includes(path)) return undefined
+    return { size: 0, allocated: 0, links: 2, blockBytes: BLOCK_BYTES, kind: 'directory' }
+  }
+
+  realPath(path: string): string {
+    return path
+  }
+
+  readonly makeDirectory: () => never = refuseChange
+  readonly rename: () => never = refuseChange
+  readonly unlink: () => never = refuseChange
+  readonly unlinkAsync: () => never = refuseChange
+  readonly syncDirectory: () => never = refuseChange
+  readonly syncDirectoryAsync: () => never = refuseChange
+  readonly freeBytes: () => never = refuseChange
+  readonly identify: () => never = refuseChange
+  readonly holdDirectory: () => never = refuseChange
+
+  lock(): Lock {
+    return refuseChange()
+  }
+}
+
+function refuseChange(): never {
+  throw new Error('I11: who only reads changes nothing, and takes no lock')
+}
+
+function statOf(image: DiskImage, path: string, bytes: Uint8Array): FileStat {
+  const allocated = allocatedBytes(bytes.length, new Holes(image.holes?.get(path)))
+  return { size: bytes.length, allocated, links: 1, blockBytes: BLOCK_BYTES }
+}
