@@ -168,7 +168,8 @@ class Demo {
   async #reopen(options: { errorIfExists?: boolean } = {}): Promise<void> {
     if (this.#store) await this.#close()
     const startedAt = performance.now()
-    this.#store = await open(this.#storePath, options)
+    // Nobody asks it: nothing of it shall be left, also where sockets lie.
+    this.#store = await open(this.#storePath, { ...options, controlSocket: false })
     this.#record('open', 0, 0, startedAt)
   }
 
