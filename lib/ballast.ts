@@ -3,6 +3,7 @@
  * tables of memtables, the end of the log, a manifest, deletes. It holds real bytes (a sparse file reserves
  * nothing) and begins with the header of every file. Nothing durable refers to it, so its steps need no order.
  */
+import { IoError } from './base/errors.ts'
 import { FILE_HEADER_BYTES, type FileIdentity, writeFileHeader } from './base/file-header.ts'
 import { BALLAST_NAME, joinPath } from './base/file-names.ts'
 import type { File, FileSystem } from './base/file-system.ts'
@@ -15,6 +16,14 @@ const BALLAST_BYTES_MIN = 65536
 /** A store gives up to this share of itself. */
 const STORE_SHARE = 1 / 16
 
+/** What the reserve is for. */
+export interface BallastNeed {
+  /** Of all files. */
+  readonly storeBytes: number
+  /** What the memtables will take as tables. */
+  readonly tableBytesToCome: number
+}
+
 export class Ballast {
   readonly #fileSystem: FileSystem
   readonly #directory: string
@@ -22,6 +31,8 @@ export class Ballast {
   readonly #databaseId: Uint8Array
   readonly #random: Random
   readonly #bytesMax: number
+  /** Open if this process has made it: then it grows at its end. */
+  #file: File | undefined
   #bytes: number
   #growing: Promise<void> | undefined
   #closed = false
@@ -34,9 +45,9 @@ export class Ballast {
     segmentBytes: number,
   ) {
     this.#fileSystem = context.fileSystem
+    this.#directory = context.directory
     this.#databaseId = context.databaseId
     this.#random = context.random
-    this.#directory = context.directory
     this.#path = joinPath(context.directory, BALLAST_NAME)
     this.#bytesMax = Math.floor(segmentBytes / 2)
     const found = this.#fileSystem.statPath(this.#path)
@@ -53,20 +64,27 @@ export class Ballast {
     return this.#bytesWritten
   }
 
-  /** What a store of this size should hold in reserve. */
-  wanted(storeBytes: number): number {
-    return Math.max(
-      Math.min(BALLAST_BYTES_MIN, this.#bytesMax),
-      Math.min(this.#bytesMax, storeBytes * STORE_SHARE),
-    )
+  /** It will not grow any more. */
+  get isWhole(): boolean {
+    return this.#bytes * 2 > this.#bytesMax
   }
 
-  /** Makes it again, larger, if it is less than half of what the store should hold. Errors of the disk are returned. */
-  async grow(storeBytes: number): Promise<unknown> {
-    const wanted = Math.floor(this.wanted(storeBytes))
+  /** What a store should hold in reserve. */
+  wanted({ storeBytes, tableBytesToCome }: BallastNeed): number {
+    const needed = Math.max(BALLAST_BYTES_MIN, storeBytes * STORE_SHARE, tableBytesToCome)
+    return Math.floor(Math.min(this.#bytesMax, needed))
+  }
+
+  /**
+   * Makes it larger if it is less than half of what the store should hold, but not so large that less than that were
+   * left for others: one that is there stays as it is then. Errors of the disk are returned.
+   * @param least a smaller one is not worth its while, and counts as a full disk
+   */
+  async grow(need: BallastNeed, least: number = BALLAST_BYTES_MIN): Promise<unknown> {
+    const wanted = this.wanted(need)
     if (this.#closed || this.#bytes * 2 > wanted) return undefined
     try {
-      this.#growing ??= this.#make(wanted)
+      this.#growing ??= this.#growWithin(wanted, Math.min(wanted, least))
       await this.#growing
       return undefined
     } catch (error) {
@@ -76,36 +94,50 @@ export class Ballast {
     }
   }
 
-  async #make(bytes: number): Promise<void> {
-    this.release()
+  async #growWithin(wanted: number, least: number): Promise<void> {
+    const before = this.#bytes
+    const room = Math.floor(this.#fileSystem.freeBytes(this.#directory) / 2)
+    const most = Math.min(wanted, before + room)
+    if (before > 0 && most < before * 2) return
+    if (most < least) throw new IoError('write', this.#path, 'ENOSPC')
+    await this.#growTo(most)
+  }
+
+  async #growTo(bytes: number): Promise<void> {
     this.#unwanted = false
-    clearName(this.#fileSystem, this.#directory, BALLAST_NAME)
-    const number = 0
-    const identity: FileIdentity = {
-      kind: 'ballast',
-      databaseId: this.#databaseId,
-      number,
-      salt: randomU32(this.#random),
-    }
-    const file = this.#fileSystem.open(this.#path, 'create')
     try {
       const piece = this.#random.bytes(Math.min(PIECE_BYTES, bytes))
-      if (piece.length >= FILE_HEADER_BYTES) writeFileHeader(piece, 0, identity)
-      await this.#fill(file, piece, bytes)
+      if (!this.#file) this.#begin(piece)
+      await this.#fill(this.#file!, piece, bytes)
     } catch (error) {
       this.#unwanted = true
       throw error
     } finally {
-      file.close()
-      if (this.#unwanted) unlinkIfPossible(this.#fileSystem, this.#path)
+      if (this.#unwanted) this.#remove()
     }
   }
 
+  /** One that another process has made cannot be written to: a new one takes its place. */
+  #begin(piece: Uint8Array): void {
+    this.#remove()
+    clearName(this.#fileSystem, this.#directory, BALLAST_NAME)
+    this.#file = this.#fileSystem.open(this.#path, 'create')
+    const salt = randomU32(this.#random)
+    const identity: FileIdentity = {
+      kind: 'ballast',
+      databaseId: this.#databaseId,
+      number: 0,
+      salt,
+    }
+    if (piece.length >= FILE_HEADER_BYTES) writeFileHeader(piece, 0, identity)
+  }
+
   async #fill(file: File, piece: Uint8Array, bytes: number): Promise<void> {
-    for (let at = 0; at < bytes && !this.#closed && !this.#unwanted; at += piece.length) {
+    for (let at = this.#bytes; at < bytes && !this.#closed && !this.#unwanted; ) {
       const part = piece.subarray(0, Math.min(piece.length, bytes - at))
       await file.writevAsync([part], at)
       this.#bytesWritten += part.length
+      at += part.length
     }
     if (this.#unwanted) return
     await file.dataSyncAsync()
@@ -116,7 +148,14 @@ export class Ballast {
   release(): void {
     this.#bytes = 0
     if (this.#growing) this.#unwanted = true
-    else unlinkIfPossible(this.#fileSystem, this.#path)
+    else this.#remove()
+  }
+
+  #remove(): void {
+    this.#bytes = 0
+    this.#file?.close()
+    this.#file = undefined
+    unlinkIfPossible(this.#fileSystem, this.#path)
   }
 
   /** Waits for what is under way. The file stays. */
@@ -128,5 +167,7 @@ export class Ballast {
       // It is a reserve: a store without one still closes in order. `grow` has returned the error to its caller.
       void error
     }
+    this.#file?.close()
+    this.#file = undefined
   }
 }

@@ -14,6 +14,7 @@ import { toWiscError, type WiscError } from './base/errors.ts'
 import { compareLogPositions, type LogPosition } from './base/log-position.ts'
 import type { Collector } from './collector/collector.ts'
 import type { CommitQueue } from './commit.ts'
+import type { DiskSpace } from './disk-space.ts'
 import type { JobRunner } from './jobs/runner.ts'
 import type { TableCache } from './tables.ts'
 import type { VersionSet } from './tree/version-set.ts'
@@ -26,6 +27,7 @@ export interface ClosingParts {
   readonly commit: CommitQueue
   readonly log: Log
   readonly ballast: Ballast
+  readonly diskSpace: DiskSpace
   readonly context: { readonly runner: JobRunner }
   readonly versions: VersionSet
   readonly unlinker: ObsoleteUnlinker
@@ -49,6 +51,7 @@ export async function closeEngine(
     failure = await closeWithoutRoom(engine, toWiscError(error))
   }
   await engine.log.abandon()
+  if (!failed()) await engine.diskSpace.leaveBallast()
   await engine.ballast.close()
   await engine.context.runner.close()
   await engine.versions.close()

@@ -77,7 +77,7 @@ export class Engine implements ReadingEngine {
   readonly ballast: Ballast
   readonly recovery: RecoveryReport
   readonly failures: Failures
-  readonly #diskSpace: DiskSpace
+  readonly diskSpace: DiskSpace
   #state: ReadState | undefined
   #stateEpoch = -1
   #syncTimer: NodeJS.Timeout | undefined
@@ -108,10 +108,12 @@ export class Engine implements ReadingEngine {
     )
     this.tree = new TreeReader(() => this.#readState(), this.tables, this.cache)
     this.ballast = new Ballast(context, options.segmentBytes)
-    this.#diskSpace = new DiskSpace({
+    this.diskSpace = new DiskSpace({
       fileSystem,
       directory,
       ballast: this.ballast,
+      logBytesWritten: () => log.bytesWritten,
+      tableBytesToCome: () => this.memtables.usedBytes,
       resume: () => this.failures.resume(),
     })
     this.background = new Background({
@@ -162,7 +164,7 @@ export class Engine implements ReadingEngine {
       events,
       versions,
       log,
-      diskSpace: this.#diskSpace,
+      diskSpace: this.diskSpace,
       background: this.background,
       collector: this.collector,
     })
@@ -235,7 +237,7 @@ export class Engine implements ReadingEngine {
     this.collector.start()
     const { syncIntervalMs } = options
     this.#syncTimer = syncAtIntervals(this.log, syncIntervalMs, (error) => this.fail(error))
-    void this.#diskSpace.growBallast()
+    void this.diskSpace.growBallast()
   }
 
   /** What a reader sees now. The same object as long as nothing has changed. */
@@ -299,7 +301,7 @@ export class Engine implements ReadingEngine {
   async flush(): Promise<void> {
     await this.commit.drain()
     await this.#flushWritten()
-    void this.#diskSpace.growBallast()
+    void this.diskSpace.growBallast()
   }
 
   /** Without those writes that wait: they may wait for the collector, which calls this. */

@@ -9,9 +9,10 @@
  * flock(2) is asked for, through the command of that name, and the sixth word says so, since locks of the two kinds do
  * not see each other. Without both the text itself is the lock ("exclusive"). For whoever cannot ask the kernel for
  * the lock of a holder's kind these rules hold: an empty file is free, a holder that is proved dead has lost the lock,
- * and any doubt counts as held. No clock and no modification time takes part. The file is never unlinked; release
- * empties it.
+ * and any doubt counts as held. No clock and no modification time takes part. The file is never unlinked and never
+ * becomes shorter: release leaves empty lines, so that on a full disk the next text has its place.
  */
+import { WiscError } from './errors.ts'
 import type { Lock, LockRefusal } from './file-system.ts'
 
 export interface LockHolder {
@@ -52,7 +53,8 @@ export interface LockFile {
   /** flock(2), through its command: some milliseconds. undefined where it cannot be had. */
   tryFlock(): boolean | undefined
   readText(): string
-  writeText(text: string): void
+  /** @returns false if the disk has no room for it; the file is empty then */
+  writeText(text: string): boolean
   /** Runs `body` while no other process runs one for this file. @returns why it did not */
   guarded<T>(heldBy: HeldBy, body: () => T): T | LockRefusal
   close(): void
@@ -65,7 +67,7 @@ export interface LockFile {
 export function takeLock(file: LockFile, text: string): Lock | LockRefusal {
   const locked = file.tryLock()
   if (locked === true) {
-    return whoHolds(file, 'system') ?? heldLock(file, text)
+    return whoHolds(file, 'system') ?? heldLock(file, text, 'system')
   }
   if (locked === false) return refusal(file, file.readText())
   const flocked = file.tryFlock()
@@ -74,7 +76,7 @@ export function takeLock(file: LockFile, text: string): Lock | LockRefusal {
   return file.guarded(heldBy, (): Lock | LockRefusal => {
     const socket = parseLockHolder(text)?.socket
     const own = formatLockHolder({ ...file.self, heldBy, socket })
-    return whoHolds(file, heldBy) ?? heldLock(file, own)
+    return whoHolds(file, heldBy) ?? heldLock(file, own, heldBy)
   })
 }
 
@@ -118,8 +120,14 @@ function refusal({ self }: LockFile, text: string, inDoubt: boolean = false): Lo
   return { holder: text.trim() || 'unknown', inDoubt, isSelf }
 }
 
-function heldLock(file: LockFile, text: string): Lock {
-  file.writeText(text)
+function heldLock(file: LockFile, text: string, heldBy: HeldBy): Lock {
+  // Where the system holds the lock the text only tells of it: a full disk must not keep the store from opening.
+  if (!file.writeText(text) && heldBy === 'text') {
+    throw new WiscError(
+      'WISC_DISK_FULL',
+      'the disk has no room for the text of LOCK, which is the lock',
+    )
+  }
   let held = true
   return {
     release: () => {
@@ -149,7 +157,7 @@ const HOLDER =
 
 /** The holder, or undefined for a text that is none. */
 export function parseLockHolder(text: string): LockHolder | undefined {
-  const match = HOLDER.exec(text)
+  const match = HOLDER.exec(text.trimEnd())
   if (!match) return undefined
   return {
     pid: Number(match[1]),

@@ -3,7 +3,7 @@
  */
 import fs from 'node:fs'
 import { hostname } from 'node:os'
-import { assert, IoError } from './errors.ts'
+import { assert } from './errors.ts'
 import type { LockRefusal } from './file-system.ts'
 import type { TryFlock } from './flock.ts'
 import {
@@ -69,12 +69,14 @@ export class NodeLockFile implements LockFile {
     return bytes.toString('utf8', 0, fs.readSync(this.#descriptor, bytes, 0, bytes.length, 0))
   }
 
-  writeText(text: string): void {
+  /** In place, and never shorter: what the file has on a full disk is enough for the next text, too. */
+  writeText(text: string): boolean {
+    const size = Math.min(fs.fstatSync(this.#descriptor).size, TEXT_BYTES_MAX)
+    const bytes = Buffer.alloc(Math.max(size, Buffer.byteLength(text)), '\n')
+    bytes.write(text)
+    if (writeIfRoom(this.#descriptor, bytes)) return true
     fs.ftruncateSync(this.#descriptor, 0)
-    const bytes = Buffer.from(text)
-    if (fs.writeSync(this.#descriptor, bytes, 0, bytes.length, 0) !== bytes.length) {
-      throw new IoError('lock', this.#path, 'ENOSPC')
-    }
+    return false
   }
 
   /**
@@ -114,11 +116,23 @@ function createExclusively(path: string, text: string, fileMode: number): boolea
     throw error
   }
   try {
-    fs.writeSync(descriptor, text)
+    // Without room for it there is no text: the name alone is the guard, and lasts as long as its process looks.
+    writeIfRoom(descriptor, Buffer.from(text))
   } finally {
     fs.closeSync(descriptor)
   }
   return true
+}
+
+/** Writes to the beginning of a file. @returns false if the disk has no room for all of it */
+function writeIfRoom(descriptor: number, bytes: Uint8Array): boolean {
+  try {
+    return fs.writeSync(descriptor, bytes, 0, bytes.length, 0) === bytes.length
+  } catch (error) {
+    const { code } = error as { code?: unknown }
+    if (code === 'ENOSPC' || code === 'EDQUOT') return false
+    throw error
+  }
 }
 
 /** Requires: flock(2) is held, so whoever made a guard of this kind is gone. */

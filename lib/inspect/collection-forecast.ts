@@ -174,7 +174,7 @@ class Forecast {
     if (this.#options.owner) return 0
     const { context, options } = this.#engine
     const ballast = new Ballast({ ...context, random: systemRandom }, options.segmentBytes)
-    const wanted = Math.floor(ballast.wanted(diskBytes))
+    const wanted = ballast.wanted({ storeBytes: diskBytes, tableBytesToCome: 0 })
     const isEnough = ballast.bytes * 2 > wanted
     return isEnough ? 0 : this.#inBlocks(wanted) - this.#inBlocks(ballast.bytes)
   }

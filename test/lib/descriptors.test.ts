@@ -1,6 +1,6 @@
 /** A real process that runs out of descriptors now and then, with threads, beside a real file system. */
 import { expect, test } from 'vitest'
-import { ending, startModuleWithin } from '../support/child-process.ts'
+import { afterShell, ending, startModuleBy } from '../support/child-process.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
 
 const CHILD = `
@@ -43,7 +43,9 @@ const CHILD = `
 test.skipIf(process.platform === 'win32')(
   'a process without descriptors: writes fail with WISC_IO, all goes on when there are some again',
   async () => {
-    const printed = await ending(startModuleWithin(200, CHILD, temporaryDirectory()))
+    const printed = await ending(
+      startModuleBy(afterShell('ulimit -n 200'), CHILD, temporaryDirectory()),
+    )
     const { count, ...found } = JSON.parse(printed)
     expect(found).toEqual({ codes: ['WISC_IO'], damage: 0, lost: [] })
     expect(count).toBeGreaterThan(100)

@@ -1,6 +1,6 @@
 /** A full disk: puts are refused, deletes go on, nothing is lost, and it all goes on when there is space again. */
-import { expect, test } from 'vitest'
-import { Ballast } from '#dist/lib/ballast.js'
+import { expect, test, vi } from 'vitest'
+import { Ballast, type BallastNeed } from '#dist/lib/ballast.js'
 import type { Store } from '#dist/lib/store.js'
 import { FaultFileSystem } from '../support/fault-file-system.ts'
 import { codeOf, openSmallStore } from '../support/fault-store.ts'
@@ -9,6 +9,26 @@ import { seededRandom } from '../support/random.ts'
 
 const CAPACITY = 1_500_000
 const VALUE = Buffer.alloc(3000, 7)
+
+function need(storeBytes: number): BallastNeed {
+  return { storeBytes, tableBytesToCome: 0 }
+}
+
+/** The reserve of a store is at most half a segment. */
+const LARGE_SEGMENTS = { segmentBytes: 1024 * 1024, collector: { enabled: false } }
+
+function usage(fileSystem: FaultFileSystem): { readonly used: number } {
+  return { used: fileSystem.capacityBytes - fileSystem.freeBytes('/') }
+}
+
+/** Another program writes until nothing is left. @returns its bytes */
+async function fillRest(fileSystem: FaultFileSystem): Promise<number> {
+  const bytes = fileSystem.freeBytes('/')
+  const file = fileSystem.open('/others', 'create')
+  file.write(Buffer.alloc(bytes), 0, bytes, 0)
+  file.close()
+  return bytes
+}
 
 /** Puts until the disk is full. @returns what was acknowledged */
 async function fillDisk(store: Store): Promise<string[]> {
@@ -121,15 +141,26 @@ test('the ballast holds real bytes; one that cannot be made, or is given up half
   fileSystem.makeDirectory('/db')
   const context = { fileSystem, directory: '/db', databaseId: DATABASE_ID, random: seededRandom(1) }
   const ballast = new Ballast(context, 64 * 1024 * 1024)
-  expect(await ballast.grow(0)).toBeUndefined()
+  expect(await ballast.grow(need(0))).toBeUndefined()
   expect(ballast.bytes).toBe(65536)
   expect(fileSystem.statPath('/db/BALLAST')?.size).toBe(65536)
   // Not made again for less than twice its size.
-  await ballast.grow(100_000 * 16)
+  await ballast.grow(need(100_000 * 16))
   expect(ballast.bytes).toBe(65536)
-  expect(await ballast.grow(2 ** 40)).toMatchObject({ code: 'WISC_DISK_FULL' })
+  // It grows at its end, to what leaves as much for others.
+  expect(await ballast.grow(need(2 ** 40))).toBeUndefined()
+  expect(ballast.bytes).toBe(65536 + (3_000_000 - 65536) / 2)
+  expect(ballast.bytesWritten).toBe(ballast.bytes)
+  ballast.release()
+  // A small one only if it is asked for.
+  fileSystem.capacityBytes = 100_000
+  expect(await ballast.grow(need(2 ** 40))).toMatchObject({ code: 'WISC_DISK_FULL' })
   expect(fileSystem.statPath('/db/BALLAST')).toBeUndefined()
-  const growing = ballast.grow(2_000_000 * 16)
+  expect(await ballast.grow(need(2 ** 40), 40_000)).toBeUndefined()
+  expect(ballast.bytes).toBe(50_000)
+  ballast.release()
+  fileSystem.capacityBytes = 3_000_000
+  const growing = ballast.grow(need(1_000_000 * 16))
   ballast.release()
   await growing
   expect(ballast.bytes).toBe(0)
@@ -137,6 +168,68 @@ test('the ballast holds real bytes; one that cannot be made, or is given up half
   fileSystem.faults = ({ kind }) =>
     kind === 'unlink' || kind === 'stat' ? { errno: 'EIO' } : undefined
   ballast.release()
+  await ballast.close()
   expect(fileSystem.violations).toEqual([])
   expect(fileSystem.openFiles).toBe(0)
+})
+
+test('the reserve follows the store while it grows, in one session', async () => {
+  const fileSystem = new FaultFileSystem()
+  const store = await openSmallStore(LARGE_SEGMENTS, fileSystem)
+  const reserves = new Set<number>()
+  for (let i = 0; i < 2000; i++) {
+    await store.put(`key${i}`, VALUE)
+    reserves.add(store.stats().ballastBytes)
+  }
+  const { ballastBytes, ballastBytesWritten, diskBytes } = store.stats()
+  expect(ballastBytes).toBeGreaterThan(diskBytes / 40)
+  expect(ballastBytes).toBeLessThan(diskBytes / 8)
+  // It grew at its end: nothing was written twice.
+  expect(ballastBytesWritten).toBe(ballastBytes)
+  expect(reserves.size).toBeGreaterThan(2)
+  await store.close()
+  expect(fileSystem.openFiles).toBe(0)
+  expect(fileSystem.violations).toEqual([])
+})
+
+test('a disk filled in one session: deletes, flush, collect, close and open go on, full as it is', async () => {
+  const fileSystem = new FaultFileSystem({ capacityBytes: 6_000_000 })
+  let store = await openSmallStore(LARGE_SEGMENTS, fileSystem)
+  const keys = await fillDisk(store)
+  for (const key of keys.slice(0, 1000)) await store.delete(key)
+  await store.flush()
+  await store.close()
+  // Somebody else takes what is free: the reserve is what there is.
+  const others = await fillRest(fileSystem)
+  store = await openSmallStore(LARGE_SEGMENTS, fileSystem)
+  expectAll(store, keys.slice(1000))
+  for (const key of keys.slice(1000, 1100)) await store.delete(key)
+  const report = await store.collect({ targetSpaceAmplification: 1 })
+  expect(report.bytesFreed).toBeGreaterThan(1_000_000)
+  await settle()
+  await codeOf(() => store.put('again', VALUE))
+  await settle()
+  await store.put('again', VALUE)
+  expectAll(store, [...keys.slice(1100), 'again'])
+  expect((await store.verify()).damage).toEqual([])
+  await store.close()
+  expect(fileSystem.violations).toEqual([])
+  expect(others).toBeGreaterThan(0)
+})
+
+test('I1: a flush that found no room ends with that of the reserve, by itself', async () => {
+  const fileSystem = new FaultFileSystem()
+  const store = await openSmallStore(LARGE_SEGMENTS, fileSystem)
+  for (let i = 0; i < 300; i++) await store.put(`key${i}`, VALUE)
+  await vi.waitFor(() => expect(store.stats().ballastBytes).toBeGreaterThan(40_000))
+  const { used } = usage(fileSystem)
+  fileSystem.capacityBytes = used
+  await expect(store.flush()).rejects.toMatchObject({ code: 'WISC_DISK_FULL' })
+  await vi.waitFor(() => expect(store.stats().flushes).toBe(1), { timeout: 60_000 })
+  expect(await codeOf(() => store.put('more', VALUE))).toBe('WISC_DISK_FULL')
+  await store.delete('key1')
+  await store.close()
+  const again = await openSmallStore(LARGE_SEGMENTS, fileSystem)
+  expect(again.stats().recovery).toMatchObject({ clean: true, replayedRecords: 0 })
+  expect(fileSystem.violations).toEqual([])
 })

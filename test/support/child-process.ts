@@ -7,9 +7,24 @@ const DIST = pathToFileURL(path.join(import.meta.dirname, '../../dist/')).href
 
 /** Runs a module; `DIST` in it is the URL of dist/. Its arguments are in `process.argv` from index 1 on. */
 export function startModule(code: string, ...moduleArguments: string[]): ChildProcess {
+  return startModuleBy([], code, ...moduleArguments)
+}
+
+/** The same, where a command runs it: what it is to run follows its own arguments. */
+export function startModuleBy(
+  command: readonly string[],
+  code: string,
+  ...moduleArguments: string[]
+): ChildProcess {
   const source = `const DIST = ${JSON.stringify(DIST)}\n${code}`
   const childArguments = ['--input-type=module', '-e', source, '--', ...moduleArguments]
-  return spawn(process.execPath, childArguments, { stdio: ['pipe', 'pipe', 'inherit'] })
+  const [first, ...rest] = [...command, process.execPath, ...childArguments]
+  return spawn(first!, rest, { stdio: ['pipe', 'pipe', 'inherit'] })
+}
+
+/** A command that has a shell do something first. */
+export function afterShell(script: string): readonly string[] {
+  return ['sh', '-c', `${script} && exec "$@"`, 'sh']
 }
 
 /** The next line that a child prints. */
@@ -27,18 +42,6 @@ export function nextLine(child: ChildProcess): Promise<string> {
     child.stdout?.on('data', onData)
     child.on('exit', onExit)
   })
-}
-
-/** The same in a process that may have only so many descriptors. Needs a POSIX shell. */
-export function startModuleWithin(
-  descriptorsMax: number,
-  code: string,
-  ...more: string[]
-): ChildProcess {
-  const source = `const DIST = ${JSON.stringify(DIST)}\n${code}`
-  const limited = `ulimit -n ${descriptorsMax}; exec "$@"`
-  const command = [process.execPath, '--input-type=module', '-e', source, '--', ...more]
-  return spawn('sh', ['-c', limited, 'sh', ...command], { stdio: ['pipe', 'pipe', 'inherit'] })
 }
 
 /** Runs a module to its end and gives what it printed. */
