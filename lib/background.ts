@@ -237,7 +237,7 @@ export class Background {
 
   #pick(): CompactionPlan | undefined {
     const { versions, shape } = this.#parts
-    return pickCompaction(versions.current.levels, shape)
+    return pickCompaction(versions.current.levels, shape, this.#parts.readable()[0]!)
   }
 
   async #compactAll(): Promise<void> {

@@ -14,8 +14,8 @@ export interface FlushEvent {
 
 /** Tables of one level were merged into another one. */
 export interface CompactionEvent {
-  /** A level had too many runs or too many bytes, or `compact` (or a collection) asked for it. */
-  readonly reason: 'runs' | 'bytes' | 'manual'
+  /** A level had too many runs or bytes, a table many tombstones, or `compact` (or a collection) asked for it. */
+  readonly reason: 'runs' | 'bytes' | 'tombstones' | 'manual'
   readonly inputLevel: number
   readonly outputLevel: number
   readonly inputTables: number

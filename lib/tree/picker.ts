@@ -5,7 +5,8 @@
  * runs or bytes is emptied into the next one as a whole; with one run a level (K = 1) only the
  * tables that it costs least to move are taken. What arrives at a level is merged into its newest
  * run while both together keep the size of one run (always, where only one run is allowed),
- * otherwise it becomes a new run in front.
+ * otherwise it becomes a new run in front. Where nothing is too large, a table that holds many tombstones is drawn
+ * down to what they hide: scans step over each of them.
  *
  * Invariant I6: for its key range a plan takes all older runs of the level that it empties, and it
  * merges only into the newest run of the level that it fills. What is flushed or planned later is
@@ -48,7 +49,7 @@ export interface CompactionPlan {
   readonly olderRanges: readonly KeyRange[]
   /** Nothing is to be merged: one edit moves the tables as they are. */
   readonly trivialMove: boolean
-  readonly reason: 'runs' | 'bytes' | 'manual'
+  readonly reason: 'runs' | 'bytes' | 'tombstones' | 'manual'
   /** How far the level is over its limit: 1 is just full. */
   readonly score: number
 }
@@ -62,20 +63,35 @@ export interface ManualRange {
 interface Candidate {
   readonly level: number
   readonly score: number
-  readonly reason: 'runs' | 'bytes'
+  readonly reason: 'runs' | 'bytes' | 'tombstones'
 }
 
-/** The most urgent compaction, or undefined. Requires: no other plan is running. */
+/** A table with so many tombstones, and at least this share of its entries, is dense. */
+const DENSE_TOMBSTONES_MIN = 1024
+const DENSE_SHARE = 1 / 2
+/**
+ * It is left where it overlaps more entries than so many for each of its tombstones: most of them it does not hide.
+ * What is deleted here and there goes down when the level is full.
+ */
+const DENSE_ENTRIES_MAX = 4
+
+/**
+ * The most urgent compaction, or undefined. Requires: no other plan is running.
+ * @param oldestReadable the oldest sequence at which someone reads: newer tombstones stay, even at the bottom
+ * @param tombstonesMin for tests
+ */
 export function pickCompaction(
   levels: readonly Level[],
   options: TreeShapeOptions,
+  oldestReadable: number,
+  tombstonesMin: number = DENSE_TOMBSTONES_MIN,
 ): CompactionPlan | undefined {
   const shape = measureTree(levels, options)
   for (const candidate of candidates(levels, shape, options)) {
     const plan = planLevel(levels, shape, options, candidate)
     if (plan) return plan
   }
-  return undefined
+  return planDense(levels, shape, options, oldestReadable, tombstonesMin)
 }
 
 /**
@@ -191,6 +207,41 @@ function planCheapestTables(
   if (!best) return undefined
   const parts = [{ level, runId: run.id, tables: best }]
   return planInto(levels, shape, options, candidate, parts, level + 1)
+}
+
+/**
+ * A dense table moves down until its tombstones meet what they hide, or the bottom, where they end. At the bottom it is
+ * written anew when no reader needs them: each plan leaves one dense table less, or leaves it a level deeper.
+ * Where a level may have several runs, moving one table would need them all: there the sizes decide alone.
+ */
+function planDense(
+  levels: readonly Level[],
+  shape: TreeShape,
+  options: TreeShapeOptions,
+  oldestReadable: number,
+  tombstonesMin: number,
+): CompactionPlan | undefined {
+  if (options.runsPerLevel > 1) return undefined
+  for (let level = 1; level < levels.length; level++) {
+    const { runs } = levels[level]!
+    const isBottom = level === shape.largestLevel
+    for (const table of runs.length === 1 ? runs[0]!.tables : []) {
+      const { tombstones, entries, smallestKey, largestKey } = table
+      if (tombstones < Math.max(tombstonesMin, entries * DENSE_SHARE)) continue
+      const parts = [{ level, runId: runs[0]!.id, tables: [table] }]
+      const candidate = { level, score: 1, reason: 'tombstones' as const }
+      if (!isBottom) {
+        const target = levels[level + 1]!.runs[0]?.tables ?? []
+        const below = overlappingTables(target, smallestKey, largestKey)
+        const belowEntries = below.reduce((sum, each) => sum + each.entries, 0)
+        if (belowEntries > DENSE_ENTRIES_MAX * tombstones) continue
+        return planInto(levels, shape, options, candidate, parts, level + 1)
+      }
+      if (table.largestSequence > oldestReadable) continue
+      return makePlan(levels, options, candidate, parts, level, runs[0]!.id)
+    }
+  }
+  return undefined
 }
 
 /** Lets parts of one level arrive at the next one. */

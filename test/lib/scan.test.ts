@@ -113,6 +113,28 @@ test('what a queue takes and gives back is found, and a put in a remembered rang
   expect(scanAll(store, { limit: 1 }).steps).toBeLessThan(10)
 })
 
+test('tombstones that lie close are drawn down to what they hide, though no level is full', async () => {
+  const store = await openSmallStore({
+    collector: { enabled: false },
+    tree: { sizeRatio: 4, tableBytes: 65536 },
+  })
+  const value = Buffer.alloc(90, 1)
+  for (let i = 0; i < 6000; i++) void store.put(keyOf(i), value)
+  await store.flush()
+  await store.compact()
+  const { levels } = store.stats()
+  expect(levels.length).toBeGreaterThan(2)
+  // Four runs of level 0 become one of level 1, which holds many more.
+  for (let i = 1000; i < 3000; i += 500) {
+    await writeRun(store, i, i + 500, 'delete')
+    await store.flush()
+  }
+  const tombstones = (): number =>
+    store.stats().levels.reduce((sum, level) => sum + level.tombstones, 0)
+  while (tombstones() > 0) await new Promise((resolve) => setImmediate(resolve))
+  expect(scanAll(store, {}, { remembers: false })).toMatchObject({ steps: 4000 })
+})
+
 test('older readers see what they saw, and do not rely on what was found later', async () => {
   const store = await openSmallStore(QUIET)
   await writeRun(store, 0, 100, 'put')

@@ -31,6 +31,10 @@ const POLICIES = {
   'lazy leveling': { runsPerLevel: 3, runsAtLargestLevel: 1 },
 } as const
 const ENTRY_BYTES = 40
+/** Nobody reads what is older than the newest. */
+const NO_READERS = Number.MAX_SAFE_INTEGER
+/** Tables of these tests have few entries. */
+const DENSE_MIN = 6
 
 interface Entry {
   readonly key: number
@@ -159,7 +163,7 @@ function keyBytes(key: number): Uint8Array {
 
 function settle(tree: SimulatedTree): number {
   for (let steps = 0; ; steps++) {
-    const plan = pickCompaction(tree.version.levels, tree.options)
+    const plan = pickCompaction(tree.version.levels, tree.options, NO_READERS, DENSE_MIN)
     if (!plan) return steps
     if (steps > 5000) throw new Error('the tree does not converge')
     tree.finish(tree.start(plan))
@@ -173,6 +177,11 @@ function checkBounds(tree: SimulatedTree): void {
     const limit = level === 0 ? LEVEL_0_RUNS_TRIGGER - 1 : runLimit(level, shape, tree.options)
     expect(runs.length, `level=${level}`).toBeLessThanOrEqual(limit)
   })
+  const bottom = tree.options.runsPerLevel === 1 ? levels.at(-1)?.runs : undefined
+  if (levels.length < 2 || bottom?.length !== 1) return
+  for (const { tombstones, entries } of bottom[0]!.tables) {
+    expect(tombstones, 'the bottom is not dense').toBeLessThan(Math.max(DENSE_MIN, entries / 2))
+  }
 }
 
 for (const [name, policy] of Object.entries(POLICIES)) {
@@ -208,7 +217,7 @@ function simulate(prng: Prng, options: TreeShapeOptions, pointed: number): void 
       tree.finish(running)
       running = undefined
     } else {
-      const plan = pickCompaction(tree.version.levels, options)
+      const plan = pickCompaction(tree.version.levels, options, NO_READERS, DENSE_MIN)
       if (plan) running = tree.start(plan)
     }
     if (!running && prng.chance(0.03)) {
@@ -260,10 +269,11 @@ test('a policy of other parameters takes over a tree, and settles', () => {
 
 test('level 0 is left alone below its trigger, and emptied as a whole', () => {
   const runs = [1, 2, 3, 4].map((id) => [0, id, meta(id, 'a', 'z')] as const)
-  expect(pickCompaction(levelsOf(...runs.slice(1)), OPTIONS)).toBeUndefined()
+  expect(pickCompaction(levelsOf(...runs.slice(1)), OPTIONS, 0)).toBeUndefined()
   const plan = pickCompaction(
     levelsOf(...runs, [1, 9, meta(9, 'b', 'c')], [1, 9, meta(8, 'zz', 'zzz')]),
     OPTIONS,
+    0,
   )!
   expect(plan.inputs.map(({ level, runId }) => [level, runId])).toEqual([
     [0, 4],
@@ -291,12 +301,12 @@ test('disjoint runs of level 0 move as they are, unless small or with tombstones
   ] as const
   const runs = (more: Partial<TableMeta>): Version['levels'] =>
     levelsOf(...ranges.map(([from, to], i) => [0, i + 1, meta(i + 1, from, to, more)] as const))
-  expect(pickCompaction(runs({}), OPTIONS)).toMatchObject({
+  expect(pickCompaction(runs({}), OPTIONS, 0)).toMatchObject({
     trivialMove: true,
     outputRunId: 'new',
   })
-  expect(pickCompaction(runs({ bytes: 100 }), OPTIONS)).toMatchObject({ trivialMove: false })
-  expect(pickCompaction(runs({ tombstones: 1 }), OPTIONS)).toMatchObject({ trivialMove: false })
+  expect(pickCompaction(runs({ bytes: 100 }), OPTIONS, 0)).toMatchObject({ trivialMove: false })
+  expect(pickCompaction(runs({ tombstones: 1 }), OPTIONS, 0)).toMatchObject({ trivialMove: false })
 })
 
 test('leveling moves the tables that overlap least', () => {
@@ -309,7 +319,7 @@ test('leveling moves the tables that overlap least', () => {
     [2, 4, meta(12, 'c', 'd')],
     [2, 4, meta(13, 'g', 'h')],
   )
-  const first = pickCompaction(levels, OPTIONS)!
+  const first = pickCompaction(levels, OPTIONS, 0)!
   expect(first.inputs.map(({ tables }) => tables.map(({ number }) => number))).toEqual([[2], [12]])
 })
 
@@ -320,7 +330,7 @@ test('older ranges hold every older table outside the inputs, in order', () => {
     [2, 6, meta(6, 'm', 'z')],
     [3, 7, meta(7, 'c', 'n')],
   )
-  const plan = pickCompaction(levels, OPTIONS)!
+  const plan = pickCompaction(levels, OPTIONS, 0)!
   expect(plan.olderRanges.map(({ smallestKey }) => Buffer.from(smallestKey).toString())).toEqual([
     'c',
     'm',
@@ -336,4 +346,48 @@ test('a compensated size counts what is pointed to, and a tombstone as an averag
   expect(shape.tombstoneBytes).toBe(1000)
   expect(compensatedBytes(levels[1]!.runs[0]!.tables[1]!, shape.tombstoneBytes)).toBe(10_000)
   expect(shape.levelBytes).toEqual([0, 14_000])
+})
+
+test('a dense table moves down while that is cheap, and is written anew at the bottom when no reader needs it', () => {
+  const dense = { bytes: 1000, entries: 100, tombstones: 60, largestSequence: 50 }
+  const table = meta(9, 'b', 'd', dense)
+  const below = (...entries: readonly number[]): Version['levels'] =>
+    levelsOf(
+      [1, 8, table],
+      ...entries.map((each, i) => {
+        const key = String.fromCharCode('b'.charCodeAt(0) + i)
+        return [2, 5, meta(20 + i, key, `${key}z`, { entries: each })] as const
+      }),
+    )
+  const pick = (levels: Version['levels'], readable: number): CompactionPlan | undefined =>
+    pickCompaction(levels, OPTIONS, readable, 50)
+  // With what it overlaps, whether or not somebody reads: its tombstones go on hiding what they hide.
+  const plan = pick(below(120, 120), 10)!
+  expect(plan).toMatchObject({
+    reason: 'tombstones',
+    inputLevel: 1,
+    outputLevel: 2,
+    trivialMove: false,
+  })
+  expect(plan.inputs.map(({ tables }) => tables.map(({ number }) => number))).toEqual([
+    [9],
+    [20, 21],
+  ])
+  expect(pick(below(120, 121), 10)).toBeUndefined()
+  expect(pickCompaction(below(120), OPTIONS, 10)).toBeUndefined()
+  const sparse = levelsOf([1, 8, { ...table, entries: 121 }], [2, 5, meta(20, 'b', 'c')])
+  expect(pick(sparse, 100)).toBeUndefined()
+
+  const bottom = levelsOf([1, 8, table], [1, 8, meta(10, 'e', 'f')])
+  expect(pick(bottom, 49)).toBeUndefined()
+  expect(pick(bottom, 50)).toMatchObject({
+    reason: 'tombstones',
+    inputLevel: 1,
+    outputLevel: 1,
+    outputRunId: 8,
+    olderRanges: [],
+    trivialMove: false,
+  })
+  const lazy = { ...OPTIONS, ...POLICIES['lazy leveling'] }
+  expect(pickCompaction(bottom, lazy, 50, 50)).toBeUndefined()
 })
