@@ -28,7 +28,7 @@ for (const workload of [COLLECTING_ALL, COLLECTING_BY_ITSELF]) {
   for (const kind of KINDS) {
     for (const mode of ['once', 'from then on'] as Mode[]) {
       const name = `I1, I5, I12: ${workload.name}, ${kind.name}, ${mode}`
-      test(name, { timeout: 300_000 }, async () => {
+      test(name, async () => {
         // By itself the collector does what suits the sizes that were drawn: sometimes it has no use for a call.
         let run = { workload, kind, mode, seed }
         let calls = await countCalls(run)

@@ -31,7 +31,7 @@ export function enumerateCollecting(first: 0 | 1): void {
 
   for (const [index, workload] of COLLECTING.entries()) {
     if (index % 2 !== first) continue
-    test(`I4, I5, I8, I12: ${workload.name}`, { timeout: 600_000 }, async () => {
+    test(`I4, I5, I8, I12: ${workload.name}`, async () => {
       const options = { seed, statesMax: STATES_MAX, verifyEvery: 4, compoundEvery: 120 }
       const found = await enumerate(workload, seed + index * 7919, options)
       for (const name of ['distinct', 'moments', 'compound'] as const) sum[name] += found[name]

@@ -32,7 +32,7 @@ afterAll(() => {
 })
 
 for (const [index, workload] of WORKLOADS.entries()) {
-  test(`I1, I2: ${workload.name}`, { timeout: 600_000 }, async () => {
+  test(`I1, I2: ${workload.name}`, async () => {
     const options = { seed, statesMax: STATES_MAX, verifyEvery: 24, compoundEvery: 90 }
     const found = await enumerate(workload, seed + index * 7919, options)
     distinct += found.distinct
@@ -53,18 +53,14 @@ test.each([
   ['CURRENT', /CURRENT/],
   ['the directory', /^\/db$/],
   ['the directory above', /^\/$/],
-] as const)(
-  'negative control, no syncs of %s: is caught',
-  { timeout: 300_000 },
-  async (_, pattern) => {
-    const ignoreSync = (path: string): boolean => pattern.test(path)
-    const fileSystem = new FaultFileSystem({ seed, ignoreSync })
-    const workload = WORKLOADS.find(({ name }) => name.startsWith('tiering'))!
-    const session = await Session.open(fileSystem, { options: workload.options, seed })
-    await workload.run(session, new Prng(seed))
-    expect(await findLoss(session, workload), replayHint(seed)).toBe(true)
-  },
-)
+] as const)('negative control, no syncs of %s: is caught', async (_, pattern) => {
+  const ignoreSync = (path: string): boolean => pattern.test(path)
+  const fileSystem = new FaultFileSystem({ seed, ignoreSync })
+  const workload = WORKLOADS.find(({ name }) => name.startsWith('tiering'))!
+  const session = await Session.open(fileSystem, { options: workload.options, seed })
+  await workload.run(session, new Prng(seed))
+  expect(await findLoss(session, workload), replayHint(seed)).toBe(true)
+})
 
 /** @returns whether any crash state breaks a promise */
 async function findLoss({ fileSystem, oracle }: Session, { options }: Workload): Promise<boolean> {

@@ -41,7 +41,7 @@ const MIXED: Workload = {
 
 for (const kind of FAULTS) {
   for (const mode of ['once', 'from then on'] as Mode[]) {
-    test(`I1, I2: ${kind.name}, ${mode}`, { timeout: 300_000 }, async () => {
+    test(`I1, I2: ${kind.name}, ${mode}`, async () => {
       const run = { workload: MIXED, kind, mode, seed }
       const calls = await countCalls(run)
       expect(calls).toBeGreaterThan(0)

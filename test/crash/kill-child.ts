@@ -1,7 +1,7 @@
 /**
  * The child of kill.test.ts: opens the store, says where it stands, and writes the history until it is killed.
  *
- *   node kill-child.js DIRECTORY SEED WORKERS        stdout: "open N", then "ack N" for each batch
+ *   node kill-child.js DIRECTORY SEED WORKERS        stdout: "begin", "open N", then "ack N" for each batch
  *
  * Lines are written synchronously: what the parent has read was acknowledged before the kill.
  */
@@ -12,6 +12,7 @@ import { batchAt, isSynced, KILL_OPTIONS, POSITION_KEY } from './kill-history.ts
 const IN_FLIGHT = 8
 
 const [directory, seed, workers] = process.argv.slice(2)
+writeSync(1, 'begin\n')
 const store = await open(directory!, { ...KILL_OPTIONS, workers: Number(workers) })
 let position = Number(store.getSync(POSITION_KEY)?.toString() ?? 0)
 writeSync(1, `open ${position}\n`)

@@ -1,5 +1,5 @@
 /** Small parts of the store: turns of the event loop, held sequences, memtables and their arenas, statistics. */
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { EventLoopTurn } from '#dist/lib/event-loop-turn.js'
 import { Memtables } from '#dist/lib/memtables.js'
 import { ReadableSequences } from '#dist/lib/readable-sequences.js'
@@ -8,16 +8,13 @@ import { LEVEL_0_RUNS_STOP } from '#dist/lib/tree/tree-shape.js'
 import { FaultFileSystem } from '../support/fault-file-system.ts'
 import { openSmallStore } from '../support/fault-store.ts'
 
-function spin(ms: number): void {
-  const until = performance.now() + ms
-  while (performance.now() < until);
-}
-
 describe('a turn of the event loop', () => {
   test('is old after a millisecond, until the loop has turned', async () => {
+    let now = 5000
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => now)
     const turn = new EventLoopTurn()
     expect(turn.isOld()).toBe(false)
-    spin(2)
+    now += 2
     expect(turn.isOld()).toBe(true)
     const order: string[] = []
     await new Promise<void>((resolve) => {
@@ -29,6 +26,7 @@ describe('a turn of the event loop', () => {
       setImmediate(() => order.push('behind'))
       order.push('now')
     })
+    clock.mockRestore()
     expect(order).toEqual(['now', 'first', 'second'])
     expect(turn.isOld()).toBe(false)
   })

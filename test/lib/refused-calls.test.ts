@@ -79,10 +79,12 @@ test('a flush that was refused is made again though nobody asks, and writes find
   expect(codes).toContain('WISC_IO')
   // Tried again several times meanwhile, and told of once.
   const tried = fileSystem.calls
-  await vi.waitFor(() => expect(fileSystem.calls).toBeGreaterThan(tried + 3), { timeout: 60_000 })
+  await vi.waitFor(() => expect(fileSystem.calls).toBeGreaterThan(tried + 3), { timeout: 600_000 })
   expect(errors).toHaveLength(1)
   fileSystem.faults = undefined
-  await vi.waitFor(() => expect(store.stats().backgroundError).toBeUndefined(), { timeout: 60_000 })
+  await vi.waitFor(() => expect(store.stats().backgroundError).toBeUndefined(), {
+    timeout: 600_000,
+  })
   expect(store.stats().flushes).toBe(1)
   await store.put('taken', VALUE)
   await store.close()

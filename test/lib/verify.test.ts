@@ -7,6 +7,7 @@ import type { Store } from '#dist/lib/store.js'
 import type { VerifyProgress } from '#dist/lib/verify.js'
 import { FaultFileSystem } from '../support/fault-file-system.ts'
 import { codeOf, openSmallStore } from '../support/fault-store.ts'
+import { idle } from '../support/settled.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
 
 async function makeStore(fileSystem: FaultFileSystem): Promise<Store> {
@@ -31,7 +32,7 @@ test('a sound store is ok, every part of it counted', async () => {
   const fileSystem = new FaultFileSystem()
   const store = await makeStore(fileSystem)
   // The writer's own background work ends first.
-  await new Promise((resolve) => setTimeout(resolve, 120))
+  await idle(fileSystem)
   const progress: VerifyProgress[] = []
   const before = fileSystem.log.length
   const report = await store.verify({ onProgress: (step) => progress.push(step) })

@@ -52,7 +52,7 @@ for (const format of ['esm', 'cjs'] as const) {
     const program = join(directory, `out/program.${extension}`)
     const output = execFileSync(process.execPath, [program, join(directory, 'store')], {
       stdio: ['ignore', 'pipe', 'ignore'],
-      timeout: 100_000,
+      timeout: 600_000,
     })
     const { warnings, value } = JSON.parse(output.toString()) as Record<string, unknown>
     expect(value).toBe('value2999')
@@ -75,13 +75,13 @@ test('as CommonJS, which jest loads, it has its worker threads', () => {
     }
     main(process.argv[1])`
   const output = execFileSync(process.execPath, ['-e', program, join(temporaryDirectory(), 'db')], {
-    timeout: 100_000,
+    timeout: 600_000,
   })
   expect(output.toString().trim()).toBe('1 value2999')
 })
 
 test('require finds the same module as import', () => {
   const program = "import('wisc').then(({ open }) => console.log(open === require('wisc').open))"
-  const output = execFileSync(process.execPath, ['-e', program], { cwd: ROOT, timeout: 100_000 })
+  const output = execFileSync(process.execPath, ['-e', program], { cwd: ROOT, timeout: 600_000 })
   expect(output.toString().trim()).toBe('true')
 })

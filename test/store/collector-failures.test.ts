@@ -88,7 +88,7 @@ test('the collector itself leaves a corrupt victim alone, and does not try for e
   const warnings: string[] = []
   again.store.on('warning', (text) => warnings.push(text))
   // The next look comes later if one took long.
-  await vi.waitFor(() => expect(warnings.length).toBeGreaterThan(0), { timeout: 10_000 })
+  await vi.waitFor(() => expect(warnings.length).toBeGreaterThan(0), { timeout: 600_000 })
   await settled(again.fileSystem)
   expect(warnings.length).toBeLessThan(4)
   for (const [key, value] of opened.model) again.model.set(key, value)

@@ -9,7 +9,7 @@ import { CollectedStore, collectAll, filled, keyOf, PUNCHES } from '../support/c
 import { codeOf } from '../support/fault-store.ts'
 import { settled } from '../support/settled.ts'
 
-const WAIT = { timeout: 10_000, interval: 10 }
+const WAIT = { timeout: 600_000, interval: 10 }
 
 /** Where a collection can be stopped. */
 const PHASES: readonly { readonly kind: Job['kind']; readonly point: 'before' | 'after' }[] = (

@@ -219,7 +219,7 @@ async function runGarbled(
 
 for (const workload of WORKLOADS) {
   for (const [name, garble] of GARBLES) {
-    test(`${workload.name}: one read finds ${name}`, { timeout: 120_000 }, async () => {
+    test(`${workload.name}: one read finds ${name}`, async () => {
       const made = await workload.make()
       for (let nth = 1; ; nth++) {
         const hint = `read ${nth}, ${replayHint(seed)}`

@@ -137,7 +137,7 @@ const CONFIGURATIONS: readonly Configuration[] = [
 ]
 
 for (const { name, runs: count, options, withoutHoles = false } of CONFIGURATIONS) {
-  test(`the store is a sorted map: ${name}`, { timeout: 300_000 }, async () => {
+  test(`the store is a sorted map: ${name}`, async () => {
     await fc.assert(
       fc.asyncProperty(MODEL_OPERATIONS, async (operations) => {
         runs++

@@ -13,13 +13,22 @@ export function contents(directory: string): Map<string, string> {
   return new Map(names.map((name) => [name, hash(name)]))
 }
 
-/** Resolves when an open store has ended its background work. */
-export async function settled(directory: string): Promise<void> {
-  let before = ''
-  for (;;) {
-    const now = JSON.stringify([...contents(directory)])
-    if (now === before) return
-    before = now
-    await new Promise((resolve) => setTimeout(resolve, 100))
-  }
+/** What an open store does by itself, whenever it comes to it, is no change: it appends, and makes its reserve. */
+export function changesBesideAppends(
+  directory: string,
+  before: ReadonlyMap<string, Buffer>,
+): string[] {
+  const after = bytesIn(directory)
+  const isOwn = (name: string): boolean => name === 'BALLAST'
+  const changed = [...before].filter(
+    ([name, bytes]) => !isOwn(name) && !after.get(name)?.subarray(0, bytes.length).equals(bytes),
+  )
+  const added = [...after.keys()].filter((name) => !before.has(name) && !isOwn(name))
+  return [...changed.map(([name]) => name), ...added]
+}
+
+/** The files of a store, but LOCK. */
+export function bytesIn(directory: string): Map<string, Buffer> {
+  const names = fs.readdirSync(directory).filter((name) => name !== 'LOCK')
+  return new Map(names.map((name) => [name, fs.readFileSync(path.join(directory, name))]))
 }

@@ -18,7 +18,7 @@ export interface Terminal {
   until(what: RegExp): Promise<string>
 }
 
-const PATIENCE_MS = 30_000
+const PATIENCE_MS = 600_000
 
 /** Runs a command line of a shell in a new terminal; the shell stays when it has ended. */
 export function startTerminal(commandLine: string, columns: number, rows: number): Terminal {

@@ -1,6 +1,7 @@
 /** The wisc command as a process of its own. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import fs from 'node:fs'
 import path from 'node:path'
 import { type Options, open } from '#dist/lib/index.js'
 import { schemaErrors } from './json-schema.ts'
@@ -35,6 +36,18 @@ export function startWisc(words: readonly string[], options: WiscOptions = {}): 
     if (error.code !== 'EPIPE') throw error
   })
   return child
+}
+
+/** What /proc says of the signals that a process handles: the second bit is SIGINT. */
+const HANDLES_INTERRUPT = /^SigCgt:\s.*[2367abef]$/m
+
+/** Resolves when the process handles SIGINT. Where nothing says so, after a time that is mostly enough. */
+export async function untilInterruptible(child: ChildProcess): Promise<void> {
+  const status = `/proc/${child.pid}/status`
+  if (!fs.existsSync(status)) return new Promise((resolve) => setTimeout(resolve, 5000))
+  while (child.exitCode === null && !HANDLES_INTERRUPT.test(fs.readFileSync(status, 'utf8'))) {
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
 }
 
 /** Runs it to its end. */

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import { open } from '#dist/lib/index.js'
 import { holdOpen, storeWithGarbage, tell } from '../support/busy-store.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
-import { startWisc, wisc, wiscJson } from '../support/wisc-process.ts'
+import { startWisc, untilInterruptible, wisc, wiscJson } from '../support/wisc-process.ts'
 
 interface Plan {
   readonly databaseId: string
@@ -185,7 +185,9 @@ test.each([false, true])('Ctrl-C stops it, with a running process: %s', async (i
   const child = isOpen ? await holdOpen(db) : undefined
   // At this rate it would take minutes.
   const collecting = startWisc(['gc', db, ...TO_ONE, '--rate', '4096'])
-  await new Promise((resolve) => setTimeout(resolve, 2500))
+  await untilInterruptible(collecting)
+  // Mostly it is at work by then; any moment will do.
+  await new Promise((resolve) => setTimeout(resolve, 1500))
   collecting.kill('SIGINT')
   const [code] = (await once(collecting, 'close')) as [number]
   expect(code).toBe(130)

@@ -1,6 +1,7 @@
 /** orphans, salvage and advise through the real command: exit codes, JSON, golden texts, beside a busy writer. */
 import fs from 'node:fs'
 import path from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { expect, test } from 'vitest'
 import { open } from '#dist/lib/index.js'
 import { startBusyWriter } from '../support/busy-writer.ts'
@@ -111,8 +112,11 @@ test('salvage of a store that is being written is refused, and nothing is writte
   const target = path.join(temporaryDirectory(), 'new')
   const store = await open(directory, { workers: 0, controlSocket: false })
   // Its first background work ends first.
-  await new Promise((resolve) => setTimeout(resolve, 300))
-  const before = stateOf(directory)
+  let before = stateOf(directory)
+  for (let last: unknown; !isDeepStrictEqual(before, last); before = stateOf(directory)) {
+    last = before
+    await new Promise((resolve) => setTimeout(resolve, 500))
+  }
   const { code, out, err } = await wisc(['salvage', directory, target])
   expect([code, out]).toEqual([3, ''])
   expect(err).toContain(`pid=${process.pid} (WISC_LOCKED)`)

@@ -141,7 +141,7 @@ test.skipIf(!BROWSER)('a browser shows it, light and dark', async () => {
     const { status } = spawnSync(
       BROWSER!,
       [...words, `--screenshot=${picture}`, `--window-size=${size}`, ...more, `file://${file}`],
-      { timeout: 60_000, env: { ...process.env, HOME: directory } },
+      { timeout: 600_000, env: { ...process.env, HOME: directory } },
     )
     expect(status).toBe(0)
     return fs.readFileSync(picture)

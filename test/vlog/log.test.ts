@@ -22,6 +22,11 @@ async function turns(count: number = 20): Promise<void> {
   }
 }
 
+/** Longer than the log waits before it writes a marker. */
+function later(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 80))
+}
+
 describe('rotation', () => {
   test('goes to the segment that was prepared ahead, and seals what is full', async () => {
     const fixture = await openLog()
@@ -317,7 +322,8 @@ describe('markers', () => {
     await fixture.log.sync()
     const { durable, end } = fixture.log
     expect(durable).toEqual(end)
-    await new Promise((resolve) => setTimeout(resolve, 130))
+    while (fixture.log.end.offset === end.offset) await later()
+    await later()
     expect(fixture.log.end.offset).toBe(end.offset + 64)
     expect(fixture.steps.filter((step) => step.startsWith('sync'))).toHaveLength(1)
   })
@@ -337,7 +343,15 @@ describe('markers', () => {
     await fixture.write(10)
     await fixture.log.sync()
     fixture.failNext('write', 5, 'EIO', 3)
-    await new Promise((resolve) => setTimeout(resolve, 130))
+    const { faults } = fixture.fileSystem
+    let failed = false
+    fixture.fileSystem.faults = (call) => {
+      const fault = faults?.(call)
+      failed ||= fault !== undefined
+      return fault
+    }
+    while (!failed) await later()
+    await turns()
     expect((await fixture.write(10)).segment).toBe(6)
     expect(fixture.failures).toEqual([])
   })

@@ -96,7 +96,7 @@ describe('names', () => {
         }
       }`
     const node = ['--input-type=module', '-e', code, '--', fifo]
-    const printed = execFileSync(process.execPath, node, { encoding: 'utf8', timeout: 20_000 })
+    const printed = execFileSync(process.execPath, node, { encoding: 'utf8', timeout: 600_000 })
     expect(printed).toBe('EEXIST\nEINVAL\nEINVAL\n')
   })
 

@@ -183,7 +183,7 @@ test('a socket and its connections do not keep the process alive', async () => {
     `const { open } = await import(DIST + 'lib/index.js')
      await open(process.argv[1], { workers: 0 })
      console.log('open')
-     setTimeout(() => {}, 500)`,
+     process.stdin.resume()`,
     db,
   )
   const ended = new Promise((resolve) => child.on('close', resolve))
@@ -191,6 +191,8 @@ test('a socket and its connections do not keep the process alive', async () => {
   const raw = await connectRaw(db)
   raw.send(request('stats'))
   expect(await raw.answer()).toHaveProperty('result')
+  // From now on nothing but the socket and this connection is left.
+  child.stdin!.end()
   expect(await ended).toBe(0)
 })
 
@@ -297,7 +299,7 @@ test('a snapshot is held for as long as the connection lives, and once for each'
     expect(store.stats().snapshots.open).toBe(2)
     first.close()
     second.close()
-    await vi.waitFor(() => expect(store.stats().snapshots.open).toBe(0), { timeout: 60_000 })
+    await vi.waitFor(() => expect(store.stats().snapshots.open).toBe(0), { timeout: 600_000 })
   })
 })
 

@@ -93,8 +93,8 @@ describe('rate', () => {
     // 10 MiB in steps of 512 KiB at 20 MiB a second.
     const rate = new JobRate(20 * MIB)
     const { began, ended } = await run('rewrite', { steps: 20, bytes: MIB / 2 }, { rate })
+    // That it is not much slower, test/lib/jobs/step-queue.test.ts says.
     expect(ended - began).toBeGreaterThan(450)
-    expect(ended - began).toBeLessThan(5000)
   })
 
   test('a paused job holds no worker, and goes on when it may', async () => {
