@@ -1,6 +1,6 @@
 /**
- * Busy callers never starve the event loop: a timer goes on firing. Counted in steps of the callers, not in time: a slow
- * machine makes fewer of them between two ticks, so that what it holds up is no pause of ours.
+ * Busy callers never starve the event loop: a timer goes on firing. Counted in steps of the callers, not in time: a
+ * slow machine makes fewer of them between two ticks, so that what it holds up is no pause of ours.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
