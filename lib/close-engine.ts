@@ -1,9 +1,10 @@
 /**
  * Closing: everything acknowledged is durable then, and the next open replays nothing.
  *
- * The order: collector and compactions end -> writers drain -> memtables are flushed -> the log is synced and sealed ->
- * one edit says where it ends -> files. After a failed sync, or when the disk is too full for an orderly close, what
- * needs the disk is left out.
+ * The order: collector and compactions end -> writers drain -> memtables are flushed -> the log is synced -> one edit
+ * says where it ends, seals its last segment and drops those that were never used -> files. The seal follows the
+ * sync of its last byte (I4), and a flush has published all that lies before the checkpoint (I3). After a failed
+ * sync, or when the disk is too full for an orderly close, what needs the disk is left out.
  */
 
 import type { Log } from '../vlog/log.ts'
@@ -11,7 +12,6 @@ import type { ValueReader } from '../vlog/value-reader.ts'
 import type { Background } from './background.ts'
 import type { Ballast } from './ballast.ts'
 import { toWiscError, type WiscError } from './base/errors.ts'
-import { compareLogPositions, type LogPosition } from './base/log-position.ts'
 import type { Collector } from './collector/collector.ts'
 import type { CommitQueue } from './commit.ts'
 import type { DiskSpace } from './disk-space.ts'
@@ -78,12 +78,14 @@ async function closeWithoutRoom(
 async function closeInOrder(engine: ClosingParts): Promise<void> {
   const { log, versions, commit } = engine
   await engine.flush()
-  const end: LogPosition = await log.close()
-  const whole = compareLogPositions(log.durable, end) >= 0
-  await versions.apply({
-    checkpoint: end,
-    durable: end,
-    lastSequence: commit.nextSequence - 1,
-    ...(whole && { cleanEnd: end }),
-  })
+  await log.close(({ end, seals, unused }) =>
+    versions.apply({
+      checkpoint: end,
+      durable: end,
+      lastSequence: commit.nextSequence - 1,
+      cleanEnd: end,
+      sealedSegments: seals,
+      removedSegments: unused,
+    }),
+  )
 }

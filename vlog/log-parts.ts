@@ -5,14 +5,26 @@ import type { LogPosition } from '../lib/base/log-position.ts'
 import type { Random } from '../lib/base/random.ts'
 import type { LogContext } from './recovery.ts'
 
+export interface SegmentSeal {
+  readonly number: number
+  readonly length: number
+  readonly lastSequence: number
+}
+
+/** What the edit says that ends the log; all bytes of the log are durable. */
+export interface LogEnding {
+  readonly end: LogPosition
+  /** The last segment, if it has a frame. */
+  readonly seals: readonly SegmentSeal[]
+  /** Segments in which nothing was ever written. */
+  readonly unused: readonly number[]
+}
+
 /** What the log needs of the manifest; every promise resolves when the edit is durable. */
 export interface LogEdits {
   allocateFileNumber(): number
   addSegment(segment: { readonly number: number; readonly salt: number }): Promise<unknown>
-  sealSegment(
-    seal: { readonly number: number; readonly length: number; readonly lastSequence: number },
-    durable: LogPosition,
-  ): Promise<unknown>
+  sealSegment(seal: SegmentSeal, durable: LogPosition): Promise<unknown>
   /** For a segment in which nothing was ever written. */
   dropSegment(number: number): Promise<unknown>
   /** Number of the last durable edit. */
@@ -46,4 +58,15 @@ export interface LogStart extends LogContext {
   readonly opened: (number: number, file: File) => void
   /** The log has no more use for a segment's file: its reader keeps or closes it. */
   readonly released: (number: number) => void
+}
+
+/** @param last segments that are not sealed yet */
+export function endingOf(end: LogPosition, last: readonly OpenSegment[]): LogEnding {
+  const seals: SegmentSeal[] = []
+  const unused: number[] = []
+  for (const { number, length, lastSequence } of last) {
+    if (length > 0) seals.push({ number, length, lastSequence })
+    else unused.push(number)
+  }
+  return { end, seals, unused }
 }

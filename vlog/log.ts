@@ -16,7 +16,7 @@
 import { assert, toWiscError, WiscError } from '../lib/base/errors.ts'
 import { compareLogPositions, type LogPosition } from '../lib/base/log-position.ts'
 import { GROUP_BYTES_MAX, Group } from './group.ts'
-import type { LogStart, OpenSegment } from './log-parts.ts'
+import { endingOf, type LogEnding, type LogStart, type OpenSegment } from './log-parts.ts'
 import { LogSyncer } from './log-syncer.ts'
 import { PieceWriter } from './piece-writer.ts'
 import { QuietTimer } from './quiet-timer.ts'
@@ -359,24 +359,23 @@ export class Log {
     }
   }
 
-  /** Syncs and seals everything. The log takes no more frames. @returns where it ends */
-  async close(): Promise<LogPosition> {
+  /**
+   * Syncs everything and seals all but the last segment, then asks for one edit that ends the log: whoever closes the
+   * store has more to say in it. The log takes no more frames.
+   */
+  async close(endLog: (ending: LogEnding) => Promise<unknown>): Promise<void> {
     this.#closed = true
     this.#markerTimer.stop()
     while (this.#poolWriting) await this.ready()
     await this.retry()
-    const unused = [await this.#preparer.close()]
-    const active = this.#active
-    this.#active = undefined
-    if (active && active.length > 0) this.#retire(active)
-    else unused.push(active)
+    const { end } = this
+    const last = [await this.#preparer.close(), this.#active].filter((one) => one !== undefined)
+    await this.#syncer.syncTo(end, this.#active)
     await this.#syncer.finish()
-    for (const segment of unused) {
-      if (!segment) continue
-      await this.#start.edits.dropSegment(segment.number)
-      this.#start.released(segment.number)
-    }
-    return this.#predecessor
+    this.#predecessor = end
+    this.#active = undefined
+    await endLog(endingOf(end, last))
+    for (const { number } of last) this.#start.released(number)
   }
 
   /**

@@ -3,6 +3,7 @@ import type { WiscError } from '#dist/lib/base/errors.js'
 import type { LogPosition } from '#dist/lib/base/log-position.js'
 import { Group, stagedBytes } from '#dist/vlog/group.js'
 import { Log } from '#dist/vlog/log.js'
+import type { LogEnding } from '#dist/vlog/log-parts.js'
 import { RECORD_KIND } from '#dist/vlog/record.js'
 import type { Call } from './fault-calls.ts'
 import { FaultFileSystem } from './fault-file-system.ts'
@@ -27,18 +28,19 @@ export class LogFixture {
   sequence = 101
   #number = 4
   #edit = 0
+  readonly #edits = (step: string): Promise<void> => {
+    this.steps.push(step)
+    if (this.failEdits) return Promise.reject(this.failEdits)
+    this.#edit++
+    if (!this.hold) return Promise.resolve()
+    return new Promise((resolve) => this.held.push(resolve))
+  }
   readonly #group: Group = new Group()
 
   async open(): Promise<this> {
     this.fileSystem.makeDirectory(LOG_DIRECTORY)
     this.fileSystem.onCall = (call) => this.note(call)
-    const edit = (step: string): Promise<void> => {
-      this.steps.push(step)
-      if (this.failEdits) return Promise.reject(this.failEdits)
-      this.#edit++
-      if (!this.hold) return Promise.resolve()
-      return new Promise((resolve) => this.held.push(resolve))
-    }
+    const edit = this.#edits
     this.log = await Log.open({
       fileSystem: this.fileSystem,
       directory: LOG_DIRECTORY,
@@ -82,6 +84,20 @@ export class LogFixture {
     this.sequence++
     await this.log.write(group)
     return place
+  }
+
+  /** @returns what the last edit says */
+  async close(): Promise<LogEnding> {
+    let said: LogEnding | undefined
+    await this.log.close((ending) => {
+      said = ending
+      const { segment, offset } = ending.end
+      const seals = ending.seals.map(({ number }) => number).join(' ')
+      return this.#edits(
+        `end ${segment}:${offset} seals ${seals} unused ${ending.unused.join(' ')}`,
+      )
+    })
+    return said!
   }
 
   failNext(kind: Call['kind'], number: number, errno: string, partialBytes?: number): void {

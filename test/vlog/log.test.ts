@@ -149,7 +149,7 @@ describe('sync', () => {
     await expect(fixture.log.sync()).rejects.toMatchObject({ code: 'WISC_SYNC_FAILED' })
     const steps = [...fixture.steps]
     await fixture.log.retry()
-    await expect(fixture.log.close()).rejects.toMatchObject({ code: 'WISC_SYNC_FAILED' })
+    await expect(fixture.close()).rejects.toMatchObject({ code: 'WISC_SYNC_FAILED' })
     await fixture.log.abandon()
     await new Promise((resolve) => setTimeout(resolve, 80))
     expect(fixture.steps).toEqual(steps)
@@ -187,7 +187,7 @@ test('a sync of the directory that could not begin is none that failed: the next
   fixture.fileSystem.faults = undefined
   await fixture.write(3000)
   await fixture.log.sync()
-  await fixture.log.close()
+  await fixture.close()
   expect(fixture.fileSystem.violations).toEqual([])
 })
 
@@ -357,21 +357,24 @@ describe('markers', () => {
   })
 })
 
-test('close syncs and seals everything and drops what was never used', async () => {
+test('close syncs everything; one edit seals the last segment and drops what was never used', async () => {
   const fixture = await openLog()
   for (let i = 0; i < 3; i++) await fixture.write(3000)
   const { end } = fixture.log
-  expect(await fixture.log.close()).toEqual(end)
+  expect((await fixture.close()).end).toEqual(end)
   expect(fixture.log.durable).toEqual(end)
   const edits = fixture.steps
     .filter((step) => /^(seal|drop)/.test(step))
     .map((step) => step.slice(0, 6))
-  expect(edits).toEqual(['seal 5', 'seal 6', 'seal 7', 'drop 8'])
+  expect(edits).toEqual(['seal 5', 'seal 6'])
+  const last = [`end 7:${end.offset} seals 7 unused 8`, 'released 8', 'released 7']
+  expect(fixture.steps.slice(-3)).toEqual(last)
   expect(fixture.fileSystem.violations).toEqual([])
 })
 
 test('close of an empty log ends where it began', async () => {
   const fixture = await openLog()
-  expect(await fixture.log.close()).toEqual(START)
-  expect(fixture.steps.filter((step) => step.startsWith('drop'))).toHaveLength(2)
+  const { end, seals, unused } = await fixture.close()
+  expect({ end, seals }).toEqual({ end: START, seals: [] })
+  expect(unused).toHaveLength(2)
 })
