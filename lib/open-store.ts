@@ -23,6 +23,8 @@ export interface StoreParts {
   readonly random?: Random
   /** Puts something around what runs the jobs. */
   readonly wrapRunner?: (runner: JobRunner) => JobRunner
+  /** A view of a damaged store is opened, too: what is missing fails when it is read. */
+  readonly isTolerant?: boolean
   /** A salvage fills the store: its marker is no hindrance. */
   readonly isSalvage?: boolean
 }
@@ -55,7 +57,8 @@ export async function openStore(
   const directory = fileSystem.realPath(place.directory)
   const found = { ...place, directory }
   if (!resolved.readOnly) return (await import('./open-for-writing.ts')).openForWriting(found)
-  return new Store(await ReadOnlyEngine.open(found))
+  const isTolerant = parts.isTolerant ?? false
+  return new Store(await ReadOnlyEngine.open({ ...found, isTolerant }))
 }
 
 /** The real one. New files are as the option says, or as those that the store has. */

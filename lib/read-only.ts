@@ -21,7 +21,7 @@ import { Memtables } from './memtables.ts'
 import type { ResolvedOptions } from './options.ts'
 import { ReadableSequences } from './readable-sequences.ts'
 import type { ReadingEngine } from './reading-engine.ts'
-import { emptyReport, type RecoveryReport, surveyStore } from './recover.ts'
+import { emptyReport, type RecoveryReport, surveyDamaged, surveyStore } from './recover.ts'
 import { relocationsOf } from './relocations.ts'
 import { replayLog } from './replay.ts'
 import { TableCache } from './tables.ts'
@@ -39,6 +39,8 @@ interface Place {
   readonly fileSystem: FileSystem
   readonly directory: string
   readonly options: ResolvedOptions
+  /** Damaged files are noted, and the view is read without them. */
+  readonly isTolerant: boolean
 }
 
 /** One state of the store, as it was read from CURRENT. */
@@ -51,6 +53,8 @@ interface View {
   readonly recovery: RecoveryReport
   /** The open segments as they were found. */
   readonly open: LogSurvey['open']
+  /** What is wrong with the files, if the view is a tolerant one. */
+  readonly damage: readonly WiscError[]
 }
 
 export class ReadOnlyEngine implements ReadingEngine {
@@ -114,6 +118,10 @@ export class ReadOnlyEngine implements ReadingEngine {
 
   get version(): Version {
     return this.#view.state.version
+  }
+
+  get damage(): readonly WiscError[] {
+    return this.#view.damage
   }
 
   get memtables(): Memtables {
@@ -225,7 +233,13 @@ export class ReadOnlyEngine implements ReadingEngine {
 }
 
 function readView(place: Place): View {
-  return lookAgain(() => readViewOnce(place))
+  try {
+    return lookAgain(() => readViewOnce(place, undefined))
+  } catch (error) {
+    if (!place.isTolerant || !mayBeWriters(error)) throw error
+    // It is damage: it was looked at more than once.
+    return lookAgain(() => readViewOnce(place, []))
+  }
 }
 
 /** The manifest that CURRENT names now. @throws WISC_NO_STORE, CorruptionError, IoError */
@@ -250,15 +264,18 @@ function requireEnd(place: Place, { end, reason }: LogSurvey): void {
   if (isBehind) throw new CorruptionError(segmentName(end.segment), end.offset, reason)
 }
 
-function readViewOnce(place: Place): View {
+/** @param damage takes what is wrong with files; undefined: that is thrown */
+function readViewOnce(place: Place, damage: WiscError[] | undefined): View {
   const { fileSystem, directory, options } = place
   const manifest = readNewest(place)
   const context = { fileSystem, directory, databaseId: manifest.databaseId }
   const recovery = emptyReport()
   const began = performance.now()
   // A writer makes edits meanwhile, and frames name them: it is the newest manifest that must reach them.
-  const survey = surveyStore(context, manifest, () => readNewest(place))
-  requireEnd(place, survey)
+  const survey = damage
+    ? surveyDamaged(context, manifest, damage)
+    : surveyStore(context, manifest, () => readNewest(place))
+  if (!damage) requireEnd(place, survey)
   recovery.surveyMs = performance.now() - began
   const { version } = manifest
   // The edit of a close in order is the last one until a writer opens the store again.
@@ -274,7 +291,12 @@ function readViewOnce(place: Place): View {
     share: Number.MAX_SAFE_INTEGER,
     report: recovery,
   })
-  while (!replay.next().done);
+  try {
+    while (!replay.next().done);
+  } catch (error) {
+    if (!damage || !(error instanceof WiscError)) throw error
+    damage.push(error)
+  }
   const lastSequence = Math.max(survey.lastSequence, version.lastSequence)
   const state = readState(memtables.list(version.checkpoint), version)
   return {
@@ -285,5 +307,6 @@ function readViewOnce(place: Place): View {
     memtables,
     recovery,
     open: survey.open,
+    damage: damage ?? [],
   }
 }

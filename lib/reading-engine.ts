@@ -27,6 +27,8 @@ export interface ReadingEngine extends Viewer {
   readonly turn: EventLoopTurn
   readonly readers: ReadableSequences
   readonly memtables: Memtables
+  /** What is wrong with the files of a view that was read in spite of it. */
+  readonly damage?: readonly WiscError[]
   readonly version: Version
   readonly recovery: RecoveryReport
   readonly space: SpaceAccount

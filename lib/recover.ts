@@ -24,7 +24,7 @@ import {
 } from '../vlog/recovery.ts'
 import { durableEditOfStrays } from '../vlog/stray-segments.ts'
 import { type CopiedTail, copyTail } from '../vlog/tail-copy.ts'
-import { CorruptionError, toWiscError } from './base/errors.ts'
+import { CorruptionError, toWiscError, WiscError } from './base/errors.ts'
 import {
   joinPath,
   manifestName,
@@ -102,7 +102,9 @@ export function surveyStore(
   newest: () => ReadManifest = () => manifest,
 ): LogSurvey {
   const { version } = manifest
-  checkFiles(context, version)
+  checkFiles(context, version, (error) => {
+    throw error
+  })
   const known = knownSegments(version)
   const survey = surveyLog(context, known, version.checkpoint, version.durable)
   const ofStrays = durableEditOfStrays(context, (number) => holdsValueLogFile(version, number))
@@ -118,16 +120,47 @@ export function surveyStore(
   return survey
 }
 
-/** Every table and sealed segment must be there, with its length. */
-function checkFiles(context: LogContext, version: Version): void {
+/**
+ * Surveys a store of which files may be missing or damaged. Where the log cannot be read, it ends at the checkpoint.
+ * @param damage takes all that is wrong
+ */
+export function surveyDamaged(
+  context: LogContext,
+  { version }: ReadManifest,
+  damage: WiscError[],
+): LogSurvey {
+  checkFiles(context, version, (error) => damage.push(error))
+  const { checkpoint, durable, lastSequence } = version
+  try {
+    return surveyLog(context, knownSegments(version), checkpoint, durable)
+  } catch (error) {
+    if (!(error instanceof WiscError) || error.code === 'WISC_INTERNAL') throw error
+    damage.push(error)
+    return {
+      provedEnd: checkpoint,
+      end: checkpoint,
+      reason: undefined,
+      open: [],
+      lastSequence,
+      highestSequence: lastSequence,
+      durableEdit: 0,
+    }
+  }
+}
+
+/** Every table and sealed segment must be there, with its length. @param wrong called with each that is not so */
+function checkFiles(
+  context: LogContext,
+  version: Version,
+  wrong: (error: CorruptionError) => void,
+): void {
   const check = (name: string, needed: number, exact: boolean): void => {
     const stat = context.fileSystem.statPath(joinPath(context.directory, name))
-    if (!stat) throw new CorruptionError(name, 0, 'file is missing')
-    if (stat.kind !== 'file') {
-      throw new CorruptionError(name, 0, 'no regular file has this name: put the file back')
-    }
-    if (stat.size < needed || (exact && stat.size > needed)) {
-      throw new CorruptionError(name, Math.min(stat.size, needed), 'file has another length')
+    if (!stat) wrong(new CorruptionError(name, 0, 'file is missing'))
+    else if (stat.kind !== 'file') {
+      wrong(new CorruptionError(name, 0, 'no regular file has this name: put the file back'))
+    } else if (stat.size < needed || (exact && stat.size > needed)) {
+      wrong(new CorruptionError(name, Math.min(stat.size, needed), 'file has another length'))
     }
   }
   for (const level of version.levels) {

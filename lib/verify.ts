@@ -11,9 +11,16 @@
  * A store that only reads cannot keep its files. What seems to be damaged is looked at again in a newer view
  * (look-again.ts): files that were proved need no second proof, so each look has less to do than the one before.
  */
+import { basename } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { checkSignal, throwIfAborted } from './arguments.ts'
-import { CorruptionError, invalidArgument, isMissing, type WiscError } from './base/errors.ts'
+import {
+  CorruptionError,
+  IoError,
+  invalidArgument,
+  isMissing,
+  type WiscError,
+} from './base/errors.ts'
 import { segmentName, tableName } from './base/file-names.ts'
 import type { SegmentUse } from './collector/references.ts'
 import { mustBe } from './given.ts'
@@ -169,6 +176,7 @@ async function verifyVersion(
     throwIfAborted(signal)
     checkOpen()
   }
+  for (const error of engine.damage ?? []) note(report, missingFile(error) ?? error)
   note(
     report,
     await attempt(() => void VersionSet.read(engine.context.fileSystem, engine.context.directory)),
@@ -234,10 +242,18 @@ async function attempt(check: () => Promise<void> | void): Promise<WiscError | u
     await check()
     return undefined
   } catch (error) {
-    const isDamage = error instanceof CorruptionError || isMissing(error)
-    if (!isDamage) throw error
-    return error as WiscError
+    const missing = missingFile(error)
+    if (missing) return missing
+    if (!(error instanceof CorruptionError)) throw error
+    return error
   }
+}
+
+/** A file that is not there, as damage of it. @returns undefined for anything else */
+function missingFile(error: unknown): CorruptionError | undefined {
+  const cause = error instanceof CorruptionError ? error.cause : error
+  if (!(cause instanceof IoError) || !isMissing(cause)) return undefined
+  return new CorruptionError(basename(cause.path), 0, 'file is missing', { cause })
 }
 
 /** The message says the place and the reason. */
@@ -275,10 +291,11 @@ async function verifyTable(
       try {
         figures.valueBytes += verifyPointer(engine, table, cursor, deep)
       } catch (error) {
-        // One bad value says nothing of the others.
-        if (!(error instanceof CorruptionError)) throw error
+        // One bad value, or one file of values that is not there, says nothing of the others.
+        const damage = missingFile(error) ?? error
+        if (!(damage instanceof CorruptionError)) throw damage
         figures.isWhole = false
-        if (isStillThere(engine, cursor)) note(report, error, 1)
+        if (isStillThere(engine, cursor)) note(report, damage, 1)
       }
       if (++sinceStep < POINTERS_PER_STEP) continue
       sinceStep = 0
@@ -328,7 +345,13 @@ function addFigures(
 function isStillThere(engine: ReadingEngine, cursor: EntryCursor): boolean {
   const { keyBytes, keyStart, keyEnd, sequence, segment, offset } = cursor
   const found = new Lookup()
-  engine.tree.find(keyBytes.slice(keyStart, keyEnd), sequence, found)
+  try {
+    engine.tree.find(keyBytes.slice(keyStart, keyEnd), sequence, found)
+  } catch (error) {
+    // Where tables are damaged, too, nothing speaks for it.
+    if (error instanceof CorruptionError || isMissing(error)) return true
+    throw error
+  }
   return found.sequence === sequence && found.segment === segment && found.offset === offset
 }
 

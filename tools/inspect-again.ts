@@ -11,11 +11,12 @@ export async function inspectAgain<T>(
   path: string,
   context: VerbContext,
   use: (store: Store) => Promise<T>,
+  inspect: typeof inspectStore = inspectStore,
 ): Promise<T> {
   const looks = new Looks()
   for (;;) {
     try {
-      return await inspectStore(path, context, use)
+      return await inspect(path, context, use)
     } catch (error) {
       looks.again(error)
     }

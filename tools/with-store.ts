@@ -1,5 +1,6 @@
 /** Opens a store for one verb and closes it again, whatever happens. */
 import { type Options, open, type Store } from '../lib/index.ts'
+import { openDamaged } from '../lib/inspect/damaged-view.ts'
 import { escapeText } from './escape.ts'
 import { InterruptedError } from './exit-code.ts'
 import type { VerbContext } from './verb.ts'
@@ -9,6 +10,11 @@ type Use<T> = (store: Store) => Promise<T>
 /** For verbs that only look: no lock, not a byte is written (I11), also beside a process that writes. */
 export function inspectStore<T>(path: string, context: VerbContext, use: Use<T>): Promise<T> {
   return withStore(path, { readOnly: true }, context, use)
+}
+
+/** The same for a store of which files may be missing or damaged. */
+export function inspectDamaged<T>(path: string, context: VerbContext, use: Use<T>): Promise<T> {
+  return withOpened(() => openDamaged(path), context, use)
 }
 
 /** For verbs that write: takes the lock, creates nothing unless `options` say so. */
@@ -21,13 +27,21 @@ export function changeStore<T>(
   return withStore(path, { createIfMissing: false, ...options }, context, use)
 }
 
-async function withStore<T>(
+function withStore<T>(
   path: string,
   options: Options,
+  context: VerbContext,
+  use: Use<T>,
+): Promise<T> {
+  return withOpened(() => open(path, options), context, use)
+}
+
+async function withOpened<T>(
+  openIt: () => Promise<Store>,
   { signal, progress }: VerbContext,
   use: Use<T>,
 ): Promise<T> {
-  const store = await open(path, options)
+  const store = await openIt()
   store.on('warning', (text: string) => progress.say(`warning: ${escapeText(text)}`))
   let result: T
   try {

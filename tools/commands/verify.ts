@@ -3,7 +3,7 @@
  *
  * The store may be in use, and its writer may remove files before they are checked: the store goes on in newer views.
  */
-import { CorruptionError, type VerifyReport } from '../../lib/index.ts'
+import { CorruptionError, type Store, type VerifyReport } from '../../lib/index.ts'
 import { EXACT_BYTES, STORE_PATH } from '../arguments.ts'
 import { escapeText } from '../escape.ts'
 import { EXIT_CODE } from '../exit-code.ts'
@@ -12,17 +12,21 @@ import type { Output } from '../output.ts'
 import { formatFields } from '../table.ts'
 import { formatBytes, formatCount, formatUnits } from '../units.ts'
 import { defineVerb, type Verb, type VerbContext } from '../verb.ts'
+import { inspectDamaged } from '../with-store.ts'
+
+/** Places of damage that are listed for people, and for programs; all are counted. */
+const LISTED_MAX = 100
+const REPORTED_MAX = 10_000
 
 export const verify: Verb = defineVerb({
   usage: 'verify <path>',
   summary: 'Check that everything in a store is sound',
   details:
     'Every block of every table, every record header, every pointer; with --deep every referenced value, too. ' +
-    'Writes nothing. ' +
-    'The store may be in use: what looks damaged is looked at again in a newer view. A copy of a directory is ' +
-    'whole if the store was closed or at rest while it was made (no writes, no compaction, no collection): ' +
-    '--deep tells. ' +
-    'All damage is listed, but pointers of a damaged table are not followed; the exit code is 4 if there is any.',
+    'Writes nothing. The store may be in use: what looks damaged is looked at again in a newer view. A copy of a ' +
+    'directory is whole if the store was closed or at rest while it was made (no writes, no compaction, no ' +
+    'collection): --deep tells. It goes on when files are missing or damaged: all damage is listed, but pointers of ' +
+    'a damaged table are not followed; the exit code is 4 if there is any.',
   examples: [
     ['wisc verify photos.db', 'Without reading values'],
     ['wisc verify photos.db --deep && echo sound', 'All that can be checked, also of a copy'],
@@ -43,7 +47,7 @@ export const verify: Verb = defineVerb({
 
 function verifyAgain(path: string, deep: boolean, context: VerbContext): Promise<VerifyReport> {
   const { progress, signal } = context
-  return inspectAgain(path, context, (store) => {
+  const check = (store: Store): Promise<VerifyReport> => {
     progress.start('verify', 1)
     return store.verify({
       deep,
@@ -51,7 +55,8 @@ function verifyAgain(path: string, deep: boolean, context: VerbContext): Promise
       onProgress: ({ tablesDone, tables, segmentsDone, segments }) =>
         progress.reach((tablesDone + segmentsDone) / Math.max(1, tables + segments)),
     })
-  })
+  }
+  return inspectAgain(path, context, check, inspectDamaged)
 }
 
 /** See tools/schema/verify.json. */
@@ -59,7 +64,8 @@ function toReport({ affectedEntries, ...report }: VerifyReport, deep: boolean): 
   return {
     ...report,
     deep,
-    damage: report.damage.map((error, at) => ({
+    damagedPlaces: report.damage.length,
+    damage: report.damage.slice(0, REPORTED_MAX).map((error, at) => ({
       code: error.code,
       message: error.message,
       ...(error instanceof CorruptionError && {
@@ -74,11 +80,13 @@ function toReport({ affectedEntries, ...report }: VerifyReport, deep: boolean): 
 
 function render(report: VerifyReport, deep: boolean, exact: boolean, output: Output): string {
   const { damage, affectedEntries } = report
-  const lines = damage.map((error, at) => {
+  const lines = damage.slice(0, LISTED_MAX).map((error, at) => {
     const text = `${output.style('red', 'DAMAGE')} ${escapeText(error.message)} (${error.code})`
     const entries = affectedEntries[at]!
     return entries > 1 ? `${text}, affects ${formatCount(entries)} entries\n` : `${text}\n`
   })
+  const more = damage.length - lines.length
+  if (more > 0) lines.push(`... and ${formatUnits(more, 'more place')} (see --json)\n`)
   const fields = [
     ['tables', formatCount(report.tables)],
     ['entries', formatCount(report.entries)],
