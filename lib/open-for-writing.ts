@@ -13,7 +13,7 @@ import { Ground } from './base/ground.ts'
 import { GuardedFileSystem } from './base/guarded-file-system.ts'
 import { lockedError } from './base/locked-error.ts'
 import { lockText } from './base/node-file-system.ts'
-import { chooseSocketPath, type SocketPlace } from './base/node-socket-place.ts'
+import { chooseSocketPath, isHolderGone, type SocketPlace } from './base/node-socket-place.ts'
 import { ControlSocket } from './control/control-socket.ts'
 import { Engine, type EngineContext } from './engine.ts'
 
@@ -36,7 +36,7 @@ const ROOM_TO_OPEN_BYTES = 1024 * 1024
 export async function openForWriting(given: Place): Promise<Store> {
   const { fileSystem: unguarded, directory } = given
   const socket = socketPlace(given)
-  const lock = holdDirectory(unguarded, directory, takeLock(unguarded, directory, socket))
+  const lock = holdDirectory(unguarded, directory, await takeLock(unguarded, directory, socket))
   const ground = Ground.ofWriter(unguarded, directory)
   const place = { ...given, fileSystem: new GuardedFileSystem(unguarded, ground), ground }
   try {
@@ -153,14 +153,17 @@ async function startEngine(place: GuardedPlace): Promise<Engine> {
   }
 }
 
-function takeLock(
+async function takeLock(
   fileSystem: FileSystem,
   directory: string,
   socket: SocketPlace | undefined,
-): Lock {
+): Promise<Lock> {
   const path = joinPath(directory, LOCK_NAME)
   const text = lockText(socket && 'path' in socket ? socket.path : undefined)
-  const taken = fileSystem.lock(path, text)
+  let taken = fileSystem.lock(path, text)
+  if ('holder' in taken && taken.inDoubt && (await isHolderGone(taken.holder))) {
+    taken = fileSystem.lock(path, text, taken.holder)
+  }
   if ('release' in taken) return taken
   throw lockedError(path, taken, 'close it there, or open with readOnly')
 }

@@ -9,6 +9,7 @@ import {
   CURRENT_NAME,
   CURRENT_TEMPORARY_NAME,
   joinPath,
+  LOCK_GUARD_NAME,
   LOCK_NAME,
   mayBeGiven,
   parseFileName,
@@ -95,6 +96,7 @@ function lookAt(fileSystem: FileSystem, directory: string): 'missing' | 'empty' 
 function isFirstSteps(name: string): boolean {
   return (
     name === LOCK_NAME ||
+    name === LOCK_GUARD_NAME ||
     name === SALVAGE_NAME ||
     name === CURRENT_TEMPORARY_NAME ||
     name === SOCKET_NAME ||

@@ -6,6 +6,8 @@ import { FILE_NUMBER_MAX } from './log-position.ts'
 export const CURRENT_NAME = 'CURRENT'
 export const CURRENT_TEMPORARY_NAME = 'CURRENT.tmp'
 export const LOCK_NAME = 'LOCK'
+/** Beside LOCK for a moment, where the system has no locks. */
+export const LOCK_GUARD_NAME = 'LOCK.guard'
 export const BALLAST_NAME = 'BALLAST'
 export const LOST_NAME = 'lost'
 /** Lies in what a salvage has not finished. */

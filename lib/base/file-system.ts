@@ -130,7 +130,8 @@ export interface FileSystem {
   freeBytes(path: string): number
   /**
    * Takes the writer's lock on `path` and leaves `text` in the file for people to read.
+   * @param dead the text of a holder that is known to be gone (`LockRefusal.holder`)
    * @returns the lock, or who holds it
    */
-  lock(path: string, text: string): Lock | LockRefusal
+  lock(path: string, text: string, dead?: string): Lock | LockRefusal
 }

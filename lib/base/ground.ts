@@ -156,11 +156,14 @@ export class Ground {
   #whatChangedInCurrent(current: KnownCurrent): string | undefined {
     const found = this.#identify(this.#currentPath)
     if (found === 'unknown') return undefined
-    if (found?.id !== current.identity?.id) return 'CURRENT was replaced or removed'
-    if (found === undefined || found.stamp === current.identity?.stamp) return undefined
-    // Written over, or merely touched.
+    const known = current.identity
+    if (found === undefined || known === undefined) {
+      return found === known ? undefined : 'CURRENT was removed, or made by somebody else'
+    }
+    if (found.id === known.id && found.stamp === known.stamp) return undefined
+    // Replaced, or merely touched; and a file that nobody has open may be known by another number some day.
     const text = this.#readCurrent()
-    if (text !== undefined && text !== current.text) return 'CURRENT was written over'
+    if (text !== undefined && text !== current.text) return 'CURRENT was replaced by another'
     if (text !== undefined) current.identity = found
     return undefined
   }

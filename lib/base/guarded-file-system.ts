@@ -88,8 +88,8 @@ export class GuardedFileSystem implements FileSystem {
     return this.#base.freeBytes(path)
   }
 
-  lock(path: string, text: string): Lock | LockRefusal {
-    return this.#base.lock(path, text)
+  lock(path: string, text: string, dead?: string): Lock | LockRefusal {
+    return this.#base.lock(path, text, dead)
   }
 }
 

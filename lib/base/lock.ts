@@ -62,12 +62,13 @@ export interface LockFile {
 
 /**
  * Takes the lock and leaves `text` in its file.
+ * @param dead the text of a holder that the caller knows to be gone
  * @returns the lock, or who holds it; then the file is still the caller's to close
  */
-export function takeLock(file: LockFile, text: string): Lock | LockRefusal {
+export function takeLock(file: LockFile, text: string, dead?: string): Lock | LockRefusal {
   const locked = file.tryLock()
   if (locked === true) {
-    return whoHolds(file, 'system') ?? heldLock(file, text, 'system')
+    return whoHolds(file, 'system', dead) ?? heldLock(file, text, 'system')
   }
   if (locked === false) return refusal(file, file.readText())
   const flocked = file.tryFlock()
@@ -76,7 +77,7 @@ export function takeLock(file: LockFile, text: string): Lock | LockRefusal {
   return file.guarded(heldBy, (): Lock | LockRefusal => {
     const socket = parseLockHolder(text)?.socket
     const own = formatLockHolder({ ...file.self, heldBy, socket })
-    return whoHolds(file, heldBy) ?? heldLock(file, own, heldBy)
+    return whoHolds(file, heldBy, dead) ?? heldLock(file, own, heldBy)
   })
 }
 
@@ -94,9 +95,9 @@ export function lockQuietly(file: LockFile): LockRefusal | undefined {
 }
 
 /** Who has the lock by the text of its file, for one who has it as far as a lock of the kind `mine` goes. */
-function whoHolds(file: LockFile, mine: HeldBy): LockRefusal | undefined {
+function whoHolds(file: LockFile, mine: HeldBy, dead: string = ''): LockRefusal | undefined {
   const text = file.readText()
-  if (text.trim() === '') return undefined
+  if (text.trim() === '' || text.trim() === dead) return undefined
   const holder = parseLockHolder(text)
   if (holder === undefined) return mine === 'system' ? undefined : refusal(file, text, true)
   if (holder.heldBy === mine && mine !== 'text') return undefined

@@ -5,7 +5,6 @@
  * store asks for (`fileMode`), as far as the process's umask allows; who may read a directory's files may search it.
  */
 import fs from 'node:fs'
-import { IoError } from './errors.ts'
 import type {
   File,
   FileIdentity,
@@ -81,7 +80,7 @@ export class NodeFileSystem implements FileSystem {
   }
 
   identify(path: string): FileIdentity | undefined {
-    const stat = attempt('stat', path, () => fs.lstatSync(path, { throwIfNoEntry: false }))
+    const stat = attempt('stat', path, () => statOrNone(path))
     if (!stat) return undefined
     const { dev, ino, size, mtimeMs } = stat
     return { id: `${dev}:${ino}`, stamp: `${size}:${mtimeMs}`, size }
@@ -162,18 +161,18 @@ export class NodeFileSystem implements FileSystem {
     return bavail * bsize
   }
 
-  lock(path: string, text: string): Lock | LockRefusal {
+  lock(path: string, text: string, dead?: string): Lock | LockRefusal {
     return attempt('lock', path, () => {
       for (let attempts = 1; ; attempts++) {
         const file = new NodeLockFile(path, this.#lockKinds, this.fileMode)
         let result: Lock | LockRefusal | undefined
         try {
-          result = takeLock(file, text)
+          result = takeLock(file, text, dead)
           if ('holder' in result) return { ...result, since: file.writtenAt() }
-          // Somebody has put another file in its place: a lock on this one keeps nobody away.
-          if (file.isInPlace()) return result
+          // Somebody has put another file in its place: a lock on this one keeps nobody away. That it happens again and
+          // again says that this file system cannot tell.
+          if (file.isInPlace() || attempts === LOCK_ATTEMPTS) return result
           result = undefined
-          if (attempts === LOCK_ATTEMPTS) throw new IoError('lock', path, 'ESTALE')
         } finally {
           if (!result || 'holder' in result) file.close()
         }
@@ -201,8 +200,18 @@ export function fileSystemOfMode(fileMode: number = FILE_MODE): FileSystem {
   return made
 }
 
+/** What has a name; nothing has one below a file. */
+function statOrNone(path: string): fs.Stats | undefined {
+  try {
+    return fs.lstatSync(path, { throwIfNoEntry: false })
+  } catch (error) {
+    if ((error as { code?: unknown }).code === 'ENOTDIR') return undefined
+    throw error
+  }
+}
+
 /** The mode of the files of a store, by one of them, for those to come; undefined if it is not there. */
 export function modeOfStoreFile(path: string): number | undefined {
-  const stat = attempt('stat', path, () => fs.lstatSync(path, { throwIfNoEntry: false }))
+  const stat = attempt('stat', path, () => statOrNone(path))
   return stat?.isFile() ? (stat.mode & 0o666) | FILE_MODE : undefined
 }

@@ -13,6 +13,7 @@ import fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { parseLockHolder } from './lock.ts'
+import { lockText } from './node-lock-file.ts'
 import { connectToSocket, SOCKET_PATH_BYTES_MAX } from './node-socket.ts'
 import { systemRandom } from './random.ts'
 
@@ -135,6 +136,18 @@ function suspects(directory: string, socket: string): string[] {
     return name.startsWith(prefix) || !isAlive(Number(pid))
   })
   return names.map((name) => path.join(place, name))
+}
+
+/**
+ * Whether the one who left a text in LOCK, of whom nothing else is known, is gone: nobody listens on the socket that
+ * was its own. One that is closed in order has no name any more, so this one's process has died. Only where the same
+ * kernel made it: a copy of a socket, as in the image of a machine, refuses everybody.
+ */
+export async function isHolderGone(text: string): Promise<boolean> {
+  const holder = parseLockHolder(text)
+  const own = parseLockHolder(lockText())
+  if (holder?.socket === undefined || holder.bootId === '-') return false
+  return holder.bootId === own?.bootId && (await isRefused(holder.socket))
 }
 
 function isAlive(pid: number): boolean {

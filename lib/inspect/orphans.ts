@@ -12,6 +12,7 @@ import {
   CURRENT_NAME,
   CURRENT_TEMPORARY_NAME,
   joinPath,
+  LOCK_GUARD_NAME,
   LOCK_NAME,
   LOST_NAME,
   manifestName,
@@ -53,6 +54,7 @@ export interface Orphan {
 const BELONGS: ReadonlySet<string> = new Set([
   CURRENT_NAME,
   LOCK_NAME,
+  LOCK_GUARD_NAME,
   BALLAST_NAME,
   SOCKET_NAME,
   LOST_NAME,

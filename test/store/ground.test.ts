@@ -35,6 +35,11 @@ const PULLED: Readonly<Record<string, (db: string, copy: string) => void | Promi
     fs.renameSync(parent, `${parent} elsewhere`)
     fs.mkdirSync(parent)
   },
+  'with its parent replaced by a file': (db) => {
+    const parent = path.dirname(db)
+    fs.renameSync(parent, `${parent} elsewhere`)
+    fs.writeFileSync(parent, '')
+  },
   'replaced by an empty one': (db) => {
     fs.renameSync(db, `${db} elsewhere`)
     fs.mkdirSync(db)

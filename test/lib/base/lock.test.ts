@@ -5,7 +5,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { describe, expect, test } from 'vitest'
-import type { FileSystem, Lock } from '#dist/lib/base/file-system.js'
+import type { FileSystem, Lock, LockRefusal } from '#dist/lib/base/file-system.js'
 import { tryFlock } from '#dist/lib/base/flock.js'
 import {
   formatLockHolder,
@@ -202,7 +202,12 @@ describe('the lock of the text is refused', () => {
       taken(fileSystem.lock(file, lockText())).release()
       // With process ids of its own nothing is proved, and only a kernel's lock would be.
       fs.writeFileSync(file, formatLockHolder({ ...left, pidNamespace: 'pid:[1]' }))
-      expect(fileSystem.lock(file, lockText())).toMatchObject({ inDoubt: true })
+      const refused = fileSystem.lock(file, lockText()) as LockRefusal
+      expect(refused).toMatchObject({ inDoubt: true })
+      // Somebody else knows it.
+      taken(fileSystem.lock(file, lockText(), refused.holder)).release()
+      fs.writeFileSync(file, formatLockHolder({ ...left, pidNamespace: 'pid:[2]' }))
+      expect(fileSystem.lock(file, lockText(), refused.holder)).toHaveProperty('holder')
     }
   })
 })

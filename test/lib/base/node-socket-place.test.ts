@@ -3,9 +3,14 @@ import { EventEmitter, once } from 'node:events'
 import fs from 'node:fs'
 import path from 'node:path'
 import { expect, test, vi } from 'vitest'
+import { formatLockHolder, parseLockHolder } from '#dist/lib/base/lock.js'
 import { nodeFileSystem } from '#dist/lib/base/node-file-system.js'
 import { listenOnSocket } from '#dist/lib/base/node-socket.js'
-import { chooseSocketPath, type SocketPlace } from '#dist/lib/base/node-socket-place.js'
+import {
+  chooseSocketPath,
+  isHolderGone,
+  type SocketPlace,
+} from '#dist/lib/base/node-socket-place.js'
 import { ControlSocket } from '#dist/lib/control/control-socket.js'
 import { type Options, open, type Store } from '#dist/lib/index.js'
 import { ControlClient } from '#dist/lib/inspect/control-client.js'
@@ -59,6 +64,24 @@ test('what a killed process left is nobody, and the next writer removes it', asy
   client.close()
   await vi.waitFor(() => expect(fs.existsSync(stale)).toBe(false), 20_000)
   await store.close()
+})
+
+test('a socket that refuses proves that its holder is gone; one that answers, or is not there, nothing', async () => {
+  const db = path.join(temporaryDirectory(), 'store')
+  await dieWithStore(db)
+  const left = fs.readFileSync(path.join(db, 'LOCK'), 'utf8')
+  expect(await isHolderGone(left)).toBe(true)
+  expect(await isHolderGone(left.replace(/[0-9a-f-]{36}/, 'another-boot'))).toBe(false)
+  expect(await isHolderGone(left.replace(/\nsocket .*/, ''))).toBe(false)
+  expect(await isHolderGone('nobody')).toBe(false)
+  // Of another container, so that nothing else is known of it; and without a lock that the kernel knows of.
+  const holder = { ...parseLockHolder(left)!, pidNamespace: 'pid:[1]', heldBy: 'text' as const }
+  fs.writeFileSync(path.join(db, 'LOCK'), formatLockHolder(holder))
+  const store = await open(db, SMALL)
+  const own = fs.readFileSync(path.join(db, 'LOCK'), 'utf8')
+  expect(await isHolderGone(own)).toBe(false)
+  await store.close()
+  expect(await isHolderGone(own)).toBe(false)
 })
 
 test('what a killed process left goes with the next open of any store', async () => {
