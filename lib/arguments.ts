@@ -8,7 +8,15 @@ import type { Given } from './batch.ts'
 import { mustBe, notBytes, shown } from './given.ts'
 import { integer, plainObject, refuseUnknown } from './options.ts'
 import { KEY_BYTES_MAX } from './tree/entry.ts'
-import type { Key, KeyRange, RangeOptions, ReadOptions, Value, WriteOptions } from './types.ts'
+import type {
+  Key,
+  KeyRange,
+  RangeOptions,
+  ReadOptions,
+  SignalOptions,
+  Value,
+  WriteOptions,
+} from './types.ts'
 
 /** The bytes of a key. A passed array is used as it is. */
 export function keyBytes(key: Key, name = 'key'): Uint8Array {
@@ -82,6 +90,16 @@ export function writeSync(options: WriteOptions | undefined, standard: boolean):
 
 export function checkReadOptions(options: ReadOptions): void {
   refuseUnknown(plainObject(options, 'read options'), ['snapshot'], 'read')
+}
+
+/** Takes the signal out of the options of a read that may last for long. */
+export function takeSignal(options: (ReadOptions & SignalOptions) | undefined): {
+  readonly signal: AbortSignal | undefined
+  readonly rest: ReadOptions | undefined
+} {
+  if (options === undefined) return { signal: undefined, rest: undefined }
+  const { signal, ...rest } = plainObject(options, 'read options')
+  return { signal: checkSignal(signal), rest }
 }
 
 /** A range with its ends as bytes: `lower` inclusive or not, `upper` inclusive or not, undefined for open ends. */

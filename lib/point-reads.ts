@@ -5,6 +5,7 @@
  * view (look-again.ts). Data plane: one lookup serves all reads, and nothing else is allocated but the value.
  */
 import { SlabAllocator } from '../vlog/slab.ts'
+import { throwIfAborted } from './arguments.ts'
 import { valueStat } from './inspect-space.ts'
 import { readAgain, readAgainLater, staleView } from './look-again.ts'
 import type { ReadingEngine } from './reading-engine.ts'
@@ -93,20 +94,26 @@ export class PointReads {
   async getMany(
     keys: readonly Uint8Array[],
     options: ReadOptions | undefined,
+    signal: AbortSignal | undefined,
   ): Promise<(Buffer | undefined)[]> {
+    throwIfAborted(signal)
     const sequence = this.#sequence(options)
     const { view } = this.#engine
     try {
-      return await this.#getSlices(keys, sequence)
+      return await this.#getSlices(keys, sequence, signal)
     } catch (error) {
       if (options?.snapshot) throw this.#engine.viewFailure(error)
       const read = (): Promise<(Buffer | undefined)[]> =>
-        this.#getSlices(keys, this.#sequence(options))
+        this.#getSlices(keys, this.#sequence(options), signal)
       return readAgainLater(this.#engine, view, error, read)
     }
   }
 
-  async #getSlices(keys: readonly Uint8Array[], sequence: number): Promise<(Buffer | undefined)[]> {
+  async #getSlices(
+    keys: readonly Uint8Array[],
+    sequence: number,
+    signal: AbortSignal | undefined,
+  ): Promise<(Buffer | undefined)[]> {
     const { readers, turn } = this.#engine
     const values: (Buffer | undefined)[] = []
     if (keys.length <= SLICE_KEYS) {
@@ -118,6 +125,7 @@ export class PointReads {
       for (let from = 0; from < keys.length; from += SLICE_KEYS) {
         if (from > 0) {
           if (turn.isOld()) await new Promise<void>((resolve) => turn.later(resolve))
+          throwIfAborted(signal)
           // Throws if the store has been closed.
           this.#sequence(undefined)
           if (readers.stale) throw staleView()

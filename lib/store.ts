@@ -14,6 +14,7 @@ import {
   keyBytes,
   resolveCompactRange,
   resolveScan,
+  takeSignal,
   throwIfAborted,
   valueBytes,
   writeSync,
@@ -171,10 +172,14 @@ export class Store extends TypedEmitter {
   }
 
   /** The values of several keys, all as of the same moment, in the order of the keys. */
-  async getMany(keys: readonly Key[], options?: ReadOptions): Promise<(Buffer | undefined)[]> {
+  async getMany(
+    keys: readonly Key[],
+    options?: ReadOptions & SignalOptions,
+  ): Promise<(Buffer | undefined)[]> {
     if (!Array.isArray(keys)) throw invalidArgument(mustBe('an array', 'keys', keys))
     const bytes = Array.from(keys, (key: Key, i) => keyBytes(key, `keys[${i}]`))
-    return this.#reads.getMany(bytes, options)
+    const { signal, rest } = takeSignal(options)
+    return this.#reads.getMany(bytes, rest, signal)
   }
 
   /** True if the key has a value. Never reads the value. */

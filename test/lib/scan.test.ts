@@ -266,6 +266,15 @@ test('getMany of many keys lets the event loop turn, and is of one moment all th
   expect((await getting).map(String)).toEqual(keys.map((_, i) => String(i)))
   expect(readers.count).toBe(0)
   expect(await store.getMany(keys)).toEqual(keys.map(() => undefined))
+  const abort = new AbortController()
+  vi.spyOn(turn, 'isOld').mockImplementationOnce(() => {
+    abort.abort()
+    return false
+  })
+  await expect(store.getMany(keys, { signal: abort.signal })).rejects.toMatchObject({
+    code: 'WISC_ABORTED',
+  })
+  expect(readers.count).toBe(0)
   const late = expect(store.getMany(keys)).rejects.toMatchObject({ code: 'WISC_NOT_OPEN' })
   await store.close()
   await late
