@@ -7,6 +7,7 @@ import { resolve } from 'node:path'
 import { invalidArgument } from './base/errors.ts'
 import { CURRENT_NAME, joinPath } from './base/file-names.ts'
 import type { FileSystem } from './base/file-system.ts'
+import { lazyModule } from './base/lazy-module.ts'
 import { fileSystemOfMode, modeOfStoreFile, nodeFileSystem } from './base/node-file-system.ts'
 import { listenOnSocket } from './base/node-socket.ts'
 import { type Random, systemRandom } from './base/random.ts'
@@ -16,6 +17,8 @@ import { type Options, type ResolvedOptions, resolveOptions } from './options.ts
 import { ReadOnlyEngine } from './read-only.ts'
 import { Store } from './store.ts'
 import { followLink, inspectPlace, makeDirectories } from './store-place.ts'
+
+const writing = lazyModule(() => import('./open-for-writing.ts'))
 
 /** What tests put in place of the real things. */
 export interface StoreParts {
@@ -56,7 +59,7 @@ export async function openStore(
   if (inspectPlace(place) === 'missing') makeDirectories(fileSystem, place.directory)
   const directory = fileSystem.realPath(place.directory)
   const found = { ...place, directory }
-  if (!resolved.readOnly) return (await import('./open-for-writing.ts')).openForWriting(found)
+  if (!resolved.readOnly) return (await writing()).openForWriting(found)
   const isTolerant = parts.isTolerant ?? false
   return new Store(await ReadOnlyEngine.open({ ...found, isTolerant }))
 }

@@ -12,6 +12,7 @@ import { BlockCache } from './base/block-cache.ts'
 import { CorruptionError, toWiscError, WiscError } from './base/errors.ts'
 import { segmentName } from './base/file-names.ts'
 import type { FileSystem } from './base/file-system.ts'
+import { lazyModule } from './base/lazy-module.ts'
 import { compareLogPositions } from './base/log-position.ts'
 import type { CollectionPlan, ResolvedCollect } from './collector/collection.ts'
 import { SpaceAccount } from './collector/space.ts'
@@ -34,6 +35,8 @@ import { type ReadState, readState, TreeReader } from './tree-reader.ts'
 const PLACES_MAX = 256
 /** Who only looks wants an answer soon, and nothing is cached yet. A share is exact to 9 % in 19 cases of 20. */
 const HIDDEN_SAMPLES_MAX = 128
+
+const planning = lazyModule(() => import('./collector/plan-view.ts'))
 
 interface Place {
   readonly fileSystem: FileSystem
@@ -196,7 +199,7 @@ export class ReadOnlyEngine implements ReadingEngine {
 
   async planCollection(options: ResolvedCollect): Promise<CollectionPlan> {
     // Who only looks at figures need not wait for the planner and its jobs to load.
-    const { planViewCollection } = await import('./collector/plan-view.ts')
+    const { planViewCollection } = await planning()
     const plan = async (): Promise<CollectionPlan> => {
       const view = this.#viewNumber
       try {

@@ -22,6 +22,7 @@ import {
 import { NO_BYTES } from './base/bytes.ts'
 import { invalidArgument, toWiscError, WiscError } from './base/errors.ts'
 import type { Lock } from './base/file-system.ts'
+import { lazyModule } from './base/lazy-module.ts'
 import type { SocketListener } from './base/node-socket.ts'
 import {
   type CollectionPlan,
@@ -62,6 +63,8 @@ import type {
   WriteOptions,
 } from './types.ts'
 import type { VerifyOptions, VerifyReport } from './verify.ts'
+
+const verifying = lazyModule(() => import('./verify.ts'))
 
 /** What only a store that writes has. */
 interface WritingParts {
@@ -291,7 +294,7 @@ export class Store extends TypedEmitter {
   /** Checks every block, record header and pointer, and (unless `deep` is false) every value. Writes nothing. */
   async verify(options?: VerifyOptions): Promise<VerifyReport> {
     this.#checkOpen()
-    const { verifyStore } = await import('./verify.ts')
+    const { verifyStore } = await verifying()
     return verifyStore(this.#engine, options, () => this.#checkOpen())
   }
 

@@ -53,7 +53,7 @@ const BANNED: readonly { what: RegExp; where: RegExp; but?: RegExp; instead: str
   {
     what: /['"](node:)?fs(\/promises)?['"]/,
     where: ENGINE,
-    but: /^lib\/base\/(flock|node-(file|file-system|lock-file|socket|socket-place))\.ts$/,
+    but: /^lib\/base\/(flock|node-(descriptors|file|file-system|lock-file|socket|socket-place))\.ts$/,
     instead: 'FileSystem of lib/base/file-system.ts',
   },
   {

@@ -5,6 +5,7 @@
  */
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
+import { requireDescriptors } from './node-descriptors.ts'
 
 /**
  * Tries to lock an open file exclusively.
@@ -14,6 +15,8 @@ export type TryFlock = (descriptor: number) => boolean | undefined
 
 /** Of util-linux and of busybox. No other is looked for: a library runs nothing that PATH happens to name. */
 const COMMANDS = ['/usr/bin/flock', '/bin/flock']
+/** More than running it takes. */
+const DESCRIPTORS_TO_RUN = 8
 /** The number of the descriptor in the command, behind the three standard streams. */
 const INHERITED = 3
 
@@ -21,6 +24,8 @@ export const tryFlock: TryFlock = (descriptor) => {
   if (process.platform !== 'linux') return undefined
   const command = COMMANDS.find((path) => fs.existsSync(path))
   if (command === undefined) return undefined
+  // A command that has no descriptor to run with must not be taken for one that is not there.
+  requireDescriptors(DESCRIPTORS_TO_RUN)
   try {
     const { status, stderr } = spawnSync(command, ['-n', '-x', String(INHERITED)], {
       stdio: ['ignore', 'ignore', 'pipe', descriptor],

@@ -6,6 +6,7 @@
  * system's error as `code`, and no number.
  */
 import { createRequire } from 'node:module'
+import { requireDescriptors } from './node-descriptors.ts'
 
 /**
  * Tries to lock an open file exclusively.
@@ -38,6 +39,9 @@ interface Extensions {
   trimSync(descriptor: number, offset: number, length: number): void
   sparseSync(descriptor: number): void
 }
+
+/** More than loading it takes at a time. */
+const DESCRIPTORS_TO_LOAD = 8
 
 /** null: not installed, or no binary for this platform. */
 let extensions: Extensions | null | undefined
@@ -83,6 +87,8 @@ function codeOf(error: unknown): unknown {
 
 function loadExtensions(): Extensions | null {
   if (extensions !== undefined) return extensions
+  // That there is no descriptor to load it with must not be taken for that it is not there.
+  requireDescriptors(DESCRIPTORS_TO_LOAD)
   try {
     extensions = createRequire(import.meta.url)('fs-native-extensions') as Extensions
   } catch {
