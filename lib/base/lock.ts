@@ -122,11 +122,12 @@ function refusal({ self }: LockFile, text: string, inDoubt: boolean = false): Lo
 }
 
 function heldLock(file: LockFile, text: string, heldBy: HeldBy): Lock {
-  // Where the system holds the lock the text only tells of it: a full disk must not keep the store from opening.
-  if (!file.writeText(text) && heldBy === 'text') {
+  // Where the system holds the lock the text only tells of it: a full disk must not keep the store from opening. Any
+  // other is a lock for a process with the system's only by its text.
+  if (!file.writeText(text) && heldBy !== 'system') {
     throw new WiscError(
       'WISC_DISK_FULL',
-      'the disk has no room for the text of LOCK, which is the lock',
+      'the disk has no room for the text of LOCK, which keeps others away',
     )
   }
   let held = true

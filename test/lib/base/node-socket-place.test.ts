@@ -2,7 +2,7 @@
 import { EventEmitter, once } from 'node:events'
 import fs from 'node:fs'
 import path from 'node:path'
-import { expect, test, vi } from 'vitest'
+import { beforeEach, expect, test, vi } from 'vitest'
 import { formatLockHolder, parseLockHolder } from '#dist/lib/base/lock.js'
 import { nodeFileSystem } from '#dist/lib/base/node-file-system.js'
 import { listenOnSocket } from '#dist/lib/base/node-socket.js'
@@ -20,6 +20,12 @@ import { socketOf } from '../../support/control-socket.ts'
 import { temporaryDirectory } from '../../support/temporary-directory.ts'
 
 const SMALL: Options = { workers: 0, segmentBytes: 65536, valueThreshold: 0 }
+
+// Sockets of their own: opens in other tests would remove what a process has left.
+beforeEach(() => {
+  vi.stubEnv('XDG_RUNTIME_DIR', temporaryDirectory())
+  return () => vi.unstubAllEnvs()
+})
 
 async function withStore(
   use: (store: Store, db: string) => Promise<void>,
