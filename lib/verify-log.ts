@@ -3,12 +3,16 @@ import { RelocationReader } from '../vlog/relocation-reader.ts'
 import { FIRST_FRAME_OFFSET, SegmentWalk } from '../vlog/segment-walk.ts'
 import { CorruptionError } from './base/errors.ts'
 import { joinPath, segmentName } from './base/file-names.ts'
+import type { File } from './base/file-system.ts'
+import { findFrames } from './base/find-frames.ts'
 import { frameSeed } from './base/frame.ts'
 import type { ReadingEngine } from './reading-engine.ts'
 import type { SegmentState, Version } from './tree/version.ts'
 import type { RelocationState } from './tree/version-edit.ts'
 
 const FRAMES_PER_STEP = 64
+/** In one file; more say nothing new. */
+const DAMAGE_MAX = 1000
 
 /** Where the frames of a segment end. */
 export function segmentEnd(engine: ReadingEngine, segment: SegmentState): number {
@@ -19,8 +23,9 @@ export function segmentEnd(engine: ReadingEngine, segment: SegmentState): number
  * Walks a segment up to `end`.
  * @param deep also proves the values that no table has yet
  * @param pause called now and then
+ * @param damaged takes each damaged place; behind it the walk goes on at the next frame that proves itself
  * @returns its records
- * @throws CorruptionError, IoError
+ * @throws IoError
  */
 export async function verifySegment(
   engine: ReadingEngine,
@@ -28,6 +33,7 @@ export async function verifySegment(
   end: number,
   deep: boolean,
   pause: () => Promise<void>,
+  damaged: CorruptionError[],
 ): Promise<number> {
   const { fileSystem, directory, databaseId } = engine.context
   const file = fileSystem.open(joinPath(directory, segmentName(number)), 'read')
@@ -35,15 +41,21 @@ export async function verifySegment(
     if (end === 0) return 0
     const seed = frameSeed({ kind: 'segment', databaseId, number, salt })
     const walkPart = async (from: number, to: number, proveValues: boolean) => {
-      const part = { from, end: to, proveValues }
-      const walk = new SegmentWalk(file, { number, seed, firstSequence: undefined, ...part })
+      const damage: NonNullable<SegmentWalk['damage']>[] = []
       let records = 0
       let frames = 0
-      for (let frame = walk.next(); frame !== undefined; frame = walk.next()) {
-        records += frame.recordCount
-        if (++frames % FRAMES_PER_STEP === 0) await pause()
+      for (let at: number | undefined = from; at !== undefined && at < to; ) {
+        const part = { from: at, end: to, proveValues }
+        const walk = new SegmentWalk(file, { number, seed, firstSequence: undefined, ...part })
+        for (let frame = walk.next(); frame !== undefined; frame = walk.next()) {
+          records += frame.recordCount
+          if (++frames % FRAMES_PER_STEP === 0) await pause()
+        }
+        if (walk.damage) damage.push(walk.damage)
+        const isEnough = walk.damage === undefined || damage.length === DAMAGE_MAX
+        at = isEnough ? undefined : firstFrame(file, seed, walk.damage.offset + 1, to)
       }
-      return { records, damage: walk.damage }
+      return { records, damage }
     }
     // Below the checkpoint values that no entry points to may be holes, and the others are read through their
     // pointers. Behind it nothing has been reclaimed, and only memtables point there ...
@@ -51,15 +63,27 @@ export async function verifySegment(
     const flushed = await walkPart(FIRST_FRAME_OFFSET, replayed, false)
     let rest = await walkPart(replayed, end, deep)
     // ... unless it was flushed, and punched, in between.
-    if (rest.damage && rest.damage.offset < replayedFrom(engine.version, number, end)) {
+    const [first] = rest.damage
+    if (first && first.offset < replayedFrom(engine.version, number, end)) {
       rest = await walkPart(replayed, end, false)
     }
-    const damage = flushed.damage ?? rest.damage
-    if (damage) throw new CorruptionError(segmentName(number), damage.offset, damage.reason)
+    for (const { offset, reason } of [...flushed.damage, ...rest.damage]) {
+      damaged.push(new CorruptionError(segmentName(number), offset, reason))
+    }
     return flushed.records + rest.records
   } finally {
     file.close()
   }
+}
+
+/** Where the next frame begins that proves itself. */
+function firstFrame(file: File, seed: number, from: number, end: number): number | undefined {
+  let first: number | undefined
+  findFrames(file, seed, from, end, ({ offset }) => {
+    first = offset
+    return false
+  })
+  return first
 }
 
 /** Proves all of a relocation but the values. @throws CorruptionError, WISC_FORMAT_VERSION, IoError */

@@ -202,11 +202,13 @@ async function verifyVersion(
     const end = segmentEnd(engine, segment)
     let known = proved.segments.get(number)
     if (known?.end !== end) {
+      const damaged: CorruptionError[] = []
       const error = await attempt(async () => {
-        known = { end, records: await verifySegment(engine, segment, end, deep, pause) }
-        proved.segments.set(number, known)
+        known = { end, records: await verifySegment(engine, segment, end, deep, pause, damaged) }
+        if (damaged.length === 0) proved.segments.set(number, known)
       })
-      if (holdsValueLogFile(engine.version, number)) note(report, error)
+      const isHeld = holdsValueLogFile(engine.version, number)
+      for (const each of isHeld ? [...damaged, error] : []) note(report, each)
     }
     report.records += known?.records ?? 0
   }

@@ -6,13 +6,14 @@ import { FRAME_HEADER_BYTES, FRAME_MAGIC, type FrameHeader, readFrameHeader } fr
 /**
  * Looks for frame headers behind damage: each proves itself and so the durable position that it carries,
  * whatever lies between.
+ * @param found returns false when it has seen enough
  */
 export function findFrames(
   file: File,
   seed: number,
   from: number,
   end: number,
-  found: (frame: FrameHeader) => void,
+  found: (frame: FrameHeader) => unknown,
 ): void {
   const window = new FileWindow(file, end)
   let offset = from
@@ -31,7 +32,7 @@ export function findFrames(
     if (offset + FRAME_HEADER_BYTES > end) return
     const headerAt = window.view(offset, FRAME_HEADER_BYTES)
     const frame = readFrameHeader(window.bytes, headerAt, seed, offset)
-    if (frame) found(frame)
+    if (frame && found(frame) === false) return
     offset += 1
   }
 }
