@@ -78,7 +78,11 @@ export class PoolRunner implements JobRunner, PoolShare {
   async #close(): Promise<void> {
     for (const id of this.#waiting.ids()) this.#pool.cancel(id)
     await this.#waiting.drained()
-    for (const id of [...this.#arenas.keys()]) this.forgetArena(id)
-    this.#pool.leave(this)
+    const arenas = [...this.#arenas.values()]
+    this.#arenas.clear()
+    this.#pool.leave(
+      this,
+      arenas.map(({ id }) => id),
+    )
   }
 }

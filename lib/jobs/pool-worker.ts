@@ -7,7 +7,7 @@ export interface PoolWorkerEvents {
   readonly message: (message: FromWorker) => void
   /** Once, when the thread has ended for whatever reason. */
   readonly died: (cause: unknown) => void
-  /** It has had no job for the idle time. */
+  /** It has no job and should end. */
   readonly idle: () => void
 }
 
@@ -21,6 +21,8 @@ export class PoolWorker {
   readonly #events: PoolWorkerEvents
   readonly #idleMs: number
   #idleTimer: NodeJS.Timeout | undefined
+  /** It holds memory of a store that has closed. */
+  #isRetired = false
 
   /** @throws if the platform gives no thread */
   constructor(entry: URL, idleMs: number, events: PoolWorkerEvents) {
@@ -81,6 +83,19 @@ export class PoolWorker {
     return placed
   }
 
+  /**
+   * The store of these arenas has closed. A thread lets go of shared memory when it collects garbage, which an idle one
+   * never does: one that knows some of them ends as soon as it has no job.
+   */
+  retire(arenaIds: readonly number[]): void {
+    // All of them are deleted.
+    const known = arenaIds.filter((id) => this.#arenas.delete(id))
+    if (known.length === 0) return
+    this.#isRetired = true
+    if (this.jobs.size === 0) this.#events.idle()
+    else for (const id of known) this.#post({ type: 'forgetArena', id })
+  }
+
   forgetArena(id: number): void {
     if (this.#arenas.delete(id)) this.#post({ type: 'forgetArena', id })
   }
@@ -93,6 +108,10 @@ export class PoolWorker {
   #becomeIdle(): void {
     this.#thread.unref()
     clearTimeout(this.#idleTimer)
+    if (this.#isRetired) {
+      this.#events.idle()
+      return
+    }
     this.#idleTimer = setTimeout(this.#events.idle, this.#idleMs)
     this.#idleTimer.unref()
   }

@@ -63,9 +63,13 @@ export class WorkerPool {
     this.#shares.add(share)
   }
 
-  /** Requires: all jobs of the share have been settled. */
-  leave(share: PoolShare): void {
+  /**
+   * Requires: all jobs of the share have been settled.
+   * @param arenaIds what it shared
+   */
+  leave(share: PoolShare, arenaIds: readonly number[]): void {
     this.#shares.delete(share)
+    for (const worker of [...this.#workers]) worker.retire(arenaIds)
   }
 
   add(added: PoolJob): void {

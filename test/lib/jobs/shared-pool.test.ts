@@ -107,6 +107,27 @@ test('threads without a job end, and come back for the next one', async () => {
   expect(second.threadId).not.toBe(first.threadId)
 })
 
+test('a thread that knows memory of a closed store ends as soon as it has no job', async () => {
+  const pool = poolOf(ENTRY)
+  const closing = storeIn(pool, 1)
+  const staying = storeIn(pool, 1)
+  closing.shareArena(1, new SharedArrayBuffer(16))
+  await run(closing, 'flush', SHORT)
+  const file = join(temporaryDirectory(), 'begun')
+  const long = run(staying, 'compaction', { ...ENDLESS, file })
+  const ended = expect(long).rejects.toMatchObject({ code: 'WISC_ABORTED' })
+  await until(() => existsSync(file))
+  await closing.close()
+  expect(pool.threads).toBe(1)
+  await Promise.all([staying.close(), ended])
+  expect(pool.threads).toBe(0)
+  // One that shared nothing leaves the thread to others.
+  const next = storeIn(pool, 1)
+  await run(next, 'compaction', SHORT)
+  await next.close()
+  expect(pool.threads).toBe(1)
+})
+
 test('stores that name their arenas alike are not mixed up', async () => {
   const pool = poolOf()
   const flushed = await Promise.all(
