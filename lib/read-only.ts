@@ -9,7 +9,7 @@ import { EventEmitter } from 'node:events'
 import type { LogContext, LogSurvey } from '../vlog/recovery.ts'
 import { ValueReader } from '../vlog/value-reader.ts'
 import { BlockCache } from './base/block-cache.ts'
-import { CorruptionError, toWiscError, WiscError } from './base/errors.ts'
+import { CorruptionError, isMissing, toWiscError, WiscError } from './base/errors.ts'
 import { segmentName } from './base/file-names.ts'
 import type { FileSystem } from './base/file-system.ts'
 import { lazyModule } from './base/lazy-module.ts'
@@ -239,8 +239,9 @@ function readView(place: Place): View {
   try {
     return lookAgain(() => readViewOnce(place, undefined))
   } catch (error) {
-    if (!place.isTolerant || !mayBeWriters(error)) throw error
-    // It is damage: it was looked at more than once.
+    // What was looked at more than once is damage; a writer that is always faster is none.
+    const isDamage = error instanceof CorruptionError || isMissing(error)
+    if (!place.isTolerant || !isDamage) throw error
     return lookAgain(() => readViewOnce(place, []))
   }
 }

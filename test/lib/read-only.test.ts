@@ -115,6 +115,20 @@ describe('when the writer removes files', () => {
     const fresh = reader.snapshot()
     expect(String(await reader.get('key1', { snapshot: fresh }))).toMatch(/^2 /)
   })
+
+  test('after WISC_STALE a new iterator or snapshot is one of the newest state', async () => {
+    const { writer, reader } = await pair()
+    const old = reader.snapshot()
+    await fill(writer, 2)
+    await writer.compact()
+    expect(await codeOf(() => reader.entries().nextMany(500))).toBe('WISC_STALE')
+    const entries = await reader.entries().nextMany(500)
+    expect(entries.length).toBe(200)
+    for (const [, value] of entries) expect(String(value)).toMatch(/^2 /)
+    expect(await codeOf(() => reader.get('key1', { snapshot: old }))).toBe('WISC_STALE')
+    const fresh = reader.snapshot()
+    expect(String(await reader.get('key1', { snapshot: fresh }))).toMatch(/^2 /)
+  })
 })
 
 test('a log that ends in the middle of a frame is neither error nor loss', async () => {
