@@ -76,16 +76,18 @@ async function closeWithoutRoom(
 }
 
 async function closeInOrder(engine: ClosingParts): Promise<void> {
-  const { log, versions, commit } = engine
+  const { log, versions, commit, diskSpace } = engine
   await engine.flush()
   await log.close(({ end, seals, unused }) =>
-    versions.apply({
-      checkpoint: end,
-      durable: end,
-      lastSequence: commit.nextSequence - 1,
-      cleanEnd: end,
-      sealedSegments: seals,
-      removedSegments: unused,
-    }),
+    diskSpace.withReserve(() =>
+      versions.apply({
+        checkpoint: end,
+        durable: end,
+        lastSequence: commit.nextSequence - 1,
+        cleanEnd: end,
+        sealedSegments: seals,
+        removedSegments: unused,
+      }),
+    ),
   )
 }

@@ -120,6 +120,7 @@ export class DiskSpace {
   async growBallast(): Promise<void> {
     if (this.#full) return
     const { ballast, logBytesWritten } = this.#parts
+    this.#growAt = logBytesWritten() + GROWN_BYTES_MIN
     try {
       const need = this.#need()
       const step = Math.max(GROWN_BYTES_MIN, need.storeBytes * GROWN_SHARE)
@@ -128,6 +129,21 @@ export class DiskSpace {
       if (error !== undefined) this.noteFailure(toWiscError(error))
     } catch (error) {
       this.noteFailure(toWiscError(error))
+    }
+  }
+
+  /**
+   * Does what must be done on a full disk, too: if it is the first that finds it full, it is done once more with the
+   * room of the reserve.
+   */
+  async withReserve<T>(work: () => Promise<T>): Promise<T> {
+    const wasFull = this.#full !== undefined
+    try {
+      return await work()
+    } catch (error) {
+      this.noteFailure(toWiscError(error))
+      if (wasFull || this.#full === undefined) throw error
+      return work()
     }
   }
 

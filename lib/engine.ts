@@ -306,9 +306,11 @@ export class Engine implements ReadingEngine {
 
   /** Without those writes that wait: they may wait for the collector, which calls this. */
   async #flushWritten(): Promise<void> {
-    await this.failures.tryNow()
-    await this.#freeze()
-    await this.background.flushAll()
+    await this.diskSpace.withReserve(async () => {
+      await this.failures.tryNow()
+      await this.#freeze()
+      await this.background.flushAll()
+    })
   }
 
   /** The collector wants to see what the active memtable shadows. @returns whether a flush will show anything */

@@ -105,7 +105,30 @@ class Run {
   }
 
   async #runUntilTarget(): Promise<void> {
-    await this.#expose()
+    const failure = await this.#exposeIfRoom()
+    await this.#runRounds()
+    if (!failure) return
+    // What gave something back without needing room may have made enough of it.
+    if (this.#done.length === 0) throw failure
+    this.#isFull = false
+    if (await this.#exposeIfRoom()) return
+    await this.#runRounds()
+  }
+
+  /** @returns why there was no room for a flush or a compaction, if so: drops and punches need none */
+  async #exposeIfRoom(): Promise<WiscError | undefined> {
+    try {
+      await this.#expose()
+      return undefined
+    } catch (cause) {
+      const error = toWiscError(cause)
+      if (error.code !== 'WISC_DISK_FULL') throw error
+      this.#isFull = true
+      return error
+    }
+  }
+
+  async #runRounds(): Promise<void> {
     for (let round = 0; round < ROUNDS_MAX; round++) {
       this.#tell('plan')
       const { steps } = (await this.#plan()).plan

@@ -196,40 +196,73 @@ test('a disk filled in one session: deletes, flush, collect, close and open go o
   const fileSystem = new FaultFileSystem({ capacityBytes: 6_000_000 })
   let store = await openSmallStore(LARGE_SEGMENTS, fileSystem)
   const keys = await fillDisk(store)
-  for (const key of keys.slice(0, 1000)) await store.delete(key)
+  for (const key of keys.slice(0, 500)) await store.delete(key)
   await store.flush()
   await store.close()
   // Somebody else takes what is free: the reserve is what there is.
   const others = await fillRest(fileSystem)
   store = await openSmallStore(LARGE_SEGMENTS, fileSystem)
-  expectAll(store, keys.slice(1000))
-  for (const key of keys.slice(1000, 1100)) await store.delete(key)
+  expectAll(store, keys.slice(500))
+  for (const key of keys.slice(500, 800)) await store.delete(key)
   const report = await store.collect({ targetSpaceAmplification: 1 })
   expect(report.bytesFreed).toBeGreaterThan(1_000_000)
   await settle()
   await codeOf(() => store.put('again', VALUE))
   await settle()
   await store.put('again', VALUE)
-  expectAll(store, [...keys.slice(1100), 'again'])
+  expectAll(store, [...keys.slice(800), 'again'])
   expect((await store.verify()).damage).toEqual([])
   await store.close()
   expect(fileSystem.violations).toEqual([])
   expect(others).toBeGreaterThan(0)
 })
 
-test('I1: a flush that found no room ends with that of the reserve, by itself', async () => {
+test('I1: what must be done finds the room of the reserve: a flush, and a close', async () => {
   const fileSystem = new FaultFileSystem()
-  const store = await openSmallStore(LARGE_SEGMENTS, fileSystem)
-  for (let i = 0; i < 300; i++) await store.put(`key${i}`, VALUE)
-  await vi.waitFor(() => expect(store.stats().ballastBytes).toBeGreaterThan(40_000))
-  const { used } = usage(fileSystem)
-  fileSystem.capacityBytes = used
-  await expect(store.flush()).rejects.toMatchObject({ code: 'WISC_DISK_FULL' })
-  await vi.waitFor(() => expect(store.stats().flushes).toBe(1), { timeout: 60_000 })
-  expect(await codeOf(() => store.put('more', VALUE))).toBe('WISC_DISK_FULL')
-  await store.delete('key1')
+  for (const last of ['flush', 'close'] as const) {
+    fileSystem.capacityBytes = 2 ** 40
+    const store = await openSmallStore(LARGE_SEGMENTS, fileSystem)
+    for (let i = 0; i < 300; i++) await store.put(`${last}${i}`, VALUE)
+    await vi.waitFor(() => expect(store.stats().ballastBytes).toBeGreaterThan(40_000))
+    fileSystem.capacityBytes = usage(fileSystem).used
+    if (last === 'flush') {
+      await store.flush()
+      expect(await codeOf(() => store.put('more', VALUE))).toBe('WISC_DISK_FULL')
+      await store.delete('key1')
+    }
+    await store.close()
+    const again = await openSmallStore(LARGE_SEGMENTS, fileSystem)
+    expect(again.stats().recovery).toMatchObject({ clean: true, replayedRecords: 0 })
+    expect(again.getSync(`${last}7`)?.equals(VALUE)).toBe(true)
+    await again.close()
+  }
+  expect(fileSystem.violations).toEqual([])
+})
+
+test('a collection that has no room for a compaction gives back what needs none, then compacts', async () => {
+  const fileSystem = new FaultFileSystem()
+  const store = await openSmallStore({ collector: { enabled: false } }, fileSystem)
+  for (let i = 0; i < 200; i++) await store.put(`key${i}`, VALUE)
+  await store.flush()
+  // Dead already, in segments of their own.
+  for (let i = 0; i < 200; i++) await store.put(`brief${i}`, VALUE)
+  for (let i = 0; i < 200; i++) await store.delete(`brief${i}`)
+  await store.flush()
+  for (let i = 0; i < 200; i += 2) await store.delete(`key${i}`)
+  await store.flush()
+  let unlinks = 0
+  let refused = 0
+  fileSystem.faults = ({ kind, path }) => {
+    if (kind === 'unlink' && path.endsWith('.vlog')) unlinks++
+    if (kind !== 'write' || !path.endsWith('.sst') || unlinks > 2) return undefined
+    refused++
+    return { errno: 'ENOSPC' }
+  }
+  const report = await store.collect({ targetSpaceAmplification: 1 })
+  expect(refused).toBeGreaterThan(0)
+  expect(report.steps.map(({ action }) => action)).toContain('drop')
+  expect(report.bytesFreed).toBeGreaterThan(400 * 3000 * 0.6)
+  for (let i = 1; i < 200; i += 2) expect(store.getSync(`key${i}`)?.equals(VALUE)).toBe(true)
   await store.close()
-  const again = await openSmallStore(LARGE_SEGMENTS, fileSystem)
-  expect(again.stats().recovery).toMatchObject({ clean: true, replayedRecords: 0 })
   expect(fileSystem.violations).toEqual([])
 })
