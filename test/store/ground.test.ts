@@ -100,6 +100,14 @@ const NOTICES: Readonly<Record<string, (store: Store) => Promise<unknown>>> = {
   },
 }
 
+async function failureOf(store: Store): Promise<unknown> {
+  try {
+    return store.stats().backgroundError
+  } catch (error) {
+    return error
+  }
+}
+
 const LOST = {
   code: 'WISC_IO',
   errno: 'ESTALE',
@@ -127,6 +135,8 @@ describe.each([...Object.keys(PULLED).entries()])('a directory, %i: %s', (index,
     if (noticed !== 'a close') {
       await expect(store.put('again', VALUE)).rejects.toMatchObject(LOST)
       await expect(store.delete('old1')).rejects.toMatchObject(LOST)
+      // Figures need tables; without them it says why.
+      expect(await failureOf(store)).toMatchObject(LOST)
       await expect(store.close()).rejects.toMatchObject(LOST)
     }
     const after = isThere ? contents(db) : undefined
