@@ -38,6 +38,12 @@ import { TakenBytes } from './taken-bytes.ts'
 import { ARENA_BYTES_MAX } from './tree/arena.ts'
 import { KIND } from './tree/entry.ts'
 
+/**
+ * So much is written at once, by the call that passes it: the copies are still in the processor's cache when they are
+ * hashed and written, and the same memory takes the next ones. 64 values of 4 KiB are a group yet.
+ */
+const GATHERED_BYTES_MAX: number = 320 * 1024
+
 export class CommitQueue {
   readonly #parts: CommitParts
   readonly #group: Group = new Group()
@@ -84,7 +90,7 @@ export class CommitQueue {
 
   /** Queues one put or delete. */
   submit(kind: RecordKind, key: Uint8Array, value: Uint8Array, sync: boolean): Promise<void> {
-    const write = takeWrite(this.#taken, kind, key, value)
+    const write = takeWrite(this.#taken, kind, key, value, this.#parts.valueThreshold)
     const bytes = recordBytes(write.key.length, write.valueBytes)
     return this.#enqueue(write, write.borrowed, bytes, this.#arenaBytes(write), sync)
   }
@@ -96,7 +102,7 @@ export class CommitQueue {
     let arena = 0
     let borrows = false
     for (const { kind, key, value } of given) {
-      const write = takeWrite(this.#taken, kind, key, value)
+      const write = takeWrite(this.#taken, kind, key, value, this.#parts.valueThreshold)
       bytes += recordBytes(write.key.length, write.valueBytes)
       arena += this.#arenaBytes(write)
       borrows ||= write.borrowed
@@ -128,13 +134,20 @@ export class CommitQueue {
         return
       }
       if (this.#waiting) return
-      // A caller that never awaits would queue without end: its own call writes what has gathered.
-      if (this.#queuedBytes > this.#parts.maxPendingBytes) this.#run(true)
+      if (this.#hasGathered()) this.#run(true)
       else if (!this.#armed && !this.#yielding) {
         this.#armed = true
         queueMicrotask(this.#runArmed)
       }
     })
+  }
+
+  /** True if a call should write what has gathered. */
+  #hasGathered(): boolean {
+    // A caller that never awaits would queue without end.
+    if (this.#queuedBytes > this.#parts.maxPendingBytes) return true
+    // When the event loop should turn, what more there is waits until it has.
+    return this.#queuedBytes > GATHERED_BYTES_MAX && !this.#parts.turn.isOld()
   }
 
   readonly #runArmed = (): void => {

@@ -8,6 +8,7 @@ import { checksum } from '#dist/lib/base/checksum.js'
 import { TAKEN_VALUE_BYTES_MAX } from '#dist/lib/batch.js'
 import type { Options } from '#dist/lib/options.js'
 import type { Store } from '#dist/lib/store.js'
+import { ARENA_VALUE_BYTES_MAX } from '#dist/lib/tree/entry.js'
 import type { Operation } from '#dist/lib/types.js'
 import { STAGED_VALUE_BYTES_MAX } from '#dist/vlog/group.js'
 import type { DiskImage } from '../support/disk-model.ts'
@@ -135,16 +136,24 @@ describe('an array may be used again as soon as the call has returned', () => {
 })
 
 describe('a larger value', () => {
-  test('that is written at once may change when the call has returned', async () => {
-    const fileSystem = new FaultFileSystem()
-    const store = await openSmallStore(INLINE, fileSystem)
-    const given = bytesOf(TAKEN_VALUE_BYTES_MAX + 1)
-    const value = given.slice()
-    const writing = store.put('a', value)
-    value.fill(0)
-    await writing
-    await expectContents(fileSystem, store, new Map([['a', given]]), INLINE)
-  })
+  test.each([
+    ['in the tree', INLINE, TAKEN_VALUE_BYTES_MAX + 1],
+    ['in the tree, the largest', INLINE, ARENA_VALUE_BYTES_MAX],
+    ['deferred', INLINE, ARENA_VALUE_BYTES_MAX + 1],
+    ['separated', {}, TAKEN_VALUE_BYTES_MAX + 1],
+  ] as const)(
+    'that is written at once may change when the call has returned: %s',
+    async (_name, options, size) => {
+      const fileSystem = new FaultFileSystem()
+      const store = await openSmallStore(options, fileSystem)
+      const given = bytesOf(size)
+      const value = given.slice()
+      const writing = store.put('a', value)
+      value.fill(0)
+      await writing
+      await expectContents(fileSystem, store, new Map([['a', given]]), options)
+    },
+  )
 
   const changes: [string, (bytes: Uint8Array, buffer: ReturnType<typeof resizable>) => void][] = [
     ['changes in its last byte', (bytes) => bytes.fill(0, bytes.length - 1)],
@@ -262,7 +271,7 @@ describe('sizes that change', () => {
     const store = await openSmallStore(INLINE, fileSystem)
     const expected = new Map<string, Uint8Array>()
     const writes: Promise<void>[] = []
-    for (const size of [10, 9000, TAKEN_VALUE_BYTES_MAX + 1]) {
+    for (const size of [10, 9000, TAKEN_VALUE_BYTES_MAX + 1, ARENA_VALUE_BYTES_MAX + 1]) {
       const buffer = resizable(size, 4 * size)
       // It follows the length of its buffer.
       const value = new Uint8Array(buffer)
