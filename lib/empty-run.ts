@@ -20,6 +20,11 @@ export class EmptyRun {
     this.#reverse = reverse
   }
 
+  /** True if nothing was passed yet. */
+  get isEmpty(): boolean {
+    return this.#keys + this.#jumps === 0
+  }
+
   /** Forgets what was passed. */
   begin(): void {
     this.#keys = 0
@@ -36,7 +41,7 @@ export class EmptyRun {
    * @returns its bytes, a view that is good until the next call
    */
   pass(bytes: Uint8Array, start: number, end: number): Uint8Array {
-    if (this.#keys + this.#jumps === 0) this.#first.set(bytes, start, end, this.#reverse)
+    if (this.isEmpty) this.#first.set(bytes, start, end, this.#reverse)
     this.#keys++
     return this.#last.set(bytes, start, end, !this.#reverse)
   }
@@ -44,7 +49,7 @@ export class EmptyRun {
   /** All of a range is passed at once. @returns where the scan goes on */
   jump(range: EmptyRange): Edge {
     const [from, to] = this.#reverse ? [range.upper, range.lower] : [range.lower, range.upper]
-    if (this.#keys + this.#jumps === 0) this.#first.set(from.key, 0, from.key.length, from.behind)
+    if (this.isEmpty) this.#first.set(from.key, 0, from.key.length, from.behind)
     this.#jumps++
     this.#last.set(to.key, 0, to.key.length, to.behind)
     return to

@@ -231,7 +231,7 @@ export class Scan {
   }
 
   #endRun(sequence: number): void {
-    this.#run.end(this.#parts.emptyRanges(), sequence)
+    if (!this.#run.isEmpty) this.#run.end(this.#parts.emptyRanges(), sequence)
   }
 
   #emptyRangeOf(bytes: Uint8Array, start: number, end: number, at: number): EmptyRange | undefined {
