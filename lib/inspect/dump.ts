@@ -58,14 +58,24 @@ export function openDump(path: string, options: DumpOptions = {}): Dump {
   return {
     start,
     end: size,
-    items: itemsInRange(context, header),
+    items: itemsInRange(context, header, () => start + opened.stat().size),
     read: (offset, length) => readRange(file, offset, Math.min(length, size - offset)),
     close: () => opened.close(),
   }
 }
 
-function* itemsInRange(context: DumpContext, header: Uint8Array | undefined): Generator<Item> {
-  for (const item of itemsOf(context, header)) if (isWanted(context, item)) yield item
+function* itemsInRange(
+  context: DumpContext,
+  header: Uint8Array | undefined,
+  sizeNow: () => number,
+): Generator<Item> {
+  const { size } = context
+  for (const item of itemsOf(context, header)) {
+    const isAtEnd = item.damage !== undefined && item.offset + item.length >= size
+    // Somebody is writing the file: what was cut off at its end goes on by now, and belongs to a later look.
+    if (isAtEnd && sizeNow() > size) return
+    if (isWanted(context, item)) yield item
+  }
 }
 
 function* itemsOf(context: DumpContext, header: Uint8Array | undefined): Generator<Item> {

@@ -56,6 +56,21 @@ describe('every byte has a name', () => {
   })
 })
 
+test('what a writer has not finished at the end of a file is no damage, unless it stays so', () => {
+  for (const name of ['000004.vlog', 'MANIFEST-000045']) {
+    const whole = fs.readFileSync(path.join(GOLDEN, 'crashed', name))
+    const growing = path.join(temporaryDirectory(), name)
+    fs.writeFileSync(growing, whole.subarray(0, -30))
+    expect(damageOf(itemsOf(growing)).length, name).toBeGreaterThan(0)
+    const dump = openDump(growing)
+    fs.appendFileSync(growing, whole.subarray(-30))
+    const items = [...dump.items]
+    dump.close()
+    expect(damageOf(items), name).toEqual([])
+    expect(items.length).toBeGreaterThan(2)
+  }
+})
+
 test('LOCK tells of its holder, and where that answers', () => {
   const file = path.join(temporaryDirectory(), 'LOCK')
   const text = lockText('/tmp/my own/1.sock')
