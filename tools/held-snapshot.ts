@@ -13,6 +13,8 @@ import type { VerbContext } from './verb.ts'
 
 /** A process sends away who says nothing for a minute. */
 const RENEW_MS = 15_000
+/** It has answered before, and a scan would end for nothing if it is only busy. */
+const PATIENCES = 10
 
 export class HeldSnapshot {
   readonly sequence: number
@@ -59,7 +61,9 @@ export class HeldSnapshot {
   async isHeld(): Promise<boolean> {
     if (this.#isLost) return false
     try {
-      const { sequence } = await this.#client.ask('hold', { patienceMs: patienceMs() })
+      const { sequence } = await this.#client.ask('hold', {
+        patienceMs: PATIENCES * patienceMs(),
+      })
       this.#isLost = sequence !== this.sequence
     } catch {
       // Hung up, closed, or stopped: it cannot be counted on any more.

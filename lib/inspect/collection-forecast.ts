@@ -129,7 +129,7 @@ class Forecast {
     const growth = (compacts ? this.#tableGrowth(tree, space) : 0) + this.#ballastGrowth(space)
     const diskBytes = space.diskBytes + growth
     const rounds = await this.#rounds(files, { diskBytes, liveBytes }, tree)
-    return this.#sumUp(now, rounds, compacts, growth)
+    return this.#sumUp(now, tree, rounds, compacts, growth)
   }
 
   #walk({ files }: Space): Promise<CompactedTree> {
@@ -275,6 +275,7 @@ class Forecast {
 
   #sumUp(
     now: CollectionPlan,
+    tree: CompactedTree,
     rounds: readonly CollectionSteps[],
     compacts: boolean,
     growth: number,
@@ -286,8 +287,17 @@ class Forecast {
     const taken = new Set(rounds.flatMap(({ steps }) => steps.flatMap(stepNumbers)))
     const freed = sum(({ bytesFreed }) => bytesFreed)
     const diskBytes = Math.round(now.before.diskBytes + growth - freed)
+    const { liveBytes, hiddenBytes, pinnedBytes } = tree
     return {
       ...now,
+      // What lies in memtables is counted, too.
+      before: {
+        ...now.before,
+        liveBytes,
+        spaceAmplification: amplificationOf(now.before.diskBytes, liveBytes),
+        hiddenGarbageBytes: hiddenBytes,
+        pinnedBytes,
+      },
       compacts,
       steps: first!.steps,
       laterRounds: later
@@ -297,7 +307,7 @@ class Forecast {
       bytesFreed: freed,
       bytesCopied: sum(({ bytesCopied }) => bytesCopied),
       peakExtraBytes: peakOf(rounds),
-      after: { diskBytes, spaceAmplification: amplificationOf(diskBytes, now.before.liveBytes) },
+      after: { diskBytes, spaceAmplification: amplificationOf(diskBytes, liveBytes) },
     }
   }
 
