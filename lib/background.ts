@@ -28,6 +28,8 @@ import type { VersionSet } from './tree/version-set.ts'
 
 /** A writer's wait for each level-0 run above the slow limit. */
 const SLOW_MS_PER_RUN = 1
+/** A compaction that found no room is tried again when there is so much more. */
+const MORE_ROOM_BYTES = 1024 * 1024
 
 export interface BackgroundParts {
   readonly directory: string
@@ -41,6 +43,8 @@ export interface BackgroundParts {
   /** What someone may still read, the newest visible sequence included. */
   readonly readable: () => number[]
   readonly events: EventEmitter
+  /** Bytes that the disk has for the store, the reserve included. */
+  readonly roomBytes: () => number
   /** A job or its edit failed; `isNew` if it is not what failed the time before, too. */
   readonly failed: (error: WiscError, isNew: boolean) => void
 }
@@ -62,6 +66,8 @@ export class Background {
   #former: WiscError | undefined
   #closing = false
   readonly #cancelCompaction: AbortController = new AbortController()
+  /** What an automatic compaction had that found no room. */
+  #noRoom: { readonly bytes: number; readonly error: WiscError } | undefined
   #flushWaiters: (() => void)[] = []
   #paceWaiters: (() => void)[] = []
   readonly counts: BackgroundCounts = { flushes: 0, compactions: 0, tableBytesWritten: 0 }
@@ -245,7 +251,7 @@ export class Background {
       while (!this.#closing && this.#manual === 0) {
         const plan = this.#pick()
         if (!plan) return
-        await this.#compact(plan, this.#cancelCompaction.signal)
+        await this.#compactWithin(plan)
         this.#wakePaceWaiters()
       }
     } catch (error) {
@@ -278,6 +284,22 @@ export class Background {
       this.#manual--
       // Twice, because whichever of the two ends last has to see what is due.
       this.#compactSoon()
+    }
+  }
+
+  /** One that found no room is not begun again, to fill the disk up once more, before there is more than it had. */
+  async #compactWithin(plan: CompactionPlan): Promise<void> {
+    const room = this.#parts.roomBytes()
+    if (this.#noRoom && !plan.trivialMove && room < this.#noRoom.bytes + MORE_ROOM_BYTES) {
+      throw this.#noRoom.error
+    }
+    try {
+      await this.#compact(plan, this.#cancelCompaction.signal)
+      this.#noRoom = undefined
+    } catch (cause) {
+      const error = toWiscError(cause)
+      if (error.code === 'WISC_DISK_FULL') this.#noRoom = { bytes: room, error }
+      throw error
     }
   }
 

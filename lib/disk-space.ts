@@ -7,7 +7,7 @@
  */
 
 import type { Ballast, BallastNeed } from './ballast.ts'
-import { toWiscError, WiscError } from './base/errors.ts'
+import { mayPass, toWiscError, WiscError } from './base/errors.ts'
 import { joinPath } from './base/file-names.ts'
 import type { FileSystem } from './base/file-system.ts'
 
@@ -89,6 +89,17 @@ export class DiskSpace {
     void this.#resume().finally(() => {
       this.#resuming = false
     })
+  }
+
+  /** Free, with the reserve; a disk that cannot be asked may have anything. */
+  roomBytes(): number {
+    const { fileSystem, directory, ballast } = this.#parts
+    try {
+      return fileSystem.freeBytes(directory) + ballast.bytes
+    } catch (error) {
+      if (!mayPass(toWiscError(error))) throw error
+      return Number.POSITIVE_INFINITY
+    }
   }
 
   /** A disk that cannot be asked counts as full. */

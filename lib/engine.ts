@@ -127,6 +127,7 @@ export class Engine implements ReadingEngine {
       tableOptions: options.tree,
       readable: () => this.readers.list(this.commit.lastSequence),
       events,
+      roomBytes: () => this.diskSpace.roomBytes(),
       failed: (error, isNew) => this.failures.backgroundFailed(error, isNew),
     })
     this.space = new SpaceAccount(this)

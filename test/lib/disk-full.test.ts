@@ -2,6 +2,7 @@
 import { expect, test, vi } from 'vitest'
 import { Ballast, type BallastNeed } from '#dist/lib/ballast.js'
 import type { Store } from '#dist/lib/store.js'
+import { CollectedStore } from '../support/collected-store.ts'
 import { FaultFileSystem } from '../support/fault-file-system.ts'
 import { codeOf, openSmallStore } from '../support/fault-store.ts'
 import { DATABASE_ID } from '../support/log-segments.ts'
@@ -263,6 +264,47 @@ test('a collection that has no room for a compaction gives back what needs none,
   expect(report.steps.map(({ action }) => action)).toContain('drop')
   expect(report.bytesFreed).toBeGreaterThan(400 * 3000 * 0.6)
   for (let i = 1; i < 200; i += 2) expect(store.getSync(`key${i}`)?.equals(VALUE)).toBe(true)
+  await store.close()
+  expect(fileSystem.violations).toEqual([])
+})
+
+test('a compaction that found no room is not begun again and again: it waits until there is more', async () => {
+  const { store, fileSystem, runner } = await CollectedStore.open({
+    collector: { enabled: false },
+    valueThreshold: 100_000,
+  })
+  runner.hold('compaction', 'before')
+  for (let round = 0; round < 6; round++) {
+    for (let i = 0; i < 20; i++) await store.put(`key${i}`, VALUE)
+    await store.flush()
+  }
+  await runner.reached('compaction')
+  let created = 0
+  fileSystem.faults = ({ kind, path }) => {
+    if (!path.endsWith('.sst')) return undefined
+    if (kind === 'create') created++
+    return kind === 'write' ? { errno: 'ENOSPC' } : undefined
+  }
+  runner.release('compaction')
+  await vi.waitFor(() =>
+    expect(store.stats().backgroundError).toMatchObject({ code: 'WISC_DISK_FULL' }),
+  )
+  const before = created
+  for (let i = 0; i < 12; i++) {
+    await store.delete(`key${i}`)
+    await settle()
+  }
+  expect(created).toBe(before)
+  fileSystem.faults = undefined
+  fileSystem.capacityBytes += 4 * 1024 * 1024
+  await vi.waitFor(
+    async () => {
+      await store.delete('key1')
+      expect(store.stats().compactions).toBeGreaterThan(0)
+      expect(store.stats().backgroundError).toBeUndefined()
+    },
+    { timeout: 60_000 },
+  )
   await store.close()
   expect(fileSystem.violations).toEqual([])
 })
