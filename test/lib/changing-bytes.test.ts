@@ -290,6 +290,31 @@ describe('sizes that change', () => {
     await expectContents(fileSystem, store, expected, INLINE)
   })
 
+  test('shared memory that grows, too', async () => {
+    const fileSystem = new FaultFileSystem()
+    const store = await openSmallStore({}, fileSystem)
+    const expected = new Map<string, Uint8Array>()
+    const writes: Promise<void>[] = []
+    for (const size of [10, 9000, 100_000]) {
+      const buffer = Reflect.construct(SharedArrayBuffer, [size, { maxByteLength: 4 * size }])
+      const value = new Uint8Array(buffer)
+      value.set(bytesOf(size, 5))
+      writes.push(store.put(`${size}`, value), store.put(value.subarray(0, 9), 'x'))
+      expected.set(`${size}`, bytesOf(size, 5))
+      expected.set(Buffer.from(bytesOf(9, 5)).toString('latin1'), Buffer.from('x'))
+      ;(buffer as unknown as { grow(length: number): void }).grow(4 * size)
+      value.fill(0)
+    }
+    await Promise.all(writes)
+    const found = new Map<string, Uint8Array>()
+    for await (const [key, value] of store.entries()) found.set(key.toString('latin1'), value)
+    expect([...found.keys()].sort()).toEqual([...expected.keys()].sort())
+    for (const [key, value] of expected) {
+      expect(Buffer.compare(found.get(key)!, value), key).toBe(0)
+    }
+    expect((await store.verify()).damage).toEqual([])
+  })
+
   test('a subclass that lies about its length harms nobody', async () => {
     class Liar extends Uint8Array {
       override get length(): number {
