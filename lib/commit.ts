@@ -47,7 +47,7 @@ const GATHERED_BYTES_MAX: number = 320 * 1024
 export class CommitQueue {
   readonly #parts: CommitParts
   readonly #group: Group = new Group()
-  readonly #taken: TakenBytes = new TakenBytes()
+  readonly #taken: TakenBytes
   #queue: Batch[] = []
   #head = 0
   #queuedBytes = 0
@@ -61,14 +61,14 @@ export class CommitQueue {
   #nextSequence: number
   #userBytes = 0
   /** Batches that were queued, and those that have left the queue, so far. */
-  #accepted = 0
-  #left = 0
+  readonly #progress: { accepted: number; left: number } = { accepted: 0, left: 0 }
   #writing: Promise<void> | undefined
   #idle: (() => void)[] = []
   readonly stalls: StallCounts = { count: 0, ms: 0 }
 
   constructor(parts: CommitParts) {
     this.#parts = parts
+    this.#taken = new TakenBytes(this.#progress)
     this.#lastSequence = parts.lastSequence
     this.#nextSequence = parts.nextSequence
   }
@@ -126,11 +126,11 @@ export class CommitQueue {
     return new Promise((resolve, reject) => {
       const batch = { writes, borrows, sync, bytes, arenaBytes, resolve, reject }
       this.#queue.push(batch)
-      const accepted = ++this.#accepted
+      const accepted = ++this.#progress.accepted
       this.#queuedBytes += bytes
       if (borrows) {
         this.#run(true)
-        if (this.#left < accepted) seal(batch)
+        if (this.#progress.left < accepted) seal(batch)
         return
       }
       if (this.#waiting) return
@@ -157,8 +157,9 @@ export class CommitQueue {
 
   /** Resolves when every batch that is queued now has been written or refused. Later ones are not waited for. */
   async drain(): Promise<void> {
-    const last = this.#accepted
-    while (this.#left < last) await new Promise<void>((resolve) => this.#idle.push(resolve))
+    const last = this.#progress.accepted
+    while (this.#progress.left < last)
+      await new Promise<void>((resolve) => this.#idle.push(resolve))
   }
 
   /** Set while the thread pool writes a group, which was promised room in the active memtable: do not freeze it. */
@@ -360,7 +361,7 @@ export class CommitQueue {
   #leave(count: number): Batch[] {
     const to = this.#head + count
     const batches = this.#queue.slice(this.#head, to)
-    this.#left += count
+    this.#progress.left += count
     if (this.#idle.length > 0) queueMicrotask(this.#wakeIdle)
     for (const batch of batches) this.#queuedBytes -= batch.bytes
     this.#head = to

@@ -1,10 +1,10 @@
 /**
  * Memory of the commit queue: copies of what callers pass, so that they may use their arrays again.
  *
- *   | key value key value ...      |   | ...   |     chunks, filled one after the other
+ *   full, oldest first: | key value key value ... | ... |      being filled: | key value ...      |      free: | | |
  *
- * A copy is needed until its batch has left the queue; when the queue is empty the first chunks are used again, which
- * costs nothing and stays in the processor's cache. Data plane: one copy and one view for each array.
+ * A copy is needed until its batch has left the queue. Batches leave in order, so chunks become free in order, also
+ * while the queue never empties; used again they cost nothing. Data plane: one copy and one view for each array.
  */
 import { lengthOf, NO_BYTES } from './base/bytes.ts'
 
@@ -12,17 +12,29 @@ import { lengthOf, NO_BYTES } from './base/bytes.ts'
 const CHUNK_BYTES_MAX = 1024 * 1024 + 65536
 /** A store that writes little takes little. What is longer gets memory of its own. */
 const CHUNK_BYTES_AT_FIRST = 65536
-/** Chunks that are kept for the next time, the largest; what more the queue needed while it waited is given up. */
+/** Free chunks that are kept; what more the queue needed while it waited is given up. */
 const CHUNKS_KEPT = 4
 
+/** Batches of the queue, so far: they are counted as they come, and leave in that order. */
+export interface QueueProgress {
+  readonly accepted: number
+  readonly left: number
+}
+
 export class TakenBytes {
-  readonly #chunks: Uint8Array[] = []
-  /** The chunk that is being filled, and how many were begun. */
+  readonly #progress: QueueProgress
+  readonly #free: Uint8Array[] = []
+  /** Oldest first. `last` is the number of the last batch that may have bytes in it. */
+  readonly #full: { readonly chunk: Uint8Array; readonly last: number }[] = []
   #chunk: Uint8Array = NO_BYTES
-  #begun = 0
   #at = 0
 
-  /** A copy of an array as it is now. No code of a caller runs in here. */
+  /** @param progress is asked whenever a chunk is full */
+  constructor(progress: QueueProgress) {
+    this.#progress = progress
+  }
+
+  /** A copy of an array as it is now, for the next batch that is accepted. No code of a caller runs in here. */
   take(bytes: Uint8Array): Uint8Array {
     const length = lengthOf(bytes)
     if (length === 0) return NO_BYTES
@@ -34,22 +46,31 @@ export class TakenBytes {
     return new Uint8Array(this.#chunk.buffer, at, length)
   }
 
-  /** Nobody needs a copy any more. */
+  /** The queue is empty: nobody needs a copy any more. */
   reset(): void {
     this.#at = 0
-    if (this.#begun < 2) return
-    this.#chunks.splice(0, this.#chunks.length - CHUNKS_KEPT)
-    this.#chunk = this.#chunks[0]!
-    this.#begun = 1
+    if (this.#full.length > 0) this.#recycle(Number.POSITIVE_INFINITY)
   }
 
   #begin(): void {
-    const index = this.#begun
-    const grown = Math.max(CHUNK_BYTES_AT_FIRST, 2 * this.#chunk.length)
-    this.#chunks[index] ??= new Uint8Array(Math.min(grown, CHUNK_BYTES_MAX))
-    this.#chunk = this.#chunks[index]
-    this.#begun = index + 1
+    const { accepted, left } = this.#progress
+    this.#recycle(left)
+    const before = this.#chunk
+    // The batch that is being taken is the next one.
+    if (before.length > 0) this.#full.push({ chunk: before, last: accepted + 1 })
+    const grown = Math.max(CHUNK_BYTES_AT_FIRST, 2 * before.length)
+    this.#chunk = this.#free.pop() ?? new Uint8Array(Math.min(grown, CHUNK_BYTES_MAX))
     this.#at = 0
+  }
+
+  /** Frees the chunks of batches that have left. */
+  #recycle(left: number): void {
+    while (this.#full.length > 0 && this.#full[0]!.last <= left) {
+      const { chunk } = this.#full.shift()!
+      // Small ones were for the beginning.
+      const isWanted = chunk.length >= this.#chunk.length && this.#free.length < CHUNKS_KEPT
+      if (isWanted) this.#free.push(chunk)
+    }
   }
 }
 
