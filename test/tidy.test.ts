@@ -41,6 +41,7 @@ const ENTRY_POINTS = [
   /^scripts\//,
   /\.test\.ts$/,
   /^test\/crash\/kill-child\.ts$/,
+  /^test\/stress\/(main|beside)\.ts$/,
   /^test\/golden\/make\.ts$/,
 ]
 
