@@ -47,6 +47,8 @@ export class Scan {
   readonly #range: ResolvedScan
   #state: ReadState | undefined
   #cursor: EntryCursor | undefined
+  /** Of an earlier step: keys may have been put since behind its back, and before the places of its sources. */
+  #isCursorOld = false
   #evictions = 0
   /** The last key that was given out, or the key to seek to. */
   #position: Uint8Array | undefined
@@ -111,6 +113,7 @@ export class Scan {
     const { tree } = this.#parts
     const { state, evictions } = tree
     const isSame = this.#state === state && this.#evictions === evictions
+    this.#isCursorOld = this.#cursor !== undefined && isSame
     if (this.#cursor !== undefined && isSame) return this.#cursor
     this.#state = state
     this.#evictions = evictions
@@ -162,6 +165,11 @@ export class Scan {
       let more = true
       const isDeleted = cursor.kind === KIND.tombstone
       if (isDeleted) {
+        if (this.#isCursorOld) {
+          this.#renew(cursor)
+          isSeenLater = false
+          continue
+        }
         if (this.#jumpForward(cursor, sequence)) continue
         key = run.pass(cursor.keyBytes, cursor.keyStart, cursor.keyEnd)
         // What was passed before it may be remembered, and what comes behind.
@@ -189,6 +197,11 @@ export class Scan {
       const key = cursor.keyBytes.slice(cursor.keyStart, cursor.keyEnd)
       if (this.#isBeforeEnd(key)) break
       const found = this.#newestBackward(cursor, key, sequence)
+      if (found === 'nothing' && this.#isCursorOld) {
+        this.#isCursorOld = false
+        seekBack(cursor, key, false)
+        continue
+      }
       if (found !== 'value') {
         if (found === 'later') this.#endRun(sequence)
         else if (!this.#jumpBackward(cursor, key, sequence)) this.#run.pass(key, 0, key.length)
@@ -256,6 +269,12 @@ export class Scan {
     const edge = this.#run.jump(range)
     seekBack(cursor, edge.key, !edge.behind)
     return true
+  }
+
+  /** To the newest entry of the key at hand: a run is remembered only where the cursor has seen all that there is. */
+  #renew(cursor: EntryCursor): void {
+    this.#isCursorOld = false
+    cursor.seek(cursor.keyBytes.slice(cursor.keyStart, cursor.keyEnd), SEQUENCE_MAX)
   }
 
   /** Past every entry of a key on which the cursor may stand. */

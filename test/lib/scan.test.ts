@@ -324,3 +324,38 @@ test('the answers of scans are the same with and without remembered ranges, and 
     await store.close()
   }
 })
+
+for (const reverse of [false, true]) {
+  const order = reverse ? 'backward' : 'forward'
+  test(`what is put while an iterator waits is not remembered as deleted by it, ${order}`, async () => {
+    const prng = new Prng(seed)
+    for (const flushed of [false, true]) {
+      const store = await openSmallStore(QUIET)
+      await writeRun(store, 0, 2000, 'put')
+      await writeRun(store, 0, 2000, 'delete')
+      const model = new Set<number>()
+      for (let key = 0; key < 2000; key += 19) model.add(key)
+      for (const key of model) await store.put(keyOf(key), 'kept')
+      // The cursor of the iterator stands on tombstones of tables, too, with memtables beside them.
+      if (flushed) await store.flush()
+      await store.put('zzz', 'of the memtable')
+      const iterator = store.keys({ reverse, lt: 'k' })
+      for (;;) {
+        const [last] = (await iterator.nextMany(16)).slice(-1)
+        if (last === undefined) break
+        // Just where it goes on, and somewhere further on.
+        const at = Number(last.toString().slice(4))
+        for (const distance of [1, 1 + prng.below(40)]) {
+          const key = reverse ? at - distance : at + distance
+          if (key < 0 || key >= 2000) continue
+          await store.put(keyOf(key), 'new')
+          model.add(key)
+        }
+      }
+      const expected = [...model].sort((left, right) => left - right).map(keyOf)
+      expect(scanAll(store, { lt: 'k', reverse: true }).keys, hint).toEqual([...expected].reverse())
+      expect(scanAll(store, { lt: 'k' }).keys, hint).toEqual(expected)
+      await store.close()
+    }
+  })
+}
