@@ -34,7 +34,8 @@ export interface IteratorParts {
 
 /**
  * An iterator over entries, keys or values; closes itself at its end, when its signal fires, and when a read fails
- * inside of `for await`. One that becomes garbage without being closed is closed then, and a 'warning' tells of it.
+ * inside of `for await`; behind the last one of its limit it pins nothing. One that becomes garbage without being
+ * closed is closed then, and a 'warning' tells of it.
  */
 export interface StoreIterator<T> extends AsyncIterableIterator<T> {
   /** The next one. Calls wait for each other. */
@@ -229,6 +230,9 @@ class BatchIterator<T> implements StoreIterator<T> {
     const item = this.#shape.item(this.#keys[at]!, this.#values[at] ?? NO_VALUE)
     // Given away: the batch must not keep it alive.
     this.#values[at] = undefined
+    // Behind the last one of the limit nothing is read any more, after a seek neither: who takes the first of a queue
+    // pins nothing.
+    if (this.#at === this.#keys.length && this.#scan.isUsedUp) this.#parts.hold.release()
     return item
   }
 

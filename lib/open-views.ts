@@ -29,7 +29,7 @@ export class OpenViews {
     const hold = new Hold(readers, sequence, {
       signal,
       ended: () => this.iterators--,
-      forgotten: () => this.#warn('an iterator'),
+      forgotten: () => this.#warn('an iterator', 'read it to its end, or close it'),
     })
     return {
       engine,
@@ -46,7 +46,7 @@ export class OpenViews {
   snapshot(): Snapshot {
     this.#engine.catchUp?.()
     const { readers, visibleSequence } = this.#engine
-    return new Snapshot(readers, visibleSequence, () => this.#warn('a snapshot'))
+    return new Snapshot(readers, visibleSequence, () => this.#warn('a snapshot', 'close it'))
   }
 
   /** The store is closed: nobody is warned any more. */
@@ -54,8 +54,8 @@ export class OpenViews {
     this.#closed = true
   }
 
-  #warn(what: string): void {
-    const message = `${what} became garbage before it was closed: until then it kept what it could see`
+  #warn(what: string, cure: string): void {
+    const message = `${what} became garbage before it was closed, and kept what it could see until then: ${cure}`
     if (!this.#closed) emitSafely(this.#engine.events, 'warning', message)
   }
 }

@@ -74,6 +74,11 @@ export class Scan {
     this.#done = isEmptyRange(range) || range.limit === 0
   }
 
+  /** All that the limit allows was given out. */
+  get isUsedUp(): boolean {
+    return this.#remaining === 0
+  }
+
   /** Goes on at `key` (inclusive), in the scan's direction; outside the range is clamped to it. */
   seek(key: Uint8Array): void {
     this.#position = key

@@ -68,6 +68,26 @@ describe('a loop', () => {
   })
 })
 
+describe('a limit', () => {
+  test('that is used up ends what its iterator pins: who takes the first of a queue closes nothing', async () => {
+    const store = await filledStore(new FaultFileSystem())
+    for (let i = 0; i < 50; i++) {
+      expect(String((await store.keys({ limit: 1 }).next()).value)).toBe(keyOf(i))
+      await store.delete(keyOf(i))
+    }
+    expect(await store.values({ limit: 3, reverse: true }).nextMany(3)).toHaveLength(3)
+    expect(readers(store)).toEqual(NONE)
+    const iterator = store.entries({ limit: 2 })
+    await iterator.next()
+    iterator.seek(keyOf(300))
+    expect(readers(store).iterators).toBe(1)
+    expect(String((await iterator.next()).value?.[0])).toBe(keyOf(300))
+    expect(readers(store)).toEqual(NONE)
+    iterator.seek(keyOf(100))
+    expect(await iterator.next()).toEqual({ done: true, value: undefined })
+  })
+})
+
 describe('a signal', () => {
   test('closes iterators at once, also those that nobody reads; it has no listener afterwards', async () => {
     const store = await filledStore(new FaultFileSystem())
@@ -121,8 +141,7 @@ describe('a batch that could not be read', () => {
     expect(found.map(([key]) => key.toString())).toEqual(
       Array.from({ length: 40 }, (_, i) => keyOf(100 + i)),
     )
-    expect(readers(store).iterators).toBe(1)
-    await iterator.close()
+    expect(readers(store)).toEqual(NONE)
   })
 
   test('takes nothing away that nextMany has read before it', async () => {
