@@ -1,12 +1,13 @@
 /**
  * The commit queue: batches of all callers become groups, groups go to the log and then to the memtable.
  *
- *   put, delete, write -> queue -> (microtask) group -> log.write -> memtable.insert -> visible -> settled
- *                                                        \ sync asked for: settled when the log is durable
+ *   put, delete, write -> queue -> (microtask, or the call) group -> log.write -> memtable.insert -> visible -> settled
+ *                                                                  \ sync asked for: settled when the log is durable
  *
  * Everything happens in the order of the queue, in one place, so log order, sequence order and the order in
- * which writes become visible are the same (I2). A group is written synchronously in a microtask; while
- * something has to be waited for (a flush, the next segment, a write in the pool) the queue only grows.
+ * which writes become visible are the same (I2). A group is written synchronously, in a microtask, or by the call
+ * with which much has gathered; while something has to be waited for (a flush, the next segment, a write in the
+ * pool) the queue only grows.
  *
  * Callers may do what they like with what they passed: keys, and values up to TAKEN_VALUE_BYTES_MAX, are copied at the
  * call (taken-bytes.ts), once for the frame and the memtable alike. Larger values stay with their callers (borrowed).

@@ -8,7 +8,6 @@
 
 import type { Ballast, BallastNeed } from './ballast.ts'
 import { mayPass, toWiscError, WiscError } from './base/errors.ts'
-import { joinPath } from './base/file-names.ts'
 import type { FileSystem } from './base/file-system.ts'
 
 /** While full, the free space is looked at this often at most. */
@@ -28,6 +27,8 @@ export interface DiskSpaceParts {
   readonly fileSystem: FileSystem
   readonly directory: string
   readonly ballast: Ballast
+  /** Bytes that the files of the store have on disk. */
+  readonly storeBytes: () => number
   /** Of the log, so far: the store grows with it. */
   readonly logBytesWritten: () => number
   /** What the memtables will take as tables. */
@@ -164,16 +165,7 @@ export class DiskSpace {
   }
 
   #need(): BallastNeed {
-    return { storeBytes: this.storeBytes(), tableBytesToCome: this.#parts.tableBytesToCome() }
-  }
-
-  /** Bytes that the files of the store have on disk. */
-  storeBytes(): number {
-    const { fileSystem, directory } = this.#parts
-    let bytes = 0
-    for (const name of fileSystem.list(directory)) {
-      bytes += fileSystem.statPath(joinPath(directory, name))?.allocated ?? 0
-    }
-    return bytes
+    const { storeBytes, tableBytesToCome } = this.#parts
+    return { storeBytes: storeBytes(), tableBytesToCome: tableBytesToCome() }
   }
 }

@@ -112,6 +112,7 @@ export class Engine implements ReadingEngine {
       fileSystem,
       directory,
       ballast: this.ballast,
+      storeBytes: () => this.space.usage.measure(versions.current),
       logBytesWritten: () => log.bytesWritten,
       tableBytesToCome: () => this.memtables.usedBytes,
       resume: () => this.failures.resume(),

@@ -92,7 +92,7 @@ export class Failures {
     this.#note(error)
   }
 
-  /** A write to the log has failed. On a full disk it waits for room, else it may be able to go on at once. */
+  /** A write to the log has failed. It is asked at once whether it can go on; on a full disk not for each write. */
   writeFailed(error: WiscError): void {
     this.#note(error)
     if (this.#mayTry()) void this.tryNow()

@@ -5,6 +5,7 @@ import { openStore } from './open-store.ts'
 import type { Options } from './options.ts'
 import type { Store } from './store.ts'
 
+export type { CollectionStep, PlannedFile, SkippedFile } from '../vlog/collection-plan.ts'
 export { CorruptionError, IoError, WiscError, type WiscErrorCode } from './base/errors.ts'
 export type {
   CollectedStep,
@@ -26,6 +27,7 @@ export type {
 } from './events.ts'
 export type { EntryIterator, KeyIterator, StoreIterator, ValueIterator } from './iterator.ts'
 export type { CollectorOptions, Options, TreeTuning } from './options.ts'
+export type { RecoveryReport } from './recover.ts'
 export type { Snapshot } from './snapshot.ts'
 export type { LevelStats, Stats } from './stats.ts'
 export type { Store } from './store.ts'

@@ -16,7 +16,6 @@ import { lockText } from './base/node-file-system.ts'
 import { chooseSocketPath, isHolderGone, type SocketPlace } from './base/node-socket-place.ts'
 import { ControlSocket } from './control/control-socket.ts'
 import { Engine, type EngineContext } from './engine.ts'
-
 import { warnLoudly } from './events.ts'
 import { createRunner } from './jobs/create-runner.ts'
 import { GroundedRunner } from './jobs/grounded-runner.ts'

@@ -8,8 +8,8 @@
  *   3. Valid frames beyond the proved end are copied to a new segment, synced, its name too.
  *   4. One edit (the first of a new manifest, which CURRENT then names durably) says: old segments end at
  *      the proved end, the copy follows, empty ones are gone (I2, I4). Only now files are unlinked (I5).
- *   5. The log goes on in a new segment; the records behind the checkpoint are replayed into memtables.
- *   6. Orphans are removed last.
+ *   5. Orphans are removed, now that all that is needed is known to be there (sweep-orphans.ts).
+ *   6. The log goes on in a new segment; the records behind the checkpoint are replayed into memtables.
  * A crash in any step leaves either the old manifest with its log untouched, or the new one.
  */
 

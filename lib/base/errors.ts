@@ -16,7 +16,7 @@ export type WiscErrorCode =
   | 'WISC_CORRUPTION' // bytes are damaged: file, offset and reason say where
   | 'WISC_FORMAT_VERSION' // written by a newer or unknown version
   | 'WISC_IO' // the system refused; see operation, path and cause
-  | 'WISC_STALE' // the files of a read-only view are gone: take a new one
+  | 'WISC_STALE' // the files of a read-only view or of a plan are gone, or others: take a new one
   | 'WISC_DISK_FULL' // free space, then go on
   | 'WISC_SYNC_FAILED' // a sync failed: reopen the store
   | 'WISC_ABORTED' // the caller's AbortSignal fired

@@ -15,6 +15,9 @@
 import { WiscError } from './errors.ts'
 import type { Lock, LockRefusal } from './file-system.ts'
 
+/** Bytes; more than any text of the file has. */
+export const LOCK_TEXT_BYTES_MAX = 1024
+
 export interface LockHolder {
   readonly pid: number
   /** In the kernel's own unit; only compared. */

@@ -2,8 +2,7 @@
  * Files of the real file system: positional reads and writes, holes, syncs.
  *
  * Every write checks the count that the platform returns, since it reports a short write with no error.
- * EINTR and EAGAIN are retried for reads, writes and holes, never for syncs. With node-file-system.ts and
- * node-lock-file.ts this is all of the store that imports node:fs.
+ * EINTR and EAGAIN are retried for reads, writes and holes, never for syncs.
  */
 import fs from 'node:fs'
 import { assert, IoError } from './errors.ts'

@@ -10,6 +10,7 @@ import {
   formatLockHolder,
   type HeldBy,
   judgeHolder,
+  LOCK_TEXT_BYTES_MAX,
   type LockFile,
   type LockHolder,
   type ProcessState,
@@ -17,8 +18,6 @@ import {
 } from './lock.ts'
 import type { TryLock } from './native-extensions.ts'
 import { CREATE_FLAGS, openRegular, READ_WRITE_FLAGS } from './node-file.ts'
-
-const TEXT_BYTES_MAX = 1024
 
 /** Which locks there are: the system's; a test passes functions that answer undefined to have the fallbacks. */
 export interface LockKinds {
@@ -65,13 +64,13 @@ export class NodeLockFile implements LockFile {
   }
 
   readText(): string {
-    const bytes = Buffer.alloc(TEXT_BYTES_MAX)
+    const bytes = Buffer.alloc(LOCK_TEXT_BYTES_MAX)
     return bytes.toString('utf8', 0, fs.readSync(this.#descriptor, bytes, 0, bytes.length, 0))
   }
 
   /** In place, and never shorter: what the file has on a full disk is enough for the next text, too. */
   writeText(text: string): boolean {
-    const size = Math.min(fs.fstatSync(this.#descriptor).size, TEXT_BYTES_MAX)
+    const size = Math.min(fs.fstatSync(this.#descriptor).size, LOCK_TEXT_BYTES_MAX)
     const bytes = Buffer.alloc(Math.max(size, Buffer.byteLength(text)), '\n')
     bytes.write(text)
     if (writeIfRoom(this.#descriptor, bytes)) return true
@@ -157,7 +156,8 @@ export function stateOfHolder(holder: LockHolder, path: string): ReturnType<type
   })
 }
 
-function processIdentity(): LockHolder {
+/** What the running process calls itself. */
+export function processIdentity(): LockHolder {
   return {
     pid: process.pid,
     startTime: processStartTime(process.pid) ?? '-',
@@ -172,6 +172,16 @@ function processIdentity(): LockHolder {
   }
 }
 
+/** False only if there is no process of this number: any other error, such as EPERM, says that there is one. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as { code?: unknown }).code !== 'ESRCH'
+  }
+}
+
 /**
  * @param lock what the lock file is, as far as it is known
  * @param ours our own descriptor of it
@@ -181,12 +191,7 @@ function processState(
   lock: fs.Stats | undefined,
   ours: number | undefined,
 ): ProcessState {
-  try {
-    process.kill(pid, 0)
-  } catch (error) {
-    // Anything else, such as EPERM, says that the process is there.
-    if ((error as { code?: unknown }).code === 'ESRCH') return { alive: false }
-  }
+  if (!isAlive(pid)) return { alive: false }
   const hasFileOpen = lock && readOrElse(() => hasOpen(pid, lock, ours), undefined)
   return { alive: true, startTime: processStartTime(pid), hasFileOpen }
 }

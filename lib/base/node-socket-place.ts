@@ -12,14 +12,13 @@
 import fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { parseLockHolder } from './lock.ts'
-import { lockText } from './node-lock-file.ts'
+import { LOCK_TEXT_BYTES_MAX, parseLockHolder } from './lock.ts'
+import { isAlive, processIdentity } from './node-lock-file.ts'
 import { connectToSocket, SOCKET_PATH_BYTES_MAX } from './node-socket.ts'
 import { systemRandom } from './random.ts'
 
 const DIRECTORY_MODE = 0o700
 const OTHERS = 0o077
-const LOCK_TEXT_BYTES_MAX = 1024
 
 /** The path of a socket that can be made, or why there can be none. */
 export type SocketPlace = { readonly path: string } | { readonly refused: string }
@@ -145,18 +144,8 @@ function suspects(directory: string, socket: string): string[] {
  */
 export async function isHolderGone(text: string): Promise<boolean> {
   const holder = parseLockHolder(text)
-  const own = parseLockHolder(lockText())
   if (holder?.socket === undefined || holder.bootId === '-') return false
-  return holder.bootId === own?.bootId && (await isRefused(holder.socket))
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as { code?: unknown }).code !== 'ESRCH'
-  }
+  return holder.bootId === processIdentity().bootId && (await isRefused(holder.socket))
 }
 
 async function isRefused(socket: string): Promise<boolean> {

@@ -18,13 +18,10 @@ import {
   stepNumbers,
 } from './collection.ts'
 import type { Collector } from './collector.ts'
-import { type MadePlan, makePlan, walkTree } from './plan.ts'
+import { type MadePlan, makePlan, ROUNDS_MAX, walkTree } from './plan.ts'
 import type { StepControl } from './run-step.ts'
 import type { Space } from './space.ts'
 import { isExposureAsked } from './tree-garbage.ts'
-
-/** Rounds of plan and execution: what failed in one is planned around in the next. */
-const ROUNDS_MAX = 8
 
 /** Plans without changing anything. */
 export function planCollection(

@@ -53,14 +53,20 @@ export class DiskUsage {
 
   /** Only an open adds to it, before anything is measured. */
   #lost(): number {
-    if (this.#lostBytes === undefined) {
-      const path = joinPath(this.#directory, LOST_NAME)
-      this.#lostBytes = 0
-      for (const name of this.#fileSystem.list(path)) {
-        this.#lostBytes += this.#fileSystem.statPath(joinPath(path, name))?.allocated ?? 0
-      }
-    }
+    this.#lostBytes ??= this.#measureLost()
     return this.#lostBytes
+  }
+
+  #measureLost(): number {
+    const path = joinPath(this.#directory, LOST_NAME)
+    const stat = this.#fileSystem.statPath(path)
+    // Somebody may have given the name to something else; only recovery puts that out of its way.
+    if (stat?.kind !== 'directory') return stat?.allocated ?? 0
+    let bytes = 0
+    for (const name of this.#fileSystem.list(path)) {
+      bytes += this.#fileSystem.statPath(joinPath(path, name))?.allocated ?? 0
+    }
+    return bytes
   }
 }
 

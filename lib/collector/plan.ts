@@ -15,6 +15,9 @@ import { CorruptionError } from '../base/errors.ts'
 import { type CollectionPlan, collectionFigures, type ResolvedCollect } from './collection.ts'
 import { type MarkParts, markFile, type StepControl } from './run-step.ts'
 
+/** Rounds of plan and execution that a collection makes: what failed in one is planned around in the next. */
+export const ROUNDS_MAX = 8
+
 export interface PlanParts extends MarkParts {
   /** What someone may still read, ascending; the last one is the newest. */
   readonly readable: () => number[]

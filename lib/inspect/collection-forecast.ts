@@ -4,7 +4,6 @@
  *
  * Exact on a quiet store but for bytes of tables and of the manifest, which count for the goal. Writes nothing (I11).
  */
-import { setImmediate } from 'node:timers/promises'
 import { estimatePunch, punchedBytes } from '../../vlog/collection-costs.ts'
 import type {
   CollectibleFile,
@@ -18,11 +17,10 @@ import { markSteps } from '../../vlog/mark.ts'
 import type { ValueLogFile } from '../../vlog/victim.ts'
 import { emptyVictimRecord, type VictimRecords } from '../../vlog/victim-records.ts'
 import { Ballast } from '../ballast.ts'
-import { WiscError } from '../base/errors.ts'
 import { tableName } from '../base/file-names.ts'
 import { systemRandom } from '../base/random.ts'
 import { amplificationOf, type CollectionPlan, stepNumbers } from '../collector/collection.ts'
-import { asAsked } from '../collector/plan.ts'
+import { asAsked, ROUNDS_MAX } from '../collector/plan.ts'
 import { planView, withReaders } from '../collector/plan-view.ts'
 import { HOLE_BYTES_MIN, plannerOptions } from '../collector/planner-options.ts'
 import type { Space } from '../collector/space.ts'
@@ -33,12 +31,9 @@ import type { ReadingEngine } from '../reading-engine.ts'
 import { Store } from '../store.ts'
 import { tablesOf } from '../tables.ts'
 import { type CompactedTree, type KeptRecords, walkCompacted } from './compacted-tree.ts'
+import { inTurns } from './in-turns.ts'
 import { valueLogFile } from './marked-records.ts'
 import { filesAfter } from './planned-files.ts'
-
-/** As many as a collection makes. */
-const ROUNDS_MAX = 8
-const TURN_MS = 10
 
 export interface ForecastWishes {
   readonly target: number | undefined
@@ -141,7 +136,8 @@ class Forecast {
     const unflushed = memtables.list(version.checkpoint).map((memtable) => memtable.cursor())
     const readable = this.#readable
     const wantsPlaces = (segment: number): boolean => wanted.has(segment)
-    return this.#inTurns(walkCompacted({ ...context, version, unflushed, readable, wantsPlaces }))
+    const input = { ...context, version, unflushed, readable, wantsPlaces }
+    return inTurns(walkCompacted(input), this.#options.signal)
   }
 
   #compacts(tree: CompactedTree, { tableBytes }: Space): boolean {
@@ -268,7 +264,8 @@ class Forecast {
     const { context } = this.#engine
     const victim: ValueLogFile = valueLogFile(this.#engine, file.number)
     const input = { ...context, files: [victim], minimumHoleBytes: HOLE_BYTES_MIN }
-    const { files } = await this.#inTurns(markSteps(input, markKept(tree), context))
+    const steps = markSteps(input, markKept(tree), context)
+    const { files } = await inTurns(steps, this.#options.signal)
     const { holeBytes, holes } = files[0]!
     return { holeBytes: Math.max(0, holeBytes - punchedBytes(file)), holes: holes.length / 2 }
   }
@@ -319,20 +316,6 @@ class Forecast {
 
   #isPresent(number: number): boolean {
     return number < this.#engine.version.nextFileNumber
-  }
-
-  async #inTurns<T>(steps: Generator<unknown, T>): Promise<T> {
-    let began = performance.now()
-    for (;;) {
-      const { done, value } = steps.next()
-      if (done) return value
-      if (performance.now() - began < TURN_MS) continue
-      await setImmediate()
-      began = performance.now()
-      if (!this.#options.signal.aborted) continue
-      steps.return(undefined as T)
-      throw new WiscError('WISC_ABORTED', 'the forecast was cancelled')
-    }
   }
 }
 

@@ -2,7 +2,6 @@
  * The records of one file of the value log, each with the answer whether an entry of a table points to it. Walks heads
  * only, no values; on the calling thread, in short steps. Writes nothing (I11).
  */
-import { setImmediate } from 'node:timers/promises'
 import type { ValueLogFile } from '../../vlog/victim.ts'
 import {
   emptyVictimRecord,
@@ -10,15 +9,13 @@ import {
   type VictimRecords,
 } from '../../vlog/victim-records.ts'
 import { collectVictims } from '../../vlog/victim-walk.ts'
-import { invalidArgument, WiscError } from '../base/errors.ts'
+import { invalidArgument } from '../base/errors.ts'
 import { segmentName } from '../base/file-names.ts'
 import type { ReadingEngine } from '../reading-engine.ts'
 import { markPointers } from '../tree/mark-pointers.ts'
 import { isRelocated } from '../tree/version.ts'
 import { flushedEnd, pointingInto } from '../value-log-files.ts'
-
-/** Between two turns of the event loop. */
-const TURN_MS = 10
+import { inTurns } from './in-turns.ts'
 
 /** live: an entry points to it. dead: none does. recent: it is above the checkpoint, in no table yet. */
 export type RecordState = 'live' | 'dead' | 'recent'
@@ -83,20 +80,6 @@ export function valueLogFile(engine: ReadingEngine, number: number): ValueLogFil
   }
   const length = segment.state === 'sealed' ? segment.length : engine.writtenEnd(number)
   return { kind: 'segment', number, salt: segment.salt, length }
-}
-
-async function inTurns<T>(steps: Generator<unknown, T>, signal: AbortSignal): Promise<T> {
-  let began = performance.now()
-  for (;;) {
-    const { done, value } = steps.next()
-    if (done) return value
-    if (performance.now() - began < TURN_MS) continue
-    await setImmediate()
-    began = performance.now()
-    if (!signal.aborted) continue
-    steps.return(undefined as T)
-    throw new WiscError('WISC_ABORTED', 'the walk was cancelled')
-  }
 }
 
 function visitAll(

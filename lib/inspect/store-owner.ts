@@ -1,11 +1,9 @@
 /** The process that has a store open for writing, by the text that it leaves in LOCK. Nothing is written (I11). */
 import { IoError, isMissing } from '../base/errors.ts'
 import { joinPath, LOCK_NAME } from '../base/file-names.ts'
-import { parseLockHolder } from '../base/lock.ts'
+import { LOCK_TEXT_BYTES_MAX, parseLockHolder } from '../base/lock.ts'
 import { nodeFileSystem } from '../base/node-file-system.ts'
 import { stateOfHolder } from '../base/node-lock-file.ts'
-
-const TEXT_BYTES_MAX = 4096
 
 /** Who has a store open. */
 export interface StoreOwner {
@@ -36,7 +34,7 @@ export function storeOwner(directory: string): StoreOwner | undefined {
 function readText(path: string): string {
   const file = nodeFileSystem.open(path, 'read')
   try {
-    const bytes = Buffer.alloc(TEXT_BYTES_MAX)
+    const bytes = Buffer.alloc(LOCK_TEXT_BYTES_MAX)
     return bytes.toString('utf8', 0, file.read(bytes, 0, bytes.length, 0)).trim()
   } finally {
     file.close()

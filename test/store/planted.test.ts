@@ -105,6 +105,18 @@ describe.each(Object.keys(PLANTS))('%s', (what) => {
     expect(() => listOrphans(directory)).not.toThrow()
   })
 
+  test('with the name lost, in a store that recovery has nothing to set aside for, hides no figures', async () => {
+    const directory = tornStore()
+    await (await open(directory, OPTIONS)).close()
+    fs.rmSync(path.join(directory, 'lost'), { recursive: true })
+    PLANTS[what]!(path.join(directory, 'lost'))
+    for (const readOnly of [true, false]) {
+      await using store = await open(directory, { ...OPTIONS, readOnly })
+      expect(store.stats().diskBytes).toBeGreaterThan(80_000)
+      expect(store.segments().length).toBeGreaterThan(0)
+    }
+  })
+
   test.each([/^CURRENT$/, /^MANIFEST/, /\.vlog$/, /\.sst$/, /^LOCK$/])(
     'in the place of %s is refused with what to do',
     async (pattern) => {
