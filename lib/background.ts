@@ -81,9 +81,9 @@ export class Background {
     return this.#error ?? this.#former
   }
 
-  /** The error that stopped it, unless it is trying again: as long as there is one nothing will end. */
+  /** The error that stopped flushes, unless they are tried again. That a compaction waits for room is none. */
   get stopped(): WiscError | undefined {
-    return this.#error
+    return this.#error === this.#noRoom?.error ? undefined : this.#error
   }
 
   /** A flush runs. */
@@ -98,7 +98,7 @@ export class Background {
 
   /** Looks for work. Call it when a memtable was frozen, and once after the open. */
   wake(): void {
-    if (this.#error) return
+    if (this.stopped) return
     if (!this.#flushing && this.#parts.memtables.oldestFrozen) {
       this.#flushing = this.#flushFrozen().finally(() => {
         this.#flushing = undefined
@@ -119,7 +119,7 @@ export class Background {
   /** Resolves when no memtable is frozen any more. @throws what stopped the flush */
   async flushAll(): Promise<void> {
     while (this.#parts.memtables.oldestFrozen) {
-      if (this.#error) throw this.#error
+      if (this.stopped) throw this.stopped
       this.wake()
       await this.#flushing
     }
@@ -236,7 +236,7 @@ export class Background {
       this.#compacting = undefined
       this.#attemptEnded()
       this.#wakePaceWaiters()
-      this.#compactSoon()
+      this.wake()
     }
     this.#compacting = compaction.then(ended, ended)
   }

@@ -103,7 +103,7 @@ export class Failures {
   refusal(deletesOnly: boolean, bytes: number): WiscError | undefined {
     if (this.#final) return this.#final
     const { background, collector, diskSpace } = this.#parts
-    if (background.stopped && this.#mayTry()) this.#tryAgain()
+    if (background.error && this.#mayTry()) this.#tryAgain()
     const full = diskSpace.refusal(deletesOnly) ?? collector.refusal(deletesOnly, bytes)
     if (full) return full
     // While it tries again writes are taken: they wait in memtables, as they do for any flush.

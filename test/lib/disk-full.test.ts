@@ -308,3 +308,31 @@ test('a compaction that found no room is not begun again and again: it waits unt
   await store.close()
   expect(fileSystem.violations).toEqual([])
 })
+
+test('flushes go on while a compaction waits for room', async () => {
+  const { store, fileSystem, runner } = await CollectedStore.open({
+    collector: { enabled: false },
+    valueThreshold: 100_000,
+  })
+  runner.hold('compaction', 'before')
+  for (let round = 0; round < 6; round++) {
+    for (let i = 0; i < 20; i++) await store.put(`key${i}`, VALUE)
+    await store.flush()
+  }
+  await runner.reached('compaction')
+  fileSystem.faults = ({ kind, path }) =>
+    kind === 'write' && path.endsWith('.sst') ? { errno: 'ENOSPC' } : undefined
+  runner.release('compaction')
+  await vi.waitFor(() =>
+    expect(store.stats().backgroundError).toMatchObject({ code: 'WISC_DISK_FULL' }),
+  )
+  fileSystem.faults = undefined
+  const { flushes } = store.stats()
+  for (let i = 0; i < 12; i++) {
+    await store.delete(`key${i}`)
+    await store.flush()
+  }
+  expect(store.stats()).toMatchObject({ flushes: flushes + 12, compactions: 0 })
+  await store.close()
+  expect(fileSystem.violations).toEqual([])
+})
