@@ -115,7 +115,11 @@ export class Store extends TypedEmitter {
     return store.#engine
   }
 
-  /** Stores a value. Resolves when it is written; with `sync`, when it is durable. */
+  /**
+   * Stores a value. Resolves when it is written; with `sync`, when it is durable. Key, and a value of up to 64 KiB, may
+   * be used again at once; a larger value must not change until then.
+   * @throws WISC_INVALID_ARGUMENT, WISC_DISK_FULL, WISC_IO, WISC_SYNC_FAILED, WISC_READ_ONLY, WISC_NOT_OPEN
+   */
   put(key: Key, value: Value, options?: WriteOptions): Promise<void> {
     try {
       const { commit, context } = this.#writable()
@@ -126,7 +130,7 @@ export class Store extends TypedEmitter {
     }
   }
 
-  /** Removes a key; one that is not there is no error. */
+  /** Removes a key; one that is not there is no error. @throws as {@link put} */
   delete(key: Key, options?: WriteOptions): Promise<void> {
     try {
       const { commit, context } = this.#writable()
@@ -137,7 +141,7 @@ export class Store extends TypedEmitter {
     }
   }
 
-  /** Does all operations or none; the last one on a key counts. Readers never see a part. */
+  /** Does all operations or none; the last one on a key counts. Readers never see a part. @throws as {@link put} */
   async write(operations: readonly Operation[], options?: WriteOptions): Promise<void> {
     const { commit, context, log } = this.#writable()
     const sync = writeSync(options, context.options.sync)
@@ -151,7 +155,10 @@ export class Store extends TypedEmitter {
     else if (sync) await log.sync()
   }
 
-  /** The value of a key, or undefined. */
+  /**
+   * The value of a key, or undefined. It is the caller's; a small one shares its memory (at most 32 KiB) with others.
+   * @throws CorruptionError, IoError; WISC_STALE for a snapshot of a read-only store whose files are gone
+   */
   get(key: Key, options?: ReadOptions): Promise<Buffer | undefined> {
     try {
       const result = this.#reads.get(keyBytes(key), options, true)
@@ -165,7 +172,7 @@ export class Store extends TypedEmitter {
     }
   }
 
-  /** The value of a key, or undefined, read on the calling thread. */
+  /** The same, read on the calling thread. */
   getSync(key: Key, options?: ReadOptions): Buffer | undefined {
     try {
       return this.#reads.get(keyBytes(key), options, false) as Buffer | undefined
@@ -174,7 +181,7 @@ export class Store extends TypedEmitter {
     }
   }
 
-  /** The values of several keys, all as of the same moment, in the order of the keys. */
+  /** The values of several keys, all as of the same moment, in the order of the keys. @throws as {@link get} */
   async getMany(
     keys: readonly Key[],
     options?: ReadOptions & SignalOptions,
@@ -185,11 +192,12 @@ export class Store extends TypedEmitter {
     return this.#reads.getMany(bytes, rest, signal)
   }
 
-  /** True if the key has a value. Never reads the value. */
+  /** True if the key has a value. Never reads the value. @throws as {@link get} */
   async has(key: Key, options?: ReadOptions): Promise<boolean> {
     return this.hasSync(key, options)
   }
 
+  /** The same, at once: what is asked of the tree needs no thread. */
   hasSync(key: Key, options?: ReadOptions): boolean {
     return this.#reads.has(keyBytes(key), options)
   }
@@ -209,6 +217,7 @@ export class Store extends TypedEmitter {
     return keyIterator(...this.#iteration(range))
   }
 
+  /** Iterates over values. */
   values(range?: RangeOptions): ValueIterator {
     return valueIterator(...this.#iteration(range))
   }
@@ -235,7 +244,7 @@ export class Store extends TypedEmitter {
     await log.sync()
   }
 
-  /** Resolves when all memtables are in tables. */
+  /** Resolves when all memtables are in tables. @throws what keeps them from it, such as WISC_DISK_FULL */
   async flush(): Promise<void> {
     await this.#writable().flush()
   }
@@ -282,6 +291,7 @@ export class Store extends TypedEmitter {
     this.#writable().collector.pause()
   }
 
+  /** The collector goes on by itself. */
   resumeCollector(): void {
     this.#writable().collector.resume()
   }
@@ -312,7 +322,10 @@ export class Store extends TypedEmitter {
     }
   }
 
-  /** Waits for writes under way, flushes and syncs: everything acknowledged is durable then. Idempotent. */
+  /**
+   * Waits for writes under way, flushes and syncs: everything acknowledged is durable then. Idempotent.
+   * @throws what kept it from that, such as a failed sync; everything is released all the same
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
