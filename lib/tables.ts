@@ -60,7 +60,7 @@ export class TableCache {
     const open = (number: number): TableReader => openTable(context(), version(), number)
     this.#open = new OpenCache(Math.max(8, maxOpenFiles >> 1), open, (table) =>
       this.#pushOut(table),
-    )
+    ).shares()
   }
 
   /** A table. Whoever goes on with it when others have pushed it out can: it opens itself for each read then. */

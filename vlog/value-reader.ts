@@ -58,7 +58,7 @@ export class ValueReader {
       capacity - this.#busyFilesMax,
       (number) => openValueFile(context, relocations, number),
       (file) => this.#pushOut(file),
-    )
+    ).shares()
   }
 
   #pushOut(file: ValueFile): void {

@@ -6,9 +6,14 @@
  */
 import fs from 'node:fs'
 import { IoError } from './errors.ts'
+import { withDescriptor } from './spare-files.ts'
 
 /** @throws IoError EMFILE or ENFILE if the process could not open so many files now */
 export function requireDescriptors(count: number): void {
+  withDescriptor(() => openAndClose(count))
+}
+
+function openAndClose(count: number): void {
   const path = process.execPath
   const opened: number[] = []
   try {

@@ -28,6 +28,7 @@ import {
   openRegular,
 } from './node-file.ts'
 import { type LockKinds, NodeLockFile } from './node-lock-file.ts'
+import { withDescriptor } from './spare-files.ts'
 
 export { lockText } from './node-lock-file.ts'
 
@@ -51,7 +52,9 @@ export class NodeFileSystem implements FileSystem {
 
   open(path: string, mode: OpenMode): File {
     const flags = OPEN_FLAGS[mode]
-    return attempt('open', path, () => new NodeFile(path, openRegular(path, flags, this.fileMode)))
+    return withDescriptor(() =>
+      attempt('open', path, () => new NodeFile(path, openRegular(path, flags, this.fileMode))),
+    )
   }
 
   makeDirectory(path: string): boolean {
@@ -67,7 +70,7 @@ export class NodeFileSystem implements FileSystem {
   }
 
   list(path: string): string[] {
-    return attempt('readdir', path, () => fs.readdirSync(path))
+    return withDescriptor(() => attempt('readdir', path, () => fs.readdirSync(path)))
   }
 
   statPath(
@@ -149,10 +152,8 @@ export class NodeFileSystem implements FileSystem {
   #openDirectory(path: string): NodeFile | undefined {
     if (process.platform === 'win32') return undefined
     const { O_RDONLY, O_DIRECTORY } = fs.constants
-    return attempt(
-      'open',
-      path,
-      () => new NodeFile(path, fs.openSync(path, O_RDONLY | O_DIRECTORY)),
+    return withDescriptor(() =>
+      attempt('open', path, () => new NodeFile(path, fs.openSync(path, O_RDONLY | O_DIRECTORY))),
     )
   }
 

@@ -5,7 +5,7 @@
  * is still written), so the count may pass the capacity by the pinned ones (I10).
  */
 
-import { IoError } from './errors.ts'
+import { isOutOfDescriptors, keepsSpareFiles, type SpareFiles } from './spare-files.ts'
 
 export interface Closable {
   close(): void
@@ -18,11 +18,12 @@ interface Slot<T> {
   pinned: boolean
 }
 
-export class OpenCache<T extends Closable> {
+export class OpenCache<T extends Closable> implements SpareFiles {
   readonly #capacity: number
   readonly #open: (number: number) => T
   readonly #evicted: (value: T) => void
   readonly #slots: Map<number, Slot<T>> = new Map()
+  #keepsNoMore: (() => void) | undefined
 
   /**
    * @param open opens the thing with this number; what it throws reaches the caller of `get`. Where the process has no
@@ -42,6 +43,18 @@ export class OpenCache<T extends Closable> {
   /** Everything that is open. */
   *values(): Iterable<T> {
     for (const slot of this.#slots.values()) yield slot.value
+  }
+
+  /** Lets others have its files when the process has no descriptor left: what `get` gives is for use at once then. */
+  shares(): this {
+    this.#keepsNoMore = keepsSpareFiles(this)
+    return this
+  }
+
+  giveUpSome(): boolean {
+    let count = 0
+    for (const most = (this.#slots.size + 1) >> 1; count < most && this.#evict(); ) count++
+    return count > 0
   }
 
   /** The open thing. The next `get` of another number may push it out. */
@@ -77,6 +90,7 @@ export class OpenCache<T extends Closable> {
   }
 
   closeAll(): void {
+    this.#keepsNoMore?.()
     for (const slot of this.#slots.values()) slot.value.close()
     this.#slots.clear()
   }
@@ -112,8 +126,4 @@ export class OpenCache<T extends Closable> {
     }
     return false
   }
-}
-
-function isOutOfDescriptors(error: unknown): boolean {
-  return error instanceof IoError && (error.errno === 'EMFILE' || error.errno === 'ENFILE')
 }

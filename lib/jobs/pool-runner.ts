@@ -1,5 +1,6 @@
 /** Runs the jobs of one store in the threads of a pool that it shares with others. */
 import type { WiscError } from '../base/errors.ts'
+import { giveUpSpareFiles, isOutOfDescriptors } from '../base/spare-files.ts'
 import type { Job, JobResult, ResultOf } from './messages.ts'
 import type { PoolShare, SharedArena } from './pool-job.ts'
 import { type JobRunner, type RunOptions, runnerClosed } from './runner.ts'
@@ -67,6 +68,8 @@ export class PoolRunner implements JobRunner, PoolShare {
   }
 
   settle(id: number, result: JobResult | undefined, error: WiscError | undefined): void {
+    // A worker has none to spare: this thread has.
+    if (isOutOfDescriptors(error)) giveUpSpareFiles()
     this.#waiting.settle(id, result, error)
   }
 

@@ -92,3 +92,34 @@ test.skipIf(process.platform === 'win32')(
     expect(found).toEqual({ codes: ['WISC_IO'], damage: 0, other: 3 })
   },
 )
+
+/** More files than descriptors, none of which anybody else has. */
+const MANY_FILES = `
+  import fs from 'node:fs'
+  const { open } = await import(DIST + 'lib/index.js')
+  const options = { segmentBytes: 65536, memtableBytes: 65536, tree: { tableBytes: 65536 }, controlSocket: false }
+  const stores = [await open(process.argv[1] + '/1', options), await open(process.argv[1] + '/2', options)]
+  const value = Buffer.alloc(30_000, 7)
+  const warnings = []
+  for (const store of stores) store.on('warning', (warning) => warnings.push(warning))
+  let held = 0
+  for (let i = 0; i < 300; i++) {
+    for (const store of stores) await store.put('key' + i, value)
+    const { openFiles } = stores[0].stats()
+    held = Math.max(held, openFiles)
+  }
+  let read = 0
+  for (let i = 0; i < 300; i++) for (const store of stores) if (store.getSync('key' + i).equals(value)) read++
+  for (const store of stores) await store.compact()
+  const damage = (await stores[0].verify()).damage.length
+  for (const store of stores) await store.close()
+  console.log(JSON.stringify({ read, damage, warnings, isAtLimit: held > 80 }))`
+
+test.skipIf(process.platform === 'win32')(
+  'stores whose caches may hold more files than the process may open go on, each with files of the others',
+  async () => {
+    const child = startModuleBy(afterShell('ulimit -n 200'), MANY_FILES, temporaryDirectory())
+    const found = JSON.parse(await ending(child))
+    expect(found).toEqual({ read: 600, damage: 0, warnings: [], isAtLimit: true })
+  },
+)
