@@ -115,7 +115,7 @@ export function isUnchanged(batch: Batch): boolean {
   for (const write of writesOf(batch)) {
     if (!write.borrowed) continue
     // Memory that shrank or was given away has another length, and no bytes to look at.
-    if (write.value.length !== write.valueBytes) return false
+    if (lengthOf(write.value) !== write.valueBytes) return false
     const sums = valueChecksums(write.value)
     if (write.sums?.some((sum, chunk) => sum !== sums[chunk])) return false
     write.sums = sums

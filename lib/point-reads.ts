@@ -6,6 +6,7 @@
  */
 import { SlabAllocator } from '../vlog/slab.ts'
 import { throwIfAborted } from './arguments.ts'
+import { copyBytes } from './base/bytes.ts'
 import { valueStat } from './inspect-space.ts'
 import { readAgain, readAgainLater, staleView } from './look-again.ts'
 import type { ReadingEngine } from './reading-engine.ts'
@@ -58,8 +59,10 @@ export class PointReads {
     try {
       const result = this.#get(key, sequence, soon)
       if (!(result instanceof Promise)) return result
-      const { view } = this.#engine
-      return result.catch((error: unknown) => this.#getAgain(error, key, options, view))
+      const { view, moveOn } = this.#engine
+      // The caller may use its array again before the read fails.
+      const own = moveOn === undefined ? key : copyBytes(key)
+      return result.catch((error: unknown) => this.#getAgain(error, own, options, view))
     } catch (error) {
       return this.#getAgain(error, key, options)
     }
@@ -92,13 +95,16 @@ export class PointReads {
    * A read-only store that gives up its view meanwhile begins again.
    */
   async getMany(
-    keys: readonly Uint8Array[],
+    given: readonly Uint8Array[],
     options: ReadOptions | undefined,
     signal: AbortSignal | undefined,
   ): Promise<(Buffer | undefined)[]> {
     throwIfAborted(signal)
     const sequence = this.#sequence(options)
-    const { view } = this.#engine
+    const { view, moveOn } = this.#engine
+    // Those that are looked up in a later turn: the caller may use its arrays again as soon as this has been called.
+    const waits = given.length > SLICE_KEYS || moveOn !== undefined
+    const keys = waits ? given.map((key) => copyBytes(key)) : given
     try {
       return await this.#getSlices(keys, sequence, signal)
     } catch (error) {

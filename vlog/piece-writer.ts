@@ -9,6 +9,7 @@
  * would be stored that no checksum covers, or freed memory be read. So it only ever sees memory of the store. Pieces go
  * to the file in order: a frame whose value changed misses its end, and no crash can make it whole.
  */
+import { lengthOf } from '../lib/base/bytes.ts'
 import { checksum } from '../lib/base/checksum.ts'
 import { WiscError } from '../lib/base/errors.ts'
 import type { File } from '../lib/base/file-system.ts'
@@ -98,7 +99,7 @@ export class PieceWriter {
     length: number,
     prove: boolean,
   ): Uint8Array {
-    if (value.length !== bytes) throw new ChangedValueError()
+    if (lengthOf(value) !== bytes) throw new ChangedValueError()
     this.#pieces[this.#index] ??= new Uint8Array(PIECE_BYTES)
     const piece = this.#pieces[this.#index]!
     const copy = piece.subarray(this.#filled, this.#filled + length)

@@ -15,7 +15,11 @@ const lengthGetter = Object.getOwnPropertyDescriptor(
   'length',
 )!.get!
 
-/** The length of an array as the platform knows it, whatever a subclass answers. Runs no code of the array's maker. */
+/**
+ * The length of an array as the platform knows it, whatever a subclass answers. Runs no code of the array's maker.
+ * Memory of a caller is always asked so: `array.length` in a hot function of Node 20 still tells the old length of an
+ * array whose buffer was transferred.
+ */
 export function lengthOf(bytes: Uint8Array): number {
   return lengthGetter.call(bytes)
 }

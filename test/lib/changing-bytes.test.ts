@@ -362,6 +362,18 @@ test('operations are read once, and may write themselves while they are read', a
   await expectContents(fileSystem, store, expected, INLINE)
 })
 
+test('keys of getMany may be used again as soon as it has been called', async () => {
+  const store = await openSmallStore()
+  const keys = Array.from({ length: 600 }, (_, i) =>
+    Buffer.from(`key ${String(i).padStart(3, '0')}`),
+  )
+  await store.write(keys.map((key) => ({ type: 'put', key, value: key })))
+  const expected = keys.map(String)
+  const reading = store.getMany(keys)
+  for (const key of keys) key.fill(0)
+  expect((await reading).map(String)).toEqual(expected)
+})
+
 test('other things with bytes are refused', async () => {
   const store = await openSmallStore()
   const buffer = new ArrayBuffer(8)
