@@ -1,5 +1,6 @@
 /**
- * What runs jobs: worker threads (worker-pool.ts), or the calling thread itself (inline-runner.ts).
+ * What runs jobs: the worker threads that stores share (pool-runner.ts), or the calling thread itself
+ * (inline-runner.ts).
  */
 import { WiscError } from '../base/errors.ts'
 import type { JobRate } from './job-rate.ts'
