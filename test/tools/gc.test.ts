@@ -199,6 +199,20 @@ test.each([false, true])('Ctrl-C stops it, with a running process: %s', async (i
   await checkContent(db)
 })
 
+test('a process that closes the store meanwhile: in use, and gc says so', async () => {
+  const db = await storeWithGarbage()
+  const owner = await open(db, { workers: 0, collector: { enabled: false } })
+  await owner.put('key', 'value')
+  const asked = once(owner, 'flush')
+  const collecting = wisc(['gc', db, ...TO_ONE, '--rate', '4096'])
+  await asked
+  await owner.close()
+  const { code, out, err } = await collecting
+  expect([code, out]).toEqual([3, ''])
+  expect(err).toContain('the process that has the store open closes it')
+  await checkContent(db)
+})
+
 test('damage stops a step, and the exit code tells', async () => {
   const db = await storeWithGarbage()
   const file = path.join(db, '000002.vlog')

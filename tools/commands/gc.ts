@@ -18,7 +18,7 @@ import {
 import type { ControlClient, OwnerFacts } from '../../lib/inspect/control-client.ts'
 import { parseAtLeast, parseBytes, parseRatio, parseSegments } from '../amounts.ts'
 import { EXACT_BYTES, STORE_PATH } from '../arguments.ts'
-import { EXIT_CODE, errorReport, exitCodeOf, UsageError } from '../exit-code.ts'
+import { EXIT_CODE, errorReport, exitCodeOf, InUseError, UsageError } from '../exit-code.ts'
 import { inspectAgain } from '../inspect-again.ts'
 import { findOwner, type Owner, patienceMs, sayUnknown, watchOwner } from '../owner.ts'
 import { formatBytes } from '../units.ts'
@@ -183,7 +183,7 @@ async function carryOut(
   }
 }
 
-/** @throws WISC_LOCKED if it does not answer */
+/** @throws WISC_LOCKED if it does not answer, InUseError if it closes the store meanwhile */
 async function askOwner<T>(
   path: string,
   { client, silence }: Owner,
@@ -193,6 +193,11 @@ async function askOwner<T>(
   if (!client) throw new WiscError('WISC_LOCKED', `${silence}; it has the store open`)
   try {
     return await watchOwner(path, context, ask(client))
+  } catch (error) {
+    if (!(error instanceof WiscError) || error.code !== 'WISC_NOT_OPEN') throw error
+    throw new InUseError(
+      'the process that has the store open closes it, or has ended; what is done by then stays done: run gc again',
+    )
   } finally {
     client.close()
     context.progress.clear()
