@@ -255,7 +255,8 @@ export class Background {
         this.#wakePaceWaiters()
       }
     } catch (error) {
-      if (!this.#closing) this.#fail(error)
+      // Cancelled, as a rule; but a failed sync is one also while the store closes.
+      if (!this.#closing || toWiscError(error).code === 'WISC_SYNC_FAILED') this.#fail(error)
     }
   }
 

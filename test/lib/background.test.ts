@@ -57,3 +57,30 @@ test('I5: inputs of a compaction are unlinked only when its edit is durable', as
   expect(unlinked).toBe(2)
   expect(fileSystem.violations).toEqual([])
 })
+
+test('I1: a compaction whose sync fails while the store closes poisons it like any other', async () => {
+  const fileSystem = new FaultFileSystem()
+  const store = await openSmallStore(NOT_COLLECTED, fileSystem)
+  let flushed = false
+  let closing: Promise<unknown> | undefined
+  fileSystem.faults = ({ kind, path }) => {
+    if (!flushed || kind !== 'sync' || !path.endsWith('.sst')) return undefined
+    // The call is under way: the compaction is cancelled behind it.
+    closing = store.close().then(
+      () => 'closed',
+      (error: { code?: unknown }) => error.code,
+    )
+    fileSystem.faults = undefined
+    return { errno: 'EIO' }
+  }
+  for (let round = 0; closing === undefined; round++) {
+    expect(round).toBeLessThan(20)
+    for (let i = 0; i < 20; i++) await store.put(`key${i}`, `${round}`)
+    flushed = false
+    await store.flush()
+    flushed = true
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
+  }
+  expect(await closing).toBe('WISC_SYNC_FAILED')
+  expect(fileSystem.violations).toEqual([])
+})
