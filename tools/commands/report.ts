@@ -86,18 +86,25 @@ function alreadyThere(file: string): UsageError {
   return new UsageError(`there is a file already, nothing was written: ${file}`)
 }
 
-/** The name appears when the page is whole; what cannot be finished is taken away. */
+/** What cannot be finished is taken away. Not by a link to a whole page: some file systems have none. */
 function writeNew(file: string, bytes: Uint8Array): void {
-  const unfinished = `${file}.${process.pid}.tmp`
+  const descriptor = openNew(file)
   try {
-    fs.writeFileSync(unfinished, bytes, { flag: 'wx' })
-    // Unlike a rename it overwrites nothing.
-    fs.linkSync(unfinished, file)
+    fs.writeFileSync(descriptor, bytes)
+  } catch (error) {
+    fs.rmSync(file, { force: true })
+    throw namingPath(error, file)
+  } finally {
+    fs.closeSync(descriptor)
+  }
+}
+
+function openNew(file: string): number {
+  try {
+    return fs.openSync(file, 'wx')
   } catch (error) {
     if (systemErrorCode(error) === 'EEXIST') throw alreadyThere(file)
     throw namingPath(error, file)
-  } finally {
-    fs.rmSync(unfinished, { force: true })
   }
 }
 
