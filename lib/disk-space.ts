@@ -43,7 +43,8 @@ export class DiskSpace {
   /** While full: free bytes that deletes leave alone. */
   #keptBytes = 0
   #lookedAt = 0
-  #resuming = false
+  /** Settles when it is known whether there is room for all to go on. */
+  #resuming: Promise<void> | undefined
   /** The log has so many bytes when the ballast is looked at again. */
   #growAt = 0
 
@@ -81,14 +82,21 @@ export class DiskSpace {
     return deletesOnly && this.#freeBytes() >= this.#keptBytes ? undefined : this.#full
   }
 
+  /** After work that may have given space back: whoever has waited for it may put again. */
+  async lookNow(): Promise<void> {
+    if (!this.#full) return
+    this.#lookedAt = Number.NEGATIVE_INFINITY
+    this.#look()
+    await this.#resuming
+  }
+
   #look(): void {
     const now = performance.now()
     if (this.#resuming || now - this.#lookedAt < LOOK_AGAIN_MS) return
     this.#lookedAt = now
     if (this.#freeBytes() < this.#parts.ballast.wanted(this.#need()) + ROOM_BYTES) return
-    this.#resuming = true
-    void this.#resume().finally(() => {
-      this.#resuming = false
+    this.#resuming = this.#resume().finally(() => {
+      this.#resuming = undefined
     })
   }
 

@@ -303,6 +303,7 @@ export class Engine implements ReadingEngine {
   async flush(): Promise<void> {
     await this.commit.drain()
     await this.#flushWritten()
+    await this.diskSpace.lookNow()
     void this.diskSpace.growBallast()
   }
 
@@ -347,9 +348,14 @@ export class Engine implements ReadingEngine {
     return planned.catch((error) => Promise.reject(this.viewFailure(error)))
   }
 
-  collect(options: ResolvedCollect): Promise<CollectionReport> {
-    const collected = collect(this.collector, options)
-    return collected.catch((error) => Promise.reject(this.viewFailure(error)))
+  async collect(options: ResolvedCollect): Promise<CollectionReport> {
+    try {
+      const report = await collect(this.collector, options)
+      await this.diskSpace.lookNow()
+      return report
+    } catch (error) {
+      throw this.viewFailure(error)
+    }
   }
 
   async close(): Promise<void> {

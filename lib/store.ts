@@ -263,6 +263,7 @@ export class Store extends TypedEmitter {
       { ...(lower && { from: lower }), ...(upper && { to: upper }) },
       options.signal,
     )
+    await engine.diskSpace.lookNow()
   }
 
   /** What a collection would do, and why not more. Changes nothing; exact on a quiet store. Plain JSON. */
