@@ -23,6 +23,7 @@ export class OpenCache<T extends Closable> implements SpareFiles {
   readonly #open: (number: number) => T
   readonly #evicted: (value: T) => void
   readonly #slots: Map<number, Slot<T>> = new Map()
+  #isShared = false
   #keepsNoMore: (() => void) | undefined
 
   /**
@@ -47,7 +48,7 @@ export class OpenCache<T extends Closable> implements SpareFiles {
 
   /** Lets others have its files when the process has no descriptor left: what `get` gives is for use at once then. */
   shares(): this {
-    this.#keepsNoMore = keepsSpareFiles(this)
+    this.#isShared = true
     return this
   }
 
@@ -66,14 +67,19 @@ export class OpenCache<T extends Closable> implements SpareFiles {
     }
     this.#makeRoom()
     const value = this.#openWithRoom(number)
-    this.#slots.set(number, { number, value, used: true, pinned: false })
+    this.#add({ number, value, used: true, pinned: false })
     return value
   }
 
   /** Takes over something that is open already. Pinned things are never closed by the capacity. */
   adopt(number: number, value: T, pinned: boolean): void {
     this.#makeRoom()
-    this.#slots.set(number, { number, value, used: true, pinned })
+    this.#add({ number, value, used: true, pinned })
+  }
+
+  #add(slot: Slot<T>): void {
+    this.#slots.set(slot.number, slot)
+    if (this.#isShared) this.#keepsNoMore ??= keepsSpareFiles(this)
   }
 
   unpin(number: number): void {
@@ -89,8 +95,10 @@ export class OpenCache<T extends Closable> implements SpareFiles {
     slot.value.close()
   }
 
+  /** It may be filled again. */
   closeAll(): void {
     this.#keepsNoMore?.()
+    this.#keepsNoMore = undefined
     for (const slot of this.#slots.values()) slot.value.close()
     this.#slots.clear()
   }

@@ -4,6 +4,7 @@ import { AppendBuffer } from '#dist/lib/base/append-buffer.js'
 import { CorruptionError } from '#dist/lib/base/errors.js'
 import { FileWindow } from '#dist/lib/base/file-window.js'
 import { OpenCache } from '#dist/lib/base/open-cache.js'
+import { giveUpSpareFiles } from '#dist/lib/base/spare-files.js'
 import { bytesOf } from '../../support/log-segments.ts'
 import { MemoryFileSystem } from '../../support/memory-file-system.ts'
 import { Prng, replayHint, testSeed } from '../../support/random.ts'
@@ -64,6 +65,19 @@ describe('an open cache', () => {
     })
     expect(() => failing.get(1)).toThrow('no')
     expect(failing.size).toBe(0)
+  })
+
+  test('that shares gives up half for others, also when it was emptied and filled again', () => {
+    const { cache, closed } = makeCache(8)
+    cache.shares()
+    for (let round = 0; round < 2; round++) {
+      for (let number = 0; number < 6; number++) cache.get(number)
+      closed.length = 0
+      expect(giveUpSpareFiles()).toBe(true)
+      expect([cache.size, closed.length]).toEqual([3, 3])
+      cache.closeAll()
+      expect(giveUpSpareFiles()).toBe(false)
+    }
   })
 })
 
