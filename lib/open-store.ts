@@ -11,7 +11,7 @@ import { lazyModule } from './base/lazy-module.ts'
 import { fileSystemOfMode, modeOfStoreFile, nodeFileSystem } from './base/node-file-system.ts'
 import { listenOnSocket } from './base/node-socket.ts'
 import { type Random, systemRandom } from './base/random.ts'
-import { shown } from './given.ts'
+import { mustBe, shown } from './given.ts'
 import type { JobRunner } from './jobs/runner.ts'
 import { type Options, type ResolvedOptions, resolveOptions } from './options.ts'
 import { ReadOnlyEngine } from './read-only.ts'
@@ -32,17 +32,24 @@ export interface StoreParts {
   readonly isSalvage?: boolean
 }
 
+/** What is wrong with a path, if anything is. */
+function pathFault(path: unknown): string | undefined {
+  if (typeof path === 'string') {
+    if (path.length === 0) return 'path is empty'
+    return path.includes('\0') ? `path has a zero byte: ${shown(path)}` : undefined
+  }
+  const hint = path instanceof URL ? ': fileURLToPath(url) of node:url makes one of it' : ''
+  return mustBe('a string', 'path', path) + hint
+}
+
 /** See {@link open}, the public face of this. */
 export async function openStore(
   path: string,
   options: Options = {},
   parts: StoreParts = {},
 ): Promise<Store> {
-  if (typeof path !== 'string' || path.length === 0 || path.includes('\0')) {
-    throw invalidArgument(
-      `path must be a string, not empty or with a zero byte, not ${shown(path)}`,
-    )
-  }
+  const fault = pathFault(path)
+  if (fault !== undefined) throw invalidArgument(fault)
   const resolved = resolveOptions(options)
   const { random = systemRandom, wrapRunner = (runner) => runner } = parts
   const given = followLink(parts.fileSystem ?? nodeFileSystem, resolve(path))

@@ -39,8 +39,8 @@ const COMPLETION_EXAMPLES = [
 const EPILOGUE = `Exit codes: ${[
   `${EXIT_CODE.fine} fine`,
   `${EXIT_CODE.notFound} key not found`,
-  `${EXIT_CODE.usage} usage, or no store`,
-  `${EXIT_CODE.locked} locked`,
+  `${EXIT_CODE.usage} usage or no store`,
+  `${EXIT_CODE.locked} locked or in use`,
   `${EXIT_CODE.corruption} corruption or unknown format`,
   `${EXIT_CODE.io} input, output, a full disk and the rest`,
   `${EXIT_CODE.interrupted} interrupted`,

@@ -227,6 +227,7 @@ test('open refuses wrong paths and options before it touches anything', async ()
   ]) {
     await expectCode(INVALID, () => open(bad as string))
   }
+  await expect(open(new URL('file:///tmp/x') as unknown as string)).rejects.toThrow('fileURLToPath')
   for (const options of [
     null,
     5,
