@@ -94,10 +94,19 @@ export class DiskSpace {
     const now = performance.now()
     if (this.#resuming || now - this.#lookedAt < LOOK_AGAIN_MS) return
     this.#lookedAt = now
-    if (this.#freeBytes() < this.#parts.ballast.wanted(this.#need()) + ROOM_BYTES) return
+    if (!this.#hasRoomAgain()) return
     this.#resuming = this.#resume().finally(() => {
       this.#resuming = undefined
     })
+  }
+
+  /** For the reserve and for puts. A disk that cannot be asked has none. */
+  #hasRoomAgain(): boolean {
+    try {
+      return this.#freeBytes() >= this.#parts.ballast.wanted(this.#need()) + ROOM_BYTES
+    } catch {
+      return false
+    }
   }
 
   /** Free, with the reserve; a disk that cannot be asked may have anything. */
@@ -167,9 +176,15 @@ export class DiskSpace {
     }
   }
 
-  /** Before the store closes: what is left of the room is the reserve of the next open. */
+  /** Before the store closes: what is left of the room is the reserve of the next open. Never rejects. */
   async leaveBallast(): Promise<void> {
-    if (this.#full) await this.#parts.ballast.grow(this.#need(), LEFT_BYTES_MIN)
+    if (!this.#full) return
+    try {
+      await this.#parts.ballast.grow(this.#need(), LEFT_BYTES_MIN)
+    } catch (error) {
+      // A disk that cannot be asked: the store closes without a reserve.
+      void error
+    }
   }
 
   #need(): BallastNeed {

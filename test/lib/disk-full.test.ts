@@ -111,6 +111,18 @@ test('closes when full, and opens with everything that was acknowledged', async 
   expectAll(again, keys)
 })
 
+test('closes when full on a disk that cannot even be listed, and lets everything go', async () => {
+  const fileSystem = new FaultFileSystem({ capacityBytes: CAPACITY })
+  const store = await openSmallStore({}, fileSystem)
+  const keys = await fillDisk(store)
+  fileSystem.faults = ({ kind }) => (kind === 'list' ? { errno: 'EIO' } : undefined)
+  await store.close()
+  expect(fileSystem.openFiles).toBe(0)
+  fileSystem.faults = undefined
+  fileSystem.capacityBytes = 2 ** 40
+  expectAll(await openSmallStore({}, fileSystem), keys)
+})
+
 test('deletes without end are refused, too, rather than waiting for ever; close still works', async () => {
   const fileSystem = new FaultFileSystem({ capacityBytes: CAPACITY })
   const store = await openSmallStore({}, fileSystem)
