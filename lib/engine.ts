@@ -201,6 +201,7 @@ export class Engine implements ReadingEngine {
         sealSegment: (seal, durable) =>
           versions.apply({ sealedSegments: [seal], durable, lastSequence: seal.lastSequence }),
         dropSegment: (number) => versions.apply({ removedSegments: [number] }),
+        discardSegment: (number) => versions.discard({ kind: 'segment', number }),
         durableEdit: () => versions.durableEdit,
       },
       lastSequence: recovered.lastSequence,

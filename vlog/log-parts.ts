@@ -27,6 +27,8 @@ export interface LogEdits {
   sealSegment(seal: SegmentSeal, durable: LogPosition): Promise<unknown>
   /** For a segment in which nothing was ever written. */
   dropSegment(number: number): Promise<unknown>
+  /** For a new segment whose edit was refused: its file goes as soon as no crash can bring the edit back. */
+  discardSegment(number: number): void
   /** Number of the last durable edit. */
   durableEdit(): number
 }

@@ -86,7 +86,10 @@ export class Log {
   /** Opens a log that goes on behind `start.end`, with its first segment ready. */
   static async open(start: LogStart): Promise<Log> {
     const log = new Log(start)
-    await log.#preparer.ready()
+    await log.#preparer.ready().catch(async (error: unknown) => {
+      await log.#preparer.abandon()
+      throw error
+    })
     log.#active = log.#takeSegment()
     return log
   }

@@ -2,7 +2,8 @@
  * Prepares the next segment ahead, so that rotation waits for nothing.
  *
  * The order (I1, I4): create the empty file, make its name durable, make the edit that adds it durable. Only then it is
- * handed out, and only what is handed out is written to.
+ * handed out, and only what is handed out is written to. An edit that was refused may be durable nevertheless, so its
+ * file stays, and is the one that the next attempt adds: however often edits are refused, no more files are made.
  */
 import { syncFailed, toWiscError, type WiscError } from '../lib/base/errors.ts'
 import { joinPath, segmentName } from '../lib/base/file-names.ts'
@@ -17,6 +18,8 @@ export class SegmentPreparer {
   readonly #changed: () => void
   readonly #failed: (error: WiscError) => void
   #spare: OpenSegment | undefined
+  /** Its name is durable; the edit that was to add it was refused. */
+  #refused: OpenSegment | undefined
   #preparing: Promise<void> | undefined
   #failure: WiscError | undefined
   /** Someone found no segment and waits. */
@@ -76,6 +79,8 @@ export class SegmentPreparer {
   async close(): Promise<OpenSegment | undefined> {
     this.#closed = true
     await this.#preparing
+    const refused = this.#closeRefused()
+    if (refused !== undefined) this.#start.edits.discardSegment(refused)
     return this.#spare
   }
 
@@ -83,29 +88,42 @@ export class SegmentPreparer {
   async abandon(): Promise<void> {
     this.#closed = true
     await this.#preparing
+    this.#closeRefused()
+  }
+
+  #closeRefused(): number | undefined {
+    const refused = this.#refused
+    this.#refused = undefined
+    refused?.file.close()
+    return refused?.number
   }
 
   async #prepare(): Promise<void> {
+    this.#refused ??= await this.#create()
+    const segment = this.#refused
+    const { number, salt, file } = segment
+    await this.#start.edits.addSegment({ number, salt })
+    this.#refused = undefined
+    this.#spare = segment
+    this.#start.opened(number, file)
+  }
+
+  /** Creates the file, and makes its name durable. */
+  async #create(): Promise<OpenSegment> {
     const { fileSystem, directory, databaseId, random, edits } = this.#start
     const number = edits.allocateFileNumber()
     const salt = randomU32(random)
     const file = fileSystem.open(joinPath(directory, segmentName(number)), 'create')
-    let mayBeNamed = false
     try {
-      await fileSystem.syncDirectoryAsync(directory).catch((cause: unknown) => {
-        throw syncFailed(directory, cause)
-      })
-      mayBeNamed = true
-      await edits.addSegment({ number, salt })
-    } catch (error) {
+      await fileSystem.syncDirectoryAsync(directory)
+    } catch (cause) {
+      const error = toWiscError(syncFailed(directory, cause))
       file.close()
-      // Whoever tries again makes another one. After a failed sync nothing is unlinked.
-      const isOver = toWiscError(error).code === 'WISC_SYNC_FAILED'
-      if (!mayBeNamed && !isOver) unlinkIfPossible(fileSystem, file.path)
+      // After a failed sync nothing is unlinked.
+      if (error.code !== 'WISC_SYNC_FAILED') unlinkIfPossible(fileSystem, file.path)
       throw error
     }
     const seed = frameSeed({ kind: 'segment', databaseId, number, salt })
-    this.#spare = { number, file, seed, salt, length: 0, lastSequence: 0 }
-    this.#start.opened(number, file)
+    return { number, file, seed, salt, length: 0, lastSequence: 0 }
   }
 }

@@ -3,9 +3,11 @@
  * acknowledged is lost, and all goes on when they are back, without reopening.
  */
 import { expect, test, vi } from 'vitest'
+import { VersionSet } from '#dist/lib/tree/version-set.js'
 import type { Call, CallKind } from '../support/fault-calls.ts'
 import { FaultFileSystem } from '../support/fault-file-system.ts'
 import { codeOf, openSmallStore } from '../support/fault-store.ts'
+import { DIRECTORY } from '../support/recover-image.ts'
 
 /** Few wait for the collector, and a flush is small. */
 const OPTIONS = { collector: { enabled: false }, maxUnflushedLogBytes: 262_144 }
@@ -102,4 +104,41 @@ test('a close that comes when the calls are taken again does all that was refuse
   await store.close()
   const again = await openSmallStore(OPTIONS, fileSystem)
   expect(again.stats().recovery).toMatchObject({ clean: true, replayedRecords: 0 })
+})
+
+test('I4: however often edits are refused, one prepared segment is left, and none when it closes', async () => {
+  const fileSystem = new FaultFileSystem()
+  const store = await openSmallStore(OPTIONS, fileSystem)
+  const segments = (): number =>
+    fileSystem.list(DIRECTORY).filter((name) => name.endsWith('.vlog')).length
+  let written = 0
+  const write = async (): Promise<boolean> => {
+    const isTaken = (await codeOf(() => store.put(`key${written}`, VALUE))) === 'no error'
+    if (isTaken) written++
+    return isTaken
+  }
+  const refuseEdits = async (times: number): Promise<void> => {
+    let left = times
+    fileSystem.faults = ({ kind, path }) => {
+      if (kind !== 'write' || !path.includes('MANIFEST')) return undefined
+      left--
+      return { errno: 'EIO' }
+    }
+    while ((await write()) || left > 0) await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+  while (written < 50) await write()
+  await refuseEdits(4)
+  const before = segments()
+  await refuseEdits(8)
+  expect(segments()).toBe(before)
+  fileSystem.faults = undefined
+  await vi.waitFor(async () => expect(await write()).toBe(true), { timeout: 600_000 })
+  await refuseEdits(2)
+  fileSystem.faults = undefined
+  await store.close()
+  expect(segments()).toBe(VersionSet.read(fileSystem, DIRECTORY)!.version.segments.size)
+  expect(fileSystem.violations).toEqual([])
+  expect(fileSystem.openFiles).toBe(0)
+  const again = await openSmallStore(OPTIONS, fileSystem)
+  for (let i = 0; i < written; i++) expect(again.getSync(`key${i}`)?.equals(VALUE)).toBe(true)
 })

@@ -55,6 +55,7 @@ export class LogFixture {
         sealSegment: ({ number, length, lastSequence }, durable) =>
           edit(`seal ${number} ${length} ${lastSequence} durable ${durable.segment}`),
         dropSegment: (number) => edit(`drop ${number}`),
+        discardSegment: (number) => this.steps.push(`discard ${number}`),
         durableEdit: () => this.#edit,
       },
       failed: (error) => this.failures.push(error),
