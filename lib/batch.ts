@@ -2,7 +2,7 @@
 import { types } from 'node:util'
 import { RECORD_KIND, type RecordKind, valueChecksums } from '../vlog/record.ts'
 import { lengthOf, NO_BYTES } from './base/bytes.ts'
-import type { WiscError } from './base/errors.ts'
+import { invalidArgument, type WiscError } from './base/errors.ts'
 import { entryKind } from './placement.ts'
 import type { TakenBytes } from './taken-bytes.ts'
 import { KIND } from './tree/entry.ts'
@@ -17,7 +17,7 @@ export const TAKEN_VALUE_BYTES_MAX: number = 64 * 1024
 export interface Given {
   readonly kind: RecordKind
   readonly key: Uint8Array
-  /** Empty for a delete. */
+  /** NO_BYTES for a delete, and whatever is empty. */
   readonly value: Uint8Array
 }
 
@@ -49,6 +49,7 @@ export interface Batch {
 /**
  * Copies what must not depend on the caller: small values, those that a memtable is going to hold, and shared memory,
  * which other threads may change at any moment, so that no checksum would hold. Nothing of a caller runs in here.
+ * @throws WISC_INVALID_ARGUMENT for what a getter of a later operation has transferred
  */
 export function takeWrite(
   taken: TakenBytes,
@@ -59,6 +60,8 @@ export function takeWrite(
 ): Write {
   const key = taken.take(givenKey)
   const valueBytes = lengthOf(given)
+  checkNotLost('key', givenKey, key.length)
+  checkNotLost('value', given, valueBytes)
   if (
     valueBytes <= TAKEN_VALUE_BYTES_MAX ||
     entryKind(kind, valueBytes, valueThreshold) === KIND.inline ||
@@ -70,6 +73,12 @@ export function takeWrite(
   // A view of its own: whatever happens to the array, it has these bytes or none.
   const value = new Uint8Array(given.buffer, given.byteOffset, valueBytes)
   return { kind, key, value, valueBytes, borrowed: true, sums: undefined }
+}
+
+/** One that was empty when it was checked is NO_BYTES. @throws WISC_INVALID_ARGUMENT */
+function checkNotLost(name: string, given: Uint8Array, bytes: number): void {
+  if (bytes > 0 || given === NO_BYTES) return
+  throw invalidArgument(`${name} has lost its memory since it was checked: it was transferred`)
 }
 
 /** A single write as a list of one, without an array for each: the scratch is read before the next call. */

@@ -1,7 +1,9 @@
-/** Borrowed values that were taken away, as compiled code sees them. */
+/** Memory of callers that is taken away: borrowed values as compiled code sees them, and what getters of a batch do. */
 import { expect, test } from 'vitest'
 import { isUnchanged } from '#dist/lib/batch.js'
+import type { PutOperation } from '#dist/lib/types.js'
 import { RECORD_KIND } from '#dist/vlog/record.js'
+import { codeOf, openSmallStore } from '../support/fault-store.ts'
 
 test('a transferred value is a changed one, also once the function that asks is compiled', () => {
   const key = Buffer.from('key')
@@ -19,3 +21,24 @@ test('a transferred value is a changed one, also once the function that asks is 
     if (isUnchanged(batch) === isGone) expect.fail(`value ${i}`)
   }
 })
+
+test.each(['key', 'value'] as const)(
+  'a %s that a getter of a later operation transfers is never stored as an empty one',
+  async (part) => {
+    const store = await openSmallStore()
+    const lost = new Uint8Array(100).fill(7)
+    const first = { type: 'put', key: 'a', value: 'a', [part]: lost } as const
+    const second: PutOperation = {
+      type: 'put',
+      get key() {
+        structuredClone(lost.buffer, { transfer: [lost.buffer] })
+        return 'b'
+      },
+      value: '',
+    }
+    expect(await codeOf(() => store.write([first, second]))).toBe('WISC_INVALID_ARGUMENT')
+    expect(await store.keys().nextMany(9)).toEqual([])
+    await store.write([{ type: 'put', key: '', value: '' }])
+    expect((await store.keys().nextMany(9)).map(String)).toEqual([''])
+  },
+)
