@@ -11,6 +11,7 @@ import { type Store, WiscError } from '#dist/lib/index.js'
 import { openStore } from '#dist/lib/open-store.js'
 import { Prng } from '../support/random.ts'
 import { GROUPS, keysOf, membersOf, parseKey, versionIn } from './content.ts'
+import { isQueueKey } from './queue.ts'
 import { drawReaderOptions } from './settings.ts'
 import { pauses, shakyFileSystem } from './shaky-file-system.ts'
 
@@ -113,6 +114,7 @@ async function scan(store: Store): Promise<void> {
     if (group >= 0) checkGroup(group, values)
   }
   for await (const [key, value] of store.entries()) {
+    if (isQueueKey(key.toString())) continue
     const place = parseKey(key.toString())
     if (!place) throw new Error(`a key that nobody wrote: ${key.toString()}`)
     if (place.group !== group) {

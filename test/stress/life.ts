@@ -20,10 +20,26 @@ export interface Life {
 }
 
 /** Nobody promises that these do not happen when calls fail. */
-const FAULT_CODES: ReadonlySet<string> = new Set(['WISC_IO', 'WISC_DISK_FULL', 'WISC_SYNC_FAILED'])
+const FAULT_CODES: ReadonlySet<string> = new Set(['WISC_IO', 'WISC_DISK_FULL'])
 
-/** Answers that are right in any run: what an actor asked for itself. */
-const ASKED_FOR: ReadonlySet<string> = new Set(['WISC_ABORTED', 'WISC_STALE'])
+/** Work that a signal may break off. */
+const BREAKABLE: ReadonlySet<string> = new Set([
+  'scan',
+  'compact',
+  'compact range',
+  'collect',
+  'plan',
+  'verify',
+])
+
+/** True for an answer that is right: what an actor asked for itself, or what comes of a call that failed. */
+function isRight(life: Life, name: string, code: string): boolean {
+  if (code === 'WISC_ABORTED') return BREAKABLE.has(name)
+  if (code === 'WISC_STALE') return name === 'plan'
+  // No other call that fails is a failed sync.
+  if (code === 'WISC_SYNC_FAILED') return life.histories.syncFailed
+  return life.faults && FAULT_CODES.has(code)
+}
 
 export function count({ counts }: Life, name: string): void {
   counts.set(name, (counts.get(name) ?? 0) + 1)
@@ -40,8 +56,8 @@ export async function attempt<T>(
     return await work()
   } catch (error) {
     if (!(error instanceof WiscError)) throw error
-    const isRight = ASKED_FOR.has(error.code) || (life.faults && FAULT_CODES.has(error.code))
-    if (!isRight) throw new Error(`${name}: ${error.message}`, { cause: error })
+    if (!isRight(life, name, error.code))
+      throw new Error(`${name}: ${error.message}`, { cause: error })
     count(life, `${name} ${error.code}`)
     return undefined
   }

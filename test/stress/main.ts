@@ -17,14 +17,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { nodeFileSystem } from '#dist/lib/base/node-file-system.js'
 import type { Store } from '#dist/lib/index.js'
 import { openStore } from '#dist/lib/open-store.js'
 import { Prng, testSeed } from '../support/random.ts'
+import { accountingErrors } from '../support/recount.ts'
 import { plant } from './canaries.ts'
 import { runCommands } from './command-runs.ts'
 import { GROUPS, keysOf } from './content.ts'
 import { Histories } from './histories.ts'
 import { count, type Life } from './life.ts'
+import { Queue, queueAlone, queuer } from './queue.ts'
 import { descriptorCounter, keeper, reader, scanner } from './readers.ts'
 import { drawOptions, parseSettings, type Settings } from './settings.ts'
 import { faults, shakyFileSystem } from './shaky-file-system.ts'
@@ -41,6 +44,7 @@ interface Run {
   readonly prng: Prng
   readonly directory: string
   readonly histories: Histories
+  readonly queue: Queue
   readonly counts: Map<string, number>
   readonly endsAt: number
   /** The first thing that was wrong. */
@@ -95,6 +99,7 @@ async function liveOnce(run: Run): Promise<void> {
     keeper(life, prng.fork()),
     keeperOfOrder(life, prng.fork()),
     descriptorCounter(life, prng.fork()),
+    ...(settings.faults ? [] : [queuer(life, run.queue, prng.fork())]),
   ]
   const endsAt = Math.min(run.endsAt, performance.now() + LIFE_MS / 2 + prng.below(LIFE_MS))
   const all = Promise.all(actors.map((actor) => watch(run, actor)))
@@ -115,7 +120,9 @@ async function endLife(run: Run, life: Life): Promise<void> {
   const isSound = !settings.faults
   if (isSound && !run.failure) {
     await checkAll(life.store, run.histories)
+    await queueAlone(life, run.queue, run.prng.fork())
     await verify(life, true)
+    await checkFigures(life)
     const { backgroundError } = life.store.stats()
     if (backgroundError) throw new Error('background work stopped', { cause: backgroundError })
   }
@@ -124,6 +131,25 @@ async function endLife(run: Run, life: Life): Promise<void> {
     if (isSound) throw error
   })
   if (settings.faults) run.histories.reopened()
+}
+
+/** Nobody reads or writes: nothing is held, and the figures of space are those of a recount (I9). */
+async function checkFigures({ store, directory }: Life): Promise<void> {
+  store.pauseCollector()
+  await store.flush()
+  await store.compact()
+  const { iterators, snapshots } = store.stats()
+  if (iterators.open + snapshots.open > 0) {
+    throw new Error(`${iterators.open} iterators and ${snapshots.open} snapshots are still open`)
+  }
+  let errors = accountingErrors(store, nodeFileSystem, directory)
+  // Files that nobody needs any more go a little later.
+  for (let looks = 0; looks < 500 && errors.length > 0; looks++) {
+    await sleep(20)
+    errors = accountingErrors(store, nodeFileSystem, directory)
+  }
+  if (errors.length > 0) throw new Error(`figures of space are wrong: ${errors.join(', ')}`)
+  store.resumeCollector()
 }
 
 /** Nobody writes: every group shows a version that it may have, and from now on that one. */
@@ -207,6 +233,7 @@ async function main(): Promise<number> {
     prng: new Prng(settings.seed),
     directory: join(scratch, 'db'),
     histories: new Histories(),
+    queue: new Queue(),
     counts: new Map(),
     endsAt: performance.now() + settings.seconds * 1000,
     failure: undefined,
