@@ -278,17 +278,24 @@ test('a collection that has no room for a compaction gives back what needs none,
   expect(fileSystem.violations).toEqual([])
 })
 
-test('a compaction that found no room is not begun again and again: it waits until there is more', async () => {
-  const { store, fileSystem, runner } = await CollectedStore.open({
+/** A store of inline values whose first compaction is about to begin; `runner` lets it. */
+async function heldBeforeCompaction(): Promise<CollectedStore> {
+  const opened = await CollectedStore.open({
     collector: { enabled: false },
     valueThreshold: 100_000,
   })
+  const { store, runner } = opened
   runner.hold('compaction', 'before')
   for (let round = 0; round < 6; round++) {
     for (let i = 0; i < 20; i++) await store.put(`key${i}`, VALUE)
     await store.flush()
   }
   await runner.reached('compaction')
+  return opened
+}
+
+test('a compaction that found no room is not begun again and again: it waits until there is more', async () => {
+  const { store, fileSystem, runner } = await heldBeforeCompaction()
   let created = 0
   fileSystem.faults = ({ kind, path }) => {
     if (!path.endsWith('.sst')) return undefined
@@ -320,16 +327,7 @@ test('a compaction that found no room is not begun again and again: it waits unt
 })
 
 test('flushes go on while a compaction waits for room', async () => {
-  const { store, fileSystem, runner } = await CollectedStore.open({
-    collector: { enabled: false },
-    valueThreshold: 100_000,
-  })
-  runner.hold('compaction', 'before')
-  for (let round = 0; round < 6; round++) {
-    for (let i = 0; i < 20; i++) await store.put(`key${i}`, VALUE)
-    await store.flush()
-  }
-  await runner.reached('compaction')
+  const { store, fileSystem, runner } = await heldBeforeCompaction()
   fileSystem.faults = ({ kind, path }) =>
     kind === 'write' && path.endsWith('.sst') ? { errno: 'ENOSPC' } : undefined
   runner.release('compaction')

@@ -8,6 +8,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Prng } from '../support/random.ts'
+import { PATIENCE } from '../support/wisc-process.ts'
 import { GROUPS, keyOf } from './content.ts'
 
 const WISC = fileURLToPath(new URL('../../../dist/bin/wisc.js', import.meta.url))
@@ -53,7 +54,7 @@ async function runOnce(directory: string, { verb, words }: Run): Promise<void> {
   const child = spawn(process.execPath, [WISC, verb, ...place], {
     stdio: ['ignore', 'pipe', 'pipe'],
     // The writer may be kept from answering by all the others.
-    env: { ...process.env, WISC_PATIENCE_MS: '120000' },
+    env: { ...process.env, ...PATIENCE },
   })
   let errors = ''
   let output = ''
