@@ -1,11 +1,11 @@
 /**
  * wisc: an embedded key-value store for large values. The public face; the README says how to use it.
  */
-import { openStore } from './open-store.ts'
-import type { Options } from './options.ts'
-import type { Store } from './store.ts'
 
-export type { CollectionStep, PlannedFile, SkippedFile } from '../vlog/collection-plan.ts'
+import type { Options } from './contract/options.ts'
+import { openStore } from './store/open-store.ts'
+import type { Store } from './store/store.ts'
+
 export { CorruptionError, IoError, WiscError, type WiscErrorCode } from './base/errors.ts'
 export type {
   CollectedStep,
@@ -15,7 +15,8 @@ export type {
   CollectionReport,
   CollectOptions,
   FailedStep,
-} from './collector/collection.ts'
+} from './contract/collection.ts'
+export type { CollectionStep, PlannedFile, SkippedFile } from './contract/collection-plan.ts'
 export type {
   CollectionEvent,
   CompactionEvent,
@@ -24,15 +25,14 @@ export type {
   StoreEmitter,
   StoreEvents,
   StoreListener,
-} from './events.ts'
-export type { EntryIterator, KeyIterator, StoreIterator, ValueIterator } from './iterator.ts'
-export type { CollectorOptions, Options, TreeTuning } from './options.ts'
-export type { RecoveryReport } from './recover.ts'
-export type { Snapshot } from './snapshot.ts'
-export type { LevelStats, Stats } from './stats.ts'
-export type { Store } from './store.ts'
-export type * from './types.ts'
-export type { VerifyOptions, VerifyProgress, VerifyReport } from './verify.ts'
+} from './contract/events.ts'
+export type { CollectorOptions, Options, TreeTuning } from './contract/options.ts'
+export type * from './contract/types.ts'
+export type { RecoveryReport } from './recovery/recover.ts'
+export type { LevelStats, Stats } from './reports/stats.ts'
+export type { VerifyOptions, VerifyProgress, VerifyReport } from './reports/verify.ts'
+export type { EntryIterator, KeyIterator, StoreIterator, ValueIterator } from './store/iterator.ts'
+export type { Store } from './store/store.ts'
 
 /**
  * Opens the store in a directory; by default it is created if the directory is missing or empty.

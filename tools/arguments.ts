@@ -5,7 +5,7 @@
  * another key than it seems to, so it is refused.
  */
 import type { KeyRange } from '../lib/index.ts'
-import { UsageError } from './exit-code.ts'
+import { UsageError } from './terminal/exit-code.ts'
 
 export const STORE_PATH = {
   type: 'string',

@@ -7,7 +7,7 @@
  */
 
 import { WiscError } from '../lib/index.ts'
-import { type ControlClient, SilentOwnerError } from '../lib/inspect/control-client.ts'
+import { type ControlClient, SilentOwnerError } from '../lib/inspect/owner/control-client.ts'
 import { findOwner, patienceMs } from './owner.ts'
 import type { VerbContext } from './verb.ts'
 

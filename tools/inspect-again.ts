@@ -1,9 +1,9 @@
 /**
  * Looks at a store that may be in use: its writer may remove files while they are looked at. Then everything begins
- * again in a new view; what fails twice in the same place is what it seems to be (lib/look-again.ts).
+ * again in a new view; what fails twice in the same place is what it seems to be (lib/reads/look-again.ts).
  */
 import type { Store } from '../lib/index.ts'
-import { Looks } from '../lib/inspect/looks.ts'
+import { Looks } from '../lib/inspect/owner/looks.ts'
 import type { VerbContext } from './verb.ts'
 import { inspectStore } from './with-store.ts'
 

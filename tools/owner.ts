@@ -5,10 +5,10 @@
  */
 import { setTimeout } from 'node:timers/promises'
 import { IoError, WiscError } from '../lib/index.ts'
-import { ControlClient, SilentOwnerError } from '../lib/inspect/control-client.ts'
-import { type StoreOwner, storeOwner } from '../lib/inspect/store-owner.ts'
-import { InterruptedError, UsageError } from './exit-code.ts'
+import { ControlClient, SilentOwnerError } from '../lib/inspect/owner/control-client.ts'
+import { type StoreOwner, storeOwner } from '../lib/inspect/owner/store-owner.ts'
 import { commandOf } from './process-command.ts'
+import { InterruptedError, UsageError } from './terminal/exit-code.ts'
 import type { VerbContext } from './verb.ts'
 import { inspectStore } from './with-store.ts'
 

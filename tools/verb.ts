@@ -7,8 +7,8 @@
  */
 import type { ArgumentsCamelCase, Argv } from 'yargs'
 import { type Example, examplesText } from './help.ts'
-import { helpColumns, type Output } from './output.ts'
-import type { Progress } from './progress.ts'
+import { helpColumns, type Output } from './terminal/output.ts'
+import type { Progress } from './terminal/progress.ts'
 
 /** What a verb has around it. */
 export interface VerbContext {

@@ -8,7 +8,9 @@ import fs from 'node:fs'
 import { createRequire } from 'node:module'
 import type yargsFactory from 'yargs'
 import type { Argv } from 'yargs'
-import { toJson } from './escape.ts'
+import { examplesText, helpWords } from './help.ts'
+import { PACKAGE_ROOT } from './package-root.ts'
+import { toJson } from './terminal/escape.ts'
 import {
   EXIT_CODE,
   errorReport,
@@ -16,15 +18,13 @@ import {
   InterruptedError,
   messageOf,
   UsageError,
-} from './exit-code.ts'
-import { examplesText, helpWords } from './help.ts'
-import { helpColumns, Output } from './output.ts'
-import { PACKAGE_ROOT } from './package-root.ts'
-import { Progress } from './progress.ts'
+} from './terminal/exit-code.ts'
+import { helpColumns, Output } from './terminal/output.ts'
+import { Progress } from './terminal/progress.ts'
+import { PARSER, protectWords, restoreText, restoreWords } from './terminal/words.ts'
 import { unknownVerb, usageMessage } from './usage-message.ts'
 import type { Act, Verb } from './verb.ts'
 import { loadVerbs, VERB_NAMES } from './verbs.ts'
-import { PARSER, protectWords, restoreText, restoreWords } from './words.ts'
 
 // Its one CommonJS file loads in half the time of its modules: a fifth of what a short command takes.
 const yargs: typeof yargsFactory = createRequire(import.meta.url)('yargs')

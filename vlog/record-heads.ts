@@ -9,9 +9,9 @@
  * whole has no use for a record before damage, which throws. Values may be holes. Data plane.
  */
 import { CorruptionError, WiscError } from '../lib/base/errors.ts'
-import type { File } from '../lib/base/file-system.ts'
-import { FileWindow } from '../lib/base/file-window.ts'
-import { FRAME_HEADER_BYTES, readFrameHeader } from '../lib/base/frame.ts'
+import type { File } from '../lib/base/files/file-system.ts'
+import { FileWindow } from '../lib/base/files/file-window.ts'
+import { FRAME_HEADER_BYTES, readFrameHeader } from '../lib/base/files/frame.ts'
 import { CODEC_NONE, RECORD_HEADER_BYTES, type RecordHeader } from './record.ts'
 import { viewProvedHead } from './record-window.ts'
 

@@ -7,7 +7,7 @@
  * proved.
  */
 import { checksum } from '../lib/base/checksum.ts'
-import type { FileWindow } from '../lib/base/file-window.ts'
+import type { FileWindow } from '../lib/base/files/file-window.ts'
 import {
   chunkChecksum,
   proveRecord,

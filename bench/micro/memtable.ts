@@ -7,11 +7,11 @@
  */
 import { hashRange } from '../../lib/base/bytes.ts'
 import { LOG_START, SEQUENCE_MAX } from '../../lib/base/log-position.ts'
-import type { Arena } from '../../lib/tree/arena.ts'
-import { createArena } from '../../lib/tree/arena.ts'
 import type { FoundEntry } from '../../lib/tree/entry.ts'
 import { KIND } from '../../lib/tree/entry.ts'
-import { Memtable } from '../../lib/tree/memtable.ts'
+import type { Arena } from '../../lib/tree/memtable/arena.ts'
+import { createArena } from '../../lib/tree/memtable/arena.ts'
+import { Memtable } from '../../lib/tree/memtable/memtable.ts'
 
 const ROUNDS = 3
 const KEY_BYTES = 16

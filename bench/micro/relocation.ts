@@ -7,14 +7,14 @@
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { BlockCache } from '../../lib/base/block-cache.ts'
 import { NO_BYTES } from '../../lib/base/bytes.ts'
-import { joinPath, segmentName } from '../../lib/base/file-names.ts'
-import { NodeFileSystem } from '../../lib/base/node-file-system.ts'
+import { BlockCache } from '../../lib/base/files/block-cache.ts'
+import { joinPath, segmentName } from '../../lib/base/files/file-names.ts'
+import { NodeFileSystem } from '../../lib/base/platform/node-file-system.ts'
 import { RECORD_KIND, writeRecordHead } from '../../vlog/record.ts'
-import type { BuiltRelocation } from '../../vlog/relocation-format.ts'
-import { RelocationReader } from '../../vlog/relocation-reader.ts'
-import { RelocationWriter } from '../../vlog/relocation-writer.ts'
+import type { BuiltRelocation } from '../../vlog/relocation/relocation-format.ts'
+import { RelocationReader } from '../../vlog/relocation/relocation-reader.ts'
+import { RelocationWriter } from '../../vlog/relocation/relocation-writer.ts'
 
 const ROUNDS = 3
 const RECORDS = Number(process.argv[2] ?? 500_000)

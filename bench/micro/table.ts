@@ -7,17 +7,17 @@
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { BlockCache } from '../../lib/base/block-cache.ts'
 import { compareBytes, hashRange, NO_BYTES } from '../../lib/base/bytes.ts'
-import type { FileIdentity } from '../../lib/base/file-header.ts'
-import { joinPath, tableName } from '../../lib/base/file-names.ts'
+import { BlockCache } from '../../lib/base/files/block-cache.ts'
+import type { FileIdentity } from '../../lib/base/files/file-header.ts'
+import { joinPath, tableName } from '../../lib/base/files/file-names.ts'
 import { SEQUENCE_MAX } from '../../lib/base/log-position.ts'
-import { NodeFileSystem } from '../../lib/base/node-file-system.ts'
-import type { KeyedEntry } from '../../lib/tree/block-format.ts'
+import { NodeFileSystem } from '../../lib/base/platform/node-file-system.ts'
 import type { BuiltTable, EntryCursor, TableOptions } from '../../lib/tree/entry.ts'
 import { KIND } from '../../lib/tree/entry.ts'
-import { TableBuilder } from '../../lib/tree/table-builder.ts'
-import { TableReader } from '../../lib/tree/table-reader.ts'
+import type { KeyedEntry } from '../../lib/tree/table/block-format.ts'
+import { TableBuilder } from '../../lib/tree/table/table-builder.ts'
+import { TableReader } from '../../lib/tree/table/table-reader.ts'
 
 const ROUNDS = 3
 const KEYS = Number(process.argv[2] ?? 1_000_000)

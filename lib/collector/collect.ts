@@ -2,26 +2,27 @@
  * Collections that someone asks for: the exact plan (plan.ts), and its execution. `collect` without a plan first
  * exposes what is hidden.
  */
-import type { CollectionStep } from '../../vlog/collection-plan.ts'
+
 import { toWiscError, WiscError } from '../base/errors.ts'
-import { JobRate } from '../jobs/job-rate.ts'
 import {
   type CollectedStep,
   type CollectionFigures,
   type CollectionPlan,
   type CollectionProgress,
   type CollectionReport,
-  checkPlanFits,
-  collectionFigures,
   type FailedStep,
   type ResolvedCollect,
   stepNumbers,
-} from './collection.ts'
+} from '../contract/collection.ts'
+import type { CollectionStep } from '../contract/collection-plan.ts'
+import { JobRate } from '../jobs/job-rate.ts'
+import { collectionFigures } from '../space/collection-figures.ts'
+import type { Space } from '../space/space.ts'
+import type { StepControl } from './act/run-step.ts'
 import type { Collector } from './collector.ts'
+import { checkPlanFits } from './plan/plan-fits.ts'
+import { isExposureAsked } from './plan/tree-garbage.ts'
 import { type MadePlan, makePlan, ROUNDS_MAX, walkTree } from './plan.ts'
-import type { StepControl } from './run-step.ts'
-import type { Space } from './space.ts'
-import { isExposureAsked } from './tree-garbage.ts'
 
 /** Plans without changing anything. */
 export function planCollection(

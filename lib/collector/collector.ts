@@ -1,28 +1,29 @@
 /**
  * The collector: looks at the space of the store when something has changed, and gives back what is over the bound.
  *
- *   look: measure (space.ts) -> decide (decide.ts, vlog/collection-planner.ts) -> flush, compact, or carry out
- *         the best step (steps.ts, run-step.ts) -> look again
+ *   look: measure (lib/space/space.ts) -> decide (plan/decide.ts, plan/collection-planner.ts) -> flush, compact, or
+ *         carry out the best step (act/steps.ts, act/run-step.ts) -> look again
  *
  * A step or two at a time (running-steps.ts), in workers. A look follows each new version, each sixteenth of a segment
  * that was written, and the end of a burst of writes; an idle store is looked at no more. Nothing here decides what is
  * visible.
  */
-import type { CollectionStep } from '../../vlog/collection-plan.ts'
-import type { Background } from '../background.ts'
+
+import type { Background } from '../background/background.ts'
 import { CorruptionError, toWiscError, WiscError } from '../base/errors.ts'
-import type { FileSystem } from '../base/file-system.ts'
+import type { FileSystem } from '../base/files/file-system.ts'
 import { linkSignals } from '../base/signals.ts'
-import { emitSafely } from '../events.ts'
-import { amplificationOf } from './collection.ts'
-import { decide } from './decide.ts'
-import { DiskBound, type DiskBoundParts } from './disk-bound.ts'
-import { ForegroundWatch } from './foreground-watch.ts'
-import { ROOM_BYTES } from './pressure.ts'
-import { RunningSteps } from './running-steps.ts'
-import type { Space } from './space.ts'
-import { type CountedStepParts, Steps } from './steps.ts'
-import { WriterPace } from './writer-pace.ts'
+import type { CollectionStep } from '../contract/collection-plan.ts'
+import { emitSafely } from '../contract/events.ts'
+import { amplificationOf } from '../space/collection-figures.ts'
+import type { Space } from '../space/space.ts'
+import { RunningSteps } from './act/running-steps.ts'
+import { type CountedStepParts, Steps } from './act/steps.ts'
+import { DiskBound, type DiskBoundParts } from './pace/disk-bound.ts'
+import { ForegroundWatch } from './pace/foreground-watch.ts'
+import { WriterPace } from './pace/writer-pace.ts'
+import { decide } from './plan/decide.ts'
+import { ROOM_BYTES } from './plan/pressure.ts'
 
 /** A look follows each such part of a segment that was written. */
 const LOOK_SHARE = 1 / 16

@@ -2,14 +2,15 @@
  * Plans for a store that is only read: jobs run on the calling thread, on the files of the view. A writer may remove
  * these meanwhile, then the view is stale.
  */
-import type { PlannerOptions } from '../../vlog/collection-plan.ts'
+
+import { type CollectionPlan, plannedFiles, type ResolvedCollect } from '../contract/collection.ts'
+import type { PlannerOptions } from '../contract/collection-plan.ts'
 import { InlineRunner } from '../jobs/inline-runner.ts'
 import { JobRate } from '../jobs/job-rate.ts'
-import type { ReadingEngine } from '../reading-engine.ts'
-import { type CollectionPlan, plannedFiles, type ResolvedCollect } from './collection.ts'
+import type { ReadingEngine } from '../reads/reading-engine.ts'
+import type { StepControl } from './act/run-step.ts'
+import { plannerOptions } from './plan/planner-options.ts'
 import { type MadePlan, makePlan, type PlanParts, type PlanWishes } from './plan.ts'
-import { plannerOptions } from './planner-options.ts'
-import type { StepControl } from './run-step.ts'
 
 /** What a collection would do if the store were open for writing. */
 export async function planViewCollection(

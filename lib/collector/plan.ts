@@ -3,17 +3,18 @@
  * a walk over all tables, and what a punch would give from a mark of the file.
  */
 
-import { punchedBytes } from '../../vlog/collection-costs.ts'
+import { CorruptionError } from '../base/errors.ts'
+import type { CollectionPlan, ResolvedCollect } from '../contract/collection.ts'
 import type {
   CollectibleFile,
   CollectionStep,
   MarkedHoles,
   PlannerOptions,
-} from '../../vlog/collection-plan.ts'
-import { planCollectionSteps } from '../../vlog/collection-planner.ts'
-import { CorruptionError } from '../base/errors.ts'
-import { type CollectionPlan, collectionFigures, type ResolvedCollect } from './collection.ts'
-import { type MarkParts, markFile, type StepControl } from './run-step.ts'
+} from '../contract/collection-plan.ts'
+import { collectionFigures } from '../space/collection-figures.ts'
+import { punchedBytes } from '../space/file-figures.ts'
+import { type MarkParts, markFile, type StepControl } from './act/run-step.ts'
+import { planCollectionSteps } from './plan/collection-planner.ts'
 
 /** Rounds of plan and execution that a collection makes: what failed in one is planned around in the next. */
 export const ROUNDS_MAX = 8

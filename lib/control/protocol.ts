@@ -9,9 +9,9 @@
  * it has asked for, and gives up what it holds. An answer holds figures and names of files, never a key, a value or a
  * place in the code.
  */
-import type { CollectionPlan, CollectionReport } from '../collector/collection.ts'
-import type { Stats } from '../stats.ts'
-import type { SegmentInfo } from '../types.ts'
+import type { CollectionPlan, CollectionReport } from '../contract/collection.ts'
+import type { SegmentInfo } from '../contract/types.ts'
+import type { Stats } from '../reports/stats.ts'
 
 export const PROTOCOL_VERSION = 1
 /** A longer request is refused, and the connection ends. */

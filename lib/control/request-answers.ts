@@ -5,11 +5,11 @@ import type {
   CollectionProgress,
   CollectionReport,
   CollectOptions,
-} from '../collector/collection.ts'
-import { plainObject, type ResolvedOptions, refuseUnknown } from '../options.ts'
-import type { ReadableSequences } from '../readable-sequences.ts'
-import type { Stats } from '../stats.ts'
-import type { KeyRange, SegmentInfo, SignalOptions } from '../types.ts'
+} from '../contract/collection.ts'
+import { plainObject, type ResolvedOptions, refuseUnknown } from '../contract/options.ts'
+import type { KeyRange, SegmentInfo, SignalOptions } from '../contract/types.ts'
+import type { Stats } from '../reports/stats.ts'
+import type { ReadableSequences } from '../state/readable-sequences.ts'
 import type { ControlRequest, ControlRequestName, ControlResults } from './protocol.ts'
 
 /** The parts of a store that are asked. */

@@ -5,7 +5,7 @@
  *   log        every record is written once: key, value, 40 bytes
  *   tree       an entry is written by the flush, and at each level with the share of that level which is merged
  *              with it: 1 + sum over levels of (1 + r), r the size of the level by that of the one above (for level 1,
- *              four flushes); levels as lib/tree/tree-shape.ts makes them, with default options. An entry takes
+ *              four flushes); levels as lib/tree/version/tree-shape.ts makes them, with default options. An entry takes
  *              its key and 10 bytes, and its value if that is inline or 8 bytes if not
  *   collector  separated records are copied until the target of space (1.3) is met. Where files are cleaned oldest
  *              first, a share x of each still lives, with (1 - x) / -ln x = 1 / target, and for each byte written
@@ -19,8 +19,8 @@
 
 import { NO_BYTES } from '../base/bytes.ts'
 import { RECORD_HEADER_BYTES, VALUE_CHUNK_BYTES } from '../base/record-size.ts'
-import { resolveOptions } from '../options.ts'
-import { measureTree, runCapacity, type TreeShapeOptions } from '../tree/tree-shape.ts'
+import { resolveOptions } from '../contract/options.ts'
+import { measureTree, runCapacity, type TreeShapeOptions } from '../tree/version/tree-shape.ts'
 import type { SizeBucket } from './size-histogram.ts'
 
 const KIB = 1024

@@ -6,7 +6,7 @@
  * which is why a removal takes the lock first, and proves like an open that the manifest is the last one.
  */
 import { isMissing, WiscError } from '../base/errors.ts'
-import { FILE_HEADER_BYTES } from '../base/file-header.ts'
+import { FILE_HEADER_BYTES } from '../base/files/file-header.ts'
 import {
   BALLAST_NAME,
   CURRENT_NAME,
@@ -19,18 +19,18 @@ import {
   mayBeGiven,
   parseFileName,
   SOCKET_NAME,
-} from '../base/file-names.ts'
-import type { FileSystem } from '../base/file-system.ts'
-import { lockedError } from '../base/locked-error.ts'
-import { lockText, nodeFileSystem } from '../base/node-file-system.ts'
-import { lookAgain } from '../look-again.ts'
-import { surveyStore } from '../recover.ts'
-import { refuseUnfinished } from '../store-place.ts'
-import type { ReadManifest } from '../tree/manifest.ts'
-import { holdsValueLogFile } from '../tree/version.ts'
-import { VersionSet } from '../tree/version-set.ts'
-import { readRange } from './dump-context.ts'
-import { findIdentity } from './file-identity.ts'
+} from '../base/files/file-names.ts'
+import type { FileSystem } from '../base/files/file-system.ts'
+import { lockedError } from '../base/platform/locked-error.ts'
+import { lockText, nodeFileSystem } from '../base/platform/node-file-system.ts'
+import { lookAgain } from '../reads/look-again.ts'
+import { surveyStore } from '../recovery/recover.ts'
+import { refuseUnfinished } from '../recovery/store-place.ts'
+import type { ReadManifest } from '../tree/version/manifest.ts'
+import { holdsValueLogFile } from '../tree/version/version.ts'
+import { VersionSet } from '../tree/version/version-set.ts'
+import { readRange } from './dump/dump-context.ts'
+import { findIdentity } from './dump/file-identity.ts'
 
 export interface Orphan {
   /** In the directory of the store; lost/NAME for what recovery set aside. */

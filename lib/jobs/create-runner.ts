@@ -1,5 +1,5 @@
 /** Chooses who runs the jobs of a store. */
-import type { FileSystem } from '../base/file-system.ts'
+import type { FileSystem } from '../base/files/file-system.ts'
 import type { Random } from '../base/random.ts'
 import { InlineRunner } from './inline-runner.ts'
 import type { Job, ResultOf } from './messages.ts'

@@ -1,5 +1,5 @@
 /** Tells each job what its directory must be, and the store at once when a job has found that it is not. */
-import type { Ground } from '../base/ground.ts'
+import type { Ground } from '../base/files/ground.ts'
 import type { Job, ResultOf } from './messages.ts'
 import type { JobRunner, RunOptions } from './runner.ts'
 

@@ -3,7 +3,7 @@
  * ones (small-jobs.ts), and what no thread can be had for (worker-pool.ts).
  */
 import { assert } from '../base/errors.ts'
-import type { FileSystem } from '../base/file-system.ts'
+import type { FileSystem } from '../base/files/file-system.ts'
 import { type Random, systemRandom } from '../base/random.ts'
 import type { Job, ResultOf } from './messages.ts'
 import { startJob } from './run-job.ts'

@@ -4,14 +4,14 @@
  * A job never touches the manifest: the main thread turns its result into one version edit. It opens by name
  * what it reads. Numbers for tables it takes from the store's own counter, in shared memory, one when a table begins.
  */
-import type { MarkResult } from '../../vlog/mark.ts'
-import type { PunchResult } from '../../vlog/punch.ts'
-import type { RewriteResult } from '../../vlog/rewrite.ts'
-import type { ValueLogFile } from '../../vlog/victim.ts'
-import type { GroundMarks } from '../base/ground.ts'
+import type { MarkResult } from '../../vlog/collect/mark.ts'
+import type { PunchResult } from '../../vlog/collect/punch.ts'
+import type { RewriteResult } from '../../vlog/collect/rewrite.ts'
+import type { ValueLogFile } from '../../vlog/collect/victim.ts'
+import type { GroundMarks } from '../base/files/ground.ts'
+import type { WalkResult } from '../tree/compaction/shadow-walk.ts'
 import type { BuiltTable, TableMeta, TableOptions } from '../tree/entry.ts'
-import type { FrozenMemtable } from '../tree/memtable.ts'
-import type { WalkResult } from '../tree/shadow-walk.ts'
+import type { FrozenMemtable } from '../tree/memtable/memtable.ts'
 
 interface JobBase {
   readonly directory: string

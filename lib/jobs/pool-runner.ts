@@ -1,6 +1,6 @@
 /** Runs the jobs of one store in the threads of a pool that it shares with others. */
 import type { WiscError } from '../base/errors.ts'
-import { giveUpSpareFiles, isOutOfDescriptors } from '../base/spare-files.ts'
+import { giveUpSpareFiles, isOutOfDescriptors } from '../base/files/spare-files.ts'
 import type { Job, JobResult, ResultOf } from './messages.ts'
 import type { PoolShare, SharedArena } from './pool-job.ts'
 import { type JobRunner, type RunOptions, runnerClosed } from './runner.ts'

@@ -3,7 +3,7 @@
  * with the library, but without the worker's file, has none.
  */
 import { fileURLToPath } from 'node:url'
-import type { FileSystem } from '../base/file-system.ts'
+import type { FileSystem } from '../base/files/file-system.ts'
 
 /** undefined where modules have no address, as in a bundle of CommonJS. */
 export const WORKER_ENTRY: URL | undefined = workerEntry()

@@ -11,7 +11,7 @@
  * there is no code for a thread (the program was bundled without it), all jobs run there, and each store says so.
  */
 import { toWiscError, WiscError } from '../base/errors.ts'
-import { nodeFileSystem } from '../base/node-file-system.ts'
+import { nodeFileSystem } from '../base/platform/node-file-system.ts'
 import { fromErrorMessage } from './error-message.ts'
 import { type Job, type JobResult, PRIORITY } from './messages.ts'
 import type { PoolJob, PoolShare } from './pool-job.ts'

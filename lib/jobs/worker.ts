@@ -7,7 +7,7 @@
  */
 import { constants, setPriority } from 'node:os'
 import { parentPort } from 'node:worker_threads'
-import { fileSystemOfMode } from '../base/node-file-system.ts'
+import { fileSystemOfMode } from '../base/platform/node-file-system.ts'
 import { systemRandom } from '../base/random.ts'
 import { startJob } from './run-job.ts'
 import { serveJobs } from './serve-jobs.ts'

@@ -3,7 +3,7 @@
  * relocation of a relocation, a segment that is sealed for it), asked for and by itself, beside snapshots, reopens
  * and kills.
  */
-import type { Options } from '#dist/lib/options.js'
+import type { Options } from '#dist/lib/contract/options.js'
 import type { Prng } from '../support/random.ts'
 import type { Session } from '../support/session.ts'
 import type { Workload } from './workloads.ts'

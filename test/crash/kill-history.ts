@@ -2,7 +2,7 @@
  * The one history of the kill test: batch n is the same in the child that writes it and in the parent that
  * checks it. Every batch sets the key `position` to its number, so a store says itself how far it came.
  */
-import type { Options } from '#dist/lib/options.js'
+import type { Options } from '#dist/lib/contract/options.js'
 import { Prng } from '../support/random.ts'
 
 export interface HistoryOperation {

@@ -4,7 +4,7 @@
  * A new subject is a new row of the table. Stores are tiny (segments of 4 KiB, memtables of 64 KiB, a log of which
  * 16 KiB fill a memtable), so that a hundred steps rotate, flush and compact many times.
  */
-import type { Options } from '#dist/lib/options.js'
+import type { Options } from '#dist/lib/contract/options.js'
 import type { OracleWrite } from '../support/oracle.ts'
 import type { Prng } from '../support/random.ts'
 import type { Session } from '../support/session.ts'

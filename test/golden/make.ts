@@ -9,8 +9,8 @@
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { openStore } from '#dist/lib/open-store.js'
-import type { Options } from '#dist/lib/options.js'
+import type { Options } from '#dist/lib/contract/options.js'
+import { openStore } from '#dist/lib/store/open-store.js'
 import { FaultFileSystem } from '../support/fault-file-system.ts'
 import { Prng, seededRandom } from '../support/random.ts'
 

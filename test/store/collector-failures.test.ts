@@ -3,8 +3,8 @@
  * it, and everything is told. Single faults at every call: test/crash/collector-faults.test.ts.
  */
 import { expect, test, vi } from 'vitest'
-import { segmentName } from '#dist/lib/base/file-names.js'
-import type { Options } from '#dist/lib/options.js'
+import { segmentName } from '#dist/lib/base/files/file-names.js'
+import type { Options } from '#dist/lib/contract/options.js'
 import { actions, CollectedStore, collectAll, keyOf, PUNCHES } from '../support/collected-store.ts'
 import { FaultFileSystem } from '../support/fault-file-system.ts'
 import { DIRECTORY } from '../support/recover-image.ts'

@@ -3,8 +3,8 @@
  * was done stays done, what was not leaves no trace (I4, I5), and the next collection does its work.
  */
 import { describe, expect, test, vi } from 'vitest'
+import type { Options } from '#dist/lib/contract/options.js'
 import type { Job } from '#dist/lib/jobs/messages.js'
-import type { Options } from '#dist/lib/options.js'
 import { CollectedStore, collectAll, filled, keyOf, PUNCHES } from '../support/collected-store.ts'
 import { codeOf } from '../support/fault-store.ts'
 import { settled } from '../support/settled.ts'

@@ -6,7 +6,7 @@
  * Source: RELIABILITY.md 1.4 (Badger #2286, #345, #578) and the issue of the collector.
  */
 import { describe, expect, test } from 'vitest'
-import type { Options } from '#dist/lib/options.js'
+import type { Options } from '#dist/lib/contract/options.js'
 import {
   actions,
   CollectedStore,

@@ -4,7 +4,7 @@
  * Each waits until the store is idle: one that never comes to rest fails by the limit of the run.
  */
 import { expect, test } from 'vitest'
-import type { Options } from '#dist/lib/options.js'
+import type { Options } from '#dist/lib/contract/options.js'
 import { CollectedStore, keyOf } from '../support/collected-store.ts'
 import { allocatedBytes, Holes } from '../support/content.ts'
 import type { FaultFileSystem } from '../support/fault-file-system.ts'

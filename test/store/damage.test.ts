@@ -6,9 +6,9 @@
  */
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { CorruptionError, WiscError } from '#dist/lib/base/errors.js'
-import { openStore } from '#dist/lib/open-store.js'
-import type { Options } from '#dist/lib/options.js'
-import type { Store } from '#dist/lib/store.js'
+import type { Options } from '#dist/lib/contract/options.js'
+import { openStore } from '#dist/lib/store/open-store.js'
+import type { Store } from '#dist/lib/store/store.js'
 import type { DiskImage } from '../support/disk-model.ts'
 import { FaultFileSystem } from '../support/fault-file-system.ts'
 import type { Oracle } from '../support/oracle.ts'

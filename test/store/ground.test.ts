@@ -5,7 +5,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { nodeFileSystem } from '#dist/lib/base/node-file-system.js'
+import { nodeFileSystem } from '#dist/lib/base/platform/node-file-system.js'
 import { type Options, open, type Store } from '#dist/lib/index.js'
 import { runModule } from '../support/child-process.ts'
 import { contents } from '../support/store-contents.ts'

@@ -1,5 +1,5 @@
 /** What the model of the store expects of ranges, and how answers are held against it. */
-import type { RangeOptions } from '#dist/lib/types.js'
+import type { RangeOptions } from '#dist/lib/contract/types.js'
 import { KEYS, type ModelRange } from './model-operations.ts'
 
 /** By index into KEYS, which are in order: the model is sorted by numbers. */

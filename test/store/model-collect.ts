@@ -4,8 +4,8 @@ import type {
   CollectionPlan,
   CollectionReport,
   CollectOptions,
-} from '#dist/lib/collector/collection.js'
-import type { Store } from '#dist/lib/store.js'
+} from '#dist/lib/contract/collection.js'
+import type { Store } from '#dist/lib/store/store.js'
 import { keyAt, same } from './model-answers.ts'
 import type { ModelCollect, ModelWrite } from './model-operations.ts'
 

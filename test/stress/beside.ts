@@ -8,7 +8,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Store, WiscError } from '#dist/lib/index.js'
-import { openStore } from '#dist/lib/open-store.js'
+import { openStore } from '#dist/lib/store/open-store.js'
 import { Prng } from '../support/random.ts'
 import { GROUPS, keysOf, membersOf, parseKey, versionIn } from './content.ts'
 import { isQueueKey } from './queue.ts'

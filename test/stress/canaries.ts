@@ -22,7 +22,7 @@ export const CANARIES: readonly Canary[] = [
   {
     // A replay inserts bytes that it has read again after they were proved.
     name: 'unproved-replay',
-    file: 'vlog/segment-walk.js',
+    file: 'vlog/log/segment-walk.js',
     edits: [
       ['this.#visit(this.#options.proveValues, visitor);', 'this.#visit(false, visitor);'],
       ["assert(isThere, 'the value was proved with its record');", ''],
@@ -39,19 +39,19 @@ export const CANARIES: readonly Canary[] = [
   {
     // The memtable gets the caller's own memory.
     name: 'borrowed-bytes',
-    file: 'lib/taken-bytes.js',
+    file: 'lib/writes/taken-bytes.js',
     edits: [['return new Uint8Array(this.#chunk.buffer, at, length);', 'return bytes;']],
   },
   {
     // A reader calls damaged what a writer has taken away since.
     name: 'one-look',
-    file: 'lib/read-only.js',
+    file: 'lib/engine/read-only.js',
     edits: [['if (isSeen || !this.#hasMovedOn())', 'if (place)']],
   },
   {
     // Tables that the cache pushes out stay open until the event loop turns.
     name: 'late-descriptors',
-    file: 'lib/tables.js',
+    file: 'lib/state/tables.js',
     edits: [['table.lapse();', 'setImmediate(() => table.lapse());']],
   },
 ]

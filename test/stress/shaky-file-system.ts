@@ -6,8 +6,8 @@
  */
 import { statSync } from 'node:fs'
 import { IoError } from '#dist/lib/base/errors.js'
-import type { File, FileSystem, OpenMode } from '#dist/lib/base/file-system.js'
-import { nodeFileSystem } from '#dist/lib/base/node-file-system.js'
+import type { File, FileSystem, OpenMode } from '#dist/lib/base/files/file-system.js'
+import { nodeFileSystem } from '#dist/lib/base/platform/node-file-system.js'
 import type { Prng } from '../support/random.ts'
 
 export interface Shakes {

@@ -3,11 +3,11 @@
  * that says what it must hold.
  */
 import { expect, onTestFinished } from 'vitest'
-import type { CollectionReport } from '#dist/lib/collector/collection.js'
-import { openStore } from '#dist/lib/open-store.js'
-import type { Options } from '#dist/lib/options.js'
-import type { Snapshot } from '#dist/lib/snapshot.js'
-import type { Store } from '#dist/lib/store.js'
+import type { CollectionReport } from '#dist/lib/contract/collection.js'
+import type { Options } from '#dist/lib/contract/options.js'
+import type { Snapshot } from '#dist/lib/contract/types.js'
+import { openStore } from '#dist/lib/store/open-store.js'
+import type { Store } from '#dist/lib/store/store.js'
 import { FaultFileSystem } from './fault-file-system.ts'
 import { PausedRunner } from './paused-runner.ts'
 import { seededRandom } from './random.ts'

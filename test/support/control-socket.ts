@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import net from 'node:net'
 import path from 'node:path'
-import { findSocket } from '#dist/lib/base/node-socket-place.js'
+import { findSocket } from '#dist/lib/base/platform/node-socket-place.js'
 
 export interface RawConnection {
   readonly socket: net.Socket

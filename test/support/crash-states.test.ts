@@ -5,7 +5,7 @@
 import { expect, test } from 'vitest'
 import { checksum } from '#dist/lib/base/checksum.js'
 import { IoError } from '#dist/lib/base/errors.js'
-import type { FileSystem } from '#dist/lib/base/file-system.js'
+import type { FileSystem } from '#dist/lib/base/files/file-system.js'
 import { crashStates } from './crash-states.ts'
 import { FaultFileSystem } from './fault-file-system.ts'
 import { Prng, replayHint, testSeed } from './random.ts'

@@ -4,23 +4,25 @@
  *   store -> FaultFileSystem -> what the process sees (names, bytes)
  *                            -> log of operations -> DiskModel: what a power cut may leave
  *
- * - `calls` counts every call of the interface; `faults` is asked before each and may refuse it; `onCall`
- *   is a pause point for tests that look at the store between two steps.
- * - `log` holds the steps that change the disk, with the marks of the workload (acknowledgements), so that
- *   crash-states.ts can play them again up to any step.
+ * - `calls` counts every call; `faults` is asked before each and may refuse it; `onCall` is a pause between steps.
+ * - `log` holds the steps that change the disk, and acknowledgements: crash-states.ts plays them up to any step.
  * - `violations` holds broken rules of order that are visible from here (RULES below). Tests assert that it is empty.
- * - Asynchronous calls settle some turns of the event loop later: bytes of a write are visible when it
- *   settles, a sync covers what was complete when it began.
+ * - Asynchronous calls settle some turns of the event loop later; a sync covers what was complete when it began.
  *
- * RULES. Bytes are only appended, never written over, without gaps; one write to a file at a time; nothing
- * is asked of a closed file; no open file is unlinked (I5); nothing is synced, unlinked, punched or renamed
- * after a failed sync (I1); a file is renamed only when its bytes are durable (I4); nothing is unlinked or
- * punched in a directory while a rename in it is not durable (I5); only whole blocks of durable bytes are
- * punched, in a file that has one name (I12). BALLAST is exempt, nothing durable refers to it; so is a table
- * whose job was under way when a sync failed.
+ * RULES. Bytes are only appended, never written over, without gaps; one write to a file at a time; nothing is asked of
+ * a closed file; no open file is unlinked (I5); nothing is synced, unlinked, punched or renamed after a failed sync
+ * (I1); a file is renamed only when its bytes are durable (I4); nothing is unlinked or punched in a directory while a
+ * rename in it is not durable (I5); only whole blocks of durable bytes are punched, in a file that has one name (I12).
+ * BALLAST is exempt, nothing durable refers to it; so is a table whose job was under way when a sync failed.
  */
 import { IoError } from '#dist/lib/base/errors.js'
-import type { File, FileIdentity, FileSystem, Lock, OpenMode } from '#dist/lib/base/file-system.js'
+import type {
+  File,
+  FileIdentity,
+  FileSystem,
+  Lock,
+  OpenMode,
+} from '#dist/lib/base/files/file-system.js'
 import { BLOCK_BYTES, Content } from './content.ts'
 import type { DiskImage, DiskModel, Operation } from './disk-model.ts'
 import {
@@ -393,8 +395,6 @@ export class FaultFileSystem implements FileSystem {
     if (holder !== undefined) return { holder }
     if (!this.#disk.files.has(path)) this.#createFile(path)
     this.#locks.set(path, text)
-    return {
-      release: () => void this.#locks.delete(path),
-    }
+    return { release: () => void this.#locks.delete(path) }
   }
 }

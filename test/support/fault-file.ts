@@ -3,7 +3,7 @@
  * calls settle some turns later. What the calls do is the file system's part (fault-file-system.ts).
  */
 import { IoError } from '#dist/lib/base/errors.js'
-import type { File, OpenMode } from '#dist/lib/base/file-system.js'
+import type { File, OpenMode } from '#dist/lib/base/files/file-system.js'
 import type { CallKind, Fault } from './fault-calls.ts'
 import { joined, statOf, type VisibleFile } from './visible-disk.ts'
 

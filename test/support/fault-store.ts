@@ -1,8 +1,8 @@
 /** Stores on the fault-injecting file system, with small sizes, so that little work reaches every part. */
 import { onTestFinished } from 'vitest'
-import { openStore } from '#dist/lib/open-store.js'
-import type { Options } from '#dist/lib/options.js'
-import type { Store } from '#dist/lib/store.js'
+import type { Options } from '#dist/lib/contract/options.js'
+import { openStore } from '#dist/lib/store/open-store.js'
+import type { Store } from '#dist/lib/store/store.js'
 import { FaultFileSystem } from './fault-file-system.ts'
 import { seededRandom } from './random.ts'
 import { DIRECTORY } from './recover-image.ts'

@@ -1,6 +1,6 @@
 /** The directories that the fault-injecting file system has open. */
 import { IoError } from '#dist/lib/base/errors.js'
-import type { HeldDirectory } from '#dist/lib/base/file-system.js'
+import type { HeldDirectory } from '#dist/lib/base/files/file-system.js'
 import type { Fault } from './fault-calls.ts'
 
 export class HeldDirectories {

@@ -3,7 +3,7 @@
  * of the reader. Files that are open follow it, too; one that has been unlinked keeps its last bytes.
  */
 import { IoError } from '#dist/lib/base/errors.js'
-import type { File, FileStat, FileSystem, Lock } from '#dist/lib/base/file-system.js'
+import type { File, FileStat, FileSystem, Lock } from '#dist/lib/base/files/file-system.js'
 import { allocatedBytes, BLOCK_BYTES, Holes } from './content.ts'
 import type { DiskImage } from './disk-model.ts'
 import type { FaultFileSystem } from './fault-file-system.ts'

@@ -1,13 +1,13 @@
 /** Memtables, jobs and tables for tests of flush, compaction and the runners. */
-import { joinPath, tableName } from '#dist/lib/base/file-names.js'
-import { FileNumbers } from '#dist/lib/base/file-numbers.js'
+import { joinPath, tableName } from '#dist/lib/base/files/file-names.js'
+import { FileNumbers } from '#dist/lib/base/files/file-numbers.js'
 import { LOG_START } from '#dist/lib/base/log-position.js'
-import { nodeFileSystem } from '#dist/lib/base/node-file-system.js'
+import { nodeFileSystem } from '#dist/lib/base/platform/node-file-system.js'
 import type { CompactionJob, FlushJob } from '#dist/lib/jobs/messages.js'
-import { type Arena, createArena } from '#dist/lib/tree/arena.js'
 import { KIND, type TableMeta } from '#dist/lib/tree/entry.js'
-import { type FrozenMemtable, Memtable } from '#dist/lib/tree/memtable.js'
-import { TableReader } from '#dist/lib/tree/table-reader.js'
+import { type Arena, createArena } from '#dist/lib/tree/memtable/arena.js'
+import { type FrozenMemtable, Memtable } from '#dist/lib/tree/memtable/memtable.js'
+import { TableReader } from '#dist/lib/tree/table/table-reader.js'
 import { entryUnder, type TestEntry } from './array-cursor.ts'
 
 const DATABASE_ID: Uint8Array = new Uint8Array(16).fill(9)

@@ -1,9 +1,9 @@
 /** A log whose edits the test answers, holds back or refuses, on the fault-injecting file system. */
 import type { WiscError } from '#dist/lib/base/errors.js'
 import type { LogPosition } from '#dist/lib/base/log-position.js'
-import { Group, stagedBytes } from '#dist/vlog/group.js'
-import { Log } from '#dist/vlog/log.js'
-import type { LogEnding } from '#dist/vlog/log-parts.js'
+import { Group, stagedBytes } from '#dist/vlog/log/group.js'
+import { Log } from '#dist/vlog/log/log.js'
+import type { LogEnding } from '#dist/vlog/log/log-parts.js'
 import { RECORD_KIND } from '#dist/vlog/record.js'
 import type { Call } from './fault-calls.ts'
 import { FaultFileSystem } from './fault-file-system.ts'

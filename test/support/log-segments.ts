@@ -2,14 +2,14 @@
  * Segments of the value log, made without a store: frames of chosen records in a file in memory, and what the
  * manifest would know of them.
  */
-import { joinPath, segmentName } from '#dist/lib/base/file-names.js'
-import type { File, FileSystem } from '#dist/lib/base/file-system.js'
-import { FRAME_HEADER_BYTES, frameSeed } from '#dist/lib/base/frame.js'
+import { joinPath, segmentName } from '#dist/lib/base/files/file-names.js'
+import type { File, FileSystem } from '#dist/lib/base/files/file-system.js'
+import { FRAME_HEADER_BYTES, frameSeed } from '#dist/lib/base/files/frame.js'
 import type { LogPosition } from '#dist/lib/base/log-position.js'
-import { Group, stagedBytes } from '#dist/vlog/group.js'
+import { Group, stagedBytes } from '#dist/vlog/log/group.js'
+import type { KnownSegment, LogContext } from '#dist/vlog/log/recovery.js'
+import { SEGMENT_HEADER_BYTES } from '#dist/vlog/log/segment-header.js'
 import { RECORD_KIND } from '#dist/vlog/record.js'
-import type { KnownSegment, LogContext } from '#dist/vlog/recovery.js'
-import { SEGMENT_HEADER_BYTES } from '#dist/vlog/segment-header.js'
 
 /** Where the segments of these tests lie. */
 export const LOG_DIRECTORY = '/log'

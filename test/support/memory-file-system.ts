@@ -11,7 +11,7 @@ import type {
   HeldDirectory,
   Lock,
   OpenMode,
-} from '#dist/lib/base/file-system.js'
+} from '#dist/lib/base/files/file-system.js'
 import { allocatedBytes, BLOCK_BYTES, Holes } from './content.ts'
 
 class MemoryFile implements File {

@@ -1,6 +1,6 @@
 /** A runner with a pool of its own, and a worker's code of its own. */
 
-import { nodeFileSystem } from '#dist/lib/base/node-file-system.js'
+import { nodeFileSystem } from '#dist/lib/base/platform/node-file-system.js'
 import { InlineRunner } from '#dist/lib/jobs/inline-runner.js'
 import { PoolRunner } from '#dist/lib/jobs/pool-runner.js'
 import type { JobRunner } from '#dist/lib/jobs/runner.js'

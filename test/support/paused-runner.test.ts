@@ -1,7 +1,7 @@
 /** The runner that stops jobs for tests of races. */
 import { expect, test } from 'vitest'
 import type { Job } from '#dist/lib/jobs/messages.js'
-import { openStore } from '#dist/lib/open-store.js'
+import { openStore } from '#dist/lib/store/open-store.js'
 import { FaultFileSystem } from './fault-file-system.ts'
 import { PausedRunner } from './paused-runner.ts'
 

@@ -11,8 +11,8 @@ import type {
   HeldDirectory,
   Lock,
   OpenMode,
-} from '#dist/lib/base/file-system.js'
-import { nodeFileSystem } from '#dist/lib/base/node-file-system.js'
+} from '#dist/lib/base/files/file-system.js'
+import { nodeFileSystem } from '#dist/lib/base/platform/node-file-system.js'
 
 export class RecordingFileSystem implements FileSystem {
   /** `operation name`, in order. */

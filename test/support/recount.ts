@@ -1,14 +1,14 @@
 /**
  * The space of a store counted anew from its files, for I9: tables entry by entry, files by what the file system says.
  */
-import { joinPath } from '#dist/lib/base/file-names.js'
-import type { FileSystem } from '#dist/lib/base/file-system.js'
+import { joinPath } from '#dist/lib/base/files/file-names.js'
+import type { FileSystem } from '#dist/lib/base/files/file-system.js'
 import { compareLogPositions } from '#dist/lib/base/log-position.js'
-import type { Store } from '#dist/lib/store.js'
-import { openTable, tablesOf } from '#dist/lib/tables.js'
+import { openTable, tablesOf } from '#dist/lib/state/tables.js'
+import type { Store } from '#dist/lib/store/store.js'
 import { KIND } from '#dist/lib/tree/entry.js'
-import type { Version } from '#dist/lib/tree/version.js'
-import { VersionSet } from '#dist/lib/tree/version-set.js'
+import type { Version } from '#dist/lib/tree/version/version.js'
+import { VersionSet } from '#dist/lib/tree/version/version-set.js'
 
 interface Use {
   records: number

@@ -3,12 +3,12 @@
  * into the log of the file system, so that every crash state knows what must survive it.
  */
 import { WiscError } from '#dist/lib/base/errors.js'
-import type { CollectedStep, CollectOptions } from '#dist/lib/collector/collection.js'
+import type { CollectedStep, CollectOptions } from '#dist/lib/contract/collection.js'
+import type { Options } from '#dist/lib/contract/options.js'
+import type { Snapshot } from '#dist/lib/contract/types.js'
 import type { JobRunner } from '#dist/lib/jobs/runner.js'
-import { openStore } from '#dist/lib/open-store.js'
-import type { Options } from '#dist/lib/options.js'
-import type { Snapshot } from '#dist/lib/snapshot.js'
-import type { Store } from '#dist/lib/store.js'
+import { openStore } from '#dist/lib/store/open-store.js'
+import type { Store } from '#dist/lib/store/store.js'
 import { type CrashStateOptions, crashStatesNow } from './crash-states.ts'
 import type { FaultFileSystem } from './fault-file-system.ts'
 import { holdAgainst, Oracle, type OracleWrite, requirePosition } from './oracle.ts'

@@ -2,7 +2,7 @@
  * What outlives a process in the fault-injecting file system: the disk (disk-model.ts) and the system's page
  * cache, which is what processes see.
  */
-import type { FileIdentity, FileStat } from '#dist/lib/base/file-system.js'
+import type { FileIdentity, FileStat } from '#dist/lib/base/files/file-system.js'
 import { allocatedBytes, BLOCK_BYTES, Content } from './content.ts'
 import { type DiskImage, DiskModel, type Operation, type Profile, ROOT } from './disk-model.ts'
 import { type CallKind, isUnnamed } from './fault-calls.ts'

@@ -1,5 +1,5 @@
 /** A file system in front of another one, whose reads a test may look at or change. */
-import type { File, FileSystem, OpenMode } from '#dist/lib/base/file-system.js'
+import type { File, FileSystem, OpenMode } from '#dist/lib/base/files/file-system.js'
 
 /** What a read has found, before its caller sees it. What is changed in `found` is not on the disk. */
 export type ReadWatcher = (path: string, found: Uint8Array, position: number) => void

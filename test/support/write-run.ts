@@ -1,10 +1,10 @@
 /** Runs of tables from sorted plain entries, without memtables and jobs. */
-import { joinPath, tableName } from '#dist/lib/base/file-names.js'
-import { FileNumbers } from '#dist/lib/base/file-numbers.js'
-import { nodeFileSystem } from '#dist/lib/base/node-file-system.js'
+import { joinPath, tableName } from '#dist/lib/base/files/file-names.js'
+import { FileNumbers } from '#dist/lib/base/files/file-numbers.js'
+import { nodeFileSystem } from '#dist/lib/base/platform/node-file-system.js'
+import { RunWriter } from '#dist/lib/tree/compaction/run-writer.js'
 import type { TableMeta, TableOptions } from '#dist/lib/tree/entry.js'
-import { RunWriter } from '#dist/lib/tree/run-writer.js'
-import { TableReader } from '#dist/lib/tree/table-reader.js'
+import { TableReader } from '#dist/lib/tree/table/table-reader.js'
 import { ArrayCursor, compareEntries, type TestEntry } from './array-cursor.ts'
 import { seededRandom } from './random.ts'
 

@@ -1,6 +1,6 @@
 /** Escaping: nothing that is printed can control a terminal, and the bytes can be told from it. */
 import { expect, test } from 'vitest'
-import { escapeBytes, escapeText, jsonMember, toJson } from '#dist/tools/escape.js'
+import { escapeBytes, escapeText, jsonMember, toJson } from '#dist/tools/terminal/escape.js'
 import { Prng } from '../support/random.ts'
 
 /** What a terminal or a reader's eye obeys: controls, bidi and other format characters, line separators. */

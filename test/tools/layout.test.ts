@@ -1,9 +1,9 @@
 /** Sizes, tables and bars: what they show, and that they fit. */
 import { expect, test } from 'vitest'
-import { formatBar } from '#dist/tools/bar.js'
-import { type Column, formatFields, formatTable } from '#dist/tools/table.js'
-import { fitText, textWidth } from '#dist/tools/text-width.js'
-import { formatBytes, formatCount } from '#dist/tools/units.js'
+import { formatBar } from '#dist/tools/terminal/bar.js'
+import { type Column, formatFields, formatTable } from '#dist/tools/terminal/table.js'
+import { fitText, textWidth } from '#dist/tools/terminal/text-width.js'
+import { formatBytes, formatCount } from '#dist/tools/terminal/units.js'
 
 test.each([
   [0, '0 B'],

@@ -110,8 +110,8 @@ test.skipIf(process.platform === 'win32')(
 
 test('thousands of files make a page of bounded size', async () => {
   const db = await storeWithGarbage()
-  const { openStore: open } = await import('#dist/lib/open-store.js')
-  const { segmentRows } = await import('#dist/lib/inspect/segment-report.js')
+  const { openStore: open } = await import('#dist/lib/store/open-store.js')
+  const { segmentRows } = await import('#dist/lib/inspect/collection/segment-report.js')
   const store = await open(db, { readOnly: true })
   const [row] = await segmentRows(store, { isExact: true, readers: [] })
   const segments = Array.from({ length: 20_000 }, (_, i) => ({

@@ -83,7 +83,7 @@ describe.skipIf(!hasScript())('in a terminal', () => {
     ['', '--yes', 0],
   ])('what would be lost is asked for: %j %s', (typed, option, code) => {
     const module = import.meta.resolve('#dist/tools/input.js')
-    const codes = import.meta.resolve('#dist/tools/exit-code.js')
+    const codes = import.meta.resolve('#dist/tools/terminal/exit-code.js')
     const program = [
       `import { confirm } from "${module}"`,
       `import { exitCodeOf } from "${codes}"`,

@@ -1,9 +1,9 @@
 /** `wisc compact`: merges tables to the bottom of the tree. */
 import type { Stats, Store } from '../../lib/index.ts'
 import { EXACT_BYTES, HEX, keyRange, RANGE, STORE_PATH } from '../arguments.ts'
-import { EXIT_CODE } from '../exit-code.ts'
-import { formatTable } from '../table.ts'
-import { formatBytes, formatCount } from '../units.ts'
+import { EXIT_CODE } from '../terminal/exit-code.ts'
+import { formatTable } from '../terminal/table.ts'
+import { formatBytes, formatCount } from '../terminal/units.ts'
 import { defineVerb, type Verb } from '../verb.ts'
 import { changeStore } from '../with-store.ts'
 

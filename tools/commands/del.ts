@@ -1,7 +1,7 @@
 /** `wisc del`: removes one key. */
 import { HEX, KEY, STORE_PATH, wordBytes } from '../arguments.ts'
 import { jsonBytes } from '../entries.ts'
-import { EXIT_CODE, KeyNotFoundError } from '../exit-code.ts'
+import { EXIT_CODE, KeyNotFoundError } from '../terminal/exit-code.ts'
 import { defineVerb, type Verb } from '../verb.ts'
 import { changeStore } from '../with-store.ts'
 

@@ -7,8 +7,8 @@
  */
 import fs from 'node:fs'
 import { IoError } from '../../lib/index.ts'
-import { type Dump, openDump } from '../../lib/inspect/dump.ts'
-import type { Field, Item } from '../../lib/inspect/items.ts'
+import { type Dump, openDump } from '../../lib/inspect/dump/dump.ts'
+import type { Field, Item } from '../../lib/inspect/dump/items.ts'
 import { countOf } from '../arguments.ts'
 import {
   encodedPieces,
@@ -17,12 +17,12 @@ import {
   escapeText,
   jsonMember,
   toJson,
-} from '../escape.ts'
-import { EXIT_CODE, InterruptedError, UsageError } from '../exit-code.ts'
-import type { Output } from '../output.ts'
-import { cutText, padText } from '../text-width.ts'
+} from '../terminal/escape.ts'
+import { EXIT_CODE, InterruptedError, UsageError } from '../terminal/exit-code.ts'
+import type { Output } from '../terminal/output.ts'
+import { cutText, padText } from '../terminal/text-width.ts'
+import { wrapWords } from '../terminal/wrap.ts'
 import { defineVerb, type Verb } from '../verb.ts'
-import { wrapWords } from '../wrap.ts'
 
 /** More is gathered to one write. */
 const WRITE_CHARACTERS = 64 * 1024

@@ -1,7 +1,7 @@
 /** `wisc flush`: what lies only in the log goes into tables. */
 import { STORE_PATH } from '../arguments.ts'
-import { EXIT_CODE } from '../exit-code.ts'
-import { formatUnits } from '../units.ts'
+import { EXIT_CODE } from '../terminal/exit-code.ts'
+import { formatUnits } from '../terminal/units.ts'
 import { defineVerb, type Verb } from '../verb.ts'
 import { changeStore } from '../with-store.ts'
 

@@ -14,18 +14,24 @@ import {
 import {
   type CollectionForecast,
   forecastCollection,
-} from '../../lib/inspect/collection-forecast.ts'
-import type { ControlClient, OwnerFacts } from '../../lib/inspect/control-client.ts'
-import { parseAtLeast, parseBytes, parseRatio, parseSegments } from '../amounts.ts'
+} from '../../lib/inspect/collection/collection-forecast.ts'
+import type { ControlClient, OwnerFacts } from '../../lib/inspect/owner/control-client.ts'
 import { EXACT_BYTES, STORE_PATH } from '../arguments.ts'
-import { EXIT_CODE, errorReport, exitCodeOf, InUseError, UsageError } from '../exit-code.ts'
+import { renderPlan, renderReport } from '../gc-text.ts'
 import { inspectAgain } from '../inspect-again.ts'
 import { findOwner, type Owner, patienceMs, sayUnknown, watchOwner } from '../owner.ts'
-import { formatBytes } from '../units.ts'
+import { parseAtLeast, parseBytes, parseRatio, parseSegments } from '../terminal/amounts.ts'
+import {
+  EXIT_CODE,
+  errorReport,
+  exitCodeOf,
+  InUseError,
+  UsageError,
+} from '../terminal/exit-code.ts'
+import { formatBytes } from '../terminal/units.ts'
 import { withUnknownPins } from '../unknown-pins.ts'
 import { defineVerb, type Verb, type VerbContext } from '../verb.ts'
 import { changeStore } from '../with-store.ts'
-import { renderPlan, renderReport } from './gc-text.ts'
 
 /** What the store takes; its own errors name its own options. */
 const TARGET_MIN = 1

@@ -1,8 +1,8 @@
 /** `wisc get`: the value of one key. */
 import { HEX, KEY, STORE_PATH, wordBytes } from '../arguments.ts'
 import { EntryWriter } from '../entries.ts'
-import { escapedPieces } from '../escape.ts'
-import { EXIT_CODE, KeyNotFoundError } from '../exit-code.ts'
+import { escapedPieces } from '../terminal/escape.ts'
+import { EXIT_CODE, KeyNotFoundError } from '../terminal/exit-code.ts'
 import { defineVerb, type Verb } from '../verb.ts'
 import { inspectStore } from '../with-store.ts'
 

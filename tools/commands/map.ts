@@ -1,13 +1,17 @@
 /** `wisc map`: where in a file of the value log live and dead records lie. */
-import { type MapCell, type SegmentMap, segmentMap } from '../../lib/inspect/segment-map.ts'
-import { parseSegment } from '../amounts.ts'
+import {
+  type MapCell,
+  type SegmentMap,
+  segmentMap,
+} from '../../lib/inspect/collection/segment-map.ts'
 import { countOf, EXACT_BYTES, STORE_PATH } from '../arguments.ts'
-import { EXIT_CODE, UsageError } from '../exit-code.ts'
 import { inspectAgain } from '../inspect-again.ts'
-import { formatLegend } from '../legend.ts'
-import type { Output, Style } from '../output.ts'
-import { formatTable } from '../table.ts'
-import { formatBytes, formatCount } from '../units.ts'
+import { parseSegment } from '../terminal/amounts.ts'
+import { EXIT_CODE, UsageError } from '../terminal/exit-code.ts'
+import { formatLegend } from '../terminal/legend.ts'
+import type { Output, Style } from '../terminal/output.ts'
+import { formatTable } from '../terminal/table.ts'
+import { formatBytes, formatCount } from '../terminal/units.ts'
 import { defineVerb, type Verb } from '../verb.ts'
 
 /** Of a strip, unless --cells says otherwise. */

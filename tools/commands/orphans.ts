@@ -1,13 +1,13 @@
 /** `wisc orphans`: files in the directory of a store that belong to nothing. */
 import { listOrphans, type Orphan, removeOrphans } from '../../lib/inspect/orphans.ts'
-import { holdQuietly } from '../../lib/inspect/quiet-lock.ts'
+import { holdQuietly } from '../../lib/inspect/owner/quiet-lock.ts'
 import { EXACT_BYTES, STORE_PATH } from '../arguments.ts'
-import { escapeText } from '../escape.ts'
-import { EXIT_CODE } from '../exit-code.ts'
 import { confirm, YES } from '../input.ts'
-import type { Output } from '../output.ts'
-import { formatTable } from '../table.ts'
-import { formatBytes, formatUnits } from '../units.ts'
+import { escapeText } from '../terminal/escape.ts'
+import { EXIT_CODE } from '../terminal/exit-code.ts'
+import type { Output } from '../terminal/output.ts'
+import { formatTable } from '../terminal/table.ts'
+import { formatBytes, formatUnits } from '../terminal/units.ts'
 import { defineVerb, type Verb } from '../verb.ts'
 
 export const orphans: Verb = defineVerb({

@@ -11,12 +11,12 @@ import {
   type RangeOptions,
   WiscError,
 } from '../../lib/index.ts'
-import { snapshotAt } from '../../lib/inspect/held-view.ts'
-import { Looks } from '../../lib/inspect/looks.ts'
+import { snapshotAt } from '../../lib/inspect/owner/held-view.ts'
+import { Looks } from '../../lib/inspect/owner/looks.ts'
 import { countOf, HEX, keyRange, RANGE, STORE_PATH } from '../arguments.ts'
 import { EntryWriter } from '../entries.ts'
-import { EXIT_CODE, InUseError } from '../exit-code.ts'
 import { HeldSnapshot } from '../held-snapshot.ts'
+import { EXIT_CODE, InUseError } from '../terminal/exit-code.ts'
 import { defineVerb, type Verb, type VerbContext } from '../verb.ts'
 import { inspectStore } from '../with-store.ts'
 

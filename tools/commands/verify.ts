@@ -5,12 +5,12 @@
  */
 import { CorruptionError, type Store, type VerifyReport } from '../../lib/index.ts'
 import { EXACT_BYTES, STORE_PATH } from '../arguments.ts'
-import { escapeText } from '../escape.ts'
-import { EXIT_CODE } from '../exit-code.ts'
 import { inspectAgain } from '../inspect-again.ts'
-import type { Output } from '../output.ts'
-import { formatFields } from '../table.ts'
-import { formatBytes, formatCount, formatUnits } from '../units.ts'
+import { escapeText } from '../terminal/escape.ts'
+import { EXIT_CODE } from '../terminal/exit-code.ts'
+import type { Output } from '../terminal/output.ts'
+import { formatFields } from '../terminal/table.ts'
+import { formatBytes, formatCount, formatUnits } from '../terminal/units.ts'
 import { defineVerb, type Verb, type VerbContext } from '../verb.ts'
 import { inspectDamaged } from '../with-store.ts'
 

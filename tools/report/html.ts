@@ -1,5 +1,5 @@
 /** HTML and SVG from templates: what is put into one is text and is escaped, unless it was made by another one. */
-import { escapeText } from '../escape.ts'
+import { escapeText } from '../terminal/escape.ts'
 
 /** Made by {@link html}, so it may be put into a page as it is. */
 export class Html {

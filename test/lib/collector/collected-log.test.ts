@@ -1,7 +1,7 @@
 /** A log whose last segments were collected: it is opened, goes on, crashes and is opened again. I2, I5, I8. */
 import { expect, test } from 'vitest'
-import { openStore } from '#dist/lib/open-store.js'
-import type { Store } from '#dist/lib/store.js'
+import { openStore } from '#dist/lib/store/open-store.js'
+import type { Store } from '#dist/lib/store/store.js'
 import { FaultFileSystem } from '../../support/fault-file-system.ts'
 import { SMALL_OPTIONS } from '../../support/fault-store.ts'
 import { seededRandom } from '../../support/random.ts'

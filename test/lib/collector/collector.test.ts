@@ -1,8 +1,8 @@
 /** The collector by itself: what it tells, what it leaves, and readers beside it. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import type { CollectionEvent } from '#dist/lib/events.js'
-import type { Store } from '#dist/lib/store.js'
+import type { CollectionEvent } from '#dist/lib/contract/events.js'
+import type { Store } from '#dist/lib/store/store.js'
 import { FaultFileSystem } from '../../support/fault-file-system.ts'
 import { codeOf, openSmallStore } from '../../support/fault-store.ts'
 import { accountingErrors } from '../../support/recount.ts'

@@ -1,0 +1,60 @@
+/**
+ * Unlinks files that the version set has reported: no version holds them, and no crash brings them back (I5).
+ *
+ * In the thread pool: the blocks of a large file take their time. What is under way is waited for before the store is
+ * closed, so that nothing happens in the directory afterwards.
+ */
+import type { EventEmitter } from 'node:events'
+import type { ValueReader } from '../../vlog/read/value-reader.ts'
+import { isMissing } from '../base/errors.ts'
+import { joinPath, manifestName, segmentName, tableName } from '../base/files/file-names.ts'
+import type { FileSystem } from '../base/files/file-system.ts'
+import { emitSafely } from '../contract/events.ts'
+import type { TableCache } from '../state/tables.ts'
+import type { ObsoleteFile } from '../tree/version/obsolete-files.ts'
+
+export interface UnlinkParts {
+  readonly fileSystem: FileSystem
+  readonly directory: string
+  readonly tables: TableCache
+  readonly values: ValueReader
+  readonly events: EventEmitter
+  /** A file has gone: there is more space. */
+  readonly unlinked: () => void
+}
+
+export class ObsoleteUnlinker {
+  readonly #parts: UnlinkParts
+  readonly #pending: Set<Promise<void>> = new Set()
+
+  constructor(parts: UnlinkParts) {
+    this.#parts = parts
+  }
+
+  /** A file that cannot be removed now is an orphan of the next open. */
+  unlink({ kind, number }: ObsoleteFile): void {
+    const { fileSystem, directory, tables, values, events, unlinked } = this.#parts
+    if (kind === 'table') tables.drop(number)
+    if (kind === 'segment') values.drop(number)
+    const name = { table: tableName, segment: segmentName, manifest: manifestName }[kind](number)
+    const unlinking = fileSystem
+      .unlinkAsync(joinPath(directory, name))
+      .then(unlinked, (error: unknown) => {
+        // The manifest before the present one may have gone as an orphan of the open.
+        if (isMissing(error)) return
+        emitSafely(events, 'warning', `an obsolete file could not be removed: ${name}`)
+      })
+    this.#pending.add(unlinking)
+    void unlinking.finally(() => this.#pending.delete(unlinking))
+  }
+
+  /** Something is under way. */
+  get isBusy(): boolean {
+    return this.#pending.size > 0
+  }
+
+  /** Resolves when nothing is under way. */
+  async ended(): Promise<void> {
+    while (this.#pending.size > 0) await Promise.all(this.#pending)
+  }
+}

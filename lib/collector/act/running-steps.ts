@@ -1,0 +1,109 @@
+/**
+ * The steps that the collector carries out by itself at the moment: the files that they work on, and the room that
+ * they will take and give back.
+ *
+ * A punch waits for the disk most of its time, so it goes beside another step on another file. Two rewrites do not go
+ * side by side: there is room for one output, and the second best victim is worse. An edit alone (drop, forget) is over
+ * at once, and nothing begins beside it.
+ */
+
+import { segmentName } from '../../base/files/file-names.ts'
+import { plannedFiles } from '../../contract/collection.ts'
+import type { CollectionStep } from '../../contract/collection-plan.ts'
+import type { DiskUsage } from '../../space/disk-usage.ts'
+import type { StepControl } from './run-step.ts'
+
+interface RunningStep {
+  readonly step: CollectionStep
+  /** The file that a rewrite writes. */
+  output: number | undefined
+  ended: Promise<void> | undefined
+}
+
+/** What is kept free sinks to this part from one rewrite to the next: a sudden need would stop writers. */
+const KEPT_SHARE = 0.9
+/** The next rewrite follows so soon if it follows at all. */
+const RECENT_MS = 1000
+
+export class RunningSteps {
+  readonly #usage: Pick<DiskUsage, 'allocated'>
+  readonly #stepsMax: number
+  readonly #running: Set<RunningStep> = new Set()
+  /** Of the largest rewrite of late. */
+  #outputBytes = 0
+  /** When the last one ended. */
+  #rewroteAt = Number.NEGATIVE_INFINITY
+
+  constructor(usage: Pick<DiskUsage, 'allocated'>, stepsMax: number) {
+    this.#usage = usage
+    this.#stepsMax = stepsMax
+  }
+
+  get count(): number {
+    return this.#running.size
+  }
+
+  /** True if this step may begin now. */
+  hasPlaceFor({ action }: CollectionStep): boolean {
+    const actions = [...this.#running].map(({ step }) => step.action)
+    const isAlone = actions.length === 0
+    const isBeside = actions.every(
+      (other) => other === 'punch' || (other === 'rewrite' && action !== 'rewrite'),
+    )
+    return isAlone || (isBeside && actions.length < this.#stepsMax)
+  }
+
+  /** True if a step works on this file. */
+  holds(file: number): boolean {
+    return [...this.#running].some(({ step }) =>
+      plannedFiles(step).some(({ number }) => number === file),
+    )
+  }
+
+  /** @param execute carries the step out, and never rejects; it tells which file it writes */
+  start(
+    step: CollectionStep,
+    execute: (control: Required<Pick<StepControl, 'began'>>) => Promise<void>,
+  ): Promise<void> {
+    const running: RunningStep = { step, output: undefined, ended: undefined }
+    this.#running.add(running)
+    if (step.action === 'rewrite') {
+      this.#outputBytes = Math.max(step.outputBytes, this.#outputBytes * KEPT_SHARE)
+    }
+    const began = (file: number): void => {
+      running.output = file
+    }
+    running.ended = execute({ began }).finally(() => {
+      this.#running.delete(running)
+      if (step.action === 'rewrite') this.#rewroteAt = performance.now()
+    })
+    return running.ended
+  }
+
+  /** Resolves when one has ended. */
+  async anyEnded(): Promise<void> {
+    await Promise.race([...this.#running].map(({ ended }) => ended))
+  }
+
+  /** The bytes on disk when all that run have ended. */
+  diskBytesAfter(diskBytes: number): number {
+    let after = diskBytes
+    for (const running of this.#running)
+      after -= running.step.bytesFreed + this.#writtenBytes(running)
+    return after
+  }
+
+  /**
+   * What is kept free for the output of a rewrite, whose victims go only after it: that of the largest of late, less
+   * what the one that runs has written. Where none has run for a while nobody needs that room.
+   */
+  get reservedBytes(): number {
+    const running = [...this.#running].find(({ step }) => step.action === 'rewrite')
+    if (running) return Math.max(0, this.#outputBytes - this.#writtenBytes(running))
+    return performance.now() - this.#rewroteAt < RECENT_MS ? this.#outputBytes : 0
+  }
+
+  #writtenBytes({ output }: RunningStep): number {
+    return output === undefined ? 0 : this.#usage.allocated(segmentName(output))
+  }
+}

@@ -1,0 +1,74 @@
+/** `maxBytesOnDisk`: what it leaves for puts and for deletes, and what may come back before either is refused. */
+import type { Background } from '../../background/background.ts'
+import type { ObsoleteUnlinker } from '../../background/unlink-obsolete.ts'
+import { WiscError } from '../../base/errors.ts'
+import type { ResolvedOptions } from '../../contract/options.ts'
+import type { SpaceAccount } from '../../space/space.ts'
+import { ROOM_BYTES } from '../plan/pressure.ts'
+
+/** The part of `maxBytesOnDisk` that the reserve is at most. */
+const RESERVE_SHARE = 1 / 8
+
+/**
+ * What `maxBytesOnDisk` keeps from puts: the room for the tables of the memtables, a compaction of the tree and one
+ * rewrite, but never more than an eighth of it. Deletes may use that room, so that a full store can be emptied.
+ */
+export function putReserveOf(
+  maxBytesOnDisk: number,
+  tableBytes: number,
+  segmentBytes: number,
+): number {
+  const needed = tableBytes + segmentBytes + ROOM_BYTES
+  return Math.round(Math.min(needed, maxBytesOnDisk * RESERVE_SHARE))
+}
+
+export interface DiskBoundParts {
+  readonly options: ResolvedOptions
+  readonly space: SpaceAccount
+  readonly background: Pick<Background, 'isCompacting' | 'isFlushing'>
+  readonly unlinker: () => Pick<ObsoleteUnlinker, 'ended' | 'isBusy'>
+  /** What the memtables will take as tables, at most. */
+  readonly tableBytesToCome: () => number
+}
+
+export class DiskBound {
+  readonly #parts: DiskBoundParts
+
+  constructor(parts: DiskBoundParts) {
+    this.#parts = parts
+  }
+
+  get #maxBytes(): number {
+    return this.#parts.options.collector.maxBytesOnDisk ?? Number.POSITIVE_INFINITY
+  }
+
+  get isSet(): boolean {
+    return this.#maxBytes !== Number.POSITIVE_INFINITY
+  }
+
+  /** What it leaves for puts; Infinity without one. */
+  get putLimitBytes(): number {
+    if (!this.isSet) return Number.POSITIVE_INFINITY
+    const { tableBytesToCome, options, space } = this.#parts
+    const tableBytes = space.references.totals.tableBytes + tableBytesToCome()
+    return this.#maxBytes - putReserveOf(this.#maxBytes, tableBytes, options.segmentBytes)
+  }
+
+  limitBytes(deletesOnly: boolean): number {
+    return deletesOnly ? this.#maxBytes : this.putLimitBytes
+  }
+
+  /** Tables and log that a flush or a compaction is about to replace are on disk beside what replaces them. */
+  get isGivingBack(): boolean {
+    const { background, unlinker } = this.#parts
+    return background.isCompacting || background.isFlushing || unlinker().isBusy
+  }
+
+  reached(): WiscError {
+    const reserve = this.#maxBytes - this.putLimitBytes
+    const message =
+      'the store has reached maxBytesOnDisk, less a reserve for deletes and for what gives space back: ' +
+      `delete, collect, or allow more maxBytesOnDisk=${this.#maxBytes} reserve=${reserve}`
+    return new WiscError('WISC_DISK_FULL', message)
+  }
+}

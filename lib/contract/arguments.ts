@@ -1,0 +1,202 @@
+/** Checks of what callers pass, in one place, before anything happens. */
+
+import { types } from 'node:util'
+import { RECORD_KIND, type RecordKind } from '../../vlog/record.ts'
+import { compareBytes, copyBytes, lengthOf, NO_BYTES } from '../base/bytes.ts'
+import { invalidArgument, WiscError } from '../base/errors.ts'
+import { KEY_BYTES_MAX } from '../tree/entry.ts'
+import { mustBe, notBytes, shown } from './given.ts'
+import { integer, plainObject, refuseUnknown } from './options.ts'
+import type {
+  Key,
+  KeyRange,
+  RangeOptions,
+  ReadOptions,
+  SignalOptions,
+  Value,
+  WriteOptions,
+} from './types.ts'
+
+/** The bytes of a key. A passed array is used as it is. */
+export function keyBytes(key: Key, name = 'key'): Uint8Array {
+  const bytes = toBytes(key, name)
+  const length = lengthOf(bytes)
+  if (length > KEY_BYTES_MAX) {
+    throw invalidArgument(`${name} is too long length=${length} max=${KEY_BYTES_MAX}`)
+  }
+  return bytes
+}
+
+/** The bytes of a value. A passed array is used as it is. */
+export function valueBytes(value: Value, name = 'value'): Uint8Array {
+  const bytes = toBytes(value, name)
+  const length = lengthOf(bytes)
+  if (length > VALUE_BYTES_MAX) {
+    throw invalidArgument(`${name} is too long length=${length} max=${VALUE_BYTES_MAX}`)
+  }
+  return bytes
+}
+
+/** A read of the platform can return no more in one piece. */
+const VALUE_BYTES_MAX = 2 ** 31 - 1
+
+function toBytes(value: unknown, name: string): Uint8Array {
+  if (typeof value === 'string') return value.length === 0 ? NO_BYTES : Buffer.from(value, 'utf8')
+  // Not `instanceof`: an array of another realm is one, too.
+  if (!types.isUint8Array(value)) throw invalidArgument(notBytes(name, value))
+  if (lengthOf(value) > 0) return value
+  if (isGone(value)) {
+    throw invalidArgument(`${name} has no memory: its buffer was transferred, or made smaller`)
+  }
+  return NO_BYTES
+}
+
+/** True if an array without bytes once had some: methods refuse it, `length` says 0. */
+function isGone(bytes: Uint8Array): boolean {
+  try {
+    Uint8Array.prototype.indexOf.call(bytes, 0)
+    return false
+  } catch {
+    return true
+  }
+}
+
+/** One put or delete as a caller passes it, checked, as bytes. */
+export interface Given {
+  readonly kind: RecordKind
+  readonly key: Uint8Array
+  /** NO_BYTES for a delete, and whatever is empty. */
+  readonly value: Uint8Array
+}
+
+/** One part of a batch. */
+export function checkOperation(operation: unknown, index: number): Given {
+  const name = `operations[${index}]`
+  const given = plainObject(operation, name)
+  const { type } = given
+  if (type !== 'put' && type !== 'delete') {
+    throw invalidArgument(`${name}.type must be 'put' or 'delete', not ${shown(type)}`)
+  }
+  refuseUnknown(given, type === 'put' ? ['type', 'key', 'value'] : ['type', 'key'], name)
+  const key = keyBytes(given['key'] as Key, `${name}.key`)
+  if (type === 'delete') return { kind: RECORD_KIND.delete, key, value: NO_BYTES }
+  const value = valueBytes(given['value'] as Value, `${name}.value`)
+  return { kind: RECORD_KIND.put, key, value }
+}
+
+const NO_OPTIONS = Object.freeze({})
+
+export function writeSync(options: WriteOptions | undefined, standard: boolean): boolean {
+  if (options === undefined) return standard
+  refuseUnknown(plainObject(options, 'write options'), ['sync'], 'write')
+  const sync = options.sync
+  if (sync === undefined) return standard
+  if (typeof sync !== 'boolean') throw invalidArgument(mustBe('a boolean', 'sync', sync))
+  return sync
+}
+
+export function checkReadOptions(options: ReadOptions): void {
+  refuseUnknown(plainObject(options, 'read options'), ['snapshot'], 'read')
+}
+
+/** Takes the signal out of the options of a read that may last for long. */
+export function takeSignal(options: (ReadOptions & SignalOptions) | undefined): {
+  readonly signal: AbortSignal | undefined
+  readonly rest: ReadOptions | undefined
+} {
+  if (options === undefined) return { signal: undefined, rest: undefined }
+  const { signal, ...rest } = plainObject(options, 'read options')
+  return { signal: checkSignal(signal), rest }
+}
+
+/** A range with its ends as bytes: `lower` inclusive or not, `upper` inclusive or not, undefined for open ends. */
+export interface ResolvedRange {
+  readonly lower: Uint8Array | undefined
+  readonly lowerOpen: boolean
+  readonly upper: Uint8Array | undefined
+  readonly upperOpen: boolean
+}
+
+const RANGE_NAMES = ['gt', 'gte', 'lt', 'lte']
+const SCAN_NAMES = [...RANGE_NAMES, 'reverse', 'limit', 'snapshot', 'signal', 'highWaterMarkBytes']
+
+/** @throws WISC_INVALID_ARGUMENT for contradictory ends; a lower end above the upper one is an empty range */
+function resolveKeyRange(range: KeyRange): ResolvedRange {
+  const { gt, gte, lt, lte } = range
+  if (gt !== undefined && gte !== undefined) throw invalidArgument('range has both gt and gte')
+  if (lt !== undefined && lte !== undefined) throw invalidArgument('range has both lt and lte')
+  // Not `??`: null is no key, and no open end either.
+  const lower = gt === undefined ? gte : gt
+  const upper = lt === undefined ? lte : lt
+  // A copy: the ends live as long as the iterator.
+  return {
+    lower: lower === undefined ? undefined : copyBytes(keyBytes(lower)),
+    lowerOpen: gt !== undefined,
+    upper: upper === undefined ? undefined : copyBytes(keyBytes(upper)),
+    upperOpen: lt !== undefined,
+  }
+}
+
+/** The range of compact(): names of ends only. */
+export function resolveCompactRange(range: KeyRange | undefined): ResolvedRange {
+  const given = plainObject(range === undefined ? NO_OPTIONS : range, 'range')
+  refuseUnknown(given, RANGE_NAMES, 'compact')
+  return resolveKeyRange(given as KeyRange)
+}
+
+export interface ResolvedScan extends ResolvedRange {
+  readonly reverse: boolean
+  readonly limit: number
+  readonly signal: AbortSignal | undefined
+  readonly highWaterMarkBytes: number
+}
+
+export function resolveScan(options: RangeOptions | undefined): ResolvedScan {
+  const range = plainObject(options === undefined ? NO_OPTIONS : options, 'range') as RangeOptions
+  refuseUnknown(range, SCAN_NAMES, 'range')
+  const { reverse = false, limit, signal, highWaterMarkBytes = 1024 * 1024 } = range
+  if (typeof reverse !== 'boolean') throw invalidArgument(mustBe('a boolean', 'reverse', reverse))
+  const unlimited = limit === undefined || limit === Number.POSITIVE_INFINITY
+  return {
+    ...resolveKeyRange(range),
+    reverse,
+    limit: unlimited
+      ? Number.MAX_SAFE_INTEGER
+      : integer('limit', limit, 0, Number.MAX_SAFE_INTEGER),
+    signal: checkSignal(signal),
+    highWaterMarkBytes: integer(
+      'highWaterMarkBytes',
+      highWaterMarkBytes,
+      1,
+      Number.MAX_SAFE_INTEGER,
+    ),
+  }
+}
+
+/** True if no key can lie in the range. */
+export function isEmptyRange(range: ResolvedRange): boolean {
+  const { lower, upper } = range
+  if (lower === undefined || upper === undefined) return false
+  const order = compareBytes(lower, upper)
+  return order > 0 || (order === 0 && (range.lowerOpen || range.upperOpen))
+}
+
+export function checkSignal(signal: unknown): AbortSignal | undefined {
+  if (signal === undefined || isSignal(signal)) return signal
+  throw invalidArgument(mustBe('an AbortSignal', 'signal', signal))
+}
+
+/** Not `instanceof`: libraries bring their own, as jsdom does. */
+function isSignal(value: unknown): value is AbortSignal {
+  if (typeof value !== 'object' || value === null) return false
+  const { aborted, addEventListener, removeEventListener } = value as Partial<AbortSignal>
+  const isTarget =
+    typeof addEventListener === 'function' && typeof removeEventListener === 'function'
+  return typeof aborted === 'boolean' && isTarget
+}
+
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) {
+    throw new WiscError('WISC_ABORTED', 'the operation was aborted', { cause: signal.reason })
+  }
+}

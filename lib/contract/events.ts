@@ -1,0 +1,99 @@
+/** Events: their payloads, and how they are emitted. */
+import type { EventEmitter } from 'node:events'
+import type { WiscError } from '../base/errors.ts'
+import type { CollectedStep } from './collection.ts'
+
+/** A memtable is in tables. */
+export interface FlushEvent {
+  /** Tables that were written. */
+  readonly tables: number
+  /** Their bytes. */
+  readonly bytes: number
+  readonly ms: number
+}
+
+/** Tables of one level were merged into another one. */
+export interface CompactionEvent {
+  /** A level had too many runs or bytes, a table many tombstones, or `compact` (or a collection) asked for it. */
+  readonly reason: 'runs' | 'bytes' | 'tombstones' | 'manual'
+  readonly inputLevel: number
+  readonly outputLevel: number
+  readonly inputTables: number
+  readonly inputBytes: number
+  readonly outputTables: number
+  readonly outputBytes: number
+  /** Nothing was merged: the tables only belong to another level now. */
+  readonly moved: boolean
+  readonly ms: number
+}
+
+/** A step of a collection was carried out. */
+export interface CollectionEvent extends CollectedStep {
+  /** By itself, to keep within the bound of space, or because `collect` asked for it. */
+  readonly reason: 'space' | 'asked'
+}
+
+/** Writers have waited for background work. */
+export interface StallEvent {
+  readonly ms: number
+}
+
+/** The events of a store, and what their listeners are called with. */
+export interface StoreEvents {
+  flush: [event: FlushEvent]
+  compaction: [event: CompactionEvent]
+  collection: [event: CollectionEvent]
+  stall: [event: StallEvent]
+  /** Something that people should know: a sentence. */
+  warning: [message: string]
+  /** Background work has failed. Emitted only if someone listens; the next write carries the error in any case. */
+  error: [error: WiscError]
+}
+
+/** What is called for an event. */
+export type StoreListener<Name extends keyof StoreEvents> = (...args: StoreEvents[Name]) => void
+
+/** An emitter of events of these names only, with their payloads. */
+export interface StoreEmitter extends EventEmitter {
+  on<Name extends keyof StoreEvents>(name: Name, listener: StoreListener<Name>): this
+  once<Name extends keyof StoreEvents>(name: Name, listener: StoreListener<Name>): this
+  off<Name extends keyof StoreEvents>(name: Name, listener: StoreListener<Name>): this
+  addListener<Name extends keyof StoreEvents>(name: Name, listener: StoreListener<Name>): this
+  removeListener<Name extends keyof StoreEvents>(name: Name, listener: StoreListener<Name>): this
+  prependListener<Name extends keyof StoreEvents>(name: Name, listener: StoreListener<Name>): this
+  prependOnceListener<Name extends keyof StoreEvents>(
+    name: Name,
+    listener: StoreListener<Name>,
+  ): this
+  removeAllListeners(name?: keyof StoreEvents): this
+  emit<Name extends keyof StoreEvents>(name: Name, ...args: StoreEvents[Name]): boolean
+  listenerCount(name: keyof StoreEvents, listener?: StoreListener<never>): number
+}
+
+/**
+ * Emits. What a listener throws is the listener's, and must not stop the store in the middle of a step: it becomes an
+ * uncaught exception of the process, in a tick of its own.
+ */
+export function emitSafely<Name extends keyof StoreEvents>(
+  events: EventEmitter,
+  name: Name,
+  ...args: StoreEvents[Name]
+): void {
+  try {
+    events.emit(name, ...args)
+  } catch (error) {
+    process.nextTick(() => {
+      throw error
+    })
+  }
+}
+
+const told = new Set<string>()
+
+/** A 'warning' of a store that also everyone should see who does not listen: once a process it is one of Node's. */
+export function warnLoudly(events: EventEmitter, message: string): void {
+  emitSafely(events, 'warning', message)
+  if (told.has(message)) return
+  told.add(message)
+  process.emitWarning(message, 'WiscWarning')
+}

@@ -1,0 +1,317 @@
+/**
+ * Options of `open`: defaults, limits, and the refusal of everything unknown.
+ */
+import { invalidArgument } from '../base/errors.ts'
+import { ARENA_BYTES_MAX } from '../tree/memtable/arena.ts'
+import { mustBe, shown } from './given.ts'
+
+/** Shape of the tree. The defaults suit nearly everyone. */
+export interface TreeTuning {
+  /** Size ratio of neighbouring levels (T), 2 to 100. Default 10. */
+  readonly sizeRatio?: number
+  /** Runs of a level (K), 1 to T - 1. Default 1: leveling. */
+  readonly runsPerLevel?: number
+  /** Runs of the largest level (Z), 1 to T - 1. Default 1. */
+  readonly runsAtLargestLevel?: number
+  /** Bytes of a table, 4 KiB to 256 MiB. Default 4 MiB. */
+  readonly tableBytes?: number
+  /** Bytes of a block, 256 B to 1 MiB. Default 4 KiB. */
+  readonly blockBytes?: number
+  /** Filter bits a key, 0 (no filters) to 32. Default 10: fewer than 1 % false positives. */
+  readonly filterBitsPerKey?: number
+}
+
+/** How space comes back. The defaults keep it within 1.3 times the live bytes and two segments. */
+export interface CollectorOptions {
+  /** False: nothing is reclaimed unless `collect` is called. Default true. */
+  readonly enabled?: boolean
+  /** Bytes on disk / live bytes, above a slack of two segments, 1.01 to 100. Default 1.3. */
+  readonly targetSpaceAmplification?: number
+  /**
+   * No more bytes on disk than this: writers wait, then get WISC_DISK_FULL. At most an eighth of it is kept from puts,
+   * for deletes, flushes and what gives space back. Default: no bound.
+   */
+  readonly maxBytesOnDisk?: number
+  /** Bound of what reclaiming reads and writes in a second. Default: none. */
+  readonly bytesPerSecond?: number
+  /** Free the blocks of large dead values where they lie, where the platform can. Default true. */
+  readonly punchHoles?: boolean
+}
+
+/** Options of {@link open}. All sizes are in bytes. */
+export interface Options {
+  /** Create the store if the directory is missing or empty. Default true. */
+  readonly createIfMissing?: boolean
+  /** Refuse a store that exists. Default false. */
+  readonly errorIfExists?: boolean
+  /** Open without the lock and without writing a byte, also beside a writer. Default false. */
+  readonly readOnly?: boolean
+  /**
+   * Values of at least this size go to the value log alone; 0 all, Infinity none (but those over 16 MiB).
+   * Default 1024.
+   */
+  readonly valueThreshold?: number
+  /** Default of WriteOptions.sync. Default false. */
+  readonly sync?: boolean
+  /** Sync the log in the background at this interval. Default: never. */
+  readonly syncIntervalMs?: number
+  /** Size of a value-log segment, 4 KiB to 4 GiB. Default 64 MiB, or a sixteenth of maxBytesOnDisk if that is less. */
+  readonly segmentBytes?: number
+  /**
+   * Size of a memtable, 64 KiB to 256 MiB; three are held. Default 16 MiB, or a sixteenth of maxBytesOnDisk if that is
+   * less.
+   */
+  readonly memtableBytes?: number
+  /** Bound of the log that an open after a crash replays. Default 512 MiB. */
+  readonly maxUnflushedLogBytes?: number
+  /**
+   * When so many bytes wait to be written, a put writes them at once instead of gathering more. While the store
+   * itself waits (for a flush, the disk), what callers do not await stays queued in their memory. Default 64 MiB.
+   */
+  readonly maxPendingBytes?: number
+  /** Memory for blocks of tables. Default 64 MiB. */
+  readonly blockCacheBytes?: number
+  /** Bound of open files, at least 16. Default 512. */
+  readonly maxOpenFiles?: number
+  /**
+   * The most worker threads for flushes, compactions and collections. All stores of a process share them: there are as
+   * many as one of them asks for, and they end when idle. 0 runs all jobs on the calling thread. Default 2.
+   */
+  readonly workers?: number
+  /**
+   * Answer the wisc command on a Unix socket, with mode 0600, in a directory of the user's own for temporary files;
+   * LOCK names it. Where there can be none, a 'warning' says so. Default: true where there are Unix sockets.
+   */
+  readonly controlSocket?: boolean
+  /**
+   * Mode of the files that the store makes, 0o600 to 0o666, as far as the process's umask allows; directories get the
+   * x bits that go with it. The control socket is its owner's in any case. Default: 0o600 for a new store, that of its
+   * CURRENT for one that is there.
+   */
+  readonly fileMode?: number
+  readonly tree?: TreeTuning
+  readonly collector?: CollectorOptions
+}
+
+export interface ResolvedCollectorOptions {
+  readonly enabled: boolean
+  readonly targetSpaceAmplification: number
+  readonly maxBytesOnDisk: number | undefined
+  readonly bytesPerSecond: number | undefined
+  readonly punchHoles: boolean
+}
+
+/** All options, with their defaults. */
+export interface ResolvedOptions
+  extends Required<Omit<Options, 'tree' | 'syncIntervalMs' | 'collector' | 'fileMode'>> {
+  readonly fileMode: number | undefined
+  readonly syncIntervalMs: number | undefined
+  readonly tree: Required<TreeTuning>
+  readonly collector: ResolvedCollectorOptions
+}
+
+const MIB = 1024 * 1024
+/** Values above this are separated whatever the threshold. */
+export const INLINE_VALUE_BYTES_MAX: number = 16 * MIB
+
+const BOOLEANS = {
+  createIfMissing: true,
+  errorIfExists: false,
+  readOnly: false,
+  sync: false,
+  controlSocket: process.platform !== 'win32',
+}
+
+/** [default, smallest, largest, may be Infinity] */
+type NumberRule = readonly [number, number, number, boolean?]
+
+const NUMBERS = {
+  valueThreshold: [1024, 0, Number.MAX_SAFE_INTEGER, true],
+  segmentBytes: [64 * MIB, 4096, 4096 * MIB],
+  memtableBytes: [16 * MIB, 65536, ARENA_BYTES_MAX],
+  maxUnflushedLogBytes: [512 * MIB, 65536, Number.MAX_SAFE_INTEGER],
+  maxPendingBytes: [64 * MIB, 65536, Number.MAX_SAFE_INTEGER],
+  blockCacheBytes: [64 * MIB, 0, Number.MAX_SAFE_INTEGER],
+  maxOpenFiles: [512, 16, 1_000_000],
+  workers: [2, 0, 64],
+} as const satisfies Record<string, NumberRule>
+
+const TREE_NUMBERS = {
+  sizeRatio: [10, 2, 100],
+  runsPerLevel: [1, 1, 99],
+  runsAtLargestLevel: [1, 1, 99],
+  tableBytes: [4 * MIB, 4096, 256 * MIB],
+  blockBytes: [4096, 256, MIB],
+  filterBitsPerKey: [10, 0, 32],
+} as const satisfies Record<string, NumberRule>
+
+/** Options of other kinds. */
+const OTHERS = new Set(['tree', 'syncIntervalMs', 'collector', 'fileMode'])
+
+/** What the design has and this version has not: a clear answer instead of "unknown". */
+const NOT_YET = new Set(['compression', 'compressionLevel'])
+
+/**
+ * Fills in defaults.
+ * @throws WISC_INVALID_ARGUMENT for an unknown option, a wrong type or a value outside its limits
+ */
+export function resolveOptions(options: Options): ResolvedOptions {
+  const given = plainObject(options, 'options')
+  const tree = plainObject(given['tree'] === undefined ? {} : given['tree'], 'options.tree')
+  for (const name of Object.keys(given)) {
+    if (Object.hasOwn(BOOLEANS, name) || Object.hasOwn(NUMBERS, name)) continue
+    if (OTHERS.has(name)) continue
+    if (NOT_YET.has(name)) {
+      throw invalidArgument(`this version of wisc does not have the option name=${name}`)
+    }
+    throw invalidArgument(`unknown option name=${name}`)
+  }
+  const resolvedTree = numbers(tree, TREE_NUMBERS, 'tree.')
+  const { sizeRatio, runsPerLevel, runsAtLargestLevel } = resolvedTree
+  if (Math.max(runsPerLevel, runsAtLargestLevel) >= sizeRatio) {
+    throw invalidArgument('tree.runsPerLevel and runsAtLargestLevel must be below tree.sizeRatio')
+  }
+  const interval = given['syncIntervalMs']
+  const collector = collectorOptions(given['collector'])
+  return {
+    ...booleans(given),
+    ...numbers(given, NUMBERS, ''),
+    ...fittingSizes(given, collector.maxBytesOnDisk),
+    syncIntervalMs:
+      interval === undefined ? undefined : integer('syncIntervalMs', interval, 1, 2 ** 31 - 1),
+    fileMode: fileMode(given['fileMode']),
+    tree: resolvedTree,
+    collector,
+  }
+}
+
+/** Of `maxBytesOnDisk`: what a segment or memtable has at most by default, so that the reserve holds one of each. */
+const FITTING_SHARE = 1 / 16
+
+/** Sizes that were not given, where the defaults are too large for a small store. */
+function fittingSizes(
+  given: Record<string, unknown>,
+  maxBytesOnDisk: number | undefined,
+): Partial<Record<'segmentBytes' | 'memtableBytes', number>> {
+  const sizes: Partial<Record<'segmentBytes' | 'memtableBytes', number>> = {}
+  for (const name of ['segmentBytes', 'memtableBytes'] as const) {
+    const [standard] = NUMBERS[name]
+    const fitting = Math.floor((maxBytesOnDisk ?? Number.POSITIVE_INFINITY) * FITTING_SHARE)
+    if (given[name] === undefined && fitting < standard) sizes[name] = fitting
+  }
+  return sizes
+}
+
+function fileMode(value: unknown): number | undefined {
+  if (value === undefined) return undefined
+  const mode = typeof value === 'number' ? value : Number.NaN
+  // Its owner has to write, and no file of a store is a program.
+  const isPossible = Number.isInteger(mode) && mode >= 0o600 && (mode | 0o666) === 0o666
+  if (isPossible) return mode
+  const what = typeof value === 'number' ? `0o${value.toString(8)}` : shown(value)
+  throw invalidArgument(
+    `fileMode must be a number like 0o640: 0o600 and read or write for others, not ${what}`,
+  )
+}
+
+const COLLECTOR_NAMES = [
+  'enabled',
+  'targetSpaceAmplification',
+  'maxBytesOnDisk',
+  'bytesPerSecond',
+  'punchHoles',
+] as const
+
+function collectorOptions(value: unknown): ResolvedCollectorOptions {
+  const given = plainObject(value === undefined ? {} : value, 'options.collector')
+  refuseUnknown(given, COLLECTOR_NAMES, 'collector')
+  return {
+    enabled: boolean('collector.enabled', given['enabled'], true),
+    targetSpaceAmplification: amplification(
+      'collector.targetSpaceAmplification',
+      given['targetSpaceAmplification'],
+      DEFAULT_TARGET,
+    ),
+    maxBytesOnDisk: optionalBytes('collector.maxBytesOnDisk', given['maxBytesOnDisk'], MIB),
+    bytesPerSecond: optionalBytes('collector.bytesPerSecond', given['bytesPerSecond'], 4096),
+    punchHoles: boolean('collector.punchHoles', given['punchHoles'], true),
+  }
+}
+
+const DEFAULT_TARGET = 1.3
+const TARGET_MIN = 1.01
+const TARGET_MAX = 100
+
+/** A target of the space amplification, `standard` if none is given. */
+export function amplification(
+  name: string,
+  value: unknown,
+  standard: number,
+  min: number = TARGET_MIN,
+): number {
+  if (value === undefined) return standard
+  if (typeof value !== 'number' || !(value >= min && value <= TARGET_MAX)) {
+    const range = `a number of ${min} to ${TARGET_MAX}`
+    throw invalidArgument(`${name} must be ${range}, not ${shown(value)}`)
+  }
+  return value
+}
+
+export function optionalBytes(name: string, value: unknown, min: number): number | undefined {
+  return value === undefined ? undefined : integer(name, value, min, Number.MAX_SAFE_INTEGER)
+}
+
+function boolean(name: string, value: unknown, standard: boolean): boolean {
+  if (value === undefined) return standard
+  if (typeof value !== 'boolean') throw invalidArgument(mustBe('a boolean', name, value))
+  return value
+}
+
+/** An object with own, enumerable settings; nothing else is looked at. */
+export function plainObject(value: unknown, name: string): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw invalidArgument(mustBe('an object', name, value))
+  }
+  return value as Record<string, unknown>
+}
+
+/** Refuses names that are not in `known`. */
+export function refuseUnknown(value: object, known: readonly string[], name: string): void {
+  for (const key of Object.keys(value)) {
+    if (!known.includes(key)) throw invalidArgument(`unknown option of ${name} name=${key}`)
+  }
+}
+
+export function integer(name: string, value: unknown, min: number, max: number): number {
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) {
+    throw invalidArgument(`${name} must be an integer of ${min} to ${max}, not ${shown(value)}`)
+  }
+  return value
+}
+
+function booleans(given: Record<string, unknown>): Record<keyof typeof BOOLEANS, boolean> {
+  const result: Record<keyof typeof BOOLEANS, boolean> = { ...BOOLEANS }
+  for (const name of Object.keys(BOOLEANS) as (keyof typeof BOOLEANS)[]) {
+    result[name] = boolean(name, given[name], BOOLEANS[name])
+  }
+  return result
+}
+
+function numbers<Name extends string>(
+  given: Record<string, unknown>,
+  rules: Readonly<Record<Name, NumberRule>>,
+  prefix: string,
+): Record<Name, number> {
+  for (const name of prefix ? Object.keys(given) : []) {
+    if (!Object.hasOwn(rules, name)) throw invalidArgument(`unknown option name=${prefix}${name}`)
+  }
+  const result = {} as Record<Name, number>
+  for (const name of Object.keys(rules) as Name[]) {
+    const [standard, min, max, infinite] = rules[name]
+    const value = given[name]
+    if (value === undefined) result[name] = standard
+    else if (value === Number.POSITIVE_INFINITY && infinite) result[name] = value
+    else result[name] = integer(prefix + name, value, min, max)
+  }
+  return result
+}

@@ -1,0 +1,106 @@
+/** The words of the public face: keys, values, operations, and the options of calls. */
+
+/** Bytes, or a string that stands for its UTF-8 bytes. 0 to 65536 bytes; ordered as unsigned bytes. */
+export type Key = Uint8Array | string
+/** Bytes, or a string that stands for its UTF-8 bytes. */
+export type Value = Uint8Array | string
+
+/**
+ * A view of the store at one moment. What it can see is kept, so close it: garbage that it pins is not reclaimed. One
+ * that becomes garbage without being closed is closed then, and a 'warning' tells of it.
+ * Made by `Store.snapshot`.
+ */
+export interface Snapshot {
+  /** Writes up to this sequence are seen. */
+  readonly sequence: number
+  /** Gives up the view; a second call does nothing. */
+  close(): void
+  [Symbol.dispose](): void
+}
+
+export interface WriteOptions {
+  /** Resolve only when the write is durable. */
+  readonly sync?: boolean
+}
+
+export interface ReadOptions {
+  /** Read the store as it was then. */
+  readonly snapshot?: Snapshot
+}
+
+export interface PutOperation {
+  readonly type: 'put'
+  readonly key: Key
+  readonly value: Value
+}
+
+export interface DeleteOperation {
+  readonly type: 'delete'
+  readonly key: Key
+}
+
+/** One part of a batch. */
+export type Operation = PutOperation | DeleteOperation
+
+export interface KeyRange {
+  readonly gt?: Key
+  readonly gte?: Key
+  readonly lt?: Key
+  readonly lte?: Key
+}
+
+export interface RangeOptions extends KeyRange {
+  /** From the last key to the first. */
+  readonly reverse?: boolean
+  /** At most so many entries. */
+  readonly limit?: number
+  readonly snapshot?: Snapshot
+  readonly signal?: AbortSignal
+  /** Bound of the values that are read ahead, in bytes; one value is always read. Default 1 MiB. */
+  readonly highWaterMarkBytes?: number
+}
+
+/** Where a value lies, without reading it. */
+export interface ValueStat {
+  /** Bytes of the value. */
+  readonly size: number
+  /** Bytes as it is stored; equals `size` without a codec. */
+  readonly storedSize: number
+  readonly codec: 'none'
+  /** Kept in the tree; then segment and offset are undefined. */
+  readonly inline: boolean
+  /** The segment that its pointer names, and the offset of its record in there when it was written. */
+  readonly segment: number | undefined
+  readonly offset: number | undefined
+  readonly sequence: number
+}
+
+/** A file of the value log. Sizes in bytes. */
+export interface SegmentInfo {
+  /** Number of the file. */
+  readonly id: number
+  readonly file: string
+  /** A relocation holds what survived of collected segments. */
+  readonly kind: 'segment' | 'relocation'
+  /** open: it is written, or waits to be sealed. */
+  readonly state: 'open' | 'sealed'
+  /** Numbers of the logical segments that it holds: itself, or those that were moved into it. */
+  readonly segments: readonly number[]
+  /** Its length. */
+  readonly totalBytes: number
+  /** Whole records that entries point to; what lies above the checkpoint counts as referenced. */
+  readonly referencedBytes: number
+  readonly referencedRecords: number
+  /** totalBytes - referencedBytes. */
+  readonly exposedGarbageBytes: number
+  /** Allocated by the file system. */
+  readonly diskBytes: number
+  /** By which diskBytes is below the blocks of totalBytes: holes. */
+  readonly punchedBytes: number
+  /** Why it cannot be collected now, if so. */
+  readonly blocked: 'unsealed' | 'unflushed' | 'corrupt' | undefined
+}
+
+export interface SignalOptions {
+  readonly signal?: AbortSignal
+}

@@ -1,0 +1,74 @@
+/** Files of the value log as they will be when steps of a plan have been carried out. Pure. */
+import { addRewriteSums, outputBytes, rewriteSums } from '../../collector/plan/collection-costs.ts'
+import { plannedFiles } from '../../contract/collection.ts'
+import type {
+  CollectibleFile,
+  CollectionStep,
+  PlannedFile,
+  SegmentReferences,
+} from '../../contract/collection-plan.ts'
+
+/** @param newNumber numbers a file that a rewrite makes */
+export function filesAfter(
+  files: readonly CollectibleFile[],
+  steps: readonly CollectionStep[],
+  newNumber: () => number,
+): CollectibleFile[] {
+  const present = new Map(files.map((file) => [file.number, file]))
+  for (const step of steps) {
+    if (step.action === 'forget') forget(present, new Set(step.segments))
+    else if (step.action === 'punch') punch(present, step.file, step.bytesFreed)
+    else {
+      const victims = plannedFiles(step).map(({ number }) => present.get(number)!)
+      for (const { number } of victims) present.delete(number)
+      if (step.action === 'drop') continue
+      const output = rewritten(victims, newNumber())
+      if (output.referencedRecords > 0) present.set(output.number, output)
+    }
+  }
+  return [...present.values()]
+}
+
+function forget(present: Map<number, CollectibleFile>, forgotten: ReadonlySet<number>): void {
+  for (const file of present.values()) {
+    const segments = file.segments.filter(({ segment }) => !forgotten.has(segment))
+    if (segments.length < file.segments.length) present.set(file.number, { ...file, segments })
+  }
+}
+
+/** All that it could give is given. */
+function punch(
+  present: Map<number, CollectibleFile>,
+  { number }: PlannedFile,
+  bytesFreed: number,
+): void {
+  const { marked: _given, ...file } = present.get(number)!
+  present.set(number, {
+    ...file,
+    needsSeal: false,
+    diskBytes: file.diskBytes - bytesFreed,
+    referencedBytesAtPunch: file.referencedBytes,
+  })
+}
+
+/** The relocation of what survives. */
+function rewritten(victims: readonly CollectibleFile[], number: number): CollectibleFile {
+  const sums = victims.map(rewriteSums).reduce(addRewriteSums)
+  const segments = victims
+    .flatMap((file): readonly SegmentReferences[] => file.segments)
+    .filter(({ referencedRecords }) => referencedRecords > 0)
+  const totalBytes = outputBytes(sums)
+  return {
+    number,
+    kind: 'relocation',
+    segments,
+    totalBytes,
+    referencedRecords: sums.records,
+    referencedBytes: sums.copiedBytes,
+    diskBytes: Math.ceil(totalBytes / sums.blockBytes) * sums.blockBytes,
+    blockBytes: sums.blockBytes,
+    needsSeal: false,
+    pinnedBytes: victims.reduce((sum, file) => sum + file.pinnedBytes, 0),
+    hiddenBytes: 0,
+  }
+}

@@ -1,0 +1,117 @@
+/** The items of a segment (vlog/FORMAT.md, sections 3 and 4): file header, chain, frames, records. */
+
+import { SEGMENT_HEADER_BYTES } from '../../../vlog/log/segment-header.ts'
+import { RECORD_HEADER_BYTES, RECORD_KIND } from '../../../vlog/record.ts'
+import { readU32, readU64 } from '../../base/bytes.ts'
+import { crc32From } from '../../base/checksum.ts'
+import type { WiscError } from '../../base/errors.ts'
+import { FILE_HEADER_BYTES, type FileIdentity } from '../../base/files/file-header.ts'
+import type { FileWindow } from '../../base/files/file-window.ts'
+import { frameSeed } from '../../base/files/frame.ts'
+import { type DumpContext, dumpWindow, isWanted, readRange } from './dump-context.ts'
+import { headerItems } from './file-identity.ts'
+import { damageItem, FieldReader, type Item } from './items.ts'
+import { type Scanned, type ScannedRecord, scanSegment } from './scan-log.ts'
+import { valueState } from './value-state.ts'
+
+export function* dumpSegment(
+  context: DumpContext,
+  identity: FileIdentity,
+  error: WiscError | undefined,
+): Generator<Item> {
+  const { file, start, size } = context
+  const seed = frameSeed(identity)
+  let from = start
+  let firstSequence: number | undefined
+  if (start === 0) {
+    const head = readRange(file, 0, Math.min(SEGMENT_HEADER_BYTES, size))
+    yield* headerItems(head, error)
+    const chain = head.subarray(FILE_HEADER_BYTES)
+    if (chain.length < SEGMENT_HEADER_BYTES - FILE_HEADER_BYTES) {
+      if (error === undefined) {
+        yield damageItem(FILE_HEADER_BYTES, size, 'segment header is cut off')
+      }
+      return
+    }
+    yield chainItem(head)
+    const isWhole = readU32(chain, 28) === crc32From(seed, chain.subarray(0, 28))
+    if (isWhole) firstSequence = readU64(chain, 16)
+    else {
+      yield damageItem(FILE_HEADER_BYTES, SEGMENT_HEADER_BYTES, 'segment header checksum mismatch')
+    }
+    from = SEGMENT_HEADER_BYTES
+  }
+  const options = { seed, from, end: size, firstSequence }
+  yield* scannedItems(context, scanSegment(file, options))
+}
+
+function chainItem(head: Uint8Array): Item {
+  const reader = new FieldReader(head, FILE_HEADER_BYTES, FILE_HEADER_BYTES)
+  reader.u64('predecessor')
+  reader.u64('predecessorLength')
+  reader.u64('firstSequence')
+  reader.u32('zero', true)
+  reader.hex32('checksum')
+  return reader.item('chain')
+}
+
+/** What a scan found, as items; values inside the range are proved. */
+export function* scannedItems(context: DumpContext, scan: Iterable<Scanned>): Generator<Item> {
+  const values = dumpWindow(context)
+  for (const found of scan) {
+    if (found.type === 'damage') yield damageItem(found.offset, found.end, found.reason)
+    else if (found.type === 'frame') {
+      yield readFrame(found.head, found.frame.offset).item('frame')
+    } else yield* recordItems(context, found, values)
+  }
+}
+
+/** The fields of a frame header; a manifest has one more behind them. */
+export function readFrame(bytes: Uint8Array, offset: number): FieldReader {
+  const reader = new FieldReader(bytes, 0, offset)
+  reader.hex('magic', 4)
+  reader.hex32('checksum')
+  reader.u64('offset', true)
+  reader.u64('length')
+  reader.u64('firstSequence')
+  reader.u32('recordCount')
+  reader.u16('ignoreFlags', true)
+  reader.u16('refuseFlags', true)
+  reader.u64('durableFile')
+  reader.u64('durableOffset')
+  reader.u64('durableEdit')
+  return reader
+}
+
+function* recordItems(
+  context: DumpContext,
+  record: ScannedRecord,
+  values: FileWindow,
+): Generator<Item> {
+  const { header, offset, keyBytes, keyEnd } = record
+  if (!isWanted(context, { offset, length: header.length })) return
+  const head = keyBytes.slice(keyEnd - header.headBytes, keyEnd)
+  const reader = new FieldReader(head, 0, offset)
+  reader.hex32('headerChecksum')
+  reader.hex32('valueChecksum')
+  reader.u8('kind', true)
+  reader.derived('kindName', header.kind === RECORD_KIND.put ? 'put' : 'delete')
+  reader.u8('codec', true)
+  reader.u8('ignoreFlags', true)
+  reader.u8('refuseFlags', true)
+  reader.u32('keyLength', true)
+  reader.u64('sequence')
+  reader.u64('storedLength')
+  reader.u64('rawLength', true)
+  const sums = header.headBytes - RECORD_HEADER_BYTES - header.keyLength
+  if (sums > 0) reader.hex('chunkChecksums', sums)
+  reader.bytes('key', header.keyLength)
+  if (header.storedLength > 0) reader.absent('value', header.storedLength)
+  const state = valueState(values, offset, header)
+  if (state === 'hole') reader.derived('valueState', 'hole')
+  yield reader.item('record', header.length)
+  if (state === 'damaged') {
+    const end = offset + header.length
+    yield damageItem(end - header.storedLength, end, 'value checksum mismatch')
+  }
+}

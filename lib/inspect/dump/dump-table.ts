@@ -1,0 +1,308 @@
+/**
+ * The items of a table (lib/tree/FORMAT.md, section 2): entries, block by block, and the blocks at its end.
+ *
+ * With a whole index its blocks are found through it. Without one they are found one behind the other: entries tell
+ * where they end, and only the checksum of a block fits behind the right one.
+ */
+import { readU32 } from '../../base/bytes.ts'
+import { toWiscError, WiscError } from '../../base/errors.ts'
+import { FILE_HEADER_BYTES, type FileIdentity } from '../../base/files/file-header.ts'
+import { frameSeed } from '../../base/files/frame.ts'
+import { KIND } from '../../tree/entry.ts'
+import {
+  type BlockHandle,
+  checkBlock,
+  dataEnd,
+  FOOTER_BYTES,
+  TRAILER_BYTES,
+} from '../../tree/table/table-format.ts'
+import { type DumpContext, isWanted, readRange } from './dump-context.ts'
+import { errorItem, headerItems } from './file-identity.ts'
+import { damageItem, FieldReader, type Item } from './items.ts'
+import { readTableParts, type TableParts } from './table-parts.ts'
+
+const WORD_BYTES = 4
+const KIND_NAMES = ['tombstone', 'inline', 'pointer', 'deferred']
+/** What is read at once where the index does not tell the length of a block. */
+const GUESSED_BLOCK_BYTES_MAX = 32 * 1024 * 1024
+
+export function* dumpTable(
+  context: DumpContext,
+  identity: FileIdentity,
+  error: WiscError | undefined,
+): Generator<Item> {
+  const { file, name, size, start } = context
+  const head = start === 0 ? readRange(file, 0, FILE_HEADER_BYTES) : new Uint8Array(0)
+  if (start === 0) yield* headerItems(head, error)
+  if (start > 0 || head.length < FILE_HEADER_BYTES) return
+  const seed = frameSeed(identity)
+  const parts = readTableParts(file, name, identity.number, size, seed)
+  const { footer, index } = parts
+  if (index) {
+    for (let block = 0; block < index.blockCount; block++) {
+      const offset = index.offsets[block]!
+      const end = index.offsets[block + 1]!
+      if (!isWanted(context, { offset, length: end - offset })) continue
+      const bytes = readRange(file, offset, end - offset)
+      yield* dataBlockItems(bytes, bytes.length - TRAILER_BYTES, offset, parts, name, seed)
+    }
+  } else yield* foundBlocks(context, parts, seed)
+  if (footer) {
+    const blocks: readonly [string, BlockHandle, (reader: FieldReader) => Iterable<Item>][] = [
+      ['filter', footer.filter, filterItems],
+      ['index', footer.index, indexItems],
+      ['references', footer.references, referenceItems],
+      ['properties', footer.properties, propertyItems],
+    ]
+    for (const [what, handle, items] of blocks) {
+      if (what === 'filter' && handle.length === 0) continue
+      yield* endBlockItems(context, seed, what, handle, items)
+    }
+  }
+  if (size - FOOTER_BYTES >= FILE_HEADER_BYTES && footer) {
+    yield footerItem(readRange(file, size - FOOTER_BYTES, FOOTER_BYTES), size - FOOTER_BYTES)
+  }
+  for (const wrong of parts.errors) yield errorItem(wrong, FILE_HEADER_BYTES, size)
+}
+
+/** Blocks from the first one on, while each can be made out. */
+function* foundBlocks(context: DumpContext, parts: TableParts, seed: number): Generator<Item> {
+  const { file, name, size } = context
+  const end = parts.footer ? dataEnd(parts.footer) : size
+  for (let offset = FILE_HEADER_BYTES; offset < end; ) {
+    const bytes = readRange(file, offset, Math.min(end - offset, GUESSED_BLOCK_BYTES_MAX))
+    const length = findBlockEnd(bytes, seed, offset, name)
+    if (length === undefined) {
+      // Where there is no footer the parts at the end of the table look like this, too.
+      yield damageItem(offset, end, 'no data block can be made out here')
+      return
+    }
+    const block = bytes.subarray(0, length + TRAILER_BYTES)
+    yield* dataBlockItems(block, length, offset, parts, name, seed)
+    offset += length + TRAILER_BYTES
+  }
+}
+
+/** Length of the content of the data block that begins with bytes[0], or undefined. */
+function findBlockEnd(
+  bytes: Uint8Array,
+  seed: number,
+  offset: number,
+  name: string,
+): number | undefined {
+  let whole = 0
+  const reader = new FieldReader(bytes, 0, offset)
+  while (reader.left > 0) {
+    const fields = reader.fields.length
+    if (!readEntryFields(reader)) return undefined
+    // Restart points are entries whose key is whole: one of each 16 at least, or as many as have one.
+    if (reader.fields[fields]!.value === 0) whole++
+    reader.fields.length = 0
+    const found = endBehind(bytes, reader.at, whole)
+    if (found !== undefined && blockError(bytes, found, seed, offset, name) === undefined)
+      return found
+  }
+  return undefined
+}
+
+/** Where a content ends whose entries end at `at`, by its restarts; undefined if none are there. */
+function endBehind(bytes: Uint8Array, at: number, restartsMax: number): number | undefined {
+  if (at + 2 * WORD_BYTES + TRAILER_BYTES > bytes.length || readU32(bytes, at) !== 0)
+    return undefined
+  for (let count = 1; count <= restartsMax; count++) {
+    const end = at + (count + 1) * WORD_BYTES
+    if (end + TRAILER_BYTES > bytes.length) return undefined
+    if (readU32(bytes, end - WORD_BYTES) === count) return end
+  }
+  return undefined
+}
+
+function blockError(
+  bytes: Uint8Array,
+  length: number,
+  seed: number,
+  offset: number,
+  name: string,
+): WiscError | undefined {
+  if (bytes.length < length + TRAILER_BYTES) {
+    return new WiscError('WISC_CORRUPTION', 'block is cut off')
+  }
+  try {
+    checkBlock(bytes, 0, length, seed, offset, name)
+    return undefined
+  } catch (error) {
+    return toWiscError(error)
+  }
+}
+
+function* dataBlockItems(
+  bytes: Uint8Array,
+  length: number,
+  offset: number,
+  parts: TableParts,
+  name: string,
+  seed: number,
+): Generator<Item> {
+  const error = blockError(bytes, length, seed, offset, name)
+  if (error) {
+    yield errorItem(error, offset, offset + bytes.length)
+    return
+  }
+  const restarts = readU32(bytes, length - WORD_BYTES)
+  const entriesEnd = length - (restarts + 1) * WORD_BYTES
+  let key: Uint8Array = new Uint8Array(0)
+  for (let at = 0; at < entriesEnd; ) {
+    const reader = new FieldReader(bytes, at, offset + at, entriesEnd)
+    if (!readEntryFields(reader)) {
+      yield damageItem(offset + at, offset + entriesEnd, 'entry is malformed')
+      break
+    }
+    key = addMeaning(reader, key, parts)
+    yield reader.item('entry', reader.at - at)
+    at = reader.at
+  }
+  const reader = new FieldReader(bytes, entriesEnd, offset + entriesEnd)
+  for (let i = 0; i < restarts; i++) reader.u32('restart', true)
+  reader.u32('restartCount', true)
+  trailerFields(reader)
+  yield reader.item('blockEnd')
+}
+
+/** @returns false if it does not fit */
+function readEntryFields(reader: FieldReader): boolean {
+  reader.varint('shared', true)
+  const unshared = reader.varint('unshared', true)
+  const kind = reader.u8('tag', true)
+  reader.varint('distance', true)
+  reader.bytes('unsharedKey', unshared, true)
+  if (kind === KIND.inline) {
+    const length = reader.varint('length', true)
+    reader.payload('value', length)
+  } else if (kind === KIND.pointer) {
+    reader.varint('segmentIndex', true)
+    reader.varint('offset')
+    reader.varint('length')
+  }
+  return !reader.failed && kind <= KIND.pointer
+}
+
+/** Adds what an entry means together with the one before it and the ends of the table. @returns its key */
+function addMeaning(reader: FieldReader, previous: Uint8Array, parts: TableParts): Uint8Array {
+  const number = (name: string): number =>
+    reader.fields.find((field) => field.name === name)?.value as number
+  const unshared = reader.fields.find(({ name }) => name === 'unsharedKey')!.value as Uint8Array
+  const key = Buffer.concat([previous.subarray(0, number('shared')), unshared])
+  const kind = number('tag')
+  const { properties, references } = parts
+  if (kind === KIND.pointer) {
+    const place = number('segmentIndex')
+    const segment = references?.[place]?.segment
+    reader.lead(segment === undefined ? 'segmentIndex' : 'segment', segment ?? place)
+  }
+  if (properties) reader.lead('sequence', properties.baseSequence + number('distance'))
+  else reader.lead('distance', number('distance'))
+  reader.lead('kindName', KIND_NAMES[kind])
+  reader.lead('key', key)
+  return key
+}
+
+function trailerFields(reader: FieldReader): void {
+  reader.u8('codec', true)
+  reader.hex32('checksum')
+}
+
+/** A block of the table's end that is named by the footer: its items, then its trailer. */
+function* endBlockItems(
+  context: DumpContext,
+  seed: number,
+  what: string,
+  handle: BlockHandle,
+  items: (reader: FieldReader) => Iterable<Item>,
+): Generator<Item> {
+  const { offset, length } = handle
+  if (!isWanted(context, { offset, length: length + TRAILER_BYTES })) return
+  const bytes = readRange(context.file, offset, length + TRAILER_BYTES)
+  if (bytes.length < length + TRAILER_BYTES) return
+  yield* items(new FieldReader(bytes, 0, offset, length))
+  const trailer = new FieldReader(bytes, length, offset + length)
+  trailerFields(trailer)
+  yield trailer.item(`${what}End`)
+  // The other parts are proved when they are read (table-parts.ts).
+  const error = what === 'filter' && blockError(bytes, length, seed, offset, context.name)
+  if (error) yield errorItem(error, offset, offset + bytes.length)
+}
+
+function* filterItems(reader: FieldReader): Generator<Item> {
+  reader.u8('probes')
+  reader.absent('bits', reader.left)
+  yield reader.item('filter', reader.at + reader.left)
+}
+
+/** Items of equal shape behind a count. */
+function* repeated(
+  reader: FieldReader,
+  what: string,
+  read: (reader: FieldReader) => void,
+): Generator<Item> {
+  while (reader.left > 0 && !reader.failed) {
+    const at = reader.at
+    const one = reader.behind()
+    read(one)
+    yield one.item(what, one.at - at)
+    reader.skipTo(one)
+  }
+}
+
+function* indexItems(reader: FieldReader): Generator<Item> {
+  reader.varint('blockCount')
+  yield reader.item('index')
+  yield* repeated(reader, 'bound', (bound) => {
+    bound.varint('sequence')
+    const length = bound.varint('keyLength', true)
+    bound.bytes('key', length)
+    bound.varint('length')
+  })
+}
+
+function* referenceItems(reader: FieldReader): Generator<Item> {
+  reader.varint('count')
+  yield reader.item('references')
+  yield* repeated(reader, 'reference', (reference) => {
+    reference.varint('segment')
+    reference.varint('records')
+    reference.varint('bytes')
+  })
+}
+
+const PROPERTIES = [
+  'entries',
+  'tombstones',
+  'distinctKeys',
+  'pointedBytes',
+  'valueBytes',
+  'keyBytes',
+  'baseSequence',
+  'smallestSequence',
+  'largestSequence',
+]
+
+function* propertyItems(reader: FieldReader): Generator<Item> {
+  for (const name of PROPERTIES) reader.varint(name)
+  reader.bytes('smallestKey', reader.varint('smallestKeyLength', true))
+  reader.bytes('largestKey', reader.varint('largestKeyLength', true))
+  yield reader.item('properties')
+}
+
+function footerItem(bytes: Uint8Array, offset: number): Item {
+  const reader = new FieldReader(bytes, 0, offset)
+  for (const name of ['filter', 'index', 'references', 'properties']) {
+    reader.u64(`${name}Offset`)
+    reader.u32(`${name}Length`)
+  }
+  reader.u64('fileBytes')
+  reader.u16('ignoreFlags', true)
+  reader.u16('refuseFlags', true)
+  reader.hex32('checksum')
+  reader.hex('magic', 8)
+  return reader.item('footer')
+}

@@ -1,0 +1,91 @@
+/**
+ * A table as far as it can be read without a manifest: each part that is whole, and why the others are not.
+ *
+ * Without the properties an entry's sequence is unknown, without the references its segment, without the index where
+ * blocks begin: entries count only if all three are there (`blocks`).
+ */
+import { CorruptionError, toWiscError, type WiscError } from '../../base/errors.ts'
+import { FILE_HEADER_BYTES } from '../../base/files/file-header.ts'
+import type { File } from '../../base/files/file-system.ts'
+import type { SegmentReference } from '../../tree/entry.ts'
+import { TableBlocks } from '../../tree/table/table-blocks.ts'
+import {
+  type BlockHandle,
+  checkBlock,
+  dataEnd,
+  decodeFooter,
+  FOOTER_BYTES,
+  type Footer,
+  TRAILER_BYTES,
+} from '../../tree/table/table-format.ts'
+import { parseIndex, type TableIndex } from '../../tree/table/table-index.ts'
+import {
+  decodeProperties,
+  decodeReferences,
+  type TableProperties,
+} from '../../tree/table/table-properties.ts'
+import { readRange } from './dump-context.ts'
+
+export interface TableParts {
+  readonly footer: Footer | undefined
+  readonly properties: TableProperties | undefined
+  readonly references: readonly SegmentReference[] | undefined
+  readonly index: TableIndex | undefined
+  /** To read data blocks; undefined if any of the parts above is. */
+  readonly blocks: TableBlocks | undefined
+  readonly errors: readonly WiscError[]
+}
+
+/** @param number the table's own @throws IoError */
+export function readTableParts(
+  file: File,
+  name: string,
+  number: number,
+  size: number,
+  seed: number,
+): TableParts {
+  const errors: WiscError[] = []
+  const attempt = <T>(read: () => T): T | undefined => {
+    try {
+      return read()
+    } catch (error) {
+      errors.push(toWiscError(error))
+      return undefined
+    }
+  }
+  const footer = attempt(() => {
+    const offset = size - FOOTER_BYTES
+    if (offset < FILE_HEADER_BYTES) throw new CorruptionError(name, size, 'table is cut off')
+    return decodeFooter(readRange(file, offset, FOOTER_BYTES), 0, seed, offset, name)
+  })
+  const none = { properties: undefined, references: undefined, index: undefined }
+  if (footer === undefined) return { footer, ...none, blocks: undefined, errors }
+  const content = (handle: BlockHandle): Uint8Array => readBlock(file, name, seed, handle)
+  const properties = attempt(() =>
+    decodeProperties(content(footer.properties), name, footer.properties.offset, number, size),
+  )
+  const references = attempt(() =>
+    decodeReferences(content(footer.references), name, footer.references.offset),
+  )
+  const index = attempt(() => {
+    const bytes = content(footer.index)
+    const base = properties?.baseSequence ?? 0
+    return parseIndex(bytes, name, footer.index.offset, dataEnd(footer), base)
+  })
+  const blocks =
+    properties && references && index
+      ? new TableBlocks(number, file, name, seed, index, properties.baseSequence, references)
+      : undefined
+  return { footer, properties, references, index, blocks, errors }
+}
+
+/** The content of a block that the footer names, proved. */
+function readBlock(file: File, name: string, seed: number, handle: BlockHandle): Uint8Array {
+  const { offset, length } = handle
+  const bytes = readRange(file, offset, length + TRAILER_BYTES)
+  if (bytes.length < length + TRAILER_BYTES) {
+    throw new CorruptionError(name, offset, 'file ends before its content')
+  }
+  checkBlock(bytes, 0, length, seed, offset, name)
+  return bytes.subarray(0, length)
+}

@@ -1,0 +1,355 @@
+/**
+ * Salvage: everything that the files of a store still prove, read without its manifest if need be.
+ *
+ *   1. Tables: the entries of every block that is whole.
+ *   2. The value log: every record whose head proves itself (scan-log.ts). It is the place of a value that a table
+ *      points to, or newer than all tables, or all that is left of a key.
+ *   3. The newest state of each key counts; deletes and tombstones do, too. Values are read and proved one by one.
+ *
+ * What the log says below the checkpoint is history: a key that is in no table any more was deleted, and so may have
+ * been its delete. While the manifest and its tables are whole, the log therefore counts only from the checkpoint on.
+ * Where a part of a table is lost, records count that it may have held, by its range of keys and sequences; without a
+ * manifest all of them do. Such keys may be stale, deleted or replaced by what is lost, and so may older entries of
+ * other tables in that range. Without a manifest nobody knows whether tables are missing.
+ *
+ * A batch whose frame is damaged may come in part. Nothing of the store is written. Memory: salvage-map.ts.
+ */
+
+import { proveRecord, RECORD_KIND, readRecordHeader } from '../../../vlog/record.ts'
+import { compareBytes } from '../../base/bytes.ts'
+import { checksum } from '../../base/checksum.ts'
+import { joinPath, segmentName, tableName } from '../../base/files/file-names.ts'
+import type { File, FileSystem } from '../../base/files/file-system.ts'
+import { compareLogPositions } from '../../base/log-position.ts'
+import { nodeFileSystem } from '../../base/platform/node-file-system.ts'
+import { KIND, type TableMeta } from '../../tree/entry.ts'
+import type { KeyedEntry } from '../../tree/table/block-format.ts'
+import { readRange } from '../dump/dump-context.ts'
+import type { ScannedRecord } from '../dump/scan-log.ts'
+import { hasZeroBlock } from '../dump/value-state.ts'
+import { damageOf, type FileDamage, findStoreFiles, type StoreFiles } from './salvage-files.ts'
+import { readLogFile } from './salvage-log.ts'
+import { keyString, type Place, SalvageMap } from './salvage-map.ts'
+import { type LostRange, readTable } from './salvage-tables.ts'
+
+const OPEN_FILES_MAX = 64
+const HOLE = 'blocks of its value are empty'
+
+/** A key and its value, proved. The bytes belong to the caller. */
+export interface SalvagedEntry {
+  readonly key: Buffer
+  readonly value: Uint8Array
+  /** `log`: no table has it. */
+  readonly origin: 'table' | 'log'
+  /** It may have been deleted or replaced by something that is lost. */
+  readonly mayBeStale: boolean
+}
+
+/** A key whose newest value cannot be read. */
+export interface LostKey {
+  readonly key: Buffer
+  readonly sequence: number
+  readonly reason: string
+}
+
+export class Salvage {
+  readonly #fileSystem: FileSystem
+  readonly #files: StoreFiles
+  readonly #map: SalvageMap = new SalvageMap()
+  readonly #lostRanges: LostRange[] = []
+  readonly #open: Map<string, File> = new Map()
+  readonly #lost: LostKey[] = []
+  readonly #lastSegment: number
+  #hasLogGap = false
+  #deletedKeys = 0
+  #emptiedKeys = 0
+
+  /** @throws WISC_NO_STORE if there is nothing of a store, IoError */
+  constructor(directory: string, fileSystem: FileSystem = nodeFileSystem) {
+    this.#fileSystem = fileSystem
+    this.#files = findStoreFiles(fileSystem, directory)
+    this.#lastSegment = Math.max(0, ...(this.#files.version?.segments.keys() ?? []))
+  }
+
+  /** Bytes of all files that {@link readSteps} goes through. */
+  get totalBytes(): number {
+    const { tables, logFiles, directory } = this.#files
+    const names = [...tables.map(tableName), ...logFiles.map(segmentName)]
+    const sizeOf = (name: string): number =>
+      this.#fileSystem.statPath(joinPath(directory, name))?.size ?? 0
+    return names.reduce((sum, name) => sum + sizeOf(name), 0)
+  }
+
+  /** Keys that were found, deleted ones included. */
+  get foundKeys(): number {
+    return this.#map.size
+  }
+
+  /** True if the manifest was read and is the last one that the log knows. */
+  get hasManifest(): boolean {
+    return this.#files.version !== undefined
+  }
+
+  /**
+   * True if a part of the log that no table has cannot be read: it may have held newer values, nobody knows of which
+   * keys. Without a manifest nobody knows which files are missing either.
+   */
+  get mayMissNewer(): boolean {
+    return !this.hasManifest || this.#hasLogGap
+  }
+
+  /** Files with their damage, in the order in which it was found. */
+  get damage(): readonly FileDamage[] {
+    return this.#files.damage
+  }
+
+  /** Filled by {@link entries}, as are the counts below. */
+  get lost(): readonly LostKey[] {
+    return this.#lost
+  }
+
+  /** Keys whose newest state is a delete. */
+  get deletedKeys(): number {
+    return this.#deletedKeys
+  }
+
+  /** Keys of the log alone whose values are holes: they were dead, unless a disk has lost the blocks. */
+  get emptiedKeys(): number {
+    return this.#emptiedKeys
+  }
+
+  /** Reads all files. Yields the bytes that each step went through. */
+  *readSteps(): Generator<number, void> {
+    const { version, tables, logFiles } = this.#files
+    const known = new Map<number, TableMeta>()
+    for (const { runs } of version?.levels ?? []) {
+      for (const run of runs) for (const meta of run.tables) known.set(meta.number, meta)
+    }
+    this.#noteMissingFiles(known)
+    // First those of the version: what is lost of them decides what else counts.
+    for (const number of tables) {
+      if (version && !known.has(number)) continue
+      yield* this.#readTable(number, known.get(number), false)
+    }
+    for (const number of tables) {
+      if (!version || known.has(number) || this.#lostRanges.length === 0) continue
+      yield* this.#readTable(number, undefined, true)
+    }
+    for (const number of logFiles) {
+      const name = segmentName(number)
+      const isDone = yield* this.#guarded(name, (file) =>
+        readLogFile(file, number, this.#files, {
+          record: (record, isSegment) => this.#addRecord(record, name, number, isSegment),
+          damage: (damage) => {
+            this.#files.damage.push(damage)
+            this.#noteLogGap(number, damage.end ?? Number.POSITIVE_INFINITY)
+          },
+        }),
+      )
+      if (!isDone) this.#noteLogGap(number, Number.POSITIVE_INFINITY)
+    }
+  }
+
+  /** The newest value of each key, in the order in which values lie in the files. After {@link readSteps}. */
+  *entries(): Generator<SalvagedEntry> {
+    const live: string[] = []
+    for (const [key, state] of this.#map.entries()) {
+      if (state.isDeleted) this.#deletedKeys++
+      else live.push(key)
+    }
+    const placeOf = (key: string): Place | undefined => this.#map.get(key)!.places[0]
+    live.sort((left, right) => comparePlaces(placeOf(left), placeOf(right)))
+    for (const text of live) {
+      const { places, sequence, origin, mayBeStale } = this.#map.get(text)!
+      const key = Buffer.from(text, 'latin1')
+      let reason = 'no file holds its record'
+      let value: Uint8Array | undefined
+      for (const place of places) {
+        const found = this.#readValue(place, key, sequence)
+        if (typeof found === 'string') reason = found
+        else value = found
+        if (value) break
+      }
+      const isBelowLost =
+        this.#isIn(key, (range) => sequence < range.largestSequence) && origin === 'table'
+      if (value) yield { key, value, origin, mayBeStale: mayBeStale || isBelowLost }
+      else if (reason === HOLE && origin === 'log' && mayBeStale) this.#emptiedKeys++
+      else this.#lost.push({ key, sequence, reason })
+    }
+  }
+
+  close(): void {
+    for (const file of this.#open.values()) file.close()
+    this.#open.clear()
+  }
+
+  /** Runs a step on a file; what fails is noted, and the rest goes on. @returns true if it came to its end */
+  *#guarded(
+    name: string,
+    read: (file: File) => Generator<number, void>,
+  ): Generator<number, boolean> {
+    let file: File | undefined
+    try {
+      file = this.#fileSystem.open(joinPath(this.#files.directory, name), 'read')
+      yield* read(file)
+      return true
+    } catch (error) {
+      this.#files.damage.push(damageOf(name, error))
+      return false
+    } finally {
+      file?.close()
+    }
+  }
+
+  *#readTable(
+    number: number,
+    meta: TableMeta | undefined,
+    mayBeStale: boolean,
+  ): Generator<number, void> {
+    const name = tableName(number)
+    const isDone = yield* this.#guarded(name, (file) =>
+      readTable(file, number, this.#files.databaseId, meta, {
+        entry: (entry, offset) => this.#addEntry(entry, name, offset, mayBeStale),
+        lost: (range) => this.#lostRanges.push(range),
+        damage: (damage) => this.#files.damage.push(damage),
+      }),
+    )
+    if (!isDone && meta) this.#lostRanges.push(meta)
+  }
+
+  #addEntry(entry: KeyedEntry, file: string, offset: number, mayBeStale: boolean): void {
+    const { keyBytes, keyEnd, kind, sequence, valueBytes, valueStart, valueEnd } = entry
+    if (mayBeStale && !this.#mayBeLost(keyBytes, 0, keyEnd, sequence)) return
+    const place: Place | undefined =
+      kind === KIND.inline
+        ? {
+            kind: 'inline',
+            file,
+            offset,
+            length: valueEnd - valueStart,
+            checksum: checksum(valueBytes.subarray(valueStart, valueEnd)),
+          }
+        : undefined
+    const isDeleted = kind === KIND.tombstone
+    const state = { sequence, origin: 'table', mayBeStale, isDeleted } as const
+    this.#map.add(keyString(keyBytes, 0, keyEnd), state, place)
+  }
+
+  #addRecord(record: ScannedRecord, file: string, number: number, isSegment: boolean): void {
+    const { header, offset, keyBytes, keyStart, keyEnd } = record
+    const key = keyString(keyBytes, keyStart, keyEnd)
+    const { sequence, length } = header
+    const isBehind = isSegment && this.#isBehindCheckpoint(number, offset)
+    const isWanted =
+      isBehind ||
+      this.#map.get(key)?.sequence === sequence ||
+      this.#mayBeLost(keyBytes, keyStart, keyEnd, sequence)
+    if (!isWanted) return
+    const isDeleted = header.kind === RECORD_KIND.delete
+    const place: Place = { kind: 'record', file, offset, length, checksum: 0 }
+    const state = { sequence, origin: 'log', mayBeStale: !isBehind, isDeleted } as const
+    this.#map.add(key, state, isDeleted ? undefined : place)
+  }
+
+  /**
+   * True if the manifest says that no table has the record yet. Segments behind the last one that it knows count, too:
+   * a manifest whose last edits are gone looks as if they had never been.
+   */
+  #isBehindCheckpoint(number: number, offset: number): boolean {
+    const { version } = this.#files
+    if (version === undefined) return false
+    const isKnown = version.segments.has(number) || number > this.#lastSegment
+    return isKnown && compareLogPositions({ segment: number, offset }, version.checkpoint) >= 0
+  }
+
+  /** Bytes of a segment up to `end` cannot be read. */
+  #noteLogGap(number: number, end: number): void {
+    const segment = this.#files.version?.segments.get(number)
+    const last = segment?.state === 'sealed' ? Math.min(end, segment.length) : end
+    if (this.#isBehindCheckpoint(number, last - 1)) this.#hasLogGap = true
+  }
+
+  /** True if a lost part of a table may have held this write; always, if nobody knows the tables. */
+  #mayBeLost(bytes: Uint8Array, start: number, end: number, sequence: number): boolean {
+    if (this.#files.version === undefined) return true
+    if (this.#lostRanges.length === 0) return false
+    return this.#isIn(
+      bytes.subarray(start, end),
+      (range) => sequence >= range.smallestSequence && sequence <= range.largestSequence,
+    )
+  }
+
+  #isIn(key: Uint8Array, also: (range: LostRange) => boolean): boolean {
+    return this.#lostRanges.some(
+      (range) =>
+        also(range) &&
+        compareBytes(key, range.smallestKey) >= 0 &&
+        (range.largestKey === undefined || compareBytes(key, range.largestKey) <= 0),
+    )
+  }
+
+  #noteMissingFiles(tables: ReadonlyMap<number, TableMeta>): void {
+    const { version, damage } = this.#files
+    const note = (file: string): number =>
+      damage.push({ file, offset: undefined, end: undefined, reason: 'file is missing' })
+    for (const meta of tables.values()) {
+      if (this.#files.tables.includes(meta.number)) continue
+      note(tableName(meta.number))
+      this.#lostRanges.push(meta)
+    }
+    const logFiles = new Set(this.#files.logFiles)
+    for (const segment of version?.segments.values() ?? []) {
+      const isMoved = segment.state === 'sealed' && segment.relocation !== undefined
+      if (isMoved || logFiles.has(segment.number)) continue
+      note(segmentName(segment.number))
+      this.#noteLogGap(segment.number, Number.POSITIVE_INFINITY)
+    }
+    for (const number of version?.relocations.keys() ?? []) {
+      if (!logFiles.has(number)) note(segmentName(number))
+    }
+  }
+
+  /** @returns the value, or why it cannot be had */
+  #readValue(place: Place, key: Buffer, sequence: number): Uint8Array | string {
+    const { file: name, offset, length } = place
+    try {
+      const bytes = readRange(this.#fileOf(name), offset, length)
+      if (bytes.length < length) return `${name} ends before it`
+      if (place.kind === 'inline') {
+        return checksum(bytes) === place.checksum ? bytes : `its bytes in ${name} have changed`
+      }
+      const header = readRecordHeader(bytes, 0, length)
+      const keyStart = header ? header.headBytes - header.keyLength : 0
+      const isSame =
+        header?.length === length &&
+        header.sequence === sequence &&
+        compareBytes(bytes.subarray(keyStart, header.headBytes), key) === 0
+      if (!isSame) return `its record in ${name} has changed`
+      const wrong = proveRecord(bytes, 0, header)
+      const value = bytes.subarray(header.headBytes)
+      if (wrong === undefined) return value
+      if (hasZeroBlock(value, offset + header.headBytes)) return HOLE
+      const end = offset + length
+      this.#files.damage.push({ file: name, offset: end - value.length, end, reason: wrong })
+      return `${wrong} in ${name}`
+    } catch (error) {
+      return damageOf(name, error).reason
+    }
+  }
+
+  #fileOf(name: string): File {
+    let file = this.#open.get(name)
+    if (file === undefined) {
+      if (this.#open.size >= OPEN_FILES_MAX) this.close()
+      file = this.#fileSystem.open(joinPath(this.#files.directory, name), 'read')
+      this.#open.set(name, file)
+    }
+    return file
+  }
+}
+
+function comparePlaces(left: Place | undefined, right: Place | undefined): number {
+  if (!left || !right) return (left ? 1 : 0) - (right ? 1 : 0)
+  if (left.file !== right.file) return left.file < right.file ? -1 : 1
+  return left.offset - right.offset
+}

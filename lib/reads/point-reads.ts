@@ -1,0 +1,185 @@
+/**
+ * Reads of single keys: the entry from the tree, then its value from where the entry says.
+ *
+ * Without a snapshot they are of the newest state: where files have gone, a store that only reads goes on in a newer
+ * view (look-again.ts). Data plane: one lookup serves all reads, and nothing else is allocated but the value.
+ */
+import { SlabAllocator } from '../../vlog/read/slab.ts'
+import { copyBytes } from '../base/bytes.ts'
+import { throwIfAborted } from '../contract/arguments.ts'
+import type { ReadOptions, ValueStat } from '../contract/types.ts'
+import { Lookup } from '../state/tree-reader.ts'
+import { KIND } from '../tree/entry.ts'
+import { readAgain, readAgainLater, staleView } from './look-again.ts'
+import type { ReadingEngine } from './reading-engine.ts'
+import { valueStat } from './value-stat.ts'
+
+/** Keys that are looked up, and their values read, before the event loop may turn: about a millisecond. */
+const SLICE_KEYS = 256
+
+export class PointReads {
+  readonly #engine: ReadingEngine
+  readonly #sequence: (options: ReadOptions | undefined) => number
+  readonly #lookup: Lookup = new Lookup()
+  readonly #slabs: SlabAllocator = new SlabAllocator()
+
+  /** @param sequence the one to read at; throws if it can no longer be read */
+  constructor(engine: ReadingEngine, sequence: (options: ReadOptions | undefined) => number) {
+    this.#engine = engine
+    this.#sequence = sequence
+  }
+
+  has(key: Uint8Array, options: ReadOptions | undefined): boolean {
+    const sequence = this.#sequence(options)
+    try {
+      return this.#engine.tree.find(key, sequence, this.#lookup)
+    } catch (error) {
+      const read = (at: number): boolean => this.#engine.tree.find(key, at, this.#lookup)
+      return this.#again(error, options, read)
+    }
+  }
+
+  stat(key: Uint8Array, options: ReadOptions | undefined): ValueStat | undefined {
+    const sequence = this.#sequence(options)
+    const read = (at: number): ValueStat | undefined => valueStat(this.#engine, key, at)
+    try {
+      return read(sequence)
+    } catch (error) {
+      return this.#again(error, options, read)
+    }
+  }
+
+  /** @param soon a promise is welcome if the read is likely to be slow; else it is read at once */
+  get(
+    key: Uint8Array,
+    options: ReadOptions | undefined,
+    soon: boolean,
+  ): Buffer | undefined | Promise<Buffer | undefined> {
+    const sequence = this.#sequence(options)
+    try {
+      const result = this.#get(key, sequence, soon)
+      if (!(result instanceof Promise)) return result
+      const { view, moveOn } = this.#engine
+      // The caller may use its array again before the read fails.
+      const own = moveOn === undefined ? key : copyBytes(key)
+      return result.catch((error: unknown) => this.#getAgain(error, own, options, view))
+    } catch (error) {
+      return this.#getAgain(error, key, options)
+    }
+  }
+
+  #getAgain(
+    error: unknown,
+    key: Uint8Array,
+    options: ReadOptions | undefined,
+    view?: number,
+  ): Buffer | undefined {
+    const read = (at: number): Buffer | undefined => this.#get(key, at, false) as Buffer | undefined
+    return this.#again(error, options, read, view)
+  }
+
+  #get(
+    key: Uint8Array,
+    sequence: number,
+    soon: boolean,
+  ): Buffer | undefined | Promise<Buffer | undefined> {
+    const lookup = this.#lookup
+    const { tree, values } = this.#engine
+    if (!tree.find(key, sequence, lookup)) return undefined
+    if (lookup.kind === KIND.inline) return this.#copyInline(lookup)
+    return soon ? values.readSoon(lookup) : values.read(lookup)
+  }
+
+  /**
+   * The values of keys, a slice of them at a time: between slices the event loop may turn, and the sequence is held.
+   * A read-only store that gives up its view meanwhile begins again.
+   */
+  async getMany(
+    given: readonly Uint8Array[],
+    options: ReadOptions | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<(Buffer | undefined)[]> {
+    throwIfAborted(signal)
+    const sequence = this.#sequence(options)
+    const { view, moveOn } = this.#engine
+    // Those that are looked up in a later turn: the caller may use its arrays again as soon as this has been called.
+    const waits = given.length > SLICE_KEYS || moveOn !== undefined
+    const keys = waits ? given.map((key) => copyBytes(key)) : given
+    try {
+      return await this.#getSlices(keys, sequence, signal)
+    } catch (error) {
+      if (options?.snapshot) throw this.#engine.viewFailure(error)
+      const read = (): Promise<(Buffer | undefined)[]> =>
+        this.#getSlices(keys, this.#sequence(options), signal)
+      return readAgainLater(this.#engine, view, error, read)
+    }
+  }
+
+  async #getSlices(
+    keys: readonly Uint8Array[],
+    sequence: number,
+    signal: AbortSignal | undefined,
+  ): Promise<(Buffer | undefined)[]> {
+    const { readers, turn } = this.#engine
+    const values: (Buffer | undefined)[] = []
+    if (keys.length <= SLICE_KEYS) {
+      await this.#getSlice(keys, sequence, values)
+      return values
+    }
+    readers.hold(sequence)
+    try {
+      for (let from = 0; from < keys.length; from += SLICE_KEYS) {
+        if (from > 0) {
+          if (turn.isOld()) await new Promise<void>((resolve) => turn.later(resolve))
+          throwIfAborted(signal)
+          // Throws if the store has been closed.
+          this.#sequence(undefined)
+          if (readers.stale) throw staleView()
+          this.#engine.checkReadable(sequence)
+        }
+        await this.#getSlice(keys.slice(from, from + SLICE_KEYS), sequence, values)
+      }
+    } finally {
+      readers.release(sequence)
+    }
+    return values
+  }
+
+  /** Adds the values of keys, or undefined, to `values`. Their places are known before control returns. */
+  async #getSlice(
+    keys: readonly Uint8Array[],
+    sequence: number,
+    values: (Buffer | undefined)[],
+  ): Promise<void> {
+    const { tree, values: reader } = this.#engine
+    const found: (Buffer | undefined)[] = []
+    const requests = keys.map((key) => {
+      const lookup = new Lookup()
+      const exists = tree.find(key, sequence, lookup)
+      const inline = exists && lookup.kind === KIND.inline
+      found.push(inline ? this.#copyInline(lookup) : undefined)
+      return exists && !inline ? lookup : undefined
+    })
+    await reader.readMany(requests, found)
+    for (const value of found) values.push(value)
+  }
+
+  #again<T>(
+    error: unknown,
+    options: ReadOptions | undefined,
+    read: (sequence: number) => T,
+    view: number | undefined = this.#engine.view,
+  ): T {
+    if (options?.snapshot) throw this.#engine.viewFailure(error)
+    return readAgain(this.#engine, view, error, () => read(this.#sequence(options)))
+  }
+
+  /** What lies in shared memory or in a cached block is copied before it leaves the store. */
+  #copyInline({ valueBytes: bytes, valueStart, valueEnd }: Lookup): Buffer {
+    const length = valueEnd - valueStart
+    const memory = this.#slabs.allocate(length)
+    const at = this.#slabs.start
+    memory.set(bytes.subarray(valueStart, valueEnd), at)
+    return memory.subarray(at, at + length)
+  }
+}

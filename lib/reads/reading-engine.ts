@@ -1,0 +1,51 @@
+/** What the store needs of an engine to read: the writable one and the read-only one both have it. */
+import type { EventEmitter } from 'node:events'
+import type { LogContext } from '../../vlog/log/recovery.ts'
+import type { ValueReader } from '../../vlog/read/value-reader.ts'
+import type { WiscError } from '../base/errors.ts'
+import type { EventLoopTurn } from '../base/event-loop-turn.ts'
+import type { BlockCache } from '../base/files/block-cache.ts'
+import type { CollectionPlan, ResolvedCollect } from '../contract/collection.ts'
+import type { ResolvedOptions } from '../contract/options.ts'
+import type { RecoveryReport } from '../recovery/recover.ts'
+import type { SpaceAccount } from '../space/space.ts'
+import type { Memtables } from '../state/memtables.ts'
+import type { ReadableSequences } from '../state/readable-sequences.ts'
+import type { TableCache } from '../state/tables.ts'
+import type { TreeReader } from '../state/tree-reader.ts'
+import type { Version } from '../tree/version/version.ts'
+import type { Viewer } from './look-again.ts'
+
+export interface ReadingEngine extends Viewer {
+  readonly context: LogContext
+  readonly options: ResolvedOptions
+  readonly events: EventEmitter
+  readonly tree: TreeReader
+  readonly values: ValueReader
+  readonly tables: TableCache
+  readonly cache: BlockCache
+  readonly turn: EventLoopTurn
+  readonly readers: ReadableSequences
+  readonly memtables: Memtables
+  /** What is wrong with the files of a view that was read in spite of it. */
+  readonly damage?: readonly WiscError[]
+  readonly version: Version
+  readonly recovery: RecoveryReport
+  readonly space: SpaceAccount
+  /** What stopped writes or background work, if anything did. */
+  readonly error: WiscError | undefined
+  /** The newest sequence that may be read. */
+  readonly visibleSequence: number
+  readonly durableSequence: number
+  /** @throws if this sequence can no longer be read */
+  checkReadable(sequence: number): void
+  /** Where an open segment ends for this engine: frames up to here are whole. 0 if it has none. */
+  writtenEnd(segment: number): number
+  /** Keeps the files of the present version, if this engine is what would remove them. */
+  pin(): { release(): void }
+  /** Before something is bound to the view: goes on to the newest state if some of the view is known to be gone. */
+  catchUp?(): void
+  /** What a collection would do; changes nothing. */
+  planCollection(options: ResolvedCollect): Promise<CollectionPlan>
+  close(): Promise<void>
+}

@@ -1,0 +1,397 @@
+/**
+ * The scan behind every iterator: walks the keys of a range at one sequence, a batch at a time.
+ *
+ * Between batches it holds a sequence and a key, nothing else: when the state has changed it takes a new cursor
+ * and seeks to where it was, so that a slow reader keeps no files and no memtables alive. Only the newest
+ * entry of a key at or below the sequence counts, and a tombstone hides the key.
+ *
+ * What is not to be seen costs time, too: runs of tombstones are remembered and jumped over (empty-ranges.ts), many
+ * versions of one key are passed by a seek, and a scan that finds nothing for long stops for the event loop to turn.
+ */
+
+import { compareRange, equalBytes } from '../base/bytes.ts'
+import { SEQUENCE_MAX } from '../base/log-position.ts'
+import { isEmptyRange, type ResolvedScan } from '../contract/arguments.ts'
+import type { EmptyRange, EmptyRanges } from '../state/empty-ranges.ts'
+import { Lookup, type ReadState, type TreeReader } from '../state/tree-reader.ts'
+import { type EntryCursor, KIND } from '../tree/entry.ts'
+import { EmptyRun } from './empty-run.ts'
+
+/** Entries of one key that are passed one by one: then a seek is cheaper. */
+const VERSION_STEPS_MAX = 8
+/** Keys that are passed before it is asked whether the event loop should turn: less than 0.1 ms. */
+const KEYS_PER_LOOK = 64
+/** A run is held against the remembered ranges at its first key, and then at one key in so many. */
+const KEYS_PER_FIND = 16
+
+/**
+ * Takes the entry. Its key and inline value are views that die when the call returns, so the sink copies the
+ * key and leaves the copy in `entry.keyBytes`, whole: the scan goes on from there.
+ * @returns false to end the batch behind it
+ */
+export type EntrySink = (entry: Lookup) => boolean
+
+/** What a scan reads, and how. */
+export interface ScanParts {
+  readonly tree: TreeReader
+  /** Those of the contents that `tree` shows now. */
+  readonly emptyRanges: () => EmptyRanges
+  /** The sequence to read at; throws if it can no longer be read. */
+  readonly sequence: () => number
+  /** True if the event loop should turn before the scan goes on. */
+  readonly isTurnOld: () => boolean
+}
+
+export class Scan {
+  readonly #parts: ScanParts
+  readonly #range: ResolvedScan
+  #state: ReadState | undefined
+  #cursor: EntryCursor | undefined
+  /** Of an earlier step: keys may have been put since behind its back, and before the places of its sources. */
+  #isCursorOld = false
+  #evictions = 0
+  /** The last key that was given out, or the key to seek to. */
+  #position: Uint8Array | undefined
+  /** True if the key at `position` is still to be given out. */
+  #includesPosition = false
+  #remaining: number
+  #done: boolean
+  readonly #entry: Lookup = new Lookup()
+  readonly #run: EmptyRun
+  /** Keys that it has passed since it looked whether the event loop should turn. */
+  #passed = 0
+  /** Entries that were too new, and the key of one of them. */
+  #newer = 0
+  #newerKey: Uint8Array | undefined
+  /** Moves of cursors so far: what a scan costs. */
+  steps = 0
+
+  constructor(parts: ScanParts, range: ResolvedScan) {
+    this.#parts = parts
+    this.#range = range
+    this.#run = new EmptyRun(range.reverse)
+    this.#remaining = range.limit
+    this.#done = isEmptyRange(range) || range.limit === 0
+  }
+
+  /** All that the limit allows was given out. */
+  get isUsedUp(): boolean {
+    return this.#remaining === 0
+  }
+
+  /** Goes on at `key` (inclusive), in the scan's direction; outside the range is clamped to it. */
+  seek(key: Uint8Array): void {
+    this.#position = key
+    this.#includesPosition = true
+    this.#cursor = undefined
+    this.#done = isEmptyRange(this.#range) || this.#remaining === 0
+  }
+
+  /** Entries that were read ahead and are given back: they count as not given out. */
+  giveBack(count: number): void {
+    this.#remaining += count
+  }
+
+  /**
+   * Gives entries to the sink until it has enough or the range ends. Synchronous.
+   * @returns true if it stopped only for the event loop to turn: there may be more
+   */
+  fill(sink: EntrySink): boolean {
+    if (this.#done) return false
+    const sequence = this.#parts.sequence()
+    const cursor = this.#resume()
+    this.#run.begin()
+    const stopped = this.#range.reverse
+      ? this.#fillBackward(cursor, sequence, sink)
+      : this.#fillForward(cursor, sequence, sink)
+    this.#endRun(sequence)
+    return stopped
+  }
+
+  /** Remembers the key at which the batch ended. */
+  #leave(key: Uint8Array): void {
+    this.#position = key
+    this.#includesPosition = false
+  }
+
+  #resume(): EntryCursor {
+    const { tree } = this.#parts
+    const { state, evictions } = tree
+    const isSame = this.#state === state && this.#evictions === evictions
+    this.#isCursorOld = this.#cursor !== undefined && isSame
+    if (this.#cursor !== undefined && isSame) return this.#cursor
+    this.#state = state
+    this.#evictions = evictions
+    this.#cursor = tree.cursor(state)
+    if (this.#range.reverse) this.#seekBackward(this.#cursor)
+    else this.#seekForward(this.#cursor)
+    return this.#cursor
+  }
+
+  #seekForward(cursor: EntryCursor): void {
+    const { lower, lowerOpen } = this.#range
+    const position = this.#position
+    if (position !== undefined && (lower === undefined || compareKeys(position, lower) >= 0)) {
+      cursor.seek(position, SEQUENCE_MAX)
+      if (!this.#includesPosition || (lowerOpen && lower && equalBytes(position, lower))) {
+        this.#skipKeyForward(cursor, position)
+      }
+    } else if (lower !== undefined) {
+      cursor.seek(lower, SEQUENCE_MAX)
+      if (lowerOpen) this.#skipKeyForward(cursor, lower)
+    } else cursor.seekToFirst()
+  }
+
+  #seekBackward(cursor: EntryCursor): void {
+    const { upper, upperOpen } = this.#range
+    const position = this.#position
+    if (position !== undefined && (upper === undefined || compareKeys(position, upper) <= 0)) {
+      const open = !this.#includesPosition || (upperOpen && upper && equalBytes(position, upper))
+      seekBack(cursor, position, Boolean(open))
+    } else if (upper !== undefined) seekBack(cursor, upper, upperOpen)
+    else cursor.seekToLast()
+  }
+
+  #fillForward(cursor: EntryCursor, sequence: number, sink: EntrySink): boolean {
+    const entry = this.#entry
+    const run = this.#run
+    // The key at hand has a value for a later reader: no remembered range may hold it.
+    let isSeenLater = false
+    while (cursor.valid && !this.#isBehindEnd(cursor)) {
+      this.steps++
+      if (cursor.sequence > sequence) {
+        isSeenLater ||= cursor.kind !== KIND.tombstone
+        if (this.#skipNewer(cursor, sequence)) isSeenLater = true
+        if (isSeenLater) this.#endRun(sequence)
+        if (cursor.valid && this.#isTurnOld()) return this.#stopBefore(cursor)
+        continue
+      }
+      let key: Uint8Array
+      let more = true
+      const isDeleted = cursor.kind === KIND.tombstone
+      if (isDeleted) {
+        if (this.#isCursorOld) {
+          this.#renew(cursor)
+          isSeenLater = false
+          continue
+        }
+        if (this.#jumpForward(cursor, sequence)) continue
+        key = run.pass(cursor.keyBytes, cursor.keyStart, cursor.keyEnd)
+        // What was passed before it may be remembered, and what comes behind.
+        if (isSeenLater) run.begin()
+      } else {
+        this.#endRun(sequence)
+        copyEntry(cursor, entry)
+        this.#remaining--
+        more = sink(entry) && this.#remaining > 0
+        key = entry.keyBytes
+      }
+      isSeenLater = false
+      cursor.next()
+      this.#skipKeyForward(cursor, key)
+      if (!more) return this.#endBatch(key)
+      if (isDeleted && this.#isTurnOld()) return this.#stopBehind(key)
+    }
+    this.#done = true
+    return false
+  }
+
+  #fillBackward(cursor: EntryCursor, sequence: number, sink: EntrySink): boolean {
+    const entry = this.#entry
+    while (cursor.valid) {
+      const key = cursor.keyBytes.slice(cursor.keyStart, cursor.keyEnd)
+      if (this.#isBeforeEnd(key)) break
+      const found = this.#newestBackward(cursor, key, sequence)
+      if (found === 'nothing' && this.#isCursorOld) {
+        this.#isCursorOld = false
+        seekBack(cursor, key, false)
+        continue
+      }
+      if (found !== 'value') {
+        if (found === 'later') this.#endRun(sequence)
+        else if (!this.#jumpBackward(cursor, key, sequence)) this.#run.pass(key, 0, key.length)
+        if (this.#isTurnOld()) return this.#stopBehind(key)
+        continue
+      }
+      this.#endRun(sequence)
+      entry.keyBytes = key
+      entry.keyStart = 0
+      entry.keyEnd = key.length
+      this.#remaining--
+      if (!sink(entry) || this.#remaining === 0) return this.#endBatch(key)
+    }
+    this.#done = true
+    return false
+  }
+
+  #endBatch(key: Uint8Array): false {
+    this.#leave(key)
+    if (this.#remaining === 0) this.#done = true
+    return false
+  }
+
+  /** The event loop turns before the scan goes on behind a key, in its direction. */
+  #stopBehind(key: Uint8Array): true {
+    this.#leave(key.slice())
+    return true
+  }
+
+  #stopBefore({ keyBytes, keyStart, keyEnd }: EntryCursor): true {
+    this.#position = keyBytes.slice(keyStart, keyEnd)
+    this.#includesPosition = true
+    // What it has passed of this key, it must see again: a value for later readers may be among it.
+    this.#cursor = undefined
+    return true
+  }
+
+  #isTurnOld(): boolean {
+    return ++this.#passed % KEYS_PER_LOOK === 0 && this.#parts.isTurnOld()
+  }
+
+  #endRun(sequence: number): void {
+    if (!this.#run.isEmpty) this.#run.end(this.#parts.emptyRanges(), sequence)
+  }
+
+  #emptyRangeOf(bytes: Uint8Array, start: number, end: number, at: number): EmptyRange | undefined {
+    if (this.#run.keys % KEYS_PER_FIND !== 0) return undefined
+    return this.#parts.emptyRanges().find(bytes, start, end, at)
+  }
+
+  /** If the key lies in a remembered range, to the first entry behind that. */
+  #jumpForward(cursor: EntryCursor, sequence: number): boolean {
+    const { keyBytes, keyStart, keyEnd } = cursor
+    const range = this.#emptyRangeOf(keyBytes, keyStart, keyEnd, sequence)
+    if (range === undefined) return false
+    const { key, behind } = this.#run.jump(range)
+    cursor.seek(key, behind ? 0 : SEQUENCE_MAX)
+    return true
+  }
+
+  /** If the key lies in a remembered range, to the last entry before that. */
+  #jumpBackward(cursor: EntryCursor, key: Uint8Array, sequence: number): boolean {
+    const range = this.#emptyRangeOf(key, 0, key.length, sequence)
+    if (range === undefined) return false
+    const edge = this.#run.jump(range)
+    seekBack(cursor, edge.key, !edge.behind)
+    return true
+  }
+
+  /** To the newest entry of the key at hand: a run is remembered only where the cursor has seen all that there is. */
+  #renew(cursor: EntryCursor): void {
+    this.#isCursorOld = false
+    cursor.seek(cursor.keyBytes.slice(cursor.keyStart, cursor.keyEnd), SEQUENCE_MAX)
+  }
+
+  /** Past every entry of a key on which the cursor may stand. */
+  #skipKeyForward(cursor: EntryCursor, key: Uint8Array): void {
+    for (let steps = 0; cursor.valid && isKey(cursor, key); steps++) {
+      this.steps++
+      if (steps < VERSION_STEPS_MAX) cursor.next()
+      // Behind the oldest that there may be.
+      else cursor.seek(key, 0)
+    }
+  }
+
+  /** Past an entry that is too new, and past all such entries of a key that has many. @returns true if unseen */
+  #skipNewer(cursor: EntryCursor, sequence: number): boolean {
+    if (++this.#newer % VERSION_STEPS_MAX === 0) {
+      const key = this.#newerKey
+      if (key !== undefined && isKey(cursor, key)) {
+        cursor.seek(key, sequence)
+        return true
+      }
+      this.#newerKey = cursor.keyBytes.slice(cursor.keyStart, cursor.keyEnd)
+    }
+    cursor.next()
+    return false
+  }
+
+  /**
+   * Passes all entries of a key, which come oldest first. Its newest one to be seen counts: if that is a value, the
+   * entry is filled. @returns `later` if it is none, but perhaps a later reader sees one
+   */
+  #newestBackward(cursor: EntryCursor, key: Uint8Array, sequence: number): Found {
+    let found = false
+    let isSeenLater = false
+    for (let steps = 0; cursor.valid && isKey(cursor, key); steps++) {
+      this.steps++
+      if (steps === VERSION_STEPS_MAX) {
+        isSeenLater = true
+        cursor.seek(key, sequence)
+        if (cursor.valid && isKey(cursor, key)) found = takeEntry(cursor, this.#entry)
+        cursor.seekBefore(key)
+        break
+      }
+      if (cursor.sequence <= sequence) found = takeEntry(cursor, this.#entry)
+      else if (cursor.kind !== KIND.tombstone) isSeenLater = true
+      cursor.previous()
+    }
+    if (found) return 'value'
+    return isSeenLater ? 'later' : 'nothing'
+  }
+
+  #isBehindEnd({ keyBytes, keyStart, keyEnd }: EntryCursor): boolean {
+    const { upper, upperOpen } = this.#range
+    if (upper === undefined) return false
+    const order = compareRange(keyBytes, keyStart, keyEnd, upper, 0, upper.length)
+    return order > 0 || (order === 0 && upperOpen)
+  }
+
+  #isBeforeEnd(key: Uint8Array): boolean {
+    const { lower, lowerOpen } = this.#range
+    if (lower === undefined) return false
+    const order = compareKeys(key, lower)
+    return order < 0 || (order === 0 && lowerOpen)
+  }
+}
+
+/** Of a key: a value; no value; no value, but one perhaps for later readers. */
+type Found = 'value' | 'nothing' | 'later'
+
+function compareKeys(left: Uint8Array, right: Uint8Array): number {
+  return compareRange(left, 0, left.length, right, 0, right.length)
+}
+
+function isKey(cursor: EntryCursor, key: Uint8Array): boolean {
+  const { keyBytes, keyStart, keyEnd } = cursor
+  return compareRange(keyBytes, keyStart, keyEnd, key, 0, key.length) === 0
+}
+
+/** @returns false for a tombstone, which leaves `entry` as it is */
+function takeEntry(cursor: EntryCursor, entry: Lookup): boolean {
+  if (cursor.kind === KIND.tombstone) return false
+  copyEntry(cursor, entry, true)
+  return true
+}
+
+/** To the last entry at or before `key`. */
+function seekBack(cursor: EntryCursor, key: Uint8Array, open: boolean): void {
+  if (open) {
+    cursor.seekBefore(key)
+    return
+  }
+  cursor.seek(key, 0)
+  // (key, 0) lies behind every entry of the key: step back, or the whole range lies before.
+  if (cursor.valid) cursor.previous()
+  else cursor.seekToLast()
+}
+
+/** @param keep true if the cursor moves on before the value is used */
+function copyEntry(cursor: EntryCursor, entry: Lookup, keep: boolean = false): void {
+  entry.keyBytes = cursor.keyBytes
+  entry.keyStart = cursor.keyStart
+  entry.keyEnd = cursor.keyEnd
+  entry.kind = cursor.kind
+  entry.sequence = cursor.sequence
+  entry.segment = cursor.segment
+  entry.offset = cursor.offset
+  entry.length = cursor.length
+  entry.valueBytes = cursor.valueBytes
+  entry.valueStart = cursor.valueStart
+  entry.valueEnd = cursor.valueEnd
+  if (keep && cursor.kind === KIND.inline) {
+    entry.valueBytes = cursor.valueBytes.slice(cursor.valueStart, cursor.valueEnd)
+    entry.valueEnd = entry.valueBytes.length
+    entry.valueStart = 0
+  }
+}

@@ -1,0 +1,303 @@
+/**
+ * Recovery: from the files of a store to a version, a log that goes on, and memtables that hold its tail.
+ *
+ * The durable order of a writable open:
+ *   1. Everything is read and checked first: CURRENT, manifest, lengths of all files, the log from the checkpoint
+ *      to its end. Corruption ends the open here, and nothing has been written.
+ *   2. Bytes of a torn tail are copied to lost/, synced, names too.
+ *   3. Valid frames beyond the proved end are copied to a new segment, synced, its name too.
+ *   4. One edit (the first of a new manifest, which CURRENT then names durably) says: old segments end at
+ *      the proved end, the copy follows, empty ones are gone (I2, I4). Only now files are unlinked (I5).
+ *   5. Orphans are removed, now that all that is needed is known to be there (sweep-orphans.ts).
+ *   6. The log goes on in a new segment; the records behind the checkpoint are replayed into memtables.
+ * A crash in any step leaves either the old manifest with its log untouched, or the new one.
+ */
+
+import { type LostRange, largestLostNumber, setAside } from '../../vlog/log/lost.ts'
+import {
+  type KnownSegment,
+  type LogContext,
+  type LogRecoveryPlan,
+  type LogSurvey,
+  planLogRecovery,
+  surveyLog,
+} from '../../vlog/log/recovery.ts'
+import { durableEditOfStrays } from '../../vlog/log/stray-segments.ts'
+import { type CopiedTail, copyTail } from '../../vlog/log/tail-copy.ts'
+import { CorruptionError, toWiscError, WiscError } from '../base/errors.ts'
+import {
+  joinPath,
+  manifestName,
+  mayBeGiven,
+  parseFileName,
+  segmentName,
+  tableName,
+} from '../base/files/file-names.ts'
+import { unlinkIfPossible } from '../base/files/unlink.ts'
+import { compareLogPositions, type LogPosition } from '../base/log-position.ts'
+import { type Random, randomU32 } from '../base/random.ts'
+import type { ReadManifest } from '../tree/version/manifest.ts'
+import {
+  holdsValueLogFile,
+  isRelocated,
+  type SegmentState,
+  type Version,
+} from '../tree/version/version.ts'
+import type { VersionEdit } from '../tree/version/version-edit.ts'
+import type { VersionSet } from '../tree/version/version-set.ts'
+
+/** What an open found and did; a part of the statistics. Times in milliseconds. */
+export interface RecoveryReport {
+  /** The store had been closed in order. */
+  clean: boolean
+  surveyMs: number
+  /** Valid but unproved bytes of log that were copied to a new segment. */
+  tailBytesCopied: number
+  tailCopyMs: number
+  /** Bytes behind the end of the log: no complete frame, never acknowledged as durable. */
+  tornBytes: number
+  /** Of these, bytes that were too many to be set aside in lost/. */
+  tornBytesNotKept: number
+  replayedRecords: number
+  replayMs: number
+}
+
+export function emptyReport(): RecoveryReport {
+  return {
+    clean: false,
+    surveyMs: 0,
+    tailBytesCopied: 0,
+    tailCopyMs: 0,
+    tornBytes: 0,
+    tornBytesNotKept: 0,
+    replayedRecords: 0,
+    replayMs: 0,
+  }
+}
+
+/** After a crash sequences go on this far above any that may have been used. */
+const SEQUENCE_JUMP = 2 ** 32
+
+export interface RecoveredLog {
+  readonly end: LogPosition
+  readonly lastSequence: number
+  readonly nextSequence: number
+}
+
+/** The segments of a version, as the value log wants them. */
+function knownSegments(version: Version): KnownSegment[] {
+  return [...version.segments.values()].map((segment: SegmentState) => ({
+    number: segment.number,
+    salt: segment.salt,
+    sealed:
+      segment.state === 'sealed'
+        ? { length: segment.length, lastSequence: segment.lastSequence }
+        : undefined,
+  }))
+}
+
+/**
+ * Reads and checks everything that a version needs; writes nothing.
+ * @param newest the manifest as it is by the end: a reader without the lock reads it once more
+ * @throws CorruptionError, IoError
+ */
+export function surveyStore(
+  context: LogContext,
+  manifest: ReadManifest,
+  newest: () => ReadManifest = () => manifest,
+): LogSurvey {
+  const { version } = manifest
+  checkFiles(context, version, (error) => {
+    throw error
+  })
+  const known = knownSegments(version)
+  const survey = surveyLog(context, known, version.checkpoint, version.durable)
+  const ofStrays = durableEditOfStrays(context, (number) => holdsValueLogFile(version, number))
+  const durableEdit = Math.max(survey.durableEdit, ofStrays)
+  const reached = durableEdit > manifest.lastEditNumber ? newest() : manifest
+  if (durableEdit > reached.lastEditNumber) {
+    throw new CorruptionError(
+      manifestName(reached.number),
+      reached.validBytes,
+      `manifest ends before edit ${durableEdit}, which the log names as durable:`,
+    )
+  }
+  return survey
+}
+
+/**
+ * Surveys a store of which files may be missing or damaged. Where the log cannot be read, it ends at the checkpoint.
+ * @param damage takes all that is wrong
+ */
+export function surveyDamaged(
+  context: LogContext,
+  { version }: ReadManifest,
+  damage: WiscError[],
+): LogSurvey {
+  checkFiles(context, version, (error) => damage.push(error))
+  const { checkpoint, durable, lastSequence } = version
+  try {
+    return surveyLog(context, knownSegments(version), checkpoint, durable)
+  } catch (error) {
+    if (!(error instanceof WiscError) || error.code === 'WISC_INTERNAL') throw error
+    damage.push(error)
+    return {
+      provedEnd: checkpoint,
+      end: checkpoint,
+      reason: undefined,
+      open: [],
+      lastSequence,
+      highestSequence: lastSequence,
+      durableEdit: 0,
+    }
+  }
+}
+
+/** Every table and sealed segment must be there, with its length. @param wrong called with each that is not so */
+function checkFiles(
+  context: LogContext,
+  version: Version,
+  wrong: (error: CorruptionError) => void,
+): void {
+  const check = (name: string, needed: number, exact: boolean): void => {
+    const stat = context.fileSystem.statPath(joinPath(context.directory, name))
+    if (!stat) wrong(new CorruptionError(name, 0, 'file is missing'))
+    else if (stat.kind !== 'file') {
+      wrong(new CorruptionError(name, 0, 'no regular file has this name: put the file back'))
+    } else if (stat.size < needed || (exact && stat.size > needed)) {
+      wrong(new CorruptionError(name, Math.min(stat.size, needed), 'file has another length'))
+    }
+  }
+  for (const level of version.levels) {
+    for (const run of level.runs) {
+      for (const table of run.tables) check(tableName(table.number), table.bytes, true)
+    }
+  }
+  for (const segment of version.segments.values()) {
+    if (segment.state !== 'sealed' || isRelocated(segment)) continue
+    check(segmentName(segment.number), segment.length, false)
+  }
+  for (const { number, length } of version.relocations.values()) {
+    check(segmentName(number), length, true)
+  }
+}
+
+/**
+ * Brings a surveyed store into the state from which it goes on (steps 2 to 4).
+ * @returns where the log goes on
+ */
+export async function recoverLog(
+  context: LogContext,
+  random: Random,
+  versions: VersionSet,
+  manifest: ReadManifest,
+  survey: LogSurvey,
+  report: RecoveryReport,
+): Promise<RecoveredLog> {
+  const { version } = manifest
+  const sealed = [...version.segments.values()].filter((segment) => segment.state === 'sealed')
+  const lastSealed = sealed.at(-1)
+  const plan = planLogRecovery(survey, lastSealed?.lastSequence ?? 0)
+  skipSeenNumbers(context, versions)
+  setTornAside(context, manifest, plan, report)
+  const keptEnd = endOfKept(version, plan.seal.at(-1) ?? lastSealed)
+  const copied = copyUnproved(context, random, versions, plan, keptEnd, survey, report)
+  const end = copied ? { segment: copied.number, offset: copied.length } : keptEnd
+  report.clean =
+    version.cleanEnd !== undefined &&
+    compareLogPositions(version.cleanEnd, end) === 0 &&
+    plan.copy.length === 0 &&
+    plan.torn.length === 0
+  try {
+    await versions.apply(recoveryEdit(plan, copied, end, survey.lastSequence))
+  } catch (error) {
+    // A refused write (a failed sync has another code): the edit is nowhere, and the next attempt needs the room.
+    if (copied && toWiscError(error).code === 'WISC_DISK_FULL') {
+      unlinkIfPossible(context.fileSystem, joinPath(context.directory, segmentName(copied.number)))
+    }
+    throw error
+  }
+  const lastSequence = Math.max(survey.lastSequence, version.lastSequence)
+  const highest = Math.max(lastSequence, survey.highestSequence)
+  return { end, lastSequence, nextSequence: report.clean ? highest + 1 : highest + SEQUENCE_JUMP }
+}
+
+/** Where the proved log ends; if the collector has reclaimed its last segments, at the checkpoint. */
+function endOfKept(
+  { segments, checkpoint }: Version,
+  kept: { readonly number: number; readonly length: number } | undefined,
+): LogPosition {
+  const end = { segment: kept?.number ?? 0, offset: kept?.length ?? 0 }
+  const collected = !segments.has(checkpoint.segment) && compareLogPositions(end, checkpoint) < 0
+  return collected ? checkpoint : end
+}
+
+/** Numbers of files that no version knows, those in lost/ included, are never given again. */
+function skipSeenNumbers(context: LogContext, versions: VersionSet): void {
+  const next = versions.current.nextFileNumber
+  let largest = largestLostNumber(context, next)
+  for (const name of context.fileSystem.list(context.directory)) {
+    const number = parseFileName(name)?.number ?? 0
+    if (mayBeGiven(number, next)) largest = Math.max(largest, number)
+  }
+  versions.fileNumbers.skip(largest)
+}
+
+function setTornAside(
+  context: LogContext,
+  manifest: ReadManifest,
+  plan: LogRecoveryPlan,
+  report: RecoveryReport,
+): void {
+  const ranges: LostRange[] = plan.torn.map(({ segment, from, to }) => ({
+    name: segmentName(segment),
+    from,
+    to,
+  }))
+  for (const { from, to } of plan.torn) report.tornBytes += to - from
+  if (manifest.tornBytes > 0) {
+    const from = manifest.validBytes
+    ranges.push({ name: manifestName(manifest.number), from, to: from + manifest.tornBytes })
+  }
+  report.tornBytesNotKept = setAside(context, ranges).uncopiedBytes
+}
+
+function copyUnproved(
+  context: LogContext,
+  random: Random,
+  versions: VersionSet,
+  plan: LogRecoveryPlan,
+  keptEnd: LogPosition,
+  survey: LogSurvey,
+  report: RecoveryReport,
+): CopiedTail | undefined {
+  if (plan.copy.length === 0) return undefined
+  const began = performance.now()
+  const target = { number: versions.fileNumbers.take(), salt: randomU32(random) }
+  // Why not the last edit that was read: it may be known to the page cache alone until the new manifest is durable.
+  const copied = copyTail(context, target, keptEnd, keptEnd, survey.durableEdit, plan.copy)
+  context.fileSystem.syncDirectory(context.directory)
+  report.tailBytesCopied = copied.length
+  report.tailCopyMs = performance.now() - began
+  return copied
+}
+
+function recoveryEdit(
+  plan: LogRecoveryPlan,
+  copied: CopiedTail | undefined,
+  end: LogPosition,
+  lastSequence: number,
+): VersionEdit {
+  const seals = [...plan.seal]
+  if (copied) {
+    const { number, length, lastSequence: last } = copied
+    seals.push({ number, length, lastSequence: last })
+  }
+  return {
+    durable: end,
+    lastSequence,
+    addedSegments: copied ? [{ number: copied.number, salt: copied.salt }] : [],
+    sealedSegments: seals,
+    removedSegments: plan.drop,
+  }
+}

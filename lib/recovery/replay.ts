@@ -1,0 +1,153 @@
+/**
+ * Replay: the records between the checkpoint and the end of the log go into memtables again.
+ *
+ * Works on a log that has been surveyed (and, for a writer, recovered), so any damage here is new damage: a record is
+ * proved once more as it is inserted, for beside a writer its bytes may be a hole by now. Memtables with a part of a
+ * damaged frame are thrown away, for the open fails.
+ * Memtables are frozen between frames only: a checkpoint is the start of a frame.
+ */
+
+import type { LogContext } from '../../vlog/log/recovery.ts'
+import {
+  FIRST_FRAME_OFFSET,
+  type FrameSummary,
+  SegmentWalk,
+  type VisitedRecord,
+} from '../../vlog/log/segment-walk.ts'
+import { CorruptionError } from '../base/errors.ts'
+import { joinPath, segmentName } from '../base/files/file-names.ts'
+import { frameSeed } from '../base/files/frame.ts'
+import type { LogPosition } from '../base/log-position.ts'
+import type { Memtables } from '../state/memtables.ts'
+import { entryBytesMax, entryKind } from '../state/placement.ts'
+import { KEY_BYTES_MAX, KIND } from '../tree/entry.ts'
+import { ARENA_BYTES_MAX } from '../tree/memtable/arena.ts'
+import { Memtable } from '../tree/memtable/memtable.ts'
+import type { Version } from '../tree/version/version.ts'
+import type { RecoveryReport } from './recover.ts'
+
+export interface ReplayTarget {
+  readonly memtables: Memtables
+  readonly valueThreshold: number
+  /** Bytes of log that one memtable may cover. */
+  readonly share: number
+  readonly report: RecoveryReport
+}
+
+/**
+ * Replays in steps: yields when a memtable has to be flushed before it can go on.
+ * @param end the log is replayed up to here
+ */
+export function* replayLog(
+  context: LogContext,
+  version: Version,
+  end: LogPosition,
+  target: ReplayTarget,
+): Generator<void> {
+  const began = performance.now()
+  const { checkpoint } = version
+  for (const segment of version.segments.values()) {
+    const { number, salt } = segment
+    if (number < checkpoint.segment || number > end.segment) continue
+    const length =
+      number === end.segment ? end.offset : segment.state === 'sealed' ? segment.length : undefined
+    const from = number === checkpoint.segment ? checkpoint.offset : FIRST_FRAME_OFFSET
+    // Nothing of it is left to replay, and it may have been reclaimed.
+    if (length !== undefined && from >= length) continue
+    yield* replaySegment(
+      context,
+      { number, salt, from: Math.max(from, FIRST_FRAME_OFFSET), length },
+      target,
+    )
+  }
+  target.report.replayMs += performance.now() - began
+}
+
+interface SegmentPart {
+  readonly number: number
+  readonly salt: number
+  readonly from: number
+  /** undefined: to its end, which the survey found to be valid. */
+  readonly length: number | undefined
+}
+
+function* replaySegment(
+  context: LogContext,
+  { number, salt, from, length }: SegmentPart,
+  target: ReplayTarget,
+): Generator<void> {
+  const { fileSystem, directory, databaseId } = context
+  const name = segmentName(number)
+  const file = fileSystem.open(joinPath(directory, name), 'read')
+  try {
+    const walk = new SegmentWalk(file, {
+      number,
+      seed: frameSeed({ kind: 'segment', databaseId, number, salt }),
+      end: length ?? file.stat().size,
+      from,
+      firstSequence: undefined,
+      proveValues: true,
+    })
+    for (let frame = walk.enter(); frame !== undefined; frame = walk.enter()) {
+      const valueThreshold = yield* makeRoom(walk, frame, number, target)
+      walk.visit((record) => insertRecord(record, number, target.memtables, valueThreshold))
+      target.memtables.logBytes += frame.length
+      target.report.replayedRecords += frame.recordCount
+    }
+    if (walk.damage) throw new CorruptionError(name, walk.damage.offset, walk.damage.reason)
+  } finally {
+    file.close()
+  }
+}
+
+/**
+ * Freezes the active memtable before a frame that it cannot hold, or when it covers its share of the log.
+ * @returns the threshold for the frame: another one than the store's if a larger threshold than the one with
+ *   which it was written would make its values too many for any memtable
+ */
+function* makeRoom(
+  walk: SegmentWalk,
+  frame: FrameSummary,
+  segment: number,
+  target: ReplayTarget,
+): Generator<void, number> {
+  const { memtables, share, valueThreshold } = target
+  const covered = memtables.active.entries > 0 && memtables.logBytes + frame.length > share
+  // A bound first: counting exactly costs a walk over the records.
+  const bound = frame.length + frame.recordCount * Memtable.bytesNeeded(0, 0)
+  if (!covered && memtables.active.hasRoom(bound)) return valueThreshold
+  const exact = exactBytes(walk, valueThreshold)
+  const fits = exact <= ARENA_BYTES_MAX
+  const needed = fits ? exact : exactBytes(walk, 0)
+  const usedThreshold = fits ? valueThreshold : 0
+  if (!covered && memtables.active.hasRoom(needed)) return usedThreshold
+  const end = { segment, offset: frame.offset }
+  while (!memtables.freeze(end, needed)) yield
+  return usedThreshold
+}
+
+function exactBytes(walk: SegmentWalk, valueThreshold: number): number {
+  let bytes = 0
+  walk.visitHeads(({ header }) => {
+    const kind = entryKind(header.kind, header.storedLength, valueThreshold)
+    bytes += entryBytesMax(kind, header.keyLength, header.storedLength)
+  })
+  return bytes
+}
+
+const keyScratch = new Uint8Array(KEY_BYTES_MAX)
+
+function insertRecord(
+  record: VisitedRecord,
+  segment: number,
+  memtables: Memtables,
+  valueThreshold: number,
+): void {
+  const { header, offset } = record
+  const kind = entryKind(header.kind, header.storedLength, valueThreshold)
+  const value = kind === KIND.inline ? record.value() : undefined
+  const length = record.keyEnd - record.keyStart
+  keyScratch.set(record.keyBytes.subarray(record.keyStart, record.keyEnd))
+  const key = keyScratch.subarray(0, length)
+  memtables.active.insert(key, header.sequence, kind, value, segment, offset, header.length)
+}

@@ -1,0 +1,30 @@
+/** `segments()`: the files of the value log, and what lives in them. */
+
+import { segmentName } from '../base/files/file-names.ts'
+import type { SegmentInfo } from '../contract/types.ts'
+import type { ReadingEngine } from '../reads/reading-engine.ts'
+import { exposedGarbageBytes, punchedBytes } from '../space/file-figures.ts'
+
+/** The files of the value log, in the order of their numbers. */
+export function segmentInfos(engine: ReadingEngine): SegmentInfo[] {
+  const { version } = engine
+  const infos = engine.space.measure().files.map((file): SegmentInfo => {
+    const { number, kind, totalBytes, referencedBytes, referencedRecords, diskBytes } = file
+    const { blocked } = file
+    return {
+      id: number,
+      file: segmentName(number),
+      kind,
+      state: version.segments.get(number)?.state === 'open' ? 'open' : 'sealed',
+      segments: file.segments.map(({ segment }) => segment),
+      totalBytes,
+      referencedBytes,
+      referencedRecords,
+      exposedGarbageBytes: exposedGarbageBytes(file),
+      diskBytes,
+      punchedBytes: punchedBytes(file),
+      blocked: blocked === 'busy' || blocked === 'not asked for' ? undefined : blocked,
+    }
+  })
+  return infos.sort((left, right) => left.id - right.id)
+}

@@ -1,0 +1,111 @@
+/** Verification of the files of the value log: frame by frame, record by record, without the tables. */
+
+import { FIRST_FRAME_OFFSET, SegmentWalk } from '../../vlog/log/segment-walk.ts'
+import { RelocationReader } from '../../vlog/relocation/relocation-reader.ts'
+import { CorruptionError } from '../base/errors.ts'
+import { joinPath, segmentName } from '../base/files/file-names.ts'
+import type { File } from '../base/files/file-system.ts'
+import { findFrames } from '../base/files/find-frames.ts'
+import { frameSeed } from '../base/files/frame.ts'
+import type { ReadingEngine } from '../reads/reading-engine.ts'
+import type { SegmentState, Version } from '../tree/version/version.ts'
+import type { RelocationState } from '../tree/version/version-edit.ts'
+
+const FRAMES_PER_STEP = 64
+/** In one file; more say nothing new. */
+const DAMAGE_MAX = 1000
+
+/** Where the frames of a segment end. */
+export function segmentEnd(engine: ReadingEngine, segment: SegmentState): number {
+  return segment.state === 'sealed' ? segment.length : engine.writtenEnd(segment.number)
+}
+
+/**
+ * Walks a segment up to `end`.
+ * @param deep also proves the values that no table has yet
+ * @param pause called now and then
+ * @param damaged takes each damaged place; behind it the walk goes on at the next frame that proves itself
+ * @returns its records
+ * @throws IoError
+ */
+export async function verifySegment(
+  engine: ReadingEngine,
+  { number, salt }: SegmentState,
+  end: number,
+  deep: boolean,
+  pause: () => Promise<void>,
+  damaged: CorruptionError[],
+): Promise<number> {
+  const { fileSystem, directory, databaseId } = engine.context
+  const file = fileSystem.open(joinPath(directory, segmentName(number)), 'read')
+  try {
+    if (end === 0) return 0
+    const seed = frameSeed({ kind: 'segment', databaseId, number, salt })
+    const walkPart = async (from: number, to: number, proveValues: boolean) => {
+      const damage: NonNullable<SegmentWalk['damage']>[] = []
+      let records = 0
+      let frames = 0
+      for (let at: number | undefined = from; at !== undefined && at < to; ) {
+        const part = { from: at, end: to, proveValues }
+        const walk = new SegmentWalk(file, { number, seed, firstSequence: undefined, ...part })
+        for (let frame = walk.next(); frame !== undefined; frame = walk.next()) {
+          records += frame.recordCount
+          if (++frames % FRAMES_PER_STEP === 0) await pause()
+        }
+        if (walk.damage) damage.push(walk.damage)
+        const isEnough = walk.damage === undefined || damage.length === DAMAGE_MAX
+        at = isEnough ? undefined : firstFrame(file, seed, walk.damage.offset + 1, to)
+      }
+      return { records, damage }
+    }
+    // Below the checkpoint values that no entry points to may be holes, and the others are read through their
+    // pointers. Behind it nothing has been reclaimed, and only memtables point there ...
+    const replayed = replayedFrom(engine.version, number, end)
+    const flushed = await walkPart(FIRST_FRAME_OFFSET, replayed, false)
+    let rest = await walkPart(replayed, end, deep)
+    // ... unless it was flushed, and punched, in between.
+    const [first] = rest.damage
+    if (first && first.offset < replayedFrom(engine.version, number, end)) {
+      rest = await walkPart(replayed, end, false)
+    }
+    for (const { offset, reason } of [...flushed.damage, ...rest.damage]) {
+      damaged.push(new CorruptionError(segmentName(number), offset, reason))
+    }
+    return flushed.records + rest.records
+  } finally {
+    file.close()
+  }
+}
+
+/** Where the next frame begins that proves itself. */
+function firstFrame(file: File, seed: number, from: number, end: number): number | undefined {
+  let first: number | undefined
+  findFrames(file, seed, from, end, ({ offset }) => {
+    first = offset
+    return false
+  })
+  return first
+}
+
+/** Proves all of a relocation but the values. @throws CorruptionError, WISC_FORMAT_VERSION, IoError */
+export async function verifyRelocation(
+  engine: ReadingEngine,
+  { number, salt, length }: RelocationState,
+  pause: () => Promise<void>,
+): Promise<void> {
+  const { fileSystem, directory, databaseId } = engine.context
+  const name = segmentName(number)
+  const expected = { number, salt, length, databaseId }
+  const reader = RelocationReader.open(fileSystem, joinPath(directory, name), name, expected)
+  try {
+    for (const _step of reader.verifySteps()) await pause()
+  } finally {
+    reader.close()
+  }
+}
+
+/** Where the part of a segment begins that an open after a crash would replay. */
+function replayedFrom({ checkpoint }: Version, segment: number, end: number): number {
+  if (segment !== checkpoint.segment) return segment < checkpoint.segment ? end : FIRST_FRAME_OFFSET
+  return Math.max(FIRST_FRAME_OFFSET, Math.min(end, checkpoint.offset))
+}

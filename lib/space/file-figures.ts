@@ -1,0 +1,33 @@
+/** What follows from the figures of a file of the value log. Pure. */
+import type { CollectibleFile } from '../contract/collection-plan.ts'
+
+/** Bytes of a file that no entry points to; the header and the index of a relocation are among them. */
+export function exposedGarbageBytes({ totalBytes, referencedBytes }: CollectibleFile): number {
+  return Math.max(0, totalBytes - referencedBytes)
+}
+
+/** Bytes of holes: by which the file's blocks are fewer than its length needs. */
+export function punchedBytes({ totalBytes, blockBytes, diskBytes }: CollectibleFile): number {
+  return Math.max(0, roundUp(totalBytes, blockBytes) - diskBytes)
+}
+
+/** Of the garbage that no entry points to, the part that has been given back as holes. */
+export function punchedGarbageBytes(file: CollectibleFile): number {
+  return Math.min(punchedBytes(file), exposedGarbageBytes(file))
+}
+
+/** The file as it would be if so many of its referenced bytes were not referenced any more. */
+export function withoutReferences(file: CollectibleFile, bytes: number): CollectibleFile {
+  const keptBytes = Math.max(0, file.referencedBytes - bytes)
+  const keptShare = file.referencedBytes === 0 ? 0 : keptBytes / file.referencedBytes
+  const { marked: _marked, ...figures } = file
+  return {
+    ...figures,
+    referencedBytes: keptBytes,
+    referencedRecords: Math.ceil(file.referencedRecords * keptShare),
+  }
+}
+
+function roundUp(bytes: number, blockBytes: number): number {
+  return Math.ceil(bytes / blockBytes) * blockBytes
+}

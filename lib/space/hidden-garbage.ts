@@ -1,0 +1,244 @@
+/**
+ * Hidden garbage, estimated: what of the puts in tables is shadowed by newer tables. The scheduler asks often, on the
+ * main thread, so nothing is walked: of each table a few keys are kept, evenly spread, and looked up in the older runs.
+ *
+ * A key of a table shadows at most one entry: the newest one of the next older run that has the key. What that run
+ * shadows in its turn counts there, so the sum over all tables counts each shadowed entry once. Older entries of a key
+ * inside one table (a flush or compaction kept them for a reader) are counted apart, from the table's own figures.
+ *
+ * Memtables are not its business, and neither is who still reads: while a snapshot sees it, what is shadowed is pinned.
+ * The exact figures are those of lib/tree/compaction/shadow-walk.ts.
+ */
+import type { BlockCache } from '../base/files/block-cache.ts'
+import { SEQUENCE_MAX } from '../base/log-position.ts'
+import type { TableCache } from '../state/tables.ts'
+import { Lookup } from '../state/tree-reader.ts'
+import { KIND, type TableMeta, valueLength } from '../tree/entry.ts'
+import { entryWeight, tableWeight } from '../tree/entry-weight.ts'
+import type { KeySample } from '../tree/table/key-samples.ts'
+import type { TableReader } from '../tree/table/table-reader.ts'
+import {
+  findTable,
+  type Level,
+  overlappingTables,
+  type Run,
+  type Version,
+} from '../tree/version/version.ts'
+
+/** Keys of a table that are looked up ... */
+const TABLE_SAMPLES_MAX = 64
+/** ... and of all tables together: with more than 64 tables each gets fewer. */
+const SAMPLES_MAX = 4096
+
+/** Work of one call, in lookups of about 2 us: under 3 ms. */
+const STEP_WORK = 1024
+/** What a sample costs when it is taken: a block is read and decoded. */
+const TAKE_WORK = 8
+/** What a table costs when it is first seen: it is opened. */
+const OPEN_WORK = 64
+
+/** Bytes of records are those of whole records of the value log; inline values have none that the tree points to. */
+export interface HiddenGarbage {
+  readonly hiddenRecords: number
+  readonly hiddenRecordBytes: number
+  /** Keys and values, inline ones too, of shadowed puts: what the live bytes of the tables are too high by. */
+  readonly hiddenValueBytes: number
+  /** What shadowed puts take of their tables (entry-weight.ts). */
+  readonly hiddenWeight: number
+  /** The same for older entries inside a table: pinned while somebody reads at an older sequence, hidden after that. */
+  readonly duplicateBytes: number
+  readonly duplicateValueBytes: number
+  readonly duplicateWeight: number
+}
+
+type Figures = { -readonly [Name in keyof HiddenGarbage]: HiddenGarbage[Name] }
+
+function noFigures(): Figures {
+  return {
+    hiddenRecords: 0,
+    hiddenRecordBytes: 0,
+    hiddenValueBytes: 0,
+    hiddenWeight: 0,
+    duplicateBytes: 0,
+    duplicateValueBytes: 0,
+    duplicateWeight: 0,
+  }
+}
+
+/** What is kept of a table of the version. */
+interface SeenTable {
+  readonly distinctKeys: number
+  readonly figures: Figures
+  /** Undefined while the table overlapped no older run. */
+  samples: readonly KeySample[] | undefined
+  /** The older runs that the figures hold for; undefined before the first evaluation. */
+  olderRuns: readonly Run[] | undefined
+}
+
+export class HiddenGarbageEstimate {
+  readonly #tables: Pick<TableCache, 'get'>
+  readonly #cache: BlockCache
+  readonly #samplesMax: number
+  readonly #seen: Map<number, SeenTable> = new Map()
+  readonly #lookup: Lookup = new Lookup()
+  #figures: HiddenGarbage = noFigures()
+  /** The levels that the figures are for. They are the same object as long as no table changes. */
+  #levels: readonly Level[] = []
+
+  /** @param samplesMax fewer are quicker, and less exact: each takes reading a block or two */
+  constructor(
+    tables: Pick<TableCache, 'get'>,
+    cache: BlockCache,
+    samplesMax: number = SAMPLES_MAX,
+  ) {
+    this.#tables = tables
+    this.#cache = cache
+    this.#samplesMax = samplesMax
+  }
+
+  /** Those of the last version that was evaluated as a whole. */
+  get figures(): HiddenGarbage {
+    return this.#figures
+  }
+
+  /**
+   * Goes on with the evaluation of the current version, for at most about 3 ms.
+   * @returns true if the figures are those of this version; else the former ones stay, call again in a later turn
+   * @throws CorruptionError, WISC_FORMAT_VERSION, IoError
+   */
+  advance(version: Version): boolean {
+    if (version.levels === this.#levels) return true
+    const runs = version.levels.flatMap((level) => level.runs)
+    const tables = runs.slice(0, -1).reduce((sum, run) => sum + run.tables.length, 0)
+    const samples = Math.min(TABLE_SAMPLES_MAX, Math.ceil(this.#samplesMax / Math.max(1, tables)))
+    let work = STEP_WORK
+    for (let i = 0; i < runs.length; i++) {
+      const olderRuns = runs.slice(i + 1)
+      for (const table of runs[i]!.tables) {
+        if (work <= 0) return false
+        work -= this.#evaluate(table, olderRuns, samples)
+      }
+    }
+    this.#finish(runs)
+    this.#levels = version.levels
+    return true
+  }
+
+  /** @returns the work that it took: 0 if the figures of the table still hold */
+  #evaluate(table: TableMeta, olderRuns: readonly Run[], sampleCount: number): number {
+    const { number } = table
+    let seen = this.#seen.get(number)
+    let work = 0
+    if (seen === undefined) {
+      seen = firstSeen(this.#tables.get(number))
+      this.#seen.set(number, seen)
+      work += OPEN_WORK
+    }
+    if (seen.olderRuns !== undefined && isSameRuns(seen.olderRuns, olderRuns)) return work
+    if (olderRuns.some((run) => overlaps(run, table))) {
+      if (seen.samples === undefined) {
+        seen.samples = this.#tables.get(number).sampleKeys(sampleCount, this.#cache)
+        work += seen.samples.length * TAKE_WORK
+      }
+      this.#lookUpSamples(seen, seen.samples, olderRuns, sampleCount)
+      work += Math.min(seen.samples.length, sampleCount)
+    } else {
+      setShadowed(seen.figures, 0, 0, 0, 0)
+    }
+    seen.olderRuns = olderRuns
+    return work
+  }
+
+  #lookUpSamples(
+    seen: SeenTable,
+    samples: readonly KeySample[],
+    olderRuns: readonly Run[],
+    sampleCount: number,
+  ): void {
+    let weights = 0
+    let records = 0
+    let recordBytes = 0
+    let valueBytes = 0
+    let entryWeights = 0
+    const lookup = this.#lookup
+    // More tables than when the samples were taken: some of them, evenly.
+    const stride = Math.ceil(samples.length / sampleCount)
+    for (let i = stride >> 1; i < samples.length; i += stride) {
+      const { key, hash, weight } = samples[i]!
+      weights += weight
+      if (!this.#findIn(olderRuns, key, hash) || lookup.kind === KIND.tombstone) continue
+      valueBytes += weight * (key.length + valueLength(lookup, key.length))
+      entryWeights += weight * entryWeight(lookup, key.length)
+      if (lookup.kind !== KIND.pointer) continue
+      records += weight
+      recordBytes += weight * lookup.length
+    }
+    const factor = weights === 0 ? 0 : seen.distinctKeys / weights
+    const { figures } = seen
+    setShadowed(
+      figures,
+      records * factor,
+      recordBytes * factor,
+      valueBytes * factor,
+      entryWeights * factor,
+    )
+  }
+
+  /** The newest entry of a key in some runs, newest first. */
+  #findIn(runs: readonly Run[], key: Uint8Array, hash: number): boolean {
+    for (const run of runs) {
+      const table = findTable(run, key)
+      if (table === undefined) continue
+      const reader = this.#tables.get(table.number)
+      if (reader.find(key, hash, SEQUENCE_MAX, this.#lookup, this.#cache)) return true
+    }
+    return false
+  }
+
+  /** Adds up the figures of all tables, and forgets those of tables that have left. */
+  #finish(runs: readonly Run[]): void {
+    const numbers = new Set(runs.flatMap((run) => run.tables.map((table) => table.number)))
+    const sum = noFigures()
+    for (const [number, { figures }] of this.#seen) {
+      if (!numbers.has(number)) {
+        this.#seen.delete(number)
+        continue
+      }
+      for (const name of Object.keys(sum) as (keyof Figures)[]) sum[name] += figures[name]
+    }
+    for (const name of Object.keys(sum) as (keyof Figures)[]) sum[name] = Math.round(sum[name])
+    this.#figures = sum
+  }
+}
+
+function overlaps({ tables }: Run, { smallestKey, largestKey }: TableMeta): boolean {
+  return overlappingTables(tables, smallestKey, largestKey).length > 0
+}
+
+function firstSeen({ meta, properties, references }: TableReader): SeenTable {
+  const { distinctKeys, valueBytes, keyBytes } = properties
+  const duplicates = (meta.entries - distinctKeys) / meta.entries
+  const figures = noFigures()
+  figures.duplicateBytes = meta.pointedBytes * duplicates
+  figures.duplicateValueBytes = (valueBytes + keyBytes) * duplicates
+  figures.duplicateWeight = tableWeight(meta, properties, references).puts * duplicates
+  return { distinctKeys, figures, samples: undefined, olderRuns: undefined }
+}
+
+function setShadowed(
+  figures: Figures,
+  records: number,
+  recordBytes: number,
+  valueBytes: number,
+  weight: number,
+): void {
+  figures.hiddenWeight = weight
+  figures.hiddenRecords = records
+  figures.hiddenRecordBytes = recordBytes
+  figures.hiddenValueBytes = valueBytes
+}
+
+/** A run is the same object as long as none of its tables changes. */
+function isSameRuns(left: readonly Run[], right: readonly Run[]): boolean {
+  return left.length === right.length && left.every((run, i) => run === right[i])
+}

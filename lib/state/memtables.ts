@@ -1,0 +1,148 @@
+/**
+ * The memtables of an open store: one active, the frozen ones that wait to be flushed, and their arenas.
+ *
+ * Three arenas serve the life of the store: shared memory is freed late, and touching fresh memory costs
+ * more than all that is written to it. A batch that no arena holds gets one of its own.
+ */
+import { assert, invalidArgument } from '../base/errors.ts'
+import { compareLogPositions, type LogPosition } from '../base/log-position.ts'
+import { ARENA_BYTES_MAX, type Arena, createArena } from '../tree/memtable/arena.ts'
+import { type FrozenMemtable, Memtable } from '../tree/memtable/memtable.ts'
+import { EmptyRanges } from './empty-ranges.ts'
+
+const ARENAS = 3
+
+/** A memtable that takes no more entries: it waits for its flush. */
+export interface FrozenTable {
+  readonly memtable: Memtable
+  readonly frozen: FrozenMemtable
+  /** All its records lie before this position: the checkpoint once it is flushed. */
+  readonly end: LogPosition
+}
+
+export class Memtables {
+  readonly #arenaBytes: number
+  readonly #arenasMax: number
+  /** Where scans need not look. Whoever puts a key into the active memtable says so here first. */
+  readonly emptyRanges: EmptyRanges = new EmptyRanges()
+  readonly #free: Arena[] = []
+  #arenasMade = 0
+  #active: Memtable
+  #activeArena: Arena
+  /** Oldest first. */
+  readonly #frozen: (FrozenTable & { readonly arena: Arena })[] = []
+  /** Bytes of log since the active memtable began. */
+  logBytes = 0
+  #epoch = 0
+
+  /** @param arenasMax a view that only reads has no flushes: it makes as many arenas as its log needs */
+  constructor(arenaBytes: number, start: LogPosition, arenasMax: number = ARENAS) {
+    this.#arenaBytes = wholeWords(arenaBytes)
+    this.#arenasMax = arenasMax
+    this.#activeArena = this.#makeArena(this.#arenaBytes)
+    this.#active = new Memtable(this.#activeArena, start)
+  }
+
+  get active(): Memtable {
+    return this.#active
+  }
+
+  /** The frozen memtable to flush next. */
+  get oldestFrozen(): FrozenTable | undefined {
+    return this.#frozen[0]
+  }
+
+  get newestFrozen(): FrozenTable | undefined {
+    return this.#frozen.at(-1)
+  }
+
+  /** True if some entry is in no table. */
+  get hasEntries(): boolean {
+    return this.#active.entries > 0 || this.#frozen.some(({ memtable }) => memtable.entries > 0)
+  }
+
+  get frozenCount(): number {
+    return this.#frozen.length
+  }
+
+  /** Changes whenever the list changes. */
+  get epoch(): number {
+    return this.#epoch
+  }
+
+  /** Those with records behind the checkpoint, newest first. The active one always counts. */
+  list(checkpoint: LogPosition): Memtable[] {
+    const frozen = this.#frozen.filter((table) => compareLogPositions(table.end, checkpoint) > 0)
+    return [this.#active, ...frozen.map((table) => table.memtable).reverse()]
+  }
+
+  get usedBytes(): number {
+    return this.#frozen.reduce(
+      (sum, { memtable }) => sum + memtable.usedBytes,
+      this.#active.usedBytes,
+    )
+  }
+
+  /** Memory of an arena, for a worker. */
+  arenaBuffer(id: number): SharedArrayBuffer {
+    const arenas = [this.#activeArena, ...this.#frozen.map((table) => table.arena), ...this.#free]
+    const arena = arenas.find((candidate) => candidate.id === id)
+    assert(arena !== undefined, 'a frozen memtable keeps its arena')
+    return arena.buffer
+  }
+
+  /**
+   * Freezes the active memtable and begins the next one, with room for at least `bytes`.
+   * @param end end of the log: the next record lies behind it
+   * @returns false if no arena is free: a flush has to end first
+   * @throws WISC_INVALID_ARGUMENT if no arena can be that large
+   */
+  freeze(end: LogPosition, bytes: number): boolean {
+    if (bytes > ARENA_BYTES_MAX) {
+      throw invalidArgument(
+        `batch is too large for a memtable bytes=${bytes} max=${ARENA_BYTES_MAX}`,
+      )
+    }
+    const arena = this.#takeArena(bytes)
+    if (arena === undefined) return false
+    this.#frozen.push({
+      memtable: this.#active,
+      frozen: this.#active.freeze(),
+      end,
+      arena: this.#activeArena,
+    })
+    this.#activeArena = arena
+    this.#active = new Memtable(arena, end)
+    this.logBytes = 0
+    this.#epoch++
+    return true
+  }
+
+  /**
+   * Forgets the oldest frozen memtable, whose table is published: its arena may be used again.
+   * @returns the id of an arena that was made for one large batch and is given up
+   */
+  dropOldest(): number | undefined {
+    const flushed = this.#frozen.shift()
+    assert(flushed !== undefined, 'a flushed memtable was frozen')
+    this.#epoch++
+    if (flushed.arena.bytes > this.#arenaBytes) return flushed.arena.id
+    this.#free.push(flushed.arena)
+    return undefined
+  }
+
+  #takeArena(needed: number): Arena | undefined {
+    if (this.#frozen.length + 1 >= this.#arenasMax) return undefined
+    if (needed > this.#arenaBytes) return this.#makeArena(needed)
+    return this.#free.pop() ?? this.#makeArena(this.#arenaBytes)
+  }
+
+  #makeArena(bytes: number): Arena {
+    return createArena(this.#arenasMade++, wholeWords(bytes))
+  }
+}
+
+/** An arena rounds down to these. */
+function wholeWords(bytes: number): number {
+  return Math.min((bytes + 3) & ~3, ARENA_BYTES_MAX)
+}

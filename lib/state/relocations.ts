@@ -1,0 +1,17 @@
+/** The version's answer to the value reader: which file holds a segment now. */
+import type { Relocations } from '../../vlog/read/value-file.ts'
+import type { Version } from '../tree/version/version.ts'
+
+/** @param version the current one, asked for anew by each read */
+export function relocationsOf(version: () => Version): Relocations {
+  return {
+    get count() {
+      return version().relocations.size
+    },
+    holderOf(segment) {
+      const state = version().segments.get(segment)
+      return state?.state === 'sealed' ? state.relocation : undefined
+    },
+    find: (file) => version().relocations.get(file),
+  }
+}

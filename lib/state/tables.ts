@@ -1,0 +1,105 @@
+/** The open tables of a store: opened when they are first needed, a bounded number of them. */
+
+import type { LogContext } from '../../vlog/log/recovery.ts'
+import { CorruptionError, isMissing, WiscError } from '../base/errors.ts'
+import { joinPath, tableName } from '../base/files/file-names.ts'
+import { OpenCache } from '../base/files/open-cache.ts'
+import type { TableMeta } from '../tree/entry.ts'
+import { TableReader } from '../tree/table/table-reader.ts'
+import type { Level, Version } from '../tree/version/version.ts'
+
+/** Every table of a version. */
+export function tablesOf(version: Version): TableMeta[] {
+  return version.levels.flatMap((level) => level.runs.flatMap((run) => run.tables))
+}
+
+/** Levels are the same object as long as no table changes. */
+const byNumber: WeakMap<readonly Level[], ReadonlyMap<number, TableMeta>> = new WeakMap()
+
+/** Every table of a version, by its number: made once for each set of tables. */
+export function tableMap(version: Version): ReadonlyMap<number, TableMeta> {
+  let map = byNumber.get(version.levels)
+  if (map === undefined) {
+    map = new Map(tablesOf(version).map((meta) => [meta.number, meta]))
+    byNumber.set(version.levels, map)
+  }
+  return map
+}
+
+/** @throws CorruptionError if it is missing, damaged or another one */
+export function openTable(context: LogContext, version: Version, number: number): TableReader {
+  const meta = tableMap(version).get(number)
+  if (!meta) throw new WiscError('WISC_INTERNAL', `table is not in the version number=${number}`)
+  const { fileSystem, directory, databaseId } = context
+  const name = tableName(number)
+  try {
+    return TableReader.open(fileSystem, joinPath(directory, name), name, meta, databaseId)
+  } catch (error) {
+    if (isMissing(error)) throw new CorruptionError(name, 0, 'table is missing', { cause: error })
+    throw error
+  }
+}
+
+/** How often a filter was asked, and how often it spared a look into the table. */
+export interface FilterStats {
+  checked: number
+  useful: number
+}
+
+export class TableCache {
+  readonly #open: OpenCache<TableReader>
+  #evictions = 0
+  /** Of tables that have been closed. */
+  readonly #closed: FilterStats = { checked: 0, useful: 0 }
+
+  /**
+   * @param maxOpenFiles bound of the whole store: tables get half of it
+   * @param version the current one: only its tables are asked for
+   */
+  constructor(context: () => LogContext, maxOpenFiles: number, version: () => Version) {
+    const open = (number: number): TableReader => openTable(context(), version(), number)
+    this.#open = new OpenCache(Math.max(8, maxOpenFiles >> 1), open, (table) =>
+      this.#pushOut(table),
+    ).shares()
+  }
+
+  /** A table. Whoever goes on with it when others have pushed it out can: it opens itself for each read then. */
+  get(number: number): TableReader {
+    return this.#open.get(number)
+  }
+
+  /** Changes when a table has been pushed out: a cursor that was made before is slow from then on. */
+  get evictions(): number {
+    return this.#evictions
+  }
+
+  get openFiles(): number {
+    return this.#open.size
+  }
+
+  get filterStats(): FilterStats {
+    const sum = { ...this.#closed }
+    for (const table of this.#open.values()) addFilterStats(sum, table)
+    return sum
+  }
+
+  /** Closes a table that is going to be unlinked. */
+  drop(number: number): void {
+    this.#open.drop(number)
+  }
+
+  closeAll(): void {
+    this.#open.closeAll()
+  }
+
+  #pushOut(table: TableReader): void {
+    this.#evictions++
+    addFilterStats(this.#closed, table)
+    table.lapse()
+  }
+}
+
+function addFilterStats(sum: FilterStats, table: TableReader): void {
+  sum.checked += table.filterChecks
+  sum.useful += table.filterRejections
+}

@@ -1,0 +1,106 @@
+/**
+ * The tree as readers see it: memtables and the runs of the current version, newest first.
+ *
+ * A `ReadState` is replaced as a whole when any part of it changes, so two readings of the same object see the
+ * same files and memtables. Nothing here waits: what a lookup returns was true at one moment.
+ */
+
+import type { ValueRequest } from '../../vlog/read/value-reader.ts'
+import { hashRange } from '../base/bytes.ts'
+import type { BlockCache } from '../base/files/block-cache.ts'
+import { MergeCursor } from '../tree/compaction/merge-cursor.ts'
+import { type EntryCursor, type FoundEntry, KIND, type Kind } from '../tree/entry.ts'
+import type { Memtable } from '../tree/memtable/memtable.ts'
+import { RunCursor } from '../tree/table/run-cursor.ts'
+import { findTable, type Run, type Version } from '../tree/version/version.ts'
+import type { TableCache } from './tables.ts'
+
+export interface ReadState {
+  /** Newest first. */
+  readonly memtables: readonly Memtable[]
+  /** The runs of all levels of the version, newest first. */
+  readonly runs: readonly Run[]
+  readonly version: Version
+}
+
+export function readState(memtables: readonly Memtable[], version: Version): ReadState {
+  return { memtables, runs: version.levels.flatMap((level) => level.runs), version }
+}
+
+/** What is looked up and what was found: reused from one lookup to the next, and a request for the value reader. */
+export class Lookup implements FoundEntry, ValueRequest {
+  keyBytes: Uint8Array
+  keyStart = 0
+  keyEnd = 0
+  kind: Kind = KIND.tombstone
+  sequence = 0
+  valueBytes: Uint8Array
+  valueStart = 0
+  valueEnd = 0
+  segment = 0
+  offset = 0
+  length = 0
+
+  constructor() {
+    this.keyBytes = new Uint8Array(0)
+    this.valueBytes = this.keyBytes
+  }
+}
+
+export class TreeReader {
+  readonly #state: () => ReadState
+  readonly #tables: TableCache
+  readonly #cache: BlockCache
+
+  constructor(state: () => ReadState, tables: TableCache, cache: BlockCache) {
+    this.#state = state
+    this.#tables = tables
+    this.#cache = cache
+  }
+
+  get state(): ReadState {
+    return this.#state()
+  }
+
+  /**
+   * Finds the newest entry of a key at or below a sequence.
+   * @returns true if the key has a value then; `lookup` says where. False if it has none or is deleted
+   */
+  find(key: Uint8Array, sequence: number, lookup: Lookup): boolean {
+    const state = this.#state()
+    const hash = hashRange(key, 0, key.length, 0)
+    lookup.keyBytes = key
+    lookup.keyEnd = key.length
+    for (const memtable of state.memtables) {
+      if (memtable.find(key, hash, sequence, lookup)) return lookup.kind !== KIND.tombstone
+    }
+    for (const run of state.runs) {
+      const table = findTable(run, key)
+      if (table === undefined) continue
+      const reader = this.#tables.get(table.number)
+      if (reader.find(key, hash, sequence, lookup, this.#cache)) {
+        return lookup.kind !== KIND.tombstone
+      }
+    }
+    return false
+  }
+
+  /** Changes when open tables have been closed: a cursor of an earlier turn would be slow. */
+  get evictions(): number {
+    return this.#tables.evictions
+  }
+
+  /**
+   * A cursor over all entries of a state. It is good while that state is the current one, and fast while `evictions`
+   * has not changed.
+   */
+  cursor(state: ReadState): EntryCursor {
+    const sources: EntryCursor[] = state.memtables.map((memtable) => memtable.cursor())
+    for (const run of state.runs) {
+      sources.push(
+        new RunCursor(run.tables, (table) => this.#tables.get(table.number).cursor(this.#cache)),
+      )
+    }
+    return sources.length === 1 ? sources[0]! : new MergeCursor(sources)
+  }
+}

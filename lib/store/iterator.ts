@@ -1,0 +1,332 @@
+/**
+ * The iterators of the public face: a scan, batches that are read ahead, and one result after the other.
+ *
+ * `next` is answered from a batch that is in memory already, so it costs a resolved promise; values of a batch are read
+ * in the order of their places in the log. What is read ahead is bounded in bytes; nothing is read
+ * beyond `limit`. An iterator sees the store as it was when it was made (or as its snapshot does).
+ */
+
+import { SlabAllocator } from '../../vlog/read/slab.ts'
+import type { ValueRequest } from '../../vlog/read/value-reader.ts'
+import { copyBytes } from '../base/bytes.ts'
+import { WiscError } from '../base/errors.ts'
+import { keyBytes, type ResolvedScan, throwIfAborted } from '../contract/arguments.ts'
+import { integer } from '../contract/options.ts'
+import type { Key } from '../contract/types.ts'
+import type { Hold } from '../reads/hold.ts'
+import type { ReadingEngine } from '../reads/reading-engine.ts'
+import { Scan } from '../reads/scan.ts'
+import type { Lookup } from '../state/tree-reader.ts'
+import { KIND } from '../tree/entry.ts'
+
+const FIRST_BATCH = 16
+const VALUES_BATCH_MAX = 128
+const KEYS_BATCH_MAX = 256
+
+/** What an iterator needs of its store. */
+export interface IteratorParts {
+  readonly engine: ReadingEngine
+  /** The sequence to read at; throws when it can no longer be read. */
+  readonly sequence: () => number
+  /** Keeps what it reads, until it ends. Ends by itself when the signal fires. */
+  readonly hold: Hold
+}
+
+/**
+ * An iterator over entries, keys or values; closes itself at its end, when its signal fires, and when a read fails
+ * inside of `for await`; behind the last one of its limit it pins nothing. One that becomes garbage without being
+ * closed is closed then, and a 'warning' tells of it.
+ */
+export interface StoreIterator<T> extends AsyncIterableIterator<T> {
+  /** The next one. Calls wait for each other. */
+  next(): Promise<IteratorResult<T, undefined>>
+  /** The next ones, at most `count` of them; fewer only near the end or before a failure, none behind the end. */
+  nextMany(count: number): Promise<T[]>
+  /** Goes on at this key, or the next one in the iterator's direction. Never leaves the range. */
+  seek(key: Key): void
+  /** Gives up what it pins; a second call does nothing. */
+  close(): Promise<void>
+  return(): Promise<IteratorResult<T, undefined>>
+  [Symbol.asyncIterator](): StoreIterator<T>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+export type EntryIterator = StoreIterator<[Buffer, Buffer]>
+export type KeyIterator = StoreIterator<Buffer>
+export type ValueIterator = StoreIterator<Buffer>
+
+/** How a batch is made: with or without values, and what is given out for an entry. */
+interface Shape<T> {
+  readonly values: boolean
+  readonly item: (key: Buffer, value: Buffer) => T
+}
+
+const NO_VALUE = Buffer.alloc(0)
+const ENTRIES: Shape<[Buffer, Buffer]> = { values: true, item: (key, value) => [key, value] }
+const VALUES: Shape<Buffer> = { values: true, item: (_key, value) => value }
+const KEYS: Shape<Buffer> = { values: false, item: (key) => key }
+
+export function entryIterator(parts: IteratorParts, range: ResolvedScan): EntryIterator {
+  return new BatchIterator(parts, range, ENTRIES)
+}
+
+export function keyIterator(parts: IteratorParts, range: ResolvedScan): KeyIterator {
+  return new BatchIterator(parts, range, KEYS)
+}
+
+export function valueIterator(parts: IteratorParts, range: ResolvedScan): ValueIterator {
+  return new BatchIterator(parts, range, VALUES)
+}
+
+class BatchIterator<T> implements StoreIterator<T> {
+  readonly #parts: IteratorParts
+  readonly #shape: Shape<T>
+  readonly #scan: Scan
+  readonly #signal: AbortSignal | undefined
+  readonly #bytesMax: number
+  readonly #limit: number
+  readonly #slabs: SlabAllocator = new SlabAllocator()
+  #keys: Buffer[] = []
+  #values: (Buffer | undefined)[] = []
+  #at = 0
+  #batch = FIRST_BATCH
+  #closed = false
+  /** A loop calls it, which has no way to close it when a call fails. */
+  #isLooped = false
+  /** A batch could not be read. Later calls say so again: going on would leave its entries out. */
+  #failure: WiscError | undefined
+  /** The call that is under way, if one had to wait. */
+  #tail: Promise<unknown> | undefined
+
+  constructor(parts: IteratorParts, range: ResolvedScan, shape: Shape<T>) {
+    this.#parts = parts
+    this.#shape = shape
+    const { engine, sequence } = parts
+    this.#scan = new Scan(
+      {
+        tree: engine.tree,
+        emptyRanges: () => engine.memtables.emptyRanges,
+        sequence,
+        isTurnOld: () => engine.turn.isOld(),
+      },
+      range,
+    )
+    this.#signal = range.signal
+    this.#bytesMax = range.highWaterMarkBytes
+    this.#limit = range.limit
+    if (range.limit <= KEYS_BATCH_MAX) this.#batch = range.limit
+    parts.hold.belongsTo(this)
+  }
+
+  next(): Promise<IteratorResult<T, undefined>> {
+    if (this.#tail === undefined && this.#at < this.#keys.length && !this.#signal?.aborted) {
+      const result = { value: this.#take(), done: false } as const
+      const { turn } = this.#parts.engine
+      if (!turn.isOldRarely()) return Promise.resolve(result)
+      return new Promise((resolve) => turn.later(() => resolve(result)))
+    }
+    return this.#inTurn(() => this.#nextSlowly())
+  }
+
+  async #nextSlowly(): Promise<IteratorResult<T, undefined>> {
+    throwIfAborted(this.#signal)
+    // A call that waited for another one may find its entry read already.
+    if (this.#at === this.#keys.length) {
+      try {
+        await this.#fill(1)
+      } catch (error) {
+        if (this.#isLooped) this.#end()
+        throw error
+      }
+    }
+    if (this.#at < this.#keys.length) return { value: this.#take(), done: false }
+    await this.close()
+    return { value: undefined, done: true }
+  }
+
+  async nextMany(count: number): Promise<T[]> {
+    integer('count', count, 1, Number.MAX_SAFE_INTEGER)
+    return this.#inTurn(async () => {
+      throwIfAborted(this.#signal)
+      const items: T[] = []
+      while (items.length < count) {
+        if (this.#at === this.#keys.length) {
+          try {
+            await this.#fill(count - items.length)
+          } catch (error) {
+            // What was read is given out; the next call fails.
+            if (items.length > 0 && this.#failure === error) return items
+            throw error
+          }
+          if (this.#keys.length === 0) break
+        }
+        while (this.#at < this.#keys.length && items.length < count) items.push(this.#take())
+      }
+      if (items.length === 0) await this.close()
+      return items
+    })
+  }
+
+  seek(key: Key): void {
+    this.#checkOpen()
+    // A copy, because the caller may use the array again.
+    const target = copyBytes(keyBytes(key))
+    if (this.#tail === undefined) this.#seekNow(target)
+    else void this.#inTurn(async () => this.#seekNow(target))
+  }
+
+  #seekNow(target: Uint8Array): void {
+    this.#failure = undefined
+    this.#giveBack()
+    this.#scan.seek(target)
+  }
+
+  async close(): Promise<void> {
+    this.#failure = undefined
+    this.#end()
+  }
+
+  #end(): void {
+    this.#closed = true
+    this.#drop()
+    this.#parts.hold.release()
+  }
+
+  /** What was read ahead does not count. */
+  #giveBack(): void {
+    const unread = this.#keys.length - this.#at
+    this.#drop()
+    if (this.#limit !== Number.MAX_SAFE_INTEGER) this.#scan.giveBack(unread)
+  }
+
+  async return(): Promise<IteratorResult<T, undefined>> {
+    await this.close()
+    return { value: undefined, done: true }
+  }
+
+  [Symbol.asyncIterator](): this {
+    this.#isLooped = true
+    return this
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  /** Calls that do not wait for the one before would take entries out of order. */
+  #inTurn<R>(action: () => Promise<R>): Promise<R> {
+    const before = this.#tail
+    const mine = before ? before.then(action, action) : action()
+    this.#tail = mine
+    const done = (): void => {
+      if (this.#tail === mine) this.#tail = undefined
+    }
+    mine.then(done, done)
+    return mine
+  }
+
+  #take(): T {
+    const at = this.#at++
+    const item = this.#shape.item(this.#keys[at]!, this.#values[at] ?? NO_VALUE)
+    // Given away: the batch must not keep it alive.
+    this.#values[at] = undefined
+    // Behind the last one of the limit nothing is read any more, after a seek neither: who takes the first of a queue
+    // pins nothing.
+    if (this.#at === this.#keys.length && this.#scan.isUsedUp) this.#parts.hold.release()
+    return item
+  }
+
+  #drop(): void {
+    this.#keys = []
+    this.#values = []
+    this.#at = 0
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new WiscError('WISC_NOT_OPEN', 'iterator is closed')
+  }
+
+  /** Reads the next batch, of at most `wanted` entries if that is more than the read-ahead. */
+  async #fill(wanted: number): Promise<void> {
+    throwIfAborted(this.#signal)
+    this.#drop()
+    if (this.#failure) throw this.#failure
+    if (this.#closed) return
+    const most = this.#shape.values ? VALUES_BATCH_MAX : KEYS_BATCH_MAX
+    const count = Math.max(Math.min(this.#batch, most), Math.min(wanted, most))
+    this.#batch = Math.min(this.#batch * 2, most)
+    const { engine } = this.#parts
+    const requests: (ValueRequest | undefined)[] = []
+    let bytes = 0
+    const sink = (entry: Lookup): boolean => {
+      const key = this.#keep(entry.keyBytes, entry.keyStart, entry.keyEnd)
+      entry.keyBytes = key
+      this.#keys.push(key)
+      if (this.#shape.values) bytes += this.#addValue(entry, key, requests)
+      return this.#keys.length < count && bytes < this.#bytesMax
+    }
+    try {
+      // Where there is nothing to see for long, timers, sockets and the signal get their turns.
+      while (this.#scan.fill(sink) && this.#keys.length === 0) {
+        await new Promise<void>((resolve) => engine.turn.later(resolve))
+        if (this.#closed || this.#signal?.aborted) break
+      }
+      const reading = this.#shape.values && engine.values.readMany(requests, this.#values)
+      if (reading) await reading
+    } catch (error) {
+      this.#giveBack()
+      // What it read may be gone since the signal fired.
+      throwIfAborted(this.#signal)
+      this.#failure = engine.viewFailure(error)
+      throw this.#failure
+    }
+    throwIfAborted(this.#signal)
+    const { turn } = engine
+    if (turn.isOld()) await new Promise<void>((resolve) => turn.later(resolve))
+  }
+
+  /** @returns its bytes */
+  #addValue(entry: Lookup, key: Buffer, requests: (ValueRequest | undefined)[]): number {
+    if (entry.kind === KIND.inline) {
+      this.#values.push(this.#keep(entry.valueBytes, entry.valueStart, entry.valueEnd))
+      requests.push(undefined)
+      return entry.valueEnd - entry.valueStart
+    }
+    const { sequence, segment, offset, length } = entry
+    this.#values.push(undefined)
+    requests.push({
+      keyBytes: key,
+      keyStart: 0,
+      keyEnd: key.length,
+      sequence,
+      segment,
+      offset,
+      length,
+    })
+    return length
+  }
+
+  /** A copy in memory that may leave the store. */
+  #keep(bytes: Uint8Array, start: number, end: number): Buffer {
+    const length = end - start
+    const memory = this.#slabs.allocate(length)
+    const at = this.#slabs.start
+    copyRange(bytes, start, end, memory, at)
+    return memory.subarray(at, at + length)
+  }
+}
+
+/** For short ranges a loop is faster than a view and a copy. */
+function copyRange(
+  source: Uint8Array,
+  start: number,
+  end: number,
+  target: Uint8Array,
+  at: number,
+): void {
+  if (end - start > 64) {
+    target.set(source.subarray(start, end), at)
+    return
+  }
+  for (let from = start, to = at; from < end; from++, to++) target[to] = source[from]!
+}

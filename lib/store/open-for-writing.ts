@@ -1,0 +1,188 @@
+/**
+ * Opening for writing: the lock, then a new database or a recovered one, then the socket.
+ *
+ * Loaded only when a store is opened so: who only looks waits for half as many modules. Nothing is written before
+ * the lock is held, and nothing before everything has been read and checked.
+ */
+import { EventEmitter } from 'node:events'
+import { dirname } from 'node:path'
+import { WiscError } from '../base/errors.ts'
+import {
+  BALLAST_NAME,
+  joinPath,
+  LOCK_NAME,
+  parseFileName,
+  segmentName,
+} from '../base/files/file-names.ts'
+import type { FileSystem, Lock } from '../base/files/file-system.ts'
+import { Ground } from '../base/files/ground.ts'
+import { GuardedFileSystem } from '../base/files/guarded-file-system.ts'
+import { lockedError } from '../base/platform/locked-error.ts'
+import { lockText } from '../base/platform/node-file-system.ts'
+import {
+  chooseSocketPath,
+  isHolderGone,
+  type SocketPlace,
+} from '../base/platform/node-socket-place.ts'
+import { warnLoudly } from '../contract/events.ts'
+import { ControlSocket } from '../control/control-socket.ts'
+import { Engine, type EngineContext } from '../engine/engine.ts'
+import { createRunner } from '../jobs/create-runner.ts'
+import { GroundedRunner } from '../jobs/grounded-runner.ts'
+import { emptyReport, type RecoveredLog, recoverLog, surveyStore } from '../recovery/recover.ts'
+import { inspectPlace, type Place } from '../recovery/store-place.ts'
+import { VersionSet } from '../tree/version/version-set.ts'
+import { Store } from './store.ts'
+
+/** Whose file system asks the ground. */
+interface GuardedPlace extends Place {
+  readonly ground: Ground
+}
+
+/** For CURRENT, the first edits and their segments. */
+const ROOM_TO_OPEN_BYTES = 1024 * 1024
+
+export async function openForWriting(given: Place): Promise<Store> {
+  const { fileSystem: unguarded, directory } = given
+  const socket = socketPlace(given)
+  const lock = holdDirectory(unguarded, directory, await takeLock(unguarded, directory, socket))
+  const ground = Ground.ofWriter(unguarded, directory)
+  const place = { ...given, fileSystem: new GuardedFileSystem(unguarded, ground), ground }
+  try {
+    try {
+      return await serve(place, await startEngine(place), lock, socket)
+    } catch (error) {
+      if (!giveUpBallast(place, error)) throw error
+      return await serve(place, await startEngine(place), lock, socket)
+    }
+  } catch (error) {
+    lock.release()
+    throw error instanceof WiscError && error.code === 'WISC_DISK_FULL'
+      ? noRoom(place, error)
+      : error
+  }
+}
+
+/** The directory stays open as long as the lock is held, so that it can be synced when no descriptor is left. */
+function holdDirectory(fileSystem: FileSystem, directory: string, lock: Lock): Lock {
+  try {
+    const held = fileSystem.holdDirectory(directory)
+    return {
+      release: () => {
+        held.release()
+        lock.release()
+      },
+    }
+  } catch (error) {
+    lock.release()
+    throw error
+  }
+}
+
+/** The store, and, last of all, its socket. */
+async function serve(
+  place: Place,
+  engine: Engine,
+  lock: Lock,
+  socket: SocketPlace | undefined,
+): Promise<Store> {
+  const { listen } = place
+  if (!listen || !socket) return new Store(engine, { engine, lock })
+  const control = new ControlSocket({ ...place, socket, listen, events: engine.events })
+  const store = new Store(engine, { engine, lock, control })
+  await control.open(store, engine)
+  return store
+}
+
+/** Where the socket will be: LOCK names it, so it is known before. */
+function socketPlace({ directory, listen, options }: Place): SocketPlace | undefined {
+  return listen && options.controlSocket ? chooseSocketPath(directory) : undefined
+}
+
+/** On a full disk the reserve is given up: nothing durable refers to it. @returns false if there is none to give */
+function giveUpBallast({ fileSystem, directory }: Place, error: unknown): boolean {
+  const path = joinPath(directory, BALLAST_NAME)
+  const full = error instanceof WiscError && error.code === 'WISC_DISK_FULL'
+  if (!full || fileSystem.statPath(path) === undefined) return false
+  fileSystem.unlink(path)
+  return true
+}
+
+/** Recovery writes at most what lies in unsealed segments once more, a manifest, and first segments. */
+function noRoom({ fileSystem, directory }: Place, cause: WiscError): WiscError {
+  const manifest = VersionSet.read(fileSystem, directory)
+  // The new manifest begins with all that the old one says.
+  let needed = ROOM_TO_OPEN_BYTES + (manifest?.validBytes ?? 0)
+  for (const { number, state } of manifest?.version.segments.values() ?? []) {
+    if (state === 'sealed') continue
+    needed += 2 * (fileSystem.statPath(joinPath(directory, segmentName(number)))?.size ?? 0)
+  }
+  const message = `the disk is too full to open the store: free space, or open with readOnly neededBytes=${needed}`
+  return new WiscError('WISC_DISK_FULL', message, { cause })
+}
+
+/** Opens or creates what the lock protects. Everything is closed again if it fails. */
+async function startEngine(place: GuardedPlace): Promise<Engine> {
+  const { fileSystem, directory, ground } = place
+  const events = new EventEmitter()
+  const warn = (message: string): void => warnLoudly(events, message)
+  const bare = place.wrapRunner(createRunner(place.options.workers, fileSystem, place.random, warn))
+  const runner = new GroundedRunner(bare, ground)
+  let versions: VersionSet | undefined
+  try {
+    const report = emptyReport()
+    let recovered: RecoveredLog
+    let databaseId: Uint8Array
+    // Once more, now that nobody else can change it.
+    if (inspectPlace(place) === 'empty') {
+      // The directory itself may be the unfinished work of a creation that was cut off before its name was durable.
+      fileSystem.syncDirectory(dirname(directory))
+      databaseId = place.random.bytes(16)
+      versions = await createVersions(place, databaseId)
+      recovered = { end: { segment: 0, offset: 0 }, lastSequence: 0, nextSequence: 1 }
+      report.clean = true
+    } else {
+      const manifest = VersionSet.read(fileSystem, directory)!
+      databaseId = manifest.databaseId
+      const context = { fileSystem, directory, databaseId }
+      const began = performance.now()
+      const survey = surveyStore(context, manifest)
+      report.surveyMs = performance.now() - began
+      versions = VersionSet.recover({ ...context, random: place.random }, manifest)
+      recovered = await recoverLog(context, place.random, versions, manifest, survey, report)
+    }
+    const context: EngineContext = { ...place, databaseId, events, runner }
+    const engine = await Engine.start(context, versions, recovered, report)
+    ground.onLost((error) => engine.fail(error))
+    return engine
+  } catch (error) {
+    await versions?.close()
+    await runner.close()
+    throw error
+  }
+}
+
+async function takeLock(
+  fileSystem: FileSystem,
+  directory: string,
+  socket: SocketPlace | undefined,
+): Promise<Lock> {
+  const path = joinPath(directory, LOCK_NAME)
+  const text = lockText(socket && 'path' in socket ? socket.path : undefined)
+  let taken = fileSystem.lock(path, text)
+  if ('holder' in taken && taken.inDoubt && (await isHolderGone(taken.holder))) {
+    taken = fileSystem.lock(path, text, taken.holder)
+  }
+  if ('release' in taken) return taken
+  throw lockedError(path, taken, 'close it there, or open with readOnly')
+}
+
+/** A creation that was cut off may have left manifests (store-place.ts): their numbers are not used again. */
+async function createVersions(place: Place, databaseId: Uint8Array): Promise<VersionSet> {
+  const { fileSystem, directory, random } = place
+  const largest = fileSystem
+    .list(directory)
+    .reduce((most, name) => Math.max(most, parseFileName(name)?.number ?? 0), 0)
+  const context = { fileSystem, directory, databaseId, random }
+  return VersionSet.create(context, { nextFileNumber: largest + 1 })
+}

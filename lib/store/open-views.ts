@@ -1,0 +1,62 @@
+/** What keeps views of a store open: iterators and snapshots, and what is said of those that somebody forgot. */
+import type { ResolvedScan } from '../contract/arguments.ts'
+import { emitSafely } from '../contract/events.ts'
+import type { Snapshot } from '../contract/types.ts'
+import { Hold } from '../reads/hold.ts'
+import { staleView } from '../reads/look-again.ts'
+import type { ReadingEngine } from '../reads/reading-engine.ts'
+import type { IteratorParts } from './iterator.ts'
+import { StoreSnapshot } from './snapshot.ts'
+
+export class OpenViews {
+  readonly #engine: ReadingEngine
+  readonly #checkOpen: () => void
+  /** Iterators that are not closed. */
+  iterators = 0
+  #closed = false
+
+  /** @param checkOpen throws WISC_NOT_OPEN if the store is closed */
+  constructor(engine: ReadingEngine, checkOpen: () => void) {
+    this.#engine = engine
+    this.#checkOpen = checkOpen
+  }
+
+  /** What an iterator needs that reads at this sequence. It is open from now on. */
+  iterator(sequence: number, { signal }: ResolvedScan): IteratorParts {
+    const engine = this.#engine
+    // Those of the view that it begins in: a read-only store may take another one.
+    const { readers } = engine
+    this.iterators++
+    const hold = new Hold(readers, sequence, {
+      signal,
+      ended: () => this.iterators--,
+      forgotten: () => this.#warn('an iterator', 'read it to its end, or close it'),
+    })
+    return {
+      engine,
+      hold,
+      sequence: () => {
+        this.#checkOpen()
+        if (readers.stale) throw staleView()
+        engine.checkReadable(sequence)
+        return sequence
+      },
+    }
+  }
+
+  snapshot(): Snapshot {
+    this.#engine.catchUp?.()
+    const { readers, visibleSequence } = this.#engine
+    return new StoreSnapshot(readers, visibleSequence, () => this.#warn('a snapshot', 'close it'))
+  }
+
+  /** The store is closed: nobody is warned any more. */
+  close(): void {
+    this.#closed = true
+  }
+
+  #warn(what: string, cure: string): void {
+    const message = `${what} became garbage before it was closed, and kept what it could see until then: ${cure}`
+    if (!this.#closed) emitSafely(this.#engine.events, 'warning', message)
+  }
+}

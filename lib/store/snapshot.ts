@@ -1,0 +1,41 @@
+/** Snapshots: the store as it was at one sequence. */
+import { invalidArgument, WiscError } from '../base/errors.ts'
+import type { Snapshot } from '../contract/types.ts'
+import { Hold } from '../reads/hold.ts'
+import { staleView } from '../reads/look-again.ts'
+import type { ReadableSequences } from '../state/readable-sequences.ts'
+
+/** A snapshot, and what keeps its sequence readable. */
+export class StoreSnapshot implements Snapshot {
+  /** Writes up to this sequence are seen. */
+  readonly sequence: number
+  readonly #owner: ReadableSequences
+  readonly #hold: Hold
+
+  /** @internal `forgotten` is called if it becomes garbage before it is closed. */
+  constructor(owner: ReadableSequences, sequence: number, forgotten: () => void = () => {}) {
+    this.#owner = owner
+    this.sequence = sequence
+    this.#hold = new Hold(owner, sequence, { forgotten })
+    this.#hold.belongsTo(this)
+  }
+
+  /** Gives up the view; a second call does nothing. */
+  close(): void {
+    this.#hold.release()
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  /** @internal The sequence, if this is an open snapshot of the store with these readers. */
+  static sequenceOf(snapshot: unknown, owner: ReadableSequences): number {
+    if (snapshot instanceof StoreSnapshot && snapshot.#owner.stale) throw staleView()
+    if (!(snapshot instanceof StoreSnapshot) || snapshot.#owner !== owner) {
+      throw invalidArgument('snapshot is not one of this store')
+    }
+    if (snapshot.#hold.isOver) throw new WiscError('WISC_NOT_OPEN', 'snapshot is closed')
+    return snapshot.sequence
+  }
+}

@@ -1,0 +1,371 @@
+/**
+ * The store as its users see it: checks arguments, then hands on to the engine.
+ *
+ * The way of a get starts in `get`, goes on in lib/reads/point-reads.ts, lib/state/tree-reader.ts (which entry?)
+ * and vlog/read/value-reader.ts (its value); the way of a put starts in `put` and goes through
+ * lib/writes/commit.ts. Methods that return a promise reject and never throw.
+ */
+import { EventEmitter } from 'node:events'
+import { RECORD_KIND } from '../../vlog/record.ts'
+import { NO_BYTES } from '../base/bytes.ts'
+import { invalidArgument, toWiscError, WiscError } from '../base/errors.ts'
+import type { Lock } from '../base/files/file-system.ts'
+import { lazyModule } from '../base/platform/lazy-module.ts'
+import type { SocketListener } from '../base/platform/node-socket.ts'
+import {
+  checkOperation,
+  checkReadOptions,
+  checkSignal,
+  keyBytes,
+  resolveCompactRange,
+  resolveScan,
+  takeSignal,
+  throwIfAborted,
+  valueBytes,
+  writeSync,
+} from '../contract/arguments.ts'
+import {
+  type CollectionPlan,
+  type CollectionReport,
+  type CollectOptions,
+  resolveCollect,
+} from '../contract/collection.ts'
+import type { StoreEmitter } from '../contract/events.ts'
+import { mustBe } from '../contract/given.ts'
+import { plainObject, refuseUnknown } from '../contract/options.ts'
+import type {
+  Key,
+  KeyRange,
+  Operation,
+  RangeOptions,
+  ReadOptions,
+  SegmentInfo,
+  SignalOptions,
+  Snapshot,
+  Value,
+  ValueStat,
+  WriteOptions,
+} from '../contract/types.ts'
+import type { Engine } from '../engine/engine.ts'
+import { readAgain } from '../reads/look-again.ts'
+import { PointReads } from '../reads/point-reads.ts'
+import type { ReadingEngine } from '../reads/reading-engine.ts'
+import { segmentInfos } from '../reports/segment-infos.ts'
+import { type Stats, storeStats } from '../reports/stats.ts'
+import type { VerifyOptions, VerifyReport } from '../reports/verify.ts'
+import {
+  type EntryIterator,
+  entryIterator,
+  type IteratorParts,
+  type KeyIterator,
+  keyIterator,
+  type ValueIterator,
+  valueIterator,
+} from './iterator.ts'
+import { OpenViews } from './open-views.ts'
+import { StoreSnapshot } from './snapshot.ts'
+
+const verifying = lazyModule(() => import('../reports/verify.ts'))
+
+/** What only a store that writes has. */
+interface WritingParts {
+  readonly engine: Engine
+  readonly lock: Lock
+  readonly control?: Pick<SocketListener, 'close'>
+}
+
+/** Engine events that the store hands on. */
+const EVENTS = ['flush', 'compaction', 'collection', 'stall', 'warning'] as const
+
+/** An emitter whose type knows the events. */
+const TypedEmitter: new () => StoreEmitter = EventEmitter
+
+/**
+ * One open database directory. Made by {@link open}. Emits what {@link StoreEvents} describes: 'flush', 'compaction',
+ * 'collection', 'stall', 'warning', and 'error' when background work fails and someone listens; the next write carries
+ * the error in any case.
+ */
+export class Store extends TypedEmitter {
+  readonly #engine: ReadingEngine
+  /** Undefined if the store only reads. */
+  readonly #writer: Engine | undefined
+  readonly #lock: Lock | undefined
+  readonly #control: WritingParts['control']
+  readonly #reads: PointReads
+  readonly #views: OpenViews
+  #closing: Promise<void> | undefined
+
+  /** @internal Use {@link open}. */
+  constructor(engine: ReadingEngine, writing?: WritingParts) {
+    super()
+    this.#engine = engine
+    this.#reads = new PointReads(engine, (options) => this.#sequence(options))
+    this.#views = new OpenViews(engine, () => this.#checkOpen())
+    this.#writer = writing?.engine
+    this.#lock = writing?.lock
+    this.#control = writing?.control
+    for (const name of EVENTS) engine.events.on(name, (detail) => this.emit(name, detail))
+    engine.events.on('error', (error) => {
+      if (this.listenerCount('error') > 0) this.emit('error', error)
+    })
+  }
+
+  /** @internal For lib/inspect. */
+  static engineOf(store: Store): ReadingEngine {
+    store.#checkOpen()
+    return store.#engine
+  }
+
+  /**
+   * Stores a value. Resolves when it is written; with `sync`, when it is durable. Key, and a value of up to 64 KiB, may
+   * be used again at once; a larger value must not change until then.
+   * @throws WISC_INVALID_ARGUMENT, WISC_DISK_FULL, WISC_IO, WISC_SYNC_FAILED, WISC_READ_ONLY, WISC_NOT_OPEN
+   */
+  put(key: Key, value: Value, options?: WriteOptions): Promise<void> {
+    try {
+      const { commit, context } = this.#writable()
+      const sync = writeSync(options, context.options.sync)
+      return commit.submit(RECORD_KIND.put, keyBytes(key), valueBytes(value), sync)
+    } catch (error) {
+      return Promise.reject(toWiscError(error))
+    }
+  }
+
+  /** Removes a key; one that is not there is no error. @throws as {@link put} */
+  delete(key: Key, options?: WriteOptions): Promise<void> {
+    try {
+      const { commit, context } = this.#writable()
+      const sync = writeSync(options, context.options.sync)
+      return commit.submit(RECORD_KIND.delete, keyBytes(key), NO_BYTES, sync)
+    } catch (error) {
+      return Promise.reject(toWiscError(error))
+    }
+  }
+
+  /** Does all operations or none; the last one on a key counts. Readers never see a part. @throws as {@link put} */
+  async write(operations: readonly Operation[], options?: WriteOptions): Promise<void> {
+    const { commit, context, log } = this.#writable()
+    const sync = writeSync(options, context.options.sync)
+    if (!Array.isArray(operations))
+      throw invalidArgument(mustBe('an array', 'operations', operations))
+    // Not `map`, which leaves holes in an array as they are.
+    const writes = Array.from(operations, checkOperation)
+    // A getter of an operation may have closed the store.
+    this.#checkOpen()
+    if (writes.length > 0) await commit.submitBatch(writes, sync)
+    else if (sync) await log.sync()
+  }
+
+  /**
+   * The value of a key, or undefined. It is the caller's; a small one shares its memory (at most 32 KiB) with others.
+   * @throws CorruptionError, IoError; WISC_STALE for a snapshot of a read-only store whose files are gone
+   */
+  get(key: Key, options?: ReadOptions): Promise<Buffer | undefined> {
+    try {
+      const result = this.#reads.get(keyBytes(key), options, true)
+      const { turn } = this.#engine
+      // What the thread pool reads settles in a turn of its own.
+      if (result instanceof Promise) return result
+      if (!turn.isOldRarely()) return Promise.resolve(result)
+      return new Promise((resolve) => turn.later(() => resolve(result)))
+    } catch (error) {
+      return Promise.reject(toWiscError(error))
+    }
+  }
+
+  /** The same, read on the calling thread. */
+  getSync(key: Key, options?: ReadOptions): Buffer | undefined {
+    try {
+      return this.#reads.get(keyBytes(key), options, false) as Buffer | undefined
+    } catch (error) {
+      throw toWiscError(error)
+    }
+  }
+
+  /** The values of several keys, all as of the same moment, in the order of the keys. @throws as {@link get} */
+  async getMany(
+    keys: readonly Key[],
+    options?: ReadOptions & SignalOptions,
+  ): Promise<(Buffer | undefined)[]> {
+    if (!Array.isArray(keys)) throw invalidArgument(mustBe('an array', 'keys', keys))
+    const bytes = Array.from(keys, (key: Key, i) => keyBytes(key, `keys[${i}]`))
+    const { signal, rest } = takeSignal(options)
+    return this.#reads.getMany(bytes, rest, signal)
+  }
+
+  /** True if the key has a value. Never reads the value. @throws as {@link get} */
+  async has(key: Key, options?: ReadOptions): Promise<boolean> {
+    return this.hasSync(key, options)
+  }
+
+  /** The same, at once: what is asked of the tree needs no thread. */
+  hasSync(key: Key, options?: ReadOptions): boolean {
+    return this.#reads.has(keyBytes(key), options)
+  }
+
+  /** Size and place of a value, without reading it; undefined if the key has none. */
+  async stat(key: Key, options?: ReadOptions): Promise<ValueStat | undefined> {
+    return this.#reads.stat(keyBytes(key), options)
+  }
+
+  /** Iterates over keys and values, in key order, as they are now (or were for the snapshot). */
+  entries(range?: RangeOptions): EntryIterator {
+    return entryIterator(...this.#iteration(range))
+  }
+
+  /** Iterates over keys; values are never read. */
+  keys(range?: RangeOptions): KeyIterator {
+    return keyIterator(...this.#iteration(range))
+  }
+
+  /** Iterates over values. */
+  values(range?: RangeOptions): ValueIterator {
+    return valueIterator(...this.#iteration(range))
+  }
+
+  #iteration(range: RangeOptions | undefined): [IteratorParts, ReturnType<typeof resolveScan>] {
+    const resolved = resolveScan(range)
+    throwIfAborted(resolved.signal)
+    this.#checkOpen()
+    if (!range?.snapshot) this.#engine.catchUp?.()
+    const sequence = this.#sequence(range?.snapshot && { snapshot: range.snapshot })
+    return [this.#views.iterator(sequence, resolved), resolved]
+  }
+
+  /** The store as it is now. Close it when it is no longer needed. */
+  snapshot(): Snapshot {
+    this.#checkOpen()
+    return this.#views.snapshot()
+  }
+
+  /** Resolves when every write that has been acknowledged is durable. */
+  async sync(): Promise<void> {
+    const { commit, log } = this.#writable()
+    await commit.drain()
+    await log.sync()
+  }
+
+  /** Resolves when all memtables are in tables. @throws what keeps them from it, such as WISC_DISK_FULL */
+  async flush(): Promise<void> {
+    await this.#writable().flush()
+  }
+
+  /**
+   * Flushes, then merges everything in the range to the bottom of the tree: no tombstone and no overwritten entry
+   * is left there, but for what open snapshots and iterators see.
+   */
+  async compact(range?: KeyRange, options: SignalOptions = {}): Promise<void> {
+    const engine = this.#writable()
+    const { lower, upper } = resolveCompactRange(range)
+    refuseUnknown(plainObject(options, 'options'), ['signal'], 'compact')
+    throwIfAborted(checkSignal(options.signal))
+    await engine.flush()
+    await engine.background.compactRange(
+      { ...(lower && { from: lower }), ...(upper && { to: upper }) },
+      options.signal,
+    )
+    await engine.diskSpace.lookNow()
+  }
+
+  /** What a collection would do, and why not more. Changes nothing; exact on a quiet store. Plain JSON. */
+  async planCollection(options: CollectOptions = {}): Promise<CollectionPlan> {
+    this.#checkOpen()
+    const { targetSpaceAmplification } = this.#engine.options.collector
+    const resolved = resolveCollect(options, targetSpaceAmplification, false, this.#engine.version)
+    return this.#engine.planCollection(resolved)
+  }
+
+  /**
+   * Reclaims space: what `plan` says, or, without one, what it takes to come to the target. Works whether or not the
+   * collector runs by itself.
+   * @throws WISC_STALE if the files of the plan have changed since; WISC_ABORTED, what was done stays done
+   */
+  async collect(
+    options: CollectOptions & { readonly plan?: CollectionPlan } = {},
+  ): Promise<CollectionReport> {
+    const engine = this.#writable()
+    const { targetSpaceAmplification } = engine.options.collector
+    return engine.collect(resolveCollect(options, targetSpaceAmplification, true, engine.version))
+  }
+
+  /** The collector does nothing by itself until {@link resumeCollector}; a step under way is taken back. */
+  pauseCollector(): void {
+    this.#writable().collector.pause()
+  }
+
+  /** The collector goes on by itself. */
+  resumeCollector(): void {
+    this.#writable().collector.resume()
+  }
+
+  /** The files of the value log, in the order of their numbers. */
+  segments(): SegmentInfo[] {
+    return this.#measured(() => segmentInfos(this.#engine))
+  }
+
+  /** Checks every block, record header and pointer, and (unless `deep` is false) every value. Writes nothing. */
+  async verify(options?: VerifyOptions): Promise<VerifyReport> {
+    this.#checkOpen()
+    const { verifyStore } = await verifying()
+    return verifyStore(this.#engine, options, () => this.#checkOpen())
+  }
+
+  /** Counters and sizes as of now. */
+  stats(): Stats {
+    return this.#measured(() => storeStats(this.#engine, this.#writer, this.#views.iterators))
+  }
+
+  #measured<T>(measure: () => T): T {
+    this.#checkOpen()
+    try {
+      return measure()
+    } catch (error) {
+      return readAgain(this.#engine, this.#engine.view, error, measure)
+    }
+  }
+
+  /**
+   * Waits for writes under way, flushes and syncs: everything acknowledged is durable then. Idempotent.
+   * @throws what kept it from that, such as a failed sync; everything is released all the same
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    this.#control?.close()
+    this.#views.close()
+    try {
+      await this.#engine.close()
+    } finally {
+      this.#lock?.release()
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #checkOpen(): void {
+    if (this.#closing) throw new WiscError('WISC_NOT_OPEN', 'the store is closed')
+  }
+
+  #writable(): Engine {
+    this.#checkOpen()
+    if (!this.#writer) throw new WiscError('WISC_READ_ONLY', 'the store is open for reading only')
+    return this.#writer
+  }
+
+  /** The sequence to read at. */
+  #sequence(options: ReadOptions | undefined): number {
+    this.#checkOpen()
+    if (options === undefined) return this.#engine.visibleSequence
+    checkReadOptions(options)
+    const { snapshot } = options
+    if (snapshot === undefined) return this.#engine.visibleSequence
+    const sequence = StoreSnapshot.sequenceOf(snapshot, this.#engine.readers)
+    this.#engine.checkReadable(sequence)
+    return sequence
+  }
+}

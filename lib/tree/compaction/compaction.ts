@@ -1,0 +1,49 @@
+/**
+ * The compaction: merges runs into one, and drops what nobody can read any more (retention.ts).
+ *
+ * Inputs are opened by name, one table of each run at a time; they must stay until it has ended (a
+ * pinned version).
+ */
+import type { TableMeta } from '../entry.ts'
+import { InputRun } from './input-run.ts'
+import { MergeCursor } from './merge-cursor.ts'
+import { type RunResult, type RunStep, writeRetained } from './retained-run.ts'
+import { type KeyRange, Retention } from './retention.ts'
+import { type JobPorts, type RunTarget, RunWriter } from './run-writer.ts'
+
+export interface CompactionInput extends RunTarget {
+  /** Runs, newest first; the tables of a run in key order. */
+  readonly inputs: readonly (readonly TableMeta[])[]
+  /** Key ranges of all older tables outside the inputs, in order of their first keys. */
+  readonly olderRanges: readonly KeyRange[]
+  /** Sequences at which someone may still read, ascending. */
+  readonly readableSequences: readonly number[]
+}
+
+/** Runs a compaction in steps. If it fails or is ended early it unlinks what it has written. */
+export function* compactionSteps(
+  input: CompactionInput,
+  ports: JobPorts,
+): Generator<RunStep, RunResult> {
+  const runs = input.inputs.map((tables) => new InputRun(tables, input, ports.fileSystem))
+  const tables = input.inputs.flat()
+  const smallestSequence = tables.reduce(
+    (smallest, table) => Math.min(smallest, table.smallestSequence),
+    Number.MAX_SAFE_INTEGER,
+  )
+  const retention = new Retention(input.readableSequences, input.olderRanges)
+  const writer = new RunWriter(ports, input, smallestSequence)
+  const cursor =
+    runs.length === 1 ? runs[0]!.cursor : new MergeCursor(runs.map((run) => run.cursor))
+  let failure: unknown
+  try {
+    const result = yield* writeRetained(cursor, retention, writer, undefined)
+    return { ...result, bytesRead: tables.reduce((sum, table) => sum + table.bytes, 0) }
+  } catch (error) {
+    failure = error
+    throw error
+  } finally {
+    for (const run of runs) run.close()
+    writer.close(failure)
+  }
+}

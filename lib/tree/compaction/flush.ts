@@ -1,0 +1,40 @@
+/**
+ * The flush: writes one frozen memtable as one run. It leaves out what no reader can see, and drops
+ * no tombstone.
+ *
+ * The caller publishes the run only when the log is durable up to the memtable's end (I3).
+ */
+import { type FrozenMemtable, frozenCursor } from '../memtable/memtable.ts'
+import { type ReadDeferred, type RunResult, type RunStep, writeRetained } from './retained-run.ts'
+import { Retention } from './retention.ts'
+import { type JobPorts, type RunTarget, RunWriter } from './run-writer.ts'
+
+export interface FlushInput extends RunTarget {
+  readonly memtable: FrozenMemtable
+  /** Sequences at which someone may still read, ascending. */
+  readonly readableSequences: readonly number[]
+}
+
+export interface FlushPorts extends JobPorts {
+  /** The memory of an arena. */
+  readonly arenaBuffer: (arenaId: number) => SharedArrayBuffer
+  readonly readDeferred: ReadDeferred
+}
+
+/** Runs a flush in steps. If it fails or is ended early it unlinks what it has written. */
+export function* flushSteps(input: FlushInput, ports: FlushPorts): Generator<RunStep, RunResult> {
+  const { memtable, readableSequences } = input
+  const cursor = frozenCursor(ports.arenaBuffer(memtable.arenaId), memtable)
+  const retention = new Retention(readableSequences, undefined)
+  const writer = new RunWriter(ports, input, memtable.smallestSequence)
+  let failure: unknown
+  try {
+    const result = yield* writeRetained(cursor, retention, writer, ports.readDeferred)
+    return { ...result, bytesRead: memtable.usedBytes }
+  } catch (error) {
+    failure = error
+    throw error
+  } finally {
+    writer.close(failure)
+  }
+}

@@ -1,0 +1,144 @@
+/**
+ * Writes one run of tables, and takes it back if it is not finished.
+ *
+ * A table is ended when it has tableBytes, but never between two entries of a key. Each is synced
+ * when it ends; the directory is not (I4: the version set syncs it before an edit names the
+ * tables). A thread that must not stand still for a sync has the thread pool do it (syncSteps).
+ */
+import { syncFailed, toWiscError } from '../../base/errors.ts'
+import { joinPath, tableName } from '../../base/files/file-names.ts'
+import { FileNumbers } from '../../base/files/file-numbers.ts'
+import type { File, FileSystem } from '../../base/files/file-system.ts'
+import { unlinkIfPossible } from '../../base/files/unlink.ts'
+import { type Random, randomU32 } from '../../base/random.ts'
+import type { BuiltTable, TableOptions } from '../entry.ts'
+import type { KeyedEntry } from '../table/block-format.ts'
+import { TableBuilder } from '../table/table-builder.ts'
+
+/** Where a run goes. */
+export interface RunTarget {
+  readonly directory: string
+  readonly databaseId: Uint8Array
+  /** The memory of the store's {@link FileNumbers}: each table takes its number when it begins. */
+  readonly fileNumbers: SharedArrayBuffer
+  readonly tableOptions: TableOptions
+}
+
+/** What a job gets from outside. */
+export interface JobPorts {
+  readonly fileSystem: FileSystem
+  readonly random: Random
+  /** True on the calling thread: steps yield the promise of a sync instead of standing still for it. */
+  readonly syncsAside?: boolean
+}
+
+export class RunWriter {
+  readonly #ports: JobPorts
+  readonly #target: RunTarget
+  readonly #baseSequence: number
+  readonly #numbers: FileNumbers
+  readonly #tables: BuiltTable[] = []
+  readonly #paths: string[] = []
+  /** Ended, and still to be synced. */
+  readonly #unsynced: File[] = []
+  #file: File | undefined
+  #builder: TableBuilder | undefined
+  #finished = false
+  #entries = 0
+
+  /** @param baseSequence not above any sequence that will come */
+  constructor(ports: JobPorts, target: RunTarget, baseSequence: number) {
+    this.#ports = ports
+    this.#target = target
+    this.#baseSequence = baseSequence
+    this.#numbers = new FileNumbers(target.fileNumbers)
+  }
+
+  /** Entries added. */
+  get entries(): number {
+    return this.#entries
+  }
+
+  /** Bytes of the tables that are finished. */
+  get bytesWritten(): number {
+    return this.#tables.reduce((sum, { meta }) => sum + meta.bytes, 0)
+  }
+
+  /** Adds the next entry; key and value are copied. Its kind is not `deferred`. */
+  add(entry: KeyedEntry): void {
+    let builder = this.#builder
+    if (
+      builder !== undefined &&
+      builder.estimatedBytes >= this.#target.tableOptions.tableBytes &&
+      !builder.hasLastKey(entry)
+    ) {
+      this.#endTable(builder)
+      builder = undefined
+    }
+    builder ??= this.#beginTable()
+    builder.add(entry)
+    this.#entries++
+  }
+
+  /** The run, in key order; empty if no entry was added. */
+  finish(): readonly BuiltTable[] {
+    if (this.#builder) this.#endTable(this.#builder)
+    this.#finished = true
+    return this.#tables
+  }
+
+  /** Syncs what has ended, if that is done aside: yields promises to wait for. @throws WISC_SYNC_FAILED */
+  *syncSteps(): Generator<Promise<void>, void> {
+    for (let file = this.#unsynced[0]; file !== undefined; file = this.#unsynced[0]) {
+      yield syncAside(file)
+      this.#unsynced.shift()
+      file.close()
+    }
+  }
+
+  /**
+   * Ends the work. What is not finished is unlinked: nobody knows of it.
+   * @param error why it ended early; after a failed sync nothing is unlinked
+   */
+  close(error?: unknown): void {
+    const file = this.#file
+    this.#file = undefined
+    this.#builder = undefined
+    file?.close()
+    const isWhole = this.#finished && this.#unsynced.length === 0
+    for (const unsynced of this.#unsynced.splice(0)) unsynced.close()
+    if (isWhole || toWiscError(error).code === 'WISC_SYNC_FAILED') return
+    for (const path of this.#paths.splice(0)) unlinkIfPossible(this.#ports.fileSystem, path)
+  }
+
+  #beginTable(): TableBuilder {
+    const { directory, databaseId, tableOptions } = this.#target
+    const { fileSystem, random } = this.#ports
+    const number = this.#numbers.take()
+    const path = joinPath(directory, tableName(number))
+    this.#file = fileSystem.open(path, 'create')
+    this.#paths.push(path)
+    const identity = { kind: 'table' as const, databaseId, number, salt: randomU32(random) }
+    this.#builder = new TableBuilder(this.#file, identity, tableOptions, this.#baseSequence)
+    return this.#builder
+  }
+
+  #endTable(builder: TableBuilder): void {
+    const { syncsAside = false } = this.#ports
+    this.#tables.push(builder.finish(!syncsAside))
+    const file = this.#file
+    this.#file = undefined
+    this.#builder = undefined
+    if (file && syncsAside) this.#unsynced.push(file)
+    else file?.close()
+  }
+}
+
+/** Bytes and size of a new file: as much as `sync` makes durable of it. */
+async function syncAside(file: File): Promise<void> {
+  try {
+    await file.dataSyncAsync()
+  } catch (error) {
+    throw syncFailed(file.path, error)
+  }
+}

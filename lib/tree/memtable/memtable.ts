@@ -1,0 +1,322 @@
+/**
+ * Memtables: the newest entries, sorted, in an arena.
+ *
+ * The main thread inserts and reads; once frozen, a memtable is read by any thread that has the
+ * arena's memory, for nothing in it changes until the arena is used again. Point reads go through
+ * the index beside it, scans through cursors over the skip list.
+ */
+import { hashRange } from '../../base/bytes.ts'
+import { assert } from '../../base/errors.ts'
+import type { LogPosition } from '../../base/log-position.ts'
+import type { EntryCursor, FoundEntry, Kind } from '../entry.ts'
+import { KIND } from '../entry.ts'
+import type { Arena } from './arena.ts'
+import { LEFT_OUT } from './key-index.ts'
+import { MemtableCursor } from './memtable-cursor.ts'
+import {
+  GENERATION_WORD,
+  HEAD,
+  HEAD_BYTES,
+  HEIGHT_MAX,
+  LINKS_WORD,
+  nodeBytesMax,
+  nodeHasKey,
+  nodeKind,
+  nodeLiveBytes,
+  nodePrefix,
+  nodeSequence,
+  readNode,
+  writeInline,
+  writeNode,
+  writePointer,
+} from './memtable-node.ts'
+import { findPathToKey, findPathToNode, isNodeBefore, linkNode, resetList } from './skip-list.ts'
+
+/** Versions of a key that a lookup steps over before it searches the list from the top. */
+const VERSION_STEPS_MAX = 8
+/**
+ * One node in three is on the next level. With links that hold prefixes only steps along a level
+ * touch memory, and one in four makes more of them: it takes 10 to 15 % longer for a million random
+ * keys, while one in two is no faster and needs more memory (bench/micro/memtable.ts).
+ */
+const LEVEL_RATIO = 3
+/** Any number but 0. The same for each memtable, so that runs repeat exactly. */
+const HEIGHT_SEED = 0x2545f491
+
+/** A frozen memtable as it is posted to a worker, which has the arena's memory already. */
+export interface FrozenMemtable {
+  readonly arenaId: number
+  /** Which memtable of that arena: guards against one that was given up too early. */
+  readonly generation: number
+  /** The log position from which its records begin. */
+  readonly start: LogPosition
+  readonly entries: number
+  readonly tombstones: number
+  /** Bytes of the records that its entries point to. */
+  readonly pointedBytes: number
+  /** Of these, bytes that a flush reads from the log: those of kind deferred. */
+  readonly deferredBytes: number
+  /** Bytes that its entries take in the arena. */
+  readonly usedBytes: number
+  /** Of its first and last entry; both 0 if it is empty. */
+  readonly smallestSequence: number
+  readonly largestSequence: number
+}
+
+/** The entries of one part of the log. It owns its arena until the next memtable is made in it. */
+export class Memtable {
+  readonly arena: Arena
+  /** The log position from which its records begin. */
+  readonly start: LogPosition
+
+  readonly #words: Int32Array
+  readonly #bytes: Uint8Array
+  readonly #generation: number
+  /** The path to the place behind the last inserted node. */
+  readonly #lastPath: Int32Array = new Int32Array(HEIGHT_MAX)
+  readonly #searchPath: Int32Array = new Int32Array(HEIGHT_MAX)
+  #end: number = HEAD_BYTES
+  #frozen = false
+  #heightState = HEIGHT_SEED
+  #entries = 0
+  #tombstones = 0
+  #pointedBytes = 0
+  #deferredBytes = 0
+  #keys = 0
+  #liveKeys = 0
+  #liveBytes = 0
+  #smallestSequence = 0
+  #largestSequence = 0
+
+  /** Takes the arena: the memtable that lay in it before must not be read any more. */
+  constructor(arena: Arena, start: LogPosition) {
+    this.arena = arena
+    this.start = start
+    this.#words = arena.words
+    this.#bytes = arena.view
+    resetList(arena.words)
+    arena.index.clear()
+    this.#generation = arena.words[GENERATION_WORD]!
+  }
+
+  /** The most bytes of an arena that an entry takes. `inlineLength` is 0 but for kind inline. */
+  static bytesNeeded(keyLength: number, inlineLength: number): number {
+    return nodeBytesMax(keyLength, inlineLength)
+  }
+
+  get entries(): number {
+    return this.#entries
+  }
+
+  get tombstones(): number {
+    return this.#tombstones
+  }
+
+  /** Distinct keys; not below them where the index has left some out. */
+  get keys(): number {
+    return this.#keys
+  }
+
+  /** Of the keys, those whose newest entry is a put; not above that where the index has left some out. */
+  get liveKeys(): number {
+    return this.#liveKeys
+  }
+
+  /** Bytes of these keys and their values. */
+  get liveBytes(): number {
+    return this.#liveBytes
+  }
+
+  /** Bytes of the records that entries of kinds pointer and deferred point to. */
+  get pointedBytes(): number {
+    return this.#pointedBytes
+  }
+
+  get usedBytes(): number {
+    return this.#end - HEAD_BYTES
+  }
+
+  get freeBytes(): number {
+    return this.arena.buffer.byteLength - this.#end
+  }
+
+  hasRoom(bytes: number): boolean {
+    return bytes <= this.freeBytes
+  }
+
+  /** Makes sure that so many inserts need no memory but the arena's. */
+  reserve(entries: number): void {
+    this.arena.index.reserve(entries)
+  }
+
+  /**
+   * Adds an entry. Key and value are copied.
+   * `value` is for kind inline only; `segment`, `offset` and `length` are for kinds pointer and
+   * deferred only.
+   * Requires: room for {@link Memtable.bytesNeeded}, and a sequence above all earlier ones.
+   */
+  insert(
+    key: Uint8Array,
+    sequence: number,
+    kind: Kind,
+    value: Uint8Array | undefined,
+    segment: number,
+    offset: number,
+    length: number,
+  ): void {
+    assert(
+      sequence > this.#largestSequence || this.#entries === 0,
+      'sequences ascend in a memtable',
+    )
+    assert(!this.#frozen, 'a frozen memtable takes no entry')
+    const words = this.#words
+    const bytes = this.#bytes
+    const inlineLength = kind === KIND.inline ? value!.length : 0
+    assert(this.hasRoom(nodeBytesMax(key.length, inlineLength)), 'room in the arena was checked')
+    this.#checkGeneration()
+
+    const node = this.#end >> 2
+    let end = writeNode(words, bytes, node, this.#nextHeight(), key, sequence, kind)
+    if (kind === KIND.inline) {
+      end = writeInline(words, bytes, end, value!)
+    } else if (kind === KIND.tombstone) {
+      this.#tombstones++
+    } else {
+      end = writePointer(words, end, segment, offset, length)
+      this.#pointedBytes += length
+      if (kind === KIND.deferred) this.#deferredBytes += length
+    }
+    const path = this.#lastPath
+    if (!isPathTo(words, bytes, node, path)) findPathToNode(words, bytes, node, path)
+    linkNode(words, bytes, node, path)
+    const before = this.arena.index.set(words, bytes, key, hashRange(key, 0, key.length, 0), node)
+    this.#count(before, node)
+
+    this.#end = end
+    if (this.#entries++ === 0) this.#smallestSequence = sequence
+    this.#largestSequence = sequence
+  }
+
+  /**
+   * The newest entry of `key` at or below `sequence`.
+   * Requires: `hash` is the key's own, of hashRange with seed 0.
+   * @returns false if there is none; then `found` is unchanged
+   */
+  find(key: Uint8Array, hash: number, sequence: number, found: FoundEntry): boolean {
+    if (this.#entries === 0) return false
+    const words = this.#words
+    const bytes = this.#bytes
+    const index = this.arena.index
+    let node = index.find(words, bytes, key, hash)
+    if (node === 0) {
+      if (index.isComplete) return false
+      node = this.#search(key, sequence)
+    } else if (nodeSequence(words, node) > sequence) {
+      node = this.#findOlder(node, key, sequence)
+    }
+    if (node === 0) return false
+    readNode(words, bytes, node, found)
+    return true
+  }
+
+  /** A cursor that sees later inserts, too. It must not be used when the arena is. */
+  cursor(): EntryCursor {
+    this.#checkGeneration()
+    return new MemtableCursor(this.#words, this.#bytes)
+  }
+
+  /** Ends insertion. Reads go on as before. */
+  freeze(): FrozenMemtable {
+    this.#checkGeneration()
+    this.#frozen = true
+    return {
+      arenaId: this.arena.id,
+      generation: this.#generation,
+      start: this.start,
+      entries: this.#entries,
+      tombstones: this.#tombstones,
+      pointedBytes: this.#pointedBytes,
+      deferredBytes: this.#deferredBytes,
+      usedBytes: this.usedBytes,
+      smallestSequence: this.#smallestSequence,
+      largestSequence: this.#largestSequence,
+    }
+  }
+
+  /** Keeps the sums of the newest entries. @param before the node whose key has got a newer one, as the index says */
+  #count(before: number, node: number): void {
+    if (before <= 0) this.#keys++
+    // Whether it replaces another one is not known: the sums err low.
+    if (before === LEFT_OUT) return
+    if (before !== 0) this.#addLive(before, -1)
+    this.#addLive(node, 1)
+  }
+
+  #addLive(node: number, sign: 1 | -1): void {
+    if (nodeKind(this.#words, node) === KIND.tombstone) return
+    this.#liveKeys += sign
+    this.#liveBytes += sign * nodeLiveBytes(this.#words, node)
+  }
+
+  /** The first version at or below `sequence` behind `newest`, which is above it, or 0. */
+  #findOlder(newest: number, key: Uint8Array, sequence: number): number {
+    const words = this.#words
+    let node = newest
+    for (let steps = 0; steps < VERSION_STEPS_MAX; steps++) {
+      node = words[node + LINKS_WORD]!
+      if (node === 0 || !nodeHasKey(words, this.#bytes, node, key)) return 0
+      if (nodeSequence(words, node) <= sequence) return node
+    }
+    return this.#search(key, sequence)
+  }
+
+  /** The newest version at or below `sequence`, through the list, or 0. */
+  #search(key: Uint8Array, sequence: number): number {
+    findPathToKey(this.#words, this.#bytes, key, sequence, this.#searchPath)
+    const node = this.#words[this.#searchPath[0]! + LINKS_WORD]!
+    return node !== 0 && nodeHasKey(this.#words, this.#bytes, node, key) ? node : 0
+  }
+
+  /** A random height, of a xorshift generator. */
+  #nextHeight(): number {
+    let state = this.#heightState
+    state ^= state << 13
+    state ^= state >>> 17
+    state ^= state << 5
+    this.#heightState = state
+    let height = 1
+    let rest = state >>> 0
+    while (height < HEIGHT_MAX && rest % LEVEL_RATIO === 0) {
+      height++
+      rest = Math.floor(rest / LEVEL_RATIO)
+    }
+    return height
+  }
+
+  #checkGeneration(): void {
+    assert(this.#words[GENERATION_WORD] === this.#generation, 'the arena holds this memtable still')
+  }
+}
+
+/** A cursor over a frozen memtable, in any thread. `buffer` is the memory of its arena. */
+export function frozenCursor(buffer: SharedArrayBuffer, frozen: FrozenMemtable): EntryCursor {
+  const words = new Int32Array(buffer)
+  assert(words[GENERATION_WORD] === frozen.generation, 'the arena holds the frozen memtable still')
+  return new MemtableCursor(words, new Uint8Array(buffer))
+}
+
+/**
+ * True if the path, which leads behind the last inserted node, leads to `node`, too: inserting in
+ * ascending order then needs no search (bench/micro/memtable.ts). Nothing lies between that node
+ * and its successor, so the path is right on all levels if it is on the lowest.
+ */
+function isPathTo(words: Int32Array, bytes: Uint8Array, node: number, path: Int32Array): boolean {
+  const last = path[0]!
+  if (last !== HEAD && !isNodeBefore(words, bytes, last, node)) return false
+  const next = words[last + LINKS_WORD]!
+  if (next === 0) return true
+  const prefix = nodePrefix(words, bytes, node)
+  const nextPrefix = words[last + LINKS_WORD + 1]!
+  if (prefix !== nextPrefix) return prefix < nextPrefix
+  return isNodeBefore(words, bytes, node, next)
+}

@@ -1,0 +1,113 @@
+/**
+ * Builds data blocks, one after the other in the same memory. The bytes are drawn in
+ * block-format.ts. Data plane.
+ */
+import { writeU32 } from '../../base/bytes.ts'
+import { VARINT_BYTES_MAX, writeVarint } from '../../base/varint.ts'
+import { KIND } from '../entry.ts'
+import type { KeyedEntry } from './block-format.ts'
+import { copyBytes, GrowingBytes } from './growing-bytes.ts'
+import { RESTART_INTERVAL_ENTRIES, TRAILER_BYTES } from './table-format.ts'
+
+/** The most that an entry takes beside its key and inline value: six varints and the tag. */
+const ENTRY_OVERHEAD_BYTES_MAX: number = 6 * VARINT_BYTES_MAX + 1
+/** What it takes as a rule. */
+const ENTRY_OVERHEAD_BYTES = 14
+
+export class BlockBuilder {
+  readonly #content: GrowingBytes
+  #restarts: Uint32Array = new Uint32Array(64)
+  #restartCount = 0
+  #entriesSinceRestart = 0
+
+  constructor(blockBytes: number) {
+    this.#content = new GrowingBytes(blockBytes + 1024)
+  }
+
+  /** The memory of the block, from index 0 on; replaced when it grows. */
+  get bytes(): Uint8Array {
+    return this.#content.bytes
+  }
+
+  get isEmpty(): boolean {
+    return this.#restartCount === 0
+  }
+
+  /** About what the content will take. */
+  get estimatedBytes(): number {
+    return this.#content.length + 4 * this.#restartCount + 4
+  }
+
+  /** About what an entry adds. */
+  static entryBytes(keyLength: number, inlineLength: number): number {
+    return keyLength + inlineLength + ENTRY_OVERHEAD_BYTES
+  }
+
+  /**
+   * Adds an entry.
+   * @param common bytes that its key shares with the entry before it
+   * @param distance of its sequence from the base sequence
+   * @param segmentIndex for kind pointer: the place of its segment in the references
+   */
+  add(entry: KeyedEntry, common: number, distance: number, segmentIndex: number): void {
+    let shared = common
+    if (this.#restartCount === 0 || this.#entriesSinceRestart === RESTART_INTERVAL_ENTRIES) {
+      shared = 0
+      this.#addRestart()
+    }
+    this.#entriesSinceRestart++
+    const kind = entry.kind
+    const keyStart = entry.keyStart + shared
+    const keyEnd = entry.keyEnd
+    const inlineLength = kind === KIND.inline ? entry.valueEnd - entry.valueStart : 0
+    const content = this.#content
+    content.reserve(keyEnd - keyStart + inlineLength + ENTRY_OVERHEAD_BYTES_MAX)
+
+    const bytes = content.bytes
+    let at = writeVarint(bytes, content.length, shared)
+    at = writeVarint(bytes, at, keyEnd - keyStart)
+    bytes[at++] = kind
+    at = writeVarint(bytes, at, distance)
+    copyBytes(entry.keyBytes, keyStart, keyEnd, bytes, at)
+    at += keyEnd - keyStart
+    if (kind === KIND.pointer) {
+      at = writeVarint(bytes, at, segmentIndex)
+      at = writeVarint(bytes, at, entry.offset)
+      at = writeVarint(bytes, at, entry.length)
+    } else if (kind === KIND.inline) {
+      at = writeVarint(bytes, at, inlineLength)
+      copyBytes(entry.valueBytes, entry.valueStart, entry.valueEnd, bytes, at)
+      at += inlineLength
+    }
+    content.length = at
+  }
+
+  /**
+   * Writes the restarts behind the entries, and leaves room for the trailer.
+   * @returns the length of the content, which lies in `bytes` until the next `add`; the builder is
+   * empty then
+   */
+  finish(): number {
+    const content = this.#content
+    content.reserve(4 * this.#restartCount + 4 + TRAILER_BYTES)
+    let at = content.length
+    for (let i = 0; i < this.#restartCount; i++, at += 4) {
+      writeU32(content.bytes, at, this.#restarts[i]!)
+    }
+    writeU32(content.bytes, at, this.#restartCount)
+    content.length = 0
+    this.#restartCount = 0
+    this.#entriesSinceRestart = 0
+    return at + 4
+  }
+
+  #addRestart(): void {
+    if (this.#restartCount === this.#restarts.length) {
+      const grown = new Uint32Array(this.#restarts.length * 2)
+      grown.set(this.#restarts)
+      this.#restarts = grown
+    }
+    this.#restarts[this.#restartCount++] = this.#content.length
+    this.#entriesSinceRestart = 0
+  }
+}

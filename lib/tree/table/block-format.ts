@@ -1,0 +1,327 @@
+/**
+ * Data blocks: entries with prefix compression and restart points. Data plane. The encoder is
+ * block-builder.ts.
+ *
+ *   content := entry+ restart: u32[restartCount] restartCount: u32
+ *   entry   := shared: varint      bytes of the key that it shares with the entry before;
+ *                                  0 at a restart point
+ *              unshared: varint    bytes of the key that follow
+ *              tag: u8             bits 0 .. 1 kind: 0 tombstone, 1 inline, 2 pointer;
+ *                                  other bits set: WISC_FORMAT_VERSION
+ *              sequence: varint    distance from the table's base sequence
+ *              key: u8[unshared]
+ *              payload
+ *   payload := tombstone: nothing
+ *              inline:    length: varint, value: u8[length]
+ *              pointer:   segment: varint (its place in the table's references), offset: varint,
+ *                         length: varint
+ *
+ * A restart is the offset in the content of an entry whose key is whole; the first is 0, and at
+ * most RESTART_INTERVAL_ENTRIES entries lie from one to the next.
+ *
+ * Functions take a block as bytes[start .. end), `end` being where its entries end and its restarts
+ * begin. They check each length against `end` before they use it, and answer MALFORMED or
+ * UNKNOWN_TAG, for they know neither file nor place. Conditions are written as what must hold, so
+ * that NaN (a varint behind the memory) fails them.
+ */
+import { compareRange, NO_BYTES, readU32 } from '../../base/bytes.ts'
+import { FILE_BYTES_MAX, SEQUENCE_MAX } from '../../base/log-position.ts'
+import { type FoundEntry, KEY_BYTES_MAX, KIND, type Kind } from '../entry.ts'
+import { copyBytes } from './growing-bytes.ts'
+
+export const MALFORMED = -1
+export const UNKNOWN_TAG = -2
+/** {@link findInBlock}: no such entry. */
+export const ABSENT = -3
+
+const KIND_MASK = 3
+const WORD_BYTES = 4
+
+/**
+ * An entry with its key: a cursor, or what a builder is given. The key is keyBytes[keyStart ..
+ * keyEnd).
+ */
+export interface KeyedEntry extends FoundEntry {
+  keyBytes: Uint8Array
+  keyStart: number
+  keyEnd: number
+}
+
+/** A place for {@link decodeEntry} to write to, with a key buffer of its own. */
+export function emptyEntry(): KeyedEntry {
+  return {
+    keyBytes: new Uint8Array(64),
+    keyStart: 0,
+    keyEnd: 0,
+    kind: KIND.tombstone,
+    sequence: 0,
+    valueBytes: NO_BYTES,
+    valueStart: 0,
+    valueEnd: 0,
+    segment: 0,
+    offset: 0,
+    length: 0,
+  }
+}
+
+/** What entries of a table are relative to. */
+export interface EntryContext {
+  readonly baseSequence: number
+  /** The table's segments, by their places in its references. */
+  readonly segments: Float64Array
+}
+
+/** The varint at `at`; not checked. {@link skipVarint} says where it ends. */
+function readVarint(bytes: Uint8Array, at: number): number {
+  let byte = bytes[at]!
+  if (byte < 128) return byte
+  let value = byte & 127
+  let scale = 128
+  for (let i = at + 1; byte >= 128; i++) {
+    byte = bytes[i]!
+    value += (byte & 127) * scale
+    scale *= 128
+  }
+  return value
+}
+
+/** The offset behind the varint at `at`. It may lie behind the block: the caller checks. */
+function skipVarint(bytes: Uint8Array, at: number): number {
+  let to = at
+  while (bytes[to]! >= 128) to++
+  return to + 1
+}
+
+/**
+ * True if the restarts of the content bytes[start .. contentEnd) are whole, ascend and lie in its
+ * entries.
+ */
+export function hasGoodRestarts(bytes: Uint8Array, start: number, contentEnd: number): boolean {
+  const length = contentEnd - start
+  if (length < 2 * WORD_BYTES) return false
+  const count = readU32(bytes, contentEnd - WORD_BYTES)
+  if (count === 0 || (count + 1) * WORD_BYTES >= length) return false
+  const end = entriesEnd(bytes, contentEnd)
+  if (readU32(bytes, end) !== 0) return false
+  for (let i = 1, previous = 0; i < count; i++) {
+    const restart = readU32(bytes, end + i * WORD_BYTES)
+    if (restart <= previous || restart >= end - start) return false
+    previous = restart
+  }
+  return true
+}
+
+/** Where the entries end in a block with good restarts whose content ends at `contentEnd`. */
+export function entriesEnd(bytes: Uint8Array, contentEnd: number): number {
+  return contentEnd - (readU32(bytes, contentEnd - WORD_BYTES) + 1) * WORD_BYTES
+}
+
+/**
+ * The count of restart points of a block whose entries end at `end` and its content at
+ * `contentEnd`.
+ */
+export function restartCount(end: number, contentEnd: number): number {
+  return (contentEnd - end) / WORD_BYTES - 1
+}
+
+/** Where in `bytes` restart point `i` lies. */
+export function restartAt(bytes: Uint8Array, start: number, end: number, i: number): number {
+  return start + readU32(bytes, end + i * WORD_BYTES)
+}
+
+/**
+ * The place of the last restart point whose entry is at or before (key, sequence), or of the first
+ * one.
+ * @returns MALFORMED if a restart point is none
+ */
+export function findRestart(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  count: number,
+  key: Uint8Array,
+  sequence: number,
+  context: EntryContext,
+): number {
+  const keyLength = key.length
+  let low = 0
+  let high = count - 1
+  while (low < high) {
+    const middle = (low + high + 1) >>> 1
+    let at = restartAt(bytes, start, end, middle)
+    if (bytes[at++] !== 0) return MALFORMED
+    let unshared = bytes[at]!
+    if (unshared < 128) at++
+    else {
+      unshared = readVarint(bytes, at)
+      at = skipVarint(bytes, at)
+    }
+    const sequenceAt = at + 1
+    at = skipVarint(bytes, sequenceAt)
+    if (!(unshared <= end - at)) return MALFORMED
+    let order = compareRange(bytes, at, at + unshared, key, 0, keyLength)
+    if (order === 0) order = sequence - context.baseSequence - readVarint(bytes, sequenceAt)
+    if (order <= 0) low = middle
+    else high = middle - 1
+  }
+  return restartAt(bytes, start, end, low)
+}
+
+/**
+ * Finds the newest entry of `key` at or below `sequence`, without building any key.
+ * @returns where it ends, and `found` is filled; or ABSENT, MALFORMED, UNKNOWN_TAG
+ */
+export function findInBlock(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  count: number,
+  key: Uint8Array,
+  sequence: number,
+  context: EntryContext,
+  found: FoundEntry,
+): number {
+  let at = findRestart(bytes, start, end, count, key, sequence, context)
+  if (at < 0) return at
+  const keyLength = key.length
+  const distanceMax = sequence - context.baseSequence
+  // The bytes that `key` shares with the entry before, which lies before it.
+  let matched = 0
+  let previousLength = 0
+  while (at < end) {
+    let shared = bytes[at]!
+    if (shared < 128) at++
+    else {
+      shared = readVarint(bytes, at)
+      at = skipVarint(bytes, at)
+    }
+    let unshared = bytes[at]!
+    if (unshared < 128) at++
+    else {
+      unshared = readVarint(bytes, at)
+      at = skipVarint(bytes, at)
+    }
+    const tag = bytes[at++]!
+    const sequenceAt = at
+    at = skipVarint(bytes, at)
+    if (!(unshared <= end - at && shared <= previousLength)) return MALFORMED
+    const keyEnd = at + unshared
+    // An entry that shares more with the one before than `key` does lies before `key`, too.
+    if (shared <= matched) {
+      matched = shared
+      while (at < keyEnd && matched < keyLength && bytes[at] === key[matched]) {
+        at++
+        matched++
+      }
+      if (at < keyEnd && (matched === keyLength || bytes[at]! > key[matched]!)) return ABSENT
+      if (at === keyEnd && matched === keyLength) {
+        const distance = readVarint(bytes, sequenceAt)
+        if (distance <= distanceMax) {
+          found.sequence = context.baseSequence + distance
+          return readPayload(bytes, keyEnd, end, tag, context, found)
+        }
+      }
+    }
+    previousLength = shared + unshared
+    at = skipPayload(bytes, keyEnd, end, tag)
+    if (at < 0) return at
+  }
+  return at === end ? ABSENT : MALFORMED
+}
+
+/**
+ * Reads the entry at `at`. `entry` holds the one before it, whose key has `previousLength` bytes (0
+ * at a restart point), in a key buffer of its own from index 0 on; the buffer is replaced when the
+ * key does not fit.
+ * @returns where the next entry begins; or MALFORMED, UNKNOWN_TAG
+ */
+export function decodeEntry(
+  bytes: Uint8Array,
+  at: number,
+  end: number,
+  previousLength: number,
+  context: EntryContext,
+  entry: KeyedEntry,
+): number {
+  let shared = bytes[at]!
+  if (shared < 128) at++
+  else {
+    shared = readVarint(bytes, at)
+    at = skipVarint(bytes, at)
+  }
+  let unshared = bytes[at]!
+  if (unshared < 128) at++
+  else {
+    unshared = readVarint(bytes, at)
+    at = skipVarint(bytes, at)
+  }
+  const tag = bytes[at++]!
+  const sequence = context.baseSequence + readVarint(bytes, at)
+  at = skipVarint(bytes, at)
+  const keyLength = shared + unshared
+  if (!(unshared <= end - at && shared <= previousLength)) return MALFORMED
+  if (!(keyLength <= KEY_BYTES_MAX && sequence <= SEQUENCE_MAX)) return MALFORMED
+  if (keyLength > entry.keyBytes.length) growKey(entry, shared, keyLength)
+  copyBytes(bytes, at, at + unshared, entry.keyBytes, shared)
+  entry.keyEnd = keyLength
+  entry.sequence = sequence
+  return readPayload(bytes, at + unshared, end, tag, context, entry)
+}
+
+function growKey(entry: KeyedEntry, shared: number, length: number): void {
+  const grown = new Uint8Array(Math.min(KEY_BYTES_MAX, Math.max(64, length * 2)))
+  copyBytes(entry.keyBytes, 0, shared, grown, 0)
+  entry.keyBytes = grown
+}
+
+function readPayload(
+  bytes: Uint8Array,
+  at: number,
+  end: number,
+  tag: number,
+  context: EntryContext,
+  found: FoundEntry,
+): number {
+  if (tag === KIND.pointer) {
+    const segmentIndex = readVarint(bytes, at)
+    at = skipVarint(bytes, at)
+    found.offset = readVarint(bytes, at)
+    at = skipVarint(bytes, at)
+    found.length = readVarint(bytes, at)
+    at = skipVarint(bytes, at)
+    if (!(at <= end && segmentIndex < context.segments.length)) return MALFORMED
+    if (!(found.offset + found.length <= FILE_BYTES_MAX)) return MALFORMED
+    found.segment = context.segments[segmentIndex]!
+    found.kind = KIND.pointer
+    return at
+  }
+  if (tag === KIND.inline) {
+    const length = readVarint(bytes, at)
+    at = skipVarint(bytes, at)
+    if (!(length <= end - at)) return MALFORMED
+    found.valueBytes = bytes
+    found.valueStart = at
+    found.valueEnd = at + length
+    found.kind = KIND.inline
+    return at + length
+  }
+  if (tag !== KIND.tombstone) return unknownTag(tag)
+  found.kind = KIND.tombstone
+  return at
+}
+
+function skipPayload(bytes: Uint8Array, at: number, end: number, tag: number): number {
+  if (tag === KIND.pointer) return skipVarint(bytes, skipVarint(bytes, skipVarint(bytes, at)))
+  if (tag === KIND.inline) {
+    const length = readVarint(bytes, at)
+    const valueStart = skipVarint(bytes, at)
+    return length <= end - valueStart ? valueStart + length : MALFORMED
+  }
+  return tag === KIND.tombstone ? at : unknownTag(tag)
+}
+
+/** A flag of a later version, or a kind that is never on disk. */
+function unknownTag(tag: number): number {
+  const kind = (tag & KIND_MASK) as Kind // two bits hold the four kinds
+  return tag > KIND_MASK && kind !== KIND.deferred ? UNKNOWN_TAG : MALFORMED
+}

@@ -1,0 +1,88 @@
+/**
+ * Keys of a table, evenly spread over it: what an estimate looks up instead of all of them.
+ *
+ * Each key of the table has about the same chance, whatever the sizes of its entries: blocks are taken evenly, keys
+ * evenly from those that begin in a block, and each sample carries how many keys it stands for. From block to block
+ * the place changes: an entry that ended a block is a large one more often than not, and begins the next.
+ */
+
+import { hashRange } from '../../base/bytes.ts'
+import type { BlockCache } from '../../base/files/block-cache.ts'
+import { SEQUENCE_MAX } from '../../base/log-position.ts'
+import { decodeEntry, emptyEntry, entriesEnd, type KeyedEntry } from './block-format.ts'
+import { LastKey } from './last-key.ts'
+import type { TableBlocks } from './table-blocks.ts'
+import { TRAILER_BYTES } from './table-format.ts'
+
+/** Multiples of it, modulo 1, fill the unit interval evenly. */
+const GOLDEN_RATIO = 0.618_033_988_749_894_9
+
+export interface KeySample {
+  readonly key: Uint8Array
+  /** Of the key: hashRange, seed 0. */
+  readonly hash: number
+  /** Keys of its block that it stands for. */
+  readonly weight: number
+}
+
+/**
+ * About `count` keys in order, fewer if the table has fewer. Deterministic.
+ * @throws CorruptionError, WISC_FORMAT_VERSION, IoError
+ */
+export function sampleKeys(
+  blocks: TableBlocks,
+  count: number,
+  cache: BlockCache,
+): readonly KeySample[] {
+  const { blockCount } = blocks.index
+  const blocksTaken = Math.min(blockCount, count)
+  const perBlock = Math.ceil(count / blocksTaken)
+  const samples: KeySample[] = []
+  const keys = new BlockKeys(blocks, cache)
+  for (let i = 0; i < blocksTaken; i++) {
+    const block = Math.floor(((i + 0.5) * blockCount) / blocksTaken)
+    const total = keys.visit(block, () => undefined)
+    const taken = Math.min(total, perBlock)
+    const phase = (i * GOLDEN_RATIO) % 1
+    let next = 0
+    keys.visit(block, (ordinal, { keyBytes, keyEnd }) => {
+      if (next === taken || ordinal !== Math.floor(((next + phase) * total) / taken)) return
+      next++
+      const key = keyBytes.slice(0, keyEnd)
+      samples.push({ key, hash: hashRange(key, 0, key.length, 0), weight: total / taken })
+    })
+  }
+  return samples
+}
+
+/** The keys that begin in a block: those whose newest entry lies there. */
+class BlockKeys {
+  readonly #blocks: TableBlocks
+  readonly #cache: BlockCache
+  readonly #entry: KeyedEntry = emptyEntry()
+  readonly #lastKey: LastKey = new LastKey()
+
+  constructor(blocks: TableBlocks, cache: BlockCache) {
+    this.#blocks = blocks
+    this.#cache = cache
+  }
+
+  /** Calls `visitor` with each of them, counted from 0. @returns how many there are */
+  visit(block: number, visitor: (ordinal: number, entry: KeyedEntry) => void): number {
+    const entry = this.#entry
+    const bytes = this.#blocks.get(block, this.#cache)
+    const end = entriesEnd(bytes, bytes.length - TRAILER_BYTES)
+    // A bound with a sequence: the block goes on with the key of the one before.
+    const goesOn = this.#blocks.index.sequences[block] !== SEQUENCE_MAX
+    let count = 0
+    for (let at = 0; at < end; ) {
+      const next = decodeEntry(bytes, at, end, at === 0 ? 0 : entry.keyEnd, this.#blocks, entry)
+      if (next < 0) throw this.#blocks.entryError(block, next, at)
+      if ((this.#lastKey.advance(entry) || at === 0) && !(at === 0 && goesOn)) {
+        visitor(count++, entry)
+      }
+      at = next
+    }
+    return count
+  }
+}

@@ -1,0 +1,145 @@
+/**
+ * One cursor over the tables of a run, whose key ranges are disjoint and in order.
+ *
+ * Tables are opened when the cursor comes to them, and one at a time: the port may close the table
+ * it gave before as soon as it is asked for another. All entries of a key lie in one table.
+ */
+import { compareBytes, NO_BYTES } from '../../base/bytes.ts'
+import { type EntryCursor, KIND, type Kind, type TableMeta } from '../entry.ts'
+
+/** Gives a cursor over a table. The one that it gave before is not used any more. */
+export type OpenTableCursor = (table: TableMeta) => EntryCursor
+
+export class RunCursor implements EntryCursor {
+  valid = false
+  kind: Kind = KIND.tombstone
+  sequence = 0
+  keyBytes: Uint8Array = NO_BYTES
+  keyStart = 0
+  keyEnd = 0
+  valueBytes: Uint8Array = NO_BYTES
+  valueStart = 0
+  valueEnd = 0
+  segment = 0
+  offset = 0
+  length = 0
+
+  readonly #tables: readonly TableMeta[]
+  readonly #openCursor: OpenTableCursor
+  #index = -1
+  #cursor: EntryCursor | undefined
+
+  /** `tables` in key order. */
+  constructor(tables: readonly TableMeta[], openCursor: OpenTableCursor) {
+    this.#tables = tables
+    this.#openCursor = openCursor
+  }
+
+  seekToFirst(): void {
+    this.valid = false
+    if (this.#tables.length === 0) return
+    this.#open(0).seekToFirst()
+    this.#settleForward()
+  }
+
+  seekToLast(): void {
+    this.valid = false
+    if (this.#tables.length === 0) return
+    this.#open(this.#tables.length - 1).seekToLast()
+    this.#settleBackward()
+  }
+
+  seek(key: Uint8Array, sequence: number): void {
+    this.valid = false
+    const index = firstTableReaching(this.#tables, key)
+    if (index === this.#tables.length) return
+    this.#open(index).seek(key, sequence)
+    this.#settleForward()
+  }
+
+  seekBefore(key: Uint8Array): void {
+    this.valid = false
+    const index = firstTableReaching(this.#tables, key)
+    if (index === this.#tables.length) {
+      this.seekToLast()
+      return
+    }
+    this.#open(index).seekBefore(key)
+    this.#settleBackward()
+  }
+
+  next(): void {
+    if (!this.valid) return
+    this.valid = false
+    const cursor = this.#cursor!
+    cursor.next()
+    if (cursor.valid) this.#load(cursor)
+    else this.#settleForward()
+  }
+
+  previous(): void {
+    if (!this.valid) return
+    this.valid = false
+    const cursor = this.#cursor!
+    cursor.previous()
+    if (cursor.valid) this.#load(cursor)
+    else this.#settleBackward()
+  }
+
+  #open(index: number): EntryCursor {
+    if (this.#index !== index || this.#cursor === undefined) {
+      this.#cursor = undefined
+      this.#cursor = this.#openCursor(this.#tables[index]!)
+      this.#index = index
+    }
+    return this.#cursor
+  }
+
+  #settleForward(): void {
+    let cursor = this.#cursor!
+    while (!cursor.valid && this.#index + 1 < this.#tables.length) {
+      cursor = this.#open(this.#index + 1)
+      cursor.seekToFirst()
+    }
+    if (cursor.valid) this.#load(cursor)
+  }
+
+  #settleBackward(): void {
+    let cursor = this.#cursor!
+    while (!cursor.valid && this.#index > 0) {
+      cursor = this.#open(this.#index - 1)
+      cursor.seekToLast()
+    }
+    if (cursor.valid) this.#load(cursor)
+  }
+
+  #load(cursor: EntryCursor): void {
+    this.kind = cursor.kind
+    this.sequence = cursor.sequence
+    this.keyBytes = cursor.keyBytes
+    this.keyStart = cursor.keyStart
+    this.keyEnd = cursor.keyEnd
+    this.valueBytes = cursor.valueBytes
+    this.valueStart = cursor.valueStart
+    this.valueEnd = cursor.valueEnd
+    this.segment = cursor.segment
+    this.offset = cursor.offset
+    this.length = cursor.length
+    this.valid = true
+  }
+}
+
+/**
+ * Index of the first table whose largest key is at or above `key`; the count of tables if there is
+ * none.
+ */
+export function firstTableReaching(tables: readonly TableMeta[], key: Uint8Array): number {
+  let low = 0
+  let high = tables.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (compareBytes(tables[middle]!.largestKey, key) < 0) low = middle + 1
+    else high = middle
+  }
+  return low
+}

@@ -1,0 +1,112 @@
+/**
+ * The data blocks of one open table, as lookups and cursors get them: through the block cache, or
+ * through a window over the file for jobs that read all of it once. A block is checked whenever its
+ * bytes come from the file.
+ */
+
+import { CorruptionError, WiscError } from '../../base/errors.ts'
+import type { BlockCache, BlockOwner, CachedBlock } from '../../base/files/block-cache.ts'
+import type { FileWindow } from '../../base/files/file-window.ts'
+import type { ReadableFile } from '../../base/files/lapsing-file.ts'
+import type { SegmentReference } from '../entry.ts'
+import { type EntryContext, hasGoodRestarts, UNKNOWN_TAG } from './block-format.ts'
+import { checkBlock, TRAILER_BYTES } from './table-format.ts'
+import { contentLength, type TableIndex } from './table-index.ts'
+
+export class TableBlocks implements BlockOwner, EntryContext {
+  /** The table's file number. */
+  readonly id: number
+  readonly slots: (CachedBlock | undefined)[]
+  readonly file: ReadableFile
+  /** The file's name in the database directory. */
+  readonly name: string
+  readonly index: TableIndex
+  readonly baseSequence: number
+  readonly segments: Float64Array
+  readonly #seed: number
+  /** The cache that holds blocks of this table. */
+  #cache: BlockCache | undefined
+
+  constructor(
+    id: number,
+    file: ReadableFile,
+    name: string,
+    seed: number,
+    index: TableIndex,
+    baseSequence: number,
+    references: readonly SegmentReference[],
+  ) {
+    this.id = id
+    this.slots = new Array<CachedBlock | undefined>(index.blockCount).fill(undefined)
+    this.file = file
+    this.name = name
+    this.#seed = seed
+    this.index = index
+    this.baseSequence = baseSequence
+    this.segments = Float64Array.from(references, (reference) => reference.segment)
+  }
+
+  /** Offset of a data block in the file. */
+  offset(block: number): number {
+    return this.index.offsets[block]!
+  }
+
+  /** The content of a data block and its trailer, from index 0 on. */
+  get(block: number, cache: BlockCache): Uint8Array {
+    const cached = this.slots[block]
+    if (cached !== undefined) {
+      cache.hit(cached)
+      return cached.bytes
+    }
+    const bytes = this.#read(block)
+    this.#cache = cache
+    cache.insert(this, block, bytes)
+    return bytes
+  }
+
+  /** Brings a data block into the window. @returns where in window.bytes its content begins */
+  view(block: number, window: FileWindow): number {
+    const offset = this.offset(block)
+    const length = contentLength(this.index, block)
+    const at = window.view(offset, length + TRAILER_BYTES)
+    this.#check(window.bytes, at, at + length, offset)
+    return at
+  }
+
+  /**
+   * The error for what a function of block-format.ts answered, at an index of a block's content.
+   */
+  entryError(block: number, answer: number, at: number): WiscError {
+    const offset = this.offset(block) + at
+    if (answer === UNKNOWN_TAG) {
+      return new WiscError(
+        'WISC_FORMAT_VERSION',
+        `entry is from another version of wisc file=${this.name} offset=${offset}`,
+      )
+    }
+    return new CorruptionError(this.name, offset, 'entry is malformed')
+  }
+
+  /** Takes the blocks out of the cache. */
+  drop(): void {
+    this.#cache?.dropOwner(this)
+  }
+
+  #read(block: number): Uint8Array {
+    const offset = this.offset(block)
+    const length = contentLength(this.index, block)
+    const bytes = new Uint8Array(length + TRAILER_BYTES)
+    if (this.file.read(bytes, 0, bytes.length, offset) < bytes.length) {
+      throw new CorruptionError(this.name, offset, 'file ends before its content')
+    }
+    this.#check(bytes, 0, length, offset)
+    return bytes
+  }
+
+  #check(bytes: Uint8Array, start: number, end: number, offset: number): void {
+    checkBlock(bytes, start, end, this.#seed, offset, this.name)
+    if (!hasGoodRestarts(bytes, start, end)) {
+      throw new CorruptionError(this.name, offset, 'block has malformed restart points')
+    }
+  }
+}

@@ -1,0 +1,316 @@
+/**
+ * An open table: lookups, cursors, its references, its verification.
+ *
+ * Opening reads the header and the end of the file and holds them against the manifest; index and
+ * filter are read at the first lookup or cursor. `find` allocates nothing while the blocks that it
+ * needs are cached.
+ */
+
+import { CorruptionError } from '../../base/errors.ts'
+import { BlockCache } from '../../base/files/block-cache.ts'
+import { FILE_HEADER_BYTES, readFileHeader } from '../../base/files/file-header.ts'
+import type { FileSystem } from '../../base/files/file-system.ts'
+import { frameSeed } from '../../base/files/frame.ts'
+import { LapsingFile, type ReadableFile } from '../../base/files/lapsing-file.ts'
+import type { EntryCursor, FoundEntry, SegmentReference, TableMeta } from '../entry.ts'
+import { ABSENT, entriesEnd, findInBlock, restartCount } from './block-format.ts'
+import { filterMayContain, isFilter } from './filter.ts'
+import { type KeySample, sampleKeys } from './key-samples.ts'
+import { TableBlocks } from './table-blocks.ts'
+import { TableCursor } from './table-cursor.ts'
+import {
+  type BlockHandle,
+  blockEnd,
+  checkBlock,
+  dataEnd,
+  decodeFooter,
+  FOOTER_BYTES,
+  type Footer,
+  TRAILER_BYTES,
+} from './table-format.ts'
+import { findBlock, indexMemoryBytes, parseIndex } from './table-index.ts'
+import {
+  decodeProperties,
+  decodeReferences,
+  findDifference,
+  type TableProperties,
+} from './table-properties.ts'
+import { verifyEntries } from './table-verify.ts'
+
+/** What is read at once from the end of a table: mostly footer, properties and references. */
+const TAIL_BYTES = 4096
+
+/** The parts of a table beside its data blocks, index and filter. */
+interface TableEnds {
+  readonly seed: number
+  readonly footer: Footer
+  readonly properties: TableProperties
+  readonly references: readonly SegmentReference[]
+}
+
+/** Index and filter: what lookups need in memory. */
+interface TableSearch {
+  readonly blocks: TableBlocks
+  readonly filter: Uint8Array | undefined
+}
+
+export class TableReader {
+  readonly meta: TableMeta
+  /** One for each segment that the table points to, in no order. */
+  readonly references: readonly SegmentReference[]
+  /** What the table says of itself. */
+  readonly properties: TableProperties
+  /** Lookups that asked the filter, and those that it answered: no such key here. */
+  filterChecks = 0
+  filterRejections = 0
+
+  readonly #file: LapsingFile
+  readonly #name: string
+  readonly #databaseId: Uint8Array
+  readonly #ends: TableEnds
+  #search: TableSearch | undefined
+
+  private constructor(
+    file: LapsingFile,
+    name: string,
+    meta: TableMeta,
+    databaseId: Uint8Array,
+    ends: TableEnds,
+  ) {
+    this.#file = file
+    this.#name = name
+    this.#databaseId = databaseId
+    this.#ends = ends
+    this.meta = meta
+    this.references = ends.references
+    this.properties = ends.properties
+  }
+
+  /**
+   * Opens a table: two reads, three if it has very long keys or many segments.
+   * @param path where it lies, `name` its name in the database directory, for messages
+   * @throws CorruptionError if it is damaged or not what the manifest says, WISC_FORMAT_VERSION,
+   * IoError
+   */
+  static open(
+    fileSystem: FileSystem,
+    path: string,
+    name: string,
+    meta: TableMeta,
+    databaseId: Uint8Array,
+  ): TableReader {
+    const file = new LapsingFile(fileSystem, path)
+    try {
+      return new TableReader(file, name, meta, databaseId, readEnds(file, name, meta, databaseId))
+    } catch (error) {
+      file.close()
+      throw error
+    }
+  }
+
+  /** Memory that index and filter take now. */
+  get pinnedBytes(): number {
+    if (this.#search === undefined) return 0
+    return indexMemoryBytes(this.#search.blocks.index) + (this.#search.filter?.length ?? 0)
+  }
+
+  /** False if no key with this hash (hashRange, seed 0) is in the table. */
+  mayContain(hash: number): boolean {
+    const { filter } = this.#search ?? this.#load()
+    return filter === undefined || this.#passes(filter, hash)
+  }
+
+  /**
+   * The newest entry of `key` at or below `sequence`. `hash` is the key's own: hashRange with seed
+   * 0. An inline value is a view of cached bytes, which never change.
+   * @returns false if there is none; then `found` means nothing
+   */
+  find(
+    key: Uint8Array,
+    hash: number,
+    sequence: number,
+    found: FoundEntry,
+    cache: BlockCache,
+  ): boolean {
+    const { blocks, filter } = this.#search ?? this.#load()
+    if (filter !== undefined && !this.#passes(filter, hash)) return false
+    const block = findBlock(blocks.index, key, sequence)
+    const bytes = blocks.get(block, cache)
+    const contentEnd = bytes.length - TRAILER_BYTES
+    const end = entriesEnd(bytes, contentEnd)
+    const count = restartCount(end, contentEnd)
+    const answer = findInBlock(bytes, 0, end, count, key, sequence, blocks, found)
+    if (answer >= 0) return true
+    if (answer === ABSENT) return false
+    throw blocks.entryError(block, answer, 0)
+  }
+
+  /** About `count` keys, evenly spread over the table: see key-samples.ts. */
+  sampleKeys(count: number, cache: BlockCache): readonly KeySample[] {
+    const { blocks } = this.#search ?? this.#load()
+    return sampleKeys(blocks, count, cache)
+  }
+
+  /**
+   * A cursor for reads, through the cache; or, without one, for a job that reads all of the table
+   * once, forward.
+   */
+  cursor(cache?: BlockCache): EntryCursor {
+    const { blocks } = this.#search ?? this.#load()
+    return new TableCursor(blocks, cache)
+  }
+
+  /**
+   * Reads all of the file anew and checks everything that can be: blocks, order, bounds, counts,
+   * filter, references.
+   * @throws CorruptionError, WISC_FORMAT_VERSION, IoError
+   */
+  verify(): void {
+    const ends = readEnds(this.#file, this.#name, this.meta, this.#databaseId)
+    const { blocks, filter } = readSearch(this.#file, this.#name, ends)
+    verifyEntries(blocks, filter, ends.properties, ends.references)
+  }
+
+  /** All data blocks that fail their check; none if the index is damaged, which knows where they lie. */
+  *damagedBlocks(): Generator<CorruptionError> {
+    const blocks = intact(() => (this.#search ?? this.#load()).blocks)
+    if (blocks instanceof CorruptionError) return
+    const cache = new BlockCache(0)
+    for (let block = 0; block < blocks.index.blockCount; block++) {
+      const found = intact(() => blocks.get(block, cache))
+      if (found instanceof CorruptionError) yield found
+    }
+  }
+
+  /** Closes the file and takes the table's blocks out of the cache. A second call does nothing. */
+  close(): void {
+    this.#search?.blocks.drop()
+    this.#file.close()
+  }
+
+  /** The same, but what is under way with it goes on: each read opens the file for itself from now on. */
+  lapse(): void {
+    this.#search?.blocks.drop()
+    this.#file.lapse()
+  }
+
+  #passes(filter: Uint8Array, hash: number): boolean {
+    this.filterChecks++
+    if (filterMayContain(filter, hash)) return true
+    this.filterRejections++
+    return false
+  }
+
+  #load(): TableSearch {
+    const search = readSearch(this.#file, this.#name, this.#ends)
+    this.#search = search
+    return search
+  }
+}
+
+/** What `read` gives, or the damage that stops it. */
+function intact<T>(read: () => T): T | CorruptionError {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof CorruptionError) return error
+    throw error
+  }
+}
+
+function readEnds(
+  file: ReadableFile,
+  name: string,
+  meta: TableMeta,
+  databaseId: Uint8Array,
+): TableEnds {
+  const { size } = file.stat()
+  if (size !== meta.bytes || size < FILE_HEADER_BYTES + FOOTER_BYTES) {
+    const at = Math.min(size, meta.bytes)
+    throw new CorruptionError(
+      name,
+      at,
+      `table has another length, bytes=${size} expected=${meta.bytes}`,
+    )
+  }
+  const header = readRange(file, name, 0, FILE_HEADER_BYTES)
+  const identity = readFileHeader(header, name, { kind: 'table', number: meta.number, databaseId })
+  const seed = frameSeed(identity)
+
+  const tailBytes = Math.min(size - FILE_HEADER_BYTES, TAIL_BYTES)
+  let tailStart = size - tailBytes
+  let tail = readRange(file, name, tailStart, tailBytes)
+  const footerStart = size - FOOTER_BYTES
+  const footer = decodeFooter(tail, footerStart - tailStart, seed, footerStart, name)
+  if (footer.references.offset < tailStart) {
+    tailStart = footer.references.offset
+    tail = readRange(file, name, tailStart, footerStart - tailStart)
+  }
+  const references = decodeReferences(
+    contentOf(tail, tailStart, footer.references, seed, name),
+    name,
+    footer.references.offset,
+  )
+  const properties = decodeProperties(
+    contentOf(tail, tailStart, footer.properties, seed, name),
+    name,
+    footer.properties.offset,
+    meta.number,
+    size,
+  )
+  const difference = findDifference(properties, meta)
+  if (difference !== undefined) {
+    const reason = `table is not the one of the manifest, which has another ${difference}`
+    throw new CorruptionError(name, footer.properties.offset, reason)
+  }
+  return { seed, footer, properties, references }
+}
+
+function readSearch(file: ReadableFile, name: string, ends: TableEnds): TableSearch {
+  const { seed, footer, properties, references } = ends
+  const start = dataEnd(footer)
+  const bytes = readRange(file, name, start, blockEnd(footer.index) - start)
+  let filter: Uint8Array | undefined
+  if (footer.filter.length > 0) {
+    filter = contentOf(bytes, start, footer.filter, seed, name)
+    if (!isFilter(filter)) throw new CorruptionError(name, start, 'filter is malformed')
+  }
+  const index = parseIndex(
+    contentOf(bytes, start, footer.index, seed, name),
+    name,
+    footer.index.offset,
+    start,
+    properties.baseSequence,
+  )
+  const { number } = properties
+  const blocks = new TableBlocks(
+    number,
+    file,
+    name,
+    seed,
+    index,
+    properties.baseSequence,
+    references,
+  )
+  return { blocks, filter }
+}
+
+/** A view of the content of a block in `bytes`, which begin at offset `start` of the file. */
+function contentOf(
+  bytes: Uint8Array,
+  start: number,
+  handle: BlockHandle,
+  seed: number,
+  name: string,
+): Uint8Array {
+  const at = handle.offset - start
+  checkBlock(bytes, at, at + handle.length, seed, handle.offset, name)
+  return bytes.subarray(at, at + handle.length)
+}
+
+function readRange(file: ReadableFile, name: string, offset: number, length: number): Uint8Array {
+  const bytes = new Uint8Array(length)
+  const got = file.read(bytes, 0, length, offset)
+  if (got < length) throw new CorruptionError(name, offset + got, 'file ends before its content')
+  return bytes
+}

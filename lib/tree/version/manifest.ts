@@ -1,0 +1,305 @@
+/**
+ * The manifest: an append-only log of version edits.
+ *
+ *   manifest := fileHeader frame*         the first holds a whole version: an edit of the empty one
+ *   frame    := frameHeader editChecksum edit
+ *
+ *   offset size field
+ *        0   64 frameHeader    lib/base/files/frame.ts; firstSequence: number of the edit, recordCount 1,
+ *                              durable: how far this manifest was durable when it was built
+ *       64    4 editChecksum   checksum(edit) XOR frameHeader's checksum: binds it to its place
+ *       68    . edit           lib/tree/version/version-edit.ts
+ *
+ * Edit numbers go up by one from frame to frame, and on from manifest to manifest. The first
+ * invalid byte is a torn tail unless a valid frame behind it promises that what is missing was
+ * durable; then it is corruption, as is anything wrong with the first frame, for CURRENT names a
+ * manifest only when that is durable.
+ */
+import { readU32, writeU32 } from '../../base/bytes.ts'
+import { checksum } from '../../base/checksum.ts'
+import {
+  assert,
+  CorruptionError,
+  isMissing,
+  syncFailed,
+  toWiscError,
+  WiscError,
+} from '../../base/errors.ts'
+import {
+  FILE_HEADER_BYTES,
+  type FileIdentity,
+  readFileHeader,
+  writeFileHeader,
+} from '../../base/files/file-header.ts'
+import { joinPath, manifestName } from '../../base/files/file-names.ts'
+import type { File, FileSystem } from '../../base/files/file-system.ts'
+import { FileWindow } from '../../base/files/file-window.ts'
+import { findFrames } from '../../base/files/find-frames.ts'
+import {
+  FRAME_HEADER_BYTES,
+  type FrameHeader,
+  frameSeed,
+  readFrameHeader,
+  writeFrameHeader,
+} from '../../base/files/frame.ts'
+import { unlinkIfPossible } from '../../base/files/unlink.ts'
+import { applyEdit, EMPTY_VERSION, type Version } from './version.ts'
+import { decodeVersionEdit, encodeVersionEdit, type VersionEdit } from './version-edit.ts'
+
+/** Frame header and checksum of the edit. */
+const FRAME_OVERHEAD_BYTES = FRAME_HEADER_BYTES + 4
+
+/** The manifest that is being written. Callers write and sync one after the other. */
+export class ManifestWriter {
+  readonly number: number
+  readonly #file: File
+  readonly #seed: number
+  #length: number
+  #durableLength: number
+  #lastEdit: number
+  #durableEdit: number
+
+  private constructor(file: File, identity: FileIdentity, editNumber: number) {
+    this.number = identity.number
+    this.#file = file
+    this.#seed = frameSeed(identity)
+    this.#length = FILE_HEADER_BYTES
+    this.#durableLength = 0
+    this.#lastEdit = editNumber - 1
+    this.#durableEdit = editNumber - 1
+  }
+
+  /**
+   * Creates a manifest that begins with `snapshot`, and makes it durable, its name included (I4).
+   * @throws WISC_SYNC_FAILED if a sync fails; after any other error the file is gone again
+   */
+  static create(
+    fileSystem: FileSystem,
+    directory: string,
+    identity: FileIdentity,
+    snapshot: VersionEdit,
+    editNumber: number,
+  ): ManifestWriter {
+    assert(identity.kind === 'manifest', 'a manifest has the kind manifest')
+    const name = manifestName(identity.number)
+    const file = fileSystem.open(joinPath(directory, name), 'create')
+    try {
+      const writer = new ManifestWriter(file, identity, editNumber)
+      const header = new Uint8Array(FILE_HEADER_BYTES)
+      writeFileHeader(header, 0, identity)
+      const frames = writer.#frames([snapshot])
+      file.writev([header, frames], 0)
+      writer.#length += frames.length
+      writer.#lastEdit++
+      try {
+        file.sync()
+        fileSystem.syncDirectory(directory)
+      } catch (error) {
+        throw syncFailed(name, error)
+      }
+      writer.#durableLength = writer.#length
+      writer.#durableEdit = writer.#lastEdit
+      return writer
+    } catch (error) {
+      file.close()
+      // After a failed sync nothing is unlinked any more.
+      if (toWiscError(error).code !== 'WISC_SYNC_FAILED') unlinkIfPossible(fileSystem, file.path)
+      throw error
+    }
+  }
+
+  /** Bytes of the file. */
+  get length(): number {
+    return this.#length
+  }
+
+  /** Number of the last edit that is durable. */
+  get durableEdit(): number {
+    return this.#durableEdit
+  }
+
+  /** Appends edits in one write. After an error the manifest must not be used again. */
+  append(edits: readonly VersionEdit[]): void {
+    const frames = this.#frames(edits)
+    this.#file.write(frames, 0, frames.length, this.#length)
+    this.#length += frames.length
+    this.#lastEdit += edits.length
+  }
+
+  /**
+   * Makes what is appended durable.
+   * @throws WISC_SYNC_FAILED; it is never tried again
+   */
+  async sync(): Promise<void> {
+    const length = this.#length
+    const lastEdit = this.#lastEdit
+    try {
+      await this.#file.dataSyncAsync()
+    } catch (error) {
+      throw syncFailed(manifestName(this.number), error)
+    }
+    this.#durableLength = length
+    this.#durableEdit = lastEdit
+  }
+
+  close(): void {
+    this.#file.close()
+  }
+
+  #frames(edits: readonly VersionEdit[]): Uint8Array {
+    const bodies = edits.map(encodeVersionEdit)
+    const total = bodies.reduce((sum, body) => sum + FRAME_OVERHEAD_BYTES + body.length, 0)
+    const frames = new Uint8Array(total)
+    let at = 0
+    bodies.forEach((body, index) => {
+      writeFrameHeader(frames, at, this.#seed, {
+        offset: this.#length + at,
+        length: FRAME_OVERHEAD_BYTES + body.length,
+        firstSequence: this.#lastEdit + 1 + index,
+        recordCount: 1,
+        durable: { segment: this.number, offset: this.#durableLength },
+        durableEdit: this.#durableEdit,
+      })
+      writeU32(frames, at + FRAME_HEADER_BYTES, checksum(body) ^ readU32(frames, at + 4))
+      frames.set(body, at + FRAME_OVERHEAD_BYTES)
+      at += FRAME_OVERHEAD_BYTES + body.length
+    })
+    return frames
+  }
+}
+
+export interface ReadManifest {
+  readonly number: number
+  readonly databaseId: Uint8Array
+  readonly version: Version
+  /**
+   * The caller holds it against the log: a frame that names a later edit as durable proves that
+   * this one is cut.
+   */
+  readonly lastEditNumber: number
+  /** The file up to its torn tail. */
+  readonly validBytes: number
+  readonly tornBytes: number
+}
+
+/**
+ * Reads a manifest, of any length, edit by edit. Writes nothing.
+ * @throws CorruptionError if it is damaged; a torn tail is a result. IoError if it cannot be read
+ */
+export function readManifest(
+  fileSystem: FileSystem,
+  directory: string,
+  number: number,
+  databaseId: Uint8Array,
+): ReadManifest {
+  const name = manifestName(number)
+  const file = openManifest(fileSystem, directory, name)
+  try {
+    // What is appended from now on belongs to a later reading.
+    return new ManifestReader(file, name, number, databaseId).read()
+  } finally {
+    file.close()
+  }
+}
+
+function openManifest(fileSystem: FileSystem, directory: string, name: string): File {
+  try {
+    return fileSystem.open(joinPath(directory, name), 'read')
+  } catch (error) {
+    if (isMissing(error))
+      throw new CorruptionError(name, 0, 'manifest is missing', { cause: error })
+    throw error
+  }
+}
+
+class ManifestReader {
+  readonly #file: File
+  readonly #name: string
+  readonly #size: number
+  readonly #window: FileWindow
+  readonly #identity: FileIdentity
+  readonly #seed: number
+
+  constructor(file: File, name: string, number: number, databaseId: Uint8Array) {
+    this.#file = file
+    this.#name = name
+    this.#size = file.stat().size
+    this.#window = new FileWindow(file, this.#size)
+    const header = this.#bytes(0, Math.min(FILE_HEADER_BYTES, this.#size))
+    this.#identity = readFileHeader(header, name, { kind: 'manifest', number, databaseId })
+    this.#seed = frameSeed(this.#identity)
+  }
+
+  read(): ReadManifest {
+    const name = this.#name
+    let version = EMPTY_VERSION
+    let lastEditNumber: number | undefined
+    let at = FILE_HEADER_BYTES
+    for (;;) {
+      const frame = this.#frameAt(at)
+      if (!frame) break
+      if (frame.refuseFlags !== 0) {
+        throw new WiscError(
+          'WISC_FORMAT_VERSION',
+          `frame is of another version file=${name} offset=${at} flags=${frame.refuseFlags}`,
+        )
+      }
+      if (lastEditNumber !== undefined && frame.firstSequence !== lastEditNumber + 1) {
+        throw new CorruptionError(name, at, `edit ${frame.firstSequence} follows ${lastEditNumber}`)
+      }
+      version = this.#applyFrame(frame, version)
+      lastEditNumber = frame.firstSequence
+      at += frame.length
+    }
+    if (lastEditNumber === undefined) {
+      throw new CorruptionError(name, at, 'manifest does not begin with a valid edit')
+    }
+    const tornBytes = this.#size - at
+    if (tornBytes > 0) this.#checkTorn(at, lastEditNumber + 1)
+    const { number, databaseId } = this.#identity
+    return { number, databaseId, version, lastEditNumber, validBytes: at, tornBytes }
+  }
+
+  /** The frame at `at`, if header and edit pass their checks. */
+  #frameAt(at: number): FrameHeader | undefined {
+    const left = this.#size - at
+    if (left < FRAME_OVERHEAD_BYTES) return undefined
+    const frame = readFrameHeader(this.#bytes(at, FRAME_OVERHEAD_BYTES), 0, this.#seed, at)
+    if (!frame || frame.length > left || frame.length < FRAME_OVERHEAD_BYTES) return undefined
+    const isOfManifest = frame.durable.segment === this.#identity.number
+    if (frame.recordCount !== 1 || !isOfManifest) return undefined
+    const bytes = this.#bytes(at, frame.length)
+    const expected = (checksum(bytes.subarray(FRAME_OVERHEAD_BYTES)) ^ readU32(bytes, 4)) >>> 0
+    return readU32(bytes, FRAME_HEADER_BYTES) === expected ? frame : undefined
+  }
+
+  #applyFrame(frame: FrameHeader, version: Version): Version {
+    const offset = frame.offset + FRAME_OVERHEAD_BYTES
+    const bytes = this.#bytes(offset, frame.length - FRAME_OVERHEAD_BYTES)
+    const edit = decodeVersionEdit(bytes, this.#name, offset)
+    try {
+      return applyEdit(version, edit, frame.firstSequence)
+    } catch (cause) {
+      const reason = `edit ${frame.firstSequence} does not fit its version`
+      throw new CorruptionError(this.#name, offset, reason, { cause })
+    }
+  }
+
+  /**
+   * Decides about the first invalid byte, at `torn`: behind it may lie nothing that promises durable
+   * bytes there. The header of a frame is enough for a promise, whatever became of its edit.
+   */
+  #checkTorn(torn: number, missingEdit: number): void {
+    findFrames(this.#file, this.#seed, torn, this.#size, ({ offset, durable, durableEdit }) => {
+      if (durable.offset <= torn && durableEdit < missingEdit) return
+      const reason = `edit ${missingEdit} is damaged, and was durable before the frame at ${offset}`
+      throw new CorruptionError(this.#name, torn, reason)
+    })
+  }
+
+  /** A view of the file that is good until the next one. */
+  #bytes(offset: number, length: number): Uint8Array {
+    const at = this.#window.view(offset, length)
+    return this.#window.bytes.subarray(at, at + length)
+  }
+}

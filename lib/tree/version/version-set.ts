@@ -1,0 +1,340 @@
+/**
+ * The version set: the current version, and the manifest that makes its changes durable. Main
+ * thread only.
+ *
+ * The order of steps of an edit, and what it keeps:
+ *   1. The edit is applied to the last version in memory; one that does not fit is refused, nothing
+ *      is written.
+ *   2. If it adds tables, the directory is synced: their names are durable (I4; jobs have synced
+ *      their bytes. The log does both itself before it adds a segment).
+ *   3. The edit is appended to the manifest and synced. Edits that arrive meanwhile share the next
+ *      write and sync.
+ *   4. Only then the new version is installed, and the promise resolves.
+ *   5. Files that it dropped are reported when no older version is pinned (I5). They may be
+ *      unlinked then.
+ *
+ * Beginning a new manifest (a new store, every writable open, after a failed write, when it has
+ * grown):
+ *   1. The file is written with the whole version in its first edit, and synced, and its name is
+ *      made durable.
+ *   2. CURRENT is replaced, durably (current.ts).
+ *   3. Only then the old manifest is reported obsolete, and what was held back with it: until
+ *      CURRENT names the new one, a crash may leave either as the live one.
+ *
+ * A failed write: the edits in flight and those behind them are rejected, their outcome after a
+ * crash is unknown, and the next edit begins a new manifest. A failed sync: poisoned for good,
+ * everything is rejected.
+ */
+import { syncFailed, toWiscError, WiscError } from '../../base/errors.ts'
+import { FileNumbers } from '../../base/files/file-numbers.ts'
+import type { FileSystem } from '../../base/files/file-system.ts'
+import { type Random, randomU32 } from '../../base/random.ts'
+import { readCurrent, writeCurrent } from './current.ts'
+import { ManifestWriter, type ReadManifest, readManifest } from './manifest.ts'
+import { type ObsoleteFile, ObsoleteFiles, type PinnedVersion } from './obsolete-files.ts'
+import { applyEdit, EMPTY_VERSION, isRelocated, snapshotEdit, type Version } from './version.ts'
+import type { VersionEdit } from './version-edit.ts'
+
+/**
+ * A manifest that is longer than this, and than four times its beginning, is replaced by a new one.
+ */
+const MANIFEST_BYTES_BEFORE_NEW = 4 * 1024 * 1024
+
+export interface VersionSetContext {
+  readonly fileSystem: FileSystem
+  readonly directory: string
+  readonly databaseId: Uint8Array
+  readonly random: Random
+}
+
+interface PendingEdit {
+  readonly edit: VersionEdit
+  readonly resolve: (version: Version) => void
+  readonly reject: (error: WiscError) => void
+}
+
+export class VersionSet {
+  readonly #context: VersionSetContext
+  readonly #obsolete: ObsoleteFiles
+  /** Numbers for new files and runs. An edit makes durable that those taken before it are used up. */
+  readonly fileNumbers: FileNumbers = new FileNumbers()
+  #current: Version
+  #durableEdit: number
+  #writer: ManifestWriter | undefined
+  #firstBytes = 0
+  /** What CURRENT may name until a new manifest is named durably. */
+  #oldManifests: number[]
+  #pending: PendingEdit[] = []
+  #running: Promise<void> | undefined
+  #poison: WiscError | undefined
+  #installed: () => void = () => {}
+
+  private constructor(context: VersionSetContext, version: Version, oldManifests: number[]) {
+    this.#context = context
+    this.#current = version
+    this.fileNumbers.skip(version.nextFileNumber - 1)
+    this.#durableEdit = version.id
+    this.#oldManifests = oldManifests
+    this.#obsolete = new ObsoleteFiles(version)
+    this.#obsolete.hold(true)
+  }
+
+  /** A new database in an empty directory. Its first version is durable when this resolves. */
+  static async create(
+    context: VersionSetContext,
+    firstEdit: VersionEdit = {},
+  ): Promise<VersionSet> {
+    const set = new VersionSet(context, EMPTY_VERSION, [])
+    // The manifest itself takes a number: a creation that was cut off may have left one with a lower number.
+    if (firstEdit.nextFileNumber !== undefined) set.fileNumbers.skip(firstEdit.nextFileNumber - 1)
+    try {
+      await set.apply(firstEdit)
+    } catch (error) {
+      await set.close()
+      throw error
+    }
+    return set
+  }
+
+  /**
+   * What CURRENT and its manifest say, or undefined if there is no CURRENT. Writes nothing.
+   * @throws CorruptionError, WISC_FORMAT_VERSION, or IoError
+   */
+  static read(fileSystem: FileSystem, directory: string): ReadManifest | undefined {
+    const current = readCurrent(fileSystem, directory)
+    if (!current) return undefined
+    return readManifest(fileSystem, directory, current.manifestNumber, current.databaseId)
+  }
+
+  /**
+   * Goes on from a manifest that was read. Numbers can be allocated at once; the first edit that is
+   * applied, which may be empty, begins a new manifest. Before that has resolved nothing is
+   * reported obsolete, and nothing may be unlinked.
+   */
+  static recover(context: VersionSetContext, read: ReadManifest): VersionSet {
+    const set = new VersionSet(context, read.version, [read.number])
+    set.fileNumbers.skip(read.number)
+    return set
+  }
+
+  get current(): Version {
+    return this.#current
+  }
+
+  /** Number of the last durable edit. */
+  get durableEdit(): number {
+    return this.#durableEdit
+  }
+
+  /** Why nothing can be applied any more. */
+  get poisoned(): WiscError | undefined {
+    return this.#poison
+  }
+
+  /**
+   * True while it is not known which edits a crash would keep: before the first edit after {@link
+   * recover}, and from a failed write to the next edit that succeeds. No file may be unlinked then,
+   * those of rejected edits included.
+   */
+  get isInDoubt(): boolean {
+    return this.#writer === undefined
+  }
+
+  /** Versions that something pins, the current one included. */
+  get versionCount(): number {
+    return this.#obsolete.versionCount
+  }
+
+  /** Pins the current version with all its files. */
+  pin(): PinnedVersion {
+    return this.#obsolete.pin('everything')
+  }
+
+  /** Pins the tables of the current version; files of its value log may go. */
+  pinTables(): PinnedVersion {
+    return this.#obsolete.pin('tables')
+  }
+
+  /** Called once for each file that may be unlinked now (I5). There is one callback. */
+  onObsolete(callback: (file: ObsoleteFile) => void): void {
+    this.#obsolete.onObsolete(callback)
+  }
+
+  /** Called after each edit that was made durable, when its version is the current one. There is one callback. */
+  onInstalled(callback: () => void): void {
+    this.#installed = callback
+  }
+
+  /**
+   * Gives up a new file whose edit was rejected. It is reported obsolete when no crash can bring the edit back: at
+   * once, or, in doubt, when the next manifest is named durably.
+   */
+  discard(file: ObsoleteFile): void {
+    this.#obsolete.add(file)
+  }
+
+  /** A sync has failed somewhere: nothing is written any more (the failure rules of a sync). */
+  poison(error: WiscError): void {
+    this.#poison ??= error
+    this.#obsolete.hold(true)
+  }
+
+  /**
+   * Makes an edit durable and installs the version that it makes. Edits take effect in the order of
+   * the calls.
+   * @returns the version that is current then
+   * @throws WISC_SYNC_FAILED: poisoned. WISC_IO, WISC_DISK_FULL: this edit and those behind it
+   *   failed, the next may succeed. WISC_INTERNAL: the edit does not fit
+   */
+  apply(edit: VersionEdit): Promise<Version> {
+    if (this.#poison) return Promise.reject(this.#poison)
+    return new Promise((resolve, reject) => {
+      this.#pending.push({ edit, resolve, reject })
+      this.#running ??= this.#run()
+    })
+  }
+
+  /** Waits for the edits under way and closes the manifest. A second call does nothing. */
+  async close(): Promise<void> {
+    await this.#running
+    this.#poison ??= new WiscError('WISC_NOT_OPEN', 'the store is closed')
+    this.#obsolete.hold(true)
+    this.#writer?.close()
+    this.#writer = undefined
+  }
+
+  async #run(): Promise<void> {
+    while (this.#pending.length > 0) {
+      const batch = this.#pending
+      this.#pending = []
+      try {
+        await this.#commit(batch)
+      } catch (error) {
+        this.#fail(toWiscError(error), batch)
+      }
+    }
+    this.#running = undefined
+  }
+
+  async #commit(batch: readonly PendingEdit[]): Promise<void> {
+    this.#checkPoison()
+    const edits: VersionEdit[] = []
+    const dropped: ObsoleteFile[] = []
+    let version = this.#current
+    const fitting: PendingEdit[] = []
+    for (const pending of batch) {
+      const edit = { ...pending.edit, nextFileNumber: this.fileNumbers.next }
+      try {
+        const next = applyEdit(version, edit, version.id + 1)
+        dropped.push(...droppedFiles(version, edit))
+        version = next
+      } catch (error) {
+        // A bug of whoever made it: nothing is written of it, and the others are none the worse for it.
+        pending.reject(toWiscError(error))
+        continue
+      }
+      edits.push(edit)
+      fitting.push(pending)
+    }
+    if (fitting.length === 0) return
+    const addsFiles = edits.some(
+      ({ addedTables, addedRelocations }) => addedTables?.length || addedRelocations?.length,
+    )
+    if (addsFiles) await this.#syncDirectory()
+    if (this.#writer && !this.#hasGrown(this.#writer)) await this.#append(this.#writer, edits)
+    else this.#beginManifest(version)
+    this.#checkPoison()
+    this.#current = version
+    this.#durableEdit = version.id
+    this.#obsolete.supersede(version, dropped)
+    for (const { resolve } of fitting) resolve(version)
+    this.#installed()
+  }
+
+  async #syncDirectory(): Promise<void> {
+    try {
+      await this.#context.fileSystem.syncDirectoryAsync(this.#context.directory)
+    } catch (error) {
+      throw syncFailed(this.#context.directory, error)
+    }
+    this.#checkPoison()
+  }
+
+  async #append(writer: ManifestWriter, edits: readonly VersionEdit[]): Promise<void> {
+    try {
+      writer.append(edits)
+    } catch (error) {
+      // What it left behind is never read: the next edit begins a new manifest.
+      this.#abandonWriter(writer)
+      throw error
+    }
+    await writer.sync()
+  }
+
+  #abandonWriter(writer: ManifestWriter): void {
+    this.#oldManifests.push(writer.number)
+    this.#writer = undefined
+    this.#obsolete.hold(true)
+    writer.close()
+  }
+
+  #hasGrown(writer: ManifestWriter): boolean {
+    return writer.length > Math.max(MANIFEST_BYTES_BEFORE_NEW, 4 * this.#firstBytes)
+  }
+
+  /** Synchronous: it happens at open, after a failure, and once in some ten thousand edits. */
+  #beginManifest(version: Version): void {
+    const { fileSystem, directory, databaseId, random } = this.#context
+    if (this.#writer) this.#abandonWriter(this.#writer)
+    const number = this.fileNumbers.take()
+    const identity = { kind: 'manifest' as const, databaseId, number, salt: randomU32(random) }
+    const snapshot = { ...snapshotEdit(version), nextFileNumber: this.fileNumbers.next }
+    const writer = ManifestWriter.create(fileSystem, directory, identity, snapshot, version.id)
+    try {
+      writeCurrent(fileSystem, directory, { manifestNumber: number, databaseId })
+    } catch (error) {
+      writer.close()
+      this.#oldManifests.push(number)
+      throw error
+    }
+    this.#writer = writer
+    this.#firstBytes = writer.length
+    if (this.#poison) return
+    this.#obsolete.hold(false)
+    for (const old of this.#oldManifests.splice(0)) {
+      this.#obsolete.add({ kind: 'manifest', number: old })
+    }
+  }
+
+  #fail(error: WiscError, batch: readonly PendingEdit[]): void {
+    if (error.code === 'WISC_SYNC_FAILED') this.poison(error)
+    // Those behind it, too: they were made in the belief that it would succeed.
+    const rejected = [...batch, ...this.#pending]
+    this.#pending = []
+    for (const { reject } of rejected) reject(error)
+  }
+
+  #checkPoison(): void {
+    if (this.#poison) throw this.#poison
+  }
+}
+
+/**
+ * The files that an edit of a version makes useless. A table that is removed and added has only moved; a
+ * segment's file goes with the segment, or when a relocation takes over what it held.
+ */
+function droppedFiles(version: Version, edit: VersionEdit): ObsoleteFile[] {
+  const moved = new Set(edit.addedTables?.map(({ meta }) => meta.number))
+  const dropped: ObsoleteFile[] = []
+  for (const number of edit.removedTables ?? []) {
+    if (!moved.has(number)) dropped.push({ kind: 'table', number })
+  }
+  const taken = (edit.addedRelocations ?? []).flatMap(({ parts }) => parts)
+  const left = [...(edit.removedSegments ?? []), ...taken.map(({ segment }) => segment)]
+  for (const number of left) {
+    const segment = version.segments.get(number)
+    if (segment !== undefined && !isRelocated(segment)) dropped.push({ kind: 'segment', number })
+  }
+  for (const number of edit.removedRelocations ?? []) dropped.push({ kind: 'segment', number })
+  return dropped
+}

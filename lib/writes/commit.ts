@@ -1,0 +1,397 @@
+/**
+ * The commit queue: batches of all callers become groups, groups go to the log and then to the memtable.
+ *
+ *   put, delete, write -> queue -> (microtask, or the call) group -> log.write -> memtable.insert -> visible -> settled
+ *                                                                  \ sync asked for: settled when the log is durable
+ *
+ * Everything happens in the order of the queue, in one place, so log order, sequence order and the order in
+ * which writes become visible are the same (I2). A group is written synchronously, in a microtask, or by the call
+ * with which much has gathered; while something has to be waited for (a flush, the next segment, a write in the
+ * pool) the queue only grows.
+ *
+ * Callers may do what they like with what they passed: keys, and values up to TAKEN_VALUE_BYTES_MAX, are copied at the
+ * call (taken-bytes.ts), once for the frame and the memtable alike. Larger values stay with their callers (borrowed).
+ * They are written at the call, before it returns; if they have to wait, their checksums are taken there, and a batch
+ * whose value is another one when its turn comes is refused, alone.
+ */
+
+import { GROUP_BYTES_MAX, Group, stagedBytes } from '../../vlog/log/group.ts'
+import { ChangedValueError } from '../../vlog/log/piece-writer.ts'
+import { type RecordKind, recordBytes } from '../../vlog/record.ts'
+import { invalidArgument, toWiscError, WiscError } from '../base/errors.ts'
+import { FRAME_HEADER_BYTES } from '../base/files/frame.ts'
+import type { LogPosition } from '../base/log-position.ts'
+import { SEQUENCE_MAX } from '../base/log-position.ts'
+import type { Given } from '../contract/arguments.ts'
+import { entryBytesMax, entryKind } from '../state/placement.ts'
+import { KIND } from '../tree/entry.ts'
+import { ARENA_BYTES_MAX } from '../tree/memtable/arena.ts'
+import {
+  type Batch,
+  isDeletes,
+  isUnchanged,
+  seal,
+  takeWrite,
+  type Write,
+  writesOf,
+} from './batch.ts'
+import { type CommitParts, logPartIsFull, type StallCounts } from './commit-parts.ts'
+import { settleWritten } from './settle-written.ts'
+import { TakenBytes } from './taken-bytes.ts'
+
+/**
+ * So much is written at once, by the call that passes it: the copies are still in the processor's cache when they are
+ * hashed and written, and the same memory takes the next ones. 64 values of 4 KiB are a group yet.
+ */
+const GATHERED_BYTES_MAX: number = 320 * 1024
+
+export class CommitQueue {
+  readonly #parts: CommitParts
+  readonly #group: Group = new Group()
+  readonly #taken: TakenBytes
+  #queue: Batch[] = []
+  #head = 0
+  #queuedBytes = 0
+  #armed = false
+  #running = false
+  /** Something is being waited for: `#run` comes back by itself. */
+  #waiting = false
+  /** The rest of the queue is left to the next turn of the event loop. */
+  #yielding = false
+  #lastSequence: number
+  #nextSequence: number
+  #userBytes = 0
+  /** Batches that were queued, and those that have left the queue, so far. */
+  readonly #progress: { accepted: number; left: number } = { accepted: 0, left: 0 }
+  #writing: Promise<void> | undefined
+  #idle: (() => void)[] = []
+  readonly stalls: StallCounts = { count: 0, ms: 0 }
+
+  constructor(parts: CommitParts) {
+    this.#parts = parts
+    this.#taken = new TakenBytes(this.#progress)
+    this.#lastSequence = parts.lastSequence
+    this.#nextSequence = parts.nextSequence
+  }
+
+  /** The newest visible sequence. */
+  get lastSequence(): number {
+    return this.#lastSequence
+  }
+
+  /** Bytes of keys and values that have been written. */
+  get userBytes(): number {
+    return this.#userBytes
+  }
+
+  /** The next sequence that is given: above every one that was ever written, failed groups included. */
+  get nextSequence(): number {
+    return this.#nextSequence
+  }
+
+  /** Queues one put or delete. */
+  submit(kind: RecordKind, key: Uint8Array, value: Uint8Array, sync: boolean): Promise<void> {
+    const write = takeWrite(this.#taken, kind, key, value, this.#parts.valueThreshold)
+    const bytes = recordBytes(write.key.length, write.valueBytes)
+    return this.#enqueue(write, write.borrowed, bytes, this.#arenaBytes(write), sync)
+  }
+
+  /** Queues a batch. @throws WISC_INVALID_ARGUMENT if no memtable could hold it */
+  submitBatch(given: readonly Given[], sync: boolean): Promise<void> {
+    const writes: Write[] = []
+    let bytes = 0
+    let arena = 0
+    let borrows = false
+    for (const { kind, key, value } of given) {
+      const write = takeWrite(this.#taken, kind, key, value, this.#parts.valueThreshold)
+      bytes += recordBytes(write.key.length, write.valueBytes)
+      arena += this.#arenaBytes(write)
+      borrows ||= write.borrowed
+      writes.push(write)
+    }
+    if (arena > ARENA_BYTES_MAX) {
+      throw invalidArgument(
+        `batch is too large for a memtable bytes=${arena} max=${ARENA_BYTES_MAX}`,
+      )
+    }
+    return this.#enqueue(writes, borrows, bytes, arena, sync)
+  }
+
+  #enqueue(
+    writes: Batch['writes'],
+    borrows: boolean,
+    bytes: number,
+    arenaBytes: number,
+    sync: boolean,
+  ): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const batch = { writes, borrows, sync, bytes, arenaBytes, resolve, reject }
+      this.#queue.push(batch)
+      const accepted = ++this.#progress.accepted
+      this.#queuedBytes += bytes
+      if (borrows) {
+        this.#run(true)
+        if (this.#progress.left < accepted) seal(batch)
+        return
+      }
+      if (this.#waiting) return
+      if (this.#hasGathered()) this.#run(true)
+      else if (!this.#armed && !this.#yielding) {
+        this.#armed = true
+        queueMicrotask(this.#runArmed)
+      }
+    })
+  }
+
+  /** True if a call should write what has gathered. */
+  #hasGathered(): boolean {
+    // A caller that never awaits would queue without end.
+    if (this.#queuedBytes > this.#parts.maxPendingBytes) return true
+    // When the event loop should turn, what more there is waits until it has.
+    return this.#queuedBytes > GATHERED_BYTES_MAX && !this.#parts.turn.isOld()
+  }
+
+  readonly #runArmed = (): void => {
+    this.#armed = false
+    this.#run()
+  }
+
+  /** Resolves when every batch that is queued now has been written or refused. Later ones are not waited for. */
+  async drain(): Promise<void> {
+    const last = this.#progress.accepted
+    while (this.#progress.left < last)
+      await new Promise<void>((resolve) => this.#idle.push(resolve))
+  }
+
+  /** Set while the thread pool writes a group, which was promised room in the active memtable: do not freeze it. */
+  get writing(): Promise<void> | undefined {
+    return this.#writing
+  }
+
+  /** @param whole the event loop cannot turn before the caller ends: leave nothing to its next turn */
+  #run(whole: boolean = false): void {
+    // A listener of an event may write: the loop that is under way sees it.
+    if (this.#running || this.#waiting || (this.#yielding && !whole)) return
+    this.#running = true
+    try {
+      this.#runAll(whole)
+    } finally {
+      this.#running = false
+    }
+  }
+
+  #runAll(whole: boolean): void {
+    const { turn } = this.#parts
+    while (this.#head < this.#queue.length) {
+      if (!this.#commitGroupOrFail()) return
+      if (!whole && this.#head < this.#queue.length && turn.isOld()) {
+        this.#yielding = true
+        turn.later(this.#resume)
+        return
+      }
+    }
+    this.#queue.length = 0
+    this.#head = 0
+    this.#taken.reset()
+  }
+
+  readonly #resume = (): void => {
+    this.#yielding = false
+    this.#run()
+  }
+
+  readonly #wakeIdle = (): void => {
+    for (const resolve of this.#idle.splice(0)) resolve()
+  }
+
+  /** Nothing unexpected, such as memory that is used up, may leave the queue standing still. */
+  #commitGroupOrFail(): boolean {
+    try {
+      return this.#commitGroup()
+    } catch (error) {
+      return this.#failGroup(Math.min(1, this.#queue.length - this.#head), toWiscError(error))
+    }
+  }
+
+  /** Commits what is next. @returns false if it has to wait; then it comes back by itself */
+  #commitGroup(): boolean {
+    const first = this.#queue[this.#head]!
+    const deletes = isDeletes(first)
+    const groupBytes = Math.max(first.bytes, Math.min(this.#queuedBytes, GROUP_BYTES_MAX))
+    const refusal = this.#parts.refusal(deletes, groupBytes)
+    if (refusal) {
+      this.#leave(1)
+      first.reject(refusal)
+      return true
+    }
+    // While only deletes are taken, a group must not carry puts along.
+    const alone = deletes && this.#parts.refusal(false, groupBytes) !== undefined
+    const pace = this.#parts.pace(deletes, groupBytes)
+    if (pace) return this.#wait(pace)
+    const { log, memtables } = this.#parts
+    const memtable = memtables.active
+    let bytes = FRAME_HEADER_BYTES
+    let arena = 0
+    let count = 0
+    for (let i = this.#head; i < this.#queue.length && !(alone && count > 0); i++) {
+      const batch = this.#queue[i]!
+      const more = batch.arenaBytes
+      if (count > 0 && (bytes + batch.bytes > GROUP_BYTES_MAX || !memtable.hasRoom(arena + more))) {
+        break
+      }
+      bytes += batch.bytes
+      arena += more
+      count++
+    }
+    if (!memtable.hasRoom(arena) || logPartIsFull(this.#parts, bytes)) {
+      if (!memtables.freeze(log.end, arena)) {
+        const stuck = this.#parts.stuck()
+        return stuck ? this.#failGroup(1, stuck) : this.#wait(this.#parts.flushed())
+      }
+      this.#parts.frozen()
+    }
+    const place = log.reserve(bytes)
+    if (place === undefined) {
+      const failure = log.takeFailure()
+      return failure ? this.#failGroup(1, failure) : this.#wait(log.ready())
+    }
+    return this.#writeGroup(count, place)
+  }
+
+  /** @param wanted batches that fit; those behind a changed one are left for the next group */
+  #writeGroup(wanted: number, place: LogPosition): boolean {
+    const group = this.#group
+    const batches = this.#queue
+    const from = this.#head
+    let to = from
+    let staged = 0
+    let records = 0
+    while (to < from + wanted && isUnchanged(batches[to]!)) {
+      for (const write of writesOf(batches[to]!)) {
+        staged += stagedBytes(write.key.length, write.valueBytes)
+        records++
+      }
+      to++
+    }
+    const count = to - from
+    if (count === 0) {
+      for (const batch of this.#leave(1)) batch.reject(new ChangedValueError())
+      return true
+    }
+    const firstSequence = this.#nextSequence
+    if (firstSequence + records > SEQUENCE_MAX) {
+      return this.#failGroup(count, new WiscError('WISC_INTERNAL', 'sequences are used up'))
+    }
+    // What could fail when the group is published has to fail before it is written.
+    this.#parts.memtables.active.reserve(records)
+    group.begin(firstSequence, staged)
+    for (let i = from; i < to; i++) {
+      for (const { kind, key, value, sums } of writesOf(batches[i]!)) {
+        group.add(kind, key, value, sums)
+      }
+    }
+    // A failed group's sequences are not used again: perhaps its bytes are on disk.
+    this.#nextSequence = firstSequence + records
+    let writing: Promise<void> | undefined
+    try {
+      writing = this.#parts.log.write(group)
+    } catch (error) {
+      return this.#failGroup(count, toWiscError(error))
+    }
+    if (writing === undefined) {
+      this.#publish(count, place, firstSequence)
+      return true
+    }
+    const done = writing.then(
+      () => {
+        this.#writing = undefined
+        this.#publish(count, place, firstSequence)
+      },
+      (error: unknown) => {
+        this.#writing = undefined
+        // A changed value, too, is that of the only batch: what is larger than a group is alone.
+        this.#failGroup(count, toWiscError(error))
+      },
+    )
+    this.#writing = done
+    return this.#wait(done, false)
+  }
+
+  /** The group is in the log: make it visible, then settle its batches. */
+  #publish(count: number, place: LogPosition, firstSequence: number): void {
+    const { memtables, log, turn } = this.#parts
+    const batches = this.#leave(count)
+    let sequence = firstSequence
+    let offset = place.offset + FRAME_HEADER_BYTES
+    try {
+      for (const batch of batches) {
+        for (const write of writesOf(batch)) {
+          offset = this.#insert(write, sequence++, place.segment, offset)
+        }
+      }
+    } catch (error) {
+      // Written but not visible: a broken invariant. The log is right, so the next open finds it.
+      for (const batch of batches) batch.reject(toWiscError(error))
+      this.#parts.writeFailed(toWiscError(error))
+      return
+    }
+    memtables.logBytes += offset - place.offset
+    this.#lastSequence = sequence - 1
+    settleWritten(batches, log, turn)
+  }
+
+  /** @returns the offset behind the record */
+  #insert(write: Write, sequence: number, segment: number, offset: number): number {
+    const { key, value, valueBytes } = write
+    const { memtables, valueThreshold } = this.#parts
+    const length = recordBytes(key.length, valueBytes)
+    const kind = entryKind(write.kind, valueBytes, valueThreshold)
+    const inline = kind === KIND.inline ? value : undefined
+    if (kind !== KIND.tombstone) memtables.emptyRanges.put(key)
+    memtables.active.insert(key, sequence, kind, inline, segment, offset, length)
+    this.#userBytes += key.length + valueBytes
+    return offset + length
+  }
+
+  #failGroup(count: number, error: WiscError): boolean {
+    for (const batch of this.#leave(count)) batch.reject(error)
+    this.#parts.writeFailed(error)
+    return true
+  }
+
+  #leave(count: number): Batch[] {
+    const to = this.#head + count
+    const batches = this.#queue.slice(this.#head, to)
+    this.#progress.left += count
+    if (this.#idle.length > 0) queueMicrotask(this.#wakeIdle)
+    for (const batch of batches) this.#queuedBytes -= batch.bytes
+    this.#head = to
+    // Keep the consumed front short without moving the rest for every group.
+    if (to > 1024 && to * 2 > this.#queue.length) {
+      this.#queue = this.#queue.slice(to)
+      this.#head = 0
+    }
+    return batches
+  }
+
+  #wait(promise: Promise<void>, stall: boolean = true): false {
+    this.#waiting = true
+    const began = performance.now()
+    if (stall) this.stalls.count++
+    void promise.finally(() => {
+      this.#waiting = false
+      if (stall) {
+        const ms = performance.now() - began
+        this.stalls.ms += ms
+        this.#parts.stalled(ms)
+      }
+      this.#run()
+    })
+    return false
+  }
+
+  #arenaBytes({ kind, key, valueBytes }: Write): number {
+    const entry = entryKind(kind, valueBytes, this.#parts.valueThreshold)
+    return entryBytesMax(entry, key.length, valueBytes)
+  }
+}

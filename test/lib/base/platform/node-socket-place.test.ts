@@ -1,0 +1,197 @@
+/** Where the socket of an open store lies: what a crash leaves, what a copy has, and who is not led anywhere. */
+import { EventEmitter, once } from 'node:events'
+import fs from 'node:fs'
+import path from 'node:path'
+import { beforeEach, expect, test, vi } from 'vitest'
+import { formatLockHolder, parseLockHolder } from '#dist/lib/base/platform/lock.js'
+import { nodeFileSystem } from '#dist/lib/base/platform/node-file-system.js'
+import { listenOnSocket } from '#dist/lib/base/platform/node-socket.js'
+import {
+  chooseSocketPath,
+  isHolderGone,
+  type SocketPlace,
+} from '#dist/lib/base/platform/node-socket-place.js'
+import { ControlSocket } from '#dist/lib/control/control-socket.js'
+import { type Options, open, type Store } from '#dist/lib/index.js'
+import { ControlClient } from '#dist/lib/inspect/owner/control-client.js'
+import { storeOwner } from '#dist/lib/inspect/owner/store-owner.js'
+import { startModule } from '../../../support/child-process.ts'
+import { socketOf } from '../../../support/control-socket.ts'
+import { temporaryDirectory } from '../../../support/temporary-directory.ts'
+
+const SMALL: Options = { workers: 0, segmentBytes: 65536, valueThreshold: 0 }
+
+// Sockets of their own: opens in other tests would remove what a process has left.
+beforeEach(() => {
+  vi.stubEnv('XDG_RUNTIME_DIR', temporaryDirectory())
+  return () => vi.unstubAllEnvs()
+})
+
+async function withStore(
+  use: (store: Store, db: string) => Promise<void>,
+  options: Options = {},
+): Promise<void> {
+  const db = path.join(temporaryDirectory(), 'store')
+  const store = await open(db, { ...SMALL, ...options })
+  try {
+    await use(store, db)
+  } finally {
+    await store.close()
+  }
+}
+
+async function connect(db: string): Promise<ControlClient> {
+  const client = await ControlClient.connect(db)
+  if (!client) throw new Error('nobody answers')
+  return client
+}
+
+/** Opens a store in a process that dies. @returns its socket */
+async function dieWithStore(db: string): Promise<string> {
+  const dead = startModule(
+    `const { open } = await import(DIST + 'lib/index.js')
+     await open(process.argv[1], { workers: 0 })
+     process.kill(process.pid, 'SIGKILL')`,
+    db,
+  )
+  await new Promise((resolve) => dead.on('close', resolve))
+  return socketOf(db)
+}
+
+test('what a killed process left is nobody, and the next writer removes it', async () => {
+  const db = path.join(temporaryDirectory(), 'store')
+  const stale = await dieWithStore(db)
+  expect(fs.lstatSync(stale).isSocket()).toBe(true)
+  expect(await ControlClient.connect(db)).toBeUndefined()
+  const store = await open(db, SMALL)
+  expect(socketOf(db)).not.toBe(stale)
+  const client = await connect(db)
+  expect((await client.ask('stats')).lastSequence).toBe(0)
+  client.close()
+  await vi.waitFor(() => expect(fs.existsSync(stale)).toBe(false), 20_000)
+  await store.close()
+})
+
+test('a socket that refuses proves that its holder is gone; one that answers, or is not there, nothing', async () => {
+  const db = path.join(temporaryDirectory(), 'store')
+  await dieWithStore(db)
+  const left = fs.readFileSync(path.join(db, 'LOCK'), 'utf8')
+  expect(await isHolderGone(left)).toBe(true)
+  expect(await isHolderGone(left.replace(/[0-9a-f-]{36}/, 'another-boot'))).toBe(false)
+  expect(await isHolderGone(left.replace(/\nsocket .*/, ''))).toBe(false)
+  expect(await isHolderGone('nobody')).toBe(false)
+  // Of another container, so that nothing else is known of it; and without a lock that the kernel knows of.
+  const holder = { ...parseLockHolder(left)!, pidNamespace: 'pid:[1]', heldBy: 'text' as const }
+  fs.writeFileSync(path.join(db, 'LOCK'), formatLockHolder(holder))
+  const store = await open(db, SMALL)
+  const own = fs.readFileSync(path.join(db, 'LOCK'), 'utf8')
+  expect(await isHolderGone(own)).toBe(false)
+  await store.close()
+  expect(await isHolderGone(own)).toBe(false)
+})
+
+test('what a killed process left goes with the next open of any store', async () => {
+  const stale = await dieWithStore(path.join(temporaryDirectory(), 'gone'))
+  await withStore(async () => {
+    await vi.waitFor(() => expect(fs.existsSync(stale)).toBe(false), 20_000)
+  })
+})
+
+test('one in the directory, as earlier versions made it, is removed; a file of that name stays', async () => {
+  const db = path.join(temporaryDirectory(), 'store')
+  fs.mkdirSync(db)
+  const former = path.join(db, 'SOCKET')
+  const dead = startModule(
+    `const net = await import('node:net')
+     net.createServer().listen(process.argv[1] + '/SOCKET', () => process.kill(process.pid, 9))`,
+    db,
+  )
+  await new Promise((resolve) => dead.on('close', resolve))
+  expect(fs.lstatSync(former).isSocket()).toBe(true)
+  await (await open(db, SMALL)).close()
+  expect(fs.existsSync(former)).toBe(false)
+  fs.writeFileSync(former, 'mine')
+  await (await open(db, SMALL)).close()
+  expect(fs.readFileSync(former, 'utf8')).toBe('mine')
+})
+
+test('the path of the store may be longer than that of any socket', async () => {
+  const db = path.join(temporaryDirectory(), 'x'.repeat(200))
+  const store = await open(db, SMALL)
+  const client = await connect(db)
+  expect((await client.ask('stats')).lastSequence).toBe(0)
+  client.close()
+  await store.close()
+})
+
+test('the directory of an open store is copied like any other, and the copy is a store of its own', async () => {
+  await withStore(async (store, db) => {
+    await store.put('a', 'original')
+    await store.sync()
+    const copy = `${db} copy`
+    await fs.promises.cp(db, copy, { recursive: true })
+    expect(fs.readFileSync(path.join(copy, 'LOCK'))).toEqual(fs.readFileSync(path.join(db, 'LOCK')))
+    expect(await ControlClient.connect(copy), 'LOCK of the copy names the original').toBeUndefined()
+    expect(storeOwner(db)).toEqual({ pid: process.pid, isHere: true })
+    expect(storeOwner(copy)).toBeUndefined()
+    const other = await open(copy, SMALL)
+    expect(String(await other.get('a'))).toBe('original')
+    await other.put('b', 'copy')
+    const client = await connect(copy)
+    expect((await client.ask('stats')).lastSequence).not.toBe(store.stats().lastSequence)
+    client.close()
+    await other.close()
+    expect(await store.get('b')).toBeUndefined()
+    const still = await connect(db)
+    expect((await still.ask('stats')).lastSequence).toBe(1)
+    still.close()
+  })
+})
+
+test('sockets lie in a directory of the user alone, or in the next one that is, or nowhere', async () => {
+  const directory = temporaryDirectory()
+  const choose = (...names: string[]): SocketPlace =>
+    chooseSocketPath(
+      directory,
+      names.map((name) => path.join(directory, name)),
+    )
+  fs.mkdirSync(path.join(directory, 'open'))
+  fs.chmodSync(path.join(directory, 'open'), 0o755)
+  fs.writeFileSync(path.join(directory, 'file'), '')
+  fs.symlinkSync(temporaryDirectory(), path.join(directory, 'link'))
+  const refused = ['open', 'file', 'link', 'not/there', 'x'.repeat(100), 'new\nline']
+  for (const name of refused) expect(choose(name)).toHaveProperty('refused')
+  const own = choose(...refused, 'own') as { path: string }
+  expect(path.dirname(own.path)).toBe(path.join(directory, 'own'))
+  expect(fs.lstatSync(path.dirname(own.path)).mode & 0o777).toBe(0o700)
+  expect(choose('own'), 'each open has another').not.toEqual(own)
+
+  const events = new EventEmitter()
+  const warned = once(events, 'warning')
+  const control = new ControlSocket({
+    fileSystem: nodeFileSystem,
+    directory,
+    socket: choose('open'),
+    listen: listenOnSocket,
+    events,
+  })
+  await control.open({} as never, {} as never)
+  expect(await warned).toEqual([expect.stringMatching(/no control socket: .*mode 0700.*\/open$/)])
+})
+
+test('a text in LOCK leads nowhere but to a socket of this very directory', async () => {
+  await withStore(async (_store, db) => {
+    const lock = path.join(db, 'LOCK')
+    const text = fs.readFileSync(lock, 'utf8')
+    const { base, dir } = path.parse(socketOf(db))
+    const elsewhere = temporaryDirectory()
+    fs.chmodSync(elsewhere, 0o755)
+    for (const socket of [path.join(dir, `x${base}`), path.join(elsewhere, base), '/dev/null']) {
+      fs.writeFileSync(lock, text.replace(/socket .*/, `socket ${socket}`))
+      expect(() => socketOf(db)).toThrow()
+      expect(await ControlClient.connect(db)).toBeUndefined()
+    }
+    fs.writeFileSync(lock, text)
+    expect(socketOf(db)).toBe(path.join(dir, base))
+  })
+})

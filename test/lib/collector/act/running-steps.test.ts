@@ -1,0 +1,97 @@
+/** Steps side by side: which may begin, what they hold, and the room that they take and give back. */
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { segmentName } from '#dist/lib/base/files/file-names.js'
+import { RunningSteps } from '#dist/lib/collector/act/running-steps.js'
+import type { CollectionStep } from '#dist/lib/contract/collection-plan.js'
+
+const planned = (number: number) =>
+  ({ number, kind: 'segment', referencedBytes: 600, diskBytes: 1000 }) as const
+
+const rewrite = (number: number, outputBytes = 600): CollectionStep => ({
+  action: 'rewrite',
+  reason: 'garbage',
+  files: [planned(number)],
+  bytesFreed: 400,
+  bytesCopied: 600,
+  outputBytes,
+})
+const punch = (number: number): CollectionStep => ({
+  action: 'punch',
+  file: planned(number),
+  holes: 4,
+  bytesFreed: 300,
+  bytesCopied: 0,
+})
+const drop = (number: number): CollectionStep => ({
+  action: 'drop',
+  files: [planned(number)],
+  bytesFreed: 1000,
+  bytesCopied: 0,
+})
+
+function stepsOf(most: number) {
+  const written = new Map<string, number>()
+  const steps = new RunningSteps({ allocated: (name) => written.get(name) ?? 0 }, most)
+  const ends: (() => void)[] = []
+  const start = (step: CollectionStep, output?: number): Promise<void> =>
+    steps.start(step, ({ began }) => {
+      if (output !== undefined) began(output)
+      return new Promise((resolve) => ends.push(resolve))
+    })
+  return { steps, start, ends, written }
+}
+
+test('punches go beside anything that lasts, rewrites not beside each other, and nothing beside an edit', async () => {
+  const { steps, start, ends } = stepsOf(2)
+  expect([rewrite(1), punch(1), drop(1)].every((step) => steps.hasPlaceFor(step))).toBe(true)
+  const first = start(rewrite(1), 50)
+  expect(steps.hasPlaceFor(rewrite(2))).toBe(false)
+  expect(steps.hasPlaceFor(punch(2))).toBe(true)
+  void start(punch(2))
+  expect(steps.hasPlaceFor(punch(3))).toBe(false)
+  expect([1, 2, 3].map((number) => steps.holds(number))).toEqual([true, true, false])
+  ends[0]!()
+  await first
+  expect(steps.count).toBe(1)
+  expect(steps.hasPlaceFor(rewrite(3))).toBe(true)
+  ends[1]!()
+  await steps.anyEnded()
+  void start(drop(4))
+  expect(steps.hasPlaceFor(punch(5))).toBe(false)
+})
+
+test('with one place there is one step', () => {
+  for (const most of [0, 1]) {
+    const { steps, start } = stepsOf(most)
+    expect(steps.hasPlaceFor(punch(1))).toBe(true)
+    void start(punch(1))
+    expect(steps.hasPlaceFor(punch(2))).toBe(false)
+  }
+})
+
+test('what a rewrite has still to write is kept free, and what all give back is counted once', async () => {
+  vi.useFakeTimers()
+  onTestFinished(() => void vi.useRealTimers())
+  const { steps, start, ends, written } = stepsOf(2)
+  expect([steps.reservedBytes, steps.diskBytesAfter(5000)]).toEqual([0, 5000])
+  const first = start(rewrite(1), 0x50)
+  void start(punch(2))
+  expect([steps.reservedBytes, steps.diskBytesAfter(5000)]).toEqual([600, 5000 - 400 - 300])
+  written.set(segmentName(0x50), 200)
+  expect(steps.reservedBytes).toBe(400)
+  // 200 bytes of the output are on disk already.
+  expect(steps.diskBytesAfter(5200)).toBe(5000 - 400 - 300)
+  ends[0]!()
+  await first
+  // The next one will be about as large; if none follows, whoever is refused for that room would be so for ever.
+  expect(steps.reservedBytes).toBe(600)
+  vi.advanceTimersByTime(2000)
+  expect(steps.reservedBytes).toBe(0)
+  const second = start(rewrite(3, 100))
+  // A smaller one keeps nearly as much: the one after it may be large again.
+  expect(steps.reservedBytes).toBe(540)
+  ends[2]!()
+  await second
+  void start(rewrite(4, 900))
+  expect(steps.reservedBytes).toBe(900)
+})

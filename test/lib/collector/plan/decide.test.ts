@@ -1,0 +1,202 @@
+/** What the collector does next, by figures alone. */
+import { expect, test } from 'vitest'
+import { decide, type LookState } from '#dist/lib/collector/plan/decide.js'
+import type { CollectibleFile } from '#dist/lib/contract/collection-plan.js'
+import type { Space } from '#dist/lib/space/space.js'
+
+const SEGMENT = 1_048_576
+
+function file(
+  number: number,
+  referencedBytes: number,
+  more: Partial<CollectibleFile> = {},
+): CollectibleFile {
+  const referencedRecords = Math.ceil(referencedBytes / 2048)
+  return {
+    number,
+    kind: 'segment',
+    segments: [{ segment: number, referencedRecords, referencedBytes }],
+    totalBytes: SEGMENT,
+    referencedRecords,
+    referencedBytes,
+    diskBytes: SEGMENT,
+    blockBytes: 4096,
+    needsSeal: false,
+    pinnedBytes: 0,
+    hiddenBytes: 0,
+    ...more,
+  }
+}
+
+function space(more: Partial<Space>): Space {
+  const files = more.files ?? []
+  return {
+    diskBytes: files.reduce((sum, { diskBytes }) => sum + diskBytes, 0),
+    liveBytes: 10 * SEGMENT,
+    exposedGarbageBytes: 0,
+    punchedBytes: 0,
+    hiddenGarbageBytes: 0,
+    pinnedBytes: 0,
+    unflushedShadowBytes: 0,
+    tableBytes: 1000,
+    tableGarbageBytes: 0,
+    files,
+    ...more,
+  }
+}
+
+/** Steps on these files, which free so many bytes. */
+function running(files: readonly number[], bytesFreed = 0): LookState['running'] {
+  return {
+    count: files.length,
+    holds: (file) => files.includes(file),
+    diskBytesAfter: (diskBytes) => diskBytes - bytesFreed,
+  }
+}
+
+const STATE: LookState = {
+  planner: {
+    segmentBytes: SEGMENT,
+    smallFileBytes: SEGMENT / 8,
+    targetSpaceAmplification: 1.3,
+    punchHoles: true,
+    minimumHoleBytes: 8192,
+  },
+  putLimitBytes: Number.POSITIVE_INFINITY,
+  unflushedBytes: 0,
+  running: running([]),
+  isQuiet: false,
+  hasRoom: true,
+  isCompacting: false,
+}
+
+/** Half garbage in each of so many files. */
+const half = (count: number): CollectibleFile[] =>
+  Array.from({ length: count }, (_, i) => file(i + 1, SEGMENT / 2))
+
+test('below the start nothing is done but what costs an edit alone', () => {
+  const idle = decide(
+    space({ files: half(5), hiddenGarbageBytes: 9e9, unflushedShadowBytes: 9e9 }),
+    STATE,
+  )
+  expect(idle).toMatchObject({ step: undefined, exposes: false, flushes: false })
+  const dead = decide(space({ files: [...half(5), file(9, 0)] }), STATE)
+  expect(dead.step).toMatchObject({ action: 'drop', files: [{ number: 9 }] })
+  // The active segment is not sealed for it, and a blocked file is left alone.
+  for (const more of [{ needsSeal: true }, { blocked: 'unflushed' as const }]) {
+    expect(decide(space({ files: [...half(5), file(9, 0, more)] }), STATE).step).toBeUndefined()
+  }
+})
+
+test('above the start the best step is taken', () => {
+  const { step, exposes, flushes } = decide(
+    space({ files: [file(1, 900_000), ...half(20), file(30, 1000)] }),
+    STATE,
+  )
+  expect(step?.action).toBe('rewrite')
+  expect(step?.action === 'rewrite' && step.files[0]!.number).toBe(30)
+  expect([exposes, flushes]).toEqual([false, false])
+})
+
+test('what only a reader sees is no reason to reclaim, nor to wait', () => {
+  const files = half(20)
+  const pinned = space({ files, pinnedBytes: 10 * SEGMENT })
+  const { step, pressure } = decide(pinned, STATE)
+  expect(step).toBeUndefined()
+  expect(pressure.limitBytes).toBe(
+    decide(space({ files }), STATE).pressure.limitBytes + 13 * SEGMENT,
+  )
+})
+
+test('beside a running step another file is taken, if that step does not suffice', () => {
+  const files = [...half(20), file(30, 1000), file(31, 2000)]
+  const stepOf = (state: LookState['running']) =>
+    decide(space({ files }), { ...STATE, running: state }).step
+  expect(stepOf(running([30]))).toMatchObject({ files: [{ number: 31 }] })
+  expect(stepOf(running([30], 20 * SEGMENT))).toBeUndefined()
+  // What costs an edit alone is done, but not to a file that is worked on.
+  const dead = [...half(5), file(9, 0)]
+  expect(decide(space({ files: dead }), { ...STATE, running: running([9]) }).step).toBeUndefined()
+})
+
+test('a step takes the best file, not all that the goal needs', () => {
+  const { step } = decide(space({ files: half(20) }), STATE)
+  expect(step).toMatchObject({ action: 'rewrite', files: [{ number: 1 }] })
+})
+
+test('without room nothing is copied or compacted, but dropped and punched', () => {
+  const state = { ...STATE, hasRoom: false }
+  const files = [...half(20), file(30, 0)]
+  const { step, exposes } = decide(space({ files, hiddenGarbageBytes: 9e9 }), state)
+  expect([step?.action, exposes]).toEqual(['drop', false])
+  expect(decide(space({ files: half(20) }), state).step).toBeUndefined()
+  const large = { segments: [{ segment: 31, referencedRecords: 4, referencedBytes: 400_000 }] }
+  const punched = file(31, 400_000, { referencedRecords: 4, ...large })
+  expect(decide(space({ files: [...half(20), punched] }), state).step?.action).toBe('punch')
+})
+
+test('hidden garbage is exposed when there is much of it, or nothing else is left', () => {
+  const full = Array.from({ length: 20 }, (_, i) => file(i + 1, SEGMENT))
+  const exposes = (hiddenGarbageBytes: number, state: Partial<LookState> = {}): boolean =>
+    decide(space({ files: full, hiddenGarbageBytes }), { ...STATE, ...state }).exposes
+  expect(exposes(0)).toBe(false)
+  expect(exposes(0, { isQuiet: true })).toBe(false)
+  expect(exposes(SEGMENT / 8 - 1)).toBe(false)
+  expect(exposes(SEGMENT / 8)).toBe(true)
+  expect(exposes(SEGMENT / 8, { running: running([99]) })).toBe(false)
+  expect(exposes(SEGMENT, { running: running([99]) })).toBe(true)
+  expect(exposes(1, { isQuiet: true })).toBe(true)
+})
+
+test('dead inline values and tombstones are exposed where the tree is above the target, too', () => {
+  const full = Array.from({ length: 20 }, (_, i) => file(i + 1, SEGMENT))
+  const exposes = (tableGarbageBytes: number, state: Partial<LookState> = {}): boolean =>
+    decide(space({ files: full, tableBytes: 13 * SEGMENT, tableGarbageBytes }), {
+      ...STATE,
+      ...state,
+    }).exposes
+  expect(exposes(0, { isQuiet: true })).toBe(false)
+  expect(exposes(2.9 * SEGMENT, { isQuiet: true })).toBe(false)
+  expect(exposes(3.1 * SEGMENT)).toBe(true)
+  expect(exposes(3.1 * SEGMENT, { running: running([99]) })).toBe(false)
+  expect(exposes(3.1 * SEGMENT, { hasRoom: false })).toBe(false)
+  // What runs drops it already, and what that writes is on disk beside its inputs.
+  expect(exposes(13 * SEGMENT, { isCompacting: true })).toBe(false)
+})
+
+test('below the start a tree in which next to nothing lives is given back, once writes have ceased', () => {
+  const exposes = (tableGarbageBytes: number, state: Partial<LookState> = {}): boolean =>
+    decide(space({ liveBytes: 0, tableBytes: SEGMENT, diskBytes: SEGMENT, tableGarbageBytes }), {
+      ...STATE,
+      isQuiet: true,
+      ...state,
+    }).exposes
+  expect(exposes(SEGMENT)).toBe(true)
+  expect(exposes(0.9 * SEGMENT)).toBe(true)
+  expect(exposes(0.88 * SEGMENT)).toBe(false)
+  for (const state of [{ isQuiet: false }, { hasRoom: false }, { isCompacting: true }]) {
+    expect(exposes(SEGMENT, state)).toBe(false)
+  }
+  const small = { tableBytes: SEGMENT / 8 - 1, tableGarbageBytes: SEGMENT / 8 - 1 }
+  expect(decide(space({ ...small, diskBytes: SEGMENT }), { ...STATE, isQuiet: true }).exposes).toBe(
+    false,
+  )
+})
+
+test('a memtable is flushed early when it may shadow something, and covers much or nothing else is left', () => {
+  const full = Array.from({ length: 20 }, (_, i) => file(i + 1, SEGMENT))
+  const flushes = (unflushedShadowBytes: number, state: Partial<LookState> = {}): boolean =>
+    decide(space({ files: full, unflushedShadowBytes }), { ...STATE, ...state }).flushes
+  expect(flushes(0, { unflushedBytes: SEGMENT, isQuiet: true })).toBe(false)
+  expect(flushes(1)).toBe(false)
+  expect(flushes(1, { unflushedBytes: SEGMENT / 2 })).toBe(true)
+  expect(flushes(1, { isQuiet: true })).toBe(true)
+  expect(flushes(SEGMENT)).toBe(true)
+})
+
+test('maxBytesOnDisk makes a tighter target than the one that was asked for', () => {
+  const files = Array.from({ length: 12 }, (_, i) => file(i + 1, 900_000))
+  expect(decide(space({ files }), STATE).step).toBeUndefined()
+  const state = { ...STATE, putLimitBytes: 11 * SEGMENT }
+  expect(decide(space({ files }), state).step?.action).toBe('rewrite')
+})

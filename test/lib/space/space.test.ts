@@ -1,0 +1,73 @@
+/** What lives, as `stats` says and the collector sees: in memtables as well as in tables, never too much. */
+import { expect, test } from 'vitest'
+import { liveBytesAbove } from '#dist/lib/space/space.js'
+import { CollectedStore, keyOf } from '../../support/collected-store.ts'
+import { Prng, replayHint, testSeed } from '../../support/random.ts'
+
+const seed = testSeed()
+
+function exact({ model }: CollectedStore): number {
+  let bytes = 0
+  for (const [key, value] of model) bytes += key.length + value.length
+  return bytes
+}
+
+test('before the first flush the live bytes are those of the newest entries, of all kinds', async () => {
+  // Inline, separated, and one that is too large for the arena.
+  const opened = await CollectedStore.open({ memtableBytes: 1_048_576, valueThreshold: 70_000 })
+  const { store } = opened
+  const prng = new Prng(seed)
+  expect(store.stats().liveBytes).toBe(0)
+  for (let i = 0; i < 400; i++) {
+    const key = keyOf(prng.below(60))
+    if (prng.chance(0.2)) await opened.delete(key)
+    else await opened.put(key, prng.pick([0, 20, 3000, 66_000, 100_000]))
+    const found = store.stats().liveBytes
+    expect(found, replayHint(seed)).toBe(exact(opened))
+  }
+  await opened.finish()
+})
+
+test('what a memtable may shadow counts as garbage of it, until its flush shows how much it was', async () => {
+  const opened = await CollectedStore.open({ memtableBytes: 1_048_576 })
+  const { store } = opened
+  const live = (): number => store.stats().liveBytes
+  for (let i = 0; i < 100; i++) await opened.put(keyOf(i), 1000)
+  await store.flush()
+  expect(live()).toBe(exact(opened))
+  // They are new, but that is not known yet.
+  for (let i = 100; i < 150; i++) await opened.put(keyOf(i), 500)
+  expect(live()).toBeLessThan(exact(opened))
+  expect(live()).toBe(50 * 1006 + 50 * 506)
+  await store.flush()
+  expect(live()).toBe(exact(opened))
+  for (let i = 0; i < 150; i++) await opened.delete(keyOf(i))
+  expect(live()).toBe(0)
+  await store.compact()
+  expect(live()).toBe(0)
+  await opened.finish()
+})
+
+test('memtables shadow each other, too', () => {
+  const tables = { keys: 100, bytes: 1000 }
+  const memtable = (keys: number, liveKeys: number, liveBytes: number) => ({
+    keys,
+    liveKeys,
+    liveBytes,
+  })
+  expect(liveBytesAbove(tables, [])).toBe(1000)
+  expect(liveBytesAbove(tables, [memtable(20, 20, 200)])).toBe(1000)
+  expect(liveBytesAbove(tables, [memtable(20, 0, 0)])).toBe(800)
+  expect(liveBytesAbove(tables, [memtable(200, 0, 0)])).toBe(0)
+  expect(liveBytesAbove({ keys: 0, bytes: 0 }, [memtable(7, 5, 50)])).toBe(50)
+  // Newest first: 50 deletes above 100 keys, of which 50 are new at most.
+  expect(liveBytesAbove(tables, [memtable(50, 0, 0), memtable(50, 50, 500)])).toBe(500)
+})
+
+test('the amplification of an empty store is a number', async () => {
+  const { store } = await CollectedStore.open()
+  const { diskBytes, liveBytes, spaceAmplification } = store.stats()
+  expect(liveBytes).toBe(0)
+  expect(spaceAmplification).toBe(diskBytes)
+  expect(JSON.parse(JSON.stringify(store.stats()))).toMatchObject({ spaceAmplification: diskBytes })
+})

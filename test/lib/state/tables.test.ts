@@ -1,0 +1,50 @@
+/** Tables of a version by their number: nothing that is done for each of them looks at all of them. */
+import { expect, test } from 'vitest'
+import { DiskUsage } from '#dist/lib/space/disk-usage.js'
+import { openTable, tableMap } from '#dist/lib/state/tables.js'
+import type { TableMeta } from '#dist/lib/tree/entry.js'
+import { EMPTY_VERSION, type Version } from '#dist/lib/tree/version/version.js'
+import { MemoryFileSystem } from '../../support/memory-file-system.ts'
+
+const TABLES = 500
+const DATABASE_ID = new Uint8Array(16)
+
+/** A version that counts how often the tables of its run are asked for. */
+function counted(): { version: Version; asked: () => number } {
+  let asked = 0
+  const metas = Array.from({ length: TABLES }, (_, i): TableMeta => {
+    const key = Uint8Array.of(i >> 8, i & 255)
+    const sums = { bytes: 100, entries: 1, tombstones: 0, pointedBytes: 0 }
+    const ends = { smallestKey: key, largestKey: key, smallestSequence: 1, largestSequence: 1 }
+    return { number: i + 1, ...sums, ...ends }
+  })
+  const run = {
+    id: 1,
+    get tables() {
+      asked++
+      return metas
+    },
+  }
+  return { version: { ...EMPTY_VERSION, levels: [{ runs: [run] }] }, asked: () => asked }
+}
+
+test('tables are opened without looking through all of them each time', () => {
+  const { version, asked } = counted()
+  const context = { fileSystem: new MemoryFileSystem(), directory: '/db', databaseId: DATABASE_ID }
+  for (let number = 1; number <= TABLES; number++) {
+    expect(() => openTable(context, version, number)).toThrow('table is missing')
+  }
+  expect(() => openTable(context, version, TABLES + 1)).toThrow('not in the version')
+  expect(asked()).toBe(1)
+})
+
+test('a look at the disk does not make a set of all tables, where none has changed', () => {
+  const { version, asked } = counted()
+  const usage = new DiskUsage(new MemoryFileSystem(), '/db')
+  usage.measure(version)
+  usage.measure({ ...version, id: 1 })
+  expect(asked()).toBe(1)
+  // The map belongs to the tables, and to no other version.
+  expect(tableMap({ ...version, id: 2 }).get(7)?.number).toBe(7)
+  expect(tableMap(EMPTY_VERSION).size).toBe(0)
+})

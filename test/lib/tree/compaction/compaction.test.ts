@@ -1,0 +1,218 @@
+/** Flush and compaction, step by step on this thread, against the rule in its own words. */
+import { readdirSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { compareBytes } from '#dist/lib/base/bytes.js'
+import { systemRandom } from '#dist/lib/base/random.js'
+import { compactionSteps } from '#dist/lib/tree/compaction/compaction.js'
+import { flushSteps } from '#dist/lib/tree/compaction/flush.js'
+import type { RunResult } from '#dist/lib/tree/compaction/retained-run.js'
+import { KIND, type TableMeta } from '#dist/lib/tree/entry.js'
+import { compareEntries, type TestEntry } from '../../../support/array-cursor.ts'
+import {
+  compactionJob,
+  flushJob,
+  freeze,
+  readTables,
+  surviving,
+  TABLE_OPTIONS,
+} from '../../../support/job-fixtures.ts'
+import { Prng, replayHint, testSeed } from '../../../support/random.ts'
+import { RecordingFileSystem } from '../../../support/recording-file-system.ts'
+import { temporaryDirectory } from '../../../support/temporary-directory.ts'
+
+function finish(steps: Generator<unknown, RunResult>): RunResult {
+  for (;;) {
+    const step = steps.next()
+    if (step.done) return step.value
+  }
+}
+
+function randomEntries(
+  prng: Prng,
+  firstSequence: number,
+  count: number,
+  keys: number,
+): TestEntry[] {
+  return Array.from({ length: count }, (_, i) => {
+    const key = new TextEncoder().encode(`key${prng.below(keys)}`)
+    const sequence = firstSequence + i
+    const choice = prng.below(3)
+    if (choice === 0) return { key, sequence, kind: KIND.tombstone }
+    if (choice === 1) return { key, sequence, kind: KIND.inline, value: prng.bytes(prng.below(60)) }
+    const place = {
+      segment: 1 + prng.below(5),
+      offset: prng.below(2 ** 40),
+      length: 40 + prng.below(9000),
+    }
+    return { key, sequence, kind: KIND.pointer, ...place }
+  })
+}
+
+function flush(
+  directory: string,
+  entries: readonly TestEntry[],
+  readable: readonly number[],
+): RunResult {
+  const { arena, frozen } = freeze(1, entries)
+  const ports = {
+    fileSystem: new RecordingFileSystem(),
+    random: systemRandom,
+    arenaBuffer: () => arena.buffer,
+    readDeferred: () => new Uint8Array(0),
+  }
+  return finish(flushSteps(flushJob(directory, frozen, readable), ports))
+}
+
+const metas = (result: RunResult): readonly TableMeta[] => result.tables.map(({ meta }) => meta)
+
+function readableOf(prng: Prng, highest: number): number[] {
+  const sequences = new Set(Array.from({ length: prng.below(4) }, () => 1 + prng.below(highest)))
+  return [...sequences.add(highest)].sort((left, right) => left - right)
+}
+
+test('I7: flushes and compactions keep exactly what the rule says', () => {
+  const seed = testSeed()
+  const prng = new Prng(seed)
+  for (let round = 0; round < 12; round++) {
+    const directory = temporaryDirectory()
+    const keys = 1 + prng.below(300)
+    const runs: (readonly TableMeta[])[] = []
+    const flushed: TestEntry[] = []
+    let sequence = 1
+    try {
+      for (let i = 0; i < 1 + prng.below(5); i++) {
+        const entries = randomEntries(prng, sequence, 1 + prng.below(500), keys)
+        sequence += entries.length
+        const readable = readableOf(prng, sequence - 1)
+        const result = flush(directory, entries, readable)
+        const expected = surviving(entries, readable, () => true).sort(compareEntries)
+        expect(readTables(directory, metas(result))).toEqual(expected)
+        expect(result).toMatchObject({ entriesIn: entries.length, entriesOut: expected.length })
+        runs.unshift(metas(result))
+        flushed.push(...expected)
+      }
+      const readable = readableOf(prng, Math.max(1, sequence - 1 - prng.below(3)))
+      const low = new TextEncoder().encode('key1')
+      const high = new TextEncoder().encode('key2')
+      const olderRanges = prng.chance(0.5) ? [{ smallestKey: low, largestKey: high }] : []
+      const steps = compactionSteps(compactionJob(directory, runs, readable, olderRanges), {
+        fileSystem: new RecordingFileSystem(),
+        random: systemRandom,
+      })
+      const result = finish(steps)
+      const expected = surviving(
+        flushed,
+        readable,
+        ({ key }) =>
+          olderRanges.length > 0 && compareBytes(low, key) <= 0 && compareBytes(key, high) <= 0,
+      ).sort(compareEntries)
+      expect(readTables(directory, metas(result))).toEqual(expected)
+      checkRun(metas(result))
+    } catch (error) {
+      throw new Error(`round=${round} ${replayHint(seed)}`, { cause: error })
+    }
+  }
+})
+
+function checkRun(tables: readonly TableMeta[]): void {
+  tables.forEach((table, i) => {
+    const next = tables[i + 1]
+    if (!next) return
+    expect(compareBytes(table.largestKey, next.smallestKey)).toBeLessThan(0)
+    expect(table.bytes).toBeGreaterThan(TABLE_OPTIONS.tableBytes / 2)
+  })
+}
+
+test('all entries of a key lie in one table, however many', () => {
+  const directory = temporaryDirectory()
+  const entries = Array.from({ length: 900 }, (_, i): TestEntry => {
+    const key = new TextEncoder().encode(i < 400 ? 'a' : i < 800 ? 'b' : `c${i}`)
+    return { key, sequence: i + 1, kind: KIND.inline, value: new Uint8Array(20) }
+  })
+  const readable = entries.map(({ sequence }) => sequence)
+  const result = flush(directory, entries, readable)
+  expect(result.tables.length).toBeGreaterThan(2)
+  expect(result.entriesOut).toBe(900)
+  checkRun(metas(result))
+})
+
+test('deferred values are fetched and become inline', () => {
+  const directory = temporaryDirectory()
+  const key = Uint8Array.of(1)
+  const place = { segment: 3, offset: 777, length: 70_100 }
+  const { arena, frozen } = freeze(1, [{ key, sequence: 5, kind: KIND.deferred, ...place }])
+  const value = new Uint8Array(70_000).fill(3)
+  const result = finish(
+    flushSteps(flushJob(directory, frozen, [5]), {
+      fileSystem: new RecordingFileSystem(),
+      random: systemRandom,
+      arenaBuffer: () => arena.buffer,
+      readDeferred: ({ segment, offset, length, sequence }) => {
+        expect({ segment, offset, length, sequence }).toEqual({ ...place, sequence: 5 })
+        return value
+      },
+    }),
+  )
+  expect(readTables(directory, metas(result))).toEqual([
+    { key, sequence: 5, kind: KIND.inline, value },
+  ])
+})
+
+test('a compaction that keeps nothing writes nothing', () => {
+  const directory = temporaryDirectory()
+  const entries = [1, 2, 3].map((n) => ({
+    key: Uint8Array.of(n),
+    sequence: n,
+    kind: KIND.tombstone,
+  }))
+  const input = flush(directory, entries, [3])
+  const ports = { fileSystem: new RecordingFileSystem(), random: systemRandom }
+  const result = finish(compactionSteps(compactionJob(directory, [metas(input)], [3]), ports))
+  expect(result).toMatchObject({ tables: [], entriesIn: 3, entriesOut: 0, bytesWritten: 0 })
+})
+
+test('I4: every table is synced; an early end or an error leaves no file', () => {
+  const directory = temporaryDirectory()
+  const prng = new Prng(1)
+  const runs = [0, 1].map((i) =>
+    metas(flush(directory, randomEntries(prng, 1 + i * 3000, 3000, 2000), [6000])),
+  )
+  runs.reverse()
+  const before = readdirSync(directory).sort()
+  const start = (fileSystem: RecordingFileSystem): Generator<unknown, RunResult> =>
+    compactionSteps(compactionJob(directory, runs, [6000]), { fileSystem, random: systemRandom })
+
+  const ended = start(new RecordingFileSystem())
+  ended.next()
+  ended.next()
+  expect(readdirSync(directory).length).toBeGreaterThan(before.length)
+  ended.return(undefined as never)
+  expect(readdirSync(directory).sort()).toEqual(before)
+
+  for (const pattern of [/^create/, /^write/, /^open/]) {
+    for (const skip of [0, 1]) {
+      const fileSystem = new RecordingFileSystem()
+      const steps = start(fileSystem)
+      for (let i = 0; i < skip; i++) steps.next()
+      fileSystem.failNext(pattern, 'EIO')
+      expect(() => finish(steps)).toThrow('errno=EIO')
+      expect(readdirSync(directory).sort()).toEqual(before)
+    }
+  }
+
+  const full = new RecordingFileSystem()
+  const result = finish(start(full))
+  const created = full.log.filter((line) => line.startsWith('create')).map((line) => line.slice(7))
+  expect(created).toEqual(
+    result.tables.map(({ meta }) => `${String(meta.number).padStart(6, '0')}.sst`),
+  )
+  for (const name of created) {
+    const calls = full.log.filter((line) => line.endsWith(name))
+    expect(calls[calls.length - 1]).toBe(`sync ${name}`)
+  }
+
+  const poisoned = new RecordingFileSystem()
+  poisoned.failNext(/^sync/, 'ENOSPC')
+  expect(() => finish(start(poisoned))).toThrow('a sync failed')
+  expect(poisoned.log.some((line) => line.startsWith('unlink'))).toBe(false)
+})

@@ -1,0 +1,314 @@
+/** The version set: the order of durable steps (I4, I5), shared syncs, failures, pins. */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { WiscError } from '#dist/lib/base/errors.js'
+import type { ObsoleteFile } from '#dist/lib/tree/version/obsolete-files.js'
+import type { VersionEdit } from '#dist/lib/tree/version/version-edit.js'
+import { VersionSet, type VersionSetContext } from '#dist/lib/tree/version/version-set.js'
+import { seededRandom } from '../../../support/random.ts'
+import { RecordingFileSystem } from '../../../support/recording-file-system.ts'
+import { meta } from '../../../support/table-metas.ts'
+import { temporaryDirectory } from '../../../support/temporary-directory.ts'
+
+interface Fixture {
+  readonly fileSystem: RecordingFileSystem
+  readonly context: VersionSetContext
+  readonly set: VersionSet
+  readonly obsolete: ObsoleteFile[]
+}
+
+async function fixture(): Promise<Fixture> {
+  const fileSystem = new RecordingFileSystem()
+  const directory = temporaryDirectory()
+  const context = {
+    fileSystem,
+    directory,
+    databaseId: new Uint8Array(16).fill(7),
+    random: seededRandom(1),
+  }
+  const set = await VersionSet.create(context)
+  const obsolete: ObsoleteFile[] = []
+  set.onObsolete((file) => obsolete.push(file))
+  return { fileSystem, context, set, obsolete }
+}
+
+function addTable(set: VersionSet, from = 'a', to = 'z'): VersionEdit {
+  const number = set.fileNumbers.take()
+  return { addedTables: [{ level: 0, runId: number, meta: meta(number, from, to) }] }
+}
+
+function numberOf(edit: VersionEdit): number {
+  return edit.addedTables![0]!.meta.number
+}
+
+/** What a process that opens the directory now would find. */
+function reread({ context }: Fixture): ReturnType<typeof VersionSet.read> {
+  return VersionSet.read(context.fileSystem, context.directory)
+}
+
+test('I4: a new database: manifest, its name, CURRENT.tmp, the rename, its name', async () => {
+  const { fileSystem, set } = await fixture()
+  expect(fileSystem.log).toEqual([
+    'create MANIFEST-000001',
+    'write MANIFEST-000001',
+    'sync MANIFEST-000001',
+    'syncDirectory ',
+    'create CURRENT.tmp',
+    'write CURRENT.tmp',
+    'sync CURRENT.tmp',
+    'rename CURRENT',
+    'syncDirectory ',
+  ])
+  expect(set.durableEdit).toBe(1)
+  expect(set.isInDoubt).toBe(false)
+})
+
+test('I4: names of tables are durable before the edit, the edit before its version', async () => {
+  const { fileSystem, set } = await fixture()
+  fileSystem.log.length = 0
+  const before = set.current
+  const applied = set.apply(addTable(set)).then((version) => {
+    fileSystem.log.push('installed')
+    return version
+  })
+  expect(set.current).toBe(before)
+  expect(await applied).toBe(set.current)
+  expect(fileSystem.log).toEqual([
+    'syncDirectory ',
+    'syncedDirectory ',
+    'write MANIFEST-000001',
+    'sync MANIFEST-000001',
+    'synced MANIFEST-000001',
+    'installed',
+  ])
+})
+
+test('edits that arrive during a sync share the next write and sync, in order', async () => {
+  const f = await fixture()
+  const { fileSystem, set } = f
+  fileSystem.log.length = 0
+  const order: number[] = []
+  const edits = Array.from({ length: 10 }, (_, i) => ({ lastSequence: 10 + i }))
+  await Promise.all(edits.map((edit, i) => set.apply(edit).then(() => order.push(i))))
+  expect(order).toEqual(edits.map((_, i) => i))
+  expect(fileSystem.log.filter((line) => line.startsWith('write'))).toHaveLength(2)
+  expect(fileSystem.log.filter((line) => line.startsWith('synced'))).toHaveLength(2)
+  expect(set.durableEdit).toBe(11)
+  expect(reread(f)).toMatchObject({ lastEditNumber: 11, version: { lastSequence: 19 } })
+})
+
+test('I5: a dropped file is reported once, after its edit and the older pins', async () => {
+  const { set, obsolete } = await fixture()
+  const edit = addTable(set)
+  await set.apply(edit)
+  const first = set.pin()
+  await set.apply({ lastSequence: 3 })
+  const second = set.pin()
+  const dropping = set.apply({ removedTables: [numberOf(edit)] })
+  expect(obsolete).toEqual([])
+  await dropping
+  const third = set.pin()
+  expect(obsolete).toEqual([])
+  second.release()
+  second.release()
+  expect(obsolete).toEqual([])
+  first.release()
+  expect(obsolete).toEqual([{ kind: 'table', number: numberOf(edit) }])
+  third.release()
+  expect(obsolete).toHaveLength(1)
+  expect(set.versionCount).toBe(1)
+})
+
+test('I5: a pin of tables keeps tables alone; a file of the value log waits for the other pins', async () => {
+  const { set, obsolete } = await fixture()
+  const edit = addTable(set)
+  await set.apply(edit)
+  const segments = [set.fileNumbers.take(), set.fileNumbers.take()]
+  for (const number of segments) {
+    await set.apply({ addedSegments: [{ number, salt: number }] })
+    await set.apply({ sealedSegments: [{ number, length: 4096, lastSequence: number }] })
+  }
+  const [first, last] = segments as [number, number]
+  const tables = set.pinTables()
+  await set.apply({ removedTables: [numberOf(edit)], removedSegments: [first] })
+  expect(obsolete).toEqual([{ kind: 'segment', number: first }])
+  const everything = set.pin()
+  await set.apply({ removedSegments: [last] })
+  tables.release()
+  expect(obsolete.slice(1)).toEqual([{ kind: 'table', number: numberOf(edit) }])
+  everything.release()
+  expect(obsolete.slice(2)).toEqual([{ kind: 'segment', number: last }])
+  expect(set.versionCount).toBe(1)
+})
+
+test('I5: a file that only moves to another level is not obsolete', async () => {
+  const { set, obsolete } = await fixture()
+  const edit = addTable(set)
+  await set.apply(edit)
+  const { meta: table } = edit.addedTables![0]!
+  const runId = set.fileNumbers.take()
+  await set.apply({
+    removedTables: [table.number],
+    addedTables: [{ level: 1, runId, meta: table }],
+  })
+  expect(obsolete).toEqual([])
+  await set.apply({ removedTables: [table.number] })
+  expect(obsolete).toEqual([{ kind: 'table', number: table.number }])
+})
+
+test('a failed sync poisons: everything is rejected, nothing is written again', async () => {
+  const { fileSystem, set, obsolete } = await fixture()
+  const edit = addTable(set)
+  await set.apply(edit)
+  const pin = set.pin()
+  await set.apply({ removedTables: [numberOf(edit)] })
+  fileSystem.failNext(/^sync MANIFEST/, 'EIO')
+  const results = await Promise.allSettled([
+    set.apply({ lastSequence: 5 }),
+    set.apply({ lastSequence: 6 }),
+  ])
+  for (const result of results) {
+    expect(result).toMatchObject({ status: 'rejected', reason: { code: 'WISC_SYNC_FAILED' } })
+  }
+  const calls = fileSystem.log.length
+  await expect(set.apply({ lastSequence: 7 })).rejects.toMatchObject({ code: 'WISC_SYNC_FAILED' })
+  pin.release()
+  expect(obsolete).toEqual([])
+  expect(set.current.lastSequence).toBe(0)
+  await set.close()
+  expect(fileSystem.log.length).toBe(calls)
+})
+
+test('a failed sync of the directory poisons before anything is written', async () => {
+  const { fileSystem, set } = await fixture()
+  fileSystem.failNext(/^syncDirectory/, 'ENOSPC')
+  fileSystem.log.length = 0
+  await expect(set.apply(addTable(set))).rejects.toMatchObject({ code: 'WISC_SYNC_FAILED' })
+  expect(fileSystem.log.filter((line) => line.startsWith('write'))).toEqual([])
+  expect(set.poisoned?.code).toBe('WISC_SYNC_FAILED')
+})
+
+test('poison from outside stops edits under way', async () => {
+  const f = await fixture()
+  const applied = f.set.apply(addTable(f.set))
+  const error = new WiscError('WISC_SYNC_FAILED', 'the log could not be synced')
+  f.set.poison(error)
+  await expect(applied).rejects.toBe(error)
+  expect(reread(f)?.lastEditNumber).toBe(1)
+})
+
+test('I5: a failed write: a new manifest next, and nothing is unlinked until then', async () => {
+  const f = await fixture()
+  const { fileSystem, set, obsolete } = f
+  const edit = addTable(set)
+  await set.apply(edit)
+  const pin = set.pin()
+  await set.apply({ removedTables: [numberOf(edit)] })
+  fileSystem.failNext(/^write MANIFEST/, 'ENOSPC')
+  const results = await Promise.allSettled([
+    set.apply({ lastSequence: 5 }),
+    set.apply({ lastSequence: 6 }),
+  ])
+  for (const result of results) {
+    expect(result).toMatchObject({ status: 'rejected', reason: { code: 'WISC_DISK_FULL' } })
+  }
+  expect(set.isInDoubt).toBe(true)
+  pin.release()
+  expect(obsolete).toEqual([])
+
+  fileSystem.failNext(/^create MANIFEST/, 'ENOSPC')
+  await expect(set.apply({ lastSequence: 7 })).rejects.toMatchObject({ code: 'WISC_DISK_FULL' })
+  fileSystem.failNext(/^write MANIFEST/, 'ENOSPC')
+  await expect(set.apply({ lastSequence: 7 })).rejects.toMatchObject({ code: 'WISC_DISK_FULL' })
+  fileSystem.failNext(/^rename CURRENT/, 'EIO')
+  await expect(set.apply({ lastSequence: 7 })).rejects.toMatchObject({ code: 'WISC_IO' })
+  expect(obsolete).toEqual([])
+  // Both edits were in one write, the first half of which is there: rejected means unknown after a
+  // crash.
+  expect(reread(f)).toMatchObject({ number: 1, version: { lastSequence: 5 } })
+
+  fileSystem.log.length = 0
+  await set.apply({ lastSequence: 8 })
+  const switched = fileSystem.log.lastIndexOf('rename CURRENT')
+  expect(fileSystem.log.slice(switched)).toEqual(['rename CURRENT', 'syncDirectory '])
+  const live = reread(f)!
+  expect(live.version).toMatchObject({ lastSequence: 8, levels: [] })
+  expect(obsolete).toContainEqual({ kind: 'table', number: numberOf(edit) })
+  expect(obsolete).toContainEqual({ kind: 'manifest', number: 1 })
+  expect(obsolete).not.toContainEqual({ kind: 'manifest', number: live.number })
+  await set.apply({ lastSequence: 9 })
+  expect(reread(f)!.version.lastSequence).toBe(9)
+})
+
+test('an edit that does not fit is rejected, those behind it are made all the same', async () => {
+  const { fileSystem, set } = await fixture()
+  fileSystem.log.length = 0
+  const results = await Promise.allSettled([
+    set.apply({ removedTables: [99] }),
+    set.apply({ lastSequence: 1 }),
+  ])
+  expect(results[0]).toMatchObject({ status: 'rejected', reason: { code: 'WISC_INTERNAL' } })
+  expect(results[1]).toMatchObject({ status: 'fulfilled' })
+  expect(set.current.lastSequence).toBe(1)
+  await set.apply({ lastSequence: 2 })
+  expect(set.current.lastSequence).toBe(2)
+})
+
+test('every open begins a new manifest, numbers go on, the old one goes last', async () => {
+  const f = await fixture()
+  const edit = addTable(f.set)
+  await f.set.apply(edit)
+  await f.set.apply({ cleanEnd: { segment: 0, offset: 0 }, lastSequence: 44 })
+  for (let i = 0; i < 4; i++) f.set.fileNumbers.take()
+  const used = f.set.fileNumbers.take()
+  await f.set.apply({ cleanEnd: { segment: 0, offset: 0 } })
+  await f.set.close()
+  await f.set.close()
+  await expect(f.set.apply({})).rejects.toMatchObject({ code: 'WISC_NOT_OPEN' })
+
+  const read = reread(f)!
+  expect(read.version.cleanEnd).toEqual({ segment: 0, offset: 0 })
+  f.fileSystem.log.length = 0
+  const set = VersionSet.recover(f.context, read)
+  const obsolete: ObsoleteFile[] = []
+  set.onObsolete((file) => {
+    f.fileSystem.log.push(`obsolete ${file.kind} ${file.number}`)
+    obsolete.push(file)
+  })
+  expect(set.isInDoubt).toBe(true)
+  expect(f.fileSystem.log).toEqual([])
+  const next = set.fileNumbers.take()
+  expect(next).toBeGreaterThan(used)
+  const pin = set.pin()
+  await set.apply({ lastSequence: 50, removedTables: [numberOf(edit)] })
+  expect(f.fileSystem.log.slice(-3)).toEqual([
+    'rename CURRENT',
+    'syncDirectory ',
+    'obsolete manifest 1',
+  ])
+  pin.release()
+  expect(obsolete.at(-1)).toEqual({ kind: 'table', number: numberOf(edit) })
+  expect(set.durableEdit).toBe(read.lastEditNumber + 1)
+  const again = reread(f)!
+  expect(again.version).toMatchObject({ lastSequence: 50, cleanEnd: undefined, levels: [] })
+  expect(again.lastEditNumber).toBe(read.lastEditNumber + 1)
+  expect(existsSync(join(f.context.directory, 'CURRENT.tmp'))).toBe(false)
+  await set.close()
+})
+
+test('a manifest that has grown is replaced', async () => {
+  const f = await fixture()
+  const long = 'k'.repeat(60_000)
+  const start = f.set.fileNumbers.take()
+  for (let i = 0; i < 60 && reread(f)!.number === 1; i++) {
+    const number = f.set.fileNumbers.take()
+    await f.set.apply({
+      addedTables: [{ level: 0, runId: number, meta: meta(number, long, `${long}z`) }],
+    })
+    await f.set.apply({ removedTables: [number] })
+  }
+  expect(reread(f)!.number).toBeGreaterThan(start)
+  expect(f.obsolete).toContainEqual({ kind: 'manifest', number: 1 })
+  expect(f.set.current.levels).toEqual([])
+})

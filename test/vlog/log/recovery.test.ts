@@ -1,0 +1,355 @@
+/**
+ * What recovery makes of a damaged log: torn tail or corruption, and what has to move.
+ *
+ *   segment 3 (sealed) | 4 (sealed) | 5: f0 f1 | f2 ... | 6: f0 f1 | 7 (empty)
+ *                                            W          X where the test damages it
+ */
+import { describe, expect, test } from 'vitest'
+import { CorruptionError, IoError } from '#dist/lib/base/errors.js'
+import { FRAME_HEADER_BYTES } from '#dist/lib/base/files/frame.js'
+import { LOG_START, type LogPosition } from '#dist/lib/base/log-position.js'
+import {
+  type KnownSegment,
+  type LogRecoveryPlan,
+  type LogSurvey,
+  planLogRecovery,
+  surveyLog,
+} from '#dist/vlog/log/recovery.js'
+import { SEGMENT_HEADER_BYTES } from '#dist/vlog/log/segment-header.js'
+import type { DiskImage } from '../../support/disk-model.ts'
+import { FaultFileSystem } from '../../support/fault-file-system.ts'
+import {
+  bytesOf,
+  LOG_DIRECTORY,
+  logContext,
+  SegmentMaker,
+  segmentPath,
+} from '../../support/log-segments.ts'
+
+interface Log {
+  readonly image: DiskImage
+  readonly segments: ReadonlyMap<number, SegmentMaker>
+  readonly known: readonly KnownSegment[]
+}
+
+const FRAME = [
+  { key: 'a', value: bytesOf(30) },
+  { key: 'b', value: bytesOf(50) },
+]
+
+/** @param durables what the frames of 5 and 6 name as durable: [segment, index of a frame] */
+function makeLog(durables: readonly (readonly [number, number])[] = []): Log {
+  const fileSystem = new FaultFileSystem()
+  fileSystem.makeDirectory(LOG_DIRECTORY)
+  const segments = new Map<number, SegmentMaker>()
+  let before: SegmentMaker | undefined
+  let next = 0
+  for (const number of [3, 4, 5, 6]) {
+    // Sequences jump between segments.
+    const first = (before?.nextSequence ?? 1) + 10
+    const maker: SegmentMaker = new SegmentMaker(fileSystem, number, first, before?.end)
+    segments.set(number, maker)
+    for (let i = 0; i < 4; i++) {
+      const named = number > 4 ? durables[next++] : undefined
+      const durable = named ? endOf(segments, named[0], named[1]) : LOG_START
+      maker.frame(FRAME, durable, number * 10 + i)
+    }
+    before = maker
+  }
+  fileSystem.open(segmentPath(7), 'create')
+  const makers = [...segments.values()]
+  const known = makers.map((maker) => maker.known(maker.number < 5))
+  known.push({ number: 7, salt: 77, sealed: undefined })
+  return { image: fileSystem.visibleImage(), segments, known }
+}
+
+function endOf(
+  segments: ReadonlyMap<number, SegmentMaker>,
+  number: number,
+  frame: number,
+): LogPosition {
+  return { segment: number, offset: segments.get(number)!.frames[frame]!.end }
+}
+
+function survey(
+  log: Log,
+  durable: LogPosition,
+  checkpoint: LogPosition = { segment: 3, offset: 0 },
+): LogSurvey {
+  const fileSystem = new FaultFileSystem({}, log.image)
+  try {
+    return surveyLog(logContext(fileSystem), log.known, checkpoint, durable)
+  } finally {
+    expect(fileSystem.openFiles).toBe(0)
+    expect(fileSystem.log).toEqual([])
+  }
+}
+
+function plan(log: Log, found: LogSurvey): LogRecoveryPlan {
+  return planLogRecovery(found, log.known[1]!.sealed!.lastSequence)
+}
+
+function damage(
+  log: Log,
+  number: number,
+  change: (bytes: Uint8Array) => Uint8Array | undefined,
+): Log {
+  const files = new Map(log.image.files)
+  const changed = change(files.get(segmentPath(number))!.slice())
+  if (changed) files.set(segmentPath(number), changed)
+  else files.delete(segmentPath(number))
+  return { ...log, image: { directories: log.image.directories, files } }
+}
+
+function corruption(action: () => unknown): CorruptionError {
+  try {
+    action()
+  } catch (error) {
+    if (error instanceof CorruptionError) return error
+    throw error
+  }
+  return expect.unreachable('nothing was found')
+}
+
+/** Damages to frame `frame` of a segment. */
+const DAMAGES = {
+  'a bit flip': (log: Log, number: number, frame: number) =>
+    damage(log, number, (bytes) => {
+      bytes[log.segments.get(number)!.frames[frame]!.offset + 70]! ^= 8
+      return bytes
+    }),
+  'a truncation': (log: Log, number: number, frame: number) =>
+    damage(log, number, (bytes) =>
+      bytes.slice(0, log.segments.get(number)!.frames[frame]!.end - 1),
+    ),
+  'a missing file': (log: Log, number: number) => damage(log, number, () => undefined),
+  'a zeroed header': (log: Log, number: number) =>
+    damage(log, number, (bytes) => bytes.fill(0, 0, SEGMENT_HEADER_BYTES)),
+} as const
+
+const KINDS = Object.keys(DAMAGES) as (keyof typeof DAMAGES)[]
+
+describe('an undamaged log', () => {
+  test('is proved as far as edits and frames say; the rest is copied', () => {
+    const log = makeLog()
+    const found = survey(log, endOf(log.segments, 5, 1))
+    expect(found).toMatchObject({
+      provedEnd: endOf(log.segments, 5, 1),
+      end: endOf(log.segments, 6, 3),
+      reason: undefined,
+      lastSequence: log.segments.get(6)!.nextSequence - 1,
+      highestSequence: log.segments.get(6)!.nextSequence - 1,
+      durableEdit: 63,
+    })
+    const planned = plan(log, found)
+    const { frames } = log.segments.get(5)!
+    expect(planned.seal).toEqual([
+      {
+        number: 5,
+        length: frames[1]!.end,
+        lastSequence: found.open[0]!.frames[2]!.firstSequence - 1,
+      },
+    ])
+    expect(planned.drop).toEqual([6, 7])
+    expect(planned.copy.map(({ segment, frame }) => [segment, frame.offset])).toEqual([
+      [5, frames[2]!.offset],
+      [5, frames[3]!.offset],
+      ...log.segments.get(6)!.frames.map(({ offset }) => [6, offset]),
+    ])
+    expect(planned.torn).toEqual([])
+  })
+
+  test('that is durable to its end needs no copy', () => {
+    const log = makeLog()
+    const planned = plan(log, survey(log, endOf(log.segments, 6, 3)))
+    expect(planned.seal.map(({ number, length }) => [number, length])).toEqual([
+      [5, log.segments.get(5)!.length],
+      [6, log.segments.get(6)!.length],
+    ])
+    expect(planned).toMatchObject({ drop: [7], copy: [], torn: [] })
+  })
+
+  test('is proved by any of its frames', () => {
+    const log = makeLog([
+      [4, 3],
+      [5, 0],
+      [5, 1],
+      [5, 0],
+    ])
+    expect(survey(log, LOG_START).provedEnd).toEqual(endOf(log.segments, 5, 1))
+  })
+
+  test('is walked from the checkpoint on: sealed segments before it are not read', () => {
+    const log = damage(makeLog(), 3, (bytes) => bytes.fill(0))
+    const at = { segment: 4, offset: log.segments.get(4)!.frames[2]!.offset }
+    expect(survey(log, endOf(log.segments, 6, 3), at).end).toEqual(endOf(log.segments, 6, 3))
+    const inFront = damage(log, 4, (bytes) => {
+      bytes[log.segments.get(4)!.frames[1]!.offset + 5]! ^= 1
+      return bytes
+    })
+    expect(survey(inFront, LOG_START, at).end).toEqual(endOf(log.segments, 6, 3))
+  })
+})
+
+describe.each(KINDS)('%s', (kind) => {
+  const damaged = DAMAGES[kind]
+
+  // A seal promises its segment, whatever a durable position says.
+  test.each([
+    ['below', [5, 1]],
+    ['above', [3, 0]],
+  ] as const)('in a sealed segment that lies %s W is corruption', (_, [segment, frame]) => {
+    const log = makeLog()
+    const error = corruption(() => survey(damaged(log, 4, 2), endOf(log.segments, segment, frame)))
+    expect(error.file).toBe('000004.vlog')
+  })
+
+  test('in an open segment, below W, is corruption', () => {
+    const log = makeLog()
+    const error = corruption(() => survey(damaged(log, 5, 1), endOf(log.segments, 5, 2)))
+    expect(error.file).toBe('000005.vlog')
+    expect(corruption(() => survey(damaged(log, 5, 1), endOf(log.segments, 6, 0))).file).toBe(
+      '000005.vlog',
+    )
+  })
+
+  test('in an open segment, below a W that only a frame behind it names, is corruption', () => {
+    // The last frame of 5 and one of 6 say that 5 was durable to its second frame.
+    for (const durables of [
+      [
+        [4, 3],
+        [4, 3],
+        [4, 3],
+        [5, 1],
+      ],
+      [
+        [4, 3],
+        [4, 3],
+        [4, 3],
+        [4, 3],
+        [4, 3],
+        [5, 1],
+      ],
+    ] as const) {
+      const log = makeLog(durables)
+      expect(survey(log, LOG_START).provedEnd).toEqual(endOf(log.segments, 5, 1))
+      if (kind === 'a truncation' && durables.length === 4) continue // It takes that frame away.
+      expect(corruption(() => survey(damaged(log, 5, 1), LOG_START)).file).toBe('000005.vlog')
+    }
+  })
+
+  test('in an open segment, above W, is a torn tail (a missing file is corruption all the same)', () => {
+    const log = makeLog()
+    const { frames } = log.segments.get(5)!
+    const header = kind === 'a zeroed header'
+    const durable = header ? endOf(log.segments, 4, 3) : endOf(log.segments, 5, 0)
+    if (kind === 'a missing file') {
+      expect(corruption(() => survey(damaged(log, 5, 2), durable)).reason).toMatch(/missing/)
+      return
+    }
+    const victim = damaged(log, 5, 2)
+    const found = survey(victim, durable)
+    expect(found.end).toEqual({ segment: 5, offset: header ? 0 : frames[1]!.end })
+    expect(found.reason).toBeDefined()
+    // What was given out may never be given out again.
+    expect(found.highestSequence).toBe(log.segments.get(6)!.nextSequence - 1)
+    const planned = plan(victim, found)
+    const size = victim.image.files.get(segmentPath(5))!.length
+    expect(planned.torn).toEqual([
+      { segment: 5, from: header ? 0 : frames[1]!.end, to: size },
+      { segment: 6, from: 0, to: log.segments.get(6)!.length },
+    ])
+    expect(planned.drop).toEqual(header ? [5, 6, 7] : [6, 7])
+    expect(planned.copy.map(({ frame }) => frame.offset)).toEqual(header ? [] : [frames[1]!.offset])
+    expect(planned.seal.map(({ length }) => length)).toEqual(header ? [] : [frames[0]!.end])
+  })
+})
+
+describe('chains', () => {
+  test('a segment that does not follow the one before ends the log, or is corruption below W', () => {
+    const log = makeLog()
+    // 5 is cut at a frame border: 6 names another length of it.
+    const cut = damage(log, 5, (bytes) => bytes.slice(0, log.segments.get(5)!.frames[2]!.end))
+    const found = survey(cut, endOf(log.segments, 5, 2))
+    expect(found.end).toEqual(endOf(log.segments, 5, 2))
+    expect(found.reason).toMatch(/000006\.vlog, which does not follow/)
+    expect(plan(cut, found).torn).toEqual([
+      { segment: 6, from: 0, to: log.segments.get(6)!.length },
+    ])
+    expect(corruption(() => survey(cut, endOf(log.segments, 5, 3)))).toMatchObject({
+      file: '000005.vlog',
+      offset: log.segments.get(5)!.frames[2]!.end,
+    })
+  })
+
+  test('a sealed segment whose seal names another end is corruption', () => {
+    const log = makeLog()
+    const known = log.known.map((segment) => {
+      const { sealed } = segment
+      return segment.number === 3 && sealed
+        ? { ...segment, sealed: { ...sealed, lastSequence: 999 } }
+        : segment
+    })
+    expect(corruption(() => survey({ ...log, known }, LOG_START)).reason).toMatch(
+      /another sequence/,
+    )
+    const shorter = log.known.map((segment) => {
+      const length = log.segments.get(3)!.frames[2]!.end
+      const lastSequence = log.segments.get(3)!.nextSequence - 3
+      return segment.number === 3 ? { ...segment, sealed: { length, lastSequence } } : segment
+    })
+    expect(corruption(() => survey({ ...log, known: shorter }, LOG_START)).reason).toMatch(
+      /does not follow/,
+    )
+  })
+
+  test('a file with another salt is another file', () => {
+    const log = makeLog()
+    const known = log.known.map((segment) =>
+      segment.number === 4 ? { ...segment, salt: 1 } : segment,
+    )
+    expect(corruption(() => survey({ ...log, known }, LOG_START)).reason).toMatch(/another salt/)
+  })
+
+  test('segments that lay below the checkpoint may be gone', () => {
+    const log = makeLog()
+    const rest = damage({ ...log, known: log.known.slice(1) }, 3, () => undefined)
+    expect(survey(rest, LOG_START, { segment: 4, offset: 0 }).end).toEqual(
+      endOf(log.segments, 6, 3),
+    )
+    expect(() => survey(rest, LOG_START, { segment: 3, offset: 0 })).toThrow(CorruptionError)
+  })
+})
+
+test('bytes behind the length of a sealed segment do not belong to the log', () => {
+  const log = damage(makeLog(), 4, (bytes) => Buffer.concat([bytes, bytes]))
+  expect(survey(log, LOG_START).end).toEqual(endOf(log.segments, 6, 3))
+})
+
+test('a marker proves what it names', () => {
+  const fileSystem = new FaultFileSystem()
+  fileSystem.makeDirectory(LOG_DIRECTORY)
+  const maker = new SegmentMaker(fileSystem, 3)
+  maker.frame(FRAME)
+  const durable = maker.end
+  maker.frame([], durable, 2)
+  const known = [maker.known(false)]
+  const log: Log = { image: fileSystem.visibleImage(), segments: new Map([[3, maker]]), known }
+  const found = survey(log, LOG_START)
+  expect(found.provedEnd).toEqual(durable)
+  const planned = planLogRecovery(found, 0)
+  expect(planned.seal).toEqual([{ number: 3, length: durable.offset, lastSequence: 2 }])
+  expect(planned.copy).toMatchObject([
+    { segment: 3, frame: { recordCount: 0, length: FRAME_HEADER_BYTES } },
+  ])
+})
+
+test('a read error is never taken for a torn tail', () => {
+  const log = makeLog()
+  const fileSystem = new FaultFileSystem({}, log.image)
+  fileSystem.faults = ({ kind, path }) =>
+    kind === 'read' && path === segmentPath(6) ? { errno: 'EIO' } : undefined
+  const act = (): unknown => surveyLog(logContext(fileSystem), log.known, LOG_START, LOG_START)
+  expect(act).toThrow(IoError)
+  expect(fileSystem.openFiles).toBe(0)
+})

@@ -1,0 +1,118 @@
+/**
+ * The punch: marks a file, and gives the blocks of its dead values back to the file system, in place.
+ *
+ * The caller has waited for all reads that began before the version of these tables: no later one can reach what is
+ * dead in it (I5, I12). Nothing is synced: a hole that a crash takes back costs only space.
+ */
+import { CorruptionError } from '../../lib/base/errors.ts'
+import { FILE_HEADER_BYTES, readFileHeader } from '../../lib/base/files/file-header.ts'
+import { segmentName } from '../../lib/base/files/file-names.ts'
+import type { File } from '../../lib/base/files/file-system.ts'
+import type { MarkLive } from './liveness.ts'
+import { markSteps } from './mark.ts'
+import {
+  type CollectorPlace,
+  type CollectorPorts,
+  type ValueLogFile,
+  victimPath,
+} from './victim.ts'
+
+/** A step ends at the first hole behind so many milliseconds: one takes 10 us, or 85 us to 4 ms if it is discarded. */
+const STEP_MS = 2
+
+export interface PunchInput extends CollectorPlace {
+  readonly file: ValueLogFile
+  /** Holes of fewer bytes are not worth a call. */
+  readonly minimumHoleBytes: number
+}
+
+interface PunchedHoles {
+  /** False if the platform or file system has no holes. */
+  readonly supported: boolean
+  /** The file was left alone: its bytes are somebody else's as well, a hard-linked backup's. */
+  readonly hasOtherNames: boolean
+  /** By which its blocks became fewer. */
+  readonly bytesFreed: number
+}
+
+export interface PunchResult extends PunchedHoles {
+  /** Those of earlier times included. */
+  readonly holes: number
+  /** Bytes of whole records that live. */
+  readonly liveBytes: number
+}
+
+/**
+ * Marks the file and punches it. Yields the bytes that each step read. Ended early, it leaves the holes that it has
+ * made.
+ * @throws CorruptionError if anything but a value is damaged, a pointer leads nowhere (I8), or the file is not the one
+ * that the version means; IoError
+ */
+export function* punchSteps(
+  input: PunchInput,
+  markLive: MarkLive,
+  ports: Pick<CollectorPorts, 'fileSystem'>,
+): Generator<number, PunchResult> {
+  const { files } = yield* markSteps({ ...input, files: [input.file] }, markLive, ports)
+  const { holes, liveBytes } = files[0]!
+  const punched = yield* punchHoles(input, holes, ports)
+  return { ...punched, holes: holes.length / 2, liveBytes }
+}
+
+/**
+ * Punches holes. Yields 0: nothing is read or written. Ended early, it leaves the holes that it has made.
+ * @param holes start and end of each, whole blocks: as a mark found them
+ * @throws CorruptionError if the file is not the one that the version means, IoError
+ */
+export function* punchHoles(
+  input: Omit<PunchInput, 'minimumHoleBytes'>,
+  holes: Float64Array,
+  { fileSystem }: Pick<CollectorPorts, 'fileSystem'>,
+): Generator<number, PunchedHoles> {
+  const file = fileSystem.open(victimPath(input, input.file), 'punch')
+  try {
+    checkHeader(file, input)
+    const { allocated } = file.stat()
+    let supported = true
+    let hasOtherNames = false
+    for (let next = 0; next < holes.length; yield 0) {
+      hasOtherNames = file.stat().links !== 1
+      if (hasOtherNames) break
+      next = punchSome(file, holes, next)
+      supported = next >= 0
+      if (!supported) break
+    }
+    const bytesFreed = Math.max(0, allocated - file.stat().allocated)
+    return { supported, hasOtherNames, bytesFreed }
+  } finally {
+    file.close()
+  }
+}
+
+/**
+ * Punches the holes from holes[next] on, for a step.
+ * @returns where the next step goes on; -1 if there can be no holes
+ */
+function punchSome(file: File, holes: Float64Array, next: number): number {
+  const stepEnd = performance.now() + STEP_MS
+  let at = next
+  do {
+    const start = holes[at]!
+    if (!file.punch(start, holes[at + 1]! - start)) return -1
+    at += 2
+  } while (at < holes.length && performance.now() < stepEnd)
+  return at
+}
+
+/** The bytes that go must be those of the file that was marked. */
+function checkHeader(
+  file: File,
+  { file: victim, databaseId }: Pick<PunchInput, 'file' | 'databaseId'>,
+): void {
+  const { kind, number, salt } = victim
+  const name = segmentName(number)
+  const bytes = new Uint8Array(FILE_HEADER_BYTES)
+  const got = file.read(bytes, 0, bytes.length, 0)
+  const identity = readFileHeader(bytes.subarray(0, got), name, { kind, number, databaseId })
+  if (identity.salt !== salt) throw new CorruptionError(name, 56, 'file carries another salt')
+}

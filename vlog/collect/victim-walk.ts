@@ -1,0 +1,168 @@
+/**
+ * Collects the records of victims: walks the heads of each file, one file open at a time, and sorts
+ * what it found. Values are not read, unless they are so short that reading on is cheaper.
+ */
+import { CorruptionError } from '../../lib/base/errors.ts'
+import { segmentName } from '../../lib/base/files/file-names.ts'
+import { frameSeed } from '../../lib/base/files/frame.ts'
+import { SEGMENT_HEADER_BYTES } from '../log/segment-header.ts'
+import { RecordHeads } from '../record-heads.ts'
+import { RELOCATION_HEADER_BYTES } from '../relocation/relocation-format.ts'
+import { type AddressesByPlace, RelocationReader } from '../relocation/relocation-reader.ts'
+import {
+  type CollectorPlace,
+  type CollectorPorts,
+  readVictimHeader,
+  type ValueLogFile,
+  victimPath,
+} from './victim.ts'
+import { emptyVictimRecord, VictimRecords } from './victim-records.ts'
+
+/** A step ends after so many records: 1 to 3 ms. */
+const STEP_RECORDS = 2048
+/** ... or so many bytes read; a step of large records takes single blocks. */
+const STEP_BYTES = 2 * 1024 * 1024
+
+export interface VictimInput extends CollectorPlace {
+  readonly files: readonly ValueLogFile[]
+}
+
+/**
+ * Walks all victims and sorts their records. Yields the bytes that each step read.
+ * @throws CorruptionError if anything but a value is damaged, WISC_FORMAT_VERSION,
+ * WISC_CODEC_UNAVAILABLE, IoError
+ */
+export function* collectVictims(
+  input: VictimInput,
+  ports: Pick<CollectorPorts, 'fileSystem'>,
+): Generator<number, VictimRecords> {
+  const records = new VictimRecords(input.files)
+  for (const [index, victim] of input.files.entries()) {
+    if (victim.kind === 'segment') yield* addSegment(records, index, victim, input, ports)
+    else yield* addRelocation(records, index, victim, input, ports)
+  }
+  yield* records.sortSteps()
+  return records
+}
+
+function* addSegment(
+  records: VictimRecords,
+  index: number,
+  victim: ValueLogFile,
+  place: CollectorPlace,
+  { fileSystem }: Pick<CollectorPorts, 'fileSystem'>,
+): Generator<number, void> {
+  const file = fileSystem.open(victimPath(place, victim), 'read')
+  try {
+    const { identity, firstSequence } = readVictimHeader(file, victim, place)
+    const frames = { seed: frameSeed(identity), firstSequence }
+    const name = segmentName(victim.number)
+    const heads = new RecordHeads(file, name, SEGMENT_HEADER_BYTES, victim.length, frames)
+    records.addSegment(victim.number, index)
+    yield* addHeads(records, heads, index, victim, undefined)
+  } finally {
+    file.close()
+  }
+}
+
+function* addRelocation(
+  records: VictimRecords,
+  index: number,
+  victim: ValueLogFile,
+  place: CollectorPlace,
+  { fileSystem }: Pick<CollectorPorts, 'fileSystem'>,
+): Generator<number, void> {
+  const name = segmentName(victim.number)
+  const reader = RelocationReader.open(fileSystem, victimPath(place, victim), name, {
+    ...victim,
+    databaseId: place.databaseId,
+  })
+  try {
+    const { file, recordsEnd } = reader
+    const addresses = yield* reader.addressesSteps()
+    const heads = new RecordHeads(file, name, RELOCATION_HEADER_BYTES, recordsEnd, undefined)
+    for (const { segment } of reader.parts) records.addSegment(segment, index)
+    yield* addHeads(records, heads, index, victim, addresses)
+  } finally {
+    reader.close()
+  }
+}
+
+/** @param addresses what pointers call the records of a relocation, in the order of their places */
+function* addHeads(
+  records: VictimRecords,
+  heads: RecordHeads,
+  index: number,
+  victim: ValueLogFile,
+  addresses: AddressesByPlace | undefined,
+): Generator<number, void> {
+  const name = segmentName(victim.number)
+  const step = new HeadStep(records, heads, index, victim.number, addresses)
+  for (let bytesBefore = 0; ; bytesBefore = heads.bytesRead) {
+    const more = step.run()
+    yield heads.bytesRead - bytesBefore
+    if (!more) break
+  }
+  if (addresses !== undefined && step.count !== addresses.places.length) {
+    throw new CorruptionError(name, heads.offset, 'index of a relocation does not fit its records')
+  }
+}
+
+class HeadStep {
+  /** Records added. */
+  count = 0
+  readonly #records: VictimRecords
+  readonly #heads: RecordHeads
+  readonly #number: number
+  readonly #addresses: AddressesByPlace | undefined
+  readonly #record: ReturnType<typeof emptyVictimRecord> = emptyVictimRecord()
+
+  constructor(
+    records: VictimRecords,
+    heads: RecordHeads,
+    index: number,
+    number: number,
+    addresses: AddressesByPlace | undefined,
+  ) {
+    this.#records = records
+    this.#heads = heads
+    this.#number = number
+    this.#addresses = addresses
+    this.#record.file = index
+    this.#record.segment = number
+  }
+
+  /** Adds records until the step is full. @returns false if there are no more */
+  run(): boolean {
+    const heads = this.#heads
+    const record = this.#record
+    const records = this.#records
+    const bytesMax = heads.bytesRead + STEP_BYTES
+    for (let i = 0; i < STEP_RECORDS && heads.bytesRead < bytesMax; i++) {
+      if (!heads.next()) return false
+      const header = heads.header!
+      record.keyBytes = heads.keyBytes
+      record.keyStart = heads.keyStart
+      record.keyEnd = heads.keyEnd
+      record.sequence = header.sequence
+      record.place = heads.offset
+      record.length = header.length
+      record.kind = header.kind
+      if (this.#addresses === undefined) record.offset = heads.offset
+      else this.#setAddress(this.#addresses)
+      records.add(record)
+      this.count++
+    }
+    return true
+  }
+
+  #setAddress({ segments, offsets, places }: AddressesByPlace): void {
+    const record = this.#record
+    if (places[this.count] !== record.place) {
+      const reason = 'index of a relocation does not fit its records'
+      throw new CorruptionError(segmentName(this.#number), record.place, reason)
+    }
+    record.segment = segments[this.count]!
+    record.offset = offsets[this.count]!
+  }
+}

@@ -1,0 +1,74 @@
+/** What the log is made of and what it needs: shared by log.ts, log-syncer.ts and segment-preparer.ts. */
+import type { WiscError } from '../../lib/base/errors.ts'
+import type { File } from '../../lib/base/files/file-system.ts'
+import type { LogPosition } from '../../lib/base/log-position.ts'
+import type { Random } from '../../lib/base/random.ts'
+import type { LogContext } from './recovery.ts'
+
+export interface SegmentSeal {
+  readonly number: number
+  readonly length: number
+  readonly lastSequence: number
+}
+
+/** What the edit says that ends the log; all bytes of the log are durable. */
+export interface LogEnding {
+  readonly end: LogPosition
+  /** The last segment, if it has a frame. */
+  readonly seals: readonly SegmentSeal[]
+  /** Segments in which nothing was ever written. */
+  readonly unused: readonly number[]
+}
+
+/** What the log needs of the manifest; every promise resolves when the edit is durable. */
+export interface LogEdits {
+  allocateFileNumber(): number
+  addSegment(segment: { readonly number: number; readonly salt: number }): Promise<unknown>
+  sealSegment(seal: SegmentSeal, durable: LogPosition): Promise<unknown>
+  /** For a segment in which nothing was ever written. */
+  dropSegment(number: number): Promise<unknown>
+  /** For a new segment whose edit was refused: its file goes as soon as no crash can bring the edit back. */
+  discardSegment(number: number): void
+  /** Number of the last durable edit. */
+  durableEdit(): number
+}
+
+/** An open segment: its end moves, everything else stays. */
+export interface OpenSegment {
+  readonly number: number
+  readonly file: File
+  readonly seed: number
+  readonly salt: number
+  /** Bytes written, 0 until the first frame. */
+  length: number
+  lastSequence: number
+}
+
+export interface LogStart extends LogContext {
+  readonly random: Random
+  readonly edits: LogEdits
+  readonly segmentBytes: number
+  /** End of the log so far; nothing is appended to the segment that it names. */
+  readonly end: LogPosition
+  /** Sequence of the last record before `end`. */
+  readonly lastSequence: number
+  /** Called once, when a sync has failed. */
+  readonly failed: (error: WiscError) => void
+  /** Called when an edit could not be written: `retry` tries again. */
+  readonly troubled: (error: WiscError) => void
+  /** A segment has a file, which readers may use. */
+  readonly opened: (number: number, file: File) => void
+  /** The log has no more use for a segment's file: its reader keeps or closes it. */
+  readonly released: (number: number) => void
+}
+
+/** @param last segments that are not sealed yet */
+export function endingOf(end: LogPosition, last: readonly OpenSegment[]): LogEnding {
+  const seals: SegmentSeal[] = []
+  const unused: number[] = []
+  for (const { number, length, lastSequence } of last) {
+    if (length > 0) seals.push({ number, length, lastSequence })
+    else unused.push(number)
+  }
+  return { end, seals, unused }
+}

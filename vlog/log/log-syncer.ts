@@ -1,0 +1,214 @@
+/**
+ * Makes the log durable: one sync at a time, in log order, and the seals that follow.
+ *
+ *   full, not synced -> (sync) -> full, synced -> (edit) -> sealed
+ *   active           -> (sync, when someone waits) -> durable up to where it was when the sync began
+ *
+ * A request names a position. The loop syncs the oldest segment that is not durable to its end, moves
+ * `durable` on and answers everyone whose position it has passed. A sync covers the bytes that were written before
+ * it began, so the length is taken before the call (I1). Seals go their own way, in order: a manifest that
+ * cannot be written must not keep a sync from being answered.
+ */
+import { syncFailed, toWiscError, WiscError } from '../../lib/base/errors.ts'
+import { compareLogPositions, type LogPosition } from '../../lib/base/log-position.ts'
+import type { LogEdits, OpenSegment } from './log-parts.ts'
+
+export interface LogSyncerParts {
+  readonly edits: LogEdits
+  /** Durable to here at the start. */
+  readonly durable: LogPosition
+  readonly durableSequence: number
+  /** After each sync. */
+  readonly synced: () => void
+  /** After each seal: there is room for another full segment. */
+  readonly sealed: (segment: OpenSegment) => void
+  /** A seal could not be written; `retrySeals` tries again. */
+  readonly sealFailed: (error: WiscError) => void
+  /** Once, when a sync has failed. */
+  readonly failed: (error: WiscError) => void
+}
+
+interface Waiter {
+  readonly position: LogPosition
+  readonly resolve: () => void
+  readonly reject: (error: WiscError) => void
+}
+
+export class LogSyncer {
+  readonly #parts: LogSyncerParts
+  #durable: LogPosition
+  #durableSequence: number
+  /** Full segments in log order: first those that wait for their seals, then those that wait for their sync. */
+  readonly #synced: OpenSegment[] = []
+  readonly #unsynced: OpenSegment[] = []
+  #active: OpenSegment | undefined
+  #waiters: Waiter[] = []
+  #syncing = false
+  #sealing: Promise<void> | undefined
+  #failure: WiscError | undefined
+  #sealFailure: WiscError | undefined
+
+  constructor(parts: LogSyncerParts) {
+    this.#parts = parts
+    this.#durable = parts.durable
+    this.#durableSequence = parts.durableSequence
+  }
+
+  get durable(): LogPosition {
+    return this.#durable
+  }
+
+  get durableSequence(): number {
+    return this.#durableSequence
+  }
+
+  /** Full segments whose seals are not durable. */
+  get fullSegments(): number {
+    return this.#synced.length + this.#unsynced.length
+  }
+
+  /** Set for good when a sync has failed. */
+  get failure(): WiscError | undefined {
+    return this.#failure
+  }
+
+  /** Set while a seal could not be written. */
+  get sealFailure(): WiscError | undefined {
+    return this.#sealFailure
+  }
+
+  /** End of a full segment; 0 if there is none with this number. */
+  writtenEnd(segment: number): number {
+    const full = [...this.#synced, ...this.#unsynced]
+    return full.find(({ number }) => number === segment)?.length ?? 0
+  }
+
+  /** Takes over a segment to which nothing will be written any more. */
+  addFull(segment: OpenSegment): void {
+    if (this.#active === segment) this.#active = undefined
+    this.#unsynced.push(segment)
+    this.#syncSoon()
+  }
+
+  /** @param active the segment that is being written now */
+  syncTo(position: LogPosition, active: OpenSegment | undefined): Promise<void> {
+    if (this.#failure) return Promise.reject(this.#failure)
+    if (compareLogPositions(position, this.#durable) <= 0) return Promise.resolve()
+    this.#active = active
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ position, resolve, reject })
+      this.#syncSoon()
+    })
+  }
+
+  /** Resolves when every segment that is full now is sealed. @throws what keeps it from that */
+  async finish(): Promise<void> {
+    const last = this.#unsynced.at(-1)
+    if (last) await this.syncTo({ segment: last.number, offset: last.length }, this.#active)
+    while (this.#synced.length > 0) {
+      if (this.#failure) throw this.#failure
+      if (this.#sealFailure) throw this.#sealFailure
+      this.#sealSoon()
+      await this.#sealing
+    }
+    if (this.#failure) throw this.#failure
+  }
+
+  /** Tries again to seal what could not be sealed. */
+  async retrySeals(): Promise<void> {
+    this.#sealFailure = undefined
+    await this.finish()
+  }
+
+  /** Ends without another sync. */
+  abandon(): void {
+    this.#failure ??= new WiscError('WISC_NOT_OPEN', 'the log is closed')
+    this.#rejectAll(this.#failure)
+  }
+
+  /** A sync failed, here or in the manifest: nothing is synced or sealed again. */
+  fail(error: WiscError): void {
+    if (this.#failure) return
+    this.#failure = error
+    this.#rejectAll(error)
+    this.#parts.failed(error)
+  }
+
+  #syncSoon(): void {
+    if (this.#syncing || this.#failure) return
+    this.#syncing = true
+    void this.#syncLoop()
+  }
+
+  /** `#syncing` ends in the same tick as the loop: a request that comes right behind must not rely on it. */
+  async #syncLoop(): Promise<void> {
+    for (;;) {
+      const full = this.#unsynced[0]
+      const segment = full ?? (this.#waiters.length > 0 ? this.#active : undefined)
+      if (segment === undefined || this.#failure) break
+      const end = { segment: segment.number, offset: segment.length }
+      const { lastSequence } = segment
+      if (compareLogPositions(end, this.#durable) > 0) {
+        try {
+          await segment.file.dataSyncAsync()
+        } catch (cause) {
+          this.fail(syncFailed(segment.file.path, cause))
+          break
+        }
+        if (this.#failure) break
+        this.#durable = end
+        this.#durableSequence = lastSequence
+        this.#parts.synced()
+      }
+      if (full) {
+        this.#unsynced.shift()
+        this.#synced.push(full)
+        this.#sealSoon()
+      }
+      this.#answer()
+    }
+    this.#syncing = false
+  }
+
+  #sealSoon(): void {
+    if (this.#sealing || this.#failure || this.#sealFailure || this.#synced.length === 0) return
+    this.#sealing = this.#sealLoop().finally(() => {
+      this.#sealing = undefined
+      this.#sealSoon()
+    })
+  }
+
+  async #sealLoop(): Promise<void> {
+    for (let segment = this.#synced[0]; segment !== undefined; segment = this.#synced[0]) {
+      const { number, length, lastSequence } = segment
+      try {
+        await this.#parts.edits.sealSegment({ number, length, lastSequence }, this.#durable)
+      } catch (cause) {
+        const error = toWiscError(cause)
+        if (error.code === 'WISC_SYNC_FAILED') this.fail(error)
+        else {
+          this.#sealFailure = error
+          this.#parts.sealFailed(error)
+        }
+        return
+      }
+      if (this.#failure) return
+      this.#synced.shift()
+      this.#parts.sealed(segment)
+    }
+  }
+
+  #answer(): void {
+    const durable = this.#durable
+    const rest: Waiter[] = []
+    for (const waiter of this.#waiters) {
+      if (compareLogPositions(waiter.position, durable) <= 0) waiter.resolve()
+      else rest.push(waiter)
+    }
+    this.#waiters = rest
+  }
+
+  #rejectAll(error: WiscError): void {
+    for (const waiter of this.#waiters.splice(0)) waiter.reject(error)
+  }
+}

@@ -1,0 +1,353 @@
+/**
+ * Recovery of the log: what it proves, where it ends, and what has to move before anything is served.
+ *
+ *   sealed ... | open segments                                   |
+ *   -----------+-----------------W===========X...................|
+ *              proved by edits   valid, not  first invalid byte: torn tail,
+ *              and frames        proved      set aside in lost/
+ *
+ * W, the proved end, is the furthest position that any version edit or any valid frame of the open segments
+ * names as durable, frames behind damage included. X is where the walk ends. X before W is corruption.
+ * Between W and X the bytes are valid but may be known to the page cache alone (a failed sync can leave
+ * them so): they are copied to a new segment that is synced. Surveying only reads (I11); the plan is
+ * pure; the effects, in their durable order, are in lib/recovery/recover.ts. Source of the torn-tail rule: Pebble's
+ * record package, which reads ahead for chunks that promise more than was found.
+ */
+import { CorruptionError, isMissing } from '../../lib/base/errors.ts'
+import { joinPath, segmentName } from '../../lib/base/files/file-names.ts'
+import type { File, FileSystem } from '../../lib/base/files/file-system.ts'
+import { findFrames } from '../../lib/base/files/find-frames.ts'
+import { frameSeed } from '../../lib/base/files/frame.ts'
+import { compareLogPositions, type LogPosition } from '../../lib/base/log-position.ts'
+import { readSegmentHeader, SEGMENT_HEADER_BYTES, type SegmentHeader } from './segment-header.ts'
+import {
+  FIRST_FRAME_OFFSET,
+  type FrameSummary,
+  type WalkResult,
+  walkSegment,
+} from './segment-walk.ts'
+
+/** What the manifest knows of a segment. */
+export interface KnownSegment {
+  readonly number: number
+  readonly salt: number
+  /** Set when it is sealed. */
+  readonly sealed: { readonly length: number; readonly lastSequence: number } | undefined
+}
+
+export interface LogContext {
+  readonly fileSystem: FileSystem
+  readonly directory: string
+  readonly databaseId: Uint8Array
+}
+
+/** An open segment as it was found. */
+export interface FoundSegment {
+  readonly number: number
+  readonly size: number
+  readonly frames: readonly FrameSummary[]
+}
+
+export interface LogSurvey {
+  /** W: nothing at or below it may be lost or moved. */
+  readonly provedEnd: LogPosition
+  /** X: the log goes to here. */
+  readonly end: LogPosition
+  /** Why it ends there, if not because the file does. */
+  readonly reason: string | undefined
+  /** The open segments in log order, with their valid frames. */
+  readonly open: readonly FoundSegment[]
+  /** Sequence of the last valid record (at least that of the last seal). */
+  readonly lastSequence: number
+  /** The highest sequence that any valid frame uses, the torn tail included. */
+  readonly highestSequence: number
+  /** The highest version edit that a valid frame names as durable: the manifest must reach it. */
+  readonly durableEdit: number
+}
+
+/**
+ * Surveys the log from the checkpoint on. Reads every byte of it once and proves it.
+ *
+ * @param known the segments of the version, in log order
+ * @param durable the furthest durable position that a version edit names
+ * @throws CorruptionError if the log fails or ends before its proved end; IoError if a read fails, which
+ *   is never taken for a torn tail
+ */
+export function surveyLog(
+  context: LogContext,
+  known: readonly KnownSegment[],
+  checkpoint: LogPosition,
+  durable: LogPosition,
+): LogSurvey {
+  const survey = new Survey(context, checkpoint, durable, openSizes(context, known))
+  if (!known.some(({ number }) => number === checkpoint.segment)) survey.passCollected()
+  for (const segment of known) {
+    const { number, sealed } = segment
+    if (sealed === undefined) survey.addOpen(segment)
+    else if (isBehind(checkpoint, { segment: number, offset: sealed.length })) {
+      survey.passSealed(segment, sealed)
+    } else survey.addSealed(segment, sealed)
+  }
+  return survey.result()
+}
+
+/**
+ * How long the open segments are. The newest is asked first: what its frames name as durable, and all that was written
+ * before them, is in the others by the time that these are asked, also beside a writer.
+ */
+function openSizes(
+  { fileSystem, directory }: LogContext,
+  known: readonly KnownSegment[],
+): ReadonlyMap<number, number> {
+  const open = known.filter(({ sealed }) => sealed === undefined).toReversed()
+  return new Map(
+    open.map(({ number }) => [
+      number,
+      fileSystem.statPath(joinPath(directory, segmentName(number)))?.size ?? 0,
+    ]),
+  )
+}
+
+/** True if a segment that ends at `end` lies below the checkpoint: then all of it is in tables. */
+function isBehind(checkpoint: LogPosition, end: LogPosition): boolean {
+  return compareLogPositions(end, checkpoint) <= 0
+}
+
+class Survey {
+  readonly #context: LogContext
+  readonly #checkpoint: LogPosition
+  readonly #openSizes: ReadonlyMap<number, number>
+  #provedEnd: LogPosition
+  #end: LogPosition = { segment: 0, offset: 0 }
+  #reason: string | undefined
+  /** Set once the log has ended: later segments only tell how far it was durable. */
+  #ended = false
+  readonly #open: FoundSegment[] = []
+  #lastSequence = 0
+  #highestSequence = 0
+  #durableEdit = 0
+
+  constructor(
+    context: LogContext,
+    checkpoint: LogPosition,
+    durable: LogPosition,
+    openSizes: ReadonlyMap<number, number>,
+  ) {
+    this.#context = context
+    this.#openSizes = openSizes
+    this.#checkpoint = checkpoint
+    this.#provedEnd = durable
+  }
+
+  /** The segment of the checkpoint was reclaimed: the log was durable up to there, and goes on behind it. */
+  passCollected(): void {
+    this.#end = this.#checkpoint
+  }
+
+  passSealed(segment: KnownSegment, seal: { length: number; lastSequence: number }): void {
+    const end = { segment: segment.number, offset: seal.length }
+    if (compareLogPositions(end, this.#end) > 0) this.#end = end
+    this.#lastSequence = seal.lastSequence
+    this.#highestSequence = Math.max(this.#highestSequence, seal.lastSequence)
+  }
+
+  addSealed(segment: KnownSegment, seal: { length: number; lastSequence: number }): void {
+    const checkpoint = this.#checkpoint
+    const name = segmentName(segment.number)
+    withSegment(this.#context, segment.number, (file, size) => {
+      if (size < seal.length) {
+        throw new CorruptionError(name, size, 'segment is shorter than its seal says')
+      }
+      const header = readHeader(this.#context, file, segment, size)
+      if (!this.#follows(header)) {
+        const reason = 'segment does not follow the one before'
+        throw new CorruptionError(name, SEGMENT_HEADER_BYTES, reason)
+      }
+      const begins = checkpoint.segment === segment.number && checkpoint.offset > 0
+      const walk = walkSegment(file, {
+        number: segment.number,
+        seed: frameSeed(header.identity),
+        end: seal.length,
+        from: begins ? checkpoint.offset : FIRST_FRAME_OFFSET,
+        firstSequence: begins ? undefined : header.firstSequence,
+        proveValues: true,
+      })
+      if (walk.damage) throw new CorruptionError(name, walk.damage.offset, walk.damage.reason)
+      if (walk.nextSequence !== undefined && walk.nextSequence - 1 !== seal.lastSequence) {
+        throw new CorruptionError(
+          name,
+          seal.length,
+          'segment ends with another sequence than its seal',
+        )
+      }
+      for (const frame of walk.frames) this.#noteFrame(frame)
+    })
+    this.passSealed(segment, seal)
+  }
+
+  /** A segment goes on where the one before ended, unless that one was below the checkpoint and is gone. */
+  #follows(header: SegmentHeader): boolean {
+    const end = this.#end
+    if (header.predecessor === end.segment) return header.predecessorLength === end.offset
+    const named = { segment: header.predecessor, offset: header.predecessorLength }
+    return named.segment > end.segment && compareLogPositions(named, this.#checkpoint) <= 0
+  }
+
+  addOpen(segment: KnownSegment): void {
+    withSegment(this.#context, segment.number, (file, sizeNow) => {
+      const size = Math.min(sizeNow, this.#openSizes.get(segment.number) ?? 0)
+      const seed = frameSeed(identityOf(this.#context, segment))
+      let walk: WalkResult | undefined
+      if (!this.#ended && size > 0) walk = this.#walkOpen(file, segment, seed, size)
+      this.#open.push({ number: segment.number, size, frames: walk?.frames ?? [] })
+      const from = walk?.damage ? walk.damage.offset : walk ? size : 0
+      findFrames(file, seed, from, size, (frame) => this.#noteFrame(frame))
+      if (size === 0) this.#ended = true
+    })
+  }
+
+  #walkOpen(file: File, segment: KnownSegment, seed: number, size: number): WalkResult | undefined {
+    let header: SegmentHeader
+    try {
+      header = readHeader(this.#context, file, segment, size)
+    } catch (error) {
+      if (!(error instanceof CorruptionError)) throw error
+      this.#stop({ segment: segment.number, offset: 0 }, error.reason)
+      return undefined
+    }
+    if (!this.#follows(header)) {
+      const reason = `log goes on in ${segmentName(segment.number)}, which does not follow it`
+      this.#stop(this.#end, reason)
+      return undefined
+    }
+    const walk = walkSegment(file, {
+      number: segment.number,
+      seed,
+      end: size,
+      from: FIRST_FRAME_OFFSET,
+      firstSequence: header.firstSequence,
+      proveValues: true,
+    })
+    for (const frame of walk.frames) this.#noteFrame(frame)
+    this.#end = { segment: segment.number, offset: walk.validEnd }
+    if (walk.nextSequence !== undefined) this.#lastSequence = walk.nextSequence - 1
+    if (walk.damage) this.#stop(this.#end, walk.damage.reason)
+    return walk
+  }
+
+  #stop(end: LogPosition, reason: string): void {
+    this.#ended = true
+    this.#end = end
+    this.#reason = reason
+  }
+
+  #noteFrame(frame: FrameSummary): void {
+    if (compareLogPositions(frame.durable, this.#provedEnd) > 0) this.#provedEnd = frame.durable
+    this.#durableEdit = Math.max(this.#durableEdit, frame.durableEdit)
+    this.#highestSequence = Math.max(
+      this.#highestSequence,
+      frame.firstSequence + frame.recordCount - 1,
+    )
+  }
+
+  result(): LogSurvey {
+    if (compareLogPositions(this.#end, this.#provedEnd) < 0) {
+      const { segment, offset } = this.#end
+      const proved = this.#provedEnd
+      const reason = this.#reason ?? 'log ends'
+      throw new CorruptionError(
+        segmentName(segment),
+        offset,
+        `${reason} before its proved end, which is ${segmentName(proved.segment)} at ${proved.offset}:`,
+      )
+    }
+    return {
+      provedEnd: this.#provedEnd,
+      end: this.#end,
+      reason: this.#reason,
+      open: this.#open,
+      lastSequence: this.#lastSequence,
+      highestSequence: this.#highestSequence,
+      durableEdit: this.#durableEdit,
+    }
+  }
+}
+
+/** Opens a segment of the version for a moment. A missing one is corruption: the version needs it. */
+function withSegment(
+  context: LogContext,
+  number: number,
+  use: (file: File, size: number) => void,
+): void {
+  const name = segmentName(number)
+  let file: File
+  try {
+    file = context.fileSystem.open(joinPath(context.directory, name), 'read')
+  } catch (error) {
+    if (isMissing(error)) throw new CorruptionError(name, 0, 'segment is missing', { cause: error })
+    throw error
+  }
+  try {
+    use(file, file.stat().size)
+  } finally {
+    file.close()
+  }
+}
+
+function identityOf(context: LogContext, segment: KnownSegment): SegmentHeader['identity'] {
+  const { number, salt } = segment
+  return { kind: 'segment', databaseId: context.databaseId, number, salt }
+}
+
+function readHeader(
+  context: LogContext,
+  file: File,
+  segment: KnownSegment,
+  size: number,
+): SegmentHeader {
+  const bytes = new Uint8Array(Math.min(SEGMENT_HEADER_BYTES, size))
+  file.read(bytes, 0, bytes.length, 0)
+  const header = readSegmentHeader(bytes, segment.number, context.databaseId)
+  if (header.identity.salt !== segment.salt) {
+    throw new CorruptionError(segmentName(segment.number), 56, 'segment carries another salt')
+  }
+  return header
+}
+
+/** What must change before a recovered log is served. */
+export interface LogRecoveryPlan {
+  /** Open segments whose bytes up to `length` are proved: they are sealed there. */
+  readonly seal: readonly { number: number; length: number; lastSequence: number }[]
+  /** Open segments that hold nothing proved: they leave the version. */
+  readonly drop: readonly number[]
+  /** Valid frames that are not proved, in log order: they are copied to a new segment. */
+  readonly copy: readonly { readonly segment: number; readonly frame: FrameSummary }[]
+  /** Byte ranges that belong to no valid frame: they are set aside. */
+  readonly torn: readonly { readonly segment: number; readonly from: number; readonly to: number }[]
+}
+
+/** Decides for each open segment: pure. `lastSealed` is the last sequence below the first open segment. */
+export function planLogRecovery(survey: LogSurvey, lastSealed: number): LogRecoveryPlan {
+  const seal: { number: number; length: number; lastSequence: number }[] = []
+  const drop: number[] = []
+  const copy: { segment: number; frame: FrameSummary }[] = []
+  const torn: { segment: number; from: number; to: number }[] = []
+  let lastSequence = lastSealed
+  for (const { number, size, frames } of survey.open) {
+    let length = 0
+    let validEnd = 0
+    for (const frame of frames) {
+      validEnd = frame.offset + frame.length
+      if (compareLogPositions({ segment: number, offset: validEnd }, survey.provedEnd) <= 0) {
+        length = validEnd
+        lastSequence = frame.firstSequence + frame.recordCount - 1
+      } else {
+        copy.push({ segment: number, frame })
+      }
+    }
+    if (length > 0) seal.push({ number, length, lastSequence })
+    else drop.push(number)
+    if (size > validEnd) torn.push({ segment: number, from: validEnd, to: size })
+  }
+  return { seal, drop, copy, torn }
+}

@@ -1,0 +1,71 @@
+/**
+ * The header of a segment: the common file header and how the log goes on from the segment before.
+ *
+ *   offset size field
+ *        0   64 file header         lib/base/files/file-header.ts, kind 3
+ *       64    8 predecessor         number of the segment before, 0 for the first of a log
+ *       72    8 predecessorLength   where that one ends
+ *       80    8 firstSequence       of the first frame in this segment
+ *       88    4 zero
+ *       92    4 checksum            CRC-32 of bytes 64 .. 91, continued from the seed of the file's frames
+ *
+ * It is written together with the first frame, because only then the end of the predecessor is known.
+ * Replay demands that predecessor and length meet what the manifest and the walk of the log say.
+ */
+import { readU32, readU64, writeU32, writeU64 } from '../../lib/base/bytes.ts'
+import { crc32From } from '../../lib/base/checksum.ts'
+import { CorruptionError } from '../../lib/base/errors.ts'
+import {
+  FILE_HEADER_BYTES,
+  type FileIdentity,
+  readFileHeader,
+  writeFileHeader,
+} from '../../lib/base/files/file-header.ts'
+import { segmentName } from '../../lib/base/files/file-names.ts'
+import { frameSeed } from '../../lib/base/files/frame.ts'
+
+export const SEGMENT_HEADER_BYTES: number = FILE_HEADER_BYTES + 32
+
+export interface SegmentHeader {
+  readonly identity: FileIdentity
+  readonly predecessor: number
+  readonly predecessorLength: number
+  readonly firstSequence: number
+}
+
+export function writeSegmentHeader(bytes: Uint8Array, at: number, header: SegmentHeader): void {
+  writeFileHeader(bytes, at, header.identity)
+  const chain = at + FILE_HEADER_BYTES
+  writeU64(bytes, chain, header.predecessor)
+  writeU64(bytes, chain + 8, header.predecessorLength)
+  writeU64(bytes, chain + 16, header.firstSequence)
+  writeU32(bytes, chain + 24, 0)
+  const seed = frameSeed(header.identity)
+  writeU32(bytes, chain + 28, crc32From(seed, bytes.subarray(chain, chain + 28)))
+}
+
+/**
+ * @param bytes the first SEGMENT_HEADER_BYTES of the file, or fewer if it is shorter
+ * @throws CorruptionError, WISC_FORMAT_VERSION
+ */
+export function readSegmentHeader(
+  bytes: Uint8Array,
+  number: number,
+  databaseId: Uint8Array,
+): SegmentHeader {
+  const name = segmentName(number)
+  const identity = readFileHeader(bytes, name, { kind: 'segment', number, databaseId })
+  if (bytes.length < SEGMENT_HEADER_BYTES) {
+    throw new CorruptionError(name, FILE_HEADER_BYTES, 'segment header is cut off')
+  }
+  const chain = bytes.subarray(FILE_HEADER_BYTES, SEGMENT_HEADER_BYTES)
+  if (readU32(chain, 28) !== crc32From(frameSeed(identity), chain.subarray(0, 28))) {
+    throw new CorruptionError(name, FILE_HEADER_BYTES, 'segment header checksum mismatch')
+  }
+  return {
+    identity,
+    predecessor: readU64(chain, 0),
+    predecessorLength: readU64(chain, 8),
+    firstSequence: readU64(chain, 16),
+  }
+}
