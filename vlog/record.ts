@@ -21,9 +21,10 @@
  * the writer's memory. A reader proves it by both sums; the header checksum alone serves walks, which read
  * no values. Rules: vlog/FORMAT.md, section 4.
  */
+
 import { compareRange, readU16, readU32, readU64, writeU32, writeU64 } from '../lib/base/bytes.ts'
 import { checksum, crc32From } from '../lib/base/checksum.ts'
-import { FILE_BYTES_MAX, SEQUENCE_MAX } from '../lib/base/log-position.ts'
+import { FILE_BYTES_MAX, SEQUENCE_MAX } from '../lib/base/ids.ts'
 import { RECORD_HEADER_BYTES, VALUE_CHUNK_BYTES } from '../lib/base/record-size.ts'
 
 export { RECORD_HEADER_BYTES, storedBytes, VALUE_CHUNK_BYTES } from '../lib/base/record-size.ts'

@@ -5,8 +5,10 @@
  *
  * It looks below the public face, as micro-benchmarks do: what it measures has none.
  */
+
 import { hashRange } from '../../lib/base/bytes.ts'
-import { LOG_START, SEQUENCE_MAX } from '../../lib/base/log-position.ts'
+import { SEQUENCE_MAX } from '../../lib/base/ids.ts'
+import { LOG_START } from '../../lib/base/log-position.ts'
 import type { FoundEntry } from '../../lib/tree/entry.ts'
 import { KIND } from '../../lib/tree/entry.ts'
 import type { Arena } from '../../lib/tree/memtable/arena.ts'

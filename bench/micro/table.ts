@@ -5,13 +5,14 @@
  *
  * It looks below the public face, as micro-benchmarks do: what it measures has none.
  */
+
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { compareBytes, hashRange, NO_BYTES } from '../../lib/base/bytes.ts'
 import { BlockCache } from '../../lib/base/files/block-cache.ts'
 import type { FileIdentity } from '../../lib/base/files/file-header.ts'
 import { joinPath, tableName } from '../../lib/base/files/file-names.ts'
-import { SEQUENCE_MAX } from '../../lib/base/log-position.ts'
+import { SEQUENCE_MAX } from '../../lib/base/ids.ts'
 import { NodeFileSystem } from '../../lib/base/platform/node-file-system.ts'
 import type { BuiltTable, EntryCursor, TableOptions } from '../../lib/tree/entry.ts'
 import { KIND } from '../../lib/tree/entry.ts'

@@ -10,7 +10,7 @@
  */
 
 import { compareRange, equalBytes } from '../base/bytes.ts'
-import { SEQUENCE_MAX } from '../base/log-position.ts'
+import { SEQUENCE_MAX } from '../base/ids.ts'
 import { isEmptyRange, type ResolvedScan } from '../contract/arguments.ts'
 import type { EmptyRange, EmptyRanges } from '../state/empty-ranges.ts'
 import { Lookup, type ReadState, type TreeReader } from '../state/tree-reader.ts'

@@ -9,8 +9,9 @@
  * Memtables are not its business, and neither is who still reads: while a snapshot sees it, what is shadowed is pinned.
  * The exact figures are those of lib/tree/compaction/shadow-walk.ts.
  */
+
 import type { BlockCache } from '../base/files/block-cache.ts'
-import { SEQUENCE_MAX } from '../base/log-position.ts'
+import { SEQUENCE_MAX } from '../base/ids.ts'
 import type { TableCache } from '../state/tables.ts'
 import { Lookup } from '../state/tree-reader.ts'
 import { KIND, type TableMeta, valueLength } from '../tree/entry.ts'

@@ -2,12 +2,13 @@
  * What opening a relocation reads: its header, and at its end footer, parts and fence. All of it is proved, and held
  * against what the manifest says of the file. Layout: relocation-format.ts.
  */
+
 import { readU64 } from '../../lib/base/bytes.ts'
 import { CorruptionError } from '../../lib/base/errors.ts'
 import { readFileHeader } from '../../lib/base/files/file-header.ts'
 import type { File } from '../../lib/base/files/file-system.ts'
 import { frameSeed } from '../../lib/base/files/frame.ts'
-import { FILE_NUMBER_MAX } from '../../lib/base/log-position.ts'
+import { FILE_NUMBER_MAX } from '../../lib/base/ids.ts'
 import { RECORD_HEADER_BYTES } from '../record.ts'
 import {
   CHECKSUM_BYTES,

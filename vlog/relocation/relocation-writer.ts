@@ -5,13 +5,14 @@
  * Data plane: nothing is allocated for a record. The index stays in memory until the records are written, for they
  * come in the order of their keys and the index is in that of addresses.
  */
+
 import { writeU64 } from '../../lib/base/bytes.ts'
 import { assert, CorruptionError, syncFailed, type WiscError } from '../../lib/base/errors.ts'
 import { type FileIdentity, writeFileHeader } from '../../lib/base/files/file-header.ts'
 import { segmentName } from '../../lib/base/files/file-names.ts'
 import type { File } from '../../lib/base/files/file-system.ts'
 import { frameSeed } from '../../lib/base/files/frame.ts'
-import { FILE_BYTES_MAX, FILE_NUMBER_MAX } from '../../lib/base/log-position.ts'
+import { FILE_BYTES_MAX, FILE_NUMBER_MAX } from '../../lib/base/ids.ts'
 import { RECORD_HEADER_BYTES } from '../record.ts'
 import { EarlySync } from './early-sync.ts'
 import { RelocationAddresses } from './relocation-addresses.ts'

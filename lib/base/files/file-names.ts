@@ -1,8 +1,8 @@
 /**
  * The names of the files of a database. File content never becomes a path: a name is always made here, from a number.
  */
-import { FILE_NUMBER_MAX } from '../log-position.ts'
 
+import { FILE_NUMBER_MAX } from '../ids.ts'
 export const CURRENT_NAME = 'CURRENT'
 export const CURRENT_TEMPORARY_NAME = 'CURRENT.tmp'
 export const LOCK_NAME = 'LOCK'

@@ -6,8 +6,9 @@
  * where it stands when the edit is made (version-set.ts), and whoever publishes a file has taken its number before.
  * A number that was taken for a file that no edit names comes again only in another process that finds no file of it.
  */
+
 import { assert } from '../errors.ts'
-import { FILE_NUMBER_MAX } from '../log-position.ts'
+import { FILE_NUMBER_MAX } from '../ids.ts'
 
 export class FileNumbers {
   /** For {@link FileNumbers} in other threads: they count on together. */

@@ -1,11 +1,12 @@
 /** The entries of a table, as many as can be proved, and which keys the rest may have had. */
+
 import { NO_BYTES } from '../../base/bytes.ts'
 import { FILE_HEADER_BYTES } from '../../base/files/file-header.ts'
 import { tableName } from '../../base/files/file-names.ts'
 import type { File } from '../../base/files/file-system.ts'
 import { FileWindow } from '../../base/files/file-window.ts'
 import { frameSeed } from '../../base/files/frame.ts'
-import { SEQUENCE_MAX } from '../../base/log-position.ts'
+import { SEQUENCE_MAX } from '../../base/ids.ts'
 import {
   decodeEntry,
   emptyEntry,

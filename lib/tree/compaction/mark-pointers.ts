@@ -9,7 +9,7 @@
 
 import type { CorruptionError } from '../../base/errors.ts'
 import type { FileSystem } from '../../base/files/file-system.ts'
-import { SEQUENCE_MAX } from '../../base/log-position.ts'
+import { SEQUENCE_MAX } from '../../base/ids.ts'
 import { type EntryCursor, KIND } from '../entry.ts'
 import type { TableReader } from '../table/table-reader.ts'
 import {

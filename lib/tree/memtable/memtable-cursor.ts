@@ -6,7 +6,7 @@
  * leaves behind.
  */
 
-import { SEQUENCE_MAX } from '../../base/log-position.ts'
+import { SEQUENCE_MAX } from '../../base/ids.ts'
 import type { EntryCursor, Kind } from '../entry.ts'
 import { KIND } from '../entry.ts'
 import {

@@ -24,8 +24,9 @@
  * UNKNOWN_TAG, for they know neither file nor place. Conditions are written as what must hold, so
  * that NaN (a varint behind the memory) fails them.
  */
+
 import { compareRange, NO_BYTES, readU32 } from '../../base/bytes.ts'
-import { FILE_BYTES_MAX, SEQUENCE_MAX } from '../../base/log-position.ts'
+import { FILE_BYTES_MAX, SEQUENCE_MAX } from '../../base/ids.ts'
 import { type FoundEntry, KEY_BYTES_MAX, KIND, type Kind } from '../entry.ts'
 import { copyBytes } from './growing-bytes.ts'
 

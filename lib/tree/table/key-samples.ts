@@ -8,7 +8,7 @@
 
 import { hashRange } from '../../base/bytes.ts'
 import type { BlockCache } from '../../base/files/block-cache.ts'
-import { SEQUENCE_MAX } from '../../base/log-position.ts'
+import { SEQUENCE_MAX } from '../../base/ids.ts'
 import { decodeEntry, emptyEntry, entriesEnd, type KeyedEntry } from './block-format.ts'
 import { LastKey } from './last-key.ts'
 import type { TableBlocks } from './table-blocks.ts'

@@ -16,7 +16,7 @@ import {
 } from '../../base/files/file-header.ts'
 import type { File } from '../../base/files/file-system.ts'
 import { frameSeed } from '../../base/files/frame.ts'
-import { FILE_BYTES_MAX, FILE_NUMBER_MAX } from '../../base/log-position.ts'
+import { FILE_BYTES_MAX, FILE_NUMBER_MAX } from '../../base/ids.ts'
 import {
   type BuiltTable,
   KEY_BYTES_MAX,

@@ -11,7 +11,7 @@
 import { compareRange, NO_BYTES } from '../../base/bytes.ts'
 import type { BlockCache } from '../../base/files/block-cache.ts'
 import { FileWindow } from '../../base/files/file-window.ts'
-import { SEQUENCE_MAX } from '../../base/log-position.ts'
+import { SEQUENCE_MAX } from '../../base/ids.ts'
 import { type EntryCursor, KIND, type Kind } from '../entry.ts'
 import {
   decodeEntry,

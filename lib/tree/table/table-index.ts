@@ -13,10 +13,11 @@
  * So the block of an entry is the last one whose bound is at or before it: a lookup never needs a
  * second block.
  */
+
 import { compareRange } from '../../base/bytes.ts'
 import { CorruptionError } from '../../base/errors.ts'
 import { FILE_HEADER_BYTES } from '../../base/files/file-header.ts'
-import { SEQUENCE_MAX } from '../../base/log-position.ts'
+import { SEQUENCE_MAX } from '../../base/ids.ts'
 import { VarintReader } from '../../base/varint.ts'
 import { KEY_BYTES_MAX } from '../entry.ts'
 import { GrowingBytes } from './growing-bytes.ts'

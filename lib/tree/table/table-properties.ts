@@ -11,9 +11,10 @@
  *                 baseSequence, smallestSequence, largestSequence: varint,
  *                 smallestKeyLength: varint, smallestKey, largestKeyLength: varint, largestKey
  */
+
 import { compareBytes, equalBytes } from '../../base/bytes.ts'
 import { CorruptionError } from '../../base/errors.ts'
-import { FILE_NUMBER_MAX } from '../../base/log-position.ts'
+import { FILE_NUMBER_MAX } from '../../base/ids.ts'
 import { VarintReader } from '../../base/varint.ts'
 import {
   KEY_BYTES_MAX,

@@ -24,9 +24,11 @@
  * (WISC_FORMAT_VERSION), an unknown odd one is skipped. A field's bytes must be used up exactly.
  * Rules: lib/tree/FORMAT.md, section 3.
  */
+
 import { compareBytes } from '../../base/bytes.ts'
 import { CorruptionError, WiscError } from '../../base/errors.ts'
-import { FILE_BYTES_MAX, FILE_NUMBER_MAX, type LogPosition } from '../../base/log-position.ts'
+import { FILE_BYTES_MAX, FILE_NUMBER_MAX } from '../../base/ids.ts'
+import type { LogPosition } from '../../base/log-position.ts'
 import { VARINT_BYTES_MAX, VarintReader, writeVarint } from '../../base/varint.ts'
 import { KEY_BYTES_MAX, type TableMeta } from '../entry.ts'
 

@@ -7,6 +7,7 @@
  */
 import { compareBytes } from '../../base/bytes.ts'
 import { assert } from '../../base/errors.ts'
+import type { FileNumber, Sequence, VersionNumber } from '../../base/ids.ts'
 import { compareLogPositions, LOG_START, type LogPosition } from '../../base/log-position.ts'
 import type { TableMeta } from '../entry.ts'
 import { firstTableReaching } from '../table/run-cursor.ts'
@@ -48,7 +49,7 @@ export type SegmentState = OpenSegmentState | SealedSegmentState
 /** See {@link VersionEdit} for the fields that have the same names. */
 export interface Version {
   /** Number of the edit that made it. */
-  readonly id: number
+  readonly id: VersionNumber
   /** Level 0 first; the last one is not empty. */
   readonly levels: readonly Level[]
   /** What pointers name. In ascending order of their numbers, which is log order. */
@@ -58,8 +59,8 @@ export interface Version {
   readonly checkpoint: LogPosition
   readonly durable: LogPosition
   readonly cleanEnd: LogPosition | undefined
-  readonly lastSequence: number
-  readonly nextFileNumber: number
+  readonly lastSequence: Sequence
+  readonly nextFileNumber: FileNumber
 }
 
 /** What a new database begins with. */

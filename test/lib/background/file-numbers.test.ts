@@ -1,8 +1,9 @@
 /** File numbers are taken when a file begins: a job never runs out of them, and none is used up for nothing. */
+
 import { expect, test } from 'vitest'
 import { parseFileName } from '#dist/lib/base/files/file-names.js'
 import { FileNumbers } from '#dist/lib/base/files/file-numbers.js'
-import { FILE_NUMBER_MAX } from '#dist/lib/base/log-position.js'
+import { FILE_NUMBER_MAX } from '#dist/lib/base/ids.js'
 import type { Options } from '#dist/lib/contract/options.js'
 import type { Store } from '#dist/lib/store/store.js'
 import { VersionSet } from '#dist/lib/tree/version/version-set.js'

@@ -1,6 +1,7 @@
 /** Packed addresses: kept exactly at all widths, sorted as numbers are. */
+
 import { expect, test } from 'vitest'
-import { FILE_BYTES_MAX } from '#dist/lib/base/log-position.js'
+import { FILE_BYTES_MAX } from '#dist/lib/base/ids.js'
 import { RelocationAddresses } from '#dist/vlog/relocation/relocation-addresses.js'
 import { Prng, replayHint, testSeed } from '../../support/random.ts'
 

@@ -1,11 +1,12 @@
 /** Relocations: what is written is found again, at its exact length, for any addresses. */
+
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { equalBytes } from '#dist/lib/base/bytes.js'
 import { IoError, type WiscError } from '#dist/lib/base/errors.js'
 import { BlockCache } from '#dist/lib/base/files/block-cache.js'
 import type { File } from '#dist/lib/base/files/file-system.js'
-import { FILE_BYTES_MAX, FILE_NUMBER_MAX } from '#dist/lib/base/log-position.js'
+import { FILE_BYTES_MAX, FILE_NUMBER_MAX } from '#dist/lib/base/ids.js'
 import {
   PAGE_ENTRIES,
   RELOCATION_HEADER_BYTES,

@@ -1,13 +1,14 @@
 /**
  * The bytes of a relocation, read by hand as vlog/FORMAT.md section 9 tells it, and files beyond 4 GiB.
  */
+
 import { crc32 } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { writeU32, writeU64 } from '#dist/lib/base/bytes.js'
 import { BlockCache } from '#dist/lib/base/files/block-cache.js'
 import { segmentName } from '#dist/lib/base/files/file-names.js'
 import type { File } from '#dist/lib/base/files/file-system.js'
-import { FILE_BYTES_MAX } from '#dist/lib/base/log-position.js'
+import { FILE_BYTES_MAX } from '#dist/lib/base/ids.js'
 import { nodeFileSystem } from '#dist/lib/base/platform/node-file-system.js'
 import { RECORD_KIND, recordHeadBytes } from '#dist/vlog/record.js'
 import { readU48, relocationFileBytes, writeU48 } from '#dist/vlog/relocation/relocation-format.js'

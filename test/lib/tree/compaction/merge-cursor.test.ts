@@ -1,7 +1,8 @@
 /** Merge and run cursors against a sorted array, walked at random in both directions. */
+
 import { expect, test } from 'vitest'
 import { compareBytes } from '#dist/lib/base/bytes.js'
-import { SEQUENCE_MAX } from '#dist/lib/base/log-position.js'
+import { SEQUENCE_MAX } from '#dist/lib/base/ids.js'
 import { MergeCursor } from '#dist/lib/tree/compaction/merge-cursor.js'
 import { type EntryCursor, KIND, type TableMeta } from '#dist/lib/tree/entry.js'
 import { RunCursor } from '#dist/lib/tree/table/run-cursor.js'

@@ -2,9 +2,11 @@
  * The index of a memtable under keys that were chosen to collide: whatever it leaves out is found
  * through the list.
  */
+
 import { expect, test } from 'vitest'
 import { hashRange, writeU32 } from '#dist/lib/base/bytes.js'
-import { LOG_START, SEQUENCE_MAX } from '#dist/lib/base/log-position.js'
+import { SEQUENCE_MAX } from '#dist/lib/base/ids.js'
+import { LOG_START } from '#dist/lib/base/log-position.js'
 import { KIND } from '#dist/lib/tree/entry.js'
 import { createArena } from '#dist/lib/tree/memtable/arena.js'
 import { Memtable } from '#dist/lib/tree/memtable/memtable.js'

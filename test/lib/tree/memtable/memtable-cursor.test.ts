@@ -2,9 +2,11 @@
  * Cursors over memtables against a sorted array: order, boundaries, growth between moves, another
  * thread.
  */
+
 import { Worker } from 'node:worker_threads'
 import { expect, test } from 'vitest'
-import { LOG_START, SEQUENCE_MAX } from '#dist/lib/base/log-position.js'
+import { SEQUENCE_MAX } from '#dist/lib/base/ids.js'
+import { LOG_START } from '#dist/lib/base/log-position.js'
 import { createArena } from '#dist/lib/tree/memtable/arena.js'
 import type { FrozenMemtable } from '#dist/lib/tree/memtable/memtable.js'
 import { frozenCursor, Memtable } from '#dist/lib/tree/memtable/memtable.js'

@@ -2,9 +2,11 @@
  * Memtables against a sorted array: order, lookups at any sequence, cursors, room, reuse, another
  * thread.
  */
+
 import { describe, expect, test } from 'vitest'
 import { hashRange } from '#dist/lib/base/bytes.js'
-import { LOG_START, SEQUENCE_MAX } from '#dist/lib/base/log-position.js'
+import { SEQUENCE_MAX } from '#dist/lib/base/ids.js'
+import { LOG_START } from '#dist/lib/base/log-position.js'
 import { KEY_BYTES_MAX, KIND } from '#dist/lib/tree/entry.js'
 import { ARENA_BYTES_MAX, createArena } from '#dist/lib/tree/memtable/arena.js'
 import { frozenCursor, Memtable } from '#dist/lib/tree/memtable/memtable.js'

@@ -4,13 +4,14 @@
  *
  * Hostile means that the checksums are right: whoever made the bytes knew the format.
  */
+
 import { describe, expect, test } from 'vitest'
 import { hashRange, writeU32 } from '#dist/lib/base/bytes.js'
 import { checksum, crc32From } from '#dist/lib/base/checksum.js'
 import { CorruptionError, WiscError } from '#dist/lib/base/errors.js'
 import { BlockCache } from '#dist/lib/base/files/block-cache.js'
 import { frameSeed } from '#dist/lib/base/files/frame.js'
-import { SEQUENCE_MAX } from '#dist/lib/base/log-position.js'
+import { SEQUENCE_MAX } from '#dist/lib/base/ids.js'
 import { KIND } from '#dist/lib/tree/entry.js'
 import {
   dataEnd,

@@ -2,10 +2,11 @@
  * Tables against a sorted array: lookups at any sequence, cursors both ways, extremes, references,
  * memory.
  */
+
 import { describe, expect, test } from 'vitest'
 import { hashRange } from '#dist/lib/base/bytes.js'
 import { BlockCache } from '#dist/lib/base/files/block-cache.js'
-import { FILE_BYTES_MAX, SEQUENCE_MAX } from '#dist/lib/base/log-position.js'
+import { FILE_BYTES_MAX, SEQUENCE_MAX } from '#dist/lib/base/ids.js'
 import { KEY_BYTES_MAX, KIND, type SegmentReference } from '#dist/lib/tree/entry.js'
 import { TableBuilder } from '#dist/lib/tree/table/table-builder.js'
 import type { TableReader } from '#dist/lib/tree/table/table-reader.js'

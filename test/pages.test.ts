@@ -1,0 +1,31 @@
+/** The pages about the code: what they name is there, and their lines are short. */
+import fs from 'node:fs'
+import path from 'node:path'
+import { describe, expect, test } from 'vitest'
+
+const ROOT = path.dirname(import.meta.dirname)
+const COLUMNS_MAX = 120
+
+describe('pages', () => {
+  const pages = ['ARCHITECTURE.md', 'docs/decisions.md'].map((name) => ({
+    name,
+    text: fs.readFileSync(path.join(ROOT, name), 'utf8'),
+  }))
+
+  test(`lines have at most ${COLUMNS_MAX} columns`, () => {
+    const long = pages.flatMap(({ name, text }) =>
+      text.split('\n').flatMap((line, i) => (line.length > COLUMNS_MAX ? `${name}:${i + 1}` : [])),
+    )
+    expect(long).toEqual([])
+  })
+
+  test('every file that they name is there', () => {
+    const missing = pages.flatMap(({ name, text }) =>
+      [...text.matchAll(/`((?:lib|vlog|tools|bench|test|scripts|docs)\/[\w./-]+)`/g)]
+        .map((match) => match[1]!)
+        .filter((file) => !fs.existsSync(path.join(ROOT, file)))
+        .map((file) => `${name}: ${file}`),
+    )
+    expect(missing).toEqual([])
+  })
+})
