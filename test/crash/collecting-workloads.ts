@@ -4,8 +4,8 @@
  * and kills.
  */
 import type { Options } from '#dist/lib/contract/options.js'
+import type { Session } from '../support/crash/session.ts'
 import type { Prng } from '../support/random.ts'
-import type { Session } from '../support/session.ts'
 import type { Workload } from './workloads.ts'
 
 const ASKED: Options = {

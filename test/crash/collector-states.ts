@@ -7,8 +7,8 @@
  * WISC_TEST_SEED replays a run; WISC_CRASH_STATES sets how many distinct states a workload may open.
  */
 import { afterAll, expect, test } from 'vitest'
+import type { Collected } from '../support/crash/session.ts'
 import { replayHint, testSeed } from '../support/random.ts'
-import type { Collected } from '../support/session.ts'
 import { COLLECTING } from './collecting-workloads.ts'
 import { enumerate } from './enumerate.ts'
 

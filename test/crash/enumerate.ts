@@ -6,12 +6,12 @@
  * demands. For a sample the recovery itself is cut off at each of its steps, and must find the same again.
  */
 import { expect } from 'vitest'
-import { type CrashState, crashStates } from '../support/crash-states.ts'
-import { FaultFileSystem } from '../support/fault-file-system.ts'
-import { holdAgainst, type Knowledge } from '../support/oracle.ts'
+import { type CrashState, crashStates } from '../support/crash/crash-states.ts'
+import { holdAgainst, type Knowledge } from '../support/crash/oracle.ts'
+import { type Recovered, recoverImage } from '../support/crash/recover-image.ts'
+import { type Collected, Session } from '../support/crash/session.ts'
+import { FaultFileSystem } from '../support/files/fault-file-system.ts'
 import { Prng, replayHint } from '../support/random.ts'
-import { type Recovered, recoverImage } from '../support/recover-image.ts'
-import { type Collected, Session } from '../support/session.ts'
 import type { Workload } from './workloads.ts'
 
 const COMPOUND_STATES_MAX = 12

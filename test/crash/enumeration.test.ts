@@ -7,12 +7,12 @@
  * WISC_TEST_SEED replays a run; WISC_CRASH_STATES sets how many distinct states a workload may open.
  */
 import { afterAll, expect, test } from 'vitest'
-import { crashStates } from '../support/crash-states.ts'
-import { FaultFileSystem } from '../support/fault-file-system.ts'
-import { holdAgainst, type Knowledge } from '../support/oracle.ts'
+import { crashStates } from '../support/crash/crash-states.ts'
+import { holdAgainst, type Knowledge } from '../support/crash/oracle.ts'
+import { type Recovered, recoverImage } from '../support/crash/recover-image.ts'
+import { Session } from '../support/crash/session.ts'
+import { FaultFileSystem } from '../support/files/fault-file-system.ts'
 import { Prng, replayHint, testSeed } from '../support/random.ts'
-import { type Recovered, recoverImage } from '../support/recover-image.ts'
-import { Session } from '../support/session.ts'
 import { enumerate } from './enumerate.ts'
 import { WORKLOADS, type Workload } from './workloads.ts'
 

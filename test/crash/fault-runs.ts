@@ -7,10 +7,10 @@
  * later writes are refused with WISC_SYNC_FAILED and nothing is synced again (the file system checks it).
  */
 import { expect } from 'vitest'
-import type { Call, CallKind, Fault } from '../support/fault-calls.ts'
-import { FaultFileSystem } from '../support/fault-file-system.ts'
+import { Session } from '../support/crash/session.ts'
+import type { Call, CallKind, Fault } from '../support/files/fault-calls.ts'
+import { FaultFileSystem } from '../support/files/fault-file-system.ts'
 import { Prng } from '../support/random.ts'
-import { Session } from '../support/session.ts'
 import type { Workload } from './workloads.ts'
 
 export interface FaultRun {

@@ -5,9 +5,9 @@
  * 16 KiB fill a memtable), so that a hundred steps rotate, flush and compact many times.
  */
 import type { Options } from '#dist/lib/contract/options.js'
-import type { OracleWrite } from '../support/oracle.ts'
+import type { OracleWrite } from '../support/crash/oracle.ts'
+import type { Session } from '../support/crash/session.ts'
 import type { Prng } from '../support/random.ts'
-import type { Session } from '../support/session.ts'
 
 export interface Workload {
   readonly name: string

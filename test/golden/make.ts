@@ -11,7 +11,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import type { Options } from '#dist/lib/contract/options.js'
 import { openStore } from '#dist/lib/store/open-store.js'
-import { FaultFileSystem } from '../support/fault-file-system.ts'
+import { FaultFileSystem } from '../support/files/fault-file-system.ts'
 import { Prng, seededRandom } from '../support/random.ts'
 
 const SEED = 2026

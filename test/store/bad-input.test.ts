@@ -3,9 +3,9 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { type Options, open, type Store, WiscError } from '#dist/lib/index.js'
-import { SMALL_OPTIONS } from '../support/fault-store.ts'
-import { contents } from '../support/store-contents.ts'
-import { temporaryDirectory } from '../support/temporary-directory.ts'
+import { temporaryDirectory } from '../support/files/temporary-directory.ts'
+import { SMALL_OPTIONS } from '../support/store/fault-store.ts'
+import { contents } from '../support/store/store-contents.ts'
 
 const INVALID = 'WISC_INVALID_ARGUMENT'
 const BAD_BYTES: readonly unknown[] = [

@@ -9,10 +9,10 @@ import { describe, expect, test } from 'vitest'
 import { writeU16, writeU32 } from '#dist/lib/base/bytes.js'
 import { crc32From } from '#dist/lib/base/checksum.js'
 import { type CorruptionError, open, WiscError } from '#dist/lib/index.js'
-import { runModule } from '../support/child-process.ts'
-import { codeOf, SMALL_OPTIONS } from '../support/fault-store.ts'
-import { bytesIn, changesBesideAppends, contents } from '../support/store-contents.ts'
-import { temporaryDirectory } from '../support/temporary-directory.ts'
+import { temporaryDirectory } from '../support/files/temporary-directory.ts'
+import { runModule } from '../support/processes/child-process.ts'
+import { codeOf, SMALL_OPTIONS } from '../support/store/fault-store.ts'
+import { bytesIn, changesBesideAppends, contents } from '../support/store/store-contents.ts'
 
 describe('a second open', () => {
   const CODE = `const { open } = await import(DIST + 'lib/index.js')

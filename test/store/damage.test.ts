@@ -9,12 +9,12 @@ import { CorruptionError, WiscError } from '#dist/lib/base/errors.js'
 import type { Options } from '#dist/lib/contract/options.js'
 import { openStore } from '#dist/lib/store/open-store.js'
 import type { Store } from '#dist/lib/store/store.js'
-import type { DiskImage } from '../support/disk-model.ts'
-import { FaultFileSystem } from '../support/fault-file-system.ts'
-import type { Oracle } from '../support/oracle.ts'
+import type { Oracle } from '../support/crash/oracle.ts'
+import { DIRECTORY } from '../support/crash/recover-image.ts'
+import { Session } from '../support/crash/session.ts'
+import type { DiskImage } from '../support/files/disk-model.ts'
+import { FaultFileSystem } from '../support/files/fault-file-system.ts'
 import { Prng, replayHint, seededRandom, testSeed } from '../support/random.ts'
-import { DIRECTORY } from '../support/recover-image.ts'
-import { Session } from '../support/session.ts'
 
 const seed = testSeed()
 const OPTIONS: Options = {

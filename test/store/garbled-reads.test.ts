@@ -12,12 +12,12 @@ import type { Options } from '#dist/lib/contract/options.js'
 import { Salvage } from '#dist/lib/inspect/salvage/salvage.js'
 import { openStore } from '#dist/lib/store/open-store.js'
 import type { Store } from '#dist/lib/store/store.js'
-import type { DiskImage } from '../support/disk-model.ts'
-import { FaultFileSystem } from '../support/fault-file-system.ts'
+import { DIRECTORY } from '../support/crash/recover-image.ts'
+import type { DiskImage } from '../support/files/disk-model.ts'
+import { FaultFileSystem } from '../support/files/fault-file-system.ts'
+import { watchReads } from '../support/files/watched-reads.ts'
 import { Prng, replayHint, seededRandom, testSeed } from '../support/random.ts'
-import { DIRECTORY } from '../support/recover-image.ts'
-import { settled } from '../support/settled.ts'
-import { watchReads } from '../support/watched-reads.ts'
+import { settled } from '../support/store/settled.ts'
 
 const seed = testSeed()
 const BLOCK_BYTES = 4096

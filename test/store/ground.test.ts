@@ -7,9 +7,9 @@ import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { nodeFileSystem } from '#dist/lib/base/platform/node-file-system.js'
 import { type Options, open, type Store } from '#dist/lib/index.js'
-import { runModule } from '../support/child-process.ts'
-import { contents } from '../support/store-contents.ts'
-import { temporaryDirectory } from '../support/temporary-directory.ts'
+import { temporaryDirectory } from '../support/files/temporary-directory.ts'
+import { runModule } from '../support/processes/child-process.ts'
+import { contents } from '../support/store/store-contents.ts'
 
 const OPTIONS: Options = {
   workers: 0,

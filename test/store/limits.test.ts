@@ -3,8 +3,8 @@ import fs from 'node:fs'
 import os from 'node:os'
 import { describe, expect, test } from 'vitest'
 import { type Options, open, type Store } from '#dist/lib/index.js'
-import { codeOf } from '../support/fault-store.ts'
-import { temporaryDirectory } from '../support/temporary-directory.ts'
+import { temporaryDirectory } from '../support/files/temporary-directory.ts'
+import { codeOf } from '../support/store/fault-store.ts'
 
 const MIB = 1024 * 1024
 const GIB = 1024 * MIB

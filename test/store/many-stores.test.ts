@@ -1,7 +1,7 @@
 /** Many small stores in one process: what they cost beside what they hold. */
 import { execFileSync } from 'node:child_process'
 import { expect, test } from 'vitest'
-import { temporaryDirectory } from '../support/temporary-directory.ts'
+import { temporaryDirectory } from '../support/files/temporary-directory.ts'
 
 const FACE = new URL('../../dist/lib/index.js', import.meta.url).href
 const MIB = 1024 * 1024

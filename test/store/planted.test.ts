@@ -9,7 +9,7 @@ import path from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { type Options, open, type Store } from '#dist/lib/index.js'
 import { listOrphans } from '#dist/lib/inspect/orphans.js'
-import { temporaryDirectory } from '../support/temporary-directory.ts'
+import { temporaryDirectory } from '../support/files/temporary-directory.ts'
 
 const OPTIONS: Options = { workers: 0, controlSocket: false, segmentBytes: 65536 }
 

@@ -8,10 +8,10 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { open, type Store, WiscError } from '#dist/lib/index.js'
-import { nextLine, startModule } from '../support/child-process.ts'
+import { temporaryDirectory } from '../support/files/temporary-directory.ts'
+import { nextLine, startModule } from '../support/processes/child-process.ts'
+import { wisc } from '../support/processes/wisc-process.ts'
 import { Prng, replayHint, testSeed } from '../support/random.ts'
-import { temporaryDirectory } from '../support/temporary-directory.ts'
-import { wisc } from '../support/wisc-process.ts'
 
 const seed = testSeed()
 const seconds = Number(process.env['WISC_READER_SECONDS'] ?? 0)

@@ -7,8 +7,8 @@ import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { PATIENCE } from '../support/processes/wisc-process.ts'
 import type { Prng } from '../support/random.ts'
-import { PATIENCE } from '../support/wisc-process.ts'
 import { GROUPS, keyOf } from './content.ts'
 
 const WISC = fileURLToPath(new URL('../../../dist/bin/wisc.js', import.meta.url))

@@ -3,11 +3,11 @@ import { once } from 'node:events'
 import fs from 'node:fs'
 import path from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { nextLine, startModule } from '../support/child-process.ts'
-import { schemaErrors } from '../support/json-schema.ts'
-import { temporaryDirectory } from '../support/temporary-directory.ts'
-import { makeStore, startWisc, wisc } from '../support/wisc-process.ts'
-import { runShell, WISC } from '../support/wisc-shell.ts'
+import { temporaryDirectory } from '../support/files/temporary-directory.ts'
+import { nextLine, startModule } from '../support/processes/child-process.ts'
+import { schemaErrors } from '../support/processes/json-schema.ts'
+import { makeStore, startWisc, wisc } from '../support/processes/wisc-process.ts'
+import { runShell, WISC } from '../support/processes/wisc-shell.ts'
 
 /** Every verb that opens a store, with its arguments behind the path; the first ones only look. */
 const LOOKING = [['stat'], ['get', 'a'], ['scan'], ['verify']]

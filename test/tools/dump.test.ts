@@ -2,10 +2,10 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
-import { filesLike, makeInspectedStore, stateOf } from '../support/inspected-store.ts'
-import { temporaryDirectory } from '../support/temporary-directory.ts'
-import { makeStore, wisc, wiscJson } from '../support/wisc-process.ts'
-import { hasScript, runInTerminal, WISC } from '../support/wisc-shell.ts'
+import { temporaryDirectory } from '../support/files/temporary-directory.ts'
+import { makeStore, wisc, wiscJson } from '../support/processes/wisc-process.ts'
+import { hasScript, runInTerminal, WISC } from '../support/processes/wisc-shell.ts'
+import { filesLike, makeInspectedStore, stateOf } from '../support/store/inspected-store.ts'
 
 const GOLDEN = path.join(import.meta.dirname, '../golden')
 

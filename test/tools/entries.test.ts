@@ -2,9 +2,9 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
-import { temporaryDirectory } from '../support/temporary-directory.ts'
-import { makeStore, wisc, wiscJson } from '../support/wisc-process.ts'
-import { runShell, WISC } from '../support/wisc-shell.ts'
+import { temporaryDirectory } from '../support/files/temporary-directory.ts'
+import { makeStore, wisc, wiscJson } from '../support/processes/wisc-process.ts'
+import { runShell, WISC } from '../support/processes/wisc-shell.ts'
 
 const ODD = Buffer.from('00ff0a0d1bc3', 'hex')
 

@@ -1,9 +1,9 @@
 /** A real disk that is full, alone with a store: a small one in memory, in a namespace of its own. */
 import { spawnSync } from 'node:child_process'
 import { expect, test } from 'vitest'
-import { afterShell, ending, startModuleBy } from '../support/child-process.ts'
-import { temporaryDirectory } from '../support/temporary-directory.ts'
-import { WISC } from '../support/wisc-process.ts'
+import { temporaryDirectory } from '../support/files/temporary-directory.ts'
+import { afterShell, ending, startModuleBy } from '../support/processes/child-process.ts'
+import { WISC } from '../support/processes/wisc-process.ts'
 
 const NAMESPACE = ['unshare', '-rm']
 

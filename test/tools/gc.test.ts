@@ -4,9 +4,9 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
 import { open } from '#dist/lib/index.js'
-import { holdOpen, storeWithGarbage, tell } from '../support/busy-store.ts'
-import { temporaryDirectory } from '../support/temporary-directory.ts'
-import { startWisc, untilInterruptible, wisc, wiscJson } from '../support/wisc-process.ts'
+import { temporaryDirectory } from '../support/files/temporary-directory.ts'
+import { startWisc, untilInterruptible, wisc, wiscJson } from '../support/processes/wisc-process.ts'
+import { holdOpen, storeWithGarbage, tell } from '../support/store/busy-store.ts'
 
 interface Plan {
   readonly databaseId: string

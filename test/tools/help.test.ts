@@ -7,12 +7,12 @@ import { expect, onTestFinished, test } from 'vitest'
 import { open } from '#dist/lib/index.js'
 import type { Verb } from '#dist/tools/verb.js'
 import { loadVerbs } from '#dist/tools/verbs.js'
-import { holdOpen, storeWithGarbage } from '../support/busy-store.ts'
-import { nextLine, startModule } from '../support/child-process.ts'
-import { temporaryDirectory } from '../support/temporary-directory.ts'
-import { hasTmux, startTerminal } from '../support/tmux.ts'
-import { PATIENCE, WISC, wisc } from '../support/wisc-process.ts'
-import { WISC as WISC_WORDS } from '../support/wisc-shell.ts'
+import { temporaryDirectory } from '../support/files/temporary-directory.ts'
+import { nextLine, startModule } from '../support/processes/child-process.ts'
+import { hasTmux, startTerminal } from '../support/processes/tmux.ts'
+import { PATIENCE, WISC, wisc } from '../support/processes/wisc-process.ts'
+import { WISC as WISC_WORDS } from '../support/processes/wisc-shell.ts'
+import { holdOpen, storeWithGarbage } from '../support/store/busy-store.ts'
 
 test('help is to be had in every way that people try', async () => {
   const ofGc = await wisc(['gc', '--help'])

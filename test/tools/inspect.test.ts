@@ -6,9 +6,9 @@ import { expect, test } from 'vitest'
 import { type Options, open, type Store } from '#dist/lib/index.js'
 import { formatBytes } from '#dist/tools/terminal/units.js'
 import { renderLine, toSample } from '#dist/tools/top-sample.js'
-import { startBusyWriter } from '../support/busy-writer.ts'
-import { temporaryDirectory } from '../support/temporary-directory.ts'
-import { makeStore, startWisc, wisc, wiscJson } from '../support/wisc-process.ts'
+import { temporaryDirectory } from '../support/files/temporary-directory.ts'
+import { makeStore, startWisc, wisc, wiscJson } from '../support/processes/wisc-process.ts'
+import { startBusyWriter } from '../support/store/busy-writer.ts'
 
 const GOLDEN = path.join(import.meta.dirname, '../golden')
 

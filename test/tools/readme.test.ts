@@ -2,8 +2,8 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
-import { temporaryDirectory } from '../support/temporary-directory.ts'
-import { runShell, WISC } from '../support/wisc-shell.ts'
+import { temporaryDirectory } from '../support/files/temporary-directory.ts'
+import { runShell, WISC } from '../support/processes/wisc-shell.ts'
 
 test.skipIf(process.platform === 'win32')('the example runs', () => {
   const readme = fs.readFileSync(path.join(import.meta.dirname, '../../README.md'), 'utf8')

@@ -4,11 +4,16 @@ import path from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { expect, test } from 'vitest'
 import { open } from '#dist/lib/index.js'
-import { startBusyWriter } from '../support/busy-writer.ts'
-import { filesLike, flipByte, makeInspectedStore, stateOf } from '../support/inspected-store.ts'
-import { temporaryDirectory } from '../support/temporary-directory.ts'
-import { wisc, wiscJson } from '../support/wisc-process.ts'
-import { hasScript, runInTerminal, runShell, WISC } from '../support/wisc-shell.ts'
+import { temporaryDirectory } from '../support/files/temporary-directory.ts'
+import { wisc, wiscJson } from '../support/processes/wisc-process.ts'
+import { hasScript, runInTerminal, runShell, WISC } from '../support/processes/wisc-shell.ts'
+import { startBusyWriter } from '../support/store/busy-writer.ts'
+import {
+  filesLike,
+  flipByte,
+  makeInspectedStore,
+  stateOf,
+} from '../support/store/inspected-store.ts'
 
 async function contentOf(directory: string): Promise<Map<string, Buffer>> {
   const store = await open(directory, { readOnly: true })

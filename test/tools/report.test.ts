@@ -4,10 +4,10 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
 import { reportPage } from '#dist/tools/report/page.js'
-import { holdOpen, storeWithGarbage, tell } from '../support/busy-store.ts'
-import { temporaryDirectory } from '../support/temporary-directory.ts'
-import { makeStore, wisc, wiscJson } from '../support/wisc-process.ts'
-import { runShell, WISC } from '../support/wisc-shell.ts'
+import { temporaryDirectory } from '../support/files/temporary-directory.ts'
+import { makeStore, wisc, wiscJson } from '../support/processes/wisc-process.ts'
+import { runShell, WISC } from '../support/processes/wisc-shell.ts'
+import { holdOpen, storeWithGarbage, tell } from '../support/store/busy-store.ts'
 
 const BROWSER = ['chromium', 'chromium-browser', 'google-chrome'].find(
   (name) => spawnSync(name, ['--version']).status === 0,

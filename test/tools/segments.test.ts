@@ -4,10 +4,10 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
 import { type CollectionPlan, open } from '#dist/lib/index.js'
-import { holdOpen, storeWithGarbage, tell } from '../support/busy-store.ts'
-import { startBusyWriter } from '../support/busy-writer.ts'
-import { temporaryDirectory } from '../support/temporary-directory.ts'
-import { makeStore, wisc, wiscJson } from '../support/wisc-process.ts'
+import { temporaryDirectory } from '../support/files/temporary-directory.ts'
+import { makeStore, wisc, wiscJson } from '../support/processes/wisc-process.ts'
+import { holdOpen, storeWithGarbage, tell } from '../support/store/busy-store.ts'
+import { startBusyWriter } from '../support/store/busy-writer.ts'
 
 interface Row {
   readonly number: number

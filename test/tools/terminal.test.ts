@@ -1,9 +1,9 @@
 /** The wisc command in a real terminal: width, colour, escapes. Skipped where no `script` of util-linux is. */
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { temporaryDirectory } from '../support/temporary-directory.ts'
-import { makeStore } from '../support/wisc-process.ts'
-import { hasScript, runInTerminal, runShell, WISC } from '../support/wisc-shell.ts'
+import { temporaryDirectory } from '../support/files/temporary-directory.ts'
+import { makeStore } from '../support/processes/wisc-process.ts'
+import { hasScript, runInTerminal, runShell, WISC } from '../support/processes/wisc-shell.ts'
 
 const ESCAPE = '\u001b'
 const EVIL = `${ESCAPE}]0;title\u0007${ESCAPE}[2J\u009b31m\u202etxt\r\n`

@@ -5,11 +5,11 @@ import { describe, expect, test } from 'vitest'
 import { open } from '#dist/lib/index.js'
 import { Output } from '#dist/tools/terminal/output.js'
 import { renderScreen, toSample } from '#dist/tools/top-sample.js'
-import { holdOpen, storeWithGarbage, tell } from '../support/busy-store.ts'
-import { temporaryDirectory } from '../support/temporary-directory.ts'
-import { hasTmux, startTerminal } from '../support/tmux.ts'
-import { startWisc, wisc, wiscJson } from '../support/wisc-process.ts'
-import { WISC } from '../support/wisc-shell.ts'
+import { temporaryDirectory } from '../support/files/temporary-directory.ts'
+import { hasTmux, startTerminal } from '../support/processes/tmux.ts'
+import { startWisc, wisc, wiscJson } from '../support/processes/wisc-process.ts'
+import { WISC } from '../support/processes/wisc-shell.ts'
+import { holdOpen, storeWithGarbage, tell } from '../support/store/busy-store.ts'
 
 interface Sample {
   readonly seconds: number | null

@@ -3,8 +3,8 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
 import { open } from '#dist/lib/index.js'
-import { temporaryDirectory } from '../support/temporary-directory.ts'
-import { makeStore, wisc, wiscJson } from '../support/wisc-process.ts'
+import { temporaryDirectory } from '../support/files/temporary-directory.ts'
+import { makeStore, wisc, wiscJson } from '../support/processes/wisc-process.ts'
 
 const GOLDEN = path.join(import.meta.dirname, '../golden')
 

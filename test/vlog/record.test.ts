@@ -16,7 +16,7 @@ import {
   VALUE_CHUNK_BYTES,
   writeRecordHead,
 } from '#dist/vlog/record.js'
-import { bytesOf } from '../support/log-segments.ts'
+import { bytesOf } from '../support/parts/log-segments.ts'
 
 const SEQUENCE = 2 ** 40 + 7
 

@@ -1,8 +1,8 @@
 /** The order of a flush and of a compaction, seen from the file system. */
 import { expect, test } from 'vitest'
-import type { Call } from '../../support/fault-calls.ts'
-import { FaultFileSystem } from '../../support/fault-file-system.ts'
-import { openSmallStore } from '../../support/fault-store.ts'
+import type { Call } from '../../support/files/fault-calls.ts'
+import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
+import { openSmallStore } from '../../support/store/fault-store.ts'
 
 /** Flushes and compactions begin only when the test wants them. */
 const NOT_COLLECTED = { collector: { enabled: false } }

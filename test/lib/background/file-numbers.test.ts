@@ -7,9 +7,9 @@ import { FILE_NUMBER_MAX } from '#dist/lib/base/ids.js'
 import type { Options } from '#dist/lib/contract/options.js'
 import type { Store } from '#dist/lib/store/store.js'
 import { VersionSet } from '#dist/lib/tree/version/version-set.js'
-import { FaultFileSystem } from '../../support/fault-file-system.ts'
-import { openSmallStore } from '../../support/fault-store.ts'
-import { DIRECTORY } from '../../support/recover-image.ts'
+import { DIRECTORY } from '../../support/crash/recover-image.ts'
+import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
+import { openSmallStore } from '../../support/store/fault-store.ts'
 
 const KEYS = 600
 /** All keys begin with these bytes: in a large block they are kept once, in a small one once each. */

@@ -5,9 +5,9 @@ import type { CollectionPlan, CollectionProgress } from '#dist/lib/contract/coll
 import type { Options } from '#dist/lib/contract/options.js'
 import { open } from '#dist/lib/index.js'
 import type { Store } from '#dist/lib/store/store.js'
-import { codeOf, openSmallStore } from '../../support/fault-store.ts'
-import { accountingErrors } from '../../support/recount.ts'
-import { temporaryDirectory } from '../../support/temporary-directory.ts'
+import { temporaryDirectory } from '../../support/files/temporary-directory.ts'
+import { codeOf, openSmallStore } from '../../support/store/fault-store.ts'
+import { accountingErrors } from '../../support/store/recount.ts'
 
 const KEYS = 200
 const ASKED: Options = {

@@ -2,10 +2,10 @@
 import { expect, test } from 'vitest'
 import { openStore } from '#dist/lib/store/open-store.js'
 import type { Store } from '#dist/lib/store/store.js'
-import { FaultFileSystem } from '../../support/fault-file-system.ts'
-import { SMALL_OPTIONS } from '../../support/fault-store.ts'
+import { DIRECTORY } from '../../support/crash/recover-image.ts'
+import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
 import { seededRandom } from '../../support/random.ts'
-import { DIRECTORY } from '../../support/recover-image.ts'
+import { SMALL_OPTIONS } from '../../support/store/fault-store.ts'
 
 const OPTIONS = { ...SMALL_OPTIONS, segmentBytes: 8192, collector: { enabled: false } }
 

@@ -3,11 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import type { CollectionEvent } from '#dist/lib/contract/events.js'
 import type { Store } from '#dist/lib/store/store.js'
-import { FaultFileSystem } from '../../support/fault-file-system.ts'
-import { codeOf, openSmallStore } from '../../support/fault-store.ts'
-import { accountingErrors } from '../../support/recount.ts'
-import { DIRECTORY } from '../../support/recover-image.ts'
-import { idle } from '../../support/settled.ts'
+import { DIRECTORY } from '../../support/crash/recover-image.ts'
+import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
+import { codeOf, openSmallStore } from '../../support/store/fault-store.ts'
+import { accountingErrors } from '../../support/store/recount.ts'
+import { idle } from '../../support/store/settled.ts'
 
 const READ_ONLY = { readOnly: true }
 const ASKED = { collector: { enabled: false }, segmentBytes: 32_768 }

@@ -3,7 +3,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
 import { open } from '#dist/lib/index.js'
-import { storeWithGarbage } from '../../support/busy-store.ts'
+import { storeWithGarbage } from '../../support/store/busy-store.ts'
 
 const OPTIONS = { workers: 0, segmentBytes: 65536, collector: { enabled: false } }
 

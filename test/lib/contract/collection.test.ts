@@ -4,8 +4,8 @@ import type { CollectionPlan } from '#dist/lib/contract/collection.js'
 import { resolveCollect } from '#dist/lib/contract/collection.js'
 import type { Store } from '#dist/lib/store/store.js'
 import { EMPTY_VERSION } from '#dist/lib/tree/version/version.js'
-import { FaultFileSystem } from '../../support/fault-file-system.ts'
-import { codeOf, openSmallStore } from '../../support/fault-store.ts'
+import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
+import { codeOf, openSmallStore } from '../../support/store/fault-store.ts'
 
 const QUIET = { collector: { enabled: false }, segmentBytes: 16384 }
 

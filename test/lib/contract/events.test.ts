@@ -3,7 +3,7 @@ import { EventEmitter, once } from 'node:events'
 import { expect, expectTypeOf, test } from 'vitest'
 import type { WiscError } from '#dist/lib/base/errors.js'
 import type { CollectionEvent, CompactionEvent, FlushEvent, StallEvent } from '#dist/lib/index.js'
-import { openSmallStore } from '../../support/fault-store.ts'
+import { openSmallStore } from '../../support/store/fault-store.ts'
 
 const FLUSH = ['bytes', 'ms', 'tables']
 const COMPACTION = [

@@ -3,8 +3,8 @@ import vm from 'node:vm'
 import { describe, expect, test } from 'vitest'
 import { typeOf } from '#dist/lib/contract/given.js'
 import type { Store } from '#dist/lib/store/store.js'
-import { FaultFileSystem } from '../../support/fault-file-system.ts'
-import { openSmallStore } from '../../support/fault-store.ts'
+import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
+import { openSmallStore } from '../../support/store/fault-store.ts'
 
 async function failureOf(action: () => unknown): Promise<{ code: string; message: string }> {
   try {

@@ -5,9 +5,9 @@ import path from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { type Options, open, type Store } from '#dist/lib/index.js'
 import { ControlClient } from '#dist/lib/inspect/owner/control-client.js'
-import { startModule } from '../../support/child-process.ts'
-import { connectRaw, request, socketOf } from '../../support/control-socket.ts'
-import { temporaryDirectory } from '../../support/temporary-directory.ts'
+import { temporaryDirectory } from '../../support/files/temporary-directory.ts'
+import { startModule } from '../../support/processes/child-process.ts'
+import { connectRaw, request, socketOf } from '../../support/processes/control-socket.ts'
 
 const SMALL: Options = { workers: 0, segmentBytes: 65536, valueThreshold: 0 }
 

@@ -2,11 +2,11 @@
 import { expect, test, vi } from 'vitest'
 import { Ballast, type BallastNeed } from '#dist/lib/engine/ballast.js'
 import type { Store } from '#dist/lib/store/store.js'
-import { CollectedStore } from '../../support/collected-store.ts'
-import { FaultFileSystem } from '../../support/fault-file-system.ts'
-import { codeOf, openSmallStore } from '../../support/fault-store.ts'
-import { DATABASE_ID } from '../../support/log-segments.ts'
+import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
+import { DATABASE_ID } from '../../support/parts/log-segments.ts'
 import { seededRandom } from '../../support/random.ts'
+import { CollectedStore } from '../../support/store/collected-store.ts'
+import { codeOf, openSmallStore } from '../../support/store/fault-store.ts'
 
 const CAPACITY = 1_500_000
 const VALUE = Buffer.alloc(3000, 7)

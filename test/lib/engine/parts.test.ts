@@ -5,8 +5,8 @@ import { Memtables } from '#dist/lib/state/memtables.js'
 import { ReadableSequences } from '#dist/lib/state/readable-sequences.js'
 import { KIND } from '#dist/lib/tree/entry.js'
 import { LEVEL_0_RUNS_STOP } from '#dist/lib/tree/version/tree-shape.js'
-import { FaultFileSystem } from '../../support/fault-file-system.ts'
-import { openSmallStore } from '../../support/fault-store.ts'
+import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
+import { openSmallStore } from '../../support/store/fault-store.ts'
 
 describe('a turn of the event loop', () => {
   test('is old after a millisecond, until the loop has turned', async () => {

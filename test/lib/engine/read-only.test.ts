@@ -2,10 +2,10 @@
 import { describe, expect, test } from 'vitest'
 import { open } from '#dist/lib/index.js'
 import type { Store } from '#dist/lib/store/store.js'
-import { nextLine, startModule } from '../../support/child-process.ts'
-import { FaultFileSystem } from '../../support/fault-file-system.ts'
-import { codeOf, openSmallStore, SMALL_OPTIONS } from '../../support/fault-store.ts'
-import { temporaryDirectory } from '../../support/temporary-directory.ts'
+import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
+import { temporaryDirectory } from '../../support/files/temporary-directory.ts'
+import { nextLine, startModule } from '../../support/processes/child-process.ts'
+import { codeOf, openSmallStore, SMALL_OPTIONS } from '../../support/store/fault-store.ts'
 
 const READ_ONLY = { readOnly: true }
 /** A collection pins versions: when their files go would be chance. */

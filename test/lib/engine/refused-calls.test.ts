@@ -4,10 +4,10 @@
  */
 import { expect, test, vi } from 'vitest'
 import { VersionSet } from '#dist/lib/tree/version/version-set.js'
-import type { Call, CallKind } from '../../support/fault-calls.ts'
-import { FaultFileSystem } from '../../support/fault-file-system.ts'
-import { codeOf, openSmallStore } from '../../support/fault-store.ts'
-import { DIRECTORY } from '../../support/recover-image.ts'
+import { DIRECTORY } from '../../support/crash/recover-image.ts'
+import type { Call, CallKind } from '../../support/files/fault-calls.ts'
+import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
+import { codeOf, openSmallStore } from '../../support/store/fault-store.ts'
 
 /** Few wait for the collector, and a flush is small. */
 const OPTIONS = { collector: { enabled: false }, maxUnflushedLogBytes: 262_144 }

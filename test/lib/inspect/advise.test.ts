@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { advise, copiesAt, THRESHOLDS } from '#dist/lib/inspect/advise.js'
 import { SizeHistogram } from '#dist/lib/inspect/size-histogram.js'
 import { measureValueSizes, type ValueSizes } from '#dist/lib/inspect/value-sizes.js'
-import { makeInspectedStore } from '../../support/inspected-store.ts'
+import { makeInspectedStore } from '../../support/store/inspected-store.ts'
 
 function measure(directory: string): ValueSizes {
   const steps = measureValueSizes(directory)

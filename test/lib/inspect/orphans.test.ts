@@ -5,7 +5,12 @@ import { crc32 } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { open } from '#dist/lib/index.js'
 import { listOrphans, removeOrphans } from '#dist/lib/inspect/orphans.js'
-import { filesLike, kindOf, makeInspectedStore, stateOf } from '../../support/inspected-store.ts'
+import {
+  filesLike,
+  kindOf,
+  makeInspectedStore,
+  stateOf,
+} from '../../support/store/inspected-store.ts'
 
 interface Planted {
   readonly directory: string

@@ -1,7 +1,7 @@
 /** The collector's jobs with their real bodies: each kind finds what it needs in its message. */
 import { expect, test } from 'vitest'
 import { InlineRunner } from '#dist/lib/jobs/inline-runner.js'
-import { entryOf, PLACE, VictimFixture, type Write } from '../../support/victim-fixture.ts'
+import { entryOf, PLACE, VictimFixture, type Write } from '../../support/parts/victim-fixture.ts'
 
 test('mark, rewrite, walk and punch run through a runner and give the results of their kinds', async () => {
   const fixture = new VictimFixture()

@@ -9,11 +9,11 @@ import type { Job, JobResult } from '#dist/lib/jobs/messages.js'
 import type { RunOptions } from '#dist/lib/jobs/runner.js'
 import { serveJobs } from '#dist/lib/jobs/serve-jobs.js'
 import type { FromWorker, ToWorker } from '#dist/lib/jobs/worker-protocol.js'
-import { type FakeResult, fakeJob, type Script } from '../../support/fake-worker.ts'
-import { type OwnPool, ownPool } from '../../support/own-pool.ts'
-import { temporaryDirectory } from '../../support/temporary-directory.ts'
+import { temporaryDirectory } from '../../support/files/temporary-directory.ts'
+import { type FakeResult, fakeJob, type Script } from '../../support/parts/fake-worker.ts'
+import { type OwnPool, ownPool } from '../../support/parts/own-pool.ts'
 
-const ENTRY = new URL('../../../dist/test/support/fake-worker.js', import.meta.url)
+const ENTRY = new URL('../../../dist/test/support/parts/fake-worker.js', import.meta.url)
 const MIB = 1024 * 1024
 
 const pools: OwnPool[] = []

@@ -12,16 +12,16 @@ import type { CompactionJob, FlushJob, TableJobResult } from '#dist/lib/jobs/mes
 import type { JobRunner } from '#dist/lib/jobs/runner.js'
 import { WorkerPool } from '#dist/lib/jobs/worker-pool.js'
 import { KIND } from '#dist/lib/tree/entry.js'
-import { compareEntries, type TestEntry } from '../../support/array-cursor.ts'
+import { temporaryDirectory } from '../../support/files/temporary-directory.ts'
+import { compareEntries, type TestEntry } from '../../support/parts/array-cursor.ts'
 import {
   compactionJob,
   type Frozen,
   flushJob,
   freeze,
   readTables,
-} from '../../support/job-fixtures.ts'
-import { ownPool } from '../../support/own-pool.ts'
-import { temporaryDirectory } from '../../support/temporary-directory.ts'
+} from '../../support/parts/job-fixtures.ts'
+import { ownPool } from '../../support/parts/own-pool.ts'
 
 const runners: JobRunner[] = []
 afterEach(() => Promise.all(runners.splice(0).map((runner) => runner.close())))

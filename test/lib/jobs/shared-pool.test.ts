@@ -7,12 +7,12 @@ import type { FlushJob, Job } from '#dist/lib/jobs/messages.js'
 import type { JobRunner } from '#dist/lib/jobs/runner.js'
 import { WorkerPool } from '#dist/lib/jobs/worker-pool.js'
 import { KIND } from '#dist/lib/tree/entry.js'
-import { type FakeResult, fakeJob, type Script } from '../../support/fake-worker.ts'
-import { flushJob, freeze, readTables } from '../../support/job-fixtures.ts'
-import { poolRunner } from '../../support/own-pool.ts'
-import { temporaryDirectory } from '../../support/temporary-directory.ts'
+import { temporaryDirectory } from '../../support/files/temporary-directory.ts'
+import { type FakeResult, fakeJob, type Script } from '../../support/parts/fake-worker.ts'
+import { flushJob, freeze, readTables } from '../../support/parts/job-fixtures.ts'
+import { poolRunner } from '../../support/parts/own-pool.ts'
 
-const ENTRY = new URL('../../../dist/test/support/fake-worker.js', import.meta.url)
+const ENTRY = new URL('../../../dist/test/support/parts/fake-worker.js', import.meta.url)
 const LONG: Script = { steps: 100, stepMs: 1 }
 const ENDLESS: Script = { steps: 1e9, stepMs: 1 }
 const SHORT: Script = { steps: 3, stepMs: 1 }

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Job, JobResult } from '#dist/lib/jobs/messages.js'
 import type { JobSteps } from '#dist/lib/jobs/run-job.js'
 import { StepQueue } from '#dist/lib/jobs/step-queue.js'
-import { fakeJob } from '../../support/fake-worker.ts'
+import { fakeJob } from '../../support/parts/fake-worker.ts'
 
 const MIB = 1024 * 1024
 

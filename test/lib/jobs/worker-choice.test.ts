@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { JobRate } from '#dist/lib/jobs/job-rate.js'
 import type { Job } from '#dist/lib/jobs/messages.js'
 import { chooseWorker, type WorkerLoad } from '#dist/lib/jobs/worker-choice.js'
-import { fakeJob } from '../../support/fake-worker.ts'
+import { fakeJob } from '../../support/parts/fake-worker.ts'
 import { Prng, replayHint, testSeed } from '../../support/random.ts'
 
 type Kind = Job['kind']

@@ -8,12 +8,12 @@ import type { Options } from '#dist/lib/contract/options.js'
 import { Looks, lookAgain, placeOf, staleView } from '#dist/lib/reads/look-again.js'
 import { openStore } from '#dist/lib/store/open-store.js'
 import type { Store } from '#dist/lib/store/store.js'
-import type { DiskImage } from '../../support/disk-model.ts'
-import { FaultFileSystem } from '../../support/fault-file-system.ts'
-import { HistoryFileSystem, recordHistory } from '../../support/history-file-system.ts'
+import { DIRECTORY } from '../../support/crash/recover-image.ts'
+import type { DiskImage } from '../../support/files/disk-model.ts'
+import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
+import { HistoryFileSystem, recordHistory } from '../../support/files/history-file-system.ts'
 import { Prng, replayHint, seededRandom, testSeed } from '../../support/random.ts'
-import { DIRECTORY } from '../../support/recover-image.ts'
-import { settled } from '../../support/settled.ts'
+import { settled } from '../../support/store/settled.ts'
 
 describe('looks', () => {
   const damage = (offset: number): CorruptionError =>

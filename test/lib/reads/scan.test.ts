@@ -6,8 +6,8 @@ import type { RangeOptions, Snapshot } from '#dist/lib/contract/types.js'
 import { Scan } from '#dist/lib/reads/scan.js'
 import { EmptyRanges } from '#dist/lib/state/empty-ranges.js'
 import { Store } from '#dist/lib/store/store.js'
-import { openSmallStore } from '../../support/fault-store.ts'
 import { Prng, replayHint, testSeed } from '../../support/random.ts'
+import { openSmallStore } from '../../support/store/fault-store.ts'
 
 const seed = testSeed()
 const hint = replayHint(seed)

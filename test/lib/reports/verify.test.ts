@@ -5,10 +5,10 @@ import type { CorruptionError } from '#dist/lib/base/errors.js'
 import { type CollectionReport, open } from '#dist/lib/index.js'
 import type { VerifyProgress } from '#dist/lib/reports/verify.js'
 import type { Store } from '#dist/lib/store/store.js'
-import { FaultFileSystem } from '../../support/fault-file-system.ts'
-import { codeOf, openSmallStore } from '../../support/fault-store.ts'
-import { idle } from '../../support/settled.ts'
-import { temporaryDirectory } from '../../support/temporary-directory.ts'
+import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
+import { temporaryDirectory } from '../../support/files/temporary-directory.ts'
+import { codeOf, openSmallStore } from '../../support/store/fault-store.ts'
+import { idle } from '../../support/store/settled.ts'
 
 async function makeStore(fileSystem: FaultFileSystem): Promise<Store> {
   const store = await openSmallStore({}, fileSystem)

@@ -3,9 +3,9 @@ import { expect, test } from 'vitest'
 import { segmentName, tableName } from '#dist/lib/base/files/file-names.js'
 import { DiskUsage } from '#dist/lib/space/disk-usage.js'
 import { applyEdit, EMPTY_VERSION } from '#dist/lib/tree/version/version.js'
-import { FaultFileSystem } from '../../support/fault-file-system.ts'
-import { allocatedBytes } from '../../support/recount.ts'
-import { meta } from '../../support/table-metas.ts'
+import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
+import { meta } from '../../support/parts/table-metas.ts'
+import { allocatedBytes } from '../../support/store/recount.ts'
 
 const VERSION = applyEdit(
   EMPTY_VERSION,

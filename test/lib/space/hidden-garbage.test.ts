@@ -9,15 +9,15 @@ import type { TableReader } from '#dist/lib/tree/table/table-reader.js'
 import { applyEdit, EMPTY_VERSION, type Version } from '#dist/lib/tree/version/version.js'
 import type { VersionEdit } from '#dist/lib/tree/version/version-edit.js'
 import { recordBytes } from '#dist/vlog/record.js'
-import type { TestEntry } from '../../support/array-cursor.ts'
-import { Prng, replayHint, testSeed } from '../../support/random.ts'
-import { temporaryDirectory } from '../../support/temporary-directory.ts'
+import { temporaryDirectory } from '../../support/files/temporary-directory.ts'
+import type { TestEntry } from '../../support/parts/array-cursor.ts'
 import {
   numberAfterRuns,
   openRunTable,
   RUN_DATABASE_ID,
   writeRun,
-} from '../../support/write-run.ts'
+} from '../../support/parts/write-run.ts'
+import { Prng, replayHint, testSeed } from '../../support/random.ts'
 
 const seed = testSeed()
 const hint = replayHint(seed)

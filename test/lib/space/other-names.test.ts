@@ -1,13 +1,13 @@
 /** A file of the value log that has another name, as in a hard-linked backup: it alone is not punched. */
 import { expect, test } from 'vitest'
+import { DIRECTORY } from '../../support/crash/recover-image.ts'
 import {
   actions,
   CollectedStore,
   collectAll,
   keyOf,
   PUNCHES,
-} from '../../support/collected-store.ts'
-import { DIRECTORY } from '../../support/recover-image.ts'
+} from '../../support/store/collected-store.ts'
 
 /** Two sealed segments in which every other value of 20,000 bytes is dead, and a third one. */
 async function twoHalves(collector: object = { enabled: false }): Promise<CollectedStore> {

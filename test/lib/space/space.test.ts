@@ -1,8 +1,8 @@
 /** What lives, as `stats` says and the collector sees: in memtables as well as in tables, never too much. */
 import { expect, test } from 'vitest'
 import { liveBytesAbove } from '#dist/lib/space/space.js'
-import { CollectedStore, keyOf } from '../../support/collected-store.ts'
 import { Prng, replayHint, testSeed } from '../../support/random.ts'
+import { CollectedStore, keyOf } from '../../support/store/collected-store.ts'
 
 const seed = testSeed()
 

@@ -4,7 +4,7 @@ import { DiskUsage } from '#dist/lib/space/disk-usage.js'
 import { openTable, tableMap } from '#dist/lib/state/tables.js'
 import type { TableMeta } from '#dist/lib/tree/entry.js'
 import { EMPTY_VERSION, type Version } from '#dist/lib/tree/version/version.js'
-import { MemoryFileSystem } from '../../support/memory-file-system.ts'
+import { MemoryFileSystem } from '../../support/files/memory-file-system.ts'
 
 const TABLES = 500
 const DATABASE_ID = new Uint8Array(16)

@@ -5,8 +5,8 @@ import vm from 'node:vm'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { WiscError } from '#dist/lib/base/errors.js'
 import type { Store } from '#dist/lib/store/store.js'
-import { FaultFileSystem } from '../../support/fault-file-system.ts'
-import { codeOf, openSmallStore } from '../../support/fault-store.ts'
+import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
+import { codeOf, openSmallStore } from '../../support/store/fault-store.ts'
 
 async function filledStore(fileSystem: FaultFileSystem, count: number = 600): Promise<Store> {
   const store = await openSmallStore({}, fileSystem)

@@ -3,9 +3,9 @@ import { describe, expect, test } from 'vitest'
 import type { RangeOptions } from '#dist/lib/contract/types.js'
 import type { StoreIterator } from '#dist/lib/store/iterator.js'
 import type { Store } from '#dist/lib/store/store.js'
-import { FaultFileSystem } from '../../support/fault-file-system.ts'
-import { codeOf, openSmallStore } from '../../support/fault-store.ts'
+import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
 import { Prng, replayHint, testSeed } from '../../support/random.ts'
+import { codeOf, openSmallStore } from '../../support/store/fault-store.ts'
 
 function key(i: number): string {
   return `key${String(i).padStart(4, '0')}`

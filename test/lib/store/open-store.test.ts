@@ -6,10 +6,10 @@ import type { FileSystem } from '#dist/lib/base/files/file-system.js'
 import { nodeFileSystem } from '#dist/lib/base/platform/node-file-system.js'
 import { open } from '#dist/lib/index.js'
 import { openStore } from '#dist/lib/store/open-store.js'
-import { FaultFileSystem } from '../../support/fault-file-system.ts'
-import { codeOf, openSmallStore, SMALL_OPTIONS } from '../../support/fault-store.ts'
-import { DIRECTORY } from '../../support/recover-image.ts'
-import { temporaryDirectory } from '../../support/temporary-directory.ts'
+import { DIRECTORY } from '../../support/crash/recover-image.ts'
+import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
+import { temporaryDirectory } from '../../support/files/temporary-directory.ts'
+import { codeOf, openSmallStore, SMALL_OPTIONS } from '../../support/store/fault-store.ts'
 
 /** Everything in a directory, to compare. */
 function contents(directory: string): Record<string, string> {

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import type { PutOperation } from '#dist/lib/contract/types.js'
 import { isUnchanged } from '#dist/lib/writes/batch.js'
 import { RECORD_KIND } from '#dist/vlog/record.js'
-import { codeOf, openSmallStore } from '../../support/fault-store.ts'
+import { codeOf, openSmallStore } from '../../support/store/fault-store.ts'
 
 test('a transferred value is a changed one, also once the function that asks is compiled', () => {
   const key = Buffer.from('key')

@@ -11,10 +11,10 @@ import type { Store } from '#dist/lib/store/store.js'
 import { ARENA_VALUE_BYTES_MAX } from '#dist/lib/tree/entry.js'
 import { TAKEN_VALUE_BYTES_MAX } from '#dist/lib/writes/batch.js'
 import { STAGED_VALUE_BYTES_MAX } from '#dist/vlog/log/group.js'
-import type { DiskImage } from '../../support/disk-model.ts'
-import { FaultFileSystem } from '../../support/fault-file-system.ts'
-import { codeOf, openSmallStore } from '../../support/fault-store.ts'
-import { bytesOf } from '../../support/log-segments.ts'
+import type { DiskImage } from '../../support/files/disk-model.ts'
+import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
+import { bytesOf } from '../../support/parts/log-segments.ts'
+import { codeOf, openSmallStore } from '../../support/store/fault-store.ts'
 
 const MIB = 1024 * 1024
 /** Larger than a group: goes through the thread pool, which takes some turns. */

@@ -2,8 +2,8 @@
 import { describe, expect, test, vi } from 'vitest'
 import type { Store } from '#dist/lib/store/store.js'
 import { recordBytes } from '#dist/vlog/record.js'
-import { FaultFileSystem } from '../../support/fault-file-system.ts'
-import { codeOf, openSmallStore } from '../../support/fault-store.ts'
+import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
+import { codeOf, openSmallStore } from '../../support/store/fault-store.ts'
 
 function logCalls(fileSystem: FaultFileSystem, kind: string): { count: number } {
   const calls = { count: 0 }

@@ -1,7 +1,7 @@
 /** Memory of the commit queue: copies hold until it is empty, then the same memory is used again. */
 import { expect, test } from 'vitest'
 import { TakenBytes } from '#dist/lib/writes/taken-bytes.js'
-import { bytesOf } from '../../support/log-segments.ts'
+import { bytesOf } from '../../support/parts/log-segments.ts'
 
 test('copies lie apart, whatever becomes of the arrays, and share memory that grows', () => {
   const taken = new TakenBytes({ accepted: 0, left: 0 })

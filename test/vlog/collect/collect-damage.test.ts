@@ -10,8 +10,8 @@ import {
 } from '#dist/vlog/log/segment-header.js'
 import { VALUE_CHUNK_BYTES } from '#dist/vlog/record.js'
 import { RelocationWriter } from '#dist/vlog/relocation/relocation-writer.js'
-import { BLOCK_BYTES } from '../../support/content.ts'
-import { segmentSeed } from '../../support/log-segments.ts'
+import { BLOCK_BYTES } from '../../support/files/content.ts'
+import { segmentSeed } from '../../support/parts/log-segments.ts'
 import {
   corruptionOf,
   countOpen,
@@ -24,7 +24,7 @@ import {
   VictimFixture,
   type VictimSubject,
   victimSubject,
-} from '../../support/victim-fixture.ts'
+} from '../../support/parts/victim-fixture.ts'
 
 /** a: lives; b: dead, spans blocks; c: lives, large; d: dead. */
 interface Subject extends VictimSubject {

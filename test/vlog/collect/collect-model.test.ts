@@ -8,10 +8,9 @@ import { segmentName } from '#dist/lib/base/files/file-names.js'
 import type { TableMeta } from '#dist/lib/tree/entry.js'
 import type { ValueLogFile } from '#dist/vlog/collect/victim.js'
 import { RelocationReader } from '#dist/vlog/relocation/relocation-reader.js'
-import { compareEntries, type TestEntry } from '../../support/array-cursor.ts'
-import { BLOCK_BYTES } from '../../support/content.ts'
-import { DATABASE_ID } from '../../support/log-segments.ts'
-import { Prng, replayHint, testSeed } from '../../support/random.ts'
+import { BLOCK_BYTES } from '../../support/files/content.ts'
+import { compareEntries, type TestEntry } from '../../support/parts/array-cursor.ts'
+import { DATABASE_ID } from '../../support/parts/log-segments.ts'
 import {
   entryOf,
   finish,
@@ -19,7 +18,8 @@ import {
   relocationFile,
   VictimFixture,
   type Write,
-} from '../../support/victim-fixture.ts'
+} from '../../support/parts/victim-fixture.ts'
+import { Prng, replayHint, testSeed } from '../../support/random.ts'
 
 const seed = testSeed()
 

@@ -15,7 +15,7 @@ import {
   VictimFixture,
   type VictimSubject,
   victimSubject,
-} from '../../support/victim-fixture.ts'
+} from '../../support/parts/victim-fixture.ts'
 
 /** a: lives; b: dead; c: lives, more than a batch takes. */
 function makeSubject(): VictimSubject {

@@ -16,7 +16,7 @@ import {
   recordHeadBytes,
   valueChecksums,
 } from '#dist/vlog/record.js'
-import { bytesOf, DATABASE_ID, SALT, segmentSeed } from '../../support/log-segments.ts'
+import { bytesOf, DATABASE_ID, SALT, segmentSeed } from '../../support/parts/log-segments.ts'
 
 interface Written {
   readonly key: Uint8Array

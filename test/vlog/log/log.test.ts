@@ -7,8 +7,8 @@ import { IoError } from '#dist/lib/base/errors.js'
 import { GROUP_BYTES_MAX, Group, stagedBytes } from '#dist/vlog/log/group.js'
 import { SEGMENT_HEADER_BYTES } from '#dist/vlog/log/segment-header.js'
 import { RECORD_KIND, valueChecksums } from '#dist/vlog/record.js'
-import { LogFixture, START } from '../../support/log-fixture.ts'
-import { bytesOf, segmentPath } from '../../support/log-segments.ts'
+import { LogFixture, START } from '../../support/parts/log-fixture.ts'
+import { bytesOf, segmentPath } from '../../support/parts/log-segments.ts'
 
 function openLog(): Promise<LogFixture> {
   return new LogFixture().open()

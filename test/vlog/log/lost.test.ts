@@ -1,8 +1,13 @@
 /** lost/: what is set aside is whole, bounded and durable, and a second recovery destroys none of it. */
 import { expect, test } from 'vitest'
 import { largestLostNumber, setAside } from '#dist/vlog/log/lost.js'
-import { FaultFileSystem } from '../../support/fault-file-system.ts'
-import { bytesOf, LOG_DIRECTORY, logContext, segmentPath } from '../../support/log-segments.ts'
+import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
+import {
+  bytesOf,
+  LOG_DIRECTORY,
+  logContext,
+  segmentPath,
+} from '../../support/parts/log-segments.ts'
 
 const NAME = '000003.vlog'
 const LOST = `${LOG_DIRECTORY}/lost`

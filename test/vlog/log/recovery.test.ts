@@ -16,15 +16,15 @@ import {
   surveyLog,
 } from '#dist/vlog/log/recovery.js'
 import { SEGMENT_HEADER_BYTES } from '#dist/vlog/log/segment-header.js'
-import type { DiskImage } from '../../support/disk-model.ts'
-import { FaultFileSystem } from '../../support/fault-file-system.ts'
+import type { DiskImage } from '../../support/files/disk-model.ts'
+import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
 import {
   bytesOf,
   LOG_DIRECTORY,
   logContext,
   SegmentMaker,
   segmentPath,
-} from '../../support/log-segments.ts'
+} from '../../support/parts/log-segments.ts'
 
 interface Log {
   readonly image: DiskImage

@@ -7,7 +7,7 @@ import {
   type SegmentHeader,
   writeSegmentHeader,
 } from '#dist/vlog/log/segment-header.js'
-import { DATABASE_ID, SALT } from '../../support/log-segments.ts'
+import { DATABASE_ID, SALT } from '../../support/parts/log-segments.ts'
 
 const HEADER: SegmentHeader = {
   identity: { kind: 'segment', databaseId: DATABASE_ID, number: 35, salt: SALT },

@@ -9,14 +9,14 @@ import { LOG_START } from '#dist/lib/base/log-position.js'
 import { SEGMENT_HEADER_BYTES } from '#dist/vlog/log/segment-header.js'
 import { type WalkOptions, type WalkResult, walkSegment } from '#dist/vlog/log/segment-walk.js'
 import { RECORD_HEADER_BYTES, VALUE_CHUNK_BYTES } from '#dist/vlog/record.js'
+import { MemoryFileSystem } from '../../support/files/memory-file-system.ts'
 import {
   bytesOf,
   MARKER_BYTES,
   SegmentMaker,
   segmentPath,
   segmentSeed,
-} from '../../support/log-segments.ts'
-import { MemoryFileSystem } from '../../support/memory-file-system.ts'
+} from '../../support/parts/log-segments.ts'
 
 const NUMBER = 5
 

@@ -7,7 +7,7 @@ import { SEGMENT_HEADER_BYTES } from '#dist/vlog/log/segment-header.js'
 import { walkSegment } from '#dist/vlog/log/segment-walk.js'
 import { type CopiedTail, copyTail } from '#dist/vlog/log/tail-copy.js'
 import { WHOLE_RECORD_BYTES_MAX } from '#dist/vlog/record-window.js'
-import { FaultFileSystem } from '../../support/fault-file-system.ts'
+import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
 import {
   bytesOf,
   LOG_DIRECTORY,
@@ -16,7 +16,7 @@ import {
   SegmentMaker,
   segmentPath,
   segmentSeed,
-} from '../../support/log-segments.ts'
+} from '../../support/parts/log-segments.ts'
 
 const PREDECESSOR: LogPosition = { segment: 2, offset: 555 }
 const DURABLE: LogPosition = { segment: 2, offset: 444 }

@@ -12,8 +12,8 @@ import {
   type ValueRequest,
 } from '#dist/vlog/read/value-reader.js'
 import { recordBytes } from '#dist/vlog/record.js'
-import { bytesOf, logContext, SegmentMaker, segmentPath } from '../../support/log-segments.ts'
-import { MemoryFileSystem } from '../../support/memory-file-system.ts'
+import { MemoryFileSystem } from '../../support/files/memory-file-system.ts'
+import { bytesOf, logContext, SegmentMaker, segmentPath } from '../../support/parts/log-segments.ts'
 import { Prng, replayHint, testSeed } from '../../support/random.ts'
 
 /** Counts reads, and makes those that are not asynchronous slow on demand. */

@@ -14,7 +14,7 @@ import {
   relocationFileBytes,
 } from '#dist/vlog/relocation/relocation-format.js'
 import { RelocationWriter } from '#dist/vlog/relocation/relocation-writer.js'
-import { MemoryFileSystem } from '../../support/memory-file-system.ts'
+import { MemoryFileSystem } from '../../support/files/memory-file-system.ts'
 import { Prng, replayHint, testSeed } from '../../support/random.ts'
 import {
   buildRelocation,

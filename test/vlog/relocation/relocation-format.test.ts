@@ -14,8 +14,8 @@ import { RECORD_KIND, recordHeadBytes } from '#dist/vlog/record.js'
 import { readU48, relocationFileBytes, writeU48 } from '#dist/vlog/relocation/relocation-format.js'
 import { RelocationReader } from '#dist/vlog/relocation/relocation-reader.js'
 import { RelocationWriter } from '#dist/vlog/relocation/relocation-writer.js'
+import { temporaryDirectory } from '../../support/files/temporary-directory.ts'
 import { Prng, testSeed } from '../../support/random.ts'
-import { temporaryDirectory } from '../../support/temporary-directory.ts'
 import {
   buildRelocation,
   DATABASE_ID,

@@ -15,7 +15,7 @@ import {
 } from '#dist/vlog/relocation/relocation-format.js'
 import { RelocationReader } from '#dist/vlog/relocation/relocation-reader.js'
 import { RelocationWriter } from '#dist/vlog/relocation/relocation-writer.js'
-import { MemoryFileSystem } from '../../support/memory-file-system.ts'
+import { MemoryFileSystem } from '../../support/files/memory-file-system.ts'
 import type { Prng } from '../../support/random.ts'
 
 export const NUMBER = 4711

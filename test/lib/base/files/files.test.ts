@@ -5,8 +5,8 @@ import { AppendBuffer } from '#dist/lib/base/files/append-buffer.js'
 import { FileWindow } from '#dist/lib/base/files/file-window.js'
 import { OpenCache } from '#dist/lib/base/files/open-cache.js'
 import { giveUpSpareFiles } from '#dist/lib/base/files/spare-files.js'
-import { bytesOf } from '../../../support/log-segments.ts'
-import { MemoryFileSystem } from '../../../support/memory-file-system.ts'
+import { MemoryFileSystem } from '../../../support/files/memory-file-system.ts'
+import { bytesOf } from '../../../support/parts/log-segments.ts'
 import { Prng, replayHint, testSeed } from '../../../support/random.ts'
 
 describe('an open cache', () => {

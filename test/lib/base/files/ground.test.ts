@@ -4,7 +4,7 @@ import { IoError } from '#dist/lib/base/errors.js'
 import type { FileIdentity } from '#dist/lib/base/files/file-system.js'
 import { Ground } from '#dist/lib/base/files/ground.js'
 import { GuardedFileSystem } from '#dist/lib/base/files/guarded-file-system.js'
-import { MemoryFileSystem } from '../../../support/memory-file-system.ts'
+import { MemoryFileSystem } from '../../../support/files/memory-file-system.ts'
 
 const DB = '/db'
 

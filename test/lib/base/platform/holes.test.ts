@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import { IoError } from '#dist/lib/base/errors.js'
 import type { File } from '#dist/lib/base/files/file-system.js'
 import { nodeFileSystem } from '#dist/lib/base/platform/node-file-system.js'
-import { temporaryDirectory } from '../../../support/temporary-directory.ts'
+import { temporaryDirectory } from '../../../support/files/temporary-directory.ts'
 
 const BLOCKS = 32
 

@@ -15,8 +15,8 @@ import {
 } from '#dist/lib/base/platform/lock.js'
 import { lockedError } from '#dist/lib/base/platform/locked-error.js'
 import { lockText, NodeFileSystem } from '#dist/lib/base/platform/node-file-system.js'
-import { nextLine, startModule } from '../../../support/child-process.ts'
-import { temporaryDirectory } from '../../../support/temporary-directory.ts'
+import { temporaryDirectory } from '../../../support/files/temporary-directory.ts'
+import { nextLine, startModule } from '../../../support/processes/child-process.ts'
 
 const SYSTEM = new NodeFileSystem()
 const NONE = (): undefined => undefined

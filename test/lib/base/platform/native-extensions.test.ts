@@ -5,8 +5,8 @@ import path from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { punchNative, tryNativeLock } from '#dist/lib/base/platform/native-extensions.js'
 import { nodeFileSystem } from '#dist/lib/base/platform/node-file-system.js'
-import { runModule } from '../../../support/child-process.ts'
-import { temporaryDirectory } from '../../../support/temporary-directory.ts'
+import { temporaryDirectory } from '../../../support/files/temporary-directory.ts'
+import { runModule } from '../../../support/processes/child-process.ts'
 
 function openFile(flags: string, directory: string = temporaryDirectory()): number {
   const file = path.join(directory, 'file')

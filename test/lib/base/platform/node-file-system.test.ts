@@ -5,8 +5,8 @@ import path from 'node:path'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { IoError } from '#dist/lib/base/errors.js'
 import { nodeFileSystem } from '#dist/lib/base/platform/node-file-system.js'
-import { runModule } from '../../../support/child-process.ts'
-import { temporaryDirectory } from '../../../support/temporary-directory.ts'
+import { temporaryDirectory } from '../../../support/files/temporary-directory.ts'
+import { runModule } from '../../../support/processes/child-process.ts'
 
 afterEach(() => {
   vi.restoreAllMocks()

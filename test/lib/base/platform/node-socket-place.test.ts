@@ -15,9 +15,9 @@ import { ControlSocket } from '#dist/lib/control/control-socket.js'
 import { type Options, open, type Store } from '#dist/lib/index.js'
 import { ControlClient } from '#dist/lib/inspect/owner/control-client.js'
 import { storeOwner } from '#dist/lib/inspect/owner/store-owner.js'
-import { startModule } from '../../../support/child-process.ts'
-import { socketOf } from '../../../support/control-socket.ts'
-import { temporaryDirectory } from '../../../support/temporary-directory.ts'
+import { temporaryDirectory } from '../../../support/files/temporary-directory.ts'
+import { startModule } from '../../../support/processes/child-process.ts'
+import { socketOf } from '../../../support/processes/control-socket.ts'
 
 const SMALL: Options = { workers: 0, segmentBytes: 65536, valueThreshold: 0 }
 

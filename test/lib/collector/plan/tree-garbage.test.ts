@@ -6,8 +6,8 @@ import {
   isTreeWorthMerging,
 } from '#dist/lib/collector/plan/tree-garbage.js'
 import type { Options } from '#dist/lib/contract/options.js'
-import { CollectedStore, keyOf } from '../../../support/collected-store.ts'
-import { settled } from '../../../support/settled.ts'
+import { CollectedStore, keyOf } from '../../../support/store/collected-store.ts'
+import { settled } from '../../../support/store/settled.ts'
 
 const ASKED: Options = { collector: { enabled: false } }
 const KEYS = 900

@@ -9,8 +9,8 @@ import {
 } from '#dist/lib/inspect/collection/collection-forecast.js'
 import { openStore as open } from '#dist/lib/store/open-store.js'
 import type { Store } from '#dist/lib/store/store.js'
+import { temporaryDirectory } from '../../../support/files/temporary-directory.ts'
 import { Prng } from '../../../support/random.ts'
-import { temporaryDirectory } from '../../../support/temporary-directory.ts'
 
 const OPTIONS: Options = {
   workers: 0,

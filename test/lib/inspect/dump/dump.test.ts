@@ -5,14 +5,14 @@ import { describe, expect, test } from 'vitest'
 import { lockText } from '#dist/lib/base/platform/node-file-system.js'
 import { openDump } from '#dist/lib/inspect/dump/dump.js'
 import type { Item } from '#dist/lib/inspect/dump/items.js'
+import { temporaryDirectory } from '../../../support/files/temporary-directory.ts'
+import { Prng, replayHint, testSeed } from '../../../support/random.ts'
 import {
   filesLike,
   flipByte,
   kindOf,
   makeInspectedStore,
-} from '../../../support/inspected-store.ts'
-import { Prng, replayHint, testSeed } from '../../../support/random.ts'
-import { temporaryDirectory } from '../../../support/temporary-directory.ts'
+} from '../../../support/store/inspected-store.ts'
 
 const GOLDEN = path.join(import.meta.dirname, '../../../golden')
 

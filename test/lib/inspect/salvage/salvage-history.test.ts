@@ -4,8 +4,8 @@ import path from 'node:path'
 import { expect, test } from 'vitest'
 import { open, type Store } from '#dist/lib/index.js'
 import { Salvage } from '#dist/lib/inspect/salvage/salvage.js'
-import { filesLike } from '../../../support/inspected-store.ts'
-import { temporaryDirectory } from '../../../support/temporary-directory.ts'
+import { temporaryDirectory } from '../../../support/files/temporary-directory.ts'
+import { filesLike } from '../../../support/store/inspected-store.ts'
 
 const FILLER = Buffer.alloc(3000, 7)
 

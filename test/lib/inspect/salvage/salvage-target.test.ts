@@ -4,9 +4,9 @@ import { expect, test } from 'vitest'
 import { open } from '#dist/lib/index.js'
 import { Salvage } from '#dist/lib/inspect/salvage/salvage.js'
 import { SalvageTarget } from '#dist/lib/inspect/salvage/salvage-target.js'
-import { makeInspectedStore } from '../../../support/inspected-store.ts'
-import { RecordingFileSystem } from '../../../support/recording-file-system.ts'
-import { temporaryDirectory } from '../../../support/temporary-directory.ts'
+import { RecordingFileSystem } from '../../../support/files/recording-file-system.ts'
+import { temporaryDirectory } from '../../../support/files/temporary-directory.ts'
+import { makeInspectedStore } from '../../../support/store/inspected-store.ts'
 
 test.each([
   ['EACCES', /^open .*\.sst/],

@@ -4,6 +4,7 @@ import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { open } from '#dist/lib/index.js'
 import { Salvage } from '#dist/lib/inspect/salvage/salvage.js'
+import { Prng, replayHint, testSeed } from '../../../support/random.ts'
 import {
   filesLike,
   flipByte,
@@ -12,8 +13,7 @@ import {
   kindOf,
   makeInspectedStore,
   stateOf,
-} from '../../../support/inspected-store.ts'
-import { Prng, replayHint, testSeed } from '../../../support/random.ts'
+} from '../../../support/store/inspected-store.ts'
 
 interface Salvaged {
   readonly values: Map<string, Buffer>

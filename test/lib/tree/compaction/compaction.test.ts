@@ -7,7 +7,9 @@ import { compactionSteps } from '#dist/lib/tree/compaction/compaction.js'
 import { flushSteps } from '#dist/lib/tree/compaction/flush.js'
 import type { RunResult } from '#dist/lib/tree/compaction/retained-run.js'
 import { KIND, type TableMeta } from '#dist/lib/tree/entry.js'
-import { compareEntries, type TestEntry } from '../../../support/array-cursor.ts'
+import { RecordingFileSystem } from '../../../support/files/recording-file-system.ts'
+import { temporaryDirectory } from '../../../support/files/temporary-directory.ts'
+import { compareEntries, type TestEntry } from '../../../support/parts/array-cursor.ts'
 import {
   compactionJob,
   flushJob,
@@ -15,10 +17,8 @@ import {
   readTables,
   surviving,
   TABLE_OPTIONS,
-} from '../../../support/job-fixtures.ts'
+} from '../../../support/parts/job-fixtures.ts'
 import { Prng, replayHint, testSeed } from '../../../support/random.ts'
-import { RecordingFileSystem } from '../../../support/recording-file-system.ts'
-import { temporaryDirectory } from '../../../support/temporary-directory.ts'
 
 function finish(steps: Generator<unknown, RunResult>): RunResult {
   for (;;) {

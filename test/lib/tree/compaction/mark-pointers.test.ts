@@ -4,7 +4,7 @@ import type { FileSystem } from '#dist/lib/base/files/file-system.js'
 import { markPointers } from '#dist/lib/tree/compaction/mark-pointers.js'
 import type { VictimRecords } from '#dist/vlog/collect/victim-records.js'
 import { collectVictims } from '#dist/vlog/collect/victim-walk.js'
-import { entryOf, finish, PLACE, VictimFixture } from '../../../support/victim-fixture.ts'
+import { entryOf, finish, PLACE, VictimFixture } from '../../../support/parts/victim-fixture.ts'
 
 const VALUE = new Uint8Array(10)
 

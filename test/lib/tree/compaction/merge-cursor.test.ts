@@ -11,7 +11,7 @@ import {
   compareEntries,
   entryUnder,
   type TestEntry,
-} from '../../../support/array-cursor.ts'
+} from '../../../support/parts/array-cursor.ts'
 import { Prng, replayHint, testSeed } from '../../../support/random.ts'
 
 function randomEntries(prng: Prng, count: number, keys: number): TestEntry[] {

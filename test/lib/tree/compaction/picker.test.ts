@@ -18,8 +18,8 @@ import {
   type TreeShapeOptions,
 } from '#dist/lib/tree/version/tree-shape.js'
 import { applyEdit, EMPTY_VERSION, type Version } from '#dist/lib/tree/version/version.js'
+import { meta } from '../../../support/parts/table-metas.ts'
 import { Prng, replayHint, testSeed } from '../../../support/random.ts'
-import { meta } from '../../../support/table-metas.ts'
 
 const OPTIONS: TreeShapeOptions = {
   sizeRatio: 4,

@@ -15,11 +15,11 @@ import {
 } from '#dist/lib/tree/compaction/shadow-walk.js'
 import { KIND, type TableMeta } from '#dist/lib/tree/entry.js'
 import { recordBytes } from '#dist/vlog/record.js'
-import { compareEntries, type TestEntry } from '../../../support/array-cursor.ts'
-import { surviving } from '../../../support/job-fixtures.ts'
+import { temporaryDirectory } from '../../../support/files/temporary-directory.ts'
+import { compareEntries, type TestEntry } from '../../../support/parts/array-cursor.ts'
+import { surviving } from '../../../support/parts/job-fixtures.ts'
+import { numberAfterRuns, RUN_DATABASE_ID, writeRun } from '../../../support/parts/write-run.ts'
 import { Prng, replayHint, seededRandom, testSeed } from '../../../support/random.ts'
-import { temporaryDirectory } from '../../../support/temporary-directory.ts'
-import { numberAfterRuns, RUN_DATABASE_ID, writeRun } from '../../../support/write-run.ts'
 
 const seed = testSeed()
 const hint = replayHint(seed)

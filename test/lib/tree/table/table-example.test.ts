@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { tableName } from '#dist/lib/base/files/file-names.js'
 import { KIND } from '#dist/lib/tree/entry.js'
 import { TableReader } from '#dist/lib/tree/table/table-reader.js'
-import { MemoryFileSystem } from '../../../support/memory-file-system.ts'
+import { MemoryFileSystem } from '../../../support/files/memory-file-system.ts'
 import { describeEntry, inlineEntry, tombstone, walk } from '../memtable/memtable-model.ts'
 import { buildTable, PATH, tableOptions } from './table-model.ts'
 

@@ -9,7 +9,7 @@ import { KIND } from '#dist/lib/tree/entry.js'
 import { TableBuilder } from '#dist/lib/tree/table/table-builder.js'
 import { TableReader } from '#dist/lib/tree/table/table-reader.js'
 import { recordBytes } from '#dist/vlog/record.js'
-import { MemoryFileSystem } from '../../../support/memory-file-system.ts'
+import { MemoryFileSystem } from '../../../support/files/memory-file-system.ts'
 import type { Prng } from '../../../support/random.ts'
 import {
   compareEntries,

@@ -10,7 +10,7 @@ import { FILE_BYTES_MAX, SEQUENCE_MAX } from '#dist/lib/base/ids.js'
 import { KEY_BYTES_MAX, KIND, type SegmentReference } from '#dist/lib/tree/entry.js'
 import { TableBuilder } from '#dist/lib/tree/table/table-builder.js'
 import type { TableReader } from '#dist/lib/tree/table/table-reader.js'
-import { MemoryFileSystem } from '../../../support/memory-file-system.ts'
+import { MemoryFileSystem } from '../../../support/files/memory-file-system.ts'
 import { Prng, replayHint, testSeed } from '../../../support/random.ts'
 import {
   compareEntries,

@@ -8,8 +8,8 @@ import { readCurrent, writeCurrent } from '#dist/lib/tree/version/current.js'
 import { ManifestWriter, type ReadManifest, readManifest } from '#dist/lib/tree/version/manifest.js'
 import { applyEdit, EMPTY_VERSION } from '#dist/lib/tree/version/version.js'
 import type { VersionEdit } from '#dist/lib/tree/version/version-edit.js'
-import { meta } from '../../../support/table-metas.ts'
-import { temporaryDirectory } from '../../../support/temporary-directory.ts'
+import { temporaryDirectory } from '../../../support/files/temporary-directory.ts'
+import { meta } from '../../../support/parts/table-metas.ts'
 
 const DATABASE_ID = Uint8Array.from({ length: 16 }, (_, i) => i + 1)
 const IDENTITY = { kind: 'manifest' as const, databaseId: DATABASE_ID, number: 1, salt: 77 }

@@ -6,8 +6,8 @@ import {
   encodeVersionEdit,
   type VersionEdit,
 } from '#dist/lib/tree/version/version-edit.js'
+import { meta } from '../../../support/parts/table-metas.ts'
 import { Prng, replayHint, testSeed } from '../../../support/random.ts'
-import { meta } from '../../../support/table-metas.ts'
 
 const FULL: VersionEdit = {
   nextFileNumber: 300,

@@ -11,9 +11,9 @@ import {
 } from '#dist/lib/tree/version/version.js'
 import type { RelocationState, VersionEdit } from '#dist/lib/tree/version/version-edit.js'
 import { VersionSet } from '#dist/lib/tree/version/version-set.js'
+import { RecordingFileSystem } from '../../../support/files/recording-file-system.ts'
+import { temporaryDirectory } from '../../../support/files/temporary-directory.ts'
 import { Prng, replayHint, seededRandom, testSeed } from '../../../support/random.ts'
-import { RecordingFileSystem } from '../../../support/recording-file-system.ts'
-import { temporaryDirectory } from '../../../support/temporary-directory.ts'
 
 function apply(version: Version, edit: VersionEdit): Version {
   return applyEdit(version, { nextFileNumber: 1000, ...edit }, version.id + 1)

@@ -6,10 +6,10 @@ import { WiscError } from '#dist/lib/base/errors.js'
 import type { ObsoleteFile } from '#dist/lib/tree/version/obsolete-files.js'
 import type { VersionEdit } from '#dist/lib/tree/version/version-edit.js'
 import { VersionSet, type VersionSetContext } from '#dist/lib/tree/version/version-set.js'
+import { RecordingFileSystem } from '../../../support/files/recording-file-system.ts'
+import { temporaryDirectory } from '../../../support/files/temporary-directory.ts'
+import { meta } from '../../../support/parts/table-metas.ts'
 import { seededRandom } from '../../../support/random.ts'
-import { RecordingFileSystem } from '../../../support/recording-file-system.ts'
-import { meta } from '../../../support/table-metas.ts'
-import { temporaryDirectory } from '../../../support/temporary-directory.ts'
 
 interface Fixture {
   readonly fileSystem: RecordingFileSystem

@@ -9,7 +9,7 @@ import {
   type Version,
 } from '#dist/lib/tree/version/version.js'
 import type { VersionEdit } from '#dist/lib/tree/version/version-edit.js'
-import { meta } from '../../../support/table-metas.ts'
+import { meta } from '../../../support/parts/table-metas.ts'
 
 function apply(version: Version, edit: VersionEdit): Version {
   return applyEdit(version, { nextFileNumber: 1000, ...edit }, version.id + 1)

@@ -5,10 +5,10 @@ import { Group, stagedBytes } from '#dist/vlog/log/group.js'
 import { Log } from '#dist/vlog/log/log.js'
 import type { LogEnding } from '#dist/vlog/log/log-parts.js'
 import { RECORD_KIND } from '#dist/vlog/record.js'
-import type { Call } from './fault-calls.ts'
-import { FaultFileSystem } from './fault-file-system.ts'
+import type { Call } from '../files/fault-calls.ts'
+import { FaultFileSystem } from '../files/fault-file-system.ts'
+import { seededRandom } from '../random.ts'
 import { bytesOf, DATABASE_ID, LOG_DIRECTORY, segmentPath } from './log-segments.ts'
-import { seededRandom } from './random.ts'
 
 /** Where the log goes on. */
 export const START: LogPosition = { segment: 4, offset: 1000 }

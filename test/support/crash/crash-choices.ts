@@ -4,9 +4,9 @@
  *
  * A change is taken apart in full when it has just been asked for, and by a random choice at later moments.
  */
-import { BLOCK_BYTES } from './content.ts'
-import type { PendingName, PendingPunch, PendingWrite } from './disk-model.ts'
-import type { Prng } from './random.ts'
+import { BLOCK_BYTES } from '../files/content.ts'
+import type { PendingName, PendingPunch, PendingWrite } from '../files/disk-model.ts'
+import type { Prng } from '../random.ts'
 
 export interface ChoiceOptions {
   /** Random subsets at each moment. Default 3. */

@@ -5,9 +5,15 @@
 import { describe, expect, test, vi } from 'vitest'
 import type { Options } from '#dist/lib/contract/options.js'
 import type { Job } from '#dist/lib/jobs/messages.js'
-import { CollectedStore, collectAll, filled, keyOf, PUNCHES } from '../support/collected-store.ts'
-import { codeOf } from '../support/fault-store.ts'
-import { settled } from '../support/settled.ts'
+import {
+  CollectedStore,
+  collectAll,
+  filled,
+  keyOf,
+  PUNCHES,
+} from '../../support/store/collected-store.ts'
+import { codeOf } from '../../support/store/fault-store.ts'
+import { settled } from '../../support/store/settled.ts'
 
 const WAIT = { timeout: 600_000, interval: 10 }
 

@@ -3,8 +3,8 @@ import type { ChildProcess } from 'node:child_process'
 import path from 'node:path'
 import { onTestFinished } from 'vitest'
 import { open } from '#dist/lib/index.js'
-import { nextLine, startModule } from './child-process.ts'
-import { temporaryDirectory } from './temporary-directory.ts'
+import { temporaryDirectory } from '../files/temporary-directory.ts'
+import { nextLine, startModule } from '../processes/child-process.ts'
 
 const OPTIONS = {
   workers: 0,

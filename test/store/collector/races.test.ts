@@ -7,6 +7,8 @@
  */
 import { describe, expect, test } from 'vitest'
 import type { Options } from '#dist/lib/contract/options.js'
+import { crashStatesNow } from '../../support/crash/crash-states.ts'
+import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
 import {
   actions,
   CollectedStore,
@@ -16,10 +18,8 @@ import {
   keyOf,
   lengthOf,
   PUNCHES,
-} from '../support/collected-store.ts'
-import { crashStatesNow } from '../support/crash-states.ts'
-import { FaultFileSystem } from '../support/fault-file-system.ts'
-import { settled } from '../support/settled.ts'
+} from '../../support/store/collected-store.ts'
+import { settled } from '../../support/store/settled.ts'
 
 /** Larger values are always read by the thread pool. */
 const POOL_BYTES = 1_200_000

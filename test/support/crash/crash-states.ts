@@ -15,14 +15,7 @@
  * 2014) for 3 to 5; RELIABILITY rules of the project for the rest.
  */
 import xxhash from 'xxhash-addon'
-import { BLOCK_BYTES, Holes } from './content.ts'
-import {
-  type Choice,
-  type ChoiceOptions,
-  choicesOf,
-  type Missing,
-  type Pending,
-} from './crash-choices.ts'
+import { BLOCK_BYTES, Holes } from '../files/content.ts'
 import {
   applyName,
   type DiskImage,
@@ -33,9 +26,16 @@ import {
   type PendingWrite,
   type Profile,
   ROOT,
-} from './disk-model.ts'
-import { Prng } from './random.ts'
-import { loadImage } from './visible-disk.ts'
+} from '../files/disk-model.ts'
+import { loadImage } from '../files/visible-disk.ts'
+import { Prng } from '../random.ts'
+import {
+  type Choice,
+  type ChoiceOptions,
+  choicesOf,
+  type Missing,
+  type Pending,
+} from './crash-choices.ts'
 
 export interface CrashState {
   /** Equal for equal images. */

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import type { Job } from '#dist/lib/jobs/messages.js'
 import { openStore } from '#dist/lib/store/open-store.js'
-import { FaultFileSystem } from './fault-file-system.ts'
+import { FaultFileSystem } from '../files/fault-file-system.ts'
 import { PausedRunner } from './paused-runner.ts'
 
 async function pausedStore() {

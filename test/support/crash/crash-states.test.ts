@@ -6,9 +6,9 @@ import { expect, test } from 'vitest'
 import { checksum } from '#dist/lib/base/checksum.js'
 import { IoError } from '#dist/lib/base/errors.js'
 import type { FileSystem } from '#dist/lib/base/files/file-system.js'
+import { FaultFileSystem } from '../files/fault-file-system.ts'
+import { Prng, replayHint, testSeed } from '../random.ts'
 import { crashStates } from './crash-states.ts'
-import { FaultFileSystem } from './fault-file-system.ts'
-import { Prng, replayHint, testSeed } from './random.ts'
 
 const seed = testSeed()
 

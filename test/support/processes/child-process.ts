@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 
-const DIST = pathToFileURL(path.join(import.meta.dirname, '../../dist/')).href
+const DIST = pathToFileURL(path.join(import.meta.dirname, '../../../dist/')).href
 
 /** Runs a module; `DIST` in it is the URL of dist/. Its arguments are in `process.argv` from index 1 on. */
 export function startModule(code: string, ...moduleArguments: string[]): ChildProcess {

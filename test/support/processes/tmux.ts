@@ -2,7 +2,7 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import path from 'node:path'
 import { onTestFinished } from 'vitest'
-import { temporaryDirectory } from './temporary-directory.ts'
+import { temporaryDirectory } from '../files/temporary-directory.ts'
 
 export function hasTmux(): boolean {
   return spawnSync('tmux', ['-V']).status === 0

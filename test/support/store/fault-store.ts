@@ -3,9 +3,9 @@ import { onTestFinished } from 'vitest'
 import type { Options } from '#dist/lib/contract/options.js'
 import { openStore } from '#dist/lib/store/open-store.js'
 import type { Store } from '#dist/lib/store/store.js'
-import { FaultFileSystem } from './fault-file-system.ts'
-import { seededRandom } from './random.ts'
-import { DIRECTORY } from './recover-image.ts'
+import { DIRECTORY } from '../crash/recover-image.ts'
+import { FaultFileSystem } from '../files/fault-file-system.ts'
+import { seededRandom } from '../random.ts'
 
 export const SMALL_OPTIONS: Options = {
   workers: 0,

@@ -1,6 +1,6 @@
 /** What the model of the store expects of ranges, and how answers are held against it. */
 import type { RangeOptions } from '#dist/lib/contract/types.js'
-import { KEYS, type ModelRange } from './model-operations.ts'
+import { KEYS, type ModelRange } from './operations.ts'
 
 /** By index into KEYS, which are in order: the model is sorted by numbers. */
 export type Model = Map<number, Buffer>

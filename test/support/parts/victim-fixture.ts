@@ -17,10 +17,10 @@ import { type RewriteResult, rewriteSteps } from '#dist/vlog/collect/rewrite.js'
 import type { ValueLogFile } from '#dist/vlog/collect/victim.js'
 import { recordBytes } from '#dist/vlog/record.js'
 import type { BuiltRelocation } from '#dist/vlog/relocation/relocation-format.js'
+import { MemoryFileSystem } from '../files/memory-file-system.ts'
+import { seededRandom } from '../random.ts'
 import { compareEntries, type TestEntry } from './array-cursor.ts'
 import { bytesOf, DATABASE_ID, LOG_DIRECTORY, SALT, SegmentMaker } from './log-segments.ts'
-import { MemoryFileSystem } from './memory-file-system.ts'
-import { seededRandom } from './random.ts'
 
 /** What a caller did; an inline value lies in the tree, too. */
 export interface Write {

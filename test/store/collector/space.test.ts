@@ -5,12 +5,12 @@
  */
 import { expect, test } from 'vitest'
 import type { Options } from '#dist/lib/contract/options.js'
-import { CollectedStore, keyOf } from '../support/collected-store.ts'
-import { allocatedBytes, Holes } from '../support/content.ts'
-import type { FaultFileSystem } from '../support/fault-file-system.ts'
-import { codeOf } from '../support/fault-store.ts'
-import { Prng, replayHint, testSeed } from '../support/random.ts'
-import { idle, settled } from '../support/settled.ts'
+import { allocatedBytes, Holes } from '../../support/files/content.ts'
+import type { FaultFileSystem } from '../../support/files/fault-file-system.ts'
+import { Prng, replayHint, testSeed } from '../../support/random.ts'
+import { CollectedStore, keyOf } from '../../support/store/collected-store.ts'
+import { codeOf } from '../../support/store/fault-store.ts'
+import { idle, settled } from '../../support/store/settled.ts'
 
 const seed = testSeed()
 const MIB = 1024 * 1024

@@ -6,8 +6,8 @@ import type {
   CollectOptions,
 } from '#dist/lib/contract/collection.js'
 import type { Store } from '#dist/lib/store/store.js'
-import { keyAt, same } from './model-answers.ts'
-import type { ModelCollect, ModelWrite } from './model-operations.ts'
+import { keyAt, same } from './answers.ts'
+import type { ModelCollect, ModelWrite } from './operations.ts'
 
 interface ModelPorts {
   readonly write: (write: ModelWrite) => Promise<void>

@@ -6,7 +6,7 @@ import path from 'node:path'
 import { type Options, open } from '#dist/lib/index.js'
 import { schemaErrors } from './json-schema.ts'
 
-export const WISC: string = path.join(import.meta.dirname, '../../dist/bin/wisc.js')
+export const WISC: string = path.join(import.meta.dirname, '../../../dist/bin/wisc.js')
 
 export interface WiscResult {
   readonly code: number | null

@@ -8,10 +8,10 @@ import type { Options } from '#dist/lib/contract/options.js'
 import type { Snapshot } from '#dist/lib/contract/types.js'
 import { openStore } from '#dist/lib/store/open-store.js'
 import type { Store } from '#dist/lib/store/store.js'
-import { FaultFileSystem } from './fault-file-system.ts'
-import { PausedRunner } from './paused-runner.ts'
-import { seededRandom } from './random.ts'
-import { checkNoOrphans, DIRECTORY } from './recover-image.ts'
+import { checkNoOrphans, DIRECTORY } from '../crash/recover-image.ts'
+import { FaultFileSystem } from '../files/fault-file-system.ts'
+import { PausedRunner } from '../parts/paused-runner.ts'
+import { seededRandom } from '../random.ts'
 
 const OPTIONS: Options = {
   workers: 0,

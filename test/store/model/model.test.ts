@@ -12,11 +12,11 @@ import fc from 'fast-check'
 import { afterAll, test } from 'vitest'
 import { nodeFileSystem } from '#dist/lib/base/platform/node-file-system.js'
 import type { Options } from '#dist/lib/contract/options.js'
-import { FaultFileSystem } from '../support/fault-file-system.ts'
-import { replayHint, testSeed } from '../support/random.ts'
-import { DIRECTORY } from '../support/recover-image.ts'
-import { MODEL_OPERATIONS, type ModelOperation } from './model-operations.ts'
-import { ModelRun } from './model-run.ts'
+import { DIRECTORY } from '../../support/crash/recover-image.ts'
+import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
+import { replayHint, testSeed } from '../../support/random.ts'
+import { MODEL_OPERATIONS, type ModelOperation } from './operations.ts'
+import { ModelRun } from './run.ts'
 
 const seed = testSeed()
 const FACTOR = Number(process.env['WISC_MODEL_RUNS'] ?? 0.35)

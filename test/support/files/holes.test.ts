@@ -2,12 +2,12 @@
  * Holes in the file systems that tests use: what a process sees, the rules of order, and what a power cut may leave.
  */
 import { describe, expect, test } from 'vitest'
+import { type CrashState, crashStates, crashStatesNow } from '../crash/crash-states.ts'
+import { replayHint, testSeed } from '../random.ts'
 import { allocatedBytes, BLOCK_BYTES, Content } from './content.ts'
-import { type CrashState, crashStates, crashStatesNow } from './crash-states.ts'
 import type { FaultFileSystemOptions } from './fault-calls.ts'
 import { FaultFileSystem } from './fault-file-system.ts'
 import { MemoryFileSystem } from './memory-file-system.ts'
-import { replayHint, testSeed } from './random.ts'
 
 const seed = testSeed()
 const BLOCKS = 6

@@ -2,8 +2,8 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { type Options, open, type Store } from '#dist/lib/index.js'
-import { Prng } from './random.ts'
-import { temporaryDirectory } from './temporary-directory.ts'
+import { temporaryDirectory } from '../files/temporary-directory.ts'
+import { Prng } from '../random.ts'
 
 const OPTIONS: Options = {
   workers: 0,

@@ -3,7 +3,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 
-const SCHEMAS = path.join(import.meta.dirname, '../../tools/schema')
+const SCHEMAS = path.join(import.meta.dirname, '../../../tools/schema')
 
 type Schema = Readonly<Record<string, unknown>>
 

@@ -1,6 +1,6 @@
 /** A process that has a store open and changes everything in it, round after round, in many small files. */
 import { once } from 'node:events'
-import { nextLine, startModule } from './child-process.ts'
+import { nextLine, startModule } from '../processes/child-process.ts'
 
 /** Names are `key 0000` and on; pieces of code know `store`, and the number `i` of a key. */
 interface BusyWrites {

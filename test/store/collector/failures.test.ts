@@ -5,10 +5,16 @@
 import { expect, test, vi } from 'vitest'
 import { segmentName } from '#dist/lib/base/files/file-names.js'
 import type { Options } from '#dist/lib/contract/options.js'
-import { actions, CollectedStore, collectAll, keyOf, PUNCHES } from '../support/collected-store.ts'
-import { FaultFileSystem } from '../support/fault-file-system.ts'
-import { DIRECTORY } from '../support/recover-image.ts'
-import { settled } from '../support/settled.ts'
+import { DIRECTORY } from '../../support/crash/recover-image.ts'
+import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
+import {
+  actions,
+  CollectedStore,
+  collectAll,
+  keyOf,
+  PUNCHES,
+} from '../../support/store/collected-store.ts'
+import { settled } from '../../support/store/settled.ts'
 
 const ASKED: Options = { collector: { enabled: false, punchHoles: false } }
 

@@ -9,12 +9,12 @@ import type { Snapshot } from '#dist/lib/contract/types.js'
 import type { JobRunner } from '#dist/lib/jobs/runner.js'
 import { openStore } from '#dist/lib/store/open-store.js'
 import type { Store } from '#dist/lib/store/store.js'
+import type { FaultFileSystem } from '../files/fault-file-system.ts'
+import { seededRandom } from '../random.ts'
+import { settled } from '../store/settled.ts'
 import { type CrashStateOptions, crashStatesNow } from './crash-states.ts'
-import type { FaultFileSystem } from './fault-file-system.ts'
 import { holdAgainst, Oracle, type OracleWrite, requirePosition } from './oracle.ts'
-import { seededRandom } from './random.ts'
 import { DIRECTORY, observe, recoverImage } from './recover-image.ts'
-import { settled } from './settled.ts'
 
 export interface SessionOptions {
   readonly options: Options

@@ -23,6 +23,7 @@ import type {
   Lock,
   OpenMode,
 } from '#dist/lib/base/files/file-system.js'
+import { Prng } from '../random.ts'
 import { BLOCK_BYTES, Content } from './content.ts'
 import type { DiskImage, DiskModel, Operation } from './disk-model.ts'
 import {
@@ -34,7 +35,6 @@ import {
 } from './fault-calls.ts'
 import { type FileCalls, faultFile, type OpenedFile } from './fault-file.ts'
 import { HeldDirectories } from './held-directories.ts'
-import { Prng } from './random.ts'
 import {
   DIRECTORY_STAT,
   type Disk,

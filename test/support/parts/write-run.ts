@@ -5,8 +5,8 @@ import { nodeFileSystem } from '#dist/lib/base/platform/node-file-system.js'
 import { RunWriter } from '#dist/lib/tree/compaction/run-writer.js'
 import type { TableMeta, TableOptions } from '#dist/lib/tree/entry.js'
 import { TableReader } from '#dist/lib/tree/table/table-reader.js'
+import { seededRandom } from '../random.ts'
 import { ArrayCursor, compareEntries, type TestEntry } from './array-cursor.ts'
-import { seededRandom } from './random.ts'
 
 export const RUN_DATABASE_ID: Uint8Array = new Uint8Array(16).fill(5)
 
