@@ -11,7 +11,6 @@
  */
 import type { EventEmitter } from 'node:events'
 import { Log } from '../../vlog/log/log.ts'
-import type { LogContext } from '../../vlog/log/recovery.ts'
 import { ValueReader } from '../../vlog/read/value-reader.ts'
 import { Background } from '../background/background.ts'
 import { ObsoleteUnlinker } from '../background/unlink-obsolete.ts'
@@ -20,6 +19,7 @@ import { EventLoopTurn } from '../base/event-loop-turn.ts'
 import { BlockCache } from '../base/files/block-cache.ts'
 import type { FileSystem } from '../base/files/file-system.ts'
 import type { Ground } from '../base/files/ground.ts'
+import type { StoreDirectory } from '../base/files/store-directory.ts'
 import { compareLogPositions } from '../base/log-position.ts'
 import type { Random } from '../base/random.ts'
 import { collect, planCollection } from '../collector/collect.ts'
@@ -47,7 +47,7 @@ import { DiskSpace } from './disk-space.ts'
 import { Failures } from './failures.ts'
 import { syncAtIntervals } from './interval-sync.ts'
 
-export interface EngineContext extends LogContext {
+export interface EngineContext extends StoreDirectory {
   readonly fileSystem: FileSystem
   readonly random: Random
   readonly options: ResolvedOptions

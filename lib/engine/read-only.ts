@@ -6,13 +6,14 @@
  * iterators cannot, because their state is gone with its files: they get WISC_STALE.
  */
 import { EventEmitter } from 'node:events'
-import type { LogContext, LogSurvey } from '../../vlog/log/recovery.ts'
+import type { LogSurvey } from '../../vlog/log/recovery.ts'
 import { ValueReader } from '../../vlog/read/value-reader.ts'
 import { CorruptionError, isMissing, toWiscError, WiscError } from '../base/errors.ts'
 import { EventLoopTurn } from '../base/event-loop-turn.ts'
 import { BlockCache } from '../base/files/block-cache.ts'
 import { segmentName } from '../base/files/file-names.ts'
 import type { FileSystem } from '../base/files/file-system.ts'
+import type { StoreDirectory } from '../base/files/store-directory.ts'
 import { compareLogPositions } from '../base/log-position.ts'
 import { lazyModule } from '../base/platform/lazy-module.ts'
 import type { CollectionPlan, ResolvedCollect } from '../contract/collection.ts'
@@ -53,7 +54,7 @@ interface Place {
 
 /** One state of the store, as it was read from CURRENT. */
 interface View {
-  readonly context: LogContext
+  readonly context: StoreDirectory
   readonly state: ReadState
   readonly lastSequence: number
   readonly durableSequence: number
@@ -112,7 +113,7 @@ export class ReadOnlyEngine implements ReadingEngine {
     return this.#space
   }
 
-  get context(): LogContext {
+  get context(): StoreDirectory {
     return this.#view.context
   }
 

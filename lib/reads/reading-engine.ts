@@ -1,10 +1,10 @@
 /** What the store needs of an engine to read: the writable one and the read-only one both have it. */
 import type { EventEmitter } from 'node:events'
-import type { LogContext } from '../../vlog/log/recovery.ts'
 import type { ValueReader } from '../../vlog/read/value-reader.ts'
 import type { WiscError } from '../base/errors.ts'
 import type { EventLoopTurn } from '../base/event-loop-turn.ts'
 import type { BlockCache } from '../base/files/block-cache.ts'
+import type { StoreDirectory } from '../base/files/store-directory.ts'
 import type { CollectionPlan, ResolvedCollect } from '../contract/collection.ts'
 import type { ResolvedOptions } from '../contract/options.ts'
 import type { RecoveryReport } from '../recovery/recover.ts'
@@ -17,7 +17,7 @@ import type { Version } from '../tree/version/version.ts'
 import type { Viewer } from './look-again.ts'
 
 export interface ReadingEngine extends Viewer {
-  readonly context: LogContext
+  readonly context: StoreDirectory
   readonly options: ResolvedOptions
   readonly events: EventEmitter
   readonly tree: TreeReader

@@ -16,7 +16,6 @@
 import { type LostRange, largestLostNumber, setAside } from '../../vlog/log/lost.ts'
 import {
   type KnownSegment,
-  type LogContext,
   type LogRecoveryPlan,
   type LogSurvey,
   planLogRecovery,
@@ -33,6 +32,7 @@ import {
   segmentName,
   tableName,
 } from '../base/files/file-names.ts'
+import type { StoreDirectory } from '../base/files/store-directory.ts'
 import { unlinkIfPossible } from '../base/files/unlink.ts'
 import { compareLogPositions, type LogPosition } from '../base/log-position.ts'
 import { type Random, randomU32 } from '../base/random.ts'
@@ -102,7 +102,7 @@ function knownSegments(version: Version): KnownSegment[] {
  * @throws CorruptionError, IoError
  */
 export function surveyStore(
-  context: LogContext,
+  context: StoreDirectory,
   manifest: ReadManifest,
   newest: () => ReadManifest = () => manifest,
 ): LogSurvey {
@@ -130,7 +130,7 @@ export function surveyStore(
  * @param damage takes all that is wrong
  */
 export function surveyDamaged(
-  context: LogContext,
+  context: StoreDirectory,
   { version }: ReadManifest,
   damage: WiscError[],
 ): LogSurvey {
@@ -155,7 +155,7 @@ export function surveyDamaged(
 
 /** Every table and sealed segment must be there, with its length. @param wrong called with each that is not so */
 function checkFiles(
-  context: LogContext,
+  context: StoreDirectory,
   version: Version,
   wrong: (error: CorruptionError) => void,
 ): void {
@@ -187,7 +187,7 @@ function checkFiles(
  * @returns where the log goes on
  */
 export async function recoverLog(
-  context: LogContext,
+  context: StoreDirectory,
   random: Random,
   versions: VersionSet,
   manifest: ReadManifest,
@@ -233,7 +233,7 @@ function endOfKept(
 }
 
 /** Numbers of files that no version knows, those in lost/ included, are never given again. */
-function skipSeenNumbers(context: LogContext, versions: VersionSet): void {
+function skipSeenNumbers(context: StoreDirectory, versions: VersionSet): void {
   const next = versions.current.nextFileNumber
   let largest = largestLostNumber(context, next)
   for (const name of context.fileSystem.list(context.directory)) {
@@ -244,7 +244,7 @@ function skipSeenNumbers(context: LogContext, versions: VersionSet): void {
 }
 
 function setTornAside(
-  context: LogContext,
+  context: StoreDirectory,
   manifest: ReadManifest,
   plan: LogRecoveryPlan,
   report: RecoveryReport,
@@ -263,7 +263,7 @@ function setTornAside(
 }
 
 function copyUnproved(
-  context: LogContext,
+  context: StoreDirectory,
   random: Random,
   versions: VersionSet,
   plan: LogRecoveryPlan,

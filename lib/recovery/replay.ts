@@ -7,7 +7,6 @@
  * Memtables are frozen between frames only: a checkpoint is the start of a frame.
  */
 
-import type { LogContext } from '../../vlog/log/recovery.ts'
 import {
   FIRST_FRAME_OFFSET,
   type FrameSummary,
@@ -17,6 +16,7 @@ import {
 import { CorruptionError } from '../base/errors.ts'
 import { joinPath, segmentName } from '../base/files/file-names.ts'
 import { frameSeed } from '../base/files/frame.ts'
+import type { StoreDirectory } from '../base/files/store-directory.ts'
 import type { LogPosition } from '../base/log-position.ts'
 import type { Memtables } from '../state/memtables.ts'
 import { entryBytesMax, entryKind } from '../state/placement.ts'
@@ -39,7 +39,7 @@ export interface ReplayTarget {
  * @param end the log is replayed up to here
  */
 export function* replayLog(
-  context: LogContext,
+  context: StoreDirectory,
   version: Version,
   end: LogPosition,
   target: ReplayTarget,
@@ -72,7 +72,7 @@ interface SegmentPart {
 }
 
 function* replaySegment(
-  context: LogContext,
+  context: StoreDirectory,
   { number, salt, from, length }: SegmentPart,
   target: ReplayTarget,
 ): Generator<void> {

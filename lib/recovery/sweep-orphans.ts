@@ -5,15 +5,16 @@
  *
  * Called at an open, when the version's own files have all been found, and before anything new is made.
  */
-import type { LogContext } from '../../vlog/log/recovery.ts'
+
 import { CorruptionError } from '../base/errors.ts'
 import { CURRENT_NAME, joinPath, parseFileName } from '../base/files/file-names.ts'
+import type { StoreDirectory } from '../base/files/store-directory.ts'
 import { unlinkIfPossible } from '../base/files/unlink.ts'
 import { tableMap } from '../state/tables.ts'
 import { readCurrent } from '../tree/version/current.ts'
 import { holdsValueLogFile, type Version } from '../tree/version/version.ts'
 
-export function sweepOrphans(context: LogContext, version: Version): void {
+export function sweepOrphans(context: StoreDirectory, version: Version): void {
   const { fileSystem, directory } = context
   const live = readCurrent(fileSystem, directory)
   if (!live) throw new CorruptionError(CURRENT_NAME, 0, 'CURRENT vanished during the open')

@@ -1,9 +1,9 @@
 /** The open tables of a store: opened when they are first needed, a bounded number of them. */
 
-import type { LogContext } from '../../vlog/log/recovery.ts'
 import { CorruptionError, isMissing, WiscError } from '../base/errors.ts'
 import { joinPath, tableName } from '../base/files/file-names.ts'
 import { OpenCache } from '../base/files/open-cache.ts'
+import type { StoreDirectory } from '../base/files/store-directory.ts'
 import type { TableMeta } from '../tree/entry.ts'
 import { TableReader } from '../tree/table/table-reader.ts'
 import type { Level, Version } from '../tree/version/version.ts'
@@ -27,7 +27,7 @@ export function tableMap(version: Version): ReadonlyMap<number, TableMeta> {
 }
 
 /** @throws CorruptionError if it is missing, damaged or another one */
-export function openTable(context: LogContext, version: Version, number: number): TableReader {
+export function openTable(context: StoreDirectory, version: Version, number: number): TableReader {
   const meta = tableMap(version).get(number)
   if (!meta) throw new WiscError('WISC_INTERNAL', `table is not in the version number=${number}`)
   const { fileSystem, directory, databaseId } = context
@@ -56,7 +56,7 @@ export class TableCache {
    * @param maxOpenFiles bound of the whole store: tables get half of it
    * @param version the current one: only its tables are asked for
    */
-  constructor(context: () => LogContext, maxOpenFiles: number, version: () => Version) {
+  constructor(context: () => StoreDirectory, maxOpenFiles: number, version: () => Version) {
     const open = (number: number): TableReader => openTable(context(), version(), number)
     this.#open = new OpenCache(Math.max(8, maxOpenFiles >> 1), open, (table) =>
       this.#pushOut(table),

@@ -1,9 +1,9 @@
 /** What the log is made of and what it needs: shared by log.ts, log-syncer.ts and segment-preparer.ts. */
 import type { WiscError } from '../../lib/base/errors.ts'
 import type { File } from '../../lib/base/files/file-system.ts'
+import type { StoreDirectory } from '../../lib/base/files/store-directory.ts'
 import type { LogPosition } from '../../lib/base/log-position.ts'
 import type { Random } from '../../lib/base/random.ts'
-import type { LogContext } from './recovery.ts'
 
 export interface SegmentSeal {
   readonly number: number
@@ -44,7 +44,7 @@ export interface OpenSegment {
   lastSequence: number
 }
 
-export interface LogStart extends LogContext {
+export interface LogStart extends StoreDirectory {
   readonly random: Random
   readonly edits: LogEdits
   readonly segmentBytes: number

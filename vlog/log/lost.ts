@@ -8,7 +8,7 @@ import { AppendBuffer } from '../../lib/base/files/append-buffer.ts'
 import { joinPath, LOST_NAME, mayBeGiven } from '../../lib/base/files/file-names.ts'
 import { FileWindow } from '../../lib/base/files/file-window.ts'
 import { setAsideEntry } from '../../lib/base/files/set-aside.ts'
-import type { LogContext } from './recovery.ts'
+import type { StoreDirectory } from '../../lib/base/files/store-directory.ts'
 
 const LOST_FILES_MAX = 64
 const LOST_FILE_BYTES_MAX: number = 64 * 1024 * 1024
@@ -31,7 +31,7 @@ export interface LostRange {
  * @returns bytes that were set aside, and bytes that were not because of the bounds
  */
 export function setAside(
-  context: LogContext,
+  context: StoreDirectory,
   ranges: readonly LostRange[],
 ): { copiedBytes: number; uncopiedBytes: number } {
   const { fileSystem, directory } = context
@@ -58,7 +58,7 @@ export function setAside(
 }
 
 /** Also where it is there: whoever made it may not have come to make its name durable. */
-function makeLost({ fileSystem, directory }: LogContext, lost: string): void {
+function makeLost({ fileSystem, directory }: StoreDirectory, lost: string): void {
   const kind = fileSystem.statPath(lost)?.kind
   // Never through a link that somebody has put there.
   if (kind !== undefined && kind !== 'directory') setAsideEntry(fileSystem, directory, LOST_NAME)
@@ -68,7 +68,7 @@ function makeLost({ fileSystem, directory }: LogContext, lost: string): void {
 
 /** A free name for the copy of a range. Former copies that hold nothing else are removed. */
 function clearTarget(
-  context: LogContext,
+  context: StoreDirectory,
   lost: string,
   there: Set<string>,
   range: LostRange,
@@ -86,7 +86,11 @@ function clearTarget(
 }
 
 /** Whether a file holds the first bytes of a range, or all of them, and no others. */
-function isPartOf({ fileSystem, directory }: LogContext, path: string, range: LostRange): boolean {
+function isPartOf(
+  { fileSystem, directory }: StoreDirectory,
+  path: string,
+  range: LostRange,
+): boolean {
   const stat = fileSystem.statPath(path)
   if (stat?.kind !== 'file' || stat.size > range.to - range.from) return false
   const copy = fileSystem.open(path, 'read')
@@ -109,7 +113,7 @@ function isPartOf({ fileSystem, directory }: LogContext, path: string, range: Lo
 }
 
 function copyRange(
-  context: LogContext,
+  context: StoreDirectory,
   name: string,
   from: number,
   to: number,
@@ -141,7 +145,7 @@ function copyRange(
  * The largest file number that names in lost/ mention: numbers are never used again.
  * @param next the number that the store would take
  */
-export function largestLostNumber(context: LogContext, next: number): number {
+export function largestLostNumber(context: StoreDirectory, next: number): number {
   const { fileSystem, directory } = context
   const lost = joinPath(directory, LOST_NAME)
   if (fileSystem.statPath(lost)?.kind !== 'directory') return 0

@@ -13,11 +13,13 @@
  * pure; the effects, in their durable order, are in lib/recovery/recover.ts. Source of the torn-tail rule: Pebble's
  * record package, which reads ahead for chunks that promise more than was found.
  */
+
 import { CorruptionError, isMissing } from '../../lib/base/errors.ts'
 import { joinPath, segmentName } from '../../lib/base/files/file-names.ts'
-import type { File, FileSystem } from '../../lib/base/files/file-system.ts'
+import type { File } from '../../lib/base/files/file-system.ts'
 import { findFrames } from '../../lib/base/files/find-frames.ts'
 import { frameSeed } from '../../lib/base/files/frame.ts'
+import type { StoreDirectory } from '../../lib/base/files/store-directory.ts'
 import { compareLogPositions, type LogPosition } from '../../lib/base/log-position.ts'
 import { readSegmentHeader, SEGMENT_HEADER_BYTES, type SegmentHeader } from './segment-header.ts'
 import {
@@ -33,12 +35,6 @@ export interface KnownSegment {
   readonly salt: number
   /** Set when it is sealed. */
   readonly sealed: { readonly length: number; readonly lastSequence: number } | undefined
-}
-
-export interface LogContext {
-  readonly fileSystem: FileSystem
-  readonly directory: string
-  readonly databaseId: Uint8Array
 }
 
 /** An open segment as it was found. */
@@ -74,7 +70,7 @@ export interface LogSurvey {
  *   is never taken for a torn tail
  */
 export function surveyLog(
-  context: LogContext,
+  context: StoreDirectory,
   known: readonly KnownSegment[],
   checkpoint: LogPosition,
   durable: LogPosition,
@@ -96,7 +92,7 @@ export function surveyLog(
  * before them, is in the others by the time that these are asked, also beside a writer.
  */
 function openSizes(
-  { fileSystem, directory }: LogContext,
+  { fileSystem, directory }: StoreDirectory,
   known: readonly KnownSegment[],
 ): ReadonlyMap<number, number> {
   const open = known.filter(({ sealed }) => sealed === undefined).toReversed()
@@ -114,7 +110,7 @@ function isBehind(checkpoint: LogPosition, end: LogPosition): boolean {
 }
 
 class Survey {
-  readonly #context: LogContext
+  readonly #context: StoreDirectory
   readonly #checkpoint: LogPosition
   readonly #openSizes: ReadonlyMap<number, number>
   #provedEnd: LogPosition
@@ -128,7 +124,7 @@ class Survey {
   #durableEdit = 0
 
   constructor(
-    context: LogContext,
+    context: StoreDirectory,
     checkpoint: LogPosition,
     durable: LogPosition,
     openSizes: ReadonlyMap<number, number>,
@@ -275,7 +271,7 @@ class Survey {
 
 /** Opens a segment of the version for a moment. A missing one is corruption: the version needs it. */
 function withSegment(
-  context: LogContext,
+  context: StoreDirectory,
   number: number,
   use: (file: File, size: number) => void,
 ): void {
@@ -294,13 +290,13 @@ function withSegment(
   }
 }
 
-function identityOf(context: LogContext, segment: KnownSegment): SegmentHeader['identity'] {
+function identityOf(context: StoreDirectory, segment: KnownSegment): SegmentHeader['identity'] {
   const { number, salt } = segment
   return { kind: 'segment', databaseId: context.databaseId, number, salt }
 }
 
 function readHeader(
-  context: LogContext,
+  context: StoreDirectory,
   file: File,
   segment: KnownSegment,
   size: number,

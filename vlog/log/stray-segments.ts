@@ -11,7 +11,7 @@ import { joinPath, parseFileName } from '../../lib/base/files/file-names.ts'
 import type { File, FileSystem } from '../../lib/base/files/file-system.ts'
 import { findFrames } from '../../lib/base/files/find-frames.ts'
 import { frameSeed } from '../../lib/base/files/frame.ts'
-import type { LogContext } from './recovery.ts'
+import type { StoreDirectory } from '../../lib/base/files/store-directory.ts'
 import { SEGMENT_HEADER_BYTES } from './segment-header.ts'
 
 /** @returns undefined if it is gone: beside a writer what nobody needs goes at any time, and proves nothing then */
@@ -32,7 +32,7 @@ function openStray(fileSystem: FileSystem, path: string): File | undefined {
  * @param isKnown whether the version holds a segment
  */
 export function durableEditOfStrays(
-  { fileSystem, directory, databaseId }: LogContext,
+  { fileSystem, directory, databaseId }: StoreDirectory,
   isKnown: (segment: number) => boolean,
 ): number {
   let durableEdit = 0

@@ -10,8 +10,9 @@ import { joinPath, segmentName } from '../../lib/base/files/file-names.ts'
 import type { File } from '../../lib/base/files/file-system.ts'
 import { FileWindow } from '../../lib/base/files/file-window.ts'
 import { FRAME_HEADER_BYTES, frameSeed, writeFrameHeader } from '../../lib/base/files/frame.ts'
+import type { StoreDirectory } from '../../lib/base/files/store-directory.ts'
 import type { LogPosition } from '../../lib/base/log-position.ts'
-import type { LogContext, LogRecoveryPlan } from './recovery.ts'
+import type { LogRecoveryPlan } from './recovery.ts'
 import { SEGMENT_HEADER_BYTES, writeSegmentHeader } from './segment-header.ts'
 import { copyFrame } from './segment-walk.ts'
 
@@ -28,7 +29,7 @@ export interface CopiedTail {
  * @param predecessor the segment that it follows, and where that one ends
  */
 export function copyTail(
-  context: LogContext,
+  context: StoreDirectory,
   target: { readonly number: number; readonly salt: number },
   predecessor: LogPosition,
   durable: LogPosition,

@@ -3,7 +3,7 @@ import { CorruptionError, isMissing } from '../../lib/base/errors.ts'
 import { FILE_HEADER_BYTES, readFileHeader } from '../../lib/base/files/file-header.ts'
 import { joinPath, segmentName } from '../../lib/base/files/file-names.ts'
 import type { File } from '../../lib/base/files/file-system.ts'
-import type { LogContext } from '../log/recovery.ts'
+import type { StoreDirectory } from '../../lib/base/files/store-directory.ts'
 import { RelocationReader } from '../relocation/relocation-reader.ts'
 
 /** A read that takes longer was not served by the page cache. */
@@ -67,7 +67,7 @@ export class ValueFile {
 
 /** @throws CorruptionError if it is missing or another one, IoError */
 export function openValueFile(
-  { fileSystem, directory, databaseId }: LogContext,
+  { fileSystem, directory, databaseId }: StoreDirectory,
   relocations: Relocations,
   number: number,
 ): ValueFile {

@@ -15,7 +15,7 @@ import type { BlockCache } from '../../lib/base/files/block-cache.ts'
 import { segmentName } from '../../lib/base/files/file-names.ts'
 import type { File } from '../../lib/base/files/file-system.ts'
 import { OpenCache } from '../../lib/base/files/open-cache.ts'
-import type { LogContext } from '../log/recovery.ts'
+import type { StoreDirectory } from '../../lib/base/files/store-directory.ts'
 import {
   CODEC_NONE,
   checkPointedRecord,
@@ -51,7 +51,12 @@ export class ValueReader {
    * @param capacity how many files may be open at a time (I10), but for those that are written
    * @param cache for the indexes of relocations
    */
-  constructor(context: LogContext, capacity: number, relocations: Relocations, cache: BlockCache) {
+  constructor(
+    context: StoreDirectory,
+    capacity: number,
+    relocations: Relocations,
+    cache: BlockCache,
+  ) {
     this.#relocations = relocations
     this.#cache = cache
     this.#busyFilesMax = Math.max(1, capacity >> 2)

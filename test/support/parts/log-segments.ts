@@ -5,9 +5,10 @@
 import { joinPath, segmentName } from '#dist/lib/base/files/file-names.js'
 import type { File, FileSystem } from '#dist/lib/base/files/file-system.js'
 import { FRAME_HEADER_BYTES, frameSeed } from '#dist/lib/base/files/frame.js'
+import type { StoreDirectory } from '#dist/lib/base/files/store-directory.js'
 import type { LogPosition } from '#dist/lib/base/log-position.js'
 import { Group, stagedBytes } from '#dist/vlog/log/group.js'
-import type { KnownSegment, LogContext } from '#dist/vlog/log/recovery.js'
+import type { KnownSegment } from '#dist/vlog/log/recovery.js'
 import { SEGMENT_HEADER_BYTES } from '#dist/vlog/log/segment-header.js'
 import { RECORD_KIND } from '#dist/vlog/record.js'
 
@@ -16,7 +17,7 @@ export const LOG_DIRECTORY = '/log'
 export const DATABASE_ID: Uint8Array = Uint8Array.from({ length: 16 }, (_, i) => i + 1)
 export const SALT = 0xabcd1234
 
-export function logContext(fileSystem: FileSystem): LogContext {
+export function logContext(fileSystem: FileSystem): StoreDirectory {
   return { fileSystem, directory: LOG_DIRECTORY, databaseId: DATABASE_ID }
 }
 
