@@ -7,8 +7,9 @@
  * A compaction pins its version, so that its inputs stay; its edit swaps inputs for outputs in one step.
  * After an error everything stands until `tryAgain`: a job that failed is made anew, with new files.
  */
+import { linkSignals } from '../base/abort.ts'
 import { IoError, mayPass, toWiscError, WiscError } from '../base/errors.ts'
-import { linkSignals } from '../base/signals.ts'
+import { Signal } from '../base/signal.ts'
 import { emitSafely } from '../contract/events.ts'
 import type { CompactionJob, FlushJob, TableJob, TableJobResult } from '../jobs/messages.ts'
 import type { FrozenTable } from '../state/memtables.ts'
@@ -47,8 +48,10 @@ export class Background {
   readonly #cancelCompaction: AbortController = new AbortController()
   /** What an automatic compaction had that found no room. */
   #noRoom: { readonly bytes: number; readonly error: WiscError } | undefined
-  #flushWaiters: (() => void)[] = []
-  #paceWaiters: (() => void)[] = []
+  /** Told when a flush has ended, or work has stopped. */
+  readonly flushed: Signal = new Signal()
+  /** Told when a compaction has ended, or there will be none. */
+  readonly #compacted: Signal = new Signal()
   readonly counts: BackgroundCounts = { flushes: 0, compactions: 0, tableBytesWritten: 0 }
 
   constructor(parts: BackgroundParts) {
@@ -82,17 +85,12 @@ export class Background {
       this.#flushing = this.#flushFrozen().finally(() => {
         this.#flushing = undefined
         this.#attemptEnded()
-        this.#wakeFlushWaiters()
+        this.flushed.tell()
         // What was frozen while the loop was ending.
         this.wake()
       })
     }
     this.#compactSoon()
-  }
-
-  /** Resolves when a flush has ended, or work has stopped. */
-  flushed(): Promise<void> {
-    return new Promise((resolve) => this.#flushWaiters.push(resolve))
   }
 
   /** Resolves when no memtable is frozen any more. @throws what stopped the flush */
@@ -111,7 +109,7 @@ export class Background {
     if (runs < LEVEL_0_RUNS_SLOW || this.#error || this.#closing) return undefined
     if (runs >= LEVEL_0_RUNS_STOP) {
       this.#compactSoon()
-      return new Promise((resolve) => this.#paceWaiters.push(resolve))
+      return this.#level0HasRoom()
     }
     if (this.#paced) {
       this.#paced = false
@@ -125,6 +123,11 @@ export class Background {
   /** The group that comes next has waited already. */
   #paced = false
 
+  async #level0HasRoom(): Promise<void> {
+    while (!this.#error && !this.#closing && this.#level0Runs() >= LEVEL_0_RUNS_STOP)
+      await this.#compacted.next()
+  }
+
   #level0Runs(): number {
     return this.#parts.versions.current.levels[0]?.runs.length ?? 0
   }
@@ -135,7 +138,7 @@ export class Background {
         const table = this.#parts.memtables.oldestFrozen
         if (!table) return
         await this.#flush(table)
-        this.#wakeFlushWaiters()
+        this.flushed.tell()
         this.#compactSoon()
       }
     } catch (error) {
@@ -214,7 +217,7 @@ export class Background {
     const ended = (): void => {
       this.#compacting = undefined
       this.#attemptEnded()
-      this.#wakePaceWaiters()
+      this.#compacted.tell()
       this.wake()
     }
     this.#compacting = compaction.then(ended, ended)
@@ -231,7 +234,7 @@ export class Background {
         const plan = this.#pick()
         if (!plan) return
         await this.#compactWithin(plan)
-        this.#wakePaceWaiters()
+        this.#compacted.tell()
       }
     } catch (error) {
       // Cancelled, as a rule; but a failed sync is one also while the store closes.
@@ -329,7 +332,7 @@ export class Background {
   async stopCompactions(): Promise<void> {
     this.#closing = true
     this.#cancelCompaction.abort()
-    this.#wakePaceWaiters()
+    this.#compacted.tell()
     while (this.#compacting) await this.#compacting
   }
 
@@ -352,19 +355,9 @@ export class Background {
     const before = this.error
     this.#error = error
     this.#former = undefined
-    this.#wakeFlushWaiters()
-    this.#wakePaceWaiters()
+    this.flushed.tell()
+    this.#compacted.tell()
     this.#parts.failed(error, before === undefined || !isSameKind(before, error))
-  }
-
-  #wakeFlushWaiters(): void {
-    for (const resolve of this.#flushWaiters.splice(0)) resolve()
-  }
-
-  #wakePaceWaiters(): void {
-    const open = !this.#error && !this.#closing
-    if (open && this.#level0Runs() >= LEVEL_0_RUNS_STOP) return
-    for (const resolve of this.#paceWaiters.splice(0)) resolve()
   }
 }
 

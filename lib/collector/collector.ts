@@ -10,9 +10,9 @@
  */
 
 import type { Background } from '../background/background.ts'
+import { linkSignals } from '../base/abort.ts'
 import { CorruptionError, toWiscError, WiscError } from '../base/errors.ts'
 import type { FileSystem } from '../base/files/file-system.ts'
-import { linkSignals } from '../base/signals.ts'
 import type { CollectionStep } from '../contract/collection-plan.ts'
 import { emitSafely } from '../contract/events.ts'
 import { amplificationOf } from '../space/collection-figures.ts'

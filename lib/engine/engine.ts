@@ -157,7 +157,7 @@ export class Engine implements ReadingEngine {
       refusal: (deletesOnly, bytes) => this.failures.refusal(deletesOnly, bytes),
       pace: (deletes, bytes) => this.background.pace() ?? this.collector.admit(deletes, bytes),
       frozen: () => this.background.wake(),
-      flushed: () => this.background.flushed(),
+      flushed: () => this.background.flushed.next(),
       stuck: () => this.background.stopped,
       stalled: (ms) => emitSafely(events, 'stall', { ms }),
       writeFailed: (error) => this.failures.writeFailed(error),
@@ -340,7 +340,7 @@ export class Engine implements ReadingEngine {
       if (this.#isFlushed() || this.memtables.freeze(this.log.end, 0)) return
       if (this.background.stopped) throw this.background.stopped
       this.background.wake()
-      await this.background.flushed()
+      await this.background.flushed.next()
     }
   }
 

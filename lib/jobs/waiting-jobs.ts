@@ -1,6 +1,8 @@
 /** The promises of the jobs that were taken, by their ids: each is settled once. */
+
+import { onAbort } from '../base/abort.ts'
 import type { WiscError } from '../base/errors.ts'
-import { onAbort } from '../base/signals.ts'
+import { Signal } from '../base/signal.ts'
 import type { JobRate } from './job-rate.ts'
 import type { Job, JobResult, ResultOf } from './messages.ts'
 import { jobAborted, type RunOptions } from './runner.ts'
@@ -21,7 +23,7 @@ interface Waiting {
 export class WaitingJobs {
   readonly #actions: JobActions
   readonly #waiting: Map<number, Waiting> = new Map()
-  readonly #drained: (() => void)[] = []
+  readonly #settled: Signal = new Signal()
   readonly #newId: () => number
 
   /** @param newId numbers for jobs, none of them twice */
@@ -67,12 +69,12 @@ export class WaitingJobs {
     waiting.stopListening()
     if (result) waiting.resolve(result)
     else waiting.reject(error ?? jobAborted())
-    if (this.#waiting.size === 0) for (const resolve of this.#drained.splice(0)) resolve()
+    this.#settled.tell()
   }
 
   /** Resolves when all are settled. */
   async drained(): Promise<void> {
-    if (this.#waiting.size > 0) await new Promise<void>((resolve) => this.#drained.push(resolve))
+    while (this.#waiting.size > 0) await this.#settled.next()
   }
 }
 

@@ -4,7 +4,7 @@
  * Who forgets to close one would keep garbage for as long as the store is open. So a hold ends also when the signal of
  * its iterator fires, and when its owner has become garbage itself; then a warning tells of it.
  */
-import { onAbort } from '../base/signals.ts'
+import { onAbort } from '../base/abort.ts'
 import type { ReadableSequences } from '../state/readable-sequences.ts'
 
 /** What a hold tells of its end. */

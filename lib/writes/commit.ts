@@ -22,6 +22,7 @@ import { invalidArgument, toWiscError, WiscError } from '../base/errors.ts'
 import { FRAME_HEADER_BYTES } from '../base/files/frame.ts'
 import { SEQUENCE_MAX } from '../base/ids.ts'
 import type { LogPosition } from '../base/log-position.ts'
+import { Signal } from '../base/signal.ts'
 import type { Given } from '../contract/arguments.ts'
 import { entryBytesMax, entryKind } from '../state/placement.ts'
 import { KIND } from '../tree/entry.ts'
@@ -64,7 +65,8 @@ export class CommitQueue {
   /** Batches that were queued, and those that have left the queue, so far. */
   readonly #progress: { accepted: number; left: number } = { accepted: 0, left: 0 }
   #writing: Promise<void> | undefined
-  #idle: (() => void)[] = []
+  /** Told when batches have left the queue. */
+  readonly #left: Signal = new Signal()
   readonly stalls: StallCounts = { count: 0, ms: 0 }
 
   constructor(parts: CommitParts) {
@@ -159,8 +161,7 @@ export class CommitQueue {
   /** Resolves when every batch that is queued now has been written or refused. Later ones are not waited for. */
   async drain(): Promise<void> {
     const last = this.#progress.accepted
-    while (this.#progress.left < last)
-      await new Promise<void>((resolve) => this.#idle.push(resolve))
+    while (this.#progress.left < last) await this.#left.next()
   }
 
   /** Set while the thread pool writes a group, which was promised room in the active memtable: do not freeze it. */
@@ -198,10 +199,6 @@ export class CommitQueue {
   readonly #resume = (): void => {
     this.#yielding = false
     this.#run()
-  }
-
-  readonly #wakeIdle = (): void => {
-    for (const resolve of this.#idle.splice(0)) resolve()
   }
 
   /** Nothing unexpected, such as memory that is used up, may leave the queue standing still. */
@@ -253,7 +250,7 @@ export class CommitQueue {
     const place = log.reserve(bytes)
     if (place === undefined) {
       const failure = log.takeFailure()
-      return failure ? this.#failGroup(1, failure) : this.#wait(log.ready())
+      return failure ? this.#failGroup(1, failure) : this.#wait(log.changed.next())
     }
     return this.#writeGroup(count, place)
   }
@@ -363,7 +360,7 @@ export class CommitQueue {
     const to = this.#head + count
     const batches = this.#queue.slice(this.#head, to)
     this.#progress.left += count
-    if (this.#idle.length > 0) queueMicrotask(this.#wakeIdle)
+    this.#left.tell()
     for (const batch of batches) this.#queuedBytes -= batch.bytes
     this.#head = to
     // Keep the consumed front short without moving the rest for every group.

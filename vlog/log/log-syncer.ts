@@ -11,6 +11,7 @@
  */
 import { syncFailed, toWiscError, WiscError } from '../../lib/base/errors.ts'
 import { compareLogPositions, type LogPosition } from '../../lib/base/log-position.ts'
+import { Signal } from '../../lib/base/signal.ts'
 import type { LogEdits, OpenSegment } from './log-parts.ts'
 
 export interface LogSyncerParts {
@@ -28,12 +29,6 @@ export interface LogSyncerParts {
   readonly failed: (error: WiscError) => void
 }
 
-interface Waiter {
-  readonly position: LogPosition
-  readonly resolve: () => void
-  readonly reject: (error: WiscError) => void
-}
-
 export class LogSyncer {
   readonly #parts: LogSyncerParts
   #durable: LogPosition
@@ -42,7 +37,10 @@ export class LogSyncer {
   readonly #synced: OpenSegment[] = []
   readonly #unsynced: OpenSegment[] = []
   #active: OpenSegment | undefined
-  #waiters: Waiter[] = []
+  /** Somebody waits until the log is durable up to here. */
+  #wanted: LogPosition
+  /** Told when the log is durable further on, failed when it will never be. */
+  readonly #moved: Signal = new Signal()
   #syncing = false
   #sealing: Promise<void> | undefined
   #failure: WiscError | undefined
@@ -51,6 +49,7 @@ export class LogSyncer {
   constructor(parts: LogSyncerParts) {
     this.#parts = parts
     this.#durable = parts.durable
+    this.#wanted = parts.durable
     this.#durableSequence = parts.durableSequence
   }
 
@@ -91,14 +90,13 @@ export class LogSyncer {
   }
 
   /** @param active the segment that is being written now */
-  syncTo(position: LogPosition, active: OpenSegment | undefined): Promise<void> {
-    if (this.#failure) return Promise.reject(this.#failure)
-    if (compareLogPositions(position, this.#durable) <= 0) return Promise.resolve()
+  async syncTo(position: LogPosition, active: OpenSegment | undefined): Promise<void> {
+    if (this.#failure) throw this.#failure
+    if (compareLogPositions(position, this.#durable) <= 0) return
     this.#active = active
-    return new Promise((resolve, reject) => {
-      this.#waiters.push({ position, resolve, reject })
-      this.#syncSoon()
-    })
+    if (compareLogPositions(position, this.#wanted) > 0) this.#wanted = position
+    this.#syncSoon()
+    while (compareLogPositions(position, this.#durable) > 0) await this.#moved.next()
   }
 
   /** Resolves when every segment that is full now is sealed. @throws what keeps it from that */
@@ -123,14 +121,14 @@ export class LogSyncer {
   /** Ends without another sync. */
   abandon(): void {
     this.#failure ??= new WiscError('WISC_NOT_OPEN', 'the log is closed')
-    this.#rejectAll(this.#failure)
+    this.#moved.fail(this.#failure)
   }
 
   /** A sync failed, here or in the manifest: nothing is synced or sealed again. */
   fail(error: WiscError): void {
     if (this.#failure) return
     this.#failure = error
-    this.#rejectAll(error)
+    this.#moved.fail(error)
     this.#parts.failed(error)
   }
 
@@ -144,7 +142,8 @@ export class LogSyncer {
   async #syncLoop(): Promise<void> {
     for (;;) {
       const full = this.#unsynced[0]
-      const segment = full ?? (this.#waiters.length > 0 ? this.#active : undefined)
+      const isWanted = compareLogPositions(this.#wanted, this.#durable) > 0
+      const segment = full ?? (isWanted ? this.#active : undefined)
       if (segment === undefined || this.#failure) break
       const end = { segment: segment.number, offset: segment.length }
       const { lastSequence } = segment
@@ -165,7 +164,7 @@ export class LogSyncer {
         this.#synced.push(full)
         this.#sealSoon()
       }
-      this.#answer()
+      this.#moved.tell()
     }
     this.#syncing = false
   }
@@ -196,19 +195,5 @@ export class LogSyncer {
       this.#synced.shift()
       this.#parts.sealed(segment)
     }
-  }
-
-  #answer(): void {
-    const durable = this.#durable
-    const rest: Waiter[] = []
-    for (const waiter of this.#waiters) {
-      if (compareLogPositions(waiter.position, durable) <= 0) waiter.resolve()
-      else rest.push(waiter)
-    }
-    this.#waiters = rest
-  }
-
-  #rejectAll(error: WiscError): void {
-    for (const waiter of this.#waiters.splice(0)) waiter.reject(error)
   }
 }

@@ -15,6 +15,7 @@
  */
 import { assert, toWiscError, WiscError } from '../../lib/base/errors.ts'
 import { compareLogPositions, type LogPosition } from '../../lib/base/log-position.ts'
+import { Signal } from '../../lib/base/signal.ts'
 import { GROUP_BYTES_MAX, Group } from './group.ts'
 import { endingOf, type LogEnding, type LogStart, type OpenSegment } from './log-parts.ts'
 import { LogSyncer } from './log-syncer.ts'
@@ -52,7 +53,8 @@ export class Log {
   readonly #markerTimer: QuietTimer = new QuietTimer(MARKER_DELAY_MS, () => this.#writeMarker())
   readonly #marker: Group = new Group()
   readonly #pieces: PieceWriter = new PieceWriter()
-  readonly #waiting: (() => void)[] = []
+  /** Told when `reserve` may have another answer. */
+  readonly changed: Signal = new Signal()
   #bytesWritten = 0
   #lastSequence: number
 
@@ -61,8 +63,7 @@ export class Log {
     this.#predecessor = start.end
     this.#recordedDurable = start.end
     this.#lastSequence = start.lastSequence
-    const wake = (): void => this.#wake()
-    this.#preparer = new SegmentPreparer(start, wake, (error) => this.#note(error))
+    this.#preparer = new SegmentPreparer(start, this.changed, (error) => this.#note(error))
     this.#syncer = new LogSyncer({
       edits: start.edits,
       durable: start.end,
@@ -70,15 +71,15 @@ export class Log {
       synced: () => this.#markerTimer.arm(),
       sealed: (segment) => {
         start.released(segment.number)
-        this.#wake()
+        this.changed.tell()
       },
       sealFailed: (error) => {
         start.troubled(error)
-        this.#wake()
+        this.changed.tell()
       },
       failed: (error) => {
         start.failed(error)
-        this.#wake()
+        this.changed.tell()
       },
     })
   }
@@ -122,7 +123,7 @@ export class Log {
 
   /**
    * Finds the place of a frame, rotating to the next segment if it does not fit in this one.
-   * @returns segment and offset of the frame, or undefined: wait for `ready`, then ask again
+   * @returns segment and offset of the frame, or undefined: wait until it has `changed`, then ask again
    */
   reserve(frameBytes: number): LogPosition | undefined {
     if (this.#poolWriting || this.#ending || this.#syncer.failure) return undefined
@@ -153,7 +154,7 @@ export class Log {
       if (this.#closed) throw new WiscError('WISC_NOT_OPEN', 'the store is closed')
       const busy = this.#poolWriting || this.#ending
       if (!busy && (!this.#active?.length || this.#rotate())) return this.#syncer.finish()
-      await this.ready()
+      await this.changed.next()
     }
   }
 
@@ -167,11 +168,6 @@ export class Log {
   wouldRotate(frameBytes: number): boolean {
     const length = this.#active?.length ?? 0
     return length > 0 && length + frameBytes > this.#start.segmentBytes
-  }
-
-  /** Resolves when `reserve` may have another answer. */
-  ready(): Promise<void> {
-    return new Promise((resolve) => this.#waiting.push(resolve))
   }
 
   /**
@@ -228,7 +224,7 @@ export class Log {
       throw error
     } finally {
       this.#poolWriting = false
-      this.#wake()
+      this.changed.tell()
     }
   }
 
@@ -293,7 +289,7 @@ export class Log {
       this.#endFailure = this.#note(error)
       this.#unended = segment.length > 0 ? undefined : segment
     }
-    this.#wake()
+    this.changed.tell()
   }
 
   /** A sync failed elsewhere: nothing is synced or sealed again. */
@@ -330,7 +326,7 @@ export class Log {
       if (this.#endFailure) this.#endFailure = this.#note(error)
     }
     this.#retrying = undefined
-    this.#wake()
+    this.changed.tell()
   }
 
   /** A failed sync of the manifest or of the directory is as final as one of the log. */
@@ -369,7 +365,7 @@ export class Log {
   async close(endLog: (ending: LogEnding) => Promise<unknown>): Promise<void> {
     this.#closed = true
     this.#markerTimer.stop()
-    while (this.#poolWriting) await this.ready()
+    while (this.#poolWriting) await this.changed.next()
     await this.retry()
     const { end } = this
     const last = [await this.#preparer.close(), this.#active].filter((one) => one !== undefined)
@@ -389,11 +385,7 @@ export class Log {
     this.#closed = true
     this.#markerTimer.stop()
     this.#syncer.abandon()
-    this.#wake()
+    this.changed.tell()
     return this.#preparer.abandon()
-  }
-
-  #wake(): void {
-    for (const resolve of this.#waiting.splice(0)) resolve()
   }
 }

@@ -10,12 +10,13 @@ import { joinPath, segmentName } from '../../lib/base/files/file-names.ts'
 import { frameSeed } from '../../lib/base/files/frame.ts'
 import { unlinkIfPossible } from '../../lib/base/files/unlink.ts'
 import { randomU32 } from '../../lib/base/random.ts'
+import type { Signal } from '../../lib/base/signal.ts'
 import type { LogStart, OpenSegment } from './log-parts.ts'
 
 export class SegmentPreparer {
   readonly #start: LogStart
-  /** Called when `take` may have another answer. */
-  readonly #changed: () => void
+  /** Told when `take` may have another answer. */
+  readonly #changed: Signal
   readonly #failed: (error: WiscError) => void
   #spare: OpenSegment | undefined
   /** Its name is durable; the edit that was to add it was refused. */
@@ -26,7 +27,7 @@ export class SegmentPreparer {
   #asked = false
   #closed = false
 
-  constructor(start: LogStart, changed: () => void, failed: (error: WiscError) => void) {
+  constructor(start: LogStart, changed: Signal, failed: (error: WiscError) => void) {
     this.#start = start
     this.#changed = changed
     this.#failed = failed
@@ -54,7 +55,7 @@ export class SegmentPreparer {
       })
       .finally(() => {
         this.#preparing = undefined
-        this.#changed()
+        this.#changed.tell()
       })
   }
 

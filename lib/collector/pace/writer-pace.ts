@@ -2,6 +2,7 @@
  * Slows writers before the bound of space is broken: gradually, by small waits, and only while something can come back.
  * What they write is owed, and paid for with time at the rate that is allowed at the moment.
  */
+import { Signal } from '../../base/signal.ts'
 import { allowedRate, type Pressure } from '../plan/pressure.ts'
 
 /** Waits shorter than this are saved up: a timer is no finer. */
@@ -27,7 +28,7 @@ export class WriterPace {
   /** When that was reckoned, and what was written by then. */
   #paidAt = 0
   #writtenBefore = 0
-  readonly #waiters: Set<() => void> = new Set()
+  readonly #measured: Signal = new Signal()
 
   constructor(written: () => number) {
     this.#written = written
@@ -60,7 +61,7 @@ export class WriterPace {
     if (rate === 0) return this.measuredAgain()
     this.#reckon(rate)
     const ms = (this.#owedBytes * 1000) / rate
-    return ms < WAIT_MS_MIN ? undefined : this.#measuredOrLater(Math.min(ms, WAIT_MS_MAX))
+    return ms < WAIT_MS_MIN ? undefined : this.#measured.next({ ms: Math.min(ms, WAIT_MS_MAX) })
   }
 
   #allowedRate(): number {
@@ -81,32 +82,16 @@ export class WriterPace {
 
   /** Resolves when there are new figures; whoever waits asks again. */
   measuredAgain(): Promise<void> {
-    return new Promise((resolve) => this.#waiters.add(resolve))
-  }
-
-  #measuredOrLater(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => {
-        this.#waiters.delete(measured)
-        resolve()
-      }, ms)
-      const measured = (): void => {
-        clearTimeout(timer)
-        resolve()
-      }
-      this.#waiters.add(measured)
-    })
+    return this.#measured.next()
   }
 
   /** A writer waits. */
   get isWaitedFor(): boolean {
-    return this.#waiters.size > 0
+    return this.#measured.isAwaited
   }
 
   /** Lets all go on who wait; they ask again. */
   wake(): void {
-    const waiters = [...this.#waiters]
-    this.#waiters.clear()
-    for (const resolve of waiters) resolve()
+    this.#measured.tell()
   }
 }

@@ -79,7 +79,7 @@ export class LogFixture {
     let place = this.log.reserve(group.frameBytes)
     while (place === undefined) {
       if (this.log.failure) throw this.log.failure
-      await this.log.ready()
+      await this.log.changed.next()
       place = this.log.reserve(group.frameBytes)
     }
     this.sequence++

@@ -1,7 +1,7 @@
 /** Listening to signals: one listener each, none when nobody listens any more. */
 import { getEventListeners } from 'node:events'
 import { expect, test } from 'vitest'
-import { linkSignals, onAbort } from '#dist/lib/base/signals.js'
+import { linkSignals, onAbort } from '#dist/lib/base/abort.js'
 
 function listeners(signal: AbortSignal): number {
   return getEventListeners(signal, 'abort').length
