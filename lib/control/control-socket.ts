@@ -1,6 +1,6 @@
 /**
- * The control socket: an open store answers the wisc command here (protocol.ts says how, base/node-socket-place.ts
- * where).
+ * The control socket: an open store answers the wisc command here (protocol.ts says how,
+ * lib/base/platform/node-socket-place.ts where).
  *
  * It is opened last and closed first, while the lock is held. A store without a socket works as well: whatever is in
  * the way is told by a 'warning'.
@@ -8,9 +8,6 @@
 import type { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { toWiscError, WiscError } from '../base/errors.ts'
-import { joinPath, SOCKET_NAME } from '../base/files/file-names.ts'
-import type { FileSystem } from '../base/files/file-system.ts'
-import { unlinkIfPossible } from '../base/files/unlink.ts'
 import type { ListenOnSocket, SocketListener } from '../base/platform/node-socket.ts'
 import { removeStaleSockets, type SocketPlace } from '../base/platform/node-socket-place.ts'
 import { emitSafely } from '../contract/events.ts'
@@ -18,7 +15,6 @@ import { Conversation } from './conversation.ts'
 import { type ControlledEngine, type ControlledStore, RequestAnswers } from './request-answers.ts'
 
 export interface ControlSocketParts {
-  readonly fileSystem: FileSystem
   readonly directory: string
   readonly socket: SocketPlace
   readonly listen: ListenOnSocket
@@ -39,7 +35,6 @@ export class ControlSocket {
     const { directory, socket, listen } = this.#parts
     const answers = new RequestAnswers(store, engine)
     try {
-      this.#removeFormer()
       if ('refused' in socket) throw new WiscError('WISC_IO', socket.refused)
       this.#listener = await listen(socket.path, (connection) =>
         this.#converse(connection, answers),
@@ -49,13 +44,6 @@ export class ControlSocket {
     } catch (error) {
       this.#warn(`there is no control socket: ${toWiscError(error).message}`)
     }
-  }
-
-  /** Earlier versions made it in the directory; with the lock held it is nobody's any more. Anything else stays. */
-  #removeFormer(): void {
-    const { fileSystem, directory } = this.#parts
-    const path = joinPath(directory, SOCKET_NAME)
-    if (fileSystem.statPath(path)?.kind === 'other') unlinkIfPossible(fileSystem, path)
   }
 
   #converse(connection: Duplex, answers: RequestAnswers): void {

@@ -18,7 +18,6 @@ import {
   manifestName,
   mayBeGiven,
   parseFileName,
-  SOCKET_NAME,
 } from '../base/files/file-names.ts'
 import type { FileSystem } from '../base/files/file-system.ts'
 import { lockedError } from '../base/platform/locked-error.ts'
@@ -56,7 +55,6 @@ const BELONGS: ReadonlySet<string> = new Set([
   LOCK_NAME,
   LOCK_GUARD_NAME,
   BALLAST_NAME,
-  SOCKET_NAME,
   LOST_NAME,
 ])
 const UNFINISHED = 'not in the version: a job did not end, or has not ended yet'

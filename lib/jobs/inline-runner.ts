@@ -1,6 +1,6 @@
 /**
  * Runs jobs on the calling thread, between the turns of its event loop: all those of a store without workers, small
- * ones (small-jobs.ts), and what no thread can be had for (worker-pool.ts).
+ * ones (create-runner.ts), and what no thread can be had for (worker-pool.ts).
  */
 import { assert } from '../base/errors.ts'
 import type { FileSystem } from '../base/files/file-system.ts'

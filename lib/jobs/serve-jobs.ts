@@ -5,11 +5,10 @@
  */
 import type { MessagePort } from 'node:worker_threads'
 import { assert } from '../base/errors.ts'
-import { toErrorMessage } from './error-message.ts'
 import type { Job, JobResult } from './messages.ts'
 import type { JobContext, JobSteps } from './run-job.ts'
 import { StepQueue } from './step-queue.ts'
-import type { FromWorker, ToWorker } from './worker-protocol.ts'
+import { type FromWorker, type ToWorker, toErrorMessage } from './worker-protocol.ts'
 
 /** @param start makes the body of a job */
 export function serveJobs(

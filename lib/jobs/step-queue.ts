@@ -9,10 +9,10 @@
  * thread pool) is followed by the next one when that is settled; what it is rejected with is thrown into the job.
  */
 import { toWiscError, type WiscError } from '../base/errors.ts'
+import { TokenBucket } from './job-rate.ts'
 import { type Job, type JobResult, PRIORITY } from './messages.ts'
 import type { JobSteps } from './run-job.ts'
 import { jobAborted } from './runner.ts'
-import { TokenBucket } from './token-bucket.ts'
 
 /** The longest time that a timer takes. */
 const TIMER_MS_MAX = 2 ** 31 - 1

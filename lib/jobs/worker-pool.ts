@@ -12,14 +12,13 @@
  */
 import { toWiscError, WiscError } from '../base/errors.ts'
 import { nodeFileSystem } from '../base/platform/node-file-system.ts'
-import { fromErrorMessage } from './error-message.ts'
 import { type Job, type JobResult, PRIORITY } from './messages.ts'
 import type { PoolJob, PoolShare } from './pool-job.ts'
 import { PoolWorker } from './pool-worker.ts'
 import { jobAborted } from './runner.ts'
 import { chooseWorker } from './worker-choice.ts'
 import { mayExist, noWorkerWarning, unusableCode, WORKER_ENTRY } from './worker-entry.ts'
-import type { FromWorker } from './worker-protocol.ts'
+import { type FromWorker, fromErrorMessage } from './worker-protocol.ts'
 
 /** Starting again costs a burst 20 to 400 ms; staying costs an idle process 9 MiB for each thread. */
 const IDLE_MS = 3000
@@ -134,8 +133,8 @@ export class WorkerPool {
       return this.#addWorker(entry)
     } catch {
       // No thread can be had now: those that there are do the work, or else the calling thread.
-      const other = chooseWorker(kind, share, workers, workers.length)
-      return workers.length === 0 || other === 'new' ? 'none' : other
+      const other = chooseWorker(kind, share, workers, this.threads)
+      return this.threads === 0 || other === 'new' ? 'none' : other
     }
   }
 

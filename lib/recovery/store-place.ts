@@ -14,7 +14,6 @@ import {
   mayBeGiven,
   parseFileName,
   SALVAGE_NAME,
-  SOCKET_NAME,
 } from '../base/files/file-names.ts'
 import type { FileSystem } from '../base/files/file-system.ts'
 import type { ListenOnSocket } from '../base/platform/node-socket.ts'
@@ -99,7 +98,6 @@ function isFirstSteps(name: string): boolean {
     name === LOCK_GUARD_NAME ||
     name === SALVAGE_NAME ||
     name === CURRENT_TEMPORARY_NAME ||
-    name === SOCKET_NAME ||
     isFirstManifest(name)
   )
 }

@@ -61,10 +61,6 @@ export class Memtables {
     return this.#active.entries > 0 || this.#frozen.some(({ memtable }) => memtable.entries > 0)
   }
 
-  get frozenCount(): number {
-    return this.#frozen.length
-  }
-
   /** Changes whenever the list changes. */
   get epoch(): number {
     return this.#epoch

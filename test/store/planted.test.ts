@@ -80,7 +80,6 @@ const NAMES = [
   'lost',
   'CURRENT.tmp',
   'BALLAST',
-  'SOCKET',
   '000050.vlog',
   '000050.sst',
   'MANIFEST-000050',

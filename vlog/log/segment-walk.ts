@@ -218,11 +218,10 @@ class WindowRecord implements VisitedRecord {
 }
 
 /** Walks a segment to its end or to the first damage. */
-export function walkSegment(file: File, options: WalkOptions, visitor?: RecordVisitor): WalkResult {
+export function walkSegment(file: File, options: WalkOptions): WalkResult {
   const walk = new SegmentWalk(file, options)
   const frames: FrameSummary[] = []
   for (let frame = walk.next(); frame !== undefined; frame = walk.next()) {
-    if (visitor) walk.visit(visitor)
     frames.push(frame)
   }
   const { validEnd, nextSequence, damage } = walk

@@ -12,7 +12,6 @@ export const BALLAST_NAME = 'BALLAST'
 export const LOST_NAME = 'lost'
 /** Lies in what a salvage has not finished. */
 export const SALVAGE_NAME = 'SALVAGE'
-export const SOCKET_NAME = 'SOCKET'
 
 function digits(number: number): string {
   return String(number).padStart(6, '0')

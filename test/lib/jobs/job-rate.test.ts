@@ -1,7 +1,6 @@
 /** The rate of a job, and the bucket that holds it to that. */
 import { describe, expect, test } from 'vitest'
-import { JobRate } from '#dist/lib/jobs/job-rate.js'
-import { TokenBucket } from '#dist/lib/jobs/token-bucket.js'
+import { JobRate, TokenBucket } from '#dist/lib/jobs/job-rate.js'
 
 const MIB = 1024 * 1024
 

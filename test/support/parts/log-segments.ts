@@ -10,6 +10,13 @@ import type { LogPosition } from '#dist/lib/base/log-position.js'
 import { Group, stagedBytes } from '#dist/vlog/log/group.js'
 import type { KnownSegment } from '#dist/vlog/log/recovery.js'
 import { SEGMENT_HEADER_BYTES } from '#dist/vlog/log/segment-header.js'
+import {
+  type FrameSummary,
+  type RecordVisitor,
+  SegmentWalk,
+  type WalkOptions,
+  type WalkResult,
+} from '#dist/vlog/log/segment-walk.js'
 import { RECORD_KIND } from '#dist/vlog/record.js'
 
 /** Where the segments of these tests lie. */
@@ -27,6 +34,18 @@ export function segmentPath(number: number): string {
 
 export function segmentSeed(number: number): number {
   return frameSeed({ kind: 'segment', databaseId: DATABASE_ID, number, salt: SALT })
+}
+
+/** Walks a segment to its end or to the first damage, and visits its records on the way. */
+export function visitSegment(file: File, options: WalkOptions, visitor: RecordVisitor): WalkResult {
+  const walk = new SegmentWalk(file, options)
+  const frames: FrameSummary[] = []
+  for (let frame = walk.next(); frame !== undefined; frame = walk.next()) {
+    walk.visit(visitor)
+    frames.push(frame)
+  }
+  const { validEnd, nextSequence, damage } = walk
+  return { validEnd, nextSequence, frames, damage }
 }
 
 /** A put, unless it is a delete: then its value is empty. */

@@ -7,7 +7,7 @@ import { findFrames } from '#dist/lib/base/files/find-frames.js'
 import { FRAME_HEADER_BYTES, type FrameHeader } from '#dist/lib/base/files/frame.js'
 import { LOG_START } from '#dist/lib/base/log-position.js'
 import { SEGMENT_HEADER_BYTES } from '#dist/vlog/log/segment-header.js'
-import { type WalkOptions, type WalkResult, walkSegment } from '#dist/vlog/log/segment-walk.js'
+import type { WalkOptions, WalkResult } from '#dist/vlog/log/segment-walk.js'
 import { RECORD_HEADER_BYTES, VALUE_CHUNK_BYTES } from '#dist/vlog/record.js'
 import { MemoryFileSystem } from '../../support/files/memory-file-system.ts'
 import {
@@ -16,6 +16,7 @@ import {
   SegmentMaker,
   segmentPath,
   segmentSeed,
+  visitSegment,
 } from '../../support/parts/log-segments.ts'
 
 const NUMBER = 5
@@ -27,7 +28,7 @@ function walk(
   const fileSystem = new MemoryFileSystem()
   fileSystem.replace(segmentPath(NUMBER), bytes)
   const keys: string[] = []
-  const result = walkSegment(
+  const result = visitSegment(
     fileSystem.open(segmentPath(NUMBER), 'read'),
     {
       number: NUMBER,

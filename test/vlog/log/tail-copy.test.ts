@@ -4,7 +4,7 @@ import { IoError } from '#dist/lib/base/errors.js'
 import type { LogPosition } from '#dist/lib/base/log-position.js'
 import type { LogRecoveryPlan } from '#dist/vlog/log/recovery.js'
 import { SEGMENT_HEADER_BYTES } from '#dist/vlog/log/segment-header.js'
-import { walkSegment } from '#dist/vlog/log/segment-walk.js'
+import type { WalkResult } from '#dist/vlog/log/segment-walk.js'
 import { type CopiedTail, copyTail } from '#dist/vlog/log/tail-copy.js'
 import { WHOLE_RECORD_BYTES_MAX } from '#dist/vlog/record-window.js'
 import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
@@ -16,6 +16,7 @@ import {
   SegmentMaker,
   segmentPath,
   segmentSeed,
+  visitSegment,
 } from '../../support/parts/log-segments.ts'
 
 const PREDECESSOR: LogPosition = { segment: 2, offset: 555 }
@@ -24,12 +25,12 @@ const DURABLE: LogPosition = { segment: 2, offset: 444 }
 function walk(
   fileSystem: FaultFileSystem,
   maker: { number: number; length: number },
-): ReturnType<typeof walkSegment> & { records: string[] } {
+): WalkResult & { records: string[] } {
   const records: string[] = []
   const file = fileSystem.open(segmentPath(maker.number), 'read')
   const { number, length: end } = maker
   const seed = segmentSeed(number)
-  const result = walkSegment(
+  const result = visitSegment(
     file,
     { number, seed, end, from: SEGMENT_HEADER_BYTES, firstSequence: undefined, proveValues: true },
     (record) => {

@@ -4,7 +4,6 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { beforeEach, expect, test, vi } from 'vitest'
 import { formatLockHolder, parseLockHolder } from '#dist/lib/base/platform/lock.js'
-import { nodeFileSystem } from '#dist/lib/base/platform/node-file-system.js'
 import { listenOnSocket } from '#dist/lib/base/platform/node-socket.js'
 import {
   chooseSocketPath,
@@ -97,24 +96,6 @@ test('what a killed process left goes with the next open of any store', async ()
   })
 })
 
-test('one in the directory, as earlier versions made it, is removed; a file of that name stays', async () => {
-  const db = path.join(temporaryDirectory(), 'store')
-  fs.mkdirSync(db)
-  const former = path.join(db, 'SOCKET')
-  const dead = startModule(
-    `const net = await import('node:net')
-     net.createServer().listen(process.argv[1] + '/SOCKET', () => process.kill(process.pid, 9))`,
-    db,
-  )
-  await new Promise((resolve) => dead.on('close', resolve))
-  expect(fs.lstatSync(former).isSocket()).toBe(true)
-  await (await open(db, SMALL)).close()
-  expect(fs.existsSync(former)).toBe(false)
-  fs.writeFileSync(former, 'mine')
-  await (await open(db, SMALL)).close()
-  expect(fs.readFileSync(former, 'utf8')).toBe('mine')
-})
-
 test('the path of the store may be longer than that of any socket', async () => {
   const db = path.join(temporaryDirectory(), 'x'.repeat(200))
   const store = await open(db, SMALL)
@@ -169,7 +150,6 @@ test('sockets lie in a directory of the user alone, or in the next one that is, 
   const events = new EventEmitter()
   const warned = once(events, 'warning')
   const control = new ControlSocket({
-    fileSystem: nodeFileSystem,
     directory,
     socket: choose('open'),
     listen: listenOnSocket,
