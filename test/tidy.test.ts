@@ -50,7 +50,7 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   'lib/contract': ['lib/base', 'lib/tree', 'lib/tree/memtable', 'vlog'],
   'lib/state': GROUND,
   'lib/writes': [...GROUND, 'lib/state'],
-  'lib/recovery': [...GROUND, PLATFORM, 'lib/jobs', 'lib/state'],
+  'lib/recovery': [...GROUND, 'lib/state'],
   'lib/background': [...GROUND, 'lib/jobs', 'lib/state'],
   'lib/space': [...GROUND, 'lib/state'],
   'lib/reads': [...GROUND, 'lib/state', 'lib/recovery', 'lib/space'],

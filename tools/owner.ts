@@ -5,7 +5,11 @@
  */
 import { setTimeout } from 'node:timers/promises'
 import { IoError, WiscError } from '../lib/index.ts'
-import { ControlClient, SilentOwnerError } from '../lib/inspect/owner/control-client.ts'
+import {
+  ControlClient,
+  type ReadersAt,
+  SilentOwnerError,
+} from '../lib/inspect/owner/control-client.ts'
 import { type StoreOwner, storeOwner } from '../lib/inspect/owner/store-owner.ts'
 import { commandOf } from './process-command.ts'
 import { InterruptedError, UsageError } from './terminal/exit-code.ts'
@@ -25,13 +29,10 @@ export interface Owner {
   /** The connection, to be closed; undefined if it does not answer. */
   readonly client: ControlClient | undefined
   /** What was open in it when it was found; undefined if it does not answer. */
-  readonly readers: OpenReaders | undefined
+  readonly readers: readonly ReadersAt[] | undefined
   /** Why it does not, in a sentence that begins with whom it is about. */
   readonly silence: string | undefined
 }
-
-/** Sequences at which snapshots and iterators read, and how many of these at each. */
-export type OpenReaders = readonly { readonly sequence: number; readonly count: number }[]
 
 /** How long an answer may take. For slow machines there is a variable of the environment. */
 export function patienceMs(): number {
@@ -95,7 +96,7 @@ export function sayUnknown(owner: Owner, { progress }: Pick<VerbContext, 'progre
 export async function openReaders(
   path: string,
   context: VerbContext,
-): Promise<OpenReaders | undefined> {
+): Promise<readonly ReadersAt[] | undefined> {
   const owner = await findOwner(path, context)
   owner?.client?.close()
   if (!owner) return []

@@ -8,6 +8,13 @@ import { assert } from './errors.ts'
 
 export const VARINT_BYTES_MAX = 8
 
+/** Bytes that {@link writeVarint} needs. */
+export function varintLength(value: number): number {
+  let length = 1
+  for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) length++
+  return length
+}
+
 /** @returns the offset behind the varint */
 export function writeVarint(bytes: Uint8Array, at: number, value: number): number {
   let rest = value

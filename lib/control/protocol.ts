@@ -9,6 +9,7 @@
  * it has asked for, and gives up what it holds. An answer holds figures and names of files, never a key, a value or a
  * place in the code.
  */
+import type { Sequence } from '../base/ids.ts'
 import type { CollectionPlan, CollectionReport } from '../contract/collection.ts'
 import type { SegmentInfo } from '../contract/types.ts'
 import type { Stats } from '../reports/stats.ts'
@@ -17,11 +18,17 @@ export const PROTOCOL_VERSION = 1
 /** A longer request is refused, and the connection ends. */
 export const REQUEST_BYTES_MAX: number = 64 * 1024
 
+/** So many snapshots and iterators read at a sequence. */
+export interface ReadersAt {
+  readonly sequence: Sequence
+  readonly count: number
+}
+
 /** What snapshots and iterators are open, as sequences. */
 export interface OpenReaders {
-  readonly lastSequence: number
-  /** Ascending; `count` snapshots and iterators read at each. */
-  readonly readers: readonly { readonly sequence: number; readonly count: number }[]
+  readonly lastSequence: Sequence
+  /** Ascending by sequence. */
+  readonly readers: readonly ReadersAt[]
   readonly snapshots: number
   readonly iterators: number
 }
@@ -46,7 +53,7 @@ export interface ControlResults {
    * A snapshot that stays open as long as the connection does: who says nothing for a minute is sent away. Asked again
    * on the same connection it stays the same.
    */
-  readonly hold: { readonly sequence: number }
+  readonly hold: { readonly sequence: Sequence }
   /** Options: targetSpaceAmplification, segments, maxCopyBytes, bytesPerSecond. */
   readonly planCollection: CollectionPlan
   /** The same options, and plan. */

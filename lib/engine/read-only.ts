@@ -12,7 +12,6 @@ import { CorruptionError, isMissing, toWiscError, WiscError } from '../base/erro
 import { EventLoopTurn } from '../base/event-loop-turn.ts'
 import { BlockCache } from '../base/files/block-cache.ts'
 import { segmentName } from '../base/files/file-names.ts'
-import type { FileSystem } from '../base/files/file-system.ts'
 import type { StoreDirectory } from '../base/files/store-directory.ts'
 import { compareLogPositions } from '../base/log-position.ts'
 import { lazyModule } from '../base/platform/lazy-module.ts'
@@ -27,6 +26,7 @@ import {
   surveyStore,
 } from '../recovery/recover.ts'
 import { replayLog } from '../recovery/replay.ts'
+import type { StorePlace } from '../recovery/store-place.ts'
 import { SpaceAccount } from '../space/space.ts'
 import { Memtables } from '../state/memtables.ts'
 import { ReadableSequences } from '../state/readable-sequences.ts'
@@ -44,10 +44,8 @@ const HIDDEN_SAMPLES_MAX = 128
 
 const planning = lazyModule(() => import('../collector/plan-view.ts'))
 
-interface Place {
-  readonly fileSystem: FileSystem
-  readonly directory: string
-  readonly options: ResolvedOptions
+/** What views are read from. */
+interface ViewSource extends StorePlace {
   /** Damaged files are noted, and the view is read without them. */
   readonly isTolerant: boolean
 }
@@ -74,7 +72,7 @@ export class ReadOnlyEngine implements ReadingEngine {
   readonly tree: TreeReader
   readonly tables: TableCache
   #space: SpaceAccount | undefined
-  readonly #place: Place
+  readonly #place: ViewSource
   #values: ValueReader
   #isClosed = false
   #view: View
@@ -85,7 +83,7 @@ export class ReadOnlyEngine implements ReadingEngine {
   readonly #failures: Map<string, number> = new Map()
   #readers: ReadableSequences = new ReadableSequences()
 
-  private constructor(place: Place, view: View) {
+  private constructor(place: ViewSource, view: View) {
     const { options } = place
     this.#place = place
     this.#view = view
@@ -100,7 +98,7 @@ export class ReadOnlyEngine implements ReadingEngine {
     this.#values = this.#openValues()
   }
 
-  static async open(place: Place): Promise<ReadOnlyEngine> {
+  static async open(place: ViewSource): Promise<ReadOnlyEngine> {
     return new ReadOnlyEngine(place, readView(place))
   }
 
@@ -241,7 +239,7 @@ export class ReadOnlyEngine implements ReadingEngine {
   }
 }
 
-function readView(place: Place): View {
+function readView(place: ViewSource): View {
   try {
     return lookAgain(() => readViewOnce(place, undefined))
   } catch (error) {
@@ -256,7 +254,7 @@ function readView(place: Place): View {
 function readNewest({
   fileSystem,
   directory,
-}: Pick<Place, 'fileSystem' | 'directory'>): ReadManifest {
+}: Pick<ViewSource, 'fileSystem' | 'directory'>): ReadManifest {
   const manifest = VersionSet.read(fileSystem, directory)
   if (manifest) return manifest
   throw new WiscError('WISC_NO_STORE', `there is no store at this path path=${directory}`)
@@ -267,7 +265,7 @@ function readNewest({
  * flushed since this manifest was read, and its values are holes by now.
  * @throws CorruptionError if the log of the newest version goes on behind this end
  */
-function requireEnd(place: Place, { end, reason }: LogSurvey): void {
+function requireEnd(place: ViewSource, { end, reason }: LogSurvey): void {
   if (reason === undefined) return
   const { checkpoint, durable } = readNewest(place).version
   const isBehind = [checkpoint, durable].some((known) => compareLogPositions(known, end) > 0)
@@ -275,7 +273,7 @@ function requireEnd(place: Place, { end, reason }: LogSurvey): void {
 }
 
 /** @param damage takes what is wrong with files; undefined: that is thrown */
-function readViewOnce(place: Place, damage: WiscError[] | undefined): View {
+function readViewOnce(place: ViewSource, damage: WiscError[] | undefined): View {
   const { fileSystem, directory, options } = place
   const manifest = readNewest(place)
   const context = { fileSystem, directory, databaseId: manifest.databaseId }

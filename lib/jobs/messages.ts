@@ -9,7 +9,8 @@ import type { PunchResult } from '../../vlog/collect/punch.ts'
 import type { RewriteResult } from '../../vlog/collect/rewrite.ts'
 import type { ValueLogFile } from '../../vlog/collect/victim.ts'
 import type { GroundMarks } from '../base/files/ground.ts'
-import type { WalkResult } from '../tree/compaction/shadow-walk.ts'
+import type { KeySpan } from '../tree/compaction/retention.ts'
+import type { ShadowWalkResult } from '../tree/compaction/shadow-walk.ts'
 import type { BuiltTable, TableMeta, TableOptions } from '../tree/entry.ts'
 import type { FrozenMemtable } from '../tree/memtable/memtable.ts'
 
@@ -42,10 +43,7 @@ export interface CompactionJob extends TableJobBase {
   /** Input runs, newest first; the tables of a run in key order. */
   readonly inputs: readonly (readonly TableMeta[])[]
   /** Key ranges (both ends inclusive), in order of their first keys, of all older tables outside the inputs. */
-  readonly olderRanges: readonly {
-    readonly smallestKey: Uint8Array
-    readonly largestKey: Uint8Array
-  }[]
+  readonly olderRanges: readonly KeySpan[]
 }
 
 /** Finds what lives in files of the value log, and the holes that could be punched. Writes nothing. */
@@ -108,7 +106,7 @@ interface ResultByKind {
   readonly mark: MarkResult
   readonly rewrite: RewriteResult
   readonly punch: PunchResult
-  readonly walk: WalkResult
+  readonly walk: ShadowWalkResult
 }
 
 /** What a job of this type makes. */

@@ -16,21 +16,13 @@ import {
   SALVAGE_NAME,
 } from '../base/files/file-names.ts'
 import type { FileSystem } from '../base/files/file-system.ts'
-import type { ListenOnSocket } from '../base/platform/node-socket.ts'
-import type { Random } from '../base/random.ts'
 import type { ResolvedOptions } from '../contract/options.ts'
-import type { JobRunner } from '../jobs/runner.ts'
 
-export interface Place {
+/** Where somebody wants to open a store, and how. */
+export interface StorePlace {
   readonly fileSystem: FileSystem
-  readonly random: Random
-  readonly wrapRunner: (runner: JobRunner) => JobRunner
   readonly directory: string
   readonly options: ResolvedOptions
-  /** A salvage fills it. */
-  readonly isSalvage: boolean
-  /** Undefined where there is no real directory. */
-  readonly listen: ListenOnSocket | undefined
 }
 
 /** The directory that a link leads to; a path that leads nowhere stays what it is. */
@@ -47,13 +39,12 @@ export function followLink(fileSystem: FileSystem, path: string): string {
  * What lies at the path. Asked before the lock is taken, and once more when nobody else can change it.
  * @throws WISC_NO_STORE if there is no store where the options want one, or something that no store may be made of;
  * WISC_EXISTS if there is one where they want none
+ * @param isSalvage a salvage fills it: what a salvage that did not end has left is no hindrance
  */
-export function inspectPlace({
-  fileSystem,
-  directory,
-  options,
-  isSalvage,
-}: Place): 'missing' | 'empty' | 'store' {
+export function inspectPlace(
+  { fileSystem, directory, options }: StorePlace,
+  isSalvage: boolean,
+): 'missing' | 'empty' | 'store' {
   if (!isSalvage) refuseUnfinished(fileSystem, directory)
   const found = lookAt(fileSystem, directory)
   if (found === 'store' && options.errorIfExists) {

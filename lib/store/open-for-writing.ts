@@ -19,29 +19,42 @@ import { Ground } from '../base/files/ground.ts'
 import { GuardedFileSystem } from '../base/files/guarded-file-system.ts'
 import { lockedError } from '../base/platform/locked-error.ts'
 import { lockText } from '../base/platform/node-file-system.ts'
+import type { ListenOnSocket } from '../base/platform/node-socket.ts'
 import {
   chooseSocketPath,
   isHolderGone,
   type SocketPlace,
 } from '../base/platform/node-socket-place.ts'
+import type { Random } from '../base/random.ts'
 import { warnLoudly } from '../contract/events.ts'
 import { ControlSocket } from '../control/control-socket.ts'
 import { Engine, type EngineContext } from '../engine/engine.ts'
 import { createRunner, GroundedRunner } from '../jobs/create-runner.ts'
+import type { JobRunner } from '../jobs/runner.ts'
 import { emptyReport, type RecoveredLog, recoverLog, surveyStore } from '../recovery/recover.ts'
-import { inspectPlace, type Place } from '../recovery/store-place.ts'
+import { inspectPlace, type StorePlace } from '../recovery/store-place.ts'
 import { VersionSet } from '../tree/version/version-set.ts'
 import { Store } from './store.ts'
 
+/** An open for writing, and what it is made with. */
+export interface WritingPlace extends StorePlace {
+  readonly random: Random
+  readonly wrapRunner: (runner: JobRunner) => JobRunner
+  /** A salvage fills the store. */
+  readonly isSalvage: boolean
+  /** Undefined where there is no real directory. */
+  readonly listen: ListenOnSocket | undefined
+}
+
 /** Whose file system asks the ground. */
-interface GuardedPlace extends Place {
+interface GuardedPlace extends WritingPlace {
   readonly ground: Ground
 }
 
 /** For CURRENT, the first edits and their segments. */
 const ROOM_TO_OPEN_BYTES = 1024 * 1024
 
-export async function openForWriting(given: Place): Promise<Store> {
+export async function openForWriting(given: WritingPlace): Promise<Store> {
   const { fileSystem: unguarded, directory } = given
   const socket = socketPlace(given)
   const lock = holdDirectory(unguarded, directory, await takeLock(unguarded, directory, socket))
@@ -80,7 +93,7 @@ function holdDirectory(fileSystem: FileSystem, directory: string, lock: Lock): L
 
 /** The store, and, last of all, its socket. */
 async function serve(
-  place: Place,
+  place: WritingPlace,
   engine: Engine,
   lock: Lock,
   socket: SocketPlace | undefined,
@@ -94,12 +107,12 @@ async function serve(
 }
 
 /** Where the socket will be: LOCK names it, so it is known before. */
-function socketPlace({ directory, listen, options }: Place): SocketPlace | undefined {
+function socketPlace({ directory, listen, options }: WritingPlace): SocketPlace | undefined {
   return listen && options.controlSocket ? chooseSocketPath(directory) : undefined
 }
 
 /** On a full disk the reserve is given up: nothing durable refers to it. @returns false if there is none to give */
-function giveUpBallast({ fileSystem, directory }: Place, error: unknown): boolean {
+function giveUpBallast({ fileSystem, directory }: StorePlace, error: unknown): boolean {
   const path = joinPath(directory, BALLAST_NAME)
   const full = error instanceof WiscError && error.code === 'WISC_DISK_FULL'
   if (!full || fileSystem.statPath(path) === undefined) return false
@@ -108,7 +121,7 @@ function giveUpBallast({ fileSystem, directory }: Place, error: unknown): boolea
 }
 
 /** Recovery writes at most what lies in unsealed segments once more, a manifest, and first segments. */
-function noRoom({ fileSystem, directory }: Place, cause: WiscError): WiscError {
+function noRoom({ fileSystem, directory }: StorePlace, cause: WiscError): WiscError {
   const manifest = VersionSet.read(fileSystem, directory)
   // The new manifest begins with all that the old one says.
   let needed = ROOM_TO_OPEN_BYTES + (manifest?.validBytes ?? 0)
@@ -133,7 +146,7 @@ async function startEngine(place: GuardedPlace): Promise<Engine> {
     let recovered: RecoveredLog
     let databaseId: Uint8Array
     // Once more, now that nobody else can change it.
-    if (inspectPlace(place) === 'empty') {
+    if (inspectPlace(place, place.isSalvage) === 'empty') {
       // The directory itself may be the unfinished work of a creation that was cut off before its name was durable.
       fileSystem.syncDirectory(dirname(directory))
       databaseId = place.random.bytes(16)
@@ -177,7 +190,7 @@ async function takeLock(
 }
 
 /** A creation that was cut off may have left manifests (store-place.ts): their numbers are not used again. */
-async function createVersions(place: Place, databaseId: Uint8Array): Promise<VersionSet> {
+async function createVersions(place: WritingPlace, databaseId: Uint8Array): Promise<VersionSet> {
   const { fileSystem, directory, random } = place
   const largest = fileSystem
     .list(directory)

@@ -67,7 +67,8 @@ export async function openStore(
     options: resolved,
     listen: parts.fileSystem ? undefined : listenOnSocket,
   }
-  if (inspectPlace(place) === 'missing') makeDirectories(fileSystem, place.directory)
+  if (inspectPlace(place, place.isSalvage) === 'missing')
+    makeDirectories(fileSystem, place.directory)
   const directory = fileSystem.realPath(place.directory)
   const found = { ...place, directory }
   if (!resolved.readOnly) return (await writing()).openForWriting(found)

@@ -25,7 +25,7 @@ import { readSegmentHeader, SEGMENT_HEADER_BYTES, type SegmentHeader } from './s
 import {
   FIRST_FRAME_OFFSET,
   type FrameSummary,
-  type WalkResult,
+  type SegmentWalkResult,
   walkSegment,
 } from './segment-walk.ts'
 
@@ -193,7 +193,7 @@ class Survey {
     withSegment(this.#context, segment.number, (file, sizeNow) => {
       const size = Math.min(sizeNow, this.#openSizes.get(segment.number) ?? 0)
       const seed = frameSeed(identityOf(this.#context, segment))
-      let walk: WalkResult | undefined
+      let walk: SegmentWalkResult | undefined
       if (!this.#ended && size > 0) walk = this.#walkOpen(file, segment, seed, size)
       this.#open.push({ number: segment.number, size, frames: walk?.frames ?? [] })
       const from = walk?.damage ? walk.damage.offset : walk ? size : 0
@@ -202,7 +202,12 @@ class Survey {
     })
   }
 
-  #walkOpen(file: File, segment: KnownSegment, seed: number, size: number): WalkResult | undefined {
+  #walkOpen(
+    file: File,
+    segment: KnownSegment,
+    seed: number,
+    size: number,
+  ): SegmentWalkResult | undefined {
     let header: SegmentHeader
     try {
       header = readHeader(this.#context, file, segment, size)

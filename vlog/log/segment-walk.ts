@@ -54,7 +54,7 @@ export interface VisitedRecord {
   value(): Uint8Array
 }
 
-export interface WalkResult {
+export interface SegmentWalkResult {
   /** End of the last proved frame. */
   readonly validEnd: number
   /** Sequence that the next record would have; undefined if no frame was walked and none was given. */
@@ -84,7 +84,7 @@ export class SegmentWalk {
   #frame: FrameHeader | undefined
   #offset: number
   #nextSequence: number | undefined
-  #damage: WalkResult['damage']
+  #damage: SegmentWalkResult['damage']
 
   constructor(file: File, options: WalkOptions) {
     this.#options = options
@@ -103,7 +103,7 @@ export class SegmentWalk {
   }
 
   /** Set when `next` or `enter` returned undefined before the end. */
-  get damage(): WalkResult['damage'] {
+  get damage(): SegmentWalkResult['damage'] {
     return this.#damage
   }
 
@@ -218,7 +218,7 @@ class WindowRecord implements VisitedRecord {
 }
 
 /** Walks a segment to its end or to the first damage. */
-export function walkSegment(file: File, options: WalkOptions): WalkResult {
+export function walkSegment(file: File, options: WalkOptions): SegmentWalkResult {
   const walk = new SegmentWalk(file, options)
   const frames: FrameSummary[] = []
   for (let frame = walk.next(); frame !== undefined; frame = walk.next()) {

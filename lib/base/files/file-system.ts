@@ -66,7 +66,7 @@ export interface FileStat {
 }
 
 /** What a file or directory is, whatever its name. */
-export interface FileIdentity {
+export interface SystemIdentity {
   /** As long as it exists, or somebody has it open, nothing else has the same. */
   readonly id: string
   /** Another one after each write. */
@@ -110,7 +110,7 @@ export interface FileSystem {
   /** undefined if nothing has that name. */
   statPath(path: string): (FileStat & { readonly kind: 'file' | 'directory' | 'other' }) | undefined
   /** What has a name; a link is not followed. undefined if nothing has it. */
-  identify(path: string): FileIdentity | undefined
+  identify(path: string): SystemIdentity | undefined
   /** The path with every link resolved. */
   realPath(path: string): string
   /** Replaces the target in one step. */

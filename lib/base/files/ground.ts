@@ -14,7 +14,7 @@
  */
 import { IoError } from '../errors.ts'
 import { CURRENT_NAME, joinPath, LOCK_NAME } from './file-names.ts'
-import type { FileIdentity, FileSystem } from './file-system.ts'
+import type { FileSystem, SystemIdentity } from './file-system.ts'
 
 /** Plain data, for jobs in other threads. */
 export interface GroundMarks {
@@ -32,7 +32,7 @@ export interface WrittenFile {
 
 /** CURRENT as this writer has left it; one of a new store is not there yet. */
 interface KnownCurrent {
-  identity: FileIdentity | undefined
+  identity: SystemIdentity | undefined
   readonly text: string
 }
 
@@ -168,7 +168,7 @@ export class Ground {
     return undefined
   }
 
-  #identify(path: string): FileIdentity | undefined | 'unknown' {
+  #identify(path: string): SystemIdentity | undefined | 'unknown' {
     try {
       return this.#fileSystem.identify(path)
     } catch {

@@ -6,13 +6,13 @@
 import { CURRENT_NAME, parseFileName } from './file-names.ts'
 import type {
   File,
-  FileIdentity,
   FileStat,
   FileSystem,
   HeldDirectory,
   Lock,
   LockRefusal,
   OpenMode,
+  SystemIdentity,
 } from './file-system.ts'
 import type { Ground } from './ground.ts'
 
@@ -46,7 +46,7 @@ export class GuardedFileSystem implements FileSystem {
     return this.#base.statPath(path)
   }
 
-  identify(path: string): FileIdentity | undefined {
+  identify(path: string): SystemIdentity | undefined {
     return this.#base.identify(path)
   }
 

@@ -7,13 +7,13 @@
 import fs from 'node:fs'
 import type {
   File,
-  FileIdentity,
   FileStat,
   FileSystem,
   HeldDirectory,
   Lock,
   LockRefusal,
   OpenMode,
+  SystemIdentity,
 } from '../files/file-system.ts'
 import { withDescriptor } from '../files/spare-files.ts'
 import { tryFlock } from './flock.ts'
@@ -82,7 +82,7 @@ export class NodeFileSystem implements FileSystem {
     return { ...fileStat(stat), kind }
   }
 
-  identify(path: string): FileIdentity | undefined {
+  identify(path: string): SystemIdentity | undefined {
     const stat = attempt('stat', path, () => statOrNone(path))
     if (!stat) return undefined
     const { dev, ino, size, mtimeMs } = stat

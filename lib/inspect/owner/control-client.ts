@@ -19,7 +19,7 @@ import {
   REQUEST_BYTES_MAX,
 } from '../../control/protocol.ts'
 
-export type { OwnerFacts } from '../../control/protocol.ts'
+export type { OwnerFacts, ReadersAt } from '../../control/protocol.ts'
 
 /** No store has so many files that an answer comes near to it. */
 const ANSWER_BYTES_MAX: number = 256 * 1024 * 1024

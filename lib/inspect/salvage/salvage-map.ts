@@ -7,7 +7,7 @@
  */
 
 /** `inline`: the value stands in a table; `record`: in a record of the value log. */
-export interface Place {
+export interface ValuePlace {
   readonly kind: 'inline' | 'record'
   readonly file: string
   /** Of the value, if it is inline; of the record, if not. */
@@ -24,7 +24,7 @@ export interface KeyState {
   /** Nobody knows whether it was deleted or replaced since. */
   mayBeStale: boolean
   isDeleted: boolean
-  places: Place[]
+  places: ValuePlace[]
 }
 
 type FoundState = Omit<KeyState, 'places'>
@@ -46,7 +46,7 @@ export class SalvageMap {
   }
 
   /** @param place undefined for a delete, and for a value whose record is still to be found */
-  add(key: string, found: FoundState, place: Place | undefined): void {
+  add(key: string, found: FoundState, place: ValuePlace | undefined): void {
     const state = this.#states.get(key)
     const places = place ? [place] : []
     if (state === undefined) this.#states.set(key, { ...found, places })

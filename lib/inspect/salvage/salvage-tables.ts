@@ -24,7 +24,7 @@ import { readTableParts } from '../dump/table-parts.ts'
 import { damageOf, type FileDamage } from './salvage-files.ts'
 
 /** Writes that were in a part of a table which is lost. Both ends of the keys are inclusive. */
-export interface LostRange {
+export interface LostWrites {
   readonly smallestKey: Uint8Array
   /** Undefined: no bound. */
   readonly largestKey: Uint8Array | undefined
@@ -35,7 +35,7 @@ export interface LostRange {
 export interface TableVisitor {
   /** The key is entry.keyBytes[0 .. keyEnd). @param valueOffset of an inline value, in the file */
   readonly entry: (entry: KeyedEntry, valueOffset: number) => void
-  readonly lost: (range: LostRange) => void
+  readonly lost: (range: LostWrites) => void
   readonly damage: (damage: FileDamage) => void
 }
 
@@ -47,7 +47,7 @@ export function* readTable(
   file: File,
   number: number,
   databaseId: Uint8Array,
-  whole: LostRange | undefined,
+  whole: LostWrites | undefined,
   visit: TableVisitor,
 ): Generator<number, void> {
   const name = tableName(number)
@@ -105,7 +105,7 @@ function lostBlock(
   { index }: TableBlocks,
   block: number,
   properties: TableProperties | undefined,
-): LostRange {
+): LostWrites {
   const bound = (at: number): Uint8Array =>
     index.bytes.slice(index.keyStarts[at]!, index.keyEnds[at]!)
   return {

@@ -29,8 +29,8 @@ import type { ScannedRecord } from '../dump/scan-log.ts'
 import { hasZeroBlock } from '../dump/value-state.ts'
 import { damageOf, type FileDamage, findStoreFiles, type StoreFiles } from './salvage-files.ts'
 import { readLogFile } from './salvage-log.ts'
-import { keyString, type Place, SalvageMap } from './salvage-map.ts'
-import { type LostRange, readTable } from './salvage-tables.ts'
+import { keyString, SalvageMap, type ValuePlace } from './salvage-map.ts'
+import { type LostWrites, readTable } from './salvage-tables.ts'
 
 const OPEN_FILES_MAX = 64
 const HOLE = 'blocks of its value are empty'
@@ -56,7 +56,7 @@ export class Salvage {
   readonly #fileSystem: FileSystem
   readonly #files: StoreFiles
   readonly #map: SalvageMap = new SalvageMap()
-  readonly #lostRanges: LostRange[] = []
+  readonly #lostRanges: LostWrites[] = []
   readonly #open: Map<string, File> = new Map()
   readonly #lost: LostKey[] = []
   readonly #lastSegment: number
@@ -157,7 +157,7 @@ export class Salvage {
       if (state.isDeleted) this.#deletedKeys++
       else live.push(key)
     }
-    const placeOf = (key: string): Place | undefined => this.#map.get(key)!.places[0]
+    const placeOf = (key: string): ValuePlace | undefined => this.#map.get(key)!.places[0]
     live.sort((left, right) => comparePlaces(placeOf(left), placeOf(right)))
     for (const text of live) {
       const { places, sequence, origin, mayBeStale } = this.#map.get(text)!
@@ -220,7 +220,7 @@ export class Salvage {
   #addEntry(entry: KeyedEntry, file: string, offset: number, mayBeStale: boolean): void {
     const { keyBytes, keyEnd, kind, sequence, valueBytes, valueStart, valueEnd } = entry
     if (mayBeStale && !this.#mayBeLost(keyBytes, 0, keyEnd, sequence)) return
-    const place: Place | undefined =
+    const place: ValuePlace | undefined =
       kind === KIND.inline
         ? {
             kind: 'inline',
@@ -246,7 +246,7 @@ export class Salvage {
       this.#mayBeLost(keyBytes, keyStart, keyEnd, sequence)
     if (!isWanted) return
     const isDeleted = header.kind === RECORD_KIND.delete
-    const place: Place = { kind: 'record', file, offset, length, checksum: 0 }
+    const place: ValuePlace = { kind: 'record', file, offset, length, checksum: 0 }
     const state = { sequence, origin: 'log', mayBeStale: !isBehind, isDeleted } as const
     this.#map.add(key, state, isDeleted ? undefined : place)
   }
@@ -279,7 +279,7 @@ export class Salvage {
     )
   }
 
-  #isIn(key: Uint8Array, also: (range: LostRange) => boolean): boolean {
+  #isIn(key: Uint8Array, also: (range: LostWrites) => boolean): boolean {
     return this.#lostRanges.some(
       (range) =>
         also(range) &&
@@ -310,7 +310,7 @@ export class Salvage {
   }
 
   /** @returns the value, or why it cannot be had */
-  #readValue(place: Place, key: Buffer, sequence: number): Uint8Array | string {
+  #readValue(place: ValuePlace, key: Buffer, sequence: number): Uint8Array | string {
     const { file: name, offset, length } = place
     try {
       const bytes = readRange(this.#fileOf(name), offset, length)
@@ -348,7 +348,7 @@ export class Salvage {
   }
 }
 
-function comparePlaces(left: Place | undefined, right: Place | undefined): number {
+function comparePlaces(left: ValuePlace | undefined, right: ValuePlace | undefined): number {
   if (!left || !right) return (left ? 1 : 0) - (right ? 1 : 0)
   if (left.file !== right.file) return left.file < right.file ? -1 : 1
   return left.offset - right.offset

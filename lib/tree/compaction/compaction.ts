@@ -8,14 +8,14 @@ import type { TableMeta } from '../entry.ts'
 import { InputRun } from './input-run.ts'
 import { MergeCursor } from './merge-cursor.ts'
 import { type RunResult, type RunStep, writeRetained } from './retained-run.ts'
-import { type KeyRange, Retention } from './retention.ts'
+import { type KeySpan, Retention } from './retention.ts'
 import { type JobPorts, type RunTarget, RunWriter } from './run-writer.ts'
 
 export interface CompactionInput extends RunTarget {
   /** Runs, newest first; the tables of a run in key order. */
   readonly inputs: readonly (readonly TableMeta[])[]
   /** Key ranges of all older tables outside the inputs, in order of their first keys. */
-  readonly olderRanges: readonly KeyRange[]
+  readonly olderRanges: readonly KeySpan[]
   /** Sequences at which someone may still read, ascending. */
   readonly readableSequences: readonly number[]
 }

@@ -27,7 +27,7 @@ import {
 } from '../version/tree-shape.ts'
 import { type Level, overlappingTables, type Run } from '../version/version.ts'
 import { LEVELS_MAX } from '../version/version-edit.ts'
-import type { KeyRange } from './retention.ts'
+import type { KeySpan } from './retention.ts'
 
 /** Tables of one run that a plan takes, in key order. */
 export interface RunPart {
@@ -46,7 +46,7 @@ export interface CompactionPlan {
    */
   readonly outputRunId: number | 'new'
   /** Ranges of all older tables outside the inputs, in order of their first keys. */
-  readonly olderRanges: readonly KeyRange[]
+  readonly olderRanges: readonly KeySpan[]
   /** Nothing is to be merged: one edit moves the tables as they are. */
   readonly trivialMove: boolean
   readonly reason: 'runs' | 'bytes' | 'tombstones' | 'manual'
@@ -311,7 +311,7 @@ function canMove(
 }
 
 /** The smallest range that holds all tables of the parts. */
-function hull(parts: readonly RunPart[]): KeyRange {
+function hull(parts: readonly RunPart[]): KeySpan {
   let { smallestKey } = parts[0]!.tables[0]!
   let { largestKey } = parts[0]!.tables[0]!
   for (const { tables } of parts) {
@@ -337,9 +337,9 @@ function rangesBehind(
   inputs: readonly RunPart[],
   outputLevel: number,
   outputRunId: number | 'new',
-): readonly KeyRange[] {
+): readonly KeySpan[] {
   const taken = new Set(inputs.flatMap(({ tables }) => tables.map(({ number }) => number)))
-  const ranges: KeyRange[] = []
+  const ranges: KeySpan[] = []
   levels.forEach(({ runs }, level) => {
     if (level < outputLevel) return
     for (const run of runs) {

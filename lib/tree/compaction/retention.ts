@@ -13,7 +13,7 @@ import { compareBytes, compareRange, NO_BYTES } from '../../base/bytes.ts'
 import { assert } from '../../base/errors.ts'
 
 /** A range of keys, both ends inclusive. */
-export interface KeyRange {
+export interface KeySpan {
   readonly smallestKey: Uint8Array
   readonly largestKey: Uint8Array
 }
@@ -22,7 +22,7 @@ export class Retention {
   readonly #readable: readonly number[]
   readonly #highest: number
   readonly #lowest: number
-  readonly #olderRanges: readonly KeyRange[] | undefined
+  readonly #olderRanges: readonly KeySpan[] | undefined
   /** Readers 0 .. unserved - 1 have not met their entry of the present key. */
   #unserved = 0
   /**
@@ -36,7 +36,7 @@ export class Retention {
    * @param olderRanges key ranges of all older tables outside the inputs, in order of their first
    *   keys; undefined keeps every tombstone that a reader needs (a flush)
    */
-  constructor(readableSequences: readonly number[], olderRanges: readonly KeyRange[] | undefined) {
+  constructor(readableSequences: readonly number[], olderRanges: readonly KeySpan[] | undefined) {
     assert(readableSequences.length > 0, 'somebody may read')
     this.#readable = readableSequences
     this.#lowest = readableSequences[0]!

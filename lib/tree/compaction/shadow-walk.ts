@@ -31,7 +31,7 @@ export interface SegmentShadows {
   readonly pinnedRecords: number
 }
 
-export interface WalkResult {
+export interface ShadowWalkResult {
   /** Keys whose newest entry is a put. */
   readonly keys: number
   /** Bytes of these keys and of their values, inline ones included. */
@@ -58,7 +58,7 @@ const STEP_VALUE_BYTES = 1024 * 1024
 export function* shadowWalkSteps(
   input: ShadowWalkInput,
   ports: Pick<JobPorts, 'fileSystem'>,
-): Generator<number, WalkResult> {
+): Generator<number, ShadowWalkResult> {
   const runs = input.runs.map((tables) => new InputRun(tables, input, ports.fileSystem))
   const tables = input.runs.flat()
   const bytes = tables.reduce((sum, table) => sum + table.bytes, 0)
@@ -139,7 +139,7 @@ class Walk {
   }
 
   /** @param tableBytes of all tables that were walked */
-  result(tableBytes: number): WalkResult {
+  result(tableBytes: number): ShadowWalkResult {
     const sums = this.#sums
     const segments = [...this.#rows].map(
       ([segment, row]): SegmentShadows => ({

@@ -235,7 +235,7 @@ export function decodeVersionEdit(bytes: Uint8Array, file: string, offset: numbe
       )
     }
     previousTag = tag
-    const field = new FieldReader(new VarintReader(bytes, reader.at, reader.at + fieldBytes))
+    const field = new EditFieldReader(new VarintReader(bytes, reader.at, reader.at + fieldBytes))
     reader.at += fieldBytes
     if (tag === TAG.nextFileNumber) edit.nextFileNumber = field.number(FILE_NUMBER_MAX)
     else if (tag === TAG.lastSequence) edit.lastSequence = field.number()
@@ -275,7 +275,7 @@ export function decodeVersionEdit(bytes: Uint8Array, file: string, offset: numbe
 }
 
 /** Reads one field. What is out of its limits fails it; the caller asks once, by `isUsedUp`. */
-class FieldReader {
+class EditFieldReader {
   readonly #reader: VarintReader
 
   constructor(reader: VarintReader) {

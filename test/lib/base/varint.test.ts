@@ -2,7 +2,7 @@
 
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { VarintReader, writeVarint } from '#dist/lib/base/varint.js'
+import { VarintReader, varintLength, writeVarint } from '#dist/lib/base/varint.js'
 
 function encode(value: number): Uint8Array {
   const bytes = new Uint8Array(16)
@@ -24,6 +24,7 @@ test.each([
   [Number.MAX_SAFE_INTEGER, 'ffffffffffffff0f'],
 ])('%i is %s', (value, expected) => {
   expect(hex(encode(value))).toBe(expected)
+  expect(varintLength(value)).toBe(expected.length / 2)
 })
 
 test('what is written is read back, one behind the other', () => {

@@ -18,10 +18,10 @@
 import { IoError } from '#dist/lib/base/errors.js'
 import type {
   File,
-  FileIdentity,
   FileSystem,
   Lock,
   OpenMode,
+  SystemIdentity,
 } from '#dist/lib/base/files/file-system.js'
 import { Prng } from '../random.ts'
 import { BLOCK_BYTES, Content } from './content.ts'
@@ -321,7 +321,7 @@ export class FaultFileSystem implements FileSystem {
     return file && { kind: 'file', ...statOf(file) }
   }
 
-  identify = (path: string): FileIdentity | undefined => identityOf(this.#disk, path)
+  identify = (path: string): SystemIdentity | undefined => identityOf(this.#disk, path)
   realPath(path: string): string {
     if (this.#disk.directories.has(path) || this.#disk.files.has(path)) return path
     throw new IoError('realpath', path, 'ENOENT')

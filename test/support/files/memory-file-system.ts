@@ -5,12 +5,12 @@
 import { IoError } from '#dist/lib/base/errors.js'
 import type {
   File,
-  FileIdentity,
   FileStat,
   FileSystem,
   HeldDirectory,
   Lock,
   OpenMode,
+  SystemIdentity,
 } from '#dist/lib/base/files/file-system.js'
 import { allocatedBytes, BLOCK_BYTES, Holes } from './content.ts'
 
@@ -150,9 +150,9 @@ export class MemoryFileSystem implements FileSystem {
   }
 
   /** A test changes it: then another directory, or another file, has the name. */
-  identities: Map<string, FileIdentity | undefined> = new Map()
+  identities: Map<string, SystemIdentity | undefined> = new Map()
 
-  identify(path: string): FileIdentity | undefined {
+  identify(path: string): SystemIdentity | undefined {
     return this.identities.has(path)
       ? this.identities.get(path)
       : { id: 'same', stamp: '', size: 2 ** 53 }

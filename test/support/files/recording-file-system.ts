@@ -5,12 +5,12 @@
 import { IoError } from '#dist/lib/base/errors.js'
 import type {
   File,
-  FileIdentity,
   FileStat,
   FileSystem,
   HeldDirectory,
   Lock,
   OpenMode,
+  SystemIdentity,
 } from '#dist/lib/base/files/file-system.js'
 import { nodeFileSystem } from '#dist/lib/base/platform/node-file-system.js'
 
@@ -62,7 +62,7 @@ export class RecordingFileSystem implements FileSystem {
     return nodeFileSystem.statPath(path)
   }
 
-  identify(path: string): FileIdentity | undefined {
+  identify(path: string): SystemIdentity | undefined {
     return nodeFileSystem.identify(path)
   }
 

@@ -2,7 +2,7 @@
  * What outlives a process in the fault-injecting file system: the disk (disk-model.ts) and the system's page
  * cache, which is what processes see.
  */
-import type { FileIdentity, FileStat } from '#dist/lib/base/files/file-system.js'
+import type { FileStat, SystemIdentity } from '#dist/lib/base/files/file-system.js'
 import { allocatedBytes, BLOCK_BYTES, Content } from './content.ts'
 import { type DiskImage, DiskModel, type Operation, type Profile, ROOT } from './disk-model.ts'
 import { type CallKind, isUnnamed } from './fault-calls.ts'
@@ -115,7 +115,7 @@ export function joined(sources: readonly Uint8Array[]): Uint8Array {
 }
 
 /** Not a counted call of the file system: it is asked before each of the others. */
-export function identityOf(disk: Disk, path: string): FileIdentity | undefined {
+export function identityOf(disk: Disk, path: string): SystemIdentity | undefined {
   const file = disk.files.get(path)
   const node = disk.directories.get(path) ?? file?.node
   const size = file?.content.size ?? 0

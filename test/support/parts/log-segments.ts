@@ -14,8 +14,8 @@ import {
   type FrameSummary,
   type RecordVisitor,
   SegmentWalk,
+  type SegmentWalkResult,
   type WalkOptions,
-  type WalkResult,
 } from '#dist/vlog/log/segment-walk.js'
 import { RECORD_KIND } from '#dist/vlog/record.js'
 
@@ -37,7 +37,11 @@ export function segmentSeed(number: number): number {
 }
 
 /** Walks a segment to its end or to the first damage, and visits its records on the way. */
-export function visitSegment(file: File, options: WalkOptions, visitor: RecordVisitor): WalkResult {
+export function visitSegment(
+  file: File,
+  options: WalkOptions,
+  visitor: RecordVisitor,
+): SegmentWalkResult {
   const walk = new SegmentWalk(file, options)
   const frames: FrameSummary[] = []
   for (let frame = walk.next(); frame !== undefined; frame = walk.next()) {

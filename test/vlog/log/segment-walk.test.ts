@@ -7,7 +7,7 @@ import { findFrames } from '#dist/lib/base/files/find-frames.js'
 import { FRAME_HEADER_BYTES, type FrameHeader } from '#dist/lib/base/files/frame.js'
 import { LOG_START } from '#dist/lib/base/log-position.js'
 import { SEGMENT_HEADER_BYTES } from '#dist/vlog/log/segment-header.js'
-import type { WalkOptions, WalkResult } from '#dist/vlog/log/segment-walk.js'
+import type { SegmentWalkResult, WalkOptions } from '#dist/vlog/log/segment-walk.js'
 import { RECORD_HEADER_BYTES, VALUE_CHUNK_BYTES } from '#dist/vlog/record.js'
 import { MemoryFileSystem } from '../../support/files/memory-file-system.ts'
 import {
@@ -24,7 +24,7 @@ const NUMBER = 5
 function walk(
   bytes: Uint8Array,
   options: Partial<WalkOptions> = {},
-): WalkResult & { keys: string[] } {
+): SegmentWalkResult & { keys: string[] } {
   const fileSystem = new MemoryFileSystem()
   fileSystem.replace(segmentPath(NUMBER), bytes)
   const keys: string[] = []

@@ -4,7 +4,7 @@ import { IoError } from '#dist/lib/base/errors.js'
 import type { LogPosition } from '#dist/lib/base/log-position.js'
 import type { LogRecoveryPlan } from '#dist/vlog/log/recovery.js'
 import { SEGMENT_HEADER_BYTES } from '#dist/vlog/log/segment-header.js'
-import type { WalkResult } from '#dist/vlog/log/segment-walk.js'
+import type { SegmentWalkResult } from '#dist/vlog/log/segment-walk.js'
 import { type CopiedTail, copyTail } from '#dist/vlog/log/tail-copy.js'
 import { WHOLE_RECORD_BYTES_MAX } from '#dist/vlog/record-window.js'
 import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
@@ -25,7 +25,7 @@ const DURABLE: LogPosition = { segment: 2, offset: 444 }
 function walk(
   fileSystem: FaultFileSystem,
   maker: { number: number; length: number },
-): WalkResult & { records: string[] } {
+): SegmentWalkResult & { records: string[] } {
   const records: string[] = []
   const file = fileSystem.open(segmentPath(maker.number), 'read')
   const { number, length: end } = maker

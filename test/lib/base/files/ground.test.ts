@@ -1,7 +1,7 @@
 /** The ground of a writer: when it is asked, what counts as lost, and that what is lost stays so. */
 import { expect, test } from 'vitest'
 import { IoError } from '#dist/lib/base/errors.js'
-import type { FileIdentity } from '#dist/lib/base/files/file-system.js'
+import type { SystemIdentity } from '#dist/lib/base/files/file-system.js'
 import { Ground } from '#dist/lib/base/files/ground.js'
 import { GuardedFileSystem } from '#dist/lib/base/files/guarded-file-system.js'
 import { MemoryFileSystem } from '../../../support/files/memory-file-system.ts'
@@ -12,7 +12,7 @@ class AskedFileSystem extends MemoryFileSystem {
   asked = 0
   refuses = false
 
-  override identify(path: string): FileIdentity | undefined {
+  override identify(path: string): SystemIdentity | undefined {
     this.asked++
     if (this.refuses) throw new IoError('stat', path, 'EACCES')
     return super.identify(path)

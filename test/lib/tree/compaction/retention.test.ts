@@ -1,7 +1,7 @@
 /** The rule of retention against its own words, by brute force. */
 import { expect, test } from 'vitest'
 import { compareBytes } from '#dist/lib/base/bytes.js'
-import { type KeyRange, Retention } from '#dist/lib/tree/compaction/retention.js'
+import { type KeySpan, Retention } from '#dist/lib/tree/compaction/retention.js'
 import { KIND } from '#dist/lib/tree/entry.js'
 import { Prng, replayHint, testSeed } from '../../../support/random.ts'
 
@@ -34,7 +34,7 @@ test('I7: readers see the same, nothing unneeded stays, tombstones outlive their
     ]
     readable.sort((left, right) => left - right)
     const highest = readable[readable.length - 1]!
-    const ranges: KeyRange[] = Array.from({ length: prng.below(4) }, () => {
+    const ranges: KeySpan[] = Array.from({ length: prng.below(4) }, () => {
       const from = prng.below(20)
       return { smallestKey: Uint8Array.of(from), largestKey: Uint8Array.of(from + prng.below(6)) }
     })

@@ -10,8 +10,8 @@ import type { RunResult } from '#dist/lib/tree/compaction/retained-run.js'
 import {
   type SegmentShadows,
   type ShadowWalkInput,
+  type ShadowWalkResult,
   shadowWalkSteps,
-  type WalkResult,
 } from '#dist/lib/tree/compaction/shadow-walk.js'
 import { KIND, type TableMeta } from '#dist/lib/tree/entry.js'
 import { recordBytes } from '#dist/vlog/record.js'
@@ -89,7 +89,7 @@ function finish<Result>(steps: Generator<unknown, Result>, yields: number[] = []
 }
 
 /** What the walk must find: entry by entry, each held against all the others. */
-function modelWalk(entries: readonly WalkEntry[], readable: readonly number[]): WalkResult {
+function modelWalk(entries: readonly WalkEntry[], readable: readonly number[]): ShadowWalkResult {
   const sorted = [...entries].sort(compareEntries)
   const isNewest = sorted.map(
     ({ key }, i) => i === 0 || compareBytes(sorted[i - 1]!.key, key) !== 0,
@@ -231,7 +231,7 @@ test('steps are bounded; it holds one table of each run, closes them when it end
   const files = readdirSync(directory).sort()
   const openFiles = new Set<File>()
   const fileSystem = readingFileSystem(openFiles)
-  const start = (): Generator<number, WalkResult> =>
+  const start = (): Generator<number, ShadowWalkResult> =>
     shadowWalkSteps(inputOf({ directory, runs, entries: [] }, [40_000]), { fileSystem })
 
   const yields: number[] = []
