@@ -50,10 +50,10 @@ export async function findOwner(
     try {
       client = await ControlClient.connect(path)
       if (!client) {
-        return silent(storeOwner(path), 'has no control socket that can be asked')
+        return silent(await storeOwner(path), 'has no control socket that can be asked')
       }
       const { readers } = await client.ask('snapshots', { signal, patienceMs: patienceMs() })
-      const pid = storeOwner(path)?.pid
+      const pid = (await storeOwner(path))?.pid
       return { pid, command: commandOf(pid), client, readers, silence: undefined }
     } catch (error) {
       client?.close()
@@ -62,7 +62,7 @@ export async function findOwner(
       if (isGone && look < LOOKS_MAX) continue
       const isSilent = error instanceof SilentOwnerError || error instanceof IoError || isGone
       if (!isSilent) throw error
-      return silent(storeOwner(path), 'does not answer')
+      return silent(await storeOwner(path), 'does not answer')
     }
   }
 }

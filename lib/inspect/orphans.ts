@@ -20,8 +20,8 @@ import {
   parseFileName,
 } from '../base/files/file-names.ts'
 import type { FileSystem } from '../base/files/file-system.ts'
-import { lockedError } from '../base/platform/locked-error.ts'
-import { lockText, nodeFileSystem } from '../base/platform/node-file-system.ts'
+import { nodeFileSystem } from '../base/platform/node-file-system.ts'
+import { lockStore, lockStoreQuietly } from '../base/platform/store-lock.ts'
 import { lookAgain } from '../reads/look-again.ts'
 import { surveyStore } from '../recovery/recover.ts'
 import { refuseUnfinished } from '../recovery/store-place.ts'
@@ -57,6 +57,7 @@ const BELONGS: ReadonlySet<string> = new Set([
   BALLAST_NAME,
   LOST_NAME,
 ])
+const IN_USE = 'its unfinished files are no orphans'
 const UNFINISHED = 'not in the version: a job did not end, or has not ended yet'
 const UNFINISHED_OR_REPLACED = `${UNFINISHED}, or the file was replaced and not removed`
 
@@ -74,19 +75,23 @@ export function listOrphans(directory: string, fileSystem: FileSystem = nodeFile
   return [...found, ...lostFiles(fileSystem, directory)]
 }
 
+/** @throws WISC_LOCKED if a process has the store open: for a first look, which writes nothing */
+export async function refuseInUse(directory: string): Promise<void> {
+  const lock = await lockStoreQuietly(directory, IN_USE)
+  lock.release()
+}
+
 /**
  * Removes those of the files that are orphans still, and removable.
  * @returns the names of what is gone
  * @throws WISC_LOCKED; CorruptionError if the store is damaged: then any file may be needed
  */
-export function removeOrphans(
+export async function removeOrphans(
   directory: string,
   files: readonly string[],
   fileSystem: FileSystem = nodeFileSystem,
-): string[] {
-  const lockPath = joinPath(directory, LOCK_NAME)
-  const lock = fileSystem.lock(lockPath, lockText())
-  if ('holder' in lock) throw lockedError(lockPath, lock, 'its unfinished files are no orphans')
+): Promise<string[]> {
+  const lock = await lockStore(fileSystem, directory, IN_USE)
   try {
     const manifest = readVersion(fileSystem, directory)
     surveyStore({ fileSystem, directory, databaseId: manifest.databaseId }, manifest)

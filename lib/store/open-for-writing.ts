@@ -7,24 +7,13 @@
 import { EventEmitter } from 'node:events'
 import { dirname } from 'node:path'
 import { WiscError } from '../base/errors.ts'
-import {
-  BALLAST_NAME,
-  joinPath,
-  LOCK_NAME,
-  parseFileName,
-  segmentName,
-} from '../base/files/file-names.ts'
+import { BALLAST_NAME, joinPath, parseFileName, segmentName } from '../base/files/file-names.ts'
 import type { FileSystem, Lock } from '../base/files/file-system.ts'
 import { Ground } from '../base/files/ground.ts'
 import { GuardedFileSystem } from '../base/files/guarded-file-system.ts'
-import { lockedError } from '../base/platform/locked-error.ts'
-import { lockText } from '../base/platform/node-file-system.ts'
 import type { ListenOnSocket } from '../base/platform/node-socket.ts'
-import {
-  chooseSocketPath,
-  isHolderGone,
-  type SocketPlace,
-} from '../base/platform/node-socket-place.ts'
+import { chooseSocketPath, type SocketPlace } from '../base/platform/node-socket-place.ts'
+import { lockStore } from '../base/platform/store-lock.ts'
 import type { Random } from '../base/random.ts'
 import { warnLoudly } from '../contract/events.ts'
 import { ControlSocket } from '../control/control-socket.ts'
@@ -174,19 +163,13 @@ async function startEngine(place: GuardedPlace): Promise<Engine> {
   }
 }
 
-async function takeLock(
+function takeLock(
   fileSystem: FileSystem,
   directory: string,
   socket: SocketPlace | undefined,
 ): Promise<Lock> {
-  const path = joinPath(directory, LOCK_NAME)
-  const text = lockText(socket && 'path' in socket ? socket.path : undefined)
-  let taken = fileSystem.lock(path, text)
-  if ('holder' in taken && taken.inDoubt && (await isHolderGone(taken.holder))) {
-    taken = fileSystem.lock(path, text, taken.holder)
-  }
-  if ('release' in taken) return taken
-  throw lockedError(path, taken, 'close it there, or open with readOnly')
+  const answersAt = socket && 'path' in socket ? socket.path : undefined
+  return lockStore(fileSystem, directory, 'close it there, or open with readOnly', answersAt)
 }
 
 /** A creation that was cut off may have left manifests (store-place.ts): their numbers are not used again. */

@@ -1,6 +1,5 @@
 /** `wisc orphans`: files in the directory of a store that belong to nothing. */
-import { listOrphans, type Orphan, removeOrphans } from '../../lib/inspect/orphans.ts'
-import { holdQuietly } from '../../lib/inspect/owner/quiet-lock.ts'
+import { listOrphans, type Orphan, refuseInUse, removeOrphans } from '../../lib/inspect/orphans.ts'
 import { EXACT_BYTES, STORE_PATH } from '../arguments.ts'
 import { confirm, YES } from '../input.ts'
 import { escapeText } from '../terminal/escape.ts'
@@ -30,7 +29,7 @@ export const orphans: Verb = defineVerb({
       .option('bytes', EXACT_BYTES),
   run: async ({ path, delete: removes, yes, bytes: exact, json }, { output, signal }) => {
     // Nobody is asked for what cannot be done.
-    if (removes) holdQuietly(path, 'its unfinished files are no orphans').release()
+    if (removes) await refuseInUse(path)
     const found = listOrphans(path)
     const wanted = removes ? found.filter(({ isRemovable }) => isRemovable) : []
     let removed: string[] = []
@@ -43,7 +42,7 @@ export const orphans: Verb = defineVerb({
         return EXIT_CODE.fine
       }
       const files = wanted.map(({ file }) => file)
-      if (agrees) removed = removeOrphans(path, files)
+      if (agrees) removed = await removeOrphans(path, files)
     }
     if (json) await output.json(toReport(path, found, removed))
     else await output.write(render(found, removed, removes, exact, output))

@@ -2,8 +2,8 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import type { Options } from '../../lib/index.ts'
-import { holdQuietly } from '../../lib/inspect/owner/quiet-lock.ts'
 import { Salvage, type SalvagedEntry } from '../../lib/inspect/salvage/salvage.ts'
+import { keepWritersAway } from '../../lib/inspect/salvage/salvage-files.ts'
 import { SalvageTarget } from '../../lib/inspect/salvage/salvage-target.ts'
 import { countOf, STORE_PATH } from '../arguments.ts'
 import { jsonBytes } from '../entries.ts'
@@ -60,8 +60,7 @@ export const salvage: Verb = defineVerb({
       valueThreshold === undefined
         ? {}
         : { valueThreshold: countOf(valueThreshold, '--value-threshold') }
-    // Files that are being written would pass for damaged ones.
-    const lock = holdQuietly(source, 'close it there first')
+    const lock = await keepWritersAway(source)
     try {
       const found = new Salvage(source)
       return await salvageTo(found, target, options, json, context)

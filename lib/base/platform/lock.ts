@@ -86,15 +86,16 @@ export function takeLock(file: LockFile, text: string, dead?: string): Lock | Lo
 
 /**
  * Takes the lock as far as the system has one, and writes nothing.
+ * @param dead as for {@link takeLock}
  * @returns who holds it, or undefined: it is free
  */
-export function lockQuietly(file: LockFile): LockRefusal | undefined {
+export function lockQuietly(file: LockFile, dead?: string): LockRefusal | undefined {
   const locked = file.tryLock()
   if (locked === false) return refusal(file, file.readText())
-  if (locked === true) return whoHolds(file, 'system')
+  if (locked === true) return whoHolds(file, 'system', dead)
   const flocked = file.tryFlock()
   if (flocked === false) return refusal(file, file.readText())
-  return whoHolds(file, flocked ? 'flock' : 'text')
+  return whoHolds(file, flocked ? 'flock' : 'text', dead)
 }
 
 /** Who has the lock by the text of its file, for one who has it as far as a lock of the kind `mine` goes. */

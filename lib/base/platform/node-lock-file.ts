@@ -17,7 +17,14 @@ import {
   parseLockHolder,
 } from './lock.ts'
 import type { TryLock } from './native-extensions.ts'
-import { CREATE_FLAGS, openRegular, READ_WRITE_FLAGS } from './node-file.ts'
+import {
+  attempt,
+  CREATE_FLAGS,
+  FILE_MODE,
+  OPEN_FLAGS,
+  openRegular,
+  READ_WRITE_FLAGS,
+} from './node-file.ts'
 
 /** Which locks there are: the system's; a test passes functions that answer undefined to have the fallbacks. */
 export interface LockKinds {
@@ -64,8 +71,7 @@ export class NodeLockFile implements LockFile {
   }
 
   readText(): string {
-    const bytes = Buffer.alloc(LOCK_TEXT_BYTES_MAX)
-    return bytes.toString('utf8', 0, fs.readSync(this.#descriptor, bytes, 0, bytes.length, 0))
+    return readText(this.#descriptor)
   }
 
   /** In place, and never shorter: what the file has on a full disk is enough for the next text, too. */
@@ -140,6 +146,26 @@ function replaceOwnKind(guard: string, text: string, fileMode: number): boolean 
   if (parseLockHolder(found)?.heldBy !== 'flock') return false
   fs.unlinkSync(guard)
   return createExclusively(guard, text, fileMode)
+}
+
+function readText(descriptor: number): string {
+  const bytes = Buffer.alloc(LOCK_TEXT_BYTES_MAX)
+  return bytes.toString('utf8', 0, fs.readSync(descriptor, bytes, 0, bytes.length, 0))
+}
+
+/**
+ * The text of a lock file that is only looked at, and whose file it is.
+ * @throws IoError, for what is no regular file, too
+ */
+export function readLockFile(path: string): { readonly text: string; readonly userId: number } {
+  return attempt('open', path, () => {
+    const descriptor = openRegular(path, OPEN_FLAGS.read, FILE_MODE)
+    try {
+      return { text: readText(descriptor), userId: fs.fstatSync(descriptor).uid }
+    } finally {
+      fs.closeSync(descriptor)
+    }
+  })
 }
 
 /** The text that the running process leaves in the lock file. @param socket where it answers the command */

@@ -13,8 +13,8 @@ import fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { systemRandom } from '../random.ts'
-import { LOCK_TEXT_BYTES_MAX, parseLockHolder } from './lock.ts'
-import { isAlive, processIdentity } from './node-lock-file.ts'
+import { parseLockHolder } from './lock.ts'
+import { isAlive, processIdentity, readLockFile } from './node-lock-file.ts'
 import { connectToSocket, SOCKET_PATH_BYTES_MAX } from './node-socket.ts'
 
 const DIRECTORY_MODE = 0o700
@@ -84,26 +84,18 @@ function prefixOf(directory: string): string {
  * @param lockPath the LOCK file in `directory`
  */
 export function findSocket(directory: string, lockPath: string): string | undefined {
-  let text: string
-  let owner: number
+  let lock: ReturnType<typeof readLockFile>
   try {
-    const lock = fs.openSync(lockPath, fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0))
-    try {
-      owner = fs.fstatSync(lock).uid
-      const bytes = Buffer.alloc(LOCK_TEXT_BYTES_MAX)
-      text = bytes.toString('utf8', 0, fs.readSync(lock, bytes, 0, bytes.length, 0))
-    } finally {
-      fs.closeSync(lock)
-    }
+    lock = readLockFile(lockPath)
   } catch {
     // Nobody has ever had the store open, or it is not for us to see.
     return undefined
   }
-  const socket = parseLockHolder(text)?.socket
+  const socket = parseLockHolder(lock.text)?.socket
   if (socket === undefined || !path.basename(socket).startsWith(prefixOf(directory))) {
     return undefined
   }
-  return isPrivate(path.dirname(socket), [process.getuid?.(), owner]) ? socket : undefined
+  return isPrivate(path.dirname(socket), [process.getuid?.(), lock.userId]) ? socket : undefined
 }
 
 /**

@@ -1,9 +1,9 @@
 /** The process that has a store open for writing, by the text that it leaves in LOCK. Nothing is written (I11). */
 import { IoError, isMissing } from '../../base/errors.ts'
 import { joinPath, LOCK_NAME } from '../../base/files/file-names.ts'
-import { LOCK_TEXT_BYTES_MAX, parseLockHolder } from '../../base/platform/lock.ts'
-import { nodeFileSystem } from '../../base/platform/node-file-system.ts'
-import { stateOfHolder } from '../../base/platform/node-lock-file.ts'
+import { parseLockHolder } from '../../base/platform/lock.ts'
+import { readLockFile, stateOfHolder } from '../../base/platform/node-lock-file.ts'
+import { isHolderGone } from '../../base/platform/node-socket-place.ts'
 
 /** Who has a store open. */
 export interface StoreOwner {
@@ -14,11 +14,11 @@ export interface StoreOwner {
 }
 
 /** @returns undefined if nobody has the store open, as far as can be seen */
-export function storeOwner(directory: string): StoreOwner | undefined {
+export async function storeOwner(directory: string): Promise<StoreOwner | undefined> {
   const path = joinPath(directory, LOCK_NAME)
   let text: string
   try {
-    text = readText(path)
+    text = readLockFile(path).text.trim()
   } catch (error) {
     // A store without the file has never had a writer. What may not be read may name one.
     const isNone = isMissing(error) || (error instanceof IoError && error.errno === 'ENOTDIR')
@@ -28,15 +28,6 @@ export function storeOwner(directory: string): StoreOwner | undefined {
   const holder = parseLockHolder(text)
   if (holder === undefined) return { pid: undefined, isHere: false }
   const state = stateOfHolder(holder, path)
-  return state === 'dead' ? undefined : { pid: holder.pid, isHere: state === 'alive' }
-}
-
-function readText(path: string): string {
-  const file = nodeFileSystem.open(path, 'read')
-  try {
-    const bytes = Buffer.alloc(LOCK_TEXT_BYTES_MAX)
-    return bytes.toString('utf8', 0, file.read(bytes, 0, bytes.length, 0)).trim()
-  } finally {
-    file.close()
-  }
+  const isGone = state === 'dead' || (state === 'unknown' && (await isHolderGone(text)))
+  return isGone ? undefined : { pid: holder.pid, isHere: state === 'alive' }
 }

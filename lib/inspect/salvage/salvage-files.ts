@@ -16,8 +16,9 @@ import {
   segmentName,
   tableName,
 } from '../../base/files/file-names.ts'
-import type { File, FileSystem } from '../../base/files/file-system.ts'
+import type { File, FileSystem, Lock } from '../../base/files/file-system.ts'
 import { FRAME_HEADER_BYTES, frameSeed, readFrameHeader } from '../../base/files/frame.ts'
+import { lockStoreQuietly } from '../../base/platform/store-lock.ts'
 import { refuseUnfinished } from '../../recovery/store-place.ts'
 import { readCurrent } from '../../tree/version/current.ts'
 import { readManifest } from '../../tree/version/manifest.ts'
@@ -45,6 +46,14 @@ export interface StoreFiles {
   /** Where a segment ends, if the segment behind it or the manifest says so. */
   readonly segmentEnds: ReadonlyMap<number, number>
   readonly damage: FileDamage[]
+}
+
+/**
+ * Keeps writers away: files that are being written would pass for damaged ones. Writes nothing.
+ * @throws WISC_LOCKED, WISC_NO_STORE
+ */
+export function keepWritersAway(directory: string): Promise<Lock> {
+  return lockStoreQuietly(directory, 'close it there first')
 }
 
 /** @throws WISC_NO_STORE if there is nothing of a store */

@@ -3,26 +3,18 @@ import fs from 'node:fs'
 import net from 'node:net'
 import path from 'node:path'
 import { expect, test, vi } from 'vitest'
-import { type Options, open, type Store } from '#dist/lib/index.js'
+import { open, type Store } from '#dist/lib/index.js'
 import { ControlClient } from '#dist/lib/inspect/owner/control-client.js'
 import { temporaryDirectory } from '../../support/files/temporary-directory.ts'
 import { startModule } from '../../support/processes/child-process.ts'
-import { connectRaw, request, socketOf } from '../../support/processes/control-socket.ts'
-
-const SMALL: Options = { workers: 0, segmentBytes: 65536, valueThreshold: 0 }
-
-async function withStore(
-  use: (store: Store, db: string) => Promise<void>,
-  options: Options = {},
-): Promise<void> {
-  const db = path.join(temporaryDirectory(), 'store')
-  const store = await open(db, { ...SMALL, ...options })
-  try {
-    await use(store, db)
-  } finally {
-    await store.close()
-  }
-}
+import {
+  connect,
+  connectRaw,
+  request,
+  SMALL,
+  socketOf,
+  withStore,
+} from '../../support/processes/control-socket.ts'
 
 /** Half of what is stored is garbage afterwards. */
 async function fill(store: Store, keys = 400): Promise<void> {
@@ -30,12 +22,6 @@ async function fill(store: Store, keys = 400): Promise<void> {
     for (let i = 0; i < keys; i++) await store.put(`key ${i}`, round.padEnd(2000, '.'))
   }
   await store.flush()
-}
-
-async function connect(db: string): Promise<ControlClient> {
-  const client = await ControlClient.connect(db)
-  if (!client) throw new Error('nobody answers')
-  return client
 }
 
 test('it is there while the store is open, for its owner alone, and not in the directory', async () => {

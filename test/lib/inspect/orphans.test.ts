@@ -82,8 +82,8 @@ test('all are listed with their kinds, and nothing is written', async () => {
 test('only what is ours and was named is removed, and the store is as it was', async () => {
   const { directory, ours, foreign } = await plant()
   const names = listOrphans(directory).map(({ file }) => file)
-  expect(removeOrphans(directory, ['900001.sst'])).toEqual(['900001.sst'])
-  expect(removeOrphans(directory, names).sort()).toEqual(
+  expect(await removeOrphans(directory, ['900001.sst'])).toEqual(['900001.sst'])
+  expect((await removeOrphans(directory, names)).sort()).toEqual(
     ours.filter((name) => name !== '900001.sst').sort(),
   )
   for (const name of foreign) expect(fs.existsSync(path.join(directory, name)), name).toBe(true)
@@ -97,14 +97,14 @@ test('nothing is removed while a process has the store open, nor from a damaged 
   // Its open removes what it takes for its own orphans: plant one more behind it.
   const store = await open(directory, { workers: 0 })
   fs.writeFileSync(path.join(directory, 'CURRENT.tmp'), 'wisc 1\n')
-  expect(() => removeOrphans(directory, ours)).toThrow(
+  await expect(removeOrphans(directory, ours)).rejects.toThrow(
     expect.objectContaining({ code: 'WISC_LOCKED' }),
   )
   expect(fs.existsSync(path.join(directory, 'CURRENT.tmp'))).toBe(true)
   await store.close()
   const table = filesLike(directory, /sst$/).find((name) => !name.startsWith('9'))!
   fs.rmSync(path.join(directory, table))
-  expect(() => removeOrphans(directory, ours)).toThrow(
+  await expect(removeOrphans(directory, ours)).rejects.toThrow(
     expect.objectContaining({ code: 'WISC_CORRUPTION' }),
   )
   expect(fs.existsSync(path.join(directory, 'CURRENT.tmp'))).toBe(true)

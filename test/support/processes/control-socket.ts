@@ -1,8 +1,46 @@
-/** A raw connection to the control socket of a store, for what a polite client would not say. */
+/** Stores with a control socket, living and dead, and a raw connection for what a polite client would not say. */
 import { once } from 'node:events'
 import net from 'node:net'
 import path from 'node:path'
 import { findSocket } from '#dist/lib/base/platform/node-socket-place.js'
+import { type Options, open, type Store } from '#dist/lib/index.js'
+import { ControlClient } from '#dist/lib/inspect/owner/control-client.js'
+import { temporaryDirectory } from '../files/temporary-directory.ts'
+import { startModule } from './child-process.ts'
+
+export const SMALL: Options = { workers: 0, segmentBytes: 65536, valueThreshold: 0 }
+
+/** A store that is open while it is used. */
+export async function withStore(
+  use: (store: Store, db: string) => Promise<void>,
+  options: Options = {},
+): Promise<void> {
+  const db = path.join(temporaryDirectory(), 'store')
+  const store = await open(db, { ...SMALL, ...options })
+  try {
+    await use(store, db)
+  } finally {
+    await store.close()
+  }
+}
+
+/** Opens a store in a process that dies. @returns its socket */
+export async function dieWithStore(db: string): Promise<string> {
+  const dead = startModule(
+    `const { open } = await import(DIST + 'lib/index.js')
+     await open(process.argv[1], { workers: 0 })
+     process.kill(process.pid, 'SIGKILL')`,
+    db,
+  )
+  await new Promise((resolve) => dead.on('close', resolve))
+  return socketOf(db)
+}
+
+export async function connect(db: string): Promise<ControlClient> {
+  const client = await ControlClient.connect(db)
+  if (!client) throw new Error('nobody answers')
+  return client
+}
 
 export interface RawConnection {
   readonly socket: net.Socket

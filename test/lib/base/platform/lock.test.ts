@@ -13,8 +13,8 @@ import {
   type LockHolder,
   parseLockHolder,
 } from '#dist/lib/base/platform/lock.js'
-import { lockedError } from '#dist/lib/base/platform/locked-error.js'
 import { lockText, NodeFileSystem } from '#dist/lib/base/platform/node-file-system.js'
+import { lockStore } from '#dist/lib/base/platform/store-lock.js'
 import { temporaryDirectory } from '../../../support/files/temporary-directory.ts'
 import { nextLine, startModule } from '../../../support/processes/child-process.ts'
 
@@ -212,18 +212,20 @@ describe('the lock of the text is refused', () => {
   })
 })
 
-test('the error says who, where, since when, and what to do', () => {
+test('the error says who, where, since when, and what to do', async () => {
   const holder = formatLockHolder({ ...parseLockHolder(lockText())!, pid: 7, hostName: 'c1' })
+  const refusedBy = (refusal: LockRefusal): Promise<unknown> =>
+    lockStore({ lock: () => refusal } as unknown as FileSystem, '/db', 'close it there')
   const refusal = { holder, inDoubt: true, since: '2026-11-29T10:00:00.000Z' }
-  expect(lockedError('/db/LOCK', refusal, 'close it there')).toMatchObject({
+  await expect(refusedBy(refusal)).rejects.toMatchObject({
     code: 'WISC_LOCKED',
     message:
       'another process has the store open already, or had it and is gone, which nobody can prove from here: ' +
       'if you know it, empty or remove the named file: close it there ' +
       'lock=/db/LOCK host=c1 since=2026-11-29T10:00:00.000Z pid=7',
   })
-  expect(lockedError('/db/LOCK', { holder: 'x', isSelf: true }, 'close it').message).toBe(
-    'this process has the store open already: close it lock=/db/LOCK holder="x"',
+  await expect(refusedBy({ holder: 'x', isSelf: true })).rejects.toThrow(
+    'this process has the store open already: close it there lock=/db/LOCK holder="x"',
   )
 })
 

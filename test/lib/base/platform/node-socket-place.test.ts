@@ -11,51 +11,23 @@ import {
   type SocketPlace,
 } from '#dist/lib/base/platform/node-socket-place.js'
 import { ControlSocket } from '#dist/lib/control/control-socket.js'
-import { type Options, open, type Store } from '#dist/lib/index.js'
+import { open } from '#dist/lib/index.js'
 import { ControlClient } from '#dist/lib/inspect/owner/control-client.js'
 import { storeOwner } from '#dist/lib/inspect/owner/store-owner.js'
 import { temporaryDirectory } from '../../../support/files/temporary-directory.ts'
-import { startModule } from '../../../support/processes/child-process.ts'
-import { socketOf } from '../../../support/processes/control-socket.ts'
-
-const SMALL: Options = { workers: 0, segmentBytes: 65536, valueThreshold: 0 }
+import {
+  connect,
+  dieWithStore,
+  SMALL,
+  socketOf,
+  withStore,
+} from '../../../support/processes/control-socket.ts'
 
 // Sockets of their own: opens in other tests would remove what a process has left.
 beforeEach(() => {
   vi.stubEnv('XDG_RUNTIME_DIR', temporaryDirectory())
   return () => vi.unstubAllEnvs()
 })
-
-async function withStore(
-  use: (store: Store, db: string) => Promise<void>,
-  options: Options = {},
-): Promise<void> {
-  const db = path.join(temporaryDirectory(), 'store')
-  const store = await open(db, { ...SMALL, ...options })
-  try {
-    await use(store, db)
-  } finally {
-    await store.close()
-  }
-}
-
-async function connect(db: string): Promise<ControlClient> {
-  const client = await ControlClient.connect(db)
-  if (!client) throw new Error('nobody answers')
-  return client
-}
-
-/** Opens a store in a process that dies. @returns its socket */
-async function dieWithStore(db: string): Promise<string> {
-  const dead = startModule(
-    `const { open } = await import(DIST + 'lib/index.js')
-     await open(process.argv[1], { workers: 0 })
-     process.kill(process.pid, 'SIGKILL')`,
-    db,
-  )
-  await new Promise((resolve) => dead.on('close', resolve))
-  return socketOf(db)
-}
 
 test('what a killed process left is nobody, and the next writer removes it', async () => {
   const db = path.join(temporaryDirectory(), 'store')
@@ -113,8 +85,8 @@ test('the directory of an open store is copied like any other, and the copy is a
     await fs.promises.cp(db, copy, { recursive: true })
     expect(fs.readFileSync(path.join(copy, 'LOCK'))).toEqual(fs.readFileSync(path.join(db, 'LOCK')))
     expect(await ControlClient.connect(copy), 'LOCK of the copy names the original').toBeUndefined()
-    expect(storeOwner(db)).toEqual({ pid: process.pid, isHere: true })
-    expect(storeOwner(copy)).toBeUndefined()
+    expect(await storeOwner(db)).toEqual({ pid: process.pid, isHere: true })
+    expect(await storeOwner(copy)).toBeUndefined()
     const other = await open(copy, SMALL)
     expect(String(await other.get('a'))).toBe('original')
     await other.put('b', 'copy')
