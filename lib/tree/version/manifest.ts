@@ -43,7 +43,8 @@ import {
   writeFrameHeader,
 } from '../../base/files/frame.ts'
 import { unlinkIfPossible } from '../../base/files/unlink.ts'
-import { applyEdit, EMPTY_VERSION, type Version } from './version.ts'
+import { EMPTY_VERSION, type Version } from './version.ts'
+import { VersionBuilder } from './version-builder.ts'
 import { decodeVersionEdit, encodeVersionEdit, type VersionEdit } from './version-edit.ts'
 
 /** Frame header and checksum of the edit. */
@@ -232,7 +233,7 @@ class ManifestReader {
 
   read(): ReadManifest {
     const name = this.#name
-    let version = EMPTY_VERSION
+    const builder = new VersionBuilder(EMPTY_VERSION)
     let lastEditNumber: number | undefined
     let at = FILE_HEADER_BYTES
     for (;;) {
@@ -247,7 +248,7 @@ class ManifestReader {
       if (lastEditNumber !== undefined && frame.firstSequence !== lastEditNumber + 1) {
         throw new CorruptionError(name, at, `edit ${frame.firstSequence} follows ${lastEditNumber}`)
       }
-      version = this.#applyFrame(frame, version)
+      this.#applyFrame(frame, builder)
       lastEditNumber = frame.firstSequence
       at += frame.length
     }
@@ -257,6 +258,7 @@ class ManifestReader {
     const tornBytes = this.#size - at
     if (tornBytes > 0) this.#checkTorn(at, lastEditNumber + 1)
     const { number, databaseId } = this.#identity
+    const version = builder.finish()
     return { number, databaseId, version, lastEditNumber, validBytes: at, tornBytes }
   }
 
@@ -273,12 +275,12 @@ class ManifestReader {
     return readU32(bytes, FRAME_HEADER_BYTES) === expected ? frame : undefined
   }
 
-  #applyFrame(frame: FrameHeader, version: Version): Version {
+  #applyFrame(frame: FrameHeader, builder: VersionBuilder): void {
     const offset = frame.offset + FRAME_OVERHEAD_BYTES
     const bytes = this.#bytes(offset, frame.length - FRAME_OVERHEAD_BYTES)
     const edit = decodeVersionEdit(bytes, this.#name, offset)
     try {
-      return applyEdit(version, edit, frame.firstSequence)
+      builder.apply(edit, frame.firstSequence)
     } catch (cause) {
       const reason = `edit ${frame.firstSequence} does not fit its version`
       throw new CorruptionError(this.#name, offset, reason, { cause })

@@ -29,16 +29,20 @@ type Pinned = 'everything' | 'tables'
 interface PinCount {
   readonly version: Version
   readonly pins: Record<Pinned, number>
-  /** Files that the next version does not have, and that have not been reported. */
-  dropped: readonly ObsoleteFile[]
+  /** Files that this version, or one before it, was the last to have, and that nothing but its pins keeps. */
+  readonly dropped: ObsoleteFile[]
 }
 
 function unpinned(version: Version): PinCount {
   return { version, pins: { everything: 0, tables: 0 }, dropped: [] }
 }
 
+function isPinned({ pins }: PinCount): boolean {
+  return pins.everything > 0 || pins.tables > 0
+}
+
 export class ObsoleteFiles {
-  /** Oldest first; the last one is the current version. */
+  /** The pinned ones, oldest first, and last the current version. */
   readonly #versions: PinCount[]
   readonly #ready: ObsoleteFile[] = []
   #callback: ((file: ObsoleteFile) => void) | undefined
@@ -78,16 +82,19 @@ export class ObsoleteFiles {
       if (released) return
       released = true
       count.pins[what]--
-      this.#sweep()
+      this.#letGo(count)
+      this.#report()
     }
     return { version: count.version, release }
   }
 
   /** A version is superseded by the next one, durably. */
   supersede(next: Version, dropped: readonly ObsoleteFile[]): void {
-    this.#versions[this.#versions.length - 1]!.dropped = dropped
+    const superseded = this.#versions[this.#versions.length - 1]!
+    superseded.dropped.push(...dropped)
     this.#versions.push(unpinned(next))
-    this.#sweep()
+    this.#letGo(superseded)
+    this.#report()
   }
 
   /** A file that no version holds. */
@@ -96,24 +103,22 @@ export class ObsoleteFiles {
     this.#report()
   }
 
-  #sweep(): void {
-    while (this.#versions.length > 1 && !isPinned(this.#versions[0]!)) {
-      this.#ready.push(...this.#versions.shift()!.dropped)
+  /** What the pins of a version do not keep any more waits for those of older ones. */
+  #letGo(count: PinCount): void {
+    const at = this.#versions.lastIndexOf(count)
+    for (const file of count.dropped.splice(0)) {
+      const keeper = this.#versions.findLast(
+        ({ pins }, i) =>
+          i <= at && (pins.everything > 0 || (file.kind === 'table' && pins.tables > 0)),
+      )
+      if (keeper) keeper.dropped.push(file)
+      else this.#ready.push(file)
     }
-    for (const count of this.#versions) {
-      if (count.pins.everything > 0) break
-      this.#ready.push(...count.dropped.filter(({ kind }) => kind !== 'table'))
-      count.dropped = count.dropped.filter(({ kind }) => kind === 'table')
-    }
-    this.#report()
+    if (at < this.#versions.length - 1 && !isPinned(count)) this.#versions.splice(at, 1)
   }
 
   #report(): void {
     if (this.#held || !this.#callback) return
     for (const file of this.#ready.splice(0)) this.#callback(file)
   }
-}
-
-function isPinned({ pins }: PinCount): boolean {
-  return pins.everything > 0 || pins.tables > 0
 }

@@ -32,7 +32,8 @@ import { type Random, randomU32 } from '../../base/random.ts'
 import { readCurrent, writeCurrent } from './current.ts'
 import { ManifestWriter, type ReadManifest, readManifest } from './manifest.ts'
 import { type ObsoleteFile, ObsoleteFiles, type PinnedVersion } from './obsolete-files.ts'
-import { applyEdit, EMPTY_VERSION, isRelocated, snapshotEdit, type Version } from './version.ts'
+import { EMPTY_VERSION, isRelocated, snapshotEdit, type Version } from './version.ts'
+import { applyEdit } from './version-builder.ts'
 import type { VersionEdit } from './version-edit.ts'
 
 /**

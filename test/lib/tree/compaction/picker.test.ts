@@ -17,7 +17,8 @@ import {
   runLimit,
   type TreeShapeOptions,
 } from '#dist/lib/tree/version/tree-shape.js'
-import { applyEdit, EMPTY_VERSION, type Version } from '#dist/lib/tree/version/version.js'
+import { EMPTY_VERSION, type Version } from '#dist/lib/tree/version/version.js'
+import { applyEdit } from '#dist/lib/tree/version/version-builder.js'
 import { meta } from '../../../support/parts/table-metas.ts'
 import { Prng, replayHint, testSeed } from '../../../support/random.ts'
 

@@ -2,13 +2,13 @@
 import { expect, test } from 'vitest'
 import type { ObsoleteFile } from '#dist/lib/tree/version/obsolete-files.js'
 import {
-  applyEdit,
   EMPTY_VERSION,
   holdsValueLogFile,
   isRelocated,
   snapshotEdit,
   type Version,
 } from '#dist/lib/tree/version/version.js'
+import { applyEdit } from '#dist/lib/tree/version/version-builder.js'
 import type { RelocationState, VersionEdit } from '#dist/lib/tree/version/version-edit.js'
 import { VersionSet } from '#dist/lib/tree/version/version-set.js'
 import { RecordingFileSystem } from '../../../support/files/recording-file-system.ts'

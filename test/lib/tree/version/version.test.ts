@@ -1,13 +1,13 @@
 /** Versions: edits applied, snapshots, look-ups, and what does not fit. */
 import { expect, test } from 'vitest'
 import {
-  applyEdit,
   EMPTY_VERSION,
   findTable,
   overlappingTables,
   snapshotEdit,
   type Version,
 } from '#dist/lib/tree/version/version.js'
+import { applyEdit } from '#dist/lib/tree/version/version-builder.js'
 import type { VersionEdit } from '#dist/lib/tree/version/version-edit.js'
 import { meta } from '../../../support/parts/table-metas.ts'
 
