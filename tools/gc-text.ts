@@ -1,6 +1,6 @@
 /** Plans and reports of collections as text. */
 import type { CollectionFigures, CollectionPlan, CollectionReport } from '../lib/index.ts'
-import type { CollectionForecast } from '../lib/inspect/collection/collection-forecast.ts'
+import type { CollectionForecast } from '../lib/inspect/collection/forecast.ts'
 import { escapeText } from './terminal/escape.ts'
 import { deadAndPunched } from './terminal/garbage.ts'
 import { formatSentence } from './terminal/legend.ts'

@@ -1,24 +1,25 @@
 /**
  * The collector: looks at the space of the store when something has changed, and gives back what is over the bound.
  *
- *   look: measure (lib/space/space.ts) -> decide (plan/decide.ts, plan/collection-planner.ts) -> flush, compact, or
- *         carry out the best step (act/steps.ts, act/run-step.ts) -> look again
+ *   look    measure (lib/space/space.ts) and decide (plan/decide.ts, plan/planner.ts)
+ *   act     flush, compact, or carry out the best step (act/actor.ts); then look again
  *
- * A step or two at a time (running-steps.ts), in workers. A look follows each new version, each sixteenth of a segment
- * that was written, and the end of a burst of writes; an idle store is looked at no more. Nothing here decides what is
- * visible.
+ * A step or two at a time (act/running-steps.ts), in workers. A look follows each new version, each sixteenth of a
+ * segment that was written, and the end of a burst of writes; an idle store is looked at no more. Nothing here decides
+ * what is visible.
  */
 
 import type { Background } from '../background/background.ts'
 import { linkSignals } from '../base/abort.ts'
 import { CorruptionError, toWiscError, WiscError } from '../base/errors.ts'
 import type { FileSystem } from '../base/files/file-system.ts'
+import { plannedFiles } from '../contract/collection.ts'
 import type { CollectionStep } from '../contract/collection-plan.ts'
 import { emitSafely } from '../contract/events.ts'
 import { amplificationOf } from '../space/collection-figures.ts'
 import type { Space } from '../space/space.ts'
+import { Actor, type ActorParts } from './act/actor.ts'
 import { RunningSteps } from './act/running-steps.ts'
-import { type CountedStepParts, Steps } from './act/steps.ts'
 import { DiskBound, type DiskBoundParts } from './pace/disk-bound.ts'
 import { ForegroundWatch } from './pace/foreground-watch.ts'
 import { WriterPace } from './pace/writer-pace.ts'
@@ -42,7 +43,7 @@ const STEPS_MAX = 2
 /** Pinned garbage above this part of the live bytes is worth a warning. */
 const PINNED_SHARE = 1 / 10
 
-export interface CollectorParts extends CountedStepParts, DiskBoundParts {
+export interface CollectorParts extends ActorParts, DiskBoundParts {
   readonly fileSystem: FileSystem
   /** Bytes of log that the active memtable covers. */
   readonly unflushedBytes: () => number
@@ -56,7 +57,7 @@ export interface CollectorParts extends CountedStepParts, DiskBoundParts {
 export class Collector {
   readonly parts: CollectorParts
   readonly pace: WriterPace
-  readonly steps: Steps
+  readonly actor: Actor
   readonly #bound: DiskBound
   /** Cancels everything: the store closes, or a sync has failed. */
   readonly #stop: AbortController = new AbortController()
@@ -96,7 +97,7 @@ export class Collector {
     this.parts = parts
     this.#bound = new DiskBound(parts)
     this.pace = new WriterPace(() => parts.log.bytesWritten)
-    this.steps = new Steps(parts, (bytes, ms) => this.pace.reclaimed(bytes, ms))
+    this.actor = new Actor(parts, (bytes, ms) => this.pace.reclaimed(bytes, ms))
     const { workers, collector } = parts.options
     // The rate that the user has set is that of one step.
     const stepsMax = collector.bytesPerSecond === undefined ? Math.min(workers, STEPS_MAX) : 1
@@ -263,7 +264,7 @@ export class Collector {
     const { options, unflushedBytes, freeze, background } = this.parts
     const running = this.#running
     const { pressure, step, exposes, flushes } = decide(space, {
-      planner: this.steps.plannerOptions(options.collector.targetSpaceAmplification),
+      rules: this.actor.rules(options.collector.targetSpaceAmplification),
       putLimitBytes: this.#bound.putLimitBytes,
       unflushedBytes: unflushedBytes(),
       running,
@@ -315,7 +316,7 @@ export class Collector {
     const { signal, unlink } = linkSignals(this.#stop.signal, this.#cancelStep.signal)
     this.#watch.start()
     const ended = this.#running.start(step, (control) =>
-      this.steps.execute(step, 'space', { signal, rate: this.#watch.rate, ...control }).then(
+      this.actor.execute(step, 'space', { signal, rate: this.#watch.rate, ...control }).then(
         () => undefined,
         (error: unknown) => this.#stepFailed(step, toWiscError(error)),
       ),
@@ -328,7 +329,8 @@ export class Collector {
   }
 
   #stepFailed(step: CollectionStep, error: WiscError): void {
-    this.steps.blame(step, error)
+    const files = plannedFiles(step).map(({ number }) => number)
+    this.actor.blame(files, error)
     this.#noteFailure(error, step.action === 'rewrite' ? step.outputBytes : 0)
   }
 

@@ -1,5 +1,5 @@
 /**
- * What a collection would do: the types that the planner (collection-planner.ts) takes and gives.
+ * What a collection would do: the types that the planner (lib/collector/plan/planner.ts) takes and gives.
  *
  * The steps and skipped files are part of the public CollectionPlan. They are plain JSON: no
  * undefined fields that mean something, no Infinity. All sizes are bytes. `diskBytes` is what the
@@ -78,31 +78,6 @@ export interface CollectibleFile {
   readonly hasOtherNames?: true
   /** What was referenced when it was last punched: whatever had died by then has no holes left to make. */
   readonly referencedBytesAtPunch?: number
-}
-
-/** The whole directory. */
-export interface SpaceFigures {
-  readonly diskBytes: number
-  /** `Stats.liveBytes`. */
-  readonly liveBytes: number
-  /** Sequence of the oldest snapshot or iterator, if there is one. */
-  readonly oldestSnapshot?: number
-}
-
-export interface PlannerOptions {
-  /** No more steps when the predicted disk bytes are at or below it. Drops are always done. */
-  readonly goalDiskBytes: number
-  /** The survivors of several files share an output up to this size; a larger file goes alone. */
-  readonly segmentBytes: number
-  /** A file of fewer is merged with others when there are many, and joins a rewrite that has room. */
-  readonly smallFileBytes: number
-  /** A rewrite must free its excess over 1, as a share of what it copies. */
-  readonly targetSpaceAmplification: number
-  /** Bound of the copied bytes of all steps. */
-  readonly maxCopyBytes?: number
-  readonly punchHoles: boolean
-  /** Holes that are smaller on average are not punched. */
-  readonly minimumHoleBytes: number
 }
 
 /** A file as the plan saw it: a plan is stale when these figures have changed. */

@@ -42,7 +42,7 @@ const PLACES_MAX = 256
 /** Who only looks wants an answer soon, and nothing is cached yet. A share is exact to 9 % in 19 cases of 20. */
 const HIDDEN_SAMPLES_MAX = 128
 
-const planning = lazyModule(() => import('../collector/plan-view.ts'))
+const planning = lazyModule(() => import('../collector/view-plan.ts'))
 
 /** What views are read from. */
 interface ViewSource extends StorePlace {

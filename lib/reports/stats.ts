@@ -86,7 +86,7 @@ export function storeStats(
   const logBytesWritten = writer?.log.bytesWritten ?? 0
   const counts = writer?.background.counts
   const tableBytesWritten = counts?.tableBytesWritten ?? 0
-  const relocatedBytesWritten = writer?.collector.steps.counts.relocatedBytesWritten ?? 0
+  const relocatedBytesWritten = writer?.collector.actor.counts.relocatedBytesWritten ?? 0
   const written = logBytesWritten + tableBytesWritten + relocatedBytesWritten
   const space = engine.space.measure()
   const stalls = writer?.commit.stalls
@@ -117,8 +117,8 @@ export function storeStats(
     flushes: counts?.flushes ?? 0,
     compactions: counts?.compactions ?? 0,
     collector: {
-      steps: writer?.collector.steps.counts.steps ?? 0,
-      bytesFreed: writer?.collector.steps.counts.bytesFreed ?? 0,
+      steps: writer?.collector.actor.counts.steps ?? 0,
+      bytesFreed: writer?.collector.actor.counts.bytesFreed ?? 0,
     },
     snapshots: { open: readers.count - iterators, oldestSequence: readers.oldest },
     iterators: { open: iterators },

@@ -14,7 +14,7 @@ import {
 import {
   type CollectionForecast,
   forecastCollection,
-} from '../../lib/inspect/collection/collection-forecast.ts'
+} from '../../lib/inspect/collection/forecast.ts'
 import type { ControlClient, OwnerFacts } from '../../lib/inspect/owner/control-client.ts'
 import { EXACT_BYTES, STORE_PATH } from '../arguments.ts'
 import { renderPlan, renderReport } from '../gc-text.ts'

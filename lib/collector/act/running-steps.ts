@@ -8,15 +8,16 @@
  */
 
 import { segmentName } from '../../base/files/file-names.ts'
+import type { FileNumber } from '../../base/ids.ts'
 import { plannedFiles } from '../../contract/collection.ts'
 import type { CollectionStep } from '../../contract/collection-plan.ts'
 import type { DiskUsage } from '../../space/disk-usage.ts'
-import type { StepControl } from './run-step.ts'
+import type { StepControl } from './action.ts'
 
 interface RunningStep {
   readonly step: CollectionStep
   /** The file that a rewrite writes. */
-  output: number | undefined
+  output: FileNumber | undefined
   ended: Promise<void> | undefined
 }
 
@@ -53,11 +54,12 @@ export class RunningSteps {
     return isAlone || (isBeside && actions.length < this.#stepsMax)
   }
 
-  /** True if a step works on this file. */
-  holds(file: number): boolean {
-    return [...this.#running].some(({ step }) =>
-      plannedFiles(step).some(({ number }) => number === file),
+  /** The files that steps work on: no other may take them. */
+  get busyFiles(): ReadonlySet<FileNumber> {
+    const numbers = [...this.#running].flatMap(({ step }) =>
+      plannedFiles(step).map(({ number }) => number),
     )
+    return new Set(numbers)
   }
 
   /** @param execute carries the step out, and never rejects; it tells which file it writes */
@@ -70,7 +72,7 @@ export class RunningSteps {
     if (step.action === 'rewrite') {
       this.#outputBytes = Math.max(step.outputBytes, this.#outputBytes * KEPT_SHARE)
     }
-    const began = (file: number): void => {
+    const began = (file: FileNumber): void => {
       running.output = file
     }
     running.ended = execute({ began }).finally(() => {

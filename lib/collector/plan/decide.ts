@@ -6,9 +6,11 @@
  * much. If no step is left, little is exposed, too, once writes have ceased (`isQuiet`).
  * Below the start a tree of which next to nothing lives is given back as well, as it costs nothing but reading it.
  */
-import type { CollectionStep, PlannerOptions } from '../../contract/collection-plan.ts'
+import type { CollectibleFile, CollectionStep } from '../../contract/collection-plan.ts'
 import type { Space } from '../../space/space.ts'
-import { planCollectionSteps } from './collection-planner.ts'
+import { isReferenced } from './costs.ts'
+import { planFirstStep } from './planner.ts'
+import type { PlanningRules } from './planning-rules.ts'
 import { isWorthExposing, type Pressure, pressureOf } from './pressure.ts'
 import { isTreeEmptied, isTreeWorthMerging } from './tree-garbage.ts'
 
@@ -18,7 +20,7 @@ const EXPOSE_SHARE = 1 / 8
 const FLUSH_SHARE = 1 / 2
 
 export interface LookState {
-  readonly planner: Omit<PlannerOptions, 'goalDiskBytes'>
+  readonly rules: PlanningRules
   /** What `maxBytesOnDisk` leaves for puts; Infinity without one. */
   readonly putLimitBytes: number
   /** Bytes of log that the active memtable covers. */
@@ -26,7 +28,7 @@ export interface LookState {
   /** Steps that are being carried out: which files they work on, and the bytes on disk when they have ended. */
   readonly running: {
     readonly count: number
-    holds(file: number): boolean
+    readonly busyFiles: ReadonlySet<number>
     diskBytesAfter(diskBytes: number): number
   }
   /** No write has come for a while. */
@@ -47,15 +49,12 @@ export interface Decision {
 }
 
 export function decide(measured: Space, state: LookState): Decision {
-  const { planner, running, isQuiet, hasRoom, isCompacting, unflushedBytes, putLimitBytes } = state
-  const files = measured.files.map((file) =>
-    running.holds(file.number) ? { ...file, blocked: 'busy' as const } : file,
-  )
-  const space = { ...measured, files }
-  const { segmentBytes } = planner
+  const { rules, running, isQuiet, hasRoom, isCompacting, unflushedBytes, putLimitBytes } = state
+  const space = { ...measured, files: withBusy(measured.files, running.busyFiles) }
+  const { segmentBytes } = rules
   // What only a reader sees counts as living: nobody can give it back, so nobody waits for it.
   const keptBytes = space.liveBytes + space.pinnedBytes
-  const pressure = pressureOf(keptBytes, { ...planner, putLimitBytes })
+  const pressure = pressureOf(keptBytes, { ...rules, putLimitBytes })
   if (space.diskBytes <= pressure.startBytes) {
     const isEmptied = isTreeEmptied(space) && space.tableGarbageBytes >= segmentBytes * EXPOSE_SHARE
     const exposes = isEmptied && isQuiet && hasRoom && !isCompacting && running.count === 0
@@ -66,9 +65,9 @@ export function decide(measured: Space, state: LookState): Decision {
   const pays = (bytes: number): boolean =>
     step === undefined && running.count === 0 && bytes >= least
   const mergesTree =
-    !isCompacting && isTreeWorthMerging(space, targetWithin(pressure, space, planner))
+    !isCompacting && isTreeWorthMerging(space, targetWithin(pressure, space, rules))
   const exposable = space.hiddenGarbageBytes + (mergesTree ? space.tableGarbageBytes : 0)
-  const isMuchHidden = isWorthExposing({ ...space, hiddenGarbageBytes: exposable }, planner)
+  const isMuchHidden = isWorthExposing({ ...space, hiddenGarbageBytes: exposable }, rules)
   const exposes = hasRoom && (isMuchHidden || pays(exposable))
   const isMuch = unflushedBytes >= segmentBytes * FLUSH_SHARE
   const flushes =
@@ -76,43 +75,42 @@ export function decide(measured: Space, state: LookState): Decision {
   return { pressure, step, exposes, flushes }
 }
 
+function withBusy(
+  files: readonly CollectibleFile[],
+  busy: ReadonlySet<number>,
+): readonly CollectibleFile[] {
+  if (busy.size === 0) return files
+  return files.map((file) => (busy.has(file.number) ? { ...file, blocked: 'busy' as const } : file))
+}
+
 /** What costs nothing but an edit. The active segment is not sealed for it. */
-function freeStep(space: Space, { planner }: LookState): CollectionStep | undefined {
-  const sealed = space.files.filter(({ needsSeal }) => !needsSeal)
-  const isDead = sealed.some(
-    ({ referencedRecords, blocked }) => referencedRecords === 0 && blocked === undefined,
-  )
-  if (!isDead) return undefined
-  const goalDiskBytes = space.diskBytes
-  const { steps } = planCollectionSteps(sealed, space, { ...planner, goalDiskBytes })
-  return steps.find(({ action }) => action === 'drop' || action === 'forget')
+function freeStep({ files, diskBytes }: Space, { rules }: LookState): CollectionStep | undefined {
+  const sealed = files.filter(({ needsSeal }) => !needsSeal)
+  if (!sealed.some((file) => file.blocked === undefined && !isReferenced(file))) return undefined
+  const step = planFirstStep(sealed, diskBytes, { ...rules, goalDiskBytes: diskBytes })
+  return step?.action === 'drop' || step?.action === 'forget' ? step : undefined
 }
 
 /** Under maxBytesOnDisk a tighter target may be needed than the one that was asked for. */
 function targetWithin(
   { limitBytes }: Pressure,
   { liveBytes }: Space,
-  { targetSpaceAmplification }: LookState['planner'],
+  { targetSpaceAmplification }: PlanningRules,
 ): number {
   return Math.min(targetSpaceAmplification, Math.max(1, limitBytes / Math.max(1, liveBytes)))
 }
 
+/** The best way alone: the smaller a step, the less room it needs, and the better is the choice of the next. */
 function bestStep(
   space: Space,
   pressure: Pressure,
-  { planner, hasRoom, running }: LookState,
+  { rules, hasRoom, running }: LookState,
 ): CollectionStep | undefined {
   const diskBytes = running.diskBytesAfter(space.diskBytes)
-  const { steps } = planCollectionSteps(
-    space.files,
-    { ...space, diskBytes },
-    {
-      ...planner,
-      targetSpaceAmplification: targetWithin(pressure, space, planner),
-      // The best way alone: the smaller a step, the less room it needs, and the better is the choice of the next.
-      goalDiskBytes: Math.max(pressure.startBytes, diskBytes - 1),
-      ...(!hasRoom && { maxCopyBytes: 0 }),
-    },
-  )
-  return steps[0]
+  return planFirstStep(space.files, diskBytes, {
+    ...rules,
+    targetSpaceAmplification: targetWithin(pressure, space, rules),
+    goalDiskBytes: Math.max(pressure.startBytes, diskBytes - 1),
+    ...(!hasRoom && { maxCopyBytes: 0 }),
+  })
 }

@@ -6,7 +6,7 @@
  * must free its excess over 1 of the target, as a share of what it writes. A tree at or below that is no reason to go
  * on: its tables are no further above what lives in them than the whole store may be.
  */
-import { freedShare } from './collection-costs.ts'
+import { freedShare } from './costs.ts'
 
 /** Bytes of all tables, and of these what a compaction of them would give back. */
 export interface TreeGarbage {

@@ -5,13 +5,13 @@
 
 import { invalidArgument } from '../../base/errors.ts'
 import { tableName } from '../../base/files/file-names.ts'
-import { bytesInVain } from '../../collector/plan.ts'
+import { bytesInVain } from '../../collector/walked-tree.ts'
 import type { CollectionPlan } from '../../contract/collection.ts'
 import type { ReadingEngine } from '../../reads/reading-engine.ts'
 import { logicalSegments } from '../../state/value-log-files.ts'
 import { Store } from '../../store/store.ts'
 import { fileHolding, markedRecords } from './marked-records.ts'
-import { exactPlan, hiddenFigures, type SegmentRow, segmentRows } from './segment-report.ts'
+import { exactPlan, type SegmentRow, segmentRows, walkedWith } from './segment-report.ts'
 
 const SAMPLES_MAX = 5
 /** Each one takes a walk of the tree. */
@@ -143,8 +143,8 @@ async function pins(
   const segments = logicalSegments(engine.version, file)
   const found: Pin[] = []
   for (const { sequence, count } of readers) {
-    const hidden = await hiddenFigures(engine, [sequence], signal)
-    const { pinnedBytes: bytes } = bytesInVain(hidden, segments)
+    const walked = await walkedWith(engine, [sequence], signal)
+    const { pinnedBytes: bytes } = bytesInVain(walked, segments)
     if (bytes > 0) found.push({ sequence, count, bytes })
   }
   return found

@@ -5,9 +5,10 @@
  * hidden bytes (which a compaction would expose) from pinned ones (which a snapshot still sees). Writes nothing (I11).
  */
 
-import { planCollectionSteps } from '../../collector/plan/collection-planner.ts'
-import { bytesInVain, type HiddenFigures, type MadePlan, walkTree } from '../../collector/plan.ts'
-import { planView, viewPlannerOptions, withReaders, withView } from '../../collector/plan-view.ts'
+import type { MadePlan } from '../../collector/exact-plan.ts'
+import { planCollectionSteps } from '../../collector/plan/planner.ts'
+import { planView, viewRules, withReaders, withView } from '../../collector/view-plan.ts'
+import { bytesInVain, type WalkedTree, walkTree } from '../../collector/walked-tree.ts'
 import type { CollectedStep } from '../../contract/collection.ts'
 import { plannedFiles } from '../../contract/collection.ts'
 import type { CollectionSteps, ValueLogFileKind } from '../../contract/collection-plan.ts'
@@ -58,8 +59,8 @@ export async function segmentRows(
 ): Promise<SegmentRow[]> {
   const engine = Store.engineOf(store)
   if (!isExact) return toRows(engine, quickPlan(engine), undefined)
-  const { plan, hidden } = await exactPlan(engine, {}, readers ?? [], signal)
-  const rows = toRows(engine, plan, hidden)
+  const { plan, walked } = await exactPlan(engine, {}, readers ?? [], signal)
+  const rows = toRows(engine, plan, walked)
   return readers ? rows : rows.map((row) => ({ ...row, pinnedBytes: null }))
 }
 
@@ -79,20 +80,20 @@ export function exactPlan(
 }
 
 /** What each segment holds in vain, as seen by these readers beside those of the newest state. */
-export function hiddenFigures(
+export function walkedWith(
   engine: ReadingEngine,
   readers: readonly number[],
   signal: AbortSignal,
-): Promise<HiddenFigures> {
+): Promise<WalkedTree> {
   const controls = { signal, rate: new JobRate(undefined) }
   const readable = withReaders([engine.visibleSequence], readers)
-  return withView(engine, (parts) => walkTree(parts, readable, controls))
+  return withView(engine, (store) => walkTree(store, readable, controls))
 }
 
 function toRows(
   engine: ReadingEngine,
   planned: CollectionSteps,
-  hidden: HiddenFigures | undefined,
+  walked: WalkedTree | undefined,
 ): SegmentRow[] {
   const notWalked = { hiddenBytes: null, pinnedBytes: null }
   return segmentInfos(engine).map((info): SegmentRow => {
@@ -100,7 +101,7 @@ function toRows(
     return {
       ...rest,
       number: id,
-      ...(hidden ? bytesInVain(hidden, info.segments) : notWalked),
+      ...(walked ? bytesInVain(walked, info.segments) : notWalked),
       action: actionFor(id, planned),
       reason: planned.skipped.find(({ number }) => number === id)?.reason ?? null,
     }
@@ -111,7 +112,7 @@ function quickPlan(engine: ReadingEngine): CollectionSteps {
   const space = engine.space.measure()
   const { targetSpaceAmplification } = engine.options.collector
   return planCollectionSteps(space.files, space, {
-    ...viewPlannerOptions(engine, targetSpaceAmplification),
+    ...viewRules(engine, targetSpaceAmplification),
     goalDiskBytes: targetSpaceAmplification * space.liveBytes,
   })
 }
@@ -135,7 +136,7 @@ export function quickForecast(store: Store, wanted: number | undefined): QuickFo
   const share = referenced === 0 ? 0 : Math.min(1, space.hiddenGarbageBytes / referenced)
   const files = space.files.map((file) => withoutReferences(file, file.referencedBytes * share))
   const { bytesFreed } = planCollectionSteps(files, space, {
-    ...viewPlannerOptions(engine, target),
+    ...viewRules(engine, target),
     goalDiskBytes: target * space.liveBytes,
   })
   return { target, bytesFreed }

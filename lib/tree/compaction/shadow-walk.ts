@@ -3,32 +3,45 @@
  * point to, and what only older ones do.
  *
  * The newest entry of a key is live, a tombstone has nothing. An older one is *pinned* if somebody may read at a
- * sequence that sees it (retention.ts), else *hidden*: the next compaction that meets it drops it. Memtables are not
- * part of the walk, and may shadow more.
+ * sequence that sees it (retention.ts), else *hidden*: the next compaction that meets it drops it. Memtables are part
+ * of the walk if they are given to it: then it is as if everything were flushed. Else they may shadow more.
  */
+
+import type { FileSystem } from '../../base/files/file-system.ts'
+import type { SegmentNumber, Sequence } from '../../base/ids.ts'
 import { type EntryCursor, KIND, type TableMeta, valueLength } from '../entry.ts'
 import { entryWeight } from '../entry-weight.ts'
 import { LastKey } from '../table/last-key.ts'
 import { InputRun, type TablePlace } from './input-run.ts'
 import { MergeCursor } from './merge-cursor.ts'
 import { Retention } from './retention.ts'
-import type { JobPorts } from './run-writer.ts'
 
 export interface ShadowWalkInput extends TablePlace {
   /** All runs of a version, newest first; the tables of a run in key order. */
   readonly runs: readonly (readonly TableMeta[])[]
   /** Sequences at which someone may still read, ascending, at least one. */
-  readonly readableSequences: readonly number[]
+  readonly readableSequences: readonly Sequence[]
 }
 
-/** Records of one logical segment that the tables point to; bytes are those of whole records. */
+export interface ShadowWalkPorts {
+  readonly fileSystem: FileSystem
+  /** Memtables that are walked, too. */
+  readonly unflushed?: readonly EntryCursor[]
+  /** Whether the places of what is kept of a segment are wanted; of none without it. */
+  readonly wantsPlaces?: (segment: SegmentNumber) => boolean
+}
+
+/** Records of one logical segment that entries point to; bytes are those of whole records. */
 export interface SegmentShadows {
-  readonly segment: number
+  readonly segment: SegmentNumber
   readonly liveBytes: number
+  readonly liveRecords: number
   readonly hiddenBytes: number
   readonly hiddenRecords: number
   readonly pinnedBytes: number
   readonly pinnedRecords: number
+  /** Offsets of live and pinned records, ascending; undefined if they are not wanted, or too many. */
+  readonly places?: readonly number[]
 }
 
 export interface ShadowWalkResult {
@@ -42,6 +55,9 @@ export interface ShadowWalkResult {
    * estimate from the lengths of entries.
    */
   readonly tableGarbageBytes: number
+  /** What entries take of tables, in proportion to each other: all, and those that a compaction drops. */
+  readonly weight: number
+  readonly garbageWeight: number
   /** In ascending order. */
   readonly segments: readonly SegmentShadows[]
 }
@@ -50,6 +66,8 @@ export interface ShadowWalkResult {
 const STEP_ENTRIES = 4000
 /** ... or so many bytes of inline values, which are read with them; together 1 to 3 ms. */
 const STEP_VALUE_BYTES = 1024 * 1024
+/** More places than that are not kept in memory. */
+const PLACES_MAX = 16 * 1024 * 1024
 
 /**
  * Yields after each step the bytes that it read; the tables' bytes are spread evenly over their entries.
@@ -57,20 +75,20 @@ const STEP_VALUE_BYTES = 1024 * 1024
  */
 export function* shadowWalkSteps(
   input: ShadowWalkInput,
-  ports: Pick<JobPorts, 'fileSystem'>,
+  { fileSystem, unflushed = [], wantsPlaces }: ShadowWalkPorts,
 ): Generator<number, ShadowWalkResult> {
-  const runs = input.runs.map((tables) => new InputRun(tables, input, ports.fileSystem))
+  const runs = input.runs.map((tables) => new InputRun(tables, input, fileSystem))
   const tables = input.runs.flat()
   const bytes = tables.reduce((sum, table) => sum + table.bytes, 0)
   const entries = tables.reduce((sum, table) => sum + table.entries, 0)
-  const cursor = new MergeCursor(runs.map((run) => run.cursor))
-  const walk = new Walk(cursor, new Retention(input.readableSequences, []))
+  const cursor = new MergeCursor([...unflushed, ...runs.map((run) => run.cursor)])
+  const walk = new Walk(cursor, new Retention(input.readableSequences, []), wantsPlaces)
   try {
     let walked = 0
     let bytesRead = 0
     for (cursor.seekToFirst(); cursor.valid; ) {
       walked += walk.step()
-      const share = Math.round(bytes * (walked / entries)) - bytesRead
+      const share = Math.round(bytes * Math.min(1, walked / entries)) - bytesRead
       bytesRead += share
       yield share
     }
@@ -82,11 +100,12 @@ export function* shadowWalkSteps(
 
 /** Fields of a row of sums. */
 const LIVE_BYTES = 0
-const HIDDEN_BYTES = 1
-const HIDDEN_RECORDS = 2
-const PINNED_BYTES = 3
-const PINNED_RECORDS = 4
-const ROW_FIELDS = 5
+const LIVE_RECORDS = 1
+const HIDDEN_BYTES = 2
+const HIDDEN_RECORDS = 3
+const PINNED_BYTES = 4
+const PINNED_RECORDS = 5
+const ROW_FIELDS = 6
 
 class Walk {
   readonly #cursor: EntryCursor
@@ -103,10 +122,20 @@ class Walk {
   /** The segment of the pointer before, and its row: mostly the next one's, too. */
   #lastSegment = -1
   #lastRow = 0
+  readonly #wantsPlaces: ShadowWalkPorts['wantsPlaces']
+  readonly #places: Map<SegmentNumber, number[]> = new Map()
+  #placeCount = 0
+  /** Those of the last segment, if they are wanted. */
+  #lastPlaces: number[] | undefined
 
-  constructor(cursor: EntryCursor, retention: Retention) {
+  constructor(
+    cursor: EntryCursor,
+    retention: Retention,
+    wantsPlaces: ShadowWalkPorts['wantsPlaces'],
+  ) {
     this.#cursor = cursor
     this.#retention = retention
+    this.#wantsPlaces = wantsPlaces
   }
 
   /** Takes entries until the step is full or there are no more. @returns how many */
@@ -132,7 +161,7 @@ class Walk {
       if (isGarbage) this.#garbageWeight += weight
       if (kind === KIND.inline) valueBytes += cursor.valueEnd - cursor.valueStart
       if (isNewest && kind !== KIND.tombstone) this.#addLive(cursor)
-      if (kind === KIND.pointer) this.#addRecord(cursor.segment, cursor.length, isNewest, isKept)
+      if (kind === KIND.pointer) this.#addRecord(cursor, isNewest, isKept)
       cursor.next()
     }
     return entries
@@ -141,14 +170,17 @@ class Walk {
   /** @param tableBytes of all tables that were walked */
   result(tableBytes: number): ShadowWalkResult {
     const sums = this.#sums
+    for (const places of this.#places.values()) places.sort((left, right) => left - right)
     const segments = [...this.#rows].map(
       ([segment, row]): SegmentShadows => ({
         segment,
         liveBytes: sums[row + LIVE_BYTES]!,
+        liveRecords: sums[row + LIVE_RECORDS]!,
         hiddenBytes: sums[row + HIDDEN_BYTES]!,
         hiddenRecords: sums[row + HIDDEN_RECORDS]!,
         pinnedBytes: sums[row + PINNED_BYTES]!,
         pinnedRecords: sums[row + PINNED_RECORDS]!,
+        ...(this.#places.has(segment) && { places: this.#places.get(segment)! }),
       }),
     )
     return {
@@ -156,6 +188,8 @@ class Walk {
       liveKeyBytes: this.#liveKeyBytes,
       liveValueBytes: this.#liveValueBytes,
       tableGarbageBytes: Math.round(tableBytes * (this.#garbageWeight / Math.max(1, this.#weight))),
+      weight: this.#weight,
+      garbageWeight: this.#garbageWeight,
       segments: segments.sort((left, right) => left.segment - right.segment),
     }
   }
@@ -167,12 +201,18 @@ class Walk {
     this.#liveValueBytes += valueLength(cursor, keyLength)
   }
 
-  #addRecord(segment: number, bytes: number, isNewest: boolean, isKept: boolean): void {
+  #addRecord(
+    { segment, offset, length: bytes }: EntryCursor,
+    isNewest: boolean,
+    isKept: boolean,
+  ): void {
     if (segment !== this.#lastSegment) this.#useSegment(segment)
     const sums = this.#sums
     const row = this.#lastRow
+    if (isKept && this.#lastPlaces) this.#addPlace(segment, offset)
     if (isNewest) {
       sums[row + LIVE_BYTES]! += bytes
+      sums[row + LIVE_RECORDS]!++
     } else if (isKept) {
       sums[row + PINNED_BYTES]! += bytes
       sums[row + PINNED_RECORDS]!++
@@ -182,11 +222,20 @@ class Walk {
     }
   }
 
-  #useSegment(segment: number): void {
+  #addPlace(segment: SegmentNumber, place: number): void {
+    this.#lastPlaces!.push(place)
+    if (++this.#placeCount <= PLACES_MAX) return
+    this.#places.delete(segment)
+    this.#placeCount -= this.#lastPlaces!.length
+    this.#lastPlaces = undefined
+  }
+
+  #useSegment(segment: SegmentNumber): void {
     let row = this.#rows.get(segment)
     if (row === undefined) {
       row = this.#rows.size * ROW_FIELDS
       this.#rows.set(segment, row)
+      if (this.#wantsPlaces?.(segment)) this.#places.set(segment, [])
       if (row === this.#sums.length) {
         const grown = new Float64Array(this.#sums.length * 2)
         grown.set(this.#sums)
@@ -195,5 +244,6 @@ class Walk {
     }
     this.#lastSegment = segment
     this.#lastRow = row
+    this.#lastPlaces = this.#places.get(segment)
   }
 }

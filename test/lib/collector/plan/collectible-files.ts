@@ -1,10 +1,7 @@
 /** Value-log files for tests of the planner: by hand, and drawn. */
 import fc from 'fast-check'
-import type {
-  BlockedReason,
-  CollectibleFile,
-  PlannerOptions,
-} from '#dist/lib/contract/collection-plan.js'
+import type { PlannerOptions } from '#dist/lib/collector/plan/planning-rules.js'
+import type { BlockedReason, CollectibleFile } from '#dist/lib/contract/collection-plan.js'
 
 export const KIB = 1024
 export const MIB: number = 1024 * KIB

@@ -49,13 +49,13 @@ function space(more: Partial<Space>): Space {
 function running(files: readonly number[], bytesFreed = 0): LookState['running'] {
   return {
     count: files.length,
-    holds: (file) => files.includes(file),
+    busyFiles: new Set(files),
     diskBytesAfter: (diskBytes) => diskBytes - bytesFreed,
   }
 }
 
 const STATE: LookState = {
-  planner: {
+  rules: {
     segmentBytes: SEGMENT,
     smallFileBytes: SEGMENT / 8,
     targetSpaceAmplification: 1.3,

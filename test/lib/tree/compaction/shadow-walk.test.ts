@@ -16,9 +16,9 @@ import {
 import { KIND, type TableMeta } from '#dist/lib/tree/entry.js'
 import { recordBytes } from '#dist/vlog/record.js'
 import { temporaryDirectory } from '../../../support/files/temporary-directory.ts'
-import { compareEntries, type TestEntry } from '../../../support/parts/array-cursor.ts'
-import { surviving } from '../../../support/parts/job-fixtures.ts'
 import { numberAfterRuns, RUN_DATABASE_ID, writeRun } from '../../../support/parts/write-run.ts'
+import { ArrayCursor, compareEntries, type TestEntry } from '../../../support/parts/array-cursor.ts'
+import { surviving } from '../../../support/parts/job-fixtures.ts'
 import { Prng, replayHint, seededRandom, testSeed } from '../../../support/random.ts'
 
 const seed = testSeed()
@@ -96,13 +96,17 @@ function modelWalk(entries: readonly WalkEntry[], readable: readonly number[]): 
   )
   const kept = new Set(surviving(sorted, readable, () => true))
   const live = sorted.filter(({ kind }, i) => isNewest[i] && kind !== KIND.tombstone)
-  const rows = new Map<number, { -readonly [Name in keyof SegmentShadows]: number }>()
+  const rows = new Map<
+    number,
+    { -readonly [Name in Exclude<keyof SegmentShadows, 'places'>]: number }
+  >()
   sorted.forEach((entry, i) => {
     if (entry.kind !== KIND.pointer) return
     const segment = entry.segment!
     const row = rows.get(segment) ?? {
       segment,
       liveBytes: 0,
+      liveRecords: 0,
       hiddenBytes: 0,
       hiddenRecords: 0,
       pinnedBytes: 0,
@@ -111,6 +115,7 @@ function modelWalk(entries: readonly WalkEntry[], readable: readonly number[]): 
     rows.set(segment, row)
     if (isNewest[i]) {
       row.liveBytes += entry.length!
+      row.liveRecords++
     } else if (kept.has(entry)) {
       row.pinnedBytes += entry.length!
       row.pinnedRecords++
@@ -124,6 +129,8 @@ function modelWalk(entries: readonly WalkEntry[], readable: readonly number[]): 
     liveKeyBytes: live.reduce((sum, { key }) => sum + key.length, 0),
     liveValueBytes: live.reduce((sum, { stored }) => sum + stored, 0),
     tableGarbageBytes: expect.any(Number),
+    weight: expect.any(Number),
+    garbageWeight: expect.any(Number),
     segments: [...rows.values()].sort((left, right) => left.segment - right.segment),
   }
 }
@@ -252,6 +259,28 @@ test('steps are bounded; it holds one table of each run, closes them when it end
   expect(readdirSync(directory).sort()).toEqual(files)
 })
 
+test('memtables that are given to it count as if they were flushed, and wanted places are those that are kept', () => {
+  const prng = new Prng(seed)
+  for (let round = 0; round < 4; round++) {
+    const tree = randomTree(prng, 3)
+    const highest = Math.max(...tree.entries.map(({ sequence }) => sequence))
+    const written = Array.from({ length: 200 }, (_, i) => randomEntry(prng, 200, highest + 1 + i))
+    const unflushed = [new ArrayCursor(written.sort(compareEntries))]
+    const readable = readableOf(prng, highest + 200)
+    const ports = { fileSystem: nodeFileSystem, unflushed, wantsPlaces: (n: number) => n % 2 === 0 }
+    const { segments, ...sums } = finish(shadowWalkSteps(inputOf(tree, readable), ports))
+    const entries = [...tree.entries, ...written]
+    const model = modelWalk(entries, readable)
+    expect({ ...sums, segments: segments.map(({ places: _, ...row }) => row) }, hint).toEqual(model)
+    const kept = surviving([...entries].sort(compareEntries), readable, () => true)
+    for (const { segment, places } of segments) {
+      const mine = kept.filter((entry) => entry.kind === KIND.pointer && entry.segment === segment)
+      const offsets = mine.map(({ offset }) => offset!).sort((left, right) => left - right)
+      expect(places, hint).toEqual(segment % 2 === 0 ? offsets : undefined)
+    }
+  }
+})
+
 test('large inline values end a step', () => {
   const directory = temporaryDirectory()
   const value = new Uint8Array(300_000)
@@ -272,6 +301,8 @@ test('large inline values end a step', () => {
     liveKeyBytes: 40,
     liveValueBytes: 40 * 300_000,
     tableGarbageBytes: 0,
+    weight: expect.any(Number),
+    garbageWeight: 0,
     segments: [],
   })
 })

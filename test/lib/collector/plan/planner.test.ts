@@ -1,12 +1,8 @@
 /** The planner of the collector: which step for which file, in which order, and why not. */
 import { describe, expect, test } from 'vitest'
-import { planCollectionSteps } from '#dist/lib/collector/plan/collection-planner.js'
-import type {
-  CollectibleFile,
-  CollectionSteps,
-  PlannerOptions,
-  SpaceFigures,
-} from '#dist/lib/contract/collection-plan.js'
+import { planCollectionSteps, type SpaceFigures } from '#dist/lib/collector/plan/planner.js'
+import type { PlannerOptions } from '#dist/lib/collector/plan/planning-rules.js'
+import type { CollectibleFile, CollectionSteps } from '#dist/lib/contract/collection-plan.js'
 import { relocationFileBytes } from '#dist/vlog/relocation/relocation-format.js'
 import { BLOCK_BYTES, blocksOf, EVERYTHING, fileOf, KIB, MIB } from './collectible-files.ts'
 

@@ -7,12 +7,9 @@
 
 import { relocationFileBytes } from '../../../vlog/relocation/relocation-format.ts'
 import { RECORD_HEADER_BYTES } from '../../base/record-size.ts'
-import type {
-  CollectibleFile,
-  MarkedHoles,
-  PlannerOptions,
-} from '../../contract/collection-plan.ts'
+import type { CollectibleFile, MarkedHoles } from '../../contract/collection-plan.ts'
 import { punchedBytes } from '../../space/file-figures.ts'
+import type { PlannerOptions } from './planning-rules.ts'
 
 /**
  * What one hole costs in copied bytes. It takes 85 us to 4 ms where the disk discards it, in which many times as much
@@ -27,14 +24,15 @@ const MARK_COST_SHARE = 1 / 16
 /** However low the target, a rewrite frees this share of what it copies. */
 const FREED_SHARE_MIN = 1 / 32
 
-/** What a rewrite must free for each byte that it copies, so that the store comes to this target. */
-export function freedShare(targetSpaceAmplification: number): number {
-  return Math.max(targetSpaceAmplification - 1, FREED_SHARE_MIN)
-}
 /** A punch that frees less than this share of the file's disk bytes is none. */
 const PUNCHED_SHARE_MIN = 0.01
 /** What a record holds besides its value, by guess: header and a short key. */
 const RECORD_OVERHEAD_BYTES: number = RECORD_HEADER_BYTES + 24
+
+/** What a rewrite must free for each byte that it copies, so that the store comes to this target. */
+export function freedShare(targetSpaceAmplification: number): number {
+  return Math.max(targetSpaceAmplification - 1, FREED_SHARE_MIN)
+}
 
 /** Files whose survivors go to one output, summed up. */
 export interface RewriteSums {
@@ -61,9 +59,15 @@ export function rewriteSums(file: CollectibleFile): RewriteSums {
     totalBytes: file.totalBytes,
     records: file.referencedRecords,
     copiedBytes: file.referencedBytes,
-    parts: file.segments.filter((segment) => segment.referencedRecords > 0).length,
+    parts: survivingParts(file),
     blockBytes: file.blockBytes,
   }
+}
+
+function survivingParts({ segments }: CollectibleFile): number {
+  let parts = 0
+  for (const { referencedRecords } of segments) if (referencedRecords > 0) parts++
+  return parts
 }
 
 export function addRewriteSums(left: RewriteSums, right: RewriteSums): RewriteSums {
@@ -108,9 +112,27 @@ export function estimatePunch(
   return bytesFreed >= PUNCHED_SHARE_MIN * file.diskBytes ? { holes, bytesFreed } : undefined
 }
 
-/** In copied bytes, to be held against those of rewrites. */
-export function punchCostBytes(file: CollectibleFile, { holes }: PunchEstimate): number {
-  return holes * HOLE_COST_BYTES + file.totalBytes * MARK_COST_SHARE
+/** Bytes freed for each byte of cost: of what is copied ... */
+export function rewriteRate(input: RewriteSums): number {
+  return rewriteBytesFreed(input) / Math.max(1, input.copiedBytes)
+}
+
+/** ... or of what could have been copied instead. */
+export function punchRate(file: CollectibleFile, { holes, bytesFreed }: PunchEstimate): number {
+  return bytesFreed / (holes * HOLE_COST_BYTES + file.totalBytes * MARK_COST_SHARE)
+}
+
+export function isReferenced(file: CollectibleFile): boolean {
+  return file.referencedRecords > 0 || file.referencedBytes > 0
+}
+
+/**
+ * Nothing refers to it, so it costs an edit. A segment that is sealed for this has a successor, which takes a block as
+ * soon as anything is written; so a drop of less would go on for ever and free nothing.
+ */
+export function isDroppable(file: CollectibleFile): boolean {
+  if (file.blocked !== undefined || isReferenced(file)) return false
+  return !file.needsSeal || file.diskBytes > file.blockBytes
 }
 
 /** Without what the index of a relocation needs. */

@@ -1,12 +1,12 @@
 /** What holds of every plan of the collector, whatever the files. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { planCollectionSteps } from '#dist/lib/collector/plan/collection-planner.js'
+import { planCollectionSteps, planFirstStep } from '#dist/lib/collector/plan/planner.js'
+import type { PlannerOptions } from '#dist/lib/collector/plan/planning-rules.js'
 import type {
   CollectibleFile,
   CollectionStep,
   CollectionSteps,
-  PlannerOptions,
 } from '#dist/lib/contract/collection-plan.js'
 import { replayHint, testSeed } from '../../../support/random.ts'
 import { drawnFiles, drawnOptions, fileOf, MIB } from './collectible-files.ts'
@@ -146,4 +146,13 @@ test(`the order of the files does not matter (${replayHint(seed)})`, () => {
     expect(plan(others, options)).toEqual(plan(files, options))
   })
   fc.assert(property, { seed: seed | 0, numRuns: RUNS })
+})
+
+check('the first step alone is that of the whole plan', (files, options) => {
+  const diskBytes = files.reduce((sum, file) => sum + file.diskBytes, MIB)
+  const goals = [options.goalDiskBytes, diskBytes - 1]
+  for (const goalDiskBytes of goals) {
+    const wanted = { ...options, goalDiskBytes }
+    expect(planFirstStep(files, diskBytes, wanted)).toEqual(plan(files, wanted).steps[0])
+  }
 })

@@ -1,9 +1,10 @@
 /**
- * Collections that someone asks for: the exact plan (plan.ts), and its execution. `collect` without a plan first
+ * Collections that someone asks for: the exact plan (exact-plan.ts), and its execution. `collect` without a plan first
  * exposes what is hidden.
  */
 
 import { toWiscError, WiscError } from '../base/errors.ts'
+import type { FileNumber } from '../base/ids.ts'
 import {
   type CollectedStep,
   type CollectionFigures,
@@ -18,11 +19,12 @@ import type { CollectionStep } from '../contract/collection-plan.ts'
 import { JobRate } from '../jobs/job-rate.ts'
 import { collectionFigures } from '../space/collection-figures.ts'
 import type { Space } from '../space/space.ts'
-import type { StepControl } from './act/run-step.ts'
+import type { StepControl } from './act/action.ts'
 import type { Collector } from './collector.ts'
+import { type MadePlan, makePlan, ROUNDS_MAX } from './exact-plan.ts'
 import { checkPlanFits } from './plan/plan-fits.ts'
 import { isExposureAsked } from './plan/tree-garbage.ts'
-import { type MadePlan, makePlan, ROUNDS_MAX, walkTree } from './plan.ts'
+import { walkTree } from './walked-tree.ts'
 
 /** Plans without changing anything. */
 export function planCollection(
@@ -33,10 +35,10 @@ export function planCollection(
   return collector.exclusively(async (signal) => {
     const { plan } = await makePlan(
       parts,
-      collector.steps.plannerOptions(options.target),
+      collector.actor.rules(options.target),
       options,
       control(options, signal),
-      (step, error) => collector.steps.blame(step, error),
+      (file, error) => collector.actor.blame([file], error),
     )
     return plan
   }, options.signal)
@@ -138,9 +140,9 @@ class Run {
 
   #plan(): Promise<MadePlan> {
     const options = this.#rest()
-    const planner = this.#collector.steps.plannerOptions(options.target)
-    return makePlan(this.#collector.parts, planner, options, this.#control, (step, error) =>
-      this.#stepFailed(step, error),
+    const rules = this.#collector.actor.rules(options.target)
+    return makePlan(this.#collector.parts, rules, options, this.#control, (file, error) =>
+      this.#stepFailed('punch', [file], error),
     )
   }
 
@@ -186,26 +188,30 @@ class Run {
       this.#checkSignal()
       this.#tell(step.action)
       try {
-        const done = await this.#collector.steps.execute(step, 'asked', this.#control)
+        const done = await this.#collector.actor.execute(step, 'asked', this.#control)
         const { action, files, bytesFreed, bytesCopied, ms } = done
         this.#bytesWritten += done.bytesWritten
         this.#done.push({ action, files, bytesFreed, bytesCopied, ms })
       } catch (error) {
-        this.#stepFailed(step, toWiscError(error))
+        this.#stepFailed(step.action, stepNumbers(step), toWiscError(error))
       }
     }
     return this.#done.length - before
   }
 
   /** Damage and a full disk stop one step; the others go on. Everything else is the caller's. */
-  #stepFailed(step: CollectionStep, error: WiscError): void {
+  #stepFailed(
+    action: CollectionStep['action'],
+    files: readonly FileNumber[],
+    error: WiscError,
+  ): void {
     // Writers have changed the file, or used what was to be dropped: the next round sees it as it is.
     if (error.code === 'WISC_STALE' && this.#options.plan === undefined) return
-    this.#collector.steps.blame(step, error)
+    if (action !== 'forget') this.#collector.actor.blame(files, error)
     const stopsOne = ['WISC_CORRUPTION', 'WISC_FORMAT_VERSION', 'WISC_IO', 'WISC_DISK_FULL']
     if (!stopsOne.includes(error.code)) throw error
     this.#isFull ||= error.code === 'WISC_DISK_FULL'
-    this.#failed.push({ action: step.action, files: stepNumbers(step), error })
+    this.#failed.push({ action, files, error })
   }
 
   #checkSignal(): void {

@@ -1,23 +1,25 @@
 /**
- * The steps of collections, whoever asks for them: carried out, counted, told of, and blamed when they fail.
+ * Carries out the steps of collections, whoever asks for them; counts them, tells of them, and blames what has failed.
+ *
+ * Jobs make files and holes; here they become edits. Each action has a file that states its durable order: drop.ts
+ * (forget, too), punch.ts, rewrite.ts. A step on the active segment seals it first, and has its checkpoint moved past
+ * its end (I12).
  */
 import type { EventEmitter } from 'node:events'
-import {
-  CorruptionError,
-  IoError,
-  isShortage,
-  toWiscError,
-  type WiscError,
-} from '../../base/errors.ts'
+import { CorruptionError, IoError, isShortage, toWiscError, WiscError } from '../../base/errors.ts'
 import { parseFileName } from '../../base/files/file-names.ts'
-import { type CollectedStep, plannedFiles, stepNumbers } from '../../contract/collection.ts'
-import type { CollectionStep, PlannerOptions } from '../../contract/collection-plan.ts'
+import type { FileNumber } from '../../base/ids.ts'
+import { type CollectedStep, stepNumbers } from '../../contract/collection.ts'
+import type { CollectionStep } from '../../contract/collection-plan.ts'
 import { emitSafely } from '../../contract/events.ts'
 import type { ResolvedOptions } from '../../contract/options.ts'
-import { plannerOptions } from '../plan/planner-options.ts'
-import { runStep, type StepControl, type StepParts, type StepResult } from './run-step.ts'
+import { type PlanningRules, planningRules } from '../plan/planning-rules.ts'
+import type { CollectedStore, StepControl, StepResult } from './action.ts'
+import { drop, forget } from './drop.ts'
+import { punch } from './punch.ts'
+import { rewrite } from './rewrite.ts'
 
-export interface CountedStepParts extends StepParts {
+export interface ActorParts extends CollectedStore {
   readonly options: ResolvedOptions
   readonly events: EventEmitter
   /** A failed sync. */
@@ -30,8 +32,8 @@ export interface StepCounts {
   bytesFreed: number
 }
 
-export class Steps {
-  readonly #parts: CountedStepParts
+export class Actor {
+  readonly #parts: ActorParts
   readonly #reclaimed: (bytes: number, ms: number) => void
   /** When the step before ended. */
   #endedAt = 0
@@ -39,25 +41,29 @@ export class Steps {
   readonly counts: StepCounts = { steps: 0, relocatedBytesWritten: 0, bytesFreed: 0 }
 
   /** @param reclaimed is told what came back, and how long it took */
-  constructor(parts: CountedStepParts, reclaimed: (bytes: number, ms: number) => void) {
+  constructor(parts: ActorParts, reclaimed: (bytes: number, ms: number) => void) {
     this.#parts = parts
     this.#reclaimed = reclaimed
     this.#punchHoles = parts.options.collector.punchHoles
   }
 
-  plannerOptions(targetSpaceAmplification: number): Omit<PlannerOptions, 'goalDiskBytes'> {
+  /** What plans for these steps go by. */
+  rules(targetSpaceAmplification: number): PlanningRules {
     const { options, versions } = this.#parts
-    return plannerOptions(options, versions.current, targetSpaceAmplification, this.#punchHoles)
+    return planningRules(options, versions.current, targetSpaceAmplification, this.#punchHoles)
   }
 
-  /** @throws what {@link runStep} throws */
+  /**
+   * @throws WISC_ABORTED, WISC_STALE; CorruptionError for a record that fails its check, after which nothing has
+   *   changed; IoError
+   */
   async execute(
     step: CollectionStep,
     reason: 'space' | 'asked',
     control: StepControl,
   ): Promise<StepResult & CollectedStep> {
     const began = performance.now()
-    const result = await runStep(step, this.#parts, control).catch((error: unknown) => {
+    const result = await this.#act(step, control).catch((error: unknown) => {
       // Whoever asked for the step: nothing more may become durable.
       if (toWiscError(error).code === 'WISC_SYNC_FAILED') this.#parts.failed(toWiscError(error))
       throw error
@@ -77,11 +83,26 @@ export class Steps {
     return done
   }
 
-  /** A step has failed. Files that cannot be read are left alone from now on; all that they hold stays readable. */
-  blame(step: CollectionStep, error: WiscError): void {
+  async #act(step: CollectionStep, control: StepControl): Promise<StepResult> {
+    const store = this.#parts
+    if (control.signal.aborted) throw new WiscError('WISC_ABORTED', 'collection was cancelled')
+    if (step.action === 'forget') return forget(step.segments, store)
+    if (step.seal) {
+      await store.log.seal()
+      // The checkpoint passes the end of the segment: its last frames may be markers, which are in no memtable.
+      await store.flush()
+    }
+    if (step.action === 'drop') return drop(step.files, store)
+    return step.action === 'punch' ? punch(step, store, control) : rewrite(step, store, control)
+  }
+
+  /**
+   * A step on these files has failed. Those that cannot be read are left alone from now on; all that they hold stays
+   * readable.
+   */
+  blame(numbers: readonly FileNumber[], error: WiscError): void {
     const name = unreadableFile(error)
     if (name === undefined) return
-    const numbers = plannedFiles(step).map(({ number }) => number)
     const named = parseFileName(name)
     const blamed = numbers.filter((number) => number === named?.number && named.kind === 'segment')
     // A table that cannot be read keeps all from being marked that it may point to.

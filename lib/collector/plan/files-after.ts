@@ -1,5 +1,5 @@
 /** Files of the value log as they will be when steps of a plan have been carried out. Pure. */
-import { addRewriteSums, outputBytes, rewriteSums } from '../../collector/plan/collection-costs.ts'
+
 import { plannedFiles } from '../../contract/collection.ts'
 import type {
   CollectibleFile,
@@ -7,6 +7,7 @@ import type {
   PlannedFile,
   SegmentReferences,
 } from '../../contract/collection-plan.ts'
+import { addRewriteSums, outputBytes, rewriteSums } from './costs.ts'
 
 /** @param newNumber numbers a file that a rewrite makes */
 export function filesAfter(

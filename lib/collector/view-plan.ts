@@ -3,14 +3,13 @@
  * these meanwhile, then the view is stale.
  */
 
-import { type CollectionPlan, plannedFiles, type ResolvedCollect } from '../contract/collection.ts'
-import type { PlannerOptions } from '../contract/collection-plan.ts'
+import type { CollectionPlan, ResolvedCollect } from '../contract/collection.ts'
 import { InlineRunner } from '../jobs/inline-runner.ts'
 import { JobRate } from '../jobs/job-rate.ts'
 import type { ReadingEngine } from '../reads/reading-engine.ts'
-import type { StepControl } from './act/run-step.ts'
-import { plannerOptions } from './plan/planner-options.ts'
-import { type MadePlan, makePlan, type PlanParts, type PlanWishes } from './plan.ts'
+import type { StepControl } from './act/action.ts'
+import { type MadePlan, makePlan, type PlannedStore, type PlanWishes } from './exact-plan.ts'
+import { type PlanningRules, planningRules } from './plan/planning-rules.ts'
 
 /** What a collection would do if the store were open for writing. */
 export async function planViewCollection(
@@ -29,17 +28,17 @@ export function planView(
   readers: readonly number[],
   controls: StepControl,
 ): Promise<MadePlan> {
-  return withView(engine, (parts) =>
+  return withView(engine, (store) =>
     makePlan(
-      { ...parts, readable: () => withReaders(parts.readable(), readers) },
-      viewPlannerOptions(engine, wishes.target),
+      { ...store, readable: () => withReaders(store.readable(), readers) },
+      viewRules(engine, wishes.target),
       wishes,
       controls,
-      (step, error) => {
+      (file, error) => {
         // A view that is too old has no damage to tell of.
         const failure = engine.viewFailure(error)
         if (failure.code === 'WISC_STALE') throw failure
-        for (const { number } of plannedFiles(step)) parts.space.corrupt.add(number)
+        store.space.corrupt.add(file)
       },
     ),
   )
@@ -55,7 +54,7 @@ export function withReaders(own: readonly number[], readers: readonly number[]):
 /** Lends what plans need. @throws WISC_STALE if files of the view are gone */
 export async function withView<T>(
   engine: ReadingEngine,
-  use: (parts: PlanParts) => Promise<T>,
+  use: (store: PlannedStore) => Promise<T>,
 ): Promise<T> {
   const { context, space, version, readers, visibleSequence } = engine
   const runner = new InlineRunner(context.fileSystem)
@@ -76,10 +75,10 @@ export async function withView<T>(
 }
 
 /** No punch was refused yet. */
-export function viewPlannerOptions(
+export function viewRules(
   { options, version }: ReadingEngine,
   targetSpaceAmplification: number,
-): Omit<PlannerOptions, 'goalDiskBytes'> {
+): PlanningRules {
   const { punchHoles } = options.collector
-  return plannerOptions(options, version, targetSpaceAmplification, punchHoles)
+  return planningRules(options, version, targetSpaceAmplification, punchHoles)
 }

@@ -1,6 +1,4 @@
-/**
- * How the planner's decisions become the steps of a plan, and what those take at their peak. Pure.
- */
+/** How the planner's moves become the steps of a plan, and what those take at their peak. Pure. */
 
 import type {
   CollectibleFile,
@@ -8,7 +6,6 @@ import type {
   DropStep,
   ForgetStep,
   PlannedFile,
-  PlannerOptions,
   PunchStep,
   RewriteStep,
 } from '../../contract/collection-plan.ts'
@@ -18,7 +15,8 @@ import {
   type PunchEstimate,
   type RewriteSums,
   rewriteBytesFreed,
-} from './collection-costs.ts'
+} from './costs.ts'
+import type { PlannerOptions } from './planning-rules.ts'
 
 /** A punch of one file. */
 interface Punch {
@@ -80,13 +78,15 @@ export function forgetSteps(
       .filter((move) => move.action === 'rewrite')
       .flatMap((move) => move.files.map((file) => file.number)),
   )
-  const segments = files
-    .filter((file) => file.kind === 'relocation' && !rewritten.has(file.number))
-    .flatMap((file) => file.segments)
-    .filter((part) => part.referencedRecords === 0 && part.referencedBytes === 0)
-    .map((part) => part.segment)
-    .sort((left, right) => left - right)
+  const segments: number[] = []
+  for (const file of files) {
+    if (file.kind !== 'relocation' || rewritten.has(file.number)) continue
+    for (const { segment, referencedRecords, referencedBytes } of file.segments) {
+      if (referencedRecords === 0 && referencedBytes === 0) segments.push(segment)
+    }
+  }
   if (segments.length === 0) return []
+  segments.sort((left, right) => left - right)
   return [{ action: 'forget', segments, bytesFreed: 0, bytesCopied: 0 }]
 }
 

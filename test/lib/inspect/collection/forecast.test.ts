@@ -6,7 +6,7 @@ import type { Options } from '#dist/lib/contract/options.js'
 import {
   type CollectionForecast,
   forecastCollection,
-} from '#dist/lib/inspect/collection/collection-forecast.js'
+} from '#dist/lib/inspect/collection/forecast.js'
 import { openStore as open } from '#dist/lib/store/open-store.js'
 import type { Store } from '#dist/lib/store/store.js'
 import { temporaryDirectory } from '../../../support/files/temporary-directory.ts'

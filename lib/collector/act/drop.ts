@@ -1,0 +1,68 @@
+/**
+ * Drop and forget: what no entry points to goes, by an edit alone.
+ *
+ *   drop     every record of the files is below the checkpoint (I12) and no entry points to any (I8) -> one edit
+ *            without the files' segments -> the version set has the files unlinked when no version holds them (I5)
+ *   forget   the same of segments whose records were moved: the file stays, for what else it holds
+ *
+ * Whether anything points to them is asked anew, of the current version, in the same turn as the edit begins: writers
+ * may have gone on since the plan was made.
+ */
+import { WiscError } from '../../base/errors.ts'
+import type { SegmentNumber } from '../../base/ids.ts'
+import type { PlannedFile } from '../../contract/collection-plan.ts'
+import { logicalSegments } from '../../state/value-log-files.ts'
+import { isRelocated } from '../../tree/version/version.ts'
+import { type CollectedStore, NOTHING_DONE, type StepResult } from './action.ts'
+import { diskBytesOf, editWithout, valueLogFile } from './victims.ts'
+
+/** @throws WISC_STALE if they are in use by now */
+export async function drop(
+  files: readonly PlannedFile[],
+  store: CollectedStore,
+): Promise<StepResult> {
+  const { versions } = store
+  const bytesFreed = diskBytesOf(files, store)
+  for (const { number } of files) {
+    valueLogFile(versions.current, number)
+    // Writers may have gone on with the active segment until it was sealed.
+    checkUnreferenced(logicalSegments(versions.current, number), store)
+  }
+  await versions.apply(editWithout(versions.current, files, new Set()))
+  return { ...NOTHING_DONE, bytesFreed }
+}
+
+/** @throws WISC_STALE if they are in use by now, or not in a relocation */
+export async function forget(
+  segments: readonly SegmentNumber[],
+  store: CollectedStore,
+): Promise<StepResult> {
+  const { versions } = store
+  checkUnreferenced(segments, store)
+  for (const number of segments) {
+    // I12: a segment with a file of its own may hold what is in no table yet; it can only be dropped.
+    const state = versions.current.segments.get(number)
+    if (state === undefined || !isRelocated(state)) throw stale(number)
+  }
+  await versions.apply({ removedSegments: segments })
+  return NOTHING_DONE
+}
+
+/** I8. @throws WISC_STALE if an entry points to any of these segments, or one is not in the version */
+function checkUnreferenced(
+  segments: readonly SegmentNumber[],
+  { versions, space }: CollectedStore,
+): void {
+  const { current } = versions
+  space.references.update(current)
+  for (const segment of segments) {
+    const state = current.segments.get(segment)
+    if (state?.state === 'sealed' && space.references.of(segment) === undefined) continue
+    throw stale(segment)
+  }
+}
+
+function stale(segment: SegmentNumber): WiscError {
+  const message = `the segment is in use since the plan was made number=${segment}`
+  return new WiscError('WISC_STALE', message)
+}

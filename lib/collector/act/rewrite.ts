@@ -1,0 +1,61 @@
+/**
+ * Rewrite: what lives in files is copied to one relocation, under the old addresses, and the files go.
+ *
+ *   the job writes and syncs the new file -> directory synced, one edit that names it for the segments that it took
+ *   over and leaves out the old files (I4) -> these are unlinked when no version holds them (I5, in the version set)
+ *
+ * The job reads tables of a pinned version, so they stay; no two steps work on one file, so its victims do. What dies
+ * while it runs is copied in vain; nothing can come alive (I12: its victims lie below the checkpoint).
+ */
+import { toWiscError } from '../../base/errors.ts'
+import { segmentName } from '../../base/files/file-names.ts'
+import type { FileNumber } from '../../base/ids.ts'
+import type { RewriteStep } from '../../contract/collection-plan.ts'
+import type { VersionEdit } from '../../tree/version/version-edit.ts'
+import type { VersionSet } from '../../tree/version/version-set.ts'
+import { type CollectedStore, NOTHING_DONE, type StepControl, type StepResult } from './action.ts'
+import { diskBytesOf, editWithout, victims } from './victims.ts'
+
+export async function rewrite(
+  step: RewriteStep,
+  store: CollectedStore,
+  control: StepControl,
+): Promise<StepResult> {
+  const { directory, databaseId, versions, runner, space } = store
+  const fileNumber = versions.fileNumbers.take()
+  control.began?.(fileNumber)
+  const bytesBefore = diskBytesOf(step.files, store)
+  const pin = versions.pinTables()
+  try {
+    const numbers = step.files.map(({ number }) => number)
+    const job = {
+      kind: 'rewrite' as const,
+      directory,
+      databaseId,
+      ...victims(pin.version, numbers, store),
+      fileNumber,
+    }
+    const { relocation, bytesWritten } = await runner.run(job, control)
+    const surviving = new Set(relocation?.parts.map(({ segment }) => segment))
+    await publish(versions, fileNumber, {
+      ...editWithout(versions.current, step.files, surviving),
+      ...(relocation && { addedRelocations: [relocation] }),
+    })
+    const bytesCopied = relocation?.parts.reduce((sum, part) => sum + part.bytes, 0) ?? 0
+    const output = relocation ? space.usage.allocated(segmentName(fileNumber)) : 0
+    const bytesFreed = bytesBefore - output
+    return { ...NOTHING_DONE, bytesFreed, bytesCopied, bytesWritten }
+  } finally {
+    pin.release()
+  }
+}
+
+async function publish(versions: VersionSet, number: FileNumber, edit: VersionEdit): Promise<void> {
+  try {
+    await versions.apply(edit)
+  } catch (error) {
+    // As soon as no crash can bring the edit back.
+    if (edit.addedRelocations) versions.discard({ kind: 'segment', number })
+    throw toWiscError(error)
+  }
+}

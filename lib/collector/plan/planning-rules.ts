@@ -1,0 +1,57 @@
+/** What the planner goes by: the rules that all plans for a store have in common, and what one plan is to come to. */
+import type { ResolvedOptions } from '../../contract/options.ts'
+import type { Version } from '../../tree/version/version.ts'
+
+/** Of a store. Sizes in bytes. */
+export interface PlanningRules {
+  /** The survivors of several files share an output up to this size; a larger file goes alone. */
+  readonly segmentBytes: number
+  /** A file of fewer is merged with others when there are many, and joins a rewrite that has room. */
+  readonly smallFileBytes: number
+  /** A rewrite must free its excess over 1, as a share of what it copies. */
+  readonly targetSpaceAmplification: number
+  readonly punchHoles: boolean
+  /** Holes that are smaller on average are not punched. */
+  readonly minimumHoleBytes: number
+}
+
+/** Of one plan. */
+export interface PlannerOptions extends PlanningRules {
+  /** No more steps when the predicted disk bytes are at or below it. Drops are always done. */
+  readonly goalDiskBytes: number
+  /** Bound of the copied bytes of all steps. */
+  readonly maxCopyBytes?: number
+}
+
+/** Smaller holes are not punched: each costs as much as writing some ten KiB. */
+export const HOLE_BYTES_MIN = 8192
+
+/** A file below this share of a segment is small. */
+const SMALL_FILE_SHARE = 1 / 8
+/** Below that share of so many bytes it is small in any store. */
+const SEGMENT_BYTES_LEAST = 4 * 1024 * 1024
+
+/** @param punchHoles false also where the platform has refused to make holes */
+export function planningRules(
+  { segmentBytes }: Pick<ResolvedOptions, 'segmentBytes'>,
+  version: Pick<Version, 'segments'>,
+  targetSpaceAmplification: number,
+  punchHoles: boolean,
+): PlanningRules {
+  return {
+    segmentBytes,
+    smallFileBytes: smallFileBytes(segmentBytes, version),
+    targetSpaceAmplification,
+    punchHoles,
+    minimumHoleBytes: HOLE_BYTES_MIN,
+  }
+}
+
+/** By the segments as they were written: whoever looks at a store need not know how long they may be. */
+function smallFileBytes(segmentBytes: number, { segments }: Pick<Version, 'segments'>): number {
+  let longest = SEGMENT_BYTES_LEAST
+  for (const segment of segments.values()) {
+    if (segment.state === 'sealed') longest = Math.max(longest, segment.length)
+  }
+  return SMALL_FILE_SHARE * Math.min(segmentBytes, longest)
+}

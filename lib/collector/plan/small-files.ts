@@ -1,0 +1,67 @@
+/**
+ * What becomes of small files, which cost descriptors and lookups: they ride along with a rewrite that has room, and
+ * are merged once there are many. Pure.
+ */
+import type { CollectibleFile } from '../../contract/collection-plan.ts'
+import {
+  addRewriteSums,
+  isRewriteWorthIt,
+  outputBytes,
+  type RewriteSums,
+  rewriteBytesFreed,
+  rewriteRate,
+  rewriteSums,
+} from './costs.ts'
+import { type Draft, hasRoom } from './draft.ts'
+
+/** So many small files are merged even if that frees little. Each byte is copied once in eight. */
+const MERGE_FILES_MIN = 8
+
+/** Small files that are in no step. */
+function smallFiles(draft: Draft, files: readonly CollectibleFile[]): CollectibleFile[] {
+  const { options, taken } = draft
+  return files.filter(
+    (file) => !file.needsSeal && file.diskBytes < options.smallFileBytes && !taken.has(file.number),
+  )
+}
+
+/**
+ * Small files with any garbage join a rewrite that has room, best first, while it frees no less
+ * than before and stays worth it as a whole. The goal does not count: this is when they cost least.
+ */
+export function addRiders(draft: Draft, files: readonly CollectibleFile[]): void {
+  if (!draft.hasOutputs) return
+  const riders = smallFiles(draft, files)
+    .map((file) => ({ file, input: rewriteSums(file) }))
+    .filter(({ file, input }) => file.totalBytes > outputBytes(input))
+    .map((rider) => ({ ...rider, rate: rewriteRate(rider.input) }))
+    .sort((left, right) => right.rate - left.rate || left.file.number - right.file.number)
+  for (const { file, input } of riders) draft.ride(file, input)
+}
+
+/** Merges small files that are in no step, oldest first. The last moves: beyond the goal they are cut. */
+export function mergeSmallFiles(draft: Draft, files: readonly CollectibleFile[]): void {
+  // Then all of them would be cut.
+  if (draft.isGoalReached) return
+  let merged: { readonly files: CollectibleFile[]; input: RewriteSums } | undefined
+  const oldestFirst = smallFiles(draft, files).sort((left, right) => left.number - right.number)
+  for (const file of oldestFirst) {
+    const input = rewriteSums(file)
+    if (merged !== undefined && !hasRoom(merged.input, input, draft.options)) {
+      merge(draft, merged.files, merged.input)
+      merged = undefined
+    }
+    if (!draft.mayCopy((merged?.input.copiedBytes ?? 0) + input.copiedBytes)) continue
+    if (merged === undefined) merged = { files: [file], input }
+    else {
+      merged.files.push(file)
+      merged.input = addRewriteSums(merged.input, input)
+    }
+  }
+  if (merged !== undefined) merge(draft, merged.files, merged.input)
+}
+
+function merge(draft: Draft, files: CollectibleFile[], input: RewriteSums): void {
+  const isUseful = files.length >= MERGE_FILES_MIN && rewriteBytesFreed(input) >= 0
+  if (isUseful || isRewriteWorthIt(input, draft.options)) draft.open(files, input)
+}

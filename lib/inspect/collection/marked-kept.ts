@@ -1,0 +1,58 @@
+/** What a punch of a file will give when the store has been flushed and compacted: marked by what is kept then. */
+import { markSteps } from '../../../vlog/collect/mark.ts'
+import type { ValueLogFile } from '../../../vlog/collect/victim.ts'
+import { emptyVictimRecord, type VictimRecords } from '../../../vlog/collect/victim-records.ts'
+import { withMark } from '../../collector/exact-plan.ts'
+import { estimatePunch } from '../../collector/plan/costs.ts'
+import type { PlanningRules } from '../../collector/plan/planning-rules.ts'
+import type { CollectibleFile } from '../../contract/collection-plan.ts'
+import type { ReadingEngine } from '../../reads/reading-engine.ts'
+import type { ExposedTree } from './exposed-store.ts'
+import { inTurns } from './in-turns.ts'
+import { valueLogFile } from './marked-records.ts'
+
+/** The file with its holes: by guess if there are too many records to know their places. */
+export async function markKept(
+  engine: ReadingEngine,
+  file: CollectibleFile,
+  tree: ExposedTree,
+  rules: PlanningRules,
+  signal: AbortSignal,
+): Promise<CollectibleFile> {
+  const kept = file.segments.map(({ segment }) => tree.bySegment.get(segment))
+  if (kept.some((records) => records !== undefined && records.places === undefined)) {
+    const guessed = estimatePunch(file, { ...rules, goalDiskBytes: 0 })
+    const { holes, bytesFreed: holeBytes } = guessed ?? { holes: 0, bytesFreed: 0 }
+    return { ...file, marked: { holes, holeBytes } }
+  }
+  const { context } = engine
+  const victim: ValueLogFile = valueLogFile(engine, file.number)
+  const input = { ...context, files: [victim], minimumHoleBytes: rules.minimumHoleBytes }
+  const { files } = await inTurns(markSteps(input, marksOf(tree), context), signal)
+  return withMark(file, files[0]!)
+}
+
+/** Marks what is kept of the records of a file. */
+function marksOf(tree: ExposedTree): (records: VictimRecords) => Generator<number, void> {
+  return function* mark(records) {
+    const record = emptyVictimRecord()
+    for (let position = 0; position < records.count; position++) {
+      records.loadAt(position, record)
+      const { segment, offset, length } = record
+      const places = tree.bySegment.get(segment)?.places
+      if (places && holds(places, offset)) records.mark(position, segment, offset, length)
+      if (position % 4096 === 4095) yield 0
+    }
+  }
+}
+
+/** @param places ascending */
+function holds(places: readonly number[], place: number): boolean {
+  let [from, to] = [0, places.length]
+  while (from < to) {
+    const middle = (from + to) >>> 1
+    if (places[middle]! < place) from = middle + 1
+    else to = middle
+  }
+  return places[from] === place
+}

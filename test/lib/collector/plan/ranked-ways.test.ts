@@ -1,0 +1,56 @@
+/** Ways come out of their heap as a sort by what they free for what they cost would have them. */
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import {
+  estimatePunch,
+  isRewriteWorthIt,
+  punchRate,
+  rewriteRate,
+  rewriteSums,
+} from '#dist/lib/collector/plan/costs.js'
+import type { PlannerOptions } from '#dist/lib/collector/plan/planning-rules.js'
+import { RankedWays, type Way } from '#dist/lib/collector/plan/ranked-ways.js'
+import type { CollectibleFile } from '#dist/lib/contract/collection-plan.js'
+import { replayHint, testSeed } from '../../../support/random.ts'
+import { drawnFiles, drawnOptions, EVERYTHING, fileOf, MIB } from './collectible-files.ts'
+
+const seed = testSeed()
+
+function inOrder(files: readonly CollectibleFile[], options: PlannerOptions): string[] {
+  const ways = new RankedWays(files, options)
+  const found: string[] = []
+  for (let way = ways.takeBest(); way; way = ways.takeBest()) found.push(nameOf(way))
+  expect(ways.takeBest()).toBeUndefined()
+  return found
+}
+
+function nameOf({ file, action }: Way): string {
+  return `${action} ${file.number}`
+}
+
+function sorted(files: readonly CollectibleFile[], options: PlannerOptions): string[] {
+  const ways = files.flatMap((file) => {
+    const punch = estimatePunch(file, options)
+    const sums = rewriteSums(file)
+    return [
+      ...(punch ? [{ file, action: 'punch' as const, rate: punchRate(file, punch) }] : []),
+      ...(isRewriteWorthIt(sums, options)
+        ? [{ file, action: 'rewrite' as const, rate: rewriteRate(sums) }]
+        : []),
+    ]
+  })
+  return ways.sort((left, right) => right.rate - left.rate).map(nameOf)
+}
+
+test(`best first, whatever the files (${replayHint(seed)})`, () => {
+  const property = fc.property(drawnFiles(40), drawnOptions, (files, options) => {
+    expect(inOrder(files, options)).toEqual(sorted(files, options))
+  })
+  fc.assert(property, { seed: seed | 0, numRuns: 300 })
+})
+
+test('of equals the oldest comes first, in whatever order they are given', () => {
+  const files = [5, 2, 9, 1, 7].map((number) => fileOf(number, 64 * MIB, 32 * MIB))
+  const ways = [1, 2, 5, 7, 9].map((number) => `rewrite ${number}`)
+  expect(inOrder(files, EVERYTHING)).toEqual(ways)
+})
