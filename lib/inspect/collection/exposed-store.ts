@@ -14,8 +14,8 @@ import type { Space } from '../../space/space.ts'
 import { tablesOf } from '../../state/tables.ts'
 import {
   type SegmentShadows,
-  shadowWalkSteps,
   type ShadowWalkResult,
+  shadowWalkSteps,
 } from '../../tree/compaction/shadow-walk.ts'
 import { inTurns } from './in-turns.ts'
 

@@ -16,9 +16,9 @@ import {
 import { KIND, type TableMeta } from '#dist/lib/tree/entry.js'
 import { recordBytes } from '#dist/vlog/record.js'
 import { temporaryDirectory } from '../../../support/files/temporary-directory.ts'
-import { numberAfterRuns, RUN_DATABASE_ID, writeRun } from '../../../support/parts/write-run.ts'
 import { ArrayCursor, compareEntries, type TestEntry } from '../../../support/parts/array-cursor.ts'
 import { surviving } from '../../../support/parts/job-fixtures.ts'
+import { numberAfterRuns, RUN_DATABASE_ID, writeRun } from '../../../support/parts/write-run.ts'
 import { Prng, replayHint, seededRandom, testSeed } from '../../../support/random.ts'
 
 const seed = testSeed()
