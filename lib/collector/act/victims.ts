@@ -28,7 +28,8 @@ export function valueLogFile(version: Version, number: FileNumber): ValueLogFile
   const relocation = version.relocations.get(number)
   if (relocation)
     return { kind: 'relocation', number, salt: relocation.salt, length: relocation.length }
-  const segment = version.segments.get(number)
+  // A segment's own file bears its number.
+  const segment = version.segments.get(number as number)
   const isOurs =
     segment?.state === 'sealed' &&
     !isRelocated(segment) &&
