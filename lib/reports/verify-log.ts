@@ -8,31 +8,76 @@ import type { File } from '../base/files/file-system.ts'
 import { findFrames } from '../base/files/find-frames.ts'
 import { frameSeed } from '../base/files/frame.ts'
 import type { ReadingEngine } from '../reads/reading-engine.ts'
-import type { SegmentState, Version } from '../tree/version/version.ts'
+import {
+  holdsValueLogFile,
+  isRelocated,
+  type SegmentState,
+  type Version,
+} from '../tree/version/version.ts'
 import type { RelocationState } from '../tree/version/version-edit.ts'
+import { damageOf, type VerifyPass } from './verify-pass.ts'
 
 const FRAMES_PER_STEP = 64
 /** In one file; more say nothing new. */
 const DAMAGE_MAX = 1000
 
+/** @returns how many records the files of the value log hold; of a damaged one, as far as it could be read */
+export async function verifyLog(pass: VerifyPass, tables: number): Promise<number> {
+  const { engine, version, findings, proved } = pass
+  let records = 0
+  let done = 0
+  for (const segment of version.segments.values()) {
+    if (isRelocated(segment)) continue
+    const { number } = segment
+    const pause = (): Promise<void> => pass.pause(tables, done)
+    await pause()
+    const end = segmentEnd(engine, segment)
+    let known = proved.segments.get(number)
+    if (known?.end !== end) {
+      const damaged: CorruptionError[] = []
+      const error = await damageOf(async () => {
+        known = { end, records: await verifySegment(pass, segment, end, pause, damaged) }
+        if (damaged.length === 0) proved.segments.set(number, known)
+      })
+      // One that is no longer in the version was collected in order.
+      const isHeld = holdsValueLogFile(engine.version, number)
+      for (const each of isHeld ? [...damaged, error] : []) findings.note(each)
+    }
+    records += known?.records ?? 0
+    done++
+  }
+  for (const relocation of version.relocations.values()) {
+    const { number, parts } = relocation
+    const pause = (): Promise<void> => pass.pause(tables, done)
+    if (!proved.relocations.has(number)) {
+      const error = await damageOf(async () => {
+        await verifyRelocation(engine, relocation, pause)
+        proved.relocations.add(number)
+      })
+      if (holdsValueLogFile(engine.version, number)) findings.note(error)
+    }
+    records += parts.reduce((sum, part) => sum + part.records, 0)
+    done++
+  }
+  return records
+}
+
 /** Where the frames of a segment end. */
-export function segmentEnd(engine: ReadingEngine, segment: SegmentState): number {
+function segmentEnd(engine: ReadingEngine, segment: SegmentState): number {
   return segment.state === 'sealed' ? segment.length : engine.writtenEnd(segment.number)
 }
 
 /**
- * Walks a segment up to `end`.
- * @param deep also proves the values that no table has yet
+ * Walks a segment up to `end`; a deep pass also proves the values that no table has yet.
  * @param pause called now and then
  * @param damaged takes each damaged place; behind it the walk goes on at the next frame that proves itself
  * @returns its records
  * @throws IoError
  */
-export async function verifySegment(
-  engine: ReadingEngine,
+async function verifySegment(
+  { engine, deep }: VerifyPass,
   { number, salt }: SegmentState,
   end: number,
-  deep: boolean,
   pause: () => Promise<void>,
   damaged: CorruptionError[],
 ): Promise<number> {
@@ -88,7 +133,7 @@ function firstFrame(file: File, seed: number, from: number, end: number): number
 }
 
 /** Proves all of a relocation but the values. @throws CorruptionError, WISC_FORMAT_VERSION, IoError */
-export async function verifyRelocation(
+async function verifyRelocation(
   engine: ReadingEngine,
   { number, salt, length }: RelocationState,
   pause: () => Promise<void>,

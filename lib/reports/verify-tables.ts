@@ -1,0 +1,125 @@
+/** Verification of the tables: their blocks, order and counts, and each pointer up to its record (I8). */
+import { CorruptionError, isMissing } from '../base/errors.ts'
+import { segmentName, tableName } from '../base/files/file-names.ts'
+import type { ReadingEngine } from '../reads/reading-engine.ts'
+import { openTable, tableMap, tablesOf } from '../state/tables.ts'
+import { Lookup } from '../state/tree-reader.ts'
+import { type EntryCursor, KIND, type TableMeta } from '../tree/entry.ts'
+import type { TableReader } from '../tree/table/table-reader.ts'
+import {
+  damageOf,
+  type Findings,
+  missingFile,
+  TableFigures,
+  type VerifyPass,
+} from './verify-pass.ts'
+
+const POINTERS_PER_STEP = 256
+
+/** @returns what all tables hold; of a damaged one, as far as it could be read */
+export async function verifyTables(pass: VerifyPass): Promise<TableFigures> {
+  const { engine, version, findings, proved } = pass
+  const sum = new TableFigures()
+  for (const [index, table] of tablesOf(version).entries()) {
+    const pause = (): Promise<void> => pass.pause(index, 0)
+    await pause()
+    let figures = proved.tables.get(table.number)
+    if (figures === undefined) {
+      const found = new TableFigures()
+      figures = found
+      let isWhole = false
+      const error = await damageOf(async () => {
+        isWhole = await verifyTable(pass, table, found, pause)
+      })
+      // One that is no longer in the version was removed in order: its absence is no damage.
+      if (tableMap(engine.version).has(table.number)) findings.note(error)
+      if (isWhole) proved.tables.set(table.number, found)
+    }
+    sum.add(figures)
+  }
+  return sum
+}
+
+/** @returns false if an entry cannot be followed @throws CorruptionError, IoError */
+async function verifyTable(
+  { engine, version, deep, findings }: VerifyPass,
+  table: TableMeta,
+  figures: TableFigures,
+  pause: () => Promise<void>,
+): Promise<boolean> {
+  const reader = openTable(engine.context, version, table.number)
+  try {
+    proveTable(reader, findings)
+    const cursor = reader.cursor()
+    let sinceStep = 0
+    let isWhole = true
+    for (cursor.seekToFirst(); cursor.valid; cursor.next()) {
+      figures.entries++
+      if (cursor.kind !== KIND.pointer) continue
+      figures.pointers++
+      figures.references.add(cursor.segment, 1, cursor.length)
+      try {
+        figures.valueBytes += verifyPointer(engine, table, cursor, deep)
+      } catch (error) {
+        // One bad value, or one file of values that is not there, says nothing of the others.
+        const damage = missingFile(error) ?? error
+        if (!(damage instanceof CorruptionError)) throw damage
+        isWhole = false
+        if (isStillThere(engine, cursor)) findings.note(damage, 1)
+      }
+      if (++sinceStep < POINTERS_PER_STEP) continue
+      sinceStep = 0
+      await pause()
+    }
+    return isWhole
+  } finally {
+    reader.close()
+  }
+}
+
+/** @throws CorruptionError for the first damage; that of other blocks was noted then */
+function proveTable(reader: TableReader, findings: Findings): void {
+  try {
+    reader.verify()
+  } catch (error) {
+    if (error instanceof CorruptionError) {
+      for (const damage of reader.damagedBlocks()) findings.note(damage)
+    }
+    throw error
+  }
+}
+
+/** False if the entry has been dropped since: then its record may be gone. */
+function isStillThere(engine: ReadingEngine, cursor: EntryCursor): boolean {
+  const { keyBytes, keyStart, keyEnd, sequence, segment, offset } = cursor
+  const found = new Lookup()
+  try {
+    engine.tree.find(keyBytes.slice(keyStart, keyEnd), sequence, found)
+  } catch (error) {
+    // Where tables are damaged, too, nothing speaks for it.
+    if (error instanceof CorruptionError || isMissing(error)) return true
+    throw error
+  }
+  return found.sequence === sequence && found.segment === segment && found.offset === offset
+}
+
+/** I8: the pointer leads to a record with the same key and sequence. @returns bytes of values that were read */
+function verifyPointer(
+  engine: ReadingEngine,
+  table: TableMeta,
+  cursor: EntryCursor,
+  deep: boolean,
+): number {
+  const segment = engine.version.segments.get(cursor.segment)
+  if (!segment) {
+    const reason = `table points to segment ${cursor.segment}, which is not in the version`
+    throw new CorruptionError(tableName(table.number), 0, reason)
+  }
+  if (segment.state === 'sealed' && cursor.offset + cursor.length > segment.length) {
+    const reason = `table ${tableName(table.number)} points behind the end of the segment`
+    throw new CorruptionError(segmentName(cursor.segment), cursor.offset, reason)
+  }
+  if (deep) return engine.values.read(cursor).length
+  engine.values.checkHead(cursor)
+  return 0
+}

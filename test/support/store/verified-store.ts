@@ -1,0 +1,23 @@
+/** A small store with pointers and inline values on a file system whose bytes can be changed in place, for verify. */
+import type { Store } from '#dist/lib/store/store.js'
+import type { FaultFileSystem } from '../files/fault-file-system.ts'
+import { openSmallStore } from './fault-store.ts'
+
+/** A hundred keys, half of them with values in the log of 400 bytes of the number of the key. */
+export async function makeStore(fileSystem: FaultFileSystem): Promise<Store> {
+  const store = await openSmallStore({}, fileSystem)
+  for (let i = 0; i < 100; i++) await store.put(`key${i}`, Buffer.alloc(i % 2 === 0 ? 30 : 400, i))
+  await store.flush()
+  return store
+}
+
+/** The visible bytes of a file, to change in place. */
+export function bytesOf(
+  fileSystem: FaultFileSystem,
+  pattern: RegExp,
+): { name: string; bytes: Uint8Array } {
+  const found = [...fileSystem.visibleImage().files].find(
+    ([path, bytes]) => pattern.test(path) && bytes.length > 0,
+  )!
+  return { name: found[0].slice(found[0].lastIndexOf('/') + 1), bytes: found[1] }
+}
