@@ -6,6 +6,7 @@ import { openTable, tableMap, tablesOf } from '../state/tables.ts'
 import { Lookup } from '../state/tree-reader.ts'
 import { type EntryCursor, KIND, type TableMeta } from '../tree/entry.ts'
 import type { TableReader } from '../tree/table/table-reader.ts'
+import { holderOf } from '../tree/version/version.ts'
 import {
   damageOf,
   type Findings,
@@ -110,12 +111,13 @@ function verifyPointer(
   cursor: EntryCursor,
   deep: boolean,
 ): number {
-  const segment = engine.version.segments.get(cursor.segment)
-  if (!segment) {
+  const { version } = engine
+  if (holderOf(version, cursor.segment) === undefined) {
     const reason = `table points to segment ${cursor.segment}, which is not in the version`
     throw new CorruptionError(tableName(table.number), 0, reason)
   }
-  if (segment.state === 'sealed' && cursor.offset + cursor.length > segment.length) {
+  const file = version.segments.get(cursor.segment) ?? version.relocations.get(cursor.segment)
+  if (file && 'length' in file && cursor.offset + cursor.length > file.length) {
     const reason = `table ${tableName(table.number)} points behind the end of the segment`
     throw new CorruptionError(segmentName(cursor.segment), cursor.offset, reason)
   }

@@ -14,7 +14,7 @@ import { compareLogPositions } from '../base/log-position.ts'
 import type { CollectibleFile } from '../contract/collection-plan.ts'
 import type { Memtables } from '../state/memtables.ts'
 import type { TableCache } from '../state/tables.ts'
-import { flushedEnd } from '../state/value-log-files.ts'
+import { flushedEnd, logicalSegments } from '../state/value-log-files.ts'
 import type { Memtable } from '../tree/memtable/memtable.ts'
 import { isRelocated, type SegmentState, type Version } from '../tree/version/version.ts'
 import { DiskUsage } from './disk-usage.ts'
@@ -181,8 +181,8 @@ export class SpaceAccount {
       const file = this.#segment(version, segment)
       if (file) files.push(file)
     }
-    for (const { number, length, parts } of version.relocations.values()) {
-      const segments = parts.map(({ segment }) => this.#references(segment, 0))
+    for (const { number, length } of version.relocations.values()) {
+      const segments = logicalSegments(version, number).map((each) => this.#references(each, 0))
       files.push(this.#file(number, 'relocation', length, segments, {}))
     }
     return files

@@ -1,6 +1,6 @@
 /** The version's answer to the value reader: which file holds a segment now. */
 import type { Relocations } from '../../vlog/read/value-file.ts'
-import type { Version } from '../tree/version/version.ts'
+import { holderOf, type Version } from '../tree/version/version.ts'
 
 /** @param version the current one, asked for anew by each read */
 export function relocationsOf(version: () => Version): Relocations {
@@ -9,8 +9,8 @@ export function relocationsOf(version: () => Version): Relocations {
       return version().relocations.size
     },
     holderOf(segment) {
-      const state = version().segments.get(segment)
-      return state?.state === 'sealed' ? state.relocation : undefined
+      const holder = holderOf(version(), segment)
+      return holder === segment ? undefined : holder
     },
     find: (file) => version().relocations.get(file),
   }

@@ -1,10 +1,10 @@
 /** Questions about the files of the value log that a version answers: what they hold. */
 import type { Version } from '../tree/version/version.ts'
 
-/** The segments that a file holds: itself, or those of which a relocation has the survivors. */
+/** The segments that a file holds: those of which a relocation has the survivors, then itself. */
 export function logicalSegments(version: Version, file: number): number[] {
-  const relocation = version.relocations.get(file)
-  return relocation ? relocation.parts.map(({ segment }) => segment) : [file]
+  const parts = version.relocations.get(file)?.parts ?? []
+  return [...parts.map(({ segment }) => segment), file]
 }
 
 /** Up to here the records of a segment of some length are in tables. */

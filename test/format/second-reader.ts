@@ -53,6 +53,8 @@ class Reader {
   readonly #levels: Map<string, Map<number, Table>> = new Map()
   readonly #segments: Map<number, Segment> = new Map()
   readonly #relocations: Map<number, Relocation> = new Map()
+  /** Relocations that have gone, and the one that holds what survives of each. */
+  readonly #formerRelocations: Map<number, number> = new Map()
   readonly #places: Map<number, Map<string, number>> = new Map()
   readonly #files: Map<string, Buffer> = new Map()
   #checkpoint: Position = { segment: 0, offset: 0 }
@@ -151,9 +153,11 @@ class Reader {
         const segment = this.#segments.get(field.next())
         must(segment !== undefined && !segment.sealed, 'an edit seals no open segment')
         segment.sealed = { length: field.next(), lastSequence: field.next() }
-      } else if (tag === 20)
-        must(this.#segments.delete(field.next()), 'an edit removes an unknown segment')
-      else if (tag === 22) this.#addRelocation(field)
+      } else if (tag === 20) {
+        const number = field.next()
+        const isKnown = this.#segments.delete(number) || this.#formerRelocations.delete(number)
+        must(isKnown, 'an edit removes an unknown segment')
+      } else if (tag === 22) this.#addRelocation(field)
       else if (tag === 24)
         must(this.#relocations.delete(field.next()), 'an edit removes an unknown relocation')
       else must(tag === 2 || tag === 4 || tag % 2 === 1, `unknown field ${tag}`)
@@ -175,8 +179,9 @@ class Reader {
     }
     for (const { segment } of parts) {
       const state = this.#segments.get(segment)
-      must(state?.sealed !== undefined, 'a relocation holds a segment that is not sealed')
-      state.holder = number
+      must(!state || state.sealed !== undefined, 'a relocation holds a segment that is not sealed')
+      if (state) state.holder = number
+      else this.#formerRelocations.set(segment, number)
     }
     this.#relocations.set(number, { number, salt, length, parts })
   }
@@ -222,14 +227,18 @@ class Reader {
     const name = `${String(number).padStart(6, '0')}.vlog`
     const bytes = this.#file(name)
     must(bytes.length === length, `${name}: length`)
-    const kept = parts.filter(({ segment }) => this.#segments.get(segment)?.holder === number)
-    must(kept.length > 0, `${name}: holds nothing`)
+    const kept = parts.filter(({ segment }) => this.#holderOf(segment) === number)
+    must(!this.#formerRelocations.has(number), `${name}: another relocation holds it`)
     const places = relocationPlaces(bytes, this.#seed(bytes, name, 5, salt), name, kept)
     this.#places.set(number, places)
   }
 
+  #holderOf(segment: number): number | undefined {
+    return this.#segments.get(segment)?.holder ?? this.#formerRelocations.get(segment)
+  }
+
   #recordBytes(segment: number, offset: number, length: number): Buffer {
-    const holder = this.#segments.get(segment)?.holder
+    const holder = this.#holderOf(segment)
     if (holder === undefined) return this.#segmentBytes(segment).subarray(offset, offset + length)
     const place = this.#places.get(holder)?.get(`${segment}/${offset}`)
     must(place !== undefined, 'a relocation does not hold what a pointer names')
@@ -238,7 +247,8 @@ class Reader {
 
   #segmentBytes(number: number): Buffer {
     const name = `${String(number).padStart(6, '0')}.vlog`
-    must(this.#segments.has(number), `${name} is not in the version`)
+    const isKnown = this.#segments.has(number) || this.#relocations.has(number)
+    must(isKnown, `${name} is not in the version`)
     must(existsSync(join(this.#directory, name)), `${name} is missing`)
     return this.#file(name)
   }

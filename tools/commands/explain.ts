@@ -93,6 +93,12 @@ function render(facts: Facts, asked: number, bytes: boolean, output: Output): st
   return parts.filter((part) => part !== '').join('\n')
 }
 
+/** All that tables may point to by its own number is of no segment any more. */
+function relocationText({ number, segments }: Facts['segment']): string {
+  const others = segments.filter((segment) => segment !== number)
+  return others.length === 0 ? 'relocation' : `relocation of ${others.join(', ')}`
+}
+
 function renderFigures(
   { segment: row }: Facts,
   asked: number,
@@ -105,7 +111,7 @@ function renderFigures(
   const moved = asked === row.number ? '' : `Segment ${asked} was moved into this file.\n`
   const fields = [
     ['file', output.style('bold', row.file)],
-    ['state', row.kind === 'relocation' ? `relocation of ${row.segments.join(', ')}` : row.state],
+    ['state', row.kind === 'relocation' ? relocationText(row) : row.state],
     ['size', size(row.totalBytes)],
     ['on disk', size(row.diskBytes)],
     ['referenced', `${size(row.referencedBytes)}, ${formatUnits(row.referencedRecords, 'record')}`],

@@ -86,8 +86,8 @@ class Places {
       for (const [index, victim] of input.files.entries()) {
         const relocation = openVictim(victim, input, fileSystem)
         relocations.push(relocation)
-        const segments = relocation?.parts.map(({ segment }) => segment) ?? [victim.number]
-        for (const segment of segments) records.addSegment(segment, index)
+        for (const { segment } of relocation?.parts ?? []) records.addSegment(segment, index)
+        records.addSegment(victim.number, index)
         if (relocation) indexBytes += victim.length - relocation.recordsEnd
         yield FILE_HEADER_BYTES
       }
@@ -102,8 +102,10 @@ class Places {
   /** @throws CorruptionError if the file has no such record, or it cannot have that length (I8) */
   locate(file: number, pointer: RecordPointer, from: string): number {
     const { segment, offset, length, keyStart, keyEnd } = pointer
-    const place = this.#relocations[file]?.locate(segment, offset, this.#cache) ?? offset
-    const isInside = place >= 0 && place + length <= this.#records.files[file]!.length
+    const { number, length: fileBytes } = this.#records.files[file]!
+    const relocation = segment === number ? undefined : this.#relocations[file]
+    const place = relocation?.locate(segment, offset, this.#cache) ?? offset
+    const isInside = place >= 0 && place + length <= fileBytes
     if (!isInside || length < RECORD_HEADER_BYTES + keyEnd - keyStart) {
       throw this.#records.pointerError(segment, offset, from)
     }

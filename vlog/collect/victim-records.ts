@@ -273,21 +273,28 @@ export class VictimRecords {
   }
 
   /**
-   * Marks the record at a position as live, if a pointer names it.
+   * Marks the record at a position as live, if a pointer names it: by its address, or by its place in its own file. It
+   * keeps the name that the pointer has for it.
    * @returns false if it is another record, or one that nothing may point to
    */
   mark(position: number, segment: number, offset: number, length: number): boolean {
     const id = this.#order!.ids[position]!
     const page = this.#pages[id >>> PAGE_BITS]!
     const index = id & INDEX_MASK
-    if (
-      page.words[index * WORDS + SEGMENT] !== segment ||
-      page.numbers[index * NUMBERS + OFFSET] !== offset ||
-      page.numbers[index * NUMBERS + LENGTH] !== length ||
-      page.kinds[index] !== RECORD_KIND.put
-    ) {
+    const { words, numbers } = page
+    const isAddress =
+      words[index * WORDS + SEGMENT] === segment && numbers[index * NUMBERS + OFFSET] === offset
+    if (!isAddress) {
+      const isPlace =
+        this.files[words[index * WORDS + FILE]!]!.number === segment &&
+        numbers[index * NUMBERS + PLACE] === offset
+      if (!isPlace) return false
+    }
+    if (numbers[index * NUMBERS + LENGTH] !== length || page.kinds[index] !== RECORD_KIND.put) {
       return false
     }
+    words[index * WORDS + SEGMENT] = segment
+    numbers[index * NUMBERS + OFFSET] = offset
     page.live[index] = 1
     this.#hasLive = true
     return true

@@ -82,13 +82,14 @@ function* addRelocation(
     const addresses = yield* reader.addressesSteps()
     const heads = new RecordHeads(file, name, RELOCATION_HEADER_BYTES, recordsEnd, undefined)
     for (const { segment } of reader.parts) records.addSegment(segment, index)
+    records.addSegment(victim.number, index)
     yield* addHeads(records, heads, index, victim, addresses)
   } finally {
     reader.close()
   }
 }
 
-/** @param addresses what pointers call the records of a relocation, in the order of their places */
+/** @param addresses the old addresses of the records of a relocation, in the order of their places */
 function* addHeads(
   records: VictimRecords,
   heads: RecordHeads,

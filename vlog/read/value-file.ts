@@ -18,7 +18,7 @@ const UNTIMED_READS = 7
 export interface Relocations {
   /** How many relocations there are. */
   readonly count: number
-  /** The relocation that holds what survives of a segment; undefined: its own file. */
+  /** The relocation that holds what survives of a segment; undefined: its own file, which may be a relocation. */
   holderOf(segment: number): number | undefined
   /** What is known of a file if it is a relocation. */
   find(file: number): { readonly salt: number; readonly length: number } | undefined

@@ -12,7 +12,7 @@ import { WiscError } from '../../base/errors.ts'
 import type { SegmentNumber } from '../../base/ids.ts'
 import type { PlannedFile } from '../../contract/collection-plan.ts'
 import { logicalSegments } from '../../state/value-log-files.ts'
-import { isRelocated } from '../../tree/version/version.ts'
+import { holderOf } from '../../tree/version/version.ts'
 import { type CollectedStore, NOTHING_DONE, type StepResult } from './action.ts'
 import { diskBytesOf, editWithout, valueLogFile } from './victims.ts'
 
@@ -41,8 +41,7 @@ export async function forget(
   checkUnreferenced(segments, store)
   for (const number of segments) {
     // I12: a segment with a file of its own may hold what is in no table yet; it can only be dropped.
-    const state = versions.current.segments.get(number)
-    if (state === undefined || !isRelocated(state)) throw stale(number)
+    if (holderOf(versions.current, number) === (number as number)) throw stale(number)
   }
   await versions.apply({ removedSegments: segments })
   return NOTHING_DONE
@@ -56,9 +55,9 @@ function checkUnreferenced(
   const { current } = versions
   space.references.update(current)
   for (const segment of segments) {
-    const state = current.segments.get(segment)
-    if (state?.state === 'sealed' && space.references.of(segment) === undefined) continue
-    throw stale(segment)
+    const isKnown = holderOf(current, segment) !== undefined
+    const isOpen = current.segments.get(segment)?.state === 'open'
+    if (!isKnown || isOpen || space.references.of(segment) !== undefined) throw stale(segment)
   }
 }
 

@@ -53,7 +53,10 @@ export function editWithout(
 ): VersionEdit {
   const segments = files.flatMap(({ number }) => logicalSegments(version, number))
   return {
-    removedSegments: segments.filter((segment) => !surviving.has(segment)),
+    // Under its own number a relocation is no segment of the version before it has gone.
+    removedSegments: segments.filter(
+      (segment) => !surviving.has(segment) && !version.relocations.has(segment as number),
+    ),
     removedRelocations: files.flatMap(({ kind, number }) =>
       kind === 'relocation' ? [number] : [],
     ),

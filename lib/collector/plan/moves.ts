@@ -82,7 +82,9 @@ export function forgetSteps(
   for (const file of files) {
     if (file.kind !== 'relocation' || rewritten.has(file.number)) continue
     for (const { segment, referencedRecords, referencedBytes } of file.segments) {
-      if (referencedRecords === 0 && referencedBytes === 0) segments.push(segment)
+      // Its own number it has as long as it is there.
+      const isOwn = (segment as number) === file.number
+      if (!isOwn && referencedRecords === 0 && referencedBytes === 0) segments.push(segment)
     }
   }
   if (segments.length === 0) return []

@@ -36,11 +36,16 @@ export async function markKept(
 function marksOf(tree: ExposedTree): (records: VictimRecords) => Generator<number, void> {
   return function* mark(records) {
     const record = emptyVictimRecord()
+    const isKept = (segment: number, offset: number): boolean => {
+      const places = tree.bySegment.get(segment)?.places
+      return places !== undefined && holds(places, offset)
+    }
     for (let position = 0; position < records.count; position++) {
       records.loadAt(position, record)
-      const { segment, offset, length } = record
-      const places = tree.bySegment.get(segment)?.places
-      if (places && holds(places, offset)) records.mark(position, segment, offset, length)
+      const { segment, offset, place, length } = record
+      const { number } = records.files[record.file]!
+      if (isKept(segment, offset)) records.mark(position, segment, offset, length)
+      else if (isKept(number, place)) records.mark(position, number, place, length)
       if (position % 4096 === 4095) yield 0
     }
   }

@@ -15,7 +15,7 @@ import type { ReadingEngine } from '../../reads/reading-engine.ts'
 import { pointingInto } from '../../space/pointing.ts'
 import { flushedEnd } from '../../state/value-log-files.ts'
 import { markPointers } from '../../tree/compaction/mark-pointers.ts'
-import { isRelocated } from '../../tree/version/version.ts'
+import { holderOf, isRelocated } from '../../tree/version/version.ts'
 import { inTurns } from './in-turns.ts'
 
 /** live: an entry points to it. dead: none does. recent: it is above the checkpoint, in no table yet. */
@@ -36,10 +36,9 @@ export interface MarkedRecords {
  * @throws WISC_INVALID_ARGUMENT if the store has neither
  */
 export function fileHolding({ version }: ReadingEngine, number: number): number {
-  if (version.relocations.has(number)) return number
-  const segment = version.segments.get(number)
-  if (segment === undefined) throw invalidArgument(`the store has no such segment number=${number}`)
-  return segment.state === 'sealed' ? (segment.relocation ?? number) : number
+  const holder = holderOf(version, number)
+  if (holder === undefined) throw invalidArgument(`the store has no such segment number=${number}`)
+  return holder
 }
 
 /** @throws WISC_STALE, WISC_ABORTED, CorruptionError */

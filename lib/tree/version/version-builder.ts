@@ -11,7 +11,7 @@ import { compareLogPositions, type LogPosition } from '../../base/log-position.t
 import type { NumberMapBuilder } from '../../base/number-map.ts'
 import type { TableMeta } from '../entry.ts'
 import { firstTableReaching } from '../table/run-cursor.ts'
-import type { Level, Run, SegmentState, Version } from './version.ts'
+import { type Level, type Run, relocationOf, type SegmentState, type Version } from './version.ts'
 import {
   type AddedTable,
   LEVELS_MAX,
@@ -35,12 +35,14 @@ export class VersionBuilder {
   readonly #tables: NumberMapBuilder<FileNumber, AddedTable>
   readonly #segments: NumberMapBuilder<SegmentNumber, SegmentState>
   readonly #relocations: NumberMapBuilder<FileNumber, RelocationState>
+  readonly #former: NumberMapBuilder<SegmentNumber, FileNumber>
   #last: Version
 
   constructor(version: Version) {
     this.#tables = version.tables.builder()
     this.#segments = version.segments.builder()
     this.#relocations = version.relocations.builder()
+    this.#former = version.formerRelocations.builder()
     this.#last = version
   }
 
@@ -66,7 +68,9 @@ export class VersionBuilder {
   finish(): Version {
     const tables = this.#tables.finish()
     const segments = this.#segments.finish()
-    return { ...this.#last, tables, segments, relocations: this.#relocations.finish() }
+    const relocations = this.#relocations.finish()
+    const formerRelocations = this.#former.finish()
+    return { ...this.#last, tables, segments, relocations, formerRelocations }
   }
 
   #editTables(levels: readonly Level[], edit: VersionEdit, limit: FileNumber): readonly Level[] {
@@ -110,46 +114,58 @@ export class VersionBuilder {
 
   #editRelocations(edit: VersionEdit, limit: FileNumber): void {
     const { addedRelocations = [], removedRelocations = [], removedSegments = [] } = edit
-    const segments = this.#segments
     const relocations = this.#relocations
-    const shrunk = new Set<FileNumber>()
+    const shrunk = new Set<FileNumber | undefined>()
     for (const number of removedSegments) {
-      const segment = segments.get(number)
-      assert(segment !== undefined, `a removed segment exists, number=${number}`)
-      segments.delete(number)
-      if (segment.state === 'sealed' && segment.relocation !== undefined) {
-        shrunk.add(segment.relocation)
-      }
+      shrunk.add(this.#relocationOf(number))
+      const wasThere = this.#segments.delete(number) || this.#former.delete(number)
+      assert(wasThere, `a removed segment exists, number=${number}`)
     }
+    const removed = new Set(removedRelocations)
+    assert(removed.size === removedRelocations.length, 'a relocation is removed once')
     for (const relocation of addedRelocations) {
       const { number, parts } = relocation
       assert(!relocations.has(number) && number < limit, `a relocation is new, number=${number}`)
       relocations.set(number, relocation)
-      for (const part of parts) {
-        const segment = segments.get(part.segment)
-        assert(segment?.state === 'sealed', `a relocated segment is sealed, number=${part.segment}`)
-        if (segment.relocation !== undefined) shrunk.add(segment.relocation)
-        segments.set(part.segment, { ...segment, relocation: number })
+      for (const { segment } of parts) {
+        shrunk.add(this.#relocationOf(segment))
+        this.#relocate(segment, number, removed)
       }
     }
-    const isHeldBy = (segment: SegmentNumber, number: FileNumber): boolean => {
-      const state = segments.get(segment)
-      return state?.state === 'sealed' && state.relocation === number
-    }
-    for (const number of removedRelocations) {
+    for (const number of removed) {
       const relocation = relocations.get(number)
       assert(relocation !== undefined, `a removed relocation exists, number=${number}`)
-      const held = relocation.parts.find(({ segment }) => isHeldBy(segment, number))
+      const held = relocation.parts.find(({ segment }) => this.#relocationOf(segment) === number)
       assert(held === undefined, `a segment is held by a file, number=${held?.segment}`)
       relocations.delete(number)
     }
     for (const number of shrunk) {
-      const relocation = relocations.get(number)
+      const relocation = number === undefined ? undefined : relocations.get(number)
       if (relocation === undefined) continue
-      const parts = relocation.parts.filter(({ segment }) => isHeldBy(segment, number))
-      assert(parts.length > 0, `an empty relocation is removed, number=${number}`)
-      relocations.set(number, { ...relocation, parts })
+      const parts = relocation.parts.filter(({ segment }) => this.#relocationOf(segment) === number)
+      relocations.set(relocation.number, { ...relocation, parts })
     }
+  }
+
+  /** A part of a new relocation: a sealed segment, or a relocation that has gone or goes by this edit. */
+  #relocate(number: SegmentNumber, holder: FileNumber, removed: ReadonlySet<FileNumber>): void {
+    const segment = this.#segments.get(number)
+    if (segment !== undefined) {
+      assert(segment.state === 'sealed', `a relocated segment is sealed, number=${number}`)
+      this.#segments.set(number, { ...segment, relocation: holder })
+      return
+    }
+    const own: number = number
+    const goes = this.#relocations.has(own) && own !== holder && removed.has(own)
+    // The first edit of a manifest says itself which there were.
+    const isKnown = goes || this.#former.has(number) || this.#last.id === 0
+    assert(isKnown, `a part names what was there, number=${number}`)
+    this.#former.set(number, holder)
+  }
+
+  #relocationOf(number: SegmentNumber): FileNumber | undefined {
+    const segment = this.#segments.get(number)
+    return segment ? relocationOf(segment) : this.#former.get(number)
   }
 }
 

@@ -62,7 +62,7 @@ export interface VersionEdit {
   readonly removedRelocations?: readonly number[]
 }
 
-/** What a relocation holds of one logical segment. */
+/** What a relocation holds of one logical segment: one of the log, or a relocation that has gone. */
 export interface RelocationPart {
   readonly segment: number
   readonly records: number
@@ -77,7 +77,10 @@ export interface RelocationState {
   readonly salt: number
   /** Bytes of the file. */
   readonly length: number
-  /** Of segments that are still in the version, in ascending order of their numbers; at least one. */
+  /**
+   * Of segments that are still in the version, in ascending order of their numbers. None if all pointers name the file
+   * itself by now.
+   */
   readonly parts: readonly RelocationPart[]
 }
 
@@ -327,7 +330,6 @@ class EditFieldReader {
       this.#require(segment > (parts.at(-1)?.segment ?? 0))
       parts.push({ segment, records: this.number(), bytes: this.number() })
     }
-    this.#require(count > 0)
     return { number, salt, length, parts }
   }
 

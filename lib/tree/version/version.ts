@@ -51,8 +51,10 @@ export interface Version {
   readonly tables: NumberMap<FileNumber, AddedTable>
   /** What pointers name. In ascending order of their numbers, which is log order. */
   readonly segments: NumberMap<SegmentNumber, SegmentState>
-  /** The files that hold the segments that were moved. */
+  /** The files that hold what was moved. Pointers may name them, too: by their own number, with places in them. */
   readonly relocations: NumberMap<FileNumber, RelocationState>
+  /** Relocations that have gone, and pointers still name: the one that holds what survives of each. */
+  readonly formerRelocations: NumberMap<SegmentNumber, FileNumber>
   readonly checkpoint: LogPosition
   readonly durable: LogPosition
   readonly cleanEnd: LogPosition | undefined
@@ -67,6 +69,7 @@ export const EMPTY_VERSION: Version = {
   tables: NumberMap.empty(),
   segments: NumberMap.empty(),
   relocations: NumberMap.empty(),
+  formerRelocations: NumberMap.empty(),
   checkpoint: LOG_START,
   durable: LOG_START,
   cleanEnd: undefined,
@@ -97,9 +100,35 @@ export function holdsValueLogFile(version: Version, number: number): boolean {
   return hasOwnFile || version.relocations.has(number)
 }
 
+/** All that pointers may name. */
+export function knownSegments({
+  segments,
+  relocations,
+  formerRelocations,
+}: Pick<Version, 'segments' | 'relocations' | 'formerRelocations'>): SegmentNumber[] {
+  const files: Iterable<number> = relocations.keys()
+  return [...segments.keys(), ...files, ...formerRelocations.keys()]
+}
+
+/** The file that holds what pointers know as `segment`: its own, or a relocation. undefined: nothing knows it. */
+export function holderOf(
+  { segments, relocations, formerRelocations }: Version,
+  segment: SegmentNumber,
+): FileNumber | undefined {
+  const own: number = segment
+  const state = segments.get(segment)
+  if (state !== undefined) return relocationOf(state) ?? own
+  return relocations.has(own) ? own : formerRelocations.get(segment)
+}
+
+/** The relocation that holds what survives of a segment. */
+export function relocationOf(segment: SegmentState): FileNumber | undefined {
+  return segment.state === 'sealed' ? segment.relocation : undefined
+}
+
 /** True if what survives of a segment lies in another file. */
 export function isRelocated(segment: SegmentState): boolean {
-  return segment.state === 'sealed' && segment.relocation !== undefined
+  return relocationOf(segment) !== undefined
 }
 
 /** The table of a run whose range holds `key`, or undefined. */

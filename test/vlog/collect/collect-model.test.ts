@@ -71,6 +71,8 @@ class Case {
   readonly segments: readonly ValueLogFile[]
   /** As they were before anything was punched. */
   readonly #contents: Map<number, Uint8Array> = new Map()
+  /** As they were logged, of records that entries know by another address. */
+  readonly #origins: Map<LoggedRecord, LoggedRecord> = new Map()
   /** Records that the tree has an entry of. */
   held: readonly LoggedRecord[] = []
   tables: readonly TableMeta[] = []
@@ -98,7 +100,28 @@ class Case {
     return this.held.filter(({ kind, segment }) => kind === 'put' && segments.has(segment))
   }
 
-  bytesOf({ segment, offset, length }: LoggedRecord): Uint8Array {
+  /**
+   * A compaction has folded some of the entries: they name the relocation itself now.
+   * @returns where each record lies, by the records as the tree knows them
+   */
+  fold(number: number, places: ReadonlyMap<LoggedRecord, number>): Map<LoggedRecord, number> {
+    const probability = this.prng.pick([0, 0.5, 1])
+    const known = new Map(places)
+    this.held = this.held.map((record) => {
+      const place = places.get(record)
+      if (place === undefined || !this.prng.chance(probability)) return record
+      const folded = { ...record, segment: number, offset: place }
+      this.#origins.set(folded, record)
+      known.delete(record)
+      known.set(folded, place)
+      return folded
+    })
+    this.tables = makeTables(this.prng, this.fixture, this.held.map(entryOf))
+    return new Map([...known].sort(([, left], [, right]) => left - right))
+  }
+
+  bytesOf(record: LoggedRecord): Uint8Array {
+    const { segment, offset, length } = this.#origins.get(record) ?? record
     return this.#contents.get(segment)!.subarray(offset, offset + length)
   }
 
@@ -200,13 +223,13 @@ describe('the jobs of the collector agree with a model', () => {
 
       // Later: fewer entries; the relocation is a victim itself, with segments that were none before.
       subject.hold(subject.held)
-      const holes = subject.checkMark(moved, places, 0)
+      const holes = subject.checkMark(moved, subject.fold(moved.number, places), 0)
       expect(finish(fixture.punchHoles(moved, holes)).supported, hint).toBe(true)
       const rest = subject.segments.filter((segment) => !numbers.has(segment.number))
       const again = finish(
         fixture.rewriteSteps([...rest, moved], subject.tables, fixture.nextNumber(), subject.way()),
       )
-      const all = new Set(subject.segments.map((segment) => segment.number))
+      const all = new Set([moved, ...subject.segments].map((file) => file.number))
       if (again.relocation)
         subject.checkRelocation(relocationFile(again.relocation), subject.live(all))
       else expect(subject.live(all), hint).toEqual([])

@@ -131,7 +131,6 @@ test('order, repetition, leftover bytes and limits are checked', () => {
     { addedRelocations: [{ ...RELOCATION, number: 2 ** 32 }] },
     { addedRelocations: [{ ...RELOCATION, salt: 2 ** 32 }] },
     { addedRelocations: [{ ...RELOCATION, length: 2 ** 48 }] },
-    { addedRelocations: [{ ...RELOCATION, parts: [] }] },
     { addedRelocations: [{ ...RELOCATION, parts: [PART, PART] }] },
     { addedRelocations: [{ ...RELOCATION, parts: [PART, { ...PART, segment: 4 }] }] },
     { addedRelocations: [{ ...RELOCATION, parts: [{ ...PART, segment: 0 }] }] },

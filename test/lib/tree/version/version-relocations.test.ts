@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import type { ObsoleteFile } from '#dist/lib/tree/version/obsolete-files.js'
 import {
   EMPTY_VERSION,
+  holderOf,
   holdsValueLogFile,
   isRelocated,
   snapshotEdit,
@@ -85,9 +86,45 @@ test('a relocation keeps the parts of its segments that are left, and is taken o
   expect([...gone.segments.keys()]).toEqual([4, 5])
 })
 
+test('a relocation is known by its own number, also when another one has taken it over', () => {
+  const named = (version: Version): (number | undefined)[] =>
+    [2, 3, 10, 11, 12].map((number) => holderOf(version, number))
+  expect(named(MOVED)).toEqual([10, 10, 10, undefined, undefined])
+  const nameless = apply(MOVED, { removedSegments: [2, 3] })
+  expect(nameless.relocations.get(10)!.parts).toEqual([])
+  expect(named(nameless)).toEqual([undefined, undefined, 10, undefined, undefined])
+  const taken = apply(MOVED, {
+    removedSegments: [2],
+    addedRelocations: [relocation(11, 3, 10)],
+    removedRelocations: [10],
+  })
+  expect(named(taken)).toEqual([undefined, 11, 11, 11, undefined])
+  expect(holdsValueLogFile(taken, 10)).toBe(false)
+  const again = apply(taken, {
+    addedRelocations: [relocation(12, 3, 10, 11)],
+    removedRelocations: [11],
+  })
+  expect(named(again)).toEqual([undefined, 12, 12, 12, 12])
+  const forgotten = apply(again, { removedSegments: [10] })
+  expect(named(forgotten)).toEqual([undefined, 12, undefined, 12, 12])
+  expect(forgotten.relocations.get(12)!.parts).toEqual(relocation(12, 3, 11).parts)
+})
+
 test('the snapshot of a version with relocations makes the same version', () => {
   const shared = apply(MOVED, { addedRelocations: [relocation(11, 3, 4)] })
-  for (const version of [MOVED, shared, apply(shared, { removedSegments: [4] })]) {
+  const taken = apply(MOVED, {
+    addedRelocations: [relocation(11, 2, 3, 10)],
+    removedRelocations: [10],
+  })
+  const nameless = apply(MOVED, { removedSegments: [2, 3] })
+  for (const version of [
+    MOVED,
+    shared,
+    apply(shared, { removedSegments: [4] }),
+    taken,
+    apply(taken, { removedSegments: [2, 10] }),
+    nameless,
+  ]) {
     expect(applyEdit(EMPTY_VERSION, snapshotEdit(version), version.id)).toEqual(version)
   }
 })
@@ -101,13 +138,17 @@ test('what does not fit is refused', () => {
     // A number that is in use, or not allocated.
     { addedRelocations: [relocation(10, 4)] },
     { addedRelocations: [relocation(1000, 4)] },
-    // A relocation that goes and leaves segments behind, stays without any, or is not there.
+    // A relocation that goes and leaves segments behind, or is not there.
     { removedRelocations: [10] },
     { removedSegments: [2], removedRelocations: [10] },
-    { removedSegments: [2, 3] },
-    { addedRelocations: [relocation(11, 2, 3)] },
     { removedRelocations: [4] },
     { removedSegments: [2, 2] },
+    // A part of a relocation that stays, of one that never was, of the new one itself.
+    { addedRelocations: [relocation(11, 2, 10)] },
+    { addedRelocations: [relocation(11, 7)] },
+    { addedRelocations: [relocation(11, 2, 3, 11)], removedRelocations: [10] },
+    // A relocation is no segment under its own number.
+    { removedSegments: [10] },
   ]
   for (const edit of bad)
     expect(() => apply(MOVED, edit), JSON.stringify(edit)).toThrow('broken invariant')
