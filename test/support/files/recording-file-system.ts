@@ -3,21 +3,21 @@
  * fail.
  */
 import { IoError } from '#dist/lib/base/errors.js'
-import type {
-  File,
-  FileStat,
-  FileSystem,
-  HeldDirectory,
-  Lock,
-  OpenMode,
-  SystemIdentity,
-} from '#dist/lib/base/files/file-system.js'
+import type { File, OpenMode } from '#dist/lib/base/files/file-system.js'
+import {
+  ForwardingFile,
+  ForwardingFileSystem,
+} from '#dist/lib/base/files/forwarding-file-system.js'
 import { nodeFileSystem } from '#dist/lib/base/platform/node-file-system.js'
 
-export class RecordingFileSystem implements FileSystem {
+export class RecordingFileSystem extends ForwardingFileSystem {
   /** `operation name`, in order. */
   readonly log: string[] = []
   readonly #failures: { readonly pattern: RegExp; readonly errno: string }[] = []
+
+  constructor() {
+    super(nodeFileSystem)
+  }
 
   /**
    * The next call whose line in the log matches fails. A failed write has written half of its
@@ -43,136 +43,78 @@ export class RecordingFileSystem implements FileSystem {
     if (error) throw error
   }
 
-  open(path: string, mode: OpenMode): File {
+  override open(path: string, mode: OpenMode): File {
     this.check(mode === 'create' ? 'create' : 'open', path)
-    return new RecordingFile(this, nodeFileSystem.open(path, mode))
+    return new RecordingFile(this, this.base.open(path, mode))
   }
 
-  makeDirectory(path: string): boolean {
-    return nodeFileSystem.makeDirectory(path)
-  }
-
-  list(path: string): string[] {
-    return nodeFileSystem.list(path)
-  }
-
-  statPath(
-    path: string,
-  ): (FileStat & { readonly kind: 'file' | 'directory' | 'other' }) | undefined {
-    return nodeFileSystem.statPath(path)
-  }
-
-  identify(path: string): SystemIdentity | undefined {
-    return nodeFileSystem.identify(path)
-  }
-
-  realPath(path: string): string {
-    return nodeFileSystem.realPath(path)
-  }
-
-  rename(source: string, target: string): void {
+  override rename(source: string, target: string): void {
     this.check('rename', target)
-    nodeFileSystem.rename(source, target)
+    this.base.rename(source, target)
   }
 
-  async unlinkAsync(path: string): Promise<void> {
+  override async unlinkAsync(path: string): Promise<void> {
     this.unlink(path)
   }
 
-  unlink(path: string): void {
+  override unlink(path: string): void {
     this.check('unlink', path)
-    nodeFileSystem.unlink(path)
+    this.base.unlink(path)
   }
 
-  holdDirectory(path: string): HeldDirectory {
-    return nodeFileSystem.holdDirectory(path)
-  }
-
-  syncDirectory(path: string): void {
+  override syncDirectory(path: string): void {
     this.check('syncDirectory', '')
-    nodeFileSystem.syncDirectory(path)
+    this.base.syncDirectory(path)
   }
 
-  async syncDirectoryAsync(path: string): Promise<void> {
+  override async syncDirectoryAsync(path: string): Promise<void> {
     this.check('syncDirectory', '')
-    await nodeFileSystem.syncDirectoryAsync(path)
+    await this.base.syncDirectoryAsync(path)
     this.log.push('syncedDirectory ')
-  }
-
-  freeBytes(path: string): number {
-    return nodeFileSystem.freeBytes(path)
-  }
-
-  lock(path: string, text: string): Lock | { readonly holder: string } {
-    return nodeFileSystem.lock(path, text)
   }
 }
 
-class RecordingFile implements File {
-  readonly path: string
+class RecordingFile extends ForwardingFile {
   readonly #system: RecordingFileSystem
-  readonly #file: File
 
   constructor(system: RecordingFileSystem, file: File) {
-    this.path = file.path
+    super(file)
     this.#system = system
-    this.#file = file
   }
 
-  read(target: Uint8Array, targetOffset: number, length: number, position: number): number {
-    return this.#file.read(target, targetOffset, length, position)
-  }
-
-  readAsync(
-    target: Uint8Array,
-    targetOffset: number,
-    length: number,
-    position: number,
-  ): Promise<number> {
-    return this.#file.readAsync(target, targetOffset, length, position)
-  }
-
-  write(source: Uint8Array, sourceOffset: number, length: number, position: number): void {
+  override write(source: Uint8Array, sourceOffset: number, length: number, position: number): void {
     this.writev([source.subarray(sourceOffset, sourceOffset + length)], position)
   }
 
-  writev(sources: readonly Uint8Array[], position: number): void {
+  override writev(sources: readonly Uint8Array[], position: number): void {
     const error = this.#system.note('write', this.path)
     const bytes = Buffer.concat(sources)
-    this.#file.write(bytes, 0, error ? bytes.length >> 1 : bytes.length, position)
+    this.base.write(bytes, 0, error ? bytes.length >> 1 : bytes.length, position)
     if (error) throw error
   }
 
-  async writevAsync(sources: readonly Uint8Array[], position: number): Promise<void> {
+  override async writevAsync(sources: readonly Uint8Array[], position: number): Promise<void> {
     this.writev(sources, position)
   }
 
-  dataSync(): void {
+  override dataSync(): void {
     this.#system.check('sync', this.path)
-    this.#file.dataSync()
+    this.base.dataSync()
   }
 
-  async dataSyncAsync(): Promise<void> {
+  override async dataSyncAsync(): Promise<void> {
     this.#system.check('sync', this.path)
-    await this.#file.dataSyncAsync()
+    await this.base.dataSyncAsync()
     this.#system.log.push(`synced ${this.path.slice(this.path.lastIndexOf('/') + 1)}`)
   }
 
-  sync(): void {
+  override sync(): void {
     this.#system.check('sync', this.path)
-    this.#file.sync()
+    this.base.sync()
   }
 
-  punch(offset: number, length: number): boolean {
+  override punch(offset: number, length: number): boolean {
     this.#system.check('punch', this.path)
-    return this.#file.punch(offset, length)
-  }
-
-  stat(): FileStat {
-    return this.#file.stat()
-  }
-
-  close(): void {
-    this.#file.close()
+    return this.base.punch(offset, length)
   }
 }

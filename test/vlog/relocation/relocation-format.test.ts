@@ -7,7 +7,7 @@ import { expect, test } from 'vitest'
 import { writeU32, writeU64 } from '#dist/lib/base/bytes.js'
 import { BlockCache } from '#dist/lib/base/files/block-cache.js'
 import { segmentName } from '#dist/lib/base/files/file-names.js'
-import type { File } from '#dist/lib/base/files/file-system.js'
+import { ForwardingFile } from '#dist/lib/base/files/forwarding-file-system.js'
 import { FILE_BYTES_MAX } from '#dist/lib/base/ids.js'
 import { nodeFileSystem } from '#dist/lib/base/platform/node-file-system.js'
 import { RECORD_KIND, recordHeadBytes } from '#dist/vlog/record.js'
@@ -97,19 +97,11 @@ test('a file is what FORMAT.md says', () => {
 })
 
 /** Leaves out writes of nothing but zeros: the file becomes sparse. */
-function sparse(file: File): File {
-  const zeros = new Uint8Array(2 ** 20)
-  const write: File['write'] = (source, at, length, position) => {
-    if (Buffer.compare(source.subarray(at, at + length), zeros) === 0) return
-    file.write(source, at, length, position)
+class SparseFile extends ForwardingFile {
+  override write(source: Uint8Array, at: number, length: number, position: number): void {
+    if (Buffer.compare(source.subarray(at, at + length), new Uint8Array(2 ** 20)) === 0) return
+    this.base.write(source, at, length, position)
   }
-  return new Proxy(file, {
-    get(target, name: keyof File) {
-      if (name === 'write') return write
-      const member = target[name]
-      return typeof member === 'function' ? member.bind(target) : member
-    },
-  })
 }
 
 /** What stands in front of a value of so many zeros; the checksums of its chunks are not right. */
@@ -125,7 +117,7 @@ function headOfHole(storedLength: number): Uint8Array {
 test('places above 4 GiB', () => {
   const path = `${temporaryDirectory()}/${segmentName(NUMBER)}`
   const file = nodeFileSystem.open(path, 'create')
-  const writer = new RelocationWriter(sparse(file), IDENTITY, Number.POSITIVE_INFINITY)
+  const writer = new RelocationWriter(new SparseFile(file), IDENTITY, Number.POSITIVE_INFINITY)
   const valueBytes = 2 ** 32 + 12_345
   const head = headOfHole(valueBytes)
   expect(writer.begin(7, 2 ** 40)).toBe(64)
