@@ -74,11 +74,16 @@ export class Draft {
     else this.#join(output, file, input)
   }
 
-  /** A small file joins an output which then frees no less than before, and stays worth it as a whole. */
-  ride(file: CollectibleFile, input: RewriteSums): void {
-    if (!this.mayCopy(input.copiedBytes)) return
+  /**
+   * A small file joins an output which then frees no less than before, and stays worth it as a whole.
+   * @returns false if there is none
+   */
+  ride(file: CollectibleFile): boolean {
+    const input = rewriteSums(file)
+    if (!this.mayCopy(input.copiedBytes)) return false
     const output = this.#openOutputs.find((open) => this.#canRide(open, input))
     if (output !== undefined) this.#join(output, file, input)
+    return output !== undefined
   }
 
   #canRide({ input: present }: Output, input: RewriteSums): boolean {

@@ -26,6 +26,8 @@ export interface PlannerOptions extends PlanningRules {
 /** Smaller holes are not punched: each costs as much as writing some ten KiB. */
 export const HOLE_BYTES_MIN = 8192
 
+/** A segment ends before a batch that it cannot hold: so long it is full. */
+const FULL_SHARE = 7 / 8
 /** A file below this share of a segment is small. */
 const SMALL_FILE_SHARE = 1 / 8
 /** Below that share of so many bytes it is small in any store. */
@@ -47,11 +49,15 @@ export function planningRules(
   }
 }
 
-/** By the segments as they were written: whoever looks at a store need not know how long they may be. */
+/**
+ * By the segments as they were written: whoever looks at a store need not know how long they may be. A full one says
+ * all; as a rule that is the first, and the others, a hundred thousand perhaps, are not looked at.
+ */
 function smallFileBytes(segmentBytes: number, { segments }: Pick<Version, 'segments'>): number {
-  let longest = SEGMENT_BYTES_LEAST
+  let longest = Math.min(SEGMENT_BYTES_LEAST, segmentBytes)
   for (const segment of segments.values()) {
     if (segment.state === 'sealed') longest = Math.max(longest, segment.length)
+    if (longest >= segmentBytes * FULL_SHARE) return SMALL_FILE_SHARE * segmentBytes
   }
-  return SMALL_FILE_SHARE * Math.min(segmentBytes, longest)
+  return SMALL_FILE_SHARE * longest
 }

@@ -3,6 +3,7 @@
  * are merged once there are many. Pure.
  */
 import type { CollectibleFile } from '../../contract/collection-plan.ts'
+import { BestFirst } from './best-first.ts'
 import {
   addRewriteSums,
   isRewriteWorthIt,
@@ -16,6 +17,8 @@ import { type Draft, hasRoom } from './draft.ts'
 
 /** So many small files are merged even if that frees little. Each byte is copied once in eight. */
 const MERGE_FILES_MIN = 8
+/** When so many in a row find no room the rest is not tried: they may ride with the next rewrite. */
+const LEFT_BEHIND_MAX = 64
 
 /** Small files that are in no step. */
 function smallFiles(draft: Draft, files: readonly CollectibleFile[]): CollectibleFile[] {
@@ -31,12 +34,18 @@ function smallFiles(draft: Draft, files: readonly CollectibleFile[]): Collectibl
  */
 export function addRiders(draft: Draft, files: readonly CollectibleFile[]): void {
   if (!draft.hasOutputs) return
-  const riders = smallFiles(draft, files)
-    .map((file) => ({ file, input: rewriteSums(file) }))
-    .filter(({ file, input }) => file.totalBytes > outputBytes(input))
-    .map((rider) => ({ ...rider, rate: rewriteRate(rider.input) }))
-    .sort((left, right) => right.rate - left.rate || left.file.number - right.file.number)
-  for (const { file, input } of riders) draft.ride(file, input)
+  const small = smallFiles(draft, files)
+  const riders = new BestFirst(small.length)
+  small.forEach((file, index) => {
+    const input = rewriteSums(file)
+    if (file.totalBytes <= outputBytes(input)) return
+    riders.add(index, rewriteRate(input), file.number)
+  })
+  let left = 0
+  for (let index = riders.take(); index !== undefined; index = riders.take()) {
+    if (draft.ride(small[index]!)) left = 0
+    else if (++left === LEFT_BEHIND_MAX) return
+  }
 }
 
 /** Merges small files that are in no step, oldest first. The last moves: beyond the goal they are cut. */
