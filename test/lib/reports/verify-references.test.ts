@@ -28,6 +28,7 @@ function judge(
   const version = {
     segments: new Map([1, 2].map((number) => [number, { number }])),
     relocations: new Map(relocations.map((relocation) => [relocation.number, relocation])),
+    formerRelocations: new Map([[8, 9]]),
   }
   const references = { of: (number: number) => sums[number] }
   verifyReferences(version as unknown as Judged, references, recount(counted))
@@ -45,6 +46,7 @@ test.each([
   ['bytes too few', { 1: { ...USED, bytes: 299 } }, { 1: USED }],
   ['a segment that nothing points to', { 1: USED, 2: USED }, { 1: USED }],
   ['a segment without a sum', {}, { 1: USED }],
+  ['a relocation that has gone', { 8: USED }, {}],
 ])('%s is damage of the segment', (_, sums, counted) => {
   expect(() => judge([], sums, counted)).toThrow(
     expect.objectContaining({ reason: expect.stringMatching(/^accounting differs /) }),
@@ -56,6 +58,12 @@ test('a relocation that holds less than is pointed to is damaged', () => {
   expect(() => judge([{ number: 9, parts }], { 1: USED }, { 1: USED })).toThrow(
     expect.objectContaining({ file: '000009.vlog' }),
   )
+})
+
+test('the sums of a relocation under its own number are held against the entries, too', () => {
+  const files = [{ number: 9, parts: [] }]
+  judge(files, { 9: USED }, { 9: USED })
+  expect(() => judge(files, { 9: USED }, {})).toThrow(/accounting differs/)
 })
 
 test('a store whose sums are wrong is not ok', async () => {
