@@ -1,7 +1,12 @@
-/** Value-log files for tests of the planner: by hand, and drawn. */
+/** Value-log files for tests of the planner, by hand and drawn, and what a plan says of them in few words. */
 import fc from 'fast-check'
+import { planCollectionSteps, type SpaceFigures } from '#dist/lib/collector/plan/planner.js'
 import type { PlannerOptions } from '#dist/lib/collector/plan/planning-rules.js'
-import type { BlockedReason, CollectibleFile } from '#dist/lib/contract/collection-plan.js'
+import type {
+  BlockedReason,
+  CollectibleFile,
+  CollectionSteps,
+} from '#dist/lib/contract/collection-plan.js'
 
 export const KIB = 1024
 export const MIB: number = 1024 * KIB
@@ -48,6 +53,33 @@ export function fileOf(
     hiddenBytes: 0,
     ...more,
   }
+}
+
+export const PUNCHING: PlannerOptions = { ...EVERYTHING, punchHoles: true }
+
+export function spaceOf(files: readonly CollectibleFile[]): SpaceFigures {
+  const diskBytes = files.reduce((sum, file) => sum + file.diskBytes, 0) + MIB
+  return { diskBytes, liveBytes: files.reduce((sum, file) => sum + file.referencedBytes, 0) }
+}
+
+export function plan(
+  files: readonly CollectibleFile[],
+  options: PlannerOptions = EVERYTHING,
+): CollectionSteps {
+  return planCollectionSteps(files, spaceOf(files), options)
+}
+
+/** Each step in a few words: 'rewrite 3 4', 'punch 7', 'forget 5'. */
+export function stepsOf(planned: CollectionSteps): string[] {
+  return planned.steps.map((step) => {
+    if (step.action === 'forget') return `forget ${step.segments.join(' ')}`
+    const files = step.action === 'punch' ? [step.file] : step.files
+    return `${step.action} ${files.map((file) => file.number).join(' ')}`
+  })
+}
+
+export function reasonsOf(planned: CollectionSteps): Record<number, string> {
+  return Object.fromEntries(planned.skipped.map(({ number, reason }) => [number, reason]))
 }
 
 const BLOCKED: readonly BlockedReason[] = [

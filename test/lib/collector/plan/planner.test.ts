@@ -1,34 +1,21 @@
 /** The planner of the collector: which step for which file, in which order, and why not. */
 import { describe, expect, test } from 'vitest'
-import { planCollectionSteps, type SpaceFigures } from '#dist/lib/collector/plan/planner.js'
-import type { PlannerOptions } from '#dist/lib/collector/plan/planning-rules.js'
-import type { CollectibleFile, CollectionSteps } from '#dist/lib/contract/collection-plan.js'
+import { planCollectionSteps } from '#dist/lib/collector/plan/planner.js'
+import type { CollectibleFile } from '#dist/lib/contract/collection-plan.js'
 import { relocationFileBytes } from '#dist/vlog/relocation/relocation-format.js'
-import { BLOCK_BYTES, blocksOf, EVERYTHING, fileOf, KIB, MIB } from './collectible-files.ts'
-
-const PUNCHING: PlannerOptions = { ...EVERYTHING, punchHoles: true }
-
-function spaceOf(files: readonly CollectibleFile[]): SpaceFigures {
-  const diskBytes = files.reduce((sum, file) => sum + file.diskBytes, 0) + MIB
-  return { diskBytes, liveBytes: files.reduce((sum, file) => sum + file.referencedBytes, 0) }
-}
-
-function plan(files: readonly CollectibleFile[], options = EVERYTHING): CollectionSteps {
-  return planCollectionSteps(files, spaceOf(files), options)
-}
-
-/** Each step in a few words: 'rewrite 3 4', 'punch 7', 'forget 5'. */
-function stepsOf(planned: CollectionSteps): string[] {
-  return planned.steps.map((step) => {
-    if (step.action === 'forget') return `forget ${step.segments.join(' ')}`
-    const files = step.action === 'punch' ? [step.file] : step.files
-    return `${step.action} ${files.map((file) => file.number).join(' ')}`
-  })
-}
-
-function reasonsOf(planned: CollectionSteps): Record<number, string> {
-  return Object.fromEntries(planned.skipped.map(({ number, reason }) => [number, reason]))
-}
+import {
+  BLOCK_BYTES,
+  blocksOf,
+  EVERYTHING,
+  fileOf,
+  KIB,
+  MIB,
+  PUNCHING,
+  plan,
+  reasonsOf,
+  spaceOf,
+  stepsOf,
+} from './collectible-files.ts'
 
 describe('drops', () => {
   test('what nothing refers to goes first, in one step, whatever the goal is', () => {
@@ -238,55 +225,6 @@ describe('holes', () => {
     const file = fileOf(1, 64 * MIB, 2 * MIB, { recordBytes: 20 * KIB })
     expect(stepsOf(plan([file], PUNCHING))).toEqual(['rewrite 1'])
     expect(stepsOf(plan([file], { ...PUNCHING, maxCopyBytes: MIB }))).toEqual(['punch 1'])
-  })
-})
-
-describe('small files', () => {
-  test('with garbage ride along in a rewrite that has room', () => {
-    const victim = fileOf(1, 64 * MIB, 20 * MIB)
-    const rider = fileOf(2, 4 * MIB, 3.9 * MIB)
-    const full = fileOf(3, relocationFileBytes(MIB / 4, 4 * MIB, 1), 4 * MIB, {
-      kind: 'relocation',
-      recordBytes: 16,
-    })
-    expect(reasonsOf(plan([rider]))).toEqual({ 2: 'would free less than it costs' })
-    expect(stepsOf(plan([victim, rider, full]))).toEqual(['rewrite 1 2'])
-    const room = { ...EVERYTHING, maxCopyBytes: 22 * MIB }
-    expect(stepsOf(plan([victim, rider], room))).toEqual(['rewrite 1'])
-    const crowded = fileOf(1, 128 * MIB, 62 * MIB)
-    expect(stepsOf(plan([crowded, rider]))).toEqual(['rewrite 1'])
-  })
-
-  test('do not make a rewrite cost more than it frees', () => {
-    const victim = fileOf(1, 2 * MIB, MIB)
-    const riders = [2, 3, 4, 5, 6, 7].map((number) => fileOf(number, 4 * MIB, 3.9 * MIB))
-    const planned = plan([victim, ...riders])
-    const [step] = planned.steps
-    expect(step!.bytesFreed).toBeGreaterThanOrEqual(0.3 * step!.bytesCopied)
-    expect(planned.skipped.length).toBeGreaterThan(3)
-  })
-
-  test('are merged when there are eight, the active one not counted', () => {
-    const small = [1, 2, 3, 4, 5, 6, 7, 8].map((number) => fileOf(number, 410 * KIB, 400 * KIB))
-    expect(plan(small).steps).toMatchObject([{ action: 'rewrite', reason: 'merge' }])
-    expect(stepsOf(plan(small))).toEqual(['rewrite 1 2 3 4 5 6 7 8'])
-    expect(stepsOf(plan(small.slice(1)))).toEqual([])
-    expect(stepsOf(plan([...small.slice(1), { ...small[0]!, needsSeal: true }]))).toEqual([])
-  })
-
-  test('that take less disk than their survivors would are left alone', () => {
-    const squeezed = [1, 2, 3, 4, 5, 6, 7, 8].map((number) =>
-      fileOf(number, 410 * KIB, 400 * KIB, { diskBytes: 100 * KIB }),
-    )
-    expect(stepsOf(plan(squeezed))).toEqual([])
-    expect(stepsOf(plan([fileOf(9, 64 * MIB, MIB), ...squeezed]))).toEqual(['rewrite 9'])
-  })
-
-  test('whose garbage makes a block only together are rewritten together', () => {
-    const tiny = [1, 2, 3].map((number) => fileOf(number, 2 * KIB, KIB, { recordBytes: KIB }))
-    expect(plan(tiny).steps).toMatchObject([
-      { action: 'rewrite', reason: 'garbage', bytesFreed: 2 * BLOCK_BYTES },
-    ])
   })
 })
 
