@@ -1,12 +1,12 @@
-/** Plans and reports of collections as text. */
+/** Plans and reports of collections for people, and plans as JSON. */
 import type { CollectionFigures, CollectionPlan, CollectionReport } from '../lib/index.ts'
 import type { CollectionForecast } from '../lib/inspect/collection/forecast.ts'
 import { escapeText } from './terminal/escape.ts'
 import { deadAndPunched } from './terminal/garbage.ts'
-import { formatSentence } from './terminal/legend.ts'
 import type { Output } from './terminal/output.ts'
 import { type Column, formatFields, formatTable } from './terminal/table.ts'
 import { formatBytes, formatUnits } from './terminal/units.ts'
+import { formatSentence } from './terminal/wrap.ts'
 
 const COMPACTS =
   'gc compacts the tree first: what is hidden now is dead then, and counted so above.'
@@ -139,4 +139,12 @@ export function renderReport(report: CollectionReport, bytes: boolean, output: O
 /** Bytes on disk for a live byte. */
 export function amplification(value: number | null): string {
   return value === null || !Number.isFinite(value) ? '-' : value.toFixed(2)
+}
+
+/**
+ * The plan as JSON, with null for what is unknown: what the snapshots and iterators of an owner still see that does not
+ * answer.
+ */
+export function withUnknownPins(plan: CollectionPlan): object {
+  return { ...plan, before: { ...plan.before, pinnedBytes: null } }
 }

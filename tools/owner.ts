@@ -3,6 +3,8 @@
  *
  * It may be stopped, hang, or have no socket: then it is named, and what only it knows is unknown, never nothing.
  */
+import { execFileSync } from 'node:child_process'
+import fs from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { IoError, WiscError } from '../lib/index.ts'
 import {
@@ -11,7 +13,6 @@ import {
   SilentOwnerError,
 } from '../lib/inspect/owner/control-client.ts'
 import { type StoreOwner, storeOwner } from '../lib/inspect/owner/store-owner.ts'
-import { commandOf } from './process-command.ts'
 import { InterruptedError, UsageError } from './terminal/exit-code.ts'
 import type { VerbContext } from './verb.ts'
 import { inspectStore } from './with-store.ts'
@@ -137,5 +138,25 @@ async function watch(path: string, { progress }: VerbContext, signal: AbortSigna
   } catch {
     // The work has ended; what else may go wrong here is told by the work itself.
     return
+  }
+}
+
+/**
+ * The command line of a process, as the system shows it to everybody.
+ * @returns undefined if there is no such process, or no way to ask
+ */
+function commandOf(pid: number | undefined): string | undefined {
+  if (pid === undefined) return undefined
+  try {
+    if (process.platform === 'linux') {
+      const words = fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
+      return words.join(' ').trim() || undefined
+    }
+    if (process.platform === 'win32') return undefined
+    const words = ['-p', `${pid}`, '-o', 'command=']
+    return execFileSync('ps', words, { encoding: 'utf8', timeout: 1000 }).trim() || undefined
+  } catch {
+    // It has ended.
+    return undefined
   }
 }

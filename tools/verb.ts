@@ -10,6 +10,9 @@ import { type Example, examplesText } from './help.ts'
 import { helpColumns, type Output } from './terminal/output.ts'
 import type { Progress } from './terminal/progress.ts'
 
+/** The package: the same from dist/tools, where this is compiled to, and from dist/bin, where it is bundled. */
+export const PACKAGE_ROOT: URL = new URL('../../', import.meta.url)
+
 /** What a verb has around it. */
 export interface VerbContext {
   readonly output: Output

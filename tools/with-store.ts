@@ -1,6 +1,6 @@
 /** Opens a store for one verb and closes it again, whatever happens. */
 import { type Options, open, type Store } from '../lib/index.ts'
-import { openDamaged } from '../lib/inspect/owner/damaged-view.ts'
+import { Looks, openDamaged } from '../lib/inspect/owner/views.ts'
 import { escapeText } from './terminal/escape.ts'
 import { InterruptedError } from './terminal/exit-code.ts'
 import type { VerbContext } from './verb.ts'
@@ -15,6 +15,26 @@ export function inspectStore<T>(path: string, context: VerbContext, use: Use<T>)
 /** The same for a store of which files may be missing or damaged. */
 export function inspectDamaged<T>(path: string, context: VerbContext, use: Use<T>): Promise<T> {
   return withOpened(() => openDamaged(path), context, use)
+}
+
+/**
+ * Looks at a store that may be in use: its writer may remove files while they are looked at. Then everything begins
+ * again in a new view; what fails twice in the same place is what it seems to be (lib/reads/look-again.ts).
+ */
+export async function inspectAgain<T>(
+  path: string,
+  context: VerbContext,
+  use: (store: Store) => Promise<T>,
+  inspect: typeof inspectStore = inspectStore,
+): Promise<T> {
+  const looks = new Looks()
+  for (;;) {
+    try {
+      return await inspect(path, context, use)
+    } catch (error) {
+      looks.again(error)
+    }
+  }
 }
 
 /** For verbs that write: takes the lock, creates nothing unless `options` say so. */

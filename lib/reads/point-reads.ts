@@ -6,13 +6,14 @@
  */
 import { SlabAllocator } from '../../vlog/read/slab.ts'
 import { copyBytes } from '../base/bytes.ts'
+import type { Sequence } from '../base/ids.ts'
+import { storedBytes } from '../base/record-size.ts'
 import { throwIfAborted } from '../contract/arguments.ts'
 import type { ReadOptions, ValueStat } from '../contract/types.ts'
 import { Lookup } from '../state/tree-reader.ts'
 import { KIND } from '../tree/entry.ts'
 import { readAgain, readAgainLater, staleView } from './look-again.ts'
 import type { ReadingEngine } from './reading-engine.ts'
-import { valueStat } from './value-stat.ts'
 
 /** Keys that are looked up, and their values read, before the event loop may turn: about a millisecond. */
 const SLICE_KEYS = 256
@@ -181,5 +182,27 @@ export class PointReads {
     const at = this.#slabs.start
     memory.set(bytes.subarray(valueStart, valueEnd), at)
     return memory.subarray(at, at + length)
+  }
+}
+
+/** Size and place of a value, or undefined if the key has none. Nothing is read but the tree. */
+function valueStat(
+  { tree }: ReadingEngine,
+  key: Uint8Array,
+  sequence: Sequence,
+): ValueStat | undefined {
+  const found = new Lookup()
+  if (!tree.find(key, sequence, found)) return undefined
+  const inline = found.kind === KIND.inline
+  const size = inline ? found.valueEnd - found.valueStart : storedBytes(found.length, key.length)
+  return {
+    size,
+    storedSize: size,
+    codec: 'none',
+    // One that is too large for an arena lies in the log until the flush, and in the tree from then on.
+    inline: found.kind !== KIND.pointer,
+    segment: inline ? undefined : found.segment,
+    offset: inline ? undefined : found.offset,
+    sequence: found.sequence,
   }
 }

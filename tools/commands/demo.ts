@@ -3,9 +3,8 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { runDemo } from '../demo.ts'
-import { PACKAGE_ROOT } from '../package-root.ts'
 import { UsageError } from '../terminal/exit-code.ts'
-import { defineVerb, type Verb } from '../verb.ts'
+import { defineVerb, PACKAGE_ROOT, type Verb } from '../verb.ts'
 
 export const demo: Verb = defineVerb({
   usage: 'demo [directory]',

@@ -17,8 +17,7 @@ import {
 } from '../../lib/inspect/collection/forecast.ts'
 import type { ControlClient, OwnerFacts } from '../../lib/inspect/owner/control-client.ts'
 import { EXACT_BYTES, STORE_PATH } from '../arguments.ts'
-import { renderPlan, renderReport } from '../gc-text.ts'
-import { inspectAgain } from '../inspect-again.ts'
+import { renderPlan, renderReport, withUnknownPins } from '../gc-text.ts'
 import { findOwner, type Owner, patienceMs, sayUnknown, watchOwner } from '../owner.ts'
 import { parseAtLeast, parseBytes, parseRatio, parseSegments } from '../terminal/amounts.ts'
 import {
@@ -29,9 +28,8 @@ import {
   UsageError,
 } from '../terminal/exit-code.ts'
 import { formatBytes } from '../terminal/units.ts'
-import { withUnknownPins } from '../unknown-pins.ts'
 import { defineVerb, type Verb, type VerbContext } from '../verb.ts'
-import { changeStore } from '../with-store.ts'
+import { changeStore, inspectAgain } from '../with-store.ts'
 
 /** What the store takes; its own errors name its own options. */
 const TARGET_MIN = 1

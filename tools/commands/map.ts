@@ -5,14 +5,14 @@ import {
   segmentMap,
 } from '../../lib/inspect/collection/segment-map.ts'
 import { countOf, EXACT_BYTES, STORE_PATH } from '../arguments.ts'
-import { inspectAgain } from '../inspect-again.ts'
 import { parseSegment } from '../terminal/amounts.ts'
 import { EXIT_CODE, UsageError } from '../terminal/exit-code.ts'
-import { formatLegend } from '../terminal/legend.ts'
 import type { Output, Style } from '../terminal/output.ts'
 import { formatTable } from '../terminal/table.ts'
 import { formatBytes, formatCount } from '../terminal/units.ts'
+import { formatLegend } from '../terminal/wrap.ts'
 import { defineVerb, type Verb } from '../verb.ts'
+import { inspectAgain } from '../with-store.ts'
 
 /** Of a strip, unless --cells says otherwise. */
 const LINES = 8

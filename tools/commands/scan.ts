@@ -11,8 +11,7 @@ import {
   type RangeOptions,
   WiscError,
 } from '../../lib/index.ts'
-import { snapshotAt } from '../../lib/inspect/owner/held-view.ts'
-import { Looks } from '../../lib/inspect/owner/looks.ts'
+import { Looks, snapshotAt } from '../../lib/inspect/owner/views.ts'
 import { countOf, HEX, keyRange, RANGE, STORE_PATH } from '../arguments.ts'
 import { EntryWriter } from '../entries.ts'
 import { HeldSnapshot } from '../held-snapshot.ts'

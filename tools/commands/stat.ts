@@ -4,7 +4,6 @@ import { type QuickForecast, quickForecast } from '../../lib/inspect/collection/
 import type { OwnerFacts } from '../../lib/inspect/owner/control-client.ts'
 import { EXACT_BYTES, STORE_PATH } from '../arguments.ts'
 import { amplification } from '../gc-text.ts'
-import { inspectAgain } from '../inspect-again.ts'
 import { findOwner, type Owner, patienceMs, sayUnknown } from '../owner.ts'
 import { formatBar } from '../terminal/bar.ts'
 import { escapeText } from '../terminal/escape.ts'
@@ -14,6 +13,7 @@ import type { Output } from '../terminal/output.ts'
 import { formatFields, formatTable } from '../terminal/table.ts'
 import { formatBytes, formatCount, formatUnits } from '../terminal/units.ts'
 import { defineVerb, type Verb, type VerbContext } from '../verb.ts'
+import { inspectAgain } from '../with-store.ts'
 
 /** See tools/schema/stat.json. */
 interface Figures {

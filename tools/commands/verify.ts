@@ -5,14 +5,13 @@
  */
 import { CorruptionError, type Store, type VerifyReport } from '../../lib/index.ts'
 import { EXACT_BYTES, STORE_PATH } from '../arguments.ts'
-import { inspectAgain } from '../inspect-again.ts'
 import { escapeText } from '../terminal/escape.ts'
 import { EXIT_CODE } from '../terminal/exit-code.ts'
 import type { Output } from '../terminal/output.ts'
 import { formatFields } from '../terminal/table.ts'
 import { formatBytes, formatCount, formatUnits } from '../terminal/units.ts'
 import { defineVerb, type Verb, type VerbContext } from '../verb.ts'
-import { inspectDamaged } from '../with-store.ts'
+import { inspectAgain, inspectDamaged } from '../with-store.ts'
 
 /** Places of damage that are listed for people, and for programs; all are counted. */
 const LISTED_MAX = 100

@@ -1,6 +1,5 @@
 /** How the wisc command ends: its exit codes, and what it says about an error. The README lists them. */
 import { CorruptionError, IoError, WiscError, type WiscErrorCode } from '../../lib/index.ts'
-import { inCommandWords } from './command-words.ts'
 import { escapeText, quoteKey } from './escape.ts'
 
 export const EXIT_CODE = {
@@ -108,4 +107,26 @@ export function errorReport(error: unknown): object {
   const text = error instanceof Error ? error.message : String(error)
   const message = error instanceof WiscError ? inCommandWords(text) : text
   return { error: { code: codeOf(error), message, exitCode: exitCodeOf(error), ...place } }
+}
+
+/** Names in a message of the store, and what stands for them on the command line. */
+const OPTIONS: readonly (readonly [name: string, option: string])[] = [
+  ['targetSpaceAmplification', '--target-amp'],
+  ['maxCopyBytes', '--max-copy'],
+  ['bytesPerSecond', '--rate'],
+  ['valueThreshold', '--value-threshold'],
+  ['createIfMissing', '--create'],
+]
+/** What the command cannot do differently. */
+const ADVICE = /[,:]?(?: free space,)? or open with readOnly\b/g
+
+/** A message of the store without the names of its API. */
+function inCommandWords(message: string): string {
+  const text = message.replaceAll(ADVICE, (advice) =>
+    advice.includes('free space') ? ': free space' : '',
+  )
+  return OPTIONS.reduce(
+    (words, [name, option]) => words.replaceAll(new RegExp(`\\b${name}\\b`, 'g'), option),
+    text,
+  )
 }

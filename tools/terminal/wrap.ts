@@ -30,6 +30,16 @@ export function wrapWords(
   return [...lines, line].join('\n')
 }
 
+/** Whole lines of what the signs of a bar mean. @param parts each a sign and its meaning */
+export function formatLegend(parts: readonly string[], columns: number): string {
+  return `${wrapWords(parts, columns, '  ', '')}\n`
+}
+
+/** Whole lines of a sentence, none of them indented. */
+export function formatSentence(text: string, columns: number): string {
+  return `${wrapWords(text.split(' '), columns, ' ', '')}\n`
+}
+
 /** A sentence. */
 export function wrapText(text: string, columns: number): string {
   return wrapWords(text.split(' '), columns, ' ')

@@ -1,0 +1,29 @@
+/** Views of a store for the command: of a damaged one, and at a sequence that its owner holds. */
+import { WiscError } from '../../base/errors.ts'
+import type { Sequence } from '../../base/ids.ts'
+import type { Snapshot } from '../../contract/types.ts'
+import { openStore } from '../../store/open-store.ts'
+import { StoreSnapshot } from '../../store/snapshot.ts'
+import { Store } from '../../store/store.ts'
+
+export { Looks } from '../../reads/look-again.ts'
+
+/**
+ * Opens a store for reading even if parts of it are missing. What is known to be wrong comes first in a verification;
+ * reads fail at what is not there.
+ * @throws WISC_NO_STORE; CorruptionError if CURRENT or the manifest does not say what there should be
+ */
+export function openDamaged(path: string): Promise<Store> {
+  return openStore(path, { readOnly: true }, { isTolerant: true })
+}
+
+/**
+ * A snapshot at a sequence that the process which has the store open holds for the reader.
+ * @param store only read, and opened after the sequence was held: it sees all that was written up to there
+ * @returns a snapshot for its reads, to be closed
+ */
+export function snapshotAt(store: Store, sequence: Sequence): Snapshot {
+  const { readers, visibleSequence } = Store.engineOf(store)
+  if (visibleSequence >= sequence) return new StoreSnapshot(readers, sequence)
+  throw new WiscError('WISC_STALE', 'the view is older than the snapshot: take a new one')
+}
