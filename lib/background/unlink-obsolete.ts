@@ -9,6 +9,7 @@ import type { ValueReader } from '../../vlog/read/value-reader.ts'
 import { isMissing } from '../base/errors.ts'
 import { joinPath, manifestName, segmentName, tableName } from '../base/files/file-names.ts'
 import type { FileSystem } from '../base/files/file-system.ts'
+import type { FileNumber } from '../base/ids.ts'
 import { emitSafely } from '../contract/events.ts'
 import type { TableCache } from '../state/tables.ts'
 import type { ObsoleteFile } from '../tree/version/obsolete-files.ts'
@@ -20,7 +21,7 @@ export interface UnlinkParts {
   readonly values: ValueReader
   readonly events: EventEmitter
   /** A file has gone: there is more space. */
-  readonly unlinked: () => void
+  readonly unlinked: (number: FileNumber) => void
 }
 
 export class ObsoleteUnlinker {
@@ -39,10 +40,12 @@ export class ObsoleteUnlinker {
     const name = { table: tableName, segment: segmentName, manifest: manifestName }[kind](number)
     const unlinking = fileSystem
       .unlinkAsync(joinPath(directory, name))
-      .then(unlinked, (error: unknown) => {
-        // The manifest before the present one may have gone as an orphan of the open.
-        if (isMissing(error)) return
-        emitSafely(events, 'warning', `an obsolete file could not be removed: ${name}`)
+      .then(() => true)
+      // The manifest before the present one may have gone as an orphan of the open.
+      .catch(isMissing)
+      .then((isGone) => {
+        if (isGone) unlinked(number)
+        else emitSafely(events, 'warning', `an obsolete file could not be removed: ${name}`)
       })
     this.#pending.add(unlinking)
     void unlinking.finally(() => this.#pending.delete(unlinking))

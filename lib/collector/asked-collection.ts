@@ -148,7 +148,7 @@ class Run {
 
   /** What the next plan has to go around: damaged files, which took others down with them, and a full disk. */
   get #obstacles(): number {
-    return this.#collector.parts.space.corrupt.size + (this.#isFull ? 1 : 0)
+    return this.#collector.parts.space.corruptCount + (this.#isFull ? 1 : 0)
   }
 
   /** What later rounds may still copy. */

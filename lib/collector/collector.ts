@@ -254,9 +254,8 @@ export class Collector {
   /** Nothing will come back by itself: only `maxBytesOnDisk` is held. */
   #lookAtDisk(): void {
     this.#canHelp = false
-    const { space, versions } = this.parts
     if (!this.#bound.isSet) return
-    this.pace.measured(space.usage.measure(versions.current), undefined)
+    this.pace.measured(this.parts.space.measureDisk(), undefined)
   }
 
   #act(space: Space, isQuiet: boolean): void {

@@ -38,7 +38,7 @@ export function planView(
         // A view that is too old has no damage to tell of.
         const failure = engine.viewFailure(error)
         if (failure.code === 'WISC_STALE') throw failure
-        store.space.corrupt.add(file)
+        store.space.noteCorrupt(file)
       },
     ),
   )

@@ -20,6 +20,7 @@ import { BlockCache } from '../base/files/block-cache.ts'
 import type { FileSystem } from '../base/files/file-system.ts'
 import type { Ground } from '../base/files/ground.ts'
 import type { StoreDirectory } from '../base/files/store-directory.ts'
+import type { FileNumber } from '../base/ids.ts'
 import { compareLogPositions } from '../base/log-position.ts'
 import type { Random } from '../base/random.ts'
 import { collect, planCollection } from '../collector/asked-collection.ts'
@@ -33,6 +34,7 @@ import type { RecoveredLog, RecoveryReport } from '../recovery/recover.ts'
 import { replayLog } from '../recovery/replay.ts'
 import { sweepOrphans } from '../recovery/sweep-orphans.ts'
 import { SpaceAccount } from '../space/space.ts'
+import type { FoundFiles } from '../state/found-files.ts'
 import { Memtables } from '../state/memtables.ts'
 import { ReadableSequences } from '../state/readable-sequences.ts'
 import { relocationsOf } from '../state/relocations.ts'
@@ -76,6 +78,7 @@ export class Engine implements ReadingEngine {
   readonly turn: EventLoopTurn = new EventLoopTurn()
   readonly ballast: Ballast
   readonly recovery: RecoveryReport
+  readonly files: FoundFiles
   readonly failures: Failures
   readonly diskSpace: DiskSpace
   #state: ReadState | undefined
@@ -99,6 +102,7 @@ export class Engine implements ReadingEngine {
     this.log = log
     this.values = values
     this.recovery = recovery
+    this.files = recovered.files
     this.memtables = new Memtables(options.memtableBytes, versions.current.checkpoint)
     this.cache = cache
     this.tables = new TableCache(
@@ -112,7 +116,7 @@ export class Engine implements ReadingEngine {
       fileSystem,
       directory,
       ballast: this.ballast,
-      storeBytes: () => this.space.usage.measure(versions.current),
+      storeBytes: () => this.space.measureDisk(),
       logBytesWritten: () => log.bytesWritten,
       tableBytesToCome: () => this.memtables.usedBytes,
       resume: () => this.failures.resume(),
@@ -170,7 +174,10 @@ export class Engine implements ReadingEngine {
       background: this.background,
       collector: this.collector,
     })
-    const unlinked = this.collector.wake
+    const unlinked = (number: FileNumber): void => {
+      this.space.usage.gone(number)
+      this.collector.wake()
+    }
     this.unlinker = new ObsoleteUnlinker({ ...context, tables: this.tables, values, unlinked })
     versions.onObsolete((file) => this.unlinker.unlink(file))
     versions.onInstalled(this.collector.wake)
@@ -185,7 +192,8 @@ export class Engine implements ReadingEngine {
     recovery: RecoveryReport,
   ): Promise<Engine> {
     const { options } = context
-    sweepOrphans(context, versions.current)
+    const { files } = recovered
+    const others = sweepOrphans(context, versions.current, files.others)
     const cache = new BlockCache(options.blockCacheBytes)
     const relocations = relocationsOf(() => versions.current)
     const openFiles = Math.max(8, options.maxOpenFiles >> 1)
@@ -211,7 +219,8 @@ export class Engine implements ReadingEngine {
       released: (number) => values.release(number),
     })
     try {
-      engine = new Engine(context, versions, log, values, cache, recovered, recovery)
+      const swept = { ...recovered, files: { ...files, others } }
+      engine = new Engine(context, versions, log, values, cache, swept, recovery)
       await engine.#begin(recovered)
       return engine
     } catch (error) {

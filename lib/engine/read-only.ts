@@ -28,6 +28,7 @@ import {
 import { replayLog } from '../recovery/replay.ts'
 import type { StorePlace } from '../recovery/store-place.ts'
 import { SpaceAccount } from '../space/space.ts'
+import type { FoundFiles } from '../state/found-files.ts'
 import { Memtables } from '../state/memtables.ts'
 import { ReadableSequences } from '../state/readable-sequences.ts'
 import { relocationsOf } from '../state/relocations.ts'
@@ -58,6 +59,7 @@ interface View {
   readonly durableSequence: number
   readonly memtables: Memtables
   readonly recovery: RecoveryReport
+  readonly files: FoundFiles
   /** The open segments as they were found. */
   readonly open: LogSurvey['open']
   /** What is wrong with the files, if the view is a tolerant one. */
@@ -137,6 +139,10 @@ export class ReadOnlyEngine implements ReadingEngine {
 
   get recovery(): RecoveryReport {
     return this.#view.recovery
+  }
+
+  get files(): FoundFiles {
+    return this.#view.files
   }
 
   get visibleSequence(): number {
@@ -314,6 +320,7 @@ function readViewOnce(place: ViewSource, damage: WiscError[] | undefined): View 
     durableSequence: version.lastSequence,
     memtables,
     recovery,
+    files: survey.files,
     open: survey.open,
     damage: damage ?? [],
   }

@@ -34,15 +34,13 @@ import {
 } from '../base/files/file-names.ts'
 import type { StoreDirectory } from '../base/files/store-directory.ts'
 import { unlinkIfPossible } from '../base/files/unlink.ts'
+import type { FileNumber } from '../base/ids.ts'
 import { compareLogPositions, type LogPosition } from '../base/log-position.ts'
 import { type Random, randomU32 } from '../base/random.ts'
+import type { FoundFiles } from '../state/found-files.ts'
+import { tablesOf } from '../state/tables.ts'
 import type { ReadManifest } from '../tree/version/manifest.ts'
-import {
-  holdsValueLogFile,
-  isRelocated,
-  type SegmentState,
-  type Version,
-} from '../tree/version/version.ts'
+import { isRelocated, type SegmentState, type Version } from '../tree/version/version.ts'
 import type { VersionEdit } from '../tree/version/version-edit.ts'
 import type { VersionSet } from '../tree/version/version-set.ts'
 
@@ -79,6 +77,7 @@ export function emptyReport(): RecoveryReport {
 const SEQUENCE_JUMP = 2 ** 32
 
 export interface RecoveredLog {
+  readonly files: FoundFiles
   readonly end: LogPosition
   readonly lastSequence: number
   readonly nextSequence: number
@@ -96,6 +95,11 @@ function knownSegments(version: Version): KnownSegment[] {
   }))
 }
 
+/** What was found of a store: its log, and its files. */
+export interface StoreSurvey extends LogSurvey {
+  readonly files: FoundFiles
+}
+
 /**
  * Reads and checks everything that a version needs; writes nothing.
  * @param newest the manifest as it is by the end: a reader without the lock reads it once more
@@ -105,14 +109,14 @@ export function surveyStore(
   context: StoreDirectory,
   manifest: ReadManifest,
   newest: () => ReadManifest = () => manifest,
-): LogSurvey {
+): StoreSurvey {
   const { version } = manifest
-  checkFiles(context, version, (error) => {
+  const files = findFiles(context, version, (error) => {
     throw error
   })
   const known = knownSegments(version)
   const survey = surveyLog(context, known, version.checkpoint, version.durable)
-  const ofStrays = durableEditOfStrays(context, (number) => holdsValueLogFile(version, number))
+  const ofStrays = durableEditOfStrays(context, files.others)
   const durableEdit = Math.max(survey.durableEdit, ofStrays)
   const reached = durableEdit > manifest.lastEditNumber ? newest() : manifest
   if (durableEdit > reached.lastEditNumber) {
@@ -122,7 +126,7 @@ export function surveyStore(
       `manifest ends before edit ${durableEdit}, which the log names as durable:`,
     )
   }
-  return survey
+  return { ...survey, files }
 }
 
 /**
@@ -133,15 +137,16 @@ export function surveyDamaged(
   context: StoreDirectory,
   { version }: ReadManifest,
   damage: WiscError[],
-): LogSurvey {
-  checkFiles(context, version, (error) => damage.push(error))
+): StoreSurvey {
+  const files = findFiles(context, version, (error) => damage.push(error))
   const { checkpoint, durable, lastSequence } = version
   try {
-    return surveyLog(context, knownSegments(version), checkpoint, durable)
+    return { ...surveyLog(context, knownSegments(version), checkpoint, durable), files }
   } catch (error) {
     if (!(error instanceof WiscError) || error.code === 'WISC_INTERNAL') throw error
     damage.push(error)
     return {
+      files,
       provedEnd: checkpoint,
       end: checkpoint,
       reason: undefined,
@@ -153,33 +158,38 @@ export function surveyDamaged(
   }
 }
 
-/** Every table and sealed segment must be there, with its length. @param wrong called with each that is not so */
-function checkFiles(
-  context: StoreDirectory,
+/**
+ * Every table and sealed segment must be there, with its length. The names are read first, so that what a writer makes
+ * beside a reader is no stranger then.
+ * @param wrong called with each that is not so
+ */
+function findFiles(
+  { fileSystem, directory }: StoreDirectory,
   version: Version,
   wrong: (error: CorruptionError) => void,
-): void {
-  const check = (name: string, needed: number, exact: boolean): void => {
-    const stat = context.fileSystem.statPath(joinPath(context.directory, name))
+): FoundFiles {
+  const names = new Set(fileSystem.list(directory))
+  const allocated = new Map<FileNumber, number>()
+  const find = (number: FileNumber, name: string, needed: number, exact: boolean): void => {
+    names.delete(name)
+    const stat = fileSystem.statPath(joinPath(directory, name))
     if (!stat) wrong(new CorruptionError(name, 0, 'file is missing'))
     else if (stat.kind !== 'file') {
       wrong(new CorruptionError(name, 0, 'no regular file has this name: put the file back'))
     } else if (stat.size < needed || (exact && stat.size > needed)) {
       wrong(new CorruptionError(name, Math.min(stat.size, needed), 'file has another length'))
-    }
+    } else allocated.set(number, stat.allocated)
   }
-  for (const level of version.levels) {
-    for (const run of level.runs) {
-      for (const table of run.tables) check(tableName(table.number), table.bytes, true)
-    }
-  }
+  for (const { number, bytes } of tablesOf(version)) find(number, tableName(number), bytes, true)
   for (const segment of version.segments.values()) {
-    if (segment.state !== 'sealed' || isRelocated(segment)) continue
-    check(segmentName(segment.number), segment.length, false)
+    const { number } = segment
+    if (segment.state === 'open') names.delete(segmentName(number))
+    else if (!isRelocated(segment)) find(number, segmentName(number), segment.length, false)
   }
   for (const { number, length } of version.relocations.values()) {
-    check(segmentName(number), length, true)
+    find(number, segmentName(number), length, true)
   }
+  return { version, allocated, others: [...names], nextNumber: version.nextFileNumber }
 }
 
 /**
@@ -191,14 +201,15 @@ export async function recoverLog(
   random: Random,
   versions: VersionSet,
   manifest: ReadManifest,
-  survey: LogSurvey,
+  survey: StoreSurvey,
   report: RecoveryReport,
 ): Promise<RecoveredLog> {
   const { version } = manifest
   const sealed = [...version.segments.values()].filter((segment) => segment.state === 'sealed')
   const lastSealed = sealed.at(-1)
   const plan = planLogRecovery(survey, lastSealed?.lastSequence ?? 0)
-  skipSeenNumbers(context, versions)
+  skipSeenNumbers(context, versions, survey.files)
+  const files = { ...survey.files, nextNumber: versions.fileNumbers.next }
   setTornAside(context, manifest, plan, report)
   const keptEnd = endOfKept(version, plan.seal.at(-1) ?? lastSealed)
   const copied = copyUnproved(context, random, versions, plan, keptEnd, survey, report)
@@ -219,7 +230,8 @@ export async function recoverLog(
   }
   const lastSequence = Math.max(survey.lastSequence, version.lastSequence)
   const highest = Math.max(lastSequence, survey.highestSequence)
-  return { end, lastSequence, nextSequence: report.clean ? highest + 1 : highest + SEQUENCE_JUMP }
+  const nextSequence = report.clean ? highest + 1 : highest + SEQUENCE_JUMP
+  return { files, end, lastSequence, nextSequence }
 }
 
 /** Where the proved log ends; if the collector has reclaimed its last segments, at the checkpoint. */
@@ -233,10 +245,14 @@ function endOfKept(
 }
 
 /** Numbers of files that no version knows, those in lost/ included, are never given again. */
-function skipSeenNumbers(context: StoreDirectory, versions: VersionSet): void {
+function skipSeenNumbers(
+  context: StoreDirectory,
+  versions: VersionSet,
+  { others }: FoundFiles,
+): void {
   const next = versions.current.nextFileNumber
   let largest = largestLostNumber(context, next)
-  for (const name of context.fileSystem.list(context.directory)) {
+  for (const name of others) {
     const number = parseFileName(name)?.number ?? 0
     if (mayBeGiven(number, next)) largest = Math.max(largest, number)
   }

@@ -71,9 +71,9 @@ function lookAt(fileSystem: FileSystem, directory: string): 'missing' | 'empty' 
   if (stat.kind !== 'directory') {
     throw new WiscError('WISC_NO_STORE', `path is not a directory path=${directory}`)
   }
-  const names = fileSystem.list(directory)
-  if (names.includes(CURRENT_NAME)) return 'store'
-  const foreign = names.find((name) => !isFirstSteps(name))
+  // Not the names: a large store has many, and this is asked twice.
+  if (fileSystem.statPath(joinPath(directory, CURRENT_NAME)) !== undefined) return 'store'
+  const foreign = fileSystem.list(directory).find((name) => !isFirstSteps(name))
   if (foreign === undefined) return 'empty'
   throw new WiscError(
     'WISC_NO_STORE',

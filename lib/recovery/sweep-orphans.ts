@@ -3,31 +3,35 @@
  * but not unlinked. By the name alone: a crash may leave anything in a file, and a creation that was cut off another
  * database's id.
  *
- * Called at an open, when the version's own files have all been found, and before anything new is made.
+ * Called at an open, with the names as they were when the version's own files had all been found: what was made since
+ * is not among them.
  */
 
 import { CorruptionError } from '../base/errors.ts'
 import { CURRENT_NAME, joinPath, parseFileName } from '../base/files/file-names.ts'
 import type { StoreDirectory } from '../base/files/store-directory.ts'
 import { unlinkIfPossible } from '../base/files/unlink.ts'
-import { tableMap } from '../state/tables.ts'
 import { readCurrent } from '../tree/version/current.ts'
 import { holdsValueLogFile, type Version } from '../tree/version/version.ts'
 
-export function sweepOrphans(context: StoreDirectory, version: Version): void {
-  const { fileSystem, directory } = context
+/** @returns those of the names that are still there */
+export function sweepOrphans(
+  { fileSystem, directory }: StoreDirectory,
+  version: Version,
+  names: readonly string[],
+): string[] {
   const live = readCurrent(fileSystem, directory)
   if (!live) throw new CorruptionError(CURRENT_NAME, 0, 'CURRENT vanished during the open')
-  const tables = tableMap(version)
-  for (const name of fileSystem.list(directory)) {
+  const { tables } = version
+  const isOrphan = (name: string): boolean => {
     const file = parseFileName(name)
-    if (file === undefined || file.number >= version.nextFileNumber) continue
-    const isHeld =
-      file.kind === 'table'
-        ? tables.has(file.number)
-        : file.kind === 'segment'
-          ? holdsValueLogFile(version, file.number)
-          : file.number === live.manifestNumber
-    if (!isHeld) unlinkIfPossible(fileSystem, joinPath(directory, name))
+    if (file === undefined || file.number >= version.nextFileNumber) return false
+    if (file.kind === 'manifest') return file.number !== live.manifestNumber
+    return file.kind === 'table'
+      ? !tables.has(file.number)
+      : !holdsValueLogFile(version, file.number)
   }
+  return names.filter((name) => {
+    return !isOrphan(name) || !unlinkIfPossible(fileSystem, joinPath(directory, name))
+  })
 }

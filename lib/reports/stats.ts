@@ -1,7 +1,6 @@
 /** Statistics: counters and sizes, taken when they are asked for. */
 
 import type { WiscError } from '../base/errors.ts'
-import { BALLAST_NAME } from '../base/files/file-names.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { ReadingEngine } from '../reads/reading-engine.ts'
 import type { RecoveryReport } from '../recovery/recover.ts'
@@ -98,7 +97,7 @@ export function storeStats(
     punchedBytes: space.punchedBytes,
     hiddenGarbageBytesEstimate: space.hiddenGarbageBytes,
     pinnedBytesEstimate: space.pinnedBytes,
-    ballastBytes: writer?.ballast.bytes ?? engine.space.usage.allocated(BALLAST_NAME),
+    ballastBytes: writer?.ballast.bytes ?? engine.space.usage.ballastBytes,
     backgroundError: engine.error,
     userBytesWritten,
     logBytesWritten,

@@ -1,54 +1,190 @@
 /**
  * Bytes on disk, from the file system's block counts: of the whole directory, and of single files.
  *
- * Files that change no more (tables, sealed segments, relocations) are asked for once; a punched one again. So a
- * look costs a listing, and a call for each of the few others.
+ * A file of the version that changes no more (a table, a sealed segment, a relocation) is asked for once, a punched one
+ * again, and their sum follows the versions. Everything else in the directory is asked for each time, and is little:
+ * open segments, the manifest, BALLAST, what jobs are writing, and names that nobody knows.
+ *
+ * Who writes need not list the directory: all that is made in it takes a file number, and the numbers that were given
+ * since the open are known. Foreign files count that were there at the open. Who only reads lists it each time.
  */
-import { joinPath, LOST_NAME, parseFileName } from '../base/files/file-names.ts'
+import {
+  BALLAST_NAME,
+  CURRENT_NAME,
+  joinPath,
+  LOST_NAME,
+  manifestName,
+  segmentName,
+  tableName,
+} from '../base/files/file-names.ts'
+import type { FileNumbers } from '../base/files/file-numbers.ts'
 import type { FileSystem } from '../base/files/file-system.ts'
-import { tableMap } from '../state/tables.ts'
-import { holdsValueLogFile, type Version } from '../tree/version/version.ts'
+import type { FileNumber } from '../base/ids.ts'
+import { NumberMap } from '../base/number-map.ts'
+import type { FoundFiles } from '../state/found-files.ts'
+import { forChangedFiles, stateOfFile } from '../state/value-log-files.ts'
+import type { Version } from '../tree/version/version.ts'
+
+/** Numbers of which no file has been seen yet. More were used up for nothing by jobs that failed. */
+const UNSEEN_MAX = 256
 
 export class DiskUsage {
   readonly #fileSystem: FileSystem
   readonly #directory: string
-  /** By name: allocated bytes of files that change no more. */
-  #known: Map<string, number> = new Map()
+  /** Undefined: somebody else writes. */
+  readonly #numbers: FileNumbers | undefined
+  /** The one that the fields below are for. */
+  #version: Version
+  /** Allocated bytes of files that change no more: of the version, and of those that left it and are not unlinked. */
+  readonly #settled: Map<FileNumber, number>
+  #settledBytes = 0
+  /** Open segments of the version. */
+  readonly #open: Set<FileNumber> = new Set()
+  /** Names of all else that may be there. */
+  #others: Set<string>
+  /** Numbers below it are accounted for. */
+  #nextNumber: FileNumber
+  /** Numbers that were given, and whose file has not been seen. */
+  readonly #unseen: Set<FileNumber> = new Set()
   #lostBytes: number | undefined
 
-  constructor(fileSystem: FileSystem, directory: string) {
+  /** @param numbers of the store's own writer, undefined if it only reads */
+  constructor(
+    { fileSystem, directory }: { readonly fileSystem: FileSystem; readonly directory: string },
+    found: FoundFiles,
+    numbers: FileNumbers | undefined,
+  ) {
     this.#fileSystem = fileSystem
     this.#directory = directory
+    this.#numbers = numbers
+    this.#version = found.version
+    this.#settled = new Map(found.allocated)
+    for (const bytes of found.allocated.values()) this.#settledBytes += bytes
+    for (const { number, state } of found.version.segments.values()) {
+      if (state === 'open') this.#open.add(number)
+    }
+    this.#others = new Set([...found.others, CURRENT_NAME, BALLAST_NAME])
+    this.#nextNumber = found.nextNumber
   }
 
   /** Allocated bytes of everything in the directory, lost/ included. */
   measure(version: Version): number {
-    const known = new Map<string, number>()
-    const tables = tableMap(version)
-    let total = 0
-    for (const name of this.#fileSystem.list(this.#directory)) {
-      if (name === LOST_NAME) {
-        total += this.#lost()
-        continue
-      }
-      const before = this.#known.get(name)
-      const bytes = before ?? this.allocated(name)
-      total += bytes
-      if (before !== undefined || isFinal(version, tables, name)) known.set(name, bytes)
+    this.follow(version)
+    if (this.#numbers) this.#noteNumbers(this.#numbers.next)
+    else this.#listOthers()
+    let bytes = this.#settledBytes
+    for (const number of this.#open) bytes += this.#ask(segmentName(number)) ?? 0
+    for (const name of this.#others) {
+      if (name === LOST_NAME) bytes += this.#lost()
+      else bytes += this.#askOther(name)
     }
-    this.#known = known
-    return total
+    return bytes
   }
 
-  /** Allocated bytes of one file; 0 if it is not there. */
-  allocated(name: string): number {
-    const path = joinPath(this.#directory, name)
-    return this.#known.get(name) ?? this.#fileSystem.statPath(path)?.allocated ?? 0
+  /** Allocated bytes of a file of the value log; 0 if it is not there. */
+  ofValueLogFile(number: FileNumber): number {
+    return this.#settled.get(number) ?? this.#ask(segmentName(number)) ?? 0
+  }
+
+  /** The same of a table. */
+  ofTable(number: FileNumber): number {
+    return this.#settled.get(number) ?? this.#ask(tableName(number)) ?? 0
+  }
+
+  get ballastBytes(): number {
+    return this.#ask(BALLAST_NAME) ?? 0
   }
 
   /** The file was punched: it is asked for again. */
-  forget(name: string): void {
-    this.#known.delete(name)
+  askAgain(number: FileNumber): void {
+    if (this.#settled.has(number)) this.#settle(number, segmentName(number))
+  }
+
+  /** The file has been unlinked. */
+  gone(number: FileNumber): void {
+    this.#unsettle(number)
+    this.#unseen.delete(number)
+  }
+
+  /** Asks for files that have come into the version or have been sealed; what has left it counts until it is gone. */
+  follow(version: Version): void {
+    const before = this.#version
+    if (version === before) return
+    this.#version = version
+    NumberMap.diff(before.tables, version.tables, (number, old, table) => {
+      if (table === undefined || old !== undefined) return
+      this.#known(number, tableName(number))
+      this.#settle(number, tableName(number))
+    })
+    forChangedFiles(before, version, (number) => {
+      const state = stateOfFile(version, number)
+      const name = segmentName(number)
+      if (state !== 'open') this.#open.delete(number)
+      else this.#open.add(number)
+      if (state !== undefined) this.#known(number, name)
+      else if (!this.#settled.has(number)) this.#others.add(name)
+      if (state === 'sealed' && !this.#settled.has(number)) this.#settle(number, name)
+    })
+  }
+
+  /** The version holds it, so that it is nothing else. */
+  #known(number: FileNumber, name: string): void {
+    this.#unseen.delete(number)
+    this.#others.delete(name)
+  }
+
+  #settle(number: FileNumber, name: string): void {
+    this.#unsettle(number)
+    const bytes = this.#ask(name) ?? 0
+    this.#settled.set(number, bytes)
+    this.#settledBytes += bytes
+  }
+
+  #unsettle(number: FileNumber): void {
+    this.#settledBytes -= this.#settled.get(number) ?? 0
+    this.#settled.delete(number)
+  }
+
+  /** Looks for the files of numbers that were given, whoever made them. */
+  #noteNumbers(next: FileNumber): void {
+    for (; this.#nextNumber < next; this.#nextNumber++) {
+      const number = this.#nextNumber
+      const isOfVersion = this.#version.tables.has(number) || stateOfFile(this.#version, number)
+      if (!isOfVersion) this.#unseen.add(number)
+    }
+    if (this.#unseen.size === 0) return
+    // Ids of runs come from the same counter.
+    for (const { runs } of this.#version.levels) for (const { id } of runs) this.#unseen.delete(id)
+    for (const number of this.#unseen) {
+      const names = [tableName(number), segmentName(number), manifestName(number)]
+      const name = names.find((each) => this.#ask(each) !== undefined)
+      if (name === undefined && this.#unseen.size <= UNSEEN_MAX) continue
+      this.#unseen.delete(number)
+      if (name !== undefined) this.#others.add(name)
+    }
+  }
+
+  /** What the writer has removed does not count. */
+  #listOthers(): void {
+    const names = new Set(this.#fileSystem.list(this.#directory))
+    for (const number of this.#open) names.delete(segmentName(number))
+    for (const number of this.#settled.keys()) {
+      const isTable = this.#version.tables.has(number)
+      const isThere = names.delete(isTable ? tableName(number) : segmentName(number))
+      if (!isThere) this.#unsettle(number)
+    }
+    this.#others = names
+  }
+
+  /** What is gone is no longer asked for, but for BALLAST, which comes back. */
+  #askOther(name: string): number {
+    const bytes = this.#ask(name)
+    if (bytes === undefined && name !== BALLAST_NAME) this.#others.delete(name)
+    return bytes ?? 0
+  }
+
+  #ask(name: string): number | undefined {
+    return this.#fileSystem.statPath(joinPath(this.#directory, name))?.allocated
   }
 
   /** Only an open adds to it, before anything is measured. */
@@ -68,12 +204,4 @@ export class DiskUsage {
     }
     return bytes
   }
-}
-
-/** Tables and relocations are written whole before they get into a version, and sealed segments have ended. */
-function isFinal(version: Version, tables: ReadonlyMap<number, unknown>, name: string): boolean {
-  const file = parseFileName(name)
-  if (file?.kind === 'table') return tables.has(file.number)
-  if (file?.kind !== 'segment' || !holdsValueLogFile(version, file.number)) return false
-  return version.segments.get(file.number)?.state !== 'open'
 }

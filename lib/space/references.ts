@@ -4,11 +4,12 @@
  * The sums follow the version: what a new table refers to is added, what a table that has gone referred to is
  * taken off. Memory holds the references of each table, 24 bytes for each segment that it points to.
  */
-import { tablesOf } from '../state/tables.ts'
+import type { FileNumber, SegmentNumber } from '../base/ids.ts'
+import { NumberMap } from '../base/number-map.ts'
 import type { SegmentReference } from '../tree/entry.ts'
 import { tableWeight } from '../tree/entry-weight.ts'
 import type { TableReader } from '../tree/table/table-reader.ts'
-import type { Version } from '../tree/version/version.ts'
+import { EMPTY_VERSION, type Version } from '../tree/version/version.ts'
 
 /** Records of one logical segment that entries of tables point to; bytes of whole records. */
 export interface SegmentUse {
@@ -38,16 +39,24 @@ interface KnownTable {
   readonly totals: TreeTotals
 }
 
+/** What bringing the sums to a version costs, in microseconds: a table is opened, a reference decoded and added. */
+const TABLE_WORK = 20
+const REFERENCE_WORK = 0.2
+
 export class References {
-  readonly #open: (number: number) => TableReader
-  /** Those that the sums are for: the same object as long as no table changes. */
-  #levels: Version['levels'] | undefined
-  #tables: Map<number, KnownTable> = new Map()
-  readonly #use: Map<number, SegmentUse> = new Map()
+  readonly #open: (number: FileNumber) => TableReader
+  /** The version that the sums are for, and from which they are brought to the next. */
+  #version: Version = EMPTY_VERSION
+  readonly #tables: Map<FileNumber, KnownTable> = new Map()
+  readonly #use: Map<SegmentNumber, SegmentUse> = new Map()
   readonly #totals: TreeTotals = emptyTotals()
+  /** Segments to which other entries point than when they were last asked for. */
+  #changed: Set<SegmentNumber> = new Set()
+  /** Tables that calls have added which did not come to their end. */
+  readonly #early: Set<FileNumber> = new Set()
 
   /** @param open an open table of the current version */
-  constructor(open: (number: number) => TableReader) {
+  constructor(open: (number: FileNumber) => TableReader) {
     this.#open = open
   }
 
@@ -56,30 +65,50 @@ export class References {
   }
 
   /** Records of a logical segment that entries of tables point to; undefined if there are none. */
-  of(segment: number): Readonly<SegmentUse> | undefined {
+  of(segment: SegmentNumber): Readonly<SegmentUse> | undefined {
     return this.#use.get(segment)
+  }
+
+  /** The segments to which other entries point than at the call before. */
+  takeChanged(): ReadonlySet<SegmentNumber> {
+    const changed = this.#changed
+    this.#changed = new Set()
+    return changed
   }
 
   /**
    * Brings the sums to the current version.
-   * @param most tables to open, which takes some 20 us each
-   * @returns false if there are more: then the sums are of no version, and the next call goes on
+   * @param work how much it may cost, in microseconds; at least one table is opened
+   * @returns false if there is more: then the sums are of no version, and the next call goes on
    * @throws CorruptionError, IoError if a table cannot be opened
    */
-  update(version: Version, most: number = Number.POSITIVE_INFINITY): boolean {
-    if (version.levels === this.#levels) return true
-    const gone = new Map(this.#tables)
-    let left = most
-    for (const { number } of tablesOf(version)) {
-      if (gone.delete(number)) continue
-      if (left-- === 0) return false
-      this.#add(number)
+  update(version: Version, work: number = Number.POSITIVE_INFINITY): boolean {
+    if (version.levels === this.#version.levels) return true
+    const come: FileNumber[] = []
+    const gone: FileNumber[] = []
+    NumberMap.diff(this.#version.tables, version.tables, (number, _before, table) => {
+      if (table === undefined) gone.push(number)
+      else if (!this.#tables.has(number)) come.push(number)
+    })
+    let left = work
+    // What a call before has added of a version that was superseded meanwhile.
+    for (const number of this.#early) if (!version.tables.has(number)) gone.push(number)
+    for (const number of come) {
+      if (left <= 0) return false
+      left -= TABLE_WORK + REFERENCE_WORK * this.#add(number)
+      this.#early.add(number)
     }
-    for (const [number, table] of gone) {
+    for (const number of gone) {
+      const table = this.#tables.get(number)
+      if (table === undefined) continue
+      if (left <= 0) return false
       this.#tables.delete(number)
+      this.#early.delete(number)
       this.#apply(table, -1)
+      left -= REFERENCE_WORK * table.references.length
     }
-    this.#levels = version.levels
+    this.#early.clear()
+    this.#version = version
     return true
   }
 
@@ -97,15 +126,16 @@ export class References {
   }
 
   /** The tables that point into any of these segments. */
-  tablesPointingTo(segments: ReadonlySet<number>): ReadonlySet<number> {
-    const found = new Set<number>()
+  tablesPointingTo(segments: ReadonlySet<SegmentNumber>): ReadonlySet<FileNumber> {
+    const found = new Set<FileNumber>()
     for (const [number, { references }] of this.#tables) {
       if (references.some(({ segment }) => segments.has(segment))) found.add(number)
     }
     return found
   }
 
-  #add(number: number): void {
+  /** @returns the number of its references */
+  #add(number: FileNumber): number {
     const reader = this.#open(number)
     const { meta, properties, references } = reader
     const weight = tableWeight(meta, properties, references)
@@ -122,6 +152,7 @@ export class References {
     const table = { largestSequence: meta.largestSequence, references, totals }
     this.#tables.set(number, table)
     this.#apply(table, 1)
+    return references.length
   }
 
   #apply({ references, totals }: KnownTable, sign: 1 | -1): void {
@@ -129,6 +160,7 @@ export class References {
       this.#totals[name] += sign * totals[name]
     }
     for (const { segment, records, bytes } of references) {
+      this.#changed.add(segment)
       let use = this.#use.get(segment)
       if (use === undefined) {
         use = { records: 0, bytes: 0 }

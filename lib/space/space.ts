@@ -9,21 +9,23 @@
 
 import type { BlockCache } from '../base/files/block-cache.ts'
 import { joinPath, segmentName } from '../base/files/file-names.ts'
+import type { FileNumbers } from '../base/files/file-numbers.ts'
 import type { FileSystem } from '../base/files/file-system.ts'
-import { compareLogPositions } from '../base/log-position.ts'
+import type { FileNumber } from '../base/ids.ts'
 import type { CollectibleFile } from '../contract/collection-plan.ts'
+import type { FoundFiles } from '../state/found-files.ts'
 import type { Memtables } from '../state/memtables.ts'
 import type { TableCache } from '../state/tables.ts'
-import { flushedEnd, logicalSegments } from '../state/value-log-files.ts'
 import type { Memtable } from '../tree/memtable/memtable.ts'
-import { isRelocated, type SegmentState, type Version } from '../tree/version/version.ts'
+import type { Version } from '../tree/version/version.ts'
 import { DiskUsage } from './disk-usage.ts'
-import { exposedGarbageBytes, punchedGarbageBytes } from './file-figures.ts'
 import { HiddenGarbageEstimate } from './hidden-garbage.ts'
+import { LogFiles } from './log-files.ts'
 import { References } from './references.ts'
 
-/** Tables that are opened in one step: 2 to 5 ms. */
-const TABLES_PER_STEP = 128
+/** Work of one step on references, in microseconds, and files whose figures are made in one: some 2 ms each. */
+const REFERENCES_WORK = 2000
+const FILES_PER_STEP = 2048
 /** The block of file systems that do not say. */
 const BLOCK_BYTES = 4096
 
@@ -32,6 +34,10 @@ export interface SpaceParts {
   readonly context: { readonly fileSystem: FileSystem; readonly directory: string }
   /** The current one. */
   readonly version: Version
+  /** Its owner; undefined if the store only reads. */
+  readonly versions?: { readonly fileNumbers: FileNumbers }
+  /** What lay in the directory when the store was opened. */
+  readonly files: FoundFiles
   readonly memtables: Memtables
   readonly tables: Pick<TableCache, 'get'>
   readonly cache: BlockCache
@@ -59,29 +65,25 @@ export interface Space {
   readonly tableBytes: number
   /** Of these, what a compaction of the tree gives back: an estimate. */
   readonly tableGarbageBytes: number
+  /** All files of the value log that hold anything. */
   readonly files: readonly CollectibleFile[]
 }
 
 export class SpaceAccount {
   readonly #parts: SpaceParts
   readonly #hidden: HiddenGarbageEstimate
+  readonly #files: LogFiles
   readonly references: References
   readonly usage: DiskUsage
   #blockBytes: number | undefined
-  /** Files with a record that failed its check. */
-  readonly corrupt: Set<number> = new Set()
-  /** Files that were punched, with the bytes that were referenced then. */
-  readonly punched: Map<number, number> = new Map()
-
-  /** Files that had another name when they were last looked at: they cannot be punched. */
-  readonly #linked: Set<number> = new Set()
 
   /** @param hiddenSamplesMax bounds the samples of the estimate of hidden garbage below its own bound */
   constructor(parts: SpaceParts, hiddenSamplesMax?: number) {
     this.#parts = parts
     this.references = new References((number) => parts.tables.get(number))
-    this.usage = new DiskUsage(parts.context.fileSystem, parts.context.directory)
+    this.usage = new DiskUsage(parts.context, parts.files, parts.versions?.fileNumbers)
     this.#hidden = new HiddenGarbageEstimate(parts.tables, parts.cache, hiddenSamplesMax)
+    this.#files = new LogFiles(parts, this.references, this.usage, () => this.#block())
   }
 
   /**
@@ -91,7 +93,10 @@ export class SpaceAccount {
    */
   measureInSteps(): Space | undefined {
     const version = this.#parts.version
-    const isDone = this.references.update(version, TABLES_PER_STEP) && this.#hidden.advance(version)
+    const isDone =
+      this.references.update(version, REFERENCES_WORK) &&
+      this.#hidden.advance(version) &&
+      this.#updateFiles(version, FILES_PER_STEP)
     return isDone ? this.#figures(version) : undefined
   }
 
@@ -104,25 +109,41 @@ export class SpaceAccount {
     const version = this.#parts.version
     this.references.update(version)
     while (!this.#hidden.advance(version));
+    this.#updateFiles(version)
     return this.#figures(version, liveInTables)
+  }
+
+  /** Bytes on disk alone. */
+  measureDisk(): number {
+    return this.usage.measure(this.#parts.version)
+  }
+
+  #updateFiles(version: Version, most?: number): boolean {
+    this.usage.follow(version)
+    // Other names come and go; those files are few.
+    for (const number of this.#files.linked) this.noteNames(number)
+    return this.#files.update(version, most)
   }
 
   #figures(version: Version, liveInTables?: number): Space {
     const diskBytes = this.usage.measure(version)
-    const files = this.files()
-    this.#forgetPunched(files)
     const { hiddenRecordBytes, duplicateBytes } = this.#hidden.figures
+    const { files, exposedGarbageBytes, punchedBytes } = this.#files
+    let listed: CollectibleFile[] | undefined
     const pinned = this.#parts.readers.count > 0
     return {
       diskBytes,
       ...this.#liveFigures(liveInTables),
-      exposedGarbageBytes: sumOf(files, exposedGarbageBytes),
-      punchedBytes: sumOf(files, punchedGarbageBytes),
+      exposedGarbageBytes,
+      punchedBytes,
       hiddenGarbageBytes: hiddenRecordBytes + (pinned ? 0 : duplicateBytes),
       pinnedBytes: pinned ? duplicateBytes : 0,
       tableBytes: this.references.totals.tableBytes,
       tableGarbageBytes: this.#tableGarbageBytes(),
-      files,
+      get files() {
+        listed ??= [...files.values()]
+        return listed
+      },
     }
   }
 
@@ -161,90 +182,28 @@ export class SpaceAccount {
   }
 
   /** Asks how many names a file of the value log has. @returns true if it has others than that of the store */
-  noteNames(number: number): boolean {
+  noteNames(number: FileNumber): boolean {
     const { fileSystem, directory } = this.#parts.context
     const stat = fileSystem.statPath(joinPath(directory, segmentName(number)))
     const hasOtherNames = stat !== undefined && stat.links !== 1
-    if (hasOtherNames) this.#linked.add(number)
-    else this.#linked.delete(number)
+    this.#files.noteOtherNames(number, hasOtherNames)
     return hasOtherNames
   }
 
-  /** All files of the value log that hold anything. */
-  files(): CollectibleFile[] {
-    // Other names come and go; those files are few.
-    for (const number of this.#linked) this.noteNames(number)
-    const version = this.#parts.version
-    const files: CollectibleFile[] = []
-    for (const segment of version.segments.values()) {
-      if (isRelocated(segment)) continue
-      const file = this.#segment(version, segment)
-      if (file) files.push(file)
-    }
-    for (const { number, length } of version.relocations.values()) {
-      const segments = logicalSegments(version, number).map((each) => this.#references(each, 0))
-      files.push(this.#file(number, 'relocation', length, segments, {}))
-    }
-    return files
+  /** A punch of the file has ended. @param referencedBytes when it was; undefined if no holes could be made */
+  notePunched(number: FileNumber, referencedBytes: number | undefined): void {
+    this.usage.askAgain(number)
+    this.#files.notePunched(number, referencedBytes)
   }
 
-  #segment(version: Version, segment: SegmentState): CollectibleFile | undefined {
-    const { number } = segment
-    const sealed = segment.state === 'sealed'
-    const length = sealed ? segment.length : this.#parts.writtenEnd(number)
-    if (length === 0) return undefined
-    const end = { segment: number, offset: length }
-    const isBehind = compareLogPositions(end, version.checkpoint) <= 0
-    // With empty memtables only marker frames lie behind the checkpoint: it can be moved, and the segment sealed.
-    const needsSeal = !this.#parts.memtables.hasEntries && !(sealed && isBehind)
-    const unflushedBytes = needsSeal ? 0 : length - flushedEnd(version, number, length)
-    const blocked = sealed ? ('unflushed' as const) : ('unsealed' as const)
-    return this.#file(number, 'segment', length, [this.#references(number, unflushedBytes)], {
-      needsSeal,
-      ...(!needsSeal && !(sealed && isBehind) && { blocked }),
-    })
+  /** A record of the file failed its check: the file is left alone from now on. */
+  noteCorrupt(number: FileNumber): void {
+    this.#files.noteCorrupt(number)
   }
 
-  #references(segment: number, unflushedBytes: number): CollectibleFile['segments'][number] {
-    const use = this.references.of(segment)
-    return {
-      segment,
-      referencedRecords: use?.records ?? 0,
-      referencedBytes: (use?.bytes ?? 0) + unflushedBytes,
-    }
-  }
-
-  #file(
-    number: number,
-    kind: CollectibleFile['kind'],
-    totalBytes: number,
-    segments: CollectibleFile['segments'],
-    state: Partial<CollectibleFile>,
-  ): CollectibleFile {
-    const punchedAt = this.punched.get(number)
-    return {
-      number,
-      kind,
-      segments,
-      totalBytes,
-      referencedRecords: segments.reduce((sum, each) => sum + each.referencedRecords, 0),
-      referencedBytes: segments.reduce((sum, each) => sum + each.referencedBytes, 0),
-      diskBytes: this.usage.allocated(segmentName(number)),
-      blockBytes: this.#block(),
-      needsSeal: false,
-      pinnedBytes: 0,
-      hiddenBytes: 0,
-      ...(this.#linked.has(number) && { hasOtherNames: true as const }),
-      ...(this.corrupt.has(number) && { blocked: 'corrupt' as const }),
-      ...(punchedAt !== undefined && { referencedBytesAtPunch: punchedAt }),
-      ...state,
-    }
-  }
-
-  #forgetPunched(files: readonly CollectibleFile[]): void {
-    if (this.punched.size === 0) return
-    const numbers = new Set(files.map(({ number }) => number))
-    for (const number of this.punched.keys()) if (!numbers.has(number)) this.punched.delete(number)
+  /** How many files were noted so. */
+  get corruptCount(): number {
+    return this.#files.corruptCount
   }
 
   #block(): number {
@@ -276,11 +235,4 @@ export function liveBytesAbove(
     keys = keys * kept + memtable.liveKeys
   }
   return bytes
-}
-
-function sumOf(
-  files: readonly CollectibleFile[],
-  bytes: (file: CollectibleFile) => number,
-): number {
-  return files.reduce((sum, file) => sum + bytes(file), 0)
 }

@@ -11,6 +11,7 @@ import { BALLAST_NAME, joinPath, parseFileName, segmentName } from '../base/file
 import type { FileSystem, Lock } from '../base/files/file-system.ts'
 import { Ground } from '../base/files/ground.ts'
 import { GuardedFileSystem } from '../base/files/guarded-file-system.ts'
+import { LOG_START } from '../base/log-position.ts'
 import type { ListenOnSocket } from '../base/platform/node-socket.ts'
 import { chooseSocketPath, type SocketPlace } from '../base/platform/node-socket-place.ts'
 import { lockStore } from '../base/platform/store-lock.ts'
@@ -22,6 +23,8 @@ import { createRunner, GroundedRunner } from '../jobs/create-runner.ts'
 import type { JobRunner } from '../jobs/runner.ts'
 import { emptyReport, type RecoveredLog, recoverLog, surveyStore } from '../recovery/recover.ts'
 import { inspectPlace, type StorePlace } from '../recovery/store-place.ts'
+import type { FoundFiles } from '../state/found-files.ts'
+import { EMPTY_VERSION } from '../tree/version/version.ts'
 import { VersionSet } from '../tree/version/version-set.ts'
 import { Store } from './store.ts'
 
@@ -139,8 +142,10 @@ async function startEngine(place: GuardedPlace): Promise<Engine> {
       // The directory itself may be the unfinished work of a creation that was cut off before its name was durable.
       fileSystem.syncDirectory(dirname(directory))
       databaseId = place.random.bytes(16)
-      versions = await createVersions(place, databaseId)
-      recovered = { end: { segment: 0, offset: 0 }, lastSequence: 0, nextSequence: 1 }
+      const files = findFirstFiles(place)
+      const context = { fileSystem, directory, databaseId, random: place.random }
+      versions = await VersionSet.create(context, { nextFileNumber: files.nextNumber })
+      recovered = { files, end: LOG_START, lastSequence: 0, nextSequence: 1 }
       report.clean = true
     } else {
       const manifest = VersionSet.read(fileSystem, directory)!
@@ -173,11 +178,8 @@ function takeLock(
 }
 
 /** A creation that was cut off may have left manifests (store-place.ts): their numbers are not used again. */
-async function createVersions(place: WritingPlace, databaseId: Uint8Array): Promise<VersionSet> {
-  const { fileSystem, directory, random } = place
-  const largest = fileSystem
-    .list(directory)
-    .reduce((most, name) => Math.max(most, parseFileName(name)?.number ?? 0), 0)
-  const context = { fileSystem, directory, databaseId, random }
-  return VersionSet.create(context, { nextFileNumber: largest + 1 })
+function findFirstFiles({ fileSystem, directory }: WritingPlace): FoundFiles {
+  const others = fileSystem.list(directory)
+  const largest = others.reduce((most, name) => Math.max(most, parseFileName(name)?.number ?? 0), 0)
+  return { version: EMPTY_VERSION, allocated: new Map(), others, nextNumber: largest + 1 }
 }

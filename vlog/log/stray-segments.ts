@@ -29,16 +29,16 @@ function openStray(fileSystem: FileSystem, path: string): File | undefined {
 
 /**
  * The highest version edit that a valid frame of any stray segment names as durable; 0 if there is none.
- * @param isKnown whether the version holds a segment
+ * @param names those in the directory that the version does not hold
  */
 export function durableEditOfStrays(
   { fileSystem, directory, databaseId }: StoreDirectory,
-  isKnown: (segment: number) => boolean,
+  names: readonly string[],
 ): number {
   let durableEdit = 0
-  for (const name of fileSystem.list(directory)) {
+  for (const name of names) {
     const parsed = parseFileName(name)
-    if (parsed?.kind !== 'segment' || isKnown(parsed.number)) continue
+    if (parsed?.kind !== 'segment') continue
     // Whatever else has such a name holds no frames.
     if (fileSystem.statPath(joinPath(directory, name))?.kind !== 'file') continue
     const file = openStray(fileSystem, joinPath(directory, name))

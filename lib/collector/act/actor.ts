@@ -106,7 +106,7 @@ export class Actor {
     const named = parseFileName(name)
     const blamed = numbers.filter((number) => number === named?.number && named.kind === 'segment')
     // A table that cannot be read keeps all from being marked that it may point to.
-    for (const number of blamed.length > 0 ? blamed : numbers) this.#parts.space.corrupt.add(number)
+    for (const number of blamed.length > 0 ? blamed : numbers) this.#parts.space.noteCorrupt(number)
     const message = `collection has stopped at a file that cannot be read: ${error.message}`
     emitSafely(this.#parts.events, 'warning', message)
   }

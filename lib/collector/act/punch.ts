@@ -8,7 +8,6 @@
  * tables of its version, so they stay; no two steps work on one file, so the file does.
  */
 import type { MarkResult } from '../../../vlog/collect/mark.ts'
-import { segmentName } from '../../base/files/file-names.ts'
 import type { FileNumber } from '../../base/ids.ts'
 import type { PunchStep } from '../../contract/collection-plan.ts'
 import { HOLE_BYTES_MIN } from '../plan/planning-rules.ts'
@@ -53,6 +52,7 @@ export async function punch(
 ): Promise<StepResult> {
   const { directory, databaseId, versions, runner, values, space } = store
   const { number } = step.file
+  let referencedBytes: number | undefined
   const pin = versions.pinTables()
   try {
     const { files, tables } = victims(pin.version, [number], store)
@@ -69,10 +69,10 @@ export async function punch(
     const result = await runner.run(job, control)
     const { bytesFreed, supported, hasOtherNames, holes, liveBytes } = result
     if (hasOtherNames) space.noteNames(number)
-    else if (supported) space.punched.set(number, liveBytes)
+    else if (supported) referencedBytes = liveBytes
     return { ...NOTHING_DONE, bytesFreed, holes, holesRefused: !supported }
   } finally {
     pin.release()
-    space.usage.forget(segmentName(number))
+    space.notePunched(number, referencedBytes)
   }
 }

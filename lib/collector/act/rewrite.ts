@@ -8,7 +8,6 @@
  * while it runs is copied in vain; nothing can come alive (I12: its victims lie below the checkpoint).
  */
 import { toWiscError } from '../../base/errors.ts'
-import { segmentName } from '../../base/files/file-names.ts'
 import type { FileNumber } from '../../base/ids.ts'
 import type { RewriteStep } from '../../contract/collection-plan.ts'
 import type { VersionEdit } from '../../tree/version/version-edit.ts'
@@ -42,7 +41,7 @@ export async function rewrite(
       ...(relocation && { addedRelocations: [relocation] }),
     })
     const bytesCopied = relocation?.parts.reduce((sum, part) => sum + part.bytes, 0) ?? 0
-    const output = relocation ? space.usage.allocated(segmentName(fileNumber)) : 0
+    const output = relocation ? space.usage.ofValueLogFile(fileNumber) : 0
     const bytesFreed = bytesBefore - output
     return { ...NOTHING_DONE, bytesFreed, bytesCopied, bytesWritten }
   } finally {

@@ -7,7 +7,6 @@
  * at once, and nothing begins beside it.
  */
 
-import { segmentName } from '../../base/files/file-names.ts'
 import type { FileNumber } from '../../base/ids.ts'
 import { plannedFiles } from '../../contract/collection.ts'
 import type { CollectionStep } from '../../contract/collection-plan.ts'
@@ -27,7 +26,7 @@ const KEPT_SHARE = 0.9
 const RECENT_MS = 1000
 
 export class RunningSteps {
-  readonly #usage: Pick<DiskUsage, 'allocated'>
+  readonly #usage: Pick<DiskUsage, 'ofValueLogFile'>
   readonly #stepsMax: number
   readonly #running: Set<RunningStep> = new Set()
   /** Of the largest rewrite of late. */
@@ -35,7 +34,7 @@ export class RunningSteps {
   /** When the last one ended. */
   #rewroteAt = Number.NEGATIVE_INFINITY
 
-  constructor(usage: Pick<DiskUsage, 'allocated'>, stepsMax: number) {
+  constructor(usage: Pick<DiskUsage, 'ofValueLogFile'>, stepsMax: number) {
     this.#usage = usage
     this.#stepsMax = stepsMax
   }
@@ -106,6 +105,6 @@ export class RunningSteps {
   }
 
   #writtenBytes({ output }: RunningStep): number {
-    return output === undefined ? 0 : this.#usage.allocated(segmentName(output))
+    return output === undefined ? 0 : this.#usage.ofValueLogFile(output)
   }
 }

@@ -1,7 +1,6 @@
 /** The files that an action takes: what a job needs to know of them, what they take on disk, the edit without them. */
 import type { ValueLogFile } from '../../../vlog/collect/victim.ts'
 import { WiscError } from '../../base/errors.ts'
-import { segmentName } from '../../base/files/file-names.ts'
 import type { FileNumber, SegmentNumber } from '../../base/ids.ts'
 import { compareLogPositions } from '../../base/log-position.ts'
 import type { PlannedFile } from '../../contract/collection-plan.ts'
@@ -67,5 +66,5 @@ export function diskBytesOf(
   files: readonly PlannedFile[],
   { space }: Pick<MarkedStore, 'space'>,
 ): number {
-  return files.reduce((sum, { number }) => sum + space.usage.allocated(segmentName(number)), 0)
+  return files.reduce((sum, { number }) => sum + space.usage.ofValueLogFile(number), 0)
 }

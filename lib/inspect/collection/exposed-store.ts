@@ -2,7 +2,6 @@
  * A store as it will be when a collection has flushed and compacted it: one walk over memtables and tables, and the
  * figures that follow. Exact on a quiet store but for bytes of tables. Writes nothing (I11).
  */
-import { tableName } from '../../base/files/file-names.ts'
 import type { SegmentNumber, Sequence } from '../../base/ids.ts'
 import { systemRandom } from '../../base/random.ts'
 import { isExposureAsked } from '../../collector/plan/tree-garbage.ts'
@@ -78,7 +77,7 @@ export function tableGrowth(
   const flushed = totals.putWeight + totals.tombstoneWeight
   const perWeight = flushed === 0 ? 1 : tableBytes / flushed
   const allocated = tablesOf(version).reduce(
-    (sum, { number }) => sum + space.usage.allocated(tableName(number)),
+    (sum, { number }) => sum + space.usage.ofTable(number),
     0,
   )
   return inBlocks(engine, (tree.weight - tree.garbageWeight) * perWeight) - allocated

@@ -52,7 +52,7 @@ export async function segmentMap(
     bytes[state] += record.length
     spread(cells, cellBytes, record.place, record.place + record.length, state)
   })
-  const diskBytes = engine.space.usage.allocated(file)
+  const diskBytes = engine.space.usage.ofValueLogFile(marked.number)
   return {
     number: marked.number,
     file,

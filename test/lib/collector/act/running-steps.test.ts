@@ -1,6 +1,5 @@
 /** Steps side by side: which may begin, what they hold, and the room that they take and give back. */
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { segmentName } from '#dist/lib/base/files/file-names.js'
 import { RunningSteps } from '#dist/lib/collector/act/running-steps.js'
 import type { CollectionStep } from '#dist/lib/contract/collection-plan.js'
 
@@ -30,8 +29,8 @@ const drop = (number: number): CollectionStep => ({
 })
 
 function stepsOf(most: number) {
-  const written = new Map<string, number>()
-  const steps = new RunningSteps({ allocated: (name) => written.get(name) ?? 0 }, most)
+  const written = new Map<number, number>()
+  const steps = new RunningSteps({ ofValueLogFile: (number) => written.get(number) ?? 0 }, most)
   const ends: (() => void)[] = []
   const start = (step: CollectionStep, output?: number): Promise<void> =>
     steps.start(step, ({ began }) => {
@@ -77,7 +76,7 @@ test('what a rewrite has still to write is kept free, and what all give back is 
   const first = start(rewrite(1), 0x50)
   void start(punch(2))
   expect([steps.reservedBytes, steps.diskBytesAfter(5000)]).toEqual([600, 5000 - 400 - 300])
-  written.set(segmentName(0x50), 200)
+  written.set(0x50, 200)
   expect(steps.reservedBytes).toBe(400)
   // 200 bytes of the output are on disk already.
   expect(steps.diskBytesAfter(5200)).toBe(5000 - 400 - 300)

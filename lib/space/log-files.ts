@@ -1,0 +1,233 @@
+/**
+ * The figures of each file of the value log: they follow the versions and what tables refer to, so that a look costs
+ * what has changed and not what there is.
+ *
+ * A file's figures are an object that is made anew when anything in it may have changed: the version describes the file
+ * in another way, other tables point into it, it was punched or found damaged. Those at the end of the log, which also
+ * depend on what is written and flushed, are made anew at each look; they are few. The map of them is persistent: who
+ * goes through it in several turns sees the files as they were together.
+ */
+import type { FileNumber, SegmentNumber } from '../base/ids.ts'
+import { compareLogPositions } from '../base/log-position.ts'
+import { NumberMap, type NumberMapBuilder } from '../base/number-map.ts'
+import type { CollectibleFile, SegmentReferences } from '../contract/collection-plan.ts'
+import type { Memtables } from '../state/memtables.ts'
+import {
+  flushedEnd,
+  forChangedFiles,
+  logicalSegments,
+  segmentWrittenTo,
+  stateOfFile,
+} from '../state/value-log-files.ts'
+import {
+  EMPTY_VERSION,
+  holderOf,
+  type SegmentState,
+  type Version,
+} from '../tree/version/version.ts'
+import type { DiskUsage } from './disk-usage.ts'
+import { exposedGarbageBytes, punchedGarbageBytes } from './file-figures.ts'
+import type { References } from './references.ts'
+
+type Mutable<T> = { -readonly [Name in keyof T]: T[Name] }
+
+export type FilesByNumber = NumberMap<FileNumber, CollectibleFile>
+
+/** What the figures of files are made from. */
+export interface LogFilesParts {
+  readonly memtables: Pick<Memtables, 'hasEntries'>
+  /** End of the frames of a segment that is not sealed; 0 if it has none. */
+  writtenEnd(segment: number): number
+}
+
+export class LogFiles {
+  readonly #parts: LogFilesParts
+  readonly #references: References
+  readonly #usage: DiskUsage
+  readonly #blockBytes: () => number
+  /** The one that the figures are for, but for those in `#stale`. */
+  #version: Version = EMPTY_VERSION
+  #files: FilesByNumber = NumberMap.empty()
+  readonly #stale: Set<FileNumber> = new Set()
+  /** Files that hold something behind the checkpoint, or are not sealed. */
+  readonly #atEnd: Set<FileNumber> = new Set()
+  #exposedGarbageBytes = 0
+  #punchedBytes = 0
+  /** Files with a record that failed its check. */
+  readonly #corrupt: Set<FileNumber> = new Set()
+  /** Files that were punched, with the bytes that were referenced then. */
+  readonly #punched: Map<FileNumber, number> = new Map()
+  /** Files that had another name when they were last looked at: they cannot be punched. */
+  readonly #linked: Set<FileNumber> = new Set()
+
+  constructor(
+    parts: LogFilesParts,
+    references: References,
+    usage: DiskUsage,
+    blockBytes: () => number,
+  ) {
+    this.#parts = parts
+    this.#references = references
+    this.#usage = usage
+    this.#blockBytes = blockBytes
+  }
+
+  /** All files that hold anything, by number. */
+  get files(): FilesByNumber {
+    return this.#files
+  }
+
+  /** Bytes that no entry points to. */
+  get exposedGarbageBytes(): number {
+    return this.#exposedGarbageBytes
+  }
+
+  /** Of these, holes. */
+  get punchedBytes(): number {
+    return this.#punchedBytes
+  }
+
+  /** How many files were found damaged. */
+  get corruptCount(): number {
+    return this.#corrupt.size
+  }
+
+  /** Files with other names than the store's, as far as that is known. */
+  get linked(): ReadonlySet<FileNumber> {
+    return this.#linked
+  }
+
+  noteCorrupt(number: FileNumber): void {
+    this.#corrupt.add(number)
+    this.#stale.add(number)
+  }
+
+  /** Its blocks are others now. @param referencedBytes when it was punched; undefined if it has no holes of that */
+  notePunched(number: FileNumber, referencedBytes: number | undefined): void {
+    if (referencedBytes !== undefined) this.#punched.set(number, referencedBytes)
+    this.#stale.add(number)
+  }
+
+  noteOtherNames(number: FileNumber, hasOtherNames: boolean): void {
+    if (hasOtherNames === this.#linked.has(number)) return
+    if (hasOtherNames) this.#linked.add(number)
+    else this.#linked.delete(number)
+    this.#stale.add(number)
+  }
+
+  /**
+   * Brings the figures to a version, which the references and the disk usage have been brought to before.
+   * @param most files whose figures are made, at about a microsecond each
+   * @returns false if there are more: then the figures are of no version, and the next call goes on
+   */
+  update(version: Version, most: number = Number.POSITIVE_INFINITY): boolean {
+    const stale = this.#stale
+    forChangedFiles(this.#version, version, (number) => stale.add(number))
+    this.#version = version
+    for (const segment of this.#references.takeChanged()) {
+      const number = holderOf(version, segment)
+      if (number !== undefined) stale.add(number)
+    }
+    for (const number of this.#atEnd) stale.add(number)
+    const files = this.#files.builder()
+    let left = most
+    for (const number of stale) {
+      if (left-- <= 0) break
+      stale.delete(number)
+      this.#replace(files, number, this.#figuresOf(version, number))
+    }
+    this.#files = files.finish()
+    return stale.size === 0
+  }
+
+  #replace(
+    files: NumberMapBuilder<FileNumber, CollectibleFile>,
+    number: FileNumber,
+    file: CollectibleFile | undefined,
+  ): void {
+    this.#count(files.get(number), -1)
+    this.#count(file, 1)
+    if (file !== undefined) files.set(number, file)
+    else files.delete(number)
+  }
+
+  #count(file: CollectibleFile | undefined, sign: 1 | -1): void {
+    if (file === undefined) return
+    this.#exposedGarbageBytes += sign * exposedGarbageBytes(file)
+    this.#punchedBytes += sign * punchedGarbageBytes(file)
+  }
+
+  #figuresOf(version: Version, number: FileNumber): CollectibleFile | undefined {
+    this.#atEnd.delete(number)
+    const relocation = version.relocations.get(number)
+    if (relocation !== undefined) {
+      const segments = logicalSegments(version, number).map((each) => this.#referencesTo(each, 0))
+      return this.#file(number, 'relocation', relocation.length, segments, false)
+    }
+    if (stateOfFile(version, number) !== undefined) {
+      return this.#segment(version, version.segments.get(segmentWrittenTo(number))!)
+    }
+    this.#punched.delete(number)
+    this.#linked.delete(number)
+    return undefined
+  }
+
+  #segment(version: Version, segment: SegmentState): CollectibleFile | undefined {
+    const { number } = segment
+    const sealed = segment.state === 'sealed'
+    const length = sealed ? segment.length : this.#parts.writtenEnd(number)
+    const end = { segment: number, offset: length }
+    const isBehind = sealed && compareLogPositions(end, version.checkpoint) <= 0
+    if (!isBehind) this.#atEnd.add(number)
+    if (length === 0) return undefined
+    // With empty memtables only marker frames lie behind the checkpoint: it can be moved, and the segment sealed.
+    const needsSeal = !this.#parts.memtables.hasEntries && !isBehind
+    const unflushedBytes = needsSeal ? 0 : length - flushedEnd(version, number, length)
+    const segments = [this.#referencesTo(number, unflushedBytes)]
+    const file = this.#file(number, 'segment', length, segments, needsSeal)
+    if (!needsSeal && !isBehind) file.blocked = sealed ? 'unflushed' : 'unsealed'
+    return file
+  }
+
+  #referencesTo(segment: SegmentNumber, unflushedBytes: number): SegmentReferences {
+    const use = this.#references.of(segment)
+    return {
+      segment,
+      referencedRecords: use?.records ?? 0,
+      referencedBytes: (use?.bytes ?? 0) + unflushedBytes,
+    }
+  }
+
+  #file(
+    number: FileNumber,
+    kind: CollectibleFile['kind'],
+    totalBytes: number,
+    segments: readonly SegmentReferences[],
+    needsSeal: boolean,
+  ): Mutable<CollectibleFile> {
+    let referencedRecords = 0
+    let referencedBytes = 0
+    for (const each of segments) {
+      referencedRecords += each.referencedRecords
+      referencedBytes += each.referencedBytes
+    }
+    const file: Mutable<CollectibleFile> = {
+      number,
+      kind,
+      segments,
+      totalBytes,
+      referencedRecords,
+      referencedBytes,
+      diskBytes: this.#usage.ofValueLogFile(number),
+      blockBytes: this.#blockBytes(),
+      needsSeal,
+      pinnedBytes: 0,
+      hiddenBytes: 0,
+    }
+    if (this.#linked.has(number)) file.hasOtherNames = true
+    if (this.#corrupt.has(number)) file.blocked = 'corrupt'
+    const punchedAt = this.#punched.get(number)
+    if (punchedAt !== undefined) file.referencedBytesAtPunch = punchedAt
+    return file
+  }
+}
