@@ -13,6 +13,12 @@ export const STORE_PATH = {
   describe: 'Directory of the store',
 } as const
 
+export const SEGMENT = {
+  type: 'string',
+  demandOption: true,
+  describe: 'Number or name of the file',
+} as const
+
 export const KEY = { type: 'string', demandOption: true, describe: 'The key' } as const
 
 export const HEX = {

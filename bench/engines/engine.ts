@@ -4,6 +4,7 @@
  * An engine says in how many ways it can be filled; each is tried, and its best one counts. Callbacks
  * see every entry so that the workloads check what came back.
  */
+import type { DataSet } from '../data-set.ts'
 
 /** The engines by the names that `--engines` takes. */
 export const ENGINE_NAMES = [
@@ -102,4 +103,20 @@ export async function fillInGroups(
   for (let from = 0; from < source.count; from += size) {
     await writeGroup(from, Math.min(source.count, from + size))
   }
+}
+
+/** Fills a store with all entries of a data set, in its order. */
+export function fillInOrder(
+  store: { put(key: Buffer, value: Buffer): Promise<unknown> },
+  data: DataSet,
+): Promise<void> {
+  const source = {
+    count: data.entries,
+    index: (i: number) => data.order[i]!,
+    key: (index: number) => data.key(index),
+    value: (index: number) => data.value(index, 0),
+  }
+  return fillWithWriters(source, windowEntries(data.valueBytes), (key, value) =>
+    store.put(key, value),
+  )
 }

@@ -14,8 +14,8 @@ import { KIND } from '../../lib/tree/entry.ts'
 import type { Arena } from '../../lib/tree/memtable/arena.ts'
 import { createArena } from '../../lib/tree/memtable/arena.ts'
 import { Memtable } from '../../lib/tree/memtable/memtable.ts'
+import { measure } from './best-of-rounds.ts'
 
-const ROUNDS = 3
 const KEY_BYTES = 16
 const FINDS = 500_000
 
@@ -52,17 +52,6 @@ function nextState(state: number): number {
   next ^= next >>> 17
   next ^= next << 5
   return next | 0
-}
-
-/** Microseconds for one of `count` operations, the best of the rounds. */
-function measure(count: number, run: () => void): number {
-  let best = Number.POSITIVE_INFINITY
-  for (let round = 0; round < ROUNDS; round++) {
-    const start = process.hrtime.bigint()
-    run()
-    best = Math.min(best, Number(process.hrtime.bigint() - start) / 1000 / count)
-  }
-  return best
 }
 
 function fill(arena: Arena, keys: Uint8Array): Memtable {

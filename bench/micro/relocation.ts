@@ -15,8 +15,8 @@ import { RECORD_KIND, writeRecordHead } from '../../vlog/record.ts'
 import type { BuiltRelocation } from '../../vlog/relocation/relocation-format.ts'
 import { RelocationReader } from '../../vlog/relocation/relocation-reader.ts'
 import { RelocationWriter } from '../../vlog/relocation/relocation-writer.ts'
+import { measure, ROUNDS } from './best-of-rounds.ts'
 
-const ROUNDS = 3
 const RECORDS = Number(process.argv[2] ?? 500_000)
 const LOOKUPS = 500_000
 /** Survivors are apart from each other by this much in their old segments. */
@@ -87,17 +87,6 @@ function open(built: BuiltRelocation): RelocationReader {
   const name = segmentName(built.number)
   const expected = { ...built, databaseId: DATABASE_ID }
   return RelocationReader.open(fileSystem, joinPath(directory, name), name, expected)
-}
-
-/** Microseconds for one of `count` operations, the best of the rounds. */
-function measure(count: number, run: () => void): number {
-  let best = Number.POSITIVE_INFINITY
-  for (let round = 0; round < ROUNDS; round++) {
-    const start = process.hrtime.bigint()
-    run()
-    best = Math.min(best, Number(process.hrtime.bigint() - start) / 1000 / count)
-  }
-  return best
 }
 
 function locateAll(

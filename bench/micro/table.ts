@@ -19,8 +19,8 @@ import { KIND } from '../../lib/tree/entry.ts'
 import type { KeyedEntry } from '../../lib/tree/table/block-format.ts'
 import { TableBuilder } from '../../lib/tree/table/table-builder.ts'
 import { TableReader } from '../../lib/tree/table/table-reader.ts'
+import { measure } from './best-of-rounds.ts'
 
-const ROUNDS = 3
 const KEYS = Number(process.argv[2] ?? 1_000_000)
 const LOOKUPS = 500_000
 const RECORD_BYTES = 4150
@@ -105,17 +105,6 @@ function build(keys: readonly Uint8Array[]): BuiltTable {
 function open(built: BuiltTable): TableReader {
   const name = tableName(built.meta.number)
   return TableReader.open(fileSystem, joinPath(directory, name), name, built.meta, DATABASE_ID)
-}
-
-/** Microseconds for one of `count` operations, the best of the rounds. */
-function measure(count: number, run: () => void): number {
-  let best = Number.POSITIVE_INFINITY
-  for (let round = 0; round < ROUNDS; round++) {
-    const start = process.hrtime.bigint()
-    run()
-    best = Math.min(best, Number(process.hrtime.bigint() - start) / 1000 / count)
-  }
-  return best
 }
 
 function findAll(

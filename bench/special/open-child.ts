@@ -3,7 +3,7 @@
  */
 import { type Options, open, type Stats, type Store } from '../../lib/index.ts'
 import { DataSet } from '../data-set.ts'
-import { fillWithWriters, windowEntries } from '../engines/engine.ts'
+import { fillInOrder } from '../engines/engine.ts'
 import { Peaks } from '../peaks.ts'
 
 /** What the parent asks for. */
@@ -42,7 +42,7 @@ async function run(job: OpenJob): Promise<void> {
   const store = await open(job.directory, job.options)
   const openMs = performance.now() - before
   const firstGetMs = job.step === 'open' ? await timeFirstGet(store, data) : 0
-  if (job.step !== 'open') await fill(store, data)
+  if (job.step !== 'open') await fillInOrder(store, data)
   const { memoryPeakBytes } = peaks.finish()
   const { recovery } = store.stats()
   // Killed here, or when the parent has the message: whatever is acknowledged is in the log, nothing is flushed.
@@ -59,16 +59,4 @@ async function timeFirstGet(store: Store, data: DataSet): Promise<number> {
   const ms = performance.now() - before
   data.check(index, value)
   return ms
-}
-
-function fill(store: Store, data: DataSet): Promise<void> {
-  const source = {
-    count: data.entries,
-    index: (i: number) => data.order[i]!,
-    key: (index: number) => data.key(index),
-    value: (index: number) => data.value(index, 0),
-  }
-  return fillWithWriters(source, windowEntries(data.valueBytes), (key, value) =>
-    store.put(key, value),
-  )
 }

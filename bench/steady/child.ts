@@ -3,7 +3,7 @@
  */
 import { type Options, open, type Store, WiscError } from '../../lib/index.ts'
 import { DataSet, KEY_BYTES } from '../data-set.ts'
-import { fillWithWriters, windowEntries } from '../engines/engine.ts'
+import { fillInOrder, windowEntries } from '../engines/engine.ts'
 import { clearDebts, pause, turn } from '../measure.ts'
 import { Peaks, readWrittenBytes } from '../peaks.ts'
 import { createChooser } from './choose-key.ts'
@@ -46,7 +46,7 @@ async function run(job: SteadyJob): Promise<SteadyResult> {
   const { directory } = job
   const data = new DataSet(job.totalBytes, job.load.valueBytes, job.seed)
   const store = await openStore(job)
-  await load(store, data)
+  await fillInOrder(store, data)
   await store.flush()
   await rest(directory)
 
@@ -121,18 +121,6 @@ async function openStore(job: SteadyJob): Promise<Store> {
     if (!refused || collector.enabled) throw error
     return open(job.directory, { segmentBytes: SEGMENT_BYTES })
   }
-}
-
-function load(store: Store, data: DataSet): Promise<void> {
-  const source = {
-    count: data.entries,
-    index: (i: number) => data.order[i]!,
-    key: (index: number) => data.key(index),
-    value: (index: number) => data.value(index, 0),
-  }
-  return fillWithWriters(source, windowEntries(data.valueBytes), (key, value) =>
-    store.put(key, value),
-  )
 }
 
 /** Waits until nothing is written and nothing is freed any more. @returns false if that never came */

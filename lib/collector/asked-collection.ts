@@ -47,7 +47,7 @@ export function planCollection(
 /** Executes the plan that was given, or flushes, compacts, plans and executes until the target is reached. */
 export function collect(collector: Collector, options: ResolvedCollect): Promise<CollectionReport> {
   const work = (signal: AbortSignal): Promise<CollectionReport> =>
-    new Run(collector, options, control(options, signal)).run()
+    new AskedRun(collector, options, control(options, signal)).run()
   return collector.exclusively(work, options.signal)
 }
 
@@ -56,7 +56,7 @@ function control({ bytesPerSecond }: ResolvedCollect, signal: AbortSignal): Step
 }
 
 /** One call of collect. */
-class Run {
+class AskedRun {
   readonly #collector: Collector
   readonly #options: ResolvedCollect
   readonly #control: StepControl

@@ -15,7 +15,7 @@ import {
   type Version,
 } from '../tree/version/version.ts'
 import type { RelocationState } from '../tree/version/version-edit.ts'
-import { damageOf, type VerifyPass } from './verify-pass.ts'
+import { findDamage, type VerifyPass } from './verify-pass.ts'
 
 const FRAMES_PER_STEP = 64
 /** In one file; more say nothing new. */
@@ -35,7 +35,7 @@ export async function verifyLog(pass: VerifyPass, tables: number): Promise<numbe
     let known = proved.segments.get(number)
     if (known?.end !== end) {
       const damaged: CorruptionError[] = []
-      const error = await damageOf(async () => {
+      const error = await findDamage(async () => {
         known = { end, records: await verifySegment(pass, segment, end, pause, damaged) }
         if (damaged.length === 0) proved.segments.set(number, known)
       })
@@ -50,7 +50,7 @@ export async function verifyLog(pass: VerifyPass, tables: number): Promise<numbe
     const { number, parts } = relocation
     const pause = (): Promise<void> => pass.pause(tables, done)
     if (!proved.relocations.has(number)) {
-      const error = await damageOf(async () => {
+      const error = await findDamage(async () => {
         await verifyRelocation(engine, relocation, pause)
         proved.relocations.add(number)
       })

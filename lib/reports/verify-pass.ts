@@ -24,7 +24,7 @@ export interface VerifyPass {
 }
 
 /** What was found in the entries of tables. */
-export class TableFigures {
+export class CountedEntries {
   entries = 0
   pointers = 0
   /** Of values that were read and proved. */
@@ -32,7 +32,7 @@ export class TableFigures {
   /** What they point to. */
   readonly references: RecountedReferences = new RecountedReferences()
 
-  add({ entries, pointers, valueBytes, references }: TableFigures): void {
+  add({ entries, pointers, valueBytes, references }: CountedEntries): void {
     this.entries += entries
     this.pointers += pointers
     this.valueBytes += valueBytes
@@ -42,7 +42,7 @@ export class TableFigures {
 
 /** Files in which nothing is damaged, by number, for looks at later versions that still have them. */
 export class ProvedFiles {
-  readonly tables: Map<FileNumber, TableFigures> = new Map()
+  readonly tables: Map<FileNumber, CountedEntries> = new Map()
   /** Up to where, and how many records there are. */
   readonly segments: Map<FileNumber, { readonly end: number; readonly records: number }> = new Map()
   readonly relocations: Set<FileNumber> = new Set()
@@ -74,7 +74,9 @@ export class Findings {
 }
 
 /** Runs a check. @returns the damage that it found; other errors are thrown */
-export async function damageOf(check: () => Promise<void> | void): Promise<WiscError | undefined> {
+export async function findDamage(
+  check: () => Promise<void> | void,
+): Promise<WiscError | undefined> {
   try {
     await check()
     return undefined

@@ -8,28 +8,28 @@ import { type EntryCursor, KIND, type TableMeta } from '../tree/entry.ts'
 import type { TableReader } from '../tree/table/table-reader.ts'
 import { holderOf } from '../tree/version/version.ts'
 import {
-  damageOf,
+  CountedEntries,
   type Findings,
+  findDamage,
   missingFile,
-  TableFigures,
   type VerifyPass,
 } from './verify-pass.ts'
 
 const POINTERS_PER_STEP = 256
 
 /** @returns what all tables hold; of a damaged one, as far as it could be read */
-export async function verifyTables(pass: VerifyPass): Promise<TableFigures> {
+export async function verifyTables(pass: VerifyPass): Promise<CountedEntries> {
   const { engine, version, findings, proved } = pass
-  const sum = new TableFigures()
+  const sum = new CountedEntries()
   for (const [index, table] of tablesOf(version).entries()) {
     const pause = (): Promise<void> => pass.pause(index, 0)
     await pause()
     let figures = proved.tables.get(table.number)
     if (figures === undefined) {
-      const found = new TableFigures()
+      const found = new CountedEntries()
       figures = found
       let isWhole = false
-      const error = await damageOf(async () => {
+      const error = await findDamage(async () => {
         isWhole = await verifyTable(pass, table, found, pause)
       })
       // One that is no longer in the version was removed in order: its absence is no damage.
@@ -45,7 +45,7 @@ export async function verifyTables(pass: VerifyPass): Promise<TableFigures> {
 async function verifyTable(
   { engine, version, deep, findings }: VerifyPass,
   table: TableMeta,
-  figures: TableFigures,
+  figures: CountedEntries,
   pause: () => Promise<void>,
 ): Promise<boolean> {
   const reader = openTable(engine.context, version, table.number)

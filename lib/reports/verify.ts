@@ -24,7 +24,7 @@ import { tablesOf } from '../state/tables.ts'
 import { isRelocated } from '../tree/version/version.ts'
 import { VersionSet } from '../tree/version/version-set.ts'
 import { verifyLog } from './verify-log.ts'
-import { damageOf, Findings, missingFile, ProvedFiles, type VerifyPass } from './verify-pass.ts'
+import { Findings, findDamage, missingFile, ProvedFiles, type VerifyPass } from './verify-pass.ts'
 import { type RecountedReferences, verifyReferences } from './verify-references.ts'
 import { verifyTables } from './verify-tables.ts'
 
@@ -134,12 +134,12 @@ async function verifyVersion(
   const pass: VerifyPass = { engine, version, deep, findings, proved, pause }
   for (const error of engine.damage ?? []) findings.note(missingFile(error) ?? error)
   const { fileSystem, directory } = engine.context
-  findings.note(await damageOf(() => void VersionSet.read(fileSystem, directory)))
+  findings.note(await findDamage(() => void VersionSet.read(fileSystem, directory)))
   const { entries, pointers, valueBytes, references } = await verifyTables(pass)
   const records = await verifyLog(pass, tables)
   await pause(tables, segments)
   if (findings.isEmpty && engine.version.levels === version.levels) {
-    findings.note(await damageOf(() => verifyAccounting(engine, references)))
+    findings.note(await findDamage(() => verifyAccounting(engine, references)))
   }
   const { isEmpty: ok, damage, affectedEntries } = findings
   return { ok, tables, entries, pointers, segments, records, valueBytes, damage, affectedEntries }

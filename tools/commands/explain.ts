@@ -1,6 +1,6 @@
 /** `wisc explain`: why a file of the value log is still there. */
 import { type SegmentFacts, segmentFacts } from '../../lib/inspect/collection/segment-facts.ts'
-import { EXACT_BYTES, STORE_PATH } from '../arguments.ts'
+import { EXACT_BYTES, SEGMENT, STORE_PATH } from '../arguments.ts'
 import { jsonBytes } from '../entries.ts'
 import { withUnknownPins } from '../gc-text.ts'
 import { openReaders } from '../owner.ts'
@@ -50,11 +50,7 @@ export const explain: Verb = defineVerb({
   options: (command) =>
     command
       .positional('path', STORE_PATH)
-      .positional('segment', {
-        type: 'string',
-        demandOption: true,
-        describe: 'Number or name of the file',
-      })
+      .positional('segment', SEGMENT)
       .option('bytes', EXACT_BYTES),
   run: async ({ path, segment, bytes, json }, context) => {
     const { output, progress, signal } = context

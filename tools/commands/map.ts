@@ -4,7 +4,7 @@ import {
   type SegmentMap,
   segmentMap,
 } from '../../lib/inspect/collection/segment-map.ts'
-import { countOf, EXACT_BYTES, STORE_PATH } from '../arguments.ts'
+import { countOf, EXACT_BYTES, SEGMENT, STORE_PATH } from '../arguments.ts'
 import { parseSegment } from '../terminal/amounts.ts'
 import { EXIT_CODE, UsageError } from '../terminal/exit-code.ts'
 import type { Output, Style } from '../terminal/output.ts'
@@ -43,11 +43,7 @@ export const map: Verb = defineVerb({
   options: (command) =>
     command
       .positional('path', STORE_PATH)
-      .positional('segment', {
-        type: 'string',
-        demandOption: true,
-        describe: 'Number or name of the file',
-      })
+      .positional('segment', SEGMENT)
       .option('cells', {
         type: 'number',
         requiresArg: true,

@@ -3,7 +3,7 @@ import fs from 'node:fs'
 import net from 'node:net'
 import type { Duplex } from 'node:stream'
 import { IoError } from '../errors.ts'
-import { FILE_MODE } from './node-file.ts'
+import { FILE_MODE, ioError } from './node-file.ts'
 
 /** Longer paths fit into no socket address: 104 bytes on some platforms, 108 on others, a zero behind. */
 export const SOCKET_PATH_BYTES_MAX = 103
@@ -70,9 +70,4 @@ function checkLength(operation: string, path: string): void {
   if (Buffer.byteLength(path) > SOCKET_PATH_BYTES_MAX) {
     throw new IoError(operation, path, 'ENAMETOOLONG')
   }
-}
-
-function ioError(operation: string, path: string, cause: unknown): IoError {
-  const { code } = cause as { readonly code?: unknown }
-  return new IoError(operation, path, typeof code === 'string' ? code : 'UNKNOWN', { cause })
 }

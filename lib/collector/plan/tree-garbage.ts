@@ -34,12 +34,12 @@ export function isTreeEmptied({ tableBytes, tableGarbageBytes }: TreeGarbage): b
 }
 
 /** What a walk over all tables has found, and how large they are. */
-export interface WalkedTree extends TreeGarbage {
+export interface TreeWithHidden extends TreeGarbage {
   /** Records of the value log that a compaction would expose. */
   readonly hiddenBytes: number
 }
 
 /** Whether a collection that someone asks for compacts the tree first. */
-export function isExposureAsked(tree: WalkedTree, targetSpaceAmplification: number): boolean {
+export function isExposureAsked(tree: TreeWithHidden, targetSpaceAmplification: number): boolean {
   return tree.hiddenBytes > 0 || isTreeWorthMerging(tree, targetSpaceAmplification)
 }

@@ -9,7 +9,7 @@ import type { CollectibleFile } from '../../contract/collection-plan.ts'
 import type { ReadingEngine } from '../../reads/reading-engine.ts'
 import type { ExposedTree } from './exposed-store.ts'
 import { inTurns } from './in-turns.ts'
-import { valueLogFile } from './marked-records.ts'
+import { fileOfNumber } from './marked-records.ts'
 
 /** The file with its holes: by guess if there are too many records to know their places. */
 export async function markKept(
@@ -26,7 +26,7 @@ export async function markKept(
     return { ...file, marked: { holes, holeBytes } }
   }
   const { context } = engine
-  const victim: ValueLogFile = valueLogFile(engine, file.number)
+  const victim: ValueLogFile = fileOfNumber(engine, file.number)
   const input = { ...context, files: [victim], minimumHoleBytes: rules.minimumHoleBytes }
   const { files } = await inTurns(markSteps(input, marksOf(tree), context), signal)
   return withMark(file, files[0]!)

@@ -49,7 +49,7 @@ export async function markedRecords(
 ): Promise<MarkedRecords> {
   try {
     const { context, version, space } = engine
-    const victim = valueLogFile(engine, number)
+    const victim = fileOfNumber(engine, number)
     const { tables } = pointingInto(version, space.references, [number])
     const isEmpty = victim.length === 0
     const input = { ...context, files: isEmpty ? [] : [victim], tables }
@@ -67,7 +67,7 @@ export async function markedRecords(
   }
 }
 
-export function valueLogFile(engine: ReadingEngine, number: number): ValueLogFile {
+export function fileOfNumber(engine: ReadingEngine, number: number): ValueLogFile {
   const { version } = engine
   const relocation = version.relocations.get(number)
   if (relocation) {
