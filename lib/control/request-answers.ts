@@ -1,5 +1,6 @@
 /** What an open store answers to each request of the control socket. */
 import { invalidArgument } from '../base/errors.ts'
+import type { Sequence } from '../base/ids.ts'
 import type {
   CollectionPlan,
   CollectionProgress,
@@ -25,7 +26,7 @@ export interface ControlledStore {
 /** What only its engine knows. */
 export interface ControlledEngine {
   readonly readers: ReadableSequences
-  readonly visibleSequence: number
+  readonly visibleSequence: Sequence
   readonly options: {
     readonly segmentBytes: number
     readonly collector: ResolvedOptions['collector']
@@ -35,7 +36,7 @@ export interface ControlledEngine {
 
 /** What one connection holds until it ends. */
 export interface Held {
-  sequence: number | undefined
+  sequence: Sequence | undefined
 }
 
 interface Asked {

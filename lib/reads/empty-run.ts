@@ -4,6 +4,8 @@
  * It lives within one synchronous step of the scan: only then nothing can be put behind its back. Data plane: nothing
  * is allocated for a key.
  */
+
+import type { Sequence } from '../base/ids.ts'
 import type { Edge, EmptyRange, EmptyRanges } from '../state/empty-ranges.ts'
 
 /** A shorter run costs less than it takes to remember it. */
@@ -56,7 +58,7 @@ export class EmptyRun {
   }
 
   /** The run ends before the next key: something is to be seen there, or the scan stops. */
-  end(ranges: EmptyRanges, sequence: number): void {
+  end(ranges: EmptyRanges, sequence: Sequence): void {
     const isNew = this.#jumps > 1 || (this.#jumps === 1 && this.#keys > 0)
     if (isNew || this.#keys >= REMEMBERED_KEYS_MIN) {
       if (this.#reverse) ranges.add(this.#last, this.#first, sequence)

@@ -5,6 +5,7 @@
  * its iterator fires, and when its owner has become garbage itself; then a warning tells of it.
  */
 import { onAbort } from '../base/abort.ts'
+import type { Sequence } from '../base/ids.ts'
 import type { ReadableSequences } from '../state/readable-sequences.ts'
 
 /** What a hold tells of its end. */
@@ -18,13 +19,13 @@ export interface HoldOptions {
 }
 
 export class Hold {
-  readonly sequence: number
+  readonly sequence: Sequence
   readonly #readers: ReadableSequences
   readonly #options: HoldOptions
   readonly #stopListening: (() => void) | undefined
   #isOver = false
 
-  constructor(readers: ReadableSequences, sequence: number, options: HoldOptions) {
+  constructor(readers: ReadableSequences, sequence: Sequence, options: HoldOptions) {
     this.sequence = sequence
     this.#readers = readers
     this.#options = options

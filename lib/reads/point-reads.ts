@@ -20,12 +20,12 @@ const SLICE_KEYS = 256
 
 export class PointReads {
   readonly #engine: ReadingEngine
-  readonly #sequence: (options: ReadOptions | undefined) => number
+  readonly #sequence: (options: ReadOptions | undefined) => Sequence
   readonly #lookup: Lookup = new Lookup()
   readonly #slabs: SlabAllocator = new SlabAllocator()
 
   /** @param sequence the one to read at; throws if it can no longer be read */
-  constructor(engine: ReadingEngine, sequence: (options: ReadOptions | undefined) => number) {
+  constructor(engine: ReadingEngine, sequence: (options: ReadOptions | undefined) => Sequence) {
     this.#engine = engine
     this.#sequence = sequence
   }
@@ -81,7 +81,7 @@ export class PointReads {
 
   #get(
     key: Uint8Array,
-    sequence: number,
+    sequence: Sequence,
     soon: boolean,
   ): Buffer | undefined | Promise<Buffer | undefined> {
     const lookup = this.#lookup
@@ -118,7 +118,7 @@ export class PointReads {
 
   async #getSlices(
     keys: readonly Uint8Array[],
-    sequence: number,
+    sequence: Sequence,
     signal: AbortSignal | undefined,
   ): Promise<(Buffer | undefined)[]> {
     const { readers, turn } = this.#engine
@@ -149,7 +149,7 @@ export class PointReads {
   /** Adds the values of keys, or undefined, to `values`. Their places are known before control returns. */
   async #getSlice(
     keys: readonly Uint8Array[],
-    sequence: number,
+    sequence: Sequence,
     values: (Buffer | undefined)[],
   ): Promise<void> {
     const { tree, values: reader } = this.#engine
@@ -168,7 +168,7 @@ export class PointReads {
   #again<T>(
     error: unknown,
     options: ReadOptions | undefined,
-    read: (sequence: number) => T,
+    read: (sequence: Sequence) => T,
     view: number | undefined = this.#engine.view,
   ): T {
     if (options?.snapshot) throw this.#engine.viewFailure(error)

@@ -5,6 +5,7 @@ import type { WiscError } from '../base/errors.ts'
 import type { EventLoopTurn } from '../base/event-loop-turn.ts'
 import type { BlockCache } from '../base/files/block-cache.ts'
 import type { StoreDirectory } from '../base/files/store-directory.ts'
+import type { SegmentNumber, Sequence } from '../base/ids.ts'
 import type { CollectionPlan, ResolvedCollect } from '../contract/collection.ts'
 import type { ResolvedOptions } from '../contract/options.ts'
 import type { RecoveryReport } from '../recovery/recover.ts'
@@ -35,12 +36,12 @@ export interface ReadingEngine extends Viewer {
   /** What stopped writes or background work, if anything did. */
   readonly error: WiscError | undefined
   /** The newest sequence that may be read. */
-  readonly visibleSequence: number
-  readonly durableSequence: number
+  readonly visibleSequence: Sequence
+  readonly durableSequence: Sequence
   /** @throws if this sequence can no longer be read */
-  checkReadable(sequence: number): void
+  checkReadable(sequence: Sequence): void
   /** Where an open segment ends for this engine: frames up to here are whole. 0 if it has none. */
-  writtenEnd(segment: number): number
+  writtenEnd(segment: SegmentNumber): number
   /** Keeps the files of the present version, if this engine is what would remove them. */
   pin(): { release(): void }
   /** Before something is bound to the view: goes on to the newest state if some of the view is known to be gone. */

@@ -10,7 +10,7 @@
  */
 
 import { compareRange, equalBytes } from '../base/bytes.ts'
-import { SEQUENCE_MAX } from '../base/ids.ts'
+import { SEQUENCE_MAX, type Sequence } from '../base/ids.ts'
 import { isEmptyRange, type ResolvedScan } from '../contract/arguments.ts'
 import type { EmptyRange, EmptyRanges } from '../state/empty-ranges.ts'
 import { Lookup, type ReadState, type TreeReader } from '../state/tree-reader.ts'
@@ -37,7 +37,7 @@ export interface ScanParts {
   /** Those of the contents that `tree` shows now. */
   readonly emptyRanges: () => EmptyRanges
   /** The sequence to read at; throws if it can no longer be read. */
-  readonly sequence: () => number
+  readonly sequence: () => Sequence
   /** True if the event loop should turn before the scan goes on. */
   readonly isTurnOld: () => boolean
 }
@@ -152,7 +152,7 @@ export class Scan {
     else cursor.seekToLast()
   }
 
-  #fillForward(cursor: EntryCursor, sequence: number, sink: EntrySink): boolean {
+  #fillForward(cursor: EntryCursor, sequence: Sequence, sink: EntrySink): boolean {
     const entry = this.#entry
     const run = this.#run
     // The key at hand has a value for a later reader: no remembered range may hold it.
@@ -196,7 +196,7 @@ export class Scan {
     return false
   }
 
-  #fillBackward(cursor: EntryCursor, sequence: number, sink: EntrySink): boolean {
+  #fillBackward(cursor: EntryCursor, sequence: Sequence, sink: EntrySink): boolean {
     const entry = this.#entry
     while (cursor.valid) {
       const key = cursor.keyBytes.slice(cursor.keyStart, cursor.keyEnd)
@@ -248,7 +248,7 @@ export class Scan {
     return ++this.#passed % KEYS_PER_LOOK === 0 && this.#parts.isTurnOld()
   }
 
-  #endRun(sequence: number): void {
+  #endRun(sequence: Sequence): void {
     if (!this.#run.isEmpty) this.#run.end(this.#parts.emptyRanges(), sequence)
   }
 
@@ -258,7 +258,7 @@ export class Scan {
   }
 
   /** If the key lies in a remembered range, to the first entry behind that. */
-  #jumpForward(cursor: EntryCursor, sequence: number): boolean {
+  #jumpForward(cursor: EntryCursor, sequence: Sequence): boolean {
     const { keyBytes, keyStart, keyEnd } = cursor
     const range = this.#emptyRangeOf(keyBytes, keyStart, keyEnd, sequence)
     if (range === undefined) return false
@@ -268,7 +268,7 @@ export class Scan {
   }
 
   /** If the key lies in a remembered range, to the last entry before that. */
-  #jumpBackward(cursor: EntryCursor, key: Uint8Array, sequence: number): boolean {
+  #jumpBackward(cursor: EntryCursor, key: Uint8Array, sequence: Sequence): boolean {
     const range = this.#emptyRangeOf(key, 0, key.length, sequence)
     if (range === undefined) return false
     const edge = this.#run.jump(range)
@@ -293,7 +293,7 @@ export class Scan {
   }
 
   /** Past an entry that is too new, and past all such entries of a key that has many. @returns true if unseen */
-  #skipNewer(cursor: EntryCursor, sequence: number): boolean {
+  #skipNewer(cursor: EntryCursor, sequence: Sequence): boolean {
     if (++this.#newer % VERSION_STEPS_MAX === 0) {
       const key = this.#newerKey
       if (key !== undefined && isKey(cursor, key)) {
@@ -310,7 +310,7 @@ export class Scan {
    * Passes all entries of a key, which come oldest first. Its newest one to be seen counts: if that is a value, the
    * entry is filled. @returns `later` if it is none, but perhaps a later reader sees one
    */
-  #newestBackward(cursor: EntryCursor, key: Uint8Array, sequence: number): Found {
+  #newestBackward(cursor: EntryCursor, key: Uint8Array, sequence: Sequence): Found {
     let found = false
     let isSeenLater = false
     for (let steps = 0; cursor.valid && isKey(cursor, key); steps++) {

@@ -2,6 +2,7 @@
  * The sequences at which someone may still read: those of open snapshots and iterators. Compactions keep what
  * they can see. A get needs none: it has its pointer before control returns to the event loop.
  */
+import type { Sequence } from '../base/ids.ts'
 export class ReadableSequences {
   /** Sequence -> how many hold it. */
   readonly #held: Map<number, number> = new Map()
@@ -10,11 +11,11 @@ export class ReadableSequences {
   /** Called when a sequence is given up: what it kept may be garbage now. */
   released: () => void = () => {}
 
-  hold(sequence: number): void {
+  hold(sequence: Sequence): void {
     this.#held.set(sequence, (this.#held.get(sequence) ?? 0) + 1)
   }
 
-  release(sequence: number): void {
+  release(sequence: Sequence): void {
     const count = this.#held.get(sequence) ?? 0
     if (count > 1) this.#held.set(sequence, count - 1)
     else this.#held.delete(sequence)
@@ -32,7 +33,7 @@ export class ReadableSequences {
   }
 
   /** Ascending; how many hold each. */
-  holders(): { sequence: number; count: number }[] {
+  holders(): { sequence: Sequence; count: number }[] {
     return [...this.#held]
       .map(([sequence, count]) => ({ sequence, count }))
       .sort((left, right) => left.sequence - right.sequence)

@@ -10,6 +10,7 @@ import { SlabAllocator } from '../../vlog/read/slab.ts'
 import type { ValueRequest } from '../../vlog/read/value-reader.ts'
 import { copyBytes } from '../base/bytes.ts'
 import { WiscError } from '../base/errors.ts'
+import type { Sequence } from '../base/ids.ts'
 import { keyBytes, type ResolvedScan, throwIfAborted } from '../contract/arguments.ts'
 import { integer } from '../contract/options.ts'
 import type { Key } from '../contract/types.ts'
@@ -27,7 +28,7 @@ const KEYS_BATCH_MAX = 256
 export interface IteratorParts {
   readonly engine: ReadingEngine
   /** The sequence to read at; throws when it can no longer be read. */
-  readonly sequence: () => number
+  readonly sequence: () => Sequence
   /** Keeps what it reads, until it ends. Ends by itself when the signal fires. */
   readonly hold: Hold
 }

@@ -1,4 +1,6 @@
 /** What keeps views of a store open: iterators and snapshots, and what is said of those that somebody forgot. */
+
+import type { Sequence } from '../base/ids.ts'
 import type { ResolvedScan } from '../contract/arguments.ts'
 import { emitSafely } from '../contract/events.ts'
 import type { Snapshot } from '../contract/types.ts'
@@ -22,7 +24,7 @@ export class OpenViews {
   }
 
   /** What an iterator needs that reads at this sequence. It is open from now on. */
-  iterator(sequence: number, { signal }: ResolvedScan): IteratorParts {
+  iterator(sequence: Sequence, { signal }: ResolvedScan): IteratorParts {
     const engine = this.#engine
     // Those of the view that it begins in: a read-only store may take another one.
     const { readers } = engine

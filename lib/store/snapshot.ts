@@ -1,5 +1,6 @@
 /** Snapshots: the store as it was at one sequence. */
 import { invalidArgument, WiscError } from '../base/errors.ts'
+import type { Sequence } from '../base/ids.ts'
 import type { Snapshot } from '../contract/types.ts'
 import { Hold } from '../reads/hold.ts'
 import { staleView } from '../reads/look-again.ts'
@@ -8,12 +9,12 @@ import type { ReadableSequences } from '../state/readable-sequences.ts'
 /** A snapshot, and what keeps its sequence readable. */
 export class StoreSnapshot implements Snapshot {
   /** Writes up to this sequence are seen. */
-  readonly sequence: number
+  readonly sequence: Sequence
   readonly #owner: ReadableSequences
   readonly #hold: Hold
 
   /** @internal `forgotten` is called if it becomes garbage before it is closed. */
-  constructor(owner: ReadableSequences, sequence: number, forgotten: () => void = () => {}) {
+  constructor(owner: ReadableSequences, sequence: Sequence, forgotten: () => void = () => {}) {
     this.#owner = owner
     this.sequence = sequence
     this.#hold = new Hold(owner, sequence, { forgotten })

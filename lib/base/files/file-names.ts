@@ -2,7 +2,7 @@
  * The names of the files of a database. File content never becomes a path: a name is always made here, from a number.
  */
 
-import { FILE_NUMBER_MAX } from '../ids.ts'
+import { FILE_NUMBER_MAX, type FileNumber, type SegmentNumber } from '../ids.ts'
 export const CURRENT_NAME = 'CURRENT'
 export const CURRENT_TEMPORARY_NAME = 'CURRENT.tmp'
 export const LOCK_NAME = 'LOCK'
@@ -17,15 +17,15 @@ function digits(number: number): string {
   return String(number).padStart(6, '0')
 }
 
-export function tableName(number: number): string {
+export function tableName(number: FileNumber): string {
   return `${digits(number)}.sst`
 }
 
-export function segmentName(number: number): string {
+export function segmentName(number: FileNumber | SegmentNumber): string {
   return `${digits(number)}.vlog`
 }
 
-export function manifestName(number: number): string {
+export function manifestName(number: FileNumber): string {
   return `MANIFEST-${digits(number)}`
 }
 
@@ -38,14 +38,14 @@ export type NumberedFileKind = 'table' | 'segment' | 'manifest'
 const NUMBERS_AHEAD_MAX = 2 ** 20
 
 /** Whether a store that takes numbers from `next` on may have given this one. */
-export function mayBeGiven(number: number, next: number): boolean {
+export function mayBeGiven(number: FileNumber, next: FileNumber): boolean {
   return number < next + NUMBERS_AHEAD_MAX
 }
 
 /** Kind and number of a numbered file, or undefined for any other name (also one with needless zeros). */
 export function parseFileName(
   name: string,
-): { kind: NumberedFileKind; number: number } | undefined {
+): { kind: NumberedFileKind; number: FileNumber } | undefined {
   const match = /^(?:(MANIFEST-)(\d{6,10})|(\d{6,10})\.(sst|vlog))$/.exec(name)
   if (!match) return undefined
   const number = Number(match[2] ?? match[3])

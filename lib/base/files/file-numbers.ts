@@ -8,7 +8,7 @@
  */
 
 import { assert } from '../errors.ts'
-import { FILE_NUMBER_MAX } from '../ids.ts'
+import { FILE_NUMBER_MAX, type FileNumber } from '../ids.ts'
 
 export class FileNumbers {
   /** For {@link FileNumbers} in other threads: they count on together. */
@@ -38,7 +38,7 @@ export class FileNumbers {
   }
 
   /** Never gives `number` or one below it: a file of that number was seen. */
-  skip(number: number): void {
+  skip(number: FileNumber): void {
     // The word must not overflow: at its end it gives no more.
     const after = Math.min(number + 1, FILE_NUMBER_MAX)
     for (let next = this.next; next < after; next = this.next) {

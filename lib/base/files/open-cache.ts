@@ -5,6 +5,7 @@
  * is still written), so the count may pass the capacity by the pinned ones (I10).
  */
 
+import type { FileNumber } from '../ids.ts'
 import { isOutOfDescriptors, keepsSpareFiles, type SpareFiles } from './spare-files.ts'
 
 export interface Closable {
@@ -12,7 +13,7 @@ export interface Closable {
 }
 
 interface Slot<T> {
-  readonly number: number
+  readonly number: FileNumber
   readonly value: T
   used: boolean
   pinned: boolean
@@ -20,7 +21,7 @@ interface Slot<T> {
 
 export class OpenCache<T extends Closable> implements SpareFiles {
   readonly #capacity: number
-  readonly #open: (number: number) => T
+  readonly #open: (number: FileNumber) => T
   readonly #evicted: (value: T) => void
   readonly #slots: Map<number, Slot<T>> = new Map()
   #isShared = false
@@ -31,7 +32,7 @@ export class OpenCache<T extends Closable> implements SpareFiles {
    *   descriptor left, something else makes room, and it is called once more
    * @param evicted takes over what the capacity pushes out, to close it; without it, it is closed at once
    */
-  constructor(capacity: number, open: (number: number) => T, evicted?: (value: T) => void) {
+  constructor(capacity: number, open: (number: FileNumber) => T, evicted?: (value: T) => void) {
     this.#capacity = Math.max(1, capacity)
     this.#open = open
     this.#evicted = evicted ?? ((value) => value.close())
@@ -59,7 +60,7 @@ export class OpenCache<T extends Closable> implements SpareFiles {
   }
 
   /** The open thing. The next `get` of another number may push it out. */
-  get(number: number): T {
+  get(number: FileNumber): T {
     const slot = this.#slots.get(number)
     if (slot !== undefined) {
       slot.used = true
@@ -72,7 +73,7 @@ export class OpenCache<T extends Closable> implements SpareFiles {
   }
 
   /** Takes over something that is open already. Pinned things are never closed by the capacity. */
-  adopt(number: number, value: T, pinned: boolean): void {
+  adopt(number: FileNumber, value: T, pinned: boolean): void {
     this.#makeRoom()
     this.#add({ number, value, used: true, pinned })
   }
@@ -82,13 +83,13 @@ export class OpenCache<T extends Closable> implements SpareFiles {
     if (this.#isShared) this.#keepsNoMore ??= keepsSpareFiles(this)
   }
 
-  unpin(number: number): void {
+  unpin(number: FileNumber): void {
     const slot = this.#slots.get(number)
     if (slot) slot.pinned = false
   }
 
   /** Closes and forgets one. */
-  drop(number: number): void {
+  drop(number: FileNumber): void {
     const slot = this.#slots.get(number)
     if (!slot) return
     this.#slots.delete(number)
@@ -103,7 +104,7 @@ export class OpenCache<T extends Closable> implements SpareFiles {
     this.#slots.clear()
   }
 
-  #openWithRoom(number: number): T {
+  #openWithRoom(number: FileNumber): T {
     try {
       return this.#open(number)
     } catch (error) {
