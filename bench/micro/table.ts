@@ -149,7 +149,7 @@ function runCase(shape: KeyShape): void {
   const reader = open(built)
   const loadUs = measure(1, () => {
     const fresh = open(built)
-    fresh.mayContain(1)
+    fresh.cursor()
     fresh.close()
   })
   const uncached = open(built)

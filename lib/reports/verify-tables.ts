@@ -116,7 +116,9 @@ function verifyPointer(
     const reason = `table points to segment ${cursor.segment}, which is not in the version`
     throw new CorruptionError(tableName(table.number), 0, reason)
   }
-  const file = version.segments.get(cursor.segment) ?? version.relocations.get(cursor.segment)
+  // Either a segment or a relocation: pointers may name one by its own number.
+  const named: number = cursor.segment
+  const file = version.segments.get(named) ?? version.relocations.get(named)
   if (file && 'length' in file && cursor.offset + cursor.length > file.length) {
     const reason = `table ${tableName(table.number)} points behind the end of the segment`
     throw new CorruptionError(segmentName(cursor.segment), cursor.offset, reason)

@@ -5,15 +5,19 @@
  * (a tombstone). Entries are ordered by key, as unsigned bytes, then by sequence, newest first.
  */
 
+import type { FileNumber, SegmentNumber, Sequence } from '../base/ids.ts'
 import { storedBytes } from '../base/record-size.ts'
 
-/** DO NOT CHANGE: kinds are on disk, but for `deferred`. */
+/**
+ * Four bits, in memtables and in tables. DO NOT CHANGE: kinds are on disk, but for `deferred`. lib/tree/FORMAT.md has
+ * those that are reserved.
+ */
 export const KIND = {
   tombstone: 0,
   inline: 1,
   pointer: 2,
   /** Memtables only: an inline value too large for an arena, which the flush fetches from the log. */
-  deferred: 3,
+  deferred: 15,
 } as const
 export type Kind = (typeof KIND)[keyof typeof KIND]
 
@@ -28,13 +32,13 @@ export const ARENA_VALUE_BYTES_MAX = 65536
  */
 export interface FoundEntry {
   kind: Kind
-  sequence: number
+  sequence: Sequence
   /** Kind inline: the value is valueBytes[valueStart .. valueEnd). */
   valueBytes: Uint8Array
   valueStart: number
   valueEnd: number
   /** Kinds pointer and deferred: where the record lies, and its whole length. */
-  segment: number
+  segment: SegmentNumber
   offset: number
   length: number
 }
@@ -54,7 +58,7 @@ export interface EntryCursor extends FoundEntry {
   /** To the last entry. */
   seekToLast(): void
   /** To the first entry at or after (key, sequence): with SEQUENCE_MAX, the newest entry of the first key >= `key`. */
-  seek(key: Uint8Array, sequence: number): void
+  seek(key: Uint8Array, sequence: Sequence): void
   /** To the last entry whose key is below `key`: the oldest entry of that key. */
   seekBefore(key: Uint8Array): void
   next(): void
@@ -83,14 +87,14 @@ export interface TableOptions {
 
 /** Records of one segment that a table points to, and their bytes (whole records). */
 export interface SegmentReference {
-  readonly segment: number
+  readonly segment: SegmentNumber
   readonly records: number
   readonly bytes: number
 }
 
 /** What the manifest keeps of a table. Both keys are copies, owned by the object. */
 export interface TableMeta {
-  readonly number: number
+  readonly number: FileNumber
   /** Bytes of the file. */
   readonly bytes: number
   readonly entries: number
@@ -99,8 +103,8 @@ export interface TableMeta {
   readonly pointedBytes: number
   readonly smallestKey: Uint8Array
   readonly largestKey: Uint8Array
-  readonly smallestSequence: number
-  readonly largestSequence: number
+  readonly smallestSequence: Sequence
+  readonly largestSequence: Sequence
 }
 
 /** Sums over the entries of a table that its file keeps and the manifest does not. */

@@ -18,22 +18,30 @@ export function* tableEntries(
   name: string,
   entryCount: number,
 ): Generator<TableEntry> {
-  const footer = bytes.subarray(-72)
-  must(footer.toString('latin1', 64) === 'wisctab1', `${name}: footer magic`)
-  must(footer.readUInt32LE(60) === crc32(footer.subarray(0, 60), seed), `${name}: footer checksum`)
-  must(u64(footer, 48) === bytes.length && footer.readUInt16LE(58) === 0, `${name}: footer`)
-  const part = (at: number): Varints =>
-    new Varints(block(bytes, seed, u64(footer, at), footer.readUInt32LE(at + 8), name))
-  const [bounds, references, properties] = [part(12), part(24), part(36)]
+  const footer = bytes.subarray(-28)
+  must(footer.toString('latin1', 20) === 'wisctab1', `${name}: footer magic`)
+  must(footer.readUInt32LE(16) === crc32(footer.subarray(0, 16), seed), `${name}: footer checksum`)
+  must(u64(footer, 0) === bytes.length && footer.readUInt16LE(14) === 0, `${name}: footer`)
+  const parts = partsOf(bytes, seed, footer.readUInt32LE(8), name)
+  const bounds = parts.get(2)
+  const references = parts.get(4)
+  const properties = parts.get(6)
+  must(
+    bounds !== undefined && references !== undefined && properties !== undefined,
+    `${name}: parts`,
+  )
   const segments: number[] = []
   for (let count = references.next(); count > 0; count--) {
     segments.push(references.next())
     references.next()
     references.next()
   }
-  must(properties.next() === entryCount, `${name}: entries`)
-  for (let i = 0; i < 5; i++) properties.next()
-  const baseSequence = properties.next()
+  fieldsOf(references, [])
+  const fields = fieldsOf(properties, [2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22])
+  must(fields.size === 11, `${name}: properties`)
+  const number = (tag: number): number => new Varints(fields.get(tag)!).next()
+  must(number(2) === entryCount, `${name}: entries`)
+  const baseSequence = number(14)
   let offset = 64
   for (let count = bounds.next(); count > 0; count--) {
     bounds.next()
@@ -42,6 +50,40 @@ export function* tableEntries(
     yield* blockEntries(block(bytes, seed, offset, length, name), baseSequence, segments)
     offset += length + 5
   }
+}
+
+/** Section 2.2: the parts that this reader knows, by their tags. */
+function partsOf(
+  bytes: Buffer,
+  seed: number,
+  indexLength: number,
+  name: string,
+): Map<number, Varints> {
+  let end = bytes.length - 28 - indexLength - 5
+  const metaIndex = new Varints(block(bytes, seed, end, indexLength, name))
+  const listed: [number, number][] = []
+  while (!metaIndex.done) listed.push([metaIndex.next(), metaIndex.next()])
+  const parts = new Map<number, Varints>()
+  for (const [tag, length] of listed.reverse()) {
+    end -= length + 5
+    if ([2, 4, 6].includes(tag)) parts.set(tag, new Varints(block(bytes, seed, end, length, name)))
+    else must(tag % 2 === 1, `${name}: unknown part ${tag}`)
+  }
+  return parts
+}
+
+/** F-T19. */
+function fieldsOf(varints: Varints, known: readonly number[]): Map<number, Buffer> {
+  const fields = new Map<number, Buffer>()
+  for (let last = -1; !varints.done; ) {
+    const tag = varints.next()
+    const content = varints.take(varints.next())
+    must(tag > last, 'fields are out of order')
+    if (known.includes(tag)) fields.set(tag, content)
+    else must(tag % 2 === 1, `unknown field ${tag}`)
+    last = tag
+  }
+  return fields
 }
 
 /** Section 2.3. */
@@ -55,7 +97,7 @@ function* blockEntries(
   let key = Buffer.alloc(0)
   while (!fields.done) {
     const [shared, unshared] = [fields.next(), fields.next()]
-    const kind = fields.take(1)[0]!
+    const kind = fields.take(1)[0]! & 63
     must(kind <= 2, `entry of kind ${kind}`)
     const sequence = baseSequence + fields.next()
     key = Buffer.concat([key.subarray(0, shared), fields.take(unshared)])
@@ -71,8 +113,7 @@ function* blockEntries(
 
 /** F-T4. */
 function block(bytes: Buffer, seed: number, offset: number, length: number, name: string): Buffer {
-  must(offset + length + 5 <= bytes.length, `${name}: a block passes the end`)
-  if (length === 0) return Buffer.alloc(0)
+  must(offset >= 64 && offset + length + 5 <= bytes.length, `${name}: a block passes the end`)
   let mark = (seed ^ (offset % 2 ** 32) ^ Math.imul(Math.floor(offset / 2 ** 32), 0x9e3779b1)) >>> 0
   mark = Math.imul(mark ^ (mark >>> 16), 0x85ebca6b)
   mark = Math.imul(mark ^ (mark >>> 13), 0xc2b2ae35)

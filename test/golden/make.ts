@@ -20,6 +20,8 @@ const OPTIONS: Options = {
   segmentBytes: 4096,
   memtableBytes: 65536,
   valueThreshold: 200,
+  // It looks when it has time to: files would have other numbers each time.
+  collector: { enabled: false },
   tree: { tableBytes: 4096, blockBytes: 256 },
 }
 
@@ -63,7 +65,7 @@ async function makeDatabase(close: boolean): Promise<Map<string, Uint8Array>> {
 /** A database after several collections. @returns its files by name; a hole reads as zeros */
 async function makeCollected(): Promise<Map<string, Uint8Array>> {
   const fileSystem = new FaultFileSystem({ seed: SEED })
-  const options = { ...OPTIONS, segmentBytes: 32768, collector: { enabled: false } }
+  const options = { ...OPTIONS, segmentBytes: 32768 }
   const prng = new Prng(SEED)
   const store = await openStore('/db', options, { fileSystem, random: seededRandom(SEED) })
   const fill = async (count: number): Promise<void> => {

@@ -9,6 +9,20 @@ import { filesLike, makeInspectedStore, stateOf } from '../support/store/inspect
 
 const GOLDEN = path.join(import.meta.dirname, '../golden')
 
+/** The golden file of this ending that has this text in it: their numbers change when they are made anew. */
+function goldenFile(database: string, ending: RegExp, text: string): string {
+  const directory = path.join(GOLDEN, database)
+  const name = filesLike(directory, ending).find((each) =>
+    fs.readFileSync(path.join(directory, each)).includes(text),
+  )
+  return `${database}/${name}`
+}
+
+const SEGMENT = goldenFile('closed', /vlog$/, 'batch/2')
+const CORRUPT_SEGMENT = goldenFile('corrupt', /vlog$/, 'batch/2')
+const TABLE = goldenFile('closed', /sst$/, 'the empty key')
+const MANIFEST = goldenFile('closed', /MANIFEST/, '')
+
 async function show(...words: string[]): Promise<string> {
   const { code, out, err } = await wisc(['dump', ...words], { cwd: GOLDEN })
   expect([code, err]).toEqual([0, ''])
@@ -16,10 +30,10 @@ async function show(...words: string[]): Promise<string> {
 }
 
 test('a segment, record by record', async () => {
-  expect(await show('closed/000046.vlog')).toMatchInlineSnapshot(`
-    "       0  fileHeader  formatVersion=1  kind=3  kindName=segment  databaseId=(id)  number=46  salt=886061271
-          64  chain  predecessor=15  predecessorLength=3912  firstSequence=92
-          96  frame  length=3206  firstSequence=92  recordCount=3  durableFile=15  durableOffset=3912  durableEdit=20
+  expect(await show(SEGMENT)).toMatchInlineSnapshot(`
+    "       0  fileHeader  formatVersion=1  kind=3  kindName=segment  databaseId=(id)  number=14  salt=2896958250
+          64  chain  predecessor=7  predecessorLength=3912  firstSequence=92
+          96  frame  length=3206  firstSequence=92  recordCount=3  durableFile=7  durableOffset=3912  durableEdit=18
          160  record  kindName=put  sequence=92  storedLength=3  key="batch/1"  value=(3 bytes)
          210  record  kindName=put  sequence=93  storedLength=3000  key="batch/2"  value=(3000 bytes)
         3257  record  kindName=delete  sequence=94  storedLength=0  key="key/1"
@@ -30,25 +44,31 @@ test('a segment, record by record', async () => {
 test('CURRENT and a part of a manifest', async () => {
   expect(await show('closed/CURRENT')).toMatchInlineSnapshot(`
     "       0  line  formatVersion=1
-           7  line  manifest=MANIFEST-000045
+           7  line  manifest=MANIFEST-000013
           32  line  database=579995747a9af94e569d41a95464549e
-          74  line  checksum=5c7c50c2
+          74  line  checksum=e0d14231
     "
   `)
-  expect(await show('closed/MANIFEST-000045', '--from', '847')).toMatchInlineSnapshot(`
-    "     847  frame  length=89  firstSequence=27  recordCount=1  durableFile=45  durableOffset=847  durableEdit=26
-         915  nextFileNumber  number=58
-         918  lastSequence  sequence=100
-         921  checkpoint  segment=47  offset=2657
-         926  durable  segment=47  offset=2657
-         931  cleanEnd  segment=47  offset=2657
+  const items = await wiscJson<{ what: string; offset: number }>(['dump', MANIFEST], {
+    cwd: GOLDEN,
+  })
+  const from = items.findLast(({ what }) => what === 'frame')!.offset
+  expect(await show(MANIFEST, '--from', `${from}`)).toMatchInlineSnapshot(`
+    "     687  frame  length=98  firstSequence=23  recordCount=1  durableFile=13  durableOffset=687  durableEdit=22
+         755  nextFileNumber  number=18
+         758  lastSequence  sequence=100
+         761  checkpoint  segment=15  offset=2657
+         766  durable  segment=15  offset=2657
+         771  cleanEnd  segment=15  offset=2657
+         776  sealedSegment  number=15  length=2657  lastSequence=100
+         782  removedSegment  number=16
     "
   `)
 })
 
 test('a part of a table', async () => {
-  expect(await show('closed/000026.sst', '--to', '110')).toMatchInlineSnapshot(`
-    "       0  fileHeader  formatVersion=1  kind=2  kindName=table  databaseId=(id)  number=26  salt=269026581
+  expect(await show(TABLE, '--to', '110')).toMatchInlineSnapshot(`
+    "       0  fileHeader  formatVersion=1  kind=2  kindName=table  databaseId=(id)  number=10  salt=886061271
           64  entry  key=""  kindName=inline  sequence=1  value=(13 bytes)
           82  entry  key="\\x17\\x7f"  kindName=inline  sequence=62  value=(5 bytes)
           94  entry  key="\\x1d\\xf5"  kindName=inline  sequence=46  value=(5 bytes)
@@ -58,12 +78,9 @@ test('a part of a table', async () => {
 })
 
 test('byte by byte', async () => {
-  const { out } = await wisc(
-    ['dump', 'closed/000026.sst', '--annotate', '--from', '64', '--to', '82'],
-    {
-      cwd: GOLDEN,
-    },
-  )
+  const { out } = await wisc(['dump', TABLE, '--annotate', '--from', '64', '--to', '82'], {
+    cwd: GOLDEN,
+  })
   expect(out).toMatchInlineSnapshot(`
     "      64  entry
                                        key ""
@@ -80,7 +97,7 @@ test('byte by byte', async () => {
   `)
   for (const columns of [40, 80, 140]) {
     const env = { COLUMNS: `${columns}` }
-    const narrow = await wisc(['dump', 'closed/000046.vlog', '--annotate'], { cwd: GOLDEN, env })
+    const narrow = await wisc(['dump', SEGMENT, '--annotate'], { cwd: GOLDEN, env })
     for (const line of narrow.out.split('\n'))
       expect(line.length, line).toBeLessThanOrEqual(columns)
   }
@@ -124,12 +141,12 @@ test('values are shown if they are asked for', async () => {
 })
 
 test('damage: where, why, what comes behind it, and exit code 4', async () => {
-  const { code, out, err } = await wisc(['dump', 'corrupt/000046.vlog'], { cwd: GOLDEN })
+  const { code, out, err } = await wisc(['dump', CORRUPT_SEGMENT], { cwd: GOLDEN })
   expect([code, err]).toEqual([4, ''])
   expect(out).toMatch(
     /^ +257 {2}DAMAGE {2}to=3257 {2}value checksum mismatch {2}\(WISC_CORRUPTION\)\n +3257 {2}record/m,
   )
-  const items = await wiscJson(['dump', 'corrupt/000046.vlog'], { cwd: GOLDEN, code: 4 })
+  const items = await wiscJson(['dump', CORRUPT_SEGMENT], { cwd: GOLDEN, code: 4 })
   expect(items).toContainEqual({
     what: 'damage',
     offset: 257,
@@ -155,7 +172,7 @@ test('what is no file is an error of usage, what is no file of a store is damage
 })
 
 test.skipIf(!hasScript())('in a terminal of 40 columns lines are wrapped', () => {
-  const { out } = runInTerminal(`${WISC} dump '${GOLDEN}/closed/000046.vlog'`, 40, {
+  const { out } = runInTerminal(`${WISC} dump '${GOLDEN}/${SEGMENT}'`, 40, {
     NO_COLOR: '1',
   })
   for (const line of out.split('\r\n')) expect(line.length, line).toBeLessThanOrEqual(40)

@@ -47,7 +47,7 @@ test('stat at 80 columns', async () => {
     pinned           none
     target           1.30
     gc would free    (size)
-    tables           2, 1.5 KiB
+    tables           2, 1.4 KiB
     entries          50
     tombstones       6
     segments         7
@@ -59,8 +59,8 @@ test('stat at 80 columns', async () => {
     last close       none: a crash
 
     level  runs  tables   size  entries  tombstones  share
-        0     1       1  559 B       17           6  ###########...................
-        1     1       1  926 B       33           0  ###################...........
+        0     1       1  548 B       17           6  ###########...................
+        1     1       1  915 B       33           0  ###################...........
     "
   `)
 })
@@ -73,13 +73,13 @@ test('stat at 40 columns, exact', async () => {
     reserve          (size)
     live             9272 B
     space amp        (ratio)
-    dead             15729 B
+    dead             15793 B
     punched          0 B
     hidden           about 296 B
     pinned           none
     target           1.30
     gc would free    (size)
-    tables           3, 1796 B
+    tables           3, 1763 B
     entries          59
     tombstones       7
     segments         7
@@ -93,18 +93,18 @@ test('stat at 40 columns, exact', async () => {
     level       0
     runs        2
     tables      2
-    size        870 B
+    size        848 B
     entries     26
     tombstones  7
-    share       ##############..............
+    share       #############...............
 
     level       1
     runs        1
     tables      1
-    size        926 B
+    size        915 B
     entries     33
     tombstones  0
-    share       ##############..............
+    share       ###############.............
     "
   `)
 })

@@ -67,9 +67,10 @@ export function readFileHeader(
   const version = readU16(bytes, 8)
   const refuseFlags = readU16(bytes, 14)
   if (version !== FORMAT_VERSION || refuseFlags !== 0) {
+    const offset = version !== FORMAT_VERSION ? 8 : 14
     throw new WiscError(
       'WISC_FORMAT_VERSION',
-      `file is from another version of wisc file=${name} version=${version} flags=${refuseFlags}`,
+      `file is from another version of wisc file=${name} offset=${offset} version=${version} flags=${refuseFlags}`,
     )
   }
   const databaseId = bytes.slice(16, 32)

@@ -9,20 +9,23 @@ import { toWiscError, WiscError } from '../../base/errors.ts'
 import { FILE_HEADER_BYTES, type FileIdentity } from '../../base/files/file-header.ts'
 import { frameSeed } from '../../base/files/frame.ts'
 import { KIND } from '../../tree/entry.ts'
+import { TAG_MASK } from '../../tree/table/block-format.ts'
 import {
   type BlockHandle,
   checkBlock,
-  dataEnd,
+  checkBlockSum,
   FOOTER_BYTES,
+  PART,
   TRAILER_BYTES,
 } from '../../tree/table/table-format.ts'
+import { PROPERTY_NAMES } from '../../tree/table/table-properties.ts'
 import { type DumpContext, isWanted, readRange } from './dump-context.ts'
 import { errorItem, headerItems } from './file-identity.ts'
 import { damageItem, FieldReader, type Item } from './items.ts'
 import { readTableParts, type TableParts } from './table-parts.ts'
 
 const WORD_BYTES = 4
-const KIND_NAMES = ['tombstone', 'inline', 'pointer', 'deferred']
+const KIND_NAMES = ['tombstone', 'inline', 'pointer']
 /** What is read at once where the index does not tell the length of a block. */
 const GUESSED_BLOCK_BYTES_MAX = 32 * 1024 * 1024
 
@@ -37,7 +40,7 @@ export function* dumpTable(
   if (start > 0 || head.length < FILE_HEADER_BYTES) return
   const seed = frameSeed(identity)
   const parts = readTableParts(file, name, identity.number, size, seed)
-  const { footer, index } = parts
+  const { metaIndex, layout, index } = parts
   if (index) {
     for (let block = 0; block < index.blockCount; block++) {
       const offset = index.offsets[block]!
@@ -47,19 +50,12 @@ export function* dumpTable(
       yield* dataBlockItems(bytes, bytes.length - TRAILER_BYTES, offset, parts, name, seed)
     }
   } else yield* foundBlocks(context, parts, seed)
-  if (footer) {
-    const blocks: readonly [string, BlockHandle, (reader: FieldReader) => Iterable<Item>][] = [
-      ['filter', footer.filter, filterItems],
-      ['index', footer.index, indexItems],
-      ['references', footer.references, referenceItems],
-      ['properties', footer.properties, propertyItems],
-    ]
-    for (const [what, handle, items] of blocks) {
-      if (what === 'filter' && handle.length === 0) continue
-      yield* endBlockItems(context, seed, what, handle, items)
-    }
+  for (const part of layout?.parts ?? []) {
+    const [what, items] = PART_ITEMS.get(part.tag) ?? ['part', unknownPartItems(part.tag)]
+    yield* endBlockItems(context, seed, what, part, items)
   }
-  if (size - FOOTER_BYTES >= FILE_HEADER_BYTES && footer) {
+  if (metaIndex) {
+    yield* endBlockItems(context, seed, 'metaIndex', metaIndex, metaIndexItems)
     yield footerItem(readRange(file, size - FOOTER_BYTES, FOOTER_BYTES), size - FOOTER_BYTES)
   }
   for (const wrong of parts.errors) yield errorItem(wrong, FILE_HEADER_BYTES, size)
@@ -68,7 +64,7 @@ export function* dumpTable(
 /** Blocks from the first one on, while each can be made out. */
 function* foundBlocks(context: DumpContext, parts: TableParts, seed: number): Generator<Item> {
   const { file, name, size } = context
-  const end = parts.footer ? dataEnd(parts.footer) : size
+  const end = parts.layout?.dataEnd ?? parts.metaIndex?.offset ?? size
   for (let offset = FILE_HEADER_BYTES; offset < end; ) {
     const bytes = readRange(file, offset, Math.min(end - offset, GUESSED_BLOCK_BYTES_MAX))
     const length = findBlockEnd(bytes, seed, offset, name)
@@ -94,7 +90,7 @@ function findBlockEnd(
   const reader = new FieldReader(bytes, 0, offset)
   while (reader.left > 0) {
     const fields = reader.fields.length
-    if (!readEntryFields(reader)) return undefined
+    if (readEntryFields(reader) !== 'whole') return undefined
     // Restart points are entries whose key is whole: one of each 16 at least, or as many as have one.
     if (reader.fields[fields]!.value === 0) whole++
     reader.fields.length = 0
@@ -123,12 +119,13 @@ function blockError(
   seed: number,
   offset: number,
   name: string,
+  check: typeof checkBlock = checkBlock,
 ): WiscError | undefined {
   if (bytes.length < length + TRAILER_BYTES) {
     return new WiscError('WISC_CORRUPTION', 'block is cut off')
   }
   try {
-    checkBlock(bytes, 0, length, seed, offset, name)
+    check(bytes, 0, length, seed, offset, name)
     return undefined
   } catch (error) {
     return toWiscError(error)
@@ -153,8 +150,12 @@ function* dataBlockItems(
   let key: Uint8Array = new Uint8Array(0)
   for (let at = 0; at < entriesEnd; ) {
     const reader = new FieldReader(bytes, at, offset + at, entriesEnd)
-    if (!readEntryFields(reader)) {
-      yield damageItem(offset + at, offset + entriesEnd, 'entry is malformed')
+    const found = readEntryFields(reader)
+    if (found !== 'whole') {
+      const isUnknown = found === 'unknown'
+      const reason = isUnknown ? 'entry is from another version of wisc' : 'entry is malformed'
+      const code = isUnknown ? 'WISC_FORMAT_VERSION' : 'WISC_CORRUPTION'
+      yield damageItem(offset + at, offset + entriesEnd, reason, code)
       break
     }
     key = addMeaning(reader, key, parts)
@@ -168,22 +169,24 @@ function* dataBlockItems(
   yield reader.item('blockEnd')
 }
 
-/** @returns false if it does not fit */
-function readEntryFields(reader: FieldReader): boolean {
+/** `unknown`: its length cannot be told, nor where the next entry begins. */
+function readEntryFields(reader: FieldReader): 'whole' | 'malformed' | 'unknown' {
   reader.varint('shared', true)
   const unshared = reader.varint('unshared', true)
-  const kind = reader.u8('tag', true)
+  const tag = reader.u8('tag', true) & TAG_MASK
   reader.varint('distance', true)
   reader.bytes('unsharedKey', unshared, true)
-  if (kind === KIND.inline) {
+  if (tag === KIND.inline) {
     const length = reader.varint('length', true)
     reader.payload('value', length)
-  } else if (kind === KIND.pointer) {
+  } else if (tag === KIND.pointer) {
     reader.varint('segmentIndex', true)
     reader.varint('offset')
     reader.varint('length')
+  } else if (tag !== KIND.tombstone && !reader.failed) {
+    return tag === KIND.deferred ? 'malformed' : 'unknown'
   }
-  return !reader.failed && kind <= KIND.pointer
+  return reader.failed ? 'malformed' : 'whole'
 }
 
 /** Adds what an entry means together with the one before it and the ends of the table. @returns its key */
@@ -192,7 +195,7 @@ function addMeaning(reader: FieldReader, previous: Uint8Array, parts: TableParts
     reader.fields.find((field) => field.name === name)?.value as number
   const unshared = reader.fields.find(({ name }) => name === 'unsharedKey')!.value as Uint8Array
   const key = Buffer.concat([previous.subarray(0, number('shared')), unshared])
-  const kind = number('tag')
+  const kind = number('tag') & TAG_MASK
   const { properties, references } = parts
   if (kind === KIND.pointer) {
     const place = number('segmentIndex')
@@ -211,7 +214,7 @@ function trailerFields(reader: FieldReader): void {
   reader.hex32('checksum')
 }
 
-/** A block of the table's end that is named by the footer: its items, then its trailer. */
+/** A block behind the data, of footer or meta index: its items, then its trailer. */
 function* endBlockItems(
   context: DumpContext,
   seed: number,
@@ -227,8 +230,10 @@ function* endBlockItems(
   const trailer = new FieldReader(bytes, length, offset + length)
   trailerFields(trailer)
   yield trailer.item(`${what}End`)
-  // The other parts are proved when they are read (table-parts.ts).
-  const error = what === 'filter' && blockError(bytes, length, seed, offset, context.name)
+  // The other parts are proved when they are read (table-parts.ts). An unknown one may have an unknown codec, too.
+  if (what !== 'filter' && what !== 'part') return
+  const check = what === 'part' ? checkBlockSum : checkBlock
+  const error = blockError(bytes, length, seed, offset, context.name, check)
   if (error) yield errorItem(error, offset, offset + bytes.length)
 }
 
@@ -238,13 +243,14 @@ function* filterItems(reader: FieldReader): Generator<Item> {
   yield reader.item('filter', reader.at + reader.left)
 }
 
-/** Items of equal shape behind a count. */
+/** Items of equal shape, as many as there are, at most `count`. */
 function* repeated(
   reader: FieldReader,
   what: string,
   read: (reader: FieldReader) => void,
+  count: number = Number.POSITIVE_INFINITY,
 ): Generator<Item> {
-  while (reader.left > 0 && !reader.failed) {
+  for (let i = 0; i < count && reader.left > 0 && !reader.failed; i++) {
     const at = reader.at
     const one = reader.behind()
     read(one)
@@ -265,41 +271,58 @@ function* indexItems(reader: FieldReader): Generator<Item> {
 }
 
 function* referenceItems(reader: FieldReader): Generator<Item> {
-  reader.varint('count')
+  const count = reader.varint('count')
   yield reader.item('references')
-  yield* repeated(reader, 'reference', (reference) => {
+  const readReference = (reference: FieldReader): void => {
     reference.varint('segment')
     reference.varint('records')
     reference.varint('bytes')
+  }
+  yield* repeated(reader, 'reference', readReference, count)
+  yield* repeated(reader, 'field', (field) => {
+    field.varint('tag')
+    field.bytes('content', field.varint('length', true))
   })
 }
 
-const PROPERTIES = [
-  'entries',
-  'tombstones',
-  'distinctKeys',
-  'pointedBytes',
-  'valueBytes',
-  'keyBytes',
-  'baseSequence',
-  'smallestSequence',
-  'largestSequence',
-]
-
 function* propertyItems(reader: FieldReader): Generator<Item> {
-  for (const name of PROPERTIES) reader.varint(name)
-  reader.bytes('smallestKey', reader.varint('smallestKeyLength', true))
-  reader.bytes('largestKey', reader.varint('largestKeyLength', true))
+  while (reader.left > 0 && !reader.failed) {
+    const tag = reader.varint('tag', true)
+    const length = reader.varint('length', true)
+    const name = PROPERTY_NAMES.get(tag)
+    if (name === undefined || name.endsWith('Key')) reader.bytes(name ?? `property ${tag}`, length)
+    else reader.varint(name)
+  }
   yield reader.item('properties')
 }
 
+/** The part of an odd tag that this version leaves out. */
+function unknownPartItems(tag: number): (reader: FieldReader) => Generator<Item> {
+  return function* items(reader) {
+    reader.derived('tag', tag)
+    reader.absent('content', reader.left)
+    yield reader.item('part', reader.at + reader.left)
+  }
+}
+
+function* metaIndexItems(reader: FieldReader): Generator<Item> {
+  yield* repeated(reader, 'metaIndex', (part) => {
+    part.varint('tag')
+    part.varint('length')
+  })
+}
+
+const PART_ITEMS: ReadonlyMap<number, [string, (reader: FieldReader) => Iterable<Item>]> = new Map([
+  [PART.filter, ['filter', filterItems]],
+  [PART.index, ['index', indexItems]],
+  [PART.references, ['references', referenceItems]],
+  [PART.properties, ['properties', propertyItems]],
+])
+
 function footerItem(bytes: Uint8Array, offset: number): Item {
   const reader = new FieldReader(bytes, 0, offset)
-  for (const name of ['filter', 'index', 'references', 'properties']) {
-    reader.u64(`${name}Offset`)
-    reader.u32(`${name}Length`)
-  }
   reader.u64('fileBytes')
+  reader.u32('metaIndexLength')
   reader.u16('ignoreFlags', true)
   reader.u16('refuseFlags', true)
   reader.hex32('checksum')

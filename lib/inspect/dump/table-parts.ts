@@ -12,22 +12,21 @@ import { TableBlocks } from '../../tree/table/table-blocks.ts'
 import {
   type BlockHandle,
   checkBlock,
-  dataEnd,
   decodeFooter,
+  decodeMetaIndex,
   FOOTER_BYTES,
-  type Footer,
+  type TableLayout,
   TRAILER_BYTES,
 } from '../../tree/table/table-format.ts'
 import { parseIndex, type TableIndex } from '../../tree/table/table-index.ts'
-import {
-  decodeProperties,
-  decodeReferences,
-  type TableProperties,
-} from '../../tree/table/table-properties.ts'
+import { decodeProperties, type TableProperties } from '../../tree/table/table-properties.ts'
+import { decodeReferences } from '../../tree/table/table-references.ts'
 import { readRange } from './dump-context.ts'
 
 export interface TableParts {
-  readonly footer: Footer | undefined
+  /** As the footer names it. */
+  readonly metaIndex: BlockHandle | undefined
+  readonly layout: TableLayout | undefined
   readonly properties: TableProperties | undefined
   readonly references: readonly SegmentReference[] | undefined
   readonly index: TableIndex | undefined
@@ -53,33 +52,37 @@ export function readTableParts(
       return undefined
     }
   }
-  const footer = attempt(() => {
+  const content = (handle: BlockHandle): Uint8Array => readBlock(file, name, seed, handle)
+  const metaIndex = attempt(() => {
     const offset = size - FOOTER_BYTES
     if (offset < FILE_HEADER_BYTES) throw new CorruptionError(name, size, 'table is cut off')
     return decodeFooter(readRange(file, offset, FOOTER_BYTES), 0, seed, offset, name)
   })
-  const none = { properties: undefined, references: undefined, index: undefined }
-  if (footer === undefined) return { footer, ...none, blocks: undefined, errors }
-  const content = (handle: BlockHandle): Uint8Array => readBlock(file, name, seed, handle)
+  const layout =
+    metaIndex && attempt(() => decodeMetaIndex(content(metaIndex), name, metaIndex.offset))
+  if (layout === undefined) {
+    const none = { properties: undefined, references: undefined, index: undefined }
+    return { metaIndex, layout, ...none, blocks: undefined, errors }
+  }
   const properties = attempt(() =>
-    decodeProperties(content(footer.properties), name, footer.properties.offset, number, size),
+    decodeProperties(content(layout.properties), name, layout.properties.offset, number, size),
   )
   const references = attempt(() =>
-    decodeReferences(content(footer.references), name, footer.references.offset),
+    decodeReferences(content(layout.references), name, layout.references.offset),
   )
   const index = attempt(() => {
-    const bytes = content(footer.index)
+    const bytes = content(layout.index)
     const base = properties?.baseSequence ?? 0
-    return parseIndex(bytes, name, footer.index.offset, dataEnd(footer), base)
+    return parseIndex(bytes, name, layout.index.offset, layout.dataEnd, base)
   })
   const blocks =
     properties && references && index
       ? new TableBlocks(number, file, name, seed, index, properties.baseSequence, references)
       : undefined
-  return { footer, properties, references, index, blocks, errors }
+  return { metaIndex, layout, properties, references, index, blocks, errors }
 }
 
-/** The content of a block that the footer names, proved. */
+/** The content of a block that footer or meta index names, proved. */
 function readBlock(file: File, name: string, seed: number, handle: BlockHandle): Uint8Array {
   const { offset, length } = handle
   const bytes = readRange(file, offset, length + TRAILER_BYTES)

@@ -13,7 +13,7 @@
  *           3 .. 26 links to the first node of each level
  *
  *   node, h being its height (1 to 12)
- *     word  0       key length in bits 0 .. 16, kind in bits 20 .. 21, height in bits 24 .. 27
+ *     word  0       key length in bits 0 .. 16, kind in bits 20 .. 23, height in bits 24 .. 27
  *           1       sequence, low 32 bits
  *           2       sequence, high bits
  *           3       links to the next node of level 0, 1, ... h - 1
@@ -29,6 +29,7 @@
  * Words are in the byte order of the machine: nothing of this is ever written to a file.
  * Data plane: nothing is allocated.
  */
+import type { SegmentNumber, Sequence } from '../../base/ids.ts'
 import { storedBytes } from '../../base/record-size.ts'
 import type { FoundEntry, Kind } from '../entry.ts'
 import { KIND } from '../entry.ts'
@@ -48,6 +49,7 @@ const HEADER_BYTES = 4 * LINKS_WORD
 const POINTER_BYTES = 16
 const LENGTH_MASK = 0x1ffff
 const KIND_SHIFT = 20
+const KIND_MASK = 15
 /** Also where the head keeps the height of the list. */
 export const HEIGHT_SHIFT = 24
 /** The prefix of the empty key: the top bit alone. */
@@ -87,7 +89,7 @@ export function writeNode(
   node: number,
   height: number,
   key: Uint8Array,
-  sequence: number,
+  sequence: Sequence,
   kind: Kind,
 ): number {
   const length = key.length
@@ -106,7 +108,7 @@ export function writeNode(
 export function writePointer(
   words: Int32Array,
   at: number,
-  segment: number,
+  segment: SegmentNumber,
   offset: number,
   length: number,
 ): number {
@@ -160,12 +162,12 @@ export function nodePrefix(words: Int32Array, bytes: Uint8Array, node: number): 
   )
 }
 
-export function nodeSequence(words: Int32Array, node: number): number {
+export function nodeSequence(words: Int32Array, node: number): Sequence {
   return words[node + 2]! * TWO_32 + (words[node + 1]! >>> 0)
 }
 
 export function nodeKind(words: Int32Array, node: number): Kind {
-  return ((words[node]! >>> KIND_SHIFT) & 3) as Kind // two bits hold the four kinds
+  return ((words[node]! >>> KIND_SHIFT) & KIND_MASK) as Kind // written by writeNode
 }
 
 /** Bytes of key and value of a node's entry; of a tombstone, of its key alone. */
@@ -188,7 +190,7 @@ export function readNode(
   entry: FoundEntry,
 ): void {
   const meta = words[node]!
-  const kind = ((meta >>> KIND_SHIFT) & 3) as Kind // two bits hold the four kinds
+  const kind = ((meta >>> KIND_SHIFT) & KIND_MASK) as Kind // written by writeNode
   const height = meta >>> HEIGHT_SHIFT
   const payload = node + LINKS_WORD + 2 * height + (((meta & LENGTH_MASK) + 3) >> 2)
   entry.kind = kind

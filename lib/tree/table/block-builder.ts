@@ -3,10 +3,10 @@
  * block-format.ts. Data plane.
  */
 import { writeU32 } from '../../base/bytes.ts'
+import { copyBytes, GrowingBytes } from '../../base/growing-bytes.ts'
 import { VARINT_BYTES_MAX, writeVarint } from '../../base/varint.ts'
 import { KIND } from '../entry.ts'
 import type { KeyedEntry } from './block-format.ts'
-import { copyBytes, GrowingBytes } from './growing-bytes.ts'
 import { RESTART_INTERVAL_ENTRIES, TRAILER_BYTES } from './table-format.ts'
 
 /** The most that an entry takes beside its key and inline value: six varints and the tag. */

@@ -6,8 +6,9 @@
  *   entry   := shared: varint      bytes of the key that it shares with the entry before;
  *                                  0 at a restart point
  *              unshared: varint    bytes of the key that follow
- *              tag: u8             bits 0 .. 1 kind: 0 tombstone, 1 inline, 2 pointer;
- *                                  other bits set: WISC_FORMAT_VERSION
+ *              tag: u8             bits 0 .. 3 kind: 0 tombstone, 1 inline, 2 pointer;
+ *                                  another one, or bit 4 or 5: WISC_FORMAT_VERSION;
+ *                                  bits 6 and 7 are ignored
  *              sequence: varint    distance from the table's base sequence
  *              key: u8[unshared]
  *              payload
@@ -26,16 +27,17 @@
  */
 
 import { compareRange, NO_BYTES, readU32 } from '../../base/bytes.ts'
-import { FILE_BYTES_MAX, SEQUENCE_MAX } from '../../base/ids.ts'
-import { type FoundEntry, KEY_BYTES_MAX, KIND, type Kind } from '../entry.ts'
-import { copyBytes } from './growing-bytes.ts'
+import { copyBytes } from '../../base/growing-bytes.ts'
+import { FILE_BYTES_MAX, SEQUENCE_MAX, type Sequence } from '../../base/ids.ts'
+import { type FoundEntry, KEY_BYTES_MAX, KIND } from '../entry.ts'
 
 export const MALFORMED = -1
 export const UNKNOWN_TAG = -2
 /** {@link findInBlock}: no such entry. */
 export const ABSENT = -3
 
-const KIND_MASK = 3
+/** What a reader must know of a tag: the kind, and flags to be refused. The other bits are flags to be ignored. */
+export const TAG_MASK = 0x3f
 const WORD_BYTES = 4
 
 /**
@@ -67,7 +69,7 @@ export function emptyEntry(): KeyedEntry {
 
 /** What entries of a table are relative to. */
 export interface EntryContext {
-  readonly baseSequence: number
+  readonly baseSequence: Sequence
   /** The table's segments, by their places in its references. */
   readonly segments: Float64Array
 }
@@ -141,7 +143,7 @@ export function findRestart(
   end: number,
   count: number,
   key: Uint8Array,
-  sequence: number,
+  sequence: Sequence,
   context: EntryContext,
 ): number {
   const keyLength = key.length
@@ -178,7 +180,7 @@ export function findInBlock(
   end: number,
   count: number,
   key: Uint8Array,
-  sequence: number,
+  sequence: Sequence,
   context: EntryContext,
   found: FoundEntry,
 ): number {
@@ -202,7 +204,7 @@ export function findInBlock(
       unshared = readVarint(bytes, at)
       at = skipVarint(bytes, at)
     }
-    const tag = bytes[at++]!
+    const tag = bytes[at++]! & TAG_MASK
     const sequenceAt = at
     at = skipVarint(bytes, at)
     if (!(unshared <= end - at && shared <= previousLength)) return MALFORMED
@@ -256,7 +258,7 @@ export function decodeEntry(
     unshared = readVarint(bytes, at)
     at = skipVarint(bytes, at)
   }
-  const tag = bytes[at++]!
+  const tag = bytes[at++]! & TAG_MASK
   const sequence = context.baseSequence + readVarint(bytes, at)
   at = skipVarint(bytes, at)
   const keyLength = shared + unshared
@@ -321,8 +323,7 @@ function skipPayload(bytes: Uint8Array, at: number, end: number, tag: number): n
   return tag === KIND.tombstone ? at : unknownTag(tag)
 }
 
-/** A flag of a later version, or a kind that is never on disk. */
+/** A flag or a kind of a later version, or a kind that is never on disk. */
 function unknownTag(tag: number): number {
-  const kind = (tag & KIND_MASK) as Kind // two bits hold the four kinds
-  return tag > KIND_MASK && kind !== KIND.deferred ? UNKNOWN_TAG : MALFORMED
+  return tag === KIND.deferred ? MALFORMED : UNKNOWN_TAG
 }

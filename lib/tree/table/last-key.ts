@@ -2,8 +2,8 @@
  * The key of the entry before: tells a walk over sorted entries where the next key begins. Data plane.
  */
 import { compareRange } from '../../base/bytes.ts'
+import { copyBytes } from '../../base/growing-bytes.ts'
 import type { KeyedEntry } from './block-format.ts'
-import { copyBytes } from './growing-bytes.ts'
 
 const KEY_BYTES_AT_FIRST = 256
 

@@ -5,6 +5,7 @@
  * it gave before as soon as it is asked for another. All entries of a key lie in one table.
  */
 import { compareBytes, NO_BYTES } from '../../base/bytes.ts'
+import type { SegmentNumber, Sequence } from '../../base/ids.ts'
 import { type EntryCursor, KIND, type Kind, type TableMeta } from '../entry.ts'
 
 /** Gives a cursor over a table. The one that it gave before is not used any more. */
@@ -13,14 +14,14 @@ export type OpenTableCursor = (table: TableMeta) => EntryCursor
 export class RunCursor implements EntryCursor {
   valid = false
   kind: Kind = KIND.tombstone
-  sequence = 0
+  sequence: Sequence = 0
   keyBytes: Uint8Array = NO_BYTES
   keyStart = 0
   keyEnd = 0
   valueBytes: Uint8Array = NO_BYTES
   valueStart = 0
   valueEnd = 0
-  segment = 0
+  segment: SegmentNumber = 0
   offset = 0
   length = 0
 
@@ -49,7 +50,7 @@ export class RunCursor implements EntryCursor {
     this.#settleBackward()
   }
 
-  seek(key: Uint8Array, sequence: number): void {
+  seek(key: Uint8Array, sequence: Sequence): void {
     this.valid = false
     const index = firstTableReaching(this.#tables, key)
     if (index === this.#tables.length) return

@@ -8,6 +8,7 @@ import { CorruptionError, WiscError } from '../../base/errors.ts'
 import type { BlockCache, BlockOwner, CachedBlock } from '../../base/files/block-cache.ts'
 import type { FileWindow } from '../../base/files/file-window.ts'
 import type { ReadableFile } from '../../base/files/lapsing-file.ts'
+import type { FileNumber, Sequence } from '../../base/ids.ts'
 import type { SegmentReference } from '../entry.ts'
 import { type EntryContext, hasGoodRestarts, UNKNOWN_TAG } from './block-format.ts'
 import { checkBlock, TRAILER_BYTES } from './table-format.ts'
@@ -15,25 +16,25 @@ import { contentLength, type TableIndex } from './table-index.ts'
 
 export class TableBlocks implements BlockOwner, EntryContext {
   /** The table's file number. */
-  readonly id: number
+  readonly id: FileNumber
   readonly slots: (CachedBlock | undefined)[]
   readonly file: ReadableFile
   /** The file's name in the database directory. */
   readonly name: string
   readonly index: TableIndex
-  readonly baseSequence: number
+  readonly baseSequence: Sequence
   readonly segments: Float64Array
   readonly #seed: number
   /** The cache that holds blocks of this table. */
   #cache: BlockCache | undefined
 
   constructor(
-    id: number,
+    id: FileNumber,
     file: ReadableFile,
     name: string,
     seed: number,
     index: TableIndex,
-    baseSequence: number,
+    baseSequence: Sequence,
     references: readonly SegmentReference[],
   ) {
     this.id = id

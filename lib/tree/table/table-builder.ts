@@ -1,6 +1,6 @@
 /**
- * Writes a table: entries in order, then filter, index, references, properties, footer; then syncs
- * the file.
+ * Writes a table: entries in order, then filter, index, references, properties, meta index, footer; then
+ * syncs the file.
  *
  * Data plane: nothing is allocated for an entry or a block, the memory of one block is used for
  * all. Which entries go in, and where a table ends, is decided by the job that feeds it.
@@ -16,7 +16,15 @@ import {
 } from '../../base/files/file-header.ts'
 import type { File } from '../../base/files/file-system.ts'
 import { frameSeed } from '../../base/files/frame.ts'
-import { FILE_BYTES_MAX, FILE_NUMBER_MAX } from '../../base/ids.ts'
+import { copyBytes, GrowingBytes } from '../../base/growing-bytes.ts'
+import {
+  FILE_BYTES_MAX,
+  FILE_NUMBER_MAX,
+  type FileNumber,
+  SEQUENCE_MAX,
+  type SegmentNumber,
+  type Sequence,
+} from '../../base/ids.ts'
 import {
   type BuiltTable,
   KEY_BYTES_MAX,
@@ -29,26 +37,29 @@ import {
 import { BlockBuilder } from './block-builder.ts'
 import type { KeyedEntry } from './block-format.ts'
 import { buildFilter } from './filter.ts'
-import { copyBytes, GrowingBytes } from './growing-bytes.ts'
 import {
   type BlockHandle,
   encodeFooter,
+  encodeMetaIndex,
   FOOTER_BYTES,
+  PART,
   sealBlock,
+  type TablePart,
   TRAILER_BYTES,
 } from './table-format.ts'
 import { IndexBuilder } from './table-index.ts'
-import { encodeProperties, encodeReferences } from './table-properties.ts'
+import { encodeProperties } from './table-properties.ts'
+import { encodeReferences } from './table-references.ts'
 
 const KEY_BYTES_AT_FIRST = 256
 
 export class TableBuilder {
   readonly #file: File
   readonly #out: AppendBuffer
-  readonly #number: number
+  readonly #number: FileNumber
   readonly #seed: number
   readonly #options: TableOptions
-  readonly #baseSequence: number
+  readonly #baseSequence: Sequence
 
   readonly #block: BlockBuilder
   readonly #index: IndexBuilder = new IndexBuilder()
@@ -56,8 +67,9 @@ export class TableBuilder {
   #hashes: Uint32Array = new Uint32Array(256)
   #distinctKeys = 0
 
-  readonly #segments: Map<number, number> = new Map()
-  readonly #references: { segment: number; records: number; bytes: number }[] = []
+  readonly #segments: Map<SegmentNumber, number> = new Map()
+  readonly #references: { segment: SegmentNumber; records: number; bytes: number }[] = []
+  readonly #parts: TablePart[] = []
   /**
    * The segment of the pointer before, and its place in the references: mostly the next one's, too.
    */
@@ -66,21 +78,21 @@ export class TableBuilder {
 
   #lastKey: Uint8Array = new Uint8Array(KEY_BYTES_AT_FIRST)
   #lastKeyLength = 0
-  #lastSequence = 0
+  #lastSequence: Sequence = 0
   #smallestKey: Uint8Array | undefined
   #entries = 0
   #tombstones = 0
   #pointedBytes = 0
   #valueBytes = 0
   #keyBytes = 0
-  #smallestSequence = Number.MAX_SAFE_INTEGER
-  #largestSequence = 0
+  #smallestSequence: Sequence = SEQUENCE_MAX
+  #largestSequence: Sequence = 0
 
   /**
    * @param file a new, empty file; its owner closes it
    * @param baseSequence not above any sequence that will come; the nearer, the smaller the table
    */
-  constructor(file: File, identity: FileIdentity, options: TableOptions, baseSequence: number) {
+  constructor(file: File, identity: FileIdentity, options: TableOptions, baseSequence: Sequence) {
     assert(identity.kind === 'table', 'a table has the header of a table')
     this.#file = file
     this.#out = new AppendBuffer(file)
@@ -162,23 +174,19 @@ export class TableBuilder {
   finish(sync: boolean = true): BuiltTable {
     assert(this.#entries > 0, 'a table has an entry')
     this.#endBlock()
-    const filter = this.#appendFilter()
-    const index = this.#appendBlock(this.#index.finish())
-    const referencesBlock = this.#appendBlock(encodeReferences(this.#references))
     const figures = {
       distinctKeys: this.#distinctKeys,
       valueBytes: this.#valueBytes,
       keyBytes: this.#keyBytes,
     }
-    const properties = this.#appendBlock(
-      encodeProperties({
-        ...this.#meta(0),
-        ...figures,
-        baseSequence: this.#baseSequence,
-      }),
-    )
-    const footer = { filter, index, references: referencesBlock, properties }
-    this.#out.append(encodeFooter(footer, this.#seed, this.#out.length), 0, FOOTER_BYTES)
+    const baseSequence = this.#baseSequence
+    const properties = { ...this.#meta(0), ...figures, baseSequence }
+    if (this.#options.filterBitsPerKey > 0) this.#appendPart(PART.filter, this.#filter())
+    this.#appendPart(PART.index, this.#index.finish())
+    this.#appendPart(PART.references, encodeReferences(this.#references))
+    this.#appendPart(PART.properties, encodeProperties(properties))
+    const metaIndex = this.#appendBlock(encodeMetaIndex(this.#parts))
+    this.#out.append(encodeFooter(metaIndex, this.#seed, this.#out.length), 0, FOOTER_BYTES)
     this.#out.flush()
     if (sync) this.#sync()
     const references: readonly SegmentReference[] = this.#references
@@ -272,7 +280,7 @@ export class TableBuilder {
     return this.#lastSegmentIndex
   }
 
-  #useSegment(segment: number): void {
+  #useSegment(segment: SegmentNumber): void {
     assert(segment <= FILE_NUMBER_MAX, 'a pointer names a segment')
     let index = this.#segments.get(segment)
     if (index === undefined) {
@@ -293,12 +301,15 @@ export class TableBuilder {
     this.#hashes[this.#distinctKeys++] = hash
   }
 
-  #appendFilter(): BlockHandle {
-    if (this.#options.filterBitsPerKey <= 0) return { offset: this.#out.length, length: 0 }
+  #filter(): GrowingBytes {
     const filter = buildFilter(this.#hashes, this.#distinctKeys, this.#options.filterBitsPerKey)
     const content = new GrowingBytes(filter.length + TRAILER_BYTES)
     content.append(filter, 0, filter.length)
-    return this.#appendBlock(content)
+    return content
+  }
+
+  #appendPart(tag: number, content: GrowingBytes): void {
+    this.#parts.push({ tag, ...this.#appendBlock(content) })
   }
 
   #appendBlock(content: GrowingBytes): BlockHandle {

@@ -11,7 +11,7 @@
 import { compareRange, NO_BYTES } from '../../base/bytes.ts'
 import type { BlockCache } from '../../base/files/block-cache.ts'
 import { FileWindow } from '../../base/files/file-window.ts'
-import { SEQUENCE_MAX } from '../../base/ids.ts'
+import { SEQUENCE_MAX, type SegmentNumber, type Sequence } from '../../base/ids.ts'
 import { type EntryCursor, KIND, type Kind } from '../entry.ts'
 import {
   decodeEntry,
@@ -36,14 +36,14 @@ const NO_BLOCK = -1
 export class TableCursor implements EntryCursor {
   valid = false
   kind: Kind = KIND.tombstone
-  sequence = 0
+  sequence: Sequence = 0
   keyBytes: Uint8Array = new Uint8Array(64)
   keyStart = 0
   keyEnd = 0
   valueBytes: Uint8Array = NO_BYTES
   valueStart = 0
   valueEnd = 0
-  segment = 0
+  segment: SegmentNumber = 0
   offset = 0
   length = 0
 
@@ -80,7 +80,7 @@ export class TableCursor implements EntryCursor {
     this.valid = this.#enterBlockAtEnd(this.#blocks.index.blockCount - 1)
   }
 
-  seek(key: Uint8Array, sequence: number): void {
+  seek(key: Uint8Array, sequence: Sequence): void {
     this.valid = false
     const blocks = this.#blocks
     const block = findBlock(blocks.index, key, sequence)
@@ -196,7 +196,7 @@ export class TableCursor implements EntryCursor {
     return restartAt(bytes, start, end, low)
   }
 
-  #isBefore(key: Uint8Array, sequence: number): boolean {
+  #isBefore(key: Uint8Array, sequence: Sequence): boolean {
     const order = compareRange(this.keyBytes, 0, this.keyEnd, key, 0, key.length)
     return order < 0 || (order === 0 && this.sequence > sequence)
   }

@@ -1,29 +1,28 @@
 /**
- * The frame of a table file: blocks, their trailers, the footer. Rules: lib/tree/FORMAT.md, section
- * 2.
+ * The frame of a table file: blocks, their trailers, the meta index that names its parts, the footer. Rules:
+ * lib/tree/FORMAT.md, section 2.
  *
- *   table := header dataBlock+ filterBlock? indexBlock referencesBlock propertiesBlock footer
- *   block := content trailer
+ *   table := header dataBlock* part* metaIndexBlock footer
+ *   block := content trailer          a part is a block, too
  *
- * The header is lib/base/files/file-header.ts. Nothing lies between the parts, so each byte is under some
- * checksum.
+ * The header is lib/base/files/file-header.ts. Nothing lies between the blocks, so each byte is under some checksum.
  *
  *   trailer: 5 bytes
  *   offset size field
  *        0    1 codec           0 none, 1 zstd (reserved); others: WISC_FORMAT_VERSION
  *        1    4 checksum        of content and codec, exclusive-or the mark of the place
  *
- *   footer: the last 72 bytes
+ *   metaIndex := part*                in the order of the file, none twice
+ *   part      := tag: varint, length: varint        of its content; the places follow from the lengths
+ *
+ *   footer: the last 28 bytes
  *   offset size field
- *        0   12 filter          offset u64 and length u32 of the content; length 0: no filter
- *       12   12 index
- *       24   12 references
- *       36   12 properties
- *       48    8 fileBytes       length of the whole file
- *       56    2 ignoreFlags     unknown bits are ignored
- *       58    2 refuseFlags     unknown bits: WISC_FORMAT_VERSION
- *       60    4 checksum        CRC-32 of bytes 0 .. 59, continued from the file's seed
- *       64    8 magic           77 69 73 63 74 61 62 31 ("wisctab1")
+ *        0    8 fileBytes       length of the whole file
+ *        8    4 metaIndexLength of the content of the meta index, which ends where the footer begins
+ *       12    2 ignoreFlags     unknown bits are ignored
+ *       14    2 refuseFlags     unknown bits: WISC_FORMAT_VERSION
+ *       16    4 checksum        CRC-32 of bytes 0 .. 15, continued from the file's seed
+ *       20    8 magic           77 69 73 63 74 61 62 31 ("wisctab1")
  *
  * Seed: lib/base/files/frame.ts. The mark of a place mixes the file's seed with the offset of the block,
  * so that a block of another file or from another place is found out.
@@ -31,15 +30,24 @@
 import { readU16, readU32, readU64, writeU16, writeU32, writeU64 } from '../../base/bytes.ts'
 import { checksum, crc32From } from '../../base/checksum.ts'
 import { CorruptionError, WiscError } from '../../base/errors.ts'
+import { refuseUnknownTag } from '../../base/fields.ts'
 import { FILE_HEADER_BYTES } from '../../base/files/file-header.ts'
+import { GrowingBytes } from '../../base/growing-bytes.ts'
+import { VarintReader } from '../../base/varint.ts'
 
 export const TRAILER_BYTES = 5
-export const FOOTER_BYTES = 72
+export const FOOTER_BYTES = 28
 /**
  * Entries from one restart point of a data block up to the next, at most. DO NOT CHANGE: part of
  * the format.
  */
 export const RESTART_INTERVAL_ENTRIES = 16
+/**
+ * The parts of a table by their tags. DO NOT CHANGE: on disk. As in lib/base/fields.ts, a reader leaves out a part of
+ * an odd tag that it does not know, and refuses the table for one of an even tag.
+ */
+export const PART = { filter: 1, index: 2, references: 4, properties: 6 } as const
+const KNOWN_PARTS: ReadonlySet<number> = new Set(Object.values(PART))
 const CODEC_NONE = 0
 const MAGIC = Uint8Array.of(0x77, 0x69, 0x73, 0x63, 0x74, 0x61, 0x62, 0x31)
 
@@ -49,11 +57,21 @@ export interface BlockHandle {
   readonly length: number
 }
 
-export interface Footer {
-  readonly filter: BlockHandle
+/** A part as the meta index names it. */
+export interface TablePart extends BlockHandle {
+  readonly tag: number
+}
+
+/** Where everything lies. */
+export interface TableLayout {
+  /** Where the data blocks end. */
+  readonly dataEnd: number
+  readonly filter: BlockHandle | undefined
   readonly index: BlockHandle
   readonly references: BlockHandle
   readonly properties: BlockHandle
+  /** All parts, in the order of the file, with those that this version does not know. */
+  readonly parts: readonly TablePart[]
 }
 
 /**
@@ -99,10 +117,7 @@ export function checkBlock(
   offset: number,
   name: string,
 ): void {
-  const expected = (checksum(bytes.subarray(start, end + 1)) ^ placeMark(seed, offset)) >>> 0
-  if (readU32(bytes, end + 1) !== expected) {
-    throw new CorruptionError(name, offset, 'block checksum mismatch')
-  }
+  checkBlockSum(bytes, start, end, seed, offset, name)
   if (bytes[end] !== CODEC_NONE) {
     throw new WiscError(
       'WISC_FORMAT_VERSION',
@@ -111,35 +126,96 @@ export function checkBlock(
   }
 }
 
+/** The same for a block whose content nobody here would understand: its checksum alone. @throws CorruptionError */
+export function checkBlockSum(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  seed: number,
+  offset: number,
+  name: string,
+): void {
+  const expected = (checksum(bytes.subarray(start, end + 1)) ^ placeMark(seed, offset)) >>> 0
+  if (readU32(bytes, end + 1) !== expected) {
+    throw new CorruptionError(name, offset, 'block checksum mismatch')
+  }
+}
+
 /** The offset behind a block. */
 export function blockEnd(handle: BlockHandle): number {
   return handle.offset + handle.length + TRAILER_BYTES
 }
 
-/** Where the data blocks end. */
-export function dataEnd(footer: Footer): number {
-  return footer.filter.length === 0 ? footer.index.offset : footer.filter.offset
+/** True if this version knows the part. */
+export function isKnownPart({ tag }: TablePart): boolean {
+  return KNOWN_PARTS.has(tag)
 }
 
-/** The bytes of a footer that lies at `offset` of the file. */
-export function encodeFooter(footer: Footer, seed: number, offset: number): Uint8Array {
+/** The content of the meta index of these parts. */
+export function encodeMetaIndex(parts: readonly TablePart[]): GrowingBytes {
+  const content = new GrowingBytes(64)
+  for (const { tag, length } of parts) {
+    content.appendVarint(tag)
+    content.appendVarint(length)
+  }
+  return content
+}
+
+/**
+ * Reads a meta index, which lies at `offset` of the file and so ends the parts.
+ * @throws CorruptionError, WISC_FORMAT_VERSION for an unknown part of an even tag
+ */
+export function decodeMetaIndex(content: Uint8Array, name: string, offset: number): TableLayout {
+  const reader = new VarintReader(content)
+  const listed: { tag: number; length: number; at: number }[] = []
+  const seen = new Set<number>()
+  let bytes = 0
+  while (reader.at < reader.end) {
+    const at = offset + reader.at
+    const tag = reader.next()
+    const length = reader.next()
+    bytes += length + TRAILER_BYTES
+    if (reader.failed || seen.has(tag) || bytes > offset - FILE_HEADER_BYTES) {
+      throw new CorruptionError(name, at, `part of the table is malformed, tag=${tag}`)
+    }
+    seen.add(tag)
+    listed.push({ tag, length, at })
+  }
+  const dataEnd = offset - bytes
+  const parts: TablePart[] = []
+  for (let partOffset = dataEnd, i = 0; i < listed.length; i++) {
+    const { tag, length, at } = listed[i]!
+    const part = { tag, offset: partOffset, length }
+    if (!isKnownPart(part)) refuseUnknownTag(tag, 'part of the table', name, at)
+    parts.push(part)
+    partOffset = blockEnd(part)
+  }
+  const find = (tag: number): BlockHandle | undefined => parts.find((part) => part.tag === tag)
+  const filter = find(PART.filter)
+  const index = find(PART.index)
+  const references = find(PART.references)
+  const properties = find(PART.properties)
+  if (index === undefined || references === undefined || properties === undefined) {
+    throw new CorruptionError(name, offset, 'table lacks a part')
+  }
+  return { dataEnd, filter, index, references, properties, parts }
+}
+
+/** The bytes of a footer that lies at `offset` of the file, right behind its meta index. */
+export function encodeFooter(metaIndex: BlockHandle, seed: number, offset: number): Uint8Array {
   const bytes = new Uint8Array(FOOTER_BYTES)
-  writeHandle(bytes, 0, footer.filter)
-  writeHandle(bytes, 12, footer.index)
-  writeHandle(bytes, 24, footer.references)
-  writeHandle(bytes, 36, footer.properties)
-  writeU64(bytes, 48, offset + FOOTER_BYTES)
-  writeU16(bytes, 56, 0)
-  writeU16(bytes, 58, 0)
-  writeU32(bytes, 60, crc32From(seed, bytes.subarray(0, 60)))
-  bytes.set(MAGIC, 64)
+  writeU64(bytes, 0, offset + FOOTER_BYTES)
+  writeU32(bytes, 8, metaIndex.length)
+  writeU16(bytes, 12, 0)
+  writeU16(bytes, 14, 0)
+  writeU32(bytes, 16, crc32From(seed, bytes.subarray(0, 16)))
+  bytes.set(MAGIC, 20)
   return bytes
 }
 
 /**
- * Reads the footer at bytes[at ..], which lies at `offset` of the file, and checks that its blocks
- * meet.
- * @throws CorruptionError, WISC_FORMAT_VERSION
+ * Reads the footer at bytes[at ..], which lies at `offset` of the file.
+ * @returns where the meta index lies @throws CorruptionError, WISC_FORMAT_VERSION
  */
 export function decodeFooter(
   bytes: Uint8Array,
@@ -147,44 +223,26 @@ export function decodeFooter(
   seed: number,
   offset: number,
   name: string,
-): Footer {
+): BlockHandle {
   for (let i = 0; i < MAGIC.length; i++) {
-    if (bytes[at + 64 + i] !== MAGIC[i]) {
-      throw new CorruptionError(name, offset + 64 + i, 'table does not end with a footer')
+    if (bytes[at + 20 + i] !== MAGIC[i]) {
+      throw new CorruptionError(name, offset + 20 + i, 'table does not end with a footer')
     }
   }
-  if (readU32(bytes, at + 60) !== crc32From(seed, bytes.subarray(at, at + 60))) {
+  if (readU32(bytes, at + 16) !== crc32From(seed, bytes.subarray(at, at + 16))) {
     throw new CorruptionError(name, offset, 'footer checksum mismatch')
   }
-  const refuseFlags = readU16(bytes, at + 58)
+  const refuseFlags = readU16(bytes, at + 14)
   if (refuseFlags !== 0) {
     throw new WiscError(
       'WISC_FORMAT_VERSION',
-      `table is from another version of wisc file=${name} flags=${refuseFlags}`,
+      `table is from another version of wisc file=${name} offset=${offset + 14} flags=${refuseFlags}`,
     )
   }
-  const footer: Footer = {
-    filter: readHandle(bytes, at),
-    index: readHandle(bytes, at + 12),
-    references: readHandle(bytes, at + 24),
-    properties: readHandle(bytes, at + 36),
+  const length = readU32(bytes, at + 8)
+  const metaIndex = { offset: offset - TRAILER_BYTES - length, length }
+  if (metaIndex.offset < FILE_HEADER_BYTES || readU64(bytes, at) !== offset + FOOTER_BYTES) {
+    throw new CorruptionError(name, offset, 'footer does not fit the length of the file')
   }
-  const meets =
-    dataEnd(footer) > FILE_HEADER_BYTES &&
-    (footer.filter.length === 0 || blockEnd(footer.filter) === footer.index.offset) &&
-    blockEnd(footer.index) === footer.references.offset &&
-    blockEnd(footer.references) === footer.properties.offset &&
-    blockEnd(footer.properties) === offset &&
-    readU64(bytes, at + 48) === offset + FOOTER_BYTES
-  if (!meets) throw new CorruptionError(name, offset, 'blocks of the footer do not meet')
-  return footer
-}
-
-function writeHandle(bytes: Uint8Array, at: number, handle: BlockHandle): void {
-  writeU64(bytes, at, handle.offset)
-  writeU32(bytes, at + 8, handle.length)
-}
-
-function readHandle(bytes: Uint8Array, at: number): BlockHandle {
-  return { offset: readU64(bytes, at), length: readU32(bytes, at + 8) }
+  return metaIndex
 }

@@ -17,10 +17,10 @@
 import { compareRange } from '../../base/bytes.ts'
 import { CorruptionError } from '../../base/errors.ts'
 import { FILE_HEADER_BYTES } from '../../base/files/file-header.ts'
-import { SEQUENCE_MAX } from '../../base/ids.ts'
+import { GrowingBytes } from '../../base/growing-bytes.ts'
+import { SEQUENCE_MAX, type Sequence } from '../../base/ids.ts'
 import { VarintReader } from '../../base/varint.ts'
 import { KEY_BYTES_MAX } from '../entry.ts'
-import { GrowingBytes } from './growing-bytes.ts'
 import { TRAILER_BYTES } from './table-format.ts'
 
 /** The fewest bytes of a bound. */
@@ -61,7 +61,7 @@ export function indexMemoryBytes(index: TableIndex): number {
 }
 
 /** The last block whose bound is at or before (key, sequence). */
-export function findBlock(index: TableIndex, key: Uint8Array, sequence: number): number {
+export function findBlock(index: TableIndex, key: Uint8Array, sequence: Sequence): number {
   const { blockCount, bytes, keyStarts, commonLength, words } = index
   if (blockCount === 1) return 0
   const start = keyStarts[1]!
@@ -86,7 +86,7 @@ export function findBlock(index: TableIndex, key: Uint8Array, sequence: number):
   return low
 }
 
-function isBoundAfter(index: TableIndex, i: number, key: Uint8Array, sequence: number): boolean {
+function isBoundAfter(index: TableIndex, i: number, key: Uint8Array, sequence: Sequence): boolean {
   const end = index.keyEnds[i]!
   const order = compareRange(index.bytes, index.keyStarts[i]!, end, key, 0, key.length)
   return order === 0 ? sequence > index.sequences[i]! : order > 0
@@ -145,7 +145,7 @@ export function parseIndex(
   name: string,
   offset: number,
   end: number,
-  baseSequence: number,
+  baseSequence: Sequence,
 ): TableIndex {
   const reader = new VarintReader(bytes)
   const blockCount = reader.next()
@@ -200,7 +200,7 @@ function searchWords(bounds: Bounds): { commonLength: number; words: Uint32Array
 }
 
 /** @returns false if it is malformed */
-function readBound(reader: VarintReader, index: Bounds, i: number, base: number): boolean {
+function readBound(reader: VarintReader, index: Bounds, i: number, base: Sequence): boolean {
   const distance = reader.next()
   const keyLength = reader.next()
   index.keyStarts[i] = reader.at

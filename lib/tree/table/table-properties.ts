@@ -1,129 +1,86 @@
 /**
- * The two small blocks at the end of a table: what it holds, and which segments it points to.
+ * What a table says of itself: a part of tagged fields (lib/base/fields.ts), all of which must be there.
  *
- *   references := count: varint, reference[count]
- *   reference  := segment: varint, records: varint, bytes: varint
- *
- * The references are the table's list of segments at the same time: a pointer entry names its
- * segment by its place in this list, which is the order of first use.
- *
- *   properties := entries, tombstones, distinctKeys, pointedBytes, valueBytes, keyBytes: varint,
- *                 baseSequence, smallestSequence, largestSequence: varint,
- *                 smallestKeyLength: varint, smallestKey, largestKeyLength: varint, largestKey
+ * Numbers are varints, keys are their bytes. Meanings: lib/tree/FORMAT.md, section 2.6.
  */
-
 import { compareBytes, equalBytes } from '../../base/bytes.ts'
 import { CorruptionError } from '../../base/errors.ts'
-import { FILE_NUMBER_MAX } from '../../base/ids.ts'
-import { VarintReader } from '../../base/varint.ts'
-import {
-  KEY_BYTES_MAX,
-  type SegmentReference,
-  type TableFigures,
-  type TableMeta,
-} from '../entry.ts'
-import { GrowingBytes } from './growing-bytes.ts'
+import { appendBytesField, appendNumberField, Fields } from '../../base/fields.ts'
+import { GrowingBytes } from '../../base/growing-bytes.ts'
+import type { FileNumber, Sequence } from '../../base/ids.ts'
+import { KEY_BYTES_MAX, type TableFigures, type TableMeta } from '../entry.ts'
 
-/** The fewest bytes of a reference. */
-const REFERENCE_BYTES_MIN = 3
+/** DO NOT CHANGE: tags are on disk. In the order of their tags. */
+const NUMBER_TAGS = {
+  entries: 2,
+  tombstones: 4,
+  distinctKeys: 6,
+  pointedBytes: 8,
+  valueBytes: 10,
+  keyBytes: 12,
+  baseSequence: 14,
+  smallestSequence: 16,
+  largestSequence: 18,
+} as const
+const SMALLEST_KEY_TAG = 20
+const LARGEST_KEY_TAG = 22
+const NUMBERS = Object.entries(NUMBER_TAGS) as [keyof typeof NUMBER_TAGS, number][]
+const KNOWN_TAGS: ReadonlySet<number> = new Set([
+  ...NUMBERS.map(([, tag]) => tag),
+  SMALLEST_KEY_TAG,
+  LARGEST_KEY_TAG,
+])
+
+/** The properties by their tags, for whoever shows them. */
+export const PROPERTY_NAMES: ReadonlyMap<number, string> = new Map<number, string>([
+  ...NUMBERS.map(([name, tag]) => [tag, name] as const),
+  [SMALLEST_KEY_TAG, 'smallestKey'],
+  [LARGEST_KEY_TAG, 'largestKey'],
+])
 
 /** What a table says of itself: what the manifest keeps of it, and some figures more. */
 export interface TableProperties extends TableMeta, TableFigures {
   /** Sequences of entries are kept as distances from it. */
-  readonly baseSequence: number
-}
-
-export function encodeReferences(references: readonly SegmentReference[]): GrowingBytes {
-  const content = new GrowingBytes(256)
-  content.appendVarint(references.length)
-  for (const { segment, records, bytes } of references) {
-    content.appendVarint(segment)
-    content.appendVarint(records)
-    content.appendVarint(bytes)
-  }
-  return content
-}
-
-/** @throws CorruptionError. The content lies at `offset` of the file */
-export function decodeReferences(
-  content: Uint8Array,
-  name: string,
-  offset: number,
-): readonly SegmentReference[] {
-  const reader = new VarintReader(content)
-  const count = reader.next()
-  if (reader.failed || count > content.length / REFERENCE_BYTES_MIN) {
-    throw new CorruptionError(
-      name,
-      offset,
-      `table names an impossible count of segments, count=${count}`,
-    )
-  }
-  const references: SegmentReference[] = []
-  const seen = new Set<number>()
-  for (let i = 0; i < count; i++) {
-    const at = reader.at
-    const reference = { segment: reader.next(), records: reader.next(), bytes: reader.next() }
-    if (reader.failed || reference.segment > FILE_NUMBER_MAX || seen.has(reference.segment)) {
-      throw new CorruptionError(name, offset + at, 'reference to a segment is malformed')
-    }
-    seen.add(reference.segment)
-    references.push(reference)
-  }
-  if (reader.at !== content.length) {
-    throw new CorruptionError(name, offset + reader.at, 'references are followed by other bytes')
-  }
-  return references
+  readonly baseSequence: Sequence
 }
 
 export function encodeProperties(properties: TableProperties): GrowingBytes {
   const content = new GrowingBytes(256)
-  content.appendVarint(properties.entries)
-  content.appendVarint(properties.tombstones)
-  content.appendVarint(properties.distinctKeys)
-  content.appendVarint(properties.pointedBytes)
-  content.appendVarint(properties.valueBytes)
-  content.appendVarint(properties.keyBytes)
-  content.appendVarint(properties.baseSequence)
-  content.appendVarint(properties.smallestSequence)
-  content.appendVarint(properties.largestSequence)
-  for (const key of [properties.smallestKey, properties.largestKey]) {
-    content.appendVarint(key.length)
-    content.append(key, 0, key.length)
-  }
+  for (const [name, tag] of NUMBERS) appendNumberField(content, tag, properties[name])
+  appendBytesField(content, SMALLEST_KEY_TAG, properties.smallestKey)
+  appendBytesField(content, LARGEST_KEY_TAG, properties.largestKey)
   return content
 }
 
 /**
  * @param number the table's own, and `bytes` the length of its file
- * @throws CorruptionError. The content lies at `offset` of the file
+ * @throws CorruptionError, WISC_FORMAT_VERSION. The content lies at `offset` of the file
  */
 export function decodeProperties(
   content: Uint8Array,
   name: string,
   offset: number,
-  number: number,
+  number: FileNumber,
   bytes: number,
 ): TableProperties {
-  const reader = new VarintReader(content)
+  const fields = Fields.read(content, 0, KNOWN_TAGS, 'the properties', name, offset)
   const properties: TableProperties = {
     number,
     bytes,
-    entries: reader.next(),
-    tombstones: reader.next(),
-    distinctKeys: reader.next(),
-    pointedBytes: reader.next(),
-    valueBytes: reader.next(),
-    keyBytes: reader.next(),
-    baseSequence: reader.next(),
-    smallestSequence: reader.next(),
-    largestSequence: reader.next(),
-    smallestKey: readKey(reader),
-    largestKey: readKey(reader),
+    entries: fields.number(NUMBER_TAGS.entries),
+    tombstones: fields.number(NUMBER_TAGS.tombstones),
+    distinctKeys: fields.number(NUMBER_TAGS.distinctKeys),
+    pointedBytes: fields.number(NUMBER_TAGS.pointedBytes),
+    valueBytes: fields.number(NUMBER_TAGS.valueBytes),
+    keyBytes: fields.number(NUMBER_TAGS.keyBytes),
+    baseSequence: fields.number(NUMBER_TAGS.baseSequence),
+    smallestSequence: fields.number(NUMBER_TAGS.smallestSequence),
+    largestSequence: fields.number(NUMBER_TAGS.largestSequence),
+    smallestKey: fields.bytes(SMALLEST_KEY_TAG, KEY_BYTES_MAX),
+    largestKey: fields.bytes(LARGEST_KEY_TAG, KEY_BYTES_MAX),
   }
   const fits =
-    !reader.failed &&
-    reader.at === content.length &&
+    !fields.failed &&
     properties.entries > 0 &&
     properties.tombstones <= properties.entries &&
     properties.distinctKeys <= properties.entries &&
@@ -150,10 +107,4 @@ export function findDifference(properties: TableMeta, meta: TableMeta): string |
   if (!equalBytes(properties.smallestKey, meta.smallestKey)) return 'smallestKey'
   if (!equalBytes(properties.largestKey, meta.largestKey)) return 'largestKey'
   return undefined
-}
-
-function readKey(reader: VarintReader): Uint8Array {
-  const length = reader.next()
-  if (length > KEY_BYTES_MAX) reader.failed = true
-  return reader.nextBytes(reader.failed ? 0 : length).slice()
 }

@@ -8,51 +8,25 @@
 
 import { CorruptionError } from '../../base/errors.ts'
 import { BlockCache } from '../../base/files/block-cache.ts'
-import { FILE_HEADER_BYTES, readFileHeader } from '../../base/files/file-header.ts'
 import type { FileSystem } from '../../base/files/file-system.ts'
-import { frameSeed } from '../../base/files/frame.ts'
-import { LapsingFile, type ReadableFile } from '../../base/files/lapsing-file.ts'
+import { LapsingFile } from '../../base/files/lapsing-file.ts'
+import type { Sequence } from '../../base/ids.ts'
 import type { EntryCursor, FoundEntry, SegmentReference, TableMeta } from '../entry.ts'
 import { ABSENT, entriesEnd, findInBlock, restartCount } from './block-format.ts'
-import { filterMayContain, isFilter } from './filter.ts'
+import { filterMayContain } from './filter.ts'
 import { type KeySample, sampleKeys } from './key-samples.ts'
-import { TableBlocks } from './table-blocks.ts'
 import { TableCursor } from './table-cursor.ts'
 import {
-  type BlockHandle,
-  blockEnd,
-  checkBlock,
-  dataEnd,
-  decodeFooter,
-  FOOTER_BYTES,
-  type Footer,
-  TRAILER_BYTES,
-} from './table-format.ts'
-import { findBlock, indexMemoryBytes, parseIndex } from './table-index.ts'
-import {
-  decodeProperties,
-  decodeReferences,
-  findDifference,
-  type TableProperties,
-} from './table-properties.ts'
+  readEnds,
+  readSearch,
+  type TableEnds,
+  type TableSearch,
+  verifyUnknownParts,
+} from './table-ends.ts'
+import { TRAILER_BYTES } from './table-format.ts'
+import { findBlock, indexMemoryBytes } from './table-index.ts'
+import type { TableProperties } from './table-properties.ts'
 import { verifyEntries } from './table-verify.ts'
-
-/** What is read at once from the end of a table: mostly footer, properties and references. */
-const TAIL_BYTES = 4096
-
-/** The parts of a table beside its data blocks, index and filter. */
-interface TableEnds {
-  readonly seed: number
-  readonly footer: Footer
-  readonly properties: TableProperties
-  readonly references: readonly SegmentReference[]
-}
-
-/** Index and filter: what lookups need in memory. */
-interface TableSearch {
-  readonly blocks: TableBlocks
-  readonly filter: Uint8Array | undefined
-}
 
 export class TableReader {
   readonly meta: TableMeta
@@ -87,7 +61,7 @@ export class TableReader {
   }
 
   /**
-   * Opens a table: two reads, three if it has very long keys or many segments.
+   * Opens a table: two reads, one if it is small, three if it has very long keys or many segments.
    * @param path where it lies, `name` its name in the database directory, for messages
    * @throws CorruptionError if it is damaged or not what the manifest says, WISC_FORMAT_VERSION,
    * IoError
@@ -114,12 +88,6 @@ export class TableReader {
     return indexMemoryBytes(this.#search.blocks.index) + (this.#search.filter?.length ?? 0)
   }
 
-  /** False if no key with this hash (hashRange, seed 0) is in the table. */
-  mayContain(hash: number): boolean {
-    const { filter } = this.#search ?? this.#load()
-    return filter === undefined || this.#passes(filter, hash)
-  }
-
   /**
    * The newest entry of `key` at or below `sequence`. `hash` is the key's own: hashRange with seed
    * 0. An inline value is a view of cached bytes, which never change.
@@ -128,7 +96,7 @@ export class TableReader {
   find(
     key: Uint8Array,
     hash: number,
-    sequence: number,
+    sequence: Sequence,
     found: FoundEntry,
     cache: BlockCache,
   ): boolean {
@@ -168,6 +136,7 @@ export class TableReader {
   verify(): void {
     const ends = readEnds(this.#file, this.#name, this.meta, this.#databaseId)
     const { blocks, filter } = readSearch(this.#file, this.#name, ends)
+    verifyUnknownParts(this.#file, this.#name, ends)
     verifyEntries(blocks, filter, ends.properties, ends.references)
   }
 
@@ -216,101 +185,4 @@ function intact<T>(read: () => T): T | CorruptionError {
     if (error instanceof CorruptionError) return error
     throw error
   }
-}
-
-function readEnds(
-  file: ReadableFile,
-  name: string,
-  meta: TableMeta,
-  databaseId: Uint8Array,
-): TableEnds {
-  const { size } = file.stat()
-  if (size !== meta.bytes || size < FILE_HEADER_BYTES + FOOTER_BYTES) {
-    const at = Math.min(size, meta.bytes)
-    throw new CorruptionError(
-      name,
-      at,
-      `table has another length, bytes=${size} expected=${meta.bytes}`,
-    )
-  }
-  const header = readRange(file, name, 0, FILE_HEADER_BYTES)
-  const identity = readFileHeader(header, name, { kind: 'table', number: meta.number, databaseId })
-  const seed = frameSeed(identity)
-
-  const tailBytes = Math.min(size - FILE_HEADER_BYTES, TAIL_BYTES)
-  let tailStart = size - tailBytes
-  let tail = readRange(file, name, tailStart, tailBytes)
-  const footerStart = size - FOOTER_BYTES
-  const footer = decodeFooter(tail, footerStart - tailStart, seed, footerStart, name)
-  if (footer.references.offset < tailStart) {
-    tailStart = footer.references.offset
-    tail = readRange(file, name, tailStart, footerStart - tailStart)
-  }
-  const references = decodeReferences(
-    contentOf(tail, tailStart, footer.references, seed, name),
-    name,
-    footer.references.offset,
-  )
-  const properties = decodeProperties(
-    contentOf(tail, tailStart, footer.properties, seed, name),
-    name,
-    footer.properties.offset,
-    meta.number,
-    size,
-  )
-  const difference = findDifference(properties, meta)
-  if (difference !== undefined) {
-    const reason = `table is not the one of the manifest, which has another ${difference}`
-    throw new CorruptionError(name, footer.properties.offset, reason)
-  }
-  return { seed, footer, properties, references }
-}
-
-function readSearch(file: ReadableFile, name: string, ends: TableEnds): TableSearch {
-  const { seed, footer, properties, references } = ends
-  const start = dataEnd(footer)
-  const bytes = readRange(file, name, start, blockEnd(footer.index) - start)
-  let filter: Uint8Array | undefined
-  if (footer.filter.length > 0) {
-    filter = contentOf(bytes, start, footer.filter, seed, name)
-    if (!isFilter(filter)) throw new CorruptionError(name, start, 'filter is malformed')
-  }
-  const index = parseIndex(
-    contentOf(bytes, start, footer.index, seed, name),
-    name,
-    footer.index.offset,
-    start,
-    properties.baseSequence,
-  )
-  const { number } = properties
-  const blocks = new TableBlocks(
-    number,
-    file,
-    name,
-    seed,
-    index,
-    properties.baseSequence,
-    references,
-  )
-  return { blocks, filter }
-}
-
-/** A view of the content of a block in `bytes`, which begin at offset `start` of the file. */
-function contentOf(
-  bytes: Uint8Array,
-  start: number,
-  handle: BlockHandle,
-  seed: number,
-  name: string,
-): Uint8Array {
-  const at = handle.offset - start
-  checkBlock(bytes, at, at + handle.length, seed, handle.offset, name)
-  return bytes.subarray(at, at + handle.length)
-}
-
-function readRange(file: ReadableFile, name: string, offset: number, length: number): Uint8Array {
-  const bytes = new Uint8Array(length)
-  const got = file.read(bytes, 0, length, offset)
-  if (got < length) throw new CorruptionError(name, offset + got, 'file ends before its content')
-  return bytes
 }

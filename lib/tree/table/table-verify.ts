@@ -4,6 +4,8 @@
 import { compareRange, hashRange, NO_BYTES } from '../../base/bytes.ts'
 import { CorruptionError } from '../../base/errors.ts'
 import { FileWindow } from '../../base/files/file-window.ts'
+import { copyBytes } from '../../base/growing-bytes.ts'
+import type { SegmentNumber, Sequence } from '../../base/ids.ts'
 import { KIND, type SegmentReference, valueLength } from '../entry.ts'
 import {
   decodeEntry,
@@ -14,7 +16,6 @@ import {
   restartCount,
 } from './block-format.ts'
 import { filterMayContain } from './filter.ts'
-import { copyBytes } from './growing-bytes.ts'
 import type { TableBlocks } from './table-blocks.ts'
 import { RESTART_INTERVAL_ENTRIES } from './table-format.ts'
 import { contentLength } from './table-index.ts'
@@ -48,8 +49,8 @@ class Tally {
   readonly #entry: KeyedEntry = emptyEntry()
   #previousKey: Uint8Array = new Uint8Array(64)
   #previousKeyLength = 0
-  #previousSequence = 0
-  readonly #sums: Map<number, { records: number; bytes: number }> = new Map()
+  #previousSequence: Sequence = 0
+  readonly #sums: Map<SegmentNumber, { records: number; bytes: number }> = new Map()
   #smallestKey: Uint8Array = NO_BYTES
   #entries = 0
   #tombstones = 0
@@ -144,7 +145,7 @@ class Tally {
   }
 
   /** Negative if the entry before lies before (key, sequence). */
-  #orderOfPrevious(key: Uint8Array, start: number, end: number, sequence: number): number {
+  #orderOfPrevious(key: Uint8Array, start: number, end: number, sequence: Sequence): number {
     const order = compareRange(this.#previousKey, 0, this.#previousKeyLength, key, start, end)
     return order === 0 ? sequence - this.#previousSequence : order
   }
@@ -177,7 +178,7 @@ class Tally {
     if (kind === KIND.pointer) this.#addPointer(this.#entry.segment, this.#entry.length)
   }
 
-  #addPointer(segment: number, length: number): void {
+  #addPointer(segment: SegmentNumber, length: number): void {
     this.#pointedBytes += length
     const sum = this.#sums.get(segment)
     if (sum === undefined) {

@@ -127,7 +127,7 @@ async function walkInWorker(
     function describe(c) {
       const value = hex(c.valueBytes, c.valueStart, c.valueEnd)
       const pointer = c.segment + ':' + c.offset + '+' + c.length
-      const kinds = ['tombstone', 'inline ' + value, 'pointer ' + pointer, 'deferred ' + pointer]
+      const kinds = { 0: 'tombstone', 1: 'inline ' + value, 2: 'pointer ' + pointer, 15: 'deferred ' + pointer }
       return hex(c.keyBytes, c.keyStart, c.keyEnd) + '@' + c.sequence + ' ' + kinds[c.kind]
     }
     import(workerData.module).then(({ frozenCursor }) => {

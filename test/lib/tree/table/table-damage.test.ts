@@ -6,73 +6,36 @@
  */
 
 import { describe, expect, test } from 'vitest'
-import { hashRange, writeU32 } from '#dist/lib/base/bytes.js'
-import { checksum, crc32From } from '#dist/lib/base/checksum.js'
+import { hashRange, readU32, writeU32 } from '#dist/lib/base/bytes.js'
+import { crc32From } from '#dist/lib/base/checksum.js'
 import { CorruptionError, WiscError } from '#dist/lib/base/errors.js'
 import { BlockCache } from '#dist/lib/base/files/block-cache.js'
 import { frameSeed } from '#dist/lib/base/files/frame.js'
 import { SEQUENCE_MAX } from '#dist/lib/base/ids.js'
 import { KIND } from '#dist/lib/tree/entry.js'
-import {
-  dataEnd,
-  decodeFooter,
-  FOOTER_BYTES,
-  type Footer,
-  placeMark,
-  sealBlock,
-} from '#dist/lib/tree/table/table-format.js'
+import { FOOTER_BYTES, sealBlock, TRAILER_BYTES } from '#dist/lib/tree/table/table-format.js'
 import { encodeProperties } from '#dist/lib/tree/table/table-properties.js'
 import { Prng, replayHint, testSeed } from '../../../support/random.ts'
-import {
-  describeEntry,
-  describeFound,
-  emptyFound,
-  type ModelEntry,
-  tombstone,
-  walk,
-} from '../memtable/memtable-model.ts'
+import { emptyFound, type ModelEntry, tombstone } from '../memtable/memtable-model.ts'
 import {
   buildTable,
+  firstBlockLength,
   identityOf,
+  layoutOf,
   type ModelTable,
   NAME,
   openTable,
   PATH,
   randomEntries,
+  readEverything,
   TABLE_NUMBER,
   tableOptions,
+  verifyError,
 } from './table-model.ts'
 
 const seed = testSeed()
 const hint = replayHint(seed)
 const FILE_SEED = frameSeed(identityOf(TABLE_NUMBER))
-
-/** Reads a table in every way. @returns the error, or undefined when all that was read is right */
-function readEverything(table: ModelTable, model: readonly ModelEntry[]): unknown {
-  const expected = model.map(describeEntry)
-  try {
-    const reader = openTable(table)
-    const cache = new BlockCache(2 ** 20)
-    const found = emptyFound()
-    for (const [i, { key, sequence }] of model.entries()) {
-      const hash = hashRange(key, 0, key.length, 0)
-      expect(reader.find(key, hash, sequence, found, cache), hint).toBe(true)
-      expect(describeFound(key, found), hint).toBe(expected[i])
-    }
-    expect(walk(reader.cursor(cache), false), hint).toEqual(expected)
-    expect(walk(reader.cursor(), true), hint).toEqual(expected.toReversed())
-    expect(reader.references, hint).toEqual(table.built.references)
-    return undefined
-  } catch (error) {
-    if (error instanceof WiscError && error.code !== 'WISC_INTERNAL') return error
-    throw error
-  }
-}
-
-function footerOf(bytes: Uint8Array): Footer {
-  const at = bytes.length - FOOTER_BYTES
-  return decodeFooter(bytes, at, FILE_SEED, at, NAME)
-}
 
 describe('damage', () => {
   test('each byte of a small table, changed in three ways: reading and verify find it', () => {
@@ -86,7 +49,7 @@ describe('damage', () => {
         const bad = good.slice()
         bad[at] = value
         table.fileSystem.replace(PATH, bad)
-        const error = readEverything(table, model)
+        const error = readEverything(table, model, hint)
         // Bytes 12 and 13 are flags to be ignored, but the header's checksum covers them, too.
         expect(error, `${hint} offset=${at}`).toBeInstanceOf(CorruptionError)
         expect((error as CorruptionError).file).toBe(NAME)
@@ -101,16 +64,18 @@ describe('damage', () => {
     const good = table.fileSystem.contents(PATH)
     for (let length = 0; length < good.length; length++) {
       table.fileSystem.replace(PATH, good.slice(0, length))
-      expect(readEverything(table, model), `length=${length}`).toBeInstanceOf(CorruptionError)
+      expect(readEverything(table, model, hint), `length=${length}`).toBeInstanceOf(CorruptionError)
       // The same for a manifest that believes in that length.
       const meta = { ...table.built.meta, bytes: length }
       const believed = { ...table, built: { ...table.built, meta } }
-      expect(readEverything(believed, model), `length=${length}`).toBeInstanceOf(CorruptionError)
+      expect(readEverything(believed, model, hint), `length=${length}`).toBeInstanceOf(
+        CorruptionError,
+      )
     }
     const longer = new Uint8Array(good.length + 1)
     longer.set(good)
     table.fileSystem.replace(PATH, longer)
-    expect(readEverything(table, model)).toBeInstanceOf(CorruptionError)
+    expect(readEverything(table, model, hint)).toBeInstanceOf(CorruptionError)
   })
 
   test('a block in the place of another of the same length is found', () => {
@@ -119,11 +84,10 @@ describe('damage', () => {
     )
     const table = buildTable(model, tableOptions(1))
     const bytes = table.fileSystem.contents(PATH)
-    const end = dataEnd(footerOf(bytes))
-    const blockBytes = (end - 64) / 4
+    const blockBytes = (layoutOf(bytes).dataEnd - 64) / 4
     bytes.copyWithin(64, 64 + blockBytes, 64 + 2 * blockBytes)
     table.fileSystem.replace(PATH, bytes)
-    expect(readEverything(table, model)).toMatchObject({ offset: 64 })
+    expect(readEverything(table, model, hint)).toMatchObject({ offset: 64 })
   })
 
   test('a table of another salt is not mixed up: its blocks do not pass', () => {
@@ -133,7 +97,7 @@ describe('damage', () => {
     const mixed = one.fileSystem.contents(PATH)
     mixed.set(two.fileSystem.contents(PATH).subarray(64, 2000), 64)
     one.fileSystem.replace(PATH, mixed)
-    expect(readEverything(one, model)).toBeInstanceOf(CorruptionError)
+    expect(readEverything(one, model, hint)).toBeInstanceOf(CorruptionError)
   })
 })
 
@@ -152,50 +116,14 @@ describe('hostile tables', () => {
     expect(opened).toBeGreaterThan(0)
   })
 
-  test('unknown flags of footer, entries and codecs are refused as a newer format', () => {
-    const model = randomEntries(new Prng(seed), 20)
-    const table = buildTable(model, tableOptions(4096))
-    const good = table.fileSystem.contents(PATH)
-    const footer = footerOf(good)
-    const end = dataEnd(footer) - 5
-
-    const flagged = good.slice()
-    const footerAt = good.length - FOOTER_BYTES
-    flagged[footerAt + 58] = 1
-    writeU32(
-      flagged,
-      footerAt + 60,
-      crc32From(FILE_SEED, flagged.subarray(footerAt, footerAt + 60)),
-    )
-    const tagged = good.slice()
-    tagged[64 + 2]! |= 0x80
-    sealBlock(tagged, 64, end, FILE_SEED, 64)
-    const zstd = withCodec(good, 64, end, 1)
-    for (const bytes of [flagged, tagged, zstd]) {
-      table.fileSystem.replace(PATH, bytes)
-      expect(readEverything(table, model)).toMatchObject({ code: 'WISC_FORMAT_VERSION' })
-      expect(verifyError(table)).toMatchObject({ code: 'WISC_FORMAT_VERSION' })
-    }
-    // A flag to be ignored changes nothing.
-    const ignored = good.slice()
-    ignored[footerAt + 56] = 0xff
-    writeU32(
-      ignored,
-      footerAt + 60,
-      crc32From(FILE_SEED, ignored.subarray(footerAt, footerAt + 60)),
-    )
-    table.fileSystem.replace(PATH, ignored)
-    expect(readEverything(table, model)).toBe(undefined)
-  })
-
   test('verify finds what checksums cannot: wrong sums, a key that the filter lacks', () => {
     const prng = new Prng(seed)
     const model = randomEntries(prng, 200)
     const table = buildTable(model, tableOptions(256))
     const good = table.fileSystem.contents(PATH)
-    const { filter, references } = footerOf(good)
+    const { filter, references } = layoutOf(good)
     const changes: [RegExp, { offset: number; length: number }, number][] = [
-      [/filter lacks a key/, filter, 0],
+      [/filter lacks a key/, filter!, 0],
       [/add up to the references/, references, references.length - 1],
     ]
     for (const [reason, handle, at] of changes) {
@@ -217,7 +145,7 @@ describe('hostile tables', () => {
     const model = randomEntries(new Prng(seed), 200)
     const table = buildTable(model, tableOptions(256))
     const good = table.fileSystem.contents(PATH)
-    const { offset, length } = footerOf(good).properties
+    const { offset, length } = layoutOf(good).properties
     const { properties } = openTable(table)
     for (const figure of ['distinctKeys', 'valueBytes', 'keyBytes'] as const) {
       // Another figure, of as many bytes.
@@ -239,7 +167,7 @@ describe('hostile tables', () => {
     const model = keys.map((key, i) => tombstone(Uint8Array.from(key), i + 1))
     const table = buildTable(model, tableOptions(1))
     const good = table.fileSystem.contents(PATH)
-    const { index } = footerOf(good)
+    const { index } = layoutOf(good)
     const boundEnd = index.offset + index.length - 1
     expect([...good.subarray(boundEnd - 2, boundEnd)]).toEqual([98, 9])
     // Behind its own block's first entry; at, and before, the last entry of the block in front.
@@ -252,15 +180,6 @@ describe('hostile tables', () => {
     }
   })
 })
-
-function verifyError(table: ModelTable): unknown {
-  try {
-    openTable(table).verify()
-    return undefined
-  } catch (error) {
-    return error
-  }
-}
 
 /** Uses a table in every way. @returns true if nothing was refused */
 function survives(table: ModelTable, model: readonly ModelEntry[]): boolean {
@@ -313,13 +232,15 @@ function walkBounded(reader: ReturnType<typeof openTable>, reverse: boolean): vo
 
 /** Changes a few bytes of one block or of the footer, and makes the checksum right again. */
 function damageAndSeal(bytes: Uint8Array, prng: Prng): void {
-  const { filter, index, references, properties } = footerOf(bytes)
+  const { parts, index } = layoutOf(bytes)
   const first = { offset: 64, length: firstBlockLength(bytes, index.offset) }
-  const handle = prng.pick([first, first, filter, index, index, references, properties])
+  const footer = bytes.length - FOOTER_BYTES
+  const metaLength = readU32(bytes, footer + 8)
+  const metaIndex = { offset: footer - TRAILER_BYTES - metaLength, length: metaLength }
+  const handle = prng.pick([first, first, index, metaIndex, ...parts])
   if (prng.chance(0.1)) {
-    const at = bytes.length - FOOTER_BYTES
-    bytes[at + prng.below(56)] = prng.below(256)
-    writeU32(bytes, at + 60, crc32From(FILE_SEED, bytes.subarray(at, at + 60)))
+    bytes[footer + prng.below(16)] = prng.below(256)
+    writeU32(bytes, footer + 16, crc32From(FILE_SEED, bytes.subarray(footer, footer + 16)))
     return
   }
   for (let changes = 1 + prng.below(4); changes > 0; changes--) {
@@ -335,22 +256,4 @@ function damageAndSeal(bytes: Uint8Array, prng: Prng): void {
     ])
   }
   sealBlock(bytes, handle.offset, handle.offset + handle.length, FILE_SEED, handle.offset)
-}
-
-/** From the first bound of the index: sequence 0, empty key, length. */
-function firstBlockLength(bytes: Uint8Array, indexOffset: number): number {
-  let at = indexOffset
-  while (bytes[at]! >= 128) at++
-  at += 3
-  const low = bytes[at]!
-  return low < 128 ? low : (low & 127) + bytes[at + 1]! * 128
-}
-
-/** A copy in which the block of this content names another codec, under a right checksum. */
-function withCodec(bytes: Uint8Array, start: number, end: number, codec: number): Uint8Array {
-  const changed = bytes.slice()
-  changed[end] = codec
-  const mark = placeMark(FILE_SEED, start)
-  writeU32(changed, end + 1, checksum(changed.subarray(start, end + 1)) ^ mark)
-  return changed
 }

@@ -36,7 +36,7 @@ const ENTRIES = [
 /** The bytes of the example: lines of offset, hex and a meaning. */
 function exampleBytes(): Uint8Array {
   const page = readFileSync(new URL('../../../../lib/tree/FORMAT.md', import.meta.url), 'utf8')
-  const section = page.slice(page.indexOf('### 2.10'), page.indexOf('### 2.11'))
+  const section = page.slice(page.indexOf('### 2.11'), page.indexOf('### 2.12'))
   const bytes: number[] = []
   for (const line of section.split('\n')) {
     const match = /^ *(\d+) {2}((?:[0-9a-f]{2} )+) /.exec(line)

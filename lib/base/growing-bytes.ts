@@ -2,7 +2,7 @@
  * Bytes that grow at their end: where blocks are built. The memory stays when they are emptied, for
  * the next block.
  */
-import { VARINT_BYTES_MAX, writeVarint } from '../../base/varint.ts'
+import { VARINT_BYTES_MAX, writeVarint } from './varint.ts'
 
 /** Below this a loop copies faster than a view and a call. */
 const LOOP_COPY_BYTES = 32

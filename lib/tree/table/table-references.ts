@@ -1,0 +1,60 @@
+/**
+ * The segments that a table points to, and how much it points to in each.
+ *
+ *   references := count: varint, reference[count], field*        fields as in lib/base/fields.ts; none is known
+ *   reference  := segment: varint, records: varint, bytes: varint
+ *
+ * They are the table's dictionary of segments at the same time: a pointer entry names its segment by its place in
+ * this list, which is the order of first use.
+ */
+import { CorruptionError } from '../../base/errors.ts'
+import { Fields } from '../../base/fields.ts'
+import { GrowingBytes } from '../../base/growing-bytes.ts'
+import { FILE_NUMBER_MAX, type SegmentNumber } from '../../base/ids.ts'
+import { VarintReader } from '../../base/varint.ts'
+import type { SegmentReference } from '../entry.ts'
+
+/** The fewest bytes of a reference. */
+const REFERENCE_BYTES_MIN = 3
+const KNOWN_TAGS: ReadonlySet<number> = new Set()
+
+export function encodeReferences(references: readonly SegmentReference[]): GrowingBytes {
+  const content = new GrowingBytes(256)
+  content.appendVarint(references.length)
+  for (const { segment, records, bytes } of references) {
+    content.appendVarint(segment)
+    content.appendVarint(records)
+    content.appendVarint(bytes)
+  }
+  return content
+}
+
+/** @throws CorruptionError, WISC_FORMAT_VERSION. The content lies at `offset` of the file */
+export function decodeReferences(
+  content: Uint8Array,
+  name: string,
+  offset: number,
+): readonly SegmentReference[] {
+  const reader = new VarintReader(content)
+  const count = reader.next()
+  if (reader.failed || count > content.length / REFERENCE_BYTES_MIN) {
+    throw new CorruptionError(
+      name,
+      offset,
+      `table names an impossible count of segments, count=${count}`,
+    )
+  }
+  const references: SegmentReference[] = []
+  const seen = new Set<SegmentNumber>()
+  for (let i = 0; i < count; i++) {
+    const at = reader.at
+    const reference = { segment: reader.next(), records: reader.next(), bytes: reader.next() }
+    if (reader.failed || reference.segment > FILE_NUMBER_MAX || seen.has(reference.segment)) {
+      throw new CorruptionError(name, offset + at, 'reference to a segment is malformed')
+    }
+    seen.add(reference.segment)
+    references.push(reference)
+  }
+  Fields.read(content, reader.at, KNOWN_TAGS, 'the references', name, offset)
+  return references
+}
