@@ -1,7 +1,7 @@
 /** A real process that runs out of descriptors now and then, with threads, beside a real file system. */
 import { expect, test } from 'vitest'
-import { temporaryDirectory } from '../../support/files/temporary-directory.ts'
-import { afterShell, ending, startModuleBy } from '../../support/processes/child-process.ts'
+import { temporaryDirectory } from '../support/files/temporary-directory.ts'
+import { afterShell, ending, startModuleBy } from '../support/processes/child-process.ts'
 
 /** Takes every descriptor that there is, and gives them back. */
 const TAKE = `

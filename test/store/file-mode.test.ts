@@ -4,8 +4,8 @@ import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Options } from '#dist/lib/contract/options.js'
 import { open } from '#dist/lib/index.js'
-import { temporaryDirectory } from '../../support/files/temporary-directory.ts'
-import { codeOf } from '../../support/store/fault-store.ts'
+import { temporaryDirectory } from '../support/files/temporary-directory.ts'
+import { codeOf } from '../support/store/fault-store.ts'
 
 const SMALL: Options = { segmentBytes: 65_536, memtableBytes: 65_536, valueThreshold: 100 }
 

@@ -1,8 +1,8 @@
 /** I10: descriptors stay within their bound at every moment, whatever one synchronous step of a caller asks for. */
 import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
-import { openSmallStore } from '../../support/store/fault-store.ts'
+import { FaultFileSystem } from '../support/files/fault-file-system.ts'
+import { openSmallStore } from '../support/store/fault-store.ts'
 
 const KEYS = 2000
 /** Above it: segments that are written or wait for their seal, the manifest, the directory, and what a job reads. */
