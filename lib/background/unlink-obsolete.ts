@@ -10,23 +10,27 @@ import { isMissing } from '../base/errors.ts'
 import { joinPath, manifestName, segmentName, tableName } from '../base/files/file-names.ts'
 import type { FileSystem } from '../base/files/file-system.ts'
 import type { FileNumber } from '../base/ids.ts'
+import { Signal } from '../base/signal.ts'
 import { emitSafely } from '../contract/events.ts'
 import type { TableCache } from '../state/tables.ts'
 import type { ObsoleteFile } from '../tree/version/obsolete-files.ts'
 
 export interface UnlinkParts {
-  readonly fileSystem: FileSystem
-  readonly directory: string
+  readonly context: {
+    readonly fileSystem: FileSystem
+    readonly directory: string
+    readonly events: EventEmitter
+  }
   readonly tables: TableCache
   readonly values: ValueReader
-  readonly events: EventEmitter
-  /** A file has gone: there is more space. */
-  readonly unlinked: (number: FileNumber) => void
+  readonly space: { readonly usage: { gone(number: FileNumber): void } }
 }
 
 export class ObsoleteUnlinker {
   readonly #parts: UnlinkParts
   readonly #pending: Set<Promise<void>> = new Set()
+  /** Told when a file has gone: there is more space. */
+  readonly unlinked: Signal = new Signal()
 
   constructor(parts: UnlinkParts) {
     this.#parts = parts
@@ -34,7 +38,8 @@ export class ObsoleteUnlinker {
 
   /** A file that cannot be removed now is an orphan of the next open. */
   unlink({ kind, number }: ObsoleteFile): void {
-    const { fileSystem, directory, tables, values, events, unlinked } = this.#parts
+    const { context, tables, values } = this.#parts
+    const { fileSystem, directory, events } = context
     if (kind === 'table') tables.drop(number)
     if (kind === 'segment') values.drop(number)
     const name = { table: tableName, segment: segmentName, manifest: manifestName }[kind](number)
@@ -44,11 +49,16 @@ export class ObsoleteUnlinker {
       // The manifest before the present one may have gone as an orphan of the open.
       .catch(isMissing)
       .then((isGone) => {
-        if (isGone) unlinked(number)
+        if (isGone) this.#gone(number)
         else emitSafely(events, 'warning', `an obsolete file could not be removed: ${name}`)
       })
     this.#pending.add(unlinking)
     void unlinking.finally(() => this.#pending.delete(unlinking))
+  }
+
+  #gone(number: FileNumber): void {
+    this.#parts.space.usage.gone(number)
+    this.unlinked.tell()
   }
 
   /** Something is under way. */

@@ -77,7 +77,7 @@ class AskedRun {
     const before = this.#figures()
     if (this.#options.plan) await this.#runPlan(this.#options.plan)
     else await this.#runUntilTarget()
-    await this.#collector.parts.unlinker().ended()
+    await this.#collector.parts.unlinker.ended()
     this.#tell('done')
     const { bytesFreed, bytesCopied } = this.#sums()
     return {
@@ -98,7 +98,7 @@ class AskedRun {
       checkPlanFits(given, databaseId, parts.space.measure(), false)
       this.#tell('compact')
       await parts.flush()
-      await parts.background.compactRange({}, this.#control.signal)
+      await parts.compactions.compactRange({}, this.#control.signal)
     }
     checkPlanFits(given, databaseId, parts.space.measure(), true)
     await this.#runSteps(given.steps)
@@ -173,7 +173,7 @@ class AskedRun {
     const { tableBytes } = space
     if (!isExposureAsked({ ...walked, tableBytes }, this.#options.target)) return
     this.#tell('compact')
-    await parts.background.compactRange({}, this.#control.signal)
+    await parts.compactions.compactRange({}, this.#control.signal)
   }
 
   #isReached({ diskBytes, liveBytes }: Space): boolean {

@@ -9,10 +9,11 @@
  * what is visible.
  */
 
-import type { Background } from '../background/background.ts'
+import type { Compactions } from '../background/compactions.ts'
+import type { Flushes } from '../background/flushes.ts'
 import { linkSignals } from '../base/abort.ts'
-import { CorruptionError, toWiscError, WiscError } from '../base/errors.ts'
-import type { FileSystem } from '../base/files/file-system.ts'
+import { toWiscError, WiscError } from '../base/errors.ts'
+import type { Signal } from '../base/signal.ts'
 import { plannedFiles } from '../contract/collection.ts'
 import type { CollectionStep } from '../contract/collection-plan.ts'
 import { emitSafely } from '../contract/events.ts'
@@ -24,7 +25,6 @@ import { DiskBound, type DiskBoundParts } from './pace/disk-bound.ts'
 import { ForegroundWatch } from './pace/foreground-watch.ts'
 import { WriterPace } from './pace/writer-pace.ts'
 import { decide } from './plan/decide.ts'
-import { ROOM_BYTES } from './plan/pressure.ts'
 
 /** A look follows each such part of a segment that was written. */
 const LOOK_SHARE = 1 / 16
@@ -36,27 +36,32 @@ const LONG_LOOK_MS = 4
 const QUIET_MS = 300
 /** While a writer waits. */
 const LOOK_AGAIN_MS = 100
-/** After a full disk, or an error that may pass. */
-const RETRY_MS = 1000
 /** Steps side by side: more would keep the cores from the foreground. */
 const STEPS_MAX = 2
 /** Pinned garbage above this part of the live bytes is worth a warning. */
 const PINNED_SHARE = 1 / 10
 
+/** Who knows what has failed, and what may be begun again. */
+export interface CollectorHealth {
+  /** False for a while after a failure. */
+  readonly mayCollect: boolean
+  /** False while the disk has no more room than what was needed when there was none. */
+  hasRoomToCollect(): boolean
+  /** @param bytesWanted of the files that were to be written; 0: an edit could not be */
+  collectionFailed(error: WiscError, bytesWanted: number): void
+}
+
 export interface CollectorParts extends ActorParts, DiskBoundParts {
-  readonly fileSystem: FileSystem
-  /** Bytes of log that the active memtable covers. */
-  readonly unflushedBytes: () => number
-  /** Freezes the active memtable and has it flushed. @returns whether anything is being flushed now */
-  readonly freeze: () => boolean
-  readonly background: Pick<Background, 'isCompacting' | 'isFlushing' | 'compactRange'>
+  readonly health: CollectorHealth
+  readonly flushes: Pick<Flushes, 'isRunning' | 'ended' | 'flushEarly'>
+  readonly compactions: Pick<Compactions, 'isRunning' | 'compactRange'>
   /** What someone may still read. */
   readonly readable: () => number[]
 }
 
 export class Collector {
   readonly parts: CollectorParts
-  readonly pace: WriterPace
+  readonly writers: WriterPace
   readonly actor: Actor
   readonly #bound: DiskBound
   /** Cancels everything: the store closes, or a sync has failed. */
@@ -74,18 +79,11 @@ export class Collector {
   #scheduled = false
   readonly #running: RunningSteps
   #exposing: Promise<void> | undefined
-  /** Nothing that needs space until the free bytes are at least this. */
-  #spaceWanted = 0
-  /** There was none a moment ago, whatever the free bytes say: a quota may be full. */
-  #wasFull = false
-  /** Something has failed: begin nothing yet. */
-  #isResting = false
   #lookedAt = 0
   /** When the store may be looked at again. */
   #nextLookAt = 0
   #quietTimer: NodeJS.Timeout | undefined
   #lookTimer: NodeJS.Timeout | undefined
-  #retryTimer: NodeJS.Timeout | undefined
   #restTimer: NodeJS.Timeout | undefined
   #pinnedWarned = false
   /** The bound is that of `maxBytesOnDisk`, not the target. */
@@ -96,33 +94,41 @@ export class Collector {
   constructor(parts: CollectorParts) {
     this.parts = parts
     this.#bound = new DiskBound(parts)
-    this.pace = new WriterPace(() => parts.log.bytesWritten)
-    this.actor = new Actor(parts, (bytes, ms) => this.pace.reclaimed(bytes, ms))
+    this.writers = new WriterPace(() => parts.log.bytesWritten)
+    this.actor = new Actor(parts, (bytes, ms) => this.writers.reclaimed(bytes, ms))
     const { workers, collector } = parts.options
     // The rate that the user has set is that of one step.
     const stepsMax = collector.bytesPerSecond === undefined ? Math.min(workers, STEPS_MAX) : 1
     this.#running = new RunningSteps(parts.space.usage, stepsMax)
     this.#watch = new ForegroundWatch(collector.bytesPerSecond)
-    // Later than the edit of a flush: its arena is free only now.
-    parts.events.on('flush', this.wake)
+    void this.#lookAfter(parts.flushes.ended)
+    void this.#lookAfter(parts.unlinker.unlinked)
+  }
+
+  /** Later than the edit of a flush its arena is free, and later than any other its files are gone. */
+  async #lookAfter(changed: Signal): Promise<void> {
+    const { signal } = this.#stop
+    while (!signal.aborted) {
+      await changed.next({ signal }).catch(ended)
+      this.wake()
+    }
   }
 
   /** A group is going to be written. @returns what it should wait for */
-  admit(deletesOnly: boolean, bytes: number): Promise<void> | undefined {
+  pace(deletesOnly: boolean, isOver: boolean): Promise<void> | undefined {
     if (!this.#isActive) return undefined
     const written = this.parts.log.bytesWritten
     if (written - this.#lookedAt >= this.parts.options.segmentBytes * LOOK_SHARE) this.wake()
     this.#quietTimer ??= this.#timer(QUIET_MS, () => this.#afterQuiet(written))
-    const wait = this.#waitFor(deletesOnly, bytes)
+    const wait = this.#waitFor(deletesOnly, isOver)
     if (wait) this.#lookLater()
     return wait
   }
 
-  /** Beyond `maxBytesOnDisk` something is under way, see `refusal`. Deletes may use what puts must leave. */
-  #waitFor(deletesOnly: boolean, bytes: number): Promise<void> | undefined {
-    if (this.pace.diskBytes + bytes > this.#bound.limitBytes(deletesOnly))
-      return this.pace.measuredAgain()
-    return deletesOnly && this.#isAtPutLimit ? undefined : this.pace.admit()
+  /** Beyond `maxBytesOnDisk` something is under way. Deletes may use what puts must leave. */
+  #waitFor(deletesOnly: boolean, isOver: boolean): Promise<void> | undefined {
+    if (isOver) return this.writers.measuredAgain()
+    return deletesOnly && this.#isAtPutLimit ? undefined : this.writers.admit()
   }
 
   /** Whoever waits must not depend on somebody else's event. */
@@ -133,25 +139,28 @@ export class Collector {
     })
   }
 
-  #retry(): void {
-    this.#retryTimer = undefined
-    this.#isResting = false
-    this.#wasFull = false
-    this.wake()
+  /** Bytes on disk now, with those that are being written anew. */
+  get diskBytes(): number {
+    return this.writers.diskBytes
   }
 
-  /**
-   * `maxBytesOnDisk`: why a write is refused. It waits while something may come back. Puts leave room for the tables of
-   * the memtables, a compaction and a rewrite; deletes may use that room.
-   */
-  refusal(deletesOnly: boolean, bytes: number): WiscError | undefined {
-    if (!this.#bound.isSet) return undefined
-    const limit = this.#bound.limitBytes(deletesOnly)
-    if (this.pace.diskBytes + bytes <= limit) return undefined
-    if (this.parts.log.bytesWritten !== this.#lookedAt || !this.#canHelp) this.#look(true)
-    const mayFit = bytes <= limit && this.#isActive && (this.#canHelp || this.#bound.isGivingBack)
-    if (this.pace.diskBytes + bytes <= limit || mayFit) return undefined
+  /** Of `maxBytesOnDisk` puts leave room for what gives space back; deletes may use that. */
+  boundBytes(deletesOnly: boolean): number {
+    return this.#bound.limitBytes(deletesOnly)
+  }
+
+  boundReached(): WiscError {
     return this.#bound.reached()
+  }
+
+  /** A writer would be refused, or has to wait: looks anew, unless nothing can have changed. */
+  lookForWriter(): void {
+    if (this.parts.log.bytesWritten !== this.#lookedAt || !this.#canHelp) this.#look(true)
+  }
+
+  /** Something will be given back without anybody's doing. */
+  get mayGiveBack(): boolean {
+    return this.#isActive && (this.#canHelp || this.#bound.isGivingBack)
   }
 
   #afterQuiet(written: number): void {
@@ -206,7 +215,7 @@ export class Collector {
     this.#paused = true
     this.#cancelStep.abort()
     this.#cancelStep = new AbortController()
-    this.pace.measured(this.pace.diskBytes, undefined)
+    this.writers.measured(this.writers.diskBytes, undefined)
   }
 
   resume(): void {
@@ -228,9 +237,8 @@ export class Collector {
     this.#stop.abort()
     clearTimeout(this.#quietTimer)
     clearTimeout(this.#lookTimer)
-    clearTimeout(this.#retryTimer)
     clearTimeout(this.#restTimer)
-    this.pace.measured(0, undefined)
+    this.writers.measured(0, undefined)
   }
 
   /** @param isQuiet no write has come for a while: then it is worth to expose little, too */
@@ -247,7 +255,7 @@ export class Collector {
     } catch (error) {
       // A table that cannot be read: gets and compactions will tell of it, too.
       this.#warn(`space cannot be measured: ${toWiscError(error).message}`)
-      this.pace.measured(0, undefined)
+      this.writers.measured(0, undefined)
     }
   }
 
@@ -255,31 +263,32 @@ export class Collector {
   #lookAtDisk(): void {
     this.#canHelp = false
     if (!this.#bound.isSet) return
-    this.pace.measured(this.parts.space.measureDisk(), undefined)
+    this.writers.measured(this.parts.space.measureDisk(), undefined)
   }
 
   #act(space: Space, isQuiet: boolean): void {
     this.#warnOfPins(space)
-    const { options, unflushedBytes, freeze, background } = this.parts
+    const { options, memtables, flushes, compactions, health } = this.parts
     const running = this.#running
-    const { pressure, step, exposes, flushes } = decide(space, {
+    const decision = decide(space, {
       rules: this.actor.rules(options.collector.targetSpaceAmplification),
       putLimitBytes: this.#bound.putLimitBytes,
-      unflushedBytes: unflushedBytes(),
+      unflushedBytes: memtables.logBytes,
       running,
       isQuiet,
-      hasRoom: this.#hasRoom(),
-      isCompacting: background.isCompacting,
+      hasRoom: health.hasRoomToCollect(),
+      isCompacting: compactions.isRunning,
     })
-    const isFlushing = flushes && freeze()
-    if (exposes && !this.#isResting) this.#expose()
+    const { pressure, step } = decision
+    const isFlushing = decision.flushes && flushes.flushEarly()
+    if (decision.exposes && health.mayCollect) this.#expose()
     if (step && this.#mayStart(step)) this.#start(step)
     this.#isAtPutLimit = pressure.limitBytes === this.#bound.putLimitBytes
     this.#canHelp = isFlushing || !!this.#exposing || running.count > 0 || this.#manual > 0
-    if (this.pace.isWaitedFor) this.#lookLater()
-    if (this.#canHelp) this.pace.measured(space.diskBytes + this.#roomNeeded(space), pressure)
-    else this.pace.measured(space.diskBytes, undefined)
-    this.#watch.hasRoom = this.pace.diskBytes < pressure.slowBytes
+    if (this.writers.isWaitedFor) this.#lookLater()
+    if (this.#canHelp) this.writers.measured(space.diskBytes + this.#roomNeeded(space), pressure)
+    else this.writers.measured(space.diskBytes, undefined)
+    this.#watch.hasRoom = this.writers.diskBytes < pressure.slowBytes
   }
 
   /** For what is being written anew before the old goes: the output of a rewrite, or the whole tree. */
@@ -288,22 +297,15 @@ export class Collector {
   }
 
   #mayStart(step: CollectionStep): boolean {
-    return this.#manual === 0 && !this.#isResting && this.#running.hasPlaceFor(step)
-  }
-
-  #hasRoom(): boolean {
-    if (this.#spaceWanted === 0) return true
-    if (this.#wasFull) return false
-    const { fileSystem, directory } = this.parts
-    if (fileSystem.freeBytes(directory) >= this.#spaceWanted) this.#spaceWanted = 0
-    return this.#spaceWanted === 0
+    return this.#manual === 0 && this.parts.health.mayCollect && this.#running.hasPlaceFor(step)
   }
 
   #expose(): void {
-    this.#exposing ??= this.parts.background
+    const { compactions, health, space } = this.parts
+    this.#exposing ??= compactions
       .compactRange({}, this.#stop.signal)
       .catch((error: unknown) =>
-        this.#noteFailure(toWiscError(error), this.parts.space.references.totals.tableBytes),
+        health.collectionFailed(toWiscError(error), space.references.totals.tableBytes),
       )
       .finally(() => {
         this.#exposing = undefined
@@ -330,23 +332,8 @@ export class Collector {
   #stepFailed(step: CollectionStep, error: WiscError): void {
     const files = plannedFiles(step).map(({ number }) => number)
     this.actor.blame(files, error)
-    this.#noteFailure(error, step.action === 'rewrite' ? step.outputBytes : 0)
-  }
-
-  /** What needs space waits until there is some; after any other failure nothing is begun for a while. */
-  #noteFailure(error: WiscError, bytesWanted: number): void {
-    if (error.code === 'WISC_ABORTED' || error.code === 'WISC_NOT_OPEN') return
-    if (error.code === 'WISC_SYNC_FAILED') {
-      this.parts.failed(error)
-      return
-    }
-    if (error.code === 'WISC_DISK_FULL') {
-      this.#spaceWanted = 2 * bytesWanted + ROOM_BYTES
-      this.#wasFull = true
-      // Not even an edit could be written: nothing else can.
-      if (bytesWanted === 0) this.#isResting = true
-    } else if (!(error instanceof CorruptionError)) this.#isResting = true
-    this.#retryTimer ??= this.#timer(RETRY_MS, () => this.#retry())
+    const bytesWanted = step.action === 'rewrite' ? step.outputBytes : 0
+    this.parts.health.collectionFailed(error, bytesWanted)
   }
 
   #warnOfPins({ pinnedBytes, liveBytes }: Space): void {

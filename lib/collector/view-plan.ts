@@ -56,7 +56,7 @@ export async function withView<T>(
   engine: ReadingEngine,
   use: (store: PlannedStore) => Promise<T>,
 ): Promise<T> {
-  const { context, space, version, readers, visibleSequence } = engine
+  const { context, space, version, readers } = engine
   const runner = new InlineRunner(context.fileSystem)
   try {
     return await use({
@@ -65,7 +65,7 @@ export async function withView<T>(
       space,
       runner,
       versions: { current: version, pinTables: () => ({ version, release: () => undefined }) },
-      readable: () => readers.list(visibleSequence),
+      readable: () => readers.list(),
     })
   } catch (error) {
     throw engine.viewFailure(error)

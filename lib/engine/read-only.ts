@@ -83,20 +83,17 @@ export class ReadOnlyEngine implements ReadingEngine {
   #isOld = false
   /** Where snapshots and iterators have found something gone or damaged, and in which view. */
   readonly #failures: Map<string, number> = new Map()
-  #readers: ReadableSequences = new ReadableSequences()
+  #readers: ReadableSequences
 
   private constructor(place: ViewSource, view: View) {
     const { options } = place
     this.#place = place
     this.#view = view
     this.options = options
+    this.#readers = new ReadableSequences(view.lastSequence)
     this.cache = new BlockCache(options.blockCacheBytes)
-    this.tables = new TableCache(
-      () => this.#view.context,
-      options.maxOpenFiles,
-      () => this.#view.state.version,
-    )
-    this.tree = new TreeReader(() => this.#view.state, this.tables, this.cache)
+    this.tables = new TableCache(this, options.maxOpenFiles)
+    this.tree = new TreeReader(this, this.tables, this.cache)
     this.#values = this.#openValues()
   }
 
@@ -123,6 +120,10 @@ export class ReadOnlyEngine implements ReadingEngine {
 
   get readers(): ReadableSequences {
     return this.#readers
+  }
+
+  get state(): ReadState {
+    return this.#view.state
   }
 
   get version(): Version {
@@ -170,7 +171,7 @@ export class ReadOnlyEngine implements ReadingEngine {
     this.#viewNumber++
     this.#isOld = false
     this.#readers.stale = true
-    this.#readers = new ReadableSequences()
+    this.#readers = new ReadableSequences(this.#view.lastSequence)
     this.tables.closeAll()
     this.#values.close()
     this.#space = undefined
@@ -240,7 +241,7 @@ export class ReadOnlyEngine implements ReadingEngine {
 
   #openValues(): ValueReader {
     const openFiles = Math.max(8, this.options.maxOpenFiles >> 1)
-    const relocations = relocationsOf(() => this.version)
+    const relocations = relocationsOf(this)
     return new ValueReader(this.#view.context, openFiles, relocations, this.cache)
   }
 }

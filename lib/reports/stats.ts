@@ -83,12 +83,12 @@ export function storeStats(
   const { version, cache, readers } = engine
   const userBytesWritten = writer?.commit.userBytes ?? 0
   const logBytesWritten = writer?.log.bytesWritten ?? 0
-  const counts = writer?.background.counts
+  const counts = writer?.work.counts
   const tableBytesWritten = counts?.tableBytesWritten ?? 0
   const relocatedBytesWritten = writer?.collector.actor.counts.relocatedBytesWritten ?? 0
   const written = logBytesWritten + tableBytesWritten + relocatedBytesWritten
   const space = engine.space.measure()
-  const stalls = writer?.commit.stalls
+  const stalls = writer?.admission.stalls
   return {
     liveBytes: space.liveBytes,
     diskBytes: space.diskBytes,

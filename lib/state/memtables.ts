@@ -33,6 +33,8 @@ export class Memtables {
   readonly #frozen: (FrozenTable & { readonly arena: Arena })[] = []
   /** Bytes of log since the active memtable began. */
   logBytes = 0
+  /** Set while the thread pool writes a group that was promised its place in the active memtable: do not freeze it. */
+  writing: Promise<void> | undefined
   #epoch = 0
 
   /** @param arenasMax a view that only reads has no flushes: it makes as many arenas as its log needs */

@@ -1,15 +1,22 @@
 /**
- * The sequences at which someone may still read: those of open snapshots and iterators. Compactions keep what
- * they can see. A get needs none: it has its pointer before control returns to the event loop.
+ * The sequences at which someone may still read: the newest, and those of open snapshots and iterators. Compactions
+ * keep what they can see. A get needs none: it has its pointer before control returns to the event loop.
  */
 import type { Sequence } from '../base/ids.ts'
+
 export class ReadableSequences {
   /** Sequence -> how many hold it. */
-  readonly #held: Map<number, number> = new Map()
+  readonly #held: Map<Sequence, number> = new Map()
+  /** That of the last write that is visible. Whoever makes one visible says so here. */
+  newest: Sequence
   /** The files that these sequences were read from are given up: a read-only store has started again. */
   stale = false
   /** Called when a sequence is given up: what it kept may be garbage now. */
   released: () => void = () => {}
+
+  constructor(newest: Sequence) {
+    this.newest = newest
+  }
 
   hold(sequence: Sequence): void {
     this.#held.set(sequence, (this.#held.get(sequence) ?? 0) + 1)
@@ -28,7 +35,7 @@ export class ReadableSequences {
     return count
   }
 
-  get oldest(): number | undefined {
+  get oldest(): Sequence | undefined {
     return this.#held.size === 0 ? undefined : Math.min(...this.#held.keys())
   }
 
@@ -39,8 +46,8 @@ export class ReadableSequences {
       .sort((left, right) => left.sequence - right.sequence)
   }
 
-  /** Ascending, without repetition, `visible` included: what a job must keep readable. */
-  list(visible: number): number[] {
-    return [...new Set(this.#held.keys()).add(visible)].sort((left, right) => left - right)
+  /** Ascending, without repetition, the newest included: what a job must keep readable. */
+  list(): Sequence[] {
+    return [...new Set(this.#held.keys()).add(this.newest)].sort((left, right) => left - right)
   }
 }

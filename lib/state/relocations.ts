@@ -2,16 +2,16 @@
 import type { Relocations } from '../../vlog/read/value-file.ts'
 import { holderOf, type Version } from '../tree/version/version.ts'
 
-/** @param version the current one, asked for anew by each read */
-export function relocationsOf(version: () => Version): Relocations {
+/** @param view an engine: its version is asked for anew by each read */
+export function relocationsOf(view: { readonly version: Version }): Relocations {
   return {
     get count() {
-      return version().relocations.size
+      return view.version.relocations.size
     },
     holderOf(segment) {
-      const holder = holderOf(version(), segment)
+      const holder = holderOf(view.version, segment)
       return holder === segment ? undefined : holder
     },
-    find: (file) => version().relocations.get(file),
+    find: (file) => view.version.relocations.get(file),
   }
 }

@@ -46,6 +46,12 @@ export interface FilterStats {
   useful: number
 }
 
+/** What the tables are of: an engine. Only tables of the current version are asked for. */
+export interface TableView {
+  readonly context: StoreDirectory
+  readonly version: Version
+}
+
 export class TableCache {
   readonly #open: OpenCache<TableReader>
   #evictions = 0
@@ -54,10 +60,9 @@ export class TableCache {
 
   /**
    * @param maxOpenFiles bound of the whole store: tables get half of it
-   * @param version the current one: only its tables are asked for
    */
-  constructor(context: () => StoreDirectory, maxOpenFiles: number, version: () => Version) {
-    const open = (number: number): TableReader => openTable(context(), version(), number)
+  constructor(view: TableView, maxOpenFiles: number) {
+    const open = (number: number): TableReader => openTable(view.context, view.version, number)
     this.#open = new OpenCache(Math.max(8, maxOpenFiles >> 1), open, (table) =>
       this.#pushOut(table),
     ).shares()

@@ -48,18 +48,19 @@ export class Lookup implements FoundEntry, ValueRequest {
 }
 
 export class TreeReader {
-  readonly #state: () => ReadState
+  readonly #view: { readonly state: ReadState }
   readonly #tables: TableCache
   readonly #cache: BlockCache
 
-  constructor(state: () => ReadState, tables: TableCache, cache: BlockCache) {
-    this.#state = state
+  /** @param view an engine: its state is asked for anew by each read */
+  constructor(view: { readonly state: ReadState }, tables: TableCache, cache: BlockCache) {
+    this.#view = view
     this.#tables = tables
     this.#cache = cache
   }
 
   get state(): ReadState {
-    return this.#state()
+    return this.#view.state
   }
 
   /**
@@ -67,7 +68,7 @@ export class TreeReader {
    * @returns true if the key has a value then; `lookup` says where. False if it has none or is deleted
    */
   find(key: Uint8Array, sequence: number, lookup: Lookup): boolean {
-    const state = this.#state()
+    const state = this.#view.state
     const hash = hashRange(key, 0, key.length, 0)
     lookup.keyBytes = key
     lookup.keyEnd = key.length

@@ -159,7 +159,7 @@ async function startEngine(place: GuardedPlace): Promise<Engine> {
     }
     const context: EngineContext = { ...place, databaseId, events, runner }
     const engine = await Engine.start(context, versions, recovered, report)
-    ground.onLost((error) => engine.fail(error))
+    ground.onLost((error) => engine.health.end(error))
     return engine
   } catch (error) {
     await versions?.close()

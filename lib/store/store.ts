@@ -259,12 +259,8 @@ export class Store extends TypedEmitter {
     const { lower, upper } = resolveCompactRange(range)
     refuseUnknown(plainObject(options, 'options'), ['signal'], 'compact')
     throwIfAborted(checkSignal(options.signal))
-    await engine.flush()
-    await engine.background.compactRange(
-      { ...(lower && { from: lower }), ...(upper && { to: upper }) },
-      options.signal,
-    )
-    await engine.diskSpace.lookNow()
+    const wanted = { ...(lower && { from: lower }), ...(upper && { to: upper }) }
+    await engine.compact(wanted, options.signal)
   }
 
   /** What a collection would do, and why not more. Changes nothing; exact on a quiet store. Plain JSON. */

@@ -4,7 +4,7 @@ import { RECORD_KIND, type RecordKind, valueChecksums } from '../../vlog/record.
 import { lengthOf, NO_BYTES } from '../base/bytes.ts'
 import { invalidArgument, type WiscError } from '../base/errors.ts'
 import type { Given } from '../contract/arguments.ts'
-import { entryKind } from '../state/placement.ts'
+import { entryBytesMax, entryKind } from '../state/placement.ts'
 import { KIND } from '../tree/entry.ts'
 import type { TakenBytes } from './taken-bytes.ts'
 
@@ -72,6 +72,11 @@ export function takeWrite(
 function checkNotLost(name: string, given: Uint8Array, bytes: number): void {
   if (bytes > 0 || given === NO_BYTES) return
   throw invalidArgument(`${name} has lost its memory since it was checked: it was transferred`)
+}
+
+/** The most bytes of a memtable that a write takes. */
+export function arenaBytes({ kind, key, valueBytes }: Write, valueThreshold: number): number {
+  return entryBytesMax(entryKind(kind, valueBytes, valueThreshold), key.length, valueBytes)
 }
 
 /** A single write as a list of one, without an array for each: the scratch is read before the next call. */

@@ -16,18 +16,25 @@
  */
 
 import { GROUP_BYTES_MAX, Group, stagedBytes } from '../../vlog/log/group.ts'
+import type { Log } from '../../vlog/log/log.ts'
 import { ChangedValueError } from '../../vlog/log/piece-writer.ts'
 import { type RecordKind, recordBytes } from '../../vlog/record.ts'
 import { invalidArgument, toWiscError, WiscError } from '../base/errors.ts'
+import type { EventLoopTurn } from '../base/event-loop-turn.ts'
 import { FRAME_HEADER_BYTES } from '../base/files/frame.ts'
-import { SEQUENCE_MAX } from '../base/ids.ts'
+import { SEQUENCE_MAX, type Sequence } from '../base/ids.ts'
 import type { LogPosition } from '../base/log-position.ts'
 import { Signal } from '../base/signal.ts'
 import type { Given } from '../contract/arguments.ts'
-import { entryBytesMax, entryKind } from '../state/placement.ts'
+import type { ResolvedOptions } from '../contract/options.ts'
+import type { Memtables } from '../state/memtables.ts'
+import { entryKind } from '../state/placement.ts'
+import type { ReadableSequences } from '../state/readable-sequences.ts'
 import { KIND } from '../tree/entry.ts'
 import { ARENA_BYTES_MAX } from '../tree/memtable/arena.ts'
+import type { Admission, Verdict } from './admission.ts'
 import {
+  arenaBytes,
   type Batch,
   isDeletes,
   isUnchanged,
@@ -36,7 +43,6 @@ import {
   type Write,
   writesOf,
 } from './batch.ts'
-import { type CommitParts, logPartIsFull, type StallCounts } from './commit-parts.ts'
 import { settleWritten } from './settle-written.ts'
 import { TakenBytes } from './taken-bytes.ts'
 
@@ -46,10 +52,25 @@ import { TakenBytes } from './taken-bytes.ts'
  */
 const GATHERED_BYTES_MAX: number = 320 * 1024
 
+/** The memtables together cover as much log as may lie behind the checkpoint. */
+export const MEMTABLES = 4
+
+export interface CommitParts {
+  readonly options: ResolvedOptions
+  readonly log: Log
+  readonly memtables: Memtables
+  readonly readers: ReadableSequences
+  readonly turn: EventLoopTurn
+  readonly admission: Admission
+  readonly flushes: { wake(): void }
+  readonly health: { writeFailed(error: WiscError): void }
+}
+
 export class CommitQueue {
   readonly #parts: CommitParts
+  readonly #options: ResolvedOptions
   readonly #group: Group = new Group()
-  readonly #taken: TakenBytes
+  readonly #taken: TakenBytes = new TakenBytes()
   #queue: Batch[] = []
   #head = 0
   #queuedBytes = 0
@@ -59,26 +80,15 @@ export class CommitQueue {
   #waiting = false
   /** The rest of the queue is left to the next turn of the event loop. */
   #yielding = false
-  #lastSequence: number
-  #nextSequence: number
+  #nextSequence: Sequence
   #userBytes = 0
-  /** Batches that were queued, and those that have left the queue, so far. */
-  readonly #progress: { accepted: number; left: number } = { accepted: 0, left: 0 }
-  #writing: Promise<void> | undefined
   /** Told when batches have left the queue. */
   readonly #left: Signal = new Signal()
-  readonly stalls: StallCounts = { count: 0, ms: 0 }
 
-  constructor(parts: CommitParts) {
+  constructor(parts: CommitParts, nextSequence: Sequence) {
     this.#parts = parts
-    this.#taken = new TakenBytes(this.#progress)
-    this.#lastSequence = parts.lastSequence
-    this.#nextSequence = parts.nextSequence
-  }
-
-  /** The newest visible sequence. */
-  get lastSequence(): number {
-    return this.#lastSequence
+    this.#options = parts.options
+    this.#nextSequence = nextSequence
   }
 
   /** Bytes of keys and values that have been written. */
@@ -87,15 +97,21 @@ export class CommitQueue {
   }
 
   /** The next sequence that is given: above every one that was ever written, failed groups included. */
-  get nextSequence(): number {
+  get nextSequence(): Sequence {
     return this.#nextSequence
   }
 
   /** Queues one put or delete. */
   submit(kind: RecordKind, key: Uint8Array, value: Uint8Array, sync: boolean): Promise<void> {
-    const write = takeWrite(this.#taken, kind, key, value, this.#parts.valueThreshold)
+    const write = takeWrite(this.#taken, kind, key, value, this.#options.valueThreshold)
     const bytes = recordBytes(write.key.length, write.valueBytes)
-    return this.#enqueue(write, write.borrowed, bytes, this.#arenaBytes(write), sync)
+    return this.#enqueue(
+      write,
+      write.borrowed,
+      bytes,
+      arenaBytes(write, this.#options.valueThreshold),
+      sync,
+    )
   }
 
   /** Queues a batch. @throws WISC_INVALID_ARGUMENT if no memtable could hold it */
@@ -105,9 +121,9 @@ export class CommitQueue {
     let arena = 0
     let borrows = false
     for (const { kind, key, value } of given) {
-      const write = takeWrite(this.#taken, kind, key, value, this.#parts.valueThreshold)
+      const write = takeWrite(this.#taken, kind, key, value, this.#options.valueThreshold)
       bytes += recordBytes(write.key.length, write.valueBytes)
-      arena += this.#arenaBytes(write)
+      arena += arenaBytes(write, this.#options.valueThreshold)
       borrows ||= write.borrowed
       writes.push(write)
     }
@@ -123,17 +139,17 @@ export class CommitQueue {
     writes: Batch['writes'],
     borrows: boolean,
     bytes: number,
-    arenaBytes: number,
+    arena: number,
     sync: boolean,
   ): Promise<void> {
     return new Promise((resolve, reject) => {
-      const batch = { writes, borrows, sync, bytes, arenaBytes, resolve, reject }
+      const batch = { writes, borrows, sync, bytes, arenaBytes: arena, resolve, reject }
       this.#queue.push(batch)
-      const accepted = ++this.#progress.accepted
+      const accepted = this.#taken.accept()
       this.#queuedBytes += bytes
       if (borrows) {
         this.#run(true)
-        if (this.#progress.left < accepted) seal(batch)
+        if (this.#taken.left < accepted) seal(batch)
         return
       }
       if (this.#waiting) return
@@ -148,7 +164,7 @@ export class CommitQueue {
   /** True if a call should write what has gathered. */
   #hasGathered(): boolean {
     // A caller that never awaits would queue without end.
-    if (this.#queuedBytes > this.#parts.maxPendingBytes) return true
+    if (this.#queuedBytes > this.#options.maxPendingBytes) return true
     // When the event loop should turn, what more there is waits until it has.
     return this.#queuedBytes > GATHERED_BYTES_MAX && !this.#parts.turn.isOld()
   }
@@ -160,13 +176,8 @@ export class CommitQueue {
 
   /** Resolves when every batch that is queued now has been written or refused. Later ones are not waited for. */
   async drain(): Promise<void> {
-    const last = this.#progress.accepted
-    while (this.#progress.left < last) await this.#left.next()
-  }
-
-  /** Set while the thread pool writes a group, which was promised room in the active memtable: do not freeze it. */
-  get writing(): Promise<void> | undefined {
-    return this.#writing
+    const last = this.#taken.accepted
+    while (this.#taken.left < last) await this.#left.next()
   }
 
   /** @param whole the event loop cannot turn before the caller ends: leave nothing to its next turn */
@@ -215,22 +226,16 @@ export class CommitQueue {
     const first = this.#queue[this.#head]!
     const deletes = isDeletes(first)
     const groupBytes = Math.max(first.bytes, Math.min(this.#queuedBytes, GROUP_BYTES_MAX))
-    const refusal = this.#parts.refusal(deletes, groupBytes)
-    if (refusal) {
-      this.#leave(1)
-      first.reject(refusal)
-      return true
-    }
-    // While only deletes are taken, a group must not carry puts along.
-    const alone = deletes && this.#parts.refusal(false, groupBytes) !== undefined
-    const pace = this.#parts.pace(deletes, groupBytes)
-    if (pace) return this.#wait(pace)
-    const { log, memtables } = this.#parts
+    const { log, memtables, admission, flushes } = this.#parts
+    const verdict = admission.ask(deletes, groupBytes)
+    if (verdict.kind !== 'admitted') return this.#keptBack(verdict)
     const memtable = memtables.active
     let bytes = FRAME_HEADER_BYTES
     let arena = 0
     let count = 0
-    for (let i = this.#head; i < this.#queue.length && !(alone && count > 0); i++) {
+    // Beside deletes that are admitted alone another batch may be refused.
+    const last = verdict.deletesOnly ? this.#head + 1 : this.#queue.length
+    for (let i = this.#head; i < last; i++) {
       const batch = this.#queue[i]!
       const more = batch.arenaBytes
       if (count > 0 && (bytes + batch.bytes > GROUP_BYTES_MAX || !memtable.hasRoom(arena + more))) {
@@ -240,19 +245,30 @@ export class CommitQueue {
       arena += more
       count++
     }
-    if (!memtable.hasRoom(arena) || logPartIsFull(this.#parts, bytes)) {
-      if (!memtables.freeze(log.end, arena)) {
-        const stuck = this.#parts.stuck()
-        return stuck ? this.#failGroup(1, stuck) : this.#wait(this.#parts.flushed())
-      }
-      this.#parts.frozen()
+    if (!memtable.hasRoom(arena) || this.#coversItsShare(bytes)) {
+      if (!memtables.freeze(log.end, arena)) return this.#keptBack(admission.withoutMemtable())
+      flushes.wake()
     }
-    const place = log.reserve(bytes)
-    if (place === undefined) {
-      const failure = log.takeFailure()
-      return failure ? this.#failGroup(1, failure) : this.#wait(log.changed.next())
-    }
-    return this.#writeGroup(count, place)
+    const place = log.place(bytes)
+    return place === undefined
+      ? this.#keptBack(admission.withoutPlace())
+      : this.#writeGroup(count, place)
+  }
+
+  /** The active memtable covers its share of the log. Segment ends are preferred: a flush needs them synced anyway. */
+  #coversItsShare(frameBytes: number): boolean {
+    const { log, memtables } = this.#parts
+    const { maxUnflushedLogBytes, segmentBytes } = this.#options
+    const share = maxUnflushedLogBytes / MEMTABLES
+    const covered = memtables.logBytes
+    if (memtables.active.entries === 0 || covered >= share) return memtables.active.entries > 0
+    return log.wouldRotate(frameBytes) && covered + segmentBytes / 2 > share
+  }
+
+  #keptBack(verdict: Verdict): boolean {
+    if (verdict.kind === 'waits') return this.#wait(verdict.until)
+    if (verdict.kind === 'refused') for (const batch of this.#leave(1)) batch.reject(verdict.error)
+    return true
   }
 
   /** @param wanted batches that fit; those behind a changed one are left for the next group */
@@ -279,8 +295,9 @@ export class CommitQueue {
     if (firstSequence + records > SEQUENCE_MAX) {
       return this.#failGroup(count, new WiscError('WISC_INTERNAL', 'sequences are used up'))
     }
+    const { log, memtables } = this.#parts
     // What could fail when the group is published has to fail before it is written.
-    this.#parts.memtables.active.reserve(records)
+    memtables.active.prepare(records)
     group.begin(firstSequence, staged)
     for (let i = from; i < to; i++) {
       for (const { kind, key, value, sums } of writesOf(batches[i]!)) {
@@ -291,7 +308,7 @@ export class CommitQueue {
     this.#nextSequence = firstSequence + records
     let writing: Promise<void> | undefined
     try {
-      writing = this.#parts.log.write(group)
+      writing = log.write(group)
     } catch (error) {
       return this.#failGroup(count, toWiscError(error))
     }
@@ -301,22 +318,22 @@ export class CommitQueue {
     }
     const done = writing.then(
       () => {
-        this.#writing = undefined
+        memtables.writing = undefined
         this.#publish(count, place, firstSequence)
       },
       (error: unknown) => {
-        this.#writing = undefined
+        memtables.writing = undefined
         // A changed value, too, is that of the only batch: what is larger than a group is alone.
         this.#failGroup(count, toWiscError(error))
       },
     )
-    this.#writing = done
-    return this.#wait(done, false)
+    memtables.writing = done
+    return this.#wait(done)
   }
 
   /** The group is in the log: make it visible, then settle its batches. */
   #publish(count: number, place: LogPosition, firstSequence: number): void {
-    const { memtables, log, turn } = this.#parts
+    const { memtables, readers, log, turn } = this.#parts
     const batches = this.#leave(count)
     let sequence = firstSequence
     let offset = place.offset + FRAME_HEADER_BYTES
@@ -329,20 +346,20 @@ export class CommitQueue {
     } catch (error) {
       // Written but not visible: a broken invariant. The log is right, so the next open finds it.
       for (const batch of batches) batch.reject(toWiscError(error))
-      this.#parts.writeFailed(toWiscError(error))
+      this.#parts.health.writeFailed(toWiscError(error))
       return
     }
     memtables.logBytes += offset - place.offset
-    this.#lastSequence = sequence - 1
+    readers.newest = sequence - 1
     settleWritten(batches, log, turn)
   }
 
   /** @returns the offset behind the record */
   #insert(write: Write, sequence: number, segment: number, offset: number): number {
     const { key, value, valueBytes } = write
-    const { memtables, valueThreshold } = this.#parts
+    const { memtables } = this.#parts
     const length = recordBytes(key.length, valueBytes)
-    const kind = entryKind(write.kind, valueBytes, valueThreshold)
+    const kind = entryKind(write.kind, valueBytes, this.#options.valueThreshold)
     const inline = kind === KIND.inline ? value : undefined
     if (kind !== KIND.tombstone) memtables.emptyRanges.put(key)
     memtables.active.insert(key, sequence, kind, inline, segment, offset, length)
@@ -352,14 +369,14 @@ export class CommitQueue {
 
   #failGroup(count: number, error: WiscError): boolean {
     for (const batch of this.#leave(count)) batch.reject(error)
-    this.#parts.writeFailed(error)
+    this.#parts.health.writeFailed(error)
     return true
   }
 
   #leave(count: number): Batch[] {
     const to = this.#head + count
     const batches = this.#queue.slice(this.#head, to)
-    this.#progress.left += count
+    this.#taken.leave(count)
     this.#left.tell()
     for (const batch of batches) this.#queuedBytes -= batch.bytes
     this.#head = to
@@ -371,24 +388,12 @@ export class CommitQueue {
     return batches
   }
 
-  #wait(promise: Promise<void>, stall: boolean = true): false {
+  #wait(until: Promise<void>): false {
     this.#waiting = true
-    const began = performance.now()
-    if (stall) this.stalls.count++
-    void promise.finally(() => {
+    void until.finally(() => {
       this.#waiting = false
-      if (stall) {
-        const ms = performance.now() - began
-        this.stalls.ms += ms
-        this.#parts.stalled(ms)
-      }
       this.#run()
     })
     return false
-  }
-
-  #arenaBytes({ kind, key, valueBytes }: Write): number {
-    const entry = entryKind(kind, valueBytes, this.#parts.valueThreshold)
-    return entryBytesMax(entry, key.length, valueBytes)
   }
 }

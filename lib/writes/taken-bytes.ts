@@ -15,23 +15,23 @@ const CHUNK_BYTES_AT_FIRST = 65536
 /** Free chunks that are kept; what more the queue needed while it waited is given up. */
 const CHUNKS_KEPT = 4
 
-/** Batches of the queue, so far: they are counted as they come, and leave in that order. */
-export interface QueueProgress {
-  readonly accepted: number
-  readonly left: number
-}
-
 export class TakenBytes {
-  readonly #progress: QueueProgress
+  #accepted = 0
+  #left = 0
   readonly #free: Uint8Array[] = []
   /** Oldest first. `last` is the number of the last batch that may have bytes in it. */
   readonly #full: { readonly chunk: Uint8Array; readonly last: number }[] = []
   #chunk: Uint8Array = NO_BYTES
   #at = 0
 
-  /** @param progress is asked whenever a chunk is full */
-  constructor(progress: QueueProgress) {
-    this.#progress = progress
+  /** Batches that were queued so far ... */
+  get accepted(): number {
+    return this.#accepted
+  }
+
+  /** ... and those that have left the queue, which they do in that order. */
+  get left(): number {
+    return this.#left
   }
 
   /** A copy of an array as it is now, for the next batch that is accepted. No code of a caller runs in here. */
@@ -46,6 +46,16 @@ export class TakenBytes {
     return new Uint8Array(this.#chunk.buffer, at, length)
   }
 
+  /** What was taken since the last time is a batch. @returns its number */
+  accept(): number {
+    return ++this.#accepted
+  }
+
+  /** The oldest batches need their copies no more. */
+  leave(batches: number): void {
+    this.#left += batches
+  }
+
   /** The queue is empty: nobody needs a copy any more. */
   reset(): void {
     this.#at = 0
@@ -53,11 +63,10 @@ export class TakenBytes {
   }
 
   #begin(): void {
-    const { accepted, left } = this.#progress
-    this.#recycle(left)
+    this.#recycle(this.#left)
     const before = this.#chunk
     // The batch that is being taken is the next one.
-    if (before.length > 0) this.#full.push({ chunk: before, last: accepted + 1 })
+    if (before.length > 0) this.#full.push({ chunk: before, last: this.#accepted + 1 })
     const grown = Math.max(CHUNK_BYTES_AT_FIRST, 2 * before.length)
     this.#chunk = this.#free.pop() ?? new Uint8Array(Math.min(grown, CHUNK_BYTES_MAX))
     this.#at = 0

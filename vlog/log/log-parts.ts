@@ -30,7 +30,23 @@ export interface LogEdits {
   /** For a new segment whose edit was refused: its file goes as soon as no crash can bring the edit back. */
   discardSegment(number: number): void
   /** Number of the last durable edit. */
-  durableEdit(): number
+  readonly durableEdit: number
+}
+
+/** Who reads the files of segments. */
+export interface SegmentReaders {
+  /** A segment has a file, which readers may use. */
+  adopt(number: number, file: File): void
+  /** The log has no more use for a segment's file: its reader keeps or closes it. */
+  release(number: number): void
+}
+
+/** Who is told what has failed, and decides what is tried again when. */
+export interface LogHealth {
+  /** A sync has failed. Called once. */
+  end(error: WiscError): void
+  /** An edit could not be written: `retry` tries again. */
+  logTroubled(error: WiscError): void
 }
 
 /** An open segment: its end moves, everything else stays. */
@@ -52,14 +68,8 @@ export interface LogStart extends StoreDirectory {
   readonly end: LogPosition
   /** Sequence of the last record before `end`. */
   readonly lastSequence: number
-  /** Called once, when a sync has failed. */
-  readonly failed: (error: WiscError) => void
-  /** Called when an edit could not be written: `retry` tries again. */
-  readonly troubled: (error: WiscError) => void
-  /** A segment has a file, which readers may use. */
-  readonly opened: (number: number, file: File) => void
-  /** The log has no more use for a segment's file: its reader keeps or closes it. */
-  readonly released: (number: number) => void
+  readonly readers: SegmentReaders
+  readonly health: LogHealth
 }
 
 /** @param last segments that are not sealed yet */

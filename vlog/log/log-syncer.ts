@@ -12,25 +12,14 @@
 import { syncFailed, toWiscError, WiscError } from '../../lib/base/errors.ts'
 import { compareLogPositions, type LogPosition } from '../../lib/base/log-position.ts'
 import { Signal } from '../../lib/base/signal.ts'
-import type { LogEdits, OpenSegment } from './log-parts.ts'
-
-export interface LogSyncerParts {
-  readonly edits: LogEdits
-  /** Durable to here at the start. */
-  readonly durable: LogPosition
-  readonly durableSequence: number
-  /** After each sync. */
-  readonly synced: () => void
-  /** After each seal: there is room for another full segment. */
-  readonly sealed: (segment: OpenSegment) => void
-  /** A seal could not be written; `retrySeals` tries again. */
-  readonly sealFailed: (error: WiscError) => void
-  /** Once, when a sync has failed. */
-  readonly failed: (error: WiscError) => void
-}
+import type { LogStart, OpenSegment } from './log-parts.ts'
+import type { QuietTimer } from './quiet-timer.ts'
 
 export class LogSyncer {
-  readonly #parts: LogSyncerParts
+  readonly #start: LogStart
+  /** Told when another full segment may be added, or none ever. */
+  readonly #changed: Signal
+  readonly #marker: QuietTimer
   #durable: LogPosition
   #durableSequence: number
   /** Full segments in log order: first those that wait for their seals, then those that wait for their sync. */
@@ -46,11 +35,14 @@ export class LogSyncer {
   #failure: WiscError | undefined
   #sealFailure: WiscError | undefined
 
-  constructor(parts: LogSyncerParts) {
-    this.#parts = parts
-    this.#durable = parts.durable
-    this.#wanted = parts.durable
-    this.#durableSequence = parts.durableSequence
+  /** @param marker is armed after each sync */
+  constructor(start: LogStart, changed: Signal, marker: QuietTimer) {
+    this.#start = start
+    this.#changed = changed
+    this.#marker = marker
+    this.#durable = start.end
+    this.#wanted = start.end
+    this.#durableSequence = start.lastSequence
   }
 
   get durable(): LogPosition {
@@ -129,7 +121,15 @@ export class LogSyncer {
     if (this.#failure) return
     this.#failure = error
     this.#moved.fail(error)
-    this.#parts.failed(error)
+    this.#start.health.end(error)
+    this.#changed.tell()
+  }
+
+  /** A failed sync of the manifest or of the directory is as final as one of the log. */
+  note(cause: unknown): WiscError {
+    const error = toWiscError(cause)
+    if (error.code === 'WISC_SYNC_FAILED') this.fail(error)
+    return error
   }
 
   #syncSoon(): void {
@@ -157,7 +157,7 @@ export class LogSyncer {
         if (this.#failure) break
         this.#durable = end
         this.#durableSequence = lastSequence
-        this.#parts.synced()
+        this.#marker.arm()
       }
       if (full) {
         this.#unsynced.shift()
@@ -181,19 +181,19 @@ export class LogSyncer {
     for (let segment = this.#synced[0]; segment !== undefined; segment = this.#synced[0]) {
       const { number, length, lastSequence } = segment
       try {
-        await this.#parts.edits.sealSegment({ number, length, lastSequence }, this.#durable)
+        await this.#start.edits.sealSegment({ number, length, lastSequence }, this.#durable)
       } catch (cause) {
-        const error = toWiscError(cause)
-        if (error.code === 'WISC_SYNC_FAILED') this.fail(error)
-        else {
-          this.#sealFailure = error
-          this.#parts.sealFailed(error)
-        }
+        const error = this.note(cause)
+        if (this.#failure) return
+        this.#sealFailure = error
+        this.#start.health.logTroubled(error)
+        this.#changed.tell()
         return
       }
       if (this.#failure) return
       this.#synced.shift()
-      this.#parts.sealed(segment)
+      this.#start.readers.release(segment.number)
+      this.#changed.tell()
     }
   }
 }

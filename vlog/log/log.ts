@@ -13,7 +13,7 @@
  *   4. A full segment is sealed, in order, by an edit that follows the fdatasync of its last byte.
  *   5. A failed sync is the end: nothing is written, synced or sealed again (`failed`).
  */
-import { assert, toWiscError, WiscError } from '../../lib/base/errors.ts'
+import { assert, WiscError } from '../../lib/base/errors.ts'
 import { compareLogPositions, type LogPosition } from '../../lib/base/log-position.ts'
 import { Signal } from '../../lib/base/signal.ts'
 import { GROUP_BYTES_MAX, Group } from './group.ts'
@@ -53,46 +53,25 @@ export class Log {
   readonly #markerTimer: QuietTimer = new QuietTimer(MARKER_DELAY_MS, () => this.#writeMarker())
   readonly #marker: Group = new Group()
   readonly #pieces: PieceWriter = new PieceWriter()
-  /** Told when `reserve` may have another answer. */
+  /** Told when `place` may have another answer. */
   readonly changed: Signal = new Signal()
   #bytesWritten = 0
   #lastSequence: number
 
-  private constructor(start: LogStart) {
+  /** A log that goes on behind `start.end`, once it has begun. */
+  constructor(start: LogStart) {
     this.#start = start
     this.#predecessor = start.end
     this.#recordedDurable = start.end
     this.#lastSequence = start.lastSequence
-    this.#preparer = new SegmentPreparer(start, this.changed, (error) => this.#note(error))
-    this.#syncer = new LogSyncer({
-      edits: start.edits,
-      durable: start.end,
-      durableSequence: start.lastSequence,
-      synced: () => this.#markerTimer.arm(),
-      sealed: (segment) => {
-        start.released(segment.number)
-        this.changed.tell()
-      },
-      sealFailed: (error) => {
-        start.troubled(error)
-        this.changed.tell()
-      },
-      failed: (error) => {
-        start.failed(error)
-        this.changed.tell()
-      },
-    })
+    this.#syncer = new LogSyncer(start, this.changed, this.#markerTimer)
+    this.#preparer = new SegmentPreparer(start, this.changed, this.#syncer)
   }
 
-  /** Opens a log that goes on behind `start.end`, with its first segment ready. */
-  static async open(start: LogStart): Promise<Log> {
-    const log = new Log(start)
-    await log.#preparer.ready().catch(async (error: unknown) => {
-      await log.#preparer.abandon()
-      throw error
-    })
-    log.#active = log.#takeSegment()
-    return log
+  /** Prepares the first segment: frames can be written when this has resolved. @throws why it cannot */
+  async begin(): Promise<void> {
+    await this.#preparer.ready()
+    this.#active = this.#takeSegment()
   }
 
   /** End of the last frame. */
@@ -125,7 +104,7 @@ export class Log {
    * Finds the place of a frame, rotating to the next segment if it does not fit in this one.
    * @returns segment and offset of the frame, or undefined: wait until it has `changed`, then ask again
    */
-  reserve(frameBytes: number): LogPosition | undefined {
+  place(frameBytes: number): LogPosition | undefined {
     if (this.#poolWriting || this.#ending || this.#syncer.failure) return undefined
     const active = this.#active
     if (active && (active.length === 0 || active.length + frameBytes <= this.#start.segmentBytes)) {
@@ -171,7 +150,7 @@ export class Log {
   }
 
   /**
-   * Writes the frame of a group at the place that `reserve` gave.
+   * Writes the frame of a group at the place that `place` gave.
    * @returns undefined when it is written, a promise when the thread pool writes it
    * @throws (or rejects with) IoError or ChangedValueError; then nothing of the group will ever be seen
    */
@@ -182,7 +161,7 @@ export class Log {
     const header = isFirst ? this.#headerOf(active, group.firstSequence) : undefined
     const offset = active.length || SEGMENT_HEADER_BYTES
     const durable = this.#syncer.durable
-    const edit = this.#start.edits.durableEdit()
+    const edit = this.#start.edits.durableEdit
     const sources = group.finish(active.seed, offset, durable, edit, header)
     const position = header ? 0 : offset
     const end = offset + group.frameBytes
@@ -280,13 +259,13 @@ export class Log {
       if (segment.length > 0) await this.#syncer.finish()
       else {
         await this.#start.edits.dropSegment(segment.number)
-        this.#start.released(segment.number)
+        this.#start.readers.release(segment.number)
       }
       await this.#preparer.ready()
       this.#ending = false
     } catch (error) {
       // Why: without a durable end no frame may follow. The store decides when to try again.
-      this.#endFailure = this.#note(error)
+      this.#endFailure = this.#syncer.note(error)
       this.#unended = segment.length > 0 ? undefined : segment
     }
     this.changed.tell()
@@ -314,7 +293,7 @@ export class Log {
       await this.#syncer.retrySeals()
       if (this.#unended) {
         await this.#start.edits.dropSegment(this.#unended.number)
-        this.#start.released(this.#unended.number)
+        this.#start.readers.release(this.#unended.number)
         this.#unended = undefined
       }
       if (this.#endFailure) {
@@ -323,20 +302,13 @@ export class Log {
         this.#ending = false
       }
     } catch (error) {
-      if (this.#endFailure) this.#endFailure = this.#note(error)
+      if (this.#endFailure) this.#endFailure = this.#syncer.note(error)
     }
     this.#retrying = undefined
     this.changed.tell()
   }
 
-  /** A failed sync of the manifest or of the directory is as final as one of the log. */
-  #note(cause: unknown): WiscError {
-    const error = toWiscError(cause)
-    if (error.code === 'WISC_SYNC_FAILED') this.#syncer.fail(error)
-    return error
-  }
-
-  /** Why `reserve` finds no place, if it has failed. That there is no next segment is told once, then tried again. */
+  /** Why `place` finds no place, if it has failed. That there is no next segment is told once, then tried again. */
   takeFailure(): WiscError | undefined {
     const unprepared = this.#preparer.takeFailure()
     return this.failure ?? unprepared
@@ -374,7 +346,7 @@ export class Log {
     this.#predecessor = end
     this.#active = undefined
     await endLog(endingOf(end, last))
-    for (const { number } of last) this.#start.released(number)
+    for (const { number } of last) this.#start.readers.release(number)
   }
 
   /**

@@ -12,12 +12,13 @@ import { unlinkIfPossible } from '../../lib/base/files/unlink.ts'
 import { randomU32 } from '../../lib/base/random.ts'
 import type { Signal } from '../../lib/base/signal.ts'
 import type { LogStart, OpenSegment } from './log-parts.ts'
+import type { LogSyncer } from './log-syncer.ts'
 
 export class SegmentPreparer {
   readonly #start: LogStart
   /** Told when `take` may have another answer. */
   readonly #changed: Signal
-  readonly #failed: (error: WiscError) => void
+  readonly #syncer: Pick<LogSyncer, 'note'>
   #spare: OpenSegment | undefined
   /** Its name is durable; the edit that was to add it was refused. */
   #refused: OpenSegment | undefined
@@ -27,10 +28,10 @@ export class SegmentPreparer {
   #asked = false
   #closed = false
 
-  constructor(start: LogStart, changed: Signal, failed: (error: WiscError) => void) {
+  constructor(start: LogStart, changed: Signal, syncer: Pick<LogSyncer, 'note'>) {
     this.#start = start
     this.#changed = changed
-    this.#failed = failed
+    this.#syncer = syncer
   }
 
   /** The prepared segment, if there is one; another is prepared. Empty, and its last sequence is still to be set. */
@@ -50,8 +51,7 @@ export class SegmentPreparer {
     this.#failure = undefined
     this.#preparing = this.#prepare()
       .catch((error: unknown) => {
-        this.#failure = toWiscError(error)
-        this.#failed(this.#failure)
+        this.#failure = this.#syncer.note(error)
       })
       .finally(() => {
         this.#preparing = undefined
@@ -106,7 +106,7 @@ export class SegmentPreparer {
     await this.#start.edits.addSegment({ number, salt })
     this.#refused = undefined
     this.#spare = segment
-    this.#start.opened(number, file)
+    this.#start.readers.adopt(number, file)
   }
 
   /** Creates the file, and makes its name durable. */

@@ -1,5 +1,6 @@
 /** `maxBytesOnDisk`: what it leaves for puts and for deletes, and what may come back before either is refused. */
-import type { Background } from '../../background/background.ts'
+import type { Compactions } from '../../background/compactions.ts'
+import type { Flushes } from '../../background/flushes.ts'
 import type { ObsoleteUnlinker } from '../../background/unlink-obsolete.ts'
 import { WiscError } from '../../base/errors.ts'
 import type { ResolvedOptions } from '../../contract/options.ts'
@@ -25,10 +26,10 @@ export function putReserveOf(
 export interface DiskBoundParts {
   readonly options: ResolvedOptions
   readonly space: SpaceAccount
-  readonly background: Pick<Background, 'isCompacting' | 'isFlushing'>
-  readonly unlinker: () => Pick<ObsoleteUnlinker, 'ended' | 'isBusy'>
-  /** What the memtables will take as tables, at most. */
-  readonly tableBytesToCome: () => number
+  readonly flushes: Pick<Flushes, 'isRunning'>
+  readonly compactions: Pick<Compactions, 'isRunning'>
+  readonly unlinker: Pick<ObsoleteUnlinker, 'ended' | 'isBusy' | 'unlinked'>
+  readonly memtables: { readonly usedBytes: number; readonly logBytes: number }
 }
 
 export class DiskBound {
@@ -49,8 +50,9 @@ export class DiskBound {
   /** What it leaves for puts; Infinity without one. */
   get putLimitBytes(): number {
     if (!this.isSet) return Number.POSITIVE_INFINITY
-    const { tableBytesToCome, options, space } = this.#parts
-    const tableBytes = space.references.totals.tableBytes + tableBytesToCome()
+    const { memtables, options, space } = this.#parts
+    // What is in memtables will take as many bytes as tables, at most.
+    const tableBytes = space.references.totals.tableBytes + memtables.usedBytes
     return this.#maxBytes - putReserveOf(this.#maxBytes, tableBytes, options.segmentBytes)
   }
 
@@ -60,8 +62,8 @@ export class DiskBound {
 
   /** Tables and log that a flush or a compaction is about to replace are on disk beside what replaces them. */
   get isGivingBack(): boolean {
-    const { background, unlinker } = this.#parts
-    return background.isCompacting || background.isFlushing || unlinker().isBusy
+    const { flushes, compactions, unlinker } = this.#parts
+    return compactions.isRunning || flushes.isRunning || unlinker.isBusy
   }
 
   reached(): WiscError {

@@ -38,7 +38,7 @@ export class KeyIndex {
   }
 
   /** Grows ahead, so that `set` of so many keys finds room. @throws RangeError if there is no memory */
-  reserve(keys: number): void {
+  prepare(keys: number): void {
     while ((this.#used + keys) * 3 > this.#mask * 2) this.#grow()
   }
 

@@ -145,8 +145,8 @@ export class Memtable {
   }
 
   /** Makes sure that so many inserts need no memory but the arena's. */
-  reserve(entries: number): void {
-    this.arena.index.reserve(entries)
+  prepare(entries: number): void {
+    this.arena.index.prepare(entries)
   }
 
   /**

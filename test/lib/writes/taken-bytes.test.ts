@@ -4,7 +4,7 @@ import { TakenBytes } from '#dist/lib/writes/taken-bytes.js'
 import { bytesOf } from '../../support/parts/log-segments.ts'
 
 test('copies lie apart, whatever becomes of the arrays, and share memory that grows', () => {
-  const taken = new TakenBytes({ accepted: 0, left: 0 })
+  const taken = new TakenBytes()
   const sizes = [
     0, 1, 70, 5000, 65_536, 65_536, 300, 65_537, 40_000, 65_536, 65_536, 65_536, 2_000_000,
   ]
@@ -23,7 +23,7 @@ test('copies lie apart, whatever becomes of the arrays, and share memory that gr
 })
 
 test('a queue that empties with each group uses one piece of memory for ever', () => {
-  const taken = new TakenBytes({ accepted: 0, left: 0 })
+  const taken = new TakenBytes()
   const buffers = new Set<ArrayBufferLike>()
   for (let round = 0; round < 100; round++) {
     for (let i = 0; i < 8; i++) buffers.add(taken.take(bytesOf(4096, i)).buffer)
@@ -41,19 +41,18 @@ test('a queue that empties with each group uses one piece of memory for ever', (
 })
 
 test('I10: a queue that is never empty uses its memory again, and only what nobody needs', () => {
-  const progress = { accepted: 0, left: 0 }
-  const taken = new TakenBytes(progress)
+  const taken = new TakenBytes()
   const buffers = new Set<ArrayBufferLike>()
   const waiting: { readonly copy: Uint8Array; readonly number: number }[] = []
   for (let number = 1; number <= 2000; number++) {
     const copy = taken.take(bytesOf(60_000, number))
     if (number > 500) buffers.add(copy.buffer)
-    progress.accepted++
+    taken.accept()
     waiting.push({ copy, number })
     if (waiting.length <= 40) continue
     const oldest = waiting.shift()!
     expect(Buffer.compare(oldest.copy, bytesOf(60_000, oldest.number))).toBe(0)
-    progress.left++
+    taken.leave(1)
   }
   expect(buffers.size).toBeLessThanOrEqual(8)
 })

@@ -27,11 +27,11 @@ export class LogFixture {
   log!: Log
   sequence = 101
   #number = 4
-  #edit = 0
+  readonly #durableEdits = { count: 0 }
   readonly #edits = (step: string): Promise<void> => {
     this.steps.push(step)
     if (this.failEdits) return Promise.reject(this.failEdits)
-    this.#edit++
+    this.#durableEdits.count++
     if (!this.hold) return Promise.resolve()
     return new Promise((resolve) => this.held.push(resolve))
   }
@@ -41,7 +41,8 @@ export class LogFixture {
     this.fileSystem.makeDirectory(LOG_DIRECTORY)
     this.fileSystem.onCall = (call) => this.note(call)
     const edit = this.#edits
-    this.log = await Log.open({
+    const edits = this.#durableEdits
+    this.log = new Log({
       fileSystem: this.fileSystem,
       directory: LOG_DIRECTORY,
       databaseId: DATABASE_ID,
@@ -56,13 +57,20 @@ export class LogFixture {
           edit(`seal ${number} ${length} ${lastSequence} durable ${durable.segment}`),
         dropSegment: (number) => edit(`drop ${number}`),
         discardSegment: (number) => this.steps.push(`discard ${number}`),
-        durableEdit: () => this.#edit,
+        get durableEdit() {
+          return edits.count
+        },
       },
-      failed: (error) => this.failures.push(error),
-      troubled: (error) => this.troubles.push(error),
-      opened: () => {},
-      released: (number) => this.steps.push(`released ${number}`),
+      health: {
+        end: (error) => this.failures.push(error),
+        logTroubled: (error) => this.troubles.push(error),
+      },
+      readers: {
+        adopt: () => {},
+        release: (number) => this.steps.push(`released ${number}`),
+      },
     })
+    await this.log.begin()
     return this
   }
 
@@ -76,11 +84,11 @@ export class LogFixture {
     const group = this.#group
     group.begin(this.sequence, stagedBytes(3, length))
     group.add(RECORD_KIND.put, Buffer.from('key'), value)
-    let place = this.log.reserve(group.frameBytes)
+    let place = this.log.place(group.frameBytes)
     while (place === undefined) {
       if (this.log.failure) throw this.log.failure
       await this.log.changed.next()
-      place = this.log.reserve(group.frameBytes)
+      place = this.log.place(group.frameBytes)
     }
     this.sequence++
     await this.log.write(group)

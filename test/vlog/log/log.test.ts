@@ -54,7 +54,7 @@ describe('rotation', () => {
     await opening
     await fixture.write(3000)
     await turns()
-    expect(fixture.log.reserve(3000)).toBeUndefined()
+    expect(fixture.log.place(3000)).toBeUndefined()
     const writing = fixture.write(3000)
     await turns()
     expect(fixture.size(6)).toBe(0)
@@ -143,7 +143,7 @@ describe('sync', () => {
     fixture.failNext('sync', 5, 'EIO')
     await expect(fixture.log.sync()).rejects.toMatchObject({ code: 'WISC_SYNC_FAILED' })
     expect(fixture.failures).toHaveLength(1)
-    expect(fixture.log.reserve(100)).toBeUndefined()
+    expect(fixture.log.place(100)).toBeUndefined()
     expect(fixture.log.failure).toMatchObject({ code: 'WISC_SYNC_FAILED' })
     expect(fixture.log.durable).toEqual(START)
     await expect(fixture.log.sync()).rejects.toMatchObject({ code: 'WISC_SYNC_FAILED' })
@@ -176,7 +176,7 @@ test('a sync of the directory that could not begin is none that failed: the next
     kind === 'openDirectory' ? { errno: 'EMFILE' } : undefined
   await fixture.write(3000)
   await fixture.write(3000)
-  expect(fixture.log.reserve(3000)).toBeUndefined()
+  expect(fixture.log.place(3000)).toBeUndefined()
   await turns()
   expect(fixture.log.takeFailure()).toMatchObject({ code: 'WISC_IO', errno: 'EMFILE' })
   expect(fixture.log.failure).toBeUndefined()
@@ -202,7 +202,7 @@ describe('a failed write', () => {
       fixture.hold = true
       fixture.failNext('write', 5, 'EIO', partial)
       await expect(fixture.write(1000)).rejects.toBeInstanceOf(IoError)
-      expect(fixture.log.reserve(100)).toBeUndefined()
+      expect(fixture.log.place(100)).toBeUndefined()
       await turns()
       expect(fixture.steps.slice(-2)).toEqual(['sync 5', `seal 5 ${end.offset} 101 durable 5`])
       const next = fixture.write(100)
@@ -248,7 +248,7 @@ describe('a failed write', () => {
     expect(fixture.log.failure).toMatchObject({ code: 'WISC_DISK_FULL' })
     await fixture.log.retry()
     expect(fixture.log.failure).toMatchObject({ code: 'WISC_DISK_FULL' })
-    expect(fixture.log.reserve(100)).toBeUndefined()
+    expect(fixture.log.place(100)).toBeUndefined()
     fixture.failEdits = undefined
     await fixture.log.retry()
     expect(fixture.log.failure).toBeUndefined()
@@ -286,7 +286,7 @@ describe('a large frame', () => {
     const group = new Group()
     group.begin(fixture.sequence, stagedBytes(3, value.length))
     group.add(RECORD_KIND.put, Buffer.from('key'), value, valueChecksums(value))
-    fixture.log.reserve(group.frameBytes)
+    fixture.log.place(group.frameBytes)
     fixture.sequence++
     return fixture.log.write(group)!
   }

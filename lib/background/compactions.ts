@@ -1,0 +1,190 @@
+/**
+ * Compactions: runs of the tree are merged, one compaction at a time.
+ *
+ * A job makes the new tables; one edit swaps inputs for outputs. The tables of its version are pinned meanwhile, so
+ * that its inputs stay (I5). After an error none begins until health (lib/engine/health.ts) wakes it; one that found no
+ * room is not begun again, to fill the disk up once more, before there is more than it had.
+ */
+import { linkSignals } from '../base/abort.ts'
+import { toWiscError, WiscError } from '../base/errors.ts'
+import { Signal } from '../base/signal.ts'
+import { emitSafely } from '../contract/events.ts'
+import type { CompactionJob } from '../jobs/messages.ts'
+import {
+  type CompactionPlan,
+  type ManualRange,
+  pickCompaction,
+  planFullCompaction,
+} from '../tree/compaction/picker.ts'
+import type { TableMeta } from '../tree/entry.ts'
+import type { TreeShapeOptions } from '../tree/version/tree-shape.ts'
+import { sumBytes, type TreeWork, type WorkHealth } from './tree-work.ts'
+
+export interface CompactionHealth extends WorkHealth {
+  /** Bytes that the disk has for the store, the ballast's included. */
+  roomBytes(): number
+  /** Why none begins that writes tables, unless the disk has more room by now than it had then. */
+  noRoomToCompact(): WiscError | undefined
+  /** One has found room, or none is due. */
+  foundRoomToCompact(): void
+}
+
+export class Compactions {
+  readonly #work: TreeWork
+  readonly #health: CompactionHealth
+  readonly #shape: TreeShapeOptions
+  #running: Promise<void> | undefined
+  /** Those that someone asked for: automatic ones wait. */
+  #asked = 0
+  #closing = false
+  readonly #cancel: AbortController = new AbortController()
+  /** Told when one has ended, or none will begin. */
+  readonly ended: Signal = new Signal()
+
+  constructor(work: TreeWork, health: CompactionHealth) {
+    const { options } = work.parts.context
+    this.#work = work
+    this.#health = health
+    this.#shape = { ...options.tree, ...options }
+  }
+
+  get isRunning(): boolean {
+    return this.#running !== undefined
+  }
+
+  /** None will make level 0 shorter for now. A store that closes compacts no more. */
+  get areStopped(): boolean {
+    if (this.#closing || this.#health.stopped) return true
+    return !this.#running && this.#health.noRoomToCompact() !== undefined
+  }
+
+  get level0Runs(): number {
+    return this.#work.parts.versions.current.levels[0]?.runs.length ?? 0
+  }
+
+  /** Looks for work: there is a new run, or what has failed may be tried again. */
+  wake(): void {
+    if (this.#running || this.#closing || this.#asked > 0 || this.#health.stopped) return
+    if (this.#due()) this.#hold(this.#compactAll())
+  }
+
+  /** Nothing else is compacted until this has ended, well or not; then it is seen what is due. */
+  #hold(compaction: Promise<void>): void {
+    const ended = (): void => {
+      this.#running = undefined
+      this.#health.workEnded()
+      this.ended.tell()
+      this.wake()
+    }
+    this.#running = compaction.then(ended, ended)
+  }
+
+  /** What should be done, and can be. A table that only moves to another level needs no room. */
+  #due(): CompactionPlan | undefined {
+    const { versions, readers } = this.#work.parts
+    const plan = pickCompaction(versions.current.levels, this.#shape, readers.list()[0]!)
+    if (plan === undefined) this.#health.foundRoomToCompact()
+    return plan?.trivialMove || !this.#health.noRoomToCompact() ? plan : undefined
+  }
+
+  async #compactAll(): Promise<void> {
+    let roomBytes = 0
+    try {
+      while (!this.#closing && this.#asked === 0) {
+        const plan = this.#due()
+        if (plan === undefined) return
+        roomBytes = this.#health.roomBytes()
+        await this.#compact(plan, this.#cancel.signal)
+        this.#health.foundRoomToCompact()
+        this.ended.tell()
+      }
+    } catch (cause) {
+      const error = toWiscError(cause)
+      // Cancelled, as a rule; but a failed sync is one also while the store closes.
+      if (!this.#closing || error.code === 'WISC_SYNC_FAILED')
+        this.#health.workFailed(error, roomBytes)
+    }
+  }
+
+  /**
+   * Merges everything in a range to the bottom, after what is running.
+   * @throws WISC_ABORTED when the signal fires; then nothing has changed
+   */
+  async compactRange(range: ManualRange, signal: AbortSignal | undefined): Promise<void> {
+    this.#asked++
+    try {
+      while (this.#running) await this.ended.next({ signal })
+      const obstacle = this.#health.stopped ?? this.#health.noRoomToCompact()
+      if (obstacle) throw obstacle
+      if (this.#closing) throw new WiscError('WISC_NOT_OPEN', 'the store is closed')
+      const { versions } = this.#work.parts
+      const plan = planFullCompaction(versions.current.levels, this.#shape, range)
+      if (!plan) return
+      const either = linkSignals(this.#cancel.signal, signal)
+      const job = this.#compact(plan, either.signal).finally(either.unlink)
+      this.#hold(job)
+      await job
+    } catch (cause) {
+      const error = toWiscError(cause)
+      // The error belongs to this caller, but for a failed sync, which ends the store.
+      if (error.code === 'WISC_SYNC_FAILED') this.#health.workFailed(error)
+      throw error
+    } finally {
+      this.#asked--
+      // Twice, because whichever of the two ends last has to see what is due.
+      this.wake()
+    }
+  }
+
+  async #compact(plan: CompactionPlan, signal: AbortSignal): Promise<void> {
+    const work = this.#work
+    const { versions } = work.parts
+    const { runner, options, events } = work.parts.context
+    const began = performance.now()
+    const inputs = plan.inputs.flatMap((part) => part.tables)
+    const removedTables = inputs.map((table) => table.number)
+    const runId = plan.outputRunId === 'new' ? versions.fileNumbers.take() : plan.outputRunId
+    let outputs: readonly TableMeta[] = inputs
+    if (!plan.trivialMove) {
+      const pin = versions.pinTables()
+      try {
+        const job: CompactionJob = {
+          kind: 'compaction',
+          ...work.jobBase(),
+          inputs: plan.inputs.map((part) => part.tables),
+          olderRanges: plan.olderRanges,
+          tableOptions: options.tree,
+        }
+        const result = await runner.run(job, { signal })
+        outputs = result.tables.map(({ meta }) => meta)
+        work.counts.tableBytesWritten += result.bytesWritten
+      } finally {
+        pin.release()
+      }
+    }
+    await work.publish({
+      removedTables,
+      addedTables: outputs.map((meta) => ({ level: plan.outputLevel, runId, meta })),
+    })
+    work.counts.compactions++
+    emitSafely(events, 'compaction', {
+      reason: plan.reason,
+      inputLevel: plan.inputLevel,
+      outputLevel: plan.outputLevel,
+      inputTables: inputs.length,
+      inputBytes: sumBytes(inputs),
+      outputTables: outputs.length,
+      outputBytes: sumBytes(outputs),
+      moved: plan.trivialMove,
+      ms: performance.now() - began,
+    })
+  }
+
+  /** Cancels the one that runs, if any, and begins none; no writer waits for one any more. */
+  async stop(): Promise<void> {
+    this.#closing = true
+    this.#cancel.abort()
+    this.ended.tell()
+    await this.#running
+  }
+}

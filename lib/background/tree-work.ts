@@ -1,0 +1,86 @@
+/** What flushes and compactions share: what their jobs are given, and how the tables that these make become an edit. */
+import type { EventEmitter } from 'node:events'
+import type { WiscError } from '../base/errors.ts'
+import type { ResolvedOptions } from '../contract/options.ts'
+import type { TableJob } from '../jobs/messages.ts'
+import type { JobRunner } from '../jobs/runner.ts'
+import type { ReadableSequences } from '../state/readable-sequences.ts'
+import type { TableMeta } from '../tree/entry.ts'
+import type { VersionEdit } from '../tree/version/version-edit.ts'
+import type { VersionSet } from '../tree/version/version-set.ts'
+
+/** Who knows what has failed, as far as background work goes. */
+export interface WorkHealth {
+  /** Why no flush and no compaction begins now. */
+  readonly stopped: WiscError | undefined
+  /** An edit is durable: what had failed before has passed. */
+  workDone(): void
+  /**
+   * A job or its edit has failed.
+   * @param roomBytes of a compaction: what the disk had when it began. If that was too little, only compactions wait
+   */
+  workFailed(error: WiscError, roomBytes?: number): void
+  /** A flush or a compaction has ended, well or not. */
+  workEnded(): void
+}
+
+export interface TreeWorkParts {
+  readonly context: {
+    readonly directory: string
+    readonly databaseId: Uint8Array
+    readonly options: ResolvedOptions
+    readonly events: EventEmitter
+    readonly runner: JobRunner
+  }
+  readonly versions: VersionSet
+  readonly readers: ReadableSequences
+  readonly health: WorkHealth
+}
+
+export interface TreeWorkCounts {
+  flushes: number
+  compactions: number
+  tableBytesWritten: number
+}
+
+export class TreeWork {
+  readonly parts: TreeWorkParts
+  readonly counts: TreeWorkCounts = { flushes: 0, compactions: 0, tableBytesWritten: 0 }
+
+  constructor(parts: TreeWorkParts) {
+    this.parts = parts
+  }
+
+  /** What every job that makes tables is given. */
+  jobBase(): Omit<TableJob, 'kind' | 'memtable' | 'inputs' | 'olderRanges'> {
+    const { context, versions, readers } = this.parts
+    const { directory, databaseId, options } = context
+    return {
+      directory,
+      databaseId,
+      fileNumbers: versions.fileNumbers.memory,
+      readableSequences: readers.list(),
+      tableOptions: options.tree,
+    }
+  }
+
+  /** Makes an edit durable. If it is refused, its new tables go as soon as no crash can bring it back. */
+  async publish(edit: VersionEdit): Promise<void> {
+    const { versions, health } = this.parts
+    try {
+      await versions.apply(edit)
+      health.workDone()
+    } catch (error) {
+      const kept = new Set(edit.removedTables)
+      for (const { meta } of edit.addedTables ?? []) {
+        // A table that was only to be moved is still in its old place.
+        if (!kept.has(meta.number)) versions.discard({ kind: 'table', number: meta.number })
+      }
+      throw error
+    }
+  }
+}
+
+export function sumBytes(tables: readonly TableMeta[]): number {
+  return tables.reduce((sum, table) => sum + table.bytes, 0)
+}

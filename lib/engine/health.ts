@@ -1,0 +1,388 @@
+/**
+ * What has failed, and what is tried again when. Parts tell of their failures here and ask here before they begin.
+ *
+ *   a failed sync    the end: nothing is written, synced, edited or unlinked again (I1)
+ *   lost ground      the end, too: the directory is not the store's own any more (base/files/ground.ts)
+ *   a full disk      the ballast is given up, and puts are refused until there is room for it and for them
+ *   no room          a compaction or a step of the collector waits until there is more than it has found
+ *   a refused call   no descriptor, no memory, an error of the disk: done again when there is reason
+ *   anything else    damage or a bug: background work stands, and writes are refused
+ *
+ * A reason is: somebody asks for it (a flush, a collection, the close), at once; a write that would be refused, ten
+ * times a second at most; the room of the ballast; and where nobody asks, a timer that waits twice as long each time.
+ * The collector, which gives things back to others, begins anew after a second. What is done again is whole jobs and
+ * edits, which begin anew; never a sync (I1).
+ */
+import type { EventEmitter } from 'node:events'
+import type { Log } from '../../vlog/log/log.ts'
+import type { Compactions } from '../background/compactions.ts'
+import type { Flushes } from '../background/flushes.ts'
+import { CorruptionError, IoError, mayPass, toWiscError, WiscError } from '../base/errors.ts'
+import type { Collector } from '../collector/collector.ts'
+import { emitSafely } from '../contract/events.ts'
+import type { VersionSet } from '../tree/version/version-set.ts'
+import type { DiskRoom } from './disk-room.ts'
+
+/** For refused writes; and a full disk is asked this often at most. */
+const AGAIN_MS = 100
+/** Where nobody asks: from, and to. */
+const UNASKED_MS_MIN = 250
+const UNASKED_MS_MAX = 16_000
+/** What the collector's steps have failed with may pass in so much time. */
+const COLLECTOR_RESTS_MS = 1000
+/** What has found no room is begun again when there is so much more. */
+const MORE_BYTES = 1024 * 1024
+
+/** What health stops, and begins anew. */
+export interface Patients {
+  readonly versions: VersionSet
+  readonly log: Log
+  readonly room: DiskRoom
+  readonly flushes: Flushes
+  readonly compactions: Compactions
+  readonly collector: Collector
+}
+
+/** Something has found no room. */
+interface NoRoom {
+  readonly error: WiscError
+  /** Begun again when the disk has so much, the ballast's included. */
+  readonly wantedBytes: number
+}
+
+export class Health {
+  readonly #events: EventEmitter
+  #patients!: Patients
+  #final: WiscError | undefined
+  /** What stopped background work ... */
+  #stopped: WiscError | undefined
+  /** ... and while it is tried again: it stays to be seen until something has succeeded. */
+  #former: WiscError | undefined
+  /** Set while the disk is full. */
+  #full: WiscError | undefined
+  #compactionRoom: NoRoom | undefined
+  #collectorRoom: NoRoom | undefined
+  /** The collector begins nothing yet. */
+  #collectorRests = false
+  #collectorTimer: NodeJS.Timeout | undefined
+  #triedAt = Number.NEGATIVE_INFINITY
+  #unaskedMs = UNASKED_MS_MIN
+  #timer: NodeJS.Timeout | undefined
+  #closed = false
+  /** When a full disk was asked for room. */
+  #askedAt = 0
+  /** Settles when it is known whether there is room for all to go on. */
+  #resuming: Promise<void> | undefined
+
+  constructor(events: EventEmitter) {
+    this.#events = events
+  }
+
+  /** Requires: called once, before anything can fail. */
+  watch(patients: Patients): void {
+    this.#patients = patients
+  }
+
+  /** What has ended all writing for good. */
+  get final(): WiscError | undefined {
+    return this.#final
+  }
+
+  /** The same, if for it nobody may see what is not durable: the page cache may claim what the disk has not. */
+  get unproved(): WiscError | undefined {
+    return this.#final?.code === 'WISC_SYNC_FAILED' ? this.#final : undefined
+  }
+
+  /** Why no flush and no compaction begins now. That a compaction waits for room keeps no flush from it. */
+  get stopped(): WiscError | undefined {
+    return this.#final ?? this.#stopped
+  }
+
+  /** What stopped writes or background work, if anything did. */
+  get error(): WiscError | undefined {
+    return this.#final ?? this.#workError ?? this.#full
+  }
+
+  /** The disk is full. */
+  get isFull(): boolean {
+    return this.#full !== undefined
+  }
+
+  get #workError(): WiscError | undefined {
+    return this.#stopped ?? this.#former ?? this.#compactionRoom?.error
+  }
+
+  /** Bytes that the disk has for the store, the ballast's included. */
+  roomBytes(): number {
+    return this.#patients.room.roomBytes()
+  }
+
+  #hasRoom(wait: NoRoom | undefined): boolean {
+    return wait === undefined || this.roomBytes() >= wait.wantedBytes
+  }
+
+  /** A sync has failed, or the ground is lost: nothing is written, synced, edited or unlinked again. */
+  end(error: WiscError): void {
+    if (this.#final) return
+    this.#final = error
+    clearTimeout(this.#timer)
+    const { collector, versions, log } = this.#patients
+    collector.stop(error)
+    versions.poison(error)
+    log.fail(error)
+    this.#tellWaiting()
+    this.#emit(error)
+  }
+
+  /** @param roomBytes of a compaction: what the disk had when it began */
+  workFailed(error: WiscError, roomBytes?: number): void {
+    if (error.code === 'WISC_SYNC_FAILED') {
+      this.end(error)
+      return
+    }
+    const before = this.#workError
+    if (error.code === 'WISC_DISK_FULL' && roomBytes !== undefined)
+      this.#compactionRoom = { error, wantedBytes: roomBytes + MORE_BYTES }
+    else this.#stopped = error
+    this.#former = undefined
+    this.#tellWaiting()
+    this.#note(error)
+    // Writers may wait for what has failed.
+    this.#patients.collector.wake()
+    if (before !== undefined && isSameKind(before, error)) return
+    this.#unaskedMs = Math.min(this.#unaskedMs, UNASKED_MS_MIN)
+    this.#emit(error)
+  }
+
+  /** An edit is durable: what had failed before has passed. */
+  workDone(): void {
+    this.#former = undefined
+  }
+
+  /** With nothing left to do, nothing can fail again. */
+  workEnded(): void {
+    const { flushes, compactions } = this.#patients
+    if (!flushes.isRunning && !compactions.isRunning) this.#former = undefined
+  }
+
+  /** Why no compaction begins that writes tables, unless the disk has more room than when one found none. */
+  noRoomToCompact(): WiscError | undefined {
+    return this.#hasRoom(this.#compactionRoom) ? undefined : this.#compactionRoom?.error
+  }
+
+  /** A compaction has found room, or none is due. */
+  foundRoomToCompact(): void {
+    this.#compactionRoom = undefined
+  }
+
+  /** Whoever waits for a flush or a compaction asks again whether one will end. */
+  #tellWaiting(): void {
+    this.#patients.flushes.ended.tell()
+    this.#patients.compactions.ended.tell()
+  }
+
+  /**
+   * A step of the collector has failed, or a compaction that it asked for. What needs room waits until there is some;
+   * after any other failure nothing is begun for a while.
+   * @param bytesWanted of the files that it was to write; 0: not even an edit could be written, so nothing else can
+   */
+  collectionFailed(error: WiscError, bytesWanted: number): void {
+    if (error.code === 'WISC_ABORTED' || error.code === 'WISC_NOT_OPEN') return
+    if (error.code === 'WISC_SYNC_FAILED') {
+      this.end(error)
+      return
+    }
+    const isFull = error.code === 'WISC_DISK_FULL'
+    if (isFull) {
+      const ballastBytes = this.#patients.room.ballastBytes
+      this.#collectorRoom = { error, wantedBytes: 2 * bytesWanted + MORE_BYTES + ballastBytes }
+    }
+    if (isFull ? bytesWanted === 0 : !(error instanceof CorruptionError))
+      this.#collectorRests = true
+    if (this.#closed || this.#final) return
+    this.#collectorTimer ??= setTimeout(() => {
+      this.#collectorTimer = undefined
+      this.#collectorRests = false
+      this.#patients.collector.wake()
+    }, COLLECTOR_RESTS_MS).unref()
+  }
+
+  /** True if the collector may begin something. */
+  get mayCollect(): boolean {
+    return !this.#collectorRests
+  }
+
+  /** True if the collector may begin what writes new files. */
+  hasRoomToCollect(): boolean {
+    if (this.#collectorRoom === undefined) return true
+    // There was none a moment ago, whatever the disk says: a quota may be full.
+    if (this.#collectorTimer || !this.#hasRoom(this.#collectorRoom)) return false
+    this.#collectorRoom = undefined
+    return true
+  }
+
+  /** An edit of the log could not be written. */
+  logTroubled(error: WiscError): void {
+    this.#note(error)
+  }
+
+  /** A write to the log has failed. It is asked at once whether it can go on; on a full disk not for each write. */
+  writeFailed(error: WiscError): void {
+    this.#note(error)
+    if (this.#mayTry()) void this.tryNow()
+    else if (!this.#full) void this.#patients.log.retry()
+  }
+
+  /** Why a write is refused now, if it is. A refused write is a reason to try again. Deletes go on on a full disk. */
+  refusal(deletesOnly: boolean): WiscError | undefined {
+    if (this.#final) return this.#final
+    if (this.#workError && this.#mayTry()) this.#beginAnew()
+    if (this.#full) {
+      this.#askForRoom()
+      if (!deletesOnly || !this.#deletesHaveRoom()) return this.#full
+    } else if (this.#patients.room.isBallastDue) void this.growBallast()
+    // While it is tried again writes are taken: they wait in memtables, as they do for any flush.
+    return this.#stopped?.code === 'WISC_DISK_FULL' ? undefined : this.#stopped
+  }
+
+  /** Somebody asks for what has failed: it is tried again. Resolves when the log has; background work goes on then. */
+  async tryNow(): Promise<void> {
+    if (this.#final) return
+    this.#triedAt = performance.now()
+    await this.#patients.log.retry()
+    this.#beginAnew()
+  }
+
+  /** Nothing is tried again unless somebody asks. */
+  close(): void {
+    this.#closed = true
+    clearTimeout(this.#timer)
+    clearTimeout(this.#collectorTimer)
+  }
+
+  #mayTry(): boolean {
+    return performance.now() - this.#triedAt >= AGAIN_MS
+  }
+
+  /** Background work that has failed begins anew, after any error that may pass. */
+  #beginAnew(): void {
+    this.#triedAt = performance.now()
+    if (this.#stopped && mayPass(this.#stopped)) {
+      this.#former = this.#stopped
+      this.#stopped = undefined
+    } else if (!this.#compactionRoom) return
+    this.#patients.flushes.wake()
+    this.#patients.compactions.wake()
+    this.workEnded()
+    if (this.#compactionRoom) this.#tryLater()
+  }
+
+  #note(error: WiscError): void {
+    if (this.#noteFull(error)) {
+      // There is the room of the ballast.
+      clearTimeout(this.#timer)
+      this.#timer = undefined
+      this.#unaskedMs = 0
+    }
+    if (mayPass(error)) this.#tryLater()
+  }
+
+  #tryLater(): void {
+    if (this.#timer || this.#closed || this.#final) return
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined
+      this.#unaskedMs = Math.min(UNASKED_MS_MAX, Math.max(UNASKED_MS_MIN, this.#unaskedMs * 2))
+      void this.tryNow()
+    }, this.#unaskedMs)
+    this.#timer.unref()
+  }
+
+  /** If an error says that the disk is full, the ballast is given up. @returns true if it was not known before */
+  #noteFull(error: WiscError): boolean {
+    if (error.code !== 'WISC_DISK_FULL' || this.#full) return false
+    this.#full = fullDisk(error)
+    this.#askedAt = performance.now()
+    this.#patients.room.giveUpBallast()
+    return true
+  }
+
+  #deletesHaveRoom(): boolean {
+    try {
+      return this.#patients.room.hasEnoughForDeletes()
+    } catch (error) {
+      // A disk that cannot be asked counts as full.
+      this.#full = fullDisk(error)
+      return false
+    }
+  }
+
+  /** After work that may have given room back: whoever has waited for it may put again. */
+  async roomMayBeBack(): Promise<void> {
+    if (!this.#full) return
+    this.#askedAt = Number.NEGATIVE_INFINITY
+    this.#askForRoom()
+    await this.#resuming
+  }
+
+  #askForRoom(): void {
+    const now = performance.now()
+    if (this.#resuming || now - this.#askedAt < AGAIN_MS) return
+    this.#askedAt = now
+    if (!this.#patients.room.hasEnoughForPuts()) return
+    this.#resuming = this.#resume().finally(() => {
+      this.#resuming = undefined
+    })
+  }
+
+  async #resume(): Promise<void> {
+    const { room, log } = this.#patients
+    try {
+      await room.takeBallastBack()
+      await this.tryNow()
+      if (log.failure) throw log.failure
+      this.#full = undefined
+      room.forgetKept()
+    } catch (error) {
+      this.#full = toWiscError(error)
+      room.giveUpBallast()
+    }
+  }
+
+  /** Keeps the ballast in step with the store. Never rejects: a store without one still works. */
+  async growBallast(): Promise<void> {
+    if (this.#full) return
+    const error = await this.#patients.room.growBallast()
+    if (error) this.#noteFull(error)
+  }
+
+  /**
+   * Does what must be done on a full disk, too: if it is the first that finds it full, it is done once more with the
+   * ballast's room.
+   */
+  async withBallast<T>(work: () => Promise<T>): Promise<T> {
+    const wasFull = this.#full !== undefined
+    try {
+      return await work()
+    } catch (error) {
+      this.#noteFull(toWiscError(error))
+      if (wasFull || this.#full === undefined) throw error
+      return work()
+    }
+  }
+
+  #emit(error: WiscError): void {
+    if (this.#events.listenerCount('error') > 0) emitSafely(this.#events, 'error', error)
+  }
+}
+
+function fullDisk(cause: unknown): WiscError {
+  return new WiscError('WISC_DISK_FULL', 'the disk is full: free space, then write again', {
+    cause,
+  })
+}
+
+/** Whoever was told of the one need not be told of the other. */
+function isSameKind(left: WiscError, right: WiscError): boolean {
+  const errno = (error: WiscError) => (error instanceof IoError ? error.errno : undefined)
+  return left.code === right.code && errno(left) === errno(right)
+}
