@@ -8,11 +8,11 @@
  * short in a frame of any size, and it looks at each byte once: whoever walks a file that must be
  * whole has no use for a record before damage, which throws. Values may be holes. Data plane.
  */
-import { CorruptionError, WiscError } from '../lib/base/errors.ts'
+import { CorruptionError } from '../lib/base/errors.ts'
 import type { File } from '../lib/base/files/file-system.ts'
 import { FileWindow } from '../lib/base/files/file-window.ts'
-import { FRAME_HEADER_BYTES, readFrameHeader } from '../lib/base/files/frame.ts'
-import { CODEC_NONE, RECORD_HEADER_BYTES, type RecordHeader } from './record.ts'
+import { FRAME_HEADER_BYTES, readKnownFrame } from '../lib/base/files/frame.ts'
+import { RECORD_HEADER_BYTES, type RecordHeader } from './record.ts'
 import { viewProvedHead } from './record-window.ts'
 
 /** The frames of a segment: their seed, and the sequence of its first record. */
@@ -82,7 +82,6 @@ export class RecordHeads {
     const header = viewProvedHead(window, at, this.#frameEnd)
     if (typeof header === 'string') throw this.#damage(header)
     const head = window.view(at, header.headBytes)
-    if (header.refuseFlags !== 0 || header.codec !== CODEC_NONE) throw this.#unknown(header)
     if (this.#seed !== undefined) this.#countRecord(header.sequence)
     this.header = header
     this.offset = at
@@ -97,12 +96,8 @@ export class RecordHeads {
     const window = this.#window
     const offset = this.#at
     const start = window.view(offset, Math.min(FRAME_HEADER_BYTES, this.#end - offset))
-    const frame = readFrameHeader(window.bytes, start, this.#seed!, offset)
+    const frame = readKnownFrame(window.bytes, start, this.#seed!, offset, this.#name)
     if (frame === undefined) throw this.#damage('no valid frame')
-    if (frame.refuseFlags !== 0) {
-      const message = `frame is from a newer version file=${this.#name} offset=${offset}`
-      throw new WiscError('WISC_FORMAT_VERSION', message)
-    }
     if (offset + frame.length > this.#end) throw this.#damage('frame is cut off')
     if (frame.firstSequence !== this.#nextSequence) {
       throw this.#damage('sequence of frame does not go on from the one before')
@@ -121,12 +116,5 @@ export class RecordHeads {
 
   #damage(reason: string): CorruptionError {
     return new CorruptionError(this.#name, this.#at, reason)
-  }
-
-  #unknown({ codec }: RecordHeader): WiscError {
-    return new WiscError(
-      codec === CODEC_NONE ? 'WISC_FORMAT_VERSION' : 'WISC_CODEC_UNAVAILABLE',
-      `record is from a newer version file=${this.#name} offset=${this.#at}`,
-    )
   }
 }

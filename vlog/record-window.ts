@@ -6,17 +6,17 @@
  * used only while the bytes of its proof are in the window, and what does not fit is used piece by piece, as each is
  * proved.
  */
-import { checksum } from '../lib/base/checksum.ts'
 import type { FileWindow } from '../lib/base/files/file-window.ts'
 import {
-  chunkChecksum,
   proveRecord,
   proveRecordHead,
   RECORD_HEADER_BYTES,
   type RecordHeader,
   readRecordHeader,
-  VALUE_CHUNK_BYTES,
+  unknownRecord,
+  valueMismatch,
 } from './record.ts'
+import { VALUE_CHUNK_BYTES, wrongChunk } from './value-chunks.ts'
 
 /** Longer records are proved chunk by chunk instead of in one piece. */
 export const WHOLE_RECORD_BYTES_MAX: number = 512 * 1024
@@ -29,8 +29,20 @@ export type PieceSink = (bytes: Uint8Array, from: number, to: number) => void
  * nothing.
  * @param end where the records of the file, or of the frame, end
  * @returns what is wrong instead
+ * @throws WISC_FORMAT_VERSION or WISC_CODEC_UNAVAILABLE if it is proved and this version does not know all of it
  */
 export function viewProvedHead(
+  window: FileWindow,
+  offset: number,
+  end: number,
+): RecordHeader | string {
+  const header = viewAnyHead(window, offset, end)
+  if (typeof header !== 'string') refuseUnknown(window, offset, header)
+  return header
+}
+
+/** The same for those who only show or search records: one that this version does not know is no error. */
+export function viewAnyHead(
   window: FileWindow,
   offset: number,
   end: number,
@@ -46,6 +58,7 @@ export function viewProvedHead(
  * of up to WHOLE_RECORD_BYTES_MAX.
  * @param take gets the bytes of the record in order, each as soon as it is proved
  * @returns what is wrong instead; a longer record may have been taken in part by then
+ * @throws as {@link viewProvedHead}
  */
 export function viewProvedRecord(
   window: FileWindow,
@@ -57,6 +70,7 @@ export function viewProvedRecord(
   if (header === undefined) return 'record has impossible lengths'
   const at = window.view(offset, provedAtOnce(header))
   if (!proveRecordHead(window.bytes, at, header)) return 'record header checksum mismatch'
+  refuseUnknown(window, offset, header)
   if (header.length > WHOLE_RECORD_BYTES_MAX) {
     // The window has moved on: who wants the key needs the head once more.
     return proveChunks(window, offset, header, take) ?? viewProvedHead(window, offset, end)
@@ -65,6 +79,11 @@ export function viewProvedRecord(
   if (bad !== undefined) return bad
   take?.(window.bytes, at, at + header.length)
   return header
+}
+
+function refuseUnknown(window: FileWindow, offset: number, header: RecordHeader): void {
+  const unknown = unknownRecord(header, window.fileName, offset)
+  if (unknown) throw unknown
 }
 
 function headBytesOf(header: RecordHeader): number {
@@ -108,8 +127,7 @@ function proveChunks(
   for (let from = 0, chunk = 0; from < storedLength; from += VALUE_CHUNK_BYTES, chunk++) {
     const length = Math.min(VALUE_CHUNK_BYTES, storedLength - from)
     const at = window.view(offset + headBytes + from, length)
-    const sum = checksum(window.bytes.subarray(at, at + length))
-    if (sum !== chunkChecksum(head, chunk)) return `value checksum mismatch chunk=${chunk}`
+    if (wrongChunk(head, 0, window.bytes, at, at + length, chunk) >= 0) return valueMismatch(chunk)
     take?.(window.bytes, at, at + length)
   }
   return undefined

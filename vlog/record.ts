@@ -1,68 +1,74 @@
 /**
- * Records of the value log: one put or delete, with everything needed to prove it and to replay it.
+ * Records of the value log: one write, with everything needed to prove it and to replay it.
  *
- *   record := header chunkChecksums key value
+ *   record := header options sums key value
  *
  *   offset size field
  *        0    4 headerChecksum  CRC-32 of bytes 8 .. end of key
- *        4    4 valueChecksum   checksum(first chunk of the value) XOR headerChecksum
- *        8    1 kind            1 put, 2 delete; others are reserved (expiry, ranges, merge operands)
- *        9    1 codec           0 none, 1 zstd (reserved)
- *       10    1 ignoreFlags     unknown bits are ignored
- *       11    1 refuseFlags     unknown bits: WISC_FORMAT_VERSION
- *       12    4 keyLength       0 .. 65536
+ *        4    4 valueChecksum   checksum of the first piece of the value (value-chunks.ts) XOR headerChecksum
+ *        8    1 kind            1 put, 2 delete; reserved: 3 put-stream, 4 range tombstone, 5 merge operand
+ *        9    1 codec           0 none; 1 zstd is reserved
+ *       10    1 ignoreFlags     each bit announces an optional field; unknown ones are ignored
+ *       11    1 refuseFlags     each bit announces an optional field; unknown ones: WISC_FORMAT_VERSION
+ *       12    3 keyLength       0 .. 65536
+ *       15    1 optionBytes     of all optional fields
  *       16    8 sequence
  *       24    8 storedLength    bytes of the value as stored
- *       32    8 rawLength       bytes of the value as given
- *       40    4 x (n - 1)       checksum of each further chunk of 64 KiB, n = chunks of the value, at least 1
+ *       32    8 rawLength       bytes of the value as given; equal to storedLength for codec 0
+ *       40      options         for each flag (refuse first, lowest bit first): length (1 byte), then its bytes
+ *       ..      sums            4 bytes for each further piece of the value
  *       ..      key, value
  *
- * With the XOR the value checksum covers header, key and first chunk, though they need not lie together in
+ * With the XOR the value checksum covers head and first piece, though they need not lie together in
  * the writer's memory. A reader proves it by both sums; the header checksum alone serves walks, which read
- * no values. Rules: vlog/FORMAT.md, section 4.
+ * no values. The length of a head follows from the header alone, whatever kind, codec and flags are: so a record of a
+ * newer version proves itself, and is told from damage. Rules: vlog/FORMAT.md, section 4.
  */
 
-import { compareRange, readU16, readU32, readU64, writeU32, writeU64 } from '../lib/base/bytes.ts'
+import { compareRange, readU32, readU64, writeU32, writeU64 } from '../lib/base/bytes.ts'
 import { checksum, crc32From } from '../lib/base/checksum.ts'
-import { FILE_BYTES_MAX, SEQUENCE_MAX } from '../lib/base/ids.ts'
-import { RECORD_HEADER_BYTES, VALUE_CHUNK_BYTES } from '../lib/base/record-size.ts'
+import { newerVersion, type WiscError } from '../lib/base/errors.ts'
+import { segmentName } from '../lib/base/files/file-names.ts'
+import { FILE_BYTES_MAX, SEQUENCE_MAX, type Sequence } from '../lib/base/ids.ts'
+import { OPTION_BYTES_AT, RECORD_HEADER_BYTES, VALUE_CHUNK_BYTES } from '../lib/base/record-size.ts'
+import {
+  CODEC_NONE,
+  chunkSumBytes,
+  sumBytes,
+  valueChecksums,
+  writeChunkSums,
+  wrongChunk,
+} from './value-chunks.ts'
 
-export { RECORD_HEADER_BYTES, storedBytes, VALUE_CHUNK_BYTES } from '../lib/base/record-size.ts'
+export { RECORD_HEADER_BYTES, storedBytes } from '../lib/base/record-size.ts'
 
 /** The longest key, in bytes. */
 export const RECORD_KEY_BYTES_MAX = 65536
+const KEY_LENGTH_MASK = 0xff_ff_ff
 
-/** DO NOT CHANGE: kinds are on disk. */
+/** DO NOT CHANGE: kinds are on disk. 3 to 5 are reserved. */
 export const RECORD_KIND = { put: 1, delete: 2 } as const
 export type RecordKind = (typeof RECORD_KIND)[keyof typeof RECORD_KIND]
-
-export const CODEC_NONE = 0
 
 /** What an entry of the tree says of its record: the key is keyBytes[keyStart .. keyEnd). */
 export interface RecordPointer {
   readonly keyBytes: Uint8Array
   readonly keyStart: number
   readonly keyEnd: number
-  readonly sequence: number
+  readonly sequence: Sequence
+  /** The logical segment, or the file in which the record was found to lie. */
   readonly segment: number
   readonly offset: number
   /** Of the whole record. */
   readonly length: number
 }
 
-/** Bytes of checksums between header and key. */
-export function chunkChecksumBytes(storedLength: number): number {
-  return storedLength <= VALUE_CHUNK_BYTES
-    ? 0
-    : (Math.ceil(storedLength / VALUE_CHUNK_BYTES) - 1) * 4
-}
-
-/** Bytes in front of the value: header, further checksums, key. */
+/** Bytes in front of the value of a record without options or codec: header, sums, key. */
 export function recordHeadBytes(keyLength: number, storedLength: number): number {
-  return RECORD_HEADER_BYTES + chunkChecksumBytes(storedLength) + keyLength
+  return RECORD_HEADER_BYTES + chunkSumBytes(storedLength) + keyLength
 }
 
-/** Bytes of a whole record. */
+/** Bytes of a whole record without options or codec. */
 export function recordBytes(keyLength: number, storedLength: number): number {
   return recordHeadBytes(keyLength, storedLength) + storedLength
 }
@@ -90,10 +96,7 @@ export function writeRecordHead(
   writeU64(target, at + 32, length)
   let to = at + RECORD_HEADER_BYTES
   const known = sums ?? (length > VALUE_CHUNK_BYTES ? valueChecksums(value) : undefined)
-  for (let chunk = 1; known && chunk < known.length; chunk++) {
-    writeU32(target, to, known[chunk]!)
-    to += 4
-  }
+  if (known) to = writeChunkSums(target, to, known)
   target.set(key, to)
   to += key.length
   const headerChecksum = crc32From(0, target.subarray(at + 8, to))
@@ -102,22 +105,14 @@ export function writeRecordHead(
   return to
 }
 
-/** The checksum of each chunk of a value; an empty one has one, too. */
-export function valueChecksums(value: Uint8Array): Uint32Array {
-  const sums = new Uint32Array(Math.max(1, Math.ceil(value.length / VALUE_CHUNK_BYTES)))
-  for (let chunk = 0, from = 0; chunk < sums.length; chunk++, from += VALUE_CHUNK_BYTES) {
-    sums[chunk] = checksum(value.subarray(from, from + VALUE_CHUNK_BYTES))
-  }
-  return sums
-}
-
 /** A record's header, decoded. `headBytes` lie in front of the value. */
 export interface RecordHeader {
   readonly kind: number
   readonly codec: number
   readonly refuseFlags: number
+  readonly optionBytes: number
   readonly keyLength: number
-  readonly sequence: number
+  readonly sequence: Sequence
   readonly storedLength: number
   readonly rawLength: number
   readonly headBytes: number
@@ -135,20 +130,25 @@ export function readRecordHeader(
   available: number,
 ): RecordHeader | undefined {
   if (available < RECORD_HEADER_BYTES || at + RECORD_HEADER_BYTES > bytes.length) return undefined
-  const keyLength = readU32(bytes, at + 12)
+  const keyLength = readU32(bytes, at + 12) & KEY_LENGTH_MASK
   const storedLength = readU64(bytes, at + 24)
   if (keyLength > RECORD_KEY_BYTES_MAX || storedLength > FILE_BYTES_MAX) return undefined
-  const headBytes = recordHeadBytes(keyLength, storedLength)
+  const codec = bytes[at + 9]!
+  const optionBytes = bytes[at + OPTION_BYTES_AT]!
+  const rawLength = readU64(bytes, at + 32)
+  const headBytes =
+    RECORD_HEADER_BYTES + optionBytes + sumBytes(codec, storedLength, rawLength) + keyLength
   const sequence = readU64(bytes, at + 16)
   if (headBytes + storedLength > available || sequence > SEQUENCE_MAX) return undefined
   return {
     kind: bytes[at + 8]!,
-    codec: bytes[at + 9]!,
+    codec,
     refuseFlags: bytes[at + 11]!,
+    optionBytes,
     keyLength,
     sequence,
     storedLength,
-    rawLength: readU64(bytes, at + 32),
+    rawLength,
     headBytes,
     length: headBytes + storedLength,
   }
@@ -156,10 +156,28 @@ export function readRecordHeader(
 
 /** Proves the bytes in front of a value (`headBytes` of them at `at`), for walks that read no values. */
 export function proveRecordHead(bytes: Uint8Array, at: number, header: RecordHeader): boolean {
-  return (
-    crc32From(0, bytes.subarray(at + 8, at + header.headBytes)) === readU32(bytes, at) &&
-    (header.kind === RECORD_KIND.put || header.kind === RECORD_KIND.delete)
-  )
+  return crc32From(0, bytes.subarray(at + 8, at + header.headBytes)) === readU32(bytes, at)
+}
+
+/**
+ * The one place that says which records this version does not know: by kind, codec or flags. Only of a head that was
+ * proved; what follows it is not to be looked at then.
+ * @returns WISC_FORMAT_VERSION or WISC_CODEC_UNAVAILABLE, or undefined
+ */
+export function unknownRecord(
+  { kind, codec, refuseFlags }: RecordHeader,
+  file: string,
+  offset: number,
+): WiscError | undefined {
+  if (kind !== RECORD_KIND.put && kind !== RECORD_KIND.delete) {
+    return newerVersion(file, offset, `record is of an unknown kind, kind=${kind}`)
+  }
+  if (refuseFlags !== 0) {
+    return newerVersion(file, offset, `record has unknown flags, flags=${refuseFlags}`)
+  }
+  if (codec === CODEC_NONE) return undefined
+  const what = `value needs a codec that this version has not, codec=${codec}`
+  return newerVersion(file, offset, what, 'WISC_CODEC_UNAVAILABLE')
 }
 
 /**
@@ -171,35 +189,24 @@ export function proveRecord(
   at: number,
   header: RecordHeader,
 ): string | undefined {
+  if (!proveRecordHead(bytes, at, header)) return 'record header checksum mismatch'
   const valueStart = at + header.headBytes
-  const valueEnd = valueStart + header.storedLength
-  const headerChecksum = crc32From(0, bytes.subarray(at + 8, valueStart))
-  if (headerChecksum !== readU32(bytes, at)) return 'record header checksum mismatch'
-  const firstEnd = Math.min(valueEnd, valueStart + VALUE_CHUNK_BYTES)
-  const valueChecksum = (checksum(bytes.subarray(valueStart, firstEnd)) ^ headerChecksum) >>> 0
-  if (valueChecksum !== readU32(bytes, at + 4)) return 'value checksum mismatch'
-  let stored = at + RECORD_HEADER_BYTES
-  for (let from = firstEnd; from < valueEnd; from += VALUE_CHUNK_BYTES) {
-    const chunk = bytes.subarray(from, Math.min(valueEnd, from + VALUE_CHUNK_BYTES))
-    if (checksum(chunk) !== readU32(bytes, stored)) return 'value chunk checksum mismatch'
-    stored += 4
-  }
-  return undefined
+  const chunk = wrongChunk(bytes, at, bytes, valueStart, valueStart + header.storedLength, 0)
+  return chunk < 0 ? undefined : valueMismatch(chunk)
 }
 
-/** The checksum that chunk number `chunk` of the value must have, by a head that was proved. */
-export function chunkChecksum(head: Uint8Array, chunk: number): number {
-  if (chunk > 0) return readU32(head, RECORD_HEADER_BYTES + (chunk - 1) * 4)
-  return (readU32(head, 4) ^ readU32(head, 0)) >>> 0
+/** What is said of a value of which a chunk is not the one that its sum tells. */
+export function valueMismatch(chunk: number): string {
+  return `value checksum mismatch chunk=${chunk}`
 }
 
 /**
- * Holds a record in memory against what a pointer promised, and proves its value.
+ * Holds a record without options in memory against what a pointer promised, and proves its value.
  *
  * Data plane, made for gets: each field of the header must be the one that is known already, so that comparing
  * them proves the header without its checksum; the value checksum, which contains that checksum, proves the
  * rest. `value` is the view of the value in `bytes`, made by the caller, who needs it anyway.
- * @returns what is wrong, or undefined if the value may be handed out
+ * @returns what is wrong, or undefined if the value may be handed out; {@link pointedValue} judges what is not plain
  */
 export function checkPointedRecord(
   bytes: Uint8Array,
@@ -223,11 +230,50 @@ export function checkPointedRecord(
   if (compareRange(key, keyStart, keyEnd, bytes, recordKey, valueStart) !== 0) {
     return 'record is not the one its pointer names: key differs'
   }
-  // Another codec or flag: the whole header has to be proved before anybody acts on it.
-  const plain = readU16(bytes, at + 9) === CODEC_NONE && bytes[at + 11] === 0
-  if (!plain || storedLength > VALUE_CHUNK_BYTES || readU64(bytes, at + 32) !== storedLength) {
+  // Codec and flags: the whole header has to be proved before anybody acts on them.
+  if (readU32(bytes, at + 8) !== RECORD_KIND.put) return 'record is not plain'
+  if (storedLength > VALUE_CHUNK_BYTES || readU64(bytes, at + 32) !== storedLength) {
     return proveRecord(bytes, at, readRecordHeader(bytes, at, length)!)
   }
   const stored = readU32(bytes, at + 4) ^ readU32(bytes, at)
-  return checksum(value) === stored >>> 0 ? undefined : 'value checksum mismatch'
+  return checksum(value) === stored >>> 0 ? undefined : valueMismatch(0)
+}
+
+/**
+ * The same for a record of any kind, with any options, once {@link checkPointedRecord} has said `bad` of it.
+ * @param file for messages, and `offset` in it
+ * @returns the value, or what is wrong
+ * @throws WISC_FORMAT_VERSION, WISC_CODEC_UNAVAILABLE
+ */
+export function pointedValue(
+  bytes: Buffer,
+  at: number,
+  length: number,
+  request: RecordPointer,
+  bad: string,
+): Buffer | string {
+  const header = readRecordHeader(bytes, at, length)
+  // What does not prove itself says nothing of versions.
+  if (header === undefined || !proveRecordHead(bytes, at, header)) return bad
+  const unknown = unknownRecord(header, segmentName(request.segment), request.offset)
+  if (unknown) throw unknown
+  if (header.length !== length || !isPointed(bytes, at, header, request)) return bad
+  const wrong = proveRecord(bytes, at, header)
+  return wrong ?? bytes.subarray(at + header.headBytes, at + length)
+}
+
+/** True if a proved record is the one that an entry means. */
+export function isPointed(
+  bytes: Uint8Array,
+  at: number,
+  { kind, sequence, keyLength, headBytes }: RecordHeader,
+  pointer: Pick<RecordPointer, 'keyBytes' | 'keyStart' | 'keyEnd' | 'sequence'>,
+): boolean {
+  const { keyBytes, keyStart, keyEnd } = pointer
+  const keyAt = at + headBytes - keyLength
+  return (
+    kind === RECORD_KIND.put &&
+    sequence === pointer.sequence &&
+    compareRange(bytes, keyAt, keyAt + keyLength, keyBytes, keyStart, keyEnd) === 0
+  )
 }

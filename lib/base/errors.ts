@@ -93,6 +93,25 @@ export function mayPass(error: WiscError): boolean {
   return !isLost && (error.code === 'WISC_IO' || error.code === 'WISC_DISK_FULL')
 }
 
+/**
+ * What this version does not know, and must not pass over: bytes that prove themselves, and mean something else than it
+ * could tell. Whoever meets them stops, and changes nothing.
+ */
+export function newerVersion(
+  file: string,
+  offset: number,
+  what: string,
+  code: 'WISC_FORMAT_VERSION' | 'WISC_CODEC_UNAVAILABLE' = 'WISC_FORMAT_VERSION',
+): WiscError {
+  return new WiscError(code, `${what}: use the version that wrote it file=${file} offset=${offset}`)
+}
+
+/** True for an error of {@link newerVersion}. */
+export function isNewerVersion(error: unknown): boolean {
+  if (!(error instanceof WiscError)) return false
+  return error.code === 'WISC_FORMAT_VERSION' || error.code === 'WISC_CODEC_UNAVAILABLE'
+}
+
 export function invalidArgument(message: string): WiscError {
   return new WiscError('WISC_INVALID_ARGUMENT', message)
 }

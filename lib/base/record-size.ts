@@ -4,12 +4,16 @@
  */
 
 export const RECORD_HEADER_BYTES = 40
+/** Where a header says how many bytes of optional fields follow it. */
+export const OPTION_BYTES_AT = 15
+export const OPTION_BYTES_MAX = 255
 /** Each chunk of a value has a checksum of its own, so that a part can be read and still be verified. */
 export const VALUE_CHUNK_BYTES = 65536
 
 /**
  * Bytes of the value of a record of `length` bytes with a key of `keyLength`: a pointer names the whole
  * record, and the further checksums in it depend on the value. Negative if no such record is so short.
+ * Optional fields of the record count as bytes of the value: whoever cuts the value out of a record asks its header.
  */
 export function storedBytes(length: number, keyLength: number): number {
   const rest = length - RECORD_HEADER_BYTES - keyLength

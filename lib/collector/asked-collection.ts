@@ -3,7 +3,7 @@
  * exposes what is hidden.
  */
 
-import { toWiscError, WiscError } from '../base/errors.ts'
+import { isNewerVersion, toWiscError, WiscError } from '../base/errors.ts'
 import type { FileNumber } from '../base/ids.ts'
 import {
   type CollectedStep,
@@ -199,7 +199,7 @@ class AskedRun {
     return this.#done.length - before
   }
 
-  /** Damage and a full disk stop one step; the others go on. Everything else is the caller's. */
+  /** Damage, what is of a newer version and a full disk stop one step; the others go on. The rest is the caller's. */
   #stepFailed(
     action: CollectionStep['action'],
     files: readonly FileNumber[],
@@ -208,8 +208,8 @@ class AskedRun {
     // Writers have changed the file, or used what was to be dropped: the next round sees it as it is.
     if (error.code === 'WISC_STALE' && this.#options.plan === undefined) return
     if (action !== 'forget') this.#collector.actor.blame(files, error)
-    const stopsOne = ['WISC_CORRUPTION', 'WISC_FORMAT_VERSION', 'WISC_IO', 'WISC_DISK_FULL']
-    if (!stopsOne.includes(error.code)) throw error
+    const stopsOne = ['WISC_CORRUPTION', 'WISC_IO', 'WISC_DISK_FULL']
+    if (!stopsOne.includes(error.code) && !isNewerVersion(error)) throw error
     this.#isFull ||= error.code === 'WISC_DISK_FULL'
     this.#failed.push({ action, files, error })
   }

@@ -3,11 +3,17 @@
  * tables of memtables, the end of the log, a manifest, deletes. It holds real bytes (a sparse file reserves
  * nothing) and begins with the header of every file. Nothing durable refers to it, so its steps need no order.
  */
-import { IoError } from '../base/errors.ts'
-import { FILE_HEADER_BYTES, type FileIdentity, writeFileHeader } from '../base/files/file-header.ts'
+import { CorruptionError, IoError } from '../base/errors.ts'
+import {
+  FILE_HEADER_BYTES,
+  type FileIdentity,
+  readFileHeader,
+  writeFileHeader,
+} from '../base/files/file-header.ts'
 import { BALLAST_NAME, joinPath } from '../base/files/file-names.ts'
 import type { File, FileSystem } from '../base/files/file-system.ts'
 import { clearName } from '../base/files/set-aside.ts'
+import type { StoreDirectory } from '../base/files/store-directory.ts'
 import { unlinkIfPossible } from '../base/files/unlink.ts'
 import { type Random, randomU32 } from '../base/random.ts'
 
@@ -15,6 +21,27 @@ const PIECE_BYTES = 1024 * 1024
 const BALLAST_BYTES_MIN = 65536
 /** A store gives up to this share of itself. */
 const STORE_SHARE = 1 / 16
+
+/**
+ * Looks whether BALLAST is of a newer version, which may have put something else into it: then nobody takes it away.
+ * Whatever fails its checks is a reserve like any other.
+ * @throws WISC_FORMAT_VERSION, IoError
+ */
+export function refuseUnknownBallast({ fileSystem, directory, databaseId }: StoreDirectory): void {
+  const path = joinPath(directory, BALLAST_NAME)
+  if (fileSystem.statPath(path)?.kind !== 'file') return
+  const file = fileSystem.open(path, 'read')
+  try {
+    const header = new Uint8Array(FILE_HEADER_BYTES)
+    const got = file.read(header, 0, header.length, 0)
+    const expected = { kind: 'ballast', number: 0, databaseId } as const
+    readFileHeader(header.subarray(0, got), BALLAST_NAME, expected)
+  } catch (error) {
+    if (!(error instanceof CorruptionError)) throw error
+  } finally {
+    file.close()
+  }
+}
 
 /** What the reserve is for. */
 export interface BallastNeed {

@@ -18,6 +18,7 @@ import { lockStore } from '../base/platform/store-lock.ts'
 import type { Random } from '../base/random.ts'
 import { warnLoudly } from '../contract/events.ts'
 import { ControlSocket } from '../control/control-socket.ts'
+import { refuseUnknownBallast } from '../engine/ballast.ts'
 import { Engine, type EngineContext } from '../engine/engine.ts'
 import { createRunner, GroundedRunner } from '../jobs/create-runner.ts'
 import type { JobRunner } from '../jobs/runner.ts'
@@ -151,6 +152,7 @@ async function startEngine(place: GuardedPlace): Promise<Engine> {
       const manifest = VersionSet.read(fileSystem, directory)!
       databaseId = manifest.databaseId
       const context = { fileSystem, directory, databaseId }
+      refuseUnknownBallast(context)
       const began = performance.now()
       const survey = surveyStore(context, manifest)
       report.surveyMs = performance.now() - began

@@ -1,6 +1,7 @@
 /** Batches: what callers want written, as the commit queue keeps it. */
 import { types } from 'node:util'
-import { RECORD_KIND, type RecordKind, valueChecksums } from '../../vlog/record.ts'
+import { RECORD_KIND, type RecordKind } from '../../vlog/record.ts'
+import { valueChecksums } from '../../vlog/value-chunks.ts'
 import { lengthOf, NO_BYTES } from '../base/bytes.ts'
 import { invalidArgument, type WiscError } from '../base/errors.ts'
 import type { Given } from '../contract/arguments.ts'

@@ -29,6 +29,13 @@ export function must(condition: boolean, what: string): asserts condition {
   if (!condition) throw new Error(what)
 }
 
+/** Something that proves itself and is of a newer version: no torn tail. */
+export class NewerVersion extends Error {}
+
+export function mustKnow(condition: boolean, what: string): asserts condition {
+  if (!condition) throw new NewerVersion(`${what} of another version`)
+}
+
 export function u64(bytes: Buffer, at: number): number {
   const value = Number(bytes.readBigUInt64LE(at))
   must(value <= Number.MAX_SAFE_INTEGER, 'integer beyond 2^53 - 1')
@@ -82,7 +89,7 @@ export function frameAt(bytes: Buffer, seed: number, offset: number): Frame | un
   const fields = bytes.subarray(offset, offset + 64)
   if (fields.readUInt32LE(4) !== crc32(fields.subarray(8), seed) || u64(fields, 8) !== offset)
     return undefined
-  must(fields.readUInt16LE(38) === 0, 'frame of another version')
+  mustKnow(fields.readUInt16LE(38) === 0, 'frame')
   return {
     offset,
     length: u64(fields, 16),
@@ -126,17 +133,16 @@ interface Head {
 /** Section 4 of vlog/FORMAT.md: the head of the record that begins with the first byte. Its value may be a hole. */
 export function readHead(bytes: Buffer): Head {
   must(bytes.length >= 40, 'record: cut off')
-  const [kind, codec, keyLength] = [bytes[8]!, bytes[9], bytes.readUInt32LE(12)]
-  const valueLength = u64(bytes, 24)
-  const valueAt = 40 + 4 * (chunksOf(valueLength) - 1) + keyLength
+  const [kind, codec, keyLength] = [bytes[8]!, bytes[9], bytes.readUIntLE(12, 3)]
+  const [valueLength, rawLength] = [u64(bytes, 24), u64(bytes, 32)]
+  // F-V10: whatever kind, codec and flags are.
+  const pieces = codec === 0 ? chunksOf(valueLength) : Math.ceil(chunksOf(rawLength) / 511)
+  const valueAt = 40 + bytes[15]! + 4 * (pieces - 1) + keyLength
   must(keyLength <= 65536 && valueAt + valueLength <= bytes.length, 'record: lengths')
   const checksum = bytes.readUInt32LE(0)
   must(checksum === crc32(bytes.subarray(8, valueAt)), 'record: header checksum')
-  must(u64(bytes, 32) === valueLength, 'record: sequence or length')
-  must(
-    (kind === 1 || (kind === 2 && valueLength === 0)) && codec === 0 && bytes[11] === 0,
-    'record: kind',
-  )
+  mustKnow((kind === 1 || kind === 2) && codec === 0 && bytes[11] === 0, 'record')
+  must(rawLength === valueLength && (kind === 1 || valueLength === 0), 'record: length')
   const key = bytes.subarray(valueAt - keyLength, valueAt)
   return { kind, key, sequence: u64(bytes, 16), checksum, valueAt, length: valueAt + valueLength }
 }
@@ -151,8 +157,9 @@ export function readRecord(bytes: Buffer, sequence: number): { entry: Entry; len
   must(head.sequence === sequence, 'record: sequence or length')
   const value = bytes.subarray(valueAt, length)
   for (let i = 0; i < chunksOf(value.length); i++) {
+    const further = 36 + bytes[15]! + 4 * i
     const stored =
-      i === 0 ? (bytes.readUInt32LE(4) ^ headerChecksum) >>> 0 : bytes.readUInt32LE(36 + 4 * i)
+      i === 0 ? (bytes.readUInt32LE(4) ^ headerChecksum) >>> 0 : bytes.readUInt32LE(further)
     must(
       stored === checksum(value.subarray(i * 65536, (i + 1) * 65536)),
       `record: value checksum ${i}`,

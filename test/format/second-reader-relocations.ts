@@ -1,6 +1,6 @@
 /** Relocations, for the second reader: written from vlog/FORMAT.md section 9 alone. */
 import { crc32 } from 'node:zlib'
-import { must, readHead, u64 } from './second-reader-parts.ts'
+import { must, mustKnow, readHead, u64 } from './second-reader-parts.ts'
 
 export interface Part {
   readonly segment: number
@@ -20,7 +20,8 @@ export function relocationPlaces(
   const footer = bytes.subarray(-64)
   must(footer.toString('latin1', 56) === 'wiscrel1', `${name}: footer magic`)
   must(footer.readUInt32LE(52) === crc32(footer.subarray(0, 52), seed), `${name}: footer checksum`)
-  must(u64(footer, 40) === bytes.length && footer.readUInt16LE(50) === 0, `${name}: footer`)
+  mustKnow(footer.readUInt16LE(50) === 0, `${name}: footer`)
+  must(u64(footer, 40) === bytes.length, `${name}: footer`)
   const [recordsEnd, fenceAt, partsAt] = [u64(footer, 0), u64(footer, 8), u64(footer, 16)]
   const [records, partCount] = [u64(footer, 24), footer.readUInt32LE(32)]
   const pages = Math.ceil(records / PAGE_ENTRIES)
@@ -95,8 +96,9 @@ function placesOf(
 
 function partsOf(content: Buffer, count: number): Part[] {
   return Array.from({ length: count }, (_, i) => {
-    const [segment, records, bytes] = [0, 8, 16].map((at) => u64(content, 24 * i + at))
-    return { segment: segment!, records: records!, bytes: bytes! }
+    const part = content.subarray(24 * i)
+    mustKnow(part.readUInt16LE(6) === 0, 'part of a relocation')
+    return { segment: part.readUInt32LE(0), records: u64(part, 8), bytes: u64(part, 16) }
   })
 }
 

@@ -12,12 +12,16 @@ import { crc32 } from 'node:zlib'
 import {
   checksum,
   type Entry,
+  type Frame,
   frameAt,
   framesBehind,
   identityBytes,
   isBefore,
   must,
+  mustKnow,
+  NewerVersion,
   type Position,
+  readHead,
   readRecord,
   u64,
   Varints,
@@ -39,6 +43,11 @@ interface Relocation {
   readonly length: number
   readonly parts: readonly Part[]
 }
+
+const LINES = String.raw`((?:(?:may|must) .+\n)*)`
+const CURRENT_TEXT: RegExp = new RegExp(
+  String.raw`^(wisc 2\nmanifest (MANIFEST-\d{6,})\ndatabase ([0-9a-f]{32})\n${LINES})checksum ([0-9a-f]{8})\n$`,
+)
 
 type Table = Record<'number' | 'bytes' | 'entries', number>
 
@@ -90,12 +99,11 @@ class Reader {
   /** F-M9. @returns the name of the manifest */
   #readCurrent(): string {
     const text = this.#file('CURRENT').toString('latin1')
-    const match =
-      /^(wisc 1\nmanifest (MANIFEST-\d{6,})\ndatabase ([0-9a-f]{32})\n)checksum ([0-9a-f]{8})\n$/.exec(
-        text,
-      )
+    mustKnow(/^wisc 2$/m.test(text) || !/^wisc \d+$/m.test(text), 'CURRENT')
+    const match = CURRENT_TEXT.exec(text)
     must(match !== null, 'CURRENT is malformed')
-    must(crc32(Buffer.from(match[1]!)) === Number.parseInt(match[4]!, 16), 'CURRENT: checksum')
+    must(crc32(Buffer.from(match[1]!)) === Number.parseInt(match[5]!, 16), 'CURRENT: checksum')
+    mustKnow(!/^must /m.test(match[4]!), 'CURRENT')
     this.#databaseId = Buffer.from(match[3]!, 'hex')
     return match[2]!
   }
@@ -104,7 +112,8 @@ class Reader {
   #seed(bytes: Buffer, name: string, kind: number, salt?: number): number {
     must(bytes.length >= 64 && bytes.toString('hex', 0, 8) === '776973630d0a1a0a', `${name}: magic`)
     must(bytes.readUInt32LE(60) === crc32(bytes.subarray(0, 60)), `${name}: header checksum`)
-    must(bytes.readUInt16LE(8) === 1 && bytes.readUInt16LE(14) === 0, `${name}: version`)
+    mustKnow(bytes.readUInt16LE(8) === 2 && bytes.readUInt16LE(14) === 0, `${name}: header`)
+    mustKnow(bytes[10]! > 0 && bytes[10]! <= 5 && bytes[11] === 0, `${name}: kind or cipher`)
     const number = u64(bytes, 48)
     must(bytes[10] === kind && number === Number(/\d+/.exec(name)![0]), `${name}: kind or number`)
     must(this.#databaseId.equals(bytes.subarray(16, 32)), `${name}: another database`)
@@ -250,10 +259,12 @@ class Reader {
     const isKnown = this.#segments.has(number) || this.#relocations.has(number)
     must(isKnown, `${name} is not in the version`)
     must(existsSync(join(this.#directory, name)), `${name} is missing`)
-    return this.#file(name)
+    const bytes = this.#file(name)
+    if (bytes.length > 0) this.#seed(bytes, name, 3)
+    return bytes
   }
 
-  /** Section 6 of vlog/FORMAT.md. */
+  /** Section 7 of vlog/FORMAT.md. */
   #readLog(): void {
     // Without its segment the checkpoint itself says how far the log goes at least.
     const isCollected = !this.#segments.has(this.#checkpoint.segment)
@@ -280,6 +291,7 @@ class Reader {
       if (at < bytes.length || bytes.length === 0) ended = true
       must(!sealed || at === sealed.length, `${name}: damaged at ${at}`)
       for (const frame of framesBehind(bytes, seed, 0)) {
+        this.#mustKnowRecords(bytes, frame)
         this.#prove(frame.durable)
         this.#namedEdit = Math.max(this.#namedEdit, frame.durableEdit)
       }
@@ -288,6 +300,18 @@ class Reader {
       !isBefore(end, this.#proved),
       `log ends at ${end.segment}/${end.offset} before its proved end`,
     )
+  }
+
+  /** F-V19, also behind damage: as far as heads prove themselves. */
+  #mustKnowRecords(bytes: Buffer, { offset, length, recordCount }: Frame): void {
+    let at = offset + 64
+    try {
+      for (let i = 0; i < recordCount; i++) {
+        at += readHead(bytes.subarray(at, offset + length)).length
+      }
+    } catch (error) {
+      if (error instanceof NewerVersion) throw error
+    }
   }
 
   #chainFollows(
@@ -303,6 +327,7 @@ class Reader {
         bytes.length >= 96 && bytes.readUInt32LE(92) === crc32(bytes.subarray(64, 92), seed),
         `${name}: chain`,
       )
+      mustKnow(bytes.readUInt16LE(90) === 0, `${name}: chain`)
       const [predecessor, length] = [u64(bytes, 64), u64(bytes, 72)]
       const isGone = predecessor > end.segment && predecessor <= this.#checkpoint.segment
       must(
@@ -311,7 +336,7 @@ class Reader {
       )
       return true
     } catch (error) {
-      if (sealed) throw error
+      if (sealed || error instanceof NewerVersion) throw error
       return false
     }
   }
@@ -331,7 +356,8 @@ class Reader {
           entries.push(record.entry)
           offset += record.length
         }
-      } catch {
+      } catch (error) {
+        if (error instanceof NewerVersion) throw error
         return at
       }
       if (offset !== at + frame.length) return at

@@ -138,7 +138,7 @@ describe('a store', () => {
     const body = Buffer.from(
       bytes
         .toString()
-        .replace('wisc 1', 'wisc 2')
+        .replace(/^wisc \d+/, 'wisc 99')
         .replace(/checksum .*\n/, ''),
     )
     const checksum = crc32From(0, body).toString(16).padStart(8, '0')
@@ -152,7 +152,7 @@ describe('a store', () => {
     const file = find(directory, /^MANIFEST/)
     const bytes = fs.readFileSync(file)
     const newer = Buffer.from(bytes)
-    writeU16(newer, 8, 2)
+    writeU16(newer, 8, 99)
     writeU32(newer, 60, crc32From(0, newer.subarray(0, 60)))
     fs.writeFileSync(file, newer)
     await expectRefused(directory, 'WISC_FORMAT_VERSION')

@@ -3,7 +3,6 @@ import { describe, expect, test } from 'vitest'
 import { writeU32, writeU64 } from '#dist/lib/base/bytes.js'
 import {
   checkPointedRecord,
-  chunkChecksumBytes,
   proveRecord,
   proveRecordHead,
   RECORD_HEADER_BYTES,
@@ -13,9 +12,9 @@ import {
   recordBytes,
   recordHeadBytes,
   storedBytes,
-  VALUE_CHUNK_BYTES,
   writeRecordHead,
 } from '#dist/vlog/record.js'
+import { chunkSumBytes, VALUE_CHUNK_BYTES } from '#dist/vlog/value-chunks.js'
 import { bytesOf } from '../support/parts/log-segments.ts'
 
 const SEQUENCE = 2 ** 40 + 7
@@ -65,6 +64,7 @@ describe('a record', () => {
       kind: RECORD_KIND.put,
       codec: 0,
       refuseFlags: 0,
+      optionBytes: 0,
       keyLength,
       sequence: SEQUENCE,
       storedLength: valueLength,
@@ -116,7 +116,7 @@ describe('a record', () => {
       bytes[place]! ^= 4
     }
     bytes[valueAt + VALUE_CHUNK_BYTES]! ^= 4
-    expect(check(bytes, key)).toBe('value chunk checksum mismatch')
+    expect(check(bytes, key)).toBe('value checksum mismatch chunk=1')
   })
 
   test('is not another one: key, sequence, length and kind are compared', () => {
@@ -136,7 +136,7 @@ describe('a record', () => {
 })
 
 test('one chunk has no checksum of its own in the head, each further one has four bytes', () => {
-  const counts = [0, 1, 65535, 65536, 65537, 131072, 131073].map(chunkChecksumBytes)
+  const counts = [0, 1, 65535, 65536, 65537, 131072, 131073].map(chunkSumBytes)
   expect(counts).toEqual([0, 0, 0, 0, 4, 4, 8])
 })
 

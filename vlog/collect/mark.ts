@@ -94,9 +94,9 @@ class Tally {
     } else if (record.kind === RECORD_KIND.put) this.#addHole(record)
   }
 
-  #addHole({ place, length, keyStart, keyEnd }: VictimRecord): void {
+  #addHole({ place, length, keyStart, keyEnd, optionBytes }: VictimRecord): void {
     const end = place + length
-    const valueStart = end - storedBytes(length, keyEnd - keyStart)
+    const valueStart = end - storedBytes(length - optionBytes, keyEnd - keyStart)
     const blockBytes = this.#blockBytes
     const from = Math.ceil(valueStart / blockBytes) * blockBytes
     const to = Math.floor(end / blockBytes) * blockBytes

@@ -7,19 +7,21 @@
  * hashed.
  */
 import { compareRange, readU32, readU64 } from '../../lib/base/bytes.ts'
-import { checksum } from '../../lib/base/checksum.ts'
 import { CorruptionError } from '../../lib/base/errors.ts'
 import { segmentName } from '../../lib/base/files/file-names.ts'
 import {
-  chunkChecksum,
+  isPointed,
   proveRecord,
   proveRecordHead,
   RECORD_KIND,
   type RecordHeader,
+  readRecordHeader,
   storedBytes,
-  VALUE_CHUNK_BYTES,
+  unknownRecord,
+  valueMismatch,
 } from '../record.ts'
 import type { RelocationWriter } from '../relocation/relocation-writer.ts'
+import { VALUE_CHUNK_BYTES, wrongChunk } from '../value-chunks.ts'
 import { BATCHED_RECORD_BYTES_MAX, RecordBatch } from './record-batch.ts'
 import type { VictimFiles } from './victim-files.ts'
 import { emptyVictimRecord, type VictimRecord, type VictimRecords } from './victim-records.ts'
@@ -65,12 +67,13 @@ class RecordCopy {
   readonly #records: VictimRecords
   readonly #files: VictimFiles
   readonly #writer: RelocationWriter
-  /** The record at hand, and the header that it must have. */
+  /** The record at hand, and the header that it has if it is plain: without optional fields. */
   readonly #record: VictimRecord = emptyVictimRecord()
   readonly #header: { -readonly [Field in keyof RecordHeader]: RecordHeader[Field] } = {
     kind: RECORD_KIND.put,
     codec: 0,
     refuseFlags: 0,
+    optionBytes: 0,
     keyLength: 0,
     sequence: 0,
     storedLength: 0,
@@ -102,7 +105,7 @@ class RecordCopy {
       const slot = slots[i]!
       const length = lengths[i]!
       this.#load(positions[i]!)
-      const bad = this.#compareHead(buffer, slot) ?? proveRecord(buffer, slot, this.#header)
+      const bad = proveRecord(buffer, slot, this.#headerAt(buffer, slot))
       if (bad !== undefined) throw this.#damage(bad)
       writer.begin(record.segment, record.offset)
       writer.write(buffer, slot, slot + length)
@@ -115,22 +118,19 @@ class RecordCopy {
   *largeSteps(position: number, buffer: Uint8Array): Generator<number, void> {
     this.#load(position)
     const { segment, offset, file, place, length } = this.#record
-    const { headBytes } = this.#header
     // Key and checksums: a 16000th of the record.
-    const head = new Uint8Array(headBytes)
-    this.#files.read(file, head, 0, headBytes, place)
-    const bad = this.#compareHead(head, 0)
-    if (bad !== undefined) throw this.#damage(bad)
-    if (!proveRecordHead(head, 0, this.#header)) {
-      throw this.#damage('record header checksum mismatch')
-    }
+    const head = this.#readHead()
+    const headBytes = head.length
+    const header = this.#headerAt(head, 0)
+    if (!proveRecordHead(head, 0, header)) throw this.#damage('record header checksum mismatch')
     this.#writer.begin(segment, offset)
     this.#writer.write(head, 0, headBytes)
     yield 2 * headBytes
     for (let from = headBytes; from < length; from += PIECE_BYTES) {
       const bytes = Math.min(PIECE_BYTES, length - from)
       this.#files.read(file, buffer, 0, bytes, place + from)
-      this.#proveChunks(head, buffer, bytes, (from - headBytes) / VALUE_CHUNK_BYTES)
+      const chunk = wrongChunk(head, 0, buffer, 0, bytes, (from - headBytes) / VALUE_CHUNK_BYTES)
+      if (chunk >= 0) throw this.#damage(valueMismatch(chunk))
       this.#writer.write(buffer, 0, bytes)
       yield 2 * bytes
     }
@@ -148,29 +148,50 @@ class RecordCopy {
     header.headBytes = record.length - header.storedLength
   }
 
-  /** @returns in what the head at `at` differs from what is known of the record; it must be all there */
-  #compareHead(bytes: Uint8Array, at: number): string | undefined {
+  /** All of the head of the record at hand, whatever optional fields it has. */
+  #readHead(): Uint8Array {
+    const { file, place, length } = this.#record
+    const read = (bytes: number): Uint8Array => {
+      const head = new Uint8Array(bytes)
+      this.#files.read(file, head, 0, bytes, place)
+      return head
+    }
+    const head = read(this.#header.headBytes)
+    const headBytes = readRecordHeader(head, 0, length)?.headBytes ?? head.length
+    return headBytes === head.length ? head : read(headBytes)
+  }
+
+  /**
+   * The header of the record whose head begins at `at`, which must be the one that is known.
+   * @throws CorruptionError if it is another one, WISC_FORMAT_VERSION, WISC_CODEC_UNAVAILABLE
+   */
+  #headerAt(bytes: Uint8Array, at: number): RecordHeader {
+    if (this.#isPlain(bytes, at)) return this.#header
+    const record = this.#record
+    const header = readRecordHeader(bytes, at, record.length)
+    if (header !== undefined && proveRecordHead(bytes, at, header)) {
+      const name = segmentName(this.#records.files[record.file]!.number)
+      const unknown = unknownRecord(header, name, record.place)
+      if (unknown) throw unknown
+      if (header.length === record.length && isPointed(bytes, at, header, record)) return header
+    }
+    throw this.#damage('record is not the one that an entry points at')
+  }
+
+  /** True if the head at `at`, which must be all there, is plain and says what is known of the record. */
+  #isPlain(bytes: Uint8Array, at: number): boolean {
     const { keyLength, sequence, storedLength, headBytes } = this.#header
     if (
+      readU32(bytes, at + 8) !== RECORD_KIND.put ||
       readU32(bytes, at + 12) !== keyLength ||
       readU64(bytes, at + 16) !== sequence ||
-      readU64(bytes, at + 24) !== storedLength ||
-      bytes[at + 8] !== RECORD_KIND.put
+      readU64(bytes, at + 24) !== storedLength
     ) {
-      return 'record is not the one that an entry points at'
+      return false
     }
     const { keyBytes, keyStart, keyEnd } = this.#record
     const keyAt = at + headBytes - keyLength
-    const order = compareRange(bytes, keyAt, keyAt + keyLength, keyBytes, keyStart, keyEnd)
-    return order === 0 ? undefined : 'record is not the one that an entry points at'
-  }
-
-  /** Holds chunks of the value, from number `chunk` on, against their checksums in the head. */
-  #proveChunks(head: Uint8Array, bytes: Uint8Array, length: number, chunk: number): void {
-    for (let from = 0, i = chunk; from < length; from += VALUE_CHUNK_BYTES, i++) {
-      const sum = checksum(bytes.subarray(from, Math.min(length, from + VALUE_CHUNK_BYTES)))
-      if (sum !== chunkChecksum(head, i)) throw this.#damage(`value checksum mismatch chunk=${i}`)
-    }
+    return compareRange(bytes, keyAt, keyAt + keyLength, keyBytes, keyStart, keyEnd) === 0
   }
 
   #damage(reason: string): CorruptionError {

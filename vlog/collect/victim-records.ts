@@ -42,6 +42,7 @@ class Page {
   readonly numbers: Float64Array = new Float64Array(PAGE_RECORDS * NUMBERS)
   readonly words: Uint32Array = new Uint32Array(PAGE_RECORDS * WORDS)
   readonly kinds: Uint8Array = new Uint8Array(PAGE_RECORDS)
+  readonly optionBytes: Uint8Array = new Uint8Array(PAGE_RECORDS)
   readonly live: Uint8Array = new Uint8Array(PAGE_RECORDS)
 
   hasRoom(keyLength: number): boolean {
@@ -77,6 +78,8 @@ export interface VictimRecord {
   place: number
   length: number
   kind: number
+  /** Of its optional fields; 0 if only its pointer is known. */
+  optionBytes: number
   isLive: boolean
 }
 
@@ -139,6 +142,7 @@ export class VictimRecords {
     words[index * WORDS + SEGMENT] = record.segment
     words[index * WORDS + FILE] = record.file
     page.kinds[index] = record.kind
+    page.optionBytes[index] = record.optionBytes
     page.count = index + 1
     this.count++
   }
@@ -351,6 +355,7 @@ export function emptyVictimRecord(): VictimRecord {
     place: 0,
     length: 0,
     kind: 0,
+    optionBytes: 0,
     isLive: false,
   }
 }
@@ -366,6 +371,7 @@ function fill(page: Page, index: number, record: VictimRecord): void {
   record.place = page.numbers[index * NUMBERS + PLACE]!
   record.length = page.numbers[index * NUMBERS + LENGTH]!
   record.kind = page.kinds[index]!
+  record.optionBytes = page.optionBytes[index]!
   record.isLive = page.live[index] !== 0
 }
 

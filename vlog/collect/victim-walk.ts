@@ -149,6 +149,7 @@ class HeadStep {
       record.place = heads.offset
       record.length = header.length
       record.kind = header.kind
+      record.optionBytes = header.optionBytes
       if (this.#addresses === undefined) record.offset = heads.offset
       else this.#setAddress(this.#addresses)
       records.add(record)

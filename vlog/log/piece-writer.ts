@@ -13,7 +13,7 @@ import { lengthOf } from '../../lib/base/bytes.ts'
 import { checksum } from '../../lib/base/checksum.ts'
 import { WiscError } from '../../lib/base/errors.ts'
 import type { File } from '../../lib/base/files/file-system.ts'
-import { VALUE_CHUNK_BYTES } from '../record.ts'
+import { VALUE_CHUNK_BYTES } from '../value-chunks.ts'
 import type { BorrowedValue } from './group.ts'
 
 /** Two of them hold all values of a group of several batches, even if neither is filled to its last chunk. */

@@ -17,6 +17,7 @@
 import { CorruptionError, isMissing } from '../../lib/base/errors.ts'
 import { joinPath, segmentName } from '../../lib/base/files/file-names.ts'
 import type { File } from '../../lib/base/files/file-system.ts'
+import { FileWindow } from '../../lib/base/files/file-window.ts'
 import { findFrames } from '../../lib/base/files/find-frames.ts'
 import { frameSeed } from '../../lib/base/files/frame.ts'
 import type { StoreDirectory } from '../../lib/base/files/store-directory.ts'
@@ -25,6 +26,7 @@ import { readSegmentHeader, SEGMENT_HEADER_BYTES, type SegmentHeader } from './s
 import {
   FIRST_FRAME_OFFSET,
   type FrameSummary,
+  refuseUnknownRecords,
   type SegmentWalkResult,
   walkSegment,
 } from './segment-walk.ts'
@@ -66,8 +68,9 @@ export interface LogSurvey {
  *
  * @param known the segments of the version, in log order
  * @param durable the furthest durable position that a version edit names
- * @throws CorruptionError if the log fails or ends before its proved end; IoError if a read fails, which
- *   is never taken for a torn tail
+ * @throws CorruptionError if the log fails or ends before its proved end; IoError if a read fails, and
+ *   WISC_FORMAT_VERSION or WISC_CODEC_UNAVAILABLE for what proves itself and is of a newer version: neither is ever
+ *   taken for a torn tail
  */
 export function surveyLog(
   context: StoreDirectory,
@@ -197,7 +200,11 @@ class Survey {
       if (!this.#ended && size > 0) walk = this.#walkOpen(file, segment, seed, size)
       this.#open.push({ number: segment.number, size, frames: walk?.frames ?? [] })
       const from = walk?.damage ? walk.damage.offset : walk ? size : 0
-      findFrames(file, seed, from, size, (frame) => this.#noteFrame(frame))
+      const window = new FileWindow(file, size)
+      findFrames(file, seed, from, size, (frame) => {
+        refuseUnknownRecords(window, frame, size)
+        this.#noteFrame(frame)
+      })
       if (size === 0) this.#ended = true
     })
   }

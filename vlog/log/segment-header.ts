@@ -6,15 +6,16 @@
  *       64    8 predecessor         number of the segment before, 0 for the first of a log
  *       72    8 predecessorLength   where that one ends
  *       80    8 firstSequence       of the first frame in this segment
- *       88    4 zero
+ *       88    2 ignoreFlags         unknown bits are ignored
+ *       90    2 refuseFlags         unknown bits: WISC_FORMAT_VERSION
  *       92    4 checksum            CRC-32 of bytes 64 .. 91, continued from the seed of the file's frames
  *
  * It is written together with the first frame, because only then the end of the predecessor is known.
  * Replay demands that predecessor and length meet what the manifest and the walk of the log say.
  */
-import { readU32, readU64, writeU32, writeU64 } from '../../lib/base/bytes.ts'
+import { readU16, readU32, readU64, writeU32, writeU64 } from '../../lib/base/bytes.ts'
 import { crc32From } from '../../lib/base/checksum.ts'
-import { CorruptionError } from '../../lib/base/errors.ts'
+import { CorruptionError, newerVersion, type WiscError } from '../../lib/base/errors.ts'
 import {
   FILE_HEADER_BYTES,
   type FileIdentity,
@@ -62,10 +63,18 @@ export function readSegmentHeader(
   if (readU32(chain, 28) !== crc32From(frameSeed(identity), chain.subarray(0, 28))) {
     throw new CorruptionError(name, FILE_HEADER_BYTES, 'segment header checksum mismatch')
   }
+  const refuseFlags = readU16(chain, 26)
+  if (refuseFlags !== 0) throw unknownChain(name, refuseFlags)
   return {
     identity,
     predecessor: readU64(chain, 0),
     predecessorLength: readU64(chain, 8),
     firstSequence: readU64(chain, 16),
   }
+}
+
+/** The error about a chain that has unknown flags. */
+export function unknownChain(name: string, flags: number): WiscError {
+  const what = `segment header has unknown flags, flags=${flags}`
+  return newerVersion(name, FILE_HEADER_BYTES + 26, what)
 }

@@ -7,18 +7,15 @@
  * by `recovery.ts`, which knows how far the log was durable.
  */
 
-import { assert, CorruptionError, WiscError } from '../../lib/base/errors.ts'
+import { assert, CorruptionError } from '../../lib/base/errors.ts'
 import { segmentName } from '../../lib/base/files/file-names.ts'
 import type { File } from '../../lib/base/files/file-system.ts'
 import { FileWindow } from '../../lib/base/files/file-window.ts'
-import {
-  FRAME_HEADER_BYTES,
-  type FrameHeader,
-  readFrameHeader,
-} from '../../lib/base/files/frame.ts'
-import { CODEC_NONE, type RecordHeader } from '../record.ts'
+import { FRAME_HEADER_BYTES, type FrameHeader, readKnownFrame } from '../../lib/base/files/frame.ts'
+import { type RecordHeader, unknownRecord } from '../record.ts'
 import {
   type PieceSink,
+  viewAnyHead,
   viewProvedHead,
   viewProvedRecord,
   WHOLE_RECORD_BYTES_MAX,
@@ -122,7 +119,7 @@ export class SegmentWalk {
     const { end, seed } = this.#options
     if (offset >= end || this.#damage) return undefined
     const at = this.#window.view(offset, Math.min(FRAME_HEADER_BYTES, end - offset))
-    const frame = readFrameHeader(this.#window.bytes, at, seed, offset)
+    const frame = readKnownFrame(this.#window.bytes, at, seed, offset, this.#window.fileName)
     const bad = frame ? (this.#misfit(frame) ?? prove(frame)) : 'no valid frame'
     if (frame === undefined || bad !== undefined) {
       this.#damage = { offset, reason: bad ?? 'no valid frame' }
@@ -136,11 +133,6 @@ export class SegmentWalk {
 
   /** Why a frame that is proved cannot be the next one. */
   #misfit(frame: FrameHeader): string | undefined {
-    if (frame.refuseFlags !== 0) {
-      const name = segmentName(this.#options.number)
-      const message = `frame is from a newer version file=${name} offset=${frame.offset}`
-      throw new WiscError('WISC_FORMAT_VERSION', message)
-    }
     if (frame.offset + frame.length > this.#options.end) return 'frame is cut off'
     if (this.#nextSequence !== undefined && frame.firstSequence !== this.#nextSequence) {
       return 'sequence of frame does not go on from the one before'
@@ -156,7 +148,7 @@ export class SegmentWalk {
     const view = proveValues ? viewProvedRecord : viewProvedHead
     const prove = (offset: number, end: number): RecordHeader | string =>
       view(this.#window, offset, end)
-    return proveRecords(frame, this.#options.number, prove, use)
+    return proveRecords(frame, prove, use)
   }
 
   /**
@@ -235,7 +227,6 @@ export function walkSegment(file: File, options: WalkOptions): SegmentWalkResult
  */
 function proveRecords(
   frame: FrameSummary,
-  number: number,
   prove: (offset: number, end: number) => RecordHeader | string,
   use?: (header: RecordHeader, offset: number) => void,
 ): string | undefined {
@@ -245,16 +236,31 @@ function proveRecords(
     const header = prove(offset, end)
     if (typeof header === 'string') return `${header} record=${i}`
     if (header.sequence !== frame.firstSequence + i) return `record ${i} has another sequence`
-    if (header.refuseFlags !== 0 || header.codec !== CODEC_NONE) {
-      throw new WiscError(
-        header.codec === CODEC_NONE ? 'WISC_FORMAT_VERSION' : 'WISC_CODEC_UNAVAILABLE',
-        `record is from a newer version file=${segmentName(number)} offset=${offset}`,
-      )
-    }
     use?.(header, offset)
     offset += header.length
   }
   return offset === end ? undefined : 'records do not end with their frame'
+}
+
+/**
+ * Looks whether a frame behind damage, whose header is proved, holds a record that this version does not know: then
+ * it is not for this version to say what is a torn tail. Records count as far as their heads prove themselves.
+ * @throws WISC_FORMAT_VERSION, WISC_CODEC_UNAVAILABLE, IoError
+ */
+export function refuseUnknownRecords(
+  window: FileWindow,
+  frame: FrameSummary,
+  fileEnd: number,
+): void {
+  const end = Math.min(frame.offset + frame.length, fileEnd)
+  let offset = frame.offset + FRAME_HEADER_BYTES
+  for (let i = 0; i < frame.recordCount; i++) {
+    const header = viewAnyHead(window, offset, end)
+    if (typeof header === 'string' || header.sequence !== frame.firstSequence + i) return
+    const unknown = unknownRecord(header, window.fileName, offset)
+    if (unknown) throw unknown
+    offset += header.length
+  }
 }
 
 /**
@@ -270,7 +276,7 @@ export function copyFrame(
 ): void {
   const prove = (offset: number, end: number): RecordHeader | string =>
     viewProvedRecord(window, offset, end, take)
-  const bad = proveRecords(frame, number, prove)
+  const bad = proveRecords(frame, prove)
   if (bad !== undefined) throw new CorruptionError(segmentName(number), frame.offset, bad)
 }
 

@@ -9,21 +9,24 @@
  * turned into one for the place where the record lies now, before anything else is done with it.
  */
 
-import { copyBytes, equalBytes } from '../../lib/base/bytes.ts'
-import { CorruptionError, WiscError } from '../../lib/base/errors.ts'
+import { copyBytes } from '../../lib/base/bytes.ts'
+import { CorruptionError } from '../../lib/base/errors.ts'
 import type { BlockCache } from '../../lib/base/files/block-cache.ts'
 import { segmentName } from '../../lib/base/files/file-names.ts'
 import type { File } from '../../lib/base/files/file-system.ts'
 import { OpenCache } from '../../lib/base/files/open-cache.ts'
 import type { StoreDirectory } from '../../lib/base/files/store-directory.ts'
+import { OPTION_BYTES_MAX } from '../../lib/base/record-size.ts'
 import {
-  CODEC_NONE,
   checkPointedRecord,
+  isPointed,
+  pointedValue,
   proveRecordHead,
   type RecordPointer,
   readRecordHeader,
   recordHeadBytes,
   storedBytes,
+  unknownRecord,
 } from '../record.ts'
 import { SLAB_BYTES, SLAB_SHARE_BYTES_MAX, SlabAllocator } from './slab.ts'
 import { openValueFile, type Relocations, ValueFile } from './value-file.ts'
@@ -136,8 +139,8 @@ export class ValueReader {
   /** Checks that a record's header is the one that was asked for, without reading the value. */
   checkHead(asked: ValueRequest): void {
     const request = this.#locate(asked)
-    const { keyStart, keyEnd, offset, length, sequence } = request
-    const most = recordHeadBytes(keyEnd - keyStart, length)
+    const { keyStart, keyEnd, offset, length } = request
+    const most = recordHeadBytes(keyEnd - keyStart, length) + OPTION_BYTES_MAX
     const wanted = Math.min(length, most)
     const bytes = Buffer.allocUnsafeSlow(wanted)
     const got = this.#files.get(request.segment).file.read(bytes, 0, wanted, offset)
@@ -145,9 +148,9 @@ export class ValueReader {
     if (!header || header.headBytes > got || !proveRecordHead(bytes, 0, header)) {
       throw damaged(request, 'record header checksum mismatch')
     }
-    const key = bytes.subarray(header.headBytes - header.keyLength, header.headBytes)
-    const wantedKey = request.keyBytes.subarray(keyStart, keyEnd)
-    if (header.length !== length || header.sequence !== sequence || !equalBytes(key, wantedKey)) {
+    const unknown = unknownRecord(header, segmentName(request.segment), offset)
+    if (unknown) throw unknown
+    if (header.length !== length || !isPointed(bytes, 0, header, request)) {
       throw damaged(request, 'record is not the one its pointer names')
     }
   }
@@ -315,15 +318,10 @@ function value(request: ValueRequest, bytes: Buffer, at: number, got: number): B
   if (stored < 0) throw damaged(request, 'pointer is too short for its record')
   const view = bytes.subarray(end - stored, end)
   const bad = checkPointedRecord(bytes, at, length, keyBytes, keyStart, keyEnd, sequence, view)
-  if (bad !== undefined) throw damaged(request, bad)
-  if (bytes[at + 9] !== CODEC_NONE || bytes[at + 11] !== 0) throw unknownRecord(request)
-  return view
-}
-
-function unknownRecord({ segment, offset }: ValueRequest): WiscError {
-  const place = `file=${segmentName(segment)} offset=${offset}`
-  const message = `value needs a codec or a flag that this version has not ${place}`
-  return new WiscError('WISC_CODEC_UNAVAILABLE', message)
+  if (bad === undefined) return view
+  const unusual = pointedValue(bytes, at, length, request, bad)
+  if (typeof unusual === 'string') throw damaged(request, unusual)
+  return unusual
 }
 
 function damaged(request: ValueRequest, reason: string): CorruptionError {

@@ -3,17 +3,16 @@
  * against what the manifest says of the file. Layout: relocation-format.ts.
  */
 
-import { readU64 } from '../../lib/base/bytes.ts'
 import { CorruptionError } from '../../lib/base/errors.ts'
 import { readFileHeader } from '../../lib/base/files/file-header.ts'
 import type { File } from '../../lib/base/files/file-system.ts'
 import { frameSeed } from '../../lib/base/files/frame.ts'
-import { FILE_NUMBER_MAX } from '../../lib/base/ids.ts'
 import { RECORD_HEADER_BYTES } from '../record.ts'
 import {
   CHECKSUM_BYTES,
   checkBlock,
   decodeFooter,
+  decodePart,
   FENCE_ENTRY_BYTES,
   FOOTER_BYTES,
   PART_BYTES,
@@ -86,16 +85,11 @@ function decodeParts(
   let previous = -1
   for (let i = 0; i < layout.parts; i++) {
     const at = start + i * PART_BYTES
-    const part: RelocationPart = {
-      segment: readU64(bytes, at),
-      records: readU64(bytes, at + 8),
-      bytes: readU64(bytes, at + 16),
-    }
+    const part = decodePart(bytes, at, name, layout.partsOffset + at - start)
     records += part.records
     end += part.bytes
     const fits =
       part.segment > previous &&
-      part.segment <= FILE_NUMBER_MAX &&
       part.records > 0 &&
       part.bytes >= part.records * RECORD_HEADER_BYTES &&
       end <= layout.recordsEnd

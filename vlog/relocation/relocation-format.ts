@@ -11,7 +11,8 @@
  *   entry := offset u48, place u48
  *   fence := (offset u48)* checksum       of the first entry of each page
  *   parts := part+ checksum
- *   part  := segment u64, records u64, bytes u64      ascending by segment; bytes of whole records
+ *   part  := segment u32, ignoreFlags u16, refuseFlags u16, records u64, bytes u64
+ *            ascending by segment; bytes of whole records; unknown flags as in the footer
  *
  *   footer: the last 64 bytes
  *   offset size field
@@ -32,7 +33,7 @@
  */
 import { readU16, readU32, readU64, writeU16, writeU32, writeU64 } from '../../lib/base/bytes.ts'
 import { crc32From } from '../../lib/base/checksum.ts'
-import { CorruptionError, WiscError } from '../../lib/base/errors.ts'
+import { CorruptionError, newerVersion, type WiscError } from '../../lib/base/errors.ts'
 import { FILE_HEADER_BYTES } from '../../lib/base/files/file-header.ts'
 import { RECORD_HEADER_BYTES } from '../record.ts'
 
@@ -55,6 +56,45 @@ export interface RelocationPart {
   readonly segment: number
   readonly records: number
   readonly bytes: number
+}
+
+/** Writes a part at `at`; the bytes there must be zeros. */
+export function encodePart(bytes: Uint8Array, at: number, part: RelocationPart): void {
+  writeU32(bytes, at, part.segment)
+  writeU64(bytes, at + 8, part.records)
+  writeU64(bytes, at + 16, part.bytes)
+}
+
+/**
+ * Reads the part at `at`, which lies at `offset` of the file.
+ * @throws WISC_FORMAT_VERSION
+ */
+export function decodePart(
+  bytes: Uint8Array,
+  at: number,
+  name: string,
+  offset: number,
+): RelocationPart {
+  const unknown = unknownPart(bytes, at, name, offset)
+  if (unknown) throw unknown
+  return {
+    segment: readU32(bytes, at),
+    records: readU64(bytes, at + 8),
+    bytes: readU64(bytes, at + 16),
+  }
+}
+
+/** The error about a part that has unknown flags, if it has any. */
+export function unknownPart(
+  bytes: Uint8Array,
+  at: number,
+  name: string,
+  offset: number,
+): WiscError | undefined {
+  const flags = readU16(bytes, at + 6)
+  if (flags === 0) return undefined
+  const what = `part of a relocation has unknown flags, flags=${flags}`
+  return newerVersion(name, offset + 6, what)
 }
 
 /** A relocation that was written and synced. Its directory entry is not durable yet. */
@@ -193,10 +233,7 @@ export function decodeFooter(
   }
   const refuseFlags = readU16(bytes, at + 50)
   if (refuseFlags !== 0) {
-    throw new WiscError(
-      'WISC_FORMAT_VERSION',
-      `relocation is from another version of wisc file=${name} flags=${refuseFlags}`,
-    )
+    throw newerVersion(name, offset + 50, `relocation has unknown flags, flags=${refuseFlags}`)
   }
   const recordsBytes = readU64(bytes, at) - RELOCATION_HEADER_BYTES
   const layout = relocationLayout(readU64(bytes, at + 24), recordsBytes, readU32(bytes, at + 32))

@@ -3,10 +3,10 @@
  *
  * Bodies are steps of about a millisecond: generators that yield how many bytes a step passed.
  */
-import { CorruptionError, WiscError } from '../../lib/base/errors.ts'
+import { CorruptionError } from '../../lib/base/errors.ts'
 import type { File } from '../../lib/base/files/file-system.ts'
 import { FileWindow } from '../../lib/base/files/file-window.ts'
-import { CODEC_NONE, RECORD_HEADER_BYTES } from '../record.ts'
+import { RECORD_HEADER_BYTES, RECORD_KIND } from '../record.ts'
 import { viewProvedHead } from '../record-window.ts'
 import { RelocationAddresses } from './relocation-addresses.ts'
 import type { RelocationEnds } from './relocation-ends.ts'
@@ -109,10 +109,11 @@ export function* verifyRecords(
 function verifyRecord(window: FileWindow, name: string, offset: number, end: number): number {
   const header = viewProvedHead(window, offset, end)
   if (typeof header === 'string') throw new CorruptionError(name, offset, header)
-  if (header.refuseFlags !== 0 || header.codec !== CODEC_NONE) {
-    throw new WiscError(
-      header.codec === CODEC_NONE ? 'WISC_FORMAT_VERSION' : 'WISC_CODEC_UNAVAILABLE',
-      `record is from a newer version file=${name} offset=${offset}`,
+  if (header.kind !== RECORD_KIND.put) {
+    throw new CorruptionError(
+      name,
+      offset,
+      'a relocation holds a record that no entry can point to',
     )
   }
   return header.length

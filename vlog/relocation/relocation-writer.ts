@@ -6,7 +6,6 @@
  * come in the order of their keys and the index is in that of addresses.
  */
 
-import { writeU64 } from '../../lib/base/bytes.ts'
 import { assert, CorruptionError, syncFailed, type WiscError } from '../../lib/base/errors.ts'
 import { type FileIdentity, writeFileHeader } from '../../lib/base/files/file-header.ts'
 import { segmentName } from '../../lib/base/files/file-names.ts'
@@ -21,6 +20,7 @@ import {
   CHECKSUM_BYTES,
   ENTRY_BYTES,
   encodeFooter,
+  encodePart,
   FENCE_ENTRY_BYTES,
   PAGE_BYTES,
   PAGE_ENTRIES,
@@ -233,11 +233,6 @@ export class RelocationWriter {
 
 function encodeParts(parts: readonly RelocationPart[]): Uint8Array {
   const bytes = new Uint8Array(parts.length * PART_BYTES + CHECKSUM_BYTES)
-  for (const [i, part] of parts.entries()) {
-    const at = i * PART_BYTES
-    writeU64(bytes, at, part.segment)
-    writeU64(bytes, at + 8, part.records)
-    writeU64(bytes, at + 16, part.bytes)
-  }
+  for (const [i, part] of parts.entries()) encodePart(bytes, i * PART_BYTES, part)
   return bytes
 }

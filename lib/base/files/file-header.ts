@@ -3,9 +3,9 @@
  *
  *   offset size field
  *        0    8 magic          77 69 73 63 0d 0a 1a 0a ("wisc", then what text transfers damage)
- *        8    2 formatVersion  1
- *       10    1 kind           1 manifest, 2 table, 3 segment, 4 ballast, 5 relocation
- *       11    1 zero
+ *        8    2 formatVersion  2
+ *       10    1 kind           1 manifest, 2 table, 3 segment, 4 ballast, 5 relocation; 6 stream (reserved)
+ *       11    1 cipher         0: what follows the header is not enciphered; others: WISC_FORMAT_VERSION
  *       12    2 ignoreFlags    unknown bits are ignored
  *       14    2 refuseFlags    unknown bits make the file unreadable: WISC_FORMAT_VERSION
  *       16   16 databaseId     random, the same in all files of a database
@@ -14,15 +14,16 @@
  *       56    4 salt           random
  *       60    4 checksum       CRC-32 of bytes 0 .. 59
  *
- * A file with another database's id, another number or another kind is refused: it belongs elsewhere.
+ * A file with another database's id, another number or another kind is refused: it belongs elsewhere. The header itself
+ * is never enciphered.
  */
 
 import { readU16, readU32, readU64, writeU16, writeU32, writeU64 } from '../bytes.ts'
 import { crc32From } from '../checksum.ts'
-import { CorruptionError, WiscError } from '../errors.ts'
+import { CorruptionError, newerVersion } from '../errors.ts'
 
 export const FILE_HEADER_BYTES = 64
-export const FORMAT_VERSION = 1
+export const FORMAT_VERSION = 2
 const MAGIC = Uint8Array.of(0x77, 0x69, 0x73, 0x63, 0x0d, 0x0a, 0x1a, 0x0a)
 
 /** DO NOT CHANGE: kinds are on disk. */
@@ -64,15 +65,7 @@ export function readFileHeader(
   if (readU32(bytes, 60) !== crc32From(0, bytes.subarray(0, 60))) {
     throw new CorruptionError(name, 60, 'file header checksum mismatch')
   }
-  const version = readU16(bytes, 8)
-  const refuseFlags = readU16(bytes, 14)
-  if (version !== FORMAT_VERSION || refuseFlags !== 0) {
-    const offset = version !== FORMAT_VERSION ? 8 : 14
-    throw new WiscError(
-      'WISC_FORMAT_VERSION',
-      `file is from another version of wisc file=${name} offset=${offset} version=${version} flags=${refuseFlags}`,
-    )
-  }
+  refuseUnknown(bytes, name)
   const databaseId = bytes.slice(16, 32)
   const number = readU64(bytes, 48)
   if (bytes[10] !== FILE_KIND[expected.kind]) {
@@ -85,4 +78,21 @@ export function readFileHeader(
     throw new CorruptionError(name, 16, 'file belongs to another database')
   }
   return { kind: expected.kind, databaseId, number, salt: readU32(bytes, 56) }
+}
+
+/** Everything in a proved header that this version would have to know. */
+function refuseUnknown(bytes: Uint8Array, name: string): void {
+  const version = readU16(bytes, 8)
+  const kind = bytes[10]!
+  const cipher = bytes[11]!
+  const refuseFlags = readU16(bytes, 14)
+  if (version !== FORMAT_VERSION) {
+    throw newerVersion(name, 8, `file is of another format, version=${version}`)
+  }
+  if (kind === 0 || kind > FILE_KIND.relocation) {
+    throw newerVersion(name, 10, `file is of an unknown kind, kind=${kind}`)
+  }
+  if (cipher !== 0) throw newerVersion(name, 11, `file is enciphered, cipher=${cipher}`)
+  if (refuseFlags !== 0)
+    throw newerVersion(name, 14, `file has unknown flags, flags=${refuseFlags}`)
 }

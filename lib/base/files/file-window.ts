@@ -32,9 +32,13 @@ export class FileWindow {
   /** Bytes read from the file so far. */
   bytesRead = 0
 
+  /** The file's name, for messages. */
+  readonly fileName: string
+
   /** @param end nothing at or behind this offset is read */
   constructor(file: ReadableFile, end: number, chunkBytes: number = CHUNK_BYTES) {
     this.#file = file
+    this.fileName = file.path.slice(file.path.lastIndexOf('/') + 1)
     this.#end = end
     this.chunkBytes = Math.max(256, Math.min(chunkBytes, end))
     this.bytes = new Uint8Array(this.chunkBytes)
@@ -60,8 +64,7 @@ export class FileWindow {
     this.#length = got
     this.bytesRead += got
     if (got < length) {
-      const name = this.#file.path.slice(this.#file.path.lastIndexOf('/') + 1)
-      throw new CorruptionError(name, offset + got, 'file ends before its content')
+      throw new CorruptionError(this.fileName, offset + got, 'file ends before its content')
     }
     return 0
   }

@@ -1,12 +1,13 @@
 /** Frames behind damage, in files of any length: a log segment, a manifest. */
 import type { File } from './file-system.ts'
 import { FileWindow } from './file-window.ts'
-import { FRAME_HEADER_BYTES, FRAME_MAGIC, type FrameHeader, readFrameHeader } from './frame.ts'
+import { FRAME_HEADER_BYTES, FRAME_MAGIC, type FrameHeader, readKnownFrame } from './frame.ts'
 
 /**
  * Looks for frame headers behind damage: each proves itself and so the durable position that it carries,
  * whatever lies between.
  * @param found returns false when it has seen enough
+ * @throws WISC_FORMAT_VERSION for one with unknown flags, IoError
  */
 export function findFrames(
   file: File,
@@ -31,7 +32,7 @@ export function findFrames(
     offset += hit
     if (offset + FRAME_HEADER_BYTES > end) return
     const headerAt = window.view(offset, FRAME_HEADER_BYTES)
-    const frame = readFrameHeader(window.bytes, headerAt, seed, offset)
+    const frame = readKnownFrame(window.bytes, headerAt, seed, offset, window.fileName)
     if (frame && found(frame) === false) return
     offset += 1
   }

@@ -11,7 +11,7 @@
  *       24    8 firstSequence   of its first record; an empty frame names the next one
  *       32    4 recordCount     0 in a marker frame
  *       36    2 ignoreFlags     unknown bits are ignored
- *       38    2 refuseFlags     unknown bits: WISC_FORMAT_VERSION
+ *       38    2 refuseFlags     unknown bits: WISC_FORMAT_VERSION, whatever the body is
  *       40    8 durableFile     up to here the log was durable when this frame was built:
  *       48    8 durableOffset     file number and offset
  *       56    8 durableEdit     number of the last durable version edit
@@ -24,6 +24,7 @@
 
 import { readU16, readU32, readU64, writeU32, writeU64 } from '../bytes.ts'
 import { crc32From } from '../checksum.ts'
+import { newerVersion, type WiscError } from '../errors.ts'
 import type { LogPosition } from '../log-position.ts'
 import type { FileIdentity } from './file-header.ts'
 
@@ -70,9 +71,29 @@ export function writeFrameHeader(
 }
 
 /**
- * The frame header at `at`, which lies at `offset` of its file, or undefined if there is none: too few
+ * The frame header at `at`, which lies at `offset` of file `name`, or undefined if there is none: too few
  * bytes, a wrong checksum, another place. Says nothing of the body: the caller checks its records.
+ * @throws WISC_FORMAT_VERSION if it proves itself and has unknown flags: it is no torn tail, and nobody knows what
+ * follows from it
  */
+export function readKnownFrame(
+  bytes: Uint8Array,
+  at: number,
+  seed: number,
+  offset: number,
+  name: string,
+): FrameHeader | undefined {
+  const frame = readFrameHeader(bytes, at, seed, offset)
+  if (frame === undefined || frame.refuseFlags === 0) return frame
+  throw unknownFrame(name, frame)
+}
+
+/** The error about a frame that has unknown flags. */
+export function unknownFrame(name: string, { offset, refuseFlags }: FrameHeader): WiscError {
+  return newerVersion(name, offset, `frame has unknown flags, flags=${refuseFlags}`)
+}
+
+/** The same, for those who only show or search frames: unknown flags are in the result. */
 export function readFrameHeader(
   bytes: Uint8Array,
   at: number,

@@ -1,18 +1,21 @@
 /** The items of a segment (vlog/FORMAT.md, sections 3 and 4): file header, chain, frames, records. */
 
-import { SEGMENT_HEADER_BYTES } from '../../../vlog/log/segment-header.ts'
-import { RECORD_HEADER_BYTES, RECORD_KIND } from '../../../vlog/record.ts'
-import { readU32, readU64 } from '../../base/bytes.ts'
+import { SEGMENT_HEADER_BYTES, unknownChain } from '../../../vlog/log/segment-header.ts'
+import { RECORD_HEADER_BYTES } from '../../../vlog/record.ts'
+import { readU16, readU32, readU64 } from '../../base/bytes.ts'
 import { crc32From } from '../../base/checksum.ts'
 import type { WiscError } from '../../base/errors.ts'
 import { FILE_HEADER_BYTES, type FileIdentity } from '../../base/files/file-header.ts'
 import type { FileWindow } from '../../base/files/file-window.ts'
 import { frameSeed } from '../../base/files/frame.ts'
 import { type DumpContext, dumpWindow, isWanted, readRange } from './dump-context.ts'
-import { headerItems } from './file-identity.ts'
+import { errorItem, headerItems } from './file-identity.ts'
 import { damageItem, FieldReader, type Item } from './items.ts'
 import { type Scanned, type ScannedRecord, scanSegment } from './scan-log.ts'
 import { valueState } from './value-state.ts'
+
+/** Of the kinds from 1 on, the reserved ones included. */
+const KIND_NAMES = ['put', 'delete', 'put-stream', 'range tombstone', 'merge operand']
 
 export function* dumpSegment(
   context: DumpContext,
@@ -35,8 +38,12 @@ export function* dumpSegment(
     }
     yield chainItem(head)
     const isWhole = readU32(chain, 28) === crc32From(seed, chain.subarray(0, 28))
+    const refuseFlags = readU16(chain, 26)
     if (isWhole) firstSequence = readU64(chain, 16)
-    else {
+    if (isWhole && refuseFlags !== 0) {
+      const unknown = unknownChain(context.name, refuseFlags)
+      yield errorItem(unknown, FILE_HEADER_BYTES, SEGMENT_HEADER_BYTES)
+    } else if (!isWhole) {
       yield damageItem(FILE_HEADER_BYTES, SEGMENT_HEADER_BYTES, 'segment header checksum mismatch')
     }
     from = SEGMENT_HEADER_BYTES
@@ -50,7 +57,8 @@ function chainItem(head: Uint8Array): Item {
   reader.u64('predecessor')
   reader.u64('predecessorLength')
   reader.u64('firstSequence')
-  reader.u32('zero', true)
+  reader.u16('ignoreFlags', true)
+  reader.u16('refuseFlags', true)
   reader.hex32('checksum')
   return reader.item('chain')
 }
@@ -61,7 +69,9 @@ export function* scannedItems(context: DumpContext, scan: Iterable<Scanned>): Ge
   for (const found of scan) {
     if (found.type === 'damage') yield damageItem(found.offset, found.end, found.reason)
     else if (found.type === 'frame') {
-      yield readFrame(found.head, found.frame.offset).item('frame')
+      const { frame, head, unknown } = found
+      yield readFrame(head, frame.offset).item('frame')
+      if (unknown) yield errorItem(unknown, frame.offset, frame.offset + frame.length)
     } else yield* recordItems(context, found, values)
   }
 }
@@ -88,25 +98,32 @@ function* recordItems(
   record: ScannedRecord,
   values: FileWindow,
 ): Generator<Item> {
-  const { header, offset, keyBytes, keyEnd } = record
+  const { header, offset, keyBytes, keyEnd, unknown } = record
   if (!isWanted(context, { offset, length: header.length })) return
   const head = keyBytes.slice(keyEnd - header.headBytes, keyEnd)
   const reader = new FieldReader(head, 0, offset)
   reader.hex32('headerChecksum')
   reader.hex32('valueChecksum')
   reader.u8('kind', true)
-  reader.derived('kindName', header.kind === RECORD_KIND.put ? 'put' : 'delete')
+  reader.derived('kindName', KIND_NAMES[header.kind - 1] ?? 'unknown')
   reader.u8('codec', true)
   reader.u8('ignoreFlags', true)
   reader.u8('refuseFlags', true)
-  reader.u32('keyLength', true)
+  reader.u24('keyLength', true)
+  reader.u8('optionBytes', true)
   reader.u64('sequence')
   reader.u64('storedLength')
   reader.u64('rawLength', true)
-  const sums = header.headBytes - RECORD_HEADER_BYTES - header.keyLength
-  if (sums > 0) reader.hex('chunkChecksums', sums)
+  if (header.optionBytes > 0) reader.hex('options', header.optionBytes, false)
+  const sums = header.headBytes - RECORD_HEADER_BYTES - header.optionBytes - header.keyLength
+  if (sums > 0) reader.hex('sums', sums)
   reader.bytes('key', header.keyLength)
   if (header.storedLength > 0) reader.absent('value', header.storedLength)
+  if (unknown) {
+    yield reader.item('record', header.length)
+    yield errorItem(unknown, offset, offset + header.length)
+    return
+  }
   const state = valueState(values, offset, header)
   if (state === 'hole') reader.derived('valueState', 'hole')
   yield reader.item('record', header.length)

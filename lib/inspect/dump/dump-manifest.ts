@@ -8,10 +8,11 @@ import {
   FRAME_MAGIC,
   frameSeed,
   readFrameHeader,
+  unknownFrame,
 } from '../../base/files/frame.ts'
 import { type DumpContext, readRange } from './dump-context.ts'
 import { readFrame } from './dump-log.ts'
-import { headerItems } from './file-identity.ts'
+import { errorItem, headerItems } from './file-identity.ts'
 import { damageItem, FieldReader, type Item } from './items.ts'
 
 const FRAME_OVERHEAD_BYTES = FRAME_HEADER_BYTES + 4
@@ -50,7 +51,7 @@ export function* dumpManifest(
   identity: FileIdentity,
   error: WiscError | undefined,
 ): Generator<Item> {
-  const { file, start, size } = context
+  const { file, name, start, size } = context
   // Read as a whole, as the store does.
   const bytes = readRange(file, start, size - start)
   const seed = frameSeed(identity)
@@ -71,6 +72,11 @@ export function* dumpManifest(
     const header = readFrame(bytes.subarray(at, end), start + at)
     header.hex32('editChecksum')
     yield header.item('frame', end - at)
+    if (frame.refuseFlags !== 0) {
+      yield errorItem(unknownFrame(name, frame), start + at, start + end)
+      at = end
+      continue
+    }
     const edit = bytes.subarray(at + FRAME_OVERHEAD_BYTES, end)
     if (at + frame.length > bytes.length) {
       yield damageItem(start + end, start + end, 'frame is cut off')

@@ -16,8 +16,9 @@ import {
   RELOCATION_HEADER_BYTES,
   type RelocationLayout,
   readU48,
+  unknownPart,
 } from '../../../vlog/relocation/relocation-format.ts'
-import { toWiscError, type WiscError } from '../../base/errors.ts'
+import { isNewerVersion, toWiscError, type WiscError } from '../../base/errors.ts'
 import { FILE_HEADER_BYTES, type FileIdentity } from '../../base/files/file-header.ts'
 import type { File } from '../../base/files/file-system.ts'
 import { frameSeed } from '../../base/files/frame.ts'
@@ -36,6 +37,11 @@ export function* dumpRelocation(
   if (start === 0) yield* headerItems(readRange(file, 0, FILE_HEADER_BYTES), error)
   const seed = frameSeed(identity)
   const ends = readFooter(file, name, size, seed)
+  if (ends.layout === undefined && isNewerVersion(ends.error)) {
+    // Where its parts lie nobody knows.
+    yield errorItem(ends.error, RELOCATION_HEADER_BYTES, size)
+    return
+  }
   const recordsEnd = ends.layout?.recordsEnd ?? ends.footerOffset
   const places = ends.layout && readPlaces(file, name, seed, ends.layout)
   const from = Math.max(start, RELOCATION_HEADER_BYTES)
@@ -73,6 +79,23 @@ export function readFooter(file: File, name: string, size: number, seed: number)
   } catch (error) {
     return { layout: undefined, footerOffset: size, error: toWiscError(error) }
   }
+}
+
+/** The first part with unknown flags, if the parts are whole. */
+export function findUnknownPart(
+  file: File,
+  name: string,
+  seed: number,
+  { partsOffset, parts }: RelocationLayout,
+): WiscError | undefined {
+  const length = parts * PART_BYTES
+  const bytes = readRange(file, partsOffset, length + CHECKSUM_BYTES)
+  if (blockError(bytes, length, seed, partsOffset, name) !== undefined) return undefined
+  for (let at = 0; at < length; at += PART_BYTES) {
+    const unknown = unknownPart(bytes, at, name, partsOffset + at)
+    if (unknown) return unknown
+  }
+  return undefined
 }
 
 /** Where records begin, ascending, if all pages of the index are whole. */
@@ -124,7 +147,9 @@ function* blockItems(
   for (let at = 0; at < length; at += entryBytes) {
     const reader = new FieldReader(bytes, at, offset + at)
     if (what === 'part') {
-      reader.u64('segment')
+      reader.u32('segment')
+      reader.u16('ignoreFlags', true)
+      reader.u16('refuseFlags', true)
       reader.u64('records')
       reader.u64('bytes')
     } else {
@@ -132,6 +157,8 @@ function* blockItems(
       if (what === 'entry') reader.u48('place')
     }
     yield reader.item(what)
+    const unknown = what === 'part' ? unknownPart(bytes, at, name, offset + at) : undefined
+    if (unknown) yield errorItem(unknown, offset + at, offset + at + entryBytes)
   }
   const end = new FieldReader(bytes, length, offset + length)
   end.hex32('checksum')

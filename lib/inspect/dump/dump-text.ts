@@ -3,9 +3,10 @@
  * BALLAST.
  */
 import { crc32From } from '../../base/checksum.ts'
-import { FILE_HEADER_BYTES } from '../../base/files/file-header.ts'
+import { newerVersion } from '../../base/errors.ts'
+import { FILE_HEADER_BYTES, FORMAT_VERSION } from '../../base/files/file-header.ts'
 import { type DumpContext, readRange } from './dump-context.ts'
-import { findIdentity, headerItems } from './file-identity.ts'
+import { errorItem, findIdentity, headerItems } from './file-identity.ts'
 import { damageItem, type Field, hex32, type Item } from './items.ts'
 
 const TEXT_BYTES_MAX = 4096
@@ -29,23 +30,35 @@ function wordItem(
   return { what, offset, length: text.length, fields }
 }
 
-export function* dumpCurrent({ file, size }: DumpContext): Generator<Item> {
+export function* dumpCurrent({ file, name, size }: DumpContext): Generator<Item> {
   const bytes = readRange(file, 0, Math.min(size, TEXT_BYTES_MAX))
   const text = Buffer.from(bytes).toString('latin1')
   const names = ['wisc', 'manifest', 'database', 'checksum']
   let at = 0
   let isWhole = false
-  for (const [index, line] of text.split('\n').entries()) {
-    if (line === '' && index === names.length) break
-    const [word, value] = line.split(' ', 2)
-    if (word !== names[index] || value === undefined) {
+  for (const line of text.split('\n')) {
+    if (line === '' && names.length === 0) break
+    const word = line.split(' ', 1)[0]!
+    const value = line.slice(word.length + 1)
+    // In front of the checksum newer versions may have lines of their own.
+    const isAdded = names.length === 1 && (word === 'may' || word === 'must')
+    if ((!isAdded && word !== names.shift()) || value === '') {
       yield damageItem(at, text.length, 'CURRENT is malformed')
       return
     }
-    const start = at + word!.length + 1
-    const name = word === 'wisc' ? 'formatVersion' : word!
-    const field = { name, offset: start, length: value.length, value, isDetail: false }
+    const start = at + word.length + 1
+    const label = word === 'wisc' ? 'formatVersion' : word
+    const field = { name: label, offset: start, length: value.length, value, isDetail: false }
     yield { what: 'line', offset: at, length: line.length + 1, fields: [field] }
+    const what =
+      isAdded && word === 'must'
+        ? 'database needs what this version does not know'
+        : word === 'wisc' && value !== `${FORMAT_VERSION}`
+          ? 'database is of another format'
+          : undefined
+    if (what !== undefined) {
+      yield errorItem(newerVersion(name, at, what), at, at + line.length)
+    }
     if (word === 'checksum') {
       isWhole = true
       const expected = hex32(crc32From(0, bytes.subarray(0, at)))

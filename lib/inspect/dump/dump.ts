@@ -5,7 +5,7 @@
  * nothing (I11). What does not prove itself is an item with `damage`; behind it the dump goes on where it can.
  */
 import { basename, dirname } from 'node:path'
-import { CorruptionError } from '../../base/errors.ts'
+import { CorruptionError, isNewerVersion } from '../../base/errors.ts'
 import { FILE_HEADER_BYTES } from '../../base/files/file-header.ts'
 import {
   BALLAST_NAME,
@@ -24,7 +24,7 @@ import { dumpManifest } from './dump-manifest.ts'
 import { dumpRelocation } from './dump-relocation.ts'
 import { dumpTable } from './dump-table.ts'
 import { dumpBallast, dumpCurrent, dumpLock } from './dump-text.ts'
-import { type FoundIdentity, findIdentity } from './file-identity.ts'
+import { errorItem, type FoundIdentity, findIdentity } from './file-identity.ts'
 import { damageItem, type Item } from './items.ts'
 
 export interface DumpOptions {
@@ -96,6 +96,10 @@ function* numberedItems(context: DumpContext, found: FoundIdentity): Generator<I
   const { name, start, size } = context
   const parsed = parseFileName(name)
   const { identity, error } = found
+  if (identity === undefined && error && isNewerVersion(error)) {
+    yield errorItem(error, start, size)
+    return
+  }
   if (identity === undefined) {
     const isCut = start > 0
     const own = error instanceof CorruptionError ? error.reason : 'file header is cut off'

@@ -3,7 +3,7 @@
  * what follows may prove itself.
  */
 import { readU32, readU64 } from '../../base/bytes.ts'
-import { CorruptionError, toWiscError, type WiscError } from '../../base/errors.ts'
+import { CorruptionError, isNewerVersion, toWiscError, type WiscError } from '../../base/errors.ts'
 import {
   FILE_HEADER_BYTES,
   FILE_KIND,
@@ -40,9 +40,7 @@ export function findIdentity(
 ): FoundIdentity {
   const kind = kindOf(head)
   if (kind === undefined) {
-    const isShort = head.length < FILE_HEADER_BYTES
-    const reason = isShort ? 'file header is cut off' : 'file is of no known kind'
-    return { identity: undefined, error: new CorruptionError(name, isShort ? 0 : 10, reason) }
+    return { identity: undefined, error: kindError(head, name) }
   }
   const said = number ?? readU64(head, 48)
   try {
@@ -59,6 +57,19 @@ export function findIdentity(
   }
 }
 
+/** What is wrong with a header that names no kind. */
+function kindError(head: Uint8Array, name: string): WiscError {
+  try {
+    // One that proves itself is of a newer version.
+    readFileHeader(head, name, { kind: 'segment', number: 0, databaseId: undefined })
+  } catch (error) {
+    if (isNewerVersion(error)) return toWiscError(error)
+  }
+  const isShort = head.length < FILE_HEADER_BYTES
+  const reason = isShort ? 'file header is cut off' : 'file is of no known kind'
+  return new CorruptionError(name, isShort ? 0 : 10, reason)
+}
+
 /** The header as an item, and what is wrong with it as another. */
 export function* headerItems(head: Uint8Array, error: WiscError | undefined): Generator<Item> {
   if (head.length >= FILE_HEADER_BYTES) {
@@ -67,7 +78,7 @@ export function* headerItems(head: Uint8Array, error: WiscError | undefined): Ge
     reader.u16('formatVersion')
     reader.u8('kind')
     reader.derived('kindName', kindOf(head) ?? 'unknown')
-    reader.u8('zero', true)
+    reader.u8('cipher', true)
     reader.u16('ignoreFlags', true)
     reader.u16('refuseFlags', true)
     reader.hex('databaseId', 16, false)

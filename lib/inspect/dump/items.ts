@@ -80,6 +80,12 @@ export class FieldReader {
     return this.#add(name, at, 2, readU16(this.#bytes, at), isDetail)
   }
 
+  u24(name: string, isDetail = false): number {
+    const at = this.#skip(3)
+    const value = readU16(this.#bytes, at) + (this.#bytes[at + 2] ?? 0) * 2 ** 16
+    return this.#add(name, at, 3, value, isDetail)
+  }
+
   u32(name: string, isDetail = false): number {
     const at = this.#skip(4)
     return this.#add(name, at, 4, readU32(this.#bytes, at), isDetail)

@@ -11,14 +11,14 @@
  */
 
 import {
-  CODEC_NONE,
   RECORD_HEADER_BYTES,
   RECORD_KEY_BYTES_MAX,
-  RECORD_KIND,
   type RecordHeader,
+  unknownRecord,
 } from '../../../vlog/record.ts'
-import { viewProvedHead } from '../../../vlog/record-window.ts'
+import { viewAnyHead } from '../../../vlog/record-window.ts'
 import { readU32, readU64 } from '../../base/bytes.ts'
+import type { WiscError } from '../../base/errors.ts'
 import type { File } from '../../base/files/file-system.ts'
 import { FileWindow } from '../../base/files/file-window.ts'
 import {
@@ -26,6 +26,7 @@ import {
   FRAME_MAGIC,
   type FrameHeader,
   readFrameHeader,
+  unknownFrame,
 } from '../../base/files/frame.ts'
 import { LOG_START } from '../../base/log-position.ts'
 
@@ -37,11 +38,19 @@ export interface ScannedRecord {
   readonly keyBytes: Uint8Array
   readonly keyStart: number
   readonly keyEnd: number
+  /** Why this version must not use it; then only its head means something. */
+  readonly unknown: WiscError | undefined
 }
 
 export type Scanned =
   /** `head`: the bytes of the frame header, those that were proved. */
-  | { readonly type: 'frame'; readonly frame: FrameHeader; readonly head: Uint8Array }
+  | {
+      readonly type: 'frame'
+      readonly frame: FrameHeader
+      readonly head: Uint8Array
+      /** Why this version must not use it; its records are passed over. */
+      readonly unknown: WiscError | undefined
+    }
   | ScannedRecord
   | {
       readonly type: 'damage'
@@ -75,8 +84,9 @@ export function* scanSegment(file: File, options: SegmentScanOptions): Generator
         const reason = 'sequence of frame does not go on from the one before'
         yield { type: 'damage', offset, end: offset, reason }
       }
-      yield { type: 'frame', frame, head }
-      yield* frameRecords(window, frame, end)
+      const unknown = frame.refuseFlags === 0 ? undefined : unknownFrame(window.fileName, frame)
+      yield { type: 'frame', frame, head, unknown }
+      if (unknown === undefined) yield* frameRecords(window, frame, end)
       next = frame.firstSequence + frame.recordCount
       offset += frame.length
       continue
@@ -241,14 +251,14 @@ export function* scanRecords(
   }
 }
 
-/** The record at `offset`, if its head is proved and this version knows all of it. */
+/** The record at `offset`, if its head is proved, known or not. */
 function recordAt(window: FileWindow, offset: number, end: number): ScannedRecord | undefined {
-  const header = viewProvedHead(window, offset, end)
+  const header = viewAnyHead(window, offset, end)
   if (typeof header === 'string') return undefined
-  if (header.codec !== CODEC_NONE || header.refuseFlags !== 0) return undefined
+  const unknown = unknownRecord(header, window.fileName, offset)
   const keyEnd = window.view(offset, header.headBytes) + header.headBytes
   const keyStart = keyEnd - header.keyLength
-  return { type: 'record', header, offset, keyBytes: window.bytes, keyStart, keyEnd }
+  return { type: 'record', header, offset, keyBytes: window.bytes, keyStart, keyEnd, unknown }
 }
 
 /**
@@ -296,18 +306,15 @@ function leadsTo(
   return last === undefined || expected === last + 1
 }
 
-/** A quick look: kind, codec, flags and the zeros of the lengths. */
+/** A quick look at the kind and the zeros of the lengths: whatever is of a newer version must be found, too. */
 function mayBeRecord(bytes: Uint8Array, at: number): boolean {
-  const kind = bytes[at + 8]
-  if (kind !== RECORD_KIND.put && kind !== RECORD_KIND.delete) return false
   return (
-    bytes[at + 9] === CODEC_NONE &&
-    bytes[at + 11] === 0 &&
-    bytes[at + 15] === 0 &&
+    bytes[at + 8] !== 0 &&
     bytes[at + 14]! <= RECORD_KEY_BYTES_MAX >>> 16 &&
     bytes[at + 23] === 0 &&
     bytes[at + 31] === 0 &&
     bytes[at + 30] === 0 &&
-    bytes[at + 24] === bytes[at + 32]
+    bytes[at + 39] === 0 &&
+    bytes[at + 38] === 0
   )
 }

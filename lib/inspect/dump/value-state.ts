@@ -5,13 +5,8 @@
  * fails its checksum and has such a block is taken for one; a disk that lost a block leaves the same picture.
  */
 
-import {
-  chunkChecksum,
-  proveRecordHead,
-  type RecordHeader,
-  VALUE_CHUNK_BYTES,
-} from '../../../vlog/record.ts'
-import { checksum } from '../../base/checksum.ts'
+import { proveRecordHead, type RecordHeader } from '../../../vlog/record.ts'
+import { VALUE_CHUNK_BYTES, wrongChunk } from '../../../vlog/value-chunks.ts'
 import type { FileWindow } from '../../base/files/file-window.ts'
 
 export type ValueState = 'proved' | 'hole' | 'damaged'
@@ -32,10 +27,9 @@ export function valueState(window: FileWindow, offset: number, header: RecordHea
     const length = Math.min(VALUE_CHUNK_BYTES, storedLength - from)
     const place = offset + headBytes + from
     const at = window.view(place, length)
-    const bytes = window.bytes.subarray(at, at + length)
-    if (checksum(bytes) !== chunkChecksum(head, chunk)) {
+    if (wrongChunk(head, 0, window.bytes, at, at + length, chunk) >= 0) {
       isWhole = false
-      hasHole ||= hasZeroBlock(bytes, place)
+      hasHole ||= hasZeroBlock(window.bytes.subarray(at, at + length), place)
     }
     from += Math.max(1, length)
   }

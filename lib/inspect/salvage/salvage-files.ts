@@ -6,7 +6,7 @@
  */
 
 import { readSegmentHeader, SEGMENT_HEADER_BYTES } from '../../../vlog/log/segment-header.ts'
-import { IoError, toWiscError, WiscError } from '../../base/errors.ts'
+import { IoError, isNewerVersion, toWiscError, WiscError } from '../../base/errors.ts'
 import { FILE_HEADER_BYTES } from '../../base/files/file-header.ts'
 import {
   joinPath,
@@ -17,7 +17,7 @@ import {
   tableName,
 } from '../../base/files/file-names.ts'
 import type { File, FileSystem, Lock } from '../../base/files/file-system.ts'
-import { FRAME_HEADER_BYTES, frameSeed, readFrameHeader } from '../../base/files/frame.ts'
+import { FRAME_HEADER_BYTES, frameSeed, readKnownFrame } from '../../base/files/frame.ts'
 import { lockStoreQuietly } from '../../base/platform/store-lock.ts'
 import { refuseUnfinished } from '../../recovery/store-place.ts'
 import { readCurrent } from '../../tree/version/current.ts'
@@ -125,11 +125,15 @@ const SAYS_NOTHING: ReadonlySet<string> = new Set([
   'EAGAIN',
 ])
 
-/** What an error says about a file. @throws the error, if it says nothing of its bytes */
+/**
+ * What an error says about a file.
+ * @throws the error, if it says nothing of its bytes, or that they are of a newer version: what this one cannot read
+ *   may hide what it can (a range that was deleted), and nothing is lost that the right version would not find
+ */
 export function damageOf(file: string, thrown: unknown): FileDamage {
   const error = toWiscError(thrown)
   const isRefusal = error instanceof IoError && SAYS_NOTHING.has(error.errno)
-  if (isRefusal || error.code === 'WISC_INTERNAL') throw thrown
+  if (isRefusal || isNewerVersion(error) || error.code === 'WISC_INTERNAL') throw thrown
   const { offset, reason } = error as { offset?: number; reason?: string }
   return { file, offset, end: undefined, reason: reason ?? error.message }
 }
@@ -187,7 +191,7 @@ function readChain(
     let durableEdit = 0
     for (let offset = SEGMENT_HEADER_BYTES; ; ) {
       const bytes = readRange(file, offset, FRAME_HEADER_BYTES)
-      const frame = readFrameHeader(bytes, 0, seed, offset)
+      const frame = readKnownFrame(bytes, 0, seed, offset, name)
       if (!frame) return { predecessor, predecessorLength, durableEdit }
       durableEdit = Math.max(durableEdit, frame.durableEdit)
       offset += frame.length

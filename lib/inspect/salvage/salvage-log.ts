@@ -2,13 +2,14 @@
 
 import { SEGMENT_HEADER_BYTES } from '../../../vlog/log/segment-header.ts'
 import { RELOCATION_HEADER_BYTES } from '../../../vlog/relocation/relocation-format.ts'
+import { isNewerVersion } from '../../base/errors.ts'
 import { FILE_HEADER_BYTES, type FileIdentity } from '../../base/files/file-header.ts'
 import { segmentName } from '../../base/files/file-names.ts'
 import type { File } from '../../base/files/file-system.ts'
 import { frameSeed } from '../../base/files/frame.ts'
 import type { Version } from '../../tree/version/version.ts'
 import { readRange } from '../dump/dump-context.ts'
-import { readFooter, readPlaces } from '../dump/dump-relocation.ts'
+import { findUnknownPart, readFooter, readPlaces } from '../dump/dump-relocation.ts'
 import { findIdentity } from '../dump/file-identity.ts'
 import {
   type Scanned,
@@ -50,7 +51,10 @@ export function* readLogFile(
   const isRelocation = identity?.kind === 'relocation'
   if (isRelocation) {
     const seed = frameSeed(identity)
-    const { layout, footerOffset } = readFooter(file, name, size, seed)
+    const ends = readFooter(file, name, size, seed)
+    const { layout, footerOffset } = ends
+    const unknown = layout ? findUnknownPart(file, name, seed, layout) : ends.error
+    if (unknown && isNewerVersion(unknown)) throw unknown
     const places = layout && readPlaces(file, name, seed, layout)
     const recordsEnd = layout?.recordsEnd ?? footerOffset
     if (!places) note(recordsEnd, size, 'index of the relocation is damaged')
@@ -66,6 +70,7 @@ export function* readLogFile(
   let records = 0
   for (const one of scan) {
     if (one.type === 'damage') note(one.offset, one.end, one.reason)
+    else if (one.unknown) throw one.unknown
     if (one.type !== 'record') continue
     visit.record(one, !isRelocation)
     if (++records % RECORDS_PER_STEP > 0) continue

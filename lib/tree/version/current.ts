@@ -1,18 +1,21 @@
 /**
  * CURRENT: names the live manifest. One small text, replaced as a whole by a rename.
  *
- *   wisc 1
+ *   wisc 2
  *   manifest MANIFEST-000012
  *   database 00112233445566778899aabbccddeeff
  *   checksum cbf43926
  *
- * Four lines, each ended by one line feed; the checksum is the CRC-32 of all bytes before its line.
+ * Lines, each ended by one line feed; the checksum is the CRC-32 of all bytes before its line. In front of it may lie
+ * lines of newer versions: one that begins with "may " is ignored (and lost with the next CURRENT), one that begins
+ * with "must " is refused.
  * It is written to CURRENT.tmp, synced, renamed, and the directory is synced (I4: the manifest that
  * it names is durable before). A CURRENT.tmp that a crash left is harmless: it is unlinked by the
  * next writer.
  */
 import { crc32From } from '../../base/checksum.ts'
-import { CorruptionError, syncFailed, WiscError } from '../../base/errors.ts'
+import { CorruptionError, newerVersion, syncFailed } from '../../base/errors.ts'
+import { FORMAT_VERSION } from '../../base/files/file-header.ts'
 import {
   CURRENT_NAME,
   CURRENT_TEMPORARY_NAME,
@@ -23,8 +26,9 @@ import {
 import type { FileSystem } from '../../base/files/file-system.ts'
 import { clearName } from '../../base/files/set-aside.ts'
 
-const CURRENT_VERSION = 1
 const CURRENT_BYTES_MAX = 4096
+const CURRENT_TEXT =
+  /^wisc \d+\nmanifest (MANIFEST-\d+)\ndatabase ([0-9a-f]{32})\n((?:(?:may|must) [!-~][ -~]*\n)*)$/
 const CHECKSUM_LINE_BYTES = 'checksum 00000000\n'.length
 
 export interface Current {
@@ -39,7 +43,7 @@ function hex32(value: number): string {
 function encodeCurrent(current: Current): Uint8Array {
   const id = Buffer.from(current.databaseId).toString('hex')
   const name = manifestName(current.manifestNumber)
-  const text = `wisc ${CURRENT_VERSION}\nmanifest ${name}\ndatabase ${id}\n`
+  const text = `wisc ${FORMAT_VERSION}\nmanifest ${name}\ndatabase ${id}\n`
   return Buffer.from(`${text}checksum ${hex32(crc32From(0, Buffer.from(text)))}\n`)
 }
 
@@ -52,14 +56,16 @@ function decodeCurrent(bytes: Uint8Array): Current {
   }
   const text = body.toString('latin1')
   const version = /^wisc (\d{1,9})\n/.exec(text)?.[1]
-  if (version !== undefined && Number(version) !== CURRENT_VERSION) {
-    throw new WiscError(
-      'WISC_FORMAT_VERSION',
-      `database is of another version of wisc file=${CURRENT_NAME} version=${version}`,
-    )
+  if (version !== undefined && Number(version) !== FORMAT_VERSION) {
+    throw newerVersion(CURRENT_NAME, 0, `database is of another format, version=${version}`)
   }
-  const match = /^wisc 1\nmanifest (MANIFEST-\d+)\ndatabase ([0-9a-f]{32})\n$/.exec(text)
+  const match = CURRENT_TEXT.exec(text)
   const name = match && parseFileName(match[1]!)
+  const must = /^must .*/m.exec(match?.[3] ?? '')
+  if (must) {
+    const what = `database needs what this version does not know, line=${JSON.stringify(must[0])}`
+    throw newerVersion(CURRENT_NAME, text.indexOf(`\n${must[0]}`) + 1, what)
+  }
   if (!match || !name) throw new CorruptionError(CURRENT_NAME, 0, 'CURRENT is malformed')
   return { manifestNumber: name.number, databaseId: new Uint8Array(Buffer.from(match[2]!, 'hex')) }
 }

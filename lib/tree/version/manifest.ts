@@ -17,14 +17,7 @@
  */
 import { readU32, writeU32 } from '../../base/bytes.ts'
 import { checksum } from '../../base/checksum.ts'
-import {
-  assert,
-  CorruptionError,
-  isMissing,
-  syncFailed,
-  toWiscError,
-  WiscError,
-} from '../../base/errors.ts'
+import { assert, CorruptionError, isMissing, syncFailed, toWiscError } from '../../base/errors.ts'
 import {
   FILE_HEADER_BYTES,
   type FileIdentity,
@@ -39,7 +32,7 @@ import {
   FRAME_HEADER_BYTES,
   type FrameHeader,
   frameSeed,
-  readFrameHeader,
+  readKnownFrame,
   writeFrameHeader,
 } from '../../base/files/frame.ts'
 import { unlinkIfPossible } from '../../base/files/unlink.ts'
@@ -239,12 +232,6 @@ class ManifestReader {
     for (;;) {
       const frame = this.#frameAt(at)
       if (!frame) break
-      if (frame.refuseFlags !== 0) {
-        throw new WiscError(
-          'WISC_FORMAT_VERSION',
-          `frame is of another version file=${name} offset=${at} flags=${frame.refuseFlags}`,
-        )
-      }
       if (lastEditNumber !== undefined && frame.firstSequence !== lastEditNumber + 1) {
         throw new CorruptionError(name, at, `edit ${frame.firstSequence} follows ${lastEditNumber}`)
       }
@@ -266,7 +253,13 @@ class ManifestReader {
   #frameAt(at: number): FrameHeader | undefined {
     const left = this.#size - at
     if (left < FRAME_OVERHEAD_BYTES) return undefined
-    const frame = readFrameHeader(this.#bytes(at, FRAME_OVERHEAD_BYTES), 0, this.#seed, at)
+    const frame = readKnownFrame(
+      this.#bytes(at, FRAME_OVERHEAD_BYTES),
+      0,
+      this.#seed,
+      at,
+      this.#name,
+    )
     if (!frame || frame.length > left || frame.length < FRAME_OVERHEAD_BYTES) return undefined
     const isOfManifest = frame.durable.segment === this.#identity.number
     if (frame.recordCount !== 1 || !isOfManifest) return undefined

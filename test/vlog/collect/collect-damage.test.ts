@@ -8,8 +8,8 @@ import {
   SEGMENT_HEADER_BYTES,
   writeSegmentHeader,
 } from '#dist/vlog/log/segment-header.js'
-import { VALUE_CHUNK_BYTES } from '#dist/vlog/record.js'
 import { RelocationWriter } from '#dist/vlog/relocation/relocation-writer.js'
+import { VALUE_CHUNK_BYTES } from '#dist/vlog/value-chunks.js'
 import { BLOCK_BYTES } from '../../support/files/content.ts'
 import { segmentSeed } from '../../support/parts/log-segments.ts'
 import {

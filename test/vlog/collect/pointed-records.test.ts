@@ -2,8 +2,8 @@
 import { describe, expect, test } from 'vitest'
 import { segmentName } from '#dist/lib/base/files/file-names.js'
 import type { ValueLogFile } from '#dist/vlog/collect/victim.js'
-import { VALUE_CHUNK_BYTES } from '#dist/vlog/record.js'
 import { RELOCATION_HEADER_BYTES } from '#dist/vlog/relocation/relocation-format.js'
+import { VALUE_CHUNK_BYTES } from '#dist/vlog/value-chunks.js'
 import {
   corruptionOf,
   countOpen,

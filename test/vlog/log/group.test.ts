@@ -14,8 +14,8 @@ import {
   readRecordHeader,
   recordBytes,
   recordHeadBytes,
-  valueChecksums,
 } from '#dist/vlog/record.js'
+import { valueChecksums } from '#dist/vlog/value-chunks.js'
 import { bytesOf, DATABASE_ID, SALT, segmentSeed } from '../../support/parts/log-segments.ts'
 
 interface Written {

@@ -8,7 +8,8 @@ import { FRAME_HEADER_BYTES, type FrameHeader } from '#dist/lib/base/files/frame
 import { LOG_START } from '#dist/lib/base/log-position.js'
 import { SEGMENT_HEADER_BYTES } from '#dist/vlog/log/segment-header.js'
 import type { SegmentWalkResult, WalkOptions } from '#dist/vlog/log/segment-walk.js'
-import { RECORD_HEADER_BYTES, VALUE_CHUNK_BYTES } from '#dist/vlog/record.js'
+import { RECORD_HEADER_BYTES } from '#dist/vlog/record.js'
+import { VALUE_CHUNK_BYTES } from '#dist/vlog/value-chunks.js'
 import { MemoryFileSystem } from '../../support/files/memory-file-system.ts'
 import {
   bytesOf,

@@ -43,7 +43,7 @@ test('a file is what FORMAT.md says', () => {
   const file = Buffer.from(relocation.fileSystem.contents(PATH))
   const u64 = (at: number): number => Number(file.readBigUInt64LE(at))
 
-  expect(file.subarray(0, 12).toString('hex')).toBe('776973630d0a1a0a01000500')
+  expect(file.subarray(0, 12).toString('hex')).toBe('776973630d0a1a0a02000500')
   const seedBytes = Buffer.concat([DATABASE_ID, file.subarray(48, 60)])
   expect(u64(48)).toBe(NUMBER)
   const fileSeed = crc32(seedBytes)
@@ -70,7 +70,7 @@ test('a file is what FORMAT.md says', () => {
   expect(parts.length).toBe(24 * partCount)
   const segments: number[] = []
   for (const [i, part] of built.parts.entries()) {
-    expect(Number(parts.readBigUInt64LE(24 * i))).toBe(part.segment)
+    expect(parts.readUInt32LE(24 * i)).toBe(part.segment)
     expect(Number(parts.readBigUInt64LE(24 * i + 8))).toBe(part.records)
     expect(Number(parts.readBigUInt64LE(24 * i + 16))).toBe(part.bytes)
     for (let n = 0; n < part.records; n++) segments.push(part.segment)

@@ -1,0 +1,388 @@
+/**
+ * One list of all places in which a newer version may have put something that this one does not know, but for tables
+ * and the fields of edits. Each can plant it into the files of a store: what readers may ignore, what they must refuse.
+ */
+import { crc32 } from 'node:zlib'
+import { checksum } from '#dist/lib/base/checksum.js'
+import { openDump } from '#dist/lib/inspect/dump/dump.js'
+import type { Item } from '#dist/lib/inspect/dump/items.js'
+import type { DiskImage } from '../support/files/disk-model.ts'
+import { FaultFileSystem } from '../support/files/fault-file-system.ts'
+
+export type Half = 'ignore' | 'refuse'
+/** Whoever may come across a place; `write` opens for writing, `collect` rewrites everything. */
+export type ReaderName = 'write' | 'readOnly' | 'verify' | 'collect' | 'dump' | 'salvage' | 'second'
+
+export interface Planted {
+  readonly file: string
+  /** Where an error says that it is. */
+  readonly offset: number
+  /** Values that are shorter for it. */
+  readonly values?: ReadonlyMap<string, Buffer>
+  /** Bytes that are copied with it, wherever it goes. */
+  readonly marker?: Buffer
+}
+
+export interface UnknownPart {
+  readonly name: string
+  readonly halves: readonly Half[]
+  /** Who cannot miss it; the others may. */
+  readonly refusedBy: readonly ReaderName[]
+  plant(files: Files, half: Half): Planted
+}
+
+const ALL: readonly ReaderName[] = [
+  'write',
+  'readOnly',
+  'verify',
+  'collect',
+  'dump',
+  'salvage',
+  'second',
+]
+const BOTH: readonly Half[] = ['ignore', 'refuse']
+const MARKER: Buffer = Buffer.from('a note of a newer version')
+
+/** The files of a store, to be changed. */
+export class Files {
+  readonly image: DiskImage
+  readonly #bytes: Map<string, Buffer>
+
+  constructor(image: DiskImage) {
+    this.#bytes = new Map([...image.files].map(([path, bytes]) => [path, Buffer.from(bytes)]))
+    this.image = { ...image, files: this.#bytes }
+  }
+
+  get names(): string[] {
+    return [...this.#bytes.keys()].map((path) => path.slice(path.lastIndexOf('/') + 1)).sort()
+  }
+
+  get(name: string): Buffer {
+    return this.#bytes.get(`/db/${name}`)!
+  }
+
+  set(name: string, bytes: Buffer): void {
+    this.#bytes.set(`/db/${name}`, bytes)
+  }
+
+  items(name: string): Item[] {
+    const dump = openDump(`/db/${name}`, { fileSystem: new FaultFileSystem({}, this.image) })
+    try {
+      return [...dump.items]
+    } finally {
+      dump.close()
+    }
+  }
+
+  /** The first file of a kind; for a segment or relocation the one that holds the record of a key. */
+  ofKind(kind: number, key?: string): string {
+    const isIt = (name: string): boolean =>
+      this.get(name)[10] === kind && (key === undefined || this.recordOf(name, key) !== undefined)
+    return this.names.find((name) => name !== 'CURRENT' && name !== 'LOCK' && isIt(name))!
+  }
+
+  recordOf(name: string, key: string): Item | undefined {
+    return this.items(name).find(
+      ({ what, fields }) => what === 'record' && fieldOf(fields, 'key') === key,
+    )
+  }
+
+  first(name: string, what: string): Item {
+    return this.items(name).find((item) => item.what === what)!
+  }
+}
+
+function fieldOf(fields: Item['fields'], name: string): string | undefined {
+  const value = fields.find((field) => field.name === name)?.value
+  return value instanceof Uint8Array ? Buffer.from(value).toString() : undefined
+}
+
+function seedOf(bytes: Buffer): number {
+  return crc32(Buffer.concat([bytes.subarray(16, 32), bytes.subarray(48, 60)]))
+}
+
+function sealHeader(bytes: Buffer): void {
+  bytes.writeUInt32LE(crc32(bytes.subarray(0, 60)), 60)
+}
+
+/** Flags of two bytes each at `at`; then the bytes get their checksum. */
+function setFlags(bytes: Buffer, at: number, half: Half): void {
+  bytes.writeUInt16LE(0x4001, half === 'ignore' ? at : at + 2)
+}
+
+function headerPart(
+  name: string,
+  fileOf: (files: Files) => string,
+  refusedBy: readonly ReaderName[],
+): UnknownPart {
+  return {
+    name: `flags of the header of ${name}`,
+    halves: BOTH,
+    refusedBy,
+    plant: (files, half) => {
+      const file = fileOf(files)
+      const bytes = files.get(file)
+      setFlags(bytes, 12, half)
+      sealHeader(bytes)
+      return { file, offset: 14 }
+    },
+  }
+}
+
+/** A byte of the file header that has no half to ignore. */
+function headerByte(name: string, at: number, value: number): UnknownPart {
+  return {
+    name,
+    halves: ['refuse'],
+    refusedBy: ALL,
+    plant: (files) => {
+      const file = files.ofKind(3, 'tail/1')
+      const bytes = files.get(file)
+      bytes[at] = value
+      sealHeader(bytes)
+      return { file, offset: at }
+    },
+  }
+}
+
+/** Makes the record at an offset what `change` wants, of the same length, and proves it anew. */
+function changeRecord(bytes: Buffer, at: number, change: (record: Buffer) => void): void {
+  const length = bytes.readUIntLE(at + 24, 6)
+  const head = 40 + bytes[at + 15]! + bytes.readUIntLE(at + 12, 3)
+  const record = bytes.subarray(at, at + head + length)
+  change(record)
+  const valueAt = 40 + record[15]! + record.readUIntLE(12, 3)
+  const sum = crc32(record.subarray(8, valueAt))
+  record.writeUInt32LE(sum, 0)
+  record.writeUInt32LE((sum ^ checksum(record.subarray(valueAt))) >>> 0, 4)
+}
+
+/** An optional field, which takes its bytes from the value: the length of the record stays. */
+function addOption(record: Buffer, half: Half): Buffer {
+  const keyLength = record.readUIntLE(12, 3)
+  const key = Buffer.from(record.subarray(40, 40 + keyLength))
+  const value = Buffer.from(record.subarray(40 + keyLength + 1 + MARKER.length))
+  record[half === 'ignore' ? 10 : 11] = 0x80
+  record[15] = 1 + MARKER.length
+  record.writeUIntLE(value.length, 24, 6)
+  record.writeUIntLE(value.length, 32, 6)
+  Buffer.concat([Buffer.of(MARKER.length), MARKER, key, value]).copy(record, 40)
+  return value
+}
+
+interface RecordPlace {
+  readonly name: string
+  readonly key: string
+  readonly kind: number
+  readonly refusedBy: readonly ReaderName[]
+}
+
+const RECORD_PLACES: readonly RecordPlace[] = [
+  // The last one of the log: nothing behind it would tell that it is no torn tail.
+  { name: "of the log's last record", key: 'tail/9', kind: 3, refusedBy: ALL },
+  { name: 'of a record in the log', key: 'tail/1', kind: 3, refusedBy: ALL },
+  {
+    name: 'of a record that a table points to',
+    key: 'sealed/1',
+    kind: 3,
+    refusedBy: ['write', 'readOnly', 'verify', 'collect', 'dump', 'salvage', 'second'],
+  },
+  {
+    name: 'of a record in a relocation',
+    key: 'moved/1',
+    kind: 5,
+    refusedBy: ['write', 'readOnly', 'verify', 'collect', 'dump', 'salvage', 'second'],
+  },
+]
+
+function recordPart(
+  what: string,
+  halves: readonly Half[],
+  place: RecordPlace,
+  change: (record: Buffer, half: Half) => Buffer | undefined,
+): UnknownPart {
+  return {
+    name: `${what} ${place.name}`,
+    halves,
+    refusedBy: place.refusedBy,
+    plant: (files, half) => {
+      const file = files.ofKind(place.kind, place.key)
+      const { offset } = files.recordOf(file, place.key)!
+      let value: Buffer | undefined
+      changeRecord(files.get(file), offset, (record) => {
+        value = change(record, half)
+      })
+      return value === undefined
+        ? { file, offset }
+        : { file, offset, values: new Map([[place.key, value]]), marker: MARKER }
+    },
+  }
+}
+
+function byteOf(at: number, value: number): (record: Buffer) => undefined {
+  return (record) => {
+    record[at] = value
+    return undefined
+  }
+}
+
+function framePart(
+  name: string,
+  frameOf: (files: Files) => [file: string, offset: number],
+): UnknownPart {
+  return {
+    name: `flags of ${name}`,
+    halves: BOTH,
+    refusedBy: ALL,
+    plant: (files, half) => {
+      const [file, offset] = frameOf(files)
+      const bytes = files.get(file)
+      const before = bytes.readUInt32LE(offset + 4)
+      setFlags(bytes, offset + 36, half)
+      const sum = crc32(bytes.subarray(offset + 8, offset + 64), seedOf(bytes))
+      bytes.writeUInt32LE(sum, offset + 4)
+      // In a manifest the checksum of the edit is bound to that of its frame.
+      if (bytes[10] === 1) {
+        bytes.writeUInt32LE((bytes.readUInt32LE(offset + 64) ^ before ^ sum) >>> 0, offset + 64)
+      }
+      return { file, offset }
+    },
+  }
+}
+
+function lastFrame(files: Files, file: string): [string, number] {
+  return [file, files.items(file).findLast(({ what }) => what === 'frame')!.offset]
+}
+
+const relocationParts: readonly UnknownPart[] = [
+  {
+    name: 'flags of the footer of a relocation',
+    halves: BOTH,
+    refusedBy: ALL,
+    plant: (files, half) => {
+      const file = files.ofKind(5)
+      const bytes = files.get(file)
+      const footer = bytes.length - 64
+      setFlags(bytes, footer + 48, half)
+      bytes.writeUInt32LE(crc32(bytes.subarray(footer, footer + 52), seedOf(bytes)), footer + 52)
+      return { file, offset: footer + 50 }
+    },
+  },
+  {
+    name: 'flags of a part of a relocation',
+    halves: BOTH,
+    refusedBy: ALL,
+    plant: (files, half) => {
+      const file = files.ofKind(5)
+      const bytes = files.get(file)
+      const footer = bytes.length - 64
+      const parts = bytes.readUIntLE(footer + 16, 6)
+      setFlags(bytes, parts + 4, half)
+      const at = Buffer.alloc(8)
+      at.writeUIntLE(parts, 0, 6)
+      const sum = crc32(bytes.subarray(parts, footer - 4), crc32(at, seedOf(bytes)))
+      bytes.writeUInt32LE(sum, footer - 4)
+      return { file, offset: parts + 6 }
+    },
+  },
+]
+
+const current: UnknownPart = {
+  name: 'a line of CURRENT',
+  halves: BOTH,
+  refusedBy: ALL,
+  plant: (files, half) => {
+    const text = files.get('CURRENT').toString()
+    const body = text.slice(0, text.indexOf('checksum'))
+    const more = `${body}${half === 'ignore' ? 'may' : 'must'} know of something\n`
+    const sum = crc32(Buffer.from(more)).toString(16).padStart(8, '0')
+    files.set('CURRENT', Buffer.from(`${more}checksum ${sum}\n`))
+    return { file: 'CURRENT', offset: body.length }
+  },
+}
+
+const currentVersion: UnknownPart = {
+  name: 'the format of CURRENT',
+  halves: ['refuse'],
+  refusedBy: ALL,
+  plant: (files) => {
+    const text = files
+      .get('CURRENT')
+      .toString()
+      .replace(/^wisc \d+/, 'wisc 3')
+    const body = text.slice(0, text.indexOf('checksum'))
+    const sum = crc32(Buffer.from(body)).toString(16).padStart(8, '0')
+    files.set('CURRENT', Buffer.from(`${body}checksum ${sum}\n`))
+    return { file: 'CURRENT', offset: 0 }
+  },
+}
+
+const chain: UnknownPart = {
+  name: 'flags of the chain of a segment',
+  halves: BOTH,
+  refusedBy: ALL,
+  plant: (files, half) => {
+    const file = files.ofKind(3, 'tail/1')
+    const bytes = files.get(file)
+    setFlags(bytes, 88, half)
+    bytes.writeUInt32LE(crc32(bytes.subarray(64, 92), seedOf(bytes)), 92)
+    return { file, offset: 90 }
+  },
+}
+
+/** Behind a frame that a crash has torn, where everything else is a torn tail. */
+const behindDamage: readonly UnknownPart[] = [
+  framePart('a frame behind the torn one', (files) => {
+    const file = files.ofKind(3, 'tail/9')
+    tear(files, file)
+    return lastFrame(files, file)
+  }),
+  recordPart(
+    'kind',
+    ['refuse'],
+    { ...RECORD_PLACES[0]!, name: 'of a record behind a torn frame' },
+    byteOf(8, 4),
+  ),
+].map((part) => ({
+  ...part,
+  halves: ['refuse'] as const,
+  plant: (files: Files, half: Half) => {
+    tear(files, files.ofKind(3, 'tail/9'))
+    return part.plant(files, half)
+  },
+}))
+
+/** Damages the last frame but one, of which nobody says that it was durable. */
+function tear(files: Files, file: string): void {
+  const frames = files.items(file).filter(({ what }) => what === 'frame')
+  files.get(file)[frames.at(-2)!.offset + 20]! ^= 1
+}
+
+export const UNKNOWN_PARTS: readonly UnknownPart[] = [
+  current,
+  currentVersion,
+  headerPart('the manifest', (files) => files.ofKind(1), ALL),
+  headerPart('a table', (files) => files.ofKind(2), ALL),
+  headerPart('a segment in use', (files) => files.ofKind(3, 'tail/1'), ALL),
+  headerPart('a sealed segment', (files) => files.ofKind(3, 'sealed/1'), ALL),
+  headerPart('a relocation', (files) => files.ofKind(5), ALL),
+  headerPart('BALLAST', () => 'BALLAST', ['write', 'collect', 'dump']),
+  headerByte('the format of a file', 8, 3),
+  headerByte('a kind of files', 10, 6),
+  headerByte('a cipher of the store', 11, 1),
+  chain,
+  framePart('a frame of the log', (files) => {
+    const file = files.ofKind(3, 'tail/1')
+    return [file, files.first(file, 'frame').offset]
+  }),
+  framePart('the last frame of the log', (files) => lastFrame(files, files.ofKind(3, 'tail/9'))),
+  framePart('the last frame of the manifest', (files) => lastFrame(files, files.ofKind(1))),
+  ...relocationParts,
+  ...RECORD_PLACES.flatMap((place) => [
+    recordPart('an optional field', BOTH, place, addOption),
+    recordPart('a reserved kind', ['refuse'], place, byteOf(8, 4)),
+    recordPart('a codec', ['refuse'], place, byteOf(9, 1)),
+  ]),
+  recordPart('an unknown kind', ['refuse'], RECORD_PLACES[0]!, byteOf(8, 200)),
+  ...behindDamage,
+]
