@@ -2,6 +2,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { SOURCES } from './support/sources.ts'
 
 const ROOT = path.dirname(import.meta.dirname)
 const COLUMNS_MAX = 120
@@ -17,6 +18,17 @@ describe('pages', () => {
       text.split('\n').flatMap((line, i) => (line.length > COLUMNS_MAX ? `${name}:${i + 1}` : [])),
     )
     expect(long).toEqual([])
+  })
+
+  test('every file that a comment of the code names is there', () => {
+    const there = SOURCES.map(({ name }) => `/${name}`)
+    const missing = SOURCES.flatMap(({ name, text }) =>
+      [...text.matchAll(/^ *(?:\/\*\*|\*|\/\/) .*$/gm)]
+        .flatMap(([comment]) => [...comment.matchAll(/(?<![\w/.])(?:[\w-]+\/)*[\w-]+\.ts\b/g)])
+        .filter(([file]) => !there.some((path) => path.endsWith(`/${file}`)))
+        .map(([file]) => `${name}: ${file}`),
+    )
+    expect(missing).toEqual([])
   })
 
   test('every file that they name is there', () => {

@@ -52,6 +52,25 @@ export function equalBytes(left: Uint8Array, right: Uint8Array): boolean {
   return left.length === right.length && compareBytes(left, right) === 0
 }
 
+/** Up to this a loop copies faster than a view and a call. */
+const LOOP_COPY_BYTES = 32
+
+/** Copies source[start .. end) to `target` from `at` on. */
+export function copyRange(
+  source: Uint8Array,
+  start: number,
+  end: number,
+  target: Uint8Array,
+  at: number,
+): void {
+  if (end - start > LOOP_COPY_BYTES) {
+    target.set(source.subarray(start, end), at)
+    return
+  }
+  let to = at
+  for (let from = start; from < end; from++) target[to++] = source[from]!
+}
+
 /** A copy of a range. Callers pass Buffers, too, and `slice` of a Buffer is a view of the same memory. */
 export function copyBytes(
   bytes: Uint8Array,

@@ -17,14 +17,14 @@ import type { FrozenMemtable } from '../tree/memtable/memtable.ts'
 interface JobBase {
   readonly directory: string
   readonly databaseId: Uint8Array
-  /** What the job's directory must still be before it makes, punches or removes anything (base/ground.ts). */
+  /** What the job's directory must still be before it makes, punches or removes anything (lib/base/files/ground.ts). */
   readonly ground?: GroundMarks
   /** Of the files that it makes in a worker; the usual one if there is none. Set by the runner. */
   readonly fileMode?: number | undefined
 }
 
 interface TableJobBase extends JobBase {
-  /** The memory of the store's FileNumbers (base/file-numbers.ts). */
+  /** The memory of the store's FileNumbers (lib/base/files/file-numbers.ts). */
   readonly fileNumbers: SharedArrayBuffer
   /** Sequences at which someone may still read, ascending; the last one is the newest visible when the job was made. */
   readonly readableSequences: readonly number[]

@@ -5,6 +5,7 @@
  * is allocated for a key.
  */
 
+import { copyRange } from '../base/bytes.ts'
 import type { Sequence } from '../base/ids.ts'
 import type { Edge, EmptyRange, EmptyRanges } from '../state/empty-ranges.ts'
 
@@ -77,9 +78,8 @@ class GrowingEdge implements Edge {
   set(bytes: Uint8Array, start: number, end: number, behind: boolean): Uint8Array {
     const length = end - start
     if (length > this.#memory.length) this.#memory = new Uint8Array(length * 2)
-    const memory = this.#memory
-    for (let from = start, to = 0; from < end; from++, to++) memory[to] = bytes[from]!
-    this.key = memory.subarray(0, length)
+    copyRange(bytes, start, end, this.#memory, 0)
+    this.key = this.#memory.subarray(0, length)
     this.behind = behind
     return this.key
   }

@@ -8,7 +8,7 @@
 
 import { SlabAllocator } from '../../vlog/read/slab.ts'
 import type { ValueRequest } from '../../vlog/read/value-reader.ts'
-import { copyBytes } from '../base/bytes.ts'
+import { copyBytes, copyRange } from '../base/bytes.ts'
 import { WiscError } from '../base/errors.ts'
 import type { Sequence } from '../base/ids.ts'
 import { keyBytes, type ResolvedScan, throwIfAborted } from '../contract/arguments.ts'
@@ -315,19 +315,4 @@ class BatchIterator<T> implements StoreIterator<T> {
     copyRange(bytes, start, end, memory, at)
     return memory.subarray(at, at + length)
   }
-}
-
-/** For short ranges a loop is faster than a view and a copy. */
-function copyRange(
-  source: Uint8Array,
-  start: number,
-  end: number,
-  target: Uint8Array,
-  at: number,
-): void {
-  if (end - start > 64) {
-    target.set(source.subarray(start, end), at)
-    return
-  }
-  for (let from = start, to = at; from < end; from++, to++) target[to] = source[from]!
 }

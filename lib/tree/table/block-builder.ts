@@ -2,8 +2,8 @@
  * Builds data blocks, one after the other in the same memory. The bytes are drawn in
  * block-format.ts. Data plane.
  */
-import { writeU32 } from '../../base/bytes.ts'
-import { copyBytes, GrowingBytes } from '../../base/growing-bytes.ts'
+import { copyRange, writeU32 } from '../../base/bytes.ts'
+import { GrowingBytes } from '../../base/growing-bytes.ts'
 import { VARINT_BYTES_MAX, writeVarint } from '../../base/varint.ts'
 import { KIND } from '../entry.ts'
 import type { KeyedEntry } from './block-format.ts'
@@ -68,7 +68,7 @@ export class BlockBuilder {
     at = writeVarint(bytes, at, keyEnd - keyStart)
     bytes[at++] = kind
     at = writeVarint(bytes, at, distance)
-    copyBytes(entry.keyBytes, keyStart, keyEnd, bytes, at)
+    copyRange(entry.keyBytes, keyStart, keyEnd, bytes, at)
     at += keyEnd - keyStart
     if (kind === KIND.pointer) {
       at = writeVarint(bytes, at, segmentIndex)
@@ -76,7 +76,7 @@ export class BlockBuilder {
       at = writeVarint(bytes, at, entry.length)
     } else if (kind === KIND.inline) {
       at = writeVarint(bytes, at, inlineLength)
-      copyBytes(entry.valueBytes, entry.valueStart, entry.valueEnd, bytes, at)
+      copyRange(entry.valueBytes, entry.valueStart, entry.valueEnd, bytes, at)
       at += inlineLength
     }
     content.length = at

@@ -26,8 +26,7 @@
  * that NaN (a varint behind the memory) fails them.
  */
 
-import { compareRange, NO_BYTES, readU32 } from '../../base/bytes.ts'
-import { copyBytes } from '../../base/growing-bytes.ts'
+import { compareRange, copyRange, NO_BYTES, readU32 } from '../../base/bytes.ts'
 import { FILE_BYTES_MAX, SEQUENCE_MAX, type Sequence } from '../../base/ids.ts'
 import { type FoundEntry, KEY_BYTES_MAX, KIND } from '../entry.ts'
 
@@ -265,7 +264,7 @@ export function decodeEntry(
   if (!(unshared <= end - at && shared <= previousLength)) return MALFORMED
   if (!(keyLength <= KEY_BYTES_MAX && sequence <= SEQUENCE_MAX)) return MALFORMED
   if (keyLength > entry.keyBytes.length) growKey(entry, shared, keyLength)
-  copyBytes(bytes, at, at + unshared, entry.keyBytes, shared)
+  copyRange(bytes, at, at + unshared, entry.keyBytes, shared)
   entry.keyEnd = keyLength
   entry.sequence = sequence
   return readPayload(bytes, at + unshared, end, tag, context, entry)
@@ -273,7 +272,7 @@ export function decodeEntry(
 
 function growKey(entry: KeyedEntry, shared: number, length: number): void {
   const grown = new Uint8Array(Math.min(KEY_BYTES_MAX, Math.max(64, length * 2)))
-  copyBytes(entry.keyBytes, 0, shared, grown, 0)
+  copyRange(entry.keyBytes, 0, shared, grown, 0)
   entry.keyBytes = grown
 }
 

@@ -1,8 +1,7 @@
 /**
  * The key of the entry before: tells a walk over sorted entries where the next key begins. Data plane.
  */
-import { compareRange } from '../../base/bytes.ts'
-import { copyBytes } from '../../base/growing-bytes.ts'
+import { compareRange, copyRange } from '../../base/bytes.ts'
 import type { KeyedEntry } from './block-format.ts'
 
 const KEY_BYTES_AT_FIRST = 256
@@ -21,7 +20,7 @@ export class LastKey {
       return false
     }
     if (length > key.length) this.#key = new Uint8Array(2 * length)
-    copyBytes(keyBytes, keyStart, keyEnd, this.#key, 0)
+    copyRange(keyBytes, keyStart, keyEnd, this.#key, 0)
     this.#length = length
     return true
   }

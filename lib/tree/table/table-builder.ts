@@ -6,7 +6,7 @@
  * all. Which entries go in, and where a table ends, is decided by the job that feeds it.
  */
 
-import { hashRange } from '../../base/bytes.ts'
+import { copyRange, hashRange } from '../../base/bytes.ts'
 import { assert, syncFailed } from '../../base/errors.ts'
 import { AppendBuffer } from '../../base/files/append-buffer.ts'
 import {
@@ -16,7 +16,7 @@ import {
 } from '../../base/files/file-header.ts'
 import type { File } from '../../base/files/file-system.ts'
 import { frameSeed } from '../../base/files/frame.ts'
-import { copyBytes, GrowingBytes } from '../../base/growing-bytes.ts'
+import { GrowingBytes } from '../../base/growing-bytes.ts'
 import {
   FILE_BYTES_MAX,
   FILE_NUMBER_MAX,
@@ -155,7 +155,7 @@ export class TableBuilder {
     if (isNewKey) {
       this.#addHash(hashRange(entry.keyBytes, entry.keyStart, entry.keyEnd, 0))
       if (keyLength > this.#lastKey.length) this.#growLastKey(keyLength)
-      copyBytes(entry.keyBytes, entry.keyStart + common, entry.keyEnd, this.#lastKey, common)
+      copyRange(entry.keyBytes, entry.keyStart + common, entry.keyEnd, this.#lastKey, common)
       this.#lastKeyLength = keyLength
       this.#smallestKey ??= this.#lastKey.slice(0, keyLength)
     }

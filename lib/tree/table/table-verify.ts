@@ -1,10 +1,9 @@
 /**
  * Verification of a table's entries: what a lookup or a cursor takes on trust is recounted here.
  */
-import { compareRange, hashRange, NO_BYTES } from '../../base/bytes.ts'
+import { compareRange, copyRange, hashRange, NO_BYTES } from '../../base/bytes.ts'
 import { CorruptionError } from '../../base/errors.ts'
 import { FileWindow } from '../../base/files/file-window.ts'
-import { copyBytes } from '../../base/growing-bytes.ts'
 import type { SegmentNumber, Sequence } from '../../base/ids.ts'
 import { KIND, type SegmentReference, valueLength } from '../entry.ts'
 import {
@@ -162,7 +161,7 @@ class Tally {
       }
       if (this.#entries === 0) this.#smallestKey = keyBytes.slice(0, keyEnd)
       if (keyEnd > this.#previousKey.length) this.#previousKey = new Uint8Array(keyEnd * 2)
-      copyBytes(keyBytes, 0, keyEnd, this.#previousKey, 0)
+      copyRange(keyBytes, 0, keyEnd, this.#previousKey, 0)
       this.#previousKeyLength = keyEnd
     }
     this.#previousSequence = sequence
