@@ -6,6 +6,7 @@
 import { CorruptionError } from '../../lib/base/errors.ts'
 import { readFileHeader } from '../../lib/base/files/file-header.ts'
 import type { File } from '../../lib/base/files/file-system.ts'
+import { readExactly } from '../../lib/base/files/file-window.ts'
 import { frameSeed } from '../../lib/base/files/frame.ts'
 import { RECORD_HEADER_BYTES } from '../record.ts'
 import {
@@ -50,20 +51,20 @@ export function readEnds(file: File, name: string, expected: ExpectedRelocation)
     const reason = `relocation has another length, bytes=${size} expected=${length}`
     throw new CorruptionError(name, Math.min(size, length), reason)
   }
-  const header = readRange(file, name, 0, RELOCATION_HEADER_BYTES)
+  const header = readExactly(file, name, 0, RELOCATION_HEADER_BYTES)
   const identity = readFileHeader(header, name, { kind: 'relocation', number, databaseId })
   if (identity.salt !== salt) throw new CorruptionError(name, 56, 'relocation carries another salt')
   const seed = frameSeed(identity)
 
   const tailStart = size - Math.min(size - RELOCATION_HEADER_BYTES, TAIL_BYTES)
-  const tail = readRange(file, name, tailStart, size - tailStart)
+  const tail = readExactly(file, name, tailStart, size - tailStart)
   const footerOffset = size - FOOTER_BYTES
   const layout = decodeFooter(tail, footerOffset - tailStart, seed, footerOffset, name)
   const { fenceOffset, partsOffset } = layout
   const ends =
     fenceOffset >= tailStart
       ? tail.subarray(fenceOffset - tailStart)
-      : readRange(file, name, fenceOffset, footerOffset - fenceOffset)
+      : readExactly(file, name, fenceOffset, footerOffset - fenceOffset)
   const partsAt = partsOffset - fenceOffset
   checkBlock(ends, 0, partsAt - CHECKSUM_BYTES, seed, fenceOffset, name)
   const partsEnd = footerOffset - fenceOffset - CHECKSUM_BYTES
@@ -104,11 +105,4 @@ function decodeParts(
     throw new CorruptionError(name, layout.partsOffset, 'parts do not add up to the relocation')
   }
   return parts
-}
-
-function readRange(file: File, name: string, offset: number, length: number): Uint8Array {
-  const bytes = new Uint8Array(length)
-  const got = file.read(bytes, 0, length, offset)
-  if (got < length) throw new CorruptionError(name, offset + got, 'file ends before its content')
-  return bytes
 }

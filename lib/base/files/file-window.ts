@@ -7,6 +7,7 @@
 import { CorruptionError } from '../errors.ts'
 import type { ReadableFile } from './lapsing-file.ts'
 
+const ENDS_BEFORE = 'file ends before its content'
 const CHUNK_BYTES = 1024 * 1024
 /**
  * A jump reads to the end of the block that it leads to, not into the next one, which may be a hole: the kernel would
@@ -18,6 +19,19 @@ const BLOCK_BYTES = 4096
  * large value: to read on through the holes of a punched file fills the page cache with their zeros.
  */
 const SKIP_BYTES_MAX = 32 * 1024
+
+/** Reads a range that must be there. @throws CorruptionError if the file ends before, IoError */
+export function readExactly(
+  file: ReadableFile,
+  name: string,
+  offset: number,
+  length: number,
+): Uint8Array {
+  const bytes = new Uint8Array(length)
+  const got = file.read(bytes, 0, length, offset)
+  if (got < length) throw new CorruptionError(name, offset + got, ENDS_BEFORE)
+  return bytes
+}
 
 export class FileWindow {
   readonly #file: ReadableFile
@@ -64,7 +78,7 @@ export class FileWindow {
     this.#length = got
     this.bytesRead += got
     if (got < length) {
-      throw new CorruptionError(this.fileName, offset + got, 'file ends before its content')
+      throw new CorruptionError(this.fileName, offset + got, ENDS_BEFORE)
     }
     return 0
   }

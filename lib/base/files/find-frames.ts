@@ -4,6 +4,35 @@ import { FileWindow } from './file-window.ts'
 import { FRAME_HEADER_BYTES, FRAME_MAGIC, type FrameHeader, readKnownFrame } from './frame.ts'
 
 /**
+ * The next frame at or behind `from`, wherever the first bytes of one stand.
+ * @param frameAt judges such a place: undefined if there is no frame
+ * @throws what `frameAt` throws, IoError
+ */
+export function nextFrame(
+  window: FileWindow,
+  from: number,
+  end: number,
+  frameAt: (offset: number) => FrameHeader | undefined,
+): FrameHeader | undefined {
+  for (let offset = from; offset + FRAME_HEADER_BYTES <= end; ) {
+    const length = Math.min(window.chunkBytes, end - offset)
+    const at = window.view(offset, length)
+    const bytes = Buffer.from(window.bytes.buffer, window.bytes.byteOffset + at, length)
+    const hit = bytes.indexOf(FRAME_MAGIC)
+    if (hit < 0) {
+      if (length <= FRAME_MAGIC.length) return undefined
+      offset += length - (FRAME_MAGIC.length - 1)
+      continue
+    }
+    offset += hit
+    const frame = offset + FRAME_HEADER_BYTES <= end ? frameAt(offset) : undefined
+    if (frame) return frame
+    offset++
+  }
+  return undefined
+}
+
+/**
  * Looks for frame headers behind damage: each proves itself and so the durable position that it carries,
  * whatever lies between.
  * @param found returns false when it has seen enough
@@ -17,23 +46,13 @@ export function findFrames(
   found: (frame: FrameHeader) => unknown,
 ): void {
   const window = new FileWindow(file, end)
-  let offset = from
-  while (offset + FRAME_HEADER_BYTES <= end) {
-    const length = Math.min(window.chunkBytes, end - offset)
-    const at = window.view(offset, length)
-    const hit = Buffer.from(window.bytes.buffer, window.bytes.byteOffset + at, length).indexOf(
-      FRAME_MAGIC,
-    )
-    if (hit < 0) {
-      offset += length - (FRAME_MAGIC.length - 1)
-      if (length <= FRAME_MAGIC.length) return
-      continue
-    }
-    offset += hit
-    if (offset + FRAME_HEADER_BYTES > end) return
-    const headerAt = window.view(offset, FRAME_HEADER_BYTES)
-    const frame = readKnownFrame(window.bytes, headerAt, seed, offset, window.fileName)
-    if (frame && found(frame) === false) return
-    offset += 1
+  const frameAt = (offset: number): FrameHeader | undefined => {
+    const at = window.view(offset, FRAME_HEADER_BYTES)
+    return readKnownFrame(window.bytes, at, seed, offset, window.fileName)
+  }
+  for (let next = from; ; ) {
+    const frame = nextFrame(window, next, end, frameAt)
+    if (!frame || found(frame) === false) return
+    next = frame.offset + 1
   }
 }

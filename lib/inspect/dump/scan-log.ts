@@ -21,6 +21,7 @@ import { readU32, readU64 } from '../../base/bytes.ts'
 import type { WiscError } from '../../base/errors.ts'
 import type { File } from '../../base/files/file-system.ts'
 import { FileWindow } from '../../base/files/file-window.ts'
+import { nextFrame } from '../../base/files/find-frames.ts'
 import {
   FRAME_HEADER_BYTES,
   FRAME_MAGIC,
@@ -91,7 +92,7 @@ export function* scanSegment(file: File, options: SegmentScanOptions): Generator
       offset += frame.length
       continue
     }
-    const behind = findFrame(window, seed, offset + 1, end)
+    const behind = nextFrame(window, offset + 1, end, (at) => frameAt(window, seed, at, end))
     const to = behind?.offset ?? end
     yield* looseRecords(window, offset, to, next, behind && behind.firstSequence - 1)
     if (behind) next = behind.firstSequence
@@ -123,31 +124,6 @@ function frameAt(
     durable: LOG_START,
     durableEdit: 0,
   }
-}
-
-/** The next frame at or behind `from`. */
-function findFrame(
-  window: FileWindow,
-  seed: number | undefined,
-  from: number,
-  end: number,
-): FrameHeader | undefined {
-  for (let offset = from; offset + FRAME_HEADER_BYTES <= end; ) {
-    const length = Math.min(window.chunkBytes, end - offset)
-    const at = window.view(offset, length)
-    const bytes = Buffer.from(window.bytes.buffer, window.bytes.byteOffset + at, length)
-    const hit = bytes.indexOf(FRAME_MAGIC)
-    if (hit < 0) {
-      if (length <= FRAME_MAGIC.length) return undefined
-      offset += length - (FRAME_MAGIC.length - 1)
-      continue
-    }
-    offset += hit
-    const frame = frameAt(window, seed, offset, end)
-    if (frame !== undefined) return frame
-    offset++
-  }
-  return undefined
 }
 
 /** The records of a proved frame, as many as can be found. */

@@ -4,6 +4,7 @@
  */
 import { CorruptionError } from '../../base/errors.ts'
 import { FILE_HEADER_BYTES, readFileHeader } from '../../base/files/file-header.ts'
+import { readExactly } from '../../base/files/file-window.ts'
 import { frameSeed } from '../../base/files/frame.ts'
 import type { ReadableFile } from '../../base/files/lapsing-file.ts'
 import type { SegmentReference, TableMeta } from '../entry.ts'
@@ -59,7 +60,7 @@ export function readEnds(
     )
   }
   const tail = new Tail(file, name, size)
-  const header = tail.start === 0 ? tail.bytes : readRange(file, name, 0, FILE_HEADER_BYTES)
+  const header = tail.start === 0 ? tail.bytes : readExactly(file, name, 0, FILE_HEADER_BYTES)
   const identity = readFileHeader(header, name, { kind: 'table', number: meta.number, databaseId })
   const seed = frameSeed(identity)
 
@@ -101,14 +102,14 @@ class Tail {
     this.#name = name
     this.#size = size
     this.start = Math.max(0, size - TAIL_BYTES)
-    this.bytes = readRange(file, name, this.start, size - this.start)
+    this.bytes = readExactly(file, name, this.start, size - this.start)
   }
 
   /** Reads more, if it has to, so that it begins at `offset` at the latest. */
   reach(offset: number): void {
     if (offset >= this.start) return
     this.start = offset
-    this.bytes = readRange(this.#file, this.#name, offset, this.#size - offset)
+    this.bytes = readExactly(this.#file, this.#name, offset, this.#size - offset)
   }
 
   content(handle: BlockHandle, seed: number): Uint8Array {
@@ -126,7 +127,7 @@ export function readSearch(file: ReadableFile, name: string, ends: TableEnds): T
   const { filter: filterHandle, index: indexHandle } = layout
   const start = Math.min(indexHandle.offset, filterHandle?.offset ?? indexHandle.offset)
   const end = Math.max(blockEnd(indexHandle), filterHandle ? blockEnd(filterHandle) : 0)
-  const bytes = readRange(file, name, start, end - start)
+  const bytes = readExactly(file, name, start, end - start)
   let filter: Uint8Array | undefined
   if (filterHandle !== undefined) {
     filter = contentOf(bytes, start, filterHandle, seed, name)
@@ -159,7 +160,7 @@ export function verifyUnknownParts(file: ReadableFile, name: string, ends: Table
   for (const part of ends.layout.parts) {
     if (isKnownPart(part)) continue
     const { offset, length } = part
-    const bytes = readRange(file, name, offset, length + TRAILER_BYTES)
+    const bytes = readExactly(file, name, offset, length + TRAILER_BYTES)
     checkBlockSum(bytes, 0, length, ends.seed, offset, name)
   }
 }
@@ -175,11 +176,4 @@ function contentOf(
   const at = handle.offset - start
   checkBlock(bytes, at, at + handle.length, seed, handle.offset, name)
   return bytes.subarray(at, at + handle.length)
-}
-
-function readRange(file: ReadableFile, name: string, offset: number, length: number): Uint8Array {
-  const bytes = new Uint8Array(length)
-  const got = file.read(bytes, 0, length, offset)
-  if (got < length) throw new CorruptionError(name, offset + got, 'file ends before its content')
-  return bytes
 }
