@@ -9,6 +9,7 @@ import type { PunchResult } from '../../vlog/collect/punch.ts'
 import type { RewriteResult } from '../../vlog/collect/rewrite.ts'
 import type { ValueLogFile } from '../../vlog/collect/victim.ts'
 import type { GroundMarks } from '../base/files/ground.ts'
+import type { FileNumber, Sequence } from '../base/ids.ts'
 import type { KeySpan } from '../tree/compaction/retention.ts'
 import type { ShadowWalkResult } from '../tree/compaction/shadow-walk.ts'
 import type { BuiltTable, TableMeta, TableOptions } from '../tree/entry.ts'
@@ -27,7 +28,7 @@ interface TableJobBase extends JobBase {
   /** The memory of the store's FileNumbers (lib/base/files/file-numbers.ts). */
   readonly fileNumbers: SharedArrayBuffer
   /** Sequences at which someone may still read, ascending; the last one is the newest visible when the job was made. */
-  readonly readableSequences: readonly number[]
+  readonly readableSequences: readonly Sequence[]
   readonly tableOptions: TableOptions
 }
 
@@ -65,7 +66,7 @@ export interface RewriteJob extends JobBase {
   /** About how many records live in the files. */
   readonly liveRecords: number
   /** The number of the new file. */
-  readonly fileNumber: number
+  readonly fileNumber: FileNumber
 }
 
 /** Marks a file of the value log, and deallocates the blocks of its dead values. */
@@ -84,7 +85,7 @@ export interface WalkJob extends JobBase {
   /** All runs, newest first; the tables of a run in key order. */
   readonly runs: readonly (readonly TableMeta[])[]
   /** Sequences at which someone may still read, ascending. */
-  readonly readableSequences: readonly number[]
+  readonly readableSequences: readonly Sequence[]
 }
 
 export type TableJob = FlushJob | CompactionJob

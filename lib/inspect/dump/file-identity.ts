@@ -11,6 +11,7 @@ import {
   type FileKind,
   readFileHeader,
 } from '../../base/files/file-header.ts'
+import type { FileNumber } from '../../base/ids.ts'
 import { damageItem, FieldReader, type Item } from './items.ts'
 
 export interface FoundIdentity {
@@ -35,7 +36,7 @@ export function kindOf(head: Uint8Array): FileKind | undefined {
 export function findIdentity(
   head: Uint8Array,
   name: string,
-  number: number | undefined,
+  number: FileNumber | undefined,
   databaseId: Uint8Array | undefined,
 ): FoundIdentity {
   const kind = kindOf(head)

@@ -29,6 +29,7 @@ import {
   readFrameHeader,
   unknownFrame,
 } from '../../base/files/frame.ts'
+import type { Sequence } from '../../base/ids.ts'
 import { LOG_START } from '../../base/log-position.ts'
 
 /** A record whose head is proved. Key bytes are a view that dies with the next step. */
@@ -67,7 +68,7 @@ export interface SegmentScanOptions {
   readonly from: number
   readonly end: number
   /** Sequence of the first record, if it is known. */
-  readonly firstSequence: number | undefined
+  readonly firstSequence: Sequence | undefined
 }
 
 /** @throws IoError */

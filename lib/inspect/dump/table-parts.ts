@@ -7,6 +7,7 @@
 import { CorruptionError, toWiscError, type WiscError } from '../../base/errors.ts'
 import { FILE_HEADER_BYTES } from '../../base/files/file-header.ts'
 import type { File } from '../../base/files/file-system.ts'
+import type { FileNumber } from '../../base/ids.ts'
 import type { SegmentReference } from '../../tree/entry.ts'
 import { TableBlocks } from '../../tree/table/table-blocks.ts'
 import {
@@ -39,7 +40,7 @@ export interface TableParts {
 export function readTableParts(
   file: File,
   name: string,
-  number: number,
+  number: FileNumber,
   size: number,
   seed: number,
 ): TableParts {

@@ -5,6 +5,7 @@
  * table says that it counted, and the record where its value is. A value can lie in several places (a segment, a copy
  * that recovery or the collector made); all are kept, because any of them may be damaged.
  */
+import type { Sequence } from '../../base/ids.ts'
 
 /** `inline`: the value stands in a table; `record`: in a record of the value log. */
 export interface ValuePlace {
@@ -19,7 +20,7 @@ export interface ValuePlace {
 }
 
 export interface KeyState {
-  sequence: number
+  sequence: Sequence
   origin: 'table' | 'log'
   /** Nobody knows whether it was deleted or replaced since. */
   mayBeStale: boolean

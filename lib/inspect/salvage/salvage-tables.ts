@@ -6,7 +6,7 @@ import { tableName } from '../../base/files/file-names.ts'
 import type { File } from '../../base/files/file-system.ts'
 import { FileWindow } from '../../base/files/file-window.ts'
 import { frameSeed } from '../../base/files/frame.ts'
-import { SEQUENCE_MAX } from '../../base/ids.ts'
+import { type FileNumber, SEQUENCE_MAX, type Sequence } from '../../base/ids.ts'
 import {
   decodeEntry,
   emptyEntry,
@@ -28,8 +28,8 @@ export interface LostWrites {
   readonly smallestKey: Uint8Array
   /** Undefined: no bound. */
   readonly largestKey: Uint8Array | undefined
-  readonly smallestSequence: number
-  readonly largestSequence: number
+  readonly smallestSequence: Sequence
+  readonly largestSequence: Sequence
 }
 
 export interface TableVisitor {
@@ -45,7 +45,7 @@ export interface TableVisitor {
  */
 export function* readTable(
   file: File,
-  number: number,
+  number: FileNumber,
   databaseId: Uint8Array,
   whole: LostWrites | undefined,
   visit: TableVisitor,

@@ -20,6 +20,7 @@ import { compareBytes } from '../../base/bytes.ts'
 import { checksum } from '../../base/checksum.ts'
 import { joinPath, segmentName, tableName } from '../../base/files/file-names.ts'
 import type { File, FileSystem } from '../../base/files/file-system.ts'
+import type { Sequence } from '../../base/ids.ts'
 import { compareLogPositions } from '../../base/log-position.ts'
 import { nodeFileSystem } from '../../base/platform/node-file-system.ts'
 import { KIND, type TableMeta } from '../../tree/entry.ts'
@@ -48,7 +49,7 @@ export interface SalvagedEntry {
 /** A key whose newest value cannot be read. */
 export interface LostKey {
   readonly key: Buffer
-  readonly sequence: number
+  readonly sequence: Sequence
   readonly reason: string
 }
 
@@ -270,7 +271,7 @@ export class Salvage {
   }
 
   /** True if a lost part of a table may have held this write; always, if nobody knows the tables. */
-  #mayBeLost(bytes: Uint8Array, start: number, end: number, sequence: number): boolean {
+  #mayBeLost(bytes: Uint8Array, start: number, end: number, sequence: Sequence): boolean {
     if (this.#files.version === undefined) return true
     if (this.#lostRanges.length === 0) return false
     return this.#isIn(
@@ -310,7 +311,7 @@ export class Salvage {
   }
 
   /** @returns the value, or why it cannot be had */
-  #readValue(place: ValuePlace, key: Buffer, sequence: number): Uint8Array | string {
+  #readValue(place: ValuePlace, key: Buffer, sequence: Sequence): Uint8Array | string {
     const { file: name, offset, length } = place
     try {
       const bytes = readRange(this.#fileOf(name), offset, length)

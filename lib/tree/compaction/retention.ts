@@ -11,6 +11,7 @@
  */
 import { compareBytes, compareRange, NO_BYTES } from '../../base/bytes.ts'
 import { assert } from '../../base/errors.ts'
+import type { Sequence } from '../../base/ids.ts'
 
 /** A range of keys, both ends inclusive. */
 export interface KeySpan {
@@ -36,7 +37,7 @@ export class Retention {
    * @param olderRanges key ranges of all older tables outside the inputs, in order of their first
    *   keys; undefined keeps every tombstone that a reader needs (a flush)
    */
-  constructor(readableSequences: readonly number[], olderRanges: readonly KeySpan[] | undefined) {
+  constructor(readableSequences: readonly Sequence[], olderRanges: readonly KeySpan[] | undefined) {
     assert(readableSequences.length > 0, 'somebody may read')
     this.#readable = readableSequences
     this.#lowest = readableSequences[0]!
@@ -50,7 +51,7 @@ export class Retention {
   }
 
   /** True if the next older entry of the present key survives, tombstones not yet considered. */
-  keeps(sequence: number): boolean {
+  keeps(sequence: Sequence): boolean {
     if (sequence > this.#highest) return true
     const before = this.#unserved
     let unserved = before
@@ -64,7 +65,7 @@ export class Retention {
    * call.
    */
   dropsTombstone(
-    sequence: number,
+    sequence: Sequence,
     keyBytes: Uint8Array,
     keyStart: number,
     keyEnd: number,
