@@ -31,6 +31,15 @@ describe('pages', () => {
     expect(missing).toEqual([])
   })
 
+  test('what they name in a file is in that file', () => {
+    const missing = pages.flatMap(({ name, text }) =>
+      [...text.matchAll(/`([\w./-]+\.ts)`\s+`([#\w]+)`/g)]
+        .filter(([, file, word]) => !SOURCES.find((one) => one.name === file)?.code.includes(word!))
+        .map(([, file, word]) => `${name}: ${word} of ${file}`),
+    )
+    expect(missing).toEqual([])
+  })
+
   test('every file that they name is there', () => {
     const missing = pages.flatMap(({ name, text }) =>
       [...text.matchAll(/`((?:lib|vlog|tools|bench|test|scripts|docs)\/[\w./-]+)`/g)]
