@@ -6,7 +6,7 @@
  * Tags ascend, none appears twice, and each content is used up exactly. DO NOT CHANGE: odd tags are for what a reader
  * may leave out if it does not know it, even ones for what it must refuse (WISC_FORMAT_VERSION).
  */
-import { CorruptionError, WiscError } from './errors.ts'
+import { CorruptionError, newerVersion } from './errors.ts'
 import type { GrowingBytes } from './growing-bytes.ts'
 import { VarintReader, varintLength } from './varint.ts'
 
@@ -29,20 +29,20 @@ export function appendBytesField(target: GrowingBytes, tag: number, content: Uin
  */
 export function refuseUnknownTag(tag: number, what: string, name: string, offset: number): void {
   if (tag % 2 === 1) return
-  throw new WiscError(
-    'WISC_FORMAT_VERSION',
-    `${what} is from another version of wisc file=${name} offset=${offset} tag=${tag}`,
-  )
+  throw newerVersion(name, offset, `unknown ${what}, tag=${tag}`)
 }
 
-/** The fields that a reader has found, and which of them it has taken. */
+/** The fields of a content that a reader knows, until it has taken what it wants. */
 export class Fields {
   /** True once a field that must be there is not, or does not hold what it should. */
   failed = false
-  readonly #contents: ReadonlyMap<number, Uint8Array>
+  readonly #reader: VarintReader
+  readonly #tags: number[] = []
+  readonly #starts: number[] = []
+  readonly #ends: number[] = []
 
-  private constructor(contents: ReadonlyMap<number, Uint8Array>) {
-    this.#contents = contents
+  private constructor(reader: VarintReader) {
+    this.#reader = reader
   }
 
   /**
@@ -59,40 +59,49 @@ export class Fields {
     offset: number,
   ): Fields {
     const reader = new VarintReader(content, at)
-    const contents = new Map<number, Uint8Array>()
+    const fields = new Fields(reader)
     for (let previous = -1; reader.at < reader.end; ) {
-      const start = offset + reader.at
+      const start = reader.at
       const tag = reader.next()
-      const bytes = reader.nextBytes(reader.next())
-      if (reader.failed || tag <= previous) {
-        throw new CorruptionError(name, start, `field of ${what} is malformed, tag=${tag}`)
+      const length = reader.next()
+      if (reader.failed || tag <= previous || length > reader.end - reader.at) {
+        throw new CorruptionError(name, offset + start, `field of ${what} is malformed, tag=${tag}`)
       }
-      if (known.has(tag)) contents.set(tag, bytes)
-      else refuseUnknownTag(tag, `field of ${what}`, name, start)
+      if (known.has(tag)) fields.#add(tag, reader.at, reader.at + length)
+      else refuseUnknownTag(tag, `field of ${what}`, name, offset + start)
+      reader.at += length
       previous = tag
     }
-    return new Fields(contents)
+    return fields
   }
 
   /** The number of a field that must be there; 0, and `failed`, if it is not. */
   number(tag: number): number {
-    const content = this.#contents.get(tag)
-    if (content === undefined) return this.#fail()
-    const reader = new VarintReader(content)
+    const reader = this.#find(tag)
     const value = reader.next()
-    return reader.failed || reader.at < reader.end ? this.#fail() : value
+    if (reader.failed || reader.at < reader.end) this.failed = true
+    return value
   }
 
   /** A copy of the bytes of a field that must be there; empty, and `failed`, if it is not or has more than `max`. */
   bytes(tag: number, max: number): Uint8Array {
-    const content = this.#contents.get(tag)
-    if (content !== undefined && content.length <= max) return new Uint8Array(content)
-    this.#fail()
-    return new Uint8Array(0)
+    const reader = this.#find(tag)
+    if (reader.end - reader.at > max) this.failed = true
+    return new Uint8Array(reader.nextBytes(this.failed ? 0 : reader.end - reader.at))
   }
 
-  #fail(): number {
-    this.failed = true
-    return 0
+  #add(tag: number, start: number, end: number): void {
+    this.#tags.push(tag)
+    this.#starts.push(start)
+    this.#ends.push(end)
+  }
+
+  /** The reader at a field, which may be missing: then it is empty. */
+  #find(tag: number): VarintReader {
+    const i = this.#tags.indexOf(tag)
+    if (i < 0) this.failed = true
+    this.#reader.at = this.#starts[i] ?? 0
+    this.#reader.end = this.#ends[i] ?? 0
+    return this.#reader
   }
 }

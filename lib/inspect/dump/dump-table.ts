@@ -153,7 +153,7 @@ function* dataBlockItems(
     const found = readEntryFields(reader)
     if (found !== 'whole') {
       const isUnknown = found === 'unknown'
-      const reason = isUnknown ? 'entry is from another version of wisc' : 'entry is malformed'
+      const reason = isUnknown ? 'entry is of an unknown kind' : 'entry is malformed'
       const code = isUnknown ? 'WISC_FORMAT_VERSION' : 'WISC_CORRUPTION'
       yield damageItem(offset + at, offset + entriesEnd, reason, code)
       break

@@ -4,7 +4,7 @@
  * bytes come from the file.
  */
 
-import { CorruptionError, WiscError } from '../../base/errors.ts'
+import { CorruptionError, newerVersion, type WiscError } from '../../base/errors.ts'
 import type { BlockCache, BlockOwner, CachedBlock } from '../../base/files/block-cache.ts'
 import type { FileWindow } from '../../base/files/file-window.ts'
 import type { ReadableFile } from '../../base/files/lapsing-file.ts'
@@ -79,12 +79,8 @@ export class TableBlocks implements BlockOwner, EntryContext {
    */
   entryError(block: number, answer: number, at: number): WiscError {
     const offset = this.offset(block) + at
-    if (answer === UNKNOWN_TAG) {
-      return new WiscError(
-        'WISC_FORMAT_VERSION',
-        `entry is from another version of wisc file=${this.name} offset=${offset}`,
-      )
-    }
+    if (answer === UNKNOWN_TAG)
+      return newerVersion(this.name, offset, 'entry is of an unknown kind')
     return new CorruptionError(this.name, offset, 'entry is malformed')
   }
 

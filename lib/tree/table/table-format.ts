@@ -29,7 +29,7 @@
  */
 import { readU16, readU32, readU64, writeU16, writeU32, writeU64 } from '../../base/bytes.ts'
 import { checksum, crc32From } from '../../base/checksum.ts'
-import { CorruptionError, WiscError } from '../../base/errors.ts'
+import { CorruptionError, newerVersion } from '../../base/errors.ts'
 import { refuseUnknownTag } from '../../base/fields.ts'
 import { FILE_HEADER_BYTES } from '../../base/files/file-header.ts'
 import { GrowingBytes } from '../../base/growing-bytes.ts'
@@ -119,10 +119,7 @@ export function checkBlock(
 ): void {
   checkBlockSum(bytes, start, end, seed, offset, name)
   if (bytes[end] !== CODEC_NONE) {
-    throw new WiscError(
-      'WISC_FORMAT_VERSION',
-      `block has an unknown codec file=${name} offset=${offset} codec=${bytes[end]}`,
-    )
+    throw newerVersion(name, offset, `block has an unknown codec, codec=${bytes[end]}`)
   }
 }
 
@@ -234,10 +231,7 @@ export function decodeFooter(
   }
   const refuseFlags = readU16(bytes, at + 14)
   if (refuseFlags !== 0) {
-    throw new WiscError(
-      'WISC_FORMAT_VERSION',
-      `table is from another version of wisc file=${name} offset=${offset + 14} flags=${refuseFlags}`,
-    )
+    throw newerVersion(name, offset + 14, `table has unknown flags, flags=${refuseFlags}`)
   }
   const length = readU32(bytes, at + 8)
   const metaIndex = { offset: offset - TRAILER_BYTES - length, length }

@@ -1,22 +1,29 @@
 /**
  * Room for what comes (lib/tree/FORMAT.md, section 2.9): in each place of a table something is planted that this
- * version does not know, of both halves and under right checksums. What may be left out changes no answer, and a
- * compaction does not carry it over (F-T22); what must be refused is refused, with file and offset.
+ * version does not know, of both halves and under right checksums, and every reader meets it. What may be left out
+ * changes no answer, and a compaction does not carry it over (F-T22); what must be refused is refused, with file and
+ * offset.
  */
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { WiscError } from '#dist/lib/base/errors.js'
 import { joinPath, tableName } from '#dist/lib/base/files/file-names.js'
 import { FileNumbers } from '#dist/lib/base/files/file-numbers.js'
+import { frameSeed } from '#dist/lib/base/files/frame.js'
 import { SEQUENCE_MAX } from '#dist/lib/base/ids.js'
+import { openDump } from '#dist/lib/inspect/dump/dump.js'
+import type { Item } from '#dist/lib/inspect/dump/items.js'
+import { readTable } from '#dist/lib/inspect/salvage/salvage-tables.js'
 import { compactionSteps } from '#dist/lib/tree/compaction/compaction.js'
 import type { TableMeta } from '#dist/lib/tree/entry.js'
 import { PART } from '#dist/lib/tree/table/table-format.js'
 import { encodeProperties } from '#dist/lib/tree/table/table-properties.js'
+import { tableEntries } from '../../../format/second-reader-tables.ts'
 import { Prng, replayHint, seededRandom, testSeed } from '../../../support/random.ts'
 import {
   buildTable,
   DATABASE_ID,
+  identityOf,
   type ModelTable,
   NAME,
   openTable,
@@ -24,6 +31,7 @@ import {
   putTogether,
   randomEntries,
   readEverything,
+  TABLE_NUMBER,
   type TablePieces,
   tableOptions,
   takeApart,
@@ -90,7 +98,11 @@ function codecOf(tag: number): Plant {
 const PLACES: Readonly<Record<string, Place>> = {
   'file header': {
     leftOut: { 'ignore flags': headerByte(12, 0xff) },
-    refused: { 'a refuse flag': headerByte(14, 1), 'another version': headerByte(8, 99) },
+    refused: {
+      'a refuse flag': headerByte(14, 1),
+      'another version': headerByte(8, 99),
+      'a cipher': headerByte(11, 1),
+    },
   },
   footer: {
     leftOut: {
@@ -184,6 +196,35 @@ function compacted({ fileSystem, built }: ModelTable): [TableMeta, Uint8Array][]
   }
 }
 
+function dumped({ fileSystem }: ModelTable): Item[] {
+  const dump = openDump(PATH, { fileSystem })
+  try {
+    return [...dump.items]
+  } finally {
+    dump.close()
+  }
+}
+
+/** What a salvage makes of a table. */
+function salvaged({ fileSystem }: ModelTable): { entries: number; damage: string[] } {
+  const found = { entries: 0, damage: [] as string[] }
+  const steps = readTable(fileSystem.open(PATH, 'read'), TABLE_NUMBER, DATABASE_ID, undefined, {
+    entry: () => found.entries++,
+    lost: () => undefined,
+    damage: ({ reason }) => found.damage.push(reason),
+  })
+  while (!steps.next().done);
+  return found
+}
+
+/** What the second reader finds: key and sequence of each entry. */
+function readAgain({ fileSystem, built }: ModelTable): string[] {
+  const bytes = Buffer.from(fileSystem.contents(PATH))
+  const seedOfFile = frameSeed(identityOf(TABLE_NUMBER))
+  const entries = tableEntries(bytes, seedOfFile, NAME, built.meta.entries)
+  return [...entries].map(({ key, sequence }) => `${key.toString('hex')}@${sequence}`)
+}
+
 function expectRefused(error: unknown): void {
   expect(error, hint).toBeInstanceOf(WiscError)
   expect(error, hint).toMatchObject({ code: 'WISC_FORMAT_VERSION' })
@@ -212,16 +253,21 @@ test('a table that is taken apart and put together is the same', () => {
   )
 })
 
-describe.each(Object.entries(PLACES))('%s', (_name, { leftOut, refused, isMetLate }) => {
+describe.each(Object.entries(PLACES))('%s', (name, { leftOut, refused, isMetLate }) => {
   test.each(Object.entries(leftOut))('leaves out %s', (_what, plant) => {
     const table = planted(plant)
     expect(table.fileSystem.contents(PATH)).not.toEqual(TABLE.fileSystem.contents(PATH))
     expect(readEverything(table, MODEL, hint)).toBe(undefined)
     expect(verifyError(table), hint).toBe(undefined)
     expect(compacted(table), hint).toEqual(compacted(buildTable(MODEL, OPTIONS)))
+    expect(salvaged(table), hint).toEqual({ entries: MODEL.length, damage: [] })
+    expect(readAgain(table), hint).toEqual(readAgain(TABLE))
+    const items = dumped(table)
+    expect(items.filter(({ damage }) => damage)).toEqual([])
+    expect(items.filter(({ what }) => what === 'entry')).toHaveLength(MODEL.length)
   })
 
-  test.each(Object.entries(refused))('refuses %s', (_what, plant) => {
+  test.each(Object.entries(refused))('refuses %s', (what, plant) => {
     const table = planted(plant)
     expectRefused(readEverything(table, MODEL, hint))
     expectRefused(verifyError(table))
@@ -229,6 +275,13 @@ describe.each(Object.entries(PLACES))('%s', (_name, { leftOut, refused, isMetLat
     const files = [...table.fileSystem.files.keys()]
     expect(files, hint).toEqual([PATH])
     if (!isMetLate) expectRefused(errorOf(() => openTable(table)))
+    const codes = dumped(table).flatMap(({ damage }) => damage?.code ?? [])
+    expect(codes, hint).toContain('WISC_FORMAT_VERSION')
+    // Those that read all of the entries and ask no filter.
+    if (what === 'of the filter') return
+    expectRefused(errorOf(() => salvaged(table)))
+    // The header of a file is the business of whoever calls it.
+    if (name !== 'file header') expect(() => readAgain(table), hint).toThrow()
   })
 })
 

@@ -312,6 +312,15 @@ describe('the reader', () => {
     expect(reader.pinnedBytes).toBeLessThan(20_000 * 2)
   })
 
+  test('a table of one page is opened with one read', () => {
+    const model = randomUniqueEntries(new Prng(seed), 100)
+    const { fileSystem, built } = buildTable(model, tableOptions(4096))
+    expect(built.meta.bytes).toBeLessThan(4096)
+    const file = fileSystem.open('/db/000034.sst', 'read')
+    openTable({ fileSystem, built })
+    expect(file.reads).toBe(1)
+  })
+
   test('the filter passes each present key, of absent ones at most 1.2 %, and counts', () => {
     const prng = new Prng(seed)
     const model = randomUniqueEntries(prng, 50_000)
