@@ -4,12 +4,12 @@ import { expect, test } from 'vitest'
 import { type CollectionReport, open } from '#dist/lib/index.js'
 import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
 import { temporaryDirectory } from '../../support/files/temporary-directory.ts'
-import { bytesOf, makeStore } from '../../support/store/verified-store.ts'
+import { makeFlushedStore, visibleFile } from '../../support/store/verified-store.ts'
 
 test('I8: a flipped byte in a head, any, is found without reading values; in values by a deep one alone', async () => {
   const fileSystem = new FaultFileSystem()
-  const store = await makeStore(fileSystem)
-  const { name, bytes } = bytesOf(fileSystem, /\.vlog$/)
+  const store = await makeFlushedStore(fileSystem)
+  const { name, bytes } = visibleFile(fileSystem, /\.vlog$/)
   for (let at = 96; at < bytes.length; at += 97) {
     bytes[at]! ^= 0x20
     const shallow = await store.verify({ deep: false })

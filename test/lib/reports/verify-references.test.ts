@@ -4,7 +4,7 @@ import { RecountedReferences, verifyReferences } from '#dist/lib/reports/verify-
 import type { SegmentUse } from '#dist/lib/space/references.js'
 import { Store } from '#dist/lib/store/store.js'
 import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
-import { makeStore } from '../../support/store/verified-store.ts'
+import { makeFlushedStore } from '../../support/store/verified-store.ts'
 
 type Judged = Parameters<typeof verifyReferences>[0]
 
@@ -67,7 +67,7 @@ test('the sums of a relocation under its own number are held against the entries
 })
 
 test('a store whose sums are wrong is not ok', async () => {
-  const store = await makeStore(new FaultFileSystem())
+  const store = await makeFlushedStore(new FaultFileSystem())
   const { space } = Store.engineOf(store)
   const { references } = space
   const of = references.of.bind(references)

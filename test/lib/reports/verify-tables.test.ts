@@ -3,12 +3,12 @@ import { expect, test } from 'vitest'
 import type { CorruptionError } from '#dist/lib/base/errors.js'
 import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
 import { codeOf, openSmallStore } from '../../support/store/fault-store.ts'
-import { bytesOf, makeStore } from '../../support/store/verified-store.ts'
+import { makeFlushedStore, visibleFile } from '../../support/store/verified-store.ts'
 
 test('a flipped byte of a table, any, is found', async () => {
   const fileSystem = new FaultFileSystem()
-  const store = await makeStore(fileSystem)
-  const { name, bytes } = bytesOf(fileSystem, /\.sst$/)
+  const store = await makeFlushedStore(fileSystem)
+  const { name, bytes } = visibleFile(fileSystem, /\.sst$/)
   for (let at = 0; at < bytes.length; at += 61) {
     bytes[at]! ^= 0x20
     const { ok, damage } = await store.verify({ deep: false })
@@ -20,8 +20,8 @@ test('a flipped byte of a table, any, is found', async () => {
 
 test('several damaged blocks of a table: each is told', async () => {
   const fileSystem = new FaultFileSystem()
-  const store = await makeStore(fileSystem)
-  const { name, bytes } = bytesOf(fileSystem, /\.sst$/)
+  const store = await makeFlushedStore(fileSystem)
+  const { name, bytes } = visibleFile(fileSystem, /\.sst$/)
   for (const at of [100, 1100, 2100]) bytes[at]! ^= 0x20
   const { damage } = await store.verify({ deep: false })
   const places = damage.map((error) => (error as CorruptionError).offset)
@@ -32,8 +32,8 @@ test('several damaged blocks of a table: each is told', async () => {
 
 test('each of several damaged values is reported', async () => {
   const fileSystem = new FaultFileSystem()
-  const store = await makeStore(fileSystem)
-  const { bytes } = bytesOf(fileSystem, /\.vlog$/)
+  const store = await makeFlushedStore(fileSystem)
+  const { bytes } = visibleFile(fileSystem, /\.vlog$/)
   const places = [11, 55, 99].map((i) => Buffer.from(bytes).indexOf(Buffer.alloc(400, i)))
   for (const place of places) bytes[place + 200]! ^= 1
   expect((await store.verify({ deep: false })).ok).toBe(true)
@@ -45,8 +45,8 @@ test('each of several damaged values is reported', async () => {
 
 test('a damaged header of a segment is reported once, whatever the count of its records', async () => {
   const fileSystem = new FaultFileSystem()
-  const store = await makeStore(fileSystem)
-  const { name, bytes } = bytesOf(fileSystem, /\.vlog$/)
+  const store = await makeFlushedStore(fileSystem)
+  const { name, bytes } = visibleFile(fileSystem, /\.vlog$/)
   await store.close()
   bytes[20]! ^= 1
   const view = await openSmallStore({ readOnly: true }, fileSystem)

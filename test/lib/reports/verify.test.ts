@@ -4,11 +4,11 @@ import type { VerifyProgress } from '#dist/lib/reports/verify.js'
 import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
 import { codeOf } from '../../support/store/fault-store.ts'
 import { idle } from '../../support/store/settled.ts'
-import { bytesOf, makeStore } from '../../support/store/verified-store.ts'
+import { makeFlushedStore, visibleFile } from '../../support/store/verified-store.ts'
 
 test('a sound store is ok, every part of it counted', async () => {
   const fileSystem = new FaultFileSystem()
-  const store = await makeStore(fileSystem)
+  const store = await makeFlushedStore(fileSystem)
   // The writer's own background work ends first.
   await idle(fileSystem)
   const progress: VerifyProgress[] = []
@@ -36,16 +36,16 @@ test('a sound store is ok, every part of it counted', async () => {
 
 test('a flipped byte in CURRENT or the manifest is found', async () => {
   const fileSystem = new FaultFileSystem()
-  const store = await makeStore(fileSystem)
+  const store = await makeFlushedStore(fileSystem)
   for (const pattern of [/CURRENT$/, /MANIFEST/]) {
-    const { name, bytes } = bytesOf(fileSystem, pattern)
+    const { name, bytes } = visibleFile(fileSystem, pattern)
     bytes[40]! ^= 1
     expect((await store.verify()).damage).toMatchObject([{ code: 'WISC_CORRUPTION', file: name }])
     bytes[40]! ^= 1
   }
 })
 test('can be aborted, and ends when its store is closed', async () => {
-  const store = await makeStore(new FaultFileSystem())
+  const store = await makeFlushedStore(new FaultFileSystem())
   expect(await codeOf(() => store.verify({ signal: AbortSignal.abort() }))).toBe('WISC_ABORTED')
   const controller = new AbortController()
   const running = codeOf(() => store.verify({ signal: controller.signal }))
@@ -57,7 +57,7 @@ test('can be aborted, and ends when its store is closed', async () => {
 })
 
 test('goes on while the store is written and compacted', async () => {
-  const store = await makeStore(new FaultFileSystem())
+  const store = await makeFlushedStore(new FaultFileSystem())
   const verifying = Promise.all([store.verify(), store.verify({ deep: false })])
   for (let i = 0; i < 100; i++) await store.put(`key${i}`, Buffer.alloc(300))
   await store.compact()

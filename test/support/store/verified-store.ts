@@ -4,7 +4,7 @@ import type { FaultFileSystem } from '../files/fault-file-system.ts'
 import { openSmallStore } from './fault-store.ts'
 
 /** A hundred keys, half of them with values in the log of 400 bytes of the number of the key. */
-export async function makeStore(fileSystem: FaultFileSystem): Promise<Store> {
+export async function makeFlushedStore(fileSystem: FaultFileSystem): Promise<Store> {
   const store = await openSmallStore({}, fileSystem)
   for (let i = 0; i < 100; i++) await store.put(`key${i}`, Buffer.alloc(i % 2 === 0 ? 30 : 400, i))
   await store.flush()
@@ -12,7 +12,7 @@ export async function makeStore(fileSystem: FaultFileSystem): Promise<Store> {
 }
 
 /** The visible bytes of a file, to change in place. */
-export function bytesOf(
+export function visibleFile(
   fileSystem: FaultFileSystem,
   pattern: RegExp,
 ): { name: string; bytes: Uint8Array } {
