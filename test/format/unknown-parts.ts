@@ -3,11 +3,11 @@
  * and the fields of edits. Each can plant it into the files of a store: what readers may ignore, what they must refuse.
  */
 import { crc32 } from 'node:zlib'
-import { checksum } from '#dist/lib/base/checksum.js'
 import { openDump } from '#dist/lib/inspect/dump/dump.js'
 import type { Item } from '#dist/lib/inspect/dump/items.js'
 import type { DiskImage } from '../support/files/disk-model.ts'
 import { FaultFileSystem } from '../support/files/fault-file-system.ts'
+import { addOption, proveAgain } from '../support/parts/changed-record.ts'
 
 export type Half = 'ignore' | 'refuse'
 /** Whoever may come across a place; `write` opens for writing, `collect` rewrites everything. */
@@ -40,6 +40,7 @@ const ALL: readonly ReaderName[] = [
   'salvage',
   'second',
 ]
+const STRAY_NUMBER = 50
 const BOTH: readonly Half[] = ['ignore', 'refuse']
 const MARKER: Buffer = Buffer.from('a note of a newer version')
 
@@ -145,73 +146,43 @@ function headerByte(name: string, at: number, value: number): UnknownPart {
   }
 }
 
-/** Makes the record at an offset what `change` wants, of the same length, and proves it anew. */
-function changeRecord(bytes: Buffer, at: number, change: (record: Buffer) => void): void {
-  const length = bytes.readUIntLE(at + 24, 6)
-  const head = 40 + bytes[at + 15]! + bytes.readUIntLE(at + 12, 3)
-  const record = bytes.subarray(at, at + head + length)
-  change(record)
-  const valueAt = 40 + record[15]! + record.readUIntLE(12, 3)
-  const sum = crc32(record.subarray(8, valueAt))
-  record.writeUInt32LE(sum, 0)
-  record.writeUInt32LE((sum ^ checksum(record.subarray(valueAt))) >>> 0, 4)
-}
-
-/** An optional field, which takes its bytes from the value: the length of the record stays. */
-function addOption(record: Buffer, half: Half): Buffer {
-  const keyLength = record.readUIntLE(12, 3)
-  const key = Buffer.from(record.subarray(40, 40 + keyLength))
-  const value = Buffer.from(record.subarray(40 + keyLength + 1 + MARKER.length))
-  record[half === 'ignore' ? 10 : 11] = 0x80
-  record[15] = 1 + MARKER.length
-  record.writeUIntLE(value.length, 24, 6)
-  record.writeUIntLE(value.length, 32, 6)
-  Buffer.concat([Buffer.of(MARKER.length), MARKER, key, value]).copy(record, 40)
-  return value
-}
-
 interface RecordPlace {
   readonly name: string
   readonly key: string
   readonly kind: number
-  readonly refusedBy: readonly ReaderName[]
 }
 
 const RECORD_PLACES: readonly RecordPlace[] = [
   // The last one of the log: nothing behind it would tell that it is no torn tail.
-  { name: "of the log's last record", key: 'tail/9', kind: 3, refusedBy: ALL },
-  { name: 'of a record in the log', key: 'tail/1', kind: 3, refusedBy: ALL },
+  { name: "of the log's last record", key: 'tail/9', kind: 3 },
+  { name: 'of a record in the log', key: 'tail/1', kind: 3 },
   {
     name: 'of a record that a table points to',
     key: 'sealed/1',
     kind: 3,
-    refusedBy: ['write', 'readOnly', 'verify', 'collect', 'dump', 'salvage', 'second'],
   },
   {
     name: 'of a record in a relocation',
     key: 'moved/1',
     kind: 5,
-    refusedBy: ['write', 'readOnly', 'verify', 'collect', 'dump', 'salvage', 'second'],
   },
 ]
 
+/** @param change gets the file and where the record begins in it; returns the value that is left, if it is another */
 function recordPart(
   what: string,
   halves: readonly Half[],
   place: RecordPlace,
-  change: (record: Buffer, half: Half) => Buffer | undefined,
+  change: (bytes: Buffer, at: number, half: Half) => Buffer | undefined,
 ): UnknownPart {
   return {
     name: `${what} ${place.name}`,
     halves,
-    refusedBy: place.refusedBy,
+    refusedBy: ALL,
     plant: (files, half) => {
       const file = files.ofKind(place.kind, place.key)
       const { offset } = files.recordOf(file, place.key)!
-      let value: Buffer | undefined
-      changeRecord(files.get(file), offset, (record) => {
-        value = change(record, half)
-      })
+      const value = change(files.get(file), offset, half)
       return value === undefined
         ? { file, offset }
         : { file, offset, values: new Map([[place.key, value]]), marker: MARKER }
@@ -219,11 +190,16 @@ function recordPart(
   }
 }
 
-function byteOf(at: number, value: number): (record: Buffer) => undefined {
-  return (record) => {
-    record[at] = value
+function withByte(index: number, value: number): (bytes: Buffer, at: number) => undefined {
+  return (bytes, at) => {
+    bytes[at + index] = value
+    proveAgain(bytes, at)
     return undefined
   }
+}
+
+function withOption(bytes: Buffer, at: number, half: Half): Buffer {
+  return addOption(bytes, at, half, MARKER)
 }
 
 function framePart(
@@ -330,6 +306,29 @@ const chain: UnknownPart = {
   },
 }
 
+/** A file that no edit names: what a crash left is removed, what a newer version has made is not. */
+function strayPart(name: string, change: (header: Buffer) => void, offset: number): UnknownPart {
+  return {
+    name: `${name} that the manifest does not name`,
+    halves: ['refuse'],
+    refusedBy: ['write', 'readOnly', 'verify', 'collect', 'dump', 'salvage'],
+    plant: (files) => {
+      const header = Buffer.from(files.get(files.ofKind(3, 'tail/1')).subarray(0, 64))
+      header.writeUIntLE(STRAY_NUMBER, 48, 6)
+      change(header)
+      sealHeader(header)
+      const file = `0000${STRAY_NUMBER}.vlog`
+      files.set(file, header)
+      return { file, offset }
+    },
+  }
+}
+
+const strays: readonly UnknownPart[] = [
+  strayPart('a segment with flags', (header) => setFlags(header, 12, 'refuse'), 14),
+  strayPart('a stream', (header) => header.writeUInt8(6, 10), 10),
+]
+
 /** Behind a frame that a crash has torn, where everything else is a torn tail. */
 const behindDamage: readonly UnknownPart[] = [
   framePart('a frame behind the torn one', (files) => {
@@ -341,7 +340,7 @@ const behindDamage: readonly UnknownPart[] = [
     'kind',
     ['refuse'],
     { ...RECORD_PLACES[0]!, name: 'of a record behind a torn frame' },
-    byteOf(8, 4),
+    withByte(8, 4),
   ),
 ].map((part) => ({
   ...part,
@@ -379,10 +378,11 @@ export const UNKNOWN_PARTS: readonly UnknownPart[] = [
   framePart('the last frame of the manifest', (files) => lastFrame(files, files.ofKind(1))),
   ...relocationParts,
   ...RECORD_PLACES.flatMap((place) => [
-    recordPart('an optional field', BOTH, place, addOption),
-    recordPart('a reserved kind', ['refuse'], place, byteOf(8, 4)),
-    recordPart('a codec', ['refuse'], place, byteOf(9, 1)),
+    recordPart('an optional field', BOTH, place, withOption),
+    recordPart('a reserved kind', ['refuse'], place, withByte(8, 4)),
+    recordPart('a codec', ['refuse'], place, withByte(9, 1)),
   ]),
-  recordPart('an unknown kind', ['refuse'], RECORD_PLACES[0]!, byteOf(8, 200)),
+  recordPart('an unknown kind', ['refuse'], RECORD_PLACES[0]!, withByte(8, 200)),
+  ...strays,
   ...behindDamage,
 ]

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { writeU32, writeU64 } from '#dist/lib/base/bytes.js'
 import {
   checkPointedRecord,
+  pointedValue,
   proveRecord,
   proveRecordHead,
   RECORD_HEADER_BYTES,
@@ -12,9 +13,11 @@ import {
   recordBytes,
   recordHeadBytes,
   storedBytes,
+  unknownRecord,
   writeRecordHead,
 } from '#dist/vlog/record.js'
-import { chunkSumBytes, VALUE_CHUNK_BYTES } from '#dist/vlog/value-chunks.js'
+import { chunkSumBytes, sumBytes, VALUE_CHUNK_BYTES } from '#dist/vlog/value-chunks.js'
+import { addOption } from '../support/parts/changed-record.ts'
 import { bytesOf } from '../support/parts/log-segments.ts'
 
 const SEQUENCE = 2 ** 40 + 7
@@ -133,6 +136,61 @@ describe('a record', () => {
     expect(check(deleted, key)).toMatch(/sequence or kind differs/)
     expect(prove(deleted)).toBeUndefined()
   })
+})
+
+describe('a record with an option that this version does not know', () => {
+  test.each([100, 3 * VALUE_CHUNK_BYTES + 500])(
+    'of %i bytes is proved, every byte of its head',
+    (length) => {
+      const key = bytesOf(20)
+      const bytes = Buffer.from(makeRecord(key, bytesOf(length)))
+      const value = addOption(bytes, 0, 'ignore', Buffer.from('option'))
+      const header = readRecordHeader(bytes, 0, bytes.length)!
+      expect(header).toMatchObject({ optionBytes: 7, keyLength: 20, storedLength: value.length })
+      expect(header.length).toBe(bytes.length)
+      expect(prove(bytes)).toBeUndefined()
+      expect(unknownRecord(header, 'x', 0)).toBeUndefined()
+      const bad = check(bytes, key)!
+      const request = { keyBytes: key, keyStart: 0, keyEnd: 20, sequence: SEQUENCE, segment: 1 }
+      const found = (): unknown =>
+        pointedValue(bytes, 0, bytes.length, { ...request, offset: 0, length: bytes.length }, bad)
+      expect(value.equals(found() as Buffer)).toBe(true)
+      for (const at of [...Array(header.headBytes).keys(), header.headBytes, bytes.length - 1]) {
+        bytes[at]! ^= 0x10
+        expect(prove(bytes), `byte ${at}`).toBeDefined()
+        expect(typeof found(), `byte ${at}`).toBe('string')
+        bytes[at]! ^= 0x10
+      }
+    },
+  )
+
+  test('is refused if the option must be known, once the head is proved', () => {
+    const bytes = Buffer.from(makeRecord(bytesOf(5), bytesOf(50)))
+    addOption(bytes, 0, 'refuse', Buffer.of(1))
+    const header = readRecordHeader(bytes, 0, bytes.length)!
+    const error = { code: 'WISC_FORMAT_VERSION' }
+    expect(unknownRecord(header, 'x', 0)).toMatchObject(error)
+    const request = { keyBytes: bytesOf(5), keyStart: 0, keyEnd: 5, sequence: SEQUENCE, segment: 1 }
+    const read = (): unknown =>
+      pointedValue(bytes, 0, bytes.length, { ...request, offset: 0, length: bytes.length }, 'bad')
+    expect(read).toThrow(expect.objectContaining(error) as Error)
+    bytes[0]! ^= 1
+    expect(read()).toBe('bad')
+  })
+})
+
+test('with a codec the head has the sums of blocks of 511 chunks, whatever the codec is', () => {
+  const chunk = VALUE_CHUNK_BYTES
+  for (const [raw, bytes] of [
+    [0, 0],
+    [chunk, 0],
+    [511 * chunk, 0],
+    [511 * chunk + 1, 4],
+    [2 ** 31, 4 * 64],
+  ] as const) {
+    for (const codec of [1, 2, 255]) expect(sumBytes(codec, 1000, raw), `${raw}`).toBe(bytes)
+  }
+  expect(sumBytes(0, 3 * chunk, 1)).toBe(8)
 })
 
 test('one chunk has no checksum of its own in the head, each further one has four bytes', () => {
