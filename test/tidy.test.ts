@@ -57,13 +57,7 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   'lib/space': [...GROUND, 'lib/state'],
   'lib/reads': [...GROUND, 'lib/state', 'lib/recovery', 'lib/space'],
   'lib/collector/plan': [...GROUND, 'lib/space'],
-  'lib/collector/pace': [
-    ...GROUND,
-    'lib/jobs',
-    'lib/background',
-    'lib/space',
-    'lib/collector/plan',
-  ],
+  'lib/collector/pace': [...GROUND, 'lib/jobs', 'lib/space', 'lib/collector/plan'],
   'lib/collector/act': [
     ...GROUND,
     'vlog/collect',
@@ -71,6 +65,7 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
     'lib/state',
     'lib/space',
     'lib/collector/plan',
+    'lib/collector/pace',
   ],
   'lib/collector': [
     ...GROUND,

@@ -31,10 +31,9 @@ export function planCollection(
   collector: Collector,
   options: ResolvedCollect,
 ): Promise<CollectionPlan> {
-  const { parts } = collector
   return collector.exclusively(async (signal) => {
     const { plan } = await makePlan(
-      parts,
+      collector.store,
       collector.actor.rules(options.target),
       options,
       control(options, signal),
@@ -77,7 +76,7 @@ class AskedRun {
     const before = this.#figures()
     if (this.#options.plan) await this.#runPlan(this.#options.plan)
     else await this.#runUntilTarget()
-    await this.#collector.parts.unlinker.ended()
+    await this.#collector.store.unlinker.ended()
     this.#tell('done')
     const { bytesFreed, bytesCopied } = this.#sums()
     return {
@@ -92,15 +91,15 @@ class AskedRun {
   }
 
   async #runPlan(given: CollectionPlan): Promise<void> {
-    const { parts } = this.#collector
-    const databaseId = Buffer.from(parts.databaseId).toString('hex')
+    const { store } = this.#collector
+    const databaseId = Buffer.from(store.context.databaseId).toString('hex')
     if (given.compacts) {
-      checkPlanFits(given, databaseId, parts.space.measure(), false)
+      checkPlanFits(given, databaseId, store.space.measure(), false)
       this.#tell('compact')
-      await parts.flush()
-      await parts.compactions.compactRange({}, this.#control.signal)
+      await store.flushes.flushWritten()
+      await store.compactions.compactRange({}, this.#control.signal)
     }
-    checkPlanFits(given, databaseId, parts.space.measure(), true)
+    checkPlanFits(given, databaseId, store.space.measure(), true)
     await this.#runSteps(given.steps)
   }
 
@@ -141,14 +140,14 @@ class AskedRun {
   #plan(): Promise<MadePlan> {
     const options = this.#rest()
     const rules = this.#collector.actor.rules(options.target)
-    return makePlan(this.#collector.parts, rules, options, this.#control, (file, error) =>
+    return makePlan(this.#collector.store, rules, options, this.#control, (file, error) =>
       this.#stepFailed('punch', [file], error),
     )
   }
 
   /** What the next plan has to go around: damaged files, which took others down with them, and a full disk. */
   get #obstacles(): number {
-    return this.#collector.parts.space.corruptCount + (this.#isFull ? 1 : 0)
+    return this.#collector.store.space.corruptCount + (this.#isFull ? 1 : 0)
   }
 
   /** What later rounds may still copy. */
@@ -162,18 +161,18 @@ class AskedRun {
 
   /** Flushes and compacts if what that may show is needed to come to the target. */
   async #expose(): Promise<void> {
-    const { parts } = this.#collector
-    if (this.#isReached(parts.space.measure())) return
+    const { store } = this.#collector
+    if (this.#isReached(store.space.measure())) return
     this.#tell('flush')
-    await parts.flush()
+    await store.flushes.flushWritten()
     this.#checkSignal()
-    const space = parts.space.measure()
+    const space = store.space.measure()
     if (this.#isReached(space)) return
-    const walked = await walkTree(parts, parts.readable(), this.#control)
+    const walked = await walkTree(store, store.readers.list(), this.#control)
     const { tableBytes } = space
     if (!isExposureAsked({ ...walked, tableBytes }, this.#options.target)) return
     this.#tell('compact')
-    await parts.compactions.compactRange({}, this.#control.signal)
+    await store.compactions.compactRange({}, this.#control.signal)
   }
 
   #isReached({ diskBytes, liveBytes }: Space): boolean {
@@ -221,7 +220,7 @@ class AskedRun {
   }
 
   #figures(): CollectionFigures {
-    return collectionFigures(this.#collector.parts.space.measure())
+    return collectionFigures(this.#collector.store.space.measure())
   }
 
   #sums(): { bytesFreed: number; bytesCopied: number } {

@@ -19,8 +19,10 @@ import { bytesInVain, type WalkedTree, walkTree } from './walked-tree.ts'
 export const ROUNDS_MAX = 8
 
 export interface PlannedStore extends MarkedStore {
-  /** What someone may still read, ascending; the last one is the newest. */
-  readonly readable: () => Sequence[]
+  readonly readers: {
+    /** What someone may still read, ascending; the last one is the newest. */
+    list(): Sequence[]
+  }
 }
 
 /** What a collection is asked for. */
@@ -43,7 +45,7 @@ export async function makePlan(
   control: StepControl,
   damaged: (file: FileNumber, error: CorruptionError) => void,
 ): Promise<MadePlan> {
-  const readable = store.readable()
+  const readable = store.readers.list()
   const walked = await walkTree(store, readable, control)
   const version = store.versions.current.id
   const space = store.space.measure(walked.liveBytes)
@@ -59,7 +61,7 @@ export async function makePlan(
   )
   const { hiddenBytes, pinnedBytes } = walked
   const plan = {
-    databaseId: Buffer.from(store.databaseId).toString('hex'),
+    databaseId: Buffer.from(store.context.databaseId).toString('hex'),
     version,
     targetSpaceAmplification: wishes.target,
     before: { ...collectionFigures(space), hiddenGarbageBytes: hiddenBytes, pinnedBytes },

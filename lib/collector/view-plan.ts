@@ -30,7 +30,7 @@ export function planView(
 ): Promise<MadePlan> {
   return withView(engine, (store) =>
     makePlan(
-      { ...store, readable: () => withReaders(store.readable(), readers) },
+      { ...store, readers: { list: () => withReaders(store.readers.list(), readers) } },
       viewRules(engine, wishes.target),
       wishes,
       controls,
@@ -60,12 +60,10 @@ export async function withView<T>(
   const runner = new InlineRunner(context.fileSystem)
   try {
     return await use({
-      directory: context.directory,
-      databaseId: context.databaseId,
+      context: { ...context, runner },
       space,
-      runner,
       versions: { current: version, pinTables: () => ({ version, release: () => undefined }) },
-      readable: () => readers.list(),
+      readers,
     })
   } catch (error) {
     throw engine.viewFailure(error)

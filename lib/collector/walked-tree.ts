@@ -21,10 +21,11 @@ export interface BytesInVain {
 
 /** Walks all tables. @param readableSequences what someone may still read, ascending */
 export async function walkTree(
-  { directory, databaseId, versions, runner }: MarkedStore,
+  { context, versions }: MarkedStore,
   readableSequences: readonly Sequence[],
   control: StepControl,
 ): Promise<WalkedTree> {
+  const { directory, databaseId, runner } = context
   const pin = versions.pinTables()
   try {
     const runs = pin.version.levels.flatMap((level) => level.runs.map((run) => run.tables))

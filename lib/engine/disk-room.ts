@@ -19,6 +19,8 @@ const GROWN_SHARE = 1 / 8
 const GROWN_BYTES_MIN = 256 * 1024
 /** Deletes may use such a part of what the ballast held. */
 const DELETES_SHARE = 1 / 2
+/** ... and what gives room back such a part of that. */
+const SPARE_SHARE = 1 / 2
 /** What a closing store leaves for the next open: its manifest, CURRENT, and a segment. Less would not do. */
 const LEFT_BYTES_MIN = 32 * 1024
 
@@ -58,9 +60,28 @@ export class DiskRoom {
   /** For the ballast and for puts. A disk that cannot be asked has none. */
   hasEnoughForPuts(): boolean {
     try {
-      return this.#freeBytes() >= this.#parts.ballast.wanted(this.#need()) + FREE_BYTES_FOR_PUTS
+      return this.#freeBytes() >= this.#bytesForPuts()
     } catch {
       return false
+    }
+  }
+
+  #bytesForPuts(): number {
+    return this.#parts.ballast.wanted(this.#need()) + FREE_BYTES_FOR_PUTS
+  }
+
+  /**
+   * What a full disk lacks for them, and what of its room may be used to give back more: a part of what deletes may
+   * use, so that they go on beside it. Undefined if there is enough, or the disk cannot be asked.
+   */
+  lack(): { readonly missingBytes: number; readonly spareBytes: number } | undefined {
+    try {
+      const free = this.#freeBytes()
+      const missingBytes = this.#bytesForPuts() - free
+      const spareBytes = Math.max(0, free - this.#keptBytes) * SPARE_SHARE
+      return missingBytes > 0 ? { missingBytes, spareBytes } : undefined
+    } catch {
+      return undefined
     }
   }
 

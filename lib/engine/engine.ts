@@ -129,21 +129,7 @@ export class Engine implements ReadingEngine {
     this.work = new TreeWork(this)
     this.compactions = new Compactions(this.work, this.health)
     this.flushes = new Flushes(this)
-    this.collector = new Collector({
-      ...context,
-      health: this.health,
-      versions,
-      values: this.values,
-      log: this.log,
-      memtables: this.memtables,
-      space: this.space,
-      flushes: this.flushes,
-      compactions: this.compactions,
-      unlinker: this.unlinker,
-      readable: () => this.readers.list(),
-      flush: () => this.flushes.flushWritten(),
-      failed: (error) => this.health.end(error),
-    })
+    this.collector = new Collector(this)
     this.admission = new Admission(this)
     this.commit = new CommitQueue(this, recovered.nextSequence)
     this.health.watch(this)

@@ -221,6 +221,11 @@ export class Health {
     return true
   }
 
+  /** What a full disk lacks until puts go on; undefined if it is not full, or lacks nothing any more. */
+  diskLack(): { readonly missingBytes: number; readonly spareBytes: number } | undefined {
+    return this.#full && this.#patients.room.lack()
+  }
+
   /** An edit of the log could not be written. */
   logTroubled(error: WiscError): void {
     this.#note(error)
@@ -303,6 +308,8 @@ export class Health {
     this.#full = fullDisk(error)
     this.#askedAt = performance.now()
     this.#patients.room.giveUpBallast()
+    // It gives back what it would not without need.
+    this.#patients.collector.wake()
     return true
   }
 

@@ -1,28 +1,55 @@
 /** What the actions of the collector have in common: the store that they work on, how they are held, what they say. */
+import type { EventEmitter } from 'node:events'
 import type { Log } from '../../../vlog/log/log.ts'
 import type { ValueReader } from '../../../vlog/read/value-reader.ts'
+import type { WiscError } from '../../base/errors.ts'
 import type { FileNumber } from '../../base/ids.ts'
+import type { ResolvedOptions } from '../../contract/options.ts'
 import type { JobRate } from '../../jobs/job-rate.ts'
 import type { JobRunner } from '../../jobs/runner.ts'
 import type { SpaceAccount } from '../../space/space.ts'
 import type { VersionSet } from '../../tree/version/version-set.ts'
+import type { DiskLack } from '../plan/decide.ts'
 
 /** A store whose files are marked, and not changed. */
 export interface MarkedStore {
-  readonly directory: string
-  readonly databaseId: Uint8Array
+  readonly context: {
+    readonly directory: string
+    readonly databaseId: Uint8Array
+    readonly runner: JobRunner
+  }
   readonly versions: Pick<VersionSet, 'current' | 'pinTables'>
-  readonly runner: JobRunner
   readonly space: SpaceAccount
 }
 
 /** A store that actions change. */
 export interface CollectedStore extends MarkedStore {
+  readonly context: MarkedStore['context'] & {
+    readonly options: ResolvedOptions
+    readonly events: EventEmitter
+  }
   readonly versions: VersionSet
   readonly values: ValueReader
   readonly log: Log
-  /** Everything that is written, and the checkpoint to the end of the log. Waits for no writer. */
-  readonly flush: () => Promise<void>
+  readonly flushes: {
+    /** Everything that is written, and the checkpoint to the end of the log. Waits for no writer. */
+    flushWritten(): Promise<void>
+  }
+  readonly health: CollectorHealth
+}
+
+/** Who knows what has failed, and what may be begun again. */
+export interface CollectorHealth {
+  /** False for a while after a failure. */
+  readonly mayCollect: boolean
+  /** False while the disk has no more room than what was needed when there was none. */
+  hasRoomToCollect(): boolean
+  /** What a full disk lacks until puts go on; undefined if it is not full, or lacks nothing any more. */
+  diskLack(): DiskLack | undefined
+  /** @param bytesWanted of the files that were to be written; 0: an edit could not be */
+  collectionFailed(error: WiscError, bytesWanted: number): void
+  /** A sync has failed: nothing more may become durable. */
+  end(error: WiscError): void
 }
 
 export interface StepControl {

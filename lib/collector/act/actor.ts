@@ -5,26 +5,17 @@
  * (forget, too), punch.ts, rewrite.ts. A step on the active segment seals it first, and has its checkpoint moved past
  * its end (I12).
  */
-import type { EventEmitter } from 'node:events'
 import { CorruptionError, IoError, isShortage, toWiscError, WiscError } from '../../base/errors.ts'
 import { parseFileName } from '../../base/files/file-names.ts'
 import type { FileNumber } from '../../base/ids.ts'
 import { type CollectedStep, stepNumbers } from '../../contract/collection.ts'
 import type { CollectionStep } from '../../contract/collection-plan.ts'
 import { emitSafely } from '../../contract/events.ts'
-import type { ResolvedOptions } from '../../contract/options.ts'
 import { type PlanningRules, planningRules } from '../plan/planning-rules.ts'
 import type { CollectedStore, StepControl, StepResult } from './action.ts'
 import { drop, forget } from './drop.ts'
 import { punch } from './punch.ts'
 import { rewrite } from './rewrite.ts'
-
-export interface ActorParts extends CollectedStore {
-  readonly options: ResolvedOptions
-  readonly events: EventEmitter
-  /** A failed sync. */
-  readonly failed: (error: WiscError) => void
-}
 
 export interface StepCounts {
   steps: number
@@ -32,25 +23,34 @@ export interface StepCounts {
   bytesFreed: number
 }
 
+/** Is told what came back, and how long it took. */
+export interface Reclaimed {
+  reclaimed(bytes: number, ms: number): void
+}
+
 export class Actor {
-  readonly #parts: ActorParts
-  readonly #reclaimed: (bytes: number, ms: number) => void
+  readonly #store: CollectedStore
+  readonly #pace: Reclaimed
   /** When the step before ended. */
   #endedAt = 0
   #punchHoles: boolean
   readonly counts: StepCounts = { steps: 0, relocatedBytesWritten: 0, bytesFreed: 0 }
 
-  /** @param reclaimed is told what came back, and how long it took */
-  constructor(parts: ActorParts, reclaimed: (bytes: number, ms: number) => void) {
-    this.#parts = parts
-    this.#reclaimed = reclaimed
-    this.#punchHoles = parts.options.collector.punchHoles
+  constructor(store: CollectedStore, pace: Reclaimed) {
+    this.#store = store
+    this.#pace = pace
+    this.#punchHoles = store.context.options.collector.punchHoles
   }
 
   /** What plans for these steps go by. */
   rules(targetSpaceAmplification: number): PlanningRules {
-    const { options, versions } = this.#parts
-    return planningRules(options, versions.current, targetSpaceAmplification, this.#punchHoles)
+    const { context, versions } = this.#store
+    return planningRules(
+      context.options,
+      versions.current,
+      targetSpaceAmplification,
+      this.#punchHoles,
+    )
   }
 
   /**
@@ -65,7 +65,7 @@ export class Actor {
     const began = performance.now()
     const result = await this.#act(step, control).catch((error: unknown) => {
       // Whoever asked for the step: nothing more may become durable.
-      if (toWiscError(error).code === 'WISC_SYNC_FAILED') this.#parts.failed(toWiscError(error))
+      if (toWiscError(error).code === 'WISC_SYNC_FAILED') this.#store.health.end(toWiscError(error))
       throw error
     })
     const now = performance.now()
@@ -75,22 +75,22 @@ export class Actor {
     this.counts.relocatedBytesWritten += result.bytesWritten
     this.counts.bytesFreed += result.bytesFreed
     // What ran beside another step counts once.
-    this.#reclaimed(result.bytesFreed, now - Math.max(began, this.#endedAt))
+    this.#pace.reclaimed(result.bytesFreed, now - Math.max(began, this.#endedAt))
     this.#endedAt = now
     const { action } = step
     const done = { ...result, action, files: stepNumbers(step), ms }
-    emitSafely(this.#parts.events, 'collection', { reason, ...done })
+    emitSafely(this.#store.context.events, 'collection', { reason, ...done })
     return done
   }
 
   async #act(step: CollectionStep, control: StepControl): Promise<StepResult> {
-    const store = this.#parts
+    const store = this.#store
     if (control.signal.aborted) throw new WiscError('WISC_ABORTED', 'collection was cancelled')
     if (step.action === 'forget') return forget(step.segments, store)
     if (step.seal) {
       await store.log.seal()
       // The checkpoint passes the end of the segment: its last frames may be markers, which are in no memtable.
-      await store.flush()
+      await store.flushes.flushWritten()
     }
     if (step.action === 'drop') return drop(step.files, store)
     return step.action === 'punch' ? punch(step, store, control) : rewrite(step, store, control)
@@ -106,9 +106,9 @@ export class Actor {
     const named = parseFileName(name)
     const blamed = numbers.filter((number) => number === named?.number && named.kind === 'segment')
     // A table that cannot be read keeps all from being marked that it may point to.
-    for (const number of blamed.length > 0 ? blamed : numbers) this.#parts.space.noteCorrupt(number)
+    for (const number of blamed.length > 0 ? blamed : numbers) this.#store.space.noteCorrupt(number)
     const message = `collection has stopped at a file that cannot be read: ${error.message}`
-    emitSafely(this.#parts.events, 'warning', message)
+    emitSafely(this.#store.context.events, 'warning', message)
   }
 }
 

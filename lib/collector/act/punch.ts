@@ -26,7 +26,8 @@ export async function markFile(
   store: MarkedStore,
   control: StepControl,
 ): Promise<MarkResult['files'][number]> {
-  const { directory, databaseId, versions, runner } = store
+  const { versions } = store
+  const { directory, databaseId, runner } = store.context
   const pin = versions.pinTables()
   try {
     const { files, tables } = victims(pin.version, [number], store)
@@ -50,7 +51,8 @@ export async function punch(
   store: CollectedStore,
   control: StepControl,
 ): Promise<StepResult> {
-  const { directory, databaseId, versions, runner, values, space } = store
+  const { versions, values, space } = store
+  const { directory, databaseId, runner } = store.context
   const { number } = step.file
   let referencedBytes: number | undefined
   const pin = versions.pinTables()

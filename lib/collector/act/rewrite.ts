@@ -20,7 +20,8 @@ export async function rewrite(
   store: CollectedStore,
   control: StepControl,
 ): Promise<StepResult> {
-  const { directory, databaseId, versions, runner, space } = store
+  const { versions, space } = store
+  const { directory, databaseId, runner } = store.context
   const fileNumber = versions.fileNumbers.take()
   control.began?.(fileNumber)
   const bytesBefore = diskBytesOf(step.files, store)

@@ -1,7 +1,4 @@
 /** `maxBytesOnDisk`: what it leaves for puts and for deletes, and what may come back before either is refused. */
-import type { Compactions } from '../../background/compactions.ts'
-import type { Flushes } from '../../background/flushes.ts'
-import type { ObsoleteUnlinker } from '../../background/unlink-obsolete.ts'
 import { WiscError } from '../../base/errors.ts'
 import type { ResolvedOptions } from '../../contract/options.ts'
 import type { SpaceAccount } from '../../space/space.ts'
@@ -23,24 +20,24 @@ export function putReserveOf(
   return Math.round(Math.min(needed, maxBytesOnDisk * RESERVE_SHARE))
 }
 
-export interface DiskBoundParts {
-  readonly options: ResolvedOptions
+export interface BoundedStore {
+  readonly context: { readonly options: ResolvedOptions }
   readonly space: SpaceAccount
-  readonly flushes: Pick<Flushes, 'isRunning'>
-  readonly compactions: Pick<Compactions, 'isRunning'>
-  readonly unlinker: Pick<ObsoleteUnlinker, 'ended' | 'isBusy' | 'unlinked'>
-  readonly memtables: { readonly usedBytes: number; readonly logBytes: number }
+  readonly flushes: { readonly isRunning: boolean }
+  readonly compactions: { readonly isRunning: boolean }
+  readonly unlinker: { readonly isBusy: boolean }
+  readonly memtables: { readonly usedBytes: number }
 }
 
 export class DiskBound {
-  readonly #parts: DiskBoundParts
+  readonly #store: BoundedStore
 
-  constructor(parts: DiskBoundParts) {
-    this.#parts = parts
+  constructor(store: BoundedStore) {
+    this.#store = store
   }
 
   get #maxBytes(): number {
-    return this.#parts.options.collector.maxBytesOnDisk ?? Number.POSITIVE_INFINITY
+    return this.#store.context.options.collector.maxBytesOnDisk ?? Number.POSITIVE_INFINITY
   }
 
   get isSet(): boolean {
@@ -50,10 +47,10 @@ export class DiskBound {
   /** What it leaves for puts; Infinity without one. */
   get putLimitBytes(): number {
     if (!this.isSet) return Number.POSITIVE_INFINITY
-    const { memtables, options, space } = this.#parts
+    const { memtables, context, space } = this.#store
     // What is in memtables will take as many bytes as tables, at most.
     const tableBytes = space.references.totals.tableBytes + memtables.usedBytes
-    return this.#maxBytes - putReserveOf(this.#maxBytes, tableBytes, options.segmentBytes)
+    return this.#maxBytes - putReserveOf(this.#maxBytes, tableBytes, context.options.segmentBytes)
   }
 
   limitBytes(deletesOnly: boolean): number {
@@ -62,7 +59,7 @@ export class DiskBound {
 
   /** Tables and log that a flush or a compaction is about to replace are on disk beside what replaces them. */
   get isGivingBack(): boolean {
-    const { flushes, compactions, unlinker } = this.#parts
+    const { flushes, compactions, unlinker } = this.#store
     return compactions.isRunning || flushes.isRunning || unlinker.isBusy
   }
 

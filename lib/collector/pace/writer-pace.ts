@@ -2,6 +2,7 @@
  * Slows writers before the bound of space is broken: gradually, by small waits, and only while something can come back.
  * What they write is owed, and paid for with time at the rate that is allowed at the moment.
  */
+import type { Log } from '../../../vlog/log/log.ts'
 import { Signal } from '../../base/signal.ts'
 import { allowedRate, type Pressure } from '../plan/pressure.ts'
 
@@ -16,8 +17,7 @@ const RATE_MIN = 1024 * 1024
 const RATE_MS = 300
 
 export class WriterPace {
-  /** Bytes of log written so far. */
-  readonly #written: () => number
+  readonly #log: Pick<Log, 'bytesWritten'>
   #pressure: Pressure | undefined
   /** Disk bytes when they were last measured, and what was written by then. */
   #measuredBytes = 0
@@ -30,19 +30,19 @@ export class WriterPace {
   #writtenBefore = 0
   readonly #measured: Signal = new Signal()
 
-  constructor(written: () => number) {
-    this.#written = written
+  constructor(log: Pick<Log, 'bytesWritten'>) {
+    this.#log = log
   }
 
   /** Bytes on disk now: what was measured, and what was written since. */
   get diskBytes(): number {
-    return this.#measuredBytes + this.#written() - this.#writtenThen
+    return this.#measuredBytes + this.#log.bytesWritten - this.#writtenThen
   }
 
   /** @param pressure undefined: nothing can come back, so nobody waits */
   measured(diskBytes: number, pressure: Pressure | undefined): void {
     this.#measuredBytes = diskBytes
-    this.#writtenThen = this.#written()
+    this.#writtenThen = this.#log.bytesWritten
     // What was written without pressure is not owed.
     if (this.#pressure === undefined) this.#reckon(Number.POSITIVE_INFINITY)
     this.#pressure = pressure
@@ -72,7 +72,7 @@ export class WriterPace {
   /** What was written since the last time is owed, and what time has paid for at this rate is not. */
   #reckon(rate: number): void {
     const now = performance.now()
-    const written = this.#written()
+    const written = this.#log.bytesWritten
     const paid = ((now - this.#paidAt) * rate) / 1000
     const owed = Math.max(0, this.#owedBytes - paid) + written - this.#writtenBefore
     this.#owedBytes = rate === Number.POSITIVE_INFINITY ? 0 : owed

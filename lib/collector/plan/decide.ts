@@ -4,6 +4,7 @@
  * Garbage comes back in the order in which it costs least: what nothing refers to at any time; then, over the start of
  * pressure.ts, the best step of a plan; a compaction where much is hidden; an early flush where memtables may shadow
  * much. If no step is left, little is exposed, too, once writes have ceased (`isQuiet`).
+ * A full disk is a bound like maxBytesOnDisk: what puts lack comes back, if it pays.
  * Below the start a tree of which next to nothing lives is given back as well, as it costs nothing but reading it.
  */
 import type { CollectibleFile, CollectionStep } from '../../contract/collection-plan.ts'
@@ -19,10 +20,18 @@ const EXPOSE_SHARE = 1 / 8
 /** A memtable is flushed early when it covers this part of a segment. */
 const FLUSH_SHARE = 1 / 2
 
+/** What a full disk lacks until puts go on, and what of its room may be used to give more back. Bytes. */
+export interface DiskLack {
+  readonly missingBytes: number
+  readonly spareBytes: number
+}
+
 export interface LookState {
   readonly rules: PlanningRules
   /** What `maxBytesOnDisk` leaves for puts; Infinity without one. */
   readonly putLimitBytes: number
+  /** Set while the disk is full, and puts are refused. */
+  readonly lack: DiskLack | undefined
   /** Bytes of log that the active memtable covers. */
   readonly unflushedBytes: number
   /** Steps that are being carried out: which files they work on, and the bytes on disk when they have ended. */
@@ -41,6 +50,8 @@ export interface LookState {
 
 export interface Decision {
   readonly pressure: Pressure
+  /** The limit is one of puts: deletes need not wait for it. */
+  readonly boundsPutsAlone: boolean
   readonly step: CollectionStep | undefined
   /** Compact the whole tree. */
   readonly exposes: boolean
@@ -49,16 +60,20 @@ export interface Decision {
 }
 
 export function decide(measured: Space, state: LookState): Decision {
-  const { rules, running, isQuiet, hasRoom, isCompacting, unflushedBytes, putLimitBytes } = state
+  const { rules, running, isQuiet, isCompacting, unflushedBytes } = state
   const space = { ...measured, files: withBusy(measured.files, running.busyFiles) }
   const { segmentBytes } = rules
   // What only a reader sees counts as living: nobody can give it back, so nobody waits for it.
   const keptBytes = space.liveBytes + space.pinnedBytes
+  const putLimitBytes = putLimit(measured, state)
   const pressure = pressureOf(keptBytes, { ...rules, putLimitBytes })
+  const boundsPutsAlone = pressure.limitBytes === putLimitBytes
+  const hasRoom = hasRoomForTree(measured, state)
   if (space.diskBytes <= pressure.startBytes) {
     const isEmptied = isTreeEmptied(space) && space.tableGarbageBytes >= segmentBytes * EXPOSE_SHARE
     const exposes = isEmptied && isQuiet && hasRoom && !isCompacting && running.count === 0
-    return { pressure, step: freeStep(space, state), exposes, flushes: false }
+    const step = freeStep(space, state)
+    return { pressure, boundsPutsAlone, step, exposes, flushes: false }
   }
   const step = bestStep(space, pressure, state)
   const least = isQuiet ? 1 : segmentBytes * EXPOSE_SHARE
@@ -72,7 +87,7 @@ export function decide(measured: Space, state: LookState): Decision {
   const isMuch = unflushedBytes >= segmentBytes * FLUSH_SHARE
   const flushes =
     space.unflushedShadowBytes > 0 && (isMuch || (!exposes && pays(space.unflushedShadowBytes)))
-  return { pressure, step, exposes, flushes }
+  return { pressure, boundsPutsAlone, step, exposes, flushes }
 }
 
 function withBusy(
@@ -81,6 +96,21 @@ function withBusy(
 ): readonly CollectibleFile[] {
   if (busy.size === 0) return files
   return files.map((file) => (busy.has(file.number) ? { ...file, blocked: 'busy' as const } : file))
+}
+
+/** On a full disk so much must come back that puts go on, be the store within its bound or not. */
+function putLimit({ diskBytes }: Space, { putLimitBytes, lack }: LookState): number {
+  return lack ? Math.min(putLimitBytes, diskBytes - lack.missingBytes) : putLimitBytes
+}
+
+/** A compaction of the tree writes all of it anew. */
+function hasRoomForTree({ tableBytes }: Space, { hasRoom, lack }: LookState): boolean {
+  return hasRoom && (lack === undefined || tableBytes <= lack.spareBytes)
+}
+
+function copyLimit({ hasRoom, lack }: LookState): { readonly maxCopyBytes?: number } {
+  if (!hasRoom) return { maxCopyBytes: 0 }
+  return lack ? { maxCopyBytes: lack.spareBytes } : {}
 }
 
 /** What costs nothing but an edit. The active segment is not sealed for it. */
@@ -101,16 +131,13 @@ function targetWithin(
 }
 
 /** The best way alone: the smaller a step, the less room it needs, and the better is the choice of the next. */
-function bestStep(
-  space: Space,
-  pressure: Pressure,
-  { rules, hasRoom, running }: LookState,
-): CollectionStep | undefined {
+function bestStep(space: Space, pressure: Pressure, state: LookState): CollectionStep | undefined {
+  const { rules, running } = state
   const diskBytes = running.diskBytesAfter(space.diskBytes)
   return planFirstStep(space.files, diskBytes, {
     ...rules,
     targetSpaceAmplification: targetWithin(pressure, space, rules),
     goalDiskBytes: Math.max(pressure.startBytes, diskBytes - 1),
-    ...(!hasRoom && { maxCopyBytes: 0 }),
+    ...copyLimit(state),
   })
 }

@@ -32,10 +32,10 @@ async function fillRest(fileSystem: FaultFileSystem): Promise<number> {
 }
 
 /** Puts until the disk is full. @returns what was acknowledged */
-async function fillDisk(store: Store): Promise<string[]> {
+async function fillDisk(store: Store, value = VALUE): Promise<string[]> {
   const keys: string[] = []
   for (let i = 0; i < 2000; i++) {
-    const code = await codeOf(() => store.put(`key${i}`, VALUE))
+    const code = await codeOf(() => store.put(`key${i}`, value))
     if (code === 'no error') keys.push(`key${i}`)
     else {
       expect(code).toBe('WISC_DISK_FULL')
@@ -49,8 +49,8 @@ async function settle(): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, 120))
 }
 
-function expectAll(store: Store, keys: readonly string[]): void {
-  for (const key of keys) expect(store.getSync(key)?.equals(VALUE), key).toBe(true)
+function expectAll(store: Store, keys: readonly string[], value = VALUE): void {
+  for (const key of keys) expect(store.getSync(key)?.equals(value), key).toBe(true)
 }
 
 test('puts get WISC_DISK_FULL, deletes go on, also in one tick with puts', async () => {
@@ -341,6 +341,29 @@ test('flushes go on while a compaction waits for room', async () => {
     await store.flush()
   }
   expect(store.stats()).toMatchObject({ flushes: flushes + 12, compactions: 0 })
+  await store.close()
+  expect(fileSystem.violations).toEqual([])
+})
+
+test('on a full disk the collector gives back what deletes expose, within its own bound, too; puts go on', async () => {
+  const fileSystem = new FaultFileSystem({ capacityBytes: 6_000_000 })
+  const store = await openSmallStore({ segmentBytes: 1024 * 1024 }, fileSystem)
+  const value = Buffer.alloc(20_000, 7)
+  const keys = await fillDisk(store, value)
+  // Some of each segment, and less than the slack of two segments: the store stays within its bound.
+  const isDeleted = (_key: string, i: number): boolean => i % 5 < 2
+  const deleted = keys.filter(isDeleted)
+  for (const key of deleted) await store.delete(key)
+  const code = () => codeOf(() => store.put('one more', value))
+  while ((await code()) === 'WISC_DISK_FULL') await settle()
+  expect(await code()).toBe('no error')
+  expect(store.stats().collector.bytesFreed).toBeGreaterThan(600_000)
+  expectAll(
+    store,
+    keys.filter((key, i) => !isDeleted(key, i)),
+    value,
+  )
+  for (const key of deleted) expect(store.getSync(key)).toBeUndefined()
   await store.close()
   expect(fileSystem.violations).toEqual([])
 })

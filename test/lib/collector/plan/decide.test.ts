@@ -63,6 +63,7 @@ const STATE: LookState = {
     minimumHoleBytes: 8192,
   },
   putLimitBytes: Number.POSITIVE_INFINITY,
+  lack: undefined,
   unflushedBytes: 0,
   running: running([]),
   isQuiet: false,
@@ -199,4 +200,39 @@ test('maxBytesOnDisk makes a tighter target than the one that was asked for', ()
   expect(decide(space({ files }), STATE).step).toBeUndefined()
   const state = { ...STATE, putLimitBytes: 11 * SEGMENT }
   expect(decide(space({ files }), state).step?.action).toBe('rewrite')
+})
+
+test('on a full disk what puts lack comes back, within the bound of the store, too', () => {
+  const lack = { missingBytes: 100_000, spareBytes: SEGMENT }
+  const files = half(12)
+  const space12 = space({ files })
+  expect(decide(space12, STATE).step).toBeUndefined()
+  const { step, boundsPutsAlone, pressure } = decide(space12, { ...STATE, lack })
+  expect(step?.action).toBe('rewrite')
+  // Deletes go on, and what they have killed is exposed.
+  expect(boundsPutsAlone).toBe(true)
+  expect(pressure.limitBytes).toBe(space12.diskBytes - 100_000)
+  const quiet = { ...STATE, isQuiet: true, lack }
+  const full = Array.from({ length: 12 }, (_, i) => file(i + 1, SEGMENT))
+  const hidden = space({ files: full, hiddenGarbageBytes: 1, unflushedShadowBytes: 0 })
+  expect(decide(hidden, quiet).exposes).toBe(true)
+  expect(decide({ ...hidden, unflushedShadowBytes: 1 }, { ...quiet, hasRoom: false }).flushes).toBe(
+    true,
+  )
+})
+
+test('on a full disk no more is written than there is room for', () => {
+  const lack = { missingBytes: 100_000, spareBytes: 300_000 }
+  const state = { ...STATE, isQuiet: true, lack }
+  // The best file keeps too much; a worse one fits.
+  const files = [...Array.from({ length: 12 }, (_, i) => file(i + 1, SEGMENT)), file(20, 400_000)]
+  expect(decide(space({ files }), state).step).toBeUndefined()
+  const small = file(21, 290_000, { totalBytes: 500_000, diskBytes: 503_808 })
+  expect(decide(space({ files: [...files, small] }), state).step).toMatchObject({
+    action: 'rewrite',
+    files: [{ number: 21 }],
+  })
+  const hidden = space({ files: files.slice(0, 12), hiddenGarbageBytes: SEGMENT })
+  expect(decide({ ...hidden, tableBytes: 300_000 }, state).exposes).toBe(true)
+  expect(decide({ ...hidden, tableBytes: 300_001 }, state).exposes).toBe(false)
 })

@@ -65,7 +65,11 @@ describe('the pace of writers', () => {
   beforeEach(() => {
     vi.useFakeTimers()
     written = 0
-    pace = new WriterPace(() => written)
+    pace = new WriterPace({
+      get bytesWritten() {
+        return written
+      },
+    })
   })
 
   afterEach(() => {
