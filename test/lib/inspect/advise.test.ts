@@ -3,14 +3,11 @@ import { expect, test } from 'vitest'
 import { advise, copiesAt, THRESHOLDS } from '#dist/lib/inspect/advise.js'
 import { SizeHistogram } from '#dist/lib/inspect/size-histogram.js'
 import { measureValueSizes, type ValueSizes } from '#dist/lib/inspect/value-sizes.js'
+import { runSteps } from '../../support/run-steps.ts'
 import { makeInspectedStore } from '../../support/store/inspected-store.ts'
 
 function measure(directory: string): ValueSizes {
-  const steps = measureValueSizes(directory)
-  for (;;) {
-    const step = steps.next()
-    if (step.done) return step.value
-  }
+  return runSteps(measureValueSizes(directory))
 }
 
 function histogramOf(sizes: readonly [value: number, keys: number][]): SizeHistogram {

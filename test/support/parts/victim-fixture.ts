@@ -190,14 +190,6 @@ export function corruptionOf(run: () => unknown): CorruptionError {
   throw new Error('no corruption was found')
 }
 
-/** Runs steps to their end. */
-export function finish<Result>(steps: Generator<number, Result>): Result {
-  for (;;) {
-    const step = steps.next()
-    if (step.done) return step.value
-  }
-}
-
 function keyed(entry: TestEntry): Parameters<TableBuilder['add']>[0] {
   const { key, sequence, kind, value, segment = 0, offset = 0, length = 0 } = entry
   const valueBytes = value ?? new Uint8Array(0)

@@ -16,7 +16,6 @@ import {
   corruptionOf,
   countOpen,
   entryOf,
-  finish,
   type LoggedRecord,
   PLACE,
   putOf,
@@ -25,6 +24,7 @@ import {
   type VictimSubject,
   victimSubject,
 } from '../../support/parts/victim-fixture.ts'
+import { runSteps } from '../../support/run-steps.ts'
 
 /** a: lives; b: dead, spans blocks; c: lives, large; d: dead. */
 interface Subject extends VictimSubject {
@@ -61,7 +61,7 @@ describe('damage stops a job, names its place, and leaves no file', () => {
         const subject = makeSubject()
         subject.fixture.damage(subject.file, subject.records[index]!.offset + at)
         for (const job of [mark, rewrite]) {
-          const { file, offset } = corruptionOf(() => finish(job(subject)))
+          const { file, offset } = corruptionOf(() => runSteps(job(subject)))
           expect(file).toBe(segmentName(subject.file.number))
           expect(offset).toBe(subject.records[index]!.offset)
         }
@@ -78,8 +78,8 @@ describe('damage stops a job, names its place, and leaves no file', () => {
         const subject = makeSubject()
         subject.fixture.damage(subject.file, at)
         // The mark reads no values.
-        finish(mark(subject))
-        const error = corruptionOf(() => finish(rewrite(subject)))
+        runSteps(mark(subject))
+        const error = corruptionOf(() => runSteps(rewrite(subject)))
         expect(error).toMatchObject({ file: segmentName(subject.file.number), offset })
         expect(error.reason).toMatch(/value.* checksum mismatch/)
         expect(hasOutput(subject)).toBe(false)
@@ -91,8 +91,8 @@ describe('damage stops a job, names its place, and leaves no file', () => {
     const subject = makeSubject()
     const { offset, length } = subject.records[1]!
     subject.fixture.damage(subject.file, offset + length - 1)
-    finish(mark(subject))
-    finish(rewrite(subject))
+    runSteps(mark(subject))
+    runSteps(rewrite(subject))
     expect(hasOutput(subject)).toBe(true)
   })
 
@@ -102,14 +102,14 @@ describe('damage stops a job, names its place, and leaves no file', () => {
     for (const at of [second + 1, second + 9, second + 24, second + 33]) {
       const damaged = makeSubject()
       damaged.fixture.damage(damaged.file, at)
-      const { offset } = corruptionOf(() => finish(mark(damaged)))
+      const { offset } = corruptionOf(() => runSteps(mark(damaged)))
       expect(offset).toBe(second)
     }
     const { fixture, file, tables } = subject
     const short = { ...file, length: file.length - 1 }
-    expect(corruptionOf(() => finish(fixture.markSteps([short], tables))).offset).toBe(second)
+    expect(corruptionOf(() => runSteps(fixture.markSteps([short], tables))).offset).toBe(second)
     const long = { ...file, length: file.length + 10 }
-    expect(corruptionOf(() => finish(fixture.markSteps([long], tables))).reason).toMatch(
+    expect(corruptionOf(() => runSteps(fixture.markSteps([long], tables))).reason).toMatch(
       /ends before|frame/,
     )
   })
@@ -133,7 +133,7 @@ describe('damage stops a job, names its place, and leaves no file', () => {
         writeSegmentHeader(bytes, 0, { ...header, firstSequence: 7 })
       }
       fixture.fileSystem.replace(path, bytes)
-      expect(corruptionOf(() => finish(fixture.markSteps([file], tables))).reason).toBe(reason)
+      expect(corruptionOf(() => runSteps(fixture.markSteps([file], tables))).reason).toBe(reason)
     }
   })
 
@@ -162,8 +162,8 @@ describe('damage stops a job, names its place, and leaves no file', () => {
         writer.write(bytes, from, end)
         from = end
       }
-      const relocation = relocationFile(finish(writer.finishSteps()))
-      const error = corruptionOf(() => finish(fixture.markSteps([relocation], [])))
+      const relocation = relocationFile(runSteps(writer.finishSteps()))
+      const error = corruptionOf(() => runSteps(fixture.markSteps([relocation], [])))
       expect(error.file).toBe(segmentName(number))
       expect(error.reason).toBe('index of a relocation does not fit its records')
     }
@@ -172,12 +172,12 @@ describe('damage stops a job, names its place, and leaves no file', () => {
   test('another file than the version means', () => {
     const { fixture, file, tables, output } = makeSubject()
     const other = { ...file, salt: file.salt ^ 1 }
-    expect(corruptionOf(() => finish(fixture.markSteps([other], tables))).offset).toBe(56)
-    expect(corruptionOf(() => finish(fixture.rewriteSteps([other], tables, output))).offset).toBe(
+    expect(corruptionOf(() => runSteps(fixture.markSteps([other], tables))).offset).toBe(56)
+    expect(corruptionOf(() => runSteps(fixture.rewriteSteps([other], tables, output))).offset).toBe(
       56,
     )
     const holes = Float64Array.of(BLOCK_BYTES, 2 * BLOCK_BYTES)
-    expect(corruptionOf(() => finish(fixture.punchHoles(other, holes))).offset).toBe(56)
+    expect(corruptionOf(() => runSteps(fixture.punchHoles(other, holes))).offset).toBe(56)
   })
 })
 
@@ -201,8 +201,8 @@ describe('I8: a pointer leads to a record of its key and sequence, or the job st
       const pointer = { ...a!, ...wrong(a!, c!) }
       const table = fixture.table([pointer, c!].map(entryOf))
       const jobs = [
-        () => finish(fixture.markSteps([file], [table.meta])),
-        () => finish(fixture.rewriteSteps([file], [table.meta], output)),
+        () => runSteps(fixture.markSteps([file], [table.meta])),
+        () => runSteps(fixture.rewriteSteps([file], [table.meta], output)),
       ]
       for (const job of jobs) {
         const error = corruptionOf(job)
@@ -217,12 +217,12 @@ describe('I8: a pointer leads to a record of its key and sequence, or the job st
     const fixture = new VictimFixture()
     const file = fixture.segment([[{ ...putOf('k', 0), kind: 'delete' }]])
     const table = fixture.table([entryOf({ ...fixture.records[0]!, kind: 'put' })])
-    corruptionOf(() => finish(fixture.markSteps([file], [table.meta])))
+    corruptionOf(() => runSteps(fixture.markSteps([file], [table.meta])))
     const empty = fixture.segment([[]])
     const stray = fixture.table([
       entryOf({ ...fixture.records[0]!, kind: 'put', segment: empty.number }),
     ])
-    corruptionOf(() => finish(fixture.markSteps([empty], [stray.meta])))
+    corruptionOf(() => runSteps(fixture.markSteps([empty], [stray.meta])))
   })
 })
 
@@ -258,25 +258,25 @@ describe('a rewrite that does not end', () => {
       }
       return file
     }
-    expect(() => finish(rewrite(subject))).toThrow(
+    expect(() => runSteps(rewrite(subject))).toThrow(
       expect.objectContaining({ code: 'WISC_SYNC_FAILED' }),
     )
     expect(hasOutput(subject)).toBe(true)
     failing = 'write'
     const other = { ...subject, output: subject.fixture.nextNumber() }
-    expect(() => finish(rewrite(other))).toThrow(expect.objectContaining({ code: 'WISC_IO' }))
+    expect(() => runSteps(rewrite(other))).toThrow(expect.objectContaining({ code: 'WISC_IO' }))
     expect(hasOutput(other)).toBe(false)
   })
 
   test('writes no file if nothing lives, and never over one that is there', () => {
     const { fixture, file, output } = makeSubject()
-    const { relocation, bytesWritten } = finish(fixture.rewriteSteps([file], [], output))
+    const { relocation, bytesWritten } = runSteps(fixture.rewriteSteps([file], [], output))
     expect({ relocation, bytesWritten }).toEqual({ relocation: undefined, bytesWritten: 0 })
     expect(fixture.fileSystem.files.has(fixture.path(output))).toBe(false)
     const subject = makeSubject()
     const before = subject.fixture.fileSystem.contents(subject.fixture.path(subject.file.number))
     const job = rewrite({ ...subject, output: subject.file.number })
-    expect(() => finish(job)).toThrow(expect.objectContaining({ errno: 'EEXIST' }))
+    expect(() => runSteps(job)).toThrow(expect.objectContaining({ errno: 'EEXIST' }))
     expect(
       Buffer.compare(
         subject.fixture.fileSystem.contents(subject.fixture.path(subject.file.number)),
@@ -289,14 +289,14 @@ describe('a rewrite that does not end', () => {
 describe('a punch', () => {
   test('frees the blocks of dead values; every record can still be walked and read', () => {
     const { fixture, file, records, tables, output } = makeSubject()
-    const { holes, holeBytes } = finish(fixture.markSteps([file], tables)).files[0]!
+    const { holes, holeBytes } = runSteps(fixture.markSteps([file], tables)).files[0]!
     expect(holeBytes).toBe(4 * BLOCK_BYTES)
-    expect(finish(fixture.punchHoles(file, holes))).toEqual({
+    expect(runSteps(fixture.punchHoles(file, holes))).toEqual({
       supported: true,
       hasOtherNames: false,
       bytesFreed: holeBytes,
     })
-    expect(finish(fixture.punchHoles(file, holes))).toEqual({
+    expect(runSteps(fixture.punchHoles(file, holes))).toEqual({
       supported: true,
       hasOtherNames: false,
       bytesFreed: 0,
@@ -306,7 +306,7 @@ describe('a punch', () => {
     expect(bytes[holes[0]! - 1]).not.toBe(0)
     expect(bytes[holes[1]!]).not.toBe(0)
     expect(holes[0]).toBeGreaterThanOrEqual(records[1]!.offset)
-    expect(finish(fixture.rewriteSteps([file], tables, output)).relocation?.parts).toMatchObject([
+    expect(runSteps(fixture.rewriteSteps([file], tables, output)).relocation?.parts).toMatchObject([
       { records: 2 },
     ])
   })
@@ -314,12 +314,12 @@ describe('a punch', () => {
   test('leaves a file alone that has another name, or whose file system has no holes', () => {
     for (const refuse of ['links', 'holes'] as const) {
       const { fixture, file, tables } = makeSubject()
-      const { holes } = finish(fixture.markSteps([file], tables)).files[0]!
+      const { holes } = runSteps(fixture.markSteps([file], tables)).files[0]!
       const opened = fixture.fileSystem.files.get(fixture.path(file.number))!
       if (refuse === 'links') opened.links = 2
       else opened.hasHoles = false
       const before = fixture.fileSystem.contents(fixture.path(file.number))
-      expect(finish(fixture.punchHoles(file, holes))).toEqual({
+      expect(runSteps(fixture.punchHoles(file, holes))).toEqual({
         supported: refuse === 'links',
         hasOtherNames: refuse === 'links',
         bytesFreed: 0,

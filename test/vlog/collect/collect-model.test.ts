@@ -13,13 +13,13 @@ import { compareEntries, type TestEntry } from '../../support/parts/array-cursor
 import { DATABASE_ID } from '../../support/parts/log-segments.ts'
 import {
   entryOf,
-  finish,
   type LoggedRecord,
   relocationFile,
   VictimFixture,
   type Write,
 } from '../../support/parts/victim-fixture.ts'
 import { Prng, replayHint, testSeed } from '../../support/random.ts'
+import { runSteps } from '../../support/run-steps.ts'
 
 const seed = testSeed()
 
@@ -157,7 +157,7 @@ class Case {
     places: ReadonlyMap<LoggedRecord, number>,
     minimumHoleBytes: number,
   ): Float64Array {
-    const marked = finish(this.fixture.markSteps([file], this.tables, minimumHoleBytes)).files[0]!
+    const marked = runSteps(this.fixture.markSteps([file], this.tables, minimumHoleBytes)).files[0]!
     const live = this.held.filter((record) => record.kind === 'put' && places.has(record))
     expect(marked).toMatchObject({
       number: file.number,
@@ -202,7 +202,7 @@ describe('the jobs of the collector agree with a model', () => {
       for (const segment of subject.segments) {
         const holes = subject.checkMark(segment, subject.placesIn(segment), prng.below(9000))
         if (prng.chance(0.5)) continue
-        expect(finish(fixture.punchHoles(segment, holes)).supported, hint).toBe(true)
+        expect(runSteps(fixture.punchHoles(segment, holes)).supported, hint).toBe(true)
         subject.checkMark(segment, subject.placesIn(segment), 0)
       }
 
@@ -211,7 +211,7 @@ describe('the jobs of the collector agree with a model', () => {
       const numbers = new Set(victims.map(({ number }) => number))
       const live = subject.live(numbers)
       const number = fixture.nextNumber()
-      const { relocation, bytesWritten } = finish(
+      const { relocation, bytesWritten } = runSteps(
         fixture.rewriteSteps(victims, subject.tables, number, subject.way()),
       )
       expect(relocation === undefined, hint).toBe(live.length === 0)
@@ -224,9 +224,9 @@ describe('the jobs of the collector agree with a model', () => {
       // Later: fewer entries; the relocation is a victim itself, with segments that were none before.
       subject.hold(subject.held)
       const holes = subject.checkMark(moved, subject.fold(moved.number, places), 0)
-      expect(finish(fixture.punchHoles(moved, holes)).supported, hint).toBe(true)
+      expect(runSteps(fixture.punchHoles(moved, holes)).supported, hint).toBe(true)
       const rest = subject.segments.filter((segment) => !numbers.has(segment.number))
-      const again = finish(
+      const again = runSteps(
         fixture.rewriteSteps([...rest, moved], subject.tables, fixture.nextNumber(), subject.way()),
       )
       const all = new Set([moved, ...subject.segments].map((file) => file.number))
@@ -249,7 +249,7 @@ test('survivors far apart, more than one batch, in or against the order of their
     const live = fixture.records.filter((_, i) => i % 2 === 0)
     const tables = [fixture.table(live.map(entryOf)).meta]
     const steps = fixture.rewriteSteps([file], tables, fixture.nextNumber())
-    const { relocation, bytesRead } = finish(steps)
+    const { relocation, bytesRead } = runSteps(steps)
     expect(relocation?.parts).toMatchObject([{ records: count }])
     // The walk reads all; the copy what lives, and gaps as far as there is room.
     expect(bytesRead).toBeLessThan(file.length + 8 * 1024 * 1024)

@@ -2,7 +2,8 @@
 import { expect, test } from 'vitest'
 import { BLOCK_BYTES } from '../../support/files/content.ts'
 import { addOption } from '../../support/parts/changed-record.ts'
-import { finish, putOf, relocationFile, victimSubject } from '../../support/parts/victim-fixture.ts'
+import { putOf, relocationFile, victimSubject } from '../../support/parts/victim-fixture.ts'
+import { runSteps } from '../../support/run-steps.ts'
 
 const OPTION = Buffer.from('something of a newer version')
 
@@ -32,9 +33,10 @@ test.each(['heads', 'pointers'] as const)(
       const { offset, length } = records[i]!
       return Buffer.from(before.subarray(offset, offset + length))
     }
-    const first = finish(fixture.rewriteSteps([file], tables, fixture.nextNumber(), by)).relocation!
+    const first = runSteps(fixture.rewriteSteps([file], tables, fixture.nextNumber(), by))
+      .relocation!
     const moved = relocationFile(first)
-    const second = finish(fixture.rewriteSteps([moved], tables, fixture.nextNumber(), by))
+    const second = runSteps(fixture.rewriteSteps([moved], tables, fixture.nextNumber(), by))
       .relocation!
     for (const { number } of [first, second]) {
       const bytes = Buffer.from(fixture.fileSystem.contents(fixture.path(number)))
@@ -45,12 +47,12 @@ test.each(['heads', 'pointers'] as const)(
 
 test('a hole begins in the value, not in the options in front of it', () => {
   const { fixture, file, records, tables, values } = makeSubject()
-  const { holes } = finish(fixture.markSteps([file], tables)).files[0]!
+  const { holes } = runSteps(fixture.markSteps([file], tables)).files[0]!
   const { offset, length } = records[1]!
   const valueStart = offset + length - values[1]!.length
   expect(valueStart).toBeGreaterThan(BLOCK_BYTES)
   expect([...holes]).toEqual([2 * BLOCK_BYTES, 5 * BLOCK_BYTES])
-  expect(finish(fixture.punchHoles(file, holes))).toMatchObject({ bytesFreed: 3 * BLOCK_BYTES })
+  expect(runSteps(fixture.punchHoles(file, holes))).toMatchObject({ bytesFreed: 3 * BLOCK_BYTES })
   // All heads are still there.
-  finish(fixture.markSteps([file], tables))
+  runSteps(fixture.markSteps([file], tables))
 })

@@ -8,7 +8,6 @@ import {
   corruptionOf,
   countOpen,
   entryOf,
-  finish,
   type LoggedRecord,
   putOf,
   relocationFile,
@@ -16,6 +15,7 @@ import {
   type VictimSubject,
   victimSubject,
 } from '../../support/parts/victim-fixture.ts'
+import { runSteps } from '../../support/run-steps.ts'
 
 /** a: lives; b: dead; c: lives, more than a batch takes. */
 function makeSubject(): VictimSubject {
@@ -30,7 +30,7 @@ function rewrite(
   by: 'heads' | 'pointers' = 'pointers',
 ): { moved: ValueLogFile; records: Uint8Array } {
   const number = fixture.nextNumber()
-  const { relocation } = finish(fixture.rewriteSteps(files, tables, number, by))
+  const { relocation } = runSteps(fixture.rewriteSteps(files, tables, number, by))
   const sum = relocation!.parts.reduce((bytes, part) => bytes + part.bytes, 0)
   const bytes = fixture.fileSystem.contents(fixture.path(number))
   const records = bytes.subarray(RELOCATION_HEADER_BYTES, RELOCATION_HEADER_BYTES + sum)
@@ -72,7 +72,7 @@ describe('what lives', () => {
   test('may be nothing: then no file is written', () => {
     const { fixture, file } = makeSubject()
     const steps = fixture.rewriteSteps([file], [], fixture.nextNumber(), 'pointers')
-    expect(finish(steps)).toMatchObject({ relocation: undefined, bytesWritten: 0 })
+    expect(runSteps(steps)).toMatchObject({ relocation: undefined, bytesWritten: 0 })
   })
 })
 

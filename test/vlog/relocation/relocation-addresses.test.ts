@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { FILE_BYTES_MAX } from '#dist/lib/base/ids.js'
 import { RelocationAddresses } from '#dist/vlog/relocation/relocation-addresses.js'
 import { Prng, replayHint, testSeed } from '../../support/random.ts'
+import { runSteps } from '../../support/run-steps.ts'
 
 const seed = testSeed()
 const hint = replayHint(seed)
@@ -12,13 +13,6 @@ interface Address {
   part: number
   offset: number
   place: number
-}
-
-function run<Result>(steps: Generator<number, Result>): Result {
-  for (;;) {
-    const step = steps.next()
-    if (step.done) return step.value
-  }
 }
 
 function addressAt(addresses: RelocationAddresses, i: number): Address {
@@ -51,14 +45,14 @@ test('sorted by address and by place, at any width of numbers', () => {
       }
       // Another order of the parts.
       const numbers = Uint32Array.from({ length: parts }, (_, i) => parts - 1 - i)
-      run(addresses.renumberSteps(numbers))
+      runSteps(addresses.renumberSteps(numbers))
       for (const address of model) address.part = numbers[address.part]!
       const all = Array.from({ length: count }, (_, i) => addressAt(addresses, i))
       expect(all, hint).toEqual(model)
       // The sorts are stable, as the model's are.
-      const ordered = Array.from(run(addresses.byAddressSteps()), (i) => model[i])
+      const ordered = Array.from(runSteps(addresses.byAddressSteps()), (i) => model[i])
       expect(ordered, hint).toEqual(model.toSorted(byAddress))
-      const placed = Array.from(run(addresses.byPlaceSteps()), (i) => model[i])
+      const placed = Array.from(runSteps(addresses.byPlaceSteps()), (i) => model[i])
       expect(placed, hint).toEqual(model.toSorted(byPlace))
     }
   }
@@ -71,6 +65,6 @@ test('the limits of 48 bits do not run into each other', () => {
   addresses.append(1, 2 ** 32, 2 ** 32 - 1)
   expect(addressAt(addresses, 0)).toEqual({ part: 2 ** 32 - 1, offset: FILE_BYTES_MAX, place: 0 })
   expect(addressAt(addresses, 1)).toEqual({ part: 0, offset: 0, place: FILE_BYTES_MAX })
-  expect([...run(addresses.byPlaceSteps())]).toEqual([0, 2, 1])
-  expect([...run(addresses.byAddressSteps())]).toEqual([1, 2, 0])
+  expect([...runSteps(addresses.byPlaceSteps())]).toEqual([0, 2, 1])
+  expect([...runSteps(addresses.byAddressSteps())]).toEqual([1, 2, 0])
 })

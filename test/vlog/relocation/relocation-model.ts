@@ -17,6 +17,7 @@ import { RelocationReader } from '#dist/vlog/relocation/relocation-reader.js'
 import { RelocationWriter } from '#dist/vlog/relocation/relocation-writer.js'
 import { MemoryFileSystem } from '../../support/files/memory-file-system.ts'
 import type { Prng } from '../../support/random.ts'
+import { runSteps } from '../../support/run-steps.ts'
 
 export const NUMBER = 4711
 export const NAME: string = segmentName(NUMBER)
@@ -73,11 +74,7 @@ export function randomRecords(prng: Prng, count: number, segments: number): Mode
 }
 
 export function finish(writer: RelocationWriter): BuiltRelocation {
-  const steps = writer.finishSteps()
-  for (;;) {
-    const step = steps.next()
-    if (step.done) return step.value
-  }
+  return runSteps(writer.finishSteps())
 }
 
 /** Writes records to a new file. Large ones go in two calls. @returns where each lies */

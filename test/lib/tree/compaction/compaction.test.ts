@@ -19,13 +19,7 @@ import {
   TABLE_OPTIONS,
 } from '../../../support/parts/job-fixtures.ts'
 import { Prng, replayHint, testSeed } from '../../../support/random.ts'
-
-function finish(steps: Generator<unknown, RunResult>): RunResult {
-  for (;;) {
-    const step = steps.next()
-    if (step.done) return step.value
-  }
-}
+import { runSteps } from '../../../support/run-steps.ts'
 
 function randomEntries(
   prng: Prng,
@@ -60,7 +54,7 @@ function flush(
     arenaBuffer: () => arena.buffer,
     readDeferred: () => new Uint8Array(0),
   }
-  return finish(flushSteps(flushJob(directory, frozen, readable), ports))
+  return runSteps(flushSteps(flushJob(directory, frozen, readable), ports))
 }
 
 const metas = (result: RunResult): readonly TableMeta[] => result.tables.map(({ meta }) => meta)
@@ -99,7 +93,7 @@ test('I7: flushes and compactions keep exactly what the rule says', () => {
         fileSystem: new RecordingFileSystem(),
         random: systemRandom,
       })
-      const result = finish(steps)
+      const result = runSteps(steps)
       const expected = surviving(
         flushed,
         readable,
@@ -142,7 +136,7 @@ test('deferred values are fetched and become inline', () => {
   const place = { segment: 3, offset: 777, length: 70_100 }
   const { arena, frozen } = freeze(1, [{ key, sequence: 5, kind: KIND.deferred, ...place }])
   const value = new Uint8Array(70_000).fill(3)
-  const result = finish(
+  const result = runSteps(
     flushSteps(flushJob(directory, frozen, [5]), {
       fileSystem: new RecordingFileSystem(),
       random: systemRandom,
@@ -167,7 +161,7 @@ test('a compaction that keeps nothing writes nothing', () => {
   }))
   const input = flush(directory, entries, [3])
   const ports = { fileSystem: new RecordingFileSystem(), random: systemRandom }
-  const result = finish(compactionSteps(compactionJob(directory, [metas(input)], [3]), ports))
+  const result = runSteps(compactionSteps(compactionJob(directory, [metas(input)], [3]), ports))
   expect(result).toMatchObject({ tables: [], entriesIn: 3, entriesOut: 0, bytesWritten: 0 })
 })
 
@@ -195,13 +189,13 @@ test('I4: every table is synced; an early end or an error leaves no file', () =>
       const steps = start(fileSystem)
       for (let i = 0; i < skip; i++) steps.next()
       fileSystem.failNext(pattern, 'EIO')
-      expect(() => finish(steps)).toThrow('errno=EIO')
+      expect(() => runSteps(steps)).toThrow('errno=EIO')
       expect(readdirSync(directory).sort()).toEqual(before)
     }
   }
 
   const full = new RecordingFileSystem()
-  const result = finish(start(full))
+  const result = runSteps(start(full))
   const created = full.log.filter((line) => line.startsWith('create')).map((line) => line.slice(7))
   expect(created).toEqual(
     result.tables.map(({ meta }) => `${String(meta.number).padStart(6, '0')}.sst`),
@@ -213,6 +207,6 @@ test('I4: every table is synced; an early end or an error leaves no file', () =>
 
   const poisoned = new RecordingFileSystem()
   poisoned.failNext(/^sync/, 'ENOSPC')
-  expect(() => finish(start(poisoned))).toThrow('a sync failed')
+  expect(() => runSteps(start(poisoned))).toThrow('a sync failed')
   expect(poisoned.log.some((line) => line.startsWith('unlink'))).toBe(false)
 })

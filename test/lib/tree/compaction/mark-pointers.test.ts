@@ -4,7 +4,8 @@ import type { FileSystem } from '#dist/lib/base/files/file-system.js'
 import { markPointers } from '#dist/lib/tree/compaction/mark-pointers.js'
 import type { VictimRecords } from '#dist/vlog/collect/victim-records.js'
 import { collectVictims } from '#dist/vlog/collect/victim-walk.js'
-import { entryOf, finish, PLACE, VictimFixture } from '../../../support/parts/victim-fixture.ts'
+import { entryOf, PLACE, VictimFixture } from '../../../support/parts/victim-fixture.ts'
+import { runSteps } from '../../../support/run-steps.ts'
 
 const VALUE = new Uint8Array(10)
 
@@ -25,7 +26,7 @@ function makeSubject(numbers: readonly number[]): Subject {
   const fixture = new VictimFixture()
   const frames = [numbers.map((i) => ({ kind: 'put' as const, key: keyOf(i), value: VALUE }))]
   const file = fixture.segment(frames)
-  const records = finish(collectVictims({ ...PLACE, files: [file] }, fixture))
+  const records = runSteps(collectVictims({ ...PLACE, files: [file] }, fixture))
   const use = { bytes: 0, open: 0, opened: 0 }
   const fileSystem = Object.create(fixture.fileSystem) as FileSystem
   fileSystem.open = (path, mode) => {
@@ -64,7 +65,7 @@ describe('marking', () => {
   test('a table that refers to none of the segments is opened, and not read', () => {
     const { fixture, records, fileSystem, use } = makeSubject([1, 2, 3])
     const tables = [fixture.table(foreign(0, 20_000, 1)).meta]
-    finish(markPointers({ ...PLACE, tables }, fileSystem)(records))
+    runSteps(markPointers({ ...PLACE, tables }, fileSystem)(records))
     expect(use).toMatchObject({ opened: 1, open: 0 })
     expect(use.bytes).toBeLessThan(8192)
     expect(live(records)).toBe(0)
@@ -95,7 +96,7 @@ describe('marking', () => {
       compared++
       return compare(position)
     }
-    finish(markPointers({ ...PLACE, tables }, fileSystem)(records))
+    runSteps(markPointers({ ...PLACE, tables }, fileSystem)(records))
     expect(live(records)).toBe(held.length)
     expect(compared).toBeLessThan(500)
   })

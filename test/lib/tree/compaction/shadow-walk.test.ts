@@ -20,6 +20,7 @@ import { ArrayCursor, compareEntries, type TestEntry } from '../../../support/pa
 import { surviving } from '../../../support/parts/job-fixtures.ts'
 import { numberAfterRuns, RUN_DATABASE_ID, writeRun } from '../../../support/parts/write-run.ts'
 import { Prng, replayHint, seededRandom, testSeed } from '../../../support/random.ts'
+import { runSteps } from '../../../support/run-steps.ts'
 
 const seed = testSeed()
 const hint = replayHint(seed)
@@ -80,14 +81,6 @@ function inputOf({ directory, runs }: Tree, readableSequences: readonly number[]
   return { directory, databaseId: RUN_DATABASE_ID, runs, readableSequences }
 }
 
-function finish<Result>(steps: Generator<unknown, Result>, yields: number[] = []): Result {
-  for (;;) {
-    const step = steps.next()
-    if (step.done) return step.value
-    if (typeof step.value === 'number') yields.push(step.value)
-  }
-}
-
 /** What the walk must find: entry by entry, each held against all the others. */
 function modelWalk(entries: readonly WalkEntry[], readable: readonly number[]): ShadowWalkResult {
   const sorted = [...entries].sort(compareEntries)
@@ -144,7 +137,9 @@ test('I9: the walk finds what the rule says, and each table once', () => {
     const readable = readableOf(prng, prng.chance(0.2) ? 1 + prng.below(highest) : highest)
     const yields: number[] = []
     const ports = { fileSystem: nodeFileSystem }
-    const result = finish(shadowWalkSteps(inputOf(tree, readable), ports), yields)
+    const result = runSteps(shadowWalkSteps(inputOf(tree, readable), ports), (bytes) =>
+      yields.push(bytes),
+    )
     expect(result, `round=${round} ${hint}`).toEqual(modelWalk(tree.entries, readable))
     const bytes = tree.runs.flat().reduce((sum, table) => sum + table.bytes, 0)
     expect(yields.reduce((sum, step) => sum + step, 0)).toBe(bytes)
@@ -158,11 +153,11 @@ test('I9: a compaction of everything exposes exactly what the walk calls hidden'
     const highest = Math.max(...tree.entries.map(({ sequence }) => sequence))
     const readable = readableOf(prng, highest)
     const input = inputOf(tree, readable)
-    const walk = finish(shadowWalkSteps(input, { fileSystem: nodeFileSystem }))
+    const walk = runSteps(shadowWalkSteps(input, { fileSystem: nodeFileSystem }))
     const hidden = walk.segments.reduce((sum, { hiddenBytes }) => sum + hiddenBytes, 0)
     const numbers = new FileNumbers()
     numbers.skip(numberAfterRuns() - 1)
-    const result: RunResult = finish(
+    const result: RunResult = runSteps(
       compactionSteps(
         {
           directory: tree.directory,
@@ -189,7 +184,9 @@ test('I9: a compaction of everything exposes exactly what the walk calls hidden'
       before * 0.3,
     )
     // Without older readers nothing shadowed is left, and the figures of the tables are those of the live entries.
-    const alone = finish(shadowWalkSteps(inputOf(tree, [highest]), { fileSystem: nodeFileSystem }))
+    const alone = runSteps(
+      shadowWalkSteps(inputOf(tree, [highest]), { fileSystem: nodeFileSystem }),
+    )
     expect(alone.segments.every(({ pinnedBytes }) => pinnedBytes === 0)).toBe(true)
   }
 })
@@ -242,7 +239,7 @@ test('steps are bounded; it holds one table of each run, closes them when it end
     shadowWalkSteps(inputOf({ directory, runs, entries: [] }, [40_000]), { fileSystem })
 
   const yields: number[] = []
-  const result = finish(start(), yields)
+  const result = runSteps(start(), (bytes) => yields.push(bytes))
   expect(result).toMatchObject({ keys: 20_000 })
   expect(result.segments).toMatchObject([
     { segment: 1, liveBytes: 0, hiddenRecords: 20_000, hiddenBytes: 2_000_000, pinnedBytes: 0 },
@@ -268,7 +265,7 @@ test('memtables that are given to it count as if they were flushed, and wanted p
     const unflushed = [new ArrayCursor(written.sort(compareEntries))]
     const readable = readableOf(prng, highest + 200)
     const ports = { fileSystem: nodeFileSystem, unflushed, wantsPlaces: (n: number) => n % 2 === 0 }
-    const { segments, ...sums } = finish(shadowWalkSteps(inputOf(tree, readable), ports))
+    const { segments, ...sums } = runSteps(shadowWalkSteps(inputOf(tree, readable), ports))
     const entries = [...tree.entries, ...written]
     const model = modelWalk(entries, readable)
     expect({ ...sums, segments: segments.map(({ places: _, ...row }) => row) }, hint).toEqual(model)
@@ -294,7 +291,9 @@ test('large inline values end a step', () => {
   const runs = [writeRun(directory, entries, options)]
   const yields: number[] = []
   const input = inputOf({ directory, runs, entries: [] }, [40])
-  const result = finish(shadowWalkSteps(input, { fileSystem: nodeFileSystem }), yields)
+  const result = runSteps(shadowWalkSteps(input, { fileSystem: nodeFileSystem }), (bytes) =>
+    yields.push(bytes),
+  )
   expect(yields.length).toBe(10)
   expect(result).toEqual({
     keys: 40,
