@@ -37,9 +37,8 @@ export class Fields {
   /** True once a field that must be there is not, or does not hold what it should. */
   failed = false
   readonly #reader: VarintReader
-  readonly #tags: number[] = []
-  readonly #starts: number[] = []
-  readonly #ends: number[] = []
+  /** Tag, start and end of each field. */
+  readonly #places: number[] = []
 
   private constructor(reader: VarintReader) {
     this.#reader = reader
@@ -67,7 +66,7 @@ export class Fields {
       if (reader.failed || tag <= previous || length > reader.end - reader.at) {
         throw new CorruptionError(name, offset + start, `field of ${what} is malformed, tag=${tag}`)
       }
-      if (known.has(tag)) fields.#add(tag, reader.at, reader.at + length)
+      if (known.has(tag)) fields.#places.push(tag, reader.at, reader.at + length)
       else refuseUnknownTag(tag, `field of ${what}`, name, offset + start)
       reader.at += length
       previous = tag
@@ -90,18 +89,14 @@ export class Fields {
     return new Uint8Array(reader.nextBytes(this.failed ? 0 : reader.end - reader.at))
   }
 
-  #add(tag: number, start: number, end: number): void {
-    this.#tags.push(tag)
-    this.#starts.push(start)
-    this.#ends.push(end)
-  }
-
   /** The reader at a field, which may be missing: then it is empty. */
   #find(tag: number): VarintReader {
-    const i = this.#tags.indexOf(tag)
-    if (i < 0) this.failed = true
-    this.#reader.at = this.#starts[i] ?? 0
-    this.#reader.end = this.#ends[i] ?? 0
+    const places = this.#places
+    let i = 0
+    while (i < places.length && places[i] !== tag) i += 3
+    if (i === places.length) this.failed = true
+    this.#reader.at = places[i + 1] ?? 0
+    this.#reader.end = places[i + 2] ?? 0
     return this.#reader
   }
 }

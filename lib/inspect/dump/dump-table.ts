@@ -50,7 +50,7 @@ export function* dumpTable(
       yield* dataBlockItems(bytes, bytes.length - TRAILER_BYTES, offset, parts, name, seed)
     }
   } else yield* foundBlocks(context, parts, seed)
-  for (const part of layout?.parts ?? []) {
+  for (const part of layout?.parts.values() ?? []) {
     const [what, items] = PART_ITEMS.get(part.tag) ?? ['part', unknownPartItems(part.tag)]
     yield* endBlockItems(context, seed, what, part, items)
   }

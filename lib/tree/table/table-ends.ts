@@ -157,7 +157,7 @@ export function readSearch(file: ReadableFile, name: string, ends: TableEnds): T
 
 /** Proves the parts that are left out: their bytes belong to the file all the same. @throws CorruptionError, IoError */
 export function verifyUnknownParts(file: ReadableFile, name: string, ends: TableEnds): void {
-  for (const part of ends.layout.parts) {
+  for (const part of ends.layout.parts.values()) {
     if (isKnownPart(part)) continue
     const { offset, length } = part
     const bytes = readExactly(file, name, offset, length + TRAILER_BYTES)

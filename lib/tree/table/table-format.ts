@@ -70,8 +70,8 @@ export interface TableLayout {
   readonly index: BlockHandle
   readonly references: BlockHandle
   readonly properties: BlockHandle
-  /** All parts, in the order of the file, with those that this version does not know. */
-  readonly parts: readonly TablePart[]
+  /** All parts by their tags, in the order of the file, with those that this version does not know. */
+  readonly parts: ReadonlyMap<number, TablePart>
 }
 
 /**
@@ -164,37 +164,33 @@ export function encodeMetaIndex(parts: readonly TablePart[]): GrowingBytes {
  */
 export function decodeMetaIndex(content: Uint8Array, name: string, offset: number): TableLayout {
   const reader = new VarintReader(content)
-  const listed: { tag: number; length: number; at: number }[] = []
-  const seen = new Set<number>()
   let bytes = 0
   while (reader.at < reader.end) {
-    const at = offset + reader.at
-    const tag = reader.next()
-    const length = reader.next()
-    bytes += length + TRAILER_BYTES
-    if (reader.failed || seen.has(tag) || bytes > offset - FILE_HEADER_BYTES) {
-      throw new CorruptionError(name, at, `part of the table is malformed, tag=${tag}`)
-    }
-    seen.add(tag)
-    listed.push({ tag, length, at })
+    reader.next()
+    bytes += reader.next() + TRAILER_BYTES
   }
   const dataEnd = offset - bytes
-  const parts: TablePart[] = []
-  for (let partOffset = dataEnd, i = 0; i < listed.length; i++) {
-    const { tag, length, at } = listed[i]!
-    const part = { tag, offset: partOffset, length }
+  if (reader.failed || dataEnd < FILE_HEADER_BYTES) {
+    throw new CorruptionError(name, offset, 'meta index is malformed')
+  }
+  const parts = new Map<number, TablePart>()
+  reader.at = 0
+  for (let partOffset = dataEnd; reader.at < reader.end; ) {
+    const at = offset + reader.at
+    const tag = reader.next()
+    const part = { tag, offset: partOffset, length: reader.next() }
+    if (parts.has(tag)) throw new CorruptionError(name, at, `table has a part twice, tag=${tag}`)
     if (!isKnownPart(part)) refuseUnknownTag(tag, 'part of the table', name, at)
-    parts.push(part)
+    parts.set(tag, part)
     partOffset = blockEnd(part)
   }
-  const find = (tag: number): BlockHandle | undefined => parts.find((part) => part.tag === tag)
-  const filter = find(PART.filter)
-  const index = find(PART.index)
-  const references = find(PART.references)
-  const properties = find(PART.properties)
+  const index = parts.get(PART.index)
+  const references = parts.get(PART.references)
+  const properties = parts.get(PART.properties)
   if (index === undefined || references === undefined || properties === undefined) {
     throw new CorruptionError(name, offset, 'table lacks a part')
   }
+  const filter = parts.get(PART.filter)
   return { dataEnd, filter, index, references, properties, parts }
 }
 

@@ -26,10 +26,13 @@ import {
   NAME,
   openTable,
   PATH,
+  putTogether,
   randomEntries,
   readEverything,
   TABLE_NUMBER,
+  type TablePieces,
   tableOptions,
+  takeApart,
   verifyError,
 } from './table-model.ts'
 
@@ -114,6 +117,27 @@ describe('hostile tables', () => {
       if (survives(table, model)) opened++
     }
     expect(opened).toBeGreaterThan(0)
+  })
+
+  test('F-T6: a part that is named twice, or missing', () => {
+    const model = randomEntries(new Prng(seed), 20)
+    const table = buildTable(model, tableOptions(4096))
+    const good = table.fileSystem.contents(PATH)
+    const changes: ((pieces: TablePieces) => void)[] = [
+      ({ parts }) => parts.push({ tag: 1, content: new Uint8Array(9), codec: 0 }),
+      ({ parts }) => parts.splice(1, 1),
+      ({ parts }) => parts.splice(2, 1),
+      ({ parts }) => parts.pop(),
+    ]
+    for (const [i, change] of changes.entries()) {
+      const pieces = takeApart(good)
+      change(pieces)
+      const bytes = putTogether(pieces)
+      table.fileSystem.replace(PATH, bytes)
+      const built = { ...table.built, meta: { ...table.built.meta, bytes: bytes.length } }
+      const error = readEverything({ ...table, built }, model, hint)
+      expect(error, `change=${i} ${hint}`).toBeInstanceOf(CorruptionError)
+    }
   })
 
   test('verify finds what checksums cannot: wrong sums, a key that the filter lacks', () => {
@@ -237,7 +261,7 @@ function damageAndSeal(bytes: Uint8Array, prng: Prng): void {
   const footer = bytes.length - FOOTER_BYTES
   const metaLength = readU32(bytes, footer + 8)
   const metaIndex = { offset: footer - TRAILER_BYTES - metaLength, length: metaLength }
-  const handle = prng.pick([first, first, index, metaIndex, ...parts])
+  const handle = prng.pick([first, first, index, metaIndex, ...parts.values()])
   if (prng.chance(0.1)) {
     bytes[footer + prng.below(16)] = prng.below(256)
     writeU32(bytes, footer + 16, crc32From(FILE_SEED, bytes.subarray(footer, footer + 16)))

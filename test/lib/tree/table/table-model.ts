@@ -132,7 +132,11 @@ export function takeApart(bytes: Uint8Array): TablePieces {
     header: bytes.slice(0, FILE_HEADER_BYTES),
     firstBlock: { content: content({ offset: FILE_HEADER_BYTES, length }), codec: 0 },
     otherBlocks: bytes.slice(firstEnd, dataEnd),
-    parts: parts.map((part) => ({ tag: part.tag, content: content(part), codec: 0 })),
+    parts: Array.from(parts.values(), (part) => ({
+      tag: part.tag,
+      content: content(part),
+      codec: 0,
+    })),
     ignoreFlags: 0,
     refuseFlags: 0,
   }
