@@ -32,6 +32,8 @@ export function planCollection(
   options: ResolvedCollect,
 ): Promise<CollectionPlan> {
   return collector.exclusively(async (signal) => {
+    // Files that are going already are nothing to plan with.
+    await collector.store.unlinker.ended()
     const { plan } = await makePlan(
       collector.store,
       collector.actor.rules(options.target),
@@ -73,6 +75,7 @@ class AskedRun {
   }
 
   async run(): Promise<CollectionReport> {
+    await this.#collector.store.unlinker.ended()
     const before = this.#figures()
     if (this.#options.plan) await this.#runPlan(this.#options.plan)
     else await this.#runUntilTarget()
