@@ -24,7 +24,7 @@ import type { File } from '../../base/files/file-system.ts'
 import { frameSeed } from '../../base/files/frame.ts'
 import { type DumpContext, readRange } from './dump-context.ts'
 import { scannedItems } from './dump-log.ts'
-import { errorItem, headerItems } from './file-identity.ts'
+import { errorFrom, errorItem, headerItems } from './file-identity.ts'
 import { FieldReader, type Item } from './items.ts'
 import { scanRecords } from './scan-log.ts'
 
@@ -90,7 +90,8 @@ export function findUnknownPart(
 ): WiscError | undefined {
   const length = parts * PART_BYTES
   const bytes = readRange(file, partsOffset, length + CHECKSUM_BYTES)
-  if (blockError(bytes, length, seed, partsOffset, name) !== undefined) return undefined
+  if (errorFrom(() => checkBlock(bytes, 0, length, seed, partsOffset, name)) !== undefined)
+    return undefined
   for (let at = 0; at < length; at += PART_BYTES) {
     const unknown = unknownPart(bytes, at, name, partsOffset + at)
     if (unknown) return unknown
@@ -111,25 +112,11 @@ export function readPlaces(
     const offset = pageOffset(layout, page)
     const length = pageEntries(layout, page) * ENTRY_BYTES
     const bytes = readRange(file, offset, length + CHECKSUM_BYTES)
-    if (blockError(bytes, length, seed, offset, name) !== undefined) return undefined
+    if (errorFrom(() => checkBlock(bytes, 0, length, seed, offset, name)) !== undefined)
+      return undefined
     for (let at = 6; at < length; at += ENTRY_BYTES) places[count++] = readU48(bytes, at)
   }
   return places.sort()
-}
-
-function blockError(
-  bytes: Uint8Array,
-  length: number,
-  seed: number,
-  offset: number,
-  name: string,
-): WiscError | undefined {
-  try {
-    checkBlock(bytes, 0, length, seed, offset, name)
-    return undefined
-  } catch (error) {
-    return toWiscError(error)
-  }
 }
 
 /** A page, the fence or the parts: their entries, the checksum behind them, and whether it fits. */
@@ -163,7 +150,7 @@ function* blockItems(
   const end = new FieldReader(bytes, length, offset + length)
   end.hex32('checksum')
   yield end.item(`${block}Checksum`)
-  const error = blockError(bytes, length, seed, offset, name)
+  const error = errorFrom(() => checkBlock(bytes, 0, length, seed, offset, name))
   if (error) yield errorItem(error, offset, offset + length + CHECKSUM_BYTES)
 }
 

@@ -5,7 +5,7 @@
  * where they end, and only the checksum of a block fits behind the right one.
  */
 import { readU32 } from '../../base/bytes.ts'
-import { toWiscError, WiscError } from '../../base/errors.ts'
+import { WiscError } from '../../base/errors.ts'
 import { FILE_HEADER_BYTES, type FileIdentity } from '../../base/files/file-header.ts'
 import { frameSeed } from '../../base/files/frame.ts'
 import { KIND } from '../../tree/entry.ts'
@@ -20,7 +20,7 @@ import {
 } from '../../tree/table/table-format.ts'
 import { PROPERTY_NAMES } from '../../tree/table/table-properties.ts'
 import { type DumpContext, isWanted, readRange } from './dump-context.ts'
-import { errorItem, headerItems } from './file-identity.ts'
+import { errorFrom, errorItem, headerItems } from './file-identity.ts'
 import { damageItem, FieldReader, type Item } from './items.ts'
 import { readTableParts, type TableParts } from './table-parts.ts'
 
@@ -124,12 +124,7 @@ function blockError(
   if (bytes.length < length + TRAILER_BYTES) {
     return new WiscError('WISC_CORRUPTION', 'block is cut off')
   }
-  try {
-    check(bytes, 0, length, seed, offset, name)
-    return undefined
-  } catch (error) {
-    return toWiscError(error)
-  }
+  return errorFrom(() => check(bytes, 0, length, seed, offset, name))
 }
 
 function* dataBlockItems(

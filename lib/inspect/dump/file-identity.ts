@@ -100,3 +100,13 @@ export function errorItem(error: WiscError, offset: number, end: number): Item {
   const at = Math.max(offset, Math.min(error.offset, end))
   return damageItem(at, end, error.reason)
 }
+
+/** What a check finds. */
+export function errorFrom(check: () => void): WiscError | undefined {
+  try {
+    check()
+    return undefined
+  } catch (error) {
+    return toWiscError(error)
+  }
+}
