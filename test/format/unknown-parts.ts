@@ -331,10 +331,10 @@ const strays: readonly UnknownPart[] = [
 
 /** Behind a frame that a crash has torn, where everything else is a torn tail. */
 const behindDamage: readonly UnknownPart[] = [
-  framePart('a frame behind the torn one', (files) => {
-    const file = files.ofKind(3, 'tail/9')
-    tear(files, file)
-    return lastFrame(files, file)
+  framePart('a frame behind the torn one', (files) => lastFrame(files, files.ofKind(3, 'tail/9'))),
+  framePart('a frame behind a torn one of the manifest', (files) => {
+    tear(files, files.ofKind(1))
+    return lastFrame(files, files.ofKind(1))
   }),
   recordPart(
     'kind',

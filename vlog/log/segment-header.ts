@@ -24,14 +24,15 @@ import {
 } from '../../lib/base/files/file-header.ts'
 import { segmentName } from '../../lib/base/files/file-names.ts'
 import { frameSeed } from '../../lib/base/files/frame.ts'
+import type { SegmentNumber, Sequence } from '../../lib/base/ids.ts'
 
 export const SEGMENT_HEADER_BYTES: number = FILE_HEADER_BYTES + 32
 
 export interface SegmentHeader {
   readonly identity: FileIdentity
-  readonly predecessor: number
+  readonly predecessor: SegmentNumber
   readonly predecessorLength: number
-  readonly firstSequence: number
+  readonly firstSequence: Sequence
 }
 
 export function writeSegmentHeader(bytes: Uint8Array, at: number, header: SegmentHeader): void {

@@ -8,6 +8,7 @@ import { readFileHeader } from '../../lib/base/files/file-header.ts'
 import type { File } from '../../lib/base/files/file-system.ts'
 import { readExactly } from '../../lib/base/files/file-window.ts'
 import { frameSeed } from '../../lib/base/files/frame.ts'
+import type { FileNumber } from '../../lib/base/ids.ts'
 import { RECORD_HEADER_BYTES } from '../record.ts'
 import {
   CHECKSUM_BYTES,
@@ -28,7 +29,7 @@ const TAIL_BYTES = 4096
 
 /** What the manifest says of the file. */
 export interface ExpectedRelocation {
-  readonly number: number
+  readonly number: FileNumber
   readonly salt: number
   readonly length: number
   readonly databaseId: Uint8Array

@@ -35,6 +35,7 @@ import { readU16, readU32, readU64, writeU16, writeU32, writeU64 } from '../../l
 import { crc32From } from '../../lib/base/checksum.ts'
 import { CorruptionError, newerVersion, type WiscError } from '../../lib/base/errors.ts'
 import { FILE_HEADER_BYTES } from '../../lib/base/files/file-header.ts'
+import type { FileNumber, SegmentNumber } from '../../lib/base/ids.ts'
 import { RECORD_HEADER_BYTES } from '../record.ts'
 
 /** Where the records of every relocation begin. */
@@ -53,7 +54,7 @@ const TWO_32 = 2 ** 32
 
 /** What a relocation holds of one logical segment. `bytes` are those of whole records. */
 export interface RelocationPart {
-  readonly segment: number
+  readonly segment: SegmentNumber
   readonly records: number
   readonly bytes: number
 }
@@ -99,7 +100,7 @@ export function unknownPart(
 
 /** A relocation that was written and synced. Its directory entry is not durable yet. */
 export interface BuiltRelocation {
-  readonly number: number
+  readonly number: FileNumber
   readonly salt: number
   readonly length: number
   /** Ascending by segment. */

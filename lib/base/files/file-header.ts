@@ -21,6 +21,7 @@
 import { readU16, readU32, readU64, writeU16, writeU32, writeU64 } from '../bytes.ts'
 import { crc32From } from '../checksum.ts'
 import { CorruptionError, newerVersion } from '../errors.ts'
+import type { FileNumber } from '../ids.ts'
 
 export const FILE_HEADER_BYTES = 64
 export const FORMAT_VERSION = 2
@@ -34,7 +35,7 @@ export type FileKind = keyof typeof FILE_KIND
 export interface FileIdentity {
   readonly kind: FileKind
   readonly databaseId: Uint8Array
-  readonly number: number
+  readonly number: FileNumber
   readonly salt: number
 }
 
@@ -56,7 +57,7 @@ export function writeFileHeader(bytes: Uint8Array, at: number, identity: FileIde
 export function readFileHeader(
   bytes: Uint8Array,
   name: string,
-  expected: { kind: FileKind; number: number; databaseId: Uint8Array | undefined },
+  expected: { kind: FileKind; number: FileNumber; databaseId: Uint8Array | undefined },
 ): FileIdentity {
   if (bytes.length < FILE_HEADER_BYTES) throw new CorruptionError(name, 0, 'file header is cut off')
   for (let i = 0; i < MAGIC.length; i++) {

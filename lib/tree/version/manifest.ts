@@ -261,7 +261,8 @@ class ManifestReader {
       this.#name,
     )
     if (!frame || frame.length > left || frame.length < FRAME_OVERHEAD_BYTES) return undefined
-    const isOfManifest = frame.durable.segment === this.#identity.number
+    const number: number = this.#identity.number
+    const isOfManifest = frame.durable.segment === number
     if (frame.recordCount !== 1 || !isOfManifest) return undefined
     const bytes = this.#bytes(at, frame.length)
     const expected = (checksum(bytes.subarray(FRAME_OVERHEAD_BYTES)) ^ readU32(bytes, 4)) >>> 0

@@ -7,6 +7,7 @@ import { writeU32, writeU64 } from '#dist/lib/base/bytes.js'
 import { crc32From } from '#dist/lib/base/checksum.js'
 import { CorruptionError } from '#dist/lib/base/errors.js'
 import { BlockCache } from '#dist/lib/base/files/block-cache.js'
+import { RECORD_KIND } from '#dist/vlog/record.js'
 import {
   CHECKSUM_BYTES,
   ENTRY_BYTES,
@@ -267,6 +268,16 @@ describe('hostile relocations', () => {
       })
       expect(verifyError(bad)).toMatchObject({ code })
     }
+  })
+
+  test('F-V28: a record that no entry can point to', () => {
+    const bad = changed((bytes) => {
+      const place = relocation.places[5]!
+      bytes[place + 8] = RECORD_KIND.delete
+      const head = 40 + bytes[place + 12]!
+      writeU32(bytes, place, crc32From(0, bytes.subarray(place + 8, place + head)))
+    })
+    expect(verifyError(bad)?.message).toMatch(/that no entry can point to/)
   })
 
   test('random bytes under right checksums: a typed error or some result, in bounded time', () => {
