@@ -1,9 +1,9 @@
 /**
- * BALLAST: a reserve of disk space that is given up when the disk is full, so that what is under way can end:
- * tables of memtables, the end of the log, a manifest, deletes. It holds real bytes (a sparse file reserves
+ * BALLAST: room on the disk that is kept, and given up when the disk is full, so that what is under way can end:
+ * tables of memtables, the end of the log, a manifest, deletes. It holds real bytes (a sparse file keeps
  * nothing) and begins with the header of every file. Nothing durable refers to it, so its steps need no order.
  */
-import { CorruptionError, IoError } from '../base/errors.ts'
+import { CorruptionError, IoError, toWiscError } from '../base/errors.ts'
 import {
   FILE_HEADER_BYTES,
   type FileIdentity,
@@ -24,7 +24,7 @@ const STORE_SHARE = 1 / 16
 
 /**
  * Looks whether BALLAST is of a newer version, which may have put something else into it: then nobody takes it away.
- * Whatever fails its checks is a reserve like any other.
+ * Whatever fails its checks is a ballast like any other.
  * @throws WISC_FORMAT_VERSION, IoError
  */
 export function refuseUnknownBallast({ fileSystem, directory, databaseId }: StoreDirectory): void {
@@ -43,7 +43,25 @@ export function refuseUnknownBallast({ fileSystem, directory, databaseId }: Stor
   }
 }
 
-/** What the reserve is for. */
+/**
+ * Opens a store, once more with the ballast's room if there is one and the disk has been found to be full: recovery
+ * needs some. Of a store that is open says health.ts what is done again.
+ */
+export async function openWithBallast<T>(
+  { fileSystem, directory }: Pick<StoreDirectory, 'fileSystem' | 'directory'>,
+  open: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await open()
+  } catch (error) {
+    const path = joinPath(directory, BALLAST_NAME)
+    if (toWiscError(error).code !== 'WISC_DISK_FULL' || !fileSystem.statPath(path)) throw error
+    fileSystem.unlink(path)
+    return open()
+  }
+}
+
+/** What the ballast is for. */
 export interface BallastNeed {
   /** Of all files. */
   readonly storeBytes: number
@@ -96,7 +114,7 @@ export class Ballast {
     return this.#bytes * 2 > this.#bytesMax
   }
 
-  /** What a store should hold in reserve. */
+  /** What a store should hold. */
   wanted({ storeBytes, tableBytesToCome }: BallastNeed): number {
     const needed = Math.max(BALLAST_BYTES_MIN, storeBytes * STORE_SHARE, tableBytesToCome)
     return Math.floor(Math.min(this.#bytesMax, needed))
@@ -191,7 +209,7 @@ export class Ballast {
     try {
       await this.#growing
     } catch (error) {
-      // It is a reserve: a store without one still closes in order. `grow` has returned the error to its caller.
+      // A store without one still closes in order. `grow` has returned the error to its caller.
       void error
     }
     this.#file?.close()

@@ -7,7 +7,7 @@
 import { EventEmitter } from 'node:events'
 import { dirname } from 'node:path'
 import { WiscError } from '../base/errors.ts'
-import { BALLAST_NAME, joinPath, parseFileName, segmentName } from '../base/files/file-names.ts'
+import { joinPath, parseFileName, segmentName } from '../base/files/file-names.ts'
 import type { FileSystem, Lock } from '../base/files/file-system.ts'
 import { Ground } from '../base/files/ground.ts'
 import { GuardedFileSystem } from '../base/files/guarded-file-system.ts'
@@ -18,7 +18,7 @@ import { lockStore } from '../base/platform/store-lock.ts'
 import type { Random } from '../base/random.ts'
 import { warnLoudly } from '../contract/events.ts'
 import { ControlSocket } from '../control/control-socket.ts'
-import { refuseUnknownBallast } from '../engine/ballast.ts'
+import { openWithBallast, refuseUnknownBallast } from '../engine/ballast.ts'
 import { Engine, type EngineContext } from '../engine/engine.ts'
 import { createRunner, GroundedRunner } from '../jobs/create-runner.ts'
 import type { JobRunner } from '../jobs/runner.ts'
@@ -54,12 +54,8 @@ export async function openForWriting(given: WritingPlace): Promise<Store> {
   const ground = Ground.ofWriter(unguarded, directory)
   const place = { ...given, fileSystem: new GuardedFileSystem(unguarded, ground), ground }
   try {
-    try {
-      return await serve(place, await startEngine(place), lock, socket)
-    } catch (error) {
-      if (!giveUpBallast(place, error)) throw error
-      return await serve(place, await startEngine(place), lock, socket)
-    }
+    const engine = await openWithBallast(place, () => startEngine(place))
+    return await serve(place, engine, lock, socket)
   } catch (error) {
     lock.release()
     throw error instanceof WiscError && error.code === 'WISC_DISK_FULL'
@@ -102,15 +98,6 @@ async function serve(
 /** Where the socket will be: LOCK names it, so it is known before. */
 function socketPlace({ directory, listen, options }: WritingPlace): SocketPlace | undefined {
   return listen && options.controlSocket ? chooseSocketPath(directory) : undefined
-}
-
-/** On a full disk the reserve is given up: nothing durable refers to it. @returns false if there is none to give */
-function giveUpBallast({ fileSystem, directory }: StorePlace, error: unknown): boolean {
-  const path = joinPath(directory, BALLAST_NAME)
-  const full = error instanceof WiscError && error.code === 'WISC_DISK_FULL'
-  if (!full || fileSystem.statPath(path) === undefined) return false
-  fileSystem.unlink(path)
-  return true
 }
 
 /** Recovery writes at most what lies in unsealed segments once more, a manifest, and first segments. */

@@ -127,20 +127,6 @@ export class VersionSet {
     return this.#durableEdit
   }
 
-  /** Why nothing can be applied any more. */
-  get poisoned(): WiscError | undefined {
-    return this.#poison
-  }
-
-  /**
-   * True while it is not known which edits a crash would keep: before the first edit after {@link
-   * recover}, and from a failed write to the next edit that succeeds. No file may be unlinked then,
-   * those of rejected edits included.
-   */
-  get isInDoubt(): boolean {
-    return this.#writer === undefined
-  }
-
   /** Versions that something pins, the current one included. */
   get versionCount(): number {
     return this.#obsolete.versionCount

@@ -1,0 +1,151 @@
+/** Admission: the reasons for which a group is refused or waits, by themselves and one before the other. */
+import { EventEmitter } from 'node:events'
+import { beforeEach, expect, test } from 'vitest'
+import { WiscError, type WiscErrorCode } from '#dist/lib/base/errors.js'
+import { Signal } from '#dist/lib/base/signal.js'
+import { LEVEL_0_RUNS_SLOW, LEVEL_0_RUNS_STOP } from '#dist/lib/tree/version/tree-shape.js'
+import { Admission } from '#dist/lib/writes/admission.js'
+
+/** Everything that admission asks, as a test wants it. */
+class Store {
+  /** Why puts are refused, and deletes. */
+  refused: { puts?: WiscError; deletes?: WiscError } = {}
+  readonly failed: WiscError[] = []
+  readonly health = {
+    stopped: undefined as WiscError | undefined,
+    refusal: (deletesOnly: boolean) => (deletesOnly ? this.refused.deletes : this.refused.puts),
+    writeFailed: (error: WiscError) => void this.failed.push(error),
+  }
+  readonly compactions = { level0Runs: 0, areStopped: false, ended: new Signal(), wake: () => {} }
+  readonly flushes = { ended: new Signal() }
+  looks = 0
+  /** What a look finds. */
+  found = 0
+  paced: Promise<void> | undefined
+  readonly collector = {
+    diskBytes: 0,
+    bounds: { puts: Number.POSITIVE_INFINITY, all: Number.POSITIVE_INFINITY },
+    boundBytes: (deletesOnly: boolean) => this.collector.bounds[deletesOnly ? 'all' : 'puts'],
+    lookForWriter: () => {
+      this.looks++
+      this.collector.diskBytes = this.found
+    },
+    mayGiveBack: false,
+    boundReached: () => errorOf('WISC_DISK_FULL'),
+    pace: (_deletesOnly: boolean, isOver: boolean) =>
+      isOver ? new Promise<void>(() => {}) : this.paced,
+  }
+  logFailure: WiscError | undefined
+  readonly log = { takeFailure: () => this.logFailure, changed: new Signal() }
+  readonly events = new EventEmitter()
+}
+
+function errorOf(code: WiscErrorCode): WiscError {
+  return new WiscError(code, 'for the test')
+}
+
+let store: Store
+let admission: Admission
+beforeEach(() => {
+  store = new Store()
+  admission = new Admission(store)
+})
+
+/** What was decided, in short. */
+function ask(deletesOnly = false, bytes = 100): string {
+  const verdict = admission.ask(deletesOnly, bytes)
+  if (verdict.kind === 'admitted') return verdict.deletesOnly ? 'deletes only' : 'admitted'
+  return `${verdict.kind}: ${verdict.reason}`
+}
+
+test('where nothing is the matter a group is admitted, and nobody looks', () => {
+  expect(ask()).toBe('admitted')
+  expect(ask(true)).toBe('admitted')
+  expect([store.looks, admission.stalls.count]).toEqual([0, 0])
+})
+
+test('what has failed refuses puts; where deletes go on they are admitted alone', () => {
+  const full = errorOf('WISC_DISK_FULL')
+  store.refused = { puts: full }
+  expect(ask()).toBe('refused: failure')
+  expect(ask(true)).toBe('deletes only')
+  store.refused = { puts: full, deletes: full }
+  expect(admission.ask(true, 1)).toMatchObject({ kind: 'refused', error: full })
+  // Before everything else, and health knows of it already.
+  store.compactions.level0Runs = LEVEL_0_RUNS_STOP
+  expect(ask()).toBe('refused: failure')
+  expect(store.failed).toEqual([])
+})
+
+test('maxBytesOnDisk: looks first, waits while something may come back, else refuses', () => {
+  store.collector.bounds = { puts: 1000, all: 2000 }
+  store.collector.diskBytes = store.found = 950
+  expect(ask()).toBe('refused: maxBytesOnDisk')
+  expect(store.looks).toBe(1)
+  expect(ask(true)).toBe('deletes only')
+  store.collector.mayGiveBack = true
+  expect(ask()).toBe('waits: maxBytesOnDisk')
+  // It could never be written.
+  expect(ask(false, 1001)).toBe('refused: maxBytesOnDisk')
+  // A look finds that it fits.
+  store.found = 900
+  expect(ask()).toBe('admitted')
+})
+
+test('level 0 stops writers until it is shorter, or nothing will make it shorter', async () => {
+  const { compactions } = store
+  compactions.level0Runs = LEVEL_0_RUNS_STOP
+  const verdict = admission.ask(false, 100)
+  if (verdict.kind !== 'waits') return expect.unreachable('it waits')
+  expect(verdict.reason).toBe('level 0')
+  let isOver = false
+  const over = verdict.until.then(() => {
+    isOver = true
+  })
+  compactions.ended.tell()
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(isOver).toBe(false)
+  compactions.level0Runs--
+  compactions.ended.tell()
+  await over
+  compactions.level0Runs = LEVEL_0_RUNS_STOP
+  compactions.areStopped = true
+  expect(ask()).toBe('admitted')
+})
+
+test('a longer level 0 slows writers: each group waits once', async () => {
+  store.compactions.level0Runs = LEVEL_0_RUNS_SLOW
+  expect(ask()).toBe('waits: level 0')
+  expect(ask()).toBe('admitted')
+  expect(ask()).toBe('waits: level 0')
+})
+
+test('near a bound of space writers have the pace of the collector', () => {
+  store.paced = new Promise(() => {})
+  expect(ask()).toBe('waits: space')
+  // Level 0 comes first.
+  store.compactions.level0Runs = LEVEL_0_RUNS_STOP
+  expect(ask()).toBe('waits: level 0')
+})
+
+test('without a memtable or a place in the log it waits, or fails as these have', () => {
+  expect(admission.withoutMemtable()).toMatchObject({ kind: 'waits', reason: 'flush' })
+  expect(admission.withoutPlace()).toMatchObject({ kind: 'waits', reason: 'log' })
+  store.health.stopped = errorOf('WISC_CORRUPTION')
+  store.logFailure = errorOf('WISC_IO')
+  expect(admission.withoutMemtable()).toMatchObject({ error: store.health.stopped })
+  expect(admission.withoutPlace()).toMatchObject({ error: store.logFailure })
+  // Health is told: a write is lost.
+  expect(store.failed).toEqual([store.health.stopped, store.logFailure])
+})
+
+test('waits are counted when they begin, timed and told when they end', async () => {
+  const told: unknown[] = []
+  store.events.on('stall', (stall) => told.push(stall))
+  const verdict = admission.withoutPlace()
+  expect([admission.stalls, told]).toEqual([{ count: 1, ms: 0 }, []])
+  if (verdict.kind !== 'waits') return expect.unreachable('it waits')
+  store.log.changed.tell()
+  await verdict.until
+  expect(told).toEqual([{ ms: admission.stalls.ms }])
+})
