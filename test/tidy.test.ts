@@ -133,7 +133,7 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
 }
 const ROOMS = Object.keys(EDGES)
 /** Tree and value log do not know each other, and say the same of each other's files. */
-const TOLD_TWICE = new Set(['RelocationPart', 'SegmentSeal'])
+const TOLD_TWICE = new Set(['SegmentSeal'])
 /** A newcomer should see at one glance what a room holds. */
 const FILES_MAX = 20
 

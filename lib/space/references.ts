@@ -4,9 +4,10 @@
  * The sums follow the version: what a new table refers to is added, what a table that has gone referred to is
  * taken off. Memory holds the references of each table, 24 bytes for each segment that it points to.
  */
+
 import type { FileNumber, SegmentNumber } from '../base/ids.ts'
 import { NumberMap } from '../base/number-map.ts'
-import type { SegmentReference } from '../tree/entry.ts'
+import type { SegmentRecords } from '../base/segment-records.ts'
 import { tableWeight } from '../tree/entry-weight.ts'
 import type { TableReader } from '../tree/table/table-reader.ts'
 import { EMPTY_VERSION, type Version } from '../tree/version/version.ts'
@@ -35,7 +36,7 @@ export interface TreeTotals {
 
 interface KnownTable {
   readonly largestSequence: number
-  readonly references: readonly SegmentReference[]
+  readonly references: readonly SegmentRecords[]
   readonly totals: TreeTotals
 }
 

@@ -3,14 +3,10 @@
  *
  * Only proportions matter, so prefix compression, which shortens all keys alike, is left out.
  */
+
 import { RECORD_HEADER_BYTES } from '../base/record-size.ts'
-import {
-  type FoundEntry,
-  KIND,
-  type SegmentReference,
-  type TableFigures,
-  type TableMeta,
-} from './entry.ts'
+import type { SegmentRecords } from '../base/segment-records.ts'
+import { type FoundEntry, KIND, type TableFigures, type TableMeta } from './entry.ts'
 
 /** Lengths, tag and sequence. */
 const ENTRY_BYTES = 6
@@ -33,7 +29,7 @@ export interface TableWeight {
 export function tableWeight(
   meta: TableMeta,
   { keyBytes, valueBytes }: TableFigures,
-  references: readonly SegmentReference[],
+  references: readonly SegmentRecords[],
 ): TableWeight {
   const puts = meta.entries - meta.tombstones
   const keyLength = puts === 0 ? meta.smallestKey.length : keyBytes / puts

@@ -7,6 +7,7 @@
 
 import type { FileNumber, SegmentNumber, Sequence } from '../base/ids.ts'
 import { storedBytes } from '../base/record-size.ts'
+import type { SegmentRecords } from '../base/segment-records.ts'
 
 /**
  * Four bits, in memtables and in tables. DO NOT CHANGE: kinds are on disk, but for `deferred`. lib/tree/FORMAT.md has
@@ -85,13 +86,6 @@ export interface TableOptions {
   readonly filterBitsPerKey: number
 }
 
-/** Records of one segment that a table points to, and their bytes (whole records). */
-export interface SegmentReference {
-  readonly segment: SegmentNumber
-  readonly records: number
-  readonly bytes: number
-}
-
 /** What the manifest keeps of a table. Both keys are copies, owned by the object. */
 export interface TableMeta {
   readonly number: FileNumber
@@ -119,5 +113,5 @@ export interface TableFigures {
 /** A table as a job hands it over: with the sums that the manifest does not keep. */
 export interface BuiltTable extends TableFigures {
   readonly meta: TableMeta
-  readonly references: readonly SegmentReference[]
+  readonly references: readonly SegmentRecords[]
 }

@@ -9,6 +9,7 @@ import type { File } from '../../lib/base/files/file-system.ts'
 import { readExactly } from '../../lib/base/files/file-window.ts'
 import { frameSeed } from '../../lib/base/files/frame.ts'
 import type { FileNumber } from '../../lib/base/ids.ts'
+import type { SegmentRecords } from '../../lib/base/segment-records.ts'
 import { RECORD_HEADER_BYTES } from '../record.ts'
 import {
   CHECKSUM_BYTES,
@@ -20,7 +21,6 @@ import {
   PART_BYTES,
   RELOCATION_HEADER_BYTES,
   type RelocationLayout,
-  type RelocationPart,
   readU48,
 } from './relocation-format.ts'
 
@@ -39,7 +39,7 @@ export interface ExpectedRelocation {
 export interface RelocationEnds {
   readonly seed: number
   readonly layout: RelocationLayout
-  readonly parts: readonly RelocationPart[]
+  readonly parts: readonly SegmentRecords[]
   /** The offset of each page's first entry. */
   readonly fence: Float64Array
 }
@@ -80,8 +80,8 @@ function decodeParts(
   start: number,
   layout: RelocationLayout,
   name: string,
-): RelocationPart[] {
-  const parts: RelocationPart[] = []
+): SegmentRecords[] {
+  const parts: SegmentRecords[] = []
   let records = 0
   let end = RELOCATION_HEADER_BYTES
   let previous = -1

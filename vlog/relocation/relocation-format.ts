@@ -31,11 +31,13 @@
  * The checksum of a page, of the fence and of the parts is the CRC-32 of the u64 of their own offset in the file, then
  * of their bytes, continued from the file's seed (lib/base/files/frame.ts): what belongs elsewhere never passes.
  */
+
 import { readU16, readU32, readU64, writeU16, writeU32, writeU64 } from '../../lib/base/bytes.ts'
 import { crc32From } from '../../lib/base/checksum.ts'
 import { CorruptionError, newerVersion, type WiscError } from '../../lib/base/errors.ts'
 import { FILE_HEADER_BYTES } from '../../lib/base/files/file-header.ts'
-import type { FileNumber, SegmentNumber } from '../../lib/base/ids.ts'
+import type { FileNumber } from '../../lib/base/ids.ts'
+import type { SegmentRecords } from '../../lib/base/segment-records.ts'
 import { RECORD_HEADER_BYTES } from '../record.ts'
 
 /** Where the records of every relocation begin. */
@@ -52,15 +54,8 @@ export const FOOTER_BYTES = 64
 const MAGIC = Uint8Array.of(0x77, 0x69, 0x73, 0x63, 0x72, 0x65, 0x6c, 0x31)
 const TWO_32 = 2 ** 32
 
-/** What a relocation holds of one logical segment. `bytes` are those of whole records. */
-export interface RelocationPart {
-  readonly segment: SegmentNumber
-  readonly records: number
-  readonly bytes: number
-}
-
 /** Writes a part at `at`; the bytes there must be zeros. */
-export function encodePart(bytes: Uint8Array, at: number, part: RelocationPart): void {
+export function encodePart(bytes: Uint8Array, at: number, part: SegmentRecords): void {
   writeU32(bytes, at, part.segment)
   writeU64(bytes, at + 8, part.records)
   writeU64(bytes, at + 16, part.bytes)
@@ -75,7 +70,7 @@ export function decodePart(
   at: number,
   name: string,
   offset: number,
-): RelocationPart {
+): SegmentRecords {
   const unknown = unknownPart(bytes, at, name, offset)
   if (unknown) throw unknown
   return {
@@ -104,7 +99,7 @@ export interface BuiltRelocation {
   readonly salt: number
   readonly length: number
   /** Ascending by segment. */
-  readonly parts: readonly RelocationPart[]
+  readonly parts: readonly SegmentRecords[]
 }
 
 /** Where the parts of the file lie. They follow each other without gaps. */

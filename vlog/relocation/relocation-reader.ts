@@ -4,10 +4,11 @@
  * Opening reads the header and the end of the file and holds them against the manifest. Records are read by the
  * callers, through `file`: they prove themselves.
  */
+
 import type { BlockCache } from '../../lib/base/files/block-cache.ts'
 import type { File, FileSystem } from '../../lib/base/files/file-system.ts'
+import type { SegmentRecords } from '../../lib/base/segment-records.ts'
 import { type ExpectedRelocation, readEnds } from './relocation-ends.ts'
-import type { RelocationPart } from './relocation-format.ts'
 import { RelocationIndex } from './relocation-index.ts'
 import { sortedAddresses, verifyRecords } from './relocation-verify.ts'
 
@@ -25,7 +26,7 @@ export class RelocationReader {
   /** For the records. */
   readonly file: File
   /** Ascending by segment. */
-  readonly parts: readonly RelocationPart[]
+  readonly parts: readonly SegmentRecords[]
   /** Records lie in [RELOCATION_HEADER_BYTES, recordsEnd), without gaps. */
   readonly recordsEnd: number
   readonly #name: string
@@ -36,7 +37,7 @@ export class RelocationReader {
     file: File,
     name: string,
     expected: ExpectedRelocation,
-    parts: readonly RelocationPart[],
+    parts: readonly SegmentRecords[],
     index: RelocationIndex,
   ) {
     this.file = file

@@ -12,6 +12,7 @@ import { segmentName } from '../../lib/base/files/file-names.ts'
 import type { File } from '../../lib/base/files/file-system.ts'
 import { frameSeed } from '../../lib/base/files/frame.ts'
 import { FILE_BYTES_MAX, FILE_NUMBER_MAX } from '../../lib/base/ids.ts'
+import type { SegmentRecords } from '../../lib/base/segment-records.ts'
 import { RECORD_HEADER_BYTES } from '../record.ts'
 import { EarlySync } from './early-sync.ts'
 import { RelocationAddresses } from './relocation-addresses.ts'
@@ -28,7 +29,6 @@ import {
   pageEntries,
   RELOCATION_HEADER_BYTES,
   type RelocationLayout,
-  type RelocationPart,
   relocationLayout,
   sealBlock,
   writeU48,
@@ -165,7 +165,7 @@ export class RelocationWriter {
   }
 
   /** Puts the parts in the order of their segments, and tells the addresses. */
-  *#sortParts(): Generator<number, readonly RelocationPart[]> {
+  *#sortParts(): Generator<number, readonly SegmentRecords[]> {
     const parts = this.#parts.toSorted((left, right) => left.segment - right.segment)
     const numbers = new Uint32Array(parts.length)
     for (const [number, { segment }] of parts.entries()) {
@@ -178,7 +178,7 @@ export class RelocationWriter {
   /** @returns the fence, with room for its checksum */
   *#appendPages(
     layout: RelocationLayout,
-    parts: readonly RelocationPart[],
+    parts: readonly SegmentRecords[],
   ): Generator<number, Uint8Array> {
     const addresses = this.#addresses
     const order = yield* addresses.byAddressSteps()
@@ -210,7 +210,7 @@ export class RelocationWriter {
   }
 
   /** No pointer is in two entries of the tree: somebody has damaged it. */
-  #namedTwice(parts: readonly RelocationPart[], entry: number): CorruptionError {
+  #namedTwice(parts: readonly SegmentRecords[], entry: number): CorruptionError {
     const name = segmentName(parts[this.#addresses.part(entry)]!.segment)
     const offset = this.#addresses.offset(entry)
     return new CorruptionError(name, offset, 'two pointers name the same record')
@@ -231,7 +231,7 @@ export class RelocationWriter {
   }
 }
 
-function encodeParts(parts: readonly RelocationPart[]): Uint8Array {
+function encodeParts(parts: readonly SegmentRecords[]): Uint8Array {
   const bytes = new Uint8Array(parts.length * PART_BYTES + CHECKSUM_BYTES)
   for (const [i, part] of parts.entries()) encodePart(bytes, i * PART_BYTES, part)
   return bytes

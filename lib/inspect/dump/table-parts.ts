@@ -4,11 +4,12 @@
  * Without the properties an entry's sequence is unknown, without the references its segment, without the index where
  * blocks begin: entries count only if all three are there (`blocks`).
  */
+
 import { CorruptionError, toWiscError, type WiscError } from '../../base/errors.ts'
 import { FILE_HEADER_BYTES } from '../../base/files/file-header.ts'
 import type { File } from '../../base/files/file-system.ts'
 import type { FileNumber } from '../../base/ids.ts'
-import type { SegmentReference } from '../../tree/entry.ts'
+import type { SegmentRecords } from '../../base/segment-records.ts'
 import { TableBlocks } from '../../tree/table/table-blocks.ts'
 import {
   type BlockHandle,
@@ -29,7 +30,7 @@ export interface TableParts {
   readonly metaIndex: BlockHandle | undefined
   readonly layout: TableLayout | undefined
   readonly properties: TableProperties | undefined
-  readonly references: readonly SegmentReference[] | undefined
+  readonly references: readonly SegmentRecords[] | undefined
   readonly index: TableIndex | undefined
   /** To read data blocks; undefined if any of the parts above is. */
   readonly blocks: TableBlocks | undefined

@@ -25,11 +25,11 @@ import {
   type SegmentNumber,
   type Sequence,
 } from '../../base/ids.ts'
+import type { SegmentRecords } from '../../base/segment-records.ts'
 import {
   type BuiltTable,
   KEY_BYTES_MAX,
   KIND,
-  type SegmentReference,
   type TableMeta,
   type TableOptions,
   valueLength,
@@ -189,7 +189,7 @@ export class TableBuilder {
     this.#out.append(encodeFooter(metaIndex, this.#seed, this.#out.length), 0, FOOTER_BYTES)
     this.#out.flush()
     if (sync) this.#sync()
-    const references: readonly SegmentReference[] = this.#references
+    const references: readonly SegmentRecords[] = this.#references
     return { meta: this.#meta(this.#out.length), references, ...figures }
   }
 

@@ -2,12 +2,14 @@
  * The parts of a table as a reader takes them from the file: at its open what the end holds, at its first lookup or
  * cursor what lookups need in memory.
  */
+
 import { CorruptionError } from '../../base/errors.ts'
 import { FILE_HEADER_BYTES, readFileHeader } from '../../base/files/file-header.ts'
 import { readExactly } from '../../base/files/file-window.ts'
 import { frameSeed } from '../../base/files/frame.ts'
 import type { ReadableFile } from '../../base/files/lapsing-file.ts'
-import type { SegmentReference, TableMeta } from '../entry.ts'
+import type { SegmentRecords } from '../../base/segment-records.ts'
+import type { TableMeta } from '../entry.ts'
 import { isFilter } from './filter.ts'
 import { TableBlocks } from './table-blocks.ts'
 import {
@@ -34,7 +36,7 @@ export interface TableEnds {
   readonly seed: number
   readonly layout: TableLayout
   readonly properties: TableProperties
-  readonly references: readonly SegmentReference[]
+  readonly references: readonly SegmentRecords[]
 }
 
 /** Index and filter: what lookups need in memory. */

@@ -7,18 +7,19 @@
  * They are the table's dictionary of segments at the same time: a pointer entry names its segment by its place in
  * this list, which is the order of first use.
  */
+
 import { CorruptionError } from '../../base/errors.ts'
 import { Fields } from '../../base/fields.ts'
 import { GrowingBytes } from '../../base/growing-bytes.ts'
 import { FILE_NUMBER_MAX, type SegmentNumber } from '../../base/ids.ts'
+import type { SegmentRecords } from '../../base/segment-records.ts'
 import { VarintReader } from '../../base/varint.ts'
-import type { SegmentReference } from '../entry.ts'
 
 /** The fewest bytes of a reference. */
 const REFERENCE_BYTES_MIN = 3
 const KNOWN_TAGS: ReadonlySet<number> = new Set()
 
-export function encodeReferences(references: readonly SegmentReference[]): GrowingBytes {
+export function encodeReferences(references: readonly SegmentRecords[]): GrowingBytes {
   const content = new GrowingBytes(256)
   content.appendVarint(references.length)
   for (const { segment, records, bytes } of references) {
@@ -34,7 +35,7 @@ export function decodeReferences(
   content: Uint8Array,
   name: string,
   offset: number,
-): readonly SegmentReference[] {
+): readonly SegmentRecords[] {
   const reader = new VarintReader(content)
   const count = reader.next()
   if (reader.failed || count > content.length / REFERENCE_BYTES_MIN) {
@@ -44,7 +45,7 @@ export function decodeReferences(
       `table names an impossible count of segments, count=${count}`,
     )
   }
-  const references: SegmentReference[] = []
+  const references: SegmentRecords[] = []
   const seen = new Set<SegmentNumber>()
   for (let i = 0; i < count; i++) {
     const at = reader.at

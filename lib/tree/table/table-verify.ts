@@ -1,11 +1,13 @@
 /**
  * Verification of a table's entries: what a lookup or a cursor takes on trust is recounted here.
  */
+
 import { compareRange, copyRange, hashRange, NO_BYTES } from '../../base/bytes.ts'
 import { CorruptionError } from '../../base/errors.ts'
 import { FileWindow } from '../../base/files/file-window.ts'
 import type { SegmentNumber, Sequence } from '../../base/ids.ts'
-import { KIND, type SegmentReference, valueLength } from '../entry.ts'
+import type { SegmentRecords } from '../../base/segment-records.ts'
+import { KIND, valueLength } from '../entry.ts'
 import {
   decodeEntry,
   emptyEntry,
@@ -29,7 +31,7 @@ export function verifyEntries(
   blocks: TableBlocks,
   filter: Uint8Array | undefined,
   properties: TableProperties,
-  references: readonly SegmentReference[],
+  references: readonly SegmentRecords[],
 ): void {
   const { index } = blocks
   const window = new FileWindow(blocks.file, blocks.offset(index.blockCount))
@@ -89,7 +91,7 @@ class Tally {
   }
 
   /** Holds the sums against what the table says of itself. */
-  compare(properties: TableProperties, references: readonly SegmentReference[]): void {
+  compare(properties: TableProperties, references: readonly SegmentRecords[]): void {
     const counted = {
       number: properties.number,
       bytes: properties.bytes,

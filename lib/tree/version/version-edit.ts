@@ -29,6 +29,7 @@ import { compareBytes } from '../../base/bytes.ts'
 import { CorruptionError, WiscError } from '../../base/errors.ts'
 import { FILE_BYTES_MAX, FILE_NUMBER_MAX } from '../../base/ids.ts'
 import type { LogPosition } from '../../base/log-position.ts'
+import type { SegmentRecords } from '../../base/segment-records.ts'
 import { VARINT_BYTES_MAX, VarintReader, writeVarint } from '../../base/varint.ts'
 import { KEY_BYTES_MAX, type TableMeta } from '../entry.ts'
 
@@ -62,14 +63,6 @@ export interface VersionEdit {
   readonly removedRelocations?: readonly number[]
 }
 
-/** What a relocation holds of one logical segment: one of the log, or a relocation that has gone. */
-export interface RelocationPart {
-  readonly segment: number
-  readonly records: number
-  /** Of whole records. */
-  readonly bytes: number
-}
-
 /** A file with the surviving records of segments, under their old addresses. */
 export interface RelocationState {
   readonly number: number
@@ -81,7 +74,7 @@ export interface RelocationState {
    * Of segments that are still in the version, in ascending order of their numbers. None if all pointers name the file
    * itself by now.
    */
-  readonly parts: readonly RelocationPart[]
+  readonly parts: readonly SegmentRecords[]
 }
 
 export interface AddedTable {
@@ -323,7 +316,7 @@ class EditFieldReader {
     const salt = this.number(2 ** 32 - 1)
     const length = this.number(FILE_BYTES_MAX)
     const count = this.number()
-    const parts: RelocationPart[] = []
+    const parts: SegmentRecords[] = []
     // Not `count` alone: each part takes bytes, and there are only so many.
     while (parts.length < count && !this.#reader.failed) {
       const segment = this.fileNumber()

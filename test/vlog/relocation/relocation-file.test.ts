@@ -7,10 +7,10 @@ import { IoError, type WiscError } from '#dist/lib/base/errors.js'
 import { BlockCache } from '#dist/lib/base/files/block-cache.js'
 import type { File } from '#dist/lib/base/files/file-system.js'
 import { FILE_BYTES_MAX, FILE_NUMBER_MAX } from '#dist/lib/base/ids.js'
+import type { SegmentRecords } from '#dist/lib/base/segment-records.js'
 import {
   PAGE_ENTRIES,
   RELOCATION_HEADER_BYTES,
-  type RelocationPart,
   relocationFileBytes,
 } from '#dist/vlog/relocation/relocation-format.js'
 import { RelocationWriter } from '#dist/vlog/relocation/relocation-writer.js'
@@ -34,7 +34,7 @@ const seed = testSeed()
 const hint = replayHint(seed)
 const NO_BYTES = new Uint8Array(0)
 
-function partsOf(records: readonly ModelRecord[]): RelocationPart[] {
+function partsOf(records: readonly ModelRecord[]): SegmentRecords[] {
   const sums = new Map<number, { segment: number; records: number; bytes: number }>()
   for (const { segment, bytes } of records) {
     const sum = sums.get(segment) ?? { segment, records: 0, bytes: 0 }

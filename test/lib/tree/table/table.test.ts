@@ -7,7 +7,8 @@ import { describe, expect, test } from 'vitest'
 import { hashRange } from '#dist/lib/base/bytes.js'
 import { BlockCache } from '#dist/lib/base/files/block-cache.js'
 import { FILE_BYTES_MAX, SEQUENCE_MAX } from '#dist/lib/base/ids.js'
-import { KEY_BYTES_MAX, KIND, type SegmentReference } from '#dist/lib/tree/entry.js'
+import type { SegmentRecords } from '#dist/lib/base/segment-records.js'
+import { KEY_BYTES_MAX, KIND } from '#dist/lib/tree/entry.js'
 import { TableBuilder } from '#dist/lib/tree/table/table-builder.js'
 import type { TableReader } from '#dist/lib/tree/table/table-reader.js'
 import { MemoryFileSystem } from '../../../support/files/memory-file-system.ts'
@@ -68,7 +69,7 @@ function modelFind(model: readonly ModelEntry[], key: Uint8Array, sequence: numb
   return entry ? describeEntry(entry) : 'none'
 }
 
-function sumReferences(model: readonly ModelEntry[]): SegmentReference[] {
+function sumReferences(model: readonly ModelEntry[]): SegmentRecords[] {
   const sums = new Map<number, { segment: number; records: number; bytes: number }>()
   for (const { kind, segment, length } of model) {
     if (kind !== KIND.pointer) continue
