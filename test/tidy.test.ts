@@ -20,6 +20,7 @@ const BASE = ['lib/base', 'lib/base/files']
 const PLATFORM = 'lib/base/platform'
 const TREE = ['lib/tree', 'lib/tree/memtable', 'lib/tree/table', 'lib/tree/version']
 const LOG = ['vlog', 'vlog/log', 'vlog/relocation']
+const VALUES = ['vlog/collect', 'vlog/read']
 /** What every room of the store may stand on. */
 const GROUND = [...BASE, ...TREE, 'lib/tree/compaction', ...LOG, 'vlog/read', 'lib/contract']
 const INSPECT = [
@@ -48,7 +49,7 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   'vlog/relocation': [...BASE, 'vlog'],
   'vlog/collect': [...BASE, ...LOG],
   'vlog/read': [...BASE, ...LOG],
-  'lib/jobs': [...BASE, PLATFORM, ...TREE, 'lib/tree/compaction', 'vlog/collect', 'vlog/read'],
+  'lib/jobs': [...BASE, PLATFORM, ...TREE, 'lib/tree/compaction', 'vlog/relocation', ...VALUES],
   'lib/contract': ['lib/base', 'lib/tree', 'lib/tree/memtable', 'vlog'],
   'lib/state': GROUND,
   'lib/writes': [...GROUND, 'lib/state'],

@@ -7,6 +7,7 @@
  */
 import { linkSignals } from '../base/abort.ts'
 import { toWiscError, WiscError } from '../base/errors.ts'
+import type { SegmentNumber } from '../base/ids.ts'
 import { Signal } from '../base/signal.ts'
 import { emitSafely } from '../contract/events.ts'
 import type { CompactionJob } from '../jobs/messages.ts'
@@ -18,6 +19,7 @@ import {
 } from '../tree/compaction/picker.ts'
 import type { TableMeta } from '../tree/entry.ts'
 import type { TreeShapeOptions } from '../tree/version/tree-shape.ts'
+import { Folding } from './folding.ts'
 import { sumBytes, type TreeWork, type WorkHealth } from './tree-work.ts'
 
 export interface CompactionHealth extends WorkHealth {
@@ -33,6 +35,7 @@ export class Compactions {
   readonly #work: TreeWork
   readonly #health: CompactionHealth
   readonly #shape: TreeShapeOptions
+  readonly #folding: Folding
   #running: Promise<void> | undefined
   /** Those that someone asked for: automatic ones wait. */
   #asked = 0
@@ -44,6 +47,7 @@ export class Compactions {
   constructor(work: TreeWork, health: CompactionHealth) {
     const { options } = work.parts.context
     this.#work = work
+    this.#folding = new Folding(work.parts)
     this.#health = health
     this.#shape = { ...options.tree, ...options }
   }
@@ -82,7 +86,9 @@ export class Compactions {
   /** What should be done, and can be. A table that only moves to another level needs no room. */
   #due(): CompactionPlan | undefined {
     const { versions, readers } = this.#work.parts
-    const plan = pickCompaction(versions.current.levels, this.#shape, readers.list()[0]!)
+    const plan =
+      pickCompaction(versions.current.levels, this.#shape, readers.list()[0]!) ??
+      this.#folding.due(this.#shape)
     if (plan === undefined) this.#health.foundRoomToCompact()
     return plan?.trivialMove || !this.#health.noRoomToCompact() ? plan : undefined
   }
@@ -144,8 +150,19 @@ export class Compactions {
     const inputs = plan.inputs.flatMap((part) => part.tables)
     const removedTables = inputs.map((table) => table.number)
     const runId = plan.outputRunId === 'new' ? versions.fileNumbers.take() : plan.outputRunId
+    const publish = (
+      tables: readonly TableMeta[],
+      removedSegments: readonly SegmentNumber[],
+    ): Promise<void> =>
+      work.publish({
+        removedTables,
+        removedSegments,
+        addedTables: tables.map((meta) => ({ level: plan.outputLevel, runId, meta })),
+      })
     let outputs: readonly TableMeta[] = inputs
-    if (!plan.trivialMove) {
+    if (plan.trivialMove) await publish(inputs, [])
+    else {
+      const folding = this.#folding.begin(inputs)
       const pin = versions.pinTables()
       try {
         const job: CompactionJob = {
@@ -153,19 +170,21 @@ export class Compactions {
           ...work.jobBase(),
           inputs: plan.inputs.map((part) => part.tables),
           olderRanges: plan.olderRanges,
+          folds: folding.targets,
           tableOptions: options.tree,
         }
         const result = await runner.run(job, { signal })
+        pin.release()
         outputs = result.tables.map(({ meta }) => meta)
         work.counts.tableBytesWritten += result.bytesWritten
+        work.counts.foldedPointers += result.foldedPointers
+        this.#folding.leaveAlone(result.unreadable)
+        await publish(outputs, folding.forgotten(result.unreadable))
       } finally {
         pin.release()
+        folding.end()
       }
     }
-    await work.publish({
-      removedTables,
-      addedTables: outputs.map((meta) => ({ level: plan.outputLevel, runId, meta })),
-    })
     work.counts.compactions++
     emitSafely(events, 'compaction', {
       reason: plan.reason,

@@ -5,7 +5,10 @@ import type { ResolvedOptions } from '../contract/options.ts'
 import type { TableJob } from '../jobs/messages.ts'
 import type { JobRunner } from '../jobs/runner.ts'
 import type { ReadableSequences } from '../state/readable-sequences.ts'
+import type { RelocationClaims } from '../state/relocation-claims.ts'
+import type { PointedRecords } from '../tree/compaction/fold.ts'
 import type { TableMeta } from '../tree/entry.ts'
+import type { Version } from '../tree/version/version.ts'
 import type { VersionEdit } from '../tree/version/version-edit.ts'
 import type { VersionSet } from '../tree/version/version-set.ts'
 
@@ -24,6 +27,12 @@ export interface WorkHealth {
   workEnded(): void
 }
 
+/** What the tables of a version point to: derived above, and asked here which pointers are to be folded. */
+export interface TableReferences extends PointedRecords {
+  /** Takes about so many microseconds. @returns false if there is more to do: then the sums are of no version yet */
+  update(version: Version, work: number): boolean
+}
+
 export interface TreeWorkParts {
   readonly context: {
     readonly directory: string
@@ -34,6 +43,8 @@ export interface TreeWorkParts {
   }
   readonly versions: VersionSet
   readonly readers: ReadableSequences
+  readonly space: { readonly references: TableReferences }
+  readonly claims: RelocationClaims
   readonly health: WorkHealth
 }
 
@@ -41,18 +52,25 @@ export interface TreeWorkCounts {
   flushes: number
   compactions: number
   tableBytesWritten: number
+  /** Pointers that compactions have changed into the present places of their records. */
+  foldedPointers: number
 }
 
 export class TreeWork {
   readonly parts: TreeWorkParts
-  readonly counts: TreeWorkCounts = { flushes: 0, compactions: 0, tableBytesWritten: 0 }
+  readonly counts: TreeWorkCounts = {
+    flushes: 0,
+    compactions: 0,
+    tableBytesWritten: 0,
+    foldedPointers: 0,
+  }
 
   constructor(parts: TreeWorkParts) {
     this.parts = parts
   }
 
   /** What every job that makes tables is given. */
-  jobBase(): Omit<TableJob, 'kind' | 'memtable' | 'inputs' | 'olderRanges'> {
+  jobBase(): Omit<TableJob, 'kind' | 'memtable' | 'inputs' | 'olderRanges' | 'folds'> {
     const { context, versions, readers } = this.parts
     const { directory, databaseId, options } = context
     return {

@@ -36,7 +36,7 @@ export interface CollectorStore extends CollectedStore, PlannedStore {
   readonly versions: CollectedStore['versions']
   readonly memtables: { readonly usedBytes: number; readonly logBytes: number }
   readonly flushes: Pick<Flushes, 'isRunning' | 'ended' | 'flushEarly' | 'flushWritten'>
-  readonly compactions: Pick<Compactions, 'isRunning' | 'compactRange'>
+  readonly compactions: Pick<Compactions, 'isRunning' | 'compactRange' | 'wake'>
   readonly unlinker: Pick<ObsoleteUnlinker, 'isBusy' | 'ended' | 'unlinked'>
 }
 

@@ -14,8 +14,11 @@ export interface FlushEvent {
 
 /** Tables of one level were merged into another one. */
 export interface CompactionEvent {
-  /** A level had too many runs or bytes, a table many tombstones, or `compact` (or a collection) asked for it. */
-  readonly reason: 'runs' | 'bytes' | 'tombstones' | 'manual'
+  /**
+   * A level had too many runs or bytes, a table many tombstones or many old addresses, or `compact` (or a collection)
+   * asked for it.
+   */
+  readonly reason: 'runs' | 'bytes' | 'tombstones' | 'addresses' | 'manual'
   readonly inputLevel: number
   readonly outputLevel: number
   readonly inputTables: number

@@ -37,6 +37,7 @@ import { SpaceAccount } from '../space/space.ts'
 import type { FoundFiles } from '../state/found-files.ts'
 import { Memtables } from '../state/memtables.ts'
 import { ReadableSequences } from '../state/readable-sequences.ts'
+import { RelocationClaims } from '../state/relocation-claims.ts'
 import { relocationsOf } from '../state/relocations.ts'
 import { TableCache } from '../state/tables.ts'
 import { type ReadState, readState, TreeReader } from '../state/tree-reader.ts'
@@ -82,6 +83,7 @@ export class Engine implements ReadingEngine {
   readonly ballast: Ballast
   readonly room: DiskRoom
   readonly unlinker: ObsoleteUnlinker
+  readonly claims: RelocationClaims
   readonly work: TreeWork
   readonly compactions: Compactions
   readonly flushes: Flushes
@@ -126,6 +128,7 @@ export class Engine implements ReadingEngine {
     this.ballast = new Ballast(context, options.segmentBytes)
     this.room = new DiskRoom(this)
     this.unlinker = new ObsoleteUnlinker(this)
+    this.claims = new RelocationClaims()
     this.work = new TreeWork(this)
     this.compactions = new Compactions(this.work, this.health)
     this.flushes = new Flushes(this)

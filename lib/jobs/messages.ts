@@ -10,6 +10,7 @@ import type { RewriteResult } from '../../vlog/collect/rewrite.ts'
 import type { ValueLogFile } from '../../vlog/collect/victim.ts'
 import type { GroundMarks } from '../base/files/ground.ts'
 import type { FileNumber, Sequence } from '../base/ids.ts'
+import type { FoldTarget } from '../tree/compaction/fold.ts'
 import type { KeySpan } from '../tree/compaction/retention.ts'
 import type { ShadowWalkResult } from '../tree/compaction/shadow-walk.ts'
 import type { BuiltTable, TableMeta, TableOptions } from '../tree/entry.ts'
@@ -45,6 +46,8 @@ export interface CompactionJob extends TableJobBase {
   readonly inputs: readonly (readonly TableMeta[])[]
   /** Key ranges (both ends inclusive), in order of their first keys, of all older tables outside the inputs. */
   readonly olderRanges: readonly KeySpan[]
+  /** Relocations whose places take the place of old addresses (tree/compaction/fold.ts). */
+  readonly folds: readonly FoldTarget[]
 }
 
 /** Finds what lives in files of the value log, and the holes that could be punched. Writes nothing. */
@@ -101,9 +104,16 @@ export interface TableJobResult {
   readonly entriesOut: number
 }
 
+export interface CompactionJobResult extends TableJobResult {
+  /** Pointers that name the present place of their record now, and did not before. */
+  readonly foldedPointers: number
+  /** Of the relocations of `folds`, those that could not be read: pointers to what they hold are as they were. */
+  readonly unreadable: readonly FileNumber[]
+}
+
 interface ResultByKind {
   readonly flush: TableJobResult
-  readonly compaction: TableJobResult
+  readonly compaction: CompactionJobResult
   readonly mark: MarkResult
   readonly rewrite: RewriteResult
   readonly punch: PunchResult

@@ -7,6 +7,7 @@ import { punchSteps } from '../../vlog/collect/punch.ts'
 import { rewriteSteps } from '../../vlog/collect/rewrite.ts'
 import { NO_RELOCATIONS } from '../../vlog/read/value-file.ts'
 import { ValueReader } from '../../vlog/read/value-reader.ts'
+import { PresentPlaces } from '../../vlog/relocation/present-places.ts'
 import { BlockCache } from '../base/files/block-cache.ts'
 import type { FileSystem } from '../base/files/file-system.ts'
 import { Ground, type GroundMarks } from '../base/files/ground.ts'
@@ -17,7 +18,7 @@ import { livenessBy } from '../tree/compaction/liveness.ts'
 import { markPointers } from '../tree/compaction/mark-pointers.ts'
 import type { JobPorts } from '../tree/compaction/run-writer.ts'
 import { shadowWalkSteps } from '../tree/compaction/shadow-walk.ts'
-import type { FlushJob, Job, JobResult } from './messages.ts'
+import type { CompactionJob, FlushJob, Job, JobResult } from './messages.ts'
 
 /** Segments that a flush keeps open while it fetches inline values from the log. */
 const OPEN_SEGMENTS_MAX = 4
@@ -41,7 +42,7 @@ export function startJob(job: Job, given: JobContext): JobSteps {
     case 'flush':
       return flushJob(job, context)
     case 'compaction':
-      return compactionSteps(job, context)
+      return compactionJob(job, context)
     case 'mark':
       return markSteps(job, markPointers(job, context.fileSystem), context)
     case 'rewrite':
@@ -55,6 +56,17 @@ export function startJob(job: Job, given: JobContext): JobSteps {
 
 function guarded(fileSystem: FileSystem, marks: GroundMarks | undefined): FileSystem {
   return marks ? new GuardedFileSystem(fileSystem, new Ground(fileSystem, marks)) : fileSystem
+}
+
+function* compactionJob(job: CompactionJob, context: JobContext): JobSteps {
+  if (job.folds.length === 0) return { ...(yield* compactionSteps(job, context)), unreadable: [] }
+  const places = new PresentPlaces(job.folds, job, context.fileSystem)
+  try {
+    const result = yield* compactionSteps(job, context, places)
+    return { ...result, unreadable: [...places.failed] }
+  } finally {
+    places.close()
+  }
 }
 
 function* flushJob(job: FlushJob, context: JobContext): JobSteps {

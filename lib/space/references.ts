@@ -77,6 +77,11 @@ export class References {
     return changed
   }
 
+  /** What a table refers to; nothing if it has not been read yet. */
+  referencesOf(table: FileNumber): readonly SegmentRecords[] {
+    return this.#tables.get(table)?.references ?? []
+  }
+
   /**
    * Brings the sums to the current version.
    * @param work how much it may cost, in microseconds; at least one table is opened

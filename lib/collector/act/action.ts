@@ -8,6 +8,7 @@ import type { ResolvedOptions } from '../../contract/options.ts'
 import type { JobRate } from '../../jobs/job-rate.ts'
 import type { JobRunner } from '../../jobs/runner.ts'
 import type { SpaceAccount } from '../../space/space.ts'
+import type { RelocationClaims } from '../../state/relocation-claims.ts'
 import type { VersionSet } from '../../tree/version/version-set.ts'
 import type { DiskLack } from '../plan/decide.ts'
 
@@ -35,6 +36,11 @@ export interface CollectedStore extends MarkedStore {
     /** Everything that is written, and the checkpoint to the end of the log. Waits for no writer. */
     flushWritten(): Promise<void>
   }
+  readonly compactions: {
+    /** Looks for work. */
+    wake(): void
+  }
+  readonly claims: RelocationClaims
   readonly health: CollectorHealth
 }
 

@@ -21,7 +21,7 @@ export interface Exposer {
 }
 
 export interface OwnStore extends CollectedStore {
-  readonly compactions: Exposer
+  readonly compactions: Exposer & CollectedStore['compactions']
 }
 
 export class OwnWork {
@@ -44,7 +44,7 @@ export class OwnWork {
     this.#stop = stop
     // The rate that the user has set is that of one step.
     const stepsMax = collector.bytesPerSecond === undefined ? Math.min(workers, STEPS_MAX) : 1
-    this.running = new RunningSteps(store.space.usage, stepsMax)
+    this.running = new RunningSteps(store.space.usage, stepsMax, store.claims)
     this.#watch = new ForegroundWatch(collector.bytesPerSecond)
   }
 

@@ -1,6 +1,7 @@
 /**
  * Rewrite: what lives in files is copied to one relocation, under the old addresses, and the files go.
  *
+ *   the files are claimed, so that no compaction names records in them anew meanwhile (state/relocation-claims.ts) ->
  *   the job writes and syncs the new file -> directory synced, one edit that names it for the segments that it took
  *   over and leaves out the old files (I4) -> these are unlinked when no version holds them (I5, in the version set)
  *
@@ -20,6 +21,23 @@ export async function rewrite(
   store: CollectedStore,
   control: StepControl,
 ): Promise<StepResult> {
+  const numbers = step.files.map(({ number }) => number)
+  const giveBack = await store.claims.move(numbers, control.signal)
+  try {
+    return await rewriteClaimed(step, numbers, store, control)
+  } finally {
+    giveBack()
+    // More old segments may be known now than there should be.
+    store.compactions.wake()
+  }
+}
+
+async function rewriteClaimed(
+  step: RewriteStep,
+  numbers: readonly FileNumber[],
+  store: CollectedStore,
+  control: StepControl,
+): Promise<StepResult> {
   const { versions, space } = store
   const { directory, databaseId, runner } = store.context
   const fileNumber = versions.fileNumbers.take()
@@ -27,7 +45,6 @@ export async function rewrite(
   const bytesBefore = diskBytesOf(step.files, store)
   const pin = versions.pinTables()
   try {
-    const numbers = step.files.map(({ number }) => number)
     const job = {
       kind: 'rewrite' as const,
       directory,

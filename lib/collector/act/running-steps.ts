@@ -11,6 +11,7 @@ import type { FileNumber } from '../../base/ids.ts'
 import { plannedFiles } from '../../contract/collection.ts'
 import type { CollectionStep } from '../../contract/collection-plan.ts'
 import type { DiskUsage } from '../../space/disk-usage.ts'
+import type { RelocationClaims } from '../../state/relocation-claims.ts'
 import type { StepControl } from './action.ts'
 
 interface RunningStep {
@@ -28,13 +29,19 @@ const RECENT_MS = 1000
 export class RunningSteps {
   readonly #usage: Pick<DiskUsage, 'ofValueLogFile'>
   readonly #stepsMax: number
+  readonly #claims: Pick<RelocationClaims, 'foldedInto'>
   readonly #running: Set<RunningStep> = new Set()
   /** Of the largest rewrite of late. */
   #outputBytes = 0
   /** When the last one ended. */
   #rewroteAt = Number.NEGATIVE_INFINITY
 
-  constructor(usage: Pick<DiskUsage, 'ofValueLogFile'>, stepsMax: number) {
+  constructor(
+    usage: Pick<DiskUsage, 'ofValueLogFile'>,
+    stepsMax: number,
+    claims: Pick<RelocationClaims, 'foldedInto'>,
+  ) {
+    this.#claims = claims
     this.#usage = usage
     this.#stepsMax = stepsMax
   }
@@ -53,12 +60,12 @@ export class RunningSteps {
     return isAlone || (isBeside && actions.length < this.#stepsMax)
   }
 
-  /** The files that steps work on: no other may take them. */
+  /** The files that steps work on, or a compaction folds into: no other step may take them. */
   get busyFiles(): ReadonlySet<FileNumber> {
     const numbers = [...this.#running].flatMap(({ step }) =>
       plannedFiles(step).map(({ number }) => number),
     )
-    return new Set(numbers)
+    return new Set([...numbers, ...this.#claims.foldedInto])
   }
 
   /** @param execute carries the step out, and never rejects; it tells which file it writes */

@@ -26,6 +26,9 @@ export interface DiskLack {
   readonly spareBytes: number
 }
 
+/** So many segments are worth an edit that forgets them. */
+const FORGOTTEN_MIN = 16
+
 export interface LookState {
   readonly rules: PlanningRules
   /** What `maxBytesOnDisk` leaves for puts; Infinity without one. */
@@ -116,9 +119,22 @@ function copyLimit({ hasRoom, lack }: LookState): { readonly maxCopyBytes?: numb
 /** What costs nothing but an edit. The active segment is not sealed for it. */
 function freeStep({ files, diskBytes }: Space, { rules }: LookState): CollectionStep | undefined {
   const sealed = files.filter(({ needsSeal }) => !needsSeal)
-  if (!sealed.some((file) => file.blocked === undefined && !isReferenced(file))) return undefined
+  const usable = sealed.filter((file) => file.blocked === undefined)
+  if (usable.every(isReferenced) && countForgettable(usable) < FORGOTTEN_MIN) return undefined
   const step = planFirstStep(sealed, diskBytes, { ...rules, goalDiskBytes: diskBytes })
   return step?.action === 'drop' || step?.action === 'forget' ? step : undefined
+}
+
+/** Old segments to which nothing points: each file has one that it bears itself. */
+function countForgettable(files: readonly CollectibleFile[]): number {
+  let count = 0
+  for (const { number, segments } of files) {
+    if (segments.length === 1) continue
+    for (const { segment, referencedRecords } of segments) {
+      if (referencedRecords === 0 && segment !== number) count++
+    }
+  }
+  return count
 }
 
 /** Under maxBytesOnDisk a tighter target may be needed than the one that was asked for. */

@@ -5,6 +5,7 @@
  * pinned version).
  */
 import type { TableMeta } from '../entry.ts'
+import type { RecordPlaces } from './fold.ts'
 import { InputRun } from './input-run.ts'
 import { MergeCursor } from './merge-cursor.ts'
 import { type RunResult, type RunStep, writeRetained } from './retained-run.ts'
@@ -20,10 +21,14 @@ export interface CompactionInput extends RunTarget {
   readonly readableSequences: readonly number[]
 }
 
-/** Runs a compaction in steps. If it fails or is ended early it unlinks what it has written. */
+/**
+ * Runs a compaction in steps. If it fails or is ended early it unlinks what it has written.
+ * @param places of records whose pointers are folded
+ */
 export function* compactionSteps(
   input: CompactionInput,
   ports: JobPorts,
+  places?: RecordPlaces,
 ): Generator<RunStep, RunResult> {
   const runs = input.inputs.map((tables) => new InputRun(tables, input, ports.fileSystem))
   const tables = input.inputs.flat()
@@ -37,7 +42,7 @@ export function* compactionSteps(
     runs.length === 1 ? runs[0]!.cursor : new MergeCursor(runs.map((run) => run.cursor))
   let failure: unknown
   try {
-    const result = yield* writeRetained(cursor, retention, writer, undefined)
+    const result = yield* writeRetained(cursor, retention, writer, undefined, places)
     return { ...result, bytesRead: tables.reduce((sum, table) => sum + table.bytes, 0) }
   } catch (error) {
     failure = error

@@ -29,7 +29,7 @@ export function* flushSteps(input: FlushInput, ports: FlushPorts): Generator<Run
   const writer = new RunWriter(ports, input, memtable.smallestSequence)
   let failure: unknown
   try {
-    const result = yield* writeRetained(cursor, retention, writer, ports.readDeferred)
+    const result = yield* writeRetained(cursor, retention, writer, ports.readDeferred, undefined)
     return { ...result, bytesRead: memtable.usedBytes }
   } catch (error) {
     failure = error

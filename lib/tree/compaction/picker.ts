@@ -27,6 +27,7 @@ import {
 } from '../version/tree-shape.ts'
 import { type Level, overlappingTables, type Run } from '../version/version.ts'
 import { LEVELS_MAX } from '../version/version-edit.ts'
+import type { PlacedTable } from './fold.ts'
 import type { KeySpan } from './retention.ts'
 
 /** Tables of one run that a plan takes, in key order. */
@@ -49,7 +50,7 @@ export interface CompactionPlan {
   readonly olderRanges: readonly KeySpan[]
   /** Nothing is to be merged: one edit moves the tables as they are. */
   readonly trivialMove: boolean
-  readonly reason: 'runs' | 'bytes' | 'tombstones' | 'manual'
+  readonly reason: 'runs' | 'bytes' | 'tombstones' | 'addresses' | 'manual'
   /** How far the level is over its limit: 1 is just full. */
   readonly score: number
 }
@@ -63,7 +64,7 @@ export interface ManualRange {
 interface Candidate {
   readonly level: number
   readonly score: number
-  readonly reason: 'runs' | 'bytes' | 'tombstones'
+  readonly reason: Exclude<CompactionPlan['reason'], 'manual'>
 }
 
 /** A table with so many tombstones, and at least this share of its entries, is dense. */
@@ -114,17 +115,8 @@ export function planFullCompaction(
   const outputRunId = levels[outputLevel]?.runs[0]?.id ?? 'new'
   const olderRanges = rangesBehind(levels, inputs, outputLevel, outputRunId)
   const inputLevel = inputs[0]!.level
-  const score = 1
-  return {
-    inputLevel,
-    outputLevel,
-    inputs,
-    outputRunId,
-    olderRanges,
-    trivialMove: false,
-    reason: 'manual',
-    score,
-  }
+  const given = { trivialMove: false, reason: 'manual', score: 1 } as const
+  return { inputLevel, outputLevel, inputs, outputRunId, olderRanges, ...given }
 }
 
 /** Levels over their limits, the most urgent first. */
@@ -242,6 +234,16 @@ function planDense(
     }
   }
   return undefined
+}
+
+/** Writes a table anew where it is, to fold what it points to (fold.ts). */
+export function planInPlace(
+  levels: readonly Level[],
+  options: TreeShapeOptions,
+  { level, runId, table }: PlacedTable,
+): CompactionPlan {
+  const candidate = { level, score: 1, reason: 'addresses' as const }
+  return makePlan(levels, options, candidate, [{ level, runId, tables: [table] }], level, runId)
 }
 
 /** Lets parts of one level arrive at the next one. */

@@ -7,14 +7,17 @@
  * speed.
  */
 import { NO_BYTES } from '../../base/bytes.ts'
-import { type BuiltTable, type EntryCursor, KIND } from '../entry.ts'
+import { type BuiltTable, type EntryCursor, KIND, type Kind } from '../entry.ts'
 import type { KeyedEntry } from '../table/block-format.ts'
 import { LastKey } from '../table/last-key.ts'
+import type { RecordPlaces } from './fold.ts'
 import type { Retention } from './retention.ts'
 import type { RunWriter } from './run-writer.ts'
 
 /** A step ends after so many entries ... */
 const STEP_ENTRIES = 2000
+/** What a folded pointer counts for, in entries: a page of an index may be read for it. */
+const FOLDED_ENTRIES = 8
 /**
  * ... or so many bytes of inline values; together 1 to 3 ms, and the sync of a table now and then.
  */
@@ -28,6 +31,8 @@ export interface RunResult {
   readonly bytesWritten: number
   readonly entriesIn: number
   readonly entriesOut: number
+  /** Pointers that name the present place of their record now, and did not before. */
+  readonly foldedPointers: number
 }
 
 /**
@@ -45,8 +50,9 @@ export function* writeRetained(
   retention: Retention,
   writer: RunWriter,
   readDeferred: ReadDeferred | undefined,
-): Generator<RunStep, Pick<RunResult, 'tables' | 'bytesWritten' | 'entriesIn' | 'entriesOut'>> {
-  const step = new RetainedStep(cursor, retention, writer, readDeferred)
+  places: RecordPlaces | undefined,
+): Generator<RunStep, Omit<RunResult, 'bytesRead'>> {
+  const step = new RetainedStep(cursor, retention, writer, readDeferred, places)
   let entriesIn = 0
   for (cursor.seekToFirst(); cursor.valid; ) {
     entriesIn += step.run()
@@ -55,7 +61,9 @@ export function* writeRetained(
   }
   const tables = writer.finish()
   yield* writer.syncSteps()
-  return { tables, bytesWritten: writer.bytesWritten, entriesIn, entriesOut: writer.entries }
+  const { foldedPointers } = step
+  const { bytesWritten, entries: entriesOut } = writer
+  return { tables, bytesWritten, entriesIn, entriesOut, foldedPointers }
 }
 
 class RetainedStep {
@@ -63,32 +71,26 @@ class RetainedStep {
   readonly #retention: Retention
   readonly #writer: RunWriter
   readonly #readDeferred: ReadDeferred | undefined
+  readonly #places: RecordPlaces | undefined
   readonly #lastKey: LastKey = new LastKey()
-  /** Stands in for deferred entries. */
-  readonly #inline: KeyedEntry = {
-    kind: KIND.inline,
-    sequence: 0,
-    keyBytes: NO_BYTES,
-    keyStart: 0,
-    keyEnd: 0,
-    valueBytes: NO_BYTES,
-    valueStart: 0,
-    valueEnd: 0,
-    segment: 0,
-    offset: 0,
-    length: 0,
-  }
+  /** Stand in for deferred entries, and for pointers that are folded. */
+  readonly #inline: KeyedEntry = standIn(KIND.inline)
+  readonly #folded: KeyedEntry = standIn(KIND.pointer)
+  /** Pointers that were folded. */
+  foldedPointers = 0
 
   constructor(
     cursor: EntryCursor,
     retention: Retention,
     writer: RunWriter,
     readDeferred: ReadDeferred | undefined,
+    places: RecordPlaces | undefined,
   ) {
     this.#cursor = cursor
     this.#retention = retention
     this.#writer = writer
     this.#readDeferred = readDeferred
+    this.#places = places
   }
 
   /** Takes entries until the step is full or there are no more. @returns how many */
@@ -96,9 +98,15 @@ class RetainedStep {
     const cursor = this.#cursor
     const retention = this.#retention
     const writer = this.#writer
+    const foldedMax = this.foldedPointers + STEP_ENTRIES / FOLDED_ENTRIES
     let entries = 0
     let valueBytes = 0
-    while (cursor.valid && entries < STEP_ENTRIES && valueBytes < STEP_VALUE_BYTES) {
+    while (
+      cursor.valid &&
+      entries < STEP_ENTRIES &&
+      valueBytes < STEP_VALUE_BYTES &&
+      this.foldedPointers < foldedMax
+    ) {
       entries++
       if (this.#lastKey.advance(cursor)) retention.startKey()
       const { kind, sequence } = cursor
@@ -109,13 +117,29 @@ class RetainedStep {
           retention.dropsTombstone(sequence, cursor.keyBytes, cursor.keyStart, cursor.keyEnd)
         )
       ) {
-        const entry = kind === KIND.deferred ? this.#fetch(cursor) : cursor
+        let entry: KeyedEntry = cursor
+        if (kind === KIND.deferred) entry = this.#fetch(cursor)
+        else if (kind === KIND.pointer && this.#places) entry = this.#fold(cursor, this.#places)
         if (entry.kind === KIND.inline) valueBytes += entry.valueEnd - entry.valueStart
         writer.add(entry)
       }
       cursor.next()
     }
     return entries
+  }
+
+  #fold(cursor: EntryCursor, places: RecordPlaces): KeyedEntry {
+    if (!places.find(cursor.segment, cursor.offset)) return cursor
+    const folded = this.#folded
+    folded.sequence = cursor.sequence
+    folded.keyBytes = cursor.keyBytes
+    folded.keyStart = cursor.keyStart
+    folded.keyEnd = cursor.keyEnd
+    folded.segment = places.segment
+    folded.offset = places.offset
+    folded.length = cursor.length
+    this.foldedPointers++
+    return folded
   }
 
   #fetch(cursor: EntryCursor): KeyedEntry {
@@ -128,5 +152,21 @@ class RetainedStep {
     inline.valueBytes = value
     inline.valueEnd = value.length
     return inline
+  }
+}
+
+function standIn(kind: Kind): KeyedEntry {
+  return {
+    kind,
+    sequence: 0,
+    keyBytes: NO_BYTES,
+    keyStart: 0,
+    keyEnd: 0,
+    valueBytes: NO_BYTES,
+    valueStart: 0,
+    valueEnd: 0,
+    segment: 0,
+    offset: 0,
+    length: 0,
   }
 }

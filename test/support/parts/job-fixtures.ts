@@ -60,7 +60,14 @@ export function compactionJob(
     fileNumbers: NUMBERS.memory,
     tableOptions: TABLE_OPTIONS,
   }
-  return { kind: 'compaction', ...base, readableSequences: readable, inputs, olderRanges }
+  return {
+    kind: 'compaction',
+    ...base,
+    readableSequences: readable,
+    inputs,
+    olderRanges,
+    folds: [],
+  }
 }
 
 /** All entries of tables, after each has been verified. */

@@ -30,7 +30,9 @@ const drop = (number: number): CollectionStep => ({
 
 function stepsOf(most: number) {
   const written = new Map<number, number>()
-  const steps = new RunningSteps({ ofValueLogFile: (number) => written.get(number) ?? 0 }, most)
+  const foldedInto = new Set<number>()
+  const usage = { ofValueLogFile: (number: number) => written.get(number) ?? 0 }
+  const steps = new RunningSteps(usage, most, { foldedInto })
   const ends: (() => void)[] = []
   const start = (step: CollectionStep, output?: number): Promise<void> =>
     steps.start(step, ({ began }) => {
