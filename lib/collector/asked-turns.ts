@@ -4,11 +4,11 @@
 import type { OwnWork } from './act/own-work.ts'
 
 export class AskedTurns {
-  readonly #own: OwnWork
+  readonly #own: Pick<OwnWork, 'hasSteps' | 'anyStepEnded'>
   #count = 0
   #running: Promise<void> | undefined
 
-  constructor(own: OwnWork) {
+  constructor(own: Pick<OwnWork, 'hasSteps' | 'anyStepEnded'>) {
     this.#own = own
   }
 
