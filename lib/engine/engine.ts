@@ -214,7 +214,7 @@ export class Engine implements ReadingEngine {
 
   /** A writer's own files do not change under it: what failed is reported. But they may be somebody else's by now. */
   viewFailure(error: unknown): WiscError {
-    return this.context.ground.look() ?? toWiscError(error)
+    return this.context.ground.findLoss() ?? toWiscError(error)
   }
 
   /**

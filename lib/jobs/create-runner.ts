@@ -99,7 +99,7 @@ export class GroundedRunner implements JobRunner {
       return await this.#base.run({ ...job, ground: this.#ground.marks }, options)
     } catch (error) {
       // What a job cannot read may be somebody else's by now.
-      throw this.#ground.look() ?? error
+      throw this.#ground.findLoss() ?? error
     }
   }
 

@@ -36,7 +36,7 @@ export interface Stats {
   readonly hiddenGarbageBytesEstimate: number
   /** Records that only open snapshots and iterators see. An estimate. */
   readonly pinnedBytesEstimate: number
-  /** Of the bytes on disk, the reserve for a full disk. */
+  /** Of the bytes on disk, those of BALLAST: kept for a full disk. */
   readonly ballastBytes: number
   /** What stopped background work, or writes. */
   readonly backgroundError: WiscError | undefined

@@ -110,7 +110,7 @@ export class Store extends TypedEmitter {
     })
   }
 
-  /** @internal For lib/inspect. */
+  /** For lib/inspect: the public face hands on the type of a store alone, not its class. */
   static engineOf(store: Store): ReadingEngine {
     store.#checkOpen()
     return store.#engine

@@ -79,12 +79,12 @@ export class Ground {
 
   /** @throws IoError (ESTALE) if the ground is lost */
   check(): void {
-    const lost = this.look()
+    const lost = this.findLoss()
     if (lost) throw lost
   }
 
   /** Why the ground is lost, if it is. */
-  look(): IoError | undefined {
+  findLoss(): IoError | undefined {
     if (this.#lost) return this.#lost
     this.#bytes = 0
     const what = this.#whatChanged()

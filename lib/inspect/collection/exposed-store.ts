@@ -83,7 +83,7 @@ export function tableGrowth(
   return inBlocks(engine, (tree.weight - tree.garbageWeight) * perWeight) - allocated
 }
 
-/** By which the reserve grows: who opens a store makes it as large as its own options ask. */
+/** By which the ballast grows: who opens a store makes it as large as its own options ask. */
 export function ballastGrowth(engine: ReadingEngine, { diskBytes }: Space): number {
   const { context, options } = engine
   const ballast = new Ballast({ ...context, random: systemRandom }, options.segmentBytes)
