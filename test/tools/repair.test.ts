@@ -56,7 +56,7 @@ test('salvage: what is lost is named, and the exit code is 4', async () => {
   const targets = temporaryDirectory()
   const { code, out } = await wisc(['salvage', directory, path.join(targets, 'a')])
   expect(code).toBe(4)
-  expect(out).toContain(`LOST "${key}": value checksum mismatch in ${name}\n`)
+  expect(out).toContain(`LOST "${key}": value checksum mismatch chunk=0 in ${name}\n`)
   expect(out).toMatch(/^lost {16}1$/m)
   const [report] = await wiscJson<SalvageReport>(['salvage', directory, path.join(targets, 'b')], {
     code: 4,
