@@ -156,7 +156,7 @@ test('a full disk: the ballast is given up, puts are refused, and go on when the
   health.writeFailed(FULL)
   await pass(0)
   // At once, and with the room of the ballast.
-  expect(parts.take()).toEqual(['give up ballast', 'retry log', 'retry log'])
+  expect(parts.take()).toEqual(['give up ballast', 'look', 'retry log', 'retry log'])
   expect(health.refusal(false)).toMatchObject({ code: 'WISC_DISK_FULL' })
   expect(health.refusal(true)).toBeUndefined()
   // Asked ten times a second at most.
@@ -188,7 +188,7 @@ test('what must be done is done once more with the room of the ballast, if it is
     return 'done'
   }
   expect(await health.withBallast(work)).toBe('done')
-  expect(parts.take()).toEqual(['give up ballast'])
+  expect(parts.take()).toEqual(['give up ballast', 'look'])
   runs = 0
   await expect(health.withBallast(work)).rejects.toBe(FULL)
   expect(runs).toBe(1)
