@@ -66,7 +66,7 @@ export class Folding {
     const { current } = versions
     if (current.relocations.size === 0) return undefined
     try {
-      if (!references.update(current, UPDATE_WORK)) return undefined
+      if (!references.update(current, { work: UPDATE_WORK })) return undefined
     } catch {
       // A table that cannot be read: the compaction that needs it will say so.
       return undefined

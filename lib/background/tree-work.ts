@@ -30,7 +30,7 @@ export interface WorkHealth {
 /** What the tables of a version point to: derived above, and asked here which pointers are to be folded. */
 export interface TableReferences extends PointedRecords {
   /** Takes about so many microseconds. @returns false if there is more to do: then the sums are of no version yet */
-  update(version: Version, work: number): boolean
+  update(version: Version, budget: { work: number }): boolean
 }
 
 export interface TreeWorkParts {

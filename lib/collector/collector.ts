@@ -24,8 +24,10 @@ import { AskedTurns } from './asked-turns.ts'
 import type { PlannedStore } from './exact-plan.ts'
 import { DiskBound } from './pace/disk-bound.ts'
 import { LookTimes } from './pace/look-times.ts'
+import { LookTurns } from './pace/look-turns.ts'
 import { WriterPace } from './pace/writer-pace.ts'
-import { decide } from './plan/decide.ts'
+import { type Decision, decide, type LookState } from './plan/decide.ts'
+import type { InTurns } from './plan/in-turns.ts'
 
 /** Pinned garbage above this part of the live bytes is worth a warning. */
 const PINNED_SHARE = 1 / 10
@@ -46,6 +48,7 @@ export class Collector {
   readonly writers: WriterPace
   readonly #bound: DiskBound
   readonly #times: LookTimes
+  readonly #lookTurns: LookTurns
   readonly #own: OwnWork
   readonly #turns: AskedTurns
   /** Cancels everything: the store closes, or a sync has failed. */
@@ -65,6 +68,7 @@ export class Collector {
     this.actor = new Actor(store, this.writers)
     this.#bound = new DiskBound(store)
     this.#times = new LookTimes(this, store.log, store.context.options.segmentBytes)
+    this.#lookTurns = new LookTurns(this.#times)
     this.#own = new OwnWork(store, this.actor, this.#stop.signal)
     this.#turns = new AskedTurns(this.#own)
     void this.#lookAfter(this.#own.ended)
@@ -112,20 +116,28 @@ export class Collector {
     return this.#bound.reached()
   }
 
-  /** A writer would be refused, or has to wait: looks anew, unless nothing can have changed. */
+  /**
+   * A writer would be refused, or has to wait: looks anew, unless nothing can have changed. Where that takes more than
+   * one turn the writer waits for the last one.
+   */
   lookForWriter(): void {
-    if (!this.#times.isUpToDate || !this.#canHelp) this.look(true)
+    const isKnown = this.#canHelp || this.#lookTurns.isFresh
+    if (!this.#times.isUpToDate || !isKnown) this.look(true)
   }
 
-  /** Something will be given back without anybody's doing. */
+  /** Something will be given back without anybody's doing; or that is not known yet. */
   get mayGiveBack(): boolean {
-    return this.isActive && (this.#canHelp || this.#bound.isGivingBack)
+    const mayHelp = this.#canHelp || this.#lookTurns.isUnderWay
+    return this.isActive && (mayHelp || this.#bound.isGivingBack)
   }
 
   // It looks, and acts.
 
   /** Something has changed. */
-  readonly wake = (): void => this.#times.soon()
+  readonly wake = (): void => {
+    this.#lookTurns.isOutdated = true
+    this.#times.soon()
+  }
 
   get isActive(): boolean {
     const { collector } = this.store.context.options
@@ -134,15 +146,25 @@ export class Collector {
 
   /** @param isQuiet no write has come for a while: then it is worth to expose little, too */
   look(isQuiet: boolean): void {
+    if (this.#lookTurns.isUnderWay) {
+      this.#lookTurns.isOutdated = true
+      return
+    }
     this.#times.begun()
+    if (this.isActive) this.#lookTurns.run(this.#lookInTurns(isQuiet))
+    else this.#lookAtDisk()
+  }
+
+  *#lookInTurns(isQuiet: boolean): InTurns<void> {
+    const { space, log } = this.store
     try {
-      if (!this.isActive) {
-        this.#lookAtDisk()
-        return
-      }
-      const space = this.store.space.measureInSteps()
-      if (space) this.#act(space, isQuiet)
-      else this.wake()
+      let figures = space.measureInSteps()
+      for (; figures === undefined; figures = space.measureInSteps()) yield
+      this.#warnOfPins(figures)
+      const written = log.bytesWritten
+      const decision = yield* decide(figures, this.#lookState(isQuiet))
+      const diskBytes = figures.diskBytes + log.bytesWritten - written
+      if (this.isActive) this.#act(decision, diskBytes, figures.tableBytes)
     } catch (error) {
       // A table that cannot be read: gets and compactions will tell of it, too.
       this.#warn(`space cannot be measured: ${toWiscError(error).message}`)
@@ -157,20 +179,24 @@ export class Collector {
     this.writers.measured(this.store.space.measureDisk(), undefined)
   }
 
-  #act(space: Space, isQuiet: boolean): void {
-    this.#warnOfPins(space)
-    const { context, memtables, flushes, compactions, health } = this.store
-    const { running } = this.#own
-    const decision = decide(space, {
+  #lookState(isQuiet: boolean): LookState {
+    const { context, memtables, compactions, health } = this.store
+    return {
       rules: this.actor.rules(context.options.collector.targetSpaceAmplification),
       putLimitBytes: this.#bound.putLimitBytes,
       lack: health.diskLack(),
       unflushedBytes: memtables.logBytes,
-      running,
+      running: this.#own.running,
       isQuiet,
       hasRoom: health.hasRoomToCollect(),
       isCompacting: compactions.isRunning,
-    })
+    }
+  }
+
+  /** What has changed since the look began makes a step stale at most: then it does nothing. */
+  #act(decision: Decision, diskBytes: number, tableBytes: number): void {
+    const { flushes, health } = this.store
+    const { running } = this.#own
     const { pressure, step } = decision
     const isFlushing = decision.flushes && flushes.flushEarly()
     if (health.mayCollect) {
@@ -180,8 +206,8 @@ export class Collector {
     this.#boundsPutsAlone = decision.boundsPutsAlone
     this.#canHelp = isFlushing || this.#own.isBusy || this.#turns.areAsked
     if (this.writers.isWaitedFor) this.#times.again()
-    const needed = this.#canHelp ? this.#own.roomNeeded(space.tableBytes) : 0
-    this.writers.measured(space.diskBytes + needed, this.#canHelp ? pressure : undefined)
+    const needed = this.#canHelp ? this.#own.roomNeeded(tableBytes) : 0
+    this.writers.measured(diskBytes + needed, this.#canHelp ? pressure : undefined)
     this.#own.hasTime = this.writers.diskBytes < pressure.slowBytes
   }
 
@@ -206,7 +232,10 @@ export class Collector {
   start(): void {
     this.#started = true
     // Before the first write, so that maxBytesOnDisk holds from there on.
-    if (this.#bound.isSet) this.look(false)
+    if (this.#bound.isSet) {
+      this.#lookAtDisk()
+      this.look(false)
+    }
     this.wake()
   }
 
@@ -237,6 +266,7 @@ export class Collector {
     this.#stopped ??= reason
     this.#stop.abort()
     this.#times.stop()
+    this.#lookTurns.stop()
     this.writers.measured(0, undefined)
   }
 

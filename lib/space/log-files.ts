@@ -27,7 +27,11 @@ import {
 } from '../tree/version/version.ts'
 import type { DiskUsage } from './disk-usage.ts'
 import { exposedGarbageBytes, punchedGarbageBytes } from './file-figures.ts'
-import type { References } from './references.ts'
+import { type References, unbounded, type WorkBudget } from './references.ts'
+
+/** What it costs to make the figures of a file, and to find the file of a segment, in microseconds. */
+const FILE_WORK = 1
+const SEGMENT_WORK = 0.2
 
 type Mutable<T> = { -readonly [Name in keyof T]: T[Name] }
 
@@ -51,6 +55,8 @@ export class LogFiles {
   readonly #stale: Set<FileNumber> = new Set()
   /** Files that hold something behind the checkpoint, or are not sealed. */
   readonly #atEnd: Set<FileNumber> = new Set()
+  /** A look has begun and is not at its end. */
+  #isUnderWay = false
   #exposedGarbageBytes = 0
   #punchedBytes = 0
   /** Files with a record that failed its check. */
@@ -117,27 +123,41 @@ export class LogFiles {
 
   /**
    * Brings the figures to a version, which the references and the disk usage have been brought to before.
-   * @param most files whose figures are made, at about a microsecond each
+   * @param budget how much it may cost, less what it did cost
    * @returns false if there are more: then the figures are of no version, and the next call goes on
    */
-  update(version: Version, most: number = Number.POSITIVE_INFINITY): boolean {
+  update(version: Version, budget: WorkBudget = unbounded()): boolean {
     const stale = this.#stale
     forChangedFiles(this.#version, version, (number) => stale.add(number))
-    this.#version = version
-    for (const segment of this.#references.takeChanged()) {
-      const number = holderOf(version, segment)
-      if (number !== undefined) stale.add(number)
+    // Once for each look, not for each of its turns: there may be more of them than a turn takes.
+    const isNewLook = !this.#isUnderWay || budget.work === Number.POSITIVE_INFINITY
+    if (isNewLook || this.#version.checkpoint !== version.checkpoint) {
+      for (const number of this.#atEnd) stale.add(number)
     }
-    for (const number of this.#atEnd) stale.add(number)
+    this.#version = version
+    this.#isUnderWay = true
+    if (!this.#followReferences(version, budget)) return false
     const files = this.#files.builder()
-    let left = most
     for (const number of stale) {
-      if (left-- <= 0) break
+      if (budget.work <= 0) break
+      budget.work -= FILE_WORK
       stale.delete(number)
       this.#replace(files, number, this.#figuresOf(version, number))
     }
     this.#files = files.finish()
-    return stale.size === 0
+    this.#isUnderWay = stale.size > 0
+    return !this.#isUnderWay
+  }
+
+  #followReferences(version: Version, budget: WorkBudget): boolean {
+    for (;;) {
+      if (budget.work <= 0) return false
+      const segment = this.#references.takeChanged()
+      if (segment === undefined) return true
+      budget.work -= SEGMENT_WORK
+      const number = holderOf(version, segment)
+      if (number !== undefined) this.#stale.add(number)
+    }
   }
 
   #replace(

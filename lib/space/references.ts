@@ -40,7 +40,16 @@ interface KnownTable {
   readonly totals: TreeTotals
 }
 
-/** What bringing the sums to a version costs, in microseconds: a table is opened, a reference decoded and added. */
+/** What one turn of the event loop may cost, in microseconds by estimate. */
+export interface WorkBudget {
+  work: number
+}
+
+export function unbounded(): WorkBudget {
+  return { work: Number.POSITIVE_INFINITY }
+}
+
+/** What bringing the sums to a version costs: a table is opened, a reference decoded and added. */
 const TABLE_WORK = 20
 const REFERENCE_WORK = 0.2
 
@@ -52,9 +61,11 @@ export class References {
   readonly #use: Map<SegmentNumber, SegmentUse> = new Map()
   readonly #totals: TreeTotals = emptyTotals()
   /** Segments to which other entries point than when they were last asked for. */
-  #changed: Set<SegmentNumber> = new Set()
+  readonly #changed: Set<SegmentNumber> = new Set()
   /** Tables that calls have added which did not come to their end. */
   readonly #early: Set<FileNumber> = new Set()
+  /** The table that is being added to the sums, or taken off; those before `from` are. */
+  #applying: { table: KnownTable; sign: 1 | -1; from: number } | undefined
 
   /** @param open an open table of the current version */
   constructor(open: (number: FileNumber) => TableReader) {
@@ -70,11 +81,13 @@ export class References {
     return this.#use.get(segment)
   }
 
-  /** The segments to which other entries point than at the call before. */
-  takeChanged(): ReadonlySet<SegmentNumber> {
-    const changed = this.#changed
-    this.#changed = new Set()
-    return changed
+  /** The next segment to which other entries point than when it was taken before. */
+  takeChanged(): SegmentNumber | undefined {
+    for (const segment of this.#changed) {
+      this.#changed.delete(segment)
+      return segment
+    }
+    return undefined
   }
 
   /** What a table refers to; nothing if it has not been read yet. */
@@ -84,11 +97,12 @@ export class References {
 
   /**
    * Brings the sums to the current version.
-   * @param work how much it may cost, in microseconds; at least one table is opened
+   * @param budget how much it may cost, less what it did cost; at least one table is opened
    * @returns false if there is more: then the sums are of no version, and the next call goes on
    * @throws CorruptionError, IoError if a table cannot be opened
    */
-  update(version: Version, work: number = Number.POSITIVE_INFINITY): boolean {
+  update(version: Version, budget: WorkBudget = unbounded()): boolean {
+    if (!this.#apply(budget)) return false
     if (version.levels === this.#version.levels) return true
     const come: FileNumber[] = []
     const gone: FileNumber[] = []
@@ -96,22 +110,25 @@ export class References {
       if (table === undefined) gone.push(number)
       else if (!this.#tables.has(number)) come.push(number)
     })
-    let left = work
     // What a call before has added of a version that was superseded meanwhile.
     for (const number of this.#early) if (!version.tables.has(number)) gone.push(number)
     for (const number of come) {
-      if (left <= 0) return false
-      left -= TABLE_WORK + REFERENCE_WORK * this.#add(number)
+      if (budget.work <= 0) return false
+      const table = this.#read(number)
+      budget.work -= TABLE_WORK + REFERENCE_WORK * table.references.length
+      this.#tables.set(number, table)
       this.#early.add(number)
+      this.#applying = { table, sign: 1, from: 0 }
+      if (!this.#apply(budget)) return false
     }
     for (const number of gone) {
       const table = this.#tables.get(number)
       if (table === undefined) continue
-      if (left <= 0) return false
+      if (budget.work <= 0) return false
       this.#tables.delete(number)
       this.#early.delete(number)
-      this.#apply(table, -1)
-      left -= REFERENCE_WORK * table.references.length
+      this.#applying = { table, sign: -1, from: 0 }
+      if (!this.#apply(budget)) return false
     }
     this.#early.clear()
     this.#version = version
@@ -140,10 +157,8 @@ export class References {
     return found
   }
 
-  /** @returns the number of its references */
-  #add(number: FileNumber): number {
-    const reader = this.#open(number)
-    const { meta, properties, references } = reader
+  #read(number: FileNumber): KnownTable {
+    const { meta, properties, references } = this.#open(number)
     const weight = tableWeight(meta, properties, references)
     const totals = {
       tables: 1,
@@ -155,27 +170,37 @@ export class References {
       putWeight: weight.puts,
       tombstoneWeight: weight.tombstones,
     }
-    const table = { largestSequence: meta.largestSequence, references, totals }
-    this.#tables.set(number, table)
-    this.#apply(table, 1)
-    return references.length
+    return { largestSequence: meta.largestSequence, references, totals }
   }
 
-  #apply({ references, totals }: KnownTable, sign: 1 | -1): void {
-    for (const name of Object.keys(totals) as (keyof TreeTotals)[]) {
-      this.#totals[name] += sign * totals[name]
-    }
-    for (const { segment, records, bytes } of references) {
-      this.#changed.add(segment)
-      let use = this.#use.get(segment)
-      if (use === undefined) {
-        use = { records: 0, bytes: 0 }
-        this.#use.set(segment, use)
+  /** Goes on adding or taking off a table: one may refer to every segment there is. @returns true at its end */
+  #apply(budget: WorkBudget): boolean {
+    if (this.#applying === undefined) return true
+    const { table, sign, from } = this.#applying
+    const { references, totals } = table
+    if (from === 0) {
+      for (const name of Object.keys(totals) as (keyof TreeTotals)[]) {
+        this.#totals[name] += sign * totals[name]
       }
-      use.records += sign * records
-      use.bytes += sign * bytes
-      if (use.records === 0) this.#use.delete(segment)
     }
+    const most = Math.max(1, Math.ceil(budget.work / REFERENCE_WORK))
+    const end = Math.min(references.length, from + most)
+    for (let i = from; i < end; i++) this.#count(references[i]!, sign)
+    budget.work -= (end - from) * REFERENCE_WORK
+    this.#applying = end < references.length ? { table, sign, from: end } : undefined
+    return this.#applying === undefined
+  }
+
+  #count({ segment, records, bytes }: SegmentRecords, sign: 1 | -1): void {
+    this.#changed.add(segment)
+    let use = this.#use.get(segment)
+    if (use === undefined) {
+      use = { records: 0, bytes: 0 }
+      this.#use.set(segment, use)
+    }
+    use.records += sign * records
+    use.bytes += sign * bytes
+    if (use.records === 0) this.#use.delete(segment)
   }
 }
 

@@ -21,11 +21,10 @@ import type { Version } from '../tree/version/version.ts'
 import { DiskUsage } from './disk-usage.ts'
 import { HiddenGarbageEstimate } from './hidden-garbage.ts'
 import { LogFiles } from './log-files.ts'
-import { References } from './references.ts'
+import { References, type WorkBudget } from './references.ts'
 
-/** Work of one step on references, in microseconds, and files whose figures are made in one: some 2 ms each. */
-const REFERENCES_WORK = 2000
-const FILES_PER_STEP = 2048
+/** Of one step, beside what the estimate of hidden garbage may take. */
+const STEP_WORK = 2000
 /** The block of file systems that do not say. */
 const BLOCK_BYTES = 4096
 
@@ -38,7 +37,7 @@ export interface SpaceParts {
   readonly versions?: { readonly fileNumbers: FileNumbers }
   /** What lay in the directory when the store was opened. */
   readonly files: FoundFiles
-  readonly memtables: Memtables
+  readonly memtables: Pick<Memtables, 'list' | 'hasEntries'>
   readonly tables: Pick<TableCache, 'get'>
   readonly cache: BlockCache
   /** Snapshots and iterators. */
@@ -93,10 +92,12 @@ export class SpaceAccount {
    */
   measureInSteps(): Space | undefined {
     const version = this.#parts.version
+    const budget = { work: STEP_WORK }
     const isDone =
-      this.references.update(version, REFERENCES_WORK) &&
+      this.references.update(version, budget) &&
+      budget.work > 0 &&
       this.#hidden.advance(version) &&
-      this.#updateFiles(version, FILES_PER_STEP)
+      this.#updateFiles(version, budget)
     return isDone ? this.#figures(version) : undefined
   }
 
@@ -118,11 +119,11 @@ export class SpaceAccount {
     return this.usage.measure(this.#parts.version)
   }
 
-  #updateFiles(version: Version, most?: number): boolean {
+  #updateFiles(version: Version, budget?: WorkBudget): boolean {
     this.usage.follow(version)
     // Other names come and go; those files are few.
     for (const number of this.#files.linked) this.noteNames(number)
-    return this.#files.update(version, most)
+    return this.#files.update(version, budget)
   }
 
   #figures(version: Version, liveInTables?: number): Space {

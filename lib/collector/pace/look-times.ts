@@ -76,10 +76,13 @@ export class LookTimes {
 
   #look(): void {
     this.#isScheduled = false
-    const began = performance.now()
     this.#looker.look(this.#quietTimer === undefined)
-    const ms = performance.now() - began
-    this.#nextAt = ms < LONG_LOOK_MS ? 0 : began + ms / LOOK_TIME_SHARE
+  }
+
+  /** @param ms that a look took, in all its turns */
+  ended(ms: number): void {
+    const restMs = ms / LOOK_TIME_SHARE - ms
+    this.#nextAt = ms < LONG_LOOK_MS ? 0 : performance.now() + restMs
   }
 
   /** A look begins: it sees what is written by now. */

@@ -10,6 +10,7 @@
 import type { CollectibleFile, CollectionStep } from '../../contract/collection-plan.ts'
 import type { Space } from '../../space/space.ts'
 import { isReferenced } from './costs.ts'
+import { type InTurns, visitInTurns } from './in-turns.ts'
 import { planFirstStep } from './planner.ts'
 import type { PlanningRules } from './planning-rules.ts'
 import { isWorthExposing, type Pressure, pressureOf } from './pressure.ts'
@@ -62,9 +63,17 @@ export interface Decision {
   readonly flushes: boolean
 }
 
-export function decide(measured: Space, state: LookState): Decision {
+/** What plans go by. */
+type Measured = Pick<Space, 'diskBytes' | 'liveBytes'> & {
+  readonly files: readonly CollectibleFile[]
+}
+
+/** The same whenever it is stepped: it goes by the figures and the state of its beginning. */
+export function* decide(measured: Space, state: LookState): InTurns<Decision> {
   const { rules, running, isQuiet, isCompacting, unflushedBytes } = state
-  const space = { ...measured, files: withBusy(measured.files, running.busyFiles) }
+  const isIdle = running.count === 0
+  const diskBytes = running.diskBytesAfter(measured.diskBytes)
+  const space = { ...measured, files: yield* withBusy(measured.files, running.busyFiles) }
   const { segmentBytes } = rules
   // What only a reader sees counts as living: nobody can give it back, so nobody waits for it.
   const keptBytes = space.liveBytes + space.pinnedBytes
@@ -74,14 +83,13 @@ export function decide(measured: Space, state: LookState): Decision {
   const hasRoom = hasRoomForTree(measured, state)
   if (space.diskBytes <= pressure.startBytes) {
     const isEmptied = isTreeEmptied(space) && space.tableGarbageBytes >= segmentBytes * EXPOSE_SHARE
-    const exposes = isEmptied && isQuiet && hasRoom && !isCompacting && running.count === 0
-    const step = freeStep(space, state)
+    const exposes = isEmptied && isQuiet && hasRoom && !isCompacting && isIdle
+    const step = yield* freeStep(space, state)
     return { pressure, boundsPutsAlone, step, exposes, flushes: false }
   }
-  const step = bestStep(space, pressure, state)
+  const step = yield* bestStep({ ...space, diskBytes }, pressure, state)
   const least = isQuiet ? 1 : segmentBytes * EXPOSE_SHARE
-  const pays = (bytes: number): boolean =>
-    step === undefined && running.count === 0 && bytes >= least
+  const pays = (bytes: number): boolean => step === undefined && isIdle && bytes >= least
   const mergesTree =
     !isCompacting && isTreeWorthMerging(space, targetWithin(pressure, space, rules))
   const exposable = space.hiddenGarbageBytes + (mergesTree ? space.tableGarbageBytes : 0)
@@ -93,12 +101,15 @@ export function decide(measured: Space, state: LookState): Decision {
   return { pressure, boundsPutsAlone, step, exposes, flushes }
 }
 
-function withBusy(
-  files: readonly CollectibleFile[],
+function* withBusy(
+  files: Iterable<CollectibleFile>,
   busy: ReadonlySet<number>,
-): readonly CollectibleFile[] {
-  if (busy.size === 0) return files
-  return files.map((file) => (busy.has(file.number) ? { ...file, blocked: 'busy' as const } : file))
+): InTurns<readonly CollectibleFile[]> {
+  const marked: CollectibleFile[] = []
+  yield* visitInTurns(files, (file) => {
+    marked.push(busy.has(file.number) ? { ...file, blocked: 'busy' } : file)
+  })
+  return marked
 }
 
 /** On a full disk so much must come back that puts go on, be the store within its bound or not. */
@@ -117,22 +128,31 @@ function copyLimit({ hasRoom, lack }: LookState): { readonly maxCopyBytes?: numb
 }
 
 /** What costs nothing but an edit. The active segment is not sealed for it. */
-function freeStep({ files, diskBytes }: Space, { rules }: LookState): CollectionStep | undefined {
-  const sealed = files.filter(({ needsSeal }) => !needsSeal)
-  const usable = sealed.filter((file) => file.blocked === undefined)
-  if (usable.every(isReferenced) && countForgettable(usable) < FORGOTTEN_MIN) return undefined
-  const step = planFirstStep(sealed, diskBytes, { ...rules, goalDiskBytes: diskBytes })
+function* freeStep(
+  { files, diskBytes }: Measured,
+  { rules }: LookState,
+): InTurns<CollectionStep | undefined> {
+  const sealed: CollectibleFile[] = []
+  let isAnyDead = false
+  let forgettable = 0
+  yield* visitInTurns(files, (file) => {
+    if (file.needsSeal) return
+    sealed.push(file)
+    if (file.blocked !== undefined) return
+    isAnyDead ||= !isReferenced(file)
+    forgettable += countForgettable(file)
+  })
+  if (!isAnyDead && forgettable < FORGOTTEN_MIN) return undefined
+  const step = yield* planFirstStep(sealed, diskBytes, { ...rules, goalDiskBytes: diskBytes })
   return step?.action === 'drop' || step?.action === 'forget' ? step : undefined
 }
 
 /** Old segments to which nothing points: each file has one that it bears itself. */
-function countForgettable(files: readonly CollectibleFile[]): number {
+function countForgettable({ number, segments }: CollectibleFile): number {
+  if (segments.length === 1) return 0
   let count = 0
-  for (const { number, segments } of files) {
-    if (segments.length === 1) continue
-    for (const { segment, referencedRecords } of segments) {
-      if (referencedRecords === 0 && segment !== number) count++
-    }
+  for (const { segment, referencedRecords } of segments) {
+    if (referencedRecords === 0 && segment !== number) count++
   }
   return count
 }
@@ -140,20 +160,23 @@ function countForgettable(files: readonly CollectibleFile[]): number {
 /** Under maxBytesOnDisk a tighter target may be needed than the one that was asked for. */
 function targetWithin(
   { limitBytes }: Pressure,
-  { liveBytes }: Space,
+  { liveBytes }: Pick<Space, 'liveBytes'>,
   { targetSpaceAmplification }: PlanningRules,
 ): number {
   return Math.min(targetSpaceAmplification, Math.max(1, limitBytes / Math.max(1, liveBytes)))
 }
 
 /** The best way alone: the smaller a step, the less room it needs, and the better is the choice of the next. */
-function bestStep(space: Space, pressure: Pressure, state: LookState): CollectionStep | undefined {
-  const { rules, running } = state
-  const diskBytes = running.diskBytesAfter(space.diskBytes)
-  return planFirstStep(space.files, diskBytes, {
+function bestStep(
+  space: Measured,
+  pressure: Pressure,
+  state: LookState,
+): InTurns<CollectionStep | undefined> {
+  const { rules } = state
+  return planFirstStep(space.files, space.diskBytes, {
     ...rules,
     targetSpaceAmplification: targetWithin(pressure, space, rules),
-    goalDiskBytes: Math.max(pressure.startBytes, diskBytes - 1),
+    goalDiskBytes: Math.max(pressure.startBytes, space.diskBytes - 1),
     ...copyLimit(state),
   })
 }

@@ -16,6 +16,7 @@ import {
   type RewriteSums,
   rewriteBytesFreed,
 } from './costs.ts'
+import { type InTurns, visitInTurns } from './in-turns.ts'
 import type { PlannerOptions } from './planning-rules.ts'
 
 /** A punch of one file. */
@@ -69,24 +70,24 @@ export function dropSteps(dropped: readonly CollectibleFile[]): DropStep[] {
 }
 
 /** A rewrite forgets by itself what has no survivors. */
-export function forgetSteps(
+export function* forgetSteps(
   files: readonly CollectibleFile[],
   moves: readonly Move[],
-): ForgetStep[] {
+): InTurns<ForgetStep[]> {
   const rewritten = new Set(
     moves
       .filter((move) => move.action === 'rewrite')
       .flatMap((move) => move.files.map((file) => file.number)),
   )
   const segments: number[] = []
-  for (const file of files) {
-    if (file.kind !== 'relocation' || rewritten.has(file.number)) continue
+  yield* visitInTurns(files, (file) => {
+    if (file.kind !== 'relocation' || rewritten.has(file.number)) return
     for (const { segment, referencedRecords, referencedBytes } of file.segments) {
       // Its own number it has as long as it is there.
       const isOwn = (segment as number) === file.number
       if (!isOwn && referencedRecords === 0 && referencedBytes === 0) segments.push(segment)
     }
-  }
+  })
   if (segments.length === 0) return []
   segments.sort((left, right) => left - right)
   return [{ action: 'forget', segments, bytesFreed: 0, bytesCopied: 0 }]

@@ -19,6 +19,7 @@ import type {
 } from '../../contract/collection-plan.ts'
 import { estimatePunch, isDroppable, isReferenced } from './costs.ts'
 import { Draft } from './draft.ts'
+import { atOnce, type InTurns, visitInTurns } from './in-turns.ts'
 import { dropSteps, forgetSteps, moveSteps, peakExtraBytes, sumOf } from './moves.ts'
 import type { PlannerOptions } from './planning-rules.ts'
 import { RankedWays } from './ranked-ways.ts'
@@ -40,7 +41,7 @@ export function planCollectionSteps(
   space: SpaceFigures,
   options: PlannerOptions,
 ): CollectionSteps {
-  const { draft, steps } = drafted(files, space.diskBytes, options)
+  const { draft, steps } = atOnce(drafted(files, space.diskBytes, options))
   const skipped = files
     .filter((file) => !draft.taken.has(file.number))
     .sort((left, right) => left.number - right.number)
@@ -62,36 +63,44 @@ export function planCollectionSteps(
  * The first step of such a plan alone. With a goal that one step reaches it takes time in proportion to the number of
  * files, and gives no reasons.
  */
-export function planFirstStep(
-  files: readonly CollectibleFile[],
+export function* planFirstStep(
+  files: Iterable<CollectibleFile>,
   diskBytes: number,
   options: PlannerOptions,
-): CollectionStep | undefined {
-  return drafted(files, diskBytes, options).steps[0]
+): InTurns<CollectionStep | undefined> {
+  const { steps } = yield* drafted(files, diskBytes, options)
+  return steps[0]
 }
 
-function drafted(
-  files: readonly CollectibleFile[],
+function* drafted(
+  files: Iterable<CollectibleFile>,
   diskBytes: number,
   options: PlannerOptions,
-): { readonly draft: Draft; readonly steps: CollectionStep[] } {
+): InTurns<{ readonly draft: Draft; readonly steps: CollectionStep[] }> {
   const draft = new Draft(diskBytes, options)
-  const dropped = files.filter(isDroppable).sort((left, right) => left.number - right.number)
+  const dropped: CollectibleFile[] = []
+  const usable: CollectibleFile[] = []
+  yield* visitInTurns(files, (file) => {
+    if (isDroppable(file)) dropped.push(file)
+    else if (file.blocked === undefined && isReferenced(file)) usable.push(file)
+  })
+  dropped.sort((left, right) => left.number - right.number)
   for (const file of dropped) draft.drop(file)
-  const usable = files.filter((file) => file.blocked === undefined && isReferenced(file))
-  takeBestWays(draft, usable)
-  addRiders(draft, usable)
-  mergeSmallFiles(draft, usable)
+  yield* takeBestWays(draft, usable)
+  yield* addRiders(draft, usable)
+  yield* mergeSmallFiles(draft, usable)
   draft.cutNeedlessMoves()
   const { moves } = draft
-  const steps = [...dropSteps(dropped), ...forgetSteps(usable, moves), ...moveSteps(moves, options)]
+  const forgotten = yield* forgetSteps(usable, moves)
+  const steps = [...dropSteps(dropped), ...forgotten, ...moveSteps(moves, options)]
   return { draft, steps }
 }
 
-function takeBestWays(draft: Draft, files: readonly CollectibleFile[]): void {
+function* takeBestWays(draft: Draft, files: readonly CollectibleFile[]): InTurns<void> {
   if (draft.isGoalReached) return
   const { options, taken } = draft
   const ways = new RankedWays(files, options)
+  yield* visitInTurns(files, (file, index) => ways.add(file, index))
   for (let way = ways.takeBest(); way && !draft.isGoalReached; way = ways.takeBest()) {
     const { file, action } = way
     if (taken.has(file.number)) continue

@@ -15,18 +15,24 @@ export class RankedWays {
   /** Way 2i is the punch of file i, way 2i + 1 its rewrite. */
   readonly #ways: BestFirst
 
+  readonly #options: PlannerOptions
+
+  /** @param files all of which are added before a way is taken */
   constructor(files: readonly CollectibleFile[], options: PlannerOptions) {
     this.#files = files
+    this.#options = options
     this.#ways = new BestFirst(files.length * 2)
-    files.forEach((file, index) => {
-      // Of equals the oldest file, and its punch, which needs no space, comes first.
-      const order = file.number * 2
-      const punch = estimatePunch(file, options)
-      if (punch) this.#ways.add(index * 2, punchRate(file, punch), order)
-      const sums = rewriteSums(file)
-      if (!isRewriteWorthIt(sums, options)) return
-      this.#ways.add(index * 2 + 1, rewriteRate(sums), order + 1)
-    })
+  }
+
+  /** @param index of the file */
+  add(file: CollectibleFile, index: number): void {
+    // Of equals the oldest file, and its punch, which needs no space, comes first.
+    const order = file.number * 2
+    const punch = estimatePunch(file, this.#options)
+    if (punch) this.#ways.add(index * 2, punchRate(file, punch), order)
+    const sums = rewriteSums(file)
+    if (!isRewriteWorthIt(sums, this.#options)) return
+    this.#ways.add(index * 2 + 1, rewriteRate(sums), order + 1)
   }
 
   /** The best way that has not been taken yet. */

@@ -14,63 +14,71 @@ import {
   rewriteSums,
 } from './costs.ts'
 import { type Draft, hasRoom } from './draft.ts'
+import { type InTurns, visitInTurns } from './in-turns.ts'
 
 /** So many small files are merged even if that frees little. Each byte is copied once in eight. */
 const MERGE_FILES_MIN = 8
 /** When so many in a row find no room the rest is not tried: they may ride with the next rewrite. */
 const LEFT_BEHIND_MAX = 64
 
-/** Small files that are in no step. */
-function smallFiles(draft: Draft, files: readonly CollectibleFile[]): CollectibleFile[] {
-  const { options, taken } = draft
-  return files.filter(
-    (file) => !file.needsSeal && file.diskBytes < options.smallFileBytes && !taken.has(file.number),
-  )
+/** What is rewritten together. */
+interface Merged {
+  readonly files: CollectibleFile[]
+  input: RewriteSums
+}
+
+/** A small file that is in no step. */
+function isSmallAndFree(file: CollectibleFile, { options, taken }: Draft): boolean {
+  return !file.needsSeal && file.diskBytes < options.smallFileBytes && !taken.has(file.number)
 }
 
 /**
  * Small files with any garbage join a rewrite that has room, best first, while it frees no less
  * than before and stays worth it as a whole. The goal does not count: this is when they cost least.
  */
-export function addRiders(draft: Draft, files: readonly CollectibleFile[]): void {
+export function* addRiders(draft: Draft, files: readonly CollectibleFile[]): InTurns<void> {
   if (!draft.hasOutputs) return
-  const small = smallFiles(draft, files)
-  const riders = new BestFirst(small.length)
-  small.forEach((file, index) => {
+  const riders = new BestFirst(files.length)
+  yield* visitInTurns(files, (file, index) => {
+    if (!isSmallAndFree(file, draft)) return
     const input = rewriteSums(file)
     if (file.totalBytes <= outputBytes(input)) return
     riders.add(index, rewriteRate(input), file.number)
   })
   let left = 0
   for (let index = riders.take(); index !== undefined; index = riders.take()) {
-    if (draft.ride(small[index]!)) left = 0
+    if (draft.ride(files[index]!)) left = 0
     else if (++left === LEFT_BEHIND_MAX) return
   }
 }
 
 /** Merges small files that are in no step, oldest first. The last moves: beyond the goal they are cut. */
-export function mergeSmallFiles(draft: Draft, files: readonly CollectibleFile[]): void {
+export function* mergeSmallFiles(draft: Draft, files: readonly CollectibleFile[]): InTurns<void> {
   // Then all of them would be cut.
   if (draft.isGoalReached) return
-  let merged: { readonly files: CollectibleFile[]; input: RewriteSums } | undefined
-  const oldestFirst = smallFiles(draft, files).sort((left, right) => left.number - right.number)
-  for (const file of oldestFirst) {
+  const oldestFirst: CollectibleFile[] = []
+  yield* visitInTurns(files, (file) => {
+    if (isSmallAndFree(file, draft)) oldestFirst.push(file)
+  })
+  oldestFirst.sort((left, right) => left.number - right.number)
+  let merged: Merged | undefined
+  yield* visitInTurns(oldestFirst, (file) => {
     const input = rewriteSums(file)
     if (merged !== undefined && !hasRoom(merged.input, input, draft.options)) {
-      merge(draft, merged.files, merged.input)
+      merge(draft, merged)
       merged = undefined
     }
-    if (!draft.mayCopy((merged?.input.copiedBytes ?? 0) + input.copiedBytes)) continue
+    if (!draft.mayCopy((merged?.input.copiedBytes ?? 0) + input.copiedBytes)) return
     if (merged === undefined) merged = { files: [file], input }
     else {
       merged.files.push(file)
       merged.input = addRewriteSums(merged.input, input)
     }
-  }
-  if (merged !== undefined) merge(draft, merged.files, merged.input)
+  })
+  if (merged !== undefined) merge(draft, merged)
 }
 
-function merge(draft: Draft, files: CollectibleFile[], input: RewriteSums): void {
+function merge(draft: Draft, { files, input }: Merged): void {
   const isUseful = files.length >= MERGE_FILES_MIN && rewriteBytesFreed(input) >= 0
   if (isUseful || isRewriteWorthIt(input, draft.options)) draft.open(files, input)
 }

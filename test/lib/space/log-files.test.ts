@@ -9,6 +9,13 @@ import { CollectedStore, keyOf } from '../../support/store/collected-store.ts'
 const seed = testSeed()
 const KEYS = 300
 
+/** Calls of the file system. */
+interface Counts {
+  stat: number
+  list: number
+  open: number
+}
+
 function engineOf(store: Store): Engine {
   return Store.engineOf(store) as Engine
 }
@@ -58,4 +65,69 @@ test('after random histories the figures of all files are those of a recount', a
     }
     await opened.finish()
   }
+})
+
+test('a look takes several turns where there is much, and comes to an end while writes go on', async () => {
+  const opened = await CollectedStore.open({
+    segmentBytes: 4096,
+    memtableBytes: 16_777_216,
+    valueThreshold: 100,
+    collector: { enabled: false },
+  })
+  // Segments that are all at the end of the log, more than one turn takes.
+  for (let i = 0; i < 2100; i++) await opened.put(keyOf(i), 2000)
+  const engine = engineOf(opened.store)
+  let turns = 1
+  for (let space = engine.space.measureInSteps(); space === undefined; turns++) {
+    await opened.put(keyOf(turns), 2000)
+    space = engine.space.measureInSteps()
+    expect(turns).toBeLessThan(20)
+  }
+  expect(turns).toBeGreaterThan(1)
+  expect(engine.space.measure().files).toEqual(recounted(engine).files)
+  await opened.finish()
+})
+
+test('what is asked of the file system does not grow with the number of files', async () => {
+  const calls: Counts[] = []
+  for (const segments of [50, 1000]) {
+    const opened = await CollectedStore.open({
+      segmentBytes: 4096,
+      valueThreshold: 100,
+      collector: { enabled: false },
+    })
+    const { fileSystem } = opened
+    for (let i = 0; i < segments; i++) await opened.put(keyOf(i), 2000)
+    await opened.store.flush()
+    const counted = (): Counts => {
+      const counts = { stat: 0, list: 0, open: 0 }
+      fileSystem.onCall = ({ kind }) => {
+        if (kind === 'stat' || kind === 'list' || kind === 'open') counts[kind]++
+      }
+      return counts
+    }
+    await opened.store.close()
+    const atOpen = counted()
+    await opened.reopen()
+    // Each file of the version is asked for once, and each name is read once.
+    const files = opened.store.segments().length + opened.store.stats().tables
+    calls.push({ ...atOpen, stat: atOpen.stat - files })
+    const atStats = counted()
+    opened.store.stats()
+    calls.push(atStats)
+    await opened.put(keyOf(1), 2000)
+    const atLook = counted()
+    while (engineOf(opened.store).space.measureInSteps() === undefined);
+    calls.push(atLook)
+    fileSystem.onCall = () => undefined
+    await opened.finish()
+  }
+  const [fewAtOpen, fewAtStats, fewAtLook, manyAtOpen, ...many] = calls as [Counts, ...Counts[]]
+  expect(fewAtOpen.list).toBe(1)
+  expect(manyAtOpen!.list).toBe(1)
+  // A table more or less.
+  expect(Math.abs(manyAtOpen!.open - fewAtOpen.open)).toBeLessThan(5)
+  expect(Math.abs(manyAtOpen!.stat - fewAtOpen.stat)).toBeLessThan(5)
+  expect(many).toEqual([fewAtStats, fewAtLook])
+  for (const counts of many) expect(counts).toMatchObject({ list: 0, open: 0 })
 })

@@ -21,6 +21,7 @@ function timesOf(lookMs = 0) {
       looks.push(isQuiet)
       vi.setSystemTime(Date.now() + lookMs)
       now += lookMs
+      times.ended(lookMs)
     },
   }
   let now = 1000

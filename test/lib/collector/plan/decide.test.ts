@@ -1,10 +1,19 @@
 /** What the collector does next, by figures alone. */
 import { expect, test } from 'vitest'
-import { decide, type LookState } from '#dist/lib/collector/plan/decide.js'
+import {
+  type Decision,
+  decide as decideInTurns,
+  type LookState,
+} from '#dist/lib/collector/plan/decide.js'
+import { atOnce } from '#dist/lib/collector/plan/in-turns.js'
 import type { CollectibleFile } from '#dist/lib/contract/collection-plan.js'
 import type { Space } from '#dist/lib/space/space.js'
 
 const SEGMENT = 1_048_576
+
+function decide(measured: Space, state: LookState): Decision {
+  return atOnce(decideInTurns(measured, state))
+}
 
 function file(
   number: number,
@@ -235,4 +244,18 @@ test('on a full disk no more is written than there is room for', () => {
   const hidden = space({ files: files.slice(0, 12), hiddenGarbageBytes: SEGMENT })
   expect(decide({ ...hidden, tableBytes: 300_000 }, state).exposes).toBe(true)
   expect(decide({ ...hidden, tableBytes: 300_001 }, state).exposes).toBe(false)
+})
+
+test('of many files a decision takes many turns, and says what it would say at once', () => {
+  const files = half(20_000)
+  const measured = space({ files, liveBytes: 100 * SEGMENT })
+  const turns = decideInTurns(measured, STATE)
+  let count = 1
+  let next = turns.next()
+  for (; !next.done; next = turns.next()) count++
+  expect(next.value).toEqual(decide(measured, STATE))
+  // In each turn some thousand files are looked at; each file is looked at a few times.
+  expect(count).toBeGreaterThan(20)
+  expect(count).toBeLessThan(60)
+  expect(decideInTurns(space({ files: half(1000) }), STATE).next().done).toBe(true)
 })

@@ -18,6 +18,7 @@ const seed = testSeed()
 
 function inOrder(files: readonly CollectibleFile[], options: PlannerOptions): string[] {
   const ways = new RankedWays(files, options)
+  for (const [index, file] of files.entries()) ways.add(file, index)
   const found: string[] = []
   for (let way = ways.takeBest(); way; way = ways.takeBest()) found.push(nameOf(way))
   expect(ways.takeBest()).toBeUndefined()

@@ -1,5 +1,6 @@
 /** What becomes of small files, and of very many. */
 import { describe, expect, test } from 'vitest'
+import { atOnce } from '#dist/lib/collector/plan/in-turns.js'
 import { planFirstStep } from '#dist/lib/collector/plan/planner.js'
 import type { CollectibleFile } from '#dist/lib/contract/collection-plan.js'
 import { relocationFileBytes } from '#dist/vlog/relocation/relocation-format.js'
@@ -92,7 +93,8 @@ describe('many files', () => {
       },
     }))
     const { diskBytes } = spaceOf(files)
-    const step = planFirstStep(watched, diskBytes, { ...PUNCHING, goalDiskBytes: diskBytes - 1 })
+    const wanted = { ...PUNCHING, goalDiskBytes: diskBytes - 1 }
+    const step = atOnce(planFirstStep(watched, diskBytes, wanted))
     expect(step?.action).toBe('rewrite')
     return reads / files.length
   }

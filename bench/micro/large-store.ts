@@ -1,0 +1,267 @@
+/**
+ * Micro-benchmark of a store of 20,000 files: what a look of the collector costs, and opening, `stats()` and
+ * `segments()`. Not a part of `npm run bench`; run it alone on an idle machine:
+ * `node --expose-gc dist/bench/micro/large-store.js [FILES]`.
+ *
+ * The looks are over a version that was made here, with 100,000 logical segments, most of them in relocations, and real
+ * tables that point to all of them. The store is written through the public face, with segments of 4 KiB, and closed.
+ * Times are of CPU unless they say otherwise.
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { NO_BYTES } from '../../lib/base/bytes.ts'
+import { BlockCache } from '../../lib/base/files/block-cache.ts'
+import { joinPath, tableName } from '../../lib/base/files/file-names.ts'
+import { FileNumbers } from '../../lib/base/files/file-numbers.ts'
+import { nodeFileSystem } from '../../lib/base/platform/node-file-system.ts'
+import { decide, type LookState } from '../../lib/collector/plan/decide.ts'
+import { planningRules } from '../../lib/collector/plan/planning-rules.ts'
+import { open, type Store } from '../../lib/index.ts'
+import { SpaceAccount } from '../../lib/space/space.ts'
+import { openTable } from '../../lib/state/tables.ts'
+import { KIND, type TableMeta } from '../../lib/tree/entry.ts'
+import type { KeyedEntry } from '../../lib/tree/table/block-format.ts'
+import { TableBuilder } from '../../lib/tree/table/table-builder.ts'
+import { EMPTY_VERSION, type Version } from '../../lib/tree/version/version.ts'
+import { applyEdit } from '../../lib/tree/version/version-builder.ts'
+import type { VersionEdit } from '../../lib/tree/version/version-edit.ts'
+
+const FILES = Number(process.argv[2] ?? 20_000)
+const SEGMENTS = 5 * FILES
+/** Half of the files hold their own segment, the others what is left of nine. */
+const RELOCATIONS = FILES / 2
+const PARTS = (SEGMENTS - RELOCATIONS) / RELOCATIONS
+const SEGMENT_BYTES = 64 * 1024 * 1024
+const RECORD_BYTES = 64 * 1024
+const TABLES = 32
+const ENTRIES = 20_000
+const ROUNDS = 5
+const DATABASE_ID = new Uint8Array(16).fill(7)
+
+const directory = mkdtempSync(joinPath(tmpdir(), 'wisc-bench-large-store-'))
+const context = { fileSystem: nodeFileSystem, directory, databaseId: DATABASE_ID }
+const numbers = new FileNumbers()
+
+/** A table of entries that point to all segments alike. */
+function buildTable(index: number): TableMeta {
+  const number = numbers.take()
+  const identity = { kind: 'table' as const, databaseId: DATABASE_ID, number, salt: number }
+  const file = nodeFileSystem.open(joinPath(directory, tableName(number)), 'create')
+  const options = { tableBytes: 2 ** 40, blockBytes: 4096, filterBitsPerKey: 10 }
+  const builder = new TableBuilder(file, identity, options, 1)
+  const key = Buffer.alloc(8)
+  const entry: KeyedEntry = {
+    keyBytes: key,
+    keyStart: 0,
+    keyEnd: key.length,
+    kind: KIND.pointer,
+    sequence: 1,
+    valueBytes: NO_BYTES,
+    valueStart: 0,
+    valueEnd: 0,
+    segment: 0,
+    offset: 160,
+    length: RECORD_BYTES,
+  }
+  for (let i = 0; i < ENTRIES; i++) {
+    key.writeUInt32BE(index)
+    key.writeUInt32BE(i, 4)
+    entry.sequence = 1 + index * ENTRIES + i
+    entry.segment = 1 + ((i * 7919 + index * 611_953) % SEGMENTS)
+    builder.add(entry)
+  }
+  const { meta } = builder.finish()
+  file.close()
+  return meta
+}
+
+/** Files of 64 MiB: segments that are half garbage, and relocations of what is left of nine each. */
+function makeVersion(): Version {
+  numbers.skip(SEGMENTS)
+  const segments = Array.from({ length: SEGMENTS }, (_, i) => ({ number: i + 1, salt: i }))
+  const lastSequence = TABLES * ENTRIES
+  const first = applyEdit(
+    EMPTY_VERSION,
+    {
+      nextFileNumber: numbers.next,
+      addedSegments: segments,
+      sealedSegments: segments.map(({ number }) => ({
+        number,
+        length: SEGMENT_BYTES,
+        lastSequence,
+      })),
+      checkpoint: { segment: SEGMENTS, offset: SEGMENT_BYTES },
+    },
+    1,
+  )
+  const moved = Array.from({ length: RELOCATIONS }, (_, at) => ({
+    number: numbers.take(),
+    salt: at,
+    length: SEGMENT_BYTES,
+    parts: Array.from({ length: PARTS }, (_, i) => ({
+      segment: 1 + at * PARTS + i,
+      records: 100,
+      bytes: 100 * RECORD_BYTES,
+    })),
+  }))
+  const tables = Array.from({ length: TABLES }, (_, i) => buildTable(i))
+  const runId = numbers.take()
+  return applyEdit(
+    first,
+    {
+      nextFileNumber: numbers.next,
+      addedRelocations: moved,
+      addedTables: tables.map((meta) => ({ level: 1, runId, meta })),
+    },
+    2,
+  )
+}
+
+/** CPU time of the process, which other processes prolong little. */
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
+}
+
+/** Milliseconds of CPU. */
+interface Cost {
+  total: number
+  longest: number
+  turns: number
+}
+
+/** Looks until there are figures, and decides on them; each turn is timed apart. */
+function look(account: SpaceAccount, state: LookState): Cost {
+  const cost: Cost = { total: 0, longest: 0, turns: 0 }
+  const turn = <T>(work: () => T): T => {
+    const began = cpuMs()
+    const result = work()
+    const ms = cpuMs() - began
+    cost.total += ms
+    cost.longest = Math.max(cost.longest, ms)
+    cost.turns++
+    return result
+  }
+  let space = turn(() => account.measureInSteps())
+  while (space === undefined) space = turn(() => account.measureInSteps())
+  const measured = space
+  const deciding = decide(measured, state)
+  while (!turn(() => deciding.next()).done);
+  return cost
+}
+
+function print(what: string, costs: readonly Cost[]): void {
+  const best = (of: (cost: Cost) => number): string => Math.min(...costs.map(of)).toFixed(2)
+  console.log(
+    `${what}: ${best((cost) => cost.total)} ms in ${costs[0]!.turns} turns, ` +
+      `the longest ${best((cost) => cost.longest)} ms`,
+  )
+}
+
+function measureLooks(): void {
+  let version = makeVersion()
+  const allocated = new Map<number, number>()
+  for (const number of version.tables.keys()) allocated.set(number, 4096)
+  for (const { number } of version.segments.values()) allocated.set(number, SEGMENT_BYTES)
+  for (const number of version.relocations.keys()) allocated.set(number, SEGMENT_BYTES)
+  const found = { version, allocated, others: [], nextNumber: numbers.next }
+  const newAccount = (): SpaceAccount =>
+    new SpaceAccount({
+      context,
+      files: found,
+      versions: { fileNumbers: numbers },
+      get version() {
+        return version
+      },
+      memtables: { list: () => [], hasEntries: false },
+      tables: { get: (number: number) => openTable(context, version, number) },
+      cache: new BlockCache(0),
+      readers: { count: 0, oldest: undefined },
+      writtenEnd: () => 0,
+    })
+  const state = (putLimitBytes: number): LookState => ({
+    rules: planningRules({ segmentBytes: SEGMENT_BYTES }, version, 1.3, true),
+    putLimitBytes,
+    unflushedBytes: 0,
+    running: { count: 0, busyFiles: new Set(), diskBytesAfter: (bytes) => bytes },
+    isQuiet: false,
+    lack: undefined,
+    hasRoom: true,
+    isCompacting: false,
+  })
+  const account = newAccount()
+  const all = Number.POSITIVE_INFINITY
+  print('first look of an account', [look(account, state(all)), look(newAccount(), state(all))])
+  const looks = (edit: () => VersionEdit, limit: number): Cost[] =>
+    Array.from({ length: ROUNDS }, () => {
+      version = applyEdit(version, edit(), version.id + 1)
+      return look(account, state(limit))
+    })
+  const segment = (): VersionEdit => {
+    const number = numbers.take()
+    const length = SEGMENT_BYTES
+    allocated.set(number, length)
+    return {
+      nextFileNumber: numbers.next,
+      addedSegments: [{ number, salt: 1 }],
+      sealedSegments: [{ number, length, lastSequence: version.lastSequence }],
+    }
+  }
+  let index = TABLES
+  const table = (): VersionEdit => {
+    const meta = buildTable(index++)
+    const addedTables = [{ level: 1, runId: meta.number, meta }]
+    return { nextFileNumber: numbers.next, addedTables }
+  }
+  print('a look with nothing to do, a segment later', looks(segment, all))
+  print('a look that plans a step, a segment later', looks(segment, 1))
+  print(`a look that plans a step, a table of ${ENTRIES} references later`, looks(table, 1))
+  const began = cpuMs()
+  for (let i = 0; i < 100; i++) account.measure()
+  console.log(`the figures of stats(): ${((cpuMs() - began) / 100).toFixed(3)} ms`)
+}
+
+async function fill(path: string): Promise<void> {
+  const store = await openSmall(path, false)
+  const value = Buffer.alloc(2500, 7)
+  for (let i = 0; i < FILES; i++) await store.put(String(i).padStart(12, '0'), value)
+  await store.close()
+}
+
+function openSmall(path: string, collects: boolean): Promise<Store> {
+  return open(path, { segmentBytes: 4096, valueThreshold: 100, collector: { enabled: collects } })
+}
+
+function timed<T>(what: string, work: () => T): T {
+  const began = cpuMs()
+  const result = work()
+  console.log(`${what}: ${(cpuMs() - began).toFixed(2)} ms`)
+  return result
+}
+
+async function measureStore(): Promise<void> {
+  const path = joinPath(directory, 'store')
+  await fill(path)
+  for (let round = 0; round < ROUNDS; round++) {
+    globalThis.gc?.()
+    const began = performance.now()
+    const beganCpu = cpuMs()
+    const store = await openSmall(path, true)
+    const cpu = (cpuMs() - beganCpu).toFixed(0)
+    console.log(
+      `open, cleanly closed: ${(performance.now() - began).toFixed(0)} ms, ${cpu} ms of CPU`,
+    )
+    timed('  stats() at once', () => store.stats())
+    timed('  stats() again', () => store.stats())
+    const files = timed('  segments()', () => store.segments())
+    console.log(`  files of the value log: ${files.length}`)
+    await store.close()
+  }
+}
+
+try {
+  measureLooks()
+  await measureStore()
+} finally {
+  rmSync(directory, { recursive: true })
+}
