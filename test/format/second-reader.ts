@@ -260,7 +260,7 @@ class Reader {
     must(isKnown, `${name} is not in the version`)
     must(existsSync(join(this.#directory, name)), `${name} is missing`)
     const bytes = this.#file(name)
-    if (bytes.length > 0) this.#seed(bytes, name, 3)
+    if (bytes.length > 0) this.#seed(bytes, name, this.#relocations.has(number) ? 5 : 3)
     return bytes
   }
 
