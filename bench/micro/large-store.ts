@@ -22,7 +22,7 @@ import { openTable } from '../../lib/state/tables.ts'
 import { KIND, type TableMeta } from '../../lib/tree/entry.ts'
 import type { KeyedEntry } from '../../lib/tree/table/block-format.ts'
 import { TableBuilder } from '../../lib/tree/table/table-builder.ts'
-import { EMPTY_VERSION, type Version } from '../../lib/tree/version/version.ts'
+import { EMPTY_VERSION, nextOrdinal, type Version } from '../../lib/tree/version/version.ts'
 import { applyEdit } from '../../lib/tree/version/version-builder.ts'
 import type { VersionEdit } from '../../lib/tree/version/version-edit.ts'
 
@@ -78,23 +78,20 @@ function buildTable(index: number): TableMeta {
 /** Files of 64 MiB: segments that are half garbage, and relocations of what is left of nine each. */
 function makeVersion(): Version {
   numbers.skip(SEGMENTS)
-  const segments = Array.from({ length: SEGMENTS }, (_, i) => ({ number: i + 1, salt: i }))
+  const segments = Array.from({ length: SEGMENTS }, (_, i) => i + 1)
   const lastSequence = TABLES * ENTRIES
   const first = applyEdit(
     EMPTY_VERSION,
     {
       nextFileNumber: numbers.next,
-      addedSegments: segments,
-      sealedSegments: segments.map(({ number }) => ({
-        number,
-        length: SEGMENT_BYTES,
-        lastSequence,
-      })),
-      checkpoint: { segment: SEGMENTS, offset: SEGMENT_BYTES },
+      addedFiles: segments.map((number) => ({ role: 'log', number, salt: 1, ordinal: number })),
+      sealedFiles: segments.map((number) => ({ number, length: SEGMENT_BYTES, lastSequence })),
+      checkpoint: { ordinal: SEGMENTS, offset: SEGMENT_BYTES },
     },
     1,
   )
   const moved = Array.from({ length: RELOCATIONS }, (_, at) => ({
+    role: 'relocation' as const,
     number: numbers.take(),
     salt: at,
     length: SEGMENT_BYTES,
@@ -110,7 +107,7 @@ function makeVersion(): Version {
     first,
     {
       nextFileNumber: numbers.next,
-      addedRelocations: moved,
+      addedFiles: moved,
       addedTables: tables.map((meta) => ({ level: 1, runId, meta })),
     },
     2,
@@ -162,8 +159,7 @@ function measureLooks(): void {
   let version = makeVersion()
   const allocated = new Map<number, number>()
   for (const number of version.tables.keys()) allocated.set(number, 4096)
-  for (const { number } of version.segments.values()) allocated.set(number, SEGMENT_BYTES)
-  for (const number of version.relocations.keys()) allocated.set(number, SEGMENT_BYTES)
+  for (const number of version.files.keys()) allocated.set(number, SEGMENT_BYTES)
   const found = { version, allocated, others: [], nextNumber: numbers.next }
   const newAccount = (): SpaceAccount =>
     new SpaceAccount({
@@ -203,8 +199,8 @@ function measureLooks(): void {
     allocated.set(number, length)
     return {
       nextFileNumber: numbers.next,
-      addedSegments: [{ number, salt: 1 }],
-      sealedSegments: [{ number, length, lastSequence: version.lastSequence }],
+      addedFiles: [{ role: 'log', number, salt: 1, ordinal: nextOrdinal(version) }],
+      sealedFiles: [{ number, length, lastSequence: version.lastSequence }],
     }
   }
   let index = TABLES

@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os'
 import { compareBytes, NO_BYTES } from '../../lib/base/bytes.ts'
 import { joinPath, segmentName, tableName } from '../../lib/base/files/file-names.ts'
 import { frameSeed } from '../../lib/base/files/frame.ts'
+import { LOG_START } from '../../lib/base/log-position.ts'
 import { NodeFileSystem } from '../../lib/base/platform/node-file-system.ts'
 import { systemRandom } from '../../lib/base/random.ts'
 import { livenessBy } from '../../lib/tree/compaction/liveness.ts'
@@ -19,7 +20,7 @@ import { KIND, type TableMeta } from '../../lib/tree/entry.ts'
 import { TableBuilder } from '../../lib/tree/table/table-builder.ts'
 import { markSteps } from '../../vlog/collect/mark.ts'
 import { rewriteSteps } from '../../vlog/collect/rewrite.ts'
-import type { ValueLogFile } from '../../vlog/collect/victim.ts'
+import type { VictimFile } from '../../vlog/collect/victim.ts'
 import { collectVictims } from '../../vlog/collect/victim-walk.ts'
 import { Group, stagedBytes } from '../../vlog/log/group.ts'
 import { SEGMENT_HEADER_BYTES } from '../../vlog/log/segment-header.ts'
@@ -51,7 +52,7 @@ interface Place {
 }
 
 interface Log {
-  readonly files: readonly ValueLogFile[]
+  readonly files: readonly VictimFile[]
   readonly records: readonly Place[]
 }
 
@@ -63,7 +64,7 @@ function writeLog(valueBytes: number): Log {
   return { files, records }
 }
 
-function writeSegment(value: Uint8Array, records: Place[]): ValueLogFile {
+function writeSegment(value: Uint8Array, records: Place[]): VictimFile {
   const number = nextNumber++
   const identity = { kind: 'segment' as const, databaseId, number, salt: number }
   const seed = frameSeed(identity)
@@ -71,7 +72,7 @@ function writeSegment(value: Uint8Array, records: Place[]): ValueLogFile {
   const group = new Group()
   const perFrame = Math.max(1, Math.floor(65536 / value.length))
   const firstSequence = records.length + 1
-  const header = { identity, predecessor: 0, predecessorLength: 0, firstSequence }
+  const header = { identity, ordinal: number, predecessor: 0, predecessorLength: 0, firstSequence }
   let length = 0
   while (length < SEGMENT_BYTES) {
     const offset = length === 0 ? SEGMENT_HEADER_BYTES : length
@@ -81,7 +82,7 @@ function writeSegment(value: Uint8Array, records: Place[]): ValueLogFile {
       const at = offset + group.add(RECORD_KIND.put, key, value)
       records.push({ key, sequence: records.length + 1, segment: number, offset: at })
     }
-    const durable = { segment: 0, offset: 0 }
+    const durable = LOG_START
     file.writev(group.finish(seed, offset, durable, 1, length === 0 ? header : undefined), length)
     length = offset + group.frameBytes
   }
@@ -183,7 +184,7 @@ function print(what: string, run: Run<unknown>, count: number, valueBytes: numbe
 
 /** What the jobs get; the records themselves are garbage by then, and burden no step. */
 interface Prepared {
-  readonly files: readonly ValueLogFile[]
+  readonly files: readonly VictimFile[]
   readonly count: number
   readonly tableSets: readonly { readonly what: string; readonly tables: TableMeta[] }[]
 }

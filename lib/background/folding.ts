@@ -6,6 +6,7 @@ import { Folds, type FoldTarget } from '../tree/compaction/fold.ts'
 import { type CompactionPlan, planInPlace } from '../tree/compaction/picker.ts'
 import type { TableMeta } from '../tree/entry.ts'
 import type { TreeShapeOptions } from '../tree/version/tree-shape.ts'
+import { relocationCount } from '../tree/version/version.ts'
 import type { TreeWorkParts } from './tree-work.ts'
 
 /** What may be spent to know what tables point to, before a compaction begins; in microseconds. */
@@ -64,7 +65,7 @@ export class Folding {
     const { versions, claims } = this.#parts
     const { references } = this.#parts.space
     const { current } = versions
-    if (current.relocations.size === 0) return undefined
+    if (relocationCount(current) === 0) return undefined
     try {
       if (!references.update(current, { work: UPDATE_WORK })) return undefined
     } catch {

@@ -13,7 +13,9 @@ export type Sequence = Id<'sequence'>
 /** Of a file of the store: all share one counter, from 1. */
 export type FileNumber = Id<'file'>
 /** Of a logical segment: what value pointers name. It is the number of the file in which its records were written. */
-export type SegmentNumber = Id<'segment'>
+export type SegmentNumber = Id<'segment' | 'file'>
+/** Of a file of the log, in log order: which place it has among them, from 1. It says nothing of the file's number. */
+export type LogOrdinal = Id<'ordinal'>
 /** Of a version, which is that of the edit that made it. */
 export type VersionNumber = Id<'version'>
 

@@ -1,15 +1,15 @@
 /** Log positions: the small word that value log and tree share. */
-import type { SegmentNumber } from './ids.ts'
+import type { LogOrdinal } from './ids.ts'
 
-/** A place between two bytes of the log. Segments are ordered by their numbers. */
+/** A place between two bytes of the log: an offset in one of its files, whose numbers play no part in the order. */
 export interface LogPosition {
-  readonly segment: SegmentNumber
+  readonly ordinal: LogOrdinal
   readonly offset: number
 }
 
-export const LOG_START: LogPosition = { segment: 0, offset: 0 }
+export const LOG_START: LogPosition = { ordinal: 0, offset: 0 }
 
 /** Negative if `left` lies before `right`. */
 export function compareLogPositions(left: LogPosition, right: LogPosition): number {
-  return left.segment === right.segment ? left.offset - right.offset : left.segment - right.segment
+  return left.ordinal === right.ordinal ? left.offset - right.offset : left.ordinal - right.ordinal
 }

@@ -153,6 +153,7 @@ export class NumberMapBuilder<Key extends number, Value> {
   readonly #root: Root<Value>
   #node: Node<Value> | undefined
   #shift: number
+  #limit: number
   #size: number
   #isFinished = false
 
@@ -161,6 +162,7 @@ export class NumberMapBuilder<Key extends number, Value> {
     this.#root = root
     this.#node = root.node
     this.#shift = root.shift
+    this.#limit = limitOf(root.shift)
     this.#size = root.size
   }
 
@@ -169,7 +171,7 @@ export class NumberMapBuilder<Key extends number, Value> {
   }
 
   get(key: Key): Value | undefined {
-    return key < limitOf(this.#shift) ? lookUp(this.#node, this.#shift, key) : undefined
+    return key < this.#limit ? lookUp(this.#node, this.#shift, key) : undefined
   }
 
   has(key: Key): boolean {
@@ -178,9 +180,11 @@ export class NumberMapBuilder<Key extends number, Value> {
 
   set(key: Key, value: Value): void {
     assert(!this.#isFinished, 'a finished map is not changed')
-    assert(key >= 0 && key < KEY_LIMIT && Number.isInteger(key), `a key is a number, key=${key}`)
-    while (key >= limitOf(this.#shift)) {
+    const isKey = key >= 0 && key < KEY_LIMIT && Number.isInteger(key)
+    if (!isKey) assert(false, `a key is a number, key=${key}`)
+    while (key >= this.#limit) {
       this.#shift += DIGIT_BITS
+      this.#limit = limitOf(this.#shift)
       if (this.#node) this.#node = { owner: this.#owner, bitmap: 1, items: [this.#node] }
     }
     this.#node = this.#put(this.#node, this.#shift, key, value)

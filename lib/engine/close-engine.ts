@@ -96,7 +96,7 @@ async function closeInOrder({
           durable: end,
           lastSequence: commit.nextSequence - 1,
           cleanEnd: end,
-          sealedSegments: seals,
+          sealedFiles: seals,
           removedSegments: unused,
         }),
       ),

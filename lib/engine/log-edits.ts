@@ -1,5 +1,5 @@
 /** The manifest as the log knows it: the edits of its segments. */
-import type { LogEdits, SegmentSeal } from '../../vlog/log/log-parts.ts'
+import type { LogEdits, NewSegment, SegmentSeal } from '../../vlog/log/log-parts.ts'
 import type { FileNumber } from '../base/ids.ts'
 import type { LogPosition } from '../base/log-position.ts'
 import type { VersionSet } from '../tree/version/version-set.ts'
@@ -19,13 +19,13 @@ export class ManifestEdits implements LogEdits {
     return this.#versions.fileNumbers.take()
   }
 
-  addSegment(segment: { readonly number: FileNumber; readonly salt: number }): Promise<unknown> {
-    return this.#versions.apply({ addedSegments: [segment] })
+  addSegment(segment: NewSegment): Promise<unknown> {
+    return this.#versions.apply({ addedFiles: [{ role: 'log', ...segment }] })
   }
 
   sealSegment(seal: SegmentSeal, durable: LogPosition): Promise<unknown> {
     const { lastSequence } = seal
-    return this.#versions.apply({ sealedSegments: [seal], durable, lastSequence })
+    return this.#versions.apply({ sealedFiles: [seal], durable, lastSequence })
   }
 
   dropSegment(number: FileNumber): Promise<unknown> {

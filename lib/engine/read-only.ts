@@ -272,11 +272,11 @@ function readNewest({
  * flushed since this manifest was read, and its values are holes by now.
  * @throws CorruptionError if the log of the newest version goes on behind this end
  */
-function requireEnd(place: ViewSource, { end, reason }: LogSurvey): void {
+function requireEnd(place: ViewSource, { end, endFile, reason }: LogSurvey): void {
   if (reason === undefined) return
   const { checkpoint, durable } = readNewest(place).version
   const isBehind = [checkpoint, durable].some((known) => compareLogPositions(known, end) > 0)
-  if (isBehind) throw new CorruptionError(segmentName(end.segment), end.offset, reason)
+  if (isBehind) throw new CorruptionError(segmentName(endFile), end.offset, reason)
 }
 
 /** @param damage takes what is wrong with files; undefined: that is thrown */

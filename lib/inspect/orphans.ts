@@ -26,7 +26,6 @@ import { lookAgain } from '../reads/look-again.ts'
 import { surveyStore } from '../recovery/recover.ts'
 import { refuseUnfinished } from '../recovery/store-place.ts'
 import type { ReadManifest } from '../tree/version/manifest.ts'
-import { holdsValueLogFile } from '../tree/version/version.ts'
 import { VersionSet } from '../tree/version/version-set.ts'
 import { readRange } from './dump/dump-context.ts'
 import { findIdentity } from './dump/file-identity.ts'
@@ -171,7 +170,7 @@ function isInUse(
   { number: manifest, version }: ReadManifest,
 ): boolean {
   if (kind === 'manifest') return number === manifest
-  if (kind === 'segment') return holdsValueLogFile(version, number)
+  if (kind === 'segment') return version.files.has(number)
   return version.levels.some(({ runs }) =>
     runs.some(({ tables }) => tables.some((table) => table.number === number)),
   )

@@ -12,6 +12,7 @@ import { InputRun } from '../tree/compaction/input-run.ts'
 import { MergeCursor } from '../tree/compaction/merge-cursor.ts'
 import { KIND, valueLength } from '../tree/entry.ts'
 import type { ReadManifest } from '../tree/version/manifest.ts'
+import { logFiles } from '../tree/version/version.ts'
 import { VersionSet } from '../tree/version/version-set.ts'
 import { SizeHistogram } from './size-histogram.ts'
 
@@ -95,10 +96,9 @@ function* measure(
   }
   let unflushedLogBytes = 0
   const { checkpoint } = version
-  for (const number of version.segments.keys()) {
-    if (number < checkpoint.segment) continue
+  for (const { number, ordinal } of logFiles(version, checkpoint.ordinal)) {
     const size = fileSystem.statPath(joinPath(directory, segmentName(number)))?.size ?? 0
-    const from = number === checkpoint.segment ? checkpoint.offset : 0
+    const from = ordinal === checkpoint.ordinal ? checkpoint.offset : 0
     unflushedLogBytes += Math.max(0, size - from)
   }
   return { histogram, separatedKeys, entries, unflushedLogBytes }

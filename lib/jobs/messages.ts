@@ -7,7 +7,7 @@
 import type { MarkResult } from '../../vlog/collect/mark.ts'
 import type { PunchResult } from '../../vlog/collect/punch.ts'
 import type { RewriteResult } from '../../vlog/collect/rewrite.ts'
-import type { ValueLogFile } from '../../vlog/collect/victim.ts'
+import type { VictimFile } from '../../vlog/collect/victim.ts'
 import type { GroundMarks } from '../base/files/ground.ts'
 import type { FileNumber, Sequence } from '../base/ids.ts'
 import type { FoldTarget } from '../tree/compaction/fold.ts'
@@ -53,7 +53,7 @@ export interface CompactionJob extends TableJobBase {
 /** Finds what lives in files of the value log, and the holes that could be punched. Writes nothing. */
 export interface MarkJob extends JobBase {
   readonly kind: 'mark'
-  readonly files: readonly ValueLogFile[]
+  readonly files: readonly VictimFile[]
   /** Those of one pinned version that may point into the files. */
   readonly tables: readonly TableMeta[]
   /** A smaller hole is not worth a call. */
@@ -63,7 +63,7 @@ export interface MarkJob extends JobBase {
 /** Copies what lives in files of the value log to one new relocation file. */
 export interface RewriteJob extends JobBase {
   readonly kind: 'rewrite'
-  readonly files: readonly ValueLogFile[]
+  readonly files: readonly VictimFile[]
   /** Those of one pinned version that may point into the files. */
   readonly tables: readonly TableMeta[]
   /** About how many records live in the files. */
@@ -75,7 +75,7 @@ export interface RewriteJob extends JobBase {
 /** Marks a file of the value log, and deallocates the blocks of its dead values. */
 export interface PunchJob extends JobBase {
   readonly kind: 'punch'
-  readonly file: ValueLogFile
+  readonly file: VictimFile
   /** Those of one pinned version that may point into the file. */
   readonly tables: readonly TableMeta[]
   /** A smaller hole is not worth a call. */

@@ -34,14 +34,14 @@ import {
 } from '../base/files/file-names.ts'
 import type { StoreDirectory } from '../base/files/store-directory.ts'
 import { unlinkIfPossible } from '../base/files/unlink.ts'
-import type { FileNumber } from '../base/ids.ts'
+import type { FileNumber, LogOrdinal, Sequence } from '../base/ids.ts'
 import { compareLogPositions, type LogPosition } from '../base/log-position.ts'
 import { type Random, randomU32 } from '../base/random.ts'
 import type { FoundFiles } from '../state/found-files.ts'
 import { tablesOf } from '../state/tables.ts'
 import type { ReadManifest } from '../tree/version/manifest.ts'
-import { isRelocated, type SegmentState, type Version } from '../tree/version/version.ts'
-import type { VersionEdit } from '../tree/version/version-edit.ts'
+import { fileLength, logFiles, nextOrdinal, type Version } from '../tree/version/version.ts'
+import type { LogFile, VersionEdit } from '../tree/version/version-edit.ts'
 import type { VersionSet } from '../tree/version/version-set.ts'
 
 /** What an open found and did; a part of the statistics. Times in milliseconds. */
@@ -79,19 +79,19 @@ const SEQUENCE_JUMP = 2 ** 32
 export interface RecoveredLog {
   readonly files: FoundFiles
   readonly end: LogPosition
-  readonly lastSequence: number
-  readonly nextSequence: number
+  /** Of the next file of the log. */
+  readonly nextOrdinal: LogOrdinal
+  readonly lastSequence: Sequence
+  readonly nextSequence: Sequence
 }
 
-/** The segments of a version, as the value log wants them. */
+/** The files of the log of a version, as the value log wants them. */
 function knownSegments(version: Version): KnownSegment[] {
-  return [...version.segments.values()].map((segment: SegmentState) => ({
-    number: segment.number,
-    salt: segment.salt,
-    sealed:
-      segment.state === 'sealed'
-        ? { length: segment.length, lastSequence: segment.lastSequence }
-        : undefined,
+  return [...logFiles(version)].map(({ number, ordinal, salt, seal }) => ({
+    number,
+    ordinal,
+    salt,
+    sealed: seal,
   }))
 }
 
@@ -149,6 +149,7 @@ export function surveyDamaged(
       files,
       provedEnd: checkpoint,
       end: checkpoint,
+      endFile: version.log.get(checkpoint.ordinal) ?? 0,
       reason: undefined,
       open: [],
       lastSequence,
@@ -181,13 +182,11 @@ function findFiles(
     } else allocated.set(number, stat.allocated)
   }
   for (const { number, bytes } of tablesOf(version)) find(number, tableName(number), bytes, true)
-  for (const segment of version.segments.values()) {
-    const { number } = segment
-    if (segment.state === 'open') names.delete(segmentName(number))
-    else if (!isRelocated(segment)) find(number, segmentName(number), segment.length, false)
-  }
-  for (const { number, length } of version.relocations.values()) {
-    find(number, segmentName(number), length, true)
+  for (const file of version.files.values()) {
+    const name = segmentName(file.number)
+    const length = fileLength(file)
+    if (length === undefined) names.delete(name)
+    else find(file.number, name, length, file.role !== 'log')
   }
   return { version, allocated, others: [...names], nextNumber: version.nextFileNumber }
 }
@@ -205,15 +204,17 @@ export async function recoverLog(
   report: RecoveryReport,
 ): Promise<RecoveredLog> {
   const { version } = manifest
-  const sealed = [...version.segments.values()].filter((segment) => segment.state === 'sealed')
-  const lastSealed = sealed.at(-1)
-  const plan = planLogRecovery(survey, lastSealed?.lastSequence ?? 0)
+  const lastSealed = [...logFiles(version)].findLast(({ seal }) => seal !== undefined)
+  const plan = planLogRecovery(survey, lastSealed?.seal?.lastSequence ?? 0)
   skipSeenNumbers(context, versions, survey.files)
   const files = { ...survey.files, nextNumber: versions.fileNumbers.next }
   setTornAside(context, manifest, plan, report)
-  const keptEnd = endOfKept(version, plan.seal.at(-1) ?? lastSealed)
+  const kept = plan.seal.at(-1)
+  const keptEnd = kept
+    ? { ordinal: kept.ordinal, offset: kept.length }
+    : endOfSealed(version, lastSealed)
   const copied = copyUnproved(context, random, versions, plan, keptEnd, survey, report)
-  const end = copied ? { segment: copied.number, offset: copied.length } : keptEnd
+  const end = copied ? { ordinal: copied.ordinal, offset: copied.length } : keptEnd
   report.clean =
     version.cleanEnd !== undefined &&
     compareLogPositions(version.cleanEnd, end) === 0 &&
@@ -231,16 +232,14 @@ export async function recoverLog(
   const lastSequence = Math.max(survey.lastSequence, version.lastSequence)
   const highest = Math.max(lastSequence, survey.highestSequence)
   const nextSequence = report.clean ? highest + 1 : highest + SEQUENCE_JUMP
-  return { files, end, lastSequence, nextSequence }
+  const next = (copied?.ordinal ?? nextOrdinal(version) - 1) + 1
+  return { files, end, nextOrdinal: next, lastSequence, nextSequence }
 }
 
-/** Where the proved log ends; if the collector has reclaimed its last segments, at the checkpoint. */
-function endOfKept(
-  { segments, checkpoint }: Version,
-  kept: { readonly number: number; readonly length: number } | undefined,
-): LogPosition {
-  const end = { segment: kept?.number ?? 0, offset: kept?.length ?? 0 }
-  const collected = !segments.has(checkpoint.segment) && compareLogPositions(end, checkpoint) < 0
+/** Where the sealed log ends; if the collector has reclaimed its last segments, at the checkpoint. */
+function endOfSealed({ log, checkpoint }: Version, last: LogFile | undefined): LogPosition {
+  const end = { ordinal: last?.ordinal ?? 0, offset: last?.seal?.length ?? 0 }
+  const collected = !log.has(checkpoint.ordinal) && compareLogPositions(end, checkpoint) < 0
   return collected ? checkpoint : end
 }
 
@@ -289,7 +288,8 @@ function copyUnproved(
 ): CopiedTail | undefined {
   if (plan.copy.length === 0) return undefined
   const began = performance.now()
-  const target = { number: versions.fileNumbers.take(), salt: randomU32(random) }
+  const number = versions.fileNumbers.take()
+  const target = { number, salt: randomU32(random), ordinal: nextOrdinal(versions.current) }
   // Why not the last edit that was read: it may be known to the page cache alone until the new manifest is durable.
   const copied = copyTail(context, target, keptEnd, keptEnd, survey.durableEdit, plan.copy)
   context.fileSystem.syncDirectory(context.directory)
@@ -304,16 +304,11 @@ function recoveryEdit(
   end: LogPosition,
   lastSequence: number,
 ): VersionEdit {
-  const seals = [...plan.seal]
-  if (copied) {
-    const { number, length, lastSequence: last } = copied
-    seals.push({ number, length, lastSequence: last })
-  }
   return {
     durable: end,
     lastSequence,
-    addedSegments: copied ? [{ number: copied.number, salt: copied.salt }] : [],
-    sealedSegments: seals,
+    addedFiles: copied ? [{ role: 'log', ...copied }] : [],
+    sealedFiles: copied ? [...plan.seal, copied] : plan.seal,
     removedSegments: plan.drop,
   }
 }

@@ -17,13 +17,14 @@ import { CorruptionError } from '../base/errors.ts'
 import { joinPath, segmentName } from '../base/files/file-names.ts'
 import { frameSeed } from '../base/files/frame.ts'
 import type { StoreDirectory } from '../base/files/store-directory.ts'
+import type { FileNumber, LogOrdinal, SegmentNumber } from '../base/ids.ts'
 import type { LogPosition } from '../base/log-position.ts'
 import type { Memtables } from '../state/memtables.ts'
 import { entryBytesMax, entryKind } from '../state/placement.ts'
 import { KEY_BYTES_MAX, KIND } from '../tree/entry.ts'
 import { ARENA_BYTES_MAX } from '../tree/memtable/arena.ts'
 import { Memtable } from '../tree/memtable/memtable.ts'
-import type { Version } from '../tree/version/version.ts'
+import { logFiles, type Version } from '../tree/version/version.ts'
 import type { RecoveryReport } from './recover.ts'
 
 export interface ReplayTarget {
@@ -46,17 +47,15 @@ export function* replayLog(
 ): Generator<void> {
   const began = performance.now()
   const { checkpoint } = version
-  for (const segment of version.segments.values()) {
-    const { number, salt } = segment
-    if (number < checkpoint.segment || number > end.segment) continue
-    const length =
-      number === end.segment ? end.offset : segment.state === 'sealed' ? segment.length : undefined
-    const from = number === checkpoint.segment ? checkpoint.offset : FIRST_FRAME_OFFSET
+  for (const { number, salt, ordinal, seal } of logFiles(version, checkpoint.ordinal)) {
+    if (ordinal > end.ordinal) break
+    const length = ordinal === end.ordinal ? end.offset : seal?.length
+    const from = ordinal === checkpoint.ordinal ? checkpoint.offset : FIRST_FRAME_OFFSET
     // Nothing of it is left to replay, and it may have been reclaimed.
     if (length !== undefined && from >= length) continue
     yield* replaySegment(
       context,
-      { number, salt, from: Math.max(from, FIRST_FRAME_OFFSET), length },
+      { number, salt, ordinal, from: Math.max(from, FIRST_FRAME_OFFSET), length },
       target,
     )
   }
@@ -64,8 +63,9 @@ export function* replayLog(
 }
 
 interface SegmentPart {
-  readonly number: number
+  readonly number: FileNumber
   readonly salt: number
+  readonly ordinal: LogOrdinal
   readonly from: number
   /** undefined: to its end, which the survey found to be valid. */
   readonly length: number | undefined
@@ -73,7 +73,7 @@ interface SegmentPart {
 
 function* replaySegment(
   context: StoreDirectory,
-  { number, salt, from, length }: SegmentPart,
+  { number, salt, ordinal, from, length }: SegmentPart,
   target: ReplayTarget,
 ): Generator<void> {
   const { fileSystem, directory, databaseId } = context
@@ -89,7 +89,7 @@ function* replaySegment(
       proveValues: true,
     })
     for (let frame = walk.enter(); frame !== undefined; frame = walk.enter()) {
-      const valueThreshold = yield* makeRoom(walk, frame, number, target)
+      const valueThreshold = yield* makeRoom(walk, frame, ordinal, target)
       walk.visit((record) => insertRecord(record, number, target.memtables, valueThreshold))
       target.memtables.logBytes += frame.length
       target.report.replayedRecords += frame.recordCount
@@ -108,7 +108,7 @@ function* replaySegment(
 function* makeRoom(
   walk: SegmentWalk,
   frame: FrameSummary,
-  segment: number,
+  ordinal: LogOrdinal,
   target: ReplayTarget,
 ): Generator<void, number> {
   const { memtables, share, valueThreshold } = target
@@ -121,7 +121,7 @@ function* makeRoom(
   const needed = fits ? exact : exactBytes(walk, 0)
   const usedThreshold = fits ? valueThreshold : 0
   if (!covered && memtables.active.hasRoom(needed)) return usedThreshold
-  const end = { segment, offset: frame.offset }
+  const end = { ordinal, offset: frame.offset }
   while (!memtables.freeze(end, needed)) yield
   return usedThreshold
 }
@@ -139,7 +139,7 @@ const keyScratch = new Uint8Array(KEY_BYTES_MAX)
 
 function insertRecord(
   record: VisitedRecord,
-  segment: number,
+  segment: SegmentNumber,
   memtables: Memtables,
   valueThreshold: number,
 ): void {

@@ -12,7 +12,7 @@ import { CURRENT_NAME, joinPath, parseFileName } from '../base/files/file-names.
 import type { StoreDirectory } from '../base/files/store-directory.ts'
 import { unlinkIfPossible } from '../base/files/unlink.ts'
 import { readCurrent } from '../tree/version/current.ts'
-import { holdsValueLogFile, type Version } from '../tree/version/version.ts'
+import type { Version } from '../tree/version/version.ts'
 
 /** @returns those of the names that are still there */
 export function sweepOrphans(
@@ -27,9 +27,7 @@ export function sweepOrphans(
     const file = parseFileName(name)
     if (file === undefined || file.number >= version.nextFileNumber) return false
     if (file.kind === 'manifest') return file.number !== live.manifestNumber
-    return file.kind === 'table'
-      ? !tables.has(file.number)
-      : !holdsValueLogFile(version, file.number)
+    return file.kind === 'table' ? !tables.has(file.number) : !version.files.has(file.number)
   }
   return names.filter((name) => {
     return !isOrphan(name) || !unlinkIfPossible(fileSystem, joinPath(directory, name))

@@ -4,6 +4,7 @@ import { segmentName } from '../base/files/file-names.ts'
 import type { SegmentInfo } from '../contract/types.ts'
 import type { ReadingEngine } from '../reads/reading-engine.ts'
 import { exposedGarbageBytes, punchedBytes } from '../space/file-figures.ts'
+import { isOpen } from '../tree/version/version.ts'
 
 /** The files of the value log, in the order of their numbers. */
 export function segmentInfos(engine: ReadingEngine): SegmentInfo[] {
@@ -11,11 +12,12 @@ export function segmentInfos(engine: ReadingEngine): SegmentInfo[] {
   const infos = engine.space.measure().files.map((file): SegmentInfo => {
     const { number, kind, totalBytes, referencedBytes, referencedRecords, diskBytes } = file
     const { blocked } = file
+    const known = version.files.get(number)
     return {
       id: number,
       file: segmentName(number),
       kind,
-      state: version.segments.get(number)?.state === 'open' ? 'open' : 'sealed',
+      state: known !== undefined && isOpen(known) ? 'open' : 'sealed',
       segments: file.segments.map(({ segment }) => segment),
       totalBytes,
       referencedBytes,

@@ -5,6 +5,7 @@ import type { Engine } from '../engine/engine.ts'
 import type { ReadingEngine } from '../reads/reading-engine.ts'
 import type { RecoveryReport } from '../recovery/recover.ts'
 import { tableMap } from '../state/tables.ts'
+import { relocationCount } from '../tree/version/version.ts'
 
 /** One level of the tree. */
 export interface LevelStats {
@@ -50,6 +51,7 @@ export interface Stats {
   readonly ballastBytesWritten: number
   /** (log + tables + relocations) / user bytes; 0 if nothing was written. */
   readonly writeAmplification: number
+  /** Logical segments: those that were written and live still, in files of their own or in relocations. */
   readonly segments: number
   /** Files with the survivors of collected segments. */
   readonly relocations: number
@@ -81,6 +83,7 @@ export function storeStats(
   iterators: number,
 ): Stats {
   const { version, cache, readers } = engine
+  const relocations = relocationCount(version)
   const userBytesWritten = writer?.commit.userBytes ?? 0
   const logBytesWritten = writer?.log.bytesWritten ?? 0
   const counts = writer?.work.counts
@@ -105,8 +108,8 @@ export function storeStats(
     relocatedBytesWritten,
     ballastBytesWritten: writer?.ballast.bytesWritten ?? 0,
     writeAmplification: userBytesWritten === 0 ? 0 : written / userBytesWritten,
-    segments: version.segments.size,
-    relocations: version.relocations.size,
+    segments: version.segments.size - relocations,
+    relocations,
     tables: tableMap(version).size,
     levels: levelStats(engine),
     memtableBytes: engine.memtables.usedBytes,

@@ -8,13 +8,8 @@ import type { File } from '../base/files/file-system.ts'
 import { findFrames } from '../base/files/find-frames.ts'
 import { frameSeed } from '../base/files/frame.ts'
 import type { ReadingEngine } from '../reads/reading-engine.ts'
-import {
-  holdsValueLogFile,
-  isRelocated,
-  type SegmentState,
-  type Version,
-} from '../tree/version/version.ts'
-import type { RelocationState } from '../tree/version/version-edit.ts'
+import { flushedEnd, logFiles, relocationFiles } from '../tree/version/version.ts'
+import type { LogFile, RelocationFile } from '../tree/version/version-edit.ts'
 import { findDamage, type VerifyPass } from './verify-pass.ts'
 
 const FRAMES_PER_STEP = 64
@@ -26,8 +21,7 @@ export async function verifyLog(pass: VerifyPass, tables: number): Promise<numbe
   const { engine, version, findings, proved } = pass
   let records = 0
   let done = 0
-  for (const segment of version.segments.values()) {
-    if (isRelocated(segment)) continue
+  for (const segment of logFiles(version)) {
     const { number } = segment
     const pause = (): Promise<void> => pass.pause(tables, done)
     await pause()
@@ -40,13 +34,13 @@ export async function verifyLog(pass: VerifyPass, tables: number): Promise<numbe
         if (damaged.length === 0) proved.segments.set(number, known)
       })
       // One that is no longer in the version was collected in order.
-      const isHeld = holdsValueLogFile(engine.version, number)
+      const isHeld = engine.version.files.has(number)
       for (const each of isHeld ? [...damaged, error] : []) findings.note(each)
     }
     records += known?.records ?? 0
     done++
   }
-  for (const relocation of version.relocations.values()) {
+  for (const relocation of relocationFiles(version)) {
     const { number, parts } = relocation
     const pause = (): Promise<void> => pass.pause(tables, done)
     if (!proved.relocations.has(number)) {
@@ -54,7 +48,7 @@ export async function verifyLog(pass: VerifyPass, tables: number): Promise<numbe
         await verifyRelocation(engine, relocation, pause)
         proved.relocations.add(number)
       })
-      if (holdsValueLogFile(engine.version, number)) findings.note(error)
+      if (engine.version.files.has(number)) findings.note(error)
     }
     records += parts.reduce((sum, part) => sum + part.records, 0)
     done++
@@ -63,8 +57,8 @@ export async function verifyLog(pass: VerifyPass, tables: number): Promise<numbe
 }
 
 /** Where the frames of a segment end. */
-function segmentEnd(engine: ReadingEngine, segment: SegmentState): number {
-  return segment.state === 'sealed' ? segment.length : engine.writtenEnd(segment.number)
+function segmentEnd(engine: ReadingEngine, { number, seal }: LogFile): number {
+  return seal?.length ?? engine.writtenEnd(number)
 }
 
 /**
@@ -76,12 +70,13 @@ function segmentEnd(engine: ReadingEngine, segment: SegmentState): number {
  */
 async function verifySegment(
   { engine, deep }: VerifyPass,
-  { number, salt }: SegmentState,
+  segment: LogFile,
   end: number,
   pause: () => Promise<void>,
   damaged: CorruptionError[],
 ): Promise<number> {
   const { fileSystem, directory, databaseId } = engine.context
+  const { number, salt } = segment
   const file = fileSystem.open(joinPath(directory, segmentName(number)), 'read')
   try {
     if (end === 0) return 0
@@ -105,12 +100,12 @@ async function verifySegment(
     }
     // Below the checkpoint values that no entry points to may be holes, and the others are read through their
     // pointers. Behind it nothing has been reclaimed, and only memtables point there ...
-    const replayed = replayedFrom(engine.version, number, end)
+    const replayed = replayedFrom(engine, segment, end)
     const flushed = await walkPart(FIRST_FRAME_OFFSET, replayed, false)
     let rest = await walkPart(replayed, end, deep)
     // ... unless it was flushed, and punched, in between.
     const [first] = rest.damage
-    if (first && first.offset < replayedFrom(engine.version, number, end)) {
+    if (first && first.offset < replayedFrom(engine, segment, end)) {
       rest = await walkPart(replayed, end, false)
     }
     for (const { offset, reason } of [...flushed.damage, ...rest.damage]) {
@@ -135,7 +130,7 @@ function firstFrame(file: File, seed: number, from: number, end: number): number
 /** Proves all of a relocation but the values. @throws CorruptionError, WISC_FORMAT_VERSION, IoError */
 async function verifyRelocation(
   engine: ReadingEngine,
-  { number, salt, length }: RelocationState,
+  { number, salt, length }: RelocationFile,
   pause: () => Promise<void>,
 ): Promise<void> {
   const { fileSystem, directory, databaseId } = engine.context
@@ -150,7 +145,6 @@ async function verifyRelocation(
 }
 
 /** Where the part of a segment begins that an open after a crash would replay. */
-function replayedFrom({ checkpoint }: Version, segment: number, end: number): number {
-  if (segment !== checkpoint.segment) return segment < checkpoint.segment ? end : FIRST_FRAME_OFFSET
-  return Math.max(FIRST_FRAME_OFFSET, Math.min(end, checkpoint.offset))
+function replayedFrom({ version }: ReadingEngine, segment: LogFile, end: number): number {
+  return Math.min(end, Math.max(FIRST_FRAME_OFFSET, flushedEnd(version, segment, end)))
 }

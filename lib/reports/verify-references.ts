@@ -3,7 +3,7 @@ import { CorruptionError } from '../base/errors.ts'
 import { segmentName } from '../base/files/file-names.ts'
 import type { SegmentNumber } from '../base/ids.ts'
 import type { References, SegmentUse } from '../space/references.ts'
-import { knownSegments, type Version } from '../tree/version/version.ts'
+import { relocationFiles, type Version } from '../tree/version/version.ts'
 
 const NOTHING: Readonly<SegmentUse> = { records: 0, bytes: 0 }
 
@@ -33,18 +33,18 @@ export class RecountedReferences {
  * @throws CorruptionError
  */
 export function verifyReferences(
-  version: Pick<Version, 'segments' | 'relocations' | 'formerRelocations'>,
+  version: Pick<Version, 'segments' | 'files'>,
   references: Pick<References, 'of'>,
   recounted: RecountedReferences,
 ): void {
-  for (const number of knownSegments(version)) {
+  for (const number of version.segments.keys()) {
     const counted = recounted.of(number)
     const { records, bytes } = references.of(number) ?? NOTHING
     if (records === counted.records && bytes === counted.bytes) continue
     const reason = `accounting differs records=${records} bytes=${bytes} counted=${counted.records},${counted.bytes}`
     throw new CorruptionError(segmentName(number), 0, reason)
   }
-  for (const { number, parts } of version.relocations.values()) {
+  for (const { number, parts } of relocationFiles(version)) {
     for (const { segment, bytes } of parts) {
       if (recounted.of(segment).bytes <= bytes) continue
       const reason = `relocation holds less of segment ${segment} than entries point to`

@@ -6,7 +6,7 @@ import { openTable, tableMap, tablesOf } from '../state/tables.ts'
 import { Lookup } from '../state/tree-reader.ts'
 import { type EntryCursor, KIND, type TableMeta } from '../tree/entry.ts'
 import type { TableReader } from '../tree/table/table-reader.ts'
-import { holderOf } from '../tree/version/version.ts'
+import { fileLength, fileOf } from '../tree/version/version.ts'
 import {
   CountedEntries,
   type Findings,
@@ -111,15 +111,13 @@ function verifyPointer(
   cursor: EntryCursor,
   deep: boolean,
 ): number {
-  const { version } = engine
-  if (holderOf(version, cursor.segment) === undefined) {
+  const file = fileOf(engine.version, cursor.segment)
+  if (file === undefined) {
     const reason = `table points to segment ${cursor.segment}, which is not in the version`
     throw new CorruptionError(tableName(table.number), 0, reason)
   }
-  // Either a segment or a relocation: pointers may name one by its own number.
-  const named: number = cursor.segment
-  const file = version.segments.get(named) ?? version.relocations.get(named)
-  if (file && 'length' in file && cursor.offset + cursor.length > file.length) {
+  const length = file.number === cursor.segment ? fileLength(file) : undefined
+  if (length !== undefined && cursor.offset + cursor.length > length) {
     const reason = `table ${tableName(table.number)} points behind the end of the segment`
     throw new CorruptionError(segmentName(cursor.segment), cursor.offset, reason)
   }

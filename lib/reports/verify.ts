@@ -21,7 +21,6 @@ import { plainObject, refuseUnknown } from '../contract/options.ts'
 import { Looks } from '../reads/look-again.ts'
 import type { ReadingEngine } from '../reads/reading-engine.ts'
 import { tablesOf } from '../state/tables.ts'
-import { isRelocated } from '../tree/version/version.ts'
 import { VersionSet } from '../tree/version/version-set.ts'
 import { verifyLog } from './verify-log.ts'
 import { Findings, findDamage, missingFile, ProvedFiles, type VerifyPass } from './verify-pass.ts'
@@ -122,8 +121,7 @@ async function verifyVersion(
 ): Promise<VerifyReport> {
   const { version } = engine
   const tables = tablesOf(version).length
-  const files = [...version.segments.values()].filter((segment) => !isRelocated(segment))
-  const segments = files.length + version.relocations.size
+  const segments = version.files.size
   const pause = async (tablesDone: number, segmentsDone: number): Promise<void> => {
     onProgress?.({ tablesDone, tables, segmentsDone, segments })
     await nextTurn()

@@ -22,8 +22,7 @@ import type { FileSystem } from '../base/files/file-system.ts'
 import type { FileNumber } from '../base/ids.ts'
 import { NumberMap } from '../base/number-map.ts'
 import type { FoundFiles } from '../state/found-files.ts'
-import { forChangedFiles, stateOfFile } from '../state/value-log-files.ts'
-import type { Version } from '../tree/version/version.ts'
+import { isOpen, type Version } from '../tree/version/version.ts'
 
 /** Numbers of which no file has been seen yet. More were used up for nothing by jobs that failed. */
 const UNSEEN_MAX = 256
@@ -60,8 +59,8 @@ export class DiskUsage {
     this.#version = found.version
     this.#settled = new Map(found.allocated)
     for (const bytes of found.allocated.values()) this.#settledBytes += bytes
-    for (const { number, state } of found.version.segments.values()) {
-      if (state === 'open') this.#open.add(number)
+    for (const file of found.version.files.values()) {
+      if (isOpen(file)) this.#open.add(file.number)
     }
     this.#others = new Set([...found.others, CURRENT_NAME, BALLAST_NAME])
     this.#nextNumber = found.nextNumber
@@ -116,14 +115,14 @@ export class DiskUsage {
       this.#known(number, tableName(number))
       this.#settle(number, tableName(number))
     })
-    forChangedFiles(before, version, (number) => {
-      const state = stateOfFile(version, number)
+    NumberMap.diff(before.files, version.files, (number, _, file) => {
       const name = segmentName(number)
-      if (state !== 'open') this.#open.delete(number)
-      else this.#open.add(number)
-      if (state !== undefined) this.#known(number, name)
+      if (file !== undefined && isOpen(file)) this.#open.add(number)
+      else this.#open.delete(number)
+      if (file !== undefined) this.#known(number, name)
       else if (!this.#settled.has(number)) this.#others.add(name)
-      if (state === 'sealed' && !this.#settled.has(number)) this.#settle(number, name)
+      const hasEnded = file !== undefined && !isOpen(file)
+      if (hasEnded && !this.#settled.has(number)) this.#settle(number, name)
     })
   }
 
@@ -149,7 +148,7 @@ export class DiskUsage {
   #noteNumbers(next: FileNumber): void {
     for (; this.#nextNumber < next; this.#nextNumber++) {
       const number = this.#nextNumber
-      const isOfVersion = this.#version.tables.has(number) || stateOfFile(this.#version, number)
+      const isOfVersion = this.#version.tables.has(number) || this.#version.files.has(number)
       if (!isOfVersion) this.#unseen.add(number)
     }
     if (this.#unseen.size === 0) return

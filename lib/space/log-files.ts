@@ -12,19 +12,8 @@ import { compareLogPositions } from '../base/log-position.ts'
 import { NumberMap, type NumberMapBuilder } from '../base/number-map.ts'
 import type { CollectibleFile, SegmentReferences } from '../contract/collection-plan.ts'
 import type { Memtables } from '../state/memtables.ts'
-import {
-  flushedEnd,
-  forChangedFiles,
-  logicalSegments,
-  segmentWrittenTo,
-  stateOfFile,
-} from '../state/value-log-files.ts'
-import {
-  EMPTY_VERSION,
-  holderOf,
-  type SegmentState,
-  type Version,
-} from '../tree/version/version.ts'
+import { EMPTY_VERSION, flushedEnd, segmentsOf, type Version } from '../tree/version/version.ts'
+import type { LogFile } from '../tree/version/version-edit.ts'
 import type { DiskUsage } from './disk-usage.ts'
 import { exposedGarbageBytes, punchedGarbageBytes } from './file-figures.ts'
 import { type References, unbounded, type WorkBudget } from './references.ts'
@@ -128,7 +117,7 @@ export class LogFiles {
    */
   update(version: Version, budget: WorkBudget = unbounded()): boolean {
     const stale = this.#stale
-    forChangedFiles(this.#version, version, (number) => stale.add(number))
+    NumberMap.diff(this.#version.files, version.files, (number) => stale.add(number))
     // Once for each look, not for each of its turns: there may be more of them than a turn takes.
     const isNewLook = !this.#isUnderWay || budget.work === Number.POSITIVE_INFINITY
     if (isNewLook || this.#version.checkpoint !== version.checkpoint) {
@@ -155,7 +144,7 @@ export class LogFiles {
       const segment = this.#references.takeChanged()
       if (segment === undefined) return true
       budget.work -= SEGMENT_WORK
-      const number = holderOf(version, segment)
+      const number = version.segments.get(segment)
       if (number !== undefined) this.#stale.add(number)
     }
   }
@@ -179,30 +168,28 @@ export class LogFiles {
 
   #figuresOf(version: Version, number: FileNumber): CollectibleFile | undefined {
     this.#atEnd.delete(number)
-    const relocation = version.relocations.get(number)
-    if (relocation !== undefined) {
-      const segments = logicalSegments(version, number).map((each) => this.#referencesTo(each, 0))
-      return this.#file(number, 'relocation', relocation.length, segments, false)
-    }
-    if (stateOfFile(version, number) !== undefined) {
-      return this.#segment(version, version.segments.get(segmentWrittenTo(number))!)
+    const known = version.files.get(number)
+    if (known?.role === 'log') return this.#logFile(version, known)
+    if (known !== undefined) {
+      const segments = segmentsOf(version, number).map((each) => this.#referencesTo(each, 0))
+      return this.#file(number, 'relocation', known.length, segments, false)
     }
     this.#punched.delete(number)
     this.#linked.delete(number)
     return undefined
   }
 
-  #segment(version: Version, segment: SegmentState): CollectibleFile | undefined {
-    const { number } = segment
-    const sealed = segment.state === 'sealed'
-    const length = sealed ? segment.length : this.#parts.writtenEnd(number)
-    const end = { segment: number, offset: length }
+  #logFile(version: Version, known: LogFile): CollectibleFile | undefined {
+    const { number, ordinal, seal } = known
+    const sealed = seal !== undefined
+    const length = seal?.length ?? this.#parts.writtenEnd(number)
+    const end = { ordinal, offset: length }
     const isBehind = sealed && compareLogPositions(end, version.checkpoint) <= 0
     if (!isBehind) this.#atEnd.add(number)
     if (length === 0) return undefined
     // With empty memtables only marker frames lie behind the checkpoint: it can be moved, and the segment sealed.
     const needsSeal = !this.#parts.memtables.hasEntries && !isBehind
-    const unflushedBytes = needsSeal ? 0 : length - flushedEnd(version, number, length)
+    const unflushedBytes = needsSeal ? 0 : length - flushedEnd(version, known, length)
     const segments = [this.#referencesTo(number, unflushedBytes)]
     const file = this.#file(number, 'segment', length, segments, needsSeal)
     if (!needsSeal && !isBehind) file.blocked = sealed ? 'unflushed' : 'unsealed'

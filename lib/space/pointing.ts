@@ -1,8 +1,8 @@
 /** Who points into files of the value log. */
+import type { FileNumber } from '../base/ids.ts'
 import { tablesOf } from '../state/tables.ts'
-import { logicalSegments } from '../state/value-log-files.ts'
 import type { TableMeta } from '../tree/entry.ts'
-import type { Version } from '../tree/version/version.ts'
+import { segmentsOf, type Version } from '../tree/version/version.ts'
 import type { References } from './references.ts'
 
 /** What tables point to in some files. */
@@ -17,10 +17,10 @@ export interface Pointing {
 export function pointingInto(
   version: Version,
   references: References,
-  files: readonly number[],
+  files: readonly FileNumber[],
 ): Pointing {
   references.update(version)
-  const segments = new Set(files.flatMap((number) => logicalSegments(version, number)))
+  const segments = new Set(files.flatMap((number) => segmentsOf(version, number)))
   const numbers = references.tablesPointingTo(segments)
   let records = 0
   for (const segment of segments) records += references.of(segment)?.records ?? 0

@@ -25,7 +25,7 @@ import type { JobRunner } from '../jobs/runner.ts'
 import { emptyReport, type RecoveredLog, recoverLog, surveyStore } from '../recovery/recover.ts'
 import { inspectPlace, type StorePlace } from '../recovery/store-place.ts'
 import type { FoundFiles } from '../state/found-files.ts'
-import { EMPTY_VERSION } from '../tree/version/version.ts'
+import { EMPTY_VERSION, logFiles } from '../tree/version/version.ts'
 import { VersionSet } from '../tree/version/version-set.ts'
 import { Store } from './store.ts'
 
@@ -105,8 +105,8 @@ function noRoom({ fileSystem, directory }: StorePlace, cause: WiscError): WiscEr
   const manifest = VersionSet.read(fileSystem, directory)
   // The new manifest begins with all that the old one says.
   let needed = ROOM_TO_OPEN_BYTES + (manifest?.validBytes ?? 0)
-  for (const { number, state } of manifest?.version.segments.values() ?? []) {
-    if (state === 'sealed') continue
+  for (const { number, seal } of manifest ? logFiles(manifest.version) : []) {
+    if (seal) continue
     needed += 2 * (fileSystem.statPath(joinPath(directory, segmentName(number)))?.size ?? 0)
   }
   const message = `the disk is too full to open the store: free space, or open with readOnly neededBytes=${needed}`
@@ -133,7 +133,7 @@ async function startEngine(place: GuardedPlace): Promise<Engine> {
       const files = findFirstFiles(place)
       const context = { fileSystem, directory, databaseId, random: place.random }
       versions = await VersionSet.create(context, { nextFileNumber: files.nextNumber })
-      recovered = { files, end: LOG_START, lastSequence: 0, nextSequence: 1 }
+      recovered = { files, end: LOG_START, nextOrdinal: 1, lastSequence: 0, nextSequence: 1 }
       report.clean = true
     } else {
       const manifest = VersionSet.read(fileSystem, directory)!

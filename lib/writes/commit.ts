@@ -17,13 +17,13 @@
 
 import { GROUP_BYTES_MAX, Group, stagedBytes } from '../../vlog/log/group.ts'
 import type { Log } from '../../vlog/log/log.ts'
+import type { FramePlace } from '../../vlog/log/log-parts.ts'
 import { ChangedValueError } from '../../vlog/log/piece-writer.ts'
 import { type RecordKind, recordBytes } from '../../vlog/record.ts'
 import { invalidArgument, toWiscError, WiscError } from '../base/errors.ts'
 import type { EventLoopTurn } from '../base/event-loop-turn.ts'
 import { FRAME_HEADER_BYTES } from '../base/files/frame.ts'
 import { SEQUENCE_MAX, type Sequence } from '../base/ids.ts'
-import type { LogPosition } from '../base/log-position.ts'
 import { Signal } from '../base/signal.ts'
 import type { Given } from '../contract/arguments.ts'
 import type { ResolvedOptions } from '../contract/options.ts'
@@ -272,7 +272,7 @@ export class CommitQueue {
   }
 
   /** @param wanted batches that fit; those behind a changed one are left for the next group */
-  #writeGroup(wanted: number, place: LogPosition): boolean {
+  #writeGroup(wanted: number, place: FramePlace): boolean {
     const group = this.#group
     const batches = this.#queue
     const from = this.#head
@@ -332,7 +332,7 @@ export class CommitQueue {
   }
 
   /** The group is in the log: make it visible, then settle its batches. */
-  #publish(count: number, place: LogPosition, firstSequence: number): void {
+  #publish(count: number, place: FramePlace, firstSequence: number): void {
     const { memtables, readers, log, turn } = this.#parts
     const batches = this.#leave(count)
     let sequence = firstSequence

@@ -6,7 +6,7 @@ import { crc32 } from 'node:zlib'
 import xxhash from 'xxhash-addon'
 
 export interface Position {
-  readonly segment: number
+  readonly ordinal: number
   readonly offset: number
 }
 
@@ -48,7 +48,7 @@ export function checksum(bytes: Buffer): number {
 }
 
 export function isBefore(left: Position, right: Position): boolean {
-  return left.segment === right.segment ? left.offset < right.offset : left.segment < right.segment
+  return left.ordinal === right.ordinal ? left.offset < right.offset : left.ordinal < right.ordinal
 }
 
 /** lib/tree/FORMAT.md section 1. */
@@ -82,6 +82,16 @@ export class Varints {
   }
 }
 
+/** F-M4: to the end of a field of an edit. */
+export function skipExtensions(field: Varints): void {
+  for (let before = 0; !field.done; ) {
+    const tag = field.next()
+    must(tag > before && tag % 2 === 1, `extension ${tag}`)
+    field.take(field.next())
+    before = tag
+  }
+}
+
 /** The frame header at an offset, if there is one (section 3 of vlog/FORMAT.md). */
 export function frameAt(bytes: Buffer, seed: number, offset: number): Frame | undefined {
   if (offset + 64 > bytes.length || bytes.toString('latin1', offset, offset + 4) !== 'frm1')
@@ -95,7 +105,7 @@ export function frameAt(bytes: Buffer, seed: number, offset: number): Frame | un
     length: u64(fields, 16),
     firstSequence: u64(fields, 24),
     recordCount: fields.readUInt32LE(32),
-    durable: { segment: u64(fields, 40), offset: u64(fields, 48) },
+    durable: { ordinal: u64(fields, 40), offset: u64(fields, 48) },
     durableEdit: u64(fields, 56),
   }
 }

@@ -23,23 +23,21 @@ import {
   type Position,
   readHead,
   readRecord,
+  skipExtensions,
   u64,
   Varints,
 } from './second-reader-parts.ts'
 import { type Part, relocationPlaces } from './second-reader-relocations.ts'
 import { tableEntries } from './second-reader-tables.ts'
 
-interface Segment {
+/** A file of the value log, as the manifest knows it. */
+interface LogFile {
   readonly number: number
   readonly salt: number
+  /** Its place in the log; undefined: a relocation. */
+  readonly ordinal: number | undefined
   sealed: { length: number; lastSequence: number } | undefined
-  /** The relocation that holds what survives of it. */
-  holder: number | undefined
-}
-
-interface Relocation {
-  readonly number: number
-  readonly salt: number
+  /** Of a relocation. */
   readonly length: number
   readonly parts: readonly Part[]
 }
@@ -60,15 +58,16 @@ class Reader {
   readonly #directory: string
   #databaseId: Buffer = Buffer.alloc(0)
   readonly #levels: Map<string, Map<number, Table>> = new Map()
-  readonly #segments: Map<number, Segment> = new Map()
-  readonly #relocations: Map<number, Relocation> = new Map()
-  /** Relocations that have gone, and the one that holds what survives of each. */
-  readonly #formerRelocations: Map<number, number> = new Map()
+  readonly #logFiles: Map<number, LogFile> = new Map()
+  /** Which file holds a segment. */
+  readonly #holders: Map<number, number> = new Map()
   readonly #places: Map<number, Map<string, number>> = new Map()
   readonly #files: Map<string, Buffer> = new Map()
-  #checkpoint: Position = { segment: 0, offset: 0 }
-  #proved: Position = { segment: 0, offset: 0 }
+  #checkpoint: Position = { ordinal: 0, offset: 0 }
+  #proved: Position = { ordinal: 0, offset: 0 }
   #lastEdit = 0
+  /** Frames of the first version are still to come. */
+  #continues = true
   #namedEdit = 0
   readonly #newest: Map<string, Entry> = new Map()
 
@@ -78,7 +77,8 @@ class Reader {
 
   livePairs(): [Buffer, Buffer][] {
     this.#readManifest(this.#readCurrent())
-    for (const relocation of this.#relocations.values()) this.#readRelocation(relocation)
+    for (const file of this.#logFiles.values())
+      if (file.ordinal === undefined) this.#readRelocation(file)
     for (const tables of this.#levels.values())
       for (const table of tables.values()) this.#readTable(table)
     this.#readLog()
@@ -131,68 +131,85 @@ class Reader {
       if (!frame || frame.length < 68 || at + frame.length > bytes.length) break
       const edit = bytes.subarray(at + 68, at + frame.length)
       if ((checksum(edit) ^ bytes.readUInt32LE(at + 4)) >>> 0 !== bytes.readUInt32LE(at + 64)) break
-      must(
-        this.#lastEdit === 0 || frame.firstSequence === this.#lastEdit + 1,
-        `${name}: edit numbers`,
-      )
-      this.#applyEdit(edit)
+      // F-M2, F-M3
+      const isFirst = this.#continues
+      const due = this.#lastEdit + (isFirst ? 0 : 1)
+      must(this.#lastEdit === 0 || frame.firstSequence === due, `${name}: edit numbers`)
+      this.#continues = false
+      this.#applyEdit(edit, isFirst)
+      must(isFirst || !this.#continues, `${name}: edit ${due} continues`)
       this.#lastEdit = frame.firstSequence
       at += frame.length
     }
-    must(this.#lastEdit > 0, `${name}: no first edit`)
+    must(this.#lastEdit > 0 && !this.#continues, `${name}: no first version`)
     for (const frame of framesBehind(bytes, seed, at)) {
       const promises = frame.durable.offset > at || frame.durableEdit > this.#lastEdit
       must(!promises, `${name}: damaged at ${at}`)
     }
   }
 
-  #applyEdit(edit: Buffer): void {
+  #applyEdit(edit: Buffer, isFirst: boolean): void {
+    const left = new Set<number>()
     for (const fields = new Varints(edit); !fields.done; ) {
       const tag = fields.next()
       const field = new Varints(fields.take(fields.next()))
-      if (tag === 6) this.#checkpoint = { segment: field.next(), offset: field.next() }
-      else if (tag === 8 || tag === 10) this.#prove({ segment: field.next(), offset: field.next() })
-      else if (tag === 12) this.#removeTable(field.next())
-      else if (tag === 14) this.#addTable(field)
-      else if (tag === 16) {
-        const number = field.next()
-        const salt = field.next()
-        this.#segments.set(number, { number, salt, sealed: undefined, holder: undefined })
-      } else if (tag === 18) {
-        const segment = this.#segments.get(field.next())
-        must(segment !== undefined && !segment.sealed, 'an edit seals no open segment')
-        segment.sealed = { length: field.next(), lastSequence: field.next() }
-      } else if (tag === 20) {
-        const number = field.next()
-        const isKnown = this.#segments.delete(number) || this.#formerRelocations.delete(number)
-        must(isKnown, 'an edit removes an unknown segment')
-      } else if (tag === 22) this.#addRelocation(field)
-      else if (tag === 24)
-        must(this.#relocations.delete(field.next()), 'an edit removes an unknown relocation')
-      else must(tag === 2 || tag === 4 || tag % 2 === 1, `unknown field ${tag}`)
+      if (tag === 6) this.#checkpoint = { ordinal: field.next(), offset: field.next() }
+      else if (tag === 8 || tag === 10) this.#prove({ ordinal: field.next(), offset: field.next() })
+      else if (tag === 12) this.#continues = true
+      else if (tag === 18) this.#removeTable(field.next())
+      else if (tag === 20) this.#addTable(field)
+      else if (tag === 22) {
+        const segment = field.next()
+        must(this.#holders.has(segment), 'an edit removes an unknown segment')
+        left.add(this.#holders.get(segment)!)
+        this.#holders.delete(segment)
+      } else if (tag === 24) this.#addFile(field, isFirst, left)
+      else if (tag === 26) {
+        const file = this.#logFiles.get(field.next())
+        must(file?.ordinal !== undefined && !file.sealed, 'an edit seals no open file')
+        file.sealed = { length: field.next(), lastSequence: field.next() }
+      } else mustKnow(tag === 2 || tag === 4 || tag % 2 === 1, `field ${tag}`)
+    }
+    // F-M6a
+    for (const number of left) {
+      if (this.#holders.get(number) === number) continue
+      must(![...this.#holders.values()].includes(number), 'a file goes before what it holds')
+      this.#logFiles.delete(number)
     }
   }
 
   #addTable(field: Varints): void {
     const place = `${field.next()}/${field.next()}`
     const [number, bytes, entries] = [field.next(), field.next(), field.next()]
+    for (let i = 0; i < 4; i++) field.next()
+    field.take(field.next())
+    field.take(field.next())
+    skipExtensions(field)
     const run = this.#levels.get(place) ?? new Map<number, Table>()
     this.#levels.set(place, run.set(number, { number, bytes, entries }))
   }
 
-  #addRelocation(field: Varints): void {
-    const [number, salt, length] = [field.next(), field.next(), field.next()]
+  #addFile(field: Varints, isFirst: boolean, left: Set<number>): void {
+    const [number, salt, role] = [field.next(), field.next(), field.next()]
+    mustKnow(role <= 1, `role of file ${number}`)
+    must(!this.#holders.has(number), `file ${number} is known`)
+    const ordinal = role === 0 ? field.next() : undefined
+    const length = role === 1 ? field.next() : 0
     const parts: Part[] = []
-    for (let count = field.next(); count > 0; count--) {
+    for (let count = role === 1 ? field.next() : 0; count > 0; count--) {
       parts.push({ segment: field.next(), records: field.next(), bytes: field.next() })
     }
+    skipExtensions(field)
+    this.#logFiles.set(number, { number, salt, ordinal, sealed: undefined, length, parts })
+    this.#holders.set(number, number)
     for (const { segment } of parts) {
-      const state = this.#segments.get(segment)
-      must(!state || state.sealed !== undefined, 'a relocation holds a segment that is not sealed')
-      if (state) state.holder = number
-      else this.#formerRelocations.set(segment, number)
+      const holder = this.#holders.get(segment)
+      must((holder === undefined) === isFirst && holder !== number, 'a part names no segment')
+      if (holder !== undefined) left.add(holder)
+      const file = holder === undefined ? undefined : this.#logFiles.get(holder)
+      must(file?.ordinal === undefined || file.sealed !== undefined, 'a part is not sealed')
+      this.#holders.set(segment, number)
     }
-    this.#relocations.set(number, { number, salt, length, parts })
   }
 
   #removeTable(number: number): void {
@@ -232,61 +249,60 @@ class Reader {
   }
 
   /** Section 9 of vlog/FORMAT.md. */
-  #readRelocation({ number, salt, length, parts }: Relocation): void {
+  #readRelocation({ number, salt, length, parts }: LogFile): void {
     const name = `${String(number).padStart(6, '0')}.vlog`
     const bytes = this.#file(name)
     must(bytes.length === length, `${name}: length`)
-    const kept = parts.filter(({ segment }) => this.#holderOf(segment) === number)
-    must(!this.#formerRelocations.has(number), `${name}: another relocation holds it`)
+    const kept = parts.filter(({ segment }) => this.#holders.get(segment) === number)
     const places = relocationPlaces(bytes, this.#seed(bytes, name, 5, salt), name, kept)
     this.#places.set(number, places)
   }
 
-  #holderOf(segment: number): number | undefined {
-    return this.#segments.get(segment)?.holder ?? this.#formerRelocations.get(segment)
-  }
-
   #recordBytes(segment: number, offset: number, length: number): Buffer {
-    const holder = this.#holderOf(segment)
-    if (holder === undefined) return this.#segmentBytes(segment).subarray(offset, offset + length)
+    const holder = this.#holders.get(segment)
+    must(holder !== undefined, 'a pointer names no segment')
+    const bytes = this.#logFileBytes(holder)
+    if (holder === segment) return bytes.subarray(offset, offset + length)
     const place = this.#places.get(holder)?.get(`${segment}/${offset}`)
     must(place !== undefined, 'a relocation does not hold what a pointer names')
-    return this.#file(`${String(holder).padStart(6, '0')}.vlog`).subarray(place, place + length)
+    return bytes.subarray(place, place + length)
   }
 
-  #segmentBytes(number: number): Buffer {
+  #logFileBytes(number: number): Buffer {
     const name = `${String(number).padStart(6, '0')}.vlog`
-    const isKnown = this.#segments.has(number) || this.#relocations.has(number)
-    must(isKnown, `${name} is not in the version`)
+    const file = this.#logFiles.get(number)
+    must(file !== undefined, `${name} is not in the version`)
     must(existsSync(join(this.#directory, name)), `${name} is missing`)
     const bytes = this.#file(name)
-    if (bytes.length > 0) this.#seed(bytes, name, this.#relocations.has(number) ? 5 : 3)
+    if (bytes.length > 0) this.#seed(bytes, name, file.ordinal === undefined ? 5 : 3)
     return bytes
   }
 
   /** Section 7 of vlog/FORMAT.md. */
   #readLog(): void {
-    // Without its segment the checkpoint itself says how far the log goes at least.
-    const isCollected = !this.#segments.has(this.#checkpoint.segment)
-    let end: Position = isCollected ? this.#checkpoint : { segment: 0, offset: 0 }
+    const log = [...this.#logFiles.values()].flatMap(({ ordinal, ...file }) =>
+      ordinal === undefined ? [] : [{ ordinal, ...file }],
+    )
+    log.sort((left, right) => left.ordinal - right.ordinal)
+    // Without its file the checkpoint itself says how far the log goes at least.
+    const isCollected = !log.some(({ ordinal }) => ordinal === this.#checkpoint.ordinal)
+    let end: Position = isCollected ? this.#checkpoint : { ordinal: 0, offset: 0 }
     let ended = false
-    for (const { number, salt, sealed } of [...this.#segments.values()].sort(
-      (a, b) => a.number - b.number,
-    )) {
-      if (sealed && !isBefore(this.#checkpoint, { segment: number, offset: sealed.length })) {
-        const sealedEnd = { segment: number, offset: sealed.length }
+    for (const { number, ordinal, salt, sealed } of log) {
+      if (sealed && !isBefore(this.#checkpoint, { ordinal, offset: sealed.length })) {
+        const sealedEnd = { ordinal, offset: sealed.length }
         if (isBefore(end, sealedEnd)) end = sealedEnd
         continue
       }
-      const bytes = this.#segmentBytes(number).subarray(0, sealed?.length)
+      const bytes = this.#logFileBytes(number).subarray(0, sealed?.length)
       const name = `${String(number).padStart(6, '0')}.vlog`
       must(!sealed || bytes.length === sealed.length, `${name}: shorter than its seal`)
       const seed = crc32(identityBytes(this.#databaseId, number, salt))
       let at = 0
       if (!ended && bytes.length > 0) {
-        const follows = this.#chainFollows(bytes, name, salt, end, sealed !== undefined)
-        at = follows ? this.#walk(bytes, seed, number) : 0
-        if (at > 0) end = { segment: number, offset: at }
+        const follows = this.#chainFollows(bytes, name, salt, ordinal, end, sealed !== undefined)
+        at = follows ? this.#walk(bytes, seed, ordinal) : 0
+        if (at > 0) end = { ordinal, offset: at }
       }
       if (at < bytes.length || bytes.length === 0) ended = true
       must(!sealed || at === sealed.length, `${name}: damaged at ${at}`)
@@ -298,7 +314,7 @@ class Reader {
     }
     must(
       !isBefore(end, this.#proved),
-      `log ends at ${end.segment}/${end.offset} before its proved end`,
+      `log ends at ${end.ordinal}/${end.offset} before its proved end`,
     )
   }
 
@@ -318,6 +334,7 @@ class Reader {
     bytes: Buffer,
     name: string,
     salt: number,
+    ordinal: number,
     end: Position,
     sealed: boolean,
   ): boolean {
@@ -328,10 +345,11 @@ class Reader {
         `${name}: chain`,
       )
       mustKnow(bytes.readUInt16LE(90) === 0, `${name}: chain`)
-      const [predecessor, length] = [u64(bytes, 64), u64(bytes, 72)]
-      const isGone = predecessor > end.segment && predecessor <= this.#checkpoint.segment
+      const [predecessor, length] = [bytes.readUInt32LE(64), u64(bytes, 72)]
+      must(bytes.readUInt32LE(68) === ordinal, `${name}: another ordinal`)
+      const isGone = predecessor > end.ordinal && predecessor <= this.#checkpoint.ordinal
       must(
-        isGone || (predecessor === end.segment && length === end.offset),
+        isGone || (predecessor === end.ordinal && length === end.offset),
         `${name} does not follow`,
       )
       return true
@@ -342,7 +360,7 @@ class Reader {
   }
 
   /** Walks the frames of a segment. @returns where the first invalid byte lies */
-  #walk(bytes: Buffer, seed: number, number: number): number {
+  #walk(bytes: Buffer, seed: number, ordinal: number): number {
     let at = 96
     let next = u64(bytes, 80)
     for (;;) {
@@ -362,7 +380,7 @@ class Reader {
       }
       if (offset !== at + frame.length) return at
       next += frame.recordCount
-      if (!isBefore({ segment: number, offset: at }, this.#checkpoint)) {
+      if (!isBefore({ ordinal, offset: at }, this.#checkpoint)) {
         for (const entry of entries) this.#offer(entry)
       }
       at = offset

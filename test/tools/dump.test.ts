@@ -19,7 +19,7 @@ function goldenFile(database: string, kind: RegExp, bytes = ''): string {
 
 /** What numbers files and edits have changes with everything that is written before. */
 const NUMBERS =
-  /\b(number|salt|predecessor|predecessorLength|durable\w*|segment|offset|checksum|firstSequence)=\w+/g
+  /\b(number|salt|predecessor|predecessorLength|durable\w*|segment|ordinal|offset|checksum|firstSequence)=\w+/g
 
 async function show(...words: string[]): Promise<string> {
   const { code, out, err } = await wisc(['dump', ...words], { cwd: GOLDEN })
@@ -35,8 +35,8 @@ test('a segment, record by record', async () => {
   const file = goldenFile('closed', /vlog$/, 'batch/1')
   expect(await show(file, '--to', '3300')).toMatchInlineSnapshot(`
     "       0  fileHeader  formatVersion=2  kind=3  kindName=segment  databaseId=(id)  number=(n)  salt=(n)
-          64  chain  predecessor=(n)  predecessorLength=(n)  firstSequence=(n)
-          96  frame  length=3206  firstSequence=(n)  recordCount=3  durableFile=(n)  durableOffset=(n)  durableEdit=(n)
+          64  chain  predecessor=(n)  ordinal=(n)  predecessorLength=(n)  firstSequence=(n)
+          96  frame  length=3206  firstSequence=(n)  recordCount=3  durableIn=(n)  durableOffset=(n)  durableEdit=(n)
          160  record  kindName=put  sequence=92  storedLength=3  key="batch/1"  value=(3 bytes)
          210  record  kindName=put  sequence=93  storedLength=3000  key="batch/2"  value=(3000 bytes)
         3257  record  kindName=delete  sequence=94  storedLength=0  key="key/1"
@@ -59,14 +59,14 @@ test('CURRENT and a part of a manifest', async () => {
   const last = items.findLast(({ what }) => what === 'frame')!.offset
   const shown = await show(manifest, '--from', `${last}`)
   expect(shown.replaceAll(/^ +\d+/gm, '')).toMatchInlineSnapshot(`
-    "  frame  length=98  firstSequence=(n)  recordCount=1  durableFile=(n)  durableOffset=(n)  durableEdit=(n)
+    "  frame  length=98  firstSequence=(n)  recordCount=1  durableIn=(n)  durableOffset=(n)  durableEdit=(n)
       nextFileNumber  number=(n)
       lastSequence  sequence=100
-      checkpoint  segment=(n)  offset=(n)
-      durable  segment=(n)  offset=(n)
-      cleanEnd  segment=(n)  offset=(n)
-      sealedSegment  number=(n)  length=2721  lastSequence=100
+      checkpoint  ordinal=(n)  offset=(n)
+      durable  ordinal=(n)  offset=(n)
+      cleanEnd  ordinal=(n)  offset=(n)
       removedSegment  number=(n)
+      sealedFile  number=(n)  length=2657  lastSequence=100
     "
   `)
 })

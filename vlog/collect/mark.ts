@@ -11,7 +11,7 @@
 import { assert, IoError } from '../../lib/base/errors.ts'
 import { RECORD_KIND, storedBytes } from '../record.ts'
 import type { MarkLive } from './liveness.ts'
-import { type CollectorPorts, type ValueLogFile, victimPath } from './victim.ts'
+import { type CollectorPorts, type VictimFile, victimPath } from './victim.ts'
 import { emptyVictimRecord, type VictimRecord, type VictimRecords } from './victim-records.ts'
 import { collectVictims, type VictimInput } from './victim-walk.ts'
 
@@ -73,7 +73,7 @@ class Tally {
   #holeBytes = 0
 
   constructor(
-    victim: ValueLogFile,
+    victim: VictimFile,
     input: MarkInput,
     { fileSystem }: Pick<CollectorPorts, 'fileSystem'>,
   ) {

@@ -12,7 +12,7 @@ import type { FileSystem } from '../../lib/base/files/file-system.ts'
 import { RECORD_HEADER_BYTES, RECORD_KIND, type RecordPointer } from '../record.ts'
 import { RelocationReader } from '../relocation/relocation-reader.ts'
 import type { Liveness } from './liveness.ts'
-import { type CollectorPorts, readVictimHeader, type ValueLogFile, victimPath } from './victim.ts'
+import { type CollectorPorts, readVictimHeader, type VictimFile, victimPath } from './victim.ts'
 import { emptyVictimRecord, VictimRecords } from './victim-records.ts'
 import type { VictimInput } from './victim-walk.ts'
 
@@ -119,7 +119,7 @@ class Places {
 
 /** @returns the open relocation, or undefined for a segment, whose header was proved */
 function openVictim(
-  victim: ValueLogFile,
+  victim: VictimFile,
   input: VictimInput,
   fileSystem: FileSystem,
 ): RelocationReader | undefined {

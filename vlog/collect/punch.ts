@@ -10,18 +10,13 @@ import { segmentName } from '../../lib/base/files/file-names.ts'
 import type { File } from '../../lib/base/files/file-system.ts'
 import type { MarkLive } from './liveness.ts'
 import { markSteps } from './mark.ts'
-import {
-  type CollectorPlace,
-  type CollectorPorts,
-  type ValueLogFile,
-  victimPath,
-} from './victim.ts'
+import { type CollectorPlace, type CollectorPorts, type VictimFile, victimPath } from './victim.ts'
 
 /** A step ends at the first hole behind so many milliseconds: one takes 10 us, or 85 us to 4 ms if it is discarded. */
 const STEP_MS = 2
 
 export interface PunchInput extends CollectorPlace {
-  readonly file: ValueLogFile
+  readonly file: VictimFile
   /** Holes of fewer bytes are not worth a call. */
   readonly minimumHoleBytes: number
 }

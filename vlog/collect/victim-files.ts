@@ -3,17 +3,17 @@ import { CorruptionError } from '../../lib/base/errors.ts'
 import { segmentName } from '../../lib/base/files/file-names.ts'
 import type { File, FileSystem } from '../../lib/base/files/file-system.ts'
 import { OpenCache } from '../../lib/base/files/open-cache.ts'
-import { type CollectorPlace, type ValueLogFile, victimPath } from './victim.ts'
+import { type CollectorPlace, type VictimFile, victimPath } from './victim.ts'
 
 const OPEN_FILES_MAX = 16
 
 export class VictimFiles {
   /** Bytes read so far. */
   bytesRead = 0
-  readonly #victims: readonly ValueLogFile[]
+  readonly #victims: readonly VictimFile[]
   readonly #files: OpenCache<File>
 
-  constructor(victims: readonly ValueLogFile[], place: CollectorPlace, fileSystem: FileSystem) {
+  constructor(victims: readonly VictimFile[], place: CollectorPlace, fileSystem: FileSystem) {
     this.#victims = victims
     this.#files = new OpenCache(OPEN_FILES_MAX, (index) =>
       fileSystem.open(victimPath(place, victims[index]!), 'read'),

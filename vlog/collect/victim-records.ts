@@ -14,7 +14,7 @@ import { assert, CorruptionError } from '../../lib/base/errors.ts'
 import { segmentName } from '../../lib/base/files/file-names.ts'
 import { RECORD_KEY_BYTES_MAX, RECORD_KIND } from '../record.ts'
 import { RecordOrder } from './record-order.ts'
-import type { ValueLogFile } from './victim.ts'
+import type { VictimFile } from './victim.ts'
 
 const PAGE_BITS = 13
 const PAGE_RECORDS: number = 2 ** PAGE_BITS
@@ -84,7 +84,7 @@ export interface VictimRecord {
 }
 
 export class VictimRecords {
-  readonly files: readonly ValueLogFile[]
+  readonly files: readonly VictimFile[]
   count = 0
   readonly #pages: Page[] = []
   /** Index of the file that holds each logical segment. */
@@ -103,7 +103,7 @@ export class VictimRecords {
   /** What every record compares as, if the probe has not the common bytes; else 0. */
   #outside = 0
 
-  constructor(files: readonly ValueLogFile[]) {
+  constructor(files: readonly VictimFile[]) {
     this.files = files
   }
 

@@ -13,7 +13,7 @@ import {
   type CollectorPlace,
   type CollectorPorts,
   readVictimHeader,
-  type ValueLogFile,
+  type VictimFile,
   victimPath,
 } from './victim.ts'
 import { emptyVictimRecord, VictimRecords } from './victim-records.ts'
@@ -24,7 +24,7 @@ const STEP_RECORDS = 2048
 const STEP_BYTES = 2 * 1024 * 1024
 
 export interface VictimInput extends CollectorPlace {
-  readonly files: readonly ValueLogFile[]
+  readonly files: readonly VictimFile[]
 }
 
 /**
@@ -48,7 +48,7 @@ export function* collectVictims(
 function* addSegment(
   records: VictimRecords,
   index: number,
-  victim: ValueLogFile,
+  victim: VictimFile,
   place: CollectorPlace,
   { fileSystem }: Pick<CollectorPorts, 'fileSystem'>,
 ): Generator<number, void> {
@@ -68,7 +68,7 @@ function* addSegment(
 function* addRelocation(
   records: VictimRecords,
   index: number,
-  victim: ValueLogFile,
+  victim: VictimFile,
   place: CollectorPlace,
   { fileSystem }: Pick<CollectorPorts, 'fileSystem'>,
 ): Generator<number, void> {
@@ -94,7 +94,7 @@ function* addHeads(
   records: VictimRecords,
   heads: RecordHeads,
   index: number,
-  victim: ValueLogFile,
+  victim: VictimFile,
   addresses: AddressesByPlace | undefined,
 ): Generator<number, void> {
   const name = segmentName(victim.number)

@@ -10,7 +10,7 @@ import {
 } from '../log/segment-header.ts'
 
 /** A file of the value log as the version knows it: a sealed segment or a relocation. */
-export interface ValueLogFile {
+export interface VictimFile {
   readonly kind: 'segment' | 'relocation'
   readonly number: number
   readonly salt: number
@@ -32,7 +32,7 @@ export interface CollectorPorts {
   readonly earlySyncBytes?: number
 }
 
-export function victimPath({ directory }: CollectorPlace, { number }: ValueLogFile): string {
+export function victimPath({ directory }: CollectorPlace, { number }: VictimFile): string {
   return joinPath(directory, segmentName(number))
 }
 
@@ -42,7 +42,7 @@ export function victimPath({ directory }: CollectorPlace, { number }: ValueLogFi
  */
 export function readVictimHeader(
   file: File,
-  { number, salt }: ValueLogFile,
+  { number, salt }: VictimFile,
   { databaseId }: CollectorPlace,
 ): SegmentHeader {
   const bytes = new Uint8Array(SEGMENT_HEADER_BYTES)

@@ -2,13 +2,27 @@
 import type { WiscError } from '../../lib/base/errors.ts'
 import type { File } from '../../lib/base/files/file-system.ts'
 import type { StoreDirectory } from '../../lib/base/files/store-directory.ts'
+import type { FileNumber, LogOrdinal, Sequence } from '../../lib/base/ids.ts'
 import type { LogPosition } from '../../lib/base/log-position.ts'
 import type { Random } from '../../lib/base/random.ts'
 
 export interface SegmentSeal {
-  readonly number: number
+  readonly number: FileNumber
   readonly length: number
-  readonly lastSequence: number
+  readonly lastSequence: Sequence
+}
+
+/** A segment that is added to the log, at its end. */
+export interface NewSegment {
+  readonly number: FileNumber
+  readonly salt: number
+  readonly ordinal: LogOrdinal
+}
+
+/** Where a frame goes. */
+export interface FramePlace {
+  readonly segment: FileNumber
+  readonly offset: number
 }
 
 /** What the edit says that ends the log; all bytes of the log are durable. */
@@ -17,18 +31,18 @@ export interface LogEnding {
   /** The last segment, if it has a frame. */
   readonly seals: readonly SegmentSeal[]
   /** Segments in which nothing was ever written. */
-  readonly unused: readonly number[]
+  readonly unused: readonly FileNumber[]
 }
 
 /** What the log needs of the manifest; every promise resolves when the edit is durable. */
 export interface LogEdits {
-  allocateFileNumber(): number
-  addSegment(segment: { readonly number: number; readonly salt: number }): Promise<unknown>
+  allocateFileNumber(): FileNumber
+  addSegment(segment: NewSegment): Promise<unknown>
   sealSegment(seal: SegmentSeal, durable: LogPosition): Promise<unknown>
   /** For a segment in which nothing was ever written. */
-  dropSegment(number: number): Promise<unknown>
+  dropSegment(number: FileNumber): Promise<unknown>
   /** For a new segment whose edit was refused: its file goes as soon as no crash can bring the edit back. */
-  discardSegment(number: number): void
+  discardSegment(number: FileNumber): void
   /** Number of the last durable edit. */
   readonly durableEdit: number
 }
@@ -50,11 +64,9 @@ export interface LogHealth {
 }
 
 /** An open segment: its end moves, everything else stays. */
-export interface OpenSegment {
-  readonly number: number
+export interface OpenSegment extends NewSegment {
   readonly file: File
   readonly seed: number
-  readonly salt: number
   /** Bytes written, 0 until the first frame. */
   length: number
   lastSequence: number
@@ -66,6 +78,8 @@ export interface LogStart extends StoreDirectory {
   readonly segmentBytes: number
   /** End of the log so far; nothing is appended to the segment that it names. */
   readonly end: LogPosition
+  /** Of the next segment. */
+  readonly nextOrdinal: LogOrdinal
   /** Sequence of the last record before `end`. */
   readonly lastSequence: number
   readonly readers: SegmentReaders
@@ -75,7 +89,7 @@ export interface LogStart extends StoreDirectory {
 /** @param last segments that are not sealed yet */
 export function endingOf(end: LogPosition, last: readonly OpenSegment[]): LogEnding {
   const seals: SegmentSeal[] = []
-  const unused: number[] = []
+  const unused: FileNumber[] = []
   for (const { number, length, lastSequence } of last) {
     if (length > 0) seals.push({ number, length, lastSequence })
     else unused.push(number)

@@ -94,7 +94,7 @@ export class LogSyncer {
   /** Resolves when every segment that is full now is sealed. @throws what keeps it from that */
   async finish(): Promise<void> {
     const last = this.#unsynced.at(-1)
-    if (last) await this.syncTo({ segment: last.number, offset: last.length }, this.#active)
+    if (last) await this.syncTo({ ordinal: last.ordinal, offset: last.length }, this.#active)
     while (this.#synced.length > 0) {
       if (this.#failure) throw this.#failure
       if (this.#sealFailure) throw this.#sealFailure
@@ -145,7 +145,7 @@ export class LogSyncer {
       const isWanted = compareLogPositions(this.#wanted, this.#durable) > 0
       const segment = full ?? (isWanted ? this.#active : undefined)
       if (segment === undefined || this.#failure) break
-      const end = { segment: segment.number, offset: segment.length }
+      const end = { ordinal: segment.ordinal, offset: segment.length }
       const { lastSequence } = segment
       if (compareLogPositions(end, this.#durable) > 0) {
         try {

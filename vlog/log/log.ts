@@ -17,7 +17,13 @@ import { assert, WiscError } from '../../lib/base/errors.ts'
 import { compareLogPositions, type LogPosition } from '../../lib/base/log-position.ts'
 import { Signal } from '../../lib/base/signal.ts'
 import { GROUP_BYTES_MAX, Group } from './group.ts'
-import { endingOf, type LogEnding, type LogStart, type OpenSegment } from './log-parts.ts'
+import {
+  endingOf,
+  type FramePlace,
+  type LogEnding,
+  type LogStart,
+  type OpenSegment,
+} from './log-parts.ts'
 import { LogSyncer } from './log-syncer.ts'
 import { PieceWriter } from './piece-writer.ts'
 import { QuietTimer } from './quiet-timer.ts'
@@ -78,7 +84,7 @@ export class Log {
   get end(): LogPosition {
     const active = this.#active
     if (!active || active.length === 0) return this.#predecessor
-    return { segment: active.number, offset: active.length }
+    return { ordinal: active.ordinal, offset: active.length }
   }
 
   /** End of the frames of a segment that is not sealed yet; 0 if it has none. */
@@ -102,9 +108,9 @@ export class Log {
 
   /**
    * Finds the place of a frame, rotating to the next segment if it does not fit in this one.
-   * @returns segment and offset of the frame, or undefined: wait until it has `changed`, then ask again
+   * @returns the place of the frame, or undefined: wait until it has `changed`, then ask again
    */
-  place(frameBytes: number): LogPosition | undefined {
+  place(frameBytes: number): FramePlace | undefined {
     if (this.#poolWriting || this.#ending || this.#syncer.failure) return undefined
     const active = this.#active
     if (active && (active.length === 0 || active.length + frameBytes <= this.#start.segmentBytes)) {
@@ -221,10 +227,10 @@ export class Log {
     this.#bytesWritten += bytes
   }
 
-  #headerOf({ number, salt }: OpenSegment, firstSequence: number): SegmentHeader {
+  #headerOf({ number, salt, ordinal }: OpenSegment, firstSequence: number): SegmentHeader {
     const identity = { kind: 'segment' as const, databaseId: this.#start.databaseId, number, salt }
-    const { segment: predecessor, offset: predecessorLength } = this.#predecessor
-    return { identity, predecessor, predecessorLength, firstSequence }
+    const { ordinal: predecessor, offset: predecessorLength } = this.#predecessor
+    return { identity, ordinal, predecessor, predecessorLength, firstSequence }
   }
 
   /** Resolves when everything that is written now is durable. */
@@ -239,7 +245,7 @@ export class Log {
 
   /** Passes a full (or ended) segment on to be synced and sealed. */
   #retire(segment: OpenSegment): void {
-    this.#predecessor = { segment: segment.number, offset: segment.length }
+    this.#predecessor = { ordinal: segment.ordinal, offset: segment.length }
     this.#syncer.addFull(segment)
   }
 

@@ -21,7 +21,9 @@ import { FileWindow } from '../../lib/base/files/file-window.ts'
 import { findFrames } from '../../lib/base/files/find-frames.ts'
 import { frameSeed } from '../../lib/base/files/frame.ts'
 import type { StoreDirectory } from '../../lib/base/files/store-directory.ts'
-import { compareLogPositions, type LogPosition } from '../../lib/base/log-position.ts'
+import type { FileNumber, LogOrdinal } from '../../lib/base/ids.ts'
+import { compareLogPositions, LOG_START, type LogPosition } from '../../lib/base/log-position.ts'
+import type { SegmentSeal } from './log-parts.ts'
 import { readSegmentHeader, SEGMENT_HEADER_BYTES, type SegmentHeader } from './segment-header.ts'
 import {
   FIRST_FRAME_OFFSET,
@@ -33,7 +35,8 @@ import {
 
 /** What the manifest knows of a segment. */
 export interface KnownSegment {
-  readonly number: number
+  readonly number: FileNumber
+  readonly ordinal: LogOrdinal
   readonly salt: number
   /** Set when it is sealed. */
   readonly sealed: { readonly length: number; readonly lastSequence: number } | undefined
@@ -41,7 +44,8 @@ export interface KnownSegment {
 
 /** An open segment as it was found. */
 export interface FoundSegment {
-  readonly number: number
+  readonly number: FileNumber
+  readonly ordinal: LogOrdinal
   readonly size: number
   readonly frames: readonly FrameSummary[]
 }
@@ -51,6 +55,8 @@ export interface LogSurvey {
   readonly provedEnd: LogPosition
   /** X: the log goes to here. */
   readonly end: LogPosition
+  /** The file that it ends in, or the one before; 0 if there is none. */
+  readonly endFile: FileNumber
   /** Why it ends there, if not because the file does. */
   readonly reason: string | undefined
   /** The open segments in log order, with their valid frames. */
@@ -79,11 +85,11 @@ export function surveyLog(
   durable: LogPosition,
 ): LogSurvey {
   const survey = new Survey(context, checkpoint, durable, openSizes(context, known))
-  if (!known.some(({ number }) => number === checkpoint.segment)) survey.passCollected()
+  if (!known.some(({ ordinal }) => ordinal === checkpoint.ordinal)) survey.passCollected()
   for (const segment of known) {
-    const { number, sealed } = segment
+    const { ordinal, sealed } = segment
     if (sealed === undefined) survey.addOpen(segment)
-    else if (isBehind(checkpoint, { segment: number, offset: sealed.length })) {
+    else if (isBehind(checkpoint, { ordinal, offset: sealed.length })) {
       survey.passSealed(segment, sealed)
     } else survey.addSealed(segment, sealed)
   }
@@ -117,7 +123,8 @@ class Survey {
   readonly #checkpoint: LogPosition
   readonly #openSizes: ReadonlyMap<number, number>
   #provedEnd: LogPosition
-  #end: LogPosition = { segment: 0, offset: 0 }
+  #end: LogPosition = LOG_START
+  #endFile: FileNumber = 0
   #reason: string | undefined
   /** Set once the log has ended: later segments only tell how far it was durable. */
   #ended = false
@@ -144,8 +151,9 @@ class Survey {
   }
 
   passSealed(segment: KnownSegment, seal: { length: number; lastSequence: number }): void {
-    const end = { segment: segment.number, offset: seal.length }
+    const end = { ordinal: segment.ordinal, offset: seal.length }
     if (compareLogPositions(end, this.#end) > 0) this.#end = end
+    this.#endFile = segment.number
     this.#lastSequence = seal.lastSequence
     this.#highestSequence = Math.max(this.#highestSequence, seal.lastSequence)
   }
@@ -162,7 +170,7 @@ class Survey {
         const reason = 'segment does not follow the one before'
         throw new CorruptionError(name, SEGMENT_HEADER_BYTES, reason)
       }
-      const begins = checkpoint.segment === segment.number && checkpoint.offset > 0
+      const begins = checkpoint.ordinal === segment.ordinal && checkpoint.offset > 0
       const walk = walkSegment(file, {
         number: segment.number,
         seed: frameSeed(header.identity),
@@ -187,9 +195,9 @@ class Survey {
   /** A segment goes on where the one before ended, unless that one was below the checkpoint and is gone. */
   #follows(header: SegmentHeader): boolean {
     const end = this.#end
-    if (header.predecessor === end.segment) return header.predecessorLength === end.offset
-    const named = { segment: header.predecessor, offset: header.predecessorLength }
-    return named.segment > end.segment && compareLogPositions(named, this.#checkpoint) <= 0
+    if (header.predecessor === end.ordinal) return header.predecessorLength === end.offset
+    const named = { ordinal: header.predecessor, offset: header.predecessorLength }
+    return named.ordinal > end.ordinal && compareLogPositions(named, this.#checkpoint) <= 0
   }
 
   addOpen(segment: KnownSegment): void {
@@ -198,7 +206,8 @@ class Survey {
       const seed = frameSeed(identityOf(this.#context, segment))
       let walk: SegmentWalkResult | undefined
       if (!this.#ended && size > 0) walk = this.#walkOpen(file, segment, seed, size)
-      this.#open.push({ number: segment.number, size, frames: walk?.frames ?? [] })
+      const { number, ordinal } = segment
+      this.#open.push({ number, ordinal, size, frames: walk?.frames ?? [] })
       const from = walk?.damage ? walk.damage.offset : walk ? size : 0
       const window = new FileWindow(file, size)
       findFrames(file, seed, from, size, (frame) => {
@@ -220,7 +229,8 @@ class Survey {
       header = readHeader(this.#context, file, segment, size)
     } catch (error) {
       if (!(error instanceof CorruptionError)) throw error
-      this.#stop({ segment: segment.number, offset: 0 }, error.reason)
+      this.#endFile = segment.number
+      this.#stop({ ordinal: segment.ordinal, offset: 0 }, error.reason)
       return undefined
     }
     if (!this.#follows(header)) {
@@ -237,7 +247,8 @@ class Survey {
       proveValues: true,
     })
     for (const frame of walk.frames) this.#noteFrame(frame)
-    this.#end = { segment: segment.number, offset: walk.validEnd }
+    this.#endFile = segment.number
+    this.#end = { ordinal: segment.ordinal, offset: walk.validEnd }
     if (walk.nextSequence !== undefined) this.#lastSequence = walk.nextSequence - 1
     if (walk.damage) this.#stop(this.#end, walk.damage.reason)
     return walk
@@ -260,18 +271,19 @@ class Survey {
 
   result(): LogSurvey {
     if (compareLogPositions(this.#end, this.#provedEnd) < 0) {
-      const { segment, offset } = this.#end
-      const proved = this.#provedEnd
-      const reason = this.#reason ?? 'log ends'
+      const { ordinal, offset } = this.#provedEnd
+      const isSame = ordinal === this.#end.ordinal
+      const place = isSame ? `at ${offset}` : `at ${offset} of file ${ordinal} of the log`
       throw new CorruptionError(
-        segmentName(segment),
-        offset,
-        `${reason} before its proved end, which is ${segmentName(proved.segment)} at ${proved.offset}:`,
+        segmentName(this.#endFile),
+        this.#end.offset,
+        `${this.#reason ?? 'log ends'} before its proved end, which is ${place}:`,
       )
     }
     return {
       provedEnd: this.#provedEnd,
       end: this.#end,
+      endFile: this.#endFile,
       reason: this.#reason,
       open: this.#open,
       lastSequence: this.#lastSequence,
@@ -319,15 +331,22 @@ function readHeader(
   if (header.identity.salt !== segment.salt) {
     throw new CorruptionError(segmentName(segment.number), 56, 'segment carries another salt')
   }
+  if (header.ordinal !== segment.ordinal) {
+    throw new CorruptionError(
+      segmentName(segment.number),
+      68,
+      'segment has another place in the log',
+    )
+  }
   return header
 }
 
 /** What must change before a recovered log is served. */
 export interface LogRecoveryPlan {
   /** Open segments whose bytes up to `length` are proved: they are sealed there. */
-  readonly seal: readonly { number: number; length: number; lastSequence: number }[]
+  readonly seal: readonly (SegmentSeal & { readonly ordinal: LogOrdinal })[]
   /** Open segments that hold nothing proved: they leave the version. */
-  readonly drop: readonly number[]
+  readonly drop: readonly FileNumber[]
   /** Valid frames that are not proved, in log order: they are copied to a new segment. */
   readonly copy: readonly { readonly segment: number; readonly frame: FrameSummary }[]
   /** Byte ranges that belong to no valid frame: they are set aside. */
@@ -336,24 +355,24 @@ export interface LogRecoveryPlan {
 
 /** Decides for each open segment: pure. `lastSealed` is the last sequence below the first open segment. */
 export function planLogRecovery(survey: LogSurvey, lastSealed: number): LogRecoveryPlan {
-  const seal: { number: number; length: number; lastSequence: number }[] = []
+  const seal: (SegmentSeal & { readonly ordinal: LogOrdinal })[] = []
   const drop: number[] = []
   const copy: { segment: number; frame: FrameSummary }[] = []
   const torn: { segment: number; from: number; to: number }[] = []
   let lastSequence = lastSealed
-  for (const { number, size, frames } of survey.open) {
+  for (const { number, ordinal, size, frames } of survey.open) {
     let length = 0
     let validEnd = 0
     for (const frame of frames) {
       validEnd = frame.offset + frame.length
-      if (compareLogPositions({ segment: number, offset: validEnd }, survey.provedEnd) <= 0) {
+      if (compareLogPositions({ ordinal, offset: validEnd }, survey.provedEnd) <= 0) {
         length = validEnd
         lastSequence = frame.firstSequence + frame.recordCount - 1
       } else {
         copy.push({ segment: number, frame })
       }
     }
-    if (length > 0) seal.push({ number, length, lastSequence })
+    if (length > 0) seal.push({ number, ordinal, length, lastSequence })
     else drop.push(number)
     if (size > validEnd) torn.push({ segment: number, from: validEnd, to: size })
   }

@@ -3,7 +3,8 @@
  *
  *   offset size field
  *        0   64 file header         lib/base/files/file-header.ts, kind 3
- *       64    8 predecessor         number of the segment before, 0 for the first of a log
+ *       64    4 predecessor         ordinal of the segment before, 0 for the first of a log
+ *       68    4 ordinal             place of this segment in the log
  *       72    8 predecessorLength   where that one ends
  *       80    8 firstSequence       of the first frame in this segment
  *       88    2 ignoreFlags         unknown bits are ignored
@@ -24,13 +25,14 @@ import {
 } from '../../lib/base/files/file-header.ts'
 import { segmentName } from '../../lib/base/files/file-names.ts'
 import { frameSeed } from '../../lib/base/files/frame.ts'
-import type { SegmentNumber, Sequence } from '../../lib/base/ids.ts'
+import type { LogOrdinal, Sequence } from '../../lib/base/ids.ts'
 
 export const SEGMENT_HEADER_BYTES: number = FILE_HEADER_BYTES + 32
 
 export interface SegmentHeader {
   readonly identity: FileIdentity
-  readonly predecessor: SegmentNumber
+  readonly ordinal: LogOrdinal
+  readonly predecessor: LogOrdinal
   readonly predecessorLength: number
   readonly firstSequence: Sequence
 }
@@ -38,7 +40,8 @@ export interface SegmentHeader {
 export function writeSegmentHeader(bytes: Uint8Array, at: number, header: SegmentHeader): void {
   writeFileHeader(bytes, at, header.identity)
   const chain = at + FILE_HEADER_BYTES
-  writeU64(bytes, chain, header.predecessor)
+  writeU32(bytes, chain, header.predecessor)
+  writeU32(bytes, chain + 4, header.ordinal)
   writeU64(bytes, chain + 8, header.predecessorLength)
   writeU64(bytes, chain + 16, header.firstSequence)
   writeU32(bytes, chain + 24, 0)
@@ -68,7 +71,8 @@ export function readSegmentHeader(
   if (refuseFlags !== 0) throw unknownChain(name, refuseFlags)
   return {
     identity,
-    predecessor: readU64(chain, 0),
+    ordinal: readU32(chain, 4),
+    predecessor: readU32(chain, 0),
     predecessorLength: readU64(chain, 8),
     firstSequence: readU64(chain, 16),
   }

@@ -9,6 +9,7 @@ import { syncFailed, toWiscError, type WiscError } from '../../lib/base/errors.t
 import { joinPath, segmentName } from '../../lib/base/files/file-names.ts'
 import { frameSeed } from '../../lib/base/files/frame.ts'
 import { unlinkIfPossible } from '../../lib/base/files/unlink.ts'
+import type { LogOrdinal } from '../../lib/base/ids.ts'
 import { randomU32 } from '../../lib/base/random.ts'
 import type { Signal } from '../../lib/base/signal.ts'
 import type { LogStart, OpenSegment } from './log-parts.ts'
@@ -19,6 +20,7 @@ export class SegmentPreparer {
   /** Told when `take` may have another answer. */
   readonly #changed: Signal
   readonly #syncer: Pick<LogSyncer, 'note'>
+  #nextOrdinal: LogOrdinal
   #spare: OpenSegment | undefined
   /** Its name is durable; the edit that was to add it was refused. */
   #refused: OpenSegment | undefined
@@ -30,6 +32,7 @@ export class SegmentPreparer {
 
   constructor(start: LogStart, changed: Signal, syncer: Pick<LogSyncer, 'note'>) {
     this.#start = start
+    this.#nextOrdinal = start.nextOrdinal
     this.#changed = changed
     this.#syncer = syncer
   }
@@ -102,8 +105,8 @@ export class SegmentPreparer {
   async #prepare(): Promise<void> {
     this.#refused ??= await this.#create()
     const segment = this.#refused
-    const { number, salt, file } = segment
-    await this.#start.edits.addSegment({ number, salt })
+    const { number, salt, ordinal, file } = segment
+    await this.#start.edits.addSegment({ number, salt, ordinal })
     this.#refused = undefined
     this.#spare = segment
     this.#start.readers.adopt(number, file)
@@ -125,6 +128,7 @@ export class SegmentPreparer {
       throw error
     }
     const seed = frameSeed({ kind: 'segment', databaseId, number, salt })
-    return { number, file, seed, salt, length: 0, lastSequence: 0 }
+    const ordinal = this.#nextOrdinal++
+    return { number, salt, ordinal, file, seed, length: 0, lastSequence: 0 }
   }
 }

@@ -12,13 +12,12 @@ import { FileWindow } from '../../lib/base/files/file-window.ts'
 import { FRAME_HEADER_BYTES, frameSeed, writeFrameHeader } from '../../lib/base/files/frame.ts'
 import type { StoreDirectory } from '../../lib/base/files/store-directory.ts'
 import type { LogPosition } from '../../lib/base/log-position.ts'
+import type { NewSegment } from './log-parts.ts'
 import type { LogRecoveryPlan } from './recovery.ts'
 import { SEGMENT_HEADER_BYTES, writeSegmentHeader } from './segment-header.ts'
 import { copyFrame } from './segment-walk.ts'
 
-export interface CopiedTail {
-  readonly number: number
-  readonly salt: number
+export interface CopiedTail extends NewSegment {
   readonly length: number
   readonly lastSequence: number
 }
@@ -30,16 +29,17 @@ export interface CopiedTail {
  */
 export function copyTail(
   context: StoreDirectory,
-  target: { readonly number: number; readonly salt: number },
+  target: NewSegment,
   predecessor: LogPosition,
   durable: LogPosition,
   durableEdit: number,
   copy: LogRecoveryPlan['copy'],
 ): CopiedTail {
   const { fileSystem, directory, databaseId } = context
-  const identity = { kind: 'segment' as const, databaseId, ...target }
+  const { number, salt, ordinal } = target
+  const identity = { kind: 'segment' as const, databaseId, number, salt }
   const seed = frameSeed(identity)
-  const file = fileSystem.open(joinPath(directory, segmentName(target.number)), 'create')
+  const file = fileSystem.open(joinPath(directory, segmentName(number)), 'create')
   let source:
     | { readonly number: number; readonly file: File; readonly window: FileWindow }
     | undefined
@@ -49,7 +49,8 @@ export function copyTail(
     const header = new Uint8Array(SEGMENT_HEADER_BYTES)
     writeSegmentHeader(header, 0, {
       identity,
-      predecessor: predecessor.segment,
+      ordinal,
+      predecessor: predecessor.ordinal,
       predecessorLength: predecessor.offset,
       firstSequence: copy[0]!.frame.firstSequence,
     })

@@ -12,8 +12,8 @@
  *       32    4 recordCount     0 in a marker frame
  *       36    2 ignoreFlags     unknown bits are ignored
  *       38    2 refuseFlags     unknown bits: WISC_FORMAT_VERSION, whatever the body is
- *       40    8 durableFile     up to here the log was durable when this frame was built:
- *       48    8 durableOffset     file number and offset
+ *       40    8 durableIn       up to here the log was durable when this frame was built: ordinal of a file
+ *       48    8 durableOffset     of the log, and offset in it (a manifest: its own number, and offset)
  *       56    8 durableEdit     number of the last durable version edit
  *
  * The seed is the CRC-32 of database id, file number and salt. With the offset inside, a frame proves
@@ -64,7 +64,7 @@ export function writeFrameHeader(
   writeU64(bytes, at + 24, header.firstSequence)
   writeU32(bytes, at + 32, header.recordCount)
   writeU32(bytes, at + 36, 0)
-  writeU64(bytes, at + 40, header.durable.segment)
+  writeU64(bytes, at + 40, header.durable.ordinal)
   writeU64(bytes, at + 48, header.durable.offset)
   writeU64(bytes, at + 56, header.durableEdit)
   writeU32(bytes, at + 4, crc32From(seed, bytes.subarray(at + 8, at + FRAME_HEADER_BYTES)))
@@ -113,7 +113,7 @@ export function readFrameHeader(
     firstSequence: readU64(bytes, at + 24),
     recordCount: readU32(bytes, at + 32),
     refuseFlags: readU16(bytes, at + 38),
-    durable: { segment: readU64(bytes, at + 40), offset: readU64(bytes, at + 48) },
+    durable: { ordinal: readU64(bytes, at + 40), offset: readU64(bytes, at + 48) },
     durableEdit: readU64(bytes, at + 56),
   }
 }

@@ -11,10 +11,9 @@
 import { WiscError } from '../../base/errors.ts'
 import type { SegmentNumber } from '../../base/ids.ts'
 import type { PlannedFile } from '../../contract/collection-plan.ts'
-import { logicalSegments } from '../../state/value-log-files.ts'
-import { holderOf } from '../../tree/version/version.ts'
+import { fileOf, isOpen, segmentsOf } from '../../tree/version/version.ts'
 import { type CollectedStore, NOTHING_DONE, type StepResult } from './action.ts'
-import { diskBytesOf, editWithout, valueLogFile } from './victims.ts'
+import { diskBytesOf, segmentsLeft, victimFile } from './victims.ts'
 
 /** @throws WISC_STALE if they are in use by now */
 export async function drop(
@@ -24,11 +23,11 @@ export async function drop(
   const { versions } = store
   const bytesFreed = diskBytesOf(files, store)
   for (const { number } of files) {
-    valueLogFile(versions.current, number)
+    victimFile(versions.current, number)
     // Writers may have gone on with the active segment until it was sealed.
-    checkUnreferenced(logicalSegments(versions.current, number), store)
+    checkUnreferenced(segmentsOf(versions.current, number), store)
   }
-  await versions.apply(editWithout(versions.current, files, new Set()))
+  await versions.apply({ removedSegments: segmentsLeft(versions.current, files, new Set()) })
   return { ...NOTHING_DONE, bytesFreed }
 }
 
@@ -40,8 +39,8 @@ export async function forget(
   const { versions } = store
   checkUnreferenced(segments, store)
   for (const number of segments) {
-    // I12: a segment with a file of its own may hold what is in no table yet; it can only be dropped.
-    if (holderOf(versions.current, number) === (number as number)) throw stale(number)
+    // I12: a segment in the file of its own number may hold what is in no table yet; it can only be dropped.
+    if (versions.current.segments.get(number) === number) throw stale(number)
   }
   await versions.apply({ removedSegments: segments })
   return NOTHING_DONE
@@ -55,9 +54,9 @@ function checkUnreferenced(
   const { current } = versions
   space.references.update(current)
   for (const segment of segments) {
-    const isKnown = holderOf(current, segment) !== undefined
-    const isOpen = current.segments.get(segment)?.state === 'open'
-    if (!isKnown || isOpen || space.references.of(segment) !== undefined) throw stale(segment)
+    const file = fileOf(current, segment)
+    const mayGo = file !== undefined && !isOpen(file)
+    if (!mayGo || space.references.of(segment) !== undefined) throw stale(segment)
   }
 }
 

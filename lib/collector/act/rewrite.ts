@@ -14,7 +14,7 @@ import type { RewriteStep } from '../../contract/collection-plan.ts'
 import type { VersionEdit } from '../../tree/version/version-edit.ts'
 import type { VersionSet } from '../../tree/version/version-set.ts'
 import { type CollectedStore, NOTHING_DONE, type StepControl, type StepResult } from './action.ts'
-import { diskBytesOf, editWithout, victims } from './victims.ts'
+import { diskBytesOf, segmentsLeft, victims } from './victims.ts'
 
 export async function rewrite(
   step: RewriteStep,
@@ -55,8 +55,8 @@ async function rewriteClaimed(
     const { relocation, bytesWritten } = await runner.run(job, control)
     const surviving = new Set(relocation?.parts.map(({ segment }) => segment))
     await publish(versions, fileNumber, {
-      ...editWithout(versions.current, step.files, surviving),
-      ...(relocation && { addedRelocations: [relocation] }),
+      removedSegments: segmentsLeft(versions.current, step.files, surviving),
+      ...(relocation && { addedFiles: [{ role: 'relocation', ...relocation }] }),
     })
     const bytesCopied = relocation?.parts.reduce((sum, part) => sum + part.bytes, 0) ?? 0
     const output = relocation ? space.usage.ofValueLogFile(fileNumber) : 0
@@ -72,7 +72,7 @@ async function publish(versions: VersionSet, number: FileNumber, edit: VersionEd
     await versions.apply(edit)
   } catch (error) {
     // As soon as no crash can bring the edit back.
-    if (edit.addedRelocations) versions.discard({ kind: 'segment', number })
+    if (edit.addedFiles) versions.discard({ kind: 'segment', number })
     throw toWiscError(error)
   }
 }

@@ -1,14 +1,12 @@
-/** The files that an action takes: what a job needs to know of them, what they take on disk, the edit without them. */
-import type { ValueLogFile } from '../../../vlog/collect/victim.ts'
+/** The files that an action takes: what a job needs to know of them, what they take on disk, what leaves with them. */
+import type { VictimFile } from '../../../vlog/collect/victim.ts'
 import { WiscError } from '../../base/errors.ts'
 import type { FileNumber, SegmentNumber } from '../../base/ids.ts'
 import { compareLogPositions } from '../../base/log-position.ts'
 import type { PlannedFile } from '../../contract/collection-plan.ts'
 import { pointingInto } from '../../space/pointing.ts'
-import { logicalSegments } from '../../state/value-log-files.ts'
 import type { TableMeta } from '../../tree/entry.ts'
-import { isRelocated, type Version } from '../../tree/version/version.ts'
-import type { VersionEdit } from '../../tree/version/version-edit.ts'
+import { segmentsOf, type Version } from '../../tree/version/version.ts'
 import type { MarkedStore } from './action.ts'
 
 /** The files themselves, and the tables that point to what they hold. @throws WISC_STALE */
@@ -16,50 +14,37 @@ export function victims(
   version: Version,
   numbers: readonly FileNumber[],
   { space }: Pick<MarkedStore, 'space'>,
-): { files: ValueLogFile[]; tables: TableMeta[]; liveRecords: number } {
+): { files: VictimFile[]; tables: TableMeta[]; liveRecords: number } {
   const { tables, records } = pointingInto(version, space.references, numbers)
-  const files = numbers.map((number) => valueLogFile(version, number))
+  const files = numbers.map((number) => victimFile(version, number))
   return { files, tables, liveRecords: records }
 }
 
 /** A file that may be taken. @throws WISC_STALE if there is none of this number */
-export function valueLogFile(version: Version, number: FileNumber): ValueLogFile {
-  const relocation = version.relocations.get(number)
-  if (relocation)
-    return { kind: 'relocation', number, salt: relocation.salt, length: relocation.length }
-  // A segment's own file bears its number.
-  const segment = version.segments.get(number as number)
-  const isOurs =
-    segment?.state === 'sealed' &&
-    !isRelocated(segment) &&
-    // I12: above the checkpoint records are in no table, and the log has to be replayed from there.
-    compareLogPositions({ segment: segment.number, offset: segment.length }, version.checkpoint) <=
-      0
-  if (!isOurs) {
+export function victimFile(version: Version, number: FileNumber): VictimFile {
+  const file = version.files.get(number)
+  if (file?.role === 'relocation') {
+    return { kind: 'relocation', number, salt: file.salt, length: file.length }
+  }
+  const end = file?.seal && { ordinal: file.ordinal, offset: file.seal.length }
+  // I12: above the checkpoint records are in no table, and the log has to be replayed from there.
+  if (file === undefined || !end || compareLogPositions(end, version.checkpoint) > 0) {
     throw new WiscError(
       'WISC_STALE',
       `the file has changed since the plan was made number=${number}`,
     )
   }
-  return { kind: 'segment', number, salt: segment.salt, length: segment.length }
+  return { kind: 'segment', number, salt: file.salt, length: end.offset }
 }
 
-/** The edit that takes files out of a version; segments in `surviving` move to another file. */
-export function editWithout(
+/** What leaves a version with these files: their segments, but for those that `surviving` moves to another. */
+export function segmentsLeft(
   version: Version,
   files: readonly PlannedFile[],
   surviving: ReadonlySet<SegmentNumber>,
-): VersionEdit {
-  const segments = files.flatMap(({ number }) => logicalSegments(version, number))
-  return {
-    // Under its own number a relocation is no segment of the version before it has gone.
-    removedSegments: segments.filter(
-      (segment) => !surviving.has(segment) && !version.relocations.has(segment as number),
-    ),
-    removedRelocations: files.flatMap(({ kind, number }) =>
-      kind === 'relocation' ? [number] : [],
-    ),
-  }
+): SegmentNumber[] {
+  const segments = files.flatMap(({ number }) => segmentsOf(version, number))
+  return segments.filter((segment) => !surviving.has(segment))
 }
 
 export function diskBytesOf(

@@ -1,6 +1,6 @@
 /** What the planner goes by: the rules that all plans for a store have in common, and what one plan is to come to. */
 import type { ResolvedOptions } from '../../contract/options.ts'
-import type { Version } from '../../tree/version/version.ts'
+import { fileLength, type Version } from '../../tree/version/version.ts'
 
 /** Of a store. Sizes in bytes. */
 export interface PlanningRules {
@@ -36,7 +36,7 @@ const SEGMENT_BYTES_LEAST = 4 * 1024 * 1024
 /** @param punchHoles false also where the platform has refused to make holes */
 export function planningRules(
   { segmentBytes }: Pick<ResolvedOptions, 'segmentBytes'>,
-  version: Pick<Version, 'segments'>,
+  version: Pick<Version, 'files'>,
   targetSpaceAmplification: number,
   punchHoles: boolean,
 ): PlanningRules {
@@ -50,13 +50,13 @@ export function planningRules(
 }
 
 /**
- * By the segments as they were written: whoever looks at a store need not know how long they may be. A full one says
- * all; as a rule that is the first, and the others, a hundred thousand perhaps, are not looked at.
+ * By the files as they were written: whoever looks at a store need not know how long they may be. A full one says
+ * all; as a rule that is the first, and the others, twenty thousand perhaps, are not looked at.
  */
-function smallFileBytes(segmentBytes: number, { segments }: Pick<Version, 'segments'>): number {
+function smallFileBytes(segmentBytes: number, { files }: Pick<Version, 'files'>): number {
   let longest = Math.min(SEGMENT_BYTES_LEAST, segmentBytes)
-  for (const segment of segments.values()) {
-    if (segment.state === 'sealed') longest = Math.max(longest, segment.length)
+  for (const file of files.values()) {
+    longest = Math.max(longest, fileLength(file) ?? 0)
     if (longest >= segmentBytes * FULL_SHARE) return SMALL_FILE_SHARE * segmentBytes
   }
   return SMALL_FILE_SHARE * longest

@@ -23,6 +23,7 @@ import type { ReadingEngine } from '../../reads/reading-engine.ts'
 import { amplificationOf } from '../../space/collection-figures.ts'
 import type { Space } from '../../space/space.ts'
 import { Store } from '../../store/store.ts'
+import { isOpen } from '../../tree/version/version.ts'
 import {
   ballastGrowth,
   type ExposedTree,
@@ -129,11 +130,12 @@ class Forecast {
   }
 
   #exposed(file: CollectibleFile, tree: ExposedTree): CollectibleFile {
-    const { segments } = this.#engine.version
-    const isLast = file.number === Math.max(...segments.keys())
+    const { files, log } = this.#engine.version
+    const isLast = file.number === log.last?.[1]
+    const known = files.get(file.number)
     // Who opens the store for this seals what it finds; in another process the last one is written on.
     const needsSeal =
-      segments.get(file.number)?.state === 'open' && isLast && this.#options.owner !== undefined
+      known !== undefined && isOpen(known) && isLast && this.#options.owner !== undefined
     return asAsked({ ...exposedFile(file, tree), needsSeal }, this.#segments)
   }
 

@@ -1,6 +1,5 @@
 /** What a punch of a file will give when the store has been flushed and compacted: marked by what is kept then. */
 import { markSteps } from '../../../vlog/collect/mark.ts'
-import type { ValueLogFile } from '../../../vlog/collect/victim.ts'
 import { emptyVictimRecord, type VictimRecords } from '../../../vlog/collect/victim-records.ts'
 import { withMark } from '../../collector/exact-plan.ts'
 import { estimatePunch } from '../../collector/plan/costs.ts'
@@ -9,7 +8,7 @@ import type { CollectibleFile } from '../../contract/collection-plan.ts'
 import type { ReadingEngine } from '../../reads/reading-engine.ts'
 import type { ExposedTree } from './exposed-store.ts'
 import { inTurns } from './in-turns.ts'
-import { fileOfNumber } from './marked-records.ts'
+import { victimFile } from './marked-records.ts'
 
 /** The file with its holes: by guess if there are too many records to know their places. */
 export async function markKept(
@@ -26,7 +25,7 @@ export async function markKept(
     return { ...file, marked: { holes, holeBytes } }
   }
   const { context } = engine
-  const victim: ValueLogFile = fileOfNumber(engine, file.number)
+  const victim = victimFile(engine, file.number)
   const input = { ...context, files: [victim], minimumHoleBytes: rules.minimumHoleBytes }
   const { files } = await inTurns(markSteps(input, marksOf(tree), context), signal)
   return withMark(file, files[0]!)

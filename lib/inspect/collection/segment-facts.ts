@@ -8,8 +8,8 @@ import { tableName } from '../../base/files/file-names.ts'
 import { bytesInVain } from '../../collector/walked-tree.ts'
 import type { CollectionPlan } from '../../contract/collection.ts'
 import type { ReadingEngine } from '../../reads/reading-engine.ts'
-import { logicalSegments } from '../../state/value-log-files.ts'
 import { Store } from '../../store/store.ts'
+import { segmentsOf } from '../../tree/version/version.ts'
 import { fileHolding, markedRecords } from './marked-records.ts'
 import { exactPlan, type SegmentRow, segmentRows, walkedWith } from './segment-report.ts'
 
@@ -95,7 +95,7 @@ async function planAlone(
 }
 
 function referringTables(engine: ReadingEngine, file: number): ReferringTable[] {
-  const segments = new Set(logicalSegments(engine.version, file))
+  const segments = new Set(segmentsOf(engine.version, file))
   const found: ReferringTable[] = []
   engine.version.levels.forEach(({ runs }, level) => {
     for (const { number } of runs.flatMap((run) => run.tables)) {
@@ -140,7 +140,7 @@ async function pins(
   readers: NonNullable<FactsOptions['readers']>,
   signal: AbortSignal,
 ): Promise<Pin[]> {
-  const segments = logicalSegments(engine.version, file)
+  const segments = segmentsOf(engine.version, file)
   const found: Pin[] = []
   for (const { sequence, count } of readers) {
     const walked = await walkedWith(engine, [sequence], signal)

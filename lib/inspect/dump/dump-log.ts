@@ -54,7 +54,8 @@ export function* dumpSegment(
 
 function chainItem(head: Uint8Array): Item {
   const reader = new FieldReader(head, FILE_HEADER_BYTES, FILE_HEADER_BYTES)
-  reader.u64('predecessor')
+  reader.u32('predecessor')
+  reader.u32('ordinal')
   reader.u64('predecessorLength')
   reader.u64('firstSequence')
   reader.u16('ignoreFlags', true)
@@ -87,7 +88,7 @@ export function readFrame(bytes: Uint8Array, offset: number): FieldReader {
   reader.u32('recordCount')
   reader.u16('ignoreFlags', true)
   reader.u16('refuseFlags', true)
-  reader.u64('durableFile')
+  reader.u64('durableIn')
   reader.u64('durableOffset')
   reader.u64('durableEdit')
   return reader

@@ -21,11 +21,12 @@ const FRAME_OVERHEAD_BYTES = FRAME_HEADER_BYTES + 4
 const FIELDS: Readonly<Record<number, readonly [name: string, ...numbers: string[]]>> = {
   2: ['nextFileNumber', 'number'],
   4: ['lastSequence', 'sequence'],
-  6: ['checkpoint', 'segment', 'offset'],
-  8: ['durable', 'segment', 'offset'],
-  10: ['cleanEnd', 'segment', 'offset'],
-  12: ['removedTable', 'number'],
-  14: [
+  6: ['checkpoint', 'ordinal', 'offset'],
+  8: ['durable', 'ordinal', 'offset'],
+  10: ['cleanEnd', 'ordinal', 'offset'],
+  12: ['continues'],
+  18: ['removedTable', 'number'],
+  20: [
     'addedTable',
     'level',
     'runId',
@@ -37,14 +38,14 @@ const FIELDS: Readonly<Record<number, readonly [name: string, ...numbers: string
     'smallestSequence',
     'largestSequence',
   ],
-  16: ['addedSegment', 'number', 'salt'],
-  18: ['sealedSegment', 'number', 'length', 'lastSequence'],
-  20: ['removedSegment', 'number'],
-  22: ['addedRelocation', 'number', 'salt', 'length', 'parts'],
-  24: ['removedRelocation', 'number'],
+  22: ['removedSegment', 'number'],
+  24: ['addedFile', 'number', 'salt'],
+  26: ['sealedFile', 'number', 'length', 'lastSequence'],
 }
-const ADDED_TABLE = 14
-const ADDED_RELOCATION = 22
+const ADDED_TABLE = 20
+const ADDED_FILE = 24
+const LOG_ROLE = 0
+const RELOCATION_ROLE = 1
 
 export function* dumpManifest(
   context: DumpContext,
@@ -120,14 +121,36 @@ function* editItems(edit: Uint8Array, offset: number): Generator<Item> {
       reader.bytes('smallestKey', reader.varint('smallestKeyLength', true))
       reader.bytes('largestKey', reader.varint('largestKeyLength', true))
     }
-    while (tag === ADDED_RELOCATION && reader.left > 0 && !reader.failed) {
-      for (const number of ['segment', 'records', 'bytes']) reader.varint(`part.${number}`)
-    }
+    const isKnown = tag === ADDED_TABLE || (tag === ADDED_FILE && readAddedFile(reader))
+    if (isKnown) readExtensions(reader)
     if (reader.left > 0) reader.hex('unknown', reader.left, false)
     yield reader.item(name, end - at)
     if (reader.failed) {
       yield damageItem(offset + at, offset + end, 'field of a version edit is malformed')
     }
     at = end
+  }
+}
+
+/** What an added file has behind number and salt. @returns false if its role is not known, nor what follows */
+function readAddedFile(reader: FieldReader): boolean {
+  const role = reader.varint('role')
+  if (role === LOG_ROLE) reader.varint('ordinal')
+  if (role !== RELOCATION_ROLE) return role === LOG_ROLE
+  reader.varint('length')
+  for (let parts = reader.varint('parts'); parts > 0 && reader.left > 0; parts--) {
+    for (const number of ['segment', 'records', 'bytes']) reader.varint(`part.${number}`)
+  }
+  return true
+}
+
+function readExtensions(reader: FieldReader): void {
+  while (reader.left > 0 && !reader.failed) {
+    const tag = reader.varint('extension')
+    reader.hex(
+      `extension.${tag}`,
+      Math.min(reader.varint('extensionLength', true), reader.left),
+      false,
+    )
   }
 }

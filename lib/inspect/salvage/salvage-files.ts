@@ -5,7 +5,11 @@
  * counts, and only if the log names no later edit as durable: an older one would take files for orphans that are none.
  */
 
-import { readSegmentHeader, SEGMENT_HEADER_BYTES } from '../../../vlog/log/segment-header.ts'
+import {
+  readSegmentHeader,
+  SEGMENT_HEADER_BYTES,
+  type SegmentHeader,
+} from '../../../vlog/log/segment-header.ts'
 import { IoError, isNewerVersion, toWiscError, WiscError } from '../../base/errors.ts'
 import { FILE_HEADER_BYTES } from '../../base/files/file-header.ts'
 import {
@@ -18,11 +22,12 @@ import {
 } from '../../base/files/file-names.ts'
 import type { File, FileSystem, Lock } from '../../base/files/file-system.ts'
 import { FRAME_HEADER_BYTES, frameSeed, readKnownFrame } from '../../base/files/frame.ts'
+import type { FileNumber, LogOrdinal, VersionNumber } from '../../base/ids.ts'
 import { lockStoreQuietly } from '../../base/platform/store-lock.ts'
 import { refuseUnfinished } from '../../recovery/store-place.ts'
 import { readCurrent } from '../../tree/version/current.ts'
 import { readManifest } from '../../tree/version/manifest.ts'
-import type { Version } from '../../tree/version/version.ts'
+import { logFiles as logFilesOf, type Version } from '../../tree/version/version.ts'
 import { readRange } from '../dump/dump-context.ts'
 import { findIdentity, kindOf } from '../dump/file-identity.ts'
 
@@ -44,7 +49,9 @@ export interface StoreFiles {
   /** What the manifest makes of them; undefined if it cannot be trusted. */
   readonly version: Version | undefined
   /** Where a segment ends, if the segment behind it or the manifest says so. */
-  readonly segmentEnds: ReadonlyMap<number, number>
+  readonly segmentEnds: ReadonlyMap<FileNumber, number>
+  /** Which place a segment has in the log, if it or the manifest says so. */
+  readonly ordinals: ReadonlyMap<FileNumber, LogOrdinal>
   readonly damage: FileDamage[]
 }
 
@@ -76,12 +83,15 @@ export function findStoreFiles(fileSystem: FileSystem, directory: string): Store
     return found
   })
   const databaseId = current?.databaseId ?? commonId(fileSystem, directory, names)
-  const segmentEnds = new Map<number, number>()
+  const ends = new Map<LogOrdinal, number>()
+  const ordinals = new Map<FileNumber, LogOrdinal>()
   let durableEdit = 0
-  for (const number of logFiles) {
+  for (const number of numbers.segment) {
     const facts = readChain(fileSystem, directory, number, databaseId)
+    if (facts === undefined) continue
     durableEdit = Math.max(durableEdit, facts.durableEdit)
-    if (facts.predecessor > 0) segmentEnds.set(facts.predecessor, facts.predecessorLength)
+    ordinals.set(number, facts.header.ordinal)
+    ends.set(facts.header.predecessor, facts.header.predecessorLength)
   }
   const manifest = Math.max(...manifests, current?.manifestNumber ?? 0)
   const version = attempt(damage, manifest === 0 ? 'MANIFEST' : manifestName(manifest), () => {
@@ -93,10 +103,16 @@ export function findStoreFiles(fileSystem: FileSystem, directory: string): Store
     }
     return read.version
   })
-  for (const segment of version?.segments.values() ?? []) {
-    if (segment.state === 'sealed') segmentEnds.set(segment.number, segment.length)
+  for (const { number, ordinal, seal } of version ? logFilesOf(version) : []) {
+    ordinals.set(number, ordinal)
+    if (seal) ends.set(ordinal, seal.length)
   }
-  return { directory, databaseId, tables, logFiles, version, segmentEnds, damage }
+  const segmentEnds = new Map<FileNumber, number>()
+  for (const [number, ordinal] of ordinals) {
+    const end = ends.get(ordinal)
+    if (end !== undefined) segmentEnds.set(number, end)
+  }
+  return { directory, databaseId, tables, logFiles, version, segmentEnds, ordinals, damage }
 }
 
 function noStore(directory: string): WiscError {
@@ -178,24 +194,22 @@ function withFile<T>(
 function readChain(
   fileSystem: FileSystem,
   directory: string,
-  number: number,
+  number: FileNumber,
   databaseId: Uint8Array,
-): { predecessor: number; predecessorLength: number; durableEdit: number } {
-  const none = { predecessor: 0, predecessorLength: 0, durableEdit: 0 }
+): { readonly header: SegmentHeader; readonly durableEdit: VersionNumber } | undefined {
   const name = segmentName(number)
-  const facts = withFile(fileSystem, directory, name, (file) => {
+  return withFile(fileSystem, directory, name, (file) => {
     const head = readRange(file, 0, SEGMENT_HEADER_BYTES)
-    if (kindOf(head) !== 'segment') return none
-    const { identity, predecessor, predecessorLength } = readSegmentHeader(head, number, databaseId)
-    const seed = frameSeed(identity)
+    if (kindOf(head) !== 'segment') return undefined
+    const header = readSegmentHeader(head, number, databaseId)
+    const seed = frameSeed(header.identity)
     let durableEdit = 0
     for (let offset = SEGMENT_HEADER_BYTES; ; ) {
       const bytes = readRange(file, offset, FRAME_HEADER_BYTES)
       const frame = readKnownFrame(bytes, 0, seed, offset, name)
-      if (!frame) return { predecessor, predecessorLength, durableEdit }
+      if (!frame) return { header, durableEdit }
       durableEdit = Math.max(durableEdit, frame.durableEdit)
       offset += frame.length
     }
   })
-  return facts ?? none
 }

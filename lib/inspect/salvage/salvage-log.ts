@@ -86,10 +86,9 @@ function knownIdentity(
   number: number,
   databaseId: Uint8Array,
 ): FileIdentity | undefined {
-  const relocation = version?.relocations.get(number)
-  if (relocation) return { kind: 'relocation', databaseId, number, salt: relocation.salt }
-  const segment = version?.segments.get(number)
-  return segment && { kind: 'segment', databaseId, number, salt: segment.salt }
+  const file = version?.files.get(number)
+  const kind = file?.role === 'relocation' ? 'relocation' : 'segment'
+  return file && { kind, databaseId, number, salt: file.salt }
 }
 
 function holdsFrame(file: File, options: SegmentScanOptions): boolean {

@@ -20,7 +20,7 @@ import { compareBytes } from '../../base/bytes.ts'
 import { checksum } from '../../base/checksum.ts'
 import { joinPath, segmentName, tableName } from '../../base/files/file-names.ts'
 import type { File, FileSystem } from '../../base/files/file-system.ts'
-import type { Sequence } from '../../base/ids.ts'
+import type { FileNumber, Sequence } from '../../base/ids.ts'
 import { compareLogPositions } from '../../base/log-position.ts'
 import { nodeFileSystem } from '../../base/platform/node-file-system.ts'
 import { KIND, type TableMeta } from '../../tree/entry.ts'
@@ -60,7 +60,6 @@ export class Salvage {
   readonly #lostRanges: LostWrites[] = []
   readonly #open: Map<string, File> = new Map()
   readonly #lost: LostKey[] = []
-  readonly #lastSegment: number
   #hasLogGap = false
   #deletedKeys = 0
   #emptiedKeys = 0
@@ -69,7 +68,6 @@ export class Salvage {
   constructor(directory: string, fileSystem: FileSystem = nodeFileSystem) {
     this.#fileSystem = fileSystem
     this.#files = findStoreFiles(fileSystem, directory)
-    this.#lastSegment = Math.max(0, ...(this.#files.version?.segments.keys() ?? []))
   }
 
   /** Bytes of all files that {@link readSteps} goes through. */
@@ -256,17 +254,18 @@ export class Salvage {
    * True if the manifest says that no table has the record yet. Segments behind the last one that it knows count, too:
    * a manifest whose last edits are gone looks as if they had never been.
    */
-  #isBehindCheckpoint(number: number, offset: number): boolean {
-    const { version } = this.#files
-    if (version === undefined) return false
-    const isKnown = version.segments.has(number) || number > this.#lastSegment
-    return isKnown && compareLogPositions({ segment: number, offset }, version.checkpoint) >= 0
+  #isBehindCheckpoint(number: FileNumber, offset: number): boolean {
+    const { version, ordinals } = this.#files
+    const ordinal = ordinals.get(number)
+    if (version === undefined || ordinal === undefined) return false
+    const isKnown = version.files.has(number) || ordinal > (version.log.last?.[0] ?? 0)
+    return isKnown && compareLogPositions({ ordinal, offset }, version.checkpoint) >= 0
   }
 
   /** Bytes of a segment up to `end` cannot be read. */
-  #noteLogGap(number: number, end: number): void {
-    const segment = this.#files.version?.segments.get(number)
-    const last = segment?.state === 'sealed' ? Math.min(end, segment.length) : end
+  #noteLogGap(number: FileNumber, end: number): void {
+    const file = this.#files.version?.files.get(number)
+    const last = file?.role === 'log' && file.seal ? Math.min(end, file.seal.length) : end
     if (this.#isBehindCheckpoint(number, last - 1)) this.#hasLogGap = true
   }
 
@@ -299,14 +298,10 @@ export class Salvage {
       this.#lostRanges.push(meta)
     }
     const logFiles = new Set(this.#files.logFiles)
-    for (const segment of version?.segments.values() ?? []) {
-      const isMoved = segment.state === 'sealed' && segment.relocation !== undefined
-      if (isMoved || logFiles.has(segment.number)) continue
-      note(segmentName(segment.number))
-      this.#noteLogGap(segment.number, Number.POSITIVE_INFINITY)
-    }
-    for (const number of version?.relocations.keys() ?? []) {
-      if (!logFiles.has(number)) note(segmentName(number))
+    for (const { number, role } of version?.files.values() ?? []) {
+      if (logFiles.has(number)) continue
+      note(segmentName(number))
+      if (role === 'log') this.#noteLogGap(number, Number.POSITIVE_INFINITY)
     }
   }
 

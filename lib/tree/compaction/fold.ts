@@ -19,8 +19,8 @@
 import type { FileNumber, SegmentNumber } from '../../base/ids.ts'
 import type { SegmentRecords } from '../../base/segment-records.ts'
 import type { TableMeta } from '../entry.ts'
-import { holderOf, type Level, type Version } from '../version/version.ts'
-import type { RelocationState } from '../version/version-edit.ts'
+import type { Level, Version } from '../version/version.ts'
+import type { RelocationFile } from '../version/version-edit.ts'
 
 /** So few records of a segment are folded whatever files hold on average ... */
 const FEW_RECORDS = 64
@@ -45,7 +45,7 @@ export interface RecordPlaces {
 }
 
 /** A relocation that a compaction folds into, and the segments whose pointers it folds. */
-export interface FoldTarget extends Pick<RelocationState, 'number' | 'salt' | 'length'> {
+export interface FoldTarget extends Pick<RelocationFile, 'number' | 'salt' | 'length'> {
   readonly segments: readonly SegmentNumber[]
 }
 
@@ -58,11 +58,11 @@ export interface PointedRecords {
 }
 
 /** Old segments, which have no file of their own, and files of the value log. */
-export function countSegments(version: Version): { readonly old: number; readonly files: number } {
-  let old = 0
-  for (const { parts } of version.relocations.values()) old += parts.length
-  const relocated = old - version.formerRelocations.size
-  return { old, files: version.segments.size - relocated + version.relocations.size }
+export function countSegments({ files, segments }: Version): {
+  readonly old: number
+  readonly files: number
+} {
+  return { old: segments.size - files.size, files: files.size }
 }
 
 /** What can be folded of one version. */
@@ -102,7 +102,10 @@ export class Folds {
     }
     return [...found]
       .sort(([, left], [, right]) => right.size - left.size)
-      .map(([number, segments]) => ({ file: this.#version.relocations.get(number)!, segments }))
+      .flatMap(([number, segments]) => {
+        const file = this.#version.files.get(number)
+        return file?.role === 'relocation' ? [{ file, segments }] : []
+      })
       .filter(({ file }) => this.isOver || this.#stays(file))
       .slice(0, FOLDED_FILES_MAX)
       .map(({ file: { number, salt, length }, segments }) => {
@@ -155,15 +158,15 @@ export class Folds {
 
   /** The relocation that pointers to this segment are folded into. */
   #foldsInto(segment: SegmentNumber): FileNumber | undefined {
-    const holder = holderOf(this.#version, segment)
-    if (holder === undefined || holder === (segment as number)) return undefined
+    const holder = this.#version.segments.get(segment)
+    if (holder === undefined || holder === segment) return undefined
     const records = this.#pointed.of(segment)?.records ?? 0
     return records <= this.#recordsMax && this.#isFree(holder) ? holder : undefined
   }
 
   /** Little of it is garbage. */
-  #stays({ number, length, parts }: RelocationState): boolean {
-    let bytes = this.#pointed.of(number as number)?.bytes ?? 0
+  #stays({ number, length, parts }: RelocationFile): boolean {
+    let bytes = this.#pointed.of(number)?.bytes ?? 0
     for (const { segment } of parts) bytes += this.#pointed.of(segment)?.bytes ?? 0
     return bytes >= length * (1 - GARBAGE_SHARE)
   }

@@ -25,6 +25,7 @@ import {
 } from '../../base/files/file-names.ts'
 import type { FileSystem } from '../../base/files/file-system.ts'
 import { clearName } from '../../base/files/set-aside.ts'
+import type { FileNumber } from '../../base/ids.ts'
 
 const CURRENT_BYTES_MAX = 4096
 const CURRENT_TEXT =
@@ -32,7 +33,7 @@ const CURRENT_TEXT =
 const CHECKSUM_LINE_BYTES = 'checksum 00000000\n'.length
 
 export interface Current {
-  readonly manifestNumber: number
+  readonly manifestNumber: FileNumber
   readonly databaseId: Uint8Array
 }
 
@@ -91,7 +92,11 @@ export function readCurrent(fileSystem: FileSystem, directory: string): Current 
  * @throws WISC_SYNC_FAILED if a sync fails; then, or if the rename fails, either manifest may be
  *   named after a crash
  */
-export function writeCurrent(fileSystem: FileSystem, directory: string, current: Current): void {
+export async function writeCurrent(
+  fileSystem: FileSystem,
+  directory: string,
+  current: Current,
+): Promise<void> {
   const temporary = joinPath(directory, CURRENT_TEMPORARY_NAME)
   clearName(fileSystem, directory, CURRENT_TEMPORARY_NAME)
   const bytes = encodeCurrent(current)
@@ -99,7 +104,7 @@ export function writeCurrent(fileSystem: FileSystem, directory: string, current:
   try {
     file.write(bytes, 0, bytes.length, 0)
     try {
-      file.sync()
+      await file.dataSyncAsync()
     } catch (error) {
       throw syncFailed(CURRENT_TEMPORARY_NAME, error)
     }
@@ -108,7 +113,7 @@ export function writeCurrent(fileSystem: FileSystem, directory: string, current:
   }
   fileSystem.rename(temporary, joinPath(directory, CURRENT_NAME))
   try {
-    fileSystem.syncDirectory(directory)
+    await fileSystem.syncDirectoryAsync(directory)
   } catch (error) {
     throw syncFailed(directory, error)
   }

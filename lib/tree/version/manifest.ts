@@ -1,20 +1,22 @@
 /**
  * The manifest: an append-only log of version edits.
  *
- *   manifest := fileHeader frame*         the first holds a whole version: an edit of the empty one
+ *   manifest := fileHeader frame*         the first ones hold a whole version: edits of the empty one
  *   frame    := frameHeader editChecksum edit
  *
  *   offset size field
  *        0   64 frameHeader    lib/base/files/frame.ts; firstSequence: number of the edit, recordCount 1,
  *                              durable: how far this manifest was durable when it was built
  *       64    4 editChecksum   checksum(edit) XOR frameHeader's checksum: binds it to its place
- *       68    . edit           lib/tree/version/version-edit.ts
+ *       68    . edit           lib/tree/version/version-edit-format.ts
  *
- * Edit numbers go up by one from frame to frame, and on from manifest to manifest. The first
+ * Edit numbers go up by one from frame to frame, and on from manifest to manifest; the frames of the
+ * first version have one number, and all but the last say that they continue. The first
  * invalid byte is a torn tail unless a valid frame behind it promises that what is missing was
- * durable; then it is corruption, as is anything wrong with the first frame, for CURRENT names a
+ * durable; then it is corruption, as is anything wrong with the first version, for CURRENT names a
  * manifest only when that is durable.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { readU32, writeU32 } from '../../base/bytes.ts'
 import { checksum } from '../../base/checksum.ts'
 import { assert, CorruptionError, isMissing, syncFailed, toWiscError } from '../../base/errors.ts'
@@ -36,24 +38,26 @@ import {
   writeFrameHeader,
 } from '../../base/files/frame.ts'
 import { unlinkIfPossible } from '../../base/files/unlink.ts'
+import type { FileNumber, VersionNumber } from '../../base/ids.ts'
 import { EMPTY_VERSION, type Version } from './version.ts'
 import { VersionBuilder } from './version-builder.ts'
-import { decodeVersionEdit, encodeVersionEdit, type VersionEdit } from './version-edit.ts'
+import type { VersionEdit } from './version-edit.ts'
+import { decodeVersionEdit, encodeVersionEdit } from './version-edit-format.ts'
 
 /** Frame header and checksum of the edit. */
 const FRAME_OVERHEAD_BYTES = FRAME_HEADER_BYTES + 4
 
 /** The manifest that is being written. Callers write and sync one after the other. */
 export class ManifestWriter {
-  readonly number: number
+  readonly number: FileNumber
   readonly #file: File
   readonly #seed: number
   #length: number
   #durableLength: number
-  #lastEdit: number
-  #durableEdit: number
+  #lastEdit: VersionNumber
+  #durableEdit: VersionNumber
 
-  private constructor(file: File, identity: FileIdentity, editNumber: number) {
+  private constructor(file: File, identity: FileIdentity, editNumber: VersionNumber) {
     this.number = identity.number
     this.#file = file
     this.#seed = frameSeed(identity)
@@ -64,16 +68,17 @@ export class ManifestWriter {
   }
 
   /**
-   * Creates a manifest that begins with `snapshot`, and makes it durable, its name included (I4).
+   * Creates a manifest that begins with a version, and makes it durable, its name included (I4).
+   * @param pieces of the version: the event loop turns between one and the next
    * @throws WISC_SYNC_FAILED if a sync fails; after any other error the file is gone again
    */
-  static create(
+  static async create(
     fileSystem: FileSystem,
     directory: string,
     identity: FileIdentity,
-    snapshot: VersionEdit,
-    editNumber: number,
-  ): ManifestWriter {
+    pieces: Iterable<VersionEdit>,
+    editNumber: VersionNumber,
+  ): Promise<ManifestWriter> {
     assert(identity.kind === 'manifest', 'a manifest has the kind manifest')
     const name = manifestName(identity.number)
     const file = fileSystem.open(joinPath(directory, name), 'create')
@@ -81,13 +86,18 @@ export class ManifestWriter {
       const writer = new ManifestWriter(file, identity, editNumber)
       const header = new Uint8Array(FILE_HEADER_BYTES)
       writeFileHeader(header, 0, identity)
-      const frames = writer.#frames([snapshot])
-      file.writev([header, frames], 0)
-      writer.#length += frames.length
-      writer.#lastEdit++
+      let written = 0
+      for (const piece of pieces) {
+        const frame = writer.#frames([piece], editNumber)
+        file.writev(written === 0 ? [header, frame] : [frame], written)
+        writer.#length += frame.length
+        written = writer.#length
+        if (piece.continues) await nextTurn()
+      }
+      writer.#lastEdit = editNumber
       try {
-        file.sync()
-        fileSystem.syncDirectory(directory)
+        await file.dataSyncAsync()
+        await fileSystem.syncDirectoryAsync(directory)
       } catch (error) {
         throw syncFailed(name, error)
       }
@@ -108,13 +118,13 @@ export class ManifestWriter {
   }
 
   /** Number of the last edit that is durable. */
-  get durableEdit(): number {
+  get durableEdit(): VersionNumber {
     return this.#durableEdit
   }
 
   /** Appends edits in one write. After an error the manifest must not be used again. */
   append(edits: readonly VersionEdit[]): void {
-    const frames = this.#frames(edits)
+    const frames = this.#frames(edits, this.#lastEdit + 1)
     this.#file.write(frames, 0, frames.length, this.#length)
     this.#length += frames.length
     this.#lastEdit += edits.length
@@ -140,7 +150,7 @@ export class ManifestWriter {
     this.#file.close()
   }
 
-  #frames(edits: readonly VersionEdit[]): Uint8Array {
+  #frames(edits: readonly VersionEdit[], firstNumber: VersionNumber): Uint8Array {
     const bodies = edits.map(encodeVersionEdit)
     const total = bodies.reduce((sum, body) => sum + FRAME_OVERHEAD_BYTES + body.length, 0)
     const frames = new Uint8Array(total)
@@ -149,9 +159,10 @@ export class ManifestWriter {
       writeFrameHeader(frames, at, this.#seed, {
         offset: this.#length + at,
         length: FRAME_OVERHEAD_BYTES + body.length,
-        firstSequence: this.#lastEdit + 1 + index,
+        firstSequence: firstNumber + index,
         recordCount: 1,
-        durable: { segment: this.number, offset: this.#durableLength },
+        // A manifest is no file of the log: its own number stands where an ordinal does there.
+        durable: { ordinal: Number(this.number), offset: this.#durableLength },
         durableEdit: this.#durableEdit,
       })
       writeU32(frames, at + FRAME_HEADER_BYTES, checksum(body) ^ readU32(frames, at + 4))
@@ -163,14 +174,14 @@ export class ManifestWriter {
 }
 
 export interface ReadManifest {
-  readonly number: number
+  readonly number: FileNumber
   readonly databaseId: Uint8Array
   readonly version: Version
   /**
    * The caller holds it against the log: a frame that names a later edit as durable proves that
    * this one is cut.
    */
-  readonly lastEditNumber: number
+  readonly lastEditNumber: VersionNumber
   /** The file up to its torn tail. */
   readonly validBytes: number
   readonly tornBytes: number
@@ -183,7 +194,7 @@ export interface ReadManifest {
 export function readManifest(
   fileSystem: FileSystem,
   directory: string,
-  number: number,
+  number: FileNumber,
   databaseId: Uint8Array,
 ): ReadManifest {
   const name = manifestName(number)
@@ -214,7 +225,7 @@ class ManifestReader {
   readonly #identity: FileIdentity
   readonly #seed: number
 
-  constructor(file: File, name: string, number: number, databaseId: Uint8Array) {
+  constructor(file: File, name: string, number: FileNumber, databaseId: Uint8Array) {
     this.#file = file
     this.#name = name
     this.#size = file.stat().size
@@ -227,20 +238,28 @@ class ManifestReader {
   read(): ReadManifest {
     const name = this.#name
     const builder = new VersionBuilder(EMPTY_VERSION)
-    let lastEditNumber: number | undefined
+    let lastEditNumber: VersionNumber | undefined
+    /** Pieces of the first version are still to come. */
+    let continues = true
     let at = FILE_HEADER_BYTES
     for (;;) {
       const frame = this.#frameAt(at)
       if (!frame) break
-      if (lastEditNumber !== undefined && frame.firstSequence !== lastEditNumber + 1) {
-        throw new CorruptionError(name, at, `edit ${frame.firstSequence} follows ${lastEditNumber}`)
+      const { firstSequence: number } = frame
+      const expected = lastEditNumber === undefined ? number : lastEditNumber + (continues ? 0 : 1)
+      if (number !== expected) {
+        throw new CorruptionError(name, at, `edit ${number} stands where ${expected} is due`)
       }
-      this.#applyFrame(frame, builder)
-      lastEditNumber = frame.firstSequence
+      const edit = this.#applyFrame(frame, builder)
+      if (edit.continues && !continues) {
+        throw new CorruptionError(name, at, `edit ${number} continues, and is not the first`)
+      }
+      continues = edit.continues === true
+      lastEditNumber = number
       at += frame.length
     }
-    if (lastEditNumber === undefined) {
-      throw new CorruptionError(name, at, 'manifest does not begin with a valid edit')
+    if (lastEditNumber === undefined || continues) {
+      throw new CorruptionError(name, at, 'manifest does not begin with a valid version')
     }
     const tornBytes = this.#size - at
     if (tornBytes > 0) this.#checkTorn(at, lastEditNumber + 1)
@@ -262,19 +281,20 @@ class ManifestReader {
     )
     if (!frame || frame.length > left || frame.length < FRAME_OVERHEAD_BYTES) return undefined
     const number: number = this.#identity.number
-    const isOfManifest = frame.durable.segment === number
+    const isOfManifest = frame.durable.ordinal === number
     if (frame.recordCount !== 1 || !isOfManifest) return undefined
     const bytes = this.#bytes(at, frame.length)
     const expected = (checksum(bytes.subarray(FRAME_OVERHEAD_BYTES)) ^ readU32(bytes, 4)) >>> 0
     return readU32(bytes, FRAME_HEADER_BYTES) === expected ? frame : undefined
   }
 
-  #applyFrame(frame: FrameHeader, builder: VersionBuilder): void {
+  #applyFrame(frame: FrameHeader, builder: VersionBuilder): VersionEdit {
     const offset = frame.offset + FRAME_OVERHEAD_BYTES
     const bytes = this.#bytes(offset, frame.length - FRAME_OVERHEAD_BYTES)
     const edit = decodeVersionEdit(bytes, this.#name, offset)
     try {
       builder.apply(edit, frame.firstSequence)
+      return edit
     } catch (cause) {
       const reason = `edit ${frame.firstSequence} does not fit its version`
       throw new CorruptionError(this.#name, offset, reason, { cause })
@@ -285,7 +305,7 @@ class ManifestReader {
    * Decides about the first invalid byte, at `torn`: behind it may lie nothing that promises durable
    * bytes there. The header of a frame is enough for a promise, whatever became of its edit.
    */
-  #checkTorn(torn: number, missingEdit: number): void {
+  #checkTorn(torn: number, missingEdit: VersionNumber): void {
     findFrames(this.#file, this.#seed, torn, this.#size, ({ offset, durable, durableEdit }) => {
       if (durable.offset <= torn && durableEdit < missingEdit) return
       const reason = `edit ${missingEdit} is damaged, and was durable before the frame at ${offset}`

@@ -10,11 +10,12 @@
  * value log, too, nothing that is collected meanwhile would come back before it ends.
  */
 import { assert } from '../../base/errors.ts'
+import type { FileNumber } from '../../base/ids.ts'
 import type { Version } from './version.ts'
 
 export interface ObsoleteFile {
   readonly kind: 'table' | 'segment' | 'manifest'
-  readonly number: number
+  readonly number: FileNumber
 }
 
 /** A version whose files stay until it is released. */

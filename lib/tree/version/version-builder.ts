@@ -6,16 +6,18 @@
  */
 import { compareBytes } from '../../base/bytes.ts'
 import { assert } from '../../base/errors.ts'
-import type { FileNumber, SegmentNumber, VersionNumber } from '../../base/ids.ts'
+import type { FileNumber, LogOrdinal, SegmentNumber, VersionNumber } from '../../base/ids.ts'
 import { compareLogPositions, type LogPosition } from '../../base/log-position.ts'
 import type { NumberMapBuilder } from '../../base/number-map.ts'
+import type { SegmentRecords } from '../../base/segment-records.ts'
 import type { TableMeta } from '../entry.ts'
 import { firstTableReaching } from '../table/run-cursor.ts'
-import { type Level, type Run, relocationOf, type SegmentState, type Version } from './version.ts'
+import type { Level, Run, Version } from './version.ts'
 import {
+  type AddedFile,
   type AddedTable,
   LEVELS_MAX,
-  type RelocationState,
+  type ValueLogFile,
   type VersionEdit,
 } from './version-edit.ts'
 
@@ -33,25 +35,30 @@ export function applyEdit(version: Version, edit: VersionEdit, id: VersionNumber
 /** After an edit that did not fit it must not be used again. */
 export class VersionBuilder {
   readonly #tables: NumberMapBuilder<FileNumber, AddedTable>
-  readonly #segments: NumberMapBuilder<SegmentNumber, SegmentState>
-  readonly #relocations: NumberMapBuilder<FileNumber, RelocationState>
-  readonly #former: NumberMapBuilder<SegmentNumber, FileNumber>
+  readonly #files: NumberMapBuilder<FileNumber, ValueLogFile>
+  readonly #segments: NumberMapBuilder<SegmentNumber, FileNumber>
+  readonly #log: NumberMapBuilder<LogOrdinal, FileNumber>
+  /** What it began with was the empty version, so the edits with this number bring everything along. */
+  #firstId: VersionNumber | undefined
+  #lastOrdinal: LogOrdinal
   #last: Version
 
   constructor(version: Version) {
     this.#tables = version.tables.builder()
+    this.#files = version.files.builder()
     this.#segments = version.segments.builder()
-    this.#relocations = version.relocations.builder()
-    this.#former = version.formerRelocations.builder()
+    this.#log = version.log.builder()
+    this.#lastOrdinal = version.log.last?.[0] ?? 0
     this.#last = version
   }
 
   /** @throws WiscError (WISC_INTERNAL) if it does not fit */
   apply(edit: VersionEdit, id: VersionNumber): void {
     const last = this.#last
+    if (last.id === 0) this.#firstId = id
     const nextFileNumber = Math.max(last.nextFileNumber, edit.nextFileNumber ?? 0)
     const levels = this.#editTables(last.levels, edit, nextFileNumber)
-    this.#editValueLog(edit, nextFileNumber)
+    this.#editValueLog(edit, nextFileNumber, id === this.#firstId)
     this.#last = {
       ...last,
       id,
@@ -66,11 +73,13 @@ export class VersionBuilder {
 
   /** What the edits have made. The builder is used up. */
   finish(): Version {
-    const tables = this.#tables.finish()
-    const segments = this.#segments.finish()
-    const relocations = this.#relocations.finish()
-    const formerRelocations = this.#former.finish()
-    return { ...this.#last, tables, segments, relocations, formerRelocations }
+    return {
+      ...this.#last,
+      tables: this.#tables.finish(),
+      files: this.#files.finish(),
+      segments: this.#segments.finish(),
+      log: this.#log.finish(),
+    }
   }
 
   #editTables(levels: readonly Level[], edit: VersionEdit, limit: FileNumber): readonly Level[] {
@@ -94,78 +103,76 @@ export class VersionBuilder {
     return changes.applyTo(levels)
   }
 
-  /** Segments first: what a relocation takes over must be sealed, what it loses must be gone or moved. */
-  #editValueLog(edit: VersionEdit, limit: FileNumber): void {
-    const segments = this.#segments
-    for (const { number, salt } of edit.addedSegments ?? []) {
-      assert(!segments.has(number), `a segment number is used once, number=${number}`)
-      assert(number < limit, `segment number is allocated, number=${number}`)
-      segments.set(number, { number, salt, state: 'open' })
+  /** Removals first: no segment is removed and named by a part. What a file has lost is seen last. */
+  #editValueLog(edit: VersionEdit, limit: FileNumber, isFirst: boolean): void {
+    const lost = new Set<FileNumber>()
+    for (const segment of edit.removedSegments ?? []) {
+      const holder = this.#segments.get(segment)
+      assert(holder !== undefined, `a removed segment exists, number=${segment}`)
+      this.#segments.delete(segment)
+      lost.add(holder)
     }
-    for (const { number, length, lastSequence } of edit.sealedSegments ?? []) {
-      const segment = segments.get(number)
-      assert(segment?.state === 'open', `an open segment is sealed, number=${number}`)
-      const { salt } = segment
-      const state = 'sealed' as const
-      segments.set(number, { number, salt, state, length, lastSequence, relocation: undefined })
-    }
-    this.#editRelocations(edit, limit)
-  }
-
-  #editRelocations(edit: VersionEdit, limit: FileNumber): void {
-    const { addedRelocations = [], removedRelocations = [], removedSegments = [] } = edit
-    const relocations = this.#relocations
-    const shrunk = new Set<FileNumber | undefined>()
-    for (const number of removedSegments) {
-      shrunk.add(this.#relocationOf(number))
-      const wasThere = this.#segments.delete(number) || this.#former.delete(number)
-      assert(wasThere, `a removed segment exists, number=${number}`)
-    }
-    const removed = new Set(removedRelocations)
-    assert(removed.size === removedRelocations.length, 'a relocation is removed once')
-    for (const relocation of addedRelocations) {
-      const { number, parts } = relocation
-      assert(!relocations.has(number) && number < limit, `a relocation is new, number=${number}`)
-      relocations.set(number, relocation)
-      for (const { segment } of parts) {
-        shrunk.add(this.#relocationOf(segment))
-        this.#relocate(segment, number, removed)
+    for (const file of edit.addedFiles ?? []) {
+      const { number } = file
+      assert(!this.#segments.has(number), `a file number is used once, number=${number}`)
+      assert(number < limit, `a file number is allocated, number=${number}`)
+      this.#segments.set(number, number)
+      if (file.role === 'log') this.#addLogFile(file, isFirst)
+      else {
+        this.#files.set(number, file)
+        for (const part of file.parts) this.#movePart(part, number, lost, isFirst)
       }
     }
-    for (const number of removed) {
-      const relocation = relocations.get(number)
-      assert(relocation !== undefined, `a removed relocation exists, number=${number}`)
-      const held = relocation.parts.find(({ segment }) => this.#relocationOf(segment) === number)
-      assert(held === undefined, `a segment is held by a file, number=${held?.segment}`)
-      relocations.delete(number)
+    for (const { number, length, lastSequence } of edit.sealedFiles ?? []) {
+      const file = this.#files.get(number)
+      assert(file?.role === 'log' && !file.seal, `an open file is sealed, number=${number}`)
+      this.#files.set(number, { ...file, seal: { length, lastSequence } })
     }
-    for (const number of shrunk) {
-      const relocation = number === undefined ? undefined : relocations.get(number)
-      if (relocation === undefined) continue
-      const parts = relocation.parts.filter(({ segment }) => this.#relocationOf(segment) === number)
-      relocations.set(relocation.number, { ...relocation, parts })
-    }
+    for (const number of lost) this.#settle(number)
   }
 
-  /** A part of a new relocation: a sealed segment, or a relocation that has gone or goes by this edit. */
-  #relocate(number: SegmentNumber, holder: FileNumber, removed: ReadonlySet<FileNumber>): void {
-    const segment = this.#segments.get(number)
-    if (segment !== undefined) {
-      assert(segment.state === 'sealed', `a relocated segment is sealed, number=${number}`)
-      this.#segments.set(number, { ...segment, relocation: holder })
-      return
-    }
-    const own: number = number
-    const goes = this.#relocations.has(own) && own !== holder && removed.has(own)
-    // The first edit of a manifest says itself which there were.
-    const isKnown = goes || this.#former.has(number) || this.#last.id === 0
-    assert(isKnown, `a part names what was there, number=${number}`)
-    this.#former.set(number, holder)
+  #addLogFile({ number, salt, ordinal }: AddedFile & { role: 'log' }, isFirst: boolean): void {
+    const { checkpoint, durable } = this.#last
+    const isNext =
+      ordinal > this.#lastOrdinal && ordinal > checkpoint.ordinal && ordinal > durable.ordinal
+    const fits = isFirst ? !this.#log.has(ordinal) : isNext
+    assert(fits, `a file is added behind the log, number=${number} ordinal=${ordinal}`)
+    this.#lastOrdinal = Math.max(this.#lastOrdinal, ordinal)
+    this.#log.set(ordinal, number)
+    this.#files.set(number, { role: 'log', number, salt, ordinal, seal: undefined })
   }
 
-  #relocationOf(number: SegmentNumber): FileNumber | undefined {
-    const segment = this.#segments.get(number)
-    return segment ? relocationOf(segment) : this.#former.get(number)
+  #movePart(
+    { segment }: SegmentRecords,
+    to: FileNumber,
+    lost: Set<FileNumber>,
+    isFirst: boolean,
+  ): void {
+    const holder = this.#segments.get(segment)
+    if (isFirst) assert(holder === undefined, `a segment is held by one file, number=${segment}`)
+    else {
+      assert(holder !== undefined && holder !== to, `a part names a segment, number=${segment}`)
+      const file = this.#files.get(holder)
+      const isOpen = file?.role === 'log' && !file.seal
+      assert(!isOpen, `a relocated segment is sealed, number=${segment}`)
+      lost.add(holder)
+    }
+    this.#segments.set(segment, to)
+  }
+
+  /** A file that segments have left keeps the others, or goes with its own. */
+  #settle(number: FileNumber): void {
+    const file = this.#files.get(number)
+    assert(file !== undefined, `a segment is held by a file, number=${number}`)
+    const isHeld = this.#segments.get(number) === number
+    if (file.role === 'relocation') {
+      const parts = file.parts.filter(({ segment }) => this.#segments.get(segment) === number)
+      assert(isHeld || parts.length === 0, `a file's own segment goes last, number=${number}`)
+      if (isHeld) this.#files.set(number, { ...file, parts })
+    }
+    if (isHeld) return
+    this.#files.delete(number)
+    if (file.role === 'log') this.#log.delete(file.ordinal)
   }
 }
 
@@ -217,57 +224,58 @@ function editLevel(level: Level, changes: ReadonlyMap<number, RunChange>): Level
   return { runs }
 }
 
-/**
- * The tables of a run in key order. What lies between those that go and those that come is copied piece by piece: a run
- * may have ten thousand tables, and a change names a few neighbours.
- */
-function editRun(
-  tables: readonly TableMeta[],
-  { removed, added }: RunChange,
-): readonly TableMeta[] {
-  const kept = removed.length === 0 ? tables : without(tables, removed.sort(byKey))
-  if (added.length === 0) return kept
-  const pieces: (readonly TableMeta[])[] = []
-  let last: TableMeta | undefined
-  let copied = 0
-  const push = (piece: readonly TableMeta[]): void => {
-    const first = piece[0]
-    if (first === undefined) return
-    assert(
-      last === undefined || compareBytes(last.largestKey, first.smallestKey) < 0,
-      `tables of a run do not overlap, numbers=${last?.number},${first.number}`,
-    )
-    pieces.push(piece)
-    last = piece[piece.length - 1]
-  }
-  for (const table of added.sort(byKey)) {
-    const place = firstTableReaching(kept, table.smallestKey)
-    push(kept.slice(copied, place))
-    push([table])
-    copied = place
-  }
-  push(kept.slice(copied))
-  return joined(pieces)
+/** Neighbours of a run that go, and what comes in their place. */
+interface Gap {
+  readonly at: number
+  removed: number
+  readonly added: TableMeta[]
 }
 
-/** `removed` are some of the tables, in their order. */
-function without(
-  tables: readonly TableMeta[],
-  removed: readonly TableMeta[],
-): readonly TableMeta[] {
-  const pieces: (readonly TableMeta[])[] = []
-  let copied = 0
-  for (const { smallestKey } of removed) {
-    const place = firstTableReaching(tables, smallestKey)
-    if (place > copied) pieces.push(tables.slice(copied, place))
-    copied = place + 1
+/** A run may have ten thousand tables, and a change names a few neighbours: the list is copied once. */
+function editRun(tables: readonly TableMeta[], change: RunChange): readonly TableMeta[] {
+  const gaps = gapsOf(tables, change)
+  const edited = tables.slice()
+  for (const { at, removed, added } of gaps.toReversed()) edited.splice(at, removed, ...added)
+  let moved = 0
+  for (const { at, removed, added } of gaps) {
+    const from = at + moved
+    // The last of them against the first behind them, too.
+    for (let i = Math.max(1, from); i <= from + added.length && i < edited.length; i++) {
+      const [left, right] = [edited[i - 1]!, edited[i]!]
+      if (compareBytes(left.largestKey, right.smallestKey) < 0) continue
+      assert(false, `tables of a run do not overlap, numbers=${left.number},${right.number}`)
+    }
+    moved += added.length - removed
   }
-  pieces.push(tables.slice(copied))
-  return joined(pieces)
+  return edited
 }
 
-function joined(pieces: readonly (readonly TableMeta[])[]): readonly TableMeta[] {
-  return ([] as readonly TableMeta[]).concat(...pieces)
+/** In order, none next to another. */
+function gapsOf(tables: readonly TableMeta[], { removed, added }: RunChange): readonly Gap[] {
+  removed.sort(byKey)
+  added.sort(byKey)
+  const gaps: Gap[] = []
+  const gapAt = (place: number): Gap => {
+    const last = gaps[gaps.length - 1]
+    if (last !== undefined && place <= last.at + last.removed) return last
+    const gap = { at: place, removed: 0, added: [] }
+    gaps.push(gap)
+    return gap
+  }
+  let next = 0
+  for (const table of added) {
+    for (; next < removed.length && byKey(removed[next]!, table) <= 0; next++) {
+      gapAt(placeOf(tables, removed[next]!)).removed++
+    }
+    gapAt(placeOf(tables, table)).added.push(table)
+  }
+  for (; next < removed.length; next++) gapAt(placeOf(tables, removed[next]!)).removed++
+  return gaps
+}
+
+/** Index of a table of a run, or of the one before which another belongs. */
+function placeOf(tables: readonly TableMeta[], { smallestKey }: TableMeta): number {
+  return firstTableReaching(tables, smallestKey)
 }
 
 function byKey(left: TableMeta, right: TableMeta): number {

@@ -15,8 +15,9 @@
  *
  * Beginning a new manifest (a new store, every writable open, after a failed write, when it has
  * grown):
- *   1. The file is written with the whole version in its first edit, and synced, and its name is
- *      made durable.
+ *   1. The file is written with the whole version, the new edits in it, and synced, and its name is
+ *      made durable. A large version is written piece by piece, and the event loop turns in between;
+ *      edits that arrive meanwhile wait for the end of step 2.
  *   2. CURRENT is replaced, durably (current.ts).
  *   3. Only then the old manifest is reported obsolete, and what was held back with it: until
  *      CURRENT names the new one, a crash may leave either as the live one.
@@ -28,11 +29,13 @@
 import { syncFailed, toWiscError, WiscError } from '../../base/errors.ts'
 import { FileNumbers } from '../../base/files/file-numbers.ts'
 import type { FileSystem } from '../../base/files/file-system.ts'
+import type { FileNumber, SegmentNumber, VersionNumber } from '../../base/ids.ts'
 import { type Random, randomU32 } from '../../base/random.ts'
 import { readCurrent, writeCurrent } from './current.ts'
+import { firstVersion } from './first-version.ts'
 import { ManifestWriter, type ReadManifest, readManifest } from './manifest.ts'
 import { type ObsoleteFile, ObsoleteFiles, type PinnedVersion } from './obsolete-files.ts'
-import { EMPTY_VERSION, isRelocated, snapshotEdit, type Version } from './version.ts'
+import { EMPTY_VERSION, type Version } from './version.ts'
 import { applyEdit } from './version-builder.ts'
 import type { VersionEdit } from './version-edit.ts'
 
@@ -60,17 +63,17 @@ export class VersionSet {
   /** Numbers for new files and runs. An edit makes durable that those taken before it are used up. */
   readonly fileNumbers: FileNumbers = new FileNumbers()
   #current: Version
-  #durableEdit: number
+  #durableEdit: VersionNumber
   #writer: ManifestWriter | undefined
   #firstBytes = 0
   /** What CURRENT may name until a new manifest is named durably. */
-  #oldManifests: number[]
+  #oldManifests: FileNumber[]
   #pending: PendingEdit[] = []
   #running: Promise<void> | undefined
   #poison: WiscError | undefined
   #installed: () => void = () => {}
 
-  private constructor(context: VersionSetContext, version: Version, oldManifests: number[]) {
+  private constructor(context: VersionSetContext, version: Version, oldManifests: FileNumber[]) {
     this.#context = context
     this.#current = version
     this.fileNumbers.skip(version.nextFileNumber - 1)
@@ -123,7 +126,7 @@ export class VersionSet {
   }
 
   /** Number of the last durable edit. */
-  get durableEdit(): number {
+  get durableEdit(): VersionNumber {
     return this.#durableEdit
   }
 
@@ -213,7 +216,7 @@ export class VersionSet {
       const edit = { ...pending.edit, nextFileNumber: this.fileNumbers.next }
       try {
         const next = applyEdit(version, edit, version.id + 1)
-        dropped.push(...droppedFiles(version, edit))
+        dropped.push(...droppedFiles(version, next, edit))
         version = next
       } catch (error) {
         // A bug of whoever made it: nothing is written of it, and the others are none the worse for it.
@@ -225,11 +228,12 @@ export class VersionSet {
     }
     if (fitting.length === 0) return
     const addsFiles = edits.some(
-      ({ addedTables, addedRelocations }) => addedTables?.length || addedRelocations?.length,
+      ({ addedTables, addedFiles }) =>
+        addedTables?.length || addedFiles?.some(({ role }) => role === 'relocation'),
     )
     if (addsFiles) await this.#syncDirectory()
     if (this.#writer && !this.#hasGrown(this.#writer)) await this.#append(this.#writer, edits)
-    else this.#beginManifest(version)
+    else await this.#beginManifest(version)
     this.#checkPoison()
     this.#current = version
     this.#durableEdit = version.id
@@ -269,16 +273,17 @@ export class VersionSet {
     return writer.length > Math.max(MANIFEST_BYTES_BEFORE_NEW, 4 * this.#firstBytes)
   }
 
-  /** Synchronous: it happens at open, after a failure, and once in some ten thousand edits. */
-  #beginManifest(version: Version): void {
+  /** At open, after a failure, and once in some ten thousand edits. */
+  async #beginManifest(version: Version): Promise<void> {
     const { fileSystem, directory, databaseId, random } = this.#context
     if (this.#writer) this.#abandonWriter(this.#writer)
     const number = this.fileNumbers.take()
     const identity = { kind: 'manifest' as const, databaseId, number, salt: randomU32(random) }
-    const snapshot = { ...snapshotEdit(version), nextFileNumber: this.fileNumbers.next }
-    const writer = ManifestWriter.create(fileSystem, directory, identity, snapshot, version.id)
+    const pieces = firstVersion({ ...version, nextFileNumber: this.fileNumbers.next })
+    const writer = await ManifestWriter.create(fileSystem, directory, identity, pieces, version.id)
     try {
-      writeCurrent(fileSystem, directory, { manifestNumber: number, databaseId })
+      this.#checkPoison()
+      await writeCurrent(fileSystem, directory, { manifestNumber: number, databaseId })
     } catch (error) {
       writer.close()
       this.#oldManifests.push(number)
@@ -307,21 +312,23 @@ export class VersionSet {
 }
 
 /**
- * The files that an edit of a version makes useless. A table that is removed and added has only moved; a
- * segment's file goes with the segment, or when a relocation takes over what it held.
+ * The files that an edit has made useless. A table that is removed and added has only moved; a file of the value log
+ * goes with the last segment that it held.
  */
-function droppedFiles(version: Version, edit: VersionEdit): ObsoleteFile[] {
-  const moved = new Set(edit.addedTables?.map(({ meta }) => meta.number))
+function droppedFiles(before: Version, after: Version, edit: VersionEdit): ObsoleteFile[] {
   const dropped: ObsoleteFile[] = []
   for (const number of edit.removedTables ?? []) {
-    if (!moved.has(number)) dropped.push({ kind: 'table', number })
+    if (!after.tables.has(number)) dropped.push({ kind: 'table', number })
   }
-  const taken = (edit.addedRelocations ?? []).flatMap(({ parts }) => parts)
-  const left = [...(edit.removedSegments ?? []), ...taken.map(({ segment }) => segment)]
-  for (const number of left) {
-    const segment = version.segments.get(number)
-    if (segment !== undefined && !isRelocated(segment)) dropped.push({ kind: 'segment', number })
+  const left = new Set<FileNumber>()
+  const leave = (segment: SegmentNumber): void => {
+    const holder = before.segments.get(segment)
+    if (holder !== undefined && !after.files.has(holder)) left.add(holder)
   }
-  for (const number of edit.removedRelocations ?? []) dropped.push({ kind: 'segment', number })
+  for (const segment of edit.removedSegments ?? []) leave(segment)
+  for (const file of edit.addedFiles ?? []) {
+    if (file.role === 'relocation') for (const { segment } of file.parts) leave(segment)
+  }
+  for (const number of left) dropped.push({ kind: 'segment', number })
   return dropped
 }

@@ -1,20 +1,29 @@
 /**
- * Versions: the immutable set of tables and segments that make up the store at one moment.
+ * Versions: the immutable set of tables and files of the value log that make up the store at one moment. A version
+ * shares structure with the one that it was made of (version-builder.ts).
  *
- * Pure: an edit makes a new version of an old one, or throws. Levels are lists of runs, newest
- * first; a run's tables have disjoint key ranges, in order. In one level a higher run id means
- * newer entries (I6).
+ * Levels are lists of runs, newest first; a run's tables have disjoint key ranges, in order. In one level a higher run
+ * id means newer entries (I6).
+ *
+ * What value pointers name are logical segments. Each file of the value log holds the segment of its own number, and a
+ * relocation those of its parts; no segment is held by two files. The order of the log is that of its files' ordinals.
  */
 import { compareBytes } from '../../base/bytes.ts'
-import type { FileNumber, SegmentNumber, Sequence, VersionNumber } from '../../base/ids.ts'
+import type {
+  FileNumber,
+  LogOrdinal,
+  SegmentNumber,
+  Sequence,
+  VersionNumber,
+} from '../../base/ids.ts'
 import { LOG_START, type LogPosition } from '../../base/log-position.ts'
 import { NumberMap } from '../../base/number-map.ts'
 import type { TableMeta } from '../entry.ts'
 import { firstTableReaching } from '../table/run-cursor.ts'
-import type { AddedTable, RelocationState, VersionEdit } from './version-edit.ts'
+import type { AddedTable, LogFile, RelocationFile, ValueLogFile } from './version-edit.ts'
 
 export interface Run {
-  readonly id: number
+  readonly id: FileNumber
   readonly tables: readonly TableMeta[]
 }
 
@@ -22,24 +31,6 @@ export interface Level {
   /** Newest first, by descending id. None is empty. */
   readonly runs: readonly Run[]
 }
-
-export interface OpenSegmentState {
-  readonly number: number
-  readonly salt: number
-  readonly state: 'open'
-}
-
-export interface SealedSegmentState {
-  readonly number: number
-  readonly salt: number
-  readonly state: 'sealed'
-  readonly length: number
-  readonly lastSequence: number
-  /** The relocation that holds what survives of it; undefined: its own file. */
-  readonly relocation: number | undefined
-}
-
-export type SegmentState = OpenSegmentState | SealedSegmentState
 
 /** See {@link VersionEdit} for the fields that have the same names. */
 export interface Version {
@@ -49,12 +40,12 @@ export interface Version {
   readonly levels: readonly Level[]
   /** The same tables by their numbers. */
   readonly tables: NumberMap<FileNumber, AddedTable>
-  /** What pointers name. In ascending order of their numbers, which is log order. */
-  readonly segments: NumberMap<SegmentNumber, SegmentState>
-  /** The files that hold what was moved. Pointers may name them, too: by their own number, with places in them. */
-  readonly relocations: NumberMap<FileNumber, RelocationState>
-  /** Relocations that have gone, and pointers still name: the one that holds what survives of each. */
-  readonly formerRelocations: NumberMap<SegmentNumber, FileNumber>
+  /** All files of the value log. */
+  readonly files: NumberMap<FileNumber, ValueLogFile>
+  /** Which file holds a segment. */
+  readonly segments: NumberMap<SegmentNumber, FileNumber>
+  /** The files of the log, in its order. */
+  readonly log: NumberMap<LogOrdinal, FileNumber>
   readonly checkpoint: LogPosition
   readonly durable: LogPosition
   readonly cleanEnd: LogPosition | undefined
@@ -67,9 +58,9 @@ export const EMPTY_VERSION: Version = {
   id: 0,
   levels: [],
   tables: NumberMap.empty(),
+  files: NumberMap.empty(),
   segments: NumberMap.empty(),
-  relocations: NumberMap.empty(),
-  formerRelocations: NumberMap.empty(),
+  log: NumberMap.empty(),
   checkpoint: LOG_START,
   durable: LOG_START,
   cleanEnd: undefined,
@@ -77,58 +68,58 @@ export const EMPTY_VERSION: Version = {
   nextFileNumber: 1,
 }
 
-/** The edit that makes this version of {@link EMPTY_VERSION}. */
-export function snapshotEdit(version: Version): VersionEdit {
-  const segments = [...version.segments.values()]
-  return {
-    nextFileNumber: version.nextFileNumber,
-    lastSequence: version.lastSequence,
-    checkpoint: version.checkpoint,
-    durable: version.durable,
-    ...(version.cleanEnd && { cleanEnd: version.cleanEnd }),
-    addedTables: [...version.tables.values()],
-    addedSegments: segments.map(({ number, salt }) => ({ number, salt })),
-    sealedSegments: segments.flatMap((segment) => (segment.state === 'sealed' ? [segment] : [])),
-    addedRelocations: [...version.relocations.values()],
+/** The file that holds a segment, or undefined if nothing refers to it any more. */
+export function fileOf(version: Version, segment: SegmentNumber): ValueLogFile | undefined {
+  const number = version.segments.get(segment)
+  return number === undefined ? undefined : version.files.get(number)
+}
+
+/** The segments that a file holds: those of its parts, and its own. None if it is not in the version. */
+export function segmentsOf({ files }: Version, number: FileNumber): SegmentNumber[] {
+  const file = files.get(number)
+  if (file === undefined) return []
+  const parts = file.role === 'relocation' ? file.parts.map(({ segment }) => segment) : []
+  return [...parts, number]
+}
+
+/** True for a file of the log that is written, or may be, still. */
+export function isOpen(file: ValueLogFile): boolean {
+  return file.role === 'log' && file.seal === undefined
+}
+
+/** Bytes of a file that are a part of the version; undefined for a file of the log that is open. */
+export function fileLength(file: ValueLogFile): number | undefined {
+  return file.role === 'relocation' ? file.length : file.seal?.length
+}
+
+/** Up to here the records of a file of the log that has some length are in tables. */
+export function flushedEnd({ checkpoint }: Version, { ordinal }: LogFile, length: number): number {
+  if (ordinal === checkpoint.ordinal) return Math.min(checkpoint.offset, length)
+  return ordinal < checkpoint.ordinal ? length : 0
+}
+
+/** The files of the log in its order, from one ordinal on. */
+export function* logFiles(version: Version, from: LogOrdinal = 0): Generator<LogFile, void> {
+  for (const [, number] of version.log.from(from)) {
+    const file = version.files.get(number)
+    if (file?.role === 'log') yield file
   }
 }
 
-/** True if a value-log file is part of the version: a segment in its own file, or a relocation. */
-export function holdsValueLogFile(version: Version, number: number): boolean {
-  const segment = version.segments.get(number)
-  const hasOwnFile = segment !== undefined && !isRelocated(segment)
-  return hasOwnFile || version.relocations.has(number)
+/** In ascending order of their numbers. */
+export function* relocationFiles({
+  files,
+}: Pick<Version, 'files'>): Generator<RelocationFile, void> {
+  for (const file of files.values()) if (file.role === 'relocation') yield file
 }
 
-/** All that pointers may name. */
-export function knownSegments({
-  segments,
-  relocations,
-  formerRelocations,
-}: Pick<Version, 'segments' | 'relocations' | 'formerRelocations'>): SegmentNumber[] {
-  const files: Iterable<number> = relocations.keys()
-  return [...segments.keys(), ...files, ...formerRelocations.keys()]
+export function relocationCount(version: Version): number {
+  return version.files.size - version.log.size
 }
 
-/** The file that holds what pointers know as `segment`: its own, or a relocation. undefined: nothing knows it. */
-export function holderOf(
-  { segments, relocations, formerRelocations }: Version,
-  segment: SegmentNumber,
-): FileNumber | undefined {
-  const own: number = segment
-  const state = segments.get(segment)
-  if (state !== undefined) return relocationOf(state) ?? own
-  return relocations.has(own) ? own : formerRelocations.get(segment)
-}
-
-/** The relocation that holds what survives of a segment. */
-export function relocationOf(segment: SegmentState): FileNumber | undefined {
-  return segment.state === 'sealed' ? segment.relocation : undefined
-}
-
-/** True if what survives of a segment lies in another file. */
-export function isRelocated(segment: SegmentState): boolean {
-  return relocationOf(segment) !== undefined
+/** The ordinal of the next file of the log: above those of all that it has and ever had. */
+export function nextOrdinal({ log, checkpoint, durable }: Version): LogOrdinal {
+  return 1 + Math.max(log.last?.[0] ?? 0, checkpoint.ordinal, durable.ordinal)
 }
 
 /** The table of a run whose range holds `key`, or undefined. */

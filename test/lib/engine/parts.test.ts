@@ -49,7 +49,7 @@ test('readable sequences are those that someone holds, and the visible one', () 
 })
 
 describe('memtables', () => {
-  const START = { segment: 1, offset: 0 }
+  const START = { ordinal: 1, offset: 0 }
   const put = (memtables: Memtables, sequence: number): void => {
     memtables.active.insert(Buffer.from('key'), sequence, KIND.pointer, undefined, 1, sequence, 50)
   }
@@ -61,7 +61,7 @@ describe('memtables', () => {
       const used = new Set<SharedArrayBuffer>()
       for (let i = 1; i <= 10; i++) {
         put(memtables, i)
-        while (!memtables.freeze({ segment: 1, offset: i * 100 }, 0)) memtables.dropOldest()
+        while (!memtables.freeze({ ordinal: 1, offset: i * 100 }, 0)) memtables.dropOldest()
         const { frozen } = memtables.oldestFrozen!
         used.add(memtables.arenaBuffer(frozen.arenaId))
         // The active one, and those that wait.
@@ -84,13 +84,13 @@ describe('memtables', () => {
     const memtables = new Memtables(65536, START)
     const first = memtables.active
     put(memtables, 1)
-    memtables.freeze({ segment: 1, offset: 100 }, 0)
+    memtables.freeze({ ordinal: 1, offset: 100 }, 0)
     const second = memtables.active
     put(memtables, 2)
-    memtables.freeze({ segment: 2, offset: 200 }, 0)
+    memtables.freeze({ ordinal: 2, offset: 200 }, 0)
     expect(memtables.list(START)).toEqual([memtables.active, second, first])
-    expect(memtables.list({ segment: 1, offset: 100 })).toEqual([memtables.active, second])
-    expect(memtables.list({ segment: 2, offset: 200 })).toEqual([memtables.active])
+    expect(memtables.list({ ordinal: 1, offset: 100 })).toEqual([memtables.active, second])
+    expect(memtables.list({ ordinal: 2, offset: 200 })).toEqual([memtables.active])
   })
 })
 

@@ -26,9 +26,8 @@ function judge(
   counted: Readonly<Record<number, SegmentUse>>,
 ): void {
   const version = {
-    segments: new Map([1, 2].map((number) => [number, { number }])),
-    relocations: new Map(relocations.map((relocation) => [relocation.number, relocation])),
-    formerRelocations: new Map([[8, 9]]),
+    segments: new Map([1, 2, 8, 9].map((number) => [number, 9])),
+    files: new Map(relocations.map((file) => [file.number, { role: 'relocation', ...file }])),
   }
   const references = { of: (number: number) => sums[number] }
   verifyReferences(version as unknown as Judged, references, recount(counted))

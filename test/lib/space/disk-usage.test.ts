@@ -5,9 +5,10 @@ import { FileNumbers } from '#dist/lib/base/files/file-numbers.js'
 import type { FileNumber } from '#dist/lib/base/ids.js'
 import { DiskUsage } from '#dist/lib/space/disk-usage.js'
 import type { FoundFiles } from '#dist/lib/state/found-files.js'
-import { EMPTY_VERSION, type Version } from '#dist/lib/tree/version/version.js'
+import { EMPTY_VERSION, isOpen, type Version } from '#dist/lib/tree/version/version.js'
 import { applyEdit } from '#dist/lib/tree/version/version-builder.js'
 import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
+import { logFile } from '../../support/parts/log-files.ts'
 import { meta } from '../../support/parts/table-metas.ts'
 import { allocatedBytes } from '../../support/store/recount.ts'
 
@@ -16,11 +17,8 @@ const VERSION = applyEdit(
   {
     nextFileNumber: 100,
     addedTables: [{ level: 0, runId: 10, meta: meta(10, 'a', 'b') }],
-    addedSegments: [
-      { number: 1, salt: 1 },
-      { number: 2, salt: 2 },
-    ],
-    sealedSegments: [{ number: 1, length: 40_000, lastSequence: 1 }],
+    addedFiles: [logFile(1), logFile(2)],
+    sealedFiles: [{ number: 1, length: 40_000, lastSequence: 1 }],
   },
   1,
 )
@@ -44,11 +42,14 @@ function directory(): {
 function found(fileSystem: FaultFileSystem, version = VERSION): FoundFiles {
   const held = [
     ...[...version.tables.keys()].map((number) => [number, tableName(number)] as const),
-    ...[...version.segments.keys()].map((number) => [number, segmentName(number)] as const),
+    ...[...version.files.keys()].map((number) => [number, segmentName(number)] as const),
   ]
-  const isOpen = (number: number): boolean => version.segments.get(number)?.state === 'open'
+  const hasEnded = (number: number): boolean => {
+    const file = version.files.get(number)
+    return file === undefined || !isOpen(file)
+  }
   const sizes: [FileNumber, number][] = held
-    .filter(([number]) => !isOpen(number))
+    .filter(([number]) => hasEnded(number))
     .map(([number, name]) => [number as number, fileSystem.statPath(`/db/${name}`)!.allocated])
   const others = fileSystem.list('/db').filter((name) => !held.some(([, each]) => each === name))
   return { version, allocated: new Map(sizes), others, nextNumber: version.nextFileNumber }
@@ -100,9 +101,10 @@ test('who writes asks for what may have changed alone, and lists nothing', () =>
       nextFileNumber: numbers.next,
       addedTables: [{ level: 0, runId: table, meta: meta(table, 'a', 'b') }],
       removedTables: [10],
-      sealedSegments: [{ number: 2, length: 100, lastSequence: 7 }],
-      addedRelocations: [
+      sealedFiles: [{ number: 2, length: 100, lastSequence: 7 }],
+      addedFiles: [
         {
+          role: 'relocation',
           number: relocation,
           salt: 1,
           length: 70_000,

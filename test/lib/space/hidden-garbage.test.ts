@@ -246,7 +246,7 @@ test('tables are evaluated again only when an older run has changed', () => {
   const before = tree.estimate.figures
 
   // Nothing of the tables has changed.
-  tree.edit({ checkpoint: { segment: 9, offset: 64 } })
+  tree.edit({ checkpoint: { ordinal: 9, offset: 64 } })
   expect(tree.estimate.advance(tree.version)).toBe(true)
   expect(asked()).toEqual([])
   expect(tree.estimate.figures).toBe(before)

@@ -7,7 +7,6 @@ import { describe, expect, test } from 'vitest'
 import type { Engine } from '#dist/lib/engine/engine.js'
 import type { CompactionJob, RewriteJob } from '#dist/lib/jobs/messages.js'
 import { Store } from '#dist/lib/store/store.js'
-import { knownSegments } from '#dist/lib/tree/version/version.js'
 import { crashStatesNow } from '../../support/crash/crash-states.ts'
 import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
 import {
@@ -91,12 +90,12 @@ async function folden(): Promise<CollectedStore> {
 
 test('a compaction folds what was moved, the old segments are forgotten, and all is there', async () => {
   const opened = await moved()
-  const before = knownSegments(engineOf(opened).version).length
+  const before = engineOf(opened).version.segments.size
   await opened.store.compact()
   expect(folded(opened)).toBeGreaterThan(0)
   await opened.check()
   await collectAll(opened)
-  expect(knownSegments(engineOf(opened).version).length).toBeLessThan(before)
+  expect(engineOf(opened).version.segments.size).toBeLessThan(before)
   const { files } = engineOf(opened).space.measure()
   for (const file of files) {
     if (file.kind !== 'relocation') continue

@@ -8,7 +8,6 @@ import type { Snapshot } from '#dist/lib/contract/types.js'
 import { tablesOf } from '#dist/lib/state/tables.js'
 import { openStore } from '#dist/lib/store/open-store.js'
 import type { Store } from '#dist/lib/store/store.js'
-import { holdsValueLogFile } from '#dist/lib/tree/version/version.js'
 import { VersionSet } from '#dist/lib/tree/version/version-set.js'
 import type { DiskImage } from '../files/disk-model.ts'
 import { FaultFileSystem } from '../files/fault-file-system.ts'
@@ -74,7 +73,7 @@ export function checkNoOrphans(fileSystem: FaultFileSystem): void {
     const { kind, number } = file
     const isHeld = {
       table: tables.has(number),
-      segment: holdsValueLogFile(version, number),
+      segment: version.files.has(number),
       manifest: number === manifest,
     }[kind]
     if (!isHeld) throw new Error(`orphan left: ${name}`)

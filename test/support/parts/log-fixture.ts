@@ -3,7 +3,7 @@ import type { WiscError } from '#dist/lib/base/errors.js'
 import type { LogPosition } from '#dist/lib/base/log-position.js'
 import { Group, stagedBytes } from '#dist/vlog/log/group.js'
 import { Log } from '#dist/vlog/log/log.js'
-import type { LogEnding } from '#dist/vlog/log/log-parts.js'
+import type { FramePlace, LogEnding } from '#dist/vlog/log/log-parts.js'
 import { RECORD_KIND } from '#dist/vlog/record.js'
 import type { Call } from '../files/fault-calls.ts'
 import { FaultFileSystem } from '../files/fault-file-system.ts'
@@ -11,7 +11,7 @@ import { seededRandom } from '../random.ts'
 import { bytesOf, DATABASE_ID, LOG_DIRECTORY, segmentPath } from './log-segments.ts'
 
 /** Where the log goes on. */
-export const START: LogPosition = { segment: 4, offset: 1000 }
+export const START: LogPosition = { ordinal: 4, offset: 1000 }
 const SEGMENT_BYTES = 4096
 
 export class LogFixture {
@@ -49,12 +49,13 @@ export class LogFixture {
       random: seededRandom(1),
       segmentBytes: SEGMENT_BYTES,
       end: START,
+      nextOrdinal: 5,
       lastSequence: 100,
       edits: {
         allocateFileNumber: () => ++this.#number,
         addSegment: ({ number }) => edit(`add ${number}`),
         sealSegment: ({ number, length, lastSequence }, durable) =>
-          edit(`seal ${number} ${length} ${lastSequence} durable ${durable.segment}`),
+          edit(`seal ${number} ${length} ${lastSequence} durable ${durable.ordinal}`),
         dropSegment: (number) => edit(`drop ${number}`),
         discardSegment: (number) => this.steps.push(`discard ${number}`),
         get durableEdit() {
@@ -79,7 +80,7 @@ export class LogFixture {
   }
 
   /** Writes a frame of one put. */
-  async write(length: number): Promise<LogPosition> {
+  async write(length: number): Promise<FramePlace> {
     const value = bytesOf(length)
     const group = this.#group
     group.begin(this.sequence, stagedBytes(3, length))
@@ -100,10 +101,10 @@ export class LogFixture {
     let said: LogEnding | undefined
     await this.log.close((ending) => {
       said = ending
-      const { segment, offset } = ending.end
+      const { ordinal, offset } = ending.end
       const seals = ending.seals.map(({ number }) => number).join(' ')
       return this.#edits(
-        `end ${segment}:${offset} seals ${seals} unused ${ending.unused.join(' ')}`,
+        `end ${ordinal}:${offset} seals ${seals} unused ${ending.unused.join(' ')}`,
       )
     })
     return said!

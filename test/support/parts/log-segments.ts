@@ -6,7 +6,7 @@ import { joinPath, segmentName } from '#dist/lib/base/files/file-names.js'
 import type { File, FileSystem } from '#dist/lib/base/files/file-system.js'
 import { FRAME_HEADER_BYTES, frameSeed } from '#dist/lib/base/files/frame.js'
 import type { StoreDirectory } from '#dist/lib/base/files/store-directory.js'
-import type { LogPosition } from '#dist/lib/base/log-position.js'
+import { LOG_START, type LogPosition } from '#dist/lib/base/log-position.js'
 import { Group, stagedBytes } from '#dist/vlog/log/group.js'
 import type { KnownSegment } from '#dist/vlog/log/recovery.js'
 import { SEGMENT_HEADER_BYTES } from '#dist/vlog/log/segment-header.js'
@@ -69,6 +69,8 @@ export function bytesOf(length: number, fill: number = 1): Uint8Array {
 /** Writes one segment, frame by frame. */
 export class SegmentMaker {
   readonly number: number
+  /** Its place in the log: its number, if nothing else is said. */
+  readonly ordinal: number
   readonly file: File
   /** Where each frame begins. */
   readonly frames: { readonly offset: number; readonly end: number }[] = []
@@ -81,29 +83,31 @@ export class SegmentMaker {
     fileSystem: FileSystem,
     number: number,
     firstSequence: number = 1,
-    predecessor: LogPosition = { segment: 0, offset: 0 },
+    predecessor: LogPosition = LOG_START,
+    ordinal: number = number,
   ) {
     this.number = number
+    this.ordinal = ordinal
     this.file = fileSystem.open(segmentPath(number), 'create')
     this.nextSequence = firstSequence
     this.#predecessor = predecessor
   }
 
   get end(): LogPosition {
-    return { segment: this.number, offset: this.length }
+    return { ordinal: this.ordinal, offset: this.length }
   }
 
   /** What a manifest knows of it. */
   known(sealed: boolean): KnownSegment {
-    const { number, length } = this
+    const { number, ordinal, length } = this
     const seal = { length, lastSequence: this.nextSequence - 1 }
-    return { number, salt: SALT, sealed: sealed ? seal : undefined }
+    return { number, ordinal, salt: SALT, sealed: sealed ? seal : undefined }
   }
 
   /** Appends a frame of puts; without any it is a marker. @returns offsets of the records */
   frame(
     records: readonly PutRecord[],
-    durable: LogPosition = { segment: 0, offset: 0 },
+    durable: LogPosition = LOG_START,
     durableEdit: number = 1,
   ): number[] {
     const staged = records.reduce(
@@ -126,7 +130,8 @@ export class SegmentMaker {
         number: this.number,
         salt: SALT,
       },
-      predecessor: this.#predecessor.segment,
+      ordinal: this.ordinal,
+      predecessor: this.#predecessor.ordinal,
       predecessorLength: this.#predecessor.offset,
       firstSequence: this.nextSequence,
     }

@@ -14,7 +14,7 @@ import { TableBuilder } from '#dist/lib/tree/table/table-builder.js'
 import { type MarkResult, markSteps } from '#dist/vlog/collect/mark.js'
 import { punchHoles } from '#dist/vlog/collect/punch.js'
 import { type RewriteResult, rewriteSteps } from '#dist/vlog/collect/rewrite.js'
-import type { ValueLogFile } from '#dist/vlog/collect/victim.js'
+import type { VictimFile } from '#dist/vlog/collect/victim.js'
 import { recordBytes } from '#dist/vlog/record.js'
 import type { BuiltRelocation } from '#dist/vlog/relocation/relocation-format.js'
 import { MemoryFileSystem } from '../files/memory-file-system.ts'
@@ -54,7 +54,7 @@ export class VictimFixture {
   #number = 10
 
   /** Writes a segment, frame by frame. */
-  segment(frames: readonly (readonly Write[])[]): ValueLogFile {
+  segment(frames: readonly (readonly Write[])[]): VictimFile {
     const number = this.nextNumber()
     const maker = new SegmentMaker(this.fileSystem, number, this.#sequence)
     for (const writes of frames) {
@@ -83,7 +83,7 @@ export class VictimFixture {
   }
 
   /** Flips a bit of a file. */
-  damage({ number }: Pick<ValueLogFile, 'number'>, at: number): void {
+  damage({ number }: Pick<VictimFile, 'number'>, at: number): void {
     const path = this.path(number)
     const bytes = this.fileSystem.contents(path)
     bytes[at]! ^= 0x10
@@ -99,7 +99,7 @@ export class VictimFixture {
   }
 
   markSteps(
-    files: readonly ValueLogFile[],
+    files: readonly VictimFile[],
     tables: readonly TableMeta[],
     minimumHoleBytes: number = 0,
   ): Generator<number, MarkResult> {
@@ -108,7 +108,7 @@ export class VictimFixture {
   }
 
   rewriteSteps(
-    files: readonly ValueLogFile[],
+    files: readonly VictimFile[],
     tables: readonly TableMeta[],
     fileNumber: number,
     by: 'heads' | 'pointers' = 'heads',
@@ -121,7 +121,7 @@ export class VictimFixture {
     return rewriteSteps({ ...PLACE, files, fileNumber, liveRecords }, liveness, ports)
   }
 
-  punchHoles(file: ValueLogFile, holes: Float64Array): ReturnType<typeof punchHoles> {
+  punchHoles(file: VictimFile, holes: Float64Array): ReturnType<typeof punchHoles> {
     return punchHoles({ ...PLACE, file }, holes, this)
   }
 }
@@ -133,14 +133,14 @@ export const PLACE: { readonly directory: string; readonly databaseId: Uint8Arra
 }
 
 /** The relocation as a victim. */
-export function relocationFile({ number, salt, length }: BuiltRelocation): ValueLogFile {
+export function relocationFile({ number, salt, length }: BuiltRelocation): VictimFile {
   return { kind: 'relocation', number, salt, length }
 }
 
 /** A segment, and a table that points at some of its records. */
 export interface VictimSubject {
   readonly fixture: VictimFixture
-  readonly file: ValueLogFile
+  readonly file: VictimFile
   readonly records: readonly LoggedRecord[]
   readonly tables: readonly TableMeta[]
 }

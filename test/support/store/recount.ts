@@ -7,7 +7,7 @@ import { compareLogPositions } from '#dist/lib/base/log-position.js'
 import { openTable, tablesOf } from '#dist/lib/state/tables.js'
 import type { Store } from '#dist/lib/store/store.js'
 import { KIND } from '#dist/lib/tree/entry.js'
-import type { Version } from '#dist/lib/tree/version/version.js'
+import { fileLength, type Version } from '#dist/lib/tree/version/version.js'
 import { VersionSet } from '#dist/lib/tree/version/version-set.js'
 
 interface Use {
@@ -63,19 +63,17 @@ export function accountingErrors(
     const sum = (of: keyof Use): number =>
       info.segments.reduce((total, segment) => total + (uses.get(segment)?.[of] ?? 0), 0)
     check(`${info.file} records`, info.referencedRecords, sum('records'))
-    const segment = version.segments.get(info.id)
-    const known = version.relocations.get(info.id) ?? segment
-    check(
-      `${info.file} kind`,
-      info.kind,
-      version.relocations.has(info.id) ? 'relocation' : 'segment',
-    )
-    if (known === undefined || !('length' in known)) continue
-    check(`${info.file} length`, info.totalBytes, known.length)
-    const end = { segment: info.id, offset: known.length }
-    if (info.kind === 'segment' && compareLogPositions(end, version.checkpoint) > 0) continue
+    const known = version.files.get(info.id)
+    check(`${info.file} kind`, info.kind, known?.role === 'log' ? 'segment' : 'relocation')
+    const length = known && fileLength(known)
+    if (known === undefined || length === undefined) continue
+    check(`${info.file} length`, info.totalBytes, length)
+    const isBehind =
+      known.role !== 'log' ||
+      compareLogPositions({ ordinal: known.ordinal, offset: length }, version.checkpoint) <= 0
+    if (!isBehind) continue
     check(`${info.file} bytes`, info.referencedBytes, sum('bytes'))
-    check(`${info.file} garbage`, info.exposedGarbageBytes, known.length - sum('bytes'))
+    check(`${info.file} garbage`, info.exposedGarbageBytes, length - sum('bytes'))
   }
   for (const segment of uses.keys())
     if (!held.has(segment)) errors.push(`segment ${segment} is in no file`)

@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest'
 import { compareBytes } from '#dist/lib/base/bytes.js'
 import { segmentName } from '#dist/lib/base/files/file-names.js'
 import type { TableMeta } from '#dist/lib/tree/entry.js'
-import type { ValueLogFile } from '#dist/vlog/collect/victim.js'
+import type { VictimFile } from '#dist/vlog/collect/victim.js'
 import { RelocationReader } from '#dist/vlog/relocation/relocation-reader.js'
 import { BLOCK_BYTES } from '../../support/files/content.ts'
 import { compareEntries, type TestEntry } from '../../support/parts/array-cursor.ts'
@@ -68,7 +68,7 @@ function makeTables(
 class Case {
   readonly prng: Prng
   readonly fixture: VictimFixture = new VictimFixture()
-  readonly segments: readonly ValueLogFile[]
+  readonly segments: readonly VictimFile[]
   /** As they were before anything was punched. */
   readonly #contents: Map<number, Uint8Array> = new Map()
   /** As they were logged, of records that entries know by another address. */
@@ -126,7 +126,7 @@ class Case {
   }
 
   /** Holds a relocation against what it must hold, in key order. @returns where each record lies */
-  checkRelocation(file: ValueLogFile, live: readonly LoggedRecord[]): Map<LoggedRecord, number> {
+  checkRelocation(file: VictimFile, live: readonly LoggedRecord[]): Map<LoggedRecord, number> {
     const name = segmentName(file.number)
     const { fileSystem } = this.fixture
     const path = this.fixture.path(file.number)
@@ -153,7 +153,7 @@ class Case {
 
   /** Marks one file whose records are known, and holds figures and holes against them. */
   checkMark(
-    file: ValueLogFile,
+    file: VictimFile,
     places: ReadonlyMap<LoggedRecord, number>,
     minimumHoleBytes: number,
   ): Float64Array {
@@ -185,7 +185,7 @@ class Case {
   }
 
   /** Where the records of a segment lie. */
-  placesIn({ number }: ValueLogFile): Map<LoggedRecord, number> {
+  placesIn({ number }: VictimFile): Map<LoggedRecord, number> {
     const own = this.fixture.records.filter(({ segment }) => segment === number)
     return new Map(own.map((record) => [record, record.offset]))
   }

@@ -1,7 +1,7 @@
 /** A rewrite that goes by the pointers of tables: the same bytes as by heads, and what stops it. I8, I4. */
 import { describe, expect, test } from 'vitest'
 import { segmentName } from '#dist/lib/base/files/file-names.js'
-import type { ValueLogFile } from '#dist/vlog/collect/victim.js'
+import type { VictimFile } from '#dist/vlog/collect/victim.js'
 import { RELOCATION_HEADER_BYTES } from '#dist/vlog/relocation/relocation-format.js'
 import { VALUE_CHUNK_BYTES } from '#dist/vlog/value-chunks.js'
 import {
@@ -26,9 +26,9 @@ function makeSubject(): VictimSubject {
 /** The relocation as a victim, and its bytes behind the header, in which salts and numbers differ. */
 function rewrite(
   { fixture, tables }: Pick<VictimSubject, 'fixture' | 'tables'>,
-  files: readonly ValueLogFile[],
+  files: readonly VictimFile[],
   by: 'heads' | 'pointers' = 'pointers',
-): { moved: ValueLogFile; records: Uint8Array } {
+): { moved: VictimFile; records: Uint8Array } {
   const number = fixture.nextNumber()
   const { relocation } = runSteps(fixture.rewriteSteps(files, tables, number, by))
   const sum = relocation!.parts.reduce((bytes, part) => bytes + part.bytes, 0)

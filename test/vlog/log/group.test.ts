@@ -24,7 +24,7 @@ interface Written {
 }
 
 const SEED = segmentSeed(7)
-const DURABLE = { segment: 6, offset: 1234 }
+const DURABLE = { ordinal: 6, offset: 1234 }
 
 /** @param borrow whether callers keep the large values */
 function begin(group: Group, writes: readonly Written[], borrow: boolean = false): number[] {
@@ -129,7 +129,13 @@ describe('a group', () => {
     const group = new Group()
     group.begin(9, 0)
     const identity = { kind: 'segment' as const, databaseId: DATABASE_ID, number: 7, salt: SALT }
-    const header = { identity, predecessor: 6, predecessorLength: 1234, firstSequence: 9 }
+    const header = {
+      identity,
+      ordinal: 7,
+      predecessor: 6,
+      predecessorLength: 1234,
+      firstSequence: 9,
+    }
     const sources = group.finish(SEED, SEGMENT_HEADER_BYTES, DURABLE, 1, header)
     const bytes = new Uint8Array(Buffer.concat(sources))
     expect(bytes).toHaveLength(SEGMENT_HEADER_BYTES + FRAME_HEADER_BYTES)

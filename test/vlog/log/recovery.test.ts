@@ -59,7 +59,7 @@ function makeLog(durables: readonly (readonly [number, number])[] = []): Log {
   fileSystem.open(segmentPath(7), 'create')
   const makers = [...segments.values()]
   const known = makers.map((maker) => maker.known(maker.number < 5))
-  known.push({ number: 7, salt: 77, sealed: undefined })
+  known.push({ number: 7, ordinal: 7, salt: 77, sealed: undefined })
   return { image: fileSystem.visibleImage(), segments, known }
 }
 
@@ -68,13 +68,13 @@ function endOf(
   number: number,
   frame: number,
 ): LogPosition {
-  return { segment: number, offset: segments.get(number)!.frames[frame]!.end }
+  return { ordinal: number, offset: segments.get(number)!.frames[frame]!.end }
 }
 
 function survey(
   log: Log,
   durable: LogPosition,
-  checkpoint: LogPosition = { segment: 3, offset: 0 },
+  checkpoint: LogPosition = { ordinal: 3, offset: 0 },
 ): LogSurvey {
   const fileSystem = new FaultFileSystem({}, log.image)
   try {
@@ -146,6 +146,7 @@ describe('an undamaged log', () => {
     expect(planned.seal).toEqual([
       {
         number: 5,
+        ordinal: 5,
         length: frames[1]!.end,
         lastSequence: found.open[0]!.frames[2]!.firstSequence - 1,
       },
@@ -181,13 +182,45 @@ describe('an undamaged log', () => {
 
   test('is walked from the checkpoint on: sealed segments before it are not read', () => {
     const log = damage(makeLog(), 3, (bytes) => bytes.fill(0))
-    const at = { segment: 4, offset: log.segments.get(4)!.frames[2]!.offset }
+    const at = { ordinal: 4, offset: log.segments.get(4)!.frames[2]!.offset }
     expect(survey(log, endOf(log.segments, 6, 3), at).end).toEqual(endOf(log.segments, 6, 3))
     const inFront = damage(log, 4, (bytes) => {
       bytes[log.segments.get(4)!.frames[1]!.offset + 5]! ^= 1
       return bytes
     })
     expect(survey(inFront, LOG_START, at).end).toEqual(endOf(log.segments, 6, 3))
+  })
+
+  test('goes from file to file by their ordinals, whatever numbers these have', () => {
+    const fileSystem = new FaultFileSystem()
+    fileSystem.makeDirectory(LOG_DIRECTORY)
+    const makers: SegmentMaker[] = []
+    for (const number of [30, 20, 40, 10]) {
+      const before = makers.at(-1)
+      const ordinal = makers.length + (makers.length < 2 ? 3 : 5)
+      const first = (before?.nextSequence ?? 1) + 10
+      const maker = new SegmentMaker(fileSystem, number, first, before?.end, ordinal)
+      maker.frame(FRAME, before?.end ?? LOG_START, ordinal)
+      maker.frame(FRAME, before?.end ?? LOG_START, ordinal)
+      makers.push(maker)
+    }
+    const known = makers.map((maker) => maker.known(maker.ordinal < 5))
+    const log = { image: fileSystem.visibleImage(), segments: new Map(), known }
+    const found = survey(log, LOG_START)
+    expect(found).toMatchObject({
+      end: { ordinal: 8, offset: makers[3]!.length },
+      endFile: 10,
+      provedEnd: makers[2]!.end,
+      lastSequence: makers[3]!.nextSequence - 1,
+      durableEdit: 8,
+    })
+    const { seal, copy, drop } = plan(log, found)
+    expect(seal.map(({ number }) => number)).toEqual([40])
+    expect(copy.map(({ segment }) => segment)).toEqual([10, 10])
+    expect(drop).toEqual([10])
+    // The wrong order is no log.
+    const reversed = { ...log, known: known.toReversed() }
+    expect(() => survey(reversed, LOG_START)).toThrow(CorruptionError)
   })
 })
 
@@ -249,7 +282,7 @@ describe.each(KINDS)('%s', (kind) => {
     }
     const victim = damaged(log, 5, 2)
     const found = survey(victim, durable)
-    expect(found.end).toEqual({ segment: 5, offset: header ? 0 : frames[1]!.end })
+    expect(found.end).toEqual({ ordinal: 5, offset: header ? 0 : frames[1]!.end })
     expect(found.reason).toBeDefined()
     // What was given out may never be given out again.
     expect(found.highestSequence).toBe(log.segments.get(6)!.nextSequence - 1)
@@ -311,13 +344,25 @@ describe('chains', () => {
     expect(corruption(() => survey({ ...log, known }, LOG_START)).reason).toMatch(/another salt/)
   })
 
+  test('a file with another ordinal is not the one that is due', () => {
+    const log = makeLog()
+    const known = log.known.map((segment) =>
+      segment.ordinal > 4 ? { ...segment, ordinal: segment.ordinal + 1 } : segment,
+    )
+    expect(survey({ ...log, known }, LOG_START).reason).toMatch(/another place in the log/)
+    const sealed = log.known.map((segment) =>
+      segment.ordinal === 4 ? { ...segment, ordinal: 4.5 } : segment,
+    )
+    expect(() => survey({ ...log, known: sealed }, LOG_START)).toThrow(/another place in the log/)
+  })
+
   test('segments that lay below the checkpoint may be gone', () => {
     const log = makeLog()
     const rest = damage({ ...log, known: log.known.slice(1) }, 3, () => undefined)
-    expect(survey(rest, LOG_START, { segment: 4, offset: 0 }).end).toEqual(
+    expect(survey(rest, LOG_START, { ordinal: 4, offset: 0 }).end).toEqual(
       endOf(log.segments, 6, 3),
     )
-    expect(() => survey(rest, LOG_START, { segment: 3, offset: 0 })).toThrow(CorruptionError)
+    expect(() => survey(rest, LOG_START, { ordinal: 3, offset: 0 })).toThrow(CorruptionError)
   })
 })
 
@@ -338,7 +383,7 @@ test('a marker proves what it names', () => {
   const found = survey(log, LOG_START)
   expect(found.provedEnd).toEqual(durable)
   const planned = planLogRecovery(found, 0)
-  expect(planned.seal).toEqual([{ number: 3, length: durable.offset, lastSequence: 2 }])
+  expect(planned.seal).toEqual([{ number: 3, ordinal: 3, length: durable.offset, lastSequence: 2 }])
   expect(planned.copy).toMatchObject([
     { segment: 3, frame: { recordCount: 0, length: FRAME_HEADER_BYTES } },
   ])

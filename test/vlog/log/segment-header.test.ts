@@ -11,6 +11,7 @@ import { DATABASE_ID, SALT } from '../../support/parts/log-segments.ts'
 
 const HEADER: SegmentHeader = {
   identity: { kind: 'segment', databaseId: DATABASE_ID, number: 35, salt: SALT },
+  ordinal: 2 ** 32 - 1,
   predecessor: 34,
   predecessorLength: 2 ** 40 + 1,
   firstSequence: 2 ** 50 + 3,

@@ -55,8 +55,8 @@ function makeSegment(): { maker: SegmentMaker; bytes: Uint8Array; fileSystem: Me
     { key: 'a', value: bytesOf(40) },
     { key: 'b', value: bytesOf(0) },
   ])
-  maker.frame([], { segment: NUMBER, offset: maker.length }, 4)
-  maker.frame([{ key: 'c', value: bytesOf(70) }], { segment: NUMBER, offset: maker.length }, 5)
+  maker.frame([], { ordinal: NUMBER, offset: maker.length }, 4)
+  maker.frame([{ key: 'c', value: bytesOf(70) }], { ordinal: NUMBER, offset: maker.length }, 5)
   return { maker, bytes: fileSystem.contents(segmentPath(NUMBER)), fileSystem }
 }
 
@@ -74,7 +74,7 @@ describe('a walk', () => {
       length: MARKER_BYTES,
       firstSequence: 12,
     })
-    expect(result.frames[2]).toMatchObject({ durableEdit: 5, durable: { segment: NUMBER } })
+    expect(result.frames[2]).toMatchObject({ durableEdit: 5, durable: { ordinal: NUMBER } })
   })
 
   test('begins at any frame', () => {
@@ -243,7 +243,7 @@ describe('frames behind damage', () => {
     expect(frames.map(({ offset }) => offset)).toEqual(
       maker.frames.slice(1).map(({ offset }) => offset),
     )
-    expect(frames[1]!.durable).toEqual({ segment: NUMBER, offset: maker.frames[1]!.end })
+    expect(frames[1]!.durable).toEqual({ ordinal: NUMBER, offset: maker.frames[1]!.end })
   })
 
   test('are found across the borders of what is read at a time, and only in their own places', () => {

@@ -19,8 +19,8 @@ import {
   visitSegment,
 } from '../../support/parts/log-segments.ts'
 
-const PREDECESSOR: LogPosition = { segment: 2, offset: 555 }
-const DURABLE: LogPosition = { segment: 2, offset: 444 }
+const PREDECESSOR: LogPosition = { ordinal: 2, offset: 555 }
+const DURABLE: LogPosition = { ordinal: 2, offset: 444 }
 
 function walk(
   fileSystem: FaultFileSystem,
@@ -76,13 +76,20 @@ function makeSource(): {
 }
 
 function copyAll(fileSystem: FaultFileSystem, copy: LogRecoveryPlan['copy']): CopiedTail {
-  return copyTail(logContext(fileSystem), { number: 9, salt: SALT }, PREDECESSOR, DURABLE, 77, copy)
+  return copyTail(
+    logContext(fileSystem),
+    { number: 9, salt: SALT, ordinal: 6 },
+    PREDECESSOR,
+    DURABLE,
+    77,
+    copy,
+  )
 }
 
 test('holds the same records under the same sequences', () => {
   const { fileSystem, copy, records } = makeSource()
   const copied = copyAll(fileSystem, copy)
-  expect(copied).toMatchObject({ number: 9, salt: SALT, lastSequence: 57 })
+  expect(copied).toMatchObject({ number: 9, salt: SALT, ordinal: 6, lastSequence: 57 })
   const found = walk(fileSystem, copied)
   expect(found.damage).toBeUndefined()
   expect(found.records).toEqual(records)

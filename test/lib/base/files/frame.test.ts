@@ -24,7 +24,7 @@ const HEADER: FrameHeader = {
   firstSequence: 2 ** 33 + 5,
   recordCount: 3,
   refuseFlags: 0,
-  durable: { segment: 11, offset: 2 ** 35 },
+  durable: { ordinal: 11, offset: 2 ** 35 },
   durableEdit: 99,
 }
 

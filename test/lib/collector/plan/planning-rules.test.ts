@@ -2,18 +2,18 @@
 import { expect, test } from 'vitest'
 import { NumberMap } from '#dist/lib/base/number-map.js'
 import { planningRules } from '#dist/lib/collector/plan/planning-rules.js'
-import type { SegmentState } from '#dist/lib/tree/version/version.js'
+import type { ValueLogFile } from '#dist/lib/tree/version/version-edit.js'
 
 const MIB = 1024 * 1024
 
 function smallFileBytes(segmentBytes: number, lengths: readonly number[]): number {
-  const states = lengths.map((length, i): [number, SegmentState] => {
+  const known = lengths.map((length, i): [number, ValueLogFile] => {
     const number = i + 1
-    const sealed = { salt: 7, length, lastSequence: number, relocation: undefined }
-    return [number, { number, state: 'sealed', ...sealed }]
+    const seal = { length, lastSequence: number }
+    return [number, { role: 'log', number, salt: 7, ordinal: number, seal }]
   })
-  const segments = NumberMap.from(states)
-  return planningRules({ segmentBytes }, { segments }, 1.3, true).smallFileBytes
+  const files = NumberMap.from(known)
+  return planningRules({ segmentBytes }, { files }, 1.3, true).smallFileBytes
 }
 
 test('an eighth of the longest segment that was written, and of 4 MiB at least', () => {

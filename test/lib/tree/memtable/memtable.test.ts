@@ -216,7 +216,7 @@ describe('the arena', () => {
     const first = new Memtable(arena, LOG_START)
     const old = fillRandom(first, prng, 2000)
     const frozen = first.freeze()
-    const second = new Memtable(arena, { segment: 9, offset: 64 })
+    const second = new Memtable(arena, { ordinal: 9, offset: 64 })
     expect(second).toMatchObject({ entries: 0, tombstones: 0, pointedBytes: 0, usedBytes: 0 })
     expect(walk(second.cursor(), false)).toEqual([])
     for (const { key } of old) expect(find(second, key, SEQUENCE_MAX), hint).toBe('none')

@@ -10,16 +10,17 @@ import { EMPTY_VERSION } from '#dist/lib/tree/version/version.js'
 import { applyEdit } from '#dist/lib/tree/version/version-builder.js'
 import type { VersionEdit } from '#dist/lib/tree/version/version-edit.js'
 import { temporaryDirectory } from '../../../support/files/temporary-directory.ts'
+import { logFile } from '../../../support/parts/log-files.ts'
 import { meta } from '../../../support/parts/table-metas.ts'
 
 const DATABASE_ID = Uint8Array.from({ length: 16 }, (_, i) => i + 1)
 const IDENTITY = { kind: 'manifest' as const, databaseId: DATABASE_ID, number: 1, salt: 77 }
 const EDITS: readonly VersionEdit[] = [
-  { nextFileNumber: 100, addedSegments: [{ number: 2, salt: 5 }] },
+  { nextFileNumber: 100, addedFiles: [logFile(2)] },
   { lastSequence: 7, addedTables: [{ level: 0, runId: 3, meta: meta(3, 'a', 'k') }] },
   {
     addedTables: [{ level: 0, runId: 4, meta: meta(4, 'b', 'z') }],
-    checkpoint: { segment: 2, offset: 99 },
+    checkpoint: { ordinal: 2, offset: 99 },
   },
   { removedTables: [3] },
 ]
@@ -38,7 +39,7 @@ interface Written {
  */
 async function writeManifest(together: readonly number[] = []): Promise<Written> {
   const directory = temporaryDirectory()
-  const writer = ManifestWriter.create(nodeFileSystem, directory, IDENTITY, EDITS[0]!, 11)
+  const writer = await ManifestWriter.create(nodeFileSystem, directory, IDENTITY, [EDITS[0]!], 11)
   const frames = [64, writer.length]
   for (let i = 1; i < EDITS.length; i++) {
     writer.append([EDITS[i]!])
@@ -124,9 +125,41 @@ test('a manifest without a valid first edit is corrupt at every length', async (
   }
 })
 
+test('a first version of several frames counts as a whole, and nothing else continues', async () => {
+  const directory = temporaryDirectory()
+  const pieces = [
+    { ...EDITS[0]!, continues: true },
+    { ...EDITS[1]!, continues: true },
+    EDITS[2]!,
+  ] as const
+  const writer = await ManifestWriter.create(nodeFileSystem, directory, IDENTITY, pieces, 11)
+  const whole = writer.length
+  writer.append([EDITS[3]!])
+  await writer.sync()
+  writer.close()
+  const { version, lastEditNumber } = read(directory)
+  expect([lastEditNumber, version.id]).toEqual([12, 12])
+  expect([...version.tables.keys()]).toEqual([4])
+  const path = join(directory, 'MANIFEST-000001')
+  const bytes = readFileSync(path)
+  for (let length = 0; length < whole; length++) {
+    writeFileSync(path, bytes.subarray(0, length))
+    expect(() => read(directory), `length=${length}`).toThrow(CorruptionError)
+  }
+  writeFileSync(path, bytes.subarray(0, whole))
+  expect(read(directory).lastEditNumber).toBe(11)
+
+  const elsewhere = temporaryDirectory()
+  const other = await ManifestWriter.create(nodeFileSystem, elsewhere, IDENTITY, [EDITS[0]!], 11)
+  other.append([{ lastSequence: 1, continues: true }])
+  await other.sync()
+  other.close()
+  expect(() => read(elsewhere)).toThrow(/edit 12 continues, and is not the first/)
+})
+
 test('edits written one after the other in one append have their own frames', async () => {
   const directory = temporaryDirectory()
-  const writer = ManifestWriter.create(nodeFileSystem, directory, IDENTITY, EDITS[0]!, 1)
+  const writer = await ManifestWriter.create(nodeFileSystem, directory, IDENTITY, [EDITS[0]!], 1)
   writer.append(EDITS.slice(1))
   expect(writer.durableEdit).toBe(1)
   await writer.sync()
@@ -143,23 +176,26 @@ test('a manifest of another database, or under another number, is refused', asyn
   expect(() => readManifest(nodeFileSystem, directory, 2, DATABASE_ID)).toThrow('another number')
 })
 
-test('CURRENT names a manifest; a leftover temporary file is replaced', () => {
+test('CURRENT names a manifest; a leftover temporary file is replaced', async () => {
   const directory = temporaryDirectory()
   expect(readCurrent(nodeFileSystem, directory)).toBeUndefined()
   writeFileSync(join(directory, 'CURRENT.tmp'), 'left by a crash')
-  writeCurrent(nodeFileSystem, directory, { manifestNumber: 12, databaseId: DATABASE_ID })
+  await writeCurrent(nodeFileSystem, directory, { manifestNumber: 12, databaseId: DATABASE_ID })
   expect(readCurrent(nodeFileSystem, directory)).toEqual({
     manifestNumber: 12,
     databaseId: DATABASE_ID,
   })
-  writeCurrent(nodeFileSystem, directory, { manifestNumber: 1234567, databaseId: DATABASE_ID })
+  await writeCurrent(nodeFileSystem, directory, {
+    manifestNumber: 1234567,
+    databaseId: DATABASE_ID,
+  })
   expect(readCurrent(nodeFileSystem, directory)?.manifestNumber).toBe(1234567)
 })
 
-test('every flipped byte and every other length of CURRENT is refused', () => {
+test('every flipped byte and every other length of CURRENT is refused', async () => {
   const directory = temporaryDirectory()
   const path = join(directory, 'CURRENT')
-  writeCurrent(nodeFileSystem, directory, { manifestNumber: 12, databaseId: DATABASE_ID })
+  await writeCurrent(nodeFileSystem, directory, { manifestNumber: 12, databaseId: DATABASE_ID })
   const bytes = readFileSync(path)
   for (let at = 0; at < bytes.length; at++) {
     for (const mask of [0x01, 0x20, 0xff]) {
@@ -189,7 +225,7 @@ test('a manifest has any length: what it holds is read edit by edit', async () =
 
 test('edits longer than a window, and damage far before a frame that promises it', async () => {
   const directory = temporaryDirectory()
-  const writer = ManifestWriter.create(nodeFileSystem, directory, IDENTITY, EDITS[0]!, 1)
+  const writer = await ManifestWriter.create(nodeFileSystem, directory, IDENTITY, [EDITS[0]!], 1)
   let next = 100
   const large = (): VersionEdit => ({
     nextFileNumber: next + 40,

@@ -1,6 +1,7 @@
 /** The version set: the order of durable steps (I4, I5), shared syncs, failures, pins. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { WiscError } from '#dist/lib/base/errors.js'
 import type { ObsoleteFile } from '#dist/lib/tree/version/obsolete-files.js'
@@ -8,6 +9,7 @@ import type { VersionEdit } from '#dist/lib/tree/version/version-edit.js'
 import { VersionSet, type VersionSetContext } from '#dist/lib/tree/version/version-set.js'
 import { RecordingFileSystem } from '../../../support/files/recording-file-system.ts'
 import { temporaryDirectory } from '../../../support/files/temporary-directory.ts'
+import { logFile } from '../../../support/parts/log-files.ts'
 import { meta } from '../../../support/parts/table-metas.ts'
 import { seededRandom } from '../../../support/random.ts'
 
@@ -53,12 +55,16 @@ test('I4: a new database: manifest, its name, CURRENT.tmp, the rename, its name'
     'create MANIFEST-000001',
     'write MANIFEST-000001',
     'sync MANIFEST-000001',
+    'synced MANIFEST-000001',
     'syncDirectory ',
+    'syncedDirectory ',
     'create CURRENT.tmp',
     'write CURRENT.tmp',
     'sync CURRENT.tmp',
+    'synced CURRENT.tmp',
     'rename CURRENT',
     'syncDirectory ',
+    'syncedDirectory ',
   ])
   expect(set.durableEdit).toBe(1)
 })
@@ -125,8 +131,8 @@ test('I5: a pin of tables keeps tables alone; a file of the value log waits for 
   await set.apply(edit)
   const segments = [set.fileNumbers.take(), set.fileNumbers.take()]
   for (const number of segments) {
-    await set.apply({ addedSegments: [{ number, salt: number }] })
-    await set.apply({ sealedSegments: [{ number, length: 4096, lastSequence: number }] })
+    await set.apply({ addedFiles: [logFile(number)] })
+    await set.apply({ sealedFiles: [{ number, length: 4096, lastSequence: number }] })
   }
   const [first, last] = segments as [number, number]
   const tables = set.pinTables()
@@ -230,7 +236,7 @@ test('I5: a failed write: a new manifest next, and nothing is unlinked until the
   fileSystem.log.length = 0
   await set.apply({ lastSequence: 8 })
   const switched = fileSystem.log.lastIndexOf('rename CURRENT')
-  expect(fileSystem.log.slice(switched)).toEqual(['rename CURRENT', 'syncDirectory '])
+  expect(fileSystem.log.slice(switched + 1)).toEqual(['syncDirectory ', 'syncedDirectory '])
   const live = reread(f)!
   expect(live.version).toMatchObject({ lastSequence: 8, levels: [] })
   expect(obsolete).toContainEqual({ kind: 'table', number: numberOf(edit) })
@@ -258,16 +264,16 @@ test('every open begins a new manifest, numbers go on, the old one goes last', a
   const f = await fixture()
   const edit = addTable(f.set)
   await f.set.apply(edit)
-  await f.set.apply({ cleanEnd: { segment: 0, offset: 0 }, lastSequence: 44 })
+  await f.set.apply({ cleanEnd: { ordinal: 0, offset: 0 }, lastSequence: 44 })
   for (let i = 0; i < 4; i++) f.set.fileNumbers.take()
   const used = f.set.fileNumbers.take()
-  await f.set.apply({ cleanEnd: { segment: 0, offset: 0 } })
+  await f.set.apply({ cleanEnd: { ordinal: 0, offset: 0 } })
   await f.set.close()
   await f.set.close()
   await expect(f.set.apply({})).rejects.toMatchObject({ code: 'WISC_NOT_OPEN' })
 
   const read = reread(f)!
-  expect(read.version.cleanEnd).toEqual({ segment: 0, offset: 0 })
+  expect(read.version.cleanEnd).toEqual({ ordinal: 0, offset: 0 })
   f.fileSystem.log.length = 0
   const set = VersionSet.recover(f.context, read)
   const obsolete: ObsoleteFile[] = []
@@ -280,9 +286,10 @@ test('every open begins a new manifest, numbers go on, the old one goes last', a
   expect(next).toBeGreaterThan(used)
   const pin = set.pin()
   await set.apply({ lastSequence: 50, removedTables: [numberOf(edit)] })
-  expect(f.fileSystem.log.slice(-3)).toEqual([
+  expect(f.fileSystem.log.slice(-4)).toEqual([
     'rename CURRENT',
     'syncDirectory ',
+    'syncedDirectory ',
     'obsolete manifest 1',
   ])
   pin.release()
@@ -309,4 +316,59 @@ test('a manifest that has grown is replaced', async () => {
   expect(reread(f)!.number).toBeGreaterThan(start)
   expect(f.obsolete).toContainEqual({ kind: 'manifest', number: 1 })
   expect(f.set.current.levels).toEqual([])
+})
+
+/** A store with more files than one piece of a first version holds. */
+async function largeFixture(): Promise<Fixture> {
+  const f = await fixture()
+  const numbers = Array.from({ length: 5000 }, () => f.set.fileNumbers.take())
+  await f.set.apply({ addedFiles: numbers.map((number) => logFile(number)) })
+  await f.set.close()
+  const set = VersionSet.recover(f.context, reread(f)!)
+  const obsolete: ObsoleteFile[] = []
+  set.onObsolete((file) => obsolete.push(file))
+  return { ...f, set, obsolete }
+}
+
+test('a large version is written over several turns; edits that arrive meanwhile wait, and are kept', async () => {
+  const f = await largeFixture()
+  const { set, fileSystem } = f
+  fileSystem.log.length = 0
+  const begun = set.apply({ lastSequence: 5 })
+  const later: Promise<unknown>[] = []
+  let turns = 0
+  while (!fileSystem.log.includes('rename CURRENT')) {
+    later.push(set.apply({ lastSequence: 10 + turns }))
+    turns++
+    await nextTurn()
+  }
+  expect(turns).toBeGreaterThanOrEqual(3)
+  await begun
+  await Promise.all(later)
+  const manifest = `MANIFEST-${String(reread(f)!.number).padStart(6, '0')}`
+  const synced = fileSystem.log.indexOf(`synced ${manifest}`)
+  const renamed = fileSystem.log.indexOf('rename CURRENT')
+  const writes = fileSystem.log.flatMap((line, i) => (line === `write ${manifest}` ? [i] : []))
+  // I4: the whole version is durable before CURRENT names it, and nothing else is in it before that.
+  expect(writes.filter((i) => i < renamed)).toHaveLength(3)
+  expect(writes.filter((i) => i > synced && i < renamed)).toEqual([])
+  expect(reread(f)!.version).toMatchObject({ lastSequence: 9 + turns })
+  expect(reread(f)!.version.files.size).toBe(5000)
+  await set.close()
+})
+
+test('poisoned while a large version is written, CURRENT names what it did before', async () => {
+  const f = await largeFixture()
+  const { set, fileSystem, obsolete } = f
+  const before = reread(f)!.number
+  fileSystem.log.length = 0
+  const begun = set.apply({ lastSequence: 5 })
+  await nextTurn()
+  const error = new WiscError('WISC_SYNC_FAILED', 'the log could not be synced')
+  set.poison(error)
+  await expect(begun).rejects.toBe(error)
+  expect(fileSystem.log).not.toContain('rename CURRENT')
+  expect(obsolete).toEqual([])
+  await set.close()
+  expect(reread(f)).toMatchObject({ number: before, version: { lastSequence: 0 } })
 })

@@ -1,14 +1,16 @@
 /** Versions: edits applied, snapshots, look-ups, and what does not fit. */
 import { expect, test } from 'vitest'
+import { firstVersion } from '#dist/lib/tree/version/first-version.js'
 import {
   EMPTY_VERSION,
+  fileLength,
   findTable,
   overlappingTables,
-  snapshotEdit,
   type Version,
 } from '#dist/lib/tree/version/version.js'
 import { applyEdit } from '#dist/lib/tree/version/version-builder.js'
 import type { VersionEdit } from '#dist/lib/tree/version/version-edit.js'
+import { logFile } from '../../../support/parts/log-files.ts'
 import { meta } from '../../../support/parts/table-metas.ts'
 
 function apply(version: Version, edit: VersionEdit): Version {
@@ -19,19 +21,16 @@ const key = (text: string): Uint8Array => new TextEncoder().encode(text)
 
 const BASE = apply(EMPTY_VERSION, {
   lastSequence: 10,
-  checkpoint: { segment: 3, offset: 100 },
-  durable: { segment: 3, offset: 100 },
+  checkpoint: { ordinal: 3, offset: 100 },
+  durable: { ordinal: 3, offset: 100 },
   addedTables: [
     { level: 0, runId: 20, meta: meta(20, 'a', 'm') },
     { level: 0, runId: 30, meta: meta(30, 'c', 'd') },
     { level: 2, runId: 5, meta: meta(6, 'k', 'p') },
     { level: 2, runId: 5, meta: meta(5, 'a', 'c') },
   ],
-  addedSegments: [
-    { number: 3, salt: 33 },
-    { number: 2, salt: 22 },
-  ],
-  sealedSegments: [{ number: 2, length: 500, lastSequence: 4 }],
+  addedFiles: [logFile(2, 22), logFile(3, 33)],
+  sealedFiles: [{ number: 2, length: 500, lastSequence: 4 }],
 })
 
 test('tables are kept by level, newest run first, in key order; segments in log order', () => {
@@ -47,20 +46,22 @@ test('tables are kept by level, newest run first, in key order; segments in log 
     [[5, [5, 6]]],
   ])
   expect([...BASE.segments.keys()]).toEqual([2, 3])
-  expect(BASE.segments.get(2)).toEqual({
+  expect(BASE.files.get(2)).toEqual({
+    role: 'log',
     number: 2,
     salt: 22,
-    state: 'sealed',
-    length: 500,
-    lastSequence: 4,
-    relocation: undefined,
+    ordinal: 2,
+    seal: { length: 500, lastSequence: 4 },
   })
 })
 
-test('the snapshot of a version makes the same version', () => {
-  expect(applyEdit(EMPTY_VERSION, snapshotEdit(BASE), BASE.id)).toEqual(BASE)
-  const clean = apply(BASE, { cleanEnd: { segment: 3, offset: 900 } })
-  expect(applyEdit(EMPTY_VERSION, snapshotEdit(clean), clean.id)).toEqual(clean)
+test('the first version of a manifest makes the same version', () => {
+  const clean = apply(BASE, { cleanEnd: { ordinal: 3, offset: 900 } })
+  for (const version of [BASE, clean]) {
+    const [only, ...others] = firstVersion(version)
+    expect(others).toEqual([])
+    expect(applyEdit(EMPTY_VERSION, only!, version.id)).toEqual(version)
+  }
 })
 
 test('an edit leaves the old version as it was; empty levels and runs go', () => {
@@ -75,22 +76,22 @@ test('a table may move in one edit, and a segment be added and sealed', () => {
   const next = apply(BASE, {
     removedTables: [30],
     addedTables: [{ level: 1, runId: 40, meta: meta(30, 'c', 'd') }],
-    addedSegments: [{ number: 50, salt: 1 }],
-    sealedSegments: [{ number: 50, length: 64, lastSequence: 10 }],
+    addedFiles: [logFile(50)],
+    sealedFiles: [{ number: 50, length: 64, lastSequence: 10 }],
   })
   expect(next.levels[1]!.runs[0]!.tables[0]!.number).toBe(30)
-  expect(next.segments.get(50)?.state).toBe('sealed')
+  expect(fileLength(next.files.get(50)!)).toBe(64)
 })
 
 test('positions and sequences never go back; a clean end holds for one edit', () => {
   const next = apply(BASE, {
     lastSequence: 5,
-    checkpoint: { segment: 2, offset: 900 },
-    cleanEnd: { segment: 3, offset: 100 },
+    checkpoint: { ordinal: 2, offset: 900 },
+    cleanEnd: { ordinal: 3, offset: 100 },
   })
   expect(next.lastSequence).toBe(10)
-  expect(next.checkpoint).toEqual({ segment: 3, offset: 100 })
-  expect(next.cleanEnd).toEqual({ segment: 3, offset: 100 })
+  expect(next.checkpoint).toEqual({ ordinal: 3, offset: 100 })
+  expect(next.cleanEnd).toEqual({ ordinal: 3, offset: 100 })
   expect(apply(next, {}).cleanEnd).toBeUndefined()
 })
 
@@ -108,9 +109,9 @@ test('what does not fit is refused', () => {
     },
     { addedTables: [{ level: 0, runId: 1000, meta: meta(90, 'a', 'b') }] },
     { addedTables: [{ level: 0, runId: 90, meta: meta(1000, 'a', 'b') }] },
-    { addedSegments: [{ number: 3, salt: 0 }] },
-    { sealedSegments: [{ number: 2, length: 500, lastSequence: 4 }] },
-    { sealedSegments: [{ number: 99, length: 500, lastSequence: 4 }] },
+    { addedFiles: [logFile(3, 0, 9)] },
+    { sealedFiles: [{ number: 2, length: 500, lastSequence: 4 }] },
+    { sealedFiles: [{ number: 99, length: 500, lastSequence: 4 }] },
     { removedSegments: [99] },
   ]
   for (const edit of bad)
