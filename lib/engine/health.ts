@@ -141,9 +141,11 @@ export class Health {
       return
     }
     const before = this.#workError
-    if (error.code === 'WISC_DISK_FULL' && roomBytes !== undefined)
-      this.#compactionRoom = { error, wantedBytes: roomBytes + MORE_BYTES }
-    else this.#stopped = error
+    if (error.code === 'WISC_DISK_FULL' && roomBytes !== undefined) {
+      // A disk that could not be asked then may say any day how much it has.
+      const hadBytes = Number.isFinite(roomBytes) ? roomBytes : 0
+      this.#compactionRoom = { error, wantedBytes: hadBytes + MORE_BYTES }
+    } else this.#stopped = error
     this.#former = undefined
     this.#tellWaiting()
     this.#note(error)

@@ -289,7 +289,10 @@ export class Log {
 
   /** Tries again what an edit could not be written for, for example when there is space again. */
   async retry(): Promise<void> {
-    if (this.#syncer.failure || (!this.#endFailure && !this.#syncer.sealFailure)) return
+    if (this.#syncer.failure) return
+    // That a segment could not be made may be long past, and nobody may have heard of it.
+    if (!this.#closed) this.#preparer.soon()
+    if (!this.#endFailure && !this.#syncer.sealFailure) return
     this.#retrying ??= this.#retry()
     await this.#retrying
   }

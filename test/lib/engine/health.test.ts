@@ -148,6 +148,9 @@ test('a compaction that found no room waits for a MiB more; flushes and writes g
   expect(health.noRoomToCompact()).toBe(FULL)
   parts.room++
   expect(health.noRoomToCompact()).toBeUndefined()
+  // The disk could not be asked when it began.
+  health.workFailed(FULL, Number.POSITIVE_INFINITY)
+  expect(health.noRoomToCompact()).toBeUndefined()
   health.foundRoomToCompact()
   expect(health.error).toMatchObject({ code: 'WISC_DISK_FULL', cause: FULL })
 })
