@@ -1,5 +1,6 @@
 /** The order of a flush and of a compaction, seen from the file system. */
-import { expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
+import { LEVEL_0_RUNS_STOP } from '#dist/lib/tree/version/tree-shape.js'
 import type { Call } from '../../support/files/fault-calls.ts'
 import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
 import { openSmallStore } from '../../support/store/fault-store.ts'
@@ -83,4 +84,72 @@ test('I1: a compaction whose sync fails while the store closes poisons it like a
   }
   expect(await closing).toBe('WISC_SYNC_FAILED')
   expect(fileSystem.violations).toEqual([])
+})
+
+describe('background work', () => {
+  test('I3: a flush publishes its tables when the log is durable up to them, I4: and they are', async () => {
+    const fileSystem = new FaultFileSystem()
+    const store = await openSmallStore({}, fileSystem)
+    await store.put('a', Buffer.alloc(500))
+    const steps: string[] = []
+    fileSystem.onCall = ({ kind, path }) => {
+      const name = /(sst|vlog|MANIFEST)/.exec(path)?.[0]
+      if ((kind === 'sync' || kind === 'write') && name) steps.push(`${kind} ${name}`)
+      if (kind === 'syncDirectory') steps.push('sync names')
+    }
+    await store.flush()
+    fileSystem.onCall = undefined
+    const published = steps.lastIndexOf('write MANIFEST')
+    for (const step of ['sync vlog', 'write sst', 'sync sst', 'sync names']) {
+      const at = steps.indexOf(step)
+      expect(at, step).toBeGreaterThanOrEqual(0)
+      expect(at, step).toBeLessThan(published)
+    }
+    expect(steps.slice(published + 1)).toEqual(['sync MANIFEST'])
+  })
+
+  test('I10: keeps level 0 bounded while writers write', async () => {
+    const store = await openSmallStore()
+    for (let round = 0; round < 40; round++) {
+      for (let i = 0; i < 20; i++) await store.put(`key${i}-${round % 7}`, Buffer.alloc(90))
+      await store.flush()
+      expect(store.stats().levels[0]?.runs ?? 0).toBeLessThanOrEqual(LEVEL_0_RUNS_STOP)
+    }
+    expect(store.stats().compactions).toBeGreaterThan(0)
+  })
+
+  test('I7: compactions keep what a snapshot sees, and drop it when it is closed', async () => {
+    const store = await openSmallStore()
+    for (let i = 0; i < 50; i++) await store.put(`key${i}`, 'old')
+    const snapshot = store.snapshot()
+    for (let i = 0; i < 50; i++)
+      await (i % 2 === 0 ? store.delete(`key${i}`) : store.put(`key${i}`, 'new'))
+    await store.compact()
+    for (let i = 0; i < 50; i++) {
+      expect(String(store.getSync(`key${i}`, { snapshot }))).toBe('old')
+      expect(String(store.getSync(`key${i}`))).toBe(i % 2 === 0 ? 'undefined' : 'new')
+    }
+    snapshot.close()
+    await store.compact()
+    const entries = store.stats().levels.reduce((sum, level) => sum + level.entries, 0)
+    expect(entries).toBe(25)
+  })
+
+  test('an error of a job stops it; the next write and the statistics carry it', async () => {
+    const fileSystem = new FaultFileSystem()
+    const store = await openSmallStore({}, fileSystem)
+    const errors: unknown[] = []
+    store.on('error', (error) => errors.push(error))
+    await store.put('a', '1')
+    // A write that comes later would be a reason to try again, and taken meanwhile.
+    const clock = vi.spyOn(performance, 'now').mockReturnValue(performance.now())
+    fileSystem.faults = ({ kind, path }) =>
+      kind === 'create' && path.endsWith('.sst') ? { errno: 'EMFILE' } : undefined
+    await expect(store.flush()).rejects.toMatchObject({ code: 'WISC_IO' })
+    expect(store.stats().backgroundError).toMatchObject({ code: 'WISC_IO' })
+    await expect(store.put('b', '1')).rejects.toMatchObject({ code: 'WISC_IO' })
+    clock.mockRestore()
+    expect(errors).toHaveLength(1)
+    expect(String(store.getSync('a'))).toBe('1')
+  })
 })
