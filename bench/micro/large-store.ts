@@ -18,7 +18,7 @@ import { decide, type LookState } from '../../lib/collector/plan/decide.ts'
 import { planningRules } from '../../lib/collector/plan/planning-rules.ts'
 import { open, type Store } from '../../lib/index.ts'
 import { SpaceAccount } from '../../lib/space/space.ts'
-import { openTable } from '../../lib/state/tables.ts'
+import { TableCache } from '../../lib/state/tables.ts'
 import { KIND, type TableMeta } from '../../lib/tree/entry.ts'
 import type { KeyedEntry } from '../../lib/tree/table/block-format.ts'
 import { TableBuilder } from '../../lib/tree/table/table-builder.ts'
@@ -161,6 +161,13 @@ function measureLooks(): void {
   for (const number of version.tables.keys()) allocated.set(number, 4096)
   for (const number of version.files.keys()) allocated.set(number, SEGMENT_BYTES)
   const found = { version, allocated, others: [], nextNumber: numbers.next }
+  const view = {
+    context,
+    get version() {
+      return version
+    },
+  }
+  const tables = new TableCache(view, 2000)
   const newAccount = (): SpaceAccount =>
     new SpaceAccount({
       context,
@@ -170,7 +177,7 @@ function measureLooks(): void {
         return version
       },
       memtables: { list: () => [], hasEntries: false },
-      tables: { get: (number: number) => openTable(context, version, number) },
+      tables,
       cache: new BlockCache(0),
       readers: { count: 0, oldest: undefined },
       writtenEnd: () => 0,

@@ -139,14 +139,14 @@ export class LogFiles {
   }
 
   #followReferences(version: Version, budget: WorkBudget): boolean {
-    for (;;) {
-      if (budget.work <= 0) return false
-      const segment = this.#references.takeChanged()
-      if (segment === undefined) return true
+    if (budget.work <= 0) return false
+    for (const segment of this.#references.takeChanged()) {
       budget.work -= SEGMENT_WORK
       const number = version.segments.get(segment)
       if (number !== undefined) this.#stale.add(number)
+      if (budget.work <= 0) return false
     }
+    return true
   }
 
   #replace(

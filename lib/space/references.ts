@@ -81,13 +81,13 @@ export class References {
     return this.#use.get(segment)
   }
 
-  /** The next segment to which other entries point than when it was taken before. */
-  takeChanged(): SegmentNumber | undefined {
+  /** Takes the segments to which other entries point than before. Whoever takes no more leaves the others. */
+  *takeChanged(): Generator<SegmentNumber, void> {
+    // One walk over the set: a walk that begins anew for each would pass all that were deleted.
     for (const segment of this.#changed) {
       this.#changed.delete(segment)
-      return segment
+      yield segment
     }
-    return undefined
   }
 
   /** What a table refers to; nothing if it has not been read yet. */
