@@ -28,7 +28,6 @@ export type {
 } from './contract/events.ts'
 export type { CollectorOptions, Options, TreeTuning } from './contract/options.ts'
 export type * from './contract/types.ts'
-export type { RecoveryReport } from './recovery/recover.ts'
 export type { LevelStats, Stats } from './reports/stats.ts'
 export type { VerifyOptions, VerifyProgress, VerifyReport } from './reports/verify.ts'
 export type { EntryIterator, KeyIterator, StoreIterator, ValueIterator } from './store/iterator.ts'

@@ -8,17 +8,19 @@
  * short in a frame of any size, and it looks at each byte once: whoever walks a file that must be
  * whole has no use for a record before damage, which throws. Values may be holes. Data plane.
  */
+
 import { CorruptionError } from '../lib/base/errors.ts'
 import type { File } from '../lib/base/files/file-system.ts'
 import { FileWindow } from '../lib/base/files/file-window.ts'
 import { FRAME_HEADER_BYTES, readKnownFrame } from '../lib/base/files/frame.ts'
+import type { Sequence } from '../lib/base/ids.ts'
 import { RECORD_HEADER_BYTES, type RecordHeader } from './record.ts'
 import { viewProvedHead } from './record-window.ts'
 
 /** The frames of a segment: their seed, and the sequence of its first record. */
 export interface FrameChain {
   readonly seed: number
-  readonly firstSequence: number
+  readonly firstSequence: Sequence
 }
 
 /** Stands before the first record until `next` is called. */
@@ -107,7 +109,7 @@ export class RecordHeads {
     this.#at = offset + FRAME_HEADER_BYTES
   }
 
-  #countRecord(sequence: number): void {
+  #countRecord(sequence: Sequence): void {
     if (this.#recordsLeft === 0) throw this.#damage('records do not end with their frame')
     if (sequence !== this.#nextSequence) throw this.#damage('record has another sequence')
     this.#recordsLeft--

@@ -29,7 +29,7 @@ import { compareRange, readU32, readU64, writeU32, writeU64 } from '../lib/base/
 import { checksum, crc32From } from '../lib/base/checksum.ts'
 import { newerVersion, type WiscError } from '../lib/base/errors.ts'
 import { segmentName } from '../lib/base/files/file-names.ts'
-import { FILE_BYTES_MAX, SEQUENCE_MAX, type Sequence } from '../lib/base/ids.ts'
+import { FILE_BYTES_MAX, SEQUENCE_MAX, type SegmentNumber, type Sequence } from '../lib/base/ids.ts'
 import { OPTION_BYTES_AT, RECORD_HEADER_BYTES, VALUE_CHUNK_BYTES } from '../lib/base/record-size.ts'
 import {
   CODEC_NONE,
@@ -57,7 +57,7 @@ export interface RecordPointer {
   readonly keyEnd: number
   readonly sequence: Sequence
   /** The logical segment, or the file in which the record was found to lie. */
-  readonly segment: number
+  readonly segment: SegmentNumber
   readonly offset: number
   /** Of the whole record. */
   readonly length: number
@@ -84,7 +84,7 @@ export function writeRecordHead(
   at: number,
   kind: RecordKind,
   key: Uint8Array,
-  sequence: number,
+  sequence: Sequence,
   value: Uint8Array,
   sums?: Uint32Array,
 ): number {
@@ -215,7 +215,7 @@ export function checkPointedRecord(
   key: Uint8Array,
   keyStart: number,
   keyEnd: number,
-  sequence: number,
+  sequence: Sequence,
   value: Uint8Array,
 ): string | undefined {
   const storedLength = value.length

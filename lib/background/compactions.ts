@@ -20,7 +20,7 @@ import {
 import type { TableMeta } from '../tree/entry.ts'
 import type { TreeShapeOptions } from '../tree/version/tree-shape.ts'
 import { Folding } from './folding.ts'
-import { sumBytes, type TreeWork, type WorkHealth } from './tree-work.ts'
+import { sumTableBytes, type TreeWork, type WorkHealth } from './tree-work.ts'
 
 export interface CompactionHealth extends WorkHealth {
   /** Bytes that the disk has for the store, the ballast's included. */
@@ -191,9 +191,9 @@ export class Compactions {
       inputLevel: plan.inputLevel,
       outputLevel: plan.outputLevel,
       inputTables: inputs.length,
-      inputBytes: sumBytes(inputs),
+      inputBytes: sumTableBytes(inputs),
       outputTables: outputs.length,
-      outputBytes: sumBytes(outputs),
+      outputBytes: sumTableBytes(outputs),
       moved: plan.trivialMove,
       ms: performance.now() - began,
     })

@@ -13,7 +13,7 @@ import { Signal } from '../base/signal.ts'
 import { emitSafely } from '../contract/events.ts'
 import type { FlushJob, TableJobResult } from '../jobs/messages.ts'
 import type { FrozenTable, Memtables } from '../state/memtables.ts'
-import { sumBytes, type TreeWork, type WorkHealth } from './tree-work.ts'
+import { sumTableBytes, type TreeWork, type WorkHealth } from './tree-work.ts'
 
 export interface FlushHealth extends WorkHealth {
   /** Somebody asks for what has failed: it is tried again. */
@@ -149,7 +149,7 @@ export class Flushes {
     work.counts.flushes++
     emitSafely(events, 'flush', {
       tables: tables.length,
-      bytes: sumBytes(tables.map(({ meta }) => meta)),
+      bytes: sumTableBytes(tables.map(({ meta }) => meta)),
       ms: performance.now() - began,
     })
   }

@@ -99,6 +99,6 @@ export class TreeWork {
   }
 }
 
-export function sumBytes(tables: readonly TableMeta[]): number {
+export function sumTableBytes(tables: readonly TableMeta[]): number {
   return tables.reduce((sum, table) => sum + table.bytes, 0)
 }

@@ -104,3 +104,19 @@ export interface SegmentInfo {
 export interface SignalOptions {
   readonly signal?: AbortSignal
 }
+
+/** What an open found and did; a part of the statistics. Times in milliseconds. */
+export interface RecoveryReport {
+  /** The store had been closed in order. */
+  clean: boolean
+  surveyMs: number
+  /** Valid but unproved bytes of log that were copied to a new segment. */
+  tailBytesCopied: number
+  tailCopyMs: number
+  /** Bytes behind the end of the log: no complete frame, never acknowledged as durable. */
+  tornBytes: number
+  /** Of these, bytes that were too many to be set aside in lost/. */
+  tornBytesNotKept: number
+  replayedRecords: number
+  replayMs: number
+}

@@ -12,7 +12,7 @@ import {
 } from '../base/files/file-header.ts'
 import { BALLAST_NAME, joinPath } from '../base/files/file-names.ts'
 import type { File, FileSystem } from '../base/files/file-system.ts'
-import { clearName } from '../base/files/set-aside.ts'
+import { clearName } from '../base/files/clear-name.ts'
 import type { StoreDirectory } from '../base/files/store-directory.ts'
 import { unlinkIfPossible } from '../base/files/unlink.ts'
 import { type Random, randomU32 } from '../base/random.ts'

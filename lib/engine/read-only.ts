@@ -5,6 +5,7 @@
  * files meanwhile. Then what reads the newest state goes on in a newer view (look-again.ts); snapshots and
  * iterators cannot, because their state is gone with its files: they get WISC_STALE.
  */
+
 import { EventEmitter } from 'node:events'
 import type { LogSurvey } from '../../vlog/log/recovery.ts'
 import { ValueReader } from '../../vlog/read/value-reader.ts'
@@ -13,18 +14,15 @@ import { EventLoopTurn } from '../base/event-loop-turn.ts'
 import { BlockCache } from '../base/files/block-cache.ts'
 import { segmentName } from '../base/files/file-names.ts'
 import type { StoreDirectory } from '../base/files/store-directory.ts'
+import type { SegmentNumber, Sequence } from '../base/ids.ts'
 import { compareLogPositions } from '../base/log-position.ts'
 import { lazyModule } from '../base/platform/lazy-module.ts'
 import type { CollectionPlan, ResolvedCollect } from '../contract/collection.ts'
 import type { ResolvedOptions } from '../contract/options.ts'
+import type { RecoveryReport } from '../contract/types.ts'
 import { lookAgain, mayBeWriters, placeOf, readAgainLater, staleView } from '../reads/look-again.ts'
 import type { ReadingEngine } from '../reads/reading-engine.ts'
-import {
-  emptyReport,
-  type RecoveryReport,
-  surveyDamaged,
-  surveyStore,
-} from '../recovery/recover.ts'
+import { emptyReport, surveyDamaged, surveyStore } from '../recovery/recover.ts'
 import { replayLog } from '../recovery/replay.ts'
 import type { StorePlace } from '../recovery/store-place.ts'
 import { SpaceAccount } from '../space/space.ts'
@@ -55,7 +53,7 @@ interface ViewSource extends StorePlace {
 interface View {
   readonly context: StoreDirectory
   readonly state: ReadState
-  readonly lastSequence: number
+  readonly lastSequence: Sequence
   readonly durableSequence: number
   readonly memtables: Memtables
   readonly recovery: RecoveryReport
@@ -182,7 +180,7 @@ export class ReadOnlyEngine implements ReadingEngine {
     if (this.#isOld) this.moveOn(this.#viewNumber)
   }
 
-  writtenEnd(segment: number): number {
+  writtenEnd(segment: SegmentNumber): number {
     const open = this.#view.open.find(({ number }) => number === segment)
     const last = open?.frames.at(-1)
     return last ? last.offset + last.length : 0

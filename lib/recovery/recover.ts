@@ -37,28 +37,13 @@ import { unlinkIfPossible } from '../base/files/unlink.ts'
 import type { FileNumber, LogOrdinal, Sequence } from '../base/ids.ts'
 import { compareLogPositions, type LogPosition } from '../base/log-position.ts'
 import { type Random, randomU32 } from '../base/random.ts'
+import type { RecoveryReport } from '../contract/types.ts'
 import type { FoundFiles } from '../state/found-files.ts'
 import { tablesOf } from '../state/tables.ts'
 import type { ReadManifest } from '../tree/version/manifest.ts'
 import { fileLength, logFiles, nextOrdinal, type Version } from '../tree/version/version.ts'
 import type { LogFile, VersionEdit } from '../tree/version/version-edit.ts'
 import type { VersionSet } from '../tree/version/version-set.ts'
-
-/** What an open found and did; a part of the statistics. Times in milliseconds. */
-export interface RecoveryReport {
-  /** The store had been closed in order. */
-  clean: boolean
-  surveyMs: number
-  /** Valid but unproved bytes of log that were copied to a new segment. */
-  tailBytesCopied: number
-  tailCopyMs: number
-  /** Bytes behind the end of the log: no complete frame, never acknowledged as durable. */
-  tornBytes: number
-  /** Of these, bytes that were too many to be set aside in lost/. */
-  tornBytesNotKept: number
-  replayedRecords: number
-  replayMs: number
-}
 
 export function emptyReport(): RecoveryReport {
   return {
@@ -302,7 +287,7 @@ function recoveryEdit(
   plan: LogRecoveryPlan,
   copied: CopiedTail | undefined,
   end: LogPosition,
-  lastSequence: number,
+  lastSequence: Sequence,
 ): VersionEdit {
   return {
     durable: end,

@@ -19,13 +19,13 @@ import { frameSeed } from '../base/files/frame.ts'
 import type { StoreDirectory } from '../base/files/store-directory.ts'
 import type { FileNumber, LogOrdinal, SegmentNumber } from '../base/ids.ts'
 import type { LogPosition } from '../base/log-position.ts'
+import type { RecoveryReport } from '../contract/types.ts'
 import type { Memtables } from '../state/memtables.ts'
 import { entryBytesMax, entryKind } from '../state/placement.ts'
 import { KEY_BYTES_MAX, KIND } from '../tree/entry.ts'
 import { ARENA_BYTES_MAX } from '../tree/memtable/arena.ts'
 import { Memtable } from '../tree/memtable/memtable.ts'
 import { logFiles, type Version } from '../tree/version/version.ts'
-import type { RecoveryReport } from './recover.ts'
 
 export interface ReplayTarget {
   readonly memtables: Memtables

@@ -1,9 +1,9 @@
 /** Statistics: counters and sizes, taken when they are asked for. */
 
 import type { WiscError } from '../base/errors.ts'
+import type { RecoveryReport } from '../contract/types.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { ReadingEngine } from '../reads/reading-engine.ts'
-import type { RecoveryReport } from '../recovery/recover.ts'
 import { tableMap } from '../state/tables.ts'
 import { relocationCount } from '../tree/version/version.ts'
 

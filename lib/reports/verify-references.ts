@@ -2,14 +2,15 @@
 import { CorruptionError } from '../base/errors.ts'
 import { segmentName } from '../base/files/file-names.ts'
 import type { SegmentNumber } from '../base/ids.ts'
-import type { References, SegmentUse } from '../space/references.ts'
+import type { RecordSum } from '../base/segment-records.ts'
+import type { References } from '../space/references.ts'
 import { relocationFiles, type Version } from '../tree/version/version.ts'
 
-const NOTHING: Readonly<SegmentUse> = { records: 0, bytes: 0 }
+const NOTHING: Readonly<RecordSum> = { records: 0, bytes: 0 }
 
 /** Records that entries point to, by logical segment, counted entry by entry. */
 export class RecountedReferences {
-  readonly #uses: Map<SegmentNumber, SegmentUse> = new Map()
+  readonly #uses: Map<SegmentNumber, RecordSum> = new Map()
 
   add(segment: SegmentNumber, records: number, bytes: number): void {
     const use = this.#uses.get(segment) ?? { ...NOTHING }
@@ -22,7 +23,7 @@ export class RecountedReferences {
     for (const [segment, { records, bytes }] of other.#uses) this.add(segment, records, bytes)
   }
 
-  of(segment: SegmentNumber): Readonly<SegmentUse> {
+  of(segment: SegmentNumber): Readonly<RecordSum> {
     return this.#uses.get(segment) ?? NOTHING
   }
 }

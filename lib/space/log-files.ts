@@ -30,7 +30,7 @@ export type FilesByNumber = NumberMap<FileNumber, CollectibleFile>
 export interface LogFilesParts {
   readonly memtables: Pick<Memtables, 'hasEntries'>
   /** End of the frames of a segment that is not sealed; 0 if it has none. */
-  writtenEnd(segment: number): number
+  writtenEnd(segment: SegmentNumber): number
 }
 
 export class LogFiles {

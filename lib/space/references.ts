@@ -5,18 +5,12 @@
  * taken off. Memory holds the references of each table, 24 bytes for each segment that it points to.
  */
 
-import type { FileNumber, SegmentNumber } from '../base/ids.ts'
+import type { FileNumber, SegmentNumber, Sequence } from '../base/ids.ts'
 import { NumberMap } from '../base/number-map.ts'
-import type { SegmentRecords } from '../base/segment-records.ts'
+import type { RecordSum, SegmentRecords } from '../base/segment-records.ts'
 import { tableWeight } from '../tree/entry-weight.ts'
 import type { TableReader } from '../tree/table/table-reader.ts'
 import { EMPTY_VERSION, type Version } from '../tree/version/version.ts'
-
-/** Records of one logical segment that entries of tables point to; bytes of whole records. */
-export interface SegmentUse {
-  records: number
-  bytes: number
-}
 
 /** Sums over all tables of a version. */
 export interface TreeTotals {
@@ -35,7 +29,7 @@ export interface TreeTotals {
 }
 
 interface KnownTable {
-  readonly largestSequence: number
+  readonly largestSequence: Sequence
   readonly references: readonly SegmentRecords[]
   readonly totals: TreeTotals
 }
@@ -58,7 +52,7 @@ export class References {
   /** The version that the sums are for, and from which they are brought to the next. */
   #version: Version = EMPTY_VERSION
   readonly #tables: Map<FileNumber, KnownTable> = new Map()
-  readonly #use: Map<SegmentNumber, SegmentUse> = new Map()
+  readonly #use: Map<SegmentNumber, RecordSum> = new Map()
   readonly #totals: TreeTotals = emptyTotals()
   /** Segments to which other entries point than when they were last asked for. */
   readonly #changed: Set<SegmentNumber> = new Set()
@@ -77,7 +71,7 @@ export class References {
   }
 
   /** Records of a logical segment that entries of tables point to; undefined if there are none. */
-  of(segment: SegmentNumber): Readonly<SegmentUse> | undefined {
+  of(segment: SegmentNumber): Readonly<RecordSum> | undefined {
     return this.#use.get(segment)
   }
 

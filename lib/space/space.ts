@@ -11,7 +11,7 @@ import type { BlockCache } from '../base/files/block-cache.ts'
 import { joinPath, segmentName } from '../base/files/file-names.ts'
 import type { FileNumbers } from '../base/files/file-numbers.ts'
 import type { FileSystem } from '../base/files/file-system.ts'
-import type { FileNumber } from '../base/ids.ts'
+import type { FileNumber, SegmentNumber } from '../base/ids.ts'
 import type { CollectibleFile } from '../contract/collection-plan.ts'
 import type { FoundFiles } from '../state/found-files.ts'
 import type { Memtables } from '../state/memtables.ts'
@@ -43,7 +43,7 @@ export interface SpaceParts {
   /** Snapshots and iterators. */
   readonly readers: { readonly count: number; readonly oldest: number | undefined }
   /** End of the frames of a segment that is not sealed; 0 if it has none. */
-  writtenEnd(segment: number): number
+  writtenEnd(segment: SegmentNumber): number
 }
 
 /** Figures of the whole store, in bytes. */

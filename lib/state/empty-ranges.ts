@@ -11,7 +11,9 @@
  * range before anyone can see it (I6, I7: nothing is hidden that a merge of the tree would show). A reader at an older
  * sequence does not use it. Memory only, and bounded (I10): whatever is forgotten is found again by walking.
  */
+
 import { compareBytes, compareRange, copyBytes } from '../base/bytes.ts'
+import type { Sequence } from '../base/ids.ts'
 
 const RANGES_MAX = 512
 const KEY_BYTES_MAX = 1024 * 1024
@@ -26,7 +28,7 @@ export interface EmptyRange {
   readonly lower: Edge
   readonly upper: Edge
   /** Nothing is visible in it at this sequence and later. */
-  readonly sequence: number
+  readonly sequence: Sequence
 }
 
 interface Slot extends EmptyRange {
@@ -45,7 +47,12 @@ export class EmptyRanges {
   }
 
   /** The range that holds a key, if a reader at `sequence` may rely on it. */
-  find(keyBytes: Uint8Array, start: number, end: number, sequence: number): EmptyRange | undefined {
+  find(
+    keyBytes: Uint8Array,
+    start: number,
+    end: number,
+    sequence: Sequence,
+  ): EmptyRange | undefined {
     const slot = this.#slotOf(keyBytes, start, end)
     if (slot === undefined || slot.sequence > sequence) return undefined
     slot.used = ++this.#clock
@@ -53,7 +60,7 @@ export class EmptyRanges {
   }
 
   /** Remembers a range. Its keys are copied. Requires: nothing in it is visible at `sequence` or later, as of now. */
-  add(lower: Edge, upper: Edge, sequence: number): void {
+  add(lower: Edge, upper: Edge, sequence: Sequence): void {
     const slots = this.#slots
     let low = lower
     let high = upper

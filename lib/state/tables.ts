@@ -4,6 +4,7 @@ import { CorruptionError, isMissing, WiscError } from '../base/errors.ts'
 import { joinPath, tableName } from '../base/files/file-names.ts'
 import { OpenCache } from '../base/files/open-cache.ts'
 import type { StoreDirectory } from '../base/files/store-directory.ts'
+import type { FileNumber } from '../base/ids.ts'
 import type { TableMeta } from '../tree/entry.ts'
 import { TableReader } from '../tree/table/table-reader.ts'
 import type { Level, Version } from '../tree/version/version.ts'
@@ -27,7 +28,11 @@ export function tableMap(version: Version): ReadonlyMap<number, TableMeta> {
 }
 
 /** @throws CorruptionError if it is missing, damaged or another one */
-export function openTable(context: StoreDirectory, version: Version, number: number): TableReader {
+export function openTable(
+  context: StoreDirectory,
+  version: Version,
+  number: FileNumber,
+): TableReader {
   const meta = tableMap(version).get(number)
   if (!meta) throw new WiscError('WISC_INTERNAL', `table is not in the version number=${number}`)
   const { fileSystem, directory, databaseId } = context
@@ -62,14 +67,14 @@ export class TableCache {
    * @param maxOpenFiles bound of the whole store: tables get half of it
    */
   constructor(view: TableView, maxOpenFiles: number) {
-    const open = (number: number): TableReader => openTable(view.context, view.version, number)
+    const open = (number: FileNumber): TableReader => openTable(view.context, view.version, number)
     this.#open = new OpenCache(Math.max(8, maxOpenFiles >> 1), open, (table) =>
       this.#pushOut(table),
     ).shares()
   }
 
   /** A table. Whoever goes on with it when others have pushed it out can: it opens itself for each read then. */
-  get(number: number): TableReader {
+  get(number: FileNumber): TableReader {
     return this.#open.get(number)
   }
 
@@ -89,7 +94,7 @@ export class TableCache {
   }
 
   /** Closes a table that is going to be unlinked. */
-  drop(number: number): void {
+  drop(number: FileNumber): void {
     this.#open.drop(number)
   }
 

@@ -8,6 +8,7 @@
 import type { ValueRequest } from '../../vlog/read/value-reader.ts'
 import { hashRange } from '../base/bytes.ts'
 import type { BlockCache } from '../base/files/block-cache.ts'
+import type { Sequence } from '../base/ids.ts'
 import { MergeCursor } from '../tree/compaction/merge-cursor.ts'
 import { type EntryCursor, type FoundEntry, KIND, type Kind } from '../tree/entry.ts'
 import type { Memtable } from '../tree/memtable/memtable.ts'
@@ -67,7 +68,7 @@ export class TreeReader {
    * Finds the newest entry of a key at or below a sequence.
    * @returns true if the key has a value then; `lookup` says where. False if it has none or is deleted
    */
-  find(key: Uint8Array, sequence: number, lookup: Lookup): boolean {
+  find(key: Uint8Array, sequence: Sequence, lookup: Lookup): boolean {
     const state = this.#view.state
     const hash = hashRange(key, 0, key.length, 0)
     lookup.keyBytes = key

@@ -23,7 +23,7 @@ import { type RecordKind, recordBytes } from '../../vlog/record.ts'
 import { invalidArgument, toWiscError, WiscError } from '../base/errors.ts'
 import type { EventLoopTurn } from '../base/event-loop-turn.ts'
 import { FRAME_HEADER_BYTES } from '../base/files/frame.ts'
-import { SEQUENCE_MAX, type Sequence } from '../base/ids.ts'
+import { SEQUENCE_MAX, type SegmentNumber, type Sequence } from '../base/ids.ts'
 import { Signal } from '../base/signal.ts'
 import type { Given } from '../contract/arguments.ts'
 import type { ResolvedOptions } from '../contract/options.ts'
@@ -332,7 +332,7 @@ export class CommitQueue {
   }
 
   /** The group is in the log: make it visible, then settle its batches. */
-  #publish(count: number, place: FramePlace, firstSequence: number): void {
+  #publish(count: number, place: FramePlace, firstSequence: Sequence): void {
     const { memtables, readers, log, turn } = this.#parts
     const batches = this.#leave(count)
     let sequence = firstSequence
@@ -355,7 +355,7 @@ export class CommitQueue {
   }
 
   /** @returns the offset behind the record */
-  #insert(write: Write, sequence: number, segment: number, offset: number): number {
+  #insert(write: Write, sequence: Sequence, segment: SegmentNumber, offset: number): number {
     const { key, value, valueBytes } = write
     const { memtables } = this.#parts
     const length = recordBytes(key.length, valueBytes)

@@ -4,6 +4,7 @@
  * The collector decides nothing about visibility: a record lives if any entry of the tables points
  * at it, whoever may still see that entry.
  */
+import type { SegmentNumber } from '../../lib/base/ids.ts'
 import type { RecordPointer } from '../record.ts'
 import type { VictimRecords } from './victim-records.ts'
 
@@ -23,7 +24,7 @@ export interface Liveness {
    * its table. Yields the bytes that each step read.
    */
   readonly visitPointers: (
-    segments: { holdsSegment(segment: number): boolean },
+    segments: { holdsSegment(segment: SegmentNumber): boolean },
     visit: (pointer: RecordPointer, from: string) => void,
   ) => Generator<number, void>
 }

@@ -8,7 +8,9 @@
  * A hole never touches the head of a record or a record that lives (I8), so the file can still be
  * walked, and every pointer into it followed, when it has been punched.
  */
+
 import { assert, IoError } from '../../lib/base/errors.ts'
+import type { FileNumber } from '../../lib/base/ids.ts'
 import { RECORD_KIND, storedBytes } from '../record.ts'
 import type { MarkLive } from './liveness.ts'
 import { type CollectorPorts, type VictimFile, victimPath } from './victim.ts'
@@ -21,7 +23,7 @@ export interface MarkInput extends VictimInput {
 }
 
 export interface MarkedFile {
-  readonly number: number
+  readonly number: FileNumber
   readonly records: number
   readonly liveRecords: number
   /** Bytes of whole records. */
@@ -63,7 +65,7 @@ function* addUp(records: VictimRecords, tallies: readonly Tally[]): Generator<nu
 
 /** The figures of one file; its records come in the order of their places. */
 class Tally {
-  readonly #number: number
+  readonly #number: FileNumber
   readonly #blockBytes: number
   readonly #holeBytesMin: number
   #records = 0

@@ -5,10 +5,12 @@
  * Nothing is known of a record but what the entry says. Whoever copies it proves all of it: key, sequence and lengths
  * are held against its head, and the head and the value against their checksums (record-copy.ts).
  */
+
 import { BlockCache } from '../../lib/base/files/block-cache.ts'
 import { FILE_HEADER_BYTES } from '../../lib/base/files/file-header.ts'
 import { segmentName } from '../../lib/base/files/file-names.ts'
 import type { FileSystem } from '../../lib/base/files/file-system.ts'
+import type { FileNumber } from '../../lib/base/ids.ts'
 import { RECORD_HEADER_BYTES, RECORD_KIND, type RecordPointer } from '../record.ts'
 import { RelocationReader } from '../relocation/relocation-reader.ts'
 import type { Liveness } from './liveness.ts'
@@ -100,7 +102,7 @@ class Places {
   }
 
   /** @throws CorruptionError if the file has no such record, or it cannot have that length (I8) */
-  locate(file: number, pointer: RecordPointer, from: string): number {
+  locate(file: FileNumber, pointer: RecordPointer, from: string): number {
     const { segment, offset, length, keyStart, keyEnd } = pointer
     const { number, length: fileBytes } = this.#records.files[file]!
     const relocation = segment === number ? undefined : this.#relocations[file]

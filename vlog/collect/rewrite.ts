@@ -11,6 +11,7 @@ import { toWiscError, type WiscError } from '../../lib/base/errors.ts'
 import { joinPath, segmentName } from '../../lib/base/files/file-names.ts'
 import type { FileSystem } from '../../lib/base/files/file-system.ts'
 import { unlinkIfPossible } from '../../lib/base/files/unlink.ts'
+import type { FileNumber } from '../../lib/base/ids.ts'
 import { randomU32 } from '../../lib/base/random.ts'
 import type { BuiltRelocation } from '../relocation/relocation-format.ts'
 import { RelocationWriter } from '../relocation/relocation-writer.ts'
@@ -32,7 +33,7 @@ const OPEN_RELOCATIONS_MAX = 16
 
 export interface RewriteInput extends VictimInput {
   /** Number of the relocation. */
-  readonly fileNumber: number
+  readonly fileNumber: FileNumber
   /** How many records live in the files, about: it says which way to them is the shorter one. */
   readonly liveRecords: number
 }

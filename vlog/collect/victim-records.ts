@@ -9,9 +9,11 @@
  * Columns lie in pages, so that growing never copies them: a page ends when it is full of records
  * or of key bytes, and an id is page * PAGE_RECORDS + index in it.
  */
+
 import { compareRange, NO_BYTES } from '../../lib/base/bytes.ts'
 import { assert, CorruptionError } from '../../lib/base/errors.ts'
 import { segmentName } from '../../lib/base/files/file-names.ts'
+import type { FileNumber, SegmentNumber, Sequence } from '../../lib/base/ids.ts'
 import { RECORD_KEY_BYTES_MAX, RECORD_KIND } from '../record.ts'
 import { RecordOrder } from './record-order.ts'
 import type { VictimFile } from './victim.ts'
@@ -71,10 +73,10 @@ export interface VictimRecord {
   keyBytes: Uint8Array
   keyStart: number
   keyEnd: number
-  sequence: number
-  segment: number
+  sequence: Sequence
+  segment: SegmentNumber
   offset: number
-  file: number
+  file: FileNumber
   place: number
   length: number
   kind: number
@@ -108,16 +110,16 @@ export class VictimRecords {
   }
 
   /** Says which file holds a logical segment: pointers into it must lead to a record. */
-  addSegment(segment: number, file: number): void {
+  addSegment(segment: SegmentNumber, file: FileNumber): void {
     this.#holders.set(segment, file)
   }
 
-  holdsSegment(segment: number): boolean {
+  holdsSegment(segment: SegmentNumber): boolean {
     return this.#holders.has(segment)
   }
 
   /** Index of the file that holds a logical segment. */
-  holderOf(segment: number): number {
+  holderOf(segment: SegmentNumber): number {
     const holder = this.#holders.get(segment)
     assert(holder !== undefined, 'a pointer leads into a collected segment')
     return holder
@@ -205,7 +207,7 @@ export class VictimRecords {
   }
 
   /** Sets the (key, sequence) that `compare` and `reach` hold records against; the bytes must stay as they are. */
-  probe(keyBytes: Uint8Array, keyStart: number, keyEnd: number, sequence: number): void {
+  probe(keyBytes: Uint8Array, keyStart: number, keyEnd: number, sequence: Sequence): void {
     const common = this.#commonLength
     const head = Math.min(keyEnd, keyStart + common)
     const keys = this.#pages[0]?.keys ?? NO_BYTES
@@ -281,7 +283,7 @@ export class VictimRecords {
    * keeps the name that the pointer has for it.
    * @returns false if it is another record, or one that nothing may point to
    */
-  mark(position: number, segment: number, offset: number, length: number): boolean {
+  mark(position: number, segment: SegmentNumber, offset: number, length: number): boolean {
     const id = this.#order!.ids[position]!
     const page = this.#pages[id >>> PAGE_BITS]!
     const index = id & INDEX_MASK
@@ -334,7 +336,7 @@ export class VictimRecords {
   }
 
   /** The error for a pointer into one of the segments that leads to no record of its own (I8). */
-  pointerError(segment: number, offset: number, from: string): CorruptionError {
+  pointerError(segment: SegmentNumber, offset: number, from: string): CorruptionError {
     const { kind, number } = this.files[this.holderOf(segment)]!
     const place = `segment=${segment} at=${offset} table=${from}`
     const reason = `a pointer leads to no record of its key and sequence ${place}`

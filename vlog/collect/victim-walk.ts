@@ -2,9 +2,11 @@
  * Collects the records of victims: walks the heads of each file, one file open at a time, and sorts
  * what it found. Values are not read, unless they are so short that reading on is cheaper.
  */
+
 import { CorruptionError } from '../../lib/base/errors.ts'
 import { segmentName } from '../../lib/base/files/file-names.ts'
 import { frameSeed } from '../../lib/base/files/frame.ts'
+import type { FileNumber } from '../../lib/base/ids.ts'
 import { SEGMENT_HEADER_BYTES } from '../log/segment-header.ts'
 import { RecordHeads } from '../record-heads.ts'
 import { RELOCATION_HEADER_BYTES } from '../relocation/relocation-format.ts'
@@ -114,7 +116,7 @@ class HeadStep {
   count = 0
   readonly #records: VictimRecords
   readonly #heads: RecordHeads
-  readonly #number: number
+  readonly #number: FileNumber
   readonly #addresses: AddressesByPlace | undefined
   readonly #record: ReturnType<typeof emptyVictimRecord> = emptyVictimRecord()
 
@@ -122,7 +124,7 @@ class HeadStep {
     records: VictimRecords,
     heads: RecordHeads,
     index: number,
-    number: number,
+    number: FileNumber,
     addresses: AddressesByPlace | undefined,
   ) {
     this.#records = records

@@ -1,7 +1,9 @@
 /** The files that the collector works on, its victims, and what its jobs get to find them. */
+
 import { CorruptionError } from '../../lib/base/errors.ts'
 import { joinPath, segmentName } from '../../lib/base/files/file-names.ts'
 import type { File, FileSystem } from '../../lib/base/files/file-system.ts'
+import type { FileNumber } from '../../lib/base/ids.ts'
 import type { Random } from '../../lib/base/random.ts'
 import {
   readSegmentHeader,
@@ -12,7 +14,7 @@ import {
 /** A file of the value log as the version knows it: a sealed segment or a relocation. */
 export interface VictimFile {
   readonly kind: 'segment' | 'relocation'
-  readonly number: number
+  readonly number: FileNumber
   readonly salt: number
   /** Nothing behind it belongs to the log. */
   readonly length: number

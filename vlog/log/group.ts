@@ -8,7 +8,9 @@
  * memory of the commit queue, or of their callers (borrowed). Data plane: nothing is allocated for a record but the
  * views that checksums need. A group is used again for the next write; what it gave out (`sources`) is dead then.
  */
+
 import { FRAME_HEADER_BYTES, writeFrameHeader } from '../../lib/base/files/frame.ts'
+import type { Sequence, VersionNumber } from '../../lib/base/ids.ts'
 import type { LogPosition } from '../../lib/base/log-position.ts'
 import { type RecordKind, recordBytes, recordHeadBytes, writeRecordHead } from '../record.ts'
 import { SEGMENT_HEADER_BYTES, type SegmentHeader, writeSegmentHeader } from './segment-header.ts'
@@ -55,7 +57,7 @@ export class Group {
   #borrowed: BorrowedValue[] = []
 
   /** Begins a frame whose records take `staged` bytes of staging (see {@link stagedBytes}). */
-  begin(firstSequence: number, staged: number): void {
+  begin(firstSequence: Sequence, staged: number): void {
     const needed = PREFIX_BYTES + staged
     this.#staging = this.#stagingOf(needed)
     this.#at = PREFIX_BYTES
@@ -125,7 +127,7 @@ export class Group {
     seed: number,
     offset: number,
     durable: LogPosition,
-    durableEdit: number,
+    durableEdit: VersionNumber,
     segmentHeader: SegmentHeader | undefined,
   ): readonly Uint8Array[] {
     const staging = this.#staging

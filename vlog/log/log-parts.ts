@@ -2,7 +2,7 @@
 import type { WiscError } from '../../lib/base/errors.ts'
 import type { File } from '../../lib/base/files/file-system.ts'
 import type { StoreDirectory } from '../../lib/base/files/store-directory.ts'
-import type { FileNumber, LogOrdinal, Sequence } from '../../lib/base/ids.ts'
+import type { FileNumber, LogOrdinal, Sequence, VersionNumber } from '../../lib/base/ids.ts'
 import type { LogPosition } from '../../lib/base/log-position.ts'
 import type { Random } from '../../lib/base/random.ts'
 
@@ -44,15 +44,15 @@ export interface LogEdits {
   /** For a new segment whose edit was refused: its file goes as soon as no crash can bring the edit back. */
   discardSegment(number: FileNumber): void
   /** Number of the last durable edit. */
-  readonly durableEdit: number
+  readonly durableEdit: VersionNumber
 }
 
 /** Who reads the files of segments. */
 export interface SegmentReaders {
   /** A segment has a file, which readers may use. */
-  adopt(number: number, file: File): void
+  adopt(number: FileNumber, file: File): void
   /** The log has no more use for a segment's file: its reader keeps or closes it. */
-  release(number: number): void
+  release(number: FileNumber): void
 }
 
 /** Who is told what has failed, and decides what is tried again when. */
@@ -69,7 +69,7 @@ export interface OpenSegment extends NewSegment {
   readonly seed: number
   /** Bytes written, 0 until the first frame. */
   length: number
-  lastSequence: number
+  lastSequence: Sequence
 }
 
 export interface LogStart extends StoreDirectory {
@@ -81,7 +81,7 @@ export interface LogStart extends StoreDirectory {
   /** Of the next segment. */
   readonly nextOrdinal: LogOrdinal
   /** Sequence of the last record before `end`. */
-  readonly lastSequence: number
+  readonly lastSequence: Sequence
   readonly readers: SegmentReaders
   readonly health: LogHealth
 }

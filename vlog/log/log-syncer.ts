@@ -9,7 +9,9 @@
  * it began, so the length is taken before the call (I1). Seals go their own way, in order: a manifest that
  * cannot be written must not keep a sync from being answered.
  */
+
 import { syncFailed, toWiscError, WiscError } from '../../lib/base/errors.ts'
+import type { SegmentNumber } from '../../lib/base/ids.ts'
 import { compareLogPositions, type LogPosition } from '../../lib/base/log-position.ts'
 import { Signal } from '../../lib/base/signal.ts'
 import type { LogStart, OpenSegment } from './log-parts.ts'
@@ -69,7 +71,7 @@ export class LogSyncer {
   }
 
   /** End of a full segment; 0 if there is none with this number. */
-  writtenEnd(segment: number): number {
+  writtenEnd(segment: SegmentNumber): number {
     const full = [...this.#synced, ...this.#unsynced]
     return full.find(({ number }) => number === segment)?.length ?? 0
   }

@@ -13,7 +13,9 @@
  *   4. A full segment is sealed, in order, by an edit that follows the fdatasync of its last byte.
  *   5. A failed sync is the end: nothing is written, synced or sealed again (`failed`).
  */
+
 import { assert, WiscError } from '../../lib/base/errors.ts'
+import type { SegmentNumber, Sequence } from '../../lib/base/ids.ts'
 import { compareLogPositions, type LogPosition } from '../../lib/base/log-position.ts'
 import { Signal } from '../../lib/base/signal.ts'
 import { GROUP_BYTES_MAX, Group } from './group.ts'
@@ -62,7 +64,7 @@ export class Log {
   /** Told when `place` may have another answer. */
   readonly changed: Signal = new Signal()
   #bytesWritten = 0
-  #lastSequence: number
+  #lastSequence: Sequence
 
   /** A log that goes on behind `start.end`, once it has begun. */
   constructor(start: LogStart) {
@@ -88,7 +90,7 @@ export class Log {
   }
 
   /** End of the frames of a segment that is not sealed yet; 0 if it has none. */
-  writtenEnd(segment: number): number {
+  writtenEnd(segment: SegmentNumber): number {
     if (this.#active?.number === segment) return this.#active.length
     return this.#syncer.writtenEnd(segment)
   }
@@ -227,7 +229,7 @@ export class Log {
     this.#bytesWritten += bytes
   }
 
-  #headerOf({ number, salt, ordinal }: OpenSegment, firstSequence: number): SegmentHeader {
+  #headerOf({ number, salt, ordinal }: OpenSegment, firstSequence: Sequence): SegmentHeader {
     const identity = { kind: 'segment' as const, databaseId: this.#start.databaseId, number, salt }
     const { ordinal: predecessor, offset: predecessorLength } = this.#predecessor
     return { identity, ordinal, predecessor, predecessorLength, firstSequence }

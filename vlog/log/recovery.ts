@@ -21,7 +21,7 @@ import { FileWindow } from '../../lib/base/files/file-window.ts'
 import { findFrames } from '../../lib/base/files/find-frames.ts'
 import { frameSeed } from '../../lib/base/files/frame.ts'
 import type { StoreDirectory } from '../../lib/base/files/store-directory.ts'
-import type { FileNumber, LogOrdinal } from '../../lib/base/ids.ts'
+import type { FileNumber, LogOrdinal, Sequence, VersionNumber } from '../../lib/base/ids.ts'
 import { compareLogPositions, LOG_START, type LogPosition } from '../../lib/base/log-position.ts'
 import type { SegmentSeal } from './log-parts.ts'
 import { readSegmentHeader, SEGMENT_HEADER_BYTES, type SegmentHeader } from './segment-header.ts'
@@ -39,7 +39,7 @@ export interface KnownSegment {
   readonly ordinal: LogOrdinal
   readonly salt: number
   /** Set when it is sealed. */
-  readonly sealed: { readonly length: number; readonly lastSequence: number } | undefined
+  readonly sealed: { readonly length: number; readonly lastSequence: Sequence } | undefined
 }
 
 /** An open segment as it was found. */
@@ -62,11 +62,11 @@ export interface LogSurvey {
   /** The open segments in log order, with their valid frames. */
   readonly open: readonly FoundSegment[]
   /** Sequence of the last valid record (at least that of the last seal). */
-  readonly lastSequence: number
+  readonly lastSequence: Sequence
   /** The highest sequence that any valid frame uses, the torn tail included. */
   readonly highestSequence: number
   /** The highest version edit that a valid frame names as durable: the manifest must reach it. */
-  readonly durableEdit: number
+  readonly durableEdit: VersionNumber
 }
 
 /**
@@ -150,7 +150,7 @@ class Survey {
     this.#end = this.#checkpoint
   }
 
-  passSealed(segment: KnownSegment, seal: { length: number; lastSequence: number }): void {
+  passSealed(segment: KnownSegment, seal: { length: number; lastSequence: Sequence }): void {
     const end = { ordinal: segment.ordinal, offset: seal.length }
     if (compareLogPositions(end, this.#end) > 0) this.#end = end
     this.#endFile = segment.number
@@ -158,7 +158,7 @@ class Survey {
     this.#highestSequence = Math.max(this.#highestSequence, seal.lastSequence)
   }
 
-  addSealed(segment: KnownSegment, seal: { length: number; lastSequence: number }): void {
+  addSealed(segment: KnownSegment, seal: { length: number; lastSequence: Sequence }): void {
     const checkpoint = this.#checkpoint
     const name = segmentName(segment.number)
     withSegment(this.#context, segment.number, (file, size) => {
@@ -296,7 +296,7 @@ class Survey {
 /** Opens a segment of the version for a moment. A missing one is corruption: the version needs it. */
 function withSegment(
   context: StoreDirectory,
-  number: number,
+  number: FileNumber,
   use: (file: File, size: number) => void,
 ): void {
   const name = segmentName(number)
@@ -348,17 +348,21 @@ export interface LogRecoveryPlan {
   /** Open segments that hold nothing proved: they leave the version. */
   readonly drop: readonly FileNumber[]
   /** Valid frames that are not proved, in log order: they are copied to a new segment. */
-  readonly copy: readonly { readonly segment: number; readonly frame: FrameSummary }[]
+  readonly copy: readonly { readonly segment: FileNumber; readonly frame: FrameSummary }[]
   /** Byte ranges that belong to no valid frame: they are set aside. */
-  readonly torn: readonly { readonly segment: number; readonly from: number; readonly to: number }[]
+  readonly torn: readonly {
+    readonly segment: FileNumber
+    readonly from: number
+    readonly to: number
+  }[]
 }
 
 /** Decides for each open segment: pure. `lastSealed` is the last sequence below the first open segment. */
-export function planLogRecovery(survey: LogSurvey, lastSealed: number): LogRecoveryPlan {
+export function planLogRecovery(survey: LogSurvey, lastSealed: Sequence): LogRecoveryPlan {
   const seal: (SegmentSeal & { readonly ordinal: LogOrdinal })[] = []
-  const drop: number[] = []
-  const copy: { segment: number; frame: FrameSummary }[] = []
-  const torn: { segment: number; from: number; to: number }[] = []
+  const drop: FileNumber[] = []
+  const copy: { segment: FileNumber; frame: FrameSummary }[] = []
+  const torn: { segment: FileNumber; from: number; to: number }[] = []
   let lastSequence = lastSealed
   for (const { number, ordinal, size, frames } of survey.open) {
     let length = 0

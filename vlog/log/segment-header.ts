@@ -25,7 +25,7 @@ import {
 } from '../../lib/base/files/file-header.ts'
 import { segmentName } from '../../lib/base/files/file-names.ts'
 import { frameSeed } from '../../lib/base/files/frame.ts'
-import type { LogOrdinal, Sequence } from '../../lib/base/ids.ts'
+import type { FileNumber, LogOrdinal, Sequence } from '../../lib/base/ids.ts'
 
 export const SEGMENT_HEADER_BYTES: number = FILE_HEADER_BYTES + 32
 
@@ -55,7 +55,7 @@ export function writeSegmentHeader(bytes: Uint8Array, at: number, header: Segmen
  */
 export function readSegmentHeader(
   bytes: Uint8Array,
-  number: number,
+  number: FileNumber,
   databaseId: Uint8Array,
 ): SegmentHeader {
   const name = segmentName(number)

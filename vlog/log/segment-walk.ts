@@ -12,6 +12,7 @@ import { segmentName } from '../../lib/base/files/file-names.ts'
 import type { File } from '../../lib/base/files/file-system.ts'
 import { FileWindow } from '../../lib/base/files/file-window.ts'
 import { FRAME_HEADER_BYTES, type FrameHeader, readKnownFrame } from '../../lib/base/files/frame.ts'
+import type { FileNumber, Sequence } from '../../lib/base/ids.ts'
 import { type RecordHeader, unknownRecord } from '../record.ts'
 import {
   type PieceSink,
@@ -23,7 +24,7 @@ import {
 import { SEGMENT_HEADER_BYTES } from './segment-header.ts'
 
 export interface WalkOptions {
-  readonly number: number
+  readonly number: FileNumber
   /** Seed of the frames of this segment. */
   readonly seed: number
   /** Walk up to here: the length of a sealed segment, the size of the file of an open one. */
@@ -31,7 +32,7 @@ export interface WalkOptions {
   /** Where the first frame to walk begins; SEGMENT_HEADER_BYTES or the offset of any frame. */
   readonly from: number
   /** Sequence of the first record, if known: the chain is checked from there. */
-  readonly firstSequence: number | undefined
+  readonly firstSequence: Sequence | undefined
   /** False to prove only heads: values have been proved already. */
   readonly proveValues: boolean
 }
@@ -55,7 +56,7 @@ export interface SegmentWalkResult {
   /** End of the last proved frame. */
   readonly validEnd: number
   /** Sequence that the next record would have; undefined if no frame was walked and none was given. */
-  readonly nextSequence: number | undefined
+  readonly nextSequence: Sequence | undefined
   readonly frames: readonly FrameSummary[]
   /** Why the walk stopped before `end`. */
   readonly damage: { readonly offset: number; readonly reason: string } | undefined
@@ -80,7 +81,7 @@ export class SegmentWalk {
   readonly #window: FileWindow
   #frame: FrameHeader | undefined
   #offset: number
-  #nextSequence: number | undefined
+  #nextSequence: Sequence | undefined
   #damage: SegmentWalkResult['damage']
 
   constructor(file: File, options: WalkOptions) {
@@ -270,7 +271,7 @@ export function refuseUnknownRecords(
  */
 export function copyFrame(
   window: FileWindow,
-  number: number,
+  number: FileNumber,
   frame: FrameSummary,
   take: PieceSink,
 ): void {

@@ -5,12 +5,14 @@
  * record is proved as it is copied: what the survey proved were bytes of another read, and when the edit is
  * made the originals go.
  */
+
 import { AppendBuffer } from '../../lib/base/files/append-buffer.ts'
 import { joinPath, segmentName } from '../../lib/base/files/file-names.ts'
 import type { File } from '../../lib/base/files/file-system.ts'
 import { FileWindow } from '../../lib/base/files/file-window.ts'
 import { FRAME_HEADER_BYTES, frameSeed, writeFrameHeader } from '../../lib/base/files/frame.ts'
 import type { StoreDirectory } from '../../lib/base/files/store-directory.ts'
+import type { FileNumber, Sequence, VersionNumber } from '../../lib/base/ids.ts'
 import type { LogPosition } from '../../lib/base/log-position.ts'
 import type { NewSegment } from './log-parts.ts'
 import type { LogRecoveryPlan } from './recovery.ts'
@@ -19,7 +21,7 @@ import { copyFrame } from './segment-walk.ts'
 
 export interface CopiedTail extends NewSegment {
   readonly length: number
-  readonly lastSequence: number
+  readonly lastSequence: Sequence
 }
 
 /**
@@ -32,7 +34,7 @@ export function copyTail(
   target: NewSegment,
   predecessor: LogPosition,
   durable: LogPosition,
-  durableEdit: number,
+  durableEdit: VersionNumber,
   copy: LogRecoveryPlan['copy'],
 ): CopiedTail {
   const { fileSystem, directory, databaseId } = context
@@ -41,7 +43,7 @@ export function copyTail(
   const seed = frameSeed(identity)
   const file = fileSystem.open(joinPath(directory, segmentName(number)), 'create')
   let source:
-    | { readonly number: number; readonly file: File; readonly window: FileWindow }
+    | { readonly number: FileNumber; readonly file: File; readonly window: FileWindow }
     | undefined
   let written = false
   try {

@@ -1,9 +1,11 @@
 /** An open file of the value log, for the value reader: how fast its reads are, and how many the thread pool has. */
+
 import { CorruptionError, isMissing } from '../../lib/base/errors.ts'
 import { FILE_HEADER_BYTES, readFileHeader } from '../../lib/base/files/file-header.ts'
 import { joinPath, segmentName } from '../../lib/base/files/file-names.ts'
 import type { File } from '../../lib/base/files/file-system.ts'
 import type { StoreDirectory } from '../../lib/base/files/store-directory.ts'
+import type { FileNumber, SegmentNumber } from '../../lib/base/ids.ts'
 import { RelocationReader } from '../relocation/relocation-reader.ts'
 
 /** A read that takes longer was not served by the page cache. */
@@ -19,9 +21,9 @@ export interface Relocations {
   /** How many relocations there are. */
   readonly count: number
   /** The relocation that holds what survives of a segment; undefined: its own file, which may be a relocation. */
-  holderOf(segment: number): number | undefined
+  holderOf(segment: SegmentNumber): number | undefined
   /** What is known of a file if it is a relocation. */
-  find(file: number): { readonly salt: number; readonly length: number } | undefined
+  find(file: FileNumber): { readonly salt: number; readonly length: number } | undefined
 }
 
 /** Of readers of the log's tail, which no collection reaches. */
@@ -69,7 +71,7 @@ export class ValueFile {
 export function openValueFile(
   { fileSystem, directory, databaseId }: StoreDirectory,
   relocations: Relocations,
-  number: number,
+  number: FileNumber,
 ): ValueFile {
   const name = segmentName(number)
   const path = joinPath(directory, name)
@@ -90,7 +92,7 @@ export function openValueFile(
 }
 
 /** Closes it if it is another file. @throws CorruptionError */
-function checkSegment(file: File, name: string, number: number, databaseId: Uint8Array): void {
+function checkSegment(file: File, name: string, number: FileNumber, databaseId: Uint8Array): void {
   try {
     const header = new Uint8Array(FILE_HEADER_BYTES)
     file.read(header, 0, header.length, 0)

@@ -16,6 +16,7 @@ import { segmentName } from '../../lib/base/files/file-names.ts'
 import type { File } from '../../lib/base/files/file-system.ts'
 import { OpenCache } from '../../lib/base/files/open-cache.ts'
 import type { StoreDirectory } from '../../lib/base/files/store-directory.ts'
+import type { FileNumber } from '../../lib/base/ids.ts'
 import { OPTION_BYTES_MAX } from '../../lib/base/record-size.ts'
 import {
   checkPointedRecord,
@@ -38,6 +39,12 @@ const GAP_BYTES_MAX = 512
 
 /** What to read. */
 export type ValueRequest = RecordPointer
+
+/** What to read, by its place: the segment is that of the file itself. */
+interface PlacedRequest extends ValueRequest {
+  readonly segment: FileNumber
+}
+type PlacedRequests = readonly (PlacedRequest | undefined)[]
 
 export class ValueReader {
   readonly #files: OpenCache<ValueFile>
@@ -87,11 +94,11 @@ export class ValueReader {
   }
 
   /** The request for the place where the record lies now. */
-  #locate(request: ValueRequest): ValueRequest {
-    if (this.#relocations.count === 0) return request
+  #locate(request: ValueRequest): PlacedRequest {
+    if (this.#relocations.count === 0) return inItsFile(request)
     const { segment, offset } = request
     const holder = this.#relocations.holderOf(segment)
-    if (holder === undefined) return request
+    if (holder === undefined) return inItsFile(request)
     const place = this.#files.get(holder).relocation!.locate(segment, offset, this.#cache)
     if (place < 0) {
       const reason = `relocation holds no record of segment ${segment} at ${offset}`
@@ -102,15 +109,15 @@ export class ValueReader {
   }
 
   /** A segment that is being written is read through its writer's file, which must stay open. */
-  adopt(number: number, file: File): void {
+  adopt(number: FileNumber, file: File): void {
     this.#files.adopt(number, new ValueFile(file), true)
   }
 
-  release(number: number): void {
+  release(number: FileNumber): void {
     this.#files.unpin(number)
   }
 
-  drop(number: number): void {
+  drop(number: FileNumber): void {
     this.#files.drop(number)
   }
 
@@ -160,7 +167,7 @@ export class ValueReader {
     return this.#readSoon(this.#locate(asked))
   }
 
-  #readSoon(request: ValueRequest): Buffer | Promise<Buffer> {
+  #readSoon(request: PlacedRequest): Buffer | Promise<Buffer> {
     const reader = this.#files.get(request.segment)
     // Each file that the pool reads may be pushed out, and stays open until then.
     const mayUsePool = reader.inPool > 0 || this.#busyFiles < this.#busyFilesMax
@@ -218,14 +225,14 @@ export class ValueReader {
     return pending.length === 0 ? undefined : Promise.all(pending).then(() => undefined)
   }
 
-  #locateAll(requests: readonly (ValueRequest | undefined)[]): typeof requests {
-    if (this.#relocations.count === 0) return requests
+  #locateAll(requests: readonly (ValueRequest | undefined)[]): PlacedRequests {
+    if (this.#relocations.count === 0) return requests as PlacedRequests
     return requests.map((request) => request && this.#locate(request))
   }
 
   /** Reads at once what is likely to be fast; what the thread pool reads is added to `pending`. */
   #readAll(
-    requests: readonly (ValueRequest | undefined)[],
+    requests: PlacedRequests,
     values: (Buffer | undefined)[],
     pending: Promise<void>[],
   ): void {
@@ -260,7 +267,7 @@ export class ValueReader {
   }
 
   #readRun(
-    requests: readonly (ValueRequest | undefined)[],
+    requests: PlacedRequests,
     order: readonly number[],
     from: number,
     to: number,
@@ -281,6 +288,11 @@ export class ValueReader {
       values[order[i]!] = value(request, bytes, start + at, Math.max(0, got - at))
     }
   }
+}
+
+/** What no relocation holds lies in the file of its segment's number. */
+function inItsFile(request: ValueRequest): PlacedRequest {
+  return request as PlacedRequest
 }
 
 function copyRequest(request: ValueRequest): ValueRequest {

@@ -13,9 +13,9 @@ import type { SegmentRecords } from '../../lib/base/segment-records.ts'
 import { RECORD_HEADER_BYTES } from '../record.ts'
 import {
   CHECKSUM_BYTES,
-  checkBlock,
-  decodeFooter,
+  checkRelocationBlock,
   decodePart,
+  decodeRelocationFooter,
   FENCE_ENTRY_BYTES,
   FOOTER_BYTES,
   PART_BYTES,
@@ -45,7 +45,11 @@ export interface RelocationEnds {
 }
 
 /** @throws CorruptionError, WISC_FORMAT_VERSION, IoError */
-export function readEnds(file: File, name: string, expected: ExpectedRelocation): RelocationEnds {
+export function readRelocationEnds(
+  file: File,
+  name: string,
+  expected: ExpectedRelocation,
+): RelocationEnds {
   const { number, salt, length, databaseId } = expected
   const { size } = file.stat()
   if (size !== length || size < RELOCATION_HEADER_BYTES + FOOTER_BYTES) {
@@ -60,16 +64,16 @@ export function readEnds(file: File, name: string, expected: ExpectedRelocation)
   const tailStart = size - Math.min(size - RELOCATION_HEADER_BYTES, TAIL_BYTES)
   const tail = readExactly(file, name, tailStart, size - tailStart)
   const footerOffset = size - FOOTER_BYTES
-  const layout = decodeFooter(tail, footerOffset - tailStart, seed, footerOffset, name)
+  const layout = decodeRelocationFooter(tail, footerOffset - tailStart, seed, footerOffset, name)
   const { fenceOffset, partsOffset } = layout
   const ends =
     fenceOffset >= tailStart
       ? tail.subarray(fenceOffset - tailStart)
       : readExactly(file, name, fenceOffset, footerOffset - fenceOffset)
   const partsAt = partsOffset - fenceOffset
-  checkBlock(ends, 0, partsAt - CHECKSUM_BYTES, seed, fenceOffset, name)
+  checkRelocationBlock(ends, 0, partsAt - CHECKSUM_BYTES, seed, fenceOffset, name)
   const partsEnd = footerOffset - fenceOffset - CHECKSUM_BYTES
-  checkBlock(ends, partsAt, partsEnd, seed, partsOffset, name)
+  checkRelocationBlock(ends, partsAt, partsEnd, seed, partsOffset, name)
   const fence = new Float64Array(layout.pages)
   for (let i = 0; i < fence.length; i++) fence[i] = readU48(ends, i * FENCE_ENTRY_BYTES)
   return { seed, layout, parts: decodeParts(ends, partsAt, layout, name), fence }

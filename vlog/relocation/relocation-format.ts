@@ -166,7 +166,7 @@ function blockChecksum(
  * Writes the checksum behind bytes[start .. end), a page, fence or parts that will lie at `offset` of the file.
  * @returns the end of the checksum. Requires: room for it
  */
-export function sealBlock(
+export function sealRelocationBlock(
   bytes: Uint8Array,
   start: number,
   end: number,
@@ -181,7 +181,7 @@ export function sealBlock(
  * Holds bytes[start .. end) from `offset` of the file against the checksum behind them.
  * @throws CorruptionError
  */
-export function checkBlock(
+export function checkRelocationBlock(
   bytes: Uint8Array,
   start: number,
   end: number,
@@ -194,7 +194,7 @@ export function checkBlock(
   }
 }
 
-export function encodeFooter(layout: RelocationLayout, seed: number): Uint8Array {
+export function encodeRelocationFooter(layout: RelocationLayout, seed: number): Uint8Array {
   const bytes = new Uint8Array(FOOTER_BYTES)
   writeU64(bytes, 0, layout.recordsEnd)
   writeU64(bytes, 8, layout.fenceOffset)
@@ -212,7 +212,7 @@ export function encodeFooter(layout: RelocationLayout, seed: number): Uint8Array
  * file, so whatever is allocated for the parts of the file is smaller than the file.
  * @throws CorruptionError, WISC_FORMAT_VERSION
  */
-export function decodeFooter(
+export function decodeRelocationFooter(
   bytes: Uint8Array,
   at: number,
   seed: number,

@@ -10,11 +10,12 @@ import { CorruptionError } from '../../lib/base/errors.ts'
 import type { BlockCache, BlockOwner, CachedBlock } from '../../lib/base/files/block-cache.ts'
 import type { File } from '../../lib/base/files/file-system.ts'
 import type { FileWindow } from '../../lib/base/files/file-window.ts'
+import type { SegmentNumber } from '../../lib/base/ids.ts'
 import { RECORD_HEADER_BYTES } from '../record.ts'
 import type { RelocationEnds } from './relocation-ends.ts'
 import {
   CHECKSUM_BYTES,
-  checkBlock,
+  checkRelocationBlock,
   ENTRY_BYTES,
   PAGE_ENTRIES,
   pageEntries,
@@ -63,7 +64,7 @@ export class RelocationIndex implements BlockOwner {
   }
 
   /** Where the record lies that was at `offset` of `segment`, or -1. Nothing is allocated while the page is cached. */
-  locate(segment: number, offset: number, cache: BlockCache): number {
+  locate(segment: SegmentNumber, offset: number, cache: BlockCache): number {
     const part = this.#findPart(segment)
     if (part < 0) return -1
     const firstEntry = this.#partStarts[part]!
@@ -120,7 +121,7 @@ export class RelocationIndex implements BlockOwner {
     this.#cache?.dropOwner(this)
   }
 
-  #findPart(segment: number): number {
+  #findPart(segment: SegmentNumber): number {
     const segments = this.#segments
     let low = 0
     let high = segments.length
@@ -154,7 +155,7 @@ export class RelocationIndex implements BlockOwner {
   /** Entries begin as the fence says, ascend up to the next page, and lead to where records may lie. */
   #prove(page: number, bytes: Uint8Array, start: number, length: number): void {
     const offset = pageOffset(this.layout, page)
-    checkBlock(bytes, start, start + length, this.#seed, offset, this.#name)
+    checkRelocationBlock(bytes, start, start + length, this.#seed, offset, this.#name)
     if (readU48(bytes, start) !== this.#fence[page]) {
       throw new CorruptionError(this.#name, offset, 'fence does not fit the page')
     }

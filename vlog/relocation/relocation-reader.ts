@@ -7,8 +7,9 @@
 
 import type { BlockCache } from '../../lib/base/files/block-cache.ts'
 import type { File, FileSystem } from '../../lib/base/files/file-system.ts'
+import type { SegmentNumber } from '../../lib/base/ids.ts'
 import type { SegmentRecords } from '../../lib/base/segment-records.ts'
-import { type ExpectedRelocation, readEnds } from './relocation-ends.ts'
+import { type ExpectedRelocation, readRelocationEnds } from './relocation-ends.ts'
 import { RelocationIndex } from './relocation-index.ts'
 import { sortedAddresses, verifyRecords } from './relocation-verify.ts'
 
@@ -61,7 +62,7 @@ export class RelocationReader {
   ): RelocationReader {
     const file = fileSystem.open(path, 'read')
     try {
-      const ends = readEnds(file, name, expected)
+      const ends = readRelocationEnds(file, name, expected)
       const index = new RelocationIndex(expected.number, file, name, ends)
       return new RelocationReader(file, name, expected, ends.parts, index)
     } catch (error) {
@@ -80,7 +81,7 @@ export class RelocationReader {
    * be a dead record of which only the head is left.
    * @throws CorruptionError if the page of the index is damaged, IoError
    */
-  locate(segment: number, offset: number, cache: BlockCache): number {
+  locate(segment: SegmentNumber, offset: number, cache: BlockCache): number {
     return this.#index.locate(segment, offset, cache)
   }
 
@@ -120,7 +121,7 @@ export class RelocationReader {
    */
   *verifySteps(): Generator<number, void> {
     const { file } = this
-    const ends = readEnds(file, this.#name, this.#expected)
+    const ends = readRelocationEnds(file, this.#name, this.#expected)
     const index = new RelocationIndex(this.#expected.number, file, this.#name, ends)
     const sorted = yield* sortedAddresses(file, this.#name, index)
     yield* verifyRecords(file, this.#name, ends, sorted)

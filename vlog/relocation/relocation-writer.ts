@@ -11,8 +11,8 @@ import { type FileIdentity, writeFileHeader } from '../../lib/base/files/file-he
 import { segmentName } from '../../lib/base/files/file-names.ts'
 import type { File } from '../../lib/base/files/file-system.ts'
 import { frameSeed } from '../../lib/base/files/frame.ts'
-import { FILE_BYTES_MAX, FILE_NUMBER_MAX } from '../../lib/base/ids.ts'
-import type { SegmentRecords } from '../../lib/base/segment-records.ts'
+import { FILE_BYTES_MAX, FILE_NUMBER_MAX, type SegmentNumber } from '../../lib/base/ids.ts'
+import type { GrowingSegmentRecords, SegmentRecords } from '../../lib/base/segment-records.ts'
 import { RECORD_HEADER_BYTES } from '../record.ts'
 import { EarlySync } from './early-sync.ts'
 import { RelocationAddresses } from './relocation-addresses.ts'
@@ -20,8 +20,8 @@ import {
   type BuiltRelocation,
   CHECKSUM_BYTES,
   ENTRY_BYTES,
-  encodeFooter,
   encodePart,
+  encodeRelocationFooter,
   FENCE_ENTRY_BYTES,
   PAGE_BYTES,
   PAGE_ENTRIES,
@@ -30,20 +30,13 @@ import {
   RELOCATION_HEADER_BYTES,
   type RelocationLayout,
   relocationLayout,
-  sealBlock,
+  sealRelocationBlock,
   writeU48,
 } from './relocation-format.ts'
 
 const BUFFER_BYTES = 1024 * 1024
 /** Pages from one yield to the next: half a millisecond to two. */
 const PAGES_PER_STEP = 64
-
-/** A part while it grows. */
-interface GrowingPart {
-  readonly segment: number
-  records: number
-  bytes: number
-}
 
 export class RelocationWriter {
   readonly #file: File
@@ -56,7 +49,7 @@ export class RelocationWriter {
 
   readonly #addresses: RelocationAddresses = new RelocationAddresses()
   /** In the order in which their first records came. */
-  readonly #parts: GrowingPart[] = []
+  readonly #parts: GrowingSegmentRecords[] = []
   readonly #partNumbers: Map<number, number> = new Map()
   /** The part of the present record, and where the record begins. */
   #part = 0
@@ -80,7 +73,7 @@ export class RelocationWriter {
    * Begins the next record, which pointers know as (segment, offset). Requires: no record had that address before.
    * @returns its offset in this file
    */
-  begin(segment: number, offset: number): number {
+  begin(segment: SegmentNumber, offset: number): number {
     assert(offset <= FILE_BYTES_MAX, 'the offset of a record lies in a file')
     this.#endRecord()
     if (this.#parts[this.#part]?.segment !== segment) this.#part = this.#partNumber(segment)
@@ -128,7 +121,7 @@ export class RelocationWriter {
     const fence = yield* this.#appendPages(layout, parts)
     this.#appendBlock(fence, layout.fenceOffset)
     this.#appendBlock(encodeParts(parts), layout.partsOffset)
-    const footer = encodeFooter(layout, this.#seed)
+    const footer = encodeRelocationFooter(layout, this.#seed)
     this.write(footer, 0, footer.length)
     this.#flush()
     yield layout.fileBytes - layout.fenceOffset
@@ -145,7 +138,7 @@ export class RelocationWriter {
     return { number, salt, length: layout.fileBytes, parts }
   }
 
-  #partNumber(segment: number): number {
+  #partNumber(segment: SegmentNumber): number {
     assert(segment <= FILE_NUMBER_MAX, 'an address names a segment')
     let part = this.#partNumbers.get(segment)
     if (part === undefined) {
@@ -219,7 +212,7 @@ export class RelocationWriter {
   /** Appends a block of the index; its last bytes are for the checksum. */
   #appendBlock(bytes: Uint8Array, offset: number): void {
     assert(offset === this.#written + this.#filled, 'the parts of a relocation meet')
-    const end = sealBlock(bytes, 0, bytes.length - CHECKSUM_BYTES, this.#seed, offset)
+    const end = sealRelocationBlock(bytes, 0, bytes.length - CHECKSUM_BYTES, this.#seed, offset)
     this.write(bytes, 0, end)
   }
 

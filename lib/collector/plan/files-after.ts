@@ -1,5 +1,6 @@
 /** Files of the value log as they will be when steps of a plan have been carried out. Pure. */
 
+import type { FileNumber } from '../../base/ids.ts'
 import { plannedFiles } from '../../contract/collection.ts'
 import type {
   CollectibleFile,
@@ -53,7 +54,7 @@ function punch(
 }
 
 /** The relocation of what survives. */
-function rewritten(victims: readonly CollectibleFile[], number: number): CollectibleFile {
+function rewritten(victims: readonly CollectibleFile[], number: FileNumber): CollectibleFile {
   const sums = victims.map(rewriteSums).reduce(addRewriteSums)
   const segments = victims
     .flatMap((file): readonly SegmentReferences[] => file.segments)

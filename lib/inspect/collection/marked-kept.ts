@@ -1,6 +1,8 @@
 /** What a punch of a file will give when the store has been flushed and compacted: marked by what is kept then. */
+
 import { markSteps } from '../../../vlog/collect/mark.ts'
 import { emptyVictimRecord, type VictimRecords } from '../../../vlog/collect/victim-records.ts'
+import type { SegmentNumber } from '../../base/ids.ts'
 import { withMark } from '../../collector/exact-plan.ts'
 import { estimatePunch } from '../../collector/plan/costs.ts'
 import type { PlanningRules } from '../../collector/plan/planning-rules.ts'
@@ -8,7 +10,7 @@ import type { CollectibleFile } from '../../contract/collection-plan.ts'
 import type { ReadingEngine } from '../../reads/reading-engine.ts'
 import type { ExposedTree } from './exposed-store.ts'
 import { inTurns } from './in-turns.ts'
-import { victimFile } from './marked-records.ts'
+import { fileToMark } from './marked-records.ts'
 
 /** The file with its holes: by guess if there are too many records to know their places. */
 export async function markKept(
@@ -25,7 +27,7 @@ export async function markKept(
     return { ...file, marked: { holes, holeBytes } }
   }
   const { context } = engine
-  const victim = victimFile(engine, file.number)
+  const victim = fileToMark(engine, file.number)
   const input = { ...context, files: [victim], minimumHoleBytes: rules.minimumHoleBytes }
   const { files } = await inTurns(markSteps(input, marksOf(tree), context), signal)
   return withMark(file, files[0]!)
@@ -35,7 +37,7 @@ export async function markKept(
 function marksOf(tree: ExposedTree): (records: VictimRecords) => Generator<number, void> {
   return function* mark(records) {
     const record = emptyVictimRecord()
-    const isKept = (segment: number, offset: number): boolean => {
+    const isKept = (segment: SegmentNumber, offset: number): boolean => {
       const places = tree.bySegment.get(segment)?.places
       return places !== undefined && holds(places, offset)
     }

@@ -22,7 +22,7 @@ import { inTurns } from './in-turns.ts'
 export type RecordState = 'live' | 'dead' | 'recent'
 
 export interface MarkedRecords {
-  readonly number: number
+  readonly number: FileNumber
   readonly file: string
   readonly kind: VictimFile['kind']
   readonly length: number
@@ -44,12 +44,12 @@ export function fileHolding({ version }: ReadingEngine, number: SegmentNumber): 
 /** @throws WISC_STALE, WISC_ABORTED, CorruptionError */
 export async function markedRecords(
   engine: ReadingEngine,
-  number: number,
+  number: FileNumber,
   signal: AbortSignal,
 ): Promise<MarkedRecords> {
   try {
     const { context, version, space } = engine
-    const victim = victimFile(engine, number)
+    const victim = fileToMark(engine, number)
     const { tables } = pointingInto(version, space.references, [number])
     const isEmpty = victim.length === 0
     const input = { ...context, files: isEmpty ? [] : [victim], tables }
@@ -72,7 +72,7 @@ export async function markedRecords(
  * A file as the collector's jobs know it, up to where it is written now.
  * @throws WISC_INVALID_ARGUMENT if there is no file of that number
  */
-export function victimFile(engine: ReadingEngine, number: FileNumber): VictimFile {
+export function fileToMark(engine: ReadingEngine, number: FileNumber): VictimFile {
   const file = engine.version.files.get(number)
   if (file === undefined) throw invalidArgument(`no file holds such a segment number=${number}`)
   const length = fileLength(file) ?? engine.writtenEnd(number)

@@ -5,6 +5,7 @@
 
 import { invalidArgument } from '../../base/errors.ts'
 import { tableName } from '../../base/files/file-names.ts'
+import type { FileNumber, SegmentNumber, Sequence } from '../../base/ids.ts'
 import { bytesInVain } from '../../collector/walked-tree.ts'
 import type { CollectionPlan } from '../../contract/collection.ts'
 import type { ReadingEngine } from '../../reads/reading-engine.ts'
@@ -28,9 +29,9 @@ export interface ReferringTable {
 /** A record that an entry points to. */
 export interface SampleRecord {
   readonly key: Uint8Array
-  readonly sequence: number
+  readonly sequence: Sequence
   /** The segment and offset that the entry names. */
-  readonly segment: number
+  readonly segment: SegmentNumber
   readonly offset: number
   /** The whole record. */
   readonly bytes: number
@@ -38,7 +39,7 @@ export interface SampleRecord {
 
 /** Snapshots and iterators at one sequence. */
 export interface Pin {
-  readonly sequence: number
+  readonly sequence: Sequence
   readonly count: number
   /** Records of the file that it sees, and nobody who reads now does. */
   readonly bytes: number
@@ -58,14 +59,14 @@ export interface SegmentFacts {
 
 export interface FactsOptions {
   /** What is open in the process that has the store open; undefined if nobody can say. */
-  readonly readers: readonly { readonly sequence: number; readonly count: number }[] | undefined
+  readonly readers: readonly { readonly sequence: Sequence; readonly count: number }[] | undefined
   readonly signal: AbortSignal
 }
 
 /** @throws WISC_INVALID_ARGUMENT if the store has no such segment, WISC_STALE, WISC_ABORTED, CorruptionError */
 export async function segmentFacts(
   store: Store,
-  segment: number,
+  segment: SegmentNumber,
   { readers, signal }: FactsOptions,
 ): Promise<SegmentFacts> {
   const engine = Store.engineOf(store)
@@ -86,7 +87,7 @@ export async function segmentFacts(
 
 async function planAlone(
   engine: ReadingEngine,
-  number: number,
+  number: FileNumber,
   readers: readonly number[],
   signal: AbortSignal,
 ): Promise<CollectionPlan> {
@@ -94,7 +95,7 @@ async function planAlone(
   return (await exactPlan(engine, wishes, readers, signal)).plan
 }
 
-function referringTables(engine: ReadingEngine, file: number): ReferringTable[] {
+function referringTables(engine: ReadingEngine, file: FileNumber): ReferringTable[] {
   const segments = new Set(segmentsOf(engine.version, file))
   const found: ReferringTable[] = []
   engine.version.levels.forEach(({ runs }, level) => {
@@ -114,7 +115,7 @@ function referringTables(engine: ReadingEngine, file: number): ReferringTable[] 
 /** Evenly spread over the records that entries point to. */
 async function samples(
   engine: ReadingEngine,
-  file: number,
+  file: FileNumber,
   signal: AbortSignal,
 ): Promise<SampleRecord[]> {
   const marked = await markedRecords(engine, file, signal)
@@ -136,7 +137,7 @@ async function samples(
 
 async function pins(
   engine: ReadingEngine,
-  file: number,
+  file: FileNumber,
   readers: NonNullable<FactsOptions['readers']>,
   signal: AbortSignal,
 ): Promise<Pin[]> {

@@ -1,4 +1,5 @@
 /** Where in a file of the value log live and dead records lie: sums over parts of equal length. */
+import type { FileNumber } from '../../base/ids.ts'
 import { Store } from '../../store/store.ts'
 import {
   fileHolding,
@@ -12,7 +13,7 @@ export type MapCell = Readonly<Record<RecordState, number>>
 
 export interface SegmentMap {
   /** Number of the file. */
-  readonly number: number
+  readonly number: FileNumber
   readonly file: string
   readonly kind: MarkedRecords['kind']
   readonly totalBytes: number
@@ -37,7 +38,7 @@ function noSums(): Sums {
  */
 export async function segmentMap(
   store: Store,
-  number: number,
+  number: FileNumber,
   cellCount: number,
   signal: AbortSignal,
 ): Promise<SegmentMap> {

@@ -5,6 +5,7 @@
  * hidden bytes (which a compaction would expose) from pinned ones (which a snapshot still sees). Writes nothing (I11).
  */
 
+import type { FileNumber } from '../../base/ids.ts'
 import type { MadePlan } from '../../collector/exact-plan.ts'
 import { planCollectionSteps } from '../../collector/plan/planner.ts'
 import { planView, viewRules, withReaders, withView } from '../../collector/view-plan.ts'
@@ -20,7 +21,7 @@ import { Store } from '../../store/store.ts'
 
 /** A file of the value log. Sizes in bytes; what has not been walked is null. */
 export interface SegmentRow {
-  readonly number: number
+  readonly number: FileNumber
   readonly file: string
   readonly kind: ValueLogFileKind
   readonly state: 'open' | 'sealed'
@@ -142,7 +143,7 @@ export function quickForecast(store: Store, wanted: number | undefined): QuickFo
   return { target, bytesFreed }
 }
 
-function actionFor(number: number, { steps }: CollectionSteps): SegmentRow['action'] {
+function actionFor(number: FileNumber, { steps }: CollectionSteps): SegmentRow['action'] {
   for (const step of steps) {
     if (step.action === 'forget') continue
     if (plannedFiles(step).some((file) => file.number === number)) return step.action

@@ -8,6 +8,7 @@ import type { WiscError } from '../../base/errors.ts'
 import { FILE_HEADER_BYTES, type FileIdentity } from '../../base/files/file-header.ts'
 import type { FileWindow } from '../../base/files/file-window.ts'
 import { frameSeed } from '../../base/files/frame.ts'
+import type { Sequence } from '../../base/ids.ts'
 import { type DumpContext, dumpWindow, isWanted, readRange } from './dump-context.ts'
 import { errorItem, headerItems } from './file-identity.ts'
 import { damageItem, FieldReader, type Item } from './items.ts'
@@ -25,7 +26,7 @@ export function* dumpSegment(
   const { file, start, size } = context
   const seed = frameSeed(identity)
   let from = start
-  let firstSequence: number | undefined
+  let firstSequence: Sequence | undefined
   if (start === 0) {
     const head = readRange(file, 0, Math.min(SEGMENT_HEADER_BYTES, size))
     yield* headerItems(head, error)

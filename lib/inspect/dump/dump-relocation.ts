@@ -5,8 +5,8 @@
 
 import {
   CHECKSUM_BYTES,
-  checkBlock,
-  decodeFooter,
+  checkRelocationBlock,
+  decodeRelocationFooter,
   ENTRY_BYTES,
   FENCE_ENTRY_BYTES,
   FOOTER_BYTES,
@@ -75,7 +75,7 @@ export function readFooter(file: File, name: string, size: number, seed: number)
   const footerOffset = Math.max(RELOCATION_HEADER_BYTES, size - FOOTER_BYTES)
   try {
     const bytes = readRange(file, footerOffset, FOOTER_BYTES)
-    return { layout: decodeFooter(bytes, 0, seed, footerOffset, name), footerOffset }
+    return { layout: decodeRelocationFooter(bytes, 0, seed, footerOffset, name), footerOffset }
   } catch (error) {
     return { layout: undefined, footerOffset: size, error: toWiscError(error) }
   }
@@ -90,7 +90,9 @@ export function findUnknownPart(
 ): WiscError | undefined {
   const length = parts * PART_BYTES
   const bytes = readRange(file, partsOffset, length + CHECKSUM_BYTES)
-  if (errorFrom(() => checkBlock(bytes, 0, length, seed, partsOffset, name)) !== undefined)
+  if (
+    errorFrom(() => checkRelocationBlock(bytes, 0, length, seed, partsOffset, name)) !== undefined
+  )
     return undefined
   for (let at = 0; at < length; at += PART_BYTES) {
     const unknown = unknownPart(bytes, at, name, partsOffset + at)
@@ -112,7 +114,7 @@ export function readPlaces(
     const offset = pageOffset(layout, page)
     const length = pageEntries(layout, page) * ENTRY_BYTES
     const bytes = readRange(file, offset, length + CHECKSUM_BYTES)
-    if (errorFrom(() => checkBlock(bytes, 0, length, seed, offset, name)) !== undefined)
+    if (errorFrom(() => checkRelocationBlock(bytes, 0, length, seed, offset, name)) !== undefined)
       return undefined
     for (let at = 6; at < length; at += ENTRY_BYTES) places[count++] = readU48(bytes, at)
   }
@@ -150,7 +152,7 @@ function* blockItems(
   const end = new FieldReader(bytes, length, offset + length)
   end.hex32('checksum')
   yield end.item(`${block}Checksum`)
-  const error = errorFrom(() => checkBlock(bytes, 0, length, seed, offset, name))
+  const error = errorFrom(() => checkRelocationBlock(bytes, 0, length, seed, offset, name))
   if (error) yield errorItem(error, offset, offset + length + CHECKSUM_BYTES)
 }
 

@@ -7,6 +7,7 @@ import { FILE_HEADER_BYTES, type FileIdentity } from '../../base/files/file-head
 import { segmentName } from '../../base/files/file-names.ts'
 import type { File } from '../../base/files/file-system.ts'
 import { frameSeed } from '../../base/files/frame.ts'
+import type { FileNumber } from '../../base/ids.ts'
 import type { Version } from '../../tree/version/version.ts'
 import { readRange } from '../dump/dump-context.ts'
 import { findUnknownPart, readFooter, readPlaces } from '../dump/dump-relocation.ts'
@@ -31,7 +32,7 @@ export interface LogVisitor {
 /** Goes through a segment or a relocation; yields the bytes of each step. */
 export function* readLogFile(
   file: File,
-  number: number,
+  number: FileNumber,
   { databaseId, version, segmentEnds }: StoreFiles,
   visit: LogVisitor,
 ): Generator<number, void> {
@@ -83,7 +84,7 @@ export function* readLogFile(
 /** What the manifest says the header was. */
 function knownIdentity(
   version: Version | undefined,
-  number: number,
+  number: FileNumber,
   databaseId: Uint8Array,
 ): FileIdentity | undefined {
   const file = version?.files.get(number)

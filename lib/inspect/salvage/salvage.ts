@@ -201,7 +201,7 @@ export class Salvage {
   }
 
   *#readTable(
-    number: number,
+    number: FileNumber,
     meta: TableMeta | undefined,
     mayBeStale: boolean,
   ): Generator<number, void> {
@@ -234,7 +234,7 @@ export class Salvage {
     this.#map.add(keyString(keyBytes, 0, keyEnd), state, place)
   }
 
-  #addRecord(record: ScannedRecord, file: string, number: number, isSegment: boolean): void {
+  #addRecord(record: ScannedRecord, file: string, number: FileNumber, isSegment: boolean): void {
     const { header, offset, keyBytes, keyStart, keyEnd } = record
     const key = keyString(keyBytes, keyStart, keyEnd)
     const { sequence, length } = header

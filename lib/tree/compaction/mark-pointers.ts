@@ -9,7 +9,7 @@
 
 import type { CorruptionError } from '../../base/errors.ts'
 import type { FileSystem } from '../../base/files/file-system.ts'
-import { SEQUENCE_MAX } from '../../base/ids.ts'
+import { SEQUENCE_MAX, type SegmentNumber, type Sequence } from '../../base/ids.ts'
 import { type EntryCursor, KIND } from '../entry.ts'
 import type { TableReader } from '../table/table-reader.ts'
 import {
@@ -32,7 +32,7 @@ const SEEK_BYTES = 4096
 export interface MarkableRecords extends PointedSegments {
   readonly count: number
   /** Sets what `compare` and `reach` hold records against. */
-  probe(keyBytes: Uint8Array, keyStart: number, keyEnd: number, sequence: number): void
+  probe(keyBytes: Uint8Array, keyStart: number, keyEnd: number, sequence: Sequence): void
   /** Negative if the record at a position lies before the probe. */
   compare(position: number): number
   /** The first position, from one on, whose record does not lie before the probe. */
@@ -40,9 +40,9 @@ export interface MarkableRecords extends PointedSegments {
   keyAt(position: number): Uint8Array
   sequenceAt(position: number): number
   /** @returns false if the record there is not the one that a pointer names */
-  mark(position: number, segment: number, offset: number, length: number): boolean
+  mark(position: number, segment: SegmentNumber, offset: number, length: number): boolean
   /** The error for a pointer that leads to no record of its own; `from` is the name of its table. */
-  pointerError(segment: number, offset: number, from: string): CorruptionError
+  pointerError(segment: SegmentNumber, offset: number, from: string): CorruptionError
 }
 
 /**

@@ -6,7 +6,9 @@
  * nodes above the source that moved. Going backward is the same tournament with the order turned
  * round. Entries are unique by (key, sequence), so no two sources ever stand on the same one.
  */
+
 import { compareRange, NO_BYTES } from '../../base/bytes.ts'
+import type { Sequence } from '../../base/ids.ts'
 import { type EntryCursor, KIND, type Kind } from '../entry.ts'
 
 export class MergeCursor implements EntryCursor {
@@ -47,7 +49,7 @@ export class MergeCursor implements EntryCursor {
     this.#start(-1)
   }
 
-  seek(key: Uint8Array, sequence: number): void {
+  seek(key: Uint8Array, sequence: Sequence): void {
     this.valid = false
     for (const source of this.#sources) source.seek(key, sequence)
     this.#start(1)

@@ -3,9 +3,11 @@
  *
  * The references of a table say how many there are, so that not one can be missed.
  */
+
 import { CorruptionError } from '../../base/errors.ts'
 import { joinPath, tableName } from '../../base/files/file-names.ts'
 import type { FileSystem } from '../../base/files/file-system.ts'
+import type { SegmentNumber } from '../../base/ids.ts'
 import { type EntryCursor, KIND, type TableMeta } from '../entry.ts'
 import { TableReader } from '../table/table-reader.ts'
 
@@ -21,7 +23,7 @@ export interface PointingTables {
 
 export interface PointedSegments {
   /** True for a logical segment whose pointers are wanted. */
-  holdsSegment(segment: number): boolean
+  holdsSegment(segment: SegmentNumber): boolean
 }
 
 /** Calls `visit` with the cursor on each pointer. The key is its own until it moves; `table` is the name of a file. */

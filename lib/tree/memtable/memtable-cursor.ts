@@ -6,7 +6,7 @@
  * leaves behind.
  */
 
-import { SEQUENCE_MAX } from '../../base/ids.ts'
+import { SEQUENCE_MAX, type Sequence } from '../../base/ids.ts'
 import type { EntryCursor, Kind } from '../entry.ts'
 import { KIND } from '../entry.ts'
 import {
@@ -60,7 +60,7 @@ export class MemtableCursor implements EntryCursor {
     this.#retreat()
   }
 
-  seek(key: Uint8Array, sequence: number): void {
+  seek(key: Uint8Array, sequence: Sequence): void {
     findPathToKey(this.#words, this.#bytes, key, sequence, this.#path)
     this.#moveTo(this.#words[this.#path[0]! + LINKS_WORD]!)
   }

@@ -5,8 +5,10 @@
  * arena's memory, for nothing in it changes until the arena is used again. Point reads go through
  * the index beside it, scans through cursors over the skip list.
  */
+
 import { hashRange } from '../../base/bytes.ts'
 import { assert } from '../../base/errors.ts'
+import type { SegmentNumber, Sequence } from '../../base/ids.ts'
 import type { LogPosition } from '../../base/log-position.ts'
 import type { EntryCursor, FoundEntry, Kind } from '../entry.ts'
 import { KIND } from '../entry.ts'
@@ -59,8 +61,8 @@ export interface FrozenMemtable {
   /** Bytes that its entries take in the arena. */
   readonly usedBytes: number
   /** Of its first and last entry; both 0 if it is empty. */
-  readonly smallestSequence: number
-  readonly largestSequence: number
+  readonly smallestSequence: Sequence
+  readonly largestSequence: Sequence
 }
 
 /** The entries of one part of the log. It owns its arena until the next memtable is made in it. */
@@ -157,10 +159,10 @@ export class Memtable {
    */
   insert(
     key: Uint8Array,
-    sequence: number,
+    sequence: Sequence,
     kind: Kind,
     value: Uint8Array | undefined,
-    segment: number,
+    segment: SegmentNumber,
     offset: number,
     length: number,
   ): void {
@@ -202,7 +204,7 @@ export class Memtable {
    * Requires: `hash` is the key's own, of hashRange with seed 0.
    * @returns false if there is none; then `found` is unchanged
    */
-  find(key: Uint8Array, hash: number, sequence: number, found: FoundEntry): boolean {
+  find(key: Uint8Array, hash: number, sequence: Sequence, found: FoundEntry): boolean {
     if (this.#entries === 0) return false
     const words = this.#words
     const bytes = this.#bytes
@@ -259,7 +261,7 @@ export class Memtable {
   }
 
   /** The first version at or below `sequence` behind `newest`, which is above it, or 0. */
-  #findOlder(newest: number, key: Uint8Array, sequence: number): number {
+  #findOlder(newest: number, key: Uint8Array, sequence: Sequence): number {
     const words = this.#words
     let node = newest
     for (let steps = 0; steps < VERSION_STEPS_MAX; steps++) {
@@ -271,7 +273,7 @@ export class Memtable {
   }
 
   /** The newest version at or below `sequence`, through the list, or 0. */
-  #search(key: Uint8Array, sequence: number): number {
+  #search(key: Uint8Array, sequence: Sequence): number {
     findPathToKey(this.#words, this.#bytes, key, sequence, this.#searchPath)
     const node = this.#words[this.#searchPath[0]! + LINKS_WORD]!
     return node !== 0 && nodeHasKey(this.#words, this.#bytes, node, key) ? node : 0

@@ -7,6 +7,7 @@
  * (the head where there is none); levels that the list has not reached stay 0. With it a node is
  * linked there, and a cursor goes back. Data plane: nothing is allocated.
  */
+import type { Sequence } from '../../base/ids.ts'
 import {
   GENERATION_WORD,
   HEAD,
@@ -99,7 +100,7 @@ function isNodeBeforeKeySamePrefix(
   bytes: Uint8Array,
   node: number,
   key: Uint8Array,
-  sequence: number,
+  sequence: Sequence,
 ): boolean {
   const nodeLength = nodeKeyLength(words, node)
   const keyLength = key.length
@@ -152,7 +153,7 @@ export function findPathToKey(
   words: Int32Array,
   bytes: Uint8Array,
   key: Uint8Array,
-  sequence: number,
+  sequence: Sequence,
   path: Int32Array,
 ): void {
   const prefix = keyPrefix(key)

@@ -25,7 +25,7 @@ import {
   type SegmentNumber,
   type Sequence,
 } from '../../base/ids.ts'
-import type { SegmentRecords } from '../../base/segment-records.ts'
+import type { GrowingSegmentRecords, SegmentRecords } from '../../base/segment-records.ts'
 import {
   type BuiltTable,
   KEY_BYTES_MAX,
@@ -68,7 +68,7 @@ export class TableBuilder {
   #distinctKeys = 0
 
   readonly #segments: Map<SegmentNumber, number> = new Map()
-  readonly #references: { segment: SegmentNumber; records: number; bytes: number }[] = []
+  readonly #references: GrowingSegmentRecords[] = []
   readonly #parts: TablePart[] = []
   /**
    * The segment of the pointer before, and its place in the references: mostly the next one's, too.

@@ -24,7 +24,7 @@ import {
   parseFileName,
 } from '../../base/files/file-names.ts'
 import type { FileSystem } from '../../base/files/file-system.ts'
-import { clearName } from '../../base/files/set-aside.ts'
+import { clearName } from '../../base/files/clear-name.ts'
 import type { FileNumber } from '../../base/ids.ts'
 
 const CURRENT_BYTES_MAX = 4096

@@ -1,14 +1,14 @@
 /** I9: the sums that the collector acts on are held against what was counted entry by entry. */
 import { expect, test } from 'vitest'
+import type { RecordSum } from '#dist/lib/base/segment-records.js'
 import { RecountedReferences, verifyReferences } from '#dist/lib/reports/verify-references.js'
-import type { SegmentUse } from '#dist/lib/space/references.js'
 import { Store } from '#dist/lib/store/store.js'
 import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
 import { makeFlushedStore } from '../../support/store/verified-store.ts'
 
 type Judged = Parameters<typeof verifyReferences>[0]
 
-function recount(uses: Readonly<Record<number, SegmentUse>>): RecountedReferences {
+function recount(uses: Readonly<Record<number, RecordSum>>): RecountedReferences {
   const recounted = new RecountedReferences()
   // In two parts, as two tables would give them.
   for (const [segment, { records, bytes }] of Object.entries(uses)) {
@@ -22,8 +22,8 @@ function recount(uses: Readonly<Record<number, SegmentUse>>): RecountedReference
 
 function judge(
   relocations: readonly { number: number; parts: object[] }[],
-  sums: Readonly<Record<number, SegmentUse>>,
-  counted: Readonly<Record<number, SegmentUse>>,
+  sums: Readonly<Record<number, RecordSum>>,
+  counted: Readonly<Record<number, RecordSum>>,
 ): void {
   const version = {
     segments: new Map([1, 2, 8, 9].map((number) => [number, 9])),

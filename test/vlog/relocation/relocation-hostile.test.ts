@@ -11,7 +11,7 @@ import { RECORD_KIND } from '#dist/vlog/record.js'
 import {
   CHECKSUM_BYTES,
   ENTRY_BYTES,
-  encodeFooter,
+  encodeRelocationFooter,
   FENCE_ENTRY_BYTES,
   FOOTER_BYTES,
   PART_BYTES,
@@ -20,7 +20,7 @@ import {
   RELOCATION_HEADER_BYTES,
   type RelocationLayout,
   readU48,
-  sealBlock,
+  sealRelocationBlock,
   writeU48,
 } from '#dist/vlog/relocation/relocation-format.js'
 import { Prng, replayHint, testSeed } from '../../support/random.ts'
@@ -43,22 +43,28 @@ const hint = replayHint(seed)
 
 /** Puts a footer behind what is there now. */
 function sealFooter(bytes: Uint8Array, layout: RelocationLayout): void {
-  bytes.set(encodeFooter(layout, FILE_SEED), bytes.length - FOOTER_BYTES)
+  bytes.set(encodeRelocationFooter(layout, FILE_SEED), bytes.length - FOOTER_BYTES)
 }
 
 function sealPage(bytes: Uint8Array, layout: RelocationLayout, page: number): void {
   const start = pageOffset(layout, page)
-  sealBlock(bytes, start, start + pageEntries(layout, page) * ENTRY_BYTES, FILE_SEED, start)
+  sealRelocationBlock(
+    bytes,
+    start,
+    start + pageEntries(layout, page) * ENTRY_BYTES,
+    FILE_SEED,
+    start,
+  )
 }
 
 function sealFence(bytes: Uint8Array, layout: RelocationLayout): void {
   const { fenceOffset, partsOffset } = layout
-  sealBlock(bytes, fenceOffset, partsOffset - CHECKSUM_BYTES, FILE_SEED, fenceOffset)
+  sealRelocationBlock(bytes, fenceOffset, partsOffset - CHECKSUM_BYTES, FILE_SEED, fenceOffset)
 }
 
 function sealParts(bytes: Uint8Array, layout: RelocationLayout): void {
   const { partsOffset, footerOffset } = layout
-  sealBlock(bytes, partsOffset, footerOffset - CHECKSUM_BYTES, FILE_SEED, partsOffset)
+  sealRelocationBlock(bytes, partsOffset, footerOffset - CHECKSUM_BYTES, FILE_SEED, partsOffset)
 }
 
 describe('hostile relocations', () => {

@@ -9,7 +9,7 @@ import { frameSeed } from '#dist/lib/base/files/frame.js'
 import { RECORD_KIND, recordBytes, writeRecordHead } from '#dist/vlog/record.js'
 import {
   type BuiltRelocation,
-  decodeFooter,
+  decodeRelocationFooter,
   FOOTER_BYTES,
   type RelocationLayout,
 } from '#dist/vlog/relocation/relocation-format.js'
@@ -111,7 +111,7 @@ export function openRelocation(relocation: ModelRelocation): RelocationReader {
 
 export function layoutOf(bytes: Uint8Array): RelocationLayout {
   const at = bytes.length - FOOTER_BYTES
-  return decodeFooter(bytes, at, FILE_SEED, at, NAME)
+  return decodeRelocationFooter(bytes, at, FILE_SEED, at, NAME)
 }
 
 export function readAt(file: File, place: number, length: number): Uint8Array {
