@@ -279,7 +279,9 @@ export class VersionSet {
     if (this.#writer) this.#abandonWriter(this.#writer)
     const number = this.fileNumbers.take()
     const identity = { kind: 'manifest' as const, databaseId, number, salt: randomU32(random) }
-    const pieces = firstVersion({ ...version, nextFileNumber: this.fileNumbers.next })
+    const pieces = this.#unlessPoisoned(
+      firstVersion({ ...version, nextFileNumber: this.fileNumbers.next }),
+    )
     const writer = await ManifestWriter.create(fileSystem, directory, identity, pieces, version.id)
     try {
       this.#checkPoison()
@@ -295,6 +297,14 @@ export class VersionSet {
     this.#obsolete.hold(false)
     for (const old of this.#oldManifests.splice(0)) {
       this.#obsolete.add({ kind: 'manifest', number: old })
+    }
+  }
+
+  /** The event loop turns between one piece and the next: a sync may have failed meanwhile. */
+  *#unlessPoisoned<Piece>(pieces: Iterable<Piece>): Generator<Piece, void> {
+    for (const piece of pieces) {
+      this.#checkPoison()
+      yield piece
     }
   }
 
