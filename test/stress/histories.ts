@@ -12,8 +12,8 @@ class History {
   acknowledged = 0
   /** Acknowledged as durable. */
   durable = 0
-  /** Rejected: not visible until the store is opened again. */
-  readonly refused: Set<number> = new Set()
+  /** Rejected: not visible until the store is opened again. With each, how many were rejected before it. */
+  readonly refused: Map<number, number> = new Map()
 }
 
 /** What was true of all groups when it was taken. Later looks through one snapshot see one version of each. */
@@ -23,12 +23,14 @@ export class View {
   readonly #durable: number[]
   /** Undefined while later versions may come into sight. */
   readonly #ceilings: number[] | undefined
+  readonly #refusals: number
   readonly #seen: Map<number, number | 'nothing'> = new Map()
 
   constructor(histories: Histories, isMoment: boolean) {
     this.#histories = histories
     this.#acknowledged = histories.acknowledged()
     this.#durable = histories.durable()
+    this.#refusals = histories.refusals
     this.#ceilings = isMoment ? histories.issued() : undefined
   }
 
@@ -42,15 +44,21 @@ export class View {
     const range = `versions ${floor} to ${ceiling} may be seen`
     if (value === undefined) {
       for (let version = floor; version <= ceiling; version++) {
-        if (isDelete(group, version) && !history.refused.has(version)) return undefined
+        if (isDelete(group, version) && !this.#isRefused(history, version)) return undefined
       }
       throw new Error(`${name} is missing, ${range}`)
     }
     const version = versionIn(group, member, value)
     if (version < floor || version > ceiling) throw new Error(`${name}#${version}, ${range}`)
-    if (history.refused.has(version)) throw new Error(`${name}#${version} was refused`)
+    if (this.#isRefused(history, version)) throw new Error(`${name}#${version} was refused`)
     if (isDelete(group, version)) throw new Error(`${name}#${version} was a delete`)
     return version
+  }
+
+  /** What waited for a sync was visible until that failed: a look that began before may have seen it. */
+  #isRefused({ refused }: History, version: number): boolean {
+    const at = refused.get(version)
+    return at !== undefined && (at < this.#refusals || !this.#histories.syncFailed)
   }
 
   /**
@@ -97,6 +105,8 @@ export class View {
 
 export class Histories {
   readonly #groups: History[] = Array.from({ length: GROUPS }, () => new History())
+  /** Versions that were rejected so far. */
+  refusals = 0
   /** A sync has failed: only what was durable is sure to be seen, until the store is opened again. */
   syncFailed = false
 
@@ -116,7 +126,7 @@ export class Histories {
   }
 
   refuse(group: number, version: number): void {
-    this.of(group).refused.add(version)
+    this.of(group).refused.set(version, this.refusals++)
   }
 
   /** Everything acknowledged so far. Give it to `makeDurable` when a sync that began later has ended. */
