@@ -4,6 +4,7 @@
  * nothing) and begins with the header of every file. Nothing durable refers to it, so its steps need no order.
  */
 import { CorruptionError, IoError, toWiscError } from '../base/errors.ts'
+import { clearName } from '../base/files/clear-name.ts'
 import {
   FILE_HEADER_BYTES,
   type FileIdentity,
@@ -12,7 +13,6 @@ import {
 } from '../base/files/file-header.ts'
 import { BALLAST_NAME, joinPath } from '../base/files/file-names.ts'
 import type { File, FileSystem } from '../base/files/file-system.ts'
-import { clearName } from '../base/files/clear-name.ts'
 import type { StoreDirectory } from '../base/files/store-directory.ts'
 import { unlinkIfPossible } from '../base/files/unlink.ts'
 import { type Random, randomU32 } from '../base/random.ts'

@@ -15,6 +15,7 @@
  */
 import { crc32From } from '../../base/checksum.ts'
 import { CorruptionError, newerVersion, syncFailed } from '../../base/errors.ts'
+import { clearName } from '../../base/files/clear-name.ts'
 import { FORMAT_VERSION } from '../../base/files/file-header.ts'
 import {
   CURRENT_NAME,
@@ -24,7 +25,6 @@ import {
   parseFileName,
 } from '../../base/files/file-names.ts'
 import type { FileSystem } from '../../base/files/file-system.ts'
-import { clearName } from '../../base/files/clear-name.ts'
 import type { FileNumber } from '../../base/ids.ts'
 
 const CURRENT_BYTES_MAX = 4096
