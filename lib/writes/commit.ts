@@ -24,7 +24,6 @@ import { invalidArgument, toWiscError, WiscError } from '../base/errors.ts'
 import type { EventLoopTurn } from '../base/event-loop-turn.ts'
 import { FRAME_HEADER_BYTES } from '../base/files/frame.ts'
 import { SEQUENCE_MAX, type SegmentNumber, type Sequence } from '../base/ids.ts'
-import { Signal } from '../base/signal.ts'
 import type { Given } from '../contract/arguments.ts'
 import type { ResolvedOptions } from '../contract/options.ts'
 import type { Memtables } from '../state/memtables.ts'
@@ -43,8 +42,8 @@ import {
   type Write,
   writesOf,
 } from './batch.ts'
+import { BatchQueue } from './batch-queue.ts'
 import { settleWritten } from './settle-written.ts'
-import { TakenBytes } from './taken-bytes.ts'
 
 /**
  * So much is written at once, by the call that passes it: the copies are still in the processor's cache when they are
@@ -70,10 +69,7 @@ export class CommitQueue {
   readonly #parts: CommitParts
   readonly #options: ResolvedOptions
   readonly #group: Group = new Group()
-  readonly #taken: TakenBytes = new TakenBytes()
-  #queue: Batch[] = []
-  #head = 0
-  #queuedBytes = 0
+  readonly #queue: BatchQueue = new BatchQueue()
   #armed = false
   #running = false
   /** Something is being waited for: `#run` comes back by itself. */
@@ -82,8 +78,6 @@ export class CommitQueue {
   #yielding = false
   #nextSequence: Sequence
   #userBytes = 0
-  /** Told when batches have left the queue. */
-  readonly #left: Signal = new Signal()
 
   constructor(parts: CommitParts, nextSequence: Sequence) {
     this.#parts = parts
@@ -103,7 +97,7 @@ export class CommitQueue {
 
   /** Queues one put or delete. */
   submit(kind: RecordKind, key: Uint8Array, value: Uint8Array, sync: boolean): Promise<void> {
-    const write = takeWrite(this.#taken, kind, key, value, this.#options.valueThreshold)
+    const write = takeWrite(this.#queue.taken, kind, key, value, this.#options.valueThreshold)
     const bytes = recordBytes(write.key.length, write.valueBytes)
     return this.#enqueue(
       write,
@@ -121,7 +115,7 @@ export class CommitQueue {
     let arena = 0
     let borrows = false
     for (const { kind, key, value } of given) {
-      const write = takeWrite(this.#taken, kind, key, value, this.#options.valueThreshold)
+      const write = takeWrite(this.#queue.taken, kind, key, value, this.#options.valueThreshold)
       bytes += recordBytes(write.key.length, write.valueBytes)
       arena += arenaBytes(write, this.#options.valueThreshold)
       borrows ||= write.borrowed
@@ -144,12 +138,10 @@ export class CommitQueue {
   ): Promise<void> {
     return new Promise((resolve, reject) => {
       const batch = { writes, borrows, sync, bytes, arenaBytes: arena, resolve, reject }
-      this.#queue.push(batch)
-      const accepted = this.#taken.accept()
-      this.#queuedBytes += bytes
+      const number = this.#queue.push(batch)
       if (borrows) {
         this.#run(true)
-        if (this.#taken.left < accepted) seal(batch)
+        if (!this.#queue.hasLeft(number)) seal(batch)
         return
       }
       if (this.#waiting) return
@@ -164,9 +156,9 @@ export class CommitQueue {
   /** True if a call should write what has gathered. */
   #hasGathered(): boolean {
     // A caller that never awaits would queue without end.
-    if (this.#queuedBytes > this.#options.maxPendingBytes) return true
+    if (this.#queue.bytes > this.#options.maxPendingBytes) return true
     // When the event loop should turn, what more there is waits until it has.
-    return this.#queuedBytes > GATHERED_BYTES_MAX && !this.#parts.turn.isOld()
+    return this.#queue.bytes > GATHERED_BYTES_MAX && !this.#parts.turn.isOld()
   }
 
   readonly #runArmed = (): void => {
@@ -175,9 +167,8 @@ export class CommitQueue {
   }
 
   /** Resolves when every batch that is queued now has been written or refused. Later ones are not waited for. */
-  async drain(): Promise<void> {
-    const last = this.#taken.accepted
-    while (this.#taken.left < last) await this.#left.next()
+  drain(): Promise<void> {
+    return this.#queue.drain()
   }
 
   /** @param whole the event loop cannot turn before the caller ends: leave nothing to its next turn */
@@ -194,17 +185,15 @@ export class CommitQueue {
 
   #runAll(whole: boolean): void {
     const { turn } = this.#parts
-    while (this.#head < this.#queue.length) {
+    while (this.#queue.length > 0) {
       if (!this.#commitGroupOrFail()) return
-      if (!whole && this.#head < this.#queue.length && turn.isOld()) {
+      if (!whole && this.#queue.length > 0 && turn.isOld()) {
         this.#yielding = true
         turn.later(this.#resume)
         return
       }
     }
-    this.#queue.length = 0
-    this.#head = 0
-    this.#taken.reset()
+    this.#queue.reset()
   }
 
   readonly #resume = (): void => {
@@ -217,15 +206,16 @@ export class CommitQueue {
     try {
       return this.#commitGroup()
     } catch (error) {
-      return this.#failGroup(Math.min(1, this.#queue.length - this.#head), toWiscError(error))
+      return this.#failGroup(Math.min(1, this.#queue.length), toWiscError(error))
     }
   }
 
   /** Commits what is next. @returns false if it has to wait; then it comes back by itself */
   #commitGroup(): boolean {
-    const first = this.#queue[this.#head]!
+    const queue = this.#queue
+    const first = queue.at(0)
     const deletes = isDeletes(first)
-    const groupBytes = Math.max(first.bytes, Math.min(this.#queuedBytes, GROUP_BYTES_MAX))
+    const groupBytes = Math.max(first.bytes, Math.min(queue.bytes, GROUP_BYTES_MAX))
     const { log, memtables, admission, flushes } = this.#parts
     const verdict = admission.ask(deletes, groupBytes)
     if (verdict.kind !== 'admitted') return this.#keptBack(verdict)
@@ -234,9 +224,9 @@ export class CommitQueue {
     let arena = 0
     let count = 0
     // Beside deletes that are admitted alone another batch may be refused.
-    const last = verdict.deletesOnly ? this.#head + 1 : this.#queue.length
-    for (let i = this.#head; i < last; i++) {
-      const batch = this.#queue[i]!
+    const countMax = verdict.deletesOnly ? 1 : queue.length
+    while (count < countMax) {
+      const batch = queue.at(count)
       const more = batch.arenaBytes
       if (count > 0 && (bytes + batch.bytes > GROUP_BYTES_MAX || !memtable.hasRoom(arena + more))) {
         break
@@ -267,28 +257,26 @@ export class CommitQueue {
 
   #keptBack(verdict: Verdict): boolean {
     if (verdict.kind === 'waits') return this.#wait(verdict.until)
-    if (verdict.kind === 'refused') for (const batch of this.#leave(1)) batch.reject(verdict.error)
+    if (verdict.kind === 'refused')
+      for (const batch of this.#queue.leave(1)) batch.reject(verdict.error)
     return true
   }
 
   /** @param wanted batches that fit; those behind a changed one are left for the next group */
   #writeGroup(wanted: number, place: FramePlace): boolean {
     const group = this.#group
-    const batches = this.#queue
-    const from = this.#head
-    let to = from
+    const queue = this.#queue
+    let count = 0
     let staged = 0
     let records = 0
-    while (to < from + wanted && isUnchanged(batches[to]!)) {
-      for (const write of writesOf(batches[to]!)) {
+    for (; count < wanted && isUnchanged(queue.at(count)); count++) {
+      for (const write of writesOf(queue.at(count))) {
         staged += stagedBytes(write.key.length, write.valueBytes)
         records++
       }
-      to++
     }
-    const count = to - from
     if (count === 0) {
-      for (const batch of this.#leave(1)) batch.reject(new ChangedValueError())
+      for (const batch of this.#queue.leave(1)) batch.reject(new ChangedValueError())
       return true
     }
     const firstSequence = this.#nextSequence
@@ -299,8 +287,8 @@ export class CommitQueue {
     // What could fail when the group is published has to fail before it is written.
     memtables.active.prepare(records)
     group.begin(firstSequence, staged)
-    for (let i = from; i < to; i++) {
-      for (const { kind, key, value, sums } of writesOf(batches[i]!)) {
+    for (let i = 0; i < count; i++) {
+      for (const { kind, key, value, sums } of writesOf(queue.at(i))) {
         group.add(kind, key, value, sums)
       }
     }
@@ -334,7 +322,7 @@ export class CommitQueue {
   /** The group is in the log: make it visible, then settle its batches. */
   #publish(count: number, place: FramePlace, firstSequence: Sequence): void {
     const { memtables, readers, log, turn } = this.#parts
-    const batches = this.#leave(count)
+    const batches = this.#queue.leave(count)
     let sequence = firstSequence
     let offset = place.offset + FRAME_HEADER_BYTES
     try {
@@ -368,24 +356,9 @@ export class CommitQueue {
   }
 
   #failGroup(count: number, error: WiscError): boolean {
-    for (const batch of this.#leave(count)) batch.reject(error)
+    for (const batch of this.#queue.leave(count)) batch.reject(error)
     this.#parts.health.writeFailed(error)
     return true
-  }
-
-  #leave(count: number): Batch[] {
-    const to = this.#head + count
-    const batches = this.#queue.slice(this.#head, to)
-    this.#taken.leave(count)
-    this.#left.tell()
-    for (const batch of batches) this.#queuedBytes -= batch.bytes
-    this.#head = to
-    // Keep the consumed front short without moving the rest for every group.
-    if (to > 1024 && to * 2 > this.#queue.length) {
-      this.#queue = this.#queue.slice(to)
-      this.#head = 0
-    }
-    return batches
   }
 
   #wait(until: Promise<void>): false {

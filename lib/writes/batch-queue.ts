@@ -1,0 +1,70 @@
+/**
+ * Batches that wait to be written, and the copies of what their callers passed (taken-bytes.ts). They leave in the
+ * order in which they came.
+ */
+import { Signal } from '../base/signal.ts'
+import type { Batch } from './batch.ts'
+import { TakenBytes } from './taken-bytes.ts'
+
+export class BatchQueue {
+  readonly taken: TakenBytes = new TakenBytes()
+  #batches: Batch[] = []
+  #head = 0
+  #bytes = 0
+  /** Told when batches have left. */
+  readonly #left: Signal = new Signal()
+
+  get length(): number {
+    return this.#batches.length - this.#head
+  }
+
+  /** Bytes of the records of all that wait. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** One of those that wait: the next one at 0. Requires: index < length */
+  at(index: number): Batch {
+    return this.#batches[this.#head + index]!
+  }
+
+  /** @returns its number: it waits while `hasLeft` is false for it */
+  push(batch: Batch): number {
+    this.#batches.push(batch)
+    this.#bytes += batch.bytes
+    return this.taken.accept()
+  }
+
+  hasLeft(number: number): boolean {
+    return this.taken.left >= number
+  }
+
+  /** Takes the next ones out. */
+  leave(count: number): Batch[] {
+    const to = this.#head + count
+    const batches = this.#batches.slice(this.#head, to)
+    for (const batch of batches) this.#bytes -= batch.bytes
+    this.#head = to
+    // Keep the consumed front short without moving the rest for every group.
+    if (to > 1024 && to * 2 > this.#batches.length) {
+      this.#batches = this.#batches.slice(to)
+      this.#head = 0
+    }
+    this.taken.leave(count)
+    this.#left.tell()
+    return batches
+  }
+
+  /** Its memory is used anew. Requires: none waits */
+  reset(): void {
+    this.#batches.length = 0
+    this.#head = 0
+    this.taken.reset()
+  }
+
+  /** Resolves when every batch that waits now has left. Later ones are not waited for. */
+  async drain(): Promise<void> {
+    const last = this.taken.accepted
+    while (!this.hasLeft(last)) await this.#left.next()
+  }
+}
