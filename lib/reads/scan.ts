@@ -10,6 +10,7 @@
  */
 
 import { compareRange, equalBytes } from '../base/bytes.ts'
+import type { EventLoopTurn } from '../base/event-loop-turn.ts'
 import { SEQUENCE_MAX, type Sequence } from '../base/ids.ts'
 import { isEmptyRange, type ResolvedScan } from '../contract/arguments.ts'
 import type { EmptyRange, EmptyRanges } from '../state/empty-ranges.ts'
@@ -33,13 +34,14 @@ export type EntrySink = (entry: Lookup) => boolean
 
 /** What a scan reads, and how. */
 export interface ScanParts {
-  readonly tree: TreeReader
-  /** Those of the contents that `tree` shows now. */
-  readonly emptyRanges: () => EmptyRanges
-  /** The sequence to read at; throws if it can no longer be read. */
-  readonly sequence: () => Sequence
-  /** True if the event loop should turn before the scan goes on. */
-  readonly isTurnOld: () => boolean
+  readonly engine: {
+    readonly tree: TreeReader
+    /** Those of the contents that `tree` shows now. */
+    readonly memtables: { readonly emptyRanges: EmptyRanges }
+    readonly turn: Pick<EventLoopTurn, 'isOld'>
+  }
+  /** The one to read at; asked for with each batch. @throws if it can no longer be read */
+  readonly sequence: Sequence
 }
 
 export class Scan {
@@ -98,7 +100,7 @@ export class Scan {
    */
   fill(sink: EntrySink): boolean {
     if (this.#done) return false
-    const sequence = this.#parts.sequence()
+    const { sequence } = this.#parts
     const cursor = this.#resume()
     this.#run.begin()
     const stopped = this.#range.reverse
@@ -115,7 +117,7 @@ export class Scan {
   }
 
   #resume(): EntryCursor {
-    const { tree } = this.#parts
+    const { tree } = this.#parts.engine
     const { state, evictions } = tree
     const isSame = this.#state === state && this.#evictions === evictions
     this.#isCursorOld = this.#cursor !== undefined && isSame
@@ -245,16 +247,16 @@ export class Scan {
   }
 
   #isTurnOld(): boolean {
-    return ++this.#passed % KEYS_PER_LOOK === 0 && this.#parts.isTurnOld()
+    return ++this.#passed % KEYS_PER_LOOK === 0 && this.#parts.engine.turn.isOld()
   }
 
   #endRun(sequence: Sequence): void {
-    if (!this.#run.isEmpty) this.#run.end(this.#parts.emptyRanges(), sequence)
+    if (!this.#run.isEmpty) this.#run.end(this.#parts.engine.memtables.emptyRanges, sequence)
   }
 
   #emptyRangeOf(bytes: Uint8Array, start: number, end: number, at: number): EmptyRange | undefined {
     if (this.#run.keys % KEYS_PER_FIND !== 0) return undefined
-    return this.#parts.emptyRanges().find(bytes, start, end, at)
+    return this.#parts.engine.memtables.emptyRanges.find(bytes, start, end, at)
   }
 
   /** If the key lies in a remembered range, to the first entry behind that. */

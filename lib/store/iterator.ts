@@ -10,13 +10,12 @@ import { SlabAllocator } from '../../vlog/read/slab.ts'
 import type { ValueRequest } from '../../vlog/read/value-reader.ts'
 import { copyBytes, copyRange } from '../base/bytes.ts'
 import { WiscError } from '../base/errors.ts'
-import type { Sequence } from '../base/ids.ts'
 import { keyBytes, type ResolvedScan, throwIfAborted } from '../contract/arguments.ts'
 import { integer } from '../contract/options.ts'
 import type { Key } from '../contract/types.ts'
 import type { Hold } from '../reads/hold.ts'
 import type { ReadingEngine } from '../reads/reading-engine.ts'
-import { Scan } from '../reads/scan.ts'
+import { Scan, type ScanParts } from '../reads/scan.ts'
 import type { Lookup } from '../state/tree-reader.ts'
 import { KIND } from '../tree/entry.ts'
 
@@ -25,10 +24,8 @@ const VALUES_BATCH_MAX = 128
 const KEYS_BATCH_MAX = 256
 
 /** What an iterator needs of its store. */
-export interface IteratorParts {
+export interface IteratorParts extends ScanParts {
   readonly engine: ReadingEngine
-  /** The sequence to read at; throws when it can no longer be read. */
-  readonly sequence: () => Sequence
   /** Keeps what it reads, until it ends. Ends by itself when the signal fires. */
   readonly hold: Hold
 }
@@ -102,16 +99,7 @@ class BatchIterator<T> implements StoreIterator<T> {
   constructor(parts: IteratorParts, range: ResolvedScan, shape: Shape<T>) {
     this.#parts = parts
     this.#shape = shape
-    const { engine, sequence } = parts
-    this.#scan = new Scan(
-      {
-        tree: engine.tree,
-        emptyRanges: () => engine.memtables.emptyRanges,
-        sequence,
-        isTurnOld: () => engine.turn.isOld(),
-      },
-      range,
-    )
+    this.#scan = new Scan(parts, range)
     this.#signal = range.signal
     this.#bytesMax = range.highWaterMarkBytes
     this.#limit = range.limit

@@ -34,11 +34,12 @@ export class OpenViews {
       ended: () => this.iterators--,
       forgotten: () => this.#warn('an iterator', 'read it to its end, or close it'),
     })
+    const checkOpen = this.#checkOpen
     return {
       engine,
       hold,
-      sequence: () => {
-        this.#checkOpen()
+      get sequence() {
+        checkOpen()
         if (readers.stale) throw staleView()
         engine.checkReadable(sequence)
         return sequence

@@ -39,10 +39,12 @@ function scanAll(store: Store, range: RangeOptions, settings: ScanSettings = {})
   const resolved: ResolvedScan = resolveScan(range)
   const scan = new Scan(
     {
-      tree: engine.tree,
-      emptyRanges: () => (remembers ? engine.memtables.emptyRanges : own),
-      sequence: () => sequence,
-      isTurnOld: () => isTurnOld,
+      engine: {
+        tree: engine.tree,
+        memtables: remembers ? engine.memtables : { emptyRanges: own },
+        turn: { isOld: () => isTurnOld },
+      },
+      sequence,
     },
     resolved,
   )
