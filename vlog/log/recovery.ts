@@ -24,7 +24,12 @@ import type { StoreDirectory } from '../../lib/base/files/store-directory.ts'
 import type { FileNumber, LogOrdinal, Sequence, VersionNumber } from '../../lib/base/ids.ts'
 import { compareLogPositions, LOG_START, type LogPosition } from '../../lib/base/log-position.ts'
 import type { SegmentSeal } from './log-parts.ts'
-import { readSegmentHeader, SEGMENT_HEADER_BYTES, type SegmentHeader } from './segment-header.ts'
+import {
+  readSegmentHeader,
+  refuseUnknownSegment,
+  SEGMENT_HEADER_BYTES,
+  type SegmentHeader,
+} from './segment-header.ts'
 import {
   FIRST_FRAME_OFFSET,
   type FrameSummary,
@@ -205,6 +210,9 @@ class Survey {
       const size = Math.min(sizeNow, this.#openSizes.get(segment.number) ?? 0)
       const seed = frameSeed(identityOf(this.#context, segment))
       let walk: SegmentWalkResult | undefined
+      // Wherever the log has ended: what must be known is no torn tail (F-V19).
+      const head = headerBytes(file, size)
+      if (size > 0) refuseUnknownSegment(head, segment.number, this.#context.databaseId, seed)
       if (!this.#ended && size > 0) walk = this.#walkOpen(file, segment, seed, size)
       const { number, ordinal } = segment
       this.#open.push({ number, ordinal, size, frames: walk?.frames ?? [] })
@@ -319,15 +327,19 @@ function identityOf(context: StoreDirectory, segment: KnownSegment): SegmentHead
   return { kind: 'segment', databaseId: context.databaseId, number, salt }
 }
 
+function headerBytes(file: File, size: number): Uint8Array {
+  const bytes = new Uint8Array(Math.min(SEGMENT_HEADER_BYTES, size))
+  file.read(bytes, 0, bytes.length, 0)
+  return bytes
+}
+
 function readHeader(
   context: StoreDirectory,
   file: File,
   segment: KnownSegment,
   size: number,
 ): SegmentHeader {
-  const bytes = new Uint8Array(Math.min(SEGMENT_HEADER_BYTES, size))
-  file.read(bytes, 0, bytes.length, 0)
-  const header = readSegmentHeader(bytes, segment.number, context.databaseId)
+  const header = readSegmentHeader(headerBytes(file, size), segment.number, context.databaseId)
   if (header.identity.salt !== segment.salt) {
     throw new CorruptionError(segmentName(segment.number), 56, 'segment carries another salt')
   }

@@ -78,6 +78,30 @@ export function readSegmentHeader(
   }
 }
 
+/**
+ * Refuses a segment header of a newer version, and nothing else: for where the log has ended before it, or the manifest
+ * does not name it, so that what is wrong with it is nobody's business. A chain that proves itself counts whatever
+ * became of the file header.
+ * @param bytes as of {@link readSegmentHeader} @param seed of the file's frames @throws WISC_FORMAT_VERSION
+ */
+export function refuseUnknownSegment(
+  bytes: Uint8Array,
+  number: FileNumber,
+  databaseId: Uint8Array,
+  seed: number,
+): void {
+  const chain = bytes.subarray(FILE_HEADER_BYTES, SEGMENT_HEADER_BYTES)
+  const flags = chain.length < SEGMENT_HEADER_BYTES - FILE_HEADER_BYTES ? 0 : readU16(chain, 26)
+  if (flags !== 0 && readU32(chain, 28) === crc32From(seed, chain.subarray(0, 28))) {
+    throw unknownChain(segmentName(number), flags)
+  }
+  try {
+    readSegmentHeader(bytes, number, databaseId)
+  } catch (error) {
+    if (!(error instanceof CorruptionError)) throw error
+  }
+}
+
 /** The error about a chain that has unknown flags. */
 export function unknownChain(name: string, flags: number): WiscError {
   const what = `segment header has unknown flags, flags=${flags}`
