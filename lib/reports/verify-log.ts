@@ -7,6 +7,7 @@ import { joinPath, segmentName } from '../base/files/file-names.ts'
 import type { File } from '../base/files/file-system.ts'
 import { findFrames } from '../base/files/find-frames.ts'
 import { frameSeed } from '../base/files/frame.ts'
+import type { SegmentRecords } from '../base/segment-records.ts'
 import type { ReadingEngine } from '../reads/reading-engine.ts'
 import { flushedEnd, logFiles, relocationFiles } from '../tree/version/version.ts'
 import type { LogFile, RelocationFile } from '../tree/version/version-edit.ts'
@@ -16,7 +17,10 @@ const FRAMES_PER_STEP = 64
 /** In one file; more say nothing new. */
 const DAMAGE_MAX = 1000
 
-/** @returns how many records the files of the value log hold; of a damaged one, as far as it could be read */
+/**
+ * @returns how many records the files of the value log hold; of a damaged one, as far as it could be read, or what the
+ *   version knows
+ */
 export async function verifyLog(pass: VerifyPass, tables: number): Promise<number> {
   const { engine, version, findings, proved } = pass
   let records = 0
@@ -43,14 +47,15 @@ export async function verifyLog(pass: VerifyPass, tables: number): Promise<numbe
   for (const relocation of relocationFiles(version)) {
     const { number, parts } = relocation
     const pause = (): Promise<void> => pass.pause(tables, done)
-    if (!proved.relocations.has(number)) {
+    let known = proved.relocations.get(number)
+    if (known === undefined) {
       const error = await findDamage(async () => {
-        await verifyRelocation(engine, relocation, pause)
-        proved.relocations.add(number)
+        known = await verifyRelocation(engine, relocation, pause)
+        proved.relocations.set(number, known)
       })
       if (engine.version.files.has(number)) findings.note(error)
     }
-    records += parts.reduce((sum, part) => sum + part.records, 0)
+    records += known ?? recordsOf(parts)
     done++
   }
   return records
@@ -127,21 +132,30 @@ function firstFrame(file: File, seed: number, from: number, end: number): number
   return first
 }
 
-/** Proves all of a relocation but the values. @throws CorruptionError, WISC_FORMAT_VERSION, IoError */
+/**
+ * Proves all of a relocation but the values.
+ * @returns its records: also those of segments that the version has forgotten, since tables know them by their places
+ * @throws CorruptionError, WISC_FORMAT_VERSION, IoError
+ */
 async function verifyRelocation(
   engine: ReadingEngine,
   { number, salt, length }: RelocationFile,
   pause: () => Promise<void>,
-): Promise<void> {
+): Promise<number> {
   const { fileSystem, directory, databaseId } = engine.context
   const name = segmentName(number)
   const expected = { number, salt, length, databaseId }
   const reader = RelocationReader.open(fileSystem, joinPath(directory, name), name, expected)
   try {
     for (const _step of reader.verifySteps()) await pause()
+    return recordsOf(reader.parts)
   } finally {
     reader.close()
   }
+}
+
+function recordsOf(parts: readonly SegmentRecords[]): number {
+  return parts.reduce((sum, { records }) => sum + records, 0)
 }
 
 /** Where the part of a segment begins that an open after a crash would replay. */

@@ -45,7 +45,8 @@ export class ProvedFiles {
   readonly tables: Map<FileNumber, CountedEntries> = new Map()
   /** Up to where, and how many records there are. */
   readonly segments: Map<FileNumber, { readonly end: number; readonly records: number }> = new Map()
-  readonly relocations: Set<FileNumber> = new Set()
+  /** How many records there are. */
+  readonly relocations: Map<FileNumber, number> = new Map()
 }
 
 /** Damage in the order in which it was found: each place and reason once, which the message says. */

@@ -43,7 +43,7 @@ test('verify goes on when files are missing, and lists all damage', async () => 
     new RegExp(`^DAMAGE file is missing file=${segment} .*, affects \\d+ entries$`, 'm'),
   )
   expect(
-    out.match(new RegExp(`^DAMAGE value checksum mismatch file=${damaged} `, 'gm')),
+    out.match(new RegExp(`^DAMAGE value checksum mismatch chunk=0 file=${damaged} `, 'gm')),
   ).toHaveLength(2)
   expect(out).toMatch(/^result +damaged in 4 places$/m)
   const [report] = await wiscJson(['verify', db, '--deep'], { code: 4 })
