@@ -48,6 +48,11 @@ export function compareRange(
   return leftLength - rightLength
 }
 
+/** Eight digits. */
+export function hex32(value: number): string {
+  return value.toString(16).padStart(8, '0')
+}
+
 export function equalBytes(left: Uint8Array, right: Uint8Array): boolean {
   return left.length === right.length && compareBytes(left, right) === 0
 }

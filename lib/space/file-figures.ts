@@ -8,7 +8,7 @@ export function exposedGarbageBytes({ totalBytes, referencedBytes }: Collectible
 
 /** Bytes of holes: by which the file's blocks are fewer than its length needs. */
 export function punchedBytes({ totalBytes, blockBytes, diskBytes }: CollectibleFile): number {
-  return Math.max(0, roundUp(totalBytes, blockBytes) - diskBytes)
+  return Math.max(0, inBlocks(totalBytes, blockBytes) - diskBytes)
 }
 
 /** Of the garbage that no entry points to, the part that has been given back as holes. */
@@ -28,6 +28,7 @@ export function withoutReferences(file: CollectibleFile, bytes: number): Collect
   }
 }
 
-function roundUp(bytes: number, blockBytes: number): number {
+/** What so many bytes take in whole blocks. */
+export function inBlocks(bytes: number, blockBytes: number): number {
   return Math.ceil(bytes / blockBytes) * blockBytes
 }

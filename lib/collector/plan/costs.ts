@@ -8,7 +8,7 @@
 import { relocationFileBytes } from '../../../vlog/relocation/relocation-format.ts'
 import { RECORD_HEADER_BYTES } from '../../base/record-size.ts'
 import type { CollectibleFile, MarkedHoles } from '../../contract/collection-plan.ts'
-import { punchedBytes } from '../../space/file-figures.ts'
+import { inBlocks, punchedBytes } from '../../space/file-figures.ts'
 import type { PlannerOptions } from './planning-rules.ts'
 
 /**
@@ -88,7 +88,7 @@ export function outputBytes(input: RewriteSums): number {
 
 /** Below 0 if the output would be larger than the files. */
 export function rewriteBytesFreed(input: RewriteSums): number {
-  return input.diskBytes - roundUp(outputBytes(input), input.blockBytes)
+  return input.diskBytes - inBlocks(outputBytes(input), input.blockBytes)
 }
 
 /**
@@ -161,8 +161,4 @@ function guessHoles(file: CollectibleFile): MarkedHoles {
   if (freeBlocks <= 0) return { holes: 0, holeBytes: 0 }
   const holeBytes = freeBlocks * file.blockBytes
   return { holes: Math.ceil(holeBytes / bytesPerHole), holeBytes }
-}
-
-function roundUp(bytes: number, blockBytes: number): number {
-  return Math.ceil(bytes / blockBytes) * blockBytes
 }

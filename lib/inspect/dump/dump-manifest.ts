@@ -10,12 +10,11 @@ import {
   readFrameHeader,
   unknownFrame,
 } from '../../base/files/frame.ts'
+import { EDIT_OVERHEAD_BYTES } from '../../tree/version/manifest.ts'
 import { type DumpContext, readRange } from './dump-context.ts'
 import { readFrame } from './dump-log.ts'
 import { errorItem, headerItems } from './file-identity.ts'
 import { damageItem, FieldReader, type Item } from './items.ts'
-
-const FRAME_OVERHEAD_BYTES = FRAME_HEADER_BYTES + 4
 
 /** The field of an edit that has a tag, and its numbers. Keys and parts follow them. */
 const FIELDS: Readonly<Record<number, readonly [name: string, ...numbers: string[]]>> = {
@@ -63,7 +62,7 @@ export function* dumpManifest(
   }
   while (at < bytes.length) {
     const frame = readFrameHeader(bytes, at, seed, start + at)
-    if (frame === undefined || frame.length < FRAME_OVERHEAD_BYTES) {
+    if (frame === undefined || frame.length < EDIT_OVERHEAD_BYTES) {
       const next = nextFrame(bytes, seed, start, at + 1)
       yield damageItem(start + at, start + next, 'no valid frame')
       at = next
@@ -78,14 +77,14 @@ export function* dumpManifest(
       at = end
       continue
     }
-    const edit = bytes.subarray(at + FRAME_OVERHEAD_BYTES, end)
+    const edit = bytes.subarray(at + EDIT_OVERHEAD_BYTES, end)
     if (at + frame.length > bytes.length) {
       yield damageItem(start + end, start + end, 'frame is cut off')
       return
     }
     const sum = (checksum(edit) ^ readU32(bytes, at + 4)) >>> 0
     if (sum === readU32(bytes, at + FRAME_HEADER_BYTES)) {
-      yield* editItems(edit, start + at + FRAME_OVERHEAD_BYTES)
+      yield* editItems(edit, start + at + EDIT_OVERHEAD_BYTES)
     } else {
       yield damageItem(start + at + FRAME_HEADER_BYTES, start + end, 'edit checksum mismatch')
     }

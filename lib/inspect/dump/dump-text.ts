@@ -2,12 +2,14 @@
  * The items of files without numbers: CURRENT (lib/tree/FORMAT.md, section 3), LOCK (lib/base/platform/lock.ts) and
  * BALLAST.
  */
+
+import { hex32 } from '../../base/bytes.ts'
 import { crc32From } from '../../base/checksum.ts'
 import { newerVersion } from '../../base/errors.ts'
 import { FILE_HEADER_BYTES, FORMAT_VERSION } from '../../base/files/file-header.ts'
 import { type DumpContext, readRange } from './dump-context.ts'
 import { errorItem, findIdentity, headerItems } from './file-identity.ts'
-import { damageItem, type Field, hex32, type Item } from './items.ts'
+import { damageItem, type Field, type Item } from './items.ts'
 
 const TEXT_BYTES_MAX = 4096
 const LOCK_WORDS = ['pid', 'processStartTime', 'bootId', 'hostName', 'pidNamespace', 'heldBy']

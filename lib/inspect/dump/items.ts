@@ -5,7 +5,7 @@
  * One description serves both kinds of dump: record by record it shows the values of the fields that mean something,
  * byte by byte all of them.
  */
-import { readU16, readU32, readU64 } from '../../base/bytes.ts'
+import { hex32, readU16, readU32, readU64 } from '../../base/bytes.ts'
 import { VarintReader } from '../../base/varint.ts'
 
 /** `undefined`: bytes that may be many; whoever wants them reads them at the field's place. */
@@ -182,8 +182,4 @@ export class FieldReader {
     this.fields.push({ name, offset: this.#base + at, length, value, isDetail })
     return value
   }
-}
-
-export function hex32(value: number): string {
-  return value.toString(16).padStart(8, '0')
 }

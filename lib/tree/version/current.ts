@@ -13,6 +13,7 @@
  * it names is durable before). A CURRENT.tmp that a crash left is harmless: it is unlinked by the
  * next writer.
  */
+import { hex32 } from '../../base/bytes.ts'
 import { crc32From } from '../../base/checksum.ts'
 import { CorruptionError, newerVersion, syncFailed } from '../../base/errors.ts'
 import { clearName } from '../../base/files/clear-name.ts'
@@ -35,10 +36,6 @@ const CHECKSUM_LINE_BYTES = 'checksum 00000000\n'.length
 export interface Current {
   readonly manifestNumber: FileNumber
   readonly databaseId: Uint8Array
-}
-
-function hex32(value: number): string {
-  return value.toString(16).padStart(8, '0')
 }
 
 function encodeCurrent(current: Current): Uint8Array {

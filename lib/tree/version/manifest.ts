@@ -45,7 +45,7 @@ import type { VersionEdit } from './version-edit.ts'
 import { decodeVersionEdit, encodeVersionEdit } from './version-edit-format.ts'
 
 /** Frame header and checksum of the edit. */
-const FRAME_OVERHEAD_BYTES = FRAME_HEADER_BYTES + 4
+export const EDIT_OVERHEAD_BYTES: number = FRAME_HEADER_BYTES + 4
 
 /** The manifest that is being written. Callers write and sync one after the other. */
 export class ManifestWriter {
@@ -152,13 +152,13 @@ export class ManifestWriter {
 
   #frames(edits: readonly VersionEdit[], firstNumber: VersionNumber): Uint8Array {
     const bodies = edits.map(encodeVersionEdit)
-    const total = bodies.reduce((sum, body) => sum + FRAME_OVERHEAD_BYTES + body.length, 0)
+    const total = bodies.reduce((sum, body) => sum + EDIT_OVERHEAD_BYTES + body.length, 0)
     const frames = new Uint8Array(total)
     let at = 0
     bodies.forEach((body, index) => {
       writeFrameHeader(frames, at, this.#seed, {
         offset: this.#length + at,
-        length: FRAME_OVERHEAD_BYTES + body.length,
+        length: EDIT_OVERHEAD_BYTES + body.length,
         firstSequence: firstNumber + index,
         recordCount: 1,
         // A manifest is no file of the log: its own number stands where an ordinal does there.
@@ -166,8 +166,8 @@ export class ManifestWriter {
         durableEdit: this.#durableEdit,
       })
       writeU32(frames, at + FRAME_HEADER_BYTES, checksum(body) ^ readU32(frames, at + 4))
-      frames.set(body, at + FRAME_OVERHEAD_BYTES)
-      at += FRAME_OVERHEAD_BYTES + body.length
+      frames.set(body, at + EDIT_OVERHEAD_BYTES)
+      at += EDIT_OVERHEAD_BYTES + body.length
     })
     return frames
   }
@@ -271,26 +271,26 @@ class ManifestReader {
   /** The frame at `at`, if header and edit pass their checks. */
   #frameAt(at: number): FrameHeader | undefined {
     const left = this.#size - at
-    if (left < FRAME_OVERHEAD_BYTES) return undefined
+    if (left < EDIT_OVERHEAD_BYTES) return undefined
     const frame = readKnownFrame(
-      this.#bytes(at, FRAME_OVERHEAD_BYTES),
+      this.#bytes(at, EDIT_OVERHEAD_BYTES),
       0,
       this.#seed,
       at,
       this.#name,
     )
-    if (!frame || frame.length > left || frame.length < FRAME_OVERHEAD_BYTES) return undefined
+    if (!frame || frame.length > left || frame.length < EDIT_OVERHEAD_BYTES) return undefined
     const number: number = this.#identity.number
     const isOfManifest = frame.durable.ordinal === number
     if (frame.recordCount !== 1 || !isOfManifest) return undefined
     const bytes = this.#bytes(at, frame.length)
-    const expected = (checksum(bytes.subarray(FRAME_OVERHEAD_BYTES)) ^ readU32(bytes, 4)) >>> 0
+    const expected = (checksum(bytes.subarray(EDIT_OVERHEAD_BYTES)) ^ readU32(bytes, 4)) >>> 0
     return readU32(bytes, FRAME_HEADER_BYTES) === expected ? frame : undefined
   }
 
   #applyFrame(frame: FrameHeader, builder: VersionBuilder): VersionEdit {
-    const offset = frame.offset + FRAME_OVERHEAD_BYTES
-    const bytes = this.#bytes(offset, frame.length - FRAME_OVERHEAD_BYTES)
+    const offset = frame.offset + EDIT_OVERHEAD_BYTES
+    const bytes = this.#bytes(offset, frame.length - EDIT_OVERHEAD_BYTES)
     const edit = decodeVersionEdit(bytes, this.#name, offset)
     try {
       builder.apply(edit, frame.firstSequence)
