@@ -11,9 +11,10 @@ import {
   unknownFrame,
 } from '../../base/files/frame.ts'
 import { EDIT_OVERHEAD_BYTES } from '../../tree/version/manifest.ts'
+import { decodeVersionEdit } from '../../tree/version/version-edit-format.ts'
 import { type DumpContext, readRange } from './dump-context.ts'
 import { readFrame } from './dump-log.ts'
-import { errorItem, headerItems } from './file-identity.ts'
+import { errorFrom, errorItem, headerItems } from './file-identity.ts'
 import { damageItem, FieldReader, type Item } from './items.ts'
 
 /** The field of an edit that has a tag, and its numbers. Keys and parts follow them. */
@@ -84,7 +85,12 @@ export function* dumpManifest(
     }
     const sum = (checksum(edit) ^ readU32(bytes, at + 4)) >>> 0
     if (sum === readU32(bytes, at + FRAME_HEADER_BYTES)) {
-      yield* editItems(edit, start + at + EDIT_OVERHEAD_BYTES)
+      const offset = start + at + EDIT_OVERHEAD_BYTES
+      const items = [...editItems(edit, offset)]
+      yield* items
+      // What the store would not take, though its fields can be shown.
+      const wrong = errorFrom(() => decodeVersionEdit(edit, name, offset))
+      if (wrong && !items.some(({ damage }) => damage)) yield errorItem(wrong, offset, start + end)
     } else {
       yield damageItem(start + at + FRAME_HEADER_BYTES, start + end, 'edit checksum mismatch')
     }

@@ -259,6 +259,7 @@ class ManifestReader {
       at += frame.length
     }
     if (lastEditNumber === undefined || continues) {
+      this.#promiseBehind(at, 0)
       throw new CorruptionError(name, at, 'manifest does not begin with a valid version')
     }
     const tornBytes = this.#size - at
@@ -289,16 +290,20 @@ class ManifestReader {
   }
 
   #applyFrame(frame: FrameHeader, builder: VersionBuilder): VersionEdit {
-    const offset = frame.offset + EDIT_OVERHEAD_BYTES
-    const bytes = this.#bytes(offset, frame.length - EDIT_OVERHEAD_BYTES)
-    const edit = decodeVersionEdit(bytes, this.#name, offset)
+    const edit = this.#editOf(frame)
     try {
       builder.apply(edit, frame.firstSequence)
       return edit
     } catch (cause) {
       const reason = `edit ${frame.firstSequence} does not fit its version`
-      throw new CorruptionError(this.#name, offset, reason, { cause })
+      throw new CorruptionError(this.#name, frame.offset + EDIT_OVERHEAD_BYTES, reason, { cause })
     }
+  }
+
+  #editOf(frame: FrameHeader): VersionEdit {
+    const offset = frame.offset + EDIT_OVERHEAD_BYTES
+    const bytes = this.#bytes(offset, frame.length - EDIT_OVERHEAD_BYTES)
+    return decodeVersionEdit(bytes, this.#name, offset)
   }
 
   /**
@@ -306,11 +311,34 @@ class ManifestReader {
    * bytes there. The header of a frame is enough for a promise, whatever became of its edit.
    */
   #checkTorn(torn: number, missingEdit: VersionNumber): void {
-    findFrames(this.#file, this.#seed, torn, this.#size, ({ offset, durable, durableEdit }) => {
-      if (durable.offset <= torn && durableEdit < missingEdit) return
-      const reason = `edit ${missingEdit} is damaged, and was durable before the frame at ${offset}`
-      throw new CorruptionError(this.#name, torn, reason)
+    const promise = this.#promiseBehind(torn, missingEdit)
+    if (promise === undefined) return
+    const reason = `edit ${missingEdit} is damaged, and was durable before the frame at ${promise}`
+    throw new CorruptionError(this.#name, torn, reason)
+  }
+
+  /**
+   * The first frame behind `torn` that promises durable bytes there. All frames are looked at: what a later version has
+   * written is refused before damage is told (F-V19), or a salvage would go on without what it says.
+   * @throws WISC_FORMAT_VERSION
+   */
+  #promiseBehind(torn: number, missingEdit: VersionNumber): number | undefined {
+    let promise: number | undefined
+    findFrames(this.#file, this.#seed, torn, this.#size, (found) => {
+      const { offset, durable, durableEdit } = found
+      if (durable.offset > torn || durableEdit >= missingEdit) promise ??= offset
+      const frame = this.#frameAt(offset)
+      if (frame) this.#refuseUnknownEdit(frame)
     })
+    return promise
+  }
+
+  #refuseUnknownEdit(frame: FrameHeader): void {
+    try {
+      this.#editOf(frame)
+    } catch (error) {
+      if (!(error instanceof CorruptionError)) throw error
+    }
   }
 
   /** A view of the file that is good until the next one. */

@@ -1,6 +1,7 @@
 /** Dump: every byte of every file has a name, damage is said and passed, nothing is ever thrown. */
 import fs from 'node:fs'
 import path from 'node:path'
+import { crc32 } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { lockText } from '#dist/lib/base/platform/node-file-system.js'
 import { openDump } from '#dist/lib/inspect/dump/dump.js'
@@ -42,6 +43,24 @@ function expectWholeFile(file: string): void {
   }
   expect(at, file).toBe(fs.statSync(file).size)
 }
+
+test('an edit that the store would refuse is shown, and said to be so', () => {
+  const bytes = fs.readFileSync(path.join(GOLDEN, 'closed/MANIFEST-000013'))
+  const file = path.join(temporaryDirectory(), 'MANIFEST-000013')
+  const last = itemsOf(path.join(GOLDEN, 'closed/MANIFEST-000013')).findLast(
+    ({ what }) => what === 'frame',
+  )!.offset
+  const edit = bytes.subarray(last + 68)
+  for (const [tag, code] of [
+    [28, 'WISC_FORMAT_VERSION'],
+    [20, 'WISC_CORRUPTION'],
+  ] as const) {
+    edit[0] = tag
+    bytes.writeUInt32LE((crc32(edit) ^ bytes.readUInt32LE(last + 4)) >>> 0, last + 64)
+    fs.writeFileSync(file, bytes)
+    expect(damageOf(itemsOf(file)).map(({ damage }) => damage?.code)).toContain(code)
+  }
+})
 
 describe('every byte has a name', () => {
   test.each(['closed', 'corrupt', 'crashed'])('golden database: %s', (name) => {

@@ -1,6 +1,7 @@
 /** The manifest and CURRENT: there and back, torn or corrupt, every byte flipped, every length. */
 import { readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { CorruptionError, WiscError } from '#dist/lib/base/errors.js'
 import { nodeFileSystem } from '#dist/lib/base/platform/node-file-system.js'
@@ -122,6 +123,29 @@ test('a manifest without a valid first edit is corrupt at every length', async (
   const written = await writeManifest()
   for (let length = 0; length < written.frames[1]!; length++) {
     expect(outcome(written, written.bytes.subarray(0, length))).toBeInstanceOf(CorruptionError)
+  }
+})
+
+test('F-V19: an edit of a later version behind damage is refused before the damage is told', async () => {
+  const written = await writeManifest()
+  const last = written.frames.at(-2)!
+  const edit = written.bytes.subarray(last + 68)
+  // Its one field, removedTable, becomes evictedBelow.
+  edit[0] = 14
+  written.bytes.writeUInt32LE((crc32(edit) ^ written.bytes.readUInt32LE(last + 4)) >>> 0, last + 64)
+  // The first version, and edits that were durable.
+  for (const frame of written.frames.slice(0, 3)) {
+    const damaged = Buffer.from(written.bytes)
+    damaged[frame + 70]! ^= 1
+    expect(outcome(written, damaged)).toMatchObject({
+      code: 'WISC_FORMAT_VERSION',
+      message: expect.stringContaining(
+        `tag=14: use the version that wrote it file=MANIFEST-000001`,
+      ),
+    })
+    // What does not prove itself says nothing of versions.
+    damaged[last + 70]! ^= 1
+    expect(outcome(written, damaged)).toMatchObject({ code: 'WISC_CORRUPTION' })
   }
 })
 
