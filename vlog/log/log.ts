@@ -54,7 +54,7 @@ export class Log {
   /** A failed frame's segment is being ended. */
   #ending = false
   #endFailure: WiscError | undefined
-  /** An empty segment whose end could not be made durable. */
+  /** An empty segment whose end is not durable yet. */
   #unended: OpenSegment | undefined
   #retrying: Promise<void> | undefined
   #closed = false
@@ -263,20 +263,26 @@ export class Log {
 
   async #endSegment(segment: OpenSegment): Promise<void> {
     if (segment.length > 0) this.#retire(segment)
+    else this.#unended = segment
     try {
       if (segment.length > 0) await this.#syncer.finish()
-      else {
-        await this.#start.edits.dropSegment(segment.number)
-        this.#start.readers.release(segment.number)
-      }
+      await this.#dropUnended()
       await this.#preparer.ready()
       this.#ending = false
     } catch (error) {
       // Why: without a durable end no frame may follow. The store decides when to try again.
       this.#endFailure = this.#syncer.note(error)
-      this.#unended = segment.length > 0 ? undefined : segment
     }
     this.changed.tell()
+  }
+
+  /** Once: what fails behind it is tried again without it. */
+  async #dropUnended(): Promise<void> {
+    const segment = this.#unended
+    if (segment === undefined) return
+    await this.#start.edits.dropSegment(segment.number)
+    this.#start.readers.release(segment.number)
+    this.#unended = undefined
   }
 
   /** A sync failed elsewhere: nothing is synced or sealed again. */
@@ -302,12 +308,8 @@ export class Log {
   async #retry(): Promise<void> {
     try {
       await this.#syncer.retrySeals()
-      if (this.#unended) {
-        await this.#start.edits.dropSegment(this.#unended.number)
-        this.#start.readers.release(this.#unended.number)
-        this.#unended = undefined
-      }
       if (this.#endFailure) {
+        await this.#dropUnended()
         await this.#preparer.ready()
         this.#endFailure = undefined
         this.#ending = false

@@ -227,6 +227,25 @@ describe('a failed write', () => {
     expect(await fixture.write(1000)).toEqual({ segment: 6, offset: SEGMENT_HEADER_BYTES })
   })
 
+  test('of the first frame drops the segment once, also when there is no next one yet', async () => {
+    const fixture = new LogFixture()
+    const { fileSystem } = fixture
+    fileSystem.faults = ({ kind, path }) => {
+      if (kind === 'write') return { errno: 'EIO' }
+      return kind === 'create' && path !== segmentPath(5) ? { errno: 'EMFILE' } : undefined
+    }
+    await fixture.open()
+    await expect(fixture.write(300)).rejects.toMatchObject({ code: 'WISC_IO' })
+    while (!fixture.log.failure) await fixture.log.changed.next()
+    expect(fixture.log.failure).toMatchObject({ code: 'WISC_IO', errno: 'EMFILE' })
+    fileSystem.faults = undefined
+    await fixture.log.retry()
+    expect(fixture.steps.filter((step) => step === 'drop 5')).toHaveLength(1)
+    expect(fixture.log.failure).toBeUndefined()
+    await fixture.write(300)
+    await fixture.close()
+  })
+
   test('in the thread pool does the same', async () => {
     const fixture = await openLog()
     await fixture.write(10)
