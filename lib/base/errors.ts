@@ -139,3 +139,9 @@ export function syncFailed(path: string, cause: unknown): WiscError {
 export function assert(condition: boolean, message: string): asserts condition {
   if (!condition) throw new WiscError('WISC_INTERNAL', `broken invariant: ${message}`)
 }
+
+/** Whoever was told of the one need not be told of the other. */
+export function isSameKind(left: WiscError, right: WiscError): boolean {
+  const errno = (error: WiscError) => (error instanceof IoError ? error.errno : undefined)
+  return left.code === right.code && errno(left) === errno(right)
+}

@@ -189,6 +189,12 @@ export class Ballast {
     if (!this.#unwanted) this.#bytes = bytes
   }
 
+  /** It was given up while it was being made: resolves when its space is free. */
+  get releasing(): Promise<void> | undefined {
+    const ended = (): void => {}
+    return this.#unwanted ? this.#growing?.then(ended, ended) : undefined
+  }
+
   /** Gives the space up, at once; one that is being made is unlinked as soon as its write has ended. */
   release(): void {
     this.#bytes = 0

@@ -90,6 +90,11 @@ export class DiskRoom {
     return this.#freeBytes() >= this.#keptBytes
   }
 
+  /** The ballast's room is about to be free. */
+  get releasing(): Promise<void> | undefined {
+    return this.#parts.ballast.releasing
+  }
+
   /** The disk is full: what the ballast holds is for what must be done. */
   giveUpBallast(): void {
     const { ballast } = this.#parts

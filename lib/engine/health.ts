@@ -17,7 +17,7 @@ import type { EventEmitter } from 'node:events'
 import type { Log } from '../../vlog/log/log.ts'
 import type { Compactions } from '../background/compactions.ts'
 import type { Flushes } from '../background/flushes.ts'
-import { CorruptionError, IoError, mayPass, toWiscError, WiscError } from '../base/errors.ts'
+import { CorruptionError, isSameKind, mayPass, toWiscError, WiscError } from '../base/errors.ts'
 import type { Collector } from '../collector/collector.ts'
 import { emitSafely } from '../contract/events.ts'
 import type { VersionSet } from '../tree/version/version-set.ts'
@@ -252,6 +252,11 @@ export class Health {
     return this.#stopped?.code === 'WISC_DISK_FULL' ? undefined : this.#stopped
   }
 
+  /** A full disk is about to have the room of the ballast: deletes wait for it. */
+  get roomToCome(): Promise<void> | undefined {
+    return this.#full && !this.#final ? this.#patients.room.releasing : undefined
+  }
+
   /** Somebody asks for what has failed: it is tried again. Resolves when the log has; background work goes on then. */
   async tryNow(): Promise<void> {
     if (this.#final) return
@@ -388,10 +393,4 @@ function fullDisk(cause: unknown): WiscError {
   return new WiscError('WISC_DISK_FULL', 'the disk is full: free space, then write again', {
     cause,
   })
-}
-
-/** Whoever was told of the one need not be told of the other. */
-function isSameKind(left: WiscError, right: WiscError): boolean {
-  const errno = (error: WiscError) => (error instanceof IoError ? error.errno : undefined)
-  return left.code === right.code && errno(left) === errno(right)
 }

@@ -2,8 +2,8 @@
  * Admission: whether and when a group may be written. The commit queue asks; nobody else decides.
  *
  *   refused   something has failed; the disk is full; `maxBytesOnDisk` is reached and nothing comes back
- *   waits     level 0 has too many runs; no memtable is free; something comes back near a bound of space; the log has
- *             no place yet
+ *   waits     the ballast is being given up, for deletes; level 0 has too many runs; no memtable is free; something
+ *             comes back near a bound of space; the log has no place yet
  *
  * Deletes may use what puts must leave, so they may be admitted alone. Whoever has waited asks again. The waits are
  * counted here.
@@ -19,7 +19,14 @@ import { LEVEL_0_RUNS_SLOW, LEVEL_0_RUNS_STOP } from '../tree/version/tree-shape
 const SLOW_MS_PER_RUN = 1
 
 /** What keeps a group back. */
-export type AdmissionReason = 'failure' | 'maxBytesOnDisk' | 'level 0' | 'flush' | 'space' | 'log'
+export type AdmissionReason =
+  | 'failure'
+  | 'maxBytesOnDisk'
+  | 'ballast'
+  | 'level 0'
+  | 'flush'
+  | 'space'
+  | 'log'
 
 export type Verdict =
   | { readonly kind: 'admitted'; readonly deletesOnly: boolean }
@@ -36,6 +43,8 @@ export interface AdmittingHealth {
   readonly stopped: WiscError | undefined
   /** Why a write is refused now, if it is. It is a reason to try again what has failed. */
   refusal(deletesOnly: boolean): WiscError | undefined
+  /** A full disk is about to have room for deletes. */
+  readonly roomToCome: Promise<void> | undefined
   /** A group could not be written. */
   writeFailed(error: WiscError): void
 }
@@ -132,7 +141,10 @@ export class Admission {
   #refusal(deletesOnly: boolean, bytes: number): Verdict | undefined {
     const { health, collector: space } = this.#parts
     const error = health.refusal(deletesOnly)
-    if (error) return { kind: 'refused', reason: 'failure', error }
+    if (error) {
+      const until = deletesOnly ? health.roomToCome : undefined
+      return until ? this.#waits('ballast', until) : { kind: 'refused', reason: 'failure', error }
+    }
     if (!this.#isOver(deletesOnly, bytes)) return undefined
     space.lookForWriter()
     // More than there may ever be waits for nothing.

@@ -14,6 +14,7 @@ class Store {
   readonly health = {
     stopped: undefined as WiscError | undefined,
     refusal: (deletesOnly: boolean) => (deletesOnly ? this.refused.deletes : this.refused.puts),
+    roomToCome: undefined as Promise<void> | undefined,
     writeFailed: (error: WiscError) => void this.failed.push(error),
   }
   readonly compactions = { level0Runs: 0, areStopped: false, ended: new Signal(), wake: () => {} }
@@ -75,6 +76,14 @@ test('what has failed refuses puts; where deletes go on they are admitted alone'
   store.compactions.level0Runs = LEVEL_0_RUNS_STOP
   expect(ask()).toBe('refused: failure')
   expect(store.failed).toEqual([])
+})
+
+test('deletes wait for the ballast that is being given up, puts do not', () => {
+  const full = errorOf('WISC_DISK_FULL')
+  store.refused = { puts: full, deletes: full }
+  store.health.roomToCome = new Promise(() => {})
+  expect(ask(true)).toBe('waits: ballast')
+  expect(ask()).toBe('refused: failure')
 })
 
 test('maxBytesOnDisk: looks first, waits while something may come back, else refuses', () => {
