@@ -4,7 +4,6 @@ import type { WiscError } from '../base/errors.ts'
 import type { RecoveryReport } from '../contract/types.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { ReadingEngine } from '../reads/reading-engine.ts'
-import { tableMap } from '../state/tables.ts'
 import { relocationCount } from '../tree/version/version.ts'
 
 /** One level of the tree. */
@@ -110,7 +109,7 @@ export function storeStats(
     writeAmplification: userBytesWritten === 0 ? 0 : written / userBytesWritten,
     segments: version.segments.size - relocations,
     relocations,
-    tables: tableMap(version).size,
+    tables: version.tables.size,
     levels: levelStats(engine),
     memtableBytes: engine.memtables.usedBytes,
     blockCache: { hits: cache.stats.hits, misses: cache.stats.misses, bytes: cache.stats.bytes },

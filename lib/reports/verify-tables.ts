@@ -2,7 +2,7 @@
 import { CorruptionError, isMissing } from '../base/errors.ts'
 import { segmentName, tableName } from '../base/files/file-names.ts'
 import type { ReadingEngine } from '../reads/reading-engine.ts'
-import { openTable, tableMap, tablesOf } from '../state/tables.ts'
+import { openTable, tablesOf } from '../state/tables.ts'
 import { Lookup } from '../state/tree-reader.ts'
 import { type EntryCursor, KIND, type TableMeta } from '../tree/entry.ts'
 import type { TableReader } from '../tree/table/table-reader.ts'
@@ -33,7 +33,7 @@ export async function verifyTables(pass: VerifyPass): Promise<CountedEntries> {
         isWhole = await verifyTable(pass, table, found, pause)
       })
       // One that is no longer in the version was removed in order: its absence is no damage.
-      if (tableMap(engine.version).has(table.number)) findings.note(error)
+      if (engine.version.tables.has(table.number)) findings.note(error)
       if (isWhole) proved.tables.set(table.number, found)
     }
     sum.add(figures)

@@ -20,7 +20,6 @@ import { mustBe } from '../contract/given.ts'
 import { plainObject, refuseUnknown } from '../contract/options.ts'
 import { Looks } from '../reads/look-again.ts'
 import type { ReadingEngine } from '../reads/reading-engine.ts'
-import { tablesOf } from '../state/tables.ts'
 import { VersionSet } from '../tree/version/version-set.ts'
 import { verifyLog } from './verify-log.ts'
 import { Findings, findDamage, missingFile, ProvedFiles, type VerifyPass } from './verify-pass.ts'
@@ -120,7 +119,7 @@ async function verifyVersion(
   proved: ProvedFiles,
 ): Promise<VerifyReport> {
   const { version } = engine
-  const tables = tablesOf(version).length
+  const tables = version.tables.size
   const segments = version.files.size
   const pause = async (tablesDone: number, segmentsDone: number): Promise<void> => {
     onProgress?.({ tablesDone, tables, segmentsDone, segments })

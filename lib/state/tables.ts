@@ -7,24 +7,11 @@ import type { StoreDirectory } from '../base/files/store-directory.ts'
 import type { FileNumber } from '../base/ids.ts'
 import type { TableMeta } from '../tree/entry.ts'
 import { TableReader } from '../tree/table/table-reader.ts'
-import type { Level, Version } from '../tree/version/version.ts'
+import type { Version } from '../tree/version/version.ts'
 
 /** Every table of a version. */
 export function tablesOf(version: Version): TableMeta[] {
   return version.levels.flatMap((level) => level.runs.flatMap((run) => run.tables))
-}
-
-/** Levels are the same object as long as no table changes. */
-const byNumber: WeakMap<readonly Level[], ReadonlyMap<number, TableMeta>> = new WeakMap()
-
-/** Every table of a version, by its number: made once for each set of tables. */
-export function tableMap(version: Version): ReadonlyMap<number, TableMeta> {
-  let map = byNumber.get(version.levels)
-  if (map === undefined) {
-    map = new Map(tablesOf(version).map((meta) => [meta.number, meta]))
-    byNumber.set(version.levels, map)
-  }
-  return map
 }
 
 /** @throws CorruptionError if it is missing, damaged or another one */
@@ -33,7 +20,7 @@ export function openTable(
   version: Version,
   number: FileNumber,
 ): TableReader {
-  const meta = tableMap(version).get(number)
+  const meta = version.tables.get(number)?.meta
   if (!meta) throw new WiscError('WISC_INTERNAL', `table is not in the version number=${number}`)
   const { fileSystem, directory, databaseId } = context
   const name = tableName(number)

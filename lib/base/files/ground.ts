@@ -37,7 +37,8 @@ interface KnownCurrent {
 }
 
 const LOG_BYTES_UNASKED = 1024 * 1024
-const CURRENT_BYTES_MAX = 4096
+/** CURRENT is no longer than this: one read has all of it. */
+export const CURRENT_BYTES_MAX: number = 4096
 const STALE = 'ESTALE'
 
 export class Ground {

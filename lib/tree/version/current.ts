@@ -26,9 +26,9 @@ import {
   parseFileName,
 } from '../../base/files/file-names.ts'
 import type { FileSystem } from '../../base/files/file-system.ts'
+import { CURRENT_BYTES_MAX } from '../../base/files/ground.ts'
 import type { FileNumber } from '../../base/ids.ts'
 
-const CURRENT_BYTES_MAX = 4096
 const CURRENT_TEXT =
   /^wisc \d+\nmanifest (MANIFEST-\d+)\ndatabase ([0-9a-f]{32})\n((?:(?:may|must) [!-~][ -~]*\n)*)$/
 const CHECKSUM_LINE_BYTES = 'checksum 00000000\n'.length
