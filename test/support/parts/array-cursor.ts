@@ -2,15 +2,17 @@
  * A cursor over a sorted array of entries: the model that real cursors are held against, and a
  * source for merges.
  */
+
 import { compareBytes } from '#dist/lib/base/bytes.js'
 import { type EntryCursor, KIND, type Kind } from '#dist/lib/tree/entry.js'
+import type { TableBuilder } from '#dist/lib/tree/table/table-builder.js'
 
 export interface TestEntry {
   readonly key: Uint8Array
   readonly sequence: number
   readonly kind: Kind
   /** For kind inline. */
-  readonly value?: Uint8Array
+  readonly value?: Uint8Array | undefined
   readonly segment?: number
   readonly offset?: number
   readonly length?: number
@@ -111,4 +113,23 @@ export function entryUnder(cursor: EntryCursor): TestEntry | undefined {
   }
   const { segment, offset, length } = cursor
   return { key, sequence, kind, segment, offset, length }
+}
+
+/** An entry as the builder of tables takes it. */
+export function keyed(entry: TestEntry): Parameters<TableBuilder['add']>[0] {
+  const { key, sequence, kind, value, segment = 0, offset = 0, length = 0 } = entry
+  const valueBytes = value ?? new Uint8Array(0)
+  return {
+    keyBytes: key,
+    keyStart: 0,
+    keyEnd: key.length,
+    sequence,
+    kind,
+    valueBytes,
+    valueStart: 0,
+    valueEnd: valueBytes.length,
+    segment,
+    offset,
+    length,
+  }
 }

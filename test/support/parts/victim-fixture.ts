@@ -19,7 +19,7 @@ import { recordBytes } from '#dist/vlog/record.js'
 import type { BuiltRelocation } from '#dist/vlog/relocation/relocation-format.js'
 import { MemoryFileSystem } from '../files/memory-file-system.ts'
 import { seededRandom } from '../random.ts'
-import { compareEntries, type TestEntry } from './array-cursor.ts'
+import { compareEntries, keyed, type TestEntry } from './array-cursor.ts'
 import { bytesOf, DATABASE_ID, LOG_DIRECTORY, SALT, SegmentMaker } from './log-segments.ts'
 
 /** What a caller did; an inline value lies in the tree, too. */
@@ -188,22 +188,4 @@ export function corruptionOf(run: () => unknown): CorruptionError {
     return error as CorruptionError
   }
   throw new Error('no corruption was found')
-}
-
-function keyed(entry: TestEntry): Parameters<TableBuilder['add']>[0] {
-  const { key, sequence, kind, value, segment = 0, offset = 0, length = 0 } = entry
-  const valueBytes = value ?? new Uint8Array(0)
-  return {
-    keyBytes: key,
-    keyStart: 0,
-    keyEnd: key.length,
-    sequence,
-    kind,
-    valueBytes,
-    valueStart: 0,
-    valueEnd: valueBytes.length,
-    segment,
-    offset,
-    length,
-  }
 }

@@ -27,6 +27,7 @@ import {
 import { TableReader } from '#dist/lib/tree/table/table-reader.js'
 import { recordBytes } from '#dist/vlog/record.js'
 import { MemoryFileSystem } from '../../../support/files/memory-file-system.ts'
+import { keyed } from '../../../support/parts/array-cursor.ts'
 import type { Prng } from '../../../support/random.ts'
 import {
   compareEntries,
@@ -56,25 +57,6 @@ export function tableOptions(blockBytes: number, filterBitsPerKey: number = 10):
 
 export function identityOf(number: number, databaseId: Uint8Array = DATABASE_ID): FileIdentity {
   return { kind: 'table', databaseId, number, salt: 0x5a17 }
-}
-
-/** An entry as the builder takes it. */
-export function keyed(entry: ModelEntry): Parameters<TableBuilder['add']>[0] {
-  const { key, sequence, kind, value, segment, offset, length } = entry
-  const valueBytes = value ?? new Uint8Array(0)
-  return {
-    keyBytes: key,
-    keyStart: 0,
-    keyEnd: key.length,
-    sequence,
-    kind,
-    valueBytes,
-    valueStart: 0,
-    valueEnd: valueBytes.length,
-    segment,
-    offset,
-    length,
-  }
 }
 
 /** Writes a table. The entries must be sorted. */

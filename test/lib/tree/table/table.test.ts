@@ -12,6 +12,7 @@ import { KEY_BYTES_MAX, KIND } from '#dist/lib/tree/entry.js'
 import { TableBuilder } from '#dist/lib/tree/table/table-builder.js'
 import type { TableReader } from '#dist/lib/tree/table/table-reader.js'
 import { MemoryFileSystem } from '../../../support/files/memory-file-system.ts'
+import { keyed } from '../../../support/parts/array-cursor.ts'
 import { Prng, replayHint, testSeed } from '../../../support/random.ts'
 import {
   compareEntries,
@@ -29,7 +30,6 @@ import {
   buildTable,
   DATABASE_ID,
   identityOf,
-  keyed,
   openTable,
   randomEntries,
   sumFigures,
