@@ -21,6 +21,7 @@ import { CorruptionError, isSameKind, mayPass, toWiscError, WiscError } from '..
 import type { Collector } from '../collector/collector.ts'
 import { emitSafely } from '../contract/events.ts'
 import type { VersionSet } from '../tree/version/version-set.ts'
+import type { Refusal } from '../writes/admission.ts'
 import type { DiskRoom } from './disk-room.ts'
 
 /** For refused writes; and a full disk is asked this often at most. */
@@ -240,16 +241,18 @@ export class Health {
     else if (!this.#full) void this.#patients.log.retry()
   }
 
-  /** Why a write is refused now, if it is. A refused write is a reason to try again. Deletes go on on a full disk. */
-  refusal(deletesOnly: boolean): WiscError | undefined {
-    if (this.#final) return this.#final
+  /** Why writes are refused now, if they are: a reason to try again. Deletes go on on a full disk while it has room. */
+  refusal(): Refusal | undefined {
+    if (this.#final) return { error: this.#final, sparesDeletes: false }
     if (this.#workError && this.#mayTry()) this.#beginAnew()
-    if (this.#full) {
-      this.#askForRoom()
-      if (!deletesOnly || !this.#deletesHaveRoom()) return this.#full
-    } else if (this.#patients.room.isBallastDue) void this.growBallast()
+    if (this.#full) this.#askForRoom()
+    else if (this.#patients.room.isBallastDue) void this.growBallast()
     // While it is tried again writes are taken: they wait in memtables, as they do for any flush.
-    return this.#stopped?.code === 'WISC_DISK_FULL' ? undefined : this.#stopped
+    if (this.#stopped && this.#stopped.code !== 'WISC_DISK_FULL')
+      return { error: this.#stopped, sparesDeletes: false }
+    if (!this.#full) return undefined
+    const sparesDeletes = this.#deletesHaveRoom()
+    return { error: this.#full, sparesDeletes }
   }
 
   /** A full disk is about to have the room of the ballast: deletes wait for it. */

@@ -34,15 +34,21 @@ export type Verdict =
   | { readonly kind: 'waits'; readonly reason: AdmissionReason; readonly until: Promise<void> }
 
 const ADMITTED: Verdict = { kind: 'admitted', deletesOnly: false }
-/** A group must not carry puts along. */
+/** The group must not carry puts along: these would be refused, or wait. */
 const DELETES_ADMITTED: Verdict = { kind: 'admitted', deletesOnly: true }
+
+/** Why puts are refused, and deletes unless they are spared. */
+export interface Refusal {
+  readonly error: WiscError
+  readonly sparesDeletes: boolean
+}
 
 /** Who knows what has failed. */
 export interface AdmittingHealth {
   /** Why nothing will be flushed for now. */
   readonly stopped: WiscError | undefined
-  /** Why a write is refused now, if it is. It is a reason to try again what has failed. */
-  refusal(deletesOnly: boolean): WiscError | undefined
+  /** Why writes are refused now, if they are. It is a reason to try again what has failed. */
+  refusal(): Refusal | undefined
   /** A full disk is about to have room for deletes. */
   readonly roomToCome: Promise<void> | undefined
   /** A group could not be written. */
@@ -100,11 +106,17 @@ export class Admission {
 
   /** May a group of so many bytes be written? */
   ask(deletesOnly: boolean, bytes: number): Verdict {
-    const refusal = this.#refusal(deletesOnly, bytes)
-    if (refusal) return refusal
-    const verdict =
-      deletesOnly && this.#refusal(false, bytes) !== undefined ? DELETES_ADMITTED : ADMITTED
-    return this.#waitForLevel0() ?? this.#waitForSpace(deletesOnly, bytes) ?? verdict
+    const { health, collector } = this.#parts
+    const refusal = health.refusal()
+    if (refusal && !(deletesOnly && refusal.sparesDeletes))
+      return this.#refused(refusal, deletesOnly)
+    const isOver = this.#isOver(deletesOnly, bytes) && this.#staysOver(deletesOnly, bytes)
+    if (isOver && !this.#mayFit(deletesOnly, bytes))
+      return { kind: 'refused', reason: 'maxBytesOnDisk', error: collector.boundReached() }
+    const deletesAlone =
+      deletesOnly && (refusal !== undefined || isOver || this.#isOver(false, bytes))
+    const admitted = deletesAlone ? DELETES_ADMITTED : ADMITTED
+    return this.#waitForLevel0() ?? this.#waitForSpace(deletesOnly, isOver) ?? admitted
   }
 
   /** No memtable is free for the group. */
@@ -138,25 +150,28 @@ export class Admission {
     return { kind: 'refused', reason: 'failure', error }
   }
 
-  #refusal(deletesOnly: boolean, bytes: number): Verdict | undefined {
-    const { health, collector: space } = this.#parts
-    const error = health.refusal(deletesOnly)
-    if (error) {
-      const until = deletesOnly ? health.roomToCome : undefined
-      return until ? this.#waits('ballast', until) : { kind: 'refused', reason: 'failure', error }
-    }
-    if (!this.#isOver(deletesOnly, bytes)) return undefined
-    space.lookForWriter()
-    // More than there may ever be waits for nothing.
-    const mayFit = bytes <= space.boundBytes(deletesOnly) && space.mayGiveBack
-    if (mayFit || !this.#isOver(deletesOnly, bytes)) return undefined
-    return { kind: 'refused', reason: 'maxBytesOnDisk', error: space.boundReached() }
+  #refused({ error }: Refusal, deletesOnly: boolean): Verdict {
+    const until = deletesOnly ? this.#parts.health.roomToCome : undefined
+    return until ? this.#waits('ballast', until) : { kind: 'refused', reason: 'failure', error }
   }
 
+  /** Would so many bytes pass `maxBytesOnDisk`? */
   #isOver(deletesOnly: boolean, bytes: number): boolean {
-    const { collector: space } = this.#parts
-    const bound = space.boundBytes(deletesOnly)
-    return bound !== Number.POSITIVE_INFINITY && space.diskBytes + bytes > bound
+    const { collector } = this.#parts
+    const bound = collector.boundBytes(deletesOnly)
+    return bound !== Number.POSITIVE_INFINITY && collector.diskBytes + bytes > bound
+  }
+
+  /** ... also when it is looked at anew? */
+  #staysOver(deletesOnly: boolean, bytes: number): boolean {
+    this.#parts.collector.lookForWriter()
+    return this.#isOver(deletesOnly, bytes)
+  }
+
+  /** More than there may ever be waits for nothing. */
+  #mayFit(deletesOnly: boolean, bytes: number): boolean {
+    const { collector } = this.#parts
+    return bytes <= collector.boundBytes(deletesOnly) && collector.mayGiveBack
   }
 
   #waitForLevel0(): Verdict | undefined {
@@ -180,8 +195,7 @@ export class Admission {
       await compactions.ended.next()
   }
 
-  #waitForSpace(deletesOnly: boolean, bytes: number): Verdict | undefined {
-    const isOver = this.#isOver(deletesOnly, bytes)
+  #waitForSpace(deletesOnly: boolean, isOver: boolean): Verdict | undefined {
     const until = this.#parts.collector.pace(deletesOnly, isOver)
     return until && this.#waits(isOver ? 'maxBytesOnDisk' : 'space', until)
   }

@@ -94,7 +94,7 @@ test('I1: a failed sync ends everything, at once and for good', async () => {
   for (const seen of [health.final, health.unproved, health.stopped, health.error]) {
     expect(seen).toBe(error)
   }
-  expect(health.refusal(true)).toBe(error)
+  expect(health.refusal()).toEqual({ error, sparesDeletes: false })
 })
 
 test('what was refused begins anew by itself, later each time, told of once, seen until it succeeds', async () => {
@@ -122,11 +122,11 @@ test('a write that would be refused is a reason to try again, ten times a second
   health.workFailed(REFUSED)
   parts.flushRuns = true
   parts.take()
-  expect(health.refusal(false)).toBe(REFUSED)
+  expect(health.refusal()).toEqual({ error: REFUSED, sparesDeletes: false })
   expect(parts.take()).toEqual([])
   now += 100
   // Writes are taken while it is tried.
-  expect(health.refusal(false)).toBeUndefined()
+  expect(health.refusal()).toBeUndefined()
   expect(parts.take()).toEqual(['flush', 'compact'])
 })
 
@@ -136,7 +136,7 @@ test('damage stops background work for good', async () => {
   await pass(60_000)
   await health.tryNow()
   expect(health.stopped).toBe(damage)
-  expect(health.refusal(true)).toBe(damage)
+  expect(health.refusal()).toEqual({ error: damage, sparesDeletes: false })
   expect(parts.take()).toEqual(['look', 'tell WISC_CORRUPTION', 'retry log'])
 })
 
@@ -160,17 +160,17 @@ test('a full disk: the ballast is given up, puts are refused, and go on when the
   await pass(0)
   // At once, and with the room of the ballast.
   expect(parts.take()).toEqual(['give up ballast', 'look', 'retry log', 'retry log'])
-  expect(health.refusal(false)).toMatchObject({ code: 'WISC_DISK_FULL' })
-  expect(health.refusal(true)).toBeUndefined()
+  const refusal = health.refusal()
+  expect(refusal).toMatchObject({ error: { code: 'WISC_DISK_FULL' }, sparesDeletes: true })
   // Asked ten times a second at most.
   parts.enoughForPuts = true
-  expect(health.refusal(false)).toBeDefined()
+  expect(health.refusal()).toBeDefined()
   expect(health.isFull).toBe(true)
   now += 100
-  expect(health.refusal(false)).toBeDefined()
+  expect(health.refusal()).toBeDefined()
   await pass(0)
   expect(health.isFull).toBe(false)
-  expect(health.refusal(false)).toBeUndefined()
+  expect(health.refusal()).toBeUndefined()
   expect(parts.take()).toContain('take ballast back')
 })
 

@@ -13,7 +13,10 @@ class Store {
   readonly failed: WiscError[] = []
   readonly health = {
     stopped: undefined as WiscError | undefined,
-    refusal: (deletesOnly: boolean) => (deletesOnly ? this.refused.deletes : this.refused.puts),
+    refusal: () => {
+      const { puts, deletes } = this.refused
+      return puts && { error: puts, sparesDeletes: deletes === undefined }
+    },
     roomToCome: undefined as Promise<void> | undefined,
     writeFailed: (error: WiscError) => void this.failed.push(error),
   }
@@ -91,9 +94,13 @@ test('maxBytesOnDisk: looks first, waits while something may come back, else ref
   store.collector.diskBytes = store.found = 950
   expect(ask()).toBe('refused: maxBytesOnDisk')
   expect(store.looks).toBe(1)
+  // The bound of deletes has room: for them nobody looks.
   expect(ask(true)).toBe('deletes only')
+  expect(store.looks).toBe(1)
   store.collector.mayGiveBack = true
   expect(ask()).toBe('waits: maxBytesOnDisk')
+  // Puts would wait: they are not taken along.
+  expect(ask(true)).toBe('deletes only')
   // It could never be written.
   expect(ask(false, 1001)).toBe('refused: maxBytesOnDisk')
   // A look finds that it fits.
