@@ -7,14 +7,20 @@ import { parseArgs } from 'node:util'
 import { parseBytes } from './byte-sizes.ts'
 import { ENGINE_NAMES, type EngineName } from './engines/engine.ts'
 import { SPECIALS } from './special/specials.ts'
-import { CURVE_ROWS, parseRow, STEADY_ROWS, type SteadyRow } from './steady/rows.ts'
+import { CURVE_ROWS, parseRow, STEADY_ROWS, type SteadyRow, withLoop } from './steady/rows.ts'
 import { WORKLOADS } from './workloads.ts'
 
 /** The special measurement with flags and tables of its own. */
 export const STEADY = 'overwrite-steady'
 
 const SPECIAL_NAMES: readonly string[] = [...SPECIALS, STEADY]
-const STEADY_FLAGS = ['steady-bytes', 'steady-factor', 'steady-rows', 'steady-curve'] as const
+const STEADY_FLAGS = [
+  'steady-bytes',
+  'steady-factor',
+  'steady-rows',
+  'steady-curve',
+  'loop',
+] as const
 
 /** The parsed flags. */
 export interface Flags {
@@ -45,6 +51,7 @@ export const HELP: string = `usage: npm run bench -- [flags]
                        (or off, for the run alone that rows of its load are compared with)
                        (${STEADY_ROWS.join(',')})
   --steady-curve       also ${CURVE_ROWS.join(',')}
+  --loop ext4          also its rows of 16 and 64 KiB in an ext4 (journal, no discard) inside a file: Linux, root
   --steady-bytes SIZE  bytes of values in its store (1GiB)
   --steady-factor N    so many times these bytes are overwritten (4)
   --bytes SIZE         bytes of values in a store (512MiB)
@@ -73,6 +80,7 @@ export function parseFlags(args: readonly string[]): Flags {
       'steady-curve': { type: 'boolean' },
       'steady-bytes': { type: 'string' },
       'steady-factor': { type: 'string' },
+      loop: { type: 'string' },
       dir: { type: 'string', default: path.join(os.tmpdir(), 'wisc-bench') },
       json: { type: 'string' },
       warm: { type: 'boolean', default: false },
@@ -91,12 +99,16 @@ export function parseFlags(args: readonly string[]): Flags {
   }
   const curve = values['steady-curve'] ? CURVE_ROWS : []
   const steadyNames = [...(values['steady-rows']?.split(',') ?? STEADY_ROWS), ...curve]
+  if (values.loop !== undefined && values.loop !== 'ext4') {
+    throw new Error(`--loop knows ext4, not ${values.loop}`)
+  }
+  const steadyRows = steadyNames.map(parseRow)
   return {
     sizes: values.sizes.split(',').map(parseBytes),
     engines: parseList('engines', values.engines, ENGINE_NAMES),
     workloads: parseList('workloads', values.workloads, WORKLOADS),
     specials,
-    steadyRows: steadyNames.map(parseRow),
+    steadyRows: values.loop ? withLoop(steadyRows, values.loop) : steadyRows,
     steadyBytes: parseBytes(values['steady-bytes'] ?? '1GiB'),
     steadyFactor: parseCount(values['steady-factor'] ?? '4'),
     totalBytes: parseBytes(values.bytes),

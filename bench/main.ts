@@ -11,6 +11,7 @@ import { formatBytes } from './byte-sizes.ts'
 import { attempt, runChild } from './children.ts'
 import type { EngineName } from './engines/engine.ts'
 import { type Flags, HELP, parseFlags, STEADY } from './flags.ts'
+import { LoopExt4 } from './loop/loop-ext4.ts'
 import {
   bestRow,
   type Job,
@@ -39,8 +40,10 @@ async function main(flags: Flags): Promise<void> {
   fs.mkdirSync(flags.directory, { recursive: true })
   const directory = fs.mkdtempSync(path.join(flags.directory, 'run-'))
   const warm = flags.warm ? await WarmMemory.start() : undefined
+  let loop: LoopExt4 | undefined
   const stop = (): void => {
     warm?.stop()
+    loop?.remove()
     fs.rmSync(directory, { recursive: true, force: true })
   }
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -50,9 +53,10 @@ async function main(flags: Flags): Promise<void> {
     })
   }
   try {
+    if (needsLoop(flags)) loop = await LoopExt4.make(directory, loopBytes(flags))
     const rows = await runRounds(flags, directory, warm)
     const specials = await runSpecials(flags, directory, warm)
-    const steady = await runSteadyRows(flags, directory, warm)
+    const steady = await runSteadyRows(flags, directory, loop?.directory, warm)
     report(flags, warm !== undefined, rows, specials, steady)
   } finally {
     stop()
@@ -129,9 +133,19 @@ async function runSpecials(
   return figures
 }
 
+function needsLoop({ specials, steadyRows }: Flags): boolean {
+  return specials.includes(STEADY) && steadyRows.some((row) => row.loop)
+}
+
+/** What a store without a collector takes, records and tables as well, and some segments beside it. */
+function loopBytes({ steadyBytes, steadyFactor }: Flags): number {
+  return Math.ceil(1.1 * (steadyFactor + 1) * steadyBytes) + 512 * 1024 ** 2
+}
+
 async function runSteadyRows(
   flags: Flags,
   directory: string,
+  loopDirectory: string | undefined,
   warm: WarmMemory | undefined,
 ): Promise<SteadyRun[]> {
   if (!flags.specials.includes(STEADY)) return []
@@ -142,6 +156,7 @@ async function runSteadyRows(
     rounds: flags.rounds,
     seed: flags.seed,
     directory,
+    loopDirectory,
     prepare: async () => warm?.recycle(),
   })
 }

@@ -6,7 +6,7 @@ import { nameRow, parseRow, STEADY_GOALS, type SteadyGoal } from './rows.ts'
 import type { SteadySummary } from './summary.ts'
 
 /** Put p99.9 of the steady state over that without a collector. */
-const LATENCY_RATIO_MAX = 5
+const LATENCY_RATIO_MAX = 4
 /** By so many milliseconds the longest delay of the event loop may exceed that without a collector. */
 const LOOP_DELAY_ADDED_MS_MAX = 20
 /** What the store's counters may miss of what it gave to write calls: manifest, headers, unfinished tables. */

@@ -8,6 +8,8 @@ import { DISTRIBUTIONS, type Distribution } from './choose-key.ts'
 export interface SteadyLoad {
   readonly valueBytes: number
   readonly distribution: Distribution
+  /** In a file system of its own (`--loop`) instead of the folder that all others are in. */
+  readonly loop?: 'ext4'
 }
 
 export interface SteadyRow extends SteadyLoad {
@@ -28,42 +30,53 @@ export const STEADY_GOALS: readonly SteadyGoal[] = [
   { row: '1MiB-uniform-1.3', spaceMax: 1.35, writtenMax: 1.15, throughputMin: 0.8 },
   { row: '64KiB-uniform-1.3', spaceMax: 1.35, writtenMax: 1.15, throughputMin: 0.8 },
   { row: '16KiB-uniform-1.3', spaceMax: 1.35, writtenMax: 1.6, throughputMin: 0.7 },
-  { row: '4KiB-uniform-1.3', spaceMax: 1.35, writtenMax: 2.6, throughputMin: 0.5 },
-  { row: '4KiB-uniform-1.6', spaceMax: 1.65, writtenMax: 1.8, throughputMin: 0.65 },
-  { row: '4KiB-zipf-1.3', spaceMax: 1.35, writtenMax: 1.8, throughputMin: 0.65 },
-  { row: '1KiB-uniform-1.6', spaceMax: 1.65, writtenMax: 2.2, throughputMin: 0.5 },
+  { row: '64KiB-uniform-1.3-ext4', spaceMax: 1.35, writtenMax: 1.15, throughputMin: 0.7 },
+  { row: '16KiB-uniform-1.3-ext4', spaceMax: 1.35, writtenMax: 1.6, throughputMin: 0.55 },
+  { row: '4KiB-uniform-1.3', spaceMax: 1.35, writtenMax: 2.6, throughputMin: 0.45 },
+  { row: '4KiB-uniform-1.6', spaceMax: 1.65, writtenMax: 1.7, throughputMin: 0.6 },
+  { row: '4KiB-zipf-1.3', spaceMax: 1.35, writtenMax: 2, throughputMin: 0.5 },
+  { row: '1KiB-uniform-1.6', spaceMax: 1.65, writtenMax: 2.1, throughputMin: 0.55 },
 ]
 
 /** What `--steady-rows` runs when it is not given. */
-export const STEADY_ROWS: readonly string[] = STEADY_GOALS.map((goal) => goal.row)
+export const STEADY_ROWS: readonly string[] = STEADY_GOALS.map((goal) => goal.row).filter(
+  (row) => parseRow(row).loop === undefined,
+)
+
+/** Values that die as holes: what a hole costs is the file system's affair. */
+const PUNCHED_VALUE_BYTES = [16 * 1024, 64 * 1024]
 
 /** What `--steady-curve` adds: space against written bytes. */
 export const CURVE_ROWS: readonly string[] = [1.1, 1.2, 1.3, 1.6, 2].map((target) =>
   nameRow({ valueBytes: 4096, distribution: 'uniform', target }),
 )
 
-/** `4KiB-uniform-1.3`, or `4KiB-uniform-off`. */
-export function nameRow(row: SteadyRow): string {
-  const target = row.target === undefined ? 'off' : formatTarget(row.target)
-  return `${nameLoad(row)}-${target}`
+/** `4KiB-uniform-1.3`, or `4KiB-uniform-off`; `64KiB-uniform-1.3-ext4` in a file system of its own. */
+export function nameRow({ valueBytes, distribution, target, loop }: SteadyRow): string {
+  const size = formatBytes(valueBytes).replace(' ', '')
+  const words = [size, distribution, target === undefined ? 'off' : formatTarget(target)]
+  return [...words, ...(loop ? [loop] : [])].join('-')
 }
 
-/** `4KiB-uniform`. */
-function nameLoad(load: SteadyLoad): string {
-  return `${formatBytes(load.valueBytes).replace(' ', '')}-${load.distribution}`
+/** The rows, and those of punched sizes in a file system of their own, too, each right behind its like. */
+export function withLoop(rows: readonly SteadyRow[], loop: 'ext4'): SteadyRow[] {
+  return rows.flatMap((row) =>
+    PUNCHED_VALUE_BYTES.includes(row.valueBytes) && !row.loop ? [row, { ...row, loop }] : [row],
+  )
 }
 
 /** @throws Error for what is no name of a row */
 export function parseRow(name: string): SteadyRow {
-  const [size = '', word, targetText = '', ...rest] = name.split('-')
+  const [size = '', word, targetText = '', place, ...rest] = name.split('-')
   const distribution = DISTRIBUTIONS.find((known) => known === word)
   const target = targetText === 'off' ? undefined : Number(targetText)
-  if (distribution === undefined || rest.length > 0 || (target !== undefined && !(target > 1))) {
-    throw new Error(
-      `not a row: ${name} (examples: ${STEADY_ROWS[0]}, 4KiB-zipf-1.3, 64KiB-uniform-off)`,
-    )
+  const isKnown = (place === undefined || place === 'ext4') && rest.length === 0
+  if (distribution === undefined || !isKnown || (target !== undefined && !(target > 1))) {
+    const examples = '4KiB-zipf-1.3, 64KiB-uniform-off, 64KiB-uniform-1.3-ext4'
+    throw new Error(`not a row: ${name} (examples: ${examples})`)
   }
-  return { valueBytes: parseBytes(size), distribution, target }
+  const row = { valueBytes: parseBytes(size), distribution, target }
+  return place ? { ...row, loop: place } : row
 }
 
 /** Rows with the same load, in the order of their first mention; no target twice. */
@@ -72,7 +85,7 @@ export function groupByLoad(
 ): { readonly load: SteadyLoad; readonly targets: readonly number[] }[] {
   const groups = new Map<string, { readonly load: SteadyLoad; readonly targets: number[] }>()
   for (const { target, ...load } of rows) {
-    const name = nameLoad(load)
+    const name = nameRow({ ...load, target: undefined })
     const group = groups.get(name) ?? { load, targets: [] }
     groups.set(name, group)
     if (target !== undefined && !group.targets.includes(target)) group.targets.push(target)

@@ -27,6 +27,8 @@ export interface SteadyPlan {
   readonly rounds: number
   readonly seed: number
   readonly directory: string
+  /** The same for rows in a file system of their own. */
+  readonly loopDirectory: string | undefined
   /** Called before each process that is measured. */
   readonly prepare: () => Promise<void>
 }
@@ -38,7 +40,9 @@ export async function runSteady(plan: SteadyPlan): Promise<SteadyRun[]> {
     for (let round = 1; round <= plan.rounds; round++) {
       for (const target of [undefined, ...targets]) {
         const row = nameRow({ ...load, target })
-        const directory = path.join(plan.directory, 'steady')
+        const place = load.loop ? plan.loopDirectory : plan.directory
+        if (place === undefined) throw new Error(`there is no ${load.loop} for ${row}`)
+        const directory = path.join(place, 'steady')
         const { totalBytes, factor, seed } = plan
         const job: SteadyJob = {
           load,
@@ -54,7 +58,7 @@ export async function runSteady(plan: SteadyPlan): Promise<SteadyRun[]> {
             const run: SteadyRun = { ...result, row, load, target: target ?? null, round }
             runs.push(run)
             const rate = formatRate(overwritesPerSecond(run))
-            console.error(`round ${round}  ${row.padEnd(18)} ${rate.padStart(8)}/s`)
+            console.error(`round ${round}  ${row.padEnd(23)} ${rate.padStart(8)}/s`)
           }),
         )
         fs.rmSync(directory, { recursive: true, force: true })
