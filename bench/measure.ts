@@ -8,7 +8,7 @@ import type { Latencies, Work, WorkloadResult } from './results.ts'
 /** How long a synchronous loop runs before it lets the event loop turn: background jobs go on as in a real program. */
 const TURN_MS = 10
 /** The clock is asked once in so many calls. */
-const CALLS_PER_LOOK = 16
+const CALLS_AT_A_TIME = 16
 const LATENCY_CALLS = 20_000
 const LATENCY_MS_MAX = 500
 const QUIET_MS = 300
@@ -53,8 +53,8 @@ export async function repeatSync(
   let now = start
   let turnEnd = start + TURN_MS
   while (now - start < seconds * 1000) {
-    for (let i = 0; i < CALLS_PER_LOOK; i++) call()
-    operations += CALLS_PER_LOOK
+    for (let i = 0; i < CALLS_AT_A_TIME; i++) call()
+    operations += CALLS_AT_A_TIME
     now = performance.now()
     if (now >= turnEnd) {
       await turn()
@@ -68,15 +68,15 @@ export async function repeatSync(
 export async function repeat(
   seconds: number,
   call: () => Promise<unknown>,
-  callsPerLook: number = CALLS_PER_LOOK,
+  callsAtATime: number = CALLS_AT_A_TIME,
   enough: () => boolean = () => false,
 ): Promise<Pick<Work, 'operations' | 'seconds'>> {
   let operations = 0
   const start = performance.now()
   let now = start
   while (now - start < seconds * 1000 && !enough()) {
-    for (let i = 0; i < callsPerLook; i++) await call()
-    operations += callsPerLook
+    for (let i = 0; i < callsAtATime; i++) await call()
+    operations += callsAtATime
     now = performance.now()
   }
   return { operations, seconds: (now - start) / 1000 }

@@ -141,7 +141,7 @@ class Demo {
     let bytes = 0
     for (const [index, file] of files.entries()) {
       if (this.#signal.aborted) throw new InterruptedError('interrupted')
-      await inFlight.room(file.size)
+      await inFlight.waitFor(file.size)
       const result = await work(file, index)
       if (result) {
         count++

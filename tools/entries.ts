@@ -68,10 +68,10 @@ export class EntryWriter {
     const { columns } = this.#output
     if (value === undefined) return `${this.#shownKey(key, columns)}\n`
     const start = this.#shownKey(key, columns - VALUE_COLUMNS_MIN - 2)
-    const room = Math.max(1, columns - textWidth(start) - 2)
-    const shown = value.subarray(0, room * CHARACTER_BYTES_MAX)
+    const left = Math.max(1, columns - textWidth(start) - 2)
+    const shown = value.subarray(0, left * CHARACTER_BYTES_MAX)
     const text = [...this.#pieces(shown)].join('')
-    return `${start}  ${fitText(shown.length < value.length ? `${text}…` : text, room)}\n`
+    return `${start}  ${fitText(shown.length < value.length ? `${text}…` : text, left)}\n`
   }
 
   /** A key that does not fit ends with its length. */

@@ -7,8 +7,8 @@ export class InFlight {
   #bytes = 0
   #failures: unknown[] = []
 
-  /** Waits until there is room for `bytes` more; one thing of any size is always let through. */
-  async room(bytes: number): Promise<void> {
+  /** Waits until `bytes` more may be started; one thing of any size is always let through. */
+  async waitFor(bytes: number): Promise<void> {
     while (
       this.#started.length > 0 &&
       (this.#bytes + bytes > BYTES_MAX || this.#started.length >= COUNT_MAX)

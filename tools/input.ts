@@ -40,8 +40,8 @@ function readChunk(size: number): Buffer {
   const bytes = Buffer.allocUnsafeSlow(Math.max(size, 1))
   let length = 0
   for (let count = -1; length < bytes.length && count !== 0; length += count) {
-    const room = Math.min(bytes.length - length, READ_BYTES_MAX)
-    count = fs.readSync(STDIN, bytes, length, room, null)
+    const wanted = Math.min(bytes.length - length, READ_BYTES_MAX)
+    count = fs.readSync(STDIN, bytes, length, wanted, null)
   }
   return bytes.subarray(0, length)
 }

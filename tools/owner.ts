@@ -18,8 +18,8 @@ import type { VerbContext } from './verb.ts'
 import { inspectStore } from './with-store.ts'
 
 const PATIENCE_MS = 1000
-/** A process that has just closed its store, or that too many ask at once, is looked for so often. */
-const LOOKS_MAX = 3
+/** A process that has just closed its store, or that too many ask at once, is asked so often. */
+const ATTEMPTS_MAX = 3
 
 /** Who has a store open for writing. */
 export interface Owner {
@@ -46,7 +46,7 @@ export async function findOwner(
   path: string,
   { signal }: Pick<VerbContext, 'signal'>,
 ): Promise<Owner | undefined> {
-  for (let look = 1; ; look++) {
+  for (let attempt = 1; ; attempt++) {
     let client: ControlClient | undefined
     try {
       client = await ControlClient.connect(path)
@@ -60,7 +60,7 @@ export async function findOwner(
       client?.close()
       if (signal.aborted) throw new InterruptedError('interrupted')
       const isGone = error instanceof WiscError && error.code === 'WISC_NOT_OPEN'
-      if (isGone && look < LOOKS_MAX) continue
+      if (isGone && attempt < ATTEMPTS_MAX) continue
       const isSilent = error instanceof SilentOwnerError || error instanceof IoError || isGone
       if (!isSilent) throw error
       return silent(await storeOwner(path), 'does not answer')

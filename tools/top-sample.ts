@@ -123,7 +123,7 @@ export function renderScreen(path: string, sample: Sample, output: Output): stri
     ['given back', perSecond(({ freedBytes }) => freedBytes)],
     ['', ''],
     ['on disk', `${size(sample.diskBytes)}, ${amplification(sample.spaceAmplification)} x live`],
-    ['content', (room: number) => diskBar(sample, room, output)],
+    ['content', (columns: number) => diskBar(sample, columns, output)],
     ['live', `# ${size(sample.liveBytes)}`],
     ['dead', `. ${size(deadAndPunched(sample).dead)}`],
     ['hidden', `h ${size(sample.hiddenGarbageBytesEstimate)}`],

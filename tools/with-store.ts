@@ -1,6 +1,6 @@
 /** Opens a store for one verb and closes it again, whatever happens. */
 import { type Options, open, type Store } from '../lib/index.ts'
-import { Looks, openDamaged } from '../lib/inspect/owner/views.ts'
+import { Attempts, openDamaged } from '../lib/inspect/owner/views.ts'
 import { escapeText } from './terminal/escape.ts'
 import { InterruptedError } from './terminal/exit-code.ts'
 import type { VerbContext } from './verb.ts'
@@ -18,8 +18,8 @@ export function inspectDamaged<T>(path: string, context: VerbContext, use: Use<T
 }
 
 /**
- * Looks at a store that may be in use: its writer may remove files while they are looked at. Then everything begins
- * again in a new view; what fails twice in the same place is what it seems to be (lib/reads/look-again.ts).
+ * Reads a store that may be in use: its writer may remove files that are being read. Then everything begins
+ * again in a new view; what fails twice in the same place is what it seems to be (lib/reads/read-again.ts).
  */
 export async function inspectAgain<T>(
   path: string,
@@ -27,12 +27,12 @@ export async function inspectAgain<T>(
   use: (store: Store) => Promise<T>,
   inspect: typeof inspectStore = inspectStore,
 ): Promise<T> {
-  const looks = new Looks()
+  const attempts = new Attempts()
   for (;;) {
     try {
       return await inspect(path, context, use)
     } catch (error) {
-      looks.again(error)
+      attempts.again(error)
     }
   }
 }

@@ -34,17 +34,17 @@ export class WriteCursor {
       return this.#index === 0 ? sources : sources.slice(this.#index)
     }
     const call: Uint8Array[] = []
-    let room = CALL_BYTES_MAX
+    let left = CALL_BYTES_MAX
     let offset = this.#offset
     for (
       let i = this.#index;
-      i < sources.length && call.length < CALL_SOURCES_MAX && room > 0;
+      i < sources.length && call.length < CALL_SOURCES_MAX && left > 0;
       i++
     ) {
       const source = sources[i]!
-      const length = Math.min(source.length - offset, room)
+      const length = Math.min(source.length - offset, left)
       if (length > 0) call.push(source.subarray(offset, offset + length))
-      room -= length
+      left -= length
       offset = 0
     }
     return call

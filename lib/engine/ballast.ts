@@ -141,8 +141,8 @@ export class Ballast {
 
   async #growWithin(wanted: number, least: number): Promise<void> {
     const before = this.#bytes
-    const room = Math.floor(this.#fileSystem.freeBytes(this.#directory) / 2)
-    const most = Math.min(wanted, before + room)
+    const free = Math.floor(this.#fileSystem.freeBytes(this.#directory) / 2)
+    const most = Math.min(wanted, before + free)
     if (before > 0 && most < before * 2) return
     if (most < least) throw new IoError('write', this.#path, 'ENOSPC')
     await this.#growTo(most)

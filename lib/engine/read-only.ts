@@ -2,7 +2,7 @@
  * The engine of a store that only reads (I11): no lock, no writes, also beside a writer.
  *
  * It replays the log into its own memory up to the last whole frame and shows that state. A writer may remove
- * files meanwhile. Then what reads the newest state goes on in a newer view (look-again.ts); snapshots and
+ * files meanwhile. Then what reads the newest state goes on in a newer view (read-again.ts); snapshots and
  * iterators cannot, because their state is gone with its files: they get WISC_STALE.
  */
 
@@ -20,7 +20,13 @@ import { lazyModule } from '../base/platform/lazy-module.ts'
 import type { CollectionPlan, ResolvedCollect } from '../contract/collection.ts'
 import type { ResolvedOptions } from '../contract/options.ts'
 import type { RecoveryReport } from '../contract/types.ts'
-import { lookAgain, mayBeWriters, placeOf, readAgainLater, staleView } from '../reads/look-again.ts'
+import {
+  mayBeWriters,
+  placeOf,
+  readAgainLater,
+  readFromCurrent,
+  staleView,
+} from '../reads/read-again.ts'
 import type { ReadingEngine } from '../reads/reading-engine.ts'
 import { emptyReport, surveyDamaged, surveyStore } from '../recovery/recover.ts'
 import { replayLog } from '../recovery/replay.ts'
@@ -203,7 +209,7 @@ export class ReadOnlyEngine implements ReadingEngine {
   }
 
   #hasMovedOn(): boolean {
-    return lookAgain(() => readNewest(this.#place)).version.id !== this.version.id
+    return readFromCurrent(() => readNewest(this.#place)).version.id !== this.version.id
   }
 
   async planCollection(options: ResolvedCollect): Promise<CollectionPlan> {
@@ -246,12 +252,12 @@ export class ReadOnlyEngine implements ReadingEngine {
 
 function readView(place: ViewSource): View {
   try {
-    return lookAgain(() => readViewOnce(place, undefined))
+    return readFromCurrent(() => readViewOnce(place, undefined))
   } catch (error) {
     // What was looked at more than once is damage; a writer that is always faster is none.
     const isDamage = error instanceof CorruptionError || isMissing(error)
     if (!place.isTolerant || !isDamage) throw error
-    return lookAgain(() => readViewOnce(place, []))
+    return readFromCurrent(() => readViewOnce(place, []))
   }
 }
 

@@ -22,7 +22,7 @@ import {
 import type { FileSystem } from '../base/files/file-system.ts'
 import { nodeFileSystem } from '../base/platform/node-file-system.ts'
 import { lockStore, lockStoreQuietly } from '../base/platform/store-lock.ts'
-import { lookAgain } from '../reads/look-again.ts'
+import { readFromCurrent } from '../reads/read-again.ts'
 import { surveyStore } from '../recovery/recover.ts'
 import { refuseUnfinished } from '../recovery/store-place.ts'
 import type { ReadManifest } from '../tree/version/manifest.ts'
@@ -113,7 +113,7 @@ function noStore(directory: string): WiscError {
 
 function readVersion(fileSystem: FileSystem, directory: string): ReadManifest {
   // A writer may put the next manifest in place of this one.
-  const manifest = lookAgain(() => VersionSet.read(fileSystem, directory))
+  const manifest = readFromCurrent(() => VersionSet.read(fileSystem, directory))
   if (manifest) return manifest
   throw noStore(directory)
 }

@@ -6,7 +6,7 @@ import { CorruptionError, type IoError, isMissing, WiscError } from '../base/err
 import { joinPath, segmentName } from '../base/files/file-names.ts'
 import type { FileSystem } from '../base/files/file-system.ts'
 import { nodeFileSystem } from '../base/platform/node-file-system.ts'
-import { Looks } from '../reads/look-again.ts'
+import { Attempts } from '../reads/read-again.ts'
 import { refuseUnfinished } from '../recovery/store-place.ts'
 import { InputRun } from '../tree/compaction/input-run.ts'
 import { MergeCursor } from '../tree/compaction/merge-cursor.ts'
@@ -43,13 +43,13 @@ export function* measureValueSizes(
     throw new WiscError('WISC_NO_STORE', `path is not a directory path=${directory}`)
   }
   refuseUnfinished(fileSystem, directory)
-  const looks = new Looks()
+  const attempts = new Attempts()
   for (;;) {
     try {
       const manifest = VersionSet.read(fileSystem, directory)
       if (manifest) return yield* measure(fileSystem, directory, manifest)
     } catch (error) {
-      looks.again(isMissing(error) ? missingTable(error) : error)
+      attempts.again(isMissing(error) ? missingTable(error) : error)
       continue
     }
     throw new WiscError('WISC_NO_STORE', `there is no store at this path path=${directory}`)

@@ -2,7 +2,7 @@
  * Reads of single keys: the entry from the tree, then its value from where the entry says.
  *
  * Without a snapshot they are of the newest state: where files have gone, a store that only reads goes on in a newer
- * view (look-again.ts). Data plane: one lookup serves all reads, and nothing else is allocated but the value.
+ * view (read-again.ts). Data plane: one lookup serves all reads, and nothing else is allocated but the value.
  */
 import { SlabAllocator } from '../../vlog/read/slab.ts'
 import { copyBytes } from '../base/bytes.ts'
@@ -12,7 +12,7 @@ import { throwIfAborted } from '../contract/arguments.ts'
 import type { ReadOptions, ValueStat } from '../contract/types.ts'
 import { Lookup } from '../state/tree-reader.ts'
 import { KIND } from '../tree/entry.ts'
-import { readAgain, readAgainLater, staleView } from './look-again.ts'
+import { readAgain, readAgainLater, staleView } from './read-again.ts'
 import type { ReadingEngine } from './reading-engine.ts'
 
 /** Keys that are looked up, and their values read, before the event loop may turn: about a millisecond. */

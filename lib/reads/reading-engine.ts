@@ -15,7 +15,7 @@ import type { ReadableSequences } from '../state/readable-sequences.ts'
 import type { TableCache } from '../state/tables.ts'
 import type { TreeReader } from '../state/tree-reader.ts'
 import type { Version } from '../tree/version/version.ts'
-import type { Viewer } from './look-again.ts'
+import type { Viewer } from './read-again.ts'
 
 export interface ReadingEngine extends Viewer {
   readonly context: StoreDirectory

@@ -10,15 +10,15 @@
  * was current when it began; a table that a compaction removes meanwhile is proved by its successor, and a file that
  * the collector takes away or punches is no damage unless an entry still points to what is missing.
  *
- * A store that only reads cannot keep its files. What seems to be damaged is looked at again in a newer view
- * (look-again.ts): files that were proved need no second proof, so each look has less to do than the one before.
+ * A store that only reads cannot keep its files. What seems to be damaged is read again in a newer view
+ * (read-again.ts): files that were proved need no second proof, so each attempt has less to do than the one before.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { CorruptionError, invalidArgument, type WiscError } from '../base/errors.ts'
 import { checkSignal, throwIfAborted } from '../contract/arguments.ts'
 import { mustBe } from '../contract/given.ts'
 import { plainObject, refuseUnknown } from '../contract/options.ts'
-import { Looks } from '../reads/look-again.ts'
+import { Attempts } from '../reads/read-again.ts'
 import type { ReadingEngine } from '../reads/reading-engine.ts'
 import { VersionSet } from '../tree/version/version-set.ts'
 import { verifyLog } from './verify-log.ts'
@@ -90,12 +90,12 @@ async function verifyViews(
   options: ResolvedVerify,
   checkOpen: () => void,
 ): Promise<VerifyReport> {
-  const looks = new Looks()
+  const attempts = new Attempts()
   const proved = new ProvedFiles()
   for (;;) {
     const { view } = engine
     const report = await verifyVersion(engine, options, checkOpen, proved)
-    if (engine.moveOn === undefined || !looks.areNew(report.damage)) return report
+    if (engine.moveOn === undefined || !attempts.areNew(report.damage)) return report
     try {
       engine.moveOn(view)
     } catch (error) {

@@ -3,7 +3,7 @@ import { invalidArgument, WiscError } from '../base/errors.ts'
 import type { Sequence } from '../base/ids.ts'
 import type { Snapshot } from '../contract/types.ts'
 import { Hold } from '../reads/hold.ts'
-import { staleView } from '../reads/look-again.ts'
+import { staleView } from '../reads/read-again.ts'
 import type { ReadableSequences } from '../state/readable-sequences.ts'
 
 /** A snapshot, and what keeps its sequence readable. */

@@ -47,8 +47,8 @@ import type {
   WriteOptions,
 } from '../contract/types.ts'
 import type { Engine } from '../engine/engine.ts'
-import { readAgain } from '../reads/look-again.ts'
 import { PointReads } from '../reads/point-reads.ts'
+import { readAgain } from '../reads/read-again.ts'
 import type { ReadingEngine } from '../reads/reading-engine.ts'
 import { segmentInfos } from '../reports/segment-infos.ts'
 import { type Stats, storeStats } from '../reports/stats.ts'

@@ -51,7 +51,7 @@ const CHILD = `
   await store.flush()
   await store.close()
 
-  // Somebody else takes what is free, to the last byte: the reserve that was left is all there is.
+  // Somebody else takes what is free, to the last byte: the ballast that was left is all there is.
   const others = fs.openSync(volume + '/others', 'w')
   while (free() > 0) fs.writeSync(others, Buffer.alloc(Math.min(free(), 2 ** 20)))
   found.del = command('del', directory, 'key300')

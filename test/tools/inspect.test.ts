@@ -22,7 +22,7 @@ function copyOf(name: string): string {
 /** What the file system allocates, and frames without records of a writer that was slow, are not for a golden text. */
 function withoutDiskSize(text: string): string {
   return text
-    .replace(/^(on disk|reserve|dead|gc would free)( +)\S.*$/gm, '$1$2(size)')
+    .replace(/^(on disk|ballast|dead|gc would free)( +)\S.*$/gm, '$1$2(size)')
     .replace(/^(space amp +)\S.*$/m, '$1(ratio)')
 }
 
@@ -38,7 +38,7 @@ test('stat at 80 columns', async () => {
     "crashed
 
     on disk          (size)
-    reserve          (size)
+    ballast          (size)
     live             8.2 KiB
     space amp        (ratio)
     dead             (size)
@@ -70,7 +70,7 @@ test('stat at 40 columns, exact', async () => {
     "closed
 
     on disk          (size)
-    reserve          (size)
+    ballast          (size)
     live             9272 B
     space amp        (ratio)
     dead             (size)

@@ -173,7 +173,7 @@ function* annotatedPieces(
 ): Generator<string> {
   const { columns } = output
   const perRow = columns < 60 ? 4 : columns < 110 ? 8 : 16
-  const room = Math.max(8, columns - OFFSET_COLUMNS - 4 - (perRow * 3 - 1))
+  const left = Math.max(8, columns - OFFSET_COLUMNS - 4 - (perRow * 3 - 1))
   if (item.damage) {
     const words = [headline(item, output), escapeText(item.damage.reason), `(${item.damage.code})`]
     yield `${wrapWords(words, columns, GAP)}\n`
@@ -186,7 +186,7 @@ function* annotatedPieces(
     const bytes = isHidden ? new Uint8Array(0) : file.read(field.offset, field.length)
     // Not twice on one line.
     const isSaid = field.value === Buffer.from(bytes).toString('hex')
-    const texts = chunks(isSaid ? field.name : `${field.name} ${shown}`.trimEnd(), room)
+    const texts = chunks(isSaid ? field.name : `${field.name} ${shown}`.trimEnd(), left)
     const rows = Math.max(Math.ceil(bytes.length / perRow), texts.length)
     for (let row = 0; row < rows; row++) {
       const part = bytes.subarray(row * perRow, (row + 1) * perRow)

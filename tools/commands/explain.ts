@@ -115,7 +115,7 @@ function renderFigures(
     ['dead', size(dead)],
     ['punched', size(punched)],
     ['age', formatAge(row)],
-    ['content', (room: number) => contentBar(row, room, output)],
+    ['content', (columns: number) => contentBar(row, columns, output)],
   ] as const
   const why = row.reason === null ? undefined : (REASONS[row.reason] ?? row.reason)
   const verdict = why

@@ -127,7 +127,7 @@ async function copy(
     for (const { key, value, origin, mayBeStale } of found.entries()) {
       if (signal.aborted)
         throw new InterruptedError(`interrupted: ${target} is not complete, remove it`)
-      await inFlight.room(value.length)
+      await inFlight.waitFor(value.length)
       inFlight.add(salvaged.store.put(key, value), value.length)
       count(counts, { origin, mayBeStale })
       await progress.advance(1)

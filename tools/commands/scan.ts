@@ -11,7 +11,7 @@ import {
   type RangeOptions,
   WiscError,
 } from '../../lib/index.ts'
-import { Looks, snapshotAt } from '../../lib/inspect/owner/views.ts'
+import { Attempts, snapshotAt } from '../../lib/inspect/owner/views.ts'
 import { countOf, HEX, keyRange, RANGE, STORE_PATH } from '../arguments.ts'
 import { EntryWriter } from '../entries.ts'
 import { HeldSnapshot } from '../held-snapshot.ts'
@@ -78,7 +78,7 @@ async function scanViews(
 ): Promise<void> {
   const { output } = context
   let come: Come = { count: 0, last: undefined }
-  let looks = new Looks()
+  let attempts = new Attempts()
   for (let isFirst = true; ; isFirst = false) {
     const { count } = come
     const now = await inspectStore(path, context, async (store) => {
@@ -94,9 +94,9 @@ async function scanViews(
     })
     if (now.isDone) return
     if (!held) throw changed(why)
-    // A look that brought nothing must not be followed by ever more of them.
-    if (now.count > count) looks = new Looks()
-    looks.again(now.error)
+    // An attempt that brought nothing must not be followed by ever more of them.
+    if (now.count > count) attempts = new Attempts()
+    attempts.again(now.error)
     come = now
   }
 }

@@ -140,7 +140,7 @@ function render(
     percent(liveBytes(row), row.totalBytes),
     formatAge(row),
     planOf(row),
-    (room: number) => contentBar(row, room, output),
+    (columns: number) => contentBar(row, columns, output),
   ])
   const sum = (of: (row: AgedRow) => number): number =>
     rows.reduce((total, row) => total + of(row), 0)

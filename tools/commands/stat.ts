@@ -19,7 +19,7 @@ import { inspectAgain } from '../with-store.ts'
 interface Figures {
   readonly path: string
   readonly diskBytes: number
-  /** Of these, the reserve for a full disk. */
+  /** Of these, the ballast. */
   readonly ballastBytes: number
   /** Exact after a full compaction, else an estimate. */
   readonly liveBytes: number
@@ -88,11 +88,11 @@ export const stat: Verb = defineVerb({
   usage: 'stat <path>',
   summary: 'Show a store at a glance: sizes, garbage, tree, log',
   details:
-    'On disk is everything in the directory, with the reserve for a full disk. Dead bytes can be collected, hidden ' +
-    'ones after a compaction, pinned ones when the snapshots and iterators that see them are closed; punched ones ' +
-    'are holes, already given back. What gc would free is an estimate from counters: gc --dry-run counts. Of a ' +
-    'store that a process has open, that one tells what it pins and does. Needs no lock and writes nothing; the ' +
-    'store may be in use.',
+    'On disk is everything in the directory, with the ballast (what a full disk gives up). Dead bytes can be ' +
+    'collected, hidden ones after a compaction, pinned ones when the snapshots and iterators that see them are ' +
+    'closed; punched ones are holes, already given back. What gc would free is an estimate from counters: gc ' +
+    '--dry-run counts. Of a store that a process has open, that one tells what it pins and does. Needs no lock and ' +
+    'writes nothing; the store may be in use.',
   examples: [
     ['wisc stat photos.db', 'For people'],
     ['wisc stat photos.db --json | jq .diskBytes', 'For programs'],
@@ -216,7 +216,7 @@ function render(figures: Figures, exact: boolean, output: Output): string {
   const size = (bytes: number): string => formatBytes(bytes, exact)
   const fields = [
     ['on disk', size(figures.diskBytes)],
-    ['reserve', size(figures.ballastBytes)],
+    ['ballast', size(figures.ballastBytes)],
     ['live', size(figures.liveBytes)],
     ['space amp', amplification(figures.spaceAmplification)],
     ['dead', size(deadAndPunched(figures).dead)],

@@ -31,7 +31,7 @@ export class LiveScreen {
     process.stdin.on('data', this.#hear)
   }
 
-  /** Shows lines, as many as there is room for; each is cut where the terminal ends. */
+  /** Shows lines, as many as fit; each is cut where the terminal ends. */
   draw(lines: readonly string[], columns: number): void {
     const rows = process.stdout.rows || ROWS_STANDARD
     const shown = lines.slice(0, rows).map((line) => fitText(line, columns) + CLEAR_LINE)

@@ -15,10 +15,10 @@ export interface Column {
   readonly columnsMin?: number
 }
 
-/** A text, or one that is made for the room that is left for it, as bars are. */
+/** A text, or one that is made for the columns that are left for it, as bars are. */
 export type Cell = string | ((columns: number) => string)
 
-/** Room that a cell without a width of its own asks for. */
+/** What a cell without a width of its own asks for. */
 const DRAWN_COLUMNS = 30
 const DRAWN_COLUMNS_MIN = 8
 
@@ -69,9 +69,9 @@ export function formatFields(
   const names = Math.max(...fields.map(([name]) => textWidth(name)))
   return endLines(
     fields.map(([name, cell]) => {
-      const room = Math.max(1, width - names - GAP.length)
-      const text = typeof cell === 'string' ? cell : cell(Math.min(room, DRAWN_COLUMNS))
-      const lines = wrapField(text, room).split('\n')
+      const left = Math.max(1, width - names - GAP.length)
+      const text = typeof cell === 'string' ? cell : cell(Math.min(left, DRAWN_COLUMNS))
+      const lines = wrapField(text, left).split('\n')
       return lines
         .map((line, at) => `${padText(at === 0 ? name : '', names, 'left')}${GAP}${line}`.trimEnd())
         .join('\n')
@@ -79,10 +79,10 @@ export function formatFields(
   )
 }
 
-/** In a room that is too narrow for words nothing is gained. */
-function wrapField(text: string, room: number): string {
-  if (room < DRAWN_COLUMNS_MIN || textWidth(text) <= room) return text
-  return wrapWords(text.split(' '), room, ' ', '')
+/** In columns that are too few for words nothing is gained. */
+function wrapField(text: string, columns: number): string {
+  if (columns < DRAWN_COLUMNS_MIN || textWidth(text) <= columns) return text
+  return wrapWords(text.split(' '), columns, ' ', '')
 }
 
 function formatBlocks(

@@ -97,6 +97,6 @@ export function* dumpBallast({ file, name, size }: DumpContext): Generator<Item>
   if (size <= FILE_HEADER_BYTES) return
   const offset = FILE_HEADER_BYTES
   const length = size - offset
-  const field = { name: 'reserve', offset, length, value: undefined, isDetail: false }
-  yield { what: 'reserve', offset, length, fields: [field] }
+  const field = { name: 'ballast', offset, length, value: undefined, isDetail: false }
+  yield { what: 'ballast', offset, length, fields: [field] }
 }

@@ -6,7 +6,7 @@ import { openStore } from '../../store/open-store.ts'
 import { StoreSnapshot } from '../../store/snapshot.ts'
 import { Store } from '../../store/store.ts'
 
-export { Looks } from '../../reads/look-again.ts'
+export { Attempts } from '../../reads/read-again.ts'
 
 /**
  * Opens a store for reading even if parts of it are missing. What is known to be wrong comes first in a verification;

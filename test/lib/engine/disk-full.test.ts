@@ -15,7 +15,7 @@ function need(storeBytes: number): BallastNeed {
   return { storeBytes, tableBytesToCome: 0 }
 }
 
-/** The reserve of a store is at most half a segment. */
+/** The ballast of a store is at most half a segment. */
 const LARGE_SEGMENTS = { segmentBytes: 1024 * 1024, collector: { enabled: false } }
 
 function usage(fileSystem: FaultFileSystem): { readonly used: number } {
@@ -186,20 +186,20 @@ test('the ballast holds real bytes; one that cannot be made, or is given up half
   expect(fileSystem.openFiles).toBe(0)
 })
 
-test('the reserve follows the store while it grows, in one session', async () => {
+test('the ballast follows the store while it grows, in one session', async () => {
   const fileSystem = new FaultFileSystem()
   const store = await openSmallStore(LARGE_SEGMENTS, fileSystem)
-  const reserves = new Set<number>()
+  const sizes = new Set<number>()
   for (let i = 0; i < 2000; i++) {
     await store.put(`key${i}`, VALUE)
-    reserves.add(store.stats().ballastBytes)
+    sizes.add(store.stats().ballastBytes)
   }
   const { ballastBytes, ballastBytesWritten, diskBytes } = store.stats()
   expect(ballastBytes).toBeGreaterThan(diskBytes / 40)
   expect(ballastBytes).toBeLessThan(diskBytes / 8)
   // It grew at its end: nothing was written twice.
   expect(ballastBytesWritten).toBe(ballastBytes)
-  expect(reserves.size).toBeGreaterThan(2)
+  expect(sizes.size).toBeGreaterThan(2)
   await store.close()
   expect(fileSystem.openFiles).toBe(0)
   expect(fileSystem.violations).toEqual([])
@@ -212,7 +212,7 @@ test('a disk filled in one session: deletes, flush, collect, close and open go o
   for (const key of keys.slice(0, 500)) await store.delete(key)
   await store.flush()
   await store.close()
-  // Somebody else takes what is free: the reserve is what there is.
+  // Somebody else takes what is free: the ballast is what there is.
   const others = await fillRest(fileSystem)
   store = await openSmallStore(LARGE_SEGMENTS, fileSystem)
   expectAll(store, keys.slice(500))
@@ -228,7 +228,7 @@ test('a disk filled in one session: deletes, flush, collect, close and open go o
   expect(others).toBeGreaterThan(0)
 })
 
-test('I1: what must be done finds the room of the reserve: a flush, and a close', async () => {
+test('I1: what must be done finds the room of the ballast: a flush, and a close', async () => {
   const fileSystem = new FaultFileSystem()
   for (const last of ['flush', 'close'] as const) {
     fileSystem.capacityBytes = 2 ** 40

@@ -45,12 +45,12 @@ export interface FaultFileSystemOptions {
   readonly ignoreSync?: (path: string) => boolean
 }
 
-/** BALLAST is a reserve of space: nothing durable refers to it, so no rule of order holds for it. */
-export function isReserve(path: string): boolean {
+/** BALLAST holds space alone: nothing durable refers to it, so no rule of order holds for it. */
+export function isBallast(path: string): boolean {
   return path.endsWith('/BALLAST')
 }
 
 /** A job that is under way may end its table, which no edit will name. */
 export function isUnnamed(path: string): boolean {
-  return isReserve(path) || path.endsWith('.sst')
+  return isBallast(path) || path.endsWith('.sst')
 }

@@ -31,7 +31,7 @@ import {
   type CallKind,
   type Fault,
   type FaultFileSystemOptions,
-  isReserve,
+  isBallast,
 } from './fault-calls.ts'
 import { type FileCalls, faultFile, type OpenedFile } from './fault-file.ts'
 import { HeldDirectories } from './held-directories.ts'
@@ -285,7 +285,7 @@ export class FaultFileSystem implements FileSystem {
     operation: Extract<Operation, { kind: 'syncEnd' | 'syncDirectoryEnd' }>,
     path: string,
   ): void {
-    if (operation.failed && !this.#killed && !isReserve(path)) this.syncFailed = true
+    if (operation.failed && !this.#killed && !isBallast(path)) this.syncFailed = true
     this.#record(operation, path)
   }
 

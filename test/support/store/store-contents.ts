@@ -13,7 +13,7 @@ export function contents(directory: string): Map<string, string> {
   return new Map(names.map((name) => [name, hash(name)]))
 }
 
-/** What an open store does by itself, whenever it comes to it, is no change: it appends, and makes its reserve. */
+/** What an open store does by itself, whenever it comes to it, is no change: it appends, and makes its ballast. */
 export function changesBesideAppends(
   directory: string,
   before: ReadonlyMap<string, Buffer>,

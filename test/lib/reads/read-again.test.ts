@@ -5,7 +5,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { CorruptionError, IoError, WiscError } from '#dist/lib/base/errors.js'
 import type { Options } from '#dist/lib/contract/options.js'
-import { Looks, lookAgain, placeOf, staleView } from '#dist/lib/reads/look-again.js'
+import { Attempts, placeOf, readFromCurrent, staleView } from '#dist/lib/reads/read-again.js'
 import { openStore } from '#dist/lib/store/open-store.js'
 import type { Store } from '#dist/lib/store/store.js'
 import { DIRECTORY } from '../../support/crash/recover-image.ts'
@@ -15,41 +15,41 @@ import { HistoryFileSystem, recordHistory } from '../../support/files/history-fi
 import { Prng, replayHint, seededRandom, testSeed } from '../../support/random.ts'
 import { settled } from '../../support/store/settled.ts'
 
-describe('looks', () => {
+describe('attempts', () => {
   const damage = (offset: number): CorruptionError =>
     new CorruptionError('000001.vlog', offset, 'bad')
 
   test('what fails twice in the same place is damage, whatever failed in between', () => {
-    const looks = new Looks()
-    looks.again(damage(1))
-    looks.again(new IoError('open', '/db/000002.sst', 'ENOENT'))
-    looks.again(staleView(damage(2)))
-    expect(() => looks.again(damage(1))).toThrow('bad file=000001.vlog offset=1')
-    expect(() => looks.again(staleView(damage(2)))).toThrow('bad file=000001.vlog offset=2')
+    const attempts = new Attempts()
+    attempts.again(damage(1))
+    attempts.again(new IoError('open', '/db/000002.sst', 'ENOENT'))
+    attempts.again(staleView(damage(2)))
+    expect(() => attempts.again(damage(1))).toThrow('bad file=000001.vlog offset=1')
+    expect(() => attempts.again(staleView(damage(2)))).toThrow('bad file=000001.vlog offset=2')
   })
 
-  test('what no writer causes is no reason to look again', () => {
+  test('what no writer causes is no reason to read again', () => {
     const refused = new IoError('read', '/db/000001.vlog', 'EIO')
-    expect(() => new Looks().again(refused)).toThrow(refused)
+    expect(() => new Attempts().again(refused)).toThrow(refused)
     const closed = new WiscError('WISC_NOT_OPEN', 'closed')
-    expect(() => new Looks().again(closed)).toThrow(closed)
+    expect(() => new Attempts().again(closed)).toThrow(closed)
   })
 
   test('a writer that is always faster makes the view stale, not damaged', () => {
-    let looks = 0
-    const look = (): never => {
-      throw damage(looks++)
+    let count = 0
+    const read = (): never => {
+      throw damage(count++)
     }
-    expect(() => lookAgain(look)).toThrow(expect.objectContaining({ code: 'WISC_STALE' }))
-    expect(looks).toBeGreaterThan(10)
+    expect(() => readFromCurrent(read)).toThrow(expect.objectContaining({ code: 'WISC_STALE' }))
+    expect(count).toBeGreaterThan(10)
   })
 
   test('of several things all must have been seen before', () => {
-    const looks = new Looks()
-    expect(looks.areNew([damage(1), damage(2)])).toBe(true)
-    expect(looks.areNew([damage(1), damage(3)])).toBe(true)
-    expect(looks.areNew([damage(3), damage(1)])).toBe(false)
-    expect(looks.areNew([])).toBe(false)
+    const attempts = new Attempts()
+    expect(attempts.areNew([damage(1), damage(2)])).toBe(true)
+    expect(attempts.areNew([damage(1), damage(3)])).toBe(true)
+    expect(attempts.areNew([damage(3), damage(1)])).toBe(false)
+    expect(attempts.areNew([])).toBe(false)
     expect(placeOf(damage(3))).toBe('000001.vlog 3')
   })
 })

@@ -1,16 +1,16 @@
 /**
- * Looking again: how a reader beside a writer tells damage from the writer's work.
+ * Reading again: how a reader beside a writer tells damage from the writer's work.
  *
  * A reader has no hold on the files of its view (I11): a writer removes them, and makes holes in them, as soon as an
- * edit that needs them no more is durable (I5). So what is missing or fails a check is looked at again, in a view that
- * is read from CURRENT after the first look. What a newer version needs is neither removed nor a hole, and no number of
+ * edit that needs them no more is durable (I5). So what is missing or fails a check is read again, in a view that is
+ * read from CURRENT after the first attempt. What a newer version needs is neither removed nor a hole, and no number of
  * a file is used twice: what fails in two views in the same place is damage, anything else a view that has grown old.
  * A reader moves on to the newer view; one that finds each view too old, because the writer is faster, says WISC_STALE.
  */
 import { CorruptionError, IoError, isMissing, toWiscError, WiscError } from '../base/errors.ts'
 
-/** A writer that works hard can pull files away from several looks in a row. */
-const LOOKS_MAX = 32
+/** A writer that works hard can pull files away from several attempts in a row. */
+const ATTEMPTS_MAX = 32
 
 /** An engine, as far as its views go. */
 export interface Viewer {
@@ -44,46 +44,46 @@ function isStale(error: unknown): error is WiscError {
   return error instanceof WiscError && error.code === 'WISC_STALE'
 }
 
-/** The looks at one thing, each in a newer view than the one before. */
-export class Looks {
+/** The attempts to read one thing, each in a newer view than the one before. */
+export class Attempts {
   readonly #seen: Set<string> = new Set()
   #count = 0
 
   /**
-   * Called when a look has failed. Returns if another one is due.
-   * @throws the error if no writer causes it or it was seen before in the same place; WISC_STALE after too many looks
+   * Called when one has failed. Returns if another one is due.
+   * @throws the error if no writer causes it or it was seen before in the same place; WISC_STALE after too many
    */
   again(error: unknown): void {
     if (!mayBeWriters(error)) throw toWiscError(error)
     const place = placeOf(error)
     if (place !== undefined && this.#seen.has(place)) throw isStale(error) ? error.cause : error
-    if (++this.#count === LOOKS_MAX) throw isStale(error) ? error : staleView(error)
+    if (++this.#count === ATTEMPTS_MAX) throw isStale(error) ? error : staleView(error)
     if (place !== undefined) this.#seen.add(place)
   }
 
   /**
-   * The same for a look that has found several things.
-   * @returns false if all of them were seen before in the same places: then each is damage, and no look is due
-   * @throws WISC_STALE after too many looks
+   * The same for one that has found several things.
+   * @returns false if all of them were seen before in the same places: then each is damage, and no other is due
+   * @throws WISC_STALE after too many
    */
   areNew(errors: readonly WiscError[]): boolean {
     const places = errors.map((error) => placeOf(error) ?? error.message)
     const first = places.findIndex((place) => !this.#seen.has(place))
     if (first < 0) return false
-    if (++this.#count === LOOKS_MAX) throw staleView(errors[first])
+    if (++this.#count === ATTEMPTS_MAX) throw staleView(errors[first])
     for (const place of places) this.#seen.add(place)
     return true
   }
 }
 
-/** Looks until it has found something. Each look begins from CURRENT. @throws as {@link Looks.again} */
-export function lookAgain<T>(look: () => T): T {
-  const looks = new Looks()
+/** Reads until that succeeds; each attempt begins from CURRENT. @throws as {@link Attempts.again} */
+export function readFromCurrent<T>(read: () => T): T {
+  const attempts = new Attempts()
   for (;;) {
     try {
-      return look()
+      return read()
     } catch (error) {
-      looks.again(error)
+      attempts.again(error)
     }
   }
 }
@@ -91,7 +91,7 @@ export function lookAgain<T>(look: () => T): T {
 /**
  * Reads once more what could not be read, in newer views, if the engine is one that only reads.
  * @param view the one in which it failed
- * @throws the error, as {@link Looks.again}
+ * @throws the error, as {@link Attempts.again}
  */
 export function readAgain<T>(
   engine: Viewer,
@@ -99,9 +99,9 @@ export function readAgain<T>(
   error: unknown,
   read: () => T,
 ): T {
-  const looks = new Looks()
+  const attempts = new Attempts()
   for (let failure = error, from = view; ; ) {
-    from = moveOn(engine, from, failure, looks)
+    from = moveOn(engine, from, failure, attempts)
     try {
       return read()
     } catch (next) {
@@ -117,9 +117,9 @@ export async function readAgainLater<T>(
   error: unknown,
   read: () => Promise<T>,
 ): Promise<T> {
-  const looks = new Looks()
+  const attempts = new Attempts()
   for (let failure = error, from = view; ; ) {
-    from = moveOn(engine, from, failure, looks)
+    from = moveOn(engine, from, failure, attempts)
     try {
       return await read()
     } catch (next) {
@@ -133,10 +133,10 @@ function moveOn(
   engine: Viewer,
   view: number | undefined,
   error: unknown,
-  looks: Looks,
+  attempts: Attempts,
 ): number | undefined {
   if (engine.moveOn === undefined) throw engine.viewFailure(error)
-  looks.again(error)
+  attempts.again(error)
   engine.moveOn(view)
   return engine.view
 }

@@ -1,8 +1,8 @@
 /**
- * Room for what comes (lib/tree/FORMAT.md, section 2.9): in each place of a table something is planted that this
- * version does not know, of both halves and under right checksums, and every reader meets it. What may be left out
- * changes no answer, and a compaction does not carry it over (F-T22); what must be refused is refused, with file and
- * offset.
+ * What later versions may add (lib/tree/FORMAT.md, section 2.9): in each place of a table something is planted that
+ * this version does not know, of both halves and under right checksums, and every reader meets it. What may be left
+ * out changes no answer, and a compaction does not carry it over (F-T22); what must be refused is refused, with file
+ * and offset.
  */
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
