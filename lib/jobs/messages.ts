@@ -8,6 +8,7 @@ import type { MarkResult } from '../../vlog/collect/mark.ts'
 import type { PunchResult } from '../../vlog/collect/punch.ts'
 import type { RewriteResult } from '../../vlog/collect/rewrite.ts'
 import type { VictimFile } from '../../vlog/collect/victim.ts'
+import type { DeadRecords } from '../base/dead-records.ts'
 import type { GroundMarks } from '../base/files/ground.ts'
 import type { FileNumber, Sequence } from '../base/ids.ts'
 import type { FoldTarget } from '../tree/compaction/fold.ts'
@@ -102,6 +103,8 @@ export interface TableJobResult {
   readonly bytesWritten: number
   readonly entriesIn: number
   readonly entriesOut: number
+  /** Records that no entry names any more when the edit of the job is durable (lib/tree/compaction/retained-run.ts). */
+  readonly dead: DeadRecords
 }
 
 export interface CompactionJobResult extends TableJobResult {

@@ -42,10 +42,16 @@ export function serveJobs(
   post({ type: 'ready' })
 }
 
-/** The memory of the arrays that may be large: the holes of a mark. */
+/** The memory of the arrays that may be large: the holes of a mark, the dead records of a flush or a compaction. */
 function largeArrays(result: JobResult): ArrayBuffer[] {
-  if (!('files' in result)) return []
-  const buffers = result.files.map(({ holes }) => holes.buffer as ArrayBuffer)
+  const arrays = arraysOf(result)
   // An empty one may be a constant that several share.
-  return buffers.filter(({ byteLength }) => byteLength > 0)
+  return arrays.filter(({ length }) => length > 0).map(({ buffer }) => buffer as ArrayBuffer)
+}
+
+function arraysOf(result: JobResult): (Float64Array | Uint32Array)[] {
+  if ('files' in result) return result.files.map(({ holes }) => holes)
+  if (!('dead' in result)) return []
+  const { segments, counts, offsets, lengths } = result.dead
+  return [segments, counts, offsets, lengths]
 }

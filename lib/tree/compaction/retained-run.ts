@@ -7,6 +7,7 @@
  * speed.
  */
 import { NO_BYTES } from '../../base/bytes.ts'
+import { type DeadRecords, DeadRecordsBuilder } from '../../base/dead-records.ts'
 import { type BuiltTable, type EntryCursor, KIND, type Kind } from '../entry.ts'
 import type { KeyedEntry } from '../table/block-format.ts'
 import { LastKey } from '../table/last-key.ts'
@@ -33,6 +34,8 @@ export interface RunResult {
   readonly entriesOut: number
   /** Pointers that name the present place of their record now, and did not before. */
   readonly foldedPointers: number
+  /** Records that an entry pointed to which was not kept: once the run is in the tree, nothing names them any more. */
+  readonly dead: DeadRecords
 }
 
 /**
@@ -63,7 +66,8 @@ export function* writeRetained(
   yield* writer.syncSteps()
   const { foldedPointers } = step
   const { bytesWritten, entries: entriesOut } = writer
-  return { tables, bytesWritten, entriesIn, entriesOut, foldedPointers }
+  const dead = step.dead.finish()
+  return { tables, bytesWritten, entriesIn, entriesOut, foldedPointers, dead }
 }
 
 class RetainedStep {
@@ -78,6 +82,7 @@ class RetainedStep {
   readonly #folded: KeyedEntry = standIn(KIND.pointer)
   /** Pointers that were folded. */
   foldedPointers = 0
+  readonly dead: DeadRecordsBuilder = new DeadRecordsBuilder()
 
   constructor(
     cursor: EntryCursor,
@@ -110,12 +115,11 @@ class RetainedStep {
       entries++
       if (this.#lastKey.advance(cursor)) retention.startKey()
       const { kind, sequence } = cursor
-      if (
-        retention.keeps(sequence) &&
-        !(
-          kind === KIND.tombstone &&
-          retention.dropsTombstone(sequence, cursor.keyBytes, cursor.keyStart, cursor.keyEnd)
-        )
+      if (!retention.keeps(sequence)) {
+        if (kind === KIND.pointer) this.dead.add(cursor.segment, cursor.offset, cursor.length)
+      } else if (
+        kind !== KIND.tombstone ||
+        !retention.dropsTombstone(sequence, cursor.keyBytes, cursor.keyStart, cursor.keyEnd)
       ) {
         let entry: KeyedEntry = cursor
         if (kind === KIND.deferred) entry = this.#fetch(cursor)

@@ -79,6 +79,10 @@ for (const workers of [0, 1, 2]) {
     const job = await twoRuns(runner, directory, 5000)
     const result = await runner.run(job)
     expect(result).toMatchObject({ entriesIn: 10_000, entriesOut: 5000 })
+    const { segments, counts, offsets, lengths } = result.dead
+    expect([...segments, ...counts]).toEqual([1, 5000])
+    expect([...offsets].sort((a, b) => a - b)).toEqual(entriesFrom(1, 5000).map((e) => e.offset))
+    expect(lengths).toEqual(new Float64Array(5000).fill(100))
     expect(result.tables[0]!.references).toMatchObject([{ segment: 1 }])
     const entries = readTables(
       directory,

@@ -5,6 +5,7 @@ import { compareBytes } from '#dist/lib/base/bytes.js'
 import { systemRandom } from '#dist/lib/base/random.js'
 import { compactionSteps } from '#dist/lib/tree/compaction/compaction.js'
 import { flushSteps } from '#dist/lib/tree/compaction/flush.js'
+import type { RecordPlaces } from '#dist/lib/tree/compaction/fold.js'
 import type { RunResult } from '#dist/lib/tree/compaction/retained-run.js'
 import { KIND, type TableMeta } from '#dist/lib/tree/entry.js'
 import { RecordingFileSystem } from '../../../support/files/recording-file-system.ts'
@@ -82,6 +83,7 @@ test('I7: flushes and compactions keep exactly what the rule says', () => {
         const expected = surviving(entries, readable, () => true).sort(compareEntries)
         expect(readTables(directory, metas(result))).toEqual(expected)
         expect(result).toMatchObject({ entriesIn: entries.length, entriesOut: expected.length })
+        expect(deadPlaces(result)).toEqual(deadOf(entries, expected))
         runs.unshift(metas(result))
         flushed.push(...expected)
       }
@@ -89,11 +91,9 @@ test('I7: flushes and compactions keep exactly what the rule says', () => {
       const low = new TextEncoder().encode('key1')
       const high = new TextEncoder().encode('key2')
       const olderRanges = prng.chance(0.5) ? [{ smallestKey: low, largestKey: high }] : []
-      const steps = compactionSteps(compactionJob(directory, runs, readable, olderRanges), {
-        fileSystem: new RecordingFileSystem(),
-        random: systemRandom,
-      })
-      const result = runSteps(steps)
+      const job = compactionJob(directory, runs, readable, olderRanges)
+      const ports = { fileSystem: new RecordingFileSystem(), random: systemRandom }
+      const result = runSteps(compactionSteps(job, ports))
       const expected = surviving(
         flushed,
         readable,
@@ -101,12 +101,45 @@ test('I7: flushes and compactions keep exactly what the rule says', () => {
           olderRanges.length > 0 && compareBytes(low, key) <= 0 && compareBytes(key, high) <= 0,
       ).sort(compareEntries)
       expect(readTables(directory, metas(result))).toEqual(expected)
+      expect(deadPlaces(result)).toEqual(deadOf(flushed, expected))
       checkRun(metas(result))
+      // A record that has another name now lives.
+      const folded = runSteps(compactionSteps(job, ports, new FoldsOne()))
+      expect(deadPlaces(folded)).toEqual(deadOf(flushed, expected))
     } catch (error) {
       throw new Error(`round=${round} ${replayHint(seed)}`, { cause: error })
     }
   }
 })
+
+/** Where records lie that an entry pointed to which was not kept. */
+function deadOf(entries: readonly TestEntry[], kept: readonly TestEntry[]): string[] {
+  const isKept = new Set(kept)
+  return entries
+    .filter((entry) => entry.kind === KIND.pointer && !isKept.has(entry))
+    .map(({ segment, offset, length }) => `${segment} ${offset} ${length}`)
+    .sort()
+}
+
+function deadPlaces({ dead }: RunResult): string[] {
+  expect(dead.unknownBytes).toBe(0)
+  const segments = [...dead.segments].flatMap((segment, i) =>
+    Array.from({ length: dead.counts[i]! }, () => segment),
+  )
+  return segments.map((segment, i) => `${segment} ${dead.offsets[i]} ${dead.lengths[i]}`).sort()
+}
+
+/** Every record of segment 1 lies in another one now. */
+class FoldsOne implements RecordPlaces {
+  segment = 0
+  offset = 0
+
+  find(segment: number, offset: number): boolean {
+    this.segment = 77
+    this.offset = offset
+    return segment === 1
+  }
+}
 
 function checkRun(tables: readonly TableMeta[]): void {
   tables.forEach((table, i) => {
