@@ -4,11 +4,11 @@
 import os from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
-import { parseBytes } from './byte-sizes.ts'
 import { ENGINE_NAMES, type EngineName } from './engines/engine.ts'
+import { parseBytes } from './harness/byte-sizes.ts'
 import { SPECIALS } from './special/specials.ts'
 import { CURVE_ROWS, parseRow, STEADY_ROWS, type SteadyRow, withLoop } from './steady/rows.ts'
-import { WORKLOADS } from './workloads.ts'
+import { WORKLOADS } from './throughput/workloads.ts'
 
 /** The special measurement with flags and tables of its own. */
 export const STEADY = 'overwrite-steady'

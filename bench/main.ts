@@ -7,20 +7,14 @@
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { formatBytes } from './byte-sizes.ts'
-import { attempt, runChild } from './children.ts'
 import type { EngineName } from './engines/engine.ts'
 import { type Flags, HELP, parseFlags, STEADY } from './flags.ts'
-import { LoopExt4 } from './loop/loop-ext4.ts'
-import {
-  bestRow,
-  type Job,
-  type Report,
-  type Row,
-  rate,
-  type SpecialFigure,
-  type WorkloadResult,
-} from './results.ts'
+import { formatBytes } from './harness/byte-sizes.ts'
+import { attempt, runChild } from './harness/children.ts'
+import { formatRate, renderVerdicts } from './harness/markdown.ts'
+import type { WorkloadResult } from './harness/measure.ts'
+import { LoopExt4 } from './machine/loop-ext4.ts'
+import { renderSpecials, type SpecialFigure } from './special/figures.ts'
 import { runSpecial } from './special/specials.ts'
 import { judgeSteady } from './steady/goals.ts'
 import type { SteadyRun } from './steady/results.ts'
@@ -28,12 +22,29 @@ import { nameRow } from './steady/rows.ts'
 import { runSteady } from './steady/steady.ts'
 import { summarize } from './steady/summary.ts'
 import { renderSteady } from './steady/table.ts'
-import { formatRate, renderSize, renderSpecials, renderVerdicts } from './table.ts'
 import { judge } from './targets.ts'
-import { WarmMemory } from './warm/warm-memory.ts'
-import { LOADS } from './workloads.ts'
+import { bestRow, type Job, type Row, rate } from './throughput/results.ts'
+import { renderSize } from './throughput/table.ts'
+import { LOADS } from './throughput/workloads.ts'
+import { WarmMemory } from './machine/warm-memory.ts'
 
-const CHILD = new URL('./child.js', import.meta.url)
+const CHILD = new URL('./throughput/child.js', import.meta.url)
+
+/** The whole file that `--json` writes. */
+interface Report {
+  readonly date: string
+  readonly machine: string
+  readonly warm: boolean
+  readonly totalBytes: number
+  readonly rounds: number
+  readonly seed: number
+  readonly rows: readonly Row[]
+  readonly specials: readonly SpecialFigure[]
+  /** Of overwrite-steady: bytes of values in its stores, and how often they were overwritten. */
+  readonly steadyBytes: number
+  readonly steadyFactor: number
+  readonly steady: readonly SteadyRun[]
+}
 
 async function main(flags: Flags): Promise<void> {
   // A folder of its own: what is below it is removed.

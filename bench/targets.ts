@@ -2,23 +2,15 @@
  * The figures that wisc has set itself, judged by the results of one run.
  */
 import type { EngineName } from './engines/engine.ts'
-import { bestRow, type Row, rate, type SpecialFigure } from './results.ts'
+import type { Verdict } from './harness/markdown.ts'
+import type { SpecialFigure } from './special/figures.ts'
+import { bestRow, type Row, rate } from './throughput/results.ts'
 
 const KIB = 1024
 const MIB = 1024 * KIB
 const ALL_SIZES = [256, KIB, 4 * KIB, 16 * KIB, 64 * KIB, MIB]
 /** Megabytes of resident memory, page cache not counted, that no load may exceed. */
 const MEMORY_MB_MAX = 300
-
-/** One figure. */
-export interface Verdict {
-  readonly text: string
-  readonly limit: number
-  readonly atLeast: boolean
-  /** Null when the run did not measure it. */
-  readonly measured: number | null
-  readonly met: boolean
-}
 
 /** Judges every figure; those that the run did not measure have no value. */
 export function judge(rows: readonly Row[], specials: readonly SpecialFigure[]): Verdict[] {

@@ -1,5 +1,5 @@
 /** What is wrong with a command line, in one line: yargs' own messages, in the words of the verb that was meant. */
-import type { Verb } from './verb.ts'
+import type { Verb } from './verb/verb.ts'
 import { VERB_NAMES } from './verbs.ts'
 
 export function unknownVerb(word: string): string {

@@ -1,5 +1,5 @@
 /** The verbs. Only the one that is named is loaded: most of the time of a short command is that of loading it. */
-import type { Verb } from './verb.ts'
+import type { Verb } from './verb/verb.ts'
 
 /** In the order of --help. */
 const VERBS: Readonly<Record<string, () => Promise<Verb>>> = {

@@ -5,7 +5,7 @@
  * four entries of 4 KiB, and its figures would be a third of these.
  */
 import { ClassicLevel } from 'classic-level'
-import type { DataSet } from '../data-set.ts'
+import type { DataSet } from '../harness/data-set.ts'
 import {
   type Engine,
   type EngineStore,

@@ -1,7 +1,7 @@
 /**
  * From the name of an engine to the engine. Each is imported when it is asked for.
  */
-import type { DataSet } from '../data-set.ts'
+import type { DataSet } from '../harness/data-set.ts'
 import type { Engine, EngineName } from './engine.ts'
 
 /** Loads one engine; no other engine's code gets into the process. */

@@ -4,7 +4,7 @@
  * An engine says in how many ways it can be filled; each is tried, and its best one counts. Callbacks
  * see every entry so that the workloads check what came back.
  */
-import type { DataSet } from '../data-set.ts'
+import type { DataSet } from '../harness/data-set.ts'
 
 /** The engines by the names that `--engines` takes. */
 export const ENGINE_NAMES = [

@@ -6,7 +6,7 @@
  * `await` is what its users write.
  */
 import { open, type RootDatabase } from 'lmdb'
-import type { DataSet } from '../data-set.ts'
+import type { DataSet } from '../harness/data-set.ts'
 import {
   type Engine,
   type EngineStore,

@@ -10,7 +10,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { promisify } from 'node:util'
-import type { DataSet } from '../data-set.ts'
+import type { DataSet } from '../harness/data-set.ts'
 import { type Engine, type EngineStore, NOTHING_APART, type Source } from './engine.ts'
 
 const fdatasync = promisify(fs.fdatasync)

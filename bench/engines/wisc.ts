@@ -4,7 +4,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { type Operation, type Options, open, type Store } from '../../lib/index.ts'
-import type { DataSet } from '../data-set.ts'
+import type { DataSet } from '../harness/data-set.ts'
 import {
   type Engine,
   type EngineStore,

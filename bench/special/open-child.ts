@@ -2,9 +2,9 @@
  * One step of the measurements of opening: fill a store and close it, fill it and wait to be killed, or open it.
  */
 import { type Options, open, type Stats, type Store } from '../../lib/index.ts'
-import { DataSet } from '../data-set.ts'
 import { fillInOrder } from '../engines/engine.ts'
-import { Peaks } from '../peaks.ts'
+import { DataSet } from '../harness/data-set.ts'
+import { Peaks } from '../harness/peaks.ts'
 
 /** What the parent asks for. */
 export interface OpenJob {

@@ -5,13 +5,10 @@
  */
 import fs from 'node:fs'
 import path from 'node:path'
-import { runChild } from '../children.ts'
-import {
-  type Job,
-  type SpecialFigure,
-  type WorkloadResult,
-  writtenPerUserByte,
-} from '../results.ts'
+import { runChild } from '../harness/children.ts'
+import type { WorkloadResult } from '../harness/measure.ts'
+import { type Job, writtenPerUserByte } from '../throughput/results.ts'
+import type { SpecialFigure } from './figures.ts'
 import type { OpenJob, OpenReport } from './open-child.ts'
 import type { QueueJob, QueueReport } from './queue-child.ts'
 import { median, timeCommand } from './time-command.ts'
@@ -19,7 +16,7 @@ import { median, timeCommand } from './time-command.ts'
 /** Names that `--special` takes. */
 export const SPECIALS = ['load-1GiB', 'open-clean', 'open-crash', 'queue'] as const
 
-const WORKLOAD_CHILD = new URL('../child.js', import.meta.url)
+const WORKLOAD_CHILD = new URL('../throughput/child.js', import.meta.url)
 const OPEN_CHILD = new URL('./open-child.js', import.meta.url)
 const QUEUE_CHILD = new URL('./queue-child.js', import.meta.url)
 const MIB = 1024 * 1024

@@ -2,10 +2,10 @@
  * One run of `overwrite-steady`: loads a store, overwrites random keys, lets it come to rest, checks every value.
  */
 import { type Options, open, type Store, WiscError } from '../../lib/index.ts'
-import { DataSet, KEY_BYTES } from '../data-set.ts'
 import { fillInOrder, windowEntries } from '../engines/engine.ts'
-import { clearDebts, pause, turn } from '../measure.ts'
-import { Peaks, readWrittenBytes } from '../peaks.ts'
+import { DataSet, KEY_BYTES } from '../harness/data-set.ts'
+import { clearDebts, pause, turn } from '../harness/measure.ts'
+import { Peaks, readWrittenBytes } from '../harness/peaks.ts'
 import { createChooser } from './choose-key.ts'
 import { readDiskUsage } from './disk-usage.ts'
 import { Overwriter } from './overwriter.ts'

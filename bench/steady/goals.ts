@@ -1,7 +1,7 @@
 /**
  * Judges `overwrite-steady`: each row by its own goals, and all by what every row must hold.
  */
-import type { Verdict } from '../targets.ts'
+import type { Verdict } from '../harness/markdown.ts'
 import { nameRow, parseRow, STEADY_GOALS, type SteadyGoal } from './rows.ts'
 import type { SteadySummary } from './summary.ts'
 

@@ -2,7 +2,7 @@
  * The writers of `overwrite-steady`, and the model of what the store must hold after them.
  */
 import { WiscError } from '../../lib/index.ts'
-import type { DataSet } from '../data-set.ts'
+import type { DataSet } from '../harness/data-set.ts'
 
 /** A store that rejects so many puts is not going to recover: the writers give up. */
 const REJECTED_MAX = 1000

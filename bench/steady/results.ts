@@ -1,7 +1,7 @@
 /**
  * The shapes of `overwrite-steady`: what a child is to do and what it reports.
  */
-import type { PeakReadings } from '../peaks.ts'
+import type { PeakReadings } from '../harness/peaks.ts'
 import type { SteadyLoad } from './rows.ts'
 import type { PutLatencies, SpaceMaxima, SpaceSample } from './samples.ts'
 

@@ -7,8 +7,8 @@
  */
 import fs from 'node:fs'
 import path from 'node:path'
-import { attempt, runChild } from '../children.ts'
-import { formatRate } from '../table.ts'
+import { attempt, runChild } from '../harness/children.ts'
+import { formatRate } from '../harness/markdown.ts'
 import {
   overwritesPerSecond,
   type SteadyJob,

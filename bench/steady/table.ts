@@ -1,7 +1,7 @@
 /**
  * Renders `overwrite-steady` as Markdown: space and writing, speed and pauses, and the curve of one load.
  */
-import { formatRate, renderTable } from '../table.ts'
+import { formatRate, renderTable } from '../harness/markdown.ts'
 import { CURVE_ROWS } from './rows.ts'
 import type { PutLatencies } from './samples.ts'
 import { type SteadySummary, withoutCollector } from './summary.ts'

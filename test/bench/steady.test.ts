@@ -2,7 +2,7 @@
  * The arithmetic of overwrite-steady: samples, rows, the model of the writers, summaries and goals.
  */
 import { describe, expect, test } from 'vitest'
-import { DataSet } from '#dist/bench/data-set.js'
+import { DataSet } from '#dist/bench/harness/data-set.js'
 import { judgeSteady } from '#dist/bench/steady/goals.js'
 import { Overwriter } from '#dist/bench/steady/overwriter.js'
 import type { SteadyRun } from '#dist/bench/steady/results.js'

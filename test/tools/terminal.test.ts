@@ -82,7 +82,7 @@ describe.skipIf(!hasScript())('in a terminal', () => {
     ['\\004', '', 1],
     ['', '--yes', 0],
   ])('what would be lost is asked for: %j %s', (typed, option, code) => {
-    const module = import.meta.resolve('#dist/tools/input.js')
+    const module = import.meta.resolve('#dist/tools/verb/input.js')
     const codes = import.meta.resolve('#dist/tools/terminal/exit-code.js')
     const program = [
       `import { confirm } from "${module}"`,

@@ -2,14 +2,14 @@
 import { type Advice, advise as adviseFor, type Prediction } from '../../lib/inspect/advise.ts'
 import type { SizeBucket } from '../../lib/inspect/size-histogram.ts'
 import { measureValueSizes, type ValueSizes } from '../../lib/inspect/value-sizes.ts'
-import { EXACT_BYTES, STORE_PATH } from '../arguments.ts'
 import { formatBar } from '../terminal/bar.ts'
 import { EXIT_CODE, InterruptedError } from '../terminal/exit-code.ts'
 import type { Output } from '../terminal/output.ts'
 import { formatTable } from '../terminal/table.ts'
 import { formatBytes, formatCount } from '../terminal/units.ts'
 import { wrapText } from '../terminal/wrap.ts'
-import { defineVerb, type Verb, type VerbContext } from '../verb.ts'
+import { EXACT_BYTES, STORE_PATH } from '../verb/arguments.ts'
+import { defineVerb, type Verb, type VerbContext } from '../verb/verb.ts'
 
 const LEGEND =
   'keys and bytes that would be separated; bytes written and on disk for each byte of keys and values'

@@ -1,11 +1,11 @@
 /** `wisc compact`: merges tables to the bottom of the tree. */
 import type { Stats, Store } from '../../lib/index.ts'
-import { EXACT_BYTES, HEX, keyRange, RANGE, STORE_PATH } from '../arguments.ts'
 import { EXIT_CODE } from '../terminal/exit-code.ts'
 import { formatTable } from '../terminal/table.ts'
 import { formatBytes, formatCount } from '../terminal/units.ts'
-import { defineVerb, type Verb } from '../verb.ts'
-import { changeStore } from '../with-store.ts'
+import { EXACT_BYTES, HEX, keyRange, RANGE, STORE_PATH } from '../verb/arguments.ts'
+import { defineVerb, type Verb } from '../verb/verb.ts'
+import { changeStore } from '../verb/with-store.ts'
 
 /** What a compaction changes. */
 interface TreeFigures {

@@ -1,9 +1,10 @@
 /** `wisc del`: removes one key. */
-import { HEX, KEY, STORE_PATH, wordBytes } from '../arguments.ts'
-import { jsonBytes } from '../entries.ts'
+
 import { EXIT_CODE, KeyNotFoundError } from '../terminal/exit-code.ts'
-import { defineVerb, type Verb } from '../verb.ts'
-import { changeStore } from '../with-store.ts'
+import { HEX, KEY, STORE_PATH, wordBytes } from '../verb/arguments.ts'
+import { jsonBytes } from '../verb/entries.ts'
+import { defineVerb, type Verb } from '../verb/verb.ts'
+import { changeStore } from '../verb/with-store.ts'
 
 export const del: Verb = defineVerb({
   usage: 'del <path> <key>',

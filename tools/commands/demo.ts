@@ -2,9 +2,9 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { runDemo } from '../demo.ts'
 import { UsageError } from '../terminal/exit-code.ts'
-import { defineVerb, PACKAGE_ROOT, type Verb } from '../verb.ts'
+import { runDemo } from '../verb/demo.ts'
+import { defineVerb, PACKAGE_ROOT, type Verb } from '../verb/verb.ts'
 
 export const demo: Verb = defineVerb({
   usage: 'demo [directory]',

@@ -9,7 +9,6 @@ import fs from 'node:fs'
 import { IoError } from '../../lib/index.ts'
 import { type Dump, openDump } from '../../lib/inspect/dump/dump.ts'
 import type { Field, Item } from '../../lib/inspect/dump/items.ts'
-import { countOf } from '../arguments.ts'
 import {
   encodedPieces,
   escapeBytes,
@@ -22,7 +21,8 @@ import { EXIT_CODE, InterruptedError, UsageError } from '../terminal/exit-code.t
 import type { Output } from '../terminal/output.ts'
 import { cutText, padText } from '../terminal/text-width.ts'
 import { wrapWords } from '../terminal/wrap.ts'
-import { defineVerb, type Verb } from '../verb.ts'
+import { countOf } from '../verb/arguments.ts'
+import { defineVerb, type Verb } from '../verb/verb.ts'
 
 /** More is gathered to one write. */
 const WRITE_CHARACTERS = 64 * 1024

@@ -1,9 +1,10 @@
 /** `wisc flush`: what lies only in the log goes into tables. */
-import { STORE_PATH } from '../arguments.ts'
+
 import { EXIT_CODE } from '../terminal/exit-code.ts'
 import { formatUnits } from '../terminal/units.ts'
-import { defineVerb, type Verb } from '../verb.ts'
-import { changeStore } from '../with-store.ts'
+import { STORE_PATH } from '../verb/arguments.ts'
+import { defineVerb, type Verb } from '../verb/verb.ts'
+import { changeStore } from '../verb/with-store.ts'
 
 /** See tools/schema/flush.json. */
 interface FlushReport {

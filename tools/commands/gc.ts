@@ -16,9 +16,6 @@ import {
   forecastCollection,
 } from '../../lib/inspect/collection/forecast.ts'
 import type { ControlClient, OwnerFacts } from '../../lib/inspect/owner/control-client.ts'
-import { EXACT_BYTES, STORE_PATH } from '../arguments.ts'
-import { renderPlan, renderReport, withUnknownPins } from '../gc-text.ts'
-import { findOwner, type Owner, patienceMs, sayUnknown, watchOwner } from '../owner.ts'
 import { parseAtLeast, parseBytes, parseRatio, parseSegments } from '../terminal/amounts.ts'
 import {
   EXIT_CODE,
@@ -28,8 +25,11 @@ import {
   UsageError,
 } from '../terminal/exit-code.ts'
 import { formatBytes } from '../terminal/units.ts'
-import { defineVerb, type Verb, type VerbContext } from '../verb.ts'
-import { changeStore, inspectAgain } from '../with-store.ts'
+import { EXACT_BYTES, STORE_PATH } from '../verb/arguments.ts'
+import { renderPlan, renderReport, withUnknownPins } from '../verb/gc-text.ts'
+import { findOwner, type Owner, patienceMs, sayUnknown, watchOwner } from '../verb/owner.ts'
+import { defineVerb, type Verb, type VerbContext } from '../verb/verb.ts'
+import { changeStore, inspectAgain } from '../verb/with-store.ts'
 
 /** What the store takes; its own errors name its own options. */
 const TARGET_MIN = 1

@@ -1,10 +1,11 @@
 /** `wisc get`: the value of one key. */
-import { HEX, KEY, STORE_PATH, wordBytes } from '../arguments.ts'
-import { EntryWriter } from '../entries.ts'
+
 import { escapedPieces } from '../terminal/escape.ts'
 import { EXIT_CODE, KeyNotFoundError } from '../terminal/exit-code.ts'
-import { defineVerb, type Verb } from '../verb.ts'
-import { inspectStore } from '../with-store.ts'
+import { HEX, KEY, STORE_PATH, wordBytes } from '../verb/arguments.ts'
+import { EntryWriter } from '../verb/entries.ts'
+import { defineVerb, type Verb } from '../verb/verb.ts'
+import { inspectStore } from '../verb/with-store.ts'
 
 export const get: Verb = defineVerb({
   usage: 'get <path> <key>',

@@ -4,15 +4,15 @@ import {
   type SegmentMap,
   segmentMap,
 } from '../../lib/inspect/collection/segment-map.ts'
-import { countOf, EXACT_BYTES, SEGMENT, STORE_PATH } from '../arguments.ts'
 import { parseSegment } from '../terminal/amounts.ts'
 import { EXIT_CODE, UsageError } from '../terminal/exit-code.ts'
 import type { Output, Style } from '../terminal/output.ts'
 import { formatTable } from '../terminal/table.ts'
 import { formatBytes, formatCount } from '../terminal/units.ts'
 import { formatLegend } from '../terminal/wrap.ts'
-import { defineVerb, type Verb } from '../verb.ts'
-import { inspectAgain } from '../with-store.ts'
+import { countOf, EXACT_BYTES, SEGMENT, STORE_PATH } from '../verb/arguments.ts'
+import { defineVerb, type Verb } from '../verb/verb.ts'
+import { inspectAgain } from '../verb/with-store.ts'
 
 /** Of a strip, unless --cells says otherwise. */
 const LINES = 8

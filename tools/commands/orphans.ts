@@ -1,13 +1,13 @@
 /** `wisc orphans`: files in the directory of a store that belong to nothing. */
 import { listOrphans, type Orphan, refuseInUse, removeOrphans } from '../../lib/inspect/orphans.ts'
-import { EXACT_BYTES, STORE_PATH } from '../arguments.ts'
-import { confirm, YES } from '../input.ts'
 import { escapeText } from '../terminal/escape.ts'
 import { EXIT_CODE } from '../terminal/exit-code.ts'
 import type { Output } from '../terminal/output.ts'
 import { formatTable } from '../terminal/table.ts'
 import { formatBytes, formatUnits } from '../terminal/units.ts'
-import { defineVerb, type Verb } from '../verb.ts'
+import { EXACT_BYTES, STORE_PATH } from '../verb/arguments.ts'
+import { confirm, YES } from '../verb/input.ts'
+import { defineVerb, type Verb } from '../verb/verb.ts'
 
 export const orphans: Verb = defineVerb({
   usage: 'orphans <path>',

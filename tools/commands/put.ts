@@ -1,12 +1,12 @@
 /** `wisc put`: stores one value. */
 import fs from 'node:fs'
 import { WiscError } from '../../lib/index.ts'
-import { HEX, KEY, STORE_PATH, wordBytes } from '../arguments.ts'
-import { jsonBytes } from '../entries.ts'
-import { readInput } from '../input.ts'
 import { EXIT_CODE } from '../terminal/exit-code.ts'
-import { defineVerb, type Verb } from '../verb.ts'
-import { changeStore } from '../with-store.ts'
+import { HEX, KEY, STORE_PATH, wordBytes } from '../verb/arguments.ts'
+import { jsonBytes } from '../verb/entries.ts'
+import { readInput } from '../verb/input.ts'
+import { defineVerb, type Verb } from '../verb/verb.ts'
+import { changeStore } from '../verb/with-store.ts'
 
 export const put: Verb = defineVerb({
   usage: 'put <path> <key> [value]',

@@ -12,12 +12,12 @@ import {
   WiscError,
 } from '../../lib/index.ts'
 import { Attempts, snapshotAt } from '../../lib/inspect/owner/views.ts'
-import { countOf, HEX, keyRange, RANGE, STORE_PATH } from '../arguments.ts'
-import { EntryWriter } from '../entries.ts'
-import { HeldSnapshot } from '../held-snapshot.ts'
 import { EXIT_CODE, InUseError } from '../terminal/exit-code.ts'
-import { defineVerb, type Verb, type VerbContext } from '../verb.ts'
-import { inspectStore } from '../with-store.ts'
+import { countOf, HEX, keyRange, RANGE, STORE_PATH } from '../verb/arguments.ts'
+import { EntryWriter } from '../verb/entries.ts'
+import { HeldSnapshot } from '../verb/held-snapshot.ts'
+import { defineVerb, type Verb, type VerbContext } from '../verb/verb.ts'
+import { inspectStore } from '../verb/with-store.ts'
 
 export const scan: Verb = defineVerb({
   usage: 'scan <path>',

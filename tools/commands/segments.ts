@@ -1,7 +1,5 @@
 /** `wisc segments`: the files of the value log, a row each. */
 import { type SegmentRow, segmentRows } from '../../lib/inspect/collection/segment-report.ts'
-import { EXACT_BYTES, STORE_PATH } from '../arguments.ts'
-import { openReaders } from '../owner.ts'
 import { type AgedRow, formatAge, withAges } from '../terminal/ages.ts'
 import { formatBar } from '../terminal/bar.ts'
 import { EXIT_CODE } from '../terminal/exit-code.ts'
@@ -10,8 +8,10 @@ import type { Output } from '../terminal/output.ts'
 import { type Column, formatTable } from '../terminal/table.ts'
 import { formatBytes, formatUnits } from '../terminal/units.ts'
 import { formatLegend } from '../terminal/wrap.ts'
-import { defineVerb, type Verb } from '../verb.ts'
-import { inspectAgain } from '../with-store.ts'
+import { EXACT_BYTES, STORE_PATH } from '../verb/arguments.ts'
+import { openReaders } from '../verb/owner.ts'
+import { defineVerb, type Verb } from '../verb/verb.ts'
+import { inspectAgain } from '../verb/with-store.ts'
 
 /** What rows are sorted by, the largest first; files by their numbers. */
 const ORDERS = {

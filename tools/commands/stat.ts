@@ -2,9 +2,6 @@
 import { type LevelStats, type Stats, WiscError } from '../../lib/index.ts'
 import { type QuickForecast, quickForecast } from '../../lib/inspect/collection/segment-report.ts'
 import type { OwnerFacts } from '../../lib/inspect/owner/control-client.ts'
-import { EXACT_BYTES, STORE_PATH } from '../arguments.ts'
-import { amplification } from '../gc-text.ts'
-import { findOwner, type Owner, patienceMs, sayUnknown } from '../owner.ts'
 import { formatBar } from '../terminal/bar.ts'
 import { escapeText } from '../terminal/escape.ts'
 import { EXIT_CODE } from '../terminal/exit-code.ts'
@@ -12,8 +9,11 @@ import { deadAndPunched } from '../terminal/garbage.ts'
 import type { Output } from '../terminal/output.ts'
 import { formatFields, formatTable } from '../terminal/table.ts'
 import { formatBytes, formatCount, formatUnits } from '../terminal/units.ts'
-import { defineVerb, type Verb, type VerbContext } from '../verb.ts'
-import { inspectAgain } from '../with-store.ts'
+import { EXACT_BYTES, STORE_PATH } from '../verb/arguments.ts'
+import { amplification } from '../verb/gc-text.ts'
+import { findOwner, type Owner, patienceMs, sayUnknown } from '../verb/owner.ts'
+import { defineVerb, type Verb, type VerbContext } from '../verb/verb.ts'
+import { inspectAgain } from '../verb/with-store.ts'
 
 /** See tools/schema/stat.json. */
 interface Figures {

@@ -3,12 +3,12 @@ import { performance } from 'node:perf_hooks'
 import { setTimeout } from 'node:timers/promises'
 import { type Stats, WiscError } from '../../lib/index.ts'
 import { SilentOwnerError } from '../../lib/inspect/owner/control-client.ts'
-import { countOf, STORE_PATH } from '../arguments.ts'
-import { connectOwner, findOwner, patienceMs } from '../owner.ts'
 import { EXIT_CODE, InterruptedError } from '../terminal/exit-code.ts'
 import { LiveScreen } from '../terminal/live-screen.ts'
-import { renderLine, renderScreen, type Sample, toSample } from '../top-sample.ts'
-import { defineVerb, type Verb, type VerbContext } from '../verb.ts'
+import { countOf, STORE_PATH } from '../verb/arguments.ts'
+import { connectOwner, findOwner, patienceMs } from '../verb/owner.ts'
+import { renderLine, renderScreen, type Sample, toSample } from '../verb/top-sample.ts'
+import { defineVerb, type Verb, type VerbContext } from '../verb/verb.ts'
 
 const INTERVAL_MS = 1000
 /** A process that answered a second ago may be busy for longer than one that is only looked for. */

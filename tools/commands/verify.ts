@@ -4,14 +4,14 @@
  * The store may be in use, and its writer may remove files before they are checked: the store goes on in newer views.
  */
 import { CorruptionError, type Store, type VerifyReport } from '../../lib/index.ts'
-import { EXACT_BYTES, STORE_PATH } from '../arguments.ts'
 import { escapeText } from '../terminal/escape.ts'
 import { EXIT_CODE } from '../terminal/exit-code.ts'
 import type { Output } from '../terminal/output.ts'
 import { formatFields } from '../terminal/table.ts'
 import { formatBytes, formatCount, formatUnits } from '../terminal/units.ts'
-import { defineVerb, type Verb, type VerbContext } from '../verb.ts'
-import { inspectAgain, inspectDamaged } from '../with-store.ts'
+import { EXACT_BYTES, STORE_PATH } from '../verb/arguments.ts'
+import { defineVerb, type Verb, type VerbContext } from '../verb/verb.ts'
+import { inspectAgain, inspectDamaged } from '../verb/with-store.ts'
 
 /** Places of damage that are listed for people, and for programs; all are counted. */
 const LISTED_MAX = 100

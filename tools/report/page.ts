@@ -1,9 +1,9 @@
 /** The page of `wisc report`: one file, no scripts, nothing from elsewhere. Pure. */
 import type { LevelStats, Stats } from '../../lib/index.ts'
 import type { SizeBucket } from '../../lib/inspect/size-histogram.ts'
-import { amplification } from '../gc-text.ts'
 import { type AgedRow, formatAge } from '../terminal/ages.ts'
 import { formatBytes, formatCount, formatUnits } from '../terminal/units.ts'
+import { amplification } from '../verb/gc-text.ts'
 import { barChart, CONTENTS, contentOf, type Share, sample, segmentTanks } from './charts.ts'
 import { Html, html } from './html.ts'
 import { STYLE } from './style.ts'

@@ -2,8 +2,7 @@
  * The frame around every workload: equal starting conditions, readings, loops that run for a time.
  */
 import { spawnSync } from 'node:child_process'
-import { Peaks, readWrittenBytes } from './peaks.ts'
-import type { Latencies, Work, WorkloadResult } from './results.ts'
+import { type PeakReadings, Peaks, readWrittenBytes } from './peaks.ts'
 
 /** How long a synchronous loop runs before it lets the event loop turn: background jobs go on as in a real program. */
 const TURN_MS = 10
@@ -13,6 +12,35 @@ const LATENCY_CALLS = 20_000
 const LATENCY_MS_MAX = 500
 const QUIET_MS = 300
 const SETTLE_MS_MAX = 20_000
+
+/** Latencies of single calls, microseconds. */
+export interface Latencies {
+  readonly p50: number
+  readonly p99: number
+  readonly p999: number
+}
+
+/** What a workload did. */
+export interface Work {
+  readonly operations: number
+  /** From the first call to the last answer; opening and closing are apart. */
+  readonly seconds: number
+  /** Bytes of keys and values that were put or came back. */
+  readonly userBytes: number
+  readonly way?: string
+  readonly latenciesUs?: Latencies
+  readonly openMs?: number
+  readonly closeMs?: number
+  readonly ballastBytes?: number
+  readonly relocatedBytes?: number
+  /** The engine's own counters at the end. */
+  readonly figures?: Readonly<Record<string, unknown>>
+}
+
+/** One measured workload of a child. */
+export interface WorkloadResult extends Work, PeakReadings {
+  readonly workload: string
+}
 
 /** Runs one workload and takes the readings beside it. */
 export async function measure(workload: string, run: () => Promise<Work>): Promise<WorkloadResult> {

@@ -4,8 +4,8 @@
  * Words are UTF-8, or hexadecimal with --hex. Node shows bytes that are no UTF-8 as U+FFFD: such a word may stand for
  * another key than it seems to, so it is refused.
  */
-import type { KeyRange } from '../lib/index.ts'
-import { UsageError } from './terminal/exit-code.ts'
+import type { KeyRange } from '../../lib/index.ts'
+import { UsageError } from '../terminal/exit-code.ts'
 
 export const STORE_PATH = {
   type: 'string',

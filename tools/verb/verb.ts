@@ -6,11 +6,11 @@
  * text. It throws what goes wrong; exit-code.ts knows the rest.
  */
 import type { ArgumentsCamelCase, Argv } from 'yargs'
+import { helpColumns, type Output } from '../terminal/output.ts'
+import type { Progress } from '../terminal/progress.ts'
 import { type Example, examplesText } from './help.ts'
-import { helpColumns, type Output } from './terminal/output.ts'
-import type { Progress } from './terminal/progress.ts'
 
-/** The package: the same from dist/tools, where this is compiled to, and from dist/bin, where it is bundled. */
+/** The package, from dist/bin, where this is bundled. */
 export const PACKAGE_ROOT: URL = new URL('../../', import.meta.url)
 
 /** What a verb has around it. */

@@ -1,10 +1,11 @@
 /**
  * The workloads that read a loaded store. Every value that comes back is checked.
  */
-import { type DataSet, KEY_BYTES, Random } from './data-set.ts'
-import type { EngineStore } from './engines/engine.ts'
-import { repeat, repeatSync, sampleLatencies, timed } from './measure.ts'
-import type { Job, Work } from './results.ts'
+
+import type { EngineStore } from '../engines/engine.ts'
+import { type DataSet, KEY_BYTES, Random } from '../harness/data-set.ts'
+import { repeat, repeatSync, sampleLatencies, timed, type Work } from '../harness/measure.ts'
+import type { Job } from './results.ts'
 
 /** Names of the workloads of {@link Reads}, in the order in which they run. */
 export const READS = [

@@ -1,10 +1,11 @@
 /**
  * Renders the results as Markdown tables, so that the figures of bench/README.md are a paste of them.
  */
-import { formatBytes } from './byte-sizes.ts'
-import { ENGINE_NAMES, type EngineName } from './engines/engine.ts'
-import { bestRow, type Row, rate, type SpecialFigure, writtenPerUserByte } from './results.ts'
-import type { Verdict } from './targets.ts'
+
+import { ENGINE_NAMES, type EngineName } from '../engines/engine.ts'
+import { formatBytes } from '../harness/byte-sizes.ts'
+import { formatRate, renderTable } from '../harness/markdown.ts'
+import { bestRow, type Row, rate, writtenPerUserByte } from './results.ts'
 import { LOADS, WORKLOADS } from './workloads.ts'
 
 /** In these the durable lmdb is the peer, in all others the one with noSync. */
@@ -40,37 +41,6 @@ export function renderSize(rows: readonly Row[], valueBytes: number): string {
     `\n### Values of ${title}: what it costs\n`,
     renderTable([title, ...engines], costs),
   ].join('\n')
-}
-
-/** The figures to reach, each with what was measured. */
-export function renderVerdicts(verdicts: readonly Verdict[]): string {
-  const lines = verdicts.map((verdict) => [
-    verdict.text,
-    `${verdict.atLeast ? '>=' : '<='} ${verdict.limit}`,
-    verdict.measured?.toFixed(2) ?? '-',
-    verdict.met ? 'met' : 'MISSED',
-  ])
-  return renderTable(['figure', 'limit', 'measured', ''], lines)
-}
-
-/** The special measurements. */
-export function renderSpecials(figures: readonly SpecialFigure[]): string {
-  const lines = figures.map(({ name, unit, value }) => [name, formatSpecial(unit, value)])
-  return renderTable(['measurement', 'value'], lines)
-}
-
-function formatSpecial(unit: string, value: number | null): string {
-  if (value === null) return '-'
-  if (unit === 'bytes') return `${(value / MIB).toFixed(1)} MiB`
-  return `${value.toFixed(value < 100 && !Number.isInteger(value) ? 2 : 0)} ${unit}`.trimEnd()
-}
-
-/** 12345 as `12.3 k`. */
-export function formatRate(perSecond: number): string {
-  if (perSecond >= 1e6) return `${(perSecond / 1e6).toFixed(2)} M`
-  if (perSecond >= 1e5) return `${(perSecond / 1e3).toFixed(0)} k`
-  if (perSecond >= 1e3) return `${(perSecond / 1e3).toFixed(1)} k`
-  return perSecond.toFixed(0)
 }
 
 /** The lines of a workload: bytes written, memory, pauses, the way, latencies. */
@@ -126,19 +96,4 @@ function costRows(
 
 function cell(row: Row | undefined, show: (row: Row) => string): string {
   return row === undefined ? '-' : show(row)
-}
-
-/** A Markdown table with aligned columns. */
-export function renderTable(
-  head: readonly string[],
-  lines: readonly (readonly string[])[],
-): string {
-  const widths = head.map((title, column) =>
-    Math.max(title.length, ...lines.map((line) => line[column]?.length ?? 0)),
-  )
-  const render = (cells: readonly string[]): string =>
-    `| ${cells.map((text, column) => text.padEnd(widths[column]!)).join(' | ')} |`
-  return [render(head), `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`]
-    .concat(lines.map(render))
-    .join('\n')
 }

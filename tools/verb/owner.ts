@@ -6,14 +6,14 @@
 import { execFileSync } from 'node:child_process'
 import fs from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
-import { IoError, WiscError } from '../lib/index.ts'
+import { IoError, WiscError } from '../../lib/index.ts'
 import {
   ControlClient,
   type ReadersAt,
   SilentOwnerError,
-} from '../lib/inspect/owner/control-client.ts'
-import { type StoreOwner, storeOwner } from '../lib/inspect/owner/store-owner.ts'
-import { InterruptedError, UsageError } from './terminal/exit-code.ts'
+} from '../../lib/inspect/owner/control-client.ts'
+import { type StoreOwner, storeOwner } from '../../lib/inspect/owner/store-owner.ts'
+import { InterruptedError, UsageError } from '../terminal/exit-code.ts'
 import type { VerbContext } from './verb.ts'
 import { inspectStore } from './with-store.ts'
 

@@ -5,7 +5,7 @@
  */
 import fs from 'node:fs'
 import path from 'node:path'
-import { toJson } from './terminal/escape.ts'
+import { toJson } from '../terminal/escape.ts'
 
 /** Larger files do not fit into one value. */
 export const FILE_BYTES_MAX: number = 2 ** 31 - 4096

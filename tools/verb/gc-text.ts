@@ -1,12 +1,12 @@
 /** Plans and reports of collections for people, and plans as JSON. */
-import type { CollectionFigures, CollectionPlan, CollectionReport } from '../lib/index.ts'
-import type { CollectionForecast } from '../lib/inspect/collection/forecast.ts'
-import { escapeText } from './terminal/escape.ts'
-import { deadAndPunched } from './terminal/garbage.ts'
-import type { Output } from './terminal/output.ts'
-import { type Column, formatFields, formatTable } from './terminal/table.ts'
-import { formatBytes, formatUnits } from './terminal/units.ts'
-import { formatSentence } from './terminal/wrap.ts'
+import type { CollectionFigures, CollectionPlan, CollectionReport } from '../../lib/index.ts'
+import type { CollectionForecast } from '../../lib/inspect/collection/forecast.ts'
+import { escapeText } from '../terminal/escape.ts'
+import { deadAndPunched } from '../terminal/garbage.ts'
+import type { Output } from '../terminal/output.ts'
+import { type Column, formatFields, formatTable } from '../terminal/table.ts'
+import { formatBytes, formatUnits } from '../terminal/units.ts'
+import { formatSentence } from '../terminal/wrap.ts'
 
 const COMPACTS =
   'gc compacts the tree first: what is hidden now is dead then, and counted so above.'

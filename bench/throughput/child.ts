@@ -1,9 +1,11 @@
 /**
  * The process of one engine at one value size: takes its job from the parent's message, sends every result.
  */
-import { DataSet } from './data-set.ts'
-import { createEngine } from './engines/create-engine.ts'
-import type { Job, WorkloadResult } from './results.ts'
+
+import { createEngine } from '../engines/create-engine.ts'
+import { DataSet } from '../harness/data-set.ts'
+import type { WorkloadResult } from '../harness/measure.ts'
+import type { Job } from './results.ts'
 import { runWorkloads } from './workloads.ts'
 
 // Without its parent a child has nobody to report to.

@@ -1,8 +1,8 @@
 /** Opens a store for one verb and closes it again, whatever happens. */
-import { type Options, open, type Store } from '../lib/index.ts'
-import { Attempts, openDamaged } from '../lib/inspect/owner/views.ts'
-import { escapeText } from './terminal/escape.ts'
-import { InterruptedError } from './terminal/exit-code.ts'
+import { type Options, open, type Store } from '../../lib/index.ts'
+import { Attempts, openDamaged } from '../../lib/inspect/owner/views.ts'
+import { escapeText } from '../terminal/escape.ts'
+import { InterruptedError } from '../terminal/exit-code.ts'
 import type { VerbContext } from './verb.ts'
 
 type Use<T> = (store: Store) => Promise<T>

@@ -6,9 +6,9 @@
  *   JSON   {"key":"...","value":"..."}; keyBase64 or valueBase64 in place of what is no UTF-8; with --hex keyHex
  *          and valueHex
  */
-import { encodedPieces, escapedPieces, jsonMember } from './terminal/escape.ts'
-import type { Output } from './terminal/output.ts'
-import { fitText, textWidth } from './terminal/text-width.ts'
+import { encodedPieces, escapedPieces, jsonMember } from '../terminal/escape.ts'
+import type { Output } from '../terminal/output.ts'
+import { fitText, textWidth } from '../terminal/text-width.ts'
 
 /** More is gathered to one write. */
 const WRITE_CHARACTERS = 64 * 1024

@@ -1,12 +1,12 @@
 /** What `wisc top` shows of a running store: figures of one moment, and rates since the one before. Pure. */
-import type { Stats } from '../lib/index.ts'
+import type { Stats } from '../../lib/index.ts'
+import { formatBar } from '../terminal/bar.ts'
+import { escapeText } from '../terminal/escape.ts'
+import { deadAndPunched } from '../terminal/garbage.ts'
+import type { Output } from '../terminal/output.ts'
+import { formatFields } from '../terminal/table.ts'
+import { formatBytes, formatCount, formatUnits } from '../terminal/units.ts'
 import { amplification } from './gc-text.ts'
-import { formatBar } from './terminal/bar.ts'
-import { escapeText } from './terminal/escape.ts'
-import { deadAndPunched } from './terminal/garbage.ts'
-import type { Output } from './terminal/output.ts'
-import { formatFields } from './terminal/table.ts'
-import { formatBytes, formatCount, formatUnits } from './terminal/units.ts'
 
 /** Each a second. */
 export interface Rates {

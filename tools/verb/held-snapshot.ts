@@ -6,8 +6,8 @@
  * still for a minute, as behind a pager, loses it.
  */
 
-import { WiscError } from '../lib/index.ts'
-import { type ControlClient, SilentOwnerError } from '../lib/inspect/owner/control-client.ts'
+import { WiscError } from '../../lib/index.ts'
+import { type ControlClient, SilentOwnerError } from '../../lib/inspect/owner/control-client.ts'
 import { findOwner, patienceMs } from './owner.ts'
 import type { VerbContext } from './verb.ts'
 

@@ -7,11 +7,18 @@
  */
 import fs from 'node:fs'
 import path from 'node:path'
-import { type DataSet, KEY_BYTES } from './data-set.ts'
-import type { Engine, Source } from './engines/engine.ts'
-import { measure, repeat, settle, timed } from './measure.ts'
+import type { Engine, Source } from '../engines/engine.ts'
+import { type DataSet, KEY_BYTES } from '../harness/data-set.ts'
+import {
+  measure,
+  repeat,
+  settle,
+  timed,
+  type Work,
+  type WorkloadResult,
+} from '../harness/measure.ts'
 import { READS, Reads } from './reads.ts'
-import type { Job, Work, WorkloadResult } from './results.ts'
+import type { Job } from './results.ts'
 
 /** Workloads that fill a store, in each of an engine's ways. */
 export const LOADS = ['fillrandom', 'overwrite', 'fillseq'] as const
@@ -127,7 +134,7 @@ async function fillSync(
   }
   let work: Pick<Work, 'operations' | 'seconds'>
   if (name === 'fillsync-main') {
-    const { isRawStore } = await import('./engines/raw.ts')
+    const { isRawStore } = await import('../engines/raw.ts')
     if (!isRawStore(store)) throw new Error('only the raw floor syncs on the main thread')
     const append = async (): Promise<void> => {
       store.append(data.value(next++, 0))

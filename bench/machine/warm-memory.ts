@@ -13,8 +13,8 @@ import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** From dist/bench/warm, where this file runs, to the source that is not compiled by tsc. */
-const SOURCE = fileURLToPath(new URL('../../../bench/warm/warm-memory.c', import.meta.url))
+/** From dist/bench/machine, where this file runs, to the source that is not compiled by tsc. */
+const SOURCE = fileURLToPath(new URL('../../../bench/machine/warm-memory.c', import.meta.url))
 /** Shares of the available memory: the kernel's defaults for its limits of dirty pages. */
 const DIRTY_LIMITS = [
   ['dirty', 0.2],

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import fs from 'node:fs'
 import { createInterface } from 'node:readline'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { InterruptedError, UsageError } from './terminal/exit-code.ts'
+import { InterruptedError, UsageError } from '../terminal/exit-code.ts'
 
 const STDIN = 0
 const READ_BYTES_MAX = 1024 * 1024 * 1024
