@@ -14,6 +14,7 @@ import { attempt, runChild } from './harness/children.ts'
 import { formatRate, renderVerdicts } from './harness/markdown.ts'
 import type { WorkloadResult } from './harness/measure.ts'
 import { LoopExt4 } from './machine/loop-ext4.ts'
+import { WarmMemory } from './machine/warm-memory.ts'
 import { renderSpecials, type SpecialFigure } from './special/figures.ts'
 import { runSpecial } from './special/specials.ts'
 import { judgeSteady } from './steady/goals.ts'
@@ -26,7 +27,6 @@ import { judge } from './targets.ts'
 import { bestRow, type Job, type Row, rate } from './throughput/results.ts'
 import { renderSize } from './throughput/table.ts'
 import { LOADS } from './throughput/workloads.ts'
-import { WarmMemory } from './machine/warm-memory.ts'
 
 const CHILD = new URL('./throughput/child.js', import.meta.url)
 

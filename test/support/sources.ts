@@ -30,11 +30,12 @@ function importsOf(name: string, code: string): string[] {
     ...code.matchAll(/\bnew URL\(\s*'([^']+)',\s*import\.meta\.url/g),
   ].map((match) => match[1]!)
   return specifiers.flatMap((specifier) => {
-    const target = specifier.startsWith('#dist/')
-      ? specifier.slice('#dist/'.length)
+    const target = specifier.startsWith('#')
+      ? specifier
       : path.posix.join(path.posix.dirname(name), specifier)
     const isOurs = /^[.#]/.test(specifier) && /\.(ts|js|mjs)$/.test(specifier)
-    return isOurs ? [target.replace(/\.js$/, '.ts')] : []
+    // What is compiled stands for its source.
+    return isOurs ? [target.replace(/^(#|\.\.\/)?dist\//, '').replace(/\.js$/, '.ts')] : []
   })
 }
 
