@@ -1,8 +1,8 @@
-/** The pages about the code: what they name is there, and their lines are short. */
+/** The pages: what they name of the code is there, their lines are short; the README names all that its types have. */
 import fs from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { SOURCES } from './support/sources.ts'
+import { fieldsOf, SOURCES } from './support/sources.ts'
 
 const ROOT = path.dirname(import.meta.dirname)
 const COLUMNS_MAX = 120
@@ -59,5 +59,66 @@ describe('pages', () => {
         .map((file) => `${name}: ${file}`),
     )
     expect(missing).toEqual([])
+  })
+})
+
+describe('README', () => {
+  const text = fs.readFileSync(path.join(ROOT, 'README.md'), 'utf8')
+
+  /** The rows below a line that begins a table, as their cells. */
+  function rowsBelow(head: string): string[][] {
+    const rows = text.split(`\n${head}\n`)[1]!.split('\n\n')[0]!.split('\n').slice(1)
+    return rows
+      .map((row) => row.split('|').map((cell) => cell.trim()))
+      .map((row) => row.slice(1, -1))
+  }
+
+  /** The names in `{ a, b() }`, without the calls. */
+  function namesIn(braces: string): string[] {
+    return [...braces.matchAll(/(\w+)(\()?/g)]
+      .flatMap(([, name, call]) => (call ? [] : name!))
+      .sort()
+  }
+
+  test('has a row for each event, with all that its payload has', () => {
+    const rows = rowsBelow('| event | payload |')
+    const events = SOURCES.find(({ name }) => name === 'lib/contract/events.ts')!.code
+    const types = [...events.matchAll(/^ {2}(\w+): \[\w+: (\w+)\]$/gm)].map(([, name, type]) => [
+      name!,
+      type!,
+    ])
+    expect(rows.map(([name]) => name)).toEqual(types.map(([name]) => `\`${name}\``))
+    expect(types.length).toBeGreaterThan(4)
+    for (const [i, [name, type]] of types.entries()) {
+      const payload = /^`\{ (.*?) \}`/.exec(rows[i]![1]!)
+      if (!type!.endsWith('Event')) expect(payload, name).toBeNull()
+      else expect(namesIn(payload![1]!), name).toEqual(fieldsOf(type!))
+    }
+  })
+
+  test('has a row for each option', () => {
+    const rows = rowsBelow('| option | default | |')
+    const names = rows
+      .flatMap(([name]) => [...name!.matchAll(/[\w.]+/g)].map(([one]) => one))
+      .sort()
+    const collector = fieldsOf('CollectorOptions').map((name) => `collector.${name}`)
+    const own = fieldsOf('Options').filter((name) => name !== 'collector')
+    expect(names).toEqual([...own, ...collector].sort())
+    const tree = rows.find(([name]) => name === '`tree`')![2]!
+    expect([...tree.matchAll(/`(\w+)`/g)].map((match) => match[1]).sort()).toEqual(
+      fieldsOf('TreeTuning'),
+    )
+  })
+
+  test.each([
+    [/`put\(key, value, \{ (.*?) \}\?\)`/, 'WriteOptions'],
+    [/`getSync`.*?\{ (.*?) \}\?/, 'ReadOptions'],
+    [/`entries`, `keys`, `values` \(`\{ (.*?) \}\?`\)/, 'RangeOptions'],
+    [/`snapshot\(\)` \|[^|]*?`\{ (.*?) \}`/, 'Snapshot'],
+    [/`compact\(range\?, \{ (.*?) \}\?\)`/, 'SignalOptions'],
+    [/`planCollection` and `collect` take `\{ (.*?) \}`/, 'CollectOptions'],
+    [/`verify\(\{ (.*?) \}\?\)`/, 'VerifyOptions'],
+  ])('says what a call takes or gives: %s is %s', (phrase, type) => {
+    expect(namesIn(phrase.exec(text)![1]!)).toEqual(fieldsOf(type))
   })
 })

@@ -121,8 +121,8 @@ export interface RecordHeader {
 }
 
 /**
- * The header at `at`, or undefined if its lengths are impossible: above the limits or past `available` bytes.
- * Nothing is proved yet.
+ * The header at `at`, or undefined if its lengths are impossible: above the limits, past `available` bytes, or against
+ * each other (whatever kind and flags are, a value without a codec is as long as it was given). Nothing is proved yet.
  */
 export function readRecordHeader(
   bytes: Uint8Array,
@@ -136,6 +136,8 @@ export function readRecordHeader(
   const codec = bytes[at + 9]!
   const optionBytes = bytes[at + OPTION_BYTES_AT]!
   const rawLength = readU64(bytes, at + 32)
+  if (codec === CODEC_NONE && rawLength !== storedLength) return undefined
+  if (bytes[at + 8] === RECORD_KIND.delete && storedLength > 0) return undefined
   const headBytes =
     RECORD_HEADER_BYTES + optionBytes + sumBytes(codec, storedLength, rawLength) + keyLength
   const sequence = readU64(bytes, at + 16)
@@ -232,7 +234,8 @@ export function checkPointedRecord(
   }
   // Codec and flags: the whole header has to be proved before anybody acts on them.
   if (readU32(bytes, at + 8) !== RECORD_KIND.put) return 'record is not plain'
-  if (storedLength > VALUE_CHUNK_BYTES || readU64(bytes, at + 32) !== storedLength) {
+  if (readU64(bytes, at + 32) !== storedLength) return 'record has impossible lengths'
+  if (storedLength > VALUE_CHUNK_BYTES) {
     return proveRecord(bytes, at, readRecordHeader(bytes, at, length)!)
   }
   const stored = readU32(bytes, at + 4) ^ readU32(bytes, at)

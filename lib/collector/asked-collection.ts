@@ -63,7 +63,6 @@ class AskedRun {
   readonly #control: StepControl
   readonly #done: CollectedStep[] = []
   readonly #failed: FailedStep[] = []
-  #bytesWritten = 0
   #steps = 0
   /** A rewrite found no space: what is left is to be had without copying. */
   #isFull = false
@@ -81,13 +80,10 @@ class AskedRun {
     else await this.#runUntilTarget()
     await this.#collector.store.unlinker.ended()
     this.#tell('done')
-    const { bytesFreed, bytesCopied } = this.#sums()
     return {
       steps: this.#done,
       failed: this.#failed,
-      bytesFreed,
-      bytesCopied,
-      bytesWritten: this.#bytesWritten,
+      ...this.#sums(),
       before,
       after: this.#figures(),
     }
@@ -190,10 +186,7 @@ class AskedRun {
       this.#checkSignal()
       this.#tell(step.action)
       try {
-        const done = await this.#collector.actor.execute(step, 'asked', this.#control)
-        const { action, files, bytesFreed, bytesCopied, ms } = done
-        this.#bytesWritten += done.bytesWritten
-        this.#done.push({ action, files, bytesFreed, bytesCopied, ms })
+        this.#done.push(await this.#collector.actor.execute(step, 'asked', this.#control))
       } catch (error) {
         this.#stepFailed(step.action, stepNumbers(step), toWiscError(error))
       }
@@ -226,14 +219,14 @@ class AskedRun {
     return collectionFigures(this.#collector.store.space.measure())
   }
 
-  #sums(): { bytesFreed: number; bytesCopied: number } {
-    let bytesFreed = 0
-    let bytesCopied = 0
+  #sums(): Pick<CollectionReport, 'bytesFreed' | 'bytesCopied' | 'bytesWritten'> {
+    const sums = { bytesFreed: 0, bytesCopied: 0, bytesWritten: 0 }
     for (const step of this.#done) {
-      bytesFreed += step.bytesFreed
-      bytesCopied += step.bytesCopied
+      sums.bytesFreed += step.bytesFreed
+      sums.bytesCopied += step.bytesCopied
+      sums.bytesWritten += step.bytesWritten
     }
-    return { bytesFreed, bytesCopied }
+    return sums
   }
 
   #tell(phase: CollectionProgress['phase']): void {

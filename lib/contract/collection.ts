@@ -67,7 +67,10 @@ export interface CollectedStep {
   /** Numbers of the files that were taken, or of the segments that were forgotten. */
   readonly files: readonly number[]
   readonly bytesFreed: number
+  /** Bytes of records. */
   readonly bytesCopied: number
+  /** Bytes of new files. */
+  readonly bytesWritten: number
   readonly ms: number
 }
 

@@ -7,7 +7,6 @@
 import { SlabAllocator } from '../../vlog/read/slab.ts'
 import { copyBytes } from '../base/bytes.ts'
 import type { Sequence } from '../base/ids.ts'
-import { storedBytes } from '../base/record-size.ts'
 import { throwIfAborted } from '../contract/arguments.ts'
 import type { ReadOptions, ValueStat } from '../contract/types.ts'
 import { Lookup } from '../state/tree-reader.ts'
@@ -185,16 +184,19 @@ export class PointReads {
   }
 }
 
-/** Size and place of a value, or undefined if the key has none. Nothing is read but the tree. */
+/**
+ * Size and place of a value, or undefined if the key has none. Read are the tree and the head of a record: the length
+ * of a pointer counts what a newer version may have put in front of the value, too.
+ */
 function valueStat(
-  { tree }: ReadingEngine,
+  { tree, values }: ReadingEngine,
   key: Uint8Array,
   sequence: Sequence,
 ): ValueStat | undefined {
   const found = new Lookup()
   if (!tree.find(key, sequence, found)) return undefined
   const inline = found.kind === KIND.inline
-  const size = inline ? found.valueEnd - found.valueStart : storedBytes(found.length, key.length)
+  const size = inline ? found.valueEnd - found.valueStart : values.readHead(found).storedLength
   return {
     size,
     storedSize: size,

@@ -122,6 +122,6 @@ function verifyPointer(
     throw new CorruptionError(segmentName(cursor.segment), cursor.offset, reason)
   }
   if (deep) return engine.values.read(cursor).length
-  engine.values.checkHead(cursor)
+  engine.values.readHead(cursor)
   return 0
 }

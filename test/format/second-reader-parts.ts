@@ -145,7 +145,7 @@ export function readHead(bytes: Buffer): Head {
   must(bytes.length >= 40, 'record: cut off')
   const [kind, codec, keyLength] = [bytes[8]!, bytes[9], bytes.readUIntLE(12, 3)]
   const [valueLength, rawLength] = [u64(bytes, 24), u64(bytes, 32)]
-  // F-V10: whatever kind, codec and flags are.
+  // F-V24: whatever kind, codec and flags are.
   const pieces = codec === 0 ? chunksOf(valueLength) : Math.ceil(chunksOf(rawLength) / 511)
   const valueAt = 40 + bytes[15]! + 4 * (pieces - 1) + keyLength
   must(keyLength <= 65536 && valueAt + valueLength <= bytes.length, 'record: lengths')

@@ -13,9 +13,19 @@ import type { Store } from '#dist/lib/store/store.js'
 import type { DiskImage } from '../support/files/disk-model.ts'
 import { FaultFileSystem } from '../support/files/fault-file-system.ts'
 import { temporaryDirectory } from '../support/files/temporary-directory.ts'
+import { proveAgain } from '../support/parts/changed-record.ts'
 import { seededRandom } from '../support/random.ts'
 import { readDatabase } from './second-reader.ts'
-import { Files, type Half, type Planted, type ReaderName, UNKNOWN_PARTS } from './unknown-parts.ts'
+import {
+  Files,
+  type Half,
+  type Planted,
+  RECORD_PLACES,
+  type ReaderName,
+  recordPart,
+  UNKNOWN_PARTS,
+  type UnknownPart,
+} from './unknown-parts.ts'
 
 const OPTIONS: Options = {
   workers: 0,
@@ -75,7 +85,10 @@ function open(fileSystem: FaultFileSystem, readOnly: boolean): Promise<Store> {
 async function contents(store: Store): Promise<Model> {
   const found = new Map<string, Buffer>()
   for await (const [key, value] of store.entries()) found.set(key.toString(), value)
-  for (const [key, value] of found) expect((await store.get(key))?.equals(value), key).toBe(true)
+  for (const [key, value] of found) {
+    expect((await store.get(key))?.equals(value), key).toBe(true)
+    expect((await store.stat(key))?.size, key).toBe(value.length)
+  }
   return found
 }
 
@@ -150,7 +163,7 @@ function hexOf({ files }: DiskImage): Record<string, string> {
   return Object.fromEntries(kept.map(([name, bytes]) => [name, Buffer.from(bytes).toString('hex')]))
 }
 
-function planted(part: (typeof UNKNOWN_PARTS)[number], half: Half): [FaultFileSystem, Planted] {
+function planted(part: UnknownPart, half: Half): [FaultFileSystem, Planted] {
   const files = new Files(image)
   const place = part.plant(files, half)
   return [new FaultFileSystem({}, files.image), place]
@@ -220,6 +233,39 @@ describe.each(UNKNOWN_PARTS)('$name', (part) => {
       expect(fileSystem.list('/db'), `${name}: nothing is set aside`).not.toContain('lost')
     }
   })
+})
+
+/** Lengths against F-V10 in records that prove themselves and lie below the checkpoint: no version writes such. */
+const IMPOSSIBLE_PARTS: readonly UnknownPart[] = RECORD_PLACES.slice(2).flatMap((place) =>
+  [1, -1].map((more) =>
+    recordPart(
+      `a raw length ${more > 0 ? 'above' : 'below'} the stored one`,
+      ['refuse'],
+      place,
+      (bytes, at) => {
+        bytes.writeUIntLE(bytes.readUIntLE(at + 24, 6) + more, at + 32, 6)
+        proveAgain(bytes, at)
+        return undefined
+      },
+    ),
+  ),
+)
+
+test.each(IMPOSSIBLE_PARTS)('F-V10: $name is damage', async (part) => {
+  for (const name of READER_NAMES) {
+    const [fileSystem, { file }] = planted(part, 'refuse')
+    const reading = READERS[name](fileSystem)
+    // Salvage goes on without it.
+    if (name === 'salvage') expect((await reading).size).toBe(model.size - 1)
+    else if (name === 'second') await expect(reading).rejects.toThrow('record: length')
+    else {
+      const error = {
+        code: 'WISC_CORRUPTION',
+        message: expect.stringMatching(name === 'dump' ? '' : file),
+      }
+      await expect(reading, name).rejects.toMatchObject(error)
+    }
+  }
 })
 
 /** What the calls of `newerVersion` in a source say, without figures. */

@@ -152,7 +152,7 @@ interface RecordPlace {
   readonly kind: number
 }
 
-const RECORD_PLACES: readonly RecordPlace[] = [
+export const RECORD_PLACES: readonly RecordPlace[] = [
   // The last one of the log: nothing behind it would tell that it is no torn tail.
   { name: "of the log's last record", key: 'tail/9', kind: 3 },
   { name: 'of a record in the log', key: 'tail/1', kind: 3 },
@@ -169,7 +169,7 @@ const RECORD_PLACES: readonly RecordPlace[] = [
 ]
 
 /** @param change gets the file and where the record begins in it; returns the value that is left, if it is another */
-function recordPart(
+export function recordPart(
   what: string,
   halves: readonly Half[],
   place: RecordPlace,

@@ -67,3 +67,15 @@ export function findCycle(
   }
   return undefined
 }
+
+/** What an interface of the store's face has, with what it inherits, sorted. Methods are left out. */
+export function fieldsOf(type: string): string[] {
+  const declared = new RegExp(
+    `^export interface ${type} (?:extends (\\w+) )?\\{\\n([^]*?)^\\}`,
+    'm',
+  )
+  const found = SOURCES.find(({ name, code }) => name.startsWith('lib/') && declared.test(code))
+  const [, base, body] = declared.exec(found!.code)!
+  const own = [...body!.matchAll(/^ {2}(?:readonly )?(\w+)\??:/gm)].map((match) => match[1]!)
+  return [...(base === undefined ? [] : fieldsOf(base)), ...own].sort()
+}

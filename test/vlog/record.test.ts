@@ -17,7 +17,7 @@ import {
   writeRecordHead,
 } from '#dist/vlog/record.js'
 import { chunkSumBytes, sumBytes, VALUE_CHUNK_BYTES } from '#dist/vlog/value-chunks.js'
-import { addOption } from '../support/parts/changed-record.ts'
+import { addOption, proveAgain } from '../support/parts/changed-record.ts'
 import { bytesOf } from '../support/parts/log-segments.ts'
 
 const SEQUENCE = 2 ** 40 + 7
@@ -210,9 +210,25 @@ describe('a header with impossible lengths is none:', () => {
     ['a value above 48 bits', (bytes) => writeU64(bytes, 24, 2 ** 48)],
     ['a value above 53 bits', (bytes) => bytes.fill(0xff, 24, 32)],
     ['a value that passes the bytes that are left', (bytes) => writeU64(bytes, 24, 51)],
+    ['a value of another length than it was given with', (bytes) => writeU64(bytes, 32, 51)],
+    ['a delete with a value', (bytes) => (bytes[8] = RECORD_KIND.delete)],
     ['a sequence above 53 bits', (bytes) => bytes.fill(0xff, 16, 24)],
   ])('%s', (_, change) => {
     expect(damaged(change)).toBeUndefined()
+  })
+
+  test('also through its pointer, though it proves itself', () => {
+    for (const length of [50, VALUE_CHUNK_BYTES + 1]) {
+      const key = bytesOf(5)
+      const bytes = Buffer.from(makeRecord(key, bytesOf(length)))
+      writeU64(bytes, 32, length - 1)
+      proveAgain(bytes, 0)
+      const bad = check(bytes, key)
+      expect(bad).toBe('record has impossible lengths')
+      const pointer = { keyBytes: key, keyStart: 0, keyEnd: 5, sequence: SEQUENCE, segment: 1 }
+      const request = { ...pointer, offset: 0, length: bytes.length }
+      expect(pointedValue(bytes, 0, bytes.length, request, bad!)).toBe(bad)
+    }
   })
 
   test('fewer bytes than a header has', () => {

@@ -185,7 +185,8 @@ class RecordCopy {
       readU32(bytes, at + 8) !== RECORD_KIND.put ||
       readU32(bytes, at + 12) !== keyLength ||
       readU64(bytes, at + 16) !== sequence ||
-      readU64(bytes, at + 24) !== storedLength
+      readU64(bytes, at + 24) !== storedLength ||
+      readU64(bytes, at + 32) !== storedLength
     ) {
       return false
     }

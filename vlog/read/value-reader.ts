@@ -23,6 +23,7 @@ import {
   isPointed,
   pointedValue,
   proveRecordHead,
+  type RecordHeader,
   type RecordPointer,
   readRecordHeader,
   recordHeadBytes,
@@ -143,8 +144,11 @@ export class ValueReader {
     return value(request, bytes, at, got)
   }
 
-  /** Checks that a record's header is the one that was asked for, without reading the value. */
-  checkHead(asked: ValueRequest): void {
+  /**
+   * The header of a record, without reading the value.
+   * @throws CorruptionError if it is not exactly the one that was asked for
+   */
+  readHead(asked: ValueRequest): RecordHeader {
     const request = this.#locate(asked)
     const { keyStart, keyEnd, offset, length } = request
     const most = recordHeadBytes(keyEnd - keyStart, length) + OPTION_BYTES_MAX
@@ -160,6 +164,7 @@ export class ValueReader {
     if (header.length !== length || !isPointed(bytes, 0, header, request)) {
       throw damaged(request, 'record is not the one its pointer names')
     }
+    return header
   }
 
   /** The value, read at once if that is likely to be fast, else through the thread pool. */

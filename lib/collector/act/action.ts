@@ -71,8 +71,6 @@ export interface StepResult {
   readonly bytesCopied: number
   /** Bytes of relocations that were written. */
   readonly bytesWritten: number
-  /** Punched, those of earlier times included. */
-  readonly holes: number
   /** The platform refused to make holes. */
   readonly holesRefused: boolean
 }
@@ -82,6 +80,5 @@ export const NOTHING_DONE: StepResult = {
   bytesFreed: 0,
   bytesCopied: 0,
   bytesWritten: 0,
-  holes: 0,
   holesRefused: false,
 }

@@ -61,7 +61,7 @@ export class Actor {
     step: CollectionStep,
     reason: 'space' | 'asked',
     control: StepControl,
-  ): Promise<StepResult & CollectedStep> {
+  ): Promise<CollectedStep> {
     const began = performance.now()
     const result = await this.#act(step, control).catch((error: unknown) => {
       // Whoever asked for the step: nothing more may become durable.
@@ -77,8 +77,9 @@ export class Actor {
     // What ran beside another step counts once.
     this.#pace.reclaimed(result.bytesFreed, now - Math.max(began, this.#endedAt))
     this.#endedAt = now
-    const { action } = step
-    const done = { ...result, action, files: stepNumbers(step), ms }
+    const { bytesFreed, bytesCopied, bytesWritten } = result
+    const files = stepNumbers(step)
+    const done = { action: step.action, files, bytesFreed, bytesCopied, bytesWritten, ms }
     emitSafely(this.#store.context.events, 'collection', { reason, ...done })
     return done
   }

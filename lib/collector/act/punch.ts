@@ -69,10 +69,10 @@ export async function punch(
       minimumHoleBytes: HOLE_BYTES_MIN,
     }
     const result = await runner.run(job, control)
-    const { bytesFreed, supported, hasOtherNames, holes, liveBytes } = result
+    const { bytesFreed, supported, hasOtherNames, liveBytes } = result
     if (hasOtherNames) space.noteNames(number)
     else if (supported) referencedBytes = liveBytes
-    return { ...NOTHING_DONE, bytesFreed, holes, holesRefused: !supported }
+    return { ...NOTHING_DONE, bytesFreed, holesRefused: !supported }
   } finally {
     pin.release()
     space.notePunched(number, referencedBytes)

@@ -102,8 +102,12 @@ test.each([
   expect(violationsOf(toy).violations.length, replayHint(seed)).toBeGreaterThan(0)
 })
 
-/** CURRENT is switched by rename; the file that it named before is unlinked after. */
-function switchCurrent(fileSystem: FaultFileSystem, syncBeforeUnlink: boolean): void {
+/** CURRENT is switched by rename; the file that it named before is unlinked after. `renamed` is called in between. */
+function switchCurrent(
+  fileSystem: FaultFileSystem,
+  syncBeforeUnlink: boolean,
+  renamed: () => void = () => undefined,
+): void {
   const writeFile = (path: string, text: string): void => {
     const file = fileSystem.open(path, 'create')
     file.write(Buffer.from(text), 0, text.length, 0)
@@ -118,6 +122,7 @@ function switchCurrent(fileSystem: FaultFileSystem, syncBeforeUnlink: boolean): 
   fileSystem.syncDirectory('/')
   writeFile('/CURRENT.tmp', '/two')
   fileSystem.rename('/CURRENT.tmp', '/CURRENT')
+  renamed()
   if (syncBeforeUnlink) fileSystem.syncDirectory('/')
   fileSystem.unlink('/one')
   fileSystem.syncDirectory('/')
@@ -143,6 +148,14 @@ test('I5: unlinking before the rename is durable is caught, by the states and by
   switchCurrent(wrong, false)
   expect(brokenSwitches(wrong)).toBeGreaterThan(0)
   expect(wrong.violations.join()).toContain('unlink before a rename is durable')
+})
+
+test('I5: BALLAST may go before a rename is durable, for neither CURRENT needs it', () => {
+  const fileSystem = new FaultFileSystem()
+  fileSystem.open('/BALLAST', 'create').close()
+  switchCurrent(fileSystem, true, () => fileSystem.unlink('/BALLAST'))
+  expect(brokenSwitches(fileSystem)).toBe(0)
+  expect(fileSystem.violations).toEqual([])
 })
 
 test('a sync covers what was complete when it began, nothing more', async () => {

@@ -211,11 +211,9 @@ export class FaultFileSystem implements FileSystem {
     const given = this.#enter('write', path, bytes.length)
     if (this.#killed) throw new IoError('write', path, 'EIO')
     if (file.writesInFlight > 0) this.#violate(`two writes to one file at a time path=${path}`)
-    if (position !== file.content.size) {
-      this.#violate(
-        `write not at the end path=${path} position=${position} size=${file.content.size}`,
-      )
-    }
+    const { size } = file.content
+    if (position !== size)
+      this.#violate(`write not at the end path=${path} position=${position} size=${size}`)
     const room = Math.max(0, this.capacityBytes - usedBytes(this.#disk))
     const full = room < bytes.length ? { errno: 'ENOSPC', partialBytes: room } : undefined
     const fault = given ?? full
@@ -266,9 +264,10 @@ export class FaultFileSystem implements FileSystem {
     }
   }
 
-  /** Whether a rename in the directory of a file may still be lost. */
+  /** Whether a rename in the directory of a file may still be lost, so that the file may still be in use. */
   #renamePending(path: string): boolean {
-    return (this.#renamesPending.get(this.#parent(path, 'rename').directory) ?? 0) > 0
+    const { directory } = this.#parent(path, 'rename')
+    return (this.#renamesPending.get(directory) ?? 0) > 0 && !isBallast(path)
   }
 
   #beginSync(path: string, { node }: VisibleFile): () => void {

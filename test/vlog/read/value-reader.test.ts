@@ -104,7 +104,7 @@ describe('read', () => {
     const reader = readerOf(fileSystem)
     for (const [i, one] of requests.entries()) {
       expect(Buffer.compare(reader.read(one), values[i]!), `value ${i}`).toBe(0)
-      reader.checkHead(one)
+      reader.readHead(one)
     }
   })
 
@@ -119,7 +119,7 @@ describe('read', () => {
   ])('I8: refuses %s, with the place', (_, change) => {
     const { fileSystem, requests } = store([100, 100])
     const wrong = { ...requests[0]!, ...change }
-    for (const read of ['read', 'checkHead'] as const) {
+    for (const read of ['read', 'readHead'] as const) {
       const error = catchError(() => readerOf(fileSystem)[read](wrong))
       expect(error).toBeInstanceOf(CorruptionError)
       expect(error).toMatchObject({ file: `00000${wrong.segment}.vlog` })
@@ -138,7 +138,7 @@ describe('read', () => {
       )
       // The value's checksum is not a part of the head.
       if (i >= offset + 8 && i < offset + length - 200) {
-        expect(() => readerOf(fileSystem).checkHead(requests[0]!)).toThrow(CorruptionError)
+        expect(() => readerOf(fileSystem).readHead(requests[0]!)).toThrow(CorruptionError)
       }
       bytes[i]! ^= 2
     }
