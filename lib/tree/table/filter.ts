@@ -36,7 +36,8 @@ export function buildFilter(hashes: Uint32Array, count: number, bitsPerKey: numb
     let hash = hashes[k]!
     let step = deriveHash(hash)
     for (let i = 0; i < probes; i++) {
-      const bit = hash % bits
+      // hash mod bits, exact for 32-bit integers: compilers make a remainder of doubles of %, at four times the cost.
+      const bit = hash - Math.floor(hash / bits) * bits
       filter[1 + (bit >>> 3)]! |= 1 << (bit & 7)
       hash = (hash + step) >>> 0
       step = (step + i) >>> 0
