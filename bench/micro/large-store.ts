@@ -183,7 +183,11 @@ function measureLooks(): void {
       writtenEnd: () => 0,
     })
   const state = (putLimitBytes: number): LookState => ({
-    rules: planningRules({ segmentBytes: SEGMENT_BYTES }, version, 1.3, true),
+    rules: planningRules(
+      { segmentBytes: SEGMENT_BYTES, punchHoles: true, prefer: 'balanced' },
+      version,
+      1.3,
+    ),
     putLimitBytes,
     unflushedBytes: 0,
     running: { count: 0, busyFiles: new Set(), diskBytesAfter: (bytes) => bytes },

@@ -36,7 +36,7 @@ export function planCollection(
     await collector.store.unlinker.ended()
     const { plan } = await makePlan(
       collector.store,
-      collector.actor.rules(options.target),
+      collector.actor.askedRules(options.target),
       options,
       control(options, signal),
       (file, error) => collector.actor.blame([file], error),
@@ -138,7 +138,7 @@ class AskedRun {
 
   #plan(): Promise<MadePlan> {
     const options = this.#rest()
-    const rules = this.#collector.actor.rules(options.target)
+    const rules = this.#collector.actor.askedRules(options.target)
     return makePlan(this.#collector.store, rules, options, this.#control, (file, error) =>
       this.#stepFailed('punch', [file], error),
     )

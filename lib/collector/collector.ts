@@ -182,7 +182,7 @@ export class Collector {
   #lookState(isQuiet: boolean): LookState {
     const { context, memtables, compactions, health } = this.store
     return {
-      rules: this.actor.rules(context.options.collector.targetSpaceAmplification),
+      rules: this.actor.ownRules(context.options.collector.targetSpaceAmplification),
       putLimitBytes: this.#bound.putLimitBytes,
       lack: health.diskLack(),
       unflushedBytes: memtables.logBytes,

@@ -77,6 +77,6 @@ export function viewRules(
   { options, version }: ReadingEngine,
   targetSpaceAmplification: number,
 ): PlanningRules {
-  const { punchHoles } = options.collector
-  return planningRules(options, version, targetSpaceAmplification, punchHoles)
+  const settings = { ...options.collector, segmentBytes: options.segmentBytes }
+  return planningRules(settings, version, targetSpaceAmplification)
 }

@@ -21,6 +21,9 @@ export interface TreeTuning {
   readonly filterBitsPerKey?: number
 }
 
+/** What taking space back should spare: time, or bytes that are written. */
+export type CollectorPreference = 'speed' | 'endurance' | 'balanced'
+
 /** How space comes back. The defaults keep it within 1.3 times the live bytes and two segments. */
 export interface CollectorOptions {
   /** False: nothing is reclaimed unless `collect` is called. Default true. */
@@ -36,6 +39,11 @@ export interface CollectorOptions {
   readonly bytesPerSecond?: number
   /** Free the blocks of large dead values where they lie, where the platform can. Default true. */
   readonly punchHoles?: boolean
+  /**
+   * What holes and copies are weighed by, beside the time that they take: 'speed' by nothing else, 'endurance' by the
+   * bytes that a copy writes, nearly alone. Default 'balanced'.
+   */
+  readonly prefer?: CollectorPreference
 }
 
 /** Options of {@link open}. All sizes are in bytes. */
@@ -99,6 +107,7 @@ export interface ResolvedCollectorOptions {
   readonly maxBytesOnDisk: number | undefined
   readonly bytesPerSecond: number | undefined
   readonly punchHoles: boolean
+  readonly prefer: CollectorPreference
 }
 
 /** All options, with their defaults. */
@@ -220,7 +229,10 @@ const COLLECTOR_NAMES = [
   'maxBytesOnDisk',
   'bytesPerSecond',
   'punchHoles',
+  'prefer',
 ] as const
+
+const PREFERENCES: readonly CollectorPreference[] = ['speed', 'endurance', 'balanced']
 
 function collectorOptions(value: unknown): ResolvedCollectorOptions {
   const given = plainObject(value === undefined ? {} : value, 'options.collector')
@@ -235,7 +247,16 @@ function collectorOptions(value: unknown): ResolvedCollectorOptions {
     maxBytesOnDisk: optionalBytes('collector.maxBytesOnDisk', given['maxBytesOnDisk'], MIB),
     bytesPerSecond: optionalBytes('collector.bytesPerSecond', given['bytesPerSecond'], 4096),
     punchHoles: boolean('collector.punchHoles', given['punchHoles'], true),
+    prefer: preference(given['prefer']),
   }
+}
+
+function preference(value: unknown): CollectorPreference {
+  if (value === undefined) return 'balanced'
+  const found = PREFERENCES.find((known) => known === value)
+  if (found) return found
+  const known = "'speed', 'endurance' or 'balanced'"
+  throw invalidArgument(`collector.prefer must be ${known}, not ${shown(value)}`)
 }
 
 const DEFAULT_TARGET = 1.3

@@ -11,6 +11,7 @@
  */
 import type { Sequence } from '../base/ids.ts'
 import type { CollectionPlan, CollectionReport } from '../contract/collection.ts'
+import type { CollectorPreference } from '../contract/options.ts'
 import type { SegmentInfo } from '../contract/types.ts'
 import type { Stats } from '../reports/stats.ts'
 
@@ -41,6 +42,7 @@ export interface OwnerFacts {
   readonly targetSpaceAmplification: number
   readonly segmentBytes: number
   readonly punchHoles: boolean
+  readonly prefer: CollectorPreference
 }
 
 /** The requests, with what they give. Numbers that JSON does not know are null. */

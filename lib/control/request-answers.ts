@@ -72,7 +72,7 @@ const ANSWERS: { readonly [Name in ControlRequestName]: Answer<Name> } = {
   owner: (_store, { options, engine }) => {
     refuseUnknown(options, [], 'owner')
     const { segmentBytes, collector } = engine.options
-    const { enabled, targetSpaceAmplification, punchHoles } = collector
+    const { enabled, targetSpaceAmplification, punchHoles, prefer } = collector
     const isOn = engine.collector.isPaused ? 'paused' : 'on'
     return {
       pid: process.pid,
@@ -80,6 +80,7 @@ const ANSWERS: { readonly [Name in ControlRequestName]: Answer<Name> } = {
       targetSpaceAmplification,
       segmentBytes,
       punchHoles,
+      prefer,
     }
   },
   hold: (_store, { options, engine, held, signal }) => {

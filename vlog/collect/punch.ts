@@ -28,6 +28,9 @@ interface PunchedHoles {
   readonly hasOtherNames: boolean
   /** By which its blocks became fewer. */
   readonly bytesFreed: number
+  /** Calls, and the time that they took. */
+  readonly holesMade: number
+  readonly holeMs: number
 }
 
 export interface PunchResult extends PunchedHoles {
@@ -70,15 +73,20 @@ export function* punchHoles(
     const { allocated } = file.stat()
     let supported = true
     let hasOtherNames = false
-    for (let next = 0; next < holes.length; yield 0) {
+    let holeMs = 0
+    let next = 0
+    for (; next < holes.length; yield 0) {
       hasOtherNames = file.stat().links !== 1
       if (hasOtherNames) break
-      next = punchSome(file, holes, next)
-      supported = next >= 0
+      const before = performance.now()
+      const end = punchSome(file, holes, next)
+      holeMs += performance.now() - before
+      supported = end >= 0
       if (!supported) break
+      next = end
     }
     const bytesFreed = Math.max(0, allocated - file.stat().allocated)
-    return { supported, hasOtherNames, bytesFreed }
+    return { supported, hasOtherNames, bytesFreed, holesMade: next / 2, holeMs }
   } finally {
     file.close()
   }

@@ -43,6 +43,8 @@ export interface RewriteResult {
   readonly relocation: BuiltRelocation | undefined
   readonly bytesRead: number
   readonly bytesWritten: number
+  /** How long reading, proving, writing and syncing took; what the job was held back for does not count. */
+  readonly copyMs: number
 }
 
 /**
@@ -57,14 +59,17 @@ export function* rewriteSteps(
   ports: CollectorPorts,
 ): Generator<number, RewriteResult> {
   const { result: records, bytes: bytesRead } = yield* counted(findLive(input, liveness, ports))
-  if (!records.hasLive) return { relocation: undefined, bytesRead, bytesWritten: 0 }
+  if (!records.hasLive) return { relocation: undefined, bytesRead, bytesWritten: 0, copyMs: 0 }
   const files = new VictimFiles(input.files, input, ports.fileSystem)
   try {
-    const relocation = yield* writeRelocation(records, files, input, ports)
+    const { result: relocation, ms: copyMs } = yield* counted(
+      writeRelocation(records, files, input, ports),
+    )
     return {
       relocation,
       bytesRead: bytesRead + files.bytesRead,
       bytesWritten: relocation.length,
+      copyMs,
     }
   } finally {
     files.close()
@@ -129,15 +134,18 @@ function abandon(
   if (code !== 'WISC_SYNC_FAILED') unlinkIfPossible(fileSystem, path)
 }
 
-/** Passes steps on, and adds up their bytes. */
+/** Passes steps on, and adds up their bytes and the time that they take themselves. */
 function* counted<Result>(
   steps: Generator<number, Result>,
-): Generator<number, { readonly result: Result; readonly bytes: number }> {
+): Generator<number, { readonly result: Result; readonly bytes: number; readonly ms: number }> {
   let bytes = 0
+  let ms = 0
   try {
     for (;;) {
+      const before = performance.now()
       const step = steps.next()
-      if (step.done) return { result: step.value, bytes }
+      ms += performance.now() - before
+      if (step.done) return { result: step.value, bytes, ms }
       bytes += step.value
       yield step.value
     }

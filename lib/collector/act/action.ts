@@ -11,6 +11,7 @@ import type { SpaceAccount } from '../../space/space.ts'
 import type { RelocationClaims } from '../../state/relocation-claims.ts'
 import type { VersionSet } from '../../tree/version/version-set.ts'
 import type { DiskLack } from '../plan/decide.ts'
+import type { PricedWork } from '../plan/prices.ts'
 
 /** A store whose files are marked, and not changed. */
 export interface MarkedStore {
@@ -73,6 +74,8 @@ export interface StepResult {
   readonly bytesWritten: number
   /** The platform refused to make holes. */
   readonly holesRefused: boolean
+  /** What was measured of the two ways. */
+  readonly priced: Omit<PricedWork, 'bytesCopied'>
 }
 
 /** Of an edit alone. */
@@ -81,4 +84,5 @@ export const NOTHING_DONE: StepResult = {
   bytesCopied: 0,
   bytesWritten: 0,
   holesRefused: false,
+  priced: { holesMade: 0, holeMs: 0, copyMs: 0 },
 }

@@ -12,6 +12,7 @@ import { type CollectedStep, stepNumbers } from '../../contract/collection.ts'
 import type { CollectionStep } from '../../contract/collection-plan.ts'
 import { emitSafely } from '../../contract/events.ts'
 import { type PlanningRules, planningRules } from '../plan/planning-rules.ts'
+import { type Prices, pricesAfter, UNMEASURED } from '../plan/prices.ts'
 import type { CollectedStore, StepControl, StepResult } from './action.ts'
 import { drop, forget } from './drop.ts'
 import { punch } from './punch.ts'
@@ -34,6 +35,7 @@ export class Actor {
   /** When the step before ended. */
   #endedAt = 0
   #punchHoles: boolean
+  #prices: Prices = UNMEASURED
   readonly counts: StepCounts = { steps: 0, relocatedBytesWritten: 0, bytesFreed: 0 }
 
   constructor(store: CollectedStore, pace: Reclaimed) {
@@ -42,15 +44,21 @@ export class Actor {
     this.#punchHoles = store.context.options.collector.punchHoles
   }
 
-  /** What plans for these steps go by. */
-  rules(targetSpaceAmplification: number): PlanningRules {
+  /** What plans that somebody asks for go by: the same for all who look at the same files. */
+  askedRules(targetSpaceAmplification: number): PlanningRules {
+    return this.#rules(targetSpaceAmplification, UNMEASURED)
+  }
+
+  /** What the collector itself goes by: what holes and copies have cost here. */
+  ownRules(targetSpaceAmplification: number): PlanningRules {
+    return this.#rules(targetSpaceAmplification, this.#prices)
+  }
+
+  #rules(targetSpaceAmplification: number, prices: Prices): PlanningRules {
     const { context, versions } = this.#store
-    return planningRules(
-      context.options,
-      versions.current,
-      targetSpaceAmplification,
-      this.#punchHoles,
-    )
+    const { segmentBytes, collector } = context.options
+    const settings = { segmentBytes, prefer: collector.prefer, punchHoles: this.#punchHoles }
+    return planningRules(settings, versions.current, targetSpaceAmplification, prices)
   }
 
   /**
@@ -71,13 +79,14 @@ export class Actor {
     const now = performance.now()
     const ms = now - began
     if (result.holesRefused) this.#punchHoles = false
+    const { priced, bytesFreed, bytesCopied, bytesWritten } = result
+    this.#prices = pricesAfter(this.#prices, { ...priced, bytesCopied })
     this.counts.steps++
     this.counts.relocatedBytesWritten += result.bytesWritten
     this.counts.bytesFreed += result.bytesFreed
     // What ran beside another step counts once.
     this.#pace.reclaimed(result.bytesFreed, now - Math.max(began, this.#endedAt))
     this.#endedAt = now
-    const { bytesFreed, bytesCopied, bytesWritten } = result
     const files = stepNumbers(step)
     const done = { action: step.action, files, bytesFreed, bytesCopied, bytesWritten, ms }
     emitSafely(this.#store.context.events, 'collection', { reason, ...done })

@@ -69,10 +69,11 @@ export async function punch(
       minimumHoleBytes: HOLE_BYTES_MIN,
     }
     const result = await runner.run(job, control)
-    const { bytesFreed, supported, hasOtherNames, liveBytes } = result
+    const { bytesFreed, supported, hasOtherNames, liveBytes, holesMade, holeMs } = result
     if (hasOtherNames) space.noteNames(number)
     else if (supported) referencedBytes = liveBytes
-    return { ...NOTHING_DONE, bytesFreed, holesRefused: !supported }
+    const priced = { ...NOTHING_DONE.priced, holesMade, holeMs }
+    return { ...NOTHING_DONE, bytesFreed, holesRefused: !supported, priced }
   } finally {
     pin.release()
     space.notePunched(number, referencedBytes)

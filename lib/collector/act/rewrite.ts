@@ -52,7 +52,7 @@ async function rewriteClaimed(
       ...victims(pin.version, numbers, store),
       fileNumber,
     }
-    const { relocation, bytesWritten } = await runner.run(job, control)
+    const { relocation, bytesWritten, copyMs } = await runner.run(job, control)
     const surviving = new Set(relocation?.parts.map(({ segment }) => segment))
     await publish(versions, fileNumber, {
       removedSegments: segmentsLeft(versions.current, step.files, surviving),
@@ -61,7 +61,8 @@ async function rewriteClaimed(
     const bytesCopied = relocation?.parts.reduce((sum, part) => sum + part.bytes, 0) ?? 0
     const output = relocation ? space.usage.ofValueLogFile(fileNumber) : 0
     const bytesFreed = bytesBefore - output
-    return { ...NOTHING_DONE, bytesFreed, bytesCopied, bytesWritten }
+    const priced = { ...NOTHING_DONE.priced, copyMs }
+    return { ...NOTHING_DONE, bytesFreed, bytesCopied, bytesWritten, priced }
   } finally {
     pin.release()
   }

@@ -12,11 +12,6 @@ import { inBlocks, punchedBytes } from '../../space/file-figures.ts'
 import type { PlannerOptions } from './planning-rules.ts'
 
 /**
- * What one hole costs in copied bytes. It takes 85 us to 4 ms where the disk discards it, in which many times as much
- * could be copied; but a copy wears the disk, and takes its share of it from the writers.
- */
-const HOLE_COST_BYTES: number = 10 * 1024
-/**
  * What a punch costs whatever it finds, as a share of the file: its heads are walked and looked up. So the file with
  * the most garbage goes first, and one that was just punched waits until it pays again.
  */
@@ -118,8 +113,12 @@ export function rewriteRate(input: RewriteSums): number {
 }
 
 /** ... or of what could have been copied instead. */
-export function punchRate(file: CollectibleFile, { holes, bytesFreed }: PunchEstimate): number {
-  return bytesFreed / (holes * HOLE_COST_BYTES + file.totalBytes * MARK_COST_SHARE)
+export function punchRate(
+  file: CollectibleFile,
+  { holes, bytesFreed }: PunchEstimate,
+  { holeCostBytes }: Pick<PlannerOptions, 'holeCostBytes'>,
+): number {
+  return bytesFreed / (holes * holeCostBytes + file.totalBytes * MARK_COST_SHARE)
 }
 
 export function isReferenced(file: CollectibleFile): boolean {

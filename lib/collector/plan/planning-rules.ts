@@ -1,6 +1,7 @@
 /** What the planner goes by: the rules that all plans for a store have in common, and what one plan is to come to. */
-import type { ResolvedOptions } from '../../contract/options.ts'
+import type { ResolvedCollectorOptions, ResolvedOptions } from '../../contract/options.ts'
 import { fileLength, type Version } from '../../tree/version/version.ts'
+import { holeCostBytes, type Prices, UNMEASURED } from './prices.ts'
 
 /** Of a store. Sizes in bytes. */
 export interface PlanningRules {
@@ -13,7 +14,13 @@ export interface PlanningRules {
   readonly punchHoles: boolean
   /** Holes that are smaller on average are not punched. */
   readonly minimumHoleBytes: number
+  /** What a hole costs in copied bytes. */
+  readonly holeCostBytes: number
 }
+
+/** What they are made from. */
+type PlanningSettings = Pick<ResolvedOptions, 'segmentBytes'> &
+  Pick<ResolvedCollectorOptions, 'punchHoles' | 'prefer'>
 
 /** Of one plan. */
 export interface PlannerOptions extends PlanningRules {
@@ -33,12 +40,15 @@ const SMALL_FILE_SHARE = 1 / 8
 /** Below that share of so many bytes it is small in any store. */
 const SEGMENT_BYTES_LEAST = 4 * 1024 * 1024
 
-/** @param punchHoles false also where the platform has refused to make holes */
+/**
+ * `punchHoles` is false also where the platform has refused to make holes.
+ * @param prices of the collector's own steps; a plan that is shown must not depend on who makes it
+ */
 export function planningRules(
-  { segmentBytes }: Pick<ResolvedOptions, 'segmentBytes'>,
+  { segmentBytes, punchHoles, prefer }: PlanningSettings,
   version: Pick<Version, 'files'>,
   targetSpaceAmplification: number,
-  punchHoles: boolean,
+  prices: Prices = UNMEASURED,
 ): PlanningRules {
   return {
     segmentBytes,
@@ -46,6 +56,7 @@ export function planningRules(
     targetSpaceAmplification,
     punchHoles,
     minimumHoleBytes: HOLE_BYTES_MIN,
+    holeCostBytes: holeCostBytes(prices, prefer),
   }
 }
 

@@ -29,7 +29,7 @@ export class RankedWays {
     // Of equals the oldest file, and its punch, which needs no space, comes first.
     const order = file.number * 2
     const punch = estimatePunch(file, this.#options)
-    if (punch) this.#ways.add(index * 2, punchRate(file, punch), order)
+    if (punch) this.#ways.add(index * 2, punchRate(file, punch, this.#options), order)
     const sums = rewriteSums(file)
     if (!isRewriteWorthIt(sums, this.#options)) return
     this.#ways.add(index * 2 + 1, rewriteRate(sums), order + 1)

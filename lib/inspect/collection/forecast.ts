@@ -87,7 +87,7 @@ class Forecast {
   #lastNumber = Number.MAX_SAFE_INTEGER
 
   constructor(engine: ReadingEngine, wishes: ForecastWishes, options: ForecastOptions) {
-    const { collector } = engine.options
+    const { collector, segmentBytes } = engine.options
     const { owner, readers } = options
     this.#engine = engine
     this.#wishes = wishes
@@ -95,8 +95,8 @@ class Forecast {
     this.#options = options
     this.#target =
       wishes.target ?? owner?.targetSpaceAmplification ?? collector.targetSpaceAmplification
-    const { punchHoles } = owner ?? collector
-    this.#rules = planningRules(owner ?? engine.options, engine.version, this.#target, punchHoles)
+    const settings = owner ?? { ...collector, segmentBytes }
+    this.#rules = planningRules(settings, engine.version, this.#target)
     this.#readable = withReaders([engine.visibleSequence], readers)
   }
 

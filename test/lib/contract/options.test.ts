@@ -46,6 +46,7 @@ test('defaults', () => {
       maxBytesOnDisk: undefined,
       bytesPerSecond: undefined,
       punchHoles: true,
+      prefer: 'balanced',
     },
   })
 })
@@ -138,6 +139,7 @@ test.each([
   ['bytesPerSecond', [4096, Number.MAX_SAFE_INTEGER], [4095, 0, 5000.5, '5', null]],
   ['enabled', [true, false], [0, 1, 'true', null]],
   ['punchHoles', [true, false], [0, 1, 'true', null]],
+  ['prefer', ['speed', 'endurance', 'balanced'], ['fast', '', 'toString', 1, true, null]],
 ] as const)('collector.%s takes what it can and nothing else', (name, good, bad) => {
   for (const value of good) {
     expect(resolveOptions({ collector: { [name]: value } }).collector).toMatchObject({

@@ -21,6 +21,7 @@ export const EVERYTHING: PlannerOptions = {
   targetSpaceAmplification: 1.3,
   punchHoles: false,
   minimumHoleBytes: BLOCK_BYTES,
+  holeCostBytes: 10 * KIB,
 }
 
 export function blocksOf(bytes: number): number {
@@ -168,6 +169,7 @@ export const drawnOptions: fc.Arbitrary<PlannerOptions> = fc
     maxCopyBytes: fc.oneof(fc.constant(undefined), someBytes),
     punchHoles: fc.boolean(),
     minimumHoleBytes: fc.constantFrom(BLOCK_BYTES, 64 * KIB),
+    holeCostBytes: fc.constantFrom(KIB, 10 * KIB, MIB),
   })
   .map(({ maxCopyBytes, ...drawn }) => {
     const options = { ...drawn, smallFileBytes: drawn.segmentBytes / 8 }

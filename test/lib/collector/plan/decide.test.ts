@@ -70,6 +70,7 @@ const STATE: LookState = {
     targetSpaceAmplification: 1.3,
     punchHoles: true,
     minimumHoleBytes: 8192,
+    holeCostBytes: 10 * 1024,
   },
   putLimitBytes: Number.POSITIVE_INFINITY,
   lack: undefined,

@@ -13,7 +13,8 @@ function smallFileBytes(segmentBytes: number, lengths: readonly number[]): numbe
     return [number, { role: 'log', number, salt: 7, ordinal: number, seal }]
   })
   const files = NumberMap.from(known)
-  return planningRules({ segmentBytes }, { files }, 1.3, true).smallFileBytes
+  const settings = { segmentBytes, punchHoles: true, prefer: 'balanced' } as const
+  return planningRules(settings, { files }, 1.3).smallFileBytes
 }
 
 test('an eighth of the longest segment that was written, and of 4 MiB at least', () => {

@@ -34,7 +34,7 @@ function sorted(files: readonly CollectibleFile[], options: PlannerOptions): str
     const punch = estimatePunch(file, options)
     const sums = rewriteSums(file)
     return [
-      ...(punch ? [{ file, action: 'punch' as const, rate: punchRate(file, punch) }] : []),
+      ...(punch ? [{ file, action: 'punch' as const, rate: punchRate(file, punch, options) }] : []),
       ...(isRewriteWorthIt(sums, options)
         ? [{ file, action: 'rewrite' as const, rate: rewriteRate(sums) }]
         : []),

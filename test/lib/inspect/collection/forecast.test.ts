@@ -122,7 +122,12 @@ test('what a reader of another process pins is not counted as garbage', async ()
     view,
     { target: 1, segments: undefined, maxCopyBytes: undefined },
     {
-      owner: { targetSpaceAmplification: 1.3, segmentBytes: 512 * 1024, punchHoles: true },
+      owner: {
+        targetSpaceAmplification: 1.3,
+        segmentBytes: 512 * 1024,
+        punchHoles: true,
+        prefer: 'balanced',
+      },
       readers: [snapshot.sequence],
       signal: new AbortController().signal,
     },
