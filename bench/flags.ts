@@ -12,13 +12,23 @@ import { WORKLOADS } from './throughput/workloads.ts'
 
 /** The special measurement with flags and tables of its own. */
 export const STEADY = 'overwrite-steady'
+/** Another one, which takes tens of gigabytes: it runs only if it is asked for by name. */
+export const GROW = 'grow'
 
-const SPECIAL_NAMES: readonly string[] = [...SPECIALS, STEADY]
+const SPECIAL_NAMES: readonly string[] = [...SPECIALS, STEADY, GROW]
+const GROW_FLAGS = [
+  'grow-keys',
+  'grow-value',
+  'grow-bytes',
+  'grow-overwrites',
+  'grow-files',
+] as const
 const STEADY_FLAGS = [
   'steady-bytes',
   'steady-factor',
   'steady-rows',
   'steady-curve',
+  'steady-prefer',
   'loop',
 ] as const
 
@@ -31,6 +41,12 @@ export interface Flags {
   readonly steadyRows: readonly SteadyRow[]
   readonly steadyBytes: number
   readonly steadyFactor: number
+  readonly steadyPrefer: string | undefined
+  readonly growKeys: readonly number[]
+  readonly growValueBytes: number
+  readonly growBytes: number
+  readonly growOverwrites: number
+  readonly growFiles: readonly number[]
   readonly totalBytes: number
   readonly rounds: number
   readonly seconds: number
@@ -46,7 +62,7 @@ export const HELP: string = `usage: npm run bench -- [flags]
   --sizes LIST         value sizes (256,1KiB,4KiB,16KiB,64KiB,1MiB)
   --engines LIST       ${ENGINE_NAMES.join(',')}
   --workloads LIST     ${WORKLOADS.join(',')}; or none
-  --special LIST       ${SPECIAL_NAMES.join(',')}; or none (all, if neither engines nor workloads are chosen)
+  --special LIST       ${SPECIAL_NAMES.join(',')}; or none (all but ${GROW}, if neither engines nor workloads are chosen)
   --steady-rows LIST   of overwrite-steady, SIZE-DISTRIBUTION-TARGET: uniform or zipf, and a space amplification
                        (or off, for the run alone that rows of its load are compared with)
                        (${STEADY_ROWS.join(',')})
@@ -54,6 +70,12 @@ export const HELP: string = `usage: npm run bench -- [flags]
   --loop ext4          also its rows of 16 and 64 KiB in an ext4 (journal, no discard) inside a file: Linux, root
   --steady-bytes SIZE  bytes of values in its store (1GiB)
   --steady-factor N    so many times these bytes are overwritten (4)
+  --steady-prefer WORD collector.prefer: speed, endurance or balanced (balanced)
+  --grow-keys LIST     steps of grow, by the keys in its store (100000,1000000,10000000)
+  --grow-value SIZE    of each of its values (2KiB)
+  --grow-bytes SIZE    no step beyond so many bytes of values (20GiB)
+  --grow-overwrites N  so many times its keys are overwritten in a step, the later half counts (0.75)
+  --grow-files LIST    stores of so many small files beside them (1000,4000,16000)
   --bytes SIZE         bytes of values in a store (512MiB)
   --rounds N           interleaved rounds, the best one counts (3)
   --seconds N          time of each workload that has no natural end (2)
@@ -80,7 +102,13 @@ export function parseFlags(args: readonly string[]): Flags {
       'steady-curve': { type: 'boolean' },
       'steady-bytes': { type: 'string' },
       'steady-factor': { type: 'string' },
+      'steady-prefer': { type: 'string' },
       loop: { type: 'string' },
+      'grow-keys': { type: 'string' },
+      'grow-value': { type: 'string' },
+      'grow-bytes': { type: 'string' },
+      'grow-overwrites': { type: 'string' },
+      'grow-files': { type: 'string' },
       dir: { type: 'string', default: path.join(os.tmpdir(), 'wisc-bench') },
       json: { type: 'string' },
       warm: { type: 'boolean', default: false },
@@ -90,12 +118,17 @@ export function parseFlags(args: readonly string[]): Flags {
   const chosen = values.engines !== undefined || values.workloads !== undefined
   const specials = parseList(
     'special',
-    values.special ?? (chosen ? 'none' : undefined),
+    values.special ?? (chosen ? 'none' : [...SPECIALS, STEADY].join(',')),
     SPECIAL_NAMES,
   )
-  const unused = STEADY_FLAGS.find((flag) => values[flag] !== undefined)
-  if (unused !== undefined && !specials.includes(STEADY)) {
-    throw new Error(`--${unused} needs --special ${STEADY}`)
+  for (const [special, flags] of [
+    [STEADY, STEADY_FLAGS],
+    [GROW, GROW_FLAGS],
+  ] as const) {
+    const unused = flags.find((flag) => values[flag] !== undefined)
+    if (unused !== undefined && !specials.includes(special)) {
+      throw new Error(`--${unused} needs --special ${special}`)
+    }
   }
   const curve = values['steady-curve'] ? CURVE_ROWS : []
   const steadyNames = [...(values['steady-rows']?.split(',') ?? STEADY_ROWS), ...curve]
@@ -111,6 +144,12 @@ export function parseFlags(args: readonly string[]): Flags {
     steadyRows: values.loop ? withLoop(steadyRows, values.loop) : steadyRows,
     steadyBytes: parseBytes(values['steady-bytes'] ?? '1GiB'),
     steadyFactor: parseCount(values['steady-factor'] ?? '4'),
+    steadyPrefer: values['steady-prefer'],
+    growKeys: parseSteps(values['grow-keys'] ?? '100000,1000000,10000000'),
+    growFiles: parseSteps(values['grow-files'] ?? '1000,4000,16000'),
+    growValueBytes: parseBytes(values['grow-value'] ?? '2KiB'),
+    growBytes: parseBytes(values['grow-bytes'] ?? '20GiB'),
+    growOverwrites: parseCount(values['grow-overwrites'] ?? '0.75'),
     totalBytes: parseBytes(values.bytes),
     rounds: parseCount(values.rounds),
     seconds: parseCount(values.seconds),
@@ -136,6 +175,15 @@ function parseList<Name extends string>(
     }
     return name
   })
+}
+
+/** Ascending; none for `none`. */
+function parseSteps(text: string): number[] {
+  if (text === 'none') return []
+  return text
+    .split(',')
+    .map(parseCount)
+    .toSorted((left, right) => left - right)
 }
 
 function parseCount(text: string): number {

@@ -8,7 +8,10 @@ import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import type { EngineName } from './engines/engine.ts'
-import { type Flags, HELP, parseFlags, STEADY } from './flags.ts'
+import { type Flags, GROW, HELP, parseFlags, STEADY } from './flags.ts'
+import { runGrow, runManyFiles } from './grow/grow.ts'
+import type { FilesReport, GrowResults, GrowStep } from './grow/results.ts'
+import { judgeGrow, renderGrow } from './grow/table.ts'
 import { formatBytes } from './harness/byte-sizes.ts'
 import { attempt, runChild } from './harness/children.ts'
 import { formatRate, renderVerdicts } from './harness/markdown.ts'
@@ -44,6 +47,7 @@ interface Report {
   readonly steadyBytes: number
   readonly steadyFactor: number
   readonly steady: readonly SteadyRun[]
+  readonly grow: GrowResults
 }
 
 async function main(flags: Flags): Promise<void> {
@@ -68,7 +72,8 @@ async function main(flags: Flags): Promise<void> {
     const rows = await runRounds(flags, directory, warm)
     const specials = await runSpecials(flags, directory, warm)
     const steady = await runSteadyRows(flags, directory, loop?.directory, warm)
-    report(flags, warm !== undefined, rows, specials, steady)
+    const grow = await runGrowSteps(flags, directory, warm)
+    report(flags, warm !== undefined, rows, specials, steady, grow)
   } finally {
     stop()
   }
@@ -129,7 +134,7 @@ async function runSpecials(
 ): Promise<SpecialFigure[]> {
   const figures: SpecialFigure[] = []
   for (const name of flags.specials) {
-    if (name === STEADY) continue
+    if (name === STEADY || name === GROW) continue
     console.error(`special ${name}`)
     await attempt(name, async () => {
       const found = await runSpecial(name, {
@@ -164,12 +169,39 @@ async function runSteadyRows(
     rows: flags.steadyRows,
     totalBytes: flags.steadyBytes,
     factor: flags.steadyFactor,
+    prefer: flags.steadyPrefer,
     rounds: flags.rounds,
     seed: flags.seed,
     directory,
     loopDirectory,
     prepare: async () => warm?.recycle(),
   })
+}
+
+/** The steps that could be measured. */
+async function runGrowSteps(
+  flags: Flags,
+  directory: string,
+  warm: WarmMemory | undefined,
+): Promise<GrowResults> {
+  const steps: GrowStep[] = []
+  const files: FilesReport[] = []
+  if (!flags.specials.includes(GROW)) return { steps, files }
+  const plan = {
+    keys: flags.growKeys,
+    valueBytes: flags.growValueBytes,
+    bytesMax: flags.growBytes,
+    overwriteShare: flags.growOverwrites,
+    files: flags.growFiles,
+    rounds: flags.rounds,
+    seconds: flags.seconds,
+    seed: flags.seed,
+    directory,
+    prepare: async (): Promise<void> => warm?.recycle(),
+  }
+  await attempt(GROW, () => runGrow(plan, (step) => steps.push(step)))
+  await attempt(GROW, () => runManyFiles(plan, (report) => files.push(report)))
+  return { steps, files }
 }
 
 function logProgress(
@@ -191,6 +223,7 @@ function report(
   rows: readonly Row[],
   specials: readonly SpecialFigure[],
   steady: readonly SteadyRun[],
+  grow: GrowResults,
 ): void {
   const date = new Date().toISOString()
   const machine =
@@ -210,6 +243,7 @@ function report(
     steadyBytes,
     steadyFactor,
     steady,
+    grow,
   }
   fs.mkdirSync(path.dirname(path.resolve(file)), { recursive: true })
   fs.writeFileSync(file, `${JSON.stringify(whole, undefined, 1)}\n`)
@@ -228,10 +262,11 @@ function report(
     const store = `${formatBytes(steadyBytes)} of values, overwritten ${steadyFactor} times`
     console.log(`${renderSteady(store, summaries)}\n`)
   }
+  if (flags.specials.includes(GROW)) console.log(`${renderGrow(grow)}\n`)
   const asked = flags.specials.includes(STEADY) ? flags.steadyRows.map(nameRow) : []
   const verdicts = judge(rows, specials)
     .filter((verdict) => verdict.measured !== null)
-    .concat(judgeSteady(asked, summaries))
+    .concat(judgeSteady(asked, summaries), judgeGrow(grow.steps))
   if (verdicts.length > 0) console.log(`### Figures to reach\n\n${renderVerdicts(verdicts)}\n`)
   console.log(`all of it: ${file}`)
 }

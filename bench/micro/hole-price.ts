@@ -11,8 +11,8 @@ import path from 'node:path'
 import { isMainThread, Worker, workerData } from 'node:worker_threads'
 import { checksum } from '../../lib/base/checksum.ts'
 import { NodeFileSystem } from '../../lib/base/platform/node-file-system.ts'
-import { LoopExt4 } from '../loop/loop-ext4.ts'
-import { renderTable } from '../table.ts'
+import { renderTable } from '../harness/markdown.ts'
+import { LoopExt4 } from '../machine/loop-ext4.ts'
 
 const KIB = 1024
 const MIB = 1024 * KIB

@@ -24,9 +24,12 @@ const REST_WRITTEN_BYTES_MAX = 16_384
 /** Keys that are checked before the event loop turns. */
 const CHECKS_PER_TURN = 1000
 
+type Preference = NonNullable<NonNullable<Options['collector']>['prefer']>
+
 interface CollectorSettings {
   readonly enabled: boolean
   readonly targetSpaceAmplification?: number
+  readonly prefer?: Preference
 }
 
 // Without its parent a child has nobody to report to.
@@ -108,7 +111,12 @@ async function openStore(job: SteadyJob): Promise<Store> {
   const collector: CollectorSettings =
     job.target === undefined
       ? { enabled: false }
-      : { enabled: true, targetSpaceAmplification: job.target }
+      : {
+          enabled: true,
+          targetSpaceAmplification: job.target,
+          // What it is called is the store's to judge.
+          ...(job.prefer && { prefer: job.prefer as Preference }),
+        }
   const options: Options & { readonly collector?: CollectorSettings } = {
     segmentBytes: SEGMENT_BYTES,
     collector,

@@ -10,6 +10,8 @@ export interface SteadyJob {
   readonly load: SteadyLoad
   /** `targetSpaceAmplification`; without one the collector is off. */
   readonly target?: number
+  /** `collector.prefer`; its default if there is none. */
+  readonly prefer?: string
   /** Bytes of values in the store. */
   readonly totalBytes: number
   /** So many times these bytes are overwritten. */

@@ -28,8 +28,9 @@ export interface SteadyGoal {
 
 export const STEADY_GOALS: readonly SteadyGoal[] = [
   { row: '1MiB-uniform-1.3', spaceMax: 1.35, writtenMax: 1.15, throughputMin: 0.8 },
-  { row: '64KiB-uniform-1.3', spaceMax: 1.35, writtenMax: 1.15, throughputMin: 0.8 },
-  { row: '16KiB-uniform-1.3', spaceMax: 1.35, writtenMax: 1.6, throughputMin: 0.7 },
+  // Where a hole is dear, as on a disk that is told of each, copies take its place: as many as a peer's are.
+  { row: '64KiB-uniform-1.3', spaceMax: 1.35, writtenMax: 2.65, throughputMin: 0.8 },
+  { row: '16KiB-uniform-1.3', spaceMax: 1.35, writtenMax: 2.65, throughputMin: 0.7 },
   { row: '64KiB-uniform-1.3-ext4', spaceMax: 1.35, writtenMax: 1.15, throughputMin: 0.7 },
   { row: '16KiB-uniform-1.3-ext4', spaceMax: 1.35, writtenMax: 1.6, throughputMin: 0.55 },
   { row: '4KiB-uniform-1.3', spaceMax: 1.35, writtenMax: 2.6, throughputMin: 0.45 },

@@ -24,6 +24,7 @@ export interface SteadyPlan {
   readonly rows: readonly SteadyRow[]
   readonly totalBytes: number
   readonly factor: number
+  readonly prefer: string | undefined
   readonly rounds: number
   readonly seed: number
   readonly directory: string
@@ -43,7 +44,7 @@ export async function runSteady(plan: SteadyPlan): Promise<SteadyRun[]> {
         const place = load.loop ? plan.loopDirectory : plan.directory
         if (place === undefined) throw new Error(`there is no ${load.loop} for ${row}`)
         const directory = path.join(place, 'steady')
-        const { totalBytes, factor, seed } = plan
+        const { totalBytes, factor, seed, prefer } = plan
         const job: SteadyJob = {
           load,
           totalBytes,
@@ -51,6 +52,7 @@ export async function runSteady(plan: SteadyPlan): Promise<SteadyRun[]> {
           directory,
           seed,
           ...(target === undefined ? {} : { target }),
+          ...(prefer === undefined ? {} : { prefer }),
         }
         await plan.prepare()
         await attempt(row, () =>

@@ -82,10 +82,11 @@ bench/engines:          lib/index.ts bench/harness
 bench/throughput:       bench/harness bench/engines
 bench/special:          lib/index.ts bin/wisc.ts bench/harness bench/engines bench/throughput
 bench/steady:           lib/index.ts bench/harness bench/engines
-bench:                  bench/machine bench/harness bench/engines bench/throughput bench/special bench/steady
+bench/grow:             lib/index.ts bench/harness bench/engines bench/steady
+bench:                  bench/machine bench/harness bench/engines bench/throughput bench/special bench/steady bench/grow
 bench/micro:            lib/index.ts lib/base lib/base/files lib/base/platform lib/state lib/space lib/collector/plan
                         lib/tree lib/tree/memtable lib/tree/table lib/tree/version lib/tree/compaction
-                        vlog vlog/log vlog/relocation vlog/collect
+                        vlog vlog/log vlog/relocation vlog/collect bench/machine bench/harness
 
 scripts
 `

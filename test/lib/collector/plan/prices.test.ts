@@ -1,4 +1,4 @@
-/** Holes against copies: by what both have cost, by what is preferred, and the way back to a price not seen for long. */
+/** Holes against copies: by what both have cost, by what is preferred, and back to a price not seen for long. */
 import { describe, expect, test } from 'vitest'
 import {
   holeCostBytes,
