@@ -74,7 +74,7 @@ export const HELP: string = `usage: npm run bench -- [flags]
   --grow-keys LIST     steps of grow, by the keys in its store (100000,1000000,10000000)
   --grow-value SIZE    of each of its values (2KiB)
   --grow-bytes SIZE    no step beyond so many bytes of values (20GiB)
-  --grow-overwrites N  so many times its keys are overwritten in a step, the later half counts (0.75)
+  --grow-overwrites N  how often its keys are overwritten in a step; the later half counts (0.75)
   --grow-files LIST    stores of so many small files beside them (1000,4000,16000)
   --bytes SIZE         bytes of values in a store (512MiB)
   --rounds N           interleaved rounds, the best one counts (3)
