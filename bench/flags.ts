@@ -62,7 +62,7 @@ export const HELP: string = `usage: npm run bench -- [flags]
   --sizes LIST         value sizes (256,1KiB,4KiB,16KiB,64KiB,1MiB)
   --engines LIST       ${ENGINE_NAMES.join(',')}
   --workloads LIST     ${WORKLOADS.join(',')}; or none
-  --special LIST       ${SPECIAL_NAMES.join(',')}; or none (all but ${GROW}, if neither engines nor workloads are chosen)
+  --special LIST       ${SPECIAL_NAMES.join(',')}; or none (all but ${GROW} if no other work is chosen)
   --steady-rows LIST   of overwrite-steady, SIZE-DISTRIBUTION-TARGET: uniform or zipf, and a space amplification
                        (or off, for the run alone that rows of its load are compared with)
                        (${STEADY_ROWS.join(',')})
