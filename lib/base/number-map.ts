@@ -214,11 +214,11 @@ export class NumberMapBuilder<Key extends number, Value> {
     if (shift > 0) {
       const below = isNew ? undefined : (own.items[at] as Node<Value>)
       const item = this.#put(below, shift - DIGIT_BITS, key, value)
-      if (!isNew) own.items[at] = item
-      else own.items.splice(at, 0, item)
+      if (isNew) insert(own.items, at, item)
+      else own.items[at] = item
     } else if (!isNew) own.items[at] = value
     else {
-      own.items.splice(at, 0, value)
+      insert(own.items, at, value)
       this.#size++
     }
     own.bitmap |= bit
@@ -254,6 +254,12 @@ function limitOf(shift: number): number {
 
 function bitOf(key: number, shift: number): number {
   return 1 << ((key >>> shift) & (DIGITS - 1))
+}
+
+/** Most keys come in ascending order. */
+function insert<Item>(items: Item[], at: number, item: Item): void {
+  if (at === items.length) items.push(item)
+  else items.splice(at, 0, item)
 }
 
 /** Which of the packed items belongs to a bit: as many lie before it as lower bits are set. */

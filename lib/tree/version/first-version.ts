@@ -5,13 +5,18 @@
 import type { Version } from './version.ts'
 import type { AddedFile, AddedTable, FileSeal, VersionEdit } from './version-edit.ts'
 
-/** Tables, files and parts of relocations: a piece takes about a millisecond. */
-const PIECE_ITEMS = 2000
+/** What a piece holds about: it takes less than a millisecond. */
+const PIECE_BYTES = 16 * 1024
+/** What the manifest needs about for each of them, beside the keys of a table. */
+const TABLE_BYTES = 40
+const LOG_FILE_BYTES = 32
+const RELOCATION_BYTES = 24
+const PART_BYTES = 8
 
-/** @param items tables, files and parts that a piece holds about */
+/** @param pieceBytes a piece ends with the item that reaches it */
 export function* firstVersion(
   version: Version,
-  items: number = PIECE_ITEMS,
+  pieceBytes: number = PIECE_BYTES,
 ): Generator<VersionEdit, void> {
   // Each piece has the single fields: numbers must lie below the next one, and the last edit alone has a clean end.
   const { nextFileNumber, lastSequence, checkpoint, durable, cleanEnd } = version
@@ -25,27 +30,27 @@ export function* firstVersion(
   let addedTables: AddedTable[] = []
   let addedFiles: AddedFile[] = []
   let sealedFiles: FileSeal[] = []
-  let size = 0
+  let bytes = 0
   const take = (): VersionEdit => {
     const piece = { ...single, addedTables, addedFiles, sealedFiles }
     addedTables = []
     addedFiles = []
     sealedFiles = []
-    size = 0
+    bytes = 0
     return piece
   }
   for (const table of version.tables.values()) {
-    if (size >= items) yield { ...take(), continues: true }
+    if (bytes >= pieceBytes) yield { ...take(), continues: true }
     addedTables.push(table)
-    size++
+    bytes += TABLE_BYTES + table.meta.smallestKey.length + table.meta.largestKey.length
   }
   for (const file of version.files.values()) {
-    if (size >= items) yield { ...take(), continues: true }
+    if (bytes >= pieceBytes) yield { ...take(), continues: true }
     addedFiles.push(file)
-    if (file.role === 'relocation') size += 1 + file.parts.length
+    if (file.role === 'relocation') bytes += RELOCATION_BYTES + PART_BYTES * file.parts.length
     else {
       if (file.seal) sealedFiles.push({ number: file.number, ...file.seal })
-      size++
+      bytes += LOG_FILE_BYTES
     }
   }
   yield take()

@@ -4,15 +4,13 @@
  *
  * Pure, but for the builder itself: the version that it began with stays as it is.
  */
-import { compareBytes } from '../../base/bytes.ts'
 import { assert } from '../../base/errors.ts'
 import type { FileNumber, LogOrdinal, SegmentNumber, VersionNumber } from '../../base/ids.ts'
 import { compareLogPositions, type LogPosition } from '../../base/log-position.ts'
 import type { NumberMapBuilder } from '../../base/number-map.ts'
 import type { SegmentRecords } from '../../base/segment-records.ts'
-import type { TableMeta } from '../entry.ts'
-import { firstTableReaching } from '../table/run-cursor.ts'
-import type { Level, Run, Version } from './version.ts'
+import { LevelsBuilder, RunChanges } from './levels-builder.ts'
+import type { Version } from './version.ts'
 import {
   type AddedFile,
   type AddedTable,
@@ -34,6 +32,7 @@ export function applyEdit(version: Version, edit: VersionEdit, id: VersionNumber
 
 /** After an edit that did not fit it must not be used again. */
 export class VersionBuilder {
+  readonly #levels: LevelsBuilder
   readonly #tables: NumberMapBuilder<FileNumber, AddedTable>
   readonly #files: NumberMapBuilder<FileNumber, ValueLogFile>
   readonly #segments: NumberMapBuilder<SegmentNumber, FileNumber>
@@ -44,6 +43,7 @@ export class VersionBuilder {
   #last: Version
 
   constructor(version: Version) {
+    this.#levels = new LevelsBuilder(version.levels)
     this.#tables = version.tables.builder()
     this.#files = version.files.builder()
     this.#segments = version.segments.builder()
@@ -57,12 +57,11 @@ export class VersionBuilder {
     const last = this.#last
     if (last.id === 0) this.#firstId = id
     const nextFileNumber = Math.max(last.nextFileNumber, edit.nextFileNumber ?? 0)
-    const levels = this.#editTables(last.levels, edit, nextFileNumber)
+    this.#editTables(edit, nextFileNumber)
     this.#editValueLog(edit, nextFileNumber, id === this.#firstId)
     this.#last = {
       ...last,
       id,
-      levels,
       checkpoint: later(last.checkpoint, edit.checkpoint),
       durable: later(last.durable, edit.durable),
       cleanEnd: edit.cleanEnd,
@@ -75,6 +74,7 @@ export class VersionBuilder {
   finish(): Version {
     return {
       ...this.#last,
+      levels: this.#levels.finish(),
       tables: this.#tables.finish(),
       files: this.#files.finish(),
       segments: this.#segments.finish(),
@@ -82,9 +82,9 @@ export class VersionBuilder {
     }
   }
 
-  #editTables(levels: readonly Level[], edit: VersionEdit, limit: FileNumber): readonly Level[] {
+  #editTables(edit: VersionEdit, limit: FileNumber): void {
     const { removedTables = [], addedTables = [] } = edit
-    if (removedTables.length + addedTables.length === 0) return levels
+    if (removedTables.length + addedTables.length === 0) return
     const changes = new RunChanges()
     for (const number of removedTables) {
       const table = this.#tables.get(number)
@@ -100,7 +100,7 @@ export class VersionBuilder {
       this.#tables.set(meta.number, table)
       changes.of(table).added.push(meta)
     }
-    return changes.applyTo(levels)
+    this.#levels.apply(changes)
   }
 
   /** Removals first: no segment is removed and named by a part. What a file has lost is seen last. */
@@ -178,106 +178,4 @@ export class VersionBuilder {
 
 function later(old: LogPosition, position: LogPosition | undefined): LogPosition {
   return position !== undefined && compareLogPositions(position, old) > 0 ? position : old
-}
-
-interface RunChange {
-  readonly removed: TableMeta[]
-  readonly added: TableMeta[]
-}
-
-/** What one edit does to the runs that it names, by level and id. */
-class RunChanges {
-  readonly #byLevel = new Map<number, Map<number, RunChange>>()
-
-  of({ level, runId }: AddedTable): RunChange {
-    let runs = this.#byLevel.get(level)
-    if (runs === undefined) {
-      runs = new Map()
-      this.#byLevel.set(level, runs)
-    }
-    let change = runs.get(runId)
-    if (change === undefined) {
-      change = { removed: [], added: [] }
-      runs.set(runId, change)
-    }
-    return change
-  }
-
-  applyTo(levels: readonly Level[]): readonly Level[] {
-    const edited = [...levels]
-    for (const [level, changes] of this.#byLevel) {
-      while (edited.length <= level) edited.push({ runs: [] })
-      edited[level] = editLevel(edited[level]!, changes)
-    }
-    while (edited.length > 0 && edited[edited.length - 1]!.runs.length === 0) edited.pop()
-    return edited
-  }
-}
-
-function editLevel(level: Level, changes: ReadonlyMap<number, RunChange>): Level {
-  const runs: Run[] = level.runs.filter(({ id }) => !changes.has(id))
-  for (const [id, change] of changes) {
-    const tables = editRun(level.runs.find((run) => run.id === id)?.tables ?? [], change)
-    if (tables.length > 0) runs.push({ id, tables })
-  }
-  runs.sort((left, right) => right.id - left.id)
-  return { runs }
-}
-
-/** Neighbours of a run that go, and what comes in their place. */
-interface Gap {
-  readonly at: number
-  removed: number
-  readonly added: TableMeta[]
-}
-
-/** A run may have ten thousand tables, and a change names a few neighbours: the list is copied once. */
-function editRun(tables: readonly TableMeta[], change: RunChange): readonly TableMeta[] {
-  const gaps = gapsOf(tables, change)
-  const edited = tables.slice()
-  for (const { at, removed, added } of gaps.toReversed()) edited.splice(at, removed, ...added)
-  let moved = 0
-  for (const { at, removed, added } of gaps) {
-    const from = at + moved
-    // The last of them against the first behind them, too.
-    for (let i = Math.max(1, from); i <= from + added.length && i < edited.length; i++) {
-      const [left, right] = [edited[i - 1]!, edited[i]!]
-      if (compareBytes(left.largestKey, right.smallestKey) < 0) continue
-      assert(false, `tables of a run do not overlap, numbers=${left.number},${right.number}`)
-    }
-    moved += added.length - removed
-  }
-  return edited
-}
-
-/** In order, none next to another. */
-function gapsOf(tables: readonly TableMeta[], { removed, added }: RunChange): readonly Gap[] {
-  removed.sort(byKey)
-  added.sort(byKey)
-  const gaps: Gap[] = []
-  const gapAt = (place: number): Gap => {
-    const last = gaps[gaps.length - 1]
-    if (last !== undefined && place <= last.at + last.removed) return last
-    const gap = { at: place, removed: 0, added: [] }
-    gaps.push(gap)
-    return gap
-  }
-  let next = 0
-  for (const table of added) {
-    for (; next < removed.length && byKey(removed[next]!, table) <= 0; next++) {
-      gapAt(placeOf(tables, removed[next]!)).removed++
-    }
-    gapAt(placeOf(tables, table)).added.push(table)
-  }
-  for (; next < removed.length; next++) gapAt(placeOf(tables, removed[next]!)).removed++
-  return gaps
-}
-
-/** Index of a table of a run, or of the one before which another belongs. */
-function placeOf(tables: readonly TableMeta[], { smallestKey }: TableMeta): number {
-  return firstTableReaching(tables, smallestKey)
-}
-
-function byKey(left: TableMeta, right: TableMeta): number {
-  return compareBytes(left.smallestKey, right.smallestKey)
 }

@@ -34,8 +34,8 @@ import { CorruptionError, newerVersion } from '../../base/errors.ts'
 import { FILE_BYTES_MAX, FILE_NUMBER_MAX } from '../../base/ids.ts'
 import type { LogPosition } from '../../base/log-position.ts'
 import type { SegmentRecords } from '../../base/segment-records.ts'
-import { VARINT_BYTES_MAX, VarintReader, writeVarint } from '../../base/varint.ts'
-import { KEY_BYTES_MAX } from '../entry.ts'
+import { VARINT_BYTES_MAX, VarintReader, varintLength, writeVarint } from '../../base/varint.ts'
+import { KEY_BYTES_MAX, type TableMeta } from '../entry.ts'
 import {
   type AddedFile,
   type AddedTable,
@@ -59,80 +59,128 @@ const TAG = {
 } as const
 const FIRST_REPEATED_TAG = TAG.removedTable
 const ROLE = { log: 0, relocation: 1 } as const
-/** Varints of an added table, beside the lengths of its keys. */
-const FIELD_VARINTS = 11
+/** More varints than the fields have that are no lists, lengths of keys included. */
+const FIELD_VARINTS = 16
 
 export function encodeVersionEdit(edit: VersionEdit): Uint8Array {
   const writer = new FieldWriter()
-  if (edit.nextFileNumber !== undefined) writer.field(TAG.nextFileNumber, [edit.nextFileNumber])
-  if (edit.lastSequence !== undefined) writer.field(TAG.lastSequence, [edit.lastSequence])
+  if (edit.nextFileNumber !== undefined) writer.number(TAG.nextFileNumber, edit.nextFileNumber)
+  if (edit.lastSequence !== undefined) writer.number(TAG.lastSequence, edit.lastSequence)
   if (edit.checkpoint) writer.position(TAG.checkpoint, edit.checkpoint)
   if (edit.durable) writer.position(TAG.durable, edit.durable)
   if (edit.cleanEnd) writer.position(TAG.cleanEnd, edit.cleanEnd)
-  if (edit.continues) writer.field(TAG.continues, [])
-  for (const number of edit.removedTables ?? []) writer.field(TAG.removedTable, [number])
+  if (edit.continues) writer.nothing(TAG.continues)
+  for (const number of edit.removedTables ?? []) writer.number(TAG.removedTable, number)
   for (const table of edit.addedTables ?? []) writer.addedTable(table)
-  for (const number of edit.removedSegments ?? []) writer.field(TAG.removedSegment, [number])
+  for (const number of edit.removedSegments ?? []) writer.number(TAG.removedSegment, number)
   for (const file of edit.addedFiles ?? []) writer.addedFile(file)
-  for (const { number, length, lastSequence } of edit.sealedFiles ?? []) {
-    writer.field(TAG.sealedFile, [number, length, lastSequence])
-  }
+  for (const seal of edit.sealedFiles ?? []) writer.fileSeal(seal)
   return writer.finish()
 }
 
+/** Writes each field in its place, behind room for a length of one byte, which is what nearly all of them have. */
 class FieldWriter {
   #bytes = new Uint8Array(1024)
-  #length = 0
-  #field = new Uint8Array(FIELD_VARINTS * VARINT_BYTES_MAX)
+  #at = 0
+  /** Where the content of the field begins. */
+  #start = 0
 
-  position(tag: number, position: LogPosition): void {
-    this.field(tag, [position.ordinal, position.offset])
+  nothing(tag: number): void {
+    this.#begin(tag)
+    this.#end()
+  }
+
+  number(tag: number, number: number): void {
+    this.#begin(tag)
+    this.#varint(number)
+    this.#end()
+  }
+
+  position(tag: number, { ordinal, offset }: LogPosition): void {
+    this.#begin(tag)
+    this.#varint(ordinal)
+    this.#varint(offset)
+    this.#end()
+  }
+
+  fileSeal({ number, length, lastSequence }: FileSeal): void {
+    this.#begin(TAG.sealedFile)
+    this.#varint(number)
+    this.#varint(length)
+    this.#varint(lastSequence)
+    this.#end()
   }
 
   addedTable({ level, runId, meta }: AddedTable): void {
-    const { number, bytes, entries, tombstones, pointedBytes } = meta
-    const counts = [number, bytes, entries, tombstones, pointedBytes]
-    const numbers = [level, runId, ...counts, meta.smallestSequence, meta.largestSequence]
-    this.field(TAG.addedTable, numbers, meta.smallestKey, meta.largestKey)
+    const { smallestKey, largestKey } = meta
+    this.#begin(TAG.addedTable, smallestKey.length + largestKey.length)
+    this.#varint(level)
+    this.#varint(runId)
+    this.#varint(meta.number)
+    this.#varint(meta.bytes)
+    this.#varint(meta.entries)
+    this.#varint(meta.tombstones)
+    this.#varint(meta.pointedBytes)
+    this.#varint(meta.smallestSequence)
+    this.#varint(meta.largestSequence)
+    this.#key(smallestKey)
+    this.#key(largestKey)
+    this.#end()
   }
 
   addedFile(file: AddedFile): void {
-    const numbers = [file.number, file.salt, ROLE[file.role]]
-    if (file.role === 'log') numbers.push(file.ordinal)
+    const parts = file.role === 'relocation' ? file.parts : []
+    this.#begin(TAG.addedFile, 3 * VARINT_BYTES_MAX * parts.length)
+    this.#varint(file.number)
+    this.#varint(file.salt)
+    this.#varint(ROLE[file.role])
+    if (file.role === 'log') this.#varint(file.ordinal)
     else {
-      numbers.push(file.length, file.parts.length)
-      for (const { segment, records, bytes } of file.parts) numbers.push(segment, records, bytes)
+      this.#varint(file.length)
+      this.#varint(parts.length)
+      for (const { segment, records, bytes } of parts) {
+        this.#varint(segment)
+        this.#varint(records)
+        this.#varint(bytes)
+      }
     }
-    this.field(TAG.addedFile, numbers)
-  }
-
-  field(tag: number, numbers: readonly number[], ...keys: readonly Uint8Array[]): void {
-    let keyBytes = 0
-    for (const key of keys) keyBytes += key.length
-    const needed = (numbers.length + keys.length) * VARINT_BYTES_MAX + keyBytes
-    if (this.#field.length < needed) this.#field = new Uint8Array(needed)
-    let at = 0
-    for (const number of numbers) at = writeVarint(this.#field, at, number)
-    for (const key of keys) {
-      at = writeVarint(this.#field, at, key.length)
-      this.#field.set(key, at)
-      at += key.length
-    }
-    this.#reserve(at + 2 * VARINT_BYTES_MAX)
-    this.#length = writeVarint(this.#bytes, this.#length, tag)
-    this.#length = writeVarint(this.#bytes, this.#length, at)
-    this.#bytes.set(this.#field.subarray(0, at), this.#length)
-    this.#length += at
+    this.#end()
   }
 
   finish(): Uint8Array {
-    return this.#bytes.slice(0, this.#length)
+    return this.#bytes.slice(0, this.#at)
+  }
+
+  /** @param listBytes what keys and parts take at most */
+  #begin(tag: number, listBytes = 0): void {
+    this.#reserve(FIELD_VARINTS * VARINT_BYTES_MAX + listBytes)
+    this.#varint(tag)
+    this.#start = ++this.#at
+  }
+
+  #varint(value: number): void {
+    this.#at = writeVarint(this.#bytes, this.#at, value)
+  }
+
+  #key(key: Uint8Array): void {
+    this.#varint(key.length)
+    this.#bytes.set(key, this.#at)
+    this.#at += key.length
+  }
+
+  #end(): void {
+    const start = this.#start
+    const length = this.#at - start
+    const more = varintLength(length) - 1
+    if (more > 0) this.#bytes.copyWithin(start + more, start, this.#at)
+    writeVarint(this.#bytes, start - 1, length)
+    this.#at += more
   }
 
   #reserve(length: number): void {
-    if (this.#length + length <= this.#bytes.length) return
-    const larger = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + length))
-    larger.set(this.#bytes.subarray(0, this.#length))
+    if (this.#at + length <= this.#bytes.length) return
+    const larger = new Uint8Array(Math.max(this.#bytes.length * 2, this.#at + length))
+    larger.set(this.#bytes.subarray(0, this.#at))
     this.#bytes = larger
   }
 }
@@ -145,6 +193,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] }
  */
 export function decodeVersionEdit(bytes: Uint8Array, file: string, offset: number): VersionEdit {
   const reader = new VarintReader(bytes)
+  const field = new EditFieldReader(reader)
   const edit: Mutable<VersionEdit> = {}
   const lists = {
     removedTables: [] as number[],
@@ -165,8 +214,7 @@ export function decodeVersionEdit(bytes: Uint8Array, file: string, offset: numbe
       throw new CorruptionError(file, at, `field of a version edit out of order, tag=${tag}`)
     }
     previousTag = tag
-    const field = new EditFieldReader(new VarintReader(bytes, reader.at, reader.at + fieldBytes))
-    reader.at += fieldBytes
+    reader.end = reader.at + fieldBytes
     if (tag === TAG.nextFileNumber) edit.nextFileNumber = field.number(FILE_NUMBER_MAX)
     else if (tag === TAG.lastSequence) edit.lastSequence = field.number()
     else if (tag === TAG.checkpoint) edit.checkpoint = field.position()
@@ -178,12 +226,13 @@ export function decodeVersionEdit(bytes: Uint8Array, file: string, offset: numbe
     else if (tag === TAG.removedSegment) lists.removedSegments.push(field.fileNumber())
     else if (tag === TAG.addedFile) field.addedFile(lists.addedFiles)
     else if (tag === TAG.sealedFile) lists.sealedFiles.push(field.fileSeal())
-    else if (tag % 2 === 1) continue
+    else if (tag % 2 === 1) reader.at = reader.end
     else throw newerVersion(file, at, `version edit has an unknown field, tag=${tag}`)
     if (field.refused) throw newerVersion(file, at, `version edit has ${field.refused}`)
     if (!field.isUsedUp) {
       throw new CorruptionError(file, at, `field of a version edit is malformed, tag=${tag}`)
     }
+    reader.end = bytes.length
   }
   for (const [name, list] of Object.entries(lists)) {
     if (list.length > 0) Object.assign(edit, { [name]: list })
@@ -191,7 +240,7 @@ export function decodeVersionEdit(bytes: Uint8Array, file: string, offset: numbe
   return edit
 }
 
-/** Reads one field. What is out of its limits fails it; the caller asks once, by `isUsedUp`. */
+/** Reads one field after the other. What is out of its limits fails it; the caller asks once, by `isUsedUp`. */
 class EditFieldReader {
   readonly #reader: VarintReader
   /** What this version must not ignore. */
@@ -284,15 +333,27 @@ class EditFieldReader {
     this.#extensions()
     this.#require(entries > 0 && smallestSequence <= largestSequence)
     this.#require(compareBytes(smallestKey, largestKey) <= 0)
-    const counts = { number, bytes, entries, tombstones, pointedBytes }
-    const meta = { ...counts, smallestSequence, largestSequence, smallestKey, largestKey }
+    const meta: TableMeta = {
+      number,
+      bytes,
+      entries,
+      tombstones,
+      pointedBytes,
+      smallestSequence,
+      largestSequence,
+      smallestKey,
+      largestKey,
+    }
     return { level, runId, meta }
   }
 
   #key(): Uint8Array {
     const length = this.number(KEY_BYTES_MAX)
-    // A copy of its own: what was read belongs to the caller, and a Buffer's slice would be a view.
-    return new Uint8Array(this.#reader.nextBytes(this.#reader.failed ? 0 : length))
+    const { bytes, at } = this.#reader
+    // A copy of its own: what was read belongs to the caller. `nextBytes` refuses what is not there.
+    const key = new Uint8Array(this.#reader.failed ? 0 : this.#reader.nextBytes(length).length)
+    for (let i = 0; i < key.length; i++) key[i] = bytes[at + i]!
+    return key
   }
 
   #require(condition: boolean): void {

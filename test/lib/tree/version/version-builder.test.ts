@@ -78,6 +78,21 @@ test('I6: runs stay in key order, newest first, whatever tables come and go', ()
   expect(all.finish(), replayHint(seed)).toEqual(version)
 })
 
+test('many edits of one builder leave the version that it began with as it was', () => {
+  const added = (number: number, key: string, runId: number): VersionEdit => {
+    return { addedTables: [{ level: 1, runId, meta: meta(number, key, `${key}z`) }] }
+  }
+  const base = applyEdit(EMPTY_VERSION, { nextFileNumber: 100, ...added(10, 'b', 1) }, 1)
+  const before = JSON.stringify(base)
+  const edits = [added(11, 'd', 1), added(12, 'f', 1), added(13, 'b', 7), { removedTables: [10] }]
+  const builder = new VersionBuilder(base)
+  for (const [i, edit] of edits.entries()) builder.apply(edit, 2 + i)
+  const made = builder.finish()
+  expect(shape(made)).toEqual(['1/7: 13', '1/1: 11,12'])
+  expect(JSON.stringify(base)).toBe(before)
+  expect(shape(base)).toEqual(['1/1: 10'])
+})
+
 test('an overlap is found wherever it is made', () => {
   const base = applyEdit(
     EMPTY_VERSION,

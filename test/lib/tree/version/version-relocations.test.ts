@@ -105,8 +105,8 @@ test('a relocation is known by its own number, also when another one has taken i
 })
 
 /** What the first version of a manifest makes, in pieces of some size. */
-function written(version: Version, items: number): { version: Version; pieces: VersionEdit[] } {
-  const pieces = [...firstVersion(version, items)]
+function written(version: Version, bytes: number): { version: Version; pieces: VersionEdit[] } {
+  const pieces = [...firstVersion(version, bytes)]
   const builder = new VersionBuilder(EMPTY_VERSION)
   for (const piece of pieces) builder.apply(piece, version.id)
   return { version: builder.finish(), pieces }
@@ -125,12 +125,13 @@ test('the first version of a manifest makes the same version, in however many pi
     apply(MOVED, { removedSegments: [2, 3] }),
     apply(MOVED, { checkpoint: { ordinal: 4, offset: 4096 }, cleanEnd: { ordinal: 4, offset: 7 } }),
   ]) {
-    for (const items of [1, 2, 3, 1000]) {
-      const found = written(version, items)
+    for (const bytes of [1, 40, 100, 10_000]) {
+      const found = written(version, bytes)
       expect(found.version).toEqual(version)
       const continued = found.pieces.map((piece) => piece.continues === true)
       expect(continued).toEqual(found.pieces.map((piece) => piece !== found.pieces.at(-1)))
-      expect(found.pieces.length).toBeGreaterThanOrEqual(Math.ceil(version.files.size / items))
+      const most = bytes === 1 ? Math.max(1, version.files.size) : 1
+      if (bytes === 1 || bytes === 10_000) expect(found.pieces.length).toBe(most)
     }
   }
 })
