@@ -45,7 +45,7 @@ export function refuseUnknownBallast({ fileSystem, directory, databaseId }: Stor
 
 /**
  * Opens a store, once more with the ballast's room if there is one and the disk has been found to be full: recovery
- * needs some. Of a store that is open says health.ts what is done again.
+ * needs some. Of a store that is open says full-disk.ts what is done again.
  */
 export async function openWithBallast<T>(
   { fileSystem, directory }: Pick<StoreDirectory, 'fileSystem' | 'directory'>,

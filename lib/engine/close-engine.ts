@@ -56,7 +56,7 @@ export function releaseEngine(engine: ClosingParts): Promise<void> {
   return releaseAll([
     () => log.abandon(),
     () => health.close(),
-    () => (health.isFull && !health.final ? room.leaveBallast() : undefined),
+    () => (health.disk.error && !health.final ? room.leaveBallast() : undefined),
     () => ballast.close(),
     () => context.runner.close(),
     () => versions.close(),

@@ -1,6 +1,6 @@
 /**
  * The room that the disk has for the store, and the ballast that the store keeps of it. What is done about a disk that
- * is full, and when, says health.ts.
+ * is full, and when, says full-disk.ts.
  *
  * Of the room that the ballast gives up deletes may use a half: the other is for the tables of the memtables, for the
  * edits of the collector, which may give back more than all of it, and for the close and the next open.
@@ -8,6 +8,7 @@
 import type { Log } from '../../vlog/log/log.ts'
 import { toWiscError, type WiscError } from '../base/errors.ts'
 import type { FileSystem } from '../base/files/file-system.ts'
+import type { DiskLack } from '../collector/plan/decide.ts'
 import type { SpaceAccount } from '../space/space.ts'
 import type { Memtables } from '../state/memtables.ts'
 import type { Ballast, BallastNeed } from './ballast.ts'
@@ -74,7 +75,7 @@ export class DiskRoom {
    * What a full disk lacks for them, and what of its room may be used to give back more: a part of what deletes may
    * use, so that they go on beside it. Undefined if there is enough, or the disk cannot be asked.
    */
-  lack(): { readonly missingBytes: number; readonly spareBytes: number } | undefined {
+  lack(): DiskLack | undefined {
     try {
       const free = this.#freeBytes()
       const missingBytes = this.#bytesForPuts() - free

@@ -182,7 +182,7 @@ export class Engine implements ReadingEngine {
     this.compactions.wake()
     this.collector.start()
     this.#syncTimer = syncAtIntervals(log, options.syncIntervalMs, health)
-    void health.growBallast()
+    void health.disk.growBallast()
   }
 
   /** What a reader sees now. The same object as long as nothing has changed. */
@@ -241,15 +241,15 @@ export class Engine implements ReadingEngine {
   async flush(): Promise<void> {
     await this.commit.drain()
     await this.flushes.flushWritten()
-    await this.health.roomMayBeBack()
-    void this.health.growBallast()
+    await this.health.disk.roomMayBeBack()
+    void this.health.disk.growBallast()
   }
 
   /** Flushes, then merges everything in a range to the bottom of the tree. @throws WISC_ABORTED */
   async compact(range: ManualRange, signal: AbortSignal | undefined): Promise<void> {
     await this.flush()
     await this.compactions.compactRange(range, signal)
-    await this.health.roomMayBeBack()
+    await this.health.disk.roomMayBeBack()
   }
 
   planCollection(options: ResolvedCollect): Promise<CollectionPlan> {
@@ -260,7 +260,7 @@ export class Engine implements ReadingEngine {
   async collect(options: ResolvedCollect): Promise<CollectionReport> {
     try {
       const report = await collect(this.collector, options)
-      await this.health.roomMayBeBack()
+      await this.health.disk.roomMayBeBack()
       return report
     } catch (error) {
       throw this.viewFailure(error)

@@ -3,7 +3,7 @@
  *
  *   a failed sync    the end: nothing is written, synced, edited or unlinked again (I1)
  *   lost ground      the end, too: the directory is not the store's own any more (base/files/ground.ts)
- *   a full disk      the ballast is given up, and puts are refused until there is room for it and for them
+ *   a full disk      the ballast is given up, and puts are refused until there is room for both (full-disk.ts)
  *   no room          a compaction or a step of the collector waits until there is more than it has found
  *   a refused call   no descriptor, no memory, an error of the disk: done again when there is reason
  *   anything else    damage or a bug: background work stands, and writes are refused
@@ -17,14 +17,16 @@ import type { EventEmitter } from 'node:events'
 import type { Log } from '../../vlog/log/log.ts'
 import type { Compactions } from '../background/compactions.ts'
 import type { Flushes } from '../background/flushes.ts'
-import { CorruptionError, isSameKind, mayPass, toWiscError, WiscError } from '../base/errors.ts'
+import { CorruptionError, isSameKind, mayPass, type WiscError } from '../base/errors.ts'
 import type { Collector } from '../collector/collector.ts'
+import type { DiskLack } from '../collector/plan/decide.ts'
 import { emitSafely } from '../contract/events.ts'
 import type { VersionSet } from '../tree/version/version-set.ts'
 import type { Refusal } from '../writes/admission.ts'
 import type { DiskRoom } from './disk-room.ts'
+import { FullDisk } from './full-disk.ts'
 
-/** For refused writes; and a full disk is asked this often at most. */
+/** For refused writes. */
 const AGAIN_MS = 100
 /** Where nobody asks: from, and to. */
 const UNASKED_MS_MIN = 250
@@ -59,8 +61,6 @@ export class Health {
   #stopped: WiscError | undefined
   /** ... and while it is tried again: it stays to be seen until something has succeeded. */
   #former: WiscError | undefined
-  /** Set while the disk is full. */
-  #full: WiscError | undefined
   #compactionRoom: NoRoom | undefined
   #collectorRoom: NoRoom | undefined
   /** The collector begins nothing yet. */
@@ -70,10 +70,8 @@ export class Health {
   #unaskedMs = UNASKED_MS_MIN
   #timer: NodeJS.Timeout | undefined
   #closed = false
-  /** When a full disk was asked for room. */
-  #askedAt = 0
-  /** Settles when it is known whether there is room for all to go on. */
-  #resuming: Promise<void> | undefined
+  /** Whether the disk is full, and what is done about that. */
+  #disk!: FullDisk
 
   constructor(events: EventEmitter) {
     this.#events = events
@@ -82,6 +80,7 @@ export class Health {
   /** Requires: called once, before anything can fail. */
   watch(patients: Patients): void {
     this.#patients = patients
+    this.#disk = new FullDisk(patients, this)
   }
 
   /** What has ended all writing for good. */
@@ -101,12 +100,11 @@ export class Health {
 
   /** What stopped writes or background work, if anything did. */
   get error(): WiscError | undefined {
-    return this.#final ?? this.#workError ?? this.#full
+    return this.#final ?? this.#workError ?? this.#disk.error
   }
 
-  /** The disk is full. */
-  get isFull(): boolean {
-    return this.#full !== undefined
+  get disk(): FullDisk {
+    return this.#disk
   }
 
   get #workError(): WiscError | undefined {
@@ -224,9 +222,9 @@ export class Health {
     return true
   }
 
-  /** What a full disk lacks until puts go on; undefined if it is not full, or lacks nothing any more. */
-  diskLack(): { readonly missingBytes: number; readonly spareBytes: number } | undefined {
-    return this.#full && this.#patients.room.lack()
+  /** What a full disk lacks until puts go on. */
+  diskLack(): DiskLack | undefined {
+    return this.#disk.lack()
   }
 
   /** An edit of the log could not be written. */
@@ -238,26 +236,28 @@ export class Health {
   writeFailed(error: WiscError): void {
     this.#note(error)
     if (this.#mayTry()) void this.tryNow()
-    else if (!this.#full) void this.#patients.log.retry()
+    else if (!this.#disk.error) void this.#patients.log.retry()
   }
 
   /** Why writes are refused now, if they are: a reason to try again. Deletes go on on a full disk while it has room. */
   refusal(): Refusal | undefined {
     if (this.#final) return { error: this.#final, sparesDeletes: false }
     if (this.#workError && this.#mayTry()) this.#beginAnew()
-    if (this.#full) this.#askForRoom()
-    else if (this.#patients.room.isBallastDue) void this.growBallast()
+    const full = this.#disk.refusal()
     // While it is tried again writes are taken: they wait in memtables, as they do for any flush.
     if (this.#stopped && this.#stopped.code !== 'WISC_DISK_FULL')
       return { error: this.#stopped, sparesDeletes: false }
-    if (!this.#full) return undefined
-    const sparesDeletes = this.#deletesHaveRoom()
-    return { error: this.#full, sparesDeletes }
+    return full
   }
 
   /** A full disk is about to have the room of the ballast: deletes wait for it. */
   get roomToCome(): Promise<void> | undefined {
-    return this.#full && !this.#final ? this.#patients.room.releasing : undefined
+    return this.#final ? undefined : this.#disk.roomToCome
+  }
+
+  /** Does what must be done on a full disk, too. */
+  withBallast<T>(work: () => Promise<T>): Promise<T> {
+    return this.#disk.withBallast(work)
   }
 
   /** Somebody asks for what has failed: it is tried again. Resolves when the log has; background work goes on then. */
@@ -293,7 +293,7 @@ export class Health {
   }
 
   #note(error: WiscError): void {
-    if (this.#noteFull(error)) {
+    if (this.#disk.note(error)) {
       // There is the room of the ballast.
       clearTimeout(this.#timer)
       this.#timer = undefined
@@ -312,88 +312,7 @@ export class Health {
     this.#timer.unref()
   }
 
-  /** If an error says that the disk is full, the ballast is given up. @returns true if it was not known before */
-  #noteFull(error: WiscError): boolean {
-    if (error.code !== 'WISC_DISK_FULL' || this.#full) return false
-    this.#full = fullDisk(error)
-    this.#askedAt = performance.now()
-    this.#patients.room.giveUpBallast()
-    // It gives back what it would not without need.
-    this.#patients.collector.wake()
-    return true
-  }
-
-  #deletesHaveRoom(): boolean {
-    try {
-      return this.#patients.room.hasEnoughForDeletes()
-    } catch (error) {
-      // A disk that cannot be asked counts as full.
-      this.#full = fullDisk(error)
-      return false
-    }
-  }
-
-  /** After work that may have given room back: whoever has waited for it may put again. */
-  async roomMayBeBack(): Promise<void> {
-    if (!this.#full) return
-    this.#askedAt = Number.NEGATIVE_INFINITY
-    this.#askForRoom()
-    await this.#resuming
-  }
-
-  #askForRoom(): void {
-    const now = performance.now()
-    if (this.#resuming || now - this.#askedAt < AGAIN_MS) return
-    this.#askedAt = now
-    if (!this.#patients.room.hasEnoughForPuts()) return
-    this.#resuming = this.#resume().finally(() => {
-      this.#resuming = undefined
-    })
-  }
-
-  async #resume(): Promise<void> {
-    const { room, log } = this.#patients
-    try {
-      await room.takeBallastBack()
-      await this.tryNow()
-      if (log.failure) throw log.failure
-      this.#full = undefined
-      room.forgetKept()
-    } catch (error) {
-      this.#full = toWiscError(error)
-      room.giveUpBallast()
-    }
-  }
-
-  /** Keeps the ballast in step with the store. Never rejects: a store without one still works. */
-  async growBallast(): Promise<void> {
-    if (this.#full) return
-    const error = await this.#patients.room.growBallast()
-    if (error) this.#noteFull(error)
-  }
-
-  /**
-   * Does what must be done on a full disk, too: if it is the first that finds it full, it is done once more with the
-   * ballast's room.
-   */
-  async withBallast<T>(work: () => Promise<T>): Promise<T> {
-    const wasFull = this.#full !== undefined
-    try {
-      return await work()
-    } catch (error) {
-      this.#noteFull(toWiscError(error))
-      if (wasFull || this.#full === undefined) throw error
-      return work()
-    }
-  }
-
   #emit(error: WiscError): void {
     if (this.#events.listenerCount('error') > 0) emitSafely(this.#events, 'error', error)
   }
-}
-
-function fullDisk(cause: unknown): WiscError {
-  return new WiscError('WISC_DISK_FULL', 'the disk is full: free space, then write again', {
-    cause,
-  })
 }

@@ -10,6 +10,7 @@ import type { RewriteResult } from '../../vlog/collect/rewrite.ts'
 import type { VictimFile } from '../../vlog/collect/victim.ts'
 import type { DeadRecords } from '../base/dead-records.ts'
 import type { GroundMarks } from '../base/files/ground.ts'
+import type { DatabaseDirectory } from '../base/files/store-directory.ts'
 import type { FileNumber, Sequence } from '../base/ids.ts'
 import type { FoldTarget } from '../tree/compaction/fold.ts'
 import type { KeySpan } from '../tree/compaction/retention.ts'
@@ -17,9 +18,7 @@ import type { ShadowWalkResult } from '../tree/compaction/shadow-walk.ts'
 import type { BuiltTable, TableMeta, TableOptions } from '../tree/entry.ts'
 import type { FrozenMemtable } from '../tree/memtable/memtable.ts'
 
-interface JobBase {
-  readonly directory: string
-  readonly databaseId: Uint8Array
+interface JobBase extends DatabaseDirectory {
   /** What the job's directory must still be before it makes, punches or removes anything (lib/base/files/ground.ts). */
   readonly ground?: GroundMarks
   /** Of the files that it makes in a worker; the usual one if there is none. Set by the runner. */

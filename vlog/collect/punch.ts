@@ -4,18 +4,20 @@
  * The caller has waited for all reads that began before the version of these tables: no later one can reach what is
  * dead in it (I5, I12). Nothing is synced: a hole that a crash takes back costs only space.
  */
+
 import { CorruptionError } from '../../lib/base/errors.ts'
 import { FILE_HEADER_BYTES, readFileHeader } from '../../lib/base/files/file-header.ts'
 import { segmentName } from '../../lib/base/files/file-names.ts'
 import type { File } from '../../lib/base/files/file-system.ts'
+import type { DatabaseDirectory } from '../../lib/base/files/store-directory.ts'
 import type { MarkLive } from './liveness.ts'
 import { markSteps } from './mark.ts'
-import { type CollectorPlace, type CollectorPorts, type VictimFile, victimPath } from './victim.ts'
+import { type CollectorPorts, type VictimFile, victimPath } from './victim.ts'
 
 /** A step ends at the first hole behind so many milliseconds: one takes 10 us, or 85 us to 4 ms if it is discarded. */
 const STEP_MS = 2
 
-export interface PunchInput extends CollectorPlace {
+export interface PunchInput extends DatabaseDirectory {
   readonly file: VictimFile
   /** Holes of fewer bytes are not worth a call. */
   readonly minimumHoleBytes: number

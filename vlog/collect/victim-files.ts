@@ -1,9 +1,11 @@
 /** The files of victims, while records are copied from them: opened by name, a bounded count at a time (I10). */
+
 import { CorruptionError } from '../../lib/base/errors.ts'
 import { segmentName } from '../../lib/base/files/file-names.ts'
 import type { File, FileSystem } from '../../lib/base/files/file-system.ts'
 import { OpenCache } from '../../lib/base/files/open-cache.ts'
-import { type CollectorPlace, type VictimFile, victimPath } from './victim.ts'
+import type { DatabaseDirectory } from '../../lib/base/files/store-directory.ts'
+import { type VictimFile, victimPath } from './victim.ts'
 
 const OPEN_FILES_MAX = 16
 
@@ -13,7 +15,7 @@ export class VictimFiles {
   readonly #victims: readonly VictimFile[]
   readonly #files: OpenCache<File>
 
-  constructor(victims: readonly VictimFile[], place: CollectorPlace, fileSystem: FileSystem) {
+  constructor(victims: readonly VictimFile[], place: DatabaseDirectory, fileSystem: FileSystem) {
     this.#victims = victims
     this.#files = new OpenCache(OPEN_FILES_MAX, (index) =>
       fileSystem.open(victimPath(place, victims[index]!), 'read'),

@@ -6,18 +6,13 @@
 import { CorruptionError } from '../../lib/base/errors.ts'
 import { segmentName } from '../../lib/base/files/file-names.ts'
 import { frameSeed } from '../../lib/base/files/frame.ts'
+import type { DatabaseDirectory } from '../../lib/base/files/store-directory.ts'
 import type { FileNumber } from '../../lib/base/ids.ts'
 import { SEGMENT_HEADER_BYTES } from '../log/segment-header.ts'
 import { RecordHeads } from '../record-heads.ts'
 import { RELOCATION_HEADER_BYTES } from '../relocation/relocation-format.ts'
 import { type AddressesByPlace, RelocationReader } from '../relocation/relocation-reader.ts'
-import {
-  type CollectorPlace,
-  type CollectorPorts,
-  readVictimHeader,
-  type VictimFile,
-  victimPath,
-} from './victim.ts'
+import { type CollectorPorts, readVictimHeader, type VictimFile, victimPath } from './victim.ts'
 import { emptyVictimRecord, VictimRecords } from './victim-records.ts'
 
 /** A step ends after so many records: 1 to 3 ms. */
@@ -25,7 +20,7 @@ const STEP_RECORDS = 2048
 /** ... or so many bytes read; a step of large records takes single blocks. */
 const STEP_BYTES = 2 * 1024 * 1024
 
-export interface VictimInput extends CollectorPlace {
+export interface VictimInput extends DatabaseDirectory {
   readonly files: readonly VictimFile[]
 }
 
@@ -51,7 +46,7 @@ function* addSegment(
   records: VictimRecords,
   index: number,
   victim: VictimFile,
-  place: CollectorPlace,
+  place: DatabaseDirectory,
   { fileSystem }: Pick<CollectorPorts, 'fileSystem'>,
 ): Generator<number, void> {
   const file = fileSystem.open(victimPath(place, victim), 'read')
@@ -71,7 +66,7 @@ function* addRelocation(
   records: VictimRecords,
   index: number,
   victim: VictimFile,
-  place: CollectorPlace,
+  place: DatabaseDirectory,
   { fileSystem }: Pick<CollectorPorts, 'fileSystem'>,
 ): Generator<number, void> {
   const name = segmentName(victim.number)

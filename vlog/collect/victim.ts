@@ -3,6 +3,7 @@
 import { CorruptionError } from '../../lib/base/errors.ts'
 import { joinPath, segmentName } from '../../lib/base/files/file-names.ts'
 import type { File, FileSystem } from '../../lib/base/files/file-system.ts'
+import type { DatabaseDirectory } from '../../lib/base/files/store-directory.ts'
 import type { FileNumber } from '../../lib/base/ids.ts'
 import type { Random } from '../../lib/base/random.ts'
 import {
@@ -20,12 +21,6 @@ export interface VictimFile {
   readonly length: number
 }
 
-/** Where the database lies, and which it is. */
-export interface CollectorPlace {
-  readonly directory: string
-  readonly databaseId: Uint8Array
-}
-
 /** What the collector's jobs get from outside. */
 export interface CollectorPorts {
   readonly fileSystem: FileSystem
@@ -34,7 +29,7 @@ export interface CollectorPorts {
   readonly earlySyncBytes?: number
 }
 
-export function victimPath({ directory }: CollectorPlace, { number }: VictimFile): string {
+export function victimPath({ directory }: DatabaseDirectory, { number }: VictimFile): string {
   return joinPath(directory, segmentName(number))
 }
 
@@ -45,7 +40,7 @@ export function victimPath({ directory }: CollectorPlace, { number }: VictimFile
 export function readVictimHeader(
   file: File,
   { number, salt }: VictimFile,
-  { databaseId }: CollectorPlace,
+  { databaseId }: DatabaseDirectory,
 ): SegmentHeader {
   const bytes = new Uint8Array(SEGMENT_HEADER_BYTES)
   const got = file.read(bytes, 0, bytes.length, 0)

@@ -6,9 +6,11 @@
  * A relocation that cannot be read, or does not hold what a pointer names, is left alone: its pointers stay as they
  * are, for a compaction must not stop at what only some values need. Whoever reads those finds the damage.
  */
+
 import { BlockCache } from '../../lib/base/files/block-cache.ts'
 import { joinPath, segmentName } from '../../lib/base/files/file-names.ts'
 import type { FileSystem } from '../../lib/base/files/file-system.ts'
+import type { DatabaseDirectory } from '../../lib/base/files/store-directory.ts'
 import type { FileNumber, SegmentNumber } from '../../lib/base/ids.ts'
 import { RelocationReader } from './relocation-reader.ts'
 
@@ -23,18 +25,12 @@ export interface AskedRelocation {
   readonly segments: readonly SegmentNumber[]
 }
 
-/** Where the database lies, and which it is. */
-export interface RelocationsPlace {
-  readonly directory: string
-  readonly databaseId: Uint8Array
-}
-
 export class PresentPlaces {
   segment: SegmentNumber = 0
   offset = 0
   /** Relocations that could not be read. */
   readonly failed: Set<FileNumber> = new Set()
-  readonly #place: RelocationsPlace
+  readonly #place: DatabaseDirectory
   readonly #fileSystem: FileSystem
   readonly #holders: Map<SegmentNumber, AskedRelocation> = new Map()
   readonly #open: Map<FileNumber, RelocationReader> = new Map()
@@ -42,7 +38,7 @@ export class PresentPlaces {
 
   constructor(
     relocations: readonly AskedRelocation[],
-    place: RelocationsPlace,
+    place: DatabaseDirectory,
     fileSystem: FileSystem,
   ) {
     this.#place = place

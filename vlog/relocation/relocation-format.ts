@@ -23,9 +23,7 @@
  *       32    4 parts
  *       36    4 zero
  *       40    8 fileBytes       length of the whole file
- *       48    2 ignoreFlags     unknown bits are ignored
- *       50    2 refuseFlags     unknown bits: WISC_FORMAT_VERSION
- *       52    4 checksum        CRC-32 of bytes 0 .. 51, continued from the file's seed
+ *       48    8                 flags and checksum: lib/base/files/footer.ts
  *       56    8 magic           77 69 73 63 72 65 6c 31 ("wiscrel1")
  *
  * The checksum of a page, of the fence and of the parts is the CRC-32 of the u64 of their own offset in the file, then
@@ -36,6 +34,7 @@ import { readU16, readU32, readU64, writeU16, writeU32, writeU64 } from '../../l
 import { crc32From } from '../../lib/base/checksum.ts'
 import { CorruptionError, newerVersion, type WiscError } from '../../lib/base/errors.ts'
 import { FILE_HEADER_BYTES } from '../../lib/base/files/file-header.ts'
+import { proveFooter, sealFooter } from '../../lib/base/files/footer.ts'
 import type { FileNumber } from '../../lib/base/ids.ts'
 import type { SegmentRecords } from '../../lib/base/segment-records.ts'
 import { RECORD_HEADER_BYTES } from '../record.ts'
@@ -202,8 +201,7 @@ export function encodeRelocationFooter(layout: RelocationLayout, seed: number): 
   writeU64(bytes, 24, layout.records)
   writeU32(bytes, 32, layout.parts)
   writeU64(bytes, 40, layout.fileBytes)
-  writeU32(bytes, 52, crc32From(seed, bytes.subarray(0, 52)))
-  bytes.set(MAGIC, 56)
+  sealFooter(bytes, seed, MAGIC)
   return bytes
 }
 
@@ -219,18 +217,7 @@ export function decodeRelocationFooter(
   offset: number,
   name: string,
 ): RelocationLayout {
-  for (let i = 0; i < MAGIC.length; i++) {
-    if (bytes[at + 56 + i] !== MAGIC[i]) {
-      throw new CorruptionError(name, offset + 56 + i, 'relocation does not end with a footer')
-    }
-  }
-  if (readU32(bytes, at + 52) !== crc32From(seed, bytes.subarray(at, at + 52))) {
-    throw new CorruptionError(name, offset, 'footer checksum mismatch')
-  }
-  const refuseFlags = readU16(bytes, at + 50)
-  if (refuseFlags !== 0) {
-    throw newerVersion(name, offset + 50, `relocation has unknown flags, flags=${refuseFlags}`)
-  }
+  proveFooter(bytes, at, at + FOOTER_BYTES, MAGIC, seed, offset, name)
   const recordsBytes = readU64(bytes, at) - RELOCATION_HEADER_BYTES
   const layout = relocationLayout(readU64(bytes, at + 24), recordsBytes, readU32(bytes, at + 32))
   const { records, parts } = layout

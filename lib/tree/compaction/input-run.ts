@@ -1,22 +1,18 @@
 /** A run as the input of a job: read once, forward, with at most one of its tables open. */
+
 import { joinPath, tableName } from '../../base/files/file-names.ts'
 import type { FileSystem } from '../../base/files/file-system.ts'
+import type { DatabaseDirectory } from '../../base/files/store-directory.ts'
 import type { EntryCursor, TableMeta } from '../entry.ts'
 import { RunCursor } from '../table/run-cursor.ts'
 import { TableReader } from '../table/table-reader.ts'
-
-/** Where the tables lie, and whose they are. */
-export interface TablePlace {
-  readonly directory: string
-  readonly databaseId: Uint8Array
-}
 
 export class InputRun {
   readonly cursor: EntryCursor
   #open: TableReader | undefined
 
   /** `tables` in key order; they must stay until the run is closed (a pinned version). */
-  constructor(tables: readonly TableMeta[], place: TablePlace, fileSystem: FileSystem) {
+  constructor(tables: readonly TableMeta[], place: DatabaseDirectory, fileSystem: FileSystem) {
     this.cursor = new RunCursor(tables, (meta) => {
       this.close()
       const name = tableName(meta.number)

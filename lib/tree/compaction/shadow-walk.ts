@@ -8,15 +8,16 @@
  */
 
 import type { FileSystem } from '../../base/files/file-system.ts'
+import type { DatabaseDirectory } from '../../base/files/store-directory.ts'
 import type { SegmentNumber, Sequence } from '../../base/ids.ts'
 import { type EntryCursor, KIND, type TableMeta, valueLength } from '../entry.ts'
 import { entryWeight } from '../entry-weight.ts'
 import { LastKey } from '../table/last-key.ts'
-import { InputRun, type TablePlace } from './input-run.ts'
+import { InputRun } from './input-run.ts'
 import { MergeCursor } from './merge-cursor.ts'
 import { Retention } from './retention.ts'
 
-export interface ShadowWalkInput extends TablePlace {
+export interface ShadowWalkInput extends DatabaseDirectory {
   /** All runs of a version, newest first; the tables of a run in key order. */
   readonly runs: readonly (readonly TableMeta[])[]
   /** Sequences at which someone may still read, ascending, at least one. */

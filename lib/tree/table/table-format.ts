@@ -19,19 +19,18 @@
  *   offset size field
  *        0    8 fileBytes       length of the whole file
  *        8    4 metaIndexLength of the content of the meta index, which ends where the footer begins
- *       12    2 ignoreFlags     unknown bits are ignored
- *       14    2 refuseFlags     unknown bits: WISC_FORMAT_VERSION
- *       16    4 checksum        CRC-32 of bytes 0 .. 15, continued from the file's seed
+ *       12    8                 flags and checksum: lib/base/files/footer.ts
  *       20    8 magic           77 69 73 63 74 61 62 31 ("wisctab1")
  *
  * Seed: lib/base/files/frame.ts. The mark of a place mixes the file's seed with the offset of the block,
  * so that a block of another file or from another place is found out.
  */
-import { readU16, readU32, readU64, writeU16, writeU32, writeU64 } from '../../base/bytes.ts'
-import { checksum, crc32From } from '../../base/checksum.ts'
+import { readU32, readU64, writeU32, writeU64 } from '../../base/bytes.ts'
+import { checksum } from '../../base/checksum.ts'
 import { CorruptionError, newerVersion } from '../../base/errors.ts'
 import { refuseUnknownTag } from '../../base/fields.ts'
 import { FILE_HEADER_BYTES } from '../../base/files/file-header.ts'
+import { proveFooter, sealFooter } from '../../base/files/footer.ts'
 import { GrowingBytes } from '../../base/growing-bytes.ts'
 import { VarintReader } from '../../base/varint.ts'
 
@@ -199,10 +198,7 @@ export function encodeFooter(metaIndex: BlockHandle, seed: number, offset: numbe
   const bytes = new Uint8Array(FOOTER_BYTES)
   writeU64(bytes, 0, offset + FOOTER_BYTES)
   writeU32(bytes, 8, metaIndex.length)
-  writeU16(bytes, 12, 0)
-  writeU16(bytes, 14, 0)
-  writeU32(bytes, 16, crc32From(seed, bytes.subarray(0, 16)))
-  bytes.set(MAGIC, 20)
+  sealFooter(bytes, seed, MAGIC)
   return bytes
 }
 
@@ -217,18 +213,7 @@ export function decodeFooter(
   offset: number,
   name: string,
 ): BlockHandle {
-  for (let i = 0; i < MAGIC.length; i++) {
-    if (bytes[at + 20 + i] !== MAGIC[i]) {
-      throw new CorruptionError(name, offset + 20 + i, 'table does not end with a footer')
-    }
-  }
-  if (readU32(bytes, at + 16) !== crc32From(seed, bytes.subarray(at, at + 16))) {
-    throw new CorruptionError(name, offset, 'footer checksum mismatch')
-  }
-  const refuseFlags = readU16(bytes, at + 14)
-  if (refuseFlags !== 0) {
-    throw newerVersion(name, offset + 14, `table has unknown flags, flags=${refuseFlags}`)
-  }
+  proveFooter(bytes, at, at + FOOTER_BYTES, MAGIC, seed, offset, name)
   const length = readU32(bytes, at + 8)
   const metaIndex = { offset: offset - TRAILER_BYTES - length, length }
   if (metaIndex.offset < FILE_HEADER_BYTES || readU64(bytes, at) !== offset + FOOTER_BYTES) {

@@ -165,11 +165,11 @@ test('a full disk: the ballast is given up, puts are refused, and go on when the
   // Asked ten times a second at most.
   parts.enoughForPuts = true
   expect(health.refusal()).toBeDefined()
-  expect(health.isFull).toBe(true)
+  expect(health.disk.error).toBeDefined()
   now += 100
   expect(health.refusal()).toBeDefined()
   await pass(0)
-  expect(health.isFull).toBe(false)
+  expect(health.disk.error).toBeUndefined()
   expect(health.refusal()).toBeUndefined()
   expect(parts.take()).toContain('take ballast back')
 })
@@ -179,8 +179,8 @@ test('a disk whose log cannot go on is still full', async () => {
   await pass(0)
   parts.enoughForPuts = true
   parts.logFailure = REFUSED
-  await health.roomMayBeBack()
-  expect(health.isFull).toBe(true)
+  await health.disk.roomMayBeBack()
+  expect(health.disk.error).toBeDefined()
   expect(parts.take().at(-1)).toBe('give up ballast')
 })
 

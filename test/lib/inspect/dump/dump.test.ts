@@ -161,7 +161,7 @@ test('a table without its end: entries go on to be shown, and it says why it sto
   )
   const reasons = damageOf(cut).map(({ damage }) => damage!.reason)
   expect(reasons).toContain('no data block can be made out here')
-  expect(reasons).toContain('table does not end with a footer')
+  expect(reasons).toContain('file does not end with a footer')
 })
 
 test('bytes that recovery set aside are read with the header of their file', async () => {
