@@ -11,12 +11,8 @@ import type { SegmentNumber } from '../base/ids.ts'
 import { Signal } from '../base/signal.ts'
 import { emitSafely } from '../contract/events.ts'
 import type { CompactionJob } from '../jobs/messages.ts'
-import {
-  type CompactionPlan,
-  type ManualRange,
-  pickCompaction,
-  planFullCompaction,
-} from '../tree/compaction/picker.ts'
+import type { CompactionPlan } from '../tree/compaction/compaction-plan.ts'
+import { type ManualRange, pickCompaction, planFullCompaction } from '../tree/compaction/picker.ts'
 import type { TableMeta } from '../tree/entry.ts'
 import type { TreeShapeOptions } from '../tree/version/tree-shape.ts'
 import { Folding } from './folding.ts'

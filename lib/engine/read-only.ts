@@ -7,7 +7,7 @@
  */
 
 import { EventEmitter } from 'node:events'
-import type { LogSurvey } from '../../vlog/log/recovery.ts'
+import type { LogSurvey } from '../../vlog/log/survey.ts'
 import { ValueReader } from '../../vlog/read/value-reader.ts'
 import { CorruptionError, isMissing, toWiscError, WiscError } from '../base/errors.ts'
 import { EventLoopTurn } from '../base/event-loop-turn.ts'

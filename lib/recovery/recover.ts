@@ -14,14 +14,9 @@
  */
 
 import { type LostRange, largestLostNumber, setAside } from '../../vlog/log/lost.ts'
-import {
-  type KnownSegment,
-  type LogRecoveryPlan,
-  type LogSurvey,
-  planLogRecovery,
-  surveyLog,
-} from '../../vlog/log/recovery.ts'
+import { type LogRecoveryPlan, planLogRecovery } from '../../vlog/log/recovery-plan.ts'
 import { durableEditOfStrays } from '../../vlog/log/stray-segments.ts'
+import { type KnownSegment, type LogSurvey, surveyLog } from '../../vlog/log/survey.ts'
 import { type CopiedTail, copyTail } from '../../vlog/log/tail-copy.ts'
 import { CorruptionError, toWiscError, WiscError } from '../base/errors.ts'
 import {

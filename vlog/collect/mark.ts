@@ -14,7 +14,8 @@ import type { FileNumber } from '../../lib/base/ids.ts'
 import { RECORD_KIND, storedBytes } from '../record.ts'
 import type { MarkLive } from './liveness.ts'
 import { type CollectorPorts, type VictimFile, victimPath } from './victim.ts'
-import { emptyVictimRecord, type VictimRecord, type VictimRecords } from './victim-records.ts'
+import { emptyVictimRecord, type VictimRecord } from './victim-page.ts'
+import type { VictimRecords } from './victim-records.ts'
 import { collectVictims, type VictimInput } from './victim-walk.ts'
 
 export interface MarkInput extends VictimInput {

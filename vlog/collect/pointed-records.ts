@@ -15,7 +15,8 @@ import { RECORD_HEADER_BYTES, RECORD_KIND, type RecordPointer } from '../record.
 import { RelocationReader } from '../relocation/relocation-reader.ts'
 import type { Liveness } from './liveness.ts'
 import { type CollectorPorts, readVictimHeader, type VictimFile, victimPath } from './victim.ts'
-import { emptyVictimRecord, VictimRecords } from './victim-records.ts'
+import { emptyVictimRecord } from './victim-page.ts'
+import { VictimRecords } from './victim-records.ts'
 import type { VictimInput } from './victim-walk.ts'
 
 /** The cache has room for twice the bytes of all pages: for the objects around them ... */

@@ -7,7 +7,8 @@
  * Data plane: nothing is allocated for a record.
  */
 import type { VictimFiles } from './victim-files.ts'
-import { emptyVictimRecord, type VictimRecord, type VictimRecords } from './victim-records.ts'
+import { emptyVictimRecord, type VictimRecord } from './victim-page.ts'
+import type { VictimRecords } from './victim-records.ts'
 
 /** The most records of a batch, and their bytes. */
 const BATCH_RECORDS = 4096

@@ -24,7 +24,8 @@ import type { RelocationWriter } from '../relocation/relocation-writer.ts'
 import { VALUE_CHUNK_BYTES, wrongChunk } from '../value-chunks.ts'
 import { BATCHED_RECORD_BYTES_MAX, RecordBatch } from './record-batch.ts'
 import type { VictimFiles } from './victim-files.ts'
-import { emptyVictimRecord, type VictimRecord, type VictimRecords } from './victim-records.ts'
+import { emptyVictimRecord, type VictimRecord } from './victim-page.ts'
+import type { VictimRecords } from './victim-records.ts'
 
 /** What a step writes, at most: a millisecond or two. */
 const STEP_BYTES = 1024 * 1024

@@ -6,8 +6,7 @@
  *             pointers of tables table by table, ascending by key
  *   position  the order of entries: by key, then by sequence, newest first; exists once sorted
  *
- * Columns lie in pages, so that growing never copies them: a page ends when it is full of records
- * or of key bytes, and an id is page * PAGE_RECORDS + index in it.
+ * Columns lie in pages (victim-page.ts), and an id is page * PAGE_RECORDS + index in it.
  */
 
 import { compareRange, NO_BYTES } from '../../lib/base/bytes.ts'
@@ -17,78 +16,28 @@ import type { FileNumber, SegmentNumber, Sequence } from '../../lib/base/ids.ts'
 import { RECORD_KEY_BYTES_MAX, RECORD_KIND } from '../record.ts'
 import { RecordOrder } from './record-order.ts'
 import type { VictimFile } from './victim.ts'
-
-const PAGE_BITS = 13
-const PAGE_RECORDS: number = 2 ** PAGE_BITS
-const INDEX_MASK: number = PAGE_RECORDS - 1
-const PAGE_KEY_BYTES_MAX = 1024 * 1024
-/** What a page begins with; the longest key fits. */
-const PAGE_KEY_BYTES_MIN: number = 2 * RECORD_KEY_BYTES_MAX
-
-/** Fields of a record that lie together, so that whoever finds it by its key waits for few lines of memory. */
-const NUMBERS = 4
-const SEQUENCE = 0
-const OFFSET = 1
-const PLACE = 2
-const LENGTH = 3
-const WORDS = 4
-const KEY_START = 0
-const KEY_END = 1
-const SEGMENT = 2
-const FILE = 3
-
-class Page {
-  count = 0
-  keys: Uint8Array = new Uint8Array(PAGE_KEY_BYTES_MIN)
-  keysEnd = 0
-  readonly numbers: Float64Array = new Float64Array(PAGE_RECORDS * NUMBERS)
-  readonly words: Uint32Array = new Uint32Array(PAGE_RECORDS * WORDS)
-  readonly kinds: Uint8Array = new Uint8Array(PAGE_RECORDS)
-  readonly optionBytes: Uint8Array = new Uint8Array(PAGE_RECORDS)
-  readonly live: Uint8Array = new Uint8Array(PAGE_RECORDS)
-
-  hasRoom(keyLength: number): boolean {
-    return this.count < PAGE_RECORDS && this.keysEnd + keyLength <= PAGE_KEY_BYTES_MAX
-  }
-
-  /** Key of the record that is added next. */
-  addKey(bytes: Uint8Array, start: number, end: number): void {
-    const from = this.keysEnd
-    const to = from + (end - start)
-    if (to > this.keys.length) {
-      const grown = new Uint8Array(this.keys.length * 2)
-      grown.set(this.keys)
-      this.keys = grown
-    }
-    const keys = this.keys
-    for (let at = from, i = start; i < end; at++, i++) keys[at] = bytes[i]!
-    this.words[this.count * WORDS + KEY_START] = from
-    this.words[this.count * WORDS + KEY_END] = to
-    this.keysEnd = to
-  }
-}
-
-/** What is read of one record; filled by `load`. The key is keyBytes[keyStart .. keyEnd). */
-export interface VictimRecord {
-  keyBytes: Uint8Array
-  keyStart: number
-  keyEnd: number
-  sequence: Sequence
-  segment: SegmentNumber
-  offset: number
-  file: FileNumber
-  place: number
-  length: number
-  kind: number
-  /** Of its optional fields; 0 if only its pointer is known. */
-  optionBytes: number
-  isLive: boolean
-}
+import {
+  FILE,
+  fill,
+  INDEX_MASK,
+  KEY_END,
+  KEY_START,
+  LENGTH,
+  NUMBERS,
+  OFFSET,
+  PAGE_BITS,
+  PLACE,
+  SEGMENT,
+  SEQUENCE,
+  VictimPage,
+  type VictimRecord,
+  WORDS,
+} from './victim-page.ts'
 
 export class VictimRecords {
   readonly files: readonly VictimFile[]
   count = 0
-  readonly #pages: Page[] = []
+  readonly #pages: VictimPage[] = []
   /** Index of the file that holds each logical segment. */
   readonly #holders: Map<number, number> = new Map()
   /** How many bytes all keys have in common. */
@@ -130,7 +79,7 @@ export class VictimRecords {
     const { keyBytes, keyStart, keyEnd } = record
     let page = this.#pages[this.#pages.length - 1]
     if (page === undefined || !page.hasRoom(keyEnd - keyStart)) {
-      page = new Page()
+      page = new VictimPage()
       this.#pages.push(page)
     }
     this.#shortenCommon(keyBytes, keyStart, keyEnd)
@@ -342,39 +291,6 @@ export class VictimRecords {
     const reason = `a pointer leads to no record of its key and sequence ${place}`
     return new CorruptionError(segmentName(number), kind === 'segment' ? offset : 0, reason)
   }
-}
-
-/** An empty record, to be filled. */
-export function emptyVictimRecord(): VictimRecord {
-  return {
-    keyBytes: NO_BYTES,
-    keyStart: 0,
-    keyEnd: 0,
-    sequence: 0,
-    segment: 0,
-    offset: 0,
-    file: 0,
-    place: 0,
-    length: 0,
-    kind: 0,
-    optionBytes: 0,
-    isLive: false,
-  }
-}
-
-function fill(page: Page, index: number, record: VictimRecord): void {
-  record.keyBytes = page.keys
-  record.keyStart = page.words[index * WORDS + KEY_START]!
-  record.keyEnd = page.words[index * WORDS + KEY_END]!
-  record.sequence = page.numbers[index * NUMBERS + SEQUENCE]!
-  record.segment = page.words[index * WORDS + SEGMENT]!
-  record.offset = page.numbers[index * NUMBERS + OFFSET]!
-  record.file = page.words[index * WORDS + FILE]!
-  record.place = page.numbers[index * NUMBERS + PLACE]!
-  record.length = page.numbers[index * NUMBERS + LENGTH]!
-  record.kind = page.kinds[index]!
-  record.optionBytes = page.optionBytes[index]!
-  record.isLive = page.live[index] !== 0
 }
 
 /** Four bytes from `at` on, the first one highest; 0 for those at or behind `end`. */

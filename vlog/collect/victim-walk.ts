@@ -13,7 +13,8 @@ import { RecordHeads } from '../record-heads.ts'
 import { RELOCATION_HEADER_BYTES } from '../relocation/relocation-format.ts'
 import { type AddressesByPlace, RelocationReader } from '../relocation/relocation-reader.ts'
 import { type CollectorPorts, readVictimHeader, type VictimFile, victimPath } from './victim.ts'
-import { emptyVictimRecord, VictimRecords } from './victim-records.ts'
+import { emptyVictimRecord } from './victim-page.ts'
+import { VictimRecords } from './victim-records.ts'
 
 /** A step ends after so many records: 1 to 3 ms. */
 const STEP_RECORDS = 2048

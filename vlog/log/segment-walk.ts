@@ -4,7 +4,7 @@
  * A frame counts only when all of it is proved: its header in its own place, every record's checksums, lengths
  * that meet its end, sequences that are contiguous and go on from the frame before. The walk stops at the
  * first byte where that fails and says where and why; whether that is a torn tail or corruption is decided
- * by `recovery.ts`, which knows how far the log was durable.
+ * by `survey.ts`, which knows how far the log was durable.
  */
 
 import { assert, CorruptionError } from '../../lib/base/errors.ts'

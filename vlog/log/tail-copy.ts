@@ -1,5 +1,5 @@
 /**
- * Copies the valid, unproved frames of a recovered log to a new segment (see recovery.ts).
+ * Copies the valid, unproved frames of a recovered log to a new segment (see survey.ts).
  *
  * Records are copied as they are, with their sequences; frames get new headers, because a frame proves its place. Each
  * record is proved as it is copied: what the survey proved were bytes of another read, and when the edit is
@@ -15,7 +15,7 @@ import type { StoreDirectory } from '../../lib/base/files/store-directory.ts'
 import type { FileNumber, Sequence, VersionNumber } from '../../lib/base/ids.ts'
 import type { LogPosition } from '../../lib/base/log-position.ts'
 import type { NewSegment } from './log-parts.ts'
-import type { LogRecoveryPlan } from './recovery.ts'
+import type { LogRecoveryPlan } from './recovery-plan.ts'
 import { SEGMENT_HEADER_BYTES, writeSegmentHeader } from './segment-header.ts'
 import { copyFrame } from './segment-walk.ts'
 

@@ -1,7 +1,8 @@
 /** What a punch of a file will give when the store has been flushed and compacted: marked by what is kept then. */
 
 import { markSteps } from '../../../vlog/collect/mark.ts'
-import { emptyVictimRecord, type VictimRecords } from '../../../vlog/collect/victim-records.ts'
+import { emptyVictimRecord } from '../../../vlog/collect/victim-page.ts'
+import type { VictimRecords } from '../../../vlog/collect/victim-records.ts'
 import type { SegmentNumber } from '../../base/ids.ts'
 import { withMark } from '../../collector/exact-plan.ts'
 import { estimatePunch } from '../../collector/plan/costs.ts'

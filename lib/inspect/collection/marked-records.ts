@@ -3,11 +3,8 @@
  * only, no values; on the calling thread, in short steps. Writes nothing (I11).
  */
 import type { VictimFile } from '../../../vlog/collect/victim.ts'
-import {
-  emptyVictimRecord,
-  type VictimRecord,
-  type VictimRecords,
-} from '../../../vlog/collect/victim-records.ts'
+import { emptyVictimRecord, type VictimRecord } from '../../../vlog/collect/victim-page.ts'
+import type { VictimRecords } from '../../../vlog/collect/victim-records.ts'
 import { collectVictims } from '../../../vlog/collect/victim-walk.ts'
 import { invalidArgument } from '../../base/errors.ts'
 import { segmentName } from '../../base/files/file-names.ts'

@@ -3,21 +3,17 @@
  *
  * One picker serves leveling, tiering and lazy leveling (tree-shape.ts). A level that has too many
  * runs or bytes is emptied into the next one as a whole; with one run a level (K = 1) only the
- * tables that it costs least to move are taken. What arrives at a level is merged into its newest
- * run while both together keep the size of one run (always, where only one run is allowed),
- * otherwise it becomes a new run in front. Where nothing is too large, a table that holds many tombstones is drawn
- * down to what they hide: scans step over each of them.
+ * tables that it costs least to move are taken. Where nothing is too large, a table that holds many tombstones is
+ * drawn down to what they hide: scans step over each of them.
  *
- * Invariant I6: for its key range a plan takes all older runs of the level that it empties, and it
- * merges only into the newest run of the level that it fills. What is flushed or planned later is
- * newer, and lies in front. No table is in two plans, and no two plans that run at the same time
- * fill the same range of the same level.
+ * Invariant I6: for its key range a plan takes all older runs of the level that it empties (where they arrive says
+ * compaction-plan.ts). No table is in two plans, and no two plans that run at the same time fill the same range of the
+ * same level.
  */
 import { compareBytes } from '../../base/bytes.ts'
 import type { TableMeta } from '../entry.ts'
 import {
   compensatedBytes,
-  compensatedRunBytes,
   LEVEL_0_RUNS_TRIGGER,
   measureTree,
   runCapacity,
@@ -27,44 +23,22 @@ import {
 } from '../version/tree-shape.ts'
 import { type Level, overlappingTables, type Run } from '../version/version.ts'
 import { LEVELS_MAX } from '../version/version-edit.ts'
+import {
+  type Candidate,
+  type CompactionPlan,
+  hull,
+  partsBytes,
+  planInto,
+  planMerge,
+  type RunPart,
+  rangesBehind,
+} from './compaction-plan.ts'
 import type { PlacedTable } from './fold.ts'
-import type { KeySpan } from './retention.ts'
-
-/** Tables of one run that a plan takes, in key order. */
-export interface RunPart {
-  readonly level: number
-  readonly runId: number
-  readonly tables: readonly TableMeta[]
-}
-
-export interface CompactionPlan {
-  readonly inputLevel: number
-  readonly outputLevel: number
-  /** Newest first; none is empty. */
-  readonly inputs: readonly RunPart[]
-  /**
-   * The run that takes the output; `new`: one with a number that is allocated for this plan, now.
-   */
-  readonly outputRunId: number | 'new'
-  /** Ranges of all older tables outside the inputs, in order of their first keys. */
-  readonly olderRanges: readonly KeySpan[]
-  /** Nothing is to be merged: one edit moves the tables as they are. */
-  readonly trivialMove: boolean
-  readonly reason: 'runs' | 'bytes' | 'tombstones' | 'addresses' | 'manual'
-  /** How far the level is over its limit: 1 is just full. */
-  readonly score: number
-}
 
 /** A range of keys to compact; a missing end is open, both ends are inclusive. */
 export interface ManualRange {
   readonly from?: Uint8Array
   readonly to?: Uint8Array
-}
-
-interface Candidate {
-  readonly level: number
-  readonly score: number
-  readonly reason: Exclude<CompactionPlan['reason'], 'manual'>
 }
 
 /** A table with so many tombstones, and at least this share of its entries, is dense. */
@@ -157,7 +131,7 @@ function planLevel(
   // Too many runs at the bottom, but room for their bytes: merging them needs no deeper level.
   const inPlace = level > 0 && level === shape.largestLevel && candidate.reason === 'runs'
   return inPlace
-    ? makePlan(levels, options, candidate, parts, level, runs[0]!.id)
+    ? planMerge(levels, options, candidate, parts, level, runs[0]!.id)
     : planInto(levels, shape, options, candidate, parts, level + 1)
 }
 
@@ -230,7 +204,7 @@ function planDense(
         return planInto(levels, shape, options, candidate, parts, level + 1)
       }
       if (table.largestSequence > oldestReadable) continue
-      return makePlan(levels, options, candidate, parts, level, runs[0]!.id)
+      return planMerge(levels, options, candidate, parts, level, runs[0]!.id)
     }
   }
   return undefined
@@ -243,116 +217,7 @@ export function planInPlace(
   { level, runId, table }: PlacedTable,
 ): CompactionPlan {
   const candidate = { level, score: 1, reason: 'addresses' as const }
-  return makePlan(levels, options, candidate, [{ level, runId, tables: [table] }], level, runId)
-}
-
-/** Lets parts of one level arrive at the next one. */
-function planInto(
-  levels: readonly Level[],
-  shape: TreeShape,
-  options: TreeShapeOptions,
-  candidate: Candidate,
-  parts: readonly RunPart[],
-  outputLevel: number,
-): CompactionPlan {
-  const newest = levels[outputLevel]?.runs[0]
-  if (!newest) return makePlan(levels, options, candidate, parts, outputLevel, 'new')
-  const together = partsBytes(parts, shape) + compensatedRunBytes(newest, shape.tombstoneBytes)
-  const merges =
-    runLimit(outputLevel, shape, options) === 1 ||
-    together <= runCapacity(outputLevel, shape, options)
-  if (!merges) return makePlan(levels, options, candidate, parts, outputLevel, 'new')
-  const { smallestKey, largestKey } = hull(parts)
-  const tables = overlappingTables(newest.tables, smallestKey, largestKey)
-  const inputs =
-    tables.length === 0 ? parts : [...parts, { level: outputLevel, runId: newest.id, tables }]
-  return makePlan(levels, options, candidate, inputs, outputLevel, newest.id)
-}
-
-function makePlan(
-  levels: readonly Level[],
-  options: TreeShapeOptions,
-  candidate: Candidate,
-  inputs: readonly RunPart[],
-  outputLevel: number,
-  outputRunId: number | 'new',
-): CompactionPlan {
-  const { level: inputLevel, score, reason } = candidate
-  const olderRanges = rangesBehind(levels, inputs, outputLevel, outputRunId)
-  const trivialMove =
-    inputLevel !== outputLevel && canMove(inputs, inputLevel, olderRanges.length > 0, options)
-  return { inputLevel, outputLevel, inputs, outputRunId, olderRanges, trivialMove, reason, score }
-}
-
-/**
- * Tables that overlap nothing may move as they are. Not where a rewrite would be of use: to drop
- * tombstones at the bottom, to make large tables of small ones.
- */
-function canMove(
-  inputs: readonly RunPart[],
-  inputLevel: number,
-  isAboveOthers: boolean,
-  options: TreeShapeOptions,
-): boolean {
-  const tables: TableMeta[] = []
-  let bytes = 0
-  for (const part of inputs) {
-    if (part.level !== inputLevel) return false
-    for (const table of part.tables) {
-      if (table.tombstones > 0 && !isAboveOthers) return false
-      tables.push(table)
-      bytes += table.bytes
-    }
-  }
-  if (tables.length > 1 && bytes / tables.length < options.tableBytes / 4) return false
-  tables.sort((left, right) => compareBytes(left.smallestKey, right.smallestKey))
-  for (let i = 1; i < tables.length; i++) {
-    if (compareBytes(tables[i - 1]!.largestKey, tables[i]!.smallestKey) >= 0) return false
-  }
-  return true
-}
-
-/** The smallest range that holds all tables of the parts. */
-function hull(parts: readonly RunPart[]): KeySpan {
-  let { smallestKey } = parts[0]!.tables[0]!
-  let { largestKey } = parts[0]!.tables[0]!
-  for (const { tables } of parts) {
-    const first = tables[0]!
-    const last = tables[tables.length - 1]!
-    if (compareBytes(first.smallestKey, smallestKey) < 0) smallestKey = first.smallestKey
-    if (compareBytes(last.largestKey, largestKey) > 0) largestKey = last.largestKey
-  }
-  return { smallestKey, largestKey }
-}
-
-function partsBytes(parts: readonly RunPart[], shape: TreeShape): number {
-  let sum = 0
-  for (const { tables } of parts) {
-    for (const table of tables) sum += compensatedBytes(table, shape.tombstoneBytes)
-  }
-  return sum
-}
-
-/** Tables that are older than the output and outside the inputs, in order of their first keys. */
-function rangesBehind(
-  levels: readonly Level[],
-  inputs: readonly RunPart[],
-  outputLevel: number,
-  outputRunId: number | 'new',
-): readonly KeySpan[] {
-  const taken = new Set(inputs.flatMap(({ tables }) => tables.map(({ number }) => number)))
-  const ranges: KeySpan[] = []
-  levels.forEach(({ runs }, level) => {
-    if (level < outputLevel) return
-    for (const run of runs) {
-      // Other tables of the run that takes the output share no key with it.
-      if (level === outputLevel && run.id === outputRunId) continue
-      for (const { number, smallestKey, largestKey } of run.tables) {
-        if (!taken.has(number)) ranges.push({ smallestKey, largestKey })
-      }
-    }
-  })
-  return ranges.sort((left, right) => compareBytes(left.smallestKey, right.smallestKey))
+  return planMerge(levels, options, candidate, [{ level, runId, tables: [table] }], level, runId)
 }
 
 /**

@@ -8,7 +8,6 @@ import { FRAME_HEADER_BYTES, frameSeed } from '#dist/lib/base/files/frame.js'
 import type { StoreDirectory } from '#dist/lib/base/files/store-directory.js'
 import { LOG_START, type LogPosition } from '#dist/lib/base/log-position.js'
 import { Group, stagedBytes } from '#dist/vlog/log/group.js'
-import type { KnownSegment } from '#dist/vlog/log/recovery.js'
 import { SEGMENT_HEADER_BYTES } from '#dist/vlog/log/segment-header.js'
 import {
   type FrameSummary,
@@ -17,6 +16,7 @@ import {
   type SegmentWalkResult,
   type WalkOptions,
 } from '#dist/vlog/log/segment-walk.js'
+import type { KnownSegment } from '#dist/vlog/log/survey.js'
 import { RECORD_KIND } from '#dist/vlog/record.js'
 
 /** Where the segments of these tests lie. */

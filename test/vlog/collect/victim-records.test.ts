@@ -1,7 +1,8 @@
 /** Packed records against sorted arrays: order, search, marks, in more than one page and step. */
 import { describe, expect, test } from 'vitest'
 import { compareBytes } from '#dist/lib/base/bytes.js'
-import { emptyVictimRecord, VictimRecords } from '#dist/vlog/collect/victim-records.js'
+import { emptyVictimRecord } from '#dist/vlog/collect/victim-page.js'
+import { VictimRecords } from '#dist/vlog/collect/victim-records.js'
 import { RECORD_KIND } from '#dist/vlog/record.js'
 import { Prng, replayHint, testSeed } from '../../support/random.ts'
 

@@ -8,14 +8,9 @@ import { describe, expect, test } from 'vitest'
 import { CorruptionError, IoError } from '#dist/lib/base/errors.js'
 import { FRAME_HEADER_BYTES } from '#dist/lib/base/files/frame.js'
 import { LOG_START, type LogPosition } from '#dist/lib/base/log-position.js'
-import {
-  type KnownSegment,
-  type LogRecoveryPlan,
-  type LogSurvey,
-  planLogRecovery,
-  surveyLog,
-} from '#dist/vlog/log/recovery.js'
+import { type LogRecoveryPlan, planLogRecovery } from '#dist/vlog/log/recovery-plan.js'
 import { SEGMENT_HEADER_BYTES } from '#dist/vlog/log/segment-header.js'
+import { type KnownSegment, type LogSurvey, surveyLog } from '#dist/vlog/log/survey.js'
 import type { DiskImage } from '../../support/files/disk-model.ts'
 import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
 import {

@@ -4,11 +4,8 @@
  */
 import { expect, test } from 'vitest'
 import { compareBytes } from '#dist/lib/base/bytes.js'
-import {
-  type CompactionPlan,
-  pickCompaction,
-  planFullCompaction,
-} from '#dist/lib/tree/compaction/picker.js'
+import type { CompactionPlan } from '#dist/lib/tree/compaction/compaction-plan.js'
+import { pickCompaction, planFullCompaction } from '#dist/lib/tree/compaction/picker.js'
 import type { TableMeta } from '#dist/lib/tree/entry.js'
 import {
   compensatedBytes,

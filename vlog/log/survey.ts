@@ -1,5 +1,5 @@
 /**
- * Recovery of the log: what it proves, where it ends, and what has to move before anything is served.
+ * The survey of a log: what it proves, and where it ends.
  *
  *   sealed ... | open segments                                   |
  *   -----------+-----------------W===========X...................|
@@ -9,9 +9,9 @@
  * W, the proved end, is the furthest position that any version edit or any valid frame of the open segments
  * names as durable, frames behind damage included. X is where the walk ends. X before W is corruption.
  * Between W and X the bytes are valid but may be known to the page cache alone (a failed sync can leave
- * them so): they are copied to a new segment that is synced. Surveying only reads (I11); the plan is
- * pure; the effects, in their durable order, are in lib/recovery/recover.ts. Source of the torn-tail rule: Pebble's
- * record package, which reads ahead for chunks that promise more than was found.
+ * them so): they are copied to a new segment that is synced. Surveying only reads (I11); what follows from it
+ * says recovery-plan.ts. Source of the torn-tail rule: Pebble's record package, which reads ahead for chunks that
+ * promise more than was found.
  */
 
 import { CorruptionError, isMissing } from '../../lib/base/errors.ts'
@@ -23,7 +23,6 @@ import { frameSeed } from '../../lib/base/files/frame.ts'
 import type { StoreDirectory } from '../../lib/base/files/store-directory.ts'
 import type { FileNumber, LogOrdinal, Sequence, VersionNumber } from '../../lib/base/ids.ts'
 import { compareLogPositions, LOG_START, type LogPosition } from '../../lib/base/log-position.ts'
-import type { SegmentSeal } from './log-parts.ts'
 import {
   readSegmentHeader,
   refuseUnknownSegment,
@@ -351,46 +350,4 @@ function readHeader(
     )
   }
   return header
-}
-
-/** What must change before a recovered log is served. */
-export interface LogRecoveryPlan {
-  /** Open segments whose bytes up to `length` are proved: they are sealed there. */
-  readonly seal: readonly (SegmentSeal & { readonly ordinal: LogOrdinal })[]
-  /** Open segments that hold nothing proved: they leave the version. */
-  readonly drop: readonly FileNumber[]
-  /** Valid frames that are not proved, in log order: they are copied to a new segment. */
-  readonly copy: readonly { readonly segment: FileNumber; readonly frame: FrameSummary }[]
-  /** Byte ranges that belong to no valid frame: they are set aside. */
-  readonly torn: readonly {
-    readonly segment: FileNumber
-    readonly from: number
-    readonly to: number
-  }[]
-}
-
-/** Decides for each open segment: pure. `lastSealed` is the last sequence below the first open segment. */
-export function planLogRecovery(survey: LogSurvey, lastSealed: Sequence): LogRecoveryPlan {
-  const seal: (SegmentSeal & { readonly ordinal: LogOrdinal })[] = []
-  const drop: FileNumber[] = []
-  const copy: { segment: FileNumber; frame: FrameSummary }[] = []
-  const torn: { segment: FileNumber; from: number; to: number }[] = []
-  let lastSequence = lastSealed
-  for (const { number, ordinal, size, frames } of survey.open) {
-    let length = 0
-    let validEnd = 0
-    for (const frame of frames) {
-      validEnd = frame.offset + frame.length
-      if (compareLogPositions({ ordinal, offset: validEnd }, survey.provedEnd) <= 0) {
-        length = validEnd
-        lastSequence = frame.firstSequence + frame.recordCount - 1
-      } else {
-        copy.push({ segment: number, frame })
-      }
-    }
-    if (length > 0) seal.push({ number, ordinal, length, lastSequence })
-    else drop.push(number)
-    if (size > validEnd) torn.push({ segment: number, from: validEnd, to: size })
-  }
-  return { seal, drop, copy, torn }
 }
