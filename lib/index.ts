@@ -27,10 +27,14 @@ export type {
   StoreListener,
 } from './contract/events.ts'
 export type { CollectorOptions, Options, TreeTuning } from './contract/options.ts'
+export type {
+  LevelStats,
+  Stats,
+  VerifyOptions,
+  VerifyProgress,
+  VerifyReport,
+} from './contract/reports.ts'
 export type * from './contract/types.ts'
-export type { LevelStats, Stats } from './reports/stats.ts'
-export type { VerifyOptions, VerifyProgress, VerifyReport } from './reports/verify.ts'
-export type { EntryIterator, KeyIterator, StoreIterator, ValueIterator } from './store/iterator.ts'
 export type { Store } from './store/store.ts'
 
 /**

@@ -12,8 +12,8 @@
 import type { Sequence } from '../base/ids.ts'
 import type { CollectionPlan, CollectionReport } from '../contract/collection.ts'
 import type { CollectorPreference } from '../contract/options.ts'
+import type { Stats } from '../contract/reports.ts'
 import type { SegmentInfo } from '../contract/types.ts'
-import type { Stats } from '../reports/stats.ts'
 
 export const PROTOCOL_VERSION = 1
 /** A longer request is refused, and the connection ends. */

@@ -8,8 +8,8 @@ import type {
   CollectOptions,
 } from '../contract/collection.ts'
 import { plainObject, type ResolvedOptions, refuseUnknown } from '../contract/options.ts'
+import type { Stats } from '../contract/reports.ts'
 import type { KeyRange, SegmentInfo, SignalOptions } from '../contract/types.ts'
-import type { Stats } from '../reports/stats.ts'
 import type { ReadableSequences } from '../state/readable-sequences.ts'
 import type { ControlRequest, ControlRequestName, ControlResults } from './protocol.ts'
 

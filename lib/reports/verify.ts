@@ -14,10 +14,11 @@
  * (read-again.ts): files that were proved need no second proof, so each attempt has less to do than the one before.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { CorruptionError, invalidArgument, type WiscError } from '../base/errors.ts'
+import { CorruptionError, invalidArgument } from '../base/errors.ts'
 import { checkSignal, throwIfAborted } from '../contract/arguments.ts'
 import { mustBe } from '../contract/given.ts'
 import { plainObject, refuseUnknown } from '../contract/options.ts'
+import type { VerifyOptions, VerifyProgress, VerifyReport } from '../contract/reports.ts'
 import { Attempts } from '../reads/read-again.ts'
 import type { ReadingEngine } from '../reads/reading-engine.ts'
 import { VersionSet } from '../tree/version/version-set.ts'
@@ -25,37 +26,6 @@ import { verifyLog } from './verify-log.ts'
 import { Findings, findDamage, missingFile, ProvedFiles, type VerifyPass } from './verify-pass.ts'
 import { type RecountedReferences, verifyReferences } from './verify-references.ts'
 import { verifyTables } from './verify-tables.ts'
-
-export interface VerifyOptions {
-  /** Also read every value that an entry points to. Default true. */
-  readonly deep?: boolean
-  readonly signal?: AbortSignal
-  readonly onProgress?: (progress: VerifyProgress) => void
-}
-
-export interface VerifyProgress {
-  readonly tablesDone: number
-  readonly tables: number
-  readonly segmentsDone: number
-  readonly segments: number
-}
-
-export interface VerifyReport {
-  readonly ok: boolean
-  readonly tables: number
-  readonly entries: number
-  /** Entries that point into the value log, each followed. */
-  readonly pointers: number
-  /** Files of the value log. */
-  readonly segments: number
-  readonly records: number
-  /** Bytes of values that were read through pointers of tables and proved; 0 unless deep. */
-  readonly valueBytes: number
-  /** All damage that was found, in the order in which it was found; each place and reason once. */
-  readonly damage: readonly WiscError[]
-  /** For each of these, how many entries of tables cannot be followed because of it. */
-  readonly affectedEntries: readonly number[]
-}
 
 interface ResolvedVerify {
   readonly deep: boolean

@@ -33,8 +33,11 @@ import {
 import type { StoreEmitter } from '../contract/events.ts'
 import { mustBe } from '../contract/given.ts'
 import { plainObject, refuseUnknown } from '../contract/options.ts'
+import type { Stats, VerifyOptions, VerifyReport } from '../contract/reports.ts'
 import type {
+  EntryIterator,
   Key,
+  KeyIterator,
   KeyRange,
   Operation,
   RangeOptions,
@@ -43,6 +46,7 @@ import type {
   SignalOptions,
   Snapshot,
   Value,
+  ValueIterator,
   ValueStat,
   WriteOptions,
 } from '../contract/types.ts'
@@ -51,17 +55,9 @@ import { PointReads } from '../reads/point-reads.ts'
 import { readAgain } from '../reads/read-again.ts'
 import type { ReadingEngine } from '../reads/reading-engine.ts'
 import { segmentInfos } from '../reports/segment-infos.ts'
-import { type Stats, storeStats } from '../reports/stats.ts'
-import type { VerifyOptions, VerifyReport } from '../reports/verify.ts'
-import {
-  type EntryIterator,
-  entryIterator,
-  type IteratorParts,
-  type KeyIterator,
-  keyIterator,
-  type ValueIterator,
-  valueIterator,
-} from './iterator.ts'
+import { storeStats } from '../reports/stats.ts'
+import { leadToEngine } from './engine-of.ts'
+import { entryIterator, type IteratorParts, keyIterator, valueIterator } from './iterator.ts'
 import { OpenViews } from './open-views.ts'
 import { StoreSnapshot } from './snapshot.ts'
 
@@ -104,16 +100,14 @@ export class Store extends TypedEmitter {
     this.#writer = writing?.engine
     this.#lock = writing?.lock
     this.#control = writing?.control
+    leadToEngine(this, () => {
+      this.#checkOpen()
+      return engine
+    })
     for (const name of EVENTS) engine.events.on(name, (detail) => this.emit(name, detail))
     engine.events.on('error', (error) => {
       if (this.listenerCount('error') > 0) this.emit('error', error)
     })
-  }
-
-  /** For lib/inspect: the public face hands on the type of a store alone, not its class. */
-  static engineOf(store: Store): ReadingEngine {
-    store.#checkOpen()
-    return store.#engine
   }
 
   /**

@@ -22,7 +22,8 @@ import { JobRate } from '../../jobs/job-rate.ts'
 import type { ReadingEngine } from '../../reads/reading-engine.ts'
 import { amplificationOf } from '../../space/collection-figures.ts'
 import type { Space } from '../../space/space.ts'
-import { Store } from '../../store/store.ts'
+import { engineOf } from '../../store/engine-of.ts'
+import type { Store } from '../../store/store.ts'
 import { isOpen } from '../../tree/version/version.ts'
 import {
   ballastGrowth,
@@ -68,7 +69,7 @@ export async function forecastCollection(
   wishes: ForecastWishes,
   options: ForecastOptions,
 ): Promise<CollectionForecast> {
-  const engine = Store.engineOf(store)
+  const engine = engineOf(store)
   try {
     return await new Forecast(engine, wishes, options).make()
   } catch (error) {

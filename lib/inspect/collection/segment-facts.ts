@@ -9,7 +9,8 @@ import type { FileNumber, SegmentNumber, Sequence } from '../../base/ids.ts'
 import { bytesInVain } from '../../collector/walked-tree.ts'
 import type { CollectionPlan } from '../../contract/collection.ts'
 import type { ReadingEngine } from '../../reads/reading-engine.ts'
-import { Store } from '../../store/store.ts'
+import { engineOf } from '../../store/engine-of.ts'
+import type { Store } from '../../store/store.ts'
 import { segmentsOf } from '../../tree/version/version.ts'
 import { fileHolding, markedRecords } from './marked-records.ts'
 import { exactPlan, type SegmentRow, segmentRows, walkedWith } from './segment-report.ts'
@@ -69,7 +70,7 @@ export async function segmentFacts(
   segment: SegmentNumber,
   { readers, signal }: FactsOptions,
 ): Promise<SegmentFacts> {
-  const engine = Store.engineOf(store)
+  const engine = engineOf(store)
   const number = fileHolding(engine, segment)
   const sequences = readers?.map(({ sequence }) => sequence)
   const rows = await segmentRows(store, { isExact: true, readers: sequences, signal })

@@ -1,6 +1,7 @@
 /** Where in a file of the value log live and dead records lie: sums over parts of equal length. */
 import type { FileNumber } from '../../base/ids.ts'
-import { Store } from '../../store/store.ts'
+import { engineOf } from '../../store/engine-of.ts'
+import type { Store } from '../../store/store.ts'
 import {
   fileHolding,
   type MarkedRecords,
@@ -42,7 +43,7 @@ export async function segmentMap(
   cellCount: number,
   signal: AbortSignal,
 ): Promise<SegmentMap> {
-  const engine = Store.engineOf(store)
+  const engine = engineOf(store)
   const marked = await markedRecords(engine, fileHolding(engine, number), signal)
   const { file, kind, length } = marked
   const cellBytes = Math.max(1, Math.ceil(length / cellCount))

@@ -17,7 +17,8 @@ import { JobRate } from '../../jobs/job-rate.ts'
 import type { ReadingEngine } from '../../reads/reading-engine.ts'
 import { segmentInfos } from '../../reports/segment-infos.ts'
 import { withoutReferences } from '../../space/file-figures.ts'
-import { Store } from '../../store/store.ts'
+import { engineOf } from '../../store/engine-of.ts'
+import type { Store } from '../../store/store.ts'
 
 /** A file of the value log. Sizes in bytes; what has not been walked is null. */
 export interface SegmentRow {
@@ -58,7 +59,7 @@ export async function segmentRows(
   store: Store,
   { isExact = false, readers, signal }: SegmentRowOptions,
 ): Promise<SegmentRow[]> {
-  const engine = Store.engineOf(store)
+  const engine = engineOf(store)
   if (!isExact) return toRows(engine, quickPlan(engine), undefined)
   const { plan, walked } = await exactPlan(engine, {}, readers ?? [], signal)
   const rows = toRows(engine, plan, walked)
@@ -130,7 +131,7 @@ export interface QuickForecast {
  * @param wanted space amplification to come to; undefined for that of the store
  */
 export function quickForecast(store: Store, wanted: number | undefined): QuickForecast {
-  const engine = Store.engineOf(store)
+  const engine = engineOf(store)
   const target = wanted ?? engine.options.collector.targetSpaceAmplification
   const space = engine.space.measure()
   const referenced = space.files.reduce((sum, { referencedBytes }) => sum + referencedBytes, 0)

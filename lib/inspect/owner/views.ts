@@ -2,9 +2,10 @@
 import { WiscError } from '../../base/errors.ts'
 import type { Sequence } from '../../base/ids.ts'
 import type { Snapshot } from '../../contract/types.ts'
+import { engineOf } from '../../store/engine-of.ts'
 import { openStore } from '../../store/open-store.ts'
 import { StoreSnapshot } from '../../store/snapshot.ts'
-import { Store } from '../../store/store.ts'
+import type { Store } from '../../store/store.ts'
 
 export { Attempts } from '../../reads/read-again.ts'
 
@@ -23,7 +24,7 @@ export function openDamaged(path: string): Promise<Store> {
  * @returns a snapshot for its reads, to be closed
  */
 export function snapshotAt(store: Store, sequence: Sequence): Snapshot {
-  const { readers, visibleSequence } = Store.engineOf(store)
+  const { readers, visibleSequence } = engineOf(store)
   if (visibleSequence >= sequence) return new StoreSnapshot(readers, sequence)
   throw new WiscError('WISC_STALE', 'the view is older than the snapshot: take a new one')
 }

@@ -5,7 +5,8 @@ import type { Options } from '#dist/lib/contract/options.js'
 import type { RangeOptions, Snapshot } from '#dist/lib/contract/types.js'
 import { Scan } from '#dist/lib/reads/scan.js'
 import { EmptyRanges } from '#dist/lib/state/empty-ranges.js'
-import { Store } from '#dist/lib/store/store.js'
+import { engineOf } from '#dist/lib/store/engine-of.js'
+import type { Store } from '#dist/lib/store/store.js'
 import { Prng, replayHint, testSeed } from '../../support/random.ts'
 import { openSmallStore } from '../../support/store/fault-store.ts'
 
@@ -33,7 +34,7 @@ interface ScanSettings {
 
 /** Runs a scan to its end, or its limit. */
 function scanAll(store: Store, range: RangeOptions, settings: ScanSettings = {}): ScanResult {
-  const engine = Store.engineOf(store)
+  const engine = engineOf(store)
   const { sequence = engine.visibleSequence, remembers = true, stops: isTurnOld = false } = settings
   const own = new EmptyRanges()
   const resolved: ResolvedScan = resolveScan(range)
@@ -218,7 +219,7 @@ test('iterators let the event loop turn in a long run of tombstones, and hear th
   await writeRun(store, 0, 4000, 'put')
   await writeRun(store, 0, 3999, 'delete')
   // As if each turn had lasted long: no time is measured here.
-  vi.spyOn(Store.engineOf(store).turn, 'isOld').mockReturnValue(true)
+  vi.spyOn(engineOf(store).turn, 'isOld').mockReturnValue(true)
   let turns = 0
   let counting = true
   const count = (): void => {
@@ -251,7 +252,7 @@ test('iterators let the event loop turn in a long run of tombstones, and hear th
 test('getMany of many keys lets the event loop turn, and is of one moment all the same', async () => {
   const store = await openSmallStore(QUIET)
   await writeRun(store, 0, 3000, 'put')
-  const { turn, readers } = Store.engineOf(store)
+  const { turn, readers } = engineOf(store)
   const keys = Array.from({ length: 3000 }, (_, i) => keyOf(i))
   // The turn is old when the first slice has been read: the second one waits until all of them are gone.
   let goOn: (() => void) | undefined

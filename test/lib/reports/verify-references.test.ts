@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import type { RecordSum } from '#dist/lib/base/segment-records.js'
 import { RecountedReferences, verifyReferences } from '#dist/lib/reports/verify-references.js'
-import { Store } from '#dist/lib/store/store.js'
+import { engineOf } from '#dist/lib/store/engine-of.js'
 import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
 import { makeFlushedStore } from '../../support/store/verified-store.ts'
 
@@ -67,7 +67,7 @@ test('the sums of a relocation under its own number are held against the entries
 
 test('a store whose sums are wrong is not ok', async () => {
   const store = await makeFlushedStore(new FaultFileSystem())
-  const { space } = Store.engineOf(store)
+  const { space } = engineOf(store)
   const { references } = space
   const of = references.of.bind(references)
   references.of = (segment) => ({ records: (of(segment)?.records ?? 0) + 1, bytes: 0 })

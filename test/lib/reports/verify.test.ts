@@ -1,6 +1,6 @@
 /** Verify counts every part of a store, writes nothing, says how far it is, and can be ended. */
 import { expect, test } from 'vitest'
-import type { VerifyProgress } from '#dist/lib/reports/verify.js'
+import type { VerifyProgress } from '#dist/lib/contract/reports.js'
 import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
 import { codeOf } from '../../support/store/fault-store.ts'
 import { idle } from '../../support/store/settled.ts'

@@ -2,7 +2,8 @@
 import { expect, test } from 'vitest'
 import type { Engine } from '#dist/lib/engine/engine.js'
 import { type Space, SpaceAccount } from '#dist/lib/space/space.js'
-import { Store } from '#dist/lib/store/store.js'
+import { engineOf } from '#dist/lib/store/engine-of.js'
+import type { Store } from '#dist/lib/store/store.js'
 import { Prng, replayHint, testSeed } from '../../support/random.ts'
 import { CollectedStore, keyOf } from '../../support/store/collected-store.ts'
 
@@ -16,8 +17,8 @@ interface Counts {
   open: number
 }
 
-function engineOf(store: Store): Engine {
-  return Store.engineOf(store) as Engine
+function writerOf(store: Store): Engine {
+  return engineOf(store) as Engine
 }
 
 /** Everything asked for once more, by an account that has seen nothing before. */
@@ -50,7 +51,7 @@ test('after random histories the figures of all files are those of a recount', a
       if (prng.chance(0.15)) await store.collect()
       // Other moments than those of the next look.
       if (prng.chance(0.5)) continue
-      const engine = engineOf(store)
+      const engine = writerOf(store)
       const { space } = engine
       while (prng.chance(0.5) && space.measureInSteps() === undefined);
       await engine.unlinker.ended()
@@ -76,7 +77,7 @@ test('a look takes several turns where there is much, and comes to an end while 
   })
   // Segments that are all at the end of the log, more than one turn takes.
   for (let i = 0; i < 2100; i++) await opened.put(keyOf(i), 2000)
-  const engine = engineOf(opened.store)
+  const engine = writerOf(opened.store)
   let turns = 1
   for (let space = engine.space.measureInSteps(); space === undefined; turns++) {
     await opened.put(keyOf(turns), 2000)
@@ -117,7 +118,7 @@ test('what is asked of the file system does not grow with the number of files', 
     calls.push(atStats)
     await opened.put(keyOf(1), 2000)
     const atLook = counted()
-    while (engineOf(opened.store).space.measureInSteps() === undefined);
+    while (writerOf(opened.store).space.measureInSteps() === undefined);
     calls.push(atLook)
     fileSystem.onCall = () => undefined
     await opened.finish()

@@ -1,7 +1,6 @@
 /** Iterators: ranges, both directions, seeks, calls that are not awaited, failures, and what an iterator pins. */
 import { describe, expect, test } from 'vitest'
-import type { RangeOptions } from '#dist/lib/contract/types.js'
-import type { StoreIterator } from '#dist/lib/store/iterator.js'
+import type { RangeOptions, StoreIterator } from '#dist/lib/contract/types.js'
 import type { Store } from '#dist/lib/store/store.js'
 import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
 import { Prng, replayHint, testSeed } from '../../support/random.ts'

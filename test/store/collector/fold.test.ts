@@ -6,7 +6,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Engine } from '#dist/lib/engine/engine.js'
 import type { CompactionJob, RewriteJob } from '#dist/lib/jobs/messages.js'
-import { Store } from '#dist/lib/store/store.js'
+import { engineOf } from '#dist/lib/store/engine-of.js'
 import { crashStatesNow } from '../../support/crash/crash-states.ts'
 import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
 import {
@@ -21,12 +21,12 @@ import { settled } from '../../support/store/settled.ts'
 
 const POINTS = ['before', 'after'] as const
 
-function engineOf({ store }: CollectedStore): Engine {
-  return Store.engineOf(store) as Engine
+function writerOf({ store }: CollectedStore): Engine {
+  return engineOf(store) as Engine
 }
 
 function folded(opened: CollectedStore): number {
-  return engineOf(opened).work.counts.foldedPointers
+  return writerOf(opened).work.counts.foldedPointers
 }
 
 function relocations({ store }: CollectedStore): number[] {
@@ -90,7 +90,7 @@ async function folden(): Promise<CollectedStore> {
 
 /** The segments of which relocations hold records under their old addresses. */
 function oldNames(opened: CollectedStore): number[] {
-  const { files } = engineOf(opened).space.measure()
+  const { files } = writerOf(opened).space.measure()
   return files
     .filter(({ kind }) => kind === 'relocation')
     .flatMap(({ number, segments }) =>
@@ -109,7 +109,7 @@ test('a compaction folds what was moved, the old segments are forgotten, and all
   // It may have moved others, which the next compaction folds.
   const after = new Set(oldNames(opened))
   expect(before.filter((segment) => after.has(segment))).toEqual([])
-  for (const segment of before) expect(engineOf(opened).version.segments.has(segment)).toBe(false)
+  for (const segment of before) expect(writerOf(opened).version.segments.has(segment)).toBe(false)
   await opened.finish()
 })
 

@@ -4,7 +4,7 @@
  */
 import { expect, test } from 'vitest'
 import type { CompactionEvent } from '#dist/lib/contract/events.js'
-import { Store } from '#dist/lib/store/store.js'
+import { engineOf } from '#dist/lib/store/engine-of.js'
 import { countSegments } from '#dist/lib/tree/compaction/fold.js'
 import { CollectedStore, keyOf } from '../../support/store/collected-store.ts'
 import { settled } from '../../support/store/settled.ts'
@@ -27,7 +27,7 @@ test.each([
   opened.store.on('compaction', ({ reason }: CompactionEvent) => {
     reasons.set(reason, (reasons.get(reason) ?? 0) + 1)
   })
-  const counts = () => countSegments(Store.engineOf(opened.store).version)
+  const counts = () => countSegments(engineOf(opened.store).version)
   for (let round = 0; round < ROUNDS; round++) {
     // The keys of a round lie behind those of all before: tables below are never merged with what comes.
     await opened.put(`${keyOf(round)} cold`, 300)
