@@ -72,11 +72,7 @@ export class RecordHeads {
    * WISC_CODEC_UNAVAILABLE, IoError
    */
   next(): boolean {
-    while (this.#at === this.#frameEnd) {
-      if (this.#recordsLeft !== 0) throw this.#damage('frame ends before its records do')
-      if (this.#at === this.#end) return false
-      this.#enterFrame()
-    }
+    if (this.nextOffset() < 0) return false
     const window = this.#window
     const at = this.#at
     const available = this.#frameEnd - at
@@ -92,6 +88,28 @@ export class RecordHeads {
     this.keyStart = this.keyEnd - header.keyLength
     this.#at = at + header.length
     return true
+  }
+
+  /**
+   * Where the next record begins; -1 at the end.
+   * @throws CorruptionError if the frame before it or its own is damaged, IoError
+   */
+  nextOffset(): number {
+    while (this.#at === this.#frameEnd) {
+      if (this.#recordsLeft !== 0) throw this.#damage('frame ends before its records do')
+      if (this.#at === this.#end) return -1
+      this.#enterFrame()
+    }
+    return this.#at
+  }
+
+  /**
+   * Passes over the next record, which must have this length, without looking at it: if it has another one, the head
+   * that is looked at next is none. Requires: `nextOffset` has found one.
+   */
+  pass(length: number): void {
+    if (this.#seed !== undefined) this.#countRecord(this.#nextSequence)
+    this.#at = Math.min(this.#at + length, this.#frameEnd)
   }
 
   #enterFrame(): void {

@@ -225,21 +225,33 @@ function runCase(valueBytes: number): void {
   const liveness = livenessBy({ ...place, tables: tableSets[0]!.tables }, fileSystem)
   const fileNumber = nextNumber++
   const path = joinPath(directory, segmentName(fileNumber))
-  // Without live records it goes by the heads.
-  const start = (liveRecords: number) => (): ReturnType<typeof rewriteSteps> =>
-    rewriteSteps({ ...place, files, fileNumber, liveRecords }, liveness, ports)
-  for (const [what, live] of [
-    ['rewrite, all live, by heads', 0],
-    ['rewrite, all live, by pointers', count],
+  const bytes = recordBytes(KEY_BYTES, valueBytes)
+  const references = files.map(({ number }) => {
+    const records = count / files.length
+    return { segment: number, records, bytes: records * bytes }
+  })
+  // Without what is known of the records it goes by the heads; of none of them is it known that it is dead.
+  const start =
+    (known: typeof references, entries: number) => (): ReturnType<typeof rewriteSteps> =>
+      rewriteSteps(
+        { ...place, files, fileNumber, references: known, dead: [] },
+        { ...liveness, entries },
+        ports,
+      )
+  const byPointers = start(references, 0)
+  for (const [what, way] of [
+    ['rewrite, all live, by heads', start([], count)],
+    ['rewrite, all live, by pointers', byPointers],
+    ['rewrite, all live, by a list', start(references, Number.POSITIVE_INFINITY)],
   ] as const) {
     print(
       what,
-      measure(start(live), () => fileSystem.unlink(path)),
+      measure(way, () => fileSystem.unlink(path)),
       count,
       valueBytes,
     )
   }
-  const { relocation } = runOnce(start(count)()).result
+  const { relocation } = runOnce(byPointers()).result
   const moved = [{ kind: 'relocation' as const, ...relocation! }]
   const again = { ...input, files: moved }
   print(
@@ -248,7 +260,7 @@ function runCase(valueBytes: number): void {
     count,
     valueBytes,
   )
-  const second = { ...place, files: moved, fileNumber: nextNumber++, liveRecords: count }
+  const second = { ...place, files: moved, fileNumber: nextNumber++, references, dead: [] }
   const secondPath = joinPath(directory, segmentName(second.fileNumber))
   const rewrite = (): ReturnType<typeof rewriteSteps> => rewriteSteps(second, liveness, ports)
   const undo = (): void => fileSystem.unlink(secondPath)

@@ -23,6 +23,13 @@ export interface DeadRecords {
   readonly unknownBytes: number
 }
 
+/** Those of one segment, in no order. */
+export interface SegmentDead {
+  readonly segment: SegmentNumber
+  readonly offsets: Float64Array
+  readonly lengths: Float64Array
+}
+
 export const NO_DEAD: DeadRecords = {
   segments: new Uint32Array(0),
   counts: new Uint32Array(0),

@@ -8,10 +8,11 @@ import type { MarkResult } from '../../vlog/collect/mark.ts'
 import type { PunchResult } from '../../vlog/collect/punch.ts'
 import type { RewriteResult } from '../../vlog/collect/rewrite.ts'
 import type { VictimFile } from '../../vlog/collect/victim.ts'
-import type { DeadRecords } from '../base/dead-records.ts'
+import type { DeadRecords, SegmentDead } from '../base/dead-records.ts'
 import type { GroundMarks } from '../base/files/ground.ts'
 import type { DatabaseDirectory } from '../base/files/store-directory.ts'
 import type { FileNumber, Sequence } from '../base/ids.ts'
+import type { SegmentRecords } from '../base/segment-records.ts'
 import type { FoldTarget } from '../tree/compaction/fold.ts'
 import type { KeySpan } from '../tree/compaction/retention.ts'
 import type { ShadowWalkResult } from '../tree/compaction/shadow-walk.ts'
@@ -66,8 +67,10 @@ export interface RewriteJob extends JobBase {
   readonly files: readonly VictimFile[]
   /** Those of one pinned version that may point into the files. */
   readonly tables: readonly TableMeta[]
-  /** About how many records live in the files. */
-  readonly liveRecords: number
+  /** What they point to, segment by segment. */
+  readonly references: readonly SegmentRecords[]
+  /** Records of the files that are known to be dead; there may be more. */
+  readonly dead: readonly SegmentDead[]
   /** The number of the new file. */
   readonly fileNumber: FileNumber
 }

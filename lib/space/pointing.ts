@@ -1,5 +1,6 @@
 /** Who points into files of the value log. */
 import type { FileNumber } from '../base/ids.ts'
+import type { SegmentRecords } from '../base/segment-records.ts'
 import { tablesOf } from '../state/tables.ts'
 import type { TableMeta } from '../tree/entry.ts'
 import { segmentsOf, type Version } from '../tree/version/version.ts'
@@ -9,8 +10,8 @@ import type { References } from './references.ts'
 export interface Pointing {
   /** Those of the version that point into the files. */
   readonly tables: TableMeta[]
-  /** To which they point. */
-  readonly records: number
+  /** To what they point, segment by segment. */
+  readonly references: SegmentRecords[]
 }
 
 /** @throws CorruptionError, IoError if a table cannot be opened */
@@ -22,7 +23,13 @@ export function pointingInto(
   references.update(version)
   const segments = new Set(files.flatMap((number) => segmentsOf(version, number)))
   const numbers = references.tablesPointingTo(segments)
-  let records = 0
-  for (const segment of segments) records += references.of(segment)?.records ?? 0
-  return { tables: tablesOf(version).filter(({ number }) => numbers.has(number)), records }
+  const named: SegmentRecords[] = []
+  for (const segment of segments) {
+    const sum = references.of(segment)
+    if (sum !== undefined) named.push({ segment, ...sum })
+  }
+  return {
+    tables: tablesOf(version).filter(({ number }) => numbers.has(number)),
+    references: named,
+  }
 }

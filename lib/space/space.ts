@@ -18,6 +18,7 @@ import type { Memtables } from '../state/memtables.ts'
 import type { TableCache } from '../state/tables.ts'
 import type { Memtable } from '../tree/memtable/memtable.ts'
 import type { Version } from '../tree/version/version.ts'
+import { DeadLists } from './dead-lists.ts'
 import { DiskUsage } from './disk-usage.ts'
 import { HiddenGarbageEstimate } from './hidden-garbage.ts'
 import { LogFiles } from './log-files.ts'
@@ -74,6 +75,7 @@ export class SpaceAccount {
   readonly #files: LogFiles
   readonly references: References
   readonly usage: DiskUsage
+  readonly dead: DeadLists = new DeadLists()
   #blockBytes: number | undefined
 
   /** @param hiddenSamplesMax bounds the samples of the estimate of hidden garbage below its own bound */

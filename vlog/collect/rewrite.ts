@@ -18,24 +18,25 @@ import { RelocationWriter } from '../relocation/relocation-writer.ts'
 import type { Liveness } from './liveness.ts'
 import { collectPointed } from './pointed-records.ts'
 import { copyRecords } from './record-copy.ts'
+import { collectUnlisted, isListComplete, type ListedInput } from './unlisted-records.ts'
 import type { CollectorPorts } from './victim.ts'
 import { VictimFiles } from './victim-files.ts'
 import type { VictimRecords } from './victim-records.ts'
-import { collectVictims, type VictimInput } from './victim-walk.ts'
+import { collectVictims } from './victim-walk.ts'
 
 /**
  * Passing an entry of a table takes 0.1 to 0.2 us. By the heads each record of the victims takes 5 us, dead ones as
  * well: its head is read, put into order, and looked up. So 8 us for a live one, where four of ten are dead.
  */
 const ENTRIES_PER_RECORD_MAX = 40
+/** To read the head of a record that lives, and to put it into order, takes as long as to pass so many entries. */
+const ENTRIES_PER_HEAD = 10
 
 const OPEN_RELOCATIONS_MAX = 16
 
-export interface RewriteInput extends VictimInput {
+export interface RewriteInput extends ListedInput {
   /** Number of the relocation. */
   readonly fileNumber: FileNumber
-  /** How many records live in the files, about: it says which way to them is the shorter one. */
-  readonly liveRecords: number
 }
 
 export interface RewriteResult {
@@ -76,14 +77,22 @@ export function* rewriteSteps(
   }
 }
 
-/** By the shorter way: that of all entries that may point at the victims, or that of all records in them. */
+/**
+ * By the shortest way: that of all entries that may point at the victims, that of the records in them which are not
+ * known to be dead, or that of all records in them.
+ */
 function* findLive(
   input: RewriteInput,
   { entries, markLive, visitPointers }: Liveness,
   ports: CollectorPorts,
 ): Generator<number, VictimRecords> {
   const relocations = input.files.filter(({ kind }) => kind === 'relocation').length
-  const isShorter = entries <= ENTRIES_PER_RECORD_MAX * input.liveRecords
+  const liveRecords = input.references.reduce((sum, { records }) => sum + records, 0)
+  if (entries > ENTRIES_PER_HEAD * liveRecords && isListComplete(input)) {
+    const records = yield* collectUnlisted(input, ports)
+    if (records !== undefined) return records
+  }
+  const isShorter = entries <= ENTRIES_PER_RECORD_MAX * liveRecords
   // All relocations stay open, for their indexes are asked in the order of keys (I10).
   if (isShorter && relocations <= OPEN_RELOCATIONS_MAX) {
     return yield* collectPointed(input, visitPointers, ports)

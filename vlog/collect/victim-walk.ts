@@ -12,6 +12,7 @@ import { SEGMENT_HEADER_BYTES } from '../log/segment-header.ts'
 import { RecordHeads } from '../record-heads.ts'
 import { RELOCATION_HEADER_BYTES } from '../relocation/relocation-format.ts'
 import { type AddressesByPlace, RelocationReader } from '../relocation/relocation-reader.ts'
+import type { ListedDead } from './listed-dead.ts'
 import { type CollectorPorts, readVictimHeader, type VictimFile, victimPath } from './victim.ts'
 import { emptyVictimRecord } from './victim-page.ts'
 import { VictimRecords } from './victim-records.ts'
@@ -27,17 +28,19 @@ export interface VictimInput extends DatabaseDirectory {
 
 /**
  * Walks all victims and sorts their records. Yields the bytes that each step read.
+ * @param dead records that are left out, and not looked at
  * @throws CorruptionError if anything but a value is damaged, WISC_FORMAT_VERSION,
  * WISC_CODEC_UNAVAILABLE, IoError
  */
 export function* collectVictims(
   input: VictimInput,
   ports: Pick<CollectorPorts, 'fileSystem'>,
+  dead?: ListedDead,
 ): Generator<number, VictimRecords> {
   const records = new VictimRecords(input.files)
   for (const [index, victim] of input.files.entries()) {
-    if (victim.kind === 'segment') yield* addSegment(records, index, victim, input, ports)
-    else yield* addRelocation(records, index, victim, input, ports)
+    if (victim.kind === 'segment') yield* addSegment(records, index, victim, input, ports, dead)
+    else yield* addRelocation(records, index, victim, input, ports, dead)
   }
   yield* records.sortSteps()
   return records
@@ -49,6 +52,7 @@ function* addSegment(
   victim: VictimFile,
   place: DatabaseDirectory,
   { fileSystem }: Pick<CollectorPorts, 'fileSystem'>,
+  dead: ListedDead | undefined,
 ): Generator<number, void> {
   const file = fileSystem.open(victimPath(place, victim), 'read')
   try {
@@ -57,7 +61,7 @@ function* addSegment(
     const name = segmentName(victim.number)
     const heads = new RecordHeads(file, name, SEGMENT_HEADER_BYTES, victim.length, frames)
     records.addSegment(victim.number, index)
-    yield* addHeads(records, heads, index, victim, undefined)
+    yield* addHeads(new HeadStep(records, heads, index, victim.number, undefined, dead), heads)
   } finally {
     file.close()
   }
@@ -69,6 +73,7 @@ function* addRelocation(
   victim: VictimFile,
   place: DatabaseDirectory,
   { fileSystem }: Pick<CollectorPorts, 'fileSystem'>,
+  dead: ListedDead | undefined,
 ): Generator<number, void> {
   const name = segmentName(victim.number)
   const reader = RelocationReader.open(fileSystem, victimPath(place, victim), name, {
@@ -81,52 +86,49 @@ function* addRelocation(
     const heads = new RecordHeads(file, name, RELOCATION_HEADER_BYTES, recordsEnd, undefined)
     for (const { segment } of reader.parts) records.addSegment(segment, index)
     records.addSegment(victim.number, index)
-    yield* addHeads(records, heads, index, victim, addresses)
+    const step = new HeadStep(records, heads, index, victim.number, addresses, dead)
+    yield* addHeads(step, heads)
+    if (step.count !== addresses.places.length) {
+      const reason = 'index of a relocation does not fit its records'
+      throw new CorruptionError(name, heads.offset, reason)
+    }
   } finally {
     reader.close()
   }
 }
 
-/** @param addresses the old addresses of the records of a relocation, in the order of their places */
-function* addHeads(
-  records: VictimRecords,
-  heads: RecordHeads,
-  index: number,
-  victim: VictimFile,
-  addresses: AddressesByPlace | undefined,
-): Generator<number, void> {
-  const name = segmentName(victim.number)
-  const step = new HeadStep(records, heads, index, victim.number, addresses)
+function* addHeads(step: HeadStep, heads: RecordHeads): Generator<number, void> {
   for (let bytesBefore = 0; ; bytesBefore = heads.bytesRead) {
     const more = step.run()
     yield heads.bytesRead - bytesBefore
-    if (!more) break
-  }
-  if (addresses !== undefined && step.count !== addresses.places.length) {
-    throw new CorruptionError(name, heads.offset, 'index of a relocation does not fit its records')
+    if (!more) return
   }
 }
 
 class HeadStep {
-  /** Records added. */
+  /** Records added or left out. */
   count = 0
   readonly #records: VictimRecords
   readonly #heads: RecordHeads
   readonly #number: FileNumber
   readonly #addresses: AddressesByPlace | undefined
+  readonly #dead: ListedDead | undefined
   readonly #record: ReturnType<typeof emptyVictimRecord> = emptyVictimRecord()
 
+  /** @param addresses the old addresses of the records of a relocation, in the order of their places */
   constructor(
     records: VictimRecords,
     heads: RecordHeads,
     index: number,
     number: FileNumber,
     addresses: AddressesByPlace | undefined,
+    dead: ListedDead | undefined,
   ) {
     this.#records = records
     this.#heads = heads
     this.#number = number
     this.#addresses = addresses
+    this.#dead = dead
     this.#record.file = index
     this.#record.segment = number
   }
@@ -138,6 +140,7 @@ class HeadStep {
     const records = this.#records
     const bytesMax = heads.bytesRead + STEP_BYTES
     for (let i = 0; i < STEP_RECORDS && heads.bytesRead < bytesMax; i++) {
+      if (this.#dead !== undefined && this.#passDead(this.#dead)) continue
       if (!heads.next()) return false
       const header = heads.header!
       record.keyBytes = heads.keyBytes
@@ -153,6 +156,21 @@ class HeadStep {
       records.add(record)
       this.count++
     }
+    return true
+  }
+
+  /** @returns true if the next record is dead, and was left out */
+  #passDead(dead: ListedDead): boolean {
+    const place = this.#heads.nextOffset()
+    const addresses = this.#addresses
+    const { count } = this
+    let length = dead.lengthOf(this.#number, place)
+    if (length === undefined && addresses !== undefined && count < addresses.places.length) {
+      length = dead.lengthOf(addresses.segments[count]!, addresses.offsets[count]!)
+    }
+    if (length === undefined) return false
+    this.#heads.pass(length)
+    this.count = count + 1
     return true
   }
 

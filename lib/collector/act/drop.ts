@@ -20,7 +20,7 @@ export async function drop(
   files: readonly PlannedFile[],
   store: CollectedStore,
 ): Promise<StepResult> {
-  const { versions } = store
+  const { versions, space } = store
   const bytesFreed = diskBytesOf(files, store)
   for (const { number } of files) {
     victimFile(versions.current, number)
@@ -28,6 +28,7 @@ export async function drop(
     checkUnreferenced(segmentsOf(versions.current, number), store)
   }
   await versions.apply({ removedSegments: segmentsLeft(versions.current, files, new Set()) })
+  space.dead.follow(versions.current)
   return { ...NOTHING_DONE, bytesFreed }
 }
 
@@ -36,13 +37,14 @@ export async function forget(
   segments: readonly SegmentNumber[],
   store: CollectedStore,
 ): Promise<StepResult> {
-  const { versions } = store
+  const { versions, space } = store
   checkUnreferenced(segments, store)
   for (const number of segments) {
     // I12: a segment in the file of its own number may hold what is in no table yet; it can only be dropped.
     if (versions.current.segments.get(number) === number) throw stale(number)
   }
   await versions.apply({ removedSegments: segments })
+  space.dead.follow(versions.current)
   return NOTHING_DONE
 }
 

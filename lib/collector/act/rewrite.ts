@@ -11,6 +11,7 @@
 import { toWiscError } from '../../base/errors.ts'
 import type { FileNumber } from '../../base/ids.ts'
 import type { RewriteStep } from '../../contract/collection-plan.ts'
+import { segmentsOf } from '../../tree/version/version.ts'
 import type { VersionEdit } from '../../tree/version/version-edit.ts'
 import type { VersionSet } from '../../tree/version/version-set.ts'
 import { type CollectedStore, NOTHING_DONE, type StepControl, type StepResult } from './action.ts'
@@ -44,12 +45,15 @@ async function rewriteClaimed(
   control.began?.(fileNumber)
   const bytesBefore = diskBytesOf(step.files, store)
   const pin = versions.pinTables()
+  // In the turn of the pin: what has died in later versions may still live in this one's tables.
+  const dead = space.dead.of(numbers.flatMap((number) => segmentsOf(pin.version, number)))
   try {
     const job = {
       kind: 'rewrite' as const,
       directory,
       databaseId,
       ...victims(pin.version, numbers, store),
+      dead,
       fileNumber,
     }
     const { relocation, bytesWritten, copyMs } = await runner.run(job, control)
@@ -58,6 +62,8 @@ async function rewriteClaimed(
       removedSegments: segmentsLeft(versions.current, step.files, surviving),
       ...(relocation && { addedFiles: [{ role: 'relocation', ...relocation }] }),
     })
+    space.dead.forget(dead)
+    space.dead.follow(versions.current)
     const bytesCopied = relocation?.parts.reduce((sum, part) => sum + part.bytes, 0) ?? 0
     const output = relocation ? space.usage.ofValueLogFile(fileNumber) : 0
     const bytesFreed = bytesBefore - output

@@ -4,20 +4,18 @@ import { WiscError } from '../../base/errors.ts'
 import type { FileNumber, SegmentNumber } from '../../base/ids.ts'
 import { compareLogPositions } from '../../base/log-position.ts'
 import type { PlannedFile } from '../../contract/collection-plan.ts'
-import { pointingInto } from '../../space/pointing.ts'
-import type { TableMeta } from '../../tree/entry.ts'
+import { type Pointing, pointingInto } from '../../space/pointing.ts'
 import { segmentsOf, type Version } from '../../tree/version/version.ts'
 import type { MarkedStore } from './action.ts'
 
-/** The files themselves, and the tables that point to what they hold. @throws WISC_STALE */
+/** The files themselves, and the tables that point to what they hold, and to how much. @throws WISC_STALE */
 export function victims(
   version: Version,
   numbers: readonly FileNumber[],
   { space }: Pick<MarkedStore, 'space'>,
-): { files: VictimFile[]; tables: TableMeta[]; liveRecords: number } {
-  const { tables, records } = pointingInto(version, space.references, numbers)
+): Pointing & { readonly files: VictimFile[] } {
   const files = numbers.map((number) => victimFile(version, number))
-  return { files, tables, liveRecords: records }
+  return { files, ...pointingInto(version, space.references, numbers) }
 }
 
 /** A file that may be taken. @throws WISC_STALE if there is none of this number */

@@ -1,7 +1,13 @@
 /** The collector's jobs with their real bodies: each kind finds what it needs in its message. */
 import { expect, test } from 'vitest'
 import { InlineRunner } from '#dist/lib/jobs/inline-runner.js'
-import { entryOf, PLACE, VictimFixture, type Write } from '../../support/parts/victim-fixture.ts'
+import {
+  deadLists,
+  entryOf,
+  PLACE,
+  VictimFixture,
+  type Write,
+} from '../../support/parts/victim-fixture.ts'
 
 test('mark, rewrite, walk and punch run through a runner and give the results of their kinds', async () => {
   const fixture = new VictimFixture()
@@ -25,7 +31,9 @@ test('mark, rewrite, walk and punch run through a runner and give the results of
   expect((await runner.run(walk)).keys).toBe(20)
 
   const fileNumber = fixture.nextNumber()
-  const rewrite = { kind: 'rewrite', ...PLACE, files, tables, fileNumber, liveRecords: 20 } as const
+  const references = fixture.references(files, tables)
+  const known = { references, dead: deadLists(fixture.records.slice(0, 20)) }
+  const rewrite = { kind: 'rewrite', ...PLACE, files, tables, fileNumber, ...known } as const
   const { relocation } = await runner.run(rewrite)
   expect(relocation).toMatchObject({
     number: fileNumber,

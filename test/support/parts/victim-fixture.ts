@@ -3,9 +3,11 @@
  * over both: all in memory, below the store.
  */
 import { expect } from 'vitest'
+import type { SegmentDead } from '#dist/lib/base/dead-records.js'
 import { CorruptionError } from '#dist/lib/base/errors.js'
 import { joinPath, segmentName, tableName } from '#dist/lib/base/files/file-names.js'
 import type { FileSystem } from '#dist/lib/base/files/file-system.js'
+import type { SegmentRecords } from '#dist/lib/base/segment-records.js'
 import { livenessBy } from '#dist/lib/tree/compaction/liveness.js'
 import { markPointers } from '#dist/lib/tree/compaction/mark-pointers.js'
 import type { BuiltTable, TableMeta } from '#dist/lib/tree/entry.js'
@@ -17,8 +19,10 @@ import { type RewriteResult, rewriteSteps } from '#dist/vlog/collect/rewrite.js'
 import type { VictimFile } from '#dist/vlog/collect/victim.js'
 import { recordBytes } from '#dist/vlog/record.js'
 import type { BuiltRelocation } from '#dist/vlog/relocation/relocation-format.js'
+import { RelocationReader } from '#dist/vlog/relocation/relocation-reader.js'
 import { MemoryFileSystem } from '../files/memory-file-system.ts'
 import { seededRandom } from '../random.ts'
+import { runSteps } from '../run-steps.ts'
 import { compareEntries, keyed, type TestEntry } from './array-cursor.ts'
 import { bytesOf, DATABASE_ID, LOG_DIRECTORY, SALT, SegmentMaker } from './log-segments.ts'
 
@@ -45,6 +49,23 @@ export function entryOf(record: LoggedRecord): TestEntry {
 }
 
 const TABLE_OPTIONS = { tableBytes: 2 ** 40, blockBytes: 256, filterBitsPerKey: 10 }
+
+/** How a rewrite finds what lives. */
+export type RewriteWay = 'heads' | 'pointers' | 'list'
+
+/** As lists of dead records, each of which takes some. */
+export function deadLists(records: readonly LoggedRecord[]): SegmentDead[] {
+  const segments = new Set(records.map(({ segment }) => segment))
+  return [...segments].flatMap((segment) => {
+    const own = records.filter((record) => record.segment === segment)
+    const middle = own.length >> 1
+    return [own.slice(middle), own.slice(0, middle)].map((part) => ({
+      segment,
+      offsets: Float64Array.from(part, ({ offset }) => offset),
+      lengths: Float64Array.from(part, ({ length }) => length),
+    }))
+  })
+}
 
 export class VictimFixture {
   readonly fileSystem: MemoryFileSystem = new MemoryFileSystem()
@@ -111,14 +132,42 @@ export class VictimFixture {
     files: readonly VictimFile[],
     tables: readonly TableMeta[],
     fileNumber: number,
-    by: 'heads' | 'pointers' = 'heads',
+    by: RewriteWay = 'heads',
+    dead: readonly SegmentDead[] = [],
   ): Generator<number, RewriteResult> {
     const random = seededRandom(fileNumber)
     const ports = { fileSystem: this.fileSystem, random, earlySyncBytes: Number.POSITIVE_INFINITY }
     const liveness = livenessBy({ ...PLACE, tables }, this.fileSystem)
+    const isListed = by === 'list'
+    const references = isListed ? this.references(files, tables) : []
     // So many that the one way or the other is the shorter one.
-    const liveRecords = by === 'heads' ? 0 : Number.POSITIVE_INFINITY
-    return rewriteSteps({ ...PLACE, files, fileNumber, liveRecords }, liveness, ports)
+    const entries = by === 'pointers' ? 0 : Number.POSITIVE_INFINITY
+    const input = { ...PLACE, files, fileNumber, references, dead: isListed ? dead : [] }
+    return rewriteSteps(input, { ...liveness, entries }, ports)
+  }
+
+  /** What the tables point to in the segments of these files. */
+  references(files: readonly VictimFile[], tables: readonly TableMeta[]): SegmentRecords[] {
+    const segments = new Set(files.flatMap((file) => this.#segmentsOf(file)))
+    const sums = new Map<number, { records: number; bytes: number }>()
+    const { visitPointers } = livenessBy({ ...PLACE, tables }, this.fileSystem)
+    const held = { holdsSegment: (segment: number) => segments.has(segment) }
+    runSteps(
+      visitPointers(held, ({ segment, length }) => {
+        const { records, bytes } = sums.get(segment) ?? { records: 0, bytes: 0 }
+        sums.set(segment, { records: records + 1, bytes: bytes + length })
+      }),
+    )
+    return [...sums].map(([segment, sum]) => ({ segment, ...sum }))
+  }
+
+  #segmentsOf(file: VictimFile): number[] {
+    if (file.kind === 'segment') return [file.number]
+    const name = segmentName(file.number)
+    const expected = { ...file, databaseId: DATABASE_ID }
+    const reader = RelocationReader.open(this.fileSystem, this.path(file.number), name, expected)
+    reader.close()
+    return [...reader.parts.map(({ segment }) => segment), file.number]
   }
 
   punchHoles(file: VictimFile, holes: Float64Array): ReturnType<typeof punchHoles> {

@@ -4,6 +4,7 @@
  */
 import { describe, expect, test } from 'vitest'
 import { compareBytes } from '#dist/lib/base/bytes.js'
+import type { SegmentDead } from '#dist/lib/base/dead-records.js'
 import { segmentName } from '#dist/lib/base/files/file-names.js'
 import type { TableMeta } from '#dist/lib/tree/entry.js'
 import type { VictimFile } from '#dist/vlog/collect/victim.js'
@@ -12,8 +13,10 @@ import { BLOCK_BYTES } from '../../support/files/content.ts'
 import { compareEntries, type TestEntry } from '../../support/parts/array-cursor.ts'
 import { DATABASE_ID } from '../../support/parts/log-segments.ts'
 import {
+  deadLists,
   entryOf,
   type LoggedRecord,
+  type RewriteWay,
   relocationFile,
   VictimFixture,
   type Write,
@@ -179,9 +182,16 @@ class Case {
     return marked.holes
   }
 
-  /** How a rewrite finds what lives. */
-  way(): 'heads' | 'pointers' {
-    return this.prng.chance(0.5) ? 'heads' : 'pointers'
+  /** How a rewrite finds what lives, and what it is told: a list may lack some, and name some that live. */
+  way(places: ReadonlyMap<LoggedRecord, number>): [RewriteWay, SegmentDead[]] {
+    const { prng } = this
+    const isKnown = prng.pick([1, 1, 0.9])
+    const isWrong = prng.pick([0, 0, 0.1])
+    const living = new Set(this.held.filter(({ kind }) => kind === 'put'))
+    const listed = [...places.keys()].filter((record) =>
+      prng.chance(living.has(record) ? isWrong : isKnown),
+    )
+    return [prng.pick(['heads', 'pointers', 'list', 'list']), deadLists(listed)]
   }
 
   /** Where the records of a segment lie. */
@@ -211,8 +221,9 @@ describe('the jobs of the collector agree with a model', () => {
       const numbers = new Set(victims.map(({ number }) => number))
       const live = subject.live(numbers)
       const number = fixture.nextNumber()
+      const logged = new Map(victims.flatMap((victim) => [...subject.placesIn(victim)]))
       const { relocation, bytesWritten } = runSteps(
-        fixture.rewriteSteps(victims, subject.tables, number, subject.way()),
+        fixture.rewriteSteps(victims, subject.tables, number, ...subject.way(logged)),
       )
       expect(relocation === undefined, hint).toBe(live.length === 0)
       expect(fixture.fileSystem.files.has(fixture.path(number)), hint).toBe(live.length > 0)
@@ -223,11 +234,19 @@ describe('the jobs of the collector agree with a model', () => {
 
       // Later: fewer entries; the relocation is a victim itself, with segments that were none before.
       subject.hold(subject.held)
-      const holes = subject.checkMark(moved, subject.fold(moved.number, places), 0)
+      const folded = subject.fold(moved.number, places)
+      const holes = subject.checkMark(moved, folded, 0)
       expect(runSteps(fixture.punchHoles(moved, holes)).supported, hint).toBe(true)
       const rest = subject.segments.filter((segment) => !numbers.has(segment.number))
       const again = runSteps(
-        fixture.rewriteSteps([...rest, moved], subject.tables, fixture.nextNumber(), subject.way()),
+        fixture.rewriteSteps(
+          [...rest, moved],
+          subject.tables,
+          fixture.nextNumber(),
+          ...subject.way(
+            new Map([...folded, ...rest.flatMap((file) => [...subject.placesIn(file)])]),
+          ),
+        ),
       )
       const all = new Set([moved, ...subject.segments].map((file) => file.number))
       if (again.relocation)
