@@ -7,14 +7,13 @@
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { NO_BYTES } from '../../lib/base/bytes.ts'
 import { BlockCache } from '../../lib/base/files/block-cache.ts'
 import { joinPath, segmentName, tableName } from '../../lib/base/files/file-names.ts'
 import { FileNumbers } from '../../lib/base/files/file-numbers.ts'
 import { NodeFileSystem } from '../../lib/base/platform/node-file-system.ts'
 import { systemRandom } from '../../lib/base/random.ts'
 import { compactionSteps } from '../../lib/tree/compaction/compaction.ts'
-import { KIND, type TableMeta } from '../../lib/tree/entry.ts'
+import { Entry, KIND, type TableMeta } from '../../lib/tree/entry.ts'
 import { TableBuilder } from '../../lib/tree/table/table-builder.ts'
 import { recordBytes } from '../../vlog/record.ts'
 import { PresentPlaces } from '../../vlog/relocation/present-places.ts'
@@ -89,6 +88,8 @@ function writeRun(first: number): TableMeta[] {
     builder = undefined
   }
   const key = Buffer.alloc(KEY_BYTES)
+  const fields = { keyBytes: key, keyEnd: KEY_BYTES, kind: KIND.pointer, length: RECORD_BYTES }
+  const entry = Object.assign(new Entry(), fields)
   for (let i = first; i < RECORDS; i += 2) {
     if (builder && builder.estimatedBytes >= TABLE_OPTIONS.tableBytes) end()
     if (builder === undefined) {
@@ -98,18 +99,8 @@ function writeRun(first: number): TableMeta[] {
       builder = new TableBuilder(file, identity, TABLE_OPTIONS, 1)
     }
     key.writeUInt32BE(i, KEY_BYTES - 4)
-    builder.add({
-      keyBytes: key,
-      keyStart: 0,
-      keyEnd: KEY_BYTES,
-      kind: KIND.pointer,
-      sequence: i + 1,
-      valueBytes: NO_BYTES,
-      valueStart: 0,
-      valueEnd: 0,
-      ...addressOf(i),
-      length: RECORD_BYTES,
-    })
+    entry.sequence = i + 1
+    builder.add(Object.assign(entry, addressOf(i)))
   }
   end()
   return tables

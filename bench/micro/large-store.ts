@@ -9,7 +9,6 @@
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { NO_BYTES } from '../../lib/base/bytes.ts'
 import { BlockCache } from '../../lib/base/files/block-cache.ts'
 import { joinPath, tableName } from '../../lib/base/files/file-names.ts'
 import { FileNumbers } from '../../lib/base/files/file-numbers.ts'
@@ -19,8 +18,7 @@ import { planningRules } from '../../lib/collector/plan/planning-rules.ts'
 import { open, type Store } from '../../lib/index.ts'
 import { SpaceAccount } from '../../lib/space/space.ts'
 import { TableCache } from '../../lib/state/tables.ts'
-import { KIND, type TableMeta } from '../../lib/tree/entry.ts'
-import type { KeyedEntry } from '../../lib/tree/table/block-format.ts'
+import { Entry, KIND, type TableMeta } from '../../lib/tree/entry.ts'
 import { TableBuilder } from '../../lib/tree/table/table-builder.ts'
 import { EMPTY_VERSION, nextOrdinal, type Version } from '../../lib/tree/version/version.ts'
 import { applyEdit } from '../../lib/tree/version/version-builder.ts'
@@ -50,19 +48,13 @@ function buildTable(index: number): TableMeta {
   const options = { tableBytes: 2 ** 40, blockBytes: 4096, filterBitsPerKey: 10 }
   const builder = new TableBuilder(file, identity, options, 1)
   const key = Buffer.alloc(8)
-  const entry: KeyedEntry = {
+  const entry = Object.assign(new Entry(), {
     keyBytes: key,
-    keyStart: 0,
     keyEnd: key.length,
     kind: KIND.pointer,
-    sequence: 1,
-    valueBytes: NO_BYTES,
-    valueStart: 0,
-    valueEnd: 0,
-    segment: 0,
     offset: 160,
     length: RECORD_BYTES,
-  }
+  })
   for (let i = 0; i < ENTRIES; i++) {
     key.writeUInt32BE(index)
     key.writeUInt32BE(i, 4)

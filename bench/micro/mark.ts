@@ -8,7 +8,7 @@
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { compareBytes, NO_BYTES } from '../../lib/base/bytes.ts'
+import { compareBytes } from '../../lib/base/bytes.ts'
 import { joinPath, segmentName, tableName } from '../../lib/base/files/file-names.ts'
 import { frameSeed } from '../../lib/base/files/frame.ts'
 import { LOG_START } from '../../lib/base/log-position.ts'
@@ -16,7 +16,7 @@ import { NodeFileSystem } from '../../lib/base/platform/node-file-system.ts'
 import { systemRandom } from '../../lib/base/random.ts'
 import { livenessBy } from '../../lib/tree/compaction/liveness.ts'
 import { markPointers } from '../../lib/tree/compaction/mark-pointers.ts'
-import { KIND, type TableMeta } from '../../lib/tree/entry.ts'
+import { Entry, KIND, type TableMeta } from '../../lib/tree/entry.ts'
 import { TableBuilder } from '../../lib/tree/table/table-builder.ts'
 import { markSteps } from '../../vlog/collect/mark.ts'
 import { rewriteSteps } from '../../vlog/collect/rewrite.ts'
@@ -107,6 +107,7 @@ function writeTables(log: Log, valueBytes: number, every: number, foreign: numbe
     file?.close()
     builder = undefined
   }
+  const entry = Object.assign(new Entry(), { kind: KIND.pointer, length })
   for (const { key, sequence, segment, offset } of held) {
     if (builder && builder.estimatedBytes >= TABLE_OPTIONS.tableBytes) end()
     if (builder === undefined) {
@@ -115,19 +116,8 @@ function writeTables(log: Log, valueBytes: number, every: number, foreign: numbe
       const identity = { kind: 'table' as const, databaseId, number, salt: number }
       builder = new TableBuilder(file, identity, TABLE_OPTIONS, 1)
     }
-    builder.add({
-      keyBytes: key,
-      keyStart: 0,
-      keyEnd: key.length,
-      kind: KIND.pointer,
-      sequence,
-      valueBytes: NO_BYTES,
-      valueStart: 0,
-      valueEnd: 0,
-      segment,
-      offset,
-      length,
-    })
+    const keyEnd = key.length
+    builder.add(Object.assign(entry, { keyBytes: key, keyEnd, sequence, segment, offset }))
   }
   end()
   return tables

@@ -9,8 +9,7 @@
 import { hashRange } from '../../lib/base/bytes.ts'
 import { SEQUENCE_MAX } from '../../lib/base/ids.ts'
 import { LOG_START } from '../../lib/base/log-position.ts'
-import type { FoundEntry } from '../../lib/tree/entry.ts'
-import { KIND } from '../../lib/tree/entry.ts'
+import { Entry, KIND } from '../../lib/tree/entry.ts'
 import type { Arena } from '../../lib/tree/memtable/arena.ts'
 import { createArena } from '../../lib/tree/memtable/arena.ts'
 import { Memtable } from '../../lib/tree/memtable/memtable.ts'
@@ -66,16 +65,7 @@ function fill(arena: Arena, keys: Uint8Array): Memtable {
 }
 
 function findAll(memtable: Memtable, keys: Uint8Array, expected: boolean): void {
-  const found: FoundEntry = {
-    kind: KIND.tombstone,
-    sequence: 0,
-    valueBytes: new Uint8Array(0),
-    valueStart: 0,
-    valueEnd: 0,
-    segment: 0,
-    offset: 0,
-    length: 0,
-  }
+  const found = new Entry()
   const key = new Uint8Array(KEY_BYTES)
   const count = keys.length / KEY_BYTES
   for (let i = 0, at = 0; i < FINDS; i++) {

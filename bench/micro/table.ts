@@ -8,15 +8,19 @@
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { compareBytes, hashRange, NO_BYTES } from '../../lib/base/bytes.ts'
+import { compareBytes, hashRange } from '../../lib/base/bytes.ts'
 import { BlockCache } from '../../lib/base/files/block-cache.ts'
 import type { FileIdentity } from '../../lib/base/files/file-header.ts'
 import { joinPath, tableName } from '../../lib/base/files/file-names.ts'
 import { SEQUENCE_MAX } from '../../lib/base/ids.ts'
 import { NodeFileSystem } from '../../lib/base/platform/node-file-system.ts'
-import type { BuiltTable, EntryCursor, TableOptions } from '../../lib/tree/entry.ts'
-import { KIND } from '../../lib/tree/entry.ts'
-import type { KeyedEntry } from '../../lib/tree/table/block-format.ts'
+import {
+  type BuiltTable,
+  Entry,
+  type EntryCursor,
+  KIND,
+  type TableOptions,
+} from '../../lib/tree/entry.ts'
 import { TableBuilder } from '../../lib/tree/table/table-builder.ts'
 import { TableReader } from '../../lib/tree/table/table-reader.ts'
 import { measure } from './best-of-rounds.ts'
@@ -64,28 +68,12 @@ function shuffle(keys: readonly Uint8Array[]): Uint8Array[] {
   return shuffled
 }
 
-function emptyEntry(): KeyedEntry {
-  return {
-    keyBytes: NO_BYTES,
-    keyStart: 0,
-    keyEnd: 0,
-    kind: KIND.pointer,
-    sequence: 0,
-    valueBytes: NO_BYTES,
-    valueStart: 0,
-    valueEnd: 0,
-    segment: 0,
-    offset: 0,
-    length: RECORD_BYTES,
-  }
-}
-
 function build(keys: readonly Uint8Array[]): BuiltTable {
   number++
   const identity: FileIdentity = { kind: 'table', databaseId: DATABASE_ID, number, salt: number }
   const file = fileSystem.open(joinPath(directory, tableName(number)), 'create')
   const builder = new TableBuilder(file, identity, OPTIONS, 1)
-  const entry = emptyEntry()
+  const entry = Object.assign(new Entry(), { kind: KIND.pointer, length: RECORD_BYTES })
   for (let i = 0; i < keys.length; i++) {
     const key = keys[i]!
     entry.keyBytes = key
@@ -113,7 +101,7 @@ function findAll(
   cache: BlockCache,
   present: boolean,
 ): void {
-  const found = emptyEntry()
+  const found = new Entry()
   let count = 0
   for (let i = 0; i < LOOKUPS; i++) {
     const key = keys[i]!

@@ -80,16 +80,17 @@ function* measure(
     let keyLength = -1
     for (cursor.seekToFirst(); cursor.valid; cursor.next()) {
       if (++entries % ENTRIES_PER_STEP === 0) yield ENTRIES_PER_STEP
-      const { keyBytes, keyStart, keyEnd } = cursor
+      const { entry } = cursor
+      const { keyBytes, keyStart, keyEnd, kind } = entry
       const isOlder =
         keyLength >= 0 && compareRange(key, 0, keyLength, keyBytes, keyStart, keyEnd) === 0
       if (isOlder) continue
       keyLength = keyEnd - keyStart
       if (key.length < keyLength) key = new Uint8Array(keyLength * 2)
       key.set(keyBytes.subarray(keyStart, keyEnd))
-      if (cursor.kind === KIND.tombstone) continue
-      histogram.add(keyLength, valueLength(cursor, keyLength))
-      if (cursor.kind === KIND.pointer) separatedKeys++
+      if (kind === KIND.tombstone) continue
+      histogram.add(keyLength, valueLength(entry, keyLength))
+      if (kind === KIND.pointer) separatedKeys++
     }
   } finally {
     for (const run of runs) run.close()

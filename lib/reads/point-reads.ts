@@ -9,8 +9,7 @@ import { copyBytes } from '../base/bytes.ts'
 import type { Sequence } from '../base/ids.ts'
 import { throwIfAborted } from '../contract/arguments.ts'
 import type { ReadOptions, ValueStat } from '../contract/types.ts'
-import { Lookup } from '../state/tree-reader.ts'
-import { KIND } from '../tree/entry.ts'
+import { Entry, KIND } from '../tree/entry.ts'
 import { readAgain, readAgainLater, staleView } from './read-again.ts'
 import type { ReadingEngine } from './reading-engine.ts'
 
@@ -20,7 +19,7 @@ const SLICE_KEYS = 256
 export class PointReads {
   readonly #engine: ReadingEngine
   readonly #sequence: (options: ReadOptions | undefined) => Sequence
-  readonly #lookup: Lookup = new Lookup()
+  readonly #lookup: Entry = new Entry()
   readonly #slabs: SlabAllocator = new SlabAllocator()
 
   /** @param sequence the one to read at; throws if it can no longer be read */
@@ -154,7 +153,7 @@ export class PointReads {
     const { tree, values: reader } = this.#engine
     const found: (Buffer | undefined)[] = []
     const requests = keys.map((key) => {
-      const lookup = new Lookup()
+      const lookup = new Entry()
       const exists = tree.find(key, sequence, lookup)
       const inline = exists && lookup.kind === KIND.inline
       found.push(inline ? this.#copyInline(lookup) : undefined)
@@ -175,7 +174,7 @@ export class PointReads {
   }
 
   /** What lies in shared memory or in a cached block is copied before it leaves the store. */
-  #copyInline({ valueBytes: bytes, valueStart, valueEnd }: Lookup): Buffer {
+  #copyInline({ valueBytes: bytes, valueStart, valueEnd }: Entry): Buffer {
     const length = valueEnd - valueStart
     const memory = this.#slabs.allocate(length)
     const at = this.#slabs.start
@@ -193,7 +192,7 @@ function valueStat(
   key: Uint8Array,
   sequence: Sequence,
 ): ValueStat | undefined {
-  const found = new Lookup()
+  const found = new Entry()
   if (!tree.find(key, sequence, found)) return undefined
   const inline = found.kind === KIND.inline
   const size = inline ? found.valueEnd - found.valueStart : values.readHead(found).storedLength

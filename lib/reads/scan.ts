@@ -14,8 +14,8 @@ import type { EventLoopTurn } from '../base/event-loop-turn.ts'
 import { SEQUENCE_MAX, type Sequence } from '../base/ids.ts'
 import { isEmptyRange, type ResolvedScan } from '../contract/arguments.ts'
 import type { EmptyRange, EmptyRanges } from '../state/empty-ranges.ts'
-import { Lookup, type ReadState, type TreeReader } from '../state/tree-reader.ts'
-import { type EntryCursor, KIND } from '../tree/entry.ts'
+import type { ReadState, TreeReader } from '../state/tree-reader.ts'
+import { Entry, type EntryCursor, KIND } from '../tree/entry.ts'
 import { EmptyRun } from './empty-run.ts'
 
 /** Entries of one key that are passed one by one: then a seek is cheaper. */
@@ -30,7 +30,7 @@ const KEYS_PER_FIND = 16
  * key and leaves the copy in `entry.keyBytes`, whole: the scan goes on from there.
  * @returns false to end the batch behind it
  */
-export type EntrySink = (entry: Lookup) => boolean
+export type EntrySink = (entry: Entry) => boolean
 
 /** What a scan reads, and how. */
 export interface ScanParts {
@@ -58,7 +58,7 @@ export class Scan {
   #includesPosition = false
   #remaining: number
   #done: boolean
-  readonly #entry: Lookup = new Lookup()
+  readonly #entry: Entry = new Entry()
   readonly #run: EmptyRun
   /** Keys that it has passed since it looked whether the event loop should turn. */
   #passed = 0
@@ -159,10 +159,11 @@ export class Scan {
     const run = this.#run
     // The key at hand has a value for a later reader: no remembered range may hold it.
     let isSeenLater = false
-    while (cursor.valid && !this.#isBehindEnd(cursor)) {
+    while (cursor.valid && !this.#isBehindEnd(cursor.entry)) {
       this.steps++
-      if (cursor.sequence > sequence) {
-        isSeenLater ||= cursor.kind !== KIND.tombstone
+      const found = cursor.entry
+      if (found.sequence > sequence) {
+        isSeenLater ||= found.kind !== KIND.tombstone
         if (this.#skipNewer(cursor, sequence)) isSeenLater = true
         if (isSeenLater) this.#endRun(sequence)
         if (cursor.valid && this.#isTurnOld()) return this.#stopBefore(cursor)
@@ -170,7 +171,7 @@ export class Scan {
       }
       let key: Uint8Array
       let more = true
-      const isDeleted = cursor.kind === KIND.tombstone
+      const isDeleted = found.kind === KIND.tombstone
       if (isDeleted) {
         if (this.#isCursorOld) {
           this.#renew(cursor)
@@ -178,12 +179,12 @@ export class Scan {
           continue
         }
         if (this.#jumpForward(cursor, sequence)) continue
-        key = run.pass(cursor.keyBytes, cursor.keyStart, cursor.keyEnd)
+        key = run.pass(found.keyBytes, found.keyStart, found.keyEnd)
         // What was passed before it may be remembered, and what comes behind.
         if (isSeenLater) run.begin()
       } else {
         this.#endRun(sequence)
-        copyEntry(cursor, entry)
+        entry.copyFrom(found)
         this.#remaining--
         more = sink(entry) && this.#remaining > 0
         key = entry.keyBytes
@@ -201,7 +202,7 @@ export class Scan {
   #fillBackward(cursor: EntryCursor, sequence: Sequence, sink: EntrySink): boolean {
     const entry = this.#entry
     while (cursor.valid) {
-      const key = cursor.keyBytes.slice(cursor.keyStart, cursor.keyEnd)
+      const key = keyOf(cursor)
       if (this.#isBeforeEnd(key)) break
       const found = this.#newestBackward(cursor, key, sequence)
       if (found === 'nothing' && this.#isCursorOld) {
@@ -238,8 +239,8 @@ export class Scan {
     return true
   }
 
-  #stopBefore({ keyBytes, keyStart, keyEnd }: EntryCursor): true {
-    this.#position = keyBytes.slice(keyStart, keyEnd)
+  #stopBefore(cursor: EntryCursor): true {
+    this.#position = keyOf(cursor)
     this.#includesPosition = true
     // What it has passed of this key, it must see again: a value for later readers may be among it.
     this.#cursor = undefined
@@ -261,7 +262,7 @@ export class Scan {
 
   /** If the key lies in a remembered range, to the first entry behind that. */
   #jumpForward(cursor: EntryCursor, sequence: Sequence): boolean {
-    const { keyBytes, keyStart, keyEnd } = cursor
+    const { keyBytes, keyStart, keyEnd } = cursor.entry
     const range = this.#emptyRangeOf(keyBytes, keyStart, keyEnd, sequence)
     if (range === undefined) return false
     const { key, behind } = this.#run.jump(range)
@@ -281,7 +282,7 @@ export class Scan {
   /** To the newest entry of the key at hand: a run is remembered only where the cursor has seen all that there is. */
   #renew(cursor: EntryCursor): void {
     this.#isCursorOld = false
-    cursor.seek(cursor.keyBytes.slice(cursor.keyStart, cursor.keyEnd), SEQUENCE_MAX)
+    cursor.seek(keyOf(cursor), SEQUENCE_MAX)
   }
 
   /** Past every entry of a key on which the cursor may stand. */
@@ -302,7 +303,7 @@ export class Scan {
         cursor.seek(key, sequence)
         return true
       }
-      this.#newerKey = cursor.keyBytes.slice(cursor.keyStart, cursor.keyEnd)
+      this.#newerKey = keyOf(cursor)
     }
     cursor.next()
     return false
@@ -324,15 +325,15 @@ export class Scan {
         cursor.seekBefore(key)
         break
       }
-      if (cursor.sequence <= sequence) found = takeEntry(cursor, this.#entry)
-      else if (cursor.kind !== KIND.tombstone) isSeenLater = true
+      if (cursor.entry.sequence <= sequence) found = takeEntry(cursor, this.#entry)
+      else if (cursor.entry.kind !== KIND.tombstone) isSeenLater = true
       cursor.previous()
     }
     if (found) return 'value'
     return isSeenLater ? 'later' : 'nothing'
   }
 
-  #isBehindEnd({ keyBytes, keyStart, keyEnd }: EntryCursor): boolean {
+  #isBehindEnd({ keyBytes, keyStart, keyEnd }: Entry): boolean {
     const { upper, upperOpen } = this.#range
     if (upper === undefined) return false
     const order = compareRange(keyBytes, keyStart, keyEnd, upper, 0, upper.length)
@@ -355,14 +356,25 @@ function compareKeys(left: Uint8Array, right: Uint8Array): number {
 }
 
 function isKey(cursor: EntryCursor, key: Uint8Array): boolean {
-  const { keyBytes, keyStart, keyEnd } = cursor
+  const { keyBytes, keyStart, keyEnd } = cursor.entry
   return compareRange(keyBytes, keyStart, keyEnd, key, 0, key.length) === 0
 }
 
+/** A copy of the key under the cursor. */
+function keyOf({ entry: { keyBytes, keyStart, keyEnd } }: EntryCursor): Uint8Array {
+  return keyBytes.slice(keyStart, keyEnd)
+}
+
 /** @returns false for a tombstone, which leaves `entry` as it is */
-function takeEntry(cursor: EntryCursor, entry: Lookup): boolean {
-  if (cursor.kind === KIND.tombstone) return false
-  copyEntry(cursor, entry, true)
+function takeEntry({ entry: found }: EntryCursor, entry: Entry): boolean {
+  if (found.kind === KIND.tombstone) return false
+  entry.copyFrom(found)
+  // The cursor moves on before the value is used.
+  if (found.kind === KIND.inline) {
+    entry.valueBytes = found.valueBytes.slice(found.valueStart, found.valueEnd)
+    entry.valueEnd = entry.valueBytes.length
+    entry.valueStart = 0
+  }
   return true
 }
 
@@ -376,24 +388,4 @@ function seekBack(cursor: EntryCursor, key: Uint8Array, open: boolean): void {
   // (key, 0) lies behind every entry of the key: step back, or the whole range lies before.
   if (cursor.valid) cursor.previous()
   else cursor.seekToLast()
-}
-
-/** @param keep true if the cursor moves on before the value is used */
-function copyEntry(cursor: EntryCursor, entry: Lookup, keep: boolean = false): void {
-  entry.keyBytes = cursor.keyBytes
-  entry.keyStart = cursor.keyStart
-  entry.keyEnd = cursor.keyEnd
-  entry.kind = cursor.kind
-  entry.sequence = cursor.sequence
-  entry.segment = cursor.segment
-  entry.offset = cursor.offset
-  entry.length = cursor.length
-  entry.valueBytes = cursor.valueBytes
-  entry.valueStart = cursor.valueStart
-  entry.valueEnd = cursor.valueEnd
-  if (keep && cursor.kind === KIND.inline) {
-    entry.valueBytes = cursor.valueBytes.slice(cursor.valueStart, cursor.valueEnd)
-    entry.valueEnd = entry.valueBytes.length
-    entry.valueStart = 0
-  }
 }

@@ -3,8 +3,7 @@ import { CorruptionError, isMissing } from '../base/errors.ts'
 import { segmentName, tableName } from '../base/files/file-names.ts'
 import type { ReadingEngine } from '../reads/reading-engine.ts'
 import { openTable, tablesOf } from '../state/tables.ts'
-import { Lookup } from '../state/tree-reader.ts'
-import { type EntryCursor, KIND, type TableMeta } from '../tree/entry.ts'
+import { Entry, KIND, type TableMeta } from '../tree/entry.ts'
 import type { TableReader } from '../tree/table/table-reader.ts'
 import { fileLength, fileOf } from '../tree/version/version.ts'
 import {
@@ -56,17 +55,18 @@ async function verifyTable(
     let isWhole = true
     for (cursor.seekToFirst(); cursor.valid; cursor.next()) {
       figures.entries++
-      if (cursor.kind !== KIND.pointer) continue
+      const { entry } = cursor
+      if (entry.kind !== KIND.pointer) continue
       figures.pointers++
-      figures.references.add(cursor.segment, 1, cursor.length)
+      figures.references.add(entry.segment, 1, entry.length)
       try {
-        figures.valueBytes += verifyPointer(engine, table, cursor, deep)
+        figures.valueBytes += verifyPointer(engine, table, entry, deep)
       } catch (error) {
         // One bad value, or one file of values that is not there, says nothing of the others.
         const damage = missingFile(error) ?? error
         if (!(damage instanceof CorruptionError)) throw damage
         isWhole = false
-        if (isStillThere(engine, cursor)) findings.note(damage, 1)
+        if (isStillThere(engine, entry)) findings.note(damage, 1)
       }
       if (++sinceStep < POINTERS_PER_STEP) continue
       sinceStep = 0
@@ -91,9 +91,9 @@ function proveTable(reader: TableReader, findings: Findings): void {
 }
 
 /** False if the entry has been dropped since: then its record may be gone. */
-function isStillThere(engine: ReadingEngine, cursor: EntryCursor): boolean {
-  const { keyBytes, keyStart, keyEnd, sequence, segment, offset } = cursor
-  const found = new Lookup()
+function isStillThere(engine: ReadingEngine, entry: Entry): boolean {
+  const { keyBytes, keyStart, keyEnd, sequence, segment, offset } = entry
+  const found = new Entry()
   try {
     engine.tree.find(keyBytes.slice(keyStart, keyEnd), sequence, found)
   } catch (error) {
@@ -108,20 +108,20 @@ function isStillThere(engine: ReadingEngine, cursor: EntryCursor): boolean {
 function verifyPointer(
   engine: ReadingEngine,
   table: TableMeta,
-  cursor: EntryCursor,
+  entry: Entry,
   deep: boolean,
 ): number {
-  const file = fileOf(engine.version, cursor.segment)
+  const file = fileOf(engine.version, entry.segment)
   if (file === undefined) {
-    const reason = `table points to segment ${cursor.segment}, which is not in the version`
+    const reason = `table points to segment ${entry.segment}, which is not in the version`
     throw new CorruptionError(tableName(table.number), 0, reason)
   }
-  const length = file.number === cursor.segment ? fileLength(file) : undefined
-  if (length !== undefined && cursor.offset + cursor.length > length) {
+  const length = file.number === entry.segment ? fileLength(file) : undefined
+  if (length !== undefined && entry.offset + entry.length > length) {
     const reason = `table ${tableName(table.number)} points behind the end of the segment`
-    throw new CorruptionError(segmentName(cursor.segment), cursor.offset, reason)
+    throw new CorruptionError(segmentName(entry.segment), entry.offset, reason)
   }
-  if (deep) return engine.values.read(cursor).length
-  engine.values.readHead(cursor)
+  if (deep) return engine.values.read(entry).length
+  engine.values.readHead(entry)
   return 0
 }

@@ -13,8 +13,7 @@
 import type { BlockCache } from '../base/files/block-cache.ts'
 import { SEQUENCE_MAX } from '../base/ids.ts'
 import type { TableCache } from '../state/tables.ts'
-import { Lookup } from '../state/tree-reader.ts'
-import { KIND, type TableMeta, valueLength } from '../tree/entry.ts'
+import { Entry, KIND, type TableMeta, valueLength } from '../tree/entry.ts'
 import { entryWeight, tableWeight } from '../tree/entry-weight.ts'
 import type { KeySample } from '../tree/table/key-samples.ts'
 import type { TableReader } from '../tree/table/table-reader.ts'
@@ -81,7 +80,7 @@ export class HiddenGarbageEstimate {
   readonly #cache: BlockCache
   readonly #samplesMax: number
   readonly #seen: Map<number, SeenTable> = new Map()
-  readonly #lookup: Lookup = new Lookup()
+  readonly #lookup: Entry = new Entry()
   #figures: HiddenGarbage = noFigures()
   /** The levels that the figures are for. They are the same object as long as no table changes. */
   #levels: readonly Level[] = []

@@ -5,12 +5,11 @@
  * same files and memtables. Nothing here waits: what a lookup returns was true at one moment.
  */
 
-import type { ValueRequest } from '../../vlog/read/value-reader.ts'
 import { hashRange } from '../base/bytes.ts'
 import type { BlockCache } from '../base/files/block-cache.ts'
 import type { Sequence } from '../base/ids.ts'
 import { MergeCursor } from '../tree/compaction/merge-cursor.ts'
-import { type EntryCursor, type FoundEntry, KIND, type Kind } from '../tree/entry.ts'
+import { type Entry, type EntryCursor, KIND } from '../tree/entry.ts'
 import type { Memtable } from '../tree/memtable/memtable.ts'
 import { RunCursor } from '../tree/table/run-cursor.ts'
 import { findTable, type Run, type Version } from '../tree/version/version.ts'
@@ -26,26 +25,6 @@ export interface ReadState {
 
 export function readState(memtables: readonly Memtable[], version: Version): ReadState {
   return { memtables, runs: version.levels.flatMap((level) => level.runs), version }
-}
-
-/** What is looked up and what was found: reused from one lookup to the next, and a request for the value reader. */
-export class Lookup implements FoundEntry, ValueRequest {
-  keyBytes: Uint8Array
-  keyStart = 0
-  keyEnd = 0
-  kind: Kind = KIND.tombstone
-  sequence = 0
-  valueBytes: Uint8Array
-  valueStart = 0
-  valueEnd = 0
-  segment = 0
-  offset = 0
-  length = 0
-
-  constructor() {
-    this.keyBytes = new Uint8Array(0)
-    this.valueBytes = this.keyBytes
-  }
 }
 
 export class TreeReader {
@@ -66,22 +45,22 @@ export class TreeReader {
 
   /**
    * Finds the newest entry of a key at or below a sequence.
-   * @returns true if the key has a value then; `lookup` says where. False if it has none or is deleted
+   * @returns true if the key has a value then; `found` says where. False if it has none or is deleted
    */
-  find(key: Uint8Array, sequence: Sequence, lookup: Lookup): boolean {
+  find(key: Uint8Array, sequence: Sequence, found: Entry): boolean {
     const state = this.#view.state
     const hash = hashRange(key, 0, key.length, 0)
-    lookup.keyBytes = key
-    lookup.keyEnd = key.length
+    found.keyBytes = key
+    found.keyEnd = key.length
     for (const memtable of state.memtables) {
-      if (memtable.find(key, hash, sequence, lookup)) return lookup.kind !== KIND.tombstone
+      if (memtable.find(key, hash, sequence, found)) return found.kind !== KIND.tombstone
     }
     for (const run of state.runs) {
       const table = findTable(run, key)
       if (table === undefined) continue
       const reader = this.#tables.get(table.number)
-      if (reader.find(key, hash, sequence, lookup, this.#cache)) {
-        return lookup.kind !== KIND.tombstone
+      if (reader.find(key, hash, sequence, found, this.#cache)) {
+        return found.kind !== KIND.tombstone
       }
     }
     return false

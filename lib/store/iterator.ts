@@ -22,8 +22,7 @@ import type {
 import type { Hold } from '../reads/hold.ts'
 import type { ReadingEngine } from '../reads/reading-engine.ts'
 import { Scan, type ScanParts } from '../reads/scan.ts'
-import type { Lookup } from '../state/tree-reader.ts'
-import { KIND } from '../tree/entry.ts'
+import { type Entry, KIND } from '../tree/entry.ts'
 
 const FIRST_BATCH = 16
 const VALUES_BATCH_MAX = 128
@@ -230,7 +229,7 @@ class BatchIterator<T> implements StoreIterator<T> {
     const { engine } = this.#parts
     const requests: (ValueRequest | undefined)[] = []
     let bytes = 0
-    const sink = (entry: Lookup): boolean => {
+    const sink = (entry: Entry): boolean => {
       const key = this.#keep(entry.keyBytes, entry.keyStart, entry.keyEnd)
       entry.keyBytes = key
       this.#keys.push(key)
@@ -258,7 +257,7 @@ class BatchIterator<T> implements StoreIterator<T> {
   }
 
   /** @returns its bytes */
-  #addValue(entry: Lookup, key: Buffer, requests: (ValueRequest | undefined)[]): number {
+  #addValue(entry: Entry, key: Buffer, requests: (ValueRequest | undefined)[]): number {
     if (entry.kind === KIND.inline) {
       this.#values.push(this.#keep(entry.valueBytes, entry.valueStart, entry.valueEnd))
       requests.push(undefined)

@@ -7,14 +7,14 @@
 
 import { RECORD_HEADER_BYTES } from '../base/record-size.ts'
 import type { SegmentRecords } from '../base/segment-records.ts'
-import { type FoundEntry, KIND, type TableFigures, type TableMeta } from './entry.ts'
+import { type Entry, KIND, type TableFigures, type TableMeta } from './entry.ts'
 
 /** Lengths, tag and sequence. */
 const ENTRY_BYTES = 6
 /** Segment, offset and length. */
 const POINTER_BYTES = 8
 
-export function entryWeight(entry: FoundEntry, keyLength: number): number {
+export function entryWeight(entry: Entry, keyLength: number): number {
   const { kind, valueStart, valueEnd } = entry
   if (kind === KIND.inline) return ENTRY_BYTES + keyLength + valueEnd - valueStart
   return ENTRY_BYTES + keyLength + (kind === KIND.tombstone ? 0 : POINTER_BYTES)

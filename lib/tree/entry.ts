@@ -5,6 +5,7 @@
  * (a tombstone). Entries are ordered by key, as unsigned bytes, then by sequence, newest first.
  */
 
+import { NO_BYTES } from '../base/bytes.ts'
 import type { FileNumber, SegmentNumber, Sequence } from '../base/ids.ts'
 import { storedBytes } from '../base/record-size.ts'
 import type { SegmentRecords } from '../base/segment-records.ts'
@@ -28,32 +29,55 @@ export const KEY_BYTES_MAX = 65536
 export const ARENA_VALUE_BYTES_MAX = 65536
 
 /**
- * What a lookup found. One object is reused by its owner for many lookups, so its fields mean something only
- * until the next one; the value is a view of memory that the tree owns, to be copied before it leaves the store.
+ * One state of a key: what a lookup finds, what stands under a cursor, what a table is built of. One class for all of
+ * them: hot code that meets objects of several shapes is several times slower (bench/micro/merge.ts).
+ *
+ * Its owner fills it again and again, so the fields mean something only until the next lookup or move; key and value
+ * are views of memory that somebody else owns, to be copied before they leave the store.
  */
-export interface FoundEntry {
-  kind: Kind
-  sequence: Sequence
+export class Entry {
+  kind: Kind = KIND.tombstone
+  sequence: Sequence = 0
+  /** The key is keyBytes[keyStart .. keyEnd). A lookup, which was given the key, leaves it alone. */
+  keyBytes: Uint8Array = NO_BYTES
+  keyStart = 0
+  keyEnd = 0
   /** Kind inline: the value is valueBytes[valueStart .. valueEnd). */
-  valueBytes: Uint8Array
-  valueStart: number
-  valueEnd: number
+  valueBytes: Uint8Array = NO_BYTES
+  valueStart = 0
+  valueEnd = 0
   /** Kinds pointer and deferred: where the record lies, and its whole length. */
-  segment: SegmentNumber
-  offset: number
-  length: number
+  segment: SegmentNumber = 0
+  offset = 0
+  length = 0
+
+  /** Becomes the same; key and value stay views of the same memory. */
+  copyFrom(other: Entry): void {
+    this.kind = other.kind
+    this.sequence = other.sequence
+    this.keyBytes = other.keyBytes
+    this.keyStart = other.keyStart
+    this.keyEnd = other.keyEnd
+    this.valueBytes = other.valueBytes
+    this.valueStart = other.valueStart
+    this.valueEnd = other.valueEnd
+    this.segment = other.segment
+    this.offset = other.offset
+    this.length = other.length
+  }
 }
 
 /**
- * A position among sorted entries. Fields describe the entry under the cursor and mean something only while
- * `valid`, until the next move; the key is keyBytes[keyStart .. keyEnd). All moves are synchronous and may
- * throw a CorruptionError or IoError, after which the cursor is invalid.
+ * A position among sorted entries. All moves are synchronous and may throw a CorruptionError or IoError, after which
+ * the cursor is invalid.
  */
-export interface EntryCursor extends FoundEntry {
-  valid: boolean
-  keyBytes: Uint8Array
-  keyStart: number
-  keyEnd: number
+export interface EntryCursor {
+  readonly valid: boolean
+  /**
+   * The entry under the cursor, while it is `valid` and until the next move. It may be another object then: a cursor
+   * over cursors hands on theirs.
+   */
+  readonly entry: Entry
   /** To the first entry. */
   seekToFirst(): void
   /** To the last entry. */
@@ -70,7 +94,7 @@ export interface EntryCursor extends FoundEntry {
  * Bytes of the value of an entry whose key has `keyLength`; 0 for a tombstone. A pointer that is too short for any
  * record counts as one to an empty value: whoever follows it finds out.
  */
-export function valueLength(entry: FoundEntry, keyLength: number): number {
+export function valueLength(entry: Entry, keyLength: number): number {
   if (entry.kind === KIND.tombstone) return 0
   if (entry.kind === KIND.inline) return entry.valueEnd - entry.valueStart
   return Math.max(0, storedBytes(entry.length, keyLength))

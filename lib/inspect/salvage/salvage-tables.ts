@@ -7,14 +7,8 @@ import type { File } from '../../base/files/file-system.ts'
 import { FileWindow } from '../../base/files/file-window.ts'
 import { frameSeed } from '../../base/files/frame.ts'
 import { type FileNumber, SEQUENCE_MAX, type Sequence } from '../../base/ids.ts'
-import {
-  decodeEntry,
-  emptyEntry,
-  entriesEnd,
-  type KeyedEntry,
-  restartAt,
-  restartCount,
-} from '../../tree/table/block-format.ts'
+import { Entry } from '../../tree/entry.ts'
+import { decodeEntry, entriesEnd, restartAt, restartCount } from '../../tree/table/block-format.ts'
 import type { TableBlocks } from '../../tree/table/table-blocks.ts'
 import { contentLength } from '../../tree/table/table-index.ts'
 import type { TableProperties } from '../../tree/table/table-properties.ts'
@@ -34,7 +28,7 @@ export interface LostWrites {
 
 export interface TableVisitor {
   /** The key is entry.keyBytes[0 .. keyEnd). @param valueOffset of an inline value, in the file */
-  readonly entry: (entry: KeyedEntry, valueOffset: number) => void
+  readonly entry: (entry: Entry, valueOffset: number) => void
   readonly lost: (range: LostWrites) => void
   readonly damage: (damage: FileDamage) => void
 }
@@ -87,7 +81,7 @@ function readBlock(
   const contentEnd = start + contentLength(blocks.index, block)
   const end = entriesEnd(bytes, contentEnd)
   const restarts = restartCount(end, contentEnd)
-  const entry = emptyEntry()
+  const entry = new Entry()
   for (let at = start, restart = 0; at < end; ) {
     if (restart < restarts && at === restartAt(bytes, start, end, restart)) {
       restart++

@@ -23,8 +23,7 @@ import type { File, FileSystem } from '../../base/files/file-system.ts'
 import type { FileNumber, Sequence } from '../../base/ids.ts'
 import { compareLogPositions } from '../../base/log-position.ts'
 import { nodeFileSystem } from '../../base/platform/node-file-system.ts'
-import { KIND, type TableMeta } from '../../tree/entry.ts'
-import type { KeyedEntry } from '../../tree/table/block-format.ts'
+import { type Entry, KIND, type TableMeta } from '../../tree/entry.ts'
 import { readRange } from '../dump/dump-context.ts'
 import type { ScannedRecord } from '../dump/scan-log.ts'
 import { hasZeroBlock } from '../dump/value-state.ts'
@@ -216,7 +215,7 @@ export class Salvage {
     if (!isDone && meta) this.#lostRanges.push(meta)
   }
 
-  #addEntry(entry: KeyedEntry, file: string, offset: number, mayBeStale: boolean): void {
+  #addEntry(entry: Entry, file: string, offset: number, mayBeStale: boolean): void {
     const { keyBytes, keyEnd, kind, sequence, valueBytes, valueStart, valueEnd } = entry
     if (mayBeStale && !this.#mayBeLost(keyBytes, 0, keyEnd, sequence)) return
     const place: ValuePlace | undefined =

@@ -10,7 +10,7 @@
 import type { CorruptionError } from '../../base/errors.ts'
 import type { FileSystem } from '../../base/files/file-system.ts'
 import { SEQUENCE_MAX, type SegmentNumber, type Sequence } from '../../base/ids.ts'
-import { type EntryCursor, KIND } from '../entry.ts'
+import { type Entry, type EntryCursor, KIND } from '../entry.ts'
 import type { TableReader } from '../table/table-reader.ts'
 import {
   eachPointingTable,
@@ -111,7 +111,7 @@ class MarkStep {
     while (this.#position < this.#end && cursor.valid) {
       if (this.#moves >= STEP_MOVES) return true
       this.#moves++
-      records.probe(cursor.keyBytes, cursor.keyStart, cursor.keyEnd, cursor.sequence)
+      probe(records, cursor.entry)
       const order = records.compare(this.#position)
       if (order < 0) this.#position = records.reach(this.#position + 1)
       else if (order > 0) this.#catchUp()
@@ -133,7 +133,7 @@ class MarkStep {
 
   /** Cursor and record have the same key and sequence. */
   #meet(): void {
-    const { kind, segment, offset, length } = this.#cursor
+    const { kind, segment, offset, length } = this.#cursor.entry
     // An inline value and a tombstone have a record in the log, too; nobody reads it any more.
     if (kind !== KIND.pointer || !this.#records.holdsSegment(segment)) return
     if (!this.#records.mark(this.#position, segment, offset, length)) {
@@ -149,7 +149,7 @@ class MarkStep {
     for (let i = 0; i < NEXT_MAX; i++) {
       this.#next()
       if (!cursor.valid) return
-      records.probe(cursor.keyBytes, cursor.keyStart, cursor.keyEnd, cursor.sequence)
+      probe(records, cursor.entry)
       if (records.compare(this.#position) <= 0) return
     }
     this.#seek()
@@ -169,6 +169,10 @@ class MarkStep {
   }
 }
 
+function probe(records: MarkableRecords, { keyBytes, keyStart, keyEnd, sequence }: Entry): void {
+  records.probe(keyBytes, keyStart, keyEnd, sequence)
+}
+
 /** Looks through a whole table for a pointer that was passed over, and reports it. */
 function* findLost(
   table: TableReader,
@@ -178,9 +182,9 @@ function* findLost(
   const cursor = table.cursor()
   let moves = 0
   for (cursor.seekToFirst(); cursor.valid; cursor.next()) {
-    const { kind, segment, offset, length, sequence } = cursor
+    const { kind, segment, offset, length } = cursor.entry
     if (kind === KIND.pointer && records.holdsSegment(segment)) {
-      records.probe(cursor.keyBytes, cursor.keyStart, cursor.keyEnd, sequence)
+      probe(records, cursor.entry)
       const position = records.reach(0)
       const found = position < records.count && records.compare(position) === 0
       if (!found || !records.mark(position, segment, offset, length)) {

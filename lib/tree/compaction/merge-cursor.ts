@@ -7,23 +7,14 @@
  * round. Entries are unique by (key, sequence), so no two sources ever stand on the same one.
  */
 
-import { compareRange, NO_BYTES } from '../../base/bytes.ts'
+import { compareRange } from '../../base/bytes.ts'
 import type { Sequence } from '../../base/ids.ts'
-import { type EntryCursor, KIND, type Kind } from '../entry.ts'
+import { Entry, type EntryCursor } from '../entry.ts'
 
 export class MergeCursor implements EntryCursor {
   valid = false
-  kind: Kind = KIND.tombstone
-  sequence = 0
-  keyBytes: Uint8Array = NO_BYTES
-  keyStart = 0
-  keyEnd = 0
-  valueBytes: Uint8Array = NO_BYTES
-  valueStart = 0
-  valueEnd = 0
-  segment = 0
-  offset = 0
-  length = 0
+  /** That of the source which won. */
+  entry: Entry = new Entry()
 
   readonly #sources: readonly EntryCursor[]
   /** losers[1 .. n): who lost at that inner node; losers[0]: the winner. */
@@ -93,9 +84,8 @@ export class MergeCursor implements EntryCursor {
    */
   #turn(): void {
     const winner = this.#losers[0]!
-    const at = this.#sources[winner]!
-    const key = at.keyBytes.subarray(at.keyStart, at.keyEnd)
-    const sequence = at.sequence
+    const { keyBytes, keyStart, keyEnd, sequence } = this.#sources[winner]!.entry
+    const key = keyBytes.subarray(keyStart, keyEnd)
     const direction = -this.#direction
     for (let i = 0; i < this.#sources.length; i++) {
       if (i === winner) continue
@@ -111,19 +101,8 @@ export class MergeCursor implements EntryCursor {
 
   #load(winner: number): void {
     const source = this.#sources[winner]!
-    if (!source.valid) return
-    this.kind = source.kind
-    this.sequence = source.sequence
-    this.keyBytes = source.keyBytes
-    this.keyStart = source.keyStart
-    this.keyEnd = source.keyEnd
-    this.valueBytes = source.valueBytes
-    this.valueStart = source.valueStart
-    this.valueEnd = source.valueEnd
-    this.segment = source.segment
-    this.offset = source.offset
-    this.length = source.length
-    this.valid = true
+    this.entry = source.entry
+    this.valid = source.valid
   }
 }
 
@@ -137,9 +116,10 @@ function wins(
   right: number,
   direction: number,
 ): boolean {
-  const a = sources[left]!
-  const b = sources[right]!
-  if (!a.valid || !b.valid) return a.valid
+  const isLeftValid = sources[left]!.valid
+  if (!isLeftValid || !sources[right]!.valid) return isLeftValid
+  const a = sources[left]!.entry
+  const b = sources[right]!.entry
   const order = compareRange(a.keyBytes, a.keyStart, a.keyEnd, b.keyBytes, b.keyStart, b.keyEnd)
   return order === 0 ? (a.sequence - b.sequence) * direction > 0 : order * direction < 0
 }

@@ -6,10 +6,8 @@
  * it: `return()` closes and unlinks what it has written. The hot loop is a function of its own, for
  * speed.
  */
-import { NO_BYTES } from '../../base/bytes.ts'
 import { type DeadRecords, DeadRecordsBuilder } from '../../base/dead-records.ts'
-import { type BuiltTable, type EntryCursor, KIND, type Kind } from '../entry.ts'
-import type { KeyedEntry } from '../table/block-format.ts'
+import { type BuiltTable, Entry, type EntryCursor, KIND } from '../entry.ts'
 import { LastKey } from '../table/last-key.ts'
 import type { RecordPlaces } from './fold.ts'
 import type { Retention } from './retention.ts'
@@ -42,7 +40,7 @@ export interface RunResult {
  * The value of an entry of kind `deferred`, read from the log. The entry's fields say where, and
  * what to prove.
  */
-export type ReadDeferred = (entry: KeyedEntry) => Uint8Array
+export type ReadDeferred = (entry: Entry) => Uint8Array
 
 /** What a step yields: nothing, or what has to be settled before the next one. */
 export type RunStep = Promise<void> | undefined
@@ -77,9 +75,8 @@ class RetainedStep {
   readonly #readDeferred: ReadDeferred | undefined
   readonly #places: RecordPlaces | undefined
   readonly #lastKey: LastKey = new LastKey()
-  /** Stand in for deferred entries, and for pointers that are folded. */
-  readonly #inline: KeyedEntry = standIn(KIND.inline)
-  readonly #folded: KeyedEntry = standIn(KIND.pointer)
+  /** For an entry that is written as another one than it was read: deferred, or a pointer that is folded. */
+  readonly #standIn: Entry = new Entry()
   /** Pointers that were folded. */
   foldedPointers = 0
   readonly dead: DeadRecordsBuilder = new DeadRecordsBuilder()
@@ -113,17 +110,17 @@ class RetainedStep {
       this.foldedPointers < foldedMax
     ) {
       entries++
-      if (this.#lastKey.advance(cursor)) retention.startKey()
-      const { kind, sequence } = cursor
+      let { entry } = cursor
+      if (this.#lastKey.advance(entry)) retention.startKey()
+      const { kind, sequence } = entry
       if (!retention.keeps(sequence)) {
-        if (kind === KIND.pointer) this.dead.add(cursor.segment, cursor.offset, cursor.length)
+        if (kind === KIND.pointer) this.dead.add(entry.segment, entry.offset, entry.length)
       } else if (
         kind !== KIND.tombstone ||
-        !retention.dropsTombstone(sequence, cursor.keyBytes, cursor.keyStart, cursor.keyEnd)
+        !retention.dropsTombstone(sequence, entry.keyBytes, entry.keyStart, entry.keyEnd)
       ) {
-        let entry: KeyedEntry = cursor
-        if (kind === KIND.deferred) entry = this.#fetch(cursor)
-        else if (kind === KIND.pointer && this.#places) entry = this.#fold(cursor, this.#places)
+        if (kind === KIND.deferred) entry = this.#fetch(entry)
+        else if (kind === KIND.pointer && this.#places) entry = this.#fold(entry, this.#places)
         if (entry.kind === KIND.inline) valueBytes += entry.valueEnd - entry.valueStart
         writer.add(entry)
       }
@@ -132,45 +129,24 @@ class RetainedStep {
     return entries
   }
 
-  #fold(cursor: EntryCursor, places: RecordPlaces): KeyedEntry {
-    if (!places.find(cursor.segment, cursor.offset)) return cursor
-    const folded = this.#folded
-    folded.sequence = cursor.sequence
-    folded.keyBytes = cursor.keyBytes
-    folded.keyStart = cursor.keyStart
-    folded.keyEnd = cursor.keyEnd
+  #fold(entry: Entry, places: RecordPlaces): Entry {
+    if (!places.find(entry.segment, entry.offset)) return entry
+    const folded = this.#standIn
+    folded.copyFrom(entry)
     folded.segment = places.segment
     folded.offset = places.offset
-    folded.length = cursor.length
     this.foldedPointers++
     return folded
   }
 
-  #fetch(cursor: EntryCursor): KeyedEntry {
-    const value = this.#readDeferred!(cursor)
-    const inline = this.#inline
-    inline.sequence = cursor.sequence
-    inline.keyBytes = cursor.keyBytes
-    inline.keyStart = cursor.keyStart
-    inline.keyEnd = cursor.keyEnd
+  #fetch(entry: Entry): Entry {
+    const value = this.#readDeferred!(entry)
+    const inline = this.#standIn
+    inline.copyFrom(entry)
+    inline.kind = KIND.inline
     inline.valueBytes = value
+    inline.valueStart = 0
     inline.valueEnd = value.length
     return inline
-  }
-}
-
-function standIn(kind: Kind): KeyedEntry {
-  return {
-    kind,
-    sequence: 0,
-    keyBytes: NO_BYTES,
-    keyStart: 0,
-    keyEnd: 0,
-    valueBytes: NO_BYTES,
-    valueStart: 0,
-    valueEnd: 0,
-    segment: 0,
-    offset: 0,
-    length: 0,
   }
 }

@@ -11,8 +11,7 @@ import { FileNumbers } from '../../base/files/file-numbers.ts'
 import type { File, FileSystem } from '../../base/files/file-system.ts'
 import { unlinkIfPossible } from '../../base/files/unlink.ts'
 import { type Random, randomU32 } from '../../base/random.ts'
-import type { BuiltTable, TableOptions } from '../entry.ts'
-import type { KeyedEntry } from '../table/block-format.ts'
+import type { BuiltTable, Entry, TableOptions } from '../entry.ts'
 import { TableBuilder } from '../table/table-builder.ts'
 
 /** Where a run goes. */
@@ -65,7 +64,7 @@ export class RunWriter {
   }
 
   /** Adds the next entry; key and value are copied. Its kind is not `deferred`. */
-  add(entry: KeyedEntry): void {
+  add(entry: Entry): void {
     let builder = this.#builder
     if (
       builder !== undefined &&

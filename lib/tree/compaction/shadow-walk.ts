@@ -10,7 +10,7 @@
 import type { FileSystem } from '../../base/files/file-system.ts'
 import type { DatabaseDirectory } from '../../base/files/store-directory.ts'
 import type { SegmentNumber, Sequence } from '../../base/ids.ts'
-import { type EntryCursor, KIND, type TableMeta, valueLength } from '../entry.ts'
+import { type Entry, type EntryCursor, KIND, type TableMeta, valueLength } from '../entry.ts'
 import { entryWeight } from '../entry-weight.ts'
 import { LastKey } from '../table/last-key.ts'
 import { InputRun } from './input-run.ts'
@@ -148,21 +148,22 @@ class Walk {
     let valueBytes = 0
     while (cursor.valid && entries < STEP_ENTRIES && valueBytes < STEP_VALUE_BYTES) {
       entries++
-      const isNewest = lastKey.advance(cursor)
+      const { entry } = cursor
+      const isNewest = lastKey.advance(entry)
       if (isNewest) retention.startKey()
       // Tombstones, too, serve the readers that see them.
-      const isKept = retention.keeps(cursor.sequence)
-      const { kind, keyBytes, keyStart, keyEnd } = cursor
+      const isKept = retention.keeps(entry.sequence)
+      const { kind, keyBytes, keyStart, keyEnd } = entry
       const isGarbage =
         !isKept ||
         (kind === KIND.tombstone &&
-          retention.dropsTombstone(cursor.sequence, keyBytes, keyStart, keyEnd))
-      const weight = entryWeight(cursor, keyEnd - keyStart)
+          retention.dropsTombstone(entry.sequence, keyBytes, keyStart, keyEnd))
+      const weight = entryWeight(entry, keyEnd - keyStart)
       this.#weight += weight
       if (isGarbage) this.#garbageWeight += weight
-      if (kind === KIND.inline) valueBytes += cursor.valueEnd - cursor.valueStart
-      if (isNewest && kind !== KIND.tombstone) this.#addLive(cursor)
-      if (kind === KIND.pointer) this.#addRecord(cursor, isNewest, isKept)
+      if (kind === KIND.inline) valueBytes += entry.valueEnd - entry.valueStart
+      if (isNewest && kind !== KIND.tombstone) this.#addLive(entry)
+      if (kind === KIND.pointer) this.#addRecord(entry, isNewest, isKept)
       cursor.next()
     }
     return entries
@@ -195,18 +196,14 @@ class Walk {
     }
   }
 
-  #addLive(cursor: EntryCursor): void {
-    const keyLength = cursor.keyEnd - cursor.keyStart
+  #addLive(entry: Entry): void {
+    const keyLength = entry.keyEnd - entry.keyStart
     this.#keys++
     this.#liveKeyBytes += keyLength
-    this.#liveValueBytes += valueLength(cursor, keyLength)
+    this.#liveValueBytes += valueLength(entry, keyLength)
   }
 
-  #addRecord(
-    { segment, offset, length: bytes }: EntryCursor,
-    isNewest: boolean,
-    isKept: boolean,
-  ): void {
+  #addRecord({ segment, offset, length: bytes }: Entry, isNewest: boolean, isKept: boolean): void {
     if (segment !== this.#lastSegment) this.#useSegment(segment)
     const sums = this.#sums
     const row = this.#lastRow

@@ -8,7 +8,7 @@ import { CorruptionError } from '../../base/errors.ts'
 import { joinPath, tableName } from '../../base/files/file-names.ts'
 import type { FileSystem } from '../../base/files/file-system.ts'
 import type { SegmentNumber } from '../../base/ids.ts'
-import { type EntryCursor, KIND, type TableMeta } from '../entry.ts'
+import { type Entry, type EntryCursor, KIND, type TableMeta } from '../entry.ts'
 import { TableReader } from '../table/table-reader.ts'
 
 /** A step ends after so many entries: one to three milliseconds, by what is done with each. */
@@ -26,8 +26,8 @@ export interface PointedSegments {
   holdsSegment(segment: SegmentNumber): boolean
 }
 
-/** Calls `visit` with the cursor on each pointer. The key is its own until it moves; `table` is the name of a file. */
-export type VisitPointer = (pointer: EntryCursor, table: string) => void
+/** Called with each pointer, whose key is a view until it returns; `table` is the name of a file. */
+export type VisitPointer = (pointer: Entry, table: string) => void
 
 /**
  * Visits all pointers into the segments. Yields about how many bytes each step read.
@@ -122,8 +122,9 @@ class VisitStep {
   run(): boolean {
     const cursor = this.#cursor
     for (let i = 0; i < STEP_ENTRIES && cursor.valid; i++) {
-      if (cursor.kind === KIND.pointer && this.#segments.holdsSegment(cursor.segment)) {
-        this.#visit(cursor, this.#name)
+      const { entry } = cursor
+      if (entry.kind === KIND.pointer && this.#segments.holdsSegment(entry.segment)) {
+        this.#visit(entry, this.#name)
         this.found++
       }
       this.passed++

@@ -7,8 +7,7 @@
  */
 
 import { SEQUENCE_MAX, type Sequence } from '../../base/ids.ts'
-import type { EntryCursor, Kind } from '../entry.ts'
-import { KIND } from '../entry.ts'
+import { Entry, type EntryCursor } from '../entry.ts'
 import {
   HEAD,
   HEIGHT_MAX,
@@ -25,17 +24,7 @@ import { findPathToEnd, findPathToKey, findPathToNode, retreatPath } from './ski
  */
 export class MemtableCursor implements EntryCursor {
   valid = false
-  kind: Kind = KIND.tombstone
-  sequence = 0
-  keyBytes: Uint8Array
-  keyStart = 0
-  keyEnd = 0
-  valueBytes: Uint8Array
-  valueStart = 0
-  valueEnd = 0
-  segment = 0
-  offset = 0
-  length = 0
+  readonly entry: Entry = new Entry()
 
   readonly #words: Int32Array
   readonly #bytes: Uint8Array
@@ -47,8 +36,7 @@ export class MemtableCursor implements EntryCursor {
   constructor(words: Int32Array, bytes: Uint8Array) {
     this.#words = words
     this.#bytes = bytes
-    this.keyBytes = bytes
-    this.valueBytes = bytes
+    this.entry.keyBytes = bytes
   }
 
   seekToFirst(): void {
@@ -98,10 +86,11 @@ export class MemtableCursor implements EntryCursor {
       return
     }
     const words = this.#words
+    const entry = this.entry
     const start = nodeKeyStart(words, node)
-    this.keyStart = start
-    this.keyEnd = start + nodeKeyLength(words, node)
-    readNode(words, this.#bytes, node, this)
+    entry.keyStart = start
+    entry.keyEnd = start + nodeKeyLength(words, node)
+    readNode(words, this.#bytes, node, entry)
     this.valid = true
   }
 }

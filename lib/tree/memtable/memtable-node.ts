@@ -31,7 +31,7 @@
  */
 import type { SegmentNumber, Sequence } from '../../base/ids.ts'
 import { storedBytes } from '../../base/record-size.ts'
-import type { FoundEntry, Kind } from '../entry.ts'
+import type { Entry, Kind } from '../entry.ts'
 import { KIND } from '../entry.ts'
 
 /** The most levels: with one node in three on the next level, good for millions of entries. */
@@ -183,12 +183,7 @@ export function nodeLiveBytes(words: Int32Array, node: number): number {
 }
 
 /** Fills `entry` from a node; `valueBytes` becomes `bytes` itself. */
-export function readNode(
-  words: Int32Array,
-  bytes: Uint8Array,
-  node: number,
-  entry: FoundEntry,
-): void {
+export function readNode(words: Int32Array, bytes: Uint8Array, node: number, entry: Entry): void {
   const meta = words[node]!
   const kind = ((meta >>> KIND_SHIFT) & KIND_MASK) as Kind // written by writeNode
   const height = meta >>> HEIGHT_SHIFT

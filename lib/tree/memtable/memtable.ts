@@ -10,7 +10,7 @@ import { hashRange } from '../../base/bytes.ts'
 import { assert } from '../../base/errors.ts'
 import type { SegmentNumber, Sequence } from '../../base/ids.ts'
 import type { LogPosition } from '../../base/log-position.ts'
-import type { EntryCursor, FoundEntry, Kind } from '../entry.ts'
+import type { Entry, EntryCursor, Kind } from '../entry.ts'
 import { KIND } from '../entry.ts'
 import type { Arena } from './arena.ts'
 import { LEFT_OUT } from './key-index.ts'
@@ -204,7 +204,7 @@ export class Memtable {
    * Requires: `hash` is the key's own, of hashRange with seed 0.
    * @returns false if there is none; then `found` is unchanged
    */
-  find(key: Uint8Array, hash: number, sequence: Sequence, found: FoundEntry): boolean {
+  find(key: Uint8Array, hash: number, sequence: Sequence, found: Entry): boolean {
     if (this.#entries === 0) return false
     const words = this.#words
     const bytes = this.#bytes

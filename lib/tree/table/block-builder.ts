@@ -5,8 +5,7 @@
 import { copyRange, writeU32 } from '../../base/bytes.ts'
 import { GrowingBytes } from '../../base/growing-bytes.ts'
 import { VARINT_BYTES_MAX, writeVarint } from '../../base/varint.ts'
-import { KIND } from '../entry.ts'
-import type { KeyedEntry } from './block-format.ts'
+import { type Entry, KIND } from '../entry.ts'
 import { RESTART_INTERVAL_ENTRIES, TRAILER_BYTES } from './table-format.ts'
 
 /** The most that an entry takes beside its key and inline value: six varints and the tag. */
@@ -49,7 +48,7 @@ export class BlockBuilder {
    * @param distance of its sequence from the base sequence
    * @param segmentIndex for kind pointer: the place of its segment in the references
    */
-  add(entry: KeyedEntry, common: number, distance: number, segmentIndex: number): void {
+  add(entry: Entry, common: number, distance: number, segmentIndex: number): void {
     let shared = common
     if (this.#restartCount === 0 || this.#entriesSinceRestart === RESTART_INTERVAL_ENTRIES) {
       shared = 0

@@ -26,9 +26,9 @@
  * that NaN (a varint behind the memory) fails them.
  */
 
-import { compareRange, copyRange, NO_BYTES, readU32 } from '../../base/bytes.ts'
+import { compareRange, copyRange, readU32 } from '../../base/bytes.ts'
 import { FILE_BYTES_MAX, SEQUENCE_MAX, type Sequence } from '../../base/ids.ts'
-import { type FoundEntry, KEY_BYTES_MAX, KIND } from '../entry.ts'
+import { type Entry, KEY_BYTES_MAX, KIND } from '../entry.ts'
 
 export const MALFORMED = -1
 export const UNKNOWN_TAG = -2
@@ -38,33 +38,6 @@ export const ABSENT = -3
 /** What a reader must know of a tag: the kind, and flags to be refused. The other bits are flags to be ignored. */
 export const TAG_MASK = 0x3f
 const WORD_BYTES = 4
-
-/**
- * An entry with its key: a cursor, or what a builder is given. The key is keyBytes[keyStart ..
- * keyEnd).
- */
-export interface KeyedEntry extends FoundEntry {
-  keyBytes: Uint8Array
-  keyStart: number
-  keyEnd: number
-}
-
-/** A place for {@link decodeEntry} to write to, with a key buffer of its own. */
-export function emptyEntry(): KeyedEntry {
-  return {
-    keyBytes: new Uint8Array(64),
-    keyStart: 0,
-    keyEnd: 0,
-    kind: KIND.tombstone,
-    sequence: 0,
-    valueBytes: NO_BYTES,
-    valueStart: 0,
-    valueEnd: 0,
-    segment: 0,
-    offset: 0,
-    length: 0,
-  }
-}
 
 /** What entries of a table are relative to. */
 export interface EntryContext {
@@ -181,7 +154,7 @@ export function findInBlock(
   key: Uint8Array,
   sequence: Sequence,
   context: EntryContext,
-  found: FoundEntry,
+  found: Entry,
 ): number {
   let at = findRestart(bytes, start, end, count, key, sequence, context)
   if (at < 0) return at
@@ -243,7 +216,7 @@ export function decodeEntry(
   end: number,
   previousLength: number,
   context: EntryContext,
-  entry: KeyedEntry,
+  entry: Entry,
 ): number {
   let shared = bytes[at]!
   if (shared < 128) at++
@@ -270,7 +243,7 @@ export function decodeEntry(
   return readPayload(bytes, at + unshared, end, tag, context, entry)
 }
 
-function growKey(entry: KeyedEntry, shared: number, length: number): void {
+function growKey(entry: Entry, shared: number, length: number): void {
   const grown = new Uint8Array(Math.min(KEY_BYTES_MAX, Math.max(64, length * 2)))
   copyRange(entry.keyBytes, 0, shared, grown, 0)
   entry.keyBytes = grown
@@ -282,7 +255,7 @@ function readPayload(
   end: number,
   tag: number,
   context: EntryContext,
-  found: FoundEntry,
+  found: Entry,
 ): number {
   if (tag === KIND.pointer) {
     const segmentIndex = readVarint(bytes, at)

@@ -9,7 +9,8 @@
 import { hashRange } from '../../base/bytes.ts'
 import type { BlockCache } from '../../base/files/block-cache.ts'
 import { SEQUENCE_MAX } from '../../base/ids.ts'
-import { decodeEntry, emptyEntry, entriesEnd, type KeyedEntry } from './block-format.ts'
+import { Entry } from '../entry.ts'
+import { decodeEntry, entriesEnd } from './block-format.ts'
 import { LastKey } from './last-key.ts'
 import type { TableBlocks } from './table-blocks.ts'
 import { TRAILER_BYTES } from './table-format.ts'
@@ -59,7 +60,7 @@ export function sampleKeys(
 class BlockKeys {
   readonly #blocks: TableBlocks
   readonly #cache: BlockCache
-  readonly #entry: KeyedEntry = emptyEntry()
+  readonly #entry: Entry = new Entry()
   readonly #lastKey: LastKey = new LastKey()
 
   constructor(blocks: TableBlocks, cache: BlockCache) {
@@ -68,7 +69,7 @@ class BlockKeys {
   }
 
   /** Calls `visitor` with each of them, counted from 0. @returns how many there are */
-  visit(block: number, visitor: (ordinal: number, entry: KeyedEntry) => void): number {
+  visit(block: number, visitor: (ordinal: number, entry: Entry) => void): number {
     const entry = this.#entry
     const bytes = this.#blocks.get(block, this.#cache)
     const end = entriesEnd(bytes, bytes.length - TRAILER_BYTES)

@@ -2,7 +2,7 @@
  * The key of the entry before: tells a walk over sorted entries where the next key begins. Data plane.
  */
 import { compareRange, copyRange } from '../../base/bytes.ts'
-import type { KeyedEntry } from './block-format.ts'
+import type { Entry } from '../entry.ts'
 
 const KEY_BYTES_AT_FIRST = 256
 
@@ -12,7 +12,7 @@ export class LastKey {
   #length = -1
 
   /** True if the entry has another key than the one of the call before; it is the last key from now on. */
-  advance(entry: KeyedEntry): boolean {
+  advance(entry: Entry): boolean {
     const { keyBytes, keyStart, keyEnd } = entry
     const length = keyEnd - keyStart
     const key = this.#key

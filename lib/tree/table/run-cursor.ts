@@ -4,26 +4,17 @@
  * Tables are opened when the cursor comes to them, and one at a time: the port may close the table
  * it gave before as soon as it is asked for another. All entries of a key lie in one table.
  */
-import { compareBytes, NO_BYTES } from '../../base/bytes.ts'
-import type { SegmentNumber, Sequence } from '../../base/ids.ts'
-import { type EntryCursor, KIND, type Kind, type TableMeta } from '../entry.ts'
+import { compareBytes } from '../../base/bytes.ts'
+import type { Sequence } from '../../base/ids.ts'
+import { Entry, type EntryCursor, type TableMeta } from '../entry.ts'
 
 /** Gives a cursor over a table. The one that it gave before is not used any more. */
 export type OpenTableCursor = (table: TableMeta) => EntryCursor
 
 export class RunCursor implements EntryCursor {
   valid = false
-  kind: Kind = KIND.tombstone
-  sequence: Sequence = 0
-  keyBytes: Uint8Array = NO_BYTES
-  keyStart = 0
-  keyEnd = 0
-  valueBytes: Uint8Array = NO_BYTES
-  valueStart = 0
-  valueEnd = 0
-  segment: SegmentNumber = 0
-  offset = 0
-  length = 0
+  /** That of the cursor over the present table. */
+  entry: Entry = new Entry()
 
   readonly #tables: readonly TableMeta[]
   readonly #openCursor: OpenTableCursor
@@ -72,25 +63,22 @@ export class RunCursor implements EntryCursor {
   next(): void {
     if (!this.valid) return
     this.valid = false
-    const cursor = this.#cursor!
-    cursor.next()
-    if (cursor.valid) this.#load(cursor)
-    else this.#settleForward()
+    this.#cursor!.next()
+    this.#settleForward()
   }
 
   previous(): void {
     if (!this.valid) return
     this.valid = false
-    const cursor = this.#cursor!
-    cursor.previous()
-    if (cursor.valid) this.#load(cursor)
-    else this.#settleBackward()
+    this.#cursor!.previous()
+    this.#settleBackward()
   }
 
   #open(index: number): EntryCursor {
     if (this.#index !== index || this.#cursor === undefined) {
       this.#cursor = undefined
       this.#cursor = this.#openCursor(this.#tables[index]!)
+      this.entry = this.#cursor.entry
       this.#index = index
     }
     return this.#cursor
@@ -102,7 +90,7 @@ export class RunCursor implements EntryCursor {
       cursor = this.#open(this.#index + 1)
       cursor.seekToFirst()
     }
-    if (cursor.valid) this.#load(cursor)
+    this.valid = cursor.valid
   }
 
   #settleBackward(): void {
@@ -111,22 +99,7 @@ export class RunCursor implements EntryCursor {
       cursor = this.#open(this.#index - 1)
       cursor.seekToLast()
     }
-    if (cursor.valid) this.#load(cursor)
-  }
-
-  #load(cursor: EntryCursor): void {
-    this.kind = cursor.kind
-    this.sequence = cursor.sequence
-    this.keyBytes = cursor.keyBytes
-    this.keyStart = cursor.keyStart
-    this.keyEnd = cursor.keyEnd
-    this.valueBytes = cursor.valueBytes
-    this.valueStart = cursor.valueStart
-    this.valueEnd = cursor.valueEnd
-    this.segment = cursor.segment
-    this.offset = cursor.offset
-    this.length = cursor.length
-    this.valid = true
+    this.valid = cursor.valid
   }
 }
 

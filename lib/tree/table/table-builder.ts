@@ -28,6 +28,7 @@ import {
 import type { GrowingSegmentRecords, SegmentRecords } from '../../base/segment-records.ts'
 import {
   type BuiltTable,
+  type Entry,
   KEY_BYTES_MAX,
   KIND,
   type TableMeta,
@@ -35,7 +36,6 @@ import {
   valueLength,
 } from '../entry.ts'
 import { BlockBuilder } from './block-builder.ts'
-import type { KeyedEntry } from './block-format.ts'
 import { buildFilter } from './filter.ts'
 import {
   type BlockHandle,
@@ -122,7 +122,7 @@ export class TableBuilder {
   }
 
   /** True if the entry has the key of the one before, and so must go into the same table. */
-  hasLastKey(entry: KeyedEntry): boolean {
+  hasLastKey(entry: Entry): boolean {
     return (
       this.#entries > 0 &&
       entry.keyEnd - entry.keyStart === this.#lastKeyLength &&
@@ -134,7 +134,7 @@ export class TableBuilder {
    * Adds an entry; key and value are copied. Any cursor will do. Requires: it lies after the one
    * before, by key, then by sequence, newest first. Its kind is not `deferred`.
    */
-  add(entry: KeyedEntry): void {
+  add(entry: Entry): void {
     const keyLength = entry.keyEnd - entry.keyStart
     const sequence = entry.sequence
     const distance = sequence - this.#baseSequence
@@ -221,7 +221,7 @@ export class TableBuilder {
     this.#lastKey = grown
   }
 
-  #commonWithLast(entry: KeyedEntry): number {
+  #commonWithLast(entry: Entry): number {
     const lastKey = this.#lastKey
     const keyBytes = entry.keyBytes
     const keyStart = entry.keyStart
@@ -232,7 +232,7 @@ export class TableBuilder {
     return common
   }
 
-  #assertOrder(entry: KeyedEntry, common: number, isNewKey: boolean): void {
+  #assertOrder(entry: Entry, common: number, isNewKey: boolean): void {
     const isAfter = isNewKey
       ? common === this.#lastKeyLength ||
         (entry.keyStart + common < entry.keyEnd &&
@@ -242,7 +242,7 @@ export class TableBuilder {
   }
 
   /** The shortest bound between the last entry and this one: see table-index.ts. */
-  #beginBlock(entry: KeyedEntry, common: number, isNewKey: boolean): void {
+  #beginBlock(entry: Entry, common: number, isNewKey: boolean): void {
     const { keyBytes, keyStart, keyEnd } = entry
     if (this.#entries === 0) {
       this.#index.beginBlock(keyBytes, keyStart, keyStart, undefined)
@@ -262,7 +262,7 @@ export class TableBuilder {
   }
 
   /** Counts an entry. @returns for kind pointer: the place of its segment in the references */
-  #count(entry: KeyedEntry): number {
+  #count(entry: Entry): number {
     if (entry.kind === KIND.tombstone) {
       this.#tombstones++
       return 0

@@ -4,15 +4,15 @@
  * With a block cache it is made for reads. Without one it is made for jobs that go through a table
  * once, forward: it reads large chunks into memory of its own and allocates nothing for a block.
  *
- * Keys are unpacked into a buffer of the cursor's own. Going back decodes from the restart point
- * before on, at most RESTART_INTERVAL_ENTRIES entries for a step.
+ * Going back decodes from the restart point before on, at most RESTART_INTERVAL_ENTRIES entries for a
+ * step.
  */
 
 import { compareRange, NO_BYTES } from '../../base/bytes.ts'
 import type { BlockCache } from '../../base/files/block-cache.ts'
 import { FileWindow } from '../../base/files/file-window.ts'
-import { SEQUENCE_MAX, type SegmentNumber, type Sequence } from '../../base/ids.ts'
-import { type EntryCursor, KIND, type Kind } from '../entry.ts'
+import { SEQUENCE_MAX, type Sequence } from '../../base/ids.ts'
+import { Entry, type EntryCursor } from '../entry.ts'
 import {
   decodeEntry,
   entriesEnd,
@@ -35,17 +35,8 @@ const NO_BLOCK = -1
  */
 export class TableCursor implements EntryCursor {
   valid = false
-  kind: Kind = KIND.tombstone
-  sequence: Sequence = 0
-  keyBytes: Uint8Array = new Uint8Array(64)
-  keyStart = 0
-  keyEnd = 0
-  valueBytes: Uint8Array = NO_BYTES
-  valueStart = 0
-  valueEnd = 0
-  segment: SegmentNumber = 0
-  offset = 0
-  length = 0
+  /** Keys are unpacked into a buffer of its own. */
+  readonly entry: Entry = new Entry()
 
   readonly #blocks: TableBlocks
   readonly #cache: BlockCache | undefined
@@ -157,14 +148,15 @@ export class TableCursor implements EntryCursor {
   /** Makes the entry of a restart point the next one. */
   #begin(at: number): void {
     this.#next = at
-    this.keyEnd = 0
+    this.entry.keyEnd = 0
   }
 
   /** To the next entry of the block. @returns false if there is none */
   #step(): boolean {
     const at = this.#next
     if (at === this.#end) return false
-    const next = decodeEntry(this.#bytes, at, this.#end, this.keyEnd, this.#blocks, this)
+    const { entry } = this
+    const next = decodeEntry(this.#bytes, at, this.#end, entry.keyEnd, this.#blocks, entry)
     if (next < 0) throw this.#blocks.entryError(this.#block, next, at - this.#start)
     this.#at = at
     this.#next = next
@@ -197,7 +189,8 @@ export class TableCursor implements EntryCursor {
   }
 
   #isBefore(key: Uint8Array, sequence: Sequence): boolean {
-    const order = compareRange(this.keyBytes, 0, this.keyEnd, key, 0, key.length)
-    return order < 0 || (order === 0 && this.sequence > sequence)
+    const { keyBytes, keyEnd, sequence: found } = this.entry
+    const order = compareRange(keyBytes, 0, keyEnd, key, 0, key.length)
+    return order < 0 || (order === 0 && found > sequence)
   }
 }

@@ -12,7 +12,7 @@ import type { FileSystem } from '../../base/files/file-system.ts'
 import { LapsingFile } from '../../base/files/lapsing-file.ts'
 import type { Sequence } from '../../base/ids.ts'
 import type { SegmentRecords } from '../../base/segment-records.ts'
-import type { EntryCursor, FoundEntry, TableMeta } from '../entry.ts'
+import type { Entry, EntryCursor, TableMeta } from '../entry.ts'
 import { ABSENT, entriesEnd, findInBlock, restartCount } from './block-format.ts'
 import { filterMayContain } from './filter.ts'
 import { type KeySample, sampleKeys } from './key-samples.ts'
@@ -98,7 +98,7 @@ export class TableReader {
     key: Uint8Array,
     hash: number,
     sequence: Sequence,
-    found: FoundEntry,
+    found: Entry,
     cache: BlockCache,
   ): boolean {
     const { blocks, filter } = this.#search ?? this.#load()

@@ -7,15 +7,8 @@ import { CorruptionError } from '../../base/errors.ts'
 import { FileWindow } from '../../base/files/file-window.ts'
 import type { SegmentNumber, Sequence } from '../../base/ids.ts'
 import type { SegmentRecords } from '../../base/segment-records.ts'
-import { KIND, valueLength } from '../entry.ts'
-import {
-  decodeEntry,
-  emptyEntry,
-  entriesEnd,
-  type KeyedEntry,
-  restartAt,
-  restartCount,
-} from './block-format.ts'
+import { Entry, KIND, valueLength } from '../entry.ts'
+import { decodeEntry, entriesEnd, restartAt, restartCount } from './block-format.ts'
 import { filterMayContain } from './filter.ts'
 import type { TableBlocks } from './table-blocks.ts'
 import { RESTART_INTERVAL_ENTRIES } from './table-format.ts'
@@ -47,7 +40,7 @@ export function verifyEntries(
 class Tally {
   readonly #blocks: TableBlocks
   readonly #filter: Uint8Array | undefined
-  readonly #entry: KeyedEntry = emptyEntry()
+  readonly #entry: Entry = new Entry()
   #previousKey: Uint8Array = new Uint8Array(64)
   #previousKeyLength = 0
   #previousSequence: Sequence = 0

@@ -1,6 +1,6 @@
 /** Weights of entries against the tables that these make. */
 import { expect, test } from 'vitest'
-import { type FoundEntry, KIND } from '#dist/lib/tree/entry.js'
+import { Entry, KIND } from '#dist/lib/tree/entry.js'
 import { entryWeight } from '#dist/lib/tree/entry-weight.js'
 import { temporaryDirectory } from '../../support/files/temporary-directory.ts'
 import { writeRun } from '../../support/parts/write-run.ts'
@@ -23,7 +23,7 @@ test('weights are in proportion to the bytes of tables, by two thirds, where key
     const entries = keys.map((key, i) => ({ key, sequence: 1 + i, ...payload }))
     const tables = writeRun(temporaryDirectory(), entries, OPTIONS)
     const bytes = tables.reduce((sum, table) => sum + table.bytes, 0)
-    const found = { kind: payload.kind, valueStart: 0, valueEnd: VALUE.length } as FoundEntry
+    const found = Object.assign(new Entry(), { kind: payload.kind, valueEnd: VALUE.length })
     return bytes / (ENTRIES * entryWeight(found, keys[0]!.length))
   })
   expect(Math.min(...scales) / Math.max(...scales)).toBeGreaterThan(2 / 3)

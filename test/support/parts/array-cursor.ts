@@ -4,8 +4,7 @@
  */
 
 import { compareBytes } from '#dist/lib/base/bytes.js'
-import { type EntryCursor, KIND, type Kind } from '#dist/lib/tree/entry.js'
-import type { TableBuilder } from '#dist/lib/tree/table/table-builder.js'
+import { Entry, type EntryCursor, KIND, type Kind } from '#dist/lib/tree/entry.js'
 
 export interface TestEntry {
   readonly key: Uint8Array
@@ -26,17 +25,7 @@ const NONE = new Uint8Array(0)
 
 export class ArrayCursor implements EntryCursor {
   valid = false
-  kind: Kind = KIND.tombstone
-  sequence = 0
-  keyBytes: Uint8Array = NONE
-  keyStart = 0
-  keyEnd = 0
-  valueBytes: Uint8Array = NONE
-  valueStart = 0
-  valueEnd = 0
-  segment = 0
-  offset = 0
-  length = 0
+  readonly entry: Entry = new Entry()
   readonly #entries: readonly TestEntry[]
   #at = 0
 
@@ -87,49 +76,31 @@ export class ArrayCursor implements EntryCursor {
     const entry = this.#entries[at]
     this.valid = entry !== undefined
     if (!entry) return
-    this.kind = entry.kind
-    this.sequence = entry.sequence
-    this.keyBytes = entry.key
-    this.keyStart = 0
-    this.keyEnd = entry.key.length
-    this.valueBytes = entry.value ?? NONE
-    this.valueStart = 0
-    this.valueEnd = this.valueBytes.length
-    this.segment = entry.segment ?? 0
-    this.offset = entry.offset ?? 0
-    this.length = entry.length ?? 0
+    Object.assign(this.entry, keyed(entry))
   }
 }
 
 /** What is under a cursor, copied. */
 export function entryUnder(cursor: EntryCursor): TestEntry | undefined {
   if (!cursor.valid) return undefined
-  const key = Uint8Array.from(cursor.keyBytes.subarray(cursor.keyStart, cursor.keyEnd))
-  const { kind, sequence } = cursor
+  const { entry } = cursor
+  const key = Uint8Array.from(entry.keyBytes.subarray(entry.keyStart, entry.keyEnd))
+  const { kind, sequence } = entry
   if (kind === KIND.tombstone) return { key, sequence, kind }
   if (kind === KIND.inline) {
-    const value = Uint8Array.from(cursor.valueBytes.subarray(cursor.valueStart, cursor.valueEnd))
+    const value = Uint8Array.from(entry.valueBytes.subarray(entry.valueStart, entry.valueEnd))
     return { key, sequence, kind, value }
   }
-  const { segment, offset, length } = cursor
+  const { segment, offset, length } = entry
   return { key, sequence, kind, segment, offset, length }
 }
 
 /** An entry as the builder of tables takes it. */
-export function keyed(entry: TestEntry): Parameters<TableBuilder['add']>[0] {
-  const { key, sequence, kind, value, segment = 0, offset = 0, length = 0 } = entry
-  const valueBytes = value ?? new Uint8Array(0)
-  return {
-    keyBytes: key,
-    keyStart: 0,
-    keyEnd: key.length,
-    sequence,
-    kind,
-    valueBytes,
-    valueStart: 0,
-    valueEnd: valueBytes.length,
-    segment,
-    offset,
-    length,
-  }
+export function keyed(entry: TestEntry): Entry {
+  const { key, sequence, kind, value = NONE, segment = 0, offset = 0, length = 0 } = entry
+  const keyEnd = key.length
+  const valueEnd = value.length
+  const place = { segment, offset, length }
+  const fields = { kind, sequence, keyBytes: key, keyEnd, valueBytes: value, valueEnd, ...place }
+  return Object.assign(new Entry(), fields)
 }

@@ -29,7 +29,7 @@ export function writeRun(
   const base = entries.reduce((least, { sequence }) => Math.min(least, sequence), Infinity)
   const writer = new RunWriter(ports, target, base)
   const cursor = new ArrayCursor([...entries].sort(compareEntries))
-  for (cursor.seekToFirst(); cursor.valid; cursor.next()) writer.add(cursor)
+  for (cursor.seekToFirst(); cursor.valid; cursor.next()) writer.add(cursor.entry)
   return writer.finish().map(({ meta }) => meta)
 }
 

@@ -26,11 +26,12 @@ function countReferences(
     try {
       const cursor = reader.cursor()
       for (cursor.seekToFirst(); cursor.valid; cursor.next()) {
-        if (cursor.kind !== KIND.pointer) continue
-        const use = uses.get(cursor.segment) ?? { records: 0, bytes: 0 }
+        const { kind, segment, length } = cursor.entry
+        if (kind !== KIND.pointer) continue
+        const use = uses.get(segment) ?? { records: 0, bytes: 0 }
         use.records++
-        use.bytes += cursor.length
-        uses.set(cursor.segment, use)
+        use.bytes += length
+        uses.set(segment, use)
       }
     } finally {
       reader.close()

@@ -2,8 +2,7 @@
  * A memtable as a sorted array of plain objects: what the tests of memtables hold the real one
  * against.
  */
-import type { EntryCursor, FoundEntry, Kind } from '#dist/lib/tree/entry.js'
-import { KIND } from '#dist/lib/tree/entry.js'
+import { Entry, type EntryCursor, KIND, type Kind } from '#dist/lib/tree/entry.js'
 import type { Memtable } from '#dist/lib/tree/memtable/memtable.js'
 import type { Prng } from '../../../support/random.ts'
 
@@ -78,26 +77,18 @@ export function describeEntry(entry: ModelEntry): string {
 
 export function describeCursor(cursor: EntryCursor): string {
   if (!cursor.valid) return 'invalid'
-  return describeFound(cursor.keyBytes.subarray(cursor.keyStart, cursor.keyEnd), cursor)
+  const { keyBytes, keyStart, keyEnd } = cursor.entry
+  return describeFound(keyBytes.subarray(keyStart, keyEnd), cursor.entry)
 }
 
-export function describeFound(key: Uint8Array, found: FoundEntry): string {
+export function describeFound(key: Uint8Array, found: Entry): string {
   const { sequence, kind, valueBytes, valueStart, valueEnd, segment, offset, length } = found
   const value = valueBytes.subarray(valueStart, valueEnd)
   return `${hex(key)}@${sequence} ${describePayload(kind, value, segment, offset, length)}`
 }
 
-export function emptyFound(): FoundEntry {
-  return {
-    kind: KIND.tombstone,
-    sequence: -1,
-    valueBytes: new Uint8Array(0),
-    valueStart: 0,
-    valueEnd: 0,
-    segment: 0,
-    offset: 0,
-    length: 0,
-  }
+export function emptyFound(): Entry {
+  return Object.assign(new Entry(), { sequence: -1 })
 }
 
 /** Every entry that a cursor passes, from first to last or from last to first. */

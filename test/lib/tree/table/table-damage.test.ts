@@ -245,7 +245,8 @@ function walkBounded(reader: ReturnType<typeof openTable>, reverse: boolean): vo
   else cursor.seekToFirst()
   while (cursor.valid) {
     // The bytes of a cached block are its own: nothing is read beyond them.
-    if (cursor.kind === KIND.inline && cursor.valueEnd > cursor.valueBytes.length) {
+    const { kind, valueBytes, valueEnd } = cursor.entry
+    if (kind === KIND.inline && valueEnd > valueBytes.length) {
       throw new Error('value passes the end of its block')
     }
     if (reverse) cursor.previous()
