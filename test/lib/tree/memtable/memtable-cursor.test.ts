@@ -124,17 +124,17 @@ async function walkInWorker(
   const code = `
     const { parentPort, workerData } = require('node:worker_threads')
     const hex = (bytes, start, end) => Buffer.from(bytes.subarray(start, end)).toString('hex')
-    function describe(c) {
-      const value = hex(c.valueBytes, c.valueStart, c.valueEnd)
-      const pointer = c.segment + ':' + c.offset + '+' + c.length
+    function describe(e) {
+      const value = hex(e.valueBytes, e.valueStart, e.valueEnd)
+      const pointer = e.segment + ':' + e.offset + '+' + e.length
       const kinds = { 0: 'tombstone', 1: 'inline ' + value, 2: 'pointer ' + pointer, 15: 'deferred ' + pointer }
-      return hex(c.keyBytes, c.keyStart, c.keyEnd) + '@' + c.sequence + ' ' + kinds[c.kind]
+      return hex(e.keyBytes, e.keyStart, e.keyEnd) + '@' + e.sequence + ' ' + kinds[e.kind]
     }
     import(workerData.module).then(({ frozenCursor }) => {
       const cursor = frozenCursor(workerData.buffer, workerData.frozen)
       const walks = [[], []]
-      for (cursor.seekToFirst(); cursor.valid; cursor.next()) walks[0].push(describe(cursor))
-      for (cursor.seekToLast(); cursor.valid; cursor.previous()) walks[1].push(describe(cursor))
+      for (cursor.seekToFirst(); cursor.valid; cursor.next()) walks[0].push(describe(cursor.entry))
+      for (cursor.seekToLast(); cursor.valid; cursor.previous()) walks[1].push(describe(cursor.entry))
       parentPort.postMessage(walks)
     })`
   const module = new URL('../../../../dist/lib/tree/memtable/memtable.js', import.meta.url).href
