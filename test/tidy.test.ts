@@ -24,6 +24,7 @@ const ENTRY_POINTS = [
   /^tools\/wisc\.ts$/,
   /^bench\/main\.ts$/,
   /^bench\/(micro|special)\//,
+  /^bench\/grow\/scale\.ts$/,
   /^scripts\//,
   /\.test\.ts$/,
   /^test\/crash\/kill-child\.ts$/,
