@@ -26,7 +26,12 @@ export type {
   StoreEvents,
   StoreListener,
 } from './contract/events.ts'
-export type { CollectorOptions, Options, TreeTuning } from './contract/options.ts'
+export type {
+  CollectorOptions,
+  CollectorPreference,
+  Options,
+  TreeTuning,
+} from './contract/options.ts'
 export type {
   LevelStats,
   Stats,

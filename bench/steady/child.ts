@@ -1,7 +1,13 @@
 /**
  * One run of `overwrite-steady`: loads a store, overwrites random keys, lets it come to rest, checks every value.
  */
-import { type Options, open, type Store, WiscError } from '../../lib/index.ts'
+import {
+  type CollectorPreference,
+  type Options,
+  open,
+  type Store,
+  WiscError,
+} from '../../lib/index.ts'
 import { fillInOrder, windowEntries } from '../engines/engine.ts'
 import { DataSet, KEY_BYTES } from '../harness/data-set.ts'
 import { clearDebts, pause, turn } from '../harness/measure.ts'
@@ -24,12 +30,10 @@ const REST_WRITTEN_BYTES_MAX = 16_384
 /** Keys that are checked before the event loop turns. */
 const CHECKS_PER_TURN = 1000
 
-type Preference = NonNullable<NonNullable<Options['collector']>['prefer']>
-
 interface CollectorSettings {
   readonly enabled: boolean
   readonly targetSpaceAmplification?: number
-  readonly prefer?: Preference
+  readonly prefer?: CollectorPreference
 }
 
 // Without its parent a child has nobody to report to.
@@ -115,7 +119,7 @@ async function openStore(job: SteadyJob): Promise<Store> {
           enabled: true,
           targetSpaceAmplification: job.target,
           // What it is called is the store's to judge.
-          ...(job.prefer && { prefer: job.prefer as Preference }),
+          ...(job.prefer && { prefer: job.prefer as CollectorPreference }),
         }
   const options: Options & { readonly collector?: CollectorSettings } = {
     segmentBytes: SEGMENT_BYTES,
