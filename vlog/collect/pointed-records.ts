@@ -11,6 +11,7 @@ import { FILE_HEADER_BYTES } from '../../lib/base/files/file-header.ts'
 import { segmentName } from '../../lib/base/files/file-names.ts'
 import type { FileSystem } from '../../lib/base/files/file-system.ts'
 import type { FileNumber } from '../../lib/base/ids.ts'
+import { keepUntilNext } from '../../lib/base/kept.ts'
 import { RECORD_HEADER_BYTES, RECORD_KIND, type RecordPointer } from '../record.ts'
 import { RelocationReader } from '../relocation/relocation-reader.ts'
 import type { Liveness } from './liveness.ts'
@@ -36,6 +37,7 @@ export function* collectPointed(
 ): Generator<number, VictimRecords> {
   const records = new VictimRecords(input.files)
   const places = yield* Places.openSteps(records, input, ports)
+  keepUntilNext('places of pointers', { places })
   try {
     const record = emptyVictimRecord()
     record.kind = RECORD_KIND.put

@@ -9,6 +9,7 @@
 import { compareRange, readU32, readU64 } from '../../lib/base/bytes.ts'
 import { CorruptionError } from '../../lib/base/errors.ts'
 import { segmentName } from '../../lib/base/files/file-names.ts'
+import { keepUntilNext } from '../../lib/base/kept.ts'
 import {
   isPointed,
   proveRecord,
@@ -44,6 +45,7 @@ export function* copyRecords(
 ): Generator<number, void> {
   const batch = new RecordBatch(records, files)
   const copy = new RecordCopy(records, files, writer)
+  keepUntilNext('copy of records', { records, files, writer, batch, copy })
   for (let position = 0; position < records.count; ) {
     position = batch.gather(position)
     yield* batch.readSteps()

@@ -8,6 +8,7 @@ import { segmentName } from '../../lib/base/files/file-names.ts'
 import { frameSeed } from '../../lib/base/files/frame.ts'
 import type { DatabaseDirectory } from '../../lib/base/files/store-directory.ts'
 import type { FileNumber } from '../../lib/base/ids.ts'
+import { keepUntilNext } from '../../lib/base/kept.ts'
 import { SEGMENT_HEADER_BYTES } from '../log/segment-header.ts'
 import { RecordHeads } from '../record-heads.ts'
 import { RELOCATION_HEADER_BYTES } from '../relocation/relocation-format.ts'
@@ -98,6 +99,7 @@ function* addRelocation(
 }
 
 function* addHeads(step: HeadStep, heads: RecordHeads): Generator<number, void> {
+  keepUntilNext('walk over heads', { step, heads })
   for (let bytesBefore = 0; ; bytesBefore = heads.bytesRead) {
     const more = step.run()
     yield heads.bytesRead - bytesBefore

@@ -3,6 +3,7 @@
 import { joinPath, tableName } from '../../base/files/file-names.ts'
 import type { FileSystem } from '../../base/files/file-system.ts'
 import type { DatabaseDirectory } from '../../base/files/store-directory.ts'
+import { keepUntilNext } from '../../base/kept.ts'
 import type { EntryCursor, TableMeta } from '../entry.ts'
 import { RunCursor } from '../table/run-cursor.ts'
 import { TableReader } from '../table/table-reader.ts'
@@ -18,7 +19,9 @@ export class InputRun {
       const name = tableName(meta.number)
       const path = joinPath(place.directory, name)
       this.#open = TableReader.open(fileSystem, path, name, meta, place.databaseId)
-      return this.#open.cursor()
+      const cursor = this.#open.cursor()
+      keepUntilNext('table of a compaction', { table: this.#open, cursor })
+      return cursor
     })
   }
 

@@ -10,6 +10,7 @@
 import type { CorruptionError } from '../../base/errors.ts'
 import type { FileSystem } from '../../base/files/file-system.ts'
 import { SEQUENCE_MAX, type SegmentNumber, type Sequence } from '../../base/ids.ts'
+import { keepUntilNext } from '../../base/kept.ts'
 import { type Entry, type EntryCursor, KIND } from '../entry.ts'
 import type { TableReader } from '../table/table-reader.ts'
 import {
@@ -67,6 +68,7 @@ function* markTable(
   records: MarkableRecords,
 ): Generator<number, void> {
   const step = new MarkStep(table, name, records)
+  keepUntilNext('mark by a table', { table, step })
   for (let more = true; more; ) {
     more = step.run()
     yield step.takeBytes()

@@ -7,6 +7,7 @@
  * speed.
  */
 import { type DeadRecords, DeadRecordsBuilder } from '../../base/dead-records.ts'
+import { keepUntilNext } from '../../base/kept.ts'
 import { type BuiltTable, Entry, type EntryCursor, KIND } from '../entry.ts'
 import { LastKey } from '../table/last-key.ts'
 import type { RecordPlaces } from './fold.ts'
@@ -54,6 +55,7 @@ export function* writeRetained(
   places: RecordPlaces | undefined,
 ): Generator<RunStep, Omit<RunResult, 'bytesRead'>> {
   const step = new RetainedStep(cursor, retention, writer, readDeferred, places)
+  keepUntilNext('run of a flush or a compaction', { step })
   let entriesIn = 0
   for (cursor.seekToFirst(); cursor.valid; ) {
     entriesIn += step.run()

@@ -10,6 +10,7 @@ import { joinPath, tableName } from '../../base/files/file-names.ts'
 import { FileNumbers } from '../../base/files/file-numbers.ts'
 import type { File, FileSystem } from '../../base/files/file-system.ts'
 import { unlinkIfPossible } from '../../base/files/unlink.ts'
+import { keepUntilNext } from '../../base/kept.ts'
 import { type Random, randomU32 } from '../../base/random.ts'
 import type { BuiltTable, Entry, TableOptions } from '../entry.ts'
 import { TableBuilder } from '../table/table-builder.ts'
@@ -119,6 +120,7 @@ export class RunWriter {
     this.#paths.push(path)
     const identity = { kind: 'table' as const, databaseId, number, salt: randomU32(random) }
     this.#builder = new TableBuilder(this.#file, identity, tableOptions, this.#baseSequence)
+    keepUntilNext('table of a run', this.#builder)
     return this.#builder
   }
 

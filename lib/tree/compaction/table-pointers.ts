@@ -8,6 +8,7 @@ import { CorruptionError } from '../../base/errors.ts'
 import { joinPath, tableName } from '../../base/files/file-names.ts'
 import type { FileSystem } from '../../base/files/file-system.ts'
 import type { SegmentNumber } from '../../base/ids.ts'
+import { keepUntilNext } from '../../base/kept.ts'
 import { type Entry, type EntryCursor, KIND, type TableMeta } from '../entry.ts'
 import { TableReader } from '../table/table-reader.ts'
 
@@ -92,6 +93,7 @@ function* visitTable(
   visit: VisitPointer,
 ): Generator<number, void> {
   const step = new VisitStep(table, name, segments, visit)
+  keepUntilNext('walk over pointers', { table, step })
   const entryBytes = table.meta.bytes / table.meta.entries
   for (let passed = 0; ; passed = step.passed) {
     const more = step.run()
