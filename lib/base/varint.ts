@@ -17,12 +17,14 @@ export function varintLength(value: number): number {
 
 /** @returns the offset behind the varint */
 export function writeVarint(bytes: Uint8Array, at: number, value: number): number {
-  let rest = value
   let to = at
-  while (rest >= 0x10000000) {
-    bytes[to++] = (rest % 128) | 128
-    rest = Math.floor(rest / 128)
+  let high = value
+  while (high >= 0x10000000) {
+    bytes[to++] = (high % 128) | 128
+    high = Math.floor(high / 128)
   }
+  // A 32-bit integer from here on, and known as one: shifts of what may be a double take twice as long.
+  let rest = high | 0
   while (rest >= 128) {
     bytes[to++] = (rest & 127) | 128
     rest >>>= 7

@@ -76,7 +76,8 @@ class RetainedStep {
   readonly #writer: RunWriter
   readonly #readDeferred: ReadDeferred | undefined
   readonly #places: RecordPlaces | undefined
-  readonly #lastKey: LastKey = new LastKey()
+  /** Of the last tombstone that was dropped. */
+  readonly #droppedKey: LastKey = new LastKey()
   /** For an entry that is written as another one than it was read: deferred, or a pointer that is folded. */
   readonly #standIn: Entry = new Entry()
   /** Pointers that were folded. */
@@ -113,14 +114,17 @@ class RetainedStep {
     ) {
       entries++
       let { entry } = cursor
-      if (this.#lastKey.advance(entry)) retention.startKey()
+      // The newest entry of a key was written, or it was a tombstone, and dropped.
+      if (!writer.hasLastKey(entry) && !this.#droppedKey.is(entry)) retention.startKey()
       const { kind, sequence } = entry
       if (!retention.keeps(sequence)) {
         if (kind === KIND.pointer) this.dead.add(entry.segment, entry.offset, entry.length)
       } else if (
-        kind !== KIND.tombstone ||
-        !retention.dropsTombstone(sequence, entry.keyBytes, entry.keyStart, entry.keyEnd)
+        kind === KIND.tombstone &&
+        retention.dropsTombstone(sequence, entry.keyBytes, entry.keyStart, entry.keyEnd)
       ) {
+        this.#droppedKey.set(entry)
+      } else {
         if (kind === KIND.deferred) entry = this.#fetch(entry)
         else if (kind === KIND.pointer && this.#places) entry = this.#fold(entry, this.#places)
         if (entry.kind === KIND.inline) valueBytes += entry.valueEnd - entry.valueStart

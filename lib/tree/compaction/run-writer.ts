@@ -64,6 +64,11 @@ export class RunWriter {
     return this.#tables.reduce((sum, { meta }) => sum + meta.bytes, 0)
   }
 
+  /** True if the entry has the key of the last one that was added. */
+  hasLastKey(entry: Entry): boolean {
+    return this.#builder !== undefined && this.#builder.hasLastKey(entry)
+  }
+
   /** Adds the next entry; key and value are copied. Its kind is not `deferred`. */
   add(entry: Entry): void {
     let builder = this.#builder

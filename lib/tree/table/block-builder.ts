@@ -17,7 +17,8 @@ export class BlockBuilder {
   readonly #content: GrowingBytes
   #restarts: Uint32Array = new Uint32Array(64)
   #restartCount = 0
-  #entriesSinceRestart = 0
+  /** Entries that still go without a restart. */
+  #entriesUntilRestart = 0
 
   constructor(blockBytes: number) {
     this.#content = new GrowingBytes(blockBytes + 1024)
@@ -49,26 +50,26 @@ export class BlockBuilder {
    * @param segmentIndex for kind pointer: the place of its segment in the references
    */
   add(entry: Entry, common: number, distance: number, segmentIndex: number): void {
+    const { kind, keyBytes, keyEnd } = entry
     let shared = common
-    if (this.#restartCount === 0 || this.#entriesSinceRestart === RESTART_INTERVAL_ENTRIES) {
+    if (this.#entriesUntilRestart === 0) {
       shared = 0
       this.#addRestart()
     }
-    this.#entriesSinceRestart++
-    const kind = entry.kind
+    this.#entriesUntilRestart--
     const keyStart = entry.keyStart + shared
-    const keyEnd = entry.keyEnd
+    const unshared = keyEnd - keyStart
     const inlineLength = kind === KIND.inline ? entry.valueEnd - entry.valueStart : 0
     const content = this.#content
-    content.reserve(keyEnd - keyStart + inlineLength + ENTRY_OVERHEAD_BYTES_MAX)
+    content.reserve(unshared + inlineLength + ENTRY_OVERHEAD_BYTES_MAX)
 
-    const bytes = content.bytes
+    const { bytes } = content
     let at = writeVarint(bytes, content.length, shared)
-    at = writeVarint(bytes, at, keyEnd - keyStart)
+    at = writeVarint(bytes, at, unshared)
     bytes[at++] = kind
     at = writeVarint(bytes, at, distance)
-    copyRange(entry.keyBytes, keyStart, keyEnd, bytes, at)
-    at += keyEnd - keyStart
+    copyRange(keyBytes, keyStart, keyEnd, bytes, at)
+    at += unshared
     if (kind === KIND.pointer) {
       at = writeVarint(bytes, at, segmentIndex)
       at = writeVarint(bytes, at, entry.offset)
@@ -96,7 +97,7 @@ export class BlockBuilder {
     writeU32(content.bytes, at, this.#restartCount)
     content.length = 0
     this.#restartCount = 0
-    this.#entriesSinceRestart = 0
+    this.#entriesUntilRestart = 0
     return at + 4
   }
 
@@ -107,6 +108,6 @@ export class BlockBuilder {
       this.#restarts = grown
     }
     this.#restarts[this.#restartCount++] = this.#content.length
-    this.#entriesSinceRestart = 0
+    this.#entriesUntilRestart = RESTART_INTERVAL_ENTRIES
   }
 }

@@ -38,6 +38,7 @@ export const ABSENT = -3
 /** What a reader must know of a tag: the kind, and flags to be refused. The other bits are flags to be ignored. */
 export const TAG_MASK = 0x3f
 const WORD_BYTES = 4
+const COUNT_MAX = 2 ** 31 - 1
 
 /** What entries of a table are relative to. */
 export interface EntryContext {
@@ -48,16 +49,29 @@ export interface EntryContext {
 
 /** The varint at `at`; not checked. {@link skipVarint} says where it ends. */
 function readVarint(bytes: Uint8Array, at: number): number {
-  let byte = bytes[at]!
-  if (byte < 128) return byte
-  let value = byte & 127
-  let scale = 128
-  for (let i = at + 1; byte >= 128; i++) {
-    byte = bytes[i]!
+  const first = bytes[at]!
+  if (first < 128) return first
+  // 32-bit integers as long as they do.
+  let low = first & 127
+  let to = at + 1
+  for (let shift = 7; shift < 28; shift += 7) {
+    const byte = bytes[to++]!
+    low |= (byte & 127) << shift
+    if (byte < 128) return low
+  }
+  let value = low
+  let scale = 2 ** 28
+  for (let byte = 128; byte >= 128; scale *= 128) {
+    byte = bytes[to++]!
     value += (byte & 127) * scale
-    scale *= 128
   }
   return value
+}
+
+/** As {@link readVarint}, for what counts bytes or places in memory: a 32-bit integer, the largest for all above. */
+function readCount(bytes: Uint8Array, at: number): number {
+  const value = readVarint(bytes, at)
+  return value <= COUNT_MAX ? value | 0 : COUNT_MAX
 }
 
 /** The offset behind the varint at `at`. It may lie behind the block: the caller checks. */
@@ -128,7 +142,7 @@ export function findRestart(
     let unshared = bytes[at]!
     if (unshared < 128) at++
     else {
-      unshared = readVarint(bytes, at)
+      unshared = readCount(bytes, at)
       at = skipVarint(bytes, at)
     }
     const sequenceAt = at + 1
@@ -167,13 +181,13 @@ export function findInBlock(
     let shared = bytes[at]!
     if (shared < 128) at++
     else {
-      shared = readVarint(bytes, at)
+      shared = readCount(bytes, at)
       at = skipVarint(bytes, at)
     }
     let unshared = bytes[at]!
     if (unshared < 128) at++
     else {
-      unshared = readVarint(bytes, at)
+      unshared = readCount(bytes, at)
       at = skipVarint(bytes, at)
     }
     const tag = bytes[at++]! & TAG_MASK
@@ -221,20 +235,20 @@ export function decodeEntry(
   let shared = bytes[at]!
   if (shared < 128) at++
   else {
-    shared = readVarint(bytes, at)
+    shared = readCount(bytes, at)
     at = skipVarint(bytes, at)
   }
   let unshared = bytes[at]!
   if (unshared < 128) at++
   else {
-    unshared = readVarint(bytes, at)
+    unshared = readCount(bytes, at)
     at = skipVarint(bytes, at)
   }
   const tag = bytes[at++]! & TAG_MASK
   const sequence = context.baseSequence + readVarint(bytes, at)
   at = skipVarint(bytes, at)
-  const keyLength = shared + unshared
   if (!(unshared <= end - at && shared <= previousLength)) return MALFORMED
+  const keyLength = shared + unshared
   if (!(keyLength <= KEY_BYTES_MAX && sequence <= SEQUENCE_MAX)) return MALFORMED
   if (keyLength > entry.keyBytes.length) growKey(entry, shared, keyLength)
   copyRange(bytes, at, at + unshared, entry.keyBytes, shared)
@@ -258,7 +272,7 @@ function readPayload(
   found: Entry,
 ): number {
   if (tag === KIND.pointer) {
-    const segmentIndex = readVarint(bytes, at)
+    const segmentIndex = readCount(bytes, at)
     at = skipVarint(bytes, at)
     found.offset = readVarint(bytes, at)
     at = skipVarint(bytes, at)
@@ -271,7 +285,7 @@ function readPayload(
     return at
   }
   if (tag === KIND.inline) {
-    const length = readVarint(bytes, at)
+    const length = readCount(bytes, at)
     at = skipVarint(bytes, at)
     if (!(length <= end - at)) return MALFORMED
     found.valueBytes = bytes
@@ -288,7 +302,7 @@ function readPayload(
 function skipPayload(bytes: Uint8Array, at: number, end: number, tag: number): number {
   if (tag === KIND.pointer) return skipVarint(bytes, skipVarint(bytes, skipVarint(bytes, at)))
   if (tag === KIND.inline) {
-    const length = readVarint(bytes, at)
+    const length = readCount(bytes, at)
     const valueStart = skipVarint(bytes, at)
     return length <= end - valueStart ? valueStart + length : MALFORMED
   }

@@ -6,7 +6,7 @@
  * all. Which entries go in, and where a table ends, is decided by the job that feeds it.
  */
 
-import { copyRange, hashRange } from '../../base/bytes.ts'
+import { hashRange } from '../../base/bytes.ts'
 import { assert, syncFailed } from '../../base/errors.ts'
 import { AppendBuffer } from '../../base/files/append-buffer.ts'
 import {
@@ -37,6 +37,7 @@ import {
 } from '../entry.ts'
 import { BlockBuilder } from './block-builder.ts'
 import { buildFilter } from './filter.ts'
+import { LastKey } from './last-key.ts'
 import {
   type BlockHandle,
   encodeFooter,
@@ -50,8 +51,6 @@ import {
 import { IndexBuilder } from './table-index.ts'
 import { encodeProperties } from './table-properties.ts'
 import { encodeReferences } from './table-references.ts'
-
-const KEY_BYTES_AT_FIRST = 256
 
 export class TableBuilder {
   readonly #file: File
@@ -76,13 +75,14 @@ export class TableBuilder {
   #lastSegment = -1
   #lastSegmentIndex = 0
 
-  #lastKey: Uint8Array = new Uint8Array(KEY_BYTES_AT_FIRST)
-  #lastKeyLength = 0
+  /** About what the blocks that have ended take, with their parts of index and filter. */
+  #endedBytes: number = FILE_HEADER_BYTES + FOOTER_BYTES
+
+  readonly #lastKey: LastKey = new LastKey()
   #lastSequence: Sequence = 0
   #smallestKey: Uint8Array | undefined
   #entries = 0
   #tombstones = 0
-  #pointedBytes = 0
   #valueBytes = 0
   #keyBytes = 0
   #smallestSequence: Sequence = SEQUENCE_MAX
@@ -112,22 +112,12 @@ export class TableBuilder {
 
   /** About what the file would have if it were finished now. */
   get estimatedBytes(): number {
-    return (
-      this.#out.length +
-      this.#block.estimatedBytes +
-      this.#index.bytes +
-      (this.#distinctKeys * this.#options.filterBitsPerKey) / 8 +
-      FOOTER_BYTES
-    )
+    return this.#endedBytes + this.#block.estimatedBytes
   }
 
   /** True if the entry has the key of the one before, and so must go into the same table. */
   hasLastKey(entry: Entry): boolean {
-    return (
-      this.#entries > 0 &&
-      entry.keyEnd - entry.keyStart === this.#lastKeyLength &&
-      this.#commonWithLast(entry) === this.#lastKeyLength
-    )
+    return this.#lastKey.is(entry)
   }
 
   /**
@@ -142,8 +132,9 @@ export class TableBuilder {
     assert(keyLength <= KEY_BYTES_MAX, 'keys have at most 64 KiB')
     assert(entry.kind !== KIND.deferred, 'deferred values are fetched before they reach a table')
 
-    const common = this.#commonWithLast(entry)
-    const isNewKey = this.#entries === 0 || common < keyLength || common < this.#lastKeyLength
+    const lastKey = this.#lastKey
+    const common = lastKey.commonWith(entry)
+    const isNewKey = common < keyLength || common !== lastKey.length
     if (this.#entries > 0) this.#assertOrder(entry, common, isNewKey)
 
     const inlineLength = entry.kind === KIND.inline ? entry.valueEnd - entry.valueStart : 0
@@ -154,10 +145,8 @@ export class TableBuilder {
 
     if (isNewKey) {
       this.#addHash(hashRange(entry.keyBytes, entry.keyStart, entry.keyEnd, 0))
-      if (keyLength > this.#lastKey.length) this.#growLastKey(keyLength)
-      copyRange(entry.keyBytes, entry.keyStart + common, entry.keyEnd, this.#lastKey, common)
-      this.#lastKeyLength = keyLength
-      this.#smallestKey ??= this.#lastKey.slice(0, keyLength)
+      lastKey.set(entry, common)
+      this.#smallestKey ??= lastKey.copy()
     }
     this.#lastSequence = sequence
     if (sequence < this.#smallestSequence) this.#smallestSequence = sequence
@@ -207,36 +196,17 @@ export class TableBuilder {
       bytes,
       entries: this.#entries,
       tombstones: this.#tombstones,
-      pointedBytes: this.#pointedBytes,
+      pointedBytes: this.#references.reduce((sum, { bytes }) => sum + bytes, 0),
       smallestKey: this.#smallestKey!,
-      largestKey: this.#lastKey.slice(0, this.#lastKeyLength),
+      largestKey: this.#lastKey.copy(),
       smallestSequence: this.#smallestSequence,
       largestSequence: this.#largestSequence,
     }
   }
 
-  #growLastKey(needed: number): void {
-    const grown = new Uint8Array(2 * needed)
-    grown.set(this.#lastKey)
-    this.#lastKey = grown
-  }
-
-  #commonWithLast(entry: Entry): number {
-    const lastKey = this.#lastKey
-    const keyBytes = entry.keyBytes
-    const keyStart = entry.keyStart
-    const keyLength = entry.keyEnd - keyStart
-    const limit = Math.min(keyLength, this.#lastKeyLength)
-    let common = 0
-    while (common < limit && lastKey[common] === keyBytes[keyStart + common]) common++
-    return common
-  }
-
   #assertOrder(entry: Entry, common: number, isNewKey: boolean): void {
     const isAfter = isNewKey
-      ? common === this.#lastKeyLength ||
-        (entry.keyStart + common < entry.keyEnd &&
-          entry.keyBytes[entry.keyStart + common]! > this.#lastKey[common]!)
+      ? this.#lastKey.isBefore(entry, common)
       : entry.sequence < this.#lastSequence
     assert(isAfter, 'entries of a table are in order')
   }
@@ -259,6 +229,8 @@ export class TableBuilder {
     this.#index.endBlock(length)
     const bytes = this.#block.bytes
     this.#out.append(bytes, 0, sealBlock(bytes, 0, length, this.#seed, this.#out.length))
+    const filterBytes = (this.#distinctKeys * this.#options.filterBitsPerKey) / 8
+    this.#endedBytes = this.#out.length + this.#index.bytes + filterBytes + FOOTER_BYTES
   }
 
   /** Counts an entry. @returns for kind pointer: the place of its segment in the references */
@@ -276,7 +248,6 @@ export class TableBuilder {
     const reference = this.#references[this.#lastSegmentIndex]!
     reference.records++
     reference.bytes += entry.length
-    this.#pointedBytes += entry.length
     return this.#lastSegmentIndex
   }
 
