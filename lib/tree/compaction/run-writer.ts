@@ -66,7 +66,7 @@ export class RunWriter {
 
   /** True if the entry has the key of the last one that was added. */
   hasLastKey(entry: Entry): boolean {
-    return this.#builder !== undefined && this.#builder.hasLastKey(entry)
+    return this.#builder?.hasLastKey(entry) === true
   }
 
   /** Adds the next entry; key and value are copied. Its kind is not `deferred`. */
