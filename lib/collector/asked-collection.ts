@@ -17,7 +17,7 @@ import {
 } from '../contract/collection.ts'
 import type { CollectionStep } from '../contract/collection-plan.ts'
 import { JobRate } from '../jobs/job-rate.ts'
-import { collectionFigures } from '../space/collection-figures.ts'
+import { collectionFigures } from '../space/figures.ts'
 import type { Space } from '../space/space.ts'
 import type { StepControl } from './act/action.ts'
 import type { Collector } from './collector.ts'

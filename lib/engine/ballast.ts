@@ -4,7 +4,6 @@
  * nothing) and begins with the header of every file. Nothing durable refers to it, so its steps need no order.
  */
 import { CorruptionError, IoError, toWiscError } from '../base/errors.ts'
-import { clearName } from '../base/files/clear-name.ts'
 import {
   FILE_HEADER_BYTES,
   type FileIdentity,
@@ -14,7 +13,7 @@ import {
 import { BALLAST_NAME, joinPath } from '../base/files/file-names.ts'
 import type { File, FileSystem } from '../base/files/file-system.ts'
 import type { StoreDirectory } from '../base/files/store-directory.ts'
-import { unlinkIfPossible } from '../base/files/unlink.ts'
+import { clearName, unlinkIfPossible } from '../base/files/unlink.ts'
 import { type Random, randomU32 } from '../base/random.ts'
 
 const PIECE_BYTES = 1024 * 1024

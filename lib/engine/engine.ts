@@ -51,7 +51,6 @@ import { Ballast } from './ballast.ts'
 import { closeEngine, releaseAll, releaseEngine } from './close-engine.ts'
 import { DiskRoom } from './disk-room.ts'
 import { Health } from './health.ts'
-import { syncAtIntervals } from './interval-sync.ts'
 import { ManifestEdits } from './log-edits.ts'
 
 export interface EngineContext extends StoreDirectory {
@@ -280,4 +279,19 @@ export class Engine implements ReadingEngine {
     await Promise.all([this.compactions.stop(), this.collector.close()])
     await releaseEngine(this)
   }
+}
+
+/** The option `syncIntervalMs`. @returns a timer that does not keep the process alive; undefined without an interval */
+function syncAtIntervals(
+  log: Log,
+  intervalMs: number | undefined,
+  health: Health,
+): NodeJS.Timeout | undefined {
+  if (intervalMs === undefined) return undefined
+  const timer = setInterval(() => {
+    log.sync().catch((error: unknown) => {
+      if (toWiscError(error).code !== 'WISC_NOT_OPEN') health.end(toWiscError(error))
+    })
+  }, intervalMs)
+  return timer.unref()
 }

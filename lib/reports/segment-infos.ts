@@ -3,7 +3,7 @@
 import { segmentName } from '../base/files/file-names.ts'
 import type { SegmentInfo } from '../contract/types.ts'
 import type { ReadingEngine } from '../reads/reading-engine.ts'
-import { exposedGarbageBytes, punchedBytes } from '../space/file-figures.ts'
+import { exposedGarbageBytes, punchedBytes } from '../space/figures.ts'
 import { isOpen } from '../tree/version/version.ts'
 
 /** The files of the value log, in the order of their numbers. */

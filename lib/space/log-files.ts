@@ -15,7 +15,7 @@ import type { Memtables } from '../state/memtables.ts'
 import { EMPTY_VERSION, flushedEnd, segmentsOf, type Version } from '../tree/version/version.ts'
 import type { LogFile } from '../tree/version/version-edit.ts'
 import type { DiskUsage } from './disk-usage.ts'
-import { exposedGarbageBytes, punchedGarbageBytes } from './file-figures.ts'
+import { exposedGarbageBytes, punchedGarbageBytes } from './figures.ts'
 import { type References, unbounded, type WorkBudget } from './references.ts'
 
 /** What it costs to make the figures of a file, and to find the file of a segment, in microseconds. */

@@ -1,11 +1,15 @@
 /**
- * The memtables of an open store: one active, the frozen ones that wait to be flushed, and their arenas.
+ * The memtables of an open store: one active, the frozen ones that wait to be flushed, and their arenas; and what
+ * becomes of a record in them.
  *
  * Three arenas serve the life of the store: shared memory is freed late, and touching fresh memory costs
  * more than all that is written to it. A batch that no arena holds gets one of its own.
  */
+import { RECORD_KIND } from '../../vlog/record.ts'
 import { assert, invalidArgument } from '../base/errors.ts'
 import { compareLogPositions, type LogPosition } from '../base/log-position.ts'
+import { INLINE_VALUE_BYTES_MAX } from '../contract/options.ts'
+import { ARENA_VALUE_BYTES_MAX, KIND, type Kind } from '../tree/entry.ts'
 import { ARENA_BYTES_MAX, type Arena, createArena } from '../tree/memtable/arena.ts'
 import { type FrozenMemtable, Memtable } from '../tree/memtable/memtable.ts'
 import { EmptyRanges } from './empty-ranges.ts'
@@ -143,4 +147,16 @@ export class Memtables {
 /** An arena rounds down to these. */
 function wholeWords(bytes: number): number {
   return Math.min((bytes + 3) & ~3, ARENA_BYTES_MAX)
+}
+
+/** What a record becomes in a memtable: a value goes into the tree, too, or to the value log alone. Decided once. */
+export function entryKind(recordKind: number, valueLength: number, valueThreshold: number): Kind {
+  if (recordKind === RECORD_KIND.delete) return KIND.tombstone
+  if (valueLength >= valueThreshold || valueLength > INLINE_VALUE_BYTES_MAX) return KIND.pointer
+  return valueLength <= ARENA_VALUE_BYTES_MAX ? KIND.inline : KIND.deferred
+}
+
+/** The most bytes of a memtable that the entry takes. */
+export function entryBytesMax(kind: Kind, keyLength: number, valueLength: number): number {
+  return Memtable.bytesNeeded(keyLength, kind === KIND.inline ? valueLength : 0)
 }

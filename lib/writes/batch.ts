@@ -1,11 +1,13 @@
 /** Batches: what callers want written, as the commit queue keeps it. */
 import { types } from 'node:util'
+import type { Log } from '../../vlog/log/log.ts'
 import { RECORD_KIND, type RecordKind } from '../../vlog/record.ts'
 import { valueChecksums } from '../../vlog/value-chunks.ts'
 import { lengthOf, NO_BYTES } from '../base/bytes.ts'
-import { invalidArgument, type WiscError } from '../base/errors.ts'
+import { invalidArgument, toWiscError, type WiscError } from '../base/errors.ts'
+import type { EventLoopTurn } from '../base/event-loop-turn.ts'
 import type { Given } from '../contract/arguments.ts'
-import { entryBytesMax, entryKind } from '../state/placement.ts'
+import { entryBytesMax, entryKind } from '../state/memtables.ts'
 import { KIND } from '../tree/entry.ts'
 import type { TakenBytes } from './taken-bytes.ts'
 
@@ -129,4 +131,26 @@ export function isUnchanged(batch: Batch): boolean {
     write.sums = sums
   }
   return true
+}
+
+/** Settles batches that are in the log and visible: those with `sync` when the log is durable up to there. */
+export function settleWritten(batches: readonly Batch[], log: Log, turn: EventLoopTurn): void {
+  if (turn.isOld()) {
+    turn.later(() => {
+      for (const batch of batches) if (!batch.sync) batch.resolve()
+    })
+  } else for (const batch of batches) if (!batch.sync) batch.resolve()
+  if (!batches.some((batch) => batch.sync)) return
+  // I1: the position is that of the log now, and the sync that answers it begins later.
+  const settle = (error: WiscError | undefined): void => {
+    for (const batch of batches) {
+      if (!batch.sync) continue
+      if (error) batch.reject(error)
+      else batch.resolve()
+    }
+  }
+  log.sync().then(
+    () => settle(undefined),
+    (error: unknown) => settle(toWiscError(error)),
+  )
 }

@@ -27,7 +27,7 @@ import { SEQUENCE_MAX, type SegmentNumber, type Sequence } from '../base/ids.ts'
 import type { Given } from '../contract/arguments.ts'
 import type { ResolvedOptions } from '../contract/options.ts'
 import type { Memtables } from '../state/memtables.ts'
-import { entryKind } from '../state/placement.ts'
+import { entryKind } from '../state/memtables.ts'
 import type { ReadableSequences } from '../state/readable-sequences.ts'
 import { KIND } from '../tree/entry.ts'
 import { ARENA_BYTES_MAX } from '../tree/memtable/arena.ts'
@@ -38,12 +38,12 @@ import {
   isDeletes,
   isUnchanged,
   seal,
+  settleWritten,
   takeWrite,
   type Write,
   writesOf,
 } from './batch.ts'
 import { BatchQueue } from './batch-queue.ts'
-import { settleWritten } from './settle-written.ts'
 
 /**
  * So much is written at once, by the call that passes it: the copies are still in the processor's cache when they are

@@ -1,6 +1,6 @@
 /** The pictures of the report: inline SVG of shapes only, so that nothing that is to be read gets smaller with them. */
 import type { SegmentRow } from '../../lib/inspect/collection/segment-report.ts'
-import { deadAndPunched } from '../terminal/garbage.ts'
+import { deadAndPunched } from '../verb/gc-text.ts'
 import { type Html, html } from './html.ts'
 
 /** What a byte on disk can be; also the names of its classes in style.ts. */

@@ -1,8 +1,12 @@
-/** Plans and reports of collections for people, and plans as JSON. */
-import type { CollectionFigures, CollectionPlan, CollectionReport } from '../../lib/index.ts'
+/** Garbage, plans and reports of collections for people, and plans as JSON. */
+import type {
+  CollectionFigures,
+  CollectionPlan,
+  CollectionReport,
+  SegmentInfo,
+} from '../../lib/index.ts'
 import type { CollectionForecast } from '../../lib/inspect/collection/forecast.ts'
 import { escapeText } from '../terminal/escape.ts'
-import { deadAndPunched } from '../terminal/garbage.ts'
 import type { Output } from '../terminal/output.ts'
 import { type Column, formatFields, formatTable } from '../terminal/table.ts'
 import { formatBytes, formatUnits } from '../terminal/units.ts'
@@ -147,4 +151,16 @@ export function amplification(value: number | null): string {
  */
 export function withUnknownPins(plan: CollectionPlan): object {
   return { ...plan, before: { ...plan.before, pinnedBytes: null } }
+}
+
+/** What no entry points to, and that part of it which has been given back as holes. Bytes. */
+export function deadAndPunched({
+  exposedGarbageBytes,
+  punchedBytes,
+}: Pick<SegmentInfo, 'exposedGarbageBytes' | 'punchedBytes'>): {
+  readonly dead: number
+  readonly punched: number
+} {
+  const punched = Math.min(punchedBytes, exposedGarbageBytes)
+  return { dead: exposedGarbageBytes - punched, punched }
 }

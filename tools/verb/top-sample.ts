@@ -2,10 +2,10 @@
 import type { Stats } from '../../lib/index.ts'
 import { formatBar } from '../terminal/bar.ts'
 import { escapeText } from '../terminal/escape.ts'
-import { deadAndPunched } from '../terminal/garbage.ts'
 import type { Output } from '../terminal/output.ts'
 import { formatFields } from '../terminal/table.ts'
 import { formatBytes, formatCount, formatUnits } from '../terminal/units.ts'
+import { deadAndPunched } from '../verb/gc-text.ts'
 import { amplification } from './gc-text.ts'
 
 /** Each a second. */

@@ -5,10 +5,10 @@
  * must not keep a store from opening.
  */
 import { AppendBuffer } from '../../lib/base/files/append-buffer.ts'
-import { setAsideEntry } from '../../lib/base/files/clear-name.ts'
 import { joinPath, LOST_NAME, mayBeGiven } from '../../lib/base/files/file-names.ts'
 import { FileWindow } from '../../lib/base/files/file-window.ts'
 import type { StoreDirectory } from '../../lib/base/files/store-directory.ts'
+import { setAsideEntry } from '../../lib/base/files/unlink.ts'
 
 const LOST_FILES_MAX = 64
 const LOST_FILE_BYTES_MAX: number = 64 * 1024 * 1024

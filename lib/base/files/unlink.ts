@@ -1,4 +1,5 @@
-/** Takes back a file that was created and that nothing durable names. */
+/** What is taken out of the way: files that nothing durable names, and what has a name that is ours. */
+import { joinPath } from './file-names.ts'
 import type { FileSystem } from './file-system.ts'
 
 /**
@@ -13,4 +14,22 @@ export function unlinkIfPossible(fileSystem: FileSystem, path: string): boolean 
   } catch {
     return false
   }
+}
+
+/**
+ * Makes a name free that this writer is about to use. A file that is no longer needed goes, and so does a link or a
+ * FIFO; a directory, which is not ours, is renamed.
+ */
+export function clearName(fileSystem: FileSystem, directory: string, name: string): void {
+  const kind = fileSystem.statPath(joinPath(directory, name))?.kind
+  if (kind === 'directory') setAsideEntry(fileSystem, directory, name)
+  else if (kind !== undefined) fileSystem.unlink(joinPath(directory, name))
+}
+
+/** Renames NAME to NAME.set-aside, or NAME.set-aside.2 and so on. */
+export function setAsideEntry(fileSystem: FileSystem, directory: string, name: string): void {
+  const base = `${name}.set-aside`
+  let target = base
+  for (let i = 2; fileSystem.statPath(joinPath(directory, target)); i++) target = `${base}.${i}`
+  fileSystem.rename(joinPath(directory, name), joinPath(directory, target))
 }

@@ -8,7 +8,7 @@
 import { relocationFileBytes } from '../../../vlog/relocation/relocation-format.ts'
 import { RECORD_HEADER_BYTES } from '../../base/record-size.ts'
 import type { CollectibleFile, MarkedHoles } from '../../contract/collection-plan.ts'
-import { inBlocks, punchedBytes } from '../../space/file-figures.ts'
+import { inBlocks, punchedBytes } from '../../space/figures.ts'
 import type { PlannerOptions } from './planning-rules.ts'
 
 /**

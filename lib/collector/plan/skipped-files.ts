@@ -1,10 +1,6 @@
 /** Why a file is in no step of a plan: one reason for each. Pure. */
 import type { CollectibleFile, SkippedFile, SkipReason } from '../../contract/collection-plan.ts'
-import {
-  exposedGarbageBytes,
-  punchedGarbageBytes,
-  withoutReferences,
-} from '../../space/file-figures.ts'
+import { exposedGarbageBytes, punchedGarbageBytes, withoutReferences } from '../../space/figures.ts'
 import { isDroppable, isReferenced, rewriteBytesFreed, rewriteSums } from './costs.ts'
 import type { Draft } from './draft.ts'
 import type { PlannerOptions } from './planning-rules.ts'

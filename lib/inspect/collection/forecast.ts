@@ -20,7 +20,7 @@ import type {
 import type { OwnerFacts } from '../../control/protocol.ts'
 import { JobRate } from '../../jobs/job-rate.ts'
 import type { ReadingEngine } from '../../reads/reading-engine.ts'
-import { amplificationOf } from '../../space/collection-figures.ts'
+import { amplificationOf } from '../../space/figures.ts'
 import type { Space } from '../../space/space.ts'
 import { engineOf } from '../../store/engine-of.ts'
 import type { Store } from '../../store/store.ts'

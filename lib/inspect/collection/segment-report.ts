@@ -16,7 +16,7 @@ import type { CollectionSteps, ValueLogFileKind } from '../../contract/collectio
 import { JobRate } from '../../jobs/job-rate.ts'
 import type { ReadingEngine } from '../../reads/reading-engine.ts'
 import { segmentInfos } from '../../reports/segment-infos.ts'
-import { withoutReferences } from '../../space/file-figures.ts'
+import { withoutReferences } from '../../space/figures.ts'
 import { engineOf } from '../../store/engine-of.ts'
 import type { Store } from '../../store/store.ts'
 

@@ -16,7 +16,6 @@
 import { hex32 } from '../../base/bytes.ts'
 import { crc32From } from '../../base/checksum.ts'
 import { CorruptionError, newerVersion, syncFailed } from '../../base/errors.ts'
-import { clearName } from '../../base/files/clear-name.ts'
 import { FORMAT_VERSION } from '../../base/files/file-header.ts'
 import {
   CURRENT_NAME,
@@ -27,6 +26,7 @@ import {
 } from '../../base/files/file-names.ts'
 import type { FileSystem } from '../../base/files/file-system.ts'
 import { CURRENT_BYTES_MAX } from '../../base/files/ground.ts'
+import { clearName } from '../../base/files/unlink.ts'
 import type { FileNumber } from '../../base/ids.ts'
 
 const CURRENT_TEXT =

@@ -1,4 +1,5 @@
-/** What follows from the figures of a file of the value log. Pure. */
+/** What follows from the figures of files of the value log, and of the space of a store. Pure. */
+import type { CollectionFigures } from '../contract/collection.ts'
 import type { CollectibleFile } from '../contract/collection-plan.ts'
 
 /** Bytes of a file that no entry points to; the header and the index of a relocation are among them. */
@@ -31,4 +32,25 @@ export function withoutReferences(file: CollectibleFile, bytes: number): Collect
 /** What so many bytes take in whole blocks. */
 export function inBlocks(bytes: number, blockBytes: number): number {
   return Math.ceil(bytes / blockBytes) * blockBytes
+}
+
+export function amplificationOf(diskBytes: number, liveBytes: number): number | null {
+  return liveBytes === 0 ? null : diskBytes / liveBytes
+}
+
+/** As a plan and a report show them. */
+export function collectionFigures(
+  space: Omit<CollectionFigures, 'spaceAmplification'>,
+): CollectionFigures {
+  const { diskBytes, liveBytes, exposedGarbageBytes, punchedBytes } = space
+  const { hiddenGarbageBytes, pinnedBytes } = space
+  return {
+    diskBytes,
+    liveBytes,
+    spaceAmplification: amplificationOf(diskBytes, liveBytes),
+    exposedGarbageBytes,
+    punchedBytes,
+    hiddenGarbageBytes,
+    pinnedBytes,
+  }
 }
