@@ -32,6 +32,23 @@ export function refuseUnknownTag(tag: number, what: string, name: string, offset
   throw newerVersion(name, offset, `unknown ${what}, tag=${tag}`)
 }
 
+/** Where the content of a field lies. */
+interface FieldPlace {
+  readonly tag: number
+  readonly start: number
+  readonly end: number
+}
+
+/** Passes over the next field. The reader, which ends where the last one does, fails if this one is malformed. */
+export function nextField(reader: VarintReader, previousTag: number): FieldPlace {
+  const tag = reader.next()
+  const length = reader.next()
+  const start = reader.at
+  if (tag <= previousTag || length > reader.end - start) reader.failed = true
+  if (!reader.failed) reader.at += length
+  return { tag, start, end: reader.at }
+}
+
 /** The fields of a content that a reader knows, until it has taken what it wants. */
 export class Fields {
   /** True once a field that must be there is not, or does not hold what it should. */
@@ -60,15 +77,13 @@ export class Fields {
     const reader = new VarintReader(content, at)
     const fields = new Fields(reader)
     for (let previous = -1; reader.at < reader.end; ) {
-      const start = reader.at
-      const tag = reader.next()
-      const length = reader.next()
-      if (reader.failed || tag <= previous || length > reader.end - reader.at) {
-        throw new CorruptionError(name, offset + start, `field of ${what} is malformed, tag=${tag}`)
+      const from = offset + reader.at
+      const { tag, start, end } = nextField(reader, previous)
+      if (reader.failed) {
+        throw new CorruptionError(name, from, `field of ${what} is malformed, tag=${tag}`)
       }
-      if (known.has(tag)) fields.#places.push(tag, reader.at, reader.at + length)
-      else refuseUnknownTag(tag, `field of ${what}`, name, offset + start)
-      reader.at += length
+      if (known.has(tag)) fields.#places.push(tag, start, end)
+      else refuseUnknownTag(tag, `field of ${what}`, name, from)
       previous = tag
     }
     return fields

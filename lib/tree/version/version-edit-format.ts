@@ -31,6 +31,7 @@
  */
 import { compareBytes } from '../../base/bytes.ts'
 import { CorruptionError, newerVersion } from '../../base/errors.ts'
+import { nextField } from '../../base/fields.ts'
 import { FILE_BYTES_MAX, FILE_NUMBER_MAX } from '../../base/ids.ts'
 import type { LogPosition } from '../../base/log-position.ts'
 import type { SegmentRecords } from '../../base/segment-records.ts'
@@ -307,14 +308,10 @@ class EditFieldReader {
 
   /** To the end of the field. This version knows none, so it refuses the even ones. */
   #extensions(): void {
-    let previous = 0
-    while (!this.#reader.failed && this.#reader.at < this.#reader.end) {
-      const tag = this.#reader.next()
-      const length = this.#reader.next()
-      this.#require(tag > previous)
-      this.#reader.nextBytes(this.#reader.failed ? 0 : length)
-      previous = tag
-      if (tag % 2 === 0 && !this.#reader.failed) this.refused ??= `an unknown extension, tag=${tag}`
+    const reader = this.#reader
+    for (let tag = 0; !reader.failed && reader.at < reader.end; ) {
+      tag = nextField(reader, tag).tag
+      if (tag % 2 === 0 && !reader.failed) this.refused ??= `an unknown extension, tag=${tag}`
     }
   }
 
