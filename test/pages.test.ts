@@ -121,4 +121,18 @@ describe('README', () => {
   ])('says what a call takes or gives: %s is %s', (phrase, type) => {
     expect(namesIn(phrase.exec(text)![1]!)).toEqual(fieldsOf(type))
   })
+
+  test('every test that the page of the tests names is there', () => {
+    const page = fs.readFileSync(path.join(ROOT, 'test/README.md'), 'utf8')
+    const missing = [...page.matchAll(/^\| (`.+?) \|/gm)].flatMap(([, cell]) => {
+      const names = [...cell!.matchAll(/`([a-z][\w/-]+)`/g)].map((match) => match[1]!)
+      const folder = path.posix.dirname(names[0] ?? '')
+      return names.filter((name) =>
+        [`test/${name}`, `test/${name}.test.ts`, `test/${folder}/${name}.test.ts`].every(
+          (file) => !fs.existsSync(path.join(ROOT, file)),
+        ),
+      )
+    })
+    expect(missing).toEqual([])
+  })
 })
