@@ -9,7 +9,7 @@
  * versions of one key are passed by a seek, and a scan that finds nothing for long stops for the event loop to turn.
  */
 
-import { compareRange, equalBytes } from '../base/bytes.ts'
+import { compareRange } from '../base/bytes.ts'
 import type { EventLoopTurn } from '../base/event-loop-turn.ts'
 import { SEQUENCE_MAX, type Sequence } from '../base/ids.ts'
 import { isEmptyRange, type ResolvedScan } from '../contract/arguments.ts'
@@ -17,6 +17,7 @@ import type { EmptyRange, EmptyRanges } from '../state/empty-ranges.ts'
 import type { ReadState, TreeReader } from '../state/tree-reader.ts'
 import { Entry, type EntryCursor, KIND } from '../tree/entry.ts'
 import { EmptyRun } from './empty-run.ts'
+import { isBeforeLower, isBehindUpper, seekBack, seekToStart } from './scan-bounds.ts'
 
 /** Entries of one key that are passed one by one: then a seek is cheaper. */
 const VERSION_STEPS_MAX = 8
@@ -125,33 +126,9 @@ export class Scan {
     this.#state = state
     this.#evictions = evictions
     this.#cursor = tree.cursor(state)
-    if (this.#range.reverse) this.#seekBackward(this.#cursor)
-    else this.#seekForward(this.#cursor)
+    const skipped = seekToStart(this.#cursor, this.#range, this.#position, this.#includesPosition)
+    if (skipped) this.#skipKeyForward(this.#cursor, skipped)
     return this.#cursor
-  }
-
-  #seekForward(cursor: EntryCursor): void {
-    const { lower, lowerOpen } = this.#range
-    const position = this.#position
-    if (position !== undefined && (lower === undefined || compareKeys(position, lower) >= 0)) {
-      cursor.seek(position, SEQUENCE_MAX)
-      if (!this.#includesPosition || (lowerOpen && lower && equalBytes(position, lower))) {
-        this.#skipKeyForward(cursor, position)
-      }
-    } else if (lower !== undefined) {
-      cursor.seek(lower, SEQUENCE_MAX)
-      if (lowerOpen) this.#skipKeyForward(cursor, lower)
-    } else cursor.seekToFirst()
-  }
-
-  #seekBackward(cursor: EntryCursor): void {
-    const { upper, upperOpen } = this.#range
-    const position = this.#position
-    if (position !== undefined && (upper === undefined || compareKeys(position, upper) <= 0)) {
-      const open = !this.#includesPosition || (upperOpen && upper && equalBytes(position, upper))
-      seekBack(cursor, position, Boolean(open))
-    } else if (upper !== undefined) seekBack(cursor, upper, upperOpen)
-    else cursor.seekToLast()
   }
 
   #fillForward(cursor: EntryCursor, sequence: Sequence, sink: EntrySink): boolean {
@@ -159,7 +136,7 @@ export class Scan {
     const run = this.#run
     // The key at hand has a value for a later reader: no remembered range may hold it.
     let isSeenLater = false
-    while (cursor.valid && !this.#isBehindEnd(cursor.entry)) {
+    while (cursor.valid && !isBehindUpper(cursor.entry, this.#range)) {
       this.steps++
       const found = cursor.entry
       if (found.sequence > sequence) {
@@ -203,7 +180,7 @@ export class Scan {
     const entry = this.#entry
     while (cursor.valid) {
       const key = keyOf(cursor)
-      if (this.#isBeforeEnd(key)) break
+      if (isBeforeLower(key, this.#range)) break
       const found = this.#newestBackward(cursor, key, sequence)
       if (found === 'nothing' && this.#isCursorOld) {
         this.#isCursorOld = false
@@ -332,28 +309,10 @@ export class Scan {
     if (found) return 'value'
     return isSeenLater ? 'later' : 'nothing'
   }
-
-  #isBehindEnd({ keyBytes, keyStart, keyEnd }: Entry): boolean {
-    const { upper, upperOpen } = this.#range
-    if (upper === undefined) return false
-    const order = compareRange(keyBytes, keyStart, keyEnd, upper, 0, upper.length)
-    return order > 0 || (order === 0 && upperOpen)
-  }
-
-  #isBeforeEnd(key: Uint8Array): boolean {
-    const { lower, lowerOpen } = this.#range
-    if (lower === undefined) return false
-    const order = compareKeys(key, lower)
-    return order < 0 || (order === 0 && lowerOpen)
-  }
 }
 
 /** Of a key: a value; no value; no value, but one perhaps for later readers. */
 type Found = 'value' | 'nothing' | 'later'
-
-function compareKeys(left: Uint8Array, right: Uint8Array): number {
-  return compareRange(left, 0, left.length, right, 0, right.length)
-}
 
 function isKey(cursor: EntryCursor, key: Uint8Array): boolean {
   const { keyBytes, keyStart, keyEnd } = cursor.entry
@@ -376,16 +335,4 @@ function takeEntry({ entry: found }: EntryCursor, entry: Entry): boolean {
     entry.valueStart = 0
   }
   return true
-}
-
-/** To the last entry at or before `key`. */
-function seekBack(cursor: EntryCursor, key: Uint8Array, open: boolean): void {
-  if (open) {
-    cursor.seekBefore(key)
-    return
-  }
-  cursor.seek(key, 0)
-  // (key, 0) lies behind every entry of the key: step back, or the whole range lies before.
-  if (cursor.valid) cursor.previous()
-  else cursor.seekToLast()
 }
