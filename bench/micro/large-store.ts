@@ -181,6 +181,8 @@ function measureLooks(): void {
       1.3,
     ),
     putLimitBytes,
+    usedBytes: 0,
+    isUnlinking: false,
     unflushedBytes: 0,
     running: { count: 0, busyFiles: new Set(), diskBytesAfter: (bytes) => bytes },
     isQuiet: false,

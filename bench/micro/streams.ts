@@ -212,6 +212,9 @@ class Model {
       hiddenGarbageBytes: this.#hidden.length * RECORD_BYTES,
       pinnedBytes: 0,
       unflushedShadowBytes: this.#shadowed.length * RECORD_BYTES,
+      meanBytes: USER_BYTES,
+      liveDoubtBytes: 0,
+      outsideTableBytes: 0,
       tableBytes: (this.#keys + this.#hidden.length) * ENTRY_BYTES,
       tableGarbageBytes: this.#hidden.length * ENTRY_BYTES,
     }
@@ -229,6 +232,8 @@ class Model {
       },
       putLimitBytes: Number.POSITIVE_INFINITY,
       lack: undefined,
+      usedBytes: 0,
+      isUnlinking: false,
       unflushedBytes: (this.#count - this.#flushedUpTo) * RECORD_BYTES,
       running: { count: 0, busyFiles: new Set(), diskBytesAfter: (bytes) => bytes },
       isQuiet: false,

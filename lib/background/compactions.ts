@@ -33,6 +33,7 @@ export class Compactions {
   readonly #shape: TreeShapeOptions
   readonly #folding: Folding
   #running: Promise<void> | undefined
+  #inputBytes = 0
   /** Those that someone asked for: automatic ones wait. */
   #asked = 0
   #closing = false
@@ -56,6 +57,11 @@ export class Compactions {
   get areStopped(): boolean {
     if (this.#closing || this.#health.stopped) return true
     return !this.#running && this.#health.noRoomToCompact() !== undefined
+  }
+
+  /** Of the tables that are being merged: its output is no larger. */
+  get inputBytes(): number {
+    return this.#inputBytes
   }
 
   get level0Runs(): number {
@@ -160,6 +166,7 @@ export class Compactions {
     else {
       const folding = this.#folding.begin(inputs)
       const pin = versions.pinTables()
+      this.#inputBytes = sumTableBytes(inputs)
       try {
         const job: CompactionJob = {
           kind: 'compaction',
@@ -177,6 +184,7 @@ export class Compactions {
         this.#folding.leaveAlone(result.unreadable)
         await publish(outputs, folding.forgotten(result.unreadable))
       } finally {
+        this.#inputBytes = 0
         pin.release()
         folding.end()
       }

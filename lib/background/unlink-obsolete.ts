@@ -23,7 +23,7 @@ export interface UnlinkParts {
   }
   readonly tables: TableCache
   readonly values: ValueReader
-  readonly space: { readonly usage: { gone(number: FileNumber): void } }
+  readonly space: { readonly usage: { gone(number: FileNumber, kind: ObsoleteFile['kind']): void } }
 }
 
 export class ObsoleteUnlinker {
@@ -37,7 +37,8 @@ export class ObsoleteUnlinker {
   }
 
   /** A file that cannot be removed now is an orphan of the next open. */
-  unlink({ kind, number }: ObsoleteFile): void {
+  unlink(file: ObsoleteFile): void {
+    const { kind, number } = file
     const { context, tables, values } = this.#parts
     const { fileSystem, directory, events } = context
     if (kind === 'table') tables.drop(number)
@@ -49,15 +50,15 @@ export class ObsoleteUnlinker {
       // The manifest before the present one may have gone as an orphan of the open.
       .catch(isMissing)
       .then((isGone) => {
-        if (isGone) this.#gone(number)
+        if (isGone) this.#gone(file)
         else emitSafely(events, 'warning', `an obsolete file could not be removed: ${name}`)
       })
     this.#pending.add(unlinking)
     void unlinking.finally(() => this.#pending.delete(unlinking))
   }
 
-  #gone(number: FileNumber): void {
-    this.#parts.space.usage.gone(number)
+  #gone({ kind, number }: ObsoleteFile): void {
+    this.#parts.space.usage.gone(number, kind)
     this.unlinked.tell()
   }
 

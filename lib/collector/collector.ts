@@ -32,13 +32,37 @@ import type { InTurns } from './plan/in-turns.ts'
 /** Pinned garbage above this part of the live bytes is worth a warning. */
 const PINNED_SHARE = 1 / 10
 
+/** Of a segment: writers are let go with so much where nothing can come back. */
+const LET_GO_SHARE = 1 / 8
+/** Of a segment: with more room than that, steps may be held back for the foreground. */
+const TIME_SHARE = 1 / 2
+
+/** While somebody waits a rewrite is looked after so often. */
+const FOLLOW_MS = 2
+
+/** What writers are about to write. */
+export interface WriteSize {
+  readonly records: number
+  readonly bytes: number
+  /** The most bytes of a memtable that it takes: its tables take no more. */
+  readonly arenaBytes: number
+}
+
+/** What a look found used, and when. */
+interface Usage {
+  /** What had been taken from the budget of space, and was on disk, when it measured. */
+  readonly takenBytes: number
+  readonly usedBytes: number
+  readonly isUnlinking: boolean
+}
+
 /** What the collector works on and with. */
 export interface CollectorStore extends CollectedStore, PlannedStore {
   readonly context: CollectedStore['context']
   readonly versions: CollectedStore['versions']
   readonly memtables: { readonly usedBytes: number; readonly logBytes: number }
   readonly flushes: Pick<Flushes, 'isRunning' | 'ended' | 'flushEarly' | 'flushWritten'>
-  readonly compactions: Pick<Compactions, 'isRunning' | 'compactRange' | 'wake'>
+  readonly compactions: Pick<Compactions, 'isRunning' | 'inputBytes' | 'compactRange' | 'wake'>
   readonly unlinker: Pick<ObsoleteUnlinker, 'isBusy' | 'ended' | 'unlinked'>
 }
 
@@ -58,13 +82,14 @@ export class Collector {
   #paused = false
   /** What the last look found: something will come back without anybody's doing. */
   #canHelp = false
-  /** What keeps puts waiting is no bound of deletes. */
-  #boundsPutsAlone = false
+  /** Of a put, when it was last looked: so much may be shadowed by the next one. */
+  #meanBytes = 0
   #pinnedWarned = false
+  #followTimer: NodeJS.Timeout | undefined
 
   constructor(store: CollectorStore) {
     this.store = store
-    this.writers = new WriterPace(store.log)
+    this.writers = new WriterPace()
     this.actor = new Actor(store, this.writers)
     this.#bound = new DiskBound(store)
     this.#times = new LookTimes(this, store.log, store.context.options.segmentBytes)
@@ -81,25 +106,58 @@ export class Collector {
     const { signal } = this.#stop
     while (!signal.aborted) {
       await changed.next({ signal }).catch(ended)
+      this.#noteGone()
       this.wake()
     }
   }
 
   // Admission asks.
 
-  /** A group is going to be written. @returns what it should wait for */
-  pace(deletesOnly: boolean, isOver: boolean): Promise<void> | undefined {
-    if (!this.isActive) return undefined
-    this.#times.writing()
-    const wait = this.#waitFor(deletesOnly, isOver)
-    if (wait) this.#times.again()
-    return wait
+  /** What a batch takes from the budget of space: its records, its entries as tables, and what it may shadow. */
+  costOf({ records, bytes, arenaBytes }: WriteSize): number {
+    const { targetSpaceAmplification } = this.store.context.options.collector
+    const shadowed = Math.max(0, records * this.#meanBytes - bytes)
+    return bytes + arenaBytes + targetSpaceAmplification * shadowed
   }
 
-  /** Beyond `maxBytesOnDisk` something is under way. Deletes may use what puts must leave. */
-  #waitFor(deletesOnly: boolean, isOver: boolean): Promise<void> | undefined {
-    if (isOver) return this.writers.measuredAgain()
-    return deletesOnly && this.#boundsPutsAlone ? undefined : this.writers.admit()
+  /** A group is going to be written. @returns what it should wait for. Deletes wait for no room. */
+  pace(deletesOnly: boolean, isOver: boolean, cost: number): Promise<void> | undefined {
+    if (!this.isActive) return undefined
+    this.#times.writing()
+    if (!isOver && (deletesOnly || this.writers.mayGo(cost))) return undefined
+    // What was known is known of another position of the log, or says that nothing comes back.
+    if (!this.#times.isUpToDate || !this.#canHelp) this.#times.soon()
+    this.#times.again()
+    this.#followRewrite()
+    return this.writers.changed()
+  }
+
+  /** Writers near the bound go on as the rewrite that runs gets on. Nothing tells of that, so its file is asked for. */
+  #followRewrite(): void {
+    if (this.#own.running.unwrittenShare === 0) return
+    this.#followTimer ??= setTimeout(() => {
+      this.#followTimer = undefined
+      this.#tellOfRewrite()
+      if (this.writers.isWaitedFor) this.#followRewrite()
+    }, FOLLOW_MS)
+  }
+
+  #tellOfRewrite(): void {
+    this.writers.tell({ kind: 'progress', left: this.#own.running.unwrittenShare })
+  }
+
+  /** A group that need not wait may take so much. */
+  mayTake(cost: number): boolean {
+    return !this.isActive || this.writers.mayGrow(cost)
+  }
+
+  take(cost: number): void {
+    this.writers.take(cost)
+  }
+
+  /** What was taken last is on disk, or has failed. */
+  written(): void {
+    this.writers.written()
   }
 
   /** Bytes on disk now, with those that are being written anew. */
@@ -156,35 +214,58 @@ export class Collector {
   }
 
   *#lookInTurns(isQuiet: boolean): InTurns<void> {
-    const { space, log } = this.store
+    const { space } = this.store
     try {
       let figures = space.measureInSteps()
       for (; figures === undefined; figures = space.measureInSteps()) yield
+      const usage = this.#usageOf(figures)
       this.#warnOfPins(figures)
-      const written = log.bytesWritten
-      const decision = yield* decide(figures, this.#lookState(isQuiet))
-      const diskBytes = figures.diskBytes + log.bytesWritten - written
-      if (this.isActive) this.#act(decision, diskBytes, figures.tableBytes)
+      const decision = yield* decide(figures, this.#lookState(isQuiet, usage))
+      if (this.isActive) this.#act(decision, usage)
     } catch (error) {
       // A table that cannot be read: gets and compactions will tell of it, too.
       this.#warn(`space cannot be measured: ${toWiscError(error).message}`)
-      this.writers.measured(0, undefined)
+      this.writers.tell({ kind: 'released' })
     }
+  }
+
+  /** In the turn in which the figures were measured. */
+  #usageOf({ diskBytes, outsideTableBytes, meanBytes }: Space): Usage {
+    const { memtables, compactions, unlinker, context } = this.store
+    this.#meanBytes = meanBytes
+    this.#noteGone()
+    const takenBytes = this.writers.takenOnDisk
+    const writtenBytes = diskBytes + this.actor.unwrittenBytes
+    this.writers.measured(writtenBytes, takenBytes)
+    // What a compaction writes before its inputs go is excepted up to a segment; tables of a flush are those to come.
+    const treeBytes = Math.max(outsideTableBytes, compactions.inputBytes)
+    const beyondBytes = Math.max(0, treeBytes - context.options.segmentBytes)
+    const usedBytes = writtenBytes - outsideTableBytes + beyondBytes + memtables.usedBytes
+    return { takenBytes, usedBytes, isUnlinking: unlinker.isBusy }
+  }
+
+  #noteGone(): void {
+    const bytes = this.store.space.usage.takeGone()
+    if (bytes > 0) this.writers.tell({ kind: 'reclaimed', bytes })
   }
 
   /** Nothing will come back by itself: only `maxBytesOnDisk` is held. */
   #lookAtDisk(): void {
     this.#canHelp = false
     if (!this.#bound.isSet) return
-    this.writers.measured(this.store.space.measureDisk(), undefined)
+    const diskBytes = this.store.space.measureDisk()
+    this.writers.measured(diskBytes + this.actor.unwrittenBytes, this.writers.takenOnDisk)
+    this.writers.tell({ kind: 'released' })
   }
 
-  #lookState(isQuiet: boolean): LookState {
+  #lookState(isQuiet: boolean, { usedBytes, isUnlinking }: Usage): LookState {
     const { context, memtables, compactions, health } = this.store
     return {
       rules: this.actor.ownRules(context.options.collector.targetSpaceAmplification),
       putLimitBytes: this.#bound.putLimitBytes,
       lack: health.diskLack(),
+      usedBytes,
+      isUnlinking,
       unflushedBytes: memtables.logBytes,
       running: this.#own.running,
       isQuiet,
@@ -194,21 +275,32 @@ export class Collector {
   }
 
   /** What has changed since the look began makes a step stale at most: then it does nothing. */
-  #act(decision: Decision, diskBytes: number, tableBytes: number): void {
-    const { flushes, health } = this.store
+  #act(decision: Decision, { takenBytes, usedBytes, isUnlinking }: Usage): void {
+    const { flushes, health, context, log } = this.store
     const { running } = this.#own
     const { pressure, step } = decision
+    const { segmentBytes } = context.options
     const isFlushing = decision.flushes && flushes.flushEarly()
     if (health.mayCollect) {
       if (decision.exposes) this.#own.expose()
       if (step && !this.#turns.areAsked && running.hasPlaceFor(step)) this.#own.start(step)
     }
-    this.#boundsPutsAlone = decision.boundsPutsAlone
-    this.#canHelp = isFlushing || this.#own.isBusy || this.#turns.areAsked
+    const isUnderWay = isFlushing || this.#own.isBusy || this.#turns.areAsked
+    const isToCome = isUnlinking || decision.isStepLate || log.isSealing
+    this.#canHelp = isUnderWay || isToCome
+    const isProved = !this.#canHelp && !this.#lookTurns.isOutdated
+    this.writers.tell({
+      kind: 'looked',
+      takenBytes,
+      roomBytes: pressure.limitBytes - usedBytes,
+      rewriteBytes: pressure.rewriteBytes,
+      isUnlinking,
+      mayComeBack: !isProved,
+      letGoBytes: segmentBytes * LET_GO_SHARE,
+    })
+    this.#tellOfRewrite()
     if (this.writers.isWaitedFor) this.#times.again()
-    const needed = this.#canHelp ? this.#own.roomNeeded(tableBytes) : 0
-    this.writers.measured(diskBytes + needed, this.#canHelp ? pressure : undefined)
-    this.#own.hasTime = this.writers.diskBytes < pressure.slowBytes
+    this.#own.hasTime = this.writers.mayGo(segmentBytes * TIME_SHARE)
   }
 
   #warnOfPins({ pinnedBytes, liveBytes }: Space): void {
@@ -246,7 +338,7 @@ export class Collector {
   pause(): void {
     this.#paused = true
     this.#own.cancelSteps()
-    this.writers.measured(this.writers.diskBytes, undefined)
+    this.writers.tell({ kind: 'released' })
   }
 
   resume(): void {
@@ -267,7 +359,8 @@ export class Collector {
     this.#stop.abort()
     this.#times.stop()
     this.#lookTurns.stop()
-    this.writers.measured(0, undefined)
+    clearTimeout(this.#followTimer)
+    this.writers.tell({ kind: 'released' })
   }
 
   /** Runs something that no other step may cross. */

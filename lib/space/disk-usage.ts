@@ -14,6 +14,7 @@ import {
   joinPath,
   LOST_NAME,
   manifestName,
+  parseFileName,
   segmentName,
   tableName,
 } from '../base/files/file-names.ts'
@@ -22,6 +23,7 @@ import type { FileSystem } from '../base/files/file-system.ts'
 import type { FileNumber } from '../base/ids.ts'
 import { NumberMap } from '../base/number-map.ts'
 import type { FoundFiles } from '../state/found-files.ts'
+import type { ObsoleteFile } from '../tree/version/obsolete-files.ts'
 import { isOpen, type Version } from '../tree/version/version.ts'
 
 /** Numbers of which no file has been seen yet. More were used up for nothing by jobs that failed. */
@@ -46,6 +48,10 @@ export class DiskUsage {
   /** Numbers that were given, and whose file has not been seen. */
   readonly #unseen: Set<FileNumber> = new Set()
   #lostBytes: number | undefined
+  /** Tables that have left the version and are not unlinked. */
+  readonly #leftTables: Set<FileNumber> = new Set()
+  #unpublishedTableBytes = 0
+  #goneBytes = 0
 
   /** @param numbers of the store's own writer, undefined if it only reads */
   constructor(
@@ -72,11 +78,25 @@ export class DiskUsage {
     if (this.#numbers) this.#noteNumbers(this.#numbers.next)
     else this.#listOthers()
     let bytes = this.#settledBytes
+    let tableBytes = 0
     for (const number of this.#open) bytes += this.#ask(segmentName(number)) ?? 0
     for (const name of this.#others) {
-      if (name === LOST_NAME) bytes += this.#lost()
-      else bytes += this.#askOther(name)
+      const other = name === LOST_NAME ? this.#lost() : this.#askOther(name)
+      const named = parseFileName(name)
+      if (named?.kind === 'table' && !version.tables.has(named.number)) tableBytes += other
+      bytes += other
     }
+    this.#unpublishedTableBytes = tableBytes
+    return bytes
+  }
+
+  /**
+   * Of what was measured last, tables that the version does not hold: what flushes and compactions are writing, and
+   * inputs that wait to be unlinked.
+   */
+  get outsideTableBytes(): number {
+    let bytes = this.#unpublishedTableBytes
+    for (const number of this.#leftTables) bytes += this.#settled.get(number) ?? 0
     return bytes
   }
 
@@ -96,13 +116,25 @@ export class DiskUsage {
 
   /** The file was punched: it is asked for again. */
   askAgain(number: FileNumber): void {
-    if (this.#settled.has(number)) this.#settle(number, segmentName(number))
+    const before = this.#settled.get(number)
+    if (before === undefined) return
+    this.#settle(number, segmentName(number))
+    this.#goneBytes += before - this.#settled.get(number)!
   }
 
   /** The file has been unlinked. */
-  gone(number: FileNumber): void {
+  gone(number: FileNumber, kind: ObsoleteFile['kind'] = 'segment'): void {
+    if (kind === 'segment') this.#goneBytes += this.#settled.get(number) ?? 0
+    this.#leftTables.delete(number)
     this.#unsettle(number)
     this.#unseen.delete(number)
+  }
+
+  /** Bytes of the value log that have come back since this was last asked: files that have gone, and holes. */
+  takeGone(): number {
+    const bytes = this.#goneBytes
+    this.#goneBytes = 0
+    return bytes
   }
 
   /** Asks for files that have come into the version or have been sealed; what has left it counts until it is gone. */
@@ -111,6 +143,7 @@ export class DiskUsage {
     if (version === before) return
     this.#version = version
     NumberMap.diff(before.tables, version.tables, (number, old, table) => {
+      if (table === undefined && this.#settled.has(number)) this.#leftTables.add(number)
       if (table === undefined || old !== undefined) return
       this.#known(number, tableName(number))
       this.#settle(number, tableName(number))

@@ -62,8 +62,14 @@ export interface Space {
   readonly pinnedBytes: number
   /** What entries of memtables may shadow. */
   readonly unflushedShadowBytes: number
+  /** Key and value of a put, on average: what the next write may shadow. */
+  readonly meanBytes: number
+  /** By so much a flush may show `liveBytes` to be wrong: of n guesses the sum is off by the root of n, about. */
+  readonly liveDoubtBytes: number
   readonly tableBytes: number
-  /** Of these, what a compaction of the tree gives back: an estimate. */
+  /** On disk, but in no version: tables that are being written, or wait to be unlinked. */
+  readonly outsideTableBytes: number
+  /** Of `tableBytes`, what a compaction of the tree gives back: an estimate. */
   readonly tableGarbageBytes: number
   /** All files of the value log that hold anything. */
   readonly files: readonly CollectibleFile[]
@@ -142,6 +148,7 @@ export class SpaceAccount {
       hiddenGarbageBytes: hiddenRecordBytes + (pinned ? 0 : duplicateBytes),
       pinnedBytes: pinned ? duplicateBytes : 0,
       tableBytes: this.references.totals.tableBytes,
+      outsideTableBytes: this.usage.outsideTableBytes,
       tableGarbageBytes: this.#tableGarbageBytes(),
       get files() {
         listed ??= [...files.values()]
@@ -163,7 +170,9 @@ export class SpaceAccount {
     return Math.round(totals.tableBytes * Math.min(1, share))
   }
 
-  #liveFigures(liveInTables?: number): Pick<Space, 'liveBytes' | 'unflushedShadowBytes'> {
+  #liveFigures(
+    liveInTables?: number,
+  ): Pick<Space, 'liveBytes' | 'unflushedShadowBytes' | 'meanBytes' | 'liveDoubtBytes'> {
     const { totals } = this.references
     const { hiddenValueBytes, duplicateValueBytes } = this.#hidden.figures
     const inTables = totals.keyBytes + totals.valueBytes
@@ -176,11 +185,13 @@ export class SpaceAccount {
       added += memtable.pointedBytes + memtable.usedBytes
     }
     // Each entry of a memtable may shadow another one, in a table or in a memtable: only its flush will show.
-    const average = (inTables + added) / Math.max(1, totals.puts + entries)
+    const meanBytes = (inTables + added) / Math.max(1, totals.puts + entries)
     const inTree = { keys: totals.puts * (visible / Math.max(1, inTables)), bytes: visible }
     return {
       liveBytes: Math.round(liveBytesAbove(inTree, memtables)),
-      unflushedShadowBytes: Math.round(Math.min(entries * average, visible + added)),
+      unflushedShadowBytes: Math.round(Math.min(entries * meanBytes, visible + added)),
+      meanBytes,
+      liveDoubtBytes: Math.round(Math.sqrt(entries) * meanBytes),
     }
   }
 

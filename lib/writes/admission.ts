@@ -14,6 +14,7 @@ import type { WiscError } from '../base/errors.ts'
 import type { Signal } from '../base/signal.ts'
 import { emitSafely } from '../contract/events.ts'
 import { LEVEL_0_RUNS_SLOW, LEVEL_0_RUNS_STOP } from '../tree/version/tree-shape.ts'
+import type { BatchSize } from './batch.ts'
 
 /** A writer's wait for each level-0 run above the slow limit. */
 const SLOW_MS_PER_RUN = 1
@@ -79,9 +80,16 @@ export interface SpaceKeeper {
   /**
    * A group is going to be written, unless it has to wait.
    * @param isOver it would be beyond `maxBytesOnDisk`
+   * @param cost what it takes from the budget of space
    * @returns what a writer near a bound waits for, while something comes back
    */
-  pace(deletesOnly: boolean, isOver: boolean): Promise<void> | undefined
+  pace(deletesOnly: boolean, isOver: boolean, cost: number): Promise<void> | undefined
+  costOf(batch: BatchSize): number
+  /** The budget has so much. */
+  mayTake(cost: number): boolean
+  take(cost: number): void
+  /** What was taken last is on disk, or has failed. */
+  written(): void
 }
 
 export interface AdmissionParts {
@@ -104,9 +112,11 @@ export class Admission {
     this.#parts = parts
   }
 
-  /** May a group of so many bytes be written? */
-  ask(deletesOnly: boolean, bytes: number): Verdict {
+  /** May a group that begins with this batch be written? It may grow as long as it `hasRoom`. */
+  ask(deletesOnly: boolean, first: BatchSize): Verdict {
     const { health, collector } = this.#parts
+    const { bytes } = first
+    const cost = collector.costOf(first)
     const refusal = health.refusal()
     if (refusal && !(deletesOnly && refusal.sparesDeletes))
       return this.#refused(refusal, deletesOnly)
@@ -114,9 +124,29 @@ export class Admission {
     if (isOver && !this.#mayFit(deletesOnly, bytes))
       return { kind: 'refused', reason: 'maxBytesOnDisk', error: collector.boundReached() }
     const deletesAlone =
-      deletesOnly && (refusal !== undefined || isOver || this.#isOver(false, bytes))
+      deletesOnly && (refusal !== undefined || isOver || !this.hasRoom(bytes, cost))
     const admitted = deletesAlone ? DELETES_ADMITTED : ADMITTED
-    return this.#waitForLevel0() ?? this.#waitForSpace(deletesOnly, isOver) ?? admitted
+    return this.#waitForLevel0() ?? this.#waitForSpace(deletesOnly, isOver, cost) ?? admitted
+  }
+
+  /** What a batch takes from the budget of space. */
+  costOf(batch: BatchSize): number {
+    return this.#parts.collector.costOf(batch)
+  }
+
+  /** A group with puts may be so large. */
+  hasRoom(bytes: number, cost: number): boolean {
+    return !this.#isOver(false, bytes) && this.#parts.collector.mayTake(cost)
+  }
+
+  /** A group is going to be written. */
+  take(cost: number): void {
+    this.#parts.collector.take(cost)
+  }
+
+  /** It is written, or has failed. */
+  written(): void {
+    this.#parts.collector.written()
   }
 
   /** No memtable is free for the group. */
@@ -195,8 +225,8 @@ export class Admission {
       await compactions.ended.next()
   }
 
-  #waitForSpace(deletesOnly: boolean, isOver: boolean): Verdict | undefined {
-    const until = this.#parts.collector.pace(deletesOnly, isOver)
+  #waitForSpace(deletesOnly: boolean, isOver: boolean, cost: number): Verdict | undefined {
+    const until = this.#parts.collector.pace(deletesOnly, isOver, cost)
     return until && this.#waits(isOver ? 'maxBytesOnDisk' : 'space', until)
   }
 }

@@ -27,17 +27,22 @@ export interface Write extends Given {
   sums: Uint32Array | undefined
 }
 
+/** What a batch takes. */
+export interface BatchSize {
+  readonly records: number
+  /** Of these. */
+  readonly bytes: number
+  /** The most bytes of a memtable. */
+  readonly arenaBytes: number
+}
+
 /** What one caller wants written, all or nothing. */
-export interface Batch {
+export interface Batch extends BatchSize {
   /** One write needs no array: nearly all batches are single puts. */
   readonly writes: Write | readonly Write[]
   readonly sync: boolean
   /** True if a value of it is borrowed. */
   readonly borrows: boolean
-  /** Bytes of its records. */
-  readonly bytes: number
-  /** The most bytes of a memtable that it takes. */
-  readonly arenaBytes: number
   readonly resolve: () => void
   readonly reject: (error: WiscError) => void
 }

@@ -137,7 +137,8 @@ export class CommitQueue {
     sync: boolean,
   ): Promise<void> {
     return new Promise((resolve, reject) => {
-      const batch = { writes, borrows, sync, bytes, arenaBytes: arena, resolve, reject }
+      const records = Array.isArray(writes) ? writes.length : 1
+      const batch = { writes, borrows, sync, records, bytes, arenaBytes: arena, resolve, reject }
       const number = this.#queue.push(batch)
       if (borrows) {
         this.#run(true)
@@ -215,24 +216,28 @@ export class CommitQueue {
     const queue = this.#queue
     const first = queue.at(0)
     const deletes = isDeletes(first)
-    const groupBytes = Math.max(first.bytes, Math.min(queue.bytes, GROUP_BYTES_MAX))
     const { log, memtables, admission, flushes } = this.#parts
-    const verdict = admission.ask(deletes, groupBytes)
+    const verdict = admission.ask(deletes, first)
     if (verdict.kind !== 'admitted') return this.#keptBack(verdict)
     const memtable = memtables.active
     let bytes = FRAME_HEADER_BYTES
     let arena = 0
+    let cost = 0
     let count = 0
     // Beside deletes that are admitted alone another batch may be refused.
     const countMax = verdict.deletesOnly ? 1 : queue.length
     while (count < countMax) {
       const batch = queue.at(count)
       const more = batch.arenaBytes
-      if (count > 0 && (bytes + batch.bytes > GROUP_BYTES_MAX || !memtable.hasRoom(arena + more))) {
-        break
-      }
+      const costMore = cost + admission.costOf(batch)
+      const fits =
+        bytes + batch.bytes <= GROUP_BYTES_MAX &&
+        memtable.hasRoom(arena + more) &&
+        admission.hasRoom(bytes + batch.bytes, costMore)
+      if (count > 0 && !fits) break
       bytes += batch.bytes
       arena += more
+      cost = costMore
       count++
     }
     if (!memtable.hasRoom(arena) || this.#coversItsShare(bytes)) {
@@ -240,9 +245,9 @@ export class CommitQueue {
       flushes.wake()
     }
     const place = log.place(bytes)
-    return place === undefined
-      ? this.#keptBack(admission.withoutPlace())
-      : this.#writeGroup(count, place)
+    if (place === undefined) return this.#keptBack(admission.withoutPlace())
+    admission.take(cost)
+    return this.#writeGroup(count, place)
   }
 
   /** The active memtable covers its share of the log. Segment ends are preferred: a flush needs them synced anyway. */
@@ -276,6 +281,7 @@ export class CommitQueue {
       }
     }
     if (count === 0) {
+      this.#parts.admission.written()
       for (const batch of this.#queue.leave(1)) batch.reject(new ChangedValueError())
       return true
     }
@@ -321,7 +327,8 @@ export class CommitQueue {
 
   /** The group is in the log: make it visible, then settle its batches. */
   #publish(count: number, place: FramePlace, firstSequence: Sequence): void {
-    const { memtables, readers, log, turn } = this.#parts
+    const { memtables, readers, log, turn, admission } = this.#parts
+    admission.written()
     const batches = this.#queue.leave(count)
     let sequence = firstSequence
     let offset = place.offset + FRAME_HEADER_BYTES
@@ -356,6 +363,7 @@ export class CommitQueue {
   }
 
   #failGroup(count: number, error: WiscError): boolean {
+    this.#parts.admission.written()
     for (const batch of this.#queue.leave(count)) batch.reject(error)
     this.#parts.health.writeFailed(error)
     return true

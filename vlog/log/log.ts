@@ -104,6 +104,11 @@ export class Log {
     return this.#syncer.durableSequence
   }
 
+  /** Full segments are being synced and sealed. */
+  get isSealing(): boolean {
+    return this.#syncer.fullSegments > 0
+  }
+
   get bytesWritten(): number {
     return this.#bytesWritten
   }

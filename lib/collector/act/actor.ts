@@ -24,23 +24,32 @@ export interface StepCounts {
   bytesFreed: number
 }
 
-/** Is told what came back, and how long it took. */
-export interface Reclaimed {
-  reclaimed(bytes: number, ms: number): void
+/** Is told what rewrites are going to write. */
+export interface Budgeted {
+  tell(
+    event:
+      | { readonly kind: 'rewriting'; readonly bytes: number }
+      | { readonly kind: 'rewritten'; readonly unusedBytes: number; readonly hasFailed: boolean },
+  ): void
+}
+
+/** A rewrite that runs: the most that it writes, and the file, once it has begun. */
+interface RunningOutput {
+  readonly bytes: number
+  file: FileNumber | undefined
 }
 
 export class Actor {
   readonly #store: CollectedStore
-  readonly #pace: Reclaimed
-  /** When the step before ended. */
-  #endedAt = 0
+  readonly #budget: Budgeted
+  readonly #outputs: Set<RunningOutput> = new Set()
   #punchHoles: boolean
   #prices: Prices = UNMEASURED
   readonly counts: StepCounts = { steps: 0, relocatedBytesWritten: 0, bytesFreed: 0 }
 
-  constructor(store: CollectedStore, pace: Reclaimed) {
+  constructor(store: CollectedStore, budget: Budgeted) {
     this.#store = store
-    this.#pace = pace
+    this.#budget = budget
     this.#punchHoles = store.context.options.collector.punchHoles
   }
 
@@ -71,26 +80,53 @@ export class Actor {
     control: StepControl,
   ): Promise<CollectedStep> {
     const began = performance.now()
-    const result = await this.#act(step, control).catch((error: unknown) => {
+    const result = await this.#withinBudget(step, control).catch((error: unknown) => {
       // Whoever asked for the step: nothing more may become durable.
       if (toWiscError(error).code === 'WISC_SYNC_FAILED') this.#store.health.end(toWiscError(error))
       throw error
     })
-    const now = performance.now()
-    const ms = now - began
+    const ms = performance.now() - began
     if (result.holesRefused) this.#punchHoles = false
     const { priced, bytesFreed, bytesCopied, bytesWritten } = result
     this.#prices = pricesAfter(this.#prices, { ...priced, bytesCopied })
     this.counts.steps++
     this.counts.relocatedBytesWritten += result.bytesWritten
     this.counts.bytesFreed += result.bytesFreed
-    // What ran beside another step counts once.
-    this.#pace.reclaimed(result.bytesFreed, now - Math.max(began, this.#endedAt))
-    this.#endedAt = now
     const files = stepNumbers(step)
     const done = { action: step.action, files, bytesFreed, bytesCopied, bytesWritten, ms }
     emitSafely(this.#store.context.events, 'collection', { reason, ...done })
     return done
+  }
+
+  /** The output of a rewrite is taken from the budget of space before it is written. */
+  async #withinBudget(step: CollectionStep, control: StepControl): Promise<StepResult> {
+    if (step.action !== 'rewrite') return this.#act(step, control)
+    const output: RunningOutput = { bytes: step.outputBytes, file: undefined }
+    const began = (file: FileNumber): void => {
+      output.file = file
+      control.began?.(file)
+    }
+    let result: StepResult | undefined
+    this.#outputs.add(output)
+    this.#budget.tell({ kind: 'rewriting', bytes: output.bytes })
+    try {
+      result = await this.#act(step, { ...control, began })
+      return result
+    } finally {
+      this.#outputs.delete(output)
+      const unusedBytes = output.bytes - (result?.bytesWritten ?? 0)
+      this.#budget.tell({ kind: 'rewritten', unusedBytes, hasFailed: result === undefined })
+    }
+  }
+
+  /** What running rewrites may still write. */
+  get unwrittenBytes(): number {
+    let bytes = 0
+    for (const { bytes: most, file } of this.#outputs) {
+      const written = file === undefined ? 0 : this.#store.space.usage.ofValueLogFile(file)
+      bytes += Math.max(0, most - written)
+    }
+    return bytes
   }
 
   async #act(step: CollectionStep, control: StepControl): Promise<StepResult> {

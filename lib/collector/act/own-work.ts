@@ -61,11 +61,6 @@ export class OwnWork {
     this.#watch.hasRoom = hasTime
   }
 
-  /** For what is being written anew before the old goes: the output of a rewrite, or the whole tree. */
-  roomNeeded(tableBytes: number): number {
-    return Math.max(this.running.reservedBytes, this.#exposing ? tableBytes : 0)
-  }
-
   /** Compacts the tree, unless that is being done. */
   expose(): void {
     const { compactions, health, space } = this.#store

@@ -21,20 +21,11 @@ interface RunningStep {
   ended: Promise<void> | undefined
 }
 
-/** What is kept free sinks to this part from one rewrite to the next: a sudden need would stop writers. */
-const KEPT_SHARE = 0.9
-/** The next rewrite follows so soon if it follows at all. */
-const RECENT_MS = 1000
-
 export class RunningSteps {
   readonly #usage: Pick<DiskUsage, 'ofValueLogFile'>
   readonly #stepsMax: number
   readonly #claims: Pick<RelocationClaims, 'foldedInto'>
   readonly #running: Set<RunningStep> = new Set()
-  /** Of the largest rewrite of late. */
-  #outputBytes = 0
-  /** When the last one ended. */
-  #rewroteAt = Number.NEGATIVE_INFINITY
 
   constructor(
     usage: Pick<DiskUsage, 'ofValueLogFile'>,
@@ -75,15 +66,11 @@ export class RunningSteps {
   ): Promise<void> {
     const running: RunningStep = { step, output: undefined, ended: undefined }
     this.#running.add(running)
-    if (step.action === 'rewrite') {
-      this.#outputBytes = Math.max(step.outputBytes, this.#outputBytes * KEPT_SHARE)
-    }
     const began = (file: FileNumber): void => {
       running.output = file
     }
     running.ended = execute({ began }).finally(() => {
       this.#running.delete(running)
-      if (step.action === 'rewrite') this.#rewroteAt = performance.now()
     })
     return running.ended
   }
@@ -101,14 +88,14 @@ export class RunningSteps {
     return after
   }
 
-  /**
-   * What is kept free for the output of a rewrite, whose victims go only after it: that of the largest of late, less
-   * what the one that runs has written. Where none has run for a while nobody needs that room.
-   */
-  get reservedBytes(): number {
-    const running = [...this.#running].find(({ step }) => step.action === 'rewrite')
-    if (running) return Math.max(0, this.#outputBytes - this.#writtenBytes(running))
-    return performance.now() - this.#rewroteAt < RECENT_MS ? this.#outputBytes : 0
+  /** The share of the output of the rewrite that runs that is still to be written; 0 if none runs. */
+  get unwrittenShare(): number {
+    for (const running of this.#running) {
+      const { step } = running
+      if (step.action !== 'rewrite') continue
+      return Math.max(0, 1 - this.#writtenBytes(running) / Math.max(1, step.outputBytes))
+    }
+    return 0
   }
 
   #writtenBytes({ output }: RunningStep): number {

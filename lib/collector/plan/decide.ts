@@ -36,6 +36,10 @@ export interface LookState {
   readonly putLimitBytes: number
   /** Set while the disk is full, and puts are refused. */
   readonly lack: DiskLack | undefined
+  /** On disk, or about to be: what the room of the next rewrite is left from. */
+  readonly usedBytes: number
+  /** Files that are no longer needed have not gone yet. */
+  readonly isUnlinking: boolean
   /** Bytes of log that the active memtable covers. */
   readonly unflushedBytes: number
   /** Steps that are being carried out: which files they work on, and the bytes on disk when they have ended. */
@@ -54,9 +58,9 @@ export interface LookState {
 
 export interface Decision {
   readonly pressure: Pressure
-  /** The limit is one of puts: deletes need not wait for it. */
-  readonly boundsPutsAlone: boolean
   readonly step: CollectionStep | undefined
+  /** There is a step, but no room for what it writes before something that is under way has ended. */
+  readonly isStepLate: boolean
   /** Compact the whole tree. */
   readonly exposes: boolean
   /** Flush the active memtable. */
@@ -76,18 +80,17 @@ export function* decide(measured: Space, state: LookState): InTurns<Decision> {
   const space = { ...measured, files: yield* withBusy(measured.files, running.busyFiles) }
   const { segmentBytes } = rules
   // What only a reader sees counts as living: nobody can give it back, so nobody waits for it.
-  const keptBytes = space.liveBytes + space.pinnedBytes
+  const keptBytes = Math.max(0, space.liveBytes - space.liveDoubtBytes) + space.pinnedBytes
   const putLimitBytes = putLimit(measured, state)
   const pressure = pressureOf(keptBytes, { ...rules, putLimitBytes })
-  const boundsPutsAlone = pressure.limitBytes === putLimitBytes
   const hasRoom = hasRoomForTree(measured, state)
   if (space.diskBytes <= pressure.startBytes) {
     const isEmptied = isTreeEmptied(space) && space.tableGarbageBytes >= segmentBytes * EXPOSE_SHARE
     const exposes = isEmptied && isQuiet && hasRoom && !isCompacting && isIdle
     const step = yield* freeStep(space, state)
-    return { pressure, boundsPutsAlone, step, exposes, flushes: false }
+    return { pressure, step, isStepLate: false, exposes, flushes: false }
   }
-  const step = yield* bestStep({ ...space, diskBytes }, pressure, state)
+  const { step, isStepLate } = yield* bestStep({ ...space, diskBytes }, pressure, state)
   const least = isQuiet ? 1 : segmentBytes * EXPOSE_SHARE
   const pays = (bytes: number): boolean => step === undefined && isIdle && bytes >= least
   const mergesTree =
@@ -98,7 +101,7 @@ export function* decide(measured: Space, state: LookState): InTurns<Decision> {
   const isMuch = unflushedBytes >= segmentBytes * FLUSH_SHARE
   const flushes =
     space.unflushedShadowBytes > 0 && (isMuch || (!exposes && pays(space.unflushedShadowBytes)))
-  return { pressure, boundsPutsAlone, step, exposes, flushes }
+  return { pressure, step, isStepLate, exposes, flushes }
 }
 
 function* withBusy(
@@ -122,9 +125,9 @@ function hasRoomForTree({ tableBytes }: Space, { hasRoom, lack }: LookState): bo
   return hasRoom && (lack === undefined || tableBytes <= lack.spareBytes)
 }
 
-function copyLimit({ hasRoom, lack }: LookState): { readonly maxCopyBytes?: number } {
-  if (!hasRoom) return { maxCopyBytes: 0 }
-  return lack ? { maxCopyBytes: lack.spareBytes } : {}
+function copyLimit({ hasRoom, lack }: LookState): number {
+  if (!hasRoom) return 0
+  return lack ? lack.spareBytes : Number.POSITIVE_INFINITY
 }
 
 /** What costs nothing but an edit. The active segment is not sealed for it. */
@@ -166,17 +169,31 @@ function targetWithin(
   return Math.min(targetSpaceAmplification, Math.max(1, limitBytes / Math.max(1, liveBytes)))
 }
 
-/** The best way alone: the smaller a step, the less room it needs, and the better is the choice of the next. */
-function bestStep(
+/**
+ * The best way alone: the smaller a step, the less room it needs, and the better is the choice of the next. What it
+ * writes has room below the bound; only where no such step is left, and nothing is under way that may make room, one
+ * begins without.
+ */
+function* bestStep(
   space: Measured,
   pressure: Pressure,
   state: LookState,
-): InTurns<CollectionStep | undefined> {
-  const { rules } = state
-  return planFirstStep(space.files, space.diskBytes, {
+): InTurns<Pick<Decision, 'step' | 'isStepLate'>> {
+  const { rules, usedBytes, running, isCompacting, isUnlinking } = state
+  const maxCopyBytes = copyLimit(state)
+  const roomBytes = Math.max(0, pressure.boundBytes - usedBytes)
+  const options = {
     ...rules,
     targetSpaceAmplification: targetWithin(pressure, space, rules),
     goalDiskBytes: Math.max(pressure.startBytes, space.diskBytes - 1),
-    ...copyLimit(state),
+  }
+  const step = yield* planFirstStep(space.files, space.diskBytes, {
+    ...options,
+    maxCopyBytes: Math.min(maxCopyBytes, roomBytes),
   })
+  if (step !== undefined || maxCopyBytes <= roomBytes) return { step, isStepLate: false }
+  const roomless = yield* planFirstStep(space.files, space.diskBytes, { ...options, maxCopyBytes })
+  const mayMakeRoom = running.count > 0 || isCompacting || isUnlinking
+  if (!mayMakeRoom) return { step: roomless, isStepLate: false }
+  return { step: undefined, isStepLate: roomless !== undefined }
 }

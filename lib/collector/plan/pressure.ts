@@ -1,19 +1,19 @@
 /**
- * How hard the collector must work, and how much writers must wait: pure decisions from figures.
+ * How hard the collector must work, and how much room there is for writers: pure decisions from figures.
  *
- *     0 ............... start ............... slow ........ limit      bytes on disk
- *     nothing to do     | garbage is exposed    | writers      | writers wait until
- *                       | and reclaimed         | are slowed   | something came back
+ *     0 ............... start ....... stop ................ limit      bytes on disk
+ *     nothing to do     | garbage is  | writers wait while no |
+ *                       | exposed and | rewrite runs; one may |
+ *                       | reclaimed   | begin at any time     |
  *
- * The limit is target x live bytes and two segments. The collector starts below it: by the room for the output of a
- * rewrite, which needs its place before its input goes, and some for what is written meanwhile. Starting earlier does
- * not help writers that write all the time, and copies more. Writers are slowed over half a segment: what one rewrite
- * gives back at once is less, so that they get through its time at a walk instead of running and standing.
+ * The limit is target x live bytes and two segments. A rewrite needs the place of its output before its victims go, so
+ * writers leave that much, and some for what nobody counts before it is there. The collector starts a segment below the
+ * limit: that is what a rewrite takes and gives back, so that writers never stand if it is as fast as they are.
  */
-const START_SHARE_MIN = 5 / 8
-/** Beside the output. */
-const START_MARGIN = 3 / 16
-const SLOW_SHARE = 1 / 2
+import { freedShare } from './costs.ts'
+
+/** Of a segment: what manifest, block sizes and headers take that looks alone see. */
+const UNCOUNTED_SHARE = 1 / 16
 
 export interface PressureOptions {
   readonly targetSpaceAmplification: number
@@ -23,28 +23,30 @@ export interface PressureOptions {
 }
 
 export interface Pressure {
+  /** By the target alone. */
+  readonly boundBytes: number
   readonly limitBytes: number
   readonly startBytes: number
-  readonly slowBytes: number
+  /** Kept below the limit for the output of a rewrite. `maxBytesOnDisk` has a reserve of its own. */
+  readonly rewriteBytes: number
 }
 
 export function pressureOf(liveBytes: number, options: PressureOptions): Pressure {
   const { targetSpaceAmplification, segmentBytes, putLimitBytes } = options
-  const bound = targetSpaceAmplification * liveBytes + 2 * segmentBytes
-  const limitBytes = Math.min(bound, putLimitBytes)
+  const boundBytes = targetSpaceAmplification * liveBytes + (2 - UNCOUNTED_SHARE) * segmentBytes
+  const limitBytes = Math.min(boundBytes, putLimitBytes)
+  const stopBytes = boundBytes - largestOutput(options)
   return {
+    boundBytes,
     limitBytes,
-    startBytes: Math.max(0, limitBytes - segmentBytes * startShare(targetSpaceAmplification)),
-    slowBytes: Math.max(0, limitBytes - segmentBytes * SLOW_SHARE),
+    startBytes: Math.max(0, limitBytes - segmentBytes),
+    rewriteBytes: Math.max(0, limitBytes - stopBytes),
   }
 }
 
-/**
- * How far below the limit the collector starts, in segments. Under uniform overwrites the best victim of a store at
- * amplification a still lives to a part of about 1 / a^2 (it solves a = -ln u / (1 - u), Rosenblum and Ousterhout).
- */
-function startShare(targetSpaceAmplification: number): number {
-  return Math.max(START_SHARE_MIN, Math.min(1, targetSpaceAmplification ** -2 + START_MARGIN))
+/** Of a segment: a rewrite is worth it only if it frees enough. */
+function largestOutput({ targetSpaceAmplification, segmentBytes }: PressureOptions): number {
+  return segmentBytes / (1 + freedShare(targetSpaceAmplification))
 }
 
 /** What manifest and log may need beside everything else. */
@@ -78,18 +80,4 @@ export function isWorthExposing(
   const best = (targetSpaceAmplification - 1) * EXPOSE_FACTOR * Math.sqrt(tableBytes * liveBytes)
   // A tree of few keys costs next to nothing, but a job and an edit still take their time.
   return hiddenGarbageBytes >= Math.max(best, segmentBytes / 2)
-}
-
-/** Of what comes back: the least that writers get below the limit. */
-const RATE_SHARE_MIN = 1 / 8
-
-/** Bytes a second that writers may write: all they want below `slow`, none at the limit. */
-export function allowedRate(diskBytes: number, pressure: Pressure, reclaimRate: number): number {
-  const { slowBytes, limitBytes } = pressure
-  if (diskBytes < slowBytes) return Number.POSITIVE_INFINITY
-  if (diskBytes >= limitBytes) return 0
-  // In the middle writers get what comes back: there the two are in balance. A trickle at the end would let single
-  // writers wait longer than a stop does.
-  const share = (2 * (limitBytes - diskBytes)) / (limitBytes - slowBytes)
-  return reclaimRate * Math.max(share, RATE_SHARE_MIN)
 }

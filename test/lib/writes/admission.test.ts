@@ -5,6 +5,7 @@ import { WiscError, type WiscErrorCode } from '#dist/lib/base/errors.js'
 import { Signal } from '#dist/lib/base/signal.js'
 import { LEVEL_0_RUNS_SLOW, LEVEL_0_RUNS_STOP } from '#dist/lib/tree/version/tree-shape.js'
 import { Admission } from '#dist/lib/writes/admission.js'
+import type { BatchSize } from '#dist/lib/writes/batch.js'
 
 /** Everything that admission asks, as a test wants it. */
 class Store {
@@ -25,7 +26,6 @@ class Store {
   looks = 0
   /** What a look finds. */
   found = 0
-  paced: Promise<void> | undefined
   readonly collector = {
     diskBytes: 0,
     bounds: { puts: Number.POSITIVE_INFINITY, all: Number.POSITIVE_INFINITY },
@@ -36,8 +36,18 @@ class Store {
     },
     mayGiveBack: false,
     boundReached: () => errorOf('WISC_DISK_FULL'),
-    pace: (_deletesOnly: boolean, isOver: boolean) =>
-      isOver ? new Promise<void>(() => {}) : this.paced,
+    /** Of the budget of space. */
+    room: Number.POSITIVE_INFINITY,
+    costOf: ({ bytes, arenaBytes, records }: BatchSize) => bytes + arenaBytes + records,
+    mayTake: (cost: number) => cost <= this.collector.room,
+    written: () => {},
+    take: (cost: number) => {
+      this.collector.room -= cost
+    },
+    pace: (deletesOnly: boolean, isOver: boolean, cost: number) =>
+      isOver || (!deletesOnly && cost > this.collector.room)
+        ? new Promise<void>(() => {})
+        : undefined,
   }
   logFailure: WiscError | undefined
   readonly log = { takeFailure: () => this.logFailure, changed: new Signal() }
@@ -55,9 +65,13 @@ beforeEach(() => {
   admission = new Admission(store)
 })
 
+function sizeOf(bytes: number): BatchSize {
+  return { bytes, arenaBytes: 10, records: 1 }
+}
+
 /** What was decided, in short. */
 function ask(deletesOnly = false, bytes = 100): string {
-  const verdict = admission.ask(deletesOnly, bytes)
+  const verdict = admission.ask(deletesOnly, sizeOf(bytes))
   if (verdict.kind === 'admitted') return verdict.deletesOnly ? 'deletes only' : 'admitted'
   return `${verdict.kind}: ${verdict.reason}`
 }
@@ -74,7 +88,7 @@ test('what has failed refuses puts; where deletes go on they are admitted alone'
   expect(ask()).toBe('refused: failure')
   expect(ask(true)).toBe('deletes only')
   store.refused = { puts: full, deletes: full }
-  expect(admission.ask(true, 1)).toMatchObject({ kind: 'refused', error: full })
+  expect(admission.ask(true, sizeOf(1))).toMatchObject({ kind: 'refused', error: full })
   // Before everything else, and health knows of it already.
   store.compactions.level0Runs = LEVEL_0_RUNS_STOP
   expect(ask()).toBe('refused: failure')
@@ -111,7 +125,7 @@ test('maxBytesOnDisk: looks first, waits while something may come back, else ref
 test('level 0 stops writers until it is shorter, or nothing will make it shorter', async () => {
   const { compactions } = store
   compactions.level0Runs = LEVEL_0_RUNS_STOP
-  const verdict = admission.ask(false, 100)
+  const verdict = admission.ask(false, sizeOf(100))
   if (verdict.kind !== 'waits') return expect.unreachable('it waits')
   expect(verdict.reason).toBe('level 0')
   let isOver = false
@@ -136,9 +150,13 @@ test('a longer level 0 slows writers: each group waits once', async () => {
   expect(ask()).toBe('waits: level 0')
 })
 
-test('near a bound of space writers have the pace of the collector', () => {
-  store.paced = new Promise(() => {})
+test('near a bound of space puts wait for room, deletes go alone, and a group takes no more than there is', () => {
+  store.collector.room = 111
+  expect(ask()).toBe('admitted')
+  expect([admission.hasRoom(100, 111), admission.hasRoom(100, 112)]).toEqual([true, false])
+  admission.take(admission.costOf(sizeOf(99)))
   expect(ask()).toBe('waits: space')
+  expect(ask(true)).toBe('deletes only')
   // Level 0 comes first.
   store.compactions.level0Runs = LEVEL_0_RUNS_STOP
   expect(ask()).toBe('waits: level 0')

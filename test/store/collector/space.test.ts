@@ -1,10 +1,13 @@
 /**
  * The bounds of space that a store keeps by itself: `targetSpaceAmplification` and `maxBytesOnDisk`, measured at every
- * write on a file system in memory, against live bytes from the test's own model. The seed decides what is written.
- * Each waits until the store is idle: one that never comes to rest fails by the limit of the run.
+ * write on a file system in memory. The seed decides what is written. Each waits until the store is idle: one that
+ * never comes to rest fails by the limit of the run.
  */
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { parseFileName } from '#dist/lib/base/files/file-names.js'
+import { LookTimes } from '#dist/lib/collector/pace/look-times.js'
 import type { Options } from '#dist/lib/contract/options.js'
+import { engineOf } from '#dist/lib/store/engine-of.js'
 import { allocatedBytes, Holes } from '../../support/files/content.ts'
 import type { FaultFileSystem } from '../../support/files/fault-file-system.ts'
 import { Prng, replayHint, testSeed } from '../../support/random.ts'
@@ -16,30 +19,30 @@ const seed = testSeed()
 const MIB = 1024 * 1024
 const SEGMENT_BYTES = 256 * 1024
 const TARGET = 1.3
-/**
- * Above the bound for moments: the output of a rewrite is there before its victims go, and a delete takes its bytes
- * from the live ones at once. The bound itself holds as soon as the store is quiet.
- */
-const MOMENTARY_BYTES = 2 * SEGMENT_BYTES
-/**
- * How much a writer that never waits for the store may have on disk is not held yet on a busy machine: the store makes
- * it wait by the clock, not by what came back. Until that is mended ("Bounded space at full speed") it is measured and
- * told, and asserted only by hand.
- */
-const AT_FULL_SPEED = process.env['WISC_SPACE_AT_FULL_SPEED'] !== undefined
 const BY_ITSELF: Options = {
   segmentBytes: SEGMENT_BYTES,
   tree: { sizeRatio: 10, tableBytes: 65536, blockBytes: 4096 },
   collector: { targetSpaceAmplification: TARGET },
 }
 
-function diskBytes(fileSystem: FaultFileSystem): number {
+function diskBytes(fileSystem: FaultFileSystem, counts = (_path: string) => true): number {
   const { files, holes } = fileSystem.visibleImage()
   let bytes = 0
   for (const [path, content] of files) {
-    bytes += allocatedBytes(content.length, new Holes(holes?.get(path)))
+    if (counts(path)) bytes += allocatedBytes(content.length, new Holes(holes?.get(path)))
   }
   return bytes
+}
+
+/** Without the output of a running compaction, and its inputs until they have gone. */
+function boundedBytes({ store, fileSystem }: CollectedStore): number {
+  const { tables } = engineOf(store).version
+  const all = diskBytes(fileSystem)
+  const counted = diskBytes(fileSystem, (path) => {
+    const name = parseFileName(path.slice(path.lastIndexOf('/') + 1))
+    return name?.kind !== 'table' || tables.has(name.number)
+  })
+  return Math.max(counted, all - SEGMENT_BYTES)
 }
 
 function liveBytes({ model }: CollectedStore): number {
@@ -54,8 +57,8 @@ async function quiet({ fileSystem }: CollectedStore): Promise<void> {
   await settled(fileSystem)
 }
 
-function boundOf(opened: CollectedStore): number {
-  return TARGET * liveBytes(opened) + 2 * SEGMENT_BYTES
+function boundOf(liveBytes: number): number {
+  return TARGET * liveBytes + 2 * SEGMENT_BYTES
 }
 
 /** Name, shortest and longest value, share of deletes. */
@@ -64,57 +67,130 @@ type Workload = readonly [string, number, number, number]
 const WORKLOADS: readonly Workload[] = [
   ['1 KiB, uniform', 1024, 1024, 0],
   ['4 KiB, with deletes', 4096, 4096, 0.2],
+  ['1 to 40 KiB, uniform', 1024, 40_960, 0],
   ['1 to 40 KiB, with deletes', 1024, 40_960, 0.1],
   ['20 to 40 KiB, uniform', 20_480, 40_960, 0],
 ]
 
-/** Four times as many random writes as there are keys. @param after called behind each of them */
+/**
+ * The estimate of what lives takes a key of a memtable to be as long as the others. A flush puts that right, between
+ * two looks; and the test knows better. So far it may be off, of a segment.
+ */
+const ESTIMATE_SHARE = 1 / 3
+
+interface Overwriting {
+  readonly opened: CollectedStore
+  /** By what `stats()` said lives when the put was made or when it was done ... */
+  excess: number
+  /** ... and by what the test knows. */
+  modelExcess: number
+}
+
+/** A put, however long it waits, and how far the store is above its bound then. */
+async function measuredPut(
+  overwriting: Overwriting,
+  put: (opened: CollectedStore) => Promise<void>,
+): Promise<void> {
+  const { opened } = overwriting
+  const before = opened.store.stats().liveBytes
+  await put(opened)
+  const disk = boundedBytes(opened)
+  const live = Math.max(before, opened.store.stats().liveBytes)
+  overwriting.excess = Math.max(overwriting.excess, disk - boundOf(live))
+  overwriting.modelExcess = Math.max(overwriting.modelExcess, disk - boundOf(liveBytes(opened)))
+}
+
+/** Random writes, `factor` times as many as there are keys. @param put how each put is made */
 async function overwrite(
-  [name, shortest, longest, deletes]: Workload,
-  after: (opened: CollectedStore) => Promise<void> | undefined,
-): Promise<{ opened: CollectedStore; excess: number }> {
+  [, shortest, longest, deletes]: Workload,
+  factor: number,
+  put: (opened: CollectedStore, key: string, length: number) => Promise<void> = (opened, ...args) =>
+    opened.put(...args),
+): Promise<Overwriting> {
   const opened = await CollectedStore.open(BY_ITSELF)
+  const overwriting = { opened, excess: Number.NEGATIVE_INFINITY, modelExcess: 0 }
   const prng = new Prng(seed + longest)
   const keys = Math.round((2 * MIB) / ((shortest + longest) / 2))
   const length = (): number => shortest + prng.below(longest - shortest + 1)
   for (let i = 0; i < keys; i++) await opened.put(keyOf(i), length())
-  let worst = { excess: Number.NEGATIVE_INFINITY, ratio: 0 }
-  for (let i = 0; i < 4 * keys; i++) {
+  for (let i = 0; i < factor * keys; i++) {
     const key = keyOf(prng.below(keys))
     if (prng.chance(deletes)) await opened.delete(key)
-    else await opened.put(key, length())
-    await after(opened)
-    if (i % 8 > 0 || i < keys) continue
-    const disk = diskBytes(opened.fileSystem)
-    const excess = disk - boundOf(opened)
-    const ratio = (disk - 2 * SEGMENT_BYTES) / liveBytes(opened)
-    if (excess > worst.excess) worst = { excess, ratio }
+    else await measuredPut(overwriting, () => put(opened, key, length()))
   }
-  console.info(`${name}: at worst (disk - 2 segments) / live = ${worst.ratio.toFixed(3)}`)
-  return { opened, excess: worst.excess }
+  return overwriting
+}
+
+function expectBounded(
+  { excess, modelExcess }: Overwriting,
+  [, shortest, longest]: Workload,
+): void {
+  expect(excess, replayHint(seed)).toBeLessThanOrEqual(0)
+  const isExact = shortest === longest
+  const offBytes = isExact ? 0 : ESTIMATE_SHARE * SEGMENT_BYTES
+  expect(modelExcess, replayHint(seed)).toBeLessThanOrEqual(offBytes)
 }
 
 async function endSteady(opened: CollectedStore): Promise<void> {
   await quiet(opened)
-  expect(diskBytes(opened.fileSystem)).toBeLessThanOrEqual(boundOf(opened))
+  expect(diskBytes(opened.fileSystem)).toBeLessThanOrEqual(boundOf(liveBytes(opened)))
   await opened.finish()
 }
 
-test.each(WORKLOADS)('steady state, the writer gives way: %s', async (...workload) => {
-  // Above the bound it writes nothing until the store has come back to it, however long that takes.
-  const { opened, excess } = await overwrite(workload, async (opened) => {
-    while (opened.store.stats().diskBytes > boundOf(opened)) {
-      await new Promise((resolve) => setTimeout(resolve, 5))
-    }
-  })
-  expect(excess, replayHint(seed)).toBeLessThanOrEqual(MOMENTARY_BYTES)
-  await endSteady(opened)
+test.each(WORKLOADS)('at each moment, the writer at full speed: %s', async (...workload) => {
+  const overwriting = await overwrite(workload, 4)
+  expectBounded(overwriting, workload)
+  await endSteady(overwriting.opened)
 })
 
-test.each(WORKLOADS)('steady state at full speed: %s', async (...workload) => {
-  const { opened, excess } = await overwrite(workload, () => undefined)
-  if (AT_FULL_SPEED) expect(excess, replayHint(seed)).toBeLessThanOrEqual(MOMENTARY_BYTES)
-  await endSteady(opened)
+const JOBS = ['flush', 'compaction', 'rewrite', 'punch'] as const
+
+test.each(JOBS)('while each %s stands still for as long as the writer can go on', async (kind) => {
+  const workload: Workload = ['1 to 40 KiB', 1024, 40_960, 0.05]
+  let stands = 0
+  for (const point of ['before', 'after'] as const) {
+    const overwriting = await overwrite(workload, 3, async (opened, key, length) => {
+      opened.runner.hold(kind, point)
+      let isDone = false
+      const put = opened.put(key, length).then(() => {
+        isDone = true
+      })
+      // The writer waits, and nothing else goes on.
+      await Promise.race([put, settled(opened.fileSystem)])
+      if (!isDone) stands++
+      opened.runner.release(kind)
+      await put
+    })
+    expectBounded(overwriting, workload)
+    overwriting.opened.runner.release(kind)
+    await overwriting.opened.finish()
+  }
+  console.info(`the writer stood ${stands} times`)
+})
+
+test('while looks come late', async () => {
+  const workload: Workload = ['1 to 40 KiB', 1024, 40_960, 0.05]
+  const { soon } = LookTimes.prototype
+  const prng = new Prng(seed)
+  const late = vi.spyOn(LookTimes.prototype, 'soon').mockImplementation(function (this: LookTimes) {
+    setTimeout(() => soon.call(this), prng.below(100))
+  })
+  onTestFinished(() => late.mockRestore())
+  const overwriting = await overwrite(workload, 3)
+  expectBounded(overwriting, workload)
+  expect(late).toHaveBeenCalled()
+  await endSteady(overwriting.opened)
+})
+
+test('of many puts at once as many go as there is room for', async () => {
+  const workload: Workload = ['4 KiB, many puts', 4096, 4096, 0]
+  const prng = new Prng(seed)
+  const overwriting = await overwrite(workload, 1 / 8, async (opened, _, length) => {
+    const puts = Array.from({ length: 100 }, () => opened.put(keyOf(prng.below(50)), length))
+    await Promise.all(puts)
+  })
+  expectBounded(overwriting, workload)
+  await endSteady(overwriting.opened)
 })
 
 test('after everything was deleted the store is below two segments and 1 MiB, and then idle', async () => {
