@@ -6,6 +6,7 @@
  * room is not begun again, to fill the disk up once more, before there is more than it had.
  */
 import { linkSignals } from '../base/abort.ts'
+import { type DeadRecords, NO_DEAD } from '../base/dead-records.ts'
 import { toWiscError, WiscError } from '../base/errors.ts'
 import type { SegmentNumber } from '../base/ids.ts'
 import { Signal } from '../base/signal.ts'
@@ -155,14 +156,13 @@ export class Compactions {
     const publish = (
       tables: readonly TableMeta[],
       removedSegments: readonly SegmentNumber[],
-    ): Promise<void> =>
-      work.publish({
-        removedTables,
-        removedSegments,
-        addedTables: tables.map((meta) => ({ level: plan.outputLevel, runId, meta })),
-      })
+      dead: DeadRecords,
+    ): Promise<void> => {
+      const addedTables = tables.map((meta) => ({ level: plan.outputLevel, runId, meta }))
+      return work.publish({ removedTables, removedSegments, addedTables }, dead)
+    }
     let outputs: readonly TableMeta[] = inputs
-    if (plan.trivialMove) await publish(inputs, [])
+    if (plan.trivialMove) await publish(inputs, [], NO_DEAD)
     else {
       const folding = this.#folding.begin(inputs)
       const pin = versions.pinTables()
@@ -182,7 +182,7 @@ export class Compactions {
         work.counts.tableBytesWritten += result.bytesWritten
         work.counts.foldedPointers += result.foldedPointers
         this.#folding.leaveAlone(result.unreadable)
-        await publish(outputs, folding.forgotten(result.unreadable))
+        await publish(outputs, folding.forgotten(result.unreadable), result.dead)
       } finally {
         this.#inputBytes = 0
         pin.release()

@@ -7,6 +7,7 @@
  * a job that failed is made anew, with new files.
  */
 import type { Log } from '../../vlog/log/log.ts'
+import { NO_DEAD } from '../base/dead-records.ts'
 import { toWiscError } from '../base/errors.ts'
 import { compareLogPositions } from '../base/log-position.ts'
 import { Signal } from '../base/signal.ts'
@@ -125,6 +126,7 @@ export class Flushes {
     const { runner, options, events } = work.parts.context
     const began = performance.now()
     let tables: TableJobResult['tables'] = []
+    let dead = NO_DEAD
     if (table.memtable.entries > 0) {
       runner.shareArena(table.frozen.arenaId, memtables.arenaBuffer(table.frozen.arenaId))
       const job: FlushJob = {
@@ -135,15 +137,17 @@ export class Flushes {
       }
       const [result] = await Promise.all([runner.run(job), log.syncTo(table.end)])
       tables = result.tables
+      dead = result.dead
       work.counts.tableBytesWritten += result.bytesWritten
     } else await log.syncTo(table.end)
     const runId = tables[0]?.meta.number ?? 0
-    await work.publish({
+    const edit = {
       checkpoint: table.end,
       durable: log.durable,
       lastSequence: table.frozen.largestSequence,
       addedTables: tables.map(({ meta }) => ({ level: 0, runId, meta })),
-    })
+    }
+    await work.publish(edit, dead)
     const arenaId = memtables.dropOldest()
     if (arenaId !== undefined) runner.forgetArena(arenaId)
     work.counts.flushes++

@@ -1,5 +1,6 @@
 /** What flushes and compactions share: what their jobs are given, and how the tables that these make become an edit. */
 import type { EventEmitter } from 'node:events'
+import type { DeadRecords } from '../base/dead-records.ts'
 import type { WiscError } from '../base/errors.ts'
 import type { ResolvedOptions } from '../contract/options.ts'
 import type { TableJob } from '../jobs/messages.ts'
@@ -33,6 +34,12 @@ export interface TableReferences extends PointedRecords {
   update(version: Version, budget: { work: number }): boolean
 }
 
+/** Who keeps in mind which records have died. */
+export interface DeadRecordsKeeper {
+  /** Requires: the edit after which nothing names them is durable, and its version the current one. */
+  add(dead: DeadRecords): void
+}
+
 export interface TreeWorkParts {
   readonly context: {
     readonly directory: string
@@ -43,7 +50,7 @@ export interface TreeWorkParts {
   }
   readonly versions: VersionSet
   readonly readers: ReadableSequences
-  readonly space: { readonly references: TableReferences }
+  readonly space: { readonly references: TableReferences; readonly dead: DeadRecordsKeeper }
   readonly claims: RelocationClaims
   readonly health: WorkHealth
 }
@@ -82,11 +89,15 @@ export class TreeWork {
     }
   }
 
-  /** Makes an edit durable. If it is refused, its new tables go as soon as no crash can bring it back. */
-  async publish(edit: VersionEdit): Promise<void> {
-    const { versions, health } = this.parts
+  /**
+   * Makes an edit durable. If it is refused, its new tables go as soon as no crash can bring it back.
+   * @param dead what nothing names any more when it is durable: told then, not before (I12)
+   */
+  async publish(edit: VersionEdit, dead: DeadRecords): Promise<void> {
+    const { versions, health, space } = this.parts
     try {
       await versions.apply(edit)
+      space.dead.add(dead)
       health.workDone()
     } catch (error) {
       const kept = new Set(edit.removedTables)

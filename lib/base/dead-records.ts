@@ -19,8 +19,6 @@ export interface DeadRecords {
   readonly offsets: Float64Array
   /** Of whole records, in the same order. */
   readonly lengths: Float64Array
-  /** Bytes of records that have died as well, and are not listed. */
-  readonly unknownBytes: number
 }
 
 /** Those of one segment, in no order. */
@@ -35,7 +33,6 @@ export const NO_DEAD: DeadRecords = {
   counts: new Uint32Array(0),
   offsets: new Float64Array(0),
   lengths: new Float64Array(0),
-  unknownBytes: 0,
 }
 
 /** Takes records in any order, and groups them by their segments. */
@@ -53,18 +50,15 @@ export class DeadRecordsBuilder {
   #offsets: Float64Array = new Float64Array(0)
   #lengths: Float64Array = new Float64Array(0)
   #records = 0
-  #unknownBytes = 0
 
   constructor(recordsMax: number = DEAD_RECORDS_MAX) {
     this.#recordsMax = recordsMax
   }
 
+  /** Leaves out what it has no room for. */
   add(segment: SegmentNumber, offset: number, length: number): void {
     const at = this.#records
-    if (at === this.#offsets.length && !this.#grow()) {
-      this.#unknownBytes += length
-      return
-    }
+    if (at === this.#offsets.length && !this.#grow()) return
     if (segment !== this.#lastSegment) this.#useSegment(segment)
     this.#counts[this.#lastGroup]!++
     this.#groupOf[at] = this.#lastGroup
@@ -76,8 +70,7 @@ export class DeadRecordsBuilder {
   /** What was added. The builder is used up. */
   finish(): DeadRecords {
     const records = this.#records
-    const unknownBytes = this.#unknownBytes
-    if (records === 0) return unknownBytes === 0 ? NO_DEAD : { ...NO_DEAD, unknownBytes }
+    if (records === 0) return NO_DEAD
     const segments = Uint32Array.from(this.#segments).sort()
     const counts = new Uint32Array(segments.length)
     /** Where the next record of each group goes. */
@@ -96,7 +89,7 @@ export class DeadRecordsBuilder {
       offsets[to] = this.#offsets[i]!
       lengths[to] = this.#lengths[i]!
     }
-    return { segments, counts, offsets, lengths, unknownBytes }
+    return { segments, counts, offsets, lengths }
   }
 
   #useSegment(segment: SegmentNumber): void {
