@@ -86,6 +86,7 @@ export function readCurrent(fileSystem: FileSystem, directory: string): Current 
 
 /**
  * Makes CURRENT name another manifest, durably.
+ * @param ready called when all is written, right before the rename: up to then CURRENT names what it did
  * @throws WISC_SYNC_FAILED if a sync fails; then, or if the rename fails, either manifest may be
  *   named after a crash
  */
@@ -93,6 +94,7 @@ export async function writeCurrent(
   fileSystem: FileSystem,
   directory: string,
   current: Current,
+  ready: () => void = () => {},
 ): Promise<void> {
   const temporary = joinPath(directory, CURRENT_TEMPORARY_NAME)
   clearName(fileSystem, directory, CURRENT_TEMPORARY_NAME)
@@ -108,6 +110,7 @@ export async function writeCurrent(
   } finally {
     file.close()
   }
+  ready()
   fileSystem.rename(temporary, joinPath(directory, CURRENT_NAME))
   try {
     await fileSystem.syncDirectoryAsync(directory)

@@ -82,8 +82,8 @@ export class ManifestWriter {
     assert(identity.kind === 'manifest', 'a manifest has the kind manifest')
     const name = manifestName(identity.number)
     const file = fileSystem.open(joinPath(directory, name), 'create')
+    const writer = new ManifestWriter(file, identity, editNumber)
     try {
-      const writer = new ManifestWriter(file, identity, editNumber)
       const header = new Uint8Array(FILE_HEADER_BYTES)
       writeFileHeader(header, 0, identity)
       let written = 0
@@ -105,11 +105,16 @@ export class ManifestWriter {
       writer.#durableEdit = writer.#lastEdit
       return writer
     } catch (error) {
-      file.close()
-      // After a failed sync nothing is unlinked any more.
-      if (toWiscError(error).code !== 'WISC_SYNC_FAILED') unlinkIfPossible(fileSystem, file.path)
+      writer.discard(fileSystem, error)
       throw error
     }
+  }
+
+  /** Gives up one that CURRENT has never named, for an error: the file goes, unless a sync has failed (I1). */
+  discard(fileSystem: FileSystem, error: unknown): void {
+    this.#file.close()
+    if (toWiscError(error).code !== 'WISC_SYNC_FAILED')
+      unlinkIfPossible(fileSystem, this.#file.path)
   }
 
   /** Bytes of the file. */

@@ -14,11 +14,13 @@
  *      unlinked then.
  *
  * Beginning a new manifest (a new store, every writable open, after a failed write, when it has
- * grown):
+ * grown). Until CURRENT is renamed the old one is in use: one that has only grown goes on if a call
+ * before that is refused, for a full disk has room for edits when it has none for a whole version.
  *   1. The file is written with the whole version, the new edits in it, and synced, and its name is
  *      made durable. A large version is written piece by piece, and the event loop turns in between;
  *      edits that arrive meanwhile wait for the end of step 2.
- *   2. CURRENT is replaced, durably (current.ts).
+ *   2. CURRENT.tmp is written and synced. The old manifest gets no more edits, and nothing is reported
+ *      obsolete. CURRENT is replaced, durably (current.ts).
  *   3. Only then the old manifest is reported obsolete, and what was held back with it: until
  *      CURRENT names the new one, a crash may leave either as the live one.
  *
@@ -26,7 +28,7 @@
  * crash is unknown, and the next edit begins a new manifest. A failed sync: poisoned for good,
  * everything is rejected.
  */
-import { syncFailed, toWiscError, WiscError } from '../../base/errors.ts'
+import { mayPass, syncFailed, toWiscError, WiscError } from '../../base/errors.ts'
 import { FileNumbers } from '../../base/files/file-numbers.ts'
 import type { FileSystem } from '../../base/files/file-system.ts'
 import type { FileNumber, SegmentNumber, VersionNumber } from '../../base/ids.ts'
@@ -43,6 +45,8 @@ import type { VersionEdit } from './version-edit.ts'
  * A manifest that is longer than this, and than four times its beginning, is replaced by a new one.
  */
 const MANIFEST_BYTES_BEFORE_NEW = 4 * 1024 * 1024
+/** Where no new one could be made, it is tried again when it has grown by so much, and by its beginning. */
+const MORE_BYTES_BEFORE_NEW = 1024 * 1024
 
 export interface VersionSetContext {
   readonly fileSystem: FileSystem
@@ -66,6 +70,8 @@ export class VersionSet {
   #durableEdit: VersionNumber
   #writer: ManifestWriter | undefined
   #firstBytes = 0
+  /** A manifest that is longer is replaced. */
+  #bytesBeforeNew = 0
   /** What CURRENT may name until a new manifest is named durably. */
   #oldManifests: FileNumber[]
   #pending: PendingEdit[] = []
@@ -232,8 +238,9 @@ export class VersionSet {
         addedTables?.length || addedFiles?.some(({ role }) => role === 'relocation'),
     )
     if (addsFiles) await this.#syncDirectory()
-    if (this.#writer && !this.#hasGrown(this.#writer)) await this.#append(this.#writer, edits)
-    else await this.#beginManifest(version)
+    if (!this.#writer) await this.#beginManifest(version)
+    else if (this.#writer.length <= this.#bytesBeforeNew) await this.#append(this.#writer, edits)
+    else await this.#replaceManifest(this.#writer, version, edits)
     this.#checkPoison()
     this.#current = version
     this.#durableEdit = version.id
@@ -269,30 +276,48 @@ export class VersionSet {
     writer.close()
   }
 
-  #hasGrown(writer: ManifestWriter): boolean {
-    return writer.length > Math.max(MANIFEST_BYTES_BEFORE_NEW, 4 * this.#firstBytes)
+  /** Begins a new manifest, or appends to the old one if no new one could be made. */
+  async #replaceManifest(
+    old: ManifestWriter,
+    version: Version,
+    edits: readonly VersionEdit[],
+  ): Promise<void> {
+    try {
+      await this.#beginManifest(version)
+    } catch (error) {
+      // Without its writer either may be named by CURRENT.
+      if (this.#writer !== old || !mayPass(toWiscError(error))) throw error
+      this.#checkPoison()
+      this.#bytesBeforeNew = old.length + Math.max(MORE_BYTES_BEFORE_NEW, this.#firstBytes)
+      await this.#append(old, edits)
+    }
   }
 
   /** At open, after a failure, and once in some ten thousand edits. */
   async #beginManifest(version: Version): Promise<void> {
     const { fileSystem, directory, databaseId, random } = this.#context
-    if (this.#writer) this.#abandonWriter(this.#writer)
     const number = this.fileNumbers.take()
     const identity = { kind: 'manifest' as const, databaseId, number, salt: randomU32(random) }
     const pieces = this.#unlessPoisoned(
       firstVersion({ ...version, nextFileNumber: this.fileNumbers.next }),
     )
     const writer = await ManifestWriter.create(fileSystem, directory, identity, pieces, version.id)
+    const old = this.#writer
     try {
       this.#checkPoison()
-      await writeCurrent(fileSystem, directory, { manifestNumber: number, databaseId })
+      const current = { manifestNumber: number, databaseId }
+      await writeCurrent(fileSystem, directory, current, () => old && this.#abandonWriter(old))
     } catch (error) {
-      writer.close()
-      this.#oldManifests.push(number)
+      if (this.#writer) writer.discard(fileSystem, error)
+      else {
+        writer.close()
+        this.#oldManifests.push(number)
+      }
       throw error
     }
     this.#writer = writer
     this.#firstBytes = writer.length
+    this.#bytesBeforeNew = Math.max(MANIFEST_BYTES_BEFORE_NEW, 4 * writer.length)
     if (this.#poison) return
     this.#obsolete.hold(false)
     for (const old of this.#oldManifests.splice(0)) {

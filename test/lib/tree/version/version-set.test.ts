@@ -302,22 +302,6 @@ test('every open begins a new manifest, numbers go on, the old one goes last', a
   await set.close()
 })
 
-test('a manifest that has grown is replaced', async () => {
-  const f = await fixture()
-  const long = 'k'.repeat(60_000)
-  const start = f.set.fileNumbers.take()
-  for (let i = 0; i < 60 && reread(f)!.number === 1; i++) {
-    const number = f.set.fileNumbers.take()
-    await f.set.apply({
-      addedTables: [{ level: 0, runId: number, meta: meta(number, long, `${long}z`) }],
-    })
-    await f.set.apply({ removedTables: [number] })
-  }
-  expect(reread(f)!.number).toBeGreaterThan(start)
-  expect(f.obsolete).toContainEqual({ kind: 'manifest', number: 1 })
-  expect(f.set.current.levels).toEqual([])
-})
-
 /** A store with more files than one piece of a first version holds. */
 async function largeFixture(): Promise<Fixture> {
   const f = await fixture()
