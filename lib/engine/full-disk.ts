@@ -119,14 +119,20 @@ export class FullDisk {
     if (error) this.note(error)
   }
 
-  /** Does `work`, and if that is the first to find the disk full, once more with the room of the ballast. */
+  /**
+   * Does what must be done on a full disk, too: if it finds it full, and has begun before the ballast's room was there,
+   * it is done once more.
+   */
   async withBallast<T>(work: () => Promise<T>): Promise<T> {
-    const wasFull = this.#error !== undefined
+    const { room } = this.#parts
+    const hadRoom = this.#error !== undefined && room.releasing === undefined
     try {
       return await work()
-    } catch (error) {
-      this.note(toWiscError(error))
-      if (wasFull || this.#error === undefined) throw error
+    } catch (cause) {
+      const error = toWiscError(cause)
+      if (hadRoom || error.code !== 'WISC_DISK_FULL') throw cause
+      this.note(error)
+      await room.releasing
       return work()
     }
   }

@@ -232,11 +232,15 @@ export class Health {
     this.#note(error)
   }
 
-  /** A write to the log has failed. It is asked at once whether it can go on; on a full disk not for each write. */
-  writeFailed(error: WiscError): void {
-    this.#note(error)
+  /**
+   * A write to the log has failed. It is asked at once whether it can go on; on a full disk not for each write.
+   * @returns true if the disk was not known to be full before: there is the room of the ballast now, or soon
+   */
+  writeFailed(error: WiscError): boolean {
+    const isFirst = this.#note(error)
     if (this.#mayTry()) void this.tryNow()
     else if (!this.#disk.error) void this.#patients.log.retry()
+    return isFirst
   }
 
   /** Why writes are refused now, if they are: a reason to try again. Deletes go on on a full disk while it has room. */
@@ -292,14 +296,17 @@ export class Health {
     if (this.#compactionRoom) this.#tryLater()
   }
 
-  #note(error: WiscError): void {
-    if (this.#disk.note(error)) {
+  /** @returns true if it says that the disk is full, and that was not known before */
+  #note(error: WiscError): boolean {
+    const isFirst = this.#disk.note(error)
+    if (isFirst) {
       // There is the room of the ballast.
       clearTimeout(this.#timer)
       this.#timer = undefined
       this.#unaskedMs = 0
     }
     if (mayPass(error)) this.#tryLater()
+    return isFirst
   }
 
   #tryLater(): void {

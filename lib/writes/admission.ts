@@ -52,8 +52,8 @@ export interface AdmittingHealth {
   refusal(): Refusal | undefined
   /** A full disk is about to have room for deletes. */
   readonly roomToCome: Promise<void> | undefined
-  /** A group could not be written. */
-  writeFailed(error: WiscError): void
+  /** A group could not be written. @returns true if only this says that the disk is full: deletes may go on */
+  writeFailed(error: WiscError): boolean
 }
 
 /** What makes level 0 shorter. */

@@ -31,7 +31,7 @@ import { entryKind } from '../state/memtables.ts'
 import type { ReadableSequences } from '../state/readable-sequences.ts'
 import { KIND } from '../tree/entry.ts'
 import { ARENA_BYTES_MAX } from '../tree/memtable/arena.ts'
-import type { Admission, Verdict } from './admission.ts'
+import type { Admission, AdmittingHealth, Verdict } from './admission.ts'
 import {
   arenaBytes,
   type Batch,
@@ -62,7 +62,7 @@ export interface CommitParts {
   readonly turn: EventLoopTurn
   readonly admission: Admission
   readonly flushes: { wake(): void }
-  readonly health: { writeFailed(error: WiscError): void }
+  readonly health: Pick<AdmittingHealth, 'writeFailed'>
 }
 
 export class CommitQueue {
@@ -362,10 +362,11 @@ export class CommitQueue {
     return offset + length
   }
 
+  /** A disk that is only now found to be full fails no batch: each is judged anew, and deletes go on. */
   #failGroup(count: number, error: WiscError): boolean {
     this.#parts.admission.written()
-    for (const batch of this.#queue.leave(count)) batch.reject(error)
-    this.#parts.health.writeFailed(error)
+    const isJudgedAnew = this.#parts.health.writeFailed(error)
+    if (!isJudgedAnew) for (const batch of this.#queue.leave(count)) batch.reject(error)
     return true
   }
 

@@ -182,13 +182,15 @@ export class LogSyncer {
   async #sealLoop(): Promise<void> {
     for (let segment = this.#synced[0]; segment !== undefined; segment = this.#synced[0]) {
       const { number, length, lastSequence } = segment
+      const { edits, health } = this.#start
+      const seal = { number, length, lastSequence }
       try {
-        await this.#start.edits.sealSegment({ number, length, lastSequence }, this.#durable)
+        await health.disk.withBallast(() => edits.sealSegment(seal, this.#durable))
       } catch (cause) {
         const error = this.note(cause)
         if (this.#failure) return
         this.#sealFailure = error
-        this.#start.health.logTroubled(error)
+        health.logTroubled(error)
         this.#changed.tell()
         return
       }

@@ -285,7 +285,8 @@ export class Log {
   async #dropUnended(): Promise<void> {
     const segment = this.#unended
     if (segment === undefined) return
-    await this.#start.edits.dropSegment(segment.number)
+    const { edits, health } = this.#start
+    await health.disk.withBallast(() => edits.dropSegment(segment.number))
     this.#start.readers.release(segment.number)
     this.#unended = undefined
   }

@@ -52,7 +52,8 @@ export class SegmentPreparer {
   soon(): void {
     if (this.#preparing || this.#spare || this.#closed) return
     this.#failure = undefined
-    this.#preparing = this.#prepare()
+    this.#preparing = this.#start.health.disk
+      .withBallast(() => this.#prepare())
       .catch((error: unknown) => {
         this.#failure = this.#syncer.note(error)
       })

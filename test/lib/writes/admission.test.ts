@@ -19,7 +19,7 @@ class Store {
       return puts && { error: puts, sparesDeletes: deletes === undefined }
     },
     roomToCome: undefined as Promise<void> | undefined,
-    writeFailed: (error: WiscError) => void this.failed.push(error),
+    writeFailed: (error: WiscError) => this.failed.push(error) === 0,
   }
   readonly compactions = { level0Runs: 0, areStopped: false, ended: new Signal(), wake: () => {} }
   readonly flushes = { ended: new Signal() }

@@ -65,6 +65,7 @@ export class LogFixture {
       health: {
         end: (error) => this.failures.push(error),
         logTroubled: (error) => this.troubles.push(error),
+        disk: { withBallast: (work) => work() },
       },
       readers: {
         adopt: () => {},
