@@ -9,11 +9,12 @@ import type { Snapshot } from '#dist/lib/contract/types.js'
 import type { JobRunner } from '#dist/lib/jobs/runner.js'
 import { openStore } from '#dist/lib/store/open-store.js'
 import type { Store } from '#dist/lib/store/store.js'
+import type { DiskImage } from '../files/disk-model.ts'
 import type { FaultFileSystem } from '../files/fault-file-system.ts'
 import { seededRandom } from '../random.ts'
 import { settled } from '../store/settled.ts'
 import { type CrashStateOptions, crashStatesNow } from './crash-states.ts'
-import { holdAgainst, Oracle, type OracleWrite, requirePosition } from './oracle.ts'
+import { holdAgainst, type Knowledge, Oracle, type OracleWrite, requirePosition } from './oracle.ts'
 import { DIRECTORY, observe, recoverImage } from './recover-image.ts'
 
 export interface SessionOptions {
@@ -34,6 +35,12 @@ export interface Collected {
   again: number
 }
 
+interface Doubt {
+  readonly rule: string
+  readonly knowledge: Knowledge
+  readonly images: readonly DiskImage[]
+}
+
 export class Session {
   fileSystem: FaultFileSystem
   readonly oracle: Oracle = new Oracle()
@@ -43,12 +50,40 @@ export class Session {
   readonly #options: SessionOptions
   #store: Store | undefined
   #opens = 0
+  /** Changes that may be wrong: the disk as a power cut may have left it then. */
+  readonly #doubts: Doubt[] = []
   /** Open snapshots, and how many batches each one sees. */
   #snapshots: { readonly snapshot: Snapshot; readonly position: number }[] = []
 
   private constructor(fileSystem: FaultFileSystem, options: SessionOptions) {
     this.fileSystem = fileSystem
     this.#options = options
+    this.#watchDoubts()
+  }
+
+  /** In a tolerant session, where manifests begin at any time beside jobs, states tell whether that loses anything. */
+  #watchDoubts(): void {
+    if (!this.#options.tolerant) return
+    const { fileSystem, oracle } = this
+    const subsets = { seed: this.#options.seed, subsets: 1, tornOfNew: 0, tornOfOld: 0 }
+    fileSystem.onDoubt = (rule) => {
+      const images = [...crashStatesNow(fileSystem.model, subsets)].map((state) => state.image())
+      this.#doubts.push({ rule, knowledge: oracle.knowledge(), images })
+    }
+  }
+
+  async #settleDoubts(): Promise<void> {
+    const { options, seed } = this.#options
+    for (const { rule, knowledge, images } of this.#doubts.splice(0)) {
+      for (const image of images) {
+        try {
+          const { positions } = await recoverImage(image, this.oracle, options, seed, true)
+          holdAgainst(positions, knowledge, false)
+        } catch (error) {
+          throw new Error(`${rule}: ${(error as Error).message}`, { cause: error })
+        }
+      }
+    }
   }
 
   static async open(fileSystem: FaultFileSystem, options: SessionOptions): Promise<Session> {
@@ -98,8 +133,10 @@ export class Session {
   async #attempt(step: () => Promise<void>): Promise<boolean> {
     try {
       await step()
+      await this.#settleDoubts()
       return true
     } catch (error) {
+      if (this.#doubts.length > 0) await this.#settleDoubts()
       if (!this.#options.tolerant || !(error instanceof WiscError)) throw error
       if (error.code === 'WISC_INTERNAL') throw error
       this.errors.push(error)
@@ -220,6 +257,7 @@ export class Session {
     const killed = this.fileSystem
     this.#snapshots = []
     this.fileSystem = killed.kill({ seed: this.#options.seed })
+    this.#watchDoubts()
     this.#options.onKill?.(this.fileSystem, killed)
     this.#store = undefined
     await this.#openAgain()

@@ -41,6 +41,7 @@ import {
   identityOf,
   isHarmless,
   loadDisk,
+  punchFaults,
   statOf,
   usedBytes,
   type VisibleFile,
@@ -61,6 +62,8 @@ export class FaultFileSystem implements FileSystem {
   readonly violations: string[] = []
   faults: ((call: Call) => Fault | undefined) | undefined
   onCall: ((call: Call) => void) | undefined
+  /** Takes what is wrong only if something is lost by it, right behind the change: the states of the disk tell. */
+  onDoubt: ((rule: string) => void) | undefined
   /** Holds an asynchronous read back: it finds what is there when the promise has resolved. */
   holdRead: ((path: string) => Promise<void>) | undefined
   calls = 0
@@ -236,7 +239,7 @@ export class FaultFileSystem implements FileSystem {
     if (mode !== 'punch') throw new IoError('punch', path, 'EBADF')
     const fault = this.#enter('punch', path, length)
     if (this.#killed) throw new IoError('punch', path, 'EIO')
-    this.#checkPunch(path, file, position, length)
+    for (const rule of punchFaults(this.#disk, path, position, length)) this.#violate(rule)
     if (!this.#hasHoles && !fault) return false
     const wanted = fault ? Math.min(length, fault.partialBytes ?? 0) : length
     const reached = this.#hasHoles ? wanted - (wanted % BLOCK_BYTES) : 0
@@ -244,30 +247,21 @@ export class FaultFileSystem implements FileSystem {
       file.content.punch(position, reached)
       this.#record({ kind: 'punch', node: file.node, position, length: reached })
     }
+    this.#ifRenamePending(path, 'punch')
     if (fault) throw new IoError('punch', path, fault.errno)
     return true
   }
 
-  #checkPunch(path: string, file: VisibleFile, position: number, length: number): void {
-    const end = position + length
-    if (position % BLOCK_BYTES > 0 || length <= 0 || length % BLOCK_BYTES > 0) {
-      this.#violate(`punch of parts of blocks path=${path} position=${position} length=${length}`)
-    }
-    if (end > file.content.size) this.#violate(`punch past the end path=${path} end=${end}`)
-    if (file.links !== 1) this.#violate(`punch of a file with several names path=${path}`)
-    if (this.#renamePending(path)) this.#violate(`punch before a rename is durable path=${path}`)
-    for (const change of this.#disk.model.file(file.node).pending) {
-      if (change.kind !== 'write' || change.position >= end) continue
-      if (change.position + change.bytes.length <= position) continue
-      this.#violate(`punch of bytes that are not durable path=${path} position=${position}`)
-      return
-    }
-  }
-
-  /** Whether a rename in the directory of a file may still be lost, so that the file may still be in use. */
-  #renamePending(path: string): boolean {
+  /**
+   * A file was unlinked or punched while a rename in its directory may still be lost, and with it what made the change
+   * right. A violation, unless somebody looks into it.
+   */
+  #ifRenamePending(path: string, what: string): void {
     const { directory } = this.#parent(path, 'rename')
-    return (this.#renamesPending.get(directory) ?? 0) > 0 && !isBallast(path)
+    if ((this.#renamesPending.get(directory) ?? 0) === 0 || isBallast(path)) return
+    const rule = `${what} before a rename is durable path=${path}`
+    if (this.onDoubt) this.onDoubt(rule)
+    else this.#violate(rule)
   }
 
   #beginSync(path: string, { node }: VisibleFile): () => void {
@@ -349,9 +343,9 @@ export class FaultFileSystem implements FileSystem {
     if (!file) throw new IoError('unlink', path, 'ENOENT')
     const { node: directory, name } = this.#parent(path, 'unlink')
     if (file.openCount > 0) this.#violate(`unlink of an open file path=${path}`)
-    if (this.#renamePending(path)) this.#violate(`unlink before a rename is durable path=${path}`)
     this.#disk.files.delete(path)
     this.#record({ kind: 'unlink', directory, name, node: file.node })
+    this.#ifRenamePending(path, 'unlink')
   }
 
   holdDirectory: FileSystem['holdDirectory'] = (path) => this.#held.hold(path)

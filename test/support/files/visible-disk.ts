@@ -102,6 +102,27 @@ export function isHarmless(disk: Disk, kind: CallKind, path: string): boolean {
   return durable.size === 0 || pending.some((change) => change.kind === 'write')
 }
 
+/** What is wrong with a hole that is about to be made: it must be whole blocks of durable bytes, of one name. */
+export function* punchFaults(
+  disk: Disk,
+  path: string,
+  position: number,
+  length: number,
+): Generator<string> {
+  const { node, content, links } = disk.files.get(path)!
+  const end = position + length
+  if (position % BLOCK_BYTES > 0 || length <= 0 || length % BLOCK_BYTES > 0)
+    yield `punch of parts of blocks path=${path} position=${position} length=${length}`
+  if (end > content.size) yield `punch past the end path=${path} end=${end}`
+  if (links !== 1) yield `punch of a file with several names path=${path}`
+  for (const change of disk.model.file(node).pending) {
+    if (change.kind !== 'write' || change.position >= end) continue
+    if (change.position + change.bytes.length <= position) continue
+    yield `punch of bytes that are not durable path=${path} position=${position}`
+    return
+  }
+}
+
 export function joined(sources: readonly Uint8Array[]): Uint8Array {
   let length = 0
   for (const source of sources) length += source.length
