@@ -46,6 +46,7 @@ export interface Coefficients {
   readonly flushed: number
   readonly mergedPerLevel: number
   readonly hotGetUs: number
+  readonly fileOpenUs: number
   readonly tableOpenUs: number
   readonly openMs: Share
   readonly firstLookMs: Share
@@ -69,7 +70,9 @@ export function coefficientsOf({ steps, files }: GrowResults): Coefficients {
     tableFill: tableBytes / tables / DEFAULTS.tableBytes,
     spaceAmplification: overwrite.files.diskBytes / liveBytes,
     ...mergesOf(steps),
-    hotGetUs: hotGetUs(last),
+    // The cheapest step: everything is in memory there.
+    hotGetUs: Math.min(...steps.map((step) => cost(step, 'getSync, hot'))),
+    fileOpenUs: fileOpenUs(steps),
     tableOpenUs: tableOpenUs(steps),
     openMs: shareOf(files, (report) => report.openCpuMs),
     firstLookMs: shareOf(files, (report) => report.firstStatsCpuMs),
@@ -79,8 +82,8 @@ export function coefficientsOf({ steps, files }: GrowResults): Coefficients {
   }
 }
 
-function hotGetUs({ read }: GrowStep): number {
-  return read.costs['getSync, hot']!.cpuUs
+function cost({ read }: GrowStep, name: string): number {
+  return read.costs[name]!.cpuUs
 }
 
 /** Table bytes written for each put, in lengths of an entry. */
@@ -101,23 +104,31 @@ function mergesOf(steps: readonly GrowStep[]): Pick<Coefficients, 'flushed' | 'm
   return { flushed: base, mergedPerLevel: slope }
 }
 
-/**
- * With room for eight tables, one in (1 - 8 / tables) lookups opens its table. The mean over the steps that have twice
- * as many tables.
- */
-function tableOpenUs(steps: readonly GrowStep[]): number {
-  const found = steps.flatMap((step) => {
-    const { tables } = step.fewTables.files
-    if (tables < 2 * FEW_TABLES) return []
-    const more = step.fewTables.costs['getSync, hot, few tables']!.cpuUs - hotGetUs(step)
-    return [more / (1 - FEW_TABLES / tables)]
-  })
-  if (found.length === 0)
-    throw new Error('no step has tables enough to tell what opening one costs')
+/** Tables, and files of the value log, that the phase `few-tables` may have open. */
+const FEW = 8
+
+/** What a get costs more with few open files, for each share of the gets that has to open one. */
+function more(step: GrowStep): number {
+  return step.fewTables.costs['getSync, hot, few tables']!.cpuUs - cost(step, 'getSync, hot')
+}
+
+/** Where all tables are open, and few of the files: the mean of the steps. */
+function fileOpenUs(steps: readonly GrowStep[]): number {
+  const found = steps
+    .filter(({ read }) => read.files.tables <= FEW && read.files.valueLogFiles >= 2 * FEW)
+    .map((step) => more(step) / (1 - FEW / step.read.files.valueLogFiles))
+  if (found.length === 0) throw new Error('no step tells what opening a file of the log costs')
   return found.reduce((sum, us) => sum + us, 0) / found.length
 }
 
-const FEW_TABLES = 8
+/** Of the first step that has tables enough: a larger one may not fit into memory. */
+function tableOpenUs(steps: readonly GrowStep[]): number {
+  const step = steps.find(({ read }) => read.files.tables >= 2 * FEW)
+  if (step === undefined) throw new Error('no step tells what opening a table costs')
+  const { tables, valueLogFiles } = step.read.files
+  const ofFiles = fileOpenUs(steps) * (1 - FEW / valueLogFiles)
+  return Math.max(0, more(step) - ofFiles) / (1 - FEW / tables)
+}
 
 function shareOf(files: readonly FilesReport[], of: (report: FilesReport) => number): Share {
   const logs = files.filter(({ kind }) => kind === 'log')
@@ -165,6 +176,8 @@ export interface Prediction {
   readonly files: number
   readonly openTables: number
   readonly tablesOpenedPerGet: number
+  /** Of the value log. */
+  readonly filesOpenedPerGet: number
   readonly getUs: number
   readonly filterBytes: number
   readonly memoryBytes: number
@@ -185,6 +198,7 @@ export function predict(
   const files = Math.ceil(
     (liveBytes * measured.spaceAmplification) / (options.segmentBytes * measured.segmentFill),
   )
+  const filesOpenedPerGet = Math.max(0, 1 - (options.maxOpenFiles >> 1) / files)
   const openTables = Math.min(tables, options.maxOpenFiles >> 1)
   const tablesOpenedPerGet = opensPerGet(tables, levels, openTables)
   // What opening one takes grows with its filter and index, which are read and checked.
@@ -202,7 +216,11 @@ export function predict(
     files,
     openTables,
     tablesOpenedPerGet,
-    getUs: measured.hotGetUs + tablesOpenedPerGet * tableOpenUs,
+    filesOpenedPerGet,
+    getUs:
+      measured.hotGetUs +
+      tablesOpenedPerGet * tableOpenUs +
+      filesOpenedPerGet * measured.fileOpenUs,
     filterBytes,
     memoryBytes: of(measured.memoryBytes) + filterBytes,
     manifestBytes: of(measured.manifestBytes),

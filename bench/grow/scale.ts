@@ -1,5 +1,5 @@
 /**
- * Prints the tables of bench/SCALE.md from the JSON of a run of `grow`: `npm run bench:scale -- RESULTS.json`.
+ * Prints the tables of bench/SCALE.md from the JSON of runs of `grow`: `npm run bench:scale -- RESULTS.json ...`.
  */
 import fs from 'node:fs'
 import { renderTable } from '../harness/markdown.ts'
@@ -36,6 +36,7 @@ function renderCoefficients(measured: Coefficients): string {
     ['entries written to tables by a put', `${measured.flushed.toFixed(2)}`],
     ['... and for each level', measured.mergedPerLevel.toFixed(2)],
     ['getSync, everything in memory', `${measured.hotGetUs.toFixed(1)} us`],
+    ['opening a file of the value log', `${measured.fileOpenUs.toFixed(0)} us`],
     ['opening a table', `${measured.tableOpenUs.toFixed(0)} us`],
     ...[
       ['open', openMs, 1000, 'us'] as const,
@@ -106,6 +107,7 @@ function renderSizes(options: ScaleOptions, measured: Coefficients): string {
     line('tables', ({ tables }) => short(tables)),
     line('open tables', ({ openTables }) => short(openTables)),
     line('tables opened by a get', (p) => p.tablesOpenedPerGet.toFixed(2)),
+    line('files of the log opened by a get', (p) => p.filesOpenedPerGet.toFixed(2)),
     line('getSync of any key, processor, us', ({ getUs }) => short(getUs)),
     line('filters in memory, MiB', ({ filterBytes }) => short(filterBytes / MIB)),
     line('files and filters in memory, MiB', ({ memoryBytes }) => short(memoryBytes / MIB)),
@@ -139,22 +141,32 @@ function size(bytes: number): string {
 
 /** Two digits that count, or a whole number. */
 function short(value: number): string {
-  if (value >= 1e9) return `${(value / 1e9).toPrecision(2)} G`
-  if (value >= 1e6) return `${(value / 1e6).toPrecision(2)} M`
+  if (value >= 1e9) return `${short(value / 1e9)} G`
+  if (value >= 1e6) return `${short(value / 1e6)} M`
   return value >= 10 ? String(Math.round(value)) : String(Number(value.toPrecision(2)))
 }
 
-const file = process.argv[2]
-if (file === undefined) {
-  console.error('usage: npm run bench:scale -- RESULTS.json (what `--special grow` wrote)')
+/** The store that has grown farthest, and the most stores of many files, of all that were measured. */
+function most(runs: readonly GrowResults[]): GrowResults {
+  const last = ({ steps }: GrowResults): number => steps.at(-1)?.keys ?? 0
+  return {
+    steps: runs.reduce((best, run) => (last(run) > last(best) ? run : best)).steps,
+    files: runs.reduce((best, run) => (run.files.length > best.files.length ? run : best)).files,
+  }
+}
+
+const names = process.argv.slice(2)
+if (names.length === 0) {
+  console.error('usage: npm run bench:scale -- RESULTS.json ... (what `--special grow` wrote)')
   process.exitCode = 2
 } else {
-  const { grow, date, machine } = JSON.parse(fs.readFileSync(file, 'utf8'))
-  const measured = coefficientsOf(grow as GrowResults)
+  const reports = names.map((name) => JSON.parse(fs.readFileSync(name, 'utf8')))
+  const grow = most(reports.map((report): GrowResults => report.grow))
+  const measured = coefficientsOf(grow)
   const parts = [
-    `${date}, ${machine}`,
+    `${reports[0].date}, ${reports[0].machine}`,
     `### Coefficients\n\n${renderCoefficients(measured)}`,
-    `### Model / measured\n\n${renderMeasured(grow as GrowResults, measured)}`,
+    `### Model / measured\n\n${renderMeasured(grow, measured)}`,
     `### By default\n\n${renderSizes(DEFAULTS, measured)}`,
     `### segmentBytes 1 GiB, tree.tableBytes 64 MiB, maxOpenFiles 4096\n\n${renderSizes(LARGE, measured)}`,
     `### What breaks first\n\n${renderBreaking(measured)}`,

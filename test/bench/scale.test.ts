@@ -37,7 +37,7 @@ test('a level more for each power of the size ratio', () => {
 })
 
 describe('coefficients', () => {
-  const steps = [stepOf(1e5, 3), stepOf(1e6, 30), stepOf(1e7, 75)]
+  const steps = [stepOf(1e5, 3), stepOf(1e6, 5), stepOf(4e6, 30), stepOf(1e7, 75)]
   const files = [
     filesOf('log', 1000, 1, 110),
     filesOf('log', 5000, 1, 510),
@@ -51,14 +51,17 @@ describe('coefficients', () => {
     expect(measured.openMs.perFile).toBeCloseTo(0.1)
     expect(measured.openMs.perTable).toBeCloseTo(0.2)
     expect(measured.openMs.base).toBeCloseTo(10)
-    // 5 us more where 8 of 30, or of 75, are open.
-    expect(measured.tableOpenUs).toBeCloseTo((5 / (1 - 8 / 30) + 5 / (1 - 8 / 75)) / 2)
+    // 5 us more where 8 of some 49 files are open, 25 where it is 8 of 30 tables as well.
+    const files = stepOf(1e6, 5).read.files.valueLogFiles
+    expect(measured.fileOpenUs).toBeCloseTo(5 / (1 - 8 / files))
+    const others = measured.fileOpenUs * (1 - 8 / stepOf(4e6, 30).read.files.valueLogFiles)
+    expect(measured.tableOpenUs).toBeCloseTo((25 - others) / (1 - 8 / 30))
   })
 
   test('results without a store that has grown, or without many files, are refused', () => {
     expect(() => coefficientsOf({ steps: [], files })).toThrow('no grow')
     expect(() => coefficientsOf({ steps, files: [] })).toThrow('no grow')
-    expect(() => coefficientsOf({ steps: [stepOf(1e5, 3)], files })).toThrow('tables enough')
+    expect(() => coefficientsOf({ steps: [stepOf(1e5, 3)], files })).toThrow('no step tells')
   })
 
   test('give the measured store back', () => {
@@ -66,7 +69,8 @@ describe('coefficients', () => {
     expect(predicted.keys).toBe(1e7)
     expect(predicted.tables).toBe(75)
     expect(predicted.tablesOpenedPerGet).toBe(0)
-    expect(predicted.getUs).toBe(10)
+    expect(predicted.getUs).toBeCloseTo(10 + predicted.filesOpenedPerGet * measured.fileOpenUs)
+    expect(predicted.filesOpenedPerGet).toBeCloseTo(1 - 256 / predicted.files)
   })
 
   test('no more tables are open than may be, and the rest is opened for each get', () => {
@@ -108,14 +112,14 @@ function filesOf(
   }
 }
 
-/** Entries of 30 bytes, each written 3 times; 10 us for a get, 15 with few tables. */
+/** Entries of 30 bytes, each written 3 times; 10 us for a get, with few files 15, or 35 if there are many tables. */
 function stepOf(keys: number, tables: number): GrowStep {
   const cost = (cpuUs: number) => ({ operations: 1, wallUs: cpuUs, cpuUs })
   const phase: PhaseReport = {
     openMs: 1,
     openCpuMs: 1,
     memoryPeakBytes: 1,
-    costs: { 'getSync, hot': cost(10), 'getSync, hot, few tables': cost(15) },
+    costs: { 'getSync, hot': cost(10), 'getSync, hot, few tables': cost(tables < 16 ? 15 : 35) },
     written: 1,
     tableBytesWritten: 90 * keys,
     compactions: 1,
