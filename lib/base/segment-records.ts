@@ -15,3 +15,29 @@ export interface SegmentRecords extends Readonly<RecordSum> {
 export interface GrowingSegmentRecords extends RecordSum {
   readonly segment: SegmentNumber
 }
+
+/** A list of them in three arrays: a table may point to tens of thousands of segments. */
+export class SegmentRecordList implements Iterable<SegmentRecords> {
+  static readonly EMPTY: SegmentRecordList = new SegmentRecordList(0)
+
+  readonly segments: Float64Array
+  readonly records: Float64Array
+  readonly bytes: Float64Array
+
+  constructor(length: number) {
+    this.segments = new Float64Array(length)
+    this.records = new Float64Array(length)
+    this.bytes = new Float64Array(length)
+  }
+
+  get length(): number {
+    return this.segments.length
+  }
+
+  *[Symbol.iterator](): Generator<SegmentRecords, void> {
+    const { segments, records, bytes } = this
+    for (let i = 0; i < segments.length; i++) {
+      yield { segment: segments[i]!, records: records[i]!, bytes: bytes[i]! }
+    }
+  }
+}

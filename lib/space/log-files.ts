@@ -140,13 +140,14 @@ export class LogFiles {
 
   #followReferences(version: Version, budget: WorkBudget): boolean {
     if (budget.work <= 0) return false
-    for (const segment of this.#references.takeChanged()) {
+    for (;;) {
+      const segment = this.#references.takeChanged()
+      if (segment === undefined) return true
       budget.work -= SEGMENT_WORK
       const number = version.segments.get(segment)
       if (number !== undefined) this.#stale.add(number)
       if (budget.work <= 0) return false
     }
-    return true
   }
 
   #replace(

@@ -2,15 +2,17 @@
  * What the tables of a version refer to: derived from their own counters, never kept beside the truth (I9).
  *
  * The sums follow the version: what a new table refers to is added, what a table that has gone referred to is
- * taken off. Memory holds the references of each table, 24 bytes for each segment that it points to.
+ * taken off. Memory holds the references of each table, 24 bytes for each segment that it points to, and 33 or less of
+ * its sums.
  */
 
 import type { FileNumber, SegmentNumber, Sequence } from '../base/ids.ts'
 import { NumberMap } from '../base/number-map.ts'
-import type { RecordSum, SegmentRecords } from '../base/segment-records.ts'
+import { type RecordSum, SegmentRecordList } from '../base/segment-records.ts'
 import { tableWeight } from '../tree/entry-weight.ts'
 import type { TableReader } from '../tree/table/table-reader.ts'
 import { EMPTY_VERSION, type Version } from '../tree/version/version.ts'
+import { SegmentSums } from './segment-sums.ts'
 
 /** Sums over all tables of a version. */
 export interface TreeTotals {
@@ -30,7 +32,7 @@ export interface TreeTotals {
 
 interface KnownTable {
   readonly largestSequence: Sequence
-  readonly references: readonly SegmentRecords[]
+  readonly references: SegmentRecordList
   readonly totals: TreeTotals
 }
 
@@ -52,10 +54,8 @@ export class References {
   /** The version that the sums are for, and from which they are brought to the next. */
   #version: Version = EMPTY_VERSION
   readonly #tables: Map<FileNumber, KnownTable> = new Map()
-  readonly #use: Map<SegmentNumber, RecordSum> = new Map()
+  readonly #sums: SegmentSums = new SegmentSums()
   readonly #totals: TreeTotals = emptyTotals()
-  /** Segments to which other entries point than when they were last asked for. */
-  readonly #changed: Set<SegmentNumber> = new Set()
   /** Tables that calls have added which did not come to their end. */
   readonly #early: Set<FileNumber> = new Set()
   /** The table that is being added to the sums, or taken off; those before `from` are. */
@@ -72,21 +72,17 @@ export class References {
 
   /** Records of a logical segment that entries of tables point to; undefined if there are none. */
   of(segment: SegmentNumber): Readonly<RecordSum> | undefined {
-    return this.#use.get(segment)
+    return this.#sums.of(segment)
   }
 
-  /** Takes the segments to which other entries point than before. Whoever takes no more leaves the others. */
-  *takeChanged(): Generator<SegmentNumber, void> {
-    // One walk over the set: a walk that begins anew for each would pass all that were deleted.
-    for (const segment of this.#changed) {
-      this.#changed.delete(segment)
-      yield segment
-    }
+  /** Takes one of the segments to which other entries point than when it was last taken; undefined if there is none. */
+  takeChanged(): SegmentNumber | undefined {
+    return this.#sums.takeChanged()
   }
 
   /** What a table refers to; nothing if it has not been read yet. */
-  referencesOf(table: FileNumber): readonly SegmentRecords[] {
-    return this.#tables.get(table)?.references ?? []
+  referencesOf(table: FileNumber): SegmentRecordList {
+    return this.#tables.get(table)?.references ?? SegmentRecordList.EMPTY
   }
 
   /**
@@ -146,7 +142,7 @@ export class References {
   tablesPointingTo(segments: ReadonlySet<SegmentNumber>): ReadonlySet<FileNumber> {
     const found = new Set<FileNumber>()
     for (const [number, { references }] of this.#tables) {
-      if (references.some(({ segment }) => segments.has(segment))) found.add(number)
+      if (references.segments.some((segment) => segments.has(segment))) found.add(number)
     }
     return found
   }
@@ -179,22 +175,11 @@ export class References {
     }
     const most = Math.max(1, Math.ceil(budget.work / REFERENCE_WORK))
     const end = Math.min(references.length, from + most)
-    for (let i = from; i < end; i++) this.#count(references[i]!, sign)
+    const { segments, records, bytes } = references
+    for (let i = from; i < end; i++) this.#sums.add(segments[i]!, records[i]!, bytes[i]!, sign)
     budget.work -= (end - from) * REFERENCE_WORK
     this.#applying = end < references.length ? { table, sign, from: end } : undefined
     return this.#applying === undefined
-  }
-
-  #count({ segment, records, bytes }: SegmentRecords, sign: 1 | -1): void {
-    this.#changed.add(segment)
-    let use = this.#use.get(segment)
-    if (use === undefined) {
-      use = { records: 0, bytes: 0 }
-      this.#use.set(segment, use)
-    }
-    use.records += sign * records
-    use.bytes += sign * bytes
-    if (use.records === 0) this.#use.delete(segment)
   }
 }
 

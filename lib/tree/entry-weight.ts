@@ -6,7 +6,7 @@
  */
 
 import { RECORD_HEADER_BYTES } from '../base/record-size.ts'
-import type { SegmentRecords } from '../base/segment-records.ts'
+import type { SegmentRecordList } from '../base/segment-records.ts'
 import { type Entry, KIND, type TableFigures, type TableMeta } from './entry.ts'
 
 /** Lengths, tag and sequence. */
@@ -30,11 +30,11 @@ export interface TableWeight {
 export function tableWeight(
   meta: TableMeta,
   { keyBytes, valueBytes }: TableFigures,
-  references: readonly SegmentRecords[],
+  references: SegmentRecordList,
 ): TableWeight {
   const puts = meta.entries - meta.tombstones
   const keyLength = puts === 0 ? meta.smallestKey.length : keyBytes / puts
-  const pointers = references.reduce((sum, { records }) => sum + records, 0)
+  const pointers = references.records.reduce((sum, records) => sum + records, 0)
   const pointedValueBytes = meta.pointedBytes - pointers * (RECORD_HEADER_BYTES + keyLength)
   const inlineBytes = Math.max(0, valueBytes - Math.max(0, pointedValueBytes))
   return {

@@ -194,7 +194,7 @@ function addMeaning(reader: FieldReader, previous: Uint8Array, parts: TableParts
   const { properties, references } = parts
   if (kind === KIND.pointer) {
     const place = number('segmentIndex')
-    const segment = references?.[place]?.segment
+    const segment = references?.segments[place]
     reader.lead(segment === undefined ? 'segmentIndex' : 'segment', segment ?? place)
   }
   if (properties) reader.lead('sequence', properties.baseSequence + number('distance'))

@@ -17,7 +17,7 @@
  * from the version by the same edit as the tables: its relocation is claimed, so no rewrite counts on it.
  */
 import type { FileNumber, SegmentNumber } from '../../base/ids.ts'
-import type { SegmentRecords } from '../../base/segment-records.ts'
+import type { SegmentRecordList } from '../../base/segment-records.ts'
 import type { TableMeta } from '../entry.ts'
 import type { Level, Version } from '../version/version.ts'
 import type { RelocationFile } from '../version/version-edit.ts'
@@ -53,7 +53,7 @@ export interface FoldTarget extends Pick<RelocationFile, 'number' | 'salt' | 'le
 export interface PointedRecords {
   of(segment: SegmentNumber): { readonly records: number; readonly bytes: number } | undefined
   /** None if the table has not been read yet. */
-  referencesOf(table: FileNumber): readonly SegmentRecords[]
+  referencesOf(table: FileNumber): SegmentRecordList
   readonly totals: { readonly puts: number }
 }
 
@@ -93,7 +93,7 @@ export class Folds {
   targets(tables: readonly TableMeta[]): FoldTarget[] {
     const found = new Map<FileNumber, Set<SegmentNumber>>()
     for (const { number } of tables) {
-      for (const { segment } of this.#pointed.referencesOf(number)) {
+      for (const segment of this.#pointed.referencesOf(number).segments) {
         const relocation = this.#foldsInto(segment)
         if (relocation === undefined) continue
         const segments = found.get(relocation) ?? new Set()
@@ -150,7 +150,7 @@ export class Folds {
 
   #countFoldable({ number }: TableMeta): number {
     let count = 0
-    for (const { segment } of this.#pointed.referencesOf(number)) {
+    for (const segment of this.#pointed.referencesOf(number).segments) {
       if (this.#foldsInto(segment) !== undefined) count++
     }
     return count

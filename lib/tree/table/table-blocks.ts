@@ -9,7 +9,6 @@ import type { BlockCache, BlockOwner, CachedBlock } from '../../base/files/block
 import type { FileWindow } from '../../base/files/file-window.ts'
 import type { ReadableFile } from '../../base/files/lapsing-file.ts'
 import type { FileNumber, Sequence } from '../../base/ids.ts'
-import type { SegmentRecords } from '../../base/segment-records.ts'
 import { type EntryContext, hasGoodRestarts, UNKNOWN_TAG } from './block-format.ts'
 import { checkBlock, TRAILER_BYTES } from './table-format.ts'
 import { contentLength, type TableIndex } from './table-index.ts'
@@ -35,7 +34,7 @@ export class TableBlocks implements BlockOwner, EntryContext {
     seed: number,
     index: TableIndex,
     baseSequence: Sequence,
-    references: readonly SegmentRecords[],
+    segments: Float64Array,
   ) {
     this.id = id
     this.slots = new Array<CachedBlock | undefined>(index.blockCount).fill(undefined)
@@ -44,7 +43,7 @@ export class TableBlocks implements BlockOwner, EntryContext {
     this.#seed = seed
     this.index = index
     this.baseSequence = baseSequence
-    this.segments = Float64Array.from(references, (reference) => reference.segment)
+    this.segments = segments
   }
 
   /** Offset of a data block in the file. */

@@ -11,8 +11,8 @@
 import { CorruptionError } from '../../base/errors.ts'
 import { Fields } from '../../base/fields.ts'
 import { GrowingBytes } from '../../base/growing-bytes.ts'
-import { FILE_NUMBER_MAX, type SegmentNumber } from '../../base/ids.ts'
-import type { SegmentRecords } from '../../base/segment-records.ts'
+import { FILE_NUMBER_MAX } from '../../base/ids.ts'
+import { SegmentRecordList, type SegmentRecords } from '../../base/segment-records.ts'
 import { VarintReader } from '../../base/varint.ts'
 
 /** The fewest bytes of a reference. */
@@ -35,7 +35,7 @@ export function decodeReferences(
   content: Uint8Array,
   name: string,
   offset: number,
-): readonly SegmentRecords[] {
+): SegmentRecordList {
   const reader = new VarintReader(content)
   const count = reader.next()
   if (reader.failed || count > content.length / REFERENCE_BYTES_MIN) {
@@ -45,17 +45,24 @@ export function decodeReferences(
       `table names an impossible count of segments, count=${count}`,
     )
   }
-  const references: SegmentRecords[] = []
-  const seen = new Set<SegmentNumber>()
+  const references = new SegmentRecordList(count)
+  const { segments, records, bytes } = references
   for (let i = 0; i < count; i++) {
-    const at = reader.at
-    const reference = { segment: reader.next(), records: reader.next(), bytes: reader.next() }
-    if (reader.failed || reference.segment > FILE_NUMBER_MAX || seen.has(reference.segment)) {
-      throw new CorruptionError(name, offset + at, 'reference to a segment is malformed')
-    }
-    seen.add(reference.segment)
-    references.push(reference)
+    segments[i] = reader.next()
+    records[i] = reader.next()
+    bytes[i] = reader.next()
+    if (reader.failed || segments[i]! > FILE_NUMBER_MAX) throw malformed(name, offset + reader.at)
   }
+  if (hasTwice(segments)) throw malformed(name, offset)
   Fields.read(content, reader.at, KNOWN_TAGS, 'the references', name, offset)
   return references
+}
+
+function malformed(name: string, offset: number): CorruptionError {
+  return new CorruptionError(name, offset, 'reference to a segment is malformed')
+}
+
+function hasTwice(segments: Float64Array): boolean {
+  const sorted = Uint32Array.from(segments).sort()
+  return sorted.some((segment, i) => i > 0 && segment === sorted[i - 1])
 }

@@ -24,7 +24,7 @@ export function verifyEntries(
   blocks: TableBlocks,
   filter: Uint8Array | undefined,
   properties: TableProperties,
-  references: readonly SegmentRecords[],
+  references: Iterable<SegmentRecords>,
 ): void {
   const { index } = blocks
   const window = new FileWindow(blocks.file, blocks.offset(index.blockCount))
@@ -84,7 +84,7 @@ class Tally {
   }
 
   /** Holds the sums against what the table says of itself. */
-  compare(properties: TableProperties, references: readonly SegmentRecords[]): void {
+  compare(properties: TableProperties, references: Iterable<SegmentRecords>): void {
     const counted = {
       number: properties.number,
       bytes: properties.bytes,

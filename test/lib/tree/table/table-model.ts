@@ -240,7 +240,7 @@ export function readEverything(
     }
     expect(walk(reader.cursor(cache), false), hint).toEqual(expected)
     expect(walk(reader.cursor(), true), hint).toEqual(expected.toReversed())
-    expect(reader.references, hint).toEqual(table.built.references)
+    expect([...reader.references], hint).toEqual(table.built.references)
     return undefined
   } catch (error) {
     if (error instanceof WiscError && error.code !== 'WISC_INTERNAL') return error

@@ -172,7 +172,7 @@ describe('against the model', () => {
       expect(references, hint).toEqual(sumReferences(model))
       expect(figures, hint).toEqual(sumFigures(model, stored))
       const reader = openTable(table)
-      expect(reader.references, hint).toEqual(references)
+      expect([...reader.references], hint).toEqual(references)
       expect(reader.properties, hint).toMatchObject({ ...figures, pointedBytes: meta.pointedBytes })
       reader.verify()
     }
@@ -301,7 +301,7 @@ describe('the reader', () => {
     const { fileSystem, built } = buildTable(model, tableOptions(4096))
     const file = fileSystem.open('/db/000034.sst', 'read')
     const reader = openTable({ fileSystem, built })
-    expect(reader.references).toEqual(built.references)
+    expect([...reader.references]).toEqual(built.references)
     expect(file.reads).toBe(2)
     expect(reader.pinnedBytes).toBe(0)
     const cache = new BlockCache(2 ** 24)

@@ -1,0 +1,95 @@
+/**
+ * Sums of records by segment, and which of them have changed: in flat arrays that a hash of the segment's number leads
+ * into, since one table may point to tens of thousands of segments, and each of these is looked up when it comes or goes.
+ */
+import type { SegmentNumber } from '../base/ids.ts'
+import type { RecordSum } from '../base/segment-records.ts'
+
+/** A power of two. */
+const FIRST_PLACES = 64
+
+export class SegmentSums {
+  /** By hash, at most half of them in use: a place in the other arrays, plus one. */
+  #places: Int32Array = new Int32Array(2 * FIRST_PLACES)
+  #segments: Float64Array = new Float64Array(FIRST_PLACES)
+  #records: Float64Array = new Float64Array(FIRST_PLACES)
+  #bytes: Float64Array = new Float64Array(FIRST_PLACES)
+  #isChanged: Uint8Array = new Uint8Array(FIRST_PLACES)
+  #count = 0
+  /** Those for which `#isChanged` is set. */
+  #changed: SegmentNumber[] = []
+
+  /** @param sign -1 takes them off */
+  add(segment: SegmentNumber, records: number, bytes: number, sign: 1 | -1): void {
+    const at = this.#find(segment)
+    this.#records[at]! += sign * records
+    this.#bytes[at]! += sign * bytes
+    if (this.#isChanged[at] !== 0) return
+    this.#isChanged[at] = 1
+    this.#changed.push(segment)
+  }
+
+  /** Undefined: no records. */
+  of(segment: SegmentNumber): RecordSum | undefined {
+    const at = this.#places[this.#hashed(segment)]! - 1
+    if (at < 0 || this.#records[at] === 0) return undefined
+    return { records: this.#records[at]!, bytes: this.#bytes[at]! }
+  }
+
+  /** Takes one of the segments whose sums have changed since they were taken; undefined if there are no more. */
+  takeChanged(): SegmentNumber | undefined {
+    const segment = this.#changed.pop()
+    if (segment !== undefined) this.#isChanged[this.#find(segment)] = 0
+    return segment
+  }
+
+  /** The place of a segment, which it is given if it has none. */
+  #find(segment: SegmentNumber): number {
+    let hashed = this.#hashed(segment)
+    const at = this.#places[hashed]! - 1
+    if (at >= 0) return at
+    if (this.#count === this.#segments.length) {
+      this.#rebuild()
+      hashed = this.#hashed(segment)
+    }
+    this.#segments[this.#count] = segment
+    this.#places[hashed] = ++this.#count
+    return this.#count - 1
+  }
+
+  /** Index in `#places` of a segment, or of the free one where it belongs. */
+  #hashed(segment: SegmentNumber): number {
+    const places = this.#places
+    const mask = places.length - 1
+    let at = (Math.imul(segment, 0x9e3779b1) >>> 7) & mask
+    for (;;) {
+      const place = places[at]!
+      if (place === 0 || this.#segments[place - 1] === segment) return at
+      at = (at + 1) & mask
+    }
+  }
+
+  /** In arrays of which half is free, without those that have no records any more. */
+  #rebuild(): void {
+    const kept: number[] = []
+    for (let at = 0; at < this.#count; at++) {
+      if (this.#records[at] !== 0 || this.#isChanged[at] !== 0) kept.push(at)
+    }
+    let places = FIRST_PLACES
+    while (places < 2 * kept.length) places *= 2
+    const [segments, records, bytes] = [this.#segments, this.#records, this.#bytes]
+    const isChanged = this.#isChanged
+    this.#places = new Int32Array(2 * places)
+    this.#segments = new Float64Array(places)
+    this.#records = new Float64Array(places)
+    this.#bytes = new Float64Array(places)
+    this.#isChanged = new Uint8Array(places)
+    this.#count = 0
+    for (const from of kept) {
+      const at = this.#find(segments[from]!)
+      this.#records[at] = records[from]!
+      this.#bytes[at] = bytes[from]!
+      this.#isChanged[at] = isChanged[from]!
+    }
+  }
+}
