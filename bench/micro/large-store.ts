@@ -5,19 +5,25 @@
  *
  * The looks are over a version that was made here, with 100,000 logical segments, most of them in relocations, and real
  * tables that point to all of them. The store is written through the public face, with segments of 4 KiB, and closed.
- * Times are of CPU unless they say otherwise.
+ * Then puts go on in it, with and without looks at all its files. Times are of CPU unless they say otherwise.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { BlockCache } from '../../lib/base/files/block-cache.ts'
 import { joinPath, tableName } from '../../lib/base/files/file-names.ts'
 import { FileNumbers } from '../../lib/base/files/file-numbers.ts'
 import { nodeFileSystem } from '../../lib/base/platform/node-file-system.ts'
+import { SegmentRecordList } from '../../lib/base/segment-records.ts'
 import { decide, type LookState } from '../../lib/collector/plan/decide.ts'
 import { planningRules } from '../../lib/collector/plan/planning-rules.ts'
-import { open, type Store } from '../../lib/index.ts'
+import type { Engine } from '../../lib/engine/engine.ts'
+import { open } from '../../lib/index.ts'
 import { SpaceAccount } from '../../lib/space/space.ts'
 import { TableCache } from '../../lib/state/tables.ts'
+import { openStore } from '../../lib/store/open-store.ts'
+import { Store } from '../../lib/store/store.ts'
+import { Folds } from '../../lib/tree/compaction/fold.ts'
 import { Entry, KIND, type TableMeta } from '../../lib/tree/entry.ts'
 import { TableBuilder } from '../../lib/tree/table/table-builder.ts'
 import { EMPTY_VERSION, nextOrdinal, type Version } from '../../lib/tree/version/version.ts'
@@ -34,6 +40,10 @@ const RECORD_BYTES = 64 * 1024
 const TABLES = 32
 const ENTRIES = 20_000
 const ROUNDS = 5
+/** For the choice of one to fold: so many tables, with so many references each. */
+const FOLD_TABLES = 20_000
+const FOLD_REFERENCES = 200
+const PUTS = 20_000
 const DATABASE_ID = new Uint8Array(16).fill(7)
 
 const directory = mkdtempSync(joinPath(tmpdir(), 'wisc-bench-large-store-'))
@@ -220,6 +230,38 @@ function measureLooks(): void {
   const began = cpuMs()
   for (let i = 0; i < 100; i++) account.measure()
   console.log(`the figures of stats(): ${((cpuMs() - began) / 100).toFixed(3)} ms`)
+  measureFolds(version)
+}
+
+/** What it costs to find the table that names most old segments, where all of them do. */
+function measureFolds(version: Version): void {
+  const metas = Array.from({ length: FOLD_TABLES }, (_, i): TableMeta => {
+    const key = Buffer.alloc(4)
+    key.writeUInt32BE(i)
+    const counts = { bytes: 1, entries: 1, tombstones: 0, pointedBytes: 1 }
+    const sequences = { smallestSequence: 1, largestSequence: 1 }
+    return { number: SEGMENTS + i, ...counts, ...sequences, smallestKey: key, largestKey: key }
+  })
+  const references = metas.map((_, i) => {
+    const list = new SegmentRecordList(FOLD_REFERENCES)
+    for (let at = 0; at < FOLD_REFERENCES; at++) {
+      list.segments[at] = 1 + ((i * 611_953 + at * 7919) % SEGMENTS)
+    }
+    return list
+  })
+  const pointed = {
+    of: () => ({ records: 1, bytes: 1 }),
+    referencesOf: (number: number) => references[number - SEGMENTS]!,
+    totals: { puts: SEGMENTS },
+  }
+  const levels = [{ runs: [{ id: 1, tables: metas }] }]
+  const costs = Array.from({ length: ROUNDS }, () => {
+    const began = cpuMs()
+    new Folds(version, pointed, () => true).worstTable(levels, 0)
+    return cpuMs() - began
+  })
+  const ms = Math.min(...costs).toFixed(2)
+  console.log(`the table to fold, of ${FOLD_TABLES} with ${FOLD_REFERENCES} references: ${ms} ms`)
 }
 
 async function fill(path: string): Promise<void> {
@@ -231,6 +273,36 @@ async function fill(path: string): Promise<void> {
 
 function openSmall(path: string, collects: boolean): Promise<Store> {
   return open(path, { segmentBytes: 4096, valueThreshold: 100, collector: { enabled: collects } })
+}
+
+/** Milliseconds from the call of a put to its end: the worst one, and the one that a thousandth are above. */
+async function measurePuts(store: Store, looks: boolean): Promise<[number, number]> {
+  const { collector } = Store.engineOf(store) as Engine
+  const value = Buffer.alloc(50, 7)
+  const times: number[] = []
+  for (let i = 0; i < PUTS; i++) {
+    if (looks) collector.wake()
+    const began = performance.now()
+    await store.put(String(i % 100), value)
+    times.push(performance.now() - began)
+    // Each in a turn of its own, as looks take theirs.
+    await nextTurn()
+  }
+  times.sort((left, right) => left - right)
+  return [times.at(-1)!, times[Math.floor(PUTS * 0.999)]!]
+}
+
+/** Looks at all files, as after a collection; each put may come between two turns of one. */
+async function measureWrites(path: string): Promise<void> {
+  const store = await openStore(path, { valueThreshold: 100 })
+  for (const looks of [false, true]) {
+    const rounds: [number, number][] = []
+    for (let round = 0; round < ROUNDS; round++) rounds.push(await measurePuts(store, looks))
+    const best = (at: 0 | 1): string => Math.min(...rounds.map((each) => each[at])).toFixed(2)
+    const what = looks ? 'while looks go on' : 'without looks'
+    console.log(`a put ${what}: longest ${best(0)} ms, p99.9 ${best(1)} ms (wall)`)
+  }
+  await store.close()
 }
 
 function timed<T>(what: string, work: () => T): T {
@@ -258,6 +330,7 @@ async function measureStore(): Promise<void> {
     console.log(`  files of the value log: ${files.length}`)
     await store.close()
   }
+  await measureWrites(path)
 }
 
 try {

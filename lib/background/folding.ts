@@ -25,6 +25,8 @@ export class Folding {
   readonly #parts: TreeWorkParts
   /** Relocations that a compaction could not read: nothing is folded into them. */
   readonly #unreadable: Set<FileNumber> = new Set()
+  /** Where the search for a table to be written anew goes on. */
+  #looked = 0
 
   constructor(parts: TreeWorkParts) {
     this.#parts = parts
@@ -34,9 +36,10 @@ export class Folding {
   due(shape: TreeShapeOptions): CompactionPlan | undefined {
     const folds = this.#folds()
     if (!folds?.isOver) return undefined
-    const { levels } = this.#parts.versions.current
-    const place = folds.worstTable(levels)
-    return place && planInPlace(levels, shape, place)
+    const { levels, tables } = this.#parts.versions.current
+    const { worst, looked } = folds.worstTable(levels, this.#looked)
+    this.#looked = (this.#looked + looked) % Math.max(1, tables.size)
+    return worst && planInPlace(levels, shape, worst)
   }
 
   /** What a compaction of these tables, which begins in this turn, folds. To be ended. */

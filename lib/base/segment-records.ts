@@ -34,6 +34,12 @@ export class SegmentRecordList implements Iterable<SegmentRecords> {
     return this.segments.length
   }
 
+  countRecords(): number {
+    let sum = 0
+    for (let i = 0; i < this.records.length; i++) sum += this.records[i]!
+    return sum
+  }
+
   *[Symbol.iterator](): Generator<SegmentRecords, void> {
     const { segments, records, bytes } = this
     for (let i = 0; i < segments.length; i++) {

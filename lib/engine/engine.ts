@@ -162,10 +162,27 @@ export class Engine implements ReadingEngine {
     }
   }
 
-  /** Opens the log behind its end, replays what is in no table, then lets background work begin. */
+  /** Opens the log behind its end, replays what is in no table, gathers figures, then lets background work begin. */
   async #begin(recovered: RecoveredLog): Promise<void> {
-    const { options, log, memtables, flushes, health } = this
-    await log.begin()
+    const { options, log, flushes, health } = this
+    const begun = log.begin()
+    // In turns while the disk is waited for.
+    const gathered = this.space.gather()
+    try {
+      await begun
+      await this.#replay(recovered)
+    } finally {
+      await gathered
+    }
+    flushes.wake()
+    this.compactions.wake()
+    this.collector.start()
+    this.#syncTimer = syncAtIntervals(log, options.syncIntervalMs, health)
+    void health.disk.growBallast()
+  }
+
+  async #replay(recovered: RecoveredLog): Promise<void> {
+    const { options, memtables, flushes } = this
     const replay = replayLog(this.context, this.versions.current, recovered.end, {
       memtables,
       valueThreshold: options.valueThreshold,
@@ -177,11 +194,6 @@ export class Engine implements ReadingEngine {
     } finally {
       replay.return(undefined)
     }
-    flushes.wake()
-    this.compactions.wake()
-    this.collector.start()
-    this.#syncTimer = syncAtIntervals(log, options.syncIntervalMs, health)
-    void health.disk.growBallast()
   }
 
   /** What a reader sees now. The same object as long as nothing has changed. */

@@ -63,7 +63,7 @@ export class DiskUsage {
     this.#directory = directory
     this.#numbers = numbers
     this.#version = found.version
-    this.#settled = new Map(found.allocated)
+    this.#settled = found.allocated
     for (const bytes of found.allocated.values()) this.#settledBytes += bytes
     for (const file of found.version.files.values()) {
       if (isOpen(file)) this.#open.add(file.number)

@@ -12,19 +12,24 @@ import { compareLogPositions } from '../base/log-position.ts'
 import { NumberMap, type NumberMapBuilder } from '../base/number-map.ts'
 import type { CollectibleFile, SegmentReferences } from '../contract/collection-plan.ts'
 import type { Memtables } from '../state/memtables.ts'
-import { EMPTY_VERSION, flushedEnd, segmentsOf, type Version } from '../tree/version/version.ts'
+import { EMPTY_VERSION, flushedEnd, type Version } from '../tree/version/version.ts'
 import type { LogFile } from '../tree/version/version-edit.ts'
 import type { DiskUsage } from './disk-usage.ts'
 import { exposedGarbageBytes, punchedGarbageBytes } from './figures.ts'
 import { type References, unbounded, type WorkBudget } from './references.ts'
 
-/** What it costs to make the figures of a file, and to find the file of a segment, in microseconds. */
+/** What it costs to make the figures of a file, with each segment that it holds, and to find that of a segment. */
 const FILE_WORK = 1
+const HELD_WORK = 0.5
 const SEGMENT_WORK = 0.2
 
 type Mutable<T> = { -readonly [Name in keyof T]: T[Name] }
 
 export type FilesByNumber = NumberMap<FileNumber, CollectibleFile>
+type FiguresBuilder = NumberMapBuilder<FileNumber, CollectibleFile>
+
+/** Above every number. */
+const NONE_UNSEEN = Number.POSITIVE_INFINITY
 
 /** What the figures of files are made from. */
 export interface LogFilesParts {
@@ -42,6 +47,8 @@ export class LogFiles {
   #version: Version = EMPTY_VERSION
   #files: FilesByNumber = NumberMap.empty()
   readonly #stale: Set<FileNumber> = new Set()
+  /** Files from this number on have no figures yet: the first look is under way. */
+  #unseen: FileNumber = 0
   /** Files that hold something behind the checkpoint, or are not sealed. */
   readonly #atEnd: Set<FileNumber> = new Set()
   /** A look has begun and is not at its end. */
@@ -117,7 +124,8 @@ export class LogFiles {
    */
   update(version: Version, budget: WorkBudget = unbounded()): boolean {
     const stale = this.#stale
-    NumberMap.diff(this.#version.files, version.files, (number) => stale.add(number))
+    if (this.#unseen === 0) this.#references.forgetChanged()
+    else NumberMap.diff(this.#version.files, version.files, (number) => this.#outdate(number))
     // Once for each look, not for each of its turns: there may be more of them than a turn takes.
     const isNewLook = !this.#isUnderWay || budget.work === Number.POSITIVE_INFINITY
     if (isNewLook || this.#version.checkpoint !== version.checkpoint) {
@@ -129,13 +137,27 @@ export class LogFiles {
     const files = this.#files.builder()
     for (const number of stale) {
       if (budget.work <= 0) break
-      budget.work -= FILE_WORK
       stale.delete(number)
-      this.#replace(files, number, this.#figuresOf(version, number))
+      this.#replace(files, version, number, budget)
     }
+    if (this.#unseen < NONE_UNSEEN) this.#seeMore(files, version, budget)
     this.#files = files.finish()
-    this.#isUnderWay = stale.size > 0
+    this.#isUnderWay = stale.size > 0 || this.#unseen < NONE_UNSEEN
     return !this.#isUnderWay
+  }
+
+  /** In ascending order, as a map is built best. */
+  #seeMore(files: FiguresBuilder, version: Version, budget: WorkBudget): void {
+    for (const [number] of version.files.from(this.#unseen)) {
+      this.#unseen = number
+      if (budget.work <= 0) return
+      this.#replace(files, version, number, budget)
+    }
+    this.#unseen = NONE_UNSEEN
+  }
+
+  #outdate(number: FileNumber): void {
+    if (number < this.#unseen) this.#stale.add(number)
   }
 
   #followReferences(version: Version, budget: WorkBudget): boolean {
@@ -145,16 +167,14 @@ export class LogFiles {
       if (segment === undefined) return true
       budget.work -= SEGMENT_WORK
       const number = version.segments.get(segment)
-      if (number !== undefined) this.#stale.add(number)
+      if (number !== undefined) this.#outdate(number)
       if (budget.work <= 0) return false
     }
   }
 
-  #replace(
-    files: NumberMapBuilder<FileNumber, CollectibleFile>,
-    number: FileNumber,
-    file: CollectibleFile | undefined,
-  ): void {
+  #replace(files: FiguresBuilder, version: Version, number: FileNumber, budget: WorkBudget): void {
+    const file = this.#figuresOf(version, number)
+    budget.work -= FILE_WORK + HELD_WORK * (file?.segments.length ?? 0)
     this.#count(files.get(number), -1)
     this.#count(file, 1)
     if (file !== undefined) files.set(number, file)
@@ -172,7 +192,9 @@ export class LogFiles {
     const known = version.files.get(number)
     if (known?.role === 'log') return this.#logFile(version, known)
     if (known !== undefined) {
-      const segments = segmentsOf(version, number).map((each) => this.#referencesTo(each, 0))
+      const segments: SegmentReferences[] = []
+      for (const { segment } of known.parts) segments.push(this.#referencesTo(segment, 0))
+      segments.push(this.#referencesTo(number, 0))
       return this.#file(number, 'relocation', known.length, segments, false)
     }
     this.#punched.delete(number)

@@ -80,6 +80,11 @@ export class References {
     return this.#sums.takeChanged()
   }
 
+  /** Somebody is going to ask for all segments anyway. */
+  forgetChanged(): void {
+    this.#sums.forgetChanged()
+  }
+
   /** What a table refers to; nothing if it has not been read yet. */
   referencesOf(table: FileNumber): SegmentRecordList {
     return this.#tables.get(table)?.references ?? SegmentRecordList.EMPTY

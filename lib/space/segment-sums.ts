@@ -43,6 +43,12 @@ export class SegmentSums {
     return segment
   }
 
+  /** Nobody wants to know what has changed until now. */
+  forgetChanged(): void {
+    this.#changed = []
+    this.#isChanged.fill(0)
+  }
+
   /** The place of a segment, which it is given if it has none. */
   #find(segment: SegmentNumber): number {
     let hashed = this.#hashed(segment)

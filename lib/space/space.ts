@@ -7,6 +7,7 @@
  *   live bytes:             keys and values of all puts, less what newer entries may shadow
  */
 
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { BlockCache } from '../base/files/block-cache.ts'
 import { joinPath, segmentName } from '../base/files/file-names.ts'
 import type { FileNumbers } from '../base/files/file-numbers.ts'
@@ -26,6 +27,10 @@ import { References, type WorkBudget } from './references.ts'
 
 /** Of one step, beside what the estimate of hidden garbage may take. */
 const STEP_WORK = 2000
+/** Files of the value log whose figures take less than a millisecond are no matter. */
+const GATHERED_FILES_MIN = 1000
+/** About a tenth of a second. */
+const GATHERING_TURNS_MAX = 50
 /** The block of file systems that do not say. */
 const BLOCK_BYTES = 4096
 
@@ -120,6 +125,21 @@ export class SpaceAccount {
     while (!this.#hidden.advance(version));
     this.#updateFiles(version)
     return this.#figures(version, liveInTables)
+  }
+
+  /**
+   * At an open, in turns: what the first `stats()` or look would have to do. Where that is little nothing is done, and
+   * where it is very much the rest is left to them.
+   */
+  async gather(): Promise<void> {
+    if (this.#parts.version.files.size < GATHERED_FILES_MIN) return
+    try {
+      for (let i = 0; i < GATHERING_TURNS_MAX && this.measureInSteps() === undefined; i++) {
+        await nextTurn()
+      }
+    } catch {
+      // A table that cannot be read: whoever asks for figures is told.
+    }
   }
 
   /** Bytes on disk alone. */

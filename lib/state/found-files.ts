@@ -8,8 +8,11 @@ import type { Version } from '../tree/version/version.ts'
 export interface FoundFiles {
   /** The version whose files were found. */
   readonly version: Version
-  /** Allocated bytes of those files that change no more: tables, sealed segments, relocations. */
-  readonly allocated: ReadonlyMap<FileNumber, number>
+  /**
+   * Allocated bytes of those files that change no more: tables, sealed segments, relocations. Whoever keeps account of
+   * them takes the map over.
+   */
+  readonly allocated: Map<FileNumber, number>
   /** Every name in the directory that is not of a file of the version. */
   readonly others: readonly string[]
   /** Files of this number or above were made since. */

@@ -34,7 +34,7 @@ export function tableWeight(
 ): TableWeight {
   const puts = meta.entries - meta.tombstones
   const keyLength = puts === 0 ? meta.smallestKey.length : keyBytes / puts
-  const pointers = references.records.reduce((sum, records) => sum + records, 0)
+  const pointers = references.countRecords()
   const pointedValueBytes = meta.pointedBytes - pointers * (RECORD_HEADER_BYTES + keyLength)
   const inlineBytes = Math.max(0, valueBytes - Math.max(0, pointedValueBytes))
   return {

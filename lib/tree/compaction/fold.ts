@@ -12,9 +12,9 @@
  * (lib/state/relocation-claims.ts).
  *
  * What no compaction passes by folds nothing. So when more than four old segments are known for each file, and some,
- * one table after the other is written anew where it is: that which names most of the old segments that can be folded.
- * Each such table names none of them afterwards, whoever still reads, so this ends. What no pointer names any more goes
- * from the version by the same edit as the tables: its relocation is claimed, so no rewrite counts on it.
+ * one table after the other is written anew where it is: of some, that which names most of the old segments that can be
+ * folded. Each such table names none of them afterwards, whoever still reads, so this ends. What no pointer names any
+ * more goes from the version by the same edit as the tables: its relocation is claimed, so no rewrite counts on it.
  */
 import type { FileNumber, SegmentNumber } from '../../base/ids.ts'
 import type { SegmentRecordList } from '../../base/segment-records.ts'
@@ -32,6 +32,8 @@ const OLD_PER_FILE = 1 / FEW_SHARE
 const OLD_SPARE = 64
 /** A file with a larger part of garbage is left out. */
 const GARBAGE_SHARE = 1 / 8
+/** References of tables that are looked at for one to be written anew: a millisecond or two. */
+const LOOKED_REFERENCES = 20_000
 /** Relocations that one compaction folds into: it keeps them open. */
 const FOLDED_FILES_MAX = 64
 
@@ -131,21 +133,27 @@ export class Folds {
     return [...left].flatMap(([segment, records]) => (records === 0 ? [segment] : []))
   }
 
-  /** Where the table lies that names most segments which can be folded; undefined if none names any. */
-  worstTable(levels: readonly Level[]): PlacedTable | undefined {
+  /**
+   * The table that names most segments which can be folded, of those that are looked at: some, one behind the other, or
+   * more until one is found. To look at all takes a tenth of a second where there are many.
+   * @param from how many tables are left for last: they were looked at before
+   */
+  worstTable(levels: readonly Level[], from: number): WorstTable {
     let worst: PlacedTable | undefined
     let most = 0
-    levels.forEach(({ runs }, level) => {
-      for (const { id: runId, tables } of runs) {
-        for (const table of tables) {
-          const named = this.#countFoldable(table)
-          if (named <= most) continue
-          most = named
-          worst = { level, runId, table }
-        }
-      }
-    })
-    return worst
+    let looked = 0
+    let references = 0
+    for (const place of placedTables(levels, from)) {
+      if (most > 0 && references >= LOOKED_REFERENCES) break
+      const { number } = place.table
+      references += this.#pointed.referencesOf(number).length
+      looked++
+      const named = this.#countFoldable(place.table)
+      if (named <= most) continue
+      most = named
+      worst = place
+    }
+    return { worst, looked }
   }
 
   #countFoldable({ number }: TableMeta): number {
@@ -169,6 +177,35 @@ export class Folds {
     let bytes = this.#pointed.of(number)?.bytes ?? 0
     for (const { segment } of parts) bytes += this.#pointed.of(segment)?.bytes ?? 0
     return bytes >= length * (1 - GARBAGE_SHARE)
+  }
+}
+
+/** Undefined: no table names any. */
+export interface WorstTable {
+  readonly worst: PlacedTable | undefined
+  /** Tables that were looked at. */
+  readonly looked: number
+}
+
+/** All tables, in the order of levels and runs, the first ones last. */
+function* placedTables(levels: readonly Level[], first: number): Generator<PlacedTable, void> {
+  yield* placedBetween(levels, first, Number.POSITIVE_INFINITY)
+  yield* placedBetween(levels, 0, first)
+}
+
+function* placedBetween(
+  levels: readonly Level[],
+  first: number,
+  end: number,
+): Generator<PlacedTable, void> {
+  let before = 0
+  for (const [level, { runs }] of levels.entries()) {
+    for (const { id: runId, tables } of runs) {
+      for (let i = Math.max(0, first - before); i < Math.min(tables.length, end - before); i++) {
+        yield { level, runId, table: tables[i]! }
+      }
+      before += tables.length
+    }
   }
 }
 

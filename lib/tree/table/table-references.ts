@@ -64,5 +64,6 @@ function malformed(name: string, offset: number): CorruptionError {
 
 function hasTwice(segments: Float64Array): boolean {
   const sorted = Uint32Array.from(segments).sort()
-  return sorted.some((segment, i) => i > 0 && segment === sorted[i - 1])
+  for (let i = 1; i < sorted.length; i++) if (sorted[i] === sorted[i - 1]) return true
+  return false
 }

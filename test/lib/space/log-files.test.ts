@@ -132,3 +132,29 @@ test('what is asked of the file system does not grow with the number of files', 
   expect(many).toEqual([fewAtStats, fewAtLook])
   for (const counts of many) expect(counts).toMatchObject({ list: 0, open: 0 })
 })
+
+test('an open gathers the figures of a large store, so that stats need not', async () => {
+  const opened = await CollectedStore.open({
+    segmentBytes: 4096,
+    memtableBytes: 16_777_216,
+    valueThreshold: 100,
+    collector: { enabled: false },
+  })
+  for (let i = 0; i < 1200; i++) await opened.put(keyOf(i), 3000)
+  await opened.closeAndReopen()
+  const { store, fileSystem } = opened
+  const opens: string[] = []
+  fileSystem.onCall = ({ kind, path }) => {
+    if (kind === 'open') opens.push(path)
+  }
+  const { exposedGarbageBytes, liveBytes, diskBytes } = store.stats()
+  // No table had to be opened for what they refer to.
+  expect(opens).toEqual([])
+  expect({ exposedGarbageBytes, liveBytes, diskBytes }).toEqual({
+    exposedGarbageBytes: recounted(engineOf(store)).exposedGarbageBytes,
+    liveBytes: recounted(engineOf(store)).liveBytes,
+    diskBytes,
+  })
+  fileSystem.onCall = () => undefined
+  await opened.finish()
+})
