@@ -8,8 +8,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { joinPath } from '../../lib/base/files/file-names.ts'
 import type { Engine } from '../../lib/engine/engine.ts'
+import { engineOf } from '../../lib/store/engine-of.ts'
 import { openStore } from '../../lib/store/open-store.ts'
-import { Store } from '../../lib/store/store.ts'
+import type { Store } from '../../lib/store/store.ts'
 
 const KEYS = Number(process.argv[2] ?? 4000)
 const ROUNDS = 40
@@ -47,7 +48,7 @@ try {
   print('as it was written', store)
   for (let i = 0; i < KEYS; i++) await store.delete(`junk${i}`)
   await store.collect()
-  const { work, version } = Store.engineOf(store) as Engine
+  const { work, version } = engineOf(store) as Engine
   const before = work.counts.foldedPointers
   console.log(`  relocations: ${store.stats().relocations}, folded already: ${before}`)
   print('in a relocation', store)

@@ -21,8 +21,9 @@ import type { Engine } from '../../lib/engine/engine.ts'
 import { open } from '../../lib/index.ts'
 import { SpaceAccount } from '../../lib/space/space.ts'
 import { TableCache } from '../../lib/state/tables.ts'
+import { engineOf } from '../../lib/store/engine-of.ts'
 import { openStore } from '../../lib/store/open-store.ts'
-import { Store } from '../../lib/store/store.ts'
+import type { Store } from '../../lib/store/store.ts'
 import { Folds } from '../../lib/tree/compaction/fold.ts'
 import { Entry, KIND, type TableMeta } from '../../lib/tree/entry.ts'
 import { TableBuilder } from '../../lib/tree/table/table-builder.ts'
@@ -277,7 +278,7 @@ function openSmall(path: string, collects: boolean): Promise<Store> {
 
 /** Milliseconds from the call of a put to its end: the worst one, and the one that a thousandth are above. */
 async function measurePuts(store: Store, looks: boolean): Promise<[number, number]> {
-  const { collector } = Store.engineOf(store) as Engine
+  const { collector } = engineOf(store) as Engine
   const value = Buffer.alloc(50, 7)
   const times: number[] = []
   for (let i = 0; i < PUTS; i++) {

@@ -27,8 +27,8 @@ import { References, type WorkBudget } from './references.ts'
 
 /** Of one step, beside what the estimate of hidden garbage may take. */
 const STEP_WORK = 2000
-/** Files of the value log whose figures take less than a millisecond are no matter. */
-const GATHERED_FILES_MIN = 1000
+/** The figures of fewer files of the value log take a millisecond or two: they are no matter. */
+const GATHERED_FILES_MIN = 2000
 /** About a tenth of a second. */
 const GATHERING_TURNS_MAX = 50
 /** The block of file systems that do not say. */

@@ -2,19 +2,19 @@
 import { expect, test } from 'vitest'
 import type { CompactionEvent } from '#dist/lib/contract/events.js'
 import type { Engine } from '#dist/lib/engine/engine.js'
-import { Store } from '#dist/lib/store/store.js'
+import { engineOf } from '#dist/lib/store/engine-of.js'
 import { countSegments } from '#dist/lib/tree/compaction/fold.js'
-import { CollectedStore, keyOf } from '../../support/store/collected-store.ts'
+import { CollectedStore, collectAll, keyOf } from '../../support/store/collected-store.ts'
 
 /** Segments with one record each that stays, and more garbage than that. */
 const SEGMENTS = 240
 
 async function storeOfOldSegments(): Promise<CollectedStore> {
-  const opened = await CollectedStore.open({ segmentBytes: 4096, valueThreshold: 32 })
+  const opened = await CollectedStore.open({ segmentBytes: 16_384, valueThreshold: 32 })
   for (let i = 0; i < SEGMENTS; i++) {
     await opened.put(keyOf(i), 40)
-    // A value of most of a segment: the next key goes to the next one.
-    await opened.put('dead', 3500)
+    // Values of most of a segment: the next key goes to the next one.
+    for (let n = 0; n < 4; n++) await opened.put('dead', 3800)
   }
   await opened.delete('dead')
   await opened.store.compact()
@@ -22,7 +22,7 @@ async function storeOfOldSegments(): Promise<CollectedStore> {
 }
 
 function known(opened: CollectedStore): { old: number; files: number } {
-  return countSegments(Store.engineOf(opened.store).version)
+  return countSegments(engineOf(opened.store).version)
 }
 
 test('when too many old segments are known, a compaction for their addresses forgets them', async () => {
@@ -34,8 +34,8 @@ test('when too many old segments are known, a compaction for their addresses for
   store.on('collection', () => {
     most = Math.max(most, known(opened).old - 4 * known(opened).files)
   })
-  await store.collect()
-  const { compactions, work } = Store.engineOf(store) as Engine
+  await collectAll(opened)
+  const { compactions, work } = engineOf(store) as Engine
   while (compactions.isRunning) await new Promise((resolve) => setImmediate(resolve))
   // There were more than there may be, and the collection itself is not what forgot them.
   expect(most).toBeGreaterThan(64)
