@@ -1,6 +1,6 @@
 /**
- * Micro-benchmark of what a get pays for where its record lies: as it was written, moved to a relocation, and folded, so
- * that its pointer names the relocation. Not a part of `npm run bench`; run it alone on an idle machine:
+ * Micro-benchmark of what a get pays for where its record lies: as it was written, moved to a relocation, and folded,
+ * so that its pointer names the relocation. Not a part of `npm run bench`; run it alone on an idle machine:
  * `node dist/bench/micro/folded-reads.js [KEYS]`. Microseconds of the processor for a synchronous get, from the page
  * cache; the best of its rounds.
  */

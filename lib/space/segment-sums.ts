@@ -1,6 +1,6 @@
 /**
  * Sums of records by segment, and which of them have changed: in flat arrays that a hash of the segment's number leads
- * into, since one table may point to tens of thousands of segments, and each of these is looked up when it comes or goes.
+ * into, since one table may point to tens of thousands of segments, each of which is looked up when it comes or goes.
  */
 import type { SegmentNumber } from '../base/ids.ts'
 import type { RecordSum } from '../base/segment-records.ts'

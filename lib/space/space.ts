@@ -133,12 +133,15 @@ export class SpaceAccount {
    */
   async gather(): Promise<void> {
     if (this.#parts.version.files.size < GATHERED_FILES_MIN) return
+    for (let i = 0; i < GATHERING_TURNS_MAX && this.#gatherMore(); i++) await nextTurn()
+  }
+
+  #gatherMore(): boolean {
     try {
-      for (let i = 0; i < GATHERING_TURNS_MAX && this.measureInSteps() === undefined; i++) {
-        await nextTurn()
-      }
+      return this.measureInSteps() === undefined
     } catch {
       // A table that cannot be read: whoever asks for figures is told.
+      return false
     }
   }
 
