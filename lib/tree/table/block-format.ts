@@ -245,8 +245,14 @@ export function decodeEntry(
     at = skipVarint(bytes, at)
   }
   const tag = bytes[at++]! & TAG_MASK
-  const sequence = context.baseSequence + readVarint(bytes, at)
-  at = skipVarint(bytes, at)
+  // Read in place, as further down: a function cannot say both what a varint is and where it ends.
+  let byte = bytes[at++]!
+  let distance = byte & 127
+  for (let scale = 128; byte >= 128; scale *= 128) {
+    byte = bytes[at++]!
+    distance += (byte & 127) * scale
+  }
+  const sequence = context.baseSequence + distance
   if (!(unshared <= end - at && shared <= previousLength)) return MALFORMED
   const keyLength = shared + unshared
   if (!(keyLength <= KEY_BYTES_MAX && sequence <= SEQUENCE_MAX)) return MALFORMED
@@ -272,14 +278,28 @@ function readPayload(
   found: Entry,
 ): number {
   if (tag === KIND.pointer) {
-    const segmentIndex = readCount(bytes, at)
-    at = skipVarint(bytes, at)
-    found.offset = readVarint(bytes, at)
-    at = skipVarint(bytes, at)
-    found.length = readVarint(bytes, at)
-    at = skipVarint(bytes, at)
+    let segmentIndex = bytes[at]!
+    if (segmentIndex < 128) at++
+    else {
+      segmentIndex = readCount(bytes, at)
+      at = skipVarint(bytes, at)
+    }
+    let byte = bytes[at++]!
+    let offset = byte & 127
+    for (let scale = 128; byte >= 128; scale *= 128) {
+      byte = bytes[at++]!
+      offset += (byte & 127) * scale
+    }
+    byte = bytes[at++]!
+    let length = byte & 127
+    for (let scale = 128; byte >= 128; scale *= 128) {
+      byte = bytes[at++]!
+      length += (byte & 127) * scale
+    }
     if (!(at <= end && segmentIndex < context.segments.length)) return MALFORMED
-    if (!(found.offset + found.length <= FILE_BYTES_MAX)) return MALFORMED
+    if (!(offset + length <= FILE_BYTES_MAX)) return MALFORMED
+    found.offset = offset
+    found.length = length
     found.segment = context.segments[segmentIndex]!
     found.kind = KIND.pointer
     return at
