@@ -2,7 +2,7 @@
  * Builds data blocks, one after the other in the same memory. The bytes are drawn in
  * block-format.ts. Data plane.
  */
-import { copyRange, writeU32 } from '../../base/bytes.ts'
+import { copyRange, LOOP_COPY_BYTES, writeU32 } from '../../base/bytes.ts'
 import { GrowingBytes } from '../../base/growing-bytes.ts'
 import { VARINT_BYTES_MAX, writeVarint } from '../../base/varint.ts'
 import { type Entry, KIND } from '../entry.ts'
@@ -64,12 +64,17 @@ export class BlockBuilder {
     content.reserve(unshared + inlineLength + ENTRY_OVERHEAD_BYTES_MAX)
 
     const { bytes } = content
-    let at = writeVarint(bytes, content.length, shared)
-    at = writeVarint(bytes, at, unshared)
+    let at = content.length
+    if (shared < 128) bytes[at++] = shared
+    else at = writeVarint(bytes, at, shared)
+    if (unshared < 128) bytes[at++] = unshared
+    else at = writeVarint(bytes, at, unshared)
     bytes[at++] = kind
     at = writeVarint(bytes, at, distance)
-    copyRange(keyBytes, keyStart, keyEnd, bytes, at)
-    at += unshared
+    if (unshared > LOOP_COPY_BYTES) {
+      copyRange(keyBytes, keyStart, keyEnd, bytes, at)
+      at += unshared
+    } else for (let from = keyStart; from < keyEnd; from++) bytes[at++] = keyBytes[from]!
     if (kind === KIND.pointer) {
       at = writeVarint(bytes, at, segmentIndex)
       at = writeVarint(bytes, at, entry.offset)

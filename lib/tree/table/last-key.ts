@@ -2,6 +2,7 @@
  * The key of the entry before: tells a walk over sorted entries where the next key begins, and a builder what the next
  * key has in common with it. Data plane.
  */
+import { copyRange, LOOP_COPY_BYTES } from '../../base/bytes.ts'
 import type { Entry } from '../entry.ts'
 
 const KEY_BYTES_AT_FIRST = 256
@@ -41,8 +42,9 @@ export class LastKey {
     this.length = keyEnd - keyStart
     if (this.length > this.#bytes.length) this.#grow()
     const bytes = this.#bytes
-    let to = common
-    for (let from = keyStart + common; from < keyEnd; from++) bytes[to++] = keyBytes[from]!
+    let from = keyStart + common
+    if (keyEnd - from > LOOP_COPY_BYTES) copyRange(keyBytes, from, keyEnd, bytes, common)
+    else for (let to = common; from < keyEnd; ) bytes[to++] = keyBytes[from++]!
   }
 
   /** True if the entry has another key than the one of the call before; it is the last key from now on. */
