@@ -11,7 +11,8 @@ import { RECORD_HEADER_BYTES } from '../../lib/base/record-size.ts'
 import { outputBytes, type RewriteSums } from '../../lib/collector/plan/costs.ts'
 import { decide, type LookState } from '../../lib/collector/plan/decide.ts'
 import { atOnce } from '../../lib/collector/plan/in-turns.ts'
-import type { CollectibleFile, CollectionStep } from '../../lib/contract/collection-plan.ts'
+import type { CollectionStep } from '../../lib/contract/collection-plan.ts'
+import type { CollectibleFile } from '../../lib/space/figures.ts'
 import { formatBytes, parseBytes } from '../harness/byte-sizes.ts'
 import { renderTable } from '../harness/markdown.ts'
 import { createChooser, type Distribution } from '../steady/choose-key.ts'
@@ -252,7 +253,7 @@ class Model {
     return {
       number,
       kind,
-      segments: [{ segment: number, referencedRecords: referenced, referencedBytes }],
+      segments: [{ segment: number, records: referenced, bytes: referencedBytes }],
       totalBytes,
       referencedRecords: referenced,
       referencedBytes,

@@ -1,5 +1,6 @@
 /**
- * What a collection would do: the types that the planner (lib/collector/plan/planner.ts) takes and gives.
+ * What a collection would do: the types that the planner (lib/collector/plan/planner.ts) gives. What it takes are
+ * the figures of files (lib/space/figures.ts).
  *
  * The steps and skipped files are part of the public CollectionPlan. They are plain JSON: no
  * undefined fields that mean something, no Infinity. All sizes are bytes. `diskBytes` is what the
@@ -36,49 +37,6 @@ export type SkipReason =
   | 'over the copy limit'
   /** It is worth it, but the steps before it are enough. */
   | 'goal reached'
-
-/** Exactly what a punch of a file would give, as a mark has counted it. */
-export interface MarkedHoles {
-  /** Whole blocks of dead values that are still allocated. */
-  readonly holeBytes: number
-  readonly holes: number
-}
-
-/** What a file holds of one logical segment. Bytes are those of whole records. */
-export interface SegmentReferences {
-  readonly segment: number
-  readonly referencedRecords: number
-  readonly referencedBytes: number
-}
-
-/** What the planner has to know of a value-log file. */
-export interface CollectibleFile {
-  readonly number: number
-  readonly kind: ValueLogFileKind
-  /** The logical segments that it holds; a segment holds itself. No other file holds any of them. */
-  readonly segments: readonly SegmentReferences[]
-  /** Its length. */
-  readonly totalBytes: number
-  /** Sums of `segments`. */
-  readonly referencedRecords: number
-  readonly referencedBytes: number
-  /** Allocated: below totalBytes if holes were punched. */
-  readonly diskBytes: number
-  /** The block of its file system. */
-  readonly blockBytes: number
-  /** The active segment: it would be sealed first. */
-  readonly needsSeal: boolean
-  readonly blocked?: BlockedReason
-  /** Of the referenced bytes: only an old snapshot or iterator sees them. 0 if unknown. */
-  readonly pinnedBytes: number
-  /** Of the referenced bytes: nobody can see them; a compaction exposes them. 0 if unknown. */
-  readonly hiddenBytes: number
-  readonly marked?: MarkedHoles
-  /** It has another name, as in a hard-linked backup: its bytes are not ours alone, so there can be no holes in it. */
-  readonly hasOtherNames?: true
-  /** What was referenced when it was last punched: whatever had died by then has no holes left to make. */
-  readonly referencedBytesAtPunch?: number
-}
 
 /** A file as the plan saw it: a plan is stale when these figures have changed. */
 export interface PlannedFile {

@@ -1,6 +1,43 @@
-/** What follows from the figures of files of the value log, and of the space of a store. Pure. */
+/** The figures of a file of the value log; what follows from them, and of the space of a store. Pure. */
+import type { SegmentRecords } from '../base/segment-records.ts'
 import type { CollectionFigures } from '../contract/collection.ts'
-import type { CollectibleFile } from '../contract/collection-plan.ts'
+import type { BlockedReason, ValueLogFileKind } from '../contract/collection-plan.ts'
+
+/** Exactly what a punch of a file would give, as a mark has counted it. */
+export interface MarkedHoles {
+  /** Whole blocks of dead values that are still allocated. */
+  readonly holeBytes: number
+  readonly holes: number
+}
+
+/** What the planner has to know of a value-log file. */
+export interface CollectibleFile {
+  readonly number: number
+  readonly kind: ValueLogFileKind
+  /** Of the logical segments that it holds, what entries point to; a segment holds itself. No other file holds any. */
+  readonly segments: readonly SegmentRecords[]
+  /** Its length. */
+  readonly totalBytes: number
+  /** Sums of `segments`. */
+  readonly referencedRecords: number
+  readonly referencedBytes: number
+  /** Allocated: below totalBytes if holes were punched. */
+  readonly diskBytes: number
+  /** The block of its file system. */
+  readonly blockBytes: number
+  /** The active segment: it would be sealed first. */
+  readonly needsSeal: boolean
+  readonly blocked?: BlockedReason
+  /** Of the referenced bytes: only an old snapshot or iterator sees them. 0 if unknown. */
+  readonly pinnedBytes: number
+  /** Of the referenced bytes: nobody can see them; a compaction exposes them. 0 if unknown. */
+  readonly hiddenBytes: number
+  readonly marked?: MarkedHoles
+  /** It has another name, as in a hard-linked backup: its bytes are not ours alone, so there can be no holes in it. */
+  readonly hasOtherNames?: true
+  /** What was referenced when it was last punched: whatever had died by then has no holes left to make. */
+  readonly referencedBytesAtPunch?: number
+}
 
 /** Bytes of a file that no entry points to; the header and the index of a relocation are among them. */
 export function exposedGarbageBytes({ totalBytes, referencedBytes }: CollectibleFile): number {

@@ -10,11 +10,12 @@
 import type { FileNumber, SegmentNumber } from '../base/ids.ts'
 import { compareLogPositions } from '../base/log-position.ts'
 import { NumberMap, type NumberMapBuilder } from '../base/number-map.ts'
-import type { CollectibleFile, SegmentReferences } from '../contract/collection-plan.ts'
+import type { SegmentRecords } from '../base/segment-records.ts'
 import type { Memtables } from '../state/memtables.ts'
 import { EMPTY_VERSION, flushedEnd, type Version } from '../tree/version/version.ts'
 import type { LogFile } from '../tree/version/version-edit.ts'
 import type { DiskUsage } from './disk-usage.ts'
+import type { CollectibleFile } from './figures.ts'
 import { exposedGarbageBytes, punchedGarbageBytes } from './figures.ts'
 import { type References, unbounded, type WorkBudget } from './references.ts'
 
@@ -192,7 +193,7 @@ export class LogFiles {
     const known = version.files.get(number)
     if (known?.role === 'log') return this.#logFile(version, known)
     if (known !== undefined) {
-      const segments: SegmentReferences[] = []
+      const segments: SegmentRecords[] = []
       for (const { segment } of known.parts) segments.push(this.#referencesTo(segment, 0))
       segments.push(this.#referencesTo(number, 0))
       return this.#file(number, 'relocation', known.length, segments, false)
@@ -219,12 +220,12 @@ export class LogFiles {
     return file
   }
 
-  #referencesTo(segment: SegmentNumber, unflushedBytes: number): SegmentReferences {
+  #referencesTo(segment: SegmentNumber, unflushedBytes: number): SegmentRecords {
     const use = this.#references.of(segment)
     return {
       segment,
-      referencedRecords: use?.records ?? 0,
-      referencedBytes: (use?.bytes ?? 0) + unflushedBytes,
+      records: use?.records ?? 0,
+      bytes: (use?.bytes ?? 0) + unflushedBytes,
     }
   }
 
@@ -232,14 +233,14 @@ export class LogFiles {
     number: FileNumber,
     kind: CollectibleFile['kind'],
     totalBytes: number,
-    segments: readonly SegmentReferences[],
+    segments: readonly SegmentRecords[],
     needsSeal: boolean,
   ): Mutable<CollectibleFile> {
     let referencedRecords = 0
     let referencedBytes = 0
     for (const each of segments) {
-      referencedRecords += each.referencedRecords
-      referencedBytes += each.referencedBytes
+      referencedRecords += each.records
+      referencedBytes += each.bytes
     }
     const file: Mutable<CollectibleFile> = {
       number,

@@ -7,8 +7,12 @@
 
 import { relocationFileBytes } from '../../../vlog/relocation/relocation-format.ts'
 import { RECORD_HEADER_BYTES } from '../../base/record-size.ts'
-import type { CollectibleFile, MarkedHoles } from '../../contract/collection-plan.ts'
-import { inBlocks, punchedBytes } from '../../space/figures.ts'
+import {
+  type CollectibleFile,
+  inBlocks,
+  type MarkedHoles,
+  punchedBytes,
+} from '../../space/figures.ts'
 import type { PlannerOptions } from './planning-rules.ts'
 
 /**
@@ -61,7 +65,7 @@ export function rewriteSums(file: CollectibleFile): RewriteSums {
 
 function survivingParts({ segments }: CollectibleFile): number {
   let parts = 0
-  for (const { referencedRecords } of segments) if (referencedRecords > 0) parts++
+  for (const { records } of segments) if (records > 0) parts++
   return parts
 }
 

@@ -7,7 +7,8 @@
  * A full disk is a bound like maxBytesOnDisk: what puts lack comes back, if it pays.
  * Below the start a tree of which next to nothing lives is given back as well, as it costs nothing but reading it.
  */
-import type { CollectibleFile, CollectionStep } from '../../contract/collection-plan.ts'
+import type { CollectionStep } from '../../contract/collection-plan.ts'
+import type { CollectibleFile } from '../../space/figures.ts'
 import type { Space } from '../../space/space.ts'
 import { isReferenced } from './costs.ts'
 import { type InTurns, visitInTurns } from './in-turns.ts'
@@ -154,8 +155,8 @@ function* freeStep(
 function countForgettable({ number, segments }: CollectibleFile): number {
   if (segments.length === 1) return 0
   let count = 0
-  for (const { segment, referencedRecords } of segments) {
-    if (referencedRecords === 0 && segment !== number) count++
+  for (const { segment, records } of segments) {
+    if (records === 0 && segment !== number) count++
   }
   return count
 }

@@ -3,7 +3,7 @@
  *
  * Rewrites share outputs: a victim joins the best-ranked output that has room.
  */
-import type { CollectibleFile } from '../../contract/collection-plan.ts'
+import type { CollectibleFile } from '../../space/figures.ts'
 import {
   addRewriteSums,
   isRewriteWorthIt,

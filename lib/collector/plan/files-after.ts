@@ -1,13 +1,10 @@
 /** Files of the value log as they will be when steps of a plan have been carried out. Pure. */
 
 import type { FileNumber } from '../../base/ids.ts'
+import type { SegmentRecords } from '../../base/segment-records.ts'
 import { plannedFiles } from '../../contract/collection.ts'
-import type {
-  CollectibleFile,
-  CollectionStep,
-  PlannedFile,
-  SegmentReferences,
-} from '../../contract/collection-plan.ts'
+import type { CollectionStep, PlannedFile } from '../../contract/collection-plan.ts'
+import type { CollectibleFile } from '../../space/figures.ts'
 import { addRewriteSums, outputBytes, rewriteSums } from './costs.ts'
 
 /** @param newNumber numbers a file that a rewrite makes */
@@ -57,8 +54,8 @@ function punch(
 function rewritten(victims: readonly CollectibleFile[], number: FileNumber): CollectibleFile {
   const sums = victims.map(rewriteSums).reduce(addRewriteSums)
   const segments = victims
-    .flatMap((file): readonly SegmentReferences[] => file.segments)
-    .filter(({ referencedRecords }) => referencedRecords > 0)
+    .flatMap((file): readonly SegmentRecords[] => file.segments)
+    .filter(({ records }) => records > 0)
   const totalBytes = outputBytes(sums)
   return {
     number,

@@ -2,7 +2,7 @@
  * Passes over many files that let the event loop turn in between: the planner is pure, and takes its figures from files
  * that do not change, so whoever steps it may do something else meanwhile.
  */
-import type { CollectibleFile } from '../../contract/collection-plan.ts'
+import type { CollectibleFile } from '../../space/figures.ts'
 
 /** Files of one turn: about a millisecond. */
 const FILES_PER_TURN = 2048

@@ -1,7 +1,6 @@
 /** How the planner's moves become the steps of a plan, and what those take at their peak. Pure. */
 
 import type {
-  CollectibleFile,
   CollectionStep,
   DropStep,
   ForgetStep,
@@ -9,6 +8,7 @@ import type {
   PunchStep,
   RewriteStep,
 } from '../../contract/collection-plan.ts'
+import type { CollectibleFile } from '../../space/figures.ts'
 import {
   isRewriteWorthIt,
   outputBytes,
@@ -82,10 +82,10 @@ export function* forgetSteps(
   const segments: number[] = []
   yield* visitInTurns(files, (file) => {
     if (file.kind !== 'relocation' || rewritten.has(file.number)) return
-    for (const { segment, referencedRecords, referencedBytes } of file.segments) {
+    for (const { segment, records, bytes } of file.segments) {
       // Its own number it has as long as it is there.
       const isOwn = (segment as number) === file.number
-      if (!isOwn && referencedRecords === 0 && referencedBytes === 0) segments.push(segment)
+      if (!isOwn && records === 0 && bytes === 0) segments.push(segment)
     }
   })
   if (segments.length === 0) return []

@@ -12,11 +12,8 @@
  * input does not matter.
  */
 
-import type {
-  CollectibleFile,
-  CollectionStep,
-  CollectionSteps,
-} from '../../contract/collection-plan.ts'
+import type { CollectionStep, CollectionSteps } from '../../contract/collection-plan.ts'
+import type { CollectibleFile } from '../../space/figures.ts'
 import { estimatePunch, isDroppable, isReferenced } from './costs.ts'
 import { Draft } from './draft.ts'
 import { atOnce, type InTurns, visitInTurns } from './in-turns.ts'

@@ -1,5 +1,5 @@
 /** The ways to take space back from files, best first: by the bytes that each frees for each byte of cost. Pure. */
-import type { CollectibleFile } from '../../contract/collection-plan.ts'
+import type { CollectibleFile } from '../../space/figures.ts'
 import { BestFirst } from './best-first.ts'
 import { estimatePunch, isRewriteWorthIt, punchRate, rewriteRate, rewriteSums } from './costs.ts'
 import type { PlannerOptions } from './planning-rules.ts'

@@ -1,6 +1,11 @@
 /** Why a file is in no step of a plan: one reason for each. Pure. */
-import type { CollectibleFile, SkippedFile, SkipReason } from '../../contract/collection-plan.ts'
-import { exposedGarbageBytes, punchedGarbageBytes, withoutReferences } from '../../space/figures.ts'
+import type { SkippedFile, SkipReason } from '../../contract/collection-plan.ts'
+import {
+  type CollectibleFile,
+  exposedGarbageBytes,
+  punchedGarbageBytes,
+  withoutReferences,
+} from '../../space/figures.ts'
 import { isDroppable, isReferenced, rewriteBytesFreed, rewriteSums } from './costs.ts'
 import type { Draft } from './draft.ts'
 import type { PlannerOptions } from './planning-rules.ts'

@@ -6,9 +6,9 @@ import type { SegmentNumber, Sequence } from '../../base/ids.ts'
 import { systemRandom } from '../../base/random.ts'
 import { isExposureAsked } from '../../collector/plan/tree-garbage.ts'
 import { bytesInVain } from '../../collector/walked-tree.ts'
-import type { CollectibleFile } from '../../contract/collection-plan.ts'
 import { Ballast } from '../../engine/ballast.ts'
 import type { ReadingEngine } from '../../reads/reading-engine.ts'
+import type { CollectibleFile } from '../../space/figures.ts'
 import type { Space } from '../../space/space.ts'
 import { tablesOf } from '../../state/tables.ts'
 import {
@@ -110,7 +110,7 @@ export function exposedFile(
     referencedRecords += records
     referencedBytes += bytes
     pinnedBytes += kept?.pinnedBytes ?? 0
-    return { segment, referencedRecords: records, referencedBytes: bytes }
+    return { segment, records, bytes }
   })
   return {
     ...figures,

@@ -12,15 +12,11 @@ import { filesAfter } from '../../collector/plan/files-after.ts'
 import { type PlanningRules, planningRules } from '../../collector/plan/planning-rules.ts'
 import { planView, withReaders } from '../../collector/view-plan.ts'
 import { type CollectionPlan, stepNumbers } from '../../contract/collection.ts'
-import type {
-  CollectibleFile,
-  CollectionStep,
-  CollectionSteps,
-} from '../../contract/collection-plan.ts'
+import type { CollectionStep, CollectionSteps } from '../../contract/collection-plan.ts'
 import type { OwnerFacts } from '../../control/protocol.ts'
 import { JobRate } from '../../jobs/job-rate.ts'
 import type { ReadingEngine } from '../../reads/reading-engine.ts'
-import { amplificationOf } from '../../space/figures.ts'
+import { amplificationOf, type CollectibleFile } from '../../space/figures.ts'
 import type { Space } from '../../space/space.ts'
 import { engineOf } from '../../store/engine-of.ts'
 import type { Store } from '../../store/store.ts'

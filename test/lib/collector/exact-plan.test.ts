@@ -1,7 +1,7 @@
 /** Files that would be punched are marked before they are, one by one, and no other. */
 import { expect, test } from 'vitest'
 import { asAsked, optionsOf, planMarked, withMark } from '#dist/lib/collector/exact-plan.js'
-import type { CollectibleFile } from '#dist/lib/contract/collection-plan.js'
+import type { CollectibleFile } from '#dist/lib/space/figures.js'
 import { fileOf, KIB, MIB, PUNCHING, spaceOf, stepsOf } from './plan/collectible-files.ts'
 
 /** With dead values that are large enough for holes; the more lives, the lower its rank. */
@@ -74,7 +74,7 @@ test('files that cannot be punched or read are planned around', async () => {
 test('files that hold no segment that was asked for are blocked', () => {
   const file = {
     ...fileOf(9, MIB, 0),
-    segments: [{ segment: 4, referencedRecords: 0, referencedBytes: 0 }],
+    segments: [{ segment: 4, records: 0, bytes: 0 }],
   }
   for (const asked of [undefined, new Set([4]), new Set([9])])
     expect(asAsked(file, asked)).toBe(file)

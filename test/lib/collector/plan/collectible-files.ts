@@ -2,11 +2,8 @@
 import fc from 'fast-check'
 import { planCollectionSteps, type SpaceFigures } from '#dist/lib/collector/plan/planner.js'
 import type { PlannerOptions } from '#dist/lib/collector/plan/planning-rules.js'
-import type {
-  BlockedReason,
-  CollectibleFile,
-  CollectionSteps,
-} from '#dist/lib/contract/collection-plan.js'
+import type { BlockedReason, CollectionSteps } from '#dist/lib/contract/collection-plan.js'
+import type { CollectibleFile } from '#dist/lib/space/figures.js'
 
 export const KIB = 1024
 export const MIB: number = 1024 * KIB
@@ -43,7 +40,7 @@ export function fileOf(
   return {
     number,
     kind: 'segment',
-    segments: [{ segment: number, referencedRecords, referencedBytes }],
+    segments: [{ segment: number, records: referencedRecords, bytes: referencedBytes }],
     totalBytes,
     referencedRecords,
     referencedBytes,
@@ -122,14 +119,15 @@ function drawnFile(number: number): fc.Arbitrary<CollectibleFile> {
       const totalBytes = referencedBytes + draw.deadBytes + overheadBytes
       const punchable = Math.floor((draw.deadBytes * draw.punchedShare) / BLOCK_BYTES) * BLOCK_BYTES
       const pinnedBytes = Math.floor(referencedBytes * draw.pinnedShare)
-      const live = { referencedRecords: draw.liveRecords, referencedBytes }
-      const forgotten = { segment: number + 5000, referencedRecords: 0, referencedBytes: 0 }
+      const live = { segment: number, records: draw.liveRecords, bytes: referencedBytes }
+      const forgotten = { segment: number + 5000, records: 0, bytes: 0 }
       const holeBytes = blocksOf(Math.max(0, draw.deadBytes - punchable - BLOCK_BYTES))
       return {
         number,
         kind: draw.isRelocation ? ('relocation' as const) : ('segment' as const),
-        segments: [{ segment: number, ...live }, ...(draw.isRelocation ? [forgotten] : [])],
-        ...live,
+        segments: [live, ...(draw.isRelocation ? [forgotten] : [])],
+        referencedRecords: draw.liveRecords,
+        referencedBytes,
         totalBytes,
         diskBytes: blocksOf(totalBytes) - punchable,
         blockBytes: BLOCK_BYTES,

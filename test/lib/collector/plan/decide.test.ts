@@ -6,7 +6,7 @@ import {
   type LookState,
 } from '#dist/lib/collector/plan/decide.js'
 import { atOnce } from '#dist/lib/collector/plan/in-turns.js'
-import type { CollectibleFile } from '#dist/lib/contract/collection-plan.js'
+import type { CollectibleFile } from '#dist/lib/space/figures.js'
 import type { Space } from '#dist/lib/space/space.js'
 
 const SEGMENT = 1_048_576
@@ -24,7 +24,7 @@ function file(
   return {
     number,
     kind: 'segment',
-    segments: [{ segment: number, referencedRecords, referencedBytes }],
+    segments: [{ segment: number, records: referencedRecords, bytes: referencedBytes }],
     totalBytes: SEGMENT,
     referencedRecords,
     referencedBytes,
@@ -146,7 +146,7 @@ test('without room nothing is copied or compacted, but dropped and punched', () 
   const { step, exposes } = decide(space({ files, hiddenGarbageBytes: 9e9 }), state)
   expect([step?.action, exposes]).toEqual(['drop', false])
   expect(decide(space({ files: half(20) }), state).step).toBeUndefined()
-  const large = { segments: [{ segment: 31, referencedRecords: 4, referencedBytes: 400_000 }] }
+  const large = { segments: [{ segment: 31, records: 4, bytes: 400_000 }] }
   const punched = file(31, 400_000, { referencedRecords: 4, ...large })
   expect(decide(space({ files: [...half(20), punched] }), state).step?.action).toBe('punch')
 })

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { filesAfter } from '#dist/lib/collector/plan/files-after.js'
 import { planCollectionSteps } from '#dist/lib/collector/plan/planner.js'
-import type { CollectibleFile } from '#dist/lib/contract/collection-plan.js'
+import type { CollectibleFile } from '#dist/lib/space/figures.js'
 import { replayHint, testSeed } from '../../../support/random.ts'
 import { drawnFiles, drawnOptions, EVERYTHING, fileOf, KIB, MIB } from './collectible-files.ts'
 
@@ -44,8 +44,8 @@ test('a punched file has given all that it can: the same punch is not planned ag
 })
 
 test('what is forgotten is in its relocation no more', () => {
-  const living = { segment: 1, referencedRecords: 256, referencedBytes: MIB }
-  const dead = { segment: 2, referencedRecords: 0, referencedBytes: 0 }
+  const living = { segment: 1, records: 256, bytes: MIB }
+  const dead = { segment: 2, records: 0, bytes: 0 }
   const file = fileOf(9, MIB + 8 * KIB, MIB, { kind: 'relocation' })
   const files = [{ ...file, segments: [living, dead] }]
   const { steps } = planned(files)

@@ -2,11 +2,8 @@
 import { expect, test } from 'vitest'
 import { checkPlanFits } from '#dist/lib/collector/plan/plan-fits.js'
 import type { CollectionPlan } from '#dist/lib/contract/collection.js'
-import type {
-  CollectibleFile,
-  CollectionStep,
-  PlannedFile,
-} from '#dist/lib/contract/collection-plan.js'
+import type { CollectionStep, PlannedFile } from '#dist/lib/contract/collection-plan.js'
+import type { CollectibleFile } from '#dist/lib/space/figures.js'
 import type { Space } from '#dist/lib/space/space.js'
 import { fileOf, MIB } from './collectible-files.ts'
 

@@ -4,11 +4,8 @@ import { expect, test } from 'vitest'
 import { atOnce } from '#dist/lib/collector/plan/in-turns.js'
 import { planCollectionSteps, planFirstStep } from '#dist/lib/collector/plan/planner.js'
 import type { PlannerOptions } from '#dist/lib/collector/plan/planning-rules.js'
-import type {
-  CollectibleFile,
-  CollectionStep,
-  CollectionSteps,
-} from '#dist/lib/contract/collection-plan.js'
+import type { CollectionStep, CollectionSteps } from '#dist/lib/contract/collection-plan.js'
+import type { CollectibleFile } from '#dist/lib/space/figures.js'
 import { replayHint, testSeed } from '../../../support/random.ts'
 import { drawnFiles, drawnOptions, fileOf, MIB } from './collectible-files.ts'
 

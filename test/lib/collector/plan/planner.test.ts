@@ -1,7 +1,7 @@
 /** The planner of the collector: which step for which file, in which order, and why not. */
 import { describe, expect, test } from 'vitest'
 import { planCollectionSteps } from '#dist/lib/collector/plan/planner.js'
-import type { CollectibleFile } from '#dist/lib/contract/collection-plan.js'
+import type { CollectibleFile } from '#dist/lib/space/figures.js'
 import { relocationFileBytes } from '#dist/vlog/relocation/relocation-format.js'
 import {
   BLOCK_BYTES,
@@ -49,9 +49,9 @@ describe('drops', () => {
 
 describe('forgetting', () => {
   const parts = [
-    { segment: 4, referencedRecords: 0, referencedBytes: 0 },
-    { segment: 5, referencedRecords: 2048, referencedBytes: 8 * MIB },
-    { segment: 6, referencedRecords: 0, referencedBytes: 0 },
+    { segment: 4, records: 0, bytes: 0 },
+    { segment: 5, records: 2048, bytes: 8 * MIB },
+    { segment: 6, records: 0, bytes: 0 },
   ]
   const relocation = { kind: 'relocation', segments: parts } as const
 

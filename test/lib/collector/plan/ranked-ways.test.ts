@@ -10,7 +10,7 @@ import {
 } from '#dist/lib/collector/plan/costs.js'
 import type { PlannerOptions } from '#dist/lib/collector/plan/planning-rules.js'
 import { RankedWays, type Way } from '#dist/lib/collector/plan/ranked-ways.js'
-import type { CollectibleFile } from '#dist/lib/contract/collection-plan.js'
+import type { CollectibleFile } from '#dist/lib/space/figures.js'
 import { replayHint, testSeed } from '../../../support/random.ts'
 import { drawnFiles, drawnOptions, EVERYTHING, fileOf, MIB } from './collectible-files.ts'
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { atOnce } from '#dist/lib/collector/plan/in-turns.js'
 import { planFirstStep } from '#dist/lib/collector/plan/planner.js'
-import type { CollectibleFile } from '#dist/lib/contract/collection-plan.js'
+import type { CollectibleFile } from '#dist/lib/space/figures.js'
 import { relocationFileBytes } from '#dist/vlog/relocation/relocation-format.js'
 import {
   BLOCK_BYTES,
