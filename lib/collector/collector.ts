@@ -86,6 +86,8 @@ export class Collector {
   #meanBytes = 0
   #pinnedWarned = false
   #followTimer: NodeJS.Timeout | undefined
+  /** No write had come for a while when the last look began. */
+  #isQuietLook = false
 
   constructor(store: CollectorStore) {
     this.store = store
@@ -205,9 +207,12 @@ export class Collector {
   /** @param isQuiet no write has come for a while: then it is worth to expose little, too */
   look(isQuiet: boolean): void {
     if (this.#lookTurns.isUnderWay) {
-      this.#lookTurns.isOutdated = true
+      // Where nothing has changed it is as good as the next: else who waits outdates each look that takes long.
+      const seesLess = !this.#times.isUpToDate || (isQuiet && !this.#isQuietLook)
+      this.#lookTurns.isOutdated ||= seesLess
       return
     }
+    this.#isQuietLook = isQuiet
     this.#times.begun()
     if (this.isActive) this.#lookTurns.run(this.#lookInTurns(isQuiet))
     else this.#lookAtDisk()

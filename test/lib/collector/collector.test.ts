@@ -2,6 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import type { CollectionEvent } from '#dist/lib/contract/events.js'
+import type { Engine } from '#dist/lib/engine/engine.js'
+import { engineOf } from '#dist/lib/store/engine-of.js'
 import type { Store } from '#dist/lib/store/store.js'
 import { DIRECTORY } from '../../support/crash/recover-image.ts'
 import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
@@ -75,6 +77,26 @@ test('a paused collector does nothing, a resumed one catches up', async () => {
   store.resumeCollector()
   await until(() => steps > 0)
   expectRound(store, 4)
+})
+
+test('a writer goes on where nothing can come back, though each look takes many turns', async () => {
+  const store = await openSmallStore({ segmentBytes: 32_768 })
+  const { space, versions } = engineOf(store) as Engine
+  const measure = space.measureInSteps.bind(space)
+  // Longer than a writer waits before it has the collector look again.
+  const LOOK_MS = 120
+  let began: number | undefined
+  space.measureInSteps = () => {
+    began ??= performance.now()
+    if (performance.now() - began < LOOK_MS) return undefined
+    began = undefined
+    return measure()
+  }
+  for (let i = 0; store.stats().stalls.count < 8; i++) {
+    // Nothing is collected of files that are damaged.
+    for (const number of versions.current.files.keys()) space.noteCorrupt(number)
+    await store.put(`key${i % 40}`, Buffer.alloc(4000, i))
+  }
 })
 
 test('a reader that pins more than a tenth of what lives is warned of, once', async () => {
