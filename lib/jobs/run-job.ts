@@ -14,10 +14,10 @@ import { Ground, type GroundMarks } from '../base/files/ground.ts'
 import { GuardedFileSystem } from '../base/files/guarded-file-system.ts'
 import { compactionSteps } from '../tree/compaction/compaction.ts'
 import { flushSteps } from '../tree/compaction/flush.ts'
-import { livenessBy } from '../tree/compaction/liveness.ts'
 import { markPointers } from '../tree/compaction/mark-pointers.ts'
 import type { JobPorts } from '../tree/compaction/run-writer.ts'
 import { shadowWalkSteps } from '../tree/compaction/shadow-walk.ts'
+import { livenessBy } from '../tree/compaction/table-liveness.ts'
 import type { CompactionJob, FlushJob, Job, JobResult } from './messages.ts'
 
 /** Segments that a flush keeps open while it fetches inline values from the log. */

@@ -16,7 +16,7 @@ import {
   type ShadowWalkResult,
   shadowWalkSteps,
 } from '../../tree/compaction/shadow-walk.ts'
-import { inTurns } from './in-turns.ts'
+import { interruptibly } from './interruptible.ts'
 
 /** What is in memtables counts, too. */
 export interface ExposedTree {
@@ -46,7 +46,7 @@ export async function walkExposed(
     { ...context, runs, readableSequences: readable },
     { fileSystem, unflushed, wantsPlaces },
   )
-  const tree = await inTurns(steps, signal)
+  const tree = await interruptibly(steps, signal)
   const bySegment = new Map(tree.segments.map((each) => [each.segment, each]))
   return {
     tree,

@@ -10,7 +10,7 @@ import type { PlanningRules } from '../../collector/plan/planning-rules.ts'
 import type { ReadingEngine } from '../../reads/reading-engine.ts'
 import type { CollectibleFile } from '../../space/figures.ts'
 import type { ExposedTree } from './exposed-store.ts'
-import { inTurns } from './in-turns.ts'
+import { interruptibly } from './interruptible.ts'
 import { fileToMark } from './marked-records.ts'
 
 /** The file with its holes: by guess if there are too many records to know their places. */
@@ -30,7 +30,7 @@ export async function markKept(
   const { context } = engine
   const victim = fileToMark(engine, file.number)
   const input = { ...context, files: [victim], minimumHoleBytes: rules.minimumHoleBytes }
-  const { files } = await inTurns(markSteps(input, marksOf(tree), context), signal)
+  const { files } = await interruptibly(markSteps(input, marksOf(tree), context), signal)
   return withMark(file, files[0]!)
 }
 

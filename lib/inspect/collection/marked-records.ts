@@ -13,7 +13,7 @@ import type { ReadingEngine } from '../../reads/reading-engine.ts'
 import { pointingInto } from '../../space/pointing.ts'
 import { markPointers } from '../../tree/compaction/mark-pointers.ts'
 import { fileLength, flushedEnd } from '../../tree/version/version.ts'
-import { inTurns } from './in-turns.ts'
+import { interruptibly } from './interruptible.ts'
 
 /** live: an entry points to it. dead: none does. recent: it is above the checkpoint, in no table yet. */
 export type RecordState = 'live' | 'dead' | 'recent'
@@ -50,8 +50,8 @@ export async function markedRecords(
     const { tables } = pointingInto(version, space.references, [number])
     const isEmpty = victim.length === 0
     const input = { ...context, files: isEmpty ? [] : [victim], tables }
-    const records = await inTurns(collectVictims(input, context), signal)
-    if (!isEmpty) await inTurns(markPointers(input, context.fileSystem)(records), signal)
+    const records = await interruptibly(collectVictims(input, context), signal)
+    if (!isEmpty) await interruptibly(markPointers(input, context.fileSystem)(records), signal)
     const { length } = victim
     const known = version.files.get(number)
     const recentFrom = known?.role === 'log' ? flushedEnd(version, known, length) : length

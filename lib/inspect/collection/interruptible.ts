@@ -6,7 +6,10 @@ import { WiscError } from '../../base/errors.ts'
 const TURN_MS = 10
 
 /** Runs all steps of a walk. @throws WISC_ABORTED when the signal fires, and what the steps throw */
-export async function inTurns<T>(steps: Generator<unknown, T>, signal: AbortSignal): Promise<T> {
+export async function interruptibly<T>(
+  steps: Generator<unknown, T>,
+  signal: AbortSignal,
+): Promise<T> {
   let began = performance.now()
   for (;;) {
     const { done, value } = steps.next()
