@@ -66,12 +66,12 @@ export class LookTimes {
     else setImmediate(() => this.#look())
   }
 
-  /** Somebody waits, who must not depend on somebody else's event. */
+  /** Somebody waits, who must not depend on somebody else's event, nor on what else keeps the process alive. */
   again(): void {
     this.#againTimer ??= setTimeout(() => {
       this.#againTimer = undefined
       this.soon()
-    }, AGAIN_MS).unref()
+    }, AGAIN_MS)
   }
 
   #look(): void {

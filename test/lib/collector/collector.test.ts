@@ -79,23 +79,44 @@ test('a paused collector does nothing, a resumed one catches up', async () => {
   expectRound(store, 4)
 })
 
-test('a writer goes on where nothing can come back, though each look takes many turns', async () => {
+test('a look that takes many turns is outdated by what was written since, and not by who waits for it', async () => {
   const store = await openSmallStore({ segmentBytes: 32_768 })
-  const { space, versions } = engineOf(store) as Engine
+  const { space, collector } = engineOf(store) as Engine
+  await fill(store, 1)
   const measure = space.measureInSteps.bind(space)
-  // Longer than a writer waits before it has the collector look again.
-  const LOOK_MS = 120
-  let began: number | undefined
+  let isHeld = false
+  let isUnderWay = false
+  let looks = 0
   space.measureInSteps = () => {
-    began ??= performance.now()
-    if (performance.now() - began < LOOK_MS) return undefined
-    began = undefined
+    if (!isUnderWay) looks++
+    isUnderWay = true
+    if (isHeld) return undefined
+    isUnderWay = false
     return measure()
   }
-  for (let i = 0; store.stats().stalls.count < 8; i++) {
-    // Nothing is collected of files that are damaged.
-    for (const number of versions.current.files.keys()) space.noteCorrupt(number)
-    await store.put(`key${i % 40}`, Buffer.alloc(4000, i))
+  const settled = async (): Promise<void> => {
+    for (let before = -1; before !== looks; ) {
+      before = looks
+      // Longer than writes have to cease for the last look.
+      await sleep(1000)
+    }
+  }
+  for (const [written, followed] of [
+    [0, 0],
+    [100, 1],
+  ] as const) {
+    await settled()
+    isHeld = true
+    // Quiet, so that the end of a burst of writes is no reason for another.
+    collector.look(true)
+    const before = looks
+    expect(isUnderWay).toBe(true)
+    if (written > 0) await store.put('key', Buffer.alloc(written))
+    for (let i = 0; i < 3; i++) collector.look(false)
+    isHeld = false
+    await until(() => !isUnderWay && looks >= before + followed)
+    await settled()
+    if (written === 0) expect(looks - before).toBe(0)
   }
 })
 
