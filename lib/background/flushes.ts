@@ -112,7 +112,8 @@ export class Flushes {
       for (;;) {
         const table = memtables.oldestFrozen
         if (!table) return
-        await this.#flush(table)
+        // A delete may wait for it, which must not be told of a disk that is only now found to be full.
+        await health.withBallast(() => this.#flush(table))
         this.ended.tell()
         compactions.wake()
       }

@@ -28,7 +28,12 @@ async function expectWithout(store: Store, deleted: number): Promise<void> {
 
 test.each([
   ['the name of the next segment', /\.vlog$/, 'create'],
-  ['the edit that adds the next segment, or seals the last one', /MANIFEST/, 'write'],
+  [
+    'the edit that adds the next segment, seals the last one, or moves the checkpoint',
+    /MANIFEST/,
+    'write',
+  ],
+  ['the table of a flush that they wait for', /\.sst$/, 'write'],
 ] as const)('when there is no room for %s', async (_, path, kind) => {
   const fileSystem = new FaultFileSystem()
   const store = await filledStore(fileSystem)
