@@ -104,9 +104,9 @@ export class Log {
     return this.#syncer.durableSequence
   }
 
-  /** Full segments are being synced and sealed. */
+  /** Full segments are being synced and sealed. One whose seal has failed waits, and nobody should wait for it. */
   get isSealing(): boolean {
-    return this.#syncer.fullSegments > 0
+    return this.#syncer.fullSegments > 0 && this.failure === undefined
   }
 
   get bytesWritten(): number {
