@@ -98,7 +98,13 @@ export class RunningSteps {
     return 0
   }
 
+  /** Of a disk that cannot be asked nothing is known to be written: who paces writers must not fail with it. */
   #writtenBytes({ output }: RunningStep): number {
-    return output === undefined ? 0 : this.#usage.ofValueLogFile(output)
+    if (output === undefined) return 0
+    try {
+      return this.#usage.ofValueLogFile(output)
+    } catch {
+      return 0
+    }
   }
 }

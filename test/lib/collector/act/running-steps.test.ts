@@ -1,5 +1,6 @@
 /** Steps side by side: which may begin, what they hold, and the room that they take and give back. */
 import { expect, test } from 'vitest'
+import { IoError } from '#dist/lib/base/errors.js'
 import { RunningSteps } from '#dist/lib/collector/act/running-steps.js'
 import type { CollectionStep } from '#dist/lib/contract/collection-plan.js'
 
@@ -82,4 +83,19 @@ test('what all give back and will still write is counted once', async () => {
   ends[0]!()
   await first
   expect(steps.diskBytesAfter(4600)).toBe(4600 - 300)
+})
+
+test('of a disk that cannot be asked all is still to be written, and nobody fails', () => {
+  const usage = {
+    ofValueLogFile: () => {
+      throw new IoError('stat', '/db/000050.vlog', 'EACCES')
+    },
+  }
+  const steps = new RunningSteps(usage, 2, { foldedInto: new Set() })
+  void steps.start(rewrite(1), ({ began }) => {
+    began(50)
+    return new Promise(() => undefined)
+  })
+  expect(steps.unwrittenShare).toBe(1)
+  expect(steps.diskBytesAfter(5000)).toBe(4600)
 })
