@@ -17,6 +17,7 @@ import type { CollectedStore, StepControl, StepResult } from './action.ts'
 import { drop, forget } from './drop.ts'
 import { punch } from './punch.ts'
 import { rewrite } from './rewrite.ts'
+import { writtenBytes } from './running-steps.ts'
 
 export interface StepCounts {
   steps: number
@@ -123,8 +124,7 @@ export class Actor {
   get unwrittenBytes(): number {
     let bytes = 0
     for (const { bytes: most, file } of this.#outputs) {
-      const written = file === undefined ? 0 : this.#store.space.usage.ofValueLogFile(file)
-      bytes += Math.max(0, most - written)
+      bytes += Math.max(0, most - writtenBytes(this.#store.space.usage, file))
     }
     return bytes
   }

@@ -21,6 +21,19 @@ interface RunningStep {
   ended: Promise<void> | undefined
 }
 
+/** Bytes of an output on disk. Where it cannot be asked they are 0: who reckons with them must not fail with it. */
+export function writtenBytes(
+  usage: Pick<DiskUsage, 'ofValueLogFile'>,
+  output: FileNumber | undefined,
+): number {
+  if (output === undefined) return 0
+  try {
+    return usage.ofValueLogFile(output)
+  } catch {
+    return 0
+  }
+}
+
 export class RunningSteps {
   readonly #usage: Pick<DiskUsage, 'ofValueLogFile'>
   readonly #stepsMax: number
@@ -84,7 +97,7 @@ export class RunningSteps {
   diskBytesAfter(diskBytes: number): number {
     let after = diskBytes
     for (const running of this.#running)
-      after -= running.step.bytesFreed + this.#writtenBytes(running)
+      after -= running.step.bytesFreed + writtenBytes(this.#usage, running.output)
     return after
   }
 
@@ -93,18 +106,11 @@ export class RunningSteps {
     for (const running of this.#running) {
       const { step } = running
       if (step.action !== 'rewrite') continue
-      return Math.max(0, 1 - this.#writtenBytes(running) / Math.max(1, step.outputBytes))
+      return Math.max(
+        0,
+        1 - writtenBytes(this.#usage, running.output) / Math.max(1, step.outputBytes),
+      )
     }
     return 0
-  }
-
-  /** Of a disk that cannot be asked nothing is known to be written: who paces writers must not fail with it. */
-  #writtenBytes({ output }: RunningStep): number {
-    if (output === undefined) return 0
-    try {
-      return this.#usage.ofValueLogFile(output)
-    } catch {
-      return 0
-    }
   }
 }
