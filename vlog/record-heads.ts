@@ -60,6 +60,11 @@ export class RecordHeads {
     this.#nextSequence = frames?.firstSequence ?? 0
   }
 
+  /** Nothing may be asked any more. The file stays open. */
+  close(): void {
+    this.#window.close()
+  }
+
   /** Bytes read from the file so far. */
   get bytesRead(): number {
     return this.#window.bytesRead

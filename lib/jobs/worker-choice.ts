@@ -4,6 +4,8 @@
  * - A job goes to an idle worker, or else to one that has less urgent work of its store only, which stands still for
  *   it: a compaction does not wait for a rewrite. Jobs of other stores take turns with it, but no worker has very many
  *   of them. A flush goes to any worker. Else the job waits.
+ * - Of several idle ones the first takes the jobs of the tree, the last those of the collector: each thread compiles
+ *   what it runs for itself, and so hardly ever compiles the code of both.
  * - A job that is held to a rate, or paused, does not keep a worker from taking more of its kind.
  * - The jobs of a store are on no more workers than its share allows.
  */
@@ -32,12 +34,16 @@ export function chooseWorker<W extends WorkerLoad>(
   const used = workers.filter((worker) => jobsOf(worker, share).length > 0)
   const mayUseMore = used.length < share.workersMax
   const allowed = mayUseMore ? workers : used
-  const idle = allowed.find(({ jobs }) => jobs.size === 0)
-  if (idle) return idle
+  const idle = allowed.filter(({ jobs }) => jobs.size === 0)
+  if (idle.length > 0) return idle.at(isOfTree(kind) ? 0 : -1)
   if (mayUseMore && workers.length < workersMax) return 'new'
   return allowed
     .filter((worker) => kind === 'flush' || hasRoom(worker, kind, share))
     .reduce<W | undefined>((best, worker) => (isBetter(worker, best) ? worker : best), undefined)
+}
+
+function isOfTree(kind: Job['kind']): boolean {
+  return kind === 'flush' || kind === 'compaction'
 }
 
 function jobsOf({ jobs }: WorkerLoad, share: PlacedJob['share']): PlacedJob[] {

@@ -6,6 +6,7 @@
  *
  * Data plane: nothing is allocated for a record.
  */
+import { giveBuffer, takeBuffer } from '../../lib/base/buffer-pool.ts'
 import type { VictimFiles } from './victim-files.ts'
 import { emptyVictimRecord, type VictimRecord } from './victim-page.ts'
 import type { VictimRecords } from './victim-records.ts'
@@ -30,7 +31,7 @@ export class RecordBatch {
   readonly lengths: Float64Array = new Float64Array(BATCH_RECORDS)
   /** Where it lies in the buffer, once it is read. */
   readonly slots: Uint32Array = new Uint32Array(BATCH_RECORDS)
-  readonly buffer: Uint8Array = new Uint8Array(BATCH_BYTES + GAPS_BYTES)
+  readonly buffer: Uint8Array = takeBuffer(BATCH_BYTES + GAPS_BYTES)
 
   readonly #records: VictimRecords
   readonly #files: VictimFiles
@@ -50,6 +51,11 @@ export class RecordBatch {
     for (const [i, { length }] of records.files.entries()) {
       this.#starts[i + 1] = this.#starts[i]! + length
     }
+  }
+
+  /** Gives up the buffer; nothing may be called any more. */
+  close(): void {
+    giveBuffer(this.buffer)
   }
 
   /**

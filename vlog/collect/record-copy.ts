@@ -46,15 +46,19 @@ export function* copyRecords(
   const batch = new RecordBatch(records, files)
   const copy = new RecordCopy(records, files, writer)
   keepUntilNext('copy of records', { records, files, writer, batch, copy })
-  for (let position = 0; position < records.count; ) {
-    position = batch.gather(position)
-    yield* batch.readSteps()
-    for (let i = 0; i < batch.count; ) {
-      const end = stepEnd(batch, i)
-      yield copy.writeSome(batch, i, end)
-      i = end
+  try {
+    for (let position = 0; position < records.count; ) {
+      position = batch.gather(position)
+      yield* batch.readSteps()
+      for (let i = 0; i < batch.count; ) {
+        const end = stepEnd(batch, i)
+        yield copy.writeSome(batch, i, end)
+        i = end
+      }
+      if (copy.isLarge(position)) yield* copy.largeSteps(position++, batch.buffer)
     }
-    if (copy.isLarge(position)) yield* copy.largeSteps(position++, batch.buffer)
+  } finally {
+    batch.close()
   }
 }
 

@@ -124,6 +124,7 @@ function* writeRelocation(
     failure = error
     throw error
   } finally {
+    writer.close()
     file.close()
     if (!finished) abandon(path, writer, toWiscError(failure), fileSystem)
   }

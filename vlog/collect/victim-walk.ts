@@ -100,10 +100,14 @@ function* addRelocation(
 
 function* addHeads(step: HeadStep, heads: RecordHeads): Generator<number, void> {
   keepUntilNext('walk over heads', { step, heads })
-  for (let bytesBefore = 0; ; bytesBefore = heads.bytesRead) {
-    const more = step.run()
-    yield heads.bytesRead - bytesBefore
-    if (!more) return
+  try {
+    for (let bytesBefore = 0; ; bytesBefore = heads.bytesRead) {
+      const more = step.run()
+      yield heads.bytesRead - bytesBefore
+      if (!more) return
+    }
+  } finally {
+    heads.close()
   }
 }
 

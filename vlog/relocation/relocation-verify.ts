@@ -43,18 +43,22 @@ export function* sortedAddresses(
   const addresses = new RelocationAddresses()
   let part = 0
   let passed = 0
-  for (let page = 0; page < layout.pages; page++) {
-    const start = index.view(page, window)
-    const end = start + pageEntries(layout, page) * ENTRY_BYTES
-    for (let at = start, entry = page * PAGE_ENTRIES; at < end; at += ENTRY_BYTES, entry++) {
-      if (entry === index.partEnd(part)) part++
-      addresses.append(part, readU48(window.bytes, at), readU48(window.bytes, at + 6))
+  try {
+    for (let page = 0; page < layout.pages; page++) {
+      const start = index.view(page, window)
+      const end = start + pageEntries(layout, page) * ENTRY_BYTES
+      for (let at = start, entry = page * PAGE_ENTRIES; at < end; at += ENTRY_BYTES, entry++) {
+        if (entry === index.partEnd(part)) part++
+        addresses.append(part, readU48(window.bytes, at), readU48(window.bytes, at + 6))
+      }
+      passed += end - start
+      if (page % PAGES_PER_STEP === PAGES_PER_STEP - 1) {
+        yield passed
+        passed = 0
+      }
     }
-    passed += end - start
-    if (page % PAGES_PER_STEP === PAGES_PER_STEP - 1) {
-      yield passed
-      passed = 0
-    }
+  } finally {
+    window.close()
   }
   yield passed
   const order = yield* addresses.byPlaceSteps()

@@ -6,6 +6,7 @@
  * come in the order of their keys and the index is in that of addresses.
  */
 
+import { giveBuffer, takeBuffer } from '../../lib/base/buffer-pool.ts'
 import { assert, CorruptionError, syncFailed, type WiscError } from '../../lib/base/errors.ts'
 import { type FileIdentity, writeFileHeader } from '../../lib/base/files/file-header.ts'
 import { segmentName } from '../../lib/base/files/file-names.ts'
@@ -43,7 +44,7 @@ export class RelocationWriter {
   readonly #identity: FileIdentity
   readonly #seed: number
   readonly #earlySync: EarlySync
-  readonly #buffer: Uint8Array = new Uint8Array(BUFFER_BYTES)
+  readonly #buffer: Uint8Array = takeBuffer(BUFFER_BYTES)
   #filled = 0
   #written = 0
 
@@ -81,6 +82,11 @@ export class RelocationWriter {
     this.#place = this.#written + this.#filled
     this.#addresses.append(this.#part, offset, this.#place)
     return this.#place
+  }
+
+  /** Gives up the buffer; nothing may be written any more. The file stays open. */
+  close(): void {
+    giveBuffer(this.#buffer)
   }
 
   /** A sync has failed: nothing may be synced or unlinked any more. */

@@ -4,6 +4,7 @@
  * Reads become larger while they follow each other, and small again after a jump. So a walk over
  * the heads of large records reads little, and one over small records reads large pieces.
  */
+import { giveBuffer, takeBuffer } from '../buffer-pool.ts'
 import { CorruptionError } from '../errors.ts'
 import type { ReadableFile } from './lapsing-file.ts'
 
@@ -55,7 +56,7 @@ export class FileWindow {
     this.fileName = file.path.slice(file.path.lastIndexOf('/') + 1)
     this.#end = end
     this.chunkBytes = Math.max(256, Math.min(chunkBytes, end))
-    this.bytes = new Uint8Array(this.chunkBytes)
+    this.bytes = takeBuffer(this.chunkBytes)
   }
 
   /**
@@ -81,5 +82,10 @@ export class FileWindow {
       throw new CorruptionError(this.fileName, offset + got, ENDS_BEFORE)
     }
     return 0
+  }
+
+  /** Gives up the memory, for the next window of this size; nothing may be asked any more. The file stays open. */
+  close(): void {
+    giveBuffer(this.bytes)
   }
 }

@@ -61,6 +61,12 @@ export class TableCursor implements EntryCursor {
     }
   }
 
+  /** Gives up the memory of a cursor without a cache; it may not be used any more. */
+  close(): void {
+    this.valid = false
+    this.#window?.close()
+  }
+
   seekToFirst(): void {
     this.valid = false
     this.valid = this.#enterBlock(0)

@@ -44,6 +44,8 @@ export class TableReader {
   readonly #databaseId: Uint8Array
   readonly #ends: TableEnds
   #search: TableSearch | undefined
+  /** Made without a cache. */
+  readonly #jobCursors: TableCursor[] = []
 
   private constructor(
     file: LapsingFile,
@@ -126,7 +128,9 @@ export class TableReader {
    */
   cursor(cache?: BlockCache): EntryCursor {
     const { blocks } = this.#search ?? this.#load()
-    return new TableCursor(blocks, cache)
+    const cursor = new TableCursor(blocks, cache)
+    if (cache === undefined) this.#jobCursors.push(cursor)
+    return cursor
   }
 
   /**
@@ -152,8 +156,9 @@ export class TableReader {
     }
   }
 
-  /** Closes the file and takes the table's blocks out of the cache. A second call does nothing. */
+  /** Closes the file and cursors of jobs, takes the table's blocks out of the cache. A second call does nothing. */
   close(): void {
+    for (const cursor of this.#jobCursors.splice(0)) cursor.close()
     this.#search?.blocks.drop()
     this.#file.close()
   }

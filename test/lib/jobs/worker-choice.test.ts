@@ -63,6 +63,14 @@ test('any job goes to an idle worker or a new one', () => {
   expect(choose('walk', ['rewrite', ''], 2)).toBe(1)
 })
 
+test('of idle workers the first takes jobs of the tree, the last those of the collector', () => {
+  for (const kind of KINDS) {
+    const isOfTree = kind === 'flush' || kind === 'compaction'
+    expect(choose(kind, ['', '', ''], 3), kind).toBe(isOfTree ? 0 : 2)
+    expect(choose(kind, ['walk', '', ''], 4), kind).toBe(isOfTree ? 1 : 2)
+  }
+})
+
 test('a compaction goes before a rewrite on the same worker when none is idle', () => {
   expect(choose('compaction', ['rewrite'], 1)).toBe(0)
   expect(choose('compaction', ['flush', 'rewrite'], 2)).toBe(1)
