@@ -253,7 +253,8 @@ class Model {
     return {
       number,
       kind,
-      segments: [{ segment: number, records: referenced, bytes: referencedBytes }],
+      segments: [number],
+      deadSegments: referenced === 0 ? [number] : [],
       totalBytes,
       referencedRecords: referenced,
       referencedBytes,

@@ -48,10 +48,9 @@ export async function makePlan(
   const walked = await walkTree(store, readable, control)
   const version = store.versions.current.id
   const space = store.space.measure(walked.liveBytes)
-  const files = space.files.map((file) => {
-    const segments = file.segments.map(({ segment }) => segment)
-    return asAsked({ ...file, ...bytesInVain(walked, segments) }, wishes.segments)
-  })
+  const files = space.files.map((file) =>
+    asAsked({ ...file, ...bytesInVain(walked, file.segments) }, wishes.segments),
+  )
   const planned = await planMarked(
     files,
     { ...space, ...oldestOf(readable) },
@@ -143,6 +142,6 @@ export function asAsked(
   const isAsked =
     segments === undefined ||
     segments.has(file.number) ||
-    file.segments.some(({ segment }) => segments.has(segment))
+    file.segments.some((segment) => segments.has(segment))
   return isAsked ? file : { ...file, blocked: 'not asked for' }
 }

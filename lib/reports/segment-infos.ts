@@ -18,7 +18,7 @@ export function segmentInfos(engine: ReadingEngine): SegmentInfo[] {
       file: segmentName(number),
       kind,
       state: known !== undefined && isOpen(known) ? 'open' : 'sealed',
-      segments: file.segments.map(({ segment }) => segment),
+      segments: [...file.segments],
       totalBytes,
       referencedBytes,
       referencedRecords,

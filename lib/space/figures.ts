@@ -1,5 +1,5 @@
 /** The figures of a file of the value log; what follows from them, and of the space of a store. Pure. */
-import type { SegmentRecords } from '../base/segment-records.ts'
+import type { SegmentNumber } from '../base/ids.ts'
 import type { CollectionFigures } from '../contract/collection.ts'
 import type { BlockedReason, ValueLogFileKind } from '../contract/collection-plan.ts'
 
@@ -14,11 +14,13 @@ export interface MarkedHoles {
 export interface CollectibleFile {
   readonly number: number
   readonly kind: ValueLogFileKind
-  /** Of the logical segments that it holds, what entries point to; a segment holds itself. No other file holds any. */
-  readonly segments: readonly SegmentRecords[]
+  /** The logical segments that it holds; a segment holds itself. No other file holds any of them. */
+  readonly segments: readonly SegmentNumber[]
+  /** Those of them that no entry of a table points to. */
+  readonly deadSegments: readonly SegmentNumber[]
   /** Its length. */
   readonly totalBytes: number
-  /** Sums of `segments`. */
+  /** What entries point to in all of them. */
   readonly referencedRecords: number
   readonly referencedBytes: number
   /** Allocated: below totalBytes if holes were punched. */

@@ -10,10 +10,9 @@
 import type { FileNumber, SegmentNumber } from '../base/ids.ts'
 import { compareLogPositions } from '../base/log-position.ts'
 import { NumberMap, type NumberMapBuilder } from '../base/number-map.ts'
-import type { SegmentRecords } from '../base/segment-records.ts'
 import type { Memtables } from '../state/memtables.ts'
 import { EMPTY_VERSION, flushedEnd, type Version } from '../tree/version/version.ts'
-import type { LogFile } from '../tree/version/version-edit.ts'
+import type { LogFile, RelocationFile } from '../tree/version/version-edit.ts'
 import type { DiskUsage } from './disk-usage.ts'
 import type { CollectibleFile } from './figures.ts'
 import { exposedGarbageBytes, punchedGarbageBytes } from './figures.ts'
@@ -28,6 +27,9 @@ type Mutable<T> = { -readonly [Name in keyof T]: T[Name] }
 
 export type FilesByNumber = NumberMap<FileNumber, CollectibleFile>
 type FiguresBuilder = NumberMapBuilder<FileNumber, CollectibleFile>
+
+/** Shared by all files without one. */
+const NO_SEGMENTS: SegmentNumber[] = []
 
 /** Above every number. */
 const NONE_UNSEEN = Number.POSITIVE_INFINITY
@@ -193,10 +195,8 @@ export class LogFiles {
     const known = version.files.get(number)
     if (known?.role === 'log') return this.#logFile(version, known)
     if (known !== undefined) {
-      const segments: SegmentRecords[] = []
-      for (const { segment } of known.parts) segments.push(this.#referencesTo(segment, 0))
-      segments.push(this.#referencesTo(number, 0))
-      return this.#file(number, 'relocation', known.length, segments, false)
+      const segments = this.#segmentsOf(known)
+      return this.#file(number, 'relocation', known.length, segments, 0, false)
     }
     this.#punched.delete(number)
     this.#linked.delete(number)
@@ -214,41 +214,42 @@ export class LogFiles {
     // With empty memtables only marker frames lie behind the checkpoint: it can be moved, and the segment sealed.
     const needsSeal = !this.#parts.memtables.hasEntries && !isBehind
     const unflushedBytes = needsSeal ? 0 : length - flushedEnd(version, known, length)
-    const segments = [this.#referencesTo(number, unflushedBytes)]
-    const file = this.#file(number, 'segment', length, segments, needsSeal)
+    const file = this.#file(number, 'segment', length, [number], unflushedBytes, needsSeal)
     if (!needsSeal && !isBehind) file.blocked = sealed ? 'unflushed' : 'unsealed'
     return file
   }
 
-  #referencesTo(segment: SegmentNumber, unflushedBytes: number): SegmentRecords {
-    const use = this.#references.of(segment)
-    return {
-      segment,
-      records: use?.records ?? 0,
-      bytes: (use?.bytes ?? 0) + unflushedBytes,
-    }
+  #segmentsOf({ number, parts }: RelocationFile): SegmentNumber[] {
+    const segments: SegmentNumber[] = []
+    for (let i = 0; i < parts.length; i++) segments.push(parts[i]!.segment)
+    segments.push(number)
+    return segments
   }
 
   #file(
     number: FileNumber,
     kind: CollectibleFile['kind'],
     totalBytes: number,
-    segments: readonly SegmentRecords[],
+    segments: readonly SegmentNumber[],
+    unflushedBytes: number,
     needsSeal: boolean,
   ): Mutable<CollectibleFile> {
-    let referencedRecords = 0
-    let referencedBytes = 0
-    for (const each of segments) {
-      referencedRecords += each.records
-      referencedBytes += each.bytes
+    const sum = { records: 0, bytes: unflushedBytes }
+    let deadSegments = NO_SEGMENTS
+    for (let i = 0; i < segments.length; i++) {
+      const segment = segments[i]!
+      if (this.#references.addTo(sum, segment)) continue
+      if (deadSegments === NO_SEGMENTS) deadSegments = []
+      deadSegments.push(segment)
     }
     const file: Mutable<CollectibleFile> = {
       number,
       kind,
       segments,
+      deadSegments,
       totalBytes,
-      referencedRecords,
-      referencedBytes,
+      referencedRecords: sum.records,
+      referencedBytes: sum.bytes,
       diskBytes: this.#usage.ofValueLogFile(number),
       blockBytes: this.#blockBytes(),
       needsSeal,

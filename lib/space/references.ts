@@ -75,6 +75,11 @@ export class References {
     return this.#sums.of(segment)
   }
 
+  /** Adds what entries point to in a segment to a sum. @returns false if that is nothing */
+  addTo(sum: RecordSum, segment: SegmentNumber): boolean {
+    return this.#sums.addTo(sum, segment)
+  }
+
   /** Takes one of the segments to which other entries point than when it was last taken; undefined if there is none. */
   takeChanged(): SegmentNumber | undefined {
     return this.#sums.takeChanged()

@@ -36,6 +36,15 @@ export class SegmentSums {
     return { records: this.#records[at]!, bytes: this.#bytes[at]! }
   }
 
+  /** Adds the records of a segment to a sum. @returns false if there are none */
+  addTo(sum: RecordSum, segment: SegmentNumber): boolean {
+    const at = this.#places[this.#hashed(segment)]! - 1
+    if (at < 0 || this.#records[at] === 0) return false
+    sum.records += this.#records[at]!
+    sum.bytes += this.#bytes[at]!
+    return true
+  }
+
   /** Takes one of the segments whose sums have changed since they were taken; undefined if there are no more. */
   takeChanged(): SegmentNumber | undefined {
     const segment = this.#changed.pop()

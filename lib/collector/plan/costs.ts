@@ -58,15 +58,9 @@ export function rewriteSums(file: CollectibleFile): RewriteSums {
     totalBytes: file.totalBytes,
     records: file.referencedRecords,
     copiedBytes: file.referencedBytes,
-    parts: survivingParts(file),
+    parts: file.segments.length - file.deadSegments.length,
     blockBytes: file.blockBytes,
   }
-}
-
-function survivingParts({ segments }: CollectibleFile): number {
-  let parts = 0
-  for (const { records } of segments) if (records > 0) parts++
-  return parts
 }
 
 export function addRewriteSums(left: RewriteSums, right: RewriteSums): RewriteSums {

@@ -152,13 +152,8 @@ function* freeStep(
 }
 
 /** Old segments to which nothing points: each file has one that it bears itself. */
-function countForgettable({ number, segments }: CollectibleFile): number {
-  if (segments.length === 1) return 0
-  let count = 0
-  for (const { segment, records } of segments) {
-    if (records === 0 && segment !== number) count++
-  }
-  return count
+function countForgettable({ number, deadSegments }: CollectibleFile): number {
+  return deadSegments.length - (deadSegments.includes(number) ? 1 : 0)
 }
 
 /** Under maxBytesOnDisk a tighter target may be needed than the one that was asked for. */

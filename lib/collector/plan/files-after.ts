@@ -1,7 +1,6 @@
 /** Files of the value log as they will be when steps of a plan have been carried out. Pure. */
 
-import type { FileNumber } from '../../base/ids.ts'
-import type { SegmentRecords } from '../../base/segment-records.ts'
+import type { FileNumber, SegmentNumber } from '../../base/ids.ts'
 import { plannedFiles } from '../../contract/collection.ts'
 import type { CollectionStep, PlannedFile } from '../../contract/collection-plan.ts'
 import type { CollectibleFile } from '../../space/figures.ts'
@@ -30,8 +29,10 @@ export function filesAfter(
 
 function forget(present: Map<number, CollectibleFile>, forgotten: ReadonlySet<number>): void {
   for (const file of present.values()) {
-    const segments = file.segments.filter(({ segment }) => !forgotten.has(segment))
-    if (segments.length < file.segments.length) present.set(file.number, { ...file, segments })
+    const isKept = (segment: SegmentNumber): boolean => !forgotten.has(segment)
+    const segments = file.segments.filter(isKept)
+    if (segments.length === file.segments.length) continue
+    present.set(file.number, { ...file, segments, deadSegments: file.deadSegments.filter(isKept) })
   }
 }
 
@@ -53,14 +54,14 @@ function punch(
 /** The relocation of what survives. */
 function rewritten(victims: readonly CollectibleFile[], number: FileNumber): CollectibleFile {
   const sums = victims.map(rewriteSums).reduce(addRewriteSums)
-  const segments = victims
-    .flatMap((file): readonly SegmentRecords[] => file.segments)
-    .filter(({ records }) => records > 0)
+  const dead = new Set(victims.flatMap((file) => file.deadSegments))
+  const segments = victims.flatMap((file) => file.segments).filter((each) => !dead.has(each))
   const totalBytes = outputBytes(sums)
   return {
     number,
     kind: 'relocation',
     segments,
+    deadSegments: [],
     totalBytes,
     referencedRecords: sums.records,
     referencedBytes: sums.copiedBytes,

@@ -82,10 +82,9 @@ export function* forgetSteps(
   const segments: number[] = []
   yield* visitInTurns(files, (file) => {
     if (file.kind !== 'relocation' || rewritten.has(file.number)) return
-    for (const { segment, records, bytes } of file.segments) {
+    for (const segment of file.deadSegments) {
       // Its own number it has as long as it is there.
-      const isOwn = (segment as number) === file.number
-      if (!isOwn && records === 0 && bytes === 0) segments.push(segment)
+      if (segment !== file.number) segments.push(segment)
     }
   })
   if (segments.length === 0) return []

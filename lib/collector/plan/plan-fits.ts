@@ -16,7 +16,7 @@ export function checkPlanFits(
 ): void {
   if (plan.databaseId !== databaseId) throw invalidArgument('plan belongs to another database')
   const present = new Map(files.map((file) => [file.number, file]))
-  const held = new Set(files.flatMap(({ segments }) => segments.map(({ segment }) => segment)))
+  const held = new Set(files.flatMap(({ segments }) => segments))
   for (const step of plan.steps) {
     if (step.action === 'forget' && !step.segments.every((segment) => held.has(segment))) {
       throw new WiscError('WISC_STALE', 'segments have gone since the plan was made: plan again')

@@ -103,18 +103,18 @@ export function exposedFile(
   { bySegment }: ExposedTree,
 ): CollectibleFile {
   let [referencedRecords, referencedBytes, pinnedBytes] = [0, 0, 0]
-  const segments = figures.segments.map(({ segment }) => {
+  const deadSegments: SegmentNumber[] = []
+  for (const segment of figures.segments) {
     const kept = bySegment.get(segment)
     const records = kept ? kept.liveRecords + kept.pinnedRecords : 0
-    const bytes = kept ? kept.liveBytes + kept.pinnedBytes : 0
+    if (records === 0) deadSegments.push(segment)
     referencedRecords += records
-    referencedBytes += bytes
+    referencedBytes += kept ? kept.liveBytes + kept.pinnedBytes : 0
     pinnedBytes += kept?.pinnedBytes ?? 0
-    return { segment, records, bytes }
-  })
+  }
   return {
     ...figures,
-    segments,
+    deadSegments,
     referencedRecords,
     referencedBytes,
     pinnedBytes,

@@ -118,9 +118,7 @@ class Forecast {
   }
 
   #walk({ files }: Space): Promise<ExposedTree> {
-    const punchable = files.flatMap((file) =>
-      this.#rules.punchHoles ? file.segments.map(({ segment }) => segment) : [],
-    )
+    const punchable = this.#rules.punchHoles ? files.flatMap((file) => file.segments) : []
     const wanted = new Set(punchable)
     const wantsPlaces = (segment: SegmentNumber): boolean => wanted.has(segment)
     return walkExposed(this.#engine, this.#readable, wantsPlaces, this.#options.signal)

@@ -21,7 +21,7 @@ export async function markKept(
   rules: PlanningRules,
   signal: AbortSignal,
 ): Promise<CollectibleFile> {
-  const kept = file.segments.map(({ segment }) => tree.bySegment.get(segment))
+  const kept = file.segments.map((segment) => tree.bySegment.get(segment))
   if (kept.some((records) => records !== undefined && records.places === undefined)) {
     const guessed = estimatePunch(file, { ...rules, goalDiskBytes: 0 })
     const { holes, bytesFreed: holeBytes } = guessed ?? { holes: 0, bytesFreed: 0 }

@@ -32,6 +32,9 @@ test('I9: sums and changes are those of a map, however many segments come and go
     }
     const asked = drawSegment()
     expect(sums.of(asked), replayHint(seed)).toEqual(model.get(asked))
+    const added = { records: 0, bytes: 0 }
+    expect(sums.addTo(added, asked), replayHint(seed)).toBe(model.has(asked))
+    expect(added, replayHint(seed)).toEqual(model.get(asked) ?? { records: 0, bytes: 0 })
   }
   for (const [segment, sum] of model) expect(sums.of(segment), replayHint(seed)).toEqual(sum)
 })

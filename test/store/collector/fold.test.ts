@@ -93,9 +93,7 @@ function oldNames(opened: CollectedStore): number[] {
   const { files } = writerOf(opened).space.measure()
   return files
     .filter(({ kind }) => kind === 'relocation')
-    .flatMap(({ number, segments }) =>
-      segments.map(({ segment }) => segment).filter((n) => n !== number),
-    )
+    .flatMap(({ number, segments }) => segments.filter((segment) => segment !== number))
 }
 
 test('a compaction folds what was moved, the old segments are forgotten, and all is there', async () => {

@@ -25,7 +25,7 @@ export function blocksOf(bytes: number): number {
   return Math.ceil(bytes / BLOCK_BYTES) * BLOCK_BYTES
 }
 
-interface FileSketch extends Partial<Omit<CollectibleFile, 'number' | 'segments'>> {
+interface FileSketch extends Partial<Omit<CollectibleFile, 'number'>> {
   readonly recordBytes?: number
 }
 
@@ -40,7 +40,8 @@ export function fileOf(
   return {
     number,
     kind: 'segment',
-    segments: [{ segment: number, records: referencedRecords, bytes: referencedBytes }],
+    segments: [number],
+    deadSegments: referencedRecords === 0 ? [number] : [],
     totalBytes,
     referencedRecords,
     referencedBytes,
@@ -119,13 +120,13 @@ function drawnFile(number: number): fc.Arbitrary<CollectibleFile> {
       const totalBytes = referencedBytes + draw.deadBytes + overheadBytes
       const punchable = Math.floor((draw.deadBytes * draw.punchedShare) / BLOCK_BYTES) * BLOCK_BYTES
       const pinnedBytes = Math.floor(referencedBytes * draw.pinnedShare)
-      const live = { segment: number, records: draw.liveRecords, bytes: referencedBytes }
-      const forgotten = { segment: number + 5000, records: 0, bytes: 0 }
+      const forgotten = draw.isRelocation ? [number + 5000] : []
       const holeBytes = blocksOf(Math.max(0, draw.deadBytes - punchable - BLOCK_BYTES))
       return {
         number,
         kind: draw.isRelocation ? ('relocation' as const) : ('segment' as const),
-        segments: [live, ...(draw.isRelocation ? [forgotten] : [])],
+        segments: [number, ...forgotten],
+        deadSegments: [...(draw.liveRecords === 0 ? [number] : []), ...forgotten],
         referencedRecords: draw.liveRecords,
         referencedBytes,
         totalBytes,

@@ -24,7 +24,8 @@ function file(
   return {
     number,
     kind: 'segment',
-    segments: [{ segment: number, records: referencedRecords, bytes: referencedBytes }],
+    segments: [number],
+    deadSegments: referencedRecords === 0 ? [number] : [],
     totalBytes: SEGMENT,
     referencedRecords,
     referencedBytes,
@@ -146,8 +147,7 @@ test('without room nothing is copied or compacted, but dropped and punched', () 
   const { step, exposes } = decide(space({ files, hiddenGarbageBytes: 9e9 }), state)
   expect([step?.action, exposes]).toEqual(['drop', false])
   expect(decide(space({ files: half(20) }), state).step).toBeUndefined()
-  const large = { segments: [{ segment: 31, records: 4, bytes: 400_000 }] }
-  const punched = file(31, 400_000, { referencedRecords: 4, ...large })
+  const punched = file(31, 400_000, { referencedRecords: 4 })
   expect(decide(space({ files: [...half(20), punched] }), state).step?.action).toBe('punch')
 })
 

@@ -25,7 +25,8 @@ test('a rewrite leaves one relocation of the survivors, and nothing where nothin
     {
       number: 99,
       kind: 'relocation',
-      segments: [{ segment: 2 }, { segment: 1 }],
+      segments: [2, 1],
+      deadSegments: [],
       referencedBytes: 6 * MIB,
       needsSeal: false,
     },
@@ -44,13 +45,13 @@ test('a punched file has given all that it can: the same punch is not planned ag
 })
 
 test('what is forgotten is in its relocation no more', () => {
-  const living = { segment: 1, records: 256, bytes: MIB }
-  const dead = { segment: 2, records: 0, bytes: 0 }
   const file = fileOf(9, MIB + 8 * KIB, MIB, { kind: 'relocation' })
-  const files = [{ ...file, segments: [living, dead] }]
+  const files = [{ ...file, segments: [1, 2, 9], deadSegments: [2, 9] }]
   const { steps } = planned(files)
   expect(steps).toMatchObject([{ action: 'forget', segments: [2] }])
-  expect(filesAfter(files, steps, () => 99)).toEqual([{ ...file, segments: [living] }])
+  expect(filesAfter(files, steps, () => 99)).toEqual([
+    { ...file, segments: [1, 9], deadSegments: [9] },
+  ])
 })
 
 test(`disk bytes go down by what the plan frees, and nothing that lives is lost (${replayHint(seed)})`, () => {

@@ -48,12 +48,8 @@ describe('drops', () => {
 })
 
 describe('forgetting', () => {
-  const parts = [
-    { segment: 4, records: 0, bytes: 0 },
-    { segment: 5, records: 2048, bytes: 8 * MIB },
-    { segment: 6, records: 0, bytes: 0 },
-  ]
-  const relocation = { kind: 'relocation', segments: parts } as const
+  const segments = [4, 5, 6, 9]
+  const relocation = { kind: 'relocation', segments, deadSegments: [4, 6, 9] } as const
 
   test('logical segments of a relocation that live no more, beside one that does', () => {
     const planned = plan([fileOf(9, 9 * MIB, 8 * MIB, relocation), fileOf(1, MIB, 0)])
@@ -65,13 +61,8 @@ describe('forgetting', () => {
     expect(plan([fileOf(9, 64 * MIB, 8 * MIB, relocation)]).steps).toMatchObject([
       { action: 'rewrite', outputBytes: relocationFileBytes(2048, 8 * MIB, 1) },
     ])
-    const unreferenced = parts.map((part) => ({
-      ...part,
-      referencedRecords: 0,
-      referencedBytes: 0,
-    }))
-    const dead = fileOf(9, MIB, 0, { kind: 'relocation' })
-    expect(stepsOf(plan([{ ...dead, segments: unreferenced }]))).toEqual(['drop 9'])
+    const dead = fileOf(9, MIB, 0, { ...relocation, deadSegments: segments })
+    expect(stepsOf(plan([dead]))).toEqual(['drop 9'])
     const busy = fileOf(9, 9 * MIB, 8 * MIB, { ...relocation, blocked: 'busy' })
     expect(stepsOf(plan([busy]))).toEqual([])
   })
