@@ -258,8 +258,12 @@ export class Collector {
   #lookAtDisk(): void {
     this.#canHelp = false
     if (!this.#bound.isSet) return
-    const diskBytes = this.store.space.measureDisk()
-    this.writers.measured(diskBytes + this.actor.unwrittenBytes, this.writers.takenOnDisk)
+    try {
+      const diskBytes = this.store.space.measureDisk()
+      this.writers.measured(diskBytes + this.actor.unwrittenBytes, this.writers.takenOnDisk)
+    } catch (error) {
+      this.#warn(`space cannot be measured: ${toWiscError(error).message}`)
+    }
     this.writers.tell({ kind: 'released' })
   }
 

@@ -27,6 +27,7 @@ import type { Random } from '../base/random.ts'
 import { collect, planCollection } from '../collector/asked-collection.ts'
 import { Collector } from '../collector/collector.ts'
 import type { CollectionPlan, CollectionReport, ResolvedCollect } from '../contract/collection.ts'
+import { emitSafely } from '../contract/events.ts'
 import type { ResolvedOptions } from '../contract/options.ts'
 import type { RecoveryReport } from '../contract/types.ts'
 import type { JobRunner } from '../jobs/runner.ts'
@@ -138,6 +139,9 @@ export class Engine implements ReadingEngine {
     this.health.watch(this)
     versions.onObsolete((file) => this.unlinker.unlink(file))
     versions.onInstalled(this.collector.wake)
+    versions.onNotReplaced(({ message }) => {
+      emitSafely(events, 'warning', `the manifest has grown and cannot be replaced: ${message}`)
+    })
     this.readers.released = this.collector.wake
   }
 

@@ -37,7 +37,7 @@ import type { FoundFiles } from '../state/found-files.ts'
 import { tablesOf } from '../state/tables.ts'
 import type { ReadManifest } from '../tree/version/manifest.ts'
 import { fileLength, logFiles, nextOrdinal, type Version } from '../tree/version/version.ts'
-import type { LogFile, VersionEdit } from '../tree/version/version-edit.ts'
+import type { VersionEdit } from '../tree/version/version-edit.ts'
 import type { VersionSet } from '../tree/version/version-set.ts'
 
 export function emptyReport(): RecoveryReport {
@@ -65,19 +65,30 @@ export interface RecoveredLog {
   readonly nextSequence: Sequence
 }
 
-/** The files of the log of a version, as the value log wants them. */
+/**
+ * The files of the log of a version that a survey has to see, in its order. Nearly all lie wholly before the
+ * checkpoint: of neighbours that do the last one alone says where the log goes on.
+ */
 function knownSegments(version: Version): KnownSegment[] {
-  return [...logFiles(version)].map(({ number, ordinal, salt, seal }) => ({
-    number,
-    ordinal,
-    salt,
-    sealed: seal,
-  }))
+  const known: KnownSegment[] = []
+  let isLastPassed = false
+  for (const { number, ordinal, salt, seal } of logFiles(version)) {
+    const isPassed = seal !== undefined && isCovered(version, ordinal, seal.length)
+    if (isPassed && isLastPassed) known.pop()
+    known.push({ number, ordinal, salt, sealed: seal })
+    isLastPassed = isPassed
+  }
+  return known
+}
+
+function isCovered({ checkpoint }: Version, ordinal: LogOrdinal, length: number): boolean {
+  return compareLogPositions({ ordinal, offset: length }, checkpoint) <= 0
 }
 
 /** What was found of a store: its log, and its files. */
 export interface StoreSurvey extends LogSurvey {
   readonly files: FoundFiles
+  readonly lastSealed: KnownSegment | undefined
 }
 
 /**
@@ -106,7 +117,11 @@ export function surveyStore(
       `manifest ends before edit ${durableEdit}, which the log names as durable:`,
     )
   }
-  return { ...survey, files }
+  return { ...survey, files, lastSealed: lastSealedOf(known) }
+}
+
+function lastSealedOf(known: readonly KnownSegment[]): KnownSegment | undefined {
+  return known.findLast(({ sealed }) => sealed !== undefined)
 }
 
 /**
@@ -120,13 +135,16 @@ export function surveyDamaged(
 ): StoreSurvey {
   const files = findFiles(context, version, (error) => damage.push(error))
   const { checkpoint, durable, lastSequence } = version
+  const known = knownSegments(version)
+  const lastSealed = lastSealedOf(known)
   try {
-    return { ...surveyLog(context, knownSegments(version), checkpoint, durable), files }
+    return { ...surveyLog(context, known, checkpoint, durable), files, lastSealed }
   } catch (error) {
     if (!(error instanceof WiscError) || error.code === 'WISC_INTERNAL') throw error
     damage.push(error)
     return {
       files,
+      lastSealed,
       provedEnd: checkpoint,
       end: checkpoint,
       endFile: version.log.get(checkpoint.ordinal) ?? 0,
@@ -149,10 +167,9 @@ function findFiles(
   version: Version,
   wrong: (error: CorruptionError) => void,
 ): FoundFiles {
-  const names = new Set(fileSystem.list(directory))
+  const names = fileSystem.list(directory)
   const allocated = new Map<FileNumber, number>()
   const find = (number: FileNumber, name: string, needed: number, exact: boolean): void => {
-    names.delete(name)
     const stat = fileSystem.statPath(joinPath(directory, name))
     if (!stat) wrong(new CorruptionError(name, 0, 'file is missing'))
     else if (stat.kind !== 'file') {
@@ -163,12 +180,18 @@ function findFiles(
   }
   for (const { number, bytes } of tablesOf(version)) find(number, tableName(number), bytes, true)
   for (const file of version.files.values()) {
-    const name = segmentName(file.number)
     const length = fileLength(file)
-    if (length === undefined) names.delete(name)
-    else find(file.number, name, length, file.role !== 'log')
+    if (length !== undefined)
+      find(file.number, segmentName(file.number), length, file.role !== 'log')
   }
-  return { version, allocated, others: [...names], nextNumber: version.nextFileNumber }
+  const others = names.filter((name) => !isOfVersion(version, name))
+  return { version, allocated, others, nextNumber: version.nextFileNumber }
+}
+
+function isOfVersion({ tables, files }: Version, name: string): boolean {
+  const file = parseFileName(name)
+  if (file === undefined || file.kind === 'manifest') return false
+  return file.kind === 'table' ? tables.has(file.number) : files.has(file.number)
 }
 
 /**
@@ -184,8 +207,8 @@ export async function recoverLog(
   report: RecoveryReport,
 ): Promise<RecoveredLog> {
   const { version } = manifest
-  const lastSealed = [...logFiles(version)].findLast(({ seal }) => seal !== undefined)
-  const plan = planLogRecovery(survey, lastSealed?.seal?.lastSequence ?? 0)
+  const { lastSealed } = survey
+  const plan = planLogRecovery(survey, lastSealed?.sealed?.lastSequence ?? 0)
   skipSeenNumbers(context, versions, survey.files)
   const files = { ...survey.files, nextNumber: versions.fileNumbers.next }
   setTornAside(context, manifest, plan, report)
@@ -217,8 +240,8 @@ export async function recoverLog(
 }
 
 /** Where the sealed log ends; if the collector has reclaimed its last segments, at the checkpoint. */
-function endOfSealed({ log, checkpoint }: Version, last: LogFile | undefined): LogPosition {
-  const end = { ordinal: last?.ordinal ?? 0, offset: last?.seal?.length ?? 0 }
+function endOfSealed({ log, checkpoint }: Version, last: KnownSegment | undefined): LogPosition {
+  const end = { ordinal: last?.ordinal ?? 0, offset: last?.sealed?.length ?? 0 }
   const collected = !log.has(checkpoint.ordinal) && compareLogPositions(end, checkpoint) < 0
   return collected ? checkpoint : end
 }

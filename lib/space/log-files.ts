@@ -12,7 +12,7 @@ import { compareLogPositions } from '../base/log-position.ts'
 import { NumberMap, type NumberMapBuilder } from '../base/number-map.ts'
 import type { Memtables } from '../state/memtables.ts'
 import { EMPTY_VERSION, flushedEnd, type Version } from '../tree/version/version.ts'
-import type { LogFile, RelocationFile } from '../tree/version/version-edit.ts'
+import type { LogFile, ValueLogFile } from '../tree/version/version-edit.ts'
 import type { DiskUsage } from './disk-usage.ts'
 import type { CollectibleFile } from './figures.ts'
 import { exposedGarbageBytes, punchedGarbageBytes } from './figures.ts'
@@ -176,9 +176,10 @@ export class LogFiles {
   }
 
   #replace(files: FiguresBuilder, version: Version, number: FileNumber, budget: WorkBudget): void {
-    const file = this.#figuresOf(version, number)
+    const before = files.get(number)
+    const file = this.#figuresOf(version, number, before)
     budget.work -= FILE_WORK + HELD_WORK * (file?.segments.length ?? 0)
-    this.#count(files.get(number), -1)
+    this.#count(before, -1)
     this.#count(file, 1)
     if (file !== undefined) files.set(number, file)
     else files.delete(number)
@@ -190,12 +191,16 @@ export class LogFiles {
     this.#punchedBytes += sign * punchedGarbageBytes(file)
   }
 
-  #figuresOf(version: Version, number: FileNumber): CollectibleFile | undefined {
+  #figuresOf(
+    version: Version,
+    number: FileNumber,
+    before: CollectibleFile | undefined,
+  ): CollectibleFile | undefined {
     this.#atEnd.delete(number)
     const known = version.files.get(number)
-    if (known?.role === 'log') return this.#logFile(version, known)
     if (known !== undefined) {
-      const segments = this.#segmentsOf(known)
+      const segments = heldSegments(known, before?.segments)
+      if (known.role === 'log') return this.#logFile(version, known, segments)
       return this.#file(number, 'relocation', known.length, segments, 0, false)
     }
     this.#punched.delete(number)
@@ -203,7 +208,11 @@ export class LogFiles {
     return undefined
   }
 
-  #logFile(version: Version, known: LogFile): CollectibleFile | undefined {
+  #logFile(
+    version: Version,
+    known: LogFile,
+    segments: readonly SegmentNumber[],
+  ): CollectibleFile | undefined {
     const { number, ordinal, seal } = known
     const sealed = seal !== undefined
     const length = seal?.length ?? this.#parts.writtenEnd(number)
@@ -214,16 +223,9 @@ export class LogFiles {
     // With empty memtables only marker frames lie behind the checkpoint: it can be moved, and the segment sealed.
     const needsSeal = !this.#parts.memtables.hasEntries && !isBehind
     const unflushedBytes = needsSeal ? 0 : length - flushedEnd(version, known, length)
-    const file = this.#file(number, 'segment', length, [number], unflushedBytes, needsSeal)
+    const file = this.#file(number, 'segment', length, segments, unflushedBytes, needsSeal)
     if (!needsSeal && !isBehind) file.blocked = sealed ? 'unflushed' : 'unsealed'
     return file
-  }
-
-  #segmentsOf({ number, parts }: RelocationFile): SegmentNumber[] {
-    const segments: SegmentNumber[] = []
-    for (let i = 0; i < parts.length; i++) segments.push(parts[i]!.segment)
-    segments.push(number)
-    return segments
   }
 
   #file(
@@ -262,4 +264,16 @@ export class LogFiles {
     if (punchedAt !== undefined) file.referencedBytesAtPunch = punchedAt
     return file
   }
+}
+
+/** What is made again and again, and lives long, costs the most: a file that has lost none keeps its list. */
+function heldSegments(
+  file: ValueLogFile,
+  before: readonly SegmentNumber[] | undefined,
+): readonly SegmentNumber[] {
+  const count = file.role === 'relocation' ? file.parts.length + 1 : 1
+  if (before?.length === count) return before
+  return file.role === 'relocation'
+    ? [...file.parts.map(({ segment }) => segment), file.number]
+    : [file.number]
 }

@@ -13,20 +13,26 @@ export const LOST_NAME = 'lost'
 /** Lies in what a salvage has not finished. */
 export const SALVAGE_NAME = 'SALVAGE'
 
+const TABLE_SUFFIX = '.sst'
+const SEGMENT_SUFFIX = '.vlog'
+const MANIFEST_PREFIX = 'MANIFEST-'
+const DIGITS_MIN = 6
+const DIGIT_0 = 48
+
 function digits(number: number): string {
-  return String(number).padStart(6, '0')
+  return String(number).padStart(DIGITS_MIN, '0')
 }
 
 export function tableName(number: FileNumber): string {
-  return `${digits(number)}.sst`
+  return digits(number) + TABLE_SUFFIX
 }
 
 export function segmentName(number: FileNumber | SegmentNumber): string {
-  return `${digits(number)}.vlog`
+  return digits(number) + SEGMENT_SUFFIX
 }
 
 export function manifestName(number: FileNumber): string {
-  return `MANIFEST-${digits(number)}`
+  return MANIFEST_PREFIX + digits(number)
 }
 
 export type NumberedFileKind = 'table' | 'segment' | 'manifest'
@@ -46,18 +52,32 @@ export function mayBeGiven(number: FileNumber, next: FileNumber): boolean {
 export function parseFileName(
   name: string,
 ): { kind: NumberedFileKind; number: FileNumber } | undefined {
-  const match = /^(?:(MANIFEST-)(\d{6,10})|(\d{6,10})\.(sst|vlog))$/.exec(name)
-  if (!match) return undefined
-  const number = Number(match[2] ?? match[3])
-  if (number > FILE_NUMBER_MAX) return undefined
-  const kind = match[1] ? 'manifest' : match[4] === 'sst' ? 'table' : 'segment'
-  const canonical =
-    kind === 'manifest'
-      ? manifestName(number)
-      : kind === 'table'
-        ? tableName(number)
-        : segmentName(number)
-  return canonical === name ? { kind, number } : undefined
+  const kind = kindOf(name)
+  if (kind === undefined) return undefined
+  const from = kind === 'manifest' ? MANIFEST_PREFIX.length : 0
+  const end = kind === 'manifest' ? name.length : name.lastIndexOf('.')
+  const number = numberIn(name, from, end)
+  return number === undefined ? undefined : { kind, number }
+}
+
+function kindOf(name: string): NumberedFileKind | undefined {
+  if (name.endsWith(SEGMENT_SUFFIX)) return 'segment'
+  if (name.endsWith(TABLE_SUFFIX)) return 'table'
+  return name.startsWith(MANIFEST_PREFIX) ? 'manifest' : undefined
+}
+
+/** What stands there as `digits` writes it. An open does this for each of its files: no regular expression. */
+function numberIn(name: string, from: number, end: number): FileNumber | undefined {
+  const count = end - from
+  const isPadded = count === DIGITS_MIN
+  if (!isPadded && (count < DIGITS_MIN || name.charCodeAt(from) === DIGIT_0)) return undefined
+  let number = 0
+  for (let i = from; i < end; i++) {
+    const digit = name.charCodeAt(i) - DIGIT_0
+    if (digit < 0 || digit > 9) return undefined
+    number = number * 10 + digit
+  }
+  return number <= FILE_NUMBER_MAX ? number : undefined
 }
 
 /** Joins a directory and a name of ours. Names hold no separators, so this needs no rules of the platform. */

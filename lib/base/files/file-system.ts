@@ -65,6 +65,11 @@ export interface FileStat {
   readonly blockBytes: number
 }
 
+/** What has a name. */
+export interface PathStat extends FileStat {
+  readonly kind: 'file' | 'directory' | 'other'
+}
+
 /** What a file or directory is, whatever its name. */
 export interface SystemIdentity {
   /** As long as it exists, or somebody has it open, nothing else has the same. */
@@ -108,7 +113,7 @@ export interface FileSystem {
   /** Names in a directory, in no order. */
   list(path: string): string[]
   /** undefined if nothing has that name. */
-  statPath(path: string): (FileStat & { readonly kind: 'file' | 'directory' | 'other' }) | undefined
+  statPath(path: string): PathStat | undefined
   /** What has a name; a link is not followed. undefined if nothing has it. */
   identify(path: string): SystemIdentity | undefined
   /** The path with every link resolved. */

@@ -7,6 +7,7 @@ import type {
   Lock,
   LockRefusal,
   OpenMode,
+  PathStat,
   SystemIdentity,
 } from './file-system.ts'
 
@@ -31,7 +32,7 @@ export class ForwardingFileSystem implements FileSystem {
     return this.base.list(path)
   }
 
-  statPath(path: string): ReturnType<FileSystem['statPath']> {
+  statPath(path: string): PathStat | undefined {
     return this.base.statPath(path)
   }
 

@@ -7,12 +7,12 @@
 import fs from 'node:fs'
 import type {
   File,
-  FileStat,
   FileSystem,
   HeldDirectory,
   Lock,
   LockRefusal,
   OpenMode,
+  PathStat,
   SystemIdentity,
 } from '../files/file-system.ts'
 import { withDescriptor } from '../files/spare-files.ts'
@@ -32,6 +32,8 @@ import { type LockKinds, NodeLockFile } from './node-lock-file.ts'
 
 export { lockText } from './node-lock-file.ts'
 
+/** Of a name that is not there. */
+const NOT_THROWING = { throwIfNoEntry: false } as const
 /** What the running platform has. */
 export const LOCK_KINDS: LockKinds = { tryLock: tryNativeLock, tryFlock }
 /** So often a lock file is opened again when another was put in its place meanwhile. */
@@ -73,13 +75,15 @@ export class NodeFileSystem implements FileSystem {
     return withDescriptor(() => attempt('readdir', path, () => fs.readdirSync(path)))
   }
 
-  statPath(
-    path: string,
-  ): (FileStat & { readonly kind: 'file' | 'directory' | 'other' }) | undefined {
-    const stat = attempt('stat', path, () => fs.lstatSync(path, { throwIfNoEntry: false }))
-    if (!stat) return undefined
-    const kind = stat.isFile() ? 'file' : stat.isDirectory() ? 'directory' : 'other'
-    return { ...fileStat(stat), kind }
+  statPath(path: string): PathStat | undefined {
+    // An open asks for each of its files, so there is no closure, and one object.
+    let stat: fs.Stats | undefined
+    try {
+      stat = fs.lstatSync(path, NOT_THROWING)
+    } catch (error) {
+      throw ioError('stat', path, error)
+    }
+    return stat && fileStat(stat)
   }
 
   identify(path: string): SystemIdentity | undefined {

@@ -6,7 +6,7 @@
  */
 import fs from 'node:fs'
 import { assert, IoError } from '../errors.ts'
-import type { File, FileStat, OpenMode } from '../files/file-system.ts'
+import type { File, FileStat, OpenMode, PathStat } from '../files/file-system.ts'
 import { CALL_BYTES_MAX, WriteCursor } from '../write-cursor.ts'
 import { punchNative } from './native-extensions.ts'
 
@@ -260,9 +260,10 @@ export class NodeFile implements File {
   }
 }
 
-/** What the interface tells of a file. */
-export function fileStat(stat: fs.Stats): FileStat {
+/** What the interface tells of a file, or of what has its name. */
+export function fileStat(stat: fs.Stats): PathStat {
   return {
+    kind: stat.isFile() ? 'file' : stat.isDirectory() ? 'directory' : 'other',
     size: stat.size,
     allocated: stat.blocks * 512,
     links: stat.nlink,

@@ -15,6 +15,8 @@ import {
   type AddedFile,
   type AddedTable,
   LEVELS_MAX,
+  type LogFile,
+  type LogSeal,
   type ValueLogFile,
   type VersionEdit,
 } from './version-edit.ts'
@@ -30,6 +32,9 @@ export function applyEdit(version: Version, edit: VersionEdit, id: VersionNumber
   return builder.finish()
 }
 
+/** Those of a version that are no collections. */
+type SingleFields = Omit<Version, 'levels' | 'tables' | 'files' | 'segments' | 'log'>
+
 /** After an edit that did not fit it must not be used again. */
 export class VersionBuilder {
   readonly #levels: LevelsBuilder
@@ -40,7 +45,7 @@ export class VersionBuilder {
   /** What it began with was the empty version, so the edits with this number bring everything along. */
   #firstId: VersionNumber | undefined
   #lastOrdinal: LogOrdinal
-  #last: Version
+  #last: SingleFields
 
   constructor(version: Version) {
     this.#levels = new LevelsBuilder(version.levels)
@@ -60,7 +65,6 @@ export class VersionBuilder {
     this.#editTables(edit, nextFileNumber)
     this.#editValueLog(edit, nextFileNumber, id === this.#firstId)
     this.#last = {
-      ...last,
       id,
       checkpoint: later(last.checkpoint, edit.checkpoint),
       durable: later(last.durable, edit.durable),
@@ -88,16 +92,17 @@ export class VersionBuilder {
     const changes = new RunChanges()
     for (const number of removedTables) {
       const table = this.#tables.get(number)
-      assert(table !== undefined, `a removed table exists, number=${number}`)
+      if (table === undefined) unfit(`a removed table exists, number=${number}`)
       this.#tables.delete(number)
       changes.of(table).removed.push(table.meta)
     }
     for (const table of addedTables) {
       const { level, runId, meta } = table
-      assert(!this.#tables.has(meta.number), `a table number is used once, number=${meta.number}`)
-      assert(meta.number < limit && runId < limit, `numbers are allocated, number=${meta.number}`)
-      assert(level < LEVELS_MAX, `levels are bounded, level=${level}`)
-      this.#tables.set(meta.number, table)
+      const { number } = meta
+      if (this.#tables.has(number)) unfit(`a table number is used once, number=${number}`)
+      if (number >= limit || runId >= limit) unfit(`numbers are allocated, number=${number}`)
+      if (level >= LEVELS_MAX) unfit(`levels are bounded, level=${level}`)
+      this.#tables.set(number, table)
       changes.of(table).added.push(meta)
     }
     this.#levels.apply(changes)
@@ -108,14 +113,14 @@ export class VersionBuilder {
     const lost = new Set<FileNumber>()
     for (const segment of edit.removedSegments ?? []) {
       const holder = this.#segments.get(segment)
-      assert(holder !== undefined, `a removed segment exists, number=${segment}`)
+      if (holder === undefined) unfit(`a removed segment exists, number=${segment}`)
       this.#segments.delete(segment)
       lost.add(holder)
     }
     for (const file of edit.addedFiles ?? []) {
       const { number } = file
-      assert(!this.#segments.has(number), `a file number is used once, number=${number}`)
-      assert(number < limit, `a file number is allocated, number=${number}`)
+      if (this.#segments.has(number)) unfit(`a file number is used once, number=${number}`)
+      if (number >= limit) unfit(`a file number is allocated, number=${number}`)
       this.#segments.set(number, number)
       if (file.role === 'log') this.#addLogFile(file, isFirst)
       else {
@@ -125,8 +130,8 @@ export class VersionBuilder {
     }
     for (const { number, length, lastSequence } of edit.sealedFiles ?? []) {
       const file = this.#files.get(number)
-      assert(file?.role === 'log' && !file.seal, `an open file is sealed, number=${number}`)
-      this.#files.set(number, { ...file, seal: { length, lastSequence } })
+      if (file?.role !== 'log' || file.seal) unfit(`an open file is sealed, number=${number}`)
+      this.#files.set(number, logFile(file, { length, lastSequence }))
     }
     for (const number of lost) this.#settle(number)
   }
@@ -136,10 +141,10 @@ export class VersionBuilder {
     const isNext =
       ordinal > this.#lastOrdinal && ordinal > checkpoint.ordinal && ordinal > durable.ordinal
     const fits = isFirst ? !this.#log.has(ordinal) : isNext
-    assert(fits, `a file is added behind the log, number=${number} ordinal=${ordinal}`)
+    if (!fits) unfit(`a file is added behind the log, number=${number} ordinal=${ordinal}`)
     this.#lastOrdinal = Math.max(this.#lastOrdinal, ordinal)
     this.#log.set(ordinal, number)
-    this.#files.set(number, { role: 'log', number, salt, ordinal, seal: undefined })
+    this.#files.set(number, logFile({ number, salt, ordinal }, undefined))
   }
 
   #movePart(
@@ -149,12 +154,13 @@ export class VersionBuilder {
     isFirst: boolean,
   ): void {
     const holder = this.#segments.get(segment)
-    if (isFirst) assert(holder === undefined, `a segment is held by one file, number=${segment}`)
-    else {
-      assert(holder !== undefined && holder !== to, `a part names a segment, number=${segment}`)
+    if (isFirst) {
+      if (holder !== undefined) unfit(`a segment is held by one file, number=${segment}`)
+    } else {
+      if (holder === undefined || holder === to) unfit(`a part names a segment, number=${segment}`)
       const file = this.#files.get(holder)
       const isOpen = file?.role === 'log' && !file.seal
-      assert(!isOpen, `a relocated segment is sealed, number=${segment}`)
+      if (isOpen) unfit(`a relocated segment is sealed, number=${segment}`)
       lost.add(holder)
     }
     this.#segments.set(segment, to)
@@ -163,17 +169,30 @@ export class VersionBuilder {
   /** A file that segments have left keeps the others, or goes with its own. */
   #settle(number: FileNumber): void {
     const file = this.#files.get(number)
-    assert(file !== undefined, `a segment is held by a file, number=${number}`)
+    if (file === undefined) unfit(`a segment is held by a file, number=${number}`)
     const isHeld = this.#segments.get(number) === number
     if (file.role === 'relocation') {
       const parts = file.parts.filter(({ segment }) => this.#segments.get(segment) === number)
-      assert(isHeld || parts.length === 0, `a file's own segment goes last, number=${number}`)
+      if (!isHeld && parts.length > 0) unfit(`a file's own segment goes last, number=${number}`)
       if (isHeld) this.#files.set(number, { ...file, parts })
     }
     if (isHeld) return
     this.#files.delete(number)
     if (file.role === 'log') this.#log.delete(file.ordinal)
   }
+}
+
+/** Says what must be so. Only called when it is not: a replay checks millions of these, and texts take longer. */
+function unfit(rule: string): never {
+  assert(false, rule)
+}
+
+/** Made here alone: what goes through thousands of them is slower where they differ in shape. */
+function logFile(
+  { number, salt, ordinal }: Pick<LogFile, 'number' | 'salt' | 'ordinal'>,
+  seal: LogSeal | undefined,
+): LogFile {
+  return { role: 'log', number, salt, ordinal, seal }
 }
 
 function later(old: LogPosition, position: LogPosition | undefined): LogPosition {

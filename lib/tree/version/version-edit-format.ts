@@ -196,13 +196,11 @@ export function decodeVersionEdit(bytes: Uint8Array, file: string, offset: numbe
   const reader = new VarintReader(bytes)
   const field = new EditFieldReader(reader)
   const edit: Mutable<VersionEdit> = {}
-  const lists = {
-    removedTables: [] as number[],
-    addedTables: [] as AddedTable[],
-    removedSegments: [] as number[],
-    addedFiles: [] as AddedFile[],
-    sealedFiles: [] as FileSeal[],
-  }
+  const removedTables: number[] = []
+  const addedTables: AddedTable[] = []
+  const removedSegments: number[] = []
+  const addedFiles: AddedFile[] = []
+  const sealedFiles: FileSeal[] = []
   let previousTag = 0
   while (reader.at < bytes.length) {
     const at = offset + reader.at
@@ -222,11 +220,11 @@ export function decodeVersionEdit(bytes: Uint8Array, file: string, offset: numbe
     else if (tag === TAG.durable) edit.durable = field.position()
     else if (tag === TAG.cleanEnd) edit.cleanEnd = field.position()
     else if (tag === TAG.continues) edit.continues = true
-    else if (tag === TAG.removedTable) lists.removedTables.push(field.fileNumber())
-    else if (tag === TAG.addedTable) lists.addedTables.push(field.addedTable())
-    else if (tag === TAG.removedSegment) lists.removedSegments.push(field.fileNumber())
-    else if (tag === TAG.addedFile) field.addedFile(lists.addedFiles)
-    else if (tag === TAG.sealedFile) lists.sealedFiles.push(field.fileSeal())
+    else if (tag === TAG.removedTable) removedTables.push(field.fileNumber())
+    else if (tag === TAG.addedTable) addedTables.push(field.addedTable())
+    else if (tag === TAG.removedSegment) removedSegments.push(field.fileNumber())
+    else if (tag === TAG.addedFile) field.addedFile(addedFiles)
+    else if (tag === TAG.sealedFile) sealedFiles.push(field.fileSeal())
     else if (tag % 2 === 1) reader.at = reader.end
     else throw newerVersion(file, at, `version edit has an unknown field, tag=${tag}`)
     if (field.refused) throw newerVersion(file, at, `version edit has ${field.refused}`)
@@ -235,9 +233,11 @@ export function decodeVersionEdit(bytes: Uint8Array, file: string, offset: numbe
     }
     reader.end = bytes.length
   }
-  for (const [name, list] of Object.entries(lists)) {
-    if (list.length > 0) Object.assign(edit, { [name]: list })
-  }
+  if (removedTables.length > 0) edit.removedTables = removedTables
+  if (addedTables.length > 0) edit.addedTables = addedTables
+  if (removedSegments.length > 0) edit.removedSegments = removedSegments
+  if (addedFiles.length > 0) edit.addedFiles = addedFiles
+  if (sealedFiles.length > 0) edit.sealedFiles = sealedFiles
   return edit
 }
 

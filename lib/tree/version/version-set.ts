@@ -78,6 +78,7 @@ export class VersionSet {
   #running: Promise<void> | undefined
   #poison: WiscError | undefined
   #installed: () => void = () => {}
+  #notReplaced: (error: WiscError) => void = () => {}
 
   private constructor(context: VersionSetContext, version: Version, oldManifests: FileNumber[]) {
     this.#context = context
@@ -159,6 +160,11 @@ export class VersionSet {
   /** Called after each edit that was made durable, when its version is the current one. There is one callback. */
   onInstalled(callback: () => void): void {
     this.#installed = callback
+  }
+
+  /** Called when a manifest that has grown goes on, because no new one can be made. There is one callback. */
+  onNotReplaced(callback: (error: WiscError) => void): void {
+    this.#notReplaced = callback
   }
 
   /**
@@ -284,10 +290,12 @@ export class VersionSet {
   ): Promise<void> {
     try {
       await this.#beginManifest(version)
-    } catch (error) {
+    } catch (cause) {
+      const error = toWiscError(cause)
       // Without its writer either may be named by CURRENT.
-      if (this.#writer !== old || !mayPass(toWiscError(error))) throw error
+      if (this.#writer !== old || !mayPass(error)) throw error
       this.#checkPoison()
+      this.#notReplaced(error)
       this.#bytesBeforeNew = old.length + Math.max(MORE_BYTES_BEFORE_NEW, this.#firstBytes)
       await this.#append(old, edits)
     }

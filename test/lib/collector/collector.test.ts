@@ -1,6 +1,7 @@
 /** The collector by itself: what it tells, what it leaves, and readers beside it. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
+import { IoError } from '#dist/lib/base/errors.js'
 import type { CollectionEvent } from '#dist/lib/contract/events.js'
 import type { Engine } from '#dist/lib/engine/engine.js'
 import { engineOf } from '#dist/lib/store/engine-of.js'
@@ -77,6 +78,26 @@ test('a paused collector does nothing, a resumed one catches up', async () => {
   store.resumeCollector()
   await until(() => steps > 0)
   expectRound(store, 4)
+})
+
+test('a disk that does not say what it holds is told of, and fails no timer and no writer', async () => {
+  const fileSystem = new FaultFileSystem()
+  const store = await openSmallStore(
+    { collector: { enabled: false, maxBytesOnDisk: 2 ** 30 } },
+    fileSystem,
+  )
+  const { collector } = engineOf(store) as Engine
+  const warnings: string[] = []
+  store.on('warning', (text) => warnings.push(text))
+  const { statPath } = fileSystem
+  fileSystem.statPath = () => {
+    throw new IoError('stat', DIRECTORY, 'EACCES')
+  }
+  collector.look(false)
+  expect(warnings).toEqual([expect.stringContaining('space cannot be measured')])
+  await fill(store, 1)
+  fileSystem.statPath = statPath
+  expectRound(store, 1)
 })
 
 test('a look that takes many turns is outdated by what was written since, and not by who waits for it', async () => {

@@ -97,6 +97,8 @@ test.each<[string, CallKind, RegExp]>([
 ])('I4, I5: %s: the old one goes on, and it is tried again later', async (_, kind, path) => {
   const grown = await grownManifest()
   const { fileSystem, set, obsolete, grow } = grown
+  const told: string[] = []
+  set.onNotReplaced(({ code }) => told.push(code))
   let refused = 0
   fileSystem.faults = (call) => {
     if (call.kind !== kind || !path.test(call.path)) return undefined
@@ -122,6 +124,7 @@ test.each<[string, CallKind, RegExp]>([
   expect(obsolete.length).toBeGreaterThan(30)
   for (let i = 0; i < 10; i++) await grow()
   expect(refused).toBe(2)
+  expect(told).toEqual(['WISC_DISK_FULL', 'WISC_DISK_FULL'])
   fileSystem.faults = undefined
   for (let i = 0; i < 10; i++) await grow()
   expect(currentManifest(fileSystem)).toBeGreaterThan(1)
