@@ -83,6 +83,8 @@ export interface PunchJob extends JobBase {
   readonly tables: readonly TableMeta[]
   /** A smaller hole is not worth a call. */
   readonly minimumHoleBytes: number
+  /** It ends once it has made so many. */
+  readonly holesMax: number
 }
 
 /** Counts the bytes of records that only shadowed entries point to. Writes nothing. */

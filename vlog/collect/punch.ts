@@ -21,6 +21,8 @@ export interface PunchInput extends DatabaseDirectory {
   readonly file: VictimFile
   /** Holes of fewer bytes are not worth a call. */
   readonly minimumHoleBytes: number
+  /** It ends once it has made so many. */
+  readonly holesMax?: number
 }
 
 interface PunchedHoles {
@@ -30,9 +32,11 @@ interface PunchedHoles {
   readonly hasOtherNames: boolean
   /** By which its blocks became fewer. */
   readonly bytesFreed: number
-  /** Calls, and the time that they took. */
+  /** Those that were none before, by the blocks that went, and the time that they took. */
   readonly holesMade: number
   readonly holeMs: number
+  /** None is left to make. */
+  readonly isWhole: boolean
 }
 
 export interface PunchResult extends PunchedHoles {
@@ -73,39 +77,56 @@ export function* punchHoles(
   try {
     checkHeader(file, input)
     const { allocated } = file.stat()
+    const holeBytes = meanBytes(holes)
+    const holesMax = input.holesMax ?? Number.POSITIVE_INFINITY
+    const leftMin = allocated - holeBytes * holesMax
+    let left = allocated
     let supported = true
     let hasOtherNames = false
     let holeMs = 0
     let next = 0
-    for (; next < holes.length; yield 0) {
+    for (; next < holes.length && left > leftMin; yield 0) {
       hasOtherNames = file.stat().links !== 1
       if (hasOtherNames) break
       const before = performance.now()
-      const end = punchSome(file, holes, next)
-      holeMs += performance.now() - before
+      const end = punchSome(file, holes, next, holesMax)
+      const ms = performance.now() - before
       supported = end >= 0
       if (!supported) break
       next = end
+      const { allocated: leftNow } = file.stat()
+      if (leftNow < left) holeMs += ms
+      left = Math.min(left, leftNow)
     }
-    const bytesFreed = Math.max(0, allocated - file.stat().allocated)
-    return { supported, hasOtherNames, bytesFreed, holesMade: next / 2, holeMs }
+    const bytesFreed = allocated - left
+    const holesMade = Math.round(bytesFreed / holeBytes)
+    const isWhole = next === holes.length
+    return { supported, hasOtherNames, bytesFreed, holesMade, holeMs, isWhole }
   } finally {
     file.close()
   }
 }
 
+/** At least a byte. */
+function meanBytes(holes: Float64Array): number {
+  let bytes = 0
+  for (let at = 0; at < holes.length; at += 2) bytes += holes[at + 1]! - holes[at]!
+  return Math.max(1, bytes / Math.max(1, holes.length / 2))
+}
+
 /**
- * Punches the holes from holes[next] on, for a step.
+ * Punches the holes from holes[next] on, for a step, so many at most.
  * @returns where the next step goes on; -1 if there can be no holes
  */
-function punchSome(file: File, holes: Float64Array, next: number): number {
+function punchSome(file: File, holes: Float64Array, next: number, holesMax: number): number {
   const stepEnd = performance.now() + STEP_MS
+  const atMost = Math.min(holes.length, next + 2 * holesMax)
   let at = next
   do {
     const start = holes[at]!
     if (!file.punch(start, holes[at + 1]! - start)) return -1
     at += 2
-  } while (at < holes.length && performance.now() < stepEnd)
+  } while (at < atMost && performance.now() < stepEnd)
   return at
 }
 

@@ -64,6 +64,8 @@ export interface StepControl {
   readonly rate: JobRate
   /** Called with the number of the file that a rewrite writes. */
   readonly began?: (file: FileNumber) => void
+  /** A punch makes no more holes. */
+  readonly holesMax?: number
 }
 
 /** What a step did. Bytes of the file system's block counts; of records for what was copied. */

@@ -12,7 +12,7 @@ import { type CollectedStep, stepNumbers } from '../../contract/collection.ts'
 import type { CollectionStep } from '../../contract/collection-plan.ts'
 import { emitSafely } from '../../contract/events.ts'
 import { type PlanningRules, planningRules } from '../plan/planning-rules.ts'
-import { type Prices, pricesAfter, UNMEASURED } from '../plan/prices.ts'
+import { holesMax, type Prices, pricesAfter, UNMEASURED } from '../plan/prices.ts'
 import type { CollectedStore, StepControl, StepResult } from './action.ts'
 import { drop, forget } from './drop.ts'
 import { punch } from './punch.ts'
@@ -81,11 +81,16 @@ export class Actor {
     control: StepControl,
   ): Promise<CollectedStep> {
     const began = performance.now()
-    const result = await this.#withinBudget(step, control).catch((error: unknown) => {
-      // Whoever asked for the step: nothing more may become durable.
-      if (toWiscError(error).code === 'WISC_SYNC_FAILED') this.#store.health.end(toWiscError(error))
-      throw error
-    })
+    // Somebody's wish is no trial.
+    const most = reason === 'space' ? { holesMax: holesMax(this.#prices) } : {}
+    const result = await this.#withinBudget(step, { ...control, ...most }).catch(
+      (error: unknown) => {
+        // Whoever asked for the step: nothing more may become durable.
+        if (toWiscError(error).code === 'WISC_SYNC_FAILED')
+          this.#store.health.end(toWiscError(error))
+        throw error
+      },
+    )
     const ms = performance.now() - began
     if (result.holesRefused) this.#punchHoles = false
     const { priced, bytesFreed, bytesCopied, bytesWritten } = result

@@ -67,11 +67,12 @@ export async function punch(
       file: files[0]!,
       tables,
       minimumHoleBytes: HOLE_BYTES_MIN,
+      holesMax: control.holesMax ?? Number.POSITIVE_INFINITY,
     }
     const result = await runner.run(job, control)
-    const { bytesFreed, supported, hasOtherNames, liveBytes, holesMade, holeMs } = result
+    const { bytesFreed, supported, hasOtherNames, liveBytes, holesMade, holeMs, isWhole } = result
     if (hasOtherNames) space.noteNames(number)
-    else if (supported) referencedBytes = liveBytes
+    else if (supported && isWhole) referencedBytes = liveBytes
     const priced = { ...NOTHING_DONE.priced, holesMade, holeMs }
     return { ...NOTHING_DONE, bytesFreed, holesRefused: !supported, priced }
   } finally {

@@ -168,7 +168,7 @@ function targetWithin(
 /**
  * The best way alone: the smaller a step, the less room it needs, and the better is the choice of the next. What it
  * writes has room below the bound; only where no such step is left, and nothing is under way that may make room, one
- * begins without.
+ * begins without. While a rewrite waits for its room no hole is made that costs more than it does.
  */
 function* bestStep(
   space: Measured,
@@ -183,13 +183,15 @@ function* bestStep(
     targetSpaceAmplification: targetWithin(pressure, space, rules),
     goalDiskBytes: Math.max(pressure.startBytes, space.diskBytes - 1),
   }
-  const step = yield* planFirstStep(space.files, space.diskBytes, {
+  const fits = yield* planFirstStep(space.files, space.diskBytes, {
     ...options,
     maxCopyBytes: Math.min(maxCopyBytes, roomBytes),
   })
-  if (step !== undefined || maxCopyBytes <= roomBytes) return { step, isStepLate: false }
-  const roomless = yield* planFirstStep(space.files, space.diskBytes, { ...options, maxCopyBytes })
+  const isBest = fits !== undefined && fits.action !== 'punch'
+  if (isBest || maxCopyBytes <= roomBytes) return { step: fits, isStepLate: false }
+  const best = yield* planFirstStep(space.files, space.diskBytes, { ...options, maxCopyBytes })
+  if (best?.action !== 'rewrite') return { step: fits, isStepLate: false }
   const mayMakeRoom = running.count > 0 || isCompacting || isUnlinking
-  if (!mayMakeRoom) return { step: roomless, isStepLate: false }
-  return { step: undefined, isStepLate: roomless !== undefined }
+  if (mayMakeRoom) return { step: undefined, isStepLate: true }
+  return { step: fits ?? best, isStepLate: false }
 }

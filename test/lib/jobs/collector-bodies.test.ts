@@ -40,7 +40,14 @@ test('mark, rewrite, walk and punch run through a runner and give the results of
     parts: [{ segment: victim.number, records: 20 }],
   })
 
-  const job = { kind: 'punch', ...PLACE, file: victim, tables, minimumHoleBytes: 0 } as const
+  const job = {
+    kind: 'punch',
+    ...PLACE,
+    file: victim,
+    tables,
+    minimumHoleBytes: 0,
+    holesMax: Infinity,
+  } as const
   const { holes, liveBytes } = marked!
   const expected = { supported: true, hasOtherNames: false, holes: holes.length / 2, liveBytes }
   expect(await runner.run(job)).toMatchObject(expected)

@@ -170,8 +170,12 @@ export class VictimFixture {
     return [...reader.parts.map(({ segment }) => segment), file.number]
   }
 
-  punchHoles(file: VictimFile, holes: Float64Array): ReturnType<typeof punchHoles> {
-    return punchHoles({ ...PLACE, file }, holes, this)
+  punchHoles(
+    file: VictimFile,
+    holes: Float64Array,
+    holesMax: number = Infinity,
+  ): ReturnType<typeof punchHoles> {
+    return punchHoles({ ...PLACE, file, holesMax }, holes, this)
   }
 }
 

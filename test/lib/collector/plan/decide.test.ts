@@ -151,6 +151,25 @@ test('without room nothing is copied or compacted, but dropped and punched', () 
   expect(decide(space({ files: [...half(20), punched] }), state).step?.action).toBe('punch')
 })
 
+test('while a rewrite waits for its room, no hole is made that costs more than it does', () => {
+  const punched = file(31, 400_000, { referencedRecords: 4 })
+  const stepOf = (holeCostBytes: number, state: Partial<LookState>) => {
+    const rules = { ...STATE.rules, holeCostBytes }
+    const measured = space({ files: [...half(20), punched] })
+    // No room: all of the bound is used.
+    const { step, isStepLate } = decide(measured, { ...STATE, rules, usedBytes: 9e9, ...state })
+    return [step?.action, isStepLate]
+  }
+  const cheap = 10 * 1024
+  const dear = 1024 * 1024
+  expect(stepOf(cheap, { isUnlinking: true })).toEqual(['punch', false])
+  expect(stepOf(dear, { isUnlinking: true })).toEqual([undefined, true])
+  expect(stepOf(dear, { running: running([99]) })).toEqual([undefined, true])
+  // With nothing under way it is the hole that makes the room.
+  expect(stepOf(dear, {})).toEqual(['punch', false])
+  expect(stepOf(dear, { usedBytes: 0 })).toEqual(['rewrite', false])
+})
+
 test('hidden garbage is exposed when there is much of it, or nothing else is left', () => {
   const full = Array.from({ length: 20 }, (_, i) => file(i + 1, SEGMENT))
   const exposes = (hiddenGarbageBytes: number, state: Partial<LookState> = {}): boolean =>
