@@ -21,7 +21,7 @@ import { type References, unbounded, type WorkBudget } from './references.ts'
 /** What it costs to make the figures of a file, with each segment that it holds, and to find that of a segment. */
 const FILE_WORK = 1
 const HELD_WORK = 0.5
-const SEGMENT_WORK = 0.2
+const SEGMENT_WORK = 1
 
 type Mutable<T> = { -readonly [Name in keyof T]: T[Name] }
 

@@ -47,7 +47,7 @@ export function unbounded(): WorkBudget {
 
 /** What bringing the sums to a version costs: a table is opened, a reference decoded and added. */
 const TABLE_WORK = 20
-const REFERENCE_WORK = 0.2
+const REFERENCE_WORK = 0.4
 
 export class References {
   readonly #open: (number: FileNumber) => TableReader

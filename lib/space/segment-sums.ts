@@ -86,25 +86,40 @@ export class SegmentSums {
 
   /** In arrays of which half is free, without those that have no records any more. */
   #rebuild(): void {
-    const kept: number[] = []
-    for (let at = 0; at < this.#count; at++) {
-      if (this.#records[at] !== 0 || this.#isChanged[at] !== 0) kept.push(at)
-    }
+    const count = this.#pack()
     let places = FIRST_PLACES
-    while (places < 2 * kept.length) places *= 2
+    while (places < 2 * count) places *= 2
+    this.#segments = grown(this.#segments, count, new Float64Array(places))
+    this.#records = grown(this.#records, count, new Float64Array(places))
+    this.#bytes = grown(this.#bytes, count, new Float64Array(places))
+    this.#isChanged = grown(this.#isChanged, count, new Uint8Array(places))
+    this.#places = new Int32Array(2 * places)
+    for (let at = 0; at < count; at++) this.#places[this.#hashed(this.#segments[at]!)] = at + 1
+    this.#count = count
+  }
+
+  /** Moves those that stay together. @returns how many they are */
+  #pack(): number {
     const [segments, records, bytes] = [this.#segments, this.#records, this.#bytes]
     const isChanged = this.#isChanged
-    this.#places = new Int32Array(2 * places)
-    this.#segments = new Float64Array(places)
-    this.#records = new Float64Array(places)
-    this.#bytes = new Float64Array(places)
-    this.#isChanged = new Uint8Array(places)
-    this.#count = 0
-    for (const from of kept) {
-      const at = this.#find(segments[from]!)
-      this.#records[at] = records[from]!
-      this.#bytes[at] = bytes[from]!
-      this.#isChanged[at] = isChanged[from]!
+    let to = 0
+    for (let from = 0; from < this.#count; from++) {
+      if (records[from] === 0 && isChanged[from] === 0) continue
+      segments[to] = segments[from]!
+      records[to] = records[from]!
+      bytes[to] = bytes[from]!
+      isChanged[to] = isChanged[from]!
+      to++
     }
+    return to
   }
+}
+
+function grown<Column extends Float64Array | Uint8Array>(
+  column: Column,
+  count: number,
+  larger: Column,
+): Column {
+  larger.set(column.subarray(0, count))
+  return larger
 }

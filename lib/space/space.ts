@@ -30,7 +30,7 @@ const STEP_WORK = 2000
 /** The figures of fewer files of the value log take a millisecond or two: they are no matter. */
 const GATHERED_FILES_MIN = 2000
 /** About a tenth of a second. */
-const GATHERING_TURNS_MAX = 50
+const GATHERING_TURNS_MAX = 100
 /** The block of file systems that do not say. */
 const BLOCK_BYTES = 4096
 
