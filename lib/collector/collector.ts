@@ -14,6 +14,7 @@ import type { ObsoleteUnlinker } from '../background/unlink-obsolete.ts'
 import { linkSignals } from '../base/abort.ts'
 import { toWiscError, WiscError } from '../base/errors.ts'
 import type { Signal } from '../base/signal.ts'
+import type { CollectionStep } from '../contract/collection-plan.ts'
 import { emitSafely } from '../contract/events.ts'
 import { amplificationOf } from '../space/figures.ts'
 import type { Space } from '../space/space.ts'
@@ -28,6 +29,7 @@ import { LookTurns } from './pace/look-turns.ts'
 import { WriterPace } from './pace/writer-pace.ts'
 import { type Decision, decide, type LookState } from './plan/decide.ts'
 import type { InTurns } from './plan/in-turns.ts'
+import type { Pressure } from './plan/pressure.ts'
 
 /** Pinned garbage above this part of the live bytes is worth a warning. */
 const PINNED_SHARE = 1 / 10
@@ -36,9 +38,6 @@ const PINNED_SHARE = 1 / 10
 const LET_GO_SHARE = 1 / 8
 /** Of a segment: with more room than that, steps may be held back for the foreground. */
 const TIME_SHARE = 1 / 2
-
-/** While somebody waits a rewrite is looked after so often. */
-const FOLLOW_MS = 2
 
 /** What writers are about to write. */
 export interface WriteSize {
@@ -85,7 +84,6 @@ export class Collector {
   /** Of a put, when it was last looked: so much may be shadowed by the next one. */
   #meanBytes = 0
   #pinnedWarned = false
-  #followTimer: NodeJS.Timeout | undefined
   /** No write had come for a while when the last look began. */
   #isQuietLook = false
 
@@ -126,26 +124,12 @@ export class Collector {
   pace(deletesOnly: boolean, isOver: boolean, cost: number): Promise<void> | undefined {
     if (!this.isActive) return undefined
     this.#times.writing()
-    if (!isOver && (deletesOnly || this.writers.mayGo(cost))) return undefined
+    if (!isOver && deletesOnly) return undefined
+    if (!isOver && this.writers.mayGo(cost)) return this.writers.turn(cost)
     // What was known is known of another position of the log, or says that nothing comes back.
     if (!this.#times.isUpToDate || !this.#canHelp) this.#times.soon()
     this.#times.again()
-    this.#followRewrite()
     return this.writers.changed()
-  }
-
-  /** Writers near the bound go on as the rewrite that runs gets on. Nothing tells of that, so its file is asked for. */
-  #followRewrite(): void {
-    if (this.#own.running.unwrittenShare === 0) return
-    this.#followTimer ??= setTimeout(() => {
-      this.#followTimer = undefined
-      this.#tellOfRewrite()
-      if (this.writers.isWaitedFor) this.#followRewrite()
-    }, FOLLOW_MS)
-  }
-
-  #tellOfRewrite(): void {
-    this.writers.tell({ kind: 'progress', left: this.#own.running.unwrittenShare })
   }
 
   /** A group that need not wait may take so much. */
@@ -284,32 +268,48 @@ export class Collector {
   }
 
   /** What has changed since the look began makes a step stale at most: then it does nothing. */
-  #act(decision: Decision, { takenBytes, usedBytes, isUnlinking }: Usage): void {
+  #act(decision: Decision, usage: Usage): void {
+    const { takenBytes, usedBytes, isUnlinking } = usage
     const { flushes, health, context, log } = this.store
     const { running } = this.#own
     const { pressure, step } = decision
     const { segmentBytes } = context.options
+    const hasLostRoom = step !== undefined && this.#hasLostRoom(step, pressure, usage)
+    let hasBegun = false
     const isFlushing = decision.flushes && flushes.flushEarly()
     if (health.mayCollect) {
       if (decision.exposes) this.#own.expose()
-      if (step && !this.#turns.areAsked && running.hasPlaceFor(step)) this.#own.start(step)
+      const mayBegin = step && !this.#turns.areAsked && running.hasPlaceFor(step)
+      hasBegun = mayBegin === true && !hasLostRoom
+      if (hasBegun) this.#own.start(step!)
     }
     const isUnderWay = isFlushing || this.#own.isBusy || this.#turns.areAsked
-    const isToCome = isUnlinking || decision.isStepLate || log.isSealing
+    const isToCome = isUnlinking || decision.isStepLate || hasLostRoom || log.isSealing
     this.#canHelp = isUnderWay || isToCome
     const isProved = !this.#canHelp && !this.#lookTurns.isOutdated
     this.writers.tell({
       kind: 'looked',
       takenBytes,
       roomBytes: pressure.limitBytes - usedBytes,
-      rewriteBytes: pressure.rewriteBytes,
+      rewriteBytes: hasBegun ? decision.laterBytes : decision.rewriteBytes,
       isUnlinking,
       mayComeBack: !isProved,
       letGoBytes: segmentBytes * LET_GO_SHARE,
     })
-    this.#tellOfRewrite()
+    if (hasLostRoom) this.#times.soon()
     if (this.writers.isWaitedFor) this.#times.again()
     this.#own.hasTime = this.writers.mayGo(segmentBytes * TIME_SHARE)
+  }
+
+  /** Writers may have used meanwhile what the look had found for it: then the next look decides. */
+  #hasLostRoom(
+    step: CollectionStep,
+    { boundBytes }: Pressure,
+    { takenBytes, usedBytes }: Usage,
+  ): boolean {
+    if (step.action !== 'rewrite') return false
+    const roomBytes = boundBytes - usedBytes - step.outputBytes
+    return roomBytes >= 0 && roomBytes < this.writers.takenSince(takenBytes)
   }
 
   #warnOfPins({ pinnedBytes, liveBytes }: Space): void {
@@ -368,7 +368,6 @@ export class Collector {
     this.#stop.abort()
     this.#times.stop()
     this.#lookTurns.stop()
-    clearTimeout(this.#followTimer)
     this.writers.tell({ kind: 'released' })
   }
 

@@ -11,6 +11,8 @@ import type { FileNumber } from '../../base/ids.ts'
 import { type CollectedStep, stepNumbers } from '../../contract/collection.ts'
 import type { CollectionStep } from '../../contract/collection-plan.ts'
 import { emitSafely } from '../../contract/events.ts'
+import type { Rewriting, Rewritten } from '../pace/space-budget.ts'
+import { sumOf } from '../plan/moves.ts'
 import { type PlanningRules, planningRules } from '../plan/planning-rules.ts'
 import { holesMax, type Prices, pricesAfter, UNMEASURED } from '../plan/prices.ts'
 import type { CollectedStore, StepControl, StepResult } from './action.ts'
@@ -25,13 +27,9 @@ export interface StepCounts {
   bytesFreed: number
 }
 
-/** Is told what rewrites are going to write. */
+/** Is told what rewrites are going to write, and to give back. */
 export interface Budgeted {
-  tell(
-    event:
-      | { readonly kind: 'rewriting'; readonly bytes: number }
-      | { readonly kind: 'rewritten'; readonly unusedBytes: number; readonly hasFailed: boolean },
-  ): void
+  tell(event: Rewriting | Rewritten): void
 }
 
 /** A rewrite that runs: the most that it writes, and the file, once it has begun. */
@@ -114,14 +112,16 @@ export class Actor {
     }
     let result: StepResult | undefined
     this.#outputs.add(output)
-    this.#budget.tell({ kind: 'rewriting', bytes: output.bytes })
+    const returningBytes = sumOf(step.files, ({ diskBytes }) => diskBytes)
+    this.#budget.tell({ kind: 'rewriting', bytes: output.bytes, returningBytes })
     try {
       result = await this.#act(step, { ...control, began })
       return result
     } finally {
       this.#outputs.delete(output)
       const unusedBytes = output.bytes - (result?.bytesWritten ?? 0)
-      this.#budget.tell({ kind: 'rewritten', unusedBytes, hasFailed: result === undefined })
+      const hasFailed = result === undefined
+      this.#budget.tell({ kind: 'rewritten', unusedBytes, returningBytes, hasFailed })
     }
   }
 

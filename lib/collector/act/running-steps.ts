@@ -100,17 +100,4 @@ export class RunningSteps {
       after -= running.step.bytesFreed + writtenBytes(this.#usage, running.output)
     return after
   }
-
-  /** The share of the output of the rewrite that runs that is still to be written; 0 if none runs. */
-  get unwrittenShare(): number {
-    for (const running of this.#running) {
-      const { step } = running
-      if (step.action !== 'rewrite') continue
-      return Math.max(
-        0,
-        1 - writtenBytes(this.#usage, running.output) / Math.max(1, step.outputBytes),
-      )
-    }
-    return 0
-  }
 }

@@ -7,14 +7,14 @@
  *
  * - Writers take what they write before they write it; a rewrite takes its output before it begins. Only what has come
  *   back is given back. Looks put the figures right: what was taken and given after a look had measured still counts.
- * - While no rewrite runs the room for the output of the next one is kept from writers: a job never waits for room.
+ * - What is left, with what is about to come back, is always enough for the output of the next rewrite: that much is
+ *   kept from writers. So a job never waits for room, however little its forerunner gives back.
  * - Writers wait while there is no room and something may come back. A look at the present position of the log (nothing
  *   was taken since it measured) that finds that nothing can lets go: an eighth of a segment each time.
- * - While a rewrite runs writers may use half of the room that there was at once, and the other half as it gets on,
- *   byte for byte: they walk instead of running and standing.
  *
  * Nobody waits for ever: what may come back ends with an event, after each event all who wait ask again, and a look
- * follows, which finds either room, or something else that may come back, or that nothing can.
+ * follows, which finds either room, or something else that may come back, or that nothing can. How fast writers use the
+ * room that there is does not matter here: throttle.ts spreads it.
  */
 
 /** Bytes. */
@@ -27,21 +27,14 @@ export interface Budget {
   readonly writingBytes: number
   /** How far writers and jobs together may take. */
   readonly endBytes: number
-  /** Kept from writers at the moment for the output of the next rewrite ... */
-  readonly keptBytes: number
-  /** ... and to be kept whenever none runs. */
+  /** The next rewrite may write so much. */
   readonly rewriteBytes: number
+  /** Files with so much go when the rewrites that run have ended, or are going. */
+  readonly returningBytes: number
   readonly rewrites: number
   /** Writers may take so much although there is no room: nothing can come back. */
   readonly letGoBytes: number
-  /** Room that writers may use only as the rewrite that runs gets on. */
-  readonly paceBytes: number
-  /** The share of it that is still to be written. */
-  readonly paceLeft: number
 }
-
-/** Of the room that there is when a rewrite begins, what writers may use only as it gets on. */
-const PACE_SHARE = 1 / 2
 
 /** What a look has found. */
 export interface Looked {
@@ -66,13 +59,28 @@ export type BudgetEvent =
   | { readonly kind: 'written' }
   /** Bytes have come back: files have gone, or holes were made. */
   | { readonly kind: 'reclaimed'; readonly bytes: number }
-  /** A rewrite is going to write so many bytes at most. */
-  | { readonly kind: 'rewriting'; readonly bytes: number }
-  /** It has ended, and has not written so many of them. Its victims go, unless it has failed. */
-  | { readonly kind: 'rewritten'; readonly unusedBytes: number; readonly hasFailed: boolean }
-  /** Of the output of the rewrite that runs this share is still to be written. */
-  | { readonly kind: 'progress'; readonly left: number }
+  | Rewriting
+  | Rewritten
   | { readonly kind: 'released' }
+
+/** A rewrite begins. */
+export interface Rewriting {
+  readonly kind: 'rewriting'
+  /** It writes so many at most ... */
+  readonly bytes: number
+  /** ... and then files with so many go. */
+  readonly returningBytes: number
+}
+
+/** A rewrite has ended. */
+export interface Rewritten {
+  readonly kind: 'rewritten'
+  /** Of what it was going to write. */
+  readonly unusedBytes: number
+  /** What it was going to give back; its victims go now, unless it has failed. */
+  readonly returningBytes: number
+  readonly hasFailed: boolean
+}
 
 /** Before the first look. */
 export const RELEASED: Budget = {
@@ -80,17 +88,16 @@ export const RELEASED: Budget = {
   takenBytes: 0,
   writingBytes: 0,
   endBytes: 0,
-  keptBytes: 0,
   rewriteBytes: 0,
+  returningBytes: 0,
   rewrites: 0,
   letGoBytes: 0,
-  paceBytes: 0,
-  paceLeft: 0,
 }
 
 /** Bytes that writers may take. Below 0: so much has to come back first. */
-export function roomOf({ takenBytes, endBytes, keptBytes }: Budget): number {
-  return endBytes - keptBytes - takenBytes
+export function roomOf(budget: Budget): number {
+  const { takenBytes, endBytes, rewriteBytes, returningBytes } = budget
+  return endBytes - takenBytes - Math.max(0, rewriteBytes - returningBytes)
 }
 
 /** What whoever measures the disk sees of what was taken. */
@@ -105,12 +112,12 @@ export function mayGo(budget: Budget, bytes: number): boolean {
 
 /** A group that may be written may take so many bytes as a whole. */
 export function mayGrow(budget: Budget, bytes: number): boolean {
-  const { isReleased, paceBytes, paceLeft, letGoBytes } = budget
-  return isReleased || bytes <= Math.max(roomOf(budget) - paceBytes * paceLeft, letGoBytes)
+  const { isReleased, letGoBytes } = budget
+  return isReleased || bytes <= Math.max(roomOf(budget), letGoBytes)
 }
 
 export function budgetAfter(budget: Budget, event: BudgetEvent): Budget {
-  const { takenBytes, rewrites } = budget
+  const { takenBytes, returningBytes, rewrites } = budget
   switch (event.kind) {
     case 'looked':
       return afterLook(budget, event)
@@ -126,25 +133,28 @@ export function budgetAfter(budget: Budget, event: BudgetEvent): Budget {
     case 'written':
       return { ...budget, writingBytes: 0 }
     case 'reclaimed':
-      // The next rewrite may begin: its room comes first.
-      return keep({ ...budget, takenBytes: takenBytes - event.bytes })
-    case 'rewriting': {
-      const begun = { ...budget, takenBytes: takenBytes + event.bytes, keptBytes: 0 }
-      const paceBytes = Math.max(0, roomOf(begun)) * PACE_SHARE
-      return { ...begun, rewrites: rewrites + 1, paceBytes, paceLeft: 1 }
-    }
+      // Of holes, too, perhaps: to expect less than what will come back is safe.
+      return {
+        ...budget,
+        takenBytes: takenBytes - event.bytes,
+        returningBytes: Math.max(0, returningBytes - event.bytes),
+      }
+    case 'rewriting':
+      return {
+        ...budget,
+        takenBytes: takenBytes + event.bytes,
+        returningBytes: returningBytes + event.returningBytes,
+        rewrites: rewrites + 1,
+      }
     case 'rewritten': {
-      const ended = {
+      const lost = event.hasFailed ? event.returningBytes : 0
+      return {
         ...budget,
         takenBytes: takenBytes - event.unusedBytes,
+        returningBytes: Math.max(0, returningBytes - lost),
         rewrites: rewrites - 1,
-        paceBytes: 0,
       }
-      // Victims that go leave more than what is kept for the next one.
-      return event.hasFailed ? keep(ended) : ended
     }
-    case 'progress':
-      return rewrites > 0 ? { ...budget, paceLeft: event.left } : budget
     case 'released':
       return { ...budget, isReleased: true, letGoBytes: 0 }
   }
@@ -152,16 +162,13 @@ export function budgetAfter(budget: Budget, event: BudgetEvent): Budget {
 
 function afterLook(budget: Budget, look: Looked): Budget {
   const isPresent = look.takenBytes === budget.takenBytes
-  const looked: Budget = {
+  const isAnyReturning = budget.rewrites > 0 || look.isUnlinking
+  return {
     ...budget,
     isReleased: false,
     endBytes: look.takenBytes + look.roomBytes,
     rewriteBytes: look.rewriteBytes,
+    returningBytes: isAnyReturning ? budget.returningBytes : 0,
     letGoBytes: isPresent && !look.mayComeBack ? look.letGoBytes : 0,
   }
-  return look.isUnlinking ? looked : keep(looked)
-}
-
-function keep(budget: Budget): Budget {
-  return budget.rewrites > 0 ? budget : { ...budget, keptBytes: budget.rewriteBytes }
 }

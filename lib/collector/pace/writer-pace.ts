@@ -1,4 +1,4 @@
-/** The budget of space (space-budget.ts) of a store, and the writers that wait for it. */
+/** The budget of space (space-budget.ts) of a store, and the writers that wait for it: for room, and for their turn. */
 import { Signal } from '../../base/signal.ts'
 import {
   type Budget,
@@ -7,11 +7,14 @@ import {
   mayGo,
   mayGrow,
   RELEASED,
+  roomOf,
   takenOnDisk,
 } from './space-budget.ts'
+import { Throttle } from './throttle.ts'
 
 export class WriterPace {
   #budget: Budget = RELEASED
+  readonly #throttle: Throttle = new Throttle()
   /** Bytes on disk when they were last measured, those included that running rewrites will write. */
   #diskBytes = 0
   /** What had been taken by then. */
@@ -22,6 +25,11 @@ export class WriterPace {
   /** What has been taken so far, and is on disk if it ever will be. */
   get takenOnDisk(): number {
     return takenOnDisk(this.#budget)
+  }
+
+  /** @param takenBytes what had been taken, and was on disk, at some moment */
+  takenSince(takenBytes: number): number {
+    return this.#budget.takenBytes - takenBytes
   }
 
   /** Bytes on disk now: what was measured, and what was taken since. */
@@ -38,11 +46,17 @@ export class WriterPace {
   /** Something has happened; whoever waits asks again. */
   tell(event: BudgetEvent): void {
     this.#budget = budgetAfter(this.#budget, event)
+    const now = performance.now()
+    if (event.kind === 'looked') this.#throttle.looked(event.mayComeBack, now)
+    if (event.kind === 'rewriting') this.#throttle.rewriting(event.returningBytes, now)
+    if (event.kind === 'rewritten' && !event.hasFailed)
+      this.#throttle.rewritten(event.returningBytes, now)
     this.#changed.tell()
   }
 
   /** A group takes so many bytes. */
   take(bytes: number): void {
+    this.#throttle.taken(bytes, roomOf(this.#budget), performance.now())
     this.#budget = budgetAfter(this.#budget, { kind: 'admitted', bytes })
   }
 
@@ -51,17 +65,27 @@ export class WriterPace {
     this.#budget = budgetAfter(this.#budget, { kind: 'written' })
   }
 
-  /** May a group that takes so many bytes be written now? */
+  /** Is there room for a group that takes so many bytes? */
   mayGo(bytes: number): boolean {
     return mayGo(this.#budget, bytes)
   }
 
-  /** May it take so many as a whole? */
-  mayGrow(bytes: number): boolean {
-    return mayGrow(this.#budget, bytes)
+  /** There is room for it. @returns what it should wait for, so that others have some, too */
+  turn(bytes: number): Promise<void> | undefined {
+    if (!this.#isSpread) return undefined
+    const ms = this.#throttle.waitMs(bytes, roomOf(this.#budget), performance.now())
+    return ms > 0 ? this.#changed.next({ ms }) : undefined
   }
 
-  /** Resolves when that may have another answer. */
+  /** May it take so many as a whole? */
+  mayGrow(bytes: number): boolean {
+    if (!mayGrow(this.#budget, bytes)) return false
+    return (
+      !this.#isSpread || bytes <= this.#throttle.growth(roomOf(this.#budget), performance.now())
+    )
+  }
+
+  /** Resolves when any of that may have another answer. */
   changed(): Promise<void> {
     return this.#changed.next()
   }
@@ -69,5 +93,10 @@ export class WriterPace {
   /** A writer waits. */
   get isWaitedFor(): boolean {
     return this.#changed.isAwaited
+  }
+
+  get #isSpread(): boolean {
+    const { isReleased, letGoBytes } = this.#budget
+    return !isReleased && letGoBytes === 0
   }
 }

@@ -13,7 +13,7 @@ import type { Space } from '../../space/space.ts'
 import { isReferenced } from './costs.ts'
 import { type InTurns, visitInTurns } from './in-turns.ts'
 import { planFirstStep } from './planner.ts'
-import type { PlanningRules } from './planning-rules.ts'
+import type { PlannerOptions, PlanningRules } from './planning-rules.ts'
 import { isWorthExposing, type Pressure, pressureOf } from './pressure.ts'
 import { isTreeEmptied, isTreeWorthMerging } from './tree-garbage.ts'
 
@@ -21,6 +21,9 @@ import { isTreeEmptied, isTreeWorthMerging } from './tree-garbage.ts'
 const EXPOSE_SHARE = 1 / 8
 /** A memtable is flushed early when it covers this part of a segment. */
 const FLUSH_SHARE = 1 / 2
+
+/** With room for so many segments nobody waits for it. */
+const FAR_SEGMENTS = 2
 
 /** What a full disk lacks until puts go on, and what of its room may be used to give more back. Bytes. */
 export interface DiskLack {
@@ -62,6 +65,10 @@ export interface Decision {
   readonly step: CollectionStep | undefined
   /** There is a step, but no room for what it writes before something that is under way has ended. */
   readonly isStepLate: boolean
+  /** What the next rewrite will write, at most ... */
+  readonly rewriteBytes: number
+  /** ... and when the step has begun. */
+  readonly laterBytes: number
   /** Compact the whole tree. */
   readonly exposes: boolean
   /** Flush the active memtable. */
@@ -89,9 +96,12 @@ export function* decide(measured: Space, state: LookState): InTurns<Decision> {
     const isEmptied = isTreeEmptied(space) && space.tableGarbageBytes >= segmentBytes * EXPOSE_SHARE
     const exposes = isEmptied && isQuiet && hasRoom && !isCompacting && isIdle
     const step = yield* freeStep(space, state)
-    return { pressure, step, isStepLate: false, exposes, flushes: false }
+    const { rewriteBytes } = pressure
+    const outputs = { rewriteBytes, laterBytes: rewriteBytes }
+    return { pressure, step, isStepLate: false, ...outputs, exposes, flushes: false }
   }
-  const { step, isStepLate } = yield* bestStep({ ...space, diskBytes }, pressure, state)
+  const { best, step, isStepLate } = yield* bestStep({ ...space, diskBytes }, pressure, state)
+  const outputs = yield* nextOutputs({ ...space, diskBytes }, best, pressure, state)
   const least = isQuiet ? 1 : segmentBytes * EXPOSE_SHARE
   const pays = (bytes: number): boolean => step === undefined && isIdle && bytes >= least
   const mergesTree =
@@ -102,7 +112,7 @@ export function* decide(measured: Space, state: LookState): InTurns<Decision> {
   const isMuch = unflushedBytes >= segmentBytes * FLUSH_SHARE
   const flushes =
     space.unflushedShadowBytes > 0 && (isMuch || (!exposes && pays(space.unflushedShadowBytes)))
-  return { pressure, step, isStepLate, exposes, flushes }
+  return { pressure, step, isStepLate, ...outputs, exposes, flushes }
 }
 
 function* withBusy(
@@ -167,31 +177,76 @@ function targetWithin(
 
 /**
  * The best way alone: the smaller a step, the less room it needs, and the better is the choice of the next. What it
- * writes has room below the bound; only where no such step is left, and nothing is under way that may make room, one
- * begins without. While a rewrite waits for its room no hole is made that costs more than it does.
+ * writes has room below the bound. While something makes room a better rewrite is waited for: what fits at the moment
+ * may be small files, again and again, or holes that cost more than it does. Only where nothing fits, and nothing is
+ * under way, one begins without room.
  */
-function* bestStep(
-  space: Measured,
-  pressure: Pressure,
-  state: LookState,
-): InTurns<Pick<Decision, 'step' | 'isStepLate'>> {
-  const { rules, usedBytes, running, isCompacting, isUnlinking } = state
+function* bestStep(space: Measured, pressure: Pressure, state: LookState): InTurns<ChosenStep> {
+  const { running, isCompacting, isUnlinking } = state
   const maxCopyBytes = copyLimit(state)
-  const roomBytes = Math.max(0, pressure.boundBytes - usedBytes)
-  const options = {
-    ...rules,
-    targetSpaceAmplification: targetWithin(pressure, space, rules),
-    goalDiskBytes: Math.max(pressure.startBytes, space.diskBytes - 1),
-  }
-  const fits = yield* planFirstStep(space.files, space.diskBytes, {
+  const roomBytes = roomOf(pressure, state)
+  const options = stepOptions(space, pressure, state)
+  const fitting = yield* planFirstStep(space.files, space.diskBytes, {
     ...options,
     maxCopyBytes: Math.min(maxCopyBytes, roomBytes),
   })
-  const isBest = fits !== undefined && fits.action !== 'punch'
-  if (isBest || maxCopyBytes <= roomBytes) return { step: fits, isStepLate: false }
-  const best = yield* planFirstStep(space.files, space.diskBytes, { ...options, maxCopyBytes })
-  if (best?.action !== 'rewrite') return { step: fits, isStepLate: false }
-  const mayMakeRoom = running.count > 0 || isCompacting || isUnlinking
-  if (mayMakeRoom) return { step: undefined, isStepLate: true }
-  return { step: fits ?? best, isStepLate: false }
+  const isRoomShort = roomBytes < Math.min(maxCopyBytes, options.segmentBytes)
+  if (!isRoomShort) return { best: fitting, step: fitting, isStepLate: false }
+  const best = yield* planFirstStep(space.files, space.diskBytes, options)
+  const isBest = best === undefined || isSameChoice(fitting, best)
+  // A compaction may take long, and make none: a rewrite that fits goes before it, holes do not.
+  const mayMakeRoom = isCompacting && fitting?.action !== 'rewrite'
+  const isRoomToCome = running.count > 0 || isUnlinking || mayMakeRoom
+  if (!isBest && isRoomToCome) return { best, step: undefined, isStepLate: true }
+  return { best, step: isBest ? fitting : (fitting ?? best), isStepLate: false }
+}
+
+function stepOptions(space: Measured, pressure: Pressure, state: LookState): PlannerOptions {
+  return {
+    ...state.rules,
+    targetSpaceAmplification: targetWithin(pressure, space, state.rules),
+    goalDiskBytes: Math.max(pressure.startBytes, space.diskBytes - 1),
+    maxCopyBytes: copyLimit(state),
+  }
+}
+
+/** What is left below the bound for what steps write. */
+function roomOf({ boundBytes }: Pressure, { usedBytes }: LookState): number {
+  return Math.max(0, boundBytes - usedBytes)
+}
+
+/**
+ * What has to be left for the next rewrite, as long as the best one has not begun, and then. What lives in a file only
+ * dies, so it will not write more than it would write now. Where none is known, or there is room enough, the largest is
+ * taken.
+ */
+function* nextOutputs(
+  space: Measured,
+  best: CollectionStep | undefined,
+  pressure: Pressure,
+  state: LookState,
+): InTurns<Pick<Decision, 'rewriteBytes' | 'laterBytes'>> {
+  const largest = pressure.rewriteBytes
+  const isFar = roomOf(pressure, state) > FAR_SEGMENTS * state.rules.segmentBytes
+  if (isFar || best?.action !== 'rewrite') return { rewriteBytes: largest, laterBytes: largest }
+  const taken = new Set(best.files.map(({ number }) => number))
+  const others = space.files.filter(({ number }) => !taken.has(number))
+  const options = stepOptions(space, pressure, state)
+  const second = yield* planFirstStep(others, space.diskBytes, options)
+  const secondBytes = second?.action === 'rewrite' ? second.outputBytes : largest
+  return {
+    rewriteBytes: Math.min(largest, best.outputBytes),
+    laterBytes: Math.min(largest, secondBytes),
+  }
+}
+
+interface ChosenStep extends Pick<Decision, 'step' | 'isStepLate'> {
+  /** What would be chosen if there were room enough. */
+  readonly best: CollectionStep | undefined
+}
+
+/** With more room another rewrite would take more files along, but be led by the same one. */
+function isSameChoice(fitting: CollectionStep | undefined, best: CollectionStep): boolean {
+  if (best.action !== 'rewrite') return true
+  return fitting?.action === 'rewrite' && fitting.files[0]?.number === best.files[0]?.number
 }

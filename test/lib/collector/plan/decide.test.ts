@@ -141,6 +141,40 @@ test('a step takes the best file, not all that the goal needs', () => {
   expect(step).toMatchObject({ action: 'rewrite', files: [{ number: 1 }] })
 })
 
+test('while something makes room the best step is waited for, instead of a worse one that fits', () => {
+  const small = file(31, 90_000, { totalBytes: 160_000, diskBytes: 163_840 })
+  const measured = space({ files: [...half(20), small] })
+  const { boundBytes } = decide(measured, STATE).pressure
+  const chosen = (roomBytes: number, state: Partial<LookState> = {}): Decision =>
+    decide(measured, { ...STATE, usedBytes: boundBytes - roomBytes, ...state })
+  expect(chosen(SEGMENT).step).toMatchObject({ files: [{ number: 1 }] })
+  const late = { step: undefined, isStepLate: true }
+  expect(chosen(100_000, { isUnlinking: true })).toMatchObject(late)
+  expect(chosen(100_000, { running: running([30]) })).toMatchObject(late)
+  const fits = { step: { files: [{ number: 31 }] }, isStepLate: false }
+  expect(chosen(100_000)).toMatchObject(fits)
+  // A compaction may take long, and make none.
+  expect(chosen(100_000, { isCompacting: true })).toMatchObject(fits)
+  expect(chosen(0, { isCompacting: true })).toMatchObject(late)
+  expect(chosen(0)).toMatchObject({ step: { files: [{ number: 1 }] }, isStepLate: false })
+})
+
+test('what the next rewrites will write is known near the bound', () => {
+  const measured = space({ files: [...half(20), file(30, 100_000), file(31, 200_000)] })
+  const near = { ...STATE, usedBytes: decide(measured, STATE).pressure.boundBytes - SEGMENT }
+  const { pressure, rewriteBytes, laterBytes } = decide(measured, near)
+  expect(rewriteBytes).toBeGreaterThan(100_000)
+  expect(rewriteBytes).toBeLessThan(laterBytes)
+  expect(laterBytes).toBeGreaterThan(200_000)
+  expect(laterBytes).toBeLessThan(pressure.rewriteBytes)
+  // The best one runs.
+  const beside = decide(measured, { ...near, running: running([30]) })
+  expect(beside.rewriteBytes).toBe(laterBytes)
+  const unknown = decide(space({ files: half(1), diskBytes: 20 * SEGMENT }), near)
+  expect(unknown.laterBytes).toBe(pressure.rewriteBytes)
+  expect(decide(measured, STATE).rewriteBytes).toBe(pressure.rewriteBytes)
+})
+
 test('without room nothing is copied or compacted, but dropped and punched', () => {
   const state = { ...STATE, hasRoom: false }
   const files = [...half(20), file(30, 0)]
