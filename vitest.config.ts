@@ -2,17 +2,34 @@
  * Tests run against the compiled output in dist/: sources that vitest transforms run hot loops up to eight
  * times slower, and worker threads cannot load TypeScript on Node 20.
  */
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
+
+/** Files that change or count what belongs to the whole process, or fill its memory: a process each. */
+const APART = ['test/{crash,store,stress,tools}/**/*.test.ts']
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     server: { deps: { external: [/\/dist\//] } },
     // Processes, not threads: tests open stores with workers of their own, kill children and set umasks.
     pool: 'forks',
-    maxWorkers: 2,
+    // One more than there are cores: while a file waits for a disk or a child, another one computes.
+    maxWorkers: availableParallelism() + 1,
     // What hangs is found; what a busy machine makes slow is not.
     testTimeout: 1_200_000,
     hookTimeout: 1_200_000,
+    // No file leaves anything to those that share its process.
+    restoreMocks: true,
+    unstubEnvs: true,
+    unstubGlobals: true,
+    projects: [
+      // The long ones: they begin first (projects go by their names).
+      { extends: true, test: { name: 'apart', include: APART } },
+      // To start a process and load the library takes longer than most of these files do.
+      {
+        extends: true,
+        test: { name: 'shared', include: ['test/**/*.test.ts'], exclude: APART, isolate: false },
+      },
+    ],
   },
 })

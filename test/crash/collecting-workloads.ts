@@ -24,8 +24,12 @@ const LARGE: Options = { ...ASKED, segmentBytes: 65536, maxUnflushedLogBytes: 26
 /** Collects without being asked, whatever pays. */
 const BY_ITSELF: Options = { ...ASKED, collector: { targetSpaceAmplification: 1.01 } }
 
+function keyOf(number: number): string {
+  return `key${String(number).padStart(2, '0')}`
+}
+
 function someKey(prng: Prng, keys: number): string {
-  return `key${String(prng.below(keys)).padStart(2, '0')}`
+  return keyOf(prng.below(keys))
 }
 
 function someLength(prng: Prng): number {
@@ -104,7 +108,7 @@ export const COLLECTING: readonly Workload[] = [
         await change(session, prng, 10, 12)
         await session.collect()
       }
-      for (let key = 0; key < 12; key++) await session.delete(`key${String(key).padStart(2, '0')}`)
+      for (let key = 0; key < 12; key++) await session.delete(keyOf(key))
       await session.collect()
       await session.close()
     },
@@ -113,8 +117,13 @@ export const COLLECTING: readonly Workload[] = [
     name: 'relocations of relocations, with reopens',
     options: ASKED,
     async run(session, prng) {
-      await change(session, prng, 30, 24)
-      for (let round = 0; round < 7; round++) {
+      // Whatever is drawn later: a relocation of many blocks of which half dies, twice.
+      for (let key = 0; key < 24; key++) await session.put(keyOf(key), 900 + prng.below(200))
+      for (const every of [3, 2]) {
+        for (let key = 0; key < 24; key += every) await session.delete(keyOf(key))
+        await session.collect()
+      }
+      for (let round = 0; round < 6; round++) {
         // The few that change make the relocation of the many others worth another copy.
         await change(session, prng, 7, 24)
         await session.collect({ targetSpaceAmplification: 1.01 })

@@ -12,9 +12,9 @@ import { replayHint, testSeed } from '../support/random.ts'
 import { COLLECTING } from './collecting-workloads.ts'
 import { enumerate } from './enumerate.ts'
 
-const STATES_MAX = Number(process.env['WISC_CRASH_STATES'] ?? 2300)
+const STATES_MAX = Number(process.env['WISC_CRASH_STATES'] ?? 1500)
 /** Of each half. */
-const DISTINCT_MIN = Number(process.env['WISC_CRASH_STATES_MIN'] ?? 20_000) / 2
+const DISTINCT_MIN = Number(process.env['WISC_CRASH_STATES_MIN'] ?? 13_000) / 2
 
 /** Every second workload, from this one on. */
 export function enumerateCollecting(first: 0 | 1): void {

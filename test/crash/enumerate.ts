@@ -52,6 +52,7 @@ export async function enumerate(
   let moments = 0
   let compound = 0
   const found = new Map<string, Recovered['positions']>()
+  const reopened = new Map<string, readonly number[]>()
   let opened = 0
   for (const state of crashStates(session.fileSystem.base, session.fileSystem.log, {
     seed: workloadSeed,
@@ -62,7 +63,10 @@ export async function enumerate(
       if (isNew) {
         opened++
         const verify = opened % verifyEvery === 0
-        const recovered = await recoverImage(state.image(), session.oracle, options, seed, verify)
+        const recovered = await recoverImage(state.image(), session.oracle, options, seed, {
+          verify,
+          reopened,
+        })
         found.set(state.hash, recovered.positions)
         if (opened % compoundEvery === 0)
           compound += await cutRecovery(recovered, session, workload, seed)

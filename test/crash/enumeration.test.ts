@@ -17,8 +17,8 @@ import { enumerate } from './enumerate.ts'
 import { WORKLOADS, type Workload } from './workloads.ts'
 
 const seed = testSeed()
-const STATES_MAX = Number(process.env['WISC_CRASH_STATES'] ?? 1200)
-const DISTINCT_MIN = Number(process.env['WISC_CRASH_STATES_MIN'] ?? 9_000)
+const STATES_MAX = Number(process.env['WISC_CRASH_STATES'] ?? 900)
+const DISTINCT_MIN = Number(process.env['WISC_CRASH_STATES_MIN'] ?? 6_500)
 
 let distinct = 0
 let moments = 0

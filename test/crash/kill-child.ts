@@ -29,8 +29,8 @@ async function writer(): Promise<void> {
   for (;;) {
     const number = ++position
     await write(number)
-    if (number % 500 === 0) await store.flush()
-    if (number % 1300 === 0) await store.compact()
+    if (number % 200 === 0) await store.flush()
+    if (number % 520 === 0) await store.compact()
     if (number % 50 === 0) await new Promise((resolve) => setImmediate(resolve))
   }
 }

@@ -16,7 +16,7 @@ import { Prng, replayHint, testSeed } from '../support/random.ts'
 import { batchAt, KILL_OPTIONS, POSITION_KEY } from './kill-history.ts'
 
 const CHILD = fileURLToPath(new URL('../../dist/test/crash/kill-child.js', import.meta.url))
-const KILLS = Number(process.env['WISC_KILLS'] ?? 200)
+const KILLS = Number(process.env['WISC_KILLS'] ?? 120)
 
 interface Life {
   readonly opened: number | undefined
@@ -31,7 +31,7 @@ interface Life {
 async function liveAndDie(directory: string, seed: number, prng: Prng): Promise<Life> {
   const workers = prng.chance(0.3) ? 1 : 0
   const child = spawn(process.execPath, [CHILD, directory, String(seed), String(workers)])
-  const linesMin = prng.chance(0.15) ? 1 : 2 + prng.below(100)
+  const linesMin = prng.chance(0.15) ? 1 : 2 + prng.below(40)
   const delay = prng.below(linesMin === 1 ? 30 : 8)
   let lineCount = 0
   let output = ''

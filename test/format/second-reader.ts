@@ -9,8 +9,8 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { crc32 } from 'node:zlib'
+import { type LogFile, Manifest, type Table } from './second-reader-manifest.ts'
 import {
-  checksum,
   type Entry,
   type Frame,
   frameAt,
@@ -23,31 +23,15 @@ import {
   type Position,
   readHead,
   readRecord,
-  skipExtensions,
   u64,
-  Varints,
 } from './second-reader-parts.ts'
-import { type Part, relocationPlaces } from './second-reader-relocations.ts'
+import { relocationPlaces } from './second-reader-relocations.ts'
 import { tableEntries } from './second-reader-tables.ts'
-
-/** A file of the value log, as the manifest knows it. */
-interface LogFile {
-  readonly number: number
-  readonly salt: number
-  /** Its place in the log; undefined: a relocation. */
-  readonly ordinal: number | undefined
-  sealed: { length: number; lastSequence: number } | undefined
-  /** Of a relocation. */
-  readonly length: number
-  readonly parts: readonly Part[]
-}
 
 const LINES = String.raw`((?:(?:may|must) .+\n)*)`
 const CURRENT_TEXT: RegExp = new RegExp(
   String.raw`^(wisc 2\nmanifest (MANIFEST-\d{6,})\ndatabase ([0-9a-f]{32})\n${LINES})checksum ([0-9a-f]{8})\n$`,
 )
-
-type Table = Record<'number' | 'bytes' | 'entries', number>
 
 /** All live pairs, in key order. @throws Error for anything that the formats do not allow */
 export function readDatabase(directory: string): [Buffer, Buffer][] {
@@ -57,17 +41,9 @@ export function readDatabase(directory: string): [Buffer, Buffer][] {
 class Reader {
   readonly #directory: string
   #databaseId: Buffer = Buffer.alloc(0)
-  readonly #levels: Map<string, Map<number, Table>> = new Map()
-  readonly #logFiles: Map<number, LogFile> = new Map()
-  /** Which file holds a segment. */
-  readonly #holders: Map<number, number> = new Map()
+  readonly #manifest: Manifest = new Manifest()
   readonly #places: Map<number, Map<string, number>> = new Map()
   readonly #files: Map<string, Buffer> = new Map()
-  #checkpoint: Position = { ordinal: 0, offset: 0 }
-  #proved: Position = { ordinal: 0, offset: 0 }
-  #lastEdit = 0
-  /** Frames of the first version are still to come. */
-  #continues = true
   #namedEdit = 0
   readonly #newest: Map<string, Entry> = new Map()
 
@@ -76,13 +52,18 @@ class Reader {
   }
 
   livePairs(): [Buffer, Buffer][] {
-    this.#readManifest(this.#readCurrent())
-    for (const file of this.#logFiles.values())
+    const name = this.#readCurrent()
+    const bytes = this.#file(name)
+    this.#manifest.read(bytes, this.#seed(bytes, name, 1), name)
+    for (const file of this.#manifest.logFiles.values())
       if (file.ordinal === undefined) this.#readRelocation(file)
-    for (const tables of this.#levels.values())
+    for (const tables of this.#manifest.levels.values())
       for (const table of tables.values()) this.#readTable(table)
     this.#readLog()
-    must(this.#namedEdit <= this.#lastEdit, 'manifest ends before an edit that a frame names')
+    must(
+      this.#namedEdit <= this.#manifest.lastEdit,
+      'manifest ends before an edit that a frame names',
+    )
     const live = [...this.#newest.values()].filter(({ value }) => value !== undefined)
     live.sort((left, right) => Buffer.compare(left.key, right.key))
     return live.map(({ key, value }) => [key, value!])
@@ -121,108 +102,6 @@ class Reader {
     return crc32(Buffer.concat([bytes.subarray(16, 32), bytes.subarray(48, 60)]))
   }
 
-  /** Section 3 of lib/tree/FORMAT.md. */
-  #readManifest(name: string): void {
-    const bytes = this.#file(name)
-    const seed = this.#seed(bytes, name, 1)
-    let at = 64
-    for (;;) {
-      const frame = frameAt(bytes, seed, at)
-      if (!frame || frame.length < 68 || at + frame.length > bytes.length) break
-      const edit = bytes.subarray(at + 68, at + frame.length)
-      if ((checksum(edit) ^ bytes.readUInt32LE(at + 4)) >>> 0 !== bytes.readUInt32LE(at + 64)) break
-      // F-M2, F-M3
-      const isFirst = this.#continues
-      const due = this.#lastEdit + (isFirst ? 0 : 1)
-      must(this.#lastEdit === 0 || frame.firstSequence === due, `${name}: edit numbers`)
-      this.#continues = false
-      this.#applyEdit(edit, isFirst)
-      must(isFirst || !this.#continues, `${name}: edit ${due} continues`)
-      this.#lastEdit = frame.firstSequence
-      at += frame.length
-    }
-    must(this.#lastEdit > 0 && !this.#continues, `${name}: no first version`)
-    for (const frame of framesBehind(bytes, seed, at)) {
-      const promises = frame.durable.offset > at || frame.durableEdit > this.#lastEdit
-      must(!promises, `${name}: damaged at ${at}`)
-    }
-  }
-
-  #applyEdit(edit: Buffer, isFirst: boolean): void {
-    const left = new Set<number>()
-    for (const fields = new Varints(edit); !fields.done; ) {
-      const tag = fields.next()
-      const field = new Varints(fields.take(fields.next()))
-      if (tag === 6) this.#checkpoint = { ordinal: field.next(), offset: field.next() }
-      else if (tag === 8 || tag === 10) this.#prove({ ordinal: field.next(), offset: field.next() })
-      else if (tag === 12) this.#continues = true
-      else if (tag === 18) this.#removeTable(field.next())
-      else if (tag === 20) this.#addTable(field)
-      else if (tag === 22) {
-        const segment = field.next()
-        must(this.#holders.has(segment), 'an edit removes an unknown segment')
-        left.add(this.#holders.get(segment)!)
-        this.#holders.delete(segment)
-      } else if (tag === 24) this.#addFile(field, isFirst, left)
-      else if (tag === 26) {
-        const file = this.#logFiles.get(field.next())
-        must(file?.ordinal !== undefined && !file.sealed, 'an edit seals no open file')
-        file.sealed = { length: field.next(), lastSequence: field.next() }
-      } else mustKnow(tag === 2 || tag === 4 || tag % 2 === 1, `field ${tag}`)
-    }
-    // F-M6a
-    for (const number of left) {
-      if (this.#holders.get(number) === number) continue
-      must(![...this.#holders.values()].includes(number), 'a file goes before what it holds')
-      this.#logFiles.delete(number)
-    }
-  }
-
-  #addTable(field: Varints): void {
-    const place = `${field.next()}/${field.next()}`
-    const [number, bytes, entries] = [field.next(), field.next(), field.next()]
-    for (let i = 0; i < 4; i++) field.next()
-    field.take(field.next())
-    field.take(field.next())
-    skipExtensions(field)
-    const run = this.#levels.get(place) ?? new Map<number, Table>()
-    this.#levels.set(place, run.set(number, { number, bytes, entries }))
-  }
-
-  #addFile(field: Varints, isFirst: boolean, left: Set<number>): void {
-    const [number, salt, role] = [field.next(), field.next(), field.next()]
-    mustKnow(role <= 1, `role of file ${number}`)
-    must(!this.#holders.has(number), `file ${number} is known`)
-    const ordinal = role === 0 ? field.next() : undefined
-    const length = role === 1 ? field.next() : 0
-    const parts: Part[] = []
-    for (let count = role === 1 ? field.next() : 0; count > 0; count--) {
-      parts.push({ segment: field.next(), records: field.next(), bytes: field.next() })
-    }
-    skipExtensions(field)
-    this.#logFiles.set(number, { number, salt, ordinal, sealed: undefined, length, parts })
-    this.#holders.set(number, number)
-    for (const { segment } of parts) {
-      const holder = this.#holders.get(segment)
-      must((holder === undefined) === isFirst && holder !== number, 'a part names no segment')
-      if (holder !== undefined) left.add(holder)
-      const file = holder === undefined ? undefined : this.#logFiles.get(holder)
-      must(file?.ordinal === undefined || file.sealed !== undefined, 'a part is not sealed')
-      this.#holders.set(segment, number)
-    }
-  }
-
-  #removeTable(number: number): void {
-    must(
-      [...this.#levels.values()].some((run) => run.delete(number)),
-      'an edit removes an unknown table',
-    )
-  }
-
-  #prove(position: Position): void {
-    if (isBefore(this.#proved, position)) this.#proved = position
-  }
-
   #offer(entry: Entry): void {
     const key = entry.key.toString('latin1')
     const known = this.#newest.get(key)
@@ -253,13 +132,13 @@ class Reader {
     const name = `${String(number).padStart(6, '0')}.vlog`
     const bytes = this.#file(name)
     must(bytes.length === length, `${name}: length`)
-    const kept = parts.filter(({ segment }) => this.#holders.get(segment) === number)
+    const kept = parts.filter(({ segment }) => this.#manifest.holders.get(segment) === number)
     const places = relocationPlaces(bytes, this.#seed(bytes, name, 5, salt), name, kept)
     this.#places.set(number, places)
   }
 
   #recordBytes(segment: number, offset: number, length: number): Buffer {
-    const holder = this.#holders.get(segment)
+    const holder = this.#manifest.holders.get(segment)
     must(holder !== undefined, 'a pointer names no segment')
     const bytes = this.#logFileBytes(holder)
     if (holder === segment) return bytes.subarray(offset, offset + length)
@@ -270,7 +149,7 @@ class Reader {
 
   #logFileBytes(number: number): Buffer {
     const name = `${String(number).padStart(6, '0')}.vlog`
-    const file = this.#logFiles.get(number)
+    const file = this.#manifest.logFiles.get(number)
     must(file !== undefined, `${name} is not in the version`)
     must(existsSync(join(this.#directory, name)), `${name} is missing`)
     const bytes = this.#file(name)
@@ -280,16 +159,16 @@ class Reader {
 
   /** Section 7 of vlog/FORMAT.md. */
   #readLog(): void {
-    const log = [...this.#logFiles.values()].flatMap(({ ordinal, ...file }) =>
+    const log = [...this.#manifest.logFiles.values()].flatMap(({ ordinal, ...file }) =>
       ordinal === undefined ? [] : [{ ordinal, ...file }],
     )
     log.sort((left, right) => left.ordinal - right.ordinal)
     // Without its file the checkpoint itself says how far the log goes at least.
-    const isCollected = !log.some(({ ordinal }) => ordinal === this.#checkpoint.ordinal)
-    let end: Position = isCollected ? this.#checkpoint : { ordinal: 0, offset: 0 }
+    const isCollected = !log.some(({ ordinal }) => ordinal === this.#manifest.checkpoint.ordinal)
+    let end: Position = isCollected ? this.#manifest.checkpoint : { ordinal: 0, offset: 0 }
     let ended = false
     for (const { number, ordinal, salt, sealed } of log) {
-      if (sealed && !isBefore(this.#checkpoint, { ordinal, offset: sealed.length })) {
+      if (sealed && !isBefore(this.#manifest.checkpoint, { ordinal, offset: sealed.length })) {
         const sealedEnd = { ordinal, offset: sealed.length }
         if (isBefore(end, sealedEnd)) end = sealedEnd
         continue
@@ -308,12 +187,12 @@ class Reader {
       must(!sealed || at === sealed.length, `${name}: damaged at ${at}`)
       for (const frame of framesBehind(bytes, seed, 0)) {
         this.#mustKnowRecords(bytes, frame)
-        this.#prove(frame.durable)
+        this.#manifest.prove(frame.durable)
         this.#namedEdit = Math.max(this.#namedEdit, frame.durableEdit)
       }
     }
     must(
-      !isBefore(end, this.#proved),
+      !isBefore(end, this.#manifest.proved),
       `log ends at ${end.ordinal}/${end.offset} before its proved end`,
     )
   }
@@ -347,7 +226,7 @@ class Reader {
       mustKnow(bytes.readUInt16LE(90) === 0, `${name}: chain`)
       const [predecessor, length] = [bytes.readUInt32LE(64), u64(bytes, 72)]
       must(bytes.readUInt32LE(68) === ordinal, `${name}: another ordinal`)
-      const isGone = predecessor > end.ordinal && predecessor <= this.#checkpoint.ordinal
+      const isGone = predecessor > end.ordinal && predecessor <= this.#manifest.checkpoint.ordinal
       must(
         isGone || (predecessor === end.ordinal && length === end.offset),
         `${name} does not follow`,
@@ -380,7 +259,7 @@ class Reader {
       }
       if (offset !== at + frame.length) return at
       next += frame.recordCount
-      if (!isBefore({ ordinal, offset: at }, this.#checkpoint)) {
+      if (!isBefore({ ordinal, offset: at }, this.#manifest.checkpoint)) {
         for (const entry of entries) this.#offer(entry)
       }
       at = offset

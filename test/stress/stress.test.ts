@@ -11,7 +11,7 @@ import { testSeed } from '../support/random.ts'
 import { CANARIES, plantedText } from './canaries.ts'
 
 const MAIN = fileURLToPath(new URL('../../dist/test/stress/main.js', import.meta.url))
-const SECONDS = Number(process.env['WISC_STRESS_SECONDS'] ?? 30)
+const SECONDS = Number(process.env['WISC_STRESS_SECONDS'] ?? 15)
 
 async function stress(...words: string[]): Promise<void> {
   const child = spawn(process.execPath, [MAIN, ...words], { stdio: ['ignore', 'pipe', 'pipe'] })

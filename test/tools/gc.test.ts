@@ -183,11 +183,14 @@ test('a store that is open without a socket is locked', async () => {
 test.each([false, true])('Ctrl-C stops it, with a running process: %s', async (isOpen) => {
   const db = await storeWithGarbage()
   const child = isOpen ? await holdOpen(db) : undefined
+  const names = fs.readdirSync(db).join()
   // At this rate it would take minutes.
   const collecting = startWisc(['gc', db, ...TO_ONE, '--rate', '4096'])
   await untilInterruptible(collecting)
-  // Mostly it is at work by then; any moment will do.
-  await new Promise((resolve) => setTimeout(resolve, 1500))
+  // Mostly it is at work when files come or go; any moment will do.
+  while (collecting.exitCode === null && fs.readdirSync(db).join() === names) {
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
   collecting.kill('SIGINT')
   const [code] = (await once(collecting, 'close')) as [number]
   expect(code).toBe(130)

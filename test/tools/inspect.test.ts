@@ -149,7 +149,7 @@ test('verify and scan go on while another process changes everything', async () 
     between: 'await store.compact()',
   })
   try {
-    for (let i = 0; i < 5; i++) {
+    for (let i = 0; i < 3; i++) {
       const check = await wisc(['verify', db, '--deep'])
       expect(check, check.out).toMatchObject({ code: 0, err: '' })
       const keys = (await wiscJson(['scan', db])).map(({ key }) => key)

@@ -186,16 +186,31 @@ export function stateOfHolder(holder: LockHolder, path: string): ReturnType<type
 export function processIdentity(): LockHolder {
   return {
     pid: process.pid,
-    startTime: processStartTime(process.pid) ?? '-',
-    bootId: readOrElse(
-      () => fs.readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim(),
-      '-',
-    ),
+    startTime: ofProcess.startTime() ?? '-',
+    bootId: ofProcess.bootId() ?? '-',
     hostName: hostname(),
-    pidNamespace: readOrElse(() => fs.readlinkSync('/proc/self/ns/pid'), '-'),
+    pidNamespace: ofProcess.pidNamespace() ?? '-',
     heldBy: 'system',
     socket: undefined,
   }
+}
+
+/** What stays the same as long as a process lives is read once: each of these files costs as much as a small write. */
+const ofProcess = {
+  startTime: once(() => processStartTime(process.pid)),
+  bootId: once(() =>
+    readOrElse(
+      () => fs.readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim(),
+      undefined,
+    ),
+  ),
+  pidNamespace: once(() => readOrElse(() => fs.readlinkSync('/proc/self/ns/pid'), undefined)),
+}
+
+/** Keeps what was read; what could not be read is asked for again. */
+function once(read: () => string | undefined): () => string | undefined {
+  let known: string | undefined
+  return () => (known ??= read())
 }
 
 /** False only if there is no process of this number: any other error, such as EPERM, says that there is one. */

@@ -2,9 +2,10 @@
 import fs from 'node:fs'
 import net from 'node:net'
 import path from 'node:path'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { open, type Store } from '#dist/lib/index.js'
 import { ControlClient } from '#dist/lib/inspect/owner/control-client.js'
+import { eventually } from '../../support/eventually.ts'
 import { temporaryDirectory } from '../../support/files/temporary-directory.ts'
 import { startModule } from '../../support/processes/child-process.ts'
 import {
@@ -250,7 +251,7 @@ test('more connections than are served are turned away, and room comes back', as
     const client = await connect(db)
     await expect(client.ask('stats')).rejects.toMatchObject({ code: 'WISC_NOT_OPEN' })
     for (const { socket } of many) socket.destroy()
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const next = await connect(db)
       expect((await next.ask('stats')).lastSequence).toBe(0)
       next.close()
@@ -285,7 +286,7 @@ test('a snapshot is held for as long as the connection lives, and once for each'
     expect(store.stats().snapshots.open).toBe(2)
     first.close()
     second.close()
-    await vi.waitFor(() => expect(store.stats().snapshots.open).toBe(0), { timeout: 600_000 })
+    await eventually(() => expect(store.stats().snapshots.open).toBe(0))
   })
 })
 

@@ -1,12 +1,14 @@
 /** A full disk: puts are refused, deletes go on, nothing is lost, and it all goes on when there is space again. */
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { Ballast, type BallastNeed } from '#dist/lib/engine/ballast.js'
 import type { Store } from '#dist/lib/store/store.js'
+import { eventually } from '../../support/eventually.ts'
 import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
 import { DATABASE_ID } from '../../support/parts/log-segments.ts'
 import { seededRandom } from '../../support/random.ts'
 import { CollectedStore } from '../../support/store/collected-store.ts'
 import { codeOf, openSmallStore } from '../../support/store/fault-store.ts'
+import { settled } from '../../support/store/settled.ts'
 
 const CAPACITY = 1_500_000
 const VALUE = Buffer.alloc(3000, 7)
@@ -45,10 +47,6 @@ async function fillDisk(store: Store, value = VALUE): Promise<string[]> {
   return expect.unreachable('the disk never got full')
 }
 
-async function settle(): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, 120))
-}
-
 function expectAll(store: Store, keys: readonly string[], value = VALUE): void {
   for (const key of keys) expect(store.getSync(key)?.equals(value), key).toBe(true)
 }
@@ -82,10 +80,10 @@ test('goes on without a restart when there is space again', async () => {
   const store = await openSmallStore({}, fileSystem)
   const keys = await fillDisk(store)
   fileSystem.capacityBytes = 2 ** 40
-  await settle()
-  // The first write finds that there is space again and may still be refused.
-  await codeOf(() => store.put('first', VALUE))
-  await settle()
+  // The first writes find that there is space again and may still be refused.
+  await eventually(async () =>
+    expect(await codeOf(() => store.put('first', VALUE))).toBe('no error'),
+  )
   for (let i = 0; i < 100; i++) {
     await store.put(`more${i}`, VALUE)
     keys.push(`more${i}`)
@@ -234,7 +232,7 @@ test('I1: what must be done finds the room of the ballast: a flush, and a close'
     fileSystem.capacityBytes = 2 ** 40
     const store = await openSmallStore(LARGE_SEGMENTS, fileSystem)
     for (let i = 0; i < 300; i++) await store.put(`${last}${i}`, VALUE)
-    await vi.waitFor(() => expect(store.stats().ballastBytes).toBeGreaterThan(40_000))
+    await eventually(() => expect(store.stats().ballastBytes).toBeGreaterThan(40_000))
     fileSystem.capacityBytes = usage(fileSystem).used
     if (last === 'flush') {
       await store.flush()
@@ -303,25 +301,23 @@ test('a compaction that found no room is not begun again and again: it waits unt
     return kind === 'write' ? { errno: 'ENOSPC' } : undefined
   }
   runner.release('compaction')
-  await vi.waitFor(() =>
+  await eventually(() =>
     expect(store.stats().backgroundError).toMatchObject({ code: 'WISC_DISK_FULL' }),
   )
   const before = created
   for (let i = 0; i < 12; i++) {
     await store.delete(`key${i}`)
-    await settle()
+    // Longer than it takes until the disk is asked anew for its room.
+    await new Promise((resolve) => setTimeout(resolve, 120))
   }
   expect(created).toBe(before)
   fileSystem.faults = undefined
   fileSystem.capacityBytes += 4 * 1024 * 1024
-  await vi.waitFor(
-    async () => {
-      await store.delete('key1')
-      expect(store.stats().compactions).toBeGreaterThan(0)
-      expect(store.stats().backgroundError).toBeUndefined()
-    },
-    { timeout: 60_000 },
-  )
+  await eventually(async () => {
+    await store.delete('key1')
+    expect(store.stats().compactions).toBeGreaterThan(0)
+    expect(store.stats().backgroundError).toBeUndefined()
+  })
   await store.close()
   expect(fileSystem.violations).toEqual([])
 })
@@ -331,7 +327,7 @@ test('flushes go on while a compaction waits for room', async () => {
   fileSystem.faults = ({ kind, path }) =>
     kind === 'write' && path.endsWith('.sst') ? { errno: 'ENOSPC' } : undefined
   runner.release('compaction')
-  await vi.waitFor(() =>
+  await eventually(() =>
     expect(store.stats().backgroundError).toMatchObject({ code: 'WISC_DISK_FULL' }),
   )
   fileSystem.faults = undefined
@@ -355,7 +351,7 @@ test('on a full disk the collector gives back what deletes expose, within its ow
   const deleted = keys.filter(isDeleted)
   for (const key of deleted) await store.delete(key)
   const code = () => codeOf(() => store.put('one more', value))
-  while ((await code()) === 'WISC_DISK_FULL') await settle()
+  while ((await code()) === 'WISC_DISK_FULL') await settled(fileSystem)
   expect(await code()).toBe('no error')
   expect(store.stats().collector.bytesFreed).toBeGreaterThan(600_000)
   expectAll(

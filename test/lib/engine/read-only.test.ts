@@ -6,6 +6,7 @@ import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
 import { temporaryDirectory } from '../../support/files/temporary-directory.ts'
 import { nextLine, startModule } from '../../support/processes/child-process.ts'
 import { codeOf, openSmallStore, SMALL_OPTIONS } from '../../support/store/fault-store.ts'
+import { settled } from '../../support/store/settled.ts'
 
 const READ_ONLY = { readOnly: true }
 /** A collection pins versions: when their files go would be chance. */
@@ -14,15 +15,6 @@ const NOT_COLLECTED = { collector: { enabled: false } }
 async function fill(store: Store, round: number): Promise<void> {
   for (let i = 0; i < 200; i++)
     await store.put(`key${i}`, `${round} `.repeat(i % 2 === 0 ? 5 : 100))
-}
-
-/** Resolves when the writer's background work has ended. */
-async function settled(fileSystem: FaultFileSystem): Promise<void> {
-  let length = -1
-  while (length !== fileSystem.log.length) {
-    length = fileSystem.log.length
-    await new Promise((resolve) => setTimeout(resolve, 60))
-  }
 }
 
 function expectRound(store: Store, round: number): void {

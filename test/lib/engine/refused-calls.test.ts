@@ -2,9 +2,10 @@
  * Calls that the system refuses for want of descriptors or memory: a write fails with WISC_IO, nothing that was
  * acknowledged is lost, and all goes on when they are back, without reopening.
  */
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { VersionSet } from '#dist/lib/tree/version/version-set.js'
 import { DIRECTORY } from '../../support/crash/recover-image.ts'
+import { eventually } from '../../support/eventually.ts'
 import type { Call, CallKind } from '../../support/files/fault-calls.ts'
 import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
 import { codeOf, openSmallStore } from '../../support/store/fault-store.ts'
@@ -75,18 +76,16 @@ test('a flush that was refused is made again though nobody asks, and writes find
   fileSystem.faults = ({ kind, path }) =>
     kind === 'create' && path.endsWith('.sst') ? { errno: 'EMFILE' } : undefined
   await expect(store.flush()).rejects.toMatchObject({ code: 'WISC_IO', errno: 'EMFILE' })
-  await vi.waitFor(() => expect(store.stats().backgroundError).toMatchObject({ code: 'WISC_IO' }))
+  await eventually(() => expect(store.stats().backgroundError).toMatchObject({ code: 'WISC_IO' }))
   const codes: unknown[] = []
   for (let i = 0; i < 20; i++) codes.push(await codeOf(() => store.put('refused', VALUE)))
   expect(codes).toContain('WISC_IO')
   // Tried again several times meanwhile, and told of once.
   const tried = fileSystem.calls
-  await vi.waitFor(() => expect(fileSystem.calls).toBeGreaterThan(tried + 3), { timeout: 600_000 })
+  await eventually(() => expect(fileSystem.calls).toBeGreaterThan(tried + 3))
   expect(errors).toHaveLength(1)
   fileSystem.faults = undefined
-  await vi.waitFor(() => expect(store.stats().backgroundError).toBeUndefined(), {
-    timeout: 600_000,
-  })
+  await eventually(() => expect(store.stats().backgroundError).toBeUndefined())
   expect(store.stats().flushes).toBe(1)
   await store.put('taken', VALUE)
   await store.close()
@@ -132,7 +131,7 @@ test('I4: however often edits are refused, one prepared segment is left, and non
   await refuseEdits(8)
   expect(segments()).toBe(before)
   fileSystem.faults = undefined
-  await vi.waitFor(async () => expect(await write()).toBe(true), { timeout: 600_000 })
+  await eventually(async () => expect(await write()).toBe(true))
   await refuseEdits(2)
   fileSystem.faults = undefined
   await store.close()

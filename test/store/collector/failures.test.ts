@@ -2,10 +2,11 @@
  * Failures of a collection, each by name: damage and a full disk stop one reclamation and no other, nothing is lost by
  * it, and everything is told. Single faults at every call: test/crash/collector-faults.test.ts.
  */
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { segmentName } from '#dist/lib/base/files/file-names.js'
 import type { Options } from '#dist/lib/contract/options.js'
 import { DIRECTORY } from '../../support/crash/recover-image.ts'
+import { eventually } from '../../support/eventually.ts'
 import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
 import {
   actions,
@@ -94,7 +95,7 @@ test('the collector itself leaves a corrupt victim alone, and does not try for e
   const warnings: string[] = []
   again.store.on('warning', (text) => warnings.push(text))
   // The next look comes later if one took long.
-  await vi.waitFor(() => expect(warnings.length).toBeGreaterThan(0), { timeout: 600_000 })
+  await eventually(() => expect(warnings.length).toBeGreaterThan(0))
   await settled(again.fileSystem)
   expect(warnings.length).toBeLessThan(4)
   for (const [key, value] of opened.model) again.model.set(key, value)

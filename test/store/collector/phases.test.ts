@@ -2,9 +2,10 @@
  * Close, abort and pause in every phase of a collection: before and after each of its jobs, and during the edit. What
  * was done stays done, what was not leaves no trace (I4, I5), and the next collection does its work.
  */
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Options } from '#dist/lib/contract/options.js'
 import type { Job } from '#dist/lib/jobs/messages.js'
+import { eventually } from '../../support/eventually.ts'
 import {
   CollectedStore,
   collectAll,
@@ -14,8 +15,6 @@ import {
 } from '../../support/store/collected-store.ts'
 import { codeOf } from '../../support/store/fault-store.ts'
 import { settled } from '../../support/store/settled.ts'
-
-const WAIT = { timeout: 600_000, interval: 10 }
 
 /** Where a collection can be stopped. */
 const PHASES: readonly { readonly kind: Job['kind']; readonly point: 'before' | 'after' }[] = (
@@ -94,7 +93,7 @@ describe.each(PHASES)('$point the $kind', ({ kind, point }) => {
       // The holes of a punch whose result is held back are there already.
       const isDone = kind === 'punch' && point === 'after'
       // The next look comes later if one took long.
-      await vi.waitFor(() => expect(steps).toBeGreaterThan(isDone ? 0 : stepsAtPause), WAIT)
+      await eventually(() => expect(steps).toBeGreaterThan(isDone ? 0 : stepsAtPause))
       await settled(opened.fileSystem)
       await opened.finish()
     },

@@ -15,7 +15,7 @@
  * 2014) for 3 to 5; RELIABILITY rules of the project for the rest.
  */
 import xxhash from 'xxhash-addon'
-import { BLOCK_BYTES, Holes } from '../files/content.ts'
+import { BLOCK_BYTES, type Content, Holes } from '../files/content.ts'
 import {
   applyName,
   type DiskImage,
@@ -99,17 +99,18 @@ function* statesAt(
 ): Generator<CrashState> {
   const pending = pendingOf(model)
   const fill = prng.fork()
+  const trees = new Trees(model, pending)
   for (const choice of choicesOf(pending, prng, options)) {
     const complete = choice.label === 'everything'
-    const contents = contentsOf(model, pending, choice, fill)
-    const names = namesOf(model, pending, choice)
+    const changes = changesOf(model, pending, choice, fill)
+    const tree = trees.of(choice)
     yield {
-      hash: hashes.of(model, names, contents),
+      hash: hashes.of(model, tree, changes),
       step,
       choice: choice.label,
       mark,
       complete,
-      image: () => imageOf(model, names, contents),
+      image: () => imageOf(model, tree, changes),
     }
   }
 }
@@ -130,62 +131,66 @@ function orderOf(pending: Pending): number {
   return 'change' in pending ? pending.change.order : pending.name.order
 }
 
+/** A write, or a punch if it has no bytes. */
+interface Change {
+  readonly position: number
+  readonly length: number
+  readonly bytes: Uint8Array | undefined
+  /** Names a pending change that persisted in whole. */
+  readonly whole?: string
+}
+
+/** What persisted for each file, as the choice leaves it, in order. Files of which nothing did are left out. */
+function changesOf(
+  model: DiskModel,
+  pending: readonly Pending[],
+  choice: Choice,
+  prng: Prng,
+): Map<number, Change[]> {
+  const changes = new Map<number, Change[]>()
+  for (const [index, one] of pending.entries()) {
+    if (!('change' in one) || !choice.persist(index)) continue
+    const { node, change } = one
+    const list = changes.get(node) ?? []
+    changes.set(node, list)
+    const { position } = change
+    if (choice.torn?.index === index && change.kind === 'write') {
+      const bytes = tearing(model, node, change, choice.torn, prng)
+      list.push({ position, length: bytes.length, bytes })
+    } else if (choice.punched?.index === index && change.kind === 'punch') {
+      list.push(...punched(change, choice.punched))
+    } else {
+      const bytes = change.kind === 'write' ? change.bytes : undefined
+      const length = change.kind === 'write' ? change.bytes.length : change.length
+      list.push({ position, length, bytes, whole: `${change.order}.${length}` })
+    }
+  }
+  return changes
+}
+
+function* punched(
+  { position, length }: PendingPunch,
+  { holds }: NonNullable<Choice['punched']>,
+): Generator<Change> {
+  for (let block = 0; block * BLOCK_BYTES < length; block++) {
+    if (!holds(block)) continue
+    yield { position: position + block * BLOCK_BYTES, length: BLOCK_BYTES, bytes: undefined }
+  }
+}
+
 /** The bytes of a file, and which of its blocks are holes. */
 interface Stored {
   readonly bytes: Uint8Array
   readonly holes: Holes
 }
 
-/** What every file holds that has pending changes, as the choice leaves it. */
-function contentsOf(
-  model: DiskModel,
-  pending: readonly Pending[],
-  choice: Choice,
-  prng: Prng,
-): Map<number, Stored> {
-  const contents = new Map<number, Stored>()
-  const changes = new Map<number, Change[]>()
-  for (const [index, one] of pending.entries()) {
-    if (!('change' in one)) continue
-    const { node, change } = one
-    const list = changes.get(node) ?? []
-    changes.set(node, list)
-    if (!choice.persist(index)) continue
-    if (change.kind === 'punch') {
-      list.push(...punched(change, choice.punched?.index === index ? choice.punched : undefined))
-    } else {
-      const torn = choice.torn?.index === index ? choice.torn : undefined
-      const bytes = torn ? tearing(model, node, change, torn, prng) : change.bytes
-      list.push({ position: change.position, length: bytes.length, bytes })
-    }
-  }
-  for (const [node, list] of changes) contents.set(node, changed(model, node, list))
-  return contents
-}
-
-/** A write, or a punch if it has no bytes. */
-interface Change {
-  readonly position: number
-  readonly length: number
-  readonly bytes: Uint8Array | undefined
-}
-
-function* punched(
-  { position, length }: PendingPunch,
-  choice: Choice['punched'],
-): Generator<Change> {
-  if (choice === undefined) {
-    yield { position, length, bytes: undefined }
-    return
-  }
-  for (let block = 0; block * BLOCK_BYTES < length; block++) {
-    if (!choice.holds(block)) continue
-    yield { position: position + block * BLOCK_BYTES, length: BLOCK_BYTES, bytes: undefined }
-  }
-}
-
-function changed(model: DiskModel, node: number, changes: readonly Change[]): Stored {
+/** What a file holds. */
+function storedOf(model: DiskModel, node: number, changes: readonly Change[] | undefined): Stored {
   const { durable } = model.file(node)
+  return changes ? changed(durable, changes) : { bytes: durable.view(), holes: durable.holes }
+}
+
+function changed(durable: Content, changes: readonly Change[]): Stored {
   let size = durable.size
   for (const { position, bytes } of changes) {
     if (bytes) size = Math.max(size, position + bytes.length)
@@ -227,87 +232,121 @@ function tearing(
   return bytes
 }
 
-/** The names of every directory, as the choice leaves them. */
-function namesOf(
-  model: DiskModel,
-  pending: readonly Pending[],
-  choice: Choice,
-): Map<number, Map<string, number>> {
-  const names = new Map<number, Map<string, number>>()
-  for (const [node, content] of model.nodes) {
-    if (content.kind === 'directory') names.set(node, new Map(content.durable))
-  }
-  for (const [index, one] of pending.entries()) {
-    if ('name' in one && choice.persist(index)) {
-      applyName(names.get(one.node)!, one.name.operation, choice.both === index)
-    }
-  }
-  return names
+interface Entry {
+  readonly path: string
+  readonly node: number
+  readonly isDirectory: boolean
 }
 
-/** Calls back for every path, in an order that depends on the names alone. */
-function visit(
+/** The trees of names that may be left at one moment: most choices differ in the bytes of files alone. */
+class Trees {
+  readonly #model: DiskModel
+  readonly #pending: readonly Pending[]
+  readonly #names: readonly number[]
+  readonly #known: Map<string, readonly Entry[]> = new Map()
+
+  constructor(model: DiskModel, pending: readonly Pending[]) {
+    this.#model = model
+    this.#pending = pending
+    this.#names = [...pending.keys()].filter((index) => 'name' in pending[index]!)
+  }
+
+  /** All paths, as the choice leaves them, in an order that depends on the names alone. */
+  of(choice: Choice): readonly Entry[] {
+    const persisting = this.#names.filter((index) => choice.persist(index))
+    const key = `${persisting} ${choice.both}`
+    const known = this.#known.get(key)
+    if (known) return known
+    const entries = entriesOf(this.#namesOf(persisting, choice))
+    this.#known.set(key, entries)
+    return entries
+  }
+
+  /** The names of every directory. */
+  #namesOf(persisting: readonly number[], choice: Choice): Map<number, Map<string, number>> {
+    const names = new Map<number, Map<string, number>>()
+    for (const [node, content] of this.#model.nodes) {
+      if (content.kind === 'directory') names.set(node, new Map(content.durable))
+    }
+    for (const index of persisting) {
+      const one = this.#pending[index] as Extract<Pending, { name: unknown }>
+      applyName(names.get(one.node)!, one.name.operation, choice.both === index)
+    }
+    return names
+  }
+}
+
+function entriesOf(
   names: ReadonlyMap<number, ReadonlyMap<string, number>>,
-  found: (path: string, node: number, isDirectory: boolean) => void,
   node: number = ROOT,
   path: string = '',
-): void {
-  found(path || '/', node, true)
+): Entry[] {
+  const entries: Entry[] = [{ path: path || '/', node, isDirectory: true }]
   for (const [name, child] of [...names.get(node)!].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    if (names.has(child)) visit(names, found, child, `${path}/${name}`)
-    else found(`${path}/${name}`, child, false)
+    const childPath = `${path}/${name}`
+    if (names.has(child)) entries.push(...entriesOf(names, child, childPath))
+    else entries.push({ path: childPath, node: child, isDirectory: false })
   }
+  return entries
 }
 
 function imageOf(
   model: DiskModel,
-  names: ReadonlyMap<number, ReadonlyMap<string, number>>,
-  contents: ReadonlyMap<number, Stored>,
+  tree: readonly Entry[],
+  changes: ReadonlyMap<number, readonly Change[]>,
 ): DiskImage {
   const directories: string[] = []
   const files = new Map<string, Uint8Array>()
   const holes = new Map<string, readonly number[]>()
-  visit(names, (path, node, isDirectory) => {
+  for (const { path, node, isDirectory } of tree) {
     if (isDirectory) {
       directories.push(path)
-      return
+      continue
     }
-    const { durable } = model.file(node)
-    const stored = contents.get(node) ?? { bytes: durable.view(), holes: durable.holes }
+    const stored = storedOf(model, node, changes.get(node))
     files.set(path, stored.bytes)
     if (stored.holes.bytes > 0) holes.set(path, stored.holes.blocks)
-  })
+  }
   return { directories, files, holes }
 }
 
-/** Hashes of images; what is durable is hashed once. */
+/** Hashes of images. The contents of a file are hashed once, whichever choices they come of. */
 class Hashes {
-  readonly #durable: Map<number, { size: number; edits: number; hash: string }> = new Map()
+  readonly #known: Map<string, string> = new Map()
 
   of(
     model: DiskModel,
-    names: ReadonlyMap<number, ReadonlyMap<string, number>>,
-    contents: ReadonlyMap<number, Stored>,
+    tree: readonly Entry[],
+    changes: ReadonlyMap<number, readonly Change[]>,
   ): string {
     let text = ''
-    visit(names, (path, node, isDirectory) => {
-      text += `${path}\n`
-      if (isDirectory) return
-      const stored = contents.get(node)
-      text += `${stored ? hashOf(stored) : this.#durableHash(model, node)}\n`
-    })
+    for (const { path, node, isDirectory } of tree) {
+      text += isDirectory
+        ? `${path}\n`
+        : `${path}\n${this.#hashOf(model, node, changes.get(node))}\n`
+    }
     return hashOfBytes(Buffer.from(text))
   }
 
-  #durableHash(model: DiskModel, node: number): string {
-    const { durable } = model.file(node)
-    const { size, edits, holes } = durable
-    const known = this.#durable.get(node)
-    if (known?.size === size && known.edits === edits) return known.hash
-    const hash = hashOf({ bytes: durable.view(), holes })
-    this.#durable.set(node, { size, edits, hash })
+  #hashOf(model: DiskModel, node: number, changes: readonly Change[] | undefined): string {
+    // What was torn or punched in part will hardly come again.
+    if (changes?.some(({ whole }) => whole === undefined))
+      return hashOf(storedOf(model, node, changes))
+    const { size, edits } = model.file(node).durable
+    const key = `${node} ${size} ${edits} ${changes?.map(({ whole }) => whole)}`
+    const hash = this.#known.get(key) ?? hashOf(storedOf(model, node, changes))
+    this.#known.set(key, hash)
     return hash
   }
+}
+
+/** Equal for equal images. */
+export function hashOfImage({ directories, files, holes }: DiskImage): string {
+  let text = `${[...directories].sort()}\n`
+  for (const path of [...files.keys()].sort()) {
+    text += `${path} ${hashOfBytes(files.get(path)!)} ${holes?.get(path)}\n`
+  }
+  return hashOfBytes(Buffer.from(text))
 }
 
 function hashOf({ bytes, holes }: Stored): string {

@@ -77,7 +77,9 @@ export class Session {
     for (const { rule, knowledge, images } of this.#doubts.splice(0)) {
       for (const image of images) {
         try {
-          const { positions } = await recoverImage(image, this.oracle, options, seed, true)
+          const { positions } = await recoverImage(image, this.oracle, options, seed, {
+            verify: true,
+          })
           holdAgainst(positions, knowledge, false)
         } catch (error) {
           throw new Error(`${rule}: ${(error as Error).message}`, { cause: error })

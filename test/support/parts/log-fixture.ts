@@ -124,3 +124,16 @@ export class LogFixture {
     return this.fileSystem.visibleImage().files.get(segmentPath(number))!.length
   }
 }
+
+export function openLog(): Promise<LogFixture> {
+  return new LogFixture().open()
+}
+
+/** Turns of the event loop in which the log gets done what is under way. */
+export async function turns(count: number = 20): Promise<void> {
+  for (let i = 0; i < count; i++) {
+    await new Promise<void>((resolve) => {
+      setImmediate(resolve)
+    })
+  }
+}

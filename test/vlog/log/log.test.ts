@@ -1,32 +1,13 @@
 /**
- * The log with edits that the test answers: rotation, the order of syncs and seals, failed writes and syncs,
- * markers, close.
+ * The log with edits that the test answers: rotation, the order of syncs and seals, failed syncs, large frames, close.
  */
-import { describe, expect, test } from 'vitest'
-import { IoError } from '#dist/lib/base/errors.js'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { GROUP_BYTES_MAX, Group, stagedBytes } from '#dist/vlog/log/group.js'
 import { SEGMENT_HEADER_BYTES } from '#dist/vlog/log/segment-header.js'
 import { RECORD_KIND } from '#dist/vlog/record.js'
 import { valueChecksums } from '#dist/vlog/value-chunks.js'
-import { LogFixture, START } from '../../support/parts/log-fixture.ts'
+import { LogFixture, openLog, START, turns } from '../../support/parts/log-fixture.ts'
 import { bytesOf, segmentPath } from '../../support/parts/log-segments.ts'
-
-function openLog(): Promise<LogFixture> {
-  return new LogFixture().open()
-}
-
-async function turns(count: number = 20): Promise<void> {
-  for (let i = 0; i < count; i++) {
-    await new Promise<void>((resolve) => {
-      setImmediate(resolve)
-    })
-  }
-}
-
-/** Longer than the log waits before it writes a marker. */
-function later(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 80))
-}
 
 describe('rotation', () => {
   test('goes to the segment that was prepared ahead, and seals what is full', async () => {
@@ -139,6 +120,10 @@ describe('sync', () => {
   })
 
   test('that fails is final: nothing is synced, sealed or written again', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => {
+      vi.useRealTimers()
+    })
     const fixture = await openLog()
     await fixture.write(1500)
     fixture.failNext('sync', 5, 'EIO')
@@ -152,7 +137,8 @@ describe('sync', () => {
     await fixture.log.retry()
     await expect(fixture.close()).rejects.toMatchObject({ code: 'WISC_SYNC_FAILED' })
     await fixture.log.abandon()
-    await new Promise((resolve) => setTimeout(resolve, 80))
+    await vi.advanceTimersByTimeAsync(1000)
+    await turns()
     expect(fixture.steps).toEqual(steps)
     expect(fixture.fileSystem.violations).toEqual([])
   })
@@ -168,128 +154,6 @@ describe('sync', () => {
     await turns()
     expect(fixture.fileSystem.violations).toEqual([])
   })
-})
-
-test('a sync of the directory that could not begin is none that failed: the next write tries again', async () => {
-  const fixture = await openLog()
-  await turns()
-  fixture.fileSystem.faults = ({ kind }) =>
-    kind === 'openDirectory' ? { errno: 'EMFILE' } : undefined
-  await fixture.write(3000)
-  await fixture.write(3000)
-  expect(fixture.log.place(3000)).toBeUndefined()
-  await turns()
-  expect(fixture.log.takeFailure()).toMatchObject({ code: 'WISC_IO', errno: 'EMFILE' })
-  expect(fixture.log.failure).toBeUndefined()
-  // What was created for nothing is gone.
-  const segments = [...fixture.fileSystem.visibleImage().files.keys()]
-  expect(segments.filter((path) => path.endsWith('.vlog'))).toHaveLength(2)
-  expect(fixture.failures).toEqual([])
-  fixture.fileSystem.faults = undefined
-  await fixture.write(3000)
-  await fixture.log.sync()
-  await fixture.close()
-  expect(fixture.fileSystem.violations).toEqual([])
-})
-
-describe('a failed write', () => {
-  test.each([0, 700])(
-    'of which %i bytes got through ends its segment before anything else is written',
-    async (partial) => {
-      const fixture = await openLog()
-      await fixture.write(500)
-      const end = fixture.log.end
-      await turns()
-      fixture.hold = true
-      fixture.failNext('write', 5, 'EIO', partial)
-      await expect(fixture.write(1000)).rejects.toBeInstanceOf(IoError)
-      expect(fixture.log.place(100)).toBeUndefined()
-      await turns()
-      expect(fixture.steps.slice(-2)).toEqual(['sync 5', `seal 5 ${end.offset} 101 durable 5`])
-      const next = fixture.write(100)
-      await turns()
-      expect(fixture.size(6)).toBe(0)
-      fixture.hold = false
-      for (const answer of fixture.held.splice(0)) answer()
-      expect(await next).toEqual({ segment: 6, offset: SEGMENT_HEADER_BYTES })
-      expect(fixture.size(5)).toBe(end.offset + partial)
-      expect(fixture.fileSystem.violations).toEqual([])
-    },
-  )
-
-  test('of the first frame of a segment drops the segment', async () => {
-    const fixture = await openLog()
-    await turns()
-    fixture.failNext('write', 5, 'ENOSPC', 50)
-    await expect(fixture.write(1000)).rejects.toMatchObject({ code: 'WISC_DISK_FULL' })
-    await turns()
-    expect(fixture.steps).toContain('drop 5')
-    expect(await fixture.write(1000)).toEqual({ segment: 6, offset: SEGMENT_HEADER_BYTES })
-  })
-
-  test('of the first frame drops the segment once, also when there is no next one yet', async () => {
-    const fixture = new LogFixture()
-    const { fileSystem } = fixture
-    fileSystem.faults = ({ kind, path }) => {
-      if (kind === 'write') return { errno: 'EIO' }
-      return kind === 'create' && path !== segmentPath(5) ? { errno: 'EMFILE' } : undefined
-    }
-    await fixture.open()
-    await expect(fixture.write(300)).rejects.toMatchObject({ code: 'WISC_IO' })
-    while (!fixture.log.failure) await fixture.log.changed.next()
-    expect(fixture.log.failure).toMatchObject({ code: 'WISC_IO', errno: 'EMFILE' })
-    fileSystem.faults = undefined
-    await fixture.log.retry()
-    expect(fixture.steps.filter((step) => step === 'drop 5')).toHaveLength(1)
-    expect(fixture.log.failure).toBeUndefined()
-    await fixture.write(300)
-    await fixture.close()
-  })
-
-  test('in the thread pool does the same', async () => {
-    const fixture = await openLog()
-    await fixture.write(10)
-    await turns()
-    fixture.failNext('write', 6, 'EIO', 9)
-    await expect(fixture.write(2 * GROUP_BYTES_MAX)).rejects.toBeInstanceOf(IoError)
-    const place = await fixture.write(10)
-    expect(place.segment).toBeGreaterThan(6)
-    expect(fixture.steps).toContain('drop 6')
-  })
-
-  test('whose end cannot be made durable keeps the log shut until a retry succeeds', async () => {
-    const fixture = await openLog()
-    await fixture.write(500)
-    await turns()
-    fixture.failNext('write', 5, 'ENOSPC')
-    fixture.failEdits = new IoError('write', 'MANIFEST', 'ENOSPC')
-    await expect(fixture.write(100)).rejects.toMatchObject({ code: 'WISC_DISK_FULL' })
-    await turns()
-    expect(fixture.log.failure).toMatchObject({ code: 'WISC_DISK_FULL' })
-    await fixture.log.retry()
-    expect(fixture.log.failure).toMatchObject({ code: 'WISC_DISK_FULL' })
-    expect(fixture.log.place(100)).toBeUndefined()
-    fixture.failEdits = undefined
-    await fixture.log.retry()
-    expect(fixture.log.failure).toBeUndefined()
-    await fixture.write(100)
-  })
-})
-
-test('a seal that cannot be written keeps no sync waiting, and is tried again', async () => {
-  const fixture = await openLog()
-  await fixture.write(3000)
-  await turns()
-  fixture.failEdits = new IoError('write', 'MANIFEST', 'ENOSPC')
-  await fixture.write(3000)
-  await fixture.log.sync()
-  await turns()
-  expect(fixture.troubles).toHaveLength(1)
-  expect([fixture.log.durable.ordinal, fixture.log.isSealing]).toEqual([6, false])
-  fixture.failEdits = undefined
-  await fixture.log.retry()
-  expect(fixture.steps.filter((step) => step.startsWith('seal 5'))).toHaveLength(2)
-  expect(fixture.log.failure).toBeUndefined()
 })
 
 describe('a large frame', () => {
@@ -332,48 +196,6 @@ describe('a large frame', () => {
     expect(Buffer.from(stored).subarray(-given.length).equals(given)).toBe(true)
     // The file system holds what it was given against what it is given at the end.
     expect(fixture.fileSystem.violations).toEqual([])
-  })
-})
-
-describe('markers', () => {
-  test('one is written when the log has been idle after a sync, and only one', async () => {
-    const fixture = await openLog()
-    await fixture.write(10)
-    await fixture.log.sync()
-    const { durable, end } = fixture.log
-    expect(durable).toEqual(end)
-    while (fixture.log.end.offset === end.offset) await later()
-    await later()
-    expect(fixture.log.end.offset).toBe(end.offset + 64)
-    expect(fixture.steps.filter((step) => step.startsWith('sync'))).toHaveLength(1)
-  })
-
-  test('none is written when a later frame has recorded the sync', async () => {
-    const fixture = await openLog()
-    await fixture.write(10)
-    await fixture.log.sync()
-    await fixture.write(10)
-    const { end } = fixture.log
-    await new Promise((resolve) => setTimeout(resolve, 80))
-    expect(fixture.log.end).toEqual(end)
-  })
-
-  test('one that fails ends the segment, nothing else', async () => {
-    const fixture = await openLog()
-    await fixture.write(10)
-    await fixture.log.sync()
-    fixture.failNext('write', 5, 'EIO', 3)
-    const { faults } = fixture.fileSystem
-    let failed = false
-    fixture.fileSystem.faults = (call) => {
-      const fault = faults?.(call)
-      failed ||= fault !== undefined
-      return fault
-    }
-    while (!failed) await later()
-    await turns()
-    expect((await fixture.write(10)).segment).toBe(6)
-    expect(fixture.failures).toEqual([])
   })
 })
 

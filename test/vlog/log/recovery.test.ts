@@ -1,128 +1,27 @@
-/**
- * What recovery makes of a damaged log: torn tail or corruption, and what has to move.
- *
- *   segment 3 (sealed) | 4 (sealed) | 5: f0 f1 | f2 ... | 6: f0 f1 | 7 (empty)
- *                                            W          X where the test damages it
- */
+/** What recovery makes of an undamaged log, of segments that do not follow each other, and of markers. */
 import { describe, expect, test } from 'vitest'
 import { CorruptionError, IoError } from '#dist/lib/base/errors.js'
 import { FRAME_HEADER_BYTES } from '#dist/lib/base/files/frame.js'
-import { LOG_START, type LogPosition } from '#dist/lib/base/log-position.js'
-import { type LogRecoveryPlan, planLogRecovery } from '#dist/vlog/log/recovery-plan.js'
-import { SEGMENT_HEADER_BYTES } from '#dist/vlog/log/segment-header.js'
-import { type KnownSegment, type LogSurvey, surveyLog } from '#dist/vlog/log/survey.js'
-import type { DiskImage } from '../../support/files/disk-model.ts'
+import { LOG_START } from '#dist/lib/base/log-position.js'
+import { planLogRecovery } from '#dist/vlog/log/recovery-plan.js'
+import { surveyLog } from '#dist/vlog/log/survey.js'
 import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
 import {
-  bytesOf,
   LOG_DIRECTORY,
   logContext,
   SegmentMaker,
   segmentPath,
 } from '../../support/parts/log-segments.ts'
-
-interface Log {
-  readonly image: DiskImage
-  readonly segments: ReadonlyMap<number, SegmentMaker>
-  readonly known: readonly KnownSegment[]
-}
-
-const FRAME = [
-  { key: 'a', value: bytesOf(30) },
-  { key: 'b', value: bytesOf(50) },
-]
-
-/** @param durables what the frames of 5 and 6 name as durable: [segment, index of a frame] */
-function makeLog(durables: readonly (readonly [number, number])[] = []): Log {
-  const fileSystem = new FaultFileSystem()
-  fileSystem.makeDirectory(LOG_DIRECTORY)
-  const segments = new Map<number, SegmentMaker>()
-  let before: SegmentMaker | undefined
-  let next = 0
-  for (const number of [3, 4, 5, 6]) {
-    // Sequences jump between segments.
-    const first = (before?.nextSequence ?? 1) + 10
-    const maker: SegmentMaker = new SegmentMaker(fileSystem, number, first, before?.end)
-    segments.set(number, maker)
-    for (let i = 0; i < 4; i++) {
-      const named = number > 4 ? durables[next++] : undefined
-      const durable = named ? endOf(segments, named[0], named[1]) : LOG_START
-      maker.frame(FRAME, durable, number * 10 + i)
-    }
-    before = maker
-  }
-  fileSystem.open(segmentPath(7), 'create')
-  const makers = [...segments.values()]
-  const known = makers.map((maker) => maker.known(maker.number < 5))
-  known.push({ number: 7, ordinal: 7, salt: 77, sealed: undefined })
-  return { image: fileSystem.visibleImage(), segments, known }
-}
-
-function endOf(
-  segments: ReadonlyMap<number, SegmentMaker>,
-  number: number,
-  frame: number,
-): LogPosition {
-  return { ordinal: number, offset: segments.get(number)!.frames[frame]!.end }
-}
-
-function survey(
-  log: Log,
-  durable: LogPosition,
-  checkpoint: LogPosition = { ordinal: 3, offset: 0 },
-): LogSurvey {
-  const fileSystem = new FaultFileSystem({}, log.image)
-  try {
-    return surveyLog(logContext(fileSystem), log.known, checkpoint, durable)
-  } finally {
-    expect(fileSystem.openFiles).toBe(0)
-    expect(fileSystem.log).toEqual([])
-  }
-}
-
-function plan(log: Log, found: LogSurvey): LogRecoveryPlan {
-  return planLogRecovery(found, log.known[1]!.sealed!.lastSequence)
-}
-
-function damage(
-  log: Log,
-  number: number,
-  change: (bytes: Uint8Array) => Uint8Array | undefined,
-): Log {
-  const files = new Map(log.image.files)
-  const changed = change(files.get(segmentPath(number))!.slice())
-  if (changed) files.set(segmentPath(number), changed)
-  else files.delete(segmentPath(number))
-  return { ...log, image: { directories: log.image.directories, files } }
-}
-
-function corruption(action: () => unknown): CorruptionError {
-  try {
-    action()
-  } catch (error) {
-    if (error instanceof CorruptionError) return error
-    throw error
-  }
-  return expect.unreachable('nothing was found')
-}
-
-/** Damages to frame `frame` of a segment. */
-const DAMAGES = {
-  'a bit flip': (log: Log, number: number, frame: number) =>
-    damage(log, number, (bytes) => {
-      bytes[log.segments.get(number)!.frames[frame]!.offset + 70]! ^= 8
-      return bytes
-    }),
-  'a truncation': (log: Log, number: number, frame: number) =>
-    damage(log, number, (bytes) =>
-      bytes.slice(0, log.segments.get(number)!.frames[frame]!.end - 1),
-    ),
-  'a missing file': (log: Log, number: number) => damage(log, number, () => undefined),
-  'a zeroed header': (log: Log, number: number) =>
-    damage(log, number, (bytes) => bytes.fill(0, 0, SEGMENT_HEADER_BYTES)),
-} as const
-
-const KINDS = Object.keys(DAMAGES) as (keyof typeof DAMAGES)[]
+import {
+  corruption,
+  damage,
+  endOf,
+  FRAME,
+  type Log,
+  makeLog,
+  plan,
+  survey,
+} from './recovery-log.ts'
 
 describe('an undamaged log', () => {
   test('is proved as far as edits and frames say; the rest is copied', () => {
@@ -216,80 +115,6 @@ describe('an undamaged log', () => {
     // The wrong order is no log.
     const reversed = { ...log, known: known.toReversed() }
     expect(() => survey(reversed, LOG_START)).toThrow(CorruptionError)
-  })
-})
-
-describe.each(KINDS)('%s', (kind) => {
-  const damaged = DAMAGES[kind]
-
-  // A seal promises its segment, whatever a durable position says.
-  test.each([
-    ['below', [5, 1]],
-    ['above', [3, 0]],
-  ] as const)('in a sealed segment that lies %s W is corruption', (_, [segment, frame]) => {
-    const log = makeLog()
-    const error = corruption(() => survey(damaged(log, 4, 2), endOf(log.segments, segment, frame)))
-    expect(error.file).toBe('000004.vlog')
-  })
-
-  test('in an open segment, below W, is corruption', () => {
-    const log = makeLog()
-    const error = corruption(() => survey(damaged(log, 5, 1), endOf(log.segments, 5, 2)))
-    expect(error.file).toBe('000005.vlog')
-    expect(corruption(() => survey(damaged(log, 5, 1), endOf(log.segments, 6, 0))).file).toBe(
-      '000005.vlog',
-    )
-  })
-
-  test('in an open segment, below a W that only a frame behind it names, is corruption', () => {
-    // The last frame of 5 and one of 6 say that 5 was durable to its second frame.
-    for (const durables of [
-      [
-        [4, 3],
-        [4, 3],
-        [4, 3],
-        [5, 1],
-      ],
-      [
-        [4, 3],
-        [4, 3],
-        [4, 3],
-        [4, 3],
-        [4, 3],
-        [5, 1],
-      ],
-    ] as const) {
-      const log = makeLog(durables)
-      expect(survey(log, LOG_START).provedEnd).toEqual(endOf(log.segments, 5, 1))
-      if (kind === 'a truncation' && durables.length === 4) continue // It takes that frame away.
-      expect(corruption(() => survey(damaged(log, 5, 1), LOG_START)).file).toBe('000005.vlog')
-    }
-  })
-
-  test('in an open segment, above W, is a torn tail (a missing file is corruption all the same)', () => {
-    const log = makeLog()
-    const { frames } = log.segments.get(5)!
-    const header = kind === 'a zeroed header'
-    const durable = header ? endOf(log.segments, 4, 3) : endOf(log.segments, 5, 0)
-    if (kind === 'a missing file') {
-      expect(corruption(() => survey(damaged(log, 5, 2), durable)).reason).toMatch(/missing/)
-      return
-    }
-    const victim = damaged(log, 5, 2)
-    const found = survey(victim, durable)
-    expect(found.end).toEqual({ ordinal: 5, offset: header ? 0 : frames[1]!.end })
-    expect(found.reason).toBeDefined()
-    // What was given out may never be given out again.
-    expect(found.highestSequence).toBe(log.segments.get(6)!.nextSequence - 1)
-    const planned = plan(victim, found)
-    const size = victim.image.files.get(segmentPath(5))!.length
-    expect(planned.torn).toEqual([
-      { segment: 5, from: header ? 0 : frames[1]!.end, to: size },
-      { segment: 6, from: 0, to: log.segments.get(6)!.length },
-    ])
-    expect(planned.drop).toEqual(header ? [5, 6, 7] : [6, 7])
-    expect(planned.copy.map(({ frame }) => frame.offset)).toEqual(header ? [] : [frames[1]!.offset])
-    expect(planned.seal.map(({ length }) => length)).toEqual(header ? [] : [frames[0]!.end])
   })
 })
 

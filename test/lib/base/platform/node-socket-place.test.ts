@@ -14,6 +14,7 @@ import { ControlSocket } from '#dist/lib/control/control-socket.js'
 import { open } from '#dist/lib/index.js'
 import { ControlClient } from '#dist/lib/inspect/owner/control-client.js'
 import { storeOwner } from '#dist/lib/inspect/owner/store-owner.js'
+import { eventually } from '../../../support/eventually.ts'
 import { temporaryDirectory } from '../../../support/files/temporary-directory.ts'
 import {
   connect,
@@ -39,7 +40,7 @@ test('what a killed process left is nobody, and the next writer removes it', asy
   const client = await connect(db)
   expect((await client.ask('stats')).lastSequence).toBe(0)
   client.close()
-  await vi.waitFor(() => expect(fs.existsSync(stale)).toBe(false), 20_000)
+  await eventually(() => expect(fs.existsSync(stale)).toBe(false))
   await store.close()
 })
 
@@ -64,7 +65,7 @@ test('a socket that refuses proves that its holder is gone; one that answers, or
 test('what a killed process left goes with the next open of any store', async () => {
   const stale = await dieWithStore(path.join(temporaryDirectory(), 'gone'))
   await withStore(async () => {
-    await vi.waitFor(() => expect(fs.existsSync(stale)).toBe(false), 20_000)
+    await eventually(() => expect(fs.existsSync(stale)).toBe(false))
   })
 })
 
