@@ -10,10 +10,17 @@ import { RelocationReader } from '../relocation/relocation-reader.ts'
 
 /** A read that takes longer was not served by the page cache. */
 const SLOW_READ_MS = 0.1
-/** Reads that go to the pool after a slow one: doubled while slow ones follow each other. */
-const POOL_READS_MIN = 8
-const POOL_READS_MAX = 512
-/** After a fast read so many are not timed: two looks at the clock cost a tenth of a microsecond. */
+/** What one timed read weighs in the share of slow ones: two of them close together send a file's reads to the pool. */
+const SHARE_WEIGHT = 1 / 16
+/**
+ * Above this share reads go to the pool. Waiting for the disk costs the calling thread some 100 to 250 us, a trip
+ * through the pool 15: about one in twelve is where both cost the same.
+ */
+const SLOW_SHARE_MAX = 1 / 12
+/** Reads that go to the pool then, before one is tried again. */
+const POOL_READS = 96
+/** Below this share only one read in so many is timed: two looks at the clock cost a tenth of a microsecond. */
+const FAST_SHARE_MAX = 1 / 64
 const UNTIMED_READS = 7
 
 /** Where the records of segments lie now: the port through which the reader asks the version. */
@@ -41,7 +48,8 @@ export class ValueFile {
   poolReads = 0
   /** Reads that are not timed. */
   untimed = 0
-  penalty: number = POOL_READS_MIN
+  /** Of the timed reads lately, those that were slow. */
+  #slowShare = 0
   /** Reads that the pool has. The last one to end closes the file, if it has been pushed out meanwhile. */
   inPool = 0
   isPushedOut = false
@@ -56,14 +64,12 @@ export class ValueFile {
     else this.file.close()
   }
 
+  /** Takes note of a timed read. A single slow one says little: the thread may have lost its core meanwhile. */
   note(elapsedMs: number): void {
-    if (elapsedMs > SLOW_READ_MS) {
-      this.poolReads = this.penalty
-      this.penalty = Math.min(this.penalty * 2, POOL_READS_MAX)
-      return
-    }
-    this.untimed = UNTIMED_READS
-    this.penalty = POOL_READS_MIN
+    const slow = elapsedMs > SLOW_READ_MS ? 1 : 0
+    this.#slowShare += (slow - this.#slowShare) * SHARE_WEIGHT
+    if (this.#slowShare > SLOW_SHARE_MAX) this.poolReads = POOL_READS
+    else if (this.#slowShare < FAST_SHARE_MAX) this.untimed = UNTIMED_READS
   }
 }
 

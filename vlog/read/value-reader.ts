@@ -173,40 +173,56 @@ export class ValueReader {
   }
 
   #readSoon(request: PlacedRequest): Buffer | Promise<Buffer> {
-    const reader = this.#files.get(request.segment)
-    // Each file that the pool reads may be pushed out, and stays open until then.
-    const mayUsePool = reader.inPool > 0 || this.#busyFiles < this.#busyFilesMax
-    if (mayUsePool && (reader.poolReads > 0 || request.length > SYNC_READ_BYTES_MAX)) {
-      if (request.length <= SYNC_READ_BYTES_MAX) reader.poolReads--
-      return this.#readInPool(reader, request)
-    }
-    if (reader.untimed > 0) {
-      reader.untimed--
-      return this.#readFrom(reader, request)
+    const file = this.#files.get(request.segment)
+    if (this.#goesToPool(file, request.length)) return this.#readLater(file, request)
+    if (file.untimed > 0) {
+      file.untimed--
+      return this.#readFrom(file, request)
     }
     const before = performance.now()
-    const result = this.#readFrom(reader, request)
-    reader.note(performance.now() - before)
+    const result = this.#readFrom(file, request)
+    file.note(performance.now() - before)
     return result
   }
 
-  async #readInPool(reader: ValueFile, request: ValueRequest): Promise<Buffer> {
+  /** Counts the read as one of the pool's. */
+  #goesToPool(file: ValueFile, length: number): boolean {
+    const isLong = length > SYNC_READ_BYTES_MAX
+    if (file.poolReads === 0 && !isLong) return false
+    // Each file that the pool reads may be pushed out, and stays open until then.
+    if (file.inPool === 0 && this.#busyFiles === this.#busyFilesMax) return false
+    if (!isLong) file.poolReads--
+    return true
+  }
+
+  #readLater(file: ValueFile, request: ValueRequest): Promise<Buffer> {
     const { offset, length } = request
     // A copy: the caller uses the request again for its next lookup.
     const asked = copyRequest(request)
-    const bytes = Buffer.allocUnsafeSlow(length)
-    const reading = reader.file.readAsync(bytes, 0, length, offset)
+    const bytes = this.#slabs.allocate(length)
+    const at = this.#slabs.start
+    const reading = this.#readInPool(file, bytes, at, length, offset)
+    return reading.then((got) => value(asked, bytes, at, got))
+  }
+
+  #readInPool(
+    file: ValueFile,
+    bytes: Buffer,
+    at: number,
+    length: number,
+    offset: number,
+  ): Promise<number> {
+    const reading = file.file.readAsync(bytes, at, length, offset)
     this.#inPool.add(reading)
-    if (reader.inPool++ === 0) this.#busyFiles++
-    try {
-      return value(asked, bytes, 0, await reading)
-    } finally {
+    if (file.inPool++ === 0) this.#busyFiles++
+    const ended = (): void => {
       this.#inPool.delete(reading)
-      if (--reader.inPool === 0) {
-        this.#busyFiles--
-        if (reader.isPushedOut) this.#lateFiles--
-      }
+      if (--file.inPool > 0) return
+      this.#busyFiles--
+      if (file.isPushedOut) this.#lateFiles--
     }
+    reading.then(ended, ended)
+    return reading
   }
 
   /**
@@ -266,32 +282,41 @@ export class ValueReader {
             }),
           )
         } else values[index] = result
-      } else this.#readRun(requests, order, i, next, end, values)
+      } else {
+        const later = this.#readRun(requests, order.slice(i, next), end, values)
+        if (later !== undefined) pending.push(later)
+      }
       i = next
     }
   }
 
+  /** Neighbours that end at `end`, in one read. */
   #readRun(
     requests: PlacedRequests,
     order: readonly number[],
-    from: number,
-    to: number,
     end: number,
     values: (Buffer | undefined)[],
-  ): void {
-    const { segment, offset } = requests[order[from]!]!
-    const reader = this.#files.get(segment)
+  ): Promise<void> | undefined {
+    const { segment, offset } = requests[order[0]!]!
+    const file = this.#files.get(segment)
     const length = end - offset
     const bytes = this.#slabs.allocateShared(length)
     const start = this.#slabs.start
-    const before = performance.now()
-    const got = reader.file.read(bytes, start, length, offset)
-    reader.note(performance.now() - before)
-    for (let i = from; i < to; i++) {
-      const request = requests[order[i]!]!
-      const at = request.offset - offset
-      values[order[i]!] = value(request, bytes, start + at, Math.max(0, got - at))
+    const cut = (got: number): void => {
+      for (const index of order) {
+        const request = requests[index]!
+        const at = request.offset - offset
+        values[index] = value(request, bytes, start + at, Math.max(0, got - at))
+      }
     }
+    if (this.#goesToPool(file, length)) {
+      return this.#readInPool(file, bytes, start, length, offset).then(cut)
+    }
+    const before = performance.now()
+    const got = file.file.read(bytes, start, length, offset)
+    file.note(performance.now() - before)
+    cut(got)
+    return undefined
   }
 }
 

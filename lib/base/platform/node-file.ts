@@ -74,36 +74,47 @@ export class NodeFile implements File {
     return done
   }
 
-  async readAsync(
+  readAsync(
     target: Uint8Array,
     targetOffset: number,
     length: number,
     position: number,
   ): Promise<number> {
-    const descriptor = this.#begin('read')
-    let done = 0
-    let retries = 0
-    try {
-      while (done < length) {
+    // One promise and no async function: cold gets pay for each turn of these more than for the call.
+    return new Promise((resolve, reject) => {
+      const descriptor = this.#begin('read')
+      let done = 0
+      let retries = 0
+      const end = (failure: unknown): void => {
+        try {
+          this.#end()
+        } catch (error) {
+          failure ??= error
+        }
+        if (failure) reject(this.#error('read', failure))
+        else resolve(done)
+      }
+      const read = (): void => {
         const wanted = Math.min(length - done, CALL_BYTES_MAX)
         try {
-          const got = await new Promise<number>((resolve, reject) => {
-            const at = position + done
-            fs.read(descriptor, target, targetOffset + done, wanted, at, (error, count) =>
-              error ? reject(error) : resolve(count),
-            )
-          })
-          if (got === 0) break
-          done += got
-          retries = 0
+          fs.read(descriptor, target, targetOffset + done, wanted, position + done, ended)
         } catch (error) {
-          if (!isInterrupted(error) || ++retries > RETRIES_MAX) throw this.#error('read', error)
+          end(error)
         }
       }
-    } finally {
-      this.#end()
-    }
-    return done
+      const ended = (error: NodeJS.ErrnoException | null, got: number): void => {
+        if (error) {
+          if (isInterrupted(error) && ++retries <= RETRIES_MAX) read()
+          else end(error)
+          return
+        }
+        done += got
+        retries = 0
+        if (got > 0 && done < length) read()
+        else end(undefined)
+      }
+      read()
+    })
   }
 
   write(source: Uint8Array, sourceOffset: number, length: number, position: number): void {
