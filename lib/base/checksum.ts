@@ -5,8 +5,12 @@
  * of XXH3-64 (seed 0) from there on: a call into the addon costs more than the CRC of a small range,
  * and a tenth of it for a large one. The limit is a part of every format.
  */
+import { createRequire } from 'node:module'
 import { crc32 } from 'node:zlib'
-import xxhash from 'xxhash-addon'
+import type * as Xxhash from 'xxhash-addon'
+
+/** Required, not imported: an import of CommonJS has its names looked for first, which takes twice as long. */
+const xxhash = createRequire(import.meta.url)('xxhash-addon') as typeof Xxhash
 
 /** Ranges of at least this many bytes are hashed with XXH3. Part of the formats: never change it. */
 export const XXH3_FROM_BYTES = 2048

@@ -11,7 +11,7 @@ export class ReadableSequences {
   newest: Sequence
   /** The files that these sequences were read from are given up: a read-only store has started again. */
   stale = false
-  /** Called when a sequence is given up: what it kept may be garbage now. */
+  /** Called when nobody can read at an older sequence any more: what it kept may be garbage now. */
   released: () => void = () => {}
 
   constructor(newest: Sequence) {
@@ -26,7 +26,8 @@ export class ReadableSequences {
     const count = this.#held.get(sequence) ?? 0
     if (count > 1) this.#held.set(sequence, count - 1)
     else this.#held.delete(sequence)
-    this.released()
+    // What the newest one sees stays readable. Without writes every range ends so, and the collector need not look.
+    if (count <= 1 && sequence !== this.newest) this.released()
   }
 
   get count(): number {

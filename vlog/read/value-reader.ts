@@ -2,8 +2,8 @@
  * Reads values through their pointers: one positioned read of the whole record, everything checked.
  *
  * A synchronous read of 4 KiB from the page cache costs 1.3 us, through the thread pool 30 us or more. So
- * `readSoon` reads at once while that is fast. When a read of a segment turns out slow (its pages are cold) the
- * next ones of that segment go to the pool, then one is tried again. Values above 1 MiB always go there.
+ * `readSoon` reads at once while that is fast. When several reads of a file turn out slow (its pages are cold) the
+ * next ones of that file go to the pool, then one is tried again. Values above 1 MiB always go there.
  *
  * A pointer names a segment as it was written. If the collector has moved what survives of it, the request is
  * turned into one for the place where the record lies now, before anything else is done with it.

@@ -3,7 +3,6 @@
  * locks an open file description that it inherits. The lock stays with our descriptor when the command has ended, and
  * the kernel drops it with the process, also on kill -9 and in another container on the same machine.
  */
-import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import { requireDescriptors } from './node-descriptors.ts'
 
@@ -26,6 +25,8 @@ export const tryFlock: TryFlock = (descriptor) => {
   if (command === undefined) return undefined
   // A command that has no descriptor to run with must not be taken for one that is not there.
   requireDescriptors(DESCRIPTORS_TO_RUN)
+  // Loaded here: most stores never need it, and it takes some milliseconds.
+  const { spawnSync } = process.getBuiltinModule('node:child_process')
   try {
     const { status, stderr } = spawnSync(command, ['-n', '-x', String(INHERITED)], {
       stdio: ['ignore', 'ignore', 'pipe', descriptor],

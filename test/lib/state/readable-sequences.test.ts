@@ -17,3 +17,21 @@ test('readable sequences are those that someone holds, and the visible one', () 
   readers.release(77)
   expect(readers.list()).toEqual([9, 20])
 })
+
+test('only who gives up an older sequence, as the last one, may leave garbage behind', () => {
+  const readers = new ReadableSequences(20)
+  let released = 0
+  readers.released = () => {
+    released++
+  }
+  for (const sequence of [20, 9, 9]) readers.hold(sequence)
+  readers.release(20)
+  readers.release(9)
+  expect(released).toBe(0)
+  readers.release(9)
+  expect(released).toBe(1)
+  readers.hold(20)
+  readers.newest = 21
+  readers.release(20)
+  expect(released).toBe(2)
+})
