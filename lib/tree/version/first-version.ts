@@ -6,7 +6,7 @@ import type { Version } from './version.ts'
 import type { AddedFile, AddedTable, FileSeal, VersionEdit } from './version-edit.ts'
 
 /** What a piece holds about: it takes less than a millisecond. */
-const PIECE_BYTES = 8 * 1024
+const PIECE_BYTES = 16 * 1024
 /** What the manifest needs about for each of them, beside the keys of a table. */
 const TABLE_BYTES = 40
 const LOG_FILE_BYTES = 32

@@ -334,7 +334,7 @@ test('a large version is written over several turns; edits that arrive meanwhile
   const renamed = fileSystem.log.indexOf('rename CURRENT')
   const writes = fileSystem.log.flatMap((line, i) => (line === `write ${manifest}` ? [i] : []))
   // I4: the whole version is durable before CURRENT names it, and nothing else is in it before that.
-  expect(writes.filter((i) => i < renamed)).toHaveLength(20)
+  expect(writes.filter((i) => i < renamed)).toHaveLength(10)
   expect(writes.filter((i) => i > synced && i < renamed)).toEqual([])
   expect(reread(f)!.version).toMatchObject({ lastSequence: 9 + turns })
   expect(reread(f)!.version.files.size).toBe(5000)
