@@ -2,12 +2,13 @@
  * How hard the collector must work, and how much room there is for writers: pure decisions from figures.
  *
  *     0 ............... start ....... stop ................ limit      bytes on disk
- *     nothing to do     | garbage is  | writers wait while no |
- *                       | exposed and | rewrite runs; one may |
- *                       | reclaimed   | begin at any time     |
+ *     nothing to do     | garbage is  | writers wait, unless  |
+ *                       | exposed and | a rewrite runs, or it |
+ *                       | reclaimed   | is known to need less |
  *
  * The limit is target x live bytes and two segments. A rewrite needs the place of its output before its victims go, so
- * writers leave that much, and some for what nobody counts before it is there. The collector starts a segment below the
+ * writers leave that much (pace/space-budget.ts), and some for what nobody counts before it is there: the largest that
+ * is worth it, where it is not known what the next one will write. The collector starts a segment below the
  * limit: that is what a rewrite takes and gives back, so that writers never stand if it is as fast as they are.
  */
 import { freedShare } from './costs.ts'
@@ -27,7 +28,7 @@ export interface Pressure {
   readonly boundBytes: number
   readonly limitBytes: number
   readonly startBytes: number
-  /** Kept below the limit for the output of a rewrite. `maxBytesOnDisk` has a reserve of its own. */
+  /** The largest output of a rewrite that is kept below the limit. `maxBytesOnDisk` has a reserve of its own. */
   readonly rewriteBytes: number
 }
 
