@@ -14,7 +14,7 @@ import { BlockCache } from '../../lib/base/files/block-cache.ts'
 import { joinPath, tableName } from '../../lib/base/files/file-names.ts'
 import { FileNumbers } from '../../lib/base/files/file-numbers.ts'
 import { nodeFileSystem } from '../../lib/base/platform/node-file-system.ts'
-import { SegmentRecordList } from '../../lib/base/segment-records.ts'
+import { ReferenceList } from '../../lib/base/segment-records.ts'
 import { decide, type LookState } from '../../lib/collector/plan/decide.ts'
 import { planningRules } from '../../lib/collector/plan/planning-rules.ts'
 import type { Engine } from '../../lib/engine/engine.ts'
@@ -248,7 +248,7 @@ function measureFolds(version: Version): void {
     return { number: SEGMENTS + i, ...counts, ...sequences, smallestKey: key, largestKey: key }
   })
   const references = metas.map((_, i) => {
-    const list = new SegmentRecordList(FOLD_REFERENCES)
+    const list = new ReferenceList(FOLD_REFERENCES)
     for (let at = 0; at < FOLD_REFERENCES; at++) {
       list.segments[at] = 1 + ((i * 611_953 + at * 7919) % SEGMENTS)
     }

@@ -14,6 +14,7 @@ import { frameSeed } from '../../lib/base/files/frame.ts'
 import { LOG_START } from '../../lib/base/log-position.ts'
 import { NodeFileSystem } from '../../lib/base/platform/node-file-system.ts'
 import { systemRandom } from '../../lib/base/random.ts'
+import { addPointer, noReferences, type Reference } from '../../lib/base/segment-records.ts'
 import { markPointers } from '../../lib/tree/compaction/mark-pointers.ts'
 import { livenessBy } from '../../lib/tree/compaction/table-liveness.ts'
 import { Entry, KIND, type TableMeta } from '../../lib/tree/entry.ts'
@@ -176,6 +177,8 @@ function print(what: string, run: Run<unknown>, count: number, valueBytes: numbe
 interface Prepared {
   readonly files: readonly VictimFile[]
   readonly count: number
+  /** Those of tables that point at all records. */
+  readonly references: readonly Reference[]
   readonly tableSets: readonly { readonly what: string; readonly tables: TableMeta[] }[]
 }
 
@@ -190,11 +193,27 @@ function prepare(valueBytes: number): Prepared {
   const tableSets = cases.map(({ what, every, foreign }) => {
     return { what, tables: writeTables(log, valueBytes, every, foreign) }
   })
-  return { files: log.files, count: log.records.length, tableSets }
+  return {
+    files: log.files,
+    count: log.records.length,
+    references: sumAll(log, valueBytes),
+    tableSets,
+  }
+}
+
+function sumAll({ files, records }: Log, valueBytes: number): Reference[] {
+  const length = recordBytes(KEY_BYTES, valueBytes)
+  return files.map(({ number }) => {
+    const sum = noReferences()
+    for (const { segment, offset } of records) {
+      if (segment === number) addPointer(sum, offset, length)
+    }
+    return { segment: number, ...sum }
+  })
 }
 
 function runCase(valueBytes: number): void {
-  const { files, count, tableSets } = prepare(valueBytes)
+  const { files, count, references, tableSets } = prepare(valueBytes)
   console.log(`values of ${valueBytes} bytes, ${count} records in ${files.length} files`)
   const input = { ...place, files, minimumHoleBytes: 0 }
   print(
@@ -215,11 +234,6 @@ function runCase(valueBytes: number): void {
   const liveness = livenessBy({ ...place, tables: tableSets[0]!.tables }, fileSystem)
   const fileNumber = nextNumber++
   const path = joinPath(directory, segmentName(fileNumber))
-  const bytes = recordBytes(KEY_BYTES, valueBytes)
-  const references = files.map(({ number }) => {
-    const records = count / files.length
-    return { segment: number, records, bytes: records * bytes }
-  })
   // Without what is known of the records it goes by the heads; of none of them is it known that it is dead.
   const start =
     (known: typeof references, entries: number) => (): ReturnType<typeof rewriteSteps> =>

@@ -1,5 +1,6 @@
 /**
- * Bytes: compare, fixed-width integers, a hash for filters and hash tables. Little-endian throughout.
+ * Bytes: compare, fixed-width integers, a hash for filters and hash tables, the mark of a place. Little-endian
+ * throughout.
  *
  * Data plane: plain functions on `Uint8Array` and offsets, nothing is allocated. 64-bit integers are
  * numbers up to 2^53 - 1, written as two 32-bit halves (a store through BigInt costs three times as much).
@@ -149,8 +150,21 @@ export function hashRange(bytes: Uint8Array, start: number, end: number, seed: n
     tail = (tail << 15) | (tail >>> 17)
     hash ^= Math.imul(tail, 0x1b873593)
   }
-  hash ^= end - start
-  hash ^= hash >>> 16
+  return mix(hash ^ (end - start))
+}
+
+/**
+ * The mark of the place `offset` under a seed: murmur3's last step, one to one for 32-bit offsets. It is a part of the
+ * table format, so it must never change.
+ */
+export function placeMark(seed: number, offset: number): number {
+  // These operators take their operands modulo 2^32.
+  return mix(seed ^ offset ^ Math.imul(offset / TWO_32, 0x9e3779b1))
+}
+
+/** The last step of MurmurHash3. */
+function mix(value: number): number {
+  let hash = value ^ (value >>> 16)
   hash = Math.imul(hash, 0x85ebca6b)
   hash ^= hash >>> 13
   hash = Math.imul(hash, 0xc2b2ae35)

@@ -12,7 +12,7 @@ import type { DeadRecords, SegmentDead } from '../base/dead-records.ts'
 import type { GroundMarks } from '../base/files/ground.ts'
 import type { DatabaseDirectory } from '../base/files/store-directory.ts'
 import type { FileNumber, Sequence } from '../base/ids.ts'
-import type { SegmentRecords } from '../base/segment-records.ts'
+import type { Reference } from '../base/segment-records.ts'
 import type { FoldTarget } from '../tree/compaction/fold.ts'
 import type { KeySpan } from '../tree/compaction/retention.ts'
 import type { ShadowWalkResult } from '../tree/compaction/shadow-walk.ts'
@@ -68,7 +68,7 @@ export interface RewriteJob extends JobBase {
   /** Those of one pinned version that may point into the files. */
   readonly tables: readonly TableMeta[]
   /** What they point to, segment by segment. */
-  readonly references: readonly SegmentRecords[]
+  readonly references: readonly Reference[]
   /** Records of the files that are known to be dead; there may be more. */
   readonly dead: readonly SegmentDead[]
   /** The number of the new file. */

@@ -1,30 +1,44 @@
 /** The accounting (I9): what the collector acts on, held against what the entries of all tables say. */
+import { hex32 } from '../base/bytes.ts'
 import { CorruptionError } from '../base/errors.ts'
 import { segmentName } from '../base/files/file-names.ts'
 import type { SegmentNumber } from '../base/ids.ts'
-import type { RecordSum } from '../base/segment-records.ts'
+import {
+  addPointer,
+  addSum,
+  nameTheSame,
+  noReferences,
+  type ReferenceSum,
+} from '../base/segment-records.ts'
 import type { References } from '../space/references.ts'
+import type { Entry } from '../tree/entry.ts'
 import { relocationFiles, type Version } from '../tree/version/version.ts'
 
-const NOTHING: Readonly<RecordSum> = { records: 0, bytes: 0 }
+const NOTHING: Readonly<ReferenceSum> = noReferences()
 
 /** Records that entries point to, by logical segment, counted entry by entry. */
 export class RecountedReferences {
-  readonly #uses: Map<SegmentNumber, RecordSum> = new Map()
+  readonly #uses: Map<SegmentNumber, ReferenceSum> = new Map()
 
-  add(segment: SegmentNumber, records: number, bytes: number): void {
-    const use = this.#uses.get(segment) ?? { ...NOTHING }
-    use.records += records
-    use.bytes += bytes
-    this.#uses.set(segment, use)
+  add({ segment, offset, length }: Pick<Entry, 'segment' | 'offset' | 'length'>): void {
+    addPointer(this.#useOf(segment), offset, length)
   }
 
   addAll(other: RecountedReferences): void {
-    for (const [segment, { records, bytes }] of other.#uses) this.add(segment, records, bytes)
+    for (const [segment, sum] of other.#uses) addSum(this.#useOf(segment), sum)
   }
 
-  of(segment: SegmentNumber): Readonly<RecordSum> {
+  of(segment: SegmentNumber): Readonly<ReferenceSum> {
     return this.#uses.get(segment) ?? NOTHING
+  }
+
+  #useOf(segment: SegmentNumber): ReferenceSum {
+    let use = this.#uses.get(segment)
+    if (use === undefined) {
+      use = noReferences()
+      this.#uses.set(segment, use)
+    }
+    return use
   }
 }
 
@@ -40,9 +54,9 @@ export function verifyReferences(
 ): void {
   for (const number of version.segments.keys()) {
     const counted = recounted.of(number)
-    const { records, bytes } = references.of(number) ?? NOTHING
-    if (records === counted.records && bytes === counted.bytes) continue
-    const reason = `accounting differs records=${records} bytes=${bytes} counted=${counted.records},${counted.bytes}`
+    const known = references.of(number) ?? NOTHING
+    if (nameTheSame(known, counted)) continue
+    const reason = `accounting differs known=${described(known)} counted=${described(counted)}`
     throw new CorruptionError(segmentName(number), 0, reason)
   }
   for (const { number, parts } of relocationFiles(version)) {
@@ -52,4 +66,8 @@ export function verifyReferences(
       throw new CorruptionError(segmentName(number), 0, reason)
     }
   }
+}
+
+function described({ records, bytes, fingerprint }: Readonly<ReferenceSum>): string {
+  return `${records},${bytes},${hex32(fingerprint >>> 0)}`
 }

@@ -58,7 +58,7 @@ async function verifyTable(
       const { entry } = cursor
       if (entry.kind !== KIND.pointer) continue
       figures.pointers++
-      figures.references.add(entry.segment, 1, entry.length)
+      figures.references.add(entry)
       try {
         figures.valueBytes += verifyPointer(engine, table, entry, deep)
       } catch (error) {

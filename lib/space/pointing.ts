@@ -1,6 +1,6 @@
 /** Who points into files of the value log. */
 import type { FileNumber } from '../base/ids.ts'
-import type { SegmentRecords } from '../base/segment-records.ts'
+import type { Reference } from '../base/segment-records.ts'
 import { tablesOf } from '../state/tables.ts'
 import type { TableMeta } from '../tree/entry.ts'
 import { segmentsOf, type Version } from '../tree/version/version.ts'
@@ -11,7 +11,7 @@ export interface Pointing {
   /** Those of the version that point into the files. */
   readonly tables: TableMeta[]
   /** To what they point, segment by segment. */
-  readonly references: SegmentRecords[]
+  readonly references: Reference[]
 }
 
 /** @throws CorruptionError, IoError if a table cannot be opened */
@@ -23,7 +23,7 @@ export function pointingInto(
   references.update(version)
   const segments = new Set(files.flatMap((number) => segmentsOf(version, number)))
   const numbers = references.tablesPointingTo(segments)
-  const named: SegmentRecords[] = []
+  const named: Reference[] = []
   for (const segment of segments) {
     const sum = references.of(segment)
     if (sum !== undefined) named.push({ segment, ...sum })

@@ -2,13 +2,13 @@
  * What the tables of a version refer to: derived from their own counters, never kept beside the truth (I9).
  *
  * The sums follow the version: what a new table refers to is added, what a table that has gone referred to is
- * taken off. Memory holds the references of each table, 24 bytes for each segment that it points to, and 33 or less of
+ * taken off. Memory holds the references of each table, 28 bytes for each segment that it points to, and 37 or less of
  * its sums.
  */
 
 import type { FileNumber, SegmentNumber, Sequence } from '../base/ids.ts'
 import { NumberMap } from '../base/number-map.ts'
-import { type RecordSum, SegmentRecordList } from '../base/segment-records.ts'
+import { type RecordSum, ReferenceList, type ReferenceSum } from '../base/segment-records.ts'
 import { tableWeight } from '../tree/entry-weight.ts'
 import type { TableReader } from '../tree/table/table-reader.ts'
 import { EMPTY_VERSION, type Version } from '../tree/version/version.ts'
@@ -32,7 +32,7 @@ export interface TreeTotals {
 
 interface KnownTable {
   readonly largestSequence: Sequence
-  readonly references: SegmentRecordList
+  readonly references: ReferenceList
   readonly totals: TreeTotals
 }
 
@@ -71,7 +71,7 @@ export class References {
   }
 
   /** Records of a logical segment that entries of tables point to; undefined if there are none. */
-  of(segment: SegmentNumber): Readonly<RecordSum> | undefined {
+  of(segment: SegmentNumber): Readonly<ReferenceSum> | undefined {
     return this.#sums.of(segment)
   }
 
@@ -91,8 +91,8 @@ export class References {
   }
 
   /** What a table refers to; nothing if it has not been read yet. */
-  referencesOf(table: FileNumber): SegmentRecordList {
-    return this.#tables.get(table)?.references ?? SegmentRecordList.EMPTY
+  referencesOf(table: FileNumber): ReferenceList {
+    return this.#tables.get(table)?.references ?? ReferenceList.EMPTY
   }
 
   /**
@@ -185,8 +185,7 @@ export class References {
     }
     const most = Math.max(1, Math.ceil(budget.work / REFERENCE_WORK))
     const end = Math.min(references.length, from + most)
-    const { segments, records, bytes } = references
-    for (let i = from; i < end; i++) this.#sums.add(segments[i]!, records[i]!, bytes[i]!, sign)
+    for (let i = from; i < end; i++) this.#sums.add(references, i, sign)
     budget.work -= (end - from) * REFERENCE_WORK
     this.#applying = end < references.length ? { table, sign, from: end } : undefined
     return this.#applying === undefined

@@ -3,7 +3,7 @@
  * into, since one table may point to tens of thousands of segments, each of which is looked up when it comes or goes.
  */
 import type { SegmentNumber } from '../base/ids.ts'
-import type { RecordSum } from '../base/segment-records.ts'
+import type { RecordSum, ReferenceList, ReferenceSum } from '../base/segment-records.ts'
 
 /** A power of two. */
 const FIRST_PLACES = 64
@@ -14,26 +14,38 @@ export class SegmentSums {
   #segments: Float64Array = new Float64Array(FIRST_PLACES)
   #records: Float64Array = new Float64Array(FIRST_PLACES)
   #bytes: Float64Array = new Float64Array(FIRST_PLACES)
+  /** Modulo 2^32: the array sees to that. */
+  #fingerprints: Int32Array = new Int32Array(FIRST_PLACES)
   #isChanged: Uint8Array = new Uint8Array(FIRST_PLACES)
   #count = 0
   /** Those for which `#isChanged` is set. */
   #changed: SegmentNumber[] = []
 
-  /** @param sign -1 takes them off */
-  add(segment: SegmentNumber, records: number, bytes: number, sign: 1 | -1): void {
+  /** Adds one of the references. @param sign -1 takes it off */
+  add(
+    { segments, records, bytes, fingerprints }: ReferenceList,
+    index: number,
+    sign: 1 | -1,
+  ): void {
+    const segment = segments[index]!
     const at = this.#find(segment)
-    this.#records[at]! += sign * records
-    this.#bytes[at]! += sign * bytes
+    this.#records[at]! += sign * records[index]!
+    this.#bytes[at]! += sign * bytes[index]!
+    this.#fingerprints[at]! += sign * fingerprints[index]!
     if (this.#isChanged[at] !== 0) return
     this.#isChanged[at] = 1
     this.#changed.push(segment)
   }
 
   /** Undefined: no records. */
-  of(segment: SegmentNumber): RecordSum | undefined {
+  of(segment: SegmentNumber): ReferenceSum | undefined {
     const at = this.#places[this.#hashed(segment)]! - 1
     if (at < 0 || this.#records[at] === 0) return undefined
-    return { records: this.#records[at]!, bytes: this.#bytes[at]! }
+    return {
+      records: this.#records[at]!,
+      bytes: this.#bytes[at]!,
+      fingerprint: this.#fingerprints[at]!,
+    }
   }
 
   /** Adds the records of a segment to a sum. @returns false if there are none */
@@ -92,6 +104,7 @@ export class SegmentSums {
     this.#segments = grown(this.#segments, count, new Float64Array(places))
     this.#records = grown(this.#records, count, new Float64Array(places))
     this.#bytes = grown(this.#bytes, count, new Float64Array(places))
+    this.#fingerprints = grown(this.#fingerprints, count, new Int32Array(places))
     this.#isChanged = grown(this.#isChanged, count, new Uint8Array(places))
     this.#places = new Int32Array(2 * places)
     for (let at = 0; at < count; at++) this.#places[this.#hashed(this.#segments[at]!)] = at + 1
@@ -101,13 +114,14 @@ export class SegmentSums {
   /** Moves those that stay together. @returns how many they are */
   #pack(): number {
     const [segments, records, bytes] = [this.#segments, this.#records, this.#bytes]
-    const isChanged = this.#isChanged
+    const [fingerprints, isChanged] = [this.#fingerprints, this.#isChanged]
     let to = 0
     for (let from = 0; from < this.#count; from++) {
       if (records[from] === 0 && isChanged[from] === 0) continue
       segments[to] = segments[from]!
       records[to] = records[from]!
       bytes[to] = bytes[from]!
+      fingerprints[to] = fingerprints[from]!
       isChanged[to] = isChanged[from]!
       to++
     }
@@ -115,7 +129,7 @@ export class SegmentSums {
   }
 }
 
-function grown<Column extends Float64Array | Uint8Array>(
+function grown<Column extends Float64Array | Int32Array | Uint8Array>(
   column: Column,
   count: number,
   larger: Column,

@@ -6,7 +6,7 @@
  */
 
 import { RECORD_HEADER_BYTES } from '../base/record-size.ts'
-import type { SegmentRecordList } from '../base/segment-records.ts'
+import type { ReferenceList } from '../base/segment-records.ts'
 import { type Entry, KIND, type TableFigures, type TableMeta } from './entry.ts'
 
 /** Lengths, tag and sequence. */
@@ -30,7 +30,7 @@ export interface TableWeight {
 export function tableWeight(
   meta: TableMeta,
   { keyBytes, valueBytes }: TableFigures,
-  references: SegmentRecordList,
+  references: ReferenceList,
 ): TableWeight {
   const puts = meta.entries - meta.tombstones
   const keyLength = puts === 0 ? meta.smallestKey.length : keyBytes / puts

@@ -8,7 +8,6 @@
 import { NO_BYTES } from '../base/bytes.ts'
 import type { FileNumber, SegmentNumber, Sequence } from '../base/ids.ts'
 import { storedBytes } from '../base/record-size.ts'
-import type { SegmentRecords } from '../base/segment-records.ts'
 
 /**
  * Four bits, in memtables and in tables. DO NOT CHANGE: kinds are on disk, but for `deferred`. lib/tree/FORMAT.md has
@@ -137,5 +136,4 @@ export interface TableFigures {
 /** A table as a job hands it over: with the sums that the manifest does not keep. */
 export interface BuiltTable extends TableFigures {
   readonly meta: TableMeta
-  readonly references: readonly SegmentRecords[]
 }

@@ -31,12 +31,16 @@ export function* tableEntries(
     `${name}: parts`,
   )
   const segments: number[] = []
+  const sums: { records: number; bytes: number; fingerprint: number }[] = []
   for (let count = references.next(); count > 0; count--) {
     segments.push(references.next())
-    references.next()
-    references.next()
+    sums.push({ records: references.next(), bytes: references.next(), fingerprint: 0 })
   }
-  fieldsOf(references, [])
+  const fingerprints = fieldsOf(references, [2]).get(2)
+  must(fingerprints?.length === 4 * sums.length, `${name}: fingerprints`)
+  sums.forEach((sum, i) => {
+    sum.fingerprint = fingerprints.readUInt32LE(4 * i)
+  })
   const fields = fieldsOf(properties, [2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22])
   must(fields.size === 11, `${name}: properties`)
   const number = (tag: number): number => new Varints(fields.get(tag)!).next()
@@ -47,9 +51,27 @@ export function* tableEntries(
     bounds.next()
     bounds.take(bounds.next())
     const length = bounds.next()
-    yield* blockEntries(block(bytes, seed, offset, length, name), baseSequence, segments)
+    const content = block(bytes, seed, offset, length, name)
+    for (const entry of blockEntries(content, baseSequence, segments)) {
+      if (entry.pointer) subtract(sums[segments.indexOf(entry.pointer.segment)]!, entry.pointer)
+      yield entry
+    }
     offset += length + 5
   }
+  for (const { records, bytes: rest, fingerprint } of sums) {
+    must(records === 0 && rest === 0 && fingerprint === 0, `${name}: references`)
+  }
+}
+
+/** F-T14 and F-T27. */
+function subtract(
+  sum: { records: number; bytes: number; fingerprint: number },
+  { offset, length }: NonNullable<TableEntry['pointer']>,
+): void {
+  sum.records--
+  sum.bytes -= length
+  const seed = Number((BigInt(length) * 0xc2b2ae35n) % 2n ** 32n)
+  sum.fingerprint = (sum.fingerprint - markOf(seed, offset)) >>> 0
 }
 
 /** Section 2.2: the parts that this reader knows, by their tags. */
@@ -112,13 +134,17 @@ function* blockEntries(
 }
 
 /** F-T4. */
-function block(bytes: Buffer, seed: number, offset: number, length: number, name: string): Buffer {
-  must(offset >= 64 && offset + length + 5 <= bytes.length, `${name}: a block passes the end`)
+function markOf(seed: number, offset: number): number {
   let mark = (seed ^ (offset % 2 ** 32) ^ Math.imul(Math.floor(offset / 2 ** 32), 0x9e3779b1)) >>> 0
   mark = Math.imul(mark ^ (mark >>> 16), 0x85ebca6b)
   mark = Math.imul(mark ^ (mark >>> 13), 0xc2b2ae35)
-  mark ^= mark >>> 16
-  const expected = (checksum(bytes.subarray(offset, offset + length + 1)) ^ mark) >>> 0
+  return mark ^ (mark >>> 16)
+}
+
+function block(bytes: Buffer, seed: number, offset: number, length: number, name: string): Buffer {
+  must(offset >= 64 && offset + length + 5 <= bytes.length, `${name}: a block passes the end`)
+  const sum = checksum(bytes.subarray(offset, offset + length + 1))
+  const expected = (sum ^ markOf(seed, offset)) >>> 0
   must(bytes.readUInt32LE(offset + length + 1) === expected, `${name}: block checksum at ${offset}`)
   must(bytes[offset + length] === 0, `${name}: codec at ${offset}`)
   return bytes.subarray(offset, offset + length)

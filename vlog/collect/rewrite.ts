@@ -46,6 +46,8 @@ export interface RewriteResult {
   readonly bytesWritten: number
   /** How long reading, proving, writing and syncing took; what the job was held back for does not count. */
   readonly copyMs: number
+  /** The list of dead records named some that live: it was not used. */
+  readonly hadWrongList: boolean
 }
 
 /**
@@ -59,8 +61,10 @@ export function* rewriteSteps(
   liveness: Liveness,
   ports: CollectorPorts,
 ): Generator<number, RewriteResult> {
-  const { result: records, bytes: bytesRead } = yield* counted(findLive(input, liveness, ports))
-  if (!records.hasLive) return { relocation: undefined, bytesRead, bytesWritten: 0, copyMs: 0 }
+  const { result: found, bytes: bytesRead } = yield* counted(findLive(input, liveness, ports))
+  const { records, hadWrongList } = found
+  const nothing = { relocation: undefined, bytesRead, bytesWritten: 0, copyMs: 0, hadWrongList }
+  if (!records.hasLive) return nothing
   const files = new VictimFiles(input.files, input, ports.fileSystem)
   try {
     const { result: relocation, ms: copyMs } = yield* counted(
@@ -71,6 +75,7 @@ export function* rewriteSteps(
       bytesRead: bytesRead + files.bytesRead,
       bytesWritten: relocation.length,
       copyMs,
+      hadWrongList,
     }
   } finally {
     files.close()
@@ -83,16 +88,25 @@ export function* rewriteSteps(
  */
 function* findLive(
   input: RewriteInput,
+  liveness: Liveness,
+  ports: CollectorPorts,
+): Generator<number, { readonly records: VictimRecords; readonly hadWrongList: boolean }> {
+  let hadWrongList = false
+  if (liveness.entries > ENTRIES_PER_HEAD * countLive(input) && isListComplete(input)) {
+    const { records, isWrong } = yield* collectUnlisted(input, ports)
+    if (records !== undefined) return { records, hadWrongList }
+    hadWrongList = isWrong
+  }
+  return { records: yield* findByTables(input, liveness, ports), hadWrongList }
+}
+
+function* findByTables(
+  input: RewriteInput,
   { entries, markLive, visitPointers }: Liveness,
   ports: CollectorPorts,
 ): Generator<number, VictimRecords> {
   const relocations = input.files.filter(({ kind }) => kind === 'relocation').length
-  const liveRecords = input.references.reduce((sum, { records }) => sum + records, 0)
-  if (entries > ENTRIES_PER_HEAD * liveRecords && isListComplete(input)) {
-    const records = yield* collectUnlisted(input, ports)
-    if (records !== undefined) return records
-  }
-  const isShorter = entries <= ENTRIES_PER_RECORD_MAX * liveRecords
+  const isShorter = entries <= ENTRIES_PER_RECORD_MAX * countLive(input)
   // All relocations stay open, for their indexes are asked in the order of keys (I10).
   if (isShorter && relocations <= OPEN_RELOCATIONS_MAX) {
     return yield* collectPointed(input, visitPointers, ports)
@@ -100,6 +114,10 @@ function* findLive(
   const records = yield* collectVictims(input, ports)
   yield* markLive(records)
   return records
+}
+
+function countLive({ references }: RewriteInput): number {
+  return references.reduce((sum, { records }) => sum + records, 0)
 }
 
 function* writeRelocation(

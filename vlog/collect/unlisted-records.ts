@@ -4,14 +4,20 @@
  *   | dead | live | dead | dead | live |          the list knows where the dead ones begin and end
  *          ^ head               ^ head            what is read
  *
- * A list is a hint. What is left must be, segment by segment, as many records and bytes as the tables point to in it:
- * then it is what they point to, if no list names a record that lives (which a list can do by a fault alone, and then
- * the sums differ, unless another record of the same length is missing in it). Else the tables are asked.
+ * A list is a hint. What is left must be, segment by segment, as many records and bytes as the tables point to in it,
+ * and have the same fingerprint: then it is what they point to, unless 32 bits agree by chance. (A list that names a
+ * record that lives, and lacks a dead one of its length, is always found out below 4 GiB.) Else the tables are asked.
  */
 import type { SegmentDead } from '../../lib/base/dead-records.ts'
 import { CorruptionError } from '../../lib/base/errors.ts'
 import type { SegmentNumber } from '../../lib/base/ids.ts'
-import type { RecordSum, SegmentRecords } from '../../lib/base/segment-records.ts'
+import {
+  addPointer,
+  nameTheSame,
+  noReferences,
+  type Reference,
+  type ReferenceSum,
+} from '../../lib/base/segment-records.ts'
 import { RECORD_KIND } from '../record.ts'
 import { ListedDead } from './listed-dead.ts'
 import type { CollectorPorts } from './victim.ts'
@@ -21,6 +27,7 @@ import { collectVictims, type VictimInput } from './victim-walk.ts'
 
 /** Records that one step passes: about a millisecond. */
 const STEP_RECORDS = 8192
+const NOTHING: Readonly<ReferenceSum> = noReferences()
 /** Of the bytes of victims: what heads of frames, tombstones and inline values may take beside dead and living. */
 const OTHER_SHARE_MAX = 1 / 16
 
@@ -28,7 +35,7 @@ export interface ListedInput extends VictimInput {
   /** What is known to be dead; there may be more, and several lists for a segment. */
   readonly dead: readonly SegmentDead[]
   /** What the tables point to in the segments of the victims. */
-  readonly references: readonly SegmentRecords[]
+  readonly references: readonly Reference[]
 }
 
 /** True if it is worth a try: the victims hold next to nothing but what the list and the tables name. */
@@ -40,96 +47,108 @@ export function isListComplete({ files, dead, references }: ListedInput): boolea
   return bytes - living - listed <= OTHER_SHARE_MAX * bytes
 }
 
+/** What a list leaves of victims. */
+export interface Unlisted {
+  /** The records that live, sorted; undefined if the list does not say which they are. */
+  readonly records?: VictimRecords
+  /** The list names records that live. False where that is not sure. */
+  readonly isWrong: boolean
+}
+
 /**
- * The records of the victims that live, sorted. Yields the bytes that each step read.
- * @returns undefined if the list does not say which they are
+ * What lives by the list. Yields the bytes that each step read.
  * @throws IoError, WISC_FORMAT_VERSION, WISC_CODEC_UNAVAILABLE
  */
 export function* collectUnlisted(
   input: ListedInput,
   ports: Pick<CollectorPorts, 'fileSystem'>,
-): Generator<number, VictimRecords | undefined> {
+): Generator<number, Unlisted> {
   let records: VictimRecords
   try {
     records = yield* collectVictims(input, ports, new ListedDead(input.dead))
   } catch (error) {
     // By a wrong list records seem to be damaged that are not: those who go by the tables will tell.
-    if (error instanceof CorruptionError) return undefined
+    if (error instanceof CorruptionError) return { isWrong: false }
     throw error
   }
-  const names = new Names(records, input.references)
+  const left = new LeftRecords(records, input.references)
   for (let from = 0; from < records.count; from += STEP_RECORDS) {
-    names.count(from, Math.min(from + STEP_RECORDS, records.count))
+    left.count(from, Math.min(from + STEP_RECORDS, records.count))
     yield 0
   }
-  if (!names.agree()) return undefined
+  const found = left.judge()
+  if (found !== 'same') return { isWrong: found === 'other' }
   for (let from = 0; from < records.count; from += STEP_RECORDS) {
-    names.mark(from, Math.min(from + STEP_RECORDS, records.count))
+    left.mark(from, Math.min(from + STEP_RECORDS, records.count))
     yield 0
   }
-  return records
+  return { records, isWrong: false }
 }
 
 /**
- * Which name the tables have for each record that is left: its address, or its place in a relocation (I8). All records
- * of a part must have one kind of name: the sums say no more.
+ * What is left, under the names that the tables have for it: its address, or its place in a relocation (I8). All
+ * records of a part must have one kind of name: the references say no more.
  */
-class Names {
+class LeftRecords {
   readonly #records: VictimRecords
-  readonly #references: Map<SegmentNumber, RecordSum> = new Map()
-  /** What is left of each logical segment, and the index of the file that holds it. */
-  readonly #left: Map<SegmentNumber, RecordSum & { readonly file: number }> = new Map()
-  readonly #namedByPlace: Set<SegmentNumber> = new Set()
+  /** By logical segment. */
+  readonly #named: ReadonlyMap<SegmentNumber, Reference>
+  readonly #left: Map<SegmentNumber, ReferenceSum> = new Map()
   readonly #record: VictimRecord = emptyVictimRecord()
 
-  constructor(records: VictimRecords, references: readonly SegmentRecords[]) {
+  constructor(records: VictimRecords, references: readonly Reference[]) {
     this.#records = records
-    for (const { segment, records: count, bytes } of references) {
-      this.#references.set(segment, { records: count, bytes })
-    }
+    this.#named = new Map(references.map((reference) => [reference.segment, reference]))
   }
 
   count(from: number, to: number): void {
     const record = this.#record
     for (let position = from; position < to; position++) {
-      this.#records.loadAt(position, record)
-      if (record.kind !== RECORD_KIND.put) continue
-      const { segment, file } = record
-      let sum = this.#left.get(segment)
+      if (!this.#load(position)) continue
+      let sum = this.#left.get(record.segment)
       if (sum === undefined) {
-        sum = { records: 0, bytes: 0, file }
-        this.#left.set(segment, sum)
+        sum = noReferences()
+        this.#left.set(record.segment, sum)
       }
-      sum.records++
-      sum.bytes += record.length
+      addPointer(sum, record.offset, record.length)
     }
   }
 
-  /** @returns true if what is left is what the tables point to */
-  agree(): boolean {
-    const open = this.#references
-    for (const [segment, sum] of this.#left) {
-      const { number } = this.#records.files[sum.file]!
-      const isByPlace = segment !== number && (open.get(segment)?.records ?? 0) === 0
-      if (isByPlace) this.#namedByPlace.add(segment)
-      const named = open.get(isByPlace ? number : segment)
-      if (named === undefined) return false
-      named.records -= sum.records
-      named.bytes -= sum.bytes
+  /** Holds it against what the tables name. */
+  judge(): 'same' | 'more' | 'other' {
+    let isSame = true
+    let isAsMany = true
+    let surplus = 0
+    for (const segment of new Set([...this.#left.keys(), ...this.#named.keys()])) {
+      const left = this.#left.get(segment) ?? NOTHING
+      const named = this.#named.get(segment) ?? NOTHING
+      isSame &&= nameTheSame(left, named)
+      isAsMany &&= left.records === named.records
+      surplus += left.records - named.records
     }
-    return [...open.values()].every(({ records, bytes }) => records === 0 && bytes === 0)
+    if (isSame) return 'same'
+    // Where tables name records of a part in both ways, there are as many in all, and not in each segment.
+    return isAsMany || surplus < 0 ? 'other' : 'more'
   }
 
   mark(from: number, to: number): void {
-    const records = this.#records
     const record = this.#record
     for (let position = from; position < to; position++) {
-      records.loadAt(position, record)
-      const { segment, offset, place, length, kind, file } = record
-      if (kind !== RECORD_KIND.put) continue
-      if (this.#namedByPlace.has(segment)) {
-        records.mark(position, records.files[file]!.number, place, length)
-      } else records.mark(position, segment, offset, length)
+      if (!this.#load(position)) continue
+      this.#records.mark(position, record.segment, record.offset, record.length)
     }
+  }
+
+  /** Loads a record under its name. @returns false for one that no entry can name */
+  #load(position: number): boolean {
+    const record = this.#record
+    this.#records.loadAt(position, record)
+    if (record.kind !== RECORD_KIND.put) return false
+    const { number } = this.#records.files[record.file]!
+    if (record.segment !== number && !this.#named.has(record.segment)) {
+      record.segment = number
+      record.offset = record.place
+    }
+    return true
   }
 }

@@ -11,6 +11,7 @@
 import { toWiscError } from '../../base/errors.ts'
 import type { FileNumber } from '../../base/ids.ts'
 import type { RewriteStep } from '../../contract/collection-plan.ts'
+import { emitSafely } from '../../contract/events.ts'
 import { segmentsOf } from '../../tree/version/version.ts'
 import type { VersionEdit } from '../../tree/version/version-edit.ts'
 import type { VersionSet } from '../../tree/version/version-set.ts'
@@ -56,7 +57,11 @@ async function rewriteClaimed(
       dead,
       fileNumber,
     }
-    const { relocation, bytesWritten, copyMs } = await runner.run(job, control)
+    const { relocation, bytesWritten, copyMs, hadWrongList } = await runner.run(job, control)
+    if (hadWrongList) {
+      const message = `a list of dead records named living ones, and was not used: files=${numbers}`
+      emitSafely(store.context.events, 'warning', message)
+    }
     const surviving = new Set(relocation?.parts.map(({ segment }) => segment))
     await publish(versions, fileNumber, {
       removedSegments: segmentsLeft(versions.current, step.files, surviving),

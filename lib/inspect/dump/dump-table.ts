@@ -19,6 +19,7 @@ import {
   TRAILER_BYTES,
 } from '../../tree/table/table-format.ts'
 import { PROPERTY_NAMES } from '../../tree/table/table-properties.ts'
+import { FINGERPRINTS_TAG } from '../../tree/table/table-references.ts'
 import { type DumpContext, isWanted, readRange } from './dump-context.ts'
 import { errorFrom, errorItem, headerItems } from './file-identity.ts'
 import { damageItem, FieldReader, type Item } from './items.ts'
@@ -275,8 +276,10 @@ function* referenceItems(reader: FieldReader): Generator<Item> {
   }
   yield* repeated(reader, 'reference', readReference, count)
   yield* repeated(reader, 'field', (field) => {
-    field.varint('tag')
-    field.bytes('content', field.varint('length', true))
+    const tag = field.varint('tag')
+    const length = field.varint('length', true)
+    if (tag !== FINGERPRINTS_TAG || length !== count * WORD_BYTES) field.bytes('content', length)
+    else for (let i = 0; i < count; i++) field.hex32('fingerprint')
   })
 }
 

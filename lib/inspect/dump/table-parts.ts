@@ -9,7 +9,7 @@ import { CorruptionError, toWiscError, type WiscError } from '../../base/errors.
 import { FILE_HEADER_BYTES } from '../../base/files/file-header.ts'
 import type { File } from '../../base/files/file-system.ts'
 import type { FileNumber } from '../../base/ids.ts'
-import type { SegmentRecordList } from '../../base/segment-records.ts'
+import type { ReferenceList } from '../../base/segment-records.ts'
 import { TableBlocks } from '../../tree/table/table-blocks.ts'
 import {
   type BlockHandle,
@@ -30,7 +30,7 @@ export interface TableParts {
   readonly metaIndex: BlockHandle | undefined
   readonly layout: TableLayout | undefined
   readonly properties: TableProperties | undefined
-  readonly references: SegmentRecordList | undefined
+  readonly references: ReferenceList | undefined
   readonly index: TableIndex | undefined
   /** To read data blocks; undefined if any of the parts above is. */
   readonly blocks: TableBlocks | undefined

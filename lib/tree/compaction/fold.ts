@@ -17,7 +17,7 @@
  * more goes from the version by the same edit as the tables: its relocation is claimed, so no rewrite counts on it.
  */
 import type { FileNumber, SegmentNumber } from '../../base/ids.ts'
-import type { SegmentRecordList } from '../../base/segment-records.ts'
+import type { ReferenceList } from '../../base/segment-records.ts'
 import type { TableMeta } from '../entry.ts'
 import type { Level, Version } from '../version/version.ts'
 import type { RelocationFile } from '../version/version-edit.ts'
@@ -55,7 +55,7 @@ export interface FoldTarget extends Pick<RelocationFile, 'number' | 'salt' | 'le
 export interface PointedRecords {
   of(segment: SegmentNumber): { readonly records: number; readonly bytes: number } | undefined
   /** None if the table has not been read yet. */
-  referencesOf(table: FileNumber): SegmentRecordList
+  referencesOf(table: FileNumber): ReferenceList
   readonly totals: { readonly puts: number }
 }
 

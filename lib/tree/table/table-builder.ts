@@ -25,7 +25,12 @@ import {
   type SegmentNumber,
   type Sequence,
 } from '../../base/ids.ts'
-import type { GrowingSegmentRecords, SegmentRecords } from '../../base/segment-records.ts'
+import {
+  addPointer,
+  noReferences,
+  type Reference,
+  type ReferenceSum,
+} from '../../base/segment-records.ts'
 import {
   type BuiltTable,
   type Entry,
@@ -67,7 +72,7 @@ export class TableBuilder {
   #distinctKeys = 0
 
   readonly #segments: Map<SegmentNumber, number> = new Map()
-  readonly #references: GrowingSegmentRecords[] = []
+  readonly #references: (ReferenceSum & Pick<Reference, 'segment'>)[] = []
   readonly #parts: TablePart[] = []
   /**
    * The segment of the pointer before, and its place in the references: mostly the next one's, too.
@@ -178,8 +183,7 @@ export class TableBuilder {
     this.#out.append(encodeFooter(metaIndex, this.#seed, this.#out.length), 0, FOOTER_BYTES)
     this.#out.flush()
     if (sync) this.#sync()
-    const references: readonly SegmentRecords[] = this.#references
-    return { meta: this.#meta(this.#out.length), references, ...figures }
+    return { meta: this.#meta(this.#out.length), ...figures }
   }
 
   #sync(): void {
@@ -245,9 +249,7 @@ export class TableBuilder {
     if (entry.kind !== KIND.pointer) return 0
     assert(entry.offset + entry.length <= FILE_BYTES_MAX, 'a pointer leads into a file')
     if (entry.segment !== this.#lastSegment) this.#useSegment(entry.segment)
-    const reference = this.#references[this.#lastSegmentIndex]!
-    reference.records++
-    reference.bytes += entry.length
+    addPointer(this.#references[this.#lastSegmentIndex]!, entry.offset, entry.length)
     return this.#lastSegmentIndex
   }
 
@@ -257,7 +259,7 @@ export class TableBuilder {
     if (index === undefined) {
       index = this.#references.length
       this.#segments.set(segment, index)
-      this.#references.push({ segment, records: 0, bytes: 0 })
+      this.#references.push({ segment, ...noReferences() })
     }
     this.#lastSegment = segment
     this.#lastSegmentIndex = index

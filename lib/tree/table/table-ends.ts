@@ -8,7 +8,7 @@ import { FILE_HEADER_BYTES, readFileHeader } from '../../base/files/file-header.
 import { readExactly } from '../../base/files/file-window.ts'
 import { frameSeed } from '../../base/files/frame.ts'
 import type { ReadableFile } from '../../base/files/lapsing-file.ts'
-import type { SegmentRecordList } from '../../base/segment-records.ts'
+import type { ReferenceList } from '../../base/segment-records.ts'
 import type { TableMeta } from '../entry.ts'
 import { isFilter } from './filter.ts'
 import { TableBlocks } from './table-blocks.ts'
@@ -36,7 +36,7 @@ export interface TableEnds {
   readonly seed: number
   readonly layout: TableLayout
   readonly properties: TableProperties
-  readonly references: SegmentRecordList
+  readonly references: ReferenceList
 }
 
 /** Index and filter: what lookups need in memory. */

@@ -25,7 +25,7 @@
  * Seed: lib/base/files/frame.ts. The mark of a place mixes the file's seed with the offset of the block,
  * so that a block of another file or from another place is found out.
  */
-import { readU32, readU64, writeU32, writeU64 } from '../../base/bytes.ts'
+import { placeMark, readU32, readU64, writeU32, writeU64 } from '../../base/bytes.ts'
 import { checksum } from '../../base/checksum.ts'
 import { CorruptionError, newerVersion } from '../../base/errors.ts'
 import { refuseUnknownTag } from '../../base/fields.ts'
@@ -71,20 +71,6 @@ export interface TableLayout {
   readonly properties: BlockHandle
   /** All parts by their tags, in the order of the file, with those that this version does not know. */
   readonly parts: ReadonlyMap<number, TablePart>
-}
-
-/**
- * The mark of the place `offset` in the file with this seed: murmur3's last step, one to one for
- * 32-bit offsets.
- */
-export function placeMark(seed: number, offset: number): number {
-  let mark = seed ^ (offset % 2 ** 32) ^ Math.imul(Math.floor(offset / 2 ** 32), 0x9e3779b1)
-  mark ^= mark >>> 16
-  mark = Math.imul(mark, 0x85ebca6b)
-  mark ^= mark >>> 13
-  mark = Math.imul(mark, 0xc2b2ae35)
-  mark ^= mark >>> 16
-  return mark >>> 0
 }
 
 /**

@@ -11,7 +11,7 @@ import { BlockCache } from '../../base/files/block-cache.ts'
 import type { FileSystem } from '../../base/files/file-system.ts'
 import { LapsingFile } from '../../base/files/lapsing-file.ts'
 import type { Sequence } from '../../base/ids.ts'
-import type { SegmentRecordList } from '../../base/segment-records.ts'
+import type { ReferenceList } from '../../base/segment-records.ts'
 import type { Entry, EntryCursor, TableMeta } from '../entry.ts'
 import { ABSENT, entriesEnd, findInBlock, restartCount } from './block-format.ts'
 import { filterMayContain } from './filter.ts'
@@ -32,7 +32,7 @@ import { verifyEntries } from './table-verify.ts'
 export class TableReader {
   readonly meta: TableMeta
   /** One for each segment that the table points to, in no order. */
-  readonly references: SegmentRecordList
+  readonly references: ReferenceList
   /** What the table says of itself. */
   readonly properties: TableProperties
   /** Lookups that asked the filter, and those that it answered: no such key here. */

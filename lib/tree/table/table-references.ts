@@ -1,25 +1,31 @@
 /**
  * The segments that a table points to, and how much it points to in each.
  *
- *   references := count: varint, reference[count], field*        fields as in lib/base/fields.ts; none is known
+ *   references := count: varint, reference[count], field*        fields as in lib/base/fields.ts
  *   reference  := segment: varint, records: varint, bytes: varint
+ *
+ * One field must be there, that of the fingerprints: u32[count].
  *
  * They are the table's dictionary of segments at the same time: a pointer entry names its segment by its place in
  * this list, which is the order of first use.
  */
 
+import { readU32, writeU32 } from '../../base/bytes.ts'
 import { CorruptionError } from '../../base/errors.ts'
-import { Fields } from '../../base/fields.ts'
+import { appendBytesField, Fields } from '../../base/fields.ts'
 import { GrowingBytes } from '../../base/growing-bytes.ts'
 import { FILE_NUMBER_MAX } from '../../base/ids.ts'
-import { SegmentRecordList, type SegmentRecords } from '../../base/segment-records.ts'
+import { type Reference, ReferenceList } from '../../base/segment-records.ts'
 import { VarintReader } from '../../base/varint.ts'
 
 /** The fewest bytes of a reference. */
 const REFERENCE_BYTES_MIN = 3
-const KNOWN_TAGS: ReadonlySet<number> = new Set()
+/** DO NOT CHANGE: on disk. */
+export const FINGERPRINTS_TAG = 2
+const FINGERPRINT_BYTES = 4
+const KNOWN_TAGS: ReadonlySet<number> = new Set([FINGERPRINTS_TAG])
 
-export function encodeReferences(references: readonly SegmentRecords[]): GrowingBytes {
+export function encodeReferences(references: readonly Reference[]): GrowingBytes {
   const content = new GrowingBytes(256)
   content.appendVarint(references.length)
   for (const { segment, records, bytes } of references) {
@@ -27,15 +33,16 @@ export function encodeReferences(references: readonly SegmentRecords[]): Growing
     content.appendVarint(records)
     content.appendVarint(bytes)
   }
+  const fingerprints = new Uint8Array(FINGERPRINT_BYTES * references.length)
+  references.forEach(({ fingerprint }, i) => {
+    writeU32(fingerprints, FINGERPRINT_BYTES * i, fingerprint)
+  })
+  appendBytesField(content, FINGERPRINTS_TAG, fingerprints)
   return content
 }
 
 /** @throws CorruptionError, WISC_FORMAT_VERSION. The content lies at `offset` of the file */
-export function decodeReferences(
-  content: Uint8Array,
-  name: string,
-  offset: number,
-): SegmentRecordList {
+export function decodeReferences(content: Uint8Array, name: string, offset: number): ReferenceList {
   const reader = new VarintReader(content)
   const count = reader.next()
   if (reader.failed || count > content.length / REFERENCE_BYTES_MIN) {
@@ -45,7 +52,7 @@ export function decodeReferences(
       `table names an impossible count of segments, count=${count}`,
     )
   }
-  const references = new SegmentRecordList(count)
+  const references = new ReferenceList(count)
   const { segments, records, bytes } = references
   for (let i = 0; i < count; i++) {
     segments[i] = reader.next()
@@ -54,7 +61,14 @@ export function decodeReferences(
     if (reader.failed || segments[i]! > FILE_NUMBER_MAX) throw malformed(name, offset + reader.at)
   }
   if (hasTwice(segments)) throw malformed(name, offset)
-  Fields.read(content, reader.at, KNOWN_TAGS, 'the references', name, offset)
+  const fields = Fields.read(content, reader.at, KNOWN_TAGS, 'the references', name, offset)
+  const fingerprints = fields.bytes(FINGERPRINTS_TAG, FINGERPRINT_BYTES * count)
+  if (fields.failed || fingerprints.length !== FINGERPRINT_BYTES * count) {
+    throw new CorruptionError(name, offset, 'references lack their fingerprints')
+  }
+  for (let i = 0; i < count; i++) {
+    references.fingerprints[i] = readU32(fingerprints, FINGERPRINT_BYTES * i)
+  }
   return references
 }
 

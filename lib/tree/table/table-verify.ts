@@ -6,7 +6,13 @@ import { compareRange, copyRange, hashRange, NO_BYTES } from '../../base/bytes.t
 import { CorruptionError } from '../../base/errors.ts'
 import { FileWindow } from '../../base/files/file-window.ts'
 import type { SegmentNumber, Sequence } from '../../base/ids.ts'
-import type { SegmentRecords } from '../../base/segment-records.ts'
+import {
+  addPointer,
+  nameTheSame,
+  noReferences,
+  type Reference,
+  type ReferenceSum,
+} from '../../base/segment-records.ts'
 import { Entry, KIND, valueLength } from '../entry.ts'
 import { decodeEntry, entriesEnd, restartAt, restartCount } from './block-format.ts'
 import { filterMayContain } from './filter.ts'
@@ -24,7 +30,7 @@ export function verifyEntries(
   blocks: TableBlocks,
   filter: Uint8Array | undefined,
   properties: TableProperties,
-  references: Iterable<SegmentRecords>,
+  references: Iterable<Reference>,
 ): void {
   const { index } = blocks
   const window = new FileWindow(blocks.file, blocks.offset(index.blockCount))
@@ -44,7 +50,7 @@ class Tally {
   #previousKey: Uint8Array = new Uint8Array(64)
   #previousKeyLength = 0
   #previousSequence: Sequence = 0
-  readonly #sums: Map<SegmentNumber, { records: number; bytes: number }> = new Map()
+  readonly #sums: Map<SegmentNumber, ReferenceSum> = new Map()
   #smallestKey: Uint8Array = NO_BYTES
   #entries = 0
   #tombstones = 0
@@ -84,7 +90,7 @@ class Tally {
   }
 
   /** Holds the sums against what the table says of itself. */
-  compare(properties: TableProperties, references: Iterable<SegmentRecords>): void {
+  compare(properties: TableProperties, references: Iterable<Reference>): void {
     const counted = {
       number: properties.number,
       bytes: properties.bytes,
@@ -101,10 +107,10 @@ class Tally {
     if (difference !== undefined) {
       throw new CorruptionError(this.#blocks.name, offset, `entries do not add up to ${difference}`)
     }
-    for (const { segment, records, bytes } of references) {
-      const sum = this.#sums.get(segment)
-      if (sum?.records !== records || sum.bytes !== bytes) {
-        const reason = `entries do not add up to the references, segment=${segment}`
+    for (const reference of references) {
+      const sum = this.#sums.get(reference.segment)
+      if (sum === undefined || !nameTheSame(sum, reference)) {
+        const reason = `entries do not add up to the references, segment=${reference.segment}`
         throw new CorruptionError(this.#blocks.name, offset, reason)
       }
     }
@@ -169,18 +175,17 @@ class Tally {
     }
     this.#keyBytes += keyEnd
     this.#valueBytes += valueLength(this.#entry, keyEnd)
-    if (kind === KIND.pointer) this.#addPointer(this.#entry.segment, this.#entry.length)
+    if (kind === KIND.pointer) this.#addPointer(this.#entry)
   }
 
-  #addPointer(segment: SegmentNumber, length: number): void {
+  #addPointer({ segment, offset, length }: Entry): void {
     this.#pointedBytes += length
-    const sum = this.#sums.get(segment)
+    let sum = this.#sums.get(segment)
     if (sum === undefined) {
-      this.#sums.set(segment, { records: 1, bytes: length })
-    } else {
-      sum.records++
-      sum.bytes += length
+      sum = noReferences()
+      this.#sums.set(segment, sum)
     }
+    addPointer(sum, offset, length)
   }
 
   #fail(block: number, at: number, reason: string): never {

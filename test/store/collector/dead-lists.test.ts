@@ -1,9 +1,11 @@
 /** What flushes and compactions told of dead records, as the collector of a store uses it. */
 import { expect, test } from 'vitest'
 import { parseFileName } from '#dist/lib/base/files/file-names.js'
+import { SEQUENCE_MAX } from '#dist/lib/base/ids.js'
 import type { Engine } from '#dist/lib/engine/engine.js'
 import type { Job } from '#dist/lib/jobs/messages.js'
 import { engineOf } from '#dist/lib/store/engine-of.js'
+import { Entry } from '#dist/lib/tree/entry.js'
 import { CollectedStore, keyOf } from '../../support/store/collected-store.ts'
 
 const KEYS = 100
@@ -73,5 +75,28 @@ test('a list that lacks something changes nothing: the tables are asked', async 
   for (const { offsets } of lists) offsets[0] = offsets[0]! + 8
   const { ended } = await beforeRewrite(opened)
   expect(await tablesOpened(opened, ended)).toBeGreaterThan(0)
+  await opened.finish()
+})
+
+test('a list that names a living record instead of a dead one as long is found out', async () => {
+  const opened = await filled()
+  const engine = engineOf(opened.store) as Engine
+  const warnings: string[] = []
+  opened.store.on('warning', (message) => warnings.push(message))
+  const { job, ended } = await beforeRewrite(opened)
+  const lists = job.kind === 'rewrite' ? job.dead : []
+  let planted = 0
+  for (const kept of KEPT) {
+    const living = new Entry()
+    engine.tree.find(Buffer.from(keyOf(kept)), SEQUENCE_MAX, living)
+    const list = lists.find(({ segment }) => segment === living.segment)
+    if (list === undefined) continue
+    expect(list.lengths[0]).toBe(living.length)
+    list.offsets[0] = living.offset
+    planted++
+  }
+  expect(planted).toBeGreaterThan(0)
+  expect(await tablesOpened(opened, ended)).toBeGreaterThan(0)
+  expect(warnings).toEqual([expect.stringMatching(/^a list of dead records named living ones/)])
   await opened.finish()
 })

@@ -7,7 +7,12 @@ import type { SegmentDead } from '#dist/lib/base/dead-records.js'
 import { CorruptionError } from '#dist/lib/base/errors.js'
 import { joinPath, segmentName, tableName } from '#dist/lib/base/files/file-names.js'
 import type { FileSystem } from '#dist/lib/base/files/file-system.js'
-import type { SegmentRecords } from '#dist/lib/base/segment-records.js'
+import {
+  addPointer,
+  noReferences,
+  type Reference,
+  type ReferenceSum,
+} from '#dist/lib/base/segment-records.js'
 import { markPointers } from '#dist/lib/tree/compaction/mark-pointers.js'
 import { livenessBy } from '#dist/lib/tree/compaction/table-liveness.js'
 import type { BuiltTable, TableMeta } from '#dist/lib/tree/entry.js'
@@ -147,15 +152,16 @@ export class VictimFixture {
   }
 
   /** What the tables point to in the segments of these files. */
-  references(files: readonly VictimFile[], tables: readonly TableMeta[]): SegmentRecords[] {
+  references(files: readonly VictimFile[], tables: readonly TableMeta[]): Reference[] {
     const segments = new Set(files.flatMap((file) => this.#segmentsOf(file)))
-    const sums = new Map<number, { records: number; bytes: number }>()
+    const sums = new Map<number, ReferenceSum>()
     const { visitPointers } = livenessBy({ ...PLACE, tables }, this.fileSystem)
     const held = { holdsSegment: (segment: number) => segments.has(segment) }
     runSteps(
-      visitPointers(held, ({ segment, length }) => {
-        const { records, bytes } = sums.get(segment) ?? { records: 0, bytes: 0 }
-        sums.set(segment, { records: records + 1, bytes: bytes + length })
+      visitPointers(held, ({ segment, offset, length }) => {
+        const sum = sums.get(segment) ?? noReferences()
+        sums.set(segment, sum)
+        addPointer(sum, offset, length)
       }),
     )
     return [...sums].map(([segment, sum]) => ({ segment, ...sum }))

@@ -38,23 +38,20 @@ function makeSubject(): Subject {
   return { fixture, files, live, dead, tables: [fixture.table(live.map(entryOf)).meta] }
 }
 
-/** The names of the records that live, in key order; undefined if the list does not say it. */
+/** The names of the records that live, in key order; none if the list does not say it. */
 function collect(
   { fixture, files, tables }: Omit<Subject, 'live' | 'dead'>,
   dead: readonly SegmentDead[],
-): { names: string[]; bytesRead: number } | undefined {
+): { names?: string[]; isWrong: boolean } {
   const input = { ...PLACE, files, dead, references: fixture.references(files, tables) }
-  let bytesRead = 0
-  const records = runSteps(collectUnlisted(input, fixture), (bytes) => {
-    bytesRead += bytes
-  })
-  if (records === undefined) return undefined
+  const { records, isWrong } = runSteps(collectUnlisted(input, fixture))
+  if (records === undefined) return { isWrong }
   const record = emptyVictimRecord()
   const names = Array.from({ length: records.count }, (_, position) => {
     records.loadAt(position, record)
     return record.isLive ? `${record.segment}:${record.offset}` : 'dead'
   })
-  return { names, bytesRead }
+  return { names, isWrong }
 }
 
 function namesOf(records: readonly LoggedRecord[]): string[] {
@@ -70,7 +67,7 @@ describe('a list of all that died', () => {
     const input = { ...PLACE, files, dead: lists, references: fixture.references(files, tables) }
     expect(isListComplete(input)).toBe(true)
     expect(isListComplete({ ...input, dead: lists.slice(1) })).toBe(false)
-    expect(collect(subject, lists)?.names).toEqual(namesOf(live))
+    expect(collect(subject, lists).names).toEqual(namesOf(live))
 
     const number = fixture.nextNumber()
     const { relocation } = runSteps(fixture.rewriteSteps(files, tables, number, 'list', lists))
@@ -78,7 +75,7 @@ describe('a list of all that died', () => {
     const kept = live.filter((_, i) => i % 4 !== 0)
     const later = [fixture.table(kept.map(entryOf)).meta]
     const died = deadLists(live.filter((_, i) => i % 4 === 0))
-    expect(collect({ fixture, files: moved, tables: later }, died)?.names).toEqual(namesOf(kept))
+    expect(collect({ fixture, files: moved, tables: later }, died).names).toEqual(namesOf(kept))
   })
 
   test('finds what tables name by its place in a relocation under that name, part by part', () => {
@@ -99,7 +96,7 @@ describe('a list of all that died', () => {
     )
     const collected = (names: readonly LoggedRecord[]): string[] | undefined =>
       collect({ fixture, files: [moved], tables: [fixture.table(names.map(entryOf)).meta] }, [])
-        ?.names
+        .names
     expect(collected(folded)).toEqual(namesOf(folded))
     expect(collected(byPlace)).toEqual(namesOf(byPlace))
     // Nobody can tell which record of a part has which name.
@@ -107,7 +104,7 @@ describe('a list of all that died', () => {
     // A record that died under its new name.
     const [gone, ...rest] = byPlace
     const table = fixture.table(rest.map(entryOf)).meta
-    const names = collect({ fixture, files: [moved], tables: [table] }, deadLists([gone!]))?.names
+    const names = collect({ fixture, files: [moved], tables: [table] }, deadLists([gone!])).names
     expect(names).toEqual(namesOf(rest))
   })
 })
@@ -115,26 +112,56 @@ describe('a list of all that died', () => {
 describe('a list that does not say what lives is found out', () => {
   const subject = makeSubject()
   const { live, dead } = subject
-  const wrong: [string, LoggedRecord[]][] = [
-    ['one is missing', dead.slice(1)],
-    ['one lives', [...dead, live[7]!]],
-    ['one lives, and the length is wrong', [...dead, { ...live[7]!, length: 9000 }]],
-    ['a length is too short', [{ ...dead[0]!, length: 100 }, ...dead.slice(1)]],
-    ['a length is too long', [{ ...dead[0]!, length: 30_000 }, ...dead.slice(1)]],
+  const [first] = dead
+  /** `isWrong`: it is sure that the list names what lives. */
+  const lists: [string, { listed: LoggedRecord[]; isWrong: boolean }][] = [
+    ['one is missing', { listed: dead.slice(1), isWrong: false }],
+    ['one lives', { listed: [...dead, live[7]!], isWrong: true }],
+    // Each is as long as the next one: records and bytes are as many as they should be.
+    ['one lives, and one is missing', { listed: [live[0]!, ...dead.slice(1)], isWrong: true }],
+    [
+      'two live, and two of both sides of them are missing',
+      { listed: [live[1]!, live[2]!, ...dead.slice(2)], isWrong: true },
+    ],
+    ['all that live instead', { listed: live.filter((_, i) => i % 2 === 0), isWrong: true }],
+    [
+      'one lives, and the length is wrong',
+      { listed: [...dead, { ...live[7]!, length: 9000 }], isWrong: false },
+    ],
+    [
+      'a length is too short',
+      { listed: [{ ...first!, length: 100 }, ...dead.slice(1)], isWrong: false },
+    ],
+    [
+      'a length is too long',
+      { listed: [{ ...first!, length: 30_000 }, ...dead.slice(1)], isWrong: false },
+    ],
     [
       'the last one is longer than the file',
-      [...dead.slice(0, -1), { ...dead.at(-1)!, length: 1e9 }],
+      { listed: [...dead.slice(0, -1), { ...dead.at(-1)!, length: 1e9 }], isWrong: false },
     ],
   ]
-  test.each(wrong)('%s', (_, listed) => {
-    expect(collect(subject, deadLists(listed))).toBeUndefined()
+  test.each(lists)('%s', (_, { listed, isWrong }) => {
+    expect(collect(subject, deadLists(listed))).toEqual({ isWrong })
   })
 
-  test.each(wrong)('%s: the rewrite goes by the tables', (_, listed) => {
+  test.each(lists)('%s: the rewrite goes by the tables', (_, { listed, isWrong }) => {
     const { fixture, files, tables } = makeSubject()
     const number = fixture.nextNumber()
-    const lists = deadLists(listed)
-    const { relocation } = runSteps(fixture.rewriteSteps(files, tables, number, 'list', lists))
-    expect(relocation!.parts.map(({ records }) => records)).toEqual([20, 20])
+    const dead = deadLists(listed)
+    const result = runSteps(fixture.rewriteSteps(files, tables, number, 'list', dead))
+    expect(result.relocation!.parts.map(({ records }) => records)).toEqual([20, 20])
+    expect(result.hadWrongList).toBe(isWrong)
+    const moved = [relocationFile(result.relocation!)]
+    expect(collect({ fixture, files: moved, tables }, [])).toMatchObject({ names: namesOf(live) })
+  })
+
+  test('records of one length stand for no others of the segment, however many', () => {
+    // By the sums of offsets alone, two pairs around one middle could not be told from each other.
+    const [a, b, c, d] = [live[0]!, dead[0]!, live[1]!, live[2]!]
+    expect(a.offset + d.offset).toBe(b.offset + c.offset)
+    const tables = [subject.fixture.table([a, d].map(entryOf)).meta]
+    const others = [...live, ...dead].filter((record) => record !== b && record !== c)
+    expect(collect({ ...subject, tables }, deadLists(others))).toEqual({ isWrong: true })
   })
 })

@@ -12,8 +12,9 @@ import { CorruptionError, WiscError } from '#dist/lib/base/errors.js'
 import { BlockCache } from '#dist/lib/base/files/block-cache.js'
 import { frameSeed } from '#dist/lib/base/files/frame.js'
 import { SEQUENCE_MAX } from '#dist/lib/base/ids.js'
+import { varintLength } from '#dist/lib/base/varint.js'
 import { KIND } from '#dist/lib/tree/entry.js'
-import { FOOTER_BYTES, sealBlock, TRAILER_BYTES } from '#dist/lib/tree/table/table-format.js'
+import { FOOTER_BYTES, PART, sealBlock, TRAILER_BYTES } from '#dist/lib/tree/table/table-format.js'
 import { encodeProperties } from '#dist/lib/tree/table/table-properties.js'
 import { Prng, replayHint, testSeed } from '../../../support/random.ts'
 import { emptyFound, type ModelEntry, tombstone } from '../memtable/memtable-model.ts'
@@ -39,6 +40,11 @@ import {
 const seed = testSeed()
 const hint = replayHint(seed)
 const FILE_SEED = frameSeed(identityOf(TABLE_NUMBER))
+
+function pointerTo({ key, sequence }: ModelEntry, segment: number): ModelEntry {
+  const record = { segment, offset: sequence, length: 1000 }
+  return { key, sequence, kind: KIND.pointer, value: undefined, ...record }
+}
 
 describe('damage', () => {
   test('each byte of a small table, changed in three ways: reading and verify find it', () => {
@@ -142,12 +148,16 @@ describe('hostile tables', () => {
 
   test('verify finds what checksums cannot: wrong sums, a key that the filter lacks', () => {
     const prng = new Prng(seed)
-    const model = randomEntries(prng, 200)
+    const model = randomEntries(prng, 200).map((entry, i) => pointerTo(entry, i % 20))
     const table = buildTable(model, tableOptions(256))
     const good = table.fileSystem.contents(PATH)
     const { filter, references } = layoutOf(good)
+    const [first] = openTable(table).references
     const changes: [RegExp, { offset: number; length: number }, number][] = [
       [/filter lacks a key/, filter!, 0],
+      // Records of the first reference, behind their count and the number of its segment.
+      [/add up to the references/, references, 1 + varintLength(first!.segment)],
+      // The last fingerprint.
       [/add up to the references/, references, references.length - 1],
     ]
     for (const [reason, handle, at] of changes) {
@@ -155,13 +165,34 @@ describe('hostile tables', () => {
       if (reason.source.startsWith('filter'))
         bytes.fill(0, handle.offset + 1, handle.offset + handle.length)
       else {
-        // Another sum, still in the shortest form of a varint: no last byte of 0.
-        const last = bytes[handle.offset + at]!
-        bytes[handle.offset + at] = last === 1 ? 2 : last ^ 1
+        bytes[handle.offset + at]! ^= 1
       }
       sealBlock(bytes, handle.offset, handle.offset + handle.length, FILE_SEED, handle.offset)
       table.fileSystem.replace(PATH, bytes)
       expect(() => openTable(table).verify()).toThrow(reason)
+    }
+  })
+
+  test('a table whose references lack fingerprints, or some, is refused', () => {
+    const model = randomEntries(new Prng(seed), 12).map((entry, i) => pointerTo(entry, i))
+    const table = buildTable(model, tableOptions(256))
+    const good = table.fileSystem.contents(PATH)
+    const fieldBytes = 2 + 4 * openTable(table).references.length
+    for (const change of [
+      (content: Uint8Array) => content.subarray(0, content.length - fieldBytes),
+      (content: Uint8Array) => {
+        const shorter = content.slice(0, content.length - 4)
+        shorter[content.length - fieldBytes + 1]! -= 4
+        return shorter
+      },
+    ]) {
+      const pieces = takeApart(good)
+      const references = pieces.parts.find(({ tag }) => tag === PART.references)!
+      references.content = change(references.content)
+      const bytes = putTogether(pieces)
+      table.fileSystem.replace(PATH, bytes)
+      const built = { ...table.built, meta: { ...table.built.meta, bytes: bytes.length } }
+      expect(() => openTable({ ...table, built })).toThrow(/references lack their fingerprints/)
     }
   })
 

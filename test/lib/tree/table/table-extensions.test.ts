@@ -121,7 +121,7 @@ const PLACES: Readonly<Record<string, Place>> = {
     refused: { 'a part': part(100), 'range tombstones': part(8) },
   },
   references: {
-    leftOut: { 'a field': field(PART.references, 77), expiries: field(PART.references, 1) },
+    leftOut: { 'a field': field(PART.references, 77), expiries: field(PART.references, 3) },
     refused: { 'a field': field(PART.references, 78) },
   },
   properties: {
@@ -313,7 +313,7 @@ test('F-T25: a table of range tombstones alone is refused for them, not for what
       // From "a" on, below "c", one sequence.
       { tag: 8, content: Uint8Array.of(1, 1, 97, 1, 99, 1, 0), codec: 0 },
       { tag: PART.index, content: Uint8Array.of(0), codec: 0 },
-      { tag: PART.references, content: Uint8Array.of(0), codec: 0 },
+      { tag: PART.references, content: Uint8Array.of(0, 2, 0), codec: 0 },
       {
         tag: PART.properties,
         content: Buffer.concat([
