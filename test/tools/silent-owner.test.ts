@@ -132,3 +132,25 @@ test('stat says what gc would free, and whether the last close was one in order'
   expect(crashed).toMatchObject({ owner: null, wasClosedCleanly: false })
   expect((await wisc(['stat', db])).out).toMatch(/^last close +none: a crash$/m)
 })
+
+test('what a snapshot pins is not what gc would free', async () => {
+  const db = path.join(temporaryDirectory(), 'db')
+  const store = await open(db, { segmentBytes: 65_536, collector: { enabled: false } })
+  const putAll = async (): Promise<void> => {
+    for (let i = 0; i < 200; i++) await store.put(`key ${i}`, Buffer.alloc(4000, i))
+  }
+  await putAll()
+  await store.flush()
+  const snapshot = store.snapshot()
+  await putAll()
+  await store.compact()
+  interface Figures {
+    readonly gcFreesBytesEstimate: number
+    readonly pinnedBytesEstimate: number
+  }
+  const [stat] = await wiscJson<Figures>(['stat', db])
+  expect(stat!.pinnedBytesEstimate).toBeGreaterThan(100 * 4000)
+  expect(stat!.gcFreesBytesEstimate).toBeLessThan(50 * 4000)
+  snapshot.close()
+  await store.close()
+})

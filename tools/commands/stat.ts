@@ -101,9 +101,12 @@ export const stat: Verb = defineVerb({
     const owner = await findOwner(path, context)
     const answer = owner && (await askFigures(owner, context))
     if (owner && !answer) sayUnknown(owner, context)
-    const target = answer?.facts.targetSpaceAmplification
+    const owners = answer && {
+      target: answer.facts.targetSpaceAmplification,
+      hiddenGarbageBytes: answer.stats.hiddenGarbageBytesEstimate,
+    }
     const found = await inspectAgain(path, context, async (store): Promise<Found> => {
-      return { stats: store.stats(), forecast: quickForecast(store, target) }
+      return { stats: store.stats(), forecast: quickForecast(store, owners) }
     })
     const figures = toFigures(path, found, owner, answer)
     const { output } = context

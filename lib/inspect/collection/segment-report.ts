@@ -126,16 +126,28 @@ export interface QuickForecast {
   readonly bytesFreed: number
 }
 
+/** What the process that has the store open says. */
+export interface OwnersForecast {
+  /** Space amplification to come to. */
+  readonly target: number
+  /** Without what is pinned: by the files alone that is hidden, too. */
+  readonly hiddenGarbageBytes: number
+}
+
 /**
  * Hidden garbage is taken to lie everywhere alike.
- * @param wanted space amplification to come to; undefined for that of the store
+ * @param owners undefined for a store that nobody has open, or whose owner does not answer
  */
-export function quickForecast(store: Store, wanted: number | undefined): QuickForecast {
+export function quickForecast(store: Store, owners: OwnersForecast | undefined): QuickForecast {
   const engine = engineOf(store)
-  const target = wanted ?? engine.options.collector.targetSpaceAmplification
+  const target = owners?.target ?? engine.options.collector.targetSpaceAmplification
   const space = engine.space.measure()
+  const hidden = Math.min(
+    space.hiddenGarbageBytes,
+    owners?.hiddenGarbageBytes ?? Number.POSITIVE_INFINITY,
+  )
   const referenced = space.files.reduce((sum, { referencedBytes }) => sum + referencedBytes, 0)
-  const share = referenced === 0 ? 0 : Math.min(1, space.hiddenGarbageBytes / referenced)
+  const share = referenced === 0 ? 0 : Math.min(1, hidden / referenced)
   const files = space.files.map((file) => withoutReferences(file, file.referencedBytes * share))
   const { bytesFreed } = planCollectionSteps(files, space, {
     ...viewRules(engine, target),
