@@ -47,7 +47,7 @@ test('stat at 80 columns', async () => {
     pinned           none
     target           1.30
     gc would free    (size)
-    tables           2, 1.4 KiB
+    tables           2, 1.5 KiB
     entries          50
     tombstones       6
     segments         7
@@ -59,8 +59,8 @@ test('stat at 80 columns', async () => {
     last close       none: a crash
 
     level  runs  tables   size  entries  tombstones  share
-        0     1       1  548 B       17           6  ###########...................
-        1     1       1  915 B       33           0  ###################...........
+        0     1       1  554 B       17           6  ###########...................
+        1     1       1  933 B       33           0  ###################...........
     "
   `)
 })
@@ -79,7 +79,7 @@ test('stat at 40 columns, exact', async () => {
     pinned           none
     target           1.30
     gc would free    (size)
-    tables           3, 1763 B
+    tables           3, 1797 B
     entries          59
     tombstones       7
     segments         7
@@ -93,7 +93,7 @@ test('stat at 40 columns, exact', async () => {
     level       0
     runs        2
     tables      2
-    size        848 B
+    size        864 B
     entries     26
     tombstones  7
     share       #############...............
@@ -101,7 +101,7 @@ test('stat at 40 columns, exact', async () => {
     level       1
     runs        1
     tables      1
-    size        915 B
+    size        933 B
     entries     33
     tombstones  0
     share       ###############.............
