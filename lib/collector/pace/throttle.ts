@@ -13,7 +13,7 @@
 const SMOOTHED_BYTES = 256 * 1024 * 1024
 /** Of the time that a rewrite should take: a return that is late is taken to be so far away. */
 const LATE_SHARE = 1 / 4
-/** Writers that came late may make up for so much. Milliseconds. */
+/** Writers that came late may make up for so much, or for what they take if that is more. Milliseconds. */
 const CREDIT_MS = 8
 
 export class Throttle {
@@ -49,7 +49,8 @@ export class Throttle {
   /** How long a group that takes so many bytes of this room should wait, in milliseconds. */
   waitMs(bytes: number, roomBytes: number, now: number): number {
     if (!this.#isSlow) return 0
-    return Math.max(0, this.#timeOf(bytes, roomBytes, now) - this.#credit(now))
+    const ms = this.#timeOf(bytes, roomBytes, now)
+    return Math.max(0, ms - this.#credit(now, ms))
   }
 
   /** A group that goes now may take so many bytes of this room as a whole. */
@@ -61,7 +62,8 @@ export class Throttle {
   /** A group takes so many bytes of this room. */
   taken(bytes: number, roomBytes: number, now: number): void {
     if (!this.#isSlow) return
-    this.#paidAt = now - this.#credit(now) + this.#timeOf(bytes, roomBytes, now)
+    const ms = this.#timeOf(bytes, roomBytes, now)
+    this.#paidAt = now - this.#credit(now, ms) + ms
   }
 
   get #isSlow(): boolean {
@@ -78,7 +80,11 @@ export class Throttle {
     return this.#spanMs(now) * Math.min(1, bytes / Math.max(1, roomBytes))
   }
 
-  #credit(now: number): number {
-    return Math.min(CREDIT_MS, now - this.#paidAt)
+  /**
+   * What writers have waited for and not used, for a group that takes so long. Who has waited asks again: with less
+   * credit than it takes it would never go.
+   */
+  #credit(now: number, ms: number = 0): number {
+    return Math.min(Math.max(CREDIT_MS, ms), now - this.#paidAt)
   }
 }

@@ -102,3 +102,17 @@ test('what is more than all the room waits no longer than what takes all of it',
   expect(throttle.waitMs(100 * ROOM, ROOM, START)).toBe(throttle.waitMs(ROOM, ROOM, START))
   expect(Number.isFinite(throttle.waitMs(GROUP, -1, START))).toBe(true)
 })
+
+test('a group that takes long goes when it has waited so long, although it asks again', () => {
+  const throttle = measured()
+  throttle.rewriting(VICTIM, START)
+  throttle.taken(GROUP, ROOM, START)
+  const large = ROOM / 4
+  const ms = throttle.waitMs(large, ROOM, START)
+  expect(ms).toBeGreaterThan(REWRITE_MS / 8)
+  expect(throttle.waitMs(large, ROOM, START + ms / 2)).toBeGreaterThan(0)
+  expect(throttle.waitMs(large, ROOM, START + ms)).toBe(0)
+  // It has paid with what it waited: the next one finds nothing of that.
+  throttle.taken(large, ROOM, START + ms)
+  expect(throttle.waitMs(large, ROOM - large, START + ms)).toBeGreaterThan(REWRITE_MS / 8)
+})
