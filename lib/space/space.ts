@@ -26,7 +26,7 @@ import { LogFiles } from './log-files.ts'
 import { References, type WorkBudget } from './references.ts'
 
 /** Of one step, beside what the estimate of hidden garbage may take. */
-const STEP_WORK = 2000
+const STEP_WORK = 1000
 /** The figures of fewer files of the value log take a millisecond or two: they are no matter. */
 const GATHERED_FILES_MIN = 2000
 /** About a tenth of a second. */
