@@ -19,7 +19,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { nodeFileSystem } from '#dist/lib/base/platform/node-file-system.js'
 import type { Store } from '#dist/lib/index.js'
+import type { JobRunner } from '#dist/lib/jobs/runner.js'
 import { openStore } from '#dist/lib/store/open-store.js'
+import { CheckedRunner } from '../support/parts/checked-runner.ts'
 import { Prng, testSeed } from '../support/random.ts'
 import { accountingErrors } from '../support/store/recount.ts'
 import { plant } from './canaries.ts'
@@ -74,7 +76,8 @@ async function liveOnce(run: Run): Promise<void> {
       histories.syncFailed = true
     },
   )
-  const parts = settings.faults ? { fileSystem: shakyFileSystem(shakes) } : {}
+  const wrapRunner = (runner: JobRunner): JobRunner => new CheckedRunner(runner, nodeFileSystem)
+  const parts = { wrapRunner, ...(settings.faults && { fileSystem: shakyFileSystem(shakes) }) }
   const store = await openStore(directory, options, parts)
   await checkAll(store, histories)
   const life: Life = {

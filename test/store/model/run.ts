@@ -4,10 +4,12 @@ import type { FileSystem } from '#dist/lib/base/files/file-system.js'
 import type { Random } from '#dist/lib/base/random.js'
 import type { Options } from '#dist/lib/contract/options.js'
 import type { EntryIterator, Operation, Snapshot } from '#dist/lib/contract/types.js'
+import type { JobRunner } from '#dist/lib/jobs/runner.js'
 import { openStore } from '#dist/lib/store/open-store.js'
 import type { Store } from '#dist/lib/store/store.js'
 import type { FaultFileSystemOptions } from '../../support/files/fault-calls.ts'
 import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
+import { CheckedRunner } from '../../support/parts/checked-runner.ts'
 import { seededRandom } from '../../support/random.ts'
 import { accountingErrors } from '../../support/store/recount.ts'
 import { keyAt, keysIn, type Model, optionsOf, same, sameList } from './answers.ts'
@@ -85,7 +87,9 @@ export class ModelRun {
   }
 
   async #open(): Promise<void> {
-    const parts = { fileSystem: this.#fileSystem, random: this.#random }
+    const fileSystem = this.#fileSystem
+    const wrapRunner = (runner: JobRunner): JobRunner => new CheckedRunner(runner, fileSystem)
+    const parts = { fileSystem, random: this.#random, wrapRunner }
     this.#store = await openStore(this.#directory, this.#options, parts)
   }
 

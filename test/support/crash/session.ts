@@ -11,6 +11,7 @@ import { openStore } from '#dist/lib/store/open-store.js'
 import type { Store } from '#dist/lib/store/store.js'
 import type { DiskImage } from '../files/disk-model.ts'
 import type { FaultFileSystem } from '../files/fault-file-system.ts'
+import { CheckedRunner } from '../parts/checked-runner.ts'
 import { seededRandom } from '../random.ts'
 import { settled } from '../store/settled.ts'
 import { type CrashStateOptions, crashStatesNow } from './crash-states.ts'
@@ -113,7 +114,8 @@ export class Session {
   }
 
   /** Counts the jobs that rewrite a relocation. */
-  #watched(runner: JobRunner): JobRunner {
+  #watched(unchecked: JobRunner): JobRunner {
+    const runner = new CheckedRunner(unchecked, this.fileSystem)
     return {
       run: (job, options) => {
         const isAgain =

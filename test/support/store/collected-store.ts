@@ -10,6 +10,7 @@ import { openStore } from '#dist/lib/store/open-store.js'
 import type { Store } from '#dist/lib/store/store.js'
 import { checkNoOrphans, DIRECTORY } from '../crash/recover-image.ts'
 import { FaultFileSystem } from '../files/fault-file-system.ts'
+import { CheckedRunner } from '../parts/checked-runner.ts'
 import { PausedRunner } from '../parts/paused-runner.ts'
 import { seededRandom } from '../random.ts'
 
@@ -67,7 +68,7 @@ export class CollectedStore {
       random: seededRandom(1),
       wrapRunner: (runner) => {
         this.#runner = new PausedRunner(runner)
-        return this.#runner
+        return new CheckedRunner(this.#runner, fileSystem)
       },
     })
   }
