@@ -20,9 +20,6 @@ import { FaultFileSystem } from '../files/fault-file-system.ts'
 import { MemoryFileSystem } from '../files/memory-file-system.ts'
 import { runSteps } from '../run-steps.ts'
 
-/** Of all rewrites of this process. */
-export const CHECKED = { rewrites: 0, foundByLists: 0 }
-
 export class CheckedRunner implements JobRunner {
   readonly #runner: JobRunner
   readonly #fileSystem: FileSystem
@@ -85,7 +82,6 @@ function untouched(fileSystem: FileSystem, { directory, files, tables }: Rewrite
 function findDifference(job: RewriteJob, fileSystem: FileSystem): string | undefined {
   const byTables = runSteps(collectVictims(job, { fileSystem }))
   runSteps(livenessBy(job, fileSystem).markLive(byTables))
-  CHECKED.rewrites++
   const dead = new ListedDead(job.dead)
   const living = liveNames(byTables)
   for (const { segment, offset, number, place } of living) {
@@ -95,7 +91,6 @@ function findDifference(job: RewriteJob, fileSystem: FileSystem): string | undef
   const { records, isWrong } = runSteps(collectUnlisted(job, { fileSystem }))
   if (isWrong) return 'a list is told to be wrong, and is not'
   if (records === undefined) return undefined
-  CHECKED.foundByLists++
   const [left, right] = [living, liveNames(records)].map((names) =>
     names.map(({ segment, offset, length }) => `${segment}:${offset}+${length}`).join(' '),
   )
