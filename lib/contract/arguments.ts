@@ -117,24 +117,51 @@ export interface ResolvedRange {
   readonly upperOpen: boolean
 }
 
-const RANGE_NAMES = ['gt', 'gte', 'lt', 'lte']
+const RANGE_NAMES = ['prefix', 'gt', 'gte', 'lt', 'lte']
 const SCAN_NAMES = [...RANGE_NAMES, 'reverse', 'limit', 'snapshot', 'signal', 'highWaterMarkBytes']
 
 /** @throws WISC_INVALID_ARGUMENT for contradictory ends; a lower end above the upper one is an empty range */
 function resolveKeyRange(range: KeyRange): ResolvedRange {
-  const { gt, gte, lt, lte } = range
+  const { prefix, gt, gte, lt, lte } = range
   if (gt !== undefined && gte !== undefined) throw invalidArgument('range has both gt and gte')
   if (lt !== undefined && lte !== undefined) throw invalidArgument('range has both lt and lte')
   // Not `??`: null is no key, and no open end either.
   const lower = gt === undefined ? gte : gt
   const upper = lt === undefined ? lte : lt
   // A copy: the ends live as long as the iterator.
-  return {
+  const ends = {
     lower: lower === undefined ? undefined : copyBytes(keyBytes(lower)),
     lowerOpen: gt !== undefined,
     upper: upper === undefined ? undefined : copyBytes(keyBytes(upper)),
     upperOpen: lt !== undefined,
   }
+  return prefix === undefined ? ends : withinPrefix(ends, copyBytes(keyBytes(prefix, 'prefix')))
+}
+
+/** The part of a range whose keys begin with a prefix. */
+function withinPrefix(
+  { lower, lowerOpen, upper, upperOpen }: ResolvedRange,
+  prefix: Uint8Array,
+): ResolvedRange {
+  const behind = firstKeyBehind(prefix)
+  const keepsLower = lower !== undefined && compareBytes(lower, prefix) >= 0
+  const keepsUpper =
+    upper !== undefined && (behind === undefined || compareBytes(upper, behind) < 0)
+  return {
+    lower: keepsLower ? lower : prefix,
+    lowerOpen: keepsLower && lowerOpen,
+    upper: keepsUpper ? upper : behind,
+    upperOpen: keepsUpper ? upperOpen : behind !== undefined,
+  }
+}
+
+/** The smallest key above all that begin with the prefix; undefined if there is none: above 0xff...ff lies nothing. */
+function firstKeyBehind(prefix: Uint8Array): Uint8Array | undefined {
+  const last = prefix.findLastIndex((byte) => byte !== 0xff)
+  if (last < 0) return undefined
+  const key = copyBytes(prefix, 0, last + 1)
+  key[last]!++
+  return key
 }
 
 /** The range of compact(): names of ends only. */

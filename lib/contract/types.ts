@@ -42,7 +42,10 @@ export interface DeleteOperation {
 /** One part of a batch. */
 export type Operation = PutOperation | DeleteOperation
 
+/** The keys that satisfy all that is given: a prefix goes together with ends, as to go on behind a key. */
 export interface KeyRange {
+  /** Keys that begin with these bytes. */
+  readonly prefix?: Key
   readonly gt?: Key
   readonly gte?: Key
   readonly lt?: Key

@@ -107,6 +107,7 @@ describe('calls', () => {
     await expectCode(INVALID, () => store.get(key))
     await expectCode(INVALID, () => store.write([{ type: 'delete', key }]))
     await expectCode(INVALID, () => store.entries({ gt: key }))
+    await expectCode(INVALID, () => store.keys({ prefix: key }))
     await expectCode(INVALID, () => store.put('k'.repeat(65537), 'x'))
   })
 

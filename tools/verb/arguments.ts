@@ -70,48 +70,20 @@ export type RangeWords = {
   readonly [Name in keyof typeof RANGE]: string | undefined
 }
 
-/** The keys that satisfy everything that was given. */
+/** The range that was given. */
 export function keyRange(words: RangeWords, hex: boolean): KeyRange {
-  const bytes = (name: keyof RangeWords): Buffer | undefined =>
-    words[name] === undefined ? undefined : wordBytes(words[name], hex, `key of --${name}`)
-  const [prefix, gt, gte, lt, lte] = [
-    bytes('prefix'),
-    bytes('gt'),
-    bytes('gte'),
-    bytes('lt'),
-    bytes('lte'),
-  ]
-  if (gt && gte) throw new UsageError('--gt and --gte contradict each other')
-  if (lt && lte) throw new UsageError('--lt and --lte contradict each other')
-  const range: KeyRange = {
-    ...(gt && { gt }),
-    ...(gte && { gte }),
-    ...(lt && { lt }),
-    ...(lte && { lte }),
+  if (words.gt !== undefined && words.gte !== undefined) {
+    throw new UsageError('--gt and --gte contradict each other')
   }
-  return prefix === undefined ? range : withinPrefix(range, prefix)
-}
-
-/** The part of a range whose keys begin with a prefix. */
-function withinPrefix({ gt, gte, lt, lte }: KeyRange, prefix: Buffer): KeyRange {
-  const behind = firstKeyBehind(prefix)
-  const lower = (gt ?? gte) as Buffer | undefined
-  const upper = (lt ?? lte) as Buffer | undefined
-  const keepsLower = lower !== undefined && lower.compare(prefix) >= 0
-  const keepsUpper = upper !== undefined && (behind === undefined || upper.compare(behind) < 0)
-  return {
-    ...(keepsLower ? { ...(gt && { gt }), ...(gte && { gte }) } : { gte: prefix }),
-    ...(keepsUpper ? { ...(lt && { lt }), ...(lte && { lte }) } : behind && { lt: behind }),
+  if (words.lt !== undefined && words.lte !== undefined) {
+    throw new UsageError('--lt and --lte contradict each other')
   }
-}
-
-/** The smallest key above all that begin with the prefix; undefined if there is none. */
-function firstKeyBehind(prefix: Buffer): Buffer | undefined {
-  const last = prefix.findLastIndex((byte) => byte !== 0xff)
-  if (last < 0) return undefined
-  const key = Buffer.from(prefix.subarray(0, last + 1))
-  key[last]!++
-  return key
+  const range: Partial<Record<keyof RangeWords, Buffer>> = {}
+  for (const name of Object.keys(RANGE) as (keyof RangeWords)[]) {
+    const word = words[name]
+    if (word !== undefined) range[name] = wordBytes(word, hex, `key of --${name}`)
+  }
+  return range
 }
 
 /** A count that was given as a number. */

@@ -5,6 +5,7 @@ import {
   checkReadOptions,
   isEmptyRange,
   keyBytes,
+  type ResolvedRange,
   resolveCompactRange,
   resolveScan,
   throwIfAborted,
@@ -20,6 +21,12 @@ function code(action: () => unknown): unknown {
     return error instanceof WiscError ? error.code : error
   }
   return undefined
+}
+
+function holds({ lower, lowerOpen, upper, upperOpen }: ResolvedRange, key: Uint8Array): boolean {
+  const fromLower = lower === undefined ? 1 : Buffer.compare(key, lower)
+  const toUpper = upper === undefined ? 1 : Buffer.compare(upper, key)
+  return (lowerOpen ? fromLower > 0 : fromLower >= 0) && (upperOpen ? toUpper > 0 : toUpper >= 0)
 }
 
 const INVALID = 'WISC_INVALID_ARGUMENT'
@@ -99,6 +106,9 @@ describe('ranges', () => {
     [{ lt: 5 }],
     [{ lte: {} }],
     [{ gt: new Uint8Array(65537) }],
+    [{ prefix: null }],
+    [{ prefix: new Uint8Array(65537) }],
+    [{ prefix: 'a', gt: 'a', gte: 'a' }],
     [{ start: 'a' }],
     [{ reverse: 1 }],
     [{ limit: -1 }],
@@ -115,9 +125,42 @@ describe('ranges', () => {
   test('copy their ends, those in Buffers too', () => {
     for (const key of [Buffer.from('m'), Uint8Array.of(109)]) {
       const range = resolveScan({ gte: key, lt: key })
+      const prefixed = resolveScan({ prefix: key })
       key[0] = 0
       expect([...range.lower!, ...range.upper!]).toEqual([109, 109])
+      expect([...prefixed.lower!, ...prefixed.upper!]).toEqual([109, 110])
     }
+  })
+
+  test('with a prefix hold the keys that begin with it and lie between the ends, 0xff too', () => {
+    const edges = [0, 0xfe, 0xff]
+    const keys = [
+      [],
+      ...edges.map((one) => [one]),
+      ...edges.flatMap((a) => edges.map((b) => [a, b])),
+    ]
+    const all = keys.map((key) => Uint8Array.from(key))
+    const ends = [undefined, ...all].flatMap((end) => [true, false].map((open) => ({ end, open })))
+    const wrong: unknown[] = []
+    for (const prefix of all) {
+      for (const { end: lower, open: lowerOpen } of ends) {
+        for (const { end: upper, open: upperOpen } of ends) {
+          const given = {
+            prefix,
+            ...(lower && { [lowerOpen ? 'gt' : 'gte']: lower }),
+            ...(upper && { [upperOpen ? 'lt' : 'lte']: upper }),
+          }
+          const range = resolveScan(given)
+          const isWanted = (key: Uint8Array): boolean =>
+            Buffer.from(key).subarray(0, prefix.length).equals(prefix) &&
+            holds({ lower, lowerOpen, upper, upperOpen }, key)
+          if (all.some((key) => isWanted(key) !== (holds(range, key) && !isEmptyRange(range)))) {
+            wrong.push(given)
+          }
+        }
+      }
+    }
+    expect(wrong).toEqual([])
   })
 
   test.each<[RangeOptions, boolean]>([
@@ -135,6 +178,7 @@ describe('ranges', () => {
 
   test('of compact have ends alone', () => {
     expect(resolveCompactRange({ gte: 'a' }).lower).toEqual(Uint8Array.of(97))
+    expect(resolveCompactRange({ prefix: 'a' }).upper).toEqual(Uint8Array.of(98))
     for (const range of [{ limit: 1 }, { reverse: true }, null, 5]) {
       expect(code(() => resolveCompactRange(range as never))).toBe(INVALID)
     }

@@ -34,9 +34,11 @@ async function fill(store: Store, count: number): Promise<Map<string, string>> {
 }
 
 function inRange(model: Map<string, string>, range: RangeOptions): [string, string][] {
-  const { gt, gte, lt, lte, reverse, limit } = range as Record<string, string> & RangeOptions
+  const { prefix, gt, gte, lt, lte, reverse, limit } = range as Record<string, string> &
+    RangeOptions
   const found = [...model].filter(
     ([one]) =>
+      (prefix === undefined || one.startsWith(String(prefix))) &&
       (gt === undefined || one > String(gt)) &&
       (gte === undefined || one >= String(gte)) &&
       (lt === undefined || one < String(lt)) &&
@@ -71,6 +73,7 @@ describe('ranges', () => {
       const range: Record<string, unknown> = { reverse: prng.chance(0.5) }
       if (prng.chance(0.7)) range[prng.pick(['gt', 'gte'])] = end()
       if (prng.chance(0.7)) range[prng.pick(['lt', 'lte'])] = end()
+      if (prng.chance(0.3)) range['prefix'] = end().slice(0, prng.below(8))
       if (prng.chance(0.5)) range['limit'] = prng.below(50)
       if (prng.chance(0.2)) range['highWaterMarkBytes'] = 1
       const label = `${JSON.stringify(range)} ${replayHint(seed)}`
