@@ -253,7 +253,7 @@ class Model {
     return {
       number,
       kind,
-      segments: [number],
+      parts: [],
       deadSegments: referenced === 0 ? [number] : [],
       totalBytes,
       referencedRecords: referenced,

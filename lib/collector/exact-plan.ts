@@ -7,7 +7,12 @@ import { CorruptionError } from '../base/errors.ts'
 import type { FileNumber, SegmentNumber, Sequence } from '../base/ids.ts'
 import type { CollectionPlan, ResolvedCollect } from '../contract/collection.ts'
 import type { CollectionSteps } from '../contract/collection-plan.ts'
-import { type CollectibleFile, collectionFigures, punchedBytes } from '../space/figures.ts'
+import {
+  type CollectibleFile,
+  collectionFigures,
+  heldSegments,
+  punchedBytes,
+} from '../space/figures.ts'
 import type { MarkedStore, StepControl } from './act/action.ts'
 import { markFile } from './act/punch.ts'
 import { planCollectionSteps, type SpaceFigures } from './plan/planner.ts'
@@ -49,7 +54,7 @@ export async function makePlan(
   const version = store.versions.current.id
   const space = store.space.measure(walked.liveBytes)
   const files = space.files.map((file) =>
-    asAsked({ ...file, ...bytesInVain(walked, file.segments) }, wishes.segments),
+    asAsked({ ...file, ...bytesInVain(walked, heldSegments(file)) }, wishes.segments),
   )
   const planned = await planMarked(
     files,
@@ -142,6 +147,6 @@ export function asAsked(
   const isAsked =
     segments === undefined ||
     segments.has(file.number) ||
-    file.segments.some((segment) => segments.has(segment))
+    file.parts.some(({ segment }) => segments.has(segment))
   return isAsked ? file : { ...file, blocked: 'not asked for' }
 }

@@ -3,7 +3,7 @@
 import { segmentName } from '../base/files/file-names.ts'
 import type { SegmentInfo } from '../contract/types.ts'
 import type { ReadingEngine } from '../reads/reading-engine.ts'
-import { exposedGarbageBytes, punchedBytes } from '../space/figures.ts'
+import { exposedGarbageBytes, heldSegments, punchedBytes } from '../space/figures.ts'
 import { isOpen } from '../tree/version/version.ts'
 
 /** The files of the value log, in the order of their numbers. */
@@ -18,7 +18,7 @@ export function segmentInfos(engine: ReadingEngine): SegmentInfo[] {
       file: segmentName(number),
       kind,
       state: known !== undefined && isOpen(known) ? 'open' : 'sealed',
-      segments: [...file.segments],
+      segments: heldSegments(file),
       totalBytes,
       referencedBytes,
       referencedRecords,

@@ -1,5 +1,6 @@
 /** The figures of a file of the value log; what follows from them, and of the space of a store. Pure. */
 import type { SegmentNumber } from '../base/ids.ts'
+import type { SegmentRecords } from '../base/segment-records.ts'
 import type { CollectionFigures } from '../contract/collection.ts'
 import type { BlockedReason, ValueLogFileKind } from '../contract/collection-plan.ts'
 
@@ -10,13 +11,16 @@ export interface MarkedHoles {
   readonly holes: number
 }
 
+/** The version's own description, as far as figures need it: they share it, since there are a hundred thousand. */
+export type HeldPart = Pick<SegmentRecords, 'segment'>
+
 /** What the planner has to know of a value-log file. */
 export interface CollectibleFile {
   readonly number: number
   readonly kind: ValueLogFileKind
-  /** The logical segments that it holds; a segment holds itself. No other file holds any of them. */
-  readonly segments: readonly SegmentNumber[]
-  /** Those of them that no entry of a table points to. */
+  /** The logical segments that it holds beside the one of its own number. No other file holds any of them. */
+  readonly parts: readonly HeldPart[]
+  /** Of all that it holds, those that no entry of a table points to. */
   readonly deadSegments: readonly SegmentNumber[]
   /** Its length. */
   readonly totalBytes: number
@@ -39,6 +43,14 @@ export interface CollectibleFile {
   readonly hasOtherNames?: true
   /** What was referenced when it was last punched: whatever had died by then has no holes left to make. */
   readonly referencedBytesAtPunch?: number
+}
+
+/** The logical segments that a file holds, its own last. */
+export function heldSegments({
+  parts,
+  number,
+}: Pick<CollectibleFile, 'parts' | 'number'>): SegmentNumber[] {
+  return [...parts.map(({ segment }) => segment), number]
 }
 
 /** Bytes of a file that no entry points to; the header and the index of a relocation are among them. */

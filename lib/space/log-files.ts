@@ -12,9 +12,9 @@ import { compareLogPositions } from '../base/log-position.ts'
 import { NumberMap, type NumberMapBuilder } from '../base/number-map.ts'
 import type { Memtables } from '../state/memtables.ts'
 import { EMPTY_VERSION, flushedEnd, type Version } from '../tree/version/version.ts'
-import type { LogFile, ValueLogFile } from '../tree/version/version-edit.ts'
+import type { LogFile } from '../tree/version/version-edit.ts'
 import type { DiskUsage } from './disk-usage.ts'
-import type { CollectibleFile } from './figures.ts'
+import type { CollectibleFile, HeldPart } from './figures.ts'
 import { exposedGarbageBytes, punchedGarbageBytes } from './figures.ts'
 import { type References, unbounded, type WorkBudget } from './references.ts'
 
@@ -28,8 +28,9 @@ type Mutable<T> = { -readonly [Name in keyof T]: T[Name] }
 export type FilesByNumber = NumberMap<FileNumber, CollectibleFile>
 type FiguresBuilder = NumberMapBuilder<FileNumber, CollectibleFile>
 
-/** Shared by all files without one. */
+/** Shared by all files without one: what is made for each of many files, and lives long, costs the most. */
 const NO_SEGMENTS: SegmentNumber[] = []
+const NO_PARTS: readonly HeldPart[] = []
 
 /** Above every number. */
 const NONE_UNSEEN = Number.POSITIVE_INFINITY
@@ -177,8 +178,8 @@ export class LogFiles {
 
   #replace(files: FiguresBuilder, version: Version, number: FileNumber, budget: WorkBudget): void {
     const before = files.get(number)
-    const file = this.#figuresOf(version, number, before)
-    budget.work -= FILE_WORK + HELD_WORK * (file?.segments.length ?? 0)
+    const file = this.#figuresOf(version, number)
+    budget.work -= FILE_WORK + HELD_WORK * (1 + (file?.parts.length ?? 0))
     this.#count(before, -1)
     this.#count(file, 1)
     if (file !== undefined) files.set(number, file)
@@ -191,28 +192,19 @@ export class LogFiles {
     this.#punchedBytes += sign * punchedGarbageBytes(file)
   }
 
-  #figuresOf(
-    version: Version,
-    number: FileNumber,
-    before: CollectibleFile | undefined,
-  ): CollectibleFile | undefined {
+  #figuresOf(version: Version, number: FileNumber): CollectibleFile | undefined {
     this.#atEnd.delete(number)
     const known = version.files.get(number)
     if (known !== undefined) {
-      const segments = heldSegments(known, before?.segments)
-      if (known.role === 'log') return this.#logFile(version, known, segments)
-      return this.#file(number, 'relocation', known.length, segments, 0, false)
+      if (known.role === 'log') return this.#logFile(version, known)
+      return this.#file(number, 'relocation', known.length, known.parts, 0, false)
     }
     this.#punched.delete(number)
     this.#linked.delete(number)
     return undefined
   }
 
-  #logFile(
-    version: Version,
-    known: LogFile,
-    segments: readonly SegmentNumber[],
-  ): CollectibleFile | undefined {
+  #logFile(version: Version, known: LogFile): CollectibleFile | undefined {
     const { number, ordinal, seal } = known
     const sealed = seal !== undefined
     const length = seal?.length ?? this.#parts.writtenEnd(number)
@@ -223,7 +215,7 @@ export class LogFiles {
     // With empty memtables only marker frames lie behind the checkpoint: it can be moved, and the segment sealed.
     const needsSeal = !this.#parts.memtables.hasEntries && !isBehind
     const unflushedBytes = needsSeal ? 0 : length - flushedEnd(version, known, length)
-    const file = this.#file(number, 'segment', length, segments, unflushedBytes, needsSeal)
+    const file = this.#file(number, 'segment', length, NO_PARTS, unflushedBytes, needsSeal)
     if (!needsSeal && !isBehind) file.blocked = sealed ? 'unflushed' : 'unsealed'
     return file
   }
@@ -232,14 +224,14 @@ export class LogFiles {
     number: FileNumber,
     kind: CollectibleFile['kind'],
     totalBytes: number,
-    segments: readonly SegmentNumber[],
+    parts: readonly HeldPart[],
     unflushedBytes: number,
     needsSeal: boolean,
   ): Mutable<CollectibleFile> {
     const sum = { records: 0, bytes: unflushedBytes }
     let deadSegments = NO_SEGMENTS
-    for (let i = 0; i < segments.length; i++) {
-      const segment = segments[i]!
+    for (let i = 0; i <= parts.length; i++) {
+      const segment = i < parts.length ? parts[i]!.segment : number
       if (this.#references.addTo(sum, segment)) continue
       if (deadSegments === NO_SEGMENTS) deadSegments = []
       deadSegments.push(segment)
@@ -247,7 +239,7 @@ export class LogFiles {
     const file: Mutable<CollectibleFile> = {
       number,
       kind,
-      segments,
+      parts,
       deadSegments,
       totalBytes,
       referencedRecords: sum.records,
@@ -264,16 +256,4 @@ export class LogFiles {
     if (punchedAt !== undefined) file.referencedBytesAtPunch = punchedAt
     return file
   }
-}
-
-/** What is made again and again, and lives long, costs the most: a file that has lost none keeps its list. */
-function heldSegments(
-  file: ValueLogFile,
-  before: readonly SegmentNumber[] | undefined,
-): readonly SegmentNumber[] {
-  const count = file.role === 'relocation' ? file.parts.length + 1 : 1
-  if (before?.length === count) return before
-  return file.role === 'relocation'
-    ? [...file.parts.map(({ segment }) => segment), file.number]
-    : [file.number]
 }

@@ -58,7 +58,7 @@ export function rewriteSums(file: CollectibleFile): RewriteSums {
     totalBytes: file.totalBytes,
     records: file.referencedRecords,
     copiedBytes: file.referencedBytes,
-    parts: file.segments.length - file.deadSegments.length,
+    parts: file.parts.length + 1 - file.deadSegments.length,
     blockBytes: file.blockBytes,
   }
 }

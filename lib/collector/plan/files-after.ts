@@ -3,7 +3,7 @@
 import type { FileNumber, SegmentNumber } from '../../base/ids.ts'
 import { plannedFiles } from '../../contract/collection.ts'
 import type { CollectionStep, PlannedFile } from '../../contract/collection-plan.ts'
-import type { CollectibleFile } from '../../space/figures.ts'
+import { type CollectibleFile, heldSegments } from '../../space/figures.ts'
 import { addRewriteSums, outputBytes, rewriteSums } from './costs.ts'
 
 /** @param newNumber numbers a file that a rewrite makes */
@@ -30,9 +30,9 @@ export function filesAfter(
 function forget(present: Map<number, CollectibleFile>, forgotten: ReadonlySet<number>): void {
   for (const file of present.values()) {
     const isKept = (segment: SegmentNumber): boolean => !forgotten.has(segment)
-    const segments = file.segments.filter(isKept)
-    if (segments.length === file.segments.length) continue
-    present.set(file.number, { ...file, segments, deadSegments: file.deadSegments.filter(isKept) })
+    const parts = file.parts.filter(({ segment }) => isKept(segment))
+    if (parts.length === file.parts.length) continue
+    present.set(file.number, { ...file, parts, deadSegments: file.deadSegments.filter(isKept) })
   }
 }
 
@@ -55,13 +55,13 @@ function punch(
 function rewritten(victims: readonly CollectibleFile[], number: FileNumber): CollectibleFile {
   const sums = victims.map(rewriteSums).reduce(addRewriteSums)
   const dead = new Set(victims.flatMap((file) => file.deadSegments))
-  const segments = victims.flatMap((file) => file.segments).filter((each) => !dead.has(each))
+  const survivors = victims.flatMap(heldSegments).filter((segment) => !dead.has(segment))
   const totalBytes = outputBytes(sums)
   return {
     number,
     kind: 'relocation',
-    segments,
-    deadSegments: [],
+    parts: survivors.map((segment) => ({ segment })),
+    deadSegments: [number],
     totalBytes,
     referencedRecords: sums.records,
     referencedBytes: sums.copiedBytes,

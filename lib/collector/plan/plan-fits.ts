@@ -2,6 +2,7 @@
 
 import { invalidArgument, WiscError } from '../../base/errors.ts'
 import { type CollectionPlan, plannedFiles } from '../../contract/collection.ts'
+import { heldSegments } from '../../space/figures.ts'
 import type { Space } from '../../space/space.ts'
 
 /**
@@ -16,7 +17,7 @@ export function checkPlanFits(
 ): void {
   if (plan.databaseId !== databaseId) throw invalidArgument('plan belongs to another database')
   const present = new Map(files.map((file) => [file.number, file]))
-  const held = new Set(files.flatMap(({ segments }) => segments))
+  const held = new Set(files.flatMap(heldSegments))
   for (const step of plan.steps) {
     if (step.action === 'forget' && !step.segments.every((segment) => held.has(segment))) {
       throw new WiscError('WISC_STALE', 'segments have gone since the plan was made: plan again')

@@ -8,7 +8,7 @@ import { isExposureAsked } from '../../collector/plan/tree-garbage.ts'
 import { bytesInVain } from '../../collector/walked-tree.ts'
 import { Ballast } from '../../engine/ballast.ts'
 import type { ReadingEngine } from '../../reads/reading-engine.ts'
-import type { CollectibleFile } from '../../space/figures.ts'
+import { type CollectibleFile, heldSegments } from '../../space/figures.ts'
 import type { Space } from '../../space/space.ts'
 import { tablesOf } from '../../state/tables.ts'
 import {
@@ -104,7 +104,7 @@ export function exposedFile(
 ): CollectibleFile {
   let [referencedRecords, referencedBytes, pinnedBytes] = [0, 0, 0]
   const deadSegments: SegmentNumber[] = []
-  for (const segment of figures.segments) {
+  for (const segment of heldSegments(figures)) {
     const kept = bySegment.get(segment)
     const records = kept ? kept.liveRecords + kept.pinnedRecords : 0
     if (records === 0) deadSegments.push(segment)

@@ -16,7 +16,7 @@ import type { CollectionStep, CollectionSteps } from '../../contract/collection-
 import type { OwnerFacts } from '../../control/protocol.ts'
 import { JobRate } from '../../jobs/job-rate.ts'
 import type { ReadingEngine } from '../../reads/reading-engine.ts'
-import { amplificationOf, type CollectibleFile } from '../../space/figures.ts'
+import { amplificationOf, type CollectibleFile, heldSegments } from '../../space/figures.ts'
 import type { Space } from '../../space/space.ts'
 import { engineOf } from '../../store/engine-of.ts'
 import type { Store } from '../../store/store.ts'
@@ -118,7 +118,7 @@ class Forecast {
   }
 
   #walk({ files }: Space): Promise<ExposedTree> {
-    const punchable = this.#rules.punchHoles ? files.flatMap((file) => file.segments) : []
+    const punchable = this.#rules.punchHoles ? files.flatMap(heldSegments) : []
     const wanted = new Set(punchable)
     const wantsPlaces = (segment: SegmentNumber): boolean => wanted.has(segment)
     return walkExposed(this.#engine, this.#readable, wantsPlaces, this.#options.signal)

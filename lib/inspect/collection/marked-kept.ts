@@ -8,7 +8,7 @@ import { withMark } from '../../collector/exact-plan.ts'
 import { estimatePunch } from '../../collector/plan/costs.ts'
 import type { PlanningRules } from '../../collector/plan/planning-rules.ts'
 import type { ReadingEngine } from '../../reads/reading-engine.ts'
-import type { CollectibleFile } from '../../space/figures.ts'
+import { type CollectibleFile, heldSegments } from '../../space/figures.ts'
 import type { ExposedTree } from './exposed-store.ts'
 import { interruptibly } from './interruptible.ts'
 import { fileToMark } from './marked-records.ts'
@@ -21,7 +21,7 @@ export async function markKept(
   rules: PlanningRules,
   signal: AbortSignal,
 ): Promise<CollectibleFile> {
-  const kept = file.segments.map((segment) => tree.bySegment.get(segment))
+  const kept = heldSegments(file).map((segment) => tree.bySegment.get(segment))
   if (kept.some((records) => records !== undefined && records.places === undefined)) {
     const guessed = estimatePunch(file, { ...rules, goalDiskBytes: 0 })
     const { holes, bytesFreed: holeBytes } = guessed ?? { holes: 0, bytesFreed: 0 }

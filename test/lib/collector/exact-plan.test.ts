@@ -72,7 +72,7 @@ test('files that cannot be punched or read are planned around', async () => {
 })
 
 test('files that hold no segment that was asked for are blocked', () => {
-  const file = fileOf(9, MIB, 0, { segments: [4, 9], deadSegments: [4, 9] })
+  const file = fileOf(9, MIB, 0, { parts: [{ segment: 4 }], deadSegments: [4, 9] })
   for (const asked of [undefined, new Set([4]), new Set([9])])
     expect(asAsked(file, asked)).toBe(file)
   expect(asAsked(file, new Set([5]))).toMatchObject({ blocked: 'not asked for' })

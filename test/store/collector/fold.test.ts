@@ -93,7 +93,7 @@ function oldNames(opened: CollectedStore): number[] {
   const { files } = writerOf(opened).space.measure()
   return files
     .filter(({ kind }) => kind === 'relocation')
-    .flatMap(({ number, segments }) => segments.filter((segment) => segment !== number))
+    .flatMap(({ parts }) => parts.map(({ segment }) => segment))
 }
 
 test('a compaction folds what was moved, the old segments are forgotten, and all is there', async () => {

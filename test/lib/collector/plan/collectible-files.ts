@@ -40,7 +40,7 @@ export function fileOf(
   return {
     number,
     kind: 'segment',
-    segments: [number],
+    parts: [],
     deadSegments: referencedRecords === 0 ? [number] : [],
     totalBytes,
     referencedRecords,
@@ -125,7 +125,7 @@ function drawnFile(number: number): fc.Arbitrary<CollectibleFile> {
       return {
         number,
         kind: draw.isRelocation ? ('relocation' as const) : ('segment' as const),
-        segments: [number, ...forgotten],
+        parts: forgotten.map((segment) => ({ segment })),
         deadSegments: [...(draw.liveRecords === 0 ? [number] : []), ...forgotten],
         referencedRecords: draw.liveRecords,
         referencedBytes,

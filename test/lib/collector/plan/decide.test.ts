@@ -24,7 +24,7 @@ function file(
   return {
     number,
     kind: 'segment',
-    segments: [number],
+    parts: [],
     deadSegments: referencedRecords === 0 ? [number] : [],
     totalBytes: SEGMENT,
     referencedRecords,

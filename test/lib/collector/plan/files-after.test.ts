@@ -25,8 +25,8 @@ test('a rewrite leaves one relocation of the survivors, and nothing where nothin
     {
       number: 99,
       kind: 'relocation',
-      segments: [2, 1],
-      deadSegments: [],
+      parts: [{ segment: 2 }, { segment: 1 }],
+      deadSegments: [99],
       referencedBytes: 6 * MIB,
       needsSeal: false,
     },
@@ -46,11 +46,11 @@ test('a punched file has given all that it can: the same punch is not planned ag
 
 test('what is forgotten is in its relocation no more', () => {
   const file = fileOf(9, MIB + 8 * KIB, MIB, { kind: 'relocation' })
-  const files = [{ ...file, segments: [1, 2, 9], deadSegments: [2, 9] }]
+  const files = [{ ...file, parts: [{ segment: 1 }, { segment: 2 }], deadSegments: [2, 9] }]
   const { steps } = planned(files)
   expect(steps).toMatchObject([{ action: 'forget', segments: [2] }])
   expect(filesAfter(files, steps, () => 99)).toEqual([
-    { ...file, segments: [1, 9], deadSegments: [9] },
+    { ...file, parts: [{ segment: 1 }], deadSegments: [9] },
   ])
 })
 

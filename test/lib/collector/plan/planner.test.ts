@@ -48,8 +48,8 @@ describe('drops', () => {
 })
 
 describe('forgetting', () => {
-  const segments = [4, 5, 6, 9]
-  const relocation = { kind: 'relocation', segments, deadSegments: [4, 6, 9] } as const
+  const parts = [4, 5, 6].map((segment) => ({ segment }))
+  const relocation = { kind: 'relocation', parts, deadSegments: [4, 6, 9] } as const
 
   test('logical segments of a relocation that live no more, beside one that does', () => {
     const planned = plan([fileOf(9, 9 * MIB, 8 * MIB, relocation), fileOf(1, MIB, 0)])
@@ -61,7 +61,7 @@ describe('forgetting', () => {
     expect(plan([fileOf(9, 64 * MIB, 8 * MIB, relocation)]).steps).toMatchObject([
       { action: 'rewrite', outputBytes: relocationFileBytes(2048, 8 * MIB, 1) },
     ])
-    const dead = fileOf(9, MIB, 0, { ...relocation, deadSegments: segments })
+    const dead = fileOf(9, MIB, 0, { ...relocation, deadSegments: [4, 5, 6, 9] })
     expect(stepsOf(plan([dead]))).toEqual(['drop 9'])
     const busy = fileOf(9, 9 * MIB, 8 * MIB, { ...relocation, blocked: 'busy' })
     expect(stepsOf(plan([busy]))).toEqual([])
