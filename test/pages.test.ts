@@ -112,7 +112,8 @@ describe('README', () => {
 
   test.each([
     [/`put\(key, value, \{ (.*?) \}\?\)`/, 'WriteOptions'],
-    [/`getSync`.*?\{ (.*?) \}\?/, 'ReadOptions'],
+    [/`getSync` \(`key, \{ (.*?) \}\?`/, 'ReadOptions'],
+    [/`hasSync` \(`key, \{ (.*?) \}\?`/, 'SnapshotOptions'],
     [/`entries`, `keys`, `values` \(`\{ (.*?) \}\?`\)/, 'RangeOptions'],
     [/`snapshot\(\)` \|[^|]*?`\{ (.*?) \}`/, 'Snapshot'],
     [/`compact\(range\?, \{ (.*?) \}\?\)`/, 'SignalOptions'],

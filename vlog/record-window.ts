@@ -8,6 +8,7 @@
  */
 import type { FileWindow } from '../lib/base/files/file-window.ts'
 import {
+  firstPieceSum,
   proveRecord,
   proveRecordHead,
   RECORD_HEADER_BYTES,
@@ -16,7 +17,7 @@ import {
   unknownRecord,
   valueMismatch,
 } from './record.ts'
-import { VALUE_CHUNK_BYTES, wrongChunk } from './value-chunks.ts'
+import { ChunkList, tableBytes } from './value-chunks.ts'
 
 /** Longer records are proved chunk by chunk instead of in one piece. */
 export const WHOLE_RECORD_BYTES_MAX: number = 512 * 1024
@@ -119,15 +120,19 @@ function proveChunks(
   header: RecordHeader,
   take: PieceSink | undefined,
 ): string | undefined {
-  const { headBytes, storedLength } = header
+  const { headBytes, rawLength } = header
   const headAt = window.view(offset, headBytes)
-  // A copy: the window moves on while the chunks are read.
-  const head = window.bytes.slice(headAt, headAt + headBytes)
-  take?.(head, 0, headBytes)
-  for (let from = 0, chunk = 0; from < storedLength; from += VALUE_CHUNK_BYTES, chunk++) {
-    const length = Math.min(VALUE_CHUNK_BYTES, storedLength - from)
-    const at = window.view(offset + headBytes + from, length)
-    if (wrongChunk(head, 0, window.bytes, at, at + length, chunk) >= 0) return valueMismatch(chunk)
+  const sum = firstPieceSum(window.bytes, headAt)
+  take?.(window.bytes, headAt, headAt + headBytes)
+  const table = tableBytes(rawLength)
+  const tableAt = window.view(offset + headBytes, table)
+  const chunks = ChunkList.ofAll(header, sum, window.bytes, tableAt)
+  if (typeof chunks === 'string') return chunks
+  take?.(window.bytes, tableAt, tableAt + table)
+  for (let chunk = 0; chunk < chunks.end; chunk++) {
+    const length = chunks.storedBytes(chunk)
+    const at = window.view(offset + headBytes + table + chunks.start(chunk), length)
+    if (chunks.wrong(chunk, chunk + 1, window.bytes, at) >= 0) return valueMismatch(chunk)
     take?.(window.bytes, at, at + length)
   }
   return undefined

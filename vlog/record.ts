@@ -1,22 +1,21 @@
 /**
  * Records of the value log: one write, with everything needed to prove it and to replay it.
  *
- *   record := header options sums key value
+ *   record := header options key value
  *
  *   offset size field
  *        0    4 headerChecksum  CRC-32 of bytes 8 .. end of key
  *        4    4 valueChecksum   checksum of the first piece of the value (value-chunks.ts) XOR headerChecksum
  *        8    1 kind            1 put, 2 delete; reserved: 3 put-stream, 4 range tombstone, 5 merge operand
- *        9    1 codec           0 none; 1 zstd is reserved
+ *        9    1 codec           of the value's chunks: 0 none; 1 zstd is reserved
  *       10    1 ignoreFlags     each bit announces an optional field; unknown ones are ignored
  *       11    1 refuseFlags     each bit announces an optional field; unknown ones: WISC_FORMAT_VERSION
  *       12    3 keyLength       0 .. 65536
  *       15    1 optionBytes     of all optional fields
  *       16    8 sequence
- *       24    8 storedLength    bytes of the value as stored
- *       32    8 rawLength       bytes of the value as given; equal to storedLength for codec 0
+ *       24    8 storedLength    bytes of the value as stored: of its table of chunks, if it has one, and its chunks
+ *       32    8 rawLength       bytes of the value as given
  *       40      options         for each flag (refuse first, lowest bit first): length (1 byte), then its bytes
- *       ..      sums            4 bytes for each further piece of the value
  *       ..      key, value
  *
  * With the XOR the value checksum covers head and first piece, though they need not lie together in
@@ -31,14 +30,7 @@ import { newerVersion, type WiscError } from '../lib/base/errors.ts'
 import { segmentName } from '../lib/base/files/file-names.ts'
 import { FILE_BYTES_MAX, SEQUENCE_MAX, type SegmentNumber, type Sequence } from '../lib/base/ids.ts'
 import { OPTION_BYTES_AT, RECORD_HEADER_BYTES, VALUE_CHUNK_BYTES } from '../lib/base/record-size.ts'
-import {
-  CODEC_NONE,
-  chunkSumBytes,
-  sumBytes,
-  valueChecksums,
-  writeChunkSums,
-  wrongChunk,
-} from './value-chunks.ts'
+import { ChunkList, CODEC_NONE, firstSum, type StoredValue, tableBytes } from './value-chunks.ts'
 
 export { RECORD_HEADER_BYTES, storedBytes } from '../lib/base/record-size.ts'
 
@@ -63,20 +55,20 @@ export interface RecordPointer {
   readonly length: number
 }
 
-/** Bytes in front of the value of a record without options or codec: header, sums, key. */
-export function recordHeadBytes(keyLength: number, storedLength: number): number {
-  return RECORD_HEADER_BYTES + chunkSumBytes(storedLength) + keyLength
+/** Bytes in front of the value of a record without options: header and key. */
+export function recordHeadBytes(keyLength: number): number {
+  return RECORD_HEADER_BYTES + keyLength
 }
 
-/** Bytes of a whole record without options or codec. */
-export function recordBytes(keyLength: number, storedLength: number): number {
-  return recordHeadBytes(keyLength, storedLength) + storedLength
+/** Bytes of a whole record without options or codec, of a value of `valueLength` bytes. */
+export function recordBytes(keyLength: number, valueLength: number): number {
+  return RECORD_HEADER_BYTES + keyLength + tableBytes(valueLength) + valueLength
 }
 
 /**
- * Writes what stands in front of the value; the value must follow it directly.
+ * Writes what stands in front of the value as it is stored, table and chunks, which must follow directly.
  * Data plane: called once for each record, a value is hashed where it lies.
- * @param sums the value's checksums, if they are known ({@link valueChecksums})
+ * @param table the value's table of chunks, if it needs one
  * @returns the offset behind the key
  */
 export function writeRecordHead(
@@ -86,35 +78,30 @@ export function writeRecordHead(
   key: Uint8Array,
   sequence: Sequence,
   value: Uint8Array,
-  sums?: Uint32Array,
+  table?: Uint8Array,
 ): number {
   const length = value.length
   writeU32(target, at + 8, kind)
   writeU32(target, at + 12, key.length)
   writeU64(target, at + 16, sequence)
-  writeU64(target, at + 24, length)
+  writeU64(target, at + 24, table === undefined ? length : table.length + length)
   writeU64(target, at + 32, length)
-  let to = at + RECORD_HEADER_BYTES
-  const known = sums ?? (length > VALUE_CHUNK_BYTES ? valueChecksums(value) : undefined)
-  if (known) to = writeChunkSums(target, to, known)
+  const to = at + RECORD_HEADER_BYTES
   target.set(key, to)
-  to += key.length
-  const headerChecksum = crc32From(0, target.subarray(at + 8, to))
+  const end = to + key.length
+  const headerChecksum = crc32From(0, target.subarray(at + 8, end))
   writeU32(target, at, headerChecksum)
-  writeU32(target, at + 4, (known ? known[0]! : checksum(value)) ^ headerChecksum)
-  return to
+  writeU32(target, at + 4, firstSum(table, value, length) ^ headerChecksum)
+  return end
 }
 
 /** A record's header, decoded. `headBytes` lie in front of the value. */
-export interface RecordHeader {
+export interface RecordHeader extends StoredValue {
   readonly kind: number
-  readonly codec: number
   readonly refuseFlags: number
   readonly optionBytes: number
   readonly keyLength: number
   readonly sequence: Sequence
-  readonly storedLength: number
-  readonly rawLength: number
   readonly headBytes: number
   /** Bytes of the whole record. */
   readonly length: number
@@ -122,7 +109,7 @@ export interface RecordHeader {
 
 /**
  * The header at `at`, or undefined if its lengths are impossible: above the limits, past `available` bytes, or against
- * each other (whatever kind and flags are, a value without a codec is as long as it was given). Nothing is proved yet.
+ * each other (whatever kind and flags are, the stored length of a value has bounds). Nothing is proved yet.
  */
 export function readRecordHeader(
   bytes: Uint8Array,
@@ -136,10 +123,9 @@ export function readRecordHeader(
   const codec = bytes[at + 9]!
   const optionBytes = bytes[at + OPTION_BYTES_AT]!
   const rawLength = readU64(bytes, at + 32)
-  if (codec === CODEC_NONE && rawLength !== storedLength) return undefined
+  if (codec === CODEC_NONE && storedLength !== rawLength + tableBytes(rawLength)) return undefined
   if (bytes[at + 8] === RECORD_KIND.delete && storedLength > 0) return undefined
-  const headBytes =
-    RECORD_HEADER_BYTES + optionBytes + sumBytes(codec, storedLength, rawLength) + keyLength
+  const headBytes = RECORD_HEADER_BYTES + optionBytes + keyLength
   const sequence = readU64(bytes, at + 16)
   if (headBytes + storedLength > available || sequence > SEQUENCE_MAX) return undefined
   return {
@@ -182,8 +168,13 @@ export function unknownRecord(
   return newerVersion(file, offset, what, 'WISC_CODEC_UNAVAILABLE')
 }
 
+/** The checksum of the first piece of the value of the record at bytes[at ..], whose head is proved. */
+export function firstPieceSum(bytes: Uint8Array, at: number): number {
+  return (readU32(bytes, at + 4) ^ readU32(bytes, at)) >>> 0
+}
+
 /**
- * Proves a whole record that lies in `bytes` at `at`: both checksums and those of further chunks.
+ * Proves a whole record that lies in `bytes` at `at`: its head, its table of chunks, and each chunk.
  * @returns what is wrong, or undefined
  */
 export function proveRecord(
@@ -192,8 +183,16 @@ export function proveRecord(
   header: RecordHeader,
 ): string | undefined {
   if (!proveRecordHead(bytes, at, header)) return 'record header checksum mismatch'
+  const { rawLength } = header
+  const sum = firstPieceSum(bytes, at)
   const valueStart = at + header.headBytes
-  const chunk = wrongChunk(bytes, at, bytes, valueStart, valueStart + header.storedLength, 0)
+  if (rawLength <= VALUE_CHUNK_BYTES) {
+    const value = bytes.subarray(valueStart, at + header.length)
+    return checksum(value) === sum ? undefined : valueMismatch(0)
+  }
+  const chunks = ChunkList.ofAll(header, sum, bytes, valueStart)
+  if (typeof chunks === 'string') return chunks
+  const chunk = chunks.wrong(0, chunks.end, bytes, valueStart + tableBytes(rawLength))
   return chunk < 0 ? undefined : valueMismatch(chunk)
 }
 
@@ -232,18 +231,15 @@ export function checkPointedRecord(
   if (compareRange(key, keyStart, keyEnd, bytes, recordKey, valueStart) !== 0) {
     return 'record is not the one its pointer names: key differs'
   }
-  // Codec and flags: the whole header has to be proved before anybody acts on them.
+  // Codec, flags and a table: the whole header has to be proved before anybody acts on them.
   if (readU32(bytes, at + 8) !== RECORD_KIND.put) return 'record is not plain'
+  if (storedLength > VALUE_CHUNK_BYTES) return 'record has a table of chunks'
   if (readU64(bytes, at + 32) !== storedLength) return 'record has impossible lengths'
-  if (storedLength > VALUE_CHUNK_BYTES) {
-    return proveRecord(bytes, at, readRecordHeader(bytes, at, length)!)
-  }
-  const stored = readU32(bytes, at + 4) ^ readU32(bytes, at)
-  return checksum(value) === stored >>> 0 ? undefined : valueMismatch(0)
+  return checksum(value) === firstPieceSum(bytes, at) ? undefined : valueMismatch(0)
 }
 
 /**
- * The same for a record of any kind, with any options, once {@link checkPointedRecord} has said `bad` of it.
+ * The same for a record of any kind and length, with any options, once {@link checkPointedRecord} has said `bad` of it.
  * @param file for messages, and `offset` in it
  * @returns the value, or what is wrong
  * @throws WISC_FORMAT_VERSION, WISC_CODEC_UNAVAILABLE
@@ -255,14 +251,33 @@ export function pointedValue(
   request: RecordPointer,
   bad: string,
 ): Buffer | string {
-  const header = readRecordHeader(bytes, at, length)
+  const header = pointedHeader(bytes, at, length, request)
+  if (typeof header === 'string') return bad
+  const wrong = proveRecord(bytes, at, header)
+  return wrong ?? bytes.subarray(at + length - header.rawLength, at + length)
+}
+
+/**
+ * The header of the record that a pointer names, of which `available` bytes lie in `bytes` at `at`: its head is proved,
+ * the value is not.
+ * @returns what is wrong instead
+ * @throws WISC_FORMAT_VERSION, WISC_CODEC_UNAVAILABLE
+ */
+export function pointedHeader(
+  bytes: Uint8Array,
+  at: number,
+  available: number,
+  request: RecordPointer,
+): RecordHeader | string {
+  const header = readRecordHeader(bytes.subarray(0, at + available), at, request.length)
   // What does not prove itself says nothing of versions.
-  if (header === undefined || !proveRecordHead(bytes, at, header)) return bad
+  const isProved =
+    header !== undefined && header.headBytes <= available && proveRecordHead(bytes, at, header)
+  if (!isProved) return 'record header checksum mismatch'
   const unknown = unknownRecord(header, segmentName(request.segment), request.offset)
   if (unknown) throw unknown
-  if (header.length !== length || !isPointed(bytes, at, header, request)) return bad
-  const wrong = proveRecord(bytes, at, header)
-  return wrong ?? bytes.subarray(at + header.headBytes, at + length)
+  const isOurs = header.length === request.length && isPointed(bytes, at, header, request)
+  return isOurs ? header : 'record is not the one its pointer names'
 }
 
 /** True if a proved record is the one that an entry means. */

@@ -1,89 +1,303 @@
 /**
  * Chunks of values: how a value is cut, what proves each piece of it, and where that stands. Nobody else knows.
  *
- *   codec 0      value := chunk{n}               65536 bytes each, the last one shorter; an empty value has one, too
- *                head   .. sum of chunk 1 .. n-1 ..      the sum of chunk 0 is in the header, XOR its checksum
+ *   value := chunk                   of at most 65536 bytes as it was given; an empty value has one, too
+ *          | table chunk{n}          of more: 65536 bytes each, the last one shorter
+ *   table := root? block+            the root only where there are two blocks or more
+ *   root  := sum*                    u32: the checksum of each block
+ *   block := start (length sum)*     u64, then up to 511 pairs of u32: where its first chunk lies, counted from the
+ *                                    first chunk of the value; stored length and checksum of each of its chunks
  *
- *   any other    value := table chunk{n}         n by the raw length; each chunk stored by itself, of its own length;
- *   (reserved)                                   one that got no shorter is stored raw. No table if n is 1
- *                table := block*                 up to 4096 bytes each
- *                block := start (length sum)*    u64, then up to 511 pairs of u32: where its first chunk lies behind
- *                                                the table, stored length and checksum of each chunk
- *                head   .. sum of block 1 .. ..          the sums of the blocks in place of those of chunks
- *
- * So the length of every head follows from its header, whatever the codec is, and a part of a huge value that is
- * compressed takes two small reads beside its own: the head and one block. Rules: vlog/FORMAT.md, section 5.
+ * The header of a record proves the first piece: the root, the only block or the only chunk. The root proves blocks,
+ * blocks prove chunks. So a part of a huge value takes two small reads beside its own, whatever the codec is: head and
+ * root, and one block of at most 4096 bytes. Rules: vlog/FORMAT.md, section 5.
  */
-import { readU32, writeU32 } from '../lib/base/bytes.ts'
+import { readU32, readU64, writeU32, writeU64 } from '../lib/base/bytes.ts'
 import { checksum } from '../lib/base/checksum.ts'
-import { OPTION_BYTES_AT, RECORD_HEADER_BYTES, VALUE_CHUNK_BYTES } from '../lib/base/record-size.ts'
+import { VALUE_CHUNK_BYTES } from '../lib/base/record-size.ts'
 
 export { VALUE_CHUNK_BYTES } from '../lib/base/record-size.ts'
 
-/** The only codec that this version knows: a value is stored as it was given. */
+/** DO NOT CHANGE: codecs are on disk. The only one that this version knows: a value is stored as it was given. */
 export const CODEC_NONE = 0
+
 /** Chunks that one block of a table tells of. DO NOT CHANGE: part of the format. */
-const BLOCK_ENTRIES = 511
+export const BLOCK_CHUNKS = 511
+const START_BYTES = 8
+const ENTRY_BYTES = 8
 const SUM_BYTES = 4
+/** Of a full block. */
+export const BLOCK_BYTES: number = START_BYTES + BLOCK_CHUNKS * ENTRY_BYTES
 
-function chunkCount(length: number): number {
-  return length <= VALUE_CHUNK_BYTES ? 1 : Math.ceil(length / VALUE_CHUNK_BYTES)
+function chunkCount(rawLength: number): number {
+  return rawLength <= VALUE_CHUNK_BYTES ? 1 : Math.ceil(rawLength / VALUE_CHUNK_BYTES)
 }
 
-/** Bytes of sums in the head of a value of `length` bytes that is stored as it is. */
-export function chunkSumBytes(length: number): number {
-  return (chunkCount(length) - 1) * SUM_BYTES
+/** Blocks of the table of a value; 0 if it needs none. */
+export function blockCount(rawLength: number): number {
+  return rawLength <= VALUE_CHUNK_BYTES ? 0 : Math.ceil(chunkCount(rawLength) / BLOCK_CHUNKS)
 }
 
-/** The same for any codec, known or not. */
-export function sumBytes(codec: number, storedLength: number, rawLength: number): number {
-  if (codec === CODEC_NONE) return chunkSumBytes(storedLength)
-  return (Math.ceil(chunkCount(rawLength) / BLOCK_ENTRIES) - 1) * SUM_BYTES
+/** Bytes of the root of a table; 0 if it needs none. */
+export function rootBytes(rawLength: number): number {
+  const blocks = blockCount(rawLength)
+  return blocks <= 1 ? 0 : blocks * SUM_BYTES
 }
 
-/** The checksum of each chunk of a value; an empty one has one, too. */
-export function valueChecksums(value: Uint8Array): Uint32Array {
-  const sums = new Uint32Array(chunkCount(value.length))
-  for (let chunk = 0, from = 0; chunk < sums.length; chunk++, from += VALUE_CHUNK_BYTES) {
-    sums[chunk] = checksum(value.subarray(from, from + VALUE_CHUNK_BYTES))
+/** Bytes of the table of a value of `rawLength` bytes as it was given; 0 if it needs none. */
+export function tableBytes(rawLength: number): number {
+  if (rawLength <= VALUE_CHUNK_BYTES) return 0
+  const blocks = blockCount(rawLength)
+  return rootBytes(rawLength) + blocks * START_BYTES + chunkCount(rawLength) * ENTRY_BYTES
+}
+
+/** Where block `block` begins in the table. */
+export function blockOffset(rawLength: number, block: number): number {
+  return rootBytes(rawLength) + block * BLOCK_BYTES
+}
+
+/** Bytes of block `block`. */
+export function blockLength(rawLength: number, block: number): number {
+  const chunks = Math.min(BLOCK_CHUNKS, chunkCount(rawLength) - block * BLOCK_CHUNKS)
+  return START_BYTES + chunks * ENTRY_BYTES
+}
+
+/** Bytes of chunk `chunk` as they were given. */
+function rawChunkBytes(rawLength: number, chunk: number): number {
+  return Math.min(VALUE_CHUNK_BYTES, rawLength - chunk * VALUE_CHUNK_BYTES)
+}
+
+/** Makes the table of a value of more than one chunk, chunk after chunk. */
+class ChunkTableBuilder {
+  readonly #table: Uint8Array
+  readonly #rawLength: number
+  #chunk = 0
+  #start = 0
+
+  constructor(rawLength: number) {
+    this.#rawLength = rawLength
+    this.#table = new Uint8Array(tableBytes(rawLength))
   }
-  return sums
+
+  /** The next chunk, as it is stored. */
+  add(stored: Uint8Array): void {
+    const table = this.#table
+    const at = entryOffset(this.#rawLength, this.#chunk)
+    if (this.#chunk % BLOCK_CHUNKS === 0) writeU64(table, at - START_BYTES, this.#start)
+    writeU32(table, at, stored.length)
+    writeU32(table, at + 4, checksum(stored))
+    this.#start += stored.length
+    this.#chunk++
+  }
+
+  /** Requires: all chunks were added. */
+  finish(): Uint8Array {
+    const table = this.#table
+    const rawLength = this.#rawLength
+    const root = rootBytes(rawLength)
+    for (let block = 0; block * SUM_BYTES < root; block++) {
+      writeU32(table, block * SUM_BYTES, checksum(blockOf(table, rawLength, block)))
+    }
+    return table
+  }
 }
 
-/** Writes the sums of all chunks but the first. @returns the offset behind them */
-export function writeChunkSums(target: Uint8Array, at: number, sums: Uint32Array): number {
-  let to = at
-  for (let chunk = 1; chunk < sums.length; chunk++, to += SUM_BYTES)
-    writeU32(target, to, sums[chunk]!)
-  return to
+/** The table of a value of more than one chunk that is stored as it is. */
+export function plainTable(value: Uint8Array): Uint8Array {
+  const builder = new ChunkTableBuilder(value.length)
+  for (let from = 0; from < value.length; from += VALUE_CHUNK_BYTES) {
+    builder.add(value.subarray(from, from + VALUE_CHUNK_BYTES))
+  }
+  return builder.finish()
+}
+
+/** The checksum of the first piece of a value: of its table, if it has one, or of the value. */
+export function firstSum(
+  table: Uint8Array | undefined,
+  value: Uint8Array,
+  rawLength: number,
+): number {
+  if (table === undefined) return checksum(value)
+  return checksum(table.subarray(0, rootBytes(rawLength) || blockLength(rawLength, 0)))
+}
+
+/** The checksum of a chunk of a value that has a table. Nothing is proved. */
+export function chunkSum(table: Uint8Array, rawLength: number, chunk: number): number {
+  return readU32(table, entryOffset(rawLength, chunk) + 4)
+}
+
+function entryOffset(rawLength: number, chunk: number): number {
+  const block = Math.floor(chunk / BLOCK_CHUNKS)
+  const index = chunk - block * BLOCK_CHUNKS
+  return blockOffset(rawLength, block) + START_BYTES + index * ENTRY_BYTES
+}
+
+function blockOf(table: Uint8Array, rawLength: number, block: number): Uint8Array {
+  const from = blockOffset(rawLength, block)
+  return table.subarray(from, from + blockLength(rawLength, block))
+}
+
+/** From `offset` on, at most `length` bytes of a value as it was given; cut at its end, empty behind it. */
+export interface ValuePart {
+  readonly offset: number
+  readonly length: number
+}
+
+/** What the header of a record says of its value. */
+export interface StoredValue {
+  readonly codec: number
+  readonly storedLength: number
+  readonly rawLength: number
 }
 
 /**
- * Holds bytes[from .. to), chunks of a value from number `chunk` on, against the sums in the head of its record, which
- * was proved and begins at head[at]. Only the last chunk of the value may be cut short.
- * @returns the number of the first chunk that is wrong, or -1
+ * What is known of the chunks first .. end of a value: where each lies behind the table, how long it is, and what it
+ * must be. Only what was proved gets in here.
  */
-export function wrongChunk(
-  head: Uint8Array,
-  at: number,
-  bytes: Uint8Array,
-  from: number,
-  to: number,
-  chunk: number,
-): number {
-  const sums = at + RECORD_HEADER_BYTES + head[at + OPTION_BYTES_AT]! - SUM_BYTES
-  let i = chunk
-  let start = from
-  do {
-    const end = Math.min(to, start + VALUE_CHUNK_BYTES)
-    const sum = checksum(bytes.subarray(start, end))
-    const expected =
-      i === 0
-        ? (readU32(head, at + 4) ^ readU32(head, at)) >>> 0
-        : readU32(head, sums + i * SUM_BYTES)
-    if (sum !== expected) return i
-    start = end
-    i++
-  } while (start < to)
-  return -1
+export class ChunkList {
+  readonly #value: StoredValue
+  readonly #first: number
+  readonly #starts: Float64Array
+  readonly #sums: Uint32Array
+
+  private constructor(value: StoredValue, first: number, count: number) {
+    this.#value = value
+    this.#first = first
+    this.#starts = new Float64Array(count + 1)
+    this.#sums = new Uint32Array(count)
+  }
+
+  /** Of the only chunk of a value. */
+  static ofOne(value: StoredValue, sum: number): ChunkList {
+    const list = new ChunkList(value, 0, 1)
+    list.#starts[1] = value.storedLength
+    list.#sums[0] = sum
+    return list
+  }
+
+  /**
+   * Of all chunks of a value. bytes[at ..] is its table, or its only chunk.
+   * @param sum of the first piece, which the header proves
+   * @returns what is wrong instead
+   */
+  static ofAll(value: StoredValue, sum: number, bytes: Uint8Array, at: number): ChunkList | string {
+    const { rawLength } = value
+    const blocks = blockCount(rawLength)
+    if (blocks === 0) return ChunkList.ofOne(value, sum)
+    const table = bytes.subarray(at, at + tableBytes(rawLength))
+    const list = new ChunkList(value, 0, chunkCount(rawLength))
+    const bad = wrongRoot(value, sum, table)
+    if (bad !== undefined) return bad
+    for (let block = 0; block < blocks; block++) {
+      const own = blocks === 1 ? sum : blockSum(table, block)
+      const wrong = list.#take(block, own, blockOf(table, rawLength, block))
+      if (wrong !== undefined) return wrong
+    }
+    return list
+  }
+
+  /**
+   * Of the chunks of one block.
+   * @param sum of the block: of the root that was proved, or of the header if it is the only one
+   * @returns what is wrong instead
+   */
+  static ofBlock(
+    value: StoredValue,
+    block: number,
+    sum: number,
+    bytes: Uint8Array,
+  ): ChunkList | string {
+    const first = block * BLOCK_CHUNKS
+    const count = Math.min(BLOCK_CHUNKS, chunkCount(value.rawLength) - first)
+    const list = new ChunkList(value, first, count)
+    return list.#take(block, sum, bytes) ?? list
+  }
+
+  /** Proves a block and takes what it tells. */
+  #take(block: number, sum: number, bytes: Uint8Array): string | undefined {
+    if (checksum(bytes) !== sum) return `table of chunks: checksum mismatch block=${block}`
+    const { codec, rawLength, storedLength } = this.#value
+    const chunksBytes = storedLength - tableBytes(rawLength)
+    const impossible = `table of chunks: impossible lengths block=${block}`
+    const first = block * BLOCK_CHUNKS
+    const end = Math.min(first + BLOCK_CHUNKS, chunkCount(rawLength))
+    let start = readU64(bytes, 0)
+    if (first === 0 ? start !== 0 : first > this.#first && start !== this.#startOf(first)) {
+      return impossible
+    }
+    for (let chunk = first, at = START_BYTES; chunk < end; chunk++, at += ENTRY_BYTES) {
+      const length = readU32(bytes, at)
+      const raw = rawChunkBytes(rawLength, chunk)
+      if (codec === CODEC_NONE ? length !== raw : length > raw || length === 0) return impossible
+      this.#starts[chunk - this.#first] = start
+      this.#sums[chunk - this.#first] = readU32(bytes, at + 4)
+      start += length
+    }
+    this.#starts[end - this.#first] = start
+    const isLast = end === chunkCount(rawLength)
+    return (isLast ? start === chunksBytes : start < chunksBytes) ? undefined : impossible
+  }
+
+  #startOf(chunk: number): number {
+    return this.#starts[chunk - this.#first]!
+  }
+
+  /** The first chunk of the list, and the one behind its last. */
+  get first(): number {
+    return this.#first
+  }
+
+  get end(): number {
+    return this.#first + this.#sums.length
+  }
+
+  /** Where a chunk begins, or the one behind the last of the list would: counted from the end of the table. */
+  start(chunk: number): number {
+    return this.#startOf(chunk)
+  }
+
+  storedBytes(chunk: number): number {
+    return this.#startOf(chunk + 1) - this.#startOf(chunk)
+  }
+
+  rawBytes(chunk: number): number {
+    return rawChunkBytes(this.#value.rawLength, chunk)
+  }
+
+  /** The chunk behind the last one of those from `chunk` on that have at most `bytes` together; at least one. */
+  runEnd(chunk: number, bytes: number): number {
+    let end = chunk + 1
+    while (end < this.end && this.#startOf(end + 1) - this.#startOf(chunk) <= bytes) end++
+    return end
+  }
+
+  /**
+   * Proves chunks from .. end, which lie one behind the other in bytes[at ..].
+   * @returns the first one that is wrong, or -1
+   */
+  wrong(from: number, end: number, bytes: Uint8Array, at: number): number {
+    let start = at
+    for (let chunk = from; chunk < end; chunk++) {
+      const next = start + this.storedBytes(chunk)
+      if (checksum(bytes.subarray(start, next)) !== this.#sums[chunk - this.#first]) return chunk
+      start = next
+    }
+    return -1
+  }
+}
+
+/** What is wrong with the root of a table, if it has one. */
+export function wrongRoot(
+  { rawLength }: StoredValue,
+  sum: number,
+  table: Uint8Array,
+): string | undefined {
+  const root = rootBytes(rawLength)
+  if (root === 0 || checksum(table.subarray(0, root)) === sum) return undefined
+  return 'table of chunks: checksum mismatch root'
+}
+
+/** The checksum of a block, by the root of a table that was proved. */
+export function blockSum(root: Uint8Array, block: number): number {
+  return readU32(root, block * SUM_BYTES)
 }

@@ -11,14 +11,10 @@ export const OPTION_BYTES_MAX = 255
 export const VALUE_CHUNK_BYTES = 65536
 
 /**
- * Bytes of the value of a record of `length` bytes with a key of `keyLength`: a pointer names the whole
- * record, and the further checksums in it depend on the value. Negative if no such record is so short.
+ * Bytes of the value, as it is stored, of a record of `length` bytes with a key of `keyLength`: a pointer names the
+ * whole record. Negative if no such record is so short.
  * Optional fields of the record count as bytes of the value: whoever cuts the value out of a record asks its header.
  */
 export function storedBytes(length: number, keyLength: number): number {
-  const rest = length - RECORD_HEADER_BYTES - keyLength
-  if (rest <= VALUE_CHUNK_BYTES) return rest
-  // n chunks need 4(n - 1) bytes of checksums: n = ceil((rest + 4) / (chunk + 4)).
-  const chunks = Math.ceil((rest + 4) / (VALUE_CHUNK_BYTES + 4))
-  return rest - 4 * (chunks - 1)
+  return length - RECORD_HEADER_BYTES - keyLength
 }

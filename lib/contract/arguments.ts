@@ -2,6 +2,7 @@
 
 import { types } from 'node:util'
 import { RECORD_KIND, type RecordKind } from '../../vlog/record.ts'
+import type { ValuePart } from '../../vlog/value-chunks.ts'
 import { compareBytes, copyBytes, lengthOf, NO_BYTES } from '../base/bytes.ts'
 import { invalidArgument, WiscError } from '../base/errors.ts'
 import { KEY_BYTES_MAX } from '../tree/entry.ts'
@@ -13,6 +14,7 @@ import type {
   RangeOptions,
   ReadOptions,
   SignalOptions,
+  SnapshotOptions,
   Value,
   WriteOptions,
 } from './types.ts'
@@ -95,14 +97,29 @@ export function writeSync(options: WriteOptions | undefined, standard: boolean):
   return sync
 }
 
-export function checkReadOptions(options: ReadOptions): void {
+export function checkSnapshotOptions(options: SnapshotOptions): void {
   refuseUnknown(plainObject(options, 'read options'), ['snapshot'], 'read')
 }
 
+/** The part that is asked for: undefined for the whole value. */
+export function partOf(options: ReadOptions): ValuePart | undefined {
+  const given = plainObject(options, 'read options') as ReadOptions
+  refuseUnknown(given, ['snapshot', 'offset', 'length'], 'read')
+  const { offset, length } = given
+  if (offset === undefined && length === undefined) return undefined
+  return {
+    offset: offset === undefined ? 0 : integer('offset', offset, 0, Number.MAX_SAFE_INTEGER),
+    length:
+      length === undefined || length === Number.POSITIVE_INFINITY
+        ? Number.MAX_SAFE_INTEGER
+        : integer('length', length, 0, Number.MAX_SAFE_INTEGER),
+  }
+}
+
 /** Takes the signal out of the options of a read that may last for long. */
-export function takeSignal(options: (ReadOptions & SignalOptions) | undefined): {
+export function takeSignal(options: (SnapshotOptions & SignalOptions) | undefined): {
   readonly signal: AbortSignal | undefined
-  readonly rest: ReadOptions | undefined
+  readonly rest: SnapshotOptions | undefined
 } {
   if (options === undefined) return { signal: undefined, rest: undefined }
   const { signal, ...rest } = plainObject(options, 'read options')

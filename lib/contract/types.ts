@@ -23,9 +23,20 @@ export interface WriteOptions {
   readonly sync?: boolean
 }
 
-export interface ReadOptions {
+export interface SnapshotOptions {
   /** Read the store as it was then. */
   readonly snapshot?: Snapshot
+}
+
+/**
+ * Options of `get` and `getSync`. With `offset` or `length` a part of the value is read: what the part does not need
+ * is neither read nor verified.
+ */
+export interface ReadOptions extends SnapshotOptions {
+  /** Where the part begins, in bytes; 0. Behind the end of the value the part is empty. */
+  readonly offset?: number
+  /** The most bytes of the part, which ends with the value; all that follow. */
+  readonly length?: number
 }
 
 export interface PutOperation {
@@ -90,7 +101,7 @@ export type ValueIterator = StoreIterator<Buffer>
 export interface ValueStat {
   /** Bytes of the value. */
   readonly size: number
-  /** Bytes as it is stored; equals `size` without a codec. */
+  /** Bytes as it is stored; without a codec it is `size` and, above 64 KiB, the table of its chunks. */
   readonly storedSize: number
   readonly codec: 'none'
   /** Kept in the tree; then segment and offset are undefined. */

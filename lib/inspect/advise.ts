@@ -18,7 +18,7 @@
  */
 
 import { NO_BYTES } from '../base/bytes.ts'
-import { RECORD_HEADER_BYTES, VALUE_CHUNK_BYTES } from '../base/record-size.ts'
+import { RECORD_HEADER_BYTES } from '../base/record-size.ts'
 import { resolveOptions } from '../contract/options.ts'
 import { measureTree, runCapacity, type TreeShapeOptions } from '../tree/version/tree-shape.ts'
 import type { SizeBucket } from './size-histogram.ts'
@@ -119,8 +119,7 @@ function sum(buckets: readonly SizeBucket[]): Sums {
     keyBytes += bucket.keyBytes
     valueBytes += bucket.valueBytes
   }
-  const chunkSums = 4 * Math.floor(valueBytes / VALUE_CHUNK_BYTES)
-  const recordBytes = keys * RECORD_HEADER_BYTES + keyBytes + valueBytes + chunkSums
+  const recordBytes = keys * RECORD_HEADER_BYTES + keyBytes + valueBytes
   return { keys, keyBytes, valueBytes, recordBytes }
 }
 

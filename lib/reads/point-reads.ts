@@ -5,10 +5,11 @@
  * view (read-again.ts). Data plane: one lookup serves all reads, and nothing else is allocated but the value.
  */
 import { SlabAllocator } from '../../vlog/read/slab.ts'
+import type { ValuePart } from '../../vlog/value-chunks.ts'
 import { copyBytes } from '../base/bytes.ts'
 import type { Sequence } from '../base/ids.ts'
-import { throwIfAborted } from '../contract/arguments.ts'
-import type { ReadOptions, ValueStat } from '../contract/types.ts'
+import { partOf, throwIfAborted } from '../contract/arguments.ts'
+import type { ReadOptions, SnapshotOptions, ValueStat } from '../contract/types.ts'
 import { Entry, KIND } from '../tree/entry.ts'
 import { readAgain, readAgainLater, staleView } from './read-again.ts'
 import type { ReadingEngine } from './reading-engine.ts'
@@ -18,17 +19,17 @@ const SLICE_KEYS = 256
 
 export class PointReads {
   readonly #engine: ReadingEngine
-  readonly #sequence: (options: ReadOptions | undefined) => Sequence
+  readonly #sequence: (options: SnapshotOptions | undefined) => Sequence
   readonly #lookup: Entry = new Entry()
   readonly #slabs: SlabAllocator = new SlabAllocator()
 
   /** @param sequence the one to read at; throws if it can no longer be read */
-  constructor(engine: ReadingEngine, sequence: (options: ReadOptions | undefined) => Sequence) {
+  constructor(engine: ReadingEngine, sequence: (options: SnapshotOptions | undefined) => Sequence) {
     this.#engine = engine
     this.#sequence = sequence
   }
 
-  has(key: Uint8Array, options: ReadOptions | undefined): boolean {
+  has(key: Uint8Array, options: SnapshotOptions | undefined): boolean {
     const sequence = this.#sequence(options)
     try {
       return this.#engine.tree.find(key, sequence, this.#lookup)
@@ -38,7 +39,7 @@ export class PointReads {
     }
   }
 
-  stat(key: Uint8Array, options: ReadOptions | undefined): ValueStat | undefined {
+  stat(key: Uint8Array, options: SnapshotOptions | undefined): ValueStat | undefined {
     const sequence = this.#sequence(options)
     const read = (at: number): ValueStat | undefined => valueStat(this.#engine, key, at)
     try {
@@ -54,26 +55,30 @@ export class PointReads {
     options: ReadOptions | undefined,
     soon: boolean,
   ): Buffer | undefined | Promise<Buffer | undefined> {
-    const sequence = this.#sequence(options)
+    const part = options && partOf(options)
+    const at = part === undefined ? options : snapshotOf(options!)
+    const sequence = this.#sequence(at)
     try {
-      const result = this.#get(key, sequence, soon)
+      const result = this.#get(key, sequence, soon, part)
       if (!(result instanceof Promise)) return result
       const { view, moveOn } = this.#engine
       // The caller may use its array again before the read fails.
       const own = moveOn === undefined ? key : copyBytes(key)
-      return result.catch((error: unknown) => this.#getAgain(error, own, options, view))
+      return result.catch((error: unknown) => this.#getAgain(error, own, at, part, view))
     } catch (error) {
-      return this.#getAgain(error, key, options)
+      return this.#getAgain(error, key, at, part)
     }
   }
 
   #getAgain(
     error: unknown,
     key: Uint8Array,
-    options: ReadOptions | undefined,
+    options: SnapshotOptions | undefined,
+    part: ValuePart | undefined,
     view?: number,
   ): Buffer | undefined {
-    const read = (at: number): Buffer | undefined => this.#get(key, at, false) as Buffer | undefined
+    const read = (at: number): Buffer | undefined =>
+      this.#get(key, at, false, part) as Buffer | undefined
     return this.#again(error, options, read, view)
   }
 
@@ -81,11 +86,13 @@ export class PointReads {
     key: Uint8Array,
     sequence: Sequence,
     soon: boolean,
+    part: ValuePart | undefined,
   ): Buffer | undefined | Promise<Buffer | undefined> {
     const lookup = this.#lookup
     const { tree, values } = this.#engine
     if (!tree.find(key, sequence, lookup)) return undefined
-    if (lookup.kind === KIND.inline) return this.#copyInline(lookup)
+    if (lookup.kind === KIND.inline) return this.#copyInline(lookup, part)
+    if (part) return soon ? values.readPartSoon(lookup, part) : values.readPart(lookup, part)
     return soon ? values.readSoon(lookup) : values.read(lookup)
   }
 
@@ -95,7 +102,7 @@ export class PointReads {
    */
   async getMany(
     given: readonly Uint8Array[],
-    options: ReadOptions | undefined,
+    options: SnapshotOptions | undefined,
     signal: AbortSignal | undefined,
   ): Promise<(Buffer | undefined)[]> {
     throwIfAborted(signal)
@@ -165,7 +172,7 @@ export class PointReads {
 
   #again<T>(
     error: unknown,
-    options: ReadOptions | undefined,
+    options: SnapshotOptions | undefined,
     read: (sequence: Sequence) => T,
     view: number | undefined = this.#engine.view,
   ): T {
@@ -174,13 +181,20 @@ export class PointReads {
   }
 
   /** What lies in shared memory or in a cached block is copied before it leaves the store. */
-  #copyInline({ valueBytes: bytes, valueStart, valueEnd }: Entry): Buffer {
-    const length = valueEnd - valueStart
+  #copyInline({ valueBytes: bytes, valueStart, valueEnd }: Entry, part?: ValuePart): Buffer {
+    const from = part === undefined ? valueStart : Math.min(valueStart + part.offset, valueEnd)
+    const to = part === undefined ? valueEnd : Math.min(from + part.length, valueEnd)
+    const length = to - from
     const memory = this.#slabs.allocate(length)
     const at = this.#slabs.start
-    memory.set(bytes.subarray(valueStart, valueEnd), at)
+    memory.set(bytes.subarray(from, to), at)
     return memory.subarray(at, at + length)
   }
+}
+
+/** The options without a part. */
+function snapshotOf({ snapshot }: ReadOptions): SnapshotOptions | undefined {
+  return snapshot === undefined ? undefined : { snapshot }
 }
 
 /**
@@ -195,10 +209,13 @@ function valueStat(
   const found = new Entry()
   if (!tree.find(key, sequence, found)) return undefined
   const inline = found.kind === KIND.inline
-  const size = inline ? found.valueEnd - found.valueStart : values.readHead(found).storedLength
+  const bytes = found.valueEnd - found.valueStart
+  const { rawLength, storedLength } = inline
+    ? { rawLength: bytes, storedLength: bytes }
+    : values.readHead(found)
   return {
-    size,
-    storedSize: size,
+    size: rawLength,
+    storedSize: storedLength,
     codec: 'none',
     // One that is too large for an arena lies in the log until the flush, and in the tree from then on.
     inline: found.kind !== KIND.pointer,

@@ -14,8 +14,8 @@ import { lazyModule } from '../base/platform/lazy-module.ts'
 import type { SocketListener } from '../base/platform/node-socket.ts'
 import {
   checkOperation,
-  checkReadOptions,
   checkSignal,
+  checkSnapshotOptions,
   keyBytes,
   resolveCompactRange,
   resolveScan,
@@ -45,6 +45,7 @@ import type {
   SegmentInfo,
   SignalOptions,
   Snapshot,
+  SnapshotOptions,
   Value,
   ValueIterator,
   ValueStat,
@@ -151,7 +152,8 @@ export class Store extends TypedEmitter {
   }
 
   /**
-   * The value of a key, or undefined. It is the caller's; a small one shares its memory (at most 32 KiB) with others.
+   * The value of a key, or the part of it that is asked for, or undefined. It is the caller's; a small one shares its
+   * memory (at most 32 KiB) with others.
    * @throws CorruptionError, IoError; WISC_STALE for a snapshot of a read-only store whose files are gone
    */
   get(key: Key, options?: ReadOptions): Promise<Buffer | undefined> {
@@ -179,7 +181,7 @@ export class Store extends TypedEmitter {
   /** The values of several keys, all as of the same moment, in the order of the keys. @throws as {@link get} */
   async getMany(
     keys: readonly Key[],
-    options?: ReadOptions & SignalOptions,
+    options?: SnapshotOptions & SignalOptions,
   ): Promise<(Buffer | undefined)[]> {
     if (!Array.isArray(keys)) throw invalidArgument(mustBe('an array', 'keys', keys))
     const bytes = Array.from(keys, (key: Key, i) => keyBytes(key, `keys[${i}]`))
@@ -188,17 +190,17 @@ export class Store extends TypedEmitter {
   }
 
   /** True if the key has a value. Never reads the value. @throws as {@link get} */
-  async has(key: Key, options?: ReadOptions): Promise<boolean> {
+  async has(key: Key, options?: SnapshotOptions): Promise<boolean> {
     return this.hasSync(key, options)
   }
 
   /** The same, at once: what is asked of the tree needs no thread. */
-  hasSync(key: Key, options?: ReadOptions): boolean {
+  hasSync(key: Key, options?: SnapshotOptions): boolean {
     return this.#reads.has(keyBytes(key), options)
   }
 
   /** Size and place of a value, without reading it; undefined if the key has none. */
-  async stat(key: Key, options?: ReadOptions): Promise<ValueStat | undefined> {
+  async stat(key: Key, options?: SnapshotOptions): Promise<ValueStat | undefined> {
     return this.#reads.stat(keyBytes(key), options)
   }
 
@@ -348,10 +350,10 @@ export class Store extends TypedEmitter {
   }
 
   /** The sequence to read at. */
-  #sequence(options: ReadOptions | undefined): number {
+  #sequence(options: SnapshotOptions | undefined): number {
     this.#checkOpen()
     if (options === undefined) return this.#engine.visibleSequence
-    checkReadOptions(options)
+    checkSnapshotOptions(options)
     const { snapshot } = options
     if (snapshot === undefined) return this.#engine.visibleSequence
     const sequence = StoreSnapshot.sequenceOf(snapshot, this.#engine.readers)

@@ -2,8 +2,8 @@
 import { types } from 'node:util'
 import type { Log } from '../../vlog/log/log.ts'
 import { RECORD_KIND, type RecordKind } from '../../vlog/record.ts'
-import { valueChecksums } from '../../vlog/value-chunks.ts'
-import { lengthOf, NO_BYTES } from '../base/bytes.ts'
+import { plainTable } from '../../vlog/value-chunks.ts'
+import { equalBytes, lengthOf, NO_BYTES } from '../base/bytes.ts'
 import { invalidArgument, toWiscError, type WiscError } from '../base/errors.ts'
 import type { EventLoopTurn } from '../base/event-loop-turn.ts'
 import type { Given } from '../contract/arguments.ts'
@@ -23,8 +23,8 @@ export interface Write extends Given {
   readonly valueBytes: number
   /** True if the value lies in its caller's memory: it may have changed. Key and other values are the queue's. */
   readonly borrowed: boolean
-  /** Of a borrowed value, once they are known: its checksums ({@link valueChecksums}). */
-  sums: Uint32Array | undefined
+  /** Of a borrowed value, once it is known: its table of chunks, with a checksum of each. */
+  table: Uint8Array | undefined
 }
 
 /** What a batch takes. */
@@ -69,11 +69,11 @@ export function takeWrite(
     types.isSharedArrayBuffer(given.buffer)
   ) {
     const value = taken.take(given)
-    return { kind, key, value, valueBytes, borrowed: false, sums: undefined }
+    return { kind, key, value, valueBytes, borrowed: false, table: undefined }
   }
   // A view of its own: whatever happens to the array, it has these bytes or none.
   const value = new Uint8Array(given.buffer, given.byteOffset, valueBytes)
-  return { kind, key, value, valueBytes, borrowed: true, sums: undefined }
+  return { kind, key, value, valueBytes, borrowed: true, table: undefined }
 }
 
 /** One that was empty when it was checked is NO_BYTES. @throws WISC_INVALID_ARGUMENT */
@@ -95,7 +95,7 @@ const single: Write[] = [
     value: NO_BYTES,
     valueBytes: 0,
     borrowed: false,
-    sums: undefined,
+    table: undefined,
   },
 ]
 
@@ -120,7 +120,7 @@ export function isDeletes(batch: Batch): boolean {
  */
 export function seal(batch: Batch): void {
   for (const write of writesOf(batch)) {
-    if (write.borrowed) write.sums ??= valueChecksums(write.value)
+    if (write.borrowed) write.table ??= plainTable(write.value)
   }
 }
 
@@ -131,9 +131,9 @@ export function isUnchanged(batch: Batch): boolean {
     if (!write.borrowed) continue
     // Memory that shrank or was given away has another length, and no bytes to look at.
     if (lengthOf(write.value) !== write.valueBytes) return false
-    const sums = valueChecksums(write.value)
-    if (write.sums?.some((sum, chunk) => sum !== sums[chunk])) return false
-    write.sums = sums
+    const table = plainTable(write.value)
+    if (write.table !== undefined && !equalBytes(write.table, table)) return false
+    write.table = table
   }
   return true
 }

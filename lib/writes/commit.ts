@@ -294,8 +294,8 @@ export class CommitQueue {
     memtables.active.prepare(records)
     group.begin(firstSequence, staged)
     for (let i = 0; i < count; i++) {
-      for (const { kind, key, value, sums } of writesOf(queue.at(i))) {
-        group.add(kind, key, value, sums)
+      for (const { kind, key, value, table } of writesOf(queue.at(i))) {
+        group.add(kind, key, value, table)
       }
     }
     // A failed group's sequences are not used again: perhaps its bytes are on disk.

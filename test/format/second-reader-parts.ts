@@ -135,6 +135,7 @@ interface Head {
   readonly key: Buffer
   readonly sequence: number
   readonly checksum: number
+  readonly rawLength: number
   readonly valueAt: number
   /** Of the whole record. */
   readonly length: number
@@ -146,34 +147,65 @@ export function readHead(bytes: Buffer): Head {
   const [kind, codec, keyLength] = [bytes[8]!, bytes[9], bytes.readUIntLE(12, 3)]
   const [valueLength, rawLength] = [u64(bytes, 24), u64(bytes, 32)]
   // F-V24: whatever kind, codec and flags are.
-  const pieces = codec === 0 ? chunksOf(valueLength) : Math.ceil(chunksOf(rawLength) / 511)
-  const valueAt = 40 + bytes[15]! + 4 * (pieces - 1) + keyLength
+  const valueAt = 40 + bytes[15]! + keyLength
   must(keyLength <= 65536 && valueAt + valueLength <= bytes.length, 'record: lengths')
   const checksum = bytes.readUInt32LE(0)
   must(checksum === crc32(bytes.subarray(8, valueAt)), 'record: header checksum')
   mustKnow((kind === 1 || kind === 2) && codec === 0 && bytes[11] === 0, 'record')
-  must(rawLength === valueLength && (kind === 1 || valueLength === 0), 'record: length')
+  must(valueLength === tableLength(rawLength) + rawLength, 'record: length')
+  must(kind === 1 || valueLength === 0, 'record: delete with a value')
   const key = bytes.subarray(valueAt - keyLength, valueAt)
-  return { kind, key, sequence: u64(bytes, 16), checksum, valueAt, length: valueAt + valueLength }
+  const length = valueAt + valueLength
+  return { kind, key, sequence: u64(bytes, 16), checksum, rawLength, valueAt, length }
 }
 
-function chunksOf(valueLength: number): number {
-  return Math.max(1, Math.ceil(valueLength / 65536))
+function chunksOf(rawLength: number): number {
+  return Math.max(1, Math.ceil(rawLength / 65536))
+}
+
+/** Section 5. */
+function tableLength(rawLength: number): number {
+  const chunks = chunksOf(rawLength)
+  const blocks = Math.ceil(chunks / 511)
+  return chunks === 1 ? 0 : (blocks > 1 ? 4 * blocks : 0) + 8 * blocks + 8 * chunks
+}
+
+/** Section 5: the value that is stored in these bytes, whose first piece has this checksum. */
+function readValue(stored: Buffer, rawLength: number, firstSum: number): Buffer {
+  const chunks = chunksOf(rawLength)
+  if (chunks === 1) {
+    must(firstSum === checksum(stored), 'record: value checksum')
+    return stored
+  }
+  const table = stored.subarray(0, tableLength(rawLength))
+  const blocks = Math.ceil(chunks / 511)
+  const root = table.subarray(0, blocks > 1 ? 4 * blocks : 0)
+  must(blocks === 1 || firstSum === checksum(root), 'record: root of the table')
+  const given: Buffer[] = []
+  let start = 0
+  for (let block = 0, at = root.length; block < blocks; block++) {
+    const end = Math.min(table.length, at + 4096)
+    const sum = blocks === 1 ? firstSum : root.readUInt32LE(4 * block)
+    must(sum === checksum(table.subarray(at, end)), `record: block ${block}`)
+    must(start === u64(table, at), `record: start of block ${block}`)
+    for (at += 8; at < end; at += 8) {
+      const length = table.readUInt32LE(at)
+      must(length === Math.min(65536, rawLength - 65536 * given.length), 'record: length of chunk')
+      const chunk = stored.subarray(table.length + start, table.length + start + length)
+      must(table.readUInt32LE(at + 4) === checksum(chunk), `record: chunk ${given.length}`)
+      given.push(chunk)
+      start += length
+    }
+  }
+  must(table.length + start === stored.length, 'record: chunks')
+  return Buffer.concat(given)
 }
 
 /** The record that begins with the first byte. */
 export function readRecord(bytes: Buffer, sequence: number): { entry: Entry; length: number } {
   const { kind, key, checksum: headerChecksum, valueAt, length, ...head } = readHead(bytes)
   must(head.sequence === sequence, 'record: sequence or length')
-  const value = bytes.subarray(valueAt, length)
-  for (let i = 0; i < chunksOf(value.length); i++) {
-    const further = 36 + bytes[15]! + 4 * i
-    const stored =
-      i === 0 ? (bytes.readUInt32LE(4) ^ headerChecksum) >>> 0 : bytes.readUInt32LE(further)
-    must(
-      stored === checksum(value.subarray(i * 65536, (i + 1) * 65536)),
-      `record: value checksum ${i}`,
-    )
-  }
+  const firstSum = (bytes.readUInt32LE(4) ^ headerChecksum) >>> 0
+  const value = readValue(bytes.subarray(valueAt, length), head.rawLength, firstSum)
   return { entry: { key, sequence, value: kind === 1 ? value : undefined }, length }
 }

@@ -42,7 +42,8 @@ lib/writes:             lib/base lib/base/files lib/contract lib/state vlog vlog
                         lib/tree lib/tree/memtable lib/tree/version
 lib/space:              lib/base lib/base/files lib/contract lib/state
                         lib/tree lib/tree/memtable lib/tree/table lib/tree/version
-lib/reads:              lib/base lib/base/files lib/contract lib/state lib/space lib/tree lib/tree/version vlog/read
+lib/reads:              lib/base lib/base/files lib/contract lib/state lib/space lib/tree lib/tree/version
+                        vlog vlog/read
 lib/collector/plan:     lib/base lib/contract lib/space lib/tree/version vlog/relocation
 lib/collector/pace:     lib/base lib/contract lib/jobs lib/space lib/collector/plan vlog/log
 lib/collector/act:      lib/base lib/base/files lib/contract lib/jobs lib/state lib/space

@@ -11,6 +11,7 @@ import { CorruptionError } from '../../lib/base/errors.ts'
 import { segmentName } from '../../lib/base/files/file-names.ts'
 import { keepUntilNext } from '../../lib/base/kept.ts'
 import {
+  firstPieceSum,
   isPointed,
   proveRecord,
   proveRecordHead,
@@ -22,7 +23,7 @@ import {
   valueMismatch,
 } from '../record.ts'
 import type { RelocationWriter } from '../relocation/relocation-writer.ts'
-import { VALUE_CHUNK_BYTES, wrongChunk } from '../value-chunks.ts'
+import { ChunkList, tableBytes, VALUE_CHUNK_BYTES } from '../value-chunks.ts'
 import { BATCHED_RECORD_BYTES_MAX, RecordBatch } from './record-batch.ts'
 import type { VictimFiles } from './victim-files.ts'
 import { emptyVictimRecord, type VictimRecord } from './victim-page.ts'
@@ -31,7 +32,7 @@ import type { VictimRecords } from './victim-records.ts'
 /** What a step writes, at most: a millisecond or two. */
 const STEP_BYTES = 1024 * 1024
 const STEP_RECORDS = 1024
-/** Pieces of a large record: whole chunks of its value. */
+/** Pieces of a large record: whole chunks of its value, of so many bytes at most. */
 const PIECE_BYTES: number = 16 * VALUE_CHUNK_BYTES
 
 /**
@@ -74,7 +75,7 @@ class RecordCopy {
   readonly #records: VictimRecords
   readonly #files: VictimFiles
   readonly #writer: RelocationWriter
-  /** The record at hand, and the header that it has if it is plain: without optional fields. */
+  /** The record at hand, and the header that it has if it is plain: one chunk, without optional fields. */
   readonly #record: VictimRecord = emptyVictimRecord()
   readonly #header: { -readonly [Field in keyof RecordHeader]: RecordHeader[Field] } = {
     kind: RECORD_KIND.put,
@@ -124,22 +125,30 @@ class RecordCopy {
   /** Copies one record through `buffer`. */
   *largeSteps(position: number, buffer: Uint8Array): Generator<number, void> {
     this.#load(position)
-    const { segment, offset, file, place, length } = this.#record
-    // Key and checksums: a 16000th of the record.
+    const { segment, offset, file, place } = this.#record
     const head = this.#readHead()
-    const headBytes = head.length
     const header = this.#headerAt(head, 0)
     if (!proveRecordHead(head, 0, header)) throw this.#damage('record header checksum mismatch')
+    // Of the table: an 8000th of the value.
+    const { headBytes } = header
+    const front = new Uint8Array(headBytes + tableBytes(header.rawLength))
+    front.set(head)
+    this.#files.read(file, front, headBytes, front.length - headBytes, place + headBytes)
+    const chunks = ChunkList.ofAll(header, firstPieceSum(head, 0), front, headBytes)
+    if (typeof chunks === 'string') throw this.#damage(chunks)
     this.#writer.begin(segment, offset)
-    this.#writer.write(head, 0, headBytes)
-    yield 2 * headBytes
-    for (let from = headBytes; from < length; from += PIECE_BYTES) {
-      const bytes = Math.min(PIECE_BYTES, length - from)
-      this.#files.read(file, buffer, 0, bytes, place + from)
-      const chunk = wrongChunk(head, 0, buffer, 0, bytes, (from - headBytes) / VALUE_CHUNK_BYTES)
-      if (chunk >= 0) throw this.#damage(valueMismatch(chunk))
+    this.#writer.write(front, 0, front.length)
+    yield 2 * front.length
+    for (let chunk = 0; chunk < chunks.end; ) {
+      const end = chunks.runEnd(chunk, PIECE_BYTES)
+      const start = chunks.start(chunk)
+      const bytes = chunks.start(end) - start
+      this.#files.read(file, buffer, 0, bytes, place + front.length + start)
+      const wrong = chunks.wrong(chunk, end, buffer, 0)
+      if (wrong >= 0) throw this.#damage(valueMismatch(wrong))
       this.#writer.write(buffer, 0, bytes)
       yield 2 * bytes
+      chunk = end
     }
   }
 

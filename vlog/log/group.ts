@@ -1,10 +1,10 @@
 /**
  * One group: the frame under construction that holds the batches of one write.
  *
- *   staging: | segment header | frame header | head value head | ...    and large values where they lie:
- *            |   (if first)   |              | small records   |        write = staged piece, value, staged piece
+ *   staging: | segment header | frame header | head value head table | ...    and large values where they lie:
+ *            |   (if first)   |              | small records         |        write = staged piece, value, staged piece
  *
- * Heads and small values are copied into one staging buffer, larger values are written from where they lie:
+ * Heads, tables and small values are copied into one staging buffer, larger values are written from where they lie:
  * memory of the commit queue, or of their callers (borrowed). Data plane: nothing is allocated for a record but the
  * views that checksums need. A group is used again for the next write; what it gave out (`sources`) is dead then.
  */
@@ -13,6 +13,7 @@ import { FRAME_HEADER_BYTES, writeFrameHeader } from '../../lib/base/files/frame
 import type { Sequence, VersionNumber } from '../../lib/base/ids.ts'
 import type { LogPosition } from '../../lib/base/log-position.ts'
 import { type RecordKind, recordBytes, recordHeadBytes, writeRecordHead } from '../record.ts'
+import { plainTable, tableBytes, VALUE_CHUNK_BYTES } from '../value-chunks.ts'
 import { SEGMENT_HEADER_BYTES, type SegmentHeader, writeSegmentHeader } from './segment-header.ts'
 
 /**
@@ -28,8 +29,8 @@ export interface BorrowedValue {
   readonly value: Uint8Array
   /** Bytes of the value when it was added: the caller's memory may shrink. */
   readonly bytes: number
-  /** The checksums that the head of its record holds. */
-  readonly sums: Uint32Array
+  /** The table of chunks that its record has. */
+  readonly table: Uint8Array
 }
 
 const PREFIX_BYTES = SEGMENT_HEADER_BYTES + FRAME_HEADER_BYTES
@@ -39,8 +40,8 @@ const STAGING_BYTES_AT_FIRST = 4096
 
 /** Bytes of staging that a record takes. */
 export function stagedBytes(keyLength: number, valueLength: number): number {
-  const head = recordHeadBytes(keyLength, valueLength)
-  return valueLength <= STAGED_VALUE_BYTES_MAX ? head + valueLength : head
+  const front = recordHeadBytes(keyLength) + tableBytes(valueLength)
+  return valueLength <= STAGED_VALUE_BYTES_MAX ? front + valueLength : front
 }
 
 export class Group {
@@ -79,24 +80,30 @@ export class Group {
 
   /**
    * Adds a record. Keys and values up to {@link STAGED_VALUE_BYTES_MAX} are copied, larger ones must not change.
-   * @param sums checksums of a value that its caller may change nevertheless: it is borrowed
+   * @param table of a value that its caller may change nevertheless: it is borrowed
    * @returns its offset from the start of the frame
    */
-  add(kind: RecordKind, key: Uint8Array, value: Uint8Array, sums?: Uint32Array): number {
+  add(kind: RecordKind, key: Uint8Array, value: Uint8Array, table?: Uint8Array): number {
     const offset = this.#frameBytes
     const staging = this.#staging
     const sequence = this.#firstSequence + this.#records++
-    const to = writeRecordHead(staging, this.#at, kind, key, sequence, value, sums)
+    const length = value.length
+    const chunks = table ?? (length > VALUE_CHUNK_BYTES ? plainTable(value) : undefined)
+    let to = writeRecordHead(staging, this.#at, kind, key, sequence, value, chunks)
+    if (chunks) {
+      staging.set(chunks, to)
+      to += chunks.length
+    }
     this.#at = to
-    if (value.length <= STAGED_VALUE_BYTES_MAX) {
+    if (length <= STAGED_VALUE_BYTES_MAX) {
       staging.set(value, to)
-      this.#at = to + value.length
+      this.#at = to + length
     } else {
       this.#sources.push(staging.subarray(this.#pieceStart, to), value)
-      if (sums) this.#borrowed.push({ value, bytes: value.length, sums })
+      if (table) this.#borrowed.push({ value, bytes: length, table })
       this.#pieceStart = to
     }
-    this.#frameBytes = offset + recordBytes(key.length, value.length)
+    this.#frameBytes = offset + recordBytes(key.length, length)
     return offset
   }
 

@@ -1,7 +1,7 @@
 /**
  * Writes a frame in the thread pool: values that lie in their callers' memory go through memory of ours.
  *
- *   callers' values: | value | value ...          |    copied, proved by the checksums of their records, written
+ *   callers' values: | value | value ...          |    copied, proved by the tables of their records, written
  *                            v
  *   two pieces:      | 1 MiB | 1 MiB |                 one is filled while the pool writes the other
  *
@@ -13,7 +13,7 @@ import { lengthOf } from '../../lib/base/bytes.ts'
 import { checksum } from '../../lib/base/checksum.ts'
 import { WiscError } from '../../lib/base/errors.ts'
 import type { File } from '../../lib/base/files/file-system.ts'
-import { VALUE_CHUNK_BYTES } from '../value-chunks.ts'
+import { chunkSum, VALUE_CHUNK_BYTES } from '../value-chunks.ts'
 import type { BorrowedValue } from './group.ts'
 
 /** Two of them hold all values of a group of several batches, even if neither is filled to its last chunk. */
@@ -94,7 +94,7 @@ export class PieceWriter {
 
   /** A copy of a chunk of a value, proved if its caller may have changed it. */
   #copy(
-    { value, bytes, sums }: BorrowedValue,
+    { value, bytes, table }: BorrowedValue,
     from: number,
     length: number,
     prove: boolean,
@@ -104,7 +104,8 @@ export class PieceWriter {
     const piece = this.#pieces[this.#index]!
     const copy = piece.subarray(this.#filled, this.#filled + length)
     copy.set(value.subarray(from, from + length))
-    if (prove && checksum(copy) !== sums[from / VALUE_CHUNK_BYTES]) throw new ChangedValueError()
+    const isAsked = !prove || checksum(copy) === chunkSum(table, bytes, from / VALUE_CHUNK_BYTES)
+    if (!isAsked) throw new ChangedValueError()
     this.#filled += length
     return copy
   }

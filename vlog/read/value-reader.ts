@@ -20,18 +20,17 @@ import type { FileNumber } from '../../lib/base/ids.ts'
 import { OPTION_BYTES_MAX } from '../../lib/base/record-size.ts'
 import {
   checkPointedRecord,
-  isPointed,
+  pointedHeader,
   pointedValue,
-  proveRecordHead,
   type RecordHeader,
   type RecordPointer,
-  readRecordHeader,
   recordHeadBytes,
   storedBytes,
-  unknownRecord,
 } from '../record.ts'
+import type { ValuePart } from '../value-chunks.ts'
 import { SLAB_BYTES, SLAB_SHARE_BYTES_MAX, SlabAllocator } from './slab.ts'
 import { openValueFile, type Relocations, ValueFile } from './value-file.ts'
+import { readPart, readPartLater } from './value-parts.ts'
 
 /** Longer records are read in the pool, so that the event loop is not held up. */
 export const SYNC_READ_BYTES_MAX: number = 1024 * 1024 + 65536
@@ -52,7 +51,7 @@ export class ValueReader {
   readonly #relocations: Relocations
   readonly #cache: BlockCache
   readonly #slabs: SlabAllocator = new SlabAllocator()
-  readonly #inPool: Set<Promise<number>> = new Set()
+  readonly #inPool: Set<Promise<unknown>> = new Set()
   /** Files that the pool reads, at most so many; and of these, files that have been pushed out. */
   #busyFiles = 0
   readonly #busyFilesMax: number
@@ -151,19 +150,11 @@ export class ValueReader {
   readHead(asked: ValueRequest): RecordHeader {
     const request = this.#locate(asked)
     const { keyStart, keyEnd, offset, length } = request
-    const most = recordHeadBytes(keyEnd - keyStart, length) + OPTION_BYTES_MAX
-    const wanted = Math.min(length, most)
+    const wanted = Math.min(length, recordHeadBytes(keyEnd - keyStart) + OPTION_BYTES_MAX)
     const bytes = Buffer.allocUnsafeSlow(wanted)
     const got = this.#files.get(request.segment).file.read(bytes, 0, wanted, offset)
-    const header = readRecordHeader(bytes.subarray(0, got), 0, length)
-    if (!header || header.headBytes > got || !proveRecordHead(bytes, 0, header)) {
-      throw damaged(request, 'record header checksum mismatch')
-    }
-    const unknown = unknownRecord(header, segmentName(request.segment), offset)
-    if (unknown) throw unknown
-    if (header.length !== length || !isPointed(bytes, 0, header, request)) {
-      throw damaged(request, 'record is not the one its pointer names')
-    }
+    const header = pointedHeader(bytes, 0, got, request)
+    if (typeof header === 'string') throw damaged(request, header)
     return header
   }
 
@@ -213,15 +204,42 @@ export class ValueReader {
     offset: number,
   ): Promise<number> {
     const reading = file.file.readAsync(bytes, at, length, offset)
+    this.#countInPool(file, reading)
+    return reading
+  }
+
+  /** The file stays open, and the bytes where they are, until the read has ended. */
+  #countInPool(file: ValueFile, reading: Promise<unknown>): void {
     this.#inPool.add(reading)
     if (file.inPool++ === 0) this.#busyFiles++
     const ended = (): void => {
       this.#inPool.delete(reading)
-      if (--file.inPool > 0) return
+      file.readEnded()
+      if (file.inPool > 0) return
       this.#busyFiles--
       if (file.isPushedOut) this.#lateFiles--
     }
     reading.then(ended, ended)
+  }
+
+  /** A part of a value, read at once. @throws as {@link read} */
+  readPart(asked: ValueRequest, part: ValuePart): Buffer {
+    const request = this.#locate(asked)
+    return readPart(this.#files.get(request.segment).file, request, part)
+  }
+
+  /** The same, read at once if that is likely to be fast, else through the thread pool. */
+  readPartSoon(asked: ValueRequest, part: ValuePart): Buffer | Promise<Buffer> {
+    const request = this.#locate(asked)
+    const file = this.#files.get(request.segment)
+    if (!this.#goesToPool(file, Math.min(part.length, request.length))) {
+      const before = performance.now()
+      const result = readPart(file.file, request, part)
+      file.note(performance.now() - before)
+      return result
+    }
+    const reading = readPartLater(file.file, copyRequest(request), part)
+    this.#countInPool(file, reading)
     return reading
   }
 

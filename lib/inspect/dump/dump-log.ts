@@ -1,7 +1,6 @@
 /** The items of a segment (vlog/FORMAT.md, sections 3 and 4): file header, chain, frames, records. */
 
 import { SEGMENT_HEADER_BYTES, unknownChain } from '../../../vlog/log/segment-header.ts'
-import { RECORD_HEADER_BYTES } from '../../../vlog/record.ts'
 import { readU16, readU32, readU64 } from '../../base/bytes.ts'
 import { crc32From } from '../../base/checksum.ts'
 import type { WiscError } from '../../base/errors.ts'
@@ -117,8 +116,6 @@ function* recordItems(
   reader.u64('storedLength')
   reader.u64('rawLength', true)
   if (header.optionBytes > 0) reader.hex('options', header.optionBytes, false)
-  const sums = header.headBytes - RECORD_HEADER_BYTES - header.optionBytes - header.keyLength
-  if (sums > 0) reader.hex('sums', sums)
   reader.bytes('key', header.keyLength)
   if (header.storedLength > 0) reader.absent('value', header.storedLength)
   if (unknown) {

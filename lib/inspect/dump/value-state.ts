@@ -5,8 +5,8 @@
  * fails its checksum and has such a block is taken for one; a disk that lost a block leaves the same picture.
  */
 
-import { proveRecordHead, type RecordHeader } from '../../../vlog/record.ts'
-import { VALUE_CHUNK_BYTES, wrongChunk } from '../../../vlog/value-chunks.ts'
+import { firstPieceSum, proveRecordHead, type RecordHeader } from '../../../vlog/record.ts'
+import { ChunkList, tableBytes, VALUE_CHUNK_BYTES } from '../../../vlog/value-chunks.ts'
 import type { FileWindow } from '../../base/files/file-window.ts'
 
 export type ValueState = 'proved' | 'hole' | 'damaged'
@@ -17,23 +17,33 @@ const ZEROS = new Uint8Array(BLOCK_BYTES)
 
 /** The state of the value of a record at `offset` whose head was proved. */
 export function valueState(window: FileWindow, offset: number, header: RecordHeader): ValueState {
-  const { headBytes, storedLength } = header
+  const { headBytes, rawLength, storedLength } = header
   const headAt = window.view(offset, headBytes)
-  const head = window.bytes.slice(headAt, headAt + headBytes)
-  // Read once more, so proved once more: its checksums are what the value is held against.
-  let isWhole = proveRecordHead(head, 0, header)
-  let hasHole = false
-  for (let from = 0, chunk = 0; from < Math.max(1, storedLength); chunk++) {
-    const length = Math.min(VALUE_CHUNK_BYTES, storedLength - from)
-    const place = offset + headBytes + from
-    const at = window.view(place, length)
-    if (wrongChunk(head, 0, window.bytes, at, at + length, chunk) >= 0) {
-      isWhole = false
-      hasHole ||= hasZeroBlock(window.bytes.subarray(at, at + length), place)
-    }
-    from += Math.max(1, length)
+  // Read once more, so proved once more: its checksum is what the value is held against.
+  if (!proveRecordHead(window.bytes, headAt, header)) return 'damaged'
+  const sum = firstPieceSum(window.bytes, headAt)
+  const valueAt = offset + headBytes
+  const table = tableBytes(rawLength)
+  const chunks = ChunkList.ofAll(header, sum, window.bytes, window.view(valueAt, table))
+  if (typeof chunks === 'string') return brokenState(window, valueAt, valueAt + storedLength)
+  let state: ValueState = 'proved'
+  for (let chunk = 0; chunk < chunks.end && state !== 'hole'; chunk++) {
+    const place = valueAt + table + chunks.start(chunk)
+    const length = chunks.storedBytes(chunk)
+    const isWhole = chunks.wrong(chunk, chunk + 1, window.bytes, window.view(place, length)) < 0
+    if (!isWhole) state = brokenState(window, place, place + length)
   }
-  return isWhole ? 'proved' : hasHole ? 'hole' : 'damaged'
+  return state
+}
+
+/** The state of what a checksum does not fit: bytes from .. to of the file. */
+function brokenState(window: FileWindow, from: number, to: number): ValueState {
+  for (let at = from; at < to; at += VALUE_CHUNK_BYTES) {
+    const bytes = Math.min(VALUE_CHUNK_BYTES, to - at)
+    const start = window.view(at, bytes)
+    if (hasZeroBlock(window.bytes.subarray(start, start + bytes), at)) return 'hole'
+  }
+  return 'damaged'
 }
 
 /** True if the bytes, which lie at `offset` of a file, hold a block of it that is all zeros. */

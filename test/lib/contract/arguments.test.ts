@@ -2,9 +2,10 @@
 import { describe, expect, test } from 'vitest'
 import { WiscError } from '#dist/lib/base/errors.js'
 import {
-  checkReadOptions,
+  checkSnapshotOptions,
   isEmptyRange,
   keyBytes,
+  partOf,
   type ResolvedRange,
   resolveCompactRange,
   resolveScan,
@@ -73,10 +74,29 @@ test('write options hold sync alone', () => {
   }
 })
 
-test('read options hold a snapshot alone', () => {
-  checkReadOptions({})
+test('options of reads of whole values hold a snapshot alone', () => {
+  checkSnapshotOptions({})
   for (const options of [null, 5, [], { offset: 1 }, { fillCache: true }]) {
-    expect(code(() => checkReadOptions(options as ReadOptions))).toBe(INVALID)
+    expect(code(() => checkSnapshotOptions(options as ReadOptions))).toBe(INVALID)
+  }
+})
+
+test('a part of a value begins and ends at whole bytes', () => {
+  const most = Number.MAX_SAFE_INTEGER
+  expect(partOf({})).toBeUndefined()
+  expect(partOf({ offset: 0 })).toEqual({ offset: 0, length: most })
+  expect(partOf({ length: 7 })).toEqual({ offset: 0, length: 7 })
+  expect(partOf({ offset: most, length: Infinity })).toEqual({ offset: most, length: most })
+  for (const bad of [-1, 0.5, Number.NaN, -Infinity, 2 ** 53, '1', null, 1n]) {
+    for (const options of [{ offset: bad }, { length: bad }]) {
+      expect(
+        code(() => partOf(options as ReadOptions)),
+        String(bad),
+      ).toBe(INVALID)
+    }
+  }
+  for (const options of [{ offset: Infinity }, null, 5, [], { fillCache: true }]) {
+    expect(code(() => partOf(options as ReadOptions))).toBe(INVALID)
   }
 })
 

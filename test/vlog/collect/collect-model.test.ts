@@ -8,6 +8,7 @@ import type { SegmentDead } from '#dist/lib/base/dead-records.js'
 import { segmentName } from '#dist/lib/base/files/file-names.js'
 import type { TableMeta } from '#dist/lib/tree/entry.js'
 import type { VictimFile } from '#dist/vlog/collect/victim.js'
+import { recordHeadBytes } from '#dist/vlog/record.js'
 import { RelocationReader } from '#dist/vlog/relocation/relocation-reader.js'
 import { BLOCK_BYTES } from '../../support/files/content.ts'
 import { compareEntries, type TestEntry } from '../../support/parts/array-cursor.ts'
@@ -173,7 +174,7 @@ class Case {
     for (const [record, place] of places) {
       if (record.kind === 'delete' || isLive.has(record)) continue
       const end = Math.floor((place + record.length) / BLOCK_BYTES) * BLOCK_BYTES
-      const valueStart = place + record.length - record.value.length
+      const valueStart = place + recordHeadBytes(record.key.length)
       const start = Math.ceil(valueStart / BLOCK_BYTES) * BLOCK_BYTES
       if (end - start >= Math.max(1, minimumHoleBytes)) holes.push(start, end)
     }

@@ -15,7 +15,7 @@ import {
   recordBytes,
   recordHeadBytes,
 } from '#dist/vlog/record.js'
-import { valueChecksums } from '#dist/vlog/value-chunks.js'
+import { plainTable, tableBytes, VALUE_CHUNK_BYTES } from '#dist/vlog/value-chunks.js'
 import { bytesOf, DATABASE_ID, SALT, segmentSeed } from '../../support/parts/log-segments.ts'
 
 interface Written {
@@ -34,8 +34,8 @@ function begin(group: Group, writes: readonly Written[], borrow: boolean = false
   )
   group.begin(100, staged)
   return writes.map(({ key, value }) => {
-    const isLent = borrow && value.length > STAGED_VALUE_BYTES_MAX
-    return group.add(RECORD_KIND.put, key, value, isLent ? valueChecksums(value) : undefined)
+    const isLent = borrow && value.length > VALUE_CHUNK_BYTES
+    return group.add(RECORD_KIND.put, key, value, isLent ? plainTable(value) : undefined)
   })
 }
 
@@ -64,11 +64,13 @@ function expectFrame(
     expect(header).toMatchObject({
       sequence: 100 + i,
       keyLength: key.length,
-      storedLength: value.length,
+      storedLength: tableBytes(value.length) + value.length,
+      rawLength: value.length,
     })
     expect(proveRecord(bytes, at, header)).toBeUndefined()
-    const valueAt = at + header.headBytes
-    expect(Buffer.compare(bytes.subarray(valueAt - key.length, valueAt), key)).toBe(0)
+    const keyEnd = at + header.headBytes
+    expect(Buffer.compare(bytes.subarray(keyEnd - key.length, keyEnd), key)).toBe(0)
+    const valueAt = keyEnd + tableBytes(value.length)
     expect(Buffer.compare(bytes.subarray(valueAt, valueAt + value.length), value)).toBe(0)
     at += recordBytes(key.length, value.length)
   }
@@ -91,10 +93,8 @@ describe('a group', () => {
     const large = writes.filter(({ value }) => sources.includes(value))
     expect(large.map(({ value }) => value.length)).toEqual([lengths[3], lengths[4]])
     expectFrame(Buffer.concat(sources), writes, offsets)
-    const loans = [3, 4].map((record) => {
-      const { value } = writes[record]!
-      return { value, bytes: value.length, sums: valueChecksums(value) }
-    })
+    const { value } = writes[4]!
+    const loans = [{ value, bytes: value.length, table: plainTable(value) }]
     expect(group.borrowed).toEqual(borrow ? loans : [])
   })
 
@@ -148,5 +148,5 @@ describe('a group', () => {
 test('staging takes heads, and values up to the bound', () => {
   expect(stagedBytes(5, STAGED_VALUE_BYTES_MAX)).toBe(recordBytes(5, STAGED_VALUE_BYTES_MAX))
   const above = STAGED_VALUE_BYTES_MAX + 1
-  expect(stagedBytes(5, above)).toBe(recordHeadBytes(5, above))
+  expect(stagedBytes(5, above)).toBe(recordHeadBytes(5))
 })

@@ -5,7 +5,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { GROUP_BYTES_MAX, Group, stagedBytes } from '#dist/vlog/log/group.js'
 import { SEGMENT_HEADER_BYTES } from '#dist/vlog/log/segment-header.js'
 import { RECORD_KIND } from '#dist/vlog/record.js'
-import { valueChecksums } from '#dist/vlog/value-chunks.js'
+import { plainTable } from '#dist/vlog/value-chunks.js'
 import { LogFixture, openLog, START, turns } from '../../support/parts/log-fixture.ts'
 import { bytesOf, segmentPath } from '../../support/parts/log-segments.ts'
 
@@ -169,7 +169,7 @@ describe('a large frame', () => {
   function writeBorrowed(fixture: LogFixture, value: Uint8Array): Promise<void> {
     const group = new Group()
     group.begin(fixture.sequence, stagedBytes(3, value.length))
-    group.add(RECORD_KIND.put, Buffer.from('key'), value, valueChecksums(value))
+    group.add(RECORD_KIND.put, Buffer.from('key'), value, plainTable(value))
     fixture.log.place(group.frameBytes)
     fixture.sequence++
     return fixture.log.write(group)!

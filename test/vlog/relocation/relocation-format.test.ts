@@ -14,6 +14,7 @@ import { RECORD_KIND, recordHeadBytes } from '#dist/vlog/record.js'
 import { readU48, relocationFileBytes, writeU48 } from '#dist/vlog/relocation/relocation-format.js'
 import { RelocationReader } from '#dist/vlog/relocation/relocation-reader.js'
 import { RelocationWriter } from '#dist/vlog/relocation/relocation-writer.js'
+import { tableBytes } from '#dist/vlog/value-chunks.js'
 import { temporaryDirectory } from '../../support/files/temporary-directory.ts'
 import { Prng, testSeed } from '../../support/random.ts'
 import {
@@ -104,12 +105,12 @@ class SparseFile extends ForwardingFile {
   }
 }
 
-/** What stands in front of a value of so many zeros; the checksums of its chunks are not right. */
-function headOfHole(storedLength: number): Uint8Array {
-  const head = new Uint8Array(recordHeadBytes(0, storedLength))
+/** What stands in front of a value of so many zeros, its table included; the checksums of its chunks are not right. */
+function headOfHole(rawLength: number): Uint8Array {
+  const head = new Uint8Array(recordHeadBytes(0))
   head[8] = RECORD_KIND.put
-  writeU64(head, 24, storedLength)
-  writeU64(head, 32, storedLength)
+  writeU64(head, 24, tableBytes(rawLength) + rawLength)
+  writeU64(head, 32, rawLength)
   writeU32(head, 0, crc32(head.subarray(8)))
   return head
 }
@@ -120,10 +121,11 @@ test('places above 4 GiB', () => {
   const writer = new RelocationWriter(new SparseFile(file), IDENTITY, Number.POSITIVE_INFINITY)
   const valueBytes = 2 ** 32 + 12_345
   const head = headOfHole(valueBytes)
+  const storedBytes = tableBytes(valueBytes) + valueBytes
   expect(writer.begin(7, 2 ** 40)).toBe(64)
   writer.write(head, 0, head.length)
   const zeros = new Uint8Array(2 ** 20)
-  for (let rest = valueBytes; rest > 0; rest -= zeros.length) {
+  for (let rest = storedBytes; rest > 0; rest -= zeros.length) {
     writer.write(zeros, 0, Math.min(rest, zeros.length))
   }
   const record = makeRecord(Uint8Array.of(1), 1, new Uint8Array(10))
@@ -134,8 +136,8 @@ test('places above 4 GiB', () => {
   }
   const built = finish(writer)
   file.close()
-  const bytes = head.length + valueBytes + 1000 * record.length
-  expect(places[0]).toBe(64 + head.length + valueBytes)
+  const bytes = head.length + storedBytes + 1000 * record.length
+  expect(places[0]).toBe(64 + head.length + storedBytes)
   expect(built.parts).toEqual([{ segment: 7, records: 1001, bytes }])
   expect(built.length).toBe(relocationFileBytes(1001, bytes, 1))
 

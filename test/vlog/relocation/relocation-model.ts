@@ -15,6 +15,7 @@ import {
 } from '#dist/vlog/relocation/relocation-format.js'
 import { RelocationReader } from '#dist/vlog/relocation/relocation-reader.js'
 import { RelocationWriter } from '#dist/vlog/relocation/relocation-writer.js'
+import { plainTable, VALUE_CHUNK_BYTES } from '#dist/vlog/value-chunks.js'
 import { MemoryFileSystem } from '../../support/files/memory-file-system.ts'
 import type { Prng } from '../../support/random.ts'
 import { runSteps } from '../../support/run-steps.ts'
@@ -48,8 +49,11 @@ export interface ModelRelocation {
 
 export function makeRecord(key: Uint8Array, sequence: number, value: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(recordBytes(key.length, value.length))
-  const valueStart = writeRecordHead(bytes, 0, RECORD_KIND.put, key, sequence, value)
-  bytes.set(value, valueStart)
+  const table = value.length > VALUE_CHUNK_BYTES ? plainTable(value) : new Uint8Array(0)
+  const given = table.length > 0 ? table : undefined
+  const valueStart = writeRecordHead(bytes, 0, RECORD_KIND.put, key, sequence, value, given)
+  bytes.set(table, valueStart)
+  bytes.set(value, valueStart + table.length)
   return bytes
 }
 
