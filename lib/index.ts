@@ -6,7 +6,13 @@ import type { Options } from './contract/options.ts'
 import { openStore } from './store/open-store.ts'
 import type { Store } from './store/store.ts'
 
-export { CorruptionError, IoError, WiscError, type WiscErrorCode } from './base/errors.ts'
+export {
+  ConflictError,
+  CorruptionError,
+  IoError,
+  WiscError,
+  type WiscErrorCode,
+} from './base/errors.ts'
 export type {
   CollectedStep,
   CollectionFigures,

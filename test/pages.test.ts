@@ -111,7 +111,8 @@ describe('README', () => {
   })
 
   test.each([
-    [/`put\(key, value, \{ (.*?) \}\?\)`/, 'WriteOptions'],
+    [/`put\(key, value, \{ (.*?) \}\?\)`/, 'ConditionalWriteOptions'],
+    [/`write\(operations, \{ (.*?) \}\?\)`/, 'BatchOptions'],
     [/`getSync` \(`key, \{ (.*?) \}\?`/, 'ReadOptions'],
     [/`hasSync` \(`key, \{ (.*?) \}\?`/, 'SnapshotOptions'],
     [/`entries`, `keys`, `values` \(`\{ (.*?) \}\?`\)/, 'RangeOptions'],

@@ -49,6 +49,19 @@ export function compareRange(
   return leftLength - rightLength
 }
 
+/** A key as a string with one character for each byte: two are equal, or ordered, as their bytes are. */
+export function keyString(bytes: Uint8Array, start = 0, end: number = bytes.length): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1')
+}
+
+const SHOWN_KEY_BYTES_MAX = 64
+
+/** A key in a message. */
+export function shownKey(key: Uint8Array): string {
+  const text = Buffer.from(key.subarray(0, SHOWN_KEY_BYTES_MAX)).toString()
+  return JSON.stringify(text) + (key.length > SHOWN_KEY_BYTES_MAX ? '...' : '')
+}
+
 /** Eight digits. */
 export function hex32(value: number): string {
   return value.toString(16).padStart(8, '0')

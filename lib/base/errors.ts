@@ -4,6 +4,7 @@
  * The list of codes is a part of the public face. Messages are lower case, name the thing first and
  * put the variables last as `key=value`; the cause is set, never repeated in the text.
  */
+import { shownKey } from './bytes.ts'
 
 /** What a caller can act on. The README says for each when it comes and what to do. */
 export type WiscErrorCode =
@@ -19,6 +20,7 @@ export type WiscErrorCode =
   | 'WISC_STALE' // the files of a read-only view or of a plan are gone, or others: take a new one
   | 'WISC_DISK_FULL' // free space, then go on
   | 'WISC_SYNC_FAILED' // a sync failed: reopen the store
+  | 'WISC_CONFLICT' // a condition did not hold, what a transaction had read was changed: read again, then decide
   | 'WISC_ABORTED' // the caller's AbortSignal fired
   | 'WISC_CODEC_UNAVAILABLE' // a value needs a codec that is not installed
   | 'WISC_INTERNAL' // a broken invariant: please report
@@ -31,6 +33,18 @@ export class WiscError extends Error {
     // The platform calls an abort so, whoever reports it.
     this.name = code === 'WISC_ABORTED' ? 'AbortError' : 'WiscError'
     this.code = code
+  }
+}
+
+/** Somebody was faster: a condition did not hold, or what a transaction had read was changed. Nothing was written. */
+export class ConflictError extends WiscError {
+  /** The first key of which it was noticed. */
+  readonly key: Buffer
+
+  /** @param what happened to the key */
+  constructor(key: Uint8Array, what: string) {
+    super('WISC_CONFLICT', `${what} key=${shownKey(key)}`)
+    this.key = Buffer.from(key)
   }
 }
 

@@ -88,9 +88,10 @@ export function checkOperation(operation: unknown, index: number): Given {
 
 const NO_OPTIONS = Object.freeze({})
 
+/** The option `sync`; `if` is taken by lib/contract/conditions.ts. */
 export function writeSync(options: WriteOptions | undefined, standard: boolean): boolean {
   if (options === undefined) return standard
-  refuseUnknown(plainObject(options, 'write options'), ['sync'], 'write')
+  refuseUnknown(plainObject(options, 'write options'), ['sync', 'if'], 'write')
   const sync = options.sync
   if (sync === undefined) return standard
   if (typeof sync !== 'boolean') throw invalidArgument(mustBe('a boolean', 'sync', sync))
@@ -114,6 +115,16 @@ export function partOf(options: ReadOptions): ValuePart | undefined {
         ? Number.MAX_SAFE_INTEGER
         : integer('length', length, 0, Number.MAX_SAFE_INTEGER),
   }
+}
+
+/** Takes `withSequence` out of the options of a get. */
+export function takeWithSequence(options: ReadOptions & { readonly withSequence?: unknown }): {
+  readonly withSequence: boolean
+  readonly rest: ReadOptions
+} {
+  const { withSequence, ...rest } = plainObject(options, 'read options')
+  if (typeof withSequence === 'boolean') return { withSequence, rest }
+  throw invalidArgument(mustBe('a boolean', 'withSequence', withSequence))
 }
 
 /** Takes the signal out of the options of a read that may last for long. */

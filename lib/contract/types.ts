@@ -23,6 +23,37 @@ export interface WriteOptions {
   readonly sync?: boolean
 }
 
+/**
+ * What must hold of a key when the turn of a write has come, behind all that were called before: exactly one of these.
+ * If it does not, the write fails with WISC_CONFLICT, and nothing of it is there.
+ */
+export interface KeyCondition {
+  /** It has no value. */
+  readonly absent?: true
+  /** It has one. */
+  readonly present?: true
+  /** Its value was written with this sequence, which `get` (with `withSequence`) and `stat` tell. */
+  readonly sequence?: number
+  /** It has a value of these bytes. */
+  readonly value?: Value
+}
+
+/** One condition of a batch. */
+export interface Condition extends KeyCondition {
+  readonly key: Key
+}
+
+/** Options of a single put or delete. */
+export interface ConditionalWriteOptions extends WriteOptions {
+  readonly if?: KeyCondition
+}
+
+/** Options of a batch. */
+export interface BatchOptions extends WriteOptions {
+  /** All of them must hold; each is of another key, written by the batch or not. */
+  readonly if?: readonly Condition[]
+}
+
 export interface SnapshotOptions {
   /** Read the store as it was then. */
   readonly snapshot?: Snapshot
@@ -37,6 +68,17 @@ export interface ReadOptions extends SnapshotOptions {
   readonly offset?: number
   /** The most bytes of the part, which ends with the value; all that follow. */
   readonly length?: number
+}
+
+/** Options of a get that tells the sequence, too. */
+export interface SequencedReadOptions extends ReadOptions {
+  readonly withSequence: true
+}
+
+/** A value, and the sequence with which it was written: what a condition may ask for. */
+export interface SequencedValue {
+  readonly value: Buffer
+  readonly sequence: number
 }
 
 export interface PutOperation {

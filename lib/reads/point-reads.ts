@@ -9,7 +9,7 @@ import type { ValuePart } from '../../vlog/value-chunks.ts'
 import { copyBytes } from '../base/bytes.ts'
 import type { Sequence } from '../base/ids.ts'
 import { partOf, throwIfAborted } from '../contract/arguments.ts'
-import type { ReadOptions, SnapshotOptions, ValueStat } from '../contract/types.ts'
+import type { ReadOptions, SequencedValue, SnapshotOptions, ValueStat } from '../contract/types.ts'
 import { Entry, KIND } from '../tree/entry.ts'
 import { readAgain, readAgainLater, staleView } from './read-again.ts'
 import type { ReadingEngine } from './reading-engine.ts'
@@ -68,6 +68,25 @@ export class PointReads {
     } catch (error) {
       return this.#getAgain(error, key, at, part)
     }
+  }
+
+  /** The same with the sequence of its entry, if `withSequence` says so. */
+  getSequenced(
+    given: Uint8Array,
+    { withSequence, rest }: { readonly withSequence: boolean; readonly rest: ReadOptions },
+  ): Buffer | SequencedValue | undefined | Promise<Buffer | SequencedValue | undefined> {
+    if (!withSequence) return this.get(given, rest, true)
+    const key = copyBytes(given)
+    const result = this.get(key, rest, true)
+    // Nothing else has looked anything up since.
+    const { sequence } = this.#lookup
+    if (!(result instanceof Promise)) return result && { value: result, sequence }
+    const { view } = this.#engine
+    return result.then((value) => {
+      if (this.#engine.view === view) return value && { value, sequence }
+      const again = this.get(key, rest, false) as Buffer | undefined
+      return again && { value: again, sequence: this.#lookup.sequence }
+    })
   }
 
   #getAgain(

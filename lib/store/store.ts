@@ -20,6 +20,7 @@ import {
   resolveCompactRange,
   resolveScan,
   takeSignal,
+  takeWithSequence,
   throwIfAborted,
   valueBytes,
   writeSync,
@@ -30,11 +31,14 @@ import {
   type CollectOptions,
   resolveCollect,
 } from '../contract/collection.ts'
+import { resolveConditions, resolveKeyCondition } from '../contract/conditions.ts'
 import type { StoreEmitter } from '../contract/events.ts'
 import { mustBe } from '../contract/given.ts'
 import { plainObject, refuseUnknown } from '../contract/options.ts'
 import type { Stats, VerifyOptions, VerifyReport } from '../contract/reports.ts'
 import type {
+  BatchOptions,
+  ConditionalWriteOptions,
   EntryIterator,
   Key,
   KeyIterator,
@@ -43,13 +47,14 @@ import type {
   RangeOptions,
   ReadOptions,
   SegmentInfo,
+  SequencedReadOptions,
+  SequencedValue,
   SignalOptions,
   Snapshot,
   SnapshotOptions,
   Value,
   ValueIterator,
   ValueStat,
-  WriteOptions,
 } from '../contract/types.ts'
 import type { Engine } from '../engine/engine.ts'
 import { PointReads } from '../reads/point-reads.ts'
@@ -57,6 +62,7 @@ import { readAgain } from '../reads/read-again.ts'
 import type { ReadingEngine } from '../reads/reading-engine.ts'
 import { segmentInfos } from '../reports/segment-infos.ts'
 import { storeStats } from '../reports/stats.ts'
+import { Conditions } from '../writes/conditions.ts'
 import { leadToEngine } from './engine-of.ts'
 import { entryIterator, type IteratorParts, keyIterator, valueIterator } from './iterator.ts'
 import { OpenViews } from './open-views.ts'
@@ -114,51 +120,73 @@ export class Store extends TypedEmitter {
   /**
    * Stores a value. Resolves when it is written; with `sync`, when it is durable. Key, and a value of up to 64 KiB, may
    * be used again at once; a larger value must not change until then.
-   * @throws WISC_INVALID_ARGUMENT, WISC_DISK_FULL, WISC_IO, WISC_SYNC_FAILED, WISC_READ_ONLY, WISC_NOT_OPEN
+   * @throws WISC_INVALID_ARGUMENT, WISC_CONFLICT, WISC_DISK_FULL, WISC_IO, WISC_SYNC_FAILED, WISC_READ_ONLY,
+   *   WISC_NOT_OPEN
    */
-  put(key: Key, value: Value, options?: WriteOptions): Promise<void> {
+  put(key: Key, value: Value, options?: ConditionalWriteOptions): Promise<void> {
     try {
       const { commit, context } = this.#writable()
       const sync = writeSync(options, context.options.sync)
-      return commit.submit(RECORD_KIND.put, keyBytes(key), valueBytes(value), sync)
+      const condition = options && this.#condition(key, options)
+      return commit.submit(RECORD_KIND.put, keyBytes(key), valueBytes(value), sync, condition)
     } catch (error) {
       return Promise.reject(toWiscError(error))
     }
   }
 
   /** Removes a key; one that is not there is no error. @throws as {@link put} */
-  delete(key: Key, options?: WriteOptions): Promise<void> {
+  delete(key: Key, options?: ConditionalWriteOptions): Promise<void> {
     try {
       const { commit, context } = this.#writable()
       const sync = writeSync(options, context.options.sync)
-      return commit.submit(RECORD_KIND.delete, keyBytes(key), NO_BYTES, sync)
+      const condition = options && this.#condition(key, options)
+      return commit.submit(RECORD_KIND.delete, keyBytes(key), NO_BYTES, sync, condition)
     } catch (error) {
       return Promise.reject(toWiscError(error))
     }
   }
 
   /** Does all operations or none; the last one on a key counts. Readers never see a part. @throws as {@link put} */
-  async write(operations: readonly Operation[], options?: WriteOptions): Promise<void> {
+  async write(operations: readonly Operation[], options?: BatchOptions): Promise<void> {
     const { commit, context, log } = this.#writable()
     const sync = writeSync(options, context.options.sync)
+    const given = options?.if
+    const conditions = given === undefined ? [] : resolveConditions(given)
     if (!Array.isArray(operations))
       throw invalidArgument(mustBe('an array', 'operations', operations))
     // Not `map`, which leaves holes in an array as they are.
     const writes = Array.from(operations, checkOperation)
     // A getter of an operation may have closed the store.
     this.#checkOpen()
-    if (writes.length > 0) await commit.submitBatch(writes, sync)
+    const precondition =
+      conditions.length === 0 ? undefined : new Conditions(this.#engine, conditions)
+    if (writes.length > 0 || precondition) await commit.submitBatch(writes, sync, precondition)
     else if (sync) await log.sync()
   }
 
+  /** Of a single put or delete, if it has one. */
+  #condition(key: Key, options: ConditionalWriteOptions): Conditions | undefined {
+    const condition = options.if
+    if (condition === undefined) return undefined
+    return new Conditions(this.#engine, resolveKeyCondition(key, condition))
+  }
+
   /**
-   * The value of a key, or the part of it that is asked for, or undefined. It is the caller's; a small one shares its
-   * memory (at most 32 KiB) with others.
+   * The value of a key, or the part of it that is asked for, or undefined; with `withSequence` the sequence of its
+   * write, too. The value is the caller's; a small one shares its memory (at most 32 KiB) with others.
    * @throws CorruptionError, IoError; WISC_STALE for a snapshot of a read-only store whose files are gone
    */
-  get(key: Key, options?: ReadOptions): Promise<Buffer | undefined> {
+  get(key: Key, options: SequencedReadOptions): Promise<SequencedValue | undefined>
+  get(key: Key, options?: ReadOptions): Promise<Buffer | undefined>
+  get(
+    key: Key,
+    options?: ReadOptions & { readonly withSequence?: boolean },
+  ): Promise<Buffer | SequencedValue | undefined> {
     try {
-      const result = this.#reads.get(keyBytes(key), options, true)
+      const result =
+        options?.withSequence === undefined
+          ? this.#reads.get(keyBytes(key), options, true)
+          : this.#reads.getSequenced(keyBytes(key), takeWithSequence(options))
       const { turn } = this.#engine
       // What the thread pool reads settles in a turn of its own.
       if (result instanceof Promise) return result

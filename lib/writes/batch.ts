@@ -3,7 +3,7 @@ import { types } from 'node:util'
 import type { Log } from '../../vlog/log/log.ts'
 import { RECORD_KIND, type RecordKind } from '../../vlog/record.ts'
 import { plainTable } from '../../vlog/value-chunks.ts'
-import { equalBytes, lengthOf, NO_BYTES } from '../base/bytes.ts'
+import { equalBytes, keyString, lengthOf, NO_BYTES } from '../base/bytes.ts'
 import { invalidArgument, toWiscError, type WiscError } from '../base/errors.ts'
 import type { EventLoopTurn } from '../base/event-loop-turn.ts'
 import type { Given } from '../contract/arguments.ts'
@@ -36,6 +36,18 @@ export interface BatchSize {
   readonly arenaBytes: number
 }
 
+/** The last write of each key, by {@link keyString}: of batches that are in no memtable yet. */
+export type LastWrites = ReadonlyMap<string, Write>
+
+/** What must hold in the turn of a batch, or else nothing of it is written. */
+export interface Precondition {
+  /**
+   * May be asked again when the turn had to wait.
+   * @param earlier what comes before it in its group
+   */
+  judge(earlier: LastWrites): WiscError | undefined
+}
+
 /** What one caller wants written, all or nothing. */
 export interface Batch extends BatchSize {
   /** One write needs no array: nearly all batches are single puts. */
@@ -43,6 +55,7 @@ export interface Batch extends BatchSize {
   readonly sync: boolean
   /** True if a value of it is borrowed. */
   readonly borrows: boolean
+  readonly precondition: Precondition | undefined
   readonly resolve: () => void
   readonly reject: (error: WiscError) => void
 }
@@ -105,6 +118,11 @@ export function writesOf(batch: Pick<Batch, 'writes'>): readonly Write[] {
   if (Array.isArray(writes)) return writes as readonly Write[]
   single[0] = writes as Write
   return single
+}
+
+/** Adds the writes of a batch. */
+export function addLastWrites(writes: Map<string, Write>, batch: Batch): void {
+  for (const write of writesOf(batch)) writes.set(keyString(write.key), write)
 }
 
 /** True if it only deletes. */

@@ -15,7 +15,7 @@
  * whose value is another one when its turn comes is refused, alone.
  */
 
-import { GROUP_BYTES_MAX, Group, stagedBytes } from '../../vlog/log/group.ts'
+import { Group, stagedBytes } from '../../vlog/log/group.ts'
 import type { Log } from '../../vlog/log/log.ts'
 import type { FramePlace } from '../../vlog/log/log-parts.ts'
 import { ChangedValueError } from '../../vlog/log/piece-writer.ts'
@@ -37,6 +37,7 @@ import {
   type Batch,
   isDeletes,
   isUnchanged,
+  type Precondition,
   seal,
   settleWritten,
   takeWrite,
@@ -44,6 +45,7 @@ import {
   writesOf,
 } from './batch.ts'
 import { BatchQueue } from './batch-queue.ts'
+import { judge, NOTHING, planGroup } from './group-plan.ts'
 
 /**
  * So much is written at once, by the call that passes it: the copies are still in the processor's cache when they are
@@ -96,7 +98,13 @@ export class CommitQueue {
   }
 
   /** Queues one put or delete. */
-  submit(kind: RecordKind, key: Uint8Array, value: Uint8Array, sync: boolean): Promise<void> {
+  submit(
+    kind: RecordKind,
+    key: Uint8Array,
+    value: Uint8Array,
+    sync: boolean,
+    precondition: Precondition | undefined,
+  ): Promise<void> {
     const write = takeWrite(this.#queue.taken, kind, key, value, this.#options.valueThreshold)
     const bytes = recordBytes(write.key.length, write.valueBytes)
     return this.#enqueue(
@@ -105,11 +113,19 @@ export class CommitQueue {
       bytes,
       arenaBytes(write, this.#options.valueThreshold),
       sync,
+      precondition,
     )
   }
 
-  /** Queues a batch. @throws WISC_INVALID_ARGUMENT if no memtable could hold it */
-  submitBatch(given: readonly Given[], sync: boolean): Promise<void> {
+  /**
+   * Queues a batch; one without writes asks its condition alone.
+   * @throws WISC_INVALID_ARGUMENT if no memtable could hold it
+   */
+  submitBatch(
+    given: readonly Given[],
+    sync: boolean,
+    precondition: Precondition | undefined,
+  ): Promise<void> {
     const writes: Write[] = []
     let bytes = 0
     let arena = 0
@@ -126,19 +142,30 @@ export class CommitQueue {
         `batch is too large for a memtable bytes=${arena} max=${ARENA_BYTES_MAX}`,
       )
     }
-    return this.#enqueue(writes, borrows, bytes, arena, sync)
+    return this.#enqueue(writes, borrows, bytes, arena, sync, precondition)
   }
 
   #enqueue(
     writes: Batch['writes'],
     borrows: boolean,
     bytes: number,
-    arena: number,
+    arenaBytes: number,
     sync: boolean,
+    precondition: Precondition | undefined,
   ): Promise<void> {
     return new Promise((resolve, reject) => {
       const records = Array.isArray(writes) ? writes.length : 1
-      const batch = { writes, borrows, sync, records, bytes, arenaBytes: arena, resolve, reject }
+      const batch = {
+        writes,
+        borrows,
+        sync,
+        precondition,
+        records,
+        bytes,
+        arenaBytes,
+        resolve,
+        reject,
+      }
       const number = this.#queue.push(batch)
       if (borrows) {
         this.#run(true)
@@ -216,38 +243,26 @@ export class CommitQueue {
     const queue = this.#queue
     const first = queue.at(0)
     const deletes = isDeletes(first)
-    const { log, memtables, admission, flushes } = this.#parts
+    const { log, memtables, admission, flushes, turn } = this.#parts
     const verdict = admission.ask(deletes, first)
     if (verdict.kind !== 'admitted') return this.#keptBack(verdict)
-    const memtable = memtables.active
-    let bytes = FRAME_HEADER_BYTES
-    let arena = 0
-    let cost = 0
-    let count = 0
-    // Beside deletes that are admitted alone another batch may be refused.
-    const countMax = verdict.deletesOnly ? 1 : queue.length
-    while (count < countMax) {
-      const batch = queue.at(count)
-      const more = batch.arenaBytes
-      const costMore = cost + admission.costOf(batch)
-      const fits =
-        bytes + batch.bytes <= GROUP_BYTES_MAX &&
-        memtable.hasRoom(arena + more) &&
-        admission.hasRoom(bytes + batch.bytes, costMore)
-      if (count > 0 && !fits) break
-      bytes += batch.bytes
-      arena += more
-      cost = costMore
-      count++
+    const conflict = judge(first, NOTHING)
+    if (conflict) return this.#refuse(conflict)
+    if (first.records === 0) {
+      settleWritten(queue.leave(1), log, turn)
+      return true
     }
-    if (!memtable.hasRoom(arena) || this.#coversItsShare(bytes)) {
-      if (!memtables.freeze(log.end, arena)) return this.#keptBack(admission.withoutMemtable())
+    const countMax = verdict.deletesOnly ? 1 : queue.length
+    const plan = planGroup(queue, countMax, memtables.active, admission)
+    if (!memtables.active.hasRoom(plan.arenaBytes) || this.#coversItsShare(plan.bytes)) {
+      if (!memtables.freeze(log.end, plan.arenaBytes))
+        return this.#keptBack(admission.withoutMemtable())
       flushes.wake()
     }
-    const place = log.place(bytes)
+    const place = log.place(plan.bytes)
     if (place === undefined) return this.#keptBack(admission.withoutPlace())
-    admission.take(cost)
-    return this.#writeGroup(count, place)
+    admission.take(plan.cost)
+    return this.#writeGroup(plan.count, place)
   }
 
   /** The active memtable covers its share of the log. Segment ends are preferred: a flush needs them synced anyway. */
@@ -262,8 +277,12 @@ export class CommitQueue {
 
   #keptBack(verdict: Verdict): boolean {
     if (verdict.kind === 'waits') return this.#wait(verdict.until)
-    if (verdict.kind === 'refused')
-      for (const batch of this.#queue.leave(1)) batch.reject(verdict.error)
+    return verdict.kind === 'refused' ? this.#refuse(verdict.error) : true
+  }
+
+  /** The next batch, alone. */
+  #refuse(error: WiscError): true {
+    for (const batch of this.#queue.leave(1)) batch.reject(error)
     return true
   }
 
@@ -282,8 +301,7 @@ export class CommitQueue {
     }
     if (count === 0) {
       this.#parts.admission.written()
-      for (const batch of this.#queue.leave(1)) batch.reject(new ChangedValueError())
-      return true
+      return this.#refuse(new ChangedValueError())
     }
     const firstSequence = this.#nextSequence
     if (firstSequence + records > SEQUENCE_MAX) {

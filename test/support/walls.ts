@@ -57,7 +57,7 @@ lib/reports:            lib/base lib/base/files lib/contract lib/state lib/space
                         lib/tree lib/tree/table lib/tree/version vlog/log vlog/relocation
 lib/control:            lib/base lib/base/platform lib/contract lib/state
 lib/store:              lib/base lib/base/files lib/base/platform lib/contract lib/jobs lib/state lib/recovery
-                        lib/reads lib/engine lib/reports lib/control lib/tree lib/tree/version vlog vlog/read
+                        lib/writes lib/reads lib/engine lib/reports lib/control lib/tree lib/tree/version vlog vlog/read
 lib:                    lib/base lib/contract lib/store
 
 lib/inspect/dump:       lib/base lib/base/files lib/base/platform vlog vlog/log vlog/relocation

@@ -55,7 +55,3 @@ export class SalvageMap {
     else if (found.sequence === state.sequence) state.places.push(...places)
   }
 }
-
-export function keyString(bytes: Uint8Array, start: number, end: number): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1')
-}

@@ -16,7 +16,7 @@
  */
 
 import { proveRecord, RECORD_KIND, readRecordHeader } from '../../../vlog/record.ts'
-import { compareBytes } from '../../base/bytes.ts'
+import { compareBytes, keyString } from '../../base/bytes.ts'
 import { checksum } from '../../base/checksum.ts'
 import { joinPath, segmentName, tableName } from '../../base/files/file-names.ts'
 import type { File, FileSystem } from '../../base/files/file-system.ts'
@@ -29,7 +29,7 @@ import type { ScannedRecord } from '../dump/scan-log.ts'
 import { hasZeroBlock } from '../dump/value-state.ts'
 import { damageOf, type FileDamage, findStoreFiles, type StoreFiles } from './salvage-files.ts'
 import { readLogFile } from './salvage-log.ts'
-import { keyString, SalvageMap, type ValuePlace } from './salvage-map.ts'
+import { SalvageMap, type ValuePlace } from './salvage-map.ts'
 import { type LostWrites, readTable } from './salvage-tables.ts'
 
 const OPEN_FILES_MAX = 64

@@ -65,7 +65,7 @@ describe('keys and values', () => {
   })
 })
 
-test('write options hold sync alone', () => {
+test('write options hold sync and if alone', () => {
   expect(writeSync(undefined, true)).toBe(true)
   expect(writeSync({}, false)).toBe(false)
   expect(writeSync({ sync: true }, false)).toBe(true)

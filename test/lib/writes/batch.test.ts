@@ -7,7 +7,14 @@ import { codeOf, openSmallStore } from '../../support/store/fault-store.ts'
 
 test('a transferred value is a changed one, also once the function that asks is compiled', () => {
   const key = Buffer.from('key')
-  const settled = { sync: false, records: 1, arenaBytes: 0, resolve: () => {}, reject: () => {} }
+  const settled = {
+    sync: false,
+    records: 1,
+    arenaBytes: 0,
+    precondition: undefined,
+    resolve: () => {},
+    reject: () => {},
+  }
   for (let i = 0; i < 30_000; i++) {
     const valueBytes = 70 + (i % 5)
     // Some of them can change their size, which is when compiled code of Node 20 is wrong about `length`.

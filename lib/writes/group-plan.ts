@@ -1,0 +1,75 @@
+/** Which batches of the queue go into the next group: from the first on, as many as fit and may be written with it. */
+import { GROUP_BYTES_MAX } from '../../vlog/log/group.ts'
+import { toWiscError, type WiscError } from '../base/errors.ts'
+import { FRAME_HEADER_BYTES } from '../base/files/frame.ts'
+import type { Memtable } from '../tree/memtable/memtable.ts'
+import type { Admission } from './admission.ts'
+import { addLastWrites, type Batch, type LastWrites, type Write } from './batch.ts'
+import type { BatchQueue } from './batch-queue.ts'
+
+/** What a group takes. */
+export interface GroupPlan {
+  readonly count: number
+  /** Of its frame. */
+  readonly bytes: number
+  /** Of a memtable, at most. */
+  readonly arenaBytes: number
+  /** Of the budget of space. */
+  readonly cost: number
+}
+
+/** Of the first batch of a group. */
+export const NOTHING: LastWrites = new Map()
+
+/**
+ * Requires: the first batch is admitted, has records, and its condition holds.
+ * @param countMax beside deletes that are admitted alone another batch may be refused
+ */
+export function planGroup(
+  queue: BatchQueue,
+  countMax: number,
+  memtable: Memtable,
+  admission: Admission,
+): GroupPlan {
+  let bytes = FRAME_HEADER_BYTES
+  let arenaBytes = 0
+  let cost = 0
+  let count = 0
+  let earlier: Map<string, Write> | undefined
+  let added = 0
+  for (; count < countMax; count++) {
+    const batch = queue.at(count)
+    const arenaMore = arenaBytes + batch.arenaBytes
+    const costMore = cost + admission.costOf(batch)
+    if (count > 0) {
+      const fits =
+        bytes + batch.bytes <= GROUP_BYTES_MAX &&
+        memtable.hasRoom(arenaMore) &&
+        admission.hasRoom(bytes + batch.bytes, costMore)
+      if (!fits || batch.records === 0) break
+      if (batch.precondition !== undefined) {
+        earlier ??= new Map()
+        while (added < count) addLastWrites(earlier, queue.at(added++))
+        // As the first of the next group it is judged once more, and refused alone.
+        if (judge(batch, earlier)) break
+      }
+    }
+    bytes += batch.bytes
+    arenaBytes = arenaMore
+    cost = costMore
+  }
+  return { count, bytes, arenaBytes, cost }
+}
+
+/**
+ * @param earlier what comes before it in its group
+ * @returns why a batch must not be written
+ */
+export function judge(batch: Batch, earlier: LastWrites): WiscError | undefined {
+  try {
+    return batch.precondition?.judge(earlier)
+  } catch (error) {
+    // What it needs to know cannot be read: that concerns nobody else.
+    return toWiscError(error)
+  }
+}
