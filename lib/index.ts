@@ -24,6 +24,14 @@ export type {
 } from './contract/collection.ts'
 export type { CollectionStep, PlannedFile, SkippedFile } from './contract/collection-plan.ts'
 export type {
+  Encoding,
+  Encodings,
+  KeyEncodingName,
+  Tuple,
+  TupleItem,
+  ValueEncodingName,
+} from './contract/encodings.ts'
+export type {
   CollectionEvent,
   CompactionEvent,
   FlushEvent,
@@ -45,6 +53,17 @@ export type {
   VerifyProgress,
   VerifyReport,
 } from './contract/reports.ts'
+export type {
+  TypedBatchOptions,
+  TypedCondition,
+  TypedIterator,
+  TypedKeyCondition,
+  TypedOperation,
+  TypedRange,
+  TypedSequencedValue,
+  TypedStore,
+  TypedWriteOptions,
+} from './contract/typed-store.ts'
 export type * from './contract/types.ts'
 export type { Store } from './store/store.ts'
 

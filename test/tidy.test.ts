@@ -63,6 +63,12 @@ const BANNED: readonly { what: RegExp; where: RegExp; but?: RegExp; instead: str
     but: /^lib\/base\/platform\/native-extensions\.ts$/,
     instead: 'FileSystem.lock, File.punch',
   },
+  {
+    what: /['"]msgpackr['"]/,
+    where: ENGINE,
+    but: /^lib\/encodings\/msgpack\.ts$/,
+    instead: "the encoding 'msgpack' of lib/encodings/msgpack.ts",
+  },
   { what: /AbortSignal\.any\b/, where: ENGINE, instead: 'linkSignals(), which can be unlinked' },
   { what: /\bas any\b|: any\b|<any>/, where: ENGINE, instead: 'unknown' },
 ]

@@ -24,6 +24,11 @@ export class GrowingBytes {
     this.bytes = grown
   }
 
+  appendByte(value: number): void {
+    this.reserve(1)
+    this.bytes[this.length++] = value
+  }
+
   appendVarint(value: number): void {
     this.reserve(VARINT_BYTES_MAX)
     this.length = writeVarint(this.bytes, this.length, value)

@@ -121,17 +121,17 @@ export interface RangeOptions extends KeyRange {
  * inside of `for await`; behind the last one of its limit it pins nothing. One that becomes garbage without being
  * closed is closed then, and a 'warning' tells of it.
  */
-export interface StoreIterator<T> extends AsyncIterableIterator<T> {
+export interface StoreIterator<T, K = Key> extends AsyncIterableIterator<T> {
   /** The next one. Calls wait for each other. */
   next(): Promise<IteratorResult<T, undefined>>
   /** The next ones, at most `count` of them; fewer only near the end or before a failure, none behind the end. */
   nextMany(count: number): Promise<T[]>
   /** Goes on at this key, or the next one in the iterator's direction. Never leaves the range. */
-  seek(key: Key): void
+  seek(key: K): void
   /** Gives up what it pins; a second call does nothing. */
   close(): Promise<void>
   return(): Promise<IteratorResult<T, undefined>>
-  [Symbol.asyncIterator](): StoreIterator<T>
+  [Symbol.asyncIterator](): StoreIterator<T, K>
   [Symbol.asyncDispose](): Promise<void>
 }
 

@@ -129,8 +129,8 @@ function* makeRoom(
 function exactBytes(walk: SegmentWalk, valueThreshold: number): number {
   let bytes = 0
   walk.visitHeads(({ header }) => {
-    const kind = entryKind(header.kind, header.rawLength, valueThreshold)
-    bytes += entryBytesMax(kind, header.keyLength, header.rawLength)
+    const kind = entryKind(header.kind, header.storedLength, valueThreshold)
+    bytes += entryBytesMax(kind, header.keyLength, header.storedLength)
   })
   return bytes
 }
@@ -144,7 +144,7 @@ function insertRecord(
   valueThreshold: number,
 ): void {
   const { header, offset } = record
-  const kind = entryKind(header.kind, header.rawLength, valueThreshold)
+  const kind = entryKind(header.kind, header.storedLength, valueThreshold)
   const value = kind === KIND.inline ? record.value() : undefined
   const length = record.keyEnd - record.keyStart
   keyScratch.set(record.keyBytes.subarray(record.keyStart, record.keyEnd))

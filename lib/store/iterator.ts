@@ -9,7 +9,7 @@
 import { SlabAllocator } from '../../vlog/read/slab.ts'
 import type { ValueRequest } from '../../vlog/read/value-reader.ts'
 import { copyBytes, copyRange } from '../base/bytes.ts'
-import { WiscError } from '../base/errors.ts'
+import { toWiscError, WiscError } from '../base/errors.ts'
 import { keyBytes, type ResolvedScan, throwIfAborted } from '../contract/arguments.ts'
 import { integer } from '../contract/options.ts'
 import type {
@@ -35,16 +35,24 @@ export interface IteratorParts extends ScanParts {
   readonly hold: Hold
 }
 
-/** How a batch is made: with or without values, and what is given out for an entry. */
-interface Shape<T> {
+/** How a batch is made: with or without values, what is given out for an entry, and what keys are given as. */
+interface Shape<T, K> {
   readonly values: boolean
+  /** May throw: the entry is not passed then. */
   readonly item: (key: Buffer, value: Buffer) => T
+  /** Where a seek goes. */
+  readonly target: (key: K) => Key
 }
 
 const NO_VALUE = Buffer.alloc(0)
-const ENTRIES: Shape<[Buffer, Buffer]> = { values: true, item: (key, value) => [key, value] }
-const VALUES: Shape<Buffer> = { values: true, item: (_key, value) => value }
-const KEYS: Shape<Buffer> = { values: false, item: (key) => key }
+const target = (key: Key): Key => key
+const ENTRIES: Shape<[Buffer, Buffer], Key> = {
+  values: true,
+  item: (key, value) => [key, value],
+  target,
+}
+const VALUES: Shape<Buffer, Key> = { values: true, item: (_key, value) => value, target }
+const KEYS: Shape<Buffer, Key> = { values: false, item: (key) => key, target }
 
 export function entryIterator(parts: IteratorParts, range: ResolvedScan): EntryIterator {
   return new BatchIterator(parts, range, ENTRIES)
@@ -58,9 +66,9 @@ export function valueIterator(parts: IteratorParts, range: ResolvedScan): ValueI
   return new BatchIterator(parts, range, VALUES)
 }
 
-class BatchIterator<T> implements StoreIterator<T> {
+export class BatchIterator<T, K> implements StoreIterator<T, K> {
   readonly #parts: IteratorParts
-  readonly #shape: Shape<T>
+  readonly #shape: Shape<T, K>
   readonly #scan: Scan
   readonly #signal: AbortSignal | undefined
   readonly #bytesMax: number
@@ -73,12 +81,12 @@ class BatchIterator<T> implements StoreIterator<T> {
   #closed = false
   /** A loop calls it, which has no way to close it when a call fails. */
   #isLooped = false
-  /** A batch could not be read. Later calls say so again: going on would leave its entries out. */
+  /** A batch could not be read, or an item made. Later calls say so again: going on would leave entries out. */
   #failure: WiscError | undefined
   /** The call that is under way, if one had to wait. */
   #tail: Promise<unknown> | undefined
 
-  constructor(parts: IteratorParts, range: ResolvedScan, shape: Shape<T>) {
+  constructor(parts: IteratorParts, range: ResolvedScan, shape: Shape<T, K>) {
     this.#parts = parts
     this.#shape = shape
     this.#scan = new Scan(parts, range)
@@ -91,12 +99,20 @@ class BatchIterator<T> implements StoreIterator<T> {
 
   next(): Promise<IteratorResult<T, undefined>> {
     if (this.#tail === undefined && this.#at < this.#keys.length && !this.#signal?.aborted) {
+      return this.#nextOfBatch()
+    }
+    return this.#inTurn(() => this.#nextSlowly())
+  }
+
+  #nextOfBatch(): Promise<IteratorResult<T, undefined>> {
+    try {
       const result = { value: this.#take(), done: false } as const
       const { turn } = this.#parts.engine
       if (!turn.isOldRarely()) return Promise.resolve(result)
       return new Promise((resolve) => turn.later(() => resolve(result)))
+    } catch (error) {
+      return Promise.reject(error)
     }
-    return this.#inTurn(() => this.#nextSlowly())
   }
 
   async #nextSlowly(): Promise<IteratorResult<T, undefined>> {
@@ -121,27 +137,25 @@ class BatchIterator<T> implements StoreIterator<T> {
       throwIfAborted(this.#signal)
       const items: T[] = []
       while (items.length < count) {
-        if (this.#at === this.#keys.length) {
-          try {
-            await this.#fill(count - items.length)
-          } catch (error) {
-            // What was read is given out; the next call fails.
-            if (items.length > 0 && this.#failure === error) return items
-            throw error
-          }
+        try {
+          if (this.#at === this.#keys.length) await this.#fill(count - items.length)
           if (this.#keys.length === 0) break
+          while (this.#at < this.#keys.length && items.length < count) items.push(this.#take())
+        } catch (error) {
+          // What was read is given out; the next call fails.
+          if (items.length > 0 && this.#failure === error) return items
+          throw error
         }
-        while (this.#at < this.#keys.length && items.length < count) items.push(this.#take())
       }
       if (items.length === 0) await this.close()
       return items
     })
   }
 
-  seek(key: Key): void {
+  seek(key: K): void {
     this.#checkOpen()
     // A copy, because the caller may use the array again.
-    const target = copyBytes(keyBytes(key))
+    const target = copyBytes(keyBytes(this.#shape.target(key)))
     if (this.#tail === undefined) this.#seekNow(target)
     else void this.#inTurn(async () => this.#seekNow(target))
   }
@@ -197,14 +211,25 @@ class BatchIterator<T> implements StoreIterator<T> {
   }
 
   #take(): T {
-    const at = this.#at++
-    const item = this.#shape.item(this.#keys[at]!, this.#values[at] ?? NO_VALUE)
+    const at = this.#at
+    const item = this.#item(at)
+    this.#at = at + 1
     // Given away: the batch must not keep it alive.
     this.#values[at] = undefined
     // Behind the last one of the limit nothing is read any more, after a seek neither: who takes the first of a queue
     // pins nothing.
     if (this.#at === this.#keys.length && this.#scan.isUsedUp) this.#parts.hold.release()
     return item
+  }
+
+  #item(at: number): T {
+    try {
+      return this.#shape.item(this.#keys[at]!, this.#values[at] ?? NO_VALUE)
+    } catch (error) {
+      this.#failure = toWiscError(error)
+      if (this.#isLooped) this.#end()
+      throw this.#failure
+    }
   }
 
   #drop(): void {

@@ -32,10 +32,12 @@ import {
   resolveCollect,
 } from '../contract/collection.ts'
 import { resolveConditions, resolveKeyCondition } from '../contract/conditions.ts'
+import type { Encodings, EncodingsOf } from '../contract/encodings.ts'
 import type { StoreEmitter } from '../contract/events.ts'
 import { mustBe } from '../contract/given.ts'
 import { plainObject, refuseUnknown } from '../contract/options.ts'
 import type { Stats, VerifyOptions, VerifyReport } from '../contract/reports.ts'
+import type { TypedStore, ViewOf } from '../contract/typed-store.ts'
 import type {
   BatchOptions,
   ConditionalWriteOptions,
@@ -56,6 +58,7 @@ import type {
   ValueIterator,
   ValueStat,
 } from '../contract/types.ts'
+import { resolveEncodings } from '../encodings/resolve-encodings.ts'
 import type { Engine } from '../engine/engine.ts'
 import { PointReads } from '../reads/point-reads.ts'
 import { readAgain } from '../reads/read-again.ts'
@@ -63,7 +66,9 @@ import type { ReadingEngine } from '../reads/reading-engine.ts'
 import { segmentInfos } from '../reports/segment-infos.ts'
 import { storeStats } from '../reports/stats.ts'
 import { Conditions } from '../writes/conditions.ts'
+import { EncodedStore } from './encoded-store.ts'
 import { leadToEngine } from './engine-of.ts'
+import { handOnEvents } from './hand-on-events.ts'
 import { entryIterator, type IteratorParts, keyIterator, valueIterator } from './iterator.ts'
 import { OpenViews } from './open-views.ts'
 import { StoreSnapshot } from './snapshot.ts'
@@ -76,9 +81,6 @@ interface WritingParts {
   readonly lock: Lock
   readonly control?: Pick<SocketListener, 'close'>
 }
-
-/** Engine events that the store hands on. */
-const EVENTS = ['flush', 'compaction', 'collection', 'stall', 'warning'] as const
 
 /** An emitter whose type knows the events. */
 const TypedEmitter: new () => StoreEmitter = EventEmitter
@@ -111,10 +113,7 @@ export class Store extends TypedEmitter {
       this.#checkOpen()
       return engine
     })
-    for (const name of EVENTS) engine.events.on(name, (detail) => this.emit(name, detail))
-    engine.events.on('error', (error) => {
-      if (this.listenerCount('error') > 0) this.emit('error', error)
-    })
+    handOnEvents(engine.events, this)
   }
 
   /**
@@ -245,6 +244,13 @@ export class Store extends TypedEmitter {
   /** Iterates over values. */
   values(range?: RangeOptions): ValueIterator {
     return valueIterator(...this.#iteration(range))
+  }
+
+  /** The same store with keys and values of types instead of bytes. @throws WISC_CODEC_UNAVAILABLE */
+  with<const E extends Encodings>(encodings: E): ViewOf<E>
+  with<K, V>(encodings: EncodingsOf<K, V>): TypedStore<K, V>
+  with(encodings: Encodings): unknown {
+    return new EncodedStore(this, (range) => this.#iteration(range), resolveEncodings(encodings))
   }
 
   #iteration(range: RangeOptions | undefined): [IteratorParts, ReturnType<typeof resolveScan>] {

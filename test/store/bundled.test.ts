@@ -3,7 +3,7 @@
  * as other loaders have it.
  */
 import { execFileSync } from 'node:child_process'
-import { symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
@@ -84,4 +84,38 @@ test('require finds the same module as import', () => {
   const program = "import('wisc').then(({ open }) => console.log(open === require('wisc').open))"
   const output = execFileSync(process.execPath, ['-e', program], { cwd: ROOT, timeout: 600_000 })
   expect(output.toString().trim()).toBe('true')
+})
+
+test('without msgpackr, its encoding says what is missing, and the others work', async () => {
+  const directory = temporaryDirectory()
+  mkdirSync(join(directory, 'node_modules'))
+  symlinkSync(join(ROOT, 'node_modules/xxhash-addon'), join(directory, 'node_modules/xxhash-addon'))
+  for (const part of ['index.js', 'bundle', 'base/errors.js']) {
+    cpSync(join(ROOT, 'dist/lib', part), join(directory, 'lib', part), { recursive: true })
+  }
+  writeFileSync(join(directory, 'package.json'), '{ "type": "module" }')
+  writeFileSync(
+    join(directory, 'program.js'),
+    `
+    import { open } from './lib/index.js'
+    const store = await open('store')
+    for (const value of ['json', 'msgpack']) {
+      try {
+        const view = store.with({ value })
+        await view.put('k', { a: 1 })
+        console.log(JSON.stringify(await view.get('k')))
+      } catch ({ code, message }) {
+        console.log(code, message)
+      }
+    }
+    await store.close()`,
+  )
+  const output = execFileSync(process.execPath, ['program.js'], {
+    cwd: directory,
+    timeout: 600_000,
+  })
+  expect(output.toString().trim().split('\n')).toEqual([
+    '{"a":1}',
+    expect.stringMatching(/^WISC_CODEC_UNAVAILABLE .*msgpackr/),
+  ])
 })

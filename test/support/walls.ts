@@ -30,6 +30,7 @@ vlog/collect:           lib/base lib/base/files vlog vlog/log vlog/relocation
 vlog/read:              lib/base lib/base/files vlog vlog/relocation
 
 lib/contract:           lib/base lib/tree lib/tree/memtable vlog
+lib/encodings:          lib/base lib/base/platform lib/contract
 lib/jobs:               lib/base lib/base/files lib/base/platform lib/tree lib/tree/memtable lib/tree/compaction
                         vlog/collect vlog/read vlog/relocation
 lib/state:              lib/base lib/base/files lib/contract vlog vlog/read
@@ -56,8 +57,9 @@ lib/engine:             lib/base lib/base/files lib/base/platform lib/contract l
 lib/reports:            lib/base lib/base/files lib/contract lib/state lib/space lib/reads lib/engine
                         lib/tree lib/tree/table lib/tree/version vlog/log vlog/relocation
 lib/control:            lib/base lib/base/platform lib/contract lib/state
-lib/store:              lib/base lib/base/files lib/base/platform lib/contract lib/jobs lib/state lib/recovery
-                        lib/writes lib/reads lib/engine lib/reports lib/control lib/tree lib/tree/version vlog vlog/read
+lib/store:              lib/base lib/base/files lib/base/platform lib/contract lib/encodings lib/jobs lib/state
+                        lib/recovery lib/writes lib/reads lib/engine lib/reports lib/control
+                        lib/tree lib/tree/version vlog vlog/read
 lib:                    lib/base lib/contract lib/store
 
 lib/inspect/dump:       lib/base lib/base/files lib/base/platform vlog vlog/log vlog/relocation

@@ -50,18 +50,27 @@ export class ValueFile {
   untimed = 0
   /** Of the timed reads lately, those that were slow. */
   #slowShare = 0
-  /** Reads that the pool has. The last one to end closes the file, if it has been pushed out meanwhile. */
+  /** Reads that the pool has. The last one to end closes the file, if it has been closed or pushed out meanwhile. */
   inPool = 0
   isPushedOut = false
+  #isClosing = false
 
   constructor(file: File, relocation?: RelocationReader) {
     this.file = file
     this.relocation = relocation
   }
 
+  /** With reads in the pool it stays open until they have ended: one of them may need several calls. */
   close(): void {
+    this.#isClosing = true
+    if (this.inPool > 0) return
     if (this.relocation) this.relocation.close()
     else this.file.close()
+  }
+
+  /** A read of the pool has ended. */
+  readEnded(): void {
+    if (--this.inPool === 0 && this.#isClosing) this.close()
   }
 
   /** Takes note of a timed read. A single slow one says little: the thread may have lost its core meanwhile. */

@@ -30,7 +30,7 @@ import {
 import type { ValuePart } from '../value-chunks.ts'
 import { SLAB_BYTES, SLAB_SHARE_BYTES_MAX, SlabAllocator } from './slab.ts'
 import { openValueFile, type Relocations, ValueFile } from './value-file.ts'
-import { cutPart, isRecordOfOneChunk, PartPlan } from './value-parts.ts'
+import { readPart, readPartLater } from './value-parts.ts'
 
 /** Longer records are read in the pool, so that the event loop is not held up. */
 export const SYNC_READ_BYTES_MAX: number = 1024 * 1024 + 65536
@@ -204,46 +204,43 @@ export class ValueReader {
     offset: number,
   ): Promise<number> {
     const reading = file.file.readAsync(bytes, at, length, offset)
+    this.#countInPool(file, reading)
+    return reading
+  }
+
+  /** The file stays open, and the bytes where they are, until the read has ended. */
+  #countInPool(file: ValueFile, reading: Promise<unknown>): void {
     this.#inPool.add(reading)
     if (file.inPool++ === 0) this.#busyFiles++
     const ended = (): void => {
       this.#inPool.delete(reading)
-      if (--file.inPool > 0) return
+      file.readEnded()
+      if (file.inPool > 0) return
       this.#busyFiles--
       if (file.isPushedOut) this.#lateFiles--
     }
     reading.then(ended, ended)
-    return reading
   }
 
   /** A part of a value, read at once. @throws as {@link read} */
   readPart(asked: ValueRequest, part: ValuePart): Buffer {
     const request = this.#locate(asked)
-    const file = this.#files.get(request.segment)
-    if (isRecordOfOneChunk(request)) return cutPart(this.#readFrom(file, request), part)
-    return new PartPlan(file.file, request, part).read(file.file)
+    return readPart(this.#files.get(request.segment).file, request, part)
   }
 
   /** The same, read at once if that is likely to be fast, else through the thread pool. */
   readPartSoon(asked: ValueRequest, part: ValuePart): Buffer | Promise<Buffer> {
     const request = this.#locate(asked)
-    if (isRecordOfOneChunk(request)) {
-      const whole = this.#readSoon(request)
-      return whole instanceof Promise
-        ? whole.then((got) => cutPart(got, part))
-        : cutPart(whole, part)
-    }
     const file = this.#files.get(request.segment)
-    const plan = new PartPlan(file.file, request, part)
-    if (!this.#goesToPool(file, plan.length)) {
+    if (!this.#goesToPool(file, Math.min(part.length, request.length))) {
       const before = performance.now()
-      const result = plan.read(file.file)
+      const result = readPart(file.file, request, part)
       file.note(performance.now() - before)
       return result
     }
-    const bytes = Buffer.allocUnsafeSlow(plan.length)
-    const reading = this.#readInPool(file, bytes, 0, plan.length, plan.offset)
-    return reading.then((got) => plan.take(bytes, got))
+    const reading = readPartLater(file.file, copyRequest(request), part)
+    this.#countInPool(file, reading)
+    return reading
   }
 
   /**

@@ -7,7 +7,6 @@ import type { EntryIterator, Operation, Snapshot } from '#dist/lib/contract/type
 import type { JobRunner } from '#dist/lib/jobs/runner.js'
 import { openStore } from '#dist/lib/store/open-store.js'
 import type { Store } from '#dist/lib/store/store.js'
-import { tableBytes } from '#dist/vlog/value-chunks.js'
 import type { FaultFileSystemOptions } from '../../support/files/fault-calls.ts'
 import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
 import { CheckedRunner } from '../../support/parts/checked-runner.ts'
@@ -205,11 +204,7 @@ export class ModelRun {
 
   get #liveBytes(): number {
     let sum = 0
-    const { valueThreshold = 1024 } = this.#options
-    for (const [key, value] of this.#model) {
-      const isSeparated = value.length >= valueThreshold
-      sum += keyAt(key).length + value.length + (isSeparated ? tableBytes(value.length) : 0)
-    }
+    for (const [key, value] of this.#model) sum += keyAt(key).length + value.length
     return sum
   }
 
