@@ -7,7 +7,7 @@ import { defineConfig } from 'vitest/config'
 
 /** Files that change or count what belongs to the whole process, or fill its memory: a process each. */
 const APART = [
-  'test/{crash,store,stress,tools}/**/*.test.ts',
+  'test/{crash,examples,store,stress,tools}/**/*.test.ts',
   // What all stores of a process share: threads, buffers, files that are open, what was loaded or told once.
   'test/lib/jobs/**/*.test.ts',
   'test/lib/base/**/{buffer-pool,open-cache,native-extensions}.test.ts',
