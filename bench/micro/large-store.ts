@@ -182,7 +182,7 @@ function measureLooks(): void {
       memtables: { list: () => [], hasEntries: false },
       tables,
       cache: new BlockCache(0),
-      readers: { count: 0, oldest: undefined },
+      readers: { held: [] },
       writtenEnd: () => 0,
     })
   const state = (putLimitBytes: number): LookState => ({
@@ -192,6 +192,7 @@ function measureLooks(): void {
       1.3,
     ),
     putLimitBytes,
+    ballastBytesToCome: 0,
     usedBytes: 0,
     isUnlinking: false,
     unflushedBytes: 0,

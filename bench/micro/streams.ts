@@ -232,6 +232,7 @@ class Model {
         holeCostBytes: 10_000,
       },
       putLimitBytes: Number.POSITIVE_INFINITY,
+      ballastBytesToCome: 0,
       lack: undefined,
       usedBytes: 0,
       isUnlinking: false,

@@ -12,7 +12,7 @@ import type { SegmentNumber } from '../base/ids.ts'
 import { Signal } from '../base/signal.ts'
 import { emitSafely } from '../contract/events.ts'
 import type { CompactionJob } from '../jobs/messages.ts'
-import type { CompactionPlan } from '../tree/compaction/compaction-plan.ts'
+import type { CompactionPlan, FullReason } from '../tree/compaction/compaction-plan.ts'
 import { type ManualRange, pickCompaction, planFullCompaction } from '../tree/compaction/picker.ts'
 import type { TableMeta } from '../tree/entry.ts'
 import type { TreeShapeOptions } from '../tree/version/tree-shape.ts'
@@ -119,7 +119,11 @@ export class Compactions {
    * Merges everything in a range to the bottom, after what is running.
    * @throws WISC_ABORTED when the signal fires; then nothing has changed
    */
-  async compactRange(range: ManualRange, signal: AbortSignal | undefined): Promise<void> {
+  async compactRange(
+    range: ManualRange,
+    reason: FullReason,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     this.#asked++
     try {
       while (this.#running) await this.ended.next({ signal })
@@ -127,7 +131,7 @@ export class Compactions {
       if (obstacle) throw obstacle
       if (this.#closing) throw new WiscError('WISC_NOT_OPEN', 'the store is closed')
       const { versions } = this.#work.parts
-      const plan = planFullCompaction(versions.current.levels, this.#shape, range)
+      const plan = planFullCompaction(versions.current.levels, this.#shape, range, reason)
       if (!plan) return
       const either = linkSignals(this.#cancel.signal, signal)
       const job = this.#compact(plan, either.signal).finally(either.unlink)

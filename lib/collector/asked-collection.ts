@@ -96,7 +96,7 @@ class AskedRun {
       checkPlanFits(given, databaseId, store.space.measure(), false)
       this.#tell('compact')
       await store.flushes.flushWritten()
-      await store.compactions.compactRange({}, this.#control.signal)
+      await store.compactions.compactRange({}, 'garbage', this.#control.signal)
     }
     checkPlanFits(given, databaseId, store.space.measure(), true)
     await this.#runSteps(given.steps)
@@ -171,7 +171,7 @@ class AskedRun {
     const { tableBytes } = space
     if (!isExposureAsked({ ...walked, tableBytes }, this.#options.target)) return
     this.#tell('compact')
-    await store.compactions.compactRange({}, this.#control.signal)
+    await store.compactions.compactRange({}, 'garbage', this.#control.signal)
   }
 
   #isReached({ diskBytes, liveBytes }: Space): boolean {

@@ -26,6 +26,7 @@ import type { PlannedStore } from './exact-plan.ts'
 import { DiskBound } from './pace/disk-bound.ts'
 import { LookTimes } from './pace/look-times.ts'
 import { LookTurns } from './pace/look-turns.ts'
+import { WriteCost, type WriteSize } from './pace/write-cost.ts'
 import { WriterPace } from './pace/writer-pace.ts'
 import { type Decision, decide, type LookState } from './plan/decide.ts'
 import type { InTurns } from './plan/in-turns.ts'
@@ -38,14 +39,6 @@ const PINNED_SHARE = 1 / 10
 const LET_GO_SHARE = 1 / 8
 /** Of a segment: with more room than that, steps may be held back for the foreground. */
 const TIME_SHARE = 1 / 2
-
-/** What writers are about to write. */
-export interface WriteSize {
-  readonly records: number
-  readonly bytes: number
-  /** The most bytes of a memtable that it takes: its tables take no more. */
-  readonly arenaBytes: number
-}
 
 /** What a look found used, and when. */
 interface Usage {
@@ -63,12 +56,14 @@ export interface CollectorStore extends CollectedStore, PlannedStore {
   readonly flushes: Pick<Flushes, 'isRunning' | 'ended' | 'flushEarly' | 'flushWritten'>
   readonly compactions: Pick<Compactions, 'isRunning' | 'inputBytes' | 'compactRange' | 'wake'>
   readonly unlinker: Pick<ObsoleteUnlinker, 'isBusy' | 'ended' | 'unlinked'>
+  readonly room: { readonly ballastBytesToCome: number }
 }
 
 export class Collector {
   readonly store: CollectorStore
   readonly actor: Actor
-  readonly writers: WriterPace
+  readonly writers: WriterPace = new WriterPace()
+  readonly #cost: WriteCost
   readonly #bound: DiskBound
   readonly #times: LookTimes
   readonly #lookTurns: LookTurns
@@ -81,18 +76,17 @@ export class Collector {
   #paused = false
   /** What the last look found: something will come back without anybody's doing. */
   #canHelp = false
-  /** Of a put, when it was last looked: so much may be shadowed by the next one. */
-  #meanBytes = 0
   #pinnedWarned = false
   /** No write had come for a while when the last look began. */
   #isQuietLook = false
 
   constructor(store: CollectorStore) {
     this.store = store
-    this.writers = new WriterPace()
+    const { segmentBytes, collector } = store.context.options
+    this.#cost = new WriteCost(collector.targetSpaceAmplification, segmentBytes)
     this.actor = new Actor(store, this.writers)
     this.#bound = new DiskBound(store)
-    this.#times = new LookTimes(this, store.log, store.context.options.segmentBytes)
+    this.#times = new LookTimes(this, store.log, segmentBytes)
     this.#lookTurns = new LookTurns(this.#times)
     this.#own = new OwnWork(store, this.actor, this.#stop.signal)
     this.#turns = new AskedTurns(this.#own)
@@ -113,19 +107,18 @@ export class Collector {
 
   // Admission asks.
 
-  /** What a batch takes from the budget of space: its records, its entries as tables, and what it may shadow. */
-  costOf({ records, bytes, arenaBytes }: WriteSize): number {
-    const { targetSpaceAmplification } = this.store.context.options.collector
-    const shadowed = Math.max(0, records * this.#meanBytes - bytes)
-    return bytes + arenaBytes + targetSpaceAmplification * shadowed
+  /** What a batch takes from the budget of space. */
+  costOf(batch: WriteSize): number {
+    return this.#cost.of(batch)
   }
 
-  /** A group is going to be written. @returns what it should wait for. Deletes wait for no room. */
-  pace(deletesOnly: boolean, isOver: boolean, cost: number): Promise<void> | undefined {
+  /** A group that begins with this batch is next. @returns what it should wait for. Deletes wait for no room. */
+  pace(deletesOnly: boolean, isOver: boolean, first: WriteSize): Promise<void> | undefined {
     if (!this.isActive) return undefined
     this.#times.writing()
     if (!isOver && deletesOnly) return undefined
-    if (!isOver && this.writers.mayGo(cost)) return this.writers.turn(cost)
+    const roomBytes = this.#cost.roomFor(first)
+    if (!isOver && this.writers.mayGo(roomBytes)) return this.writers.turn(roomBytes)
     // What was known is known of another position of the log, or says that nothing comes back.
     if (!this.#times.isUpToDate || !this.#canHelp) this.#times.soon()
     this.#times.again()
@@ -199,7 +192,12 @@ export class Collector {
     this.#isQuietLook = isQuiet
     this.#times.begun()
     if (this.isActive) this.#lookTurns.run(this.#lookInTurns(isQuiet))
-    else this.#lookAtDisk()
+    else {
+      // Nothing will come back by itself.
+      this.#canHelp = false
+      this.#lookAtDisk()
+      this.writers.tell({ kind: 'released' })
+    }
   }
 
   *#lookInTurns(isQuiet: boolean): InTurns<void> {
@@ -221,7 +219,7 @@ export class Collector {
   /** In the turn in which the figures were measured. */
   #usageOf({ diskBytes, outsideTableBytes, meanBytes }: Space): Usage {
     const { memtables, compactions, unlinker, context } = this.store
-    this.#meanBytes = meanBytes
+    this.#cost.meanBytes = meanBytes
     this.#noteGone()
     const takenBytes = this.writers.takenOnDisk
     const writtenBytes = diskBytes + this.actor.unwrittenBytes
@@ -238,9 +236,7 @@ export class Collector {
     if (bytes > 0) this.writers.tell({ kind: 'reclaimed', bytes })
   }
 
-  /** Nothing will come back by itself: only `maxBytesOnDisk` is held. */
   #lookAtDisk(): void {
-    this.#canHelp = false
     if (!this.#bound.isSet) return
     try {
       const diskBytes = this.store.space.measureDisk()
@@ -248,15 +244,15 @@ export class Collector {
     } catch (error) {
       this.#warn(`space cannot be measured: ${toWiscError(error).message}`)
     }
-    this.writers.tell({ kind: 'released' })
   }
 
   #lookState(isQuiet: boolean, { usedBytes, isUnlinking }: Usage): LookState {
-    const { context, memtables, compactions, health } = this.store
+    const { context, memtables, compactions, health, room } = this.store
     return {
       rules: this.actor.ownRules(context.options.collector.targetSpaceAmplification),
       putLimitBytes: this.#bound.putLimitBytes,
       lack: health.diskLack(),
+      ballastBytesToCome: room.ballastBytesToCome,
       usedBytes,
       isUnlinking,
       unflushedBytes: memtables.logBytes,
@@ -332,12 +328,19 @@ export class Collector {
   /** The store is open: from now on space is looked at. */
   start(): void {
     this.#started = true
+    this.#begin()
     // Before the first write, so that maxBytesOnDisk holds from there on.
     if (this.#bound.isSet) {
       this.#lookAtDisk()
       this.look(false)
     }
     this.wake()
+  }
+
+  /** How far the store is from its bound is not known before the next look. */
+  #begin(): void {
+    const { segmentBytes } = this.store.context.options
+    this.writers.tell({ kind: 'begun', roomBytes: segmentBytes * LET_GO_SHARE })
   }
 
   get isPaused(): boolean {
@@ -352,6 +355,7 @@ export class Collector {
 
   resume(): void {
     this.#paused = false
+    this.#begin()
     this.wake()
   }
 

@@ -15,10 +15,10 @@ export interface FlushEvent {
 /** Tables of one level were merged into another one. */
 export interface CompactionEvent {
   /**
-   * A level had too many runs or bytes, a table many tombstones or many old addresses, or `compact` (or a collection)
-   * asked for it.
+   * A level had too many runs or bytes, a table many tombstones or many old addresses; a collection exposes garbage; or
+   * `compact` asked for it.
    */
-  readonly reason: 'runs' | 'bytes' | 'tombstones' | 'addresses' | 'manual'
+  readonly reason: 'runs' | 'bytes' | 'tombstones' | 'addresses' | 'garbage' | 'manual'
   readonly inputLevel: number
   readonly outputLevel: number
   readonly inputTables: number

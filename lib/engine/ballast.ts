@@ -113,6 +113,11 @@ export class Ballast {
     return this.#bytes * 2 > this.#bytesMax
   }
 
+  /** By so much it may still grow, whatever becomes of the store. */
+  get bytesToCome(): number {
+    return this.isWhole ? 0 : this.#bytesMax - this.#bytes
+  }
+
   /** What a store should hold. */
   wanted({ storeBytes, tableBytesToCome }: BallastNeed): number {
     const needed = Math.max(BALLAST_BYTES_MIN, storeBytes * STORE_SHARE, tableBytesToCome)

@@ -58,6 +58,11 @@ export class DiskRoom {
     return this.#parts.ballast.bytes
   }
 
+  /** By so much the ballast may still grow. */
+  get ballastBytesToCome(): number {
+    return this.#parts.ballast.bytesToCome
+  }
+
   /** For the ballast and for puts. A disk that cannot be asked has none. */
   hasEnoughForPuts(): boolean {
     try {

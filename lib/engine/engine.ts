@@ -263,7 +263,7 @@ export class Engine implements ReadingEngine {
   /** Flushes, then merges everything in a range to the bottom of the tree. @throws WISC_ABORTED */
   async compact(range: ManualRange, signal: AbortSignal | undefined): Promise<void> {
     await this.flush()
-    await this.compactions.compactRange(range, signal)
+    await this.compactions.compactRange(range, 'manual', signal)
     await this.health.disk.roomMayBeBack()
   }
 

@@ -4,6 +4,8 @@
  * A job never touches the manifest: the main thread turns its result into one version edit. It opens by name
  * what it reads. Numbers for tables it takes from the store's own counter, in shared memory, one when a table begins.
  */
+
+import type { HoleMarks } from '../../vlog/collect/hole-marks.ts'
 import type { MarkResult } from '../../vlog/collect/mark.ts'
 import type { PunchResult } from '../../vlog/collect/punch.ts'
 import type { RewriteResult } from '../../vlog/collect/rewrite.ts'
@@ -85,6 +87,8 @@ export interface PunchJob extends JobBase {
   readonly minimumHoleBytes: number
   /** It ends once it has made so many. */
   readonly holesMax: number
+  /** Those that the file has, as far as they are known. */
+  readonly known: HoleMarks | undefined
 }
 
 /** Counts the bytes of records that only shadowed entries point to. Writes nothing. */

@@ -6,12 +6,13 @@
  * shadows in its turn counts there, so the sum over all tables counts each shadowed entry once. Older entries of a key
  * inside one table (a flush or compaction kept them for a reader) are counted apart, from the table's own figures.
  *
- * Memtables are not its business, and neither is who still reads: while a snapshot sees it, what is shadowed is pinned.
+ * Memtables are not its business. What is shadowed is so whoever reads; whether somebody sees it, so that it is pinned,
+ * is asked apart, since readers come and go faster than tables.
  * The exact figures are those of lib/tree/compaction/shadow-walk.ts.
  */
 
 import type { BlockCache } from '../base/files/block-cache.ts'
-import { SEQUENCE_MAX } from '../base/ids.ts'
+import { SEQUENCE_MAX, type Sequence } from '../base/ids.ts'
 import type { TableCache } from '../state/tables.ts'
 import { Entry, KIND, type TableMeta, valueLength } from '../tree/entry.ts'
 import { entryWeight, tableWeight } from '../tree/entry-weight.ts'
@@ -51,6 +52,12 @@ export interface HiddenGarbage {
   readonly duplicateWeight: number
 }
 
+/** Of what is shadowed: what some reader sees. The same bytes and weight as above. */
+export interface PinnedShadows {
+  readonly recordBytes: number
+  readonly weight: number
+}
+
 type Figures = { -readonly [Name in keyof HiddenGarbage]: HiddenGarbage[Name] }
 
 function noFigures(): Figures {
@@ -68,11 +75,23 @@ function noFigures(): Figures {
 /** What is kept of a table of the version. */
 interface SeenTable {
   readonly distinctKeys: number
+  readonly smallestSequence: Sequence
+  readonly largestSequence: Sequence
   readonly figures: Figures
+  /** What its keys shadow, for each sample that shadows something. */
+  shadows: readonly Shadow[]
   /** Undefined while the table overlapped no older run. */
   samples: readonly KeySample[] | undefined
   /** The older runs that the figures hold for; undefined before the first evaluation. */
   olderRuns: readonly Run[] | undefined
+}
+
+/** What the keys shadow that a sample stands for: it is seen from the older sequence on, up to the newer one. */
+interface Shadow {
+  readonly older: Sequence
+  readonly newer: Sequence
+  readonly recordBytes: number
+  readonly weight: number
 }
 
 export class HiddenGarbageEstimate {
@@ -99,6 +118,24 @@ export class HiddenGarbageEstimate {
   /** Those of the last version that was evaluated as a whole. */
   get figures(): HiddenGarbage {
     return this.#figures
+  }
+
+  /** Of the same version: what of all that is shadowed these readers see. @param held their sequences, ascending */
+  pinnedBy(held: readonly Sequence[]): PinnedShadows {
+    let recordBytes = 0
+    let weight = 0
+    if (held.length === 0) return { recordBytes, weight }
+    for (const { smallestSequence, largestSequence, figures, shadows } of this.#seen.values()) {
+      for (const shadow of shadows) {
+        if (!isAnyBetween(held, shadow.older, shadow.newer)) continue
+        recordBytes += shadow.recordBytes
+        weight += shadow.weight
+      }
+      if (!isAnyBetween(held, smallestSequence, largestSequence)) continue
+      recordBytes += figures.duplicateBytes
+      weight += figures.duplicateWeight
+    }
+    return { recordBytes: Math.round(recordBytes), weight: Math.round(weight) }
   }
 
   /**
@@ -144,6 +181,7 @@ export class HiddenGarbageEstimate {
       work += Math.min(seen.samples.length, sampleCount)
     } else {
       setShadowed(seen.figures, 0, 0, 0, 0)
+      seen.shadows = []
     }
     seen.olderRuns = olderRuns
     return work
@@ -160,20 +198,29 @@ export class HiddenGarbageEstimate {
     let recordBytes = 0
     let valueBytes = 0
     let entryWeights = 0
+    const found: Shadow[] = []
     const lookup = this.#lookup
     // More tables than when the samples were taken: some of them, evenly.
     const stride = Math.ceil(samples.length / sampleCount)
     for (let i = stride >> 1; i < samples.length; i += stride) {
-      const { key, hash, weight } = samples[i]!
+      const { key, hash, sequence, weight } = samples[i]!
       weights += weight
       if (!this.#findIn(olderRuns, key, hash) || lookup.kind === KIND.tombstone) continue
       valueBytes += weight * (key.length + valueLength(lookup, key.length))
-      entryWeights += weight * entryWeight(lookup, key.length)
+      const inTable = weight * entryWeight(lookup, key.length)
+      const inLog = lookup.kind === KIND.pointer ? weight * lookup.length : 0
+      entryWeights += inTable
+      found.push({ older: lookup.sequence, newer: sequence, recordBytes: inLog, weight: inTable })
       if (lookup.kind !== KIND.pointer) continue
       records += weight
-      recordBytes += weight * lookup.length
+      recordBytes += inLog
     }
     const factor = weights === 0 ? 0 : seen.distinctKeys / weights
+    seen.shadows = found.map((shadow) => ({
+      ...shadow,
+      recordBytes: shadow.recordBytes * factor,
+      weight: shadow.weight * factor,
+    }))
     const { figures } = seen
     setShadowed(
       figures,
@@ -216,13 +263,14 @@ function overlaps({ tables }: Run, { smallestKey, largestKey }: TableMeta): bool
 }
 
 function firstSeen({ meta, properties, references }: TableReader): SeenTable {
-  const { distinctKeys, valueBytes, keyBytes } = properties
+  const { distinctKeys, valueBytes, keyBytes, smallestSequence, largestSequence } = properties
   const duplicates = (meta.entries - distinctKeys) / meta.entries
   const figures = noFigures()
   figures.duplicateBytes = meta.pointedBytes * duplicates
   figures.duplicateValueBytes = (valueBytes + keyBytes) * duplicates
   figures.duplicateWeight = tableWeight(meta, properties, references).puts * duplicates
-  return { distinctKeys, figures, samples: undefined, olderRuns: undefined }
+  const range = { smallestSequence, largestSequence }
+  return { distinctKeys, ...range, figures, shadows: [], samples: undefined, olderRuns: undefined }
 }
 
 function setShadowed(
@@ -241,4 +289,16 @@ function setShadowed(
 /** A run is the same object as long as none of its tables changes. */
 function isSameRuns(left: readonly Run[], right: readonly Run[]): boolean {
   return left.length === right.length && left.every((run, i) => run === right[i])
+}
+
+/** Does one of them read at `older` or later, but before `newer`? @param held ascending */
+function isAnyBetween(held: readonly Sequence[], older: Sequence, newer: Sequence): boolean {
+  let low = 0
+  let high = held.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (held[middle]! < older) low = middle + 1
+    else high = middle
+  }
+  return low < held.length && held[low]! < newer
 }

@@ -12,16 +12,17 @@ import type { BlockCache } from '../base/files/block-cache.ts'
 import { joinPath, segmentName } from '../base/files/file-names.ts'
 import type { FileNumbers } from '../base/files/file-numbers.ts'
 import type { FileSystem } from '../base/files/file-system.ts'
-import type { FileNumber, SegmentNumber } from '../base/ids.ts'
+import type { FileNumber, SegmentNumber, Sequence } from '../base/ids.ts'
 import type { FoundFiles } from '../state/found-files.ts'
 import type { Memtables } from '../state/memtables.ts'
+import type { ReadableSequences } from '../state/readable-sequences.ts'
 import type { TableCache } from '../state/tables.ts'
 import type { Memtable } from '../tree/memtable/memtable.ts'
 import type { Version } from '../tree/version/version.ts'
 import { DeadLists } from './dead-lists.ts'
 import { DiskUsage } from './disk-usage.ts'
 import type { CollectibleFile } from './figures.ts'
-import { HiddenGarbageEstimate } from './hidden-garbage.ts'
+import { HiddenGarbageEstimate, type PinnedShadows } from './hidden-garbage.ts'
 import { LogFiles } from './log-files.ts'
 import { References, type WorkBudget } from './references.ts'
 
@@ -47,7 +48,7 @@ export interface SpaceParts {
   readonly tables: Pick<TableCache, 'get'>
   readonly cache: BlockCache
   /** Snapshots and iterators. */
-  readonly readers: { readonly count: number; readonly oldest: number | undefined }
+  readonly readers: Pick<ReadableSequences, 'held'>
   /** End of the frames of a segment that is not sealed; 0 if it has none. */
   writtenEnd(segment: SegmentNumber): number
 }
@@ -162,17 +163,19 @@ export class SpaceAccount {
     const { hiddenRecordBytes, duplicateBytes } = this.#hidden.figures
     const { files, exposedGarbageBytes, punchedBytes } = this.#files
     let listed: CollectibleFile[] | undefined
-    const pinned = this.#parts.readers.count > 0
+    const { held } = this.#parts.readers
+    const pinned = this.#hidden.pinnedBy(held)
+    const shadowedBytes = hiddenRecordBytes + duplicateBytes
     return {
       diskBytes,
       ...this.#liveFigures(liveInTables),
       exposedGarbageBytes,
       punchedBytes,
-      hiddenGarbageBytes: hiddenRecordBytes + (pinned ? 0 : duplicateBytes),
-      pinnedBytes: pinned ? duplicateBytes : 0,
+      hiddenGarbageBytes: Math.max(0, shadowedBytes - pinned.recordBytes),
+      pinnedBytes: Math.min(shadowedBytes, pinned.recordBytes),
       tableBytes: this.references.totals.tableBytes,
       outsideTableBytes: this.usage.outsideTableBytes,
-      tableGarbageBytes: this.#tableGarbageBytes(),
+      tableGarbageBytes: this.#tableGarbageBytes(pinned, held[0]),
       get files() {
         listed ??= [...files.values()]
         return listed
@@ -181,13 +184,11 @@ export class SpaceAccount {
   }
 
   /** Puts that newer entries shadow, and tombstones, but for what readers need. */
-  #tableGarbageBytes(): number {
+  #tableGarbageBytes(pinned: PinnedShadows, oldest: Sequence | undefined): number {
     const { totals } = this.references
     const { hiddenWeight, duplicateWeight } = this.#hidden.figures
-    const { count, oldest } = this.#parts.readers
     const garbage =
-      hiddenWeight +
-      (count > 0 ? 0 : duplicateWeight) +
+      Math.max(0, hiddenWeight + duplicateWeight - pinned.weight) +
       this.references.droppableTombstoneWeight(oldest)
     const share = garbage / Math.max(1, totals.putWeight + totals.tombstoneWeight)
     return Math.round(totals.tableBytes * Math.min(1, share))

@@ -40,6 +40,11 @@ export class ReadableSequences {
     return this.#held.size === 0 ? undefined : Math.min(...this.#held.keys())
   }
 
+  /** Of snapshots and iterators, ascending, without repetition. */
+  get held(): Sequence[] {
+    return [...this.#held.keys()].sort((left, right) => left - right)
+  }
+
   /** Ascending; how many hold each. */
   holders(): { sequence: Sequence; count: number }[] {
     return [...this.#held]

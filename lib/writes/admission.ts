@@ -80,10 +80,10 @@ export interface SpaceKeeper {
   /**
    * A group is going to be written, unless it has to wait.
    * @param isOver it would be beyond `maxBytesOnDisk`
-   * @param cost what it takes from the budget of space
+   * @param first the batch that it begins with
    * @returns what a writer near a bound waits for, while something comes back
    */
-  pace(deletesOnly: boolean, isOver: boolean, cost: number): Promise<void> | undefined
+  pace(deletesOnly: boolean, isOver: boolean, first: BatchSize): Promise<void> | undefined
   costOf(batch: BatchSize): number
   /** The budget has so much. */
   mayTake(cost: number): boolean
@@ -126,7 +126,7 @@ export class Admission {
     const deletesAlone =
       deletesOnly && (refusal !== undefined || isOver || !this.hasRoom(bytes, cost))
     const admitted = deletesAlone ? DELETES_ADMITTED : ADMITTED
-    return this.#waitForLevel0() ?? this.#waitForSpace(deletesOnly, isOver, cost) ?? admitted
+    return this.#waitForLevel0() ?? this.#waitForSpace(deletesOnly, isOver, first) ?? admitted
   }
 
   /** What a batch takes from the budget of space. */
@@ -225,8 +225,8 @@ export class Admission {
       await compactions.ended.next()
   }
 
-  #waitForSpace(deletesOnly: boolean, isOver: boolean, cost: number): Verdict | undefined {
-    const until = this.#parts.collector.pace(deletesOnly, isOver, cost)
+  #waitForSpace(deletesOnly: boolean, isOver: boolean, first: BatchSize): Verdict | undefined {
+    const until = this.#parts.collector.pace(deletesOnly, isOver, first)
     return until && this.#waits(isOver ? 'maxBytesOnDisk' : 'space', until)
   }
 }

@@ -10,6 +10,7 @@ import { FILE_HEADER_BYTES, readFileHeader } from '../../lib/base/files/file-hea
 import { segmentName } from '../../lib/base/files/file-names.ts'
 import type { File } from '../../lib/base/files/file-system.ts'
 import type { DatabaseDirectory } from '../../lib/base/files/store-directory.ts'
+import { type HoleMarks, hasHoleAt, markHoleAt, noHoles } from './hole-marks.ts'
 import type { MarkLive } from './liveness.ts'
 import { markSteps } from './mark.ts'
 import { type CollectorPorts, type VictimFile, victimPath } from './victim.ts'
@@ -23,6 +24,8 @@ export interface PunchInput extends DatabaseDirectory {
   readonly minimumHoleBytes: number
   /** It ends once it has made so many. */
   readonly holesMax?: number
+  /** Those that it has, as far as they are known: none is made twice. */
+  readonly known?: HoleMarks | undefined
 }
 
 interface PunchedHoles {
@@ -37,6 +40,8 @@ interface PunchedHoles {
   readonly holeMs: number
   /** None is left to make. */
   readonly isWhole: boolean
+  /** Those that it has now, as far as they are known. */
+  readonly known: HoleMarks
 }
 
 export interface PunchResult extends PunchedHoles {
@@ -74,6 +79,7 @@ export function* punchHoles(
   { fileSystem }: Pick<CollectorPorts, 'fileSystem'>,
 ): Generator<number, PunchedHoles> {
   const file = fileSystem.open(victimPath(input, input.file), 'punch')
+  const known = input.known?.slice() ?? noHoles(input.file.length)
   try {
     checkHeader(file, input)
     const { allocated } = file.stat()
@@ -89,7 +95,7 @@ export function* punchHoles(
       hasOtherNames = file.stat().links !== 1
       if (hasOtherNames) break
       const before = performance.now()
-      const end = punchSome(file, holes, next, holesMax)
+      const end = punchSome(file, holes, next, { known, holesMax })
       const ms = performance.now() - before
       supported = end >= 0
       if (!supported) break
@@ -101,7 +107,7 @@ export function* punchHoles(
     const bytesFreed = allocated - left
     const holesMade = Math.round(bytesFreed / holeBytes)
     const isWhole = next === holes.length
-    return { supported, hasOtherNames, bytesFreed, holesMade, holeMs, isWhole }
+    return { supported, hasOtherNames, bytesFreed, holesMade, holeMs, isWhole, known }
   } finally {
     file.close()
   }
@@ -115,18 +121,26 @@ function meanBytes(holes: Float64Array): number {
 }
 
 /**
- * Punches the holes from holes[next] on, for a step, so many at most.
+ * Punches the holes from holes[next] on that are not there yet, for a step, so many at most.
  * @returns where the next step goes on; -1 if there can be no holes
  */
-function punchSome(file: File, holes: Float64Array, next: number, holesMax: number): number {
+function punchSome(
+  file: File,
+  holes: Float64Array,
+  next: number,
+  { known, holesMax }: { readonly known: HoleMarks; readonly holesMax: number },
+): number {
   const stepEnd = performance.now() + STEP_MS
-  const atMost = Math.min(holes.length, next + 2 * holesMax)
   let at = next
-  do {
+  let left = holesMax
+  for (; at < holes.length && left > 0; at += 2) {
     const start = holes[at]!
+    if (hasHoleAt(known, start)) continue
+    if (performance.now() > stepEnd) break
     if (!file.punch(start, holes[at + 1]! - start)) return -1
-    at += 2
-  } while (at < atMost && performance.now() < stepEnd)
+    markHoleAt(known, start)
+    left--
+  }
   return at
 }
 

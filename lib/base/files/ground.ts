@@ -3,8 +3,8 @@
  *
  * A directory may be removed, renamed or replaced while a store is open in it, its LOCK may be removed, a snapshot may
  * be put in its place. Then names lead to files of somebody else, or to none, and the lock keeps nobody away. So before
- * each sync, edit, create, rename, punch and unlink, and each MiB of log, it is asked whether the directory and LOCK
- * still are those that the lock was taken in, and CURRENT and the manifest what this writer has made of them: four
+ * each sync, edit, create, rename, run of holes and unlink, and each MiB of log, it is asked whether the directory and
+ * LOCK still are those that the lock was taken in, and CURRENT and the manifest what this writer has made of them: four
  * calls of some microseconds in all. Once one is not, the ground is lost for good. Between the question and what
  * follows it there are microseconds: what goes through descriptors that are open reaches nobody else's files then, and
  * a name that is made or removed is one of a number that the other store has hardly given yet.

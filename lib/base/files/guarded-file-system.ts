@@ -3,9 +3,12 @@
  * something. What only reads, and files that were opened to be read, pass it by.
  */
 import { CURRENT_NAME, parseFileName } from './file-names.ts'
-import type { File, FileSystem, OpenMode } from './file-system.ts'
+import type { File, FileStat, FileSystem, OpenMode } from './file-system.ts'
 import { ForwardingFile, ForwardingFileSystem } from './forwarding-file-system.ts'
 import type { Ground } from './ground.ts'
+
+/** So many holes may follow a question: a hole takes as long as one, or a thousand times as long. */
+const HOLES_UNASKED = 64
 
 export class GuardedFileSystem extends ForwardingFileSystem {
   readonly #ground: Ground
@@ -18,7 +21,8 @@ export class GuardedFileSystem extends ForwardingFileSystem {
   override open(path: string, mode: OpenMode): File {
     if (mode === 'read') return this.base.open(path, mode)
     this.#ground.check()
-    return new GuardedFile(this.base.open(path, mode), this.#ground, this.base.identify(path)?.id)
+    const file = this.base.open(path, mode)
+    return new GuardedFile(file, this.#ground, this.base.identify(path)?.id, mode)
   }
 
   override makeDirectory(path: string): boolean {
@@ -58,13 +62,16 @@ class GuardedFile extends ForwardingFile {
   readonly #ground: Ground
   readonly #kind: 'log' | 'manifest' | 'other'
   readonly #id: string | undefined
+  readonly #isPunched: boolean
   /** End of what was written here. */
   #end = 0
+  #holesLeft = 0
 
   /** @param id what the file is */
-  constructor(base: File, ground: Ground, id: string | undefined) {
+  constructor(base: File, ground: Ground, id: string | undefined, mode: OpenMode) {
     super(base)
     this.#id = id
+    this.#isPunched = mode === 'punch'
     this.#ground = ground
     const kind = parseFileName(base.path.slice(base.path.lastIndexOf('/') + 1))?.kind
     this.#kind = kind === 'segment' ? 'log' : kind === 'manifest' ? 'manifest' : 'other'
@@ -122,9 +129,21 @@ class GuardedFile extends ForwardingFile {
     this.base.sync()
   }
 
+  /** Whoever punches asks it before each run of holes: then the ground is asked, too. */
+  override stat(): FileStat {
+    if (this.#isPunched) this.#askForHoles()
+    return this.base.stat()
+  }
+
   override punch(offset: number, length: number): boolean {
-    this.#ground.check()
+    if (this.#holesLeft === 0) this.#askForHoles()
+    this.#holesLeft--
     return this.base.punch(offset, length)
+  }
+
+  #askForHoles(): void {
+    this.#ground.check()
+    this.#holesLeft = HOLES_UNASKED
   }
 
   override close(): void {

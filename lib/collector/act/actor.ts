@@ -17,6 +17,7 @@ import { type PlanningRules, planningRules } from '../plan/planning-rules.ts'
 import { holesMax, type Prices, pricesAfter, UNMEASURED } from '../plan/prices.ts'
 import type { CollectedStore, StepControl, StepResult } from './action.ts'
 import { drop, forget } from './drop.ts'
+import { KnownHoles } from './known-holes.ts'
 import { punch } from './punch.ts'
 import { rewrite } from './rewrite.ts'
 import { writtenBytes } from './running-steps.ts'
@@ -42,6 +43,7 @@ export class Actor {
   readonly #store: CollectedStore
   readonly #budget: Budgeted
   readonly #outputs: Set<RunningOutput> = new Set()
+  readonly #holes: KnownHoles = new KnownHoles()
   #punchHoles: boolean
   #prices: Prices = UNMEASURED
   readonly counts: StepCounts = { steps: 0, relocatedBytesWritten: 0, bytesFreed: 0 }
@@ -144,7 +146,8 @@ export class Actor {
       await store.flushes.flushWritten()
     }
     if (step.action === 'drop') return drop(step.files, store)
-    return step.action === 'punch' ? punch(step, store, control) : rewrite(step, store, control)
+    if (step.action === 'punch') return punch(step, store, this.#holes, control)
+    return rewrite(step, store, control)
   }
 
   /**

@@ -17,7 +17,7 @@ const STEPS_MAX = 2
 
 /** Who compacts the tree. */
 export interface Exposer {
-  compactRange(range: Record<string, never>, signal: AbortSignal): Promise<void>
+  compactRange(range: Record<string, never>, reason: 'garbage', signal: AbortSignal): Promise<void>
 }
 
 export interface OwnStore extends CollectedStore {
@@ -65,7 +65,7 @@ export class OwnWork {
   expose(): void {
     const { compactions, health, space } = this.#store
     this.#exposing ??= compactions
-      .compactRange({}, this.#stop)
+      .compactRange({}, 'garbage', this.#stop)
       .catch((error: unknown) =>
         health.collectionFailed(toWiscError(error), space.references.totals.tableBytes),
       )

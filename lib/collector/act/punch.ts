@@ -18,6 +18,7 @@ import {
   type StepControl,
   type StepResult,
 } from './action.ts'
+import type { KnownHoles } from './known-holes.ts'
 import { victims } from './victims.ts'
 
 /** What a punch of this file would give now. Changes nothing. */
@@ -49,6 +50,7 @@ export async function markFile(
 export async function punch(
   step: PunchStep,
   store: CollectedStore,
+  holes: KnownHoles,
   control: StepControl,
 ): Promise<StepResult> {
   const { versions, values, space } = store
@@ -68,9 +70,11 @@ export async function punch(
       tables,
       minimumHoleBytes: HOLE_BYTES_MIN,
       holesMax: control.holesMax ?? Number.POSITIVE_INFINITY,
+      known: holes.of(number),
     }
     const result = await runner.run(job, control)
     const { bytesFreed, supported, hasOtherNames, liveBytes, holesMade, holeMs, isWhole } = result
+    holes.note(number, result.known, versions.current)
     if (hasOtherNames) space.noteNames(number)
     else if (supported && isWhole) referencedBytes = liveBytes
     const priced = { ...NOTHING_DONE.priced, holesMade, holeMs }

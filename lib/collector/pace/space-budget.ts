@@ -61,7 +61,10 @@ export type BudgetEvent =
   | { readonly kind: 'reclaimed'; readonly bytes: number }
   | Rewriting
   | Rewritten
+  /** Nobody waits any more. */
   | { readonly kind: 'released' }
+  /** It is not known yet what there is: up to the first look writers have so much, and wait for the look then. */
+  | { readonly kind: 'begun'; readonly roomBytes: number }
 
 /** A rewrite begins. */
 export interface Rewriting {
@@ -82,7 +85,7 @@ export interface Rewritten {
   readonly hasFailed: boolean
 }
 
-/** Before the first look. */
+/** Before anything has begun. */
 export const RELEASED: Budget = {
   isReleased: true,
   takenBytes: 0,
@@ -105,7 +108,7 @@ export function takenOnDisk({ takenBytes, writingBytes }: Budget): number {
   return takenBytes - writingBytes
 }
 
-/** A group that takes so many bytes may be written now. */
+/** A group that needs so much room may be written now: below 0 it may even pass what there is by so much. */
 export function mayGo(budget: Budget, bytes: number): boolean {
   return budget.letGoBytes > 0 || mayGrow(budget, bytes)
 }
@@ -113,7 +116,7 @@ export function mayGo(budget: Budget, bytes: number): boolean {
 /** A group that may be written may take so many bytes as a whole. */
 export function mayGrow(budget: Budget, bytes: number): boolean {
   const { isReleased, letGoBytes } = budget
-  return isReleased || bytes <= Math.max(roomOf(budget), letGoBytes)
+  return isReleased || bytes <= roomOf(budget) || (letGoBytes > 0 && bytes <= letGoBytes)
 }
 
 export function budgetAfter(budget: Budget, event: BudgetEvent): Budget {
@@ -121,15 +124,14 @@ export function budgetAfter(budget: Budget, event: BudgetEvent): Budget {
   switch (event.kind) {
     case 'looked':
       return afterLook(budget, event)
-    case 'admitted': {
-      const letGoBytes = budget.letGoBytes - (event.bytes > roomOf(budget) ? event.bytes : 0)
+    case 'admitted':
       return {
         ...budget,
         takenBytes: takenBytes + event.bytes,
         writingBytes: event.bytes,
-        letGoBytes: Math.max(0, letGoBytes),
+        // Of what had room, too: it may have made something that can come back.
+        letGoBytes: Math.max(0, budget.letGoBytes - event.bytes),
       }
-    }
     case 'written':
       return { ...budget, writingBytes: 0 }
     case 'reclaimed':
@@ -157,6 +159,10 @@ export function budgetAfter(budget: Budget, event: BudgetEvent): Budget {
     }
     case 'released':
       return { ...budget, isReleased: true, letGoBytes: 0 }
+    case 'begun': {
+      const endBytes = takenBytes + event.roomBytes
+      return { ...budget, isReleased: false, endBytes, rewriteBytes: 0, letGoBytes: 0 }
+    }
   }
 }
 

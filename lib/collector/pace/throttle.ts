@@ -22,14 +22,14 @@ export class Throttle {
   #beganAt = 0
   /** When the next return should be; undefined: nothing is under way, and nobody waits. */
   #endAt: number | undefined
-  /** A return that is late is taken to be so far away. */
-  #lateMs = 0
+  /** A return that is late is taken to be so far away; undefined: nobody knows yet how long a rewrite takes. */
+  #lateMs: number | undefined
   /** Up to this moment the room is used. */
   #paidAt = 0
 
   /** @param isUnderWay something may come back */
   looked(isUnderWay: boolean, now: number): void {
-    this.#endAt = isUnderWay ? (this.#endAt ?? now + this.#lateMs) : undefined
+    this.#endAt = isUnderWay ? (this.#endAt ?? now + (this.#lateMs ?? 0)) : undefined
   }
 
   /** A rewrite of files of so many bytes begins. */
@@ -37,7 +37,7 @@ export class Throttle {
     const ms = this.#msPerByte * victimBytes
     this.#beganAt = now
     this.#endAt = now + ms
-    this.#lateMs = ms * LATE_SHARE
+    this.#lateMs = ms > 0 ? ms * LATE_SHARE : undefined
   }
 
   rewritten(victimBytes: number, now: number): void {
@@ -67,12 +67,12 @@ export class Throttle {
   }
 
   get #isSlow(): boolean {
-    return this.#endAt !== undefined && this.#lateMs > 0
+    return this.#endAt !== undefined && this.#lateMs !== undefined
   }
 
   /** In so long writers would use all the room at their present pace. */
   #spanMs(now: number): number {
-    return Math.max((this.#endAt ?? now) - now, this.#lateMs)
+    return Math.max((this.#endAt ?? now) - now, this.#lateMs ?? 0)
   }
 
   /** In this time so many bytes are used of the room. What is more than all of it goes as fast as all of it. */

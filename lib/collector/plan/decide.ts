@@ -10,9 +10,10 @@
 import type { CollectionStep } from '../../contract/collection-plan.ts'
 import type { CollectibleFile } from '../../space/figures.ts'
 import type { Space } from '../../space/space.ts'
+import { Candidates } from './candidates.ts'
 import { isReferenced } from './costs.ts'
 import { type InTurns, visitInTurns } from './in-turns.ts'
-import { planFirstStep } from './planner.ts'
+import { firstStepOf, planFirstStep } from './planner.ts'
 import type { PlannerOptions, PlanningRules } from './planning-rules.ts'
 import { isWorthExposing, type Pressure, pressureOf } from './pressure.ts'
 import { isTreeEmptied, isTreeWorthMerging } from './tree-garbage.ts'
@@ -40,6 +41,8 @@ export interface LookState {
   readonly putLimitBytes: number
   /** Set while the disk is full, and puts are refused. */
   readonly lack: DiskLack | undefined
+  /** By so much BALLAST may still grow. */
+  readonly ballastBytesToCome: number
   /** On disk, or about to be: what the room of the next rewrite is left from. */
   readonly usedBytes: number
   /** Files that are no longer needed have not gone yet. */
@@ -90,7 +93,8 @@ export function* decide(measured: Space, state: LookState): InTurns<Decision> {
   // What only a reader sees counts as living: nobody can give it back, so nobody waits for it.
   const keptBytes = Math.max(0, space.liveBytes - space.liveDoubtBytes) + space.pinnedBytes
   const putLimitBytes = putLimit(measured, state)
-  const pressure = pressureOf(keptBytes, { ...rules, putLimitBytes })
+  const toComeBytes = state.ballastBytesToCome
+  const pressure = pressureOf(keptBytes, { ...rules, putLimitBytes, toComeBytes })
   const hasRoom = hasRoomForTree(measured, state)
   if (space.diskBytes <= pressure.startBytes) {
     const isEmptied = isTreeEmptied(space) && space.tableGarbageBytes >= segmentBytes * EXPOSE_SHARE
@@ -100,8 +104,10 @@ export function* decide(measured: Space, state: LookState): InTurns<Decision> {
     const outputs = { rewriteBytes, laterBytes: rewriteBytes }
     return { pressure, step, isStepLate: false, ...outputs, exposes, flushes: false }
   }
-  const { best, step, isStepLate } = yield* bestStep({ ...space, diskBytes }, pressure, state)
-  const outputs = yield* nextOutputs({ ...space, diskBytes }, best, pressure, state)
+  const options = stepOptions({ ...space, diskBytes }, pressure, state)
+  const candidates = yield* Candidates.of(space.files, options)
+  const { best, step, isStepLate } = yield* bestStep(candidates, diskBytes, pressure, state)
+  const outputs = yield* nextOutputs(candidates, diskBytes, best, pressure, state)
   const least = isQuiet ? 1 : segmentBytes * EXPOSE_SHARE
   const pays = (bytes: number): boolean => step === undefined && isIdle && bytes >= least
   const mergesTree =
@@ -181,18 +187,20 @@ function targetWithin(
  * may be small files, again and again, or holes that cost more than it does. Only where nothing fits, and nothing is
  * under way, one begins without room.
  */
-function* bestStep(space: Measured, pressure: Pressure, state: LookState): InTurns<ChosenStep> {
+function* bestStep(
+  candidates: Candidates,
+  diskBytes: number,
+  pressure: Pressure,
+  state: LookState,
+): InTurns<ChosenStep> {
   const { running, isCompacting, isUnlinking } = state
-  const maxCopyBytes = copyLimit(state)
+  const copyBytes = copyLimit(state)
   const roomBytes = roomOf(pressure, state)
-  const options = stepOptions(space, pressure, state)
-  const fitting = yield* planFirstStep(space.files, space.diskBytes, {
-    ...options,
-    maxCopyBytes: Math.min(maxCopyBytes, roomBytes),
-  })
-  const isRoomShort = roomBytes < Math.min(maxCopyBytes, options.segmentBytes)
+  const maxCopyBytes = Math.min(copyBytes, roomBytes)
+  const fitting = yield* firstStepOf(candidates, diskBytes, { maxCopyBytes })
+  const isRoomShort = roomBytes < Math.min(copyBytes, candidates.options.segmentBytes)
   if (!isRoomShort) return { best: fitting, step: fitting, isStepLate: false }
-  const best = yield* planFirstStep(space.files, space.diskBytes, options)
+  const best = yield* firstStepOf(candidates, diskBytes)
   const isBest = best === undefined || isSameChoice(fitting, best)
   // A compaction may take long, and make none: a rewrite that fits goes before it, holes do not.
   const mayMakeRoom = isCompacting && fitting?.action !== 'rewrite'
@@ -221,7 +229,8 @@ function roomOf({ boundBytes }: Pressure, { usedBytes }: LookState): number {
  * taken.
  */
 function* nextOutputs(
-  space: Measured,
+  candidates: Candidates,
+  diskBytes: number,
   best: CollectionStep | undefined,
   pressure: Pressure,
   state: LookState,
@@ -229,10 +238,7 @@ function* nextOutputs(
   const largest = pressure.rewriteBytes
   const isFar = roomOf(pressure, state) > FAR_SEGMENTS * state.rules.segmentBytes
   if (isFar || best?.action !== 'rewrite') return { rewriteBytes: largest, laterBytes: largest }
-  const taken = new Set(best.files.map(({ number }) => number))
-  const others = space.files.filter(({ number }) => !taken.has(number))
-  const options = stepOptions(space, pressure, state)
-  const second = yield* planFirstStep(others, space.diskBytes, options)
+  const second = yield* firstStepOf(candidates, diskBytes, { besides: best })
   const secondBytes = second?.action === 'rewrite' ? second.outputBytes : largest
   return {
     rewriteBytes: Math.min(largest, best.outputBytes),

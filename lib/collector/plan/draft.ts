@@ -3,6 +3,7 @@
  *
  * Rewrites share outputs: a victim joins the best-ranked output that has room.
  */
+import type { PlannedFile } from '../../contract/collection-plan.ts'
 import type { CollectibleFile } from '../../space/figures.ts'
 import {
   addRewriteSums,
@@ -28,11 +29,15 @@ export class Draft {
   readonly moves: Move[] = []
   /** Those of the moves that may have room, in the same order. */
   readonly #openOutputs: Output[] = []
+  /** Files that another step rewrites: they are taken. */
+  readonly #besides: readonly PlannedFile[]
   #diskBytes: number
   #copyBytesLeft: number
 
-  constructor(diskBytes: number, options: PlannerOptions) {
+  constructor(diskBytes: number, options: PlannerOptions, besides: readonly PlannedFile[] = []) {
     this.options = options
+    this.#besides = besides
+    for (const { number } of besides) this.taken.add(number)
     this.#diskBytes = diskBytes
     this.#copyBytesLeft = options.maxCopyBytes ?? Number.POSITIVE_INFINITY
   }
@@ -48,6 +53,13 @@ export class Draft {
 
   get hasOutputs(): boolean {
     return this.#openOutputs.length > 0
+  }
+
+  /** Numbers of all files that are rewritten. */
+  get rewritten(): ReadonlySet<number> {
+    const rewrites = this.moves.filter((move) => move.action === 'rewrite')
+    const files = [...this.#besides, ...rewrites.flatMap(movedFiles)]
+    return new Set(files.map(({ number }) => number))
   }
 
   mayCopy(bytes: number): boolean {

@@ -69,16 +69,11 @@ export function dropSteps(dropped: readonly CollectibleFile[]): DropStep[] {
     }))
 }
 
-/** A rewrite forgets by itself what has no survivors. */
+/** A rewrite forgets by itself what has no survivors. @param rewritten files */
 export function* forgetSteps(
   files: readonly CollectibleFile[],
-  moves: readonly Move[],
+  rewritten: ReadonlySet<number>,
 ): InTurns<ForgetStep[]> {
-  const rewritten = new Set(
-    moves
-      .filter((move) => move.action === 'rewrite')
-      .flatMap((move) => move.files.map((file) => file.number)),
-  )
   const segments: number[] = []
   yield* visitInTurns(files, (file) => {
     if (file.kind !== 'relocation' || rewritten.has(file.number)) return

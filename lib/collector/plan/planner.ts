@@ -12,14 +12,19 @@
  * input does not matter.
  */
 
-import type { CollectionStep, CollectionSteps } from '../../contract/collection-plan.ts'
+import type {
+  CollectionStep,
+  CollectionSteps,
+  RewriteStep,
+} from '../../contract/collection-plan.ts'
 import type { CollectibleFile } from '../../space/figures.ts'
-import { estimatePunch, isDroppable, isReferenced } from './costs.ts'
+import { Candidates } from './candidates.ts'
+import { estimatePunch } from './costs.ts'
 import { Draft } from './draft.ts'
-import { atOnce, type InTurns, visitInTurns } from './in-turns.ts'
+import { atOnce, type InTurns } from './in-turns.ts'
 import { dropSteps, forgetSteps, moveSteps, peakExtraBytes, sumOf } from './moves.ts'
 import type { PlannerOptions } from './planning-rules.ts'
-import { RankedWays } from './ranked-ways.ts'
+import type { RankedWays } from './ranked-ways.ts'
 import { skippedFile } from './skipped-files.ts'
 import { addRiders, mergeSmallFiles } from './small-files.ts'
 
@@ -38,7 +43,8 @@ export function planCollectionSteps(
   space: SpaceFigures,
   options: PlannerOptions,
 ): CollectionSteps {
-  const { draft, steps } = atOnce(drafted(files, space.diskBytes, options))
+  const draft = new Draft(space.diskBytes, options)
+  const steps = atOnce(drafted(atOnce(Candidates.of(files, options)), draft))
   const skipped = files
     .filter((file) => !draft.taken.has(file.number))
     .sort((left, right) => left.number - right.number)
@@ -65,43 +71,48 @@ export function* planFirstStep(
   diskBytes: number,
   options: PlannerOptions,
 ): InTurns<CollectionStep | undefined> {
-  const { steps } = yield* drafted(files, diskBytes, options)
+  const candidates = yield* Candidates.of(files, options)
+  return yield* firstStepOf(candidates, diskBytes)
+}
+
+/** What one of several plans for the same files may do less than the others. */
+export interface Restriction {
+  readonly maxCopyBytes?: number
+  /** A step that has been chosen: its files are taken. */
+  readonly besides?: RewriteStep
+}
+
+/** The same for files that are ranked already. */
+export function* firstStepOf(
+  candidates: Candidates,
+  diskBytes: number,
+  { maxCopyBytes, besides }: Restriction = {},
+): InTurns<CollectionStep | undefined> {
+  const { options } = candidates
+  const restricted = maxCopyBytes === undefined ? options : { ...options, maxCopyBytes }
+  const draft = new Draft(diskBytes, restricted, besides?.files)
+  const steps = yield* drafted(candidates, draft)
   return steps[0]
 }
 
-function* drafted(
-  files: Iterable<CollectibleFile>,
-  diskBytes: number,
-  options: PlannerOptions,
-): InTurns<{ readonly draft: Draft; readonly steps: CollectionStep[] }> {
-  const draft = new Draft(diskBytes, options)
-  const dropped: CollectibleFile[] = []
-  const usable: CollectibleFile[] = []
-  yield* visitInTurns(files, (file) => {
-    if (isDroppable(file)) dropped.push(file)
-    else if (file.blocked === undefined && isReferenced(file)) usable.push(file)
-  })
-  dropped.sort((left, right) => left.number - right.number)
+function* drafted(candidates: Candidates, draft: Draft): InTurns<CollectionStep[]> {
+  const { dropped, usable } = candidates
   for (const file of dropped) draft.drop(file)
-  yield* takeBestWays(draft, usable)
-  yield* addRiders(draft, usable)
+  if (!draft.isGoalReached) takeBestWays(draft, yield* candidates.ways())
+  if (draft.hasOutputs) addRiders(draft, yield* candidates.riders())
   yield* mergeSmallFiles(draft, usable)
   draft.cutNeedlessMoves()
-  const { moves } = draft
-  const forgotten = yield* forgetSteps(usable, moves)
-  const steps = [...dropSteps(dropped), ...forgotten, ...moveSteps(moves, options)]
-  return { draft, steps }
+  const forgotten = yield* forgetSteps(usable, draft.rewritten)
+  return [...dropSteps(dropped), ...forgotten, ...moveSteps(draft.moves, draft.options)]
 }
 
-function* takeBestWays(draft: Draft, files: readonly CollectibleFile[]): InTurns<void> {
-  if (draft.isGoalReached) return
-  const { options, taken } = draft
-  const ways = new RankedWays(files, options)
-  yield* visitInTurns(files, (file, index) => ways.add(file, index))
-  for (let way = ways.takeBest(); way && !draft.isGoalReached; way = ways.takeBest()) {
+function takeBestWays(draft: Draft, ways: RankedWays): void {
+  for (let rank = 0; !draft.isGoalReached; rank++) {
+    const way = ways.at(rank)
+    if (way === undefined) return
     const { file, action } = way
-    if (taken.has(file.number)) continue
+    if (draft.taken.has(file.number)) continue
     if (action === 'rewrite') draft.rewrite(file)
-    else draft.punch(file, estimatePunch(file, options)!)
+    else draft.punch(file, estimatePunch(file, draft.options)!)
   }
 }

@@ -6,12 +6,17 @@
  *                       | exposed and | a rewrite runs, or it |
  *                       | reclaimed   | is known to need less |
  *
- * The limit is target x live bytes and two segments. A rewrite needs the place of its output before its victims go, so
- * writers leave that much (pace/space-budget.ts), and some for what nobody counts before it is there: the largest that
- * is worth it, where it is not known what the next one will write. The collector starts a segment below the
- * limit: that is what a rewrite takes and gives back, so that writers never stand if it is as fast as they are.
+ * The limit is target x live bytes and two segments, less what comes without a writer: BALLAST, which grows with the
+ * store. A rewrite needs the place of its output before its victims go, so writers leave that much
+ * (pace/space-budget.ts), and some for what nobody counts before it is there: the largest that is worth it, where it is
+ * not known what the next one will write. The collector starts a segment below the limit: that is what a rewrite takes
+ * and gives back, so that writers never stand if it is as fast as they are.
+ *
+ * For a batch of r bytes, longer than a segment, two of r stand in the limit while it is put: it may go as soon as all
+ * is below target x live + r, which lies above the start, and then the store is below target x live + 2 r.
  */
 import { freedShare } from './costs.ts'
+import type { PlanningRules } from './planning-rules.ts'
 
 /** Of a segment: what manifest, block sizes and headers take that looks alone see. */
 const UNCOUNTED_SHARE = 1 / 16
@@ -21,6 +26,8 @@ export interface PressureOptions {
   readonly segmentBytes: number
   /** What `maxBytesOnDisk` leaves for puts; Infinity without one. */
   readonly putLimitBytes: number
+  /** What comes without a writer's doing: BALLAST grows. */
+  readonly toComeBytes: number
 }
 
 export interface Pressure {
@@ -33,8 +40,9 @@ export interface Pressure {
 }
 
 export function pressureOf(liveBytes: number, options: PressureOptions): Pressure {
-  const { targetSpaceAmplification, segmentBytes, putLimitBytes } = options
-  const boundBytes = targetSpaceAmplification * liveBytes + (2 - UNCOUNTED_SHARE) * segmentBytes
+  const { targetSpaceAmplification, segmentBytes, putLimitBytes, toComeBytes } = options
+  const slackBytes = (2 - UNCOUNTED_SHARE) * segmentBytes - toComeBytes
+  const boundBytes = targetSpaceAmplification * liveBytes + slackBytes
   const limitBytes = Math.min(boundBytes, putLimitBytes)
   const stopBytes = boundBytes - largestOutput(options)
   return {
@@ -76,7 +84,10 @@ export interface Exposure {
  */
 export function isWorthExposing(
   { hiddenGarbageBytes, tableBytes, liveBytes }: Exposure,
-  { targetSpaceAmplification, segmentBytes }: Omit<PressureOptions, 'putLimitBytes'>,
+  {
+    targetSpaceAmplification,
+    segmentBytes,
+  }: Pick<PlanningRules, 'targetSpaceAmplification' | 'segmentBytes'>,
 ): boolean {
   const best = (targetSpaceAmplification - 1) * EXPOSE_FACTOR * Math.sqrt(tableBytes * liveBytes)
   // A tree of few keys costs next to nothing, but a job and an edit still take their time.

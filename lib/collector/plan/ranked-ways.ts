@@ -14,7 +14,8 @@ export class RankedWays {
   readonly #files: readonly CollectibleFile[]
   /** Way 2i is the punch of file i, way 2i + 1 its rewrite. */
   readonly #ways: BestFirst
-
+  /** Those that were asked for, best first. */
+  readonly #found: Way[] = []
   readonly #options: PlannerOptions
 
   /** @param files all of which are added before a way is taken */
@@ -35,11 +36,14 @@ export class RankedWays {
     this.#ways.add(index * 2 + 1, rewriteRate(sums), order + 1)
   }
 
-  /** The best way that has not been taken yet. */
-  takeBest(): Way | undefined {
+  /** The best way is at 0, the next best at 1; undefined if there are not so many. Requires: `rank` goes up by 1. */
+  at(rank: number): Way | undefined {
+    if (rank < this.#found.length) return this.#found[rank]
     const best = this.#ways.take()
     if (best === undefined) return undefined
-    return { file: this.#files[best >> 1]!, action: best & 1 ? 'rewrite' : 'punch' }
+    const way = { file: this.#files[best >> 1]!, action: best & 1 ? 'rewrite' : 'punch' } as const
+    this.#found.push(way)
+    return way
   }
 }
 

@@ -15,6 +15,7 @@ import {
 } from './costs.ts'
 import { type Draft, hasRoom } from './draft.ts'
 import { type InTurns, visitInTurns } from './in-turns.ts'
+import type { PlannerOptions } from './planning-rules.ts'
 
 /** So many small files are merged even if that frees little. Each byte is copied once in eight. */
 const MERGE_FILES_MIN = 8
@@ -27,27 +28,55 @@ interface Merged {
   input: RewriteSums
 }
 
-/** A small file that is in no step. */
-function isSmallAndFree(file: CollectibleFile, { options, taken }: Draft): boolean {
-  return !file.needsSeal && file.diskBytes < options.smallFileBytes && !taken.has(file.number)
+function isSmall(file: CollectibleFile, { smallFileBytes }: PlannerOptions): boolean {
+  return !file.needsSeal && file.diskBytes < smallFileBytes
+}
+
+/** Small files with any garbage, best first. */
+export class Riders {
+  readonly #files: readonly CollectibleFile[]
+  readonly #options: PlannerOptions
+  readonly #riders: BestFirst
+  /** Those that were asked for. */
+  readonly #found: CollectibleFile[] = []
+
+  /** @param files all of which are added before one is asked for */
+  constructor(files: readonly CollectibleFile[], options: PlannerOptions) {
+    this.#files = files
+    this.#options = options
+    this.#riders = new BestFirst(files.length)
+  }
+
+  /** @param index of the file */
+  add(file: CollectibleFile, index: number): void {
+    if (!isSmall(file, this.#options)) return
+    const input = rewriteSums(file)
+    if (file.totalBytes <= outputBytes(input)) return
+    this.#riders.add(index, rewriteRate(input), file.number)
+  }
+
+  /** As those of ranked-ways.ts. */
+  at(rank: number): CollectibleFile | undefined {
+    if (rank < this.#found.length) return this.#found[rank]
+    const index = this.#riders.take()
+    if (index === undefined) return undefined
+    const file = this.#files[index]!
+    this.#found.push(file)
+    return file
+  }
 }
 
 /**
  * Small files with any garbage join a rewrite that has room, best first, while it frees no less
  * than before and stays worth it as a whole. The goal does not count: this is when they cost least.
  */
-export function* addRiders(draft: Draft, files: readonly CollectibleFile[]): InTurns<void> {
-  if (!draft.hasOutputs) return
-  const riders = new BestFirst(files.length)
-  yield* visitInTurns(files, (file, index) => {
-    if (!isSmallAndFree(file, draft)) return
-    const input = rewriteSums(file)
-    if (file.totalBytes <= outputBytes(input)) return
-    riders.add(index, rewriteRate(input), file.number)
-  })
+export function addRiders(draft: Draft, riders: Riders): void {
   let left = 0
-  for (let index = riders.take(); index !== undefined; index = riders.take()) {
-    if (draft.ride(files[index]!)) left = 0
+  for (let rank = 0; ; rank++) {
+    const file = riders.at(rank)
+    if (file === undefined) return
+    if (draft.taken.has(file.number)) continue
+    if (draft.ride(file)) left = 0
     else if (++left === LEFT_BEHIND_MAX) return
   }
 }
@@ -58,7 +87,7 @@ export function* mergeSmallFiles(draft: Draft, files: readonly CollectibleFile[]
   if (draft.isGoalReached) return
   const oldestFirst: CollectibleFile[] = []
   yield* visitInTurns(files, (file) => {
-    if (isSmallAndFree(file, draft)) oldestFirst.push(file)
+    if (isSmall(file, draft.options) && !draft.taken.has(file.number)) oldestFirst.push(file)
   })
   oldestFirst.sort((left, right) => left.number - right.number)
   let merged: Merged | undefined

@@ -79,15 +79,7 @@ export function readTableParts(
   })
   const blocks =
     properties && references && index
-      ? new TableBlocks(
-          number,
-          file,
-          name,
-          seed,
-          index,
-          properties.baseSequence,
-          references.segments,
-        )
+      ? new TableBlocks(file, name, index, { seed, properties, references })
       : undefined
   return { metaIndex, layout, properties, references, index, blocks, errors }
 }

@@ -27,6 +27,11 @@ export interface RunPart {
   readonly tables: readonly TableMeta[]
 }
 
+/** Why a level is compacted, or a table of it. */
+export type LevelReason = 'runs' | 'bytes' | 'tombstones' | 'addresses'
+/** Why all of a range is: somebody asked for it, or garbage is to be exposed. */
+export type FullReason = 'manual' | 'garbage'
+
 export interface CompactionPlan {
   readonly inputLevel: number
   readonly outputLevel: number
@@ -40,7 +45,7 @@ export interface CompactionPlan {
   readonly olderRanges: readonly KeySpan[]
   /** Nothing is to be merged: one edit moves the tables as they are. */
   readonly trivialMove: boolean
-  readonly reason: 'runs' | 'bytes' | 'tombstones' | 'addresses' | 'manual'
+  readonly reason: LevelReason | FullReason
   /** How far the level is over its limit: 1 is just full. */
   readonly score: number
 }
@@ -49,7 +54,7 @@ export interface CompactionPlan {
 export interface Candidate {
   readonly level: number
   readonly score: number
-  readonly reason: Exclude<CompactionPlan['reason'], 'manual'>
+  readonly reason: LevelReason
 }
 
 /** Lets parts of one level arrive at the next one. */

@@ -26,6 +26,7 @@ import { LEVELS_MAX } from '../version/version-edit.ts'
 import {
   type Candidate,
   type CompactionPlan,
+  type FullReason,
   hull,
   partsBytes,
   planInto,
@@ -77,6 +78,7 @@ export function planFullCompaction(
   levels: readonly Level[],
   options: TreeShapeOptions,
   range: ManualRange = {},
+  reason: FullReason = 'manual',
 ): CompactionPlan | undefined {
   const shape = measureTree(levels, options)
   const inputs = partsInHull(levels, range)
@@ -89,7 +91,7 @@ export function planFullCompaction(
   const outputRunId = levels[outputLevel]?.runs[0]?.id ?? 'new'
   const olderRanges = rangesBehind(levels, inputs, outputLevel, outputRunId)
   const inputLevel = inputs[0]!.level
-  const given = { trivialMove: false, reason: 'manual', score: 1 } as const
+  const given = { trivialMove: false, reason, score: 1 }
   return { inputLevel, outputLevel, inputs, outputRunId, olderRanges, ...given }
 }
 

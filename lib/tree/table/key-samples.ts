@@ -8,7 +8,7 @@
 
 import { hashRange } from '../../base/bytes.ts'
 import type { BlockCache } from '../../base/files/block-cache.ts'
-import { SEQUENCE_MAX } from '../../base/ids.ts'
+import { SEQUENCE_MAX, type Sequence } from '../../base/ids.ts'
 import { Entry } from '../entry.ts'
 import { decodeEntry, entriesEnd } from './block-format.ts'
 import { LastKey } from './last-key.ts'
@@ -22,6 +22,8 @@ export interface KeySample {
   readonly key: Uint8Array
   /** Of the key: hashRange, seed 0. */
   readonly hash: number
+  /** Of its newest entry. */
+  readonly sequence: Sequence
   /** Keys of its block that it stands for. */
   readonly weight: number
 }
@@ -46,11 +48,12 @@ export function sampleKeys(
     const taken = Math.min(total, perBlock)
     const phase = (i * GOLDEN_RATIO) % 1
     let next = 0
-    keys.visit(block, (ordinal, { keyBytes, keyEnd }) => {
+    keys.visit(block, (ordinal, { keyBytes, keyEnd, sequence }) => {
       if (next === taken || ordinal !== Math.floor(((next + phase) * total) / taken)) return
       next++
       const key = keyBytes.slice(0, keyEnd)
-      samples.push({ key, hash: hashRange(key, 0, key.length, 0), weight: total / taken })
+      const hash = hashRange(key, 0, key.length, 0)
+      samples.push({ key, hash, sequence, weight: total / taken })
     })
   }
   return samples

@@ -9,9 +9,19 @@ import type { BlockCache, BlockOwner, CachedBlock } from '../../base/files/block
 import type { FileWindow } from '../../base/files/file-window.ts'
 import type { ReadableFile } from '../../base/files/lapsing-file.ts'
 import type { FileNumber, Sequence } from '../../base/ids.ts'
+import type { ReferenceList } from '../../base/segment-records.ts'
 import { type EntryContext, hasGoodRestarts, UNKNOWN_TAG } from './block-format.ts'
 import { checkBlock, TRAILER_BYTES } from './table-format.ts'
 import { contentLength, type TableIndex } from './table-index.ts'
+import type { TableProperties } from './table-properties.ts'
+
+/** The parts of a table without which its blocks say nothing. */
+export interface BlockParts {
+  /** Of its checksums. */
+  readonly seed: number
+  readonly properties: Pick<TableProperties, 'number' | 'baseSequence'>
+  readonly references: Pick<ReferenceList, 'segments'>
+}
 
 export class TableBlocks implements BlockOwner, EntryContext {
   /** The table's file number. */
@@ -27,23 +37,16 @@ export class TableBlocks implements BlockOwner, EntryContext {
   /** The cache that holds blocks of this table. */
   #cache: BlockCache | undefined
 
-  constructor(
-    id: FileNumber,
-    file: ReadableFile,
-    name: string,
-    seed: number,
-    index: TableIndex,
-    baseSequence: Sequence,
-    segments: Float64Array,
-  ) {
-    this.id = id
+  constructor(file: ReadableFile, name: string, index: TableIndex, parts: BlockParts) {
+    const { seed, properties, references } = parts
+    this.id = properties.number
     this.slots = new Array<CachedBlock | undefined>(index.blockCount).fill(undefined)
     this.file = file
     this.name = name
     this.#seed = seed
     this.index = index
-    this.baseSequence = baseSequence
-    this.segments = segments
+    this.baseSequence = properties.baseSequence
+    this.segments = references.segments
   }
 
   /** Offset of a data block in the file. */

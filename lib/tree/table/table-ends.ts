@@ -125,7 +125,7 @@ class Tail {
  * @throws CorruptionError, WISC_FORMAT_VERSION, IoError
  */
 export function readSearch(file: ReadableFile, name: string, ends: TableEnds): TableSearch {
-  const { seed, layout, properties, references } = ends
+  const { seed, layout, properties } = ends
   const { filter: filterHandle, index: indexHandle } = layout
   const start = Math.min(indexHandle.offset, filterHandle?.offset ?? indexHandle.offset)
   const end = Math.max(blockEnd(indexHandle), filterHandle ? blockEnd(filterHandle) : 0)
@@ -144,17 +144,7 @@ export function readSearch(file: ReadableFile, name: string, ends: TableEnds): T
     layout.dataEnd,
     properties.baseSequence,
   )
-  const { number } = properties
-  const blocks = new TableBlocks(
-    number,
-    file,
-    name,
-    seed,
-    index,
-    properties.baseSequence,
-    references.segments,
-  )
-  return { blocks, filter }
+  return { blocks: new TableBlocks(file, name, index, ends), filter }
 }
 
 /** Proves the parts that are left out: their bytes belong to the file all the same. @throws CorruptionError, IoError */

@@ -130,6 +130,8 @@ test('collect flushes and compacts to see what is hidden, and comes to its targe
   await store.flush()
   for (let i = 0; i < KEYS; i++) await store.put(`key${i}`, Buffer.alloc(4000, ++rounds[i]!))
   const phases: string[] = []
+  const reasons: string[] = []
+  store.on('compaction', ({ reason }) => reasons.push(reason))
   const report = await store.collect({
     targetSpaceAmplification: 1.2,
     onProgress: ({ phase }) => phases.push(phase),
@@ -137,6 +139,8 @@ test('collect flushes and compacts to see what is hidden, and comes to its targe
   expect(phases.slice(0, 3)).toEqual(['flush', 'compact', 'plan'])
   expect(phases.at(-1)).toBe('done')
   expect(report.before.diskBytes).toBeGreaterThan(report.after.diskBytes)
+  expect(reasons).toContain('garbage')
+  expect(reasons).not.toContain('manual')
   // BALLAST, at most half a segment, is a part of a store as small as this.
   expect(report.after.diskBytes).toBeLessThan(1.2 * report.after.liveBytes + 262_144)
   await expectWhole(made)

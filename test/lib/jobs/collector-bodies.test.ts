@@ -47,6 +47,7 @@ test('mark, rewrite, walk and punch run through a runner and give the results of
     tables,
     minimumHoleBytes: 0,
     holesMax: Infinity,
+    known: undefined,
   } as const
   const { holes, liveBytes } = marked!
   const expected = { supported: true, hasOtherNames: false, holes: holes.length / 2, liveBytes }

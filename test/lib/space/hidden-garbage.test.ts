@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { BlockCache } from '#dist/lib/base/files/block-cache.js'
 import { nodeFileSystem } from '#dist/lib/base/platform/node-file-system.js'
 import { type HiddenGarbage, HiddenGarbageEstimate } from '#dist/lib/space/hidden-garbage.js'
-import { shadowWalkSteps } from '#dist/lib/tree/compaction/shadow-walk.js'
+import { type ShadowWalkResult, shadowWalkSteps } from '#dist/lib/tree/compaction/shadow-walk.js'
 import { KIND, type TableMeta, type TableOptions } from '#dist/lib/tree/entry.js'
 import type { TableReader } from '#dist/lib/tree/table/table-reader.js'
 import { EMPTY_VERSION, type Version } from '#dist/lib/tree/version/version.js'
@@ -96,16 +96,7 @@ class Tree {
 
   /** What the walk says, without readers. Requires: no table holds two entries of a key. */
   exact(): HiddenGarbage {
-    const runs = this.version.levels.flatMap((level) => level.runs.map((run) => run.tables))
-    const { directory } = this
-    const input = { directory, databaseId: RUN_DATABASE_ID, runs }
-    const steps = shadowWalkSteps(
-      { ...input, readableSequences: [SEQUENCE_LIMIT] },
-      { fileSystem: nodeFileSystem },
-    )
-    let step = steps.next()
-    while (!step.done) step = steps.next()
-    const { segments, liveKeyBytes, liveValueBytes } = step.value
+    const { segments, liveKeyBytes, liveValueBytes } = this.#walk([])
     const all = this.tables.reduce((sum, { number }) => {
       const { valueBytes, keyBytes } = this.open(number).properties
       return sum + valueBytes + keyBytes
@@ -116,6 +107,28 @@ class Tree {
       hiddenRecordBytes: segments.reduce((sum, { hiddenBytes }) => sum + hiddenBytes, 0),
       hiddenValueBytes: all - liveKeyBytes - liveValueBytes,
     }
+  }
+
+  /** The bytes of records that only these readers see, as the walk says. */
+  exactlyPinned(held: readonly number[]): number {
+    return this.#walk(held).segments.reduce((sum, { pinnedBytes }) => sum + pinnedBytes, 0)
+  }
+
+  get sequence(): number {
+    return this.#sequence
+  }
+
+  #walk(held: readonly number[]): ShadowWalkResult {
+    const runs = this.version.levels.flatMap((level) => level.runs.map((run) => run.tables))
+    const { directory } = this
+    const input = { directory, databaseId: RUN_DATABASE_ID, runs }
+    const steps = shadowWalkSteps(
+      { ...input, readableSequences: [...held, SEQUENCE_LIMIT] },
+      { fileSystem: nodeFileSystem },
+    )
+    let step = steps.next()
+    while (!step.done) step = steps.next()
+    return step.value
   }
 }
 
@@ -200,6 +213,29 @@ test('a single run hides nothing, nor does an empty tree', () => {
   tree.addRun(allKeys(tree, prng))
   expect(tree.settle()).toEqual(NONE)
   expect(tree.exact()).toEqual(NONE)
+})
+
+test('what some reader sees of it is pinned, the rest is hidden', () => {
+  const prng = new Prng(seed)
+  const tree = new Tree()
+  const pick = (): number => prng.below(KEYS)
+  tree.addRun(allKeys(tree, prng), OPTIONS, 6)
+  const held: number[] = []
+  for (let i = 0; i < 3; i++) {
+    held.push(tree.sequence)
+    tree.addRun(overwrites(tree, prng, 8000, pick))
+  }
+  tree.addRun(overwrites(tree, prng, 8000, pick))
+  const all = tree.settle().hiddenRecordBytes
+  for (const readers of [held, held.slice(0, 1), held.slice(2)]) {
+    const { recordBytes } = tree.estimate.pinnedBy(readers)
+    const exact = tree.exactlyPinned(readers)
+    expect(Math.abs(recordBytes - exact), hint).toBeLessThan(0.2 * exact)
+    expect(recordBytes).toBeLessThan(all)
+  }
+  expect(tree.estimate.pinnedBy([])).toEqual({ recordBytes: 0, weight: 0 })
+  // Before all and after all that is shadowed.
+  expect(tree.estimate.pinnedBy([tree.sequence]).recordBytes).toBe(0)
 })
 
 test('older entries inside a table are counted apart', () => {

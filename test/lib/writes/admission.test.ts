@@ -44,8 +44,8 @@ class Store {
     take: (cost: number) => {
       this.collector.room -= cost
     },
-    pace: (deletesOnly: boolean, isOver: boolean, cost: number) =>
-      isOver || (!deletesOnly && cost > this.collector.room)
+    pace: (deletesOnly: boolean, isOver: boolean, first: BatchSize) =>
+      isOver || (!deletesOnly && this.collector.costOf(first) > this.collector.room)
         ? new Promise<void>(() => {})
         : undefined,
   }

@@ -57,8 +57,9 @@ async function quiet({ fileSystem }: CollectedStore): Promise<void> {
   await settled(fileSystem)
 }
 
-function boundOf(liveBytes: number): number {
-  return TARGET * liveBytes + 2 * SEGMENT_BYTES
+/** @param valueBytes of what was put last: what is longer than a segment counts as one */
+function boundOf(liveBytes: number, valueBytes: number = 0, target: number = TARGET): number {
+  return target * liveBytes + 2 * Math.max(SEGMENT_BYTES, valueBytes)
 }
 
 /** Name, shortest and longest value, share of deletes. */
@@ -70,6 +71,8 @@ const WORKLOADS: readonly Workload[] = [
   ['1 to 40 KiB, uniform', 1024, 40_960, 0],
   ['1 to 40 KiB, with deletes', 1024, 40_960, 0.1],
   ['20 to 40 KiB, uniform', 20_480, 40_960, 0],
+  ['three segments', 3 * SEGMENT_BYTES, 3 * SEGMENT_BYTES, 0],
+  ['a quarter of a segment to three', SEGMENT_BYTES / 4, 3 * SEGMENT_BYTES, 0.1],
 ]
 
 /**
@@ -89,6 +92,7 @@ interface Overwriting {
 /** A put, however long it waits, and how far the store is above its bound then. */
 async function measuredPut(
   overwriting: Overwriting,
+  length: number,
   put: (opened: CollectedStore) => Promise<void>,
 ): Promise<void> {
   const { opened } = overwriting
@@ -96,8 +100,9 @@ async function measuredPut(
   await put(opened)
   const disk = boundedBytes(opened)
   const live = Math.max(before, opened.store.stats().liveBytes)
-  overwriting.excess = Math.max(overwriting.excess, disk - boundOf(live))
-  overwriting.modelExcess = Math.max(overwriting.modelExcess, disk - boundOf(liveBytes(opened)))
+  overwriting.excess = Math.max(overwriting.excess, disk - boundOf(live, length))
+  const modelExcess = disk - boundOf(liveBytes(opened), length)
+  overwriting.modelExcess = Math.max(overwriting.modelExcess, modelExcess)
 }
 
 /** Random writes, `factor` times as many as there are keys. @param put how each put is made */
@@ -115,8 +120,9 @@ async function overwrite(
   for (let i = 0; i < keys; i++) await opened.put(keyOf(i), length())
   for (let i = 0; i < factor * keys; i++) {
     const key = keyOf(prng.below(keys))
+    const bytes = length()
     if (prng.chance(deletes)) await opened.delete(key)
-    else await measuredPut(overwriting, () => put(opened, key, length()))
+    else await measuredPut(overwriting, bytes, () => put(opened, key, bytes))
   }
   return overwriting
 }
@@ -192,6 +198,37 @@ test('of many puts at once as many go as there is room for', async () => {
   expectBounded(overwriting, workload)
   await endSteady(overwriting.opened)
 })
+
+test.each([1.1, 1.6])(
+  'opened with a target of %s after one of 4, the store only comes down',
+  async (target) => {
+    const collector = { targetSpaceAmplification: 4 }
+    const opened = await CollectedStore.open({ ...BY_ITSELF, collector })
+    const prng = new Prng(seed)
+    const overwriteOne = (): Promise<void> =>
+      opened.put(keyOf(prng.below(100)), 1 + prng.below(20_000))
+    for (let i = 0; i < 500; i++) await overwriteOne()
+    await opened.store.close()
+    await opened.reopen({ collector: { targetSpaceAmplification: target } })
+    const bound = (): number => {
+      const live = Math.max(liveBytes(opened), opened.store.stats().liveBytes)
+      return boundOf(live, 0, target)
+    }
+    const atOpen = boundedBytes(opened)
+    expect(atOpen).toBeGreaterThan(bound() + SEGMENT_BYTES)
+    // Before the first look writers have so much.
+    let most = atOpen + SEGMENT_BYTES / 8
+    for (let i = 0; i < 300; i++) {
+      await overwriteOne()
+      const disk = boundedBytes(opened)
+      expect(disk, replayHint(seed)).toBeLessThanOrEqual(Math.max(bound(), most))
+      if (disk < atOpen) most = Math.min(most, Math.max(disk, bound()))
+    }
+    await quiet(opened)
+    expect(boundedBytes(opened)).toBeLessThanOrEqual(bound())
+    await opened.finish()
+  },
+)
 
 test('after everything was deleted the store is below two segments and 1 MiB, and then idle', async () => {
   const opened = await CollectedStore.open(BY_ITSELF)

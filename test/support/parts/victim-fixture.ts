@@ -18,6 +18,7 @@ import { livenessBy } from '#dist/lib/tree/compaction/table-liveness.js'
 import type { BuiltTable, TableMeta } from '#dist/lib/tree/entry.js'
 import { KIND } from '#dist/lib/tree/entry.js'
 import { TableBuilder } from '#dist/lib/tree/table/table-builder.js'
+import type { HoleMarks } from '#dist/vlog/collect/hole-marks.js'
 import { type MarkResult, markSteps } from '#dist/vlog/collect/mark.js'
 import { punchHoles } from '#dist/vlog/collect/punch.js'
 import { type RewriteResult, rewriteSteps } from '#dist/vlog/collect/rewrite.js'
@@ -180,8 +181,9 @@ export class VictimFixture {
     file: VictimFile,
     holes: Float64Array,
     holesMax: number = Infinity,
+    known?: HoleMarks,
   ): ReturnType<typeof punchHoles> {
-    return punchHoles({ ...PLACE, file, holesMax }, holes, this)
+    return punchHoles({ ...PLACE, file, holesMax, known }, holes, this)
   }
 }
 

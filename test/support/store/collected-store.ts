@@ -60,17 +60,21 @@ export class CollectedStore {
     return this.#runner!
   }
 
-  /** Opens the store; close it first. */
-  async reopen(): Promise<void> {
+  /** Opens the store; close it first. @param changed options that are others this time */
+  async reopen(changed: Options = {}): Promise<void> {
     const { fileSystem } = this
-    this.#store = await openStore(DIRECTORY, this.options, {
-      fileSystem,
-      random: seededRandom(1),
-      wrapRunner: (runner) => {
-        this.#runner = new PausedRunner(runner)
-        return new CheckedRunner(this.#runner, fileSystem)
+    this.#store = await openStore(
+      DIRECTORY,
+      { ...this.options, ...changed },
+      {
+        fileSystem,
+        random: seededRandom(1),
+        wrapRunner: (runner) => {
+          this.#runner = new PausedRunner(runner)
+          return new CheckedRunner(this.#runner, fileSystem)
+        },
       },
-    })
+    )
   }
 
   async put(key: string, length: number): Promise<void> {

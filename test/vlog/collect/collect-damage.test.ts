@@ -1,8 +1,9 @@
 /** What stops the jobs of the collector, and what they leave behind: nothing. I8, I4, I5. */
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { IoError } from '#dist/lib/base/errors.js'
 import { segmentName } from '#dist/lib/base/files/file-names.js'
 import { type FrameHeader, readFrameHeader, writeFrameHeader } from '#dist/lib/base/files/frame.js'
+import { noHoles } from '#dist/vlog/collect/hole-marks.js'
 import {
   readSegmentHeader,
   SEGMENT_HEADER_BYTES,
@@ -298,6 +299,7 @@ describe('a punch', () => {
       holesMade: holes.length / 2,
       holeMs: expect.any(Number),
       isWhole: true,
+      known: expect.any(Uint8Array),
     })
     // Those of earlier times take no time: they do not count.
     const again = { bytesFreed: 0, holesMade: 0, holeMs: 0, isWhole: true }
@@ -324,6 +326,20 @@ describe('a punch', () => {
     expect(punchOne()).toMatchObject({ isWhole: true, holesMade: 1, bytesFreed: half })
   })
 
+  test('makes no hole that is known to be there', () => {
+    const { fixture, file, tables } = makeSubject()
+    const [from, to] = runSteps(fixture.markSteps([file], tables)).files[0]!.holes
+    const first = from! + BLOCK_BYTES
+    const punch = vi.spyOn(fixture.fileSystem.files.get(fixture.path(file.number))!, 'punch')
+    const { known } = runSteps(fixture.punchHoles(file, Float64Array.of(first, to!)))
+    const all = Float64Array.of(from!, first, first, to!)
+    const again = runSteps(fixture.punchHoles(file, all, Infinity, known))
+    expect(again).toMatchObject({ isWhole: true, holesMade: 1, bytesFreed: BLOCK_BYTES })
+    expect(punch.mock.calls.map(([offset]) => offset)).toEqual([first, from])
+    expect(runSteps(fixture.punchHoles(file, all, Infinity, again.known)).isWhole).toBe(true)
+    expect(punch).toHaveBeenCalledTimes(2)
+  })
+
   test('leaves a file alone that has another name, or whose file system has no holes', () => {
     for (const refuse of ['links', 'holes'] as const) {
       const { fixture, file, tables } = makeSubject()
@@ -339,6 +355,7 @@ describe('a punch', () => {
         holesMade: 0,
         holeMs: 0,
         isWhole: false,
+        known: noHoles(file.length),
       })
       expect(Buffer.compare(fixture.fileSystem.contents(fixture.path(file.number)), before)).toBe(0)
     }

@@ -77,6 +77,33 @@ test('whatever makes, removes or syncs something asks; what only reads does not'
   expect(guarded.list(DB)).toContain('CURRENT')
 })
 
+test('holes ask before each run of them, and after so many', () => {
+  const { system, guarded } = fixture()
+  const made = guarded.open(`${DB}/000001.vlog`, 'create')
+  for (let i = 0; i < 16; i++) made.write(new Uint8Array(4096), 0, 4096, i * 4096)
+  const file = guarded.open(`${DB}/000001.vlog`, 'punch')
+  const asked = (): number => {
+    const { asked: calls } = system
+    system.asked = 0
+    return calls
+  }
+  asked()
+  file.punch(0, 4096)
+  expect(asked()).toBeGreaterThan(0)
+  file.punch(4096, 4096)
+  expect(asked()).toBe(0)
+  file.stat()
+  const once = asked()
+  expect(once).toBeGreaterThan(0)
+  for (let i = 0; i < 640; i++) file.punch(4096 * (i % 16), 4096)
+  expect(asked()).toBe(9 * once)
+  system.identities.set(DB, undefined)
+  expect(() => file.stat()).toThrow('the directory was removed or renamed')
+  expect(() => file.punch(0, 4096)).toThrow('the directory was removed or renamed')
+  made.close()
+  file.close()
+})
+
 test('lost is lost, and whoever has to know is told once', () => {
   const { system, ground } = fixture()
   const told: IoError[] = []

@@ -61,6 +61,8 @@ interface World {
   readonly isPinned: boolean
   readonly isPaused: boolean
   readonly look: Measured | undefined
+  /** False from an open or the end of a pause to the next look. */
+  readonly isKnown: boolean
   /** How far above the bound the store may be: what was let go, or written while the collector was paused. */
   readonly excused: number
   readonly failures: number
@@ -82,8 +84,10 @@ interface Rules {
 
 const RULES: Rules = { after: budgetAfter, mayGo }
 
+const BEGUN: BudgetEvent = { kind: 'begun', roomBytes: LET_GO }
+
 const EMPTY: World = {
-  budget: RELEASED,
+  budget: budgetAfter(RELEASED, BEGUN),
   disk: 0,
   writing: 0,
   garbage: 0,
@@ -92,9 +96,13 @@ const EMPTY: World = {
   isPinned: false,
   isPaused: false,
   look: undefined,
+  isKnown: false,
   excused: 0,
   failures: 0,
 }
+
+/** Opened with a lower target than it was left with. */
+const ABOVE: World = { ...EMPTY, disk: LIMIT + 1, garbage: LIMIT + 1, excused: 1 }
 
 class Violation extends Error {}
 
@@ -146,7 +154,7 @@ function* writes(world: World, rules: Rules): Generator<World> {
   for (const bytes of GROUPS) {
     if (world.disk + bytes > DISK_MAX || !rules.mayGo(world.budget, bytes)) continue
     const { budget } = world
-    const isExcused = budget.isReleased || bytes > roomOf(budget)
+    const isExcused = budget.isReleased || !world.isKnown || bytes > roomOf(budget)
     const excused = world.excused + (isExcused ? bytes : 0)
     yield told({ ...world, writing: bytes, excused }, { kind: 'admitted', bytes }, rules)
   }
@@ -241,7 +249,8 @@ function lookedAt(world: World, look: Measured, rules: Rules): World {
   const isHigh = world.disk > START
   const { takenBytes, roomBytes, isUnlinking } = look
   const event = { kind: 'looked', takenBytes, roomBytes, isUnlinking, mayComeBack } as const
-  const after = told(world, { ...event, rewriteBytes: OUTPUT_MAX, letGoBytes: LET_GO }, rules)
+  const looked = { ...event, rewriteBytes: OUTPUT_MAX, letGoBytes: LET_GO }
+  const after = told({ ...world, isKnown: true }, looked, rules)
   if (after.budget.letGoBytes > 0 && isTrue && isHigh) {
     throw new Violation('writers are let go while something can come back')
   }
@@ -253,7 +262,7 @@ function lookedAt(world: World, look: Measured, rules: Rules): World {
 function* happenings(world: World, rules: Rules): Generator<World> {
   const { running } = world
   yield outdated({ ...world, isPinned: !world.isPinned })
-  if (world.isPaused) yield { ...world, isPaused: false }
+  if (world.isPaused) yield told({ ...world, isPaused: false, isKnown: false }, BEGUN, rules)
   else yield told({ ...world, isPaused: true }, { kind: 'released' }, rules)
   if (running !== undefined && world.failures === 0) {
     const { rewrite, unwritten } = running
@@ -289,6 +298,7 @@ function explored(rules: Rules = RULES): Explored {
     return number
   }
   numberOf(EMPTY)
+  numberOf(ABOVE)
   for (let number = 0; number < worlds.length; number++) {
     const world = worlds[number]!
     const { disk, excused } = world

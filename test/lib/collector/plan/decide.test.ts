@@ -77,6 +77,7 @@ const STATE: LookState = {
     holeCostBytes: 10 * 1024,
   },
   putLimitBytes: Number.POSITIVE_INFINITY,
+  ballastBytesToCome: 0,
   lack: undefined,
   usedBytes: 0,
   isUnlinking: false,

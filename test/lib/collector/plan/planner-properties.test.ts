@@ -1,8 +1,13 @@
 /** What holds of every plan of the collector, whatever the files. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { Candidates } from '#dist/lib/collector/plan/candidates.js'
 import { atOnce } from '#dist/lib/collector/plan/in-turns.js'
-import { planCollectionSteps, planFirstStep } from '#dist/lib/collector/plan/planner.js'
+import {
+  firstStepOf,
+  planCollectionSteps,
+  planFirstStep,
+} from '#dist/lib/collector/plan/planner.js'
 import type { PlannerOptions } from '#dist/lib/collector/plan/planning-rules.js'
 import type { CollectionStep, CollectionSteps } from '#dist/lib/contract/collection-plan.js'
 import type { CollectibleFile } from '#dist/lib/space/figures.js'
@@ -145,6 +150,26 @@ test(`the order of the files does not matter (${replayHint(seed)})`, () => {
   })
   fc.assert(property, { seed: seed | 0, numRuns: RUNS })
 })
+
+check(
+  'several drafts of the same candidates are those that each would be alone',
+  (files, options) => {
+    const diskBytes = files.reduce((sum, file) => sum + file.diskBytes, MIB)
+    const wanted = { ...options, goalDiskBytes: diskBytes - 1, maxCopyBytes: 64 * MIB }
+    const alone = (among: typeof files, maxCopyBytes: number) =>
+      atOnce(planFirstStep(among, diskBytes, { ...wanted, maxCopyBytes }))
+    const candidates = atOnce(Candidates.of(files, wanted))
+    const fitting = atOnce(firstStepOf(candidates, diskBytes, { maxCopyBytes: 10 * MIB }))
+    expect(fitting).toEqual(alone(files, 10 * MIB))
+    const best = atOnce(firstStepOf(candidates, diskBytes))
+    expect(best).toEqual(alone(files, 64 * MIB))
+    if (best?.action !== 'rewrite') return
+    const taken = new Set(best.files.map(({ number }) => number))
+    const others = files.filter(({ number }) => !taken.has(number))
+    const second = atOnce(firstStepOf(candidates, diskBytes, { besides: best }))
+    expect(second).toEqual(alone(others, 64 * MIB))
+  },
+)
 
 check('the first step alone is that of the whole plan', (files, options) => {
   const diskBytes = files.reduce((sum, file) => sum + file.diskBytes, MIB)

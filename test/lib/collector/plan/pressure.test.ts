@@ -5,7 +5,12 @@ import { isWorthExposing, pressureOf } from '#dist/lib/collector/plan/pressure.j
 
 const SEGMENT = 1000
 const NO_LIMIT = Number.POSITIVE_INFINITY
-const OPTIONS = { targetSpaceAmplification: 1.5, segmentBytes: SEGMENT, putLimitBytes: NO_LIMIT }
+const OPTIONS = {
+  targetSpaceAmplification: 1.5,
+  segmentBytes: SEGMENT,
+  putLimitBytes: NO_LIMIT,
+  toComeBytes: 0,
+}
 
 test('the limit is just below target x live bytes and two segments; a rewrite has its room below it', () => {
   const { boundBytes, limitBytes, startBytes, rewriteBytes } = pressureOf(10_000, OPTIONS)
@@ -29,6 +34,14 @@ test('maxBytesOnDisk lowers the limit and the start, never below nothing, and ha
   const { boundBytes } = pressure
   const near = pressureOf(10_000, { ...OPTIONS, putLimitBytes: boundBytes - 100 })
   expect(near.limitBytes - near.rewriteBytes).toBeCloseTo(boundBytes - SEGMENT / 1.5)
+})
+
+test('what comes without a writer has its room below the limit, and the collector begins earlier for it', () => {
+  const before = pressureOf(10_000, OPTIONS)
+  const pressure = pressureOf(10_000, { ...OPTIONS, toComeBytes: 300 })
+  expect(pressure.limitBytes).toBe(before.limitBytes - 300)
+  expect(pressure.startBytes).toBe(before.startBytes - 300)
+  expect(pressure.rewriteBytes).toBeCloseTo(before.rewriteBytes)
 })
 
 test('the reserve of maxBytesOnDisk is what is needed, and never more than an eighth of it', () => {

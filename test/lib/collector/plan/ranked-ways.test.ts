@@ -20,8 +20,10 @@ function inOrder(files: readonly CollectibleFile[], options: PlannerOptions): st
   const ways = new RankedWays(files, options)
   for (const [index, file] of files.entries()) ways.add(file, index)
   const found: string[] = []
-  for (let way = ways.takeBest(); way; way = ways.takeBest()) found.push(nameOf(way))
-  expect(ways.takeBest()).toBeUndefined()
+  for (let way = ways.at(0); way; way = ways.at(found.length)) found.push(nameOf(way))
+  expect(ways.at(found.length)).toBeUndefined()
+  // Whoever asks again is told the same.
+  expect(found.map((_, rank) => nameOf(ways.at(rank)!))).toEqual(found)
   return found
 }
 
