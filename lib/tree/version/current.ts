@@ -4,7 +4,7 @@
  *   wisc 2
  *   manifest MANIFEST-000012
  *   database 00112233445566778899aabbccddeeff
- *   checksum cbf43926
+ *   checksum 3b8b9612
  *
  * Lines, each ended by one line feed; the checksum is the CRC-32 of all bytes before its line. In front of it may lie
  * lines of newer versions: one that begins with "may " is ignored (and lost with the next CURRENT), one that begins
