@@ -13,6 +13,8 @@ export async function createEngine(name: EngineName, data: DataSet): Promise<Eng
       return (await import('./wisc.ts')).createWisc(data, {})
     case 'wisc-inline':
       return (await import('./wisc.ts')).createWisc(data, { valueThreshold: Infinity })
+    case 'wisc-separated':
+      return (await import('./wisc.ts')).createWisc(data, { valueThreshold: 0 })
     case 'classic-level':
       return (await import('./classic-level.ts')).createClassicLevel(data)
     case 'lmdb-nosync':

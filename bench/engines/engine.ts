@@ -11,6 +11,7 @@ export const ENGINE_NAMES = [
   'raw',
   'wisc',
   'wisc-inline',
+  'wisc-separated',
   'classic-level',
   'lmdb-nosync',
   'lmdb',

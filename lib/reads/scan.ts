@@ -26,12 +26,13 @@ const KEYS_PER_LOOK = 64
 /** A run is held against the remembered ranges at its first key, and then at one key in so many. */
 const KEYS_PER_FIND = 16
 
-/**
- * Takes the entry. Its key and inline value are views that die when the call returns, so the sink copies the
- * key and leaves the copy in `entry.keyBytes`, whole: the scan goes on from there.
- * @returns false to end the batch behind it
- */
-export type EntrySink = (entry: Entry) => boolean
+/** What takes the entries of a scan. */
+export interface EntrySink {
+  /** Takes an entry. Key and inline value are views that die when the call returns. @returns false to end the batch */
+  take(entry: Entry): boolean
+  /** A copy of the key that was taken last: the scan goes on from there. */
+  readonly lastKey: Uint8Array
+}
 
 /** What a scan reads, and how. */
 export interface ScanParts {
@@ -59,6 +60,7 @@ export class Scan {
   #includesPosition = false
   #remaining: number
   #done: boolean
+  /** Backwards: the newest entry of a key, behind which the cursor has gone on. */
   readonly #entry: Entry = new Entry()
   readonly #run: EmptyRun
   /** Keys that it has passed since it looked whether the event loop should turn. */
@@ -132,7 +134,6 @@ export class Scan {
   }
 
   #fillForward(cursor: EntryCursor, sequence: Sequence, sink: EntrySink): boolean {
-    const entry = this.#entry
     const run = this.#run
     // The key at hand has a value for a later reader: no remembered range may hold it.
     let isSeenLater = false
@@ -161,10 +162,9 @@ export class Scan {
         if (isSeenLater) run.begin()
       } else {
         this.#endRun(sequence)
-        entry.copyFrom(found)
         this.#remaining--
-        more = sink(entry) && this.#remaining > 0
-        key = entry.keyBytes
+        more = sink.take(found) && this.#remaining > 0
+        key = sink.lastKey
       }
       isSeenLater = false
       cursor.next()
@@ -198,7 +198,7 @@ export class Scan {
       entry.keyStart = 0
       entry.keyEnd = key.length
       this.#remaining--
-      if (!sink(entry) || this.#remaining === 0) return this.#endBatch(key)
+      if (!sink.take(entry) || this.#remaining === 0) return this.#endBatch(key)
     }
     this.#done = true
     return false

@@ -6,9 +6,8 @@
  * beyond `limit`. An iterator sees the store as it was when it was made (or as its snapshot does).
  */
 
-import { SlabAllocator } from '../../vlog/read/slab.ts'
-import type { ValueRequest } from '../../vlog/read/value-reader.ts'
-import { copyBytes, copyRange } from '../base/bytes.ts'
+import type { SlabAllocator } from '../../vlog/read/slab.ts'
+import { copyBytes } from '../base/bytes.ts'
 import { toWiscError, WiscError } from '../base/errors.ts'
 import { keyBytes, type ResolvedScan, throwIfAborted } from '../contract/arguments.ts'
 import { integer } from '../contract/options.ts'
@@ -19,10 +18,10 @@ import type {
   StoreIterator,
   ValueIterator,
 } from '../contract/types.ts'
+import { EntryBatch } from '../reads/entry-batch.ts'
 import type { Hold } from '../reads/hold.ts'
 import type { ReadingEngine } from '../reads/reading-engine.ts'
 import { Scan, type ScanParts } from '../reads/scan.ts'
-import { type Entry, KIND } from '../tree/entry.ts'
 
 const FIRST_BATCH = 16
 const VALUES_BATCH_MAX = 128
@@ -33,6 +32,8 @@ export interface IteratorParts extends ScanParts {
   readonly engine: ReadingEngine
   /** Keeps what it reads, until it ends. Ends by itself when the signal fires. */
   readonly hold: Hold
+  /** Of all iterators of a store: most are short. */
+  readonly slabs: SlabAllocator
 }
 
 /** How a batch is made: with or without values, what is given out for an entry, and what keys are given as. */
@@ -73,11 +74,11 @@ export class BatchIterator<T, K> implements StoreIterator<T, K> {
   readonly #signal: AbortSignal | undefined
   readonly #bytesMax: number
   readonly #limit: number
-  readonly #slabs: SlabAllocator = new SlabAllocator()
-  #keys: Buffer[] = []
-  #values: (Buffer | undefined)[] = []
+  readonly #batch: EntryBatch
+  /** The next entry of the batch. */
   #at = 0
-  #batch = FIRST_BATCH
+  /** Entries that the next batch has, unless somebody wants more at once. */
+  #readAhead = FIRST_BATCH
   #closed = false
   /** A loop calls it, which has no way to close it when a call fails. */
   #isLooped = false
@@ -93,12 +94,13 @@ export class BatchIterator<T, K> implements StoreIterator<T, K> {
     this.#signal = range.signal
     this.#bytesMax = range.highWaterMarkBytes
     this.#limit = range.limit
-    if (range.limit <= KEYS_BATCH_MAX) this.#batch = range.limit
+    this.#batch = new EntryBatch(parts.slabs, shape.values)
+    if (range.limit <= KEYS_BATCH_MAX) this.#readAhead = range.limit
     parts.hold.belongsTo(this)
   }
 
   next(): Promise<IteratorResult<T, undefined>> {
-    if (this.#tail === undefined && this.#at < this.#keys.length && !this.#signal?.aborted) {
+    if (this.#tail === undefined && this.#at < this.#batch.keys.length && !this.#signal?.aborted) {
       return this.#nextOfBatch()
     }
     return this.#inTurn(() => this.#nextSlowly())
@@ -118,7 +120,7 @@ export class BatchIterator<T, K> implements StoreIterator<T, K> {
   async #nextSlowly(): Promise<IteratorResult<T, undefined>> {
     throwIfAborted(this.#signal)
     // A call that waited for another one may find its entry read already.
-    if (this.#at === this.#keys.length) {
+    if (this.#at === this.#batch.keys.length) {
       try {
         await this.#fill(1)
       } catch (error) {
@@ -126,7 +128,7 @@ export class BatchIterator<T, K> implements StoreIterator<T, K> {
         throw error
       }
     }
-    if (this.#at < this.#keys.length) return { value: this.#take(), done: false }
+    if (this.#at < this.#batch.keys.length) return { value: this.#take(), done: false }
     await this.close()
     return { value: undefined, done: true }
   }
@@ -138,9 +140,10 @@ export class BatchIterator<T, K> implements StoreIterator<T, K> {
       const items: T[] = []
       while (items.length < count) {
         try {
-          if (this.#at === this.#keys.length) await this.#fill(count - items.length)
-          if (this.#keys.length === 0) break
-          while (this.#at < this.#keys.length && items.length < count) items.push(this.#take())
+          if (this.#at === this.#batch.keys.length) await this.#fill(count - items.length)
+          if (this.#batch.keys.length === 0) break
+          while (this.#at < this.#batch.keys.length && items.length < count)
+            items.push(this.#take())
         } catch (error) {
           // What was read is given out; the next call fails.
           if (items.length > 0 && this.#failure === error) return items
@@ -179,7 +182,7 @@ export class BatchIterator<T, K> implements StoreIterator<T, K> {
 
   /** What was read ahead does not count. */
   #giveBack(): void {
-    const unread = this.#keys.length - this.#at
+    const unread = this.#batch.keys.length - this.#at
     this.#drop()
     if (this.#limit !== Number.MAX_SAFE_INTEGER) this.#scan.giveBack(unread)
   }
@@ -215,16 +218,16 @@ export class BatchIterator<T, K> implements StoreIterator<T, K> {
     const item = this.#item(at)
     this.#at = at + 1
     // Given away: the batch must not keep it alive.
-    this.#values[at] = undefined
+    this.#batch.values[at] = undefined
     // Behind the last one of the limit nothing is read any more, after a seek neither: who takes the first of a queue
     // pins nothing.
-    if (this.#at === this.#keys.length && this.#scan.isUsedUp) this.#parts.hold.release()
+    if (this.#at === this.#batch.keys.length && this.#scan.isUsedUp) this.#parts.hold.release()
     return item
   }
 
   #item(at: number): T {
     try {
-      return this.#shape.item(this.#keys[at]!, this.#values[at] ?? NO_VALUE)
+      return this.#shape.item(this.#batch.keys[at]!, this.#batch.values[at] ?? NO_VALUE)
     } catch (error) {
       this.#failure = toWiscError(error)
       if (this.#isLooped) this.#end()
@@ -233,8 +236,7 @@ export class BatchIterator<T, K> implements StoreIterator<T, K> {
   }
 
   #drop(): void {
-    this.#keys = []
-    this.#values = []
+    this.#batch.drop()
     this.#at = 0
   }
 
@@ -249,25 +251,18 @@ export class BatchIterator<T, K> implements StoreIterator<T, K> {
     if (this.#failure) throw this.#failure
     if (this.#closed) return
     const most = this.#shape.values ? VALUES_BATCH_MAX : KEYS_BATCH_MAX
-    const count = Math.max(Math.min(this.#batch, most), Math.min(wanted, most))
-    this.#batch = Math.min(this.#batch * 2, most)
+    const count = Math.max(Math.min(this.#readAhead, most), Math.min(wanted, most))
+    this.#readAhead = Math.min(this.#readAhead * 2, most)
     const { engine } = this.#parts
-    const requests: (ValueRequest | undefined)[] = []
-    let bytes = 0
-    const sink = (entry: Entry): boolean => {
-      const key = this.#keep(entry.keyBytes, entry.keyStart, entry.keyEnd)
-      entry.keyBytes = key
-      this.#keys.push(key)
-      if (this.#shape.values) bytes += this.#addValue(entry, key, requests)
-      return this.#keys.length < count && bytes < this.#bytesMax
-    }
+    const batch = this.#batch
+    batch.begin(count, this.#bytesMax)
     try {
       // Where there is nothing to see for long, timers, sockets and the signal get their turns.
-      while (this.#scan.fill(sink) && this.#keys.length === 0) {
+      while (this.#scan.fill(batch) && batch.keys.length === 0) {
         await new Promise<void>((resolve) => engine.turn.later(resolve))
         if (this.#closed || this.#signal?.aborted) break
       }
-      const reading = this.#shape.values && engine.values.readMany(requests, this.#values)
+      const reading = batch.readValues(engine.values)
       if (reading) await reading
     } catch (error) {
       this.#giveBack()
@@ -279,35 +274,5 @@ export class BatchIterator<T, K> implements StoreIterator<T, K> {
     throwIfAborted(this.#signal)
     const { turn } = engine
     if (turn.isOld()) await new Promise<void>((resolve) => turn.later(resolve))
-  }
-
-  /** @returns its bytes */
-  #addValue(entry: Entry, key: Buffer, requests: (ValueRequest | undefined)[]): number {
-    if (entry.kind === KIND.inline) {
-      this.#values.push(this.#keep(entry.valueBytes, entry.valueStart, entry.valueEnd))
-      requests.push(undefined)
-      return entry.valueEnd - entry.valueStart
-    }
-    const { sequence, segment, offset, length } = entry
-    this.#values.push(undefined)
-    requests.push({
-      keyBytes: key,
-      keyStart: 0,
-      keyEnd: key.length,
-      sequence,
-      segment,
-      offset,
-      length,
-    })
-    return length
-  }
-
-  /** A copy in memory that may leave the store. */
-  #keep(bytes: Uint8Array, start: number, end: number): Buffer {
-    const length = end - start
-    const memory = this.#slabs.allocate(length)
-    const at = this.#slabs.start
-    copyRange(bytes, start, end, memory, at)
-    return memory.subarray(at, at + length)
   }
 }

@@ -1,5 +1,6 @@
 /** What keeps views of a store open: iterators and snapshots, and what is said of those that somebody forgot. */
 
+import { SlabAllocator } from '../../vlog/read/slab.ts'
 import type { Sequence } from '../base/ids.ts'
 import type { ResolvedScan } from '../contract/arguments.ts'
 import { emitSafely } from '../contract/events.ts'
@@ -13,6 +14,7 @@ import { StoreSnapshot } from './snapshot.ts'
 export class OpenViews {
   readonly #engine: ReadingEngine
   readonly #checkOpen: () => void
+  readonly #slabs: SlabAllocator = new SlabAllocator()
   /** Iterators that are not closed. */
   iterators = 0
   #closed = false
@@ -38,6 +40,7 @@ export class OpenViews {
     return {
       engine,
       hold,
+      slabs: this.#slabs,
       get sequence() {
         checkOpen()
         if (readers.stale) throw staleView()

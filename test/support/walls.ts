@@ -59,7 +59,7 @@ lib/reports:            lib/base lib/base/files lib/contract lib/state lib/space
 lib/control:            lib/base lib/base/platform lib/contract lib/state
 lib/store:              lib/base lib/base/files lib/base/platform lib/contract lib/encodings lib/jobs lib/state
                         lib/recovery lib/writes lib/reads lib/engine lib/reports lib/control
-                        lib/tree lib/tree/version vlog vlog/read
+                        lib/tree/version vlog vlog/read
 lib:                    lib/base lib/contract lib/store
 
 lib/inspect/dump:       lib/base lib/base/files lib/base/platform vlog vlog/log vlog/relocation

@@ -7,6 +7,7 @@ import { Scan } from '#dist/lib/reads/scan.js'
 import { EmptyRanges } from '#dist/lib/state/empty-ranges.js'
 import { engineOf } from '#dist/lib/store/engine-of.js'
 import type { Store } from '#dist/lib/store/store.js'
+import type { Entry } from '#dist/lib/tree/entry.js'
 import { Prng, replayHint, testSeed } from '../../support/random.ts'
 import { openSmallStore } from '../../support/store/fault-store.ts'
 
@@ -51,12 +52,13 @@ function scanAll(store: Store, range: RangeOptions, settings: ScanSettings = {})
   )
   const keys: string[] = []
   let stops = 0
-  const sink = (entry: { keyBytes: Uint8Array; keyStart: number; keyEnd: number }): boolean => {
-    entry.keyBytes = entry.keyBytes.slice(entry.keyStart, entry.keyEnd)
-    entry.keyEnd -= entry.keyStart
-    entry.keyStart = 0
-    keys.push(Buffer.from(entry.keyBytes).toString())
-    return keys.length < resolved.limit
+  const sink = {
+    lastKey: new Uint8Array(0),
+    take({ keyBytes, keyStart, keyEnd }: Pick<Entry, 'keyBytes' | 'keyStart' | 'keyEnd'>): boolean {
+      sink.lastKey = keyBytes.slice(keyStart, keyEnd)
+      keys.push(Buffer.from(sink.lastKey).toString())
+      return keys.length < resolved.limit
+    },
   }
   while (scan.fill(sink)) stops++
   return { keys, steps: scan.steps, stops }
