@@ -114,6 +114,8 @@ describe('README', () => {
     [/`put\(key, value, \{ (.*?) \}\?\)`/, 'ConditionalWriteOptions'],
     [/`write\(operations, \{ (.*?) \}\?\)`/, 'BatchOptions'],
     [/`getSync` \(`key, \{ (.*?) \}\?`/, 'ReadOptions'],
+    [/`putStream\(key, source, \{ (.*?) \}\?\)`/, 'PutStreamOptions'],
+    [/`getStream\(key, \{ (.*?) \}\?\)`/, 'GetStreamOptions'],
     [/`hasSync` \(`key, \{ (.*?) \}\?`/, 'SnapshotOptions'],
     [/`entries`, `keys`, `values` \(`\{ (.*?) \}\?`\)/, 'RangeOptions'],
     [/`snapshot\(\)` \|[^|]*?`\{ (.*?) \}`/, 'Snapshot'],

@@ -6,7 +6,7 @@
  *   offset size field
  *        0    4 headerChecksum  CRC-32 of bytes 8 .. end of key
  *        4    4 valueChecksum   checksum of the first piece of the value (value-chunks.ts) XOR headerChecksum
- *        8    1 kind            1 put, 2 delete; reserved: 3 put-stream, 4 range tombstone, 5 merge operand
+ *        8    1 kind            1 put, 2 delete, 3 put-stream; reserved: 4 range tombstone, 5 merge operand
  *        9    1 codec           of the value's chunks: 0 none; 1 zstd is reserved
  *       10    1 ignoreFlags     each bit announces an optional field; unknown ones are ignored
  *       11    1 refuseFlags     each bit announces an optional field; unknown ones: WISC_FORMAT_VERSION
@@ -38,9 +38,12 @@ export { RECORD_HEADER_BYTES, storedBytes } from '../lib/base/record-size.ts'
 export const RECORD_KEY_BYTES_MAX = 65536
 const KEY_LENGTH_MASK = 0xff_ff_ff
 
-/** DO NOT CHANGE: kinds are on disk. 3 to 5 are reserved. */
-export const RECORD_KIND = { put: 1, delete: 2 } as const
+/** DO NOT CHANGE: kinds are on disk. 4 and 5 are reserved. */
+export const RECORD_KIND = { put: 1, delete: 2, putStream: 3 } as const
 export type RecordKind = (typeof RECORD_KIND)[keyof typeof RECORD_KIND]
+
+/** The value of a put-stream: vlog/stream/stream-value.ts. */
+export const STREAM_VALUE_BYTES = 20
 
 /** What an entry of the tree says of its record: the key is keyBytes[keyStart .. keyEnd). */
 export interface RecordPointer {
@@ -125,6 +128,7 @@ export function readRecordHeader(
   const rawLength = readU64(bytes, at + 32)
   if (codec === CODEC_NONE && storedLength !== rawLength + tableBytes(rawLength)) return undefined
   if (bytes[at + 8] === RECORD_KIND.delete && storedLength > 0) return undefined
+  if (bytes[at + 8] === RECORD_KIND.putStream && rawLength !== STREAM_VALUE_BYTES) return undefined
   const headBytes = RECORD_HEADER_BYTES + optionBytes + keyLength
   const sequence = readU64(bytes, at + 16)
   if (headBytes + storedLength > available || sequence > SEQUENCE_MAX) return undefined
@@ -157,7 +161,7 @@ export function unknownRecord(
   file: string,
   offset: number,
 ): WiscError | undefined {
-  if (kind !== RECORD_KIND.put && kind !== RECORD_KIND.delete) {
+  if (kind < RECORD_KIND.put || kind > RECORD_KIND.putStream) {
     return newerVersion(file, offset, `record is of an unknown kind, kind=${kind}`)
   }
   if (refuseFlags !== 0) {

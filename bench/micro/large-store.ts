@@ -179,7 +179,7 @@ function measureLooks(): void {
       get version() {
         return version
       },
-      memtables: { list: () => [], hasEntries: false },
+      memtables: { list: () => [], hasEntries: false, holdsStream: () => false },
       tables,
       cache: new BlockCache(0),
       readers: { held: [] },

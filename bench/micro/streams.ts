@@ -216,6 +216,7 @@ class Model {
       meanBytes: USER_BYTES,
       liveDoubtBytes: 0,
       outsideTableBytes: 0,
+      unwrittenUploadBytes: 0,
       tableBytes: (this.#keys + this.#hidden.length) * ENTRY_BYTES,
       tableGarbageBytes: this.#hidden.length * ENTRY_BYTES,
     }

@@ -55,3 +55,13 @@ export function linkSignals(first: AbortSignal, second: AbortSignal | undefined)
     },
   }
 }
+
+/** What a promise resolves to, unless the signal fires before: its reason is thrown, and the promise left alone. */
+export function until<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = onAbort(signal, () => reject(signal.reason))
+    // Whoever has fired already does not fire again.
+    if (signal.aborted) reject(signal.reason)
+    promise.then(resolve, reject).finally(stop)
+  })
+}

@@ -217,12 +217,12 @@ export class Collector {
   }
 
   /** In the turn in which the figures were measured. */
-  #usageOf({ diskBytes, outsideTableBytes, meanBytes }: Space): Usage {
+  #usageOf({ diskBytes, outsideTableBytes, meanBytes, unwrittenUploadBytes }: Space): Usage {
     const { memtables, compactions, unlinker, context } = this.store
     this.#cost.meanBytes = meanBytes
     this.#noteGone()
     const takenBytes = this.writers.takenOnDisk
-    const writtenBytes = diskBytes + this.actor.unwrittenBytes
+    const writtenBytes = diskBytes + this.actor.unwrittenBytes + unwrittenUploadBytes
     this.writers.measured(writtenBytes, takenBytes)
     // What a compaction writes before its inputs go is excepted up to a segment; tables of a flush are those to come.
     const treeBytes = Math.max(outsideTableBytes, compactions.inputBytes)
@@ -239,7 +239,7 @@ export class Collector {
   #lookAtDisk(): void {
     if (!this.#bound.isSet) return
     try {
-      const diskBytes = this.store.space.measureDisk()
+      const diskBytes = this.store.space.measureWritten()
       this.writers.measured(diskBytes + this.actor.unwrittenBytes, this.writers.takenOnDisk)
     } catch (error) {
       this.#warn(`space cannot be measured: ${toWiscError(error).message}`)

@@ -9,8 +9,10 @@ import { KEY_BYTES_MAX } from '../tree/entry.ts'
 import { mustBe, notBytes, shown } from './given.ts'
 import { integer, plainObject, refuseUnknown } from './options.ts'
 import type {
+  GetStreamOptions,
   Key,
   KeyRange,
+  PutStreamOptions,
   RangeOptions,
   ReadOptions,
   SignalOptions,
@@ -135,6 +137,42 @@ export function takeSignal(options: (SnapshotOptions & SignalOptions) | undefine
   if (options === undefined) return { signal: undefined, rest: undefined }
   const { signal, ...rest } = plainObject(options, 'read options')
   return { signal: checkSignal(signal), rest }
+}
+
+export interface ResolvedPutStream {
+  readonly sync: boolean
+  readonly signal: AbortSignal | undefined
+  readonly size: number | undefined
+}
+
+export function resolvePutStream(
+  options: PutStreamOptions | undefined,
+  standardSync: boolean,
+): ResolvedPutStream {
+  const given = plainObject(options === undefined ? NO_OPTIONS : options, 'options of putStream')
+  const { signal, size, ...rest } = given
+  return {
+    sync: writeSync(rest, standardSync),
+    signal: checkSignal(signal),
+    size: size === undefined ? undefined : integer('size', size, 0, Number.MAX_SAFE_INTEGER),
+  }
+}
+
+export interface ResolvedGetStream {
+  readonly at: SnapshotOptions | undefined
+  readonly signal: AbortSignal | undefined
+  readonly part: ValuePart
+}
+
+export function resolveGetStream(options: GetStreamOptions | undefined): ResolvedGetStream {
+  const given = plainObject(options === undefined ? NO_OPTIONS : options, 'options of getStream')
+  const { signal, ...rest } = given as GetStreamOptions
+  const { snapshot } = rest
+  return {
+    at: snapshot && { snapshot },
+    signal: checkSignal(signal),
+    part: partOf(rest) ?? { offset: 0, length: Number.MAX_SAFE_INTEGER },
+  }
 }
 
 /** A range with its ends as bytes: `lower` inclusive or not, `upper` inclusive or not, undefined for open ends. */

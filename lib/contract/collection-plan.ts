@@ -7,7 +7,7 @@
  * file system has allocated, by its block count; all other sizes are lengths.
  */
 
-export type ValueLogFileKind = 'segment' | 'relocation'
+export type ValueLogFileKind = 'segment' | 'relocation' | 'stream'
 
 /** Why a file cannot be collected now, whatever is in it. */
 export type BlockedReason =

@@ -180,7 +180,7 @@ function checkPlan(plan: CollectionPlan): CollectionPlan {
 
 function checkPlannedFile(file: PlannedFile): void {
   const { kind, referencedBytes, diskBytes } = plainObject(file, 'file of the plan')
-  if (kind !== 'segment' && kind !== 'relocation') throw badStep()
+  if (kind !== 'segment' && kind !== 'relocation' && kind !== 'stream') throw badStep()
   integer('referencedBytes of the plan', referencedBytes, 0, Number.MAX_SAFE_INTEGER)
   integer('diskBytes of the plan', diskBytes, 0, Number.MAX_SAFE_INTEGER)
 }

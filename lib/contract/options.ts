@@ -52,6 +52,8 @@ export interface Options {
   readonly createIfMissing?: boolean
   /** Refuse a store that exists. Default false. */
   readonly errorIfExists?: boolean
+  /** What `putStream` gets that is shorter becomes a value like any other, 1 to 1 MiB. Default 1 MiB. */
+  readonly streamThreshold?: number
   /** Open without the lock and without writing a byte, also beside a writer. Default false. */
   readonly readOnly?: boolean
   /**
@@ -136,6 +138,7 @@ type NumberRule = readonly [number, number, number, boolean?]
 
 const NUMBERS = {
   valueThreshold: [1024, 0, Number.MAX_SAFE_INTEGER, true],
+  streamThreshold: [MIB, 1, MIB],
   segmentBytes: [64 * MIB, 4096, 4096 * MIB],
   memtableBytes: [16 * MIB, 65536, ARENA_BYTES_MAX],
   maxUnflushedLogBytes: [512 * MIB, 65536, Number.MAX_SAFE_INTEGER],

@@ -42,14 +42,18 @@ export interface Stats {
   readonly tableBytesWritten: number
   /** Bytes of relocations that the collector has written. */
   readonly relocatedBytesWritten: number
+  /** Bytes of the files of streams. */
+  readonly streamBytesWritten: number
   /** Bytes written for BALLAST; not a part of the write amplification. */
   readonly ballastBytesWritten: number
-  /** (log + tables + relocations) / user bytes; 0 if nothing was written. */
+  /** (log + tables + relocations + streams) / user bytes; 0 if nothing was written. */
   readonly writeAmplification: number
   /** Logical segments: those that were written and live still, in files of their own or in relocations. */
   readonly segments: number
   /** Files with the survivors of collected segments. */
   readonly relocations: number
+  /** Files with one value each, by putStream; not among the segments. */
+  readonly streams: number
   readonly tables: number
   readonly levels: readonly LevelStats[]
   readonly memtableBytes: number

@@ -81,6 +81,41 @@ export interface SequencedValue {
   readonly sequence: number
 }
 
+/**
+ * Where a stream comes from. Of a file handle, what lies between its position and its end; it stays open.
+ * Node's streams are async iterables of bytes, unless they have an encoding.
+ */
+export type StreamSource =
+  | AsyncIterable<Uint8Array>
+  | ReadableStream<Uint8Array>
+  | Blob
+  | ReadableHandle
+
+/** A file handle of `node:fs/promises`. */
+export interface ReadableHandle {
+  readonly fd: number
+  read(
+    target: Uint8Array,
+    offset: number,
+    length: number,
+    position: null,
+  ): Promise<{ readonly bytesRead: number }>
+}
+
+export interface PutStreamOptions extends WriteOptions, SignalOptions {
+  /** What the source has, in bytes: with any more or less the call fails. */
+  readonly size?: number
+}
+
+export interface GetStreamOptions extends ReadOptions, SignalOptions {}
+
+/** What was stored, in bytes. */
+export interface UploadResult {
+  readonly size: number
+  /** Without a codec equal to `size`. */
+  readonly storedSize: number
+}
+
 export interface PutOperation {
   readonly type: 'put'
   readonly key: Key
@@ -159,8 +194,8 @@ export interface SegmentInfo {
   /** Number of the file. */
   readonly id: number
   readonly file: string
-  /** A relocation holds what survived of collected segments. */
-  readonly kind: 'segment' | 'relocation'
+  /** A relocation holds what survived of collected segments, a stream one value. */
+  readonly kind: 'segment' | 'relocation' | 'stream'
   /** open: it is written, or waits to be sealed. */
   readonly state: 'open' | 'sealed'
   /** Numbers of the logical segments that it holds: itself, or those that were moved into it. */

@@ -1,10 +1,10 @@
 /**
  * Closing: everything acknowledged is durable then, and the next open replays nothing.
  *
- * The order: collector and compactions end -> writers drain -> memtables are flushed -> the log is synced -> one edit
- * says where it ends, seals its last segment and drops those that were never used -> files. The seal follows the
- * sync of its last byte (I4), and a flush has published all that lies before the checkpoint (I3). After a failed
- * sync, or when the disk is too full for an orderly close, what needs the disk is left out.
+ * The order: collector and compactions end -> uploads end -> writers drain -> memtables are flushed -> the log is
+ * synced -> one edit says where it ends, seals its last segment and drops those that were never used -> files. The
+ * seal follows the sync of its last byte (I4), and a flush has published all that lies before the checkpoint (I3).
+ * After a failed sync, or when the disk is too full for an orderly close, what needs the disk is left out.
  */
 import type { Log } from '../../vlog/log/log.ts'
 import type { ValueReader } from '../../vlog/read/value-reader.ts'
@@ -17,6 +17,7 @@ import type { JobRunner } from '../jobs/runner.ts'
 import type { TableCache } from '../state/tables.ts'
 import type { VersionSet } from '../tree/version/version-set.ts'
 import type { CommitQueue } from '../writes/commit.ts'
+import type { Uploads } from '../writes/uploads.ts'
 import type { Ballast } from './ballast.ts'
 import type { DiskRoom } from './disk-room.ts'
 import type { Health } from './health.ts'
@@ -27,6 +28,7 @@ export interface ClosingParts {
   readonly compactions: Compactions
   readonly collector: Collector
   readonly commit: CommitQueue
+  readonly uploads: Uploads
   readonly flushes: Flushes
   readonly log: Log
   readonly room: DiskRoom
@@ -39,10 +41,11 @@ export interface ClosingParts {
 }
 
 export async function closeEngine(engine: ClosingParts): Promise<void> {
-  const { health, collector, compactions, commit } = engine
+  const { health, collector, compactions, commit, uploads } = engine
   await releaseAll([
     // Both at once: the collector may wait for a compaction, which has to be cancelled first.
     () => Promise.all([compactions.stop(), collector.close()]),
+    () => uploads.close(),
     () => commit.drain(),
     // After a failed sync `close` cannot keep its promise either, and says so when everything is released.
     () => (health.final ? Promise.reject(health.final) : closeInOrder(engine)),

@@ -48,6 +48,7 @@ import type { Version } from '../tree/version/version.ts'
 import type { VersionSet } from '../tree/version/version-set.ts'
 import { Admission } from '../writes/admission.ts'
 import { CommitQueue, MEMTABLES } from '../writes/commit.ts'
+import { Uploads } from '../writes/uploads.ts'
 import { Ballast } from './ballast.ts'
 import { closeEngine, releaseAll, releaseEngine } from './close-engine.ts'
 import { DiskRoom } from './disk-room.ts'
@@ -91,6 +92,7 @@ export class Engine implements ReadingEngine {
   readonly collector: Collector
   readonly admission: Admission
   readonly commit: CommitQueue
+  readonly uploads: Uploads
   #state: ReadState | undefined
   #stateEpoch = -1
   #syncTimer: NodeJS.Timeout | undefined
@@ -136,6 +138,7 @@ export class Engine implements ReadingEngine {
     this.collector = new Collector(this)
     this.admission = new Admission(this)
     this.commit = new CommitQueue(this, recovered.nextSequence)
+    this.uploads = new Uploads(this, options.streamThreshold)
     this.health.watch(this)
     versions.onObsolete((file) => this.unlinker.unlink(file))
     versions.onInstalled(this.collector.wake)

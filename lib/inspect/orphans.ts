@@ -37,6 +37,7 @@ export interface Orphan {
     | 'table'
     | 'segment'
     | 'relocation'
+    | 'stream'
     | 'manifest'
     | 'temporary'
     | 'lost'
@@ -57,7 +58,7 @@ const BELONGS: ReadonlySet<string> = new Set([
   LOST_NAME,
 ])
 const IN_USE = 'its unfinished files are no orphans'
-const UNFINISHED = 'not in the version: a job did not end, or has not ended yet'
+const UNFINISHED = 'not in the version: a job or an upload did not end, or has not ended yet'
 const UNFINISHED_OR_REPLACED = `${UNFINISHED}, or the file was replaced and not removed`
 
 /**
@@ -154,7 +155,8 @@ function judge(
     return other('foreign', `it cannot be proved to be of this store: ${error?.message ?? ''}`)
   }
   const { kind } = identity
-  const isAsNamed = kind === parsed.kind || (kind === 'relocation' && parsed.kind === 'segment')
+  const isOfLog = kind === 'relocation' || kind === 'stream'
+  const isAsNamed = kind === parsed.kind || (isOfLog && parsed.kind === 'segment')
   if (!isAsNamed) {
     return other('foreign', `its header says that it is a ${kind}`)
   }

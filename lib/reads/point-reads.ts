@@ -49,6 +49,16 @@ export class PointReads {
     }
   }
 
+  /** A part of the value of one entry: the newest of the key at or below `at` must be the one of `sequence`. */
+  async part(key: Uint8Array, at: Sequence, sequence: Sequence, part: ValuePart): Promise<Buffer> {
+    const lookup = new Entry()
+    const { tree, values } = this.#engine
+    const isThere = tree.find(key, at, lookup) && lookup.sequence === sequence
+    if (!isThere) throw staleView()
+    if (lookup.kind === KIND.inline) return this.#copyInline(lookup, part)
+    return values.readPartSoon(lookup, part)
+  }
+
   /** @param soon a promise is welcome if the read is likely to be slow; else it is read at once */
   get(
     key: Uint8Array,

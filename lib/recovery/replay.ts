@@ -13,6 +13,10 @@ import {
   SegmentWalk,
   type VisitedRecord,
 } from '../../vlog/log/segment-walk.ts'
+import { RECORD_KIND } from '../../vlog/record.ts'
+import { openStream } from '../../vlog/stream/stream-reader.ts'
+import { decodeStreamValue, type StreamValue } from '../../vlog/stream/stream-value.ts'
+import { compareBytes } from '../base/bytes.ts'
 import { CorruptionError } from '../base/errors.ts'
 import { joinPath, segmentName } from '../base/files/file-names.ts'
 import { frameSeed } from '../base/files/frame.ts'
@@ -21,7 +25,7 @@ import type { FileNumber, LogOrdinal, SegmentNumber } from '../base/ids.ts'
 import type { LogPosition } from '../base/log-position.ts'
 import type { RecoveryReport } from '../contract/types.ts'
 import type { Memtables } from '../state/memtables.ts'
-import { entryBytesMax, entryKind } from '../state/memtables.ts'
+import { entryBytesMax, entryKind, insertStream } from '../state/memtables.ts'
 import { KEY_BYTES_MAX, KIND } from '../tree/entry.ts'
 import { ARENA_BYTES_MAX } from '../tree/memtable/arena.ts'
 import { Memtable } from '../tree/memtable/memtable.ts'
@@ -55,6 +59,7 @@ export function* replayLog(
     if (length !== undefined && from >= length) continue
     yield* replaySegment(
       context,
+      version,
       { number, salt, ordinal, from: Math.max(from, FIRST_FRAME_OFFSET), length },
       target,
     )
@@ -73,6 +78,7 @@ interface SegmentPart {
 
 function* replaySegment(
   context: StoreDirectory,
+  version: Version,
   { number, salt, ordinal, from, length }: SegmentPart,
   target: ReplayTarget,
 ): Generator<void> {
@@ -90,7 +96,11 @@ function* replaySegment(
     })
     for (let frame = walk.enter(); frame !== undefined; frame = walk.enter()) {
       const valueThreshold = yield* makeRoom(walk, frame, ordinal, target)
-      walk.visit((record) => insertRecord(record, number, target.memtables, valueThreshold))
+      walk.visit((record) => {
+        if (record.header.kind === RECORD_KIND.putStream)
+          replayStream(context, version, record, name, target.memtables)
+        else insertRecord(record, number, target.memtables, valueThreshold)
+      })
       target.memtables.logBytes += frame.length
       target.report.replayedRecords += frame.recordCount
     }
@@ -146,8 +156,61 @@ function insertRecord(
   const { header, offset } = record
   const kind = entryKind(header.kind, header.storedLength, valueThreshold)
   const value = kind === KIND.inline ? record.value() : undefined
-  const length = record.keyEnd - record.keyStart
-  keyScratch.set(record.keyBytes.subarray(record.keyStart, record.keyEnd))
-  const key = keyScratch.subarray(0, length)
+  const key = keyOf(record)
   memtables.active.insert(key, header.sequence, kind, value, segment, offset, header.length)
+}
+
+/** A key in memory of this thread: until the next call. */
+function keyOf({ keyBytes, keyStart, keyEnd }: VisitedRecord): Uint8Array {
+  keyScratch.set(keyBytes.subarray(keyStart, keyEnd))
+  return keyScratch.subarray(0, keyEnd - keyStart)
+}
+
+/**
+ * The file of a stream was a durable part of the version before its record was written, and is one until a checkpoint
+ * has passed that: without it the log is corrupt.
+ * @param name of the file with the record
+ */
+function replayStream(
+  context: StoreDirectory,
+  version: Version,
+  record: VisitedRecord,
+  name: string,
+  memtables: Memtables,
+): void {
+  const { header, offset } = record
+  const value = decodeStreamValue(record.value())
+  const key = keyOf(record)
+  proveStream(context, version, key, value, name, offset)
+  insertStream(memtables, key, header.sequence, value)
+}
+
+/** @throws CorruptionError if there is no such stream */
+function proveStream(
+  { fileSystem, directory, databaseId }: StoreDirectory,
+  version: Version,
+  key: Uint8Array,
+  { number, size, tableChecksum }: StreamValue,
+  name: string,
+  offset: number,
+): void {
+  const file = version.files.get(number)
+  if (file?.role !== 'stream')
+    throw new CorruptionError(
+      name,
+      offset,
+      `record names a stream that there is not, number=${number}`,
+    )
+  const path = joinPath(directory, segmentName(number))
+  const stream = openStream(fileSystem, path, segmentName(number), { ...file, databaseId })
+  try {
+    const isMeant =
+      stream.size === size &&
+      stream.tableChecksum === tableChecksum &&
+      compareBytes(stream.key, key) === 0
+    if (!isMeant)
+      throw new CorruptionError(name, offset, `record names another stream, number=${number}`)
+  } finally {
+    stream.close()
+  }
 }

@@ -17,7 +17,8 @@ export function storeStats(
   const counts = writer?.work.counts
   const tableBytesWritten = counts?.tableBytesWritten ?? 0
   const relocatedBytesWritten = writer?.collector.actor.counts.relocatedBytesWritten ?? 0
-  const written = logBytesWritten + tableBytesWritten + relocatedBytesWritten
+  const streamBytesWritten = writer?.uploads.bytesWritten ?? 0
+  const written = logBytesWritten + tableBytesWritten + relocatedBytesWritten + streamBytesWritten
   const space = engine.space.measure()
   const stalls = writer?.admission.stalls
   return {
@@ -34,10 +35,12 @@ export function storeStats(
     logBytesWritten,
     tableBytesWritten,
     relocatedBytesWritten,
+    streamBytesWritten,
     ballastBytesWritten: writer?.ballast.bytesWritten ?? 0,
     writeAmplification: userBytesWritten === 0 ? 0 : written / userBytesWritten,
-    segments: version.segments.size - relocations,
+    segments: version.segments.size - relocations - version.streams,
     relocations,
+    streams: version.streams,
     tables: version.tables.size,
     levels: levelStats(engine),
     memtableBytes: engine.memtables.usedBytes,

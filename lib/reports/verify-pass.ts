@@ -47,6 +47,8 @@ export class ProvedFiles {
   readonly segments: Map<FileNumber, { readonly end: number; readonly records: number }> = new Map()
   /** How many records there are. */
   readonly relocations: Map<FileNumber, number> = new Map()
+  /** Bytes of the value that were proved. */
+  readonly streams: Map<FileNumber, number> = new Map()
 }
 
 /** Damage in the order in which it was found: each place and reason once, which the message says. */

@@ -2,7 +2,7 @@
  * Verify: everything that a store can prove about itself, without writing.
  *
  *   manifest -> tables (blocks, order, counts, references) -> pointers -> records; the log, frame by frame;
- *   relocations, record by record; the accounting (I9), recounted from the entries
+ *   relocations, record by record; streams, chunk by chunk; the accounting (I9), recounted from the entries
  *
  * verify-tables.ts, verify-references.ts and verify-log.ts prove their parts of one pass (verify-pass.ts).
  *
@@ -25,6 +25,7 @@ import { VersionSet } from '../tree/version/version-set.ts'
 import { verifyLog } from './verify-log.ts'
 import { Findings, findDamage, missingFile, ProvedFiles, type VerifyPass } from './verify-pass.ts'
 import { type RecountedReferences, verifyReferences } from './verify-references.ts'
+import { verifyStreams } from './verify-streams.ts'
 import { verifyTables } from './verify-tables.ts'
 
 interface ResolvedVerify {
@@ -102,8 +103,11 @@ async function verifyVersion(
   for (const error of engine.damage ?? []) findings.note(missingFile(error) ?? error)
   const { fileSystem, directory } = engine.context
   findings.note(await findDamage(() => void VersionSet.read(fileSystem, directory)))
-  const { entries, pointers, valueBytes, references } = await verifyTables(pass)
+  const counted = await verifyTables(pass)
+  const { entries, pointers, references } = counted
   const records = await verifyLog(pass, tables)
+  const streamed = await verifyStreams(pass, tables, segments - version.streams)
+  const valueBytes = counted.valueBytes + streamed
   await pause(tables, segments)
   if (findings.isEmpty && engine.version.levels === version.levels) {
     findings.note(await findDamage(() => verifyAccounting(engine, references)))

@@ -12,7 +12,7 @@ import { compareLogPositions } from '../base/log-position.ts'
 import { NumberMap, type NumberMapBuilder } from '../base/number-map.ts'
 import type { Memtables } from '../state/memtables.ts'
 import { EMPTY_VERSION, flushedEnd, type Version } from '../tree/version/version.ts'
-import type { LogFile } from '../tree/version/version-edit.ts'
+import type { LogFile, StreamFile } from '../tree/version/version-edit.ts'
 import type { DiskUsage } from './disk-usage.ts'
 import type { CollectibleFile, HeldPart } from './figures.ts'
 import { exposedGarbageBytes, punchedGarbageBytes } from './figures.ts'
@@ -44,6 +44,7 @@ export interface LogFilesParts {
 
 export class LogFiles {
   readonly #parts: LogFilesParts
+  readonly #holdsStream: (number: FileNumber) => boolean
   readonly #references: References
   readonly #usage: DiskUsage
   readonly #blockBytes: () => number
@@ -53,7 +54,7 @@ export class LogFiles {
   readonly #stale: Set<FileNumber> = new Set()
   /** Files from this number on have no figures yet: the first look is under way. */
   #unseen: FileNumber = 0
-  /** Files that hold something behind the checkpoint, or are not sealed. */
+  /** Files that hold something behind the checkpoint, or are not sealed; streams whose record lies there. */
   readonly #atEnd: Set<FileNumber> = new Set()
   /** A look has begun and is not at its end. */
   #isUnderWay = false
@@ -68,11 +69,13 @@ export class LogFiles {
 
   constructor(
     parts: LogFilesParts,
+    holdsStream: (number: FileNumber) => boolean,
     references: References,
     usage: DiskUsage,
     blockBytes: () => number,
   ) {
     this.#parts = parts
+    this.#holdsStream = holdsStream
     this.#references = references
     this.#usage = usage
     this.#blockBytes = blockBytes
@@ -197,6 +200,7 @@ export class LogFiles {
     const known = version.files.get(number)
     if (known !== undefined) {
       if (known.role === 'log') return this.#logFile(version, known)
+      if (known.role === 'stream') return this.#streamFile(known)
       return this.#file(number, 'relocation', known.length, known.parts, 0, false)
     }
     this.#punched.delete(number)
@@ -217,6 +221,17 @@ export class LogFiles {
     const unflushedBytes = needsSeal ? 0 : length - flushedEnd(version, known, length)
     const file = this.#file(number, 'segment', length, NO_PARTS, unflushedBytes, needsSeal)
     if (!needsSeal && !isBehind) file.blocked = sealed ? 'unflushed' : 'unsealed'
+    return file
+  }
+
+  #streamFile({ number, length }: StreamFile): CollectibleFile {
+    const isHeld = this.#holdsStream(number)
+    const file = this.#file(number, 'stream', length, NO_PARTS, isHeld ? length : 0, false)
+    // Tables may name it already, beside a memtable.
+    file.referencedBytes = Math.min(file.referencedBytes, length)
+    if (!isHeld) return file
+    this.#atEnd.add(number)
+    file.blocked = 'unflushed'
     return file
   }
 

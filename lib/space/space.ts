@@ -4,7 +4,7 @@
  *
  *   file of the value log:  total = referenced + exposed garbage
  *   referenced:             what entries of tables point to, and everything above the checkpoint
- *   live bytes:             keys and values of all puts, less what newer entries may shadow
+ *   live bytes:             keys and values of all puts, less what newer entries may shadow; and what uploads have
  */
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
@@ -35,6 +35,16 @@ const GATHERING_TURNS_MAX = 100
 /** The block of file systems that do not say. */
 const BLOCK_BYTES = 4096
 
+/** Uploads, as far as their space goes. */
+export interface StreamsToCome {
+  /** Of their values, so many bytes are on disk, or about to be. */
+  readonly bytes: number
+  /** Of these, so many are not on disk yet. */
+  readonly unwrittenBytes: number
+  /** A record that is in no memtable may name this file. */
+  holds(number: FileNumber): boolean
+}
+
 /** An engine, as far as its space goes. */
 export interface SpaceParts {
   readonly context: { readonly fileSystem: FileSystem; readonly directory: string }
@@ -44,9 +54,11 @@ export interface SpaceParts {
   readonly versions?: { readonly fileNumbers: FileNumbers }
   /** What lay in the directory when the store was opened. */
   readonly files: FoundFiles
-  readonly memtables: Pick<Memtables, 'list' | 'hasEntries'>
+  readonly memtables: Pick<Memtables, 'list' | 'hasEntries' | 'holdsStream'>
   readonly tables: Pick<TableCache, 'get'>
   readonly cache: BlockCache
+  /** Streams that come; undefined if the store only reads. */
+  readonly uploads?: StreamsToCome
   /** Snapshots and iterators. */
   readonly readers: Pick<ReadableSequences, 'held'>
   /** End of the frames of a segment that is not sealed; 0 if it has none. */
@@ -73,6 +85,8 @@ export interface Space {
   /** By so much a flush may show `liveBytes` to be wrong: of n guesses the sum is off by the root of n, about. */
   readonly liveDoubtBytes: number
   readonly tableBytes: number
+  /** What uploads are about to write, beside `diskBytes`. */
+  readonly unwrittenUploadBytes: number
   /** On disk, but in no version: tables that are being written, or wait to be unlinked. */
   readonly outsideTableBytes: number
   /** Of `tableBytes`, what a compaction of the tree gives back: an estimate. */
@@ -96,7 +110,13 @@ export class SpaceAccount {
     this.references = new References((number) => parts.tables.get(number))
     this.usage = new DiskUsage(parts.context, parts.files, parts.versions?.fileNumbers)
     this.#hidden = new HiddenGarbageEstimate(parts.tables, parts.cache, hiddenSamplesMax)
-    this.#files = new LogFiles(parts, this.references, this.usage, () => this.#block())
+    this.#files = new LogFiles(
+      parts,
+      (number) => this.holdsStream(number),
+      this.references,
+      this.usage,
+      () => this.#block(),
+    )
   }
 
   /**
@@ -146,9 +166,24 @@ export class SpaceAccount {
     }
   }
 
+  /** A record of the log that is in no table may name this stream: its file must stay (I12). */
+  holdsStream(number: FileNumber): boolean {
+    const { memtables, uploads } = this.#parts
+    return memtables.holdsStream(number) || uploads?.holds(number) === true
+  }
+
+  get #unwrittenUploadBytes(): number {
+    return this.#parts.uploads?.unwrittenBytes ?? 0
+  }
+
   /** Bytes on disk alone. */
   measureDisk(): number {
     return this.usage.measure(this.#parts.version)
+  }
+
+  /** With what uploads are about to write. */
+  measureWritten(): number {
+    return this.measureDisk() + this.#unwrittenUploadBytes
   }
 
   #updateFiles(version: Version, budget?: WorkBudget): boolean {
@@ -174,6 +209,7 @@ export class SpaceAccount {
       hiddenGarbageBytes: Math.max(0, shadowedBytes - pinned.recordBytes),
       pinnedBytes: Math.min(shadowedBytes, pinned.recordBytes),
       tableBytes: this.references.totals.tableBytes,
+      unwrittenUploadBytes: this.#unwrittenUploadBytes,
       outsideTableBytes: this.usage.outsideTableBytes,
       tableGarbageBytes: this.#tableGarbageBytes(pinned, held[0]),
       get files() {
@@ -210,9 +246,10 @@ export class SpaceAccount {
     }
     // Each entry of a memtable may shadow another one, in a table or in a memtable: only its flush will show.
     const meanBytes = (inTables + added) / Math.max(1, totals.puts + entries)
+    const uploadedBytes = this.#parts.uploads?.bytes ?? 0
     const inTree = { keys: totals.puts * (visible / Math.max(1, inTables)), bytes: visible }
     return {
-      liveBytes: Math.round(liveBytesAbove(inTree, memtables)),
+      liveBytes: Math.round(liveBytesAbove(inTree, memtables)) + uploadedBytes,
       unflushedShadowBytes: Math.round(Math.min(entries * meanBytes, visible + added)),
       meanBytes,
       liveDoubtBytes: Math.round(Math.sqrt(entries) * meanBytes),

@@ -6,7 +6,10 @@
  * more than all that is written to it. A batch that no arena holds gets one of its own.
  */
 import { RECORD_KIND } from '../../vlog/record.ts'
+import { STREAM_OFFSET, streamPointerBytes } from '../../vlog/stream/stream-format.ts'
+import type { StreamValue } from '../../vlog/stream/stream-value.ts'
 import { assert, invalidArgument } from '../base/errors.ts'
+import type { FileNumber, Sequence } from '../base/ids.ts'
 import { compareLogPositions, type LogPosition } from '../base/log-position.ts'
 import { INLINE_VALUE_BYTES_MAX } from '../contract/options.ts'
 import { ARENA_VALUE_BYTES_MAX, KIND, type Kind } from '../tree/entry.ts'
@@ -34,7 +37,12 @@ export class Memtables {
   #active: Memtable
   #activeArena: Arena
   /** Oldest first. */
-  readonly #frozen: (FrozenTable & { readonly arena: Arena })[] = []
+  readonly #frozen: (FrozenTable & {
+    readonly arena: Arena
+    readonly streams: ReadonlySet<FileNumber>
+  })[] = []
+  /** Files of streams whose records lie in the log of the active memtable. */
+  #streams: Set<FileNumber> = new Set()
   /** Bytes of log since the active memtable began. */
   logBytes = 0
   /** Set while the thread pool writes a group that was promised its place in the active memtable: do not freeze it. */
@@ -78,6 +86,16 @@ export class Memtables {
     return [this.#active, ...frozen.map((table) => table.memtable).reverse()]
   }
 
+  /** The record of this stream is in the log of the active memtable, whatever becomes of its entry. */
+  noteStream(number: FileNumber): void {
+    this.#streams.add(number)
+  }
+
+  /** The record of this stream lies behind the checkpoint: a replay would want its file (I12). */
+  holdsStream(number: FileNumber): boolean {
+    return this.#streams.has(number) || this.#frozen.some(({ streams }) => streams.has(number))
+  }
+
   get usedBytes(): number {
     return this.#frozen.reduce(
       (sum, { memtable }) => sum + memtable.usedBytes,
@@ -112,7 +130,9 @@ export class Memtables {
       frozen: this.#active.freeze(),
       end,
       arena: this.#activeArena,
+      streams: this.#streams,
     })
+    this.#streams = new Set()
     this.#activeArena = arena
     this.#active = new Memtable(arena, end)
     this.logBytes = 0
@@ -151,7 +171,8 @@ function wholeWords(bytes: number): number {
 
 /** What a record becomes in a memtable: a value goes into the tree, too, or to the value log alone. Decided once. */
 export function entryKind(recordKind: number, valueLength: number, valueThreshold: number): Kind {
-  if (recordKind === RECORD_KIND.delete) return KIND.tombstone
+  if (recordKind !== RECORD_KIND.put)
+    return recordKind === RECORD_KIND.delete ? KIND.tombstone : KIND.pointer
   if (valueLength >= valueThreshold || valueLength > INLINE_VALUE_BYTES_MAX) return KIND.pointer
   return valueLength <= ARENA_VALUE_BYTES_MAX ? KIND.inline : KIND.deferred
 }
@@ -159,4 +180,16 @@ export function entryKind(recordKind: number, valueLength: number, valueThreshol
 /** The most bytes of a memtable that the entry takes. */
 export function entryBytesMax(kind: Kind, keyLength: number, valueLength: number): number {
   return Memtable.bytesNeeded(keyLength, kind === KIND.inline ? valueLength : 0)
+}
+
+/** A stream becomes visible: its entry names the file itself, where everything that lies there is its own. */
+export function insertStream(
+  memtables: Memtables,
+  key: Uint8Array,
+  sequence: Sequence,
+  { number, size }: Pick<StreamValue, 'number' | 'size'>,
+): void {
+  const length = streamPointerBytes(key.length, size)
+  memtables.noteStream(number)
+  memtables.active.insert(key, sequence, KIND.pointer, undefined, number, STREAM_OFFSET, length)
 }

@@ -14,7 +14,7 @@ export function relocationsOf(view: { readonly version: Version }): Relocations 
     },
     find(number) {
       const file = view.version.files.get(number)
-      return file?.role === 'relocation' ? file : undefined
+      return file === undefined || file.role === 'log' ? undefined : file
     },
   }
 }

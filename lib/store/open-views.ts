@@ -15,7 +15,7 @@ export class OpenViews {
   readonly #engine: ReadingEngine
   readonly #checkOpen: () => void
   readonly #slabs: SlabAllocator = new SlabAllocator()
-  /** Iterators that are not closed. */
+  /** Iterators that are not closed, and streams that are read. */
   iterators = 0
   #closed = false
 
@@ -27,6 +27,20 @@ export class OpenViews {
 
   /** What an iterator needs that reads at this sequence. It is open from now on. */
   iterator(sequence: Sequence, { signal }: ResolvedScan): IteratorParts {
+    return this.#view(sequence, signal, 'an iterator', 'read it to its end, or close it')
+  }
+
+  /** The same for a value that is read as a stream. */
+  stream(sequence: Sequence, signal: AbortSignal | undefined): IteratorParts {
+    return this.#view(sequence, signal, 'a stream', 'read it to its end, or cancel it')
+  }
+
+  #view(
+    sequence: Sequence,
+    signal: AbortSignal | undefined,
+    what: string,
+    cure: string,
+  ): IteratorParts {
     const engine = this.#engine
     // Those of the view that it begins in: a read-only store may take another one.
     const { readers } = engine
@@ -34,7 +48,7 @@ export class OpenViews {
     const hold = new Hold(readers, sequence, {
       signal,
       ended: () => this.iterators--,
-      forgotten: () => this.#warn('an iterator', 'read it to its end, or close it'),
+      forgotten: () => this.#warn(what, cure),
     })
     const checkOpen = this.#checkOpen
     return {

@@ -6,24 +6,21 @@
  * lib/writes/commit.ts. Methods that return a promise reject and never throw.
  */
 import { EventEmitter } from 'node:events'
-import { RECORD_KIND } from '../../vlog/record.ts'
-import { NO_BYTES } from '../base/bytes.ts'
+import { copyBytes } from '../base/bytes.ts'
 import { invalidArgument, toWiscError, WiscError } from '../base/errors.ts'
 import type { Lock } from '../base/files/file-system.ts'
 import { lazyModule } from '../base/platform/lazy-module.ts'
 import type { SocketListener } from '../base/platform/node-socket.ts'
 import {
-  checkOperation,
   checkSignal,
   checkSnapshotOptions,
   keyBytes,
   resolveCompactRange,
+  resolveGetStream,
   resolveScan,
   takeSignal,
   takeWithSequence,
   throwIfAborted,
-  valueBytes,
-  writeSync,
 } from '../contract/arguments.ts'
 import {
   type CollectionPlan,
@@ -31,7 +28,6 @@ import {
   type CollectOptions,
   resolveCollect,
 } from '../contract/collection.ts'
-import { resolveConditions, resolveKeyCondition } from '../contract/conditions.ts'
 import type { Encodings, EncodingsOf } from '../contract/encodings.ts'
 import type { StoreEmitter } from '../contract/events.ts'
 import { mustBe } from '../contract/given.ts'
@@ -42,10 +38,12 @@ import type {
   BatchOptions,
   ConditionalWriteOptions,
   EntryIterator,
+  GetStreamOptions,
   Key,
   KeyIterator,
   KeyRange,
   Operation,
+  PutStreamOptions,
   RangeOptions,
   ReadOptions,
   SegmentInfo,
@@ -54,6 +52,8 @@ import type {
   SignalOptions,
   Snapshot,
   SnapshotOptions,
+  StreamSource,
+  UploadResult,
   Value,
   ValueIterator,
   ValueStat,
@@ -65,13 +65,14 @@ import { readAgain } from '../reads/read-again.ts'
 import type { ReadingEngine } from '../reads/reading-engine.ts'
 import { segmentInfos } from '../reports/segment-infos.ts'
 import { storeStats } from '../reports/stats.ts'
-import { Conditions } from '../writes/conditions.ts'
 import { EncodedStore } from './encoded-store.ts'
 import { leadToEngine } from './engine-of.ts'
 import { handOnEvents } from './hand-on-events.ts'
 import { entryIterator, type IteratorParts, keyIterator, valueIterator } from './iterator.ts'
 import { OpenViews } from './open-views.ts'
 import { StoreSnapshot } from './snapshot.ts'
+import { readStream } from './value-stream.ts'
+import { WriteCalls } from './write-calls.ts'
 
 const verifying = lazyModule(() => import('../reports/verify.ts'))
 
@@ -97,6 +98,7 @@ export class Store extends TypedEmitter {
   readonly #lock: Lock | undefined
   readonly #control: WritingParts['control']
   readonly #reads: PointReads
+  readonly #writes: WriteCalls
   readonly #views: OpenViews
   #closing: Promise<void> | undefined
 
@@ -105,6 +107,7 @@ export class Store extends TypedEmitter {
     super()
     this.#engine = engine
     this.#reads = new PointReads(engine, (options) => this.#sequence(options))
+    this.#writes = new WriteCalls(() => this.#writable())
     this.#views = new OpenViews(engine, () => this.#checkOpen())
     this.#writer = writing?.engine
     this.#lock = writing?.lock
@@ -123,51 +126,25 @@ export class Store extends TypedEmitter {
    *   WISC_NOT_OPEN
    */
   put(key: Key, value: Value, options?: ConditionalWriteOptions): Promise<void> {
-    try {
-      const { commit, context } = this.#writable()
-      const sync = writeSync(options, context.options.sync)
-      const condition = options && this.#condition(key, options)
-      return commit.submit(RECORD_KIND.put, keyBytes(key), valueBytes(value), sync, condition)
-    } catch (error) {
-      return Promise.reject(toWiscError(error))
-    }
+    return this.#writes.put(key, value, options)
   }
 
   /** Removes a key; one that is not there is no error. @throws as {@link put} */
   delete(key: Key, options?: ConditionalWriteOptions): Promise<void> {
-    try {
-      const { commit, context } = this.#writable()
-      const sync = writeSync(options, context.options.sync)
-      const condition = options && this.#condition(key, options)
-      return commit.submit(RECORD_KIND.delete, keyBytes(key), NO_BYTES, sync, condition)
-    } catch (error) {
-      return Promise.reject(toWiscError(error))
-    }
+    return this.#writes.delete(key, options)
+  }
+
+  /**
+   * Stores what a source has, piece by piece, as one value that is seen at the end. A call that fails leaves nothing,
+   * and cancels the source. @throws what the source throws; WISC_ABORTED, and as {@link put}
+   */
+  putStream(key: Key, source: StreamSource, options?: PutStreamOptions): Promise<UploadResult> {
+    return this.#writes.putStream(key, source, options)
   }
 
   /** Does all operations or none; the last one on a key counts. Readers never see a part. @throws as {@link put} */
-  async write(operations: readonly Operation[], options?: BatchOptions): Promise<void> {
-    const { commit, context, log } = this.#writable()
-    const sync = writeSync(options, context.options.sync)
-    const given = options?.if
-    const conditions = given === undefined ? [] : resolveConditions(given)
-    if (!Array.isArray(operations))
-      throw invalidArgument(mustBe('an array', 'operations', operations))
-    // Not `map`, which leaves holes in an array as they are.
-    const writes = Array.from(operations, checkOperation)
-    // A getter of an operation may have closed the store.
-    this.#checkOpen()
-    const precondition =
-      conditions.length === 0 ? undefined : new Conditions(this.#engine, conditions)
-    if (writes.length > 0 || precondition) await commit.submitBatch(writes, sync, precondition)
-    else if (sync) await log.sync()
-  }
-
-  /** Of a single put or delete, if it has one. */
-  #condition(key: Key, options: ConditionalWriteOptions): Conditions | undefined {
-    const condition = options.if
-    if (condition === undefined) return undefined
-    return new Conditions(this.#engine, resolveKeyCondition(key, condition))
+  write(operations: readonly Operation[], options?: BatchOptions): Promise<void> {
+    return this.#writes.write(operations, options)
   }
 
   /**
@@ -229,6 +206,21 @@ export class Store extends TypedEmitter {
   /** Size and place of a value, without reading it; undefined if the key has none. */
   async stat(key: Key, options?: SnapshotOptions): Promise<ValueStat | undefined> {
     return this.#reads.stat(keyBytes(key), options)
+  }
+
+  /**
+   * The value that the key has now, as a stream of bytes, whatever becomes of it; or undefined. Read it to its end, or
+   * cancel it: until then it keeps what it can see, as an iterator does. @throws as {@link get}, as does the stream
+   */
+  async getStream(
+    key: Key,
+    options?: GetStreamOptions,
+  ): Promise<ReadableStream<Uint8Array> | undefined> {
+    const bytes = copyBytes(keyBytes(key))
+    const asked = resolveGetStream(options)
+    throwIfAborted(asked.signal)
+    if (!asked.at) this.#engine.catchUp?.()
+    return readStream(this.#reads, this.#views, bytes, asked, (at) => this.#sequence(at))
   }
 
   /** Iterates over keys and values, in key order, as they are now (or were for the snapshot). */

@@ -90,6 +90,8 @@ export interface SpaceKeeper {
   take(cost: number): void
   /** What was taken last is on disk, or has failed. */
   written(): void
+  /** Of these, who counts what an upload is going to write. */
+  readonly writers: { uploaded(bytes: number): void }
 }
 
 export interface AdmissionParts {
@@ -127,6 +129,26 @@ export class Admission {
       deletesOnly && (refusal !== undefined || isOver || !this.hasRoom(bytes, cost))
     const admitted = deletesAlone ? DELETES_ADMITTED : ADMITTED
     return this.#waitForLevel0() ?? this.#waitForSpace(deletesOnly, isOver, first) ?? admitted
+  }
+
+  /**
+   * May an upload write so many bytes? What it writes counts as living, so it passes no bound but `maxBytesOnDisk`, and
+   * beside the log it waits for none of what the log waits for.
+   */
+  askForUpload(bytes: number): Verdict {
+    const { health, collector } = this.#parts
+    const refusal = health.refusal()
+    if (refusal) return this.#refused(refusal, false)
+    if (!this.#isOver(false, bytes) || !this.#staysOver(false, bytes)) return ADMITTED
+    if (!this.#mayFit(false, bytes))
+      return { kind: 'refused', reason: 'maxBytesOnDisk', error: collector.boundReached() }
+    const piece = { records: 1, bytes, arenaBytes: 0 }
+    return this.#waitForSpace(false, true, piece) ?? ADMITTED
+  }
+
+  /** An upload is going to write so many bytes. */
+  uploaded(bytes: number): void {
+    this.#parts.collector.writers.uploaded(bytes)
   }
 
   /** What a batch takes from the budget of space. */

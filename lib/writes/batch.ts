@@ -1,13 +1,15 @@
 /** Batches: what callers want written, as the commit queue keeps it. */
 import { types } from 'node:util'
 import type { Log } from '../../vlog/log/log.ts'
-import { RECORD_KIND, type RecordKind } from '../../vlog/record.ts'
+import { RECORD_KIND, type RecordKind, recordBytes } from '../../vlog/record.ts'
+import { type BuiltStream, encodeStreamValue } from '../../vlog/stream/stream-value.ts'
 import { plainTable } from '../../vlog/value-chunks.ts'
 import { equalBytes, keyString, lengthOf, NO_BYTES } from '../base/bytes.ts'
 import { invalidArgument, toWiscError, type WiscError } from '../base/errors.ts'
 import type { EventLoopTurn } from '../base/event-loop-turn.ts'
+import type { SegmentNumber, Sequence } from '../base/ids.ts'
 import type { Given } from '../contract/arguments.ts'
-import { entryBytesMax, entryKind } from '../state/memtables.ts'
+import { entryBytesMax, entryKind, insertStream, type Memtables } from '../state/memtables.ts'
 import { KIND } from '../tree/entry.ts'
 import type { TakenBytes } from './taken-bytes.ts'
 
@@ -23,8 +25,16 @@ export interface Write extends Given {
   readonly valueBytes: number
   /** True if the value lies in its caller's memory: it may have changed. Key and other values are the queue's. */
   readonly borrowed: boolean
+  /** Of a put-stream: its file. */
+  readonly stream: WrittenStream | undefined
   /** Of a borrowed value, once it is known: its table of chunks, with a checksum of each. */
   table: Uint8Array | undefined
+}
+
+/** A stream that is going to be seen, when its record is in the log. */
+export interface WrittenStream extends BuiltStream {
+  /** The record was given to the log: whether it is there is not known, should that have failed. */
+  mayBeInLog: boolean
 }
 
 /** What a batch takes. */
@@ -82,17 +92,52 @@ export function takeWrite(
     types.isSharedArrayBuffer(given.buffer)
   ) {
     const value = taken.take(given)
-    return { kind, key, value, valueBytes, borrowed: false, table: undefined }
+    return { kind, key, value, valueBytes, borrowed: false, stream: undefined, table: undefined }
   }
   // A view of its own: whatever happens to the array, it has these bytes or none.
   const value = new Uint8Array(given.buffer, given.byteOffset, valueBytes)
-  return { kind, key, value, valueBytes, borrowed: true, table: undefined }
+  return { kind, key, value, valueBytes, borrowed: true, stream: undefined, table: undefined }
+}
+
+/** The write that makes a stream visible. The key is used as it is. */
+export function streamWrite(key: Uint8Array, stream: WrittenStream): Write {
+  const value = encodeStreamValue(stream)
+  const valueBytes = value.length
+  const kind = RECORD_KIND.putStream
+  return { kind, key, value, valueBytes, borrowed: false, stream, table: undefined }
 }
 
 /** One that was empty when it was checked is NO_BYTES. @throws WISC_INVALID_ARGUMENT */
 function checkNotLost(name: string, given: Uint8Array, bytes: number): void {
   if (bytes > 0 || given === NO_BYTES) return
   throw invalidArgument(`${name} has lost its memory since it was checked: it was transferred`)
+}
+
+/** Bytes of key and value. */
+export function userBytes({ key, valueBytes, stream }: Write): number {
+  return key.length + (stream === undefined ? valueBytes : stream.size)
+}
+
+/**
+ * Makes a write visible whose record lies in the log.
+ * @returns the bytes of the record
+ */
+export function insertWrite(
+  memtables: Memtables,
+  write: Write,
+  sequence: Sequence,
+  segment: SegmentNumber,
+  offset: number,
+  valueThreshold: number,
+): number {
+  const { key, value, valueBytes, stream } = write
+  const length = recordBytes(key.length, valueBytes)
+  const kind = entryKind(write.kind, valueBytes, valueThreshold)
+  const inline = kind === KIND.inline ? value : undefined
+  if (kind !== KIND.tombstone) memtables.emptyRanges.put(key)
+  if (stream !== undefined) insertStream(memtables, key, sequence, stream)
+  else memtables.active.insert(key, sequence, kind, inline, segment, offset, length)
+  return length
 }
 
 /** The most bytes of a memtable that a write takes. */
@@ -108,6 +153,7 @@ const single: Write[] = [
     value: NO_BYTES,
     valueBytes: 0,
     borrowed: false,
+    stream: undefined,
     table: undefined,
   },
 ]

@@ -23,25 +23,27 @@ import { type RecordKind, recordBytes } from '../../vlog/record.ts'
 import { invalidArgument, toWiscError, WiscError } from '../base/errors.ts'
 import type { EventLoopTurn } from '../base/event-loop-turn.ts'
 import { FRAME_HEADER_BYTES } from '../base/files/frame.ts'
-import { SEQUENCE_MAX, type SegmentNumber, type Sequence } from '../base/ids.ts'
+import { SEQUENCE_MAX, type Sequence } from '../base/ids.ts'
 import type { Given } from '../contract/arguments.ts'
 import type { ResolvedOptions } from '../contract/options.ts'
 import type { Memtables } from '../state/memtables.ts'
-import { entryKind } from '../state/memtables.ts'
 import type { ReadableSequences } from '../state/readable-sequences.ts'
-import { KIND } from '../tree/entry.ts'
 import { ARENA_BYTES_MAX } from '../tree/memtable/arena.ts'
 import type { Admission, AdmittingHealth, Verdict } from './admission.ts'
 import {
   arenaBytes,
   type Batch,
+  insertWrite,
   isDeletes,
   isUnchanged,
   type Precondition,
   seal,
   settleWritten,
+  streamWrite,
   takeWrite,
+  userBytes,
   type Write,
+  type WrittenStream,
   writesOf,
 } from './batch.ts'
 import { BatchQueue } from './batch-queue.ts'
@@ -106,15 +108,18 @@ export class CommitQueue {
     precondition: Precondition | undefined,
   ): Promise<void> {
     const write = takeWrite(this.#queue.taken, kind, key, value, this.#options.valueThreshold)
+    return this.#submitOne(write, sync, precondition)
+  }
+
+  /** Queues the record of a stream, of which file and edit are durable. The key is the queue's from now on. */
+  submitStream(key: Uint8Array, stream: WrittenStream, sync: boolean): Promise<void> {
+    return this.#submitOne(streamWrite(key, stream), sync, undefined)
+  }
+
+  #submitOne(write: Write, sync: boolean, condition: Precondition | undefined): Promise<void> {
     const bytes = recordBytes(write.key.length, write.valueBytes)
-    return this.#enqueue(
-      write,
-      write.borrowed,
-      bytes,
-      arenaBytes(write, this.#options.valueThreshold),
-      sync,
-      precondition,
-    )
+    const arena = arenaBytes(write, this.#options.valueThreshold)
+    return this.#enqueue(write, write.borrowed, bytes, arena, sync, condition)
   }
 
   /**
@@ -312,8 +317,9 @@ export class CommitQueue {
     memtables.active.prepare(records)
     group.begin(firstSequence, staged)
     for (let i = 0; i < count; i++) {
-      for (const { kind, key, value, table } of writesOf(queue.at(i))) {
+      for (const { kind, key, value, table, stream } of writesOf(queue.at(i))) {
         group.add(kind, key, value, table)
+        if (stream !== undefined) stream.mayBeInLog = true
       }
     }
     // A failed group's sequences are not used again: perhaps its bytes are on disk.
@@ -348,12 +354,14 @@ export class CommitQueue {
     const { memtables, readers, log, turn, admission } = this.#parts
     admission.written()
     const batches = this.#queue.leave(count)
+    const threshold = this.#options.valueThreshold
     let sequence = firstSequence
     let offset = place.offset + FRAME_HEADER_BYTES
     try {
       for (const batch of batches) {
         for (const write of writesOf(batch)) {
-          offset = this.#insert(write, sequence++, place.segment, offset)
+          offset += insertWrite(memtables, write, sequence++, place.segment, offset, threshold)
+          this.#userBytes += userBytes(write)
         }
       }
     } catch (error) {
@@ -365,19 +373,6 @@ export class CommitQueue {
     memtables.logBytes += offset - place.offset
     readers.newest = sequence - 1
     settleWritten(batches, log, turn)
-  }
-
-  /** @returns the offset behind the record */
-  #insert(write: Write, sequence: Sequence, segment: SegmentNumber, offset: number): number {
-    const { key, value, valueBytes } = write
-    const { memtables } = this.#parts
-    const length = recordBytes(key.length, valueBytes)
-    const kind = entryKind(write.kind, valueBytes, this.#options.valueThreshold)
-    const inline = kind === KIND.inline ? value : undefined
-    if (kind !== KIND.tombstone) memtables.emptyRanges.put(key)
-    memtables.active.insert(key, sequence, kind, inline, segment, offset, length)
-    this.#userBytes += key.length + valueBytes
-    return offset + length
   }
 
   /** A disk that is only now found to be full fails no batch: each is judged anew, and deletes go on. */

@@ -47,7 +47,7 @@ function filesOf(path: string): Record<string, string> {
   )
 }
 
-describe.each(['closed', 'crashed', 'collected'])('golden database: %s', (name) => {
+describe.each(['closed', 'crashed', 'collected', 'streamed'])('golden database: %s', (name) => {
   test('I11: the store reads it and changes nothing', async () => {
     const path = copyOf(name)
     const before = filesOf(path)

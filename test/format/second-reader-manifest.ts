@@ -16,10 +16,11 @@ import type { Part } from './second-reader-relocations.ts'
 export interface LogFile {
   readonly number: number
   readonly salt: number
-  /** Its place in the log; undefined: a relocation. */
+  /** Its place in the log; undefined: a relocation or a stream. */
   readonly ordinal: number | undefined
   sealed: { length: number; lastSequence: number } | undefined
-  /** Of a relocation. */
+  readonly isStream: boolean
+  /** Of a relocation or a stream. */
   readonly length: number
   readonly parts: readonly Part[]
 }
@@ -105,16 +106,17 @@ export class Manifest {
 
   #addFile(field: Varints, isFirst: boolean, left: Set<number>): void {
     const [number, salt, role] = [field.next(), field.next(), field.next()]
-    mustKnow(role <= 1, `role of file ${number}`)
+    mustKnow(role <= 2, `role of file ${number}`)
     must(!this.holders.has(number), `file ${number} is known`)
     const ordinal = role === 0 ? field.next() : undefined
-    const length = role === 1 ? field.next() : 0
+    const length = role === 0 ? 0 : field.next()
     const parts: Part[] = []
     for (let count = role === 1 ? field.next() : 0; count > 0; count--) {
       parts.push({ segment: field.next(), records: field.next(), bytes: field.next() })
     }
     skipExtensions(field)
-    this.logFiles.set(number, { number, salt, ordinal, sealed: undefined, length, parts })
+    const isStream = role === 2
+    this.logFiles.set(number, { number, salt, ordinal, sealed: undefined, isStream, length, parts })
     this.holders.set(number, number)
     for (const { segment } of parts) {
       const holder = this.holders.get(segment)
@@ -122,6 +124,7 @@ export class Manifest {
       if (holder !== undefined) left.add(holder)
       const file = holder === undefined ? undefined : this.logFiles.get(holder)
       must(file?.ordinal === undefined || file.sealed !== undefined, 'a part is not sealed')
+      must(file?.isStream !== true, 'a part is a stream')
       this.holders.set(segment, number)
     }
   }

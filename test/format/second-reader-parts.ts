@@ -23,6 +23,8 @@ export interface Entry {
   readonly key: Buffer
   readonly sequence: number
   readonly value: Buffer | undefined
+  /** The value says which stream has it. */
+  readonly isStream?: true
 }
 
 export function must(condition: boolean, what: string): asserts condition {
@@ -151,9 +153,11 @@ export function readHead(bytes: Buffer): Head {
   must(keyLength <= 65536 && valueAt + valueLength <= bytes.length, 'record: lengths')
   const checksum = bytes.readUInt32LE(0)
   must(checksum === crc32(bytes.subarray(8, valueAt)), 'record: header checksum')
-  mustKnow((kind === 1 || kind === 2) && codec === 0 && bytes[11] === 0, 'record')
+  mustKnow(kind >= 1 && kind <= 3 && codec === 0 && bytes[11] === 0, 'record')
   must(valueLength === tableLength(rawLength) + rawLength, 'record: length')
-  must(kind === 1 || valueLength === 0, 'record: delete with a value')
+  // F-V10
+  const lengths = [undefined, 0, 20][kind - 1]
+  must(lengths === undefined || lengths === valueLength, 'record: length for its kind')
   const key = bytes.subarray(valueAt - keyLength, valueAt)
   const length = valueAt + valueLength
   return { kind, key, sequence: u64(bytes, 16), checksum, rawLength, valueAt, length }
@@ -207,5 +211,6 @@ export function readRecord(bytes: Buffer, sequence: number): { entry: Entry; len
   must(head.sequence === sequence, 'record: sequence or length')
   const firstSum = (bytes.readUInt32LE(4) ^ headerChecksum) >>> 0
   const value = readValue(bytes.subarray(valueAt, length), head.rawLength, firstSum)
-  return { entry: { key, sequence, value: kind === 1 ? value : undefined }, length }
+  const entry = { key, sequence, value: kind === 2 ? undefined : value }
+  return { entry: kind === 3 ? { ...entry, isStream: true } : entry, length }
 }

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { openStore } from '#dist/lib/store/open-store.js'
+import { STREAMING } from '../crash/stream-workloads.ts'
 import { WORKLOADS } from '../crash/workloads.ts'
 import { DIRECTORY } from '../support/crash/recover-image.ts'
 import { Session } from '../support/crash/session.ts'
@@ -43,7 +44,7 @@ async function compare(image: DiskImage): Promise<number> {
   return expected.length
 }
 
-test.each(WORKLOADS)('the second reader agrees: $name', async (workload) => {
+test.each([...WORKLOADS, ...STREAMING])('the second reader agrees: $name', async (workload) => {
   const fileSystem = new FaultFileSystem({ seed })
   const images: DiskImage[] = []
   let calls = 0

@@ -26,6 +26,7 @@ import {
   u64,
 } from './second-reader-parts.ts'
 import { relocationPlaces } from './second-reader-relocations.ts'
+import { readStream, type Stream } from './second-reader-streams.ts'
 import { tableEntries } from './second-reader-tables.ts'
 
 const LINES = String.raw`((?:(?:may|must) .+\n)*)`
@@ -43,6 +44,7 @@ class Reader {
   #databaseId: Buffer = Buffer.alloc(0)
   readonly #manifest: Manifest = new Manifest()
   readonly #places: Map<number, Map<string, number>> = new Map()
+  readonly #streams: Map<number, Stream> = new Map()
   readonly #files: Map<string, Buffer> = new Map()
   #namedEdit = 0
   readonly #newest: Map<string, Entry> = new Map()
@@ -55,8 +57,10 @@ class Reader {
     const name = this.#readCurrent()
     const bytes = this.#file(name)
     this.#manifest.read(bytes, this.#seed(bytes, name, 1), name)
-    for (const file of this.#manifest.logFiles.values())
-      if (file.ordinal === undefined) this.#readRelocation(file)
+    for (const file of this.#manifest.logFiles.values()) {
+      if (file.isStream) this.#readStream(file)
+      else if (file.ordinal === undefined) this.#readRelocation(file)
+    }
     for (const tables of this.#manifest.levels.values())
       for (const table of tables.values()) this.#readTable(table)
     this.#readLog()
@@ -94,7 +98,7 @@ class Reader {
     must(bytes.length >= 64 && bytes.toString('hex', 0, 8) === '776973630d0a1a0a', `${name}: magic`)
     must(bytes.readUInt32LE(60) === crc32(bytes.subarray(0, 60)), `${name}: header checksum`)
     mustKnow(bytes.readUInt16LE(8) === 2 && bytes.readUInt16LE(14) === 0, `${name}: header`)
-    mustKnow(bytes[10]! > 0 && bytes[10]! <= 5 && bytes[11] === 0, `${name}: kind or cipher`)
+    mustKnow(bytes[10]! > 0 && bytes[10]! <= 6 && bytes[11] === 0, `${name}: kind or cipher`)
     const number = u64(bytes, 48)
     must(bytes[10] === kind && number === Number(/\d+/.exec(name)![0]), `${name}: kind or number`)
     must(this.#databaseId.equals(bytes.subarray(16, 32)), `${name}: another database`)
@@ -117,6 +121,13 @@ class Reader {
       let { value } = entry
       if (pointer) {
         const { segment, offset, length } = pointer
+        const stream = this.#streams.get(segment)
+        if (stream) {
+          const isIts = offset === 64 && length === 40 + key.length + stream.value.length
+          must(isIts && stream.key.equals(key), 'a pointer leads to another stream')
+          this.#offer({ key, sequence, value: stream.value })
+          continue
+        }
         const there = this.#recordBytes(segment, offset, length)
         const record = readRecord(there, sequence)
         const isOurs = record.length === length && record.entry.key.equals(key)
@@ -125,6 +136,24 @@ class Reader {
       }
       this.#offer({ key, sequence, value })
     }
+  }
+
+  /** Section 10 of vlog/FORMAT.md. */
+  #readStream({ number, salt, length }: LogFile): void {
+    const name = `${String(number).padStart(6, '0')}.vlog`
+    const bytes = this.#file(name)
+    must(bytes.length === length, `${name}: length`)
+    this.#streams.set(number, readStream(bytes, this.#seed(bytes, name, 6, salt), name))
+  }
+
+  /** F-V31 */
+  #streamOf({ key, sequence, value }: Entry): Entry {
+    const stream = this.#streams.get(u64(value!, 0))
+    must(stream?.key.equals(key) === true, 'a record names no stream of its key')
+    const isIts =
+      stream.value.length === u64(value!, 8) && stream.tableChecksum === value!.readUInt32LE(16)
+    must(isIts, 'a record names another stream')
+    return { key, sequence, value: stream.value }
   }
 
   /** Section 9 of vlog/FORMAT.md. */
@@ -260,7 +289,7 @@ class Reader {
       if (offset !== at + frame.length) return at
       next += frame.recordCount
       if (!isBefore({ ordinal, offset: at }, this.#manifest.checkpoint)) {
-        for (const entry of entries) this.#offer(entry)
+        for (const entry of entries) this.#offer(entry.isStream ? this.#streamOf(entry) : entry)
       }
       at = offset
     }

@@ -7,7 +7,7 @@ import path from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Options } from '#dist/lib/contract/options.js'
 import { openDump } from '#dist/lib/inspect/dump/dump.js'
-import { Salvage } from '#dist/lib/inspect/salvage/salvage.js'
+import { Salvage, type SalvagedEntry } from '#dist/lib/inspect/salvage/salvage.js'
 import { openStore } from '#dist/lib/store/open-store.js'
 import type { Store } from '#dist/lib/store/store.js'
 import type { DiskImage } from '../support/files/disk-model.ts'
@@ -15,23 +15,22 @@ import { FaultFileSystem } from '../support/files/fault-file-system.ts'
 import { temporaryDirectory } from '../support/files/temporary-directory.ts'
 import { proveAgain } from '../support/parts/changed-record.ts'
 import { seededRandom } from '../support/random.ts'
-import { readDatabase } from './second-reader.ts'
 import {
   Files,
   type Half,
   type Planted,
-  RECORD_PLACES,
   type ReaderName,
-  recordPart,
-  UNKNOWN_PARTS,
   type UnknownPart,
-} from './unknown-parts.ts'
+} from './planted-files.ts'
+import { readDatabase } from './second-reader.ts'
+import { RECORD_PLACES, recordPart, UNKNOWN_PARTS } from './unknown-parts.ts'
 
 const OPTIONS: Options = {
   workers: 0,
   segmentBytes: 16384,
   memtableBytes: 65536,
   valueThreshold: 200,
+  streamThreshold: 200,
   tree: { tableBytes: 4096, blockBytes: 256 },
   collector: { enabled: false },
 }
@@ -68,6 +67,9 @@ beforeAll(async () => {
   await store.compact()
   await store.close()
   store = await openStore('/db', OPTIONS, { fileSystem, random })
+  const streamed = Buffer.alloc(VALUE_BYTES, 'streamed')
+  model.set('stream/1', streamed)
+  await store.putStream('stream/1', once(streamed))
   // One more edit in the manifest, so that one can be damaged.
   await put('sealed/10')
   await store.flush()
@@ -77,6 +79,10 @@ beforeAll(async () => {
   fileSystem.kill()
   expect([...image.files.keys()]).toContain('/db/BALLAST')
 })
+
+async function* once(value: Buffer): AsyncGenerator<Uint8Array, void> {
+  yield value
+}
 
 function open(fileSystem: FaultFileSystem, readOnly: boolean): Promise<Store> {
   return openStore('/db', { ...OPTIONS, readOnly }, { fileSystem, random: seededRandom(2) })
@@ -139,7 +145,7 @@ const READERS: Readonly<Record<ReaderName, (fileSystem: FaultFileSystem) => Prom
     try {
       for (const _bytes of salvage.readSteps());
       const found = [...salvage.entries()]
-      return new Map(found.map(({ key, value }) => [key.toString(), Buffer.from(value)]))
+      return new Map(await Promise.all(found.map(salvaged)))
     } finally {
       salvage.close()
     }
@@ -152,6 +158,13 @@ const READERS: Readonly<Record<ReaderName, (fileSystem: FaultFileSystem) => Prom
     }
     return new Map(readDatabase(directory).map(([key, value]) => [key.toString(), value]))
   },
+}
+
+async function salvaged({ key, value }: SalvagedEntry): Promise<[string, Buffer]> {
+  if (value instanceof Uint8Array) return [key.toString(), Buffer.from(value)]
+  const pieces: Uint8Array[] = []
+  for await (const piece of value.pieces()) pieces.push(piece)
+  return [key.toString(), Buffer.concat(pieces)]
 }
 
 function namesOf(fileSystem: FaultFileSystem): string[] {

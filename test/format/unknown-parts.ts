@@ -3,113 +3,22 @@
  * and the fields of edits. Each can plant it into the files of a store: what readers may ignore, what they must refuse.
  */
 import { crc32 } from 'node:zlib'
-import { openDump } from '#dist/lib/inspect/dump/dump.js'
-import type { Item } from '#dist/lib/inspect/dump/items.js'
-import type { DiskImage } from '../support/files/disk-model.ts'
-import { FaultFileSystem } from '../support/files/fault-file-system.ts'
 import { addOption, proveAgain } from '../support/parts/changed-record.ts'
+import {
+  ALL,
+  BOTH,
+  type Files,
+  type Half,
+  MARKER,
+  type ReaderName,
+  sealHeader,
+  seedOf,
+  setFlags,
+  type UnknownPart,
+} from './planted-files.ts'
+import { STREAM_PARTS } from './unknown-streams.ts'
 
-export type Half = 'ignore' | 'refuse'
-/** Whoever may come across a place; `write` opens for writing, `collect` rewrites everything. */
-export type ReaderName = 'write' | 'readOnly' | 'verify' | 'collect' | 'dump' | 'salvage' | 'second'
-
-export interface Planted {
-  readonly file: string
-  /** Where an error says that it is. */
-  readonly offset: number
-  /** Values that are shorter for it. */
-  readonly values?: ReadonlyMap<string, Buffer>
-  /** Bytes that are copied with it, wherever it goes. */
-  readonly marker?: Buffer
-}
-
-export interface UnknownPart {
-  readonly name: string
-  readonly halves: readonly Half[]
-  /** Who cannot miss it; the others may. */
-  readonly refusedBy: readonly ReaderName[]
-  plant(files: Files, half: Half): Planted
-}
-
-const ALL: readonly ReaderName[] = [
-  'write',
-  'readOnly',
-  'verify',
-  'collect',
-  'dump',
-  'salvage',
-  'second',
-]
 const STRAY_NUMBER = 50
-const BOTH: readonly Half[] = ['ignore', 'refuse']
-const MARKER: Buffer = Buffer.from('a note of a newer version')
-
-/** The files of a store, to be changed. */
-export class Files {
-  readonly image: DiskImage
-  readonly #bytes: Map<string, Buffer>
-
-  constructor(image: DiskImage) {
-    this.#bytes = new Map([...image.files].map(([path, bytes]) => [path, Buffer.from(bytes)]))
-    this.image = { ...image, files: this.#bytes }
-  }
-
-  get names(): string[] {
-    return [...this.#bytes.keys()].map((path) => path.slice(path.lastIndexOf('/') + 1)).sort()
-  }
-
-  get(name: string): Buffer {
-    return this.#bytes.get(`/db/${name}`)!
-  }
-
-  set(name: string, bytes: Buffer): void {
-    this.#bytes.set(`/db/${name}`, bytes)
-  }
-
-  items(name: string): Item[] {
-    const dump = openDump(`/db/${name}`, { fileSystem: new FaultFileSystem({}, this.image) })
-    try {
-      return [...dump.items]
-    } finally {
-      dump.close()
-    }
-  }
-
-  /** The first file of a kind; for a segment or relocation the one that holds the record of a key. */
-  ofKind(kind: number, key?: string): string {
-    const isIt = (name: string): boolean =>
-      this.get(name)[10] === kind && (key === undefined || this.recordOf(name, key) !== undefined)
-    return this.names.find((name) => name !== 'CURRENT' && name !== 'LOCK' && isIt(name))!
-  }
-
-  recordOf(name: string, key: string): Item | undefined {
-    return this.items(name).find(
-      ({ what, fields }) => what === 'record' && fieldOf(fields, 'key') === key,
-    )
-  }
-
-  first(name: string, what: string): Item {
-    return this.items(name).find((item) => item.what === what)!
-  }
-}
-
-function fieldOf(fields: Item['fields'], name: string): string | undefined {
-  const value = fields.find((field) => field.name === name)?.value
-  return value instanceof Uint8Array ? Buffer.from(value).toString() : undefined
-}
-
-function seedOf(bytes: Buffer): number {
-  return crc32(Buffer.concat([bytes.subarray(16, 32), bytes.subarray(48, 60)]))
-}
-
-function sealHeader(bytes: Buffer): void {
-  bytes.writeUInt32LE(crc32(bytes.subarray(0, 60)), 60)
-}
-
-/** Flags of two bytes each at `at`; then the bytes get their checksum. */
-function setFlags(bytes: Buffer, at: number, half: Half): void {
-  bytes.writeUInt16LE(0x4001, half === 'ignore' ? at : at + 2)
-}
 
 function headerPart(
   name: string,
@@ -326,7 +235,7 @@ function strayPart(name: string, change: (header: Buffer) => void, offset: numbe
 
 const strays: readonly UnknownPart[] = [
   strayPart('a segment with flags', (header) => setFlags(header, 12, 'refuse'), 14),
-  strayPart('a stream', (header) => header.writeUInt8(6, 10), 10),
+  strayPart('a file of a later kind', (header) => header.writeUInt8(7, 10), 10),
 ]
 
 /** Behind a frame that a crash has torn, where everything else is a torn tail. */
@@ -365,9 +274,10 @@ export const UNKNOWN_PARTS: readonly UnknownPart[] = [
   headerPart('a segment in use', (files) => files.ofKind(3, 'tail/1'), ALL),
   headerPart('a sealed segment', (files) => files.ofKind(3, 'sealed/1'), ALL),
   headerPart('a relocation', (files) => files.ofKind(5), ALL),
+  headerPart('a stream', (files) => files.ofKind(6), ALL),
   headerPart('BALLAST', () => 'BALLAST', ['write', 'collect', 'dump']),
   headerByte('the format of a file', 8, 3),
-  headerByte('a kind of files', 10, 6),
+  headerByte('a kind of files', 10, 7),
   headerByte('a cipher of the store', 11, 1),
   chain,
   framePart('a frame of the log', (files) => {
@@ -377,6 +287,7 @@ export const UNKNOWN_PARTS: readonly UnknownPart[] = [
   framePart('the last frame of the log', (files) => lastFrame(files, files.ofKind(3, 'tail/9'))),
   framePart('the last frame of the manifest', (files) => lastFrame(files, files.ofKind(1))),
   ...relocationParts,
+  ...STREAM_PARTS,
   ...RECORD_PLACES.flatMap((place) => [
     recordPart('an optional field', BOTH, place, withOption),
     recordPart('a reserved kind', ['refuse'], place, withByte(8, 4)),

@@ -1,10 +1,11 @@
 /**
  * Writes the golden databases: small, committed, and never made again but for a new version of the format.
  *
- *   node dist/test/golden/make.js DIRECTORY [collected]       (test/golden; the second argument: that one alone)
+ *   node dist/test/golden/make.js DIRECTORY [collected | streamed]   (test/golden; the second argument: that one alone)
  *
  *   closed/    tables, sealed segments; closed in order       crashed/  a log with an unproved part and a torn tail
  *   corrupt/   closed/ with one byte of a value flipped       NAME.json what is in them: keys and values in hex
+ *   streamed/  streams in tables and in the log alone, one that nothing names; not closed
  *   collected/ a relocation of several collections, and holes; the segment of its checkpoint is gone
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
@@ -102,6 +103,36 @@ async function makeCollected(): Promise<Map<string, Uint8Array>> {
   return new Map(kept.map(([path, bytes]) => [basename(path), bytes]))
 }
 
+/** A database with streams. @returns its files by name */
+async function makeStreamed(): Promise<Map<string, Uint8Array>> {
+  const fileSystem = new FaultFileSystem({ seed: SEED })
+  const options = { ...OPTIONS, streamThreshold: 1000 }
+  const store = await openStore('/db', options, { fileSystem, random: seededRandom(SEED) })
+  const prng = new Prng(SEED)
+  const value = Buffer.alloc(66_000, 'wisc')
+  const upload = (key: string, bytes: Uint8Array): Promise<unknown> =>
+    store.putStream(
+      key,
+      (async function* () {
+        yield bytes
+      })(),
+      { sync: true },
+    )
+  await upload('one chunk', prng.bytes(1000))
+  await upload('two chunks', value)
+  await upload('', prng.bytes(1500))
+  await upload('replaced', prng.bytes(1200))
+  await store.put('replaced', 'by a put')
+  await store.flush()
+  await upload('in the log', prng.bytes(1300))
+  await upload('deleted', prng.bytes(1400))
+  await store.delete('deleted', { sync: true })
+  const { files } = fileSystem.visibleImage()
+  fileSystem.kill()
+  const kept = [...files].filter(([path]) => !/LOCK|BALLAST/.test(path))
+  return new Map(kept.map(([path, bytes]) => [basename(path), bytes]))
+}
+
 async function pairsOf(files: ReadonlyMap<string, Uint8Array>): Promise<Record<string, string>> {
   const image = {
     directories: ['/', '/db'],
@@ -163,6 +194,14 @@ async function writeCollected(target: string): Promise<void> {
   writeFileSync(join(target, 'collected.json'), `${JSON.stringify(pairs, undefined, 1)}\n`)
 }
 
+async function writeStreamed(target: string): Promise<void> {
+  const streamed = await makeStreamed()
+  const pairs = await pairsOf(streamed)
+  writeDatabase(join(target, 'streamed'), streamed)
+  writeFileSync(join(target, 'streamed.json'), `${JSON.stringify(pairs, undefined, 1)}\n`)
+}
+
 const [target, only] = process.argv.slice(2) as [string, string?]
-if (only !== 'collected') await writeFirst(target)
-await writeCollected(target)
+if (only === undefined) await writeFirst(target)
+if (only !== 'streamed') await writeCollected(target)
+if (only !== 'collected') await writeStreamed(target)

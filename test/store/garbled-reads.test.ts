@@ -169,7 +169,9 @@ const WORKLOADS: readonly Workload[] = [
       try {
         for (const _bytes of salvage.readSteps());
         const found = [...salvage.entries()]
-        return new Map(found.map(({ key, value }) => [key.toString(), Buffer.from(value)]))
+        return new Map(
+          found.map(({ key, value }) => [key.toString(), Buffer.from(value as Uint8Array)]),
+        )
       } finally {
         salvage.close()
       }

@@ -71,11 +71,11 @@ export function findCycle(
 /** What an interface of the store's face has, with what it inherits, sorted. Methods are left out. */
 export function fieldsOf(type: string): string[] {
   const declared = new RegExp(
-    `^export interface ${type} (?:extends (\\w+) )?\\{\\n([^]*?)^\\}`,
+    `^export interface ${type} (?:extends ([\\w, ]+) )?\\{(?:\\}|\\n([^]*?)^\\})`,
     'm',
   )
   const found = SOURCES.find(({ name, code }) => name.startsWith('lib/') && declared.test(code))
-  const [, base, body] = declared.exec(found!.code)!
-  const own = [...body!.matchAll(/^ {2}(?:readonly )?(\w+)\??:/gm)].map((match) => match[1]!)
-  return [...(base === undefined ? [] : fieldsOf(base)), ...own].sort()
+  const [, bases = '', body = ''] = declared.exec(found!.code)!
+  const own = [...body.matchAll(/^ {2}(?:readonly )?(\w+)\??:/gm)].map((match) => match[1]!)
+  return [...bases.split(', ').filter(Boolean).flatMap(fieldsOf), ...own].sort()
 }

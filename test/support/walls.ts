@@ -26,20 +26,21 @@ lib/tree/compaction:    lib/base lib/base/files lib/tree lib/tree/memtable lib/t
 vlog:                   lib/base lib/base/files
 vlog/log:               lib/base lib/base/files vlog
 vlog/relocation:        lib/base lib/base/files vlog
+vlog/stream:            lib/base lib/base/files vlog
 vlog/collect:           lib/base lib/base/files vlog vlog/log vlog/relocation
-vlog/read:              lib/base lib/base/files vlog vlog/relocation
+vlog/read:              lib/base lib/base/files vlog vlog/relocation vlog/stream
 
 lib/contract:           lib/base lib/tree lib/tree/memtable vlog
 lib/encodings:          lib/base lib/base/platform lib/contract
 lib/jobs:               lib/base lib/base/files lib/base/platform lib/tree lib/tree/memtable lib/tree/compaction
                         vlog/collect vlog/read vlog/relocation
-lib/state:              lib/base lib/base/files lib/contract vlog vlog/read
+lib/state:              lib/base lib/base/files lib/contract vlog vlog/read vlog/stream
                         lib/tree lib/tree/memtable lib/tree/table lib/tree/version lib/tree/compaction
-lib/recovery:           lib/base lib/base/files lib/contract lib/state vlog/log
+lib/recovery:           lib/base lib/base/files lib/contract lib/state vlog vlog/log vlog/stream
                         lib/tree lib/tree/memtable lib/tree/version
 lib/background:         lib/base lib/base/files lib/contract lib/jobs lib/state vlog/log vlog/read
                         lib/tree lib/tree/version lib/tree/compaction
-lib/writes:             lib/base lib/base/files lib/contract lib/state vlog vlog/log
+lib/writes:             lib/base lib/base/files lib/contract lib/state vlog vlog/log vlog/stream
                         lib/tree lib/tree/memtable lib/tree/version
 lib/space:              lib/base lib/base/files lib/contract lib/state
                         lib/tree lib/tree/memtable lib/tree/table lib/tree/version
@@ -55,14 +56,14 @@ lib/engine:             lib/base lib/base/files lib/base/platform lib/contract l
                         lib/background lib/writes lib/space lib/reads lib/collector/plan lib/collector
                         lib/tree/version lib/tree/compaction vlog/log vlog/read
 lib/reports:            lib/base lib/base/files lib/contract lib/state lib/space lib/reads lib/engine
-                        lib/tree lib/tree/table lib/tree/version vlog/log vlog/relocation
+                        lib/tree lib/tree/table lib/tree/version vlog/log vlog/relocation vlog/stream
 lib/control:            lib/base lib/base/platform lib/contract lib/state
 lib/store:              lib/base lib/base/files lib/base/platform lib/contract lib/encodings lib/jobs lib/state
                         lib/recovery lib/writes lib/reads lib/engine lib/reports lib/control
                         lib/tree/version vlog vlog/read
 lib:                    lib/base lib/contract lib/store
 
-lib/inspect/dump:       lib/base lib/base/files lib/base/platform vlog vlog/log vlog/relocation
+lib/inspect/dump:       lib/base lib/base/files lib/base/platform vlog vlog/log vlog/relocation vlog/stream
                         lib/tree lib/tree/table lib/tree/version
 lib/inspect:            lib/base lib/base/files lib/base/platform lib/contract lib/recovery lib/reads lib/inspect/dump
                         lib/tree lib/tree/version lib/tree/compaction
@@ -71,7 +72,7 @@ lib/inspect/collection: lib/base lib/base/files lib/contract lib/jobs lib/state 
                         lib/tree/version lib/tree/compaction vlog/collect
 lib/inspect/owner:      lib/base lib/base/files lib/base/platform lib/contract lib/reads lib/control lib/store
 lib/inspect/salvage:    lib/base lib/base/files lib/base/platform lib/contract lib/recovery lib/store lib/inspect/dump
-                        lib/tree lib/tree/table lib/tree/version vlog vlog/log vlog/relocation
+                        lib/tree lib/tree/table lib/tree/version vlog vlog/log vlog/relocation vlog/stream
 tools/terminal:         lib/index.ts lib/inspect/collection
 tools/verb:             lib/index.ts lib/inspect/collection lib/inspect/owner tools/terminal
 tools/report:           lib/index.ts lib/inspect lib/inspect/collection tools/terminal tools/verb

@@ -93,6 +93,11 @@ function relocationText({ number, segments }: Facts['segment']): string {
   return others.length === 0 ? 'relocation' : `relocation of ${others.join(', ')}`
 }
 
+function stateText(row: Facts['segment']): string {
+  if (row.kind === 'relocation') return relocationText(row)
+  return row.kind === 'stream' ? 'stream: one value' : row.state
+}
+
 function renderFigures(
   { segment: row }: Facts,
   asked: number,
@@ -105,7 +110,7 @@ function renderFigures(
   const moved = asked === row.number ? '' : `Segment ${asked} was moved into this file.\n`
   const fields = [
     ['file', output.style('bold', row.file)],
-    ['state', row.kind === 'relocation' ? relocationText(row) : row.state],
+    ['state', stateText(row)],
     ['size', size(row.totalBytes)],
     ['on disk', size(row.diskBytes)],
     ['referenced', `${size(row.referencedBytes)}, ${formatUnits(row.referencedRecords, 'record')}`],

@@ -127,8 +127,10 @@ async function copy(
     for (const { key, value, origin, mayBeStale } of found.entries()) {
       if (signal.aborted)
         throw new InterruptedError(`interrupted: ${target} is not complete, remove it`)
-      await inFlight.waitFor(value.length)
-      inFlight.add(salvaged.store.put(key, value), value.length)
+      if (value instanceof Uint8Array) {
+        await inFlight.waitFor(value.length)
+        inFlight.add(salvaged.store.put(key, value), value.length)
+      } else await salvaged.store.putStream(key, value.pieces(), { size: value.size })
       count(counts, { origin, mayBeStale })
       await progress.advance(1)
     }

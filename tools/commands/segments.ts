@@ -135,7 +135,7 @@ function render(
   const size = (amount: number): string => formatBytes(amount, bytes)
   const cells = rows.map((row) => [
     row.file,
-    row.kind === 'relocation' ? row.kind : row.state,
+    row.kind === 'segment' ? row.state : row.kind,
     size(row.totalBytes),
     percent(liveBytes(row), row.totalBytes),
     formatAge(row),

@@ -40,6 +40,7 @@ interface Figures {
   readonly wasClosedCleanly: boolean | null
   readonly segments: number
   readonly relocations: number
+  readonly streams: number
   readonly tables: number
   readonly tableBytes: number
   /** Entries of tables, tombstones among them; a key that was overwritten may have several. */
@@ -167,6 +168,7 @@ function toFigures(
     pinnedBytesEstimate: owner && !answer ? null : (answer?.stats ?? stats).pinnedBytesEstimate,
     segments: stats.segments,
     relocations: stats.relocations,
+    streams: stats.streams,
     tables: stats.tables,
     tableBytes: sum(({ bytes }) => bytes),
     entries: sum(({ entries }) => entries),
@@ -232,6 +234,7 @@ function render(figures: Figures, exact: boolean, output: Output): string {
     ['tombstones', formatCount(figures.tombstones)],
     ['segments', formatCount(figures.segments)],
     ['relocations', formatCount(figures.relocations)],
+    ['streams', formatCount(figures.streams)],
     ['pointed to', size(figures.pointedBytes)],
     ['only in the log', `${formatCount(figures.replayedRecords)} records`],
     ['last sequence', formatCount(figures.lastSequence)],

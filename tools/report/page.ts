@@ -75,6 +75,7 @@ function figures({ stats, sizes }: ReportData): Html {
     ['keys in tables', formatCount(keys)],
     ['segments', formatCount(stats.segments)],
     ['relocations', formatCount(stats.relocations)],
+    ['streams', formatCount(stats.streams)],
     ['tables', formatCount(stats.tables)],
     ['only in the log', `${formatCount(stats.recovery.replayedRecords)} records`],
     ['last sequence', formatCount(stats.lastSequence)],
@@ -216,7 +217,7 @@ function fileTable(segments: readonly AgedRow[]): Html {
       const isUnknown = content === 'pinned' && row.pinnedBytes === null
       return html`<td>${isUnknown ? 'unknown' : size(amount)}</td>`
     })
-    const state = row.kind === 'relocation' ? row.kind : row.state
+    const state = row.kind === 'segment' ? row.state : row.kind
     return html`<tr><td class="text">${row.file}</td><td class="text">${state}</td><td>${size(row.totalBytes)}</td>
 ${amounts}<td>${formatAge(row)}</td>
 <td class="text">${row.action?.toUpperCase() ?? row.reason ?? ''}</td></tr>

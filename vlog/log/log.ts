@@ -109,6 +109,11 @@ export class Log {
     return this.#syncer.fullSegments > 0 && this.failure === undefined
   }
 
+  /** A frame has failed, and the end before it is not durable: a crash may bring the frame back. */
+  get isEnding(): boolean {
+    return this.#ending
+  }
+
   get bytesWritten(): number {
     return this.#bytesWritten
   }

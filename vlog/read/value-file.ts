@@ -7,6 +7,7 @@ import type { File } from '../../lib/base/files/file-system.ts'
 import type { StoreDirectory } from '../../lib/base/files/store-directory.ts'
 import type { FileNumber, SegmentNumber } from '../../lib/base/ids.ts'
 import { RelocationReader } from '../relocation/relocation-reader.ts'
+import { openStream, type StreamReader } from '../stream/stream-reader.ts'
 
 /** A read that takes longer was not served by the page cache. */
 const SLOW_READ_MS = 0.1
@@ -23,14 +24,21 @@ const POOL_READS = 96
 const FAST_SHARE_MAX = 1 / 64
 const UNTIMED_READS = 7
 
+/** A file of the value log that was written once and whole. */
+export interface KnownFile {
+  readonly role: 'relocation' | 'stream'
+  readonly salt: number
+  readonly length: number
+}
+
 /** Where the records of segments lie now: the port through which the reader asks the version. */
 export interface Relocations {
   /** How many relocations there are. */
   readonly count: number
   /** The relocation that holds what survives of a segment; undefined: its own file, which may be a relocation. */
   holderOf(segment: SegmentNumber): number | undefined
-  /** What is known of a file if it is a relocation. */
-  find(file: FileNumber): { readonly salt: number; readonly length: number } | undefined
+  /** What is known of a file if it is no file of the log. */
+  find(file: FileNumber): KnownFile | undefined
 }
 
 /** Of readers of the log's tail, which no collection reaches. */
@@ -40,10 +48,11 @@ export const NO_RELOCATIONS: Relocations = {
   find: () => undefined,
 }
 
-/** An open segment or relocation. */
+/** An open segment, relocation or stream. */
 export class ValueFile {
   readonly file: File
   readonly relocation: RelocationReader | undefined
+  readonly stream: StreamReader | undefined
   /** Reads that still go to the pool. */
   poolReads = 0
   /** Reads that are not timed. */
@@ -55,17 +64,18 @@ export class ValueFile {
   isPushedOut = false
   #isClosing = false
 
-  constructor(file: File, relocation?: RelocationReader) {
+  constructor(file: File, relocation?: RelocationReader, stream?: StreamReader) {
     this.file = file
     this.relocation = relocation
+    this.stream = stream
   }
 
   /** With reads in the pool it stays open until they have ended: one of them may need several calls. */
   close(): void {
     this.#isClosing = true
     if (this.inPool > 0) return
-    if (this.relocation) this.relocation.close()
-    else this.file.close()
+    const reader = this.relocation ?? this.stream ?? this.file
+    reader.close()
   }
 
   /** A read of the pool has ended. */
@@ -90,14 +100,18 @@ export function openValueFile(
 ): ValueFile {
   const name = segmentName(number)
   const path = joinPath(directory, name)
-  const relocation = relocations.find(number)
+  const known = relocations.find(number)
   try {
-    if (relocation === undefined) {
+    if (known === undefined) {
       const file = fileSystem.open(path, 'read')
       checkSegment(file, name, number, databaseId)
       return new ValueFile(file)
     }
-    const expected = { ...relocation, number, databaseId }
+    const expected = { ...known, number, databaseId }
+    if (known.role === 'stream') {
+      const stream = openStream(fileSystem, path, name, expected)
+      return new ValueFile(stream.file, undefined, stream)
+    }
     const reader = RelocationReader.open(fileSystem, path, name, expected)
     return new ValueFile(reader.file, reader)
   } catch (error) {

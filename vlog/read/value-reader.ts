@@ -9,7 +9,6 @@
  * turned into one for the place where the record lies now, before anything else is done with it.
  */
 
-import { copyBytes } from '../../lib/base/bytes.ts'
 import { CorruptionError } from '../../lib/base/errors.ts'
 import type { BlockCache } from '../../lib/base/files/block-cache.ts'
 import { segmentName } from '../../lib/base/files/file-names.ts'
@@ -23,28 +22,35 @@ import {
   pointedHeader,
   pointedValue,
   type RecordHeader,
-  type RecordPointer,
   recordHeadBytes,
   storedBytes,
 } from '../record.ts'
 import type { ValuePart } from '../value-chunks.ts'
 import { SLAB_BYTES, SLAB_SHARE_BYTES_MAX, SlabAllocator } from './slab.ts'
+import {
+  checkStream,
+  checkWhole,
+  streamHeader,
+  streamPart,
+  wholeStream,
+} from './stream-requests.ts'
 import { openValueFile, type Relocations, ValueFile } from './value-file.ts'
 import { readPart, readPartLater } from './value-parts.ts'
+import {
+  copyRequest,
+  inItsFile,
+  type PlacedRequest,
+  type PlacedRequests,
+  placeOrder,
+  type ValueRequest,
+} from './value-requests.ts'
 
 /** Longer records are read in the pool, so that the event loop is not held up. */
 export const SYNC_READ_BYTES_MAX: number = 1024 * 1024 + 65536
 /** Records that lie this close are read in one go. */
 const GAP_BYTES_MAX = 512
 
-/** What to read. */
-export type ValueRequest = RecordPointer
-
-/** What to read, by its place: the segment is that of the file itself. */
-interface PlacedRequest extends ValueRequest {
-  readonly segment: FileNumber
-}
-type PlacedRequests = readonly (PlacedRequest | undefined)[]
+export type { ValueRequest } from './value-requests.ts'
 
 export class ValueReader {
   readonly #files: OpenCache<ValueFile>
@@ -135,6 +141,7 @@ export class ValueReader {
   }
 
   #readFrom(reader: ValueFile, request: ValueRequest): Buffer {
+    if (reader.stream !== undefined) return wholeStream(reader.stream, request)
     const { offset, length } = request
     const slabs = this.#slabs
     const bytes = slabs.allocate(length)
@@ -149,10 +156,12 @@ export class ValueReader {
    */
   readHead(asked: ValueRequest): RecordHeader {
     const request = this.#locate(asked)
+    const file = this.#files.get(request.segment)
+    if (file.stream !== undefined) return streamHeader(file.stream, request)
     const { keyStart, keyEnd, offset, length } = request
     const wanted = Math.min(length, recordHeadBytes(keyEnd - keyStart) + OPTION_BYTES_MAX)
     const bytes = Buffer.allocUnsafeSlow(wanted)
-    const got = this.#files.get(request.segment).file.read(bytes, 0, wanted, offset)
+    const got = file.file.read(bytes, 0, wanted, offset)
     const header = pointedHeader(bytes, 0, got, request)
     if (typeof header === 'string') throw damaged(request, header)
     return header
@@ -188,6 +197,13 @@ export class ValueReader {
 
   #readLater(file: ValueFile, request: ValueRequest): Promise<Buffer> {
     const { offset, length } = request
+    const { stream } = file
+    if (stream !== undefined) {
+      checkWhole(stream, request)
+      const reading = stream.readAsync({ offset: 0, length: stream.size })
+      this.#countInPool(file, reading)
+      return reading
+    }
     // A copy: the caller uses the request again for its next lookup.
     const asked = copyRequest(request)
     const bytes = this.#slabs.allocate(length)
@@ -225,7 +241,8 @@ export class ValueReader {
   /** A part of a value, read at once. @throws as {@link read} */
   readPart(asked: ValueRequest, part: ValuePart): Buffer {
     const request = this.#locate(asked)
-    return readPart(this.#files.get(request.segment).file, request, part)
+    const { file, stream } = this.#files.get(request.segment)
+    return stream ? streamPart(stream, request, part) : readPart(file, request, part)
   }
 
   /** The same, read at once if that is likely to be fast, else through the thread pool. */
@@ -234,13 +251,24 @@ export class ValueReader {
     const file = this.#files.get(request.segment)
     if (!this.#goesToPool(file, Math.min(part.length, request.length))) {
       const before = performance.now()
-      const result = readPart(file.file, request, part)
+      const { stream } = file
+      const result = stream ? streamPart(stream, request, part) : readPart(file.file, request, part)
       file.note(performance.now() - before)
       return result
     }
-    const reading = readPartLater(file.file, copyRequest(request), part)
+    const reading = this.#readPartLater(file, request, part)
     this.#countInPool(file, reading)
     return reading
+  }
+
+  async #readPartLater(
+    { file, stream }: ValueFile,
+    request: ValueRequest,
+    part: ValuePart,
+  ): Promise<Buffer> {
+    if (stream === undefined) return readPartLater(file, copyRequest(request), part)
+    checkStream(stream, request)
+    return stream.readAsync(part)
   }
 
   /**
@@ -336,37 +364,6 @@ export class ValueReader {
     cut(got)
     return undefined
   }
-}
-
-/** What no relocation holds lies in the file of its segment's number. */
-function inItsFile(request: ValueRequest): PlacedRequest {
-  return request as PlacedRequest
-}
-
-function copyRequest(request: ValueRequest): ValueRequest {
-  const { keyStart, keyEnd, sequence, segment, offset, length } = request
-  const keyBytes = copyBytes(request.keyBytes, keyStart, keyEnd)
-  return { keyBytes, keyStart: 0, keyEnd: keyBytes.length, sequence, segment, offset, length }
-}
-
-/** Indexes of the requests, by segment and offset. */
-function placeOrder(requests: readonly (ValueRequest | undefined)[]): number[] {
-  const order: number[] = []
-  let sorted = true
-  let before: ValueRequest | undefined
-  for (let i = 0; i < requests.length; i++) {
-    const request = requests[i]
-    if (request === undefined) continue
-    if (before !== undefined && compareRequests(before, request) > 0) sorted = false
-    before = request
-    order.push(i)
-  }
-  if (!sorted) order.sort((left, right) => compareRequests(requests[left]!, requests[right]!))
-  return order
-}
-
-function compareRequests(left: ValueRequest, right: ValueRequest): number {
-  return left.segment - right.segment || left.offset - right.offset
 }
 
 /** Holds the record at `at` against its request and cuts the value out of it. */

@@ -31,10 +31,10 @@
  */
 
 import { readU16, readU32, readU64, writeU16, writeU32, writeU64 } from '../../lib/base/bytes.ts'
-import { crc32From } from '../../lib/base/checksum.ts'
 import { CorruptionError, newerVersion, type WiscError } from '../../lib/base/errors.ts'
 import { FILE_HEADER_BYTES } from '../../lib/base/files/file-header.ts'
 import { proveFooter, sealFooter } from '../../lib/base/files/footer.ts'
+import { placedChecksum } from '../../lib/base/files/placed-checksum.ts'
 import type { FileNumber } from '../../lib/base/ids.ts'
 import type { SegmentRecords } from '../../lib/base/segment-records.ts'
 import { RECORD_HEADER_BYTES } from '../record.ts'
@@ -148,19 +148,6 @@ export function writeU48(bytes: Uint8Array, at: number, value: number): void {
   writeU16(bytes, at + 4, value / TWO_32)
 }
 
-const offsetBytes = new Uint8Array(8)
-
-function blockChecksum(
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  seed: number,
-  offset: number,
-): number {
-  writeU64(offsetBytes, 0, offset)
-  return crc32From(crc32From(seed, offsetBytes), bytes.subarray(start, end))
-}
-
 /**
  * Writes the checksum behind bytes[start .. end), a page, fence or parts that will lie at `offset` of the file.
  * @returns the end of the checksum. Requires: room for it
@@ -172,7 +159,7 @@ export function sealRelocationBlock(
   seed: number,
   offset: number,
 ): number {
-  writeU32(bytes, end, blockChecksum(bytes, start, end, seed, offset))
+  writeU32(bytes, end, placedChecksum(bytes, start, end, seed, offset))
   return end + CHECKSUM_BYTES
 }
 
@@ -188,7 +175,7 @@ export function checkRelocationBlock(
   offset: number,
   name: string,
 ): void {
-  if (readU32(bytes, end) !== blockChecksum(bytes, start, end, seed, offset)) {
+  if (readU32(bytes, end) !== placedChecksum(bytes, start, end, seed, offset)) {
     throw new CorruptionError(name, offset, 'checksum mismatch in the index of a relocation')
   }
 }

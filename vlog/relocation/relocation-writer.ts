@@ -14,8 +14,8 @@ import type { File } from '../../lib/base/files/file-system.ts'
 import { frameSeed } from '../../lib/base/files/frame.ts'
 import { FILE_BYTES_MAX, FILE_NUMBER_MAX, type SegmentNumber } from '../../lib/base/ids.ts'
 import type { GrowingSegmentRecords, SegmentRecords } from '../../lib/base/segment-records.ts'
+import { EarlySync } from '../early-sync.ts'
 import { RECORD_HEADER_BYTES } from '../record.ts'
-import { EarlySync } from './early-sync.ts'
 import { RelocationAddresses } from './relocation-addresses.ts'
 import {
   type BuiltRelocation,

@@ -4,7 +4,7 @@
  *   offset size field
  *        0    8 magic          77 69 73 63 0d 0a 1a 0a ("wisc", then what text transfers damage)
  *        8    2 formatVersion  2
- *       10    1 kind           1 manifest, 2 table, 3 segment, 4 ballast, 5 relocation; 6 stream (reserved)
+ *       10    1 kind           1 manifest, 2 table, 3 segment, 4 ballast, 5 relocation, 6 stream
  *       11    1 cipher         0: what follows the header is not enciphered; others: WISC_FORMAT_VERSION
  *       12    2 ignoreFlags    unknown bits are ignored
  *       14    2 refuseFlags    unknown bits make the file unreadable: WISC_FORMAT_VERSION
@@ -28,7 +28,14 @@ export const FORMAT_VERSION = 2
 const MAGIC = Uint8Array.of(0x77, 0x69, 0x73, 0x63, 0x0d, 0x0a, 0x1a, 0x0a)
 
 /** DO NOT CHANGE: kinds are on disk. */
-export const FILE_KIND = { manifest: 1, table: 2, segment: 3, ballast: 4, relocation: 5 } as const
+export const FILE_KIND = {
+  manifest: 1,
+  table: 2,
+  segment: 3,
+  ballast: 4,
+  relocation: 5,
+  stream: 6,
+} as const
 export type FileKind = keyof typeof FILE_KIND
 
 /** What makes a file itself: the checksums of frames cover it, so that a frame proves its own place. */
@@ -90,7 +97,7 @@ function refuseUnknown(bytes: Uint8Array, name: string): void {
   if (version !== FORMAT_VERSION) {
     throw newerVersion(name, 8, `file is of another format, version=${version}`)
   }
-  if (kind === 0 || kind > FILE_KIND.relocation) {
+  if (kind === 0 || kind > FILE_KIND.stream) {
     throw newerVersion(name, 10, `file is of an unknown kind, kind=${kind}`)
   }
   if (cipher !== 0) throw newerVersion(name, 11, `file is enciphered, cipher=${cipher}`)

@@ -23,7 +23,8 @@ export async function drop(
   const { versions, space } = store
   const bytesFreed = diskBytesOf(files, store)
   for (const { number } of files) {
-    victimFile(versions.current, number)
+    // A stream is none: it is never read by a step, and held as long as it has to be.
+    if (versions.current.files.get(number)?.role !== 'stream') victimFile(versions.current, number)
     // Writers may have gone on with the active segment until it was sealed.
     checkUnreferenced(segmentsOf(versions.current, number), store)
   }
@@ -57,7 +58,7 @@ function checkUnreferenced(
   space.references.update(current)
   for (const segment of segments) {
     const file = fileOf(current, segment)
-    const mayGo = file !== undefined && !isOpen(file)
+    const mayGo = file !== undefined && !isOpen(file) && !space.holdsStream(file.number)
     if (!mayGo || space.references.of(segment) !== undefined) throw stale(segment)
   }
 }

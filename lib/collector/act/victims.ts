@@ -24,9 +24,10 @@ export function victimFile(version: Version, number: FileNumber): VictimFile {
   if (file?.role === 'relocation') {
     return { kind: 'relocation', number, salt: file.salt, length: file.length }
   }
-  const end = file?.seal && { ordinal: file.ordinal, offset: file.seal.length }
+  const end = file?.role === 'log' &&
+    file.seal && { ordinal: file.ordinal, offset: file.seal.length }
   // I12: above the checkpoint records are in no table, and the log has to be replayed from there.
-  if (file === undefined || !end || compareLogPositions(end, version.checkpoint) > 0) {
+  if (file?.role !== 'log' || !end || compareLogPositions(end, version.checkpoint) > 0) {
     throw new WiscError(
       'WISC_STALE',
       `the file has changed since the plan was made number=${number}`,

@@ -19,6 +19,8 @@ export class WriterPace {
   #diskBytes = 0
   /** What had been taken by then. */
   #takenThen = 0
+  /** What uploads have written since: it is not taken from the budget, since it counts as living (space.ts). */
+  #uploadedBytes = 0
   /** Told when writers may have more. */
   readonly #changed: Signal = new Signal()
 
@@ -34,13 +36,19 @@ export class WriterPace {
 
   /** Bytes on disk now: what was measured, and what was taken since. */
   get diskBytes(): number {
-    return this.#diskBytes + this.#budget.takenBytes - this.#takenThen
+    return this.#diskBytes + this.#budget.takenBytes - this.#takenThen + this.#uploadedBytes
   }
 
   /** @param takenBytes what had been taken, and was on disk, when the disk was measured */
   measured(diskBytes: number, takenBytes: number): void {
     this.#diskBytes = diskBytes
     this.#takenThen = takenBytes
+    this.#uploadedBytes = 0
+  }
+
+  /** An upload is going to write so many bytes. */
+  uploaded(bytes: number): void {
+    this.#uploadedBytes += bytes
   }
 
   /** Something has happened; whoever waits asks again. */

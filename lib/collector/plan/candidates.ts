@@ -3,7 +3,7 @@
  * files. Pure.
  */
 import type { CollectibleFile } from '../../space/figures.ts'
-import { isDroppable, isReferenced } from './costs.ts'
+import { isDroppable, isMovable } from './costs.ts'
 import { type InTurns, visitInTurns } from './in-turns.ts'
 import type { PlannerOptions } from './planning-rules.ts'
 import { RankedWays } from './ranked-ways.ts'
@@ -33,7 +33,7 @@ export class Candidates {
     const usable: CollectibleFile[] = []
     yield* visitInTurns(files, (file) => {
       if (isDroppable(file)) dropped.push(file)
-      else if (file.blocked === undefined && isReferenced(file)) usable.push(file)
+      else if (isMovable(file)) usable.push(file)
     })
     dropped.sort((left, right) => left.number - right.number)
     return new Candidates(options, dropped, usable)

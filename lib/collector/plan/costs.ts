@@ -132,10 +132,15 @@ export function isDroppable(file: CollectibleFile): boolean {
   return !file.needsSeal || file.diskBytes > file.blockBytes
 }
 
+/** A stream is one value: it goes as a whole, or stays as it is. */
+export function isMovable(file: CollectibleFile): boolean {
+  return file.blocked === undefined && isReferenced(file) && file.kind !== 'stream'
+}
+
 /** Without what the index of a relocation needs. */
 function garbageBesideIndex(file: CollectibleFile): number {
   const neededBytes =
-    file.kind === 'segment' ? file.referencedBytes : outputBytes(rewriteSums(file))
+    file.kind !== 'relocation' ? file.referencedBytes : outputBytes(rewriteSums(file))
   return Math.max(0, file.totalBytes - neededBytes)
 }
 

@@ -71,6 +71,8 @@ export async function markedRecords(
  */
 export function fileToMark(engine: ReadingEngine, number: FileNumber): VictimFile {
   const file = engine.version.files.get(number)
+  if (file?.role === 'stream')
+    throw invalidArgument(`the file is one stream, and has no records number=${number}`)
   if (file === undefined) throw invalidArgument(`no file holds such a segment number=${number}`)
   const length = fileLength(file) ?? engine.writtenEnd(number)
   return { kind: file.role === 'log' ? 'segment' : 'relocation', number, salt: file.salt, length }

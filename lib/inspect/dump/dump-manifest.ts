@@ -46,6 +46,7 @@ const ADDED_TABLE = 20
 const ADDED_FILE = 24
 const LOG_ROLE = 0
 const RELOCATION_ROLE = 1
+const STREAM_ROLE = 2
 
 export function* dumpManifest(
   context: DumpContext,
@@ -141,8 +142,9 @@ function* editItems(edit: Uint8Array, offset: number): Generator<Item> {
 function readAddedFile(reader: FieldReader): boolean {
   const role = reader.varint('role')
   if (role === LOG_ROLE) reader.varint('ordinal')
-  if (role !== RELOCATION_ROLE) return role === LOG_ROLE
-  reader.varint('length')
+  else if (role === RELOCATION_ROLE || role === STREAM_ROLE) reader.varint('length')
+  else return false
+  if (role !== RELOCATION_ROLE) return true
   for (let parts = reader.varint('parts'); parts > 0 && reader.left > 0; parts--) {
     for (const number of ['segment', 'records', 'bytes']) reader.varint(`part.${number}`)
   }

@@ -22,6 +22,7 @@ import { type DumpContext, isWanted, readRange } from './dump-context.ts'
 import { dumpSegment } from './dump-log.ts'
 import { dumpManifest } from './dump-manifest.ts'
 import { dumpRelocation } from './dump-relocation.ts'
+import { dumpStream } from './dump-stream.ts'
 import { dumpTable } from './dump-table.ts'
 import { dumpBallast, dumpCurrent, dumpLock } from './dump-text.ts'
 import { errorItem, type FoundIdentity, findIdentity } from './file-identity.ts'
@@ -112,6 +113,7 @@ function* numberedItems(context: DumpContext, found: FoundIdentity): Generator<I
   else if (identity.kind === 'table') yield* dumpTable(context, identity, error)
   else if (identity.kind === 'segment') yield* dumpSegment(context, identity, error)
   else if (identity.kind === 'relocation') yield* dumpRelocation(context, identity, error)
+  else if (identity.kind === 'stream') yield* dumpStream(context, identity, error)
   else yield* dumpBallast(context)
 }
 

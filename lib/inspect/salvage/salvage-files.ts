@@ -44,8 +44,10 @@ export interface StoreFiles {
   readonly directory: string
   readonly databaseId: Uint8Array
   readonly tables: readonly number[]
-  /** Segments and relocations. */
+  /** Segments, relocations and streams. */
   readonly logFiles: readonly number[]
+  /** Those of them that are streams, by their headers. */
+  readonly streams: readonly number[]
   /** What the manifest makes of them; undefined if it cannot be trusted. */
   readonly version: Version | undefined
   /** Where a segment ends, if the segment behind it or the manifest says so. */
@@ -112,7 +114,15 @@ export function findStoreFiles(fileSystem: FileSystem, directory: string): Store
     const end = ends.get(ordinal)
     if (end !== undefined) segmentEnds.set(number, end)
   }
-  return { directory, databaseId, tables, logFiles, version, segmentEnds, ordinals, damage }
+  const streams = logFiles.filter((number) => {
+    const name = segmentName(number)
+    const head = withFile(fileSystem, directory, name, (file) =>
+      readRange(file, 0, FILE_HEADER_BYTES),
+    )
+    return head !== undefined && kindOf(head) === 'stream'
+  })
+  const files = { directory, databaseId, tables, logFiles, streams }
+  return { ...files, version, segmentEnds, ordinals, damage }
 }
 
 function noStore(directory: string): WiscError {

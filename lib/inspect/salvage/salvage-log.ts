@@ -48,6 +48,11 @@ export function* readLogFile(
   const identity = known ?? found.identity
   const end = Math.min(size, segmentEnds.get(number) ?? size)
   if ((segmentEnds.get(number) ?? 0) > size) note(size, segmentEnds.get(number)!, 'file is cut off')
+  // Salvage goes through it when it knows which key wants it (salvage-streams.ts).
+  if (identity?.kind === 'stream') {
+    yield size
+    return
+  }
   let scan: Iterable<Scanned>
   const isRelocation = identity?.kind === 'relocation'
   if (isRelocation) {
@@ -88,7 +93,7 @@ function knownIdentity(
   databaseId: Uint8Array,
 ): FileIdentity | undefined {
   const file = version?.files.get(number)
-  const kind = file?.role === 'relocation' ? 'relocation' : 'segment'
+  const kind = file === undefined || file.role === 'log' ? 'segment' : file.role
   return file && { kind, databaseId, number, salt: file.salt }
 }
 

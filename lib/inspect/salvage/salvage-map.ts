@@ -7,11 +7,11 @@
  */
 import type { Sequence } from '../../base/ids.ts'
 
-/** `inline`: the value stands in a table; `record`: in a record of the value log. */
+/** `inline`: the value stands in a table; `record`: in a record of the value log; `stream`: it is a file of its own. */
 export interface ValuePlace {
-  readonly kind: 'inline' | 'record'
+  readonly kind: 'inline' | 'record' | 'stream'
   readonly file: string
-  /** Of the value, if it is inline; of the record, if not. */
+  /** Of the value, if it is inline; of the record; 0 of a stream. */
   readonly offset: number
   /** Of the value, or of the record. */
   readonly length: number

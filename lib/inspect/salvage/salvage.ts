@@ -16,6 +16,7 @@
  */
 
 import { proveRecord, RECORD_KIND, readRecordHeader } from '../../../vlog/record.ts'
+import { decodeStreamValue } from '../../../vlog/stream/stream-value.ts'
 import { compareBytes, keyString } from '../../base/bytes.ts'
 import { checksum } from '../../base/checksum.ts'
 import { joinPath, segmentName, tableName } from '../../base/files/file-names.ts'
@@ -30,6 +31,7 @@ import { hasZeroBlock } from '../dump/value-state.ts'
 import { damageOf, type FileDamage, findStoreFiles, type StoreFiles } from './salvage-files.ts'
 import { readLogFile } from './salvage-log.ts'
 import { SalvageMap, type ValuePlace } from './salvage-map.ts'
+import { type SalvagedStream, SalvagedStreams } from './salvage-streams.ts'
 import { type LostWrites, readTable } from './salvage-tables.ts'
 
 const OPEN_FILES_MAX = 64
@@ -38,7 +40,8 @@ const HOLE = 'blocks of its value are empty'
 /** A key and its value, proved. The bytes belong to the caller. */
 export interface SalvagedEntry {
   readonly key: Buffer
-  readonly value: Uint8Array
+  /** All of it, or a stream that is read piece by piece. */
+  readonly value: Uint8Array | SalvagedStream
   /** `log`: no table has it. */
   readonly origin: 'table' | 'log'
   /** It may have been deleted or replaced by something that is lost. */
@@ -56,6 +59,7 @@ export class Salvage {
   readonly #fileSystem: FileSystem
   readonly #files: StoreFiles
   readonly #map: SalvageMap = new SalvageMap()
+  readonly #streams: SalvagedStreams
   readonly #lostRanges: LostWrites[] = []
   readonly #open: Map<string, File> = new Map()
   readonly #lost: LostKey[] = []
@@ -67,6 +71,7 @@ export class Salvage {
   constructor(directory: string, fileSystem: FileSystem = nodeFileSystem) {
     this.#fileSystem = fileSystem
     this.#files = findStoreFiles(fileSystem, directory)
+    this.#streams = new SalvagedStreams(fileSystem, this.#files, this.#files.streams)
   }
 
   /** Bytes of all files that {@link readSteps} goes through. */
@@ -146,6 +151,7 @@ export class Salvage {
       )
       if (!isDone) this.#noteLogGap(number, Number.POSITIVE_INFINITY)
     }
+    this.#streams.addUnnamed(this.#map, (key) => !this.hasManifest || this.#isIn(key, () => true))
   }
 
   /** The newest value of each key, in the order in which values lie in the files. After {@link readSteps}. */
@@ -161,9 +167,10 @@ export class Salvage {
       const { places, sequence, origin, mayBeStale } = this.#map.get(text)!
       const key = Buffer.from(text, 'latin1')
       let reason = 'no file holds its record'
-      let value: Uint8Array | undefined
+      let value: SalvagedEntry['value'] | undefined
       for (const place of places) {
-        const found = this.#readValue(place, key, sequence)
+        const isStream = place.kind === 'stream'
+        const found = isStream ? this.#streams.prove(place) : this.#readValue(place, key, sequence)
         if (typeof found === 'string') reason = found
         else value = found
         if (value) break
@@ -227,7 +234,9 @@ export class Salvage {
             length: valueEnd - valueStart,
             checksum: checksum(valueBytes.subarray(valueStart, valueEnd)),
           }
-        : undefined
+        : kind === KIND.pointer
+          ? this.#streams.placeOf(entry.segment, keyBytes.subarray(0, keyEnd))
+          : undefined
     const isDeleted = kind === KIND.tombstone
     const state = { sequence, origin: 'table', mayBeStale, isDeleted } as const
     this.#map.add(keyString(keyBytes, 0, keyEnd), state, place)
@@ -244,9 +253,25 @@ export class Salvage {
       this.#mayBeLost(keyBytes, keyStart, keyEnd, sequence)
     if (!isWanted) return
     const isDeleted = header.kind === RECORD_KIND.delete
-    const place: ValuePlace = { kind: 'record', file, offset, length, checksum: 0 }
+    const inFile: ValuePlace = { kind: 'record', file, offset, length, checksum: 0 }
+    const isStream = header.kind === RECORD_KIND.putStream
+    const place = isStream
+      ? this.#namedStream(inFile, header, keyBytes.slice(keyStart, keyEnd))
+      : inFile
     const state = { sequence, origin: 'log', mayBeStale: !isBehind, isDeleted } as const
     this.#map.add(key, state, isDeleted ? undefined : place)
+  }
+
+  /** The stream that a record names. */
+  #namedStream(
+    { file, offset, length }: ValuePlace,
+    { headBytes }: ScannedRecord['header'],
+    key: Uint8Array,
+  ): ValuePlace | undefined {
+    const bytes = readRange(this.#fileOf(file), offset, length)
+    const header = readRecordHeader(bytes, 0, length)
+    if (!header || proveRecord(bytes, 0, header) !== undefined) return undefined
+    return this.#streams.placeOf(decodeStreamValue(bytes.subarray(headBytes)).number, key)
   }
 
   /**

@@ -11,6 +11,7 @@ const PIECE_BYTES = 16 * 1024
 const TABLE_BYTES = 40
 const LOG_FILE_BYTES = 32
 const RELOCATION_BYTES = 24
+const STREAM_BYTES = 24
 const PART_BYTES = 8
 
 /** @param pieceBytes a piece ends with the item that reaches it */
@@ -48,6 +49,7 @@ export function* firstVersion(
     if (bytes >= pieceBytes) yield { ...take(), continues: true }
     addedFiles.push(file)
     if (file.role === 'relocation') bytes += RELOCATION_BYTES + PART_BYTES * file.parts.length
+    else if (file.role === 'stream') bytes += STREAM_BYTES
     else {
       const { number, seal } = file
       if (seal) sealedFiles.push({ number, length: seal.length, lastSequence: seal.lastSequence })

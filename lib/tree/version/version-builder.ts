@@ -33,7 +33,7 @@ export function applyEdit(version: Version, edit: VersionEdit, id: VersionNumber
 }
 
 /** Those of a version that are no collections. */
-type SingleFields = Omit<Version, 'levels' | 'tables' | 'files' | 'segments' | 'log'>
+type SingleFields = Omit<Version, 'levels' | 'tables' | 'files' | 'segments' | 'log' | 'streams'>
 
 /** After an edit that did not fit it must not be used again. */
 export class VersionBuilder {
@@ -42,6 +42,7 @@ export class VersionBuilder {
   readonly #files: NumberMapBuilder<FileNumber, ValueLogFile>
   readonly #segments: NumberMapBuilder<SegmentNumber, FileNumber>
   readonly #log: NumberMapBuilder<LogOrdinal, FileNumber>
+  #streams: number
   /** What it began with was the empty version, so the edits with this number bring everything along. */
   #firstId: VersionNumber | undefined
   #lastOrdinal: LogOrdinal
@@ -53,6 +54,7 @@ export class VersionBuilder {
     this.#files = version.files.builder()
     this.#segments = version.segments.builder()
     this.#log = version.log.builder()
+    this.#streams = version.streams
     this.#lastOrdinal = version.log.last?.[0] ?? 0
     this.#last = version
   }
@@ -83,6 +85,7 @@ export class VersionBuilder {
       files: this.#files.finish(),
       segments: this.#segments.finish(),
       log: this.#log.finish(),
+      streams: this.#streams,
     }
   }
 
@@ -125,7 +128,8 @@ export class VersionBuilder {
       if (file.role === 'log') this.#addLogFile(file, isFirst)
       else {
         this.#files.set(number, file)
-        for (const part of file.parts) this.#movePart(part, number, lost, isFirst)
+        if (file.role === 'stream') this.#streams++
+        else for (const part of file.parts) this.#movePart(part, number, lost, isFirst)
       }
     }
     for (const { number, length, lastSequence } of edit.sealedFiles ?? []) {
@@ -161,6 +165,7 @@ export class VersionBuilder {
       const file = this.#files.get(holder)
       const isOpen = file?.role === 'log' && !file.seal
       if (isOpen) unfit(`a relocated segment is sealed, number=${segment}`)
+      if (file?.role === 'stream') unfit(`a stream is never moved, number=${segment}`)
       lost.add(holder)
     }
     this.#segments.set(segment, to)
@@ -179,6 +184,7 @@ export class VersionBuilder {
     if (isHeld) return
     this.#files.delete(number)
     if (file.role === 'log') this.#log.delete(file.ordinal)
+    if (file.role === 'stream') this.#streams--
   }
 }
 

@@ -21,7 +21,7 @@
  *    24* added file        number, salt, role, and by its role
  *                            0 log:         ordinal
  *                            1 relocation:  length, parts, and for each part: segment, records, bytes
- *                            2 stream:      reserved, refused by this version
+ *                            2 stream:      length
  *                          extension*
  *    26* sealed file       number, length, lastSequence
  *
@@ -59,7 +59,7 @@ const TAG = {
   sealedFile: 26,
 } as const
 const FIRST_REPEATED_TAG = TAG.removedTable
-const ROLE = { log: 0, relocation: 1 } as const
+const ROLE = { log: 0, relocation: 1, stream: 2 } as const
 /** More varints than the fields have that are no lists, lengths of keys included. */
 const FIELD_VARINTS = 16
 
@@ -136,8 +136,8 @@ class FieldWriter {
     this.#varint(file.salt)
     this.#varint(ROLE[file.role])
     if (file.role === 'log') this.#varint(file.ordinal)
-    else {
-      this.#varint(file.length)
+    else this.#varint(file.length)
+    if (file.role === 'relocation') {
       this.#varint(parts.length)
       for (const { segment, records, bytes } of parts) {
         this.#varint(segment)
@@ -287,6 +287,8 @@ class EditFieldReader {
     } else if (role === ROLE.relocation) {
       const length = this.number(FILE_BYTES_MAX)
       files.push({ role: 'relocation', number, salt, length, parts: this.#parts() })
+    } else if (role === ROLE.stream) {
+      files.push({ role: 'stream', number, salt, length: this.number(FILE_BYTES_MAX) })
     } else {
       this.refused ??= `a file of an unknown role, role=${role}`
       return

@@ -46,14 +46,14 @@ export interface AddedTable {
 }
 
 /** A file of the log is added while it is empty: it is open. */
-export type AddedFile = Omit<LogFile, 'seal'> | RelocationFile
+export type AddedFile = Omit<LogFile, 'seal'> | RelocationFile | StreamFile
 
 export interface FileSeal extends LogSeal {
   readonly number: FileNumber
 }
 
 /** A file of the value log. */
-export type ValueLogFile = LogFile | RelocationFile
+export type ValueLogFile = LogFile | RelocationFile | StreamFile
 
 /** What one write after the other is appended to. */
 export interface LogFile {
@@ -83,4 +83,13 @@ export interface RelocationFile {
   readonly length: number
   /** Segments of other files that are still in the version, in ascending order of their numbers. */
   readonly parts: readonly SegmentRecords[]
+}
+
+/** A file with one value, which is never moved. It is no part of the log: a record there makes it visible. */
+export interface StreamFile {
+  readonly role: 'stream'
+  readonly number: FileNumber
+  readonly salt: number
+  /** Bytes of the file. */
+  readonly length: number
 }

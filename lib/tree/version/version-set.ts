@@ -241,7 +241,7 @@ export class VersionSet {
     if (fitting.length === 0) return
     const addsFiles = edits.some(
       ({ addedTables, addedFiles }) =>
-        addedTables?.length || addedFiles?.some(({ role }) => role === 'relocation'),
+        addedTables?.length || addedFiles?.some(({ role }) => role !== 'log'),
     )
     if (addsFiles) await this.#syncDirectory()
     if (!this.#writer) await this.#beginManifest(version)

@@ -20,7 +20,13 @@ import { LOG_START, type LogPosition } from '../../base/log-position.ts'
 import { NumberMap } from '../../base/number-map.ts'
 import type { TableMeta } from '../entry.ts'
 import { firstTableReaching } from '../table/run-cursor.ts'
-import type { AddedTable, LogFile, RelocationFile, ValueLogFile } from './version-edit.ts'
+import type {
+  AddedTable,
+  LogFile,
+  RelocationFile,
+  StreamFile,
+  ValueLogFile,
+} from './version-edit.ts'
 
 export interface Run {
   readonly id: FileNumber
@@ -46,6 +52,8 @@ export interface Version {
   readonly segments: NumberMap<SegmentNumber, FileNumber>
   /** The files of the log, in its order. */
   readonly log: NumberMap<LogOrdinal, FileNumber>
+  /** How many of the files are streams. */
+  readonly streams: number
   readonly checkpoint: LogPosition
   readonly durable: LogPosition
   readonly cleanEnd: LogPosition | undefined
@@ -61,6 +69,7 @@ export const EMPTY_VERSION: Version = {
   files: NumberMap.empty(),
   segments: NumberMap.empty(),
   log: NumberMap.empty(),
+  streams: 0,
   checkpoint: LOG_START,
   durable: LOG_START,
   cleanEnd: undefined,
@@ -89,7 +98,7 @@ export function isOpen(file: ValueLogFile): boolean {
 
 /** Bytes of a file that are a part of the version; undefined for a file of the log that is open. */
 export function fileLength(file: ValueLogFile): number | undefined {
-  return file.role === 'relocation' ? file.length : file.seal?.length
+  return file.role === 'log' ? file.seal?.length : file.length
 }
 
 /** Up to here the records of a file of the log that has some length are in tables. */
@@ -113,8 +122,13 @@ export function* relocationFiles({
   for (const file of files.values()) if (file.role === 'relocation') yield file
 }
 
-export function relocationCount(version: Version): number {
-  return version.files.size - version.log.size
+/** In ascending order of their numbers. */
+export function* streamFiles({ files }: Pick<Version, 'files'>): Generator<StreamFile, void> {
+  for (const file of files.values()) if (file.role === 'stream') yield file
+}
+
+export function relocationCount({ files, log, streams }: Version): number {
+  return files.size - log.size - streams
 }
 
 /** The ordinal of the next file of the log: above those of all that it has and ever had. */

@@ -41,6 +41,7 @@ class Store {
     costOf: ({ bytes, arenaBytes, records }: BatchSize) => bytes + arenaBytes + records,
     mayTake: (cost: number) => cost <= this.collector.room,
     written: () => {},
+    writers: { uploaded: () => {} },
     take: (cost: number) => {
       this.collector.room -= cost
     },

@@ -28,6 +28,14 @@ interface Batch {
     readonly key: string
   }[]
   excluded: boolean
+  /** An upload: one that failed may never have come as far as the log. */
+  readonly isUpload?: boolean
+}
+
+/** A state with failed batches in it. */
+interface Branch {
+  readonly state: Map<string, number>
+  readonly failed: readonly number[]
 }
 
 /** What the workload knew at a moment: the survivors of a crash then are a position of required .. issued. */
@@ -50,7 +58,7 @@ export class Oracle {
   /** Positions of each state, by its digest. */
   #positions: Map<string, number[]> = new Map()
   /** For states that hold failed batches: which ones. */
-  #branches: Map<string, number[]> = new Map()
+  #branches: Map<string, readonly number[]> = new Map()
   #state: Map<string, number> = new Map()
   #required = 0
   #acknowledged = 0
@@ -80,6 +88,29 @@ export class Oracle {
       issued: this.issued,
       created: this.#created,
     }
+  }
+
+  /** A value that is going to be written, before its place in the commit order is known. */
+  reserve(key: string, length: number): { readonly id: number; readonly value: Buffer } {
+    const id = this.#values.length
+    const value = valueBytes(id, key, length)
+    this.#values.push(value)
+    this.#keyOf.push(key)
+    this.#keys.add(key)
+    return { id, value }
+  }
+
+  /** Takes a put of a reserved value into the commit order. @returns its number */
+  submitReserved(id: number): number {
+    const batch: Batch = {
+      operations: [{ id, type: 'put', key: this.#keyOf[id]! }],
+      excluded: false,
+      isUpload: true,
+    }
+    this.#batches.push(batch)
+    applyBatch(this.#state, batch)
+    this.#note(this.issued, this.#state)
+    return this.issued
   }
 
   /** Takes a batch into the commit order. @returns its number and what to give to the store */
@@ -129,18 +160,22 @@ export class Oracle {
     this.#branches = new Map()
     this.#state = new Map()
     this.#note(0, this.#state)
-    let branch = new Map(this.#state)
-    let failed: number[] = []
+    let branches: Branch[] = [{ state: new Map(this.#state), failed: [] }]
     for (const [index, one] of this.#batches.entries()) {
       if (one.excluded) {
-        applyBatch(branch, one)
-        failed = [...failed, index + 1]
-        this.#note(index + 1, branch)
-        this.#branches.set(digestOf(branch), failed)
+        const withIt = branches.map(({ state, failed }): Branch => {
+          const changed = new Map(state)
+          applyBatch(changed, one)
+          return { state: changed, failed: [...failed, index + 1] }
+        })
+        for (const { state, failed } of withIt) {
+          this.#note(index + 1, state)
+          this.#branches.set(digestOf(state), failed)
+        }
+        branches = one.isUpload ? [...branches, ...withIt] : withIt
       } else {
         applyBatch(this.#state, one)
-        branch = new Map(this.#state)
-        failed = []
+        branches = [{ state: new Map(this.#state), failed: [] }]
       }
       this.#note(index + 1, this.#state)
     }

@@ -27,6 +27,12 @@ export interface SessionOptions {
   readonly onKill?: (next: FaultFileSystem, killed: FaultFileSystem) => void
 }
 
+export interface SessionUpload {
+  readonly sync?: boolean
+  readonly between?: () => Promise<void>
+  readonly fails?: boolean
+}
+
 /** What collectors have done; `again` counts the relocations that were rewritten. */
 export interface Collected {
   drop: number
@@ -174,6 +180,46 @@ export class Session {
     }
     if (poisoned)
       throw new Error('I1: a write after a failed sync was not refused with WISC_SYNC_FAILED')
+  }
+
+  /**
+   * Uploads a stream. Its place in the commit order is behind all that `between` does, which is called between two
+   * pieces. @param fails the source fails behind its first piece
+   */
+  async putStream(key: string, length: number, upload: SessionUpload = {}): Promise<void> {
+    const store = this.#store
+    if (!store) return
+    const { sync = false, between, fails = false } = upload
+    const { oracle } = this
+    const { id, value } = oracle.reserve(key, length)
+    const poisoned = this.fileSystem.syncFailed
+    let batch: number | undefined
+    const source = async function* (mark: () => void): AsyncGenerator<Uint8Array, void> {
+      const half = length >> 1
+      yield value.subarray(0, half)
+      await between?.()
+      if (fails) throw new WiscError('WISC_ABORTED', 'for the test')
+      yield value.subarray(half)
+      batch = oracle.submitReserved(id)
+      mark()
+    }
+    try {
+      await store.putStream(
+        Buffer.from(key, 'latin1'),
+        source(() => this.#mark()),
+        { sync },
+      )
+      oracle.acknowledge(batch!, sync)
+      this.#mark()
+    } catch (error) {
+      const unknown = error instanceof WiscError && error.code === 'WISC_SYNC_FAILED'
+      if (!unknown && batch !== undefined) oracle.exclude(batch)
+      if (fails && error instanceof WiscError && error.code === 'WISC_ABORTED') return
+      await this.#attempt(() => Promise.reject(error))
+      if (unknown) return
+    }
+    if (poisoned)
+      throw new Error('I1: a stream after a failed sync was not refused with WISC_SYNC_FAILED')
   }
 
   put(key: string, length: number, sync: boolean = false): Promise<void> {

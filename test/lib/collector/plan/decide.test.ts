@@ -52,6 +52,7 @@ function space(more: Partial<Space>): Space {
     liveDoubtBytes: 0,
     tableBytes: 1000,
     outsideTableBytes: 0,
+    unwrittenUploadBytes: 0,
     tableGarbageBytes: 0,
     files,
     ...more,

@@ -37,7 +37,9 @@ function salvage(directory: string): Record<string, string> {
   for (const _bytes of found.readSteps());
   const saved = [...found.entries()].map(({ key, value, mayBeStale }) => [
     key.toString(),
-    `${Buffer.from(value).toString().slice(0, 5)}${mayBeStale ? '?' : ''}`,
+    `${Buffer.from(value as Uint8Array)
+      .toString()
+      .slice(0, 5)}${mayBeStale ? '?' : ''}`,
   ])
   found.close()
   return Object.fromEntries(saved) as Record<string, string>

@@ -30,7 +30,7 @@ function salvage(directory: string): Salvaged {
   const values = new Map<string, Buffer>()
   const stale = new Set<string>()
   for (const { key, value, mayBeStale } of found.entries()) {
-    values.set(key.toString(), Buffer.from(value))
+    values.set(key.toString(), Buffer.from(value as Uint8Array))
     if (mayBeStale) stale.add(key.toString())
   }
   found.close()

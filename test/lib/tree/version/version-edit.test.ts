@@ -43,6 +43,7 @@ const FULL: VersionEdit = {
 }
 
 const PART = { segment: 5, records: 1, bytes: 50 }
+const STREAM = { role: 'stream', number: 9, salt: 7, length: 2 ** 47 } as const
 const RELOCATION: RelocationFile = {
   role: 'relocation',
   number: 9,
@@ -125,6 +126,7 @@ test('extensions of an added table and of an added file: odd tags are skipped, e
     { addedTables: [{ level: 1, runId: 1, meta: meta(1, 'a', 'b') }] },
     { addedFiles: [logFile(5)] },
     { addedFiles: [RELOCATION] },
+    { addedFiles: [STREAM] },
   ]
   for (const edit of edits) {
     const bytes = encodeVersionEdit(edit)
@@ -143,8 +145,8 @@ test('extensions of an added table and of an added file: odd tags are skipped, e
   }
 })
 
-test('a stream, or a file with a role that is not known, is refused', () => {
-  for (const role of [2, 3, 99]) {
+test('a file with a role that is not known is refused', () => {
+  for (const role of [3, 99]) {
     const field = [9, 7, role, 1, 2, 3]
     expect(damageOf(Uint8Array.of(24, field.length, ...field))).toBe('WISC_FORMAT_VERSION')
   }
@@ -168,6 +170,8 @@ test('order, repetition, leftover bytes and limits are checked', () => {
     { addedFiles: [logFile(1, 0, 0)] },
     { addedFiles: [logFile(1, 0, 2 ** 32)] },
     { addedFiles: [{ ...RELOCATION, number: 0 }] },
+    { addedFiles: [{ ...STREAM, number: 0 }] },
+    { addedFiles: [{ ...STREAM, length: 2 ** 48 }] },
     { addedFiles: [{ ...RELOCATION, number: 2 ** 32 }] },
     { addedFiles: [{ ...RELOCATION, salt: 2 ** 32 }] },
     { addedFiles: [{ ...RELOCATION, length: 2 ** 48 }] },

@@ -1,0 +1,174 @@
+/**
+ * A value as a web stream of bytes: parts of it, one after the other, each proved when it is read.
+ *
+ * From one part to the next nothing is kept but a sequence, which stays readable: so the value may be overwritten,
+ * deleted and moved meanwhile, and a reader that is slow holds no descriptor. One part is read ahead.
+ */
+import type { ReadableByteStreamController, UnderlyingByteSource } from 'node:stream/web'
+import type { ValuePart } from '../../vlog/value-chunks.ts'
+import { onAbort } from '../base/abort.ts'
+import { toWiscError, WiscError } from '../base/errors.ts'
+import type { Sequence } from '../base/ids.ts'
+import type { ResolvedGetStream } from '../contract/arguments.ts'
+import type { SnapshotOptions } from '../contract/types.ts'
+import type { Hold } from '../reads/hold.ts'
+import type { PointReads } from '../reads/point-reads.ts'
+import type { OpenViews } from './open-views.ts'
+
+/** A MiB of whole chunks, so that none is read and proved twice. */
+const PART_BYTES = 1024 * 1024
+/** A part that is no longer shares its memory with others, and a stream gives memory away. */
+const SHARED_BYTES_MAX = 65536
+
+/** What a stream reads. */
+interface StreamedValue {
+  /** The first byte that is read, and the one behind the last. */
+  readonly from: number
+  readonly to: number
+  /** @throws if it cannot be read any more */
+  read(part: ValuePart): Promise<Uint8Array>
+}
+
+/**
+ * @param sequence the one to read at
+ * @returns undefined if the key has no value
+ */
+export function readStream(
+  reads: PointReads,
+  views: OpenViews,
+  key: Uint8Array,
+  { at, part, signal }: ResolvedGetStream,
+  sequence: (options: SnapshotOptions | undefined) => Sequence,
+): ReadableStream<Uint8Array> | undefined {
+  const found = reads.stat(key, at)
+  if (found === undefined) return undefined
+  // It keeps the value readable until the stream has ended, well or not.
+  const view = views.stream(sequence(at), signal)
+  const from = Math.min(part.offset, found.size)
+  const to = Math.min(found.size, from + part.length)
+  const read = async (part: ValuePart): Promise<Uint8Array> => {
+    try {
+      return await reads.part(key, view.sequence, found.sequence, part)
+    } catch (error) {
+      throw view.engine.viewFailure(error)
+    }
+  }
+  return valueStream({ from, to, read }, view.hold, signal)
+}
+
+function valueStream(
+  value: StreamedValue,
+  hold: Hold,
+  signal: AbortSignal | undefined,
+): ReadableStream<Uint8Array> {
+  const parts = new PartSource(value, hold)
+  const stream = new ReadableStream(parts as UnderlyingByteSource, { highWaterMark: 0 })
+  hold.belongsTo(stream)
+  if (signal !== undefined) parts.endWith(signal)
+  return stream
+}
+
+class PartSource implements UnderlyingByteSource {
+  readonly type = 'bytes'
+  readonly #value: StreamedValue
+  readonly #hold: Hold
+  #controller: ReadableByteStreamController | undefined
+  #stopListening: (() => void) | undefined
+  /** Where the next part begins. */
+  #at: number
+  #next: Promise<Uint8Array> | undefined
+  /** What is left of a part of which a smaller buffer of the reader's took some. */
+  #rest: Uint8Array | undefined
+
+  constructor(value: StreamedValue, hold: Hold) {
+    this.#value = value
+    this.#hold = hold
+    this.#at = value.from
+  }
+
+  start(controller: ReadableByteStreamController): void {
+    this.#controller = controller
+    if (this.#value.from === this.#value.to) this.#end(controller)
+  }
+
+  /** A signal may live as long as its process: it must not keep a stream that was forgotten. */
+  endWith(signal: AbortSignal): void {
+    const weak = new WeakRef(this)
+    this.#stopListening = onAbort(signal, () => {
+      const error = new WiscError('WISC_ABORTED', 'the read was aborted', { cause: signal.reason })
+      const source = weak.deref()
+      if (source) source.#fail(error)
+    })
+  }
+
+  async pull(controller: ReadableByteStreamController): Promise<void> {
+    try {
+      const part = this.#rest ?? (await this.#nextPart())
+      // It has failed or was cancelled meanwhile.
+      if (this.#hold.isOver) return
+      this.#give(controller, part)
+      if (this.#next === undefined && this.#rest === undefined) this.#end(controller)
+    } catch (error) {
+      if (!this.#hold.isOver) this.#fail(toWiscError(error))
+    }
+  }
+
+  cancel(): void {
+    this.#release()
+  }
+
+  /** The part behind it is read while this one is looked at. */
+  async #nextPart(): Promise<Uint8Array> {
+    const part = await (this.#next ?? this.#read())
+    this.#next = this.#at < this.#value.to && !this.#hold.isOver ? this.#read() : undefined
+    return part
+  }
+
+  #read(): Promise<Uint8Array> {
+    const offset = this.#at
+    const { to } = this.#value
+    const end = Math.min(to, offset - (offset % PART_BYTES) + PART_BYTES)
+    this.#at = end
+    const reading = this.#value.read({ offset, length: end - offset })
+    // Heard of when it is asked for.
+    reading.catch(ended)
+    return reading
+  }
+
+  #give(controller: ReadableByteStreamController, part: Uint8Array): void {
+    const request = controller.byobRequest
+    const view = request?.view
+    if (!request || !view) {
+      this.#rest = undefined
+      controller.enqueue(part.length <= SHARED_BYTES_MAX ? new Uint8Array(part) : part)
+      return
+    }
+    const count = Math.min(view.byteLength, part.length)
+    const target = new Uint8Array(view.buffer, view.byteOffset, count)
+    target.set(part.subarray(0, count))
+    this.#rest = count < part.length ? part.subarray(count) : undefined
+    request.respond(count)
+  }
+
+  #end(controller: ReadableByteStreamController): void {
+    this.#release()
+    controller.close()
+    // Who waits with a buffer gets it back.
+    controller.byobRequest?.respond(0)
+  }
+
+  #fail(error: WiscError): void {
+    this.#release()
+    this.#controller?.error(error)
+  }
+
+  #release(): void {
+    this.#stopListening?.()
+    this.#stopListening = undefined
+    this.#rest = undefined
+    this.#next = undefined
+    this.#hold.release()
+  }
+}
+
+function ended(): void {}
