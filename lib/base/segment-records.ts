@@ -38,6 +38,13 @@ export function addPointer(sum: ReferenceSum, offset: number, length: number): v
   sum.fingerprint = (sum.fingerprint + fingerprint(offset, length)) | 0
 }
 
+/** Takes back what {@link addPointer} has counted. */
+export function removePointer(sum: ReferenceSum, offset: number, length: number): void {
+  sum.records--
+  sum.bytes -= length
+  sum.fingerprint = (sum.fingerprint - fingerprint(offset, length)) | 0
+}
+
 export function addSum(
   sum: ReferenceSum,
   { records, bytes, fingerprint }: Readonly<ReferenceSum>,
@@ -88,6 +95,20 @@ export class ReferenceList implements Iterable<Reference> {
     let sum = 0
     for (let i = 0; i < this.records.length; i++) sum += this.records[i]!
     return sum
+  }
+
+  /** Those of which there is something. */
+  withRecords(): ReferenceList {
+    const kept = [...this].filter(({ records }) => records > 0)
+    if (kept.length === this.length) return this
+    const list = new ReferenceList(kept.length)
+    kept.forEach(({ segment, records, bytes, fingerprint }, i) => {
+      list.segments[i] = segment
+      list.records[i] = records
+      list.bytes[i] = bytes
+      list.fingerprints[i] = fingerprint
+    })
+    return list
   }
 
   *[Symbol.iterator](): Generator<Reference, void> {

@@ -36,8 +36,9 @@ export interface CollectionEvent extends CollectedStep {
   readonly reason: 'space' | 'asked'
 }
 
-/** Writers have waited for background work. */
+/** Writers have waited for background work, once or several times in a row. */
 export interface StallEvent {
+  /** For how long, the time between the waits left out. */
   readonly ms: number
 }
 

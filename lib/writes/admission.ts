@@ -19,6 +19,9 @@ import type { BatchSize } from './batch.ts'
 /** A writer's wait for each level-0 run above the slow limit. */
 const SLOW_MS_PER_RUN = 1
 
+/** Waits that follow each other so soon are one stand of the writers: a throttle makes many of a millisecond. */
+const STAND_GAP_MS = 10
+
 /** What keeps a group back. */
 export type AdmissionReason =
   | 'failure'
@@ -105,8 +108,12 @@ export interface AdmissionParts {
 
 export class Admission {
   readonly #parts: AdmissionParts
-  /** Waits so far. */
+  /** Times that writers have stood so far, and for how long. */
   readonly stalls: { count: number; ms: number } = { count: 0, ms: 0 }
+  /** The stand that has not ended: for how long writers have waited in it. */
+  #stand: { ms: number } | undefined
+  /** Ends it, unless there is another wait. */
+  #standEnd: NodeJS.Timeout | undefined
   /** The group that comes next has waited for level 0 already. */
   #hasWaited = false
 
@@ -187,14 +194,24 @@ export class Admission {
   }
 
   #waits(reason: AdmissionReason, until: Promise<void>): Verdict {
-    this.stalls.count++
     const began = performance.now()
+    clearTimeout(this.#standEnd)
+    if (this.#stand === undefined) this.stalls.count++
+    const stand = this.#stand ?? { ms: 0 }
+    this.#stand = stand
     const ended = until.then(() => {
       const ms = performance.now() - began
+      stand.ms += ms
       this.stalls.ms += ms
-      emitSafely(this.#parts.events, 'stall', { ms })
+      clearTimeout(this.#standEnd)
+      this.#standEnd = setTimeout(() => this.#tellOf(stand), STAND_GAP_MS).unref()
     })
     return { kind: 'waits', reason, until: ended }
+  }
+
+  #tellOf({ ms }: { readonly ms: number }): void {
+    this.#stand = undefined
+    emitSafely(this.#parts.events, 'stall', { ms })
   }
 
   #failed(error: WiscError): Verdict {

@@ -1,13 +1,15 @@
 /**
- * The compaction: merges runs into one, and drops what nobody can read any more (retention.ts).
+ * The compaction: merges runs into one, and drops what nobody can read any more (retention.ts); or patches the oldest
+ * of them with the others, to the same effect (patch.ts).
  *
  * Inputs are opened by name, one table of each run at a time; they must stay until it has ended (a
  * pinned version).
  */
-import type { TableMeta } from '../entry.ts'
+import type { EntryCursor, TableMeta } from '../entry.ts'
 import type { RecordPlaces } from './fold.ts'
 import { InputRun } from './input-run.ts'
 import { MergeCursor } from './merge-cursor.ts'
+import { canPatch, patchSteps } from './patch.ts'
 import { type RunResult, type RunStep, writeRetained } from './retained-run.ts'
 import { type KeySpan, Retention } from './retention.ts'
 import { type JobPorts, type RunTarget, RunWriter } from './run-writer.ts'
@@ -36,13 +38,16 @@ export function* compactionSteps(
     (smallest, table) => Math.min(smallest, table.smallestSequence),
     Number.MAX_SAFE_INTEGER,
   )
-  const retention = new Retention(input.readableSequences, input.olderRanges)
+  const cursors = runs.map((run) => run.cursor)
   const writer = new RunWriter(ports, input, smallestSequence)
-  const cursor =
-    runs.length === 1 ? runs[0]!.cursor : new MergeCursor(runs.map((run) => run.cursor))
   let failure: unknown
   try {
-    const result = yield* writeRetained(cursor, retention, writer, undefined, places)
+    const newer = mergedCursor(cursors.slice(0, -1))
+    const steps =
+      places === undefined && canPatch(input, newer, ports)
+        ? patchSteps(input, newer, ports, writer)
+        : mergeSteps(input, mergedCursor(cursors), writer, places)
+    const result = yield* steps
     return { ...result, bytesRead: tables.reduce((sum, table) => sum + table.bytes, 0) }
   } catch (error) {
     failure = error
@@ -51,4 +56,18 @@ export function* compactionSteps(
     for (const run of runs) run.close()
     writer.close(failure)
   }
+}
+
+function mergeSteps(
+  input: CompactionInput,
+  cursor: EntryCursor,
+  writer: RunWriter,
+  places: RecordPlaces | undefined,
+): Generator<RunStep, Omit<RunResult, 'bytesRead'>> {
+  const retention = new Retention(input.readableSequences, input.olderRanges)
+  return writeRetained(cursor, retention, writer, undefined, places)
+}
+
+function mergedCursor(cursors: readonly EntryCursor[]): EntryCursor {
+  return cursors.length === 1 ? cursors[0]! : new MergeCursor(cursors)
 }

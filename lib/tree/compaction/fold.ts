@@ -30,6 +30,8 @@ const FEW_SHARE = 1 / 4
 const OLD_PER_FILE = 1 / FEW_SHARE
 /** ... and beyond that, so that a small store need not bother. */
 const OLD_SPARE = 64
+/** A segment is worth merging so many entries, where a compaction that folds nothing might patch them (patch.ts). */
+const ENTRIES_PER_FOLDED = 16_384
 /** A file with a larger part of garbage is left out. */
 const GARBAGE_SHARE = 1 / 8
 /** References of tables that are looked at for one to be written anew: a millisecond or two. */
@@ -91,7 +93,7 @@ export class Folds {
     this.#recordsMax = Math.max(FEW_RECORDS, mean * FEW_SHARE)
   }
 
-  /** What a compaction of these tables folds. */
+  /** What a compaction of these tables folds; nothing where that is not worth a merge. */
   targets(tables: readonly TableMeta[]): FoldTarget[] {
     const found = new Map<FileNumber, Set<SegmentNumber>>()
     for (const { number } of tables) {
@@ -102,7 +104,7 @@ export class Folds {
         found.set(relocation, segments.add(segment))
       }
     }
-    return [...found]
+    const chosen = [...found]
       .sort(([, left], [, right]) => right.size - left.size)
       .flatMap(([number, segments]) => {
         const file = this.#version.files.get(number)
@@ -113,6 +115,9 @@ export class Folds {
       .map(({ file: { number, salt, length }, segments }) => {
         return { number, salt, length, segments: [...segments] }
       })
+    const count = chosen.reduce((sum, { segments }) => sum + segments.length, 0)
+    const entries = tables.reduce((sum, table) => sum + table.entries, 0)
+    return this.isOver || count * ENTRIES_PER_FOLDED >= entries ? chosen : []
   }
 
   /**

@@ -6,6 +6,7 @@
  * tables). A thread that must not stand still for a sync has the thread pool do it (syncSteps).
  */
 import { syncFailed, toWiscError } from '../../base/errors.ts'
+import type { FileIdentity } from '../../base/files/file-header.ts'
 import { joinPath, tableName } from '../../base/files/file-names.ts'
 import { FileNumbers } from '../../base/files/file-numbers.ts'
 import type { File, FileSystem } from '../../base/files/file-system.ts'
@@ -30,6 +31,12 @@ export interface JobPorts {
   readonly random: Random
   /** True on the calling thread: steps yield the promise of a sync instead of standing still for it. */
   readonly syncsAside?: boolean
+}
+
+/** A file that has no bytes yet, and what its header says. */
+export interface NewTable {
+  readonly file: File
+  readonly identity: FileIdentity
 }
 
 export class RunWriter {
@@ -116,20 +123,33 @@ export class RunWriter {
     for (const path of this.#paths.splice(0)) unlinkIfPossible(this.#ports.fileSystem, path)
   }
 
-  #beginTable(): TableBuilder {
-    const { directory, databaseId, tableOptions } = this.#target
+  /** Begins the file of a table that somebody else writes, and hands over when it has ended. */
+  create(): NewTable {
+    const { directory, databaseId } = this.#target
     const { fileSystem, random } = this.#ports
     const number = this.#numbers.take()
     const path = joinPath(directory, tableName(number))
-    this.#file = fileSystem.open(path, 'create')
+    const file = fileSystem.open(path, 'create')
+    this.#file = file
     this.#paths.push(path)
-    const identity = { kind: 'table' as const, databaseId, number, salt: randomU32(random) }
-    this.#builder = new TableBuilder(this.#file, identity, tableOptions, this.#baseSequence)
+    return { file, identity: { kind: 'table', databaseId, number, salt: randomU32(random) } }
+  }
+
+  /** The table of the file that was begun last has all its entries. */
+  end(table: Pick<TableBuilder, 'entries' | 'finish'>): void {
+    this.#entries += table.entries
+    this.#endTable(table)
+  }
+
+  #beginTable(): TableBuilder {
+    const { file, identity } = this.create()
+    const { tableOptions } = this.#target
+    this.#builder = new TableBuilder(file, identity, tableOptions, this.#baseSequence)
     keepUntilNext('table of a run', this.#builder)
     return this.#builder
   }
 
-  #endTable(builder: TableBuilder): void {
+  #endTable(builder: Pick<TableBuilder, 'finish'>): void {
     const { syncsAside = false } = this.#ports
     this.#tables.push(builder.finish(!syncsAside))
     const file = this.#file

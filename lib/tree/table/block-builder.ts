@@ -9,7 +9,7 @@ import { type Entry, KIND } from '../entry.ts'
 import { RESTART_INTERVAL_ENTRIES, TRAILER_BYTES } from './table-format.ts'
 
 /** The most that an entry takes beside its key and inline value: six varints and the tag. */
-const ENTRY_OVERHEAD_BYTES_MAX: number = 6 * VARINT_BYTES_MAX + 1
+export const ENTRY_OVERHEAD_BYTES_MAX: number = 6 * VARINT_BYTES_MAX + 1
 /** What it takes as a rule. */
 const ENTRY_OVERHEAD_BYTES = 14
 
@@ -75,16 +75,7 @@ export class BlockBuilder {
       copyRange(keyBytes, keyStart, keyEnd, bytes, at)
       at += unshared
     } else for (let from = keyStart; from < keyEnd; from++) bytes[at++] = keyBytes[from]!
-    if (kind === KIND.pointer) {
-      at = writeVarint(bytes, at, segmentIndex)
-      at = writeVarint(bytes, at, entry.offset)
-      at = writeVarint(bytes, at, entry.length)
-    } else if (kind === KIND.inline) {
-      at = writeVarint(bytes, at, inlineLength)
-      copyRange(entry.valueBytes, entry.valueStart, entry.valueEnd, bytes, at)
-      at += inlineLength
-    }
-    content.length = at
+    content.length = writePayload(bytes, at, entry, segmentIndex)
   }
 
   /**
@@ -115,4 +106,27 @@ export class BlockBuilder {
     this.#restarts[this.#restartCount++] = this.#content.length
     this.#entriesUntilRestart = RESTART_INTERVAL_ENTRIES
   }
+}
+
+/**
+ * Writes what lies behind the key of an entry. Requires: room for it.
+ * @param segmentIndex for kind pointer: the place of its segment in the references
+ * @returns where it ends
+ */
+export function writePayload(
+  bytes: Uint8Array,
+  at: number,
+  entry: Entry,
+  segmentIndex: number,
+): number {
+  if (entry.kind === KIND.pointer) {
+    const offsetAt = writeVarint(bytes, at, segmentIndex)
+    const lengthAt = writeVarint(bytes, offsetAt, entry.offset)
+    return writeVarint(bytes, lengthAt, entry.length)
+  }
+  if (entry.kind !== KIND.inline) return at
+  const inlineLength = entry.valueEnd - entry.valueStart
+  const valueAt = writeVarint(bytes, at, inlineLength)
+  copyRange(entry.valueBytes, entry.valueStart, entry.valueEnd, bytes, valueAt)
+  return valueAt + inlineLength
 }

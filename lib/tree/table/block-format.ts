@@ -69,13 +69,13 @@ function readVarint(bytes: Uint8Array, at: number): number {
 }
 
 /** As {@link readVarint}, for what counts bytes or places in memory: a 32-bit integer, the largest for all above. */
-function readCount(bytes: Uint8Array, at: number): number {
+export function readCount(bytes: Uint8Array, at: number): number {
   const value = readVarint(bytes, at)
   return value <= COUNT_MAX ? value | 0 : COUNT_MAX
 }
 
 /** The offset behind the varint at `at`. It may lie behind the block: the caller checks. */
-function skipVarint(bytes: Uint8Array, at: number): number {
+export function skipVarint(bytes: Uint8Array, at: number): number {
   let to = at
   while (bytes[to]! >= 128) to++
   return to + 1
@@ -269,7 +269,8 @@ function growKey(entry: Entry, shared: number, length: number): void {
   entry.keyBytes = grown
 }
 
-function readPayload(
+/** Reads what lies behind the key of an entry into `found`. @returns where it ends; or MALFORMED, UNKNOWN_TAG */
+export function readPayload(
   bytes: Uint8Array,
   at: number,
   end: number,
@@ -319,7 +320,8 @@ function readPayload(
   return at
 }
 
-function skipPayload(bytes: Uint8Array, at: number, end: number, tag: number): number {
+/** @returns where the payload ends: behind the block, if it is malformed; or MALFORMED, UNKNOWN_TAG */
+export function skipPayload(bytes: Uint8Array, at: number, end: number, tag: number): number {
   if (tag === KIND.pointer) return skipVarint(bytes, skipVarint(bytes, skipVarint(bytes, at)))
   if (tag === KIND.inline) {
     const length = readCount(bytes, at)

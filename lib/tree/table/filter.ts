@@ -30,8 +30,15 @@ export function buildFilter(hashes: Uint32Array, count: number, bitsPerKey: numb
   // ln 2 probes a bit leave half of the bits zero, where a filter is at its best.
   const probes = Math.max(1, Math.min(PROBES_MAX, Math.round(bitsPerKey * Math.LN2)))
   const filter = new Uint8Array(1 + byteCount)
-  const bits = byteCount * 8
   filter[0] = probes
+  addToFilter(filter, hashes, count)
+  return filter
+}
+
+/** Adds the keys with hashes[0 .. count). */
+export function addToFilter(filter: Uint8Array, hashes: Uint32Array, count: number): void {
+  const bits = (filter.length - 1) * 8
+  const probes = filter[0]!
   for (let k = 0; k < count; k++) {
     let hash = hashes[k]!
     let step = deriveHash(hash)
@@ -43,7 +50,6 @@ export function buildFilter(hashes: Uint32Array, count: number, bitsPerKey: numb
       step = (step + i) >>> 0
     }
   }
-  return filter
 }
 
 /** True if the bytes can be a filter's. */

@@ -7,15 +7,9 @@
  */
 
 import { hashRange } from '../../base/bytes.ts'
-import { assert, syncFailed } from '../../base/errors.ts'
-import { AppendBuffer } from '../../base/files/append-buffer.ts'
-import {
-  FILE_HEADER_BYTES,
-  type FileIdentity,
-  writeFileHeader,
-} from '../../base/files/file-header.ts'
+import { assert } from '../../base/errors.ts'
+import type { FileIdentity } from '../../base/files/file-header.ts'
 import type { File } from '../../base/files/file-system.ts'
-import { frameSeed } from '../../base/files/frame.ts'
 import { GrowingBytes } from '../../base/growing-bytes.ts'
 import {
   FILE_BYTES_MAX,
@@ -43,37 +37,22 @@ import {
 import { BlockBuilder } from './block-builder.ts'
 import { buildFilter } from './filter.ts'
 import { LastKey } from './last-key.ts'
-import {
-  type BlockHandle,
-  encodeFooter,
-  encodeMetaIndex,
-  FOOTER_BYTES,
-  PART,
-  sealBlock,
-  type TablePart,
-  TRAILER_BYTES,
-} from './table-format.ts'
-import { IndexBuilder } from './table-index.ts'
-import { encodeProperties } from './table-properties.ts'
-import { encodeReferences } from './table-references.ts'
+import { TableFile } from './table-file.ts'
+import { TRAILER_BYTES } from './table-format.ts'
 
 export class TableBuilder {
-  readonly #file: File
-  readonly #out: AppendBuffer
+  readonly #file: TableFile
   readonly #number: FileNumber
-  readonly #seed: number
   readonly #options: TableOptions
   readonly #baseSequence: Sequence
 
   readonly #block: BlockBuilder
-  readonly #index: IndexBuilder = new IndexBuilder()
   /** Hashes of the distinct keys, for the filter. */
   #hashes: Uint32Array = new Uint32Array(256)
   #distinctKeys = 0
 
   readonly #segments: Map<SegmentNumber, number> = new Map()
   readonly #references: (ReferenceSum & Pick<Reference, 'segment'>)[] = []
-  readonly #parts: TablePart[] = []
   /**
    * The segment of the pointer before, and its place in the references: mostly the next one's, too.
    */
@@ -81,7 +60,7 @@ export class TableBuilder {
   #lastSegmentIndex = 0
 
   /** About what the blocks that have ended take, with their parts of index and filter. */
-  #endedBytes: number = FILE_HEADER_BYTES + FOOTER_BYTES
+  #endedBytes: number
 
   readonly #lastKey: LastKey = new LastKey()
   #lastSequence: Sequence = 0
@@ -98,17 +77,12 @@ export class TableBuilder {
    * @param baseSequence not above any sequence that will come; the nearer, the smaller the table
    */
   constructor(file: File, identity: FileIdentity, options: TableOptions, baseSequence: Sequence) {
-    assert(identity.kind === 'table', 'a table has the header of a table')
-    this.#file = file
-    this.#out = new AppendBuffer(file)
+    this.#file = new TableFile(file, identity)
+    this.#endedBytes = this.#file.endedBytes
     this.#number = identity.number
-    this.#seed = frameSeed(identity)
     this.#options = options
     this.#baseSequence = baseSequence
     this.#block = new BlockBuilder(options.blockBytes)
-    const header = new Uint8Array(FILE_HEADER_BYTES)
-    writeFileHeader(header, 0, identity)
-    this.#out.append(header, 0, FILE_HEADER_BYTES)
   }
 
   get entries(): number {
@@ -175,23 +149,9 @@ export class TableBuilder {
     }
     const baseSequence = this.#baseSequence
     const properties = { ...this.#meta(0), ...figures, baseSequence }
-    if (this.#options.filterBitsPerKey > 0) this.#appendPart(PART.filter, this.#filter())
-    this.#appendPart(PART.index, this.#index.finish())
-    this.#appendPart(PART.references, encodeReferences(this.#references))
-    this.#appendPart(PART.properties, encodeProperties(properties))
-    const metaIndex = this.#appendBlock(encodeMetaIndex(this.#parts))
-    this.#out.append(encodeFooter(metaIndex, this.#seed, this.#out.length), 0, FOOTER_BYTES)
-    this.#out.flush()
-    if (sync) this.#sync()
-    return { meta: this.#meta(this.#out.length), ...figures }
-  }
-
-  #sync(): void {
-    try {
-      this.#file.sync()
-    } catch (error) {
-      throw syncFailed(this.#file.path, error)
-    }
+    const filter = this.#options.filterBitsPerKey > 0 ? this.#filter() : undefined
+    const bytes = this.#file.finish(properties, this.#references, filter, sync)
+    return { meta: this.#meta(bytes), ...figures }
   }
 
   #meta(bytes: number): TableMeta {
@@ -219,22 +179,20 @@ export class TableBuilder {
   #beginBlock(entry: Entry, common: number, isNewKey: boolean): void {
     const { keyBytes, keyStart, keyEnd } = entry
     if (this.#entries === 0) {
-      this.#index.beginBlock(keyBytes, keyStart, keyStart, undefined)
+      this.#file.beginBlock(keyBytes, keyStart, keyStart, undefined)
     } else if (isNewKey) {
-      this.#index.beginBlock(keyBytes, keyStart, keyStart + common + 1, undefined)
+      this.#file.beginBlock(keyBytes, keyStart, keyStart + common + 1, undefined)
     } else {
       const distance = this.#lastSequence - 1 - this.#baseSequence
-      this.#index.beginBlock(keyBytes, keyStart, keyEnd, distance)
+      this.#file.beginBlock(keyBytes, keyStart, keyEnd, distance)
     }
   }
 
   #endBlock(): void {
     const length = this.#block.finish()
-    this.#index.endBlock(length)
-    const bytes = this.#block.bytes
-    this.#out.append(bytes, 0, sealBlock(bytes, 0, length, this.#seed, this.#out.length))
+    this.#file.appendBlock(this.#block.bytes, 0, length)
     const filterBytes = (this.#distinctKeys * this.#options.filterBitsPerKey) / 8
-    this.#endedBytes = this.#out.length + this.#index.bytes + filterBytes + FOOTER_BYTES
+    this.#endedBytes = this.#file.endedBytes + filterBytes
   }
 
   /** Counts an entry. @returns for kind pointer: the place of its segment in the references */
@@ -279,17 +237,5 @@ export class TableBuilder {
     const content = new GrowingBytes(filter.length + TRAILER_BYTES)
     content.append(filter, 0, filter.length)
     return content
-  }
-
-  #appendPart(tag: number, content: GrowingBytes): void {
-    this.#parts.push({ tag, ...this.#appendBlock(content) })
-  }
-
-  #appendBlock(content: GrowingBytes): BlockHandle {
-    const handle = { offset: this.#out.length, length: content.length }
-    content.reserve(TRAILER_BYTES)
-    const end = sealBlock(content.bytes, 0, content.length, this.#seed, handle.offset)
-    this.#out.append(content.bytes, 0, end)
-    return handle
   }
 }

@@ -24,8 +24,9 @@ import {
   type TableSearch,
   verifyUnknownParts,
 } from './table-ends.ts'
-import { TRAILER_BYTES } from './table-format.ts'
+import { isKnownPart, TRAILER_BYTES } from './table-format.ts'
 import { findBlock, indexMemoryBytes } from './table-index.ts'
+import type { TableContents } from './table-patcher.ts'
 import type { TableProperties } from './table-properties.ts'
 import { verifyEntries } from './table-verify.ts'
 
@@ -59,7 +60,7 @@ export class TableReader {
     this.#databaseId = databaseId
     this.#ends = ends
     this.meta = meta
-    this.references = ends.references
+    this.references = ends.references.withRecords()
     this.properties = ends.properties
   }
 
@@ -83,6 +84,18 @@ export class TableReader {
       file.close()
       throw error
     }
+  }
+
+  /** All of the table, for who makes another one of it. A part that this version does not know is left out. */
+  contents(): TableContents {
+    const { blocks, filter } = this.#search ?? this.#load()
+    const { references, properties } = this.#ends
+    return { blocks, filter, references, properties }
+  }
+
+  /** The table has parts that this version does not know. */
+  get hasUnknownParts(): boolean {
+    return [...this.#ends.layout.parts.values()].some((part) => !isKnownPart(part))
   }
 
   /** Memory that index and filter take now. */

@@ -99,7 +99,8 @@ class Tally {
       pointedBytes: this.#pointedBytes,
       smallestKey: this.#smallestKey,
       largestKey: this.#previousKey.subarray(0, this.#previousKeyLength),
-      smallestSequence: this.#smallestSequence,
+      // A lower bound: what was the oldest entry may have been replaced (table-patcher.ts).
+      smallestSequence: Math.min(this.#smallestSequence, properties.smallestSequence),
       largestSequence: this.#largestSequence,
     }
     const difference = this.#differingFigure(properties) ?? findDifference(counted, properties)
@@ -108,8 +109,8 @@ class Tally {
       throw new CorruptionError(this.#blocks.name, offset, `entries do not add up to ${difference}`)
     }
     for (const reference of references) {
-      const sum = this.#sums.get(reference.segment)
-      if (sum === undefined || !nameTheSame(sum, reference)) {
+      const sum = this.#sums.get(reference.segment) ?? noReferences()
+      if (!nameTheSame(sum, reference)) {
         const reason = `entries do not add up to the references, segment=${reference.segment}`
         throw new CorruptionError(this.#blocks.name, offset, reason)
       }

@@ -1,5 +1,5 @@
 /** Admission: the reasons for which a group is refused or waits, by themselves and one before the other. */
-import { EventEmitter } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { beforeEach, expect, test } from 'vitest'
 import { WiscError, type WiscErrorCode } from '#dist/lib/base/errors.js'
 import { Signal } from '#dist/lib/base/signal.js'
@@ -174,13 +174,19 @@ test('without a memtable or a place in the log it waits, or fails as these have'
   expect(store.failed).toEqual([store.health.stopped, store.logFailure])
 })
 
-test('waits are counted when they begin, timed and told when they end', async () => {
+test('writers that wait again and again stand once: counted when they begin, told when they go on', async () => {
   const told: unknown[] = []
   store.events.on('stall', (stall) => told.push(stall))
-  const verdict = admission.withoutPlace()
-  expect([admission.stalls, told]).toEqual([{ count: 1, ms: 0 }, []])
-  if (verdict.kind !== 'waits') return expect.unreachable('it waits')
-  store.log.changed.tell()
-  await verdict.until
+  const end = once(store.events, 'stall')
+  for (let i = 0; i < 3; i++) {
+    const verdict = admission.withoutPlace()
+    expect([admission.stalls.count, told]).toEqual([1, []])
+    if (verdict.kind !== 'waits') return expect.unreachable('it waits')
+    store.log.changed.tell()
+    await verdict.until
+  }
+  await end
   expect(told).toEqual([{ ms: admission.stalls.ms }])
+  expect(admission.withoutPlace().kind).toBe('waits')
+  expect(admission.stalls.count).toBe(2)
 })
