@@ -5,23 +5,14 @@
  * Inputs are opened by name, one table of each run at a time; they must stay until it has ended (a
  * pinned version).
  */
-import type { EntryCursor, TableMeta } from '../entry.ts'
+import type { EntryCursor } from '../entry.ts'
 import type { RecordPlaces } from './fold.ts'
-import { InputRun } from './input-run.ts'
+import { type CompactionInput, InputRun } from './input-run.ts'
 import { MergeCursor } from './merge-cursor.ts'
 import { canPatch, patchSteps } from './patch.ts'
 import { type RunResult, type RunStep, writeRetained } from './retained-run.ts'
-import { type KeySpan, Retention } from './retention.ts'
-import { type JobPorts, type RunTarget, RunWriter } from './run-writer.ts'
-
-export interface CompactionInput extends RunTarget {
-  /** Runs, newest first; the tables of a run in key order. */
-  readonly inputs: readonly (readonly TableMeta[])[]
-  /** Key ranges of all older tables outside the inputs, in order of their first keys. */
-  readonly olderRanges: readonly KeySpan[]
-  /** Sequences at which someone may still read, ascending. */
-  readonly readableSequences: readonly number[]
-}
+import { Retention } from './retention.ts'
+import { type JobPorts, RunWriter } from './run-writer.ts'
 
 /**
  * Runs a compaction in steps. If it fails or is ended early it unlinks what it has written.

@@ -1,4 +1,4 @@
-/** A run as the input of a job: read once, forward, with at most one of its tables open. */
+/** What a compaction is given; a run as the input of a job: read forward, with at most one of its tables open. */
 
 import { joinPath, tableName } from '../../base/files/file-names.ts'
 import type { FileSystem } from '../../base/files/file-system.ts'
@@ -7,6 +7,17 @@ import { keepUntilNext } from '../../base/kept.ts'
 import type { EntryCursor, TableMeta } from '../entry.ts'
 import { RunCursor } from '../table/run-cursor.ts'
 import { TableReader } from '../table/table-reader.ts'
+import type { KeySpan } from './retention.ts'
+import type { RunTarget } from './run-writer.ts'
+
+export interface CompactionInput extends RunTarget {
+  /** Runs, newest first; the tables of a run in key order. */
+  readonly inputs: readonly (readonly TableMeta[])[]
+  /** Key ranges of all older tables outside the inputs, in order of their first keys. */
+  readonly olderRanges: readonly KeySpan[]
+  /** Sequences at which someone may still read, ascending. */
+  readonly readableSequences: readonly number[]
+}
 
 export class InputRun {
   readonly cursor: EntryCursor

@@ -1,11 +1,11 @@
 /**
- * When a compaction patches the tables of its oldest run instead of merging everything (table/table-patcher.ts), and how.
+ * When a compaction patches the tables of its oldest run (table/table-patcher.ts) instead of merging all, and how.
  *
- * A tree is compacted again and again to let go of what was overwritten here and there: thirty entries are there for one
- * that is newer. A patch costs a fifth of a merge then. It is for the plain case, and a merge for every other: nobody
- * reads at an older sequence, nothing is deleted or folded, each old table has one put for each key. And now and then
- * for this one, too: tables that have grown, whose filter has been filled up, or whose references name segments of which
- * nothing is left are merged, which makes them anew.
+ * A tree is compacted again and again to let go of what was overwritten here and there: thirty entries are there for
+ * one that is newer. A patch costs a fifth of a merge then, or less. It is for the plain case, and a merge for every
+ * other: nobody reads at an older sequence, nothing is deleted or folded, each old table has one put for each key. And
+ * now and then for this one, too: tables that have grown, whose filter has been filled up, or whose references name
+ * segments of which nothing is left are merged, which makes them anew.
  */
 import { compareRange } from '../../base/bytes.ts'
 import { DeadRecordsBuilder } from '../../base/dead-records.ts'
@@ -14,7 +14,7 @@ import { keepUntilNext } from '../../base/kept.ts'
 import type { EntryCursor, TableMeta } from '../entry.ts'
 import { TablePatcher } from '../table/table-patcher.ts'
 import { TableReader } from '../table/table-reader.ts'
-import type { CompactionInput } from './compaction.ts'
+import type { CompactionInput } from './input-run.ts'
 import type { RunResult, RunStep } from './retained-run.ts'
 import type { JobPorts, RunWriter } from './run-writer.ts'
 

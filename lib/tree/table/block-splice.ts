@@ -26,8 +26,11 @@ import { TRAILER_BYTES } from './table-format.ts'
 
 const WORD_BYTES = 4
 
-/** Who counts what is replaced. @returns the place of the new entry's segment in the references */
-export type CountReplaced = (old: Entry, by: Entry) => number
+/** Who counts what is replaced. */
+export interface ReplacedFigures {
+  /** @returns the place of the new entry's segment in the references */
+  replace(old: Entry, by: Entry): number
+}
 
 /** Where an entry lies: itself, its tag, the part of its key that is stored, its payload. */
 const AT = 0
@@ -74,7 +77,7 @@ export class BlockSplicer {
     entries: readonly Entry[],
     count: number,
     old: Entry,
-    countReplaced: CountReplaced,
+    figures: ReplacedFigures,
   ): number {
     const { content } = this
     const places = this.#places
@@ -101,7 +104,7 @@ export class BlockSplicer {
       const tag = bytes[tagAt]! & TAG_MASK
       const entryEnd = readPayload(bytes, payloadAt, end, tag, context, old)
       if (entryEnd < 0) return entryEnd
-      const segmentIndex = countReplaced(old, entry)
+      const segmentIndex = figures.replace(old, entry)
       const inlineBytes = entry.kind === KIND.inline ? entry.valueEnd - entry.valueStart : 0
       content.reserve(payloadAt - from + inlineBytes + ENTRY_OVERHEAD_BYTES_MAX)
       const target = content.bytes

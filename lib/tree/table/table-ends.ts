@@ -45,6 +45,13 @@ export interface TableSearch {
   readonly filter: Uint8Array | undefined
 }
 
+/** What a table is made of. */
+export interface TableContents extends TableSearch {
+  readonly properties: TableProperties
+  /** By their places, those too of which nothing is left. */
+  readonly references: ReferenceList
+}
+
 /** @throws CorruptionError if it is damaged or not what the manifest says, WISC_FORMAT_VERSION, IoError */
 export function readEnds(
   file: ReadableFile,

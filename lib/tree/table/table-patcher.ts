@@ -1,65 +1,36 @@
 /**
  * Patches a table: makes a new one of it and of some newer entries, at the cost of what has changed.
  *
- * A merge decodes, compares, counts and encodes every entry, for a few that are overwritten. Here blocks are copied, and
- * newer entries spliced in where those lie that they replace (block-splice.ts); only a block that gets another key is
- * built anew. What the table says of itself is put right by what has come and gone: references are sums, and a filter
- * takes further keys. So the old table's places of segments hold, and its base sequence; a segment of which nothing is
- * left keeps its place in the references until a merge makes them anew.
+ * A merge decodes, compares, counts and encodes every entry, for a few that are overwritten. Here blocks are copied,
+ * and newer entries spliced in where those lie that they replace (block-splice.ts); only a block that gets another key
+ * is built anew. What the table says of itself is put right by the differences (patched-figures.ts). So the old
+ * table's places of segments hold, and its base sequence.
  *
  * What is replaced is gone: only where nobody reads at an older sequence, and the table has one put for each key
  * (compaction/patch.ts asks).
  */
-import { compareRange, copyBytes, hashRange } from '../../base/bytes.ts'
+import { compareRange } from '../../base/bytes.ts'
 import { assert } from '../../base/errors.ts'
 import type { FileIdentity } from '../../base/files/file-header.ts'
 import type { File } from '../../base/files/file-system.ts'
 import { FileWindow } from '../../base/files/file-window.ts'
 import { GrowingBytes } from '../../base/growing-bytes.ts'
-import { SEQUENCE_MAX, type SegmentNumber, type Sequence } from '../../base/ids.ts'
-import {
-  addPointer,
-  noReferences,
-  type Reference,
-  type ReferenceList,
-  type ReferenceSum,
-  removePointer,
-} from '../../base/segment-records.ts'
-import {
-  type BuiltTable,
-  Entry,
-  type EntryCursor,
-  KIND,
-  type TableOptions,
-  valueLength,
-} from '../entry.ts'
+import { SEQUENCE_MAX } from '../../base/ids.ts'
+import { type BuiltTable, Entry, type EntryCursor, KIND, type TableOptions } from '../entry.ts'
 import { BlockBuilder } from './block-builder.ts'
 import { ABSENT, decodeEntry, entriesEnd } from './block-format.ts'
 import { BlockSplicer } from './block-splice.ts'
-import { addToFilter } from './filter.ts'
 import { LastKey } from './last-key.ts'
-import type { TableBlocks } from './table-blocks.ts'
+import { type Died, PatchedFigures } from './patched-figures.ts'
+import type { TableContents } from './table-ends.ts'
 import { TableFile } from './table-file.ts'
 import { TRAILER_BYTES } from './table-format.ts'
 import { contentLength } from './table-index.ts'
-import type { TableProperties } from './table-properties.ts'
 
 /** What is read of the old table at a time. */
 const READ_AHEAD_BYTES = 256 * 1024
 /** A block that is built anew may have so much more than others before it is cut in two. */
 const BLOCK_GROWTH = 5 / 4
-
-/** What a table is made of. */
-export interface TableContents {
-  readonly blocks: TableBlocks
-  readonly filter: Uint8Array | undefined
-  readonly properties: TableProperties
-  /** By their places, those too of which nothing is left. */
-  readonly references: ReferenceList
-}
-
-/** What happens to a record that no entry names any more. */
-export type Died = (segment: SegmentNumber, offset: number, length: number) => void
 
 export class TablePatcher {
   readonly #old: TableContents
@@ -67,27 +38,16 @@ export class TablePatcher {
   readonly #file: TableFile
   readonly #number: number
   readonly #window: FileWindow
-  readonly #died: Died
   readonly #splicer: BlockSplicer = new BlockSplicer()
   readonly #builder: BlockBuilder
   readonly #lastKey: LastKey = new LastKey()
-  readonly #filter: Uint8Array | undefined
-  readonly #hash: Uint32Array = new Uint32Array(1)
   /** The entry of the old table that is looked at, or was replaced. */
   readonly #entry: Entry = new Entry()
   /** Newer entries of the block at hand, newest first where there were several of a key; their memory is reused. */
   readonly #newer: Entry[] = []
   #newerCount = 0
 
-  readonly #references: (ReferenceSum & Pick<Reference, 'segment'>)[]
-  readonly #places: Map<SegmentNumber, number>
-  #keys: number
-  #keyBytes: number
-  #valueBytes: number
-  #largestSequence: Sequence
-  #smallestSequence: Sequence
-  #smallestKey: Uint8Array
-  #largestKey: Uint8Array
+  readonly #figures: PatchedFigures
   #block = 0
 
   /** @param file a new, empty file; its owner closes it */
@@ -98,7 +58,7 @@ export class TablePatcher {
     options: TableOptions,
     died: Died,
   ) {
-    const { blocks, filter, properties, references } = old
+    const { blocks } = old
     this.#old = old
     this.#options = options
     this.#file = new TableFile(file, identity)
@@ -108,27 +68,12 @@ export class TablePatcher {
       blocks.offset(blocks.index.blockCount),
       READ_AHEAD_BYTES,
     )
-    this.#died = died
     this.#builder = new BlockBuilder(options.blockBytes)
-    this.#filter = filter?.slice()
-    this.#references = [...references].map((reference) => ({ ...reference }))
-    this.#places = new Map(this.#references.map(({ segment }, i) => [segment, i]))
-    this.#keys = properties.distinctKeys
-    this.#keyBytes = properties.keyBytes
-    this.#valueBytes = properties.valueBytes
-    this.#largestSequence = properties.largestSequence
-    this.#smallestSequence = properties.smallestSequence
-    this.#smallestKey = copyBytes(properties.smallestKey)
-    this.#largestKey = copyBytes(properties.largestKey)
-    assert(
-      properties.entries === properties.distinctKeys,
-      'a table that is patched has one entry for each key',
-    )
-    assert(properties.tombstones === 0, 'a table that is patched has no tombstones')
+    this.#figures = new PatchedFigures(old, died)
   }
 
   get entries(): number {
-    return this.#keys
+    return this.#figures.entries
   }
 
   /** All blocks have been written. */
@@ -137,8 +82,8 @@ export class TablePatcher {
   }
 
   /**
-   * Writes the next block, with the newer entries that belong into it: those before the next block, or, in the last one,
-   * before `end`, if there is one.
+   * Writes the next block, with the newer entries that belong into it: those before the next block, or, in the last
+   * one, before `end`, if there is one.
    * @param newer stands on the first newer entry of the block, if there is one, and is moved behind the last
    * @returns how many entries of it were taken
    */
@@ -165,27 +110,10 @@ export class TablePatcher {
    * @throws WISC_SYNC_FAILED, IoError
    */
   finish(sync: boolean): BuiltTable {
-    const meta = {
-      number: this.#number,
-      bytes: 0,
-      entries: this.#keys,
-      tombstones: 0,
-      pointedBytes: this.#references.reduce((sum, { bytes }) => sum + bytes, 0),
-      smallestKey: this.#smallestKey,
-      largestKey: this.#largestKey,
-      smallestSequence: this.#smallestSequence,
-      largestSequence: this.#largestSequence,
-    }
-    const figures = {
-      distinctKeys: this.#keys,
-      valueBytes: this.#valueBytes,
-      keyBytes: this.#keyBytes,
-    }
-    const { baseSequence } = this.#old.properties
-    const filter = this.#filter && contentOf(this.#filter)
-    const properties = { ...meta, ...figures, baseSequence }
-    const bytes = this.#file.finish(properties, this.#references, filter, sync)
-    return { meta: { ...meta, bytes }, ...figures }
+    const { properties, references, filter } = this.#figures.finish(this.#number)
+    const bytes = this.#file.finish(properties, references, filter && contentOf(filter), sync)
+    const { baseSequence: _, distinctKeys, valueBytes, keyBytes, ...meta } = properties
+    return { meta: { ...meta, bytes }, distinctKeys, valueBytes, keyBytes }
   }
 
   close(): void {
@@ -207,7 +135,7 @@ export class TablePatcher {
         count > 0 &&
         compareRange(keyBytes, keyStart, keyEnd, last.keyBytes, 0, last.keyEnd) === 0
       ) {
-        this.#die(entry)
+        this.#figures.die(entry)
         continue
       }
       const kept = this.#newer[count] ?? new Entry()
@@ -217,10 +145,6 @@ export class TablePatcher {
     }
     this.#newerCount = count
     return taken
-  }
-
-  #die({ kind, segment, offset, length }: Entry): void {
-    if (kind === KIND.pointer) this.#died(segment, offset, length)
   }
 
   /** @returns false if the block lacks one of the keys: then nothing has happened */
@@ -242,7 +166,7 @@ export class TablePatcher {
       newer,
       count,
       this.#entry,
-      (old, by) => this.#replace(old, by),
+      this.#figures,
     )
     if (length < 0) throw blocks.entryError(block, length, 0)
     this.#file.appendBlock(this.#splicer.content.bytes, 0, length)
@@ -256,6 +180,7 @@ export class TablePatcher {
     const end = entriesEnd(bytes, contentEnd)
     const newer = this.#newer
     const count = this.#newerCount
+    const figures = this.#figures
     const old = this.#entry
     const bytesMax = this.#blockBytes(contentEnd - start)
     this.#lastKey.length = -1
@@ -274,14 +199,14 @@ export class TablePatcher {
       const entry = i < count ? newer[i]! : undefined
       const order = !entry ? -1 : hasOld ? orderOf(old, entry) : 1
       if (order < 0) {
-        this.#add(old, old.kind === KIND.pointer ? this.#placeOf(old.segment) : 0, bytesMax)
+        this.#add(old, figures.placeOf(old), bytesMax)
         advance()
         continue
       }
       if (order === 0) {
-        this.#add(entry!, this.#replace(old, entry!), bytesMax)
+        this.#add(entry!, figures.replace(old, entry!), bytesMax)
         advance()
-      } else this.#add(entry!, this.#insert(entry!), bytesMax)
+      } else this.#add(entry!, figures.insert(entry!), bytesMax)
       i++
     }
     this.#endBlock()
@@ -318,57 +243,6 @@ export class TablePatcher {
   #endBlock(): void {
     const length = this.#builder.finish()
     this.#file.appendBlock(this.#builder.bytes, 0, length)
-  }
-
-  /** Counts an entry in the stead of the one of its key. @returns the place of its segment */
-  #replace(old: Entry, by: Entry): number {
-    const { keyEnd } = by
-    this.#valueBytes -= valueLength(old, keyEnd)
-    if (old.kind === KIND.pointer) {
-      removePointer(this.#references[this.#placeOf(old.segment)]!, old.offset, old.length)
-      this.#die(old)
-    }
-    return this.#count(by)
-  }
-
-  /** Counts an entry whose key the table does not have. @returns the place of its segment */
-  #insert(entry: Entry): number {
-    const { keyBytes, keyEnd } = entry
-    this.#keys++
-    this.#keyBytes += keyEnd
-    if (this.#filter) {
-      this.#hash[0] = hashRange(keyBytes, 0, keyEnd, 0)
-      addToFilter(this.#filter, this.#hash, 1)
-    }
-    const smallest = this.#smallestKey
-    if (compareRange(keyBytes, 0, keyEnd, smallest, 0, smallest.length) < 0)
-      this.#smallestKey = keyBytes.slice(0, keyEnd)
-    const largest = this.#largestKey
-    if (compareRange(keyBytes, 0, keyEnd, largest, 0, largest.length) > 0)
-      this.#largestKey = keyBytes.slice(0, keyEnd)
-    return this.#count(entry)
-  }
-
-  #count(entry: Entry): number {
-    const { sequence, keyEnd, kind } = entry
-    assert(kind === KIND.pointer || kind === KIND.inline, 'only puts are patched in')
-    this.#valueBytes += valueLength(entry, keyEnd)
-    this.#largestSequence = Math.max(this.#largestSequence, sequence)
-    this.#smallestSequence = Math.min(this.#smallestSequence, sequence)
-    if (kind !== KIND.pointer) return 0
-    const place = this.#placeOf(entry.segment)
-    addPointer(this.#references[place]!, entry.offset, entry.length)
-    return place
-  }
-
-  #placeOf(segment: SegmentNumber): number {
-    let place = this.#places.get(segment)
-    if (place === undefined) {
-      place = this.#references.length
-      this.#places.set(segment, place)
-      this.#references.push({ segment, ...noReferences() })
-    }
-    return place
   }
 }
 

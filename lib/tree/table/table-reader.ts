@@ -20,13 +20,13 @@ import { TableCursor } from './table-cursor.ts'
 import {
   readEnds,
   readSearch,
+  type TableContents,
   type TableEnds,
   type TableSearch,
   verifyUnknownParts,
 } from './table-ends.ts'
 import { isKnownPart, TRAILER_BYTES } from './table-format.ts'
 import { findBlock, indexMemoryBytes } from './table-index.ts'
-import type { TableContents } from './table-patcher.ts'
 import type { TableProperties } from './table-properties.ts'
 import { verifyEntries } from './table-verify.ts'
 
