@@ -12,11 +12,13 @@ import type {
   GetStreamOptions,
   Key,
   KeyRange,
+  ListOptions,
   PutStreamOptions,
   RangeOptions,
   ReadOptions,
   SignalOptions,
   SnapshotOptions,
+  StatListOptions,
   Value,
   WriteOptions,
 } from './types.ts'
@@ -264,6 +266,18 @@ export function resolveScan(options: RangeOptions | undefined): ResolvedScan {
       Number.MAX_SAFE_INTEGER,
     ),
   }
+}
+
+/** Takes out of the options of a listing what it gives of values. */
+export function takeListed(options: ListOptions | StatListOptions | undefined): {
+  readonly isStat: boolean
+  readonly range: RangeOptions | undefined
+} {
+  if (options === undefined) return { isStat: false, range: undefined }
+  const { values = 'buffer', ...range } = plainObject(options, 'range')
+  if (values !== 'stat' && values !== 'buffer')
+    throw invalidArgument(`values must be 'buffer' or 'stat', not ${shown(values)}`)
+  return { isStat: values === 'stat', range }
 }
 
 /** True if no key can lie in the range. */

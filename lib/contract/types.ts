@@ -151,6 +151,15 @@ export interface RangeOptions extends KeyRange {
   readonly highWaterMarkBytes?: number
 }
 
+/** What a listing gives of values: themselves, or sizes and places, for which no value is read. */
+export interface ListOptions extends RangeOptions {
+  readonly values?: 'buffer'
+}
+
+export interface StatListOptions extends RangeOptions {
+  readonly values: 'stat'
+}
+
 /**
  * An iterator over entries, keys or values; closes itself at its end, when its signal fires, and when a read fails
  * inside of `for await`; behind the last one of its limit it pins nothing. One that becomes garbage without being

@@ -7,23 +7,33 @@
 import type { SlabAllocator } from '../../vlog/read/slab.ts'
 import type { ValueReader, ValueRequest } from '../../vlog/read/value-reader.ts'
 import { copyRange, NO_BYTES } from '../base/bytes.ts'
+import type { ValueStat } from '../contract/types.ts'
 import { type Entry, KIND } from '../tree/entry.ts'
 import type { EntrySink } from './scan.ts'
 
 export class EntryBatch implements EntrySink {
   readonly #slabs: SlabAllocator
   readonly #withValues: boolean
+  readonly #statOf: ((entry: Entry) => ValueStat) | undefined
   #requests: (ValueRequest | undefined)[] = []
   #countMax = 0
   #bytesLeft = 0
   keys: Buffer[] = []
   /** Undefined until it is read, and when it was given out. Empty without values. */
   values: (Buffer | undefined)[] = []
+  /** Empty unless they are asked for. */
+  stats: ValueStat[] = []
   lastKey: Uint8Array = NO_BYTES
 
-  constructor(slabs: SlabAllocator, withValues: boolean) {
+  /** @param statOf what is to be known of values that are not read, if anything */
+  constructor(
+    slabs: SlabAllocator,
+    withValues: boolean,
+    statOf?: ((entry: Entry) => ValueStat) | undefined,
+  ) {
     this.#slabs = slabs
     this.#withValues = withValues
+    this.#statOf = statOf
   }
 
   /** Lets go what it holds and begins anew: it has enough with so many entries, or so many bytes of values. */
@@ -37,6 +47,7 @@ export class EntryBatch implements EntrySink {
     // New arrays: reads under way write to the old ones, and who was given them keeps them.
     this.keys = []
     this.values = []
+    this.stats = []
     this.#requests = []
   }
 
@@ -44,6 +55,7 @@ export class EntryBatch implements EntrySink {
     const key = this.#keep(entry.keyBytes, entry.keyStart, entry.keyEnd)
     this.keys.push(key)
     this.lastKey = key
+    if (this.#statOf !== undefined) this.stats.push(this.#statOf(entry))
     if (this.#withValues) this.#takeValue(entry, key)
     return this.keys.length < this.#countMax && this.#bytesLeft > 0
   }

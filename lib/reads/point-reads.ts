@@ -13,6 +13,7 @@ import type { ReadOptions, SequencedValue, SnapshotOptions, ValueStat } from '..
 import { Entry, KIND } from '../tree/entry.ts'
 import { readAgain, readAgainLater, staleView } from './read-again.ts'
 import type { ReadingEngine } from './reading-engine.ts'
+import { valueStat } from './value-stat.ts'
 
 /** Keys that are looked up, and their values read, before the event loop may turn: about a millisecond. */
 const SLICE_KEYS = 256
@@ -41,12 +42,18 @@ export class PointReads {
 
   stat(key: Uint8Array, options: SnapshotOptions | undefined): ValueStat | undefined {
     const sequence = this.#sequence(options)
-    const read = (at: number): ValueStat | undefined => valueStat(this.#engine, key, at)
+    const read = (at: number): ValueStat | undefined => this.#stat(key, at)
     try {
       return read(sequence)
     } catch (error) {
       return this.#again(error, options, read)
     }
+  }
+
+  #stat(key: Uint8Array, sequence: Sequence): ValueStat | undefined {
+    const { tree, values } = this.#engine
+    const lookup = this.#lookup
+    return tree.find(key, sequence, lookup) ? valueStat(values, lookup) : undefined
   }
 
   /** A part of the value of one entry: the newest of the key at or below `at` must be the one of `sequence`. */
@@ -224,32 +231,4 @@ export class PointReads {
 /** The options without a part. */
 function snapshotOf({ snapshot }: ReadOptions): SnapshotOptions | undefined {
   return snapshot === undefined ? undefined : { snapshot }
-}
-
-/**
- * Size and place of a value, or undefined if the key has none. Read are the tree and the head of a record: the length
- * of a pointer counts what a newer version may have put in front of the value, too.
- */
-function valueStat(
-  { tree, values }: ReadingEngine,
-  key: Uint8Array,
-  sequence: Sequence,
-): ValueStat | undefined {
-  const found = new Entry()
-  if (!tree.find(key, sequence, found)) return undefined
-  const inline = found.kind === KIND.inline
-  const bytes = found.valueEnd - found.valueStart
-  const { rawLength, storedLength } = inline
-    ? { rawLength: bytes, storedLength: bytes }
-    : values.readHead(found)
-  return {
-    size: rawLength,
-    storedSize: storedLength,
-    codec: 'none',
-    // One that is too large for an arena lies in the log until the flush, and in the tree from then on.
-    inline: found.kind !== KIND.pointer,
-    segment: inline ? undefined : found.segment,
-    offset: inline ? undefined : found.offset,
-    sequence: found.sequence,
-  }
 }

@@ -17,11 +17,14 @@ import type {
   KeyIterator,
   StoreIterator,
   ValueIterator,
+  ValueStat,
 } from '../contract/types.ts'
 import { EntryBatch } from '../reads/entry-batch.ts'
 import type { Hold } from '../reads/hold.ts'
 import type { ReadingEngine } from '../reads/reading-engine.ts'
 import { Scan, type ScanParts } from '../reads/scan.ts'
+import { valueStat } from '../reads/value-stat.ts'
+import type { Entry } from '../tree/entry.ts'
 
 const FIRST_BATCH = 16
 const VALUES_BATCH_MAX = 128
@@ -39,8 +42,10 @@ export interface IteratorParts extends ScanParts {
 /** How a batch is made: with or without values, what is given out for an entry, and what keys are given as. */
 interface Shape<T, K> {
   readonly values: boolean
+  /** Sizes and places of values in place of them. */
+  readonly stats?: true
   /** May throw: the entry is not passed then. */
-  readonly item: (key: Buffer, value: Buffer) => T
+  readonly item: (key: Buffer, value: Buffer, stat: ValueStat | undefined) => T
   /** Where a seek goes. */
   readonly target: (key: K) => Key
 }
@@ -53,18 +58,43 @@ const ENTRIES: Shape<[Buffer, Buffer], Key> = {
   target,
 }
 const VALUES: Shape<Buffer, Key> = { values: true, item: (_key, value) => value, target }
+const ENTRY_STATS: Shape<[Buffer, ValueStat], Key> = {
+  values: false,
+  stats: true,
+  item: (key, _value, stat) => [key, stat!],
+  target,
+}
+const VALUE_STATS: Shape<ValueStat, Key> = {
+  values: false,
+  stats: true,
+  item: (_key, _value, stat) => stat!,
+  target,
+}
 const KEYS: Shape<Buffer, Key> = { values: false, item: (key) => key, target }
 
-export function entryIterator(parts: IteratorParts, range: ResolvedScan): EntryIterator {
-  return new BatchIterator(parts, range, ENTRIES)
+/** @param isStat sizes and places are given in place of values */
+export function entryIterator(
+  parts: IteratorParts,
+  range: ResolvedScan,
+  isStat: boolean,
+): EntryIterator | StoreIterator<[Buffer, ValueStat]> {
+  return isStat
+    ? new BatchIterator(parts, range, ENTRY_STATS)
+    : new BatchIterator(parts, range, ENTRIES)
 }
 
 export function keyIterator(parts: IteratorParts, range: ResolvedScan): KeyIterator {
   return new BatchIterator(parts, range, KEYS)
 }
 
-export function valueIterator(parts: IteratorParts, range: ResolvedScan): ValueIterator {
-  return new BatchIterator(parts, range, VALUES)
+export function valueIterator(
+  parts: IteratorParts,
+  range: ResolvedScan,
+  isStat: boolean,
+): ValueIterator | StoreIterator<ValueStat> {
+  return isStat
+    ? new BatchIterator(parts, range, VALUE_STATS)
+    : new BatchIterator(parts, range, VALUES)
 }
 
 export class BatchIterator<T, K> implements StoreIterator<T, K> {
@@ -94,7 +124,9 @@ export class BatchIterator<T, K> implements StoreIterator<T, K> {
     this.#signal = range.signal
     this.#bytesMax = range.highWaterMarkBytes
     this.#limit = range.limit
-    this.#batch = new EntryBatch(parts.slabs, shape.values)
+    const { values } = parts.engine
+    const statOf = shape.stats && ((entry: Entry) => valueStat(values, entry))
+    this.#batch = new EntryBatch(parts.slabs, shape.values, statOf)
     if (range.limit <= KEYS_BATCH_MAX) this.#readAhead = range.limit
     parts.hold.belongsTo(this)
   }
@@ -227,7 +259,8 @@ export class BatchIterator<T, K> implements StoreIterator<T, K> {
 
   #item(at: number): T {
     try {
-      return this.#shape.item(this.#batch.keys[at]!, this.#batch.values[at] ?? NO_VALUE)
+      const { keys, values, stats } = this.#batch
+      return this.#shape.item(keys[at]!, values[at] ?? NO_VALUE, stats[at])
     } catch (error) {
       this.#failure = toWiscError(error)
       if (this.#isLooped) this.#end()
@@ -250,7 +283,7 @@ export class BatchIterator<T, K> implements StoreIterator<T, K> {
     this.#drop()
     if (this.#failure) throw this.#failure
     if (this.#closed) return
-    const most = this.#shape.values ? VALUES_BATCH_MAX : KEYS_BATCH_MAX
+    const most = batchMax(this.#shape)
     const count = Math.max(Math.min(this.#readAhead, most), Math.min(wanted, most))
     this.#readAhead = Math.min(this.#readAhead * 2, most)
     const { engine } = this.#parts
@@ -275,4 +308,10 @@ export class BatchIterator<T, K> implements StoreIterator<T, K> {
     const { turn } = engine
     if (turn.isOld()) await new Promise<void>((resolve) => turn.later(resolve))
   }
+}
+
+/** Heads of records are read at once, each of which may have to wait for the disk. */
+function batchMax({ values, stats }: Pick<Shape<unknown, never>, 'values' | 'stats'>): number {
+  if (stats) return FIRST_BATCH
+  return values ? VALUES_BATCH_MAX : KEYS_BATCH_MAX
 }

@@ -18,6 +18,7 @@ import {
   resolveCompactRange,
   resolveGetStream,
   resolveScan,
+  takeListed,
   takeSignal,
   takeWithSequence,
   throwIfAborted,
@@ -42,6 +43,7 @@ import type {
   Key,
   KeyIterator,
   KeyRange,
+  ListOptions,
   Operation,
   PutStreamOptions,
   RangeOptions,
@@ -52,6 +54,8 @@ import type {
   SignalOptions,
   Snapshot,
   SnapshotOptions,
+  StatListOptions,
+  StoreIterator,
   StreamSource,
   UploadResult,
   Value,
@@ -224,8 +228,11 @@ export class Store extends TypedEmitter {
   }
 
   /** Iterates over keys and values, in key order, as they are now (or were for the snapshot). */
-  entries(range?: RangeOptions): EntryIterator {
-    return entryIterator(...this.#iteration(range))
+  entries(range?: ListOptions): EntryIterator
+  entries(range: StatListOptions): StoreIterator<[Buffer, ValueStat]>
+  entries(range?: ListOptions | StatListOptions): unknown {
+    const { isStat, range: keys } = takeListed(range)
+    return entryIterator(...this.#iteration(keys), isStat)
   }
 
   /** Iterates over keys; values are never read. */
@@ -233,9 +240,12 @@ export class Store extends TypedEmitter {
     return keyIterator(...this.#iteration(range))
   }
 
-  /** Iterates over values. */
-  values(range?: RangeOptions): ValueIterator {
-    return valueIterator(...this.#iteration(range))
+  /** Iterates over values, or sizes and places. */
+  values(range?: ListOptions): ValueIterator
+  values(range: StatListOptions): StoreIterator<ValueStat>
+  values(range?: ListOptions | StatListOptions): unknown {
+    const { isStat, range: keys } = takeListed(range)
+    return valueIterator(...this.#iteration(keys), isStat)
   }
 
   /** The same store with keys and values of types instead of bytes. @throws WISC_CODEC_UNAVAILABLE */

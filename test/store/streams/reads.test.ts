@@ -63,6 +63,35 @@ test('values of every kind: inline, in the log, streams; none', async () => {
   expect(store.stats().iterators.open).toBe(0)
 })
 
+test('a listing says sizes and places, and reads no value', async () => {
+  await store.put('a', 'inline')
+  await store.put('b', bytesOf(200_000))
+  await store.putStream('c', once(bytesOf(3 * MIB)))
+  await store.put('d', '')
+  for (let round = 0; round < 2; round++) {
+    const listed: [string, number][] = []
+    for await (const [key, stat] of store.entries({ values: 'stat', gte: 'a' })) {
+      expect(stat).toEqual(await store.stat(key))
+      listed.push([key.toString(), stat.size])
+    }
+    expect(listed).toEqual([
+      ['a', 6],
+      ['b', 200_000],
+      ['c', 3 * MIB],
+      ['d', 0],
+    ])
+    const sizes = await store.values({ values: 'stat', reverse: true, limit: 2 }).nextMany(10)
+    expect(sizes.map(({ size }) => size)).toEqual([0, 3 * MIB])
+    await store.flush()
+  }
+  const [first] = await store.values({ values: 'buffer', lt: 'b' }).nextMany(1)
+  expect(first?.toString()).toBe('inline')
+  const unknown = { values: 'all' } as never
+  expect(() => store.entries(unknown)).toThrow(/values must be/)
+  expect(() => store.values(unknown)).toThrow(/values must be/)
+  expect(() => store.keys({ values: 'stat' } as never)).toThrow(/values/)
+})
+
 test('parts, also behind the end', async () => {
   const value = bytesOf(17 * MIB)
   await store.putStream('key', once(value))
