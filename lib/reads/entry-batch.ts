@@ -10,11 +10,12 @@ import { copyRange, NO_BYTES } from '../base/bytes.ts'
 import type { ValueStat } from '../contract/types.ts'
 import { type Entry, KIND } from '../tree/entry.ts'
 import type { EntrySink } from './scan.ts'
+import { valueStat } from './value-stat.ts'
 
 export class EntryBatch implements EntrySink {
   readonly #slabs: SlabAllocator
   readonly #withValues: boolean
-  readonly #statOf: ((entry: Entry) => ValueStat) | undefined
+  readonly #heads: ValueReader | undefined
   #requests: (ValueRequest | undefined)[] = []
   #countMax = 0
   #bytesLeft = 0
@@ -25,15 +26,11 @@ export class EntryBatch implements EntrySink {
   stats: ValueStat[] = []
   lastKey: Uint8Array = NO_BYTES
 
-  /** @param statOf what is to be known of values that are not read, if anything */
-  constructor(
-    slabs: SlabAllocator,
-    withValues: boolean,
-    statOf?: ((entry: Entry) => ValueStat) | undefined,
-  ) {
+  /** @param heads reads what is to be known of values that are not read, if anything */
+  constructor(slabs: SlabAllocator, withValues: boolean, heads: ValueReader | undefined) {
     this.#slabs = slabs
     this.#withValues = withValues
-    this.#statOf = statOf
+    this.#heads = heads
   }
 
   /** Lets go what it holds and begins anew: it has enough with so many entries, or so many bytes of values. */
@@ -55,7 +52,7 @@ export class EntryBatch implements EntrySink {
     const key = this.#keep(entry.keyBytes, entry.keyStart, entry.keyEnd)
     this.keys.push(key)
     this.lastKey = key
-    if (this.#statOf !== undefined) this.stats.push(this.#statOf(entry))
+    if (this.#heads !== undefined) this.stats.push(valueStat(this.#heads, entry))
     if (this.#withValues) this.#takeValue(entry, key)
     return this.keys.length < this.#countMax && this.#bytesLeft > 0
   }

@@ -23,8 +23,6 @@ import { EntryBatch } from '../reads/entry-batch.ts'
 import type { Hold } from '../reads/hold.ts'
 import type { ReadingEngine } from '../reads/reading-engine.ts'
 import { Scan, type ScanParts } from '../reads/scan.ts'
-import { valueStat } from '../reads/value-stat.ts'
-import type { Entry } from '../tree/entry.ts'
 
 const FIRST_BATCH = 16
 const VALUES_BATCH_MAX = 128
@@ -124,9 +122,8 @@ export class BatchIterator<T, K> implements StoreIterator<T, K> {
     this.#signal = range.signal
     this.#bytesMax = range.highWaterMarkBytes
     this.#limit = range.limit
-    const { values } = parts.engine
-    const statOf = shape.stats && ((entry: Entry) => valueStat(values, entry))
-    this.#batch = new EntryBatch(parts.slabs, shape.values, statOf)
+    const heads = shape.stats && parts.engine.values
+    this.#batch = new EntryBatch(parts.slabs, shape.values, heads)
     if (range.limit <= KEYS_BATCH_MAX) this.#readAhead = range.limit
     parts.hold.belongsTo(this)
   }

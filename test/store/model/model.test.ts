@@ -33,6 +33,7 @@ const SMALL: Options = {
   segmentBytes: 16384,
   maxPendingBytes: 262144,
   blockCacheBytes: 65536,
+  streamThreshold: 1000,
   tree: { sizeRatio: 3, tableBytes: 4096, blockBytes: 256 },
 }
 const LAZY = {

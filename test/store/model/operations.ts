@@ -33,6 +33,14 @@ export interface ModelCollect {
 export type ModelOperation =
   | ModelCollect
   | { readonly kind: 'write'; readonly writes: readonly ModelWrite[]; readonly sync: boolean }
+  /** @property fails the source does, behind its first half */
+  | {
+      readonly kind: 'putStream'
+      readonly key: number
+      readonly length: number
+      readonly sync: boolean
+      readonly fails: boolean
+    }
   | { readonly kind: 'concurrent'; readonly writes: readonly ModelWrite[] }
   /** Keys one behind the other, so many that scans remember where there is nothing. */
   | { readonly kind: 'deleteRun'; readonly first: number; readonly count: number }
@@ -123,6 +131,16 @@ const operation: fc.Arbitrary<ModelOperation> = fc.oneof(
   weighted(6, {
     kind: fc.constant('concurrent'),
     writes: writeMany,
+  }),
+  weighted(5, {
+    kind: fc.constant('putStream'),
+    key,
+    length,
+    sync: fc.boolean(),
+    fails: fc.oneof(
+      { weight: 5, arbitrary: fc.constant(false) },
+      { weight: 1, arbitrary: fc.constant(true) },
+    ),
   }),
   weighted(4, {
     kind: fc.constant('deleteRun'),

@@ -102,6 +102,8 @@ export class ModelRun {
         await store.write(operations, operation.sync ? { sync: true } : {})
         return
       }
+      case 'putStream':
+        return this.#putStream(operation)
       case 'deleteRun': {
         const { first, count } = operation
         const keys = KEYS.map((_, key) => key).slice(first, first + count)
@@ -237,6 +239,24 @@ export class ModelRun {
     await this.#checkAll()
     await this.#verify()
     await this.#checkAccounting()
+  }
+
+  async #putStream(operation: ModelOperation & { readonly kind: 'putStream' }): Promise<void> {
+    const { key, length, sync, fails } = operation
+    const before = this.#model.get(key)
+    const { value } = this.#prepare({ key, length }) as Operation & { readonly value: Buffer }
+    const failure = new Error('of the source')
+    const source = async function* (): AsyncGenerator<Uint8Array, void> {
+      yield value.subarray(0, length >> 1)
+      if (fails) throw failure
+      yield value.subarray(length >> 1)
+    }
+    const putting = this.#store.putStream(keyAt(key), source(), { sync, size: length })
+    const thrown = await putting.then(() => undefined).catch((error: unknown) => error)
+    if (thrown !== (fails ? failure : undefined)) throw thrown
+    if (!fails) return
+    if (before === undefined) this.#model.delete(key)
+    else this.#model.set(key, before)
   }
 
   #prepare({ key, length }: ModelWrite): Operation {
