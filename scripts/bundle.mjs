@@ -1,7 +1,7 @@
 /**
  * Bundles what is compiled, unless nothing has changed.
  *
- *   dist/lib/bundle    the library: its face, chunks for what few programs need, its worker; and the same as CommonJS
+ *   dist/lib/bundle    the library: its face, chunks for what few programs need, its threads; and the same as CommonJS
  *   dist/lib/index.js  hands on the face of the bundle; what the compiler made of it lies beside it as unbundled.js
  *   dist/bin           the command: a file for each verb and few that they share
  *
@@ -33,6 +33,7 @@ const UNBUNDLED = join(DIST, 'lib/unbundled.js')
 const STUB = "export * from './bundle/index.js'\n"
 const ERRORS = join(DIST, 'lib/base/errors.js')
 const WORKER = join(DIST, 'lib/jobs/worker.js')
+const HELPER = join(DIST, 'lib/base/platform/helper-thread.js')
 
 /** Whoever imports the face gets its modules, not its bundle. */
 const unbundledFace = {
@@ -45,13 +46,13 @@ const unbundledFace = {
 
 const isPackage = (name) => !name.startsWith('.') && !isAbsolute(name)
 
-/** The worker stands beside what starts it: the pool looks for it there. */
+/** Worker and helper stand beside what starts them: they are looked for there. */
 const LIBRARY = {
   directory: join(DIST, 'lib/bundle'),
   layers: ['lib', 'vlog'],
   outputs: [
     {
-      input: { index: UNBUNDLED, worker: WORKER },
+      input: { index: UNBUNDLED, worker: WORKER, 'helper-thread': HELPER },
       external: (name, importer) =>
         isPackage(name) || (importer && resolve(dirname(importer), name) === ERRORS),
       output: {
@@ -66,7 +67,7 @@ const LIBRARY = {
       output: { format: 'cjs', entryFileNames: '[name].cjs', chunkFileNames: '[name]-[hash].cjs' },
     },
   ],
-  made: ['index.js', 'worker.js', 'index.cjs'],
+  made: ['index.js', 'worker.js', 'helper-thread.js', 'index.cjs'],
 }
 
 const COMMAND = {
@@ -74,12 +75,12 @@ const COMMAND = {
   layers: ['lib', 'vlog', 'tools'],
   outputs: [
     {
-      input: { wisc: join(DIST, 'tools/wisc.js'), worker: WORKER },
+      input: { wisc: join(DIST, 'tools/wisc.js'), worker: WORKER, 'helper-thread': HELPER },
       external: isPackage,
       output: { format: 'esm', chunkFileNames: '[name]-[hash].js' },
     },
   ],
-  made: ['wisc.js', 'worker.js'],
+  made: ['wisc.js', 'worker.js', 'helper-thread.js'],
   // It begins with #!: who calls it by its path needs no `node` in front.
   executable: 'wisc.js',
 }

@@ -77,6 +77,7 @@ export async function openStore(
 }
 
 /** The real one. New files are as the option says, or as those that the store has. */
-function ownFileSystem(directory: string, { fileMode }: ResolvedOptions): FileSystem {
-  return fileSystemOfMode(fileMode ?? modeOfStoreFile(joinPath(directory, CURRENT_NAME)))
+function ownFileSystem(directory: string, { fileMode, workers }: ResolvedOptions): FileSystem {
+  const mode = fileMode ?? modeOfStoreFile(joinPath(directory, CURRENT_NAME))
+  return fileSystemOfMode(mode, workers > 0)
 }

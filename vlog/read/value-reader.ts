@@ -12,21 +12,17 @@
 import { CorruptionError } from '../../lib/base/errors.ts'
 import type { BlockCache } from '../../lib/base/files/block-cache.ts'
 import { segmentName } from '../../lib/base/files/file-names.ts'
-import type { File } from '../../lib/base/files/file-system.ts'
+import type { File, ReadHelper } from '../../lib/base/files/file-system.ts'
 import { OpenCache } from '../../lib/base/files/open-cache.ts'
 import type { StoreDirectory } from '../../lib/base/files/store-directory.ts'
 import type { FileNumber } from '../../lib/base/ids.ts'
 import { OPTION_BYTES_MAX } from '../../lib/base/record-size.ts'
-import {
-  checkPointedRecord,
-  pointedHeader,
-  pointedValue,
-  type RecordHeader,
-  recordHeadBytes,
-  storedBytes,
-} from '../record.ts'
+import { pointedHeader, type RecordHeader, recordHeadBytes } from '../record.ts'
 import type { ValuePart } from '../value-chunks.ts'
-import { SLAB_BYTES, SLAB_SHARE_BYTES_MAX, SlabAllocator } from './slab.ts'
+import { groupNeighbours, type Neighbours } from './neighbours.ts'
+import { damaged, provedValue } from './proved-value.ts'
+import { ReadsBeside } from './reads-beside.ts'
+import { SLAB_BYTES, SlabAllocator } from './slab.ts'
 import {
   checkStream,
   checkWhole,
@@ -41,14 +37,13 @@ import {
   inItsFile,
   type PlacedRequest,
   type PlacedRequests,
-  placeOrder,
   type ValueRequest,
 } from './value-requests.ts'
 
 /** Longer records are read in the pool, so that the event loop is not held up. */
 export const SYNC_READ_BYTES_MAX: number = 1024 * 1024 + 65536
-/** Records that lie this close are read in one go. */
-const GAP_BYTES_MAX = 512
+/** So many reads at once are worth waking somebody for. */
+const HELPED_RUNS_MIN = 24
 
 export type { ValueRequest } from './value-requests.ts'
 
@@ -56,12 +51,9 @@ export class ValueReader {
   readonly #files: OpenCache<ValueFile>
   readonly #relocations: Relocations
   readonly #cache: BlockCache
+  readonly #helper: ReadHelper | undefined
   readonly #slabs: SlabAllocator = new SlabAllocator()
-  readonly #inPool: Set<Promise<unknown>> = new Set()
-  /** Files that the pool reads, at most so many; and of these, files that have been pushed out. */
-  #busyFiles = 0
-  readonly #busyFilesMax: number
-  #lateFiles = 0
+  readonly #beside: ReadsBeside
 
   /**
    * @param capacity how many files may be open at a time (I10), but for those that are written
@@ -75,28 +67,25 @@ export class ValueReader {
   ) {
     this.#relocations = relocations
     this.#cache = cache
-    this.#busyFilesMax = Math.max(1, capacity >> 2)
+    this.#helper = context.fileSystem.readHelper
+    // Most are for the cache.
+    const besideMax = Math.max(1, capacity >> 2)
+    const beside = new ReadsBeside(besideMax)
+    this.#beside = beside
     this.#files = new OpenCache(
-      capacity - this.#busyFilesMax,
+      capacity - besideMax,
       (number) => openValueFile(context, relocations, number),
-      (file) => this.#pushOut(file),
+      (file) => beside.pushOut(file),
     ).shares()
   }
 
-  #pushOut(file: ValueFile): void {
-    file.isPushedOut = true
-    // With reads in flight the descriptor goes when the last of them has ended.
-    if (file.inPool > 0) this.#lateFiles++
-    file.close()
-  }
-
   get openFiles(): number {
-    return this.#files.size + this.#lateFiles
+    return this.#files.size + this.#beside.lateFiles
   }
 
   /** Resolves when no read that the thread pool has now is under way any more: what it reads may be a hole then. */
   async poolReadsEnded(): Promise<void> {
-    await Promise.allSettled(this.#inPool)
+    await this.#beside.ended()
   }
 
   /** The request for the place where the record lies now. */
@@ -147,7 +136,7 @@ export class ValueReader {
     const bytes = slabs.allocate(length)
     const at = slabs.start
     const got = reader.file.read(bytes, at, length, offset)
-    return value(request, bytes, at, got)
+    return provedValue(request, bytes, at, got)
   }
 
   /**
@@ -189,8 +178,7 @@ export class ValueReader {
   #goesToPool(file: ValueFile, length: number): boolean {
     const isLong = length > SYNC_READ_BYTES_MAX
     if (file.poolReads === 0 && !isLong) return false
-    // Each file that the pool reads may be pushed out, and stays open until then.
-    if (file.inPool === 0 && this.#busyFiles === this.#busyFilesMax) return false
+    if (!this.#beside.mayRead(file)) return false
     if (!isLong) file.poolReads--
     return true
   }
@@ -201,7 +189,7 @@ export class ValueReader {
     if (stream !== undefined) {
       checkWhole(stream, request)
       const reading = stream.readAsync({ offset: 0, length: stream.size })
-      this.#countInPool(file, reading)
+      this.#beside.count(file, reading)
       return reading
     }
     // A copy: the caller uses the request again for its next lookup.
@@ -209,7 +197,7 @@ export class ValueReader {
     const bytes = this.#slabs.allocate(length)
     const at = this.#slabs.start
     const reading = this.#readInPool(file, bytes, at, length, offset)
-    return reading.then((got) => value(asked, bytes, at, got))
+    return reading.then((got) => provedValue(asked, bytes, at, got))
   }
 
   #readInPool(
@@ -220,22 +208,8 @@ export class ValueReader {
     offset: number,
   ): Promise<number> {
     const reading = file.file.readAsync(bytes, at, length, offset)
-    this.#countInPool(file, reading)
+    this.#beside.count(file, reading)
     return reading
-  }
-
-  /** The file stays open, and the bytes where they are, until the read has ended. */
-  #countInPool(file: ValueFile, reading: Promise<unknown>): void {
-    this.#inPool.add(reading)
-    if (file.inPool++ === 0) this.#busyFiles++
-    const ended = (): void => {
-      this.#inPool.delete(reading)
-      file.readEnded()
-      if (file.inPool > 0) return
-      this.#busyFiles--
-      if (file.isPushedOut) this.#lateFiles--
-    }
-    reading.then(ended, ended)
   }
 
   /** A part of a value, read at once. @throws as {@link read} */
@@ -257,7 +231,7 @@ export class ValueReader {
       return result
     }
     const reading = this.#readPartLater(file, request, part)
-    this.#countInPool(file, reading)
+    this.#beside.count(file, reading)
     return reading
   }
 
@@ -303,84 +277,123 @@ export class ValueReader {
     values: (Buffer | undefined)[],
     pending: Promise<void>[],
   ): void {
-    const order = placeOrder(requests)
-    for (let i = 0; i < order.length; ) {
-      const first = requests[order[i]!]!
-      let next = i + 1
-      let end = first.offset + first.length
-      if (first.length <= SLAB_SHARE_BYTES_MAX) {
-        for (; next < order.length; next++) {
-          const request = requests[order[next]!]!
-          if (request.segment !== first.segment || request.offset - end > GAP_BYTES_MAX) break
-          // The same record once more: each caller's bytes are its own.
-          if (request.offset < end) break
-          if (request.offset + request.length - first.offset > SLAB_BYTES) break
-          end = Math.max(end, request.offset + request.length)
-        }
+    const runs = groupNeighbours(requests)
+    const helper = runs.length >= HELPED_RUNS_MIN ? this.#helper : undefined
+    if (helper) this.#readHelped(helper, runs, requests, values, pending)
+    else for (const run of runs) this.#readRun(run, requests, values, pending)
+  }
+
+  /** The same; if there is help, somebody reads from the last run on. */
+  #readHelped(
+    helper: ReadHelper,
+    runs: readonly Neighbours[],
+    requests: PlacedRequests,
+    values: (Buffer | undefined)[],
+    pending: Promise<void>[],
+  ): void {
+    const pinned: ValueFile[] = []
+    let done = 0
+    try {
+      const places = helper.begin() ? this.#offer(helper, runs, pinned) : undefined
+      for (const [i, run] of runs.entries()) {
+        const place = places === undefined ? -1 : places[i]!
+        if (place >= 0 && helper.wasRead(place)) {
+          const { bytes, start } = this.#allocate(run)
+          helper.take(place, bytes, start)
+          cut(run, requests, bytes, start, run.length, values)
+        } else this.#readRun(run, requests, values, pending)
       }
-      if (next === i + 1) {
-        const index = order[i]!
-        const result = this.#readSoon(first)
-        if (result instanceof Promise) {
-          pending.push(
-            result.then((buffer) => {
-              values[index] = buffer
-            }),
-          )
-        } else values[index] = result
-      } else {
-        const later = this.#readRun(requests, order.slice(i, next), end, values)
-        if (later !== undefined) pending.push(later)
-      }
-      i = next
+      // What waits for the disk says nothing of help.
+      if (pending.length === 0) done = runs.length
+    } finally {
+      helper.end(done)
+      for (const file of pinned) this.#beside.unpin(file)
     }
   }
 
-  /** Neighbours that end at `end`, in one read. */
+  /** Offers what is likely to be fast. @returns the place of each run, or -1; its file is added to `pinned` */
+  #offer(helper: ReadHelper, runs: readonly Neighbours[], pinned: ValueFile[]): number[] {
+    let file: ValueFile | undefined
+    let segment = -1
+    const places = runs.map((run) => {
+      if (run.length > SLAB_BYTES) return -1
+      if (run.segment !== segment) {
+        segment = run.segment
+        file = this.#pinIfWarm(segment)
+        if (file) pinned.push(file)
+      }
+      return file ? helper.offer(file.file, run.length, run.offset) : -1
+    })
+    helper.share()
+    return places
+  }
+
+  #pinIfWarm(segment: FileNumber): ValueFile | undefined {
+    const file = this.#files.get(segment)
+    const isHelped = file.poolReads === 0 && file.stream === undefined
+    if (!isHelped || !this.#beside.mayRead(file)) return undefined
+    this.#beside.pin(file)
+    return file
+  }
+
+  #allocate({ indexes, length }: Neighbours): { bytes: Buffer; start: number } {
+    const slabs = this.#slabs
+    const bytes = indexes.length === 1 ? slabs.allocate(length) : slabs.allocateShared(length)
+    return { bytes, start: slabs.start }
+  }
+
   #readRun(
+    run: Neighbours,
     requests: PlacedRequests,
-    order: readonly number[],
-    end: number,
+    values: (Buffer | undefined)[],
+    pending: Promise<void>[],
+  ): void {
+    if (run.indexes.length > 1) {
+      const later = this.#readNeighbours(run, requests, values)
+      if (later !== undefined) pending.push(later)
+      return
+    }
+    const index = run.indexes[0]!
+    const set = (buffer: Buffer): void => {
+      values[index] = buffer
+    }
+    const result = this.#readSoon(requests[index]!)
+    if (result instanceof Promise) pending.push(result.then(set))
+    else set(result)
+  }
+
+  #readNeighbours(
+    run: Neighbours,
+    requests: PlacedRequests,
     values: (Buffer | undefined)[],
   ): Promise<void> | undefined {
-    const { segment, offset } = requests[order[0]!]!
+    const { segment, offset, length } = run
     const file = this.#files.get(segment)
-    const length = end - offset
-    const bytes = this.#slabs.allocateShared(length)
-    const start = this.#slabs.start
-    const cut = (got: number): void => {
-      for (const index of order) {
-        const request = requests[index]!
-        const at = request.offset - offset
-        values[index] = value(request, bytes, start + at, Math.max(0, got - at))
-      }
-    }
+    const { bytes, start } = this.#allocate(run)
     if (this.#goesToPool(file, length)) {
-      return this.#readInPool(file, bytes, start, length, offset).then(cut)
+      const reading = this.#readInPool(file, bytes, start, length, offset)
+      return reading.then((got) => cut(run, requests, bytes, start, got, values))
     }
     const before = performance.now()
     const got = file.file.read(bytes, start, length, offset)
     file.note(performance.now() - before)
-    cut(got)
+    cut(run, requests, bytes, start, got, values)
     return undefined
   }
 }
 
-/** Holds the record at `at` against its request and cuts the value out of it. */
-function value(request: ValueRequest, bytes: Buffer, at: number, got: number): Buffer {
-  const { keyBytes, keyStart, keyEnd, sequence, length } = request
-  if (got < length) throw damaged(request, 'segment ends before the record')
-  const end = at + length
-  const stored = storedBytes(length, keyEnd - keyStart)
-  if (stored < 0) throw damaged(request, 'pointer is too short for its record')
-  const view = bytes.subarray(end - stored, end)
-  const bad = checkPointedRecord(bytes, at, length, keyBytes, keyStart, keyEnd, sequence, view)
-  if (bad === undefined) return view
-  const unusual = pointedValue(bytes, at, length, request, bad)
-  if (typeof unusual === 'string') throw damaged(request, unusual)
-  return unusual
-}
-
-function damaged(request: ValueRequest, reason: string): CorruptionError {
-  return new CorruptionError(segmentName(request.segment), request.offset, reason)
+/** Proves the records of a run, of which `got` bytes lie at `start`. */
+function cut(
+  { indexes, offset }: Neighbours,
+  requests: PlacedRequests,
+  bytes: Buffer,
+  start: number,
+  got: number,
+  values: (Buffer | undefined)[],
+): void {
+  for (const index of indexes) {
+    const request = requests[index]!
+    const at = request.offset - offset
+    values[index] = provedValue(request, bytes, start + at, Math.max(0, got - at))
+  }
 }

@@ -103,11 +103,35 @@ export interface LockRefusal {
   readonly since?: string
 }
 
+/** Help with many reads at once: others read beside the caller. Each batch lies between `begin` and `end`. */
+export interface ReadHelper {
+  /** @returns false if there is no help for this batch */
+  begin(): boolean
+  /**
+   * Offers a read of a batch with help.
+   * @returns its place in the batch; -1 if it is not taken
+   */
+  offer(file: File, length: number, position: number): number
+  /** Everything was offered: others begin at the last place. */
+  share(): void
+  /** Whether somebody has read a place: it is to be taken then. Else the caller reads by itself. */
+  wasRead(place: number): boolean
+  /** Copies the bytes of a place that was read. */
+  take(place: number, target: Uint8Array, targetOffset: number): void
+  /**
+   * Whatever was not taken is given up.
+   * @param reads that were made meanwhile, whoever made them; 0 if their time says nothing
+   */
+  end(reads: number): void
+}
+
 export interface FileSystem {
   /** @throws IoError with errno EEXIST (create), ENOENT (read, punch), ELOOP or EINVAL for what is no regular file */
   open(path: string, mode: OpenMode): File
   /** The mode of files that it makes, if it has one. */
   readonly fileMode?: number | undefined
+  /** Who helps with many reads of its files, if anybody does. */
+  readonly readHelper?: ReadHelper | undefined
   /** Makes one directory: who may read its files may search it. @returns false if it was there */
   makeDirectory(path: string): boolean
   /** Names in a directory, in no order. */

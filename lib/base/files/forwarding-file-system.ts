@@ -8,16 +8,20 @@ import type {
   LockRefusal,
   OpenMode,
   PathStat,
+  ReadHelper,
   SystemIdentity,
 } from './file-system.ts'
 
 export class ForwardingFileSystem implements FileSystem {
   protected readonly base: FileSystem
   readonly fileMode: number | undefined
+  /** It takes files that it knows: not those that somebody has put something in front of. */
+  readonly readHelper: ReadHelper | undefined
 
   constructor(base: FileSystem) {
     this.base = base
     this.fileMode = base.fileMode
+    this.readHelper = base.readHelper
   }
 
   open(path: string, mode: OpenMode): File {

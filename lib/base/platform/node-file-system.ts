@@ -13,6 +13,7 @@ import type {
   LockRefusal,
   OpenMode,
   PathStat,
+  ReadHelper,
   SystemIdentity,
 } from '../files/file-system.ts'
 import { withDescriptor } from '../files/spare-files.ts'
@@ -29,6 +30,7 @@ import {
   openRegular,
 } from './node-file.ts'
 import { type LockKinds, NodeLockFile } from './node-lock-file.ts'
+import { threadReadHelper } from './read-helper.ts'
 
 export { lockText } from './node-lock-file.ts'
 
@@ -45,11 +47,17 @@ export class NodeFileSystem implements FileSystem {
   readonly #held: Map<string, { readonly directory: NodeFile; holders: number }> = new Map()
 
   readonly fileMode: number
+  readonly readHelper: ReadHelper | undefined
 
   /** @param lockKinds the locks that there are; a test takes some away to have the fallbacks */
-  constructor(lockKinds: LockKinds = LOCK_KINDS, fileMode: number = FILE_MODE) {
+  constructor(
+    lockKinds: LockKinds = LOCK_KINDS,
+    fileMode: number = FILE_MODE,
+    readHelper?: ReadHelper,
+  ) {
     this.#lockKinds = lockKinds
     this.fileMode = fileMode
+    this.readHelper = readHelper
   }
 
   open(path: string, mode: OpenMode): File {
@@ -194,14 +202,22 @@ function directoryMode(fileMode: number): number {
 /** The one of this process. */
 export const nodeFileSystem: FileSystem = new NodeFileSystem()
 
-const byMode: Map<number, FileSystem> = new Map([[FILE_MODE, nodeFileSystem]])
+const byKind: Map<string, FileSystem> = new Map()
 
-/** The one of this process that makes files with this mode; the usual one if there is none. */
-export function fileSystemOfMode(fileMode: number = FILE_MODE): FileSystem {
-  const known = byMode.get(fileMode)
+/**
+ * The one of this process that makes files with this mode.
+ * @param isHelped a thread may help with reads
+ */
+export function fileSystemOfMode(
+  fileMode: number = FILE_MODE,
+  isHelped: boolean = false,
+): FileSystem {
+  if (fileMode === FILE_MODE && !isHelped) return nodeFileSystem
+  const kind = `${fileMode} ${isHelped}`
+  const known = byKind.get(kind)
   if (known) return known
-  const made = new NodeFileSystem(LOCK_KINDS, fileMode)
-  byMode.set(fileMode, made)
+  const made = new NodeFileSystem(LOCK_KINDS, fileMode, isHelped ? threadReadHelper : undefined)
+  byKind.set(kind, made)
   return made
 }
 

@@ -245,6 +245,15 @@ export class NodeFile implements File {
     else attempt('close', this.path, () => fs.closeSync(descriptor))
   }
 
+  /** Not of the interface: the descriptor, for somebody else's read; it stays open until as many `endShared` came. */
+  beginShared(): number {
+    return this.#begin('read')
+  }
+
+  endShared(): void {
+    this.#end()
+  }
+
   #open(operation: string): number {
     if (this.#descriptor < 0) throw new IoError(operation, this.path, 'EBADF')
     return this.#descriptor

@@ -1,0 +1,91 @@
+/** Values in segments, on a file system that can be made cold, and readers of them. */
+import { IoError } from '#dist/lib/base/errors.js'
+import { BlockCache } from '#dist/lib/base/files/block-cache.js'
+import type { File, FileSystem } from '#dist/lib/base/files/file-system.js'
+import { NO_RELOCATIONS } from '#dist/vlog/read/value-file.js'
+import { ValueReader, type ValueRequest } from '#dist/vlog/read/value-reader.js'
+import { recordBytes } from '#dist/vlog/record.js'
+import { MemoryFileSystem } from '../files/memory-file-system.ts'
+import { bytesOf, logContext, SegmentMaker } from './log-segments.ts'
+
+/** Counts reads, and makes those that are not asynchronous slow on demand. */
+export class ColdFileSystem extends MemoryFileSystem {
+  cold = false
+  reads = 0
+  asyncReads = 0
+  failAsync = false
+  readonly closed: string[] = []
+
+  override open(path: string, mode: 'create' | 'read'): ReturnType<MemoryFileSystem['open']> {
+    const file = super.open(path, mode)
+    if (mode === 'create') return file
+    const wrapped: File = Object.create(file, {
+      read: {
+        value: (...given: Parameters<File['read']>) => {
+          this.reads++
+          const until = performance.now() + (this.cold ? 0.3 : 0)
+          while (performance.now() < until);
+          return file.read(...given)
+        },
+      },
+      readAsync: {
+        value: async (...given: Parameters<File['read']>) => {
+          this.asyncReads++
+          if (this.failAsync) throw new IoError('read', path, 'EIO')
+          return file.read(...given)
+        },
+      },
+      close: { value: () => this.closed.push(path) },
+    })
+    return wrapped as ReturnType<MemoryFileSystem['open']>
+  }
+}
+
+function request(
+  key: string,
+  sequence: number,
+  segment: number,
+  offset: number,
+  length: number,
+): ValueRequest {
+  const keyBytes = Buffer.from(key)
+  const record = recordBytes(keyBytes.length, length)
+  return {
+    keyBytes,
+    keyStart: 0,
+    keyEnd: keyBytes.length,
+    sequence,
+    segment,
+    offset,
+    length: record,
+  }
+}
+
+export interface Stored {
+  readonly fileSystem: ColdFileSystem
+  readonly requests: ValueRequest[]
+  readonly values: Uint8Array[]
+}
+
+export function store(lengths: readonly number[], segments: number = 1): Stored {
+  const fileSystem = new ColdFileSystem()
+  const requests: ValueRequest[] = []
+  const values: Uint8Array[] = []
+  for (let segment = 1; segment <= segments; segment++) {
+    const maker = new SegmentMaker(fileSystem, segment)
+    const records = lengths.map((length, i) => ({
+      key: `k${segment}-${i}`,
+      value: bytesOf(length, i + segment),
+    }))
+    const first = maker.nextSequence
+    for (const [i, offset] of maker.frame(records).entries()) {
+      requests.push(request(records[i]!.key, first + i, segment, offset, records[i]!.value.length))
+      values.push(records[i]!.value)
+    }
+  }
+  return { fileSystem, requests, values }
+}
+
+export function readerOf(fileSystem: FileSystem, capacity: number = 8): ValueReader {
+  return new ValueReader(logContext(fileSystem), capacity, NO_RELOCATIONS, new BlockCache(0))
+}

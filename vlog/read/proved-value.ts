@@ -1,0 +1,28 @@
+/** Proves the record that was read for a pointer. */
+import { CorruptionError } from '../../lib/base/errors.ts'
+import { segmentName } from '../../lib/base/files/file-names.ts'
+import { checkPointedRecord, pointedValue, type RecordPointer, storedBytes } from '../record.ts'
+
+/** Holds the record at `at` against its request and cuts the value out of it. */
+export function provedValue(
+  request: RecordPointer,
+  bytes: Buffer,
+  at: number,
+  got: number,
+): Buffer {
+  const { keyBytes, keyStart, keyEnd, sequence, length } = request
+  if (got < length) throw damaged(request, 'segment ends before the record')
+  const end = at + length
+  const stored = storedBytes(length, keyEnd - keyStart)
+  if (stored < 0) throw damaged(request, 'pointer is too short for its record')
+  const view = bytes.subarray(end - stored, end)
+  const bad = checkPointedRecord(bytes, at, length, keyBytes, keyStart, keyEnd, sequence, view)
+  if (bad === undefined) return view
+  const unusual = pointedValue(bytes, at, length, request, bad)
+  if (typeof unusual === 'string') throw damaged(request, unusual)
+  return unusual
+}
+
+export function damaged(request: RecordPointer, reason: string): CorruptionError {
+  return new CorruptionError(segmentName(request.segment), request.offset, reason)
+}
