@@ -55,7 +55,7 @@ export class EarlySync {
   }
 
   /** Yields 0 until none runs: the event loop must turn meanwhile. @throws WISC_SYNC_FAILED if one has failed */
-  *endSteps(): Generator<number, void> {
+  *endSlices(): Generator<number, void> {
     while (this.#isRunning) yield 0
     this.check()
   }

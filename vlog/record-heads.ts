@@ -4,7 +4,7 @@
  *   segment     frame (frameHeader record*)*      the frames of a sealed segment, up to its length
  *   relocation  record*                           without gaps
  *
- * Unlike the walk of recovery (segment-walk.ts) it can stop behind any record, so that a step stays
+ * Unlike the walk of recovery (segment-walk.ts) it can stop behind any record, so that a slice stays
  * short in a frame of any size, and it looks at each byte once: whoever walks a file that must be
  * whole has no use for a record before damage, which throws. Values may be holes. Data plane.
  */

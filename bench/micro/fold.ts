@@ -12,7 +12,7 @@ import { joinPath, segmentName, tableName } from '../../lib/base/files/file-name
 import { FileNumbers } from '../../lib/base/files/file-numbers.ts'
 import { NodeFileSystem } from '../../lib/base/platform/node-file-system.ts'
 import { systemRandom } from '../../lib/base/random.ts'
-import { compactionSteps } from '../../lib/tree/compaction/compaction.ts'
+import { compactionSlices } from '../../lib/tree/compaction/compaction.ts'
 import { Entry, KIND, type TableMeta } from '../../lib/tree/entry.ts'
 import { TableBuilder } from '../../lib/tree/table/table-builder.ts'
 import { recordBytes } from '../../vlog/record.ts'
@@ -67,7 +67,7 @@ function writeRelocations(): BuiltRelocation[] {
       writer.begin(address.segment, address.offset)
       writer.write(record, 0, record.length)
     }
-    const steps = writer.finishSteps()
+    const steps = writer.finishSlices()
     for (;;) {
       const step = steps.next()
       if (!step.done) continue
@@ -127,7 +127,7 @@ function compact(
     tableOptions: TABLE_OPTIONS,
     fileNumbers: fileNumbers.memory,
   }
-  const steps = compactionSteps(input, { fileSystem, random: systemRandom }, places)
+  const steps = compactionSlices(input, { fileSystem, random: systemRandom }, places)
   for (;;) {
     const step = steps.next()
     if (!step.done) continue

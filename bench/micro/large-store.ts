@@ -142,8 +142,8 @@ function look(account: SpaceAccount, state: LookState): Cost {
     cost.turns++
     return result
   }
-  let space = turn(() => account.measureInSteps())
-  while (space === undefined) space = turn(() => account.measureInSteps())
+  let space = turn(() => account.measureInTurns())
+  while (space === undefined) space = turn(() => account.measureInTurns())
   const measured = space
   const deciding = decide(measured, state)
   while (!turn(() => deciding.next()).done);

@@ -19,8 +19,8 @@ import { markPointers } from '../../lib/tree/compaction/mark-pointers.ts'
 import { livenessBy } from '../../lib/tree/compaction/table-liveness.ts'
 import { Entry, KIND, type TableMeta } from '../../lib/tree/entry.ts'
 import { TableBuilder } from '../../lib/tree/table/table-builder.ts'
-import { markSteps } from '../../vlog/collect/mark.ts'
-import { rewriteSteps } from '../../vlog/collect/rewrite.ts'
+import { markSlices } from '../../vlog/collect/mark.ts'
+import { rewriteSlices } from '../../vlog/collect/rewrite.ts'
 import type { VictimFile } from '../../vlog/collect/victim.ts'
 import { collectVictims } from '../../vlog/collect/victim-walk.ts'
 import { Group, stagedBytes } from '../../vlog/log/group.ts'
@@ -127,7 +127,7 @@ function writeTables(log: Log, valueBytes: number, every: number, foreign: numbe
 interface Run<Result> {
   readonly result: Result
   readonly seconds: number
-  readonly longestStepMs: number
+  readonly longestSliceMs: number
   readonly bytes: number
 }
 
@@ -147,17 +147,17 @@ function processorMs(): number {
   return (user + system) / 1000
 }
 
-function runOnce<Result>(steps: Generator<number, Result>): Run<Result> {
+function runOnce<Result>(slices: Generator<number, Result>): Run<Result> {
   const began = processorMs()
   let bytes = 0
-  let longestStepMs = 0
+  let longestSliceMs = 0
   for (let before = began; ; ) {
-    const step = steps.next()
+    const slice = slices.next()
     const now = processorMs()
-    if (step.done)
-      return { result: step.value, seconds: (now - began) / 1000, longestStepMs, bytes }
-    bytes += step.value
-    longestStepMs = Math.max(longestStepMs, now - before)
+    if (slice.done)
+      return { result: slice.value, seconds: (now - began) / 1000, longestSliceMs, bytes }
+    bytes += slice.value
+    longestSliceMs = Math.max(longestSliceMs, now - before)
     before = now
   }
 }
@@ -168,12 +168,12 @@ function print(what: string, run: Run<unknown>, count: number, valueBytes: numbe
     `${(count / run.seconds / 1e6).toFixed(2)} M records/s`,
     `${(total / run.seconds / MIB).toFixed(0)} MiB/s of log`,
     `read or wrote ${(run.bytes / MIB).toFixed(2)} MiB of ${(total / MIB).toFixed(0)}`,
-    `longest step ${run.longestStepMs.toFixed(1)} ms`,
+    `longest slice ${run.longestSliceMs.toFixed(1)} ms`,
   ]
   console.log(`  ${what.padEnd(28)} ${figures.join(', ')}`)
 }
 
-/** What the jobs get; the records themselves are garbage by then, and burden no step. */
+/** What the jobs get; the records themselves are garbage by then, and burden no slice. */
 interface Prepared {
   readonly files: readonly VictimFile[]
   readonly count: number
@@ -226,7 +226,7 @@ function runCase(valueBytes: number): void {
     const markLive = markPointers({ ...place, tables }, fileSystem)
     print(
       what,
-      measure(() => markSteps(input, markLive, ports)),
+      measure(() => markSlices(input, markLive, ports)),
       count,
       valueBytes,
     )
@@ -236,8 +236,8 @@ function runCase(valueBytes: number): void {
   const path = joinPath(directory, segmentName(fileNumber))
   // Without what is known of the records it goes by the heads; of none of them is it known that it is dead.
   const start =
-    (known: typeof references, entries: number) => (): ReturnType<typeof rewriteSteps> =>
-      rewriteSteps(
+    (known: typeof references, entries: number) => (): ReturnType<typeof rewriteSlices> =>
+      rewriteSlices(
         { ...place, files, fileNumber, references: known, dead: [] },
         { ...liveness, entries },
         ports,
@@ -266,7 +266,7 @@ function runCase(valueBytes: number): void {
   )
   const second = { ...place, files: moved, fileNumber: nextNumber++, references, dead: [] }
   const secondPath = joinPath(directory, segmentName(second.fileNumber))
-  const rewrite = (): ReturnType<typeof rewriteSteps> => rewriteSteps(second, liveness, ports)
+  const rewrite = (): ReturnType<typeof rewriteSlices> => rewriteSlices(second, liveness, ports)
   const undo = (): void => fileSystem.unlink(secondPath)
   print('rewrite of the relocation', measure(rewrite, undo), count, valueBytes)
   for (const { number } of files) fileSystem.unlink(joinPath(directory, segmentName(number)))

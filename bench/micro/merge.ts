@@ -15,8 +15,8 @@ import { FileNumbers } from '../../lib/base/files/file-numbers.ts'
 import { LOG_START } from '../../lib/base/log-position.ts'
 import { NodeFileSystem } from '../../lib/base/platform/node-file-system.ts'
 import { systemRandom } from '../../lib/base/random.ts'
-import { compactionSteps } from '../../lib/tree/compaction/compaction.ts'
-import { flushSteps } from '../../lib/tree/compaction/flush.ts'
+import { compactionSlices } from '../../lib/tree/compaction/compaction.ts'
+import { flushSlices } from '../../lib/tree/compaction/flush.ts'
 import { InputRun } from '../../lib/tree/compaction/input-run.ts'
 import { KIND, type TableMeta } from '../../lib/tree/entry.ts'
 import { createArena } from '../../lib/tree/memtable/arena.ts'
@@ -94,13 +94,13 @@ function finish<Result>(steps: Generator<unknown, Result>): Result {
 }
 
 function flush(memtable: FrozenMemtable): Run {
-  return finish(flushSteps({ ...target, memtable }, ports)).tables.map(({ meta }) => meta)
+  return finish(flushSlices({ ...target, memtable }, ports)).tables.map(({ meta }) => meta)
 }
 
 /** @param inputs runs, newest first */
 function compact(inputs: readonly Run[]): Run {
   const input = { ...target, inputs, olderRanges: [] }
-  return finish(compactionSteps(input, ports)).tables.map(({ meta }) => meta)
+  return finish(compactionSlices(input, ports)).tables.map(({ meta }) => meta)
 }
 
 function scan(run: Run): void {

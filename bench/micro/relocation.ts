@@ -1,7 +1,7 @@
 /**
  * Micro-benchmark of relocations: write, open, locate, the whole index. Not a part of `npm run bench`; run it alone on
  * an idle machine: `node --expose-gc dist/bench/micro/relocation.js [RECORDS]`. Each figure is the best of its rounds,
- * each longest step the longest of the last round.
+ * each longest slice the longest of the last round.
  *
  * It looks below the public face, as micro-benchmarks do: what it measures has none.
  */
@@ -46,21 +46,21 @@ function makeSurvivors(segmentCount: number): Survivors {
 
 interface Timing {
   total: number
-  longestStep: number
+  longestSlice: number
 }
 
-/** Milliseconds of a body in steps. */
-function runSteps<Result>(steps: Generator<number, Result>, timing: Timing): Result {
+/** Milliseconds of a body in slices. */
+function runSlices<Result>(slices: Generator<number, Result>, timing: Timing): Result {
   const start = performance.now()
-  timing.longestStep = 0
+  timing.longestSlice = 0
   for (let before = start; ; ) {
-    const step = steps.next()
+    const slice = slices.next()
     const now = performance.now()
-    timing.longestStep = Math.max(timing.longestStep, now - before)
+    timing.longestSlice = Math.max(timing.longestSlice, now - before)
     before = now
-    if (step.done) {
+    if (slice.done) {
       timing.total = Math.min(timing.total, now - start)
-      return step.value
+      return slice.value
     }
   }
 }
@@ -78,7 +78,7 @@ function build(survivors: Survivors, copy: Timing, finish: Timing): BuiltRelocat
     writer.write(record, 0, length)
   }
   copy.total = Math.min(copy.total, performance.now() - start)
-  const built = runSteps(writer.finishSteps(), finish)
+  const built = runSlices(writer.finishSlices(), finish)
   file.close()
   return built
 }
@@ -118,7 +118,7 @@ function heapBytesOfLookup(
 }
 
 function newTiming(): Timing {
-  return { total: Number.POSITIVE_INFINITY, longestStep: 0 }
+  return { total: Number.POSITIVE_INFINITY, longestSlice: 0 }
 }
 
 function runCase(segmentCount: number): void {
@@ -128,12 +128,12 @@ function runCase(segmentCount: number): void {
   for (let round = 0; round < ROUNDS; round++) built = build(survivors, copy, finish)
   const reader = open(built!)
   const openUs = measure(1, () => open(built!).close())
-  for (let round = 0; round < ROUNDS; round++) runSteps(reader.addressesSteps(), addresses)
-  for (let round = 0; round < ROUNDS; round++) runSteps(reader.verifySteps(), verify)
+  for (let round = 0; round < ROUNDS; round++) runSlices(reader.addressesSlices(), addresses)
+  for (let round = 0; round < ROUNDS; round++) runSlices(reader.verifySlices(), verify)
   const cache = new BlockCache(256 * 1024 * 1024)
   const uncached = open(built!)
-  const show = ({ total, longestStep }: Timing): string =>
-    `${total.toFixed(1)}, longest step ${longestStep.toFixed(2)}`
+  const show = ({ total, longestSlice }: Timing): string =>
+    `${total.toFixed(1)}, longest slice ${longestSlice.toFixed(2)}`
   const results: Record<string, string> = {
     'locate us': measure(LOOKUPS, () => locateAll(reader, survivors, LOOKUPS, 0, cache)).toFixed(3),
     'locate, absent us': measure(LOOKUPS, () =>

@@ -203,8 +203,8 @@ export class Collector {
   *#lookInTurns(isQuiet: boolean): InTurns<void> {
     const { space } = this.store
     try {
-      let figures = space.measureInSteps()
-      for (; figures === undefined; figures = space.measureInSteps()) yield
+      let figures = space.measureInTurns()
+      for (; figures === undefined; figures = space.measureInTurns()) yield
       const usage = this.#usageOf(figures)
       this.#warnOfPins(figures)
       const decision = yield* decide(figures, this.#lookState(isQuiet, usage))

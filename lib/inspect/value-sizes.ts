@@ -16,7 +16,7 @@ import { logFiles } from '../tree/version/version.ts'
 import { VersionSet } from '../tree/version/version-set.ts'
 import { SizeHistogram } from './size-histogram.ts'
 
-const ENTRIES_PER_STEP = 4096
+const ENTRIES_PER_SLICE = 4096
 
 export interface ValueSizes {
   /** Of the newest values; tombstones have none. */
@@ -30,7 +30,7 @@ export interface ValueSizes {
 }
 
 /**
- * Goes through all tables, in the order of keys. Yields the entries of each step. Takes no lock and writes nothing
+ * Goes through all tables, in the order of keys. Yields the entries of each slice. Takes no lock and writes nothing
  * (I11); if a writer removes tables meanwhile, it begins again with those that it has by then.
  * @throws WISC_NO_STORE, CorruptionError, WISC_STALE, IoError
  */
@@ -79,7 +79,7 @@ function* measure(
     let key: Uint8Array = NO_BYTES
     let keyLength = -1
     for (cursor.seekToFirst(); cursor.valid; cursor.next()) {
-      if (++entries % ENTRIES_PER_STEP === 0) yield ENTRIES_PER_STEP
+      if (++entries % ENTRIES_PER_SLICE === 0) yield ENTRIES_PER_SLICE
       const { entry } = cursor
       const { keyBytes, keyStart, keyEnd, kind } = entry
       const isOlder =

@@ -13,7 +13,7 @@ import { WorkerPool } from './worker-pool.ts'
  *
  * A worker that is not there yet takes 20 ms and 9 MiB, on a busy machine 100 to 400 ms, and the stores of a process
  * with many hold little each. At the limit, some 1,200 entries of 16-byte keys, a flush takes 0.6 ms of the calling
- * thread, in steps of at most 0.4 ms; its syncs go to the thread pool.
+ * thread, in slices of at most 0.4 ms; its syncs go to the thread pool.
  */
 const SMALL_JOB_BYTES_MAX: number = 64 * 1024
 

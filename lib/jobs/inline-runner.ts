@@ -8,12 +8,12 @@ import { type Random, systemRandom } from '../base/random.ts'
 import type { Job, ResultOf } from './messages.ts'
 import { startJob } from './run-job.ts'
 import { type JobRunner, type RunOptions, runnerClosed } from './runner.ts'
-import { StepQueue } from './step-queue.ts'
+import { SliceQueue } from './slice-queue.ts'
 import { WaitingJobs } from './waiting-jobs.ts'
 
 export class InlineRunner implements JobRunner {
   readonly #arenas: Map<number, SharedArrayBuffer> = new Map()
-  readonly #queue: StepQueue
+  readonly #queue: SliceQueue
   readonly #waiting: WaitingJobs
   #closed = false
 
@@ -24,7 +24,7 @@ export class InlineRunner implements JobRunner {
       return buffer
     }
     const context = { fileSystem, random, arenaBuffer, syncsAside: true }
-    const queue = new StepQueue(
+    const queue = new SliceQueue(
       (job) => startJob(job, context),
       (id, result, error) => this.#waiting.settle(id, result, error),
     )

@@ -22,7 +22,7 @@ export class JobRate {
     return this.#bytesPerSecond
   }
 
-  /** Takes effect before the job's next step. */
+  /** Takes effect before the job's next slice. */
   set(bytesPerSecond: number | undefined): void {
     if (bytesPerSecond === this.#bytesPerSecond) return
     this.#bytesPerSecond = checked(bytesPerSecond)
@@ -44,10 +44,10 @@ function checked(bytesPerSecond: number | undefined): number | undefined {
 }
 
 /**
- * Tells when the next step of one job may be made. Pure; the caller knows the time.
+ * Tells when the next slice of one job may run. Pure; the caller knows the time.
  *
- * A step is paid for when it is done, since its size is not known before: the bucket goes below zero, and
- * the next step waits until it is paid. So a job does not end before its last step but one is paid,
+ * A slice is paid for when it is done, since its size is not known before: the bucket goes below zero, and
+ * the next slice waits until it is paid. So a job does not end before its last slice but one is paid,
  * and many short jobs are as slow as one long job. What a job has not used it may catch up on,
  * up to a burst: it was overtaken, or a timer was late.
  */
@@ -57,7 +57,7 @@ export class TokenBucket {
   #bytes = 0
   #filledMs: number
 
-  /** @param bytesPerSecond undefined: no limit; 0: no step */
+  /** @param bytesPerSecond undefined: no limit; 0: no slice */
   constructor(bytesPerSecond: number | undefined, nowMs: number) {
     this.#bytesPerSecond = bytesPerSecond
     this.#filledMs = nowMs
@@ -68,13 +68,13 @@ export class TokenBucket {
     this.#bytesPerSecond = bytesPerSecond
   }
 
-  /** Pays for a step. */
+  /** Pays for a slice. */
   take(bytes: number, nowMs: number): void {
     this.#fill(nowMs)
     this.#bytes -= bytes
   }
 
-  /** How long the next step has to wait: 0 if it need not, Infinity while the rate is 0. */
+  /** How long the next slice has to wait: 0 if it need not, Infinity while the rate is 0. */
   waitMs(nowMs: number): number {
     this.#fill(nowMs)
     if (this.#bytesPerSecond === undefined) return 0

@@ -1,10 +1,10 @@
 /**
- * Turns a job into its body: a generator that yields after bounded steps and returns the result.
+ * Turns a job into its body: a generator that yields after bounded slices and returns the result.
  */
 
-import { markSteps } from '../../vlog/collect/mark.ts'
-import { punchSteps } from '../../vlog/collect/punch.ts'
-import { rewriteSteps } from '../../vlog/collect/rewrite.ts'
+import { markSlices } from '../../vlog/collect/mark.ts'
+import { punchSlices } from '../../vlog/collect/punch.ts'
+import { rewriteSlices } from '../../vlog/collect/rewrite.ts'
 import { NO_RELOCATIONS } from '../../vlog/read/value-file.ts'
 import { ValueReader } from '../../vlog/read/value-reader.ts'
 import { PresentPlaces } from '../../vlog/relocation/present-places.ts'
@@ -12,11 +12,11 @@ import { BlockCache } from '../base/files/block-cache.ts'
 import type { FileSystem } from '../base/files/file-system.ts'
 import { Ground, type GroundMarks } from '../base/files/ground.ts'
 import { GuardedFileSystem } from '../base/files/guarded-file-system.ts'
-import { compactionSteps } from '../tree/compaction/compaction.ts'
-import { flushSteps } from '../tree/compaction/flush.ts'
+import { compactionSlices } from '../tree/compaction/compaction.ts'
+import { flushSlices } from '../tree/compaction/flush.ts'
 import { markPointers } from '../tree/compaction/mark-pointers.ts'
 import type { JobPorts } from '../tree/compaction/run-writer.ts'
-import { shadowWalkSteps } from '../tree/compaction/shadow-walk.ts'
+import { shadowWalkSlices } from '../tree/compaction/shadow-walk.ts'
 import { livenessBy } from '../tree/compaction/table-liveness.ts'
 import type { CompactionJob, FlushJob, Job, JobResult } from './messages.ts'
 
@@ -30,13 +30,13 @@ export interface JobContext extends JobPorts {
 }
 
 /**
- * Each step yields the bytes that it has read or written, if it counts them: a flush and a compaction do not. They
- * may yield a promise, which has to be settled before the next step (step-queue.ts).
+ * Each slice yields the bytes that it has read or written, if it counts them: a flush and a compaction do not. They
+ * may yield a promise, which has to be settled before the next slice (slice-queue.ts).
  * Ending it early (`return`) takes back what the job has written.
  */
-export type JobSteps = Generator<unknown, JobResult>
+export type JobSlices = Generator<unknown, JobResult>
 
-export function startJob(job: Job, given: JobContext): JobSteps {
+export function startJob(job: Job, given: JobContext): JobSlices {
   const context = { ...given, fileSystem: guarded(given.fileSystem, job.ground) }
   switch (job.kind) {
     case 'flush':
@@ -44,13 +44,13 @@ export function startJob(job: Job, given: JobContext): JobSteps {
     case 'compaction':
       return compactionJob(job, context)
     case 'mark':
-      return markSteps(job, markPointers(job, context.fileSystem), context)
+      return markSlices(job, markPointers(job, context.fileSystem), context)
     case 'rewrite':
-      return rewriteSteps(job, livenessBy(job, context.fileSystem), context)
+      return rewriteSlices(job, livenessBy(job, context.fileSystem), context)
     case 'punch':
-      return punchSteps(job, markPointers(job, context.fileSystem), context)
+      return punchSlices(job, markPointers(job, context.fileSystem), context)
     case 'walk':
-      return shadowWalkSteps(job, context)
+      return shadowWalkSlices(job, context)
   }
 }
 
@@ -58,18 +58,18 @@ function guarded(fileSystem: FileSystem, marks: GroundMarks | undefined): FileSy
   return marks ? new GuardedFileSystem(fileSystem, new Ground(fileSystem, marks)) : fileSystem
 }
 
-function* compactionJob(job: CompactionJob, context: JobContext): JobSteps {
-  if (job.folds.length === 0) return { ...(yield* compactionSteps(job, context)), unreadable: [] }
+function* compactionJob(job: CompactionJob, context: JobContext): JobSlices {
+  if (job.folds.length === 0) return { ...(yield* compactionSlices(job, context)), unreadable: [] }
   const places = new PresentPlaces(job.folds, job, context.fileSystem)
   try {
-    const result = yield* compactionSteps(job, context, places)
+    const result = yield* compactionSlices(job, context, places)
     return { ...result, unreadable: [...places.failed] }
   } finally {
     places.close()
   }
 }
 
-function* flushJob(job: FlushJob, context: JobContext): JobSteps {
+function* flushJob(job: FlushJob, context: JobContext): JobSlices {
   const { directory, databaseId } = job
   const values = new ValueReader(
     { ...context, directory, databaseId },
@@ -78,7 +78,7 @@ function* flushJob(job: FlushJob, context: JobContext): JobSteps {
     new BlockCache(0),
   )
   try {
-    return yield* flushSteps(job, { ...context, readDeferred: (entry) => values.read(entry) })
+    return yield* flushSlices(job, { ...context, readDeferred: (entry) => values.read(entry) })
   } finally {
     values.close()
   }

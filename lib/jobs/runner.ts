@@ -7,7 +7,7 @@ import type { JobRate } from './job-rate.ts'
 import type { Job, ResultOf } from './messages.ts'
 
 export interface RunOptions {
-  /** Ends the job at its next step; what it has written is unlinked. */
+  /** Ends the job at its next slice; what it has written is unlinked. */
   readonly signal?: AbortSignal
   /** Holds the job to a rate. A job that waits for its time, or is paused, holds up no other. */
   readonly rate?: JobRate

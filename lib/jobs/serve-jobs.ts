@@ -1,19 +1,19 @@
 /**
- * The loop of a worker thread: takes jobs from a port, runs them step by step, and listens between the steps.
+ * The loop of a worker thread: takes jobs from a port, runs them slice by slice, and listens between the slices.
  *
  * Large arrays of a result are handed over, not copied.
  */
 import type { MessagePort } from 'node:worker_threads'
 import { assert } from '../base/errors.ts'
 import type { Job, JobResult } from './messages.ts'
-import type { JobContext, JobSteps } from './run-job.ts'
-import { StepQueue } from './step-queue.ts'
+import type { JobContext, JobSlices } from './run-job.ts'
+import { SliceQueue } from './slice-queue.ts'
 import { type FromWorker, type ToWorker, toErrorMessage } from './worker-protocol.ts'
 
 /** @param start makes the body of a job */
 export function serveJobs(
   port: MessagePort,
-  start: (job: Job, arenaBuffer: JobContext['arenaBuffer']) => JobSteps,
+  start: (job: Job, arenaBuffer: JobContext['arenaBuffer']) => JobSlices,
 ): void {
   const arenas = new Map<number, SharedArrayBuffer>()
   const arenaBuffer = (id: number): SharedArrayBuffer => {
@@ -23,7 +23,7 @@ export function serveJobs(
   }
   const post = (message: FromWorker, transfer: readonly ArrayBuffer[] = []): void =>
     port.postMessage(message, transfer)
-  const queue = new StepQueue(
+  const queue = new SliceQueue(
     (job) => start(job, arenaBuffer),
     (id, result, error) => {
       if (result) post({ type: 'result', id, result }, largeArrays(result))

@@ -4,7 +4,7 @@
  * A thread starts with the first job that needs one, keeps the process alive only while it works, and ends when it has
  * been idle for a while. There are at most as many as the store with the largest share asks for, and each store's jobs
  * are on at most as many as it asks for itself. Which one a job goes to is said in worker-choice.ts; there jobs of
- * several stores take turns, and one may stand still for a more urgent one of its own store (step-queue.ts).
+ * several stores take turns, and one may stand still for a more urgent one of its own store (slice-queue.ts).
  *
  * A worker that dies fails its jobs; the next job starts another. Where no thread can be had (the process has no
  * descriptor or no thread left), a job runs on the calling thread, and the next one asks for a thread again. Where

@@ -13,7 +13,7 @@ import { flushedEnd, logFiles, relocationFiles } from '../tree/version/version.t
 import type { LogFile, RelocationFile } from '../tree/version/version-edit.ts'
 import { findDamage, type VerifyPass } from './verify-pass.ts'
 
-const FRAMES_PER_STEP = 64
+const FRAMES_PER_SLICE = 64
 /** In one file; more say nothing new. */
 const DAMAGE_MAX = 1000
 
@@ -95,7 +95,7 @@ async function verifySegment(
         const walk = new SegmentWalk(file, { number, seed, firstSequence: undefined, ...part })
         for (let frame = walk.next(); frame !== undefined; frame = walk.next()) {
           records += frame.recordCount
-          if (++frames % FRAMES_PER_STEP === 0) await pause()
+          if (++frames % FRAMES_PER_SLICE === 0) await pause()
         }
         if (walk.damage) damage.push(walk.damage)
         const isEnough = walk.damage === undefined || damage.length === DAMAGE_MAX
@@ -147,7 +147,7 @@ async function verifyRelocation(
   const expected = { number, salt, length, databaseId }
   const reader = RelocationReader.open(fileSystem, joinPath(directory, name), name, expected)
   try {
-    for (const _step of reader.verifySteps()) await pause()
+    for (const _slice of reader.verifySlices()) await pause()
     return recordsOf(reader.parts)
   } finally {
     reader.close()

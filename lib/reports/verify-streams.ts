@@ -50,8 +50,8 @@ async function verifyStream(
   try {
     if (!deep) return 0
     let bytes = 0
-    for (const step of reader.verifySteps()) {
-      bytes += step
+    for (const slice of reader.verifySlices()) {
+      bytes += slice
       await pause()
     }
     return bytes

@@ -14,7 +14,7 @@ import {
   type VerifyPass,
 } from './verify-pass.ts'
 
-const POINTERS_PER_STEP = 256
+const POINTERS_PER_SLICE = 256
 
 /** @returns what all tables hold; of a damaged one, as far as it could be read */
 export async function verifyTables(pass: VerifyPass): Promise<CountedEntries> {
@@ -51,7 +51,7 @@ async function verifyTable(
   try {
     proveTable(reader, findings)
     const cursor = reader.cursor()
-    let sinceStep = 0
+    let sinceSlice = 0
     let isWhole = true
     for (cursor.seekToFirst(); cursor.valid; cursor.next()) {
       figures.entries++
@@ -68,8 +68,8 @@ async function verifyTable(
         isWhole = false
         if (isStillThere(engine, entry)) findings.note(damage, 1)
       }
-      if (++sinceStep < POINTERS_PER_STEP) continue
-      sinceStep = 0
+      if (++sinceSlice < POINTERS_PER_SLICE) continue
+      sinceSlice = 0
       await pause()
     }
     return isWhole
@@ -121,7 +121,7 @@ function verifyPointer(
     const reason = `table ${tableName(table.number)} points behind the end of the segment`
     throw new CorruptionError(segmentName(entry.segment), entry.offset, reason)
   }
-  // The chunks of a stream are proved with its file, a step at a time.
+  // The chunks of a stream are proved with its file, a slice at a time.
   if (deep && file.role !== 'stream') return engine.values.read(entry).length
   engine.values.readHead(entry)
   return 0

@@ -6,7 +6,7 @@
  *
  * verify-tables.ts, verify-references.ts and verify-log.ts prove their parts of one pass (verify-pass.ts).
  *
- * It goes on after damage and reports all of it. Runs on the calling thread in short steps, over the version that
+ * It goes on after damage and reports all of it. Runs on the calling thread in short slices, over the version that
  * was current when it began; a table that a compaction removes meanwhile is proved by its successor, and a file that
  * the collector takes away or punches is no damage unless an entry still points to what is missing.
  *

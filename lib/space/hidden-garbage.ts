@@ -32,7 +32,7 @@ const TABLE_SAMPLES_MAX = 64
 const SAMPLES_MAX = 4096
 
 /** Work of one call, in lookups of about 2 us: under 3 ms. */
-const STEP_WORK = 1024
+const TURN_WORK = 1024
 /** What a sample costs when it is taken: a block is read and decoded. */
 const TAKE_WORK = 8
 /** What a table costs when it is first seen: it is opened. */
@@ -148,7 +148,7 @@ export class HiddenGarbageEstimate {
     const runs = version.levels.flatMap((level) => level.runs)
     const tables = runs.slice(0, -1).reduce((sum, run) => sum + run.tables.length, 0)
     const samples = Math.min(TABLE_SAMPLES_MAX, Math.ceil(this.#samplesMax / Math.max(1, tables)))
-    let work = STEP_WORK
+    let work = TURN_WORK
     for (let i = 0; i < runs.length; i++) {
       const olderRuns = runs.slice(i + 1)
       for (const table of runs[i]!.tables) {

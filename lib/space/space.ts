@@ -26,8 +26,8 @@ import { HiddenGarbageEstimate, type PinnedShadows } from './hidden-garbage.ts'
 import { LogFiles } from './log-files.ts'
 import { References, type WorkBudget } from './references.ts'
 
-/** Of one step, beside what the estimate of hidden garbage may take. */
-const STEP_WORK = 1000
+/** Of one turn, beside what the estimate of hidden garbage may take. */
+const TURN_WORK = 1000
 /** The figures of fewer files of the value log take a millisecond or two: they are no matter. */
 const GATHERED_FILES_MIN = 2000
 /** About a tenth of a second. */
@@ -124,9 +124,9 @@ export class SpaceAccount {
    * @returns undefined if there is more to do: call again in a later turn
    * @throws CorruptionError, IoError if a table cannot be read
    */
-  measureInSteps(): Space | undefined {
+  measureInTurns(): Space | undefined {
     const version = this.#parts.version
-    const budget = { work: STEP_WORK }
+    const budget = { work: TURN_WORK }
     const isDone =
       this.references.update(version, budget) &&
       budget.work > 0 &&
@@ -159,7 +159,7 @@ export class SpaceAccount {
 
   #gatherMore(): boolean {
     try {
-      return this.measureInSteps() === undefined
+      return this.measureInTurns() === undefined
     } catch {
       // A table that cannot be read: whoever asks for figures is told.
       return false

@@ -143,7 +143,7 @@ const READERS: Readonly<Record<ReaderName, (fileSystem: FaultFileSystem) => Prom
   salvage: async (fileSystem) => {
     const salvage = new Salvage('/db', fileSystem)
     try {
-      for (const _bytes of salvage.readSteps());
+      for (const _bytes of salvage.readSlices());
       const found = [...salvage.entries()]
       return new Map(await Promise.all(found.map(salvaged)))
     } finally {

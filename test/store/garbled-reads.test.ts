@@ -167,7 +167,7 @@ const WORKLOADS: readonly Workload[] = [
     run: async (fileSystem) => {
       const salvage = new Salvage(DIRECTORY, fileSystem)
       try {
-        for (const _bytes of salvage.readSteps());
+        for (const _bytes of salvage.readSlices());
         const found = [...salvage.entries()]
         return new Map(
           found.map(({ key, value }) => [key.toString(), Buffer.from(value as Uint8Array)]),

@@ -115,7 +115,7 @@ async function copy(
   { progress, signal }: VerbContext,
 ): Promise<Counts> {
   progress.start('read', found.totalBytes)
-  for (const bytes of found.readSteps()) {
+  for (const bytes of found.readSlices()) {
     if (signal.aborted) throw new InterruptedError('interrupted: nothing was written')
     await progress.advance(bytes)
   }

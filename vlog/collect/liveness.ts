@@ -9,7 +9,7 @@ import type { RecordPointer } from '../record.ts'
 import type { VictimRecords } from './victim-records.ts'
 
 /**
- * Marks each of the sorted records that an entry points at. Yields the bytes that each step read.
+ * Marks each of the sorted records that an entry points at. Yields the bytes that each slice read.
  * @throws CorruptionError if an entry points to where no record of its key and sequence begins (I8)
  */
 export type MarkLive = (records: VictimRecords) => Generator<number, void>
@@ -21,7 +21,7 @@ export interface Liveness {
   readonly markLive: MarkLive
   /**
    * Visits every entry that points into the segments. A pointer is good until `visit` returns; `from` is the name of
-   * its table. Yields the bytes that each step read.
+   * its table. Yields the bytes that each slice read.
    */
   readonly visitPointers: (
     segments: { holdsSegment(segment: SegmentNumber): boolean },

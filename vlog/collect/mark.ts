@@ -40,10 +40,10 @@ export interface MarkResult {
 }
 
 /**
- * Marks the records of files. Yields the bytes that each step read.
+ * Marks the records of files. Yields the bytes that each slice read.
  * @throws CorruptionError if anything but a value is damaged, or a pointer leads nowhere (I8); IoError
  */
-export function* markSteps(
+export function* markSlices(
   input: MarkInput,
   markLive: MarkLive,
   ports: Pick<CollectorPorts, 'fileSystem'>,

@@ -26,7 +26,7 @@ const CACHE_PART = 2
 const CACHE_BYTES_MIN = 1024 * 1024
 
 /**
- * All live records of the victims, sorted. Yields the bytes that each step read.
+ * All live records of the victims, sorted. Yields the bytes that each slice read.
  * @throws CorruptionError if the header of a victim, the index of a relocation or a table is damaged, or a pointer
  * leads nowhere (I8); WISC_FORMAT_VERSION, IoError
  */
@@ -36,7 +36,7 @@ export function* collectPointed(
   ports: Pick<CollectorPorts, 'fileSystem'>,
 ): Generator<number, VictimRecords> {
   const records = new VictimRecords(input.files)
-  const places = yield* Places.openSteps(records, input, ports)
+  const places = yield* Places.openSlices(records, input, ports)
   keepUntilNext('places of pointers', { places })
   try {
     const record = emptyVictimRecord()
@@ -53,7 +53,7 @@ export function* collectPointed(
       record.place = places.locate(record.file, pointer, from)
       records.addLive(record)
     })
-    yield* records.sortSteps()
+    yield* records.sortSlices()
     return records
   } finally {
     places.close()
@@ -79,7 +79,7 @@ class Places {
   }
 
   /** Proves the headers of all victims, and tells `records` which segments they hold. */
-  static *openSteps(
+  static *openSlices(
     records: VictimRecords,
     input: VictimInput,
     { fileSystem }: Pick<CollectorPorts, 'fileSystem'>,

@@ -12,11 +12,11 @@ import type { File } from '../../lib/base/files/file-system.ts'
 import type { DatabaseDirectory } from '../../lib/base/files/store-directory.ts'
 import { type HoleMarks, hasHoleAt, markHoleAt, noHoles } from './hole-marks.ts'
 import type { MarkLive } from './liveness.ts'
-import { markSteps } from './mark.ts'
+import { markSlices } from './mark.ts'
 import { type CollectorPorts, type VictimFile, victimPath } from './victim.ts'
 
-/** A step ends at the first hole behind so many milliseconds: one takes 10 us, or 85 us to 4 ms if it is discarded. */
-const STEP_MS = 2
+/** A slice ends at the first hole behind so many milliseconds: one takes 10 us, or 85 us to 4 ms if it is discarded. */
+const SLICE_MS = 2
 
 export interface PunchInput extends DatabaseDirectory {
   readonly file: VictimFile
@@ -52,17 +52,17 @@ export interface PunchResult extends PunchedHoles {
 }
 
 /**
- * Marks the file and punches it. Yields the bytes that each step read. Ended early, it leaves the holes that it has
+ * Marks the file and punches it. Yields the bytes that each slice read. Ended early, it leaves the holes that it has
  * made.
  * @throws CorruptionError if anything but a value is damaged, a pointer leads nowhere (I8), or the file is not the one
  * that the version means; IoError
  */
-export function* punchSteps(
+export function* punchSlices(
   input: PunchInput,
   markLive: MarkLive,
   ports: Pick<CollectorPorts, 'fileSystem'>,
 ): Generator<number, PunchResult> {
-  const { files } = yield* markSteps({ ...input, files: [input.file] }, markLive, ports)
+  const { files } = yield* markSlices({ ...input, files: [input.file] }, markLive, ports)
   const { holes, liveBytes } = files[0]!
   const punched = yield* punchHoles(input, holes, ports)
   return { ...punched, holes: holes.length / 2, liveBytes }
@@ -121,8 +121,8 @@ function meanBytes(holes: Float64Array): number {
 }
 
 /**
- * Punches the holes from holes[next] on that are not there yet, for a step, so many at most.
- * @returns where the next step goes on; -1 if there can be no holes
+ * Punches the holes from holes[next] on that are not there yet, for a slice, so many at most.
+ * @returns where the next slice goes on; -1 if there can be no holes
  */
 function punchSome(
   file: File,
@@ -130,13 +130,13 @@ function punchSome(
   next: number,
   { known, holesMax }: { readonly known: HoleMarks; readonly holesMax: number },
 ): number {
-  const stepEnd = performance.now() + STEP_MS
+  const sliceEnd = performance.now() + SLICE_MS
   let at = next
   let left = holesMax
   for (; at < holes.length && left > 0; at += 2) {
     const start = holes[at]!
     if (hasHoleAt(known, start)) continue
-    if (performance.now() > stepEnd) break
+    if (performance.now() > sliceEnd) break
     if (!file.punch(start, holes[at + 1]! - start)) return -1
     markHoleAt(known, start)
     left--

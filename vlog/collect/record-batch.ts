@@ -18,9 +18,9 @@ const BATCH_BYTES = 4 * 1024 * 1024
 const GAPS_BYTES = 1024 * 1024
 /** Records that lie this close are read in one go. */
 const GAP_BYTES_MAX = 8192
-/** What a step reads, and in how many reads: about a millisecond. */
-const STEP_BYTES = 1024 * 1024
-const STEP_READS = 512
+/** What a slice reads, and in how many reads: about a millisecond. */
+const SLICE_BYTES = 1024 * 1024
+const SLICE_READS = 512
 /** Longer records come in no batch. */
 export const BATCHED_RECORD_BYTES_MAX: number = 1024 * 1024
 
@@ -84,8 +84,8 @@ export class RecordBatch {
     return records.count
   }
 
-  /** Reads the batch into the buffer. Yields the bytes of each step. */
-  *readSteps(): Generator<number, void> {
+  /** Reads the batch into the buffer. Yields the bytes of each slice. */
+  *readSlices(): Generator<number, void> {
     const files = this.#files
     const places = this.#places
     this.#order.subarray(0, this.count).sort((left, right) => places[left]! - places[right]!)
@@ -99,7 +99,7 @@ export class RecordBatch {
       filled += bytes
       spare -= bytes
       for (; from < to; from++) spare += this.lengths[this.#order[from]!]!
-      if (files.bytesRead - before < STEP_BYTES && ++reads < STEP_READS) continue
+      if (files.bytesRead - before < SLICE_BYTES && ++reads < SLICE_READS) continue
       yield files.bytesRead - before
       before = files.bytesRead
       reads = 0
@@ -116,7 +116,7 @@ export class RecordBatch {
     let end = start + this.lengths[first]!
     let gaps = 0
     let to = from + 1
-    for (; to < this.count && end - start < STEP_BYTES; to++) {
+    for (; to < this.count && end - start < SLICE_BYTES; to++) {
       const next = order[to]!
       const gap = this.#places[next]! - end
       gaps += gap

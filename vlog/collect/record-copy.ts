@@ -29,14 +29,14 @@ import type { VictimFiles } from './victim-files.ts'
 import { emptyVictimRecord, type VictimRecord } from './victim-page.ts'
 import type { VictimRecords } from './victim-records.ts'
 
-/** What a step writes, at most: a millisecond or two. */
-const STEP_BYTES = 1024 * 1024
-const STEP_RECORDS = 1024
+/** What a slice writes, at most: a millisecond or two. */
+const SLICE_BYTES = 1024 * 1024
+const SLICE_RECORDS = 1024
 /** Pieces of a large record: whole chunks of its value, of so many bytes at most. */
 const PIECE_BYTES: number = 16 * VALUE_CHUNK_BYTES
 
 /**
- * Copies all that live. Yields the bytes that each step read or wrote.
+ * Copies all that live. Yields the bytes that each slice read or wrote.
  * @throws CorruptionError if a record is not whole or not the one that an entry points at, IoError
  */
 export function* copyRecords(
@@ -50,24 +50,24 @@ export function* copyRecords(
   try {
     for (let position = 0; position < records.count; ) {
       position = batch.gather(position)
-      yield* batch.readSteps()
+      yield* batch.readSlices()
       for (let i = 0; i < batch.count; ) {
-        const end = stepEnd(batch, i)
+        const end = sliceEnd(batch, i)
         yield copy.writeSome(batch, i, end)
         i = end
       }
-      if (copy.isLarge(position)) yield* copy.largeSteps(position++, batch.buffer)
+      if (copy.isLarge(position)) yield* copy.largeSlices(position++, batch.buffer)
     }
   } finally {
     batch.close()
   }
 }
 
-/** Where a step ends that begins with record i of a batch. */
-function stepEnd({ count, lengths }: RecordBatch, i: number): number {
+/** Where a slice ends that begins with record i of a batch. */
+function sliceEnd({ count, lengths }: RecordBatch, i: number): number {
   let bytes = 0
   let end = i
-  while (end < count && end - i < STEP_RECORDS && bytes < STEP_BYTES) bytes += lengths[end++]!
+  while (end < count && end - i < SLICE_RECORDS && bytes < SLICE_BYTES) bytes += lengths[end++]!
   return end
 }
 
@@ -123,7 +123,7 @@ class RecordCopy {
   }
 
   /** Copies one record through `buffer`. */
-  *largeSteps(position: number, buffer: Uint8Array): Generator<number, void> {
+  *largeSlices(position: number, buffer: Uint8Array): Generator<number, void> {
     this.#load(position)
     const { segment, offset, file, place } = this.#record
     const head = this.#readHead()

@@ -1,5 +1,5 @@
 /**
- * Sorts record ids by their keys in short steps: a merge sort over packed columns.
+ * Sorts record ids by their keys in short slices: a merge sort over packed columns.
  *
  * Each id has eight bytes of its key beside it, as two big-endian words, which decide most
  * comparisons in memory that is read in order; the rest asks `compareIds`. Parts that are in order
@@ -8,8 +8,8 @@
 
 /** So many records are sorted by insertion. */
 const CHUNK_RECORDS = 16
-/** Records that one step sorts or merges: 1 to 3 ms. */
-const STEP_RECORDS = 16_384
+/** Records that one slice sorts or merges: 1 to 3 ms. */
+const SLICE_RECORDS = 16_384
 
 interface Columns {
   readonly ids: Uint32Array
@@ -33,10 +33,10 @@ export class RecordOrder implements Columns {
     this.#compareIds = compareIds
   }
 
-  *sortSteps(): Generator<number, void> {
+  *sortSlices(): Generator<number, void> {
     const { count } = this
-    for (let from = 0; from < count; from += STEP_RECORDS) {
-      const to = Math.min(from + STEP_RECORDS, count)
+    for (let from = 0; from < count; from += SLICE_RECORDS) {
+      const to = Math.min(from + SLICE_RECORDS, count)
       for (let chunk = from; chunk < to; chunk += CHUNK_RECORDS) {
         this.#insertionSort(chunk, Math.min(chunk + CHUNK_RECORDS, to))
       }
@@ -50,7 +50,7 @@ export class RecordOrder implements Columns {
     }
     const merge = new Merge((left, right) => this.#compare(left, right))
     for (let width = CHUNK_RECORDS; width < count; width *= 2) {
-      let budget = STEP_RECORDS
+      let budget = SLICE_RECORDS
       for (let from = 0; from < count; from += 2 * width) {
         const middle = Math.min(from + width, count)
         merge.begin(this, spare, from, middle, Math.min(middle + width, count))
@@ -58,7 +58,7 @@ export class RecordOrder implements Columns {
           budget -= merge.run(budget)
           if (budget > 0) break
           yield 0
-          budget = STEP_RECORDS
+          budget = SLICE_RECORDS
         }
       }
       const { ids, highs, lows } = this

@@ -51,12 +51,12 @@ export interface RewriteResult {
 }
 
 /**
- * Rewrites files. Yields the bytes that each step read or wrote. If it fails or is ended early, what it
+ * Rewrites files. Yields the bytes that each slice read or wrote. If it fails or is ended early, what it
  * has written is unlinked; after a failed sync it stays.
  * @throws CorruptionError if a record that lives, or anything but a value is damaged, or a pointer leads
  *   nowhere (I8); WISC_SYNC_FAILED, WISC_FORMAT_VERSION, WISC_CODEC_UNAVAILABLE, IoError
  */
-export function* rewriteSteps(
+export function* rewriteSlices(
   input: RewriteInput,
   liveness: Liveness,
   ports: CollectorPorts,
@@ -135,7 +135,7 @@ function* writeRelocation(
   let failure: unknown
   try {
     yield* copyRecords(records, files, writer)
-    const relocation = yield* writer.finishSteps()
+    const relocation = yield* writer.finishSlices()
     finished = true
     return relocation
   } catch (error) {
@@ -162,23 +162,23 @@ function abandon(
   if (code !== 'WISC_SYNC_FAILED') unlinkIfPossible(fileSystem, path)
 }
 
-/** Passes steps on, and adds up their bytes and the time that they take themselves. */
+/** Passes slices on, and adds up their bytes and the time that they take themselves. */
 function* counted<Result>(
-  steps: Generator<number, Result>,
+  slices: Generator<number, Result>,
 ): Generator<number, { readonly result: Result; readonly bytes: number; readonly ms: number }> {
   let bytes = 0
   let ms = 0
   try {
     for (;;) {
       const before = performance.now()
-      const step = steps.next()
+      const slice = slices.next()
       ms += performance.now() - before
-      if (step.done) return { result: step.value, bytes, ms }
-      bytes += step.value
-      yield step.value
+      if (slice.done) return { result: slice.value, bytes, ms }
+      bytes += slice.value
+      yield slice.value
     }
   } finally {
     // Ended early, they close what they have opened; else they have ended anyhow.
-    steps.return(undefined as never)
+    slices.return(undefined as never)
   }
 }

@@ -25,8 +25,8 @@ import { emptyVictimRecord, type VictimRecord } from './victim-page.ts'
 import type { VictimRecords } from './victim-records.ts'
 import { collectVictims, type VictimInput } from './victim-walk.ts'
 
-/** Records that one step passes: about a millisecond. */
-const STEP_RECORDS = 8192
+/** Records that one slice passes: about a millisecond. */
+const SLICE_RECORDS = 8192
 const NOTHING: Readonly<ReferenceSum> = noReferences()
 /** Of the bytes of victims: what heads of frames, tombstones and inline values may take beside dead and living. */
 const OTHER_SHARE_MAX = 1 / 16
@@ -56,7 +56,7 @@ export interface Unlisted {
 }
 
 /**
- * What lives by the list. Yields the bytes that each step read.
+ * What lives by the list. Yields the bytes that each slice read.
  * @throws IoError, WISC_FORMAT_VERSION, WISC_CODEC_UNAVAILABLE
  */
 export function* collectUnlisted(
@@ -72,14 +72,14 @@ export function* collectUnlisted(
     throw error
   }
   const left = new LeftRecords(records, input.references)
-  for (let from = 0; from < records.count; from += STEP_RECORDS) {
-    left.count(from, Math.min(from + STEP_RECORDS, records.count))
+  for (let from = 0; from < records.count; from += SLICE_RECORDS) {
+    left.count(from, Math.min(from + SLICE_RECORDS, records.count))
     yield 0
   }
   const found = left.judge()
   if (found !== 'same') return { isWrong: found === 'other' }
-  for (let from = 0; from < records.count; from += STEP_RECORDS) {
-    left.mark(from, Math.min(from + STEP_RECORDS, records.count))
+  for (let from = 0; from < records.count; from += SLICE_RECORDS) {
+    left.mark(from, Math.min(from + SLICE_RECORDS, records.count))
     yield 0
   }
   return { records, isWrong: false }

@@ -118,8 +118,8 @@ export class VictimRecords {
     this.#commonLength = common
   }
 
-  /** Sorts, when all are added. Yields 0 after each step: nothing is read. */
-  *sortSteps(): Generator<number, void> {
+  /** Sorts, when all are added. Yields 0 after each slice: nothing is read. */
+  *sortSlices(): Generator<number, void> {
     const order = new RecordOrder(this.count, (left, right) => this.#compareIds(left, right))
     for (let page = 0, position = 0; page < this.#pages.length; page++) {
       const { count, keys, words } = this.#pages[page]!
@@ -132,7 +132,7 @@ export class VictimRecords {
       }
       yield 0
     }
-    yield* order.sortSteps()
+    yield* order.sortSlices()
     this.#order = order
   }
 

@@ -18,17 +18,17 @@ import { type CollectorPorts, readVictimHeader, type VictimFile, victimPath } fr
 import { emptyVictimRecord } from './victim-page.ts'
 import { VictimRecords } from './victim-records.ts'
 
-/** A step ends after so many records: 1 to 3 ms. */
-const STEP_RECORDS = 2048
-/** ... or so many bytes read; a step of large records takes single blocks. */
-const STEP_BYTES = 2 * 1024 * 1024
+/** A slice ends after so many records: 1 to 3 ms. */
+const SLICE_RECORDS = 2048
+/** ... or so many bytes read; a slice of large records takes single blocks. */
+const SLICE_BYTES = 2 * 1024 * 1024
 
 export interface VictimInput extends DatabaseDirectory {
   readonly files: readonly VictimFile[]
 }
 
 /**
- * Walks all victims and sorts their records. Yields the bytes that each step read.
+ * Walks all victims and sorts their records. Yields the bytes that each slice read.
  * @param dead records that are left out, and not looked at
  * @throws CorruptionError if anything but a value is damaged, WISC_FORMAT_VERSION,
  * WISC_CODEC_UNAVAILABLE, IoError
@@ -43,7 +43,7 @@ export function* collectVictims(
     if (victim.kind === 'segment') yield* addSegment(records, index, victim, input, ports, dead)
     else yield* addRelocation(records, index, victim, input, ports, dead)
   }
-  yield* records.sortSteps()
+  yield* records.sortSlices()
   return records
 }
 
@@ -62,7 +62,7 @@ function* addSegment(
     const name = segmentName(victim.number)
     const heads = new RecordHeads(file, name, SEGMENT_HEADER_BYTES, victim.length, frames)
     records.addSegment(victim.number, index)
-    yield* addHeads(new HeadStep(records, heads, index, victim.number, undefined, dead), heads)
+    yield* addHeads(new HeadSlice(records, heads, index, victim.number, undefined, dead), heads)
   } finally {
     file.close()
   }
@@ -83,13 +83,13 @@ function* addRelocation(
   })
   try {
     const { file, recordsEnd } = reader
-    const addresses = yield* reader.addressesSteps()
+    const addresses = yield* reader.addressesSlices()
     const heads = new RecordHeads(file, name, RELOCATION_HEADER_BYTES, recordsEnd, undefined)
     for (const { segment } of reader.parts) records.addSegment(segment, index)
     records.addSegment(victim.number, index)
-    const step = new HeadStep(records, heads, index, victim.number, addresses, dead)
-    yield* addHeads(step, heads)
-    if (step.count !== addresses.places.length) {
+    const slice = new HeadSlice(records, heads, index, victim.number, addresses, dead)
+    yield* addHeads(slice, heads)
+    if (slice.count !== addresses.places.length) {
       const reason = 'index of a relocation does not fit its records'
       throw new CorruptionError(name, heads.offset, reason)
     }
@@ -98,11 +98,11 @@ function* addRelocation(
   }
 }
 
-function* addHeads(step: HeadStep, heads: RecordHeads): Generator<number, void> {
-  keepUntilNext('walk over heads', { step, heads })
+function* addHeads(slice: HeadSlice, heads: RecordHeads): Generator<number, void> {
+  keepUntilNext('walk over heads', { slice, heads })
   try {
     for (let bytesBefore = 0; ; bytesBefore = heads.bytesRead) {
-      const more = step.run()
+      const more = slice.run()
       yield heads.bytesRead - bytesBefore
       if (!more) return
     }
@@ -111,7 +111,7 @@ function* addHeads(step: HeadStep, heads: RecordHeads): Generator<number, void> 
   }
 }
 
-class HeadStep {
+class HeadSlice {
   /** Records added or left out. */
   count = 0
   readonly #records: VictimRecords
@@ -139,13 +139,13 @@ class HeadStep {
     this.#record.segment = number
   }
 
-  /** Adds records until the step is full. @returns false if there are no more */
+  /** Adds records until the slice is full. @returns false if there are no more */
   run(): boolean {
     const heads = this.#heads
     const record = this.#record
     const records = this.#records
-    const bytesMax = heads.bytesRead + STEP_BYTES
-    for (let i = 0; i < STEP_RECORDS && heads.bytesRead < bytesMax; i++) {
+    const bytesMax = heads.bytesRead + SLICE_BYTES
+    for (let i = 0; i < SLICE_RECORDS && heads.bytesRead < bytesMax; i++) {
       if (this.#dead !== undefined && this.#passDead(this.#dead)) continue
       if (!heads.next()) return false
       const header = heads.header!

@@ -2,7 +2,7 @@
  * Addresses of many records, packed: which part of a relocation, the offset in its segment, the place in the file.
  * 16 bytes a record, 24 while they are sorted. The writer sorts them by address, readers of a whole index by place.
  *
- * The sort is a radix sort from the least digit on: linear, in steps of bounded time, and digits that no
+ * The sort is a radix sort from the least digit on: linear, in slices of bounded time, and digits that no
  * address has cost nothing. A typed array's own sort with a comparison takes ten times as long, in one piece.
  */
 import { assert } from '../../lib/base/errors.ts'
@@ -44,8 +44,8 @@ const BY_ADDRESS = [
 ]
 const BY_PLACE = [...digitsOf(PLACE_LOW, 0, 32), ...digitsOf(HIGH, 16, 16)]
 
-/** Addresses that one step of a sort looks at: about a millisecond. */
-const STEP_ADDRESSES = 2 ** 14
+/** Addresses that one slice of a sort looks at: about a millisecond. */
+const SLICE_ADDRESSES = 2 ** 14
 
 export class RelocationAddresses {
   readonly #chunks: Uint32Array[] = []
@@ -90,7 +90,7 @@ export class RelocationAddresses {
   }
 
   /** Gives each part the number that `numbers` has for it: another order of all parts. Yields 0. */
-  *renumberSteps(numbers: Uint32Array): Generator<number, void> {
+  *renumberSlices(numbers: Uint32Array): Generator<number, void> {
     for (let i = 0; i < this.length; i++) {
       const chunk = this.#chunks[i >>> CHUNK_SHIFT]!
       const at = (i & CHUNK_MASK) * WORDS + PART
@@ -100,32 +100,32 @@ export class RelocationAddresses {
   }
 
   /** Sorts by part, then offset. @returns indexes in that order; yields 0 */
-  byAddressSteps(): Generator<number, Uint32Array> {
-    return this.#sortSteps(BY_ADDRESS)
+  byAddressSlices(): Generator<number, Uint32Array> {
+    return this.#sortSlices(BY_ADDRESS)
   }
 
   /** Sorts by place. @returns indexes in that order; yields 0 */
-  byPlaceSteps(): Generator<number, Uint32Array> {
-    return this.#sortSteps(BY_PLACE)
+  byPlaceSlices(): Generator<number, Uint32Array> {
+    return this.#sortSlices(BY_PLACE)
   }
 
   #word(i: number, word: number): number {
     return this.#chunks[i >>> CHUNK_SHIFT]![(i & CHUNK_MASK) * WORDS + word]!
   }
 
-  *#sortSteps(digits: readonly Digit[]): Generator<number, Uint32Array> {
+  *#sortSlices(digits: readonly Digit[]): Generator<number, Uint32Array> {
     assert(this.length < TWO_32, 'indexes of addresses are 32 bits')
     let order = new Uint32Array(this.length)
     let spare = new Uint32Array(this.length)
     for (let i = 0; i < order.length; i++) {
       order[i] = i
-      if (i % STEP_ADDRESSES === STEP_ADDRESSES - 1) yield 0
+      if (i % SLICE_ADDRESSES === SLICE_ADDRESSES - 1) yield 0
     }
     for (const digit of digits) {
       if (((this.#bits[digit.word]! >>> digit.shift) & digit.mask) === 0) continue
       const next = new Uint32Array(digit.mask + 1)
-      for (let from = 0; from < order.length; from += STEP_ADDRESSES) {
-        this.#count(digit, next, from, Math.min(order.length, from + STEP_ADDRESSES))
+      for (let from = 0; from < order.length; from += SLICE_ADDRESSES) {
+        this.#count(digit, next, from, Math.min(order.length, from + SLICE_ADDRESSES))
         yield 0
       }
       for (let value = 0, sum = 0; value < next.length; value++) {
@@ -133,8 +133,8 @@ export class RelocationAddresses {
         next[value] = sum
         sum += count
       }
-      for (let from = 0; from < order.length; from += STEP_ADDRESSES) {
-        this.#deal(digit, next, order, spare, from, Math.min(order.length, from + STEP_ADDRESSES))
+      for (let from = 0; from < order.length; from += SLICE_ADDRESSES) {
+        this.#deal(digit, next, order, spare, from, Math.min(order.length, from + SLICE_ADDRESSES))
         yield 0
       }
       const sorted = spare

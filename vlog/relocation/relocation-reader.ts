@@ -14,7 +14,7 @@ import { RelocationIndex } from './relocation-index.ts'
 import { sortedAddresses, verifyRecords } from './relocation-verify.ts'
 
 /** Addresses that are gathered from one yield to the next. */
-const GATHERED_PER_STEP = 2 ** 14
+const GATHERED_PER_SLICE = 2 ** 14
 
 /** A whole index, sorted by place: record i was at (segments[i], offsets[i]) and lies at places[i]. */
 export interface AddressesByPlace {
@@ -85,16 +85,16 @@ export class RelocationReader {
     return this.#index.locate(segment, offset, cache)
   }
 
-  /** {@link addressesSteps}, all at once. */
+  /** {@link addressesSlices}, all at once. */
   addresses(): AddressesByPlace {
-    return runToEnd(this.addressesSteps())
+    return runToEnd(this.addressesSlices())
   }
 
   /**
-   * Reads the whole index and proves it. Yields the bytes that each step read, 0 for steps of the sort.
+   * Reads the whole index and proves it. Yields the bytes that each slice read, 0 for slices of the sort.
    * @throws CorruptionError, IoError
    */
-  *addressesSteps(): Generator<number, AddressesByPlace> {
+  *addressesSlices(): Generator<number, AddressesByPlace> {
     const { addresses, order } = yield* sortedAddresses(this.file, this.#name, this.#index)
     const segments = new Float64Array(order.length)
     const offsets = new Float64Array(order.length)
@@ -104,22 +104,22 @@ export class RelocationReader {
       segments[i] = this.parts[addresses.part(at)]!.segment
       offsets[i] = addresses.offset(at)
       places[i] = addresses.place(at)
-      if (i % GATHERED_PER_STEP === GATHERED_PER_STEP - 1) yield 0
+      if (i % GATHERED_PER_SLICE === GATHERED_PER_SLICE - 1) yield 0
     }
     return { segments, offsets, places }
   }
 
-  /** {@link verifySteps}, all at once. */
+  /** {@link verifySlices}, all at once. */
   verify(): void {
-    runToEnd(this.verifySteps())
+    runToEnd(this.verifySlices())
   }
 
   /**
    * Reads the file anew and proves all of it but the values, which may be holes: header, footer, parts, fence, index,
-   * heads of records, and that the index has one address for each record. Yields the bytes that each step passed.
+   * heads of records, and that the index has one address for each record. Yields the bytes that each slice passed.
    * @throws CorruptionError, WISC_FORMAT_VERSION, WISC_CODEC_UNAVAILABLE, IoError
    */
-  *verifySteps(): Generator<number, void> {
+  *verifySlices(): Generator<number, void> {
     const { file } = this
     const ends = readRelocationEnds(file, this.#name, this.#expected)
     const index = new RelocationIndex(this.#expected.number, file, this.#name, ends)
@@ -134,9 +134,9 @@ export class RelocationReader {
   }
 }
 
-function runToEnd<Result>(steps: Generator<number, Result>): Result {
+function runToEnd<Result>(slices: Generator<number, Result>): Result {
   for (;;) {
-    const step = steps.next()
-    if (step.done) return step.value
+    const slice = slices.next()
+    if (slice.done) return slice.value
   }
 }

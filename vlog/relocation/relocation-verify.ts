@@ -1,7 +1,7 @@
 /**
  * Reads all of a relocation's index, and proves that it has one address for each record.
  *
- * Bodies are steps of about a millisecond: generators that yield how many bytes a step passed.
+ * Bodies are slices of about a millisecond: generators that yield how many bytes a slice passed.
  */
 import { CorruptionError } from '../../lib/base/errors.ts'
 import type { File } from '../../lib/base/files/file-system.ts'
@@ -22,9 +22,9 @@ import type { RelocationIndex } from './relocation-index.ts'
 
 /** The window of a walk over heads: small, so that large values are passed over. */
 const WALK_WINDOW_BYTES = 64 * 1024
-const PAGES_PER_STEP = 64
-const RECORDS_PER_STEP = 1024
-const COMPARED_PER_STEP = 2 ** 14
+const PAGES_PER_SLICE = 64
+const RECORDS_PER_SLICE = 1024
+const COMPARED_PER_SLICE = 2 ** 14
 
 /** A whole index, packed; `order` has the indexes of the addresses by place. */
 export interface SortedAddresses {
@@ -52,7 +52,7 @@ export function* sortedAddresses(
         addresses.append(part, readU48(window.bytes, at), readU48(window.bytes, at + 6))
       }
       passed += end - start
-      if (page % PAGES_PER_STEP === PAGES_PER_STEP - 1) {
+      if (page % PAGES_PER_SLICE === PAGES_PER_SLICE - 1) {
         yield passed
         passed = 0
       }
@@ -61,13 +61,13 @@ export function* sortedAddresses(
     window.close()
   }
   yield passed
-  const order = yield* addresses.byPlaceSteps()
+  const order = yield* addresses.byPlaceSlices()
   for (let i = 1; i < order.length; i++) {
     const place = addresses.place(order[i]!)
     if (place - addresses.place(order[i - 1]!) < RECORD_HEADER_BYTES) {
       throw new CorruptionError(name, place, 'two addresses lead to one record of a relocation')
     }
-    if (i % COMPARED_PER_STEP === 0) yield 0
+    if (i % COMPARED_PER_SLICE === 0) yield 0
   }
   return { addresses, order }
 }
@@ -84,7 +84,7 @@ export function* verifyRecords(
   const window = new FileWindow(file, recordsEnd, WALK_WINDOW_BYTES)
   const partBytes = new Float64Array(ends.parts.length)
   let offset = RELOCATION_HEADER_BYTES
-  let stepStart = offset
+  let sliceStart = offset
   for (let i = 0; i < order.length; i++) {
     if (addresses.place(order[i]!) !== offset) {
       throw new CorruptionError(name, offset, 'index of a relocation does not fit its records')
@@ -92,9 +92,9 @@ export function* verifyRecords(
     const length = verifyRecord(window, name, offset, recordsEnd)
     partBytes[addresses.part(order[i]!)]! += length
     offset += length
-    if (i % RECORDS_PER_STEP === RECORDS_PER_STEP - 1) {
-      yield offset - stepStart
-      stepStart = offset
+    if (i % RECORDS_PER_SLICE === RECORDS_PER_SLICE - 1) {
+      yield offset - sliceStart
+      sliceStart = offset
     }
   }
   if (offset !== recordsEnd) {
@@ -106,7 +106,7 @@ export function* verifyRecords(
       throw new CorruptionError(name, ends.layout.partsOffset + i * PART_BYTES, reason)
     }
   }
-  yield offset - stepStart
+  yield offset - sliceStart
 }
 
 /** Proves the head of the record at `offset`. @returns the length of the record */

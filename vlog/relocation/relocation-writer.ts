@@ -37,7 +37,7 @@ import {
 
 const BUFFER_BYTES = 1024 * 1024
 /** Pages from one yield to the next: half a millisecond to two. */
-const PAGES_PER_STEP = 64
+const PAGES_PER_SLICE = 64
 
 export class RelocationWriter {
   readonly #file: File
@@ -109,11 +109,11 @@ export class RelocationWriter {
   }
 
   /**
-   * Ends the file: all of it is written and synced, its directory entry is not. Yields the bytes that each step gave to
-   * the file, 0 for steps of the sort. Requires: it has a record.
+   * Ends the file: all of it is written and synced, its directory entry is not. Yields the bytes that each slice gave
+   * to the file, 0 for slices of the sort. Requires: it has a record.
    * @throws CorruptionError if a record was begun twice, WISC_SYNC_FAILED, IoError
    */
-  *finishSteps(): Generator<number, BuiltRelocation> {
+  *finishSlices(): Generator<number, BuiltRelocation> {
     assert(this.#addresses.length > 0, 'a relocation has a record')
     this.#endRecord()
     const recordsEnd = this.#written + this.#filled
@@ -139,7 +139,7 @@ export class RelocationWriter {
       throw syncFailed(this.#file.path, error)
     }
     // An early sync may still be heard of: the event loop has not turned since it ended.
-    yield* this.#earlySync.endSteps()
+    yield* this.#earlySync.endSlices()
     const { number, salt } = this.#identity
     return { number, salt, length: layout.fileBytes, parts }
   }
@@ -170,7 +170,7 @@ export class RelocationWriter {
     for (const [number, { segment }] of parts.entries()) {
       numbers[this.#partNumbers.get(segment)!] = number
     }
-    yield* this.#addresses.renumberSteps(numbers)
+    yield* this.#addresses.renumberSlices(numbers)
     return parts
   }
 
@@ -180,7 +180,7 @@ export class RelocationWriter {
     parts: readonly SegmentRecords[],
   ): Generator<number, Uint8Array> {
     const addresses = this.#addresses
-    const order = yield* addresses.byAddressSteps()
+    const order = yield* addresses.byAddressSlices()
     const fence = new Uint8Array(layout.pages * FENCE_ENTRY_BYTES + CHECKSUM_BYTES)
     const page = new Uint8Array(PAGE_BYTES)
     let bytes = 0
@@ -199,7 +199,7 @@ export class RelocationWriter {
       const length = count * ENTRY_BYTES + CHECKSUM_BYTES
       this.#appendBlock(page.subarray(0, length), this.#written + this.#filled)
       bytes += length
-      if (number % PAGES_PER_STEP === PAGES_PER_STEP - 1) {
+      if (number % PAGES_PER_SLICE === PAGES_PER_SLICE - 1) {
         yield bytes
         bytes = 0
       }

@@ -159,10 +159,10 @@ export class StreamReader {
   }
 
   /**
-   * Reads the whole file and holds it against its sums, and these against the footer. Yields the bytes of each step.
+   * Reads the whole file and holds it against its sums, and these against the footer. Yields the bytes of each slice.
    * @throws CorruptionError, IoError
    */
-  *verifySteps(): Generator<number, void> {
+  *verifySlices(): Generator<number, void> {
     let tableChecksum = 0
     const memory = Buffer.allocUnsafeSlow(Math.min(PIECE_BYTES, this.size))
     for (let group = 0; group < groupCount(this.size); group++) {

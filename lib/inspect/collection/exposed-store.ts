@@ -14,7 +14,7 @@ import { tablesOf } from '../../state/tables.ts'
 import {
   type SegmentShadows,
   type ShadowWalkResult,
-  shadowWalkSteps,
+  shadowWalkSlices,
 } from '../../tree/compaction/shadow-walk.ts'
 import { interruptibly } from './interruptible.ts'
 
@@ -42,11 +42,11 @@ export async function walkExposed(
   const runs = version.levels.flatMap((level) => level.runs.map((run) => run.tables))
   const unflushed = memtables.list(version.checkpoint).map((memtable) => memtable.cursor())
   const { fileSystem } = context
-  const steps = shadowWalkSteps(
+  const slices = shadowWalkSlices(
     { ...context, runs, readableSequences: readable },
     { fileSystem, unflushed, wantsPlaces },
   )
-  const tree = await interruptibly(steps, signal)
+  const tree = await interruptibly(slices, signal)
   const bySegment = new Map(tree.segments.map((each) => [each.segment, each]))
   return {
     tree,

@@ -5,20 +5,20 @@ import { WiscError } from '../../base/errors.ts'
 /** Between two turns of the event loop. */
 const TURN_MS = 10
 
-/** Runs all steps of a walk. @throws WISC_ABORTED when the signal fires, and what the steps throw */
+/** Runs all slices of a walk. @throws WISC_ABORTED when the signal fires, and what the slices throw */
 export async function interruptibly<T>(
-  steps: Generator<unknown, T>,
+  slices: Generator<unknown, T>,
   signal: AbortSignal,
 ): Promise<T> {
   let began = performance.now()
   for (;;) {
-    const { done, value } = steps.next()
+    const { done, value } = slices.next()
     if (done) return value
     if (performance.now() - began < TURN_MS) continue
     await setImmediate()
     began = performance.now()
     if (!signal.aborted) continue
-    steps.return(undefined as T)
+    slices.return(undefined as T)
     throw new WiscError('WISC_ABORTED', 'the walk was cancelled')
   }
 }

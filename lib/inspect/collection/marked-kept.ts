@@ -1,6 +1,6 @@
 /** What a punch of a file will give when the store has been flushed and compacted: marked by what is kept then. */
 
-import { markSteps } from '../../../vlog/collect/mark.ts'
+import { markSlices } from '../../../vlog/collect/mark.ts'
 import { emptyVictimRecord } from '../../../vlog/collect/victim-page.ts'
 import type { VictimRecords } from '../../../vlog/collect/victim-records.ts'
 import type { SegmentNumber } from '../../base/ids.ts'
@@ -30,7 +30,7 @@ export async function markKept(
   const { context } = engine
   const victim = fileToMark(engine, file.number)
   const input = { ...context, files: [victim], minimumHoleBytes: rules.minimumHoleBytes }
-  const { files } = await interruptibly(markSteps(input, marksOf(tree), context), signal)
+  const { files } = await interruptibly(markSlices(input, marksOf(tree), context), signal)
   return withMark(file, files[0]!)
 }
 

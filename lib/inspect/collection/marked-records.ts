@@ -1,6 +1,6 @@
 /**
  * The records of one file of the value log, each with the answer whether an entry of a table points to it. Walks heads
- * only, no values; on the calling thread, in short steps. Writes nothing (I11).
+ * only, no values; on the calling thread, in short slices. Writes nothing (I11).
  */
 import type { VictimFile } from '../../../vlog/collect/victim.ts'
 import { emptyVictimRecord, type VictimRecord } from '../../../vlog/collect/victim-page.ts'

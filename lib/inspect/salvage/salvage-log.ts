@@ -21,7 +21,7 @@ import {
 } from '../dump/scan-log.ts'
 import { damageOf, type FileDamage, type StoreFiles } from './salvage-files.ts'
 
-const RECORDS_PER_STEP = 1024
+const RECORDS_PER_SLICE = 1024
 
 export interface LogVisitor {
   /** @param isSegment false in a relocation */
@@ -29,7 +29,7 @@ export interface LogVisitor {
   readonly damage: (damage: FileDamage) => void
 }
 
-/** Goes through a segment or a relocation; yields the bytes of each step. */
+/** Goes through a segment or a relocation; yields the bytes of each slice. */
 export function* readLogFile(
   file: File,
   number: FileNumber,
@@ -79,7 +79,7 @@ export function* readLogFile(
     else if (one.unknown) throw one.unknown
     if (one.type !== 'record') continue
     visit.record(one, !isRelocation)
-    if (++records % RECORDS_PER_STEP > 0) continue
+    if (++records % RECORDS_PER_SLICE > 0) continue
     yield one.offset - passed
     passed = one.offset
   }

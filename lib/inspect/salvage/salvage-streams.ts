@@ -62,7 +62,7 @@ export class SalvagedStreams {
     const size = this.#read(
       number,
       (stream) => {
-        for (const _step of stream.verifySteps());
+        for (const _step of stream.verifySlices());
         return stream.size
       },
       (damage) => {

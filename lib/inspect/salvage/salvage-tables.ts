@@ -34,7 +34,7 @@ export interface TableVisitor {
 }
 
 /**
- * Goes through a table; yields the bytes of each step.
+ * Goes through a table; yields the bytes of each slice.
  * @param whole the range of the table by the manifest, to be reported if nothing of it can be read
  */
 export function* readTable(

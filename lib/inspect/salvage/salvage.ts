@@ -74,7 +74,7 @@ export class Salvage {
     this.#streams = new SalvagedStreams(fileSystem, this.#files, this.#files.streams)
   }
 
-  /** Bytes of all files that {@link readSteps} goes through. */
+  /** Bytes of all files that {@link readSlices} goes through. */
   get totalBytes(): number {
     const { tables, logFiles, directory } = this.#files
     const names = [...tables.map(tableName), ...logFiles.map(segmentName)]
@@ -121,8 +121,8 @@ export class Salvage {
     return this.#emptiedKeys
   }
 
-  /** Reads all files. Yields the bytes that each step went through. */
-  *readSteps(): Generator<number, void> {
+  /** Reads all files. Yields the bytes that each slice went through. */
+  *readSlices(): Generator<number, void> {
     const { version, tables, logFiles } = this.#files
     const known = new Map<number, TableMeta>()
     for (const { runs } of version?.levels ?? []) {
@@ -154,7 +154,7 @@ export class Salvage {
     this.#streams.addUnnamed(this.#map, (key) => !this.hasManifest || this.#isIn(key, () => true))
   }
 
-  /** The newest value of each key, in the order in which values lie in the files. After {@link readSteps}. */
+  /** The newest value of each key, in the order in which values lie in the files. After {@link readSlices}. */
   *entries(): Generator<SalvagedEntry> {
     const live: string[] = []
     for (const [key, state] of this.#map.entries()) {
@@ -188,7 +188,7 @@ export class Salvage {
     this.#open.clear()
   }
 
-  /** Runs a step on a file; what fails is noted, and the rest goes on. @returns true if it came to its end */
+  /** Reads a file; what fails is noted, and the rest goes on. @returns true if it came to its end */
   *#guarded(
     name: string,
     read: (file: File) => Generator<number, void>,

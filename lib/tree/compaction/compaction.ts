@@ -9,20 +9,20 @@ import type { EntryCursor } from '../entry.ts'
 import type { RecordPlaces } from './fold.ts'
 import { type CompactionInput, InputRun } from './input-run.ts'
 import { MergeCursor } from './merge-cursor.ts'
-import { canPatch, patchSteps } from './patch.ts'
-import { type RunResult, type RunStep, writeRetained } from './retained-run.ts'
+import { canPatch, patchSlices } from './patch.ts'
+import { type RunResult, type RunSlice, writeRetained } from './retained-run.ts'
 import { Retention } from './retention.ts'
 import { type JobPorts, RunWriter } from './run-writer.ts'
 
 /**
- * Runs a compaction in steps. If it fails or is ended early it unlinks what it has written.
+ * Runs a compaction in slices. If it fails or is ended early it unlinks what it has written.
  * @param places of records whose pointers are folded
  */
-export function* compactionSteps(
+export function* compactionSlices(
   input: CompactionInput,
   ports: JobPorts,
   places?: RecordPlaces,
-): Generator<RunStep, RunResult> {
+): Generator<RunSlice, RunResult> {
   const runs = input.inputs.map((tables) => new InputRun(tables, input, ports.fileSystem))
   const tables = input.inputs.flat()
   const smallestSequence = tables.reduce(
@@ -34,11 +34,11 @@ export function* compactionSteps(
   let failure: unknown
   try {
     const newer = mergedCursor(cursors.slice(0, -1))
-    const steps =
+    const slices =
       places === undefined && canPatch(input, newer, ports)
-        ? patchSteps(input, newer, ports, writer)
-        : mergeSteps(input, mergedCursor(cursors), writer, places)
-    const result = yield* steps
+        ? patchSlices(input, newer, ports, writer)
+        : mergeSlices(input, mergedCursor(cursors), writer, places)
+    const result = yield* slices
     return { ...result, bytesRead: tables.reduce((sum, table) => sum + table.bytes, 0) }
   } catch (error) {
     failure = error
@@ -49,12 +49,12 @@ export function* compactionSteps(
   }
 }
 
-function mergeSteps(
+function mergeSlices(
   input: CompactionInput,
   cursor: EntryCursor,
   writer: RunWriter,
   places: RecordPlaces | undefined,
-): Generator<RunStep, Omit<RunResult, 'bytesRead'>> {
+): Generator<RunSlice, Omit<RunResult, 'bytesRead'>> {
   const retention = new Retention(input.readableSequences, input.olderRanges)
   return writeRetained(cursor, retention, writer, undefined, places)
 }

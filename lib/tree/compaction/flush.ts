@@ -5,7 +5,7 @@
  * The caller publishes the run only when the log is durable up to the memtable's end (I3).
  */
 import { type FrozenMemtable, frozenCursor } from '../memtable/memtable.ts'
-import { type ReadDeferred, type RunResult, type RunStep, writeRetained } from './retained-run.ts'
+import { type ReadDeferred, type RunResult, type RunSlice, writeRetained } from './retained-run.ts'
 import { Retention } from './retention.ts'
 import { type JobPorts, type RunTarget, RunWriter } from './run-writer.ts'
 
@@ -21,8 +21,8 @@ export interface FlushPorts extends JobPorts {
   readonly readDeferred: ReadDeferred
 }
 
-/** Runs a flush in steps. If it fails or is ended early it unlinks what it has written. */
-export function* flushSteps(input: FlushInput, ports: FlushPorts): Generator<RunStep, RunResult> {
+/** Runs a flush in slices. If it fails or is ended early it unlinks what it has written. */
+export function* flushSlices(input: FlushInput, ports: FlushPorts): Generator<RunSlice, RunResult> {
   const { memtable, readableSequences } = input
   const cursor = frozenCursor(ports.arenaBuffer(memtable.arenaId), memtable)
   const retention = new Retention(readableSequences, undefined)

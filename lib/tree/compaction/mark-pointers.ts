@@ -20,8 +20,8 @@ import {
   type PointingTables,
 } from './table-pointers.ts'
 
-/** A step ends after so many moves of records or cursor: about a millisecond. */
-const STEP_MOVES = 4096
+/** A slice ends after so many moves of records or cursor: about a millisecond. */
+const SLICE_MOVES = 4096
 /** Entries that a cursor passes one by one before it seeks; a seek costs about as much. */
 const NEXT_MAX = 16
 /** What a seek counts for, in moves. */
@@ -47,7 +47,7 @@ export interface MarkableRecords extends PointedSegments {
 }
 
 /**
- * Marks by these tables, one open at a time. Yields about how many bytes each step read.
+ * Marks by these tables, one open at a time. Yields about how many bytes each slice read.
  * @throws CorruptionError if a table is damaged, or a pointer leads to where no record of its key and
  *   sequence begins (I8); WISC_FORMAT_VERSION, IoError
  */
@@ -67,18 +67,18 @@ function* markTable(
   pointers: number,
   records: MarkableRecords,
 ): Generator<number, void> {
-  const step = new MarkStep(table, name, records)
-  keepUntilNext('mark by a table', { table, step })
+  const slice = new MarkSlice(table, name, records)
+  keepUntilNext('mark by a table', { table, slice })
   for (let more = true; more; ) {
-    more = step.run()
-    yield step.takeBytes()
+    more = slice.run()
+    yield slice.takeBytes()
   }
-  if (step.found === pointers) return
+  if (slice.found === pointers) return
   yield* findLost(table, name, records)
-  throw miscounted(table, name, step.found, pointers)
+  throw miscounted(table, name, slice.found, pointers)
 }
 
-class MarkStep {
+class MarkSlice {
   /** Pointers that led to a record. */
   found = 0
   readonly #cursor: EntryCursor
@@ -105,13 +105,13 @@ class MarkStep {
     if (this.#position < this.#end) this.#seek()
   }
 
-  /** Goes on until the step is full. @returns false if there is nothing more to mark */
+  /** Goes on until the slice is full. @returns false if there is nothing more to mark */
   run(): boolean {
     const cursor = this.#cursor
     const records = this.#records
     this.#moves = 0
     while (this.#position < this.#end && cursor.valid) {
-      if (this.#moves >= STEP_MOVES) return true
+      if (this.#moves >= SLICE_MOVES) return true
       this.#moves++
       probe(records, cursor.entry)
       const order = records.compare(this.#position)
@@ -193,6 +193,6 @@ function* findLost(
         throw records.pointerError(segment, offset, name)
       }
     }
-    if (++moves % STEP_MOVES === 0) yield 0
+    if (++moves % SLICE_MOVES === 0) yield 0
   }
 }

@@ -15,7 +15,7 @@ import type { EntryCursor, TableMeta } from '../entry.ts'
 import { TablePatcher } from '../table/table-patcher.ts'
 import { TableReader } from '../table/table-reader.ts'
 import type { CompactionInput } from './input-run.ts'
-import type { RunResult, RunStep } from './retained-run.ts'
+import type { RunResult, RunSlice } from './retained-run.ts'
 import type { JobPorts, RunWriter } from './run-writer.ts'
 
 /** There may be so many newer entries for each entry of a table: with more of them little of it is copied. */
@@ -30,8 +30,8 @@ const SIZE_MIN = 1 / 4
 const FILTER_MIN = 7 / 8
 /** So many references may be there in vain, or half of all. */
 const SPENT_REFERENCES = 32
-/** A step ends after so many blocks: a millisecond or two. */
-const STEP_BLOCKS = 64
+/** A slice ends after so many blocks: a millisecond or two. */
+const SLICE_BLOCKS = 64
 
 /**
  * True if the oldest run of the inputs can be patched with the others.
@@ -103,12 +103,12 @@ function isPatchable(
 }
 
 /** Patches each table of the oldest run, and finishes the writer. Requires: {@link canPatch}. */
-export function* patchSteps(
+export function* patchSlices(
   input: CompactionInput,
   newer: EntryCursor,
   ports: JobPorts,
   writer: RunWriter,
-): Generator<RunStep, Omit<RunResult, 'bytesRead'>> {
+): Generator<RunSlice, Omit<RunResult, 'bytesRead'>> {
   const oldest = input.inputs[input.inputs.length - 1]!
   const dead = new DeadRecordsBuilder()
   let entriesIn = countEntries(oldest)
@@ -124,7 +124,7 @@ export function* patchSteps(
       patcher = new TablePatcher(reader.contents(), file, identity, input.tableOptions, died)
       keepUntilNext('table that is patched', { reader, patcher })
       while (!patcher.isDone) {
-        for (let block = 0; block < STEP_BLOCKS && !patcher.isDone; block++)
+        for (let block = 0; block < SLICE_BLOCKS && !patcher.isDone; block++)
           entriesIn += patcher.patchBlock(newer, end)
         yield undefined
       }
@@ -133,10 +133,10 @@ export function* patchSteps(
       patcher?.close()
       reader.close()
     }
-    yield* writer.syncSteps()
+    yield* writer.syncSlices()
   }
   const tables = writer.finish()
-  yield* writer.syncSteps()
+  yield* writer.syncSlices()
   const { bytesWritten, entries: entriesOut } = writer
   return { tables, bytesWritten, entriesIn, entriesOut, foldedPointers: 0, dead: dead.finish() }
 }

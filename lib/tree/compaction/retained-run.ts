@@ -2,7 +2,7 @@
  * The loop of flush and compaction: entries from a cursor, through the rule of retention, into a
  * run.
  *
- * A generator that yields after a bounded step, so that its caller can do something else, or end
+ * A generator that yields after a bounded slice, so that its caller can do something else, or end
  * it: `return()` closes and unlinks what it has written. The hot loop is a function of its own, for
  * speed.
  */
@@ -14,14 +14,14 @@ import type { RecordPlaces } from './fold.ts'
 import type { Retention } from './retention.ts'
 import type { RunWriter } from './run-writer.ts'
 
-/** A step ends after so many entries ... */
-const STEP_ENTRIES = 2000
+/** A slice ends after so many entries ... */
+const SLICE_ENTRIES = 2000
 /** What a folded pointer counts for, in entries: a page of an index may be read for it. */
 const FOLDED_ENTRIES = 8
 /**
  * ... or so many bytes of inline values; together 1 to 3 ms, and the sync of a table now and then.
  */
-const STEP_VALUE_BYTES = 1024 * 1024
+const SLICE_VALUE_BYTES = 1024 * 1024
 
 /** What a job has made. */
 export interface RunResult {
@@ -43,8 +43,8 @@ export interface RunResult {
  */
 export type ReadDeferred = (entry: Entry) => Uint8Array
 
-/** What a step yields: nothing, or what has to be settled before the next one. */
-export type RunStep = Promise<void> | undefined
+/** What a slice yields: nothing, or what has to be settled before the next one. */
+export type RunSlice = Promise<void> | undefined
 
 /** Writes what survives of `cursor`, all of it, and finishes the writer. */
 export function* writeRetained(
@@ -53,24 +53,24 @@ export function* writeRetained(
   writer: RunWriter,
   readDeferred: ReadDeferred | undefined,
   places: RecordPlaces | undefined,
-): Generator<RunStep, Omit<RunResult, 'bytesRead'>> {
-  const step = new RetainedStep(cursor, retention, writer, readDeferred, places)
-  keepUntilNext('run of a flush or a compaction', { step })
+): Generator<RunSlice, Omit<RunResult, 'bytesRead'>> {
+  const slice = new RetainedSlice(cursor, retention, writer, readDeferred, places)
+  keepUntilNext('run of a flush or a compaction', { slice })
   let entriesIn = 0
   for (cursor.seekToFirst(); cursor.valid; ) {
-    entriesIn += step.run()
+    entriesIn += slice.run()
     yield undefined
-    yield* writer.syncSteps()
+    yield* writer.syncSlices()
   }
   const tables = writer.finish()
-  yield* writer.syncSteps()
-  const { foldedPointers } = step
+  yield* writer.syncSlices()
+  const { foldedPointers } = slice
   const { bytesWritten, entries: entriesOut } = writer
-  const dead = step.dead.finish()
+  const dead = slice.dead.finish()
   return { tables, bytesWritten, entriesIn, entriesOut, foldedPointers, dead }
 }
 
-class RetainedStep {
+class RetainedSlice {
   readonly #cursor: EntryCursor
   readonly #retention: Retention
   readonly #writer: RunWriter
@@ -98,18 +98,18 @@ class RetainedStep {
     this.#places = places
   }
 
-  /** Takes entries until the step is full or there are no more. @returns how many */
+  /** Takes entries until the slice is full or there are no more. @returns how many */
   run(): number {
     const cursor = this.#cursor
     const retention = this.#retention
     const writer = this.#writer
-    const foldedMax = this.foldedPointers + STEP_ENTRIES / FOLDED_ENTRIES
+    const foldedMax = this.foldedPointers + SLICE_ENTRIES / FOLDED_ENTRIES
     let entries = 0
     let valueBytes = 0
     while (
       cursor.valid &&
-      entries < STEP_ENTRIES &&
-      valueBytes < STEP_VALUE_BYTES &&
+      entries < SLICE_ENTRIES &&
+      valueBytes < SLICE_VALUE_BYTES &&
       this.foldedPointers < foldedMax
     ) {
       entries++

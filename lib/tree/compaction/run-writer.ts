@@ -3,7 +3,7 @@
  *
  * A table is ended when it has tableBytes, but never between two entries of a key. Each is synced
  * when it ends; the directory is not (I4: the version set syncs it before an edit names the
- * tables). A thread that must not stand still for a sync has the thread pool do it (syncSteps).
+ * tables). A thread that must not stand still for a sync has the thread pool do it (syncSlices).
  */
 import { syncFailed, toWiscError } from '../../base/errors.ts'
 import type { FileIdentity } from '../../base/files/file-header.ts'
@@ -29,7 +29,7 @@ export interface RunTarget {
 export interface JobPorts {
   readonly fileSystem: FileSystem
   readonly random: Random
-  /** True on the calling thread: steps yield the promise of a sync instead of standing still for it. */
+  /** True on the calling thread: slices yield the promise of a sync instead of standing still for it. */
   readonly syncsAside?: boolean
 }
 
@@ -100,7 +100,7 @@ export class RunWriter {
   }
 
   /** Syncs what has ended, if that is done aside: yields promises to wait for. @throws WISC_SYNC_FAILED */
-  *syncSteps(): Generator<Promise<void>, void> {
+  *syncSlices(): Generator<Promise<void>, void> {
     for (let file = this.#unsynced[0]; file !== undefined; file = this.#unsynced[0]) {
       yield syncAside(file)
       this.#unsynced.shift()

@@ -63,18 +63,18 @@ export interface ShadowWalkResult {
   readonly segments: readonly SegmentShadows[]
 }
 
-/** A step ends after so many entries ... */
-const STEP_ENTRIES = 4000
+/** A slice ends after so many entries ... */
+const SLICE_ENTRIES = 4000
 /** ... or so many bytes of inline values, which are read with them; together 1 to 3 ms. */
-const STEP_VALUE_BYTES = 1024 * 1024
+const SLICE_VALUE_BYTES = 1024 * 1024
 /** More places than that are not kept in memory. */
 const PLACES_MAX = 16 * 1024 * 1024
 
 /**
- * Yields after each step the bytes that it read; the tables' bytes are spread evenly over their entries.
+ * Yields after each slice the bytes that it read; the tables' bytes are spread evenly over their entries.
  * @throws CorruptionError, WISC_FORMAT_VERSION, IoError
  */
-export function* shadowWalkSteps(
+export function* shadowWalkSlices(
   input: ShadowWalkInput,
   { fileSystem, unflushed = [], wantsPlaces }: ShadowWalkPorts,
 ): Generator<number, ShadowWalkResult> {
@@ -88,7 +88,7 @@ export function* shadowWalkSteps(
     let walked = 0
     let bytesRead = 0
     for (cursor.seekToFirst(); cursor.valid; ) {
-      walked += walk.step()
+      walked += walk.slice()
       const share = Math.round(bytes * Math.min(1, walked / entries)) - bytesRead
       bytesRead += share
       yield share
@@ -139,14 +139,14 @@ class Walk {
     this.#wantsPlaces = wantsPlaces
   }
 
-  /** Takes entries until the step is full or there are no more. @returns how many */
-  step(): number {
+  /** Takes entries until the slice is full or there are no more. @returns how many */
+  slice(): number {
     const cursor = this.#cursor
     const retention = this.#retention
     const lastKey = this.#lastKey
     let entries = 0
     let valueBytes = 0
-    while (cursor.valid && entries < STEP_ENTRIES && valueBytes < STEP_VALUE_BYTES) {
+    while (cursor.valid && entries < SLICE_ENTRIES && valueBytes < SLICE_VALUE_BYTES) {
       entries++
       const { entry } = cursor
       const isNewest = lastKey.advance(entry)

@@ -12,8 +12,8 @@ import { keepUntilNext } from '../../base/kept.ts'
 import { type Entry, type EntryCursor, KIND, type TableMeta } from '../entry.ts'
 import { TableReader } from '../table/table-reader.ts'
 
-/** A step ends after so many entries: one to three milliseconds, by what is done with each. */
-const STEP_ENTRIES = 2048
+/** A slice ends after so many entries: one to three milliseconds, by what is done with each. */
+const SLICE_ENTRIES = 2048
 
 export interface PointingTables {
   readonly directory: string
@@ -31,7 +31,7 @@ export interface PointedSegments {
 export type VisitPointer = (pointer: Entry, table: string) => void
 
 /**
- * Visits all pointers into the segments. Yields about how many bytes each step read.
+ * Visits all pointers into the segments. Yields about how many bytes each slice read.
  * @throws CorruptionError if a table is damaged, WISC_FORMAT_VERSION, IoError
  */
 export function visitPointers(
@@ -45,12 +45,12 @@ export function visitPointers(
   )
 }
 
-/** Opens each table, and runs the steps of those that point into the segments, with the count of these pointers. */
+/** Opens each table, and runs the slices of those that point into the segments, with the count of these pointers. */
 export function* eachPointingTable(
   { directory, databaseId, tables }: PointingTables,
   fileSystem: FileSystem,
   segments: PointedSegments,
-  steps: (table: TableReader, name: string, pointers: number) => Generator<number, void>,
+  slices: (table: TableReader, name: string, pointers: number) => Generator<number, void>,
 ): Generator<number, void> {
   for (const meta of tables) {
     const name = tableName(meta.number)
@@ -58,7 +58,7 @@ export function* eachPointingTable(
     const table = TableReader.open(fileSystem, path, name, meta, databaseId)
     try {
       const pointers = countPointers(table, segments)
-      if (pointers > 0) yield* steps(table, name, pointers)
+      if (pointers > 0) yield* slices(table, name, pointers)
     } finally {
       table.close()
     }
@@ -92,18 +92,18 @@ function* visitTable(
   segments: PointedSegments,
   visit: VisitPointer,
 ): Generator<number, void> {
-  const step = new VisitStep(table, name, segments, visit)
-  keepUntilNext('walk over pointers', { table, step })
+  const slice = new VisitSlice(table, name, segments, visit)
+  keepUntilNext('walk over pointers', { table, slice })
   const entryBytes = table.meta.bytes / table.meta.entries
-  for (let passed = 0; ; passed = step.passed) {
-    const more = step.run()
-    yield Math.ceil((step.passed - passed) * entryBytes)
+  for (let passed = 0; ; passed = slice.passed) {
+    const more = slice.run()
+    yield Math.ceil((slice.passed - passed) * entryBytes)
     if (!more) break
   }
-  if (step.found !== pointers) throw miscounted(table, name, step.found, pointers)
+  if (slice.found !== pointers) throw miscounted(table, name, slice.found, pointers)
 }
 
-class VisitStep {
+class VisitSlice {
   found = 0
   /** Entries. */
   passed = 0
@@ -120,10 +120,10 @@ class VisitStep {
     this.#cursor.seekToFirst()
   }
 
-  /** Goes on until the step is full. @returns false at the end */
+  /** Goes on until the slice is full. @returns false at the end */
   run(): boolean {
     const cursor = this.#cursor
-    for (let i = 0; i < STEP_ENTRIES && cursor.valid; i++) {
+    for (let i = 0; i < SLICE_ENTRIES && cursor.valid; i++) {
       const { entry } = cursor
       if (entry.kind === KIND.pointer && this.#segments.holdsSegment(entry.segment)) {
         this.#visit(entry, this.#name)

@@ -104,11 +104,11 @@ test('a look that takes many turns is outdated by what was written since, and no
   const store = await openSmallStore({ segmentBytes: 32_768 })
   const { space, collector } = engineOf(store) as Engine
   await fill(store, 1)
-  const measure = space.measureInSteps.bind(space)
+  const measure = space.measureInTurns.bind(space)
   let isHeld = false
   let isUnderWay = false
   let looks = 0
-  space.measureInSteps = () => {
+  space.measureInTurns = () => {
     if (!isUnderWay) looks++
     isUnderWay = true
     if (isHeld) return undefined

@@ -3,11 +3,11 @@ import { expect, test } from 'vitest'
 import { advise, copiesAt, THRESHOLDS } from '#dist/lib/inspect/advise.js'
 import { SizeHistogram } from '#dist/lib/inspect/size-histogram.js'
 import { measureValueSizes, type ValueSizes } from '#dist/lib/inspect/value-sizes.js'
-import { runSteps } from '../../support/run-steps.ts'
+import { runSlices } from '../../support/run-slices.ts'
 import { makeInspectedStore } from '../../support/store/inspected-store.ts'
 
 function measure(directory: string): ValueSizes {
-  return runSteps(measureValueSizes(directory))
+  return runSlices(measureValueSizes(directory))
 }
 
 function histogramOf(sizes: readonly [value: number, keys: number][]): SizeHistogram {

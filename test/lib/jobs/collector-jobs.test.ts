@@ -40,8 +40,8 @@ async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await wait(1)
 }
 
-const LONG: Script = { steps: 200, stepMs: 2 }
-const SHORT: Script = { steps: 5, stepMs: 1 }
+const LONG: Script = { slices: 200, sliceMs: 2 }
+const SHORT: Script = { slices: 5, sliceMs: 1 }
 
 describe('order', () => {
   test('one worker: a compaction overtakes a rewrite that has begun', async () => {
@@ -90,10 +90,10 @@ describe('order', () => {
 describe('rate', () => {
   test('holds for the whole of a job', async () => {
     const { run } = poolOf(1)
-    // 10 MiB in steps of 512 KiB at 20 MiB a second.
+    // 10 MiB in slices of 512 KiB at 20 MiB a second.
     const rate = new JobRate(20 * MIB)
-    const { began, ended } = await run('rewrite', { steps: 20, bytes: MIB / 2 }, { rate })
-    // That it is not much slower, test/lib/jobs/step-queue.test.ts says.
+    const { began, ended } = await run('rewrite', { slices: 20, bytes: MIB / 2 }, { rate })
+    // That it is not much slower, test/lib/jobs/slice-queue.test.ts says.
     expect(ended - began).toBeGreaterThan(450)
   })
 
@@ -150,7 +150,7 @@ describe('rate', () => {
     const { run } = poolOf(1)
     const rate = new JobRate(1000)
     const file = join(temporaryDirectory(), 'begun')
-    const running = run('rewrite', { steps: 3, bytes: MIB, file }, { rate })
+    const running = run('rewrite', { slices: 3, bytes: MIB, file }, { rate })
     await until(() => existsSync(file))
     await wait(20)
     rate.set(100 * MIB)
@@ -216,7 +216,9 @@ describe('cancelling', () => {
 
 test('errors cross from the worker with all their fields', async () => {
   const { run } = poolOf(1)
-  const corruption = await run('mark', { steps: 1, failure: 'corruption' }).catch((e: unknown) => e)
+  const corruption = await run('mark', { slices: 1, failure: 'corruption' }).catch(
+    (e: unknown) => e,
+  )
   expect(corruption).toBeInstanceOf(CorruptionError)
   expect(corruption).toMatchObject({
     code: 'WISC_CORRUPTION',
@@ -224,7 +226,7 @@ test('errors cross from the worker with all their fields', async () => {
     offset: 4096,
     reason: 'checksum mismatch',
   })
-  const io = await run('punch', { steps: 1, failure: 'io' }).catch((e: unknown) => e)
+  const io = await run('punch', { slices: 1, failure: 'io' }).catch((e: unknown) => e)
   expect(io).toBeInstanceOf(IoError)
   expect(io).toMatchObject({ operation: 'read', path: '/store/000007.vlog', errno: 'EIO' })
 })
@@ -232,7 +234,7 @@ test('errors cross from the worker with all their fields', async () => {
 describe('large arrays of a result', () => {
   test('arrive whole', async () => {
     const { run } = poolOf(1)
-    const { files } = await run('mark', { steps: 1, holes: 100_000 })
+    const { files } = await run('mark', { slices: 1, holes: 100_000 })
     expect(files[0]!.holes).toHaveLength(100_000)
     expect(files[0]!.holes[99_999]).toBe(99_999)
   })
@@ -242,7 +244,7 @@ describe('large arrays of a result', () => {
     const none = new Float64Array(0)
     const holes = [new Float64Array([1, 2, 3, 4]), none, none, new Float64Array([5, 6])]
     const result = { files: holes.map((array) => ({ holes: array })) } as unknown as JobResult
-    // biome-ignore lint/correctness/useYield: a body of one step
+    // biome-ignore lint/correctness/useYield: a body of one slice
     serveJobs(port1, function* () {
       return result
     })
@@ -252,7 +254,7 @@ describe('large arrays of a result', () => {
     const message: ToWorker = {
       type: 'job',
       id: 1,
-      job: fakeJob('mark', { steps: 1 }),
+      job: fakeJob('mark', { slices: 1 }),
       store: 1,
       bytesPerSecond: undefined,
     }

@@ -27,22 +27,22 @@ describe('a rate', () => {
 })
 
 describe('a token bucket', () => {
-  /** Makes steps of a size as soon as they may be made. @returns bytes by the end of the time */
-  function bytesIn(bucket: TokenBucket, stepBytes: number, fromMs: number, toMs: number): number {
+  /** Makes slices of a size as soon as they may be made. @returns bytes by the end of the time */
+  function bytesIn(bucket: TokenBucket, sliceBytes: number, fromMs: number, toMs: number): number {
     let bytes = 0
     for (let now = fromMs; ; ) {
       const wait = bucket.waitMs(now)
       now += wait
       if (now > toMs) return bytes
-      bucket.take(stepBytes, now)
-      bytes += stepBytes
+      bucket.take(sliceBytes, now)
+      bytes += sliceBytes
     }
   }
 
-  test('gives the rate, whatever the steps', () => {
-    for (const step of [1000, 65_536, MIB, 30 * MIB]) {
-      const bytes = bytesIn(new TokenBucket(10 * MIB, 0), step, 0, 60_000)
-      expect(Math.abs(bytes - 600 * MIB)).toBeLessThanOrEqual(step)
+  test('gives the rate, whatever the slices', () => {
+    for (const slice of [1000, 65_536, MIB, 30 * MIB]) {
+      const bytes = bytesIn(new TokenBucket(10 * MIB, 0), slice, 0, 60_000)
+      expect(Math.abs(bytes - 600 * MIB)).toBeLessThanOrEqual(slice)
     }
   })
 

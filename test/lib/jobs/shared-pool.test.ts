@@ -13,9 +13,9 @@ import { flushJob, freeze, readTables } from '../../support/parts/job-fixtures.t
 import { poolRunner } from '../../support/parts/own-pool.ts'
 
 const ENTRY = new URL('../../../dist/test/support/parts/fake-worker.js', import.meta.url)
-const LONG: Script = { steps: 100, stepMs: 1 }
-const ENDLESS: Script = { steps: 1e9, stepMs: 1 }
-const SHORT: Script = { steps: 3, stepMs: 1 }
+const LONG: Script = { slices: 100, sliceMs: 1 }
+const ENDLESS: Script = { slices: 1e9, sliceMs: 1 }
+const SHORT: Script = { slices: 3, sliceMs: 1 }
 
 const pools: WorkerPool[] = []
 const runners: JobRunner[] = []

@@ -20,7 +20,7 @@ function load(words: string): WorkerLoad {
     jobs: new Map(
       jobs.map((word, id) => {
         const [, other, kind, rate] = /^(?:(\d):)?(\w+)(?:@(\d+))?$/.exec(word)!
-        const job = fakeJob(kind as Kind, { steps: 1 })
+        const job = fakeJob(kind as Kind, { slices: 1 })
         return [
           id,
           {
@@ -123,7 +123,7 @@ test('a store is on no more workers than its share', () => {
   const own = { workersMax: 1 }
   const busy = new JobRate(undefined)
   const with1 = {
-    jobs: new Map([[1, { job: fakeJob('rewrite', { steps: 1 }), rate: busy, share: own }]]),
+    jobs: new Map([[1, { job: fakeJob('rewrite', { slices: 1 }), rate: busy, share: own }]]),
   }
   const idle = { jobs: new Map() }
   expect(chooseWorker('compaction', own, [idle, with1], 2)).toBe(with1)

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { BlockCache } from '#dist/lib/base/files/block-cache.js'
 import { nodeFileSystem } from '#dist/lib/base/platform/node-file-system.js'
 import { type HiddenGarbage, HiddenGarbageEstimate } from '#dist/lib/space/hidden-garbage.js'
-import { type ShadowWalkResult, shadowWalkSteps } from '#dist/lib/tree/compaction/shadow-walk.js'
+import { type ShadowWalkResult, shadowWalkSlices } from '#dist/lib/tree/compaction/shadow-walk.js'
 import { KIND, type TableMeta, type TableOptions } from '#dist/lib/tree/entry.js'
 import type { TableReader } from '#dist/lib/tree/table/table-reader.js'
 import { EMPTY_VERSION, type Version } from '#dist/lib/tree/version/version.js'
@@ -122,7 +122,7 @@ class Tree {
     const runs = this.version.levels.flatMap((level) => level.runs.map((run) => run.tables))
     const { directory } = this
     const input = { directory, databaseId: RUN_DATABASE_ID, runs }
-    const steps = shadowWalkSteps(
+    const steps = shadowWalkSlices(
       { ...input, readableSequences: [...held, SEQUENCE_LIMIT] },
       { fileSystem: nodeFileSystem },
     )

@@ -53,7 +53,7 @@ test('after random histories the figures of all files are those of a recount', a
       if (prng.chance(0.5)) continue
       const engine = writerOf(store)
       const { space } = engine
-      while (prng.chance(0.5) && space.measureInSteps() === undefined);
+      while (prng.chance(0.5) && space.measureInTurns() === undefined);
       await engine.unlinker.ended()
       const { files, ...sums } = space.measure()
       const { files: filesAnew, ...sumsAnew } = recounted(engine)
@@ -79,9 +79,9 @@ test('a look takes several turns where there is much, and comes to an end while 
   for (let i = 0; i < 2100; i++) await opened.put(keyOf(i), 2000)
   const engine = writerOf(opened.store)
   let turns = 1
-  for (let space = engine.space.measureInSteps(); space === undefined; turns++) {
+  for (let space = engine.space.measureInTurns(); space === undefined; turns++) {
     await opened.put(keyOf(turns), 2000)
-    space = engine.space.measureInSteps()
+    space = engine.space.measureInTurns()
     expect(turns).toBeLessThan(20)
   }
   expect(turns).toBeGreaterThan(1)
@@ -118,7 +118,7 @@ test('what is asked of the file system does not grow with the number of files', 
     calls.push(atStats)
     await opened.put(keyOf(1), 2000)
     const atLook = counted()
-    while (writerOf(opened.store).space.measureInSteps() === undefined);
+    while (writerOf(opened.store).space.measureInTurns() === undefined);
     calls.push(atLook)
     fileSystem.onCall = () => undefined
     await opened.finish()

@@ -43,7 +43,7 @@ function streamNames(): string[] {
 
 async function salvaged(): Promise<Record<string, number | string>> {
   const salvage = new Salvage(directory)
-  for (const _step of salvage.readSteps());
+  for (const _step of salvage.readSlices());
   const found: Record<string, number | string> = {}
   for (const { key, value, mayBeStale } of salvage.entries()) {
     const pieces: Uint8Array[] = []

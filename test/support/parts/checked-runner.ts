@@ -18,7 +18,7 @@ import type { VictimRecords } from '#dist/vlog/collect/victim-records.js'
 import { collectVictims } from '#dist/vlog/collect/victim-walk.js'
 import { FaultFileSystem } from '../files/fault-file-system.ts'
 import { MemoryFileSystem } from '../files/memory-file-system.ts'
-import { runSteps } from '../run-steps.ts'
+import { runSlices } from '../run-slices.ts'
 
 export class CheckedRunner implements JobRunner {
   readonly #runner: JobRunner
@@ -80,15 +80,15 @@ function untouched(fileSystem: FileSystem, { directory, files, tables }: Rewrite
 
 /** @returns how both ways differ; undefined if they do not */
 function findDifference(job: RewriteJob, fileSystem: FileSystem): string | undefined {
-  const byTables = runSteps(collectVictims(job, { fileSystem }))
-  runSteps(livenessBy(job, fileSystem).markLive(byTables))
+  const byTables = runSlices(collectVictims(job, { fileSystem }))
+  runSlices(livenessBy(job, fileSystem).markLive(byTables))
   const dead = new ListedDead(job.dead)
   const living = liveNames(byTables)
   for (const { segment, offset, number, place } of living) {
     if (dead.lengthOf(segment, offset) !== undefined || dead.lengthOf(number, place) !== undefined)
       return `a list names segment=${segment} offset=${offset}, which lives`
   }
-  const { records, isWrong } = runSteps(collectUnlisted(job, { fileSystem }))
+  const { records, isWrong } = runSlices(collectUnlisted(job, { fileSystem }))
   if (isWrong) return 'a list is told to be wrong, and is not'
   if (records === undefined) return undefined
   const [left, right] = [living, liveNames(records)].map((names) =>

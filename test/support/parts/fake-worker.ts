@@ -6,18 +6,18 @@ import { closeSync, openSync, rmSync } from 'node:fs'
 import { parentPort, threadId } from 'node:worker_threads'
 import { CorruptionError, IoError } from '#dist/lib/base/errors.js'
 import type { Job, JobResult } from '#dist/lib/jobs/messages.js'
-import type { JobSteps } from '#dist/lib/jobs/run-job.js'
+import type { JobSlices } from '#dist/lib/jobs/run-job.js'
 import { serveJobs } from '#dist/lib/jobs/serve-jobs.js'
 
 export interface Script {
-  readonly steps: number
-  /** What each step counts as read or written. */
+  readonly slices: number
+  /** What each slice counts as read or written. */
   readonly bytes?: number
-  /** How long a step lasts. */
-  readonly stepMs?: number
-  /** Made by the first step, taken back if the job does not reach its end. */
+  /** How long a slice lasts. */
+  readonly sliceMs?: number
+  /** Made by the first slice, taken back if the job does not reach its end. */
   readonly file?: string
-  /** Thrown after the last step. */
+  /** Thrown after the last slice. */
   readonly failure?: 'corruption' | 'io'
   /** Elements of the array in its result. */
   readonly holes?: number
@@ -45,14 +45,21 @@ function now(): number {
   return performance.timeOrigin + performance.now()
 }
 
-export function* fakeSteps(job: Job): JobSteps {
-  const { steps, bytes, stepMs = 0, file, failure, holes = 0 } = JSON.parse(job.directory) as Script
+export function* fakeSlices(job: Job): JobSlices {
+  const {
+    slices,
+    bytes,
+    sliceMs = 0,
+    file,
+    failure,
+    holes = 0,
+  } = JSON.parse(job.directory) as Script
   const began = now()
   let finished = false
   try {
     if (file !== undefined) closeSync(openSync(file, 'wx'))
-    for (let i = 0; i < steps; i++) {
-      const until = performance.now() + stepMs
+    for (let i = 0; i < slices; i++) {
+      const until = performance.now() + sliceMs
       while (performance.now() < until);
       yield bytes
     }
@@ -67,4 +74,4 @@ export function* fakeSteps(job: Job): JobSteps {
   return { threadId, began, ended: now(), files } satisfies FakeResult as unknown as JobResult
 }
 
-if (parentPort) serveJobs(parentPort, fakeSteps)
+if (parentPort) serveJobs(parentPort, fakeSlices)

@@ -19,16 +19,16 @@ import type { BuiltTable, TableMeta } from '#dist/lib/tree/entry.js'
 import { KIND } from '#dist/lib/tree/entry.js'
 import { TableBuilder } from '#dist/lib/tree/table/table-builder.js'
 import type { HoleMarks } from '#dist/vlog/collect/hole-marks.js'
-import { type MarkResult, markSteps } from '#dist/vlog/collect/mark.js'
+import { type MarkResult, markSlices } from '#dist/vlog/collect/mark.js'
 import { punchHoles } from '#dist/vlog/collect/punch.js'
-import { type RewriteResult, rewriteSteps } from '#dist/vlog/collect/rewrite.js'
+import { type RewriteResult, rewriteSlices } from '#dist/vlog/collect/rewrite.js'
 import type { VictimFile } from '#dist/vlog/collect/victim.js'
 import { recordBytes } from '#dist/vlog/record.js'
 import type { BuiltRelocation } from '#dist/vlog/relocation/relocation-format.js'
 import { RelocationReader } from '#dist/vlog/relocation/relocation-reader.js'
 import { MemoryFileSystem } from '../files/memory-file-system.ts'
 import { seededRandom } from '../random.ts'
-import { runSteps } from '../run-steps.ts'
+import { runSlices } from '../run-slices.ts'
 import { compareEntries, keyed, type TestEntry } from './array-cursor.ts'
 import { bytesOf, DATABASE_ID, LOG_DIRECTORY, SALT, SegmentMaker } from './log-segments.ts'
 
@@ -125,16 +125,16 @@ export class VictimFixture {
     return joinPath(LOG_DIRECTORY, segmentName(number))
   }
 
-  markSteps(
+  markSlices(
     files: readonly VictimFile[],
     tables: readonly TableMeta[],
     minimumHoleBytes: number = 0,
   ): Generator<number, MarkResult> {
     const input = { ...PLACE, files, minimumHoleBytes }
-    return markSteps(input, markPointers({ ...PLACE, tables }, this.fileSystem), this)
+    return markSlices(input, markPointers({ ...PLACE, tables }, this.fileSystem), this)
   }
 
-  rewriteSteps(
+  rewriteSlices(
     files: readonly VictimFile[],
     tables: readonly TableMeta[],
     fileNumber: number,
@@ -149,7 +149,7 @@ export class VictimFixture {
     // So many that the one way or the other is the shorter one.
     const entries = by === 'pointers' ? 0 : Number.POSITIVE_INFINITY
     const input = { ...PLACE, files, fileNumber, references, dead: isListed ? dead : [] }
-    return rewriteSteps(input, { ...liveness, entries }, ports)
+    return rewriteSlices(input, { ...liveness, entries }, ports)
   }
 
   /** What the tables point to in the segments of these files. */
@@ -158,7 +158,7 @@ export class VictimFixture {
     const sums = new Map<number, ReferenceSum>()
     const { visitPointers } = livenessBy({ ...PLACE, tables }, this.fileSystem)
     const held = { holdsSegment: (segment: number) => segments.has(segment) }
-    runSteps(
+    runSlices(
       visitPointers(held, ({ segment, offset, length }) => {
         const sum = sums.get(segment) ?? noReferences()
         sums.set(segment, sum)

@@ -25,7 +25,7 @@ import {
   type VictimSubject,
   victimSubject,
 } from '../../support/parts/victim-fixture.ts'
-import { runSteps } from '../../support/run-steps.ts'
+import { runSlices } from '../../support/run-slices.ts'
 
 /** a: lives; b: dead, spans blocks; c: lives, large; d: dead. */
 interface Subject extends VictimSubject {
@@ -48,11 +48,11 @@ function hasOutput({ fixture, output }: Subject): boolean {
 }
 
 function rewrite({ fixture, file, tables, output }: Subject): Generator<number, unknown> {
-  return fixture.rewriteSteps([file], tables, output)
+  return fixture.rewriteSlices([file], tables, output)
 }
 
 function mark({ fixture, file, tables }: Subject): Generator<number, unknown> {
-  return fixture.markSteps([file], tables)
+  return fixture.markSlices([file], tables)
 }
 
 describe('damage stops a job, names its place, and leaves no file', () => {
@@ -62,7 +62,7 @@ describe('damage stops a job, names its place, and leaves no file', () => {
         const subject = makeSubject()
         subject.fixture.damage(subject.file, subject.records[index]!.offset + at)
         for (const job of [mark, rewrite]) {
-          const { file, offset } = corruptionOf(() => runSteps(job(subject)))
+          const { file, offset } = corruptionOf(() => runSlices(job(subject)))
           expect(file).toBe(segmentName(subject.file.number))
           expect(offset).toBe(subject.records[index]!.offset)
         }
@@ -79,8 +79,8 @@ describe('damage stops a job, names its place, and leaves no file', () => {
         const subject = makeSubject()
         subject.fixture.damage(subject.file, at)
         // The mark reads no values.
-        runSteps(mark(subject))
-        const error = corruptionOf(() => runSteps(rewrite(subject)))
+        runSlices(mark(subject))
+        const error = corruptionOf(() => runSlices(rewrite(subject)))
         expect(error).toMatchObject({ file: segmentName(subject.file.number), offset })
         expect(error.reason).toMatch(/value.* checksum mismatch/)
         expect(hasOutput(subject)).toBe(false)
@@ -92,8 +92,8 @@ describe('damage stops a job, names its place, and leaves no file', () => {
     const subject = makeSubject()
     const { offset, length } = subject.records[1]!
     subject.fixture.damage(subject.file, offset + length - 1)
-    runSteps(mark(subject))
-    runSteps(rewrite(subject))
+    runSlices(mark(subject))
+    runSlices(rewrite(subject))
     expect(hasOutput(subject)).toBe(true)
   })
 
@@ -103,14 +103,14 @@ describe('damage stops a job, names its place, and leaves no file', () => {
     for (const at of [second + 1, second + 9, second + 24, second + 33]) {
       const damaged = makeSubject()
       damaged.fixture.damage(damaged.file, at)
-      const { offset } = corruptionOf(() => runSteps(mark(damaged)))
+      const { offset } = corruptionOf(() => runSlices(mark(damaged)))
       expect(offset).toBe(second)
     }
     const { fixture, file, tables } = subject
     const short = { ...file, length: file.length - 1 }
-    expect(corruptionOf(() => runSteps(fixture.markSteps([short], tables))).offset).toBe(second)
+    expect(corruptionOf(() => runSlices(fixture.markSlices([short], tables))).offset).toBe(second)
     const long = { ...file, length: file.length + 10 }
-    expect(corruptionOf(() => runSteps(fixture.markSteps([long], tables))).reason).toMatch(
+    expect(corruptionOf(() => runSlices(fixture.markSlices([long], tables))).reason).toMatch(
       /ends before|frame/,
     )
   })
@@ -134,7 +134,7 @@ describe('damage stops a job, names its place, and leaves no file', () => {
         writeSegmentHeader(bytes, 0, { ...header, firstSequence: 7 })
       }
       fixture.fileSystem.replace(path, bytes)
-      expect(corruptionOf(() => runSteps(fixture.markSteps([file], tables))).reason).toBe(reason)
+      expect(corruptionOf(() => runSlices(fixture.markSlices([file], tables))).reason).toBe(reason)
     }
   })
 
@@ -163,8 +163,8 @@ describe('damage stops a job, names its place, and leaves no file', () => {
         writer.write(bytes, from, end)
         from = end
       }
-      const relocation = relocationFile(runSteps(writer.finishSteps()))
-      const error = corruptionOf(() => runSteps(fixture.markSteps([relocation], [])))
+      const relocation = relocationFile(runSlices(writer.finishSlices()))
+      const error = corruptionOf(() => runSlices(fixture.markSlices([relocation], [])))
       expect(error.file).toBe(segmentName(number))
       expect(error.reason).toBe('index of a relocation does not fit its records')
     }
@@ -173,12 +173,12 @@ describe('damage stops a job, names its place, and leaves no file', () => {
   test('another file than the version means', () => {
     const { fixture, file, tables, output } = makeSubject()
     const other = { ...file, salt: file.salt ^ 1 }
-    expect(corruptionOf(() => runSteps(fixture.markSteps([other], tables))).offset).toBe(56)
-    expect(corruptionOf(() => runSteps(fixture.rewriteSteps([other], tables, output))).offset).toBe(
-      56,
-    )
+    expect(corruptionOf(() => runSlices(fixture.markSlices([other], tables))).offset).toBe(56)
+    expect(
+      corruptionOf(() => runSlices(fixture.rewriteSlices([other], tables, output))).offset,
+    ).toBe(56)
     const holes = Float64Array.of(BLOCK_BYTES, 2 * BLOCK_BYTES)
-    expect(corruptionOf(() => runSteps(fixture.punchHoles(other, holes))).offset).toBe(56)
+    expect(corruptionOf(() => runSlices(fixture.punchHoles(other, holes))).offset).toBe(56)
   })
 })
 
@@ -202,8 +202,8 @@ describe('I8: a pointer leads to a record of its key and sequence, or the job st
       const pointer = { ...a!, ...wrong(a!, c!) }
       const table = fixture.table([pointer, c!].map(entryOf))
       const jobs = [
-        () => runSteps(fixture.markSteps([file], [table.meta])),
-        () => runSteps(fixture.rewriteSteps([file], [table.meta], output)),
+        () => runSlices(fixture.markSlices([file], [table.meta])),
+        () => runSlices(fixture.rewriteSlices([file], [table.meta], output)),
       ]
       for (const job of jobs) {
         const error = corruptionOf(job)
@@ -218,12 +218,12 @@ describe('I8: a pointer leads to a record of its key and sequence, or the job st
     const fixture = new VictimFixture()
     const file = fixture.segment([[{ ...putOf('k', 0), kind: 'delete' }]])
     const table = fixture.table([entryOf({ ...fixture.records[0]!, kind: 'put' })])
-    corruptionOf(() => runSteps(fixture.markSteps([file], [table.meta])))
+    corruptionOf(() => runSlices(fixture.markSlices([file], [table.meta])))
     const empty = fixture.segment([[]])
     const stray = fixture.table([
       entryOf({ ...fixture.records[0]!, kind: 'put', segment: empty.number }),
     ])
-    corruptionOf(() => runSteps(fixture.markSteps([empty], [stray.meta])))
+    corruptionOf(() => runSlices(fixture.markSlices([empty], [stray.meta])))
   })
 })
 
@@ -259,25 +259,25 @@ describe('a rewrite that does not end', () => {
       }
       return file
     }
-    expect(() => runSteps(rewrite(subject))).toThrow(
+    expect(() => runSlices(rewrite(subject))).toThrow(
       expect.objectContaining({ code: 'WISC_SYNC_FAILED' }),
     )
     expect(hasOutput(subject)).toBe(true)
     failing = 'write'
     const other = { ...subject, output: subject.fixture.nextNumber() }
-    expect(() => runSteps(rewrite(other))).toThrow(expect.objectContaining({ code: 'WISC_IO' }))
+    expect(() => runSlices(rewrite(other))).toThrow(expect.objectContaining({ code: 'WISC_IO' }))
     expect(hasOutput(other)).toBe(false)
   })
 
   test('writes no file if nothing lives, and never over one that is there', () => {
     const { fixture, file, output } = makeSubject()
-    const { relocation, bytesWritten } = runSteps(fixture.rewriteSteps([file], [], output))
+    const { relocation, bytesWritten } = runSlices(fixture.rewriteSlices([file], [], output))
     expect({ relocation, bytesWritten }).toEqual({ relocation: undefined, bytesWritten: 0 })
     expect(fixture.fileSystem.files.has(fixture.path(output))).toBe(false)
     const subject = makeSubject()
     const before = subject.fixture.fileSystem.contents(subject.fixture.path(subject.file.number))
     const job = rewrite({ ...subject, output: subject.file.number })
-    expect(() => runSteps(job)).toThrow(expect.objectContaining({ errno: 'EEXIST' }))
+    expect(() => runSlices(job)).toThrow(expect.objectContaining({ errno: 'EEXIST' }))
     expect(
       Buffer.compare(
         subject.fixture.fileSystem.contents(subject.fixture.path(subject.file.number)),
@@ -290,9 +290,9 @@ describe('a rewrite that does not end', () => {
 describe('a punch', () => {
   test('frees the blocks of dead values; every record can still be walked and read', () => {
     const { fixture, file, records, tables, output } = makeSubject()
-    const { holes, holeBytes } = runSteps(fixture.markSteps([file], tables)).files[0]!
+    const { holes, holeBytes } = runSlices(fixture.markSlices([file], tables)).files[0]!
     expect(holeBytes).toBe(4 * BLOCK_BYTES)
-    expect(runSteps(fixture.punchHoles(file, holes))).toEqual({
+    expect(runSlices(fixture.punchHoles(file, holes))).toEqual({
       supported: true,
       hasOtherNames: false,
       bytesFreed: holeBytes,
@@ -303,52 +303,52 @@ describe('a punch', () => {
     })
     // Those of earlier times take no time: they do not count.
     const again = { bytesFreed: 0, holesMade: 0, holeMs: 0, isWhole: true }
-    expect(runSteps(fixture.punchHoles(file, holes))).toMatchObject(again)
+    expect(runSlices(fixture.punchHoles(file, holes))).toMatchObject(again)
     const bytes = fixture.fileSystem.contents(fixture.path(file.number))
     expect(bytes.subarray(holes[0]!, holes[1]!).every((byte) => byte === 0)).toBe(true)
     expect(bytes[holes[0]! - 1]).not.toBe(0)
     expect(bytes[holes[1]!]).not.toBe(0)
     expect(holes[0]).toBeGreaterThanOrEqual(records[1]!.offset)
-    expect(runSteps(fixture.rewriteSteps([file], tables, output)).relocation?.parts).toMatchObject([
-      { records: 2 },
-    ])
+    expect(
+      runSlices(fixture.rewriteSlices([file], tables, output)).relocation?.parts,
+    ).toMatchObject([{ records: 2 }])
   })
 
   test('makes no more holes than it may, and goes on with the others when it is made again', () => {
     const { fixture, file, tables } = makeSubject()
-    const [from, to] = runSteps(fixture.markSteps([file], tables)).files[0]!.holes
+    const [from, to] = runSlices(fixture.markSlices([file], tables)).files[0]!.holes
     const middle = (from! + to!) / 2
     const holes = Float64Array.of(from!, middle, middle, to!)
     const half = middle - from!
     expect(half % BLOCK_BYTES).toBe(0)
-    const punchOne = () => runSteps(fixture.punchHoles(file, holes, 1))
+    const punchOne = () => runSlices(fixture.punchHoles(file, holes, 1))
     expect(punchOne()).toMatchObject({ isWhole: false, holesMade: 1, bytesFreed: half })
     expect(punchOne()).toMatchObject({ isWhole: true, holesMade: 1, bytesFreed: half })
   })
 
   test('makes no hole that is known to be there', () => {
     const { fixture, file, tables } = makeSubject()
-    const [from, to] = runSteps(fixture.markSteps([file], tables)).files[0]!.holes
+    const [from, to] = runSlices(fixture.markSlices([file], tables)).files[0]!.holes
     const first = from! + BLOCK_BYTES
     const punch = vi.spyOn(fixture.fileSystem.files.get(fixture.path(file.number))!, 'punch')
-    const { known } = runSteps(fixture.punchHoles(file, Float64Array.of(first, to!)))
+    const { known } = runSlices(fixture.punchHoles(file, Float64Array.of(first, to!)))
     const all = Float64Array.of(from!, first, first, to!)
-    const again = runSteps(fixture.punchHoles(file, all, Infinity, known))
+    const again = runSlices(fixture.punchHoles(file, all, Infinity, known))
     expect(again).toMatchObject({ isWhole: true, holesMade: 1, bytesFreed: BLOCK_BYTES })
     expect(punch.mock.calls.map(([offset]) => offset)).toEqual([first, from])
-    expect(runSteps(fixture.punchHoles(file, all, Infinity, again.known)).isWhole).toBe(true)
+    expect(runSlices(fixture.punchHoles(file, all, Infinity, again.known)).isWhole).toBe(true)
     expect(punch).toHaveBeenCalledTimes(2)
   })
 
   test('leaves a file alone that has another name, or whose file system has no holes', () => {
     for (const refuse of ['links', 'holes'] as const) {
       const { fixture, file, tables } = makeSubject()
-      const { holes } = runSteps(fixture.markSteps([file], tables)).files[0]!
+      const { holes } = runSlices(fixture.markSlices([file], tables)).files[0]!
       const opened = fixture.fileSystem.files.get(fixture.path(file.number))!
       if (refuse === 'links') opened.links = 2
       else opened.hasHoles = false
       const before = fixture.fileSystem.contents(fixture.path(file.number))
-      expect(runSteps(fixture.punchHoles(file, holes))).toEqual({
+      expect(runSlices(fixture.punchHoles(file, holes))).toEqual({
         supported: refuse === 'links',
         hasOtherNames: refuse === 'links',
         bytesFreed: 0,

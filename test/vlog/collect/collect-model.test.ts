@@ -23,7 +23,7 @@ import {
   type Write,
 } from '../../support/parts/victim-fixture.ts'
 import { Prng, replayHint, testSeed } from '../../support/random.ts'
-import { runSteps } from '../../support/run-steps.ts'
+import { runSlices } from '../../support/run-slices.ts'
 
 const seed = testSeed()
 
@@ -161,7 +161,8 @@ class Case {
     places: ReadonlyMap<LoggedRecord, number>,
     minimumHoleBytes: number,
   ): Float64Array {
-    const marked = runSteps(this.fixture.markSteps([file], this.tables, minimumHoleBytes)).files[0]!
+    const marked = runSlices(this.fixture.markSlices([file], this.tables, minimumHoleBytes))
+      .files[0]!
     const live = this.held.filter((record) => record.kind === 'put' && places.has(record))
     expect(marked).toMatchObject({
       number: file.number,
@@ -213,7 +214,7 @@ describe('the jobs of the collector agree with a model', () => {
       for (const segment of subject.segments) {
         const holes = subject.checkMark(segment, subject.placesIn(segment), prng.below(9000))
         if (prng.chance(0.5)) continue
-        expect(runSteps(fixture.punchHoles(segment, holes)).supported, hint).toBe(true)
+        expect(runSlices(fixture.punchHoles(segment, holes)).supported, hint).toBe(true)
         subject.checkMark(segment, subject.placesIn(segment), 0)
       }
 
@@ -223,8 +224,8 @@ describe('the jobs of the collector agree with a model', () => {
       const live = subject.live(numbers)
       const number = fixture.nextNumber()
       const logged = new Map(victims.flatMap((victim) => [...subject.placesIn(victim)]))
-      const { relocation, bytesWritten } = runSteps(
-        fixture.rewriteSteps(victims, subject.tables, number, ...subject.way(logged)),
+      const { relocation, bytesWritten } = runSlices(
+        fixture.rewriteSlices(victims, subject.tables, number, ...subject.way(logged)),
       )
       expect(relocation === undefined, hint).toBe(live.length === 0)
       expect(fixture.fileSystem.files.has(fixture.path(number)), hint).toBe(live.length > 0)
@@ -237,10 +238,10 @@ describe('the jobs of the collector agree with a model', () => {
       subject.hold(subject.held)
       const folded = subject.fold(moved.number, places)
       const holes = subject.checkMark(moved, folded, 0)
-      expect(runSteps(fixture.punchHoles(moved, holes)).supported, hint).toBe(true)
+      expect(runSlices(fixture.punchHoles(moved, holes)).supported, hint).toBe(true)
       const rest = subject.segments.filter((segment) => !numbers.has(segment.number))
-      const again = runSteps(
-        fixture.rewriteSteps(
+      const again = runSlices(
+        fixture.rewriteSlices(
           [...rest, moved],
           subject.tables,
           fixture.nextNumber(),
@@ -268,8 +269,8 @@ test('survivors far apart, more than one batch, in or against the order of their
     const file = fixture.segment([writes])
     const live = fixture.records.filter((_, i) => i % 2 === 0)
     const tables = [fixture.table(live.map(entryOf)).meta]
-    const steps = fixture.rewriteSteps([file], tables, fixture.nextNumber())
-    const { relocation, bytesRead } = runSteps(steps)
+    const steps = fixture.rewriteSlices([file], tables, fixture.nextNumber())
+    const { relocation, bytesRead } = runSlices(steps)
     expect(relocation?.parts).toMatchObject([{ records: count }])
     // The walk reads all; the copy what lives, and gaps as far as there is room.
     expect(bytesRead).toBeLessThan(file.length + 8 * 1024 * 1024)

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { BLOCK_BYTES } from '../../support/files/content.ts'
 import { addOption } from '../../support/parts/changed-record.ts'
 import { putOf, relocationFile, victimSubject } from '../../support/parts/victim-fixture.ts'
-import { runSteps } from '../../support/run-steps.ts'
+import { runSlices } from '../../support/run-slices.ts'
 
 const OPTION = Buffer.from('something of a newer version')
 
@@ -33,10 +33,10 @@ test.each(['heads', 'pointers'] as const)(
       const { offset, length } = records[i]!
       return Buffer.from(before.subarray(offset, offset + length))
     }
-    const first = runSteps(fixture.rewriteSteps([file], tables, fixture.nextNumber(), by))
+    const first = runSlices(fixture.rewriteSlices([file], tables, fixture.nextNumber(), by))
       .relocation!
     const moved = relocationFile(first)
-    const second = runSteps(fixture.rewriteSteps([moved], tables, fixture.nextNumber(), by))
+    const second = runSlices(fixture.rewriteSlices([moved], tables, fixture.nextNumber(), by))
       .relocation!
     for (const { number } of [first, second]) {
       const bytes = Buffer.from(fixture.fileSystem.contents(fixture.path(number)))
@@ -47,12 +47,12 @@ test.each(['heads', 'pointers'] as const)(
 
 test('a hole begins in the value, not in the options in front of it', () => {
   const { fixture, file, records, tables, values } = makeSubject()
-  const { holes } = runSteps(fixture.markSteps([file], tables)).files[0]!
+  const { holes } = runSlices(fixture.markSlices([file], tables)).files[0]!
   const { offset, length } = records[1]!
   const valueStart = offset + length - values[1]!.length
   expect(valueStart).toBeGreaterThan(BLOCK_BYTES)
   expect([...holes]).toEqual([2 * BLOCK_BYTES, 5 * BLOCK_BYTES])
-  expect(runSteps(fixture.punchHoles(file, holes))).toMatchObject({ bytesFreed: 3 * BLOCK_BYTES })
+  expect(runSlices(fixture.punchHoles(file, holes))).toMatchObject({ bytesFreed: 3 * BLOCK_BYTES })
   // All heads are still there.
-  runSteps(fixture.markSteps([file], tables))
+  runSlices(fixture.markSlices([file], tables))
 })

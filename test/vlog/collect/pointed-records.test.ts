@@ -15,7 +15,7 @@ import {
   type VictimSubject,
   victimSubject,
 } from '../../support/parts/victim-fixture.ts'
-import { runSteps } from '../../support/run-steps.ts'
+import { runSlices } from '../../support/run-slices.ts'
 
 /** a: lives; b: dead; c: lives, more than a batch takes. */
 function makeSubject(): VictimSubject {
@@ -30,7 +30,7 @@ function rewrite(
   by: 'heads' | 'pointers' = 'pointers',
 ): { moved: VictimFile; records: Uint8Array } {
   const number = fixture.nextNumber()
-  const { relocation } = runSteps(fixture.rewriteSteps(files, tables, number, by))
+  const { relocation } = runSlices(fixture.rewriteSlices(files, tables, number, by))
   const sum = relocation!.parts.reduce((bytes, part) => bytes + part.bytes, 0)
   const bytes = fixture.fileSystem.contents(fixture.path(number))
   const records = bytes.subarray(RELOCATION_HEADER_BYTES, RELOCATION_HEADER_BYTES + sum)
@@ -71,8 +71,8 @@ describe('what lives', () => {
 
   test('may be nothing: then no file is written', () => {
     const { fixture, file } = makeSubject()
-    const steps = fixture.rewriteSteps([file], [], fixture.nextNumber(), 'pointers')
-    expect(runSteps(steps)).toMatchObject({ relocation: undefined, bytesWritten: 0 })
+    const steps = fixture.rewriteSlices([file], [], fixture.nextNumber(), 'pointers')
+    expect(runSlices(steps)).toMatchObject({ relocation: undefined, bytesWritten: 0 })
   })
 })
 
@@ -137,7 +137,7 @@ test('ended at any step it leaves no file, and none open', () => {
     const { moved } = rewrite({ fixture, tables }, [file])
     const before = fixture.fileSystem.files.size
     const open = countOpen(fixture.fileSystem)
-    const steps = fixture.rewriteSteps([moved], tables, fixture.nextNumber(), 'pointers')
+    const steps = fixture.rewriteSlices([moved], tables, fixture.nextNumber(), 'pointers')
     for (let i = 0; i <= ended && !isDone; i++) isDone = steps.next().done === true
     if (!isDone) {
       steps.return(undefined as never)

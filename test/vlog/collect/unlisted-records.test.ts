@@ -16,7 +16,7 @@ import {
   relocationFile,
   VictimFixture,
 } from '../../support/parts/victim-fixture.ts'
-import { runSteps } from '../../support/run-steps.ts'
+import { runSlices } from '../../support/run-slices.ts'
 
 interface Subject {
   readonly fixture: VictimFixture
@@ -44,7 +44,7 @@ function collect(
   dead: readonly SegmentDead[],
 ): { names?: string[]; isWrong: boolean } {
   const input = { ...PLACE, files, dead, references: fixture.references(files, tables) }
-  const { records, isWrong } = runSteps(collectUnlisted(input, fixture))
+  const { records, isWrong } = runSlices(collectUnlisted(input, fixture))
   if (records === undefined) return { isWrong }
   const record = emptyVictimRecord()
   const names = Array.from({ length: records.count }, (_, position) => {
@@ -70,7 +70,7 @@ describe('a list of all that died', () => {
     expect(collect(subject, lists).names).toEqual(namesOf(live))
 
     const number = fixture.nextNumber()
-    const { relocation } = runSteps(fixture.rewriteSteps(files, tables, number, 'list', lists))
+    const { relocation } = runSlices(fixture.rewriteSlices(files, tables, number, 'list', lists))
     const moved = [relocationFile(relocation!)]
     const kept = live.filter((_, i) => i % 4 !== 0)
     const later = [fixture.table(kept.map(entryOf)).meta]
@@ -81,7 +81,7 @@ describe('a list of all that died', () => {
   test('finds what tables name by its place in a relocation under that name, part by part', () => {
     const { fixture, files, live, tables } = makeSubject()
     const number = fixture.nextNumber()
-    const { relocation } = runSteps(fixture.rewriteSteps(files, tables, number))
+    const { relocation } = runSlices(fixture.rewriteSlices(files, tables, number))
     const moved = relocationFile(relocation!)
     const reader = RelocationReader.open(fixture.fileSystem, fixture.path(number), 'relocation', {
       ...moved,
@@ -149,7 +149,7 @@ describe('a list that does not say what lives is found out', () => {
     const { fixture, files, tables } = makeSubject()
     const number = fixture.nextNumber()
     const dead = deadLists(listed)
-    const result = runSteps(fixture.rewriteSteps(files, tables, number, 'list', dead))
+    const result = runSlices(fixture.rewriteSlices(files, tables, number, 'list', dead))
     expect(result.relocation!.parts.map(({ records }) => records)).toEqual([20, 20])
     expect(result.hadWrongList).toBe(isWrong)
     const moved = [relocationFile(result.relocation!)]

@@ -40,7 +40,7 @@ function pack(model: readonly Model[]): { records: VictimRecords; steps: number 
     records.add({ ...record, keyBytes, keyStart: 1, keyEnd, sequence, offset, place: offset })
   }
   let steps = 0
-  for (const bytes of records.sortSteps()) {
+  for (const bytes of records.sortSlices()) {
     expect(bytes).toBe(0)
     steps++
   }

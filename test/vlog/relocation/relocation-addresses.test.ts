@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { FILE_BYTES_MAX } from '#dist/lib/base/ids.js'
 import { RelocationAddresses } from '#dist/vlog/relocation/relocation-addresses.js'
 import { Prng, replayHint, testSeed } from '../../support/random.ts'
-import { runSteps } from '../../support/run-steps.ts'
+import { runSlices } from '../../support/run-slices.ts'
 
 const seed = testSeed()
 const hint = replayHint(seed)
@@ -45,14 +45,14 @@ test('sorted by address and by place, at any width of numbers', () => {
       }
       // Another order of the parts.
       const numbers = Uint32Array.from({ length: parts }, (_, i) => parts - 1 - i)
-      runSteps(addresses.renumberSteps(numbers))
+      runSlices(addresses.renumberSlices(numbers))
       for (const address of model) address.part = numbers[address.part]!
       const all = Array.from({ length: count }, (_, i) => addressAt(addresses, i))
       expect(all, hint).toEqual(model)
       // The sorts are stable, as the model's are.
-      const ordered = Array.from(runSteps(addresses.byAddressSteps()), (i) => model[i])
+      const ordered = Array.from(runSlices(addresses.byAddressSlices()), (i) => model[i])
       expect(ordered, hint).toEqual(model.toSorted(byAddress))
-      const placed = Array.from(runSteps(addresses.byPlaceSteps()), (i) => model[i])
+      const placed = Array.from(runSlices(addresses.byPlaceSlices()), (i) => model[i])
       expect(placed, hint).toEqual(model.toSorted(byPlace))
     }
   }
@@ -65,6 +65,6 @@ test('the limits of 48 bits do not run into each other', () => {
   addresses.append(1, 2 ** 32, 2 ** 32 - 1)
   expect(addressAt(addresses, 0)).toEqual({ part: 2 ** 32 - 1, offset: FILE_BYTES_MAX, place: 0 })
   expect(addressAt(addresses, 1)).toEqual({ part: 0, offset: 0, place: FILE_BYTES_MAX })
-  expect([...runSteps(addresses.byPlaceSteps())]).toEqual([0, 2, 1])
-  expect([...runSteps(addresses.byAddressSteps())]).toEqual([1, 2, 0])
+  expect([...runSlices(addresses.byPlaceSlices())]).toEqual([0, 2, 1])
+  expect([...runSlices(addresses.byAddressSlices())]).toEqual([1, 2, 0])
 })

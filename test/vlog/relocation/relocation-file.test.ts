@@ -268,7 +268,7 @@ describe('the writer', () => {
       await turn()
       write(2)
       expect(early).toHaveLength(2)
-      const steps = writer.finishSteps()
+      const steps = writer.finishSlices()
       while (synced === 0) expect(steps.next().done).toBe(false)
       for (let i = 0; i < 3; i++) expect(steps.next()).toEqual({ done: false, value: 0 })
       early[1]!.end()
@@ -294,7 +294,7 @@ describe('the writer', () => {
     test('I1: a failure that is heard of only behind the sync at the end counts', async () => {
       const { writer, early, write } = makeWriter()
       write(2)
-      const steps = writer.finishSteps()
+      const steps = writer.finishSlices()
       for (let i = 0; i < 20; i++) expect(steps.next().done).toBe(false)
       early[0]!.end(failure)
       await turn()
@@ -324,7 +324,7 @@ describe('the writer', () => {
     writeRecords(writer, records)
     let yielded = 0
     let count = 0
-    const steps = writer.finishSteps()
+    const steps = writer.finishSlices()
     let step = steps.next()
     for (; !step.done; step = steps.next()) {
       yielded += step.value

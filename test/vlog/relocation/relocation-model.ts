@@ -18,7 +18,7 @@ import { RelocationWriter } from '#dist/vlog/relocation/relocation-writer.js'
 import { plainTable, VALUE_CHUNK_BYTES } from '#dist/vlog/value-chunks.js'
 import { MemoryFileSystem } from '../../support/files/memory-file-system.ts'
 import type { Prng } from '../../support/random.ts'
-import { runSteps } from '../../support/run-steps.ts'
+import { runSlices } from '../../support/run-slices.ts'
 
 export const NUMBER = 4711
 export const NAME: string = segmentName(NUMBER)
@@ -78,7 +78,7 @@ export function randomRecords(prng: Prng, count: number, segments: number): Mode
 }
 
 export function finish(writer: RelocationWriter): BuiltRelocation {
-  return runSteps(writer.finishSteps())
+  return runSlices(writer.finishSlices())
 }
 
 /** Writes records to a new file. Large ones go in two calls. @returns where each lies */

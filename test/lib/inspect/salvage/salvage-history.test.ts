@@ -34,7 +34,7 @@ async function dropGarbage(store: Store): Promise<void> {
 /** Values of the keys that were saved, marked if they may be stale. */
 function salvage(directory: string): Record<string, string> {
   const found = new Salvage(directory)
-  for (const _bytes of found.readSteps());
+  for (const _bytes of found.readSlices());
   const saved = [...found.entries()].map(({ key, value, mayBeStale }) => [
     key.toString(),
     `${Buffer.from(value as Uint8Array)

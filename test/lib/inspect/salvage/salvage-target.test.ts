@@ -20,7 +20,7 @@ test.each([
   const read = (): void => {
     const found = new Salvage(directory, fileSystem)
     try {
-      for (const _bytes of found.readSteps());
+      for (const _bytes of found.readSlices());
     } finally {
       found.close()
     }
@@ -32,7 +32,7 @@ test('a value that may not be read is not lost either', async () => {
   const { directory } = await makeInspectedStore({ keys: 20 })
   const fileSystem = new RecordingFileSystem()
   const found = new Salvage(directory, fileSystem)
-  for (const _bytes of found.readSteps());
+  for (const _bytes of found.readSlices());
   fileSystem.failNext(/^open .*\.(sst|vlog)/, 'EACCES')
   expect(() => [...found.entries()]).toThrow('errno=EACCES')
   expect(found.lost).toEqual([])

@@ -26,7 +26,7 @@ interface Salvaged {
 function salvage(directory: string): Salvaged {
   const before = stateOf(directory)
   const found = new Salvage(directory)
-  for (const _bytes of found.readSteps());
+  for (const _bytes of found.readSlices());
   const values = new Map<string, Buffer>()
   const stale = new Set<string>()
   for (const { key, value, mayBeStale } of found.entries()) {

@@ -1,10 +1,10 @@
-/** Flush and compaction, step by step on this thread, against the rule in its own words. */
+/** Flush and compaction, slice by slice on this thread, against the rule in its own words. */
 import { readdirSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { compareBytes } from '#dist/lib/base/bytes.js'
 import { systemRandom } from '#dist/lib/base/random.js'
-import { compactionSteps } from '#dist/lib/tree/compaction/compaction.js'
-import { flushSteps } from '#dist/lib/tree/compaction/flush.js'
+import { compactionSlices } from '#dist/lib/tree/compaction/compaction.js'
+import { flushSlices } from '#dist/lib/tree/compaction/flush.js'
 import type { RecordPlaces } from '#dist/lib/tree/compaction/fold.js'
 import type { RunResult } from '#dist/lib/tree/compaction/retained-run.js'
 import { KIND, type TableMeta } from '#dist/lib/tree/entry.js'
@@ -20,7 +20,7 @@ import {
   TABLE_OPTIONS,
 } from '../../../support/parts/job-fixtures.ts'
 import { Prng, replayHint, testSeed } from '../../../support/random.ts'
-import { runSteps } from '../../../support/run-steps.ts'
+import { runSlices } from '../../../support/run-slices.ts'
 
 function randomEntries(
   prng: Prng,
@@ -55,7 +55,7 @@ function flush(
     arenaBuffer: () => arena.buffer,
     readDeferred: () => new Uint8Array(0),
   }
-  return runSteps(flushSteps(flushJob(directory, frozen, readable), ports))
+  return runSlices(flushSlices(flushJob(directory, frozen, readable), ports))
 }
 
 const metas = (result: RunResult): readonly TableMeta[] => result.tables.map(({ meta }) => meta)
@@ -93,7 +93,7 @@ test('I7: flushes and compactions keep exactly what the rule says', () => {
       const olderRanges = prng.chance(0.5) ? [{ smallestKey: low, largestKey: high }] : []
       const job = compactionJob(directory, runs, readable, olderRanges)
       const ports = { fileSystem: new RecordingFileSystem(), random: systemRandom }
-      const result = runSteps(compactionSteps(job, ports))
+      const result = runSlices(compactionSlices(job, ports))
       const expected = surviving(
         flushed,
         readable,
@@ -104,7 +104,7 @@ test('I7: flushes and compactions keep exactly what the rule says', () => {
       expect(deadPlaces(result)).toEqual(deadOf(flushed, expected))
       checkRun(metas(result))
       // A record that has another name now lives.
-      const folded = runSteps(compactionSteps(job, ports, new FoldsOne()))
+      const folded = runSlices(compactionSlices(job, ports, new FoldsOne()))
       expect(deadPlaces(folded)).toEqual(deadOf(flushed, expected))
     } catch (error) {
       throw new Error(`round=${round} ${replayHint(seed)}`, { cause: error })
@@ -168,8 +168,8 @@ test('deferred values are fetched and become inline', () => {
   const place = { segment: 3, offset: 777, length: 70_100 }
   const { arena, frozen } = freeze(1, [{ key, sequence: 5, kind: KIND.deferred, ...place }])
   const value = new Uint8Array(70_000).fill(3)
-  const result = runSteps(
-    flushSteps(flushJob(directory, frozen, [5]), {
+  const result = runSlices(
+    flushSlices(flushJob(directory, frozen, [5]), {
       fileSystem: new RecordingFileSystem(),
       random: systemRandom,
       arenaBuffer: () => arena.buffer,
@@ -193,7 +193,7 @@ test('a compaction that keeps nothing writes nothing', () => {
   }))
   const input = flush(directory, entries, [3])
   const ports = { fileSystem: new RecordingFileSystem(), random: systemRandom }
-  const result = runSteps(compactionSteps(compactionJob(directory, [metas(input)], [3]), ports))
+  const result = runSlices(compactionSlices(compactionJob(directory, [metas(input)], [3]), ports))
   expect(result).toMatchObject({ tables: [], entriesIn: 3, entriesOut: 0, bytesWritten: 0 })
 })
 
@@ -206,7 +206,7 @@ test('I4: every table is synced; an early end or an error leaves no file', () =>
   runs.reverse()
   const before = readdirSync(directory).sort()
   const start = (fileSystem: RecordingFileSystem): Generator<unknown, RunResult> =>
-    compactionSteps(compactionJob(directory, runs, [6000]), { fileSystem, random: systemRandom })
+    compactionSlices(compactionJob(directory, runs, [6000]), { fileSystem, random: systemRandom })
 
   const ended = start(new RecordingFileSystem())
   ended.next()
@@ -218,16 +218,16 @@ test('I4: every table is synced; an early end or an error leaves no file', () =>
   for (const pattern of [/^create/, /^write/, /^open/]) {
     for (const skip of [0, 1]) {
       const fileSystem = new RecordingFileSystem()
-      const steps = start(fileSystem)
-      for (let i = 0; i < skip; i++) steps.next()
+      const slices = start(fileSystem)
+      for (let i = 0; i < skip; i++) slices.next()
       fileSystem.failNext(pattern, 'EIO')
-      expect(() => runSteps(steps)).toThrow('errno=EIO')
+      expect(() => runSlices(slices)).toThrow('errno=EIO')
       expect(readdirSync(directory).sort()).toEqual(before)
     }
   }
 
   const full = new RecordingFileSystem()
-  const result = runSteps(start(full))
+  const result = runSlices(start(full))
   const created = full.log.filter((line) => line.startsWith('create')).map((line) => line.slice(7))
   expect(created).toEqual(
     result.tables.map(({ meta }) => `${String(meta.number).padStart(6, '0')}.sst`),
@@ -239,6 +239,6 @@ test('I4: every table is synced; an early end or an error leaves no file', () =>
 
   const poisoned = new RecordingFileSystem()
   poisoned.failNext(/^sync/, 'ENOSPC')
-  expect(() => runSteps(start(poisoned))).toThrow('a sync failed')
+  expect(() => runSlices(start(poisoned))).toThrow('a sync failed')
   expect(poisoned.log.some((line) => line.startsWith('unlink'))).toBe(false)
 })

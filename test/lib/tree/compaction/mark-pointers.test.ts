@@ -1,11 +1,11 @@
-/** Marking by tables: what it reads of them, in which steps, and that it closes all that it opens. */
+/** Marking by tables: what it reads of them, in which slices, and that it closes all that it opens. */
 import { describe, expect, test } from 'vitest'
 import type { FileSystem } from '#dist/lib/base/files/file-system.js'
 import { markPointers } from '#dist/lib/tree/compaction/mark-pointers.js'
 import type { VictimRecords } from '#dist/vlog/collect/victim-records.js'
 import { collectVictims } from '#dist/vlog/collect/victim-walk.js'
 import { entryOf, PLACE, VictimFixture } from '../../../support/parts/victim-fixture.ts'
-import { runSteps } from '../../../support/run-steps.ts'
+import { runSlices } from '../../../support/run-slices.ts'
 
 const VALUE = new Uint8Array(10)
 
@@ -26,7 +26,7 @@ function makeSubject(numbers: readonly number[]): Subject {
   const fixture = new VictimFixture()
   const frames = [numbers.map((i) => ({ kind: 'put' as const, key: keyOf(i), value: VALUE }))]
   const file = fixture.segment(frames)
-  const records = runSteps(collectVictims({ ...PLACE, files: [file] }, fixture))
+  const records = runSlices(collectVictims({ ...PLACE, files: [file] }, fixture))
   const use = { bytes: 0, open: 0, opened: 0 }
   const fileSystem = Object.create(fixture.fileSystem) as FileSystem
   fileSystem.open = (path, mode) => {
@@ -65,19 +65,19 @@ describe('marking', () => {
   test('a table that refers to none of the segments is opened, and not read', () => {
     const { fixture, records, fileSystem, use } = makeSubject([1, 2, 3])
     const tables = [fixture.table(foreign(0, 20_000, 1)).meta]
-    runSteps(markPointers({ ...PLACE, tables }, fileSystem)(records))
+    runSlices(markPointers({ ...PLACE, tables }, fileSystem)(records))
     expect(use).toMatchObject({ opened: 1, open: 0 })
     expect(use.bytes).toBeLessThan(8192)
     expect(live(records)).toBe(0)
   })
 
-  test('few records in a large table are looked for, many entries in few steps are not passed', () => {
+  test('few records in a large table are looked for, many entries in few slices are not passed', () => {
     const { fixture, records, fileSystem, use } = makeSubject([100, 50_001, 99_001])
     const entries = [...foreign(0, 100_000, 1), ...fixture.records.map(entryOf)]
     const { meta } = fixture.table(entries)
-    const steps = markPointers({ ...PLACE, tables: [meta] }, fileSystem)(records)
+    const slices = markPointers({ ...PLACE, tables: [meta] }, fileSystem)(records)
     let moves = 0
-    for (const bytes of steps) moves += bytes
+    for (const bytes of slices) moves += bytes
     expect(live(records)).toBe(3)
     // Index and filter are read whole; of the blocks little.
     expect(moves).toBeLessThan(meta.bytes / 20)
@@ -96,24 +96,24 @@ describe('marking', () => {
       compared++
       return compare(position)
     }
-    runSteps(markPointers({ ...PLACE, tables }, fileSystem)(records))
+    runSlices(markPointers({ ...PLACE, tables }, fileSystem)(records))
     expect(live(records)).toBe(held.length)
     expect(compared).toBeLessThan(500)
   })
 
-  test('dense records and entries meet in steps; tables of older runs add theirs', () => {
+  test('dense records and entries meet in slices; tables of older runs add theirs', () => {
     const { fixture, records, fileSystem, use } = makeSubject(
       Array.from({ length: 30_000 }, (_, i) => i),
     )
     const halves = [0, 1].map((half) => fixture.records.filter((_, i) => i % 2 === half))
     const tables = halves.map((half) => fixture.table(half.map(entryOf)).meta)
     const marks = markPointers({ ...PLACE, tables }, fileSystem)
-    let steps = 0
+    let slices = 0
     for (const _ of marks(records)) {
-      steps++
+      slices++
       expect(use.open).toBeLessThanOrEqual(1)
     }
-    expect(steps).toBeGreaterThan(10)
+    expect(slices).toBeGreaterThan(10)
     expect(live(records)).toBe(30_000)
   })
 
@@ -122,10 +122,10 @@ describe('marking', () => {
       Array.from({ length: 30_000 }, (_, i) => i),
     )
     const tables = [fixture.table(fixture.records.map(entryOf)).meta]
-    const steps = markPointers({ ...PLACE, tables }, fileSystem)(records)
-    steps.next()
+    const slices = markPointers({ ...PLACE, tables }, fileSystem)(records)
+    slices.next()
     expect(use.open).toBe(1)
-    steps.return()
+    slices.return()
     expect(use.open).toBe(0)
   })
 })

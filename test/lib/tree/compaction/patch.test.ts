@@ -5,8 +5,8 @@ import { expect, test } from 'vitest'
 import { joinPath, tableName } from '#dist/lib/base/files/file-names.js'
 import { nodeFileSystem } from '#dist/lib/base/platform/node-file-system.js'
 import { systemRandom } from '#dist/lib/base/random.js'
-import { compactionSteps } from '#dist/lib/tree/compaction/compaction.js'
-import { flushSteps } from '#dist/lib/tree/compaction/flush.js'
+import { compactionSlices } from '#dist/lib/tree/compaction/compaction.js'
+import { flushSlices } from '#dist/lib/tree/compaction/flush.js'
 import type { RecordPlaces } from '#dist/lib/tree/compaction/fold.js'
 import { InputRun } from '#dist/lib/tree/compaction/input-run.js'
 import { MergeCursor } from '#dist/lib/tree/compaction/merge-cursor.js'
@@ -24,7 +24,7 @@ import {
   TABLE_OPTIONS,
 } from '../../../support/parts/job-fixtures.ts'
 import { Prng, replayHint, testSeed } from '../../../support/random.ts'
-import { runSteps } from '../../../support/run-steps.ts'
+import { runSlices } from '../../../support/run-slices.ts'
 
 type Run = readonly TableMeta[]
 
@@ -77,12 +77,12 @@ class Model {
     // A reader at each sequence: nothing is left out.
     const readable = entries.map(({ sequence }) => sequence)
     const job = flushJob(this.directory, frozen, readable)
-    return metas(runSteps(flushSteps(job, ports)))
+    return metas(runSlices(flushSlices(job, ports)))
   }
 
   /** @param runs newest first */
   compact(runs: readonly Run[], places?: RecordPlaces, readable = [this.sequence]): RunResult {
-    return runSteps(compactionSteps(compactionJob(this.directory, runs, readable), PORTS, places))
+    return runSlices(compactionSlices(compactionJob(this.directory, runs, readable), PORTS, places))
   }
 
   mayPatch(
@@ -295,7 +295,7 @@ test('a patch that is ended early leaves no file', () => {
   const model = new Model(new Prng(10))
   const runs = [overwrite(model, 800, 40, 0.01), loaded(model, 800)]
   const before = readdirSync(model.directory).sort()
-  const steps = compactionSteps(compactionJob(model.directory, runs, [model.sequence]), PORTS)
+  const steps = compactionSlices(compactionJob(model.directory, runs, [model.sequence]), PORTS)
   steps.next()
   expect(readdirSync(model.directory).length).toBeGreaterThan(before.length)
   steps.return(undefined as never)

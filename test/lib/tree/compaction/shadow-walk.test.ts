@@ -5,13 +5,13 @@ import { compareBytes } from '#dist/lib/base/bytes.js'
 import { FileNumbers } from '#dist/lib/base/files/file-numbers.js'
 import type { File, FileSystem } from '#dist/lib/base/files/file-system.js'
 import { nodeFileSystem } from '#dist/lib/base/platform/node-file-system.js'
-import { compactionSteps } from '#dist/lib/tree/compaction/compaction.js'
+import { compactionSlices } from '#dist/lib/tree/compaction/compaction.js'
 import type { RunResult } from '#dist/lib/tree/compaction/retained-run.js'
 import {
   type SegmentShadows,
   type ShadowWalkInput,
   type ShadowWalkResult,
-  shadowWalkSteps,
+  shadowWalkSlices,
 } from '#dist/lib/tree/compaction/shadow-walk.js'
 import { KIND, type TableMeta } from '#dist/lib/tree/entry.js'
 import { recordBytes } from '#dist/vlog/record.js'
@@ -20,7 +20,7 @@ import { ArrayCursor, compareEntries, type TestEntry } from '../../../support/pa
 import { surviving } from '../../../support/parts/job-fixtures.ts'
 import { numberAfterRuns, RUN_DATABASE_ID, writeRun } from '../../../support/parts/write-run.ts'
 import { Prng, replayHint, seededRandom, testSeed } from '../../../support/random.ts'
-import { runSteps } from '../../../support/run-steps.ts'
+import { runSlices } from '../../../support/run-slices.ts'
 
 const seed = testSeed()
 const hint = replayHint(seed)
@@ -140,12 +140,12 @@ test('I9: the walk finds what the rule says, and each table once', () => {
     const readable = readableOf(prng, prng.chance(0.2) ? 1 + prng.below(highest) : highest)
     const yields: number[] = []
     const ports = { fileSystem: nodeFileSystem }
-    const result = runSteps(shadowWalkSteps(inputOf(tree, readable), ports), (bytes) =>
+    const result = runSlices(shadowWalkSlices(inputOf(tree, readable), ports), (bytes) =>
       yields.push(bytes),
     )
     expect(result, `round=${round} ${hint}`).toEqual(modelWalk(tree.entries, readable))
     const bytes = tree.runs.flat().reduce((sum, table) => sum + table.bytes, 0)
-    expect(yields.reduce((sum, step) => sum + step, 0)).toBe(bytes)
+    expect(yields.reduce((sum, slice) => sum + slice, 0)).toBe(bytes)
   }
 })
 
@@ -156,12 +156,12 @@ test('I9: a compaction of everything exposes exactly what the walk calls hidden'
     const highest = Math.max(...tree.entries.map(({ sequence }) => sequence))
     const readable = readableOf(prng, highest)
     const input = inputOf(tree, readable)
-    const walk = runSteps(shadowWalkSteps(input, { fileSystem: nodeFileSystem }))
+    const walk = runSlices(shadowWalkSlices(input, { fileSystem: nodeFileSystem }))
     const hidden = walk.segments.reduce((sum, { hiddenBytes }) => sum + hiddenBytes, 0)
     const numbers = new FileNumbers()
     numbers.skip(numberAfterRuns() - 1)
-    const result: RunResult = runSteps(
-      compactionSteps(
+    const result: RunResult = runSlices(
+      compactionSlices(
         {
           directory: tree.directory,
           databaseId: RUN_DATABASE_ID,
@@ -191,8 +191,8 @@ test('I9: a compaction of everything exposes exactly what the walk calls hidden'
     const bytes = tree.runs.flat().reduce((sum, table) => sum + table.bytes, 0)
     expect(walk.tableGarbageBytes).toBe(Math.round(bytes * share))
     // Without older readers nothing shadowed is left, and the figures of the tables are those of the live entries.
-    const alone = runSteps(
-      shadowWalkSteps(inputOf(tree, [highest]), { fileSystem: nodeFileSystem }),
+    const alone = runSlices(
+      shadowWalkSlices(inputOf(tree, [highest]), { fileSystem: nodeFileSystem }),
     )
     expect(alone.segments.every(({ pinnedBytes }) => pinnedBytes === 0)).toBe(true)
   }
@@ -222,7 +222,7 @@ function readingFileSystem(openFiles: Set<File>): FileSystem {
   }) as FileSystem
 }
 
-test('steps are bounded; it holds one table of each run, closes them when it ends early, and writes nothing', () => {
+test('slices are bounded; it holds one table of each run, closes them when it ends early, and writes nothing', () => {
   const directory = temporaryDirectory()
   const options = { tableBytes: 65536, blockBytes: 4096, filterBitsPerKey: 10 }
   const runs = [1, 0].map((run) =>
@@ -243,10 +243,10 @@ test('steps are bounded; it holds one table of each run, closes them when it end
   const openFiles = new Set<File>()
   const fileSystem = readingFileSystem(openFiles)
   const start = (): Generator<number, ShadowWalkResult> =>
-    shadowWalkSteps(inputOf({ directory, runs, entries: [] }, [40_000]), { fileSystem })
+    shadowWalkSlices(inputOf({ directory, runs, entries: [] }, [40_000]), { fileSystem })
 
   const yields: number[] = []
-  const result = runSteps(start(), (bytes) => yields.push(bytes))
+  const result = runSlices(start(), (bytes) => yields.push(bytes))
   expect(result).toMatchObject({ keys: 20_000 })
   expect(result.segments).toMatchObject([
     { segment: 1, liveBytes: 0, hiddenRecords: 20_000, hiddenBytes: 2_000_000, pinnedBytes: 0 },
@@ -272,7 +272,7 @@ test('memtables that are given to it count as if they were flushed, and wanted p
     const unflushed = [new ArrayCursor(written.sort(compareEntries))]
     const readable = readableOf(prng, highest + 200)
     const ports = { fileSystem: nodeFileSystem, unflushed, wantsPlaces: (n: number) => n % 2 === 0 }
-    const { segments, ...sums } = runSteps(shadowWalkSteps(inputOf(tree, readable), ports))
+    const { segments, ...sums } = runSlices(shadowWalkSlices(inputOf(tree, readable), ports))
     const entries = [...tree.entries, ...written]
     const model = modelWalk(entries, readable)
     expect({ ...sums, segments: segments.map(({ places: _, ...row }) => row) }, hint).toEqual(model)
@@ -285,7 +285,7 @@ test('memtables that are given to it count as if they were flushed, and wanted p
   }
 })
 
-test('large inline values end a step', () => {
+test('large inline values end a slice', () => {
   const directory = temporaryDirectory()
   const value = new Uint8Array(300_000)
   const entries = Array.from({ length: 40 }, (_, i) => ({
@@ -298,7 +298,7 @@ test('large inline values end a step', () => {
   const runs = [writeRun(directory, entries, options)]
   const yields: number[] = []
   const input = inputOf({ directory, runs, entries: [] }, [40])
-  const result = runSteps(shadowWalkSteps(input, { fileSystem: nodeFileSystem }), (bytes) =>
+  const result = runSlices(shadowWalkSlices(input, { fileSystem: nodeFileSystem }), (bytes) =>
     yields.push(bytes),
   )
   expect(yields.length).toBe(10)

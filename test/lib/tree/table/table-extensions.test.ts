@@ -14,7 +14,7 @@ import { SEQUENCE_MAX } from '#dist/lib/base/ids.js'
 import { openDump } from '#dist/lib/inspect/dump/dump.js'
 import type { Item } from '#dist/lib/inspect/dump/items.js'
 import { readTable } from '#dist/lib/inspect/salvage/salvage-tables.js'
-import { compactionSteps } from '#dist/lib/tree/compaction/compaction.js'
+import { compactionSlices } from '#dist/lib/tree/compaction/compaction.js'
 import type { TableMeta } from '#dist/lib/tree/entry.js'
 import { PART } from '#dist/lib/tree/table/table-format.js'
 import { encodeProperties } from '#dist/lib/tree/table/table-properties.js'
@@ -185,7 +185,7 @@ function compacted({ fileSystem, built }: ModelTable): [TableMeta, Uint8Array][]
     olderRanges: [{ smallestKey: new Uint8Array(0), largestKey: new Uint8Array(20).fill(255) }],
     readableSequences: [SEQUENCE_MAX],
   }
-  const steps = compactionSteps(input, { fileSystem, random: seededRandom(1) })
+  const steps = compactionSlices(input, { fileSystem, random: seededRandom(1) })
   for (;;) {
     const step = steps.next()
     if (!step.done) continue

@@ -1,17 +1,17 @@
 /**
- * Runs jobs step by step on the present thread, one at a time: flushes first, then compactions, then the
- * collector's jobs. Jobs of several stores take turns, step by step: a compaction of one does not hold up a rewrite
+ * Runs jobs slice by slice on the present thread, one at a time: flushes first, then compactions, then the
+ * collector's jobs. Jobs of several stores take turns, slice by slice: a compaction of one does not hold up a rewrite
  * of another; only flushes go before everything.
  *
- * Between two steps the event loop turns, so that timers, messages and callers get their share. A job stands
- * still while a more urgent one of its store runs. One whose rate forbids a step yet is passed over; a timer waits for
- * the first that may go on, and for one that is paused nothing does. A step that yields a promise (a sync, in the
+ * Between two slices the event loop turns, so that timers, messages and callers get their share. A job stands
+ * still while a more urgent one of its store runs. One whose rate forbids a slice yet is passed over; a timer waits for
+ * the first that may go on, and for one that is paused nothing does. A slice that yields a promise (a sync, in the
  * thread pool) is followed by the next one when that is settled; what it is rejected with is thrown into the job.
  */
 import { toWiscError, type WiscError } from '../base/errors.ts'
 import { TokenBucket } from './job-rate.ts'
 import { type Job, type JobResult, PRIORITY } from './messages.ts'
-import type { JobSteps } from './run-job.ts'
+import type { JobSlices } from './run-job.ts'
 import { jobAborted } from './runner.ts'
 
 /** The longest time that a timer takes. */
@@ -22,9 +22,9 @@ interface QueuedJob {
   readonly id: number
   readonly store: number
   readonly bucket: TokenBucket
-  /** Not set until its first step. */
-  steps: JobSteps | undefined
-  /** What its last step has begun elsewhere is still under way. */
+  /** Not set until its first slice. */
+  slices: JobSlices | undefined
+  /** What its last slice has begun elsewhere is still under way. */
   isWaiting: boolean
   isCancelled: boolean
 }
@@ -36,20 +36,20 @@ export type JobEnded = (
   error: WiscError | undefined,
 ) => void
 
-export class StepQueue {
-  readonly #start: (job: Job) => JobSteps
+export class SliceQueue {
+  readonly #start: (job: Job) => JobSlices
   readonly #ended: JobEnded
   /** The most urgent first, then in order of arrival. */
   readonly #jobs: QueuedJob[] = []
-  /** The job whose step is being made. */
-  #stepping: QueuedJob | undefined
-  /** When each store with jobs had its last step, as the number of that step. */
+  /** The job whose slice is running. */
+  #slicing: QueuedJob | undefined
+  /** When each store with jobs had its last slice, as the number of that slice. */
   readonly #turns: Map<number, number> = new Map()
   #lastTurn = 0
   #scheduled = false
   #timer: NodeJS.Timeout | undefined
 
-  constructor(start: (job: Job) => JobSteps, ended: JobEnded) {
+  constructor(start: (job: Job) => JobSlices, ended: JobEnded) {
     this.#start = start
     this.#ended = ended
   }
@@ -67,7 +67,7 @@ export class StepQueue {
       id,
       store,
       bucket,
-      steps: undefined,
+      slices: undefined,
       isWaiting: false,
       isCancelled: false,
     }
@@ -84,8 +84,8 @@ export class StepQueue {
   cancel(id: number): void {
     const queued = this.#find(id)
     if (!queued) return
-    // A call from inside its own step: it ends when that does. A sync is waited for: its failure must be heard.
-    if (queued === this.#stepping || queued.isWaiting) queued.isCancelled = true
+    // A call from inside its own slice: it ends when that does. A sync is waited for: its failure must be heard.
+    if (queued === this.#slicing || queued.isWaiting) queued.isCancelled = true
     else this.#abort(queued)
     this.#schedule()
   }
@@ -102,7 +102,7 @@ export class StepQueue {
       this.#scheduled = true
       setImmediate(() => {
         this.#scheduled = false
-        this.#step()
+        this.#slice()
         this.#schedule()
       })
     } else if (Number.isFinite(waitMs)) {
@@ -110,20 +110,20 @@ export class StepQueue {
     }
   }
 
-  /** How long no job may make a step. */
+  /** How long no job may run a slice. */
   #waitMs(): number {
     const now = performance.now()
     return this.#jobs.reduce((least, queued) => Math.min(least, waitMsOf(queued, now)), Infinity)
   }
 
-  #step(): void {
+  #slice(): void {
     const queued = this.#next(performance.now())
     if (!queued) return
     this.#turns.set(queued.store, ++this.#lastTurn)
-    this.#run(queued, (steps) => steps.next())
+    this.#run(queued, (slices) => slices.next())
   }
 
-  /** The first flush that may go on, else the most urgent job of the store that has waited longest for a step. */
+  /** The first flush that may go on, else the most urgent job of the store that has waited longest for a slice. */
   #next(nowMs: number): QueuedJob | undefined {
     const ready = this.#jobs.filter((queued) => waitMsOf(queued, nowMs) === 0)
     const [first] = ready
@@ -133,18 +133,18 @@ export class StepQueue {
     return ready.reduce((best, other) => (turnOf(other) < turnOf(best) ? other : best))
   }
 
-  /** Makes a step of a job. */
-  #run(queued: QueuedJob, step: (steps: JobSteps) => IteratorResult<unknown, JobResult>): void {
+  /** Runs a slice of a job. */
+  #run(queued: QueuedJob, run: (slices: JobSlices) => IteratorResult<unknown, JobResult>): void {
     let result: IteratorResult<unknown, JobResult>
-    this.#stepping = queued
+    this.#slicing = queued
     try {
-      queued.steps ??= this.#start(queued.job)
-      result = step(queued.steps)
+      queued.slices ??= this.#start(queued.job)
+      result = run(queued.slices)
     } catch (error) {
       this.#end(queued, undefined, toWiscError(error))
       return
     } finally {
-      this.#stepping = undefined
+      this.#slicing = undefined
     }
     if (result.done) this.#end(queued, result.value, undefined)
     else if (result.value instanceof Promise) this.#wait(queued, result.value)
@@ -156,7 +156,7 @@ export class StepQueue {
     queued.isWaiting = true
     const settled = (failure?: { readonly error: unknown }): void => {
       queued.isWaiting = false
-      if (failure) this.#run(queued, (steps) => steps.throw(failure.error))
+      if (failure) this.#run(queued, (slices) => slices.throw(failure.error))
       else if (queued.isCancelled) this.#abort(queued)
       this.#schedule()
     }
@@ -169,7 +169,7 @@ export class StepQueue {
   #abort(queued: QueuedJob): void {
     let error: WiscError = jobAborted()
     try {
-      queued.steps?.return(undefined as never)
+      queued.slices?.return(undefined as never)
     } catch (cause) {
       error = toWiscError(cause)
     }
@@ -184,7 +184,7 @@ export class StepQueue {
   }
 }
 
-/** How long a job may not make its next step. */
+/** How long a job may not run its next slice. */
 function waitMsOf({ isWaiting, bucket }: QueuedJob, nowMs: number): number {
   return isWaiting ? Number.POSITIVE_INFINITY : bucket.waitMs(nowMs)
 }

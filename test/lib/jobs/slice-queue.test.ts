@@ -1,20 +1,20 @@
 /** Jobs that share a thread: who goes first, who waits for its time, and what a cancelled one leaves. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Job, JobResult } from '#dist/lib/jobs/messages.js'
-import type { JobSteps } from '#dist/lib/jobs/run-job.js'
-import { StepQueue } from '#dist/lib/jobs/step-queue.js'
+import type { JobSlices } from '#dist/lib/jobs/run-job.js'
+import { SliceQueue } from '#dist/lib/jobs/slice-queue.js'
 import { fakeJob } from '../../support/parts/fake-worker.ts'
 
 const MIB = 1024 * 1024
 
-interface Step {
+interface Slice {
   readonly id: number
   readonly atMs: number
 }
 
-/** A queue whose jobs make so many steps of so many bytes, and what happened in it. */
-function queueOf(steps: number, bytes: number, onStep: (step: Step) => void = () => undefined) {
-  const done: Step[] = []
+/** A queue whose jobs make so many slices of so many bytes, and what happened in it. */
+function queueOf(slices: number, bytes: number, onSlice: (slice: Slice) => void = () => undefined) {
+  const done: Slice[] = []
   const takenBack: number[] = []
   const ends: string[] = []
   const waiting = new Map<number, () => void>()
@@ -22,10 +22,10 @@ function queueOf(steps: number, bytes: number, onStep: (step: Step) => void = ()
   function* body(id: number) {
     let finished = false
     try {
-      for (let i = 0; i < steps; i++) {
-        const step = { id, atMs: performance.now() }
-        done.push(step)
-        onStep(step)
+      for (let i = 0; i < slices; i++) {
+        const slice = { id, atMs: performance.now() }
+        done.push(slice)
+        onSlice(slice)
         yield bytes
       }
       finished = true
@@ -35,7 +35,7 @@ function queueOf(steps: number, bytes: number, onStep: (step: Step) => void = ()
     }
   }
   const ids = new Map<Job, number>()
-  const queue = new StepQueue(
+  const queue = new SliceQueue(
     (job) => body(ids.get(job)!),
     (id, result, error) => {
       ends.push(`${id} ${result ? 'result' : error?.code}`)
@@ -49,18 +49,18 @@ function queueOf(steps: number, bytes: number, onStep: (step: Step) => void = ()
     ends,
     /** @returns its id */
     add(kind: Job['kind'], bytesPerSecond?: number, store?: number): number {
-      const job = fakeJob(kind, { steps })
+      const job = fakeJob(kind, { slices })
       const id = nextId++
       ids.set(job, id)
       queue.add(id, job, bytesPerSecond, store)
       return id
     },
     ended: (id: number) => new Promise<void>((resolve) => waiting.set(id, resolve)),
-    stepsOf: (id: number) => done.filter((step) => step.id === id).length,
+    slicesOf: (id: number) => done.filter((slice) => slice.id === id).length,
   }
 }
 
-/** A turn of the event loop, in which a queue makes at most one step. */
+/** A turn of the event loop, in which a queue makes at most one slice. */
 function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }
@@ -80,18 +80,18 @@ describe('order', () => {
   })
 
   test('a job that has begun stands still for one that is more urgent', async () => {
-    const { add, ended, ends, stepsOf } = queueOf(50, 1000)
+    const { add, ended, ends, slicesOf } = queueOf(50, 1000)
     const rewrite = add('rewrite')
-    while (stepsOf(rewrite) < 10) await turn()
+    while (slicesOf(rewrite) < 10) await turn()
     const compaction = add('compaction')
-    while (stepsOf(compaction) < 10) await turn()
-    const before = stepsOf(rewrite)
+    while (slicesOf(compaction) < 10) await turn()
+    const before = slicesOf(rewrite)
     expect(before).toBeLessThan(50)
     const flush = add('flush')
     await ended(flush)
-    expect(stepsOf(compaction)).toBeLessThan(50)
+    expect(slicesOf(compaction)).toBeLessThan(50)
     await ended(compaction)
-    expect(stepsOf(rewrite)).toBe(before)
+    expect(slicesOf(rewrite)).toBe(before)
     await ended(rewrite)
     expect(ends).toEqual(['3 result', '2 result', '1 result'])
   })
@@ -109,10 +109,10 @@ describe('jobs of several stores', () => {
   })
 
   test('a flush goes before those of all stores', async () => {
-    const { add, ended, done, stepsOf } = queueOf(6, 0)
+    const { add, ended, done, slicesOf } = queueOf(6, 0)
     const compaction = add('compaction', undefined, 1)
     const other = add('walk', undefined, 2)
-    while (stepsOf(other) < 2) await turn()
+    while (slicesOf(other) < 2) await turn()
     const before = done.length
     const flush = add('flush', undefined, 3)
     await ended(flush)
@@ -132,7 +132,7 @@ describe('rate', () => {
   })
 
   test('a job makes no more bytes than its rate, and not much less', async () => {
-    // A hundred steps of 100 KiB, at 20 MiB a second: half a second.
+    // A hundred slices of 100 KiB, at 20 MiB a second: half a second.
     const { add, done } = queueOf(100, 0.1 * MIB)
     const began = performance.now()
     add('rewrite', 20 * MIB)
@@ -147,49 +147,49 @@ describe('rate', () => {
   })
 
   test('what waits lets others pass, less urgent ones too', async () => {
-    const { add, ended, stepsOf, ends } = queueOf(20, MIB)
+    const { add, ended, slicesOf, ends } = queueOf(20, MIB)
     const slow = add('compaction', MIB)
     const paused = add('rewrite', 0)
     const other = add('mark')
     const otherEnded = ended(other)
     await vi.advanceTimersByTimeAsync(100)
     await otherEnded
-    expect(stepsOf(other)).toBe(20)
-    expect(stepsOf(slow)).toBe(1)
-    expect(stepsOf(paused)).toBe(0)
+    expect(slicesOf(other)).toBe(20)
+    expect(slicesOf(slow)).toBe(1)
+    expect(slicesOf(paused)).toBe(0)
     expect(ends).toEqual([`${other} result`])
   })
 
-  test('a paused job makes no step, and the loop is idle', async () => {
-    const { queue, add, ended, stepsOf } = queueOf(20, 0)
+  test('a paused job makes no slice, and the loop is idle', async () => {
+    const { queue, add, ended, slicesOf } = queueOf(20, 0)
     const paused = add('rewrite', 0)
     const slow = add('rewrite', 1)
     await vi.advanceTimersByTimeAsync(50)
     queue.setRate(slow, 0)
     await vi.advanceTimersByTimeAsync(50)
-    expect(stepsOf(paused)).toBe(0)
+    expect(slicesOf(paused)).toBe(0)
     expect(vi.getTimerCount(), 'timers and immediates that wait').toBe(0)
     queue.setRate(paused, undefined)
     const pausedEnded = ended(paused)
     await vi.advanceTimersByTimeAsync(1000)
     await pausedEnded
-    expect(stepsOf(paused)).toBe(20)
+    expect(slicesOf(paused)).toBe(20)
   })
 
   test('a change takes effect at once, while the job waits', async () => {
-    const { queue, add, ended, stepsOf } = queueOf(10, MIB)
+    const { queue, add, ended, slicesOf } = queueOf(10, MIB)
     const id = add('rewrite', 1000)
     await vi.advanceTimersByTimeAsync(30)
-    // The next step would come in twenty minutes.
-    expect(stepsOf(id)).toBe(1)
+    // The next slice would come in twenty minutes.
+    expect(slicesOf(id)).toBe(1)
     queue.setRate(id, 20 * MIB)
     await vi.advanceTimersByTimeAsync(120)
-    expect(stepsOf(id)).toBeGreaterThan(1)
-    expect(stepsOf(id)).toBeLessThan(10)
+    expect(slicesOf(id)).toBeGreaterThan(1)
+    expect(slicesOf(id)).toBeLessThan(10)
     queue.setRate(id, 0)
-    const before = stepsOf(id)
+    const before = slicesOf(id)
     await vi.advanceTimersByTimeAsync(100)
-    expect(stepsOf(id)).toBe(before)
+    expect(slicesOf(id)).toBe(before)
     queue.setRate(id, undefined)
     const jobEnded = ended(id)
     await vi.advanceTimersByTimeAsync(100)
@@ -199,14 +199,14 @@ describe('rate', () => {
 
 describe('cancelling', () => {
   test('a job that has not begun, one that runs, that waits and that is paused', async () => {
-    const { queue, add, ends, takenBack, stepsOf } = queueOf(1000, MIB)
+    const { queue, add, ends, takenBack, slicesOf } = queueOf(1000, MIB)
     const slow = add('compaction', 1000)
     const running = add('mark')
     const notBegun = add('rewrite')
     const paused = add('punch', undefined)
-    while (stepsOf(running) < 3) await turn()
+    while (slicesOf(running) < 3) await turn()
     queue.setRate(paused, 0)
-    expect([stepsOf(slow), stepsOf(notBegun), stepsOf(paused)]).toEqual([1, 0, 0])
+    expect([slicesOf(slow), slicesOf(notBegun), slicesOf(paused)]).toEqual([1, 0, 0])
     for (const id of [paused, notBegun, slow, running, running, 77]) queue.cancel(id)
     expect(ends).toEqual([paused, notBegun, slow, running].map((id) => `${id} WISC_ABORTED`))
     // What has not begun has nothing to take back.
@@ -216,10 +216,10 @@ describe('cancelling', () => {
   test('no timer is left that would keep the process alive', async () => {
     const timers = (): number =>
       process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
-    const { queue, add, stepsOf } = queueOf(10, MIB)
+    const { queue, add, slicesOf } = queueOf(10, MIB)
     const before = timers()
     const id = add('rewrite', 1000)
-    while (stepsOf(id) < 1) await turn()
+    while (slicesOf(id) < 1) await turn()
     await turn()
     expect(timers()).toBe(before + 1)
     queue.cancel(id)
@@ -227,9 +227,9 @@ describe('cancelling', () => {
   })
 
   test('a job that is paused in the middle', async () => {
-    const { queue, add, ends, takenBack, stepsOf } = queueOf(1000, 1)
+    const { queue, add, ends, takenBack, slicesOf } = queueOf(1000, 1)
     const id = add('rewrite')
-    while (stepsOf(id) < 3) await turn()
+    while (slicesOf(id) < 3) await turn()
     queue.setRate(id, 0)
     await wait(5)
     queue.cancel(id)
@@ -237,21 +237,21 @@ describe('cancelling', () => {
     expect(takenBack).toEqual([id])
   })
 
-  test('from inside a step: the step ends first, and other jobs go on', async () => {
-    const { queue, add, ended, ends, takenBack, stepsOf } = queueOf(5, 0, ({ id }) => {
-      if (id === 1 && stepsOf(id) === 3) queue.cancel(id)
+  test('from inside a slice: the slice ends first, and other jobs go on', async () => {
+    const { queue, add, ended, ends, takenBack, slicesOf } = queueOf(5, 0, ({ id }) => {
+      if (id === 1 && slicesOf(id) === 3) queue.cancel(id)
     })
     const first = add('rewrite')
     const second = add('rewrite')
     await ended(second)
-    expect(stepsOf(first)).toBe(3)
+    expect(slicesOf(first)).toBe(3)
     expect(takenBack).toEqual([first])
     expect(ends).toEqual([`${first} WISC_ABORTED`, `${second} result`])
   })
 })
 
-describe('a step that yields a promise', () => {
-  /** A job that waits for `pending` between two steps, and an endless one behind it. */
+describe('a slice that yields a promise', () => {
+  /** A job that waits for `pending` between two slices, and an endless one behind it. */
   function waitingJob(pending: () => Promise<void>) {
     const seen: string[] = []
     const ends: string[] = []
@@ -267,14 +267,14 @@ describe('a step that yields a promise', () => {
         seen.push('ended')
       }
     }
-    function* other(): JobSteps {
+    function* other(): JobSlices {
       for (;;) {
         seen.push('other')
         yield undefined
       }
     }
-    const flush = fakeJob('flush', { steps: 1 })
-    const queue = new StepQueue(
+    const flush = fakeJob('flush', { slices: 1 })
+    const queue = new SliceQueue(
       (job) => (job === flush ? waits() : other()),
       (id, result, error) => ends.push(`${id} ${result ? 'result' : error?.code}`),
     )
@@ -282,13 +282,13 @@ describe('a step that yields a promise', () => {
     return { queue, seen, ends }
   }
 
-  test('goes on when that is settled; others make their steps meanwhile', async () => {
+  test('goes on when that is settled; others make their slices meanwhile', async () => {
     let resolve = (): void => undefined
     const pending = new Promise<void>((settle) => {
       resolve = settle
     })
     const { queue, seen, ends } = waitingJob(() => pending)
-    queue.add(2, fakeJob('compaction', { steps: 1 }), undefined)
+    queue.add(2, fakeJob('compaction', { slices: 1 }), undefined)
     while (seen.length < 3) await turn()
     expect(seen).toEqual(['other', 'other', 'other'])
     resolve()
