@@ -200,6 +200,12 @@ export function proveRecord(
   return chunk < 0 ? undefined : valueMismatch(chunk)
 }
 
+/** The value, as it was given, of a record that lies in `bytes` at `at` and is proved. */
+export function recordValue<B extends Uint8Array>(bytes: B, at: number, header: RecordHeader): B {
+  const end = at + header.length
+  return bytes.subarray(end - header.rawLength, end) as B // a Buffer's is a Buffer
+}
+
 /** What is said of a value of which a chunk is not the one that its sum tells. */
 export function valueMismatch(chunk: number): string {
   return `value checksum mismatch chunk=${chunk}`
@@ -258,7 +264,7 @@ export function pointedValue(
   const header = pointedHeader(bytes, at, length, request)
   if (typeof header === 'string') return bad
   const wrong = proveRecord(bytes, at, header)
-  return wrong ?? bytes.subarray(at + length - header.rawLength, at + length)
+  return wrong ?? recordValue(bytes, at, header)
 }
 
 /**

@@ -18,3 +18,12 @@ export const VALUE_CHUNK_BYTES = 65536
 export function storedBytes(length: number, keyLength: number): number {
   return length - RECORD_HEADER_BYTES - keyLength
 }
+
+/**
+ * Bytes of a value of up to 32 MiB as it was given, which is stored without a codec in so many: the table of its chunks
+ * takes 8 bytes, and 8 for each of them.
+ */
+export function plainBytes(stored: number): number {
+  if (stored <= VALUE_CHUNK_BYTES) return stored
+  return stored - 8 - 8 * Math.ceil((stored - 8) / (VALUE_CHUNK_BYTES + 8))
+}

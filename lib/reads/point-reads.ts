@@ -72,7 +72,7 @@ export class PointReads {
     options: ReadOptions | undefined,
     soon: boolean,
   ): Buffer | undefined | Promise<Buffer | undefined> {
-    const part = options && partOf(options)
+    const part = options === undefined ? undefined : partOf(options)
     const at = part === undefined ? options : snapshotOf(options!)
     const sequence = this.#sequence(at)
     try {

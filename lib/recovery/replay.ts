@@ -139,8 +139,8 @@ function* makeRoom(
 function exactBytes(walk: SegmentWalk, valueThreshold: number): number {
   let bytes = 0
   walk.visitHeads(({ header }) => {
-    const kind = entryKind(header.kind, header.storedLength, valueThreshold)
-    bytes += entryBytesMax(kind, header.keyLength, header.storedLength)
+    const kind = entryKind(header.kind, header.rawLength, valueThreshold)
+    bytes += entryBytesMax(kind, header.keyLength, header.rawLength)
   })
   return bytes
 }
@@ -154,7 +154,7 @@ function insertRecord(
   valueThreshold: number,
 ): void {
   const { header, offset } = record
-  const kind = entryKind(header.kind, header.storedLength, valueThreshold)
+  const kind = entryKind(header.kind, header.rawLength, valueThreshold)
   const value = kind === KIND.inline ? record.value() : undefined
   const key = keyOf(record)
   memtables.active.insert(key, header.sequence, kind, value, segment, offset, header.length)

@@ -7,7 +7,7 @@
 
 import { NO_BYTES } from '../base/bytes.ts'
 import type { FileNumber, SegmentNumber, Sequence } from '../base/ids.ts'
-import { storedBytes } from '../base/record-size.ts'
+import { plainBytes, storedBytes } from '../base/record-size.ts'
 
 /**
  * Four bits, in memtables and in tables. DO NOT CHANGE: kinds are on disk, but for `deferred`. lib/tree/FORMAT.md has
@@ -96,7 +96,8 @@ export interface EntryCursor {
 export function valueLength(entry: Entry, keyLength: number): number {
   if (entry.kind === KIND.tombstone) return 0
   if (entry.kind === KIND.inline) return entry.valueEnd - entry.valueStart
-  return Math.max(0, storedBytes(entry.length, keyLength))
+  const stored = Math.max(0, storedBytes(entry.length, keyLength))
+  return entry.kind === KIND.deferred ? plainBytes(stored) : stored
 }
 
 /** How tables are built; a part of the options of the store. */

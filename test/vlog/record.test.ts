@@ -1,6 +1,7 @@
 /** Records: round trip, proof of every byte, chunks, limits. */
 import { describe, expect, test } from 'vitest'
 import { writeU32, writeU64 } from '#dist/lib/base/bytes.js'
+import { plainBytes } from '#dist/lib/base/record-size.js'
 import {
   checkPointedRecord,
   pointedValue,
@@ -191,6 +192,21 @@ describe('a record with an option that this version does not know', () => {
     bytes[0]! ^= 1
     expect(read()).toBe('bad')
   })
+})
+
+test('the table of a value without a codec is told from its chunks by their length together', () => {
+  const chunk = VALUE_CHUNK_BYTES
+  for (const length of [
+    0,
+    1,
+    chunk,
+    chunk + 1,
+    2 * chunk,
+    2 * chunk + 1,
+    16 * 2 ** 20,
+    511 * chunk,
+  ])
+    expect(plainBytes(tableBytes(length) + length), `${length}`).toBe(length)
 })
 
 describe('a header with impossible lengths is none:', () => {

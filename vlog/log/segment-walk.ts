@@ -13,7 +13,7 @@ import type { File } from '../../lib/base/files/file-system.ts'
 import { FileWindow } from '../../lib/base/files/file-window.ts'
 import { FRAME_HEADER_BYTES, type FrameHeader, readKnownFrame } from '../../lib/base/files/frame.ts'
 import type { FileNumber, Sequence } from '../../lib/base/ids.ts'
-import { type RecordHeader, unknownRecord } from '../record.ts'
+import { type RecordHeader, recordValue, unknownRecord } from '../record.ts'
 import {
   type PieceSink,
   viewAnyHead,
@@ -206,7 +206,7 @@ class WindowRecord implements VisitedRecord {
   value(): Uint8Array {
     const isThere = this.#hasValues && this.header.length <= WHOLE_RECORD_BYTES_MAX
     assert(isThere, 'the value was proved with its record')
-    return this.keyBytes.subarray(this.keyEnd, this.keyEnd + this.header.storedLength)
+    return recordValue(this.keyBytes, this.keyEnd - this.header.headBytes, this.header)
   }
 }
 

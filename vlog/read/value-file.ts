@@ -59,7 +59,7 @@ export class ValueFile {
   untimed = 0
   /** Of the timed reads lately, those that were slow. */
   #slowShare = 0
-  /** Reads that the pool has. The last one to end closes the file, if it has been closed or pushed out meanwhile. */
+  /** Reads that the pool has. The last one to end closes the file, if it has been pushed out meanwhile. */
   inPool = 0
   isPushedOut = false
   #isClosing = false
@@ -70,17 +70,17 @@ export class ValueFile {
     this.stream = stream
   }
 
-  /** With reads in the pool it stays open until they have ended: one of them may need several calls. */
+  /** A stream stays open until its reads in the pool have ended: one of them takes several calls. */
   close(): void {
     this.#isClosing = true
-    if (this.inPool > 0) return
+    if (this.inPool > 0 && this.stream) return
     const reader = this.relocation ?? this.stream ?? this.file
     reader.close()
   }
 
   /** A read of the pool has ended. */
   readEnded(): void {
-    if (--this.inPool === 0 && this.#isClosing) this.close()
+    if (--this.inPool === 0 && this.#isClosing && this.stream) this.stream.close()
   }
 
   /** Takes note of a timed read. A single slow one says little: the thread may have lost its core meanwhile. */

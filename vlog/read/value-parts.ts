@@ -6,10 +6,8 @@
  *            ---first read---        -----          =====part===
  *                                    second read    third read: whole chunks
  *
- * The steps say what is to be read, and do not care whether that is done at once or later. Until they have ended the
- * file must stay open, and the record where it is.
+ * What tells of the chunks is small and read at once; the chunks are left to whoever knows whether that is fast.
  */
-import { giveBuffer, takeBuffer } from '../../lib/base/buffer-pool.ts'
 import { CorruptionError } from '../../lib/base/errors.ts'
 import { segmentName } from '../../lib/base/files/file-names.ts'
 import type { File } from '../../lib/base/files/file-system.ts'
@@ -17,7 +15,6 @@ import { OPTION_BYTES_MAX } from '../../lib/base/record-size.ts'
 import {
   firstPieceSum,
   pointedHeader,
-  RECORD_KEY_BYTES_MAX,
   type RecordHeader,
   type RecordPointer,
   recordHeadBytes,
@@ -31,7 +28,6 @@ import {
   blockOffset,
   blockSum,
   ChunkList,
-  CODEC_NONE,
   rootBytes,
   tableBytes,
   VALUE_CHUNK_BYTES,
@@ -40,206 +36,171 @@ import {
 } from '../value-chunks.ts'
 import { SlabAllocator } from './slab.ts'
 
-/** Reads a part at once. @throws as {@link partSteps}, and IoError */
-export function readPart(file: File, request: RecordPointer, part: ValuePart): Buffer {
-  const steps = partSteps(request, part)
-  let step = steps.next(0)
-  while (!step.done) {
-    const { bytes, at, length, offset } = step.value
-    step = steps.next(file.read(bytes, at, length, offset))
-  }
-  return step.value
-}
-
-/** The same through the thread pool, in up to three reads and more for a part of many MiB. */
-export async function readPartLater(
-  file: File,
-  request: RecordPointer,
-  part: ValuePart,
-): Promise<Buffer> {
-  const steps = partSteps(request, part)
-  let step = steps.next(0)
-  while (!step.done) {
-    const { bytes, at, length, offset } = step.value
-    step = steps.next(await file.readAsync(bytes, at, length, offset))
-  }
-  return step.value
-}
-
-/** A read that a step wants done: `length` bytes of the file from `offset` on, in `bytes` from `at` on. */
-interface PartRead {
-  readonly bytes: Uint8Array
-  readonly at: number
-  readonly length: number
-  readonly offset: number
-}
-
-/** Yields reads, is told how many bytes each has got, and ends with the part. */
-type PartSteps = Generator<PartRead, Buffer, number>
-
-/** A part of so few chunks is read in one go and copied; of more, whole chunks are read to where they belong. */
-const COPIED_CHUNKS_MAX = 4
-/** What is read in one go then: 16 chunks. */
-const RUN_BYTES: number = 16 * VALUE_CHUNK_BYTES
-
-/** The memory that steps work in: what was read first, a block, chunks of which only a part is wanted. */
-const FRONT_BYTES: number =
-  recordHeadBytes(RECORD_KEY_BYTES_MAX) + OPTION_BYTES_MAX + VALUE_CHUNK_BYTES
-const CHUNKS_AT: number = FRONT_BYTES + BLOCK_BYTES
-const WORK_BYTES: number = CHUNKS_AT + COPIED_CHUNKS_MAX * VALUE_CHUNK_BYTES
-
+/** What is read of a part of at most so many bytes is copied out of memory that is used again. */
+const COPIED_BYTES_MAX: number = 4 * VALUE_CHUNK_BYTES
+let scratch: Buffer | undefined
 const slabs = new SlabAllocator()
 
-/**
- * The steps that read a part of the value of a record; cut at the end of the value, empty behind it.
- * @throws CorruptionError if what is read is not what was asked for, WISC_FORMAT_VERSION, WISC_CODEC_UNAVAILABLE
- */
-function* partSteps(request: RecordPointer, part: ValuePart): PartSteps {
-  const work = takeBuffer(WORK_BYTES)
-  try {
-    const record = new PartRecord(request, work)
-    const header = yield* record.headSteps()
-    const from = Math.min(part.offset, header.rawLength)
-    const to = Math.min(from + part.length, header.rawLength)
-    const memory = slabs.allocate(to - from)
-    const target = memory.subarray(slabs.start, slabs.start + to - from)
-    let chunk = Math.floor(from / VALUE_CHUNK_BYTES)
-    const end = from === to ? chunk : Math.ceil(to / VALUE_CHUNK_BYTES)
-    while (chunk < end) {
-      const chunks = yield* record.blockSteps(Math.floor(chunk / BLOCK_CHUNKS))
-      const blockEnd = Math.min(end, chunks.end)
-      while (chunk < blockEnd) {
-        chunk = yield* record.copySteps(chunks, chunk, blockEnd, { target, from, to })
-      }
+/** A value of one chunk is read whole, whatever part of it is wanted. */
+export function isRecordOfOneChunk({ keyStart, keyEnd, length }: RecordPointer): boolean {
+  return length <= recordHeadBytes(keyEnd - keyStart) + VALUE_CHUNK_BYTES
+}
+
+/** The part of a value that was read whole. */
+export function cutPart(value: Buffer, part: ValuePart): Buffer {
+  const from = Math.min(part.offset, value.length)
+  return cut(value, from, Math.min(part.length, value.length - from))
+}
+
+/** Bytes that nobody else has: a view of them, or a copy where it would keep more than twice its memory alive. */
+function cut(bytes: Buffer, at: number, length: number): Buffer {
+  return length * 2 < bytes.length ? copy(bytes, at, length) : bytes.subarray(at, at + length)
+}
+
+function copy(bytes: Buffer, at: number, length: number): Buffer {
+  const memory = slabs.allocate(length)
+  const { start } = slabs
+  bytes.copy(memory, start, at, at + length)
+  return memory.subarray(start, start + length)
+}
+
+/** What of a value of several chunks is wanted, and where it lies; what is not proved yet are the chunks. */
+export class PartPlan {
+  /** The chunks that hold the part: so many bytes from this offset of the file on. */
+  readonly offset: number
+  readonly length: number
+  /** Of the record. */
+  readonly #place: RecordPlace
+  /** The chunks, by the blocks that tell of them; the part begins in number `first` and ends before `end`. */
+  readonly #chunks: readonly ChunkList[]
+  readonly #first: number
+  readonly #end: number
+  /** Bytes of the value as it was given. */
+  readonly #from: number
+  readonly #to: number
+
+  /**
+   * Reads what tells of the chunks. The pointer must be that of a place in the file.
+   * @throws CorruptionError if the record is not the one that was asked for, WISC_FORMAT_VERSION,
+   * WISC_CODEC_UNAVAILABLE, IoError
+   */
+  constructor(file: File, request: RecordPointer, part: ValuePart) {
+    this.#place = { segment: request.segment, offset: request.offset }
+    const front = new RecordFront(file, request)
+    const { headBytes, rawLength } = front.header
+    this.#from = Math.min(part.offset, rawLength)
+    this.#to = Math.min(this.#from + part.length, rawLength)
+    this.#first = Math.floor(this.#from / VALUE_CHUNK_BYTES)
+    this.#end = this.#to > this.#from ? Math.ceil(this.#to / VALUE_CHUNK_BYTES) : this.#first
+    const chunks: ChunkList[] = []
+    for (let chunk = this.#first; chunk < this.#end; chunk = chunks.at(-1)!.end) {
+      chunks.push(front.chunksOf(Math.floor(chunk / BLOCK_CHUNKS)))
     }
-    return target
-  } finally {
-    giveBuffer(work)
+    this.#chunks = chunks
+    const start = chunks[0]?.start(this.#first) ?? 0
+    this.offset = request.offset + headBytes + tableBytes(rawLength) + start
+    this.length = (chunks.at(-1)?.start(this.#end) ?? start) - start
+  }
+
+  /** The part, whose chunks are read at once. @throws CorruptionError, IoError */
+  read(file: File): Buffer {
+    const { offset, length } = this
+    if (length > COPIED_BYTES_MAX) {
+      const bytes = Buffer.allocUnsafeSlow(length)
+      return this.#take(bytes, file.read(bytes, 0, length, offset))
+    }
+    scratch ??= Buffer.allocUnsafeSlow(COPIED_BYTES_MAX)
+    this.#prove(scratch, file.read(scratch, 0, length, offset))
+    return copy(scratch, this.#skipped, this.#to - this.#from)
+  }
+
+  /** The same, in one read of the thread pool. */
+  async readLater(file: File): Promise<Buffer> {
+    const { offset, length } = this
+    const bytes = Buffer.allocUnsafeSlow(length)
+    return this.#take(bytes, await file.readAsync(bytes, 0, length, offset))
+  }
+
+  /** The part, whose chunks were read to memory of its own; `got` bytes of them. @throws CorruptionError */
+  #take(bytes: Buffer, got: number): Buffer {
+    this.#prove(bytes, got)
+    return cut(bytes, this.#skipped, this.#to - this.#from)
+  }
+
+  /** Bytes of the first chunk in front of the part. */
+  get #skipped(): number {
+    return this.#from - this.#first * VALUE_CHUNK_BYTES
+  }
+
+  #prove(bytes: Uint8Array, got: number): void {
+    if (got < this.length) throw damaged(this.#place, 'segment ends before the record')
+    let at = 0
+    let chunk = this.#first
+    for (const list of this.#chunks) {
+      const end = Math.min(this.#end, list.end)
+      const wrong = list.wrong(chunk, end, bytes, at)
+      if (wrong >= 0) throw damaged(this.#place, valueMismatch(wrong))
+      at += list.start(end) - list.start(chunk)
+      chunk = end
+    }
   }
 }
 
-/** Bytes from .. to of a value, and where they go. */
-interface Wanted {
-  readonly target: Uint8Array
-  readonly from: number
-  readonly to: number
-}
-
-class PartRecord {
+/** The front of a record of several chunks: its head and its table, as far as it was read. */
+class RecordFront {
+  readonly header: RecordHeader
+  readonly #file: File
   readonly #request: RecordPointer
-  readonly #work: Uint8Array
-  /** So much of the record is in the memory, from its beginning on. */
-  #frontBytes = 0
-  #header!: RecordHeader // set by headSteps, which comes first
+  readonly #bytes: Uint8Array
 
-  constructor(request: RecordPointer, work: Uint8Array) {
+  /** Reads the head, and with it the root, and the only block of a value of up to 32 MiB. */
+  constructor(file: File, request: RecordPointer) {
+    this.#file = file
     this.#request = request
-    this.#work = work
+    const { keyStart, keyEnd, length } = request
+    const bytes = recordHeadBytes(keyEnd - keyStart) + OPTION_BYTES_MAX + BLOCK_BYTES
+    this.#bytes = this.#read(0, Math.min(length, bytes))
+    const header = pointedHeader(this.#bytes, 0, this.#bytes.length, request)
+    if (typeof header === 'string') throw damaged(request, header)
+    this.header = header
   }
 
-  /** Reads the head, and with it all of a record of one chunk, or what is likely to tell of the chunks. */
-  *headSteps(): Generator<PartRead, RecordHeader, number> {
-    const { keyStart, keyEnd, length } = this.#request
-    const headMax = recordHeadBytes(keyEnd - keyStart) + OPTION_BYTES_MAX
-    const isShort = length <= headMax + VALUE_CHUNK_BYTES
-    this.#frontBytes = isShort ? length : headMax + BLOCK_BYTES
-    yield* this.#read(this.#work, 0, this.#frontBytes, 0)
-    const header = pointedHeader(this.#work, 0, this.#frontBytes, this.#request)
-    if (typeof header === 'string') throw this.#damage(header)
-    this.#header = header
-    return header
-  }
-
-  /** What is known of the chunks of a block. */
-  *blockSteps(block: number): Generator<PartRead, ChunkList, number> {
-    const header = this.#header
-    const { rawLength, headBytes } = header
-    const first = firstPieceSum(this.#work, 0)
-    const blocks = blockCount(rawLength)
-    if (blocks === 0) return ChunkList.ofOne(header, first)
+  /** What a block tells of its chunks. */
+  chunksOf(block: number): ChunkList {
+    const { header } = this
+    const { rawLength } = header
+    const first = firstPieceSum(this.#bytes, 0)
     let sum = first
-    if (blocks > 1) {
-      const length = rootBytes(rawLength)
-      const root = length <= BLOCK_BYTES ? this.#work : new Uint8Array(length)
-      const at = yield* this.#bring(root, headBytes, length)
-      const bytes = root.subarray(at, at + length)
-      const bad = wrongRoot(header, first, bytes)
-      if (bad !== undefined) throw this.#damage(bad)
-      sum = blockSum(bytes, block)
+    if (blockCount(rawLength) === 0) return ChunkList.ofOne(header, first)
+    if (blockCount(rawLength) > 1) {
+      const root = this.#bring(0, rootBytes(rawLength))
+      const bad = wrongRoot(header, first, root)
+      if (bad !== undefined) throw damaged(this.#request, bad)
+      sum = blockSum(root, block)
     }
-    const length = blockLength(rawLength, block)
-    const at = yield* this.#bring(this.#work, headBytes + blockOffset(rawLength, block), length)
-    const chunks = ChunkList.ofBlock(header, block, sum, this.#work.subarray(at, at + length))
-    if (typeof chunks === 'string') throw this.#damage(chunks)
+    const bytes = this.#bring(blockOffset(rawLength, block), blockLength(rawLength, block))
+    const chunks = ChunkList.ofBlock(header, block, sum, bytes)
+    if (typeof chunks === 'string') throw damaged(this.#request, chunks)
     return chunks
   }
 
-  /**
-   * Copies what is wanted of some chunks, from `chunk` on, to where it belongs.
-   * @returns the first chunk that is left
-   */
-  *copySteps(
-    chunks: ChunkList,
-    chunk: number,
-    end: number,
-    { target, from, to }: Wanted,
-  ): Generator<PartRead, number, number> {
-    const { codec, headBytes, rawLength } = this.#header
-    const place = headBytes + tableBytes(rawLength) + chunks.start(chunk)
-    const start = chunk * VALUE_CHUNK_BYTES
-    // Up to here chunks are wanted whole, and can be read to where they belong.
-    const wholeEnd = to === rawLength ? end : Math.min(end, Math.floor(to / VALUE_CHUNK_BYTES))
-    if (codec === CODEC_NONE && end - chunk > COPIED_CHUNKS_MAX && start >= from) {
-      const runEnd = Math.min(wholeEnd, chunks.runEnd(chunk, RUN_BYTES))
-      yield* this.#read(target, start - from, chunks.start(runEnd) - chunks.start(chunk), place)
-      this.#prove(chunks, chunk, runEnd, target, start - from)
-      return runEnd
-    }
-    const isFew = end - chunk <= COPIED_CHUNKS_MAX
-    const runEnd = isFew ? end : chunk + 1
-    const at = yield* this.#bring(
-      this.#work,
-      place,
-      chunks.start(runEnd) - chunks.start(chunk),
-      CHUNKS_AT,
-    )
-    this.#prove(chunks, chunk, runEnd, this.#work, at)
-    const skip = Math.max(0, from - start)
-    const rawEnd = Math.min(to, runEnd * VALUE_CHUNK_BYTES)
-    target.set(this.#work.subarray(at + skip, at + rawEnd - start), start + skip - from)
-    return runEnd
+  /** Bytes of the table. */
+  #bring(from: number, length: number): Uint8Array {
+    const at = this.header.headBytes + from
+    const isThere = at + length <= this.#bytes.length
+    return isThere ? this.#bytes.subarray(at, at + length) : this.#read(at, length)
   }
 
-  #prove(chunks: ChunkList, from: number, end: number, bytes: Uint8Array, at: number): void {
-    const wrong = chunks.wrong(from, end, bytes, at)
-    if (wrong >= 0) throw this.#damage(valueMismatch(wrong))
+  #read(at: number, length: number): Uint8Array {
+    const bytes = Buffer.allocUnsafe(length)
+    const got = this.#file.read(bytes, 0, length, this.#request.offset + at)
+    if (got < length) throw damaged(this.#request, 'segment ends before the record')
+    return bytes
   }
+}
 
-  /** @returns where in `bytes` `length` bytes of the record lie, from `from` on: read if they are not there yet */
-  *#bring(
-    bytes: Uint8Array,
-    from: number,
-    length: number,
-    readTo: number = FRONT_BYTES,
-  ): Generator<PartRead, number, number> {
-    if (bytes === this.#work && from + length <= this.#frontBytes) return from
-    const at = bytes === this.#work ? readTo : 0
-    yield* this.#read(bytes, at, length, from)
-    return at
-  }
+type RecordPlace = Pick<RecordPointer, 'segment' | 'offset'>
 
-  *#read(
-    bytes: Uint8Array,
-    at: number,
-    length: number,
-    from: number,
-  ): Generator<PartRead, void, number> {
-    const got = yield { bytes, at, length, offset: this.#request.offset + from }
-    if (got < length) throw this.#damage('segment ends before the record')
-  }
-
-  #damage(reason: string): CorruptionError {
-    const { segment, offset } = this.#request
-    return new CorruptionError(segmentName(segment), offset, reason)
-  }
+function damaged({ segment, offset }: RecordPlace, reason: string): CorruptionError {
+  return new CorruptionError(segmentName(segment), offset, reason)
 }

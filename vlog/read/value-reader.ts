@@ -31,7 +31,7 @@ import {
   wholeStream,
 } from './stream-requests.ts'
 import { openValueFile, type Relocations, ValueFile } from './value-file.ts'
-import { readPart, readPartLater } from './value-parts.ts'
+import { cutPart, isRecordOfOneChunk, PartPlan } from './value-parts.ts'
 import {
   copyRequest,
   inItsFile,
@@ -215,34 +215,33 @@ export class ValueReader {
   /** A part of a value, read at once. @throws as {@link read} */
   readPart(asked: ValueRequest, part: ValuePart): Buffer {
     const request = this.#locate(asked)
-    const { file, stream } = this.#files.get(request.segment)
-    return stream ? streamPart(stream, request, part) : readPart(file, request, part)
+    const file = this.#files.get(request.segment)
+    if (file.stream) return streamPart(file.stream, request, part)
+    if (isRecordOfOneChunk(request)) return cutPart(this.#readFrom(file, request), part)
+    return new PartPlan(file.file, request, part).read(file.file)
   }
 
   /** The same, read at once if that is likely to be fast, else through the thread pool. */
   readPartSoon(asked: ValueRequest, part: ValuePart): Buffer | Promise<Buffer> {
     const request = this.#locate(asked)
+    if (isRecordOfOneChunk(request)) {
+      const cut = (value: Buffer): Buffer => cutPart(value, part)
+      const whole = this.#readSoon(request)
+      return whole instanceof Promise ? whole.then(cut) : cut(whole)
+    }
     const file = this.#files.get(request.segment)
-    if (!this.#goesToPool(file, Math.min(part.length, request.length))) {
+    const { stream } = file
+    const plan = stream ? undefined : new PartPlan(file.file, request, part)
+    if (!this.#goesToPool(file, plan?.length ?? Math.min(part.length, request.length))) {
       const before = performance.now()
-      const { stream } = file
-      const result = stream ? streamPart(stream, request, part) : readPart(file.file, request, part)
+      const result = plan ? plan.read(file.file) : streamPart(stream!, request, part)
       file.note(performance.now() - before)
       return result
     }
-    const reading = this.#readPartLater(file, request, part)
+    if (stream) checkStream(stream, request)
+    const reading = plan?.readLater(file.file) ?? stream!.readAsync(part)
     this.#beside.count(file, reading)
     return reading
-  }
-
-  async #readPartLater(
-    { file, stream }: ValueFile,
-    request: ValueRequest,
-    part: ValuePart,
-  ): Promise<Buffer> {
-    if (stream === undefined) return readPartLater(file, copyRequest(request), part)
-    checkStream(stream, request)
-    return stream.readAsync(part)
   }
 
   /**

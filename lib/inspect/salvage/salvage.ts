@@ -15,7 +15,7 @@
  * A batch whose frame is damaged may come in part. Nothing of the store is written. Memory: salvage-map.ts.
  */
 
-import { proveRecord, RECORD_KIND, readRecordHeader } from '../../../vlog/record.ts'
+import { proveRecord, RECORD_KIND, readRecordHeader, recordValue } from '../../../vlog/record.ts'
 import { decodeStreamValue } from '../../../vlog/stream/stream-value.ts'
 import { compareBytes, keyString } from '../../base/bytes.ts'
 import { checksum } from '../../base/checksum.ts'
@@ -346,11 +346,11 @@ export class Salvage {
         compareBytes(bytes.subarray(keyStart, header.headBytes), key) === 0
       if (!isSame) return `its record in ${name} has changed`
       const wrong = proveRecord(bytes, 0, header)
-      const value = bytes.subarray(header.headBytes)
-      if (wrong === undefined) return value
-      if (hasZeroBlock(value, offset + header.headBytes)) return HOLE
+      if (wrong === undefined) return recordValue(bytes, 0, header)
+      const valueAt = offset + header.headBytes
+      if (hasZeroBlock(bytes.subarray(header.headBytes), valueAt)) return HOLE
       const end = offset + length
-      this.#files.damage.push({ file: name, offset: end - value.length, end, reason: wrong })
+      this.#files.damage.push({ file: name, offset: valueAt, end, reason: wrong })
       return `${wrong} in ${name}`
     } catch (error) {
       return damageOf(name, error).reason

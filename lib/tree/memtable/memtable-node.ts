@@ -30,7 +30,7 @@
  * Data plane: nothing is allocated.
  */
 import type { SegmentNumber, Sequence } from '../../base/ids.ts'
-import { storedBytes } from '../../base/record-size.ts'
+import { plainBytes, storedBytes } from '../../base/record-size.ts'
 import type { Entry, Kind } from '../entry.ts'
 import { KIND } from '../entry.ts'
 
@@ -179,7 +179,8 @@ export function nodeLiveBytes(words: Int32Array, node: number): number {
   const payload = node + LINKS_WORD + 2 * (meta >>> HEIGHT_SHIFT) + ((keyLength + 3) >> 2)
   if (kind === KIND.inline) return keyLength + words[payload]!
   const length = (words[payload + 3]! & (TWO_16 - 1)) * TWO_32 + (words[payload + 2]! >>> 0)
-  return keyLength + Math.max(0, storedBytes(length, keyLength))
+  const stored = Math.max(0, storedBytes(length, keyLength))
+  return keyLength + (kind === KIND.deferred ? plainBytes(stored) : stored)
 }
 
 /** Fills `entry` from a node; `valueBytes` becomes `bytes` itself. */

@@ -7,6 +7,7 @@ import type { EntryIterator, Operation, Snapshot } from '#dist/lib/contract/type
 import type { JobRunner } from '#dist/lib/jobs/runner.js'
 import { openStore } from '#dist/lib/store/open-store.js'
 import type { Store } from '#dist/lib/store/store.js'
+import { tableBytes } from '#dist/vlog/value-chunks.js'
 import type { FaultFileSystemOptions } from '../../support/files/fault-calls.ts'
 import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
 import { CheckedRunner } from '../../support/parts/checked-runner.ts'
@@ -31,7 +32,6 @@ interface HeldIterator {
 }
 
 const HELD_MAX = 4
-
 export class ModelRun {
   readonly #directory: string
   readonly #options: Options
@@ -205,12 +205,14 @@ export class ModelRun {
   }
 
   get #liveBytes(): number {
+    const { valueThreshold: threshold = 1024 } = this.#options
     let sum = 0
-    for (const [key, value] of this.#model) sum += keyAt(key).length + value.length
+    for (const [key, { length }] of this.#model)
+      sum += keyAt(key).length + length + (length < threshold ? 0 : tableBytes(length))
     return sum
   }
 
-  /** I9. Edits that are under way make the figures differ for a moment. */
+  /** I9. Edits under way make the figures differ for a moment. */
   async #checkAccounting(): Promise<void> {
     await this.#store.flush()
     let errors: string[] = []
