@@ -11,7 +11,7 @@ import { compareRange } from '../../base/bytes.ts'
 import { DeadRecordsBuilder } from '../../base/dead-records.ts'
 import { joinPath, tableName } from '../../base/files/file-names.ts'
 import { keepUntilNext } from '../../base/kept.ts'
-import type { EntryCursor, TableMeta } from '../entry.ts'
+import { type EntryCursor, KIND, type TableMeta } from '../entry.ts'
 import { TablePatcher } from '../table/table-patcher.ts'
 import { TableReader } from '../table/table-reader.ts'
 import type { CompactionInput } from './input-run.ts'
@@ -20,7 +20,7 @@ import type { JobPorts, RunWriter } from './run-writer.ts'
 
 /** There may be so many newer entries for each entry of a table: with more of them little of it is copied. */
 const NEWER_SHARE = 1 / 4
-/** What a newer entry may add to a table, beside its key. */
+/** What a newer entry may add to a table, beside its key and an inline value. */
 const ENTRY_BYTES = 32
 /** A table may grow to so many times the size at which tables end ... */
 const GROWTH_MAX = 3 / 2
@@ -52,41 +52,49 @@ export function canPatch(input: CompactionInput, newer: EntryCursor, ports: JobP
   const bytes = oldest.reduce((sum, table) => sum + table.bytes, 0)
   if (oldest.length > 1 && bytes < SIZE_MIN * tableOptions.tableBytes * oldest.length) return false
   const smallest = Math.min(...tables.map(({ smallestSequence }) => smallestSequence))
-  const counts = countByTable(newer, oldest)
-  return oldest.every((table, i) => isPatchable(table, counts[i]!, smallest, input, ports))
+  const sums = sumByTable(newer, oldest)
+  return oldest.every((table, i) => isPatchable(table, sums[i]!, smallest, input, ports))
 }
 
 function countEntries(tables: readonly TableMeta[]): number {
   return tables.reduce((sum, { entries }) => sum + entries, 0)
 }
 
-/** How many newer entries belong into each table. */
-function countByTable(newer: EntryCursor, tables: readonly TableMeta[]): number[] {
-  const counts = tables.map(() => 0)
+/** Newer entries that belong into a table: how many, and about how large. */
+interface NewerSum {
+  entries: number
+  bytes: number
+}
+
+function sumByTable(newer: EntryCursor, tables: readonly TableMeta[]): NewerSum[] {
+  const sums = tables.map(() => ({ entries: 0, bytes: 0 }))
   let table = 0
   for (newer.seekToFirst(); newer.valid; newer.next()) {
-    const { keyBytes, keyStart, keyEnd } = newer.entry
+    const { keyBytes, keyStart, keyEnd, kind, valueStart, valueEnd } = newer.entry
     for (let next = tables[table + 1]; next !== undefined; next = tables[table + 1]) {
       const { smallestKey } = next
       if (compareRange(keyBytes, keyStart, keyEnd, smallestKey, 0, smallestKey.length) < 0) break
       table++
     }
-    counts[table]!++
+    const sum = sums[table]!
+    sum.entries++
+    sum.bytes += ENTRY_BYTES + keyEnd - keyStart
+    if (kind === KIND.inline) sum.bytes += valueEnd - valueStart
   }
-  return counts
+  return sums
 }
 
 function isPatchable(
   table: TableMeta,
-  newer: number,
+  newer: Readonly<NewerSum>,
   smallestSequence: number,
   input: CompactionInput,
   ports: JobPorts,
 ): boolean {
   const { tableBytes, filterBitsPerKey } = input.tableOptions
-  const keyBytes = table.largestKey.length
-  if (newer > NEWER_SHARE * table.entries) return false
-  if (table.bytes + newer * (ENTRY_BYTES + keyBytes) > GROWTH_MAX * tableBytes) return false
+  const entries = table.entries + newer.entries
+  if (newer.entries > NEWER_SHARE * table.entries) return false
+  if (table.bytes + newer.bytes > GROWTH_MAX * tableBytes) return false
   const reader = openTable(table, input, ports)
   try {
     const { properties, references, filter } = reader.contents()
@@ -96,7 +104,7 @@ function isPatchable(
     if (spent > SPENT_REFERENCES && spent > references.length / 2) return false
     if (filter === undefined) return filterBitsPerKey === 0
     const bits = (filter.length - 1) * 8
-    return filterBitsPerKey > 0 && bits >= FILTER_MIN * filterBitsPerKey * (table.entries + newer)
+    return filterBitsPerKey > 0 && bits >= FILTER_MIN * filterBitsPerKey * entries
   } finally {
     reader.close()
   }

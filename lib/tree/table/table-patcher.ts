@@ -9,7 +9,7 @@
  * What is replaced is gone: only where nobody reads at an older sequence, and the table has one put for each key
  * (compaction/patch.ts asks).
  */
-import { compareRange } from '../../base/bytes.ts'
+import { compareRange, copyRange } from '../../base/bytes.ts'
 import { assert } from '../../base/errors.ts'
 import type { FileIdentity } from '../../base/files/file-header.ts'
 import type { File } from '../../base/files/file-system.ts'
@@ -100,7 +100,8 @@ export class TablePatcher {
     const contentEnd = start + contentLength(blocks.index, block)
     this.#file.beginBlock(bounds, keyStarts[block]!, keyEnds[block]!, undefined)
     if (this.#newerCount === 0) this.#file.appendBlock(this.#window.bytes, start, contentEnd)
-    else if (!this.#splice(block, start, contentEnd)) this.#build(block, start, contentEnd)
+    else if (!this.#fits(contentEnd - start) || !this.#splice(block, start, contentEnd))
+      this.#build(block, start, contentEnd)
     return taken
   }
 
@@ -212,6 +213,16 @@ export class TablePatcher {
     this.#endBlock()
   }
 
+  /** A block of this size stays one with the newer inline values. What else is replaced takes as much as before. */
+  #fits(contentBytes: number): boolean {
+    let bytes = contentBytes
+    for (let i = 0; i < this.#newerCount; i++) {
+      const { kind, valueStart, valueEnd } = this.#newer[i]!
+      if (kind === KIND.inline) bytes += valueEnd - valueStart
+    }
+    return bytes <= BLOCK_GROWTH * this.#options.blockBytes
+  }
+
   /** Of each block that a block of this size is made into. */
   #blockBytes(contentBytes: number): number {
     let bytes = contentBytes
@@ -281,6 +292,6 @@ function copyWhole(entry: Entry, copy: Entry): void {
 /** Copies a range to the beginning of `memory`, or of larger one. */
 function copied(bytes: Uint8Array, start: number, end: number, memory: Uint8Array): Uint8Array {
   const target = memory.length < end - start ? new Uint8Array(2 * (end - start)) : memory
-  for (let from = start, to = 0; from < end; ) target[to++] = bytes[from++]!
+  copyRange(bytes, start, end, target, 0)
   return target
 }

@@ -50,7 +50,12 @@ class Model {
     const key = text(name)
     const sequence = ++this.sequence
     const entry: TestEntry = prng.chance(0.2)
-      ? { key, sequence, kind: KIND.inline, value: prng.bytes(prng.below(60)) }
+      ? {
+          key,
+          sequence,
+          kind: KIND.inline,
+          value: prng.bytes(prng.below(prng.chance(0.1) ? 400 : 60)),
+        }
       : {
           key,
           sequence,
@@ -194,7 +199,7 @@ test('what is patched is what would be merged, for ever', () => {
         expect(model.figures(metas(result))).toEqual(model.figures(metas(merged)))
         if (isPatch) expect(result.tables.length).toBe(oldest.length)
         oldest = metas(result)
-        lookUpAll(model, oldest)
+        checkTables(model, oldest)
       }
       expect(patched).toBeGreaterThan(othersShare > 0.1 ? 0 : 6)
     } catch (error) {
@@ -204,10 +209,18 @@ test('what is patched is what would be merged, for ever', () => {
 })
 
 /** Manifest and tables say the same of each other: `open` holds them against each other. */
-function lookUpAll(model: Model, tables: Run): void {
+function checkTables(model: Model, tables: Run): void {
   const largest = model.entries().reduce((most, { sequence }) => Math.max(most, sequence), 0)
   expect(Math.max(...tables.map(({ largestSequence }) => largestSequence))).toBe(largest)
-  for (const table of tables) model.open(table).close()
+  for (const table of tables) {
+    const reader = model.open(table)
+    const { offsets } = reader.contents().blocks.index
+    // No block grows with the entries that are spliced in.
+    for (let i = 1; i < offsets.length; i++) {
+      expect(offsets[i]! - offsets[i - 1]!).toBeLessThan(1.6 * TABLE_OPTIONS.blockBytes)
+    }
+    reader.close()
+  }
 }
 
 test('only the plain case is patched', () => {
@@ -235,6 +248,10 @@ test('only the plain case is patched', () => {
   // Too much of one table is newer.
   const dense = model.flush(Array.from({ length: 60 }, (_, i) => model.put(nameOf(10 * i))))
   expect(model.mayPatch([dense, oldest])).toBe(false)
+  // Few newer entries, but long.
+  const value = new Uint8Array(4096)
+  const long = { key: text(nameOf(0)), sequence: ++model.sequence, kind: KIND.inline, value }
+  expect(model.mayPatch([model.flush([long]), oldest])).toBe(false)
   // A tombstone, wherever it is.
   const tombstone = { key: text(nameOf(10)), sequence: ++model.sequence, kind: KIND.tombstone }
   expect(model.mayPatch([model.flush([tombstone]), oldest])).toBe(false)
