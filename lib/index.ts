@@ -44,15 +44,28 @@ export type {
   CollectorOptions,
   CollectorPreference,
   Options,
+  TransactionLimits,
   TreeTuning,
 } from './contract/options.ts'
 export type {
   LevelStats,
   Stats,
+  TransactionStats,
   VerifyOptions,
   VerifyProgress,
   VerifyReport,
 } from './contract/reports.ts'
+export type {
+  SyncTransaction,
+  SyncTransactionCallback,
+  SyncTransactionRange,
+  Transaction,
+  TransactionCallback,
+  TransactionOptions,
+  TransactionRange,
+  UpdateCallback,
+  UpdateOptions,
+} from './contract/transactions.ts'
 export type {
   TypedBatchOptions,
   TypedCondition,

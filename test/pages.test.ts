@@ -121,6 +121,8 @@ describe('README', () => {
     [/`snapshot\(\)` \|[^|]*?`\{ (.*?) \}`/, 'Snapshot'],
     [/`compact\(range\?, \{ (.*?) \}\?\)`/, 'SignalOptions'],
     [/`planCollection` and `collect` take `\{ (.*?) \}`/, 'CollectOptions'],
+    [/`update\(key, callback, \{ (.*?) \}\?\)`/, 'UpdateOptions'],
+    [/`transaction\(callback, \{ (.*?) \}\?\)`/, 'TransactionOptions'],
     [/`verify\(\{ (.*?) \}\?\)`/, 'VerifyOptions'],
   ])('says what a call takes or gives: %s is %s', (phrase, type) => {
     expect(namesIn(phrase.exec(text)![1]!)).toEqual(fieldsOf(type))

@@ -33,6 +33,12 @@ export function keyBytes(key: Key, name = 'key'): Uint8Array {
   return bytes
 }
 
+/** The bytes of several keys. */
+export function keyList(keys: unknown): Uint8Array[] {
+  if (!Array.isArray(keys)) throw invalidArgument(mustBe('an array', 'keys', keys))
+  return Array.from(keys, (key: Key, i) => keyBytes(key, `keys[${i}]`))
+}
+
 /** The bytes of a value. A passed array is used as it is. */
 export function valueBytes(value: Value, name = 'value'): Uint8Array {
   const bytes = toBytes(value, name)
@@ -286,6 +292,14 @@ export function isEmptyRange(range: ResolvedRange): boolean {
   if (lower === undefined || upper === undefined) return false
   const order = compareBytes(lower, upper)
   return order > 0 || (order === 0 && (range.lowerOpen || range.upperOpen))
+}
+
+/** Of options that hold nothing else. @throws WISC_ABORTED if it has fired */
+export function onlySignal(options: SignalOptions, name: string): AbortSignal | undefined {
+  refuseUnknown(plainObject(options, 'options'), ['signal'], name)
+  const signal = checkSignal(options.signal)
+  throwIfAborted(signal)
+  return signal
 }
 
 export function checkSignal(signal: unknown): AbortSignal | undefined {

@@ -46,6 +46,14 @@ export interface CollectorOptions {
   readonly prefer?: CollectorPreference
 }
 
+/** Bounds of transactions: what one of them may keep in memory and on disk. */
+export interface TransactionLimits {
+  /** Memory for what a transaction has read. Default 64 MiB. */
+  readonly maxReadSetBytes?: number
+  /** The longest that a transaction, or the callback of an update, may take, in milliseconds. Default 60,000. */
+  readonly maxAgeMs?: number
+}
+
 /** Options of {@link open}. All sizes are in bytes. */
 export interface Options {
   /** Create the store if the directory is missing or empty. Default true. */
@@ -101,6 +109,7 @@ export interface Options {
   readonly fileMode?: number
   readonly tree?: TreeTuning
   readonly collector?: CollectorOptions
+  readonly transactions?: TransactionLimits
 }
 
 export interface ResolvedCollectorOptions {
@@ -114,14 +123,19 @@ export interface ResolvedCollectorOptions {
 
 /** All options, with their defaults. */
 export interface ResolvedOptions
-  extends Required<Omit<Options, 'tree' | 'syncIntervalMs' | 'collector' | 'fileMode'>> {
+  extends Required<
+    Omit<Options, 'tree' | 'syncIntervalMs' | 'collector' | 'fileMode' | 'transactions'>
+  > {
   readonly fileMode: number | undefined
   readonly syncIntervalMs: number | undefined
   readonly tree: Required<TreeTuning>
+  readonly transactions: Required<TransactionLimits>
   readonly collector: ResolvedCollectorOptions
 }
 
 const MIB = 1024 * 1024
+/** As long as a timer can be. */
+export const TIMER_MS_MAX: number = 2 ** 31 - 1
 /** Values above this are separated whatever the threshold. */
 export const INLINE_VALUE_BYTES_MAX: number = 16 * MIB
 
@@ -157,8 +171,13 @@ const TREE_NUMBERS = {
   filterBitsPerKey: [10, 0, 32],
 } as const satisfies Record<string, NumberRule>
 
+const TRANSACTION_NUMBERS = {
+  maxReadSetBytes: [64 * MIB, 4096, Number.MAX_SAFE_INTEGER],
+  maxAgeMs: [60_000, 1, TIMER_MS_MAX],
+} as const satisfies Record<string, NumberRule>
+
 /** Options of other kinds. */
-const OTHERS = new Set(['tree', 'syncIntervalMs', 'collector', 'fileMode'])
+const OTHERS = new Set(['tree', 'syncIntervalMs', 'collector', 'fileMode', 'transactions'])
 
 /** What the design has and this version has not: a clear answer instead of "unknown". */
 const NOT_YET = new Set(['compression', 'compressionLevel'])
@@ -183,6 +202,8 @@ export function resolveOptions(options: Options): ResolvedOptions {
   if (Math.max(runsPerLevel, runsAtLargestLevel) >= sizeRatio) {
     throw invalidArgument('tree.runsPerLevel and runsAtLargestLevel must be below tree.sizeRatio')
   }
+  const limits = given['transactions']
+  const transactions = plainObject(limits === undefined ? {} : limits, 'options.transactions')
   const interval = given['syncIntervalMs']
   const collector = collectorOptions(given['collector'])
   return {
@@ -190,10 +211,11 @@ export function resolveOptions(options: Options): ResolvedOptions {
     ...numbers(given, NUMBERS, ''),
     ...fittingSizes(given, collector.maxBytesOnDisk),
     syncIntervalMs:
-      interval === undefined ? undefined : integer('syncIntervalMs', interval, 1, 2 ** 31 - 1),
+      interval === undefined ? undefined : integer('syncIntervalMs', interval, 1, TIMER_MS_MAX),
     fileMode: fileMode(given['fileMode']),
     tree: resolvedTree,
     collector,
+    transactions: numbers(transactions, TRANSACTION_NUMBERS, 'transactions.'),
   }
 }
 
@@ -285,7 +307,7 @@ export function optionalBytes(name: string, value: unknown, min: number): number
   return value === undefined ? undefined : integer(name, value, min, Number.MAX_SAFE_INTEGER)
 }
 
-function boolean(name: string, value: unknown, standard: boolean): boolean {
+export function boolean(name: string, value: unknown, standard: boolean): boolean {
   if (value === undefined) return standard
   if (typeof value !== 'boolean') throw invalidArgument(mustBe('a boolean', name, value))
   return value

@@ -70,10 +70,21 @@ export interface Stats {
   }
   readonly snapshots: { readonly open: number; readonly oldestSequence: number | undefined }
   readonly iterators: { readonly open: number }
+  readonly transactions: TransactionStats
   readonly openFiles: number
   readonly lastSequence: number
   readonly durableSequence: number
   readonly recovery: Readonly<RecoveryReport>
+}
+
+/** Transactions that are open; their snapshots are not among `snapshots`. */
+export interface TransactionStats {
+  readonly open: number
+  /** What the oldest one reads at, and keeps readable. */
+  readonly oldestSequence: number | undefined
+  readonly oldestAgeMs: number | undefined
+  /** How often one could not commit, since the store was opened. */
+  readonly conflicts: number
 }
 
 export interface VerifyOptions {

@@ -8,7 +8,7 @@ import { SlabAllocator } from '../../vlog/read/slab.ts'
 import type { ValuePart } from '../../vlog/value-chunks.ts'
 import { copyBytes } from '../base/bytes.ts'
 import type { Sequence } from '../base/ids.ts'
-import { partOf, throwIfAborted } from '../contract/arguments.ts'
+import { partOf, takeWithSequence, throwIfAborted } from '../contract/arguments.ts'
 import type { ReadOptions, SequencedValue, SnapshotOptions, ValueStat } from '../contract/types.ts'
 import { Entry, KIND } from '../tree/entry.ts'
 import { readAgain, readAgainLater, staleView } from './read-again.ts'
@@ -85,6 +85,22 @@ export class PointReads {
     } catch (error) {
       return this.#getAgain(error, key, at, part)
     }
+  }
+
+  /** The same, by a promise; with the sequence of its entry, too, if the options say so. */
+  getSoon(
+    key: Uint8Array,
+    options: (ReadOptions & { readonly withSequence?: boolean }) | undefined,
+  ): Promise<Buffer | SequencedValue | undefined> {
+    const result =
+      options?.withSequence === undefined
+        ? this.get(key, options, true)
+        : this.getSequenced(key, takeWithSequence(options))
+    // What the thread pool reads settles in a turn of its own.
+    if (result instanceof Promise) return result
+    const { turn } = this.#engine
+    if (!turn.isOldRarely()) return Promise.resolve(result)
+    return new Promise((resolve) => turn.later(() => resolve(result)))
   }
 
   /** The same with the sequence of its entry, if `withSequence` says so. */

@@ -1,14 +1,23 @@
 /** Statistics: counters and sizes, taken when they are asked for. */
 
-import type { LevelStats, Stats } from '../contract/reports.ts'
+import type { LevelStats, Stats, TransactionStats } from '../contract/reports.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { ReadingEngine } from '../reads/reading-engine.ts'
 import { relocationCount } from '../tree/version/version.ts'
+
+/** Of a store that only reads. */
+const NO_TRANSACTIONS: TransactionStats = {
+  open: 0,
+  oldestSequence: undefined,
+  oldestAgeMs: undefined,
+  conflicts: 0,
+}
 
 export function storeStats(
   engine: ReadingEngine,
   writer: Engine | undefined,
   iterators: number,
+  transactions: TransactionStats = NO_TRANSACTIONS,
 ): Stats {
   const { version, cache, readers } = engine
   const relocations = relocationCount(version)
@@ -53,8 +62,12 @@ export function storeStats(
       steps: writer?.collector.actor.counts.steps ?? 0,
       bytesFreed: writer?.collector.actor.counts.bytesFreed ?? 0,
     },
-    snapshots: { open: readers.count - iterators, oldestSequence: readers.oldest },
+    snapshots: {
+      open: readers.count - iterators - transactions.open,
+      oldestSequence: readers.oldest,
+    },
     iterators: { open: iterators },
+    transactions,
     openFiles: engine.tables.openFiles + engine.values.openFiles,
     lastSequence: engine.visibleSequence,
     durableSequence: engine.durableSequence,

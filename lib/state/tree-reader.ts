@@ -76,12 +76,28 @@ export class TreeReader {
    * has not changed.
    */
   cursor(state: ReadState): EntryCursor {
-    const sources: EntryCursor[] = state.memtables.map((memtable) => memtable.cursor())
-    for (const run of state.runs) {
-      sources.push(
-        new RunCursor(run.tables, (table) => this.#tables.get(table.number).cursor(this.#cache)),
-      )
+    const memtables = state.memtables.map((memtable) => memtable.cursor())
+    return this.#merge([...memtables, ...state.runs.map(({ tables }) => this.#runCursor(tables))])
+  }
+
+  /** The same over what may hold entries above a sequence, with older ones among them. */
+  cursorAbove(state: ReadState, sequence: Sequence): EntryCursor {
+    const sources: EntryCursor[] = []
+    for (const memtable of state.memtables) {
+      if (memtable.largestSequence > sequence) sources.push(memtable.cursor())
     }
+    for (const run of state.runs) {
+      const tables = run.tables.filter((table) => table.largestSequence > sequence)
+      if (tables.length > 0) sources.push(this.#runCursor(tables))
+    }
+    return this.#merge(sources)
+  }
+
+  #merge(sources: EntryCursor[]): EntryCursor {
     return sources.length === 1 ? sources[0]! : new MergeCursor(sources)
+  }
+
+  #runCursor(tables: Run['tables']): EntryCursor {
+    return new RunCursor(tables, (table) => this.#tables.get(table.number).cursor(this.#cache))
   }
 }

@@ -2,14 +2,14 @@
 
 import { SlabAllocator } from '../../vlog/read/slab.ts'
 import type { Sequence } from '../base/ids.ts'
-import type { ResolvedScan } from '../contract/arguments.ts'
+import { type ResolvedScan, resolveScan, throwIfAborted } from '../contract/arguments.ts'
 import { emitSafely } from '../contract/events.ts'
-import type { Snapshot } from '../contract/types.ts'
+import type { RangeOptions, Snapshot } from '../contract/types.ts'
 import { Hold } from '../reads/hold.ts'
 import { staleView } from '../reads/read-again.ts'
 import type { ReadingEngine } from '../reads/reading-engine.ts'
 import type { IteratorParts } from './iterator.ts'
-import { StoreSnapshot } from './snapshot.ts'
+import { StoreSnapshot, sequenceOf } from './snapshot.ts'
 
 export class OpenViews {
   readonly #engine: ReadingEngine
@@ -25,9 +25,24 @@ export class OpenViews {
     this.#checkOpen = checkOpen
   }
 
-  /** What an iterator needs that reads at this sequence. It is open from now on. */
-  iterator(sequence: Sequence, { signal }: ResolvedScan): IteratorParts {
-    return this.#view(sequence, signal, 'an iterator', 'read it to its end, or close it')
+  /** Before something is bound to the view: see `catchUp` of the engine. */
+  catchUp(): void {
+    this.#engine.catchUp?.()
+  }
+
+  /** What an iterator over a range needs. It is open from now on. */
+  iteration(range: RangeOptions | undefined): [IteratorParts, ResolvedScan] {
+    const resolved = resolveScan(range)
+    const { signal } = resolved
+    throwIfAborted(signal)
+    this.#checkOpen()
+    const snapshot = range?.snapshot
+    if (!snapshot) this.catchUp()
+    const sequence = snapshot
+      ? sequenceOf({ snapshot }, this.#engine)
+      : this.#engine.visibleSequence
+    const cure = 'read it to its end, or close it'
+    return [this.#view(sequence, signal, 'an iterator', cure), resolved]
   }
 
   /** The same for a value that is read as a stream. */
@@ -65,7 +80,7 @@ export class OpenViews {
   }
 
   snapshot(): Snapshot {
-    this.#engine.catchUp?.()
+    this.catchUp()
     const { readers, visibleSequence } = this.#engine
     return new StoreSnapshot(readers, visibleSequence, () => this.#warn('a snapshot', 'close it'))
   }

@@ -1,10 +1,22 @@
 /** Snapshots: the store as it was at one sequence. */
 import { invalidArgument, WiscError } from '../base/errors.ts'
 import type { Sequence } from '../base/ids.ts'
-import type { Snapshot } from '../contract/types.ts'
+import { checkSnapshotOptions } from '../contract/arguments.ts'
+import type { Snapshot, SnapshotOptions } from '../contract/types.ts'
 import { Hold } from '../reads/hold.ts'
 import { staleView } from '../reads/read-again.ts'
+import type { ReadingEngine } from '../reads/reading-engine.ts'
 import type { ReadableSequences } from '../state/readable-sequences.ts'
+
+/** The sequence to read at. @throws if the options are none, or the snapshot cannot be read any more */
+export function sequenceOf(options: SnapshotOptions, engine: ReadingEngine): Sequence {
+  checkSnapshotOptions(options)
+  const { snapshot } = options
+  if (snapshot === undefined) return engine.visibleSequence
+  const sequence = StoreSnapshot.sequenceOf(snapshot, engine.readers)
+  engine.checkReadable(sequence)
+  return sequence
+}
 
 /** A snapshot, and what keeps its sequence readable. */
 export class StoreSnapshot implements Snapshot {

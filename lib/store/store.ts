@@ -6,22 +6,17 @@
  * lib/writes/commit.ts. Methods that return a promise reject and never throw.
  */
 import { EventEmitter } from 'node:events'
-import { copyBytes } from '../base/bytes.ts'
-import { invalidArgument, toWiscError, WiscError } from '../base/errors.ts'
+import { toWiscError, WiscError } from '../base/errors.ts'
 import type { Lock } from '../base/files/file-system.ts'
 import { lazyModule } from '../base/platform/lazy-module.ts'
 import type { SocketListener } from '../base/platform/node-socket.ts'
 import {
-  checkSignal,
-  checkSnapshotOptions,
   keyBytes,
+  keyList,
+  onlySignal,
   resolveCompactRange,
-  resolveGetStream,
-  resolveScan,
   takeListed,
   takeSignal,
-  takeWithSequence,
-  throwIfAborted,
 } from '../contract/arguments.ts'
 import {
   type CollectionPlan,
@@ -31,9 +26,14 @@ import {
 } from '../contract/collection.ts'
 import type { Encodings, EncodingsOf } from '../contract/encodings.ts'
 import type { StoreEmitter } from '../contract/events.ts'
-import { mustBe } from '../contract/given.ts'
-import { plainObject, refuseUnknown } from '../contract/options.ts'
 import type { Stats, VerifyOptions, VerifyReport } from '../contract/reports.ts'
+import type {
+  SyncTransactionCallback,
+  TransactionCallback,
+  TransactionOptions,
+  UpdateCallback,
+  UpdateOptions,
+} from '../contract/transactions.ts'
 import type { TypedStore, ViewOf } from '../contract/typed-store.ts'
 import type {
   BatchOptions,
@@ -61,6 +61,7 @@ import type {
   Value,
   ValueIterator,
   ValueStat,
+  WriteOptions,
 } from '../contract/types.ts'
 import { resolveEncodings } from '../encodings/resolve-encodings.ts'
 import type { Engine } from '../engine/engine.ts'
@@ -72,9 +73,9 @@ import { storeStats } from '../reports/stats.ts'
 import { EncodedStore } from './encoded-store.ts'
 import { leadToEngine } from './engine-of.ts'
 import { handOnEvents } from './hand-on-events.ts'
-import { entryIterator, type IteratorParts, keyIterator, valueIterator } from './iterator.ts'
+import { entryIterator, keyIterator, valueIterator } from './iterator.ts'
 import { OpenViews } from './open-views.ts'
-import { StoreSnapshot } from './snapshot.ts'
+import { sequenceOf } from './snapshot.ts'
 import { readStream } from './value-stream.ts'
 import { WriteCalls } from './write-calls.ts'
 
@@ -111,7 +112,7 @@ export class Store extends TypedEmitter {
     super()
     this.#engine = engine
     this.#reads = new PointReads(engine, (options) => this.#sequence(options))
-    this.#writes = new WriteCalls(() => this.#writable())
+    this.#writes = new WriteCalls(() => this.#writable(), this)
     this.#views = new OpenViews(engine, () => this.#checkOpen())
     this.#writer = writing?.engine
     this.#lock = writing?.lock
@@ -152,6 +153,27 @@ export class Store extends TypedEmitter {
   }
 
   /**
+   * Puts what the callback makes of a key's value; undefined removes the key. It is called again when somebody else was
+   * faster; updates of one key take turns. @throws as {@link put}, and what the callback throws
+   */
+  update(key: Key, callback: UpdateCallback, options?: UpdateOptions): Promise<void> {
+    return this.#writes.update(key, callback, options)
+  }
+
+  /**
+   * Reads and writes as if nobody else did: where that cannot be the callback is called again. @returns what it does
+   * @throws WISC_CONFLICT after `retries`, WISC_STALE after `maxAgeMs`, as {@link put}, and what the callback throws
+   */
+  transaction<T>(callback: TransactionCallback<T>, options?: TransactionOptions): Promise<T> {
+    return this.#writes.transaction(callback, options)
+  }
+
+  /** The same in one go: the callback runs once, in its turn behind all earlier writes, and must return no promise. */
+  transactionSync<T>(callback: SyncTransactionCallback<T>, options?: WriteOptions): Promise<T> {
+    return this.#writes.transactionSync(callback, options)
+  }
+
+  /**
    * The value of a key, or the part of it that is asked for, or undefined; with `withSequence` the sequence of its
    * write, too. The value is the caller's; a small one shares its memory (at most 32 KiB) with others.
    * @throws CorruptionError, IoError; WISC_STALE for a snapshot of a read-only store whose files are gone
@@ -163,15 +185,7 @@ export class Store extends TypedEmitter {
     options?: ReadOptions & { readonly withSequence?: boolean },
   ): Promise<Buffer | SequencedValue | undefined> {
     try {
-      const result =
-        options?.withSequence === undefined
-          ? this.#reads.get(keyBytes(key), options, true)
-          : this.#reads.getSequenced(keyBytes(key), takeWithSequence(options))
-      const { turn } = this.#engine
-      // What the thread pool reads settles in a turn of its own.
-      if (result instanceof Promise) return result
-      if (!turn.isOldRarely()) return Promise.resolve(result)
-      return new Promise((resolve) => turn.later(() => resolve(result)))
+      return this.#reads.getSoon(keyBytes(key), options)
     } catch (error) {
       return Promise.reject(toWiscError(error))
     }
@@ -191,8 +205,7 @@ export class Store extends TypedEmitter {
     keys: readonly Key[],
     options?: SnapshotOptions & SignalOptions,
   ): Promise<(Buffer | undefined)[]> {
-    if (!Array.isArray(keys)) throw invalidArgument(mustBe('an array', 'keys', keys))
-    const bytes = Array.from(keys, (key: Key, i) => keyBytes(key, `keys[${i}]`))
+    const bytes = keyList(keys)
     const { signal, rest } = takeSignal(options)
     return this.#reads.getMany(bytes, rest, signal)
   }
@@ -220,11 +233,7 @@ export class Store extends TypedEmitter {
     key: Key,
     options?: GetStreamOptions,
   ): Promise<ReadableStream<Uint8Array> | undefined> {
-    const bytes = copyBytes(keyBytes(key))
-    const asked = resolveGetStream(options)
-    throwIfAborted(asked.signal)
-    if (!asked.at) this.#engine.catchUp?.()
-    return readStream(this.#reads, this.#views, bytes, asked, (at) => this.#sequence(at))
+    return readStream(this.#reads, this.#views, key, options, (at) => this.#sequence(at))
   }
 
   /** Iterates over keys and values, in key order, as they are now (or were for the snapshot). */
@@ -232,12 +241,12 @@ export class Store extends TypedEmitter {
   entries(range: StatListOptions): StoreIterator<[Buffer, ValueStat]>
   entries(range?: ListOptions | StatListOptions): unknown {
     const { isStat, range: keys } = takeListed(range)
-    return entryIterator(...this.#iteration(keys), isStat)
+    return entryIterator(...this.#views.iteration(keys), isStat)
   }
 
   /** Iterates over keys; values are never read. */
   keys(range?: RangeOptions): KeyIterator {
-    return keyIterator(...this.#iteration(range))
+    return keyIterator(...this.#views.iteration(range))
   }
 
   /** Iterates over values, or sizes and places. */
@@ -245,23 +254,18 @@ export class Store extends TypedEmitter {
   values(range: StatListOptions): StoreIterator<ValueStat>
   values(range?: ListOptions | StatListOptions): unknown {
     const { isStat, range: keys } = takeListed(range)
-    return valueIterator(...this.#iteration(keys), isStat)
+    return valueIterator(...this.#views.iteration(keys), isStat)
   }
 
   /** The same store with keys and values of types instead of bytes. @throws WISC_CODEC_UNAVAILABLE */
   with<const E extends Encodings>(encodings: E): ViewOf<E>
   with<K, V>(encodings: EncodingsOf<K, V>): TypedStore<K, V>
   with(encodings: Encodings): unknown {
-    return new EncodedStore(this, (range) => this.#iteration(range), resolveEncodings(encodings))
-  }
-
-  #iteration(range: RangeOptions | undefined): [IteratorParts, ReturnType<typeof resolveScan>] {
-    const resolved = resolveScan(range)
-    throwIfAborted(resolved.signal)
-    this.#checkOpen()
-    if (!range?.snapshot) this.#engine.catchUp?.()
-    const sequence = this.#sequence(range?.snapshot && { snapshot: range.snapshot })
-    return [this.#views.iterator(sequence, resolved), resolved]
+    return new EncodedStore(
+      this,
+      (range) => this.#views.iteration(range),
+      resolveEncodings(encodings),
+    )
   }
 
   /** The store as it is now. Close it when it is no longer needed. */
@@ -289,10 +293,8 @@ export class Store extends TypedEmitter {
   async compact(range?: KeyRange, options: SignalOptions = {}): Promise<void> {
     const engine = this.#writable()
     const { lower, upper } = resolveCompactRange(range)
-    refuseUnknown(plainObject(options, 'options'), ['signal'], 'compact')
-    throwIfAborted(checkSignal(options.signal))
-    const wanted = { ...(lower && { from: lower }), ...(upper && { to: upper }) }
-    await engine.compact(wanted, options.signal)
+    const signal = onlySignal(options, 'compact')
+    await engine.compact({ ...(lower && { from: lower }), ...(upper && { to: upper }) }, signal)
   }
 
   /** What a collection would do, and why not more. Changes nothing; exact on a quiet store. Plain JSON. */
@@ -340,7 +342,8 @@ export class Store extends TypedEmitter {
 
   /** Counters and sizes as of now. */
   stats(): Stats {
-    return this.#measured(() => storeStats(this.#engine, this.#writer, this.#views.iterators))
+    const open = [this.#views.iterators, this.#writes.transactions] as const
+    return this.#measured(() => storeStats(this.#engine, this.#writer, ...open))
   }
 
   #measured<T>(measure: () => T): T {
@@ -363,6 +366,7 @@ export class Store extends TypedEmitter {
 
   async #close(): Promise<void> {
     this.#control?.close()
+    this.#writes.close()
     this.#views.close()
     try {
       await this.#engine.close()
@@ -388,12 +392,6 @@ export class Store extends TypedEmitter {
   /** The sequence to read at. */
   #sequence(options: SnapshotOptions | undefined): number {
     this.#checkOpen()
-    if (options === undefined) return this.#engine.visibleSequence
-    checkSnapshotOptions(options)
-    const { snapshot } = options
-    if (snapshot === undefined) return this.#engine.visibleSequence
-    const sequence = StoreSnapshot.sequenceOf(snapshot, this.#engine.readers)
-    this.#engine.checkReadable(sequence)
-    return sequence
+    return options === undefined ? this.#engine.visibleSequence : sequenceOf(options, this.#engine)
   }
 }

@@ -7,10 +7,11 @@
 import type { ReadableByteStreamController, UnderlyingByteSource } from 'node:stream/web'
 import type { ValuePart } from '../../vlog/value-chunks.ts'
 import { onAbort } from '../base/abort.ts'
+import { copyBytes } from '../base/bytes.ts'
 import { toWiscError, WiscError } from '../base/errors.ts'
 import type { Sequence } from '../base/ids.ts'
-import type { ResolvedGetStream } from '../contract/arguments.ts'
-import type { SnapshotOptions } from '../contract/types.ts'
+import { keyBytes, resolveGetStream, throwIfAborted } from '../contract/arguments.ts'
+import type { GetStreamOptions, Key, SnapshotOptions } from '../contract/types.ts'
 import type { Hold } from '../reads/hold.ts'
 import type { PointReads } from '../reads/point-reads.ts'
 import type { OpenViews } from './open-views.ts'
@@ -36,10 +37,14 @@ interface StreamedValue {
 export function readStream(
   reads: PointReads,
   views: OpenViews,
-  key: Uint8Array,
-  { at, part, signal }: ResolvedGetStream,
+  given: Key,
+  options: GetStreamOptions | undefined,
   sequence: (options: SnapshotOptions | undefined) => Sequence,
 ): ReadableStream<Uint8Array> | undefined {
+  const key = copyBytes(keyBytes(given))
+  const { at, part, signal } = resolveGetStream(options)
+  throwIfAborted(signal)
+  if (!at) views.catchUp()
   const found = reads.stat(key, at)
   if (found === undefined) return undefined
   // It keeps the value readable until the stream has ended, well or not.

@@ -14,7 +14,15 @@ import {
 } from '../contract/arguments.ts'
 import { resolveConditions, resolveKeyCondition } from '../contract/conditions.ts'
 import { mustBe } from '../contract/given.ts'
+import type { TransactionStats } from '../contract/reports.ts'
 import { pieceSource } from '../contract/stream-source.ts'
+import type {
+  SyncTransactionCallback,
+  TransactionCallback,
+  TransactionOptions,
+  UpdateCallback,
+  UpdateOptions,
+} from '../contract/transactions.ts'
 import type {
   BatchOptions,
   ConditionalWriteOptions,
@@ -24,16 +32,35 @@ import type {
   StreamSource,
   UploadResult,
   Value,
+  WriteOptions,
 } from '../contract/types.ts'
 import type { Engine } from '../engine/engine.ts'
+import type { StoreReads } from '../transactions/transaction-iterator.ts'
+import { Transactions } from '../transactions/transactions.ts'
 import { Conditions } from '../writes/conditions.ts'
 
 export class WriteCalls {
   readonly #writable: () => Engine
 
-  /** @param writable throws WISC_NOT_OPEN or WISC_READ_ONLY if nothing can be written */
-  constructor(writable: () => Engine) {
+  readonly #reads: StoreReads
+  #transactions: Transactions | undefined
+
+  /**
+   * @param writable throws WISC_NOT_OPEN or WISC_READ_ONLY if nothing can be written
+   * @param reads what transactions read of the store
+   */
+  constructor(writable: () => Engine, reads: StoreReads) {
     this.#writable = writable
+    this.#reads = reads
+  }
+
+  get transactions(): TransactionStats | undefined {
+    return this.#transactions?.stats
+  }
+
+  /** The store is closed. */
+  close(): void {
+    this.#transactions?.close()
   }
 
   put(key: Key, value: Value, options: ConditionalWriteOptions | undefined): Promise<void> {
@@ -73,6 +100,34 @@ export class WriteCalls {
     const precondition = conditions.length === 0 ? undefined : new Conditions(engine, conditions)
     if (writes.length > 0 || precondition) await commit.submitBatch(writes, sync, precondition)
     else if (sync) await log.sync()
+  }
+
+  async update(
+    key: Key,
+    callback: UpdateCallback,
+    options: UpdateOptions | undefined,
+  ): Promise<void> {
+    return this.#together().update(key, callback, options)
+  }
+
+  async transaction<T>(
+    callback: TransactionCallback<T>,
+    options: TransactionOptions | undefined,
+  ): Promise<T> {
+    return this.#together().run(callback, options)
+  }
+
+  async transactionSync<T>(
+    callback: SyncTransactionCallback<T>,
+    options: WriteOptions | undefined,
+  ): Promise<T> {
+    return this.#together().runSync(callback, options)
+  }
+
+  #together(): Transactions {
+    const engine = this.#writable()
+    this.#transactions ??= new Transactions(engine, this.#reads)
+    return this.#transactions
   }
 
   async putStream(

@@ -35,6 +35,12 @@ export class BatchQueue {
     return this.taken.accept()
   }
 
+  /** Its turn has come, and it knows now what it is. */
+  replaceFirst(batch: Batch): void {
+    this.#bytes += batch.bytes - this.at(0).bytes
+    this.#batches[this.#head] = batch
+  }
+
   hasLeft(number: number): boolean {
     return this.taken.left >= number
   }

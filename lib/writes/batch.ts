@@ -11,6 +11,7 @@ import type { SegmentNumber, Sequence } from '../base/ids.ts'
 import type { Given } from '../contract/arguments.ts'
 import { entryBytesMax, entryKind, insertStream, type Memtables } from '../state/memtables.ts'
 import { KIND } from '../tree/entry.ts'
+import { ARENA_BYTES_MAX } from '../tree/memtable/arena.ts'
 import type { TakenBytes } from './taken-bytes.ts'
 
 /**
@@ -58,16 +59,28 @@ export interface Precondition {
   judge(earlier: LastWrites): WiscError | undefined
 }
 
-/** What one caller wants written, all or nothing. */
-export interface Batch extends BatchSize {
+/** Is told of every group that has become visible, at once. */
+export interface CommitWatcher {
+  committed(writes: LastWrites): void
+}
+
+/** What is to be written. */
+export interface BatchContent extends BatchSize {
   /** One write needs no array: nearly all batches are single puts. */
   readonly writes: Write | readonly Write[]
-  readonly sync: boolean
   /** True if a value of it is borrowed. */
   readonly borrows: boolean
+}
+
+/** What one caller wants written, all or nothing. */
+export interface Batch extends BatchContent {
+  readonly sync: boolean
   readonly precondition: Precondition | undefined
+  /** Says what is to be written when its turn has come; until then it has no writes. */
+  readonly compose: (() => readonly Given[]) | undefined
   readonly resolve: () => void
-  readonly reject: (error: WiscError) => void
+  /** With what a callback has thrown, too. */
+  readonly reject: (error: unknown) => void
 }
 
 /**
@@ -140,6 +153,29 @@ export function insertWrite(
   return length
 }
 
+/** Several writes. @throws WISC_INVALID_ARGUMENT if no memtable could hold them */
+export function takeWrites(
+  taken: TakenBytes,
+  given: readonly Given[],
+  valueThreshold: number,
+): BatchContent {
+  const writes: Write[] = []
+  let bytes = 0
+  let arena = 0
+  let borrows = false
+  for (const { kind, key, value } of given) {
+    const write = takeWrite(taken, kind, key, value, valueThreshold)
+    bytes += recordBytes(write.key.length, write.valueBytes)
+    arena += arenaBytes(write, valueThreshold)
+    borrows ||= write.borrowed
+    writes.push(write)
+  }
+  if (arena > ARENA_BYTES_MAX) {
+    throw invalidArgument(`batch is too large for a memtable bytes=${arena} max=${ARENA_BYTES_MAX}`)
+  }
+  return { writes, records: writes.length, bytes, arenaBytes: arena, borrows }
+}
+
 /** The most bytes of a memtable that a write takes. */
 export function arenaBytes({ kind, key, valueBytes }: Write, valueThreshold: number): number {
   return entryBytesMax(entryKind(kind, valueBytes, valueThreshold), key.length, valueBytes)
@@ -169,6 +205,12 @@ export function writesOf(batch: Pick<Batch, 'writes'>): readonly Write[] {
 /** Adds the writes of a batch. */
 export function addLastWrites(writes: Map<string, Write>, batch: Batch): void {
   for (const write of writesOf(batch)) writes.set(keyString(write.key), write)
+}
+
+export function tellWatchers(watchers: Iterable<CommitWatcher>, batches: readonly Batch[]): void {
+  const writes = new Map<string, Write>()
+  for (const batch of batches) addLastWrites(writes, batch)
+  for (const watcher of watchers) watcher.committed(writes)
 }
 
 /** True if it only deletes. */

@@ -20,7 +20,7 @@ import type { Log } from '../../vlog/log/log.ts'
 import type { FramePlace } from '../../vlog/log/log-parts.ts'
 import { ChangedValueError } from '../../vlog/log/piece-writer.ts'
 import { type RecordKind, recordBytes } from '../../vlog/record.ts'
-import { invalidArgument, toWiscError, WiscError } from '../base/errors.ts'
+import { toWiscError, WiscError } from '../base/errors.ts'
 import type { EventLoopTurn } from '../base/event-loop-turn.ts'
 import { FRAME_HEADER_BYTES } from '../base/files/frame.ts'
 import { SEQUENCE_MAX, type Sequence } from '../base/ids.ts'
@@ -28,11 +28,11 @@ import type { Given } from '../contract/arguments.ts'
 import type { ResolvedOptions } from '../contract/options.ts'
 import type { Memtables } from '../state/memtables.ts'
 import type { ReadableSequences } from '../state/readable-sequences.ts'
-import { ARENA_BYTES_MAX } from '../tree/memtable/arena.ts'
 import type { Admission, AdmittingHealth, Verdict } from './admission.ts'
 import {
   arenaBytes,
   type Batch,
+  type CommitWatcher,
   insertWrite,
   isDeletes,
   isUnchanged,
@@ -41,22 +41,21 @@ import {
   settleWritten,
   streamWrite,
   takeWrite,
+  takeWrites,
+  tellWatchers,
   userBytes,
   type Write,
   type WrittenStream,
   writesOf,
 } from './batch.ts'
 import { BatchQueue } from './batch-queue.ts'
-import { judge, NOTHING, planGroup } from './group-plan.ts'
+import { coversItsShare, judge, NOTHING, planGroup } from './group-plan.ts'
 
 /**
  * So much is written at once, by the call that passes it: the copies are still in the processor's cache when they are
  * hashed and written, and the same memory takes the next ones. 64 values of 4 KiB are a group yet.
  */
 const GATHERED_BYTES_MAX: number = 320 * 1024
-
-/** The memtables together cover as much log as may lie behind the checkpoint. */
-export const MEMTABLES = 4
 
 export interface CommitParts {
   readonly options: ResolvedOptions
@@ -74,6 +73,7 @@ export class CommitQueue {
   readonly #options: ResolvedOptions
   readonly #group: Group = new Group()
   readonly #queue: BatchQueue = new BatchQueue()
+  readonly watchers: Set<CommitWatcher> = new Set()
   #armed = false
   #running = false
   /** Something is being waited for: `#run` comes back by itself. */
@@ -119,7 +119,7 @@ export class CommitQueue {
   #submitOne(write: Write, sync: boolean, condition: Precondition | undefined): Promise<void> {
     const bytes = recordBytes(write.key.length, write.valueBytes)
     const arena = arenaBytes(write, this.#options.valueThreshold)
-    return this.#enqueue(write, write.borrowed, bytes, arena, sync, condition)
+    return this.#enqueue(write, write.borrowed, bytes, arena, sync, condition, undefined)
   }
 
   /**
@@ -131,23 +131,14 @@ export class CommitQueue {
     sync: boolean,
     precondition: Precondition | undefined,
   ): Promise<void> {
-    const writes: Write[] = []
-    let bytes = 0
-    let arena = 0
-    let borrows = false
-    for (const { kind, key, value } of given) {
-      const write = takeWrite(this.#queue.taken, kind, key, value, this.#options.valueThreshold)
-      bytes += recordBytes(write.key.length, write.valueBytes)
-      arena += arenaBytes(write, this.#options.valueThreshold)
-      borrows ||= write.borrowed
-      writes.push(write)
-    }
-    if (arena > ARENA_BYTES_MAX) {
-      throw invalidArgument(
-        `batch is too large for a memtable bytes=${arena} max=${ARENA_BYTES_MAX}`,
-      )
-    }
-    return this.#enqueue(writes, borrows, bytes, arena, sync, precondition)
+    const content = takeWrites(this.#queue.taken, given, this.#options.valueThreshold)
+    const { writes, borrows, bytes, arenaBytes } = content
+    return this.#enqueue(writes, borrows, bytes, arenaBytes, sync, precondition, undefined)
+  }
+
+  /** Queues a batch that says what it writes when its turn has come. What that throws is the batch's own. */
+  submitComposed(compose: () => readonly Given[], sync: boolean): Promise<void> {
+    return this.#enqueue([], false, 0, 0, sync, undefined, compose)
   }
 
   #enqueue(
@@ -157,6 +148,7 @@ export class CommitQueue {
     arenaBytes: number,
     sync: boolean,
     precondition: Precondition | undefined,
+    compose: Batch['compose'],
   ): Promise<void> {
     return new Promise((resolve, reject) => {
       const records = Array.isArray(writes) ? writes.length : 1
@@ -165,6 +157,7 @@ export class CommitQueue {
         borrows,
         sync,
         precondition,
+        compose,
         records,
         bytes,
         arenaBytes,
@@ -247,6 +240,7 @@ export class CommitQueue {
   #commitGroup(): boolean {
     const queue = this.#queue
     const first = queue.at(0)
+    if (first.compose) return this.#compose(first, first.compose)
     const deletes = isDeletes(first)
     const { log, memtables, admission, flushes, turn } = this.#parts
     const verdict = admission.ask(deletes, first)
@@ -259,7 +253,10 @@ export class CommitQueue {
     }
     const countMax = verdict.deletesOnly ? 1 : queue.length
     const plan = planGroup(queue, countMax, memtables.active, admission)
-    if (!memtables.active.hasRoom(plan.arenaBytes) || this.#coversItsShare(plan.bytes)) {
+    if (
+      !memtables.active.hasRoom(plan.arenaBytes) ||
+      coversItsShare(log, memtables, this.#options, plan.bytes)
+    ) {
       if (!memtables.freeze(log.end, plan.arenaBytes))
         return this.#keptBack(admission.withoutMemtable())
       flushes.wake()
@@ -270,14 +267,16 @@ export class CommitQueue {
     return this.#writeGroup(plan.count, place)
   }
 
-  /** The active memtable covers its share of the log. Segment ends are preferred: a flush needs them synced anyway. */
-  #coversItsShare(frameBytes: number): boolean {
-    const { log, memtables } = this.#parts
-    const { maxUnflushedLogBytes, segmentBytes } = this.#options
-    const share = maxUnflushedLogBytes / MEMTABLES
-    const covered = memtables.logBytes
-    if (memtables.active.entries === 0 || covered >= share) return memtables.active.entries > 0
-    return log.wouldRotate(frameBytes) && covered + segmentBytes / 2 > share
+  /** The turn of the next batch has come: from now on it is like any other. */
+  #compose(batch: Batch, compose: () => readonly Given[]): true {
+    const queue = this.#queue
+    try {
+      const content = takeWrites(queue.taken, compose(), this.#options.valueThreshold)
+      queue.replaceFirst({ ...batch, ...content, compose: undefined })
+      return true
+    } catch (error) {
+      return this.#refuse(error)
+    }
   }
 
   #keptBack(verdict: Verdict): boolean {
@@ -286,7 +285,7 @@ export class CommitQueue {
   }
 
   /** The next batch, alone. */
-  #refuse(error: WiscError): true {
+  #refuse(error: unknown): true {
     for (const batch of this.#queue.leave(1)) batch.reject(error)
     return true
   }
@@ -372,6 +371,7 @@ export class CommitQueue {
     }
     memtables.logBytes += offset - place.offset
     readers.newest = sequence - 1
+    if (this.watchers.size > 0) tellWatchers(this.watchers, batches)
     settleWritten(batches, log, turn)
   }
 

@@ -7,17 +7,19 @@
 import { RECORD_KIND } from '../../vlog/record.ts'
 import { equalBytes, keyString } from '../base/bytes.ts'
 import { ConflictError } from '../base/errors.ts'
-import { OPTION_BYTES_MAX } from '../base/record-size.ts'
 import type { ResolvedCondition } from '../contract/conditions.ts'
 import type { ReadableSequences } from '../state/readable-sequences.ts'
 import type { TreeReader } from '../state/tree-reader.ts'
-import { Entry, KIND, valueLength } from '../tree/entry.ts'
+import { Entry, KIND } from '../tree/entry.ts'
 import type { LastWrites, Precondition, Write } from './batch.ts'
 
 /** What conditions are held against. */
 export interface ConditionParts {
   readonly tree: Pick<TreeReader, 'find'>
-  readonly values: { read(entry: Entry): Uint8Array }
+  readonly values: {
+    read(entry: Entry): Uint8Array
+    readHead(entry: Entry): { readonly rawLength: number }
+  }
   readonly readers: Pick<ReadableSequences, 'newest'>
 }
 
@@ -57,7 +59,7 @@ export class Conditions implements Precondition {
 }
 
 /** Nobody knows a sequence that is not given yet. */
-function holdsOfWrite(condition: ResolvedCondition, { kind, value }: Write): boolean {
+function holdsOfWrite(condition: ResolvedCondition, { kind, value, stream }: Write): boolean {
   const isThere = kind !== RECORD_KIND.delete
   switch (condition.wants) {
     case 'absent':
@@ -67,18 +69,17 @@ function holdsOfWrite(condition: ResolvedCondition, { kind, value }: Write): boo
     case 'sequence':
       return false
     case 'value':
-      return isThere && equalBytes(value, condition.value)
+      // A stream is compared behind its group, where it can be read.
+      return isThere && stream === undefined && equalBytes(value, condition.value)
   }
 }
 
 function isValue(
   found: Entry,
-  { key, value }: ResolvedCondition,
+  { value }: ResolvedCondition,
   values: ConditionParts['values'],
 ): boolean {
   if (found.kind === KIND.inline)
     return equalBytes(found.valueBytes.subarray(found.valueStart, found.valueEnd), value)
-  // The length of a pointer counts optional fields of its record, too.
-  const more = valueLength(found, key.length) - value.length
-  return more >= 0 && more <= OPTION_BYTES_MAX && equalBytes(values.read(found), value)
+  return values.readHead(found).rawLength === value.length && equalBytes(values.read(found), value)
 }

@@ -1,11 +1,20 @@
-/** Which batches of the queue go into the next group: from the first on, as many as fit and may be written with it. */
+/**
+ * Which batches of the queue go into the next group: from the first on, as many as fit and may be written with it; and
+ * whether a memtable begins with it.
+ */
 import { GROUP_BYTES_MAX } from '../../vlog/log/group.ts'
+import type { Log } from '../../vlog/log/log.ts'
 import { toWiscError, type WiscError } from '../base/errors.ts'
 import { FRAME_HEADER_BYTES } from '../base/files/frame.ts'
+import type { ResolvedOptions } from '../contract/options.ts'
+import type { Memtables } from '../state/memtables.ts'
 import type { Memtable } from '../tree/memtable/memtable.ts'
 import type { Admission } from './admission.ts'
 import { addLastWrites, type Batch, type LastWrites, type Write } from './batch.ts'
 import type { BatchQueue } from './batch-queue.ts'
+
+/** The memtables together cover as much log as may lie behind the checkpoint. */
+export const MEMTABLES = 4
 
 /** What a group takes. */
 export interface GroupPlan {
@@ -59,6 +68,19 @@ export function planGroup(
     cost = costMore
   }
   return { count, bytes, arenaBytes, cost }
+}
+
+/** The active memtable covers its share of the log. Segment ends are preferred: a flush needs them synced anyway. */
+export function coversItsShare(
+  log: Log,
+  memtables: Memtables,
+  { maxUnflushedLogBytes, segmentBytes }: ResolvedOptions,
+  frameBytes: number,
+): boolean {
+  const share = maxUnflushedLogBytes / MEMTABLES
+  const covered = memtables.logBytes
+  if (memtables.active.entries === 0 || covered >= share) return memtables.active.entries > 0
+  return log.wouldRotate(frameBytes) && covered + segmentBytes / 2 > share
 }
 
 /**

@@ -134,6 +134,11 @@ export class Memtable {
     return this.#pointedBytes
   }
 
+  /** Of its last entry; 0 if it is empty. */
+  get largestSequence(): Sequence {
+    return this.#largestSequence
+  }
+
   get usedBytes(): number {
     return this.#end - HEAD_BYTES
   }

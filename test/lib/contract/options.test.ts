@@ -24,6 +24,7 @@ test('defaults', () => {
     sync: false,
     controlSocket: process.platform !== 'win32',
     valueThreshold: 1024,
+    streamThreshold: MIB,
     segmentBytes: 64 * MIB,
     memtableBytes: 16 * MIB,
     maxUnflushedLogBytes: 512 * MIB,
@@ -32,6 +33,7 @@ test('defaults', () => {
     maxOpenFiles: 512,
     workers: 2,
     syncIntervalMs: undefined,
+    transactions: { maxReadSetBytes: 67_108_864, maxAgeMs: 60_000 },
     tree: {
       sizeRatio: 10,
       runsPerLevel: 1,

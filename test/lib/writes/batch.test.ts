@@ -12,6 +12,7 @@ test('a transferred value is a changed one, also once the function that asks is 
     records: 1,
     arenaBytes: 0,
     precondition: undefined,
+    compose: undefined,
     resolve: () => {},
     reject: () => {},
   }

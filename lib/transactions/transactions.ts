@@ -1,0 +1,187 @@
+/**
+ * The transactions of a store, and its updates.
+ *
+ *   begin: snapshot -> callback reads it, and its own writes -> validation -> commit queue, which asks it once more
+ *     ^                                                             | conflict                          | conflict
+ *     +---------------------------- a pause of random length -------+-----------------------------------+
+ *
+ * Nothing is locked: who commits first wins. One that only reads has seen one moment, and needs no validation. What a
+ * transaction pins is bounded by its age.
+ */
+import { onAbort } from '../base/abort.ts'
+import { ConflictError, invalidArgument, WiscError } from '../base/errors.ts'
+import { randomU32 } from '../base/random.ts'
+import { throwIfAborted } from '../contract/arguments.ts'
+import type { TransactionStats } from '../contract/reports.ts'
+import {
+  checkCallback,
+  type ResolvedAttempts,
+  resolveAttempts,
+  type SyncTransactionCallback,
+  type TransactionCallback,
+  type UpdateCallback,
+} from '../contract/transactions.ts'
+import type { Key } from '../contract/types.ts'
+import type { Engine } from '../engine/engine.ts'
+import { PointReads } from '../reads/point-reads.ts'
+import { Nesting } from './nesting.ts'
+import { StoreSyncTransaction } from './sync-transaction.ts'
+import { StoreTransaction } from './transaction.ts'
+import type { StoreReads } from './transaction-iterator.ts'
+import { Updates } from './updates.ts'
+import { Validation } from './validation.ts'
+
+const RETRIES = 10
+/** A pause is as long as some of these, random, and twice as many after each conflict. */
+const PAUSE_MS = 0.5
+const PAUSE_DOUBLINGS_MAX = 6
+
+export class Transactions {
+  readonly #engine: Engine
+  readonly #store: StoreReads
+  readonly #nesting: Nesting = new Nesting()
+  readonly #updates: Updates
+  /** In the order in which they began. */
+  readonly #open: Set<StoreTransaction> = new Set()
+  #conflicts = 0
+
+  /** @param store what transactions read; refuses when it is closed */
+  constructor(engine: Engine, store: StoreReads) {
+    this.#engine = engine
+    this.#store = store
+    const reads = new PointReads(engine, () => engine.visibleSequence)
+    this.#updates = new Updates(engine, reads, this.#nesting)
+  }
+
+  get stats(): TransactionStats {
+    const [oldest] = this.#open
+    return {
+      open: this.#open.size,
+      oldestSequence: oldest?.snapshot.sequence,
+      oldestAgeMs: oldest && performance.now() - oldest.began,
+      conflicts: this.#conflicts,
+    }
+  }
+
+  /** The store is closed: what has not come to the commit queue will not. */
+  close(): void {
+    const error = new WiscError('WISC_NOT_OPEN', 'the store is closed')
+    for (const transaction of this.#open) transaction.fail(error)
+  }
+
+  update(key: Key, callback: UpdateCallback, options: unknown): Promise<void> {
+    const standard = { ...this.#standard(), retries: Number.POSITIVE_INFINITY }
+    const settings = resolveAttempts(options, ['sync', 'retries', 'signal'], standard)
+    return this.#updates.update(key, callback, settings)
+  }
+
+  async run<T>(callback: TransactionCallback<T>, options: unknown): Promise<T> {
+    this.#nesting.refuse()
+    checkCallback(callback)
+    const known = ['sync', 'retries', 'signal', 'maxAgeMs'] as const
+    const settings = resolveAttempts(options, known, { ...this.#standard(), retries: RETRIES })
+    for (let attempt = 0; ; attempt++) {
+      throwIfAborted(settings.signal)
+      const outcome = await this.#attempt(callback, settings)
+      if (outcome.conflict === undefined) return outcome.result
+      this.#conflicts++
+      if (attempt >= settings.retries) throw outcome.conflict
+      await this.#pause(attempt)
+    }
+  }
+
+  async runSync<T>(callback: SyncTransactionCallback<T>, options: unknown): Promise<T> {
+    this.#nesting.refuse()
+    checkCallback(callback)
+    const { sync } = resolveAttempts(options, ['sync'], { ...this.#standard(), retries: 0 })
+    let result!: T
+    await this.#engine.commit.submitComposed(() => {
+      const transaction = new StoreSyncTransaction(this.#engine)
+      try {
+        result = this.#nesting.call(() => callback(transaction))
+      } finally {
+        transaction.end()
+      }
+      refusePromise(result)
+      return transaction.isAborted ? [] : transaction.writes.list()
+    }, sync)
+    return result
+  }
+
+  #standard(): Pick<ResolvedAttempts, 'sync' | 'maxAgeMs'> {
+    const { sync, transactions } = this.#engine.options
+    return { sync, maxAgeMs: transactions.maxAgeMs }
+  }
+
+  async #attempt<T>(
+    callback: TransactionCallback<T>,
+    { sync, signal, maxAgeMs }: ResolvedAttempts,
+  ): Promise<{ readonly result: T; readonly conflict: ConflictError | undefined }> {
+    const { maxReadSetBytes } = this.#engine.options.transactions
+    const transaction = new StoreTransaction(this.#store, maxReadSetBytes)
+    this.#open.add(transaction)
+    const age = setTimeout(() => transaction.fail(tooOld(maxAgeMs)), maxAgeMs).unref()
+    const stopListening = signal && onAbort(signal, () => transaction.fail(aborted(signal)))
+    try {
+      const called = this.#nesting.call(() => callback(transaction))
+      // Who does not come back in time is not waited for.
+      const result = await Promise.race([called, transaction.failed])
+      transaction.finish()
+      if (transaction.isAborted) return { result, conflict: undefined }
+      return { result, conflict: await this.#commit(transaction, sync) }
+    } finally {
+      clearTimeout(age)
+      stopListening?.()
+      transaction.release()
+      this.#open.delete(transaction)
+    }
+  }
+
+  /** @returns what was changed since it was read, if anything was: then nothing is written */
+  async #commit(transaction: StoreTransaction, sync: boolean): Promise<ConflictError | undefined> {
+    if (transaction.writes.size === 0) return undefined
+    const { commit } = this.#engine
+    const validation = new Validation(
+      this.#engine,
+      transaction.snapshot.sequence,
+      transaction.reads,
+    )
+    commit.watchers.add(validation)
+    try {
+      await validation.prepare(() => transaction.failure !== undefined)
+      if (transaction.failure) throw transaction.failure
+      if (validation.conflict) return validation.conflict
+      await commit.submitBatch(transaction.writes.list(), sync, validation)
+      return undefined
+    } catch (error) {
+      if (error instanceof ConflictError) return error
+      throw error
+    } finally {
+      commit.watchers.delete(validation)
+    }
+  }
+
+  /** At first only for the event loop to turn. */
+  #pause(attempt: number): Promise<void> {
+    const { context, turn } = this.#engine
+    if (attempt === 0) return new Promise((resolve) => turn.later(resolve))
+    const share = randomU32(context.random) / 2 ** 32
+    const ms = share * PAUSE_MS * 2 ** Math.min(attempt, PAUSE_DOUBLINGS_MAX)
+    return new Promise((resolve) => setTimeout(resolve, ms))
+  }
+}
+
+function tooOld(maxAgeMs: number): WiscError {
+  return new WiscError('WISC_STALE', `a transaction is too old: maxAgeMs=${maxAgeMs}`)
+}
+
+function aborted(signal: AbortSignal): WiscError {
+  return new WiscError('WISC_ABORTED', 'the transaction was aborted', { cause: signal.reason })
+}
+
+/** What it does later would be no part of the transaction. */
+function refusePromise(result: unknown): void {
+  if (!(result instanceof Promise)) return
+  void Promise.allSettled([result])
+  throw invalidArgument('the callback of transactionSync must not return a promise')
+}
