@@ -6,7 +6,7 @@ import { temporaryDirectory } from '../support/files/temporary-directory.ts'
 import { Prng, replayHint, testSeed } from '../support/random.ts'
 
 const KEYS = 400
-const ROUNDS = 40
+const ROUNDS = 15
 
 /** Says whose it is, from the first byte to the last. */
 function madeFor(key: string, round: number, length: number): Buffer {

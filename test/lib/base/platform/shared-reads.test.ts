@@ -39,7 +39,7 @@ test('each place goes to one side: the caller takes back what no thread has begu
   const prng = new Prng(seed)
   const memory = newSharedReadsMemory()
   const [caller, thread] = [new SharedReads(memory), new SharedReads(memory)]
-  for (let batch = 0; batch < 300; batch++) {
+  for (let batch = 0; batch < 60; batch++) {
     const count = 1 + prng.below(PLACES)
     const stopAt = prng.below(count + 1)
     const own: number[] = []
