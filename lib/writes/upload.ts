@@ -68,7 +68,7 @@ export class Upload {
   /** @param key is copied */
   constructor(parts: UploadParts, key: Uint8Array, options: UploadOptions, gate: SyncGate) {
     this.#parts = parts
-    this.#key = copyBytes(key)
+    this.#key = key.length === 0 ? NO_BYTES : copyBytes(key)
     this.#options = options
     const bufferBytes = streamBufferBytes(options.minimumBytes)
     this.#writer = new StreamWriter(() => this.#create(), this.#key, gate, bufferBytes)

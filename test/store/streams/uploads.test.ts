@@ -122,6 +122,15 @@ describe('sources', () => {
     },
   )
 
+  test('the empty key', async () => {
+    for (const length of [0, 10, CHUNK]) {
+      await store.putStream('', pieces(value.subarray(0, length)))
+      expect((await store.get(''))?.length).toBe(length)
+    }
+    const stream = await store.getStream('')
+    expect((await new Response(stream).arrayBuffer()).byteLength).toBe(CHUNK)
+  })
+
   test('without the option less than a MiB becomes a put', async () => {
     const other = await open(path.join(directory, 'other'))
     try {

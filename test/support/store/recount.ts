@@ -65,7 +65,7 @@ export function accountingErrors(
       info.segments.reduce((total, segment) => total + (uses.get(segment)?.[of] ?? 0), 0)
     check(`${info.file} records`, info.referencedRecords, sum('records'))
     const known = version.files.get(info.id)
-    check(`${info.file} kind`, info.kind, known?.role === 'log' ? 'segment' : 'relocation')
+    check(`${info.file} kind`, info.kind, known?.role === 'log' ? 'segment' : known?.role)
     const length = known && fileLength(known)
     if (known === undefined || length === undefined) continue
     check(`${info.file} length`, info.totalBytes, length)
