@@ -54,14 +54,6 @@ export function keyString(bytes: Uint8Array, start = 0, end: number = bytes.leng
   return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1')
 }
 
-const SHOWN_KEY_BYTES_MAX = 64
-
-/** A key in a message. */
-export function shownKey(key: Uint8Array): string {
-  const text = Buffer.from(key.subarray(0, SHOWN_KEY_BYTES_MAX)).toString()
-  return JSON.stringify(text) + (key.length > SHOWN_KEY_BYTES_MAX ? '...' : '')
-}
-
 /** Eight digits. */
 export function hex32(value: number): string {
   return value.toString(16).padStart(8, '0')

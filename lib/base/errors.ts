@@ -4,7 +4,6 @@
  * The list of codes is a part of the public face. Messages are lower case, name the thing first and
  * put the variables last as `key=value`; the cause is set, never repeated in the text.
  */
-import { shownKey } from './bytes.ts'
 
 /** What a caller can act on. The README says for each when it comes and what to do. */
 export type WiscErrorCode =
@@ -158,4 +157,12 @@ export function assert(condition: boolean, message: string): asserts condition {
 export function isSameKind(left: WiscError, right: WiscError): boolean {
   const errno = (error: WiscError) => (error instanceof IoError ? error.errno : undefined)
   return left.code === right.code && errno(left) === errno(right)
+}
+
+const SHOWN_KEY_BYTES_MAX = 64
+
+/** A key in a message. */
+export function shownKey(key: Uint8Array): string {
+  const text = Buffer.from(key.subarray(0, SHOWN_KEY_BYTES_MAX)).toString()
+  return JSON.stringify(text) + (key.length > SHOWN_KEY_BYTES_MAX ? '...' : '')
 }

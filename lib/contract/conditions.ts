@@ -1,6 +1,6 @@
 /** Conditions as callers pass them: checked, and copied, since they are judged later. */
-import { copyBytes, keyString, NO_BYTES, shownKey } from '../base/bytes.ts'
-import { invalidArgument } from '../base/errors.ts'
+import { copyBytes, keyString, NO_BYTES } from '../base/bytes.ts'
+import { invalidArgument, shownKey } from '../base/errors.ts'
 import { SEQUENCE_MAX } from '../base/ids.ts'
 import { keyBytes, valueBytes } from './arguments.ts'
 import { mustBe } from './given.ts'

@@ -41,13 +41,33 @@ test('a store shows what README describes, and no way behind it', () => {
   expect(members.filter((name) => !isDescribed(name, page))).toEqual([])
 })
 
-test('what is packed of the declarations is what the face needs', () => {
+/** The files of the package. */
+function packedFiles(): string[] {
   const packed = spawnSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
     cwd: ROOT,
     encoding: 'utf8',
     shell: process.platform === 'win32',
   })
   const [{ files }] = JSON.parse(packed.stdout) as [{ files: { readonly path: string }[] }]
-  const declarations = files.map((file) => file.path).filter((file) => file.endsWith('.d.ts'))
+  return files.map((file) => file.path)
+}
+
+test('what is packed of the declarations is what the face needs, and of the code what that imports', () => {
+  const files = packedFiles()
+  const declarations = files.filter((file) => file.endsWith('.d.ts'))
   expect(declarations.toSorted()).toEqual([...loadedFrom(FACE)].toSorted())
+  const missing = files
+    .filter((file) => /^dist\/.*\.c?js$/.test(file))
+    .flatMap((file) => importsOf(file).filter((target) => !files.includes(target)))
+  expect(missing).toEqual([])
 })
+
+/** Files of the project that a packed file imports. */
+function importsOf(file: string): string[] {
+  const text = fs.readFileSync(path.join(ROOT, file), 'utf8')
+  const specifiers = [
+    ...text.matchAll(/^(?:import|export) [^'"\n]*?(?:from )?["'](\.[^'"]+)["']/gm),
+    ...text.matchAll(/\b(?:import|require)\(["'](\.[^'"]+)["']\)/g),
+  ]
+  return specifiers.map((match) => path.posix.join(path.posix.dirname(file), match[1]!))
+}

@@ -26,6 +26,7 @@ import {
 } from '#dist/lib/tree/table/table-format.js'
 import { TableReader } from '#dist/lib/tree/table/table-reader.js'
 import { recordBytes } from '#dist/vlog/record.js'
+import { tableBytes } from '#dist/vlog/value-chunks.js'
 import { MemoryFileSystem } from '../../../support/files/memory-file-system.ts'
 import { keyed } from '../../../support/parts/array-cursor.ts'
 import type { Prng } from '../../../support/random.ts'
@@ -216,7 +217,8 @@ export function sumFigures(model: readonly ModelEntry[], stored: readonly number
   model.forEach(({ kind, key, value }, i) => {
     if (kind === KIND.tombstone) return
     keyBytes += key.length
-    valueBytes += kind === KIND.inline ? value!.length : stored[i]!
+    // Of a pointed one as it is stored: with the table of its chunks.
+    valueBytes += kind === KIND.inline ? value!.length : stored[i]! + tableBytes(stored[i]!)
   })
   const distinctKeys = new Set(model.map(({ key }) => Buffer.from(key).toString('hex'))).size
   return { distinctKeys, valueBytes, keyBytes }
