@@ -3,9 +3,10 @@ import type { Store } from '#dist/lib/store/store.js'
 import type { FaultFileSystem } from '../files/fault-file-system.ts'
 import { openSmallStore } from './fault-store.ts'
 
-/** A hundred keys, half of them with values in the log of 400 bytes of the number of the key. */
+/** A hundred keys, half of them with values in the log of 400 bytes of the number of the key: in one table. */
 export async function makeFlushedStore(fileSystem: FaultFileSystem): Promise<Store> {
-  const store = await openSmallStore({}, fileSystem)
+  // The collector would flush earlier, to see what is dead.
+  const store = await openSmallStore({ collector: { enabled: false } }, fileSystem)
   for (let i = 0; i < 100; i++) await store.put(`key${i}`, Buffer.alloc(i % 2 === 0 ? 30 : 400, i))
   await store.flush()
   return store
