@@ -80,10 +80,11 @@ describe('readMany with help', () => {
       }
     }
     expect(helper.reads).toBeGreaterThan(0)
-    // Files that the cache has no place for are closed when the batch has ended.
     expect(reader.openFiles).toBeLessThanOrEqual(12)
+    // No batch has left a file pinned.
     reader.close()
     expect(reader.openFiles).toBe(0)
+    expect(new Set(fileSystem.closed).size).toBe(5)
   })
 
   test('tells of damage in the same words, with the place', async () => {
