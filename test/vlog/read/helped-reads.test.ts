@@ -81,10 +81,17 @@ describe('readMany with help', () => {
     }
     expect(helper.reads).toBeGreaterThan(0)
     expect(reader.openFiles).toBeLessThanOrEqual(12)
-    // No batch has left a file pinned.
+    // No batch has left a file pinned: each of them, more than may be at a time, is read with help again.
+    fileSystem.cold = false
+    for (let segment = 1; segment <= 5; segment++) {
+      const before = helper.reads
+      const batch = requests.filter((request) => request.segment === segment)
+      // Where the last reads were slow some go to the pool first.
+      for (let i = 0; i < 50; i++) await reader.readMany(batch, [])
+      expect(helper.reads).toBeGreaterThan(before)
+    }
     reader.close()
     expect(reader.openFiles).toBe(0)
-    expect(new Set(fileSystem.closed).size).toBe(5)
   })
 
   test('tells of damage in the same words, with the place', async () => {
