@@ -27,7 +27,7 @@ const ENTRY_POINTS = [
   /^bench\/grow\/scale\.ts$/,
   /^scripts\//,
   /\.test\.ts$/,
-  /^test\/crash\/kill-child\.ts$/,
+  /^test\/crash\/(kill|bank)-child\.ts$/,
   /^test\/stress\/(main|beside)\.ts$/,
   /^test\/golden\/make\.ts$/,
 ]

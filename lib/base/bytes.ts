@@ -83,11 +83,9 @@ export function copyRange(
 }
 
 /** A copy of a range. Callers pass Buffers, too, and `slice` of a Buffer is a view of the same memory. */
-export function copyBytes(
-  bytes: Uint8Array,
-  start: number = 0,
-  end: number = bytes.length,
-): Uint8Array {
+export function copyBytes(bytes: Uint8Array, start = 0, end: number = lengthOf(bytes)): Uint8Array {
+  // What has no bytes is always the same, wherever it comes from.
+  if (start === end) return NO_BYTES
   return new Uint8Array(bytes.subarray(start, end))
 }
 

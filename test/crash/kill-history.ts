@@ -42,3 +42,16 @@ export function batchAt(seed: number, position: number): HistoryOperation[] {
 export function isSynced(position: number): boolean {
   return position % 9 === 0
 }
+
+/** Of the bank: bank.test.ts and its child. */
+export const ACCOUNTS = 12
+export const CALLERS = 6
+export const START_BALANCE = 1000
+
+export function accountKey(account: number): string {
+  return `account/${account}`
+}
+
+export function callerKey(name: number): string {
+  return `caller/${name}`
+}

@@ -328,3 +328,14 @@ test('I2: with sync its batch is durable, whole', async () => {
   )
   expect(store.stats()).toMatchObject({ lastSequence: 2, durableSequence: 2 })
 })
+
+test('the empty key and the empty value are like any other, in each way of writing', async () => {
+  const store = await openSmallStore()
+  await store.update('', () => '')
+  await store.put('', '', { if: { value: '' } })
+  await store.transaction((tx) => tx.put('', Buffer.alloc(0)))
+  await store.transactionSync((tx) => tx.put(Buffer.alloc(0), ''))
+  expect((await store.entries().nextMany(9)).flat().map(String)).toEqual(['', ''])
+  await store.transaction((tx) => tx.delete(''))
+  expect(await store.keys().nextMany(9)).toEqual([])
+})
