@@ -3,6 +3,8 @@
  *
  * The list of codes is a part of the public face. Messages are lower case, name the thing first and
  * put the variables last as `key=value`; the cause is set, never repeated in the text.
+ *
+ * It imports nothing: it is packed alone beside the bundle, so that a class of errors is one (scripts/bundle.mjs).
  */
 
 /** What a caller can act on. The README says for each when it comes and what to do. */
