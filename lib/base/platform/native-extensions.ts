@@ -4,11 +4,7 @@
  * The package is an optional dependency with prebuilt binaries for the common platforms; where it is missing
  * the caller falls back to a lock file (lock.ts), and there are no holes. Its errors have the name of the
  * system's error as `code`, and no number.
- *
- * Of the versions that are known its binary is loaded from where it lies. The package looks for it with six modules of
- * other packages, which takes 17 to 26 ms of the processor instead of 3: a quarter of an open.
  */
-import fs from 'node:fs'
 import { createRequire } from 'node:module'
 import { requireDescriptors } from './node-descriptors.ts'
 
@@ -43,18 +39,6 @@ interface Extensions {
   trimSync(descriptor: number, offset: number, length: number): void
   sparseSync(descriptor: number): void
 }
-
-/** The binary itself. It stops the process when arguments are not just these: hence {@link KNOWN_VERSIONS}. */
-interface Binary {
-  tryLock(descriptor: number, offset: number, length: number, exclusive: boolean): void
-  trimSync(descriptor: number, offset: number, length: number): void
-  sparseSync(descriptor: number): void
-}
-
-/** Versions whose binary takes these arguments and lies in this place. Others are loaded by their own code. */
-const KNOWN_VERSIONS = /^1\.5\.[01]$/
-/** Where this is, the package looks for another binary. */
-const ALPINE_FILE = '/etc/alpine-release'
 
 /** More than loading it takes at a time. */
 const DESCRIPTORS_TO_LOAD = 8
@@ -105,40 +89,11 @@ function loadExtensions(): Extensions | null {
   if (extensions !== undefined) return extensions
   // That there is no descriptor to load it with must not be taken for that it is not there.
   requireDescriptors(DESCRIPTORS_TO_LOAD)
-  const require = createRequire(import.meta.url)
   try {
-    extensions = loadBinary(require) ?? (require('fs-native-extensions') as Extensions)
+    extensions = createRequire(import.meta.url)('fs-native-extensions') as Extensions
   } catch {
     // The callers take their fallbacks.
     extensions = null
   }
   return extensions
-}
-
-/** undefined where it is not sure to be the one that the package would load. */
-function loadBinary(require: NodeJS.Require): Extensions | undefined {
-  const { platform, arch } = process
-  if (platform === 'linux' && fs.existsSync(ALPINE_FILE)) return undefined
-  const { version } = require('fs-native-extensions/package.json') as { readonly version: string }
-  if (!KNOWN_VERSIONS.test(version)) return undefined
-  let binary: Binary
-  try {
-    const path = `fs-native-extensions/prebuilds/${platform}-${arch}/fs-native-extensions.node`
-    binary = require(path) as Binary
-  } catch {
-    return undefined
-  }
-  return {
-    tryLock: (descriptor, offset, length) => {
-      try {
-        binary.tryLock(descriptor, offset, length, true)
-        return true
-      } catch (error) {
-        if (codeOf(error) === 'EAGAIN') return false
-        throw error
-      }
-    },
-    trimSync: binary.trimSync,
-    sparseSync: platform === 'win32' ? binary.sparseSync : () => undefined,
-  }
 }

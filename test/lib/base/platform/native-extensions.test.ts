@@ -37,7 +37,7 @@ test('without the package there are neither locks nor holes, and it is looked fo
     const load = Module._load
     let asked = 0
     Module._load = (name, ...rest) => {
-      if (!name.startsWith('fs-native-extensions')) return load(name, ...rest)
+      if (name !== 'fs-native-extensions') return load(name, ...rest)
       asked++
       throw Object.assign(new Error('missing'), { code: 'MODULE_NOT_FOUND' })
     }
@@ -49,37 +49,6 @@ test('without the package there are neither locks nor holes, and it is looked fo
   )
   expect(printed).toBe('undefined false false 1\n')
   expect(fs.readFileSync(path.join(directory, 'file'))).toEqual(Buffer.alloc(8192, 1))
-})
-
-// Its binary stops the process when it gets other arguments than it wants.
-test.each([
-  [
-    'the installed version is one whose binary is known',
-    '',
-    /^fs-native-extensions.prebuilds.*[.]node$/,
-  ],
-  ['of another one it is loaded by the code of the package', '1.6.0', /^fs-native-extensions$/],
-])('%s, and a lock is had by one descriptor', async (_name, version, loaded) => {
-  const printed = await runModule(
-    `const { default: Module } = await import('node:module')
-    const load = Module._load
-    let last
-    Module._load = (name, ...rest) => {
-      if (name.startsWith('fs-native-extensions')) last = name
-      const version = process.argv[2]
-      const isVersion = version && name === 'fs-native-extensions/package.json'
-      return isVersion ? { version } : load(name, ...rest)
-    }
-    const { default: fs } = await import('node:fs')
-    const { tryNativeLock } = await import(DIST + 'lib/base/platform/native-extensions.js')
-    const [first, second] = ['w', 'r+'].map((flags) => fs.openSync(process.argv[1] + '/file', flags))
-    console.log(tryNativeLock(first), tryNativeLock(second), last)`,
-    temporaryDirectory(),
-    version,
-  )
-  const [first, second, last] = printed.trim().split(' ')
-  expect([first, second]).toEqual(['true', 'false'])
-  expect(last).toMatch(loaded)
 })
 
 // Mounting needs root and Linux.
