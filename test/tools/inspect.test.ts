@@ -52,6 +52,7 @@ test('stat at 80 columns', async () => {
     tombstones       6
     segments         7
     relocations      0
+    streams          0
     pointed to       4.4 KiB
     only in the log  9 records
     last sequence    100
@@ -84,6 +85,7 @@ test('stat at 40 columns, exact', async () => {
     tombstones       7
     segments         7
     relocations      0
+    streams          0
     pointed to       9584 B
     only in the log  0 records
     last sequence    100
