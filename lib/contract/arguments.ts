@@ -158,6 +158,7 @@ export function resolvePutStream(
   standardSync: boolean,
 ): ResolvedPutStream {
   const given = plainObject(options === undefined ? NO_OPTIONS : options, 'options of putStream')
+  refuseUnknown(given, ['sync', 'signal', 'size'], 'putStream')
   const { signal, size, ...rest } = given
   return {
     sync: writeSync(rest, standardSync),

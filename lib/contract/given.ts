@@ -69,6 +69,13 @@ export function notBytes(name: string, value: unknown): string {
   return mustBe('a Uint8Array or a string', name, value) + bytesHint(value)
 }
 
+/** Why something is no piece of a stream: text is none, because nobody would know where a character ends. */
+export function noPiece(name: string, value: unknown): string {
+  const isMemory = ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value)
+  const hint = typeof value === 'string' ? ': Buffer.from(text) makes one of it' : ''
+  return mustBe('a Uint8Array', name, value) + (isMemory ? bytesHint(value) : hint)
+}
+
 /** The value itself where that is short and safe, else its type. */
 export function shown(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.slice(0, 40))

@@ -5,7 +5,7 @@
 import { types } from 'node:util'
 import { lengthOf } from '../base/bytes.ts'
 import { invalidArgument } from '../base/errors.ts'
-import { mustBe, notBytes } from './given.ts'
+import { mustBe, noPiece } from './given.ts'
 import type { ReadableHandle, StreamSource } from './types.ts'
 
 /** Of a file handle. */
@@ -24,8 +24,9 @@ export function pieceSource(given: StreamSource): PieceSource {
   if (typeof source === 'object' && source !== null && !types.isUint8Array(source)) {
     if (hasMethod(source, 'getReader')) return ofReader(source.getReader() as Reader)
     if (isBlob(source)) return ofReader(source.stream().getReader() as Reader)
-    if (isFileHandle(source)) return ofHandle(source)
+    // Before file handles: a stream of a file has a descriptor and a `read`, too, once it is open.
     if (Symbol.asyncIterator in source) return ofIterable(source as AsyncIterable<unknown>)
+    if (isFileHandle(source)) return ofHandle(source)
   }
   throw invalidArgument(
     mustBe('an async iterable, a ReadableStream, a Blob or a file handle', 'source', source),
@@ -80,6 +81,9 @@ function ofHandle(handle: ReadableHandle): PieceSource {
 }
 
 function ofIterable(iterable: AsyncIterable<unknown>): PieceSource {
+  // A stream of Node that fails before its first piece is asked for, as while it waits for its turn, would end the
+  // process: nobody else listens. Its iterator tells of it.
+  if (hasMethod(iterable, 'destroy') && hasMethod(iterable, 'on')) listen(iterable)
   const iterator = iterable[Symbol.asyncIterator]()
   return {
     async next() {
@@ -102,9 +106,13 @@ function ignore(cancel: () => unknown): void {
 
 function ended(): void {}
 
+function listen(stream: { on(name: 'error', listener: () => void): unknown }): void {
+  stream.on('error', ended)
+}
+
 /** A piece may be empty, but must have its memory. @throws WISC_INVALID_ARGUMENT */
 function pieceBytes(piece: unknown): Uint8Array {
   // Not `instanceof`: an array of another realm is one, too.
   if (types.isUint8Array(piece)) return piece.subarray(0, lengthOf(piece))
-  throw invalidArgument(notBytes('a piece of the source', piece))
+  throw invalidArgument(noPiece('a piece of the source', piece))
 }

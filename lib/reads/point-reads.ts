@@ -73,7 +73,8 @@ export class PointReads {
     soon: boolean,
   ): Buffer | undefined | Promise<Buffer | undefined> {
     const part = options === undefined ? undefined : partOf(options)
-    const at = part === undefined ? options : snapshotOf(options!)
+    // What `partOf` has let pass may be there and undefined.
+    const at = options === undefined ? undefined : snapshotOf(options)
     const sequence = this.#sequence(at)
     try {
       const result = this.#get(key, sequence, soon, part)

@@ -15,7 +15,7 @@ import {
 import { resolveConditions, resolveKeyCondition } from '../contract/conditions.ts'
 import { mustBe } from '../contract/given.ts'
 import type { TransactionStats } from '../contract/reports.ts'
-import { pieceSource } from '../contract/stream-source.ts'
+import { type PieceSource, pieceSource } from '../contract/stream-source.ts'
 import type {
   SyncTransactionCallback,
   TransactionCallback,
@@ -135,9 +135,25 @@ export class WriteCalls {
     source: StreamSource,
     options: PutStreamOptions | undefined,
   ): Promise<UploadResult> {
-    const { uploads, options: standard } = this.#writable()
-    const asked = resolvePutStream(options, standard.sync)
-    return uploads.put(keyBytes(key), pieceSource(source), asked)
+    const pieces = pieceSource(source)
+    return this.#uploadOf(key, pieces, options)()
+  }
+
+  /** What is refused cancels its source, too: nobody else would close the file of a stream. */
+  #uploadOf(
+    key: Key,
+    source: PieceSource,
+    options: PutStreamOptions | undefined,
+  ): () => Promise<UploadResult> {
+    try {
+      const { uploads, options: standard } = this.#writable()
+      const asked = resolvePutStream(options, standard.sync)
+      const bytes = keyBytes(key)
+      return () => uploads.put(bytes, source, asked)
+    } catch (error) {
+      source.cancel(error)
+      throw error
+    }
   }
 }
 

@@ -84,6 +84,7 @@ test('options of reads of whole values hold a snapshot alone', () => {
 test('a part of a value begins and ends at whole bytes', () => {
   const most = Number.MAX_SAFE_INTEGER
   expect(partOf({})).toBeUndefined()
+  expect(partOf({ offset: undefined, length: undefined } as object)).toBeUndefined()
   expect(partOf({ offset: 0 })).toEqual({ offset: 0, length: most })
   expect(partOf({ length: 7 })).toEqual({ offset: 0, length: 7 })
   expect(partOf({ offset: most, length: Infinity })).toEqual({ offset: most, length: most })
