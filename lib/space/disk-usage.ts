@@ -68,7 +68,8 @@ export class DiskUsage {
     for (const file of found.version.files.values()) {
       if (isOpen(file)) this.#open.add(file.number)
     }
-    this.#others = new Set([...found.others, CURRENT_NAME, BALLAST_NAME])
+    // An open that sets bytes aside makes lost/ after it has read the names.
+    this.#others = new Set([...found.others, CURRENT_NAME, BALLAST_NAME, LOST_NAME])
     this.#nextNumber = found.nextNumber
   }
 

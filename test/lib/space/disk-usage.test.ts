@@ -188,3 +188,16 @@ test('a punched file is asked for again; what lies in lost/ counts', () => {
   expect(usage.ofValueLogFile(1)).toBe(40_960 - 16_384)
   expect(usage.measure(VERSION)).toBe(allocatedBytes(fileSystem, '/db'))
 })
+
+test('what an open sets aside in lost/ counts from that open on: it had read the names before', () => {
+  const { fileSystem, write } = directory()
+  write(tableName(10), 4096)
+  write(segmentName(1), 40_000)
+  write(segmentName(2), 100)
+  const context = { fileSystem, directory: '/db' }
+  const files = found(fileSystem)
+  fileSystem.makeDirectory('/db/lost')
+  write('lost/000002.vlog@100', 10_000)
+  const usage = new DiskUsage(context, files, new FileNumbers())
+  expect(usage.measure(VERSION)).toBe(allocatedBytes(fileSystem, '/db'))
+})
