@@ -30,8 +30,17 @@ export interface ModelCollect {
   readonly writes: readonly ModelWrite[]
 }
 
+/** Several writes that one transaction makes, or updates, and a range that it reads behind them. */
+export interface ModelTransaction {
+  readonly kind: 'transaction'
+  readonly way: 'async' | 'sync' | 'updates'
+  readonly writes: readonly ModelWrite[]
+  readonly range: ModelRange
+}
+
 export type ModelOperation =
   | ModelCollect
+  | ModelTransaction
   | { readonly kind: 'write'; readonly writes: readonly ModelWrite[]; readonly sync: boolean }
   /** @property fails the source does, behind its first half */
   | {
@@ -141,6 +150,12 @@ const operation: fc.Arbitrary<ModelOperation> = fc.oneof(
       { weight: 5, arbitrary: fc.constant(false) },
       { weight: 1, arbitrary: fc.constant(true) },
     ),
+  }),
+  weighted(8, {
+    kind: fc.constant('transaction'),
+    way: fc.constantFrom('async', 'sync', 'updates'),
+    writes: fc.array(writeOne, { maxLength: 5 }),
+    range,
   }),
   weighted(4, {
     kind: fc.constant('deleteRun'),

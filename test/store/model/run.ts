@@ -15,6 +15,7 @@ import { accountingErrors } from '../../support/store/recount.ts'
 import { keyAt, keysIn, type Model, optionsOf, same, sameList } from './answers.ts'
 import { collectOnce } from './collect.ts'
 import { KEYS, type ModelOperation, type ModelRange, type ModelWrite } from './operations.ts'
+import { transactOnce } from './transact.ts'
 
 interface HeldSnapshot {
   readonly snapshot: Snapshot
@@ -94,7 +95,9 @@ export class ModelRun {
 
   async #apply(operation: ModelOperation): Promise<void> {
     const store = this.#store
-    this.#keptForReaders ||= ['snapshot', 'iterator', 'scan', 'getMany'].includes(operation.kind)
+    this.#keptForReaders ||= ['snapshot', 'iterator', 'scan', 'getMany', 'transaction'].includes(
+      operation.kind,
+    )
     switch (operation.kind) {
       case 'write': {
         const operations = operation.writes.map((write) => this.#prepare(write))
@@ -103,6 +106,8 @@ export class ModelRun {
       }
       case 'putStream':
         return this.#putStream(operation)
+      case 'transaction':
+        return transactOnce(operation, store, this.#model, (write) => this.#prepare(write))
       case 'deleteRun': {
         const { first, count } = operation
         const keys = KEYS.map((_, key) => key).slice(first, first + count)
@@ -116,8 +121,7 @@ export class ModelRun {
         same(await store.get(keyAt(operation.key)), this.#model.get(operation.key), 'get')
         return
       case 'getSync':
-        same(store.getSync(keyAt(operation.key)), this.#model.get(operation.key), 'getSync')
-        return
+        return same(store.getSync(keyAt(operation.key)), this.#model.get(operation.key), 'getSync')
       case 'has': {
         const expected = this.#model.has(operation.key)
         const found = [await store.has(keyAt(operation.key)), store.hasSync(keyAt(operation.key))]
@@ -132,28 +136,23 @@ export class ModelRun {
         return
       }
       case 'scan':
-        await this.#scan(operation.what, operation.range)
-        return
+        return this.#scan(operation.what, operation.range)
       case 'snapshot':
         if (this.#snapshots.length < HELD_MAX) {
           this.#snapshots.push({ snapshot: store.snapshot(), model: new Map(this.#model) })
         }
         return
       case 'readSnapshot':
-        await this.#readSnapshot(operation.which, operation.key, operation.range)
-        return
+        return this.#readSnapshot(operation.which, operation.key, operation.range)
       case 'closeSnapshot':
         this.#snapshots.splice(operation.which, 1)[0]?.snapshot.close()
         return
       case 'iterator':
-        this.#openIterator(operation.range)
-        return
+        return this.#openIterator(operation.range)
       case 'step':
-        await this.#step(operation.which, operation.count, operation.many)
-        return
+        return this.#step(operation.which, operation.count, operation.many)
       case 'seek':
-        this.#seek(operation.which, operation.key)
-        return
+        return this.#seek(operation.which, operation.key)
       case 'closeIterator':
         await this.#iterators.splice(operation.which, 1)[0]?.iterator.close()
         return
