@@ -1,9 +1,10 @@
 /**
  * Closing: everything acknowledged is durable then, and the next open replays nothing.
  *
- * The order: collector and compactions end -> uploads end -> writers drain -> memtables are flushed -> the log is
- * synced -> one edit says where it ends, seals its last segment and drops those that were never used -> files. The
- * seal follows the sync of its last byte (I4), and a flush has published all that lies before the checkpoint (I3).
+ * The order: collector and compactions end -> uploads end -> writers drain, no write is taken any more -> memtables are
+ * flushed -> the log is synced -> one edit says where it ends, seals its last segment and drops those that were never
+ * used -> files. The seal follows the sync of its last byte (I4), and a flush has published all that lies before the
+ * checkpoint (I3). A write that came later would lie where no open looks for it (I1).
  * After a failed sync, or when the disk is too full for an orderly close, what needs the disk is left out.
  */
 import type { Log } from '../../vlog/log/log.ts'
@@ -46,7 +47,7 @@ export async function closeEngine(engine: ClosingParts): Promise<void> {
     // Both at once: the collector may wait for a compaction, which has to be cancelled first.
     () => Promise.all([compactions.stop(), collector.close()]),
     () => uploads.close(),
-    () => commit.drain(),
+    () => commit.close(),
     // After a failed sync `close` cannot keep its promise either, and says so when everything is released.
     () => (health.final ? Promise.reject(health.final) : closeInOrder(engine)),
     () => releaseEngine(engine),

@@ -67,6 +67,7 @@ export class Transactions {
   close(): void {
     const error = new WiscError('WISC_NOT_OPEN', 'the store is closed')
     for (const transaction of this.#open) transaction.fail(error)
+    this.#updates.fail(error)
   }
 
   update(key: Key, callback: UpdateCallback, options: unknown): Promise<void> {
@@ -181,7 +182,8 @@ function aborted(signal: AbortSignal): WiscError {
 
 /** What it does later would be no part of the transaction. */
 function refusePromise(result: unknown): void {
-  if (!(result instanceof Promise)) return
-  void Promise.allSettled([result])
+  // Not `instanceof`: a query that is sent when somebody awaits it is one, too.
+  if (typeof (result as { then?: unknown } | null | undefined)?.then !== 'function') return
+  if (result instanceof Promise) void Promise.allSettled([result])
   throw invalidArgument('the callback of transactionSync must not return a promise')
 }

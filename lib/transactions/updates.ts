@@ -24,6 +24,7 @@ export class Updates {
   readonly #engine: Engine
   readonly #reads: PointReads
   readonly #nesting: Nesting
+  #failure: WiscError | undefined
   /** Of each key, the end of the last turn that was asked for. */
   readonly #turns: Map<string, Promise<void>> = new Map()
 
@@ -31,6 +32,11 @@ export class Updates {
     this.#engine = engine
     this.#reads = reads
     this.#nesting = nesting
+  }
+
+  /** The store is closed: what has not come to the commit queue will not. */
+  fail(error: WiscError): void {
+    this.#failure = error
   }
 
   async update(given: Key, callback: UpdateCallback, settings: ResolvedAttempts): Promise<void> {
@@ -67,11 +73,13 @@ export class Updates {
     { retries, signal, maxAgeMs }: ResolvedAttempts,
   ): Promise<void> {
     for (let attempt = 0; ; attempt++) {
+      if (this.#failure) throw this.#failure
       const options = { withSequence: true, rest: {} }
       const found = (await this.#reads.getSequenced(key, options)) as SequencedValue | undefined
       const called = this.#nesting.call(() => callback(found?.value))
       const value = called instanceof Promise ? await inTime(called, signal, maxAgeMs) : called
       throwIfAborted(signal)
+      if (this.#failure) throw this.#failure
       try {
         return await this.#put(key, value, found)
       } catch (error) {

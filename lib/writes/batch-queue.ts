@@ -2,6 +2,7 @@
  * Batches that wait to be written, and the copies of what their callers passed (taken-bytes.ts). They leave in the
  * order in which they came.
  */
+import { WiscError } from '../base/errors.ts'
 import { Signal } from '../base/signal.ts'
 import type { Batch } from './batch.ts'
 import { TakenBytes } from './taken-bytes.ts'
@@ -11,6 +12,7 @@ export class BatchQueue {
   #batches: Batch[] = []
   #head = 0
   #bytes = 0
+  #isClosed = false
   /** Told when batches have left. */
   readonly #left: Signal = new Signal()
 
@@ -28,8 +30,9 @@ export class BatchQueue {
     return this.#batches[this.#head + index]!
   }
 
-  /** @returns its number: it waits while `hasLeft` is false for it */
+  /** @returns its number: it waits while `hasLeft` is false for it. @throws WISC_NOT_OPEN once it is closed */
   push(batch: Batch): number {
+    if (this.#isClosed) throw new WiscError('WISC_NOT_OPEN', 'the store is closed')
     this.#batches.push(batch)
     this.#bytes += batch.bytes
     return this.taken.accept()
@@ -72,5 +75,11 @@ export class BatchQueue {
   async drain(): Promise<void> {
     const last = this.taken.accepted
     while (!this.hasLeft(last)) await this.#left.next()
+  }
+
+  /** Takes no more: nobody would find what came behind the last flush. Resolves as `drain` does. */
+  close(): Promise<void> {
+    this.#isClosed = true
+    return this.drain()
   }
 }

@@ -197,6 +197,10 @@ export class CommitQueue {
     return this.#queue.drain()
   }
 
+  close(): Promise<void> {
+    return this.#queue.close()
+  }
+
   /** @param whole the event loop cannot turn before the caller ends: leave nothing to its next turn */
   #run(whole: boolean = false): void {
     // A listener of an event may write: the loop that is under way sees it.

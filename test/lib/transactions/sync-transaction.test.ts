@@ -63,6 +63,9 @@ test('what throws, is aborted, or returns a promise, writes nothing', async () =
   await expect(throwing).rejects.toBe(mine)
   const promised = store.transactionSync(async (tx) => tx.put('a', '1'))
   expect(await codeOf(() => promised)).toBe('WISC_INVALID_ARGUMENT')
+  // biome-ignore lint/suspicious/noThenProperty: as a query builder has one
+  const thenable = store.transactionSync((tx) => tx.put('a', '1') ?? { then() {} })
+  expect(await codeOf(() => thenable)).toBe('WISC_INVALID_ARGUMENT')
   const aborted = await store.transactionSync((tx) => {
     tx.put('a', '1')
     tx.abort()

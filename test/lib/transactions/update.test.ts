@@ -115,6 +115,27 @@ test('I1: with sync it is durable, and many share a sync', async () => {
   expect(syncs).toBeLessThan(16)
 })
 
+test('I1: what comes back while the store closes is not acknowledged, and not there', async () => {
+  const fileSystem = new FaultFileSystem()
+  const store = await openSmallStore({}, fileSystem)
+  await store.put('key', 'before')
+  let comeBack = (): void => {}
+  const slow = new Promise<void>((resolve) => {
+    comeBack = resolve
+  })
+  const first = codeOf(() => store.update('key', () => slow.then(() => 'after')))
+  const second = codeOf(() => store.update('key', () => 'after that'))
+  await nextTurn()
+  fileSystem.onCall = ({ kind }) => {
+    // The table of the last flush: the end of the log is not written yet.
+    if (kind === 'sync') comeBack()
+  }
+  await store.close()
+  expect([await first, await second]).toEqual(['WISC_NOT_OPEN', 'WISC_NOT_OPEN'])
+  const again = await openSmallStore({}, fileSystem)
+  expect(String(again.getSync('key'))).toBe('before')
+})
+
 test('bad calls are refused, and a closed store', async () => {
   const store = await openSmallStore()
   const bad: [unknown, unknown, unknown][] = [
