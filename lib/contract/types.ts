@@ -187,7 +187,7 @@ export type ValueIterator = StoreIterator<Buffer>
 export interface ValueStat {
   /** Bytes of the value. */
   readonly size: number
-  /** Bytes as it is stored; without a codec it is `size` and, above 64 KiB, the table of its chunks. */
+  /** Bytes as it is stored: without a codec `size` and, above 64 KiB, the table of its chunks; of a stream `size`. */
   readonly storedSize: number
   readonly codec: 'none'
   /** Kept in the tree; then segment and offset are undefined. */
