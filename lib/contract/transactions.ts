@@ -109,6 +109,12 @@ export function resolveAttempts(
   }
 }
 
+/** What is read and written in a transaction takes no options: each would be lost without a word. */
+export function refuseOptions(options: unknown): void {
+  if (options === undefined) return
+  refuseUnknown(plainObject(options, 'options'), [], 'a call of a transaction')
+}
+
 export function checkCallback<F>(callback: F): F {
   if (typeof callback === 'function') return callback
   throw invalidArgument(mustBe('a function', 'callback', callback))

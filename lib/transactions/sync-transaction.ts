@@ -7,7 +7,11 @@ import { WiscError } from '../base/errors.ts'
 import type { Sequence } from '../base/ids.ts'
 import { keyBytes, resolveScan } from '../contract/arguments.ts'
 import { plainObject, refuseUnknown } from '../contract/options.ts'
-import type { SyncTransaction, SyncTransactionRange } from '../contract/transactions.ts'
+import {
+  refuseOptions,
+  type SyncTransaction,
+  type SyncTransactionRange,
+} from '../contract/transactions.ts'
 import type { Key, Value } from '../contract/types.ts'
 import { PointReads } from '../reads/point-reads.ts'
 import type { ReadingEngine } from '../reads/reading-engine.ts'
@@ -44,28 +48,32 @@ export class StoreSyncTransaction implements SyncTransaction {
     this.#over = new WiscError('WISC_NOT_OPEN', 'the transaction was aborted by its callback')
   }
 
-  get(key: Key): Buffer | undefined {
+  get(key: Key, options?: unknown): Buffer | undefined {
     this.#check()
+    refuseOptions(options)
     const bytes = keyBytes(key)
     const own = this.writes.get(keyString(bytes))
     if (own) return isPut(own) ? Buffer.from(own.value) : undefined
     return this.#reads.get(bytes, undefined, false) as Buffer | undefined
   }
 
-  has(key: Key): boolean {
+  has(key: Key, options?: unknown): boolean {
     this.#check()
+    refuseOptions(options)
     const bytes = keyBytes(key)
     const own = this.writes.get(keyString(bytes))
     return own ? isPut(own) : this.#reads.has(bytes, undefined)
   }
 
-  put(key: Key, value: Value): void {
+  put(key: Key, value: Value, options?: unknown): void {
     this.#check()
+    refuseOptions(options)
     this.writes.put(key, value)
   }
 
-  delete(key: Key): void {
+  delete(key: Key, options?: unknown): void {
     this.#check()
+    refuseOptions(options)
     this.writes.delete(key)
   }
 

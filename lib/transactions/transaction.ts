@@ -3,7 +3,7 @@ import { keyString } from '../base/bytes.ts'
 import { toWiscError, WiscError } from '../base/errors.ts'
 import { keyBytes, keyList, resolveScan } from '../contract/arguments.ts'
 import { plainObject, refuseUnknown } from '../contract/options.ts'
-import type { Transaction, TransactionRange } from '../contract/transactions.ts'
+import { refuseOptions, type Transaction, type TransactionRange } from '../contract/transactions.ts'
 import type {
   EntryIterator,
   Key,
@@ -87,8 +87,9 @@ export class StoreTransaction implements Transaction {
     this.#over = new WiscError('WISC_NOT_OPEN', 'the transaction was aborted by its callback')
   }
 
-  async get(key: Key): Promise<Buffer | undefined> {
+  async get(key: Key, options?: unknown): Promise<Buffer | undefined> {
     this.#check()
+    refuseOptions(options)
     const bytes = keyBytes(key)
     const text = keyString(bytes)
     const own = this.writes.get(text)
@@ -97,8 +98,9 @@ export class StoreTransaction implements Transaction {
     return this.#store.get(bytes, { snapshot: this.snapshot })
   }
 
-  async getMany(keys: readonly Key[]): Promise<(Buffer | undefined)[]> {
+  async getMany(keys: readonly Key[], options?: unknown): Promise<(Buffer | undefined)[]> {
     this.#check()
+    refuseOptions(options)
     const bytes = keyList(keys)
     const own = bytes.map((key) => this.writes.get(keyString(key)))
     const others = bytes.filter((_, i) => own[i] === undefined)
@@ -111,8 +113,9 @@ export class StoreTransaction implements Transaction {
     })
   }
 
-  async has(key: Key): Promise<boolean> {
+  async has(key: Key, options?: unknown): Promise<boolean> {
     this.#check()
+    refuseOptions(options)
     const bytes = keyBytes(key)
     const text = keyString(bytes)
     const own = this.writes.get(text)
@@ -133,13 +136,15 @@ export class StoreTransaction implements Transaction {
     return this.#iterate(range, VALUES)
   }
 
-  put(key: Key, value: Value): void {
+  put(key: Key, value: Value, options?: unknown): void {
     this.#check()
+    refuseOptions(options)
     this.#write(() => this.writes.put(key, value))
   }
 
-  delete(key: Key): void {
+  delete(key: Key, options?: unknown): void {
     this.#check()
+    refuseOptions(options)
     this.#write(() => this.writes.delete(key))
   }
 

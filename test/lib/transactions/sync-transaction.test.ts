@@ -130,6 +130,10 @@ test('bad calls are refused', async () => {
   expect(
     await codeOf(() => store.transactionSync((tx) => [...tx.keys({ signal: 1 } as never)])),
   ).toBe('WISC_INVALID_ARGUMENT')
+  const getOne = (get: (...given: unknown[]) => unknown): unknown => get('a', { offset: 1 })
+  expect(await codeOf(() => store.transactionSync((tx) => getOne(tx.get.bind(tx) as never)))).toBe(
+    'WISC_INVALID_ARGUMENT',
+  )
 })
 
 test('a large value, and a callback that writes by the store, too', async () => {

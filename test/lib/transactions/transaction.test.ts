@@ -286,6 +286,21 @@ test('I10: what it reads is bounded in memory', async () => {
   expect(count).toBe(1000)
 })
 
+type Loose = Record<string, (...given: unknown[]) => unknown>
+
+/** As calls of the store may have them. */
+const OPTIONS_IN_VAIN = [
+  ['get', 'a', { offset: 1 }],
+  ['has', 'a', { snapshot: 1 }],
+  ['getMany', ['a'], { snapshot: 1 }],
+  ['put', 'a', 'b', { sync: true }],
+  ['delete', 'a', { sync: true }],
+].map(
+  ([name, ...given]) =>
+    (tx: Transaction): unknown =>
+      (tx as unknown as Loose)[name as string]!(...given),
+)
+
 test('bad calls are refused', async () => {
   const store = await openSmallStore()
   for (const [callback, options] of [
@@ -308,6 +323,7 @@ test('bad calls are refused', async () => {
     (tx) => tx.delete({} as never),
     (tx) => tx.keys({ signal: AbortSignal.abort() } as never),
     (tx) => tx.entries({ gt: 'a', gte: 'b' }),
+    ...OPTIONS_IN_VAIN,
   ]
   for (const call of bad) {
     expect(await codeOf(() => store.transaction(async (tx) => call(tx)))).toBe(
