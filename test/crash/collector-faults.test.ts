@@ -4,9 +4,9 @@
  * punched (I1, I5, I12: the file system looks at the order). A sample of the calls of each kind.
  */
 import { afterAll, expect, test } from 'vitest'
-import { Prng, replayHint, testSeed } from '../support/random.ts'
+import { replayHint, testSeed } from '../support/random.ts'
 import { COLLECTING_ALL, COLLECTING_BY_ITSELF } from './collecting-workloads.ts'
-import { countCalls, FAULTS, type FaultKind, type Mode, runWithFault } from './fault-runs.ts'
+import { countCalls, FAULTS, type FaultKind, type Mode, runSample } from './fault-runs.ts'
 
 const seed = testSeed()
 const RUNS_MAX = Number(process.env['WISC_FAULT_RUNS'] ?? 12)
@@ -37,19 +37,7 @@ for (const workload of [COLLECTING_ALL, COLLECTING_BY_ITSELF]) {
           calls = await countCalls(run)
         }
         expect(calls).toBeGreaterThan(0)
-        const step = Math.max(1, calls / RUNS_MAX)
-        // Another sample each time.
-        const first = 1 + new Prng(seed).below(Math.ceil(step))
-        for (let nth = first; nth <= calls; nth += step) {
-          try {
-            await runWithFault(Math.floor(nth), run)
-          } catch (error) {
-            const { message, stack } = error as Error
-            const place = `call ${Math.floor(nth)} of ${calls}`
-            throw new Error(`${place}: ${message}; ${replayHint(seed)}\n${stack}`)
-          }
-          runs++
-        }
+        runs += await runSample(run, calls, RUNS_MAX)
       })
     }
   }

@@ -10,7 +10,7 @@ import { expect } from 'vitest'
 import { Session } from '../support/crash/session.ts'
 import type { Call, CallKind, Fault } from '../support/files/fault-calls.ts'
 import { FaultFileSystem } from '../support/files/fault-file-system.ts'
-import { Prng } from '../support/random.ts'
+import { Prng, replayHint } from '../support/random.ts'
 import type { Workload } from './workloads.ts'
 
 export interface FaultRun {
@@ -70,7 +70,7 @@ export async function countCalls({
 }
 
 /** Runs a workload whose nth call fails. @throws for whatever must not come of it */
-export async function runWithFault(
+async function runWithFault(
   nth: number,
   { workload, kind, mode, seed }: FaultRun,
 ): Promise<Session> {
@@ -99,6 +99,28 @@ export async function runWithFault(
   expect(session.errors.slice(errors), 'errors after the fault was gone').toEqual([])
   expect(session.fileSystem.openFiles).toBe(0)
   return session
+}
+
+/**
+ * A sample of the calls fails, one in each run; another one for each seed.
+ * @returns how many runs that were
+ */
+export async function runSample(run: FaultRun, calls: number, runsMax: number): Promise<number> {
+  const { seed } = run
+  const step = Math.max(1, calls / runsMax)
+  const first = 1 + new Prng(seed).below(Math.ceil(step))
+  let runs = 0
+  for (let nth = first; nth <= calls; nth += step) {
+    try {
+      await runWithFault(Math.floor(nth), run)
+    } catch (error) {
+      const { message, stack } = error as Error
+      const place = `call ${Math.floor(nth)} of ${calls}`
+      throw new Error(`${place}: ${message}; ${replayHint(seed)}\n${stack}`)
+    }
+    runs++
+  }
+  return runs
 }
 
 async function run(

@@ -4,7 +4,7 @@
  */
 import { afterAll, expect, test } from 'vitest'
 import { replayHint, testSeed } from '../support/random.ts'
-import { countCalls, FAULTS, type Mode, runWithFault } from './fault-runs.ts'
+import { countCalls, FAULTS, type Mode, runSample } from './fault-runs.ts'
 import { WORKLOADS, type Workload } from './workloads.ts'
 
 const seed = testSeed()
@@ -48,16 +48,7 @@ for (const kind of FAULTS) {
       const run = { workload: MIXED, kind, mode, seed }
       const calls = await countCalls(run)
       expect(calls).toBeGreaterThan(0)
-      const step = mode === 'once' ? 1 : 2
-      for (let nth = 1 + (seed % step); nth <= calls; nth += step) {
-        try {
-          await runWithFault(nth, run)
-        } catch (error) {
-          const { message, stack } = error as Error
-          throw new Error(`call ${nth} of ${calls}: ${message}; ${replayHint(seed)}\n${stack}`)
-        }
-        runs++
-      }
+      runs += await runSample(run, calls, mode === 'once' ? calls : calls / 2)
     })
   }
 }

@@ -4,8 +4,8 @@
  * value, and a full disk that passes leaves a store that goes on (I1, I2, I4, I5, I12). A sample of each kind of call.
  */
 import { afterAll, expect, test } from 'vitest'
-import { Prng, replayHint, testSeed } from '../support/random.ts'
-import { countCalls, FAULTS, type Mode, runWithFault } from './fault-runs.ts'
+import { replayHint, testSeed } from '../support/random.ts'
+import { countCalls, FAULTS, type Mode, runSample } from './fault-runs.ts'
 import { STREAMING_ALL } from './stream-workloads.ts'
 
 const seed = testSeed()
@@ -22,19 +22,7 @@ for (const kind of FAULTS) {
       const run = { workload: STREAMING_ALL, kind, mode, seed }
       const calls = await countCalls(run)
       expect(calls).toBeGreaterThan(0)
-      const step = Math.max(1, calls / RUNS_MAX)
-      // Another sample each time.
-      const first = 1 + new Prng(seed).below(Math.ceil(step))
-      for (let nth = first; nth <= calls; nth += step) {
-        try {
-          await runWithFault(Math.floor(nth), run)
-        } catch (error) {
-          const { message, stack } = error as Error
-          const place = `call ${Math.floor(nth)} of ${calls}`
-          throw new Error(`${place}: ${message}; ${replayHint(seed)}\n${stack}`)
-        }
-        runs++
-      }
+      runs += await runSample(run, calls, RUNS_MAX)
     })
   }
 }

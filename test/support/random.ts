@@ -68,3 +68,14 @@ export function seededRandom(seed: number): Random {
   const prng = new Prng(seed)
   return { bytes: (length) => prng.bytes(length) }
 }
+
+/** Bytes of which no two chunks are alike: what is put to a wrong place is seen. */
+export function unlikeBytes(length: number, seed: number = 1): Buffer {
+  const bytes = Buffer.allocUnsafe(length)
+  let state = seed
+  for (let i = 0; i < length; i++) {
+    state = (Math.imul(state, 1103515245) + 12345) | 0
+    bytes[i] = state >>> 16
+  }
+  return bytes
+}

@@ -8,6 +8,7 @@ import path from 'node:path'
 import { Readable } from 'node:stream'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { open, type Store } from '#dist/lib/index.js'
+import { unlikeBytes } from '../../support/random.ts'
 import { codeOf } from '../../support/store/fault-store.ts'
 
 const MIB = 1024 * 1024
@@ -26,16 +27,6 @@ afterEach(async () => {
   await fs.rm(directory, { recursive: true, force: true })
 })
 
-function bytesOf(length: number, seed = 1): Buffer {
-  const bytes = Buffer.allocUnsafe(length)
-  let state = seed
-  for (let i = 0; i < length; i++) {
-    state = (Math.imul(state, 1103515245) + 12345) | 0
-    bytes[i] = state >>> 16
-  }
-  return bytes
-}
-
 async function* once(value: Uint8Array): AsyncGenerator<Uint8Array, void> {
   yield value
 }
@@ -49,13 +40,13 @@ async function readAll(stream: ReadableStream<Uint8Array> | undefined): Promise<
 test('values of every kind: inline, in the log, streams; none', async () => {
   const lengths = { inline: 10, empty: 0, log: 50_000, large: 3 * MIB, stream: 16 * MIB + 5 }
   for (const [key, length] of Object.entries(lengths)) {
-    if (key === 'stream') await store.putStream(key, once(bytesOf(length)))
-    else await store.put(key, bytesOf(length))
+    if (key === 'stream') await store.putStream(key, once(unlikeBytes(length)))
+    else await store.put(key, unlikeBytes(length))
   }
   for (let round = 0; round < 2; round++) {
     for (const [key, length] of Object.entries(lengths)) {
       const found = await readAll(await store.getStream(key))
-      expect(found.equals(bytesOf(length)), key).toBe(true)
+      expect(found.equals(unlikeBytes(length)), key).toBe(true)
     }
     await store.flush()
   }
@@ -65,8 +56,8 @@ test('values of every kind: inline, in the log, streams; none', async () => {
 
 test('a listing says sizes and places, and reads no value', async () => {
   await store.put('a', 'inline')
-  await store.put('b', bytesOf(200_000))
-  await store.putStream('c', once(bytesOf(3 * MIB)))
+  await store.put('b', unlikeBytes(200_000))
+  await store.putStream('c', once(unlikeBytes(3 * MIB)))
   await store.put('d', '')
   for (let round = 0; round < 2; round++) {
     const listed: [string, number][] = []
@@ -93,7 +84,7 @@ test('a listing says sizes and places, and reads no value', async () => {
 })
 
 test('parts, also behind the end', async () => {
-  const value = bytesOf(17 * MIB)
+  const value = unlikeBytes(17 * MIB)
   await store.putStream('key', once(value))
   const parts: [offset: number | undefined, length: number | undefined][] = [
     [undefined, undefined],
@@ -127,7 +118,7 @@ test('parts, also behind the end', async () => {
 })
 
 test('a reader may bring its buffers, of any size, and readers of both kinds', async () => {
-  const value = bytesOf(3 * MIB + 11)
+  const value = unlikeBytes(3 * MIB + 11)
   await store.putStream('key', once(value))
   const stream = (await store.getStream('key'))!
   const reader = stream.getReader({ mode: 'byob' })
@@ -147,7 +138,7 @@ test('a reader may bring its buffers, of any size, and readers of both kinds', a
 })
 
 test('Readable.fromWeb, and a copy by it', async () => {
-  const value = bytesOf(3 * MIB)
+  const value = unlikeBytes(3 * MIB)
   await store.putStream('key', once(value))
   await store.putStream('copy', Readable.fromWeb((await store.getStream('key')) as never))
   expect((await store.get('copy'))?.equals(value)).toBe(true)
@@ -159,11 +150,11 @@ test.each([
   ['a stream', (value: Buffer) => store.putStream('key', once(value))],
   ['a large value', (value: Buffer) => store.put('key', value)],
 ] as const)('%s is read to its end, whatever becomes of it', async (_name, put) => {
-  const value = bytesOf(5 * MIB)
+  const value = unlikeBytes(5 * MIB)
   await put(value)
   const reader = (await store.getStream('key'))!.getReader()
   const parts = [(await reader.read()).value!]
-  await put(bytesOf(4 * MIB, 2))
+  await put(unlikeBytes(4 * MIB, 2))
   await store.delete('key')
   await store.flush()
   await store.compact()
@@ -181,7 +172,7 @@ test.each([
 })
 
 test('a snapshot may be closed once the stream has begun', async () => {
-  const value = bytesOf(3 * MIB)
+  const value = unlikeBytes(3 * MIB)
   await store.putStream('key', once(value))
   const snapshot = store.snapshot()
   await store.delete('key')
@@ -194,7 +185,7 @@ test('a snapshot may be closed once the stream has begun', async () => {
 })
 
 test('aborted, cancelled, and a store that is closed meanwhile', async () => {
-  await store.putStream('key', once(bytesOf(5 * MIB)))
+  await store.putStream('key', once(unlikeBytes(5 * MIB)))
   const controller = new AbortController()
   const { signal } = controller
   const reader = (await store.getStream('key', { signal }))!.getReader()
@@ -217,7 +208,7 @@ test('aborted, cancelled, and a store that is closed meanwhile', async () => {
 })
 
 test('readers of another process, beside the writer', async () => {
-  const value = bytesOf(3 * MIB)
+  const value = unlikeBytes(3 * MIB)
   await store.putStream('key', once(value))
   const other = await open(path.join(directory, 'db'), { readOnly: true })
   try {
@@ -230,7 +221,7 @@ test('readers of another process, beside the writer', async () => {
 })
 
 test('every byte of a file counts: damage fails what needs it, and names its place', async () => {
-  const value = bytesOf(2 * CHUNK + 100)
+  const value = unlikeBytes(2 * CHUNK + 100)
   await store.putStream('key', once(value))
   const { segment } = (await store.stat('key'))!
   await store.close()

@@ -9,6 +9,7 @@ import { Readable } from 'node:stream'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { open, type Store } from '#dist/lib/index.js'
+import { unlikeBytes } from '../../support/random.ts'
 import { codeOf } from '../../support/store/fault-store.ts'
 
 const MIB = 1024 * 1024
@@ -26,16 +27,6 @@ afterEach(async () => {
   await store.close()
   await fs.rm(directory, { recursive: true, force: true })
 })
-
-function bytesOf(length: number, seed = 1): Buffer {
-  const bytes = Buffer.allocUnsafe(length)
-  let state = seed
-  for (let i = 0; i < length; i++) {
-    state = (Math.imul(state, 1103515245) + 12345) | 0
-    bytes[i] = state >>> 16
-  }
-  return bytes
-}
 
 async function* pieces(value: Uint8Array, bytes = 50_000): AsyncGenerator<Uint8Array, void> {
   for (let at = 0; at < value.length; at += bytes) {
@@ -69,7 +60,7 @@ async function settledStreams(count: number): Promise<void> {
 }
 
 describe('sources', () => {
-  const value = bytesOf(5 * CHUNK + 17)
+  const value = unlikeBytes(5 * CHUNK + 17)
 
   test.each([
     ['an async generator', () => pieces(value)],
@@ -112,7 +103,7 @@ describe('sources', () => {
   test.each([CHUNK, CHUNK + 1, 240 * CHUNK - 1, 240 * CHUNK, 240 * CHUNK + 1])(
     '%i bytes become a stream',
     async (length) => {
-      const large = bytesOf(length)
+      const large = unlikeBytes(length)
       await store.putStream('key', pieces(large, 900_000))
       expect((await store.get('key'))?.equals(large)).toBe(true)
       await store.flush()
@@ -134,10 +125,10 @@ describe('sources', () => {
   test('without the option less than a MiB becomes a put', async () => {
     const other = await open(path.join(directory, 'other'))
     try {
-      await other.putStream('short', pieces(bytesOf(MIB - 1)))
-      await other.putStream('long', pieces(bytesOf(MIB)))
+      await other.putStream('short', pieces(unlikeBytes(MIB - 1)))
+      await other.putStream('long', pieces(unlikeBytes(MIB)))
       expect(other.stats().streams).toBe(1)
-      expect((await other.get('long'))?.equals(bytesOf(MIB))).toBe(true)
+      expect((await other.get('long'))?.equals(unlikeBytes(MIB))).toBe(true)
     } finally {
       await other.close()
     }
@@ -174,7 +165,7 @@ describe('sources', () => {
     ['a Float64Array', new Float64Array(3)],
   ])('%s is no piece', async (_name, piece) => {
     const source = async function* (): AsyncGenerator<Uint8Array, void> {
-      yield bytesOf(2 * CHUNK)
+      yield unlikeBytes(2 * CHUNK)
       yield piece as never
     }
     expect(await codeOf(() => store.putStream('key', source()))).toBe('WISC_INVALID_ARGUMENT')
@@ -183,7 +174,7 @@ describe('sources', () => {
   })
 
   test('a piece whose memory is transferred while it is written', async () => {
-    const piece = bytesOf(4 * CHUNK)
+    const piece = unlikeBytes(4 * CHUNK)
     const source = async function* (): AsyncGenerator<Uint8Array, void> {
       yield piece
     }
@@ -202,18 +193,19 @@ describe('what does not come to its end', () => {
     ['more, and short', 5],
   ])('a source that has %s than its size', async (_name, size) => {
     const length = size < CHUNK ? 6 : 3 * CHUNK
-    const upload = (): Promise<unknown> => store.putStream('key', pieces(bytesOf(length)), { size })
+    const upload = (): Promise<unknown> =>
+      store.putStream('key', pieces(unlikeBytes(length)), { size })
     expect(await codeOf(upload)).toBe('WISC_INVALID_ARGUMENT')
     expect(await store.get('key')).toBeUndefined()
     await settledStreams(0)
     expect(
-      await codeOf(() => store.putStream('key', pieces(bytesOf(length)), { size: length })),
+      await codeOf(() => store.putStream('key', pieces(unlikeBytes(length)), { size: length })),
     ).toBe('no error')
   })
 
   test.each([-1, 1.5, Number.NaN, '7', 2 ** 53])('size %s', async (size) => {
     const upload = (): Promise<unknown> =>
-      store.putStream('key', pieces(bytesOf(10)), { size: size as number })
+      store.putStream('key', pieces(unlikeBytes(10)), { size: size as number })
     expect(await codeOf(upload)).toBe('WISC_INVALID_ARGUMENT')
   })
 
@@ -223,7 +215,7 @@ describe('what does not come to its end', () => {
       await store.put('key', 'before')
       const failure = new Error('of the source')
       const source = async function* (): AsyncGenerator<Uint8Array, void> {
-        yield* pieces(bytesOf(length))
+        yield* pieces(unlikeBytes(length))
         throw failure
       }
       await expect(store.putStream('key', source())).rejects.toBe(failure)
@@ -234,16 +226,16 @@ describe('what does not come to its end', () => {
 
   test('a signal that has fired, and unknown options', async () => {
     const signal = AbortSignal.abort()
-    const source = pieces(bytesOf(10))
+    const source = pieces(unlikeBytes(10))
     expect(await codeOf(() => store.putStream('key', source, { signal }))).toBe('WISC_ABORTED')
     const other = { other: 1 } as object
-    expect(await codeOf(() => store.putStream('key', pieces(bytesOf(10)), other))).toBe(
+    expect(await codeOf(() => store.putStream('key', pieces(unlikeBytes(10)), other))).toBe(
       'WISC_INVALID_ARGUMENT',
     )
   })
 
   test('aborted after any number of turns: all of it is there, or nothing', async () => {
-    const value = bytesOf(6 * CHUNK)
+    const value = unlikeBytes(6 * CHUNK)
     let ended = 0
     for (let turns = 0; turns < 60; turns++) {
       const key = `key${turns}`
@@ -275,7 +267,7 @@ describe('what does not come to its end', () => {
       },
     })
     const node = new Readable({ read: () => {} })
-    node.push(bytesOf(2 * CHUNK))
+    node.push(unlikeBytes(2 * CHUNK))
     const uploads = [web, node].map((source) =>
       codeOf(() => store.putStream('key', source, { signal })),
     )
@@ -292,7 +284,7 @@ describe('what does not come to its end', () => {
       store.putStream(
         'key',
         (async function* () {
-          yield bytesOf(3 * CHUNK)
+          yield unlikeBytes(3 * CHUNK)
           await new Promise(() => {})
         })(),
       ),
@@ -308,7 +300,7 @@ describe('what does not come to its end', () => {
   test('a store that only reads', async () => {
     const reader = await open(path.join(directory, 'db'), { readOnly: true })
     try {
-      const upload = (): Promise<unknown> => reader.putStream('key', pieces(bytesOf(10)))
+      const upload = (): Promise<unknown> => reader.putStream('key', pieces(unlikeBytes(10)))
       expect(await codeOf(upload)).toBe('WISC_READ_ONLY')
     } finally {
       await reader.close()
@@ -318,7 +310,7 @@ describe('what does not come to its end', () => {
 
 describe('beside others', () => {
   test('nothing is seen before the end, and order is that of the ends', async () => {
-    const value = bytesOf(4 * CHUNK)
+    const value = unlikeBytes(4 * CHUNK)
     const seen: unknown[] = []
     const source = async function* (): AsyncGenerator<Uint8Array, void> {
       yield value.subarray(0, 3 * CHUNK)
@@ -333,7 +325,7 @@ describe('beside others', () => {
 
   test('forty at once: sixteen have files', async () => {
     let files = 0
-    const values = Array.from({ length: 40 }, (_, i) => bytesOf(3 * CHUNK + i, i))
+    const values = Array.from({ length: 40 }, (_, i) => unlikeBytes(3 * CHUNK + i, i))
     const uploads = values.map((value, i) => {
       const source = async function* (): AsyncGenerator<Uint8Array, void> {
         yield* pieces(value)
@@ -349,16 +341,17 @@ describe('beside others', () => {
   })
 
   test('what is overwritten or deleted comes back by itself', async () => {
-    for (let i = 0; i < 6; i++) await store.putStream(`key${i % 2}`, pieces(bytesOf(3 * CHUNK, i)))
+    for (let i = 0; i < 6; i++)
+      await store.putStream(`key${i % 2}`, pieces(unlikeBytes(3 * CHUNK, i)))
     await store.delete('key0')
     await store.flush()
     await store.compact()
     await settledStreams(1)
-    expect((await store.get('key1'))?.equals(bytesOf(3 * CHUNK, 5))).toBe(true)
+    expect((await store.get('key1'))?.equals(unlikeBytes(3 * CHUNK, 5))).toBe(true)
   })
 
   test('I12: a replay after a kill finds each stream', async () => {
-    const value = bytesOf(3 * CHUNK)
+    const value = unlikeBytes(3 * CHUNK)
     await store.putStream('key', pieces(value), { sync: true })
     await store.putStream('key', pieces(value.subarray(1)), { sync: true })
     await store.put('key', 'last', { sync: true })
@@ -380,10 +373,10 @@ describe('beside others', () => {
     })
     try {
       const upload = (): Promise<unknown> =>
-        bounded.putStream('large', pieces(bytesOf(40 * MIB), MIB))
+        bounded.putStream('large', pieces(unlikeBytes(40 * MIB), MIB))
       expect(await codeOf(upload)).toBe('WISC_DISK_FULL')
       expect(bounded.stats().diskBytes).toBeLessThanOrEqual(24 * MIB)
-      await bounded.putStream('small', pieces(bytesOf(8 * MIB), MIB))
+      await bounded.putStream('small', pieces(unlikeBytes(8 * MIB), MIB))
       expect((await bounded.stat('small'))?.size).toBe(8 * MIB)
     } finally {
       await bounded.close()
