@@ -30,9 +30,13 @@ test('I5, I8: every value is the one that was put last', async () => {
     return store.put(key, values.get(key)!)
   }
   await Promise.all(keys.map((key) => put(key, 0)))
-  const some = keys.slice(0, 60)
+  // No neighbours: these would be read in one go, and few reads are not worth any help.
+  const some = keys.filter((_, i) => i % 3 === 0)
   // On one core there is no help.
-  while (!threadReadHelper.isReady && !threadReadHelper.isUseless) await store.getMany(some)
+  while (!threadReadHelper.isReady && !threadReadHelper.isUseless) {
+    await store.getMany(some)
+    await new Promise(setImmediate)
+  }
   for (let round = 1; round <= ROUNDS; round++) {
     const asked = Array.from({ length: 150 }, () => prng.pick(keys))
     const many = await store.getMany(asked)
