@@ -96,6 +96,15 @@ export class NumberMap<Key extends number, Value> {
     for (const [key] of this) yield key
   }
 
+  /** All values: of many, without an object for each, as a generator makes them. */
+  list(): Value[] {
+    const list: Value[] = []
+    for (const { items } of lowestNodes(this.#root, 0)) {
+      for (let i = 0; i < items.length; i++) list.push(items[i]!)
+    }
+    return list
+  }
+
   *values(): Generator<Value, void> {
     for (const { items } of lowestNodes(this.#root, 0)) {
       for (let i = 0; i < items.length; i++) yield items[i]!

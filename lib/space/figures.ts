@@ -34,10 +34,10 @@ export interface CollectibleFile {
   /** The active segment: it would be sealed first. */
   readonly needsSeal: boolean
   readonly blocked?: BlockedReason
-  /** Of the referenced bytes: only an old snapshot or iterator sees them. 0 if unknown. */
-  readonly pinnedBytes: number
-  /** Of the referenced bytes: nobody can see them; a compaction exposes them. 0 if unknown. */
-  readonly hiddenBytes: number
+  /** Of the referenced bytes, as a walk has counted them: only an old snapshot or iterator sees them. */
+  readonly pinnedBytes?: number
+  /** The same: nobody can see them; a compaction exposes them. */
+  readonly hiddenBytes?: number
   readonly marked?: MarkedHoles
   /** It has another name, as in a hard-linked backup: its bytes are not ours alone, so there can be no holes in it. */
   readonly hasOtherNames?: true

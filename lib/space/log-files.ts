@@ -51,6 +51,8 @@ export class LogFiles {
   /** The one that the figures are for, but for those in `#stale`. */
   #version: Version = EMPTY_VERSION
   #files: FilesByNumber = NumberMap.empty()
+  /** Those of a look that is under way: one builder for all of its turns copies each node of the map once. */
+  #building: FiguresBuilder | undefined
   readonly #stale: Set<FileNumber> = new Set()
   /** Files from this number on have no figures yet: the first look is under way. */
   #unseen: FileNumber = 0
@@ -81,7 +83,7 @@ export class LogFiles {
     this.#blockBytes = blockBytes
   }
 
-  /** All files that hold anything, by number. */
+  /** All files that hold anything, by number, as the last look that came to its end saw them. */
   get files(): FilesByNumber {
     return this.#files
   }
@@ -141,16 +143,19 @@ export class LogFiles {
     this.#version = version
     this.#isUnderWay = true
     if (!this.#followReferences(version, budget)) return false
-    const files = this.#files.builder()
+    this.#building ??= this.#files.builder()
+    const files = this.#building
     for (const number of stale) {
       if (budget.work <= 0) break
       stale.delete(number)
       this.#replace(files, version, number, budget)
     }
     if (this.#unseen < NONE_UNSEEN) this.#seeMore(files, version, budget)
-    this.#files = files.finish()
     this.#isUnderWay = stale.size > 0 || this.#unseen < NONE_UNSEEN
-    return !this.#isUnderWay
+    if (this.#isUnderWay) return false
+    this.#files = files.finish()
+    this.#building = undefined
+    return true
   }
 
   /** In ascending order, as a map is built best. */
@@ -262,8 +267,6 @@ export class LogFiles {
       diskBytes: this.#usage.ofValueLogFile(number),
       blockBytes: this.#blockBytes(),
       needsSeal,
-      pinnedBytes: 0,
-      hiddenBytes: 0,
     }
     if (this.#linked.has(number)) file.hasOtherNames = true
     if (this.#corrupt.has(number)) file.blocked = 'corrupt'

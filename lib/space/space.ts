@@ -213,7 +213,7 @@ export class SpaceAccount {
       outsideTableBytes: this.usage.outsideTableBytes,
       tableGarbageBytes: this.#tableGarbageBytes(pinned, held[0]),
       get files() {
-        listed ??= [...files.values()]
+        listed ??= files.list()
         return listed
       },
     }

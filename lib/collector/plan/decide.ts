@@ -122,9 +122,10 @@ export function* decide(measured: Space, state: LookState): InTurns<Decision> {
 }
 
 function* withBusy(
-  files: Iterable<CollectibleFile>,
+  files: readonly CollectibleFile[],
   busy: ReadonlySet<number>,
 ): InTurns<readonly CollectibleFile[]> {
+  if (busy.size === 0) return files
   const marked: CollectibleFile[] = []
   yield* visitInTurns(files, (file) => {
     marked.push(busy.has(file.number) ? { ...file, blocked: 'busy' } : file)

@@ -68,7 +68,6 @@ function rewritten(victims: readonly CollectibleFile[], number: FileNumber): Col
     diskBytes: Math.ceil(totalBytes / sums.blockBytes) * sums.blockBytes,
     blockBytes: sums.blockBytes,
     needsSeal: false,
-    pinnedBytes: victims.reduce((sum, file) => sum + file.pinnedBytes, 0),
-    hiddenBytes: 0,
+    pinnedBytes: victims.reduce((sum, file) => sum + (file.pinnedBytes ?? 0), 0),
   }
 }

@@ -18,7 +18,7 @@ export function skippedFile(
   oldestSnapshot: number | undefined,
 ): SkippedFile {
   const reason = skipReason(file, draft)
-  const { number, pinnedBytes, hiddenBytes } = file
+  const { number, pinnedBytes = 0, hiddenBytes = 0 } = file
   const figures = {
     number,
     reason,
@@ -37,7 +37,7 @@ function skipReason(file: CollectibleFile, draft: Draft): SkipReason {
   if (isCollectible(file, options)) {
     return draft.isGoalReached ? 'goal reached' : 'over the copy limit'
   }
-  const { pinnedBytes, hiddenBytes } = file
+  const { pinnedBytes = 0, hiddenBytes = 0 } = file
   if (wouldBeCollectible(file, pinnedBytes, options)) return 'pinned by a reader'
   if (wouldBeCollectible(file, hiddenBytes, options)) return 'hidden until a compaction'
   if (wouldBeCollectible(file, pinnedBytes + hiddenBytes, options)) {

@@ -118,7 +118,6 @@ export function exposedFile(
     referencedRecords,
     referencedBytes,
     pinnedBytes,
-    hiddenBytes: 0,
     needsSeal: false,
     ...(blocked === 'corrupt' && { blocked }),
   }

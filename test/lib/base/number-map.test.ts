@@ -17,6 +17,7 @@ function expectSame({ map, model }: Step, message: string): void {
   expect([...map], message).toEqual(entries)
   expect([...map.keys()], message).toEqual(entries.map(([key]) => key))
   expect([...map.values()], message).toEqual(entries.map(([, value]) => value))
+  expect(map.list(), message).toEqual([...map.values()])
   expect([map.size, map.last], message).toEqual([entries.length, entries.at(-1)])
 }
 

@@ -48,8 +48,6 @@ export function fileOf(
     diskBytes: blocksOf(totalBytes),
     blockBytes: BLOCK_BYTES,
     needsSeal: false,
-    pinnedBytes: 0,
-    hiddenBytes: 0,
     ...more,
   }
 }
