@@ -111,7 +111,7 @@ describe('README', () => {
   })
 
   test.each([
-    [/`put\(key, value, \{ (.*?) \}\?\)`/, 'ConditionalWriteOptions'],
+    [/`put\(key, value, \{ (.*?) \}\?\)`/, 'PutOptions'],
     [/`write\(operations, \{ (.*?) \}\?\)`/, 'BatchOptions'],
     [/`getSync` \(`key, \{ (.*?) \}\?`/, 'ReadOptions'],
     [/`putStream\(key, source, \{ (.*?) \}\?\)`/, 'PutStreamOptions'],

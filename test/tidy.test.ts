@@ -69,6 +69,12 @@ const BANNED: readonly { what: RegExp; where: RegExp; but?: RegExp; instead: str
     but: /^lib\/encodings\/msgpack\.ts$/,
     instead: "the encoding 'msgpack' of lib/encodings/msgpack.ts",
   },
+  {
+    what: /['"]zstd-napi|zstd(De)?[cC]ompress/,
+    where: ENGINE,
+    but: /^lib\/base\/zstd\.ts$/,
+    instead: 'zstd()',
+  },
   { what: /AbortSignal\.any\b/, where: ENGINE, instead: 'linkSignals(), which can be unlinked' },
   { what: /\bas any\b|: any\b|<any>/, where: ENGINE, instead: 'unknown' },
 ]

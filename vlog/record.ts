@@ -7,7 +7,7 @@
  *        0    4 headerChecksum  CRC-32 of bytes 8 .. end of key
  *        4    4 valueChecksum   checksum of the first piece of the value (value-chunks.ts) XOR headerChecksum
  *        8    1 kind            1 put, 2 delete, 3 put-stream; reserved: 4 range tombstone, 5 merge operand
- *        9    1 codec           of the value's chunks: 0 none; 1 zstd is reserved
+ *        9    1 codec           of the value's chunks: 0 none, 1 zstd
  *       10    1 ignoreFlags     each bit announces an optional field; unknown ones are ignored
  *       11    1 refuseFlags     each bit announces an optional field; unknown ones: WISC_FORMAT_VERSION
  *       12    3 keyLength       0 .. 65536
@@ -30,7 +30,21 @@ import { newerVersion, type WiscError } from '../lib/base/errors.ts'
 import { segmentName } from '../lib/base/files/file-names.ts'
 import { FILE_BYTES_MAX, SEQUENCE_MAX, type SegmentNumber, type Sequence } from '../lib/base/ids.ts'
 import { OPTION_BYTES_AT, RECORD_HEADER_BYTES, VALUE_CHUNK_BYTES } from '../lib/base/record-size.ts'
-import { ChunkList, CODEC_NONE, firstSum, type StoredValue, tableBytes } from './value-chunks.ts'
+import {
+  ChunkList,
+  CODEC_NONE,
+  firstSum,
+  isPossibleLength,
+  type StoredValue,
+  tableBytes,
+} from './value-chunks.ts'
+import {
+  CODEC_NAMES,
+  decompressChunks,
+  decompressedChunk,
+  OWN_MEMORY,
+  type ValueMemory,
+} from './value-codec.ts'
 
 export { RECORD_HEADER_BYTES, storedBytes } from '../lib/base/record-size.ts'
 
@@ -71,7 +85,9 @@ export function recordBytes(keyLength: number, valueLength: number): number {
 /**
  * Writes what stands in front of the value as it is stored, table and chunks, which must follow directly.
  * Data plane: called once for each record, a value is hashed where it lies.
+ * @param value the chunks as they are stored
  * @param table the value's table of chunks, if it needs one
+ * @param rawLength bytes of the value as it was given
  * @returns the offset behind the key
  */
 export function writeRecordHead(
@@ -82,19 +98,21 @@ export function writeRecordHead(
   sequence: Sequence,
   value: Uint8Array,
   table?: Uint8Array,
+  codec: number = CODEC_NONE,
+  rawLength: number = value.length,
 ): number {
   const length = value.length
-  writeU32(target, at + 8, kind)
+  writeU32(target, at + 8, kind | (codec << 8))
   writeU32(target, at + 12, key.length)
   writeU64(target, at + 16, sequence)
   writeU64(target, at + 24, table === undefined ? length : table.length + length)
-  writeU64(target, at + 32, length)
+  writeU64(target, at + 32, rawLength)
   const to = at + RECORD_HEADER_BYTES
   target.set(key, to)
   const end = to + key.length
   const headerChecksum = crc32From(0, target.subarray(at + 8, end))
   writeU32(target, at, headerChecksum)
-  writeU32(target, at + 4, firstSum(table, value, length) ^ headerChecksum)
+  writeU32(target, at + 4, firstSum(table, value, rawLength) ^ headerChecksum)
   return end
 }
 
@@ -126,7 +144,8 @@ export function readRecordHeader(
   const codec = bytes[at + 9]!
   const optionBytes = bytes[at + OPTION_BYTES_AT]!
   const rawLength = readU64(bytes, at + 32)
-  if (codec === CODEC_NONE && storedLength !== rawLength + tableBytes(rawLength)) return undefined
+  const isKnown = codec < CODEC_NAMES.length
+  if (isKnown && !isPossibleLength({ codec, storedLength, rawLength })) return undefined
   if (bytes[at + 8] === RECORD_KIND.delete && storedLength > 0) return undefined
   if (bytes[at + 8] === RECORD_KIND.putStream && rawLength !== STREAM_VALUE_BYTES) return undefined
   const headBytes = RECORD_HEADER_BYTES + optionBytes + keyLength
@@ -167,7 +186,7 @@ export function unknownRecord(
   if (refuseFlags !== 0) {
     return newerVersion(file, offset, `record has unknown flags, flags=${refuseFlags}`)
   }
-  if (codec === CODEC_NONE) return undefined
+  if (codec < CODEC_NAMES.length) return undefined
   const what = `value needs a codec that this version has not, codec=${codec}`
   return newerVersion(file, offset, what, 'WISC_CODEC_UNAVAILABLE')
 }
@@ -187,6 +206,11 @@ export function proveRecord(
   header: RecordHeader,
 ): string | undefined {
   if (!proveRecordHead(bytes, at, header)) return 'record header checksum mismatch'
+  return wrongValue(bytes, at, header)
+}
+
+/** What is wrong with the value of a record whose head is proved. */
+function wrongValue(bytes: Uint8Array, at: number, header: RecordHeader): string | undefined {
   const { rawLength } = header
   const sum = firstPieceSum(bytes, at)
   const valueStart = at + header.headBytes
@@ -200,10 +224,29 @@ export function proveRecord(
   return chunk < 0 ? undefined : valueMismatch(chunk)
 }
 
-/** The value, as it was given, of a record that lies in `bytes` at `at` and is proved. */
-export function recordValue<B extends Uint8Array>(bytes: B, at: number, header: RecordHeader): B {
-  const end = at + header.length
-  return bytes.subarray(end - header.rawLength, end) as B // a Buffer's is a Buffer
+/**
+ * The value, as it was given, of a record that lies in `bytes` at `at` and is proved: a view of it, or memory of its
+ * own.
+ * @returns what is wrong instead
+ * @throws WISC_CODEC_UNAVAILABLE
+ */
+export function recordValue(
+  bytes: Buffer,
+  at: number,
+  header: RecordHeader,
+  memory: ValueMemory = OWN_MEMORY,
+): Buffer | string {
+  const { codec, headBytes, length, rawLength } = header
+  if (codec === CODEC_NONE) return bytes.subarray(at + length - rawLength, at + length)
+  const valueAt = at + headBytes
+  if (rawLength <= VALUE_CHUNK_BYTES) {
+    return decompressedChunk(bytes.subarray(valueAt, at + length), rawLength, memory)
+  }
+  const chunks = ChunkList.ofAll(header, firstPieceSum(bytes, at), bytes, valueAt)
+  if (typeof chunks === 'string') return chunks
+  const value = Buffer.allocUnsafeSlow(rawLength)
+  const chunksAt = valueAt + tableBytes(rawLength)
+  return decompressChunks(chunks, 0, chunks.end, bytes, chunksAt, value) ?? value
 }
 
 /** What is said of a value of which a chunk is not the one that its sum tells. */
@@ -250,7 +293,7 @@ export function checkPointedRecord(
 
 /**
  * The same for a record of any kind and length, with any options, once {@link checkPointedRecord} has said `bad` of it.
- * @param file for messages, and `offset` in it
+ * @param memory for a value that is decompressed
  * @returns the value, or what is wrong
  * @throws WISC_FORMAT_VERSION, WISC_CODEC_UNAVAILABLE
  */
@@ -260,11 +303,11 @@ export function pointedValue(
   length: number,
   request: RecordPointer,
   bad: string,
+  memory?: ValueMemory,
 ): Buffer | string {
   const header = pointedHeader(bytes, at, length, request)
   if (typeof header === 'string') return bad
-  const wrong = proveRecord(bytes, at, header)
-  return wrong ?? recordValue(bytes, at, header)
+  return wrongValue(bytes, at, header) ?? recordValue(bytes, at, header, memory)
 }
 
 /**

@@ -18,7 +18,7 @@ import { VALUE_CHUNK_BYTES } from '../lib/base/record-size.ts'
 
 export { VALUE_CHUNK_BYTES } from '../lib/base/record-size.ts'
 
-/** DO NOT CHANGE: codecs are on disk. The only one that this version knows: a value is stored as it was given. */
+/** DO NOT CHANGE: codecs are on disk. With this one each chunk is stored as it was given. Others: value-codec.ts. */
 export const CODEC_NONE = 0
 
 /** Chunks that one block of a table tells of. DO NOT CHANGE: part of the format. */
@@ -68,7 +68,7 @@ function rawChunkBytes(rawLength: number, chunk: number): number {
 }
 
 /** Makes the table of a value of more than one chunk, chunk after chunk. */
-class ChunkTableBuilder {
+export class ChunkTableBuilder {
   readonly #table: Uint8Array
   readonly #rawLength: number
   #chunk = 0
@@ -141,6 +141,15 @@ function blockOf(table: Uint8Array, rawLength: number, block: number): Uint8Arra
 export interface ValuePart {
   readonly offset: number
   readonly length: number
+}
+
+/** True if a value of a known codec can be stored in so many bytes. */
+export function isPossibleLength({ codec, storedLength, rawLength }: StoredValue): boolean {
+  const most = rawLength + tableBytes(rawLength)
+  if (codec === CODEC_NONE) return storedLength === most
+  // A chunk has a byte at least, and is never stored longer than it is.
+  const chunks = rawLength === 0 ? 0 : chunkCount(rawLength)
+  return storedLength >= tableBytes(rawLength) + chunks && storedLength <= most
 }
 
 /** What the header of a record says of its value. */

@@ -7,12 +7,13 @@ import { compareBytes, copyBytes, lengthOf, NO_BYTES } from '../base/bytes.ts'
 import { invalidArgument, WiscError } from '../base/errors.ts'
 import { KEY_BYTES_MAX } from '../tree/entry.ts'
 import { mustBe, notBytes, shown } from './given.ts'
-import { integer, plainObject, refuseUnknown } from './options.ts'
+import { compression, integer, plainObject, refuseUnknown } from './options.ts'
 import type {
   GetStreamOptions,
   Key,
   KeyRange,
   ListOptions,
+  PutOptions,
   PutStreamOptions,
   RangeOptions,
   ReadOptions,
@@ -98,14 +99,31 @@ export function checkOperation(operation: unknown, index: number): Given {
 
 const NO_OPTIONS = Object.freeze({})
 
+const WRITE_NAMES = ['sync', 'if']
+const PUT_NAMES = [...WRITE_NAMES, 'compression']
+
 /** The option `sync`; `if` is taken by lib/contract/conditions.ts. */
-export function writeSync(options: WriteOptions | undefined, standard: boolean): boolean {
+export function writeSync(
+  options: WriteOptions | undefined,
+  standard: boolean,
+  names: readonly string[] = WRITE_NAMES,
+): boolean {
   if (options === undefined) return standard
-  refuseUnknown(plainObject(options, 'write options'), ['sync', 'if'], 'write')
+  refuseUnknown(plainObject(options, 'write options'), names, 'write')
   const sync = options.sync
   if (sync === undefined) return standard
   if (typeof sync !== 'boolean') throw invalidArgument(mustBe('a boolean', 'sync', sync))
   return sync
+}
+
+/** The options of a put. */
+export function putSettings(
+  options: PutOptions | undefined,
+  standard: { readonly sync: boolean; readonly compression: 'none' | 'zstd' },
+): { readonly sync: boolean; readonly compresses: boolean } {
+  const sync = writeSync(options, standard.sync, PUT_NAMES)
+  const codec = compression(options?.compression, standard.compression)
+  return { sync, compresses: codec !== 'none' }
 }
 
 export function checkSnapshotOptions(options: SnapshotOptions): void {

@@ -48,6 +48,12 @@ export interface ConditionalWriteOptions extends WriteOptions {
   readonly if?: KeyCondition
 }
 
+/** Options of a single put. */
+export interface PutOptions extends ConditionalWriteOptions {
+  /** Codec of this value; that of the store. */
+  readonly compression?: 'none' | 'zstd'
+}
+
 /** Options of a batch. */
 export interface BatchOptions extends WriteOptions {
   /** All of them must hold; each is of another key, written by the batch or not. */
@@ -189,7 +195,7 @@ export interface ValueStat {
   readonly size: number
   /** Bytes as it is stored: without a codec `size` and, above 64 KiB, the table of its chunks; of a stream `size`. */
   readonly storedSize: number
-  readonly codec: 'none'
+  readonly codec: 'none' | 'zstd'
   /** Kept in the tree; then segment and offset are undefined. */
   readonly inline: boolean
   /** The segment that its pointer names, and the offset of its record in there when it was written. */

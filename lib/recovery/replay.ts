@@ -13,9 +13,10 @@ import {
   SegmentWalk,
   type VisitedRecord,
 } from '../../vlog/log/segment-walk.ts'
-import { RECORD_KIND } from '../../vlog/record.ts'
+import { RECORD_KIND, type RecordHeader } from '../../vlog/record.ts'
 import { openStream } from '../../vlog/stream/stream-reader.ts'
 import { decodeStreamValue, type StreamValue } from '../../vlog/stream/stream-value.ts'
+import { CODEC_NONE } from '../../vlog/value-chunks.ts'
 import { compareBytes } from '../base/bytes.ts'
 import { CorruptionError } from '../base/errors.ts'
 import { joinPath, segmentName } from '../base/files/file-names.ts'
@@ -26,7 +27,7 @@ import type { LogPosition } from '../base/log-position.ts'
 import type { RecoveryReport } from '../contract/types.ts'
 import type { Memtables } from '../state/memtables.ts'
 import { entryBytesMax, entryKind, insertStream } from '../state/memtables.ts'
-import { KEY_BYTES_MAX, KIND } from '../tree/entry.ts'
+import { KEY_BYTES_MAX, KIND, type Kind } from '../tree/entry.ts'
 import { ARENA_BYTES_MAX } from '../tree/memtable/arena.ts'
 import { Memtable } from '../tree/memtable/memtable.ts'
 import { logFiles, type Version } from '../tree/version/version.ts'
@@ -139,10 +140,15 @@ function* makeRoom(
 function exactBytes(walk: SegmentWalk, valueThreshold: number): number {
   let bytes = 0
   walk.visitHeads(({ header }) => {
-    const kind = entryKind(header.kind, header.rawLength, valueThreshold)
+    const kind = kindOf(header, valueThreshold)
     bytes += entryBytesMax(kind, header.keyLength, header.rawLength)
   })
   return bytes
+}
+
+/** What is stored with a codec stays in the log, whatever the threshold is now. */
+function kindOf({ kind, codec, rawLength }: RecordHeader, valueThreshold: number): Kind {
+  return entryKind(kind, rawLength, codec === CODEC_NONE ? valueThreshold : 0)
 }
 
 const keyScratch = new Uint8Array(KEY_BYTES_MAX)
@@ -154,7 +160,7 @@ function insertRecord(
   valueThreshold: number,
 ): void {
   const { header, offset } = record
-  const kind = entryKind(header.kind, header.rawLength, valueThreshold)
+  const kind = kindOf(header, valueThreshold)
   const value = kind === KIND.inline ? record.value() : undefined
   const key = keyOf(record)
   memtables.active.insert(key, header.sequence, kind, value, segment, offset, header.length)

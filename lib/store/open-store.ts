@@ -15,6 +15,7 @@ import {
 } from '../base/platform/node-file-system.ts'
 import { listenOnSocket } from '../base/platform/node-socket.ts'
 import { type Random, systemRandom } from '../base/random.ts'
+import { zstd } from '../base/zstd.ts'
 import { mustBe, shown } from '../contract/given.ts'
 import { type Options, type ResolvedOptions, resolveOptions } from '../contract/options.ts'
 import { ReadOnlyEngine } from '../engine/read-only.ts'
@@ -55,6 +56,8 @@ export async function openStore(
   const fault = pathFault(path)
   if (fault !== undefined) throw invalidArgument(fault)
   const resolved = resolveOptions(options)
+  // Better now than at the first put.
+  if (resolved.compression !== 'none' && !resolved.readOnly) zstd()
   const { random = systemRandom, wrapRunner = (runner) => runner } = parts
   const given = followLink(parts.fileSystem ?? nodeFileSystem, resolve(path))
   const fileSystem = parts.fileSystem ?? ownFileSystem(given, resolved)

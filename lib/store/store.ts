@@ -45,6 +45,7 @@ import type {
   KeyRange,
   ListOptions,
   Operation,
+  PutOptions,
   PutStreamOptions,
   RangeOptions,
   ReadOptions,
@@ -130,7 +131,7 @@ export class Store extends TypedEmitter {
    * @throws WISC_INVALID_ARGUMENT, WISC_CONFLICT, WISC_DISK_FULL, WISC_IO, WISC_SYNC_FAILED, WISC_READ_ONLY,
    *   WISC_NOT_OPEN
    */
-  put(key: Key, value: Value, options?: ConditionalWriteOptions): Promise<void> {
+  put(key: Key, value: Value, options?: PutOptions): Promise<void> {
     return this.#writes.put(key, value, options)
   }
 

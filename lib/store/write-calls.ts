@@ -8,6 +8,7 @@ import { invalidArgument, toWiscError } from '../base/errors.ts'
 import {
   checkOperation,
   keyBytes,
+  putSettings,
   resolvePutStream,
   valueBytes,
   writeSync,
@@ -28,6 +29,7 @@ import type {
   ConditionalWriteOptions,
   Key,
   Operation,
+  PutOptions,
   PutStreamOptions,
   StreamSource,
   UploadResult,
@@ -63,13 +65,14 @@ export class WriteCalls {
     this.#transactions?.close()
   }
 
-  put(key: Key, value: Value, options: ConditionalWriteOptions | undefined): Promise<void> {
+  put(key: Key, value: Value, options: PutOptions | undefined): Promise<void> {
     try {
       const engine = this.#writable()
-      const sync = writeSync(options, engine.options.sync)
+      const { commit } = engine
+      const { sync, compresses } = putSettings(options, engine.options)
       const condition = options && conditionOf(engine, key, options)
       const bytes = valueBytes(value)
-      return engine.commit.submit(RECORD_KIND.put, keyBytes(key), bytes, sync, condition)
+      return commit.submit(RECORD_KIND.put, keyBytes(key), bytes, sync, condition, compresses)
     } catch (error) {
       return Promise.reject(toWiscError(error))
     }
@@ -80,7 +83,8 @@ export class WriteCalls {
       const engine = this.#writable()
       const sync = writeSync(options, engine.options.sync)
       const condition = options && conditionOf(engine, key, options)
-      return engine.commit.submit(RECORD_KIND.delete, keyBytes(key), NO_BYTES, sync, condition)
+      const { commit } = engine
+      return commit.submit(RECORD_KIND.delete, keyBytes(key), NO_BYTES, sync, condition, false)
     } catch (error) {
       return Promise.reject(toWiscError(error))
     }

@@ -44,6 +44,11 @@ export class BatchQueue {
     this.#batches[this.#head] = batch
   }
 
+  /** A batch that waits has other records than when it was queued. */
+  resized(before: number, after: number): void {
+    this.#bytes += after - before
+  }
+
   hasLeft(number: number): boolean {
     return this.taken.left >= number
   }

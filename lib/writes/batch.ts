@@ -1,9 +1,9 @@
 /** Batches: what callers want written, as the commit queue keeps it. */
 import { types } from 'node:util'
 import type { Log } from '../../vlog/log/log.ts'
-import { RECORD_KIND, type RecordKind, recordBytes } from '../../vlog/record.ts'
+import { RECORD_KIND, type RecordKind, recordHeadBytes } from '../../vlog/record.ts'
 import { type BuiltStream, encodeStreamValue } from '../../vlog/stream/stream-value.ts'
-import { plainTable } from '../../vlog/value-chunks.ts'
+import { CODEC_NONE, plainTable, tableBytes } from '../../vlog/value-chunks.ts'
 import { equalBytes, keyString, lengthOf, NO_BYTES } from '../base/bytes.ts'
 import { invalidArgument, toWiscError, type WiscError } from '../base/errors.ts'
 import type { EventLoopTurn } from '../base/event-loop-turn.ts'
@@ -22,13 +22,16 @@ export const TAKEN_VALUE_BYTES_MAX: number = 64 * 1024
 
 /** One put or delete in the queue. */
 export interface Write extends Given {
-  /** Bytes of the value when it was passed. */
+  /** Bytes of the value: as it is written, without its table, and as it was passed. */
   readonly valueBytes: number
+  readonly rawBytes: number
+  /** Of the value as it is written. */
+  readonly codec: number
   /** True if the value lies in its caller's memory: it may have changed. Key and other values are the queue's. */
   readonly borrowed: boolean
   /** Of a put-stream: its file. */
   readonly stream: WrittenStream | undefined
-  /** Of a borrowed value, once it is known: its table of chunks, with a checksum of each. */
+  /** Of a value of several chunks, once it is known: its table, with a checksum of each. */
   table: Uint8Array | undefined
 }
 
@@ -42,7 +45,7 @@ export interface WrittenStream extends BuiltStream {
 export interface BatchSize {
   readonly records: number
   /** Of these. */
-  readonly bytes: number
+  bytes: number
   /** The most bytes of a memtable. */
   readonly arenaBytes: number
 }
@@ -64,20 +67,22 @@ export interface CommitWatcher {
   committed(writes: LastWrites): void
 }
 
-/** What is to be written. */
-export interface BatchContent extends BatchSize {
-  /** One write needs no array: nearly all batches are single puts. */
-  readonly writes: Write | readonly Write[]
-  /** True if a value of it is borrowed. */
-  readonly borrows: boolean
-}
-
 /** What one caller wants written, all or nothing. */
-export interface Batch extends BatchContent {
+export interface Batch extends BatchSize {
+  /** One write needs no array: nearly all batches are single puts. */
+  writes: Write | readonly Write[]
+  /** True if a value of it is borrowed. */
+  borrows: boolean
   readonly sync: boolean
   readonly precondition: Precondition | undefined
   /** Says what is to be written when its turn has come; until then it has no writes. */
   readonly compose: (() => readonly Given[]) | undefined
+  /** Values are compressed where that saves enough. */
+  readonly compresses: boolean
+  /** While it is still made ready: resolves, and is gone, when it is. Its turn waits for that. */
+  ready: Promise<void> | undefined
+  /** Why it cannot be written, as found while it was made ready. */
+  failure: WiscError | undefined
   readonly resolve: () => void
   /** With what a callback has thrown, too. */
   readonly reject: (error: unknown) => void
@@ -105,11 +110,31 @@ export function takeWrite(
     types.isSharedArrayBuffer(given.buffer)
   ) {
     const value = taken.take(given)
-    return { kind, key, value, valueBytes, borrowed: false, stream: undefined, table: undefined }
+    return {
+      kind,
+      key,
+      value,
+      valueBytes,
+      rawBytes: valueBytes,
+      codec: CODEC_NONE,
+      borrowed: false,
+      stream: undefined,
+      table: undefined,
+    }
   }
   // A view of its own: whatever happens to the array, it has these bytes or none.
   const value = new Uint8Array(given.buffer, given.byteOffset, valueBytes)
-  return { kind, key, value, valueBytes, borrowed: true, stream: undefined, table: undefined }
+  return {
+    kind,
+    key,
+    value,
+    valueBytes,
+    rawBytes: valueBytes,
+    codec: CODEC_NONE,
+    borrowed: true,
+    stream: undefined,
+    table: undefined,
+  }
 }
 
 /** The write that makes a stream visible. The key is used as it is. */
@@ -117,7 +142,17 @@ export function streamWrite(key: Uint8Array, stream: WrittenStream): Write {
   const value = encodeStreamValue(stream)
   const valueBytes = value.length
   const kind = RECORD_KIND.putStream
-  return { kind, key, value, valueBytes, borrowed: false, stream, table: undefined }
+  return {
+    kind,
+    key,
+    value,
+    valueBytes,
+    rawBytes: valueBytes,
+    codec: CODEC_NONE,
+    borrowed: false,
+    stream,
+    table: undefined,
+  }
 }
 
 /** One that was empty when it was checked is NO_BYTES. @throws WISC_INVALID_ARGUMENT */
@@ -127,8 +162,8 @@ function checkNotLost(name: string, given: Uint8Array, bytes: number): void {
 }
 
 /** Bytes of key and value. */
-export function userBytes({ key, valueBytes, stream }: Write): number {
-  return key.length + (stream === undefined ? valueBytes : stream.size)
+export function userBytes({ key, rawBytes, stream }: Write): number {
+  return key.length + (stream === undefined ? rawBytes : stream.size)
 }
 
 /**
@@ -143,9 +178,9 @@ export function insertWrite(
   offset: number,
   valueThreshold: number,
 ): number {
-  const { key, value, valueBytes, stream } = write
-  const length = recordBytes(key.length, valueBytes)
-  const kind = entryKind(write.kind, valueBytes, valueThreshold)
+  const { key, value, rawBytes, stream } = write
+  const length = recordLength(write)
+  const kind = entryKind(write.kind, rawBytes, valueThreshold)
   const inline = kind === KIND.inline ? value : undefined
   if (kind !== KIND.tombstone) memtables.emptyRanges.put(key)
   if (stream !== undefined) insertStream(memtables, key, sequence, stream)
@@ -153,32 +188,77 @@ export function insertWrite(
   return length
 }
 
-/** Several writes. @throws WISC_INVALID_ARGUMENT if no memtable could hold them */
 export function takeWrites(
   taken: TakenBytes,
   given: readonly Given[],
   valueThreshold: number,
-): BatchContent {
-  const writes: Write[] = []
+): Write[] {
+  return given.map(({ kind, key, value }) => takeWrite(taken, kind, key, value, valueThreshold))
+}
+
+/** The most bytes of a memtable that a write takes. */
+function arenaBytes({ kind, key, rawBytes }: Write, valueThreshold: number): number {
+  return entryBytesMax(entryKind(kind, rawBytes, valueThreshold), key.length, rawBytes)
+}
+
+/** Bytes of the record of a write. */
+function recordLength({ key, valueBytes, rawBytes }: Write): number {
+  return recordHeadBytes(key.length) + tableBytes(rawBytes) + valueBytes
+}
+
+/** What a caller asks of a batch, whatever it writes. */
+export type BatchRequest = Pick<
+  Batch,
+  'sync' | 'precondition' | 'compose' | 'compresses' | 'resolve' | 'reject'
+>
+
+/**
+ * A batch of writes that were taken. Data plane: called once for each put.
+ * @throws WISC_INVALID_ARGUMENT if no memtable could hold them
+ */
+export function makeBatch(
+  writes: Batch['writes'],
+  asked: BatchRequest,
+  valueThreshold: number,
+): Batch {
+  const { sync, precondition, compose, compresses, resolve, reject } = asked
   let bytes = 0
   let arena = 0
   let borrows = false
-  for (const { kind, key, value } of given) {
-    const write = takeWrite(taken, kind, key, value, valueThreshold)
-    bytes += recordBytes(write.key.length, write.valueBytes)
+  const list = writesOf({ writes })
+  const records = list.length
+  for (let i = 0; i < records; i++) {
+    const write = list[i]!
+    bytes += recordLength(write)
     arena += arenaBytes(write, valueThreshold)
     borrows ||= write.borrowed
-    writes.push(write)
   }
   if (arena > ARENA_BYTES_MAX) {
     throw invalidArgument(`batch is too large for a memtable bytes=${arena} max=${ARENA_BYTES_MAX}`)
   }
-  return { writes, records: writes.length, bytes, arenaBytes: arena, borrows }
+  return {
+    writes,
+    sync,
+    borrows,
+    precondition,
+    compose,
+    compresses,
+    ready: undefined,
+    failure: undefined,
+    records,
+    bytes,
+    arenaBytes: arena,
+    resolve,
+    reject,
+  }
 }
 
-/** The most bytes of a memtable that a write takes. */
-export function arenaBytes({ kind, key, valueBytes }: Write, valueThreshold: number): number {
-  return entryBytesMax(entryKind(kind, valueBytes, valueThreshold), key.length, valueBytes)
+/** Has a batch write the same in another form. */
+export function resized(batch: Batch, writes: Batch['writes']): void {
+  batch.writes = writes
+  const list = writesOf(batch)
+  batch.bytes = list.reduce((sum, write) => sum + recordLength(write), 0)
+  batch.borrows = list.some(({ borrowed }) => borrowed)
 }
 
 /** A single write as a list of one, without an array for each: the scratch is read before the next call. */
@@ -188,6 +268,8 @@ const single: Write[] = [
     key: NO_BYTES,
     value: NO_BYTES,
     valueBytes: 0,
+    rawBytes: 0,
+    codec: CODEC_NONE,
     borrowed: false,
     stream: undefined,
     table: undefined,

@@ -19,7 +19,7 @@ import { Group, stagedBytes } from '../../vlog/log/group.ts'
 import type { Log } from '../../vlog/log/log.ts'
 import type { FramePlace } from '../../vlog/log/log-parts.ts'
 import { ChangedValueError } from '../../vlog/log/piece-writer.ts'
-import { type RecordKind, recordBytes } from '../../vlog/record.ts'
+import type { RecordKind } from '../../vlog/record.ts'
 import { toWiscError, WiscError } from '../base/errors.ts'
 import type { EventLoopTurn } from '../base/event-loop-turn.ts'
 import { FRAME_HEADER_BYTES } from '../base/files/frame.ts'
@@ -30,12 +30,12 @@ import type { Memtables } from '../state/memtables.ts'
 import type { ReadableSequences } from '../state/readable-sequences.ts'
 import type { Admission, AdmittingHealth, Verdict } from './admission.ts'
 import {
-  arenaBytes,
   type Batch,
   type CommitWatcher,
   insertWrite,
   isDeletes,
   isUnchanged,
+  makeBatch,
   type Precondition,
   seal,
   settleWritten,
@@ -44,11 +44,11 @@ import {
   takeWrites,
   tellWatchers,
   userBytes,
-  type Write,
   type WrittenStream,
   writesOf,
 } from './batch.ts'
 import { BatchQueue } from './batch-queue.ts'
+import { Compression } from './compression.ts'
 import { coversItsShare, judge, NOTHING, planGroup } from './group-plan.ts'
 
 /**
@@ -74,6 +74,7 @@ export class CommitQueue {
   readonly #group: Group = new Group()
   readonly #queue: BatchQueue = new BatchQueue()
   readonly watchers: Set<CommitWatcher> = new Set()
+  readonly #compression: Compression
   #armed = false
   #running = false
   /** Something is being waited for: `#run` comes back by itself. */
@@ -86,6 +87,8 @@ export class CommitQueue {
   constructor(parts: CommitParts, nextSequence: Sequence) {
     this.#parts = parts
     this.#options = parts.options
+    const { compressionLevel, valueThreshold } = parts.options
+    this.#compression = new Compression(compressionLevel, valueThreshold)
     this.#nextSequence = nextSequence
   }
 
@@ -106,66 +109,49 @@ export class CommitQueue {
     value: Uint8Array,
     sync: boolean,
     precondition: Precondition | undefined,
+    compresses: boolean = this.#options.compression !== 'none',
   ): Promise<void> {
     const write = takeWrite(this.#queue.taken, kind, key, value, this.#options.valueThreshold)
-    return this.#submitOne(write, sync, precondition)
+    return this.#enqueue(write, sync, precondition, compresses, undefined)
   }
 
   /** Queues the record of a stream, of which file and edit are durable. The key is the queue's from now on. */
   submitStream(key: Uint8Array, stream: WrittenStream, sync: boolean): Promise<void> {
-    return this.#submitOne(streamWrite(key, stream), sync, undefined)
-  }
-
-  #submitOne(write: Write, sync: boolean, condition: Precondition | undefined): Promise<void> {
-    const bytes = recordBytes(write.key.length, write.valueBytes)
-    const arena = arenaBytes(write, this.#options.valueThreshold)
-    return this.#enqueue(write, write.borrowed, bytes, arena, sync, condition, undefined)
+    return this.#enqueue(streamWrite(key, stream), sync, undefined, false, undefined)
   }
 
   /**
-   * Queues a batch; one without writes asks its condition alone.
-   * @throws WISC_INVALID_ARGUMENT if no memtable could hold it
+   * Queues a batch; one without writes asks its condition alone. One that no memtable could hold is refused with
+   * WISC_INVALID_ARGUMENT.
    */
   submitBatch(
     given: readonly Given[],
     sync: boolean,
     precondition: Precondition | undefined,
+    compresses: boolean = this.#options.compression !== 'none',
   ): Promise<void> {
-    const content = takeWrites(this.#queue.taken, given, this.#options.valueThreshold)
-    const { writes, borrows, bytes, arenaBytes } = content
-    return this.#enqueue(writes, borrows, bytes, arenaBytes, sync, precondition, undefined)
+    const writes = takeWrites(this.#queue.taken, given, this.#options.valueThreshold)
+    return this.#enqueue(writes, sync, precondition, compresses, undefined)
   }
 
   /** Queues a batch that says what it writes when its turn has come. What that throws is the batch's own. */
   submitComposed(compose: () => readonly Given[], sync: boolean): Promise<void> {
-    return this.#enqueue([], false, 0, 0, sync, undefined, compose)
+    return this.#enqueue([], sync, undefined, this.#options.compression !== 'none', compose)
   }
 
   #enqueue(
     writes: Batch['writes'],
-    borrows: boolean,
-    bytes: number,
-    arenaBytes: number,
     sync: boolean,
     precondition: Precondition | undefined,
+    compresses: boolean,
     compose: Batch['compose'],
   ): Promise<void> {
     return new Promise((resolve, reject) => {
-      const records = Array.isArray(writes) ? writes.length : 1
-      const batch = {
-        writes,
-        borrows,
-        sync,
-        precondition,
-        compose,
-        records,
-        bytes,
-        arenaBytes,
-        resolve,
-        reject,
-      }
+      const asked = { sync, precondition, compose, compresses, resolve, reject }
+      const batch = makeBatch(writes, asked, this.#options.valueThreshold)
+      if (compresses) this.#compression.begin(batch, this.#queue)
       const number = this.#queue.push(batch)
-      if (borrows) {
+      if (batch.borrows && batch.ready === undefined) {
         this.#run(true)
         if (!this.#queue.hasLeft(number)) seal(batch)
         return
@@ -244,6 +230,7 @@ export class CommitQueue {
   #commitGroup(): boolean {
     const queue = this.#queue
     const first = queue.at(0)
+    if (first.ready) return this.#wait(first.ready)
     if (first.compose) return this.#compose(first, first.compose)
     const deletes = isDeletes(first)
     const { log, memtables, admission, flushes, turn } = this.#parts
@@ -275,8 +262,11 @@ export class CommitQueue {
   #compose(batch: Batch, compose: () => readonly Given[]): true {
     const queue = this.#queue
     try {
-      const content = takeWrites(queue.taken, compose(), this.#options.valueThreshold)
-      queue.replaceFirst({ ...batch, ...content, compose: undefined })
+      const { valueThreshold } = this.#options
+      const writes = takeWrites(queue.taken, compose(), valueThreshold)
+      const composed = makeBatch(writes, { ...batch, compose: undefined }, valueThreshold)
+      if (batch.compresses) this.#compression.begin(composed, queue)
+      queue.replaceFirst(composed)
       return true
     } catch (error) {
       return this.#refuse(error)
@@ -303,7 +293,7 @@ export class CommitQueue {
     let records = 0
     for (; count < wanted && isUnchanged(queue.at(count)); count++) {
       for (const write of writesOf(queue.at(count))) {
-        staged += stagedBytes(write.key.length, write.valueBytes)
+        staged += stagedBytes(write.key.length, write.valueBytes, write.rawBytes)
         records++
       }
     }
@@ -320,8 +310,9 @@ export class CommitQueue {
     memtables.active.prepare(records)
     group.begin(firstSequence, staged)
     for (let i = 0; i < count; i++) {
-      for (const { kind, key, value, table, stream } of writesOf(queue.at(i))) {
-        group.add(kind, key, value, table)
+      for (const write of writesOf(queue.at(i))) {
+        const { kind, key, value, table, borrowed, codec, rawBytes, stream } = write
+        group.add(kind, key, value, table, borrowed, codec, rawBytes)
         if (stream !== undefined) stream.mayBeInLog = true
       }
     }

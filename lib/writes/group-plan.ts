@@ -55,7 +55,8 @@ export function planGroup(
         bytes + batch.bytes <= GROUP_BYTES_MAX &&
         memtable.hasRoom(arenaMore) &&
         admission.hasRoom(bytes + batch.bytes, costMore)
-      if (!fits || batch.records === 0) break
+      if (!fits || batch.records === 0 || batch.ready) break
+      if (batch.failure) break
       if (batch.precondition !== undefined) {
         earlier ??= new Map()
         while (added < count) addLastWrites(earlier, queue.at(added++))
@@ -88,6 +89,7 @@ export function coversItsShare(
  * @returns why a batch must not be written
  */
 export function judge(batch: Batch, earlier: LastWrites): WiscError | undefined {
+  if (batch.failure) return batch.failure
   try {
     return batch.precondition?.judge(earlier)
   } catch (error) {

@@ -2,8 +2,24 @@
  * The small parts of the second reader: integers, checksums, frame headers, blocks of tables, records.
  * Written from vlog/FORMAT.md and lib/tree/FORMAT.md alone, like second-reader.ts.
  */
-import { crc32 } from 'node:zlib'
+import { createRequire } from 'node:module'
+import zlib, { crc32 } from 'node:zlib'
 import xxhash from 'xxhash-addon'
+
+/** One zstd frame, by the package or the platform. */
+function decompress(frame: Buffer): Buffer {
+  const { zstdDecompressSync } = zlib as unknown as Decompressor
+  if (zstdDecompressSync) return zstdDecompressSync(frame)
+  return (createRequire(import.meta.url)('zstd-napi') as Zstd).decompress(frame)
+}
+
+interface Decompressor {
+  readonly zstdDecompressSync?: (frame: Buffer) => Buffer
+}
+
+interface Zstd {
+  decompress(frame: Buffer): Buffer
+}
 
 export interface Position {
   readonly ordinal: number
@@ -136,6 +152,7 @@ interface Head {
   readonly kind: number
   readonly key: Buffer
   readonly sequence: number
+  readonly codec: number
   readonly checksum: number
   readonly rawLength: number
   readonly valueAt: number
@@ -153,14 +170,24 @@ export function readHead(bytes: Buffer): Head {
   must(keyLength <= 65536 && valueAt + valueLength <= bytes.length, 'record: lengths')
   const checksum = bytes.readUInt32LE(0)
   must(checksum === crc32(bytes.subarray(8, valueAt)), 'record: header checksum')
-  mustKnow(kind >= 1 && kind <= 3 && codec === 0 && bytes[11] === 0, 'record')
-  must(valueLength === tableLength(rawLength) + rawLength, 'record: length')
+  mustKnow(kind >= 1 && kind <= 3 && codec! <= 1 && bytes[11] === 0, 'record')
+  const most = tableLength(rawLength) + rawLength
+  must(codec === 0 ? valueLength === most : valueLength <= most, 'record: length')
   // F-V10
   const lengths = [undefined, 0, 20][kind - 1]
   must(lengths === undefined || lengths === valueLength, 'record: length for its kind')
   const key = bytes.subarray(valueAt - keyLength, valueAt)
   const length = valueAt + valueLength
-  return { kind, key, sequence: u64(bytes, 16), checksum, rawLength, valueAt, length }
+  return {
+    kind,
+    codec: codec!,
+    key,
+    sequence: u64(bytes, 16),
+    checksum,
+    rawLength,
+    valueAt,
+    length,
+  }
 }
 
 function chunksOf(rawLength: number): number {
@@ -175,11 +202,11 @@ function tableLength(rawLength: number): number {
 }
 
 /** Section 5: the value that is stored in these bytes, whose first piece has this checksum. */
-function readValue(stored: Buffer, rawLength: number, firstSum: number): Buffer {
+function readValue(stored: Buffer, codec: number, rawLength: number, firstSum: number): Buffer {
   const chunks = chunksOf(rawLength)
   if (chunks === 1) {
     must(firstSum === checksum(stored), 'record: value checksum')
-    return stored
+    return readChunk(stored, codec, rawLength)
   }
   const table = stored.subarray(0, tableLength(rawLength))
   const blocks = Math.ceil(chunks / 511)
@@ -194,10 +221,10 @@ function readValue(stored: Buffer, rawLength: number, firstSum: number): Buffer 
     must(start === u64(table, at), `record: start of block ${block}`)
     for (at += 8; at < end; at += 8) {
       const length = table.readUInt32LE(at)
-      must(length === Math.min(65536, rawLength - 65536 * given.length), 'record: length of chunk')
+      const raw = Math.min(65536, rawLength - 65536 * given.length)
       const chunk = stored.subarray(table.length + start, table.length + start + length)
       must(table.readUInt32LE(at + 4) === checksum(chunk), `record: chunk ${given.length}`)
-      given.push(chunk)
+      given.push(readChunk(chunk, codec, raw))
       start += length
     }
   }
@@ -205,12 +232,21 @@ function readValue(stored: Buffer, rawLength: number, firstSum: number): Buffer 
   return Buffer.concat(given)
 }
 
+/** Section 5: a chunk as it was given. */
+function readChunk(stored: Buffer, codec: number, rawLength: number): Buffer {
+  must(codec === 0 ? stored.length === rawLength : stored.length <= rawLength, 'record: chunk')
+  if (stored.length === rawLength) return stored
+  const given = decompress(stored)
+  must(given.length === rawLength, 'record: decompressed chunk')
+  return given
+}
+
 /** The record that begins with the first byte. */
 export function readRecord(bytes: Buffer, sequence: number): { entry: Entry; length: number } {
   const { kind, key, checksum: headerChecksum, valueAt, length, ...head } = readHead(bytes)
   must(head.sequence === sequence, 'record: sequence or length')
   const firstSum = (bytes.readUInt32LE(4) ^ headerChecksum) >>> 0
-  const value = readValue(bytes.subarray(valueAt, length), head.rawLength, firstSum)
+  const value = readValue(bytes.subarray(valueAt, length), head.codec, head.rawLength, firstSum)
   const entry = { key, sequence, value: kind === 2 ? undefined : value }
   return { entry: kind === 3 ? { ...entry, isStream: true } : entry, length }
 }

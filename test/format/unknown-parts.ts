@@ -291,7 +291,7 @@ export const UNKNOWN_PARTS: readonly UnknownPart[] = [
   ...RECORD_PLACES.flatMap((place) => [
     recordPart('an optional field', BOTH, place, withOption),
     recordPart('a reserved kind', ['refuse'], place, withByte(8, 4)),
-    recordPart('a codec', ['refuse'], place, withByte(9, 1)),
+    recordPart('a codec', ['refuse'], place, withByte(9, 2)),
   ]),
   recordPart('an unknown kind', ['refuse'], RECORD_PLACES[0]!, withByte(8, 200)),
   ...strays,

@@ -27,7 +27,7 @@ export const CANARIES: readonly Canary[] = [
       ['this.#visit(this.#options.proveValues, visitor);', 'this.#visit(false, visitor);'],
       ["assert(isThere, 'the value was proved with its record');", ''],
       [
-        'return recordValue(this.keyBytes, this.keyEnd - this.header.headBytes, this.header);',
+        'return this.keyBytes.subarray(end - rawLength, end);',
         `const at = this.#window.view(this.offset, this.header.length) + this.header.headBytes;
         this.keyBytes = this.#window.bytes;
         this.keyEnd = at;

@@ -12,8 +12,8 @@
 import { FRAME_HEADER_BYTES, writeFrameHeader } from '../../lib/base/files/frame.ts'
 import type { Sequence, VersionNumber } from '../../lib/base/ids.ts'
 import type { LogPosition } from '../../lib/base/log-position.ts'
-import { type RecordKind, recordBytes, recordHeadBytes, writeRecordHead } from '../record.ts'
-import { plainTable, tableBytes, VALUE_CHUNK_BYTES } from '../value-chunks.ts'
+import { type RecordKind, recordHeadBytes, writeRecordHead } from '../record.ts'
+import { CODEC_NONE, plainTable, tableBytes, VALUE_CHUNK_BYTES } from '../value-chunks.ts'
 import { SEGMENT_HEADER_BYTES, type SegmentHeader, writeSegmentHeader } from './segment-header.ts'
 
 /**
@@ -38,9 +38,13 @@ const PREFIX_BYTES = SEGMENT_HEADER_BYTES + FRAME_HEADER_BYTES
 const STAGING_BYTES_MAX = PREFIX_BYTES + 2 * GROUP_BYTES_MAX
 const STAGING_BYTES_AT_FIRST = 4096
 
-/** Bytes of staging that a record takes. */
-export function stagedBytes(keyLength: number, valueLength: number): number {
-  const front = recordHeadBytes(keyLength) + tableBytes(valueLength)
+/** Bytes of staging that a record takes, of a value of `valueLength` bytes as it is stored, without its table. */
+export function stagedBytes(
+  keyLength: number,
+  valueLength: number,
+  rawLength: number = valueLength,
+): number {
+  const front = recordHeadBytes(keyLength) + tableBytes(rawLength)
   return valueLength <= STAGED_VALUE_BYTES_MAX ? front + valueLength : front
 }
 
@@ -80,16 +84,35 @@ export class Group {
 
   /**
    * Adds a record. Keys and values up to {@link STAGED_VALUE_BYTES_MAX} are copied, larger ones must not change.
-   * @param table of a value that its caller may change nevertheless: it is borrowed
+   * @param table of a value of several chunks, if it is known
+   * @param borrowed its caller may change the value nevertheless
    * @returns its offset from the start of the frame
    */
-  add(kind: RecordKind, key: Uint8Array, value: Uint8Array, table?: Uint8Array): number {
+  add(
+    kind: RecordKind,
+    key: Uint8Array,
+    value: Uint8Array,
+    table?: Uint8Array,
+    borrowed: boolean = false,
+    codec: number = CODEC_NONE,
+    rawLength: number = value.length,
+  ): number {
     const offset = this.#frameBytes
     const staging = this.#staging
     const sequence = this.#firstSequence + this.#records++
     const length = value.length
     const chunks = table ?? (length > VALUE_CHUNK_BYTES ? plainTable(value) : undefined)
-    let to = writeRecordHead(staging, this.#at, kind, key, sequence, value, chunks)
+    let to = writeRecordHead(
+      staging,
+      this.#at,
+      kind,
+      key,
+      sequence,
+      value,
+      chunks,
+      codec,
+      rawLength,
+    )
     if (chunks) {
       staging.set(chunks, to)
       to += chunks.length
@@ -100,10 +123,10 @@ export class Group {
       this.#at = to + length
     } else {
       this.#sources.push(staging.subarray(this.#pieceStart, to), value)
-      if (table) this.#borrowed.push({ value, bytes: length, table })
+      if (borrowed) this.#borrowed.push({ value, bytes: length, table: chunks! })
       this.#pieceStart = to
     }
-    this.#frameBytes = offset + recordBytes(key.length, length)
+    this.#frameBytes = offset + recordHeadBytes(key.length) + tableBytes(rawLength) + length
     return offset
   }
 

@@ -13,7 +13,7 @@ import type { File } from '../../lib/base/files/file-system.ts'
 import { FileWindow } from '../../lib/base/files/file-window.ts'
 import { FRAME_HEADER_BYTES, type FrameHeader, readKnownFrame } from '../../lib/base/files/frame.ts'
 import type { FileNumber, Sequence } from '../../lib/base/ids.ts'
-import { type RecordHeader, recordValue, unknownRecord } from '../record.ts'
+import { type RecordHeader, unknownRecord } from '../record.ts'
 import {
   type PieceSink,
   viewAnyHead,
@@ -21,6 +21,7 @@ import {
   viewProvedRecord,
   WHOLE_RECORD_BYTES_MAX,
 } from '../record-window.ts'
+import { CODEC_NONE } from '../value-chunks.ts'
 import { SEGMENT_HEADER_BYTES } from './segment-header.ts'
 
 export interface WalkOptions {
@@ -48,7 +49,7 @@ export interface VisitedRecord {
   keyBytes: Uint8Array
   keyStart: number
   keyEnd: number
-  /** The value, of a record of at most WHOLE_RECORD_BYTES_MAX. */
+  /** The value, of a record without codec of at most WHOLE_RECORD_BYTES_MAX. */
   value(): Uint8Array
 }
 
@@ -206,7 +207,10 @@ class WindowRecord implements VisitedRecord {
   value(): Uint8Array {
     const isThere = this.#hasValues && this.header.length <= WHOLE_RECORD_BYTES_MAX
     assert(isThere, 'the value was proved with its record')
-    return recordValue(this.keyBytes, this.keyEnd - this.header.headBytes, this.header)
+    const { codec, rawLength } = this.header
+    assert(codec === CODEC_NONE, 'only what is stored as it was given is kept in the tree')
+    const end = this.keyEnd + this.header.storedLength
+    return this.keyBytes.subarray(end - rawLength, end)
   }
 }
 

@@ -2,6 +2,10 @@
 import { CorruptionError } from '../../lib/base/errors.ts'
 import { segmentName } from '../../lib/base/files/file-names.ts'
 import { checkPointedRecord, pointedValue, type RecordPointer, storedBytes } from '../record.ts'
+import { SlabAllocator } from './slab.ts'
+
+/** Memory of small values that are decompressed. */
+const decompressing = new SlabAllocator()
 
 /** Holds the record at `at` against its request and cuts the value out of it. */
 export function provedValue(
@@ -18,7 +22,7 @@ export function provedValue(
   const view = bytes.subarray(end - stored, end)
   const bad = checkPointedRecord(bytes, at, length, keyBytes, keyStart, keyEnd, sequence, view)
   if (bad === undefined) return view
-  const unusual = pointedValue(bytes, at, length, request, bad)
+  const unusual = pointedValue(bytes, at, length, request, bad, decompressing)
   if (typeof unusual === 'string') throw damaged(request, unusual)
   return unusual
 }

@@ -28,12 +28,14 @@ import {
   blockOffset,
   blockSum,
   ChunkList,
+  CODEC_NONE,
   rootBytes,
   tableBytes,
   VALUE_CHUNK_BYTES,
   type ValuePart,
   wrongRoot,
 } from '../value-chunks.ts'
+import { decompressChunks } from '../value-codec.ts'
 import { SlabAllocator } from './slab.ts'
 
 /** What is read of a part of at most so many bytes is copied out of memory that is used again. */
@@ -41,8 +43,8 @@ const COPIED_BYTES_MAX: number = 4 * VALUE_CHUNK_BYTES
 let scratch: Buffer | undefined
 const slabs = new SlabAllocator()
 
-/** A value of one chunk is read whole, whatever part of it is wanted. */
-export function isRecordOfOneChunk({ keyStart, keyEnd, length }: RecordPointer): boolean {
+/** What is no longer than a value of one chunk is read whole, whatever part of it is wanted. */
+export function isShortRecord({ keyStart, keyEnd, length }: RecordPointer): boolean {
   return length <= recordHeadBytes(keyEnd - keyStart) + VALUE_CHUNK_BYTES
 }
 
@@ -64,7 +66,7 @@ function copy(bytes: Buffer, at: number, length: number): Buffer {
   return memory.subarray(start, start + length)
 }
 
-/** What of a value of several chunks is wanted, and where it lies; what is not proved yet are the chunks. */
+/** What of a value of a longer record is wanted, and where it lies; what is not proved yet are the chunks. */
 export class PartPlan {
   /** The chunks that hold the part: so many bytes from this offset of the file on. */
   readonly offset: number
@@ -78,6 +80,9 @@ export class PartPlan {
   /** Bytes of the value as it was given. */
   readonly #from: number
   readonly #to: number
+  /** Where the last chunk ends, as it was given. */
+  readonly #givenEnd: number
+  readonly #codec: number
 
   /**
    * Reads what tells of the chunks. The pointer must be that of a place in the file.
@@ -87,11 +92,13 @@ export class PartPlan {
   constructor(file: File, request: RecordPointer, part: ValuePart) {
     this.#place = { segment: request.segment, offset: request.offset }
     const front = new RecordFront(file, request)
-    const { headBytes, rawLength } = front.header
+    const { codec, headBytes, rawLength } = front.header
+    this.#codec = codec
     this.#from = Math.min(part.offset, rawLength)
     this.#to = Math.min(this.#from + part.length, rawLength)
     this.#first = Math.floor(this.#from / VALUE_CHUNK_BYTES)
     this.#end = this.#to > this.#from ? Math.ceil(this.#to / VALUE_CHUNK_BYTES) : this.#first
+    this.#givenEnd = Math.min(this.#end * VALUE_CHUNK_BYTES, rawLength)
     const chunks: ChunkList[] = []
     for (let chunk = this.#first; chunk < this.#end; chunk = chunks.at(-1)!.end) {
       chunks.push(front.chunksOf(Math.floor(chunk / BLOCK_CHUNKS)))
@@ -111,6 +118,7 @@ export class PartPlan {
     }
     scratch ??= Buffer.allocUnsafeSlow(COPIED_BYTES_MAX)
     this.#prove(scratch, file.read(scratch, 0, length, offset))
+    if (this.#codec !== CODEC_NONE) return this.#decompress(scratch)
     return copy(scratch, this.#skipped, this.#to - this.#from)
   }
 
@@ -124,6 +132,7 @@ export class PartPlan {
   /** The part, whose chunks were read to memory of its own; `got` bytes of them. @throws CorruptionError */
   #take(bytes: Buffer, got: number): Buffer {
     this.#prove(bytes, got)
+    if (this.#codec !== CODEC_NONE) return this.#decompress(bytes)
     return cut(bytes, this.#skipped, this.#to - this.#from)
   }
 
@@ -134,12 +143,32 @@ export class PartPlan {
 
   #prove(bytes: Uint8Array, got: number): void {
     if (got < this.length) throw damaged(this.#place, 'segment ends before the record')
+    this.#visit((list, chunk, end, at) => {
+      const wrong = list.wrong(chunk, end, bytes, at)
+      return wrong < 0 ? undefined : valueMismatch(wrong)
+    })
+  }
+
+  #decompress(bytes: Uint8Array): Buffer {
+    const start = this.#first * VALUE_CHUNK_BYTES
+    const given = Buffer.allocUnsafeSlow(this.#givenEnd - start)
+    this.#visit((list, chunk, end, at) => {
+      const target = given.subarray(chunk * VALUE_CHUNK_BYTES - start)
+      return decompressChunks(list, chunk, end, bytes, at, target)
+    })
+    return cut(given, this.#skipped, this.#to - this.#from)
+  }
+
+  /** Calls for the chunks of each block, which lie at `at` of what was read. @throws CorruptionError if one is wrong */
+  #visit(
+    check: (list: ChunkList, chunk: number, end: number, at: number) => string | undefined,
+  ): void {
     let at = 0
     let chunk = this.#first
     for (const list of this.#chunks) {
       const end = Math.min(this.#end, list.end)
-      const wrong = list.wrong(chunk, end, bytes, at)
-      if (wrong >= 0) throw damaged(this.#place, valueMismatch(wrong))
+      const bad = check(list, chunk, end, at)
+      if (bad !== undefined) throw damaged(this.#place, bad)
       at += list.start(end) - list.start(chunk)
       chunk = end
     }

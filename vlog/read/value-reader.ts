@@ -31,7 +31,7 @@ import {
   wholeStream,
 } from './stream-requests.ts'
 import { openValueFile, type Relocations, ValueFile } from './value-file.ts'
-import { cutPart, isRecordOfOneChunk, PartPlan } from './value-parts.ts'
+import { cutPart, isShortRecord, PartPlan } from './value-parts.ts'
 import {
   copyRequest,
   inItsFile,
@@ -217,14 +217,14 @@ export class ValueReader {
     const request = this.#locate(asked)
     const file = this.#files.get(request.segment)
     if (file.stream) return streamPart(file.stream, request, part)
-    if (isRecordOfOneChunk(request)) return cutPart(this.#readFrom(file, request), part)
+    if (isShortRecord(request)) return cutPart(this.#readFrom(file, request), part)
     return new PartPlan(file.file, request, part).read(file.file)
   }
 
   /** The same, read at once if that is likely to be fast, else through the thread pool. */
   readPartSoon(asked: ValueRequest, part: ValuePart): Buffer | Promise<Buffer> {
     const request = this.#locate(asked)
-    if (isRecordOfOneChunk(request)) {
+    if (isShortRecord(request)) {
       const cut = (value: Buffer): Buffer => cutPart(value, part)
       const whole = this.#readSoon(request)
       return whole instanceof Promise ? whole.then(cut) : cut(whole)

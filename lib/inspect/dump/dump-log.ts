@@ -1,6 +1,7 @@
 /** The items of a segment (vlog/FORMAT.md, sections 3 and 4): file header, chain, frames, records. */
 
 import { SEGMENT_HEADER_BYTES, unknownChain } from '../../../vlog/log/segment-header.ts'
+import { CODEC_NAMES } from '../../../vlog/value-codec.ts'
 import { readU16, readU32, readU64 } from '../../base/bytes.ts'
 import { crc32From } from '../../base/checksum.ts'
 import type { WiscError } from '../../base/errors.ts'
@@ -108,6 +109,7 @@ function* recordItems(
   reader.u8('kind', true)
   reader.derived('kindName', KIND_NAMES[header.kind - 1] ?? 'unknown')
   reader.u8('codec', true)
+  if (header.codec > 0) reader.derived('codecName', CODEC_NAMES[header.codec] ?? 'unknown')
   reader.u8('ignoreFlags', true)
   reader.u8('refuseFlags', true)
   reader.u24('keyLength', true)

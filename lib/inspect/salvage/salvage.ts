@@ -346,7 +346,9 @@ export class Salvage {
         compareBytes(bytes.subarray(keyStart, header.headBytes), key) === 0
       if (!isSame) return `its record in ${name} has changed`
       const wrong = proveRecord(bytes, 0, header)
-      if (wrong === undefined) return recordValue(bytes, 0, header)
+      const { buffer, byteOffset } = bytes
+      if (wrong === undefined)
+        return recordValue(Buffer.from(buffer, byteOffset, length), 0, header)
       const valueAt = offset + header.headBytes
       if (hasZeroBlock(bytes.subarray(header.headBytes), valueAt)) return HOLE
       const end = offset + length

@@ -22,6 +22,8 @@ test('defaults', () => {
     errorIfExists: false,
     readOnly: false,
     sync: false,
+    compression: 'none',
+    compressionLevel: 3,
     controlSocket: process.platform !== 'win32',
     valueThreshold: 1024,
     streamThreshold: MIB,
@@ -159,8 +161,17 @@ test('what is unknown is refused, names that every object has included', () => {
   }
 })
 
-test.each(['compression', 'compressionLevel'])('%s is not there yet, and says so', (name) => {
-  expect(refused({ [name]: 1 })).toContain('this version')
+test('compression is none or zstd, of levels 1 to 19', () => {
+  expect(resolveOptions({ compression: 'zstd', compressionLevel: 19 })).toMatchObject({
+    compression: 'zstd',
+    compressionLevel: 19,
+  })
+  expect(refused({ compression: 'lz4' })).toContain("must be 'none' or 'zstd'")
+  expect(refused({ compression: null })).toContain("must be 'none' or 'zstd'")
+  for (const compressionLevel of [0, 20, 1.5, '3'])
+    expect(refused({ compressionLevel })).toContain(
+      'compressionLevel must be an integer of 1 to 19',
+    )
 })
 
 test('anything but an object is refused', () => {

@@ -35,7 +35,7 @@ function begin(group: Group, writes: readonly Written[], borrow: boolean = false
   group.begin(100, staged)
   return writes.map(({ key, value }) => {
     const isLent = borrow && value.length > VALUE_CHUNK_BYTES
-    return group.add(RECORD_KIND.put, key, value, isLent ? plainTable(value) : undefined)
+    return group.add(RECORD_KIND.put, key, value, isLent ? plainTable(value) : undefined, isLent)
   })
 }
 

@@ -169,7 +169,7 @@ describe('a large frame', () => {
   function writeBorrowed(fixture: LogFixture, value: Uint8Array): Promise<void> {
     const group = new Group()
     group.begin(fixture.sequence, stagedBytes(3, value.length))
-    group.add(RECORD_KIND.put, Buffer.from('key'), value, plainTable(value))
+    group.add(RECORD_KIND.put, Buffer.from('key'), value, plainTable(value), true)
     fixture.log.place(group.frameBytes)
     fixture.sequence++
     return fixture.log.write(group)!

@@ -156,7 +156,7 @@ describe('a walk', () => {
     maker.frame([{ key: 'a', value: bytesOf(3) }])
     const bytes = fileSystem.contents(segmentPath(NUMBER))
     const frame = SEGMENT_HEADER_BYTES
-    bytes[frame + at] = 1
+    bytes[frame + at] = 2
     const frameEnd = frame + FRAME_HEADER_BYTES
     writeU32(bytes, frame + 4, crc32From(segmentSeed(NUMBER), bytes.subarray(frame + 8, frameEnd)))
     const head = crc32From(0, bytes.subarray(frameEnd + 8, frameEnd + RECORD_HEADER_BYTES + 1))

@@ -269,7 +269,7 @@ describe('hostile relocations', () => {
       const bad = changed((bytes) => {
         const place = relocation.places[5]!
         const head = 40 + bytes[place + 12]!
-        bytes[place + at] = 1
+        bytes[place + at] = 2
         writeU32(bytes, place, crc32From(0, bytes.subarray(place + 8, place + head)))
       })
       expect(verifyError(bad)).toMatchObject({ code })
