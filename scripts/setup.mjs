@@ -3,10 +3,10 @@
  *
  * Plain JavaScript without dependencies, since nothing is installed when it runs first. It installs when
  * node_modules is not what package-lock.json asks for, and lets the compiler find out what is to be built.
- * No install script of a package runs: those that hold native code bring it ready-made, all but zstd-napi, which
- * nothing needs but tests of compression: it is compiled here, where a compiler is.
+ * No install script of a package runs: those that hold native code bring it ready-made, all but zstd-napi, which is
+ * compiled when it is asked for.
  *
- *   node scripts/setup.mjs [--install-only | --codec | PROJECT]     by default every project is built
+ *   node scripts/setup.mjs [--install-only] [--codec] [PROJECT...]     by default every project is built
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
@@ -16,13 +16,16 @@ import { fileURLToPath } from 'node:url'
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)))
 const NODE_NEEDED = [20, 19]
 /** Compiling takes about 45 s. */
-const CODEC_STEP_MS = 100_000
+const CODEC_MS_MAX = 90_000
 
 /** Ends this process with the status of a failed command. */
-function run(command, commandArguments, options) {
-  const result = spawnSync(command, commandArguments, { cwd: ROOT, stdio: 'inherit', ...options })
+function endIfFailed(result) {
   if (result.error) throw result.error
   if (result.status !== 0) process.exit(result.status ?? 1)
+}
+
+function run(command, commandArguments) {
+  endIfFailed(spawnSync(command, commandArguments, { cwd: ROOT, stdio: 'inherit' }))
 }
 
 function requireNode() {
@@ -51,38 +54,40 @@ function isInstalled() {
   })
 }
 
-function install() {
-  const installArguments = ['ci', '--ignore-scripts', '--no-audit', '--no-fund']
-  // Inside `npm test` the running npm is known; otherwise it is looked up, on Windows through a shell.
-  const npm = process.env.npm_execpath
-  if (npm?.endsWith('.js')) run(process.execPath, [npm, ...installArguments])
-  else run('npm', installArguments, { shell: process.platform === 'win32' })
+/** Inside `npm test` the running npm is known; otherwise it is looked up, on Windows through a shell. */
+function npm(npmArguments, options) {
+  const path = process.env.npm_execpath
+  const given = { cwd: ROOT, stdio: 'inherit', ...options }
+  if (path?.endsWith('.js')) return spawnSync(process.execPath, [path, ...npmArguments], given)
+  return spawnSync('npm', npmArguments, { ...given, shell: process.platform === 'win32' })
 }
 
-/** Its install script would try a download first, and wait minutes for it where there is no network. */
-function installCodec() {
-  const { peerDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
-  const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm'
-  const steps = [
-    ['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund'],
-    ['rebuild', '--build-from-source'],
-  ]
-  const names = [`zstd-napi@${peerDependencies['zstd-napi']}`, 'zstd-napi']
-  for (const [i, step] of steps.entries()) {
-    const options = { cwd: ROOT, stdio: 'ignore', timeout: CODEC_STEP_MS }
-    const result = spawnSync(npm, [...step, names[i]], options)
-    if (result.status === 0) continue
-    process.stdout.write('zstd-napi is not here: tests of compression need it, or Node 22.15\n')
-    return
-  }
+function install() {
+  endIfFailed(npm(['ci', '--ignore-scripts', '--no-audit', '--no-fund']))
+}
+
+/**
+ * Compiles zstd-napi, which only tests of compression need. Its install script would try a download first, and wait
+ * minutes for it where there is no network. Without a compiler those tests are left out, or use what Node has.
+ */
+function compileCodec() {
+  if (existsSync(join(ROOT, 'node_modules/zstd-napi/build/Release/binding.node'))) return
+  const env = { ...process.env, npm_config_build_from_source: 'true' }
+  const options = { stdio: 'ignore', timeout: CODEC_MS_MAX, env }
+  process.stdout.write('compiling zstd-napi\n')
+  if (npm(['rebuild', 'zstd-napi'], options).status === 0) return
+  process.stdout.write(
+    'zstd-napi is not compiled: compression is tested by what Node has, if it has\n',
+  )
 }
 
 requireNode()
 if (!isInstalled()) install()
-if (process.argv.includes('--codec')) installCodec()
-else if (!process.argv.includes('--install-only')) {
+if (process.argv.includes('--codec')) compileCodec()
+if (!process.argv.includes('--install-only')) {
   const compiler = join(ROOT, 'node_modules/typescript/bin/tsc')
-  run(process.execPath, [compiler, '--build', ...process.argv.slice(2)])
+  const projects = process.argv.slice(2).filter((argument) => !argument.startsWith('--'))
+  run(process.execPath, [compiler, '--build', ...projects])
   // A process of its own: the bundler is not there before the installation.
   run(process.execPath, [join(ROOT, 'scripts/bundle.mjs')])
 }

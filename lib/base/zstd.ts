@@ -2,7 +2,7 @@
  * Zstandard: the one importer of zstd-napi, which is loaded when it is first needed, and of the platform's own.
  *
  * zstd-napi is an optional peer dependency: contexts of its own that write into memory of ours make it about three
- * times as fast for small pieces. Without it the platform's is used (from Node 22.15 on), and without that there is none.
+ * times as fast for small pieces. Without it the platform's is used (from Node 22.15 on); without that there is none.
  * Both are bounded by the memory that is given: a frame cannot make them allocate more than it says it has.
  */
 import { createRequire } from 'node:module'

@@ -5,12 +5,12 @@ import { describe, expect, test } from 'vitest'
 import type { Options } from '#dist/lib/contract/options.js'
 import { openStore } from '#dist/lib/store/open-store.js'
 import type { Store } from '#dist/lib/store/store.js'
-import { readDatabase } from '../format/second-reader.ts'
-import { DIRECTORY } from '../support/crash/recover-image.ts'
-import { FaultFileSystem } from '../support/files/fault-file-system.ts'
-import { temporaryDirectory } from '../support/files/temporary-directory.ts'
-import { seededRandom } from '../support/random.ts'
-import { documents, HAS_ZSTD } from '../support/zstd.ts'
+import { readDatabase } from '../../format/second-reader.ts'
+import { DIRECTORY } from '../../support/crash/recover-image.ts'
+import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
+import { temporaryDirectory } from '../../support/files/temporary-directory.ts'
+import { seededRandom } from '../../support/random.ts'
+import { documents, HAS_ZSTD } from '../../support/zstd.ts'
 
 const OPTIONS: Options = {
   compression: 'zstd',
