@@ -4,6 +4,7 @@
  * How long a chunk was is known and proved before it is decompressed: what gives another length is damage, and a frame
  * that would give more is stopped there.
  */
+
 import { VALUE_CHUNK_BYTES } from '../lib/base/record-size.ts'
 import { frameBytesMax, zstd } from '../lib/base/zstd.ts'
 import type { ChunkList } from './value-chunks.ts'
@@ -12,7 +13,6 @@ import type { ChunkList } from './value-chunks.ts'
 export const CODEC_ZSTD = 1
 /** Names of the codecs that this version knows, by their numbers. */
 export const CODEC_NAMES = ['none', 'zstd'] as const
-export type CodecName = (typeof CODEC_NAMES)[number]
 
 const frame = new Uint8Array(frameBytesMax(VALUE_CHUNK_BYTES))
 

@@ -7,6 +7,7 @@
  */
 import { createRequire } from 'node:module'
 import zlib from 'node:zlib'
+import type * as Binding from 'zstd-napi/binding.js'
 import { WiscError } from './errors.ts'
 
 export interface Zstd {
@@ -30,14 +31,6 @@ export function frameBytesMax(length: number): number {
   return length + (length >> 8) + 64
 }
 
-/** The part of the package that is used here. */
-interface Binding {
-  readonly CCtx: new () => {
-    compress(target: Uint8Array, source: Uint8Array, level: number): number
-  }
-  readonly DCtx: new () => { decompress(target: Uint8Array, source: Uint8Array): number }
-}
-
 /** The platform's, which the types of Node 20 do not know. */
 interface PlatformZstd {
   readonly zstdCompressSync?: (source: Uint8Array, options: object) => Buffer
@@ -59,9 +52,9 @@ export function zstd(): Zstd {
 
 /** @returns undefined if the package is not there, or not built for this platform */
 export function packageZstd(): Zstd | undefined {
-  let binding: Binding
+  let binding: typeof Binding
   try {
-    binding = createRequire(import.meta.url)('zstd-napi/binding.js') as Binding
+    binding = createRequire(import.meta.url)('zstd-napi/binding.js') as typeof Binding
   } catch {
     return undefined
   }
