@@ -4,8 +4,11 @@
  * Where no core is idle a thread that is woken takes the caller's own: nobody tells of that but the clock.
  */
 
-/** One batch in so many is read in the other way, to see what it takes now. */
-const TRIAL_EVERY = 16
+/**
+ * One batch in so many is read in the other way, to see what it takes now. The distances differ, or of callers that
+ * take turns the trials would all fall to one.
+ */
+const TRIAL_EVERY: readonly number[] = [16, 13, 18, 15, 19]
 /** What the last batch weighs. */
 const WEIGHT = 1 / 8
 
@@ -13,15 +16,23 @@ export class HelpChoice {
   /** Milliseconds for a read, with help and without; undefined before the first batch. */
   #helped: number | undefined
   #alone: number | undefined
-  #batches = 0
+  #trials = 0
+  #untilTrial: number = TRIAL_EVERY[0]!
 
   /** For the next batch: true if it is to have help. */
   choose(): boolean {
-    const isTrial = ++this.#batches % TRIAL_EVERY === 0
+    const isTrial = this.#isTrial()
     if (this.#helped === undefined) return true
     if (this.#alone === undefined) return false
     const pays = this.#helped < this.#alone
     return isTrial ? !pays : pays
+  }
+
+  #isTrial(): boolean {
+    if (--this.#untilTrial > 0) return false
+    this.#trials++
+    this.#untilTrial = TRIAL_EVERY[this.#trials % TRIAL_EVERY.length]!
+    return true
   }
 
   note(isHelped: boolean, msPerRead: number): void {

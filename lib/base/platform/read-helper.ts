@@ -152,7 +152,13 @@ export class ThreadReadHelper implements ReadHelper {
   #forget(place: number): void {
     const file = this.#files[place]!
     this.#files[place] = undefined
-    file.endShared()
+    try {
+      file.endShared()
+    } catch {
+      // Its close was put off to this moment, in somebody else's read or in an event: an error would hit the wrong one.
+      // What it could tell is of writes, and these were synced before. Of such files no more are shared.
+      this.isUseless = true
+    }
   }
 
   /** Takes what a thread was too slow with, if that has ended by now. @returns true if nothing is left */

@@ -1,7 +1,7 @@
 /** The thread that helps with reads: the same bytes, whatever becomes of it. */
 import fs from 'node:fs'
 import path from 'node:path'
-import { afterEach, expect, test, vi } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { File } from '#dist/lib/base/files/file-system.js'
 import { ForwardingFile } from '#dist/lib/base/files/forwarding-file-system.js'
 import { nodeFileSystem } from '#dist/lib/base/platform/node-file-system.js'
@@ -13,6 +13,7 @@ import { Prng, replayHint, testSeed } from '../../../support/random.ts'
 
 const FILE_BYTES = 1_000_000
 const MORTAL = new URL('../../../../dist/test/support/parts/mortal-helper.js', import.meta.url)
+const GATED = new URL('../../../../dist/test/support/parts/gated-helper.js', import.meta.url)
 const CORES = 2
 
 const made: ThreadReadHelper[] = []
@@ -140,6 +141,84 @@ test('a thread that dies in the middle of a read keeps no file open, and another
   file.close()
   expect(close).toHaveBeenCalledTimes(1)
   await untilReady(parts)
+})
+
+describe('a read that is late', () => {
+  const BLOCK = 4096
+
+  interface Late extends Fixture {
+    /** Lets the thread go on, with these bytes. */
+    readonly release: (bytes: Uint8Array) => void
+  }
+
+  /** A thread has begun to read a block of zeros, and its caller has gone on without it. */
+  async function late(): Promise<Late> {
+    const parts = fixture(GATED)
+    const { helper, file } = parts
+    await untilReady(parts)
+    file.write(new Uint8Array(BLOCK), 0, BLOCK, 0)
+    const gate = nodeFileSystem.open(file.path, 'punch')
+    // Batches that nobody times have help each; with a read that is late there is none.
+    while (helper.begin()) {
+      helper.offer(file, BLOCK, 0)
+      helper.share()
+      await new Promise((resolve) => setImmediate(resolve))
+      helper.end(0)
+    }
+    const release = (bytes: Uint8Array): void => {
+      gate.write(bytes, 0, bytes.length, 0)
+      gate.close()
+    }
+    return { ...parts, release }
+  }
+
+  test('I5: keeps its descriptor from every other file, though its own is closed and unlinked', async () => {
+    const { helper, file, release } = await late()
+    const close = vi.spyOn(fs, 'closeSync')
+    file.close()
+    fs.unlinkSync(file.path)
+    for (let i = 0; i < 40; i++) expect(helper.begin()).toBe(false)
+    expect(close).not.toHaveBeenCalled()
+    release(new Uint8Array(BLOCK).fill(1))
+    // One of them is that of `release`.
+    await eventually(() => {
+      if (helper.begin()) helper.end(0)
+      expect(close).toHaveBeenCalledTimes(2)
+    })
+  })
+
+  test('is given to nobody: what it read may be a hole by then', async () => {
+    const { helper, file, release } = await late()
+    release(new Uint8Array(BLOCK).fill(1))
+    const taken = new Uint8Array(BLOCK)
+    await eventually(() => {
+      expect(helper.begin()).toBe(true)
+      // The place and the memory of the late one.
+      const place = helper.offer(file, BLOCK, BLOCK)
+      helper.share()
+      const isRead = helper.wasRead(place)
+      if (isRead) helper.take(place, taken, 0)
+      helper.end(0)
+      expect([place, isRead]).toEqual([0, true])
+    })
+    const asked = new Uint8Array(BLOCK)
+    file.read(asked, 0, BLOCK, BLOCK)
+    expect(Buffer.compare(taken, asked)).toBe(0)
+    file.close()
+  })
+
+  test('ends with its thread; that its file cannot be closed then is no concern of anybody', async () => {
+    const { helper, file, release } = await late()
+    file.close()
+    const close = vi.spyOn(fs, 'closeSync').mockImplementationOnce(() => {
+      throw Object.assign(new Error('EIO: i/o error, close'), { code: 'EIO', errno: -5 })
+    })
+    // In the handler of an event: an error would end the process.
+    await helper.close()
+    await eventually(() => expect(close).toHaveBeenCalledTimes(1))
+    vi.restoreAllMocks()
+    release(new Uint8Array(1))
+  })
 })
 
 test('without code for a thread, or with one core alone, there is no help', async () => {
