@@ -99,15 +99,18 @@ export class ReferenceList implements Iterable<Reference> {
 
   /** Those of which there is something. */
   withRecords(): ReferenceList {
-    const kept = [...this].filter(({ records }) => records > 0)
-    if (kept.length === this.length) return this
-    const list = new ReferenceList(kept.length)
-    kept.forEach(({ segment, records, bytes, fingerprint }, i) => {
-      list.segments[i] = segment
-      list.records[i] = records
-      list.bytes[i] = bytes
-      list.fingerprints[i] = fingerprint
-    })
+    let kept = 0
+    for (let i = 0; i < this.length; i++) if (this.records[i]! > 0) kept++
+    if (kept === this.length) return this
+    const list = new ReferenceList(kept)
+    for (let from = 0, to = 0; from < this.length; from++) {
+      if (this.records[from]! === 0) continue
+      list.segments[to] = this.segments[from]!
+      list.records[to] = this.records[from]!
+      list.bytes[to] = this.bytes[from]!
+      list.fingerprints[to] = this.fingerprints[from]!
+      to++
+    }
     return list
   }
 

@@ -31,8 +31,8 @@ const TABLE_SAMPLES_MAX = 64
 /** ... and of all tables together: with more than 64 tables each gets fewer. */
 const SAMPLES_MAX = 4096
 
-/** Work of one call, in lookups of about 2 us: under 3 ms. */
-const TURN_WORK = 1024
+/** Work of one call, in lookups of about 2 us: one to two milliseconds. */
+const TURN_WORK = 512
 /** What a sample costs when it is taken: a block is read and decoded. */
 const TAKE_WORK = 8
 /** What a table costs when it is first seen: it is opened. */
@@ -139,7 +139,7 @@ export class HiddenGarbageEstimate {
   }
 
   /**
-   * Goes on with the evaluation of the current version, for at most about 3 ms.
+   * Goes on with the evaluation of the current version, for a millisecond or two.
    * @returns true if the figures are those of this version; else the former ones stay, call again in a later turn
    * @throws CorruptionError, WISC_FORMAT_VERSION, IoError
    */

@@ -77,7 +77,7 @@ function malformed(name: string, offset: number): CorruptionError {
 }
 
 function hasTwice(segments: Float64Array): boolean {
-  const sorted = Uint32Array.from(segments).sort()
+  const sorted = new Uint32Array(segments).sort()
   for (let i = 1; i < sorted.length; i++) if (sorted[i] === sorted[i - 1]) return true
   return false
 }
