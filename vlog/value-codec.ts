@@ -24,6 +24,44 @@ export function compressChunk(chunk: Uint8Array, level: number): Uint8Array {
   return frame.subarray(0, zstd().compress(frame, chunk, level))
 }
 
+/** Chunks of values, one behind the other: as they are given, or as they are stored. */
+export interface PackedChunks {
+  readonly bytes: Uint8Array
+  readonly lengths: Uint32Array
+}
+
+/**
+ * Compresses chunks; yields when about so many bytes are done.
+ * @returns them as they are stored: one that gets no shorter is as it was given
+ * @throws WISC_CODEC_UNAVAILABLE
+ */
+export function* compressSlices(
+  given: PackedChunks,
+  level: number,
+  sliceBytes: number = VALUE_CHUNK_BYTES,
+): Generator<void, PackedChunks> {
+  const { lengths } = given
+  const bytes = new Uint8Array(given.bytes.length)
+  const stored = new Uint32Array(lengths.length)
+  let from = 0
+  let to = 0
+  let done = 0
+  for (let i = 0; i < lengths.length; i++) {
+    const chunk = given.bytes.subarray(from, from + lengths[i]!)
+    const shorter = compressChunk(chunk, level)
+    const as = shorter.length < chunk.length ? shorter : chunk
+    bytes.set(as, to)
+    stored[i] = as.length
+    from += chunk.length
+    to += as.length
+    done += chunk.length
+    if (done < sliceBytes) continue
+    done = 0
+    yield
+  }
+  return { bytes: bytes.slice(0, to), lengths: stored }
+}
+
 /**
  * Decompresses chunks from .. end of a value, which lie one behind the other in bytes[at ..] and are proved.
  * @param target gets them as they were given

@@ -30,6 +30,7 @@ import type { CollectionPlan, CollectionReport, ResolvedCollect } from '../contr
 import { emitSafely } from '../contract/events.ts'
 import type { ResolvedOptions } from '../contract/options.ts'
 import type { RecoveryReport } from '../contract/types.ts'
+import { JobCompressor } from '../jobs/compressor.ts'
 import type { JobRunner } from '../jobs/runner.ts'
 import type { ReadingEngine } from '../reads/reading-engine.ts'
 import type { RecoveredLog } from '../recovery/recover.ts'
@@ -92,6 +93,7 @@ export class Engine implements ReadingEngine {
   readonly flushes: Flushes
   readonly collector: Collector
   readonly admission: Admission
+  readonly compressor: JobCompressor
   readonly commit: CommitQueue
   readonly uploads: Uploads
   #state: ReadState | undefined
@@ -138,6 +140,7 @@ export class Engine implements ReadingEngine {
     this.flushes = new Flushes(this)
     this.collector = new Collector(this)
     this.admission = new Admission(this)
+    this.compressor = new JobCompressor(context)
     this.commit = new CommitQueue(this, recovered.nextSequence)
     this.uploads = new Uploads(this, options.streamThreshold)
     this.health.watch(this)

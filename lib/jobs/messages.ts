@@ -10,6 +10,7 @@ import type { MarkResult } from '../../vlog/collect/mark.ts'
 import type { PunchResult } from '../../vlog/collect/punch.ts'
 import type { RewriteResult } from '../../vlog/collect/rewrite.ts'
 import type { VictimFile } from '../../vlog/collect/victim.ts'
+import type { PackedChunks } from '../../vlog/value-codec.ts'
 import type { DeadRecords, SegmentDead } from '../base/dead-records.ts'
 import type { GroundMarks } from '../base/files/ground.ts'
 import type { DatabaseDirectory } from '../base/files/store-directory.ts'
@@ -100,8 +101,15 @@ export interface WalkJob extends JobBase {
   readonly readableSequences: readonly Sequence[]
 }
 
+/** Compresses chunks of values that wait to be written. Reads and writes no file. */
+export interface CompressJob extends JobBase {
+  readonly kind: 'compress'
+  readonly chunks: PackedChunks
+  readonly level: number
+}
+
 export type TableJob = FlushJob | CompactionJob
-export type Job = TableJob | MarkJob | RewriteJob | PunchJob | WalkJob
+export type Job = TableJob | MarkJob | RewriteJob | PunchJob | WalkJob | CompressJob
 
 /** What a flush or a compaction has made. */
 export interface TableJobResult {
@@ -129,14 +137,16 @@ interface ResultByKind {
   readonly rewrite: RewriteResult
   readonly punch: PunchResult
   readonly walk: ShadowWalkResult
+  readonly compress: PackedChunks
 }
 
 /** What a job of this type makes. */
 export type ResultOf<J extends Job> = ResultByKind[J['kind']]
 export type JobResult = ResultOf<Job>
 
-/** Who goes first: flushes, then the compaction that writers may wait for, then the collector's jobs. */
+/** Who goes first: what writers wait for and flushes, then compactions, then the collector's jobs. */
 export const PRIORITY: Readonly<Record<Job['kind'], number>> = {
+  compress: 0,
   flush: 0,
   compaction: 1,
   mark: 2,

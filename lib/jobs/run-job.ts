@@ -8,6 +8,7 @@ import { rewriteSlices } from '../../vlog/collect/rewrite.ts'
 import { NO_RELOCATIONS } from '../../vlog/read/value-file.ts'
 import { ValueReader } from '../../vlog/read/value-reader.ts'
 import { PresentPlaces } from '../../vlog/relocation/present-places.ts'
+import { compressSlices } from '../../vlog/value-codec.ts'
 import { BlockCache } from '../base/files/block-cache.ts'
 import type { FileSystem } from '../base/files/file-system.ts'
 import { Ground, type GroundMarks } from '../base/files/ground.ts'
@@ -51,6 +52,8 @@ export function startJob(job: Job, given: JobContext): JobSlices {
       return punchSlices(job, markPointers(job, context.fileSystem), context)
     case 'walk':
       return shadowWalkSlices(job, context)
+    case 'compress':
+      return compressSlices(job.chunks, job.level)
   }
 }
 

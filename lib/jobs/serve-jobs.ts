@@ -42,14 +42,18 @@ export function serveJobs(
   post({ type: 'ready' })
 }
 
-/** The memory of the arrays that may be large: the holes of a mark, the dead records of a flush or a compaction. */
+/**
+ * The memory of the arrays that may be large: compressed chunks, the holes of a mark, the dead records of a flush or a
+ * compaction.
+ */
 function largeArrays(result: JobResult): ArrayBuffer[] {
   const arrays = arraysOf(result)
   // An empty one may be a constant that several share.
   return arrays.filter(({ length }) => length > 0).map(({ buffer }) => buffer as ArrayBuffer)
 }
 
-function arraysOf(result: JobResult): (Float64Array | Uint32Array)[] {
+function arraysOf(result: JobResult): (Float64Array | Uint32Array | Uint8Array)[] {
+  if ('bytes' in result) return [result.bytes]
   if ('files' in result) return result.files.map(({ holes }) => holes)
   if (!('dead' in result)) return []
   const { segments, counts, offsets, lengths } = result.dead

@@ -3,7 +3,7 @@
  *
  * - A job goes to an idle worker, or else to one that has less urgent work of its store only, which stands still for
  *   it: a compaction does not wait for a rewrite. Jobs of other stores take turns with it, but no worker has very many
- *   of them. A flush goes to any worker. Else the job waits.
+ *   of them. A flush, or what a writer wants compressed, goes to any worker. Else the job waits.
  * - Of several idle ones the first takes the jobs of the tree, the last those of the collector: each thread compiles
  *   what it runs for itself, and so hardly ever compiles the code of both.
  * - A job that is held to a rate, or paused, does not keep a worker from taking more of its kind.
@@ -38,8 +38,13 @@ export function chooseWorker<W extends WorkerLoad>(
   if (idle.length > 0) return idle.at(isOfTree(kind) ? 0 : -1)
   if (mayUseMore && workers.length < workersMax) return 'new'
   return allowed
-    .filter((worker) => kind === 'flush' || hasRoom(worker, kind, share))
+    .filter((worker) => isUrgent(kind) || hasRoom(worker, kind, share))
     .reduce<W | undefined>((best, worker) => (isBetter(worker, best) ? worker : best), undefined)
+}
+
+/** What writers wait for goes to any worker. */
+function isUrgent(kind: Job['kind']): boolean {
+  return kind === 'flush' || kind === 'compress'
 }
 
 function isOfTree(kind: Job['kind']): boolean {

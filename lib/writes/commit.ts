@@ -48,7 +48,7 @@ import {
   writesOf,
 } from './batch.ts'
 import { BatchQueue } from './batch-queue.ts'
-import { Compression } from './compression.ts'
+import { Compression, type PackCompressor } from './compression.ts'
 import { coversItsShare, judge, NOTHING, planGroup } from './group-plan.ts'
 
 /**
@@ -64,6 +64,7 @@ export interface CommitParts {
   readonly readers: ReadableSequences
   readonly turn: EventLoopTurn
   readonly admission: Admission
+  readonly compressor: PackCompressor
   readonly flushes: { wake(): void }
   readonly health: Pick<AdmittingHealth, 'writeFailed'>
 }
@@ -87,8 +88,7 @@ export class CommitQueue {
   constructor(parts: CommitParts, nextSequence: Sequence) {
     this.#parts = parts
     this.#options = parts.options
-    const { compressionLevel, valueThreshold } = parts.options
-    this.#compression = new Compression(compressionLevel, valueThreshold)
+    this.#compression = new Compression(parts.options, parts.compressor, this.#queue)
     this.#nextSequence = nextSequence
   }
 
@@ -149,7 +149,7 @@ export class CommitQueue {
     return new Promise((resolve, reject) => {
       const asked = { sync, precondition, compose, compresses, resolve, reject }
       const batch = makeBatch(writes, asked, this.#options.valueThreshold)
-      if (compresses) this.#compression.begin(batch, this.#queue)
+      if (compresses) this.#compression.begin(batch)
       const number = this.#queue.push(batch)
       if (batch.borrows && batch.ready === undefined) {
         this.#run(true)
@@ -265,7 +265,7 @@ export class CommitQueue {
       const { valueThreshold } = this.#options
       const writes = takeWrites(queue.taken, compose(), valueThreshold)
       const composed = makeBatch(writes, { ...batch, compose: undefined }, valueThreshold)
-      if (batch.compresses) this.#compression.begin(composed, queue)
+      if (batch.compresses) this.#compression.begin(composed)
       queue.replaceFirst(composed)
       return true
     } catch (error) {

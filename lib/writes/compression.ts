@@ -1,16 +1,19 @@
 /**
  * Values that are stored compressed: chunk by chunk, where that saves an eighth of the first chunk.
  *
- *   a value of one chunk, of the first in a turn   compressed by the call that passes it
- *   anything more                                  in later turns of the event loop, two milliseconds in each: the
- *                                                  batch is `ready` then, and those behind it wait
+ *   a value of one chunk, of the first in a turn of the event loop   compressed by the call that passes it
+ *   more of them in a turn, or what takes long                       as a pack, by a job
+ *   a value of several chunks                                        the same, pack by pack
+ *
+ * A batch for which a job works is `ready` when that has ended, and those behind it wait. A job that fails, because its
+ * thread has died or the store closes, leaves values as they are.
  *
  * What does not compress is only sampled while it comes in a run: after each value in vain twice as many pass untried.
- * What the tree keeps is never compressed here. Callers' memory (borrowed) is held against its table as it is read.
+ * What the tree keeps is never compressed here. Callers' memory (borrowed) is held against its table as it is copied.
  */
 import { ChangedValueError } from '../../vlog/log/piece-writer.ts'
 import { ChunkTableBuilder, chunkSum, VALUE_CHUNK_BYTES } from '../../vlog/value-chunks.ts'
-import { CODEC_ZSTD, compressChunk } from '../../vlog/value-codec.ts'
+import { CODEC_ZSTD, compressChunk, type PackedChunks } from '../../vlog/value-codec.ts'
 import { copyBytes, lengthOf } from '../base/bytes.ts'
 import { checksum } from '../base/checksum.ts'
 import { toWiscError } from '../base/errors.ts'
@@ -20,21 +23,35 @@ import { KIND } from '../tree/entry.ts'
 import { type Batch, resized, seal, type Write, writesOf } from './batch.ts'
 import type { BatchQueue } from './batch-queue.ts'
 
-/** What calls compress by themselves in a turn of the event loop, at the levels up to 3: two milliseconds or less. */
+/** Where packs are compressed. */
+export interface PackCompressor {
+  /** @returns the chunks as they are stored: one that gets no shorter is as it was given */
+  compress(chunks: PackedChunks, level: number): Promise<PackedChunks>
+}
+
+/** What calls compress by themselves in a turn of the event loop, at the levels up to 3: some two milliseconds. */
 const NOW_BYTES_MAX: number = 8 * VALUE_CHUNK_BYTES
-/** What is done in a later turn ends when it has taken so long; a chunk takes up to 1 ms at level 9, 15 at level 19. */
-const SLICE_MS = 2
+/** What one job takes. */
+const PACK_BYTES_MAX: number = 16 * VALUE_CHUNK_BYTES
+/** Jobs at a time: what they hold is copied. */
+const JOBS_MAX = 4
 /** Of a run of values that do not compress one in so many is tried at least. */
 const PASSED_MAX = 64
 /** Kept is what has at most this share of its bytes. */
 const WORTH_SHARE = 7 / 8
 
-/** Yields after each chunk. */
-type Steps = Generator<void, void>
+/** Batches whose values, of one chunk each, go together. */
+interface Round {
+  readonly batches: Batch[]
+  readonly ready: Promise<void>
+  bytes: number
+}
 
 export class Compression {
   readonly #level: number
   readonly #valueThreshold: number
+  readonly #packs: PackCompressor
+  readonly #queue: BatchQueue
   readonly #nowBytesMax: number
   /** Of these, in this turn. */
   #nowBytes = 0
@@ -42,22 +59,31 @@ export class Compression {
   /** Values that pass untried, and how many will after the next one in vain. */
   #passing = 0
   #passNext = 1
-  /** What is done in later turns, the first one first. */
-  readonly #works: Steps[] = []
+  #jobs = 0
+  /** Packs for which there is no job yet, the first one first. */
+  readonly #waiting: (() => void)[] = []
+  /** The one that takes more yet. */
+  #round: Round | undefined
 
-  constructor(level: number, valueThreshold: number) {
-    this.#level = level
+  /** @param queue where batches wait until they are ready */
+  constructor(
+    { compressionLevel, valueThreshold }: { compressionLevel: number; valueThreshold: number },
+    packs: PackCompressor,
+    queue: BatchQueue,
+  ) {
+    this.#level = compressionLevel
     this.#valueThreshold = valueThreshold
+    this.#packs = packs
+    this.#queue = queue
     // Two levels more take about twice as long.
-    this.#nowBytesMax = NOW_BYTES_MAX >> Math.max(0, (level - 2) >> 1)
+    this.#nowBytesMax = NOW_BYTES_MAX >> Math.max(0, (compressionLevel - 2) >> 1)
   }
 
   /**
    * Compresses what is worth it, now or until the batch is ready. In the call that passes it.
-   * @param queue where it waits until it is ready
    * @throws WISC_CODEC_UNAVAILABLE
    */
-  begin(batch: Batch, queue: BatchQueue): void {
+  begin(batch: Batch): void {
     const writes = writesOf(batch)
     let bytes = 0
     let isLarge = false
@@ -75,10 +101,8 @@ export class Compression {
     }
     // What has to wait may change until it is read.
     seal(batch)
-    batch.ready = new Promise((resolve) => {
-      this.#works.push(this.#work(batch, queue, resolve))
-      if (this.#works.length === 1) setImmediate(() => this.#slice())
-    })
+    if (isLarge || bytes > PACK_BYTES_MAX) batch.ready = this.#makeReady([batch])
+    else this.#addToRound(batch, bytes)
   }
 
   #isFor({ kind, rawBytes }: Write): boolean {
@@ -106,88 +130,171 @@ export class Compression {
     return true
   }
 
-  #slice(): void {
-    const end = performance.now() + SLICE_MS
-    while (this.#works.length > 0) {
-      if (this.#works[0]!.next().done) this.#works.shift()
-      if (performance.now() >= end) break
-    }
-    if (this.#works.length > 0) setImmediate(() => this.#slice())
-  }
-
-  *#work(batch: Batch, queue: BatchQueue, resolve: () => void): Steps {
-    const { bytes } = batch
-    try {
-      const writes: Write[] = []
-      // A list of its own: `writesOf` is for one use.
-      for (const write of Array.from(writesOf(batch))) {
-        if (write.rawBytes > VALUE_CHUNK_BYTES) writes.push(yield* this.#compressed(write))
-        else writes.push(this.#compressedNow(write))
-        yield
-      }
-      resized(batch, Array.isArray(batch.writes) ? writes : writes[0]!)
-    } catch (error) {
-      batch.failure = toWiscError(error)
-    }
-    batch.ready = undefined
-    queue.resized(bytes, batch.bytes)
-    resolve()
-  }
-
   /** A write of at most one chunk as it is stored: compressed, or as it is. */
   #compressedNow(write: Write): Write {
     if (!this.#isFor(write) || this.#passes()) return write
-    const frame = this.#firstFrame(write)
-    if (frame === undefined) return write
-    const { kind, key, rawBytes } = write
-    const value = copyBytes(frame)
-    const valueBytes = value.length
-    const codec = CODEC_ZSTD
-    const unset = { borrowed: false, stream: undefined, table: undefined }
-    return { kind, key, value, valueBytes, rawBytes, codec, ...unset }
+    const frame = compressChunk(write.value, this.#level)
+    return this.#isWorth(frame.length, write.rawBytes) ? stored(write, copyBytes(frame)) : write
   }
 
-  /** The same of a write of more. */
-  *#compressed(write: Write): Generator<void, Write> {
-    if (!this.#isFor(write) || this.#passes() || !this.#firstFrame(write)) return write
-    const { rawBytes } = write
-    // Pages that are not written take no memory.
-    const stored = new Uint8Array(rawBytes)
-    const builder = new ChunkTableBuilder(rawBytes)
-    let end = 0
-    for (let from = 0; from < rawBytes; from += VALUE_CHUNK_BYTES) {
-      const frame = this.#frameOf(write, from)
-      const chunk = write.value.subarray(from, from + VALUE_CHUNK_BYTES)
-      const start = end
-      end += Math.min(frame.length, chunk.length)
-      stored.set(frame.length < chunk.length ? frame : chunk, start)
-      builder.add(stored.subarray(start, end))
-      yield
-    }
-    const value = stored.subarray(0, end)
-    const table = builder.finish()
-    return { ...write, value, valueBytes: end, codec: CODEC_ZSTD, borrowed: false, table }
-  }
-
-  /** The frame of the first chunk, if it is worth it. */
-  #firstFrame(write: Write): Uint8Array | undefined {
-    const frame = this.#frameOf(write, 0)
-    if (frame.length <= Math.min(write.rawBytes, VALUE_CHUNK_BYTES) * WORTH_SHARE) {
+  /** Judges a first chunk. */
+  #isWorth(storedBytes: number, rawBytes: number): boolean {
+    if (storedBytes <= rawBytes * WORTH_SHARE) {
       this.#passNext = 1
-      return frame
+      return true
     }
     this.#passing = this.#passNext
     this.#passNext = Math.min(2 * this.#passNext, PASSED_MAX)
-    return undefined
+    return false
   }
 
-  /** The frame of a chunk, which must still be what was passed; valid until the next call. */
-  #frameOf({ value, rawBytes, borrowed, table }: Write, from: number): Uint8Array {
-    if (borrowed && lengthOf(value) !== rawBytes) throw new ChangedValueError()
-    const chunk = value.subarray(from, from + VALUE_CHUNK_BYTES)
-    const isSame =
-      table === undefined || checksum(chunk) === chunkSum(table, rawBytes, from / VALUE_CHUNK_BYTES)
-    if (!isSame) throw new ChangedValueError()
-    return compressChunk(chunk, this.#level)
+  #addToRound(batch: Batch, bytes: number): void {
+    if (this.#round && this.#round.bytes + bytes > PACK_BYTES_MAX) this.#round = undefined
+    this.#round ??= this.#newRound()
+    this.#round.batches.push(batch)
+    this.#round.bytes += bytes
+    batch.ready = this.#round.ready
   }
+
+  #newRound(): Round {
+    const batches: Batch[] = []
+    const ready = Promise.resolve().then(() => {
+      if (this.#round === round) this.#round = undefined
+      return this.#makeReady(batches)
+    })
+    const round = { batches, ready, bytes: 0 }
+    return round
+  }
+
+  /** Has batches write what is stored of their values. Never rejects: what cannot be written fails its batch. */
+  async #makeReady(batches: readonly Batch[]): Promise<void> {
+    const writes = batches.flatMap((batch) => Array.from(writesOf(batch)))
+    const made = new Map<Write, Write>()
+    let failure: unknown
+    try {
+      await this.#compressAll(writes, made)
+    } catch (error) {
+      failure = error
+    }
+    for (const batch of batches) {
+      const before = batch.bytes
+      const changed = Array.from(writesOf(batch), (write) => made.get(write) ?? write)
+      resized(batch, Array.isArray(batch.writes) ? changed : changed[0]!)
+      if (failure) batch.failure = toWiscError(failure)
+      batch.ready = undefined
+      this.#queue.resized(before, batch.bytes)
+    }
+  }
+
+  /** @param made gets what is to be written instead. @throws ChangedValueError */
+  async #compressAll(writes: readonly Write[], made: Map<Write, Write>): Promise<void> {
+    const short: Write[] = []
+    let bytes = 0
+    for (const write of writes) {
+      if (!this.#isFor(write) || this.#passes()) continue
+      if (write.rawBytes > VALUE_CHUNK_BYTES) {
+        const large = await this.#compressedLarge(write)
+        if (large) made.set(write, large)
+        continue
+      }
+      if (bytes + write.rawBytes > PACK_BYTES_MAX) {
+        await this.#compressShort(short.splice(0), made)
+        bytes = 0
+      }
+      short.push(write)
+      bytes += write.rawBytes
+    }
+    if (short.length > 0) await this.#compressShort(short, made)
+  }
+
+  async #compressShort(writes: readonly Write[], made: Map<Write, Write>): Promise<void> {
+    const pack = await this.#compress(packOf(writes.map(({ value }) => value)))
+    if (!pack) return
+    let at = 0
+    for (const [i, write] of writes.entries()) {
+      const length = pack.lengths[i]!
+      if (this.#isWorth(length, write.rawBytes)) {
+        made.set(write, stored(write, pack.bytes.subarray(at, at + length)))
+      }
+      at += length
+    }
+  }
+
+  /** @returns undefined if it stays as it is */
+  async #compressedLarge(write: Write): Promise<Write | undefined> {
+    const { rawBytes } = write
+    const builder = new ChunkTableBuilder(rawBytes)
+    const packs: Uint8Array[] = []
+    for (let from = 0; from < rawBytes; from += PACK_BYTES_MAX) {
+      const pack = await this.#compress(packOf(chunksOf(write, from)))
+      if (!pack || (from === 0 && !this.#isWorth(pack.lengths[0]!, VALUE_CHUNK_BYTES))) return
+      let at = 0
+      for (const length of pack.lengths) {
+        builder.add(pack.bytes.subarray(at, at + length))
+        at += length
+      }
+      packs.push(pack.bytes)
+    }
+    const value = packs.length === 1 ? packs[0]! : Buffer.concat(packs)
+    return { ...stored(write, value), table: builder.finish() }
+  }
+
+  /** @returns undefined if the job has failed */
+  async #compress(pack: PackedChunks): Promise<PackedChunks | undefined> {
+    if (this.#jobs < JOBS_MAX) this.#jobs++
+    else await new Promise<void>((begin) => this.#waiting.push(begin))
+    try {
+      return await this.#packs.compress(pack, this.#level)
+    } catch {
+      // Values as they are lose nothing.
+      return undefined
+    } finally {
+      const next = this.#waiting.shift()
+      if (next) next()
+      else this.#jobs--
+    }
+  }
+}
+
+/** The write of a value of one chunk, or of all of them. */
+function stored({ kind, key, rawBytes }: Write, value: Uint8Array): Write {
+  return {
+    kind,
+    key,
+    value,
+    valueBytes: value.length,
+    rawBytes,
+    codec: CODEC_ZSTD,
+    borrowed: false,
+    stream: undefined,
+    table: undefined,
+  }
+}
+
+function packOf(chunks: readonly Uint8Array[]): PackedChunks {
+  const lengths = Uint32Array.from(chunks, ({ length }) => length)
+  // Memory of its own: a message copies all that lies beside a view.
+  const bytes = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0))
+  let at = 0
+  for (const chunk of chunks) {
+    bytes.set(chunk, at)
+    at += chunk.length
+  }
+  return { bytes, lengths }
+}
+
+/** Copies of the chunks of a pack, which must still be what was passed. @throws ChangedValueError */
+function chunksOf({ value, rawBytes, borrowed, table }: Write, from: number): Uint8Array[] {
+  if (borrowed && lengthOf(value) !== rawBytes) throw new ChangedValueError()
+  const chunks: Uint8Array[] = []
+  const end = Math.min(rawBytes, from + PACK_BYTES_MAX)
+  for (let at = from; at < end; at += VALUE_CHUNK_BYTES) {
+    const chunk = copyBytes(value, at, Math.min(end, at + VALUE_CHUNK_BYTES))
+    const index = at / VALUE_CHUNK_BYTES
+    if (table !== undefined && checksum(chunk) !== chunkSum(table, rawBytes, index)) {
+      throw new ChangedValueError()
+    }
+    chunks.push(chunk)
+  }
+  return chunks
 }

@@ -33,7 +33,7 @@ vlog/read:              lib/base lib/base/files vlog vlog/relocation vlog/stream
 lib/contract:           lib/base lib/tree lib/tree/memtable vlog
 lib/encodings:          lib/base lib/base/platform lib/contract
 lib/jobs:               lib/base lib/base/files lib/base/platform lib/tree lib/tree/memtable lib/tree/compaction
-                        vlog/collect vlog/read vlog/relocation
+                        vlog vlog/collect vlog/read vlog/relocation
 lib/state:              lib/base lib/base/files lib/contract vlog vlog/read vlog/stream
                         lib/tree lib/tree/memtable lib/tree/table lib/tree/version lib/tree/compaction
 lib/recovery:           lib/base lib/base/files lib/contract lib/state vlog vlog/log vlog/stream
