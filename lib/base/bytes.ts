@@ -49,8 +49,16 @@ export function compareRange(
   return leftLength - rightLength
 }
 
+/** Up to this a loop is faster than a view and a call. */
+const SHORT_KEY_BYTES = 16
+
 /** A key as a string with one character for each byte: two are equal, or ordered, as their bytes are. */
 export function keyString(bytes: Uint8Array, start = 0, end: number = bytes.length): string {
+  if (end - start <= SHORT_KEY_BYTES) {
+    let text = ''
+    for (let i = start; i < end; i++) text += String.fromCharCode(bytes[i]!)
+    return text
+  }
   return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1')
 }
 

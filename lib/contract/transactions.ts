@@ -83,19 +83,21 @@ export interface ResolvedAttempts {
   readonly maxAgeMs: number
 }
 
-const NAMES = ['sync', 'retries', 'signal', 'maxAgeMs'] as const
+/** The options that each call has. */
+const ATTEMPT_NAMES = {
+  update: ['sync', 'retries', 'signal'],
+  transaction: ['sync', 'retries', 'signal', 'maxAgeMs'],
+  transactionSync: ['sync'],
+} as const
 
-/**
- * Of `update`, `transaction` and `transactionSync`.
- * @param known the names that the call has
- */
 export function resolveAttempts(
   options: unknown,
-  known: readonly (typeof NAMES)[number][],
-  standard: Omit<ResolvedAttempts, 'signal'>,
+  call: keyof typeof ATTEMPT_NAMES,
+  standard: ResolvedAttempts,
 ): ResolvedAttempts {
-  const given = plainObject(options === undefined ? {} : options, 'options')
-  refuseUnknown(given, known, 'a transaction')
+  if (options === undefined) return standard
+  const given = plainObject(options, 'options')
+  refuseUnknown(given, ATTEMPT_NAMES[call], call)
   const { retries, maxAgeMs } = given
   return {
     sync: boolean('sync', given['sync'], standard.sync),

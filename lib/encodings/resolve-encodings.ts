@@ -92,11 +92,15 @@ function guarded(encoding: AnyEncoding, label: string, hasBeginnings: boolean): 
       }
     },
     decode: (bytes) => {
+      let found: unknown
       try {
-        return encoding.decode(bytes)
+        found = encoding.decode(bytes)
       } catch (error) {
         throw failed(`it was written with another encoding encoding=${label}`, error)
       }
+      // It would say that nothing is there.
+      if (found === undefined) throw invalidArgument(`decode has given undefined encoding=${label}`)
+      return found
     },
     hasBeginnings,
   }

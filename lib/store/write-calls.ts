@@ -106,12 +106,12 @@ export class WriteCalls {
     else if (sync) await log.sync()
   }
 
-  async update(
-    key: Key,
-    callback: UpdateCallback,
-    options: UpdateOptions | undefined,
-  ): Promise<void> {
-    return this.#together().update(key, callback, options)
+  update(key: Key, callback: UpdateCallback, options: UpdateOptions | undefined): Promise<void> {
+    try {
+      return this.#together().update(key, callback, options)
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   async transaction<T>(
@@ -121,11 +121,15 @@ export class WriteCalls {
     return this.#together().run(callback, options)
   }
 
-  async transactionSync<T>(
+  transactionSync<T>(
     callback: SyncTransactionCallback<T>,
     options: WriteOptions | undefined,
   ): Promise<T> {
-    return this.#together().runSync(callback, options)
+    try {
+      return this.#together().runSync(callback, options)
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   #together(): Transactions {

@@ -1,7 +1,7 @@
 /** What a transaction has read: single keys, and ranges as far as its iterators have come. Bounded in bytes. */
 import { invalidArgument } from '../base/errors.ts'
 import type { LastWrites } from '../writes/batch.ts'
-import { isInRange, type WalkRange } from './walk-range.ts'
+import { isInRange, type WalkRange } from '../writes/walk-range.ts'
 
 /** Beside the characters of a key, and of the ends of a range. */
 const KEY_BYTES = 80

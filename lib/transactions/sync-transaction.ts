@@ -1,11 +1,12 @@
 /**
  * A transaction in one go: its callback runs when its turn in the commit queue comes. Nobody can write meanwhile, so it
- * reads the newest state, and nothing has to be validated.
+ * reads the newest state, and nothing has to be validated. What comes before it in its group is not in the tree yet, so
+ * reads look for a key in its own writes, then in those of the group, then in the store.
  */
 import { keyString, NO_BYTES } from '../base/bytes.ts'
 import { WiscError } from '../base/errors.ts'
 import type { Sequence } from '../base/ids.ts'
-import { keyBytes, resolveScan } from '../contract/arguments.ts'
+import { type Given, keyBytes, resolveScan } from '../contract/arguments.ts'
 import { plainObject, refuseUnknown } from '../contract/options.ts'
 import {
   refuseOptions,
@@ -13,12 +14,14 @@ import {
   type SyncTransactionRange,
 } from '../contract/transactions.ts'
 import type { Key, Value } from '../contract/types.ts'
-import { PointReads } from '../reads/point-reads.ts'
+import type { PointReads } from '../reads/point-reads.ts'
 import type { ReadingEngine } from '../reads/reading-engine.ts'
 import { type EntrySink, Scan } from '../reads/scan.ts'
 import type { Entry } from '../tree/entry.ts'
-import { isPut, OwnWrites } from './own-writes.ts'
-import { bytesOf, walkRangeOf } from './walk-range.ts'
+import type { LastWrites } from '../writes/batch.ts'
+import { bytesOf, type WalkRange, walkRangeOf } from '../writes/walk-range.ts'
+import { isPut } from '../writes/writes-by-key.ts'
+import { OwnWrites } from './own-writes.ts'
 
 const RANGE_NAMES = ['prefix', 'gt', 'gte', 'lt', 'lte', 'reverse', 'limit']
 /** Keys that a scan looks at ahead, at most. */
@@ -26,34 +29,42 @@ const BATCH_MAX = 64
 
 export class StoreSyncTransaction implements SyncTransaction {
   readonly writes: OwnWrites = new OwnWrites()
+  readonly #earlier: LastWrites
   readonly #engine: ReadingEngine
   readonly #reads: PointReads
   readonly #sequence: Sequence
-  #over: WiscError | undefined
-  isAborted = false
+  #state: 'open' | 'ended' | 'aborted' = 'open'
 
-  constructor(engine: ReadingEngine) {
+  /**
+   * @param reads of the newest state
+   * @param earlier what comes before it in its group
+   */
+  constructor(engine: ReadingEngine, reads: PointReads, earlier: LastWrites) {
     this.#engine = engine
+    this.#reads = reads
+    this.#earlier = earlier
     this.#sequence = engine.visibleSequence
-    this.#reads = new PointReads(engine, () => this.#sequence)
+  }
+
+  get isAborted(): boolean {
+    return this.#state === 'aborted'
   }
 
   end(): void {
-    this.#over ??= new WiscError('WISC_NOT_OPEN', 'the transaction has ended')
+    if (this.#state === 'open') this.#state = 'ended'
   }
 
   abort(): void {
     this.#check()
-    this.isAborted = true
-    this.#over = new WiscError('WISC_NOT_OPEN', 'the transaction was aborted by its callback')
+    this.#state = 'aborted'
   }
 
   get(key: Key, options?: unknown): Buffer | undefined {
     this.#check()
     refuseOptions(options)
     const bytes = keyBytes(key)
-    const own = this.writes.get(keyString(bytes))
-    if (own) return isPut(own) ? Buffer.from(own.value) : undefined
+    const write = this.#unwritten(keyString(bytes))
+    if (write) return isPut(write) ? Buffer.from(write.value) : undefined
     return this.#reads.get(bytes, undefined, false) as Buffer | undefined
   }
 
@@ -61,8 +72,8 @@ export class StoreSyncTransaction implements SyncTransaction {
     this.#check()
     refuseOptions(options)
     const bytes = keyBytes(key)
-    const own = this.writes.get(keyString(bytes))
-    return own ? isPut(own) : this.#reads.has(bytes, undefined)
+    const write = this.#unwritten(keyString(bytes))
+    return write ? isPut(write) : this.#reads.has(bytes, undefined)
   }
 
   put(key: Key, value: Value, options?: unknown): void {
@@ -90,13 +101,20 @@ export class StoreSyncTransaction implements SyncTransaction {
   }
 
   #check(): void {
-    if (this.#over) throw this.#over
+    if (this.#state === 'open') return
+    const what = this.#state === 'aborted' ? 'was aborted by its callback' : 'has ended'
+    throw new WiscError('WISC_NOT_OPEN', `the transaction ${what}`)
+  }
+
+  /** The write of a key that is in no memtable yet. */
+  #unwritten(key: string): Given | undefined {
+    return this.writes.get(key) ?? this.#earlier.get(key)
   }
 
   #valueOf(key: string): Buffer {
-    const own = this.writes.get(key)
-    return own
-      ? Buffer.from(own.value)
+    const write = this.#unwritten(key)
+    return write
+      ? Buffer.from(write.value)
       : (this.#reads.get(bytesOf(key), undefined, false) as Buffer)
   }
 
@@ -111,17 +129,35 @@ export class StoreSyncTransaction implements SyncTransaction {
     let position: string | undefined
     for (let left = resolved.limit; left > 0; left--) {
       this.#check()
-      while (ahead.next !== undefined && this.writes.get(ahead.next)) ahead.pass()
-      const own = this.writes.nextPut(span, position, false)
-      const found = ahead.next
-      if (own === undefined && found === undefined) return
-      const isOwn =
-        own !== undefined && (found === undefined || (span.reverse ? own > found : own < found))
-      position = isOwn ? own : found!
-      if (!isOwn) ahead.pass()
+      while (ahead.next !== undefined && this.#unwritten(ahead.next)) ahead.pass()
+      const unwritten = first(
+        span,
+        this.writes.nextPut(span, position, false),
+        this.#nextEarlier(span, position),
+      )
+      position = first(span, unwritten, ahead.next)
+      if (position === undefined) return
+      if (position !== unwritten) ahead.pass()
       yield position
     }
   }
+
+  #nextEarlier(span: WalkRange, position: string | undefined): string | undefined {
+    let key = position
+    do key = this.#earlier.nextPut(span, key, false)
+    while (key !== undefined && this.writes.has(key))
+    return key
+  }
+}
+
+/** The key that a walk comes to first. */
+function first(
+  { reverse }: WalkRange,
+  one: string | undefined,
+  other: string | undefined,
+): string | undefined {
+  if (one === undefined || other === undefined) return one ?? other
+  return one < other === reverse ? other : one
 }
 
 /** The keys of the store in a range, some of them at a time. */
@@ -153,7 +189,7 @@ class KeysAhead implements EntrySink {
     // The event loop cannot turn before the callback ends: a scan that stops for it goes on.
     while (this.#scan.fill(this));
     this.#isDone = this.#keys.length < this.#batch
-    this.#batch = BATCH_MAX
+    this.#batch = Math.min(2 * this.#batch, BATCH_MAX)
   }
 
   take({ keyBytes, keyStart, keyEnd }: Entry): boolean {

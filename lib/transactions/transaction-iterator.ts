@@ -18,9 +18,9 @@ import type {
   SnapshotOptions,
   StoreIterator,
 } from '../contract/types.ts'
+import { bytesOf, type WalkRange, walkRangeOf } from '../writes/walk-range.ts'
 import type { OwnWrites } from './own-writes.ts'
 import type { ReadRange, ReadSet } from './read-set.ts'
-import { bytesOf, type WalkRange, walkRangeOf } from './walk-range.ts'
 
 /** What a transaction reads of its store. */
 export interface StoreReads {

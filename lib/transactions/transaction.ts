@@ -13,7 +13,8 @@ import type {
   Value,
   ValueIterator,
 } from '../contract/types.ts'
-import { isPut, OwnWrites } from './own-writes.ts'
+import { isPut } from '../writes/writes-by-key.ts'
+import { OwnWrites } from './own-writes.ts'
 import { ReadSet } from './read-set.ts'
 import {
   ENTRIES,

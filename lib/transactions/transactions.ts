@@ -39,6 +39,9 @@ const PAUSE_DOUBLINGS_MAX = 6
 export class Transactions {
   readonly #engine: Engine
   readonly #store: StoreReads
+  /** Of the newest state. */
+  readonly #reads: PointReads
+  readonly #standards: Record<'update' | 'transaction', ResolvedAttempts>
   readonly #nesting: Nesting = new Nesting()
   readonly #updates: Updates
   /** In the order in which they began. */
@@ -49,8 +52,14 @@ export class Transactions {
   constructor(engine: Engine, store: StoreReads) {
     this.#engine = engine
     this.#store = store
-    const reads = new PointReads(engine, () => engine.visibleSequence)
-    this.#updates = new Updates(engine, reads, this.#nesting)
+    this.#reads = new PointReads(engine, () => engine.visibleSequence)
+    this.#updates = new Updates(engine, this.#reads, this.#nesting)
+    const { sync, transactions } = engine.options
+    const standard = { sync, signal: undefined, maxAgeMs: transactions.maxAgeMs }
+    this.#standards = {
+      update: { ...standard, retries: Number.POSITIVE_INFINITY },
+      transaction: { ...standard, retries: RETRIES },
+    }
   }
 
   get stats(): TransactionStats {
@@ -71,16 +80,14 @@ export class Transactions {
   }
 
   update(key: Key, callback: UpdateCallback, options: unknown): Promise<void> {
-    const standard = { ...this.#standard(), retries: Number.POSITIVE_INFINITY }
-    const settings = resolveAttempts(options, ['sync', 'retries', 'signal'], standard)
+    const settings = resolveAttempts(options, 'update', this.#standards.update)
     return this.#updates.update(key, callback, settings)
   }
 
   async run<T>(callback: TransactionCallback<T>, options: unknown): Promise<T> {
     this.#nesting.refuse()
     checkCallback(callback)
-    const known = ['sync', 'retries', 'signal', 'maxAgeMs'] as const
-    const settings = resolveAttempts(options, known, { ...this.#standard(), retries: RETRIES })
+    const settings = resolveAttempts(options, 'transaction', this.#standards.transaction)
     for (let attempt = 0; ; attempt++) {
       throwIfAborted(settings.signal)
       const outcome = await this.#attempt(callback, settings)
@@ -91,27 +98,20 @@ export class Transactions {
     }
   }
 
-  async runSync<T>(callback: SyncTransactionCallback<T>, options: unknown): Promise<T> {
+  runSync<T>(callback: SyncTransactionCallback<T>, options: unknown): Promise<T> {
     this.#nesting.refuse()
     checkCallback(callback)
-    const { sync } = resolveAttempts(options, ['sync'], { ...this.#standard(), retries: 0 })
-    let result!: T
-    await this.#engine.commit.submitComposed(() => {
-      const transaction = new StoreSyncTransaction(this.#engine)
+    const { sync } = resolveAttempts(options, 'transactionSync', this.#standards.transaction)
+    return this.#engine.commit.submitComposed((earlier) => {
+      const transaction = new StoreSyncTransaction(this.#engine, this.#reads, earlier)
       try {
-        result = this.#nesting.call(() => callback(transaction))
+        const result = this.#nesting.call(() => callback(transaction))
+        refusePromise(result)
+        return { writes: transaction.isAborted ? [] : transaction.writes.list(), result }
       } finally {
         transaction.end()
       }
-      refusePromise(result)
-      return transaction.isAborted ? [] : transaction.writes.list()
     }, sync)
-    return result
-  }
-
-  #standard(): Pick<ResolvedAttempts, 'sync' | 'maxAgeMs'> {
-    const { sync, transactions } = this.#engine.options
-    return { sync, maxAgeMs: transactions.maxAgeMs }
   }
 
   async #attempt<T>(

@@ -1,14 +1,20 @@
 /**
  * Updates: a key is read, its new value computed, and put if nobody has written the key since; else all of that anew.
  *
- * Those of one key take turns, so that of many callers each is called once and none waits for luck; only other writes
- * can be faster. A turn ends when the value is visible: the next one need not wait until it is durable.
+ *   callback comes back at once:   called in its turn in the commit queue, with what the key has there: it always fits
+ *   it returns a promise:          read -> called -> awaited -> put, if the key is as it was; else from the beginning
+ *
+ * Those of one key that wait for a promise take turns, so that of many callers each is called once and none waits for
+ * luck; only other writes can be faster. Updates of the key that come meanwhile join them. A turn ends when the value
+ * is visible: the next one need not wait until it is durable.
  */
+import { types } from 'node:util'
 import { RECORD_KIND } from '../../vlog/record.ts'
 import { onAbort } from '../base/abort.ts'
 import { copyBytes, keyString, NO_BYTES } from '../base/bytes.ts'
 import { ConflictError, WiscError } from '../base/errors.ts'
-import { keyBytes, throwIfAborted, valueBytes } from '../contract/arguments.ts'
+import { type Given, keyBytes, throwIfAborted, valueBytes } from '../contract/arguments.ts'
+import type { ResolvedCondition } from '../contract/conditions.ts'
 import {
   checkCallback,
   type ResolvedAttempts,
@@ -17,13 +23,40 @@ import {
 import type { Key, SequencedValue, Value } from '../contract/types.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { PointReads } from '../reads/point-reads.ts'
+import { Entry, KIND } from '../tree/entry.ts'
+import { type LastWrites, TAKEN_VALUE_BYTES_MAX } from '../writes/batch.ts'
 import { Conditions } from '../writes/conditions.ts'
+import { isPut } from '../writes/writes-by-key.ts'
 import type { Nesting } from './nesting.ts'
+
+interface Asked {
+  readonly key: Uint8Array
+  /** As a string. */
+  readonly text: string
+  readonly callback: UpdateCallback
+  readonly settings: ResolvedAttempts
+}
+
+/** What a callback was called with ... */
+interface Seen {
+  readonly value: Buffer | undefined
+  /** ... and what must hold for what it makes of that. */
+  readonly condition: ResolvedCondition
+}
+
+/** A callback that was called and is waited for. */
+interface Attempt {
+  readonly seen: Seen
+  readonly called: Promise<Value | undefined>
+}
+
+const NO_WRITES: readonly Given[] = []
 
 export class Updates {
   readonly #engine: Engine
   readonly #reads: PointReads
   readonly #nesting: Nesting
+  readonly #found: Entry = new Entry()
   #failure: WiscError | undefined
   /** Of each key, the end of the last turn that was asked for. */
   readonly #turns: Map<string, Promise<void>> = new Map()
@@ -39,12 +72,58 @@ export class Updates {
     this.#failure = error
   }
 
-  async update(given: Key, callback: UpdateCallback, settings: ResolvedAttempts): Promise<void> {
+  update(given: Key, callback: UpdateCallback, settings: ResolvedAttempts): Promise<void> {
     this.#nesting.refuse()
     const key = copyBytes(keyBytes(given))
     checkCallback(callback)
     throwIfAborted(settings.signal)
-    const text = keyString(key)
+    const asked: Asked = { key, text: keyString(key), callback, settings }
+    const isLater = types.isAsyncFunction(callback) || this.#turns.has(asked.text)
+    return isLater ? this.#updateLater(asked, undefined) : this.#updateAtOnce(asked)
+  }
+
+  #updateAtOnce(asked: Asked): Promise<void> {
+    const { callback, settings } = asked
+    return this.#engine.commit.submitComposed((earlier) => {
+      throwIfAborted(settings.signal)
+      const seen = this.#see(asked, earlier)
+      const called = seen && this.#nesting.call(() => callback(seen.value))
+      if (seen && !(called instanceof Promise))
+        return { writes: writesOf(asked.key, called, seen), result: undefined }
+      const attempt = seen && { seen: kept(seen), called: called as Attempt['called'] }
+      const later = this.#updateLater(asked, attempt)
+      // Its caller hears of it when the group is written.
+      void Promise.allSettled([later])
+      return { writes: NO_WRITES, result: later }
+    }, settings.sync)
+  }
+
+  /** @returns undefined if others come first, or if the value is better read by a thread */
+  #see({ key, text }: Asked, earlier: LastWrites): Seen | undefined {
+    if (this.#turns.has(text)) return undefined
+    const write = earlier.get(text)
+    if (write !== undefined) {
+      if (!isPut(write)) return { value: undefined, condition: wanted(key, 'absent') }
+      if (write.valueBytes > TAKEN_VALUE_BYTES_MAX) return undefined
+      // It has no sequence yet.
+      const condition = wanted(key, 'value', 0, write.value)
+      return { value: Buffer.from(write.value), condition }
+    }
+    const found = this.#found
+    const isThere = this.#engine.tree.find(key, this.#engine.visibleSequence, found)
+    if (!isThere) return { value: undefined, condition: wanted(key, 'absent') }
+    const condition = wanted(key, 'sequence', found.sequence)
+    if (found.kind === KIND.inline) {
+      const { valueBytes: bytes, valueStart, valueEnd } = found
+      return { value: Buffer.from(bytes.subarray(valueStart, valueEnd)), condition }
+    }
+    if (found.length > TAKEN_VALUE_BYTES_MAX) return undefined
+    return { value: this.#engine.values.read(found), condition }
+  }
+
+  /** In its turn among those of its key. */
+  async #updateLater(asked: Asked, attempt: Attempt | undefined): Promise<void> {
+    const { text, settings } = asked
     const before = this.#turns.get(text)
     let end!: () => void
     const turn = new Promise<void>((resolve) => {
@@ -53,7 +132,7 @@ export class Updates {
     this.#turns.set(text, turn)
     try {
       if (before) await orAborted(before, settings.signal)
-      await this.#tryUntilItFits(key, callback, settings)
+      await this.#tryUntilItFits(asked, attempt)
     } finally {
       // Who gives up while it waits leaves the others in their order.
       if (before) void before.then(end)
@@ -67,46 +146,68 @@ export class Updates {
     if (this.#turns.get(key) === turn) this.#turns.delete(key)
   }
 
+  /** @param first a callback that was called in the commit queue already */
   async #tryUntilItFits(
-    key: Uint8Array,
-    callback: UpdateCallback,
-    { retries, signal, maxAgeMs }: ResolvedAttempts,
+    { key, callback, settings: { retries, signal, maxAgeMs } }: Asked,
+    first: Attempt | undefined,
   ): Promise<void> {
     for (let attempt = 0; ; attempt++) {
       if (this.#failure) throw this.#failure
-      const options = { withSequence: true, rest: {} }
-      const found = (await this.#reads.getSequenced(key, options)) as SequencedValue | undefined
-      const called = this.#nesting.call(() => callback(found?.value))
+      const isFirst = attempt === 0 && first !== undefined
+      const seen = isFirst ? first.seen : await this.#read(key)
+      const called = isFirst ? first.called : this.#nesting.call(() => callback(seen.value))
       const value = called instanceof Promise ? await inTime(called, signal, maxAgeMs) : called
       throwIfAborted(signal)
       if (this.#failure) throw this.#failure
       try {
-        return await this.#put(key, value, found)
+        return await this.#put(key, value, seen)
       } catch (error) {
-        if (!(error instanceof ConflictError) || attempt >= retries) throw error
+        if (!(error instanceof ConflictError)) throw error
+        if (attempt >= retries)
+          throw new ConflictError(key, `another write was faster, retries=${retries}`)
       }
     }
   }
 
-  #put(
-    key: Uint8Array,
-    value: Value | undefined,
-    found: SequencedValue | undefined,
-  ): Promise<void> | undefined {
-    if (value === undefined && found === undefined) return undefined
-    const condition = new Conditions(this.#engine, [
-      {
-        key,
-        wants: found ? 'sequence' : 'absent',
-        sequence: found ? found.sequence : 0,
-        value: NO_BYTES,
-      },
-    ])
-    const { commit } = this.#engine
-    return value === undefined
-      ? commit.submit(RECORD_KIND.delete, key, NO_BYTES, false, condition)
-      : commit.submit(RECORD_KIND.put, key, valueBytes(value), false, condition)
+  async #read(key: Uint8Array): Promise<Seen> {
+    const options = { withSequence: true, rest: {} }
+    const found = (await this.#reads.getSequenced(key, options)) as SequencedValue | undefined
+    return found === undefined
+      ? { value: undefined, condition: wanted(key, 'absent') }
+      : { value: found.value, condition: wanted(key, 'sequence', found.sequence) }
   }
+
+  async #put(key: Uint8Array, value: Value | undefined, seen: Seen): Promise<void> {
+    const [write] = writesOf(key, value, seen)
+    if (write === undefined) return
+    const condition = new Conditions(this.#engine, [seen.condition])
+    await this.#engine.commit.submit(write.kind, key, write.value, false, condition)
+  }
+}
+
+function wanted(
+  key: Uint8Array,
+  wants: ResolvedCondition['wants'],
+  sequence: number = 0,
+  value: Uint8Array = NO_BYTES,
+): ResolvedCondition {
+  return { key, wants, sequence, value }
+}
+
+/** The memory of the group is used again. */
+function kept({ value, condition }: Seen): Seen {
+  return { value, condition: { ...condition, value: copyBytes(condition.value) } }
+}
+
+function writesOf(
+  key: Uint8Array,
+  value: Value | undefined,
+  { condition }: Seen,
+): readonly Given[] {
+  if (value !== undefined) return [{ kind: RECORD_KIND.put, key, value: valueBytes(value) }]
+  return condition.wants === 'absent'
+    ? NO_WRITES
+    : [{ kind: RECORD_KIND.delete, key, value: NO_BYTES }]
 }
 
 /** Waits for something, but no longer than the signal allows. */

@@ -16,8 +16,8 @@ import { SEQUENCE_MAX, type Sequence } from '../base/ids.ts'
 import type { TreeReader } from '../state/tree-reader.ts'
 import { Entry, type EntryCursor } from '../tree/entry.ts'
 import type { CommitWatcher, LastWrites, Precondition } from '../writes/batch.ts'
+import { bytesOf, isInRange, type WalkRange } from '../writes/walk-range.ts'
 import type { ReadSet } from './read-set.ts'
-import { bytesOf, isInRange, type WalkRange } from './walk-range.ts'
 
 /** Lookups, or steps of a cursor, before it is asked whether the event loop should turn. */
 const STEPS_PER_LOOK = 128

@@ -38,12 +38,6 @@ export class BatchQueue {
     return this.taken.accept()
   }
 
-  /** Its turn has come, and it knows now what it is. */
-  replaceFirst(batch: Batch): void {
-    this.#bytes += batch.bytes - this.at(0).bytes
-    this.#batches[this.#head] = batch
-  }
-
   /** A batch that waits has other records than when it was queued. */
   resized(before: number, after: number): void {
     this.#bytes += after - before

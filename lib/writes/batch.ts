@@ -4,7 +4,7 @@ import type { Log } from '../../vlog/log/log.ts'
 import { RECORD_KIND, type RecordKind, recordHeadBytes } from '../../vlog/record.ts'
 import { type BuiltStream, encodeStreamValue } from '../../vlog/stream/stream-value.ts'
 import { CODEC_NONE, plainTable, tableBytes } from '../../vlog/value-chunks.ts'
-import { equalBytes, keyString, lengthOf, NO_BYTES } from '../base/bytes.ts'
+import { equalBytes, lengthOf, NO_BYTES } from '../base/bytes.ts'
 import { invalidArgument, toWiscError, type WiscError } from '../base/errors.ts'
 import type { EventLoopTurn } from '../base/event-loop-turn.ts'
 import type { SegmentNumber, Sequence } from '../base/ids.ts'
@@ -13,6 +13,7 @@ import { entryBytesMax, entryKind, insertStream, type Memtables } from '../state
 import { KIND } from '../tree/entry.ts'
 import { ARENA_BYTES_MAX } from '../tree/memtable/arena.ts'
 import type { TakenBytes } from './taken-bytes.ts'
+import { WritesByKey } from './writes-by-key.ts'
 
 /**
  * A value up to this size is copied when it is passed: 16 KiB in 0.6 us, 64 KiB in 1.9, while hashing them once more,
@@ -50,8 +51,17 @@ export interface BatchSize {
   readonly arenaBytes: number
 }
 
-/** The last write of each key, by {@link keyString}: of batches that are in no memtable yet. */
-export type LastWrites = ReadonlyMap<string, Write>
+/** The last write of each key, of batches that are in no memtable yet, or were not until now. */
+export type LastWrites = Omit<WritesByKey<Write>, 'set'>
+
+/** @param earlier what comes before it in its group: no memtable has that yet */
+export type Compose<T> = (earlier: LastWrites) => Composed<T>
+
+export interface Composed<T> {
+  readonly writes: readonly Given[]
+  /** For its caller, when that is written. What is a promise goes on beside the group, and does not fail with it. */
+  readonly result: T | Promise<T>
+}
 
 /** What must hold in the turn of a batch, or else nothing of it is written. */
 export interface Precondition {
@@ -76,14 +86,14 @@ export interface Batch extends BatchSize {
   readonly sync: boolean
   readonly precondition: Precondition | undefined
   /** Says what is to be written when its turn has come; until then it has no writes. */
-  readonly compose: (() => readonly Given[]) | undefined
+  readonly compose: Compose<unknown> | undefined
   /** Values are compressed where that saves enough. */
   readonly compresses: boolean
   /** While it is still made ready: resolves, and is gone, when it is. Its turn waits for that. */
   ready: Promise<void> | undefined
   /** Why it cannot be written, as found while it was made ready. */
   failure: WiscError | undefined
-  readonly resolve: () => void
+  readonly resolve: (result?: unknown) => void
   /** With what a callback has thrown, too. */
   readonly reject: (error: unknown) => void
 }
@@ -285,14 +295,19 @@ export function writesOf(batch: Pick<Batch, 'writes'>): readonly Write[] {
 }
 
 /** Adds the writes of a batch. */
-export function addLastWrites(writes: Map<string, Write>, batch: Batch): void {
-  for (const write of writesOf(batch)) writes.set(keyString(write.key), write)
+export function addLastWrites(writes: WritesByKey<Write>, batch: Batch): void {
+  for (const write of writesOf(batch)) writes.set(write)
 }
 
 export function tellWatchers(watchers: Iterable<CommitWatcher>, batches: readonly Batch[]): void {
-  const writes = new Map<string, Write>()
+  const writes = new WritesByKey<Write>()
   for (const batch of batches) addLastWrites(writes, batch)
   for (const watcher of watchers) watcher.committed(writes)
+}
+
+/** True if a value of it cannot be had from its write: it is a stream, or compressed. */
+export function hasOpaque(batch: Batch): boolean {
+  return writesOf(batch).some(({ stream, codec }) => stream !== undefined || codec !== CODEC_NONE)
 }
 
 /** True if it only deletes. */

@@ -32,9 +32,11 @@ import type { Admission, AdmittingHealth, Verdict } from './admission.ts'
 import {
   type Batch,
   type CommitWatcher,
+  type Compose,
   insertWrite,
   isDeletes,
   isUnchanged,
+  type LastWrites,
   makeBatch,
   type Precondition,
   seal,
@@ -48,6 +50,7 @@ import {
   writesOf,
 } from './batch.ts'
 import { BatchQueue } from './batch-queue.ts'
+import { compose, Footing } from './composed.ts'
 import { Compression, type PackCompressor } from './compression.ts'
 import { coversItsShare, judge, NOTHING, planGroup } from './group-plan.ts'
 
@@ -82,6 +85,8 @@ export class CommitQueue {
   #waiting = false
   /** The rest of the queue is left to the next turn of the event loop. */
   #yielding = false
+  /** What the batches stand on that were composed behind others and wait yet. */
+  #footing: Footing = new Footing()
   #nextSequence: Sequence
   #userBytes = 0
 
@@ -135,18 +140,19 @@ export class CommitQueue {
   }
 
   /** Queues a batch that says what it writes when its turn has come. What that throws is the batch's own. */
-  submitComposed(compose: () => readonly Given[], sync: boolean): Promise<void> {
+  submitComposed<T>(compose: Compose<T>, sync: boolean): Promise<T> {
     return this.#enqueue([], sync, undefined, this.#options.compression !== 'none', compose)
   }
 
-  #enqueue(
+  #enqueue<T>(
     writes: Batch['writes'],
     sync: boolean,
     precondition: Precondition | undefined,
     compresses: boolean,
-    compose: Batch['compose'],
-  ): Promise<void> {
-    return new Promise((resolve, reject) => {
+    compose: Compose<T> | undefined,
+  ): Promise<T> {
+    return new Promise((settle, reject) => {
+      const resolve = settle as Batch['resolve']
       const asked = { sync, precondition, compose, compresses, resolve, reject }
       const batch = makeBatch(writes, asked, this.#options.valueThreshold)
       if (compresses) this.#compression.begin(batch)
@@ -231,7 +237,10 @@ export class CommitQueue {
     const queue = this.#queue
     const first = queue.at(0)
     if (first.ready) return this.#wait(first.ready)
-    if (first.compose) return this.#compose(first, first.compose)
+    if (first.compose) {
+      this.#compose(first, NOTHING, undefined)
+      return true
+    }
     const deletes = isDeletes(first)
     const { log, memtables, admission, flushes, turn } = this.#parts
     const verdict = admission.ask(deletes, first)
@@ -243,7 +252,7 @@ export class CommitQueue {
       return true
     }
     const countMax = verdict.deletesOnly ? 1 : queue.length
-    const plan = planGroup(queue, countMax, memtables.active, admission)
+    const plan = planGroup(queue, countMax, this.#parts, this.#composeBehind)
     if (
       !memtables.active.hasRoom(plan.arenaBytes) ||
       coversItsShare(log, memtables, this.#options, plan.bytes)
@@ -258,19 +267,20 @@ export class CommitQueue {
     return this.#writeGroup(plan.count, place)
   }
 
-  /** The turn of the next batch has come: from now on it is like any other. */
-  #compose(batch: Batch, compose: () => readonly Given[]): true {
+  /** The turn of a batch has come: from now on it is like any other. */
+  #compose(batch: Batch, earlier: LastWrites, footing: Footing | undefined): void {
     const queue = this.#queue
+    compose(batch, earlier, footing, queue.taken, this.#options.valueThreshold)
     try {
-      const { valueThreshold } = this.#options
-      const writes = takeWrites(queue.taken, compose(), valueThreshold)
-      const composed = makeBatch(writes, { ...batch, compose: undefined }, valueThreshold)
-      if (batch.compresses) this.#compression.begin(composed)
-      queue.replaceFirst(composed)
-      return true
+      if (batch.compresses && batch.records > 0) this.#compression.begin(batch)
     } catch (error) {
-      return this.#refuse(error)
+      batch.failure = toWiscError(error)
     }
+    queue.resized(0, batch.bytes)
+  }
+
+  readonly #composeBehind = (batch: Batch, earlier: LastWrites): void => {
+    this.#compose(batch, earlier, this.#footing)
   }
 
   #keptBack(verdict: Verdict): boolean {
@@ -278,9 +288,11 @@ export class CommitQueue {
     return verdict.kind === 'refused' ? this.#refuse(verdict.error) : true
   }
 
-  /** The next batch, alone. */
-  #refuse(error: unknown): true {
-    for (const batch of this.#queue.leave(1)) batch.reject(error)
+  /** Those that are next, and whoever has read what they were going to write: its turn will tell. */
+  #refuse(error: WiscError, count: number = 1): true {
+    for (const batch of this.#queue.leave(count)) batch.reject(error)
+    this.#footing.take(error)
+    this.#footing = new Footing()
     return true
   }
 
@@ -374,8 +386,7 @@ export class CommitQueue {
   #failGroup(count: number, error: WiscError): boolean {
     this.#parts.admission.written()
     const isJudgedAnew = this.#parts.health.writeFailed(error)
-    if (!isJudgedAnew) for (const batch of this.#queue.leave(count)) batch.reject(error)
-    return true
+    return isJudgedAnew || this.#refuse(error, count)
   }
 
   #wait(until: Promise<void>): false {

@@ -5,13 +5,14 @@
 import { GROUP_BYTES_MAX } from '../../vlog/log/group.ts'
 import type { Log } from '../../vlog/log/log.ts'
 import { toWiscError, type WiscError } from '../base/errors.ts'
+import type { EventLoopTurn } from '../base/event-loop-turn.ts'
 import { FRAME_HEADER_BYTES } from '../base/files/frame.ts'
 import type { ResolvedOptions } from '../contract/options.ts'
 import type { Memtables } from '../state/memtables.ts'
-import type { Memtable } from '../tree/memtable/memtable.ts'
 import type { Admission } from './admission.ts'
-import { addLastWrites, type Batch, type LastWrites, type Write } from './batch.ts'
+import { addLastWrites, type Batch, hasOpaque, type LastWrites, type Write } from './batch.ts'
 import type { BatchQueue } from './batch-queue.ts'
+import { WritesByKey } from './writes-by-key.ts'
 
 /** The memtables together cover as much log as may lie behind the checkpoint. */
 export const MEMTABLES = 4
@@ -28,41 +29,57 @@ export interface GroupPlan {
 }
 
 /** Of the first batch of a group. */
-export const NOTHING: LastWrites = new Map()
+export const NOTHING: LastWrites = new WritesByKey()
+
+export interface PlanParts {
+  readonly memtables: Memtables
+  readonly admission: Admission
+  readonly turn: EventLoopTurn
+}
 
 /**
- * Requires: the first batch is admitted, has records, and its condition holds.
+ * Batches that are composed in their turn are composed here.
+ * Requires: the first batch is composed and admitted, has records, and its condition holds.
  * @param countMax beside deletes that are admitted alone another batch may be refused
+ * @param compose composes a batch that comes behind others
  */
 export function planGroup(
   queue: BatchQueue,
   countMax: number,
-  memtable: Memtable,
-  admission: Admission,
+  { memtables, admission, turn }: PlanParts,
+  compose: (batch: Batch, earlier: LastWrites) => void,
 ): GroupPlan {
   let bytes = FRAME_HEADER_BYTES
   let arenaBytes = 0
   let cost = 0
   let count = 0
-  let earlier: Map<string, Write> | undefined
+  let earlier: WritesByKey<Write> | undefined
   let added = 0
+  let isOpaque = false
   for (; count < countMax; count++) {
     const batch = queue.at(count)
+    if (count > 0 && (batch.compose !== undefined || batch.precondition !== undefined)) {
+      earlier ??= new WritesByKey()
+      for (; added < count; added++) {
+        addLastWrites(earlier, queue.at(added))
+        isOpaque ||= hasOpaque(queue.at(added))
+      }
+    }
+    if (batch.compose !== undefined) {
+      // Its callback takes time, and what it might read has to be at hand.
+      if (turn.isOld() || isOpaque) break
+      compose(batch, earlier ?? NOTHING)
+    }
     const arenaMore = arenaBytes + batch.arenaBytes
     const costMore = cost + admission.costOf(batch)
     if (count > 0) {
       const fits =
         bytes + batch.bytes <= GROUP_BYTES_MAX &&
-        memtable.hasRoom(arenaMore) &&
+        memtables.active.hasRoom(arenaMore) &&
         admission.hasRoom(bytes + batch.bytes, costMore)
-      if (!fits || batch.records === 0 || batch.ready) break
-      if (batch.failure) break
-      if (batch.precondition !== undefined) {
-        earlier ??= new Map()
-        while (added < count) addLastWrites(earlier, queue.at(added++))
-        // As the first of the next group it is judged once more, and refused alone.
-        if (judge(batch, earlier)) break
-      }
+      if (!fits || batch.ready || batch.failure) break
+      // As the first of the next group it is judged once more, and refused alone.
+      if (judge(batch, earlier ?? NOTHING)) break
     }
     bytes += batch.bytes
     arenaBytes = arenaMore

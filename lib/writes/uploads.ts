@@ -92,8 +92,8 @@ export class Uploads {
 
   /** A record that is in no memtable may name this file. */
   holds(number: FileNumber): boolean {
-    if (this.#kept.has(number)) return true
-    if (this.#inDoubt.has(number)) return this.#parts.log.isEnding
+    if (!this.#parts.log.isEnding) this.#inDoubt.clear()
+    if (this.#kept.has(number) || this.#inDoubt.has(number)) return true
     for (const upload of this.#running) if (upload.number === number) return true
     return false
   }

@@ -332,6 +332,14 @@ describe('what cannot be encoded', () => {
 })
 
 describe('what cannot be decoded', () => {
+  test('an own decode that gives undefined, which would say that nothing is there', async () => {
+    const store = await openSmallStore()
+    const view = store.with({ value: { encode: String, decode: () => undefined } })
+    await view.put('key', 'value')
+    expect(await codeOf(() => view.get('key'))).toBe('WISC_INVALID_ARGUMENT')
+    expect(await view.get('none')).toBeUndefined()
+  })
+
   test('fails the read, and says why', async () => {
     const store = await openSmallStore()
     await store.put('k', '{"a":')

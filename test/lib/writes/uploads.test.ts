@@ -51,6 +51,9 @@ test('I12: a record that may be in the log holds its file until the log ends bef
   expect(uploads.holds(NUMBER)).toBe(true)
   log.isEnding = false
   expect(uploads.holds(NUMBER)).toBe(false)
+  // Another write that fails later is none of its business.
+  log.isEnding = true
+  expect(uploads.holds(NUMBER)).toBe(false)
 })
 
 test('I12: for good, where nothing ends the log before it', async () => {
