@@ -19,5 +19,6 @@ export function renderSpecials(figures: readonly SpecialFigure[]): string {
 function formatSpecial(unit: string, value: number | null): string {
   if (value === null) return '-'
   if (unit === 'bytes') return `${(value / MIB).toFixed(1)} MiB`
+  if (unit === 'bytes/s') return `${(value / MIB).toFixed(0)} MiB/s`
   return `${value.toFixed(value < 100 && !Number.isInteger(value) ? 2 : 0)} ${unit}`.trimEnd()
 }

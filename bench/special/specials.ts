@@ -1,5 +1,6 @@
 /**
- * Measurements beside the throughput of loads and reads: how much a load writes, how long opening takes, a queue.
+ * Measurements beside the throughput of loads and reads: how much a load writes, how long opening takes, a queue,
+ * streams.
  *
  * Each step runs in a process of its own, and the best of the repetitions counts.
  */
@@ -11,14 +12,16 @@ import { type Job, writtenPerUserByte } from '../throughput/results.ts'
 import type { SpecialFigure } from './figures.ts'
 import type { OpenJob, OpenReport } from './open-child.ts'
 import type { QueueJob, QueueReport } from './queue-child.ts'
+import type { StreamJob, StreamReport } from './stream-child.ts'
 import { median, timeCommand } from './time-command.ts'
 
 /** Names that `--special` takes. */
-export const SPECIALS = ['load-1GiB', 'open-clean', 'open-crash', 'queue'] as const
+export const SPECIALS = ['load-1GiB', 'open-clean', 'open-crash', 'queue', 'streams'] as const
 
 const WORKLOAD_CHILD = new URL('../throughput/child.js', import.meta.url)
 const OPEN_CHILD = new URL('./open-child.js', import.meta.url)
 const QUEUE_CHILD = new URL('./queue-child.js', import.meta.url)
+const STREAM_CHILD = new URL('./stream-child.js', import.meta.url)
 const MIB = 1024 * 1024
 const LOAD_BYTES = 1024 * MIB
 const LOAD_VALUE_BYTES = 4096
@@ -32,6 +35,13 @@ const CRASH_LOG_BYTES = 300 * MIB
 const QUEUE_ENGINES = ['wisc', 'classic-level'] as const
 const QUEUE_STEPS = 50_000
 const QUEUE_VALUE_BYTES = 100
+/** Bytes of the value, and what the figures are. */
+const STREAM_STEPS: readonly (Pick<StreamJob, 'step' | 'bytes'> & { readonly unit: string })[] = [
+  { step: 'rates', bytes: 256 * MIB, unit: 'bytes/s' },
+  { step: 'memory', bytes: 4096 * MIB, unit: 'bytes' },
+  { step: 'parts', bytes: 1024 * MIB, unit: 'us' },
+  { step: 'writers', bytes: 1024 * MIB, unit: 'puts/s' },
+]
 /** So that no memtable is flushed before the kill: a quarter of this lies above {@link CRASH_LOG_BYTES}. */
 const CRASH_UNFLUSHED_BYTES_MAX = 2048 * MIB
 
@@ -56,7 +66,9 @@ export async function runSpecial(name: string, context: SpecialContext): Promise
         ? await openClean(context, directory)
         : name === 'open-crash'
           ? await openCrash(context, directory, clear)
-          : await takeFromQueues(context, directory, clear)
+          : name === 'queue'
+            ? await takeFromQueues(context, directory, clear)
+            : await measureStreams(context, directory, clear)
   clear()
   return figures
 }
@@ -136,6 +148,24 @@ async function takeFromQueues(
     { name: `queue ${engine}, 50,000 steps`, unit: 's', value: seconds },
     { name: `queue ${engine}, the last tenth of them`, unit: 's', value: lastTenthSeconds },
   ])
+}
+
+async function measureStreams(
+  { repetitions, prepare }: SpecialContext,
+  directory: string,
+  clear: () => void,
+): Promise<SpecialFigure[]> {
+  const figures: SpecialFigure[] = []
+  const rounds = repetitions
+  for (const { step, bytes, unit } of STREAM_STEPS) {
+    clear()
+    await prepare()
+    await runChild<StreamReport>(STREAM_CHILD, { step, directory, bytes, rounds }, (report) => {
+      for (const [name, value] of Object.entries(report))
+        figures.push({ name: `streams, ${step}: ${name}`, unit, value })
+    })
+  }
+  return figures
 }
 
 async function openCrash(

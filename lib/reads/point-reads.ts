@@ -56,14 +56,23 @@ export class PointReads {
     return tree.find(key, sequence, lookup) ? valueStat(values, lookup) : undefined
   }
 
-  /** A part of the value of one entry: the newest of the key at or below `at` must be the one of `sequence`. */
-  async part(key: Uint8Array, at: Sequence, sequence: Sequence, part: ValuePart): Promise<Buffer> {
+  /**
+   * A part of the value of one entry, for later: the newest of the key at or below `at` must be the one of `sequence`.
+   * @param memory where it may go; see `readPartAhead` of the value reader
+   */
+  async part(
+    key: Uint8Array,
+    at: Sequence,
+    sequence: Sequence,
+    part: ValuePart,
+    memory: Buffer | undefined,
+  ): Promise<Buffer> {
     const lookup = new Entry()
     const { tree, values } = this.#engine
     const isThere = tree.find(key, at, lookup) && lookup.sequence === sequence
     if (!isThere) throw staleView()
     if (lookup.kind === KIND.inline) return this.#copyInline(lookup, part)
-    return values.readPartSoon(lookup, part)
+    return values.readPartAhead(lookup, part, memory)
   }
 
   /** @param soon a promise is welcome if the read is likely to be slow; else it is read at once */

@@ -2,7 +2,10 @@
  * A value as a web stream of bytes: parts of it, one after the other, each proved when it is read.
  *
  * From one part to the next nothing is kept but a sequence, which stays readable: so the value may be overwritten,
- * deleted and moved meanwhile, and a reader that is slow holds no descriptor. One part is read ahead.
+ * deleted and moved meanwhile, and a reader that is slow holds no descriptor. The thread pool reads one part ahead.
+ *
+ * What is given out is its reader's: fresh memory for each part. Who brings buffers of its own gets copies, and the
+ * memory of parts is used again.
  */
 import type { ReadableByteStreamController, UnderlyingByteSource } from 'node:stream/web'
 import type { ValuePart } from '../../vlog/value-chunks.ts'
@@ -26,8 +29,11 @@ interface StreamedValue {
   /** The first byte that is read, and the one behind the last. */
   readonly from: number
   readonly to: number
-  /** @throws if it cannot be read any more */
-  read(part: ValuePart): Promise<Uint8Array>
+  /**
+   * @param memory where the part may go
+   * @throws if it cannot be read any more
+   */
+  read(part: ValuePart, memory: Buffer | undefined): Promise<Buffer>
 }
 
 /**
@@ -51,9 +57,9 @@ export function readStream(
   const view = views.stream(sequence(at), signal)
   const from = Math.min(part.offset, found.size)
   const to = Math.min(found.size, from + part.length)
-  const read = async (part: ValuePart): Promise<Uint8Array> => {
+  const read = async (part: ValuePart, memory: Buffer | undefined): Promise<Buffer> => {
     try {
-      return await reads.part(key, view.sequence, found.sequence, part)
+      return await reads.part(key, view.sequence, found.sequence, part, memory)
     } catch (error) {
       throw view.engine.viewFailure(error)
     }
@@ -81,9 +87,11 @@ class PartSource implements UnderlyingByteSource {
   #stopListening: (() => void) | undefined
   /** Where the next part begins. */
   #at: number
-  #next: Promise<Uint8Array> | undefined
+  #next: Promise<Buffer> | undefined
   /** What is left of a part of which a smaller buffer of the reader's took some. */
-  #rest: Uint8Array | undefined
+  #rest: Buffer | undefined
+  /** That of a part which was copied: the next one goes there. */
+  #memory: Buffer | undefined
 
   constructor(value: StreamedValue, hold: Hold) {
     this.#value = value
@@ -123,24 +131,25 @@ class PartSource implements UnderlyingByteSource {
   }
 
   /** The part behind it is read while this one is looked at. */
-  async #nextPart(): Promise<Uint8Array> {
+  async #nextPart(): Promise<Buffer> {
     const part = await (this.#next ?? this.#read())
     this.#next = this.#at < this.#value.to && !this.#hold.isOver ? this.#read() : undefined
     return part
   }
 
-  #read(): Promise<Uint8Array> {
+  #read(): Promise<Buffer> {
     const offset = this.#at
     const { to } = this.#value
     const end = Math.min(to, offset - (offset % PART_BYTES) + PART_BYTES)
     this.#at = end
-    const reading = this.#value.read({ offset, length: end - offset })
+    const reading = this.#value.read({ offset, length: end - offset }, this.#memory)
+    this.#memory = undefined
     // Heard of when it is asked for.
     reading.catch(ended)
     return reading
   }
 
-  #give(controller: ReadableByteStreamController, part: Uint8Array): void {
+  #give(controller: ReadableByteStreamController, part: Buffer): void {
     const request = controller.byobRequest
     const view = request?.view
     if (!request || !view) {
@@ -152,6 +161,9 @@ class PartSource implements UnderlyingByteSource {
     const target = new Uint8Array(view.buffer, view.byteOffset, count)
     target.set(part.subarray(0, count))
     this.#rest = count < part.length ? part.subarray(count) : undefined
+    // Parts that are shorter may share theirs with other values.
+    if (!this.#rest && part.buffer.byteLength === PART_BYTES)
+      this.#memory = Buffer.from(part.buffer)
     request.respond(count)
   }
 
@@ -171,6 +183,7 @@ class PartSource implements UnderlyingByteSource {
     this.#stopListening?.()
     this.#stopListening = undefined
     this.#rest = undefined
+    this.#memory = undefined
     this.#next = undefined
     this.#hold.release()
   }

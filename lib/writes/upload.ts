@@ -21,7 +21,7 @@ import {
   streamBufferBytes,
 } from '../../vlog/stream/stream-writer.ts'
 import { until } from '../base/abort.ts'
-import { copyBytes, lengthOf, NO_BYTES } from '../base/bytes.ts'
+import { lengthOf, NO_BYTES } from '../base/bytes.ts'
 import { invalidArgument } from '../base/errors.ts'
 import type { EventLoopTurn } from '../base/event-loop-turn.ts'
 import { joinPath, segmentName } from '../base/files/file-names.ts'
@@ -65,10 +65,10 @@ export class Upload {
   #stream: WrittenStream | undefined
   #isInVersion = false
 
-  /** @param key is copied */
+  /** @param key is the upload's from now on */
   constructor(parts: UploadParts, key: Uint8Array, options: UploadOptions, gate: SyncGate) {
     this.#parts = parts
-    this.#key = key.length === 0 ? NO_BYTES : copyBytes(key)
+    this.#key = key
     this.#options = options
     const bufferBytes = streamBufferBytes(options.minimumBytes)
     this.#writer = new StreamWriter(() => this.#create(), this.#key, gate, bufferBytes)

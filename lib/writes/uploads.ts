@@ -7,12 +7,13 @@
  */
 import type { SyncGate } from '../../vlog/early-sync.ts'
 import { linkSignals } from '../base/abort.ts'
+import { copyBytes, NO_BYTES } from '../base/bytes.ts'
 import { mayPass, toWiscError, WiscError } from '../base/errors.ts'
 import type { FileNumber } from '../base/ids.ts'
 import { Signal } from '../base/signal.ts'
 import type { PieceSource } from '../contract/stream-source.ts'
 import type { UploadResult } from '../contract/types.ts'
-import { Upload, type UploadParts } from './upload.ts'
+import { Upload, type UploadOptions, type UploadParts } from './upload.ts'
 
 /** After a failed sync nothing is synced again. */
 class UploadGate implements SyncGate {
@@ -99,34 +100,40 @@ export class Uploads {
   }
 
   /**
-   * Takes all that a source has, and cancels one that has more when it fails.
+   * Takes all that a source has, and cancels one that has more when it fails. The key is copied.
    * @throws what the source has thrown; WISC_INVALID_ARGUMENT for a size that does not come true; WISC_ABORTED; and
    *   what a put throws
    */
   async put(key: Uint8Array, source: PieceSource, asked: AskedUpload): Promise<UploadResult> {
     const { signal, unlink } = linkSignals(this.#stop.signal, asked.signal)
     const options = { ...asked, signal, minimumBytes: this.#minimumBytes }
-    const upload = new Upload(this.#parts, key, options, this.#gate)
+    let upload: Upload | undefined
     try {
       if (signal.aborted) throw signal.reason
-      await this.#begin(upload, signal)
+      upload = await this.#begin(key.length === 0 ? NO_BYTES : copyBytes(key), options)
       return await upload.run(source)
     } catch (error) {
       source.cancel(error)
-      this.#failed(upload, error)
+      if (upload) this.#failed(upload, error)
       throw signal.aborted ? this.#reason(asked.signal) : error
     } finally {
       unlink()
-      if (this.#running.delete(upload)) this.#bytesWritten += upload.bytes
+      if (upload) {
+        this.#running.delete(upload)
+        this.#bytesWritten += upload.bytes
+      }
       this.#ended.tell()
     }
   }
 
-  /** Waits for its turn, and takes it at once. */
-  async #begin(upload: Upload, signal: AbortSignal): Promise<void> {
+  /** Waits for its turn, and takes it at once. What waits has no buffers yet. */
+  async #begin(key: Uint8Array, options: UploadOptions): Promise<Upload> {
+    const { signal } = options
     while (this.#running.size >= UPLOADS_MAX) await this.#ended.next({ signal })
     if (signal.aborted) throw signal.reason
+    const upload = new Upload(this.#parts, key, options, this.#gate)
     this.#running.add(upload)
+    return upload
   }
 
   /** What becomes of its file. */

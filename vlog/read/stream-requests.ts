@@ -6,7 +6,6 @@ import { segmentName } from '../../lib/base/files/file-names.ts'
 import { RECORD_KIND, type RecordHeader, type RecordPointer } from '../record.ts'
 import { STREAM_OFFSET, streamPointerBytes } from '../stream/stream-format.ts'
 import type { StreamReader } from '../stream/stream-reader.ts'
-import type { ValuePart } from '../value-chunks.ts'
 
 /** No Buffer that a runtime makes for sure is longer. */
 const WHOLE_BYTES_MAX = 2 ** 31 - 1
@@ -15,12 +14,6 @@ const WHOLE_BYTES_MAX = 2 ** 31 - 1
 export function wholeStream(stream: StreamReader, request: RecordPointer): Buffer {
   checkWhole(stream, request)
   return stream.read({ offset: 0, length: stream.size })
-}
-
-/** A part of it, read at once. @throws as {@link checkStream}, IoError */
-export function streamPart(stream: StreamReader, request: RecordPointer, part: ValuePart): Buffer {
-  checkStream(stream, request)
-  return stream.read(part)
 }
 
 /** @throws CorruptionError if it is another stream, WISC_INVALID_ARGUMENT if no Buffer can hold it */

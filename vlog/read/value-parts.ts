@@ -122,10 +122,13 @@ export class PartPlan {
     return copy(scratch, this.#skipped, this.#to - this.#from)
   }
 
-  /** The same, in one read of the thread pool. */
-  async readLater(file: File): Promise<Buffer> {
+  /**
+   * The same, in one read of the thread pool.
+   * @param given where the chunks go, if there is room for them
+   */
+  async readLater(file: File, given?: Buffer): Promise<Buffer> {
     const { offset, length } = this
-    const bytes = Buffer.allocUnsafeSlow(length)
+    const bytes = given && given.length >= length ? given : Buffer.allocUnsafeSlow(length)
     return this.#take(bytes, await file.readAsync(bytes, 0, length, offset))
   }
 

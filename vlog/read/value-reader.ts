@@ -20,18 +20,13 @@ import { OPTION_BYTES_MAX } from '../../lib/base/record-size.ts'
 import { pointedHeader, type RecordHeader, recordHeadBytes } from '../record.ts'
 import type { ValuePart } from '../value-chunks.ts'
 import { groupNeighbours, type Neighbours } from './neighbours.ts'
+import { PartRead } from './part-read.ts'
 import { damaged, provedValue } from './proved-value.ts'
 import { ReadsBeside } from './reads-beside.ts'
 import { SLAB_BYTES, SlabAllocator } from './slab.ts'
-import {
-  checkStream,
-  checkWhole,
-  streamHeader,
-  streamPart,
-  wholeStream,
-} from './stream-requests.ts'
+import { checkWhole, streamHeader, wholeStream } from './stream-requests.ts'
 import { openValueFile, type Relocations, ValueFile } from './value-file.ts'
-import { cutPart, isShortRecord, PartPlan } from './value-parts.ts'
+import { cutPart, isShortRecord } from './value-parts.ts'
 import {
   copyRequest,
   inItsFile,
@@ -188,37 +183,22 @@ export class ValueReader {
     const { stream } = file
     if (stream !== undefined) {
       checkWhole(stream, request)
-      const reading = stream.readAsync({ offset: 0, length: stream.size })
-      this.#beside.count(file, reading)
-      return reading
+      return this.#later(file, stream.readAsync({ offset: 0, length: stream.size }))
     }
     // A copy: the caller uses the request again for its next lookup.
     const asked = copyRequest(request)
     const bytes = this.#slabs.allocate(length)
     const at = this.#slabs.start
-    const reading = this.#readInPool(file, bytes, at, length, offset)
+    const reading = this.#later(file, file.file.readAsync(bytes, at, length, offset))
     return reading.then((got) => provedValue(asked, bytes, at, got))
-  }
-
-  #readInPool(
-    file: ValueFile,
-    bytes: Buffer,
-    at: number,
-    length: number,
-    offset: number,
-  ): Promise<number> {
-    const reading = file.file.readAsync(bytes, at, length, offset)
-    this.#beside.count(file, reading)
-    return reading
   }
 
   /** A part of a value, read at once. @throws as {@link read} */
   readPart(asked: ValueRequest, part: ValuePart): Buffer {
     const request = this.#locate(asked)
     const file = this.#files.get(request.segment)
-    if (file.stream) return streamPart(file.stream, request, part)
     if (isShortRecord(request)) return cutPart(this.#readFrom(file, request), part)
-    return new PartPlan(file.file, request, part).read(file.file)
+    return new PartRead(file, request, part).now()
   }
 
   /** The same, read at once if that is likely to be fast, else through the thread pool. */
@@ -230,16 +210,30 @@ export class ValueReader {
       return whole instanceof Promise ? whole.then(cut) : cut(whole)
     }
     const file = this.#files.get(request.segment)
-    const { stream } = file
-    const plan = stream ? undefined : new PartPlan(file.file, request, part)
-    if (!this.#goesToPool(file, plan?.length ?? Math.min(part.length, request.length))) {
-      const before = performance.now()
-      const result = plan ? plan.read(file.file) : streamPart(stream!, request, part)
-      file.note(performance.now() - before)
-      return result
-    }
-    if (stream) checkStream(stream, request)
-    const reading = plan?.readLater(file.file) ?? stream!.readAsync(part)
+    const read = new PartRead(file, request, part)
+    if (this.#goesToPool(file, read.length)) return this.#later(file, read.later())
+    const before = performance.now()
+    const result = read.now()
+    file.note(performance.now() - before)
+    return result
+  }
+
+  /**
+   * A part that somebody wants soon, and not yet: the thread pool reads it meanwhile.
+   * @param memory where it may go: nobody else may use it until the read has ended
+   */
+  readPartAhead(
+    asked: ValueRequest,
+    part: ValuePart,
+    memory: Buffer | undefined,
+  ): Buffer | Promise<Buffer> {
+    const request = this.#locate(asked)
+    const file = this.#files.get(request.segment)
+    if (isShortRecord(request) || !this.#beside.mayRead(file)) return this.readPart(asked, part)
+    return this.#later(file, new PartRead(file, request, part).later(memory))
+  }
+
+  #later<T>(file: ValueFile, reading: Promise<T>): Promise<T> {
     this.#beside.count(file, reading)
     return reading
   }
@@ -370,7 +364,7 @@ export class ValueReader {
     const file = this.#files.get(segment)
     const { bytes, start } = this.#allocate(run)
     if (this.#goesToPool(file, length)) {
-      const reading = this.#readInPool(file, bytes, start, length, offset)
+      const reading = this.#later(file, file.file.readAsync(bytes, start, length, offset))
       return reading.then((got) => cut(run, requests, bytes, start, got, values))
     }
     const before = performance.now()

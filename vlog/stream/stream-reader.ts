@@ -143,9 +143,12 @@ export class StreamReader {
     return memory.subarray(start, end)
   }
 
-  /** The same through the thread pool. Until it has ended the file must stay open. */
-  async readAsync(part: ValuePart): Promise<Buffer> {
-    const { memory, start, end, pieces } = this.#plan(part)
+  /**
+   * The same through the thread pool. Until it has ended the file must stay open.
+   * @param given where its whole chunks go, if there is room for them
+   */
+  async readAsync(part: ValuePart, given?: Buffer): Promise<Buffer> {
+    const { memory, start, end, pieces } = this.#plan(part, given)
     for (const piece of pieces) {
       const place = this.#placeOf(piece)
       // Both have ended when one of them fails: nothing is under way then.
@@ -186,7 +189,7 @@ export class StreamReader {
   }
 
   /** Whole chunks are read: what is in front of the part, and behind it, only proves it. */
-  #plan({ offset, length }: ValuePart): PlannedRead {
+  #plan({ offset, length }: ValuePart, given?: Buffer): PlannedRead {
     const first = Math.min(offset, this.size)
     const last = Math.min(first + length, this.size)
     const from = first - (first % VALUE_CHUNK_BYTES)
@@ -199,7 +202,8 @@ export class StreamReader {
       pieces.push({ group, chunk: inGroup / VALUE_CHUNK_BYTES, at: at - from, length: bytes })
       at += bytes
     }
-    const memory = Buffer.allocUnsafeSlow(pieces.length === 0 ? 0 : to - from)
+    const bytes = pieces.length === 0 ? 0 : to - from
+    const memory = given && given.length >= bytes ? given : Buffer.allocUnsafeSlow(bytes)
     return { memory, start: first - from, end: last - from, pieces }
   }
 
