@@ -38,14 +38,20 @@ export function judge(rows: readonly Row[], specials: readonly SpecialFigure[]):
   addOver('fillrandom', 'classic-level', ALL_SIZES, 3)
   addOver('fillrandom', 'raw', [4 * KIB], 0.4)
   addOver('fillrandom', 'raw', [64 * KIB, MIB], 0.6)
-  addOver('readrandom-sync', 'lmdb-nosync', [4 * KIB], 0.7)
   addOver('readrandom-sync', 'classic-level', [4 * KIB], 0.8)
   addOver('readrandom', 'classic-level', [4 * KIB], 4)
   addOver('readrandom', 'lmdb-nosync', [4 * KIB], 0.5)
   addOver('ranges', 'classic-level', [4 * KIB], 1)
-  addOver('ranges', 'lmdb-nosync', [4 * KIB], 0.5)
   addOver('scan', 'lmdb-nosync', [4 * KIB], 0.6)
   addOver('scan-keys', 'classic-level', [4 * KIB], 1)
+  addOver('cold-get-16', 'classic-level', [4 * KIB], 1.2)
+  addOver('cold-ranges', 'raw', [4 * KIB, 16 * KIB], 0.7)
+  addOver('cold-scan', 'raw', [4 * KIB, 16 * KIB], 0.7)
+  addOver('ranges', 'lmdb-nosync', [4 * KIB, KIB], 1)
+  addOver('ranges', 'classic-level', [KIB], 1)
+  addOver('scan', 'classic-level', [4 * KIB, KIB], 1)
+  addOver('readrandom-sync', 'lmdb-nosync', [4 * KIB], 0.9)
+  addOver('ycsb-b', 'lmdb-nosync', [4 * KIB], 1)
   addOver('fillsync-1', 'raw', [4 * KIB], 0.7)
   add(
     'fillsync of 4096 B, 64 writers over one writer',
@@ -63,7 +69,36 @@ export function judge(rows: readonly Row[], specials: readonly SpecialFigure[]):
   add('open, 1 million keys, ms', 100, false, special('open-clean open'))
   add('wisc stat, 1 million keys, ms', 250, false, special('open-clean wisc stat, median'))
   add('open after kill -9, 300 MiB of log, ms', 1500, false, openAfterKill(special))
+  add('open and first get behind the import, ms', 15, false, special('first wisc open and get'))
+  for (const call of ['put', 'getSync', 'overwrite']) {
+    const first = special(`first wisc ${call}, 20,000`)
+    const warm = special(`first wisc ${call}, 20,000 warm`)
+    const share = first === null || warm === null ? null : warm / first
+    add(`the first 20,000 ${call}s over warm ones`, 0.6, true, share)
+  }
+  addSingleCalls(add, special)
   return verdicts
+}
+
+/** Each p50 and p99 beside those of the peers, and p99 beside p50. */
+function addSingleCalls(
+  add: (text: string, limit: number, atLeast: boolean, measured: number | null) => void,
+  special: (name: string) => number | null,
+): void {
+  const ratio = (left: string, right: string): number | null => {
+    const [own, other] = [special(left), special(right)]
+    return own === null || other === null ? null : own / other
+  }
+  for (const call of ['put', 'getSync', 'delete']) {
+    const own = `single wisc ${call}`
+    for (const part of ['p50', 'p99']) {
+      for (const peer of ['classic-level', 'lmdb-nosync']) {
+        const measured = ratio(`${own} ${part}`, `single ${peer} ${call} ${part}`)
+        add(`${call} of 100 B, ${part} over ${peer}`, 1, false, measured)
+      }
+    }
+    add(`${call} of 100 B, p99 over p50`, 3, false, ratio(`${own} p99`, `${own} p50`))
+  }
 }
 
 function quotient(left: Row | undefined, right: Row | undefined): number | null {

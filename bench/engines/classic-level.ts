@@ -64,6 +64,14 @@ class ClassicLevelStore implements EngineStore {
     })
   }
 
+  put(key: Buffer, value: Buffer): Promise<void> {
+    return this.#database.put(key, value)
+  }
+
+  remove(key: Buffer): Promise<void> {
+    return this.#database.del(key)
+  }
+
   putDurable(key: Buffer, value: Buffer): Promise<void> {
     return this.#database.put(key, value, { sync: true })
   }

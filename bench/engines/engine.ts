@@ -42,6 +42,10 @@ export interface WrittenApart {
 export interface EngineStore {
   /** Puts every entry of `source` in one of the engine's ways; settles when the last one is acknowledged. */
   fill(way: string, source: Source): Promise<void>
+  /** One put, acknowledged when what it returns has settled; not durable. The way that answers first. */
+  put(key: Buffer, value: Buffer): unknown
+  /** One delete, in the same way. */
+  remove(key: Buffer): unknown
   /** Settles when the entry is on disk. */
   putDurable(key: Buffer, value: Buffer): Promise<unknown>
   /** The asynchronous get. `index` is for the raw floor, which has no keys. */

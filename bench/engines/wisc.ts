@@ -70,6 +70,14 @@ class WiscStore implements EngineStore {
     })
   }
 
+  put(key: Buffer, value: Buffer): Promise<void> {
+    return this.#store.put(key, value)
+  }
+
+  remove(key: Buffer): Promise<void> {
+    return this.#store.delete(key)
+  }
+
   putDurable(key: Buffer, value: Buffer): Promise<void> {
     return this.#store.put(key, value, { sync: true })
   }

@@ -123,8 +123,14 @@ export async function sampleLatencies(call: () => unknown): Promise<Latencies> {
     samples[count++] = (after - before) * 1000
     if (after > deadline) break
   }
-  const sorted = samples.subarray(0, count).sort()
-  const at = (share: number): number => sorted[Math.min(count - 1, Math.floor(count * share))]!
+  return percentiles(samples.subarray(0, count))
+}
+
+/** Of samples, which are sorted in place. */
+export function percentiles(samples: Float64Array): Latencies {
+  samples.sort()
+  const count = samples.length
+  const at = (share: number): number => samples[Math.min(count - 1, Math.floor(count * share))]!
   return { p50: at(0.5), p99: at(0.99), p999: at(0.999) }
 }
 

@@ -14,8 +14,8 @@ import { atOnce } from '../../lib/collector/plan/in-turns.ts'
 import type { CollectionStep } from '../../lib/contract/collection-plan.ts'
 import type { CollectibleFile } from '../../lib/space/figures.ts'
 import { formatBytes, parseBytes } from '../harness/byte-sizes.ts'
+import { createChooser, type Distribution } from '../harness/choose-key.ts'
 import { renderTable } from '../harness/markdown.ts'
-import { createChooser, type Distribution } from '../steady/choose-key.ts'
 
 const MIB = 1024 * 1024
 const SEGMENT_BYTES = 64 * MIB

@@ -12,11 +12,20 @@ import { type Job, writtenPerUserByte } from '../throughput/results.ts'
 import type { SpecialFigure } from './figures.ts'
 import type { OpenJob, OpenReport } from './open-child.ts'
 import type { QueueJob, QueueReport } from './queue-child.ts'
+import { callForTheFirstTime, callOneAtATime } from './single-calls.ts'
 import type { StreamJob, StreamReport } from './stream-child.ts'
 import { median, timeCommand } from './time-command.ts'
 
 /** Names that `--special` takes. */
-export const SPECIALS = ['load-1GiB', 'open-clean', 'open-crash', 'queue', 'streams'] as const
+export const SPECIALS = [
+  'load-1GiB',
+  'open-clean',
+  'open-crash',
+  'queue',
+  'streams',
+  'single',
+  'first',
+] as const
 
 const WORKLOAD_CHILD = new URL('../throughput/child.js', import.meta.url)
 const OPEN_CHILD = new URL('./open-child.js', import.meta.url)
@@ -59,18 +68,26 @@ export async function runSpecial(name: string, context: SpecialContext): Promise
   const directory = path.join(context.directory, 'special')
   const clear = (): void => fs.rmSync(directory, { recursive: true, force: true })
   clear()
-  const figures =
-    name === 'load-1GiB'
-      ? await loadOneGiB(context, directory)
-      : name === 'open-clean'
-        ? await openClean(context, directory)
-        : name === 'open-crash'
-          ? await openCrash(context, directory, clear)
-          : name === 'queue'
-            ? await takeFromQueues(context, directory, clear)
-            : await measureStreams(context, directory, clear)
+  const run = RUNS[name]
+  if (run === undefined) throw new Error(`unknown special measurement name=${name}`)
+  const figures = await run(context, directory, clear)
   clear()
   return figures
+}
+
+const RUNS: Readonly<
+  Record<
+    string,
+    (context: SpecialContext, directory: string, clear: () => void) => Promise<SpecialFigure[]>
+  >
+> = {
+  'load-1GiB': loadOneGiB,
+  'open-clean': openClean,
+  'open-crash': openCrash,
+  queue: takeFromQueues,
+  streams: measureStreams,
+  single: callOneAtATime,
+  first: callForTheFirstTime,
 }
 
 async function loadOneGiB(context: SpecialContext, directory: string): Promise<SpecialFigure[]> {

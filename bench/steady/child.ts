@@ -9,10 +9,10 @@ import {
   WiscError,
 } from '../../lib/index.ts'
 import { fillInOrder, windowEntries } from '../engines/engine.ts'
+import { createChooser } from '../harness/choose-key.ts'
 import { DataSet, KEY_BYTES } from '../harness/data-set.ts'
 import { clearDebts, pause, turn } from '../harness/measure.ts'
 import { Peaks, readWrittenBytes } from '../harness/peaks.ts'
-import { createChooser } from './choose-key.ts'
 import { readDiskUsage } from './disk-usage.ts'
 import { Overwriter } from './overwriter.ts'
 import { ReadingTaker } from './reading-taker.ts'

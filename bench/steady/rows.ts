@@ -2,7 +2,7 @@
  * The rows of `overwrite-steady`: what is overwritten, at which target, and the goals that wisc has set itself.
  */
 import { formatBytes, parseBytes } from '../harness/byte-sizes.ts'
-import { DISTRIBUTIONS, type Distribution } from './choose-key.ts'
+import { DISTRIBUTIONS, type Distribution } from '../harness/choose-key.ts'
 
 /** What is stored and which keys are overwritten. Rows with the same load share the runs without a collector. */
 export interface SteadyLoad {

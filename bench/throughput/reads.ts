@@ -3,6 +3,7 @@
  */
 
 import type { EngineStore } from '../engines/engine.ts'
+import { createChooser } from '../harness/choose-key.ts'
 import { type DataSet, KEY_BYTES, Random } from '../harness/data-set.ts'
 import { repeat, repeatSync, sampleLatencies, timed, type Work } from '../harness/measure.ts'
 import type { Job } from './results.ts'
@@ -15,6 +16,7 @@ export const READS = [
   'scan',
   'scan-keys',
   'ranges',
+  'ycsb-b',
 ] as const
 
 const RANGE_ENTRIES = 100
@@ -47,8 +49,10 @@ export class Reads {
         return this.#scan(true)
       case 'scan-keys':
         return this.#scan(false)
-      default:
+      case 'ranges':
         return this.#ranges()
+      default:
+        return this.#ycsbB()
     }
   }
 
@@ -136,6 +140,21 @@ export class Reads {
       1,
     )
     return { ...work, userBytes: work.operations * limit * this.#entryBytes }
+  }
+
+  /** 95 % reads, 5 % puts, keys by Zipf's law. What is put is what is there: later checks know it. */
+  async #ycsbB(): Promise<Work> {
+    const data = this.#data
+    const store = this.#store
+    const choose = createChooser('zipf', data.entries, this.#job.seed)
+    const random = this.#random
+    const work = await repeat(this.#job.seconds, async () => {
+      const index = choose()
+      const key = data.key(index)
+      if (random.below(20) === 0) await store.put(key, data.value(index, 0))
+      else data.check(index, await store.get(key, index))
+    })
+    return { ...work, userBytes: work.operations * this.#entryBytes }
   }
 
   get #entryBytes(): number {

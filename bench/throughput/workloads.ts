@@ -17,6 +17,7 @@ import {
   type Work,
   type WorkloadResult,
 } from '../harness/measure.ts'
+import { COLD_READS, readCold } from './cold-reads.ts'
 import { READS, Reads } from './reads.ts'
 import type { Job } from './results.ts'
 
@@ -27,6 +28,7 @@ export const LOADS = ['fillrandom', 'overwrite', 'fillseq'] as const
 export const WORKLOADS: readonly string[] = [
   'fillrandom',
   ...READS,
+  ...COLD_READS,
   'overwrite',
   'fillseq',
   'fillsync-1',
@@ -52,7 +54,8 @@ export async function runWorkloads(
   const loaded = path.join(job.directory, 'loaded')
   const other = path.join(job.directory, 'other')
 
-  if (wanted('fillrandom') || wanted('overwrite') || READS.some(wanted)) {
+  const isLoaded = wanted('overwrite') || READS.some(wanted) || COLD_READS.some(wanted)
+  if (wanted('fillrandom') || isLoaded) {
     for (const way of waysOf('fillrandom')) {
       remove(loaded)
       const source = sourceOf(data, true, 0)
@@ -68,6 +71,9 @@ export async function runWorkloads(
       if (wanted(name)) note(await measure(name, () => reads.run(name)))
     }
     await store.close()
+  }
+  for (const name of COLD_READS) {
+    if (wanted(name)) note(await measure(name, () => readCold(name, job, data, engine, loaded)))
   }
   if (wanted('overwrite')) {
     let generation = 0

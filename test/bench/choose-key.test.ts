@@ -3,7 +3,7 @@
  */
 import { describe, expect, test } from 'vitest'
 import { Random } from '#dist/bench/harness/data-set.js'
-import { createChooser, createZipf } from '#dist/bench/steady/choose-key.js'
+import { createChooser, createZipf } from '#dist/bench/harness/choose-key.js'
 
 const DRAWS = 1_000_000
 

@@ -1,7 +1,7 @@
 /**
  * Which key an overwrite takes: each with the same chance, or by Zipf's law with hot keys that lie anywhere.
  */
-import { Random, shuffled } from '../harness/data-set.ts'
+import { Random, shuffled } from './data-set.ts'
 
 /** Names of the distributions. */
 export const DISTRIBUTIONS = ['uniform', 'zipf'] as const

@@ -1,0 +1,126 @@
+/**
+ * Workloads that read a loaded store from the disk: it is opened anew, with none of its files in the page cache.
+ *
+ * The raw floor reads the same values from the same kind of places with 16 reads in flight: what the disk itself gives.
+ */
+import { spawnSync } from 'node:child_process'
+import fs from 'node:fs'
+import path from 'node:path'
+import type { Engine, EngineStore } from '../engines/engine.ts'
+import { type DataSet, KEY_BYTES, Random } from '../harness/data-set.ts'
+import { repeat, timed, type Work } from '../harness/measure.ts'
+import type { Job } from './results.ts'
+
+/** Names of the workloads of {@link readCold}. */
+export const COLD_READS = ['cold-get-16', 'cold-ranges', 'cold-scan'] as const
+
+const IN_FLIGHT = 16
+const RANGE_ENTRIES = 100
+
+/** Runs one of them over the closed store in `directory`. */
+export async function readCold(
+  name: string,
+  job: Job,
+  data: DataSet,
+  engine: Engine,
+  directory: string,
+): Promise<Work> {
+  dropFromPageCache(directory)
+  const store = await engine.open(directory)
+  const isRaw = job.engine === 'raw'
+  const random = new Random(job.seed + 2)
+  const work =
+    name === 'cold-get-16'
+      ? await getMany(job.seconds, data, store, random)
+      : name === 'cold-ranges'
+        ? await readRanges(job.seconds, data, store, random, isRaw)
+        : await scanAll(data, store, isRaw)
+  await store.close()
+  return { ...work, userBytes: work.operations * (KEY_BYTES + data.valueBytes) }
+}
+
+type Rate = Pick<Work, 'operations' | 'seconds'>
+
+async function getMany(
+  seconds: number,
+  data: DataSet,
+  store: EngineStore,
+  random: Random,
+): Promise<Rate> {
+  let operations = 0
+  const read = async (): Promise<void> => {
+    const { operations: mine } = await repeat(
+      seconds,
+      async () => {
+        const index = random.below(data.entries)
+        data.check(index, await store.get(data.key(index), index))
+      },
+      1,
+    )
+    operations += mine
+  }
+  const took = await timed(() => Promise.all(Array.from({ length: IN_FLIGHT }, read)))
+  return { operations, seconds: took }
+}
+
+async function readRanges(
+  seconds: number,
+  data: DataSet,
+  store: EngineStore,
+  random: Random,
+  isRaw: boolean,
+): Promise<Rate> {
+  const limit = Math.min(RANGE_ENTRIES, data.entries)
+  return repeat(
+    seconds,
+    async () => {
+      const from = random.below(data.entries - limit + 1)
+      if (isRaw) return getInOrder(data, store, from, limit)
+      let index = from
+      await store.range(from, limit, (value) => data.check(index++, value))
+      if (index !== from + limit) throw new Error(`the range is short from=${from} end=${index}`)
+    },
+    1,
+  )
+}
+
+async function scanAll(data: DataSet, store: EngineStore, isRaw: boolean): Promise<Rate> {
+  let index = 0
+  const seconds = await timed(() =>
+    isRaw
+      ? getInOrder(data, store, 0, data.entries)
+      : store.scan((value) => data.check(index++, value)),
+  )
+  if (!isRaw && index !== data.entries) throw new Error(`the scan missed entries found=${index}`)
+  return { operations: data.entries, seconds }
+}
+
+/** Values in the order of their keys, which lie anywhere in the file. */
+async function getInOrder(
+  data: DataSet,
+  store: EngineStore,
+  from: number,
+  count: number,
+): Promise<void> {
+  let next = from
+  const read = async (): Promise<void> => {
+    while (next < from + count) {
+      const index = next++
+      data.check(index, await store.get(data.key(index), index))
+    }
+  }
+  await Promise.all(Array.from({ length: IN_FLIGHT }, read))
+}
+
+/** Without the rights of a superuser: by the tool that asks for it file by file. */
+function dropFromPageCache(directory: string): void {
+  spawnSync('sync', { stdio: 'ignore' })
+  for (const entry of fs.readdirSync(directory, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue
+    const file = path.join(entry.parentPath, entry.name)
+    const { status } = spawnSync('dd', [`if=${file}`, 'iflag=nocache', 'count=0'], {
+      stdio: 'ignore',
+    })
+    if (status !== 0) throw new Error(`dd could not drop a file from the page cache file=${file}`)
+  }
+}
