@@ -2,8 +2,8 @@
  * The keys that overwrite-steady takes follow the distributions that it names. Seeds are fixed: chance decides nothing.
  */
 import { describe, expect, test } from 'vitest'
-import { Random } from '#dist/bench/harness/data-set.js'
 import { createChooser, createZipf } from '#dist/bench/harness/choose-key.js'
+import { Random } from '#dist/bench/harness/data-set.js'
 
 const DRAWS = 1_000_000
 
