@@ -54,8 +54,8 @@ export async function callOneAtATime(
 }
 
 /**
- * Of a process that has just begun: the open of a store and the first get, behind the import; and the rates of its first
- * 20,000 puts, getSyncs and overwrites over the best of the five windows behind.
+ * Of a process that has just begun: the open of a store and the first get, behind the import; and how long its first
+ * 20,000 puts, getSyncs and overwrites take, beside the best of the windows behind.
  */
 export async function callForTheFirstTime(
   { repetitions, seed, prepare }: CallsContext,

@@ -92,7 +92,7 @@ bench:                  bench/machine bench/harness bench/engines bench/throughp
 bench/micro:            lib/index.ts lib/base lib/base/files lib/base/platform lib/state lib/space lib/collector/plan
                         lib/tree lib/tree/memtable lib/tree/table lib/tree/version lib/tree/compaction
                         vlog vlog/log vlog/relocation vlog/collect bench/machine bench/harness
-                        bench/steady lib/contract lib/engine lib/store
+                        lib/contract lib/engine lib/store
 
 scripts
 `
