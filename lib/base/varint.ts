@@ -67,6 +67,12 @@ export class VarintReader {
     return 0
   }
 
+  /** Passes over `length` bytes, or sets `failed`. */
+  skip(length: number): void {
+    if (length > this.end - this.at) this.failed = true
+    else this.at += length
+  }
+
   /** A view of the next `length` bytes, or an empty one and `failed`. */
   nextBytes(length: number): Uint8Array {
     if (length > this.end - this.at) {

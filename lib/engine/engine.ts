@@ -186,7 +186,7 @@ export class Engine implements ReadingEngine {
       await gathered
     }
     flushes.wake()
-    this.compactions.wake()
+    this.compactions.wakeAfterOpen()
     this.collector.start()
     this.#syncTimer = syncAtIntervals(log, options.syncIntervalMs, health)
     void health.disk.growBallast()

@@ -193,8 +193,12 @@ function searchWords(bounds: Bounds): { commonLength: number; words: Uint32Array
   while (commonLength < limit && bytes[first + commonLength] === bytes[last + commonLength]) {
     commonLength++
   }
+  // Mostly by a call for each: what opens a store and gets one key runs this before it is compiled.
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   for (let i = 1; i < blockCount; i++) {
-    words[i] = wordAt(bytes, keyStarts[i]! + commonLength, keyEnds[i]!)
+    const at = keyStarts[i]! + commonLength
+    const end = keyEnds[i]!
+    words[i] = end - at >= 4 ? view.getUint32(at) : wordAt(bytes, at, end)
   }
   return { commonLength, words }
 }
@@ -204,7 +208,7 @@ function readBound(reader: VarintReader, index: Bounds, i: number, base: Sequenc
   const distance = reader.next()
   const keyLength = reader.next()
   index.keyStarts[i] = reader.at
-  reader.nextBytes(keyLength)
+  reader.skip(keyLength)
   index.keyEnds[i] = reader.at
   index.sequences[i] = distance === 0 ? SEQUENCE_MAX : base + distance - 1
   const length = reader.next()

@@ -1,6 +1,7 @@
 /** The order of a flush and of a compaction, seen from the file system. */
 import { describe, expect, test, vi } from 'vitest'
-import { LEVEL_0_RUNS_STOP } from '#dist/lib/tree/version/tree-shape.js'
+import { LEVEL_0_RUNS_STOP, LEVEL_0_RUNS_TRIGGER } from '#dist/lib/tree/version/tree-shape.js'
+import { eventually } from '../../support/eventually.ts'
 import type { Call } from '../../support/files/fault-calls.ts'
 import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
 import { openSmallStore } from '../../support/store/fault-store.ts'
@@ -35,6 +36,24 @@ test('I3: a table is published only when the log is durable up to its highest re
   await store.flush()
   expect(tables).toBeGreaterThan(0)
   expect(publications).toBeGreaterThan(0)
+})
+
+test('what was due when a store was closed waits behind its next open, for a second or a flush', async () => {
+  const fileSystem = new FaultFileSystem()
+  for (let i = 0; i < LEVEL_0_RUNS_TRIGGER; i++) {
+    const store = await openSmallStore(NOT_COLLECTED, fileSystem)
+    await store.put(`key${i}`, '1')
+    await store.close()
+  }
+  const timers = vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  const store = await openSmallStore(NOT_COLLECTED, fileSystem)
+  await timers.advanceTimersByTimeAsync(900)
+  for (let i = 0; i < 100; i++) await new Promise((resolve) => setImmediate(resolve))
+  expect(store.stats().levels[0]?.runs).toBe(LEVEL_0_RUNS_TRIGGER)
+  await timers.advanceTimersByTimeAsync(200)
+  vi.useRealTimers()
+  await eventually(() => expect(store.stats().levels[0]?.runs).toBe(0))
+  expect(store.stats().compactions).toBe(1)
 })
 
 test('I5: inputs of a compaction are unlinked only when its edit is durable', async () => {
