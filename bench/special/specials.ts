@@ -15,6 +15,7 @@ import type { QueueJob, QueueReport } from './queue-child.ts'
 import { callForTheFirstTime, callOneAtATime } from './single-calls.ts'
 import type { StreamJob, StreamReport } from './stream-child.ts'
 import { median, timeCommand } from './time-command.ts'
+import { writeTogether } from './together.ts'
 
 /** Names that `--special` takes. */
 export const SPECIALS = [
@@ -25,6 +26,7 @@ export const SPECIALS = [
   'streams',
   'single',
   'first',
+  'together',
 ] as const
 
 const WORKLOAD_CHILD = new URL('../throughput/child.js', import.meta.url)
@@ -88,6 +90,7 @@ const RUNS: Readonly<
   streams: measureStreams,
   single: callOneAtATime,
   first: callForTheFirstTime,
+  together: writeTogether,
 }
 
 async function loadOneGiB(context: SpecialContext, directory: string): Promise<SpecialFigure[]> {

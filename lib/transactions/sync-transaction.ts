@@ -3,7 +3,7 @@
  * reads the newest state, and nothing has to be validated. What comes before it in its group is not in the tree yet, so
  * reads look for a key in its own writes, then in those of the group, then in the store.
  */
-import { keyString, NO_BYTES } from '../base/bytes.ts'
+import { keyString } from '../base/bytes.ts'
 import { WiscError } from '../base/errors.ts'
 import type { Sequence } from '../base/ids.ts'
 import { type Given, keyBytes, resolveScan } from '../contract/arguments.ts'
@@ -16,16 +16,13 @@ import {
 import type { Key, Value } from '../contract/types.ts'
 import type { PointReads } from '../reads/point-reads.ts'
 import type { ReadingEngine } from '../reads/reading-engine.ts'
-import { type EntrySink, Scan } from '../reads/scan.ts'
-import type { Entry } from '../tree/entry.ts'
 import type { LastWrites } from '../writes/batch.ts'
 import { bytesOf, type WalkRange, walkRangeOf } from '../writes/walk-range.ts'
 import { isPut } from '../writes/writes-by-key.ts'
+import type { KnownKeys } from './known-keys.ts'
 import { OwnWrites } from './own-writes.ts'
 
 const RANGE_NAMES = ['prefix', 'gt', 'gte', 'lt', 'lte', 'reverse', 'limit']
-/** Keys that a scan looks at ahead, at most. */
-const BATCH_MAX = 64
 
 export class StoreSyncTransaction implements SyncTransaction {
   readonly writes: OwnWrites = new OwnWrites()
@@ -33,15 +30,18 @@ export class StoreSyncTransaction implements SyncTransaction {
   readonly #engine: ReadingEngine
   readonly #reads: PointReads
   readonly #sequence: Sequence
+  readonly #known: KnownKeys
   #state: 'open' | 'ended' | 'aborted' = 'open'
 
   /**
    * @param reads of the newest state
+   * @param known what transactions before it have seen of the store
    * @param earlier what comes before it in its group
    */
-  constructor(engine: ReadingEngine, reads: PointReads, earlier: LastWrites) {
+  constructor(engine: ReadingEngine, reads: PointReads, known: KnownKeys, earlier: LastWrites) {
     this.#engine = engine
     this.#reads = reads
+    this.#known = known
     this.#earlier = earlier
     this.#sequence = engine.visibleSequence
   }
@@ -125,7 +125,7 @@ export class StoreSyncTransaction implements SyncTransaction {
     refuseUnknown(given, RANGE_NAMES, 'range')
     const resolved = resolveScan(given)
     const span = walkRangeOf(resolved)
-    const ahead = new KeysAhead(this.#engine, this.#sequence, resolved)
+    const ahead = this.#known.walk(this.#engine, this.#sequence, resolved)
     let position: string | undefined
     for (let left = resolved.limit; left > 0; left--) {
       this.#check()
@@ -158,42 +158,4 @@ function first(
 ): string | undefined {
   if (one === undefined || other === undefined) return one ?? other
   return one < other === reverse ? other : one
-}
-
-/** The keys of the store in a range, some of them at a time. */
-class KeysAhead implements EntrySink {
-  lastKey: Uint8Array = NO_BYTES
-  readonly #scan: Scan
-  #keys: string[] = []
-  #at = 0
-  #batch: number
-  #isDone = false
-
-  constructor(engine: ReadingEngine, sequence: Sequence, range: ReturnType<typeof resolveScan>) {
-    this.#scan = new Scan({ engine, sequence }, { ...range, limit: Number.MAX_SAFE_INTEGER })
-    this.#batch = Math.min(range.limit, BATCH_MAX)
-  }
-
-  get next(): string | undefined {
-    if (this.#at === this.#keys.length && !this.#isDone) this.#fill()
-    return this.#keys[this.#at]
-  }
-
-  pass(): void {
-    this.#at++
-  }
-
-  #fill(): void {
-    this.#keys = []
-    this.#at = 0
-    // The event loop cannot turn before the callback ends: a scan that stops for it goes on.
-    while (this.#scan.fill(this));
-    this.#isDone = this.#keys.length < this.#batch
-    this.#batch = Math.min(2 * this.#batch, BATCH_MAX)
-  }
-
-  take({ keyBytes, keyStart, keyEnd }: Entry): boolean {
-    this.lastKey = keyBytes.slice(keyStart, keyEnd)
-    return this.#keys.push(keyString(this.lastKey)) < this.#batch
-  }
 }

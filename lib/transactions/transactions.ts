@@ -24,6 +24,7 @@ import {
 import type { Key } from '../contract/types.ts'
 import type { Engine } from '../engine/engine.ts'
 import { PointReads } from '../reads/point-reads.ts'
+import { KnownKeys } from './known-keys.ts'
 import { Nesting } from './nesting.ts'
 import { StoreSyncTransaction } from './sync-transaction.ts'
 import { StoreTransaction } from './transaction.ts'
@@ -43,6 +44,7 @@ export class Transactions {
   readonly #reads: PointReads
   readonly #standards: Record<'update' | 'transaction', ResolvedAttempts>
   readonly #nesting: Nesting = new Nesting()
+  readonly #known: KnownKeys = new KnownKeys()
   readonly #updates: Updates
   /** In the order in which they began. */
   readonly #open: Set<StoreTransaction> = new Set()
@@ -103,7 +105,7 @@ export class Transactions {
     checkCallback(callback)
     const { sync } = resolveAttempts(options, 'transactionSync', this.#standards.transaction)
     return this.#engine.commit.submitComposed((earlier) => {
-      const transaction = new StoreSyncTransaction(this.#engine, this.#reads, earlier)
+      const transaction = new StoreSyncTransaction(this.#engine, this.#reads, this.#known, earlier)
       try {
         const result = this.#nesting.call(() => callback(transaction))
         refusePromise(result)

@@ -218,3 +218,45 @@ test('a large value that an update returns may not change while it waits either'
   })
   expect(store.hasSync('key')).toBe(false)
 })
+
+test('workers that ask for the same range take job after job, from both ends, and see what is left', async () => {
+  stopClock()
+  const store = await openSmallStore()
+  for (let i = 0; i < 300; i++) await store.put(`job/${String(i).padStart(3, '0')}`, 'task')
+  const take = (reverse: boolean): Promise<string[]> =>
+    store.transactionSync((tx) => {
+      const keys = [...tx.keys({ prefix: 'job/', limit: 2, reverse })].map(String)
+      tx.delete(keys[0]!)
+      return keys
+    })
+  for (let round = 0; round < 3; round++) {
+    const first = 40 * round
+    const ends = Array.from({ length: 80 }, (_, i) => take(i % 2 === 1))
+    const left = store.transactionSync((tx) => [...tx.keys({ prefix: 'job/' })].length)
+    for (const [i, keys] of (await Promise.all(ends)).entries()) {
+      const at = first + (i >> 1)
+      const wanted = i % 2 === 0 ? [at, at + 1] : [299 - at, 298 - at]
+      expect(keys.map((key) => Number(key.slice(4)))).toEqual(wanted)
+    }
+    expect(await left).toBe(300 - 80 * (round + 1))
+  }
+})
+
+test('nothing is read in the group of a stream before that can be read', async () => {
+  const store = await openSmallStore()
+  const large = Buffer.alloc(2 * 1024 * 1024, 5)
+  const upload = store.putStream('key', new Blob([large]).stream())
+  const seen: number[] = []
+  const read = async (): Promise<void> => {
+    while (!store.hasSync('key')) {
+      await store.transactionSync((tx) => seen.push(tx.get('key')?.length ?? 0))
+      await store.update('key', (value) => {
+        seen.push(value?.length ?? 0)
+        return value
+      })
+    }
+  }
+  await Promise.all([upload, read()])
+  expect(new Set(seen)).toEqual(new Set([0, ...seen.filter((bytes) => bytes === large.length)]))
+  expect((await store.get('key'))?.equals(large)).toBe(true)
+})
