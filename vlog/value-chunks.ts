@@ -206,40 +206,47 @@ export class ChunkList {
   }
 
   /**
-   * Of the chunks of one block.
+   * Of those of the chunks first .. end that one block tells of; `first` is one of them.
    * @param sum of the block: of the root that was proved, or of the header if it is the only one
    * @returns what is wrong instead
    */
   static ofBlock(
     value: StoredValue,
-    block: number,
+    first: number,
+    end: number,
     sum: number,
     bytes: Uint8Array,
   ): ChunkList | string {
-    const first = block * BLOCK_CHUNKS
-    const count = Math.min(BLOCK_CHUNKS, chunkCount(value.rawLength) - first)
-    const list = new ChunkList(value, first, count)
+    const block = Math.floor(first / BLOCK_CHUNKS)
+    const list = new ChunkList(value, first, Math.min(end, (block + 1) * BLOCK_CHUNKS) - first)
     return list.#take(block, sum, bytes) ?? list
   }
 
-  /** Proves a block and takes what it tells. */
+  /** Proves a block and takes what it tells of the list's chunks. */
   #take(block: number, sum: number, bytes: Uint8Array): string | undefined {
     if (checksum(bytes) !== sum) return `table of chunks: checksum mismatch block=${block}`
     const { codec, rawLength, storedLength } = this.#value
     const chunksBytes = storedLength - tableBytes(rawLength)
     const impossible = `table of chunks: impossible lengths block=${block}`
     const first = block * BLOCK_CHUNKS
-    const end = Math.min(first + BLOCK_CHUNKS, chunkCount(rawLength))
+    const blockEnd = Math.min(first + BLOCK_CHUNKS, chunkCount(rawLength))
+    const end = Math.min(this.end, blockEnd)
     let start = readU64(bytes, 0)
     if (first === 0 ? start !== 0 : first > this.#first && start !== this.#startOf(first)) {
       return impossible
     }
-    for (let chunk = first, at = START_BYTES; chunk < end; chunk++, at += ENTRY_BYTES) {
+    // In front of the list lengths are added up, where they do not follow from the codec.
+    const from = codec === CODEC_NONE ? Math.max(first, this.#first) : first
+    start += (from - first) * VALUE_CHUNK_BYTES
+    for (let chunk = from; chunk < end; chunk++) {
+      const at = START_BYTES + (chunk - first) * ENTRY_BYTES
       const length = readU32(bytes, at)
       const raw = rawChunkBytes(rawLength, chunk)
       if (codec === CODEC_NONE ? length !== raw : length > raw || length === 0) return impossible
-      this.#starts[chunk - this.#first] = start
-      this.#sums[chunk - this.#first] = readU32(bytes, at + 4)
+      if (chunk >= this.#first) {
+        this.#starts[chunk - this.#first] = start
+        this.#sums[chunk - this.#first] = readU32(bytes, at + 4)
+      }
       start += length
     }
     this.#starts[end - this.#first] = start

@@ -194,6 +194,7 @@ async function parts(store: Store, { bytes }: StreamJob): Promise<StreamReport> 
     'of a value of 4 KiB': () => store.getSync('small'),
     'of one chunk of 64 KiB': () => store.getSync('chunk', { offset: offset(64 * KIB), length }),
     'of a put': () => store.getSync('large', { offset: offset(bytes), length }),
+    'of a put, the same chunk': () => store.getSync('large', { offset: bytes / 2, length }),
     'of a stream': () => store.getSync('stream', { offset: offset(bytes), length }),
     'of a stream, the same chunk': () => store.getSync('stream', { offset: bytes / 2, length }),
   }

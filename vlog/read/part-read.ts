@@ -1,31 +1,41 @@
-/** The read of a part of a value of several chunks: of a record, or of the file of a stream. */
-import type { StreamReader } from '../stream/stream-reader.ts'
+/** The read of a part of a value: of a record that is read whole, of a longer one, or of the file of a stream. */
 import type { ValuePart } from '../value-chunks.ts'
 import { checkStream } from './stream-requests.ts'
 import type { ValueFile } from './value-file.ts'
-import { PartPlan } from './value-parts.ts'
+import {
+  isShortRecord,
+  PartPlan,
+  readShortPart,
+  readShortPartLater,
+  readStreamPart,
+} from './value-parts.ts'
 import type { PlacedRequest } from './value-requests.ts'
 
 export class PartRead {
   /** Bytes that it reads, about. */
   readonly length: number
   readonly #file: ValueFile
+  readonly #request: PlacedRequest
   readonly #part: ValuePart
-  /** Of a record. */
+  /** Of a record that is not read whole. */
   readonly #plan: PartPlan | undefined
 
   /** What tells of the chunks is read at once. @throws as {@link PartPlan} */
   constructor(file: ValueFile, request: PlacedRequest, part: ValuePart) {
     this.#file = file
+    this.#request = request
     this.#part = part
     if (file.stream) checkStream(file.stream, request)
-    else this.#plan = new PartPlan(file.file, request, part)
+    else if (!isShortRecord(request)) this.#plan = new PartPlan(file.file, request, part)
     this.length = this.#plan?.length ?? Math.min(part.length, request.length)
   }
 
   /** The part, read at once. @throws CorruptionError, IoError */
   now(): Buffer {
-    return this.#plan?.read(this.#file.file) ?? this.#stream.read(this.#part)
+    const { file, stream } = this.#file
+    if (this.#plan) return this.#plan.read(file)
+    if (stream) return readStreamPart(stream, this.#part)
+    return readShortPart(file, this.#request, this.#part)
   }
 
   /**
@@ -33,11 +43,9 @@ export class PartRead {
    * @param memory where whole chunks may go, if there is room for them: nobody else may use it until the read has ended
    */
   later(memory?: Buffer): Promise<Buffer> {
-    const { file } = this.#file
-    return this.#plan?.readLater(file, memory) ?? this.#stream.readAsync(this.#part, memory)
-  }
-
-  get #stream(): StreamReader {
-    return this.#file.stream!
+    const { file, stream } = this.#file
+    if (this.#plan) return this.#plan.readLater(file, memory)
+    if (stream) return stream.readAsync(this.#part, memory)
+    return readShortPartLater(file, this.#request, this.#part)
   }
 }

@@ -20,6 +20,7 @@ import {
   recordHeadBytes,
   valueMismatch,
 } from '../record.ts'
+import type { StreamReader } from '../stream/stream-reader.ts'
 import {
   BLOCK_BYTES,
   BLOCK_CHUNKS,
@@ -36,22 +37,63 @@ import {
   wrongRoot,
 } from '../value-chunks.ts'
 import { decompressChunks } from '../value-codec.ts'
+import { provedValue } from './proved-value.ts'
 import { SlabAllocator } from './slab.ts'
+import { copyRequest } from './value-requests.ts'
 
 /** What is read of a part of at most so many bytes is copied out of memory that is used again. */
 const COPIED_BYTES_MAX: number = 4 * VALUE_CHUNK_BYTES
-let scratch: Buffer | undefined
+let used: Buffer | undefined
 const slabs = new SlabAllocator()
+
+/** Memory of {@link COPIED_BYTES_MAX}, to be left before anybody else runs. */
+function usedAgain(): Buffer {
+  used ??= Buffer.allocUnsafeSlow(COPIED_BYTES_MAX)
+  return used
+}
 
 /** What is no longer than a value of one chunk is read whole, whatever part of it is wanted. */
 export function isShortRecord({ keyStart, keyEnd, length }: RecordPointer): boolean {
   return length <= recordHeadBytes(keyEnd - keyStart) + VALUE_CHUNK_BYTES
 }
 
-/** The part of a value that was read whole. */
-export function cutPart(value: Buffer, part: ValuePart): Buffer {
+/** A part of the value of a short record, read at once. @throws CorruptionError if it is not the one that was meant */
+export function readShortPart(file: File, request: RecordPointer, part: ValuePart): Buffer {
+  const memory = usedAgain()
+  const got = file.read(memory, 0, request.length, request.offset)
+  const value = provedValue(request, memory, 0, got)
+  const { from, length } = placeOf(part, value)
+  return copy(value, from, length)
+}
+
+/** The same through the thread pool. */
+export async function readShortPartLater(
+  file: File,
+  given: RecordPointer,
+  part: ValuePart,
+): Promise<Buffer> {
+  // A copy: the caller uses the request again for its next lookup.
+  const request = copyRequest(given)
+  const memory = Buffer.allocUnsafeSlow(request.length)
+  const got = await file.readAsync(memory, 0, request.length, request.offset)
+  const value = provedValue(request, memory, 0, got)
+  const { from, length } = placeOf(part, value)
+  return cut(value, from, length)
+}
+
+function placeOf(
+  part: ValuePart,
+  value: Buffer,
+): { readonly from: number; readonly length: number } {
   const from = Math.min(part.offset, value.length)
-  return cut(value, from, Math.min(part.length, value.length - from))
+  return { from, length: Math.min(part.length, value.length - from) }
+}
+
+/** A part of a stream, read at once. */
+export function readStreamPart(stream: StreamReader, part: ValuePart): Buffer {
+  if (part.length > COPIED_BYTES_MAX - 2 * VALUE_CHUNK_BYTES) return stream.read(part)
+  const bytes = stream.read(part, usedAgain())
+  return copy(bytes, 0, bytes.length)
 }
 
 /** Bytes that nobody else has: a view of them, or a copy where it would keep more than twice its memory alive. */
@@ -101,7 +143,7 @@ export class PartPlan {
     this.#givenEnd = Math.min(this.#end * VALUE_CHUNK_BYTES, rawLength)
     const chunks: ChunkList[] = []
     for (let chunk = this.#first; chunk < this.#end; chunk = chunks.at(-1)!.end) {
-      chunks.push(front.chunksOf(Math.floor(chunk / BLOCK_CHUNKS)))
+      chunks.push(front.chunksOf(chunk, this.#end))
     }
     this.#chunks = chunks
     const start = chunks[0]?.start(this.#first) ?? 0
@@ -116,10 +158,10 @@ export class PartPlan {
       const bytes = Buffer.allocUnsafeSlow(length)
       return this.#take(bytes, file.read(bytes, 0, length, offset))
     }
-    scratch ??= Buffer.allocUnsafeSlow(COPIED_BYTES_MAX)
-    this.#prove(scratch, file.read(scratch, 0, length, offset))
-    if (this.#codec !== CODEC_NONE) return this.#decompress(scratch)
-    return copy(scratch, this.#skipped, this.#to - this.#from)
+    const memory = usedAgain()
+    this.#prove(memory, file.read(memory, 0, length, offset))
+    if (this.#codec !== CODEC_NONE) return this.#decompress(memory)
+    return copy(memory, this.#skipped, this.#to - this.#from)
   }
 
   /**
@@ -178,40 +220,47 @@ export class PartPlan {
   }
 }
 
-/** The front of a record of several chunks: its head and its table, as far as it was read. */
+/** Memory of fronts, of which nothing is kept once the chunks are known: head, root and block of a usual key. */
+const FRONT_BYTES = 4 * BLOCK_BYTES
+const front = Buffer.allocUnsafeSlow(FRONT_BYTES)
+
+/** The front of a record of several chunks: its head and its table, as far as it was read. Only one is used at a time. */
 class RecordFront {
   readonly header: RecordHeader
   readonly #file: File
   readonly #request: RecordPointer
   readonly #bytes: Uint8Array
+  /** Bytes of the memory. */
+  #taken = 0
 
-  /** Reads the head, and with it the root, and the only block of a value of up to 32 MiB. */
+  /** Reads the head, and with it what is likely to be the root, or the only block. */
   constructor(file: File, request: RecordPointer) {
     this.#file = file
     this.#request = request
     const { keyStart, keyEnd, length } = request
-    const bytes = recordHeadBytes(keyEnd - keyStart) + OPTION_BYTES_MAX + BLOCK_BYTES
+    const firstPiece = rootBytes(length) || BLOCK_BYTES
+    const bytes = recordHeadBytes(keyEnd - keyStart) + OPTION_BYTES_MAX + firstPiece
     this.#bytes = this.#read(0, Math.min(length, bytes))
     const header = pointedHeader(this.#bytes, 0, this.#bytes.length, request)
     if (typeof header === 'string') throw damaged(request, header)
     this.header = header
   }
 
-  /** What a block tells of its chunks. */
-  chunksOf(block: number): ChunkList {
+  /** What one block tells of those of the chunks first .. end that it knows; `first` is one of them. */
+  chunksOf(first: number, end: number): ChunkList {
     const { header } = this
+    const block = Math.floor(first / BLOCK_CHUNKS)
     const { rawLength } = header
-    const first = firstPieceSum(this.#bytes, 0)
-    let sum = first
-    if (blockCount(rawLength) === 0) return ChunkList.ofOne(header, first)
+    let sum = firstPieceSum(this.#bytes, 0)
+    if (blockCount(rawLength) === 0) return ChunkList.ofOne(header, sum)
     if (blockCount(rawLength) > 1) {
       const root = this.#bring(0, rootBytes(rawLength))
-      const bad = wrongRoot(header, first, root)
+      const bad = wrongRoot(header, sum, root)
       if (bad !== undefined) throw damaged(this.#request, bad)
       sum = blockSum(root, block)
     }
     const bytes = this.#bring(blockOffset(rawLength, block), blockLength(rawLength, block))
-    const chunks = ChunkList.ofBlock(header, block, sum, bytes)
+    const chunks = ChunkList.ofBlock(header, first, end, sum, bytes)
     if (typeof chunks === 'string') throw damaged(this.#request, chunks)
     return chunks
   }
@@ -224,7 +273,10 @@ class RecordFront {
   }
 
   #read(at: number, length: number): Uint8Array {
-    const bytes = Buffer.allocUnsafe(length)
+    const from = this.#taken
+    this.#taken += length
+    const fits = this.#taken <= FRONT_BYTES
+    const bytes = fits ? front.subarray(from, this.#taken) : Buffer.allocUnsafe(length)
     const got = this.#file.read(bytes, 0, length, this.#request.offset + at)
     if (got < length) throw damaged(this.#request, 'segment ends before the record')
     return bytes

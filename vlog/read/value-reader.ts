@@ -26,7 +26,6 @@ import { ReadsBeside } from './reads-beside.ts'
 import { SLAB_BYTES, SlabAllocator } from './slab.ts'
 import { checkWhole, streamHeader, wholeStream } from './stream-requests.ts'
 import { openValueFile, type Relocations, ValueFile } from './value-file.ts'
-import { cutPart, isShortRecord } from './value-parts.ts'
 import {
   copyRequest,
   inItsFile,
@@ -37,6 +36,8 @@ import {
 
 /** Longer records are read in the pool, so that the event loop is not held up. */
 export const SYNC_READ_BYTES_MAX: number = 1024 * 1024 + 65536
+/** What is no longer is not worth a trip through the pool. */
+const SMALL_PART_BYTES = 65536
 /** So many reads at once are worth waking somebody for. */
 const HELPED_RUNS_MIN = 24
 
@@ -196,19 +197,12 @@ export class ValueReader {
   /** A part of a value, read at once. @throws as {@link read} */
   readPart(asked: ValueRequest, part: ValuePart): Buffer {
     const request = this.#locate(asked)
-    const file = this.#files.get(request.segment)
-    if (isShortRecord(request)) return cutPart(this.#readFrom(file, request), part)
-    return new PartRead(file, request, part).now()
+    return new PartRead(this.#files.get(request.segment), request, part).now()
   }
 
   /** The same, read at once if that is likely to be fast, else through the thread pool. */
   readPartSoon(asked: ValueRequest, part: ValuePart): Buffer | Promise<Buffer> {
     const request = this.#locate(asked)
-    if (isShortRecord(request)) {
-      const cut = (value: Buffer): Buffer => cutPart(value, part)
-      const whole = this.#readSoon(request)
-      return whole instanceof Promise ? whole.then(cut) : cut(whole)
-    }
     const file = this.#files.get(request.segment)
     const read = new PartRead(file, request, part)
     if (this.#goesToPool(file, read.length)) return this.#later(file, read.later())
@@ -229,8 +223,11 @@ export class ValueReader {
   ): Buffer | Promise<Buffer> {
     const request = this.#locate(asked)
     const file = this.#files.get(request.segment)
-    if (isShortRecord(request) || !this.#beside.mayRead(file)) return this.readPart(asked, part)
-    return this.#later(file, new PartRead(file, request, part).later(memory))
+    const read = new PartRead(file, request, part)
+    const isSmall = read.length <= SMALL_PART_BYTES
+    return isSmall || !this.#beside.mayRead(file)
+      ? read.now()
+      : this.#later(file, read.later(memory))
   }
 
   #later<T>(file: ValueFile, reading: Promise<T>): Promise<T> {

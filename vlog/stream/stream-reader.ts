@@ -130,10 +130,11 @@ export class StreamReader {
 
   /**
    * A part of the value, cut at its end, read at once. It shares its memory with nothing else.
+   * @param given where its whole chunks go, if there is room for them
    * @throws CorruptionError, IoError
    */
-  read(part: ValuePart): Buffer {
-    const { memory, start, end, pieces } = this.#plan(part)
+  read(part: ValuePart, given?: Buffer): Buffer {
+    const { memory, start, end, pieces } = this.#plan(part, given)
     for (const piece of pieces) {
       const sums = this.#sumsOf(piece.group)
       const place = this.#placeOf(piece)
