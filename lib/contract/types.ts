@@ -1,4 +1,5 @@
 /** The words of the public face: keys, values, operations, and the options of calls. */
+import type { ReadableStream } from 'node:stream/web'
 
 /** Bytes, or a string that stands for its UTF-8 bytes. 0 to 65536 bytes; ordered as unsigned bytes. */
 export type Key = Uint8Array | string
@@ -94,8 +95,18 @@ export interface SequencedValue {
 export type StreamSource =
   | AsyncIterable<Uint8Array>
   | ReadableStream<Uint8Array>
+  | WebStream
   | Blob
   | ReadableHandle
+
+/** A web stream as any library declares it: that of browsers is another type than Node's. */
+export interface WebStream {
+  getReader(): {
+    read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>
+    cancel(reason?: unknown): Promise<void>
+    releaseLock(): void
+  }
+}
 
 /** A file handle of `node:fs/promises`. */
 export interface ReadableHandle {

@@ -6,6 +6,7 @@
  * lib/writes/commit.ts. Methods that return a promise reject and never throw.
  */
 import { EventEmitter } from 'node:events'
+import type { ReadableStream } from 'node:stream/web'
 import { toWiscError, WiscError } from '../base/errors.ts'
 import type { Lock } from '../base/files/file-system.ts'
 import { lazyModule } from '../base/platform/lazy-module.ts'

@@ -7,7 +7,11 @@
  * What is given out is its reader's: fresh memory for each part. Who brings buffers of its own gets copies, and the
  * memory of parts is used again.
  */
-import type { ReadableByteStreamController, UnderlyingByteSource } from 'node:stream/web'
+import type {
+  ReadableByteStreamController,
+  ReadableStream,
+  UnderlyingByteSource,
+} from 'node:stream/web'
 import type { ValuePart } from '../../vlog/value-chunks.ts'
 import { onAbort } from '../base/abort.ts'
 import { copyBytes } from '../base/bytes.ts'
@@ -73,7 +77,7 @@ function valueStream(
   signal: AbortSignal | undefined,
 ): ReadableStream<Uint8Array> {
   const parts = new PartSource(value, hold)
-  const stream = new ReadableStream(parts as UnderlyingByteSource, { highWaterMark: 0 })
+  const stream = new globalThis.ReadableStream(parts as UnderlyingByteSource, { highWaterMark: 0 })
   hold.belongsTo(stream)
   if (signal !== undefined) parts.endWith(signal)
   return stream

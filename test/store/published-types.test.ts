@@ -6,6 +6,7 @@ import { expect, test } from 'vitest'
 
 const ROOT = path.join(import.meta.dirname, '../..')
 const FACE = 'dist/lib/index.d.ts'
+const COMPILER = path.join(ROOT, 'node_modules/typescript/bin/tsc')
 
 /** The declarations that a program loads which imports the library. */
 function loadedFrom(file: string, loaded: Set<string> = new Set()): Set<string> {
@@ -39,6 +40,49 @@ test('a store shows what README describes, and no way behind it', () => {
   const page = fs.readFileSync(path.join(ROOT, 'README.md'), 'utf8')
   expect(members.length).toBeGreaterThan(20)
   expect(members.filter((name) => !isDescribed(name, page))).toEqual([])
+})
+
+/** A program that uses streams, as types see it. */
+const STREAMING = `
+import { createReadStream } from 'node:fs'
+import { open as openFile } from 'node:fs/promises'
+import { Readable } from 'node:stream'
+import { open } from 'wisc'
+const store = await open('db')
+await store.putStream('a', createReadStream('film'))
+await store.putStream('b', await openFile('film'))
+await store.putStream('c', new Blob(['film']))
+await store.putStream('d', new Blob(['film']).stream())
+await store.putStream('e', (await fetch('http://localhost')).body!)
+const film = await store.getStream('a')
+if (film) {
+  await store.putStream('f', film)
+  await store.putStream('g', Readable.fromWeb(film))
+}
+for await (const bytes of (await store.getStream('b'))!) console.log(bytes.length)
+const reader = (await store.getStream('b'))!.getReader({ mode: 'byob' })
+const { value } = await reader.read(new Uint8Array(65536))
+console.log(value?.length)
+`
+
+test.each([
+  ['without the types of browsers', ['es2023', 'esnext.disposable']],
+  ['with them', ['es2023', 'esnext.disposable', 'dom', 'dom.iterable', 'dom.asynciterable']],
+])('a program that uses streams compiles %s', (_, lib) => {
+  const directory = fs.mkdtempSync(path.join(ROOT, 'node_modules/.types-'))
+  try {
+    fs.writeFileSync(path.join(directory, 'program.mts'), STREAMING)
+    const compilerOptions = {
+      ...{ target: 'es2023', module: 'nodenext', strict: true, noEmit: true, types: ['node'], lib },
+      paths: { wisc: [path.join(ROOT, FACE)] },
+    }
+    const config = { compilerOptions, files: ['program.mts'] }
+    fs.writeFileSync(path.join(directory, 'tsconfig.json'), JSON.stringify(config))
+    const compiled = spawnSync(process.execPath, [COMPILER, '-p', directory], { encoding: 'utf8' })
+    expect(compiled.stdout).toBe('')
+  } finally {
+    fs.rmSync(directory, { recursive: true })
+  }
 })
 
 /** The files of the package. */

@@ -224,7 +224,7 @@ export class PartPlan {
 const FRONT_BYTES = 4 * BLOCK_BYTES
 const front = Buffer.allocUnsafeSlow(FRONT_BYTES)
 
-/** The front of a record of several chunks: its head and its table, as far as it was read. Only one is used at a time. */
+/** The front of a record of several chunks: its head and its table, as far as it was read. One is used at a time. */
 class RecordFront {
   readonly header: RecordHeader
   readonly #file: File
