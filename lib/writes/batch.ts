@@ -266,9 +266,12 @@ export function makeBatch(
 /** Has a batch write the same in another form. */
 export function resized(batch: Batch, writes: Batch['writes']): void {
   batch.writes = writes
-  const list = writesOf(batch)
-  batch.bytes = list.reduce((sum, write) => sum + recordLength(write), 0)
-  batch.borrows = list.some(({ borrowed }) => borrowed)
+  batch.bytes = 0
+  batch.borrows = false
+  for (const write of writesOf(batch)) {
+    batch.bytes += recordLength(write)
+    batch.borrows ||= write.borrowed
+  }
 }
 
 /** A single write as a list of one, without an array for each: the scratch is read before the next call. */

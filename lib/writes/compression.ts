@@ -36,7 +36,7 @@ const PACK_BYTES_MAX: number = 16 * VALUE_CHUNK_BYTES
 /** Jobs at a time: what they hold is copied. */
 const JOBS_MAX = 4
 /** Of a run of values that do not compress one in so many is tried at least. */
-const PASSED_MAX = 64
+const PASSED_MAX = 128
 /** Kept is what has at most this share of its bytes. */
 const WORTH_SHARE = 7 / 8
 
@@ -95,8 +95,10 @@ export class Compression {
     if (bytes === 0 || (writes.length === 1 && this.#passes())) return
     zstd()
     if (!isLarge && this.#takesNow(bytes)) {
-      const made = writes.map((write) => this.#compressedNow(write))
-      resized(batch, Array.isArray(batch.writes) ? made : made[0]!)
+      const made = Array.isArray(batch.writes)
+        ? writes.map((write) => this.#compressedNow(write))
+        : this.#compressedFirst(writes[0]!)
+      if (made !== batch.writes) resized(batch, made)
       return
     }
     // What has to wait may change until it is read.
@@ -132,7 +134,11 @@ export class Compression {
 
   /** A write of at most one chunk as it is stored: compressed, or as it is. */
   #compressedNow(write: Write): Write {
-    if (!this.#isFor(write) || this.#passes()) return write
+    return !this.#isFor(write) || this.#passes() ? write : this.#compressedFirst(write)
+  }
+
+  /** The same of one that does not pass. */
+  #compressedFirst(write: Write): Write {
     const frame = compressChunk(write.value, this.#level)
     return this.#isWorth(frame.length, write.rawBytes) ? stored(write, copyBytes(frame)) : write
   }

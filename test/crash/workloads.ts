@@ -8,6 +8,7 @@ import type { Options } from '#dist/lib/contract/options.js'
 import type { OracleWrite } from '../support/crash/oracle.ts'
 import type { Session } from '../support/crash/session.ts'
 import type { Prng } from '../support/random.ts'
+import { HAS_ZSTD } from '../support/zstd.ts'
 
 export interface Workload {
   readonly name: string
@@ -155,6 +156,25 @@ export const WORKLOADS: readonly Workload[] = [
         if (i % 2 === 1) await session.flush()
       }
       await session.compact()
+      await session.check()
+      await session.close()
+    },
+  },
+  {
+    name: 'compressed by calls and by jobs, kills, compactions',
+    options: {
+      ...TINY,
+      valueThreshold: 200,
+      compression: HAS_ZSTD ? 'zstd' : 'none',
+      // Two KiB of a turn are compressed by calls.
+      compressionLevel: 19,
+    },
+    async run(session, prng) {
+      for (let i = 0; i < 10; i++) {
+        await burst(session, prng, 0.2)
+        if (i % 3 === 1) await session.kill()
+        if (i % 3 === 2) await session.compact()
+      }
       await session.check()
       await session.close()
     },

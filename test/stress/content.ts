@@ -19,7 +19,8 @@ function makePattern(): Buffer {
   let state = 0x9e3779b9
   for (let i = 0; i < PATTERN_BYTES; i++) {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    bytes[i] = 1 + ((state >>> 16) % 255)
+    // Of four bits each, so that compression has something to do.
+    bytes[i] = 1 + ((state >>> 16) & 15)
   }
   bytes.copy(bytes, PATTERN_BYTES, 0, PATTERN_BYTES)
   return bytes

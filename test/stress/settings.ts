@@ -1,6 +1,7 @@
 /** What a run of the stress program is asked for, and the options that a life of its store draws. */
 import type { Options } from '#dist/lib/index.js'
 import type { Prng } from '../support/random.ts'
+import { HAS_ZSTD } from '../support/zstd.ts'
 
 export interface Settings {
   readonly seconds: number
@@ -61,6 +62,8 @@ function drawSmall(prng: Prng, faults: boolean): Options {
   const rate = prng.chance(0.1) ? { bytesPerSecond: 8 << 20 } : {}
   return {
     valueThreshold: prng.pick([0, 64, 1024, 1024, 30_000, Number.POSITIVE_INFINITY]),
+    compression: HAS_ZSTD ? prng.pick(['none', 'zstd']) : 'none',
+    compressionLevel: prng.pick([1, 3, 3, 9, 19]),
     memtableBytes: prng.pick([65_536, 262_144, 1 << 20, 4 << 20]),
     segmentBytes: prng.pick([65_536, 262_144, 1 << 20, 1 << 20, 4 << 20]),
     maxUnflushedLogBytes: prng.pick([262_144, 4 << 20, 512 << 20]),

@@ -15,6 +15,7 @@ import type { Options } from '#dist/lib/contract/options.js'
 import { DIRECTORY } from '../../support/crash/recover-image.ts'
 import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
 import { replayHint, testSeed } from '../../support/random.ts'
+import { HAS_ZSTD } from '../../support/zstd.ts'
 import { MODEL_OPERATIONS, type ModelOperation } from './operations.ts'
 import { ModelRun } from './run.ts'
 
@@ -57,6 +58,9 @@ const EAGER: Options = {
   segmentBytes: 4096,
   collector: { targetSpaceAmplification: 1.01 },
 }
+
+/** Nothing is compressed where no library can. */
+const COMPRESSED: Options = { compression: HAS_ZSTD ? 'zstd' : 'none', valueThreshold: 50 }
 
 interface Configuration {
   readonly name: string
@@ -116,6 +120,17 @@ const CONFIGURATIONS: readonly Configuration[] = [
     name: 'collector only when asked',
     runs: 35,
     options: { ...EAGER, collector: { enabled: false } },
+  },
+  { name: 'compressed by calls', runs: 40, options: { ...EAGER, ...COMPRESSED } },
+  {
+    name: 'compressed by jobs, all separated',
+    runs: 20,
+    options: { ...EAGER, ...COMPRESSED, compressionLevel: 19, valueThreshold: 0 },
+  },
+  {
+    name: 'compressed by jobs in two workers, lazy leveling',
+    runs: 8,
+    options: { ...SMALL, ...COMPRESSED, compressionLevel: 15, workers: 2, tree: LAZY },
   },
   { name: 'defaults without workers', runs: 12, options: { workers: 0 } },
   { name: 'one worker', runs: 12, options: { ...SMALL, workers: 1 } },

@@ -264,8 +264,10 @@ export class ModelRun {
       return { type: 'delete', key: keyAt(key) }
     }
     const value = Buffer.alloc(length)
-    for (let i = 0, word = ++this.#written; i < length; i++) {
-      value[i] = word
+    // Every other one repeats itself, so that compression has something to do.
+    const period = ++this.#written % 2 === 0 ? 64 : length
+    for (let i = 0, word = this.#written; i < length; i++) {
+      value[i] = i < period ? word : value[i - period]!
       word = Math.imul(word, 1103515245) + 12345
       word ^= word >>> 9
     }

@@ -316,13 +316,16 @@ function show(key: string): string {
   return JSON.stringify(key.length > 40 ? `${key.slice(0, 40)}...` : key)
 }
 
-/** The value of an operation: its number, then bytes that follow from number and key. */
+/**
+ * The value of an operation: its number, then bytes that follow from number and key. Every other one repeats itself, so
+ * that compression has something to do.
+ */
 function valueBytes(id: number, key: string, length: number): Buffer {
   const value = Buffer.alloc(Math.max(4, length))
   let state = Math.imul(id + 1, 0x9e3779b1) ^ key.length
   for (let i = 4; i < value.length; i++) {
     state = (Math.imul(state, 1103515245) + 12345) | 0
-    value[i] = state >>> 16
+    value[i] = id % 2 === 0 && i >= 36 ? value[i - 32]! : state >>> 16
   }
   value.writeUInt32LE(id, 0)
   return value
