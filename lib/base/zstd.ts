@@ -17,7 +17,7 @@ export interface Zstd {
   compress(target: Uint8Array, source: Uint8Array, level: number): number
   /**
    * Decompresses one frame into `target`.
-   * @returns the bytes that it gave
+   * @returns the bytes that it gave: fewer than there should be if it was cut off
    * @throws whatever the library does if it is no frame, or holds more than `target` has room for
    */
   decompress(target: Uint8Array, source: Uint8Array): number

@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { CorruptionError } from '#dist/lib/base/errors.js'
 import { open, type Store } from '#dist/lib/index.js'
+import { HAS_ZSTD } from '../support/zstd.ts'
 import { readDatabase } from './second-reader.ts'
 
 const GOLDEN = fileURLToPath(new URL('../golden', import.meta.url))
@@ -47,7 +48,9 @@ function filesOf(path: string): Record<string, string> {
   )
 }
 
-describe.each(['closed', 'crashed', 'collected', 'streamed'])('golden database: %s', (name) => {
+const NAMES = ['closed', 'crashed', 'collected', 'streamed', ...(HAS_ZSTD ? ['compressed'] : [])]
+
+describe.each(NAMES)('golden database: %s', (name) => {
   test('I11: the store reads it and changes nothing', async () => {
     const path = copyOf(name)
     const before = filesOf(path)

@@ -1,11 +1,12 @@
 /**
  * Writes the golden databases: small, committed, and never made again but for a new version of the format.
  *
- *   node dist/test/golden/make.js DIRECTORY [collected | streamed]   (test/golden; the second argument: that one alone)
+ *   node dist/test/golden/make.js DIRECTORY [NAME]   (test/golden; the second argument: a later one alone)
  *
  *   closed/    tables, sealed segments; closed in order       crashed/  a log with an unproved part and a torn tail
  *   corrupt/   closed/ with one byte of a value flipped       NAME.json what is in them: keys and values in hex
  *   streamed/  streams in tables and in the log alone, one that nothing names; not closed
+ *   compressed/ values of one chunk and of two, in tables and in the log alone, beside some as they are; not closed
  *   collected/ a relocation of several collections, and holes; the segment of its checkpoint is gone
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
@@ -133,6 +134,28 @@ async function makeStreamed(): Promise<Map<string, Uint8Array>> {
   return new Map(kept.map(([path, bytes]) => [basename(path), bytes]))
 }
 
+/** A database with compressed values beside others. @returns its files by name */
+async function makeCompressed(): Promise<Map<string, Uint8Array>> {
+  const fileSystem = new FaultFileSystem({ seed: SEED })
+  const parts = { fileSystem, random: seededRandom(SEED) }
+  const options: Options = { ...OPTIONS, compression: 'zstd' }
+  const store = await openStore('/db', options, parts)
+  const prng = new Prng(SEED)
+  const text = Buffer.alloc(70_000, 'all work and no play makes a dull value; ')
+  await store.put('inline', text.subarray(0, 100))
+  await store.put('one chunk', text.subarray(0, 1000))
+  await store.put('two chunks', text)
+  await store.put('a chunk as it is', Buffer.concat([text.subarray(0, 65_536), prng.bytes(700)]))
+  await store.put('noise', prng.bytes(700))
+  await store.put('by its own option', text.subarray(0, 900), { compression: 'none' })
+  await store.flush()
+  await store.put('in the log', text.subarray(0, 1500), { sync: true })
+  const { files } = fileSystem.visibleImage()
+  fileSystem.kill()
+  const kept = [...files].filter(([path]) => !/LOCK|BALLAST/.test(path))
+  return new Map(kept.map(([path, bytes]) => [basename(path), bytes]))
+}
+
 async function pairsOf(files: ReadonlyMap<string, Uint8Array>): Promise<Record<string, string>> {
   const image = {
     directories: ['/', '/db'],
@@ -187,21 +210,20 @@ async function writeFirst(target: string): Promise<void> {
   writeDatabase(join(target, 'corrupt'), closed)
 }
 
-async function writeCollected(target: string): Promise<void> {
-  const collected = await makeCollected()
-  const pairs = await pairsOf(collected)
-  writeDatabase(join(target, 'collected'), collected)
-  writeFileSync(join(target, 'collected.json'), `${JSON.stringify(pairs, undefined, 1)}\n`)
+async function writeNamed(
+  target: string,
+  name: string,
+  make: () => Promise<Map<string, Uint8Array>>,
+): Promise<void> {
+  const files = await make()
+  const pairs = await pairsOf(files)
+  writeDatabase(join(target, name), files)
+  writeFileSync(join(target, `${name}.json`), `${JSON.stringify(pairs, undefined, 1)}\n`)
 }
 
-async function writeStreamed(target: string): Promise<void> {
-  const streamed = await makeStreamed()
-  const pairs = await pairsOf(streamed)
-  writeDatabase(join(target, 'streamed'), streamed)
-  writeFileSync(join(target, 'streamed.json'), `${JSON.stringify(pairs, undefined, 1)}\n`)
-}
+const NAMED = { collected: makeCollected, streamed: makeStreamed, compressed: makeCompressed }
 
 const [target, only] = process.argv.slice(2) as [string, string?]
 if (only === undefined) await writeFirst(target)
-if (only !== 'streamed') await writeCollected(target)
-if (only !== 'collected') await writeStreamed(target)
+for (const [name, make] of Object.entries(NAMED))
+  if (only === undefined || only === name) await writeNamed(target, name, make)

@@ -38,12 +38,20 @@ describe.each(LIBRARIES.map((library) => [library.name, library] as const))('%s'
     }
   })
 
-  test('what is no frame is refused', () => {
-    const target = new Uint8Array(100)
-    const frame = framed(documents(100, 1))
-    for (const bytes of [Buffer.from('no frame'), frame.subarray(0, frame.length - 3)]) {
-      expect(() => library.decompress(target, bytes)).toThrow()
+  test('what is no frame is refused, and one that is cut off never gives all', () => {
+    const target = new Uint8Array(4096)
+    expect(() => library.decompress(target, Buffer.from('no frame'))).toThrow()
+    const frame = framed(documents(4096, 1))
+    const given = (length: number): number => {
+      try {
+        return library.decompress(target, frame.subarray(0, length))
+      } catch {
+        return 0
+      }
     }
+    for (let length = 0; length < frame.length; length++)
+      expect(given(length), `${length}`).toBeLessThan(4096)
+    expect(given(frame.length)).toBe(4096)
   })
 })
 
