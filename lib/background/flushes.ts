@@ -13,7 +13,7 @@ import { compareLogPositions } from '../base/log-position.ts'
 import { Signal } from '../base/signal.ts'
 import { emitSafely } from '../contract/events.ts'
 import type { FlushJob, TableJobResult } from '../jobs/messages.ts'
-import type { FrozenTable, Memtables } from '../state/memtables.ts'
+import type { Memtables, WaitingMemtable } from '../state/memtables.ts'
 import { sumTableBytes, type TreeWork, type WorkHealth } from './tree-work.ts'
 
 export interface FlushHealth extends WorkHealth {
@@ -122,7 +122,7 @@ export class Flushes {
     }
   }
 
-  async #flush(table: FrozenTable): Promise<void> {
+  async #flush(table: WaitingMemtable): Promise<void> {
     const { memtables, log, work } = this.#parts
     const { runner, options, events } = work.parts.context
     const began = performance.now()

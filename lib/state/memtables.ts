@@ -20,7 +20,7 @@ import { EmptyRanges } from './empty-ranges.ts'
 const ARENAS = 3
 
 /** A memtable that takes no more entries: it waits for its flush. */
-export interface FrozenTable {
+export interface WaitingMemtable {
   readonly memtable: Memtable
   readonly frozen: FrozenMemtable
   /** All its records lie before this position: the checkpoint once it is flushed. */
@@ -37,7 +37,7 @@ export class Memtables {
   #active: Memtable
   #activeArena: Arena
   /** Oldest first. */
-  readonly #frozen: (FrozenTable & {
+  readonly #frozen: (WaitingMemtable & {
     readonly arena: Arena
     readonly streams: ReadonlySet<FileNumber>
   })[] = []
@@ -62,11 +62,11 @@ export class Memtables {
   }
 
   /** The frozen memtable to flush next. */
-  get oldestFrozen(): FrozenTable | undefined {
+  get oldestFrozen(): WaitingMemtable | undefined {
     return this.#frozen[0]
   }
 
-  get newestFrozen(): FrozenTable | undefined {
+  get newestFrozen(): WaitingMemtable | undefined {
     return this.#frozen.at(-1)
   }
 

@@ -28,19 +28,19 @@ export function readState(memtables: readonly Memtable[], version: Version): Rea
 }
 
 export class TreeReader {
-  readonly #view: { readonly state: ReadState }
+  readonly #engine: { readonly state: ReadState }
   readonly #tables: TableCache
   readonly #cache: BlockCache
 
-  /** @param view an engine: its state is asked for anew by each read */
-  constructor(view: { readonly state: ReadState }, tables: TableCache, cache: BlockCache) {
-    this.#view = view
+  /** @param engine its state is asked for anew by each read */
+  constructor(engine: { readonly state: ReadState }, tables: TableCache, cache: BlockCache) {
+    this.#engine = engine
     this.#tables = tables
     this.#cache = cache
   }
 
   get state(): ReadState {
-    return this.#view.state
+    return this.#engine.state
   }
 
   /**
@@ -48,7 +48,7 @@ export class TreeReader {
    * @returns true if the key has a value then; `found` says where. False if it has none or is deleted
    */
   find(key: Uint8Array, sequence: Sequence, found: Entry): boolean {
-    const state = this.#view.state
+    const state = this.#engine.state
     const hash = hashRange(key, 0, key.length, 0)
     found.keyBytes = key
     found.keyEnd = key.length

@@ -1,8 +1,9 @@
 /**
- * The store as its users see it: checks arguments, then hands on to the engine.
+ * The store as its users see it: hands reads on to lib/reads/point-reads.ts and writes to write-calls.ts, both of which
+ * check arguments.
  *
- * The way of a get starts in `get`, goes on in lib/reads/point-reads.ts, lib/state/tree-reader.ts (which entry?)
- * and vlog/read/value-reader.ts (its value); the way of a put starts in `put` and goes through
+ * The way of a get starts in `get`, goes on in lib/state/tree-reader.ts (which entry?) and
+ * vlog/read/value-reader.ts (its value); the way of a put starts in `put` and goes through
  * lib/writes/commit.ts. Methods that return a promise reject and never throw.
  */
 import { EventEmitter } from 'node:events'
@@ -76,8 +77,8 @@ import { EncodedStore } from './encoded-store.ts'
 import { leadToEngine } from './engine-of.ts'
 import { handOnEvents } from './hand-on-events.ts'
 import { entryIterator, keyIterator, valueIterator } from './iterator.ts'
-import { OpenViews } from './open-views.ts'
 import { sequenceOf } from './snapshot.ts'
+import { StoreReaders } from './store-readers.ts'
 import { readStream } from './value-stream.ts'
 import { WriteCalls } from './write-calls.ts'
 
@@ -106,7 +107,7 @@ export class Store extends TypedEmitter {
   readonly #control: WritingParts['control']
   readonly #reads: PointReads
   readonly #writes: WriteCalls
-  readonly #views: OpenViews
+  readonly #readers: StoreReaders
   #closing: Promise<void> | undefined
 
   /** @internal Use {@link open}. */
@@ -115,7 +116,7 @@ export class Store extends TypedEmitter {
     this.#engine = engine
     this.#reads = new PointReads(engine, (options) => this.#sequence(options))
     this.#writes = new WriteCalls(() => this.#writable(), this)
-    this.#views = new OpenViews(engine, () => this.#checkOpen())
+    this.#readers = new StoreReaders(engine, () => this.#checkOpen())
     this.#writer = writing?.engine
     this.#lock = writing?.lock
     this.#control = writing?.control
@@ -235,7 +236,7 @@ export class Store extends TypedEmitter {
     key: Key,
     options?: GetStreamOptions,
   ): Promise<ReadableStream<Uint8Array> | undefined> {
-    return readStream(this.#reads, this.#views, key, options, (at) => this.#sequence(at))
+    return readStream(this.#reads, this.#readers, key, options, (at) => this.#sequence(at))
   }
 
   /** Iterates over keys and values, in key order, as they are now (or were for the snapshot). */
@@ -243,12 +244,12 @@ export class Store extends TypedEmitter {
   entries(range: StatListOptions): StoreIterator<[Buffer, ValueStat]>
   entries(range?: ListOptions | StatListOptions): unknown {
     const { isStat, range: keys } = takeListed(range)
-    return entryIterator(...this.#views.iteration(keys), isStat)
+    return entryIterator(...this.#readers.iteration(keys), isStat)
   }
 
   /** Iterates over keys; values are never read. */
   keys(range?: RangeOptions): KeyIterator {
-    return keyIterator(...this.#views.iteration(range))
+    return keyIterator(...this.#readers.iteration(range))
   }
 
   /** Iterates over values, or sizes and places. */
@@ -256,7 +257,7 @@ export class Store extends TypedEmitter {
   values(range: StatListOptions): StoreIterator<ValueStat>
   values(range?: ListOptions | StatListOptions): unknown {
     const { isStat, range: keys } = takeListed(range)
-    return valueIterator(...this.#views.iteration(keys), isStat)
+    return valueIterator(...this.#readers.iteration(keys), isStat)
   }
 
   /** The same store with keys and values of types instead of bytes. @throws WISC_CODEC_UNAVAILABLE */
@@ -265,7 +266,7 @@ export class Store extends TypedEmitter {
   with(encodings: Encodings): unknown {
     return new EncodedStore(
       this,
-      (range) => this.#views.iteration(range),
+      (range) => this.#readers.iteration(range),
       resolveEncodings(encodings),
     )
   }
@@ -273,7 +274,7 @@ export class Store extends TypedEmitter {
   /** The store as it is now. Close it when it is no longer needed. */
   snapshot(): Snapshot {
     this.#checkOpen()
-    return this.#views.snapshot()
+    return this.#readers.snapshot()
   }
 
   /** Resolves when every write that has been acknowledged is durable. */
@@ -344,7 +345,7 @@ export class Store extends TypedEmitter {
 
   /** Counters and sizes as of now. */
   stats(): Stats {
-    const open = [this.#views.iterators, this.#writes.transactions] as const
+    const open = [this.#readers.iterators, this.#writes.transactions] as const
     return this.#measured(() => storeStats(this.#engine, this.#writer, ...open))
   }
 
@@ -369,7 +370,7 @@ export class Store extends TypedEmitter {
   async #close(): Promise<void> {
     this.#control?.close()
     this.#writes.close()
-    this.#views.close()
+    this.#readers.close()
     try {
       await this.#engine.close()
     } finally {

@@ -21,7 +21,7 @@ import { keyBytes, resolveGetStream, throwIfAborted } from '../contract/argument
 import type { GetStreamOptions, Key, SnapshotOptions } from '../contract/types.ts'
 import type { Hold } from '../reads/hold.ts'
 import type { PointReads } from '../reads/point-reads.ts'
-import type { OpenViews } from './open-views.ts'
+import type { StoreReaders } from './store-readers.ts'
 
 /** A MiB of whole chunks, so that none is read and proved twice. */
 const PART_BYTES = 1024 * 1024
@@ -46,7 +46,7 @@ interface StreamedValue {
  */
 export function readStream(
   reads: PointReads,
-  views: OpenViews,
+  readers: StoreReaders,
   given: Key,
   options: GetStreamOptions | undefined,
   sequence: (options: SnapshotOptions | undefined) => Sequence,
@@ -54,11 +54,11 @@ export function readStream(
   const key = copyBytes(keyBytes(given))
   const { at, part, signal } = resolveGetStream(options)
   throwIfAborted(signal)
-  if (!at) views.catchUp()
+  if (!at) readers.catchUp()
   const found = reads.stat(key, at)
   if (found === undefined) return undefined
   // It keeps the value readable until the stream has ended, well or not.
-  const view = views.stream(sequence(at), signal)
+  const view = readers.stream(sequence(at), signal)
   const from = Math.min(part.offset, found.size)
   const to = Math.min(found.size, from + part.length)
   const read = async (part: ValuePart, memory: Buffer | undefined): Promise<Buffer> => {

@@ -1,5 +1,5 @@
 /**
- * Admission: whether and when a group may be written. The commit queue asks; nobody else decides.
+ * Admission: whether and when a group, or a piece of an upload, may be written. Nobody else decides.
  *
  *   refused   something has failed; the disk is full; `maxBytesOnDisk` is reached and nothing comes back
  *   waits     the ballast is being given up, for deletes; level 0 has too many runs; no memtable is free; something

@@ -8,8 +8,8 @@
  *   4. A record of the log names file, length and checksum: the stream is seen, at its place in the order of commits
  *      (I2). It is acknowledged as any write is; with `sync` when the log is durable (I1).
  * What ends before the edit leaves an orphan, which is removed at once, or by the next open after a crash; what ends
- * before the record a file that nothing points to, which the collector drops. A value that is shorter than the buffers
- * becomes a put.
+ * before the record a file that nothing points to, which the collector drops. A value below `streamThreshold` becomes
+ * a put.
  */
 
 import type { SyncGate } from '../../vlog/early-sync.ts'

@@ -62,7 +62,7 @@ export interface LogHealth {
   /** An edit could not be written: `retry` tries again. */
   logTroubled(error: WiscError): void
   /** Does what a full disk must not keep from being done: once more, if there is room for it then. */
-  readonly disk: { withBallast<T>(work: () => Promise<T>): Promise<T> }
+  withBallast<T>(work: () => Promise<T>): Promise<T>
 }
 
 /** An open segment: its end moves, everything else stays. */

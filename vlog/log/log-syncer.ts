@@ -185,7 +185,7 @@ export class LogSyncer {
       const { edits, health } = this.#start
       const seal = { number, length, lastSequence }
       try {
-        await health.disk.withBallast(() => edits.sealSegment(seal, this.#durable))
+        await health.withBallast(() => edits.sealSegment(seal, this.#durable))
       } catch (cause) {
         const error = this.note(cause)
         if (this.#failure) return

@@ -291,7 +291,7 @@ export class Log {
     const segment = this.#unended
     if (segment === undefined) return
     const { edits, health } = this.#start
-    await health.disk.withBallast(() => edits.dropSegment(segment.number))
+    await health.withBallast(() => edits.dropSegment(segment.number))
     this.#start.readers.release(segment.number)
     this.#unended = undefined
   }

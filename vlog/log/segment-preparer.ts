@@ -52,7 +52,7 @@ export class SegmentPreparer {
   soon(): void {
     if (this.#preparing || this.#spare || this.#closed) return
     this.#failure = undefined
-    this.#preparing = this.#start.health.disk
+    this.#preparing = this.#start.health
       .withBallast(() => this.#prepare())
       .catch((error: unknown) => {
         this.#failure = this.#syncer.note(error)

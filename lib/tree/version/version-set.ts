@@ -5,8 +5,8 @@
  * The order of steps of an edit, and what it keeps:
  *   1. The edit is applied to the last version in memory; one that does not fit is refused, nothing
  *      is written.
- *   2. If it adds tables, the directory is synced: their names are durable (I4; jobs have synced
- *      their bytes. The log does both itself before it adds a segment).
+ *   2. If it adds tables, relocations or streams, the directory is synced: their names are durable (I4; who
+ *      made them has synced their bytes. The log does both itself before it adds a segment).
  *   3. The edit is appended to the manifest and synced. Edits that arrive meanwhile share the next
  *      write and sync.
  *   4. Only then the new version is installed, and the promise resolves.

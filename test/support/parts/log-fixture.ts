@@ -65,7 +65,7 @@ export class LogFixture {
       health: {
         end: (error) => this.failures.push(error),
         logTroubled: (error) => this.troubles.push(error),
-        disk: { withBallast: (work) => work() },
+        withBallast: (work) => work(),
       },
       readers: {
         adopt: () => {},

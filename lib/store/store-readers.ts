@@ -1,4 +1,4 @@
-/** What keeps views of a store open: iterators and snapshots, and what is said of those that somebody forgot. */
+/** Iterators, snapshots and streams that are read: what they hold, and what is said of those that somebody forgot. */
 
 import { SlabAllocator } from '../../vlog/read/slab.ts'
 import type { Sequence } from '../base/ids.ts'
@@ -11,7 +11,7 @@ import type { ReadingEngine } from '../reads/reading-engine.ts'
 import type { IteratorParts } from './iterator.ts'
 import { StoreSnapshot, sequenceOf } from './snapshot.ts'
 
-export class OpenViews {
+export class StoreReaders {
   readonly #engine: ReadingEngine
   readonly #checkOpen: () => void
   readonly #slabs: SlabAllocator = new SlabAllocator()
@@ -42,15 +42,15 @@ export class OpenViews {
       ? sequenceOf({ snapshot }, this.#engine)
       : this.#engine.visibleSequence
     const cure = 'read it to its end, or close it'
-    return [this.#view(sequence, signal, 'an iterator', cure), resolved]
+    return [this.#reader(sequence, signal, 'an iterator', cure), resolved]
   }
 
   /** The same for a value that is read as a stream. */
   stream(sequence: Sequence, signal: AbortSignal | undefined): IteratorParts {
-    return this.#view(sequence, signal, 'a stream', 'read it to its end, or cancel it')
+    return this.#reader(sequence, signal, 'a stream', 'read it to its end, or cancel it')
   }
 
-  #view(
+  #reader(
     sequence: Sequence,
     signal: AbortSignal | undefined,
     what: string,
