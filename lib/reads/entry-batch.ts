@@ -18,7 +18,10 @@ export class EntryBatch implements EntrySink {
   readonly #heads: ValueReader | undefined
   #requests: (ValueRequest | undefined)[] = []
   #countMax = 0
+  #bytesMax = 0
   #bytesLeft = 0
+  /** Bytes of values for each byte that was expected, of the last batch: what is compressed tells its size too late. */
+  #growth = 1
   keys: Buffer[] = []
   /** Undefined until it is read, and when it was given out. Empty without values. */
   values: (Buffer | undefined)[] = []
@@ -37,7 +40,8 @@ export class EntryBatch implements EntrySink {
   begin(countMax: number, bytesMax: number): void {
     this.drop()
     this.#countMax = countMax
-    this.#bytesLeft = bytesMax
+    this.#bytesMax = bytesMax / this.#growth
+    this.#bytesLeft = this.#bytesMax
   }
 
   drop(): void {
@@ -75,6 +79,13 @@ export class EntryBatch implements EntrySink {
   /** Reads the values that are not inline. @returns a promise if some have to be waited for */
   readValues(reader: ValueReader): Promise<void> | undefined {
     return this.#withValues ? reader.readMany(this.#requests, this.values) : undefined
+  }
+
+  /** The values are there: the next batch expects as much of a byte. */
+  noteRead(): void {
+    let bytes = 0
+    for (const value of this.values) bytes += value === undefined ? 0 : value.length
+    this.#growth = Math.max(1, bytes / Math.max(1, this.#bytesMax - this.#bytesLeft))
   }
 
   /** A copy in memory that may leave the store. */

@@ -294,6 +294,7 @@ export class BatchIterator<T, K> implements StoreIterator<T, K> {
       }
       const reading = batch.readValues(engine.values)
       if (reading) await reading
+      batch.noteRead()
     } catch (error) {
       this.#giveBack()
       // What it read may be gone since the signal fired.

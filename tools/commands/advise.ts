@@ -1,15 +1,20 @@
 /** `wisc advise`: which values should be separated. */
 import { type Advice, advise as adviseFor, type Prediction } from '../../lib/inspect/advise.ts'
+import {
+  type CompressionSample,
+  sampleCompression,
+} from '../../lib/inspect/collection/value-sample.ts'
 import type { SizeBucket } from '../../lib/inspect/size-histogram.ts'
 import { measureValueSizes, type ValueSizes } from '../../lib/inspect/value-sizes.ts'
 import { formatBar } from '../terminal/bar.ts'
 import { EXIT_CODE, InterruptedError } from '../terminal/exit-code.ts'
 import type { Output } from '../terminal/output.ts'
 import { formatTable } from '../terminal/table.ts'
-import { formatBytes, formatCount } from '../terminal/units.ts'
+import { formatBytes, formatCount, formatUnits } from '../terminal/units.ts'
 import { wrapText } from '../terminal/wrap.ts'
 import { EXACT_BYTES, STORE_PATH } from '../verb/arguments.ts'
 import { defineVerb, type Verb, type VerbContext } from '../verb/verb.ts'
+import { inspectAgain } from '../verb/with-store.ts'
 
 const LEGEND =
   'keys and bytes that would be separated; bytes written and on disk for each byte of keys and values'
@@ -18,7 +23,8 @@ export const advise: Verb = defineVerb({
   usage: 'advise <path>',
   summary: 'Show the sizes of values, and which valueThreshold would suit them',
   details:
-    'Goes through the tables; reads no values. What lies only in the log is not counted (see wisc flush). The ' +
+    'Goes through the tables; of values only samples are read, for what compression would save. ' +
+    'What lies only in the log is not counted (see wisc flush). The ' +
     'prediction is for a store that keeps its size while its keys are overwritten evenly, with default ' +
     'options: the log is written once; an entry of the tree by the flush and at each level, 1 + size of the ' +
     'level / size of the one above; separated records are copied by the collector at its target of 1.3, 1.4 ' +
@@ -32,11 +38,12 @@ export const advise: Verb = defineVerb({
   options: (command) => command.positional('path', STORE_PATH).option('bytes', EXACT_BYTES),
   run: async ({ path, bytes: exact, json }, context) => {
     const sizes = await measure(path, context)
+    const sample = await inspectAgain(path, context, sampleCompression)
     const buckets = sizes.histogram.buckets()
     const advice = adviseFor(buckets)
     const { output } = context
-    if (json) await output.json(toReport(path, sizes, buckets, advice))
-    else await output.write(render(sizes, buckets, advice, exact, output))
+    if (json) await output.json(toReport(path, sizes, buckets, advice, sample))
+    else await output.write(render(sizes, buckets, advice, sample, exact, output))
     return EXIT_CODE.fine
   },
 })
@@ -63,6 +70,7 @@ function toReport(
   sizes: ValueSizes,
   buckets: readonly SizeBucket[],
   { predictions, recommended }: Advice,
+  sample: CompressionSample | undefined,
 ): object {
   const { entries, separatedKeys, unflushedLogBytes } = sizes
   return {
@@ -76,6 +84,7 @@ function toReport(
     histogram: buckets,
     predictions,
     recommended: recommended ?? null,
+    compression: sample ?? null,
   }
 }
 
@@ -83,6 +92,7 @@ function render(
   sizes: ValueSizes,
   buckets: readonly SizeBucket[],
   { predictions, recommended }: Advice,
+  sample: CompressionSample | undefined,
   exact: boolean,
   output: Output,
 ): string {
@@ -122,8 +132,26 @@ function render(
   )
   const now = percent(sizes.separatedKeys, keys)
   const advice = `recommended: valueThreshold ${recommended} (${size(recommended)})`
-  const last = lines([...notCounted, `separated now: ${now} of the keys`, advice])
+  const last = lines([
+    ...notCounted,
+    `separated now: ${now} of the keys`,
+    ...(sample && sample.values > 0 ? [compressionText(sample)] : []),
+    advice,
+  ])
   return `${histogram}\n${lines([LEGEND])}\n${table}\n${last}`
+}
+
+/** By the separated values that were sampled. */
+function compressionText({
+  values,
+  compressed,
+  rawBytes,
+  storedBytes,
+  compressedBytes,
+}: CompressionSample): string {
+  const all = `of ${formatUnits(values, 'sampled value')}`
+  const now = `compressed now: ${formatCount(compressed)} ${all}, ${percent(storedBytes, rawBytes)} of the bytes`
+  return `${now}; with compression 'zstd': ${percent(compressedBytes, rawBytes)}`
 }
 
 function share(part: number, whole: number, cells: number, output: Output): string {

@@ -1,6 +1,7 @@
 /** `wisc stat`: the store at a glance. */
 import { type LevelStats, type Stats, WiscError } from '../../lib/index.ts'
 import { type QuickForecast, quickForecast } from '../../lib/inspect/collection/segment-report.ts'
+import { type CodecSample, sampleCodecs } from '../../lib/inspect/collection/value-sample.ts'
 import type { OwnerFacts } from '../../lib/inspect/owner/control-client.ts'
 import { formatBar } from '../terminal/bar.ts'
 import { escapeText } from '../terminal/escape.ts'
@@ -48,6 +49,9 @@ interface Figures {
   readonly tombstones: number
   /** Bytes of the records in the value log that entries of tables point to. */
   readonly pointedBytes: number
+  /** Of the values that these point to, by samples: how many are compressed, and what that saves. */
+  readonly compressedShareEstimate: number
+  readonly compressionSavesBytesEstimate: number
   /** What lies only in the log and had to be replayed. */
   readonly replayedRecords: number
   readonly memtableBytes: number
@@ -107,7 +111,8 @@ export const stat: Verb = defineVerb({
       hiddenGarbageBytes: answer.stats.hiddenGarbageBytesEstimate,
     }
     const found = await inspectAgain(path, context, async (store): Promise<Found> => {
-      return { stats: store.stats(), forecast: quickForecast(store, owners) }
+      const forecast = quickForecast(store, owners)
+      return { stats: store.stats(), forecast, codecs: await sampleCodecs(store) }
     })
     const figures = toFigures(path, found, owner, answer)
     const { output } = context
@@ -121,6 +126,7 @@ export const stat: Verb = defineVerb({
 interface Found {
   readonly stats: Stats
   readonly forecast: QuickForecast
+  readonly codecs: CodecSample
 }
 
 /** What the owner says. */
@@ -147,13 +153,14 @@ async function askFigures({ client }: Owner, { signal }: VerbContext): Promise<A
 
 function toFigures(
   path: string,
-  { stats, forecast }: Found,
+  { stats, forecast, codecs }: Found,
   owner: Owner | undefined,
   answer: Answer | undefined,
 ): Figures {
   const { levels } = stats
   const sum = (of: (level: LevelStats) => number): number =>
     levels.reduce((total, level) => total + of(level), 0)
+  const pointedBytes = sum(({ pointedBytes }) => pointedBytes)
   return {
     path,
     diskBytes: stats.diskBytes,
@@ -173,7 +180,9 @@ function toFigures(
     tableBytes: sum(({ bytes }) => bytes),
     entries: sum(({ entries }) => entries),
     tombstones: sum(({ tombstones }) => tombstones),
-    pointedBytes: sum(({ pointedBytes }) => pointedBytes),
+    pointedBytes,
+    compressedShareEstimate: codecs.values === 0 ? 0 : codecs.compressed / codecs.values,
+    compressionSavesBytesEstimate: savedBytes(pointedBytes, codecs),
     replayedRecords: stats.recovery.replayedRecords,
     memtableBytes: stats.memtableBytes,
     lastSequence: stats.lastSequence,
@@ -182,6 +191,11 @@ function toFigures(
     wasClosedCleanly: owner ? null : stats.recovery.clean,
     owner: owner ? toOwnerFigures(owner, answer) : null,
   }
+}
+
+function savedBytes(pointedBytes: number, { rawBytes, storedBytes }: CodecSample): number {
+  if (storedBytes === 0) return 0
+  return Math.max(0, Math.round(pointedBytes * (rawBytes / storedBytes - 1)))
 }
 
 const UNANSWERED = {
@@ -236,6 +250,7 @@ function render(figures: Figures, exact: boolean, output: Output): string {
     ['relocations', formatCount(figures.relocations)],
     ['streams', formatCount(figures.streams)],
     ['pointed to', size(figures.pointedBytes)],
+    ...compressionFields(figures, size),
     ['only in the log', `${formatCount(figures.replayedRecords)} records`],
     ['last sequence', formatCount(figures.lastSequence)],
     ['durable up to', formatCount(figures.durableSequence)],
@@ -246,6 +261,18 @@ function render(figures: Figures, exact: boolean, output: Output): string {
   const title = output.style('bold', escapeText(figures.path))
   const levels = renderLevels(figures.levels, size, output)
   return `${title}\n\n${formatFields(fields, columns)}${levels && `\n${levels}`}`
+}
+
+/** Nothing of a store in which nothing is compressed. */
+function compressionFields(
+  { compressedShareEstimate, compressionSavesBytesEstimate }: Figures,
+  size: (bytes: number) => string,
+): [string, string][] {
+  if (compressedShareEstimate === 0) return []
+  return [
+    ['compressed', `about ${(100 * compressedShareEstimate).toFixed(0)}% of the values`],
+    ['that saves', `about ${size(compressionSavesBytesEstimate)}`],
+  ]
 }
 
 function pinnedText(

@@ -182,14 +182,14 @@ describe.skipIf(!HAS_ZSTD)('compressed values', () => {
   test('every byte that is changed is found, with its place', async () => {
     const directory = temporaryDirectory()
     const store = await openStore(directory, OPTIONS)
-    await store.put('key', documents(150_000, 8))
+    await store.put('key', documents(66_000, 8))
     const { segment, offset, storedSize } = (await store.stat('key'))!
     await store.flush()
     const name = `${String(segment).padStart(6, '0')}.vlog`
     const file = openSync(`${directory}/${name}`, 'r+')
     const end = offset! + 43 + storedSize
     const byte = new Uint8Array(1)
-    for (let at = offset!; at < end; at += at < offset! + 100 ? 1 : 97) {
+    for (let at = offset!; at < end; at++) {
       readSync(file, byte, 0, 1, at)
       writeSync(file, Uint8Array.of(byte[0]! ^ 4), 0, 1, at)
       for (const read of [() => store.getSync('key'), () => store.getSync('key', { offset: 0 })]) {
@@ -199,7 +199,7 @@ describe.skipIf(!HAS_ZSTD)('compressed values', () => {
       }
       writeSync(file, byte, 0, 1, at)
     }
-    expect(store.getSync('key')).toHaveLength(150_000)
+    expect(store.getSync('key')).toHaveLength(66_000)
     closeSync(file)
     await store.close()
   })
