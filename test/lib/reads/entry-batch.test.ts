@@ -17,7 +17,7 @@ test('I10: what grows when it is read is taken less of, from the second batch on
     const readMany = (requests: readonly unknown[], values: (Buffer | undefined)[]): undefined => {
       for (const at of requests.keys()) values[at] = Buffer.alloc(valueBytes)
     }
-    batch.readValues({ readMany } as unknown as ValueReader)
+    void batch.readValues({ readMany } as unknown as ValueReader)
     batch.noteRead()
     return batch.keys.length
   }
