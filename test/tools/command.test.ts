@@ -8,6 +8,7 @@ import { nextLine, startModule } from '../support/processes/child-process.ts'
 import { schemaErrors } from '../support/processes/json-schema.ts'
 import { makeStore, startWisc, wisc } from '../support/processes/wisc-process.ts'
 import { runShell, WISC } from '../support/processes/wisc-shell.ts'
+import { unlikeBytes } from '../support/random.ts'
 
 /** Every verb that opens a store, with its arguments behind the path; the first ones only look. */
 const LOOKING = [['stat'], ['get', 'a'], ['scan'], ['verify']]
@@ -222,6 +223,44 @@ test.skipIf(process.platform === 'win32')('output that is cut off is an error', 
     expect({ code, words }).toEqual({ code: 5, words })
     expect(err).toContain('EFBIG')
   }
+})
+
+test('values of any length come from files and pipes, and go there, whole and in part', async () => {
+  const directory = temporaryDirectory()
+  const [db, file, copy] = ['store', 'file', 'copy'].map((name) => path.join(directory, name))
+  const value = unlikeBytes(5_000_000)
+  fs.writeFileSync(file!, value)
+  expect(runShell(`${WISC} put '${db}' a --create --json < '${file}'`)).toMatchObject({
+    ...{ code: 0, err: '' },
+    out: '{"key":"a","bytes":5000000}\n',
+  })
+  expect(runShell(`cat '${file}' | ${WISC} put '${db}' b`)).toEqual({ code: 0, out: '', err: '' })
+  for (const key of ['a', 'b']) {
+    expect((await wisc(['get', db!, key])).bytes.equals(value)).toBe(true)
+    expect(runShell(`${WISC} get '${db}' ${key} > '${copy}'`)).toEqual({
+      code: 0,
+      out: '',
+      err: '',
+    })
+    expect(fs.readFileSync(copy!).equals(value)).toBe(true)
+  }
+  const part = ['get', db!, 'a', '--offset', '1MiB', '--length']
+  expect((await wisc([...part, '1000'])).bytes.equals(value.subarray(1048576, 1049576))).toBe(true)
+  expect((await wisc([...part, '1GiB'])).bytes.equals(value.subarray(1048576))).toBe(true)
+  const { out } = await wisc([
+    'get',
+    db!,
+    '61',
+    '--hex',
+    '--json',
+    '--offset',
+    '1MiB',
+    '--length',
+    '10',
+  ])
+  expect(out).toContain(value.subarray(1048576, 1048586).toString('hex'))
+  expect(await wisc(['get', db!, 'a', '--offset', '1TiB'])).toMatchObject({ code: 0, out: '' })
+  expect(await wisc(['get', db!, 'a', '--offset', '-1'])).toMatchObject({ code: 2, out: '' })
 })
 
 test('an interrupt while a value is read stores nothing and gives the lock back', async () => {

@@ -4,7 +4,7 @@ import { WiscError } from '../../lib/index.ts'
 import { EXIT_CODE } from '../terminal/exit-code.ts'
 import { HEX, KEY, STORE_PATH, wordBytes } from '../verb/arguments.ts'
 import { jsonBytes } from '../verb/entries.ts'
-import { readInput } from '../verb/input.ts'
+import { inputPieces } from '../verb/input.ts'
 import { defineVerb, type Verb } from '../verb/verb.ts'
 import { changeStore } from '../verb/with-store.ts'
 
@@ -12,7 +12,7 @@ export const put: Verb = defineVerb({
   usage: 'put <path> <key> [value]',
   summary: 'Store a value under a key',
   details:
-    'Without a value its bytes are read from standard input, up to the end. ' +
+    'Without a value its bytes are read from standard input, up to the end; there may be any number of them. ' +
     'When the command ends, the value is durable.',
   examples: [
     ['wisc put photos.db receipt paid', 'A word'],
@@ -38,9 +38,9 @@ export const put: Verb = defineVerb({
     const options = { createIfMissing: create, workers: 0 }
     const storing = changeStore(path, options, context, async (store) => {
       if (!given && process.stdin.isTTY) progress.say('reading the value; Ctrl-D ends it')
-      const value = given ?? (await readInput(signal))
-      await store.put(key, value)
-      return value.length
+      if (!given) return (await store.putStream(key, inputPieces(signal, progress))).size
+      await store.put(key, given)
+      return given.length
     })
     const size = await storing.catch((error: unknown) => {
       throw couldBeCreated(error, path) ? noStoreYet(path) : error

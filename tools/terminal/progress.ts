@@ -3,6 +3,7 @@ import { performance } from 'node:perf_hooks'
 import { setImmediate } from 'node:timers/promises'
 import { columnsOf } from './output.ts'
 import { fitText } from './text-width.ts'
+import { formatBytes } from './units.ts'
 
 const DRAW_EVERY_MS = 100
 const TURN_MS = 20
@@ -16,7 +17,9 @@ export class Progress {
   readonly #isShown: boolean
   #label = ''
   #total = 0
+  #unit: 'bytes' | undefined
   #done = 0
+  #startedAt = 0
   #drawnAt = 0
   #turnedAt = performance.now()
   #isDrawn = false
@@ -26,12 +29,17 @@ export class Progress {
     this.#isShown = stream.isTTY === true && process.env['TERM'] !== 'dumb'
   }
 
-  /** Begins a bar of `total` units: bytes, files, whatever is counted. */
-  start(label: string, total: number): void {
+  /**
+   * Begins a bar of `total` units: bytes, files, whatever is counted; 0 if nobody knows.
+   * @param unit of bytes the bar shows the rate, and the time that is left
+   */
+  start(label: string, total: number, unit?: 'bytes'): void {
     this.#label = label
     this.#total = total
+    this.#unit = unit
     this.#done = 0
     this.#drawnAt = 0
+    this.#startedAt = performance.now()
   }
 
   /** Counts, draws now and then, and lets the event loop turn, so that signals arrive. */
@@ -75,10 +83,25 @@ export class Progress {
   }
 
   #bar(): string {
-    const cells = Math.min(BAR_CELLS_MAX, columnsOf(this.#stream) - BESIDE_BAR)
+    const pace = this.#unit === 'bytes' ? this.#pace() : ''
+    if (pace !== '' && this.#total === 0)
+      return `${this.#label.padEnd(LABEL_COLUMNS)} ${formatBytes(this.#done, false)}${pace}`
+    const columns = columnsOf(this.#stream) - BESIDE_BAR - pace.length
+    const cells = Math.max(0, Math.min(BAR_CELLS_MAX, columns))
     const share = this.#total === 0 ? 1 : Math.min(1, this.#done / this.#total)
     const bar = '#'.repeat(Math.round(share * cells)).padEnd(cells, '.')
     const percent = `${Math.floor(share * 100)}`.padStart(3)
-    return `${this.#label.padEnd(LABEL_COLUMNS)} [${bar}] ${percent}%`
+    return `${this.#label.padEnd(LABEL_COLUMNS)} [${bar}] ${percent}%${pace}`
+  }
+
+  /** Such as `  123.4 MiB/s  0:07 left`. */
+  #pace(): string {
+    const seconds = (performance.now() - this.#startedAt) / 1000
+    const rate = this.#done / Math.max(seconds, 0.001)
+    const left = this.#total > this.#done && rate > 0 ? (this.#total - this.#done) / rate : 0
+    const text = `  ${formatBytes(Math.round(rate), false)}/s`
+    if (left === 0) return text
+    const minutes = Math.floor(Math.ceil(left) / 60)
+    return `${text}  ${minutes}:${String(Math.ceil(left) % 60).padStart(2, '0')} left`
   }
 }

@@ -1,79 +1,59 @@
-/** Standard input: a value, whole, in memory once; or the answer to a question. */
+/** Standard input: a value, piece by piece; or the answer to a question. */
 import { once } from 'node:events'
 import fs from 'node:fs'
 import { createInterface } from 'node:readline'
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import { InterruptedError, UsageError } from '../terminal/exit-code.ts'
+import type { Progress } from '../terminal/progress.ts'
 
 const STDIN = 0
-const READ_BYTES_MAX = 1024 * 1024 * 1024
-const CHUNK_BYTES = 64 * 1024
-/** A value can have no more. */
-const VALUE_BYTES_MAX = 2 ** 31 - 1
+const PIECE_BYTES = 1024 * 1024
 
-/** All bytes up to the end. @throws InterruptedError */
-export async function readInput(signal: AbortSignal): Promise<Buffer> {
+/**
+ * All bytes up to the end, in pieces that are valid until the next one is asked for. The bar knows the end of a file.
+ * @throws InterruptedError
+ */
+export async function* inputPieces(
+  signal: AbortSignal,
+  progress: Progress,
+): AsyncGenerator<Uint8Array, void> {
   const stat = fs.fstatSync(STDIN)
-  // Of a file, memory of the right size is taken at once; a pipe may wait for ever, so this thread must not read it.
-  const bytes = stat.isFile() ? readFile(stat.size) : await readStream(signal)
+  // A pipe may wait for ever, so this thread must not read it.
+  const pieces = stat.isFile() ? filePieces() : streamPieces(signal)
+  progress.start('write', stat.isFile() ? stat.size : 0, 'bytes')
+  let done = 0
+  for await (const piece of pieces) {
+    checkInterrupted(signal)
+    yield piece
+    done += piece.length
+    progress.reach(done)
+  }
   // Ctrl-C ends whoever writes into the pipe as well. The end may be seen before the signal: then the bytes are cut
   // off. The second turn begins with another look for what has come.
   for (let turn = 0; turn < 2; turn++) await nextTurn()
-  if (signal.aborted) throw new InterruptedError('interrupted')
-  return bytes
+  checkInterrupted(signal)
 }
 
-function readFile(size: number): Buffer {
-  const chunks: Buffer[] = []
-  let length = 0
-  let chunk = readChunk(checkLength(size))
-  // The size may be none (of /proc), or the file may have grown.
-  for (; chunk.length > 0; chunk = readChunk(CHUNK_BYTES)) {
-    length = checkLength(length + chunk.length)
-    chunks.push(chunk)
+async function* filePieces(): AsyncGenerator<Uint8Array, void> {
+  const memory = Buffer.allocUnsafeSlow(PIECE_BYTES)
+  const read = promisify(fs.read)
+  for (;;) {
+    const { bytesRead } = await read(STDIN, memory, 0, PIECE_BYTES, null)
+    if (bytesRead === 0) return
+    yield memory.subarray(0, bytesRead)
   }
-  return joined(chunks, length)
 }
 
-/** The next bytes, fewer than `size` only at the end. */
-function readChunk(size: number): Buffer {
-  const bytes = Buffer.allocUnsafeSlow(Math.max(size, 1))
-  let length = 0
-  for (let count = -1; length < bytes.length && count !== 0; length += count) {
-    const wanted = Math.min(bytes.length - length, READ_BYTES_MAX)
-    count = fs.readSync(STDIN, bytes, length, wanted, null)
-  }
-  return bytes.subarray(0, length)
-}
-
-async function readStream(signal: AbortSignal): Promise<Buffer> {
+async function* streamPieces(signal: AbortSignal): AsyncGenerator<Uint8Array, void> {
   const onAbort = (): unknown => process.stdin.destroy(new InterruptedError('interrupted'))
   signal.addEventListener('abort', onAbort, { once: true })
-  const chunks: Buffer[] = []
-  let length = 0
-  for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
-    chunks.push(chunk)
-    length = checkLength(length + chunk.length)
-  }
+  yield* process.stdin as AsyncIterable<Buffer>
   signal.removeEventListener('abort', onAbort)
-  return joined(chunks, length)
 }
 
-/** Lets go of each chunk as soon as it is copied, so that not everything is there twice. */
-function joined(chunks: Buffer[], length: number): Buffer {
-  if (chunks.length === 1) return chunks[0]!
-  const bytes = Buffer.allocUnsafeSlow(length)
-  let end = length
-  for (let chunk = chunks.pop(); chunk !== undefined; chunk = chunks.pop()) {
-    end -= chunk.length
-    chunk.copy(bytes, end)
-  }
-  return bytes
-}
-
-function checkLength(length: number): number {
-  if (length > VALUE_BYTES_MAX) throw new UsageError('a value can have at most 2 GiB less one byte')
-  return length
+function checkInterrupted(signal: AbortSignal): void {
+  if (signal.aborted) throw new InterruptedError('interrupted')
 }
 
 /** The option that goes with {@link confirm}. */
