@@ -39,7 +39,7 @@ function threadEntry(): URL | undefined {
 export class ThreadReadHelper implements ReadHelper {
   readonly #entry: URL | undefined
   readonly #idleLookMs: number
-  /** No thread could begin, and none ever will, or there is one core alone. */
+  /** No thread could begin, there is one core alone, or a file could not be closed: there will be no more help. */
   isUseless: boolean
   #thread: Worker | undefined
   #reads: SharedReads | undefined
