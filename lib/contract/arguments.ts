@@ -176,8 +176,8 @@ export function resolvePutStream(
   standardSync: boolean,
 ): ResolvedPutStream {
   const given = plainObject(options === undefined ? NO_OPTIONS : options, 'options of putStream')
-  refuseUnknown(given, ['sync', 'signal', 'size'], 'putStream')
-  const { signal, size, ...rest } = given
+  refuseUnknown(given, ['sync', 'if', 'signal', 'size'], 'putStream')
+  const { signal, size, if: _, ...rest } = given
   return {
     sync: writeSync(rest, standardSync),
     signal: checkSignal(signal),

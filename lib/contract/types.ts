@@ -119,7 +119,7 @@ export interface ReadableHandle {
   ): Promise<{ readonly bytesRead: number }>
 }
 
-export interface PutStreamOptions extends WriteOptions, SignalOptions {
+export interface PutStreamOptions extends ConditionalWriteOptions, SignalOptions {
   /** What the source has, in bytes: with any more or less the call fails. */
   readonly size?: number
 }

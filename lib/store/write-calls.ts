@@ -154,10 +154,11 @@ export class WriteCalls {
     options: PutStreamOptions | undefined,
   ): () => Promise<UploadResult> {
     try {
-      const { uploads, options: standard } = this.#writable()
-      const asked = resolvePutStream(options, standard.sync)
+      const engine = this.#writable()
+      const resolved = resolvePutStream(options, engine.options.sync)
+      const precondition = options && conditionOf(engine, key, options)
       const bytes = keyBytes(key)
-      return () => uploads.put(bytes, source, asked)
+      return () => engine.uploads.put(bytes, source, { ...resolved, precondition })
     } catch (error) {
       source.cancel(error)
       throw error

@@ -41,12 +41,11 @@ import {
   type Precondition,
   seal,
   settleWritten,
-  streamWrite,
   takeWrite,
   takeWrites,
   tellWatchers,
   userBytes,
-  type WrittenStream,
+  type Write,
   writesOf,
 } from './batch.ts'
 import { BatchQueue } from './batch-queue.ts'
@@ -120,9 +119,9 @@ export class CommitQueue {
     return this.#enqueue(write, sync, precondition, compresses, undefined)
   }
 
-  /** Queues the record of a stream, of which file and edit are durable. The key is the queue's from now on. */
-  submitStream(key: Uint8Array, stream: WrittenStream, sync: boolean): Promise<void> {
-    return this.#enqueue(streamWrite(key, stream), sync, undefined, false, undefined)
+  /** Queues the record of a stream, of which file and edit are durable. */
+  submitStream(write: Write, sync: boolean, condition: Precondition | undefined): Promise<void> {
+    return this.#enqueue(write, sync, condition, false, undefined)
   }
 
   /**

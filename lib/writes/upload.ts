@@ -33,7 +33,7 @@ import type { PieceSource } from '../contract/stream-source.ts'
 import type { UploadResult } from '../contract/types.ts'
 import type { VersionSet } from '../tree/version/version-set.ts'
 import type { Admission } from './admission.ts'
-import type { WrittenStream } from './batch.ts'
+import { type Precondition, streamWrite, type Write, type WrittenStream } from './batch.ts'
 import type { CommitQueue } from './commit.ts'
 
 export interface UploadParts {
@@ -52,6 +52,8 @@ export interface UploadOptions {
   readonly size: number | undefined
   /** What is shorter becomes a put. */
   readonly minimumBytes: number
+  /** Of its record, when the turn of that has come: all of the source has been taken by then. */
+  readonly precondition: Precondition | undefined
 }
 
 export class Upload {
@@ -104,11 +106,11 @@ export class Upload {
     try {
       await this.#takeAll(source)
       const { size } = this.#writer
-      const { minimumBytes, sync } = this.#options
+      const { minimumBytes, sync, precondition } = this.#options
       const { commit } = this.#parts
       if (this.#file === undefined && size < minimumBytes)
-        await commit.submit(RECORD_KIND.put, this.#key, this.#value(), sync, undefined)
-      else await commit.submitStream(this.#key, await this.#store(), sync)
+        await commit.submit(RECORD_KIND.put, this.#key, this.#value(), sync, precondition)
+      else await commit.submitStream(await this.#store(), sync, precondition)
       return { size, storedSize: size }
     } finally {
       await this.#writer.ended()
@@ -185,8 +187,8 @@ export class Upload {
     return { file, identity }
   }
 
-  /** Makes the file durable, and a part of the version. */
-  async #store(): Promise<WrittenStream> {
+  /** Makes the file durable, and a part of the version. @returns what is left to be written */
+  async #store(): Promise<Write> {
     const { signal } = this.#options
     if (this.#file === undefined) await this.#admit(this.#writer.size)
     const built = await this.#writer.finish()
@@ -196,6 +198,6 @@ export class Upload {
     this.#isInVersion = true
     if (signal.aborted) throw signal.reason
     this.#stream = { ...built, mayBeInLog: false }
-    return this.#stream
+    return streamWrite(this.#key, this.#stream)
   }
 }

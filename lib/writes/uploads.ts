@@ -13,6 +13,7 @@ import type { FileNumber } from '../base/ids.ts'
 import { Signal } from '../base/signal.ts'
 import type { PieceSource } from '../contract/stream-source.ts'
 import type { UploadResult } from '../contract/types.ts'
+import type { Precondition } from './batch.ts'
 import { Upload, type UploadOptions, type UploadParts } from './upload.ts'
 
 /** After a failed sync nothing is synced again. */
@@ -50,6 +51,7 @@ export interface AskedUpload {
   readonly sync: boolean
   readonly signal: AbortSignal | undefined
   readonly size: number | undefined
+  readonly precondition: Precondition | undefined
 }
 
 export class Uploads {

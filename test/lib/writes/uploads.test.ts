@@ -18,9 +18,9 @@ async function failUpload(
   fileSystem.makeDirectory('/db')
   const log = { isEnding: true }
   const commit: Pick<UploadsParts['commit'], 'submitStream'> = {
-    submitStream: (_key, stream) => {
+    submitStream: ({ stream }) => {
       expect(uploads.holds(NUMBER), 'while it may still write its record').toBe(true)
-      stream.mayBeInLog = isWritten
+      stream!.mayBeInLog = isWritten
       return Promise.reject(failure)
     },
   }
@@ -41,7 +41,7 @@ async function failUpload(
   } as unknown as UploadsParts
   const uploads = new Uploads(parts, 1)
   const source = pieceSource(new Blob(['value']))
-  const asked = { sync: false, signal: undefined, size: undefined }
+  const asked = { sync: false, signal: undefined, size: undefined, precondition: undefined }
   await expect(uploads.put(Buffer.from('key'), source, asked)).rejects.toBe(failure)
   return { uploads, log }
 }
