@@ -16,6 +16,8 @@ export const COLD_READS = ['cold-get-16', 'cold-ranges', 'cold-scan'] as const
 
 const IN_FLIGHT = 16
 const RANGE_ENTRIES = 100
+/** A run ends when such a share of the entries was read: more and more would be in the page cache by then. */
+const READ_SHARE_MAX = 1 / 4
 
 /** Runs one of them over the closed store in `directory`. */
 export async function readCold(
@@ -48,16 +50,18 @@ async function getMany(
   random: Random,
 ): Promise<Rate> {
   let operations = 0
+  const enough = (): boolean => operations >= data.entries * READ_SHARE_MAX
   const read = async (): Promise<void> => {
-    const { operations: mine } = await repeat(
+    await repeat(
       seconds,
       async () => {
         const index = random.below(data.entries)
         data.check(index, await store.get(data.key(index), index))
+        operations++
       },
       1,
+      enough,
     )
-    operations += mine
   }
   const took = await timed(() => Promise.all(Array.from({ length: IN_FLIGHT }, read)))
   return { operations, seconds: took }
@@ -71,16 +75,19 @@ async function readRanges(
   isRaw: boolean,
 ): Promise<Rate> {
   const limit = Math.min(RANGE_ENTRIES, data.entries)
+  let entries = 0
   return repeat(
     seconds,
     async () => {
       const from = random.below(data.entries - limit + 1)
+      entries += limit
       if (isRaw) return getInOrder(data, store, from, limit)
       let index = from
       await store.range(from, limit, (value) => data.check(index++, value))
       if (index !== from + limit) throw new Error(`the range is short from=${from} end=${index}`)
     },
     1,
+    () => entries >= data.entries * READ_SHARE_MAX,
   )
 }
 
