@@ -9,6 +9,7 @@ import path from 'node:path'
 import { runChild } from '../harness/children.ts'
 import type { WorkloadResult } from '../harness/measure.ts'
 import { type Job, writtenPerUserByte } from '../throughput/results.ts'
+import { storeDocuments } from './documents.ts'
 import type { SpecialFigure } from './figures.ts'
 import type { OpenJob, OpenReport } from './open-child.ts'
 import type { QueueJob, QueueReport } from './queue-child.ts'
@@ -27,6 +28,7 @@ export const SPECIALS = [
   'single',
   'first',
   'together',
+  'documents',
 ] as const
 
 const WORKLOAD_CHILD = new URL('../throughput/child.js', import.meta.url)
@@ -91,6 +93,7 @@ const RUNS: Readonly<
   single: callOneAtATime,
   first: callForTheFirstTime,
   together: writeTogether,
+  documents: storeDocuments,
 }
 
 async function loadOneGiB(context: SpecialContext, directory: string): Promise<SpecialFigure[]> {
