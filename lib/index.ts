@@ -71,6 +71,7 @@ export type {
   TypedCondition,
   TypedIterator,
   TypedKeyCondition,
+  TypedKeyRange,
   TypedOperation,
   TypedRange,
   TypedSequencedValue,

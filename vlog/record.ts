@@ -6,7 +6,7 @@
  *   offset size field
  *        0    4 headerChecksum  CRC-32 of bytes 8 .. end of key
  *        4    4 valueChecksum   checksum of the first piece of the value (value-chunks.ts) XOR headerChecksum
- *        8    1 kind            1 put, 2 delete, 3 put-stream; reserved: 4 range tombstone, 5 merge operand
+ *        8    1 kind            1 put, 2 delete, 3 put-stream, 4 range tombstone; reserved: 5 merge operand
  *        9    1 codec           of the value's chunks: 0 none, 1 zstd
  *       10    1 ignoreFlags     each bit announces an optional field; unknown ones are ignored
  *       11    1 refuseFlags     each bit announces an optional field; unknown ones: WISC_FORMAT_VERSION
@@ -52,8 +52,8 @@ export { RECORD_HEADER_BYTES, storedBytes } from '../lib/base/record-size.ts'
 export const RECORD_KEY_BYTES_MAX = 65536
 const KEY_LENGTH_MASK = 0xff_ff_ff
 
-/** DO NOT CHANGE: kinds are on disk. 4 and 5 are reserved. */
-export const RECORD_KIND = { put: 1, delete: 2, putStream: 3 } as const
+/** DO NOT CHANGE: kinds are on disk. 5 is reserved. */
+export const RECORD_KIND = { put: 1, delete: 2, putStream: 3, deleteRange: 4 } as const
 export type RecordKind = (typeof RECORD_KIND)[keyof typeof RECORD_KIND]
 
 /** The value of a put-stream: vlog/stream/stream-value.ts. */
@@ -148,6 +148,9 @@ export function readRecordHeader(
   if (isKnown && !isPossibleLength({ codec, storedLength, rawLength })) return undefined
   if (bytes[at + 8] === RECORD_KIND.delete && storedLength > 0) return undefined
   if (bytes[at + 8] === RECORD_KIND.putStream && rawLength !== STREAM_VALUE_BYTES) return undefined
+  // The key at which it ends.
+  if (bytes[at + 8] === RECORD_KIND.deleteRange && rawLength > RECORD_KEY_BYTES_MAX)
+    return undefined
   const headBytes = RECORD_HEADER_BYTES + optionBytes + keyLength
   const sequence = readU64(bytes, at + 16)
   if (headBytes + storedLength > available || sequence > SEQUENCE_MAX) return undefined
@@ -180,7 +183,7 @@ export function unknownRecord(
   file: string,
   offset: number,
 ): WiscError | undefined {
-  if (kind < RECORD_KIND.put || kind > RECORD_KIND.putStream) {
+  if (kind < RECORD_KIND.put || kind > RECORD_KIND.deleteRange) {
     return newerVersion(file, offset, `record is of an unknown kind, kind=${kind}`)
   }
   if (refuseFlags !== 0) {

@@ -182,6 +182,7 @@ function measureLooks(): void {
       memtables: { list: () => [], hasEntries: false, holdsStream: () => false },
       tables,
       cache: new BlockCache(0),
+      tree: { tableRanges: () => [] },
       readers: { held: [] },
       writtenEnd: () => 0,
     })
@@ -248,7 +249,15 @@ function measureFolds(version: Version): void {
     key.writeUInt32BE(i)
     const counts = { bytes: 1, entries: 1, tombstones: 0, pointedBytes: 1 }
     const sequences = { smallestSequence: 1, largestSequence: 1 }
-    return { number: SEGMENTS + i, ...counts, ...sequences, smallestKey: key, largestKey: key }
+    return {
+      number: SEGMENTS + i,
+      ...counts,
+      ...sequences,
+      smallestKey: key,
+      largestKey: key,
+      largestExclusive: false,
+      fragments: 0,
+    }
   })
   const references = metas.map((_, i) => {
     const list = new ReferenceList(FOLD_REFERENCES)

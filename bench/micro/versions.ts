@@ -58,7 +58,8 @@ function key(number: number): Uint8Array {
 /** A table of a slot of keys. */
 function table(number: number, slot: number): AddedTable {
   const counts = { number, bytes: 2 ** 21, entries: 10_000, tombstones: 0, pointedBytes: 2 ** 30 }
-  const keys = { smallestKey: key(100 * slot), largestKey: key(100 * slot + 99) }
+  const ends = { smallestKey: key(100 * slot), largestKey: key(100 * slot + 99) }
+  const keys = { ...ends, largestExclusive: false, fragments: 0 }
   const meta: TableMeta = { ...counts, ...keys, smallestSequence: 1, largestSequence: 10_000 }
   return { level: 3, runId: 1, meta }
 }

@@ -12,7 +12,8 @@ import type { SegmentNumber } from '../base/ids.ts'
 import { Signal } from '../base/signal.ts'
 import { emitSafely } from '../contract/events.ts'
 import type { CompactionJob } from '../jobs/messages.ts'
-import type { CompactionPlan, FullReason } from '../tree/compaction/compaction-plan.ts'
+import type { CompactionPlan, FullReason, RunPart } from '../tree/compaction/compaction-plan.ts'
+import { coveredTables } from '../tree/compaction/covered-tables.ts'
 import { type ManualRange, pickCompaction, planFullCompaction } from '../tree/compaction/picker.ts'
 import type { TableMeta } from '../tree/entry.ts'
 import { LEVEL_0_RUNS_SLOW, type TreeShapeOptions } from '../tree/version/tree-shape.ts'
@@ -76,7 +77,7 @@ export class Compactions {
   /** Looks for work: there is a new run, or what has failed may be tried again. */
   wake(): void {
     if (this.#running || this.#closing || this.#asked > 0 || this.#health.stopped) return
-    if (this.#due()) this.#hold(this.#compactAll())
+    if (this.#covered().length > 0 || this.#due()) this.#hold(this.#compactAll())
   }
 
   /**
@@ -99,6 +100,42 @@ export class Compactions {
     this.#running = compaction.then(ended, ended)
   }
 
+  /**
+   * Tables that range tombstones cover whole. The durable order: the tombstones are in tables of the version, so they
+   * are durable (I12); one edit takes the covered ones out; their files are unlinked when it is durable and no version
+   * is pinned that has them (I5). No output: nothing refers to anything new (I4).
+   */
+  #covered(): RunPart[] {
+    const { versions, readers, tree } = this.#work.parts
+    const { current } = versions
+    if (current.ranged.length === 0) return []
+    try {
+      return coveredTables(current.levels, tree.tableRanges(current), readers.list()[0]!)
+    } catch {
+      // A table that cannot be read: the compaction that needs it will say so.
+      return []
+    }
+  }
+
+  async #dropCovered(parts: readonly RunPart[]): Promise<void> {
+    const began = performance.now()
+    const tables = parts.flatMap((part) => part.tables)
+    await this.#work.publish({ removedTables: tables.map(({ number }) => number) }, NO_DEAD)
+    const [top] = parts
+    this.#work.counts.compactions++
+    emitSafely(this.#work.parts.context.events, 'compaction', {
+      reason: 'covered',
+      inputLevel: top!.level,
+      outputLevel: top!.level,
+      inputTables: tables.length,
+      inputBytes: sumTableBytes(tables),
+      outputTables: 0,
+      outputBytes: 0,
+      moved: false,
+      ms: performance.now() - began,
+    })
+  }
+
   /** What should be done, and can be. A table that only moves to another level needs no room. */
   #due(): CompactionPlan | undefined {
     const { versions, readers } = this.#work.parts
@@ -113,6 +150,11 @@ export class Compactions {
     let roomBytes = 0
     try {
       while (!this.#closing && this.#asked === 0) {
+        const covered = this.#covered()
+        if (covered.length > 0) {
+          await this.#dropCovered(covered)
+          continue
+        }
         const plan = this.#due()
         if (plan === undefined) return
         roomBytes = this.#health.roomBytes()
@@ -143,11 +185,8 @@ export class Compactions {
       const obstacle = this.#health.stopped ?? this.#health.noRoomToCompact()
       if (obstacle) throw obstacle
       if (this.#closing) throw new WiscError('WISC_NOT_OPEN', 'the store is closed')
-      const { versions } = this.#work.parts
-      const plan = planFullCompaction(versions.current.levels, this.#shape, range, reason)
-      if (!plan) return
       const either = linkSignals(this.#cancel.signal, signal)
-      const job = this.#compact(plan, either.signal).finally(either.unlink)
+      const job = this.#compactAsked(range, reason, either.signal).finally(either.unlink)
       this.#hold(job)
       await job
     } catch (cause) {
@@ -160,6 +199,15 @@ export class Compactions {
       // Twice, because whichever of the two ends last has to see what is due.
       this.wake()
     }
+  }
+
+  /** What need not be read goes first. */
+  async #compactAsked(range: ManualRange, reason: FullReason, signal: AbortSignal): Promise<void> {
+    const covered = this.#covered()
+    if (covered.length > 0) await this.#dropCovered(covered)
+    const { levels } = this.#work.parts.versions.current
+    const plan = planFullCompaction(levels, this.#shape, range, reason)
+    if (plan) await this.#compact(plan, signal)
   }
 
   async #compact(plan: CompactionPlan, signal: AbortSignal): Promise<void> {

@@ -82,7 +82,7 @@ export class Flushes {
   /** Flushes the active memtable before it is full, unless it is being written to. @returns whether a flush will end */
   flushEarly(): boolean {
     const { memtables, log, health } = this.#parts
-    const isFree = !memtables.writing && memtables.active.entries > 0
+    const isFree = !memtables.writing && !memtables.active.isEmpty
     if (isFree && memtables.freeze(log.end, 0)) this.wake()
     return health.stopped === undefined && memtables.oldestFrozen !== undefined
   }
@@ -101,7 +101,7 @@ export class Flushes {
   /** True if the active memtable is empty, and no marker frame lies behind the checkpoint either. */
   #isFrozen(): boolean {
     const { memtables, log, work } = this.#parts
-    if (memtables.active.entries > 0) return false
+    if (!memtables.active.isEmpty) return false
     const end = memtables.newestFrozen?.end ?? work.parts.versions.current.checkpoint
     return compareLogPositions(log.end, end) <= 0
   }
@@ -128,7 +128,7 @@ export class Flushes {
     const began = performance.now()
     let tables: TableJobResult['tables'] = []
     let dead = NO_DEAD
-    if (table.memtable.entries > 0) {
+    if (!table.memtable.isEmpty) {
       runner.shareArena(table.frozen.arenaId, memtables.arenaBuffer(table.frozen.arenaId))
       const job: FlushJob = {
         kind: 'flush',

@@ -7,6 +7,7 @@ import type { TableJob } from '../jobs/messages.ts'
 import type { JobRunner } from '../jobs/runner.ts'
 import type { ReadableSequences } from '../state/readable-sequences.ts'
 import type { RelocationClaims } from '../state/relocation-claims.ts'
+import type { TreeReader } from '../state/tree-reader.ts'
 import type { PointedRecords } from '../tree/compaction/fold.ts'
 import type { TableMeta } from '../tree/entry.ts'
 import type { Version } from '../tree/version/version.ts'
@@ -50,6 +51,7 @@ export interface TreeWorkParts {
   }
   readonly versions: VersionSet
   readonly readers: ReadableSequences
+  readonly tree: Pick<TreeReader, 'tableRanges'>
   readonly space: { readonly references: TableReferences; readonly dead: DeadRecordsKeeper }
   readonly claims: RelocationClaims
   readonly health: WorkHealth

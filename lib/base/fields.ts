@@ -89,6 +89,10 @@ export class Fields {
     return fields
   }
 
+  has(tag: number): boolean {
+    return this.#places.some((place, i) => i % 3 === 0 && place === tag)
+  }
+
   /** The number of a field that must be there; 0, and `failed`, if it is not. */
   number(tag: number): number {
     const reader = this.#find(tag)

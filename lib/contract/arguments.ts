@@ -77,8 +77,9 @@ function isGone(bytes: Uint8Array): boolean {
 /** One put or delete as a caller passes it, checked, as bytes. */
 export interface Given {
   readonly kind: RecordKind
+  /** Of a range that is deleted, where it begins. */
   readonly key: Uint8Array
-  /** NO_BYTES for a delete, and whatever is empty. */
+  /** NO_BYTES for a delete, and whatever is empty. Of a range that is deleted, the first key behind it, if any is. */
   readonly value: Uint8Array
 }
 
@@ -87,8 +88,11 @@ export function checkOperation(operation: unknown, index: number): Given {
   const name = `operations[${index}]`
   const given = plainObject(operation, name)
   const { type } = given
+  if (type === 'deleteRange') return deletedRange(given, name, ['type', ...RANGE_NAMES])
   if (type !== 'put' && type !== 'delete') {
-    throw invalidArgument(`${name}.type must be 'put' or 'delete', not ${shown(type)}`)
+    throw invalidArgument(
+      `${name}.type must be 'put', 'delete' or 'deleteRange', not ${shown(type)}`,
+    )
   }
   refuseUnknown(given, type === 'put' ? ['type', 'key', 'value'] : ['type', 'key'], name)
   const key = keyBytes(given['key'] as Key, `${name}.key`)
@@ -255,6 +259,44 @@ function firstKeyBehind(prefix: Uint8Array): Uint8Array | undefined {
   const key = copyBytes(prefix, 0, last + 1)
   key[last]!++
   return key
+}
+
+/**
+ * The keys of a range that is to be deleted, from one on and below another.
+ * @throws WISC_INVALID_ARGUMENT where no key can lie in it, or nothing is said of it: that is a mistake as a rule
+ */
+export function deletedRange(
+  range: unknown,
+  name = 'range',
+  known: readonly string[] = RANGE_NAMES,
+): Given {
+  const given = plainObject(range, name)
+  refuseUnknown(given, known, name)
+  // Read once: what answers them may be code of the caller.
+  const ends = RANGE_NAMES.map((end) => [end, given[end]] as const)
+  if (ends.every(([, end]) => end === undefined)) {
+    throw invalidArgument(`${name} has no end: { gte: '' } is all keys`)
+  }
+  const {
+    lower = NO_BYTES,
+    lowerOpen,
+    upper,
+    upperOpen,
+  } = resolveKeyRange(Object.fromEntries(ends) as KeyRange)
+  const start = lowerOpen ? keyBehind(lower) : lower
+  const end = upper === undefined || upperOpen ? upper : keyBehind(upper)
+  if (start === undefined || (end !== undefined && compareBytes(start, end) >= 0)) {
+    throw invalidArgument(`${name} is empty: no key lies in it`)
+  }
+  return { kind: RECORD_KIND.deleteRange, key: start, value: end ?? NO_BYTES }
+}
+
+/** The next key in the order of keys; undefined behind the last one. */
+function keyBehind(key: Uint8Array): Uint8Array | undefined {
+  if (key.length >= KEY_BYTES_MAX) return firstKeyBehind(key)
+  const next = new Uint8Array(key.length + 1)
+  next.set(key)
+  return next
 }
 
 /** The range of compact(): names of ends only. */

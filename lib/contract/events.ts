@@ -18,7 +18,7 @@ export interface CompactionEvent {
    * A level had too many runs or bytes, a table many tombstones or many old addresses; a collection exposes garbage; or
    * `compact` asked for it.
    */
-  readonly reason: 'runs' | 'bytes' | 'tombstones' | 'addresses' | 'garbage' | 'manual'
+  readonly reason: 'runs' | 'bytes' | 'tombstones' | 'addresses' | 'garbage' | 'manual' | 'covered'
   readonly inputLevel: number
   readonly outputLevel: number
   readonly inputTables: number

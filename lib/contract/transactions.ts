@@ -57,6 +57,7 @@ export interface Transaction {
   /** Written when the transaction commits; key and value may be used again at once. */
   put(key: Key, value: Value): void
   delete(key: Key): void
+  deleteRange(range: KeyRange): void
   /** Nothing of it will be written; `transaction` resolves with what its callback returns. */
   abort(): void
 }
@@ -73,6 +74,7 @@ export interface SyncTransaction {
   values(range?: SyncTransactionRange): IterableIterator<Buffer>
   put(key: Key, value: Value): void
   delete(key: Key): void
+  deleteRange(range: KeyRange): void
   abort(): void
 }
 

@@ -17,6 +17,7 @@ import type {
 export type TypedOperation<K, V> =
   | { readonly type: 'put'; readonly key: K; readonly value: V }
   | { readonly type: 'delete'; readonly key: K }
+  | ({ readonly type: 'deleteRange' } & TypedKeyRange<K>)
 
 /** {@link RangeOptions} with keys of a view's type; an end may be the beginning of one, too. */
 export interface TypedRange<K> extends Omit<RangeOptions, 'prefix' | 'gt' | 'gte' | 'lt' | 'lte'> {
@@ -27,6 +28,9 @@ export interface TypedRange<K> extends Omit<RangeOptions, 'prefix' | 'gt' | 'gte
   readonly lt?: K | Beginning<K>
   readonly lte?: K | Beginning<K>
 }
+
+/** {@link KeyRange} with keys of a view's type. */
+export type TypedKeyRange<K> = Pick<TypedRange<K>, 'prefix' | 'gt' | 'gte' | 'lt' | 'lte'>
 
 /** {@link KeyCondition}; a value is compared by the bytes that it is encoded to. */
 export interface TypedKeyCondition<V> extends Omit<KeyCondition, 'value'> {
@@ -64,6 +68,7 @@ export interface TypedSequencedValue<V> extends Omit<SequencedValue, 'value'> {
 export interface TypedStore<K, V, FoundK = K, FoundV = V> {
   put(key: K, value: V, options?: TypedWriteOptions<V>): Promise<void>
   delete(key: K, options?: TypedWriteOptions<V>): Promise<void>
+  deleteRange(range: TypedKeyRange<K>, options?: WriteOptions): Promise<void>
   /** Does all operations or none. */
   write(
     operations: readonly TypedOperation<K, V>[],

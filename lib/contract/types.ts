@@ -144,8 +144,13 @@ export interface DeleteOperation {
   readonly key: Key
 }
 
+/** Deletes all keys of a range that have been written before, in the batch or earlier. */
+export interface DeleteRangeOperation extends KeyRange {
+  readonly type: 'deleteRange'
+}
+
 /** One part of a batch. */
-export type Operation = PutOperation | DeleteOperation
+export type Operation = PutOperation | DeleteOperation | DeleteRangeOperation
 
 /** The keys that satisfy all that is given: a prefix goes together with ends, as to go on behind a key. */
 export interface KeyRange {

@@ -131,7 +131,12 @@ function shapeOf(
   options: TreeShapeOptions,
 ): { levels: number; rewrites: number } {
   const table = { number: 1, bytes: treeBytes, entries, tombstones: 0, pointedBytes }
-  const keys = { smallestKey: NO_BYTES, largestKey: NO_BYTES }
+  const keys = {
+    smallestKey: NO_BYTES,
+    largestKey: NO_BYTES,
+    largestExclusive: false,
+    fragments: 0,
+  }
   const meta = { ...table, ...keys, smallestSequence: 1, largestSequence: 1 }
   const shape = measureTree([{ runs: [{ id: 1, tables: [meta] }] }], options)
   const total = treeBytes + pointedBytes

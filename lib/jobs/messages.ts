@@ -17,9 +17,9 @@ import type { DatabaseDirectory } from '../base/files/store-directory.ts'
 import type { FileNumber, Sequence } from '../base/ids.ts'
 import type { Reference } from '../base/segment-records.ts'
 import type { FoldTarget } from '../tree/compaction/fold.ts'
-import type { KeySpan } from '../tree/compaction/retention.ts'
 import type { ShadowWalkResult } from '../tree/compaction/shadow-walk.ts'
 import type { BuiltTable, TableMeta, TableOptions } from '../tree/entry.ts'
+import type { KeySpan } from '../tree/key-span.ts'
 import type { FrozenMemtable } from '../tree/memtable/memtable.ts'
 
 interface JobBase extends DatabaseDirectory {

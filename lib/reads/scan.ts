@@ -127,7 +127,7 @@ export class Scan {
     if (this.#cursor !== undefined && isSame) return this.#cursor
     this.#state = state
     this.#evictions = evictions
-    this.#cursor = tree.cursor(state)
+    this.#cursor = tree.cursor(state, this.#parts.sequence)
     const skipped = seekToStart(this.#cursor, this.#range, this.#position, this.#includesPosition)
     if (skipped) this.#skipKeyForward(this.#cursor, skipped)
     return this.#cursor

@@ -26,7 +26,7 @@ import type { FileNumber, LogOrdinal, SegmentNumber } from '../base/ids.ts'
 import type { LogPosition } from '../base/log-position.ts'
 import type { RecoveryReport } from '../contract/types.ts'
 import type { Memtables } from '../state/memtables.ts'
-import { entryBytesMax, entryKind, insertStream } from '../state/memtables.ts'
+import { entryBytesMax, entryKind, insertRange, insertStream } from '../state/memtables.ts'
 import { KEY_BYTES_MAX, KIND, type Kind } from '../tree/entry.ts'
 import { ARENA_BYTES_MAX } from '../tree/memtable/arena.ts'
 import { Memtable } from '../tree/memtable/memtable.ts'
@@ -98,8 +98,10 @@ function* replaySegment(
     for (let frame = walk.enter(); frame !== undefined; frame = walk.enter()) {
       const valueThreshold = yield* makeRoom(walk, frame, ordinal, target)
       walk.visit((record) => {
-        if (record.header.kind === RECORD_KIND.putStream)
+        const { kind } = record.header
+        if (kind === RECORD_KIND.putStream)
           replayStream(context, version, record, name, target.memtables)
+        else if (kind === RECORD_KIND.deleteRange) replayRange(record, name, target.memtables)
         else insertRecord(record, number, target.memtables, valueThreshold)
       })
       target.memtables.logBytes += frame.length
@@ -123,7 +125,7 @@ function* makeRoom(
   target: ReplayTarget,
 ): Generator<void, number> {
   const { memtables, share, valueThreshold } = target
-  const covered = memtables.active.entries > 0 && memtables.logBytes + frame.length > share
+  const covered = !memtables.active.isEmpty && memtables.logBytes + frame.length > share
   // A bound first: counting exactly costs a walk over the records.
   const bound = frame.length + frame.recordCount * Memtable.bytesNeeded(0, 0)
   if (!covered && memtables.active.hasRoom(bound)) return valueThreshold
@@ -141,7 +143,7 @@ function exactBytes(walk: SegmentWalk, valueThreshold: number): number {
   let bytes = 0
   walk.visitHeads(({ header }) => {
     const kind = kindOf(header, valueThreshold)
-    bytes += entryBytesMax(kind, header.keyLength, header.rawLength)
+    bytes += entryBytesMax(header.kind, kind, header.keyLength, header.rawLength)
   })
   return bytes
 }
@@ -164,6 +166,19 @@ function insertRecord(
   const value = kind === KIND.inline ? record.value() : undefined
   const key = keyOf(record)
   memtables.active.insert(key, header.sequence, kind, value, segment, offset, header.length)
+}
+
+/** Nobody reads yet. */
+const NO_READERS = { isAnyBetween: () => false }
+
+/** @param name of the file with the record */
+function replayRange(record: VisitedRecord, name: string, memtables: Memtables): void {
+  const { header, offset } = record
+  const start = keyOf(record)
+  const end = record.value()
+  if (end.length > 0 && compareBytes(start, end) >= 0)
+    throw new CorruptionError(name, offset, 'record deletes a range that ends before it begins')
+  insertRange(memtables, start, end, header.sequence, NO_READERS)
 }
 
 /** A key in memory of this thread: until the next call. */

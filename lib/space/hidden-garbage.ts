@@ -25,6 +25,7 @@ import {
   type Run,
   type Version,
 } from '../tree/version/version.ts'
+import { isAnyBetween } from './held-readers.ts'
 
 /** Keys of a table that are looked up ... */
 const TABLE_SAMPLES_MAX = 64
@@ -258,13 +259,13 @@ export class HiddenGarbageEstimate {
   }
 }
 
-function overlaps({ tables }: Run, { smallestKey, largestKey }: TableMeta): boolean {
-  return overlappingTables(tables, smallestKey, largestKey).length > 0
+function overlaps({ tables }: Run, table: TableMeta): boolean {
+  return overlappingTables(tables, table).length > 0
 }
 
 function firstSeen({ meta, properties, references }: TableReader): SeenTable {
   const { distinctKeys, valueBytes, keyBytes, smallestSequence, largestSequence } = properties
-  const duplicates = (meta.entries - distinctKeys) / meta.entries
+  const duplicates = (meta.entries - distinctKeys) / Math.max(1, meta.entries)
   const figures = noFigures()
   figures.duplicateBytes = meta.pointedBytes * duplicates
   figures.duplicateValueBytes = (valueBytes + keyBytes) * duplicates
@@ -289,16 +290,4 @@ function setShadowed(
 /** A run is the same object as long as none of its tables changes. */
 function isSameRuns(left: readonly Run[], right: readonly Run[]): boolean {
   return left.length === right.length && left.every((run, i) => run === right[i])
-}
-
-/** Does one of them read at `older` or later, but before `newer`? @param held ascending */
-function isAnyBetween(held: readonly Sequence[], older: Sequence, newer: Sequence): boolean {
-  let low = 0
-  let high = held.length
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if (held[middle]! < older) low = middle + 1
-    else high = middle
-  }
-  return low < held.length && held[low]! < newer
 }

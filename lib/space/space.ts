@@ -17,8 +17,10 @@ import type { FoundFiles } from '../state/found-files.ts'
 import type { Memtables } from '../state/memtables.ts'
 import type { ReadableSequences } from '../state/readable-sequences.ts'
 import type { TableCache } from '../state/tables.ts'
+import type { TreeReader } from '../state/tree-reader.ts'
 import type { Memtable } from '../tree/memtable/memtable.ts'
 import type { Version } from '../tree/version/version.ts'
+import { CoveredGarbageEstimate } from './covered-garbage.ts'
 import { DeadLists } from './dead-lists.ts'
 import { DiskUsage } from './disk-usage.ts'
 import type { CollectibleFile } from './figures.ts'
@@ -57,6 +59,7 @@ export interface SpaceParts {
   readonly memtables: Pick<Memtables, 'list' | 'hasEntries' | 'holdsStream'>
   readonly tables: Pick<TableCache, 'get'>
   readonly cache: BlockCache
+  readonly tree: Pick<TreeReader, 'tableRanges'>
   /** Streams that come; undefined if the store only reads. */
   readonly uploads?: StreamsToCome
   /** Snapshots and iterators. */
@@ -98,6 +101,7 @@ export interface Space {
 export class SpaceAccount {
   readonly #parts: SpaceParts
   readonly #hidden: HiddenGarbageEstimate
+  readonly #covered: CoveredGarbageEstimate
   readonly #files: LogFiles
   readonly references: References
   readonly usage: DiskUsage
@@ -110,6 +114,7 @@ export class SpaceAccount {
     this.references = new References((number) => parts.tables.get(number))
     this.usage = new DiskUsage(parts.context, parts.files, parts.versions?.fileNumbers)
     this.#hidden = new HiddenGarbageEstimate(parts.tables, parts.cache, hiddenSamplesMax)
+    this.#covered = new CoveredGarbageEstimate(parts.tables, parts.cache)
     this.#files = new LogFiles(
       parts,
       (number) => this.holdsStream(number),
@@ -196,11 +201,18 @@ export class SpaceAccount {
   #figures(version: Version, liveInTables?: number): Space {
     const diskBytes = this.usage.measure(version)
     const { hiddenRecordBytes, duplicateBytes } = this.#hidden.figures
+    this.#updateCovered(version)
+    const covered = this.#covered.byTables
     const { files, exposedGarbageBytes, punchedBytes } = this.#files
     let listed: CollectibleFile[] | undefined
     const { held } = this.#parts.readers
-    const pinned = this.#hidden.pinnedBy(held)
-    const shadowedBytes = hiddenRecordBytes + duplicateBytes
+    const pinned = this.#pinnedBy(held)
+    // What is shadowed and covered would count twice.
+    const { pointedBytes } = this.references.totals
+    const shadowedBytes = Math.min(
+      pointedBytes,
+      hiddenRecordBytes + duplicateBytes + covered.recordBytes,
+    )
     return {
       diskBytes,
       ...this.#liveFigures(liveInTables),
@@ -219,12 +231,27 @@ export class SpaceAccount {
     }
   }
 
-  /** Puts that newer entries shadow, and tombstones, but for what readers need. */
+  #updateCovered(version: Version): void {
+    const { memtables, tree } = this.#parts
+    const inTables = tree.tableRanges(version)
+    this.#covered.update(version, inTables, memtables.list(version.checkpoint))
+  }
+
+  /** What is shadowed or covered, but seen by somebody. */
+  #pinnedBy(held: readonly Sequence[]): PinnedShadows {
+    const shadowed = this.#hidden.pinnedBy(held)
+    const covered = this.#covered.pinnedBy(held)
+    const recordBytes = shadowed.recordBytes + covered.recordBytes
+    return { recordBytes, weight: shadowed.weight + covered.weight }
+  }
+
+  /** Puts that newer entries shadow or range tombstones cover, and tombstones, but for what readers need. */
   #tableGarbageBytes(pinned: PinnedShadows, oldest: Sequence | undefined): number {
     const { totals } = this.references
+    const covered = this.#covered.byTables
     const { hiddenWeight, duplicateWeight } = this.#hidden.figures
     const garbage =
-      Math.max(0, hiddenWeight + duplicateWeight - pinned.weight) +
+      Math.max(0, hiddenWeight + duplicateWeight + covered.weight - pinned.weight) +
       this.references.droppableTombstoneWeight(oldest)
     const share = garbage / Math.max(1, totals.putWeight + totals.tombstoneWeight)
     return Math.round(totals.tableBytes * Math.min(1, share))
@@ -236,7 +263,10 @@ export class SpaceAccount {
     const { totals } = this.references
     const { hiddenValueBytes, duplicateValueBytes } = this.#hidden.figures
     const inTables = totals.keyBytes + totals.valueBytes
-    const visible = liveInTables ?? Math.max(0, inTables - hiddenValueBytes - duplicateValueBytes)
+    const { byTables, byMemtables } = this.#covered
+    const shadowed = hiddenValueBytes + duplicateValueBytes + byTables.valueBytes
+    const inVersion = liveInTables ?? Math.max(0, inTables - shadowed)
+    const visible = Math.max(0, inVersion - byMemtables.valueBytes)
     const memtables = this.#parts.memtables.list(this.#parts.version.checkpoint)
     let entries = 0
     let added = 0
@@ -250,7 +280,8 @@ export class SpaceAccount {
     const inTree = { keys: totals.puts * (visible / Math.max(1, inTables)), bytes: visible }
     return {
       liveBytes: Math.round(liveBytesAbove(inTree, memtables)) + uploadedBytes,
-      unflushedShadowBytes: Math.round(Math.min(entries * meanBytes, visible + added)),
+      unflushedShadowBytes:
+        Math.round(Math.min(entries * meanBytes, visible + added)) + byMemtables.recordBytes,
       meanBytes,
       liveDoubtBytes: Math.round(Math.sqrt(entries) * meanBytes),
     }
@@ -296,15 +327,21 @@ interface LiveSum {
 
 /**
  * The least that lives in tables and memtables, by the mean size of what lives below each: every key of a memtable may
- * be one of those below it, whose entry it shadows, until a flush has shown otherwise. Inside a memtable it is known.
+ * be one of those below it, whose entry it shadows, until a flush has shown otherwise. Inside a memtable it is known,
+ * but for large range tombstones.
  * @param memtables newest first
  */
 export function liveBytesAbove(
   tables: LiveSum,
-  memtables: readonly Pick<Memtable, 'keys' | 'liveKeys' | 'liveBytes'>[],
+  memtables: readonly Pick<Memtable, 'keys' | 'liveKeys' | 'liveBytes' | 'ranges'>[],
 ): number {
   let { keys, bytes } = tables
   for (const memtable of memtables.toReversed()) {
+    // Of tables it is known what its range tombstones cover; of older memtables, all of it may be.
+    if (memtable.ranges.length > 0) {
+      keys = Math.min(keys, tables.keys)
+      bytes = Math.min(bytes, tables.bytes)
+    }
     const kept = keys === 0 ? 0 : Math.max(0, 1 - memtable.keys / keys)
     bytes = bytes * kept + memtable.liveBytes
     keys = keys * kept + memtable.liveKeys

@@ -16,6 +16,7 @@ import { ARENA_VALUE_BYTES_MAX, KIND, type Kind } from '../tree/entry.ts'
 import { ARENA_BYTES_MAX, type Arena, createArena } from '../tree/memtable/arena.ts'
 import { type FrozenMemtable, Memtable } from '../tree/memtable/memtable.ts'
 import { EmptyRanges } from './empty-ranges.ts'
+import type { ReadableSequences } from './readable-sequences.ts'
 
 const ARENAS = 3
 
@@ -72,7 +73,7 @@ export class Memtables {
 
   /** True if some entry is in no table. */
   get hasEntries(): boolean {
-    return this.#active.entries > 0 || this.#frozen.some(({ memtable }) => memtable.entries > 0)
+    return !this.#active.isEmpty || this.#frozen.some(({ memtable }) => !memtable.isEmpty)
   }
 
   /** Changes whenever the list changes. */
@@ -169,16 +170,39 @@ function wholeWords(bytes: number): number {
   return Math.min((bytes + 3) & ~3, ARENA_BYTES_MAX)
 }
 
+/**
+ * A range tombstone becomes visible.
+ * @param end no bytes: it has none
+ * @param held sequences at which somebody reads: what none of them needs is left out
+ */
+export function insertRange(
+  memtables: Memtables,
+  start: Uint8Array,
+  end: Uint8Array,
+  sequence: Sequence,
+  held: Pick<ReadableSequences, 'isAnyBetween'>,
+): void {
+  const isNeeded = (older: Sequence, newer: Sequence): boolean => held.isAnyBetween(older, newer)
+  memtables.active.insertRange(start, end.length === 0 ? undefined : end, sequence, isNeeded)
+}
+
 /** What a record becomes in a memtable: a value goes into the tree, too, or to the value log alone. Decided once. */
 export function entryKind(recordKind: number, valueLength: number, valueThreshold: number): Kind {
   if (recordKind !== RECORD_KIND.put)
-    return recordKind === RECORD_KIND.delete ? KIND.tombstone : KIND.pointer
+    return recordKind === RECORD_KIND.putStream ? KIND.pointer : KIND.tombstone
   if (valueLength >= valueThreshold || valueLength > INLINE_VALUE_BYTES_MAX) return KIND.pointer
   return valueLength <= ARENA_VALUE_BYTES_MAX ? KIND.inline : KIND.deferred
 }
 
-/** The most bytes of a memtable that the entry takes. */
-export function entryBytesMax(kind: Kind, keyLength: number, valueLength: number): number {
+/** The most bytes of a memtable that the entry takes, or the range tombstone, whose keys are key and value. */
+export function entryBytesMax(
+  recordKind: number,
+  kind: Kind,
+  keyLength: number,
+  valueLength: number,
+): number {
+  if (recordKind === RECORD_KIND.deleteRange)
+    return Memtable.bytesNeeded(keyLength + valueLength, 0)
   return Memtable.bytesNeeded(keyLength, kind === KIND.inline ? valueLength : 0)
 }
 

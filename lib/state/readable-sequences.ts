@@ -30,6 +30,12 @@ export class ReadableSequences {
     if (count <= 1 && sequence !== this.newest) this.released()
   }
 
+  /** Somebody reads at `older` or later, but before `newer`; what is read at the newest sequence is not asked for. */
+  isAnyBetween(older: Sequence, newer: Sequence): boolean {
+    for (const held of this.#held.keys()) if (held >= older && held < newer) return true
+    return false
+  }
+
   get count(): number {
     let count = 0
     for (const holders of this.#held.values()) count += holders

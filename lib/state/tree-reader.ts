@@ -11,8 +11,11 @@ import type { Sequence } from '../base/ids.ts'
 import { MergeCursor } from '../tree/compaction/merge-cursor.ts'
 import { type Entry, type EntryCursor, KIND } from '../tree/entry.ts'
 import type { Memtable } from '../tree/memtable/memtable.ts'
+import { CoveredCursor } from '../tree/ranges/covered-cursor.ts'
+import { coveringSequence, type FragmentList } from '../tree/ranges/range-fragments.ts'
 import { RunCursor } from '../tree/table/run-cursor.ts'
 import { findTable, type Run, type Version } from '../tree/version/version.ts'
+import { TableRanges } from './table-ranges.ts'
 import type { TableCache } from './tables.ts'
 
 export interface ReadState {
@@ -31,12 +34,14 @@ export class TreeReader {
   readonly #engine: { readonly state: ReadState }
   readonly #tables: TableCache
   readonly #cache: BlockCache
+  readonly #tableRanges: TableRanges
 
   /** @param engine its state is asked for anew by each read */
   constructor(engine: { readonly state: ReadState }, tables: TableCache, cache: BlockCache) {
     this.#engine = engine
     this.#tables = tables
     this.#cache = cache
+    this.#tableRanges = new TableRanges(tables)
   }
 
   get state(): ReadState {
@@ -45,13 +50,15 @@ export class TreeReader {
 
   /**
    * Finds the newest entry of a key at or below a sequence.
-   * @returns true if the key has a value then; `found` says where. False if it has none or is deleted
+   * @returns true if the key has a value then; `found` says where. False if it has none or is deleted: if something
+   *   has deleted it, `found` has the sequence of that
    */
   find(key: Uint8Array, sequence: Sequence, found: Entry): boolean {
     const state = this.#engine.state
     const hash = hashRange(key, 0, key.length, 0)
     found.keyBytes = key
     found.keyEnd = key.length
+    if (hasRanges(state)) return this.#findBeside(state, key, hash, sequence, found)
     for (const memtable of state.memtables) {
       if (memtable.find(key, hash, sequence, found)) return found.kind !== KIND.tombstone
     }
@@ -66,18 +73,64 @@ export class TreeReader {
     return false
   }
 
+  /** The same where there are range tombstones: what is older than one of them need not be looked for. */
+  #findBeside(
+    state: ReadState,
+    key: Uint8Array,
+    hash: number,
+    sequence: Sequence,
+    found: Entry,
+  ): boolean {
+    const covering = this.#coveringSequence(state, key, sequence)
+    for (const memtable of state.memtables) {
+      if (memtable.largestSequence < covering) continue
+      if (memtable.find(key, hash, sequence, found)) return isAbove(found, covering)
+    }
+    for (const run of state.runs) {
+      const table = findTable(run, key)
+      if (table === undefined || table.largestSequence < covering) continue
+      const reader = this.#tables.get(table.number)
+      if (reader.find(key, hash, sequence, found, this.#cache)) return isAbove(found, covering)
+    }
+    if (covering > 0) found.sequence = covering
+    return false
+  }
+
+  #coveringSequence(state: ReadState, key: Uint8Array, sequence: Sequence): Sequence {
+    const inTables = this.#tableRanges.of(state.version)
+    let covering = coveringSequence(inTables, key, 0, key.length, sequence)
+    for (const { ranges } of state.memtables) {
+      if (ranges.length === 0) continue
+      covering = Math.max(covering, coveringSequence(ranges, key, 0, key.length, sequence))
+    }
+    return covering
+  }
+
+  /** The range tombstones of tables. @throws CorruptionError, WISC_FORMAT_VERSION, IoError */
+  tableRanges(version: Version): FragmentList {
+    return this.#tableRanges.of(version)
+  }
+
+  /** All range tombstones, as lists of which each has some. */
+  rangesOf(state: ReadState): FragmentList[] {
+    const lists = state.memtables.map(({ ranges }) => ranges)
+    return [...lists, this.#tableRanges.of(state.version)].filter((list) => list.length > 0)
+  }
+
   /** Changes when open tables have been closed: a cursor of an earlier turn would be slow. */
   get evictions(): number {
     return this.#tables.evictions
   }
 
   /**
-   * A cursor over all entries of a state. It is good while that state is the current one, and fast while `evictions`
-   * has not changed.
+   * A cursor over all entries of a state, for who reads at a sequence. What range tombstones delete for that reader is
+   * a tombstone. It is good while that state is the current one, and fast while `evictions` has not changed.
    */
-  cursor(state: ReadState): EntryCursor {
+  cursor(state: ReadState, sequence: Sequence): EntryCursor {
     const memtables = state.memtables.map((memtable) => memtable.cursor())
-    return this.#merge([...memtables, ...state.runs.map(({ tables }) => this.#runCursor(tables))])
+    const runs = state.runs.map(({ tables }) => this.#runCursor(tables))
+    const entries = this.#merge([...memtables, ...runs])
+    return hasRanges(state) ? new CoveredCursor(entries, this.rangesOf(state), sequence) : entries
   }
 
   /** The same over what may hold entries above a sequence, with older ones among them. */
@@ -100,4 +153,18 @@ export class TreeReader {
   #runCursor(tables: Run['tables']): EntryCursor {
     return new RunCursor(tables, (table) => this.#tables.get(table.number).cursor(this.#cache))
   }
+}
+
+function hasRanges({ memtables, version }: ReadState): boolean {
+  if (version.ranged.length > 0) return true
+  for (const memtable of memtables) if (memtable.ranges.length > 0) return true
+  return false
+}
+
+/** True for a value that no range tombstone hides; else the entry has the sequence of what deleted it. */
+function isAbove(found: Entry, covering: Sequence): boolean {
+  if (found.sequence > covering) return found.kind !== KIND.tombstone
+  found.kind = KIND.tombstone
+  found.sequence = covering
+  return false
 }

@@ -10,6 +10,7 @@ import type {
   TypedBatchOptions,
   TypedCondition,
   TypedIterator,
+  TypedKeyRange,
   TypedOperation,
   TypedRange,
   TypedSequencedValue,
@@ -20,8 +21,10 @@ import type {
   BatchOptions,
   Condition,
   ConditionalWriteOptions,
+  DeleteRangeOperation,
   Key,
   KeyCondition,
+  KeyRange,
   Operation,
   RangeOptions,
   SequencedReadOptions,
@@ -29,6 +32,7 @@ import type {
   SnapshotOptions,
   Value,
   ValueStat,
+  WriteOptions,
 } from '../contract/types.ts'
 import type { ResolvedEncodings } from '../encodings/resolve-encodings.ts'
 import { BatchIterator, type IteratorParts } from './iterator.ts'
@@ -68,6 +72,10 @@ export class EncodedStore implements TypedStore<unknown, unknown> {
     }
   }
 
+  async deleteRange(range: TypedKeyRange<unknown>, options?: WriteOptions): Promise<void> {
+    await this.#store.deleteRange(this.#range(range) as KeyRange, options)
+  }
+
   async write(
     operations: readonly TypedOperation<unknown, unknown>[],
     options?: TypedBatchOptions<unknown, unknown>,
@@ -88,6 +96,7 @@ export class EncodedStore implements TypedStore<unknown, unknown> {
   /** What else is wrong with it, the store says. */
   #operation(operation: unknown, name: string): Operation {
     const given = { ...plainObject(operation, name) }
+    if (given['type'] === 'deleteRange') return this.#range(given, name) as DeleteRangeOperation
     given['key'] = this.#key(given['key'], `${name}.key`)
     if (given['type'] === 'put') given['value'] = this.#value(given['value'], `${name}.value`)
     return given as unknown as Operation
@@ -195,9 +204,9 @@ export class EncodedStore implements TypedStore<unknown, unknown> {
   }
 
   /** The same range with keys as bytes. What else is wrong with it, the store says. */
-  #range(range: TypedRange<unknown> | undefined): RangeOptions | undefined {
+  #range(range: object | undefined, name = 'range'): RangeOptions | undefined {
     if (range === undefined) return undefined
-    const encoded: Record<string, unknown> = { ...plainObject(range, 'range') }
+    const encoded: Record<string, unknown> = { ...plainObject(range, name) }
     for (const name of ENDS) {
       if (encoded[name] !== undefined) encoded[name] = this.#key(encoded[name], name)
     }

@@ -142,6 +142,11 @@ export class Store extends TypedEmitter {
     return this.#writes.delete(key, options)
   }
 
+  /** Removes all keys of a range at once: one record, and no key is looked up. @throws as {@link put} */
+  deleteRange(range: KeyRange, options?: WriteOptions): Promise<void> {
+    return this.#writes.deleteRange(range, options)
+  }
+
   /**
    * Stores what a source has, piece by piece, as one value that is seen at the end. A call that fails leaves nothing,
    * and cancels the source. @throws what the source throws; WISC_ABORTED, and as {@link put}
@@ -155,10 +160,7 @@ export class Store extends TypedEmitter {
     return this.#writes.write(operations, options)
   }
 
-  /**
-   * Puts what the callback makes of a key's value; undefined removes the key. It is called again when somebody else was
-   * faster; updates of one key take turns. @throws as {@link put}, and what the callback throws
-   */
+  /** Puts what the callback makes of a value; undefined removes it. Called again when somebody else was faster. */
   update(key: Key, callback: UpdateCallback, options?: UpdateOptions): Promise<void> {
     return this.#writes.update(key, callback, options)
   }
@@ -289,10 +291,7 @@ export class Store extends TypedEmitter {
     await this.#writable().flush()
   }
 
-  /**
-   * Flushes, then merges everything in the range to the bottom of the tree: no tombstone and no overwritten entry
-   * is left there, but for what open snapshots and iterators see.
-   */
+  /** Flushes, then merges all of a range: what was deleted or overwritten stays only where a reader sees it. */
   async compact(range?: KeyRange, options: SignalOptions = {}): Promise<void> {
     const engine = this.#writable()
     const { lower, upper } = resolveCompactRange(range)

@@ -7,6 +7,7 @@ import { NO_BYTES } from '../base/bytes.ts'
 import { invalidArgument, toWiscError } from '../base/errors.ts'
 import {
   checkOperation,
+  deletedRange,
   keyBytes,
   putSettings,
   resolvePutStream,
@@ -28,6 +29,7 @@ import type {
   BatchOptions,
   ConditionalWriteOptions,
   Key,
+  KeyRange,
   Operation,
   PutOptions,
   PutStreamOptions,
@@ -85,6 +87,20 @@ export class WriteCalls {
       const condition = options && conditionOf(engine, key, options)
       const { commit } = engine
       return commit.submit(RECORD_KIND.delete, keyBytes(key), NO_BYTES, sync, condition, false)
+    } catch (error) {
+      return Promise.reject(toWiscError(error))
+    }
+  }
+
+  deleteRange(range: KeyRange, options: WriteOptions | undefined): Promise<void> {
+    try {
+      const engine = this.#writable()
+      const sync = writeSync(options, engine.options.sync)
+      if ((options as BatchOptions | undefined)?.if !== undefined) {
+        throw invalidArgument('deleteRange takes no condition: a batch that deletes a range does')
+      }
+      const { kind, key, value } = deletedRange(range)
+      return engine.commit.submit(kind, key, value, sync, undefined)
     } catch (error) {
       return Promise.reject(toWiscError(error))
     }

@@ -2,6 +2,7 @@
 import { invalidArgument } from '../base/errors.ts'
 import type { LastWrites } from '../writes/batch.ts'
 import { isInRange, type WalkRange } from '../writes/walk-range.ts'
+import { isWithin, type KeyStrings } from '../writes/writes-by-key.ts'
 
 /** Beside the characters of a key, and of the ends of a range. */
 const KEY_BYTES = 80
@@ -39,12 +40,22 @@ export class ReadSet {
 
   /** One of the written keys that was read. */
   findIn(writes: LastWrites): string | undefined {
+    for (const range of writes.ranges) {
+      const key = this.findWithin(range)
+      if (key !== undefined) return key
+    }
     if (this.ranges.length === 0 && this.keys.size < writes.size) {
       for (const key of this.keys) if (writes.has(key)) return key
       return undefined
     }
     for (const key of writes.keys()) if (this.holds(key)) return key
     return undefined
+  }
+
+  /** A key that was read, or the beginning of a range that is deleted where something of it was read. */
+  findWithin(deleted: KeyStrings): string | undefined {
+    for (const key of this.keys) if (isWithin(deleted, key)) return key
+    return this.ranges.some((range) => range.meets(deleted)) ? deleted.start : undefined
   }
 
   #take(bytes: number): void {
@@ -83,6 +94,15 @@ export class ReadRange {
   /** ... up to the end of the span. */
   coverAll(): void {
     this.#read = this.#begun({})
+  }
+
+  /** Some key may lie in it and in a range that is deleted. */
+  meets({ start, end }: KeyStrings): boolean {
+    if (this.#read === undefined) return false
+    const { lower, upper, upperOpen } = this.#read
+    const isBefore = upper !== undefined && (upperOpen ? upper <= start : upper < start)
+    const isBehind = lower !== undefined && end !== undefined && lower >= end
+    return !isBefore && !isBehind
   }
 
   holds(key: string): boolean {

@@ -13,7 +13,7 @@ import {
   type SyncTransaction,
   type SyncTransactionRange,
 } from '../contract/transactions.ts'
-import type { Key, Value } from '../contract/types.ts'
+import type { Key, KeyRange, Value } from '../contract/types.ts'
 import type { PointReads } from '../reads/point-reads.ts'
 import type { ReadingEngine } from '../reads/reading-engine.ts'
 import type { LastWrites } from '../writes/batch.ts'
@@ -80,6 +80,12 @@ export class StoreSyncTransaction implements SyncTransaction {
     this.#check()
     refuseOptions(options)
     this.writes.put(key, value)
+  }
+
+  deleteRange(range: KeyRange, options?: unknown): void {
+    this.#check()
+    refuseOptions(options)
+    this.writes.deleteRange(range)
   }
 
   delete(key: Key, options?: unknown): void {

@@ -227,7 +227,10 @@ export class TransactionIterator<T> implements StoreIterator<T> {
       ...(first && { [first.open ? 'gt' : 'gte']: first.key }),
       ...(last && { [last.open ? 'lt' : 'lte']: last.key }),
     }
-    const limit = Math.min(Number.MAX_SAFE_INTEGER, this.#remaining + writes.size)
+    // A range that is deleted may hide any number of them.
+    const wanted =
+      writes.ranges.length > 0 ? Number.MAX_SAFE_INTEGER : this.#remaining + writes.size
+    const limit = Math.min(Number.MAX_SAFE_INTEGER, wanted)
     const options = { ...ends, reverse, highWaterMarkBytes, snapshot, limit }
     return new Source(store, options, this.#shape.values)
   }

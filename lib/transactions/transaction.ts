@@ -8,6 +8,7 @@ import type {
   EntryIterator,
   Key,
   KeyIterator,
+  KeyRange,
   Snapshot,
   StoreIterator,
   Value,
@@ -141,6 +142,12 @@ export class StoreTransaction implements Transaction {
     this.#check()
     refuseOptions(options)
     this.#write(() => this.writes.put(key, value))
+  }
+
+  deleteRange(range: KeyRange, options?: unknown): void {
+    this.#check()
+    refuseOptions(options)
+    this.#write(() => this.writes.deleteRange(range))
   }
 
   delete(key: Key, options?: unknown): void {

@@ -59,8 +59,23 @@ export class Validation implements Precondition, CommitWatcher {
       if (found.sequence > this.#sequence) this.#found(key)
       if (this.#conflict) return
     }
+    this.#findDeletedRange()
+    if (this.#conflict) return
     for (const { read } of this.#reads.ranges) {
       if (read && (await this.#prepareRange(read, isOver))) return
+    }
+  }
+
+  /** Range tombstones are no entries. */
+  #findDeletedRange(): void {
+    const { tree } = this.#parts
+    for (const list of tree.rangesOf(tree.state)) {
+      for (const { start, end, sequences } of list) {
+        if (sequences[0]! <= this.#sequence) continue
+        const key = this.#reads.findWithin({ start: keyString(start), end: end && keyString(end) })
+        if (key !== undefined) this.#found(key)
+        if (this.#conflict) return
+      }
     }
   }
 

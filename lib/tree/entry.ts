@@ -8,6 +8,7 @@
 import { NO_BYTES } from '../base/bytes.ts'
 import type { FileNumber, SegmentNumber, Sequence } from '../base/ids.ts'
 import { plainBytes, storedBytes } from '../base/record-size.ts'
+import type { KeySpan } from './key-span.ts'
 
 /**
  * Four bits, in memtables and in tables. DO NOT CHANGE: kinds are on disk, but for `deferred`. lib/tree/FORMAT.md has
@@ -110,8 +111,11 @@ export interface TableOptions {
   readonly filterBitsPerKey: number
 }
 
-/** What the manifest keeps of a table. Both keys are copies, owned by the object. */
-export interface TableMeta {
+/**
+ * What the manifest keeps of a table. Both keys are copies, owned by the object. They span its entries and its range
+ * tombstones, and so do the sequences.
+ */
+export interface TableMeta extends KeySpan {
   readonly number: FileNumber
   /** Bytes of the file. */
   readonly bytes: number
@@ -119,8 +123,8 @@ export interface TableMeta {
   readonly tombstones: number
   /** Bytes of the records that its entries point to: with `bytes` its compensated size. */
   readonly pointedBytes: number
-  readonly smallestKey: Uint8Array
-  readonly largestKey: Uint8Array
+  /** Fragments of range tombstones (ranges/range-fragments.ts). There may be no entries beside them. */
+  readonly fragments: number
   readonly smallestSequence: Sequence
   readonly largestSequence: Sequence
 }

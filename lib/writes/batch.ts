@@ -9,7 +9,14 @@ import { invalidArgument, toWiscError, type WiscError } from '../base/errors.ts'
 import type { EventLoopTurn } from '../base/event-loop-turn.ts'
 import type { SegmentNumber, Sequence } from '../base/ids.ts'
 import type { Given } from '../contract/arguments.ts'
-import { entryBytesMax, entryKind, insertStream, type Memtables } from '../state/memtables.ts'
+import {
+  entryBytesMax,
+  entryKind,
+  insertRange,
+  insertStream,
+  type Memtables,
+} from '../state/memtables.ts'
+import type { ReadableSequences } from '../state/readable-sequences.ts'
 import { KIND } from '../tree/entry.ts'
 import { ARENA_BYTES_MAX } from '../tree/memtable/arena.ts'
 import type { TakenBytes } from './taken-bytes.ts'
@@ -181,7 +188,7 @@ export function userBytes({ key, rawBytes, stream }: Write): number {
  * @returns the bytes of the record
  */
 export function insertWrite(
-  memtables: Memtables,
+  { memtables, readers }: { readonly memtables: Memtables; readonly readers: ReadableSequences },
   write: Write,
   sequence: Sequence,
   segment: SegmentNumber,
@@ -190,6 +197,13 @@ export function insertWrite(
 ): number {
   const { key, value, rawBytes, stream } = write
   const length = recordLength(write)
+  if (write.kind === RECORD_KIND.deleteRange) {
+    insertRange(memtables, key, value, sequence, readers)
+    // Scans need not even look. Whoever puts a key from now on says so.
+    const [lower, upper] = [key, value].map((end) => ({ key: end, behind: false }))
+    if (value.length > 0) memtables.emptyRanges.add(lower!, upper!, sequence)
+    return length
+  }
   const kind = entryKind(write.kind, rawBytes, valueThreshold)
   const inline = kind === KIND.inline ? value : undefined
   if (kind !== KIND.tombstone) memtables.emptyRanges.put(key)
@@ -208,7 +222,8 @@ export function takeWrites(
 
 /** The most bytes of a memtable that a write takes. */
 function arenaBytes({ kind, key, rawBytes }: Write, valueThreshold: number): number {
-  return entryBytesMax(entryKind(kind, rawBytes, valueThreshold), key.length, rawBytes)
+  const entry = entryKind(kind, rawBytes, valueThreshold)
+  return entryBytesMax(kind, entry, key.length, rawBytes)
 }
 
 /** Bytes of the record of a write. */
@@ -316,8 +331,11 @@ export function hasOpaque(batch: Batch): boolean {
 /** True if it only deletes. */
 export function isDeletes(batch: Batch): boolean {
   const { writes } = batch
-  if (!Array.isArray(writes)) return (writes as Write).kind === RECORD_KIND.delete
-  return writes.every((write: Write) => write.kind === RECORD_KIND.delete)
+  return Array.isArray(writes) ? writes.every(isDelete) : isDelete(writes as Write)
+}
+
+function isDelete({ kind }: Write): boolean {
+  return kind === RECORD_KIND.delete || kind === RECORD_KIND.deleteRange
 }
 
 /**

@@ -365,7 +365,7 @@ export class CommitQueue {
     try {
       for (const batch of batches) {
         for (const write of writesOf(batch)) {
-          offset += insertWrite(memtables, write, sequence++, place.segment, offset, threshold)
+          offset += insertWrite(this.#parts, write, sequence++, place.segment, offset, threshold)
           this.#userBytes += userBytes(write)
         }
       }

@@ -60,7 +60,7 @@ export class Conditions implements Precondition {
 
 /** Nobody knows a sequence that is not given yet. */
 function holdsOfWrite(condition: ResolvedCondition, { kind, value, stream }: Write): boolean {
-  const isThere = kind !== RECORD_KIND.delete
+  const isThere = kind !== RECORD_KIND.delete && kind !== RECORD_KIND.deleteRange
   switch (condition.wants) {
     case 'absent':
       return !isThere

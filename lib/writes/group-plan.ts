@@ -97,7 +97,7 @@ export function coversItsShare(
 ): boolean {
   const share = maxUnflushedLogBytes / MEMTABLES
   const covered = memtables.logBytes
-  if (memtables.active.entries === 0 || covered >= share) return memtables.active.entries > 0
+  if (memtables.active.isEmpty || covered >= share) return !memtables.active.isEmpty
   return log.wouldRotate(frameBytes) && covered + segmentBytes / 2 > share
 }
 

@@ -7,35 +7,57 @@ import { keyString } from '../base/bytes.ts'
 import type { Given } from '../contract/arguments.ts'
 import { isBeforeStart, isBehindEnd, type WalkRange } from './walk-range.ts'
 
+/** Keys as strings (keyString). */
+export interface KeyStrings {
+  readonly start: string
+  /** Exclusive; undefined: there is none. */
+  readonly end: string | undefined
+}
+
 export class WritesByKey<W extends Given> {
   readonly #writes: Map<string, W> = new Map()
+  /** Ranges that are deleted: what is written behind one of them is among the writes. */
+  readonly #ranges: (KeyStrings & { readonly write: W })[] = []
   /** Ascending; undefined until somebody asks for an order. */
   #order: string[] | undefined
 
   get size(): number {
-    return this.#writes.size
+    return this.#writes.size + this.#ranges.length
   }
 
+  /** Those that are deleted: they may hide more of the store than there are writes. */
+  get ranges(): readonly KeyStrings[] {
+    return this.#ranges
+  }
+
+  /** The last write of a key, or that of a range by which it is deleted. */
   get(key: string): W | undefined {
-    return this.#writes.get(key)
+    const write = this.#writes.get(key)
+    if (write !== undefined || this.#ranges.length === 0) return write
+    return this.#ranges.findLast((range) => isWithin(range, key))?.write
   }
 
   has(key: string): boolean {
-    return this.#writes.has(key)
+    return this.get(key) !== undefined
   }
 
+  /** Of writes of single keys. */
   keys(): IterableIterator<string> {
     return this.#writes.keys()
   }
 
-  /** Each key once. */
+  /** Each key once, behind all ranges. */
   list(): W[] {
-    return [...this.#writes.values()]
+    return [...this.#ranges.map(({ write }) => write), ...this.#writes.values()]
   }
 
   /** The key is this one's from now on. */
   set(write: W): void {
     const key = keyString(write.key)
+    if (write.kind === RECORD_KIND.deleteRange) {
+      this.#deleteRange(key, write)
+      return
+    }
     if (this.#order !== undefined && !this.#writes.has(key)) {
       this.#order.splice(firstAtLeast(this.#order, key), 0, key)
     }
@@ -56,6 +78,14 @@ export class WritesByKey<W extends Given> {
     return undefined
   }
 
+  #deleteRange(start: string, write: W): void {
+    const end = write.value.length === 0 ? undefined : keyString(write.value)
+    const range = { start, end, write }
+    this.#ranges.push(range)
+    for (const key of this.#writes.keys()) if (isWithin(range, key)) this.#writes.delete(key)
+    this.#order = undefined
+  }
+
   #sorted(): string[] {
     this.#order ??= [...this.#writes.keys()].sort((left, right) => (left < right ? -1 : 1))
     return this.#order
@@ -63,7 +93,11 @@ export class WritesByKey<W extends Given> {
 }
 
 export function isPut({ kind }: Given): boolean {
-  return kind !== RECORD_KIND.delete
+  return kind !== RECORD_KIND.delete && kind !== RECORD_KIND.deleteRange
+}
+
+export function isWithin({ start, end }: KeyStrings, key: string): boolean {
+  return key >= start && (end === undefined || key < end)
 }
 
 function startIn(order: readonly string[], span: WalkRange, position: string | undefined): number {

@@ -48,6 +48,16 @@ function someBatch(prng: Prng): OracleWrite[] {
   return writes
 }
 
+/** The same, with a range that is deleted among them. */
+function someRanges(prng: Prng): OracleWrite[] {
+  const writes = someBatch(prng)
+  const key = someKey(prng)
+  const end = `key${String(prng.below(24)).padStart(2, '0')}/`
+  const upper = prng.chance(0.15) ? {} : { end: end > key ? end : `${key}/` }
+  writes.splice(prng.below(writes.length + 1), 0, { type: 'deleteRange', key, ...upper })
+  return prng.chance(0.4) ? [{ type: 'deleteRange', key, ...upper }] : writes
+}
+
 /** Writes several batches at once, so that they share groups. */
 async function burst(session: Session, prng: Prng, syncShare: number): Promise<void> {
   const writes: Promise<void>[] = []
@@ -108,6 +118,22 @@ export const WORKLOADS: readonly Workload[] = [
         if (i % 3 === 2) await session.compact()
         if (i % 4 === 3) await session.reopen()
       }
+      await session.close()
+    },
+  },
+  {
+    name: 'range deletes: covered tables go, compactions, reopens, kills',
+    options: { ...TINY, valueThreshold: 256 },
+    async run(session, prng) {
+      for (let i = 0; i < 14; i++) {
+        await burst(session, prng, 0.2)
+        await session.write(someRanges(prng), prng.chance(0.4))
+        if (i % 3 === 1) await session.flush()
+        if (i % 5 === 4) await session.compact()
+        if (i % 6 === 5) await session.reopen()
+        if (i % 7 === 6) await session.kill()
+      }
+      await session.check()
       await session.close()
     },
   },

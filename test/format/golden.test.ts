@@ -48,7 +48,14 @@ function filesOf(path: string): Record<string, string> {
   )
 }
 
-const NAMES = ['closed', 'crashed', 'collected', 'streamed', ...(HAS_ZSTD ? ['compressed'] : [])]
+const NAMES = [
+  'closed',
+  'crashed',
+  'collected',
+  'streamed',
+  'ranged',
+  ...(HAS_ZSTD ? ['compressed'] : []),
+]
 
 describe.each(NAMES)('golden database: %s', (name) => {
   test('I11: the store reads it and changes nothing', async () => {

@@ -7,7 +7,7 @@ import {
   must,
   mustKnow,
   type Position,
-  skipExtensions,
+  readExtensions,
   Varints,
 } from './second-reader-parts.ts'
 import type { Part } from './second-reader-relocations.ts'
@@ -25,7 +25,7 @@ export interface LogFile {
   readonly parts: readonly Part[]
 }
 
-export type Table = Record<'number' | 'bytes' | 'entries', number>
+export type Table = Record<'number' | 'bytes' | 'entries' | 'fragments', number>
 
 export class Manifest {
   readonly levels: Map<string, Map<number, Table>> = new Map()
@@ -99,9 +99,11 @@ export class Manifest {
     for (let i = 0; i < 4; i++) field.next()
     field.take(field.next())
     field.take(field.next())
-    skipExtensions(field)
+    const known = readExtensions(field, [24, 26])
+    must(known.has(24) || entries > 0, 'a table without entries')
+    const fragments = known.has(26) ? new Varints(known.get(26)!).next() : 0
     const run = this.levels.get(place) ?? new Map<number, Table>()
-    this.levels.set(place, run.set(number, { number, bytes, entries }))
+    this.levels.set(place, run.set(number, { number, bytes, entries, fragments }))
   }
 
   #addFile(field: Varints, isFirst: boolean, left: Set<number>): void {
@@ -114,7 +116,7 @@ export class Manifest {
     for (let count = role === 1 ? field.next() : 0; count > 0; count--) {
       parts.push({ segment: field.next(), records: field.next(), bytes: field.next() })
     }
-    skipExtensions(field)
+    readExtensions(field, [])
     const isStream = role === 2
     this.logFiles.set(number, { number, salt, ordinal, sealed: undefined, isStream, length, parts })
     this.holders.set(number, number)

@@ -41,6 +41,8 @@ export interface Entry {
   readonly value: Buffer | undefined
   /** The value says which stream has it. */
   readonly isStream?: true
+  /** From the key on all keys below the value are deleted, which has no bytes where all are. */
+  readonly isRange?: true
 }
 
 export function must(condition: boolean, what: string): asserts condition {
@@ -100,14 +102,16 @@ export class Varints {
   }
 }
 
-/** F-M4: to the end of a field of an edit. */
-export function skipExtensions(field: Varints): void {
+/** F-M4: those with which a field of an edit ends, by their tags. */
+export function readExtensions(field: Varints, known: readonly number[]): Map<number, Buffer> {
+  const extensions = new Map<number, Buffer>()
   for (let before = 0; !field.done; ) {
     const tag = field.next()
-    must(tag > before && tag % 2 === 1, `extension ${tag}`)
-    field.take(field.next())
+    must(tag > before && (tag % 2 === 1 || known.includes(tag)), `extension ${tag}`)
+    extensions.set(tag, field.take(field.next()))
     before = tag
   }
+  return extensions
 }
 
 /** The frame header at an offset, if there is one (section 3 of vlog/FORMAT.md). */
@@ -170,12 +174,13 @@ export function readHead(bytes: Buffer): Head {
   must(keyLength <= 65536 && valueAt + valueLength <= bytes.length, 'record: lengths')
   const checksum = bytes.readUInt32LE(0)
   must(checksum === crc32(bytes.subarray(8, valueAt)), 'record: header checksum')
-  mustKnow(kind >= 1 && kind <= 3 && codec! <= 1 && bytes[11] === 0, 'record')
+  mustKnow(kind >= 1 && kind <= 4 && codec! <= 1 && bytes[11] === 0, 'record')
   const most = tableLength(rawLength) + rawLength
   must(codec === 0 ? valueLength === most : valueLength <= most, 'record: length')
   // F-V10
   const lengths = [undefined, 0, 20][kind - 1]
   must(lengths === undefined || lengths === valueLength, 'record: length for its kind')
+  must(kind !== 4 || rawLength <= 65536, 'record: end of a range')
   const key = bytes.subarray(valueAt - keyLength, valueAt)
   const length = valueAt + valueLength
   return {
@@ -248,5 +253,6 @@ export function readRecord(bytes: Buffer, sequence: number): { entry: Entry; len
   const firstSum = (bytes.readUInt32LE(4) ^ headerChecksum) >>> 0
   const value = readValue(bytes.subarray(valueAt, length), head.codec, head.rawLength, firstSum)
   const entry = { key, sequence, value: kind === 2 ? undefined : value }
+  if (kind === 4) return { entry: { ...entry, isRange: true }, length }
   return { entry: kind === 3 ? { ...entry, isStream: true } : entry, length }
 }

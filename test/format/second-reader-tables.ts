@@ -11,12 +11,20 @@ interface TableEntry {
   readonly pointer: Record<'segment' | 'offset' | 'length', number> | undefined
 }
 
+/** Keys from `start` on and below `end` that are older are deleted; without an end, all from `start` on. */
+export interface TableFragment {
+  readonly start: Buffer
+  readonly end: Buffer | undefined
+  readonly sequence: number
+}
+
 /** All entries of a table, in order. @throws Error for anything that the format does not allow */
 export function* tableEntries(
   bytes: Buffer,
   seed: number,
   name: string,
-  entryCount: number,
+  { entries: entryCount, fragments: fragmentCount }: { entries: number; fragments: number },
+  range: (fragment: TableFragment) => void,
 ): Generator<TableEntry> {
   const footer = bytes.subarray(-28)
   must(footer.toString('latin1', 20) === 'wisctab1', `${name}: footer magic`)
@@ -41,11 +49,26 @@ export function* tableEntries(
   sums.forEach((sum, i) => {
     sum.fingerprint = fingerprints.readUInt32LE(4 * i)
   })
-  const fields = fieldsOf(properties, [2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22])
-  must(fields.size === 11, `${name}: properties`)
+  const fields = fieldsOf(properties, [2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 30])
+  const isExclusive = fields.has(24)
+  const optional = Number(isExclusive) + Number(fields.has(30))
+  must(fields.size === 11 + optional, `${name}: properties`)
   const number = (tag: number): number => new Varints(fields.get(tag)!).next()
   must(number(2) === entryCount, `${name}: entries`)
+  must((fields.has(30) ? number(30) : 0) === fragmentCount, `${name}: fragments`)
+  must(fragmentCount > 0 === parts.has(8), `${name}: range tombstones`)
   const baseSequence = number(14)
+  for (const fragment of fragmentsOf(parts.get(8), baseSequence, fragmentCount, name)) {
+    const { start, end, sequence } = fragment
+    must(Buffer.compare(fields.get(20)!, start) <= 0, `${name}: a fragment begins before`)
+    const top = fields.get(22)!
+    const isInside = end
+      ? Buffer.compare(end, top) <= 0 || (isExclusive && top.length === 0)
+      : isExclusive && top.length === 0
+    must(isInside, `${name}: a fragment ends behind`)
+    must(sequence >= number(16) && sequence <= number(18), `${name}: sequence of a fragment`)
+    range(fragment)
+  }
   let offset = 64
   for (let count = bounds.next(); count > 0; count--) {
     bounds.next()
@@ -61,6 +84,38 @@ export function* tableEntries(
   for (const { records, bytes: rest, fingerprint } of sums) {
     must(records === 0 && rest === 0 && fingerprint === 0, `${name}: references`)
   }
+}
+
+/** F-T24. @returns one for each sequence */
+function fragmentsOf(
+  part: Varints | undefined,
+  baseSequence: number,
+  expected: number,
+  name: string,
+): TableFragment[] {
+  const fragments: TableFragment[] = []
+  const count = part?.next() ?? 0
+  must(count === expected, `${name}: count of fragments`)
+  let last: Buffer | undefined = Buffer.alloc(0)
+  for (let i = 0; i < count; i++) {
+    const start = part!.take(part!.next())
+    const given = part!.take(part!.next())
+    const end = given.length === 0 ? undefined : given
+    must(last !== undefined && Buffer.compare(last, start) <= 0, `${name}: fragments overlap`)
+    must(end === undefined || Buffer.compare(start, end) < 0, `${name}: fragment is empty`)
+    last = end
+    let before = Number.POSITIVE_INFINITY
+    const sequences = part!.next()
+    must(sequences > 0, `${name}: fragment without a sequence`)
+    for (let each = 0; each < sequences; each++) {
+      const sequence = baseSequence + part!.next()
+      must(sequence < before, `${name}: sequences of a fragment`)
+      before = sequence
+      fragments.push({ start, end, sequence })
+    }
+  }
+  must(part === undefined || part.done, `${name}: range tombstones go on`)
+  return fragments
 }
 
 /** F-T14 and F-T27. */
@@ -88,7 +143,8 @@ function partsOf(
   const parts = new Map<number, Varints>()
   for (const [tag, length] of listed.reverse()) {
     end -= length + 5
-    if ([2, 4, 6].includes(tag)) parts.set(tag, new Varints(block(bytes, seed, end, length, name)))
+    if ([2, 4, 6, 8].includes(tag))
+      parts.set(tag, new Varints(block(bytes, seed, end, length, name)))
     else must(tag % 2 === 1, `${name}: unknown part ${tag}`)
   }
   return parts

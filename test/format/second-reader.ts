@@ -27,7 +27,7 @@ import {
 } from './second-reader-parts.ts'
 import { relocationPlaces } from './second-reader-relocations.ts'
 import { readStream, type Stream } from './second-reader-streams.ts'
-import { tableEntries } from './second-reader-tables.ts'
+import { type TableFragment, tableEntries } from './second-reader-tables.ts'
 
 const LINES = String.raw`((?:(?:may|must) .+\n)*)`
 const CURRENT_TEXT: RegExp = new RegExp(
@@ -48,6 +48,7 @@ class Reader {
   readonly #files: Map<string, Buffer> = new Map()
   #namedEdit = 0
   readonly #newest: Map<string, Entry> = new Map()
+  readonly #ranges: TableFragment[] = []
 
   constructor(directory: string) {
     this.#directory = directory
@@ -68,7 +69,9 @@ class Reader {
       this.#namedEdit <= this.#manifest.lastEdit,
       'manifest ends before an edit that a frame names',
     )
-    const live = [...this.#newest.values()].filter(({ value }) => value !== undefined)
+    const live = [...this.#newest.values()].filter(
+      (entry) => entry.value !== undefined && !this.#isDeleted(entry),
+    )
     live.sort((left, right) => Buffer.compare(left.key, right.key))
     return live.map(({ key, value }) => [key, value!])
   }
@@ -106,7 +109,23 @@ class Reader {
     return crc32(Buffer.concat([bytes.subarray(16, 32), bytes.subarray(48, 60)]))
   }
 
+  #isDeleted({ key, sequence }: Entry): boolean {
+    return this.#ranges.some(
+      ({ start, end, sequence: newer }) =>
+        newer > sequence &&
+        Buffer.compare(start, key) <= 0 &&
+        (end === undefined || Buffer.compare(key, end) < 0),
+    )
+  }
+
   #offer(entry: Entry): void {
+    if (entry.isRange) {
+      const { key: start, value, sequence } = entry
+      const end = value!.length === 0 ? undefined : value
+      must(end === undefined || Buffer.compare(start, end) < 0, 'a record deletes an empty range')
+      this.#ranges.push({ start, end, sequence })
+      return
+    }
     const key = entry.key.toString('latin1')
     const known = this.#newest.get(key)
     if (!known || known.sequence < entry.sequence) this.#newest.set(key, entry)
@@ -116,7 +135,9 @@ class Reader {
     const name = `${String(table.number).padStart(6, '0')}.sst`
     const bytes = this.#file(name)
     must(bytes.length === table.bytes, `${name}: length`)
-    for (const entry of tableEntries(bytes, this.#seed(bytes, name, 2), name, table.entries)) {
+    const seed = this.#seed(bytes, name, 2)
+    const addRange = (fragment: TableFragment): number => this.#ranges.push(fragment)
+    for (const entry of tableEntries(bytes, seed, name, table, addRange)) {
       const { key, sequence, pointer } = entry
       let { value } = entry
       if (pointer) {

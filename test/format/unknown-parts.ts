@@ -249,7 +249,7 @@ const behindDamage: readonly UnknownPart[] = [
     'kind',
     ['refuse'],
     { ...RECORD_PLACES[0]!, name: 'of a record behind a torn frame' },
-    withByte(8, 4),
+    withByte(8, 5),
   ),
 ].map((part) => ({
   ...part,
@@ -290,7 +290,7 @@ export const UNKNOWN_PARTS: readonly UnknownPart[] = [
   ...STREAM_PARTS,
   ...RECORD_PLACES.flatMap((place) => [
     recordPart('an optional field', BOTH, place, withOption),
-    recordPart('a reserved kind', ['refuse'], place, withByte(8, 4)),
+    recordPart('a reserved kind', ['refuse'], place, withByte(8, 5)),
     recordPart('a codec', ['refuse'], place, withByte(9, 2)),
   ]),
   recordPart('an unknown kind', ['refuse'], RECORD_PLACES[0]!, withByte(8, 200)),

@@ -7,6 +7,7 @@
  *   corrupt/   closed/ with one byte of a value flipped       NAME.json what is in them: keys and values in hex
  *   streamed/  streams in tables and in the log alone, one that nothing names; not closed
  *   compressed/ values of one chunk and of two, in tables and in the log alone, beside some as they are; not closed
+ *   ranged/    range tombstones in tables and in the log, one of them without an end; not closed
  *   collected/ a relocation of several collections, and holes; the segment of its checkpoint is gone
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
@@ -156,6 +157,38 @@ async function makeCompressed(): Promise<Map<string, Uint8Array>> {
   return new Map(kept.map(([path, bytes]) => [basename(path), bytes]))
 }
 
+/** A database with range tombstones: one that a snapshot keeps, cut to tables, and one in the log alone. */
+async function makeRanged(): Promise<Map<string, Uint8Array>> {
+  const fileSystem = new FaultFileSystem({ seed: SEED })
+  const store = await openStore('/db', OPTIONS, { fileSystem, random: seededRandom(SEED) })
+  const prng = new Prng(SEED)
+  const fill = async (from: number, to: number): Promise<void> => {
+    for (let i = from; i < to; i++) {
+      await store.put(`key/${String(i).padStart(3, '0')}`, prng.bytes(prng.pick([5, 60, 250])))
+    }
+  }
+  await fill(0, 200)
+  const snapshot = store.snapshot()
+  await store.deleteRange({ gte: 'key/020', lt: 'key/150' })
+  await store.deleteRange({ gte: 'key/100', lte: 'key/180' })
+  await fill(60, 90)
+  await store.compact()
+  await store.deleteRange({ gt: 'key/190' })
+  await store.flush()
+  snapshot.close()
+  await store.put('key/195', 'behind it')
+  await store.write([
+    { type: 'put', key: 'key/010', value: 'gone' },
+    { type: 'deleteRange', prefix: 'key/01' },
+    { type: 'put', key: 'key/011', value: 'in the same batch' },
+  ])
+  await store.sync()
+  const { files } = fileSystem.visibleImage()
+  fileSystem.kill()
+  const kept = [...files].filter(([path]) => !/LOCK|BALLAST/.test(path))
+  return new Map(kept.map(([path, bytes]) => [basename(path), bytes]))
+}
+
 async function pairsOf(files: ReadonlyMap<string, Uint8Array>): Promise<Record<string, string>> {
   const image = {
     directories: ['/', '/db'],
@@ -221,7 +254,12 @@ async function writeNamed(
   writeFileSync(join(target, `${name}.json`), `${JSON.stringify(pairs, undefined, 1)}\n`)
 }
 
-const NAMED = { collected: makeCollected, streamed: makeStreamed, compressed: makeCompressed }
+const NAMED = {
+  collected: makeCollected,
+  streamed: makeStreamed,
+  ranged: makeRanged,
+  compressed: makeCompressed,
+}
 
 const [target, only] = process.argv.slice(2) as [string, string?]
 if (only === undefined) await writeFirst(target)

@@ -1,6 +1,6 @@
 /** Actors that change the store, or its order: each is a loop that ends when the life of the store does. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Operation, WiscError } from '#dist/lib/index.js'
+import { type DeleteOperation, type PutOperation, WiscError } from '#dist/lib/index.js'
 import type { Prng } from '../support/random.ts'
 import { GROUPS, isDelete, keysOf, makeValue } from './content.ts'
 import { attempt, drawRange, type Life } from './life.ts'
@@ -70,7 +70,7 @@ function isChanged(error: unknown): boolean {
   return error instanceof WiscError && error.code === 'WISC_INVALID_ARGUMENT'
 }
 
-function operationsOf(group: number, version: number): Operation[] {
+function operationsOf(group: number, version: number): (PutOperation | DeleteOperation)[] {
   return keysOf(group).map((name, member) => {
     const key = Buffer.from(name)
     if (isDelete(group, version)) return { type: 'delete', key }
@@ -82,7 +82,7 @@ function operationsOf(group: number, version: number): Operation[] {
  * Uses the memory of a write that has been called for something else.
  * @param large also that which must not change yet: then the write may be refused
  */
-function spoil(operations: readonly Operation[], large: boolean): boolean {
+function spoil(operations: readonly (PutOperation | DeleteOperation)[], large: boolean): boolean {
   let spoiledLarge = false
   for (const operation of operations) {
     ;(operation.key as Buffer).fill(0xee)

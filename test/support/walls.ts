@@ -18,10 +18,12 @@ lib/base/files:         lib/base
 lib/base/platform:      lib/base lib/base/files
 
 lib/tree:               lib/base
-lib/tree/memtable:      lib/base lib/tree
-lib/tree/table:         lib/base lib/base/files lib/tree
+lib/tree/ranges:        lib/base lib/tree
+lib/tree/memtable:      lib/base lib/tree lib/tree/ranges
+lib/tree/table:         lib/base lib/base/files lib/tree lib/tree/ranges
 lib/tree/version:       lib/base lib/base/files lib/tree lib/tree/table
-lib/tree/compaction:    lib/base lib/base/files lib/tree lib/tree/memtable lib/tree/table lib/tree/version
+lib/tree/compaction:    lib/base lib/base/files lib/tree lib/tree/ranges lib/tree/memtable lib/tree/table
+                        lib/tree/version
 
 vlog:                   lib/base lib/base/files
 vlog/log:               lib/base lib/base/files vlog
@@ -35,7 +37,8 @@ lib/encodings:          lib/base lib/base/platform lib/contract
 lib/jobs:               lib/base lib/base/files lib/base/platform lib/tree lib/tree/memtable lib/tree/compaction
                         vlog vlog/collect vlog/read vlog/relocation
 lib/state:              lib/base lib/base/files lib/contract vlog vlog/read vlog/stream
-                        lib/tree lib/tree/memtable lib/tree/table lib/tree/version lib/tree/compaction
+                        lib/tree lib/tree/ranges lib/tree/memtable lib/tree/table lib/tree/version
+                        lib/tree/compaction
 lib/recovery:           lib/base lib/base/files lib/contract lib/state vlog vlog/log vlog/stream
                         lib/tree lib/tree/memtable lib/tree/version
 lib/background:         lib/base lib/base/files lib/contract lib/jobs lib/state vlog/log vlog/read
@@ -43,7 +46,7 @@ lib/background:         lib/base lib/base/files lib/contract lib/jobs lib/state 
 lib/writes:             lib/base lib/base/files lib/contract lib/state vlog vlog/log vlog/stream
                         lib/tree lib/tree/memtable lib/tree/version
 lib/space:              lib/base lib/base/files lib/contract lib/state
-                        lib/tree lib/tree/memtable lib/tree/table lib/tree/version
+                        lib/tree lib/tree/ranges lib/tree/memtable lib/tree/table lib/tree/version
 lib/reads:              lib/base lib/base/files lib/contract lib/state lib/space lib/tree lib/tree/version
                         vlog vlog/read
 lib/collector/plan:     lib/base lib/contract lib/space lib/tree/version vlog/relocation
@@ -65,7 +68,7 @@ lib/store:              lib/base lib/base/files lib/base/platform lib/contract l
 lib:                    lib/base lib/contract lib/store
 
 lib/inspect/dump:       lib/base lib/base/files lib/base/platform vlog vlog/log vlog/relocation vlog/stream
-                        lib/tree lib/tree/table lib/tree/version
+                        lib/tree lib/tree/ranges lib/tree/table lib/tree/version
 lib/inspect:            lib/base lib/base/files lib/base/platform lib/contract lib/recovery lib/reads lib/inspect/dump
                         lib/tree lib/tree/version lib/tree/compaction
 lib/inspect/collection: lib/base lib/base/files lib/contract lib/jobs lib/state lib/space lib/reads
@@ -73,7 +76,8 @@ lib/inspect/collection: lib/base lib/base/files lib/contract lib/jobs lib/state 
                         lib/tree/version lib/tree/compaction vlog/collect
 lib/inspect/owner:      lib/base lib/base/files lib/base/platform lib/contract lib/reads lib/control lib/store
 lib/inspect/salvage:    lib/base lib/base/files lib/base/platform lib/contract lib/recovery lib/store lib/inspect/dump
-                        lib/tree lib/tree/table lib/tree/version vlog vlog/log vlog/relocation vlog/stream
+                        lib/tree lib/tree/ranges lib/tree/table lib/tree/version vlog
+                        vlog/log vlog/relocation vlog/stream
 tools/terminal:         lib/index.ts lib/inspect/collection
 tools/verb:             lib/index.ts lib/inspect/collection lib/inspect/owner tools/terminal
 tools/report:           lib/index.ts lib/inspect lib/inspect/collection tools/terminal tools/verb

@@ -26,6 +26,26 @@ test('put makes no store unless it is told to, and what it put is there', async 
   }
 })
 
+test('del of a range counts its keys, asks, and removes them all', async () => {
+  const db = newPath()
+  const keys = ['a/1', 'a/2', 'a/3', 'b/1']
+  await makeStore(
+    db,
+    keys.map((key) => [key, 'value'] as const),
+  )
+  const asked = await wisc(['del', db, '--prefix', 'a/'])
+  expect([asked.code, asked.err]).toEqual([
+    2,
+    expect.stringContaining('this deletes 3 keys: say so with --yes'),
+  ])
+  expect((await wisc(['get', db, 'a/1'])).code).toBe(0)
+  expect(await wiscJson(['del', db, '--prefix', 'a/', '--yes'])).toEqual([{ keys: 3 }])
+  expect(await wiscJson(['scan', db, '--keys-only'])).toEqual([{ key: 'b/1' }])
+  expect(await wiscJson(['del', db, '--gte', 'a', '--lt', 'b', '--yes'])).toEqual([{ keys: 0 }])
+  for (const words of [[], ['a', '--prefix', 'b']])
+    expect((await wisc(['del', db, ...words])).err).toContain('give a key, or a range of keys')
+})
+
 test('values are bytes, from a pipe and from a file, also large ones', async () => {
   const db = newPath()
   const large = Buffer.alloc(5_000_000, ODD)

@@ -1,22 +1,49 @@
-/** `wisc del`: removes one key. */
+/** `wisc del`: removes one key, or all of a range. */
 
-import { EXIT_CODE, KeyNotFoundError } from '../terminal/exit-code.ts'
-import { HEX, KEY, STORE_PATH, wordBytes } from '../verb/arguments.ts'
+import type { KeyRange, Store } from '../../lib/index.ts'
+import { EXIT_CODE, KeyNotFoundError, UsageError } from '../terminal/exit-code.ts'
+import { formatUnits } from '../terminal/units.ts'
+import { HEX, keyRange, RANGE, STORE_PATH, wordBytes } from '../verb/arguments.ts'
 import { jsonBytes } from '../verb/entries.ts'
-import { defineVerb, type Verb } from '../verb/verb.ts'
+import { confirm, YES } from '../verb/input.ts'
+import { defineVerb, type Verb, type VerbContext } from '../verb/verb.ts'
 import { changeStore } from '../verb/with-store.ts'
 
+/** Keys that are counted at a time. */
+const COUNTED_KEYS = 1000
+
 export const del: Verb = defineVerb({
-  usage: 'del <path> <key>',
-  summary: 'Remove a key and its value',
-  details: 'If there is no such key, nothing is written and the exit code is 1.',
+  usage: 'del <path> [key]',
+  summary: 'Remove a key and its value, or all keys of a range',
+  details:
+    'If there is no such key, nothing is written and the exit code is 1. With --prefix or ends the keys of the range ' +
+    'are counted first; then it asks, unless --yes was given, and removes them at once, however many they are. Their ' +
+    'space comes back by and by, or by wisc gc.',
   examples: [
     ['wisc del photos.db cat.jpg', 'Remove one key'],
     ['wisc del photos.db --hex 00ff', 'A key that is no text'],
+    ['wisc del photos.db --prefix album/', 'All keys that begin with album/'],
+    ['wisc del photos.db --gte a --lt b --yes', 'Without a question'],
   ],
   options: (command) =>
-    command.positional('path', STORE_PATH).positional('key', KEY).option('hex', HEX),
-  run: async ({ path, key: word, hex, json }, context) => {
+    command
+      .positional('path', STORE_PATH)
+      .positional('key', { type: 'string', describe: 'The key' })
+      .options(RANGE)
+      .option('yes', YES)
+      .option('hex', HEX),
+  run: async ({ path, key: word, hex, json, yes, ...words }, context) => {
+    const range = keyRange(words, hex)
+    const isRange = Object.keys(range).length > 0
+    if (isRange === (word !== undefined))
+      throw new UsageError('give a key, or a range of keys by --prefix, --gt, --gte, --lt, --lte')
+    if (word === undefined) {
+      const keys = await changeStore(path, { workers: 0 }, context, (store) =>
+        deleteRange(store, range, yes, context),
+      )
+      if (json) await context.output.json({ keys })
+      return EXIT_CODE.fine
+    }
     const key = wordBytes(word, hex, 'key')
     await changeStore(path, { workers: 0 }, context, async (store) => {
       if (!(await store.has(key))) {
@@ -28,3 +55,25 @@ export const del: Verb = defineVerb({
     return EXIT_CODE.fine
   },
 })
+
+/** @returns how many keys were deleted */
+async function deleteRange(
+  store: Store,
+  range: KeyRange,
+  yes: boolean,
+  { signal, progress }: VerbContext,
+): Promise<number> {
+  let keys = 0
+  progress.note('counting keys')
+  for (const iterator = store.keys({ ...range, signal }); ; ) {
+    const { length } = await iterator.nextMany(COUNTED_KEYS)
+    keys += length
+    if (length < COUNTED_KEYS) break
+  }
+  progress.clear()
+  if (keys === 0) return 0
+  if (!(await confirm(`this deletes ${formatUnits(keys, 'key')}`, yes, signal))) return 0
+  // Nobody else can write meanwhile: it has the lock.
+  await store.deleteRange(range)
+  return keys
+}

@@ -40,11 +40,13 @@ export async function walkExposed(
   signal: AbortSignal,
 ): Promise<ExposedTree> {
   const runs = version.levels.flatMap((level) => level.runs.map((run) => run.tables))
-  const unflushed = memtables.list(version.checkpoint).map((memtable) => memtable.cursor())
+  const listed = memtables.list(version.checkpoint)
+  const unflushed = listed.map((memtable) => memtable.cursor())
+  const unflushedRanges = listed.map(({ ranges }) => ranges)
   const { fileSystem } = context
   const slices = shadowWalkSlices(
     { ...context, runs, readableSequences: readable },
-    { fileSystem, unflushed, wantsPlaces },
+    { fileSystem, unflushed, unflushedRanges, wantsPlaces },
   )
   const tree = await interruptibly(slices, signal)
   const bySegment = new Map(tree.segments.map((each) => [each.segment, each]))

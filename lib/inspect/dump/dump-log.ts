@@ -1,6 +1,7 @@
 /** The items of a segment (vlog/FORMAT.md, sections 3 and 4): file header, chain, frames, records. */
 
 import { SEGMENT_HEADER_BYTES, unknownChain } from '../../../vlog/log/segment-header.ts'
+import { RECORD_KIND } from '../../../vlog/record.ts'
 import { CODEC_NAMES } from '../../../vlog/value-codec.ts'
 import { readU16, readU32, readU64 } from '../../base/bytes.ts'
 import { crc32From } from '../../base/checksum.ts'
@@ -119,6 +120,9 @@ function* recordItems(
   reader.u64('rawLength', true)
   if (header.optionBytes > 0) reader.hex('options', header.optionBytes, false)
   reader.bytes('key', header.keyLength)
+  if (header.kind === RECORD_KIND.deleteRange && header.storedLength > 0) {
+    reader.derived('end', readRange(context.file, offset + header.headBytes, header.storedLength))
+  }
   if (header.storedLength > 0) reader.absent('value', header.storedLength)
   if (unknown) {
     yield reader.item('record', header.length)

@@ -283,12 +283,25 @@ function* referenceItems(reader: FieldReader): Generator<Item> {
   })
 }
 
+/** Of an end without bytes: there is none. */
+function* rangeItems(reader: FieldReader): Generator<Item> {
+  reader.varint('count')
+  yield reader.item('rangeTombstones')
+  yield* repeated(reader, 'rangeTombstone', (fragment) => {
+    fragment.bytes('start', fragment.varint('startLength', true))
+    fragment.bytes('end', fragment.varint('endLength', true))
+    for (let count = fragment.varint('count', true); count > 0 && fragment.left > 0; count--)
+      fragment.varint('distance')
+  })
+}
+
 function* propertyItems(reader: FieldReader): Generator<Item> {
   while (reader.left > 0 && !reader.failed) {
     const tag = reader.varint('tag', true)
     const length = reader.varint('length', true)
     const name = PROPERTY_NAMES.get(tag)
     if (name === undefined || name.endsWith('Key')) reader.bytes(name ?? `property ${tag}`, length)
+    else if (length === 0) reader.derived(name, 'yes')
     else reader.varint(name)
   }
   yield reader.item('properties')
@@ -315,6 +328,7 @@ const PART_ITEMS: ReadonlyMap<number, [string, (reader: FieldReader) => Iterable
   [PART.index, ['index', indexItems]],
   [PART.references, ['references', referenceItems]],
   [PART.properties, ['properties', propertyItems]],
+  [PART.ranges, ['rangeTombstones', rangeItems]],
 ])
 
 function footerItem(bytes: Uint8Array, offset: number): Item {

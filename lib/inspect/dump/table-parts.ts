@@ -10,6 +10,8 @@ import { FILE_HEADER_BYTES } from '../../base/files/file-header.ts'
 import type { File } from '../../base/files/file-system.ts'
 import type { FileNumber } from '../../base/ids.ts'
 import type { ReferenceList } from '../../base/segment-records.ts'
+import { decodeRanges } from '../../tree/ranges/range-format.ts'
+import type { FragmentList } from '../../tree/ranges/range-fragments.ts'
 import { TableBlocks } from '../../tree/table/table-blocks.ts'
 import {
   type BlockHandle,
@@ -32,6 +34,8 @@ export interface TableParts {
   readonly properties: TableProperties | undefined
   readonly references: ReferenceList | undefined
   readonly index: TableIndex | undefined
+  /** Its range tombstones, none of which may lie beyond what the properties say. */
+  readonly ranges: FragmentList | undefined
   /** To read data blocks; undefined if any of the parts above is. */
   readonly blocks: TableBlocks | undefined
   readonly errors: readonly WiscError[]
@@ -63,7 +67,12 @@ export function readTableParts(
   const layout =
     metaIndex && attempt(() => decodeMetaIndex(content(metaIndex), name, metaIndex.offset))
   if (layout === undefined) {
-    const none = { properties: undefined, references: undefined, index: undefined }
+    const none = {
+      properties: undefined,
+      references: undefined,
+      index: undefined,
+      ranges: undefined,
+    }
     return { metaIndex, layout, ...none, blocks: undefined, errors }
   }
   const properties = attempt(() =>
@@ -77,11 +86,18 @@ export function readTableParts(
     const base = properties?.baseSequence ?? 0
     return parseIndex(bytes, name, layout.index.offset, layout.dataEnd, base)
   })
+  const ranges =
+    properties &&
+    attempt(() => {
+      const handle = layout.ranges
+      const at = handle?.offset ?? layout.properties.offset
+      return decodeRanges(handle && content(handle), name, at, properties)
+    })
   const blocks =
     properties && references && index
       ? new TableBlocks(file, name, index, { seed, properties, references })
       : undefined
-  return { metaIndex, layout, properties, references, index, blocks, errors }
+  return { metaIndex, layout, properties, references, index, ranges, blocks, errors }
 }
 
 /** The content of a block that footer or meta index names, proved. */

@@ -7,7 +7,9 @@ import type { File } from '../../base/files/file-system.ts'
 import { FileWindow } from '../../base/files/file-window.ts'
 import { frameSeed } from '../../base/files/frame.ts'
 import { type FileNumber, SEQUENCE_MAX, type Sequence } from '../../base/ids.ts'
-import { Entry } from '../../tree/entry.ts'
+import { Entry, type TableMeta } from '../../tree/entry.ts'
+import { isEndless } from '../../tree/key-span.ts'
+import type { RangeFragment } from '../../tree/ranges/range-fragments.ts'
 import { decodeEntry, entriesEnd, restartAt, restartCount } from '../../tree/table/block-format.ts'
 import type { TableBlocks } from '../../tree/table/table-blocks.ts'
 import { contentLength } from '../../tree/table/table-index.ts'
@@ -29,6 +31,7 @@ export interface LostWrites {
 export interface TableVisitor {
   /** The key is entry.keyBytes[0 .. keyEnd). @param valueOffset of an inline value, in the file */
   readonly entry: (entry: Entry, valueOffset: number) => void
+  readonly range: (fragment: RangeFragment) => void
   readonly lost: (range: LostWrites) => void
   readonly damage: (damage: FileDamage) => void
 }
@@ -53,11 +56,14 @@ export function* readTable(
     ? readTableParts(file, name, number, file.stat().size, frameSeed(identity))
     : undefined
   for (const wrong of parts?.errors ?? []) visit.damage(damageOf(name, wrong))
+  for (const fragment of parts?.ranges ?? []) visit.range(fragment)
   if (!parts?.blocks) {
     if (whole) visit.lost(whole)
     return
   }
   const { blocks, properties } = parts
+  // What they have deleted looks as if it lived.
+  if (parts.ranges === undefined && properties) visit.lost(lostOf(properties))
   const window = new FileWindow(file, blocks.offset(blocks.index.blockCount))
   for (let block = 0; block < blocks.index.blockCount; block++) {
     try {
@@ -68,6 +74,11 @@ export function* readTable(
     }
     yield contentLength(blocks.index, block)
   }
+}
+
+/** All that a table may have held. */
+export function lostOf(meta: TableMeta): LostWrites {
+  return { ...meta, largestKey: isEndless(meta) ? undefined : meta.largestKey }
 }
 
 function readBlock(
@@ -104,7 +115,8 @@ function lostBlock(
     index.bytes.slice(index.keyStarts[at]!, index.keyEnds[at]!)
   return {
     smallestKey: block === 0 ? NO_BYTES : bound(block),
-    largestKey: block + 1 < index.blockCount ? bound(block + 1) : properties?.largestKey,
+    largestKey:
+      block + 1 < index.blockCount ? bound(block + 1) : properties && lostOf(properties).largestKey,
     smallestSequence: properties?.smallestSequence ?? 0,
     largestSequence: properties?.largestSequence ?? SEQUENCE_MAX,
   }

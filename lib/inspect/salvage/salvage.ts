@@ -31,8 +31,9 @@ import { hasZeroBlock } from '../dump/value-state.ts'
 import { damageOf, type FileDamage, findStoreFiles, type StoreFiles } from './salvage-files.ts'
 import { readLogFile } from './salvage-log.ts'
 import { SalvageMap, type ValuePlace } from './salvage-map.ts'
+import { SalvagedRanges, writtenFragment } from './salvage-ranges.ts'
 import { type SalvagedStream, SalvagedStreams } from './salvage-streams.ts'
-import { type LostWrites, readTable } from './salvage-tables.ts'
+import { type LostWrites, lostOf, readTable } from './salvage-tables.ts'
 
 const OPEN_FILES_MAX = 64
 const HOLE = 'blocks of its value are empty'
@@ -63,6 +64,7 @@ export class Salvage {
   readonly #lostRanges: LostWrites[] = []
   readonly #open: Map<string, File> = new Map()
   readonly #lost: LostKey[] = []
+  readonly #ranges: SalvagedRanges = new SalvagedRanges()
   #hasLogGap = false
   #deletedKeys = 0
   #emptiedKeys = 0
@@ -158,7 +160,7 @@ export class Salvage {
   *entries(): Generator<SalvagedEntry> {
     const live: string[] = []
     for (const [key, state] of this.#map.entries()) {
-      if (state.isDeleted) this.#deletedKeys++
+      if (state.isDeleted || this.#ranges.hides(key, state.sequence)) this.#deletedKeys++
       else live.push(key)
     }
     const placeOf = (key: string): ValuePlace | undefined => this.#map.get(key)!.places[0]
@@ -213,13 +215,14 @@ export class Salvage {
   ): Generator<number, void> {
     const name = tableName(number)
     const isDone = yield* this.#guarded(name, (file) =>
-      readTable(file, number, this.#files.databaseId, meta, {
+      readTable(file, number, this.#files.databaseId, meta && lostOf(meta), {
         entry: (entry, offset) => this.#addEntry(entry, name, offset, mayBeStale),
+        range: (fragment) => this.#ranges.add(fragment),
         lost: (range) => this.#lostRanges.push(range),
         damage: (damage) => this.#files.damage.push(damage),
       }),
     )
-    if (!isDone && meta) this.#lostRanges.push(meta)
+    if (!isDone && meta) this.#lostRanges.push(lostOf(meta))
   }
 
   #addEntry(entry: Entry, file: string, offset: number, mayBeStale: boolean): void {
@@ -246,6 +249,10 @@ export class Salvage {
     const { header, offset, keyBytes, keyStart, keyEnd } = record
     const key = keyString(keyBytes, keyStart, keyEnd)
     const { sequence, length } = header
+    if (header.kind === RECORD_KIND.deleteRange) {
+      this.#addRange(record, file)
+      return
+    }
     const isBehind = isSegment && this.#isBehindCheckpoint(number, offset)
     const isWanted =
       isBehind ||
@@ -260,6 +267,19 @@ export class Salvage {
       : inFile
     const state = { sequence, origin: 'log', mayBeStale: !isBehind, isDeleted } as const
     this.#map.add(key, state, isDeleted ? undefined : place)
+  }
+
+  /** What was deleted stays so, wherever the record lies. One that cannot be read may have deleted all behind it. */
+  #addRange({ header, offset, keyBytes, keyStart, keyEnd }: ScannedRecord, file: string): void {
+    const start = keyBytes.slice(keyStart, keyEnd)
+    const { sequence } = header
+    const bytes = readRange(this.#fileOf(file), offset, header.length)
+    const isProved = bytes.length === header.length && proveRecord(bytes, 0, header) === undefined
+    if (isProved) this.#ranges.add(writtenFragment(start, bytes.slice(header.headBytes), sequence))
+    else {
+      const lost = { smallestKey: start, largestKey: undefined }
+      this.#lostRanges.push({ ...lost, smallestSequence: sequence, largestSequence: sequence })
+    }
   }
 
   /** The stream that a record names. */
@@ -319,7 +339,7 @@ export class Salvage {
     for (const meta of tables.values()) {
       if (this.#files.tables.includes(meta.number)) continue
       note(tableName(meta.number))
-      this.#lostRanges.push(meta)
+      this.#lostRanges.push(lostOf(meta))
     }
     const logFiles = new Set(this.#files.logFiles)
     for (const { number, role } of version?.files.values() ?? []) {

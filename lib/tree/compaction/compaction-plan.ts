@@ -9,6 +9,7 @@
  */
 import { compareBytes } from '../../base/bytes.ts'
 import type { TableMeta } from '../entry.ts'
+import { compareSpanEnds, endsBefore, type KeySpan } from '../key-span.ts'
 import {
   compensatedBytes,
   compensatedRunBytes,
@@ -18,7 +19,6 @@ import {
   type TreeShapeOptions,
 } from '../version/tree-shape.ts'
 import { type Level, overlappingTables } from '../version/version.ts'
-import type { KeySpan } from './retention.ts'
 
 /** Tables of one run that a plan takes, in key order. */
 export interface RunPart {
@@ -73,8 +73,7 @@ export function planInto(
     runLimit(outputLevel, shape, options) === 1 ||
     together <= runCapacity(outputLevel, shape, options)
   if (!merges) return planMerge(levels, options, candidate, parts, outputLevel, 'new')
-  const { smallestKey, largestKey } = hull(parts)
-  const tables = overlappingTables(newest.tables, smallestKey, largestKey)
+  const tables = overlappingTables(newest.tables, hull(parts))
   const inputs =
     tables.length === 0 ? parts : [...parts, { level: outputLevel, runId: newest.id, tables }]
   return planMerge(levels, options, candidate, inputs, outputLevel, newest.id)
@@ -111,7 +110,7 @@ function canMove(
   for (const part of inputs) {
     if (part.level !== inputLevel) return false
     for (const table of part.tables) {
-      if (table.tombstones > 0 && !isAboveOthers) return false
+      if (table.tombstones + table.fragments > 0 && !isAboveOthers) return false
       tables.push(table)
       bytes += table.bytes
     }
@@ -119,22 +118,24 @@ function canMove(
   if (tables.length > 1 && bytes / tables.length < options.tableBytes / 4) return false
   tables.sort((left, right) => compareBytes(left.smallestKey, right.smallestKey))
   for (let i = 1; i < tables.length; i++) {
-    if (compareBytes(tables[i - 1]!.largestKey, tables[i]!.smallestKey) >= 0) return false
+    const { smallestKey } = tables[i]!
+    if (!endsBefore(tables[i - 1]!, smallestKey, 0, smallestKey.length)) return false
   }
   return true
 }
 
 /** The smallest range that holds all tables of the parts. */
 export function hull(parts: readonly RunPart[]): KeySpan {
-  let { smallestKey } = parts[0]!.tables[0]!
-  let { largestKey } = parts[0]!.tables[0]!
+  let begins: KeySpan = parts[0]!.tables[0]!
+  let ends = begins
   for (const { tables } of parts) {
     const first = tables[0]!
     const last = tables[tables.length - 1]!
-    if (compareBytes(first.smallestKey, smallestKey) < 0) smallestKey = first.smallestKey
-    if (compareBytes(last.largestKey, largestKey) > 0) largestKey = last.largestKey
+    if (compareBytes(first.smallestKey, begins.smallestKey) < 0) begins = first
+    if (compareSpanEnds(last, ends) > 0) ends = last
   }
-  return { smallestKey, largestKey }
+  const { largestKey, largestExclusive } = ends
+  return { smallestKey: begins.smallestKey, largestKey, largestExclusive }
 }
 
 /** Compensated. */
@@ -160,8 +161,8 @@ export function rangesBehind(
     for (const run of runs) {
       // Other tables of the run that takes the output share no key with it.
       if (level === outputLevel && run.id === outputRunId) continue
-      for (const { number, smallestKey, largestKey } of run.tables) {
-        if (!taken.has(number)) ranges.push({ smallestKey, largestKey })
+      for (const { number, smallestKey, largestKey, largestExclusive } of run.tables) {
+        if (!taken.has(number)) ranges.push({ smallestKey, largestKey, largestExclusive })
       }
     }
   })

@@ -7,7 +7,7 @@
  */
 import type { EntryCursor } from '../entry.ts'
 import type { RecordPlaces } from './fold.ts'
-import { type CompactionInput, InputRun } from './input-run.ts'
+import { type CompactionInput, fragmentsOf, InputRun } from './input-run.ts'
 import { MergeCursor } from './merge-cursor.ts'
 import { canPatch, patchSlices } from './patch.ts'
 import { type RunResult, type RunSlice, writeRetained } from './retained-run.ts'
@@ -37,7 +37,7 @@ export function* compactionSlices(
     const slices =
       places === undefined && canPatch(input, newer, ports)
         ? patchSlices(input, newer, ports, writer)
-        : mergeSlices(input, mergedCursor(cursors), writer, places)
+        : mergeSlices(input, mergedCursor(cursors), writer, places, ports)
     const result = yield* slices
     return { ...result, bytesRead: tables.reduce((sum, table) => sum + table.bytes, 0) }
   } catch (error) {
@@ -54,9 +54,11 @@ function mergeSlices(
   cursor: EntryCursor,
   writer: RunWriter,
   places: RecordPlaces | undefined,
+  ports: JobPorts,
 ): Generator<RunSlice, Omit<RunResult, 'bytesRead'>> {
   const retention = new Retention(input.readableSequences, input.olderRanges)
-  return writeRetained(cursor, retention, writer, undefined, places)
+  const fragments = fragmentsOf(input.inputs.flat(), input, ports.fileSystem)
+  return writeRetained(cursor, retention, writer, undefined, places, fragments)
 }
 
 function mergedCursor(cursors: readonly EntryCursor[]): EntryCursor {

@@ -29,7 +29,10 @@ export function* flushSlices(input: FlushInput, ports: FlushPorts): Generator<Ru
   const writer = new RunWriter(ports, input, memtable.smallestSequence)
   let failure: unknown
   try {
-    const result = yield* writeRetained(cursor, retention, writer, ports.readDeferred, undefined)
+    const { readDeferred } = ports
+    const { ranges } = memtable
+    const slices = writeRetained(cursor, retention, writer, readDeferred, undefined, ranges)
+    const result = yield* slices
     return { ...result, bytesRead: memtable.usedBytes }
   } catch (error) {
     failure = error

@@ -5,9 +5,10 @@ import type { FileSystem } from '../../base/files/file-system.ts'
 import type { DatabaseDirectory } from '../../base/files/store-directory.ts'
 import { keepUntilNext } from '../../base/kept.ts'
 import type { EntryCursor, TableMeta } from '../entry.ts'
+import type { KeySpan } from '../key-span.ts'
+import { type FragmentList, mergeFragments } from '../ranges/range-fragments.ts'
 import { RunCursor } from '../table/run-cursor.ts'
 import { TableReader } from '../table/table-reader.ts'
-import type { KeySpan } from './retention.ts'
 import type { RunTarget } from './run-writer.ts'
 
 export interface CompactionInput extends RunTarget {
@@ -17,6 +18,23 @@ export interface CompactionInput extends RunTarget {
   readonly olderRanges: readonly KeySpan[]
   /** Sequences at which someone may still read, ascending. */
   readonly readableSequences: readonly number[]
+}
+
+/** The range tombstones of tables, which are opened one after the other. @throws CorruptionError, IoError */
+export function fragmentsOf(
+  tables: readonly TableMeta[],
+  { directory, databaseId }: DatabaseDirectory,
+  fileSystem: FileSystem,
+): FragmentList {
+  const lists: FragmentList[] = []
+  for (const meta of tables) {
+    if (meta.fragments === 0) continue
+    const name = tableName(meta.number)
+    const table = TableReader.open(fileSystem, joinPath(directory, name), name, meta, databaseId)
+    lists.push(table.ranges)
+    table.close()
+  }
+  return mergeFragments(lists)
 }
 
 export class InputRun {

@@ -12,6 +12,7 @@ import type { FileSystem } from '../../base/files/file-system.ts'
 import { SEQUENCE_MAX, type SegmentNumber, type Sequence } from '../../base/ids.ts'
 import { keepUntilNext } from '../../base/kept.ts'
 import { type Entry, type EntryCursor, KIND } from '../entry.ts'
+import { isEndless } from '../key-span.ts'
 import type { TableReader } from '../table/table-reader.ts'
 import {
   eachPointingTable,
@@ -93,6 +94,7 @@ class MarkSlice {
 
   constructor(table: TableReader, name: string, records: MarkableRecords) {
     const { smallestKey, largestKey, bytes, entries } = table.meta
+    const isOpen = isEndless(table.meta)
     this.#cursor = table.cursor()
     this.#name = name
     this.#records = records
@@ -101,7 +103,7 @@ class MarkSlice {
     this.#position = records.reach(0)
     // Behind all entries of the key.
     records.probe(largestKey, 0, largestKey.length, -1)
-    this.#end = records.reach(this.#position)
+    this.#end = isOpen ? records.count : records.reach(this.#position)
     if (this.#position < this.#end) this.#seek()
   }
 

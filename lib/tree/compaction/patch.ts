@@ -45,8 +45,8 @@ export function canPatch(input: CompactionInput, newer: EntryCursor, ports: JobP
   const others = tables.length - oldest.length
   if (others === 0 || readableSequences.length !== 1) return false
   const [readable] = readableSequences
-  if (tables.some((table) => table.tombstones > 0 || table.largestSequence > readable!))
-    return false
+  if (tables.some(({ tombstones, fragments }) => tombstones + fragments > 0)) return false
+  if (tables.some(({ largestSequence }) => largestSequence > readable!)) return false
   const entries = countEntries(oldest)
   if (countEntries(tables) - entries > NEWER_SHARE * entries) return false
   const bytes = oldest.reduce((sum, table) => sum + table.bytes, 0)

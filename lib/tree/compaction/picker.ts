@@ -12,6 +12,7 @@
  */
 import { compareBytes } from '../../base/bytes.ts'
 import type { TableMeta } from '../entry.ts'
+import { compareSpanEnds, type KeySpan } from '../key-span.ts'
 import {
   compensatedBytes,
   LEVEL_0_RUNS_TRIGGER,
@@ -50,6 +51,8 @@ const DENSE_SHARE = 1 / 2
  * What is deleted here and there goes down when the level is full.
  */
 const DENSE_ENTRIES_MAX = 4
+/** One with range tombstones goes down whatever it holds, where it overlaps so few tables. */
+const RANGED_TABLES_MAX = 4
 
 /**
  * The most urgent compaction, or undefined. Requires: no other plan is running.
@@ -161,11 +164,7 @@ function planCheapestTables(
       end++
     }
     const tables = run.tables.slice(start, end)
-    const below = overlappingTables(
-      target,
-      tables[0]!.smallestKey,
-      tables[tables.length - 1]!.largestKey,
-    )
+    const below = overlappingTables(target, hull([{ level, runId: run.id, tables }]))
     const cost = below.reduce((sum, table) => sum + table.bytes, bytes) / moved
     if (cost < bestCost) {
       best = tables
@@ -194,15 +193,18 @@ function planDense(
     const { runs } = levels[level]!
     const isBottom = level === shape.largestLevel
     for (const table of runs.length === 1 ? runs[0]!.tables : []) {
-      const { tombstones, entries, smallestKey, largestKey } = table
-      if (tombstones < Math.max(tombstonesMin, entries * DENSE_SHARE)) continue
+      const { tombstones, entries, fragments } = table
+      const isDense = tombstones >= Math.max(tombstonesMin, entries * DENSE_SHARE)
+      // Range tombstones end at the bottom, however few they are: each costs every read a little.
+      if (!isDense && fragments === 0) continue
       const parts = [{ level, runId: runs[0]!.id, tables: [table] }]
       const candidate = { level, score: 1, reason: 'tombstones' as const }
       if (!isBottom) {
         const target = levels[level + 1]!.runs[0]?.tables ?? []
-        const below = overlappingTables(target, smallestKey, largestKey)
+        const below = overlappingTables(target, table)
         const belowEntries = below.reduce((sum, each) => sum + each.entries, 0)
-        if (belowEntries > DENSE_ENTRIES_MAX * tombstones) continue
+        const isFew = below.length <= RANGED_TABLES_MAX && fragments > 0
+        if (!isFew && belowEntries > DENSE_ENTRIES_MAX * tombstones) continue
         return planInto(levels, shape, options, candidate, parts, level + 1)
       }
       if (table.largestSequence > oldestReadable) continue
@@ -230,7 +232,7 @@ function partsInHull(levels: readonly Level[], range: ManualRange): readonly Run
   const { from, to } = range
   let parts: RunPart[] = []
   let low = from
-  let high = to
+  let high = to && inclusiveEnd(to)
   for (let count = -1; ; ) {
     parts = []
     levels.forEach(({ runs }, level) => {
@@ -244,16 +246,21 @@ function partsInHull(levels: readonly Level[], range: ManualRange): readonly Run
     count = found
     const grown = hull(parts)
     if (low && compareBytes(grown.smallestKey, low) < 0) low = grown.smallestKey
-    if (high && compareBytes(grown.largestKey, high) > 0) high = grown.largestKey
+    if (high && compareSpanEnds(grown, high) > 0) high = grown
   }
 }
 
 function tablesWithin(
   run: Run,
   low: Uint8Array | undefined,
-  high: Uint8Array | undefined,
+  high: KeySpan | undefined,
 ): readonly TableMeta[] {
-  const first = run.tables[0]!.smallestKey
-  const last = run.tables[run.tables.length - 1]!.largestKey
-  return overlappingTables(run.tables, low ?? first, high ?? last)
+  const smallestKey = low ?? run.tables[0]!.smallestKey
+  const { largestKey, largestExclusive } = high ?? run.tables[run.tables.length - 1]!
+  return overlappingTables(run.tables, { smallestKey, largestKey, largestExclusive })
+}
+
+/** A span that ends with this key. */
+function inclusiveEnd(key: Uint8Array): KeySpan {
+  return { smallestKey: key, largestKey: key, largestExclusive: false }
 }

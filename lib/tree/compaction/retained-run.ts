@@ -9,6 +9,8 @@
 import { type DeadRecords, DeadRecordsBuilder } from '../../base/dead-records.ts'
 import { keepUntilNext } from '../../base/kept.ts'
 import { type BuiltTable, Entry, type EntryCursor, KIND } from '../entry.ts'
+import type { FragmentList } from '../ranges/range-fragments.ts'
+import { RetainedRanges } from '../ranges/retained-ranges.ts'
 import { LastKey } from '../table/last-key.ts'
 import type { RecordPlaces } from './fold.ts'
 import type { Retention } from './retention.ts'
@@ -46,19 +48,25 @@ export type ReadDeferred = (entry: Entry) => Uint8Array
 /** What a slice yields: nothing, or what has to be settled before the next one. */
 export type RunSlice = Promise<void> | undefined
 
-/** Writes what survives of `cursor`, all of it, and finishes the writer. */
+/** Writes what survives of `cursor`, all of it, and of range tombstones; then finishes the writer. */
 export function* writeRetained(
   cursor: EntryCursor,
   retention: Retention,
   writer: RunWriter,
   readDeferred: ReadDeferred | undefined,
   places: RecordPlaces | undefined,
+  fragments: FragmentList,
 ): Generator<RunSlice, Omit<RunResult, 'bytesRead'>> {
-  const slice = new RetainedSlice(cursor, retention, writer, readDeferred, places)
+  const ranges = fragments.length === 0 ? undefined : new RetainedRanges(fragments, retention)
+  const slice = new RetainedSlice(cursor, retention, writer, readDeferred, places, ranges)
   keepUntilNext('run of a flush or a compaction', { slice })
   let entriesIn = 0
   for (cursor.seekToFirst(); cursor.valid; ) {
     entriesIn += slice.run()
+    yield undefined
+    yield* writer.syncSlices()
+  }
+  while (slice.runRanges(undefined, SLICE_ENTRIES) === SLICE_ENTRIES) {
     yield undefined
     yield* writer.syncSlices()
   }
@@ -76,7 +84,9 @@ class RetainedSlice {
   readonly #writer: RunWriter
   readonly #readDeferred: ReadDeferred | undefined
   readonly #places: RecordPlaces | undefined
-  /** Of the last tombstone that was dropped. */
+  /** Undefined if there are no range tombstones. */
+  readonly #ranges: RetainedRanges | undefined
+  /** Of the last newest entry of a key that was dropped. */
   readonly #droppedKey: LastKey = new LastKey()
   /** For an entry that is written as another one than it was read: deferred, or a pointer that is folded. */
   readonly #standIn: Entry = new Entry()
@@ -90,12 +100,14 @@ class RetainedSlice {
     writer: RunWriter,
     readDeferred: ReadDeferred | undefined,
     places: RecordPlaces | undefined,
+    ranges: RetainedRanges | undefined,
   ) {
     this.#cursor = cursor
     this.#retention = retention
     this.#writer = writer
     this.#readDeferred = readDeferred
     this.#places = places
+    this.#ranges = ranges
   }
 
   /** Takes entries until the slice is full or there are no more. @returns how many */
@@ -103,6 +115,7 @@ class RetainedSlice {
     const cursor = this.#cursor
     const retention = this.#retention
     const writer = this.#writer
+    const ranges = this.#ranges
     const foldedMax = this.foldedPointers + SLICE_ENTRIES / FOLDED_ENTRIES
     let entries = 0
     let valueBytes = 0
@@ -114,10 +127,20 @@ class RetainedSlice {
     ) {
       entries++
       let { entry } = cursor
-      // The newest entry of a key was written, or it was a tombstone, and dropped.
-      if (!writer.hasLastKey(entry) && !this.#droppedKey.is(entry)) retention.startKey()
+      // The newest entry of a key was written, or dropped as a tombstone or behind a range tombstone.
+      const isNewKey = !writer.hasLastKey(entry) && !this.#droppedKey.is(entry)
+      if (isNewKey) retention.startKey()
       const { kind, sequence } = entry
+      if (ranges !== undefined) {
+        if (isNewKey) {
+          this.runRanges(entry, Number.POSITIVE_INFINITY)
+          ranges.startKey(entry)
+        }
+        ranges.serve(sequence, retention)
+      }
       if (!retention.keeps(sequence)) {
+        // It was the newest of its key if a range tombstone hides it: older ones go on with what has been served.
+        if (isNewKey) this.#droppedKey.set(entry)
         if (kind === KIND.pointer) this.dead.add(entry.segment, entry.offset, entry.length)
       } else if (
         kind === KIND.tombstone &&
@@ -133,6 +156,18 @@ class RetainedSlice {
       cursor.next()
     }
     return entries
+  }
+
+  /** Writes range tombstones that begin at or before an entry, or all; `most` of them. @returns how many */
+  runRanges(before: Entry | undefined, most: number): number {
+    let count = 0
+    while (count < most) {
+      const fragment = this.#ranges?.takeKept(before)
+      if (fragment === undefined) break
+      this.#writer.addRange(fragment)
+      count++
+    }
+    return count
   }
 
   #fold(entry: Entry, places: RecordPlaces): Entry {

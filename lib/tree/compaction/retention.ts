@@ -9,15 +9,11 @@
  * Data plane: keys come in ascending order, the entries of a key newest first; nothing is
  * allocated.
  */
-import { compareBytes, compareRange, NO_BYTES } from '../../base/bytes.ts'
+import { compareBytes, compareRange } from '../../base/bytes.ts'
 import { assert } from '../../base/errors.ts'
 import type { Sequence } from '../../base/ids.ts'
-
-/** A range of keys, both ends inclusive. */
-export interface KeySpan {
-  readonly smallestKey: Uint8Array
-  readonly largestKey: Uint8Array
-}
+import { compareSpanEnds, endsBefore, type KeySpan } from '../key-span.ts'
+import type { RangeFragment } from '../ranges/range-fragments.ts'
 
 export class Retention {
   readonly #readable: readonly number[]
@@ -30,7 +26,7 @@ export class Retention {
    * Older ranges that begin at or before the present key, and how far the longest of them reaches.
    */
   #begun = 0
-  #reach: Uint8Array = NO_BYTES
+  #reach: KeySpan | undefined
 
   /**
    * @param readableSequences sequences at which someone may read, ascending, at least one
@@ -61,6 +57,20 @@ export class Retention {
   }
 
   /**
+   * Of the sequences of a range tombstone, highest first, those that survive: for each reader the newest one that it
+   * sees, and all above the highest reader. The last of them is dropped where all readers see it and nothing older is
+   * left outside the inputs that it could hide (I7).
+   */
+  keptOfRange({ start, end, sequences }: RangeFragment): readonly Sequence[] {
+    this.startKey()
+    const kept = sequences.filter((sequence) => this.keeps(sequence))
+    const last = kept[kept.length - 1]
+    const isLast = last !== undefined && this.#olderRanges !== undefined && last <= this.#lowest
+    if (!isLast || this.#olderRanges.some((range) => overlaps(range, start, end))) return kept
+    return kept.slice(0, -1)
+  }
+
+  /**
    * True if a tombstone that {@link keeps} kept need not be written. Keys must ascend from call to
    * call.
    */
@@ -76,12 +86,14 @@ export class Retention {
       const range = ranges[this.#begun]!
       const first = range.smallestKey
       if (compareRange(first, 0, first.length, keyBytes, keyStart, keyEnd) > 0) break
-      if (this.#begun === 0 || compareBytes(range.largestKey, this.#reach) > 0) {
-        this.#reach = range.largestKey
-      }
+      if (this.#reach === undefined || compareSpanEnds(range, this.#reach) > 0) this.#reach = range
       this.#begun++
     }
-    if (this.#begun === 0) return true
-    return compareRange(this.#reach, 0, this.#reach.length, keyBytes, keyStart, keyEnd) < 0
+    return this.#reach === undefined || endsBefore(this.#reach, keyBytes, keyStart, keyEnd)
   }
+}
+
+function overlaps(span: KeySpan, start: Uint8Array, end: RangeFragment['end']): boolean {
+  const isBehind = end !== undefined && compareBytes(span.smallestKey, end) >= 0
+  return !isBehind && !endsBefore(span, start, 0, start.length)
 }

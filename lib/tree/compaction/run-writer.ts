@@ -14,6 +14,7 @@ import { unlinkIfPossible } from '../../base/files/unlink.ts'
 import { keepUntilNext } from '../../base/kept.ts'
 import { type Random, randomU32 } from '../../base/random.ts'
 import type { BuiltTable, Entry, TableOptions } from '../entry.ts'
+import type { RangeFragment } from '../ranges/range-fragments.ts'
 import { TableBuilder } from '../table/table-builder.ts'
 
 /** Where a run goes. */
@@ -84,15 +85,42 @@ export class RunWriter {
       builder.estimatedBytes >= this.#target.tableOptions.tableBytes &&
       !builder.hasLastKey(entry)
     ) {
-      this.#endTable(builder)
-      builder = undefined
+      const { keyBytes, keyStart, keyEnd } = entry
+      builder = this.#cutTable(builder, keyBytes.slice(keyStart, keyEnd))
     }
     builder ??= this.#beginTable()
     builder.add(entry)
     this.#entries++
   }
 
-  /** The run, in key order; empty if no entry was added. */
+  /** Adds the next range tombstone. Requires: all entries that were added lie before it. */
+  addRange(fragment: RangeFragment): void {
+    let builder = this.#builder
+    const { tableBytes } = this.#target.tableOptions
+    if (builder !== undefined && builder.estimatedBytes >= tableBytes)
+      builder = this.#cutTable(builder, fragment.start)
+    builder ??= this.#beginTable()
+    builder.addRange(fragment)
+  }
+
+  /**
+   * Ends a table in front of a key, which it does not have. A range tombstone that reaches further goes on in the next.
+   * @returns that one, if it has begun
+   */
+  #cutTable(builder: TableBuilder, key: Uint8Array): TableBuilder | undefined {
+    const rest = builder.takeRangeFrom(key)
+    if (builder.isEmpty) {
+      builder.addRange(rest!)
+      return builder
+    }
+    this.#endTable(builder)
+    if (rest === undefined) return undefined
+    const next = this.#beginTable()
+    next.addRange(rest)
+    return next
+  }
+
+  /** The run, in key order; empty if nothing was added. */
   finish(): readonly BuiltTable[] {
     if (this.#builder) this.#endTable(this.#builder)
     this.#finished = true

@@ -2,9 +2,10 @@
  * The shadow walk: merges all tables once, writes nothing, and says exactly what of the value log the newest entries
  * point to, and what only older ones do.
  *
- * The newest entry of a key is live, a tombstone has nothing. An older one is *pinned* if somebody may read at a
- * sequence that sees it (retention.ts), else *hidden*: the next compaction that meets it drops it. Memtables are part
- * of the walk if they are given to it: then it is as if everything were flushed. Else they may shadow more.
+ * The newest entry of a key is live, unless a range tombstone hides it; a tombstone has nothing. An older one is
+ * *pinned* if somebody may read at a sequence that sees it (retention.ts), else *hidden*: the next compaction that
+ * meets it drops it. Memtables are part of the walk if they are given to it: then it is as if everything were flushed.
+ * Else they may shadow more.
  */
 
 import type { FileSystem } from '../../base/files/file-system.ts'
@@ -12,8 +13,10 @@ import type { DatabaseDirectory } from '../../base/files/store-directory.ts'
 import type { SegmentNumber, Sequence } from '../../base/ids.ts'
 import { type Entry, type EntryCursor, KIND, type TableMeta, valueLength } from '../entry.ts'
 import { entryWeight } from '../entry-weight.ts'
+import { type FragmentList, mergeFragments } from '../ranges/range-fragments.ts'
+import { RetainedRanges } from '../ranges/retained-ranges.ts'
 import { LastKey } from '../table/last-key.ts'
-import { InputRun } from './input-run.ts'
+import { fragmentsOf, InputRun } from './input-run.ts'
 import { MergeCursor } from './merge-cursor.ts'
 import { Retention } from './retention.ts'
 
@@ -28,6 +31,8 @@ export interface ShadowWalkPorts {
   readonly fileSystem: FileSystem
   /** Memtables that are walked, too. */
   readonly unflushed?: readonly EntryCursor[]
+  /** Their range tombstones. */
+  readonly unflushedRanges?: readonly FragmentList[]
   /** Whether the places of what is kept of a segment are wanted; of none without it. */
   readonly wantsPlaces?: (segment: SegmentNumber) => boolean
 }
@@ -76,20 +81,23 @@ const PLACES_MAX = 16 * 1024 * 1024
  */
 export function* shadowWalkSlices(
   input: ShadowWalkInput,
-  { fileSystem, unflushed = [], wantsPlaces }: ShadowWalkPorts,
+  { fileSystem, unflushed = [], unflushedRanges = [], wantsPlaces }: ShadowWalkPorts,
 ): Generator<number, ShadowWalkResult> {
   const runs = input.runs.map((tables) => new InputRun(tables, input, fileSystem))
   const tables = input.runs.flat()
   const bytes = tables.reduce((sum, table) => sum + table.bytes, 0)
   const entries = tables.reduce((sum, table) => sum + table.entries, 0)
   const cursor = new MergeCursor([...unflushed, ...runs.map((run) => run.cursor)])
-  const walk = new Walk(cursor, new Retention(input.readableSequences, []), wantsPlaces)
+  const retention = new Retention(input.readableSequences, [])
+  const fragments = mergeFragments([fragmentsOf(tables, input, fileSystem), ...unflushedRanges])
+  const ranges = fragments.length === 0 ? undefined : new RetainedRanges(fragments, retention)
+  const walk = new Walk(cursor, retention, ranges, wantsPlaces)
   try {
     let walked = 0
     let bytesRead = 0
     for (cursor.seekToFirst(); cursor.valid; ) {
       walked += walk.slice()
-      const share = Math.round(bytes * Math.min(1, walked / entries)) - bytesRead
+      const share = Math.round(bytes * Math.min(1, walked / Math.max(1, entries))) - bytesRead
       bytesRead += share
       yield share
     }
@@ -111,6 +119,7 @@ const ROW_FIELDS = 6
 class Walk {
   readonly #cursor: EntryCursor
   readonly #retention: Retention
+  readonly #ranges: RetainedRanges | undefined
   readonly #lastKey: LastKey = new LastKey()
   #keys = 0
   #liveKeyBytes = 0
@@ -132,10 +141,12 @@ class Walk {
   constructor(
     cursor: EntryCursor,
     retention: Retention,
+    ranges: RetainedRanges | undefined,
     wantsPlaces: ShadowWalkPorts['wantsPlaces'],
   ) {
     this.#cursor = cursor
     this.#retention = retention
+    this.#ranges = ranges
     this.#wantsPlaces = wantsPlaces
   }
 
@@ -144,13 +155,19 @@ class Walk {
     const cursor = this.#cursor
     const retention = this.#retention
     const lastKey = this.#lastKey
+    const ranges = this.#ranges
     let entries = 0
     let valueBytes = 0
     while (cursor.valid && entries < SLICE_ENTRIES && valueBytes < SLICE_VALUE_BYTES) {
       entries++
       const { entry } = cursor
       const isNewest = lastKey.advance(entry)
-      if (isNewest) retention.startKey()
+      if (isNewest) {
+        retention.startKey()
+        ranges?.startKey(entry)
+      }
+      ranges?.serve(entry.sequence, retention)
+      const isLive = isNewest && ranges?.isDeletedAfter(entry.sequence) !== true
       // Tombstones, too, serve the readers that see them.
       const isKept = retention.keeps(entry.sequence)
       const { kind, keyBytes, keyStart, keyEnd } = entry
@@ -162,8 +179,8 @@ class Walk {
       this.#weight += weight
       if (isGarbage) this.#garbageWeight += weight
       if (kind === KIND.inline) valueBytes += entry.valueEnd - entry.valueStart
-      if (isNewest && kind !== KIND.tombstone) this.#addLive(entry)
-      if (kind === KIND.pointer) this.#addRecord(entry, isNewest, isKept)
+      if (isLive && kind !== KIND.tombstone) this.#addLive(entry)
+      if (kind === KIND.pointer) this.#addRecord(entry, isLive, isKept)
       cursor.next()
     }
     return entries
@@ -203,12 +220,12 @@ class Walk {
     this.#liveValueBytes += valueLength(entry, keyLength)
   }
 
-  #addRecord({ segment, offset, length: bytes }: Entry, isNewest: boolean, isKept: boolean): void {
+  #addRecord({ segment, offset, length: bytes }: Entry, isLive: boolean, isKept: boolean): void {
     if (segment !== this.#lastSegment) this.#useSegment(segment)
     const sums = this.#sums
     const row = this.#lastRow
     if (isKept && this.#lastPlaces) this.#addPlace(segment, offset)
-    if (isNewest) {
+    if (isLive) {
       sums[row + LIVE_BYTES]! += bytes
       sums[row + LIVE_RECORDS]!++
     } else if (isKept) {

@@ -6,14 +6,14 @@
  * the index beside it, scans through cursors over the skip list.
  */
 
-import { hashRange } from '../../base/bytes.ts'
+import { copyBytes, hashRange } from '../../base/bytes.ts'
 import { assert } from '../../base/errors.ts'
-import type { SegmentNumber, Sequence } from '../../base/ids.ts'
+import { SEQUENCE_MAX, type SegmentNumber, type Sequence } from '../../base/ids.ts'
 import type { LogPosition } from '../../base/log-position.ts'
-import type { Entry, EntryCursor, Kind } from '../entry.ts'
-import { KIND } from '../entry.ts'
+import { type Entry, type EntryCursor, KIND, type Kind } from '../entry.ts'
+import { type FragmentList, insertFragment, type RangeFragment } from '../ranges/range-fragments.ts'
 import type { Arena } from './arena.ts'
-import { LEFT_OUT } from './key-index.ts'
+import { LiveSums } from './live-sums.ts'
 import { MemtableCursor } from './memtable-cursor.ts'
 import {
   GENERATION_WORD,
@@ -23,8 +23,6 @@ import {
   LINKS_WORD,
   nodeBytesMax,
   nodeHasKey,
-  nodeKind,
-  nodeLiveBytes,
   nodePrefix,
   nodeSequence,
   readNode,
@@ -60,7 +58,9 @@ export interface FrozenMemtable {
   readonly deferredBytes: number
   /** Bytes that its entries take in the arena. */
   readonly usedBytes: number
-  /** Of its first and last entry; both 0 if it is empty. */
+  /** Its range tombstones: they are few, and posted as they are. */
+  readonly ranges: FragmentList
+  /** Of its first and last entry or range tombstone; both 0 if it is empty. */
   readonly smallestSequence: Sequence
   readonly largestSequence: Sequence
 }
@@ -84,11 +84,12 @@ export class Memtable {
   #tombstones = 0
   #pointedBytes = 0
   #deferredBytes = 0
-  #keys = 0
-  #liveKeys = 0
-  #liveBytes = 0
+  readonly #live: LiveSums
   #smallestSequence = 0
   #largestSequence = 0
+  readonly #ranges: RangeFragment[] = []
+  /** What they take of the room of the arena, where they do not lie. */
+  #rangeBytes = 0
 
   /** Takes the arena: the memtable that lay in it before must not be read any more. */
   constructor(arena: Arena, start: LogPosition) {
@@ -96,6 +97,7 @@ export class Memtable {
     this.start = start
     this.#words = arena.words
     this.#bytes = arena.view
+    this.#live = new LiveSums(arena.words, arena.view, this.#ranges)
     resetList(arena.words)
     arena.index.clear()
     this.#generation = arena.words[GENERATION_WORD]!
@@ -114,19 +116,29 @@ export class Memtable {
     return this.#tombstones
   }
 
+  /** Neither an entry nor a range tombstone is in it. */
+  get isEmpty(): boolean {
+    return this.#entries === 0 && this.#ranges.length === 0
+  }
+
+  /** Its range tombstones, in a list that {@link insertRange} changes. */
+  get ranges(): FragmentList {
+    return this.#ranges
+  }
+
   /** Distinct keys; not below them where the index has left some out. */
   get keys(): number {
-    return this.#keys
+    return this.#live.keys
   }
 
   /** Of the keys, those whose newest entry is a put; not above that where the index has left some out. */
   get liveKeys(): number {
-    return this.#liveKeys
+    return this.#live.liveKeys
   }
 
   /** Bytes of these keys and their values. */
   get liveBytes(): number {
-    return this.#liveBytes
+    return this.#live.liveBytes
   }
 
   /** Bytes of the records that entries of kinds pointer and deferred point to. */
@@ -134,17 +146,17 @@ export class Memtable {
     return this.#pointedBytes
   }
 
-  /** Of its last entry; 0 if it is empty. */
+  /** Of its last entry or range tombstone; 0 if it is empty. */
   get largestSequence(): Sequence {
     return this.#largestSequence
   }
 
   get usedBytes(): number {
-    return this.#end - HEAD_BYTES
+    return this.#end - HEAD_BYTES + this.#rangeBytes
   }
 
   get freeBytes(): number {
-    return this.arena.buffer.byteLength - this.#end
+    return this.arena.buffer.byteLength - this.#end - this.#rangeBytes
   }
 
   hasRoom(bytes: number): boolean {
@@ -171,10 +183,7 @@ export class Memtable {
     offset: number,
     length: number,
   ): void {
-    assert(
-      sequence > this.#largestSequence || this.#entries === 0,
-      'sequences ascend in a memtable',
-    )
+    assert(sequence > this.#largestSequence || this.isEmpty, 'sequences ascend in a memtable')
     assert(!this.#frozen, 'a frozen memtable takes no entry')
     const words = this.#words
     const bytes = this.#bytes
@@ -197,10 +206,33 @@ export class Memtable {
     if (!isPathTo(words, bytes, node, path)) findPathToNode(words, bytes, node, path)
     linkNode(words, bytes, node, path)
     const before = this.arena.index.set(words, bytes, key, hashRange(key, 0, key.length, 0), node)
-    this.#count(before, node)
+    this.#live.count(before, node)
 
     this.#end = end
-    if (this.#entries++ === 0) this.#smallestSequence = sequence
+    if (this.isEmpty) this.#smallestSequence = sequence
+    this.#entries++
+    this.#largestSequence = sequence
+  }
+
+  /**
+   * Adds a range tombstone, whose keys are copied.
+   * @param end exclusive; undefined: it has none @param isNeeded see insertFragment
+   * Requires: room for {@link Memtable.bytesNeeded} of both keys, and a sequence above all earlier ones.
+   */
+  insertRange(
+    start: Uint8Array,
+    end: Uint8Array | undefined,
+    sequence: Sequence,
+    isNeeded: (older: Sequence, newer: Sequence) => boolean,
+  ): void {
+    assert(sequence > this.#largestSequence || this.isEmpty, 'sequences ascend in a memtable')
+    assert(!this.#frozen, 'a frozen memtable takes no range tombstone')
+    if (this.isEmpty) this.#smallestSequence = sequence
+    findPathToKey(this.#words, this.#bytes, start, SEQUENCE_MAX, this.#searchPath)
+    this.#live.uncount(this.#words[this.#searchPath[0]! + LINKS_WORD]!, end, sequence)
+    const added = { start: copyBytes(start), end: end && copyBytes(end), sequences: [sequence] }
+    insertFragment(this.#ranges, added, isNeeded)
+    this.#rangeBytes += Memtable.bytesNeeded(start.length + (end?.length ?? 0), 0)
     this.#largestSequence = sequence
   }
 
@@ -245,24 +277,10 @@ export class Memtable {
       pointedBytes: this.#pointedBytes,
       deferredBytes: this.#deferredBytes,
       usedBytes: this.usedBytes,
+      ranges: this.#ranges,
       smallestSequence: this.#smallestSequence,
       largestSequence: this.#largestSequence,
     }
-  }
-
-  /** Keeps the sums of the newest entries. @param before the node whose key has got a newer one, as the index says */
-  #count(before: number, node: number): void {
-    if (before <= 0) this.#keys++
-    // Whether it replaces another one is not known: the sums err low.
-    if (before === LEFT_OUT) return
-    if (before !== 0) this.#addLive(before, -1)
-    this.#addLive(node, 1)
-  }
-
-  #addLive(node: number, sign: 1 | -1): void {
-    if (nodeKind(this.#words, node) === KIND.tombstone) return
-    this.#liveKeys += sign
-    this.#liveBytes += sign * nodeLiveBytes(this.#words, node)
   }
 
   /** The first version at or below `sequence` behind `newest`, which is above it, or 0. */

@@ -6,7 +6,7 @@
  * the place changes: an entry that ended a block is a large one more often than not, and begins the next.
  */
 
-import { hashRange } from '../../base/bytes.ts'
+import { compareBytes, hashRange } from '../../base/bytes.ts'
 import type { BlockCache } from '../../base/files/block-cache.ts'
 import { SEQUENCE_MAX, type Sequence } from '../../base/ids.ts'
 import { Entry } from '../entry.ts'
@@ -14,6 +14,7 @@ import { decodeEntry, entriesEnd } from './block-format.ts'
 import { LastKey } from './last-key.ts'
 import type { TableBlocks } from './table-blocks.ts'
 import { TRAILER_BYTES } from './table-format.ts'
+import { findBlock } from './table-index.ts'
 
 /** Multiples of it, modulo 1, fill the unit interval evenly. */
 const GOLDEN_RATIO = 0.618_033_988_749_894_9
@@ -57,6 +58,36 @@ export function sampleKeys(
     })
   }
   return samples
+}
+
+/** A table with fewer blocks is judged by samples ... */
+const COUNTED_BLOCKS_MIN = 32
+/** ... of so many keys. */
+const SHARE_SAMPLES = 64
+
+/**
+ * About the part of the keys that lies in a range: by the bounds of blocks. Two blocks lie in it with a part.
+ * @throws CorruptionError, WISC_FORMAT_VERSION, IoError
+ */
+export function shareWithin(
+  blocks: TableBlocks,
+  { start, end }: { readonly start: Uint8Array; readonly end: Uint8Array | undefined },
+  cache: BlockCache,
+): number {
+  const { blockCount } = blocks.index
+  if (blockCount >= COUNTED_BLOCKS_MIN) {
+    const first = findBlock(blocks.index, start, SEQUENCE_MAX)
+    const last = end === undefined ? blockCount : findBlock(blocks.index, end, SEQUENCE_MAX)
+    return (last - first) / blockCount
+  }
+  let all = 0
+  let within = 0
+  for (const { key, weight } of sampleKeys(blocks, SHARE_SAMPLES, cache)) {
+    all += weight
+    const isWithin = compareBytes(start, key) <= 0 && (!end || compareBytes(key, end) < 0)
+    if (isWithin) within += weight
+  }
+  return within / Math.max(1, all)
 }
 
 /** The keys that begin in a block: those whose newest entry lies there. */

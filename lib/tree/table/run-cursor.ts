@@ -4,9 +4,9 @@
  * Tables are opened when the cursor comes to them, and one at a time: the port may close the table
  * it gave before as soon as it is asked for another. All entries of a key lie in one table.
  */
-import { compareBytes } from '../../base/bytes.ts'
 import type { Sequence } from '../../base/ids.ts'
 import { Entry, type EntryCursor, type TableMeta } from '../entry.ts'
+import { endsBefore } from '../key-span.ts'
 
 /** Gives a cursor over a table. The one that it gave before is not used any more. */
 export type OpenTableCursor = (table: TableMeta) => EntryCursor
@@ -104,7 +104,7 @@ export class RunCursor implements EntryCursor {
 }
 
 /**
- * Index of the first table whose largest key is at or above `key`; the count of tables if there is
+ * Index of the first table that does not end before `key`; the count of tables if there is
  * none.
  */
 export function firstTableReaching(tables: readonly TableMeta[], key: Uint8Array): number {
@@ -112,7 +112,7 @@ export function firstTableReaching(tables: readonly TableMeta[], key: Uint8Array
   let high = tables.length
   while (low < high) {
     const middle = (low + high) >>> 1
-    if (compareBytes(tables[middle]!.largestKey, key) < 0) low = middle + 1
+    if (endsBefore(tables[middle]!, key, 0, key.length)) low = middle + 1
     else high = middle
   }
   return low

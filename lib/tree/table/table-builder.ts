@@ -6,7 +6,7 @@
  * all. Which entries go in, and where a table ends, is decided by the job that feeds it.
  */
 
-import { hashRange } from '../../base/bytes.ts'
+import { compareBytes, hashRange } from '../../base/bytes.ts'
 import { assert } from '../../base/errors.ts'
 import type { FileIdentity } from '../../base/files/file-header.ts'
 import type { File } from '../../base/files/file-system.ts'
@@ -34,6 +34,8 @@ import {
   type TableOptions,
   valueLength,
 } from '../entry.ts'
+import { fragmentBytes, spanOfTable, withSequencesOf } from '../ranges/range-format.ts'
+import { cutFragment, endsAtOrBefore, type RangeFragment } from '../ranges/range-fragments.ts'
 import { BlockBuilder } from './block-builder.ts'
 import { buildFilter } from './filter.ts'
 import { LastKey } from './last-key.ts'
@@ -71,6 +73,9 @@ export class TableBuilder {
   #keyBytes = 0
   #smallestSequence: Sequence = SEQUENCE_MAX
   #largestSequence: Sequence = 0
+  /** Its range tombstones, and about what they take. */
+  readonly #fragments: RangeFragment[] = []
+  #fragmentBytes = 0
 
   /**
    * @param file a new, empty file; its owner closes it
@@ -91,7 +96,7 @@ export class TableBuilder {
 
   /** About what the file would have if it were finished now. */
   get estimatedBytes(): number {
-    return this.#endedBytes + this.#block.estimatedBytes
+    return this.#endedBytes + this.#block.estimatedBytes + this.#fragmentBytes
   }
 
   /** True if the entry has the key of the one before, and so must go into the same table. */
@@ -133,15 +138,39 @@ export class TableBuilder {
     this.#entries++
   }
 
+  /** Adds a range tombstone. Its keys must not change. Requires: it begins behind the one before. */
+  addRange(fragment: RangeFragment): void {
+    this.#fragments.push(fragment)
+    this.#fragmentBytes += fragmentBytes(fragment)
+  }
+
+  /**
+   * Takes off what range tombstones have from a key on, behind all entries: the last one alone may reach so far.
+   * @returns it; undefined if there is none
+   */
+  takeRangeFrom(key: Uint8Array): RangeFragment | undefined {
+    const last = this.#fragments.at(-1)
+    if (last === undefined || endsAtOrBefore(last, key)) return undefined
+    this.#fragments.pop()
+    if (compareBytes(last.start, key) === 0) return last
+    this.#fragments.push(cutFragment(last, last.start, key))
+    return cutFragment(last, key, last.end)
+  }
+
+  /** Nothing was added, or all of it was taken off. */
+  get isEmpty(): boolean {
+    return this.#entries + this.#fragments.length === 0
+  }
+
   /**
    * Ends the table: all of it is written and synced, its directory entry is not. Requires: it has
-   * an entry.
+   * an entry or a range tombstone.
    * @param sync false: the caller syncs it
    * @throws WISC_SYNC_FAILED, IoError
    */
   finish(sync: boolean = true): BuiltTable {
-    assert(this.#entries > 0, 'a table has an entry')
-    this.#endBlock()
+    assert(!this.isEmpty, 'a table has an entry or a range tombstone')
+    if (!this.#block.isEmpty) this.#endBlock()
     const figures = {
       distinctKeys: this.#distinctKeys,
       valueBytes: this.#valueBytes,
@@ -149,8 +178,10 @@ export class TableBuilder {
     }
     const baseSequence = this.#baseSequence
     const properties = { ...this.#meta(0), ...figures, baseSequence }
-    const filter = this.#options.filterBitsPerKey > 0 ? this.#filter() : undefined
-    const bytes = this.#file.finish(properties, this.#references, filter, sync)
+    const hasFilter = this.#options.filterBitsPerKey > 0 && this.#entries > 0
+    const filter = hasFilter ? this.#filter() : undefined
+    const ranges = this.#fragments
+    const bytes = this.#file.finish(properties, this.#references, filter, ranges, sync)
     return { meta: this.#meta(bytes), ...figures }
   }
 
@@ -161,10 +192,9 @@ export class TableBuilder {
       entries: this.#entries,
       tombstones: this.#tombstones,
       pointedBytes: this.#references.reduce((sum, { bytes }) => sum + bytes, 0),
-      smallestKey: this.#smallestKey!,
-      largestKey: this.#lastKey.copy(),
-      smallestSequence: this.#smallestSequence,
-      largestSequence: this.#largestSequence,
+      fragments: this.#fragments.length,
+      ...spanOfTable(this.#smallestKey, this.#lastKey.copy(), this.#fragments),
+      ...withSequencesOf(this.#fragments, this.#smallestSequence, this.#largestSequence),
     }
   }
 

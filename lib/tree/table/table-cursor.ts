@@ -80,6 +80,7 @@ export class TableCursor implements EntryCursor {
   seek(key: Uint8Array, sequence: Sequence): void {
     this.valid = false
     const blocks = this.#blocks
+    if (blocks.index.blockCount === 0) return
     const block = findBlock(blocks.index, key, sequence)
     this.#load(block)
     const count = restartCount(this.#end, this.#contentEnd)

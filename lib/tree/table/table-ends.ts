@@ -10,6 +10,8 @@ import { frameSeed } from '../../base/files/frame.ts'
 import type { ReadableFile } from '../../base/files/lapsing-file.ts'
 import type { ReferenceList } from '../../base/segment-records.ts'
 import type { TableMeta } from '../entry.ts'
+import { decodeRanges } from '../ranges/range-format.ts'
+import type { FragmentList } from '../ranges/range-fragments.ts'
 import { isFilter } from './filter.ts'
 import { TableBlocks } from './table-blocks.ts'
 import {
@@ -37,6 +39,8 @@ export interface TableEnds {
   readonly layout: TableLayout
   readonly properties: TableProperties
   readonly references: ReferenceList
+  /** Its range tombstones. */
+  readonly ranges: FragmentList
 }
 
 /** Index and filter: what lookups need in memory. */
@@ -94,7 +98,11 @@ export function readEnds(
     const reason = `table is not the one of the manifest, which has another ${difference}`
     throw new CorruptionError(name, layout.properties.offset, reason)
   }
-  return { seed, layout, properties, references }
+  const handle = layout.ranges
+  const content = handle && tail.content(handle, seed)
+  const at = handle?.offset ?? layout.properties.offset
+  const ranges = decodeRanges(content, name, at, properties)
+  return { seed, layout, properties, references, ranges }
 }
 
 /** The end of a table in memory: as much of it as is needed. */
@@ -151,6 +159,9 @@ export function readSearch(file: ReadableFile, name: string, ends: TableEnds): T
     layout.dataEnd,
     properties.baseSequence,
   )
+  if ((index.blockCount === 0) !== (properties.entries === 0)) {
+    throw new CorruptionError(name, indexHandle.offset, 'index has other blocks than entries need')
+  }
   return { blocks: new TableBlocks(file, name, index, ends), filter }
 }
 

@@ -13,6 +13,8 @@ import type { File } from '../../base/files/file-system.ts'
 import { frameSeed } from '../../base/files/frame.ts'
 import type { GrowingBytes } from '../../base/growing-bytes.ts'
 import type { Reference } from '../../base/segment-records.ts'
+import { encodeRanges } from '../ranges/range-format.ts'
+import type { FragmentList } from '../ranges/range-fragments.ts'
 import {
   type BlockHandle,
   encodeFooter,
@@ -71,10 +73,13 @@ export class TableFile {
     properties: TableProperties,
     references: readonly Reference[],
     filter: GrowingBytes | undefined,
+    ranges: FragmentList,
     sync: boolean,
   ): number {
     if (filter) this.#appendPart(PART.filter, filter)
     this.#appendPart(PART.index, this.#index.finish())
+    if (ranges.length > 0)
+      this.#appendPart(PART.ranges, encodeRanges(ranges, properties.baseSequence))
     this.#appendPart(PART.references, encodeReferences(references))
     this.#appendPart(PART.properties, encodeProperties(properties))
     const metaIndex = this.#appendContent(encodeMetaIndex(this.#parts))

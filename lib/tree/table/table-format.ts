@@ -45,7 +45,7 @@ export const RESTART_INTERVAL_ENTRIES = 16
  * The parts of a table by their tags. DO NOT CHANGE: on disk. As in lib/base/fields.ts, a reader leaves out a part of
  * an odd tag that it does not know, and refuses the table for one of an even tag.
  */
-export const PART = { filter: 1, index: 2, references: 4, properties: 6 } as const
+export const PART = { filter: 1, index: 2, references: 4, properties: 6, ranges: 8 } as const
 const KNOWN_PARTS: ReadonlySet<number> = new Set(Object.values(PART))
 const CODEC_NONE = 0
 const MAGIC = Uint8Array.of(0x77, 0x69, 0x73, 0x63, 0x74, 0x61, 0x62, 0x31)
@@ -69,6 +69,8 @@ export interface TableLayout {
   readonly index: BlockHandle
   readonly references: BlockHandle
   readonly properties: BlockHandle
+  /** Of its range tombstones, if it has any. */
+  readonly ranges: BlockHandle | undefined
   /** All parts by their tags, in the order of the file, with those that this version does not know. */
   readonly parts: ReadonlyMap<number, TablePart>
 }
@@ -176,7 +178,8 @@ export function decodeMetaIndex(content: Uint8Array, name: string, offset: numbe
     throw new CorruptionError(name, offset, 'table lacks a part')
   }
   const filter = parts.get(PART.filter)
-  return { dataEnd, filter, index, references, properties, parts }
+  const ranges = parts.get(PART.ranges)
+  return { dataEnd, filter, index, references, properties, ranges, parts }
 }
 
 /** The bytes of a footer that lies at `offset` of the file, right behind its meta index. */

@@ -60,10 +60,10 @@ export function indexMemoryBytes(index: TableIndex): number {
   return index.bytes.length + 28 * index.blockCount + 8
 }
 
-/** The last block whose bound is at or before (key, sequence). */
+/** The last block whose bound is at or before (key, sequence); 0 if there is none. */
 export function findBlock(index: TableIndex, key: Uint8Array, sequence: Sequence): number {
   const { blockCount, bytes, keyStarts, commonLength, words } = index
-  if (blockCount === 1) return 0
+  if (blockCount <= 1) return 0
   const start = keyStarts[1]!
   const head = Math.min(commonLength, key.length)
   const order = compareRange(bytes, start, start + head, key, 0, head)
@@ -151,7 +151,7 @@ export function parseIndex(
   const blockCount = reader.next()
   // Checked before anything is allocated: neither the index nor the data could hold so many.
   const countMax = Math.min(bytes.length / BOUND_BYTES_MIN, end / (TRAILER_BYTES + 1))
-  if (reader.failed || blockCount === 0 || blockCount > countMax) {
+  if (reader.failed || blockCount > countMax) {
     throw new CorruptionError(
       name,
       offset,
@@ -185,7 +185,7 @@ export function parseIndex(
 function searchWords(bounds: Bounds): { commonLength: number; words: Uint32Array } {
   const { blockCount, bytes, keyStarts, keyEnds } = bounds
   const words = new Uint32Array(blockCount)
-  if (blockCount === 1) return { commonLength: 0, words }
+  if (blockCount <= 1) return { commonLength: 0, words }
   const first = keyStarts[1]!
   const last = keyStarts[blockCount - 1]!
   const limit = Math.min(keyEnds[1]! - first, keyEnds[blockCount - 1]! - last)

@@ -17,6 +17,7 @@ import { FileWindow } from '../../base/files/file-window.ts'
 import { GrowingBytes } from '../../base/growing-bytes.ts'
 import { SEQUENCE_MAX } from '../../base/ids.ts'
 import { type BuiltTable, Entry, type EntryCursor, KIND, type TableOptions } from '../entry.ts'
+import { NO_FRAGMENTS } from '../ranges/range-fragments.ts'
 import { BlockBuilder } from './block-builder.ts'
 import { ABSENT, decodeEntry, entriesEnd } from './block-format.ts'
 import { BlockSplicer } from './block-splice.ts'
@@ -112,7 +113,8 @@ export class TablePatcher {
    */
   finish(sync: boolean): BuiltTable {
     const { properties, references, filter } = this.#figures.finish(this.#number)
-    const bytes = this.#file.finish(properties, references, filter && contentOf(filter), sync)
+    const content = filter && contentOf(filter)
+    const bytes = this.#file.finish(properties, references, content, NO_FRAGMENTS, sync)
     const { baseSequence: _, distinctKeys, valueBytes, keyBytes, ...meta } = properties
     return { meta: { ...meta, bytes }, distinctKeys, valueBytes, keyBytes }
   }

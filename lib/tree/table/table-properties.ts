@@ -3,12 +3,13 @@
  *
  * Numbers are varints, keys are their bytes. Meanings: lib/tree/FORMAT.md, section 2.6.
  */
-import { compareBytes, equalBytes } from '../../base/bytes.ts'
+import { equalBytes, NO_BYTES } from '../../base/bytes.ts'
 import { CorruptionError } from '../../base/errors.ts'
 import { appendBytesField, appendNumberField, Fields } from '../../base/fields.ts'
 import { GrowingBytes } from '../../base/growing-bytes.ts'
 import type { FileNumber, Sequence } from '../../base/ids.ts'
 import { KEY_BYTES_MAX, type TableFigures, type TableMeta } from '../entry.ts'
+import { isInOrder } from '../key-span.ts'
 
 /** DO NOT CHANGE: tags are on disk. In the order of their tags. */
 const NUMBER_TAGS = {
@@ -24,11 +25,17 @@ const NUMBER_TAGS = {
 } as const
 const SMALLEST_KEY_TAG = 20
 const LARGEST_KEY_TAG = 22
+/** Nothing: it is there, or not. */
+const LARGEST_EXCLUSIVE_TAG = 24
+/** A number, that of a table without range tombstones is left out. */
+const FRAGMENTS_TAG = 30
 const NUMBERS = Object.entries(NUMBER_TAGS) as [keyof typeof NUMBER_TAGS, number][]
 const KNOWN_TAGS: ReadonlySet<number> = new Set([
   ...NUMBERS.map(([, tag]) => tag),
   SMALLEST_KEY_TAG,
   LARGEST_KEY_TAG,
+  LARGEST_EXCLUSIVE_TAG,
+  FRAGMENTS_TAG,
 ])
 
 /** The properties by their tags, for whoever shows them. */
@@ -36,6 +43,8 @@ export const PROPERTY_NAMES: ReadonlyMap<number, string> = new Map<number, strin
   ...NUMBERS.map(([name, tag]) => [tag, name] as const),
   [SMALLEST_KEY_TAG, 'smallestKey'],
   [LARGEST_KEY_TAG, 'largestKey'],
+  [LARGEST_EXCLUSIVE_TAG, 'largestExclusive'],
+  [FRAGMENTS_TAG, 'fragments'],
 ])
 
 /** What a table says of itself: what the manifest keeps of it, and some figures more. */
@@ -49,6 +58,8 @@ export function encodeProperties(properties: TableProperties): GrowingBytes {
   for (const [name, tag] of NUMBERS) appendNumberField(content, tag, properties[name])
   appendBytesField(content, SMALLEST_KEY_TAG, properties.smallestKey)
   appendBytesField(content, LARGEST_KEY_TAG, properties.largestKey)
+  if (properties.largestExclusive) appendBytesField(content, LARGEST_EXCLUSIVE_TAG, NO_BYTES)
+  if (properties.fragments > 0) appendNumberField(content, FRAGMENTS_TAG, properties.fragments)
   return content
 }
 
@@ -78,16 +89,18 @@ export function decodeProperties(
     largestSequence: fields.number(NUMBER_TAGS.largestSequence),
     smallestKey: fields.bytes(SMALLEST_KEY_TAG, KEY_BYTES_MAX),
     largestKey: fields.bytes(LARGEST_KEY_TAG, KEY_BYTES_MAX),
+    largestExclusive: fields.has(LARGEST_EXCLUSIVE_TAG),
+    fragments: fields.has(FRAGMENTS_TAG) ? fields.number(FRAGMENTS_TAG) : 0,
   }
   const fits =
     !fields.failed &&
-    properties.entries > 0 &&
+    properties.entries + properties.fragments > 0 &&
     properties.tombstones <= properties.entries &&
     properties.distinctKeys <= properties.entries &&
-    properties.distinctKeys > 0 &&
+    properties.distinctKeys > 0 === properties.entries > 0 &&
     properties.baseSequence <= properties.smallestSequence &&
     properties.smallestSequence <= properties.largestSequence &&
-    compareBytes(properties.smallestKey, properties.largestKey) <= 0
+    isInOrder(properties)
   if (!fits) throw new CorruptionError(name, offset, 'properties of the table are malformed')
   return properties
 }
@@ -100,8 +113,10 @@ export function findDifference(properties: TableMeta, meta: TableMeta): string |
     'entries',
     'tombstones',
     'pointedBytes',
+    'fragments',
     'smallestSequence',
     'largestSequence',
+    'largestExclusive',
   ] as const
   for (const field of fields) if (properties[field] !== meta[field]) return field
   if (!equalBytes(properties.smallestKey, meta.smallestKey)) return 'smallestKey'

@@ -6,6 +6,7 @@
  * needs are cached.
  */
 
+import { compareBytes } from '../../base/bytes.ts'
 import { CorruptionError } from '../../base/errors.ts'
 import { BlockCache } from '../../base/files/block-cache.ts'
 import type { FileSystem } from '../../base/files/file-system.ts'
@@ -13,9 +14,11 @@ import { LapsingFile } from '../../base/files/lapsing-file.ts'
 import type { Sequence } from '../../base/ids.ts'
 import type { ReferenceList } from '../../base/segment-records.ts'
 import type { Entry, EntryCursor, TableMeta } from '../entry.ts'
+import { endsBefore } from '../key-span.ts'
+import type { FragmentList, RangeFragment } from '../ranges/range-fragments.ts'
 import { ABSENT, entriesEnd, findInBlock, restartCount } from './block-format.ts'
 import { filterMayContain } from './filter.ts'
-import { type KeySample, sampleKeys } from './key-samples.ts'
+import { type KeySample, sampleKeys, shareWithin } from './key-samples.ts'
 import { TableCursor } from './table-cursor.ts'
 import {
   readEnds,
@@ -93,6 +96,11 @@ export class TableReader {
     return { blocks, filter, references, properties }
   }
 
+  /** Its range tombstones. */
+  get ranges(): FragmentList {
+    return this.#ends.ranges
+  }
+
   /** The table has parts that this version does not know. */
   get hasUnknownParts(): boolean {
     return [...this.#ends.layout.parts.values()].some((part) => !isKnownPart(part))
@@ -118,6 +126,7 @@ export class TableReader {
   ): boolean {
     const { blocks, filter } = this.#search ?? this.#load()
     if (filter !== undefined && !this.#passes(filter, hash)) return false
+    if (blocks.index.blockCount === 0) return false
     const block = findBlock(blocks.index, key, sequence)
     const bytes = blocks.get(block, cache)
     const contentEnd = bytes.length - TRAILER_BYTES
@@ -127,6 +136,19 @@ export class TableReader {
     if (answer >= 0) return true
     if (answer === ABSENT) return false
     throw blocks.entryError(block, answer, 0)
+  }
+
+  /**
+   * About the part of the entries that lies in a range of keys: by whole blocks, or samples where those are few.
+   * @throws CorruptionError, WISC_FORMAT_VERSION, IoError
+   */
+  shareWithin(range: Pick<RangeFragment, 'start' | 'end'>, cache: BlockCache): number {
+    const { start, end } = range
+    const { smallestKey } = this.meta
+    const isAllAbove = compareBytes(start, smallestKey) <= 0
+    if (isAllAbove && (end === undefined || endsBefore(this.meta, end, 0, end.length))) return 1
+    const { blocks } = this.#search ?? this.#load()
+    return shareWithin(blocks, range, cache)
   }
 
   /** About `count` keys, evenly spread over the table: see key-samples.ts. */
@@ -155,7 +177,7 @@ export class TableReader {
     const ends = readEnds(this.#file, this.#name, this.meta, this.#databaseId)
     const { blocks, filter } = readSearch(this.#file, this.#name, ends)
     verifyUnknownParts(this.#file, this.#name, ends)
-    verifyEntries(blocks, filter, ends.properties, ends.references)
+    verifyEntries(blocks, filter, ends)
   }
 
   /** All data blocks that fail their check; none if the index is damaged, which knows where they lie. */

@@ -10,13 +10,14 @@ import {
   addPointer,
   nameTheSame,
   noReferences,
-  type Reference,
   type ReferenceSum,
 } from '../../base/segment-records.ts'
 import { Entry, KIND, valueLength } from '../entry.ts'
+import { spanOfTable } from '../ranges/range-format.ts'
 import { decodeEntry, entriesEnd, restartAt, restartCount } from './block-format.ts'
 import { filterMayContain } from './filter.ts'
 import type { TableBlocks } from './table-blocks.ts'
+import type { TableEnds } from './table-ends.ts'
 import { RESTART_INTERVAL_ENTRIES } from './table-format.ts'
 import { contentLength } from './table-index.ts'
 import { findDifference, type TableProperties } from './table-properties.ts'
@@ -29,8 +30,7 @@ import { findDifference, type TableProperties } from './table-properties.ts'
 export function verifyEntries(
   blocks: TableBlocks,
   filter: Uint8Array | undefined,
-  properties: TableProperties,
-  references: Iterable<Reference>,
+  ends: Pick<TableEnds, 'properties' | 'references' | 'ranges'>,
 ): void {
   const { index } = blocks
   const window = new FileWindow(blocks.file, blocks.offset(index.blockCount))
@@ -39,7 +39,7 @@ export function verifyEntries(
     const start = blocks.view(block, window)
     tally.addBlock(block, window.bytes, start, start + contentLength(index, block))
   }
-  tally.compare(properties, references)
+  tally.compare(ends)
 }
 
 /** An entry that is decoded, the one before it, and the sums so far. */
@@ -90,18 +90,25 @@ class Tally {
   }
 
   /** Holds the sums against what the table says of itself. */
-  compare(properties: TableProperties, references: Iterable<Reference>): void {
+  compare({
+    properties,
+    references,
+    ranges,
+  }: Pick<TableEnds, 'properties' | 'references' | 'ranges'>): void {
+    const lastKey = this.#previousKey.subarray(0, this.#previousKeyLength)
+    const firstKey = this.#entries === 0 ? undefined : this.#smallestKey
+    const rangesTop = ranges.reduce((top, { sequences }) => Math.max(top, sequences[0]!), 0)
     const counted = {
       number: properties.number,
       bytes: properties.bytes,
       entries: this.#entries,
       tombstones: this.#tombstones,
       pointedBytes: this.#pointedBytes,
-      smallestKey: this.#smallestKey,
-      largestKey: this.#previousKey.subarray(0, this.#previousKeyLength),
+      fragments: ranges.length,
+      ...spanOfTable(firstKey, lastKey, ranges),
       // A lower bound: what was the oldest entry may have been replaced (table-patcher.ts).
       smallestSequence: Math.min(this.#smallestSequence, properties.smallestSequence),
-      largestSequence: this.#largestSequence,
+      largestSequence: Math.max(this.#largestSequence, rangesTop),
     }
     const difference = this.#differingFigure(properties) ?? findDifference(counted, properties)
     const offset = this.#blocks.offset(this.#blocks.index.blockCount)

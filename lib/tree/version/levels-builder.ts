@@ -6,6 +6,7 @@ import { compareBytes } from '../../base/bytes.ts'
 import { assert } from '../../base/errors.ts'
 import type { FileNumber } from '../../base/ids.ts'
 import type { TableMeta } from '../entry.ts'
+import { endsBefore } from '../key-span.ts'
 import { firstTableReaching } from '../table/run-cursor.ts'
 import type { Level } from './version.ts'
 import type { AddedTable } from './version-edit.ts'
@@ -128,7 +129,7 @@ function editTables(tables: TableMeta[], change: RunChange): void {
     // The last of them against the first behind them, too.
     for (let i = Math.max(1, from); i <= from + added.length && i < tables.length; i++) {
       const [left, right] = [tables[i - 1]!, tables[i]!]
-      if (compareBytes(left.largestKey, right.smallestKey) < 0) continue
+      if (endsBefore(left, right.smallestKey, 0, right.smallestKey.length)) continue
       assert(false, `tables of a run do not overlap, numbers=${left.number},${right.number}`)
     }
     moved += added.length - removed

@@ -9,6 +9,7 @@ import type { FileNumber, LogOrdinal, SegmentNumber, VersionNumber } from '../..
 import { compareLogPositions, type LogPosition } from '../../base/log-position.ts'
 import type { NumberMapBuilder } from '../../base/number-map.ts'
 import type { SegmentRecords } from '../../base/segment-records.ts'
+import type { TableMeta } from '../entry.ts'
 import { LevelsBuilder, RunChanges } from './levels-builder.ts'
 import type { Version } from './version.ts'
 import {
@@ -33,7 +34,10 @@ export function applyEdit(version: Version, edit: VersionEdit, id: VersionNumber
 }
 
 /** Those of a version that are no collections. */
-type SingleFields = Omit<Version, 'levels' | 'tables' | 'files' | 'segments' | 'log' | 'streams'>
+type SingleFields = Omit<
+  Version,
+  'levels' | 'tables' | 'ranged' | 'files' | 'segments' | 'log' | 'streams'
+>
 
 /** After an edit that did not fit it must not be used again. */
 export class VersionBuilder {
@@ -43,6 +47,7 @@ export class VersionBuilder {
   readonly #segments: NumberMapBuilder<SegmentNumber, FileNumber>
   readonly #log: NumberMapBuilder<LogOrdinal, FileNumber>
   #streams: number
+  #ranged: readonly TableMeta[]
   /** What it began with was the empty version, so the edits with this number bring everything along. */
   #firstId: VersionNumber | undefined
   #lastOrdinal: LogOrdinal
@@ -55,6 +60,7 @@ export class VersionBuilder {
     this.#segments = version.segments.builder()
     this.#log = version.log.builder()
     this.#streams = version.streams
+    this.#ranged = version.ranged
     this.#lastOrdinal = version.log.last?.[0] ?? 0
     this.#last = version
   }
@@ -86,6 +92,7 @@ export class VersionBuilder {
       segments: this.#segments.finish(),
       log: this.#log.finish(),
       streams: this.#streams,
+      ranged: this.#ranged,
     }
   }
 
@@ -98,6 +105,8 @@ export class VersionBuilder {
       if (table === undefined) unfit(`a removed table exists, number=${number}`)
       this.#tables.delete(number)
       changes.of(table).removed.push(table.meta)
+      if (table.meta.fragments > 0)
+        this.#ranged = this.#ranged.filter((meta) => meta !== table.meta)
     }
     for (const table of addedTables) {
       const { level, runId, meta } = table
@@ -107,6 +116,7 @@ export class VersionBuilder {
       if (level >= LEVELS_MAX) unfit(`levels are bounded, level=${level}`)
       this.#tables.set(number, table)
       changes.of(table).added.push(meta)
+      if (meta.fragments > 0) this.#ranged = [...this.#ranged, meta]
     }
     this.#levels.apply(changes)
   }

@@ -16,7 +16,8 @@
  *    18* removed table     number
  *    20* added table       level, runId, number, bytes, entries, tombstones, pointedBytes,
  *                          smallestSequence, largestSequence, smallestKeyLength, smallestKey,
- *                          largestKeyLength, largestKey, extension*
+ *                          largestKeyLength, largestKey, extension*: 24 largestExclusive, nothing
+ *                                                                    26 fragments
  *    22* removed segment   number
  *    24* added file        number, salt, role, and by its role
  *                            0 log:         ordinal
@@ -29,7 +30,6 @@
  * (WISC_FORMAT_VERSION), an unknown odd one is skipped. A field's bytes must be used up exactly.
  * Rules: lib/tree/FORMAT.md, section 3.
  */
-import { compareBytes } from '../../base/bytes.ts'
 import { CorruptionError, newerVersion } from '../../base/errors.ts'
 import { nextField } from '../../base/fields.ts'
 import { FILE_BYTES_MAX, FILE_NUMBER_MAX } from '../../base/ids.ts'
@@ -37,6 +37,7 @@ import type { LogPosition } from '../../base/log-position.ts'
 import type { SegmentRecords } from '../../base/segment-records.ts'
 import { VARINT_BYTES_MAX, VarintReader, varintLength, writeVarint } from '../../base/varint.ts'
 import { KEY_BYTES_MAX, type TableMeta } from '../entry.ts'
+import { isInOrder } from '../key-span.ts'
 import {
   type AddedFile,
   type AddedTable,
@@ -58,10 +59,12 @@ const TAG = {
   addedFile: 24,
   sealedFile: 26,
 } as const
+/** Of an added table. */
+const EXTENSION = { largestExclusive: 24, fragments: 26 } as const
 const FIRST_REPEATED_TAG = TAG.removedTable
 const ROLE = { log: 0, relocation: 1, stream: 2 } as const
 /** More varints than the fields have that are no lists, lengths of keys included. */
-const FIELD_VARINTS = 16
+const FIELD_VARINTS = 24
 
 export function encodeVersionEdit(edit: VersionEdit): Uint8Array {
   const writer = new FieldWriter()
@@ -126,6 +129,8 @@ class FieldWriter {
     this.#varint(meta.largestSequence)
     this.#key(smallestKey)
     this.#key(largestKey)
+    if (meta.largestExclusive) this.#extension(EXTENSION.largestExclusive, undefined)
+    if (meta.fragments > 0) this.#extension(EXTENSION.fragments, meta.fragments)
     this.#end()
   }
 
@@ -161,6 +166,12 @@ class FieldWriter {
 
   #varint(value: number): void {
     this.#at = writeVarint(this.#bytes, this.#at, value)
+  }
+
+  #extension(tag: number, value: number | undefined): void {
+    this.#varint(tag)
+    this.#varint(value === undefined ? 0 : varintLength(value))
+    if (value !== undefined) this.#varint(value)
   }
 
   #key(key: Uint8Array): void {
@@ -308,12 +319,14 @@ class EditFieldReader {
     return parts
   }
 
-  /** To the end of the field. This version knows none, so it refuses the even ones. */
-  #extensions(): void {
+  /** To the end of the field. What is not known, it refuses if it is even. @param take takes those that are known */
+  #extensions(take: (tag: number, content: VarintReader) => boolean = () => false): void {
     const reader = this.#reader
-    for (let tag = 0; !reader.failed && reader.at < reader.end; ) {
-      tag = nextField(reader, tag).tag
-      if (tag % 2 === 0 && !reader.failed) this.refused ??= `an unknown extension, tag=${tag}`
+    for (let previous = 0; !reader.failed && reader.at < reader.end; ) {
+      const { tag, start, end } = nextField(reader, previous)
+      previous = tag
+      if (reader.failed || take(tag, new VarintReader(reader.bytes, start, end))) continue
+      if (tag % 2 === 0) this.refused ??= `an unknown extension, tag=${tag}`
     }
   }
 
@@ -329,9 +342,17 @@ class EditFieldReader {
     const largestSequence = this.number()
     const smallestKey = this.#key()
     const largestKey = this.#key()
-    this.#extensions()
-    this.#require(entries > 0 && smallestSequence <= largestSequence)
-    this.#require(compareBytes(smallestKey, largestKey) <= 0)
+    let largestExclusive = false
+    let fragments = 0
+    this.#extensions((tag, content) => {
+      if (tag === EXTENSION.largestExclusive) largestExclusive = true
+      else if (tag === EXTENSION.fragments) fragments = content.next()
+      else return false
+      this.#require(!content.failed && content.at === content.end)
+      return true
+    })
+    this.#require(entries + fragments > 0 && smallestSequence <= largestSequence)
+    this.#require(isInOrder({ smallestKey, largestKey, largestExclusive }))
     const meta: TableMeta = {
       number,
       bytes,
@@ -342,6 +363,8 @@ class EditFieldReader {
       largestSequence,
       smallestKey,
       largestKey,
+      largestExclusive,
+      fragments,
     }
     return { level, runId, meta }
   }

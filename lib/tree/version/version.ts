@@ -19,6 +19,7 @@ import type {
 import { LOG_START, type LogPosition } from '../../base/log-position.ts'
 import { NumberMap } from '../../base/number-map.ts'
 import type { TableMeta } from '../entry.ts'
+import { endsBefore, type KeySpan } from '../key-span.ts'
 import { firstTableReaching } from '../table/run-cursor.ts'
 import type {
   AddedTable,
@@ -46,6 +47,8 @@ export interface Version {
   readonly levels: readonly Level[]
   /** The same tables by their numbers. */
   readonly tables: NumberMap<FileNumber, AddedTable>
+  /** Those with range tombstones, few as a rule; the same list as long as there are the same. */
+  readonly ranged: readonly TableMeta[]
   /** All files of the value log. */
   readonly files: NumberMap<FileNumber, ValueLogFile>
   /** Which file holds a segment. */
@@ -66,6 +69,7 @@ export const EMPTY_VERSION: Version = {
   id: 0,
   levels: [],
   tables: NumberMap.empty(),
+  ranged: [],
   files: NumberMap.empty(),
   segments: NumberMap.empty(),
   log: NumberMap.empty(),
@@ -142,16 +146,16 @@ export function findTable(run: Run, key: Uint8Array): TableMeta | undefined {
   return table !== undefined && compareBytes(table.smallestKey, key) <= 0 ? table : undefined
 }
 
-/**
- * The tables, in key order and with disjoint ranges, that overlap a range; both ends are inclusive.
- */
+/** The tables, in key order and with disjoint spans, that overlap a span. */
 export function overlappingTables(
   tables: readonly TableMeta[],
-  smallestKey: Uint8Array,
-  largestKey: Uint8Array,
+  span: KeySpan,
 ): readonly TableMeta[] {
-  const start = firstTableReaching(tables, smallestKey)
+  const start = firstTableReaching(tables, span.smallestKey)
   let end = start
-  while (end < tables.length && compareBytes(tables[end]!.smallestKey, largestKey) <= 0) end++
+  for (; end < tables.length; end++) {
+    const { smallestKey } = tables[end]!
+    if (endsBefore(span, smallestKey, 0, smallestKey.length)) break
+  }
   return tables.slice(start, end)
 }

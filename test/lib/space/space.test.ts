@@ -56,6 +56,7 @@ test('memtables shadow each other, too', () => {
     keys,
     liveKeys,
     liveBytes,
+    ranges: [],
   })
   expect(liveBytesAbove(tables, [])).toBe(1000)
   expect(liveBytesAbove(tables, [memtable(20, 20, 200)])).toBe(1000)

@@ -15,8 +15,9 @@ function counted(): { version: Version; asked: () => number } {
   let asked = 0
   const metas = Array.from({ length: TABLES }, (_, i): TableMeta => {
     const key = Uint8Array.of(i >> 8, i & 255)
-    const sums = { bytes: 100, entries: 1, tombstones: 0, pointedBytes: 0 }
-    const ends = { smallestKey: key, largestKey: key, smallestSequence: 1, largestSequence: 1 }
+    const sums = { bytes: 100, entries: 1, tombstones: 0, pointedBytes: 0, fragments: 0 }
+    const keys = { smallestKey: key, largestKey: key, largestExclusive: false }
+    const ends = { ...keys, smallestSequence: 1, largestSequence: 1 }
     return { number: i + 1, ...sums, ...ends }
   })
   const run = {

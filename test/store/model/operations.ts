@@ -15,6 +15,8 @@ export interface ModelWrite {
   readonly key: number
   /** Bytes of the value; undefined for a delete. */
   readonly length: number | undefined
+  /** The other end of a range that is deleted, which may lie before the key; both ends are. */
+  readonly to?: number | undefined
 }
 
 /** How `collect` is called. */
@@ -111,13 +113,19 @@ const length = fc.oneof(
   { weight: 2, arbitrary: fc.integer({ min: 3000, max: 9000 }) },
   { weight: 1, arbitrary: fc.constantFrom(0, 1, 1023, 1024, 8192, 8193, 65536, 65537, 70000) },
 )
-const writeOne = fc.record({
-  key,
-  length: fc.oneof(
-    { weight: 3, arbitrary: length },
-    { weight: 1, arbitrary: fc.constant(undefined) },
-  ),
-})
+const writeOne: fc.Arbitrary<ModelWrite> = fc.oneof(
+  {
+    weight: 7,
+    arbitrary: fc.record({
+      key,
+      length: fc.oneof(
+        { weight: 3, arbitrary: length },
+        { weight: 1, arbitrary: fc.constant(undefined) },
+      ),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ key, length: fc.constant(undefined), to: key }) },
+)
 const bound = fc.option(key, { nil: undefined, freq: 2 })
 const range: fc.Arbitrary<ModelRange> = fc.record({
   lower: bound,

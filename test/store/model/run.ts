@@ -15,7 +15,7 @@ import { accountingErrors } from '../../support/store/recount.ts'
 import { keyAt, keysIn, type Model, optionsOf, same, sameList } from './answers.ts'
 import { collectOnce } from './collect.ts'
 import { KEYS, type ModelOperation, type ModelRange, type ModelWrite } from './operations.ts'
-import { transactOnce } from './transact.ts'
+import { prepareRange, rangeOf, transactOnce } from './transact.ts'
 
 interface HeldSnapshot {
   readonly snapshot: Snapshot
@@ -60,10 +60,7 @@ export class ModelRun {
     this.#random = random
   }
 
-  /**
-   * Runs the operations on a new store, and checks all of it at the end, after a last reopen, and when it is compacted.
-   * @returns the file system of its last process
-   */
+  /** Runs the operations on a new store, then checks it as it is, reopened, compacted. @returns the last file system */
   static async run(
     directory: string,
     options: Options,
@@ -194,7 +191,8 @@ export class ModelRun {
   async #write(write: ModelWrite): Promise<void> {
     const prepared = this.#prepare(write)
     if (prepared.type === 'put') await this.#store.put(prepared.key, prepared.value)
-    else await this.#store.delete(prepared.key)
+    else if (prepared.type === 'delete') await this.#store.delete(prepared.key)
+    else await this.#store.deleteRange(rangeOf(prepared))
   }
 
   async #verify(): Promise<void> {
@@ -258,7 +256,8 @@ export class ModelRun {
     else this.#model.set(key, before)
   }
 
-  #prepare({ key, length }: ModelWrite): Operation {
+  #prepare({ key, length, to }: ModelWrite): Operation {
+    if (to !== undefined) return prepareRange(this.#model, key, to)
     if (length === undefined) {
       this.#model.delete(key)
       return { type: 'delete', key: keyAt(key) }

@@ -1,8 +1,27 @@
 /** Transactions of the model test: what they read beside their own writes is what the model has then. */
-import type { Operation } from '#dist/lib/contract/types.js'
+import type { SyncTransaction, Transaction } from '#dist/lib/contract/transactions.js'
+import type { DeleteRangeOperation, KeyRange, Operation } from '#dist/lib/contract/types.js'
 import type { Store } from '#dist/lib/store/store.js'
 import { keyAt, keysIn, type Model, optionsOf, same, sameList } from './answers.ts'
-import type { ModelTransaction, ModelWrite } from './operations.ts'
+import { KEYS, type ModelTransaction, type ModelWrite } from './operations.ts'
+
+function writeOne(tx: Transaction | SyncTransaction, write: Operation): void {
+  if (write.type === 'put') tx.put(write.key, write.value)
+  else if (write.type === 'delete') tx.delete(write.key)
+  else tx.deleteRange(rangeOf(write))
+}
+
+export function rangeOf({ type: _, ...range }: DeleteRangeOperation): KeyRange {
+  return range
+}
+
+/** Deletes the keys between two in the model. */
+export function prepareRange(model: Model, key: number, to: number): DeleteRangeOperation {
+  const [first, last] = [Math.min(key, to), Math.max(key, to)]
+  for (let each = first; each <= last; each++) model.delete(each)
+  const upper = last === KEYS.length - 1 ? {} : { lte: keyAt(last) }
+  return { type: 'deleteRange', gte: keyAt(first), ...upper }
+}
 
 /** @param prepare changes the model, and says what to do with the store */
 export async function transactOnce(
@@ -20,9 +39,8 @@ export async function transactOnce(
     await store.transaction(async (tx) => {
       for (const write of writes) {
         const one = prepare(write)
-        if (one.type === 'put') tx.put(one.key, one.value)
-        else tx.delete(one.key)
-        same(await tx.get(one.key), model.get(write.key), 'get of a transaction')
+        writeOne(tx, one)
+        same(await tx.get(keyAt(write.key)), model.get(write.key), 'get of a transaction')
       }
       const found: Buffer[] = []
       for await (const entry of tx.entries(optionsOf(range))) found.push(...entry)
@@ -32,14 +50,14 @@ export async function transactOnce(
     await store.transactionSync((tx) => {
       for (const write of writes) {
         const one = prepare(write)
-        if (one.type === 'put') tx.put(one.key, one.value)
-        else tx.delete(one.key)
-        same(tx.get(one.key), model.get(write.key), 'get of a synchronous transaction')
+        writeOne(tx, one)
+        same(tx.get(keyAt(write.key)), model.get(write.key), 'get of a synchronous transaction')
       }
       expectRange([...tx.entries(optionsOf(range))].flat())
     })
   } else {
-    for (const write of writes) {
+    for (const { key, length } of writes) {
+      const write = { key, length }
       await store.update(keyAt(write.key), (value) => {
         same(value, model.get(write.key), 'the value of an update')
         const one = prepare(write)

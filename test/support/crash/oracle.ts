@@ -10,8 +10,11 @@
  */
 
 export interface OracleWrite {
-  readonly type: 'put' | 'delete'
+  readonly type: 'put' | 'delete' | 'deleteRange'
+  /** Of a range, where it begins. */
   readonly key: string
+  /** Of a range, the first key behind it; it has no end without. */
+  readonly end?: string
   /** Bytes of the value, at least 4; for puts. */
   readonly length?: number
 }
@@ -20,12 +23,14 @@ export interface OracleWrite {
 export type StoreOperation =
   | { readonly type: 'put'; readonly key: Buffer; readonly value: Buffer }
   | { readonly type: 'delete'; readonly key: Buffer }
+  | { readonly type: 'deleteRange'; readonly gte: Buffer; readonly lt?: Buffer }
 
 interface Batch {
   readonly operations: readonly {
     readonly id: number
-    readonly type: 'put' | 'delete'
+    readonly type: OracleWrite['type']
     readonly key: string
+    readonly end?: string
   }[]
   excluded: boolean
   /** An upload: one that failed may never have come as far as the log. */
@@ -116,16 +121,19 @@ export class Oracle {
   /** Takes a batch into the commit order. @returns its number and what to give to the store */
   submit(writes: readonly OracleWrite[]): { batch: number; operations: StoreOperation[] } {
     const operations: StoreOperation[] = []
-    const ids: { id: number; type: 'put' | 'delete'; key: string }[] = []
-    for (const { type, key, length } of writes) {
+    const ids: { id: number; type: OracleWrite['type']; key: string; end?: string }[] = []
+    for (const { type, key, end, length } of writes) {
       const id = this.#values.length
       const value = type === 'put' ? valueBytes(id, key, length ?? 4) : undefined
       this.#values.push(value)
       this.#keyOf.push(key)
       this.#keys.add(key)
-      ids.push({ id, type, key })
+      ids.push({ id, type, key, ...(end !== undefined && { end }) })
       const bytes = Buffer.from(key, 'latin1')
-      operations.push(value ? { type: 'put', key: bytes, value } : { type: 'delete', key: bytes })
+      const upper = end === undefined ? {} : { lt: Buffer.from(end, 'latin1') }
+      if (type === 'deleteRange') operations.push({ type, gte: bytes, ...upper })
+      else
+        operations.push(value ? { type: 'put', key: bytes, value } : { type: 'delete', key: bytes })
     }
     const batch: Batch = { operations: ids, excluded: false }
     this.#batches.push(batch)
@@ -286,9 +294,13 @@ export function holdAgainst(
 }
 
 function applyBatch(state: Map<string, number>, batch: Batch): void {
-  for (const { id, type, key } of batch.operations) {
+  for (const { id, type, key, end } of batch.operations) {
     if (type === 'put') state.set(key, id)
-    else state.delete(key)
+    else if (type === 'delete') state.delete(key)
+    else {
+      for (const each of state.keys())
+        if (each >= key && (end === undefined || each < end)) state.delete(each)
+    }
   }
 }
 

@@ -166,6 +166,9 @@ export class Session {
         await store.put(only.key, only.value, { sync })
       } else if (operations.length === 1 && only?.type === 'delete') {
         await store.delete(only.key, { sync })
+      } else if (operations.length === 1 && only?.type === 'deleteRange') {
+        const { type: _, ...range } = only
+        await store.deleteRange(range, { sync })
       } else {
         await store.write(operations, { sync })
       }

@@ -18,15 +18,27 @@ export interface Frozen {
   readonly frozen: FrozenMemtable
 }
 
-/** A frozen memtable with entries, which must come in ascending order of sequences. */
+/** A range tombstone as it is written. */
+export interface TestRange {
+  readonly start: Uint8Array
+  readonly end: Uint8Array | undefined
+  readonly sequence: number
+}
+
+/** A frozen memtable with entries and range tombstones, which must come in ascending order of sequences. */
 export function freeze(
   arenaId: number,
-  entries: readonly TestEntry[],
+  entries: readonly (TestEntry | TestRange)[],
   bytes: number = 1 << 20,
 ): Frozen {
   const arena = createArena(arenaId, bytes)
   const memtable = new Memtable(arena, LOG_START)
-  for (const { key, sequence, kind, value, segment = 0, offset = 0, length = 0 } of entries) {
+  for (const entry of entries) {
+    if ('start' in entry) {
+      memtable.insertRange(entry.start, entry.end, entry.sequence, () => true)
+      continue
+    }
+    const { key, sequence, kind, value, segment = 0, offset = 0, length = 0 } = entry
     memtable.insert(key, sequence, kind, value, segment, offset, length)
   }
   return { arena, frozen: memtable.freeze() }

@@ -1,8 +1,9 @@
 /** The rule of retention against its own words, by brute force. */
 import { expect, test } from 'vitest'
 import { compareBytes } from '#dist/lib/base/bytes.js'
-import { type KeySpan, Retention } from '#dist/lib/tree/compaction/retention.js'
+import { Retention } from '#dist/lib/tree/compaction/retention.js'
 import { KIND } from '#dist/lib/tree/entry.js'
+import type { KeySpan } from '#dist/lib/tree/key-span.js'
 import { Prng, replayHint, testSeed } from '../../../support/random.ts'
 
 interface Entry {
@@ -36,7 +37,8 @@ test('I7: readers see the same, nothing unneeded stays, tombstones outlive their
     const highest = readable[readable.length - 1]!
     const ranges: KeySpan[] = Array.from({ length: prng.below(4) }, () => {
       const from = prng.below(20)
-      return { smallestKey: Uint8Array.of(from), largestKey: Uint8Array.of(from + prng.below(6)) }
+      const largestKey = Uint8Array.of(from + prng.below(6))
+      return { smallestKey: Uint8Array.of(from), largestKey, largestExclusive: false }
     })
     ranges.sort((left, right) => compareBytes(left.smallestKey, right.smallestKey))
     const isFlush = prng.chance(0.3)

@@ -256,6 +256,7 @@ describe('freezing', () => {
       pointedBytes: pointed,
       deferredBytes: deferred,
       usedBytes: memtable.usedBytes,
+      ranges: [],
       smallestSequence: 1,
       largestSequence: 1000,
     })

@@ -6,7 +6,9 @@
  */
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { hashRange } from '#dist/lib/base/bytes.js'
 import { WiscError } from '#dist/lib/base/errors.js'
+import { BlockCache } from '#dist/lib/base/files/block-cache.js'
 import { joinPath, tableName } from '#dist/lib/base/files/file-names.js'
 import { FileNumbers } from '#dist/lib/base/files/file-numbers.js'
 import { frameSeed } from '#dist/lib/base/files/frame.js'
@@ -15,10 +17,12 @@ import { openDump } from '#dist/lib/inspect/dump/dump.js'
 import type { Item } from '#dist/lib/inspect/dump/items.js'
 import { readTable } from '#dist/lib/inspect/salvage/salvage-tables.js'
 import { compactionSlices } from '#dist/lib/tree/compaction/compaction.js'
-import type { TableMeta } from '#dist/lib/tree/entry.js'
+import { Entry, type TableMeta } from '#dist/lib/tree/entry.js'
+import { TableBuilder } from '#dist/lib/tree/table/table-builder.js'
 import { PART } from '#dist/lib/tree/table/table-format.js'
-import { encodeProperties } from '#dist/lib/tree/table/table-properties.js'
+import { TableReader } from '#dist/lib/tree/table/table-reader.js'
 import { tableEntries } from '../../../format/second-reader-tables.ts'
+import { MemoryFileSystem } from '../../../support/files/memory-file-system.ts'
 import { Prng, replayHint, seededRandom, testSeed } from '../../../support/random.ts'
 import {
   buildTable,
@@ -118,7 +122,7 @@ const PLACES: Readonly<Record<string, Place>> = {
   },
   'meta index': {
     leftOut: { 'a part': part(101), 'a part before all others': part(3, true) },
-    refused: { 'a part': part(100), 'range tombstones': part(8) },
+    refused: { 'a part': part(100) },
   },
   references: {
     leftOut: { 'a field': field(PART.references, 77), expiries: field(PART.references, 3) },
@@ -128,7 +132,6 @@ const PLACES: Readonly<Record<string, Place>> = {
     leftOut: { 'a field': field(PART.properties, 77) },
     refused: {
       'a field': field(PART.properties, 78),
-      'an exclusive bound': field(PART.properties, 24, new Uint8Array(0)),
       'tags of entries': field(PART.properties, 26, Uint8Array.of(0x12)),
       codecs: field(PART.properties, 28, Uint8Array.of(1)),
     },
@@ -182,7 +185,13 @@ function compacted({ fileSystem, built }: ModelTable): [TableMeta, Uint8Array][]
     fileNumbers: numbers.memory,
     tableOptions: OPTIONS,
     inputs: [[built.meta]],
-    olderRanges: [{ smallestKey: new Uint8Array(0), largestKey: new Uint8Array(20).fill(255) }],
+    olderRanges: [
+      {
+        smallestKey: new Uint8Array(0),
+        largestKey: new Uint8Array(20).fill(255),
+        largestExclusive: false,
+      },
+    ],
     readableSequences: [SEQUENCE_MAX],
   }
   const steps = compactionSlices(input, { fileSystem, random: seededRandom(1) })
@@ -210,6 +219,7 @@ function salvaged({ fileSystem }: ModelTable): { entries: number; damage: string
   const found = { entries: 0, damage: [] as string[] }
   const steps = readTable(fileSystem.open(PATH, 'read'), TABLE_NUMBER, DATABASE_ID, undefined, {
     entry: () => found.entries++,
+    range: () => undefined,
     lost: () => undefined,
     damage: ({ reason }) => found.damage.push(reason),
   })
@@ -218,10 +228,10 @@ function salvaged({ fileSystem }: ModelTable): { entries: number; damage: string
 }
 
 /** What the second reader finds: key and sequence of each entry. */
-function readAgain({ fileSystem, built }: ModelTable): string[] {
+function readAgain({ fileSystem, built }: Pick<ModelTable, 'fileSystem' | 'built'>): string[] {
   const bytes = Buffer.from(fileSystem.contents(PATH))
   const seedOfFile = frameSeed(identityOf(TABLE_NUMBER))
-  const entries = tableEntries(bytes, seedOfFile, NAME, built.meta.entries)
+  const entries = tableEntries(bytes, seedOfFile, NAME, built.meta, () => undefined)
   return [...entries].map(({ key, sequence }) => `${key.toString('hex')}@${sequence}`)
 }
 
@@ -294,39 +304,41 @@ test('verify proves what a reader leaves out, too', () => {
   expect(verifyError(table)).toMatchObject({ code: 'WISC_CORRUPTION' })
 })
 
-test('F-T25: a table of range tombstones alone is refused for them, not for what it lacks', () => {
-  const bounds = { smallestKey: Uint8Array.of(97), largestKey: Uint8Array.of(99) }
-  const none = { entries: 0, tombstones: 0, distinctKeys: 0, pointedBytes: 0, valueBytes: 0 }
-  const { smallestSequence } = TABLE.built.meta
-  const table = planted((pieces) => {
-    const properties = encodeProperties({
-      ...TABLE.built.meta,
-      ...none,
-      ...bounds,
-      keyBytes: 0,
-      baseSequence: smallestSequence,
-      largestSequence: smallestSequence,
-    })
-    pieces.firstBlock = undefined
-    pieces.otherBlocks = new Uint8Array(0)
-    pieces.parts = [
-      // From "a" on, below "c", one sequence.
-      { tag: 8, content: Uint8Array.of(1, 1, 97, 1, 99, 1, 0), codec: 0 },
-      { tag: PART.index, content: Uint8Array.of(0), codec: 0 },
-      { tag: PART.references, content: Uint8Array.of(0, 2, 0), codec: 0 },
-      {
-        tag: PART.properties,
-        content: Buffer.concat([
-          properties.bytes.subarray(0, properties.length),
-          Uint8Array.of(24, 0),
-        ]),
-        codec: 0,
-      },
-    ]
-  })
-  const meta = { ...table.built.meta, ...bounds, ...none, largestSequence: smallestSequence }
-  const error = errorOf(() => openTable({ ...table, built: { ...table.built, meta } }))
-  expectRefused(error)
-  expect((error as WiscError).message).toContain('part of the table')
-  expect((error as WiscError).message).toContain('tag=8')
+test('F-T25: a table of range tombstones alone has no block, and no key', () => {
+  const fileSystem = new MemoryFileSystem()
+  const file = fileSystem.open(PATH, 'create')
+  const options = { tableBytes: 4096, blockBytes: 512, filterBitsPerKey: 10 }
+  const builder = new TableBuilder(file, identityOf(TABLE_NUMBER), options, 5)
+  const [a, c, e] = [Uint8Array.of(97), Uint8Array.of(99), Uint8Array.of(101)]
+  builder.addRange({ start: a, end: c, sequences: [9, 7] })
+  builder.addRange({ start: e, end: undefined, sequences: [8] })
+  const built = builder.finish()
+  const span = { smallestKey: a, largestKey: new Uint8Array(0), largestExclusive: true }
+  const sequences = { smallestSequence: 7, largestSequence: 9 }
+  expect(built.meta).toMatchObject({ entries: 0, fragments: 2, ...span, ...sequences })
+  const table = TableReader.open(fileSystem, PATH, NAME, built.meta, DATABASE_ID)
+  table.verify()
+  expect(table.ranges).toEqual([
+    { start: a, end: c, sequences: [9, 7] },
+    { start: e, end: undefined, sequences: [8] },
+  ])
+  const cache = new BlockCache(1000)
+  expect(table.find(a, hashRange(a, 0, 1, 0), 100, new Entry(), cache)).toBe(false)
+  expect(table.sampleKeys(8, cache)).toEqual([])
+  for (const cursor of [table.cursor(cache), table.cursor()]) {
+    cursor.seekToFirst()
+    expect(cursor.valid).toBe(false)
+    cursor.seekToLast()
+    expect(cursor.valid).toBe(false)
+    cursor.seek(a, 100)
+    expect(cursor.valid).toBe(false)
+    cursor.seekBefore(e)
+    expect(cursor.valid).toBe(false)
+  }
+  const wrong = { ...built.meta, largestExclusive: false, largestKey: e }
+  expect(() => TableReader.open(fileSystem, PATH, NAME, wrong, DATABASE_ID)).toThrow(
+    'largestExclusive',
+  )
+  const found = readAgain({ fileSystem, built })
+  expect(found).toEqual([])
 })

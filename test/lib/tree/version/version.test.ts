@@ -132,7 +132,11 @@ test('tables are found by key and by range', () => {
     undefined,
   ])
   const overlapping = (from: string, to: string): number[] =>
-    overlappingTables(run.tables, key(from), key(to)).map(({ number }) => number)
+    overlappingTables(run.tables, {
+      smallestKey: key(from),
+      largestKey: key(to),
+      largestExclusive: false,
+    }).map(({ number }) => number)
   expect(overlapping('c', 'k')).toEqual([5, 6])
   expect(overlapping('d', 'j')).toEqual([])
   expect(overlapping('p', 'z')).toEqual([6])

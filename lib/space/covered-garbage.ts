@@ -1,0 +1,149 @@
+/**
+ * What range tombstones cover, estimated: garbage from the moment on in which they are written. Whole tables by their
+ * own figures, others by their index blocks; nothing of the entries is read.
+ *
+ * What those of tables cover a compaction exposes, and lets go of whole tables by an edit alone. What those of
+ * memtables cover is known as well, but a flush has to come first.
+ */
+import type { BlockCache } from '../base/files/block-cache.ts'
+import type { Sequence } from '../base/ids.ts'
+import type { TableCache } from '../state/tables.ts'
+import type { TableMeta } from '../tree/entry.ts'
+import { tableWeight } from '../tree/entry-weight.ts'
+import { endsBefore } from '../tree/key-span.ts'
+import {
+  type FragmentList,
+  firstFragmentReaching,
+  mergeFragments,
+  NO_FRAGMENTS,
+} from '../tree/ranges/range-fragments.ts'
+import type { Version } from '../tree/version/version.ts'
+import { isAnyBetween } from './held-readers.ts'
+
+/** Bytes of records are those of whole records of the value log. */
+export interface CoveredSum {
+  readonly recordBytes: number
+  /** Of keys and values, inline ones too. */
+  readonly valueBytes: number
+  /** What their entries take of tables (entry-weight.ts). */
+  readonly weight: number
+}
+
+const NOTHING: CoveredSum = { recordBytes: 0, valueBytes: 0, weight: 0 }
+
+/** What some fragment covers of a table: seen by readers from the older sequence on, up to the newer one. */
+interface CoveredPart extends CoveredSum {
+  readonly older: Sequence
+  readonly newer: Sequence
+}
+
+export class CoveredGarbageEstimate {
+  readonly #tables: Pick<TableCache, 'get'>
+  readonly #cache: BlockCache
+  #levels: Version['levels'] = []
+  #inTables: FragmentList = NO_FRAGMENTS
+  #stamp = ''
+  #parts: readonly CoveredPart[] = []
+  #byTables: CoveredSum = NOTHING
+  #byMemtables: CoveredSum = NOTHING
+
+  constructor(tables: Pick<TableCache, 'get'>, cache: BlockCache) {
+    this.#tables = tables
+    this.#cache = cache
+  }
+
+  /** By range tombstones of tables. */
+  get byTables(): CoveredSum {
+    return this.#byTables
+  }
+
+  /** Of tables, by range tombstones of memtables, beside what those of tables cover. */
+  get byMemtables(): CoveredSum {
+    return this.#byMemtables
+  }
+
+  /** Of what those of tables cover, what these readers see. @param held their sequences, ascending */
+  pinnedBy(held: readonly Sequence[]): Omit<CoveredSum, 'valueBytes'> {
+    const seen = this.#parts.filter(({ older, newer }) => isAnyBetween(held, older, newer))
+    return sumOf(seen)
+  }
+
+  /**
+   * Brings the figures to a version and what memtables hold now.
+   * @param memtables newest first @throws CorruptionError, WISC_FORMAT_VERSION, IoError
+   */
+  update(
+    { levels }: Version,
+    inTables: FragmentList,
+    memtables: readonly { readonly ranges: FragmentList; readonly largestSequence: Sequence }[],
+  ): void {
+    const ranged = memtables.filter(({ ranges }) => ranges.length > 0)
+    const stamp = ranged.map(({ largestSequence }) => largestSequence).join()
+    const isSame = levels === this.#levels && inTables === this.#inTables && stamp === this.#stamp
+    if (isSame) return
+    const isNone = inTables.length === 0 && ranged.length === 0
+    this.#parts = isNone ? [] : this.#cover(levels, inTables)
+    this.#byTables = sumOf(this.#parts)
+    const all = mergeFragments([inTables, ...ranged.map(({ ranges }) => ranges)])
+    const byAll = ranged.length === 0 ? this.#byTables : sumOf(this.#cover(levels, all))
+    this.#byMemtables = {
+      recordBytes: Math.max(0, byAll.recordBytes - this.#byTables.recordBytes),
+      valueBytes: Math.max(0, byAll.valueBytes - this.#byTables.valueBytes),
+      weight: Math.max(0, byAll.weight - this.#byTables.weight),
+    }
+    this.#levels = levels
+    this.#inTables = inTables
+    this.#stamp = stamp
+  }
+
+  #cover(levels: Version['levels'], fragments: FragmentList): CoveredPart[] {
+    const parts: CoveredPart[] = []
+    for (const { runs } of levels) {
+      for (const { tables } of runs) {
+        for (const table of tables) this.#coverTable(table, fragments, parts)
+      }
+    }
+    return parts
+  }
+
+  #coverTable(table: TableMeta, fragments: FragmentList, parts: CoveredPart[]): void {
+    const { smallestKey, smallestSequence, largestSequence, pointedBytes } = table
+    let at = firstFragmentReaching(fragments, smallestKey, 0, smallestKey.length)
+    for (; at < fragments.length; at++) {
+      const fragment = fragments[at]!
+      const { start } = fragment
+      if (endsBefore(table, start, 0, start.length)) return
+      const newer = fragment.sequences[0]!
+      const older = shareBelow(newer, table)
+      if (older === 0 || table.entries === 0) continue
+      const reader = this.#tables.get(table.number)
+      const share = older * reader.shareWithin(fragment, this.#cache)
+      const { keyBytes, valueBytes } = reader.properties
+      const weight = tableWeight(table, reader.properties, reader.references)
+      parts.push({
+        older: smallestSequence,
+        newer: Math.min(newer, largestSequence + 1),
+        recordBytes: Math.round(share * pointedBytes),
+        valueBytes: Math.round(share * (keyBytes + valueBytes)),
+        weight: share * weight.puts,
+      })
+    }
+  }
+}
+
+/** The part of a table's entries that is older than a sequence, as if they were spread evenly. */
+function shareBelow(sequence: Sequence, { smallestSequence, largestSequence }: TableMeta): number {
+  if (sequence > largestSequence) return 1
+  if (sequence <= smallestSequence) return 0
+  return (sequence - smallestSequence) / (largestSequence - smallestSequence + 1)
+}
+
+function sumOf(parts: readonly CoveredPart[]): CoveredSum {
+  let [recordBytes, valueBytes, weight] = [0, 0, 0]
+  for (const part of parts) {
+    recordBytes += part.recordBytes
+    valueBytes += part.valueBytes
+    weight += part.weight
+  }
+  return { recordBytes, valueBytes, weight }
+}

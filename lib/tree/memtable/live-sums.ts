@@ -1,0 +1,91 @@
+/** What lives in a memtable: sums over the newest entries of its keys, kept while it is written. They err low. */
+import { compareRange } from '../../base/bytes.ts'
+import type { Sequence } from '../../base/ids.ts'
+import { SEQUENCE_MAX } from '../../base/ids.ts'
+import { KIND } from '../entry.ts'
+import { coveringSequence, type FragmentList } from '../ranges/range-fragments.ts'
+import { LEFT_OUT } from './key-index.ts'
+import {
+  LINKS_WORD,
+  nodeHasKey,
+  nodeKeyLength,
+  nodeKeyStart,
+  nodeKind,
+  nodeLiveBytes,
+  nodeSequence,
+} from './memtable-node.ts'
+
+/** Entries that are looked at below a range tombstone: under half a millisecond. */
+const COUNTED_NODES_MAX = 2048
+
+export class LiveSums {
+  /** Distinct keys. */
+  keys = 0
+  /** Those whose newest entry is a put. */
+  liveKeys = 0
+  /** Bytes of these keys and their values. */
+  liveBytes = 0
+  readonly #words: Int32Array
+  readonly #bytes: Uint8Array
+  readonly #ranges: FragmentList
+  /** Older entries are in no sum. */
+  #from: Sequence = 0
+
+  /** @param ranges the range tombstones of the memtable */
+  constructor(words: Int32Array, bytes: Uint8Array, ranges: FragmentList) {
+    this.#words = words
+    this.#bytes = bytes
+    this.#ranges = ranges
+  }
+
+  /** Counts a new entry. @param before the node whose key has got a newer one, as the index says */
+  count(before: number, node: number): void {
+    if (before <= 0) this.keys++
+    // Whether it replaces another one is not known: the sums err low.
+    if (before === LEFT_OUT) return
+    if (before !== 0 && !this.#isDeleted(before)) this.#add(before, -1)
+    this.#add(node, 1)
+  }
+
+  /**
+   * Takes off what a range tombstone deletes that is about to be added: all that there is, if that is much.
+   * @param node the first one at or behind its beginning, or 0
+   */
+  uncount(node: number, end: Uint8Array | undefined, sequence: Sequence): void {
+    const words = this.#words
+    const bytes = this.#bytes
+    if (this.liveKeys === 0) return
+    let at = node
+    let before = 0
+    for (let steps = 0; at !== 0 && steps < COUNTED_NODES_MAX; steps++) {
+      const start = nodeKeyStart(words, at)
+      const keyEnd = start + nodeKeyLength(words, at)
+      if (end && compareRange(bytes, start, keyEnd, end, 0, end.length) >= 0) return
+      const isNewest =
+        before === 0 || !nodeHasKey(words, bytes, before, bytes.subarray(start, keyEnd))
+      if (isNewest && !this.#isDeleted(at)) this.#add(at, -1)
+      before = at
+      at = words[at + LINKS_WORD]!
+    }
+    if (at === 0) return
+    this.liveKeys = 0
+    this.liveBytes = 0
+    this.#from = sequence
+  }
+
+  #add(node: number, sign: 1 | -1): void {
+    if (nodeKind(this.#words, node) === KIND.tombstone) return
+    this.liveKeys += sign
+    this.liveBytes += sign * nodeLiveBytes(this.#words, node)
+  }
+
+  /** It was taken off when a range tombstone came over it. */
+  #isDeleted(node: number): boolean {
+    if (this.#ranges.length === 0) return false
+    const sequence = nodeSequence(this.#words, node)
+    if (sequence < this.#from) return true
+    const start = nodeKeyStart(this.#words, node)
+    const end = start + nodeKeyLength(this.#words, node)
+    return coveringSequence(this.#ranges, this.#bytes, start, end, SEQUENCE_MAX) > sequence
+  }
+}
