@@ -22,8 +22,11 @@ export const del: Verb = defineVerb({
   examples: [
     ['wisc del photos.db cat.jpg', 'Remove one key'],
     ['wisc del photos.db --hex 00ff', 'A key that is no text'],
-    ['wisc del photos.db --prefix album/', 'All keys that begin with album/'],
-    ['wisc del photos.db --gte a --lt b --yes', 'Without a question'],
+    [
+      'wisc del photos.db --prefix album/ --yes',
+      'All keys that begin with album/, without a question',
+    ],
+    ['wisc del photos.db --gte a --lt b --yes', 'Those from a on and below b'],
   ],
   options: (command) =>
     command
