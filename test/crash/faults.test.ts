@@ -1,7 +1,4 @@
-/**
- * Exhaustive single faults: a workload runs once for every call that it makes of the file system (fault-runs.ts); of
- * faults that stay, which hardly differ from one call to the next, for every second one, by the seed.
- */
+/** Exhaustive single faults: a workload runs once for every call that it makes of the file system (fault-runs.ts). */
 import { afterAll, expect, test } from 'vitest'
 import { replayHint, testSeed } from '../support/random.ts'
 import { countCalls, FAULTS, type Mode, runSample } from './fault-runs.ts'
@@ -48,7 +45,7 @@ for (const kind of FAULTS) {
       const run = { workload: MIXED, kind, mode, seed }
       const calls = await countCalls(run)
       expect(calls).toBeGreaterThan(0)
-      runs += await runSample(run, calls, mode === 'once' ? calls : calls / 2)
+      runs += await runSample(run, calls, calls)
     })
   }
 }

@@ -346,12 +346,13 @@ export class Session {
   /** Cuts the power now, in every way, and opens a store on what is left. @returns how many states */
   async powerCuts(subsets: CrashStateOptions): Promise<number> {
     const seen = new Set<string>()
+    const reopened = new Map<string, readonly number[]>()
     const knowledge = this.oracle.knowledge()
     for (const state of crashStatesNow(this.fileSystem.model, subsets)) {
       if (seen.has(state.hash)) continue
       seen.add(state.hash)
       const { options, seed } = this.#options
-      const { positions } = await recoverImage(state.image(), this.oracle, options, seed)
+      const { positions } = await recoverImage(state.image(), this.oracle, options, seed, { reopened })
       try {
         holdAgainst(positions, knowledge, false)
       } catch (error) {
