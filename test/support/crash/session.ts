@@ -352,7 +352,9 @@ export class Session {
       if (seen.has(state.hash)) continue
       seen.add(state.hash)
       const { options, seed } = this.#options
-      const { positions } = await recoverImage(state.image(), this.oracle, options, seed, { reopened })
+      const { positions } = await recoverImage(state.image(), this.oracle, options, seed, {
+        reopened,
+      })
       try {
         holdAgainst(positions, knowledge, false)
       } catch (error) {
