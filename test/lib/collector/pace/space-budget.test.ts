@@ -106,26 +106,11 @@ const ABOVE: World = { ...EMPTY, disk: LIMIT + 1, garbage: LIMIT + 1, excused: 1
 
 class Violation extends Error {}
 
-/** Short and quickly made, as there are many. What was taken is 0 (`normal`). */
-function keyOf(world: World): string {
-  const { budget, running, unlinking, look } = world
-  const { writingBytes, endBytes, rewriteBytes, returningBytes, rewrites, letGoBytes } = budget
-  const { disk, writing, garbage, excused, failures } = world
-  const isSet = flags(budget.isReleased, world.isPinned, world.isPaused, world.isKnown)
-  const budgetKey = `${writingBytes} ${endBytes} ${rewriteBytes} ${returningBytes} ${rewrites} ${letGoBytes}`
-  const diskKey = `${disk} ${writing} ${garbage} ${excused} ${failures} ${isSet}`
-  const runningKey = running && `${REWRITES.indexOf(running.rewrite)} ${running.unwritten}`
-  const unlinkingKey = unlinking && REWRITES.indexOf(unlinking)
-  const lookKey =
-    look &&
-    `${look.takenBytes} ${look.roomBytes} ${look.dueBytes} ${flags(look.isUnlinking, look.isOutdated)}`
-  return `${budgetKey} ${diskKey} ${runningKey} ${unlinkingKey} ${lookKey}`
-}
-
-function flags(...all: readonly boolean[]): number {
-  let bits = 0
-  for (const one of all) bits = 2 * bits + Number(one)
-  return bits
+/** Quickly made, as there are many. */
+function keyOf({ budget, running, unlinking, look, ...rest }: World): string {
+  const rewrites = [running?.rewrite, unlinking].map((one) => one && REWRITES.indexOf(one))
+  const parts = [budget, rest, look ?? {}].map((part) => Object.values(part).join(' '))
+  return `${parts.join()},${rewrites},${running?.unwritten}`
 }
 
 /** Only changes of what was taken say anything: states that differ in nothing else are one. */
