@@ -97,6 +97,8 @@ export interface Options {
   readonly maxPendingBytes?: number
   /** Memory for blocks of tables. Default 64 MiB. */
   readonly blockCacheBytes?: number
+  /** Memory for separated values of up to 64 KiB that get and getSync read again and again. Default 0: none. */
+  readonly valueCacheBytes?: number
   /** Bound of open files, at least 16. Default 512. */
   readonly maxOpenFiles?: number
   /**
@@ -166,6 +168,7 @@ const NUMBERS = {
   maxUnflushedLogBytes: [512 * MIB, 65536, Number.MAX_SAFE_INTEGER],
   maxPendingBytes: [64 * MIB, 65536, Number.MAX_SAFE_INTEGER],
   blockCacheBytes: [64 * MIB, 0, Number.MAX_SAFE_INTEGER],
+  valueCacheBytes: [0, 0, Number.MAX_SAFE_INTEGER],
   maxOpenFiles: [512, 16, 1_000_000],
   workers: [2, 0, 64],
   compressionLevel: [ZSTD_LEVELS.standard, ZSTD_LEVELS.min, ZSTD_LEVELS.max],

@@ -58,6 +58,8 @@ export interface Stats {
   readonly levels: readonly LevelStats[]
   readonly memtableBytes: number
   readonly blockCache: { readonly hits: number; readonly misses: number; readonly bytes: number }
+  /** Of separated values; all 0 without `valueCacheBytes`. */
+  readonly valueCache: { readonly hits: number; readonly misses: number; readonly bytes: number }
   /** How often a filter was asked, and how often it spared a look into the table. */
   readonly filter: { readonly checked: number; readonly useful: number }
   readonly stalls: { readonly count: number; readonly ms: number }

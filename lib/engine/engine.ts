@@ -33,6 +33,7 @@ import type { RecoveryReport } from '../contract/types.ts'
 import { JobCompressor } from '../jobs/compressor.ts'
 import type { JobRunner } from '../jobs/runner.ts'
 import type { ReadingEngine } from '../reads/reading-engine.ts'
+import { type ValueCache, valueCacheOf } from '../reads/value-cache.ts'
 import type { RecoveredLog } from '../recovery/recover.ts'
 import { replayLog } from '../recovery/replay.ts'
 import { sweepOrphans } from '../recovery/sweep-orphans.ts'
@@ -78,6 +79,7 @@ export class Engine implements ReadingEngine {
   readonly memtables: Memtables
   readonly readers: ReadableSequences
   readonly cache: BlockCache
+  readonly valueCache: ValueCache | undefined
   readonly tables: TableCache
   readonly tree: TreeReader
   readonly values: ValueReader
@@ -118,6 +120,7 @@ export class Engine implements ReadingEngine {
     this.memtables = new Memtables(options.memtableBytes, versions.current.checkpoint)
     this.readers = new ReadableSequences(recovered.lastSequence)
     this.cache = new BlockCache(options.blockCacheBytes)
+    this.valueCache = valueCacheOf(options)
     this.tables = new TableCache(this, options.maxOpenFiles)
     this.tree = new TreeReader(this, this.tables, this.cache)
     const openFiles = Math.max(8, options.maxOpenFiles >> 1)

@@ -28,6 +28,7 @@ import {
   staleView,
 } from '../reads/read-again.ts'
 import type { ReadingEngine } from '../reads/reading-engine.ts'
+import { type ValueCache, valueCacheOf } from '../reads/value-cache.ts'
 import { emptyReport, surveyDamaged, surveyStore } from '../recovery/recover.ts'
 import { replayLog } from '../recovery/replay.ts'
 import type { StorePlace } from '../recovery/store-place.ts'
@@ -75,6 +76,7 @@ export class ReadOnlyEngine implements ReadingEngine {
   readonly events: EventEmitter = new EventEmitter()
   readonly turn: EventLoopTurn = new EventLoopTurn()
   readonly cache: BlockCache
+  readonly valueCache: ValueCache | undefined
   readonly tree: TreeReader
   readonly tables: TableCache
   #space: SpaceAccount | undefined
@@ -96,6 +98,7 @@ export class ReadOnlyEngine implements ReadingEngine {
     this.options = options
     this.#readers = new ReadableSequences(view.lastSequence)
     this.cache = new BlockCache(options.blockCacheBytes)
+    this.valueCache = valueCacheOf(options)
     this.tables = new TableCache(this, options.maxOpenFiles)
     this.tree = new TreeReader(this, this.tables, this.cache)
     this.#values = this.#openValues()

@@ -13,6 +13,7 @@ import type { ReadOptions, SequencedValue, SnapshotOptions, ValueStat } from '..
 import { Entry, KIND } from '../tree/entry.ts'
 import { readAgain, readAgainLater, staleView } from './read-again.ts'
 import type { ReadingEngine } from './reading-engine.ts'
+import type { ValueCache } from './value-cache.ts'
 import { valueStat } from './value-stat.ts'
 
 /** Keys that are looked up, and their values read, before the event loop may turn: about a millisecond. */
@@ -155,7 +156,26 @@ export class PointReads {
     if (!tree.find(key, sequence, lookup)) return undefined
     if (lookup.kind === KIND.inline) return this.#copyInline(lookup, part)
     if (part) return soon ? values.readPartSoon(lookup, part) : values.readPart(lookup, part)
+    const { valueCache } = this.#engine
+    if (valueCache) return this.#getCached(valueCache, lookup, soon)
     return soon ? values.readSoon(lookup) : values.read(lookup)
+  }
+
+  /** A separated value, from memory if it is read again and again. */
+  #getCached(cache: ValueCache, lookup: Entry, soon: boolean): Buffer | Promise<Buffer> {
+    const { sequence } = lookup
+    const cached = cache.find(sequence)
+    if (cached) return this.#copy(cached, 0, cached.length)
+    const { values } = this.#engine
+    const value = soon ? values.readSoon(lookup) : values.read(lookup)
+    if (!(value instanceof Promise)) {
+      cache.note(sequence, value)
+      return value
+    }
+    return value.then((read) => {
+      cache.note(sequence, read)
+      return read
+    })
   }
 
   /**
@@ -246,6 +266,10 @@ export class PointReads {
   #copyInline({ valueBytes: bytes, valueStart, valueEnd }: Entry, part?: ValuePart): Buffer {
     const from = part === undefined ? valueStart : Math.min(valueStart + part.offset, valueEnd)
     const to = part === undefined ? valueEnd : Math.min(from + part.length, valueEnd)
+    return this.#copy(bytes, from, to)
+  }
+
+  #copy(bytes: Uint8Array, from: number, to: number): Buffer {
     const length = to - from
     const memory = this.#slabs.allocate(length)
     const at = this.#slabs.start

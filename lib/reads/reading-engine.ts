@@ -16,6 +16,7 @@ import type { TableCache } from '../state/tables.ts'
 import type { TreeReader } from '../state/tree-reader.ts'
 import type { Version } from '../tree/version/version.ts'
 import type { Viewer } from './read-again.ts'
+import type { ValueCache } from './value-cache.ts'
 
 export interface ReadingEngine extends Viewer {
   readonly context: StoreDirectory
@@ -25,6 +26,8 @@ export interface ReadingEngine extends Viewer {
   readonly values: ValueReader
   readonly tables: TableCache
   readonly cache: BlockCache
+  /** Undefined unless one was asked for. */
+  readonly valueCache: ValueCache | undefined
   readonly turn: EventLoopTurn
   readonly readers: ReadableSequences
   readonly memtables: Memtables

@@ -54,6 +54,7 @@ export function storeStats(
     levels: levelStats(engine),
     memtableBytes: engine.memtables.usedBytes,
     blockCache: { hits: cache.stats.hits, misses: cache.stats.misses, bytes: cache.stats.bytes },
+    valueCache: engine.valueCache?.stats ?? { hits: 0, misses: 0, bytes: 0 },
     filter: engine.tables.filterStats,
     stalls: { count: stalls?.count ?? 0, ms: stalls?.ms ?? 0 },
     flushes: counts?.flushes ?? 0,

@@ -108,12 +108,16 @@ export class BlockCache {
     owner.slots[slot] = block
   }
 
+  /** Forgets a block. Requires: it is cached. */
+  remove(block: CachedBlock): void {
+    block.queue!.remove(block)
+    block.owner.slots[block.slot] = undefined
+  }
+
   /** Forgets all blocks of an owner. */
   dropOwner(owner: BlockOwner): void {
     for (const block of owner.slots) {
-      if (block?.queue === undefined) continue
-      block.queue.remove(block)
-      owner.slots[block.slot] = undefined
+      if (block?.queue !== undefined) this.remove(block)
     }
   }
 
