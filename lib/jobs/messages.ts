@@ -11,14 +11,15 @@ import type { PunchResult } from '../../vlog/collect/punch.ts'
 import type { RewriteResult } from '../../vlog/collect/rewrite.ts'
 import type { VictimFile } from '../../vlog/collect/victim.ts'
 import type { PackedChunks } from '../../vlog/value-codec.ts'
-import type { DeadRecords, SegmentDead } from '../base/dead-records.ts'
+import type { SegmentDead } from '../base/dead-records.ts'
 import type { GroundMarks } from '../base/files/ground.ts'
 import type { DatabaseDirectory } from '../base/files/store-directory.ts'
 import type { FileNumber, Sequence } from '../base/ids.ts'
 import type { Reference } from '../base/segment-records.ts'
 import type { FoldTarget } from '../tree/compaction/fold.ts'
+import type { RunResult } from '../tree/compaction/retained-run.ts'
 import type { ShadowWalkResult } from '../tree/compaction/shadow-walk.ts'
-import type { BuiltTable, TableMeta, TableOptions } from '../tree/entry.ts'
+import type { TableMeta, TableOptions } from '../tree/entry.ts'
 import type { KeySpan } from '../tree/key-span.ts'
 import type { FrozenMemtable } from '../tree/memtable/memtable.ts'
 
@@ -112,20 +113,9 @@ export type TableJob = FlushJob | CompactionJob
 export type Job = TableJob | MarkJob | RewriteJob | PunchJob | WalkJob | CompressJob
 
 /** What a flush or a compaction has made. */
-export interface TableJobResult {
-  /** The run that was written, in key order; all files are synced, the directory is not. */
-  readonly tables: readonly BuiltTable[]
-  readonly bytesRead: number
-  readonly bytesWritten: number
-  readonly entriesIn: number
-  readonly entriesOut: number
-  /** Records that no entry names any more when the edit of the job is durable (lib/tree/compaction/retained-run.ts). */
-  readonly dead: DeadRecords
-}
+export type TableJobResult = Omit<RunResult, 'foldedPointers'>
 
-export interface CompactionJobResult extends TableJobResult {
-  /** Pointers that name the present place of their record now, and did not before. */
-  readonly foldedPointers: number
+export interface CompactionJobResult extends RunResult {
   /** Of the relocations of `folds`, those that could not be read: pointers to what they hold are as they were. */
   readonly unreadable: readonly FileNumber[]
 }

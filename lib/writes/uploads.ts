@@ -11,6 +11,7 @@ import { copyBytes, NO_BYTES } from '../base/bytes.ts'
 import { mayPass, toWiscError, WiscError } from '../base/errors.ts'
 import type { FileNumber } from '../base/ids.ts'
 import { Signal } from '../base/signal.ts'
+import type { ResolvedPutStream } from '../contract/arguments.ts'
 import type { PieceSource } from '../contract/stream-source.ts'
 import type { UploadResult } from '../contract/types.ts'
 import type { Precondition } from './batch.ts'
@@ -47,10 +48,7 @@ export interface UploadsParts extends UploadParts {
   readonly collector: { readonly wake: () => void }
 }
 
-export interface AskedUpload {
-  readonly sync: boolean
-  readonly signal: AbortSignal | undefined
-  readonly size: number | undefined
+export interface AskedUpload extends ResolvedPutStream {
   readonly precondition: Precondition | undefined
 }
 
