@@ -38,7 +38,9 @@ async function serve(key, { method, headers }, response, snapshot) {
 }
 
 async function answer(request, response) {
-  const key = decodeURIComponent(new URL(request.url, 'http://host').pathname.slice(1))
+  const key = decodeURIComponent(
+    new URL(request.url.replace(/^\//, 'http://host/')).pathname.slice(1),
+  )
   const { method, headers } = request
   if (method === 'GET' || method === 'HEAD') {
     const snapshot = store.snapshot()

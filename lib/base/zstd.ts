@@ -46,7 +46,7 @@ export function zstd(): Zstd {
   if (found) return found
   throw new WiscError(
     'WISC_CODEC_UNAVAILABLE',
-    'compressed values need the package zstd-napi, or Node 22.15 or later',
+    'compressed values need the package zstd-napi with its native part (npm rebuild zstd-napi), or Node 22.15',
   )
 }
 

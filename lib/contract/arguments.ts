@@ -263,7 +263,8 @@ function firstKeyBehind(prefix: Uint8Array): Uint8Array | undefined {
 
 /**
  * The keys of a range that is to be deleted, from one on and below another.
- * @throws WISC_INVALID_ARGUMENT where no key can lie in it, or nothing is said of it: that is a mistake as a rule
+ * @throws WISC_INVALID_ARGUMENT where no key can lie in it, or nothing is said of it, by an empty prefix neither: that
+ *   is a mistake as a rule
  */
 export function deletedRange(
   range: unknown,
@@ -274,7 +275,7 @@ export function deletedRange(
   refuseUnknown(given, known, name)
   // Read once: what answers them may be code of the caller.
   const ends = RANGE_NAMES.map((end) => [end, given[end]] as const)
-  if (ends.every(([, end]) => end === undefined)) {
+  if (ends.every(([end, key]) => key === undefined || (end === 'prefix' && isEmptyKey(key)))) {
     throw invalidArgument(`${name} has no end: { gte: '' } is all keys`)
   }
   const {
@@ -289,6 +290,10 @@ export function deletedRange(
     throw invalidArgument(`${name} is empty: no key lies in it`)
   }
   return { kind: RECORD_KIND.deleteRange, key: start, value: end ?? NO_BYTES }
+}
+
+function isEmptyKey(key: unknown): boolean {
+  return key === '' || (key instanceof Uint8Array && key.length === 0)
 }
 
 /** The next key in the order of keys; undefined behind the last one. */

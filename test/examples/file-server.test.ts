@@ -108,6 +108,9 @@ test('stores, serves whole and in ranges, says what is there, takes away', async
   expect((await get('film')).status).toBe(404)
   expect((await fetch(`${url}/film`, { method: 'POST' })).status).toBe(405)
   expect((await get('%ff')).status).toBe(400)
+  expect(await put('/one', Buffer.from('1'))).toBe(204)
+  expect([(await get('')).status, (await get('/two')).status]).toEqual([404, 404])
+  expect(await (await get('/one')).text()).toBe('1')
 })
 
 test('uploads that break off leave what was there; downloads end as they began', async () => {

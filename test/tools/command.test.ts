@@ -244,6 +244,9 @@ test('values of any length come from files and pipes, and go there, whole and in
     })
     expect(fs.readFileSync(copy!).equals(value)).toBe(true)
   }
+  const refused = runShell(`${WISC} put '${db}' a < '${directory}'`)
+  expect([refused.code, refused.err]).toEqual([5, expect.stringContaining('EISDIR')])
+  expect((await wisc(['get', db!, 'a'])).bytes.equals(value)).toBe(true)
   const part = ['get', db!, 'a', '--offset', '1MiB', '--length']
   expect((await wisc([...part, '1000'])).bytes.equals(value.subarray(1048576, 1049576))).toBe(true)
   expect((await wisc([...part, '1GiB'])).bytes.equals(value.subarray(1048576))).toBe(true)

@@ -44,6 +44,12 @@ test('del of a range counts its keys, asks, and removes them all', async () => {
   expect(await wiscJson(['del', db, '--gte', 'a', '--lt', 'b', '--yes'])).toEqual([{ keys: 0 }])
   for (const words of [[], ['a', '--prefix', 'b']])
     expect((await wisc(['del', db, ...words])).err).toContain('give a key, or a range of keys')
+  // A variable that is not set.
+  expect(await wisc(['del', db, '--prefix', '', '--yes'])).toMatchObject({
+    code: 2,
+    err: 'wisc: --prefix is empty; all keys are --gte=\n',
+  })
+  expect(await wiscJson(['del', db, '--gte=', '--yes'])).toEqual([{ keys: 1 }])
 })
 
 test('values are bytes, from a pipe and from a file, also large ones', async () => {

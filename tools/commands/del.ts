@@ -40,6 +40,9 @@ export const del: Verb = defineVerb({
     const isRange = Object.keys(range).length > 0
     if (isRange === (word !== undefined))
       throw new UsageError('give a key, or a range of keys by --prefix, --gt, --gte, --lt, --lte')
+    // As a rule a variable that is not set.
+    if (Object.keys(range).join() === 'prefix' && range.prefix?.length === 0)
+      throw new UsageError('--prefix is empty; all keys are --gte=')
     if (word === undefined) {
       const keys = await changeStore(path, { workers: 0 }, context, (store) =>
         deleteRange(store, range, yes, context),

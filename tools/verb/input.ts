@@ -19,8 +19,10 @@ export async function* inputPieces(
   progress: Progress,
 ): AsyncGenerator<Uint8Array, void> {
   const stat = fs.fstatSync(STDIN)
-  // A pipe may wait for ever, so this thread must not read it.
-  const pieces = stat.isFile() ? filePieces() : streamPieces(signal)
+  // These may wait for ever, so this thread must not read them. As a stream anything else would be empty: a device
+  // for blocks, or a directory, which cannot be read.
+  const mayWait = stat.isFIFO() || stat.isSocket() || stat.isCharacterDevice()
+  const pieces = mayWait ? streamPieces(signal) : filePieces()
   progress.start('write', stat.isFile() ? stat.size : 0, 'bytes')
   let done = 0
   for await (const piece of pieces) {

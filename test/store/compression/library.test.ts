@@ -69,7 +69,8 @@ describe.skipIf(HAS_PLATFORM)('without any', () => {
       await store.close()`,
     )
     const told =
-      'WISC_CODEC_UNAVAILABLE compressed values need the package zstd-napi, or Node 22.15 or later; '
+      'WISC_CODEC_UNAVAILABLE compressed values need the package zstd-napi with its native part ' +
+      '(npm rebuild zstd-napi), or Node 22.15; '
     expect(answer).toBe(told.repeat(2))
   })
 
