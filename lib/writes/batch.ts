@@ -183,12 +183,19 @@ export function userBytes({ key, rawBytes, stream }: Write): number {
   return key.length + (stream === undefined ? rawBytes : stream.size)
 }
 
+/** Where writes become visible, and who may still read what they replace. */
+interface InsertTarget {
+  readonly memtables: Memtables
+  readonly readers: ReadableSequences
+  readonly log: Pick<Log, 'mayEndBetween'>
+}
+
 /**
  * Makes a write visible whose record lies in the log.
  * @returns the bytes of the record
  */
 export function insertWrite(
-  { memtables, readers }: { readonly memtables: Memtables; readonly readers: ReadableSequences },
+  { memtables, readers, log }: InsertTarget,
   write: Write,
   sequence: Sequence,
   segment: SegmentNumber,
@@ -198,7 +205,11 @@ export function insertWrite(
   const { key, value, rawBytes, stream } = write
   const length = recordLength(write)
   if (write.kind === RECORD_KIND.deleteRange) {
-    insertRange(memtables, key, value, sequence, readers)
+    // After a failed sync everybody reads at the end of what is durable.
+    insertRange(memtables, key, value, sequence, {
+      isAnyBetween: (older, newer) =>
+        readers.isAnyBetween(older, newer) || log.mayEndBetween(older, newer),
+    })
     // Scans need not even look. Whoever puts a key from now on says so.
     const [lower, upper] = [key, value].map((end) => ({ key: end, behind: false }))
     if (value.length > 0) memtables.emptyRanges.add(lower!, upper!, sequence)

@@ -33,6 +33,8 @@ export class LogSyncer {
   /** Told when the log is durable further on, failed when it will never be. */
   readonly #moved: Signal = new Signal()
   #syncing = false
+  /** What the sync that runs will make durable. */
+  #syncingSequence = 0
   #sealing: Promise<void> | undefined
   #failure: WiscError | undefined
   #sealFailure: WiscError | undefined
@@ -53,6 +55,19 @@ export class LogSyncer {
 
   get durableSequence(): number {
     return this.#durableSequence
+  }
+
+  /**
+   * True if the log may turn out to end, when the next sync fails, at `older` or later but before `newer`, which is
+   * not durable yet. Syncs that have not begun cover whole segments, or all that is written.
+   */
+  mayEndBetween(older: number, newer: number): boolean {
+    const isBetween = (last: number): boolean => last >= older && last < newer
+    return (
+      isBetween(this.#durableSequence) ||
+      isBetween(this.#syncingSequence) ||
+      this.#unsynced.some(({ lastSequence }) => isBetween(lastSequence))
+    )
   }
 
   /** Full segments whose seals are not durable. */
@@ -150,6 +165,7 @@ export class LogSyncer {
       const end = { ordinal: segment.ordinal, offset: segment.length }
       const { lastSequence } = segment
       if (compareLogPositions(end, this.#durable) > 0) {
+        this.#syncingSequence = lastSequence
         try {
           await segment.file.dataSyncAsync()
         } catch (cause) {

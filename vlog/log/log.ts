@@ -104,6 +104,11 @@ export class Log {
     return this.#syncer.durableSequence
   }
 
+  /** After a failed sync the log may end at `older` or later, but before `newer`: readers see what is up to there. */
+  mayEndBetween(older: number, newer: number): boolean {
+    return this.#syncer.mayEndBetween(older, newer)
+  }
+
   /** Full segments are being synced and sealed. One whose seal has failed waits, and nobody should wait for it. */
   get isSealing(): boolean {
     return this.#syncer.fullSegments > 0 && this.failure === undefined

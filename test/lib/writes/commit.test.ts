@@ -162,6 +162,29 @@ test('a failed write rejects its own group; later ones succeed, and nothing of i
   ])
 })
 
+test('a range that was deleted durably stays deleted when a sync of the next delete fails', async () => {
+  const fileSystem = new FaultFileSystem()
+  const store = await openSmallStore({}, fileSystem)
+  await store.put('a', '1')
+  await store.put('b', '1', { sync: true })
+  await store.deleteRange({ prefix: 'a' }, { sync: true })
+  await store.deleteRange({ prefix: 'b' })
+  const syncing = store.sync()
+  const { durableSequence } = store.stats()
+  await store.deleteRange({ gte: '' })
+  expect(store.stats().durableSequence, 'the sync still runs').toBe(durableSequence)
+  await syncing
+  expect(store.stats().durableSequence, 'it did not cover the last one').toBe(durableSequence + 1)
+  fileSystem.faults = ({ kind, path }) =>
+    kind === 'sync' && path.endsWith('.vlog') ? { errno: 'EIO' } : undefined
+  await store.deleteRange({ gte: '' })
+  expect(await codeOf(() => store.sync())).toBe('WISC_SYNC_FAILED')
+  fileSystem.faults = undefined
+  for (const key of ['a', 'b']) expect(store.getSync(key)).toBe(undefined)
+  expect(await store.entries().nextMany(9)).toEqual([])
+  expect(await codeOf(() => store.close())).toBe('WISC_SYNC_FAILED')
+})
+
 test('a failed sync stops all writes; readers see what was durable', async () => {
   const fileSystem = new FaultFileSystem()
   const store = await openSmallStore({}, fileSystem)
