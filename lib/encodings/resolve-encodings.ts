@@ -62,14 +62,14 @@ export function resolveEncodings(encodings: Encodings): ResolvedEncodings {
 }
 
 function resolveEncoding(given: unknown, what: string, names: readonly string[]): ResolvedEncoding {
-  if (given === undefined) return guarded(BINARY, 'binary', true)
-  if (typeof given !== 'string') return guarded(ownEncoding(given, what), 'own', false)
+  if (given === undefined) return guarded(BINARY, what, 'binary', true)
+  if (typeof given !== 'string') return guarded(ownEncoding(given, what), what, 'own', false)
   if (!names.includes(given)) {
     const known = names.map((name) => `'${name}'`).join(', ')
     throw invalidArgument(`the encoding of a ${what} must be one of ${known}, not ${shown(given)}`)
   }
   const { get, hasBeginnings } = KNOWN[given]!
-  return guarded(get(), given, hasBeginnings)
+  return guarded(get(), what, given, hasBeginnings)
 }
 
 function ownEncoding(given: unknown, what: string): AnyEncoding {
@@ -81,7 +81,12 @@ function ownEncoding(given: unknown, what: string): AnyEncoding {
 }
 
 /** What a missing key gives cannot be a value, too; and the cause of what fails stays visible. */
-function guarded(encoding: AnyEncoding, label: string, hasBeginnings: boolean): ResolvedEncoding {
+function guarded(
+  encoding: AnyEncoding,
+  what: string,
+  label: string,
+  hasBeginnings: boolean,
+): ResolvedEncoding {
   return {
     encode: (value, name) => {
       if (value === undefined) throw invalidArgument(`${name} must not be undefined`)
@@ -96,7 +101,7 @@ function guarded(encoding: AnyEncoding, label: string, hasBeginnings: boolean): 
       try {
         found = encoding.decode(bytes)
       } catch (error) {
-        throw failed(`it was written with another encoding encoding=${label}`, error)
+        throw failed(`a ${what} was written with another encoding encoding=${label}`, error)
       }
       // It would say that nothing is there.
       if (found === undefined) throw invalidArgument(`decode has given undefined encoding=${label}`)
