@@ -8,7 +8,7 @@ import { Worker } from 'node:worker_threads'
 import { describe, expect, test } from 'vitest'
 import { writeU16, writeU32 } from '#dist/lib/base/bytes.js'
 import { crc32From } from '#dist/lib/base/checksum.js'
-import { type CorruptionError, open, WiscError } from '#dist/lib/index.js'
+import { type CorruptionError, open, type Store, WiscError } from '#dist/lib/index.js'
 import { temporaryDirectory } from '../support/files/temporary-directory.ts'
 import { runModule } from '../support/processes/child-process.ts'
 import { codeOf, SMALL_OPTIONS } from '../support/store/fault-store.ts'
@@ -119,12 +119,18 @@ describe('a store', () => {
       if (pattern.test('x.sst') || pattern.test('x.vlog')) {
         // What is below the checkpoint is not read at open: verify says so, and the first read of a table.
         const before = contents(directory)
-        const store = await open(directory, { readOnly: true })
-        expect((await store.verify()).ok).toBe(false)
-        if (pattern.test('x.sst')) {
-          expect(await codeOf(() => store.getSync('key29'))).toBe('WISC_CORRUPTION')
+        const opened = await open(directory, { readOnly: true }).catch((error: unknown) => error)
+        if (opened instanceof WiscError) {
+          // Tables of two stores may differ in length: then the open itself refuses it.
+          expect(opened).toMatchObject({ code: 'WISC_CORRUPTION', file: path.basename(file) })
+        } else {
+          const store = opened as Store
+          expect((await store.verify()).ok).toBe(false)
+          if (pattern.test('x.sst')) {
+            expect(await codeOf(() => store.getSync('key29'))).toBe('WISC_CORRUPTION')
+          }
+          await store.close()
         }
-        await store.close()
         expect(contents(directory)).toEqual(before)
       } else await expectRefused(directory, 'WISC_CORRUPTION')
       await expectMended(directory, file, bytes)
