@@ -147,6 +147,8 @@ describe('against the model', () => {
       const sequences = model.map((entry) => entry.sequence)
       expect(meta).toEqual({
         number: TABLE_NUMBER,
+        fragments: 0,
+        largestExclusive: false,
         bytes: table.fileSystem.contents(`/db/000034.sst`).length,
         entries: model.length,
         tombstones: model.filter((entry) => entry.kind === KIND.tombstone).length,
