@@ -182,7 +182,6 @@ function measureLooks(): void {
       memtables: { list: () => [], hasEntries: false, holdsStream: () => false },
       tables,
       cache: new BlockCache(0),
-      tree: { tableRanges: () => [] },
       readers: { held: [] },
       writtenEnd: () => 0,
     })
@@ -202,6 +201,7 @@ function measureLooks(): void {
     lack: undefined,
     hasRoom: true,
     isCompacting: false,
+    isTreeExposed: false,
   })
   const account = newAccount()
   const all = Number.POSITIVE_INFINITY

@@ -242,6 +242,7 @@ class Model {
       isQuiet: false,
       hasRoom: true,
       isCompacting: false,
+      isTreeExposed: false,
     }
   }
 

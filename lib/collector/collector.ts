@@ -20,7 +20,7 @@ import { amplificationOf } from '../space/figures.ts'
 import type { Space } from '../space/space.ts'
 import type { CollectedStore } from './act/action.ts'
 import { Actor } from './act/actor.ts'
-import { OwnWork } from './act/own-work.ts'
+import { type OwnStore, OwnWork } from './act/own-work.ts'
 import { AskedTurns } from './asked-turns.ts'
 import type { PlannedStore } from './exact-plan.ts'
 import { DiskBound } from './pace/disk-bound.ts'
@@ -57,6 +57,7 @@ export interface CollectorStore extends CollectedStore, PlannedStore {
   readonly compactions: Pick<Compactions, 'isRunning' | 'inputBytes' | 'compactRange' | 'wake'>
   readonly unlinker: Pick<ObsoleteUnlinker, 'isBusy' | 'ended' | 'unlinked'>
   readonly room: { readonly ballastBytesToCome: number }
+  readonly readers: PlannedStore['readers'] & OwnStore['readers']
 }
 
 export class Collector {
@@ -256,10 +257,10 @@ export class Collector {
       usedBytes,
       isUnlinking,
       unflushedBytes: memtables.logBytes,
-      running: this.#own.running,
       isQuiet,
       hasRoom: health.hasRoomToCollect(),
       isCompacting: compactions.isRunning,
+      ...this.#own.forLooks,
     }
   }
 
@@ -322,7 +323,6 @@ export class Collector {
   #warn(message: string): void {
     emitSafely(this.store.context.events, 'warning', message)
   }
-
   // Commands.
 
   /** The store is open: from now on space is looked at. */

@@ -41,7 +41,6 @@ export class CoveredGarbageEstimate {
   readonly #tables: Pick<TableCache, 'get'>
   readonly #cache: BlockCache
   #levels: Version['levels'] = []
-  #inTables: FragmentList = NO_FRAGMENTS
   #stamp = ''
   #parts: readonly CoveredPart[] = []
   #byTables: CoveredSum = NOTHING
@@ -73,34 +72,42 @@ export class CoveredGarbageEstimate {
    * @param memtables newest first @throws CorruptionError, WISC_FORMAT_VERSION, IoError
    */
   update(
-    { levels }: Version,
-    inTables: FragmentList,
+    { levels, ranged }: Version,
     memtables: readonly { readonly ranges: FragmentList; readonly largestSequence: Sequence }[],
   ): void {
-    const ranged = memtables.filter(({ ranges }) => ranges.length > 0)
-    const stamp = ranged.map(({ largestSequence }) => largestSequence).join()
-    const isSame = levels === this.#levels && inTables === this.#inTables && stamp === this.#stamp
-    if (isSame) return
-    const isNone = inTables.length === 0 && ranged.length === 0
-    this.#parts = isNone ? [] : this.#cover(levels, inTables)
+    const inMemtables = memtables.filter(({ ranges }) => ranges.length > 0)
+    const stamp = inMemtables.map(({ largestSequence }) => largestSequence).join()
+    if (levels === this.#levels && stamp === this.#stamp) return
+    this.#parts = ranged.length === 0 ? [] : this.#cover(levels, NO_FRAGMENTS)
     this.#byTables = sumOf(this.#parts)
-    const all = mergeFragments([inTables, ...ranged.map(({ ranges }) => ranges)])
-    const byAll = ranged.length === 0 ? this.#byTables : sumOf(this.#cover(levels, all))
+    const above = mergeFragments(inMemtables.map(({ ranges }) => ranges))
+    const byAll = above.length === 0 ? this.#byTables : sumOf(this.#cover(levels, above))
     this.#byMemtables = {
       recordBytes: Math.max(0, byAll.recordBytes - this.#byTables.recordBytes),
       valueBytes: Math.max(0, byAll.valueBytes - this.#byTables.valueBytes),
       weight: Math.max(0, byAll.weight - this.#byTables.weight),
     }
     this.#levels = levels
-    this.#inTables = inTables
     this.#stamp = stamp
   }
 
-  #cover(levels: Version['levels'], fragments: FragmentList): CoveredPart[] {
+  /**
+   * A run is covered by newer ones: who wrote it has left out what its own range tombstones cover.
+   * @param above those of memtables
+   */
+  #cover(levels: Version['levels'], above: FragmentList): CoveredPart[] {
     const parts: CoveredPart[] = []
+    let newer = above
     for (const { runs } of levels) {
       for (const { tables } of runs) {
-        for (const table of tables) this.#coverTable(table, fragments, parts)
+        if (newer.length > 0) for (const table of tables) this.#coverTable(table, newer, parts)
+        const own = tables.filter(({ fragments }) => fragments > 0)
+        if (own.length > 0) {
+          newer = mergeFragments([
+            newer,
+            ...own.map(({ number }) => this.#tables.get(number).ranges),
+          ])
+        }
       }
     }
     return parts

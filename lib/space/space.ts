@@ -17,7 +17,6 @@ import type { FoundFiles } from '../state/found-files.ts'
 import type { Memtables } from '../state/memtables.ts'
 import type { ReadableSequences } from '../state/readable-sequences.ts'
 import type { TableCache } from '../state/tables.ts'
-import type { TreeReader } from '../state/tree-reader.ts'
 import type { Memtable } from '../tree/memtable/memtable.ts'
 import type { Version } from '../tree/version/version.ts'
 import { CoveredGarbageEstimate } from './covered-garbage.ts'
@@ -59,7 +58,6 @@ export interface SpaceParts {
   readonly memtables: Pick<Memtables, 'list' | 'hasEntries' | 'holdsStream'>
   readonly tables: Pick<TableCache, 'get'>
   readonly cache: BlockCache
-  readonly tree: Pick<TreeReader, 'tableRanges'>
   /** Streams that come; undefined if the store only reads. */
   readonly uploads?: StreamsToCome
   /** Snapshots and iterators. */
@@ -232,9 +230,7 @@ export class SpaceAccount {
   }
 
   #updateCovered(version: Version): void {
-    const { memtables, tree } = this.#parts
-    const inTables = tree.tableRanges(version)
-    this.#covered.update(version, inTables, memtables.list(version.checkpoint))
+    this.#covered.update(version, this.#parts.memtables.list(version.checkpoint))
   }
 
   /** What is shadowed or covered, but seen by somebody. */

@@ -4,9 +4,12 @@
  */
 import { linkSignals } from '../../base/abort.ts'
 import { toWiscError, type WiscError } from '../../base/errors.ts'
+import type { Sequence } from '../../base/ids.ts'
 import { Signal } from '../../base/signal.ts'
 import { plannedFiles } from '../../contract/collection.ts'
 import type { CollectionStep } from '../../contract/collection-plan.ts'
+import type { ReadableSequences } from '../../state/readable-sequences.ts'
+import type { Level } from '../../tree/version/version.ts'
 import { ForegroundWatch } from '../pace/foreground-watch.ts'
 import type { CollectedStore } from './action.ts'
 import type { Actor } from './actor.ts'
@@ -21,6 +24,7 @@ export interface Exposer {
 }
 
 export interface OwnStore extends CollectedStore {
+  readonly readers: Pick<ReadableSequences, 'held'>
   readonly compactions: Exposer & CollectedStore['compactions']
 }
 
@@ -33,6 +37,8 @@ export class OwnWork {
   /** Cancels steps; a pause does. */
   #cancel: AbortController = new AbortController()
   #exposing: Promise<void> | undefined
+  /** What a compaction of the whole tree has left, and who read then. */
+  #exposed: { readonly levels: readonly Level[]; readonly held: readonly Sequence[] } | undefined
   /** Told when something has ended, well or not. */
   readonly ended: Signal = new Signal()
 
@@ -56,6 +62,11 @@ export class OwnWork {
     return this.hasSteps || this.#exposing !== undefined
   }
 
+  /** What looks go by. */
+  get forLooks(): { readonly running: RunningSteps; readonly isTreeExposed: boolean } {
+    return { running: this.running, isTreeExposed: this.#isTreeExposed }
+  }
+
   /** The store is well below its bound: steps may be held back for the foreground. */
   set hasTime(hasTime: boolean) {
     this.#watch.hasRoom = hasTime
@@ -63,9 +74,11 @@ export class OwnWork {
 
   /** Compacts the tree, unless that is being done. */
   expose(): void {
-    const { compactions, health, space } = this.#store
+    const { compactions, health, space, readers } = this.#store
+    const { held } = readers
     this.#exposing ??= compactions
       .compactRange({}, 'garbage', this.#stop)
+      .then(() => this.#noteExposed(held))
       .catch((error: unknown) =>
         health.collectionFailed(toWiscError(error), space.references.totals.tableBytes),
       )
@@ -73,6 +86,27 @@ export class OwnWork {
         this.#exposing = undefined
         this.ended.tell()
       })
+  }
+
+  /** @param held who read when it began */
+  #noteExposed(held: readonly Sequence[]): void {
+    const { levels } = this.#store.versions.current
+    // With more than one run a flush has come between.
+    const runs = levels.reduce((sum, level) => sum + level.runs.length, 0)
+    this.#exposed = runs <= 1 ? { levels, held } : undefined
+  }
+
+  /**
+   * A compaction of the whole tree would give nothing back, whatever estimates say: it is as the last one has left it,
+   * and whoever read then still does. Else one that is estimated to help, and does not, would be made for ever.
+   */
+  get #isTreeExposed(): boolean {
+    if (this.#exposed === undefined) return false
+    const { versions, readers } = this.#store
+    const { levels, held } = this.#exposed
+    if (versions.current.levels !== levels) return false
+    const now = new Set(readers.held)
+    return held.every((sequence) => now.has(sequence))
   }
 
   /** Requires: there is a place for it. */

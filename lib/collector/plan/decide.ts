@@ -61,6 +61,8 @@ export interface LookState {
   readonly hasRoom: boolean
   /** A compaction runs: it drops what it can, and what it writes counts on disk until it has ended. */
   readonly isCompacting: boolean
+  /** A compaction of the whole tree has just shown that it gives nothing back. */
+  readonly isTreeExposed: boolean
 }
 
 export interface Decision {
@@ -98,7 +100,8 @@ export function* decide(measured: Space, state: LookState): InTurns<Decision> {
   const hasRoom = hasRoomForTree(measured, state)
   if (space.diskBytes <= pressure.startBytes) {
     const isEmptied = isTreeEmptied(space) && space.tableGarbageBytes >= segmentBytes * EXPOSE_SHARE
-    const exposes = isEmptied && isQuiet && hasRoom && !isCompacting && isIdle
+    const mayExpose = hasRoom && !isCompacting && !state.isTreeExposed
+    const exposes = isEmptied && isQuiet && mayExpose && isIdle
     const step = yield* freeStep(space, state)
     const { rewriteBytes } = pressure
     const outputs = { rewriteBytes, laterBytes: rewriteBytes }
@@ -112,7 +115,8 @@ export function* decide(measured: Space, state: LookState): InTurns<Decision> {
   const pays = (bytes: number): boolean => step === undefined && isIdle && bytes >= least
   const mergesTree =
     !isCompacting && isTreeWorthMerging(space, targetWithin(pressure, space, rules))
-  const exposable = space.hiddenGarbageBytes + (mergesTree ? space.tableGarbageBytes : 0)
+  const hiddenBytes = space.hiddenGarbageBytes + (mergesTree ? space.tableGarbageBytes : 0)
+  const exposable = state.isTreeExposed ? 0 : hiddenBytes
   const isMuchHidden = isWorthExposing({ ...space, hiddenGarbageBytes: exposable }, rules)
   const exposes = hasRoom && (isMuchHidden || pays(exposable))
   const isMuch = unflushedBytes >= segmentBytes * FLUSH_SHARE

@@ -87,6 +87,7 @@ const STATE: LookState = {
   isQuiet: false,
   hasRoom: true,
   isCompacting: false,
+  isTreeExposed: false,
 }
 
 /** Half garbage in each of so many files. */
@@ -217,6 +218,8 @@ test('hidden garbage is exposed when there is much of it, or nothing else is lef
   expect(exposes(SEGMENT / 8, { running: running([99]) })).toBe(false)
   expect(exposes(SEGMENT, { running: running([99]) })).toBe(true)
   expect(exposes(1, { isQuiet: true })).toBe(true)
+  // It was tried, and nothing has changed since.
+  expect(exposes(9 * SEGMENT, { isQuiet: true, isTreeExposed: true })).toBe(false)
 })
 
 test('dead inline values and tombstones are exposed where the tree is above the target, too', () => {
@@ -248,7 +251,12 @@ test('below the start a tree in which next to nothing lives is given back, once 
   expect(exposes(SEGMENT)).toBe(true)
   expect(exposes(0.9 * SEGMENT)).toBe(true)
   expect(exposes(0.88 * SEGMENT)).toBe(false)
-  for (const state of [{ isQuiet: false }, { hasRoom: false }, { isCompacting: true }]) {
+  for (const state of [
+    { isQuiet: false },
+    { hasRoom: false },
+    { isCompacting: true },
+    { isTreeExposed: true },
+  ]) {
     expect(exposes(SEGMENT, state)).toBe(false)
   }
   const small = { tableBytes: SEGMENT / 8 - 1, tableGarbageBytes: SEGMENT / 8 - 1 }
