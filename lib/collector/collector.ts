@@ -18,7 +18,6 @@ import type { CollectionStep } from '../contract/collection-plan.ts'
 import { emitSafely } from '../contract/events.ts'
 import { amplificationOf } from '../space/figures.ts'
 import type { Space } from '../space/space.ts'
-import type { CollectedStore } from './act/action.ts'
 import { Actor } from './act/actor.ts'
 import { type OwnStore, OwnWork } from './act/own-work.ts'
 import { AskedTurns } from './asked-turns.ts'
@@ -49,9 +48,9 @@ interface Usage {
 }
 
 /** What the collector works on and with. */
-export interface CollectorStore extends CollectedStore, PlannedStore {
-  readonly context: CollectedStore['context']
-  readonly versions: CollectedStore['versions']
+export interface CollectorStore extends OwnStore, PlannedStore {
+  readonly context: OwnStore['context']
+  readonly versions: OwnStore['versions']
   readonly memtables: { readonly usedBytes: number; readonly logBytes: number }
   readonly flushes: Pick<Flushes, 'isRunning' | 'ended' | 'flushEarly' | 'flushWritten'>
   readonly compactions: Pick<Compactions, 'isRunning' | 'inputBytes' | 'compactRange' | 'wake'>
@@ -323,6 +322,7 @@ export class Collector {
   #warn(message: string): void {
     emitSafely(this.store.context.events, 'warning', message)
   }
+
   // Commands.
 
   /** The store is open: from now on space is looked at. */

@@ -9,7 +9,7 @@
  *
  *   sequence -> place, or its neighbour (place ^ 1) -> the value, if that has this sequence
  */
-import { BlockCache, type CachedBlock } from '../base/files/block-cache.ts'
+import { BlockCache, type BlockCacheStats, type CachedBlock } from '../base/files/block-cache.ts'
 import type { Sequence } from '../base/ids.ts'
 
 /** Longer values gain little: to read one costs some times what its copy does. */
@@ -18,12 +18,6 @@ export const CACHED_VALUE_BYTES_MAX = 65536
 const PLACE_BYTES = 1024
 const PLACES_MIN = 1024
 const PLACES_MAX = 2 ** 21
-
-export interface ValueCacheStats {
-  readonly hits: number
-  readonly misses: number
-  readonly bytes: number
-}
 
 /** @returns undefined if none is asked for */
 export function valueCacheOf({
@@ -55,7 +49,7 @@ export class ValueCache {
     this.#seen = new Float64Array(places)
   }
 
-  get stats(): ValueCacheStats {
+  get stats(): BlockCacheStats {
     return { hits: this.#hits, misses: this.#misses, bytes: this.#blocks.stats.bytes }
   }
 

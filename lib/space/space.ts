@@ -199,7 +199,7 @@ export class SpaceAccount {
   #figures(version: Version, liveInTables?: number): Space {
     const diskBytes = this.usage.measure(version)
     const { hiddenRecordBytes, duplicateBytes } = this.#hidden.figures
-    this.#updateCovered(version)
+    this.#covered.update(version, this.#parts.memtables.list(version.checkpoint))
     const covered = this.#covered.byTables
     const { files, exposedGarbageBytes, punchedBytes } = this.#files
     let listed: CollectibleFile[] | undefined
@@ -227,10 +227,6 @@ export class SpaceAccount {
         return listed
       },
     }
-  }
-
-  #updateCovered(version: Version): void {
-    this.#covered.update(version, this.#parts.memtables.list(version.checkpoint))
   }
 
   /** What is shadowed or covered, but seen by somebody. */

@@ -4,7 +4,6 @@
  * What comes before it in its group is not in a memtable yet, so that is asked first. Sequences and presence are in the
  * tree; a value is read, on the calling thread, only where it may have the right length.
  */
-import { RECORD_KIND } from '../../vlog/record.ts'
 import { equalBytes, keyString } from '../base/bytes.ts'
 import { ConflictError } from '../base/errors.ts'
 import type { ResolvedCondition } from '../contract/conditions.ts'
@@ -12,6 +11,7 @@ import type { ReadableSequences } from '../state/readable-sequences.ts'
 import type { TreeReader } from '../state/tree-reader.ts'
 import { Entry, KIND } from '../tree/entry.ts'
 import type { LastWrites, Precondition, Write } from './batch.ts'
+import { isPut } from './writes-by-key.ts'
 
 /** What conditions are held against. */
 export interface ConditionParts {
@@ -59,8 +59,9 @@ export class Conditions implements Precondition {
 }
 
 /** Nobody knows a sequence that is not given yet. */
-function holdsOfWrite(condition: ResolvedCondition, { kind, value, stream }: Write): boolean {
-  const isThere = kind !== RECORD_KIND.delete && kind !== RECORD_KIND.deleteRange
+function holdsOfWrite(condition: ResolvedCondition, write: Write): boolean {
+  const { value, stream } = write
+  const isThere = isPut(write)
   switch (condition.wants) {
     case 'absent':
       return !isThere
