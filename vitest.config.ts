@@ -10,7 +10,8 @@ const APART = [
   'test/{crash,examples,store,stress,tools}/**/*.test.ts',
   // What all stores of a process share: threads, buffers, files that are open, what was loaded or told once.
   'test/lib/jobs/**/*.test.ts',
-  'test/lib/base/**/{buffer-pool,open-cache,native-extensions}.test.ts',
+  'test/lib/base/**/{buffer-pool,open-cache}.test.ts',
+  'test/lib/base/platform/{native-extensions,node-file-system,read-helper}.test.ts',
   'test/lib/contract/events.test.ts',
 ]
 
