@@ -17,6 +17,7 @@ import {
   mergeFragments,
   NO_FRAGMENTS,
 } from '../tree/ranges/range-fragments.ts'
+import type { RangeList } from '../tree/ranges/range-list.ts'
 import type { Version } from '../tree/version/version.ts'
 import { isAnyBetween } from './held-readers.ts'
 
@@ -41,7 +42,8 @@ export class CoveredGarbageEstimate {
   readonly #tables: Pick<TableCache, 'get'>
   readonly #cache: BlockCache
   #levels: Version['levels'] = []
-  #stamp = ''
+  /** Those of memtables that are counted. */
+  #above: readonly RangeList[] = []
   #parts: readonly CoveredPart[] = []
   #byTables: CoveredSum = NOTHING
   #byMemtables: CoveredSum = NOTHING
@@ -71,16 +73,14 @@ export class CoveredGarbageEstimate {
    * Brings the figures to a version and what memtables hold now.
    * @param memtables newest first @throws CorruptionError, WISC_FORMAT_VERSION, IoError
    */
-  update(
-    { levels, ranged }: Version,
-    memtables: readonly { readonly ranges: FragmentList; readonly largestSequence: Sequence }[],
-  ): void {
-    const inMemtables = memtables.filter(({ ranges }) => ranges.length > 0)
-    const stamp = inMemtables.map(({ largestSequence }) => largestSequence).join()
-    if (levels === this.#levels && stamp === this.#stamp) return
+  update({ levels, ranged }: Version, memtables: readonly { readonly ranges: RangeList }[]): void {
+    const lists = memtables.map(({ ranges }) => ranges).filter(({ count }) => count > 0)
+    const isSame =
+      lists.length === this.#above.length && lists.every((list, i) => list === this.#above[i])
+    if (levels === this.#levels && isSame) return
     this.#parts = ranged.length === 0 ? [] : this.#cover(levels, NO_FRAGMENTS)
     this.#byTables = sumOf(this.#parts)
-    const above = mergeFragments(inMemtables.map(({ ranges }) => ranges))
+    const above = mergeFragments(lists.map(({ fragments }) => fragments))
     const byAll = above.length === 0 ? this.#byTables : sumOf(this.#cover(levels, above))
     this.#byMemtables = {
       recordBytes: Math.max(0, byAll.recordBytes - this.#byTables.recordBytes),
@@ -88,7 +88,7 @@ export class CoveredGarbageEstimate {
       weight: Math.max(0, byAll.weight - this.#byTables.weight),
     }
     this.#levels = levels
-    this.#stamp = stamp
+    this.#above = lists
   }
 
   /**

@@ -330,7 +330,7 @@ export function liveBytesAbove(
   let { keys, bytes } = tables
   for (const memtable of memtables.toReversed()) {
     // Of tables it is known what its range tombstones cover; of older memtables, all of it may be.
-    if (memtable.ranges.length > 0) {
+    if (memtable.ranges.count > 0) {
       keys = Math.min(keys, tables.keys)
       bytes = Math.min(bytes, tables.bytes)
     }

@@ -12,7 +12,7 @@ import { MergeCursor } from '../tree/compaction/merge-cursor.ts'
 import { type Entry, type EntryCursor, KIND } from '../tree/entry.ts'
 import type { Memtable } from '../tree/memtable/memtable.ts'
 import { CoveredCursor } from '../tree/ranges/covered-cursor.ts'
-import { coveringSequence, type FragmentList } from '../tree/ranges/range-fragments.ts'
+import { RangeList } from '../tree/ranges/range-list.ts'
 import { RunCursor } from '../tree/table/run-cursor.ts'
 import { findTable, type Run, type Version } from '../tree/version/version.ts'
 import { TableRanges } from './table-ranges.ts'
@@ -97,24 +97,42 @@ export class TreeReader {
   }
 
   #coveringSequence(state: ReadState, key: Uint8Array, sequence: Sequence): Sequence {
-    const inTables = this.#tableRanges.of(state.version)
-    let covering = coveringSequence(inTables, key, 0, key.length, sequence)
+    let covering = 0
     for (const { ranges } of state.memtables) {
-      if (ranges.length === 0) continue
-      covering = Math.max(covering, coveringSequence(ranges, key, 0, key.length, sequence))
+      if (ranges.count === 0) continue
+      const found = ranges.coveringSequence(key, 0, key.length, sequence)
+      if (found > covering) covering = found
+    }
+    if (state.version.ranged.length === 0) return covering
+    for (const ranges of this.#tableRanges.of(state.version)) {
+      const found = ranges.coveringSequence(key, 0, key.length, sequence)
+      if (found > covering) covering = found
     }
     return covering
   }
 
-  /** The range tombstones of tables. @throws CorruptionError, WISC_FORMAT_VERSION, IoError */
-  tableRanges(version: Version): FragmentList {
+  /** The range tombstones of tables, run by run. @throws CorruptionError, WISC_FORMAT_VERSION, IoError */
+  tableRanges(version: Version): readonly RangeList[] {
     return this.#tableRanges.of(version)
   }
 
   /** All range tombstones, as lists of which each has some. */
-  rangesOf(state: ReadState): FragmentList[] {
-    const lists = state.memtables.map(({ ranges }) => ranges)
-    return [...lists, this.#tableRanges.of(state.version)].filter((list) => list.length > 0)
+  #rangesOf({ memtables, version }: ReadState): RangeList[] {
+    const lists = memtables.map(({ ranges }) => ranges).filter(({ count }) => count > 0)
+    return [...lists, ...this.#tableRanges.of(version)]
+  }
+
+  /** Lists of all range tombstones above a sequence, with older ones among them. @throws as `tableRanges` does */
+  rangesAbove({ memtables, version }: ReadState, sequence: Sequence): RangeList[] {
+    const lists: RangeList[] = []
+    for (const { largestSequence, ranges } of memtables) {
+      if (largestSequence > sequence && ranges.count > 0) lists.push(ranges)
+    }
+    for (const table of version.ranged) {
+      if (table.largestSequence > sequence)
+        lists.push(new RangeList([this.#tableRanges.chunkOf(table)]))
+    }
+    return lists
   }
 
   /** Changes when open tables have been closed: a cursor of an earlier turn would be slow. */
@@ -130,7 +148,7 @@ export class TreeReader {
     const memtables = state.memtables.map((memtable) => memtable.cursor())
     const runs = state.runs.map(({ tables }) => this.#runCursor(tables))
     const entries = this.#merge([...memtables, ...runs])
-    return hasRanges(state) ? new CoveredCursor(entries, this.rangesOf(state), sequence) : entries
+    return hasRanges(state) ? new CoveredCursor(entries, this.#rangesOf(state), sequence) : entries
   }
 
   /** The same over what may hold entries above a sequence, with older ones among them. */
@@ -157,7 +175,7 @@ export class TreeReader {
 
 function hasRanges({ memtables, version }: ReadState): boolean {
   if (version.ranged.length > 0) return true
-  for (const memtable of memtables) if (memtable.ranges.length > 0) return true
+  for (const memtable of memtables) if (memtable.ranges.count > 0) return true
   return false
 }
 

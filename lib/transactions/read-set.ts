@@ -1,8 +1,7 @@
 /** What a transaction has read: single keys, and ranges as far as its iterators have come. Bounded in bytes. */
 import { invalidArgument } from '../base/errors.ts'
-import type { LastWrites } from '../writes/batch.ts'
-import { isInRange, type WalkRange } from '../writes/walk-range.ts'
-import { isWithin, type KeyStrings } from '../writes/writes-by-key.ts'
+import type { KeyStrings } from '../writes/key-strings.ts'
+import type { WalkRange } from '../writes/walk-range.ts'
 
 /** Beside the characters of a key, and of the ends of a range. */
 const KEY_BYTES = 80
@@ -34,28 +33,9 @@ export class ReadSet {
     return range
   }
 
-  holds(key: string): boolean {
-    return this.keys.has(key) || this.ranges.some((range) => range.holds(key))
-  }
-
-  /** One of the written keys that was read. */
-  findIn(writes: LastWrites): string | undefined {
-    for (const range of writes.ranges) {
-      const key = this.findWithin(range)
-      if (key !== undefined) return key
-    }
-    if (this.ranges.length === 0 && this.keys.size < writes.size) {
-      for (const key of this.keys) if (writes.has(key)) return key
-      return undefined
-    }
-    for (const key of writes.keys()) if (this.holds(key)) return key
-    return undefined
-  }
-
-  /** A key that was read, or the beginning of a range that is deleted where something of it was read. */
-  findWithin(deleted: KeyStrings): string | undefined {
-    for (const key of this.keys) if (isWithin(deleted, key)) return key
-    return this.ranges.some((range) => range.meets(deleted)) ? deleted.start : undefined
+  /** Those of which something was read, as far as they were. */
+  readRanges(): KeyStrings[] {
+    return this.ranges.flatMap(({ read }) => read ?? [])
   }
 
   #take(bytes: number): void {
@@ -79,8 +59,13 @@ export class ReadRange {
     this.#from = from
   }
 
-  get read(): WalkRange | undefined {
-    return this.#read
+  /** undefined: nothing; or nothing that could be there. */
+  get read(): KeyStrings | undefined {
+    if (this.#read === undefined) return undefined
+    const { lower = '', lowerOpen, upper, upperOpen } = this.#read
+    const start = lowerOpen ? keyBehind(lower) : lower
+    const end = upper === undefined || upperOpen ? upper : keyBehind(upper)
+    return end === undefined || start < end ? { start, end } : undefined
   }
 
   /** Everything up to this key is known now. */
@@ -96,19 +81,6 @@ export class ReadRange {
     this.#read = this.#begun({})
   }
 
-  /** Some key may lie in it and in a range that is deleted. */
-  meets({ start, end }: KeyStrings): boolean {
-    if (this.#read === undefined) return false
-    const { lower, upper, upperOpen } = this.#read
-    const isBefore = upper !== undefined && (upperOpen ? upper <= start : upper < start)
-    const isBehind = lower !== undefined && end !== undefined && lower >= end
-    return !isBefore && !isBehind
-  }
-
-  holds(key: string): boolean {
-    return this.#read !== undefined && isInRange(this.#read, key)
-  }
-
   #begun(end: Partial<WalkRange>): WalkRange {
     const from = this.#from
     const { reverse, lower, upper } = this.#span
@@ -120,4 +92,9 @@ export class ReadRange {
       return { ...this.#span, lower: from, lowerOpen: false, ...end }
     return { ...this.#span, ...end }
   }
+}
+
+/** The next key in the order of keys. */
+function keyBehind(key: string): string {
+  return `${key}\0`
 }

@@ -133,26 +133,18 @@ export class StoreSyncTransaction implements SyncTransaction {
     const span = walkRangeOf(resolved)
     const ahead = this.#known.walk(this.#engine, this.#sequence, resolved)
     let position: string | undefined
+    let earlier = this.#earlier.nextPut(span, undefined, false)
     for (let left = resolved.limit; left > 0; left--) {
       this.#check()
       while (ahead.next !== undefined && this.#unwritten(ahead.next)) ahead.pass()
-      const unwritten = first(
-        span,
-        this.writes.nextPut(span, position, false),
-        this.#nextEarlier(span, position),
-      )
+      while (earlier !== undefined && (earlier === position || this.writes.has(earlier)))
+        earlier = this.#earlier.nextPut(span, earlier, false)
+      const unwritten = first(span, this.writes.nextPut(span, position, false), earlier)
       position = first(span, unwritten, ahead.next)
       if (position === undefined) return
       if (position !== unwritten) ahead.pass()
       yield position
     }
-  }
-
-  #nextEarlier(span: WalkRange, position: string | undefined): string | undefined {
-    let key = position
-    do key = this.#earlier.nextPut(span, key, false)
-    while (key !== undefined && this.writes.has(key))
-    return key
   }
 }
 

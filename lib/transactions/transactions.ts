@@ -26,6 +26,8 @@ import type { Engine } from '../engine/engine.ts'
 import { PointReads } from '../reads/point-reads.ts'
 import { KnownKeys } from './known-keys.ts'
 import { Nesting } from './nesting.ts'
+import { SortedReads } from './sorted-reads.ts'
+import { Steps } from './steps.ts'
 import { StoreSyncTransaction } from './sync-transaction.ts'
 import { StoreTransaction } from './transaction.ts'
 import type { StoreReads } from './transaction-iterator.ts'
@@ -107,7 +109,7 @@ export class Transactions {
     return this.#engine.commit.submitComposed((earlier) => {
       const transaction = new StoreSyncTransaction(this.#engine, this.#reads, this.#known, earlier)
       try {
-        const result = this.#nesting.call(() => callback(transaction))
+        const result = this.#nesting.call(() => callback(transaction) as T)
         refusePromise(result)
         return { writes: transaction.isAborted ? [] : transaction.writes.list(), result }
       } finally {
@@ -143,15 +145,14 @@ export class Transactions {
   /** @returns what was changed since it was read, if anything was: then nothing is written */
   async #commit(transaction: StoreTransaction, sync: boolean): Promise<ConflictError | undefined> {
     if (transaction.writes.size === 0) return undefined
-    const { commit } = this.#engine
-    const validation = new Validation(
-      this.#engine,
-      transaction.snapshot.sequence,
-      transaction.reads,
-    )
+    const { commit, tree, turn } = this.#engine
+    const steps = new Steps(turn, () => transaction.failure !== undefined)
+    const reads = await SortedReads.of(transaction.reads, steps)
+    if (reads === undefined) throw transaction.failure
+    const validation = new Validation(tree, transaction.snapshot.sequence, reads, steps)
     commit.watchers.add(validation)
     try {
-      await validation.prepare(() => transaction.failure !== undefined)
+      await validation.prepare()
       if (transaction.failure) throw transaction.failure
       if (validation.conflict) return validation.conflict
       await commit.submitBatch(transaction.writes.list(), sync, validation)

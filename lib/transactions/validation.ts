@@ -8,74 +8,57 @@
  * Any newer entry of a key counts, a tombstone too. One that changes what the snapshot has seen is still there: the
  * hold of the snapshot keeps the older one, and that keeps the newer (I6, I7).
  */
-import { setImmediate as nextTurn } from 'node:timers/promises'
-import { compareRange, keyString } from '../base/bytes.ts'
+import { compareBytes, compareRange, keyString } from '../base/bytes.ts'
 import { ConflictError } from '../base/errors.ts'
-import type { EventLoopTurn } from '../base/event-loop-turn.ts'
 import { SEQUENCE_MAX, type Sequence } from '../base/ids.ts'
 import type { TreeReader } from '../state/tree-reader.ts'
 import { Entry, type EntryCursor } from '../tree/entry.ts'
+import type { RangeList } from '../tree/ranges/range-list.ts'
 import type { CommitWatcher, LastWrites, Precondition } from '../writes/batch.ts'
-import { bytesOf, isInRange, type WalkRange } from '../writes/walk-range.ts'
-import type { ReadSet } from './read-set.ts'
+import { bytesOf } from '../writes/walk-range.ts'
+import type { SortedReads } from './sorted-reads.ts'
+import type { Steps } from './steps.ts'
 
-/** Lookups, or steps of a cursor, before it is asked whether the event loop should turn. */
-const STEPS_PER_LOOK = 128
-
-export interface ValidationParts {
-  readonly tree: TreeReader
-  readonly turn: EventLoopTurn
+/** A range that was read, as bytes. */
+interface ReadBytes {
+  readonly start: Uint8Array
+  readonly end: Uint8Array | undefined
 }
 
 export class Validation implements Precondition, CommitWatcher {
-  readonly #parts: ValidationParts
+  readonly #tree: TreeReader
   readonly #sequence: Sequence
-  readonly #reads: ReadSet
+  readonly #reads: SortedReads
+  readonly #steps: Steps
   #conflict: ConflictError | undefined
-  #steps = 0
 
   /** @param sequence that of the snapshot */
-  constructor(parts: ValidationParts, sequence: Sequence, reads: ReadSet) {
-    this.#parts = parts
+  constructor(tree: TreeReader, sequence: Sequence, reads: SortedReads, steps: Steps) {
+    this.#tree = tree
     this.#sequence = sequence
     this.#reads = reads
+    this.#steps = steps
   }
 
   get conflict(): ConflictError | undefined {
     return this.#conflict
   }
 
-  /**
-   * Looks at what was committed before it was called; of what comes later it is told.
-   * @param isOver true if nobody waits for it any more
-   */
-  async prepare(isOver: () => boolean): Promise<void> {
+  /** Looks at what was committed before it was called; of what comes later it is told. */
+  async prepare(): Promise<void> {
     const found = new Entry()
     for (const key of this.#reads.keys) {
-      if (this.#isStepOver() && (await this.#turn(isOver))) return
+      if (this.#steps.isTurnDue() && (await this.#turn())) return
       found.sequence = 0
-      // It fills the entry for a tombstone, too.
-      this.#parts.tree.find(bytesOf(key), SEQUENCE_MAX, found)
+      // It fills the entry for a tombstone, too, and tells of the range by which a key was deleted.
+      this.#tree.find(bytesOf(key), SEQUENCE_MAX, found)
       if (found.sequence > this.#sequence) this.#found(key)
       if (this.#conflict) return
     }
-    this.#findDeletedRange()
-    if (this.#conflict) return
-    for (const { read } of this.#reads.ranges) {
-      if (read && (await this.#prepareRange(read, isOver))) return
-    }
-  }
-
-  /** Range tombstones are no entries. */
-  #findDeletedRange(): void {
-    const { tree } = this.#parts
-    for (const list of tree.rangesOf(tree.state)) {
-      for (const { start, end, sequences } of list) {
-        if (sequences[0]! <= this.#sequence) continue
-        const key = this.#reads.findWithin({ start: keyString(start), end: end && keyString(end) })
-        if (key !== undefined) this.#found(key)
-        if (this.#conflict) return
-      }
+    for (const { start, end } of this.#reads.ranges) {
+      const range = { start: bytesOf(start), end: end === undefined ? undefined : bytesOf(end) }
+      if (await this.#prepareDeleted(range)) return
+      if (await this.#prepareEntries(range)) return
     }
   }
 
@@ -92,49 +75,74 @@ export class Validation implements Precondition, CommitWatcher {
     return key === undefined ? undefined : conflictAt(key)
   }
 
+  /** Range tombstones are no entries. @returns true if there is no more to do */
+  async #prepareDeleted({ start, end }: ReadBytes): Promise<boolean> {
+    let position: Uint8Array | undefined = start
+    while (position !== undefined) {
+      // They are these until the event loop turns.
+      const lists = this.#tree.rangesAbove(this.#tree.state, this.#sequence)
+      do position = this.#passRanges(lists, position, end)
+      while (position !== undefined && !this.#steps.isTurnDue())
+      if (this.#conflict) return true
+      if (position !== undefined && (await this.#turn())) return true
+    }
+    return false
+  }
+
+  /** Looks at those over a key, or behind it. @returns up to where; undefined at the end */
+  #passRanges(
+    lists: readonly RangeList[],
+    from: Uint8Array,
+    end: Uint8Array | undefined,
+  ): Uint8Array | undefined {
+    let to: Uint8Array | undefined
+    for (const list of lists) {
+      const fragment = list.firstReaching(from, 0, from.length)
+      if (fragment === undefined || (end && compareBytes(fragment.start, end) >= 0)) continue
+      if (fragment.sequences[0]! > this.#sequence) {
+        this.#found(keyString(compareBytes(fragment.start, from) < 0 ? from : fragment.start))
+        return undefined
+      }
+      if (fragment.end && (to === undefined || compareBytes(fragment.end, to) < 0))
+        to = fragment.end
+    }
+    return to
+  }
+
   /** @returns true if there is no more to do */
-  async #prepareRange(span: WalkRange, isOver: () => boolean): Promise<boolean> {
-    const upper = span.upper === undefined ? undefined : bytesOf(span.upper)
-    let position = span.lower
+  async #prepareEntries({ start, end }: ReadBytes): Promise<boolean> {
+    const tree = this.#tree
+    let position: Uint8Array | undefined = start
     for (;;) {
-      const { tree } = this.#parts
       const { state, evictions } = tree
       const cursor = tree.cursorAbove(state, this.#sequence)
-      if (position === undefined) cursor.seekToFirst()
-      else cursor.seek(bytesOf(position), SEQUENCE_MAX)
+      cursor.seek(position, SEQUENCE_MAX)
       do {
-        position = this.#walk(cursor, span, upper)
+        position = this.#walk(cursor, end)
         if (this.#conflict) return true
         if (position === undefined) return false
-        if (await this.#turn(isOver)) return true
+        if (await this.#turn()) return true
         // A cursor is good while its state is the current one.
       } while (tree.state === state && tree.evictions === evictions)
     }
   }
 
   /** @returns the key at which it stopped for the event loop to turn; undefined at the end */
-  #walk(cursor: EntryCursor, span: WalkRange, upper: Uint8Array | undefined): string | undefined {
+  #walk(cursor: EntryCursor, end: Uint8Array | undefined): Uint8Array | undefined {
     for (; cursor.valid; cursor.next()) {
       const { keyBytes, keyStart, keyEnd, sequence } = cursor.entry
-      if (upper && compareRange(keyBytes, keyStart, keyEnd, upper, 0, upper.length) > 0) break
-      const isNewer = sequence > this.#sequence
-      const isStepOver = this.#isStepOver()
-      if (!isNewer && !isStepOver) continue
-      const key = keyString(keyBytes, keyStart, keyEnd)
-      if (isNewer && isInRange(span, key)) this.#found(key)
-      if (this.#conflict) return undefined
-      if (isStepOver) return key
+      if (end && compareRange(keyBytes, keyStart, keyEnd, end, 0, end.length) >= 0) break
+      if (sequence > this.#sequence) {
+        this.#found(keyString(keyBytes, keyStart, keyEnd))
+        break
+      }
+      if (this.#steps.isTurnDue()) return keyBytes.slice(keyStart, keyEnd)
     }
     return undefined
   }
 
-  #isStepOver(): boolean {
-    return ++this.#steps % STEPS_PER_LOOK === 0 && this.#parts.turn.isOld()
-  }
-
-  async #turn(isOver: () => boolean): Promise<boolean> {
-    await nextTurn()
-    return isOver() || this.#conflict !== undefined
+  async #turn(): Promise<boolean> {
+    return (await this.#steps.turn()) || this.#conflict !== undefined
   }
 
   #found(key: string): void {

@@ -1,25 +1,30 @@
 /**
  * The last write of each key, in key order where somebody asks for one: what a transaction has written so far, or what
  * the batches of a group do that are in no memtable yet. Readers see it before the store.
+ *
+ * However many writes and ranges there are, none of the questions passes all of them.
  */
 import { RECORD_KIND } from '../../vlog/record.ts'
 import { keyString } from '../base/bytes.ts'
 import type { Given } from '../contract/arguments.ts'
-import { isBeforeStart, isBehindEnd, type WalkRange } from './walk-range.ts'
+import { type KeyStrings, LastRanges } from './key-strings.ts'
+import { SortedKeys } from './sorted-keys.ts'
+import { isBehindEnd, type WalkRange } from './walk-range.ts'
 
-/** Keys as strings (keyString). */
-export interface KeyStrings {
-  readonly start: string
-  /** Exclusive; undefined: there is none. */
-  readonly end: string | undefined
+/** A write, and its place in the order in which they came. */
+interface Placed<W> {
+  readonly write: W
+  readonly at: number
 }
 
 export class WritesByKey<W extends Given> {
-  readonly #writes: Map<string, W> = new Map()
-  /** Ranges that are deleted: what is written behind one of them is among the writes. */
-  readonly #ranges: (KeyStrings & { readonly write: W })[] = []
-  /** Ascending; undefined until somebody asks for an order. */
-  #order: string[] | undefined
+  /** Of single keys. */
+  readonly #writes: Map<string, Placed<W>> = new Map()
+  readonly #ranges: (KeyStrings & Placed<W>)[] = []
+  readonly #lastRanges: LastRanges<KeyStrings & Placed<W>> = new LastRanges()
+  #count = 0
+  /** The keys that have a value; undefined until somebody asks for an order. */
+  #puts: SortedKeys | undefined
 
   get size(): number {
     return this.#writes.size + this.#ranges.length
@@ -32,88 +37,73 @@ export class WritesByKey<W extends Given> {
 
   /** The last write of a key, or that of a range by which it is deleted. */
   get(key: string): W | undefined {
-    const write = this.#writes.get(key)
-    if (write !== undefined || this.#ranges.length === 0) return write
-    return this.#ranges.findLast((range) => isWithin(range, key))?.write
+    const placed = this.#writes.get(key)
+    if (this.#ranges.length === 0) return placed?.write
+    const range = this.#lastRanges.find(key)
+    if (range === undefined) return placed?.write
+    return placed !== undefined && placed.at > range.at ? placed.write : range.write
   }
 
   has(key: string): boolean {
     return this.get(key) !== undefined
   }
 
-  /** Of writes of single keys. */
+  /** Of writes of single keys, also where a range was deleted since. */
   keys(): IterableIterator<string> {
     return this.#writes.keys()
   }
 
   /** Each key once, behind all ranges. */
   list(): W[] {
-    return [...this.#ranges.map(({ write }) => write), ...this.#writes.values()]
+    const writes = this.#ranges.map(({ write }) => write)
+    for (const [key, { write }] of this.#writes) if (this.get(key) === write) writes.push(write)
+    return writes
   }
 
   /** The key is this one's from now on. */
   set(write: W): void {
     const key = keyString(write.key)
+    const at = this.#count++
     if (write.kind === RECORD_KIND.deleteRange) {
-      this.#deleteRange(key, write)
+      const end = write.value.length === 0 ? undefined : keyString(write.value)
+      const range = { start: key, end, write, at }
+      this.#ranges.push(range)
+      this.#lastRanges.add(range)
+      this.#puts?.deleteRange(key, end)
       return
     }
-    if (this.#order !== undefined && !this.#writes.has(key)) {
-      this.#order.splice(firstAtLeast(this.#order, key), 0, key)
-    }
-    this.#writes.set(key, write)
+    this.#writes.set(key, { write, at })
+    if (isPut(write)) this.#puts?.add(key)
+    else this.#puts?.delete(key)
   }
 
   /** The next key of a span with a value in here, behind `position` or, if that is included, at it. */
   nextPut(span: WalkRange, position: string | undefined, includes: boolean): string | undefined {
     if (this.#writes.size === 0) return undefined
-    const order = this.#sorted()
-    const step = span.reverse ? -1 : 1
-    for (let i = startIn(order, span, position); i >= 0 && i < order.length; i += step) {
-      const key = order[i]!
-      if (isBehindEnd(span, key)) return undefined
-      if (isBeforeStart(span, key) || (key === position && !includes)) continue
-      if (isPut(this.#writes.get(key)!)) return key
+    const { reverse } = span
+    let from = reverse ? span.upper : span.lower
+    let isOpen = reverse ? span.upperOpen : span.lowerOpen
+    // Outside of the span a seek begins where the span does.
+    if (position === from) isOpen ||= !includes
+    else if (position !== undefined && (from === undefined || position < from === reverse)) {
+      from = position
+      isOpen = !includes
     }
-    return undefined
+    const key = this.#putFrom(from, !isOpen, reverse)
+    return key === undefined || isBehindEnd(span, key) ? undefined : key
   }
 
-  #deleteRange(start: string, write: W): void {
-    const end = write.value.length === 0 ? undefined : keyString(write.value)
-    const range = { start, end, write }
-    this.#ranges.push(range)
-    for (const key of this.#writes.keys()) if (isWithin(range, key)) this.#writes.delete(key)
-    this.#order = undefined
+  #putFrom(from: string | undefined, includes: boolean, reverse: boolean): string | undefined {
+    this.#puts ??= new SortedKeys(this.#putKeys())
+    if (from === undefined) return reverse ? this.#puts.last : this.#puts.first
+    return reverse ? this.#puts.previous(from, includes) : this.#puts.next(from, includes)
   }
 
-  #sorted(): string[] {
-    this.#order ??= [...this.#writes.keys()].sort((left, right) => (left < right ? -1 : 1))
-    return this.#order
+  *#putKeys(): Generator<string, void> {
+    for (const key of this.#writes.keys()) if (isPut(this.get(key)!)) yield key
   }
 }
 
 export function isPut({ kind }: Given): boolean {
   return kind !== RECORD_KIND.delete && kind !== RECORD_KIND.deleteRange
-}
-
-export function isWithin({ start, end }: KeyStrings, key: string): boolean {
-  return key >= start && (end === undefined || key < end)
-}
-
-function startIn(order: readonly string[], span: WalkRange, position: string | undefined): number {
-  const from = position ?? (span.reverse ? span.upper : span.lower)
-  if (from === undefined) return span.reverse ? order.length - 1 : 0
-  const index = firstAtLeast(order, from)
-  return span.reverse && order[index] !== from ? index - 1 : index
-}
-
-function firstAtLeast(order: readonly string[], key: string): number {
-  let low = 0
-  let high = order.length
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if (order[middle]! < key) low = middle + 1
-    else high = middle
-  }
-  return low
 }

@@ -42,7 +42,7 @@ export async function walkExposed(
   const runs = version.levels.flatMap((level) => level.runs.map((run) => run.tables))
   const listed = memtables.list(version.checkpoint)
   const unflushed = listed.map((memtable) => memtable.cursor())
-  const unflushedRanges = listed.map(({ ranges }) => ranges)
+  const unflushedRanges = listed.map(({ ranges }) => ranges.fragments)
   const { fileSystem } = context
   const slices = shadowWalkSlices(
     { ...context, runs, readableSequences: readable },

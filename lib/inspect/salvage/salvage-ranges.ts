@@ -4,24 +4,21 @@
  */
 import type { Sequence } from '../../base/ids.ts'
 import { SEQUENCE_MAX } from '../../base/ids.ts'
-import {
-  coveringSequence,
-  insertFragment,
-  type RangeFragment,
-} from '../../tree/ranges/range-fragments.ts'
+import type { RangeFragment } from '../../tree/ranges/range-fragments.ts'
+import { RangeList } from '../../tree/ranges/range-list.ts'
 
 export class SalvagedRanges {
-  readonly #fragments: RangeFragment[] = []
+  #list: RangeList = RangeList.EMPTY
 
   add(fragment: RangeFragment): void {
-    insertFragment(this.#fragments, fragment, () => false)
+    this.#list = this.#list.with(fragment, () => false)
   }
 
   /** @param key a string of one character a byte */
   hides(key: string, sequence: Sequence): boolean {
-    if (this.#fragments.length === 0) return false
+    if (this.#list.count === 0) return false
     const bytes = Buffer.from(key, 'latin1')
-    return coveringSequence(this.#fragments, bytes, 0, bytes.length, SEQUENCE_MAX) > sequence
+    return this.#list.coveringSequence(bytes, 0, bytes.length, SEQUENCE_MAX) > sequence
   }
 }
 

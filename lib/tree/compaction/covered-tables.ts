@@ -9,24 +9,25 @@ import { compareBytes } from '../../base/bytes.ts'
 import type { Sequence } from '../../base/ids.ts'
 import type { TableMeta } from '../entry.ts'
 import { endsBefore } from '../key-span.ts'
-import { type FragmentList, firstFragmentReaching, highestSeen } from '../ranges/range-fragments.ts'
+import { highestSeen, type RangeFragment } from '../ranges/range-fragments.ts'
+import type { RangeList } from '../ranges/range-list.ts'
 import type { Level } from '../version/version.ts'
 import type { RunPart } from './compaction-plan.ts'
 
 /**
- * @param fragments of all tables of the levels @param oldestReadable the oldest sequence at which someone reads
+ * @param ranges those of all tables of the levels @param oldestReadable the oldest sequence at which someone reads
  * @returns runs with these of their tables, none empty
  */
 export function coveredTables(
   levels: readonly Level[],
-  fragments: FragmentList,
+  ranges: readonly RangeList[],
   oldestReadable: Sequence,
 ): RunPart[] {
   const parts: RunPart[] = []
-  if (fragments.length === 0) return parts
+  if (ranges.length === 0) return parts
   levels.forEach(({ runs }, level) => {
     for (const { id, tables } of runs) {
-      const covered = tables.filter((table) => isCovered(table, fragments, oldestReadable))
+      const covered = tables.filter((table) => isCovered(table, ranges, oldestReadable))
       if (covered.length > 0) parts.push({ level, runId: id, tables: covered })
     }
   })
@@ -34,15 +35,34 @@ export function coveredTables(
 }
 
 /** Every key that it may have lies in a fragment that is newer than all of it. */
-function isCovered(table: TableMeta, fragments: FragmentList, oldestReadable: Sequence): boolean {
-  let from = table.smallestKey
-  let at = firstFragmentReaching(fragments, from, 0, from.length)
-  for (let fragment = fragments[at]; fragment !== undefined; fragment = fragments[++at]) {
-    const { start, end } = fragment
-    if (compareBytes(start, from) > 0) return false
-    if (highestSeen(fragment, oldestReadable) <= table.largestSequence) return false
+function isCovered(
+  table: TableMeta,
+  ranges: readonly RangeList[],
+  oldestReadable: Sequence,
+): boolean {
+  for (let from = table.smallestKey; ; ) {
+    const end = coveredUpTo(from, table.largestSequence, ranges, oldestReadable)
+    if (end === from) return false
     if (end === undefined || endsBefore(table, end, 0, end.length)) return true
     from = end
   }
-  return false
+}
+
+/** Where the longest fragment over a key ends that all readers see above a sequence; at the key if there is none. */
+function coveredUpTo(
+  key: Uint8Array,
+  sequence: Sequence,
+  ranges: readonly RangeList[],
+  oldestReadable: Sequence,
+): RangeFragment['end'] {
+  let longest: RangeFragment['end'] = key
+  for (const list of ranges) {
+    const fragment = list.firstReaching(key, 0, key.length)
+    if (fragment === undefined || compareBytes(fragment.start, key) > 0) continue
+    if (highestSeen(fragment, oldestReadable) <= sequence) continue
+    const { end } = fragment
+    if (end === undefined) return undefined
+    if (compareBytes(end, longest) > 0) longest = end
+  }
+  return longest
 }

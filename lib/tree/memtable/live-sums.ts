@@ -3,7 +3,7 @@ import { compareRange } from '../../base/bytes.ts'
 import type { Sequence } from '../../base/ids.ts'
 import { SEQUENCE_MAX } from '../../base/ids.ts'
 import { KIND } from '../entry.ts'
-import { coveringSequence, type FragmentList } from '../ranges/range-fragments.ts'
+import { RangeList } from '../ranges/range-list.ts'
 import { LEFT_OUT } from './key-index.ts'
 import {
   LINKS_WORD,
@@ -25,17 +25,16 @@ export class LiveSums {
   liveKeys = 0
   /** Bytes of these keys and their values. */
   liveBytes = 0
+  /** The range tombstones of the memtable. */
+  ranges: RangeList = RangeList.EMPTY
   readonly #words: Int32Array
   readonly #bytes: Uint8Array
-  readonly #ranges: FragmentList
   /** Older entries are in no sum. */
   #from: Sequence = 0
 
-  /** @param ranges the range tombstones of the memtable */
-  constructor(words: Int32Array, bytes: Uint8Array, ranges: FragmentList) {
+  constructor(words: Int32Array, bytes: Uint8Array) {
     this.#words = words
     this.#bytes = bytes
-    this.#ranges = ranges
   }
 
   /** Counts a new entry. @param before the node whose key has got a newer one, as the index says */
@@ -81,11 +80,11 @@ export class LiveSums {
 
   /** It was taken off when a range tombstone came over it. */
   #isDeleted(node: number): boolean {
-    if (this.#ranges.length === 0) return false
+    if (this.ranges.count === 0) return false
     const sequence = nodeSequence(this.#words, node)
     if (sequence < this.#from) return true
     const start = nodeKeyStart(this.#words, node)
     const end = start + nodeKeyLength(this.#words, node)
-    return coveringSequence(this.#ranges, this.#bytes, start, end, SEQUENCE_MAX) > sequence
+    return this.ranges.coveringSequence(this.#bytes, start, end, SEQUENCE_MAX) > sequence
   }
 }

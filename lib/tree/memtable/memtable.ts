@@ -11,7 +11,8 @@ import { assert } from '../../base/errors.ts'
 import { SEQUENCE_MAX, type SegmentNumber, type Sequence } from '../../base/ids.ts'
 import type { LogPosition } from '../../base/log-position.ts'
 import { type Entry, type EntryCursor, KIND, type Kind } from '../entry.ts'
-import { type FragmentList, insertFragment, type RangeFragment } from '../ranges/range-fragments.ts'
+import type { FragmentList } from '../ranges/range-fragments.ts'
+import { RangeList } from '../ranges/range-list.ts'
 import type { Arena } from './arena.ts'
 import { LiveSums } from './live-sums.ts'
 import { MemtableCursor } from './memtable-cursor.ts'
@@ -87,7 +88,7 @@ export class Memtable {
   readonly #live: LiveSums
   #smallestSequence = 0
   #largestSequence = 0
-  readonly #ranges: RangeFragment[] = []
+  #ranges: RangeList = RangeList.EMPTY
   /** What they take of the room of the arena, where they do not lie. */
   #rangeBytes = 0
 
@@ -97,7 +98,7 @@ export class Memtable {
     this.start = start
     this.#words = arena.words
     this.#bytes = arena.view
-    this.#live = new LiveSums(arena.words, arena.view, this.#ranges)
+    this.#live = new LiveSums(arena.words, arena.view)
     resetList(arena.words)
     arena.index.clear()
     this.#generation = arena.words[GENERATION_WORD]!
@@ -118,11 +119,11 @@ export class Memtable {
 
   /** Neither an entry nor a range tombstone is in it. */
   get isEmpty(): boolean {
-    return this.#entries === 0 && this.#ranges.length === 0
+    return this.#entries === 0 && this.#ranges.count === 0
   }
 
-  /** Its range tombstones, in a list that {@link insertRange} changes. */
-  get ranges(): FragmentList {
+  /** Its range tombstones; another list when there is one more. */
+  get ranges(): RangeList {
     return this.#ranges
   }
 
@@ -231,7 +232,8 @@ export class Memtable {
     findPathToKey(this.#words, this.#bytes, start, SEQUENCE_MAX, this.#searchPath)
     this.#live.uncount(this.#words[this.#searchPath[0]! + LINKS_WORD]!, end, sequence)
     const added = { start: copyBytes(start), end: end && copyBytes(end), sequences: [sequence] }
-    insertFragment(this.#ranges, added, isNeeded)
+    this.#ranges = this.#ranges.with(added, isNeeded)
+    this.#live.ranges = this.#ranges
     this.#rangeBytes += Memtable.bytesNeeded(start.length + (end?.length ?? 0), 0)
     this.#largestSequence = sequence
   }
@@ -277,7 +279,7 @@ export class Memtable {
       pointedBytes: this.#pointedBytes,
       deferredBytes: this.#deferredBytes,
       usedBytes: this.usedBytes,
-      ranges: this.#ranges,
+      ranges: this.#ranges.fragments,
       smallestSequence: this.#smallestSequence,
       largestSequence: this.#largestSequence,
     }

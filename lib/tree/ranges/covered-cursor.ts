@@ -2,13 +2,17 @@
  * A cursor that shows what range tombstones have deleted, for one reader, as tombstones: everything else is as the
  * cursor under it has it. So whoever walks over entries knows one way only in which a key can be deleted.
  *
- * Only where there are range tombstones at all: else nobody pays for it. Lists may be spliced while it lives: what was
- * found last is a guess, that is proved at each key. Data plane.
+ * Only where there are range tombstones at all: else nobody pays for it. One comparison for each list and entry, while
+ * the walk stays in a fragment or between two. Data plane.
  */
 import { compareRange } from '../../base/bytes.ts'
 import type { Sequence } from '../../base/ids.ts'
 import { Entry, type EntryCursor, KIND } from '../entry.ts'
-import { type FragmentList, firstFragmentReaching, highestSeen } from './range-fragments.ts'
+import { highestSeen } from './range-fragments.ts'
+import type { RangeList } from './range-list.ts'
+
+/** Where the next key lies, as seen from the one before. */
+type Direction = 'ahead' | 'back' | 'anywhere'
 
 export class CoveredCursor implements EntryCursor {
   valid = false
@@ -16,94 +20,112 @@ export class CoveredCursor implements EntryCursor {
   entry: Entry = new Entry()
   readonly #tombstone: Entry = new Entry()
   readonly #source: EntryCursor
-  readonly #lists: readonly FragmentList[]
-  readonly #sequence: Sequence
-  /** For each list, where the key before belongs. */
-  readonly #places: Int32Array
+  readonly #pieces: readonly Piece[]
 
-  constructor(source: EntryCursor, lists: readonly FragmentList[], sequence: Sequence) {
+  constructor(source: EntryCursor, lists: readonly RangeList[], sequence: Sequence) {
     this.#source = source
-    this.#lists = lists
-    this.#sequence = sequence
-    this.#places = new Int32Array(lists.length)
+    this.#pieces = lists.map((list) => new Piece(list, sequence))
   }
 
   seekToFirst(): void {
     this.#source.seekToFirst()
-    this.#show()
+    this.#show('anywhere')
   }
 
   seekToLast(): void {
     this.#source.seekToLast()
-    this.#show()
+    this.#show('anywhere')
   }
 
   seek(key: Uint8Array, sequence: Sequence): void {
     this.#source.seek(key, sequence)
-    this.#show()
+    this.#show('anywhere')
   }
 
   seekBefore(key: Uint8Array): void {
     this.#source.seekBefore(key)
-    this.#show()
+    this.#show('anywhere')
   }
 
   next(): void {
     this.#source.next()
-    this.#show()
+    this.#show('ahead')
   }
 
   previous(): void {
     this.#source.previous()
-    this.#show()
+    this.#show('back')
   }
 
-  #show(): void {
+  #show(direction: Direction): void {
     const source = this.#source
     this.valid = source.valid
     if (!source.valid) return
     const { entry } = source
     this.entry = entry
-    if (entry.kind === KIND.tombstone || !this.#covers(entry)) return
+    if (!this.#covers(entry, direction) || entry.kind === KIND.tombstone) return
     const tombstone = this.#tombstone
     tombstone.copyFrom(entry)
     tombstone.kind = KIND.tombstone
     this.entry = tombstone
   }
 
-  #covers({ keyBytes, keyStart, keyEnd, sequence }: Entry): boolean {
-    for (let i = 0; i < this.#lists.length; i++) {
-      const list = this.#lists[i]!
-      let place = this.#places[i]!
-      if (!belongsAt(list, place, keyBytes, keyStart, keyEnd)) {
-        place = firstFragmentReaching(list, keyBytes, keyStart, keyEnd)
-        this.#places[i] = place
-      }
-      const fragment = list[place]
-      if (fragment === undefined || highestSeen(fragment, this.#sequence) <= sequence) continue
-      const { start } = fragment
-      if (compareRange(start, 0, start.length, keyBytes, keyStart, keyEnd) <= 0) return true
+  #covers({ keyBytes, keyStart, keyEnd, sequence }: Entry, direction: Direction): boolean {
+    let covers = false
+    for (let i = 0; i < this.#pieces.length; i++) {
+      const piece = this.#pieces[i]!
+      piece.moveTo(keyBytes, keyStart, keyEnd, direction)
+      if (piece.covering > sequence) covers = true
     }
-    return false
+    return covers
   }
 }
 
-/** True if the fragment at a place is the first one that ends behind a key. */
-function belongsAt(
-  list: FragmentList,
-  place: number,
-  bytes: Uint8Array,
-  keyStart: number,
-  keyEnd: number,
-): boolean {
-  const end = list[place]?.end
-  const isBehind =
-    end === undefined
-      ? place >= list.length - 1 && place <= list.length
-      : compareRange(end, 0, end.length, bytes, keyStart, keyEnd) > 0
-  if (!isBehind) return false
-  const before = list[place - 1]?.end
-  return (
-    before === undefined || compareRange(before, 0, before.length, bytes, keyStart, keyEnd) <= 0
-  )
+/** The piece of key space around the present key, in one fragment of a list or between two. */
+class Piece {
+  /** The highest sequence at which its keys were deleted, for the reader; 0 if they were not. */
+  covering: Sequence = 0
+  readonly #list: RangeList
+  readonly #sequence: Sequence
+  #isKnown = false
+  /** From here on, and below there; undefined: there is no end. */
+  #lower: Uint8Array | undefined
+  #upper: Uint8Array | undefined
+
+  constructor(list: RangeList, sequence: Sequence) {
+    this.#list = list
+    this.#sequence = sequence
+  }
+
+  moveTo(bytes: Uint8Array, start: number, end: number, direction: Direction): void {
+    if (!this.#isKnown || this.#ends(bytes, start, end, direction)) this.#find(bytes, start, end)
+  }
+
+  /** True if a key lies outside. */
+  #ends(bytes: Uint8Array, start: number, end: number, direction: Direction): boolean {
+    const lower = this.#lower
+    const upper = this.#upper
+    if (direction !== 'back' && upper !== undefined) {
+      if (compareRange(upper, 0, upper.length, bytes, start, end) <= 0) return true
+    }
+    if (direction !== 'ahead' && lower !== undefined) {
+      if (compareRange(lower, 0, lower.length, bytes, start, end) > 0) return true
+    }
+    return false
+  }
+
+  #find(bytes: Uint8Array, start: number, end: number): void {
+    const fragment = this.#list.firstReaching(bytes, start, end)
+    const first = fragment?.start
+    this.#isKnown = true
+    if (first !== undefined && compareRange(first, 0, first.length, bytes, start, end) <= 0) {
+      this.#lower = first
+      this.#upper = fragment!.end
+      this.covering = highestSeen(fragment!, this.#sequence)
+    } else {
+      this.#lower = this.#list.lastBefore(bytes, start, end)?.end
+      this.#upper = first
+      this.covering = 0
+    }
+  }
 }

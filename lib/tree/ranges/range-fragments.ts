@@ -59,35 +59,10 @@ export function firstFragmentReaching(
   return low
 }
 
-/** The fragment that covers a key, or undefined. */
-function fragmentAt(
-  list: FragmentList,
-  keyBytes: Uint8Array,
-  start: number,
-  end: number,
-): RangeFragment | undefined {
-  const fragment = list[firstFragmentReaching(list, keyBytes, start, end)]
-  if (fragment === undefined) return undefined
-  const first = fragment.start
-  return compareRange(first, 0, first.length, keyBytes, start, end) <= 0 ? fragment : undefined
-}
-
 /** The highest sequence of a fragment that a reader at `sequence` sees; 0 if there is none. */
 export function highestSeen({ sequences }: RangeFragment, sequence: Sequence): Sequence {
   for (const each of sequences) if (each <= sequence) return each
   return 0
-}
-
-/** The highest sequence at which a key was deleted, for a reader at `sequence`; 0 if it was not. */
-export function coveringSequence(
-  list: FragmentList,
-  keyBytes: Uint8Array,
-  start: number,
-  end: number,
-  sequence: Sequence,
-): Sequence {
-  const fragment = fragmentAt(list, keyBytes, start, end)
-  return fragment === undefined ? 0 : highestSeen(fragment, sequence)
 }
 
 /** One list of several. */

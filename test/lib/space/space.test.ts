@@ -1,6 +1,7 @@
 /** What lives, as `stats` says and the collector sees: in memtables as well as in tables, never too much. */
 import { expect, test } from 'vitest'
 import { liveBytesAbove } from '#dist/lib/space/space.js'
+import { RangeList } from '#dist/lib/tree/ranges/range-list.js'
 import { tableBytes } from '#dist/vlog/value-chunks.js'
 import { Prng, replayHint, testSeed } from '../../support/random.ts'
 import { CollectedStore, keyOf } from '../../support/store/collected-store.ts'
@@ -56,7 +57,7 @@ test('memtables shadow each other, too', () => {
     keys,
     liveKeys,
     liveBytes,
-    ranges: [],
+    ranges: RangeList.EMPTY,
   })
   expect(liveBytesAbove(tables, [])).toBe(1000)
   expect(liveBytesAbove(tables, [memtable(20, 20, 200)])).toBe(1000)

@@ -2,12 +2,12 @@
 import { expect, test } from 'vitest'
 import { compareBytes } from '#dist/lib/base/bytes.js'
 import {
-  coveringSequence,
   type FragmentList,
   insertFragment,
   mergeFragments,
   type RangeFragment,
 } from '#dist/lib/tree/ranges/range-fragments.js'
+import { deletedAt } from '../../../support/parts/range-lists.ts'
 import { Prng, replayHint, testSeed } from '../../../support/random.ts'
 
 const KEYS = 24
@@ -43,7 +43,7 @@ function expected(ranges: readonly Range[], key: number, at: number): number {
 }
 
 function found(list: FragmentList, key: number, at: number): number {
-  return coveringSequence(list, keyOf(key), 0, 1, at)
+  return deletedAt(list, keyOf(key), at)
 }
 
 function checkOrder(list: FragmentList): void {

@@ -10,11 +10,7 @@ import { flushSlices } from '#dist/lib/tree/compaction/flush.js'
 import { KIND, type TableMeta } from '#dist/lib/tree/entry.js'
 import { endsBefore } from '#dist/lib/tree/key-span.js'
 import { CoveredCursor } from '#dist/lib/tree/ranges/covered-cursor.js'
-import {
-  coveringSequence,
-  type FragmentList,
-  mergeFragments,
-} from '#dist/lib/tree/ranges/range-fragments.js'
+import { type FragmentList, mergeFragments } from '#dist/lib/tree/ranges/range-fragments.js'
 import { TableReader } from '#dist/lib/tree/table/table-reader.js'
 import { RecordingFileSystem } from '../../../support/files/recording-file-system.ts'
 import { temporaryDirectory } from '../../../support/files/temporary-directory.ts'
@@ -26,6 +22,7 @@ import {
   readTables,
   type TestRange,
 } from '../../../support/parts/job-fixtures.ts'
+import { deletedAt, listOf } from '../../../support/parts/range-lists.ts'
 import { Prng, replayHint, testSeed } from '../../../support/random.ts'
 import { runSlices } from '../../../support/run-slices.ts'
 
@@ -93,7 +90,7 @@ function seenIn(
     const key = keyOf(number)
     const entry = newest.get(Buffer.from(key).toString('latin1'))
     if (entry === undefined || entry.kind === KIND.tombstone) return 0
-    return coveringSequence(fragments, key, 0, key.length, at) > entry.sequence ? 0 : entry.sequence
+    return deletedAt(fragments, key, at) > entry.sequence ? 0 : entry.sequence
   })
 }
 
@@ -185,9 +182,9 @@ test('I7: every reader sees the same behind a flush and a compaction; at the bot
       // A key that a range tombstone hides from older entries is hidden still.
       for (let number = 10; number <= Math.min(60, keys - 1); number++) {
         const key = keyOf(number)
-        const before = coveringSequence(covered, key, 0, key.length, readable[0]!)
+        const before = deletedAt(covered, key, readable[0]!)
         if (below[number] === 0 && before > 0) {
-          const behind = coveringSequence(left, key, 0, key.length, readable[0]!)
+          const behind = deletedAt(left, key, readable[0]!)
           const point = readTables(directory, output).some(
             (entry) => compareBytes(entry.key, key) === 0 && entry.sequence <= readable[0]!,
           )
@@ -225,8 +222,8 @@ test('I7: tables that are covered whole may go: every reader sees the same witho
       }
       const readable = readableOf(prng, writes.length)
       const levels = [{ runs: runs.map((tables, i) => ({ id: 10 - i, tables })) }]
-      const fragments = fragmentsIn(directory, runs.flat())
-      const parts = coveredTables(levels, fragments, readable[0]!)
+      const lists = [listOf(fragmentsIn(directory, runs.flat()))]
+      const parts = coveredTables(levels, lists, readable[0]!)
       const gone = new Set(parts.flatMap(({ tables }) => tables))
       dropped += gone.size
       const rest = runs.flat().filter((table) => !gone.has(table))
@@ -255,14 +252,14 @@ test('a cursor shows what is covered as tombstones, both ways and from anywhere'
       .map(({ start, end, sequence }) => [{ start, end, sequences: [sequence] }])
     const all = mergeFragments(lists)
     const at = prng.below(writes.length + 1)
-    const given = prng.chance(0.5) ? lists : [all]
+    const given = (prng.chance(0.5) ? lists : [all]).map(listOf)
     const cursor = new CoveredCursor(new ArrayCursor(entries), given, at)
     const describe = (): string => {
       const { keyBytes, keyStart, keyEnd, sequence, kind } = cursor.entry
       return `${Buffer.from(keyBytes.subarray(keyStart, keyEnd))} ${sequence} ${kind}`
     }
     const expected = entries.map(({ key, sequence, kind }) => {
-      const isCovered = coveringSequence(all, key, 0, key.length, at) > sequence
+      const isCovered = deletedAt(all, key, at) > sequence
       return `${Buffer.from(key)} ${sequence} ${isCovered ? KIND.tombstone : kind}`
     })
     const forward: string[] = []
