@@ -108,6 +108,8 @@ export const COLLECTING: readonly Workload[] = [
         await change(session, prng, 10, 12)
         await session.collect()
       }
+      await session.write([{ type: 'deleteRange', key: keyOf(3), end: keyOf(8) }], prng.chance(0.5))
+      await session.collect()
       for (let key = 0; key < 12; key++) await session.delete(keyOf(key))
       await session.collect()
       await session.close()

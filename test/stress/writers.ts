@@ -47,7 +47,14 @@ async function writeGroup(life: Life, group: number, prng: Prng): Promise<void> 
   const [first] = operations
   let mayBeRefused = false
   let writing: Promise<void>
-  if (operations.length === 1 && prng.chance(0.7)) {
+  // By its version, so that nothing more is drawn.
+  if (isDelete(group, version) && version % 3 === 0) {
+    const range = { gte: first!.key, lte: operations.at(-1)!.key }
+    writing =
+      version % 2 === 0
+        ? store.deleteRange(range, { sync })
+        : store.write([{ type: 'deleteRange', ...range }], { sync })
+  } else if (operations.length === 1 && prng.chance(0.7)) {
     const { key } = first!
     writing =
       first!.type === 'put' ? store.put(key, first!.value, { sync }) : store.delete(key, { sync })
