@@ -265,9 +265,9 @@ function fileMode(value: unknown): number | undefined {
   // Its owner has to write, and no file of a store is a program.
   const isPossible = Number.isInteger(mode) && mode >= 0o600 && (mode | 0o666) === 0o666
   if (isPossible) return mode
-  const what = typeof value === 'number' ? `0o${value.toString(8)}` : shown(value)
+  const what = typeof value === 'number' ? `${value} (0o${value.toString(8)})` : shown(value)
   throw invalidArgument(
-    `fileMode must be a number like 0o640: 0o600 and read or write for others, not ${what}`,
+    `fileMode must be a number such as 0o640: the owner reads and writes, nobody executes; not ${what}`,
   )
 }
 

@@ -4,6 +4,7 @@ import { checkSignal } from './arguments.ts'
 import { mustBe } from './given.ts'
 import { boolean, integer, plainObject, refuseUnknown, TIMER_MS_MAX } from './options.ts'
 import type {
+  DeletedRange,
   EntryIterator,
   Key,
   KeyIterator,
@@ -21,7 +22,10 @@ export type UpdateCallback = (
 
 export type TransactionCallback<T> = (tx: Transaction) => T | Promise<T>
 
-export type SyncTransactionCallback<T> = (tx: SyncTransaction) => T
+/** What it returns is no promise: what an asynchronous function does later would be no part of the transaction. */
+export type SyncTransactionCallback<T> = (
+  tx: SyncTransaction,
+) => T extends PromiseLike<unknown> ? never : T
 
 /** Options of `update`. */
 export interface UpdateOptions extends WriteOptions {
@@ -57,7 +61,7 @@ export interface Transaction {
   /** Written when the transaction commits; key and value may be used again at once. */
   put(key: Key, value: Value): void
   delete(key: Key): void
-  deleteRange(range: KeyRange): void
+  deleteRange(range: DeletedRange): void
   /** Nothing of it will be written; `transaction` resolves with what its callback returns. */
   abort(): void
 }
@@ -74,7 +78,7 @@ export interface SyncTransaction {
   values(range?: SyncTransactionRange): IterableIterator<Buffer>
   put(key: Key, value: Value): void
   delete(key: Key): void
-  deleteRange(range: KeyRange): void
+  deleteRange(range: DeletedRange): void
   abort(): void
 }
 

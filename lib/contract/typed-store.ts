@@ -2,12 +2,14 @@
 import type { Beginning, Encodings, FoundBy, GivenTo } from './encodings.ts'
 import type {
   Condition,
-  KeyCondition,
+  KeyConditions,
+  OneOf,
   Operation,
   RangeOptions,
   SequencedValue,
   SignalOptions,
   SnapshotOptions,
+  SomeOf,
   StoreIterator,
   ValueStat,
   WriteOptions,
@@ -17,7 +19,7 @@ import type {
 export type TypedOperation<K, V> =
   | { readonly type: 'put'; readonly key: K; readonly value: V }
   | { readonly type: 'delete'; readonly key: K }
-  | ({ readonly type: 'deleteRange' } & TypedKeyRange<K>)
+  | (SomeOf<TypedKeyRange<K>> & { readonly type: 'deleteRange' })
 
 /** {@link RangeOptions} with keys of a view's type; an end may be the beginning of one, too. */
 export interface TypedRange<K> extends Omit<RangeOptions, 'prefix' | 'gt' | 'gte' | 'lt' | 'lte'> {
@@ -33,14 +35,10 @@ export interface TypedRange<K> extends Omit<RangeOptions, 'prefix' | 'gt' | 'gte
 export type TypedKeyRange<K> = Pick<TypedRange<K>, 'prefix' | 'gt' | 'gte' | 'lt' | 'lte'>
 
 /** {@link KeyCondition}; a value is compared by the bytes that it is encoded to. */
-export interface TypedKeyCondition<V> extends Omit<KeyCondition, 'value'> {
-  readonly value?: V
-}
+export type TypedKeyCondition<V> = OneOf<KeyConditions<V>>
 
 /** One condition of a batch. */
-export interface TypedCondition<K, V> extends TypedKeyCondition<V> {
-  readonly key: K
-}
+export type TypedCondition<K, V> = TypedKeyCondition<V> & { readonly key: K }
 
 /** Options of a single put or delete. */
 export interface TypedWriteOptions<V> extends WriteOptions {
@@ -68,7 +66,7 @@ export interface TypedSequencedValue<V> extends Omit<SequencedValue, 'value'> {
 export interface TypedStore<K, V, FoundK = K, FoundV = V> {
   put(key: K, value: V, options?: TypedWriteOptions<V>): Promise<void>
   delete(key: K, options?: TypedWriteOptions<V>): Promise<void>
-  deleteRange(range: TypedKeyRange<K>, options?: WriteOptions): Promise<void>
+  deleteRange(range: SomeOf<TypedKeyRange<K>>, options?: WriteOptions): Promise<void>
   /** Does all operations or none. */
   write(
     operations: readonly TypedOperation<K, V>[],

@@ -28,21 +28,30 @@ export interface WriteOptions {
  * What must hold of a key when the turn of a write has come, behind all that were called before: exactly one of these.
  * If it does not, the write fails with WISC_CONFLICT, and nothing of it is there.
  */
-export interface KeyCondition {
+export type KeyCondition = OneOf<KeyConditions<Value>>
+
+/** What can be asked of a key. */
+export interface KeyConditions<V> {
   /** It has no value. */
-  readonly absent?: true
+  readonly absent: true
   /** It has one. */
-  readonly present?: true
+  readonly present: true
   /** Its value was written with this sequence, which `get` (with `withSequence`) and `stat` tell. */
-  readonly sequence?: number
+  readonly sequence: number
   /** It has a value of these bytes. */
-  readonly value?: Value
+  readonly value: V
 }
 
+/** Exactly one of the properties of a type. */
+export type OneOf<T> = {
+  [K in keyof T]: Pick<T, K> & { readonly [Other in Exclude<keyof T, K>]?: undefined }
+}[keyof T]
+
+/** At least one of the properties of a type, all of which may be missing. */
+export type SomeOf<T> = { [K in keyof T]-?: T & Required<Pick<T, K>> }[keyof T]
+
 /** One condition of a batch. */
-export interface Condition extends KeyCondition {
-  readonly key: Key
-}
+export type Condition = KeyCondition & { readonly key: Key }
 
 /** Options of a single put or delete. */
 export interface ConditionalWriteOptions extends WriteOptions {
@@ -145,9 +154,7 @@ export interface DeleteOperation {
 }
 
 /** Deletes all keys of a range that have been written before, in the batch or earlier. */
-export interface DeleteRangeOperation extends KeyRange {
-  readonly type: 'deleteRange'
-}
+export type DeleteRangeOperation = DeletedRange & { readonly type: 'deleteRange' }
 
 /** One part of a batch. */
 export type Operation = PutOperation | DeleteOperation | DeleteRangeOperation
@@ -161,6 +168,9 @@ export interface KeyRange {
   readonly lt?: Key
   readonly lte?: Key
 }
+
+/** A range that is deleted says something: all keys are `{ gte: '' }`. */
+export type DeletedRange = SomeOf<KeyRange>
 
 export interface RangeOptions extends KeyRange {
   /** From the last key to the first. */

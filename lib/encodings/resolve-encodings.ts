@@ -93,7 +93,9 @@ function guarded(
       try {
         return encoding.encode(value)
       } catch (error) {
-        throw failed(`${name} cannot be encoded encoding=${label}`, error)
+        // Our own words say which part of it; those of others are the cause.
+        const why = error instanceof WiscError ? `: ${error.message}` : ''
+        throw failed(`${name} cannot be encoded encoding=${label}${why}`, error)
       }
     },
     decode: (bytes) => {

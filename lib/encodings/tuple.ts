@@ -25,7 +25,7 @@
  * DO NOT CHANGE: stores hold keys of these bytes.
  */
 import { types } from 'node:util'
-import { invalidArgument } from '../base/errors.ts'
+import { invalidArgument, WiscError } from '../base/errors.ts'
 import { GrowingBytes } from '../base/growing-bytes.ts'
 import type { Tuple, TupleItem } from '../contract/encodings.ts'
 import { typeOf } from '../contract/given.ts'
@@ -57,8 +57,14 @@ export function encodeTuple(tuple: Tuple): Uint8Array {
 }
 
 function appendItems(target: GrowingBytes, items: Tuple): void {
-  // Not `for of`: an array may have an iterator of its own.
-  for (let i = 0; i < items.length; i++) appendItem(target, items[i])
+  let i = 0
+  try {
+    // Not `for of`: an array may have an iterator of its own.
+    for (; i < items.length; i++) appendItem(target, items[i])
+  } catch (error) {
+    if (!(error instanceof WiscError)) throw error
+    throw invalidArgument(`item ${i}: ${error.message}`)
+  }
 }
 
 function appendItem(target: GrowingBytes, item: unknown): void {

@@ -4,7 +4,7 @@
  * Nothing is created in a directory that holds anything but an unfinished creation of ours.
  */
 import { dirname } from 'node:path'
-import { isMissing, WiscError } from '../base/errors.ts'
+import { IoError, isMissing, WiscError } from '../base/errors.ts'
 import {
   CURRENT_NAME,
   CURRENT_TEMPORARY_NAME,
@@ -25,13 +25,14 @@ export interface StorePlace {
   readonly options: ResolvedOptions
 }
 
-/** The directory that a link leads to; a path that leads nowhere stays what it is. */
+/** The directory that a link leads to; a path that leads nowhere stays what it is. @throws WISC_NO_STORE, IoError */
 export function followLink(fileSystem: FileSystem, path: string): string {
   try {
     return fileSystem.realPath(path)
   } catch (error) {
     if (isMissing(error)) return path
-    throw error
+    if (!(error instanceof IoError) || error.errno !== 'ENOTDIR') throw error
+    throw new WiscError('WISC_NO_STORE', `path leads through a file path=${path}`, { cause: error })
   }
 }
 

@@ -21,10 +21,10 @@ import type {
   BatchOptions,
   Condition,
   ConditionalWriteOptions,
+  DeletedRange,
   DeleteRangeOperation,
   Key,
   KeyCondition,
-  KeyRange,
   Operation,
   RangeOptions,
   SequencedReadOptions,
@@ -73,7 +73,7 @@ export class EncodedStore implements TypedStore<unknown, unknown> {
   }
 
   async deleteRange(range: TypedKeyRange<unknown>, options?: WriteOptions): Promise<void> {
-    await this.#store.deleteRange(this.#range(range) as KeyRange, options)
+    await this.#store.deleteRange(this.#range(range) as DeletedRange, options)
   }
 
   async write(
@@ -115,7 +115,8 @@ export class EncodedStore implements TypedStore<unknown, unknown> {
   #keyCondition(condition: unknown, name: string): KeyCondition {
     const given = { ...plainObject(condition, name) }
     if (given['value'] !== undefined) given['value'] = this.#value(given['value'], `${name}.value`)
-    return given
+    // Whether it is one condition, the store checks.
+    return given as unknown as KeyCondition
   }
 
   #writeOptions(

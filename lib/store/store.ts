@@ -40,6 +40,7 @@ import type { TypedStore, ViewOf } from '../contract/typed-store.ts'
 import type {
   BatchOptions,
   ConditionalWriteOptions,
+  DeletedRange,
   EntryIterator,
   GetStreamOptions,
   Key,
@@ -143,7 +144,7 @@ export class Store extends TypedEmitter {
   }
 
   /** Removes all keys of a range at once: one record, and no key is looked up. @throws as {@link put} */
-  deleteRange(range: KeyRange, options?: WriteOptions): Promise<void> {
+  deleteRange(range: DeletedRange, options?: WriteOptions): Promise<void> {
     return this.#writes.deleteRange(range, options)
   }
 

@@ -14,6 +14,18 @@ import { runModule } from '../support/processes/child-process.ts'
 import { codeOf, SMALL_OPTIONS } from '../support/store/fault-store.ts'
 import { bytesIn, changesBesideAppends, contents } from '../support/store/store-contents.ts'
 
+test('a path that leads through a file leads to no store', async () => {
+  const file = path.join(temporaryDirectory(), 'film.mp4')
+  fs.writeFileSync(file, 'film')
+  for (const options of [SMALL_OPTIONS, { readOnly: true }]) {
+    const opened = open(path.join(file, 'x'), options)
+    await expect(opened).rejects.toMatchObject({
+      code: 'WISC_NO_STORE',
+      message: `path leads through a file path=${path.join(file, 'x')}`,
+    })
+  }
+})
+
 describe('a second open', () => {
   const CODE = `const { open } = await import(DIST + 'lib/index.js')
     const refused = (error) => error.constructor.name + ' ' + error.code

@@ -110,6 +110,10 @@ describe.skipIf(process.platform === 'win32')('fileMode', () => {
         'WISC_INVALID_ARGUMENT',
       )
     }
+    // As one writes it without the 0o.
+    await expect(open(directory, { fileMode: 640 })).rejects.toThrow(
+      'fileMode must be a number such as 0o640: the owner reads and writes, nobody executes; not 640 (0o1200)',
+    )
     expect(fs.existsSync(directory)).toBe(false)
   })
 })

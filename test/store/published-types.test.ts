@@ -65,25 +65,80 @@ const { value } = await reader.read(new Uint8Array(65536))
 console.log(value?.length)
 `
 
+/** What the checks refuse, types refuse, too; and what they do not, compiles. */
+const CHECKED = `
+import { open, type Condition, type DeletedRange, type KeyCondition } from 'wisc'
+const store = await open('db')
+const view = store.with({ key: 'tuple', value: 'json' })
+await store.put('a', 'b', { if: { absent: true } })
+await store.put('a', 'b', { if: { sequence: 1 } })
+await store.delete('a', { if: { value: 'b' } })
+const either: KeyCondition = Math.random() < 0.5 ? { absent: true } : { value: 'b' }
+const all: Condition[] = [{ key: 'a', ...either }, { key: 'b', present: true }]
+await store.write([{ type: 'deleteRange', gte: 'a' }], { if: all })
+await view.put(['a'], 1, { if: { value: 2 } })
+await view.write([{ type: 'deleteRange', prefix: ['a'] }], { if: [{ key: ['a'], absent: true }] })
+// @ts-expect-error
+await store.put('a', 'b', { if: { absent: true, present: true } })
+// @ts-expect-error
+await store.put('a', 'b', { if: {} })
+// @ts-expect-error
+await store.write([], { if: [{ key: 'a', sequence: 1, value: 'b' }] })
+// @ts-expect-error
+await view.put(['a'], 1, { if: { absent: true, value: 2 } })
+
+const range: DeletedRange = { prefix: 'a', gt: 'ab' }
+await store.deleteRange(range)
+await store.deleteRange({ gte: '' })
+await view.deleteRange({ lt: ['a'] })
+// @ts-expect-error
+await store.deleteRange({})
+// @ts-expect-error
+await store.write([{ type: 'deleteRange' }])
+// @ts-expect-error
+await view.deleteRange({})
+// @ts-expect-error
+await store.transaction(async (tx) => tx.deleteRange({}))
+
+const count: number = await store.transactionSync((tx) => [...tx.keys()].length)
+await store.transactionSync((tx) => tx.put('count', String(count)))
+const found: string | undefined = await store.transactionSync((tx) => {
+  if (tx.has('a')) return String(tx.get('a'))
+  return undefined
+})
+// @ts-expect-error
+await store.transactionSync(async (tx) => tx.put('a', found ?? ''))
+// @ts-expect-error
+await store.transactionSync((tx) => Promise.resolve(tx.get('a')))
+`
+
+test('types refuse what the checks of calls refuse', () => {
+  expect(compiled(CHECKED, ['es2023', 'esnext.disposable'])).toBe('')
+})
+
 test.each([
   ['without the types of browsers', ['es2023', 'esnext.disposable']],
   ['with them', ['es2023', 'esnext.disposable', 'dom', 'dom.iterable', 'dom.asynciterable']],
 ])('a program that uses streams compiles %s', (_, lib) => {
+  expect(compiled(STREAMING, lib)).toBe('')
+})
+
+/** What the compiler says of a program. */
+function compiled(program: string, lib: readonly string[]): string {
   const directory = fs.mkdtempSync(path.join(ROOT, 'node_modules/.types-'))
   try {
-    fs.writeFileSync(path.join(directory, 'program.mts'), STREAMING)
+    fs.writeFileSync(path.join(directory, 'program.mts'), program)
     const compilerOptions = {
       ...{ target: 'es2023', module: 'nodenext', strict: true, noEmit: true, types: ['node'], lib },
       paths: { wisc: [path.join(ROOT, FACE)] },
     }
     const config = { compilerOptions, files: ['program.mts'] }
     fs.writeFileSync(path.join(directory, 'tsconfig.json'), JSON.stringify(config))
-    const compiled = spawnSync(process.execPath, [COMPILER, '-p', directory], { encoding: 'utf8' })
-    expect(compiled.stdout).toBe('')
+    return spawnSync(process.execPath, [COMPILER, '-p', directory], { encoding: 'utf8' }).stdout
   } finally {
     fs.rmSync(directory, { recursive: true })
   }
-})
+}
 
 /** The files of the package. */
 function packedFiles(): string[] {

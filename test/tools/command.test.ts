@@ -264,6 +264,8 @@ test('values of any length come from files and pipes, and go there, whole and in
   expect(out).toContain(value.subarray(1048576, 1048586).toString('hex'))
   expect(await wisc(['get', db!, 'a', '--offset', '1TiB'])).toMatchObject({ code: 0, out: '' })
   expect(await wisc(['get', db!, 'a', '--offset', '-1'])).toMatchObject({ code: 2, out: '' })
+  // There is no half of a byte.
+  expect(await wisc(['get', db!, 'a', '--length', '1.5'])).toMatchObject({ code: 2, out: '' })
 })
 
 test('an interrupt while a value is read stores nothing and gives the lock back', async () => {

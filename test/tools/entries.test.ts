@@ -42,6 +42,19 @@ test('del of a range counts its keys, asks, and removes them all', async () => {
   expect(await wiscJson(['del', db, '--prefix', 'a/', '--yes'])).toEqual([{ keys: 3 }])
   expect(await wiscJson(['scan', db, '--keys-only'])).toEqual([{ key: 'b/1' }])
   expect(await wiscJson(['del', db, '--gte', 'a', '--lt', 'b', '--yes'])).toEqual([{ keys: 0 }])
+  expect(await wisc(['del', db, '--prefix', 'nope', '--yes'])).toMatchObject({
+    code: 0,
+    out: '0 keys: nothing was deleted\n',
+  })
+  for (const ends of [
+    ['--gte', 'b', '--lt', 'a'],
+    ['--gt', 'b', '--lte', 'b'],
+  ]) {
+    expect(await wisc(['del', db, ...ends, '--yes'])).toMatchObject({
+      code: 2,
+      err: 'wisc: no key lies in this range: its lower end must be below its upper one\n',
+    })
+  }
   for (const words of [[], ['a', '--prefix', 'b']])
     expect((await wisc(['del', db, ...words])).err).toContain('give a key, or a range of keys')
   // A variable that is not set.

@@ -215,6 +215,7 @@ test('advise: figures for programs, tables for people', async () => {
     expect(code).toBe(0)
     for (const line of out.split('\n')) expect(line.length, line).toBeLessThanOrEqual(columns)
     expect(out).toMatch(/^recommended: valueThreshold \d+ \(/m)
+    expect(out.replaceAll(/\s+/g, ' ')).toMatch(/values of .* say little of those to come/)
   }
   const { out } = await wisc(['advise', '--help'])
   expect(out.replaceAll(/\s+/g, ' ')).toContain('1 + size of the level / size of the one above')

@@ -19,6 +19,9 @@ import { inspectAgain } from '../verb/with-store.ts'
 const LEGEND =
   'keys and bytes that would be separated; bytes written and on disk for each byte of keys and values'
 
+/** A store with less has one table or two: all thresholds cost about the same. */
+const LITTLE_BYTES = 16 * 1024 * 1024
+
 export const advise: Verb = defineVerb({
   usage: 'advise <path>',
   summary: 'Show the sizes of values, and which valueThreshold would suit them',
@@ -131,12 +134,15 @@ function render(
     output.columns,
   )
   const now = percent(sizes.separatedKeys, keys)
+  const isLittle = bytes < LITTLE_BYTES
+  const little = `values of ${size(bytes)} say little of those to come: ask again when there are more`
   const advice = `recommended: valueThreshold ${recommended} (${size(recommended)})`
   const last = lines([
     ...notCounted,
     `separated now: ${now} of the keys`,
     ...(sample && sample.values > 0 ? [compressionText(sample)] : []),
     advice,
+    ...(isLittle ? [little] : []),
   ])
   return `${histogram}\n${lines([LEGEND])}\n${table}\n${last}`
 }

@@ -1,6 +1,6 @@
 /** `wisc del`: removes one key, or all of a range. */
 
-import type { KeyRange, Store } from '../../lib/index.ts'
+import type { DeletedRange, KeyRange, Store } from '../../lib/index.ts'
 import { EXIT_CODE, KeyNotFoundError, UsageError } from '../terminal/exit-code.ts'
 import { formatUnits } from '../terminal/units.ts'
 import { HEX, keyRange, RANGE, STORE_PATH, wordBytes } from '../verb/arguments.ts'
@@ -43,11 +43,13 @@ export const del: Verb = defineVerb({
     // As a rule a variable that is not set.
     if (Object.keys(range).join() === 'prefix' && range.prefix?.length === 0)
       throw new UsageError('--prefix is empty; all keys are --gte=')
+    refuseEmpty(range)
     if (word === undefined) {
       const keys = await changeStore(path, { workers: 0 }, context, (store) =>
         deleteRange(store, range, yes, context),
       )
       if (json) await context.output.json({ keys })
+      else if (keys === 0) await context.output.write('0 keys: nothing was deleted\n')
       return EXIT_CODE.fine
     }
     const key = wordBytes(word, hex, 'key')
@@ -61,6 +63,15 @@ export const del: Verb = defineVerb({
     return EXIT_CODE.fine
   },
 })
+
+/** A mistake as a rule: its ends were exchanged. @throws UsageError */
+function refuseEmpty({ gt, gte, lt, lte }: KeyRange): void {
+  const [lower, upper] = [gt ?? gte, lt ?? lte] as (Buffer | undefined)[]
+  if (lower === undefined || upper === undefined) return
+  const order = Buffer.compare(lower, upper)
+  if (order < 0 || (order === 0 && gte !== undefined && lte !== undefined)) return
+  throw new UsageError('no key lies in this range: its lower end must be below its upper one')
+}
 
 /** @returns how many keys were deleted */
 async function deleteRange(
@@ -80,6 +91,6 @@ async function deleteRange(
   if (keys === 0) return 0
   if (!(await confirm(`this deletes ${formatUnits(keys, 'key')}`, yes, signal))) return 0
   // Nobody else can write meanwhile: it has the lock.
-  await store.deleteRange(range)
+  await store.deleteRange(range as DeletedRange)
   return keys
 }

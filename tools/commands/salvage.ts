@@ -34,9 +34,10 @@ export const salvage: Verb = defineVerb({
     'target, which must not exist or be empty; until it is complete nothing opens it. First all readable tables ' +
     'count, then the records of the value log; the newest state of each key wins. Keys that were found in the log ' +
     'alone may be stale: their deletes may be gone. Keys whose newest values cannot be read are listed. Holds all ' +
-    'keys in memory, about 300 bytes each and the key. If the newest part of the log is damaged, it says that newer ' +
-    'writes may be missing: nobody knows of which keys. A file that may not be read ends it: that is no loss. No ' +
-    'process may have the damaged store open for writing. The exit code is 4 if keys are lost.',
+    'keys in memory, about 300 bytes each and the key. Compressed values need Zstandard (zstd-napi, or Node 22.15). ' +
+    'If the newest part of the log is damaged, it says that newer writes may be missing: nobody knows of which ' +
+    'keys. A file that may not be read ends it: that is no loss. No process may have the damaged store open for ' +
+    'writing. The exit code is 4 if keys are lost.',
   examples: [
     ['wisc salvage broken.db saved.db', 'What can be saved, and what is lost'],
     ['wisc salvage broken.db saved2.db --json > report.json', 'With every lost key'],

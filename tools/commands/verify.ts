@@ -24,8 +24,9 @@ export const verify: Verb = defineVerb({
     'Every block of every table, every record header, every pointer; with --deep every referenced value, too. ' +
     'Writes nothing. The store may be in use: what looks damaged is read again in a newer view. A copy of a ' +
     'directory is whole if the store was closed or at rest while it was made (no writes, no compaction, no ' +
-    'collection): --deep tells. It goes on when files are missing or damaged: all damage is listed, but pointers of ' +
-    'a damaged table are not followed; the exit code is 4 if there is any.',
+    'collection): --deep tells; where values are compressed it needs Zstandard (zstd-napi, or Node 22.15). It goes ' +
+    'on when files are missing or damaged: all damage is listed, but pointers of a damaged table are not followed; ' +
+    'the exit code is 4 if there is any.',
   examples: [
     ['wisc verify photos.db', 'Without reading values'],
     ['wisc verify photos.db --deep && echo sound', 'All that can be checked, also of a copy'],

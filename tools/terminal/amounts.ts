@@ -13,7 +13,10 @@ const UNIT_BYTES: Readonly<Record<string, number>> = {
 /** A size such as `4096`, `64KiB`, `1.5 GiB` or `2M`; units are binary. @param name for the error */
 export function parseBytes(word: string, name: string): number {
   const match = /^(\d+(?:\.\d+)?) ?([kmgt]?)(?:i?b)?$/i.exec(word.trim())
-  const bytes = match ? Math.round(Number(match[1]) * UNIT_BYTES[match[2]!.toLowerCase()]!) : -1
+  const unit = match ? UNIT_BYTES[match[2]!.toLowerCase()]! : 1
+  const amount = match ? Number(match[1]) : -1
+  // A part of a byte is a mistake.
+  const bytes = unit === 1 ? amount : Math.round(amount * unit)
   if (!Number.isSafeInteger(bytes) || bytes < 0) {
     throw new UsageError(`${name} must be a size such as 64MiB: ${word}`)
   }

@@ -215,7 +215,7 @@ describe('a view', () => {
     expect(await all(view.keys())).toEqual([])
     expect(await codeOf(() => view.put(['a'], { n: 1 }, { if: 5 as never }))).toBe(INVALID)
     expect(await codeOf(() => view.write([], { if: 5 as never }))).toBe(INVALID)
-    expect(await codeOf(() => view.write([], { if: [{ key: ['a'] }] }))).toBe(INVALID)
+    expect(await codeOf(() => view.write([], { if: [{ key: ['a'] } as never] }))).toBe(INVALID)
   })
 
   test('hands on what the store says of options, closing and the rest', async () => {
@@ -290,6 +290,9 @@ describe('what cannot be encoded', () => {
     expect(await codeOf(() => json.put([Buffer.alloc(65536)], 1))).toBe(INVALID)
     await expect(json.write([good, { type: 'put', key: ['k'], value: 5n }])).rejects.toThrow(
       'operations[1].value',
+    )
+    await expect(json.put(['a', [1, undefined]] as never, 1)).rejects.toThrow(
+      'key cannot be encoded encoding=tuple: item 1: item 1: undefined is no item of a tuple',
     )
     expect(store.stats().lastSequence).toBe(lastSequence)
     expect(await store.keys().nextMany(5)).toEqual([])

@@ -61,7 +61,7 @@ test('what throws, is aborted, or returns a promise, writes nothing', async () =
     throw mine
   })
   await expect(throwing).rejects.toBe(mine)
-  const promised = store.transactionSync(async (tx) => tx.put('a', '1'))
+  const promised = store.transactionSync((async (tx: SyncTransaction) => tx.put('a', '1')) as never)
   expect(await codeOf(() => promised)).toBe('WISC_INVALID_ARGUMENT')
   // biome-ignore lint/suspicious/noThenProperty: as a query builder has one
   const thenable = store.transactionSync((tx) => tx.put('a', '1') ?? { then() {} })

@@ -1,6 +1,6 @@
 /** Transactions of the model test: what they read beside their own writes is what the model has then. */
 import type { SyncTransaction, Transaction } from '#dist/lib/contract/transactions.js'
-import type { DeleteRangeOperation, KeyRange, Operation } from '#dist/lib/contract/types.js'
+import type { DeletedRange, DeleteRangeOperation, Operation } from '#dist/lib/contract/types.js'
 import type { Store } from '#dist/lib/store/store.js'
 import { keyAt, keysIn, type Model, optionsOf, same, sameList } from './answers.ts'
 import { KEYS, type ModelTransaction, type ModelWrite } from './operations.ts'
@@ -11,7 +11,7 @@ function writeOne(tx: Transaction | SyncTransaction, write: Operation): void {
   else tx.deleteRange(rangeOf(write))
 }
 
-export function rangeOf({ type: _, ...range }: DeleteRangeOperation): KeyRange {
+export function rangeOf({ type: _, ...range }: DeleteRangeOperation): DeletedRange {
   return range
 }
 
