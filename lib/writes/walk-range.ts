@@ -25,11 +25,6 @@ export function bytesOf(key: string): Buffer {
   return Buffer.from(key, 'latin1')
 }
 
-/** True if a walk over the span has not come to where it begins yet. */
-export function isBeforeStart(span: WalkRange, key: string): boolean {
-  return span.reverse ? isAbove(span, key) : isBelow(span, key)
-}
-
 /** True if a walk over the span has ended before it comes to the key. */
 export function isBehindEnd(span: WalkRange, key: string): boolean {
   return span.reverse ? isBelow(span, key) : isAbove(span, key)
