@@ -7,7 +7,15 @@ import { parseArgs } from 'node:util'
 import { ENGINE_NAMES, type EngineName } from './engines/engine.ts'
 import { parseBytes } from './harness/byte-sizes.ts'
 import { SPECIALS } from './special/specials.ts'
-import { CURVE_ROWS, parseRow, STEADY_ROWS, type SteadyRow, withLoop } from './steady/rows.ts'
+import {
+  CURVE_ROWS,
+  parseRow,
+  STEADY_PEERS,
+  STEADY_ROWS,
+  type SteadyRow,
+  withLoop,
+  withPeers,
+} from './steady/rows.ts'
 import { WORKLOADS } from './throughput/workloads.ts'
 
 /** The special measurement with flags and tables of its own. */
@@ -29,6 +37,7 @@ const STEADY_FLAGS = [
   'steady-rows',
   'steady-curve',
   'steady-prefer',
+  'steady-peers',
   'loop',
 ] as const
 
@@ -47,7 +56,6 @@ export interface Flags {
   readonly growBytes: number
   readonly growOverwrites: number
   readonly growFiles: readonly number[]
-  readonly rangeBytes: number
   readonly totalBytes: number
   readonly rounds: number
   readonly seconds: number
@@ -68,6 +76,7 @@ export const HELP: string = `usage: npm run bench -- [flags]
                        (or off, for the run alone that rows of its load are compared with)
                        (${STEADY_ROWS.join(',')})
   --steady-curve       also ${CURVE_ROWS.join(',')}
+  --steady-peers LIST  each row in these engines, too: ${STEADY_PEERS.join(',')} (none)
   --loop ext4          also its rows of 16 and 64 KiB in an ext4 (journal, no discard) inside a file: Linux, root
   --steady-bytes SIZE  bytes of values in its store (1GiB)
   --steady-factor N    so many times these bytes are overwritten (4)
@@ -77,7 +86,6 @@ export const HELP: string = `usage: npm run bench -- [flags]
   --grow-bytes SIZE    no step beyond so many bytes of values (20GiB)
   --grow-overwrites N  how often its keys are overwritten in a step; the later half counts (0.75)
   --grow-files LIST    stores of so many small files beside them (1000,4000,16000)
-  --range-bytes SIZE   bytes of values in the store of which range-delete deletes half (4GiB)
   --bytes SIZE         bytes of values in a store (512MiB)
   --rounds N           interleaved rounds, the best one counts (3)
   --seconds N          time of each workload that has no natural end (2)
@@ -97,7 +105,6 @@ export function parseFlags(args: readonly string[]): Flags {
       workloads: { type: 'string' },
       special: { type: 'string' },
       bytes: { type: 'string', default: '512MiB' },
-      'range-bytes': { type: 'string', default: '4GiB' },
       rounds: { type: 'string', default: '3' },
       seconds: { type: 'string', default: '2' },
       seed: { type: 'string', default: '1' },
@@ -106,6 +113,7 @@ export function parseFlags(args: readonly string[]): Flags {
       'steady-bytes': { type: 'string' },
       'steady-factor': { type: 'string' },
       'steady-prefer': { type: 'string' },
+      'steady-peers': { type: 'string' },
       loop: { type: 'string' },
       'grow-keys': { type: 'string' },
       'grow-value': { type: 'string' },
@@ -138,13 +146,17 @@ export function parseFlags(args: readonly string[]): Flags {
   if (values.loop !== undefined && values.loop !== 'ext4') {
     throw new Error(`--loop knows ext4, not ${values.loop}`)
   }
-  const steadyRows = steadyNames.map(parseRow)
+  const ownRows = steadyNames.map(parseRow)
+  const steadyRows = withPeers(
+    values.loop ? withLoop(ownRows, values.loop) : ownRows,
+    parseList('steady-peers', values['steady-peers'] ?? 'none', STEADY_PEERS),
+  )
   return {
     sizes: values.sizes.split(',').map(parseBytes),
     engines: parseList('engines', values.engines, ENGINE_NAMES),
     workloads: parseList('workloads', values.workloads, WORKLOADS),
     specials,
-    steadyRows: values.loop ? withLoop(steadyRows, values.loop) : steadyRows,
+    steadyRows,
     steadyBytes: parseBytes(values['steady-bytes'] ?? '1GiB'),
     steadyFactor: parseCount(values['steady-factor'] ?? '4'),
     steadyPrefer: values['steady-prefer'],
@@ -153,7 +165,6 @@ export function parseFlags(args: readonly string[]): Flags {
     growValueBytes: parseBytes(values['grow-value'] ?? '2KiB'),
     growBytes: parseBytes(values['grow-bytes'] ?? '20GiB'),
     growOverwrites: parseCount(values['grow-overwrites'] ?? '0.75'),
-    rangeBytes: parseBytes(values['range-bytes']),
     totalBytes: parseBytes(values.bytes),
     rounds: parseCount(values.rounds),
     seconds: parseCount(values.seconds),

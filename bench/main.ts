@@ -8,6 +8,8 @@ import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import type { EngineName } from './engines/engine.ts'
+import { installPeers } from './engines/peers.ts'
+import { SETTINGS } from './engines/settings.ts'
 import { type Flags, GROW, HELP, parseFlags, STEADY } from './flags.ts'
 import { runGrow, runManyFiles } from './grow/grow.ts'
 import type { FilesReport, GrowResults, GrowStep } from './grow/results.ts'
@@ -41,6 +43,8 @@ interface Report {
   readonly totalBytes: number
   readonly rounds: number
   readonly seed: number
+  /** Why engines that were asked for are not in it. */
+  readonly missing: Readonly<Record<string, string>>
   readonly rows: readonly Row[]
   readonly specials: readonly SpecialFigure[]
   /** Of overwrite-steady: bytes of values in its stores, and how often they were overwritten. */
@@ -50,7 +54,10 @@ interface Report {
   readonly grow: GrowResults
 }
 
-async function main(flags: Flags): Promise<void> {
+async function main(asked: Flags): Promise<void> {
+  const missing = installPeers(enginesOf(asked))
+  if (missing.size > 0) process.exitCode = 1
+  const flags = withoutEngines(asked, missing)
   // A folder of its own: what is below it is removed.
   fs.mkdirSync(flags.directory, { recursive: true })
   const directory = fs.mkdtempSync(path.join(flags.directory, 'run-'))
@@ -73,9 +80,23 @@ async function main(flags: Flags): Promise<void> {
     const specials = await runSpecials(flags, directory, warm)
     const steady = await runSteadyRows(flags, directory, loop?.directory, warm)
     const grow = await runGrowSteps(flags, directory, warm)
-    report(flags, warm !== undefined, rows, specials, steady, grow)
+    report(flags, warm !== undefined, missing, rows, specials, steady, grow)
   } finally {
     stop()
+  }
+}
+
+function enginesOf({ engines, workloads, specials, steadyRows }: Flags): EngineName[] {
+  const inRows = specials.includes(STEADY) ? steadyRows.map(({ engine }) => engine ?? 'wisc') : []
+  return [...new Set([...(workloads.length > 0 ? engines : []), ...inRows])]
+}
+
+function withoutEngines(flags: Flags, missing: ReadonlyMap<EngineName, string>): Flags {
+  const isThere = (engine: EngineName): boolean => !missing.has(engine)
+  return {
+    ...flags,
+    engines: flags.engines.filter(isThere),
+    steadyRows: flags.steadyRows.filter(({ engine }) => isThere(engine ?? 'wisc')),
   }
 }
 
@@ -141,7 +162,6 @@ async function runSpecials(
         directory,
         repetitions: flags.rounds,
         seed: flags.seed,
-        rangeBytes: flags.rangeBytes,
         prepare: async () => warm?.recycle(),
       })
       figures.push(...found)
@@ -221,6 +241,7 @@ function logProgress(
 function report(
   flags: Flags,
   warm: boolean,
+  missing: ReadonlyMap<EngineName, string>,
   rows: readonly Row[],
   specials: readonly SpecialFigure[],
   steady: readonly SteadyRun[],
@@ -239,6 +260,7 @@ function report(
     totalBytes,
     rounds,
     seed,
+    missing: Object.fromEntries(missing),
     rows,
     specials,
     steadyBytes,
@@ -252,6 +274,13 @@ function report(
     `${date}, ${machine}\n` +
       `${formatBytes(totalBytes)} of values, best of ${rounds}, memory ${warm ? 'warm' : 'as it was'}\n`,
   )
+  const settings = enginesOf(flags).flatMap((name) => {
+    const text = SETTINGS[name]
+    return text === undefined ? [] : [`- ${name}: ${text}`]
+  })
+  const failed = [...missing].map(([name, why]) => `- ${name}: ${why}`)
+  if (settings.length > 0) console.log(`### Settings\n\n${settings.join('\n')}\n`)
+  if (failed.length > 0) console.log(`### Not measured\n\n${failed.join('\n')}\n`)
   for (const valueBytes of flags.sizes) {
     if (rows.some((row) => row.valueBytes === valueBytes)) {
       console.log(`${renderSize(rows, valueBytes)}\n`)

@@ -120,6 +120,9 @@ class ClassicLevelStore implements EngineStore {
     await iterator.close()
   }
 
+  /** LevelDB has no call for it. */
+  flush(): void {}
+
   figures(): Readonly<Record<string, unknown>> {
     return { stats: this.#database.getProperty('leveldb.stats') }
   }

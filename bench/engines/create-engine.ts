@@ -3,9 +3,17 @@
  */
 import type { DataSet } from '../harness/data-set.ts'
 import type { Engine, EngineName } from './engine.ts'
+import { blobOptions, TABLE_OPTIONS } from './settings.ts'
 
-/** Loads one engine; no other engine's code gets into the process. */
-export async function createEngine(name: EngineName, data: DataSet): Promise<Engine> {
+/**
+ * Loads one engine; no other engine's code gets into the process.
+ * @param spaceAmplification what its space should be bounded by; of `rocksdb-blob` only, whose settings follow it
+ */
+export async function createEngine(
+  name: EngineName,
+  data: DataSet,
+  spaceAmplification?: number,
+): Promise<Engine> {
   switch (name) {
     case 'raw':
       return (await import('./raw.ts')).createRaw(data)
@@ -21,5 +29,9 @@ export async function createEngine(name: EngineName, data: DataSet): Promise<Eng
       return (await import('./lmdb.ts')).createLmdb(data, true)
     case 'lmdb':
       return (await import('./lmdb.ts')).createLmdb(data, false)
+    case 'rocksdb':
+      return (await import('./rocksdb.ts')).createRocksDb(data, TABLE_OPTIONS)
+    case 'rocksdb-blob':
+      return (await import('./rocksdb.ts')).createRocksDb(data, blobOptions(spaceAmplification))
   }
 }

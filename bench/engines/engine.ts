@@ -15,6 +15,8 @@ export const ENGINE_NAMES = [
   'classic-level',
   'lmdb-nosync',
   'lmdb',
+  'rocksdb',
+  'rocksdb-blob',
 ] as const
 
 export type EngineName = (typeof ENGINE_NAMES)[number]
@@ -56,6 +58,8 @@ export interface EngineStore {
   scanKeys(visit: (key: Uint8Array) => void): Promise<void>
   /** `limit` entries from the key of `index` on. */
   range(index: number, limit: number, visit: (value: Uint8Array) => void): Promise<void>
+  /** What is in memory alone goes to files, if the engine can be asked for that. */
+  flush(): unknown
   /** The engine's own counters, for the JSON. */
   figures(): Readonly<Record<string, unknown>>
   close(): Promise<void>
@@ -87,7 +91,7 @@ export function windowEntries(valueBytes: number): number {
 export async function fillWithWriters(
   source: Source,
   writers: number,
-  put: (key: Buffer, value: Buffer) => Promise<unknown>,
+  put: (key: Buffer, value: Buffer) => unknown,
 ): Promise<void> {
   let next = 0
   const write = async (): Promise<void> => {
@@ -112,7 +116,7 @@ export async function fillInGroups(
 
 /** Fills a store with all entries of a data set, in its order. */
 export function fillInOrder(
-  store: { put(key: Buffer, value: Buffer): Promise<unknown> },
+  store: { put(key: Buffer, value: Buffer): unknown },
   data: DataSet,
 ): Promise<void> {
   const source = {

@@ -120,6 +120,10 @@ class LmdbStore implements EngineStore {
     for (const { value } of this.#database.getRange({ start, limit })) visit(value)
   }
 
+  flush(): Promise<unknown> {
+    return this.#database.flushed
+  }
+
   figures(): Readonly<Record<string, unknown>> {
     return { ...this.#database.getStats() }
   }

@@ -113,6 +113,8 @@ class RawStore implements EngineStore {
     for (let i = 0; i < limit; i++) visit(this.#readPlace(this.#places[index + i]!))
   }
 
+  flush(): void {}
+
   figures(): Readonly<Record<string, unknown>> {
     return { fileBytes: this.#end }
   }

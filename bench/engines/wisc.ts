@@ -126,6 +126,10 @@ class WiscStore implements EngineStore {
     await iterator.close()
   }
 
+  flush(): Promise<void> {
+    return this.#store.flush()
+  }
+
   figures(): Readonly<Record<string, unknown>> {
     return { ...this.#store.stats() }
   }

@@ -13,7 +13,6 @@ import { storeDocuments } from './documents.ts'
 import type { SpecialFigure } from './figures.ts'
 import type { OpenJob, OpenReport } from './open-child.ts'
 import type { QueueJob, QueueReport } from './queue-child.ts'
-import { deleteRanges } from './range-delete.ts'
 import { callForTheFirstTime, callOneAtATime } from './single-calls.ts'
 import type { StreamJob, StreamReport } from './stream-child.ts'
 import { median, timeCommand } from './time-command.ts'
@@ -30,7 +29,6 @@ export const SPECIALS = [
   'first',
   'together',
   'documents',
-  'range-delete',
 ] as const
 
 const WORKLOAD_CHILD = new URL('../throughput/child.js', import.meta.url)
@@ -65,8 +63,6 @@ export interface SpecialContext {
   readonly directory: string
   readonly repetitions: number
   readonly seed: number
-  /** Of values in the store of range-delete. */
-  readonly rangeBytes: number
   /** Called before each process that is measured. */
   readonly prepare: () => Promise<void>
 }
@@ -98,7 +94,6 @@ const RUNS: Readonly<
   first: callForTheFirstTime,
   together: writeTogether,
   documents: storeDocuments,
-  'range-delete': deleteRanges,
 }
 
 async function loadOneGiB(context: SpecialContext, directory: string): Promise<SpecialFigure[]> {

@@ -1,17 +1,12 @@
 /**
  * One run of `overwrite-steady`: loads a store, overwrites random keys, lets it come to rest, checks every value.
  */
-import {
-  type CollectorPreference,
-  type Options,
-  open,
-  type Store,
-  WiscError,
-} from '../../lib/index.ts'
-import { fillInOrder, windowEntries } from '../engines/engine.ts'
+import type { CollectorPreference, Options } from '../../lib/index.ts'
+import { createEngine } from '../engines/create-engine.ts'
+import { type Engine, type EngineStore, fillInOrder, windowEntries } from '../engines/engine.ts'
 import { createChooser } from '../harness/choose-key.ts'
 import { DataSet, KEY_BYTES } from '../harness/data-set.ts'
-import { clearDebts, pause, turn } from '../harness/measure.ts'
+import { clearDebts, pause } from '../harness/measure.ts'
 import { Peaks, readWrittenBytes } from '../harness/peaks.ts'
 import { readDiskUsage } from './disk-usage.ts'
 import { Overwriter } from './overwriter.ts'
@@ -27,14 +22,10 @@ const REST_LOOK_MS = 250
 const REST_MS_MAX = 180_000
 /** The harness itself writes a few bytes (wake-ups of the event loop). */
 const REST_WRITTEN_BYTES_MAX = 16_384
-/** Keys that are checked before the event loop turns. */
-const CHECKS_PER_TURN = 1000
+/** Keys that are read at once while the values are checked. */
+const CHECKS_AT_ONCE = 16
 
-interface CollectorSettings {
-  readonly enabled: boolean
-  readonly targetSpaceAmplification?: number
-  readonly prefer?: CollectorPreference
-}
+type Figures = Readonly<Record<string, unknown>>
 
 // Without its parent a child has nobody to report to.
 process.on('disconnect', () => process.exit())
@@ -52,7 +43,8 @@ process.on('message', (message) => {
 async function run(job: SteadyJob): Promise<SteadyResult> {
   const { directory } = job
   const data = new DataSet(job.totalBytes, job.load.valueBytes, job.seed)
-  const store = await openStore(job)
+  const engine = await chooseEngine(job, data)
+  const store = await engine.open(directory)
   await fillInOrder(store, data)
   await store.flush()
   await rest(directory)
@@ -62,7 +54,8 @@ async function run(job: SteadyJob): Promise<SteadyResult> {
   const liveBytes = data.entries * (KEY_BYTES + data.valueBytes)
   const overwriter = new Overwriter((key, value) => store.put(key, value), data, choose, asked)
   clearDebts()
-  const before = store.stats()
+  const before = store.figures()
+  const writtenBefore = readWrittenBytes()
   const peaks = new Peaks()
   const taker = new ReadingTaker(store, directory, SEGMENT_BYTES, liveBytes, overwriter)
   const start = performance.now()
@@ -70,18 +63,21 @@ async function run(job: SteadyJob): Promise<SteadyResult> {
   const seconds = (performance.now() - start) / 1000
   const { samples, loopDelayMs, longestReadingMs } = taker.finish()
   const readings = peaks.finish()
-  const after = store.stats()
+  const after = store.figures()
+  const writesBetween = job.engine ? () => null : writesOf
 
   const restStart = performance.now()
   const atRest = await rest(directory)
   const usage = readDiskUsage(directory)
-  const figures = { ...store.stats() }
+  const figures = store.figures()
+  const written = readWrittenBytes()
   const settled: SettledFigures = {
     atRest,
     seconds: (performance.now() - restStart) / 1000,
     spaceAmplification: spaceAmplification(usage.diskBytes, SEGMENT_BYTES, liveBytes),
     ballastBytes: usage.ballastBytes,
     writes: writesBetween(before, figures),
+    writtenBytes: written === null || writtenBefore === null ? null : written - writtenBefore,
     figures,
   }
   await checkValues(store, data, overwriter)
@@ -101,38 +97,27 @@ async function run(job: SteadyJob): Promise<SteadyResult> {
     steadyLatenciesUs: latenciesOf(latenciesMs.subarray(data.entries)),
     loopDelayMs,
     longestReadingMs,
-    stalls: {
-      count: after.stalls.count - before.stalls.count,
-      ms: after.stalls.ms - before.stalls.ms,
-    },
+    stalls: job.engine ? null : stallsBetween(before, after),
     peaks: readings,
     settled,
     samples,
   }
 }
 
-async function openStore(job: SteadyJob): Promise<Store> {
-  const collector: CollectorSettings =
-    job.target === undefined
+async function chooseEngine(job: SteadyJob, data: DataSet): Promise<Engine> {
+  const { engine, target, prefer } = job
+  if (engine) return createEngine(engine, data, target)
+  const collector: Options['collector'] =
+    target === undefined
       ? { enabled: false }
       : {
           enabled: true,
-          targetSpaceAmplification: job.target,
+          targetSpaceAmplification: target,
           // What it is called is the store's to judge.
-          ...(job.prefer && { prefer: job.prefer as CollectorPreference }),
+          ...(prefer && { prefer: prefer as CollectorPreference }),
         }
-  const options: Options & { readonly collector?: CollectorSettings } = {
-    segmentBytes: SEGMENT_BYTES,
-    collector,
-  }
-  try {
-    return await open(job.directory, options)
-  } catch (error) {
-    // A version without a collector refuses the option; what is asked for is what it does anyway.
-    const refused = error instanceof WiscError && error.code === 'WISC_INVALID_ARGUMENT'
-    if (!refused || collector.enabled) throw error
-    return open(job.directory, { segmentBytes: SEGMENT_BYTES })
-  }
+  const { createWisc } = await import('../engines/wisc.ts')
+  return createWisc(data, { segmentBytes: SEGMENT_BYTES, collector })
 }
 
 /** Waits until nothing is written and nothing is freed any more. @returns false if that never came */
@@ -154,13 +139,9 @@ async function rest(directory: string): Promise<boolean> {
   return false
 }
 
-/** The counters as the store names them; what a version does not have is 0. */
-function writesBetween(before: object, after: object): StoreWrites {
-  const counter = (stats: object, name: string): number => {
-    const value: unknown = Reflect.get(stats, name)
-    return typeof value === 'number' ? value : 0
-  }
-  const between = (name: string): number => counter(after, name) - counter(before, name)
+/** The counters of wisc, as `stats` names them. */
+function writesOf(before: Figures, after: Figures): StoreWrites {
+  const between = (name: string): number => Number(after[name]) - Number(before[name])
   return {
     logBytes: between('logBytesWritten'),
     tableBytes: between('tableBytesWritten'),
@@ -169,13 +150,29 @@ function writesBetween(before: object, after: object): StoreWrites {
   }
 }
 
+function stallsBetween(before: Figures, after: Figures): NonNullable<SteadyResult['stalls']> {
+  const stallsOf = (figures: Figures) => figures['stalls'] as NonNullable<SteadyResult['stalls']>
+  const [first, last] = [stallsOf(before), stallsOf(after)]
+  return { count: last.count - first.count, ms: last.ms - first.ms }
+}
+
 /** Every key must have the value that was put last. @throws Error at the first that has not */
-async function checkValues(store: Store, data: DataSet, overwriter: Overwriter): Promise<void> {
-  for (let index = 0; index < data.entries; index++) {
-    const expected = overwriter.expectedValue(index)
-    if (expected !== undefined && !store.getSync(data.key(index))?.equals(expected)) {
-      throw new Error(`the store returned a wrong value index=${index}`)
+async function checkValues(
+  store: EngineStore,
+  data: DataSet,
+  overwriter: Overwriter,
+): Promise<void> {
+  let next = 0
+  const check = async (): Promise<void> => {
+    while (next < data.entries) {
+      const index = next++
+      const expected = overwriter.expectedValue(index)
+      if (expected === undefined) continue
+      const found = await store.get(data.key(index), index)
+      if (found === undefined || expected.compare(found) !== 0) {
+        throw new Error(`the store returned a wrong value index=${index}`)
+      }
     }
-    if (index % CHECKS_PER_TURN === 0) await turn()
   }
+  await Promise.all(Array.from({ length: CHECKS_AT_ONCE }, check))
 }

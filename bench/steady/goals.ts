@@ -2,7 +2,7 @@
  * Judges `overwrite-steady`: each row by its own goals, and all by what every row must hold.
  */
 import type { Verdict } from '../harness/markdown.ts'
-import { nameRow, parseRow, STEADY_GOALS, type SteadyGoal } from './rows.ts'
+import { nameRow, parseRow, peerOf, STEADY_GOALS, type SteadyGoal } from './rows.ts'
 import type { SteadySummary } from './summary.ts'
 
 /** Put p99.9 of the steady state over that without a collector. */
@@ -22,8 +22,12 @@ export function judgeSteady(
 ): Verdict[] {
   const of = (name: string): SteadySummary | undefined => summaries.find(({ row }) => row === name)
   return STEADY_GOALS.filter(({ row }) => asked.includes(row)).flatMap((goal) => {
-    const load = parseRow(goal.row)
-    return judgeRow(goal, of(goal.row), of(nameRow({ ...load, target: undefined })))
+    const row = parseRow(goal.row)
+    const peer = nameRow(peerOf(row, 'rocksdb-blob'))
+    const verdicts = judgeRow(goal, of(goal.row), of(nameRow({ ...row, target: undefined })))
+    return asked.includes(peer)
+      ? [...verdicts, ...judgeBeside(goal, of(goal.row), of(peer))]
+      : verdicts
   })
 }
 
@@ -32,16 +36,7 @@ function judgeRow(
   on: SteadySummary | undefined,
   off: SteadySummary | undefined,
 ): Verdict[] {
-  const judge = (
-    text: string,
-    atLeast: boolean,
-    limit: number,
-    measured: number | null | undefined,
-  ): Verdict => {
-    const value = measured ?? null
-    const met = value !== null && (atLeast ? value >= limit : value <= limit)
-    return { text: `${goal.row}: ${text}`, limit, atLeast, measured: value, met }
-  }
+  const judge = judgeOf(goal)
   const speed = on && off && on.overwritesPerSecond / off.overwritesPerSecond
   const latency = quotient(on?.steadyLatenciesUs?.p999, off?.steadyLatenciesUs?.p999)
   const delayAdded = on && off && Math.max(0, on.loopDelayMs.max - off.loopDelayMs.max)
@@ -55,6 +50,31 @@ function judgeRow(
     judge('loop delay beyond off, ms', false, LOOP_DELAY_ADDED_MS_MAX, delayAdded),
     judge('puts rejected or left out', false, 0, notStored),
   ]
+}
+
+/** Against the peer in the same row. */
+function judgeBeside(
+  goal: SteadyGoal,
+  own: SteadySummary | undefined,
+  peer: SteadySummary | undefined,
+): Verdict[] {
+  if (goal.peerMin === undefined) return []
+  const speed = own && peer && own.overwritesPerSecond / peer.overwritesPerSecond
+  return [judgeOf(goal)('overwrites/s over rocksdb-blob', true, goal.peerMin, speed)]
+}
+
+/** Judges a figure of a row; what was not measured misses. */
+function judgeOf({ row }: SteadyGoal) {
+  return (
+    text: string,
+    atLeast: boolean,
+    limit: number,
+    measured: number | null | undefined,
+  ): Verdict => {
+    const value = measured ?? null
+    const met = value !== null && (atLeast ? value >= limit : value <= limit)
+    return { text: `${row}: ${text}`, limit, atLeast, measured: value, met }
+  }
 }
 
 function quotient(left: number | undefined, right: number | undefined): number | null {

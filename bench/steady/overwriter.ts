@@ -1,7 +1,6 @@
 /**
  * The writers of `overwrite-steady`, and the model of what the store must hold after them.
  */
-import { WiscError } from '../../lib/index.ts'
 import type { DataSet } from '../harness/data-set.ts'
 
 /** A store that rejects so many puts is not going to recover: the writers give up. */
@@ -9,7 +8,8 @@ const REJECTED_MAX = 1000
 /** In {@link Overwriter}'s model: the key's last put was rejected, so that it may have its old value or the new one. */
 const UNKNOWN = 0xffff_ffff
 
-type Put = (key: Buffer, value: Buffer) => Promise<unknown>
+/** What it returns is awaited. */
+type Put = (key: Buffer, value: Buffer) => unknown
 
 /** Overwrites keys with values that the store has not seen (in very long runs: not for millions of puts). */
 export class Overwriter {
@@ -82,7 +82,7 @@ export class Overwriter {
   }
 
   #noteRejection(error: unknown): void {
-    const code = error instanceof WiscError ? error.code : String(error)
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
     this.rejected.set(code, (this.rejected.get(code) ?? 0) + 1)
     this.#rejectedCount++
   }

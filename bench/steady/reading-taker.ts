@@ -2,7 +2,7 @@
  * Takes the readings beside the overwrites: disk space by a timer, delays of the event loop.
  */
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
-import type { Store } from '../../lib/index.ts'
+import type { EngineStore } from '../engines/engine.ts'
 import { readDiskUsage } from './disk-usage.ts'
 import type { SteadyResult } from './results.ts'
 import { type SpaceSample, spaceAmplification } from './samples.ts'
@@ -16,7 +16,7 @@ const NANOSECONDS_PER_MS = 1e6
 
 /** Works from its creation on until {@link ReadingTaker.finish}. */
 export class ReadingTaker {
-  readonly #store: Store
+  readonly #store: Pick<EngineStore, 'figures'>
   readonly #directory: string
   readonly #segmentBytes: number
   readonly #liveBytes: number
@@ -28,7 +28,7 @@ export class ReadingTaker {
   #longestReadingMs = 0
 
   constructor(
-    store: Store,
+    store: Pick<EngineStore, 'figures'>,
     directory: string,
     segmentBytes: number,
     liveBytes: number,
@@ -70,7 +70,7 @@ export class ReadingTaker {
       acknowledged: this.#progress.acknowledged,
       ...usage,
       spaceAmplification: spaceAmplification(usage.diskBytes, this.#segmentBytes, this.#liveBytes),
-      ...(withFigures ? { figures: { ...this.#store.stats() } } : {}),
+      ...(withFigures ? { figures: this.#store.figures() } : {}),
     })
     this.#longestReadingMs = Math.max(this.#longestReadingMs, performance.now() - before)
   }

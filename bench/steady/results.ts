@@ -2,13 +2,15 @@
  * The shapes of `overwrite-steady`: what a child is to do and what it reports.
  */
 import type { PeakReadings } from '../harness/peaks.ts'
-import type { SteadyLoad } from './rows.ts'
+import type { SteadyLoad, SteadyPeer } from './rows.ts'
 import type { PutLatencies, SpaceMaxima, SpaceSample } from './samples.ts'
 
 /** What a child is to do. */
 export interface SteadyJob {
   readonly load: SteadyLoad
-  /** `targetSpaceAmplification`; without one the collector is off. */
+  /** wisc if there is none. */
+  readonly engine?: SteadyPeer
+  /** `targetSpaceAmplification`; without one the collector is off. A peer's settings are those for this space. */
   readonly target?: number
   /** `collector.prefer`; its default if there is none. */
   readonly prefer?: string
@@ -47,15 +49,16 @@ export interface SteadyResult {
   /** Keys and values of the data set: every key has one value at any time. */
   readonly liveBytes: number
   readonly space: SpaceMaxima
-  readonly writes: StoreWrites
+  /** Null of a peer, which does not count them. */
+  readonly writes: StoreWrites | null
   /** Of all puts, and of those acknowledged after the first pass. */
   readonly latenciesUs: PutLatencies | null
   readonly steadyLatenciesUs: PutLatencies | null
   readonly loopDelayMs: LoopDelay
   /** For so long the harness itself held the event loop at most, to take a sample. */
   readonly longestReadingMs: number
-  /** Puts that the store made wait, by its own count. */
-  readonly stalls: { readonly count: number; readonly ms: number }
+  /** Puts that the store made wait, by its own count; null of a peer. */
+  readonly stalls: { readonly count: number; readonly ms: number } | null
   /** Memory, and `wchar` as `writtenBytes`. */
   readonly peaks: PeakReadings
   readonly settled: SettledFigures
@@ -69,8 +72,9 @@ export interface SettledFigures {
   readonly seconds: number
   readonly spaceAmplification: number
   readonly ballastBytes: number
-  /** From the first overwrite on. */
-  readonly writes: StoreWrites
+  /** From the first overwrite on: by the store's counters, and by `wchar`. */
+  readonly writes: StoreWrites | null
+  readonly writtenBytes: number | null
   readonly figures: Readonly<Record<string, unknown>>
 }
 
@@ -79,6 +83,7 @@ export interface SteadyRun extends SteadyResult {
   /** `4KiB-uniform-1.3`, or `4KiB-uniform-off`. */
   readonly row: string
   readonly load: SteadyLoad
+  readonly engine: SteadyPeer | null
   readonly target: number | null
   readonly round: number
 }
@@ -88,15 +93,30 @@ export function overwritesPerSecond(run: SteadyResult): number {
   return run.acknowledged / run.seconds
 }
 
-/** Log, tables and relocations per user byte, by the store's counters. */
-export function writtenPerUserByte(run: SteadyResult, writes: StoreWrites = run.writes): number {
-  return (writes.logBytes + writes.tableBytes + writes.relocatedBytes) / run.userBytes
+/** Log, tables and relocations per user byte, by the store's counters; of a peer by `wchar`. */
+export function writtenPerUserByte(run: SteadyResult): number | null {
+  return perUserByte(run, run.writes, run.peaks.writtenBytes)
 }
 
-/** The same by `wchar`: everything that was given to write calls but BALLAST. */
+/** The same until the store was at rest. */
+export function writtenAtRest(run: SteadyResult): number | null {
+  return perUserByte(run, run.settled.writes, run.settled.writtenBytes)
+}
+
+function perUserByte(
+  { userBytes }: SteadyResult,
+  writes: StoreWrites | null,
+  wchar: number | null,
+): number | null {
+  if (writes === null) return wchar === null ? null : wchar / userBytes
+  return (writes.logBytes + writes.tableBytes + writes.relocatedBytes) / userBytes
+}
+
+/** By `wchar`: everything that was given to write calls but BALLAST. */
 export function wcharPerUserByte(run: SteadyResult): number | null {
   const { writtenBytes } = run.peaks
-  return writtenBytes === null ? null : (writtenBytes - run.writes.ballastBytes) / run.userBytes
+  if (writtenBytes === null) return null
+  return (writtenBytes - (run.writes?.ballastBytes ?? 0)) / run.userBytes
 }
 
 /** Puts rejected for whatever reason. */

@@ -4,6 +4,15 @@
 import { formatBytes, parseBytes } from '../harness/byte-sizes.ts'
 import { DISTRIBUTIONS, type Distribution } from '../harness/choose-key.ts'
 
+/**
+ * Engines that `--steady-peers` puts beside wisc. lmdb is none: its file grows to twice what lives, and nothing bounds
+ * it.
+ */
+export const STEADY_PEERS = ['rocksdb-blob', 'rocksdb', 'classic-level'] as const
+export type SteadyPeer = (typeof STEADY_PEERS)[number]
+/** The one whose space can be bounded, by its settings for a target. The others have no target. */
+const BOUNDED_PEER: SteadyPeer = 'rocksdb-blob'
+
 /** What is stored and which keys are overwritten. Rows with the same load share the runs without a collector. */
 export interface SteadyLoad {
   readonly valueBytes: number
@@ -13,6 +22,8 @@ export interface SteadyLoad {
 }
 
 export interface SteadyRow extends SteadyLoad {
+  /** Instead of wisc. */
+  readonly engine?: SteadyPeer
   /** `targetSpaceAmplification`; undefined: the collector is off, and there is nothing to compare. */
   readonly target: number | undefined
 }
@@ -24,17 +35,19 @@ export interface SteadyGoal {
   readonly writtenMax: number
   /** Overwrites a second over those of the same load without a collector. */
   readonly throughputMin: number
+  /** ... and over those of RocksDB with blob files in the same row, where it has run beside. */
+  readonly peerMin?: number
 }
 
 export const STEADY_GOALS: readonly SteadyGoal[] = [
   { row: '1MiB-uniform-1.3', spaceMax: 1.35, writtenMax: 1.15, throughputMin: 0.8 },
   // Where a hole is dear, as on a disk that is told of each, copies take its place: as many as a peer's are.
-  { row: '64KiB-uniform-1.3', spaceMax: 1.35, writtenMax: 2.65, throughputMin: 0.8 },
+  { row: '64KiB-uniform-1.3', spaceMax: 1.35, writtenMax: 2.65, throughputMin: 0.8, peerMin: 1 },
   { row: '16KiB-uniform-1.3', spaceMax: 1.35, writtenMax: 2.65, throughputMin: 0.7 },
   { row: '64KiB-uniform-1.3-ext4', spaceMax: 1.35, writtenMax: 1.15, throughputMin: 0.7 },
   { row: '16KiB-uniform-1.3-ext4', spaceMax: 1.35, writtenMax: 1.6, throughputMin: 0.55 },
-  { row: '4KiB-uniform-1.3', spaceMax: 1.35, writtenMax: 2.6, throughputMin: 0.45 },
-  { row: '4KiB-uniform-1.6', spaceMax: 1.65, writtenMax: 1.7, throughputMin: 0.6 },
+  { row: '4KiB-uniform-1.3', spaceMax: 1.35, writtenMax: 2.6, throughputMin: 0.45, peerMin: 1.5 },
+  { row: '4KiB-uniform-1.6', spaceMax: 1.65, writtenMax: 1.7, throughputMin: 0.6, peerMin: 2 },
   { row: '4KiB-zipf-1.3', spaceMax: 1.35, writtenMax: 2, throughputMin: 0.5 },
   { row: '1KiB-uniform-1.6', spaceMax: 1.65, writtenMax: 2.1, throughputMin: 0.55 },
 ]
@@ -52,11 +65,11 @@ export const CURVE_ROWS: readonly string[] = [1.1, 1.2, 1.3, 1.6, 2].map((target
   nameRow({ valueBytes: 4096, distribution: 'uniform', target }),
 )
 
-/** `4KiB-uniform-1.3`, or `4KiB-uniform-off`; `64KiB-uniform-1.3-ext4` in a file system of its own. */
-export function nameRow({ valueBytes, distribution, target, loop }: SteadyRow): string {
+/** `4KiB-uniform-1.3`, `4KiB-uniform-off`, `64KiB-uniform-1.3-ext4`, `4KiB-uniform-1.3-rocksdb-blob`. */
+export function nameRow({ valueBytes, distribution, target, loop, engine }: SteadyRow): string {
   const size = formatBytes(valueBytes).replace(' ', '')
   const words = [size, distribution, target === undefined ? 'off' : formatTarget(target)]
-  return [...words, ...(loop ? [loop] : [])].join('-')
+  return [...words, ...(loop ? [loop] : []), ...(engine ? [engine] : [])].join('-')
 }
 
 /** The rows, and those of punched sizes in a file system of their own, too, each right behind its like. */
@@ -66,30 +79,45 @@ export function withLoop(rows: readonly SteadyRow[], loop: 'ext4'): SteadyRow[] 
   )
 }
 
+/** The rows, and each in these engines, too, right behind its like. */
+export function withPeers(rows: readonly SteadyRow[], peers: readonly SteadyPeer[]): SteadyRow[] {
+  return rows.flatMap((row) => [row, ...(row.engine ? [] : peers.map((peer) => peerOf(row, peer)))])
+}
+
+/** The same load in another engine. */
+export function peerOf(row: SteadyRow, engine: SteadyPeer): SteadyRow {
+  return { ...row, engine, target: engine === BOUNDED_PEER ? row.target : undefined }
+}
+
 /** @throws Error for what is no name of a row */
 export function parseRow(name: string): SteadyRow {
-  const [size = '', word, targetText = '', place, ...rest] = name.split('-')
+  const [size = '', word, targetText = '', ...places] = name.split('-')
   const distribution = DISTRIBUTIONS.find((known) => known === word)
   const target = targetText === 'off' ? undefined : Number(targetText)
-  const isKnown = (place === undefined || place === 'ext4') && rest.length === 0
+  const loop = places[0] === 'ext4' ? 'ext4' : undefined
+  const engineText = places.slice(loop ? 1 : 0).join('-')
+  const engine = STEADY_PEERS.find((known) => known === engineText)
+  const isKnown = engine !== undefined || engineText === ''
   if (distribution === undefined || !isKnown || (target !== undefined && !(target > 1))) {
-    const examples = '4KiB-zipf-1.3, 64KiB-uniform-off, 64KiB-uniform-1.3-ext4'
+    const examples =
+      '4KiB-zipf-1.3, 64KiB-uniform-off, 64KiB-uniform-1.3-ext4, 4KiB-uniform-1.3-rocksdb-blob'
     throw new Error(`not a row: ${name} (examples: ${examples})`)
   }
   const row = { valueBytes: parseBytes(size), distribution, target }
-  return place ? { ...row, loop: place } : row
+  return { ...row, ...(loop && { loop }), ...(engine && { engine }) }
 }
 
-/** Rows with the same load, in the order of their first mention; no target twice. */
+/** Rows with the same load, in the order of their first mention, none twice; first the one without a collector. */
 export function groupByLoad(
   rows: readonly SteadyRow[],
-): { readonly load: SteadyLoad; readonly targets: readonly number[] }[] {
-  const groups = new Map<string, { readonly load: SteadyLoad; readonly targets: number[] }>()
-  for (const { target, ...load } of rows) {
-    const name = nameRow({ ...load, target: undefined })
-    const group = groups.get(name) ?? { load, targets: [] }
-    groups.set(name, group)
-    if (target !== undefined && !group.targets.includes(target)) group.targets.push(target)
+): { readonly load: SteadyLoad; readonly rows: readonly SteadyRow[] }[] {
+  const groups = new Map<string, { readonly load: SteadyLoad; readonly rows: SteadyRow[] }>()
+  for (const row of rows) {
+    const { target: _target, engine: _engine, ...load } = row
+    const off: SteadyRow = { ...load, target: undefined }
+    const group = groups.get(nameRow(off)) ?? { load, rows: [off] }
+    groups.set(nameRow(off), group)
+    if (!group.rows.some((other) => nameRow(other) === nameRow(row))) group.rows.push(row)
   }
   return [...groups.values()]
 }

@@ -2,8 +2,8 @@
  * `overwrite-steady`: how much space and writing a store needs that is overwritten for ever, and what its
  * collector costs.
  *
- * Loads, rounds and targets are interleaved: for each load, for each round, one run without a collector and one
- * for each target right behind it, each in a process and a store of its own.
+ * Loads, rounds, targets and peers are interleaved: for each load, for each round, one run without a collector and
+ * one for each target and peer right behind it, each in a process and a store of its own.
  */
 import fs from 'node:fs'
 import path from 'node:path'
@@ -37,10 +37,11 @@ export interface SteadyPlan {
 /** Runs every row; one that fails is missing in what comes back. */
 export async function runSteady(plan: SteadyPlan): Promise<SteadyRun[]> {
   const runs: SteadyRun[] = []
-  for (const { load, targets } of groupByLoad(plan.rows)) {
+  for (const { load, rows } of groupByLoad(plan.rows)) {
     for (let round = 1; round <= plan.rounds; round++) {
-      for (const target of [undefined, ...targets]) {
-        const row = nameRow({ ...load, target })
+      for (const each of rows) {
+        const { target, engine } = each
+        const row = nameRow(each)
         const place = load.loop ? plan.loopDirectory : plan.directory
         if (place === undefined) throw new Error(`there is no ${load.loop} for ${row}`)
         const directory = path.join(place, 'steady')
@@ -51,13 +52,15 @@ export async function runSteady(plan: SteadyPlan): Promise<SteadyRun[]> {
           factor,
           directory,
           seed,
+          ...(engine === undefined ? {} : { engine }),
           ...(target === undefined ? {} : { target }),
           ...(prefer === undefined ? {} : { prefer }),
         }
         await plan.prepare()
         await attempt(row, () =>
           runChild<SteadyResult>(CHILD, job, (result) => {
-            const run: SteadyRun = { ...result, row, load, target: target ?? null, round }
+            const of = { row, load, engine: engine ?? null, target: target ?? null, round }
+            const run: SteadyRun = { ...result, ...of }
             runs.push(run)
             const rate = formatRate(overwritesPerSecond(run))
             console.error(`round ${round}  ${row.padEnd(23)} ${rate.padStart(8)}/s`)

@@ -7,15 +7,17 @@ import {
   rejectedPuts,
   type SteadyRun,
   wcharPerUserByte,
+  writtenAtRest,
   writtenPerUserByte,
 } from './results.ts'
-import { nameRow, type SteadyLoad } from './rows.ts'
+import { nameRow, type SteadyLoad, type SteadyPeer } from './rows.ts'
 import type { PutLatencies } from './samples.ts'
 
 /** What the tables and the goals take of a row. Null where no round could tell. */
 export interface SteadySummary {
   readonly row: string
   readonly load: SteadyLoad
+  readonly engine: SteadyPeer | null
   readonly target: number | null
   /** Of the fastest round. */
   readonly overwritesPerSecond: number
@@ -25,16 +27,18 @@ export interface SteadySummary {
   readonly spaceSteady: number | null
   readonly spaceOverall: number
   readonly spaceSettled: number
+  /** Bytes on disk over live ones, nothing taken off. */
+  readonly diskOverLive: number
   readonly ballastBytes: number
-  readonly written: number
-  readonly writtenSettled: number
+  readonly written: number | null
+  readonly writtenSettled: number | null
   /** `wchar` over the store's counters. */
   readonly wcharOverWritten: number | null
-  readonly relocated: number
+  readonly relocated: number | null
   readonly memoryPeakBytes: number | null
   readonly loopDelayMs: LoopDelay
-  readonly stalls: number
-  readonly stallMs: number
+  readonly stalls: number | null
+  readonly stallMs: number | null
   /** Puts of all rounds that were rejected, and that were never tried for that. */
   readonly rejected: number
   readonly leftOut: number
@@ -68,10 +72,11 @@ function summarizeRow(rounds: readonly SteadyRun[]): SteadySummary {
   }
   const total = (of: (run: SteadyRun) => number): number =>
     rounds.reduce((sum, run) => sum + of(run), 0)
-  const { row, load, target, latenciesUs, steadyLatenciesUs } = fastest
+  const { row, load, engine, target, latenciesUs, steadyLatenciesUs } = fastest
   return {
     row,
     load,
+    engine,
     target,
     overwritesPerSecond: overwritesPerSecond(fastest),
     latenciesUs,
@@ -79,21 +84,24 @@ function summarizeRow(rounds: readonly SteadyRun[]): SteadySummary {
     spaceSteady: worstKnown((run) => run.space.steady),
     spaceOverall: worst((run) => run.space.overall),
     spaceSettled: worst((run) => run.settled.spaceAmplification),
+    diskOverLive: worst(
+      (run) => Math.max(...run.samples.map((sample) => sample.diskBytes)) / run.liveBytes,
+    ),
     ballastBytes: worst((run) => run.settled.ballastBytes),
-    written: worst(writtenPerUserByte),
-    writtenSettled: worst((run) => writtenPerUserByte(run, run.settled.writes)),
+    written: worstKnown(writtenPerUserByte),
+    writtenSettled: worstKnown(writtenAtRest),
     wcharOverWritten: worstKnown((run) => {
-      const wchar = wcharPerUserByte(run)
-      return wchar === null ? null : wchar / writtenPerUserByte(run)
+      const [wchar, written] = [wcharPerUserByte(run), writtenPerUserByte(run)]
+      return wchar === null || written === null ? null : wchar / written
     }),
-    relocated: worst((run) => run.writes.relocatedBytes / run.userBytes),
+    relocated: worstKnown((run) => run.writes && run.writes.relocatedBytes / run.userBytes),
     memoryPeakBytes: worstKnown((run) => run.peaks.memoryPeakBytes),
     loopDelayMs: {
       p999: worst((run) => run.loopDelayMs.p999),
       max: worst((run) => run.loopDelayMs.max),
     },
-    stalls: worst((run) => run.stalls.count),
-    stallMs: worst((run) => run.stalls.ms),
+    stalls: worstKnown((run) => run.stalls?.count ?? null),
+    stallMs: worstKnown((run) => run.stalls?.ms ?? null),
     rejected: total(rejectedPuts),
     leftOut: total((run) => run.asked - run.acknowledged - rejectedPuts(run)),
     neverAtRest: rounds.some((run) => !run.settled.atRest),

@@ -29,14 +29,16 @@ function renderSpace(summaries: readonly SteadySummary[]): string {
     show(summary.spaceSteady),
     show(summary.spaceOverall),
     `${show(summary.spaceSettled)}${summary.neverAtRest ? ' (not at rest)' : ''}`,
+    summary.diskOverLive.toFixed(2),
     show(summary.written),
     show(summary.writtenSettled),
     show(summary.relocated),
     show(summary.wcharOverWritten),
     (summary.ballastBytes / MIB).toFixed(0),
   ])
-  const head = ['row', 'space', 'space, all', 'space, at rest', 'written', 'written, at rest']
-  return renderTable([...head, 'relocated', 'wchar/written', 'BALLAST, MiB'], lines)
+  const head = ['row', 'space', 'space, all', 'space, at rest', 'disk/live', 'written']
+  const rest = ['written, at rest', 'relocated', 'wchar/written', 'BALLAST, MiB']
+  return renderTable([...head, ...rest], lines)
 }
 
 function renderSpeed(summaries: readonly SteadySummary[]): string {
@@ -50,7 +52,7 @@ function renderSpeed(summaries: readonly SteadySummary[]): string {
       showLatencies(summary.latenciesUs),
       summary.steadyLatenciesUs === null ? '-' : showTime(summary.steadyLatenciesUs.p999),
       `${loopDelayMs.p999.toFixed(1)} / ${loopDelayMs.max.toFixed(0)}`,
-      `${summary.stalls} (${summary.stallMs.toFixed(0)})`,
+      summary.stallMs === null ? '-' : `${summary.stalls} (${summary.stallMs.toFixed(0)})`,
       `${summary.rejected}${summary.leftOut === 0 ? '' : ` (${summary.leftOut} left out)`}`,
       memoryPeakBytes === null ? '-' : (memoryPeakBytes / MIB).toFixed(0),
     ]

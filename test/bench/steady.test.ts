@@ -13,6 +13,7 @@ import {
   STEADY_GOALS,
   STEADY_ROWS,
   withLoop,
+  withPeers,
 } from '#dist/bench/steady/rows.js'
 import { latenciesOf, spaceAmplification, spaceMaxima } from '#dist/bench/steady/samples.js'
 import { summarize } from '#dist/bench/steady/summary.js'
@@ -46,7 +47,14 @@ describe('samples', () => {
 describe('rows', () => {
   test('names and rows are each other', () => {
     const goals = STEADY_GOALS.map(({ row }) => row)
-    for (const name of [...goals, '4KiB-uniform-2.0', '256B-zipf-1.05', '1MiB-zipf-off']) {
+    const peers = ['4KiB-uniform-1.3-rocksdb-blob', '64KiB-zipf-off-ext4-classic-level']
+    for (const name of [
+      ...goals,
+      ...peers,
+      '4KiB-uniform-2.0',
+      '256B-zipf-1.05',
+      '1MiB-zipf-off',
+    ]) {
       expect(nameRow(parseRow(name))).toBe(name)
     }
   })
@@ -59,6 +67,7 @@ describe('rows', () => {
     '4KiB-uniform-1',
     '4KiB-uniform-1.3-xfs',
     '4KiB-uniform-1.3-ext4-ext4',
+    '4KiB-uniform-1.3-lmdb',
   ])('%s is no row', (name) => expect(() => parseRow(name)).toThrow(/^not a/))
 
   test('rows of one load come together, each target once, and share the run without a collector', () => {
@@ -69,10 +78,10 @@ describe('rows', () => {
       '4KiB-uniform-1.3',
       '4KiB-zipf-1.3',
     ]
-    expect(groupByLoad(names.map(parseRow))).toEqual([
-      { load: { valueBytes: 4096, distribution: 'uniform' }, targets: [1.3, 1.6] },
-      { load: { valueBytes: 1024, distribution: 'zipf' }, targets: [] },
-      { load: { valueBytes: 4096, distribution: 'zipf' }, targets: [1.3] },
+    expect(groupByLoad(names.map(parseRow)).map(({ rows }) => rows.map(nameRow))).toEqual([
+      ['4KiB-uniform-off', '4KiB-uniform-1.3', '4KiB-uniform-1.6'],
+      ['1KiB-zipf-off'],
+      ['4KiB-zipf-off', '4KiB-zipf-1.3'],
     ])
   })
 })
@@ -96,6 +105,41 @@ describe('rows in a file system of their own', () => {
     const rows = ['64KiB-uniform-1.3', '64KiB-uniform-1.3-ext4'].map(parseRow)
     const names = groupByLoad(rows).map(({ load }) => nameRow({ ...load, target: undefined }))
     expect(names).toEqual(['64KiB-uniform-off', '64KiB-uniform-off-ext4'])
+  })
+})
+
+describe('rows of peers', () => {
+  test('stand right behind their like; whoever has no target runs once for all of them', () => {
+    const own = ['4KiB-uniform-1.3', '4KiB-uniform-1.6'].map(parseRow)
+    const rows = withPeers(own, ['rocksdb-blob', 'classic-level'])
+    expect(groupByLoad(rows).map((group) => group.rows.map(nameRow))).toEqual([
+      [
+        '4KiB-uniform-off',
+        '4KiB-uniform-1.3',
+        '4KiB-uniform-1.3-rocksdb-blob',
+        '4KiB-uniform-off-classic-level',
+        '4KiB-uniform-1.6',
+        '4KiB-uniform-1.6-rocksdb-blob',
+      ],
+    ])
+  })
+
+  test('are what a goal is held against, if they were asked for', () => {
+    const [row, beside] = ['4KiB-uniform-1.3', '4KiB-uniform-1.3-rocksdb-blob']
+    const runs = [
+      makeRun(row, 1, { seconds: 1 }),
+      makeRun(beside, 1, { seconds: 1.6, isPeer: true }),
+    ]
+    const of = (asked: string[]) =>
+      judgeSteady(asked, summarize(runs)).find(({ text }) => text.endsWith('rocksdb-blob'))
+    expect(of([row, beside])).toMatchObject({ measured: 1.6, limit: 1.5, met: true })
+    expect(of([row])).toBeUndefined()
+  })
+
+  test('are counted by what they gave to write calls', () => {
+    const run = makeRun('4KiB-uniform-1.3-rocksdb-blob', 1, { written: 3, isPeer: true })
+    const [summary] = summarize([run])
+    expect(summary).toMatchObject({ written: 3, writtenSettled: 4, relocated: null, stalls: null })
   })
 })
 
@@ -200,23 +244,27 @@ interface Readings {
   readonly written?: number
   readonly rejected?: number
   readonly maxDelay?: number
+  /** It counts nothing itself. */
+  readonly isPeer?: boolean
 }
 
 /** A run of 400 overwrites of 1 byte each, all of which were written to the log. */
 function makeRun(row: string, round: number, readings: Readings): SteadyRun {
-  const { target, ...load } = parseRow(row)
+  const { target, engine, ...load } = parseRow(row)
   const { seconds = 1, space = { steady: 1.3, overall: 1.3 }, written = 1 } = readings
-  const { rejected = 0, maxDelay = 1 } = readings
+  const { rejected = 0, maxDelay = 1, isPeer = false } = readings
   const latencies = { p50: 1, p99: 2, p999: 3, max: 4 }
-  const writes = {
+  const counted = {
     logBytes: 400,
     tableBytes: 0,
     relocatedBytes: 400 * (written - 1),
     ballastBytes: 7,
   }
+  const writes = isPeer ? null : counted
   return {
     row,
     load,
+    engine: engine ?? null,
     target: target ?? null,
     round,
     asked: 400 + rejected,
@@ -231,12 +279,12 @@ function makeRun(row: string, round: number, readings: Readings): SteadyRun {
     steadyLatenciesUs: latencies,
     loopDelayMs: { p999: 1, max: maxDelay },
     longestReadingMs: 1,
-    stalls: { count: 0, ms: 0 },
+    stalls: isPeer ? null : { count: 0, ms: 0 },
     peaks: {
       memoryPeakBytes: null,
       memoryBaseBytes: null,
       highWaterBytes: null,
-      writtenBytes: 400 * written + 7,
+      writtenBytes: 400 * written + (isPeer ? 0 : 7),
       longestPauseMs: 0,
       timerTicksPerSecond: 100,
     },
@@ -246,8 +294,11 @@ function makeRun(row: string, round: number, readings: Readings): SteadyRun {
       spaceAmplification: 1.1,
       ballastBytes: 7,
       writes,
+      writtenBytes: 400 * (written + 1),
       figures: {},
     },
-    samples: [],
+    samples: [
+      { seconds: 0, acknowledged: 0, diskBytes: 150, ballastBytes: 0, spaceAmplification: 1.3 },
+    ],
   }
 }

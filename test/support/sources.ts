@@ -19,7 +19,7 @@ function listFiles(directory: string): string[] {
   return fs
     .readdirSync(absolute, { recursive: true, encoding: 'utf8' })
     .map((name) => `${directory}/${name.replaceAll(path.sep, '/')}`)
-    .filter((name) => /\.(ts|mjs)$/.test(name))
+    .filter((name) => /\.(ts|mjs)$/.test(name) && !name.includes('/node_modules/'))
 }
 
 function importsOf(name: string, code: string): string[] {

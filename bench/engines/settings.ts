@@ -1,0 +1,50 @@
+/**
+ * How the engines are set, and why: as those who know them would tune them for these loads. Printed beside the results.
+ */
+import type { EngineName } from './engine.ts'
+
+const MIB = 1024 * 1024
+
+type Options = Readonly<Record<string, unknown>>
+
+/** Of RocksDB. What the binding sets by itself is left out: filters of 10 bits a key, leveling. */
+export const TABLE_OPTIONS: Options = { maxBackgroundJobs: 4 }
+
+/** The oldest share of the blob files that a compaction copies from, and the share of garbage that forces one. */
+function collection(ageCutOff: number, forceThreshold: number): Options {
+  return {
+    blobGarbageCollectionAgeCutOff: ageCutOff,
+    blobGarbageCollectionForceThreshold: forceThreshold,
+  }
+}
+
+/** Of RocksDB with blob files, for a space amplification such as wisc is given. */
+export function blobOptions(spaceAmplification: number = 1.6): Options {
+  return {
+    ...TABLE_OPTIONS,
+    enableBlobFiles: true,
+    minBlobSize: 1024,
+    writeBufferSize: 16 * MIB,
+    blobFileSize: 16 * MIB,
+    enableBlobGarbageCollection: true,
+    ...(spaceAmplification < 1.45 ? collection(0.25, 0.2) : collection(0.25, 0.5)),
+  }
+}
+
+/** Engine by engine; the others have their defaults. */
+export const SETTINGS: { readonly [name in EngineName]?: string } = {
+  'classic-level':
+    'its defaults; scans by nextv and a highWaterMarkBytes of 4 MiB, three times as fast as without',
+  'lmdb-nosync': 'noSync: without it each commit is a sync, and fills measure the disk',
+  rocksdb: `${show(TABLE_OPTIONS)}, and what the binding sets by itself`,
+  'rocksdb-blob':
+    `${show(blobOptions())}; the values are those of the fastest trials of overwrite-steady whose space came nearest ` +
+    `to the target's, which memtables and blob files as small as these help; for a target below 1.45 ` +
+    show(collection(0.25, 0.2)),
+}
+
+function show(options: Options): string {
+  return Object.entries(options)
+    .map(([name, value]) => `${name} ${value}`)
+    .join(', ')
+}
