@@ -56,6 +56,7 @@ export interface Flags {
   readonly growBytes: number
   readonly growOverwrites: number
   readonly growFiles: readonly number[]
+  readonly rangeBytes: number
   readonly totalBytes: number
   readonly rounds: number
   readonly seconds: number
@@ -86,6 +87,7 @@ export const HELP: string = `usage: npm run bench -- [flags]
   --grow-bytes SIZE    no step beyond so many bytes of values (20GiB)
   --grow-overwrites N  how often its keys are overwritten in a step; the later half counts (0.75)
   --grow-files LIST    stores of so many small files beside them (1000,4000,16000)
+  --range-bytes SIZE   bytes of values in the store of which range-delete deletes half (4GiB)
   --bytes SIZE         bytes of values in a store (512MiB)
   --rounds N           interleaved rounds, the best one counts (3)
   --seconds N          time of each workload that has no natural end (2)
@@ -105,6 +107,7 @@ export function parseFlags(args: readonly string[]): Flags {
       workloads: { type: 'string' },
       special: { type: 'string' },
       bytes: { type: 'string', default: '512MiB' },
+      'range-bytes': { type: 'string', default: '4GiB' },
       rounds: { type: 'string', default: '3' },
       seconds: { type: 'string', default: '2' },
       seed: { type: 'string', default: '1' },
@@ -165,6 +168,7 @@ export function parseFlags(args: readonly string[]): Flags {
     growValueBytes: parseBytes(values['grow-value'] ?? '2KiB'),
     growBytes: parseBytes(values['grow-bytes'] ?? '20GiB'),
     growOverwrites: parseCount(values['grow-overwrites'] ?? '0.75'),
+    rangeBytes: parseBytes(values['range-bytes']),
     totalBytes: parseBytes(values.bytes),
     rounds: parseCount(values.rounds),
     seconds: parseCount(values.seconds),

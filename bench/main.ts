@@ -162,6 +162,7 @@ async function runSpecials(
         directory,
         repetitions: flags.rounds,
         seed: flags.seed,
+        rangeBytes: flags.rangeBytes,
         prepare: async () => warm?.recycle(),
       })
       figures.push(...found)

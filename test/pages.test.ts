@@ -119,7 +119,7 @@ describe('README', () => {
     [/`hasSync` \(`key, \{ (.*?) \}\?`/, 'SnapshotOptions'],
     [/`entries`, `keys`, `values` \(`\{ (.*?) \}\?`\)/, 'RangeOptions'],
     [/`snapshot\(\)` \|[^|]*?`\{ (.*?) \}`/, 'Snapshot'],
-    [/`compact\(range\?, \{ (.*?) \}\?\)`/, 'SignalOptions'],
+    [/`compact\(range\?, \{ (.*?) \}\?\)`/, 'CompactOptions'],
     [/`planCollection` and `collect` take `\{ (.*?) \}`/, 'CollectOptions'],
     [/`update\(key, callback, \{ (.*?) \}\?\)`/, 'UpdateOptions'],
     [/`transaction\(callback, \{ (.*?) \}\?\)`/, 'TransactionOptions'],

@@ -13,6 +13,7 @@ import { storeDocuments } from './documents.ts'
 import type { SpecialFigure } from './figures.ts'
 import type { OpenJob, OpenReport } from './open-child.ts'
 import type { QueueJob, QueueReport } from './queue-child.ts'
+import { deleteRanges } from './range-delete.ts'
 import { callForTheFirstTime, callOneAtATime } from './single-calls.ts'
 import type { StreamJob, StreamReport } from './stream-child.ts'
 import { median, timeCommand } from './time-command.ts'
@@ -29,6 +30,7 @@ export const SPECIALS = [
   'first',
   'together',
   'documents',
+  'range-delete',
 ] as const
 
 const WORKLOAD_CHILD = new URL('../throughput/child.js', import.meta.url)
@@ -63,6 +65,8 @@ export interface SpecialContext {
   readonly directory: string
   readonly repetitions: number
   readonly seed: number
+  /** Of values in the store of range-delete. */
+  readonly rangeBytes: number
   /** Called before each process that is measured. */
   readonly prepare: () => Promise<void>
 }
@@ -94,6 +98,7 @@ const RUNS: Readonly<
   first: callForTheFirstTime,
   together: writeTogether,
   documents: storeDocuments,
+  'range-delete': deleteRanges,
 }
 
 async function loadOneGiB(context: SpecialContext, directory: string): Promise<SpecialFigure[]> {

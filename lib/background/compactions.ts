@@ -11,7 +11,9 @@ import { toWiscError, WiscError } from '../base/errors.ts'
 import type { SegmentNumber } from '../base/ids.ts'
 import { Signal } from '../base/signal.ts'
 import { emitSafely } from '../contract/events.ts'
+import type { JobProgress } from '../jobs/job-progress.ts'
 import type { CompactionJob } from '../jobs/messages.ts'
+import type { RunOptions } from '../jobs/runner.ts'
 import type { CompactionPlan, FullReason, RunPart } from '../tree/compaction/compaction-plan.ts'
 import { coveredTables } from '../tree/compaction/covered-tables.ts'
 import { type ManualRange, pickCompaction, planFullCompaction } from '../tree/compaction/picker.ts'
@@ -158,7 +160,7 @@ export class Compactions {
         const plan = this.#due()
         if (plan === undefined) return
         roomBytes = this.#health.roomBytes()
-        await this.#compact(plan, this.#cancel.signal)
+        await this.#compact(plan, { signal: this.#cancel.signal })
         this.#health.foundRoomToCompact()
         this.ended.tell()
       }
@@ -178,6 +180,7 @@ export class Compactions {
     range: ManualRange,
     reason: FullReason,
     signal: AbortSignal | undefined,
+    progress?: JobProgress,
   ): Promise<void> {
     this.#asked++
     try {
@@ -186,7 +189,8 @@ export class Compactions {
       if (obstacle) throw obstacle
       if (this.#closing) throw new WiscError('WISC_NOT_OPEN', 'the store is closed')
       const either = linkSignals(this.#cancel.signal, signal)
-      const job = this.#compactAsked(range, reason, either.signal).finally(either.unlink)
+      const control = { signal: either.signal, progress }
+      const job = this.#compactAsked(range, reason, control).finally(either.unlink)
       this.#hold(job)
       await job
     } catch (cause) {
@@ -202,15 +206,15 @@ export class Compactions {
   }
 
   /** What need not be read goes first. */
-  async #compactAsked(range: ManualRange, reason: FullReason, signal: AbortSignal): Promise<void> {
+  async #compactAsked(range: ManualRange, reason: FullReason, control: RunOptions): Promise<void> {
     const covered = this.#covered()
     if (covered.length > 0) await this.#dropCovered(covered)
     const { levels } = this.#work.parts.versions.current
     const plan = planFullCompaction(levels, this.#shape, range, reason)
-    if (plan) await this.#compact(plan, signal)
+    if (plan) await this.#compact(plan, control)
   }
 
-  async #compact(plan: CompactionPlan, signal: AbortSignal): Promise<void> {
+  async #compact(plan: CompactionPlan, control: RunOptions): Promise<void> {
     const work = this.#work
     const { versions } = work.parts
     const { runner, options, events } = work.parts.context
@@ -241,7 +245,7 @@ export class Compactions {
           folds: folding.targets,
           tableOptions: options.tree,
         }
-        const result = await runner.run(job, { signal })
+        const result = await runner.run(job, control)
         pin.release()
         outputs = result.tables.map(({ meta }) => meta)
         work.counts.tableBytesWritten += result.bytesWritten

@@ -16,6 +16,7 @@ import {
   stepNumbers,
 } from '../contract/collection.ts'
 import type { CollectionStep } from '../contract/collection-plan.ts'
+import { JobProgress } from '../jobs/job-progress.ts'
 import { JobRate } from '../jobs/job-rate.ts'
 import { collectionFigures } from '../space/figures.ts'
 import type { Space } from '../space/space.ts'
@@ -96,7 +97,7 @@ class AskedRun {
       checkPlanFits(given, databaseId, store.space.measure(), false)
       this.#tell('compact')
       await store.flushes.flushWritten()
-      await store.compactions.compactRange({}, 'garbage', this.#control.signal)
+      await this.#compact()
     }
     checkPlanFits(given, databaseId, store.space.measure(), true)
     await this.#runSteps(given.steps)
@@ -171,7 +172,15 @@ class AskedRun {
     const { tableBytes } = space
     if (!isExposureAsked({ ...walked, tableBytes }, this.#options.target)) return
     this.#tell('compact')
-    await store.compactions.compactRange({}, 'garbage', this.#control.signal)
+    await this.#compact()
+  }
+
+  #compact(): Promise<void> {
+    const { compactions } = this.#collector.store
+    const { signal } = this.#control
+    return this.#telling('compact', (progress) =>
+      compactions.compactRange({}, 'garbage', signal, progress),
+    )
   }
 
   #isReached({ diskBytes, liveBytes }: Space): boolean {
@@ -185,13 +194,18 @@ class AskedRun {
     for (const step of steps) {
       this.#checkSignal()
       this.#tell(step.action)
-      try {
-        this.#done.push(await this.#collector.actor.execute(step, 'asked', this.#control))
-      } catch (error) {
-        this.#stepFailed(step.action, stepNumbers(step), toWiscError(error))
-      }
+      await this.#telling(step.action, (progress) => this.#carryOut(step, progress))
     }
     return this.#done.length - before
+  }
+
+  async #carryOut(step: CollectionStep, progress: JobProgress | undefined): Promise<void> {
+    try {
+      const control = { ...this.#control, progress }
+      this.#done.push(await this.#collector.actor.execute(step, 'asked', control))
+    } catch (error) {
+      this.#stepFailed(step.action, stepNumbers(step), toWiscError(error))
+    }
   }
 
   /** Damage, what is of a newer version and a full disk stop one step; the others go on. The rest is the caller's. */
@@ -229,8 +243,19 @@ class AskedRun {
     return sums
   }
 
-  #tell(phase: CollectionProgress['phase']): void {
+  #tell(phase: CollectionProgress['phase'], share: number = 0): void {
     const { onProgress } = this.#options
-    onProgress?.({ phase, stepsDone: this.#done.length, steps: this.#steps, ...this.#sums() })
+    const steps = { stepsDone: this.#done.length, steps: this.#steps }
+    onProgress?.({ phase, share, ...steps, ...this.#sums() })
+  }
+
+  /** Tells how far it is, if somebody wants to know. */
+  #telling<T>(
+    phase: CollectionProgress['phase'],
+    work: (progress: JobProgress | undefined) => Promise<T>,
+  ): Promise<T> {
+    if (this.#options.onProgress === undefined) return work(undefined)
+    const progress = new JobProgress((share) => this.#tell(phase, share))
+    return progress.tellDuring(work(progress))
   }
 }

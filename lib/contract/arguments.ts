@@ -9,6 +9,7 @@ import { KEY_BYTES_MAX } from '../tree/entry.ts'
 import { mustBe, notBytes, shown } from './given.ts'
 import { compression, integer, plainObject, refuseUnknown } from './options.ts'
 import type {
+  CompactOptions,
   GetStreamOptions,
   Key,
   KeyRange,
@@ -360,12 +361,14 @@ export function isEmptyRange(range: ResolvedRange): boolean {
   return order > 0 || (order === 0 && (range.lowerOpen || range.upperOpen))
 }
 
-/** Of options that hold nothing else. @throws WISC_ABORTED if it has fired */
-export function onlySignal(options: SignalOptions, name: string): AbortSignal | undefined {
-  refuseUnknown(plainObject(options, 'options'), ['signal'], name)
-  const signal = checkSignal(options.signal)
-  throwIfAborted(signal)
-  return signal
+/** @throws WISC_ABORTED if its signal has fired */
+export function checkCompactOptions(options: CompactOptions): CompactOptions {
+  refuseUnknown(plainObject(options, 'options'), ['signal', 'onProgress'], 'compact')
+  const { onProgress } = options
+  if (onProgress !== undefined && typeof onProgress !== 'function')
+    throw invalidArgument(mustBe('a function', 'onProgress', onProgress))
+  throwIfAborted(checkSignal(options.signal))
+  return options
 }
 
 export function checkSignal(signal: unknown): AbortSignal | undefined {

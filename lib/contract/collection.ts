@@ -27,6 +27,8 @@ export interface CollectOptions {
 export interface CollectionProgress {
   /** What goes on now. */
   readonly phase: 'flush' | 'compact' | 'plan' | CollectionStep['action'] | 'done'
+  /** How much of that is done, 0 to 1: compactions, rewrites and punches tell a few times a second. */
+  readonly share: number
   readonly stepsDone: number
   readonly steps: number
   readonly bytesFreed: number

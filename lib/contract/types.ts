@@ -260,6 +260,16 @@ export interface SignalOptions {
   readonly signal?: AbortSignal
 }
 
+export interface CompactOptions extends SignalOptions {
+  /** Told a few times a second how much is merged. */
+  readonly onProgress?: (progress: CompactProgress) => void
+}
+
+export interface CompactProgress {
+  /** 0 to 1. */
+  readonly share: number
+}
+
 /** What an open found and did; a part of the statistics. Times in milliseconds. */
 export interface RecoveryReport {
   /** The store had been closed in order. */

@@ -26,11 +26,13 @@ import type { SegmentNumber, Sequence } from '../base/ids.ts'
 import type { Random } from '../base/random.ts'
 import { collect, planCollection } from '../collector/asked-collection.ts'
 import { Collector } from '../collector/collector.ts'
+import type { ResolvedRange } from '../contract/arguments.ts'
 import type { CollectionPlan, CollectionReport, ResolvedCollect } from '../contract/collection.ts'
 import { emitSafely } from '../contract/events.ts'
 import type { ResolvedOptions } from '../contract/options.ts'
-import type { RecoveryReport } from '../contract/types.ts'
+import type { CompactOptions, RecoveryReport } from '../contract/types.ts'
 import { JobCompressor } from '../jobs/compressor.ts'
+import { JobProgress } from '../jobs/job-progress.ts'
 import type { JobRunner } from '../jobs/runner.ts'
 import type { ReadingEngine } from '../reads/reading-engine.ts'
 import { type ValueCache, valueCacheOf } from '../reads/value-cache.ts'
@@ -45,7 +47,6 @@ import { RelocationClaims } from '../state/relocation-claims.ts'
 import { relocationsOf } from '../state/relocations.ts'
 import { TableCache } from '../state/tables.ts'
 import { type ReadState, readState, TreeReader } from '../state/tree-reader.ts'
-import type { ManualRange } from '../tree/compaction/picker.ts'
 import type { Version } from '../tree/version/version.ts'
 import type { VersionSet } from '../tree/version/version-set.ts'
 import { Admission } from '../writes/admission.ts'
@@ -271,9 +272,15 @@ export class Engine implements ReadingEngine {
   }
 
   /** Flushes, then merges everything in a range to the bottom of the tree. @throws WISC_ABORTED */
-  async compact(range: ManualRange, signal: AbortSignal | undefined): Promise<void> {
+  async compact(
+    { lower, upper }: ResolvedRange,
+    { signal, onProgress }: CompactOptions,
+  ): Promise<void> {
     await this.flush()
-    await this.compactions.compactRange(range, 'manual', signal)
+    const range = { ...(lower && { from: lower }), ...(upper && { to: upper }) }
+    const progress = onProgress && new JobProgress((share) => onProgress({ share }))
+    const compacted = this.compactions.compactRange(range, 'manual', signal, progress)
+    await (progress ? progress.tellDuring(compacted) : compacted)
     await this.health.disk.roomMayBeBack()
   }
 

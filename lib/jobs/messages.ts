@@ -28,6 +28,8 @@ interface JobBase extends DatabaseDirectory {
   readonly ground?: GroundMarks
   /** Of the files that it makes in a worker; the usual one if there is none. Set by the runner. */
   readonly fileMode?: number | undefined
+  /** The memory of a JobProgress (job-progress.ts). Set by the runner. */
+  readonly progress?: SharedArrayBuffer
 }
 
 interface TableJobBase extends JobBase {

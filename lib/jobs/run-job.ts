@@ -19,6 +19,7 @@ import { markPointers } from '../tree/compaction/mark-pointers.ts'
 import type { JobPorts } from '../tree/compaction/run-writer.ts'
 import { shadowWalkSlices } from '../tree/compaction/shadow-walk.ts'
 import { livenessBy } from '../tree/compaction/table-liveness.ts'
+import { shareWriter } from './job-progress.ts'
 import type { CompactionJob, FlushJob, Job, JobResult } from './messages.ts'
 
 /** Segments that a flush keeps open while it fetches inline values from the log. */
@@ -38,7 +39,12 @@ export interface JobContext extends JobPorts {
 export type JobSlices = Generator<unknown, JobResult>
 
 export function startJob(job: Job, given: JobContext): JobSlices {
-  const context = { ...given, fileSystem: guarded(given.fileSystem, job.ground) }
+  const progress = job.progress && shareWriter(job.progress)
+  const context = {
+    ...given,
+    fileSystem: guarded(given.fileSystem, job.ground),
+    ...(progress && { progress }),
+  }
   switch (job.kind) {
     case 'flush':
       return flushJob(job, context)

@@ -3,6 +3,7 @@
  * (inline-runner.ts).
  */
 import { WiscError } from '../base/errors.ts'
+import type { JobProgress } from './job-progress.ts'
 import type { JobRate } from './job-rate.ts'
 import type { Job, ResultOf } from './messages.ts'
 
@@ -11,6 +12,8 @@ export interface RunOptions {
   readonly signal?: AbortSignal
   /** Holds the job to a rate. A job that waits for its time, or is paused, holds up no other. */
   readonly rate?: JobRate
+  /** Where it says how much of it is done. */
+  readonly progress?: JobProgress | undefined
 }
 
 export interface JobRunner {

@@ -37,7 +37,7 @@ export class WaitingJobs {
    * and told when its rate changes.
    * @returns what {@link settle} is told
    */
-  take<J extends Job>(job: J, { signal, rate }: RunOptions): Promise<ResultOf<J>> {
+  take<J extends Job>(job: J, { signal, rate, progress }: RunOptions): Promise<ResultOf<J>> {
     if (signal?.aborted) return Promise.reject(jobAborted())
     const id = this.#newId()
     return new Promise((resolve, reject) => {
@@ -53,7 +53,7 @@ export class WaitingJobs {
         reject,
         stopListening,
       })
-      this.#actions.start(id, job, rate)
+      this.#actions.start(id, progress ? { ...job, progress: progress.memory } : job, rate)
     })
   }
 

@@ -13,9 +13,9 @@ import type { Lock } from '../base/files/file-system.ts'
 import { lazyModule } from '../base/platform/lazy-module.ts'
 import type { SocketListener } from '../base/platform/node-socket.ts'
 import {
+  checkCompactOptions,
   keyBytes,
   keyList,
-  onlySignal,
   resolveCompactRange,
   takeListed,
   takeSignal,
@@ -39,6 +39,7 @@ import type {
 import type { TypedStore, ViewOf } from '../contract/typed-store.ts'
 import type {
   BatchOptions,
+  CompactOptions,
   ConditionalWriteOptions,
   DeletedRange,
   EntryIterator,
@@ -293,11 +294,9 @@ export class Store extends TypedEmitter {
   }
 
   /** Flushes, then merges all of a range: what was deleted or overwritten stays only where a reader sees it. */
-  async compact(range?: KeyRange, options: SignalOptions = {}): Promise<void> {
+  async compact(range?: KeyRange, options: CompactOptions = {}): Promise<void> {
     const engine = this.#writable()
-    const { lower, upper } = resolveCompactRange(range)
-    const signal = onlySignal(options, 'compact')
-    await engine.compact({ ...(lower && { from: lower }), ...(upper && { to: upper }) }, signal)
+    await engine.compact(resolveCompactRange(range), checkCompactOptions(options))
   }
 
   /** What a collection would do, and why not more. Changes nothing; exact on a quiet store. Plain JSON. */

@@ -57,7 +57,7 @@ lib/collector:          lib/base lib/contract lib/jobs lib/background lib/space 
                         lib/collector/plan lib/collector/pace lib/collector/act
 lib/engine:             lib/base lib/base/files lib/base/platform lib/contract lib/jobs lib/state lib/recovery
                         lib/background lib/writes lib/space lib/reads lib/collector/plan lib/collector
-                        lib/tree/version lib/tree/compaction vlog/log vlog/read
+                        lib/tree/version vlog/log vlog/read
 lib/reports:            lib/base lib/base/files lib/contract lib/state lib/space lib/reads lib/engine
                         lib/tree lib/tree/table lib/tree/version vlog/log vlog/relocation vlog/stream
 lib/control:            lib/base lib/base/platform lib/contract lib/state

@@ -37,10 +37,11 @@ export const compact: Verb = defineVerb({
     const range = keyRange(words, hex)
     const report = await changeStore(path, {}, context, async (store) => {
       const before = treeFigures(store)
-      let steps = 0
-      store.on('compaction', () => progress.note(`compact: ${++steps} steps`))
       progress.note('compact')
-      await store.compact(range, { signal })
+      await store.compact(range, {
+        signal,
+        onProgress: ({ share }) => progress.note(`compact: ${Math.floor(share * 100)} %`),
+      })
       return { before, after: treeFigures(store) }
     })
     if (json) await output.json(report)

@@ -215,14 +215,16 @@ function withoutWords({ plan, ...options }: CollectSettings & { plan?: Collectio
 
 function progressText({
   phase,
+  share,
   stepsDone,
   steps,
   bytesFreed,
   bytesCopied,
 }: CollectionProgress): string {
   const count = steps > 0 ? ` ${stepsDone}/${steps}` : ''
+  const part = share > 0 ? ` (${Math.floor(share * 100)} %)` : ''
   const freed = formatBytes(bytesFreed, false)
-  return `gc: ${phase}${count}, ${freed} freed, ${formatBytes(bytesCopied, false)} copied`
+  return `gc: ${phase}${count}${part}, ${freed} freed, ${formatBytes(bytesCopied, false)} copied`
 }
 
 function readPlan(file: string): CollectionPlan {

@@ -60,7 +60,7 @@ export interface PunchResult extends PunchedHoles {
 export function* punchSlices(
   input: PunchInput,
   markLive: MarkLive,
-  ports: Pick<CollectorPorts, 'fileSystem'>,
+  ports: Pick<CollectorPorts, 'fileSystem' | 'progress'>,
 ): Generator<number, PunchResult> {
   const { files } = yield* markSlices({ ...input, files: [input.file] }, markLive, ports)
   const { holes, liveBytes } = files[0]!
@@ -76,7 +76,7 @@ export function* punchSlices(
 export function* punchHoles(
   input: Omit<PunchInput, 'minimumHoleBytes'>,
   holes: Float64Array,
-  { fileSystem }: Pick<CollectorPorts, 'fileSystem'>,
+  { fileSystem, progress }: Pick<CollectorPorts, 'fileSystem' | 'progress'>,
 ): Generator<number, PunchedHoles> {
   const file = fileSystem.open(victimPath(input, input.file), 'punch')
   const known = input.known?.slice() ?? noHoles(input.file.length)
@@ -100,6 +100,7 @@ export function* punchHoles(
       supported = end >= 0
       if (!supported) break
       next = end
+      progress?.(next / holes.length)
       const { allocated: leftNow } = file.stat()
       if (leftNow < left) holeMs += ms
       left = Math.min(left, leftNow)

@@ -25,6 +25,7 @@ import {
 import type { RelocationWriter } from '../relocation/relocation-writer.ts'
 import { ChunkList, tableBytes, VALUE_CHUNK_BYTES } from '../value-chunks.ts'
 import { BATCHED_RECORD_BYTES_MAX, RecordBatch } from './record-batch.ts'
+import type { CollectorPorts } from './victim.ts'
 import type { VictimFiles } from './victim-files.ts'
 import { emptyVictimRecord, type VictimRecord } from './victim-page.ts'
 import type { VictimRecords } from './victim-records.ts'
@@ -43,12 +44,14 @@ export function* copyRecords(
   records: VictimRecords,
   files: VictimFiles,
   writer: RelocationWriter,
+  progress?: CollectorPorts['progress'],
 ): Generator<number, void> {
   const batch = new RecordBatch(records, files)
   const copy = new RecordCopy(records, files, writer)
   keepUntilNext('copy of records', { records, files, writer, batch, copy })
   try {
     for (let position = 0; position < records.count; ) {
+      progress?.(position / records.count)
       position = batch.gather(position)
       yield* batch.readSlices()
       for (let i = 0; i < batch.count; ) {

@@ -124,7 +124,7 @@ function* writeRelocation(
   records: VictimRecords,
   files: VictimFiles,
   { directory, databaseId, fileNumber }: RewriteInput,
-  { fileSystem, random, earlySyncBytes }: CollectorPorts,
+  { fileSystem, random, earlySyncBytes, progress }: CollectorPorts,
 ): Generator<number, BuiltRelocation> {
   const path = joinPath(directory, segmentName(fileNumber))
   const salt = randomU32(random)
@@ -134,8 +134,9 @@ function* writeRelocation(
   let finished = false
   let failure: unknown
   try {
-    yield* copyRecords(records, files, writer)
+    yield* copyRecords(records, files, writer, progress)
     const relocation = yield* writer.finishSlices()
+    progress?.(1)
     finished = true
     return relocation
   } catch (error) {

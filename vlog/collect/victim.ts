@@ -27,6 +27,8 @@ export interface CollectorPorts {
   readonly random: Random
   /** See EarlySync. Infinity for callers that never let the event loop turn, as tests. */
   readonly earlySyncBytes?: number
+  /** Called now and then with how much is done: 0 to 1. */
+  readonly progress?: (share: number) => void
 }
 
 export function victimPath({ directory }: DatabaseDirectory, { number }: VictimFile): string {

@@ -5,6 +5,7 @@ import type { ValueReader } from '../../../vlog/read/value-reader.ts'
 import type { WiscError } from '../../base/errors.ts'
 import type { FileNumber } from '../../base/ids.ts'
 import type { ResolvedOptions } from '../../contract/options.ts'
+import type { JobProgress } from '../../jobs/job-progress.ts'
 import type { JobRate } from '../../jobs/job-rate.ts'
 import type { JobRunner } from '../../jobs/runner.ts'
 import type { SpaceAccount } from '../../space/space.ts'
@@ -62,6 +63,8 @@ export interface CollectorHealth {
 export interface StepControl {
   readonly signal: AbortSignal
   readonly rate: JobRate
+  /** Where its job says how much of it is done. */
+  readonly progress?: JobProgress | undefined
   /** Called with the number of the file that a rewrite writes. */
   readonly began?: (file: FileNumber) => void
   /** A punch makes no more holes. */

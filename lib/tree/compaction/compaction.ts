@@ -9,6 +9,7 @@ import type { EntryCursor } from '../entry.ts'
 import type { RecordPlaces } from './fold.ts'
 import { type CompactionInput, fragmentsOf, InputRun } from './input-run.ts'
 import { MergeCursor } from './merge-cursor.ts'
+import { PassedTables } from './passed-tables.ts'
 import { canPatch, patchSlices } from './patch.ts'
 import { type RunResult, type RunSlice, writeRetained } from './retained-run.ts'
 import { Retention } from './retention.ts'
@@ -23,7 +24,10 @@ export function* compactionSlices(
   ports: JobPorts,
   places?: RecordPlaces,
 ): Generator<RunSlice, RunResult> {
-  const runs = input.inputs.map((tables) => new InputRun(tables, input, ports.fileSystem))
+  const passed = new PassedTables(input.inputs, ports)
+  const runs = input.inputs.map(
+    (run, i) => new InputRun(run, input, ports.fileSystem, (table) => passed.begun(i, table)),
+  )
   const tables = input.inputs.flat()
   const smallestSequence = tables.reduce(
     (smallest, table) => Math.min(smallest, table.smallestSequence),
@@ -36,9 +40,10 @@ export function* compactionSlices(
     const newer = mergedCursor(cursors.slice(0, -1))
     const slices =
       places === undefined && canPatch(input, newer, ports)
-        ? patchSlices(input, newer, ports, writer)
+        ? patchSlices(input, newer, ports, writer, passed)
         : mergeSlices(input, mergedCursor(cursors), writer, places, ports)
     const result = yield* slices
+    ports.progress?.(1)
     return { ...result, bytesRead: tables.reduce((sum, table) => sum + table.bytes, 0) }
   } catch (error) {
     failure = error

@@ -41,10 +41,19 @@ export class InputRun {
   readonly cursor: EntryCursor
   #open: TableReader | undefined
 
-  /** `tables` in key order; they must stay until the run is closed (a pinned version). */
-  constructor(tables: readonly TableMeta[], place: DatabaseDirectory, fileSystem: FileSystem) {
+  /**
+   * `tables` in key order; they must stay until the run is closed (a pinned version).
+   * @param began is told which of them the cursor has come to
+   */
+  constructor(
+    tables: readonly TableMeta[],
+    place: DatabaseDirectory,
+    fileSystem: FileSystem,
+    began?: (table: TableMeta) => void,
+  ) {
     this.cursor = new RunCursor(tables, (meta) => {
       this.close()
+      began?.(meta)
       const name = tableName(meta.number)
       const path = joinPath(place.directory, name)
       this.#open = TableReader.open(fileSystem, path, name, meta, place.databaseId)

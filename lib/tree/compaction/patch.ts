@@ -15,6 +15,7 @@ import { type EntryCursor, KIND, type TableMeta } from '../entry.ts'
 import { TablePatcher } from '../table/table-patcher.ts'
 import { TableReader } from '../table/table-reader.ts'
 import type { CompactionInput } from './input-run.ts'
+import type { PassedTables } from './passed-tables.ts'
 import type { RunResult, RunSlice } from './retained-run.ts'
 import type { JobPorts, RunWriter } from './run-writer.ts'
 
@@ -116,6 +117,7 @@ export function* patchSlices(
   newer: EntryCursor,
   ports: JobPorts,
   writer: RunWriter,
+  passed: PassedTables,
 ): Generator<RunSlice, Omit<RunResult, 'bytesRead'>> {
   const oldest = input.inputs[input.inputs.length - 1]!
   const dead = new DeadRecordsBuilder()
@@ -123,6 +125,7 @@ export function* patchSlices(
   newer.seekToFirst()
   for (const [i, table] of oldest.entries()) {
     const end = oldest[i + 1]?.smallestKey
+    passed.begun(input.inputs.length - 1, table)
     const reader = openTable(table, input, ports)
     let patcher: TablePatcher | undefined
     try {

@@ -32,6 +32,8 @@ export interface JobPorts {
   readonly random: Random
   /** True on the calling thread: slices yield the promise of a sync instead of standing still for it. */
   readonly syncsAside?: boolean
+  /** Called now and then with how much is done: 0 to 1. */
+  readonly progress?: (share: number) => void
 }
 
 /** A file that has no bytes yet, and what its header says. */

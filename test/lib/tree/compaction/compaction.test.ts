@@ -185,6 +185,36 @@ test('deferred values are fetched and become inline', () => {
   ])
 })
 
+/** `every` is 1: merges two runs with the same keys; more: patches the one with a few others. */
+test.each([1, 50])('a compaction says how much of its inputs it has passed every=%s', (every) => {
+  const directory = temporaryDirectory()
+  const entries = Array.from({ length: 3000 }, (_, i) => ({
+    key: new TextEncoder().encode(`key${String(i).padStart(4, '0')}`),
+    sequence: i + 1,
+    kind: KIND.pointer,
+    segment: 1,
+    offset: i * 1000,
+    length: 1000,
+  }))
+  const newer = entries
+    .filter((_, i) => i % every === 0)
+    .map((entry, i) => ({ ...entry, sequence: 3001 + i, segment: 2 }))
+  const last = 3000 + newer.length
+  const runs = [newer, entries].map((each) => metas(flush(directory, each, [last])))
+  const shares: number[] = []
+  const ports = {
+    fileSystem: new RecordingFileSystem(),
+    random: systemRandom,
+    progress: (share: number) => shares.push(share),
+  }
+  const result = runSlices(compactionSlices(compactionJob(directory, runs, [last]), ports))
+  expect(result.entriesOut).toBe(3000)
+  expect(shares).toEqual(shares.toSorted((left, right) => left - right))
+  expect(shares[0]).toBe(0)
+  expect(shares.at(-1)).toBe(1)
+  expect(shares.filter((share) => share > 0 && share < 1).length).toBeGreaterThan(2)
+})
+
 test('a compaction that keeps nothing writes nothing', () => {
   const directory = temporaryDirectory()
   const entries = [1, 2, 3].map((n) => ({
