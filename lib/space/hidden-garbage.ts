@@ -206,7 +206,8 @@ export class HiddenGarbageEstimate {
     for (let i = stride >> 1; i < samples.length; i += stride) {
       const { key, hash, sequence, weight } = samples[i]!
       weights += weight
-      if (!this.#findIn(olderRuns, key, hash) || lookup.kind === KIND.tombstone) continue
+      const isFound = findInRuns(olderRuns, key, hash, this.#tables, this.#cache, lookup)
+      if (!isFound || lookup.kind === KIND.tombstone) continue
       valueBytes += weight * (key.length + valueLength(lookup, key.length))
       const inTable = weight * entryWeight(lookup, key.length)
       const inLog = lookup.kind === KIND.pointer ? weight * lookup.length : 0
@@ -232,17 +233,6 @@ export class HiddenGarbageEstimate {
     )
   }
 
-  /** The newest entry of a key in some runs, newest first. */
-  #findIn(runs: readonly Run[], key: Uint8Array, hash: number): boolean {
-    for (const run of runs) {
-      const table = findTable(run, key)
-      if (table === undefined) continue
-      const reader = this.#tables.get(table.number)
-      if (reader.find(key, hash, SEQUENCE_MAX, this.#lookup, this.#cache)) return true
-    }
-    return false
-  }
-
   /** Adds up the figures of all tables, and forgets those of tables that have left. */
   #finish(runs: readonly Run[]): void {
     const numbers = new Set(runs.flatMap((run) => run.tables.map((table) => table.number)))
@@ -257,6 +247,23 @@ export class HiddenGarbageEstimate {
     for (const name of Object.keys(sum) as (keyof Figures)[]) sum[name] = Math.round(sum[name])
     this.#figures = sum
   }
+}
+
+/** Finds the newest entry of a key in some runs, newest first. @throws CorruptionError, WISC_FORMAT_VERSION, IoError */
+export function findInRuns(
+  runs: readonly Run[],
+  key: Uint8Array,
+  hash: number,
+  tables: Pick<TableCache, 'get'>,
+  cache: BlockCache,
+  found: Entry,
+): boolean {
+  for (const run of runs) {
+    const table = findTable(run, key)
+    if (table === undefined) continue
+    if (tables.get(table.number).find(key, hash, SEQUENCE_MAX, found, cache)) return true
+  }
+  return false
 }
 
 function overlaps({ tables }: Run, table: TableMeta): boolean {

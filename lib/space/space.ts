@@ -4,7 +4,7 @@
  *
  *   file of the value log:  total = referenced + exposed garbage
  *   referenced:             what entries of tables point to, and everything above the checkpoint
- *   live bytes:             keys and values of all puts, less what newer entries may shadow; and what uploads have
+ *   live bytes:             keys and values of all puts, less what newer ones shadow; and what uploads have
  */
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
@@ -26,9 +26,12 @@ import type { CollectibleFile } from './figures.ts'
 import { HiddenGarbageEstimate, type PinnedShadows } from './hidden-garbage.ts'
 import { LogFiles } from './log-files.ts'
 import { References, type WorkBudget } from './references.ts'
+import { ReplacedKeys } from './replaced-keys.ts'
 
 /** Of one turn, beside what the estimate of hidden garbage may take. */
 const TURN_WORK = 1000
+/** Keys of memtables that are looked up in a turn: some 0.1 ms, or as many reads of blocks where the disk is cold. */
+const TURN_LOOKUPS = 32
 /** The figures of fewer files of the value log take a millisecond or two: they are no matter. */
 const GATHERED_FILES_MIN = 2000
 /** About a tenth of a second. */
@@ -100,6 +103,7 @@ export class SpaceAccount {
   readonly #parts: SpaceParts
   readonly #hidden: HiddenGarbageEstimate
   readonly #covered: CoveredGarbageEstimate
+  readonly #replaced: ReplacedKeys
   readonly #files: LogFiles
   readonly references: References
   readonly usage: DiskUsage
@@ -113,6 +117,7 @@ export class SpaceAccount {
     this.usage = new DiskUsage(parts.context, parts.files, parts.versions?.fileNumbers)
     this.#hidden = new HiddenGarbageEstimate(parts.tables, parts.cache, hiddenSamplesMax)
     this.#covered = new CoveredGarbageEstimate(parts.tables, parts.cache)
+    this.#replaced = new ReplacedKeys(parts.tables, parts.cache)
     this.#files = new LogFiles(
       parts,
       (number) => this.holdsStream(number),
@@ -135,7 +140,7 @@ export class SpaceAccount {
       budget.work > 0 &&
       this.#hidden.advance(version) &&
       this.#updateFiles(version, budget)
-    return isDone ? this.#figures(version) : undefined
+    return isDone ? this.#figures(version, TURN_LOOKUPS) : undefined
   }
 
   /**
@@ -148,7 +153,7 @@ export class SpaceAccount {
     this.references.update(version)
     while (!this.#hidden.advance(version));
     this.#updateFiles(version)
-    return this.#figures(version, liveInTables)
+    return this.#figures(version, Number.POSITIVE_INFINITY, liveInTables)
   }
 
   /**
@@ -196,7 +201,7 @@ export class SpaceAccount {
     return this.#files.update(version, budget)
   }
 
-  #figures(version: Version, liveInTables?: number): Space {
+  #figures(version: Version, lookups: number, liveInTables?: number): Space {
     const diskBytes = this.usage.measure(version)
     const { hiddenRecordBytes, duplicateBytes } = this.#hidden.figures
     this.#covered.update(version, this.#parts.memtables.list(version.checkpoint))
@@ -213,7 +218,7 @@ export class SpaceAccount {
     )
     return {
       diskBytes,
-      ...this.#liveFigures(liveInTables),
+      ...this.#liveFigures(version, lookups, liveInTables),
       exposedGarbageBytes,
       punchedBytes,
       hiddenGarbageBytes: Math.max(0, shadowedBytes - pinned.recordBytes),
@@ -250,6 +255,8 @@ export class SpaceAccount {
   }
 
   #liveFigures(
+    version: Version,
+    lookups: number,
     liveInTables?: number,
   ): Pick<Space, 'liveBytes' | 'unflushedShadowBytes' | 'meanBytes' | 'liveDoubtBytes'> {
     const { totals } = this.references
@@ -259,21 +266,23 @@ export class SpaceAccount {
     const shadowed = hiddenValueBytes + duplicateValueBytes + byTables.valueBytes
     const inVersion = liveInTables ?? Math.max(0, inTables - shadowed)
     const visible = Math.max(0, inVersion - byMemtables.valueBytes)
-    const memtables = this.#parts.memtables.list(this.#parts.version.checkpoint)
+    const memtables = this.#parts.memtables.list(version.checkpoint)
+    const replaced = this.#replaced.update(version, memtables, lookups)
     let entries = 0
     let added = 0
-    for (const memtable of memtables) {
+    let shadowing = 0
+    for (const [i, memtable] of memtables.entries()) {
       entries += memtable.entries
       added += memtable.pointedBytes + memtable.usedBytes
+      shadowing += memtable.entries - memtable.keys + replaced[i]!
     }
-    // Each entry of a memtable may shadow another one, in a table or in a memtable: only its flush will show.
     const meanBytes = (inTables + added) / Math.max(1, totals.puts + entries)
     const uploadedBytes = this.#parts.uploads?.bytes ?? 0
     const inTree = { keys: totals.puts * (visible / Math.max(1, inTables)), bytes: visible }
     return {
-      liveBytes: Math.round(liveBytesAbove(inTree, memtables)) + uploadedBytes,
+      liveBytes: Math.round(liveBytesAbove(inTree, memtables, replaced)) + uploadedBytes,
       unflushedShadowBytes:
-        Math.round(Math.min(entries * meanBytes, visible + added)) + byMemtables.recordBytes,
+        Math.round(Math.min(shadowing * meanBytes, visible + added)) + byMemtables.recordBytes,
       meanBytes,
       liveDoubtBytes: Math.round(Math.sqrt(entries) * meanBytes),
     }
@@ -318,23 +327,24 @@ interface LiveSum {
 }
 
 /**
- * The least that lives in tables and memtables, by the mean size of what lives below each: every key of a memtable may
- * be one of those below it, whose entry it shadows, until a flush has shown otherwise. Inside a memtable it is known,
- * but for large range tombstones.
- * @param memtables newest first
+ * What lives in tables and memtables, by the mean size of what lives below each. Inside a memtable it is known, but for
+ * large range tombstones.
+ * @param memtables newest first @param replaced of the keys of each, how many shadow a put below
  */
 export function liveBytesAbove(
   tables: LiveSum,
-  memtables: readonly Pick<Memtable, 'keys' | 'liveKeys' | 'liveBytes' | 'ranges'>[],
+  memtables: readonly Pick<Memtable, 'liveKeys' | 'liveBytes' | 'ranges'>[],
+  replaced: readonly number[],
 ): number {
   let { keys, bytes } = tables
-  for (const memtable of memtables.toReversed()) {
+  for (let i = memtables.length - 1; i >= 0; i--) {
+    const memtable = memtables[i]!
     // Of tables it is known what its range tombstones cover; of older memtables, all of it may be.
     if (memtable.ranges.count > 0) {
       keys = Math.min(keys, tables.keys)
       bytes = Math.min(bytes, tables.bytes)
     }
-    const kept = keys === 0 ? 0 : Math.max(0, 1 - memtable.keys / keys)
+    const kept = keys === 0 ? 0 : Math.max(0, 1 - replaced[i]! / keys)
     bytes = bytes * kept + memtable.liveBytes
     keys = keys * kept + memtable.liveKeys
   }

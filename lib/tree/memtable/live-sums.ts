@@ -17,6 +17,8 @@ import {
 
 /** Entries that are looked at below a range tombstone: under half a millisecond. */
 const COUNTED_NODES_MAX = 2048
+/** Keys that are kept as samples: between half as many and so many, once there are more. */
+const SAMPLES_MAX = 128
 
 export class LiveSums {
   /** Distinct keys. */
@@ -27,6 +29,10 @@ export class LiveSums {
   liveBytes = 0
   /** The range tombstones of the memtable. */
   ranges: RangeList = RangeList.EMPTY
+  /** Nodes of some keys, evenly spread over the times at which they came: all of them while they are few. */
+  samples: number[] = []
+  /** One key in so many is a sample: a power of two, less one. */
+  #sampleMask = 0
   readonly #words: Int32Array
   readonly #bytes: Uint8Array
   /** Older entries are in no sum. */
@@ -39,11 +45,22 @@ export class LiveSums {
 
   /** Counts a new entry. @param before the node whose key has got a newer one, as the index says */
   count(before: number, node: number): void {
-    if (before <= 0) this.keys++
+    if (before <= 0) {
+      if ((this.keys & this.#sampleMask) === 0) this.#sample(node)
+      this.keys++
+    }
     // Whether it replaces another one is not known: the sums err low.
     if (before === LEFT_OUT) return
     if (before !== 0 && !this.#isDeleted(before)) this.#add(before, -1)
     this.#add(node, 1)
+  }
+
+  #sample(node: number): void {
+    if (this.samples.length === SAMPLES_MAX) {
+      this.samples = this.samples.filter((_, i) => i % 2 === 0)
+      this.#sampleMask = 2 * this.#sampleMask + 1
+    }
+    this.samples.push(node)
   }
 
   /**

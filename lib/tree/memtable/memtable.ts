@@ -24,6 +24,8 @@ import {
   LINKS_WORD,
   nodeBytesMax,
   nodeHasKey,
+  nodeKeyLength,
+  nodeKeyStart,
   nodePrefix,
   nodeSequence,
   readNode,
@@ -140,6 +142,17 @@ export class Memtable {
   /** Bytes of these keys and their values. */
   get liveBytes(): number {
     return this.#live.liveBytes
+  }
+
+  /** Nodes of some of its keys, evenly spread: of all while they are few. */
+  get sampledNodes(): readonly number[] {
+    return this.#live.samples
+  }
+
+  /** The key of a node. It must not be used when the arena is. */
+  keyOf(node: number): Uint8Array {
+    const start = nodeKeyStart(this.#words, node)
+    return this.#bytes.subarray(start, start + nodeKeyLength(this.#words, node))
   }
 
   /** Bytes of the records that entries of kinds pointer and deferred point to. */
