@@ -4,6 +4,7 @@
  */
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /** Files that change or count what belongs to the whole process, or fill its memory: a process each. */
 const APART = [
@@ -15,15 +16,40 @@ const APART = [
   'test/lib/contract/events.test.ts',
 ]
 
+/** Those that take longest, in this order: none of them is left alone at the end. */
+const LONGEST = [
+  'test/crash/faults',
+  'test/crash/enumeration',
+  'test/store/collector/space',
+  'test/crash/',
+  'test/tools/',
+  'test/store/model/',
+  'test/store/damage',
+  'test/stress/',
+]
+
+class LongestFirst extends BaseSequencer {
+  override async sort(specifications: TestSpecification[]): Promise<TestSpecification[]> {
+    const place = ({ moduleId }: TestSpecification): number => {
+      const found = LONGEST.findIndex((name) => moduleId.includes(`/${name}`))
+      return found < 0 ? LONGEST.length : found
+    }
+    const sorted = await super.sort(specifications)
+    return sorted.toSorted((left, right) => place(left) - place(right))
+  }
+}
+
 export default defineConfig({
   test: {
     server: { deps: { external: [/\/dist\//] } },
+    setupFiles: 'test/support/equal-bytes.ts',
     // Processes, not threads: tests open stores with workers of their own, kill children and set umasks.
     pool: 'forks',
     // One more than there are cores: while a file waits for a disk or a child, another one computes.
     maxWorkers: availableParallelism() + 1,
     // Stores that are opened thousands of times leave much garbage: fewer collections of it, a tenth of such tests.
     execArgv: ['--min-semi-space-size=32', '--max-semi-space-size=32'],
+    sequence: { sequencer: LongestFirst },
     // What hangs is found; what a busy machine makes slow is not.
     testTimeout: 1_200_000,
     hookTimeout: 1_200_000,

@@ -20,7 +20,7 @@ import {
 } from './kill-history.ts'
 
 const CHILD = fileURLToPath(new URL('../../dist/test/crash/bank-child.js', import.meta.url))
-const KILLS = Math.ceil(Number(process.env['WISC_KILLS'] ?? 120) / 6)
+const KILLS = Math.ceil(Number(process.env['WISC_KILLS'] ?? 60) / 6)
 const seed = testSeed()
 
 /** @returns for each caller the last transfer that it was told of */

@@ -9,7 +9,7 @@ import { COLLECTING_ALL, COLLECTING_BY_ITSELF } from './collecting-workloads.ts'
 import { countCalls, FAULTS, type FaultKind, type Mode, runSample } from './fault-runs.ts'
 
 const seed = testSeed()
-const RUNS_MAX = Number(process.env['WISC_FAULT_RUNS'] ?? 12)
+const RUNS_MAX = Number(process.env['WISC_FAULT_RUNS'] ?? 8)
 const KINDS: readonly FaultKind[] = [
   ...FAULTS,
   {

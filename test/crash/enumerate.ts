@@ -1,17 +1,18 @@
 /**
- * The search for crash states that break a promise: a workload runs once, then every state in which a power cut may
- * leave the disk is opened by the real store, read, closed and opened again (crash-states.ts says which states).
+ * The search for crash states that break a promise: a workload runs once, then states in which a power cut may leave
+ * the disk are opened by the real store, read, closed and opened again (crash-states.ts says which states).
  *
- * An image is opened once; what it held is kept, and held against what each moment that reaches it
- * demands. For a sample the recovery itself is cut off at each of its steps, and must find the same again.
+ * Of the states of each moment that were not met before as many are drawn by the seed as are left to it; all of them
+ * with WISC_TEST_ALL. An image is opened once; what it held is kept, and held against what each moment that reaches
+ * it demands. For a sample the recovery itself is cut off at each of its steps, and must find the same again.
  */
 import { expect } from 'vitest'
-import { type CrashState, crashStates } from '../support/crash/crash-states.ts'
+import { type CrashState, crashMoments, crashStates } from '../support/crash/crash-states.ts'
 import { holdAgainst, type Knowledge } from '../support/crash/oracle.ts'
 import { type Recovered, recoverImage } from '../support/crash/recover-image.ts'
 import { type Collected, Session } from '../support/crash/session.ts'
 import { FaultFileSystem } from '../support/files/fault-file-system.ts'
-import { Prng, replayHint } from '../support/random.ts'
+import { Prng, replayHint, TESTS_ALL } from '../support/random.ts'
 import type { Workload } from './workloads.ts'
 
 const COMPOUND_STATES_MAX = 12
@@ -19,7 +20,7 @@ const NOTHING: Knowledge = { required: 0, acknowledged: 0, issued: 0, created: f
 
 export interface EnumerateOptions {
   readonly seed: number
-  /** Distinct states that are opened at most. */
+  /** Distinct states that are opened, where there are as many. */
   readonly statesMax: number
   /** One of so many is proved by `verify`. */
   readonly verifyEvery: number
@@ -48,55 +49,60 @@ export async function enumerate(
   await workload.run(session, new Prng(workloadSeed))
   expect(session.fileSystem.violations, replayHint(seed)).toEqual([])
 
-  const share = statesMax / countDistinct(session.fileSystem, workloadSeed)
+  const { base, log } = session.fileSystem
+  const prng = new Prng(workloadSeed)
   let moments = 0
   let compound = 0
   const found = new Map<string, Recovered['positions']>()
   const reopened = new Map<string, readonly number[]>()
   let opened = 0
-  for (const state of crashStates(session.fileSystem.base, session.fileSystem.log, {
-    seed: workloadSeed,
-  })) {
-    const isNew = !found.has(state.hash)
-    if (isNew && !isChosen(state, share)) continue
-    try {
-      if (isNew) {
-        opened++
-        const verify = opened % verifyEvery === 0
-        const recovered = await recoverImage(state.image(), session.oracle, options, seed, {
-          verify,
-          reopened,
-        })
-        found.set(state.hash, recovered.positions)
-        if (opened % compoundEvery === 0)
-          compound += await cutRecovery(recovered, session, workload, seed)
+  const open = async (state: CrashState): Promise<void> => {
+    opened++
+    const verify = opened % verifyEvery === 0
+    const recovered = await recoverImage(state.image(), session.oracle, options, seed, {
+      verify,
+      reopened,
+    })
+    found.set(state.hash, recovered.positions)
+    if (opened % compoundEvery === 0)
+      compound += await cutRecovery(recovered, session, workload, seed)
+  }
+  /** How many may have been opened by this step. */
+  const budgetAt = (step: number): number =>
+    TESTS_ALL ? Number.POSITIVE_INFINITY : (statesMax * (step + 1)) / (log.length + 1)
+  for (const moment of crashMoments(base, log, { seed: workloadSeed })) {
+    const states = [...moment]
+    const fresh = new Map<string, CrashState>()
+    for (const state of states)
+      if (!found.has(state.hash) && !fresh.has(state.hash)) fresh.set(state.hash, state)
+    const left = Math.floor(budgetAt(states[0]!.step) - opened)
+    const opening = new Set(drawn([...fresh.values()], left, prng))
+    for (const state of states) {
+      try {
+        if (opening.has(state)) await open(state)
+        if (!found.has(state.hash)) continue
+        const knowledge = (state.mark ?? NOTHING) as Knowledge
+        holdAgainst(found.get(state.hash), knowledge, state.complete)
+      } catch (error) {
+        const step = `${state.step} of ${log.length}`
+        const place = `workload "${workload.name}", step ${step}, ${state.choice}`
+        const { message, stack } = error as Error
+        throw new Error(`${place}: ${message}; ${replayHint(seed)}\n${stack}`, { cause: error })
       }
-      const knowledge = (state.mark ?? NOTHING) as Knowledge
-      holdAgainst(found.get(state.hash), knowledge, state.complete)
-    } catch (error) {
-      const step = `${state.step} of ${session.fileSystem.log.length}`
-      const place = `workload "${workload.name}", step ${step}, ${state.choice}`
-      const { message, stack } = error as Error
-      throw new Error(`${place}: ${message}; ${replayHint(seed)}\n${stack}`, { cause: error })
+      moments++
     }
-    moments++
   }
   return { distinct: opened, moments, compound, collected: session.collected }
 }
 
-function countDistinct(fileSystem: FaultFileSystem, stateSeed: number): number {
-  const hashes = new Set<string>()
-  for (const state of crashStates(fileSystem.base, fileSystem.log, { seed: stateSeed })) {
-    hashes.add(state.hash)
-  }
-  return hashes.size
-}
-
-/** A choice by the image itself, so that the same images are chosen at every moment. */
-function isChosen(state: CrashState, share: number): boolean {
-  if (share >= 1) return true
-  const hash = Buffer.from(state.hash.slice(state.hash.indexOf('.') + 1), 'base64')
-  return hash.readUInt32BE(0) / 2 ** 32 < share
+/** So many of them, each as likely as the others. */
+function drawn(states: readonly CrashState[], count: number, prng: Prng): CrashState[] {
+  let wanted = Math.max(0, Math.min(count, states.length))
+  return states.filter((_, index) => {
+    const isDrawn = prng.below(states.length - index) < wanted
+    if (isDrawn) wanted--
+    return isDrawn
+  })
 }
 
 /** Cuts a recovery off at states of its own; the recovery after it must find the same. @returns how many states */

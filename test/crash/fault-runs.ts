@@ -10,7 +10,7 @@ import { expect } from 'vitest'
 import { Session } from '../support/crash/session.ts'
 import type { Call, CallKind, Fault } from '../support/files/fault-calls.ts'
 import { FaultFileSystem } from '../support/files/fault-file-system.ts'
-import { Prng, replayHint } from '../support/random.ts'
+import { Prng, replayHint, TESTS_ALL } from '../support/random.ts'
 import type { Workload } from './workloads.ts'
 
 export interface FaultRun {
@@ -102,12 +102,12 @@ async function runWithFault(
 }
 
 /**
- * A sample of the calls fails, one in each run; another one for each seed.
+ * A sample of the calls fails, one in each run; another one for each seed. All of them do with WISC_TEST_ALL.
  * @returns how many runs that were
  */
 export async function runSample(run: FaultRun, calls: number, runsMax: number): Promise<number> {
   const { seed } = run
-  const step = Math.max(1, calls / runsMax)
+  const step = TESTS_ALL ? 1 : Math.max(1, calls / runsMax)
   const first = 1 + new Prng(seed).below(Math.ceil(step))
   let runs = 0
   for (let nth = first; nth <= calls; nth += step) {

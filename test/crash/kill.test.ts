@@ -16,7 +16,7 @@ import { Prng, replayHint, testSeed } from '../support/random.ts'
 import { batchAt, KILL_OPTIONS, POSITION_KEY } from './kill-history.ts'
 
 const CHILD = fileURLToPath(new URL('../../dist/test/crash/kill-child.js', import.meta.url))
-const KILLS = Number(process.env['WISC_KILLS'] ?? 120)
+const KILLS = Number(process.env['WISC_KILLS'] ?? 60)
 
 interface Life {
   readonly opened: number | undefined

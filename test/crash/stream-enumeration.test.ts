@@ -3,15 +3,16 @@
  * the commit order with everything that was promised in it (I1, I2), which is proved whole by `verify`: each record of
  * a stream finds its file (I4, I12). No file is left that the version does not hold (I5).
  *
- * WISC_TEST_SEED replays a run; WISC_CRASH_STATES sets how many distinct states a workload may open.
+ * WISC_TEST_SEED replays a run; WISC_CRASH_STATES sets how many distinct states a workload may open,
+ * WISC_TEST_ALL=1 opens all.
  */
 import { afterAll, expect, test } from 'vitest'
 import { replayHint, testSeed } from '../support/random.ts'
 import { enumerate } from './enumerate.ts'
 import { STREAMING } from './stream-workloads.ts'
 
-const STATES_MAX = Number(process.env['WISC_CRASH_STATES'] ?? 700)
-const DISTINCT_MIN = Number(process.env['WISC_CRASH_STATES_MIN'] ?? 3_000)
+const STATES_MAX = Number(process.env['WISC_CRASH_STATES'] ?? 300)
+const DISTINCT_MIN = Number(process.env['WISC_CRASH_STATES_MIN'] ?? 1_500)
 const seed = testSeed()
 const sum = { distinct: 0, moments: 0, compound: 0 }
 

@@ -9,7 +9,7 @@ import { countCalls, FAULTS, type Mode, runSample } from './fault-runs.ts'
 import { STREAMING_ALL } from './stream-workloads.ts'
 
 const seed = testSeed()
-const RUNS_MAX = Number(process.env['WISC_FAULT_RUNS'] ?? 40)
+const RUNS_MAX = Number(process.env['WISC_FAULT_RUNS'] ?? 20)
 let runs = 0
 
 afterAll(() => {

@@ -15,6 +15,9 @@ export function replayHint(seed: number): string {
   return `replay with WISC_TEST_SEED=${seed}`
 }
 
+/** Whether tests try everything of which they draw a part else: `WISC_TEST_ALL=1`. */
+export const TESTS_ALL: boolean = process.env['WISC_TEST_ALL'] === '1'
+
 /** A small, fast generator (mulberry32). Good enough to choose cases, for nothing else. */
 export class Prng {
   #state: number

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import fs from 'node:fs'
 import path from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { open } from '#dist/lib/index.js'
 import { temporaryDirectory } from '../support/files/temporary-directory.ts'
 import { nextLine, startModule } from '../support/processes/child-process.ts'
 import { schemaErrors } from '../support/processes/json-schema.ts'
@@ -113,6 +114,29 @@ test('I11: verbs that look work beside a writer and write nothing; the others sa
     writer.kill('SIGKILL')
     await once(writer, 'close')
   }
+})
+
+test('a process of its own ends by itself, with the code and the words of one that runs on', async () => {
+  const db = path.join(temporaryDirectory(), 'store')
+  await makeStore(db, [['a', '1']])
+  const broken = path.join(temporaryDirectory(), 'broken')
+  fs.cpSync(db, broken, { recursive: true })
+  fs.writeFileSync(path.join(broken, 'CURRENT'), 'wisc 1\n')
+  const store = await open(db, { workers: 0, controlSocket: false })
+  for (const [code, words] of [
+    [0, ['get', db, 'a']],
+    [0, ['scan', db, '--json']],
+    [0, ['help']],
+    [1, ['get', db, 'b']],
+    [2, ['get', db]],
+    [3, ['put', db, 'a', '2']],
+    [4, ['get', broken, 'a']],
+  ] as const) {
+    const alone = await wisc(words, { alone: true })
+    expect(alone.code, words.join(' ')).toBe(code)
+    expect(await wisc(words), words.join(' ')).toEqual(alone)
+  }
+  await store.close()
 })
 
 test.each([

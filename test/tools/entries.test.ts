@@ -136,7 +136,7 @@ test('any word can be a key and a value', async () => {
   expect(await wiscJson(['scan', db, '--prefix="quoted"', '--keys-only'])).toEqual([
     { key: '"quoted"' },
   ])
-}, 240_000)
+})
 
 test('hexadecimal names bytes that are no text', async () => {
   const db = newPath()

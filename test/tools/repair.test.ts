@@ -245,13 +245,13 @@ test('a path that is no store is an error of usage', async () => {
 test('I11: those that need no lock beside a process that changes everything', async () => {
   const db = path.join(temporaryDirectory(), 'store')
   const writer = await startBusyWriter(db, {
-    keys: 2000,
+    keys: 1000,
     length: 'i % 700',
     first: 'await store.flush()',
   })
   for (let round = 0; round < 3; round++) {
     const [sizes] = await wiscJson<{ keys: number }>(['advise', db])
-    expect(sizes!.keys).toBe(2000)
+    expect(sizes!.keys).toBe(1000)
     await wiscJson(['orphans', db])
     for (const name of filesLike(db, /sst$|vlog$|MANIFEST/).slice(-4)) {
       // Gone by now, or with an end that is being written.

@@ -288,7 +288,7 @@ test('what is no segment, no store, or damaged', async () => {
 test('everything is answered while another process changes everything', async () => {
   const db = path.join(temporaryDirectory(), 'store')
   const writer = await startBusyWriter(db, {
-    keys: 3000,
+    keys: 1000,
     length: '(i * 7) % 1500',
     between: 'await store.compact()',
   })

@@ -1,6 +1,6 @@
 /** The collector by itself: what it tells, what it leaves, and readers beside it. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { IoError } from '#dist/lib/base/errors.js'
 import type { CollectionEvent } from '#dist/lib/contract/events.js'
 import type { Engine } from '#dist/lib/engine/engine.js'
@@ -9,8 +9,13 @@ import type { Store } from '#dist/lib/store/store.js'
 import { DIRECTORY } from '../../support/crash/recover-image.ts'
 import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
 import { codeOf, openSmallStore } from '../../support/store/fault-store.ts'
+import { idle, runTimers } from '../../support/store/idle.ts'
 import { accountingErrors } from '../../support/store/recount.ts'
-import { idle } from '../../support/store/settled.ts'
+
+beforeEach(runTimers)
+afterEach(() => {
+  vi.useRealTimers()
+})
 
 const READ_ONLY = { readOnly: true }
 const ASKED = { collector: { enabled: false }, segmentBytes: 32_768 }
@@ -67,13 +72,14 @@ test('I9: while it works, the figures are those of a recount', async () => {
 })
 
 test('a paused collector does nothing, a resumed one catches up', async () => {
-  const store = await openSmallStore({ segmentBytes: 32_768 })
+  const fileSystem = new FaultFileSystem()
+  const store = await openSmallStore({ segmentBytes: 32_768 }, fileSystem)
   let steps = 0
   store.on('collection', () => steps++)
   store.pauseCollector()
   for (let round = 1; round <= 4; round++) await fill(store, round)
   await store.compact()
-  await sleep(400)
+  await idle(fileSystem)
   expect(steps).toBe(0)
   store.resumeCollector()
   await until(() => steps > 0)
@@ -101,7 +107,8 @@ test('a disk that does not say what it holds is told of, and fails no timer and 
 })
 
 test('a look that takes many turns is outdated by what was written since, and not by who waits for it', async () => {
-  const store = await openSmallStore({ segmentBytes: 32_768 })
+  const fileSystem = new FaultFileSystem()
+  const store = await openSmallStore({ segmentBytes: 32_768 }, fileSystem)
   const { space, collector } = engineOf(store) as Engine
   await fill(store, 1)
   const measure = space.measureInTurns.bind(space)
@@ -118,8 +125,7 @@ test('a look that takes many turns is outdated by what was written since, and no
   const settled = async (): Promise<void> => {
     for (let before = -1; before !== looks; ) {
       before = looks
-      // Longer than writes have to cease for the last look.
-      await sleep(1000)
+      await idle(fileSystem)
     }
   }
   for (const [written, followed] of [

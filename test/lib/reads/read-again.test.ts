@@ -202,7 +202,7 @@ describe(`beside a writer, ${replayHint(seed)}`, () => {
     }
   })
 
-  test('I11: that goes on step by step, at any speed', { timeout: 120_000 }, async () => {
+  test('I11: that goes on step by step, at any speed', async () => {
     for (let n = 0; n < 50; n++) {
       const prng = new Prng(seed + n)
       const speed = prng.pick([0.02, 0.1, 0.5, 3])

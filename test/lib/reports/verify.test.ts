@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import type { VerifyProgress } from '#dist/lib/contract/reports.js'
 import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
 import { codeOf } from '../../support/store/fault-store.ts'
-import { idle } from '../../support/store/settled.ts'
+import { idle } from '../../support/store/idle.ts'
 import { makeFlushedStore, visibleFile } from '../../support/store/verified-store.ts'
 
 test('a sound store is ok, every part of it counted', async () => {

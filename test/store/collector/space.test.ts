@@ -3,17 +3,16 @@
  * write on a file system in memory. The seed decides what is written. Each waits until the store is idle: one that
  * never comes to rest fails by the limit of the run.
  */
-import { expect, onTestFinished, test, vi } from 'vitest'
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { parseFileName } from '#dist/lib/base/files/file-names.js'
 import { LookTimes } from '#dist/lib/collector/pace/look-times.js'
 import type { Options } from '#dist/lib/contract/options.js'
 import { engineOf } from '#dist/lib/store/engine-of.js'
-import { allocatedBytes, Holes } from '../../support/files/content.ts'
-import type { FaultFileSystem } from '../../support/files/fault-file-system.ts'
 import { Prng, replayHint, testSeed } from '../../support/random.ts'
 import { CollectedStore, keyOf } from '../../support/store/collected-store.ts'
 import { codeOf } from '../../support/store/fault-store.ts'
-import { idle, settled } from '../../support/store/settled.ts'
+import { idle, runTimers } from '../../support/store/idle.ts'
+import { settled } from '../../support/store/settled.ts'
 
 const seed = testSeed()
 const MIB = 1024 * 1024
@@ -25,36 +24,26 @@ const BY_ITSELF: Options = {
   collector: { targetSpaceAmplification: TARGET },
 }
 
-function diskBytes(fileSystem: FaultFileSystem, counts = (_path: string) => true): number {
-  const { files, holes } = fileSystem.visibleImage()
-  let bytes = 0
-  for (const [path, content] of files) {
-    if (counts(path)) bytes += allocatedBytes(content.length, new Holes(holes?.get(path)))
-  }
-  return bytes
-}
-
 /** Without the output of a running compaction, and its inputs until they have gone. */
 function boundedBytes({ store, fileSystem }: CollectedStore): number {
   const { tables } = engineOf(store).version
-  const all = diskBytes(fileSystem)
-  const counted = diskBytes(fileSystem, (path) => {
+  const all = fileSystem.allocatedBytes()
+  const counted = fileSystem.allocatedBytes((path) => {
     const name = parseFileName(path.slice(path.lastIndexOf('/') + 1))
     return name?.kind !== 'table' || tables.has(name.number)
   })
   return Math.max(counted, all - SEGMENT_BYTES)
 }
 
+beforeEach(runTimers)
+afterEach(() => {
+  vi.useRealTimers()
+})
+
 function liveBytes({ model }: CollectedStore): number {
   let bytes = 0
   for (const [key, value] of model) bytes += key.length + value.length
   return bytes
-}
-
-/** Waits until nothing happens any more, the last look after a burst of writes included. */
-async function quiet({ fileSystem }: CollectedStore): Promise<void> {
-  await idle(fileSystem)
-  await settled(fileSystem)
 }
 
 /** @param valueBytes of what was put last: what is longer than a segment counts as one */
@@ -140,8 +129,8 @@ function expectBounded({ excess, modelExcess }: Overwriting): void {
 }
 
 async function endSteady(opened: CollectedStore): Promise<void> {
-  await quiet(opened)
-  expect(diskBytes(opened.fileSystem)).toBeLessThanOrEqual(boundOf(liveBytes(opened)))
+  await idle(opened.fileSystem)
+  expect(opened.fileSystem.allocatedBytes()).toBeLessThanOrEqual(boundOf(liveBytes(opened)))
   await opened.finish()
 }
 
@@ -226,7 +215,7 @@ test.each([1.1, 1.6])(
       expect(disk, replayHint(seed)).toBeLessThanOrEqual(Math.max(bound(), most))
       if (disk < atOpen) most = Math.min(most, Math.max(disk, bound()))
     }
-    await quiet(opened)
+    await idle(opened.fileSystem)
     expect(boundedBytes(opened)).toBeLessThanOrEqual(bound())
     await opened.finish()
   },
@@ -236,9 +225,9 @@ test('after everything was deleted the store is below two segments and 1 MiB, an
   const opened = await CollectedStore.open(BY_ITSELF)
   for (let i = 0; i < 800; i++) await opened.put(keyOf(i), 4096)
   for (let i = 0; i < 800; i++) await opened.delete(keyOf(i))
-  await quiet(opened)
+  await idle(opened.fileSystem)
   const { fileSystem } = opened
-  expect(diskBytes(fileSystem)).toBeLessThan(2 * SEGMENT_BYTES + MIB)
+  expect(fileSystem.allocatedBytes()).toBeLessThan(2 * SEGMENT_BYTES + MIB)
   await opened.finish()
 })
 
@@ -251,7 +240,7 @@ test('maxBytesOnDisk is never passed: puts wait and are refused, deletes go, the
   const { fileSystem } = opened
   let most = 0
   fileSystem.onCall = () => {
-    most = Math.max(most, diskBytes(fileSystem))
+    most = Math.max(most, fileSystem.allocatedBytes())
   }
   const prng = new Prng(seed)
   for (let round = 0; round < 3; round++) {
@@ -270,7 +259,7 @@ test('maxBytesOnDisk is never passed: puts wait and are refused, deletes go, the
     })
     expect(liveBytes(opened)).toBeGreaterThan(maxBytesOnDisk * (round === 0 ? 3 / 4 : 1 / 4))
     for (const key of [...opened.model.keys()]) if (prng.chance(0.6)) await opened.delete(key)
-    await quiet(opened)
+    await idle(opened.fileSystem)
     expect(await codeOf(() => opened.put('again', 4096)), 'there is room again').toBe('no error')
   }
   fileSystem.onCall = undefined
@@ -294,8 +283,8 @@ test('maxBytesOnDisk: a full store of small values can be emptied, and takes put
   expect(refused).toBe('WISC_DISK_FULL')
   // No delete is refused, nor waits for what it does not need: a compaction is on disk beside its inputs for a while.
   for (const key of [...opened.model.keys()]) await opened.delete(key)
-  await quiet(opened)
-  expect(diskBytes(opened.fileSystem)).toBeLessThan(MIB)
+  await idle(opened.fileSystem)
+  expect(opened.fileSystem.allocatedBytes()).toBeLessThan(MIB)
   for (let i = 0; i < 400; i++) await opened.put(keyOf(i), 2000)
   await opened.finish()
 })
@@ -309,7 +298,7 @@ test('maxBytesOnDisk: overwrites of live data wait for the collector, and all of
   const { fileSystem } = opened
   let most = 0
   fileSystem.onCall = () => {
-    most = Math.max(most, diskBytes(fileSystem))
+    most = Math.max(most, fileSystem.allocatedBytes())
   }
   const prng = new Prng(seed)
   for (let i = 0; i < 2500; i++) await opened.put(keyOf(prng.below(300)), 4096)
@@ -332,7 +321,7 @@ test('a file whose dead values are too short for holes is not punched for ever',
   }
   for (let i = 0; i < 240; i++) await opened.delete(keyOf(1000 + i))
   await opened.store.compact()
-  await quiet(opened)
+  await idle(opened.fileSystem)
   expect(punches).toBeLessThan(20)
   await opened.check()
   await opened.store.close()

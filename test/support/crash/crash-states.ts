@@ -56,12 +56,21 @@ export interface CrashStateOptions extends ChoiceOptions {
   readonly profile?: Profile
 }
 
-/** All states of a recorded run, moment by moment. Images may be equal: compare hashes. */
+/** All states of a recorded run. Images may be equal: compare hashes. */
 export function* crashStates(
   base: DiskImage,
   log: readonly Operation[],
   options: CrashStateOptions,
 ): Generator<CrashState> {
+  for (const states of crashMoments(base, log, options)) yield* states
+}
+
+/** The states of each moment of a recorded run. Their images are to be had until the next moment is asked for. */
+export function* crashMoments(
+  base: DiskImage,
+  log: readonly Operation[],
+  options: CrashStateOptions,
+): Generator<Generator<CrashState>> {
   const model = new DiskModel(options.profile)
   loadImage(base, model)
   const prng = new Prng(options.seed)
@@ -72,7 +81,7 @@ export function* crashStates(
     const operation = log[step]
     // States differ only where something became pending or durable. A mark raises what the same states must satisfy.
     if (changed || operation?.kind === 'mark' || operation === undefined) {
-      yield* statesAt(model, step, mark, prng, hashes, options)
+      yield statesAt(model, step, mark, prng, hashes, options)
     }
     if (operation === undefined) return
     if (operation.kind === 'mark') mark = operation.mark
@@ -100,6 +109,7 @@ function* statesAt(
   const pending = pendingOf(model)
   const fill = prng.fork()
   const trees = new Trees(model, pending)
+  hashes.beginMoment()
   for (const choice of choicesOf(pending, prng, options)) {
     const complete = choice.label === 'everything'
     const changes = changesOf(model, pending, choice, fill)
@@ -313,6 +323,13 @@ function imageOf(
 /** Hashes of images. The contents of a file are hashed once, whichever choices they come of. */
 class Hashes {
   readonly #known: Map<string, string> = new Map()
+  /** Of files as they are durable: most choices change few. */
+  readonly #unchanged: Map<number, string> = new Map()
+
+  /** What is durable may be something else now. */
+  beginMoment(): void {
+    this.#unchanged.clear()
+  }
 
   of(
     model: DiskModel,
@@ -325,13 +342,22 @@ class Hashes {
         ? `${path}\n`
         : `${path}\n${this.#hashOf(model, node, changes.get(node))}\n`
     }
-    return hashOfBytes(Buffer.from(text))
+    return hashOfBytes(Buffer.from(text, 'latin1'))
   }
 
   #hashOf(model: DiskModel, node: number, changes: readonly Change[] | undefined): string {
+    if (changes === undefined) {
+      const found = this.#unchanged.get(node) ?? this.#hashKnown(model, node, undefined)
+      this.#unchanged.set(node, found)
+      return found
+    }
     // What was torn or punched in part will hardly come again.
-    if (changes?.some(({ whole }) => whole === undefined))
-      return hashOf(storedOf(model, node, changes))
+    return changes.some(({ whole }) => whole === undefined)
+      ? hashOf(storedOf(model, node, changes))
+      : this.#hashKnown(model, node, changes)
+  }
+
+  #hashKnown(model: DiskModel, node: number, changes: readonly Change[] | undefined): string {
     const { size, edits } = model.file(node).durable
     const key = `${node} ${size} ${edits} ${changes?.map(({ whole }) => whole)}`
     const hash = this.#known.get(key) ?? hashOf(storedOf(model, node, changes))

@@ -36,6 +36,7 @@ import {
 import { type FileCalls, faultFile, type OpenedFile } from './fault-file.ts'
 import { HeldDirectories } from './held-directories.ts'
 import {
+  allocatedOn,
   DIRECTORY_STAT,
   type Disk,
   identityOf,
@@ -129,6 +130,11 @@ export class FaultFileSystem implements FileSystem {
   /** What a process sees now, as if all of it were durable. */
   visibleImage(): DiskImage {
     return visibleImage(this.#disk)
+  }
+
+  /** What the files take that count, in whole blocks. */
+  allocatedBytes(counts: (path: string) => boolean = () => true): number {
+    return allocatedOn(this.#disk, counts)
   }
 
   /** Another program gives a file one more name, somewhere else on the disk. */

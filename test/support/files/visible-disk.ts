@@ -51,6 +51,15 @@ export function usedBytes({ files }: Disk): number {
   return bytes
 }
 
+/** What the files take that count, in whole blocks. */
+export function allocatedOn({ files }: Disk, counts: (path: string) => boolean): number {
+  let bytes = 0
+  for (const [path, { content }] of files) {
+    if (counts(path)) bytes += allocatedBytes(content.size, content.holes)
+  }
+  return bytes
+}
+
 export function visibleFile(node: number, content: Content): VisibleFile {
   return { node, content, links: 1, openCount: 0, writesInFlight: 0 }
 }

@@ -11,14 +11,3 @@ export async function settled(fileSystem: { readonly calls: number }): Promise<v
     await new Promise((resolve) => setImmediate(resolve))
   }
 }
-
-/** Longer than every pause that a store makes by itself. */
-const IDLE_MS = 1200
-
-/** Waits until a store on a file system in memory has done nothing for longer than it ever waits. */
-export async function idle(fileSystem: { readonly calls: number }): Promise<void> {
-  for (let calls = -1; calls !== fileSystem.calls; ) {
-    calls = fileSystem.calls
-    await new Promise((resolve) => setTimeout(resolve, IDLE_MS))
-  }
-}

@@ -106,11 +106,14 @@ const ABOVE: World = { ...EMPTY, disk: LIMIT + 1, garbage: LIMIT + 1, excused: 1
 
 class Violation extends Error {}
 
-/** Quickly made, as there are many. */
-function keyOf({ budget, running, unlinking, look, ...rest }: World): string {
-  const rewrites = [running?.rewrite, unlinking].map((one) => one && REWRITES.indexOf(one))
-  const parts = [budget, rest, look ?? {}].map((part) => Object.values(part).join(' '))
-  return `${parts.join()},${rewrites},${running?.unwritten}`
+/** Of all that is in it. Quickly made, as there are many. */
+function keyOf(part: object): string {
+  let key = ''
+  for (const name in part) {
+    const value: unknown = part[name as keyof typeof part]
+    key += typeof value === 'object' ? `${keyOf(value!)};` : `${value} `
+  }
+  return key
 }
 
 /** Only changes of what was taken say anything: states that differ in nothing else are one. */
