@@ -13,6 +13,7 @@ import type {
   GetStreamOptions,
   Key,
   KeyRange,
+  Listed,
   ListOptions,
   PutOptions,
   PutStreamOptions,
@@ -20,7 +21,6 @@ import type {
   ReadOptions,
   SignalOptions,
   SnapshotOptions,
-  StatListOptions,
   Value,
   WriteOptions,
 } from './types.ts'
@@ -82,7 +82,11 @@ export interface Given {
   readonly key: Uint8Array
   /** NO_BYTES for a delete, and whatever is empty. Of a range that is deleted, the first key behind it, if any is. */
   readonly value: Uint8Array
+  /** Whether the value may be stored compressed; undefined: as the store says. */
+  readonly compresses?: boolean | undefined
 }
+
+const PUT_PARTS = ['type', 'key', 'value', 'compression']
 
 /** One part of a batch. */
 export function checkOperation(operation: unknown, index: number): Given {
@@ -95,11 +99,13 @@ export function checkOperation(operation: unknown, index: number): Given {
       `${name}.type must be 'put', 'delete' or 'deleteRange', not ${shown(type)}`,
     )
   }
-  refuseUnknown(given, type === 'put' ? ['type', 'key', 'value'] : ['type', 'key'], name)
+  refuseUnknown(given, type === 'put' ? PUT_PARTS : ['type', 'key'], name)
   const key = keyBytes(given['key'] as Key, `${name}.key`)
   if (type === 'delete') return { kind: RECORD_KIND.delete, key, value: NO_BYTES }
   const value = valueBytes(given['value'] as Value, `${name}.value`)
-  return { kind: RECORD_KIND.put, key, value }
+  const codec = given['compression']
+  const compresses = codec === undefined ? undefined : compression(codec, 'none') !== 'none'
+  return { kind: RECORD_KIND.put, key, value, compresses }
 }
 
 const NO_OPTIONS = Object.freeze({})
@@ -342,15 +348,15 @@ export function resolveScan(options: RangeOptions | undefined): ResolvedScan {
 }
 
 /** Takes out of the options of a listing what it gives of values. */
-export function takeListed(options: ListOptions | StatListOptions | undefined): {
-  readonly isStat: boolean
+export function takeListed(options: ListOptions<keyof Listed> | undefined): {
+  readonly listed: keyof Listed
   readonly range: RangeOptions | undefined
 } {
-  if (options === undefined) return { isStat: false, range: undefined }
-  const { values = 'buffer', ...range } = plainObject(options, 'range')
-  if (values !== 'stat' && values !== 'buffer')
-    throw invalidArgument(`values must be 'buffer' or 'stat', not ${shown(values)}`)
-  return { isStat: values === 'stat', range }
+  if (options === undefined) return { listed: 'buffer', range: undefined }
+  const { values: listed = 'buffer', ...range } = plainObject(options, 'range')
+  if (listed !== 'stat' && listed !== 'buffer' && listed !== 'stream')
+    throw invalidArgument(`values must be 'buffer', 'stat' or 'stream', not ${shown(listed)}`)
+  return { listed, range }
 }
 
 /** True if no key can lie in the range. */

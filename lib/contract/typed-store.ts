@@ -5,6 +5,7 @@ import type {
   KeyConditions,
   OneOf,
   Operation,
+  PutOperation,
   RangeOptions,
   SequencedValue,
   SignalOptions,
@@ -17,7 +18,7 @@ import type {
 
 /** An operation with a key and a value of a view's types. */
 export type TypedOperation<K, V> =
-  | { readonly type: 'put'; readonly key: K; readonly value: V }
+  | (Omit<PutOperation, 'key' | 'value'> & { readonly key: K; readonly value: V })
   | { readonly type: 'delete'; readonly key: K }
   | (SomeOf<TypedKeyRange<K>> & { readonly type: 'deleteRange' })
 

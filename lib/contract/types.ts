@@ -138,7 +138,7 @@ export interface GetStreamOptions extends ReadOptions, SignalOptions {}
 /** What was stored, in bytes. */
 export interface UploadResult {
   readonly size: number
-  /** Without a codec equal to `size`. */
+  /** As `stat` says it. */
   readonly storedSize: number
 }
 
@@ -146,6 +146,8 @@ export interface PutOperation {
   readonly type: 'put'
   readonly key: Key
   readonly value: Value
+  /** Overrides the option of the store. */
+  readonly compression?: 'none' | 'zstd'
 }
 
 export interface DeleteOperation {
@@ -183,13 +185,17 @@ export interface RangeOptions extends KeyRange {
   readonly highWaterMarkBytes?: number
 }
 
-/** What a listing gives of values: themselves, or sizes and places, for which no value is read. */
-export interface ListOptions extends RangeOptions {
-  readonly values?: 'buffer'
+/** What a listing gives of each value. */
+export interface Listed {
+  readonly buffer: Buffer
+  /** Size and place: the value is not read. */
+  readonly stat: ValueStat
+  /** What nobody reads holds nothing. Begin it while the iterator is open; then read it to its end, or cancel it. */
+  readonly stream: ReadableStream<Uint8Array>
 }
 
-export interface StatListOptions extends RangeOptions {
-  readonly values: 'stat'
+export interface ListOptions<As extends keyof Listed = 'buffer'> extends RangeOptions {
+  readonly values?: As
 }
 
 /**

@@ -29,7 +29,7 @@ import { isPut, WritesByKey } from './writes-by-key.ts'
 export const TAKEN_VALUE_BYTES_MAX: number = 64 * 1024
 
 /** One put or delete in the queue. */
-export interface Write extends Given {
+export interface Write extends Omit<Given, 'compresses'> {
   /** Bytes of the value: as it is written, without its table, and as it was passed. */
   readonly valueBytes: number
   readonly rawBytes: number
@@ -39,6 +39,8 @@ export interface Write extends Given {
   readonly borrowed: boolean
   /** Of a put-stream: its file. */
   readonly stream: WrittenStream | undefined
+  /** It may be stored compressed, if its batch is. */
+  compresses: boolean
   /** Of a value of several chunks, once it is known: its table, with a checksum of each. */
   table: Uint8Array | undefined
 }
@@ -151,6 +153,7 @@ function plainWrite(
     codec: CODEC_NONE,
     borrowed,
     stream,
+    compresses: true,
     table: undefined,
   }
 }
@@ -212,12 +215,18 @@ export function insertWrite(
   return length
 }
 
+/** @param standard compress what does not say whether it may be */
 export function takeWrites(
   taken: TakenBytes,
   given: readonly Given[],
   valueThreshold: number,
+  standard: boolean,
 ): Write[] {
-  return given.map(({ kind, key, value }) => takeWrite(taken, kind, key, value, valueThreshold))
+  return given.map(({ kind, key, value, compresses = standard }) => {
+    const write = takeWrite(taken, kind, key, value, valueThreshold)
+    write.compresses = compresses
+    return write
+  })
 }
 
 /** The most bytes of a memtable that a write takes. */
@@ -229,6 +238,22 @@ function arenaBytes({ kind, key, rawBytes }: Write, valueThreshold: number): num
 /** Bytes of the record of a write. */
 function recordLength({ key, valueBytes, rawBytes }: Write): number {
   return recordHeadBytes(key.length) + tableBytes(rawBytes) + valueBytes
+}
+
+/** Its caller gets what `tell` says when it is written. */
+export function resolveWith<T>(
+  batch: { -readonly [K in keyof Batch]: Batch[K] },
+  tell: (written: Batch) => T,
+): void {
+  const { resolve } = batch
+  batch.resolve = () => resolve(tell(batch))
+}
+
+/** Bytes of the values of a batch as they are stored, with their tables. */
+export function bytesStored(batch: Batch): number {
+  let bytes = 0
+  for (const { valueBytes, rawBytes } of writesOf(batch)) bytes += tableBytes(rawBytes) + valueBytes
+  return bytes
 }
 
 /** What a caller asks of a batch, whatever it writes. */

@@ -39,6 +39,7 @@ import {
   type LastWrites,
   makeBatch,
   type Precondition,
+  resolveWith,
   seal,
   settleWritten,
   takeWrite,
@@ -106,17 +107,18 @@ export class CommitQueue {
     return this.#nextSequence
   }
 
-  /** Queues one put or delete. */
-  submit(
+  /** Queues one put or delete. @param tell says what its caller gets when it is written */
+  submit<T = void>(
     kind: RecordKind,
     key: Uint8Array,
     value: Uint8Array,
     sync: boolean,
     precondition: Precondition | undefined,
     compresses: boolean = this.#options.compression !== 'none',
-  ): Promise<void> {
+    tell?: (written: Batch) => T,
+  ): Promise<T> {
     const write = takeWrite(this.#queue.taken, kind, key, value, this.#options.valueThreshold)
-    return this.#enqueue(write, sync, precondition, compresses, undefined)
+    return this.#enqueue(write, sync, precondition, compresses, undefined, tell)
   }
 
   /** Queues the record of a stream, of which file and edit are durable. */
@@ -124,17 +126,15 @@ export class CommitQueue {
     return this.#enqueue(write, sync, condition, false, undefined)
   }
 
-  /**
-   * Queues a batch; one without writes asks its condition alone. One that no memtable could hold is refused with
-   * WISC_INVALID_ARGUMENT.
-   */
+  /** Queues a batch; one without writes asks its condition alone. What no memtable could hold is refused. */
   submitBatch(
     given: readonly Given[],
     sync: boolean,
     precondition: Precondition | undefined,
-    compresses: boolean = this.#options.compression !== 'none',
   ): Promise<void> {
-    const writes = takeWrites(this.#queue.taken, given, this.#options.valueThreshold)
+    const { compression, valueThreshold } = this.#options
+    const writes = takeWrites(this.#queue.taken, given, valueThreshold, compression !== 'none')
+    const compresses = writes.some((write) => write.compresses)
     return this.#enqueue(writes, sync, precondition, compresses, undefined)
   }
 
@@ -149,11 +149,13 @@ export class CommitQueue {
     precondition: Precondition | undefined,
     compresses: boolean,
     compose: Compose<T> | undefined,
+    tell?: (written: Batch) => T,
   ): Promise<T> {
     return new Promise((settle, reject) => {
       const resolve = settle as Batch['resolve']
       const asked = { sync, precondition, compose, compresses, resolve, reject }
       const batch = makeBatch(writes, asked, this.#options.valueThreshold)
+      if (tell) resolveWith(batch, tell)
       if (compresses) this.#compression.begin(batch)
       const number = this.#queue.push(batch)
       if (batch.borrows && batch.ready === undefined) {
@@ -240,9 +242,8 @@ export class CommitQueue {
       this.#compose(first, NOTHING, undefined)
       return true
     }
-    const deletes = isDeletes(first)
     const { log, memtables, admission, flushes, turn } = this.#parts
-    const verdict = admission.ask(deletes, first)
+    const verdict = admission.ask(isDeletes(first), first)
     if (verdict.kind !== 'admitted') return this.#keptBack(verdict)
     const conflict = judge(first, NOTHING)
     if (conflict) return this.#refuse(conflict)
@@ -299,9 +300,7 @@ export class CommitQueue {
   #writeGroup(wanted: number, place: FramePlace): boolean {
     const group = this.#group
     const queue = this.#queue
-    let count = 0
-    let staged = 0
-    let records = 0
+    let [count, staged, records] = [0, 0, 0]
     for (; count < wanted && isUnchanged(queue.at(count)); count++) {
       for (const write of writesOf(queue.at(count))) {
         staged += stagedBytes(write.key.length, write.valueBytes, write.rawBytes)

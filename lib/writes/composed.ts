@@ -59,7 +59,8 @@ export function compose(
   batch.precondition = footing
   try {
     const { writes, result } = made(earlier)
-    const content = makeBatch(takeWrites(taken, writes, valueThreshold), batch, valueThreshold)
+    const own = takeWrites(taken, writes, valueThreshold, batch.compresses)
+    const content = makeBatch(own, batch, valueThreshold)
     if (result !== undefined) batch.resolve = () => resolve(result)
     if (result instanceof Promise) batch.reject = batch.resolve
     batch.writes = content.writes

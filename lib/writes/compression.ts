@@ -107,8 +107,10 @@ export class Compression {
     else this.#addToRound(batch, bytes)
   }
 
-  #isFor({ kind, rawBytes }: Write): boolean {
-    return rawBytes > 0 && entryKind(kind, rawBytes, this.#valueThreshold) === KIND.pointer
+  #isFor({ kind, rawBytes, compresses }: Write): boolean {
+    return (
+      compresses && rawBytes > 0 && entryKind(kind, rawBytes, this.#valueThreshold) === KIND.pointer
+    )
   }
 
   /** True if the calls of this turn have not yet compressed as much as they may. */
@@ -273,6 +275,7 @@ function stored({ kind, key, rawBytes }: Write, value: Uint8Array): Write {
     codec: CODEC_ZSTD,
     borrowed: false,
     stream: undefined,
+    compresses: true,
     table: undefined,
   }
 }

@@ -33,7 +33,13 @@ import type { PieceSource } from '../contract/stream-source.ts'
 import type { UploadResult } from '../contract/types.ts'
 import type { VersionSet } from '../tree/version/version-set.ts'
 import type { Admission } from './admission.ts'
-import { type Precondition, streamWrite, type Write, type WrittenStream } from './batch.ts'
+import {
+  bytesStored,
+  type Precondition,
+  streamWrite,
+  type Write,
+  type WrittenStream,
+} from './batch.ts'
 import type { CommitQueue } from './commit.ts'
 
 export interface UploadParts {
@@ -108,9 +114,12 @@ export class Upload {
       const { size } = this.#writer
       const { minimumBytes, sync, precondition } = this.#options
       const { commit } = this.#parts
-      if (this.#file === undefined && size < minimumBytes)
-        await commit.submit(RECORD_KIND.put, this.#key, this.#value(), sync, precondition)
-      else await commit.submitStream(await this.#store(), sync, precondition)
+      if (this.#file === undefined && size < minimumBytes) {
+        const { put } = RECORD_KIND
+        const asked = [sync, precondition, undefined, bytesStored] as const
+        return { size, storedSize: await commit.submit(put, this.#key, this.#value(), ...asked) }
+      }
+      await commit.submitStream(await this.#store(), sync, precondition)
       return { size, storedSize: size }
     } finally {
       await this.#writer.ended()

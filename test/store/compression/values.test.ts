@@ -112,6 +112,28 @@ describe.skipIf(!HAS_ZSTD)('compressed values', () => {
     await other.close()
   })
 
+  test('each part of a batch may say for itself', async () => {
+    const value = documents(4096, 9)
+    const parts = (['none', 'zstd', undefined] as const).map((compression, i) => {
+      return { type: 'put', key: `key${i}`, value, ...(compression && { compression }) } as const
+    })
+    for (const [standard, codecs] of [
+      ['none', ['none', 'zstd', 'none']],
+      ['zstd', ['none', 'zstd', 'zstd']],
+    ] as const) {
+      const store = await openHere(new FaultFileSystem(), { compression: standard })
+      await store.write(parts)
+      const stats = await store.values({ values: 'stat' }).nextMany(9)
+      expect(stats.map(({ codec }) => codec)).toEqual(codecs)
+      expect((await store.getMany(['key0', 'key1', 'key2'])).map(String)).toEqual(
+        Array(3).fill(value.toString()),
+      )
+      const wrong = { type: 'put', key: 'other', value, compression: 'lz4' } as never
+      await expect(store.write([wrong])).rejects.toThrow(/compression must be/)
+      await store.close()
+    }
+  })
+
   test('are committed in the order of the calls, also behind one that takes long', async () => {
     const store = await openHere(new FaultFileSystem())
     const settled: string[] = []

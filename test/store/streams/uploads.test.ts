@@ -11,6 +11,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { open, type Store } from '#dist/lib/index.js'
 import { unlikeBytes } from '../../support/random.ts'
 import { codeOf } from '../../support/store/fault-store.ts'
+import { HAS_ZSTD } from '../../support/zstd.ts'
 
 const MIB = 1024 * 1024
 const CHUNK = 65536
@@ -98,6 +99,20 @@ describe('sources', () => {
     expect((await store.get('key'))?.equals(value.subarray(0, length))).toBe(true)
     expect(store.stats().streams).toBe(0)
     expect(await streamFiles()).toEqual([])
+  })
+
+  test.runIf(HAS_ZSTD)('a put that is compressed tells what it takes then', async () => {
+    await store.close()
+    const options = { compression: 'zstd', streamThreshold: 8 * CHUNK } as const
+    store = await open(path.join(directory, 'db'), options)
+    for (const length of [0, 10, 5000, 3 * CHUNK]) {
+      for (const bytes of [Buffer.alloc(length, 'text'), unlikeBytes(length)]) {
+        const { size, storedSize } = await store.putStream('key', pieces(bytes))
+        expect(size).toBe(length)
+        expect(storedSize, `${length}`).toBe((await store.stat('key'))!.storedSize)
+        if (length > 1000 && bytes[0] === 0x74) expect(storedSize).toBeLessThan(length / 2)
+      }
+    }
   })
 
   test.each([CHUNK, CHUNK + 1, 240 * CHUNK - 1, 240 * CHUNK, 240 * CHUNK + 1])(
