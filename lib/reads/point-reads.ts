@@ -43,7 +43,7 @@ export class PointReads {
 
   stat(key: Uint8Array, options: SnapshotOptions | undefined): ValueStat | undefined {
     const sequence = this.#sequence(options)
-    const read = (at: number): ValueStat | undefined => this.#stat(key, at)
+    const read = (at: number): ValueStat | undefined => this.statAt(key, at)
     try {
       return read(sequence)
     } catch (error) {
@@ -51,7 +51,8 @@ export class PointReads {
     }
   }
 
-  #stat(key: Uint8Array, sequence: Sequence): ValueStat | undefined {
+  /** The same at a sequence that is held. */
+  statAt(key: Uint8Array, sequence: Sequence): ValueStat | undefined {
     const { tree, values } = this.#engine
     const lookup = this.#lookup
     return tree.find(key, sequence, lookup) ? valueStat(values, lookup) : undefined

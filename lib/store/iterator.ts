@@ -6,19 +6,13 @@
  * beyond `limit`. An iterator sees the store as it was when it was made (or as its snapshot does).
  */
 
+import type { ReadableStream } from 'node:stream/web'
 import type { SlabAllocator } from '../../vlog/read/slab.ts'
 import { copyBytes } from '../base/bytes.ts'
 import { toWiscError, WiscError } from '../base/errors.ts'
 import { keyBytes, type ResolvedScan, throwIfAborted } from '../contract/arguments.ts'
 import { integer } from '../contract/options.ts'
-import type {
-  EntryIterator,
-  Key,
-  KeyIterator,
-  StoreIterator,
-  ValueIterator,
-  ValueStat,
-} from '../contract/types.ts'
+import type { Key, KeyIterator, Listed, StoreIterator, ValueStat } from '../contract/types.ts'
 import { EntryBatch } from '../reads/entry-batch.ts'
 import type { Hold } from '../reads/hold.ts'
 import type { ReadingEngine } from '../reads/reading-engine.ts'
@@ -37,62 +31,80 @@ export interface IteratorParts extends ScanParts {
   readonly slabs: SlabAllocator
 }
 
+/** Makes the stream of a value that is listed: nothing is read before somebody begins to. */
+export type StreamOf = (key: Buffer, listing: Listing) => ReadableStream<Uint8Array>
+
+/** An iterator, for the streams that it gives out: they begin while it is open, and keep it from becoming garbage. */
+export interface Listing {
+  readonly parts: IteratorParts
+  readonly signal: AbortSignal | undefined
+  readonly iterator: object
+  readonly streamOf: StreamOf
+}
+
 /** How a batch is made: with or without values, what is given out for an entry, and what keys are given as. */
 interface Shape<T, K> {
   readonly values: boolean
   /** Sizes and places of values in place of them. */
   readonly stats?: true
+  /** Streams of values in place of them: they need what the iterator holds. */
+  readonly streams?: true
   /** May throw: the entry is not passed then. */
-  readonly item: (key: Buffer, value: Buffer, stat: ValueStat | undefined) => T
+  readonly item: (
+    key: Buffer,
+    value: Buffer,
+    stat: ValueStat | undefined,
+    listing: Listing | undefined,
+  ) => T
   /** Where a seek goes. */
   readonly target: (key: K) => Key
 }
 
+/** As which values are listed: what an item is, made of key and value. */
+type Shapes<Items extends { [As in keyof Listed]: unknown }> = {
+  readonly [As in keyof Listed]: Shape<Items[As], Key>
+}
+
 const NO_VALUE = Buffer.alloc(0)
 const target = (key: Key): Key => key
-const ENTRIES: Shape<[Buffer, Buffer], Key> = {
-  values: true,
-  item: (key, value) => [key, value],
-  target,
-}
-const VALUES: Shape<Buffer, Key> = { values: true, item: (_key, value) => value, target }
-const ENTRY_STATS: Shape<[Buffer, ValueStat], Key> = {
-  values: false,
-  stats: true,
-  item: (key, _value, stat) => [key, stat!],
-  target,
-}
-const VALUE_STATS: Shape<ValueStat, Key> = {
-  values: false,
-  stats: true,
-  item: (_key, _value, stat) => stat!,
-  target,
-}
+const BUFFERS = { values: true, target } as const
+const STATS = { values: false, stats: true, target } as const
+const STREAMS = { values: false, streams: true, target } as const
 const KEYS: Shape<Buffer, Key> = { values: false, item: (key) => key, target }
-
-/** @param isStat sizes and places are given in place of values */
-export function entryIterator(
-  parts: IteratorParts,
-  range: ResolvedScan,
-  isStat: boolean,
-): EntryIterator | StoreIterator<[Buffer, ValueStat]> {
-  return isStat
-    ? new BatchIterator(parts, range, ENTRY_STATS)
-    : new BatchIterator(parts, range, ENTRIES)
+const VALUES: Shapes<Listed> = {
+  buffer: { ...BUFFERS, item: (_key, value) => value },
+  stat: { ...STATS, item: (_key, _value, stat) => stat! },
+  stream: { ...STREAMS, item: (key, _value, _stat, listing) => listing!.streamOf(key, listing!) },
+}
+const ENTRIES: Shapes<{ [As in keyof Listed]: [Buffer, Listed[As]] }> = {
+  buffer: { ...BUFFERS, item: (key, value) => [key, value] },
+  stat: { ...STATS, item: (key, _value, stat) => [key, stat!] },
+  stream: {
+    ...STREAMS,
+    item: (key, _value, _stat, listing) => [key, listing!.streamOf(key, listing!)],
+  },
 }
 
 export function keyIterator(parts: IteratorParts, range: ResolvedScan): KeyIterator {
   return new BatchIterator(parts, range, KEYS)
 }
 
-export function valueIterator(
+export function valueIterator<As extends keyof Listed>(
   parts: IteratorParts,
   range: ResolvedScan,
-  isStat: boolean,
-): ValueIterator | StoreIterator<ValueStat> {
-  return isStat
-    ? new BatchIterator(parts, range, VALUE_STATS)
-    : new BatchIterator(parts, range, VALUES)
+  as: As,
+  streamOf: StreamOf,
+): StoreIterator<Listed[As]> {
+  return new BatchIterator<Listed[As], Key>(parts, range, VALUES[as], streamOf)
+}
+
+export function entryIterator<As extends keyof Listed>(
+  parts: IteratorParts,
+  range: ResolvedScan,
+  as: As,
+  streamOf: StreamOf,
+): StoreIterator<[Buffer, Listed[As]]> {
+  return new BatchIterator<[Buffer, Listed[As]], Key>(parts, range, ENTRIES[as], streamOf)
 }
 
 export class BatchIterator<T, K> implements StoreIterator<T, K> {
@@ -102,6 +114,7 @@ export class BatchIterator<T, K> implements StoreIterator<T, K> {
   readonly #signal: AbortSignal | undefined
   readonly #bytesMax: number
   readonly #limit: number
+  readonly #listing: Listing | undefined
   readonly #batch: EntryBatch
   /** The next entry of the batch. */
   #at = 0
@@ -115,13 +128,16 @@ export class BatchIterator<T, K> implements StoreIterator<T, K> {
   /** The call that is under way, if one had to wait. */
   #tail: Promise<unknown> | undefined
 
-  constructor(parts: IteratorParts, range: ResolvedScan, shape: Shape<T, K>) {
+  /** @param streamOf only where streams are listed */
+  constructor(parts: IteratorParts, range: ResolvedScan, shape: Shape<T, K>, streamOf?: StreamOf) {
     this.#parts = parts
     this.#shape = shape
     this.#scan = new Scan(parts, range)
     this.#signal = range.signal
     this.#bytesMax = range.highWaterMarkBytes
     this.#limit = range.limit
+    if (shape.streams && streamOf)
+      this.#listing = { parts, signal: range.signal, iterator: this, streamOf }
     const heads = shape.stats && parts.engine.values
     this.#batch = new EntryBatch(parts.slabs, shape.values, heads)
     if (range.limit <= KEYS_BATCH_MAX) this.#readAhead = range.limit
@@ -249,15 +265,16 @@ export class BatchIterator<T, K> implements StoreIterator<T, K> {
     // Given away: the batch must not keep it alive.
     this.#batch.values[at] = undefined
     // Behind the last one of the limit nothing is read any more, after a seek neither: who takes the first of a queue
-    // pins nothing.
-    if (this.#at === this.#batch.keys.length && this.#scan.isUsedUp) this.#parts.hold.release()
+    // pins nothing, unless streams may still begin.
+    const isLast = this.#at === this.#batch.keys.length && this.#scan.isUsedUp
+    if (isLast && !this.#shape.streams) this.#parts.hold.release()
     return item
   }
 
   #item(at: number): T {
     try {
       const { keys, values, stats } = this.#batch
-      return this.#shape.item(keys[at]!, values[at] ?? NO_VALUE, stats[at])
+      return this.#shape.item(keys[at]!, values[at] ?? NO_VALUE, stats[at], this.#listing)
     } catch (error) {
       this.#failure = toWiscError(error)
       if (this.#isLooped) this.#end()

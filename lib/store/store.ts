@@ -42,11 +42,11 @@ import type {
   CompactOptions,
   ConditionalWriteOptions,
   DeletedRange,
-  EntryIterator,
   GetStreamOptions,
   Key,
   KeyIterator,
   KeyRange,
+  Listed,
   ListOptions,
   Operation,
   PutOptions,
@@ -59,12 +59,10 @@ import type {
   SignalOptions,
   Snapshot,
   SnapshotOptions,
-  StatListOptions,
   StoreIterator,
   StreamSource,
   UploadResult,
   Value,
-  ValueIterator,
   ValueStat,
   WriteOptions,
 } from '../contract/types.ts'
@@ -78,10 +76,10 @@ import { storeStats } from '../reports/stats.ts'
 import { EncodedStore } from './encoded-store.ts'
 import { leadToEngine } from './engine-of.ts'
 import { handOnEvents } from './hand-on-events.ts'
-import { entryIterator, keyIterator, valueIterator } from './iterator.ts'
+import { entryIterator, keyIterator, type StreamOf, valueIterator } from './iterator.ts'
 import { sequenceOf } from './snapshot.ts'
 import { StoreReaders } from './store-readers.ts'
-import { readStream } from './value-stream.ts'
+import { listedStream, readStream } from './value-stream.ts'
 import { WriteCalls } from './write-calls.ts'
 
 const verifying = lazyModule(() => import('../reports/verify.ts'))
@@ -110,6 +108,8 @@ export class Store extends TypedEmitter {
   readonly #reads: PointReads
   readonly #writes: WriteCalls
   readonly #readers: StoreReaders
+  readonly #streamOf: StreamOf = (key, listing) =>
+    listedStream(this.#reads, this.#readers, key, listing)
   #closing: Promise<void> | undefined
 
   /** @internal Use {@link open}. */
@@ -244,11 +244,11 @@ export class Store extends TypedEmitter {
   }
 
   /** Iterates over keys and values, in key order, as they are now (or were for the snapshot). */
-  entries(range?: ListOptions): EntryIterator
-  entries(range: StatListOptions): StoreIterator<[Buffer, ValueStat]>
-  entries(range?: ListOptions | StatListOptions): unknown {
-    const { isStat, range: keys } = takeListed(range)
-    return entryIterator(...this.#readers.iteration(keys), isStat)
+  entries<As extends keyof Listed = 'buffer'>(
+    range?: ListOptions<As>,
+  ): StoreIterator<[Buffer, Listed[As]]> {
+    const { listed, range: keys } = takeListed(range)
+    return entryIterator(...this.#readers.iteration(keys), listed as As, this.#streamOf)
   }
 
   /** Iterates over keys; values are never read. */
@@ -256,12 +256,10 @@ export class Store extends TypedEmitter {
     return keyIterator(...this.#readers.iteration(range))
   }
 
-  /** Iterates over values, or sizes and places. */
-  values(range?: ListOptions): ValueIterator
-  values(range: StatListOptions): StoreIterator<ValueStat>
-  values(range?: ListOptions | StatListOptions): unknown {
-    const { isStat, range: keys } = takeListed(range)
-    return valueIterator(...this.#readers.iteration(keys), isStat)
+  /** Iterates over values, or what `values` says of each. */
+  values<As extends keyof Listed = 'buffer'>(range?: ListOptions<As>): StoreIterator<Listed[As]> {
+    const { listed, range: keys } = takeListed(range)
+    return valueIterator(...this.#readers.iteration(keys), listed as As, this.#streamOf)
   }
 
   /** The same store with keys and values of types instead of bytes. @throws WISC_CODEC_UNAVAILABLE */

@@ -18,9 +18,11 @@ import { copyBytes } from '../base/bytes.ts'
 import { toWiscError, WiscError } from '../base/errors.ts'
 import type { Sequence } from '../base/ids.ts'
 import { keyBytes, resolveGetStream, throwIfAborted } from '../contract/arguments.ts'
-import type { GetStreamOptions, Key, SnapshotOptions } from '../contract/types.ts'
+import type { GetStreamOptions, Key, SnapshotOptions, ValueStat } from '../contract/types.ts'
 import type { Hold } from '../reads/hold.ts'
 import type { PointReads } from '../reads/point-reads.ts'
+import { staleView } from '../reads/read-again.ts'
+import type { IteratorParts, Listing } from './iterator.ts'
 import type { StoreReaders } from './store-readers.ts'
 
 /** A MiB of whole chunks, so that none is read and proved twice. */
@@ -28,8 +30,10 @@ const PART_BYTES = 1024 * 1024
 /** A part that is no longer shares its memory with others, and a stream gives memory away. */
 const SHARED_BYTES_MAX = 65536
 
-/** What a stream reads. */
+/** What a stream reads, from when it has begun. */
 interface StreamedValue {
+  /** Keeps the value readable until the stream has ended, well or not. */
+  readonly hold: Hold
   /** The first byte that is read, and the one behind the last. */
   readonly from: number
   readonly to: number
@@ -57,59 +61,111 @@ export function readStream(
   if (!at) readers.catchUp()
   const found = reads.stat(key, at)
   if (found === undefined) return undefined
-  // It keeps the value readable until the stream has ended, well or not.
   const view = readers.stream(sequence(at), signal)
-  const from = Math.min(part.offset, found.size)
-  const to = Math.min(found.size, from + part.length)
+  const parts = new PartSource(() => streamedValue(reads, view, key, found, part), signal)
+  const stream = streamOf(parts)
+  parts.begin()
+  return stream
+}
+
+const WHOLE: ValuePart = { offset: 0, length: Number.MAX_SAFE_INTEGER }
+
+/**
+ * The stream of a value that an iterator has come to. It begins, at the sequence of the iterator, when it is first
+ * read; until then it holds nothing, so that a listing of which nobody reads the streams costs what one of keys does.
+ */
+export function listedStream(
+  reads: PointReads,
+  readers: StoreReaders,
+  key: Buffer,
+  listing: Listing,
+): ReadableStream<Uint8Array> {
+  const { signal } = listing
+  const begin = (): StreamedValue => {
+    throwIfAborted(signal)
+    const { hold, engine } = listing.parts
+    if (hold.isOver) throw notBegun()
+    try {
+      const { sequence } = listing.parts
+      const found = reads.statAt(key, sequence)
+      if (found === undefined) throw staleView()
+      return streamedValue(reads, readers.stream(sequence, signal), key, found, WHOLE)
+    } catch (error) {
+      throw engine.viewFailure(error)
+    }
+  }
+  return streamOf(new PartSource(begin, signal))
+}
+
+function notBegun(): WiscError {
+  const reason = 'its iterator was closed, or had come to its end, before the stream was read'
+  return new WiscError('WISC_NOT_OPEN', reason)
+}
+
+function streamedValue(
+  reads: PointReads,
+  view: IteratorParts,
+  key: Uint8Array,
+  { size, sequence }: ValueStat,
+  { offset, length }: ValuePart,
+): StreamedValue {
+  const from = Math.min(offset, size)
   const read = async (part: ValuePart, memory: Buffer | undefined): Promise<Buffer> => {
     try {
-      return await reads.part(key, view.sequence, found.sequence, part, memory)
+      return await reads.part(key, view.sequence, sequence, part, memory)
     } catch (error) {
       throw view.engine.viewFailure(error)
     }
   }
-  return valueStream({ from, to, read }, view.hold, signal)
+  return { hold: view.hold, from, to: Math.min(size, from + length), read }
 }
 
-function valueStream(
-  value: StreamedValue,
-  hold: Hold,
-  signal: AbortSignal | undefined,
-): ReadableStream<Uint8Array> {
-  const parts = new PartSource(value, hold)
-  const stream = new globalThis.ReadableStream(parts as UnderlyingByteSource, { highWaterMark: 0 })
-  hold.belongsTo(stream)
-  if (signal !== undefined) parts.endWith(signal)
-  return stream
+function streamOf(parts: PartSource): ReadableStream<Uint8Array> {
+  return new globalThis.ReadableStream(parts as UnderlyingByteSource, { highWaterMark: 0 })
 }
 
 class PartSource implements UnderlyingByteSource {
   readonly type = 'bytes'
-  readonly #value: StreamedValue
-  readonly #hold: Hold
+  readonly #signal: AbortSignal | undefined
+  /** Undefined when it has begun. */
+  #open: (() => StreamedValue) | undefined
+  /** Undefined until it has begun. */
+  #value: StreamedValue | undefined
+  #isOver = false
   #controller: ReadableByteStreamController | undefined
   #stopListening: (() => void) | undefined
   /** Where the next part begins. */
-  #at: number
+  #at = 0
   #next: Promise<Buffer> | undefined
   /** What is left of a part of which a smaller buffer of the reader's took some. */
   #rest: Buffer | undefined
   /** That of a part which was copied: the next one goes there. */
   #memory: Buffer | undefined
 
-  constructor(value: StreamedValue, hold: Hold) {
-    this.#value = value
-    this.#hold = hold
-    this.#at = value.from
+  constructor(open: () => StreamedValue, signal: AbortSignal | undefined) {
+    this.#open = open
+    this.#signal = signal
   }
 
   start(controller: ReadableByteStreamController): void {
     this.#controller = controller
-    if (this.#value.from === this.#value.to) this.#end(controller)
+  }
+
+  /** From now on it holds what it reads. Ends a stream without bytes. @throws what `open` throws */
+  begin(): StreamedValue {
+    if (this.#value) return this.#value
+    const value = this.#open!()
+    this.#open = undefined
+    this.#value = value
+    this.#at = value.from
+    value.hold.belongsTo(this)
+    if (this.#signal) this.#endWith(this.#signal)
+    if (value.from === value.to) this.#end(this.#controller!)
+    return value
   }
 
   /** A signal may live as long as its process: it must not keep a stream that was forgotten. */
-  endWith(signal: AbortSignal): void {
+  #endWith(signal: AbortSignal): void {
     const weak = new WeakRef(this)
     this.#stopListening = onAbort(signal, () => {
       const error = new WiscError('WISC_ABORTED', 'the read was aborted', { cause: signal.reason })
@@ -120,13 +176,15 @@ class PartSource implements UnderlyingByteSource {
 
   async pull(controller: ReadableByteStreamController): Promise<void> {
     try {
-      const part = this.#rest ?? (await this.#nextPart())
+      const value = this.begin()
+      if (this.#isOver) return
+      const part = this.#rest ?? (await this.#nextPart(value))
       // It has failed or was cancelled meanwhile.
-      if (this.#hold.isOver) return
+      if (this.#isOver) return
       this.#give(controller, part)
       if (this.#next === undefined && this.#rest === undefined) this.#end(controller)
     } catch (error) {
-      if (!this.#hold.isOver) this.#fail(toWiscError(error))
+      if (!this.#isOver) this.#fail(toWiscError(error))
     }
   }
 
@@ -135,18 +193,18 @@ class PartSource implements UnderlyingByteSource {
   }
 
   /** The part behind it is read while this one is looked at. */
-  async #nextPart(): Promise<Buffer> {
-    const part = await (this.#next ?? this.#read())
-    this.#next = this.#at < this.#value.to && !this.#hold.isOver ? this.#read() : undefined
+  async #nextPart(value: StreamedValue): Promise<Buffer> {
+    const part = await (this.#next ?? this.#read(value))
+    this.#next = this.#at < value.to && !this.#isOver ? this.#read(value) : undefined
     return part
   }
 
-  #read(): Promise<Buffer> {
+  #read(value: StreamedValue): Promise<Buffer> {
     const offset = this.#at
-    const { to } = this.#value
+    const { to } = value
     const end = Math.min(to, offset - (offset % PART_BYTES) + PART_BYTES)
     this.#at = end
-    const reading = this.#value.read({ offset, length: end - offset }, this.#memory)
+    const reading = value.read({ offset, length: end - offset }, this.#memory)
     this.#memory = undefined
     // Heard of when it is asked for.
     reading.catch(ended)
@@ -184,12 +242,14 @@ class PartSource implements UnderlyingByteSource {
   }
 
   #release(): void {
+    this.#isOver = true
     this.#stopListening?.()
     this.#stopListening = undefined
     this.#rest = undefined
     this.#memory = undefined
     this.#next = undefined
-    this.#hold.release()
+    this.#open = undefined
+    this.#value?.hold.release()
   }
 }
 

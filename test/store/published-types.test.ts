@@ -32,7 +32,7 @@ test('the face needs no declaration of what lies behind it', () => {
 
 test('a store shows what README describes, and no way behind it', () => {
   const text = fs.readFileSync(path.join(ROOT, 'dist/lib/store/store.d.ts'), 'utf8')
-  const members = [...text.matchAll(/^ {4}(?:static )?([\w#[\].]+)[(;]/gm)].map(
+  const members = [...text.matchAll(/^ {4}(?:static )?([\w#[\].]+)[(;<]/gm)].map(
     (match) => match[1]!,
   )
   const isDescribed = (name: string, page: string): boolean =>

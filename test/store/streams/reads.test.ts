@@ -6,7 +6,8 @@ import fs from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { Readable } from 'node:stream'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { open, type Store } from '#dist/lib/index.js'
 import { unlikeBytes } from '../../support/random.ts'
 import { codeOf } from '../../support/store/fault-store.ts'
@@ -81,6 +82,75 @@ test('a listing says sizes and places, and reads no value', async () => {
   expect(() => store.entries(unknown)).toThrow(/values must be/)
   expect(() => store.values(unknown)).toThrow(/values must be/)
   expect(() => store.keys({ values: 'stat' } as never)).toThrow(/values/)
+})
+
+describe("values: 'stream'", () => {
+  const lengths = { a: 6, b: 200_000, c: 3 * MIB, d: 0, e: 70_000 }
+
+  beforeEach(async () => {
+    for (const [key, length] of Object.entries(lengths))
+      await store.putStream(key, once(unlikeBytes(length)))
+    await store.flush()
+  })
+
+  test('each value is read when its stream is, and only then', async () => {
+    for await (const [key, stream] of store.entries({ values: 'stream' })) {
+      const wanted = unlikeBytes(lengths[key.toString() as keyof typeof lengths])
+      if (key.toString() === 'b') continue
+      expect((await readAll(stream)).equals(wanted), key.toString()).toBe(true)
+    }
+    expect(store.stats().iterators.open).toBe(0)
+    const last = store.values({ values: 'stream', reverse: true, limit: 1 })
+    const [stream] = await last.nextMany(5)
+    // It has come to its limit, and yet its stream may begin.
+    expect((await readAll(stream)).equals(unlikeBytes(lengths.e))).toBe(true)
+    expect(store.stats().iterators.open).toBe(1)
+    await last.close()
+    expect(store.stats().iterators.open).toBe(0)
+    for await (const unread of store.values({ values: 'stream' })) expect(unread.locked).toBe(false)
+    expect(store.stats().iterators.open).toBe(0)
+  })
+
+  test('they are of the moment of the iterator, and go on when that is closed', async () => {
+    const iterator = store.entries({ values: 'stream', gte: 'b' })
+    const [b, c, d] = (await iterator.nextMany(3)).map(([, stream]) => stream)
+    const reader = b!.getReader()
+    const { value: first } = (await reader.read()) as { value: Uint8Array }
+    await store.delete('b')
+    await store.put('c', 'other')
+    await store.flush()
+    await store.compact()
+    const wholeC = readAll(c)
+    // A loop asks for its first part in a microtask.
+    await nextTurn()
+    await iterator.close()
+    const parts = [first]
+    for (let part = await reader.read(); !part.done; part = await reader.read())
+      parts.push(part.value as Uint8Array)
+    expect(Buffer.concat(parts).equals(unlikeBytes(lengths.b))).toBe(true)
+    expect((await wholeC).equals(unlikeBytes(lengths.c))).toBe(true)
+    // What nobody has begun held nothing.
+    const error = await readAll(d).catch((reason: Error) => reason)
+    expect(error).toMatchObject({ code: 'WISC_NOT_OPEN', message: /before the stream was read/ })
+    expect(store.stats().iterators.open).toBe(0)
+  })
+
+  test('a signal, a close and damage reach those that have begun, and those that have not', async () => {
+    const controller = new AbortController()
+    const { signal } = controller
+    const [b, c] = await store.values({ values: 'stream', gte: 'b', signal }).nextMany(2)
+    const reader = c!.getReader()
+    await reader.read()
+    controller.abort(new Error('enough'))
+    for (const call of [readAll(b), reader.read()])
+      expect(await codeOf(() => call)).toBe('WISC_ABORTED')
+    expect(store.stats().iterators.open).toBe(0)
+    const cancelled = store.values({ values: 'stream' })
+    const [first, second] = await cancelled.nextMany(2)
+    await first!.cancel()
+    await store.close()
+    expect(await codeOf(() => readAll(second))).toBe('WISC_NOT_OPEN')
+  })
 })
 
 test('parts, also behind the end', async () => {
