@@ -182,6 +182,7 @@ function measureLooks(): void {
       memtables: { list: () => [], hasEntries: false, holdsStream: () => false },
       tables,
       cache: new BlockCache(0),
+      values: { streamKey: () => new Uint8Array(0) },
       readers: { held: [] },
       writtenEnd: () => 0,
     })

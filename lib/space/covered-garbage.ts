@@ -20,6 +20,7 @@ import {
 import type { RangeList } from '../tree/ranges/range-list.ts'
 import type { Version } from '../tree/version/version.ts'
 import { isAnyBetween } from './held-readers.ts'
+import type { CountedStreams } from './stream-garbage.ts'
 
 /** Bytes of records are those of whole records of the value log. */
 export interface CoveredSum {
@@ -41,6 +42,7 @@ interface CoveredPart extends CoveredSum {
 export class CoveredGarbageEstimate {
   readonly #tables: Pick<TableCache, 'get'>
   readonly #cache: BlockCache
+  readonly #streams: CountedStreams
   #levels: Version['levels'] = []
   /** Those of memtables that are counted. */
   #above: readonly RangeList[] = []
@@ -48,9 +50,11 @@ export class CoveredGarbageEstimate {
   #byTables: CoveredSum = NOTHING
   #byMemtables: CoveredSum = NOTHING
 
-  constructor(tables: Pick<TableCache, 'get'>, cache: BlockCache) {
+  /** @param streams are left out, but for what their entries take of tables */
+  constructor(tables: Pick<TableCache, 'get'>, cache: BlockCache, streams: CountedStreams) {
     this.#tables = tables
     this.#cache = cache
+    this.#streams = streams
   }
 
   /** By range tombstones of tables. */
@@ -127,11 +131,12 @@ export class CoveredGarbageEstimate {
       const share = older * reader.shareWithin(fragment, this.#cache)
       const { keyBytes, valueBytes } = reader.properties
       const weight = tableWeight(table, reader.properties, reader.references)
+      const streamBytes = this.#streams.bytesIn(reader.references)
       parts.push({
         older: smallestSequence,
         newer: Math.min(newer, largestSequence + 1),
-        recordBytes: Math.round(share * pointedBytes),
-        valueBytes: Math.round(share * (keyBytes + valueBytes)),
+        recordBytes: Math.round(share * (pointedBytes - streamBytes)),
+        valueBytes: Math.round(share * Math.max(0, keyBytes + valueBytes - streamBytes)),
         weight: share * weight.puts,
       })
     }

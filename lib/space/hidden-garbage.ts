@@ -6,26 +6,21 @@
  * shadows in its turn counts there, so the sum over all tables counts each shadowed entry once. Older entries of a key
  * inside one table (a flush or compaction kept them for a reader) are counted apart, from the table's own figures.
  *
- * Memtables are not its business. What is shadowed is so whoever reads; whether somebody sees it, so that it is pinned,
- * is asked apart, since readers come and go faster than tables.
+ * Streams are counted one by one instead (stream-garbage.ts), and memtables are not its business. What is shadowed is
+ * so whoever reads; whether somebody sees it, so that it is pinned, is asked apart, since readers come and go faster
+ * than tables.
  * The exact figures are those of lib/tree/compaction/shadow-walk.ts.
  */
 
-import type { BlockCache } from '../base/files/block-cache.ts'
 import { SEQUENCE_MAX, type Sequence } from '../base/ids.ts'
-import type { TableCache } from '../state/tables.ts'
+import { findInRuns, type LookupParts } from '../state/tables.ts'
 import { Entry, KIND, type TableMeta, valueLength } from '../tree/entry.ts'
 import { entryWeight, tableWeight } from '../tree/entry-weight.ts'
 import type { KeySample } from '../tree/table/key-samples.ts'
 import type { TableReader } from '../tree/table/table-reader.ts'
-import {
-  findTable,
-  type Level,
-  overlappingTables,
-  type Run,
-  type Version,
-} from '../tree/version/version.ts'
+import { type Level, overlappingTables, type Run, type Version } from '../tree/version/version.ts'
 import { isAnyBetween } from './held-readers.ts'
+import { type CountedStreams, NO_STREAMS } from './stream-garbage.ts'
 
 /** Keys of a table that are looked up ... */
 const TABLE_SAMPLES_MAX = 64
@@ -96,8 +91,8 @@ interface Shadow {
 }
 
 export class HiddenGarbageEstimate {
-  readonly #tables: Pick<TableCache, 'get'>
-  readonly #cache: BlockCache
+  readonly #parts: LookupParts
+  readonly #streams: CountedStreams
   readonly #samplesMax: number
   readonly #seen: Map<number, SeenTable> = new Map()
   readonly #lookup: Entry = new Entry()
@@ -105,14 +100,17 @@ export class HiddenGarbageEstimate {
   /** The levels that the figures are for. They are the same object as long as no table changes. */
   #levels: readonly Level[] = []
 
-  /** @param samplesMax fewer are quicker, and less exact: each takes reading a block or two */
+  /**
+   * @param streams are left out, but for what their entries take of tables
+   * @param samplesMax fewer are quicker, and less exact: each takes reading a block or two
+   */
   constructor(
-    tables: Pick<TableCache, 'get'>,
-    cache: BlockCache,
+    parts: LookupParts,
+    streams: CountedStreams = NO_STREAMS,
     samplesMax: number = SAMPLES_MAX,
   ) {
-    this.#tables = tables
-    this.#cache = cache
+    this.#parts = parts
+    this.#streams = streams
     this.#samplesMax = samplesMax
   }
 
@@ -164,18 +162,19 @@ export class HiddenGarbageEstimate {
 
   /** @returns the work that it took: 0 if the figures of the table still hold */
   #evaluate(table: TableMeta, olderRuns: readonly Run[], sampleCount: number): number {
+    const { tables, cache } = this.#parts
     const { number } = table
     let seen = this.#seen.get(number)
     let work = 0
     if (seen === undefined) {
-      seen = firstSeen(this.#tables.get(number))
+      seen = firstSeen(tables.get(number), this.#streams)
       this.#seen.set(number, seen)
       work += OPEN_WORK
     }
     if (seen.olderRuns !== undefined && isSameRuns(seen.olderRuns, olderRuns)) return work
     if (olderRuns.some((run) => overlaps(run, table))) {
       if (seen.samples === undefined) {
-        seen.samples = this.#tables.get(number).sampleKeys(sampleCount, this.#cache)
+        seen.samples = tables.get(number).sampleKeys(sampleCount, cache)
         work += seen.samples.length * TAKE_WORK
       }
       this.#lookUpSamples(seen, seen.samples, olderRuns, sampleCount)
@@ -206,8 +205,13 @@ export class HiddenGarbageEstimate {
     for (let i = stride >> 1; i < samples.length; i += stride) {
       const { key, hash, sequence, weight } = samples[i]!
       weights += weight
-      const isFound = findInRuns(olderRuns, key, hash, this.#tables, this.#cache, lookup)
+      const isFound = findInRuns(this.#parts, olderRuns, key, hash, SEQUENCE_MAX, lookup)
       if (!isFound || lookup.kind === KIND.tombstone) continue
+      // Its entry takes of the table what others do; the rest is counted elsewhere.
+      if (lookup.kind === KIND.pointer && this.#streams.has(lookup.segment)) {
+        entryWeights += weight * entryWeight(lookup, key.length)
+        continue
+      }
       valueBytes += weight * (key.length + valueLength(lookup, key.length))
       const inTable = weight * entryWeight(lookup, key.length)
       const inLog = lookup.kind === KIND.pointer ? weight * lookup.length : 0
@@ -249,33 +253,20 @@ export class HiddenGarbageEstimate {
   }
 }
 
-/** Finds the newest entry of a key in some runs, newest first. @throws CorruptionError, WISC_FORMAT_VERSION, IoError */
-export function findInRuns(
-  runs: readonly Run[],
-  key: Uint8Array,
-  hash: number,
-  tables: Pick<TableCache, 'get'>,
-  cache: BlockCache,
-  found: Entry,
-): boolean {
-  for (const run of runs) {
-    const table = findTable(run, key)
-    if (table === undefined) continue
-    if (tables.get(table.number).find(key, hash, SEQUENCE_MAX, found, cache)) return true
-  }
-  return false
-}
-
 function overlaps({ tables }: Run, table: TableMeta): boolean {
   return overlappingTables(tables, table).length > 0
 }
 
-function firstSeen({ meta, properties, references }: TableReader): SeenTable {
+function firstSeen(
+  { meta, properties, references }: TableReader,
+  streams: CountedStreams,
+): SeenTable {
   const { distinctKeys, valueBytes, keyBytes, smallestSequence, largestSequence } = properties
   const duplicates = (meta.entries - distinctKeys) / Math.max(1, meta.entries)
+  const streamBytes = streams.bytesIn(references)
   const figures = noFigures()
-  figures.duplicateBytes = meta.pointedBytes * duplicates
-  figures.duplicateValueBytes = (valueBytes + keyBytes) * duplicates
+  figures.duplicateBytes = (meta.pointedBytes - streamBytes) * duplicates
+  figures.duplicateValueBytes = Math.max(0, valueBytes + keyBytes - streamBytes) * duplicates
   figures.duplicateWeight = tableWeight(meta, properties, references).puts * duplicates
   const range = { smallestSequence, largestSequence }
   return { distinctKeys, ...range, figures, shadows: [], samples: undefined, olderRuns: undefined }

@@ -6,24 +6,20 @@
  * The estimate errs high. Without doubt are memtables of which all keys are kept.
  */
 import { hashRange } from '../base/bytes.ts'
-import type { BlockCache } from '../base/files/block-cache.ts'
 import { SEQUENCE_MAX } from '../base/ids.ts'
-import type { TableCache } from '../state/tables.ts'
+import { findInRuns, type LookupParts } from '../state/tables.ts'
 import { Entry, KIND } from '../tree/entry.ts'
 import type { Memtable } from '../tree/memtable/memtable.ts'
 import type { Version } from '../tree/version/version.ts'
-import { findInRuns } from './hidden-garbage.ts'
 
 export class ReplacedKeys {
-  readonly #tables: Pick<TableCache, 'get'>
-  readonly #cache: BlockCache
+  readonly #parts: LookupParts
   /** Of the samples of a memtable that were looked up, by their place in it: whether they replace an entry. */
   readonly #known: WeakMap<Memtable, Map<number, boolean>> = new WeakMap()
   readonly #lookup: Entry = new Entry()
 
-  constructor(tables: Pick<TableCache, 'get'>, cache: BlockCache) {
-    this.#tables = tables
-    this.#cache = cache
+  constructor(parts: LookupParts) {
+    this.#parts = parts
   }
 
   /**
@@ -58,7 +54,7 @@ export class ReplacedKeys {
     const isFound =
       older.some((memtable) => memtable.find(key, hash, SEQUENCE_MAX, found)) ||
       version.levels.some(({ runs }) =>
-        findInRuns(runs, key, hash, this.#tables, this.#cache, found),
+        findInRuns(this.#parts, runs, key, hash, SEQUENCE_MAX, found),
       )
     return isFound && found.kind !== KIND.tombstone
   }

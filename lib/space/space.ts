@@ -5,10 +5,10 @@
  *   file of the value log:  total = referenced + exposed garbage
  *   referenced:             what entries of tables point to, and everything above the checkpoint
  *   live bytes:             keys and values of all puts, less what newer ones shadow; and what uploads have
+ *                           (of streams it is known, of all others estimated)
  */
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { BlockCache } from '../base/files/block-cache.ts'
 import { joinPath, segmentName } from '../base/files/file-names.ts'
 import type { FileNumbers } from '../base/files/file-numbers.ts'
 import type { FileSystem } from '../base/files/file-system.ts'
@@ -16,7 +16,6 @@ import type { FileNumber, SegmentNumber, Sequence } from '../base/ids.ts'
 import type { FoundFiles } from '../state/found-files.ts'
 import type { Memtables } from '../state/memtables.ts'
 import type { ReadableSequences } from '../state/readable-sequences.ts'
-import type { TableCache } from '../state/tables.ts'
 import type { Memtable } from '../tree/memtable/memtable.ts'
 import type { Version } from '../tree/version/version.ts'
 import { CoveredGarbageEstimate } from './covered-garbage.ts'
@@ -25,8 +24,9 @@ import { DiskUsage } from './disk-usage.ts'
 import type { CollectibleFile } from './figures.ts'
 import { HiddenGarbageEstimate, type PinnedShadows } from './hidden-garbage.ts'
 import { LogFiles } from './log-files.ts'
-import { References, type WorkBudget } from './references.ts'
+import { References, unbounded, type WorkBudget } from './references.ts'
 import { ReplacedKeys } from './replaced-keys.ts'
+import { StreamGarbage, type StreamGarbageParts } from './stream-garbage.ts'
 
 /** Of one turn, beside what the estimate of hidden garbage may take. */
 const TURN_WORK = 1000
@@ -50,7 +50,7 @@ export interface StreamsToCome {
 }
 
 /** An engine, as far as its space goes. */
-export interface SpaceParts {
+export interface SpaceParts extends StreamGarbageParts {
   readonly context: { readonly fileSystem: FileSystem; readonly directory: string }
   /** The current one. */
   readonly version: Version
@@ -59,8 +59,6 @@ export interface SpaceParts {
   /** What lay in the directory when the store was opened. */
   readonly files: FoundFiles
   readonly memtables: Pick<Memtables, 'list' | 'hasEntries' | 'holdsStream'>
-  readonly tables: Pick<TableCache, 'get'>
-  readonly cache: BlockCache
   /** Streams that come; undefined if the store only reads. */
   readonly uploads?: StreamsToCome
   /** Snapshots and iterators. */
@@ -101,6 +99,7 @@ export interface Space {
 
 export class SpaceAccount {
   readonly #parts: SpaceParts
+  readonly #streams: StreamGarbage
   readonly #hidden: HiddenGarbageEstimate
   readonly #covered: CoveredGarbageEstimate
   readonly #replaced: ReplacedKeys
@@ -115,9 +114,10 @@ export class SpaceAccount {
     this.#parts = parts
     this.references = new References((number) => parts.tables.get(number))
     this.usage = new DiskUsage(parts.context, parts.files, parts.versions?.fileNumbers)
-    this.#hidden = new HiddenGarbageEstimate(parts.tables, parts.cache, hiddenSamplesMax)
-    this.#covered = new CoveredGarbageEstimate(parts.tables, parts.cache)
-    this.#replaced = new ReplacedKeys(parts.tables, parts.cache)
+    this.#streams = new StreamGarbage(parts, this.references)
+    this.#hidden = new HiddenGarbageEstimate(parts, this.#streams, hiddenSamplesMax)
+    this.#covered = new CoveredGarbageEstimate(parts.tables, parts.cache, this.#streams)
+    this.#replaced = new ReplacedKeys(parts)
     this.#files = new LogFiles(
       parts,
       (number) => this.holdsStream(number),
@@ -138,6 +138,7 @@ export class SpaceAccount {
     const isDone =
       this.references.update(version, budget) &&
       budget.work > 0 &&
+      this.#streams.update(version, budget) &&
       this.#hidden.advance(version) &&
       this.#updateFiles(version, budget)
     return isDone ? this.#figures(version, TURN_LOOKUPS) : undefined
@@ -151,6 +152,7 @@ export class SpaceAccount {
   measure(liveInTables?: number): Space {
     const version = this.#parts.version
     this.references.update(version)
+    this.#streams.update(version, unbounded())
     while (!this.#hidden.advance(version));
     this.#updateFiles(version)
     return this.#figures(version, Number.POSITIVE_INFINITY, liveInTables)
@@ -210,19 +212,22 @@ export class SpaceAccount {
     let listed: CollectibleFile[] | undefined
     const { held } = this.#parts.readers
     const pinned = this.#pinnedBy(held)
+    const streams = this.#streams
+    const { all, shadowed } = streams
     // What is shadowed and covered would count twice.
-    const { pointedBytes } = this.references.totals
-    const shadowedBytes = Math.min(
-      pointedBytes,
+    const othersBytes = Math.min(
+      this.references.totals.pointedBytes - all.recordBytes,
       hiddenRecordBytes + duplicateBytes + covered.recordBytes,
     )
+    const shadowedBytes = othersBytes + shadowed.recordBytes
+    const pinnedBytes = Math.min(othersBytes, pinned.recordBytes) + streams.pinnedBytes(held)
     return {
       diskBytes,
       ...this.#liveFigures(version, lookups, liveInTables),
       exposedGarbageBytes,
       punchedBytes,
-      hiddenGarbageBytes: Math.max(0, shadowedBytes - pinned.recordBytes),
-      pinnedBytes: Math.min(shadowedBytes, pinned.recordBytes),
+      hiddenGarbageBytes: Math.max(0, shadowedBytes - pinnedBytes),
+      pinnedBytes,
       tableBytes: this.references.totals.tableBytes,
       unwrittenUploadBytes: this.#unwrittenUploadBytes,
       outsideTableBytes: this.usage.outsideTableBytes,
@@ -261,12 +266,18 @@ export class SpaceAccount {
   ): Pick<Space, 'liveBytes' | 'unflushedShadowBytes' | 'meanBytes' | 'liveDoubtBytes'> {
     const { totals } = this.references
     const { hiddenValueBytes, duplicateValueBytes } = this.#hidden.figures
-    const inTables = totals.keyBytes + totals.valueBytes
-    const { byTables, byMemtables } = this.#covered
-    const shadowed = hiddenValueBytes + duplicateValueBytes + byTables.valueBytes
-    const inVersion = liveInTables ?? Math.max(0, inTables - shadowed)
-    const visible = Math.max(0, inVersion - byMemtables.valueBytes)
     const memtables = this.#parts.memtables.list(version.checkpoint)
+    // Streams are known one by one: what is guessed from means is all the rest.
+    const { all, shadowed } = this.#streams
+    const unflushed = this.#streams.unflushed(memtables)
+    const liveStreamBytes = all.valueBytes - shadowed.valueBytes
+    const puts = totals.puts - all.count
+    const inTables = totals.keyBytes + totals.valueBytes - all.valueBytes
+    const { byTables, byMemtables } = this.#covered
+    const shadowedBytes = hiddenValueBytes + duplicateValueBytes + byTables.valueBytes
+    const inVersion =
+      liveInTables === undefined ? inTables - shadowedBytes : liveInTables - liveStreamBytes
+    const visible = Math.max(0, inVersion - byMemtables.valueBytes)
     const replaced = this.#replaced.update(version, memtables, lookups)
     let entries = 0
     let added = 0
@@ -276,13 +287,15 @@ export class SpaceAccount {
       added += memtable.pointedBytes + memtable.usedBytes
       shadowing += memtable.entries - memtable.keys + replaced[i]!
     }
-    const meanBytes = (inTables + added) / Math.max(1, totals.puts + entries)
+    const meanBytes = (inTables + added) / Math.max(1, puts + entries)
     const uploadedBytes = this.#parts.uploads?.bytes ?? 0
-    const inTree = { keys: totals.puts * (visible / Math.max(1, inTables)), bytes: visible }
+    const inTree = { keys: puts * (visible / Math.max(1, inTables)), bytes: visible }
+    const liveInTree = liveBytesAbove(inTree, memtables, replaced)
+    const liveBytes = liveInTree + liveStreamBytes - unflushed.valueBytes
+    const shadowsBytes = Math.min(shadowing * meanBytes, visible + added) + unflushed.recordBytes
     return {
-      liveBytes: Math.round(liveBytesAbove(inTree, memtables, replaced)) + uploadedBytes,
-      unflushedShadowBytes:
-        Math.round(Math.min(shadowing * meanBytes, visible + added)) + byMemtables.recordBytes,
+      liveBytes: Math.round(liveBytes) + uploadedBytes,
+      unflushedShadowBytes: Math.round(shadowsBytes) + byMemtables.recordBytes,
       meanBytes,
       liveDoubtBytes: Math.round(Math.sqrt(entries) * meanBytes),
     }

@@ -1,13 +1,14 @@
 /** The open tables of a store: opened when they are first needed, a bounded number of them. */
 
 import { CorruptionError, isMissing, WiscError } from '../base/errors.ts'
+import type { BlockCache } from '../base/files/block-cache.ts'
 import { joinPath, tableName } from '../base/files/file-names.ts'
 import { OpenCache } from '../base/files/open-cache.ts'
 import type { StoreDirectory } from '../base/files/store-directory.ts'
-import type { FileNumber } from '../base/ids.ts'
-import type { TableMeta } from '../tree/entry.ts'
+import type { FileNumber, Sequence } from '../base/ids.ts'
+import type { Entry, TableMeta } from '../tree/entry.ts'
 import { TableReader } from '../tree/table/table-reader.ts'
-import type { Version } from '../tree/version/version.ts'
+import { findTable, type Run, type Version } from '../tree/version/version.ts'
 
 /** Every table of a version. */
 export function tablesOf(version: Version): TableMeta[] {
@@ -94,6 +95,29 @@ export class TableCache {
     addFilterStats(this.#closed, table)
     table.lapse()
   }
+}
+
+/** Where a key is looked up. */
+export interface LookupParts {
+  readonly tables: Pick<TableCache, 'get'>
+  readonly cache: BlockCache
+}
+
+/** The newest entry of a key at or below a sequence, in some runs, newest first. @param hash of the key, seed 0 */
+export function findInRuns(
+  { tables, cache }: LookupParts,
+  runs: readonly Run[],
+  key: Uint8Array,
+  hash: number,
+  sequence: Sequence,
+  found: Entry,
+): boolean {
+  for (const run of runs) {
+    const table = findTable(run, key)
+    if (table === undefined) continue
+    if (tables.get(table.number).find(key, hash, sequence, found, cache)) return true
+  }
+  return false
 }
 
 function addFilterStats(sum: FilterStats, table: TableReader): void {

@@ -74,7 +74,7 @@ lib/inspect:            lib/base lib/base/files lib/base/platform lib/contract l
                         lib/tree lib/tree/version lib/tree/compaction
 lib/inspect/collection: lib/base lib/base/files lib/contract lib/jobs lib/state lib/space lib/reads
                         lib/collector/plan lib/collector lib/engine lib/reports lib/control lib/store
-                        lib/tree/version lib/tree/compaction vlog/collect
+                        lib/tree lib/tree/version lib/tree/compaction vlog/collect vlog/stream
 lib/inspect/owner:      lib/base lib/base/files lib/base/platform lib/contract lib/reads lib/control lib/store
 lib/inspect/salvage:    lib/base lib/base/files lib/base/platform lib/contract lib/recovery lib/store lib/inspect/dump
                         lib/tree lib/tree/ranges lib/tree/table lib/tree/version vlog

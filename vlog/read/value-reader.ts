@@ -9,7 +9,7 @@
  * turned into one for the place where the record lies now, before anything else is done with it.
  */
 
-import { CorruptionError } from '../../lib/base/errors.ts'
+import { assert, CorruptionError } from '../../lib/base/errors.ts'
 import type { BlockCache } from '../../lib/base/files/block-cache.ts'
 import { segmentName } from '../../lib/base/files/file-names.ts'
 import type { File, ReadHelper } from '../../lib/base/files/file-system.ts'
@@ -53,7 +53,7 @@ export class ValueReader {
 
   /**
    * @param capacity how many files may be open at a time (I10), but for those that are written
-   * @param cache for the indexes of relocations
+   * @param cache for the indexes of relocations, and the tables of chunks of large values
    */
   constructor(
     context: StoreDirectory,
@@ -97,6 +97,13 @@ export class ValueReader {
     }
     const { keyBytes, keyStart, keyEnd, sequence, length } = request
     return { keyBytes, keyStart, keyEnd, sequence, segment: holder, offset: place, length }
+  }
+
+  /** The key of a stream of the current version. @throws CorruptionError, WISC_FORMAT_VERSION, IoError */
+  streamKey(number: FileNumber): Uint8Array {
+    const { stream } = this.#files.get(number)
+    assert(stream !== undefined, 'the file is a stream')
+    return stream.key
   }
 
   /** A segment that is being written is read through its writer's file, which must stay open. */
@@ -197,14 +204,14 @@ export class ValueReader {
   /** A part of a value, read at once. @throws as {@link read} */
   readPart(asked: ValueRequest, part: ValuePart): Buffer {
     const request = this.#locate(asked)
-    return new PartRead(this.#files.get(request.segment), request, part).now()
+    return new PartRead(this.#files.get(request.segment), request, part, this.#cache).now()
   }
 
   /** The same, read at once if that is likely to be fast, else through the thread pool. */
   readPartSoon(asked: ValueRequest, part: ValuePart): Buffer | Promise<Buffer> {
     const request = this.#locate(asked)
     const file = this.#files.get(request.segment)
-    const read = new PartRead(file, request, part)
+    const read = new PartRead(file, request, part, this.#cache)
     if (this.#goesToPool(file, read.length)) return this.#later(file, read.later())
     const before = performance.now()
     const result = read.now()
@@ -223,7 +230,7 @@ export class ValueReader {
   ): Buffer | Promise<Buffer> {
     const request = this.#locate(asked)
     const file = this.#files.get(request.segment)
-    const read = new PartRead(file, request, part)
+    const read = new PartRead(file, request, part, this.#cache)
     const isSmall = read.length <= SMALL_PART_BYTES
     return isSmall || !this.#beside.mayRead(file)
       ? read.now()

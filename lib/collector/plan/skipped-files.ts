@@ -6,7 +6,7 @@ import {
   punchedGarbageBytes,
   withoutReferences,
 } from '../../space/figures.ts'
-import { isDroppable, isReferenced, rewriteBytesFreed, rewriteSums } from './costs.ts'
+import { isDroppable, isMovable, rewriteBytesFreed, rewriteSums } from './costs.ts'
 import type { Draft } from './draft.ts'
 import type { PlannerOptions } from './planning-rules.ts'
 import { hasWay } from './ranked-ways.ts'
@@ -43,13 +43,15 @@ function skipReason(file: CollectibleFile, draft: Draft): SkipReason {
   if (wouldBeCollectible(file, pinnedBytes + hiddenBytes, options)) {
     return pinnedBytes >= hiddenBytes ? 'pinned by a reader' : 'hidden until a compaction'
   }
+  // Head and sums are none: they go with the value.
+  if (file.kind === 'stream') return 'no garbage'
   const input = rewriteSums(file)
   const hasGarbage = rewriteBytesFreed(input) >= input.blockBytes
   return hasGarbage ? 'would free less than it costs' : 'no garbage'
 }
 
 function isCollectible(file: CollectibleFile, options: PlannerOptions): boolean {
-  return isDroppable(file) || (isReferenced(file) && hasWay(file, options))
+  return isDroppable(file) || (isMovable(file) && hasWay(file, options))
 }
 
 function wouldBeCollectible(

@@ -6,12 +6,17 @@ import type { VictimFile } from '../../../vlog/collect/victim.ts'
 import { emptyVictimRecord, type VictimRecord } from '../../../vlog/collect/victim-page.ts'
 import type { VictimRecords } from '../../../vlog/collect/victim-records.ts'
 import { collectVictims } from '../../../vlog/collect/victim-walk.ts'
-import { invalidArgument } from '../../base/errors.ts'
+import { STREAM_OFFSET } from '../../../vlog/stream/stream-format.ts'
+import { hashRange } from '../../base/bytes.ts'
+import { assert, invalidArgument } from '../../base/errors.ts'
 import { segmentName } from '../../base/files/file-names.ts'
-import type { FileNumber, SegmentNumber } from '../../base/ids.ts'
+import { type FileNumber, SEQUENCE_MAX, type SegmentNumber } from '../../base/ids.ts'
+import type { ValueLogFileKind } from '../../contract/collection-plan.ts'
 import type { ReadingEngine } from '../../reads/reading-engine.ts'
 import { pointingInto } from '../../space/pointing.ts'
+import { findInRuns } from '../../state/tables.ts'
 import { markPointers } from '../../tree/compaction/mark-pointers.ts'
+import { Entry, KIND } from '../../tree/entry.ts'
 import { fileLength, flushedEnd } from '../../tree/version/version.ts'
 import { interruptibly } from './interruptible.ts'
 
@@ -21,11 +26,19 @@ export type RecordState = 'live' | 'dead' | 'recent'
 export interface MarkedRecords {
   readonly number: FileNumber
   readonly file: string
-  readonly kind: VictimFile['kind']
+  readonly kind: ValueLogFileKind
   readonly length: number
   /** Calls with each record, in the order of their places. The record is the same object each time. */
-  visit(each: (record: Readonly<VictimRecord>, state: RecordState) => void): void
+  visit(each: (record: MarkedRecord, state: RecordState) => void): void
 }
+
+/** Of a stream: its value, from the first chunk to the last. */
+export type MarkedRecord = Readonly<
+  Pick<
+    VictimRecord,
+    'keyBytes' | 'keyStart' | 'keyEnd' | 'sequence' | 'segment' | 'offset' | 'place' | 'length'
+  >
+>
 
 /**
  * The number of the file that holds a segment: its own, or that of a relocation.
@@ -46,6 +59,7 @@ export async function markedRecords(
 ): Promise<MarkedRecords> {
   try {
     const { context, version, space } = engine
+    if (version.files.get(number)?.role === 'stream') return markedStream(engine, number)
     const victim = fileToMark(engine, number)
     const { tables } = pointingInto(version, space.references, [number])
     const isEmpty = victim.length === 0
@@ -65,14 +79,35 @@ export async function markedRecords(
   }
 }
 
+/** A stream: the entry that points to it may be an older one of its key. */
+function markedStream(engine: ReadingEngine, number: FileNumber): MarkedRecords {
+  const { version, space } = engine
+  const keyBytes = engine.values.streamKey(number)
+  const keyEnd = keyBytes.length
+  const hash = hashRange(keyBytes, 0, keyEnd, 0)
+  const runs = version.levels.flatMap((level) => level.runs)
+  const found = new Entry()
+  let isLive = false
+  for (let at = SEQUENCE_MAX; !isLive; at = found.sequence - 1) {
+    if (!findInRuns(engine, runs, keyBytes, hash, at, found)) break
+    isLive = found.kind === KIND.pointer && found.segment === number
+  }
+  const { sequence } = found
+  const length = fileLength(version.files.get(number)!)!
+  const [segment, offset, place] = [number, STREAM_OFFSET, 0]
+  const record = { keyBytes, keyStart: 0, keyEnd, sequence, segment, offset, place, length }
+  const state = isLive ? 'live' : space.holdsStream(number) ? 'recent' : 'dead'
+  const file = segmentName(number)
+  return { number, file, kind: 'stream', length, visit: (each) => each(record, state) }
+}
+
 /**
  * A file as the collector's jobs know it, up to where it is written now.
  * @throws WISC_INVALID_ARGUMENT if there is no file of that number
  */
 export function fileToMark(engine: ReadingEngine, number: FileNumber): VictimFile {
   const file = engine.version.files.get(number)
-  if (file?.role === 'stream')
-    throw invalidArgument(`the file is one stream, and has no records number=${number}`)
+  assert(file?.role !== 'stream', 'a stream has no records')
   if (file === undefined) throw invalidArgument(`no file holds such a segment number=${number}`)
   const length = fileLength(file) ?? engine.writtenEnd(number)
   return { kind: file.role === 'log' ? 'segment' : 'relocation', number, salt: file.salt, length }
@@ -81,7 +116,7 @@ export function fileToMark(engine: ReadingEngine, number: FileNumber): VictimFil
 function visitAll(
   records: VictimRecords,
   recentFrom: number,
-  each: (record: Readonly<VictimRecord>, state: RecordState) => void,
+  each: (record: MarkedRecord, state: RecordState) => void,
 ): void {
   const record = emptyVictimRecord()
   for (let page = 0; page < records.pageCount; page++) {

@@ -119,7 +119,6 @@ async function samples(
   file: FileNumber,
   signal: AbortSignal,
 ): Promise<SampleRecord[]> {
-  if (engine.version.files.get(file)?.role === 'stream') return []
   const marked = await markedRecords(engine, file, signal)
   let live = 0
   marked.visit((_record, state) => {

@@ -51,7 +51,7 @@ class Tree {
       this.asked.push(number)
       return this.open(number)
     }
-    this.estimate = new HiddenGarbageEstimate({ get }, new BlockCache(2 ** 24))
+    this.estimate = new HiddenGarbageEstimate({ tables: { get }, cache: new BlockCache(2 ** 24) })
   }
 
   get tables(): readonly TableMeta[] {

@@ -23,9 +23,9 @@ function writerOf(store: Store): Engine {
 
 /** Everything asked for once more, by an account that has seen nothing before. */
 function recounted(engine: Engine): Space {
-  const { context, version, memtables, tables, cache, readers, tree } = engine
+  const { context, version, memtables, tables, cache, values, readers, tree } = engine
   const files = { version, allocated: new Map(), others: [], nextNumber: version.nextFileNumber }
-  const view = { context, version, memtables, tables, cache, readers, tree, files }
+  const view = { context, version, memtables, tables, cache, values, readers, tree, files }
   const account = new SpaceAccount({ ...view, writtenEnd: (segment) => engine.writtenEnd(segment) })
   return account.measure()
 }

@@ -3,9 +3,12 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { beforeEach, expect, test } from 'vitest'
 import { open, type Store } from '#dist/lib/index.js'
+import { segmentFacts } from '#dist/lib/inspect/collection/segment-facts.js'
+import { segmentMap } from '#dist/lib/inspect/collection/segment-map.js'
 import { openDump } from '#dist/lib/inspect/dump/dump.js'
 import { listOrphans } from '#dist/lib/inspect/orphans.js'
 import { Salvage } from '#dist/lib/inspect/salvage/salvage.js'
+import { openStore } from '#dist/lib/store/open-store.js'
 import { temporaryDirectory } from '../../support/files/temporary-directory.ts'
 
 const CHUNK = 65536
@@ -45,7 +48,7 @@ async function salvaged(): Promise<Record<string, number | string>> {
   const salvage = new Salvage(directory)
   for (const _step of salvage.readSlices());
   const found: Record<string, number | string> = {}
-  for (const { key, value, mayBeStale } of salvage.entries()) {
+  for await (const { key, value, mayBeStale } of salvage.entries()) {
     const pieces: Uint8Array[] = []
     if (value instanceof Uint8Array) pieces.push(value)
     else for await (const piece of value.pieces()) pieces.push(piece)
@@ -64,6 +67,25 @@ test('segments, stats and verify', async () => {
   expect(store.stats()).toMatchObject({ streams: 3, relocations: 0 })
   const valueBytes = large.length + 2 * small.length
   expect(await store.verify()).toMatchObject({ ok: true, valueBytes })
+  await store.close()
+})
+
+test('explain and map: a stream is one record, and stays because all of it lives', async () => {
+  const store = await openStore(directory, { readOnly: true })
+  const { signal } = new AbortController()
+  const found: unknown[] = []
+  for (const { id } of store.segments().filter(({ kind }) => kind === 'stream')) {
+    const { kind, records, cells } = await segmentMap(store, id, 4, signal)
+    expect([kind, cells.length]).toEqual(['stream', 4])
+    const { segment, samples } = await segmentFacts(store, id, { readers: [], signal })
+    found.push([samples.map(({ key }) => Buffer.from(key).toString()), segment.reason, records])
+  }
+  const lives = { live: 1, dead: 0, recent: 0 }
+  expect(found).toEqual([
+    [['large'], 'no garbage', lives],
+    [['small'], 'no garbage', lives],
+    [[], 'unflushed', { live: 0, dead: 0, recent: 1 }],
+  ])
   await store.close()
 })
 
