@@ -207,14 +207,15 @@ export class ChunkList {
 
   /**
    * Of those of the chunks first .. end that one block tells of; `first` is one of them.
-   * @param sum of the block: of the root that was proved, or of the header if it is the only one
+   * @param sum of the block: of the root that was proved, or of the header if it is the only one; undefined if these
+   *   bytes were proved before
    * @returns what is wrong instead
    */
   static ofBlock(
     value: StoredValue,
     first: number,
     end: number,
-    sum: number,
+    sum: number | undefined,
     bytes: Uint8Array,
   ): ChunkList | string {
     const block = Math.floor(first / BLOCK_CHUNKS)
@@ -223,8 +224,9 @@ export class ChunkList {
   }
 
   /** Proves a block and takes what it tells of the list's chunks. */
-  #take(block: number, sum: number, bytes: Uint8Array): string | undefined {
-    if (checksum(bytes) !== sum) return `table of chunks: checksum mismatch block=${block}`
+  #take(block: number, sum: number | undefined, bytes: Uint8Array): string | undefined {
+    if (sum !== undefined && checksum(bytes) !== sum)
+      return `table of chunks: checksum mismatch block=${block}`
     const { codec, rawLength, storedLength } = this.#value
     const chunksBytes = storedLength - tableBytes(rawLength)
     const impossible = `table of chunks: impossible lengths block=${block}`

@@ -1,4 +1,5 @@
 /** The read of a part of a value: of a record that is read whole, of a longer one, or of the file of a stream. */
+import type { BlockCache } from '../../lib/base/files/block-cache.ts'
 import type { ValuePart } from '../value-chunks.ts'
 import { checkStream } from './stream-requests.ts'
 import type { ValueFile } from './value-file.ts'
@@ -21,12 +22,13 @@ export class PartRead {
   readonly #plan: PartPlan | undefined
 
   /** What tells of the chunks is read at once. @throws as {@link PartPlan} */
-  constructor(file: ValueFile, request: PlacedRequest, part: ValuePart) {
+  constructor(file: ValueFile, request: PlacedRequest, part: ValuePart, cache: BlockCache) {
     this.#file = file
     this.#request = request
     this.#part = part
     if (file.stream) checkStream(file.stream, request)
-    else if (!isShortRecord(request)) this.#plan = new PartPlan(file.file, request, part)
+    else if (!isShortRecord(request))
+      this.#plan = new PartPlan(file.file, file.frontOf(request, cache), request, part)
     this.length = this.#plan?.length ?? Math.min(part.length, request.length)
   }
 

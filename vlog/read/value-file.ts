@@ -1,6 +1,7 @@
 /** An open file of the value log, for the value reader: how fast its reads are, and how many the thread pool has. */
 
 import { CorruptionError, isMissing } from '../../lib/base/errors.ts'
+import type { BlockCache } from '../../lib/base/files/block-cache.ts'
 import { FILE_HEADER_BYTES, readFileHeader } from '../../lib/base/files/file-header.ts'
 import { joinPath, segmentName } from '../../lib/base/files/file-names.ts'
 import type { File } from '../../lib/base/files/file-system.ts'
@@ -8,6 +9,8 @@ import type { StoreDirectory } from '../../lib/base/files/store-directory.ts'
 import type { FileNumber, SegmentNumber } from '../../lib/base/ids.ts'
 import { RelocationReader } from '../relocation/relocation-reader.ts'
 import { openStream, type StreamReader } from '../stream/stream-reader.ts'
+import { RecordFront } from './record-front.ts'
+import type { PlacedRequest } from './value-requests.ts'
 
 /** A read that takes longer was not served by the page cache. */
 const SLOW_READ_MS = 0.1
@@ -62,6 +65,8 @@ export class ValueFile {
   /** Reads that the pool has. The last one to end closes the file, if it has been pushed out meanwhile. */
   inPool = 0
   isPushedOut = false
+  /** Of the record of which a part was read last. */
+  #front: RecordFront | undefined
   #isClosing = false
 
   constructor(file: File, relocation?: RelocationReader, stream?: StreamReader) {
@@ -70,9 +75,19 @@ export class ValueFile {
     this.stream = stream
   }
 
+  /** What is known of the front of a record of several chunks. */
+  frontOf(request: PlacedRequest, cache: BlockCache): RecordFront {
+    if (cache.capacityBytes === 0) return new RecordFront(request, cache)
+    if (this.#front?.isOf(request)) return this.#front
+    this.#front?.drop()
+    this.#front = new RecordFront(request, cache)
+    return this.#front
+  }
+
   /** A stream stays open until its reads in the pool have ended: one of them takes several calls. */
   close(): void {
     this.#isClosing = true
+    this.#front?.drop()
     if (this.inPool > 0 && this.stream) return
     const reader = this.relocation ?? this.stream ?? this.file
     reader.close()

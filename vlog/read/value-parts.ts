@@ -6,38 +6,24 @@
  *            ---first read---        -----          =====part===
  *                                    second read    third read: whole chunks
  *
- * What tells of the chunks is small and read at once; the chunks are left to whoever knows whether that is fast.
+ * What tells of the chunks (record-front.ts) is small, and read at once unless it is known; the chunks are left to
+ * whoever knows whether that is fast.
  */
 import { CorruptionError } from '../../lib/base/errors.ts'
 import { segmentName } from '../../lib/base/files/file-names.ts'
 import type { File } from '../../lib/base/files/file-system.ts'
-import { OPTION_BYTES_MAX } from '../../lib/base/record-size.ts'
-import {
-  firstPieceSum,
-  pointedHeader,
-  type RecordHeader,
-  type RecordPointer,
-  recordHeadBytes,
-  valueMismatch,
-} from '../record.ts'
+import { type RecordPointer, recordHeadBytes, valueMismatch } from '../record.ts'
 import type { StreamReader } from '../stream/stream-reader.ts'
 import {
-  BLOCK_BYTES,
-  BLOCK_CHUNKS,
-  blockCount,
-  blockLength,
-  blockOffset,
-  blockSum,
-  ChunkList,
+  type ChunkList,
   CODEC_NONE,
-  rootBytes,
   tableBytes,
   VALUE_CHUNK_BYTES,
   type ValuePart,
-  wrongRoot,
 } from '../value-chunks.ts'
 import { decompressChunks } from '../value-codec.ts'
 import { provedValue } from './proved-value.ts'
+import type { RecordFront } from './record-front.ts'
 import { SlabAllocator } from './slab.ts'
 import { copyRequest } from './value-requests.ts'
 
@@ -128,13 +114,13 @@ export class PartPlan {
 
   /**
    * Reads what tells of the chunks. The pointer must be that of a place in the file.
+   * @param front of the record that the pointer names
    * @throws CorruptionError if the record is not the one that was asked for, WISC_FORMAT_VERSION,
-   * WISC_CODEC_UNAVAILABLE, IoError
+   *   WISC_CODEC_UNAVAILABLE, IoError
    */
-  constructor(file: File, request: RecordPointer, part: ValuePart) {
-    this.#place = { segment: request.segment, offset: request.offset }
-    const front = new RecordFront(file, request)
-    const { codec, headBytes, rawLength } = front.header
+  constructor(file: File, front: RecordFront, { segment, offset }: RecordPointer, part: ValuePart) {
+    this.#place = { segment, offset }
+    const { codec, headBytes, rawLength } = front.header(file)
     this.#codec = codec
     this.#from = Math.min(part.offset, rawLength)
     this.#to = Math.min(this.#from + part.length, rawLength)
@@ -143,11 +129,11 @@ export class PartPlan {
     this.#givenEnd = Math.min(this.#end * VALUE_CHUNK_BYTES, rawLength)
     const chunks: ChunkList[] = []
     for (let chunk = this.#first; chunk < this.#end; chunk = chunks.at(-1)!.end) {
-      chunks.push(front.chunksOf(chunk, this.#end))
+      chunks.push(front.chunksOf(file, chunk, this.#end))
     }
     this.#chunks = chunks
     const start = chunks[0]?.start(this.#first) ?? 0
-    this.offset = request.offset + headBytes + tableBytes(rawLength) + start
+    this.offset = offset + headBytes + tableBytes(rawLength) + start
     this.length = (chunks.at(-1)?.start(this.#end) ?? start) - start
   }
 
@@ -217,69 +203,6 @@ export class PartPlan {
       at += list.start(end) - list.start(chunk)
       chunk = end
     }
-  }
-}
-
-/** Memory of fronts, of which nothing is kept once the chunks are known: head, root and block of a usual key. */
-const FRONT_BYTES = 4 * BLOCK_BYTES
-const front = Buffer.allocUnsafeSlow(FRONT_BYTES)
-
-/** The front of a record of several chunks: its head and its table, as far as it was read. One is used at a time. */
-class RecordFront {
-  readonly header: RecordHeader
-  readonly #file: File
-  readonly #request: RecordPointer
-  readonly #bytes: Uint8Array
-  /** Bytes of the memory. */
-  #taken = 0
-
-  /** Reads the head, and with it what is likely to be the root, or the only block. */
-  constructor(file: File, request: RecordPointer) {
-    this.#file = file
-    this.#request = request
-    const { keyStart, keyEnd, length } = request
-    const firstPiece = rootBytes(length) || BLOCK_BYTES
-    const bytes = recordHeadBytes(keyEnd - keyStart) + OPTION_BYTES_MAX + firstPiece
-    this.#bytes = this.#read(0, Math.min(length, bytes))
-    const header = pointedHeader(this.#bytes, 0, this.#bytes.length, request)
-    if (typeof header === 'string') throw damaged(request, header)
-    this.header = header
-  }
-
-  /** What one block tells of those of the chunks first .. end that it knows; `first` is one of them. */
-  chunksOf(first: number, end: number): ChunkList {
-    const { header } = this
-    const block = Math.floor(first / BLOCK_CHUNKS)
-    const { rawLength } = header
-    let sum = firstPieceSum(this.#bytes, 0)
-    if (blockCount(rawLength) === 0) return ChunkList.ofOne(header, sum)
-    if (blockCount(rawLength) > 1) {
-      const root = this.#bring(0, rootBytes(rawLength))
-      const bad = wrongRoot(header, sum, root)
-      if (bad !== undefined) throw damaged(this.#request, bad)
-      sum = blockSum(root, block)
-    }
-    const bytes = this.#bring(blockOffset(rawLength, block), blockLength(rawLength, block))
-    const chunks = ChunkList.ofBlock(header, first, end, sum, bytes)
-    if (typeof chunks === 'string') throw damaged(this.#request, chunks)
-    return chunks
-  }
-
-  /** Bytes of the table. */
-  #bring(from: number, length: number): Uint8Array {
-    const at = this.header.headBytes + from
-    const isThere = at + length <= this.#bytes.length
-    return isThere ? this.#bytes.subarray(at, at + length) : this.#read(at, length)
-  }
-
-  #read(at: number, length: number): Uint8Array {
-    const from = this.#taken
-    this.#taken += length
-    const fits = this.#taken <= FRONT_BYTES
-    const bytes = fits ? front.subarray(from, this.#taken) : Buffer.allocUnsafe(length)
-    const got = this.#file.read(bytes, 0, length, this.#request.offset + at)
-    if (got < length) throw damaged(this.#request, 'segment ends before the record')
-    return bytes
   }
 }
 

@@ -25,7 +25,11 @@ interface Stored {
   readonly tableAt: number
 }
 
-function store(length: number, watch: ReadWatcher = () => undefined): Stored {
+function store(
+  length: number,
+  watch: ReadWatcher = () => undefined,
+  cache: BlockCache = new BlockCache(0),
+): Stored {
   const fileSystem = new MemoryFileSystem()
   const maker = new SegmentMaker(fileSystem, 1)
   const value = bytesOf(length)
@@ -37,7 +41,7 @@ function store(length: number, watch: ReadWatcher = () => undefined): Stored {
   return {
     value,
     request: { ...key, ...place },
-    reader: new ValueReader(context, 4, NO_RELOCATIONS, new BlockCache(0)),
+    reader: new ValueReader(context, 4, NO_RELOCATIONS, cache),
     bytes: fileSystem.contents(segmentPath(1)),
     tableAt: offset! + 40 + KEY.length,
   }
@@ -87,6 +91,30 @@ describe('a part', () => {
     expect(reads).toHaveLength(3)
     expect(reads[0]).toBeLessThan(5000)
     expect(reads.slice(1)).toEqual([4096, VALUE_CHUNK_BYTES])
+  })
+
+  test('of a value of which the table is known takes a read of the chunk', () => {
+    const reads: number[] = []
+    const cache = new BlockCache(2 ** 20)
+    const { request, reader, value } = store(HUGE, (_, found) => reads.push(found.length), cache)
+    const read = (offset: number): number[] => {
+      reads.length = 0
+      const part = reader.readPart(request, { offset, length: 4096 })
+      expect(Buffer.compare(part, value.subarray(offset, offset + 4096))).toBe(0)
+      return [...reads]
+    }
+    const inBlock = (block: number): number => block * BLOCK_CHUNKS * VALUE_CHUNK_BYTES + 70_000
+    expect(read(inBlock(0))).toHaveLength(4)
+    expect(read(inBlock(1))).toEqual([4096, VALUE_CHUNK_BYTES])
+    for (const block of [0, 1, 0]) expect(read(inBlock(block) + 65536)).toEqual([VALUE_CHUNK_BYTES])
+    expect(cache.stats.bytes).toBeGreaterThan(2 * 4096)
+    // Another record may be asked for at the same place: it is not there.
+    const other = { ...request, sequence: request.sequence + 1 }
+    expect(() => reader.readPart(other, { offset: 0, length: 1 })).toThrow(/not the one/)
+    expect(cache.stats.bytes).toBe(0)
+    expect(read(inBlock(0))).toHaveLength(3)
+    reader.close()
+    expect(cache.stats.bytes).toBe(0)
   })
 
   test('of a value of one chunk takes one read', () => {
