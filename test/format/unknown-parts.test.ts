@@ -144,8 +144,9 @@ const READERS: Readonly<Record<ReaderName, (fileSystem: FaultFileSystem) => Prom
     const salvage = new Salvage('/db', fileSystem)
     try {
       for (const _bytes of salvage.readSlices());
-      const found = [...salvage.entries()]
-      return new Map(await Promise.all(found.map(salvaged)))
+      const found: [string, Buffer][] = []
+      for await (const entry of salvage.entries()) found.push(await salvaged(entry))
+      return new Map(found)
     } finally {
       salvage.close()
     }

@@ -168,10 +168,10 @@ const WORKLOADS: readonly Workload[] = [
       const salvage = new Salvage(DIRECTORY, fileSystem)
       try {
         for (const _bytes of salvage.readSlices());
-        const found = [...salvage.entries()]
-        return new Map(
-          found.map(({ key, value }) => [key.toString(), Buffer.from(value as Uint8Array)]),
-        )
+        const found = new Map<string, Buffer>()
+        for await (const { key, value } of salvage.entries())
+          found.set(key.toString(), Buffer.from(value as Uint8Array))
+        return found
       } finally {
         salvage.close()
       }

@@ -125,9 +125,8 @@ async function copy(
   try {
     const inFlight = new InFlight()
     progress.start('write', found.foundKeys)
-    for (const { key, value, origin, mayBeStale } of found.entries()) {
-      if (signal.aborted)
-        throw new InterruptedError(`interrupted: ${target} is not complete, remove it`)
+    for await (const { key, value, origin, mayBeStale } of found.entries(signal)) {
+      if (signal.aborted) break
       if (value instanceof Uint8Array) {
         await inFlight.waitFor(value.length)
         inFlight.add(salvaged.store.put(key, value), value.length)
@@ -136,6 +135,8 @@ async function copy(
       await progress.advance(1)
     }
     await inFlight.drain()
+    if (signal.aborted)
+      throw new InterruptedError(`interrupted: ${target} is not complete, remove it`)
   } catch (error) {
     // What went wrong first is what is told.
     await salvaged.abandon()

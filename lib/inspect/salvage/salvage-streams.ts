@@ -2,12 +2,13 @@
  * The streams of a store that may have lost anything: each is a file that tells its key itself, and proves all of its
  * value. What it does not tell is when it was written: for that a table or a record of the log has to name it.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { openStream, type StreamReader } from '../../../vlog/stream/stream-reader.ts'
 import { compareBytes, keyString } from '../../base/bytes.ts'
 import { joinPath, segmentName } from '../../base/files/file-names.ts'
 import type { FileSystem } from '../../base/files/file-system.ts'
 import type { FileNumber, SegmentNumber } from '../../base/ids.ts'
-import { damageOf, type FileDamage, type StoreFiles } from './salvage-files.ts'
+import { damageOf, type StoreFiles } from './salvage-files.ts'
 import type { SalvageMap, ValuePlace } from './salvage-map.ts'
 
 /** A value that is read piece by piece. */
@@ -24,16 +25,11 @@ export class SalvagedStreams {
   /** Of each stream that is there, its key. */
   readonly #keys: Map<FileNumber, Uint8Array> = new Map()
 
-  /** What is wrong with the ends of a stream is noted: nobody can tell its value then. */
   constructor(fileSystem: FileSystem, files: StoreFiles, numbers: readonly FileNumber[]) {
     this.#fileSystem = fileSystem
     this.#files = files
     for (const number of numbers) {
-      const key = this.#read(
-        number,
-        (stream) => stream.key,
-        (damage) => files.damage.push(damage),
-      )
+      const key = this.#keyOf(number)
       if (key !== undefined) this.#keys.set(number, key)
     }
   }
@@ -55,23 +51,29 @@ export class SalvagedStreams {
     }
   }
 
-  /** Proves all of a stream first: what is given out is whole. @returns why it cannot be had, if so */
-  prove({ file }: ValuePlace): SalvagedStream | string {
+  /**
+   * Proves all of a stream first: what is given out is whole. The event loop turns after each piece.
+   * @param signal ends it early, whatever it gives then
+   * @returns why it cannot be had, if so
+   */
+  async prove({ file }: ValuePlace, signal?: AbortSignal): Promise<SalvagedStream | string> {
     const number = this.#numberOf(file)
-    let reason: string | undefined
-    const size = this.#read(
-      number,
-      (stream) => {
-        for (const _step of stream.verifySlices());
-        return stream.size
-      },
-      (damage) => {
-        reason = damage.reason
-        this.#files.damage.push(damage)
-      },
-    )
-    if (size === undefined) return reason ?? 'its stream cannot be read'
-    return { size, pieces: () => this.#pieces(number) }
+    try {
+      const stream = this.#open(number)
+      try {
+        for (const _bytes of stream.verifySlices()) {
+          await nextTurn()
+          if (signal?.aborted) break
+        }
+        return { size: stream.size, pieces: () => this.#pieces(number) }
+      } finally {
+        stream.close()
+      }
+    } catch (error) {
+      const damage = damageOf(segmentName(number), error)
+      this.#files.damage.push(damage)
+      return damage.reason
+    }
   }
 
   async *#pieces(number: FileNumber): AsyncGenerator<Uint8Array, void> {
@@ -89,20 +91,14 @@ export class SalvagedStreams {
     return [...this.#keys.keys()].find((number) => segmentName(number) === file)!
   }
 
-  #read<T>(
-    number: FileNumber,
-    read: (stream: StreamReader) => T,
-    damaged: (damage: FileDamage) => void,
-  ): T | undefined {
+  /** What is wrong with its ends is noted: nobody can tell its value then. */
+  #keyOf(number: FileNumber): Uint8Array | undefined {
     try {
       const stream = this.#open(number)
-      try {
-        return read(stream)
-      } finally {
-        stream.close()
-      }
+      stream.close()
+      return stream.key
     } catch (error) {
-      damaged(damageOf(segmentName(number), error))
+      this.#files.damage.push(damageOf(segmentName(number), error))
       return undefined
     }
   }

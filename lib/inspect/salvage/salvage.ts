@@ -156,8 +156,8 @@ export class Salvage {
     this.#streams.addUnnamed(this.#map, (key) => !this.hasManifest || this.#isIn(key, () => true))
   }
 
-  /** The newest value of each key, in the order in which values lie in the files. After {@link readSlices}. */
-  *entries(): Generator<SalvagedEntry> {
+  /** The newest value of each key, in the order of their places; after {@link readSlices}. @param signal ends it */
+  async *entries(signal?: AbortSignal): AsyncGenerator<SalvagedEntry, void> {
     const live: string[] = []
     for (const [key, state] of this.#map.entries()) {
       if (state.isDeleted || this.#ranges.hides(key, state.sequence)) this.#deletedKeys++
@@ -171,8 +171,11 @@ export class Salvage {
       let reason = 'no file holds its record'
       let value: SalvagedEntry['value'] | undefined
       for (const place of places) {
-        const isStream = place.kind === 'stream'
-        const found = isStream ? this.#streams.prove(place) : this.#readValue(place, key, sequence)
+        const found =
+          place.kind === 'stream'
+            ? await this.#streams.prove(place, signal)
+            : this.#readValue(place, key, sequence)
+        if (signal?.aborted) return
         if (typeof found === 'string') reason = found
         else value = found
         if (value) break

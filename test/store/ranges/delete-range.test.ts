@@ -335,8 +335,11 @@ test('salvage does not bring back what it has deleted, from tables or from the l
     await store.close()
     const salvage = new Salvage(directory)
     for (const _ of salvage.readSlices());
-    const found = [...salvage.entries()].map(({ key }) => key.toString()).sort()
-    expect(found).toEqual([...Array.from({ length: 10 }, (_, i) => keyOf(i)), keyOf(11)].sort())
+    const found: string[] = []
+    for await (const { key } of salvage.entries()) found.push(key.toString())
+    expect(found.sort()).toEqual(
+      [...Array.from({ length: 10 }, (_, i) => keyOf(i)), keyOf(11)].sort(),
+    )
     expect(salvage.deletedKeys).toBe(COUNT - 11)
     salvage.close()
   }

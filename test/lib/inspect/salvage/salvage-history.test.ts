@@ -32,17 +32,16 @@ async function dropGarbage(store: Store): Promise<void> {
 }
 
 /** Values of the keys that were saved, marked if they may be stale. */
-function salvage(directory: string): Record<string, string> {
+async function salvage(directory: string): Promise<Record<string, string>> {
   const found = new Salvage(directory)
   for (const _bytes of found.readSlices());
-  const saved = [...found.entries()].map(({ key, value, mayBeStale }) => [
-    key.toString(),
-    `${Buffer.from(value as Uint8Array)
-      .toString()
-      .slice(0, 5)}${mayBeStale ? '?' : ''}`,
-  ])
+  const saved: [string, string][] = []
+  for await (const { key, value, mayBeStale } of found.entries()) {
+    const text = Buffer.from(value as Uint8Array).toString('utf8', 0, 5)
+    saved.push([key.toString(), `${text}${mayBeStale ? '?' : ''}`])
+  }
   found.close()
-  return Object.fromEntries(saved) as Record<string, string>
+  return Object.fromEntries(saved)
 }
 
 /** A key whose put is still in the log, while its delete is nowhere any more. */
@@ -69,12 +68,12 @@ test('a deleted key whose put is still in the log comes back only as possibly st
     fs.readFileSync(path.join(directory, name)),
   )
   expect(logs.some((bytes) => bytes.includes('ghostboo'))).toBe(true)
-  expect(salvage(directory)).not.toHaveProperty('ghost')
+  expect(await salvage(directory)).not.toHaveProperty('ghost')
   const [table] = filesLike(directory, /sst$/)
   fs.truncateSync(path.join(directory, table!), 200)
-  expect(salvage(directory)).toMatchObject({ a: 'aaaaa?', ghost: 'boo?' })
+  expect(await salvage(directory)).toMatchObject({ a: 'aaaaa?', ghost: 'boo?' })
   fs.rmSync(path.join(directory, filesLike(directory, /^MANIFEST/)[0]!))
-  expect(salvage(directory)).toMatchObject({ a: 'aaaaa?', ghost: 'boo?' })
+  expect(await salvage(directory)).toMatchObject({ a: 'aaaaa?', ghost: 'boo?' })
 })
 
 test('an older value of another table may be stale where a newer table is lost', async () => {
@@ -96,9 +95,9 @@ test('an older value of another table may be stale where a newer table is lost',
     fs.readFileSync(path.join(directory, name)),
   )
   expect(logs.some((bytes) => bytes.includes('newer') || bytes.includes('older'))).toBe(false)
-  expect(salvage(directory)).toMatchObject({ k: 'newer', outside: 'same' })
+  expect(await salvage(directory)).toMatchObject({ k: 'newer', outside: 'same' })
   for (const name of filesLike(directory, /sst$/).filter((each) => !before.includes(each))) {
     fs.rmSync(path.join(directory, name))
   }
-  expect(salvage(directory)).toMatchObject({ k: 'older?', outside: 'same' })
+  expect(await salvage(directory)).toMatchObject({ k: 'older?', outside: 'same' })
 })

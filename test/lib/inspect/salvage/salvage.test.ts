@@ -23,13 +23,13 @@ interface Salvaged {
   readonly mayMissNewer: boolean
 }
 
-function salvage(directory: string): Salvaged {
+async function salvage(directory: string): Promise<Salvaged> {
   const before = stateOf(directory)
   const found = new Salvage(directory)
   for (const _bytes of found.readSlices());
   const values = new Map<string, Buffer>()
   const stale = new Set<string>()
-  for (const { key, value, mayBeStale } of found.entries()) {
+  for await (const { key, value, mayBeStale } of found.entries()) {
     values.set(key.toString(), Buffer.from(value as Uint8Array))
     if (mayBeStale) stale.add(key.toString())
   }
@@ -78,7 +78,7 @@ function remove(directory: string, pattern: RegExp): void {
 describe.each(KINDS)('a store %s', (_, options) => {
   test('whole: everything, and nothing may be stale', async () => {
     const store = await makeInspectedStore(options)
-    const salvaged = salvage(store.directory)
+    const salvaged = await salvage(store.directory)
     expectAll(store, salvaged)
     expect([salvaged.stale.size, salvaged.mayMissNewer]).toEqual([0, false])
     expect(salvaged.damaged).toEqual([])
@@ -87,7 +87,7 @@ describe.each(KINDS)('a store %s', (_, options) => {
   test('without CURRENT: everything', async () => {
     const store = await makeInspectedStore(options)
     remove(store.directory, /^CURRENT$/)
-    const salvaged = salvage(store.directory)
+    const salvaged = await salvage(store.directory)
     expectAll(store, salvaged)
     expect([salvaged.damaged, salvaged.stale.size]).toEqual([['CURRENT'], 0])
     expect(salvaged.mayMissNewer).toBe(false)
@@ -96,7 +96,7 @@ describe.each(KINDS)('a store %s', (_, options) => {
   test('without manifest: every key that lives has its value', async () => {
     const store = await makeInspectedStore(options)
     remove(store.directory, /^MANIFEST/)
-    const salvaged = salvage(store.directory)
+    const salvaged = await salvage(store.directory)
     check(store, salvaged)
     expect(salvaged.lost).toEqual([])
     for (const [key, value] of store.model) expect(salvaged.values.get(key)).toEqual(value)
@@ -108,7 +108,7 @@ describe.each(KINDS)('a store %s', (_, options) => {
     for (const name of [names[0]!, names.at(-1)!]) {
       const copy = fs.readFileSync(path.join(store.directory, name))
       fs.truncateSync(path.join(store.directory, name), copy.length - 40)
-      const salvaged = salvage(store.directory)
+      const salvaged = await salvage(store.directory)
       check(store, salvaged)
       expect(salvaged.damaged).toContain(name)
       if (!options.collect) {
@@ -122,7 +122,7 @@ describe.each(KINDS)('a store %s', (_, options) => {
     const store = await makeInspectedStore(options)
     const name = filesLike(store.directory, /sst$/)[0]!
     flipByte(store.directory, name, 70)
-    const salvaged = salvage(store.directory)
+    const salvaged = await salvage(store.directory)
     check(store, salvaged)
     expect(salvaged.damaged).toEqual([name])
     expect(salvaged.stale.size).toBeLessThan(store.model.size / 2)
@@ -137,7 +137,7 @@ describe.each(KINDS)('a store %s', (_, options) => {
     remove(store.directory, new RegExp(segment))
     const number = Number.parseInt(segment, 10)
     const gone = [...store.segments].filter(([, each]) => each === number).map(([key]) => key)
-    const salvaged = salvage(store.directory)
+    const salvaged = await salvage(store.directory)
     expect(salvaged.damaged).toContain(segment)
     if (!options.crash) {
       expect(salvaged.lost.sort()).toEqual(gone.sort())
@@ -155,7 +155,7 @@ describe.each(KINDS)('a store %s', (_, options) => {
     )!
     const at = fs.readFileSync(path.join(store.directory, name)).indexOf(value)
     flipByte(store.directory, name, at + 2000)
-    const salvaged = salvage(store.directory)
+    const salvaged = await salvage(store.directory)
     check(store, salvaged)
     expect(salvaged.lost).toEqual([key])
     expect(salvaged.mayMissNewer).toBe(false)
@@ -167,7 +167,7 @@ test('everything but the value log is gone: all of it, while nothing was collect
   for (const crash of [false, true]) {
     const store = await makeInspectedStore({ crash })
     remove(store.directory, /^(?!.*vlog$)/)
-    const salvaged = salvage(store.directory)
+    const salvaged = await salvage(store.directory)
     expectAll(store, salvaged)
     expect(salvaged.stale.size).toBe(store.model.size)
   }
@@ -180,7 +180,7 @@ test('only relocations and the log are left: what is dead is not brought back as
   )
   expect(relocations.length).toBeGreaterThan(0)
   remove(store.directory, /^(?!.*vlog$)/)
-  const salvaged = salvage(store.directory)
+  const salvaged = await salvage(store.directory)
   check(store, salvaged)
   for (const [key] of store.segments) expect(salvaged.values.get(key)).toEqual(store.model.get(key))
 })
@@ -194,7 +194,7 @@ test('damaged headers of segments and frames: records behind them are found', as
     flipByte(store.directory, name, 3)
     flipByte(store.directory, name, 97)
   }
-  expectAll(store, salvage(store.directory))
+  expectAll(store, await salvage(store.directory))
 })
 
 test.each(['in the middle', 'at the end'])(
@@ -216,7 +216,7 @@ test.each(['in the middle', 'at the end'])(
     // The heads of the record that holds the log, and of its frame.
     flipByte(directory, name!, at - 10)
     flipByte(directory, name!, at - 3 - 40 - 64 + 10)
-    const { values } = salvage(directory)
+    const { values } = await salvage(directory)
     const kept = place === 'in the middle' ? ['after', 'before'] : ['before']
     expect([...values.keys()].sort()).toEqual(kept)
   },
@@ -241,7 +241,7 @@ test('bytes flipped anywhere never bring a wrong value', async () => {
     }
     if (prng.chance(0.3)) fs.rmSync(path.join(store.directory, prng.pick(names)))
     try {
-      check(store, salvage(store.directory), replayHint(seed))
+      check(store, await salvage(store.directory), replayHint(seed))
     } catch (error) {
       throw new Error(`round ${round}, ${JSON.stringify(options)}, ${replayHint(seed)}`, {
         cause: error,
