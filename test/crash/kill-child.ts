@@ -2,12 +2,22 @@
  * The child of kill.test.ts: opens the store, says where it stands, and writes the history until it is killed.
  *
  *   node kill-child.js DIRECTORY SEED WORKERS        stdout: "begin", "open N", then "ack N" for each batch
+ *                                                    and "KEY VERSION" for each stream
  *
  * Lines are written synchronously: what the parent has read was acknowledged before the kill.
  */
 import { writeSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { open } from '#dist/lib/index.js'
-import { batchAt, isSynced, KILL_OPTIONS, POSITION_KEY } from './kill-history.ts'
+import {
+  batchAt,
+  isSynced,
+  KILL_OPTIONS,
+  POSITION_KEY,
+  STREAM_KEYS,
+  streamAt,
+  versionOf,
+} from './kill-history.ts'
 
 const IN_FLIGHT = 8
 
@@ -35,4 +45,13 @@ async function writer(): Promise<void> {
   }
 }
 
-await Promise.all(Array.from({ length: IN_FLIGHT }, writer))
+/** One stream after the other of a key, so that at most one is on its way when the process is killed. */
+async function streamer(key: string): Promise<void> {
+  for (let version = versionOf(key, store.getSync(key)) + 1; ; version++) {
+    await store.putStream(key, new Blob([streamAt(key, version)]), { sync: version % 3 === 0 })
+    writeSync(1, `${key} ${version}\n`)
+    await sleep(version % 7)
+  }
+}
+
+await Promise.all([...Array.from({ length: IN_FLIGHT }, writer), ...STREAM_KEYS.map(streamer)])

@@ -21,6 +21,7 @@ export const KILL_OPTIONS: Options = {
   memtableBytes: 128 * 1024,
   maxUnflushedLogBytes: 1024 * 1024,
   blockCacheBytes: 1024 * 1024,
+  streamThreshold: 65536,
   tree: { sizeRatio: 4, tableBytes: 65536, blockBytes: 1024 },
 }
 
@@ -37,6 +38,23 @@ export function batchAt(seed: number, position: number): HistoryOperation[] {
   }
   operations.push({ type: 'put', key: POSITION_KEY, value: Buffer.from(String(position)) })
   return operations
+}
+
+/** Keys of which each has one stream after the other, beside the history. */
+export const STREAM_KEYS: readonly string[] = ['stream/a', 'stream/b']
+
+/** The stream that a key has as its version so and so; of one chunk, or of several. */
+export function streamAt(key: string, version: number): Buffer {
+  const length = 65536 + ((version * 7919) % 5) * 70_001
+  return Buffer.alloc(length, `${key}#${version}|`)
+}
+
+/** The version of a stream, 0 if it is not there. @throws if it is none of these, byte by byte */
+export function versionOf(key: string, value: Buffer | undefined): number {
+  if (value === undefined) return 0
+  const version = Number(/#(\d+)\|/.exec(value.toString('latin1', 0, 40))?.[1])
+  if (streamAt(key, version).equals(value)) return version
+  throw new Error(`the stream ${key} is wrong, version=${version} bytes=${value.length}`)
 }
 
 export function isSynced(position: number): boolean {

@@ -1,7 +1,7 @@
 /**
  * kill -9 of a writing process at random moments, many times over one long-lived store on the real file system.
  *
- * I1, I2: all that was acknowledged is there (a kill loses no page cache), the rest is a prefix of the
+ * I1, I2, I4, I12: all that was acknowledged is there (a kill loses no page cache), the rest is a prefix of the
  * history, batches whole. Every second time the store is only looked at (readOnly), so that the next child
  * recovers it; sometimes the child is killed while it still opens.
  */
@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { open } from '#dist/lib/index.js'
 import { Prng, replayHint, testSeed } from '../support/random.ts'
-import { batchAt, KILL_OPTIONS, POSITION_KEY } from './kill-history.ts'
+import { batchAt, KILL_OPTIONS, POSITION_KEY, STREAM_KEYS, versionOf } from './kill-history.ts'
 
 const CHILD = fileURLToPath(new URL('../../dist/test/crash/kill-child.js', import.meta.url))
 const KILLS = Number(process.env['WISC_KILLS'] ?? 60)
@@ -21,6 +21,8 @@ const KILLS = Number(process.env['WISC_KILLS'] ?? 60)
 interface Life {
   readonly opened: number | undefined
   readonly acknowledged: number
+  /** The last version of each stream that was acknowledged. */
+  readonly streams: ReadonlyMap<string, number>
   readonly errors: string
 }
 
@@ -50,10 +52,13 @@ async function liveAndDie(directory: string, seed: number, prng: Prng): Promise<
   const lines = output.split('\n').slice(1, -1)
   const opened = lines[0]?.startsWith('open ') ? Number(lines[0].slice(5)) : undefined
   let acknowledged = 0
+  const streams = new Map<string, number>()
   for (const line of lines) {
-    if (line.startsWith('ack ')) acknowledged = Math.max(acknowledged, Number(line.slice(4)))
+    const [what, number] = line.split(' ') as [string, string]
+    if (what === 'ack') acknowledged = Math.max(acknowledged, Number(number))
+    else if (what !== 'open') streams.set(what, Number(number))
   }
-  return { opened, acknowledged, errors }
+  return { opened, acknowledged, streams, errors }
 }
 
 function ended(child: ChildProcess): Promise<void> {
@@ -66,6 +71,8 @@ function ended(child: ChildProcess): Promise<void> {
 /** The state after each position, one batch at a time. */
 class History {
   readonly state: Map<string, Buffer> = new Map()
+  /** The version of each stream that was seen last. */
+  readonly streams: Map<string, number> = new Map()
   readonly #seed: number
   position = 0
 
@@ -99,7 +106,13 @@ async function check(
     )
     history.advance(position)
     let entries = 0
-    for await (const [key, value] of store.entries()) {
+    for (const key of STREAM_KEYS) {
+      const version = versionOf(key, store.getSync(key))
+      const least = Math.max(history.streams.get(key) ?? 0, life.streams.get(key) ?? 0)
+      expect([least, least + 1], `version of ${key}`).toContain(version)
+      history.streams.set(key, version)
+    }
+    for await (const [key, value] of store.entries({ lt: 'stream/' })) {
       const expected = history.state.get(key.toString())
       if (!expected?.equals(value)) throw new Error(`key ${key} is wrong at position ${position}`)
       entries++
@@ -134,7 +147,7 @@ test(`I1, I2: ${KILLS} kills over one store lose nothing that was acknowledged`,
       }
     }
     const store = await open(directory, { ...KILL_OPTIONS, workers: 0 })
-    await store.verify()
+    expect(await store.verify()).toMatchObject({ ok: true })
     await store.close()
     console.info(`${KILLS} kills, ${history.position} batches; ${replayHint(seed)}`)
     expect(history.position).toBeGreaterThan(KILLS)

@@ -20,7 +20,13 @@ export async function reader(life: Life, prng: Prng): Promise<void> {
     const key = keys[member]!
     switch (prng.below(5)) {
       case 0: {
-        const got = await attempt(life, 'get', async () => ({ value: await store.get(key) }))
+        // By its group, so that nothing more is drawn.
+        const asStream = group % 3 === 0
+        const got = await attempt(life, asStream ? 'getStream' : 'get', async () => {
+          if (!asStream) return { value: await store.get(key) }
+          const stream = await store.getStream(key)
+          return { value: stream && (await readAll(stream)) }
+        })
         if (got) view.check(group, member, got.value)
         break
       }
@@ -50,6 +56,16 @@ export async function reader(life: Life, prng: Prng): Promise<void> {
     }
     if (prng.chance(0.05)) await sleep(prng.below(5))
   }
+}
+
+/** All of a stream; now and then its reader takes its time. */
+async function readAll(stream: ReadableStream<Uint8Array>): Promise<Buffer> {
+  const parts: Uint8Array[] = []
+  for await (const part of stream) {
+    parts.push(part)
+    if (part.length % 7 === 0) await sleep(part.length % 20)
+  }
+  return Buffer.concat(parts)
 }
 
 /** Iterates over ranges of groups, as of one moment each; some iterations are broken off by a signal. */
@@ -129,6 +145,12 @@ async function lookThrough(life: Life, snapshot: Snapshot, view: View, prng: Prn
   await attempt(life, 'snapshot scan', async () => {
     const entries: [Buffer, Buffer][] = []
     for await (const entry of store.entries({ ...bounds, snapshot })) entries.push(entry)
+    view.checkRange(from, to, entries)
+  })
+  await attempt(life, 'snapshot streams', async () => {
+    const entries: [Buffer, Buffer][] = []
+    for await (const [key, stream] of store.entries({ ...bounds, snapshot, values: 'stream' }))
+      entries.push([key, await readAll(stream)])
     view.checkRange(from, to, entries)
   })
   const group = prng.below(GROUPS)

@@ -43,7 +43,9 @@ export function parseSettings(words: readonly string[], seed: number): Settings 
  * flushed lies between large values, so that the collector makes holes in what a reader has just replayed.
  */
 export function drawOptions(prng: Prng, faults: boolean): Options {
-  const options = drawSmall(prng, faults)
+  const small = drawSmall(prng, faults)
+  // By another one, so that nothing more is drawn: from 8 KiB on.
+  const options = { ...small, streamThreshold: small.segmentBytes! >> 3 }
   if (!prng.chance(0.33)) return options
   return {
     ...options,

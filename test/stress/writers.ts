@@ -1,5 +1,5 @@
 /** Actors that change the store, or its order: each is a loop that ends when the life of the store does. */
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { type DeleteOperation, type PutOperation, WiscError } from '#dist/lib/index.js'
 import type { Prng } from '../support/random.ts'
 import { GROUPS, isDelete, keysOf, makeValue } from './content.ts'
@@ -46,7 +46,7 @@ async function writeGroup(life: Life, group: number, prng: Prng): Promise<void> 
   const operations = operationsOf(group, version)
   const [first] = operations
   let mayBeRefused = false
-  let writing: Promise<void>
+  let writing: Promise<unknown>
   // By its version, so that nothing more is drawn.
   if (isDelete(group, version) && version % 3 === 0) {
     const range = { gte: first!.key, lte: operations.at(-1)!.key }
@@ -56,8 +56,11 @@ async function writeGroup(life: Life, group: number, prng: Prng): Promise<void> 
         : store.write([{ type: 'deleteRange', ...range }], { sync })
   } else if (operations.length === 1 && prng.chance(0.7)) {
     const { key } = first!
-    writing =
-      first!.type === 'put' ? store.put(key, first!.value, { sync }) : store.delete(key, { sync })
+    if (first!.type === 'delete') writing = store.delete(key, { sync })
+    else if (version % 3 === 1) {
+      const source = pieces(Buffer.from(first!.value), 1 + ((version * 7919) % 50_000))
+      writing = store.putStream(key, source, { sync })
+    } else writing = store.put(key, first!.value, { sync })
   } else writing = store.write(operations, { sync })
   if (prng.chance(0.3)) mayBeRefused = spoil(operations, prng.chance(0.05))
   const isWritten = await attempt(life, 'write', () =>
@@ -71,6 +74,14 @@ async function writeGroup(life: Life, group: number, prng: Prng): Promise<void> 
   )
   if (isWritten) histories.acknowledge(group, version, sync)
   else histories.refuse(group, version)
+}
+
+/** A value as it comes from a socket: in pieces, some of them in turns of their own. */
+async function* pieces(value: Buffer, bytes: number): AsyncGenerator<Uint8Array, void> {
+  for (let at = 0; at < value.length; at += bytes) {
+    if (at % 3 === 0) await nextTurn()
+    yield value.subarray(at, at + bytes)
+  }
 }
 
 function isChanged(error: unknown): boolean {
