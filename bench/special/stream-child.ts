@@ -5,10 +5,12 @@
 import fs from 'node:fs'
 import { type FileHandle, open as openFile } from 'node:fs/promises'
 import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { open, type Store } from '../../lib/index.ts'
 import { Random } from '../harness/data-set.ts'
 import { clearDebts, timed, turn } from '../harness/measure.ts'
 import { Peaks } from '../harness/peaks.ts'
+import { median } from './time-command.ts'
 
 const KIB = 1024
 const MIB = 1024 * KIB
@@ -20,6 +22,10 @@ const WARM_BYTES = 512 * MIB
 const WRITERS = 64
 /** So few that whole segments die: what is measured is not the collector. */
 const WRITTEN_KEYS = 10_000
+/** A window of the writers, what goes before it, and windows of each kind in a round. */
+const WINDOW_MS = 1000
+const SETTLED_MS = 300
+const WINDOWS = 4
 
 /** What the parent asks for. */
 export interface StreamJob {
@@ -211,32 +217,50 @@ async function parts(store: Store, { bytes }: StreamJob): Promise<StreamReport> 
   return Object.fromEntries(best)
 }
 
-/** Puts a second: of writers beside an upload, and of the same alone, in turn; the best of the rounds. */
-async function writers(store: Store, { bytes, rounds }: StreamJob): Promise<StreamReport> {
-  const best = { alone: 0, 'beside an upload': 0 }
+/** Puts a second of writers that never stop, beside an upload and without one in turn: the medians of all windows. */
+async function writers(store: Store, { rounds }: StreamJob): Promise<StreamReport> {
   const value = Buffer.alloc(VALUE_BYTES, 7)
-  const put = async (isOver: () => boolean): Promise<number> => {
-    let puts = 0
-    const writer = async (): Promise<void> => {
-      while (!isOver()) await store.put(`key${puts++ % WRITTEN_KEYS}`, value)
-    }
-    const seconds = await timed(() => Promise.all(Array.from({ length: WRITERS }, writer)))
-    return puts / seconds
+  let puts = 0
+  let isOver = false
+  const writer = async (): Promise<void> => {
+    while (!isOver) await store.put(`key${puts++ % WRITTEN_KEYS}`, value)
   }
-  const warm = performance.now() + PART_MS
-  await put(() => performance.now() > warm)
-  for (let round = 0; round < rounds; round++) {
-    clearDebts()
-    let isOver = false
-    const upload = store.putStream('film', madeUp(bytes)).finally(() => {
-      isOver = true
-    })
-    const [beside] = await Promise.all([put(() => isOver), upload])
-    clearDebts()
-    const end = performance.now() + PART_MS
-    const alone = await put(() => performance.now() > end)
-    best['beside an upload'] = Math.max(best['beside an upload'], beside)
-    best.alone = Math.max(best.alone, alone)
+  const writing = Promise.all(Array.from({ length: WRITERS }, writer))
+  const rate = async (): Promise<number> => {
+    await sleep(SETTLED_MS)
+    const before = puts
+    const seconds = await timed(() => sleep(WINDOW_MS))
+    return (puts - before) / seconds
   }
-  return best
+  await rate()
+  const alone: number[] = []
+  const beside: number[] = []
+  const uploaded: number[] = []
+  for (let round = 0; round < WINDOWS * rounds; round++) {
+    alone.push(await rate())
+    const abort = new AbortController()
+    const source = new EndlessSource()
+    const upload = store.putStream('film', source, { signal: abort.signal })
+    beside.push(await rate())
+    uploaded.push(source.bytes / MIB / ((SETTLED_MS + WINDOW_MS) / 1000))
+    abort.abort()
+    await Promise.allSettled([upload])
+  }
+  isOver = true
+  await writing
+  return {
+    alone: median(alone),
+    'beside an upload': median(beside),
+    'MiB a second of the upload': median(uploaded),
+  }
+}
+
+/** One MiB again and again, as fast as it is taken. */
+class EndlessSource implements AsyncIterable<Uint8Array> {
+  readonly #piece = Buffer.alloc(MIB, 'film')
+  bytes = 0
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void> {
+    for (; ; this.bytes += MIB) yield this.#piece
+  }
 }
