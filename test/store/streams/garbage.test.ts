@@ -2,12 +2,12 @@
  * What becomes garbage of streams is known to the byte, however few they are among the keys: it counts at once, and
  * comes back by itself.
  */
-import { describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { CollectorOptions } from '#dist/lib/contract/options.js'
 import type { Store } from '#dist/lib/store/store.js'
 import { unlikeBytes } from '../../support/random.ts'
 import { CollectedStore, keyOf } from '../../support/store/collected-store.ts'
-import { idle, settled } from '../../support/store/settled.ts'
+import { idle, runTimers } from '../../support/store/idle.ts'
 
 const MIB = 1024 * 1024
 const SIZE = 4 * MIB + 77
@@ -39,6 +39,11 @@ async function filled(collector: CollectorOptions): Promise<CollectedStore> {
   await opened.store.flush()
   return opened
 }
+
+beforeEach(runTimers)
+afterEach(() => {
+  vi.useRealTimers()
+})
 
 /** Writes to many keys, and so does away with the stream. */
 const WAYS: Readonly<Record<string, (opened: CollectedStore) => Promise<void>>> = {
@@ -91,7 +96,6 @@ describe.each(Object.keys(WAYS))('by %s', (way) => {
     const opened = await filled({})
     await overwrite(opened, way)
     await idle(opened.fileSystem)
-    await settled(opened.fileSystem)
     const { diskBytes, streams } = opened.store.stats()
     expect(streams).toBe(way === 'a smaller stream' ? 1 : 0)
     expect(diskBytes).toBeLessThan(MIB)
