@@ -31,6 +31,9 @@ export interface CoveredSum {
   readonly weight: number
 }
 
+/** Of a table: each takes some microseconds, in a turn of the event loop. */
+const FRAGMENTS_ASKED_MAX = 256
+
 const NOTHING: CoveredSum = { recordBytes: 0, valueBytes: 0, weight: 0 }
 
 /** What some fragment covers of a table: seen by readers from the older sequence on, up to the newer one. */
@@ -119,19 +122,23 @@ export class CoveredGarbageEstimate {
 
   #coverTable(table: TableMeta, fragments: FragmentList, parts: CoveredPart[]): void {
     const { smallestKey, smallestSequence, largestSequence, pointedBytes } = table
-    let at = firstFragmentReaching(fragments, smallestKey, 0, smallestKey.length)
-    for (; at < fragments.length; at++) {
+    const first = firstFragmentReaching(fragments, smallestKey, 0, smallestKey.length)
+    const end = endOfTable(fragments, first, table)
+    if (first === end || table.entries === 0) return
+    const reader = this.#tables.get(table.number)
+    const { keyBytes, valueBytes } = reader.properties
+    const weight = tableWeight(table, reader.properties, reader.references)
+    const streamBytes = this.#streams.bytesIn(reader.references)
+    // Of very many one stands for its neighbours.
+    const each = Math.ceil((end - first) / FRAGMENTS_ASKED_MAX)
+    let left = 1
+    for (let at = first; at < end; at += each) {
       const fragment = fragments[at]!
-      const { start } = fragment
-      if (endsBefore(table, start, 0, start.length)) return
       const newer = fragment.sequences[0]!
       const older = shareBelow(newer, table)
-      if (older === 0 || table.entries === 0) continue
-      const reader = this.#tables.get(table.number)
-      const share = older * reader.shareWithin(fragment, this.#cache)
-      const { keyBytes, valueBytes } = reader.properties
-      const weight = tableWeight(table, reader.properties, reader.references)
-      const streamBytes = this.#streams.bytesIn(reader.references)
+      if (older === 0) continue
+      const share = Math.min(left, each * older * reader.shareWithin(fragment, this.#cache))
+      left -= share
       parts.push({
         older: smallestSequence,
         newer: Math.min(newer, largestSequence + 1),
@@ -141,6 +148,19 @@ export class CoveredGarbageEstimate {
       })
     }
   }
+}
+
+/** Index of the first fragment that begins behind a table. */
+function endOfTable(fragments: FragmentList, first: number, table: TableMeta): number {
+  let low = first
+  let high = fragments.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    const { start } = fragments[middle]!
+    if (endsBefore(table, start, 0, start.length)) high = middle
+    else low = middle + 1
+  }
+  return low
 }
 
 /** The part of a table's entries that is older than a sequence, as if they were spread evenly. */

@@ -17,6 +17,9 @@ import type { Sequence } from '../base/ids.ts'
 
 const RANGES_MAX = 512
 const KEY_BYTES_MAX = 1024 * 1024
+/** What is left when that is too much. */
+const RANGES_KEPT = 384
+const KEY_BYTES_KEPT = 768 * 1024
 
 /** A place between keys: before a key, or behind it. */
 export interface Edge {
@@ -38,7 +41,7 @@ interface Slot extends EmptyRange {
 
 export class EmptyRanges {
   /** In key order, none touches the next. */
-  readonly #slots: Slot[] = []
+  #slots: Slot[] = []
   #keyBytes = 0
   #clock = 0
 
@@ -130,15 +133,19 @@ export class EmptyRanges {
     return low
   }
 
-  /** Those that were of no use for the longest time. */
+  /** Those that were of no use for the longest time: some at once, so that each that comes does not look at all. */
   #forgetTooMany(): void {
     const slots = this.#slots
-    while (slots.length > RANGES_MAX || this.#keyBytes > KEY_BYTES_MAX) {
-      let oldest = 0
-      for (let i = 1; i < slots.length; i++) if (slots[i]!.used < slots[oldest]!.used) oldest = i
-      this.#keyBytes -= bytesOf(slots[oldest]!)
-      slots.splice(oldest, 1)
+    if (slots.length <= RANGES_MAX && this.#keyBytes <= KEY_BYTES_MAX) return
+    const kept = new Set<Slot>()
+    let keyBytes = 0
+    for (const slot of slots.toSorted((left, right) => right.used - left.used)) {
+      if (kept.size >= RANGES_KEPT || keyBytes + bytesOf(slot) > KEY_BYTES_KEPT) break
+      kept.add(slot)
+      keyBytes += bytesOf(slot)
     }
+    this.#slots = slots.filter((slot) => kept.has(slot))
+    this.#keyBytes = keyBytes
   }
 }
 

@@ -5,6 +5,7 @@
  * The caller publishes the run only when the log is durable up to the memtable's end (I3).
  */
 import { type FrozenMemtable, frozenCursor } from '../memtable/memtable.ts'
+import { unpackRanges } from '../ranges/range-format.ts'
 import { type ReadDeferred, type RunResult, type RunSlice, writeRetained } from './retained-run.ts'
 import { Retention } from './retention.ts'
 import { type JobPorts, type RunTarget, RunWriter } from './run-writer.ts'
@@ -30,7 +31,7 @@ export function* flushSlices(input: FlushInput, ports: FlushPorts): Generator<Ru
   let failure: unknown
   try {
     const { readDeferred } = ports
-    const { ranges } = memtable
+    const ranges = unpackRanges(memtable.ranges)
     const slices = writeRetained(cursor, retention, writer, readDeferred, undefined, ranges)
     const result = yield* slices
     return { ...result, bytesRead: memtable.usedBytes }

@@ -11,7 +11,7 @@ import { assert } from '../../base/errors.ts'
 import { SEQUENCE_MAX, type SegmentNumber, type Sequence } from '../../base/ids.ts'
 import type { LogPosition } from '../../base/log-position.ts'
 import { type Entry, type EntryCursor, KIND, type Kind } from '../entry.ts'
-import type { FragmentList } from '../ranges/range-fragments.ts'
+import { packRanges } from '../ranges/range-format.ts'
 import { RangeList } from '../ranges/range-list.ts'
 import type { Arena } from './arena.ts'
 import { LiveSums } from './live-sums.ts'
@@ -61,8 +61,8 @@ export interface FrozenMemtable {
   readonly deferredBytes: number
   /** Bytes that its entries take in the arena. */
   readonly usedBytes: number
-  /** Its range tombstones: they are few, and posted as they are. */
-  readonly ranges: FragmentList
+  /** Its range tombstones (unpackRanges). */
+  readonly ranges: Uint8Array
   /** Of its first and last entry or range tombstone; both 0 if it is empty. */
   readonly smallestSequence: Sequence
   readonly largestSequence: Sequence
@@ -292,7 +292,7 @@ export class Memtable {
       pointedBytes: this.#pointedBytes,
       deferredBytes: this.#deferredBytes,
       usedBytes: this.usedBytes,
-      ranges: this.#ranges.fragments,
+      ranges: packRanges(this.#ranges.fragments),
       smallestSequence: this.#smallestSequence,
       largestSequence: this.#largestSequence,
     }

@@ -6,8 +6,8 @@
  *
  * An `end` of no bytes is none. Distances are those of sequences from the base of the table, the highest first.
  */
-import { compareBytes } from '../../base/bytes.ts'
-import { CorruptionError } from '../../base/errors.ts'
+import { compareBytes, copyBytes, NO_BYTES } from '../../base/bytes.ts'
+import { assert, CorruptionError } from '../../base/errors.ts'
 import { GrowingBytes } from '../../base/growing-bytes.ts'
 import { SEQUENCE_MAX, type Sequence } from '../../base/ids.ts'
 import { VarintReader } from '../../base/varint.ts'
@@ -35,6 +35,20 @@ export function encodeRanges(fragments: FragmentList, baseSequence: Sequence): G
     for (const sequence of sequences) content.appendVarint(sequence - baseSequence)
   }
   return content
+}
+
+/** In one piece, for another thread: as they are, each key would be copied by itself. */
+export function packRanges(fragments: FragmentList): Uint8Array {
+  if (fragments.length === 0) return NO_BYTES
+  const { bytes, length } = encodeRanges(fragments, 0)
+  return copyBytes(bytes, 0, length)
+}
+
+export function unpackRanges(packed: Uint8Array): FragmentList {
+  if (packed.length === 0) return NO_FRAGMENTS
+  const fragments = readFragments(packed, 0)
+  assert(fragments !== undefined, 'packed range tombstones are whole')
+  return fragments
 }
 
 /**

@@ -106,13 +106,15 @@ test('I10: it keeps a bounded count of ranges and bytes, and forgets what was of
   for (let i = 1; i < 1500; i++) {
     ranges.add(before(10 * i), behind(10 * i + 5), 1)
     expect(find(ranges, 0, 1)).toBeDefined()
+    expect(ranges.count).toBeLessThanOrEqual(512)
+    if (i > 512) expect(ranges.count).toBeGreaterThanOrEqual(384)
   }
-  expect(ranges.count).toBe(512)
   expect(find(ranges, 10, 1)).toBeUndefined()
   expect(find(ranges, 14_990, 1)).toBeDefined()
   // A put in the middle makes two of one.
+  const { count } = ranges
   ranges.put(bytes(14_993))
-  expect(ranges.count).toBe(512)
+  expect([count + 1, 384]).toContain(ranges.count)
   const long = (i: number, end: number): Edge => {
     const key = new Uint8Array(65536).fill(255)
     key[65534] = i

@@ -256,7 +256,7 @@ describe('freezing', () => {
       pointedBytes: pointed,
       deferredBytes: deferred,
       usedBytes: memtable.usedBytes,
-      ranges: [],
+      ranges: new Uint8Array(0),
       smallestSequence: 1,
       largestSequence: 1000,
     })
