@@ -52,7 +52,7 @@ export function unpackRanges(packed: Uint8Array): FragmentList {
 }
 
 /**
- * The content lies at `offset` of the file. Keys are copied.
+ * The content lies at `offset` of the file. Keys are views of a copy of it: many small arrays take twice the memory.
  * @param meta what the table says of itself: all fragments lie in its bounds
  * @throws CorruptionError
  */
@@ -75,7 +75,7 @@ export function decodeRanges(
 }
 
 function readFragments(content: Uint8Array, base: Sequence): RangeFragment[] | undefined {
-  const reader = new VarintReader(content)
+  const reader = new VarintReader(copyBytes(content))
   const count = reader.next()
   if (count > content.length / FRAGMENT_BYTES_MIN) return undefined
   const fragments: RangeFragment[] = []
@@ -94,7 +94,7 @@ function readFragments(content: Uint8Array, base: Sequence): RangeFragment[] | u
 function nextKey(reader: VarintReader): Uint8Array {
   const length = reader.next()
   if (length > KEY_BYTES_MAX) reader.failed = true
-  return new Uint8Array(reader.nextBytes(reader.failed ? 0 : length))
+  return reader.nextBytes(reader.failed ? 0 : length)
 }
 
 function isInside({ start, end, sequences }: RangeFragment, meta: TableMeta): boolean {
