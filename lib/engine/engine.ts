@@ -23,8 +23,8 @@ import { BlockCache } from '../base/files/block-cache.ts'
 import type { Ground } from '../base/files/ground.ts'
 import type { StoreDirectory } from '../base/files/store-directory.ts'
 import type { SegmentNumber, Sequence } from '../base/ids.ts'
+import { lazyModule } from '../base/platform/lazy-module.ts'
 import type { Random } from '../base/random.ts'
-import { collect, planCollection } from '../collector/asked-collection.ts'
 import { Collector } from '../collector/collector.ts'
 import type { ResolvedRange } from '../contract/arguments.ts'
 import type { CollectionPlan, CollectionReport, ResolvedCollect } from '../contract/collection.ts'
@@ -58,6 +58,8 @@ import { closeEngine, releaseAll, releaseEngine } from './close-engine.ts'
 import { DiskRoom } from './disk-room.ts'
 import { Health } from './health.ts'
 import { ManifestEdits } from './log-edits.ts'
+
+const asked = lazyModule(() => import('../collector/asked-collection.ts'))
 
 export interface EngineContext extends StoreDirectory {
   readonly random: Random
@@ -284,14 +286,17 @@ export class Engine implements ReadingEngine {
     await this.health.disk.roomMayBeBack()
   }
 
-  planCollection(options: ResolvedCollect): Promise<CollectionPlan> {
-    const planned = planCollection(this.collector, options)
-    return planned.catch((error) => Promise.reject(this.viewFailure(error)))
+  async planCollection(options: ResolvedCollect): Promise<CollectionPlan> {
+    try {
+      return await (await asked()).planCollection(this.collector, options)
+    } catch (error) {
+      throw this.viewFailure(error)
+    }
   }
 
   async collect(options: ResolvedCollect): Promise<CollectionReport> {
     try {
-      const report = await collect(this.collector, options)
+      const report = await (await asked()).collect(this.collector, options)
       await this.health.disk.roomMayBeBack()
       return report
     } catch (error) {

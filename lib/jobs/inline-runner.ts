@@ -4,12 +4,24 @@
  */
 import { assert } from '../base/errors.ts'
 import type { FileSystem } from '../base/files/file-system.ts'
+import { lazyModule } from '../base/platform/lazy-module.ts'
 import { type Random, systemRandom } from '../base/random.ts'
 import type { Job, ResultOf } from './messages.ts'
-import { startJob } from './run-job.ts'
+import type { JobContext, JobSlices } from './run-job.ts'
 import { type JobRunner, type RunOptions, runnerClosed } from './runner.ts'
 import { SliceQueue } from './slice-queue.ts'
 import { WaitingJobs } from './waiting-jobs.ts'
+
+/** What jobs do, a third of a writer's code: no open waits for it. */
+let bodies: typeof import('./run-job.ts') | undefined
+const loadBodies = lazyModule(async () => {
+  bodies = await import('./run-job.ts')
+})
+
+function* startJob(job: Job, context: JobContext): JobSlices {
+  if (!bodies) yield loadBodies()
+  return yield* bodies!.startJob(job, context)
+}
 
 export class InlineRunner implements JobRunner {
   readonly #arenas: Map<number, SharedArrayBuffer> = new Map()

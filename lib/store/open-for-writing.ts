@@ -1,8 +1,9 @@
 /**
- * Opening for writing: the lock, then a new database or a recovered one, then the socket.
+ * Opening for writing: the lock, then a new database or a recovered one; a turn of the event loop later the socket.
  *
  * Loaded only when a store is opened so: who only looks waits for half as many modules. Nothing is written before
- * the lock is held, and nothing before everything has been read and checked.
+ * the lock is held, and nothing before everything has been read and checked. What only jobs and collections need is
+ * loaded by the first of them.
  */
 import { EventEmitter } from 'node:events'
 import { dirname } from 'node:path'
@@ -55,7 +56,7 @@ export async function openForWriting(given: WritingPlace): Promise<Store> {
   const place = { ...given, fileSystem: new GuardedFileSystem(unguarded, ground), ground }
   try {
     const engine = await openWithBallast(place, () => startEngine(place))
-    return await serve(place, engine, lock, socket)
+    return serve(place, engine, lock, socket)
   } catch (error) {
     lock.release()
     throw error instanceof WiscError && error.code === 'WISC_DISK_FULL'
@@ -80,18 +81,18 @@ function holdDirectory(fileSystem: FileSystem, directory: string, lock: Lock): L
   }
 }
 
-/** The store, and, last of all, its socket. */
-async function serve(
+/** The store; its socket comes last of all. */
+function serve(
   place: WritingPlace,
   engine: Engine,
   lock: Lock,
   socket: SocketPlace | undefined,
-): Promise<Store> {
+): Store {
   const { listen } = place
   if (!listen || !socket) return new Store(engine, { engine, lock })
   const control = new ControlSocket({ ...place, socket, listen, events: engine.events })
   const store = new Store(engine, { engine, lock, control })
-  await control.open(store, engine)
+  control.open(store, engine)
   return store
 }
 

@@ -11,7 +11,6 @@ import type { ReadableStream } from 'node:stream/web'
 import { toWiscError, WiscError } from '../base/errors.ts'
 import type { Lock } from '../base/files/file-system.ts'
 import { lazyModule } from '../base/platform/lazy-module.ts'
-import type { SocketListener } from '../base/platform/node-socket.ts'
 import {
   checkCompactOptions,
   keyBytes,
@@ -88,7 +87,7 @@ const verifying = lazyModule(() => import('../reports/verify.ts'))
 interface WritingParts {
   readonly engine: Engine
   readonly lock: Lock
-  readonly control?: Pick<SocketListener, 'close'>
+  readonly control?: { close(): Promise<void> }
 }
 
 /** An emitter whose type knows the events. */
@@ -365,12 +364,13 @@ export class Store extends TypedEmitter {
   }
 
   async #close(): Promise<void> {
-    this.#control?.close()
+    const unheard = this.#control?.close()
     this.#writes.close()
     this.#readers.close()
     try {
       await this.#engine.close()
     } finally {
+      await unheard
       this.#lock?.release()
     }
   }

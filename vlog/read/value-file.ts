@@ -21,8 +21,9 @@ const SHARE_WEIGHT = 1 / 16
  * through the pool 15: about one in twelve is where both cost the same.
  */
 const SLOW_SHARE_MAX = 1 / 12
-/** Reads that go to the pool then, before one is tried again. */
+/** Reads that go to the pool then, before one is tried again: twice as many after each that was slow. */
 const POOL_READS = 96
+const POOL_READS_MAX = 16 * POOL_READS
 /** Below this share only one read in so many is timed: two looks at the clock cost a tenth of a microsecond. */
 const FAST_SHARE_MAX = 1 / 64
 const UNTIMED_READS = 7
@@ -58,6 +59,8 @@ export class ValueFile {
   readonly stream: StreamReader | undefined
   /** Reads that still go to the pool. */
   poolReads = 0
+  /** So many when the file is found to be cold again. */
+  #poolReadsNext = POOL_READS
   /** Reads that are not timed. */
   untimed = 0
   /** Of the timed reads lately, those that were slow. */
@@ -102,8 +105,11 @@ export class ValueFile {
   note(elapsedMs: number): void {
     const slow = elapsedMs > SLOW_READ_MS ? 1 : 0
     this.#slowShare += (slow - this.#slowShare) * SHARE_WEIGHT
-    if (this.#slowShare > SLOW_SHARE_MAX) this.poolReads = POOL_READS
-    else if (this.#slowShare < FAST_SHARE_MAX) this.untimed = UNTIMED_READS
+    if (!slow) this.#poolReadsNext = POOL_READS
+    if (this.#slowShare > SLOW_SHARE_MAX) {
+      this.poolReads = this.#poolReadsNext
+      if (slow) this.#poolReadsNext = Math.min(2 * this.#poolReadsNext, POOL_READS_MAX)
+    } else if (this.#slowShare < FAST_SHARE_MAX) this.untimed = UNTIMED_READS
   }
 }
 

@@ -132,6 +132,8 @@ export interface FileSystem {
   readonly fileMode?: number | undefined
   /** Who helps with many reads of its files, if anybody does. */
   readonly readHelper?: ReadHelper | undefined
+  /** Reads may have to wait for a disk; what was read stays in memory for a while. */
+  readonly keepsPages?: boolean | undefined
   /** Makes one directory: who may read its files may search it. @returns false if it was there */
   makeDirectory(path: string): boolean
   /** Names in a directory, in no order. */

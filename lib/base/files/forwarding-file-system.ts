@@ -17,11 +17,13 @@ export class ForwardingFileSystem implements FileSystem {
   readonly fileMode: number | undefined
   /** It takes files that it knows: not those that somebody has put something in front of. */
   readonly readHelper: ReadHelper | undefined
+  readonly keepsPages: boolean | undefined
 
   constructor(base: FileSystem) {
     this.base = base
     this.fileMode = base.fileMode
     this.readHelper = base.readHelper
+    this.keepsPages = base.keepsPages
   }
 
   open(path: string, mode: OpenMode): File {

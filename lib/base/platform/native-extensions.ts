@@ -4,6 +4,9 @@
  * The package is an optional dependency with prebuilt binaries for the common platforms; where it is missing
  * the caller falls back to a lock file (lock.ts), and there are no holes. Its errors have the name of the
  * system's error as `code`, and no number.
+ *
+ * To find its binary the package loads a dozen modules, a fifth of the time that an open takes. So the binary of a
+ * version that is known is loaded from its place; where that fails, and of any other version, the package is asked.
  */
 import { createRequire } from 'node:module'
 import { requireDescriptors } from './node-descriptors.ts'
@@ -33,9 +36,21 @@ const NO_HOLES: ReadonlySet<unknown> = new Set([
   'EISDIR',
 ])
 
+const PACKAGE = 'fs-native-extensions'
+/** Those whose binary is asked with the arguments that `ofBinary` gives it. */
+const KNOWN_VERSIONS: ReadonlySet<unknown> = new Set(['1.5.1'])
+
 /** The part of the package that is used here; it has no types of its own. */
 interface Extensions {
   tryLock(descriptor: number, offset: number, length: number): boolean
+  trimSync(descriptor: number, offset: number, length: number): void
+  sparseSync(descriptor: number): void
+}
+
+/** What its binary has. */
+interface Binary {
+  /** @throws EAGAIN: another has it */
+  tryLock(descriptor: number, offset: number, length: number, exclusive: boolean): void
   trimSync(descriptor: number, offset: number, length: number): void
   sparseSync(descriptor: number): void
 }
@@ -90,10 +105,41 @@ function loadExtensions(): Extensions | null {
   // That there is no descriptor to load it with must not be taken for that it is not there.
   requireDescriptors(DESCRIPTORS_TO_LOAD)
   try {
-    extensions = createRequire(import.meta.url)('fs-native-extensions') as Extensions
+    const require = createRequire(import.meta.url)
+    extensions = loadBinary(require) ?? (require(PACKAGE) as Extensions)
   } catch {
     // The callers take their fallbacks.
     extensions = null
   }
   return extensions
+}
+
+/** undefined: it is of another version, or has no binary in the usual place. */
+function loadBinary(require: NodeJS.Require): Extensions | undefined {
+  try {
+    const { version } = require(`${PACKAGE}/package.json`) as { readonly version: unknown }
+    if (!KNOWN_VERSIONS.has(version)) return undefined
+    const { platform, arch } = process
+    return ofBinary(require(`${PACKAGE}/prebuilds/${platform}-${arch}/${PACKAGE}.node`) as Binary)
+  } catch {
+    return undefined
+  }
+}
+
+function ofBinary(binary: Binary): Extensions {
+  return {
+    tryLock: (descriptor, offset, length) => {
+      try {
+        binary.tryLock(descriptor, offset, length, true)
+        return true
+      } catch (error) {
+        if (codeOf(error) === 'EAGAIN') return false
+        throw error
+      }
+    },
+    trimSync: (descriptor, offset, length) => binary.trimSync(descriptor, offset, length),
+    sparseSync: (descriptor) => {
+      if (process.platform === 'win32') binary.sparseSync(descriptor)
+    },
+  }
 }

@@ -48,6 +48,7 @@ export class NodeFileSystem implements FileSystem {
 
   readonly fileMode: number
   readonly readHelper: ReadHelper | undefined
+  readonly keepsPages = true
 
   /** @param lockKinds the locks that there are; a test takes some away to have the fallbacks */
   constructor(

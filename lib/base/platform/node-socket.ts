@@ -1,9 +1,11 @@
-/** Unix sockets. The only file of the store that imports node:net; it gives mode 0600 to what it makes. */
+/** Unix sockets. The only file of the store that loads node:net; it gives mode 0600 to what it makes. */
 import fs from 'node:fs'
-import net from 'node:net'
 import type { Duplex } from 'node:stream'
 import { IoError } from '../errors.ts'
 import { FILE_MODE, ioError } from './node-file.ts'
+
+/** Loaded when it is first needed: no open waits for it. */
+const net = (): typeof import('node:net') => process.getBuiltinModule('node:net')
 
 /** Longer paths fit into no socket address: 104 bytes on some platforms, 108 on others, a zero behind. */
 export const SOCKET_PATH_BYTES_MAX = 103
@@ -30,7 +32,7 @@ export async function listenOnSocket(
   onConnection: (connection: Duplex) => void,
 ): Promise<SocketListener> {
   checkLength('listen', path)
-  const server = net.createServer((socket) => {
+  const server = net().createServer((socket) => {
     socket.unref()
     onConnection(socket)
   })
@@ -54,7 +56,7 @@ export async function listenOnSocket(
 /** @throws IoError, ENOENT or ECONNREFUSED if nobody listens */
 export async function connectToSocket(path: string): Promise<Duplex> {
   checkLength('connect', path)
-  const socket = net.connect({ path })
+  const socket = net().connect({ path })
   try {
     await new Promise<void>((resolve, reject) => {
       socket.once('connect', resolve)

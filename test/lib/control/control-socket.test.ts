@@ -11,6 +11,7 @@ import { startModule } from '../../support/processes/child-process.ts'
 import {
   connect,
   connectRaw,
+  openedSocketOf,
   request,
   SMALL,
   socketOf,
@@ -31,7 +32,7 @@ test('it is there while the store is open, for its owner alone, and not in the d
   let socket: string
   try {
     const store = await open(db, SMALL)
-    socket = socketOf(db)
+    socket = await openedSocketOf(db)
     expect(path.dirname(socket)).not.toBe(db)
     expect(fs.lstatSync(socket).isSocket()).toBe(true)
     expect(fs.lstatSync(socket).mode & 0o777).toBe(0o600)
@@ -47,6 +48,15 @@ test('it is there while the store is open, for its owner alone, and not in the d
   }
   expect(fs.existsSync(socket)).toBe(false)
   expect(await ControlClient.connect(db)).toBeUndefined()
+})
+
+test('a store that is closed at once has none, and leaves none', async () => {
+  const db = path.join(temporaryDirectory(), 'store')
+  const store = await open(db, SMALL)
+  const socket = socketOf(db)
+  await store.close()
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  expect(fs.existsSync(socket)).toBe(false)
 })
 
 test('none with the option, and none for a reader', async () => {

@@ -8,9 +8,14 @@ import { recordBytes } from '#dist/vlog/record.js'
 import { MemoryFileSystem } from '../files/memory-file-system.ts'
 import { bytesOf, logContext, SegmentMaker } from './log-segments.ts'
 
+const PAGE_BYTES = 4096
+
 /** Counts reads, and makes those that are not asynchronous slow on demand. */
 export class ColdFileSystem extends MemoryFileSystem {
   cold = false
+  /** Of a file that is cold, what has been read once is warm. */
+  keepsPages = false
+  readonly #pages: Set<string> = new Set()
   reads = 0
   asyncReads = 0
   failAsync = false
@@ -23,7 +28,8 @@ export class ColdFileSystem extends MemoryFileSystem {
       read: {
         value: (...given: Parameters<File['read']>) => {
           this.reads++
-          const until = performance.now() + (this.cold ? 0.3 : 0)
+          const isSlow = this.cold && !this.#isKept(path, given[3], given[2])
+          const until = performance.now() + (isSlow ? 0.3 : 0)
           while (performance.now() < until);
           return file.read(...given)
         },
@@ -35,9 +41,25 @@ export class ColdFileSystem extends MemoryFileSystem {
           return file.read(...given)
         },
       },
+      stat: { value: () => file.stat() },
       close: { value: () => this.closed.push(path) },
     })
     return wrapped as ReturnType<MemoryFileSystem['open']>
+  }
+
+  /** Takes note of a read. @returns true if all of it has been read before, and is kept */
+  #isKept(path: string, position: number, length: number): boolean {
+    if (!this.keepsPages) return false
+    const before = this.#pages.size
+    for (let at = position - (position % PAGE_BYTES); at < position + length; at += PAGE_BYTES) {
+      this.#pages.add(`${path} ${at}`)
+    }
+    return this.#pages.size === before
+  }
+
+  /** As if somebody else needed the memory. */
+  forgetPages(): void {
+    this.#pages.clear()
   }
 }
 

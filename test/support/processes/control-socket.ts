@@ -1,10 +1,13 @@
 /** Stores with a control socket, living and dead, and a raw connection for what a polite client would not say. */
 import { once } from 'node:events'
+import fs from 'node:fs'
 import net from 'node:net'
 import path from 'node:path'
+import { expect } from 'vitest'
 import { findSocket } from '#dist/lib/base/platform/node-socket-place.js'
 import { type Options, open, type Store } from '#dist/lib/index.js'
 import { ControlClient } from '#dist/lib/inspect/owner/control-client.js'
+import { eventually } from '../eventually.ts'
 import { temporaryDirectory } from '../files/temporary-directory.ts'
 import { startModule } from './child-process.ts'
 
@@ -17,6 +20,7 @@ export async function withStore(
 ): Promise<void> {
   const db = path.join(temporaryDirectory(), 'store')
   const store = await open(db, { ...SMALL, ...options })
+  if (options.controlSocket !== false) await openedSocketOf(db)
   try {
     await use(store, db)
   } finally {
@@ -28,7 +32,10 @@ export async function withStore(
 export async function dieWithStore(db: string): Promise<string> {
   const dead = startModule(
     `const { open } = await import(DIST + 'lib/index.js')
+     const { existsSync, readFileSync } = await import('node:fs')
      await open(process.argv[1], { workers: 0 })
+     const socket = /^socket (.*)$/m.exec(readFileSync(process.argv[1] + '/LOCK', 'utf8'))[1]
+     while (!existsSync(socket)) await new Promise((resolve) => setTimeout(resolve, 1))
      process.kill(process.pid, 'SIGKILL')`,
     db,
   )
@@ -37,6 +44,7 @@ export async function dieWithStore(db: string): Promise<string> {
 }
 
 export async function connect(db: string): Promise<ControlClient> {
+  await openedSocketOf(db)
   const client = await ControlClient.connect(db)
   if (!client) throw new Error('nobody answers')
   return client
@@ -58,8 +66,15 @@ export function socketOf(directory: string): string {
   return socket
 }
 
+/** The same, when it is there: it comes a turn of the event loop behind the open. */
+export async function openedSocketOf(directory: string): Promise<string> {
+  const socket = socketOf(directory)
+  await eventually(() => expect(fs.existsSync(socket)).toBe(true))
+  return socket
+}
+
 export async function connectRaw(directory: string): Promise<RawConnection> {
-  const socket = net.connect({ path: socketOf(directory) })
+  const socket = net.connect({ path: await openedSocketOf(directory) })
   let text = ''
   const closed = once(socket, 'close')
   socket.on('data', (data: Buffer) => {

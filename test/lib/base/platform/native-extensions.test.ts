@@ -37,8 +37,8 @@ test('without the package there are neither locks nor holes, and it is looked fo
     const load = Module._load
     let asked = 0
     Module._load = (name, ...rest) => {
-      if (name !== 'fs-native-extensions') return load(name, ...rest)
-      asked++
+      if (!name.startsWith('fs-native-extensions')) return load(name, ...rest)
+      if (name === 'fs-native-extensions') asked++
       throw Object.assign(new Error('missing'), { code: 'MODULE_NOT_FOUND' })
     }
     const { tryNativeLock } = await import(DIST + 'lib/base/platform/native-extensions.js')
@@ -49,6 +49,32 @@ test('without the package there are neither locks nor holes, and it is looked fo
   )
   expect(printed).toBe('undefined false false 1\n')
   expect(fs.readFileSync(path.join(directory, 'file'))).toEqual(Buffer.alloc(8192, 1))
+})
+
+test('the binary of a known version is loaded from its place; that of any other the package finds', async () => {
+  const file = path.join(temporaryDirectory(), 'file')
+  fs.writeFileSync(file, '')
+  const loaded = (version: string): Promise<string> =>
+    runModule(
+      `const { default: Module } = await import('node:module')
+       const load = Module._load
+       const names = []
+       Module._load = (name, ...rest) => {
+         const found = load(name, ...rest)
+         if (name.startsWith('fs-native-extensions')) names.push(name)
+         return name === 'fs-native-extensions/package.json'
+           ? { ...found, version: process.argv[2] || found.version }
+           : found
+       }
+       const { tryNativeLock } = await import(DIST + 'lib/base/platform/native-extensions.js')
+       const { openSync } = await import('node:fs')
+       console.log(tryNativeLock(openSync(process.argv[1], 'r+')), names.at(-1))`,
+      file,
+      version,
+    )
+  const place = /^true fs-native-extensions\/prebuilds\/.*\.node\n$/
+  expect(await loaded(''), 'the one that is installed').toMatch(place)
+  expect(await loaded('1.6.0')).toBe('true fs-native-extensions\n')
 })
 
 // Mounting needs root and Linux.

@@ -128,7 +128,7 @@ test('sockets lie in a directory of the user alone, or in the next one that is, 
     listen: listenOnSocket,
     events,
   })
-  await control.open({} as never, {} as never)
+  control.open({} as never, {} as never)
   expect(await warned).toEqual([expect.stringMatching(/no control socket: .*mode 0700.*\/open$/)])
 })
 
