@@ -1,7 +1,8 @@
 /**
  * Bundles what is compiled, unless nothing has changed.
  *
- *   dist/lib/bundle    the library: its face, chunks for what few programs need, its threads; and the same as CommonJS
+ *   dist/lib/bundle    the library: its face, chunks for what few programs need, its threads, what stands on the face
+ *                      (level.js); and the same as CommonJS
  *   dist/lib/index.js  hands on the face of the bundle; what the compiler made of it lies beside it as unbundled.js
  *   dist/bin           the command: a file for each verb and few that they share
  *
@@ -34,6 +35,7 @@ const STUB = "export * from './bundle/index.js'\n"
 const ERRORS = join(DIST, 'lib/base/errors.js')
 const WORKER = join(DIST, 'lib/jobs/worker.js')
 const HELPER = join(DIST, 'lib/base/platform/helper-thread.js')
+const LEVEL = join(DIST, 'lib/level/wisc-level.js')
 
 /** Whoever imports the face gets its modules, not its bundle. */
 const unbundledFace = {
@@ -70,6 +72,9 @@ function filesOf(entry) {
 }
 
 const isPackage = (name) => !name.startsWith('.') && !isAbsolute(name)
+const isFile = (name, importer, file) => importer && resolve(dirname(importer), name) === file
+/** What stands on the face asks the bundle for it, beside which it lies. */
+const isOutsideOfLevel = (name, importer) => isPackage(name) || isFile(name, importer, FACE)
 
 /** Worker and helper stand beside what starts them: they are looked for there. */
 const LIBRARY = {
@@ -80,8 +85,7 @@ const LIBRARY = {
     // millisecond or two.
     ...[{ index: UNBUNDLED }, { worker: WORKER }, { 'helper-thread': HELPER }].map((input) => ({
       input,
-      external: (name, importer) =>
-        isPackage(name) || (importer && resolve(dirname(importer), name) === ERRORS),
+      external: (name, importer) => isPackage(name) || isFile(name, importer, ERRORS),
       output: {
         format: 'esm',
         chunkFileNames: '[name]-[hash].js',
@@ -99,8 +103,18 @@ const LIBRARY = {
         codeSplitting: filesOf(UNBUNDLED),
       },
     },
+    {
+      input: { level: LEVEL },
+      external: isOutsideOfLevel,
+      output: { format: 'esm', paths: { [FACE]: './index.js' } },
+    },
+    {
+      input: { level: LEVEL },
+      external: isOutsideOfLevel,
+      output: { format: 'cjs', entryFileNames: '[name].cjs', paths: { [FACE]: './index.cjs' } },
+    },
   ],
-  made: ['index.js', 'worker.js', 'helper-thread.js', 'index.cjs'],
+  made: ['index.js', 'worker.js', 'helper-thread.js', 'index.cjs', 'level.js', 'level.cjs'],
 }
 
 const COMMAND = {

@@ -208,6 +208,8 @@ export interface StoreIterator<T, K = Key> extends AsyncIterableIterator<T> {
   next(): Promise<IteratorResult<T, undefined>>
   /** The next ones, at most `count` of them; fewer only near the end or before a failure, none behind the end. */
   nextMany(count: number): Promise<T[]>
+  /** The next ones, at most `count`, and no more than `highWaterMarkBytes` lets it read ahead; none behind the end. */
+  nextSome(count: number): Promise<T[]>
   /** Goes on at this key, or the next one in the iterator's direction. Never leaves the range. */
   seek(key: K): void
   /** Gives up what it pins; a second call does nothing. */

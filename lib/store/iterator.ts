@@ -180,24 +180,31 @@ export class BatchIterator<T, K> implements StoreIterator<T, K> {
 
   async nextMany(count: number): Promise<T[]> {
     integer('count', count, 1, Number.MAX_SAFE_INTEGER)
-    return this.#inTurn(async () => {
-      throwIfAborted(this.#signal)
-      const items: T[] = []
-      while (items.length < count) {
-        try {
-          if (this.#at === this.#batch.keys.length) await this.#fill(count - items.length)
-          if (this.#batch.keys.length === 0) break
-          while (this.#at < this.#batch.keys.length && items.length < count)
-            items.push(this.#take())
-        } catch (error) {
-          // What was read is given out; the next call fails.
-          if (items.length > 0 && this.#failure === error) return items
-          throw error
-        }
+    return this.#inTurn(() => this.#several(count, count))
+  }
+
+  async nextSome(count: number): Promise<T[]> {
+    integer('count', count, 1, Number.MAX_SAFE_INTEGER)
+    return this.#inTurn(() => this.#several(1, count))
+  }
+
+  /** The next ones: if there are so many at least `least` of them, at most `most`. */
+  async #several(least: number, most: number): Promise<T[]> {
+    throwIfAborted(this.#signal)
+    const items: T[] = []
+    while (items.length < least) {
+      try {
+        if (this.#at === this.#batch.keys.length) await this.#fill(most - items.length)
+        if (this.#batch.keys.length === 0) break
+        while (this.#at < this.#batch.keys.length && items.length < most) items.push(this.#take())
+      } catch (error) {
+        // What was read is given out; the next call fails.
+        if (items.length > 0 && this.#failure === error) return items
+        throw error
       }
-      if (items.length === 0) await this.close()
-      return items
-    })
+    }
+    if (items.length === 0) await this.close()
+    return items
   }
 
   seek(key: K): void {

@@ -99,6 +99,12 @@ export class TransactionIterator<T> implements StoreIterator<T> {
     return this.#inTurn(() => this.#take(count))
   }
 
+  /** One: what its source has at hand may be deleted by the transaction before it is given out. */
+  async nextSome(count: number): Promise<T[]> {
+    integer('count', count, 1, Number.MAX_SAFE_INTEGER)
+    return this.#inTurn(() => this.#take(1))
+  }
+
   seek(key: Key): void {
     this.#parts.check()
     if (this.#isClosed) throw new WiscError('WISC_NOT_OPEN', 'iterator is closed')

@@ -6,6 +6,8 @@ import { expect, test } from 'vitest'
 
 const ROOT = path.join(import.meta.dirname, '../..')
 const FACE = 'dist/lib/index.d.ts'
+/** What stands on the face. */
+const LEVEL = 'dist/lib/level/wisc-level.d.ts'
 const COMPILER = path.join(ROOT, 'node_modules/typescript/bin/tsc')
 
 /** The declarations that a program loads which imports the library. */
@@ -23,10 +25,12 @@ function loadedFrom(file: string, loaded: Set<string> = new Set()): Set<string> 
 }
 
 test('the face needs no declaration of what lies behind it', () => {
-  const needed = [...loadedFrom(FACE)].map((file) => path.posix.relative('dist/lib', file))
+  const needed = [...loadedFrom(LEVEL)].map((file) => path.posix.relative('dist/lib', file))
   const internal = needed.filter(
-    (file) => !/^(contract\/[\w-]+|index|base\/errors|store\/store)\.d\.ts$/.test(file),
+    (file) =>
+      !/^(contract\/[\w-]+|index|base\/errors|store\/store|level\/[\w-]+)\.d\.ts$/.test(file),
   )
+  expect(needed).toContain(path.posix.relative('dist/lib', FACE))
   expect(internal).toEqual([])
 })
 
@@ -130,7 +134,7 @@ function compiled(program: string, lib: readonly string[]): string {
     fs.writeFileSync(path.join(directory, 'program.mts'), program)
     const compilerOptions = {
       ...{ target: 'es2023', module: 'nodenext', strict: true, noEmit: true, types: ['node'], lib },
-      paths: { wisc: [path.join(ROOT, FACE)] },
+      paths: { wisc: [path.join(ROOT, FACE)], 'wisc/level': [path.join(ROOT, LEVEL)] },
     }
     const config = { compilerOptions, files: ['program.mts'] }
     fs.writeFileSync(path.join(directory, 'tsconfig.json'), JSON.stringify(config))
@@ -154,7 +158,7 @@ function packedFiles(): string[] {
 test('what is packed of the declarations is what the face needs, and of the code what that imports', () => {
   const files = packedFiles()
   const declarations = files.filter((file) => file.endsWith('.d.ts'))
-  expect(declarations.toSorted()).toEqual([...loadedFrom(FACE)].toSorted())
+  expect(declarations.toSorted()).toEqual([...loadedFrom(LEVEL)].toSorted())
   const missing = files
     .filter((file) => /^dist\/.*\.c?js$/.test(file))
     .flatMap((file) => importsOf(file).filter((target) => !files.includes(target)))

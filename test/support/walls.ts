@@ -67,6 +67,7 @@ lib/store:              lib/base lib/base/files lib/base/platform lib/contract l
                         lib/recovery lib/writes lib/reads lib/engine lib/transactions lib/reports lib/control
                         lib/tree/version vlog vlog/read
 lib:                    lib/base lib/contract lib/store
+lib/level:              lib/index.ts
 
 lib/inspect/dump:       lib/base lib/base/files lib/base/platform vlog vlog/log vlog/relocation vlog/stream
                         lib/tree lib/tree/ranges lib/tree/table lib/tree/version
@@ -94,9 +95,9 @@ bench/special:          lib/index.ts bin/wisc.ts bench/harness bench/engines ben
 bench/steady:           lib/index.ts bench/harness bench/engines
 bench/grow:             lib/index.ts bench/harness bench/engines bench/steady
 bench:                  bench/machine bench/harness bench/engines bench/throughput bench/special bench/steady bench/grow
-bench/micro:            lib/index.ts lib/base lib/base/files lib/base/platform lib/state lib/space lib/collector/plan
-                        lib/tree lib/tree/memtable lib/tree/table lib/tree/version lib/tree/compaction
-                        vlog vlog/log vlog/relocation vlog/collect bench/machine bench/harness
+bench/micro:            lib/index.ts lib/level lib/base lib/base/files lib/base/platform lib/state lib/space
+                        lib/collector/plan lib/tree lib/tree/memtable lib/tree/table lib/tree/version
+                        lib/tree/compaction vlog vlog/log vlog/relocation vlog/collect bench/machine bench/harness
                         lib/contract lib/engine lib/store
 
 scripts

@@ -1,0 +1,80 @@
+/** What callers of a {@link WiscLevel} may say beyond what abstract-level knows. */
+import type {
+  AbstractBatchOperation,
+  AbstractBatchOptions,
+  AbstractChainedBatch,
+  AbstractChainedBatchWriteOptions,
+  AbstractClearOptions,
+  AbstractDatabaseOptions,
+  AbstractDelOptions,
+  AbstractIterator,
+  AbstractIteratorOptions,
+  AbstractKeyIterator,
+  AbstractKeyIteratorOptions,
+  AbstractLevel,
+  AbstractOpenOptions,
+  AbstractPutOptions,
+  AbstractValueIterator,
+  AbstractValueIteratorOptions,
+} from 'abstract-level'
+import type { Options, RangeOptions, WriteOptions } from '../index.ts'
+
+/** Of `open`: those of the store, too. */
+export interface LevelOpenOptions extends AbstractOpenOptions, LevelStoreOptions {}
+
+/** Of the constructor. */
+export interface LevelOptions<K, V> extends AbstractDatabaseOptions<K, V>, LevelStoreOptions {}
+
+type LevelStoreOptions = Omit<Options, keyof AbstractOpenOptions>
+
+export interface LevelPutOptions<K, V> extends AbstractPutOptions<K, V>, WriteOptions {}
+
+export interface LevelDelOptions<K> extends AbstractDelOptions<K>, WriteOptions {}
+
+export interface LevelBatchOptions<K, V> extends AbstractBatchOptions<K, V>, WriteOptions {}
+
+export interface LevelClearOptions<K> extends AbstractClearOptions<K>, WriteOptions {}
+
+/** How far iterators read ahead. */
+type ReadAhead = Pick<RangeOptions, 'highWaterMarkBytes'>
+
+export interface LevelChainedBatch<D, K, V> extends AbstractChainedBatch<D, K, V> {
+  write(options?: AbstractChainedBatchWriteOptions & WriteOptions): Promise<void>
+}
+
+/** An abstract-level database whose calls take the options of the store, too. */
+export interface LevelDatabase<KDefault, VDefault>
+  extends AbstractLevel<string | Buffer | Uint8Array, KDefault, VDefault> {
+  open(options?: LevelOpenOptions): Promise<void>
+
+  put(key: KDefault, value: VDefault): Promise<void>
+  put<K = KDefault, V = VDefault>(key: K, value: V, options: LevelPutOptions<K, V>): Promise<void>
+
+  del(key: KDefault): Promise<void>
+  del<K = KDefault>(key: K, options: LevelDelOptions<K>): Promise<void>
+
+  batch(operations: AbstractBatchOperation<this, KDefault, VDefault>[]): Promise<void>
+  batch<K = KDefault, V = VDefault>(
+    operations: AbstractBatchOperation<this, K, V>[],
+    options: LevelBatchOptions<K, V>,
+  ): Promise<void>
+  batch(): LevelChainedBatch<this, KDefault, VDefault>
+
+  clear(): Promise<void>
+  clear<K = KDefault>(options: LevelClearOptions<K>): Promise<void>
+
+  iterator(): AbstractIterator<this, KDefault, VDefault>
+  iterator<K = KDefault, V = VDefault>(
+    options: AbstractIteratorOptions<K, V> & ReadAhead,
+  ): AbstractIterator<this, K, V>
+
+  keys(): AbstractKeyIterator<this, KDefault>
+  keys<K = KDefault>(
+    options: AbstractKeyIteratorOptions<K> & ReadAhead,
+  ): AbstractKeyIterator<this, K>
+
+  values(): AbstractValueIterator<this, KDefault, VDefault>
+  values<K = KDefault, V = VDefault>(
+    options: AbstractValueIteratorOptions<K, V> & ReadAhead,
+  ): AbstractValueIterator<this, K, V>
+}
