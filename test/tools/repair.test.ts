@@ -116,11 +116,11 @@ test('salvage of a store that is being written is refused, and nothing is writte
   const { directory } = await makeInspectedStore({ keys: 20 })
   const target = path.join(temporaryDirectory(), 'new')
   const store = await open(directory, { workers: 0, controlSocket: false })
-  // Its first background work ends first.
+  // Its first background work ends first; it has no timer that is longer than this one.
   let before = stateOf(directory)
   for (let last: unknown; !isDeepStrictEqual(before, last); before = stateOf(directory)) {
     last = before
-    await new Promise((resolve) => setTimeout(resolve, 500))
+    await new Promise((resolve) => setTimeout(resolve, 1200))
   }
   const { code, out, err } = await wisc(['salvage', directory, target])
   expect([code, out]).toEqual([3, ''])

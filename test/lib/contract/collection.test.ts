@@ -6,6 +6,7 @@ import type { Store } from '#dist/lib/store/store.js'
 import { EMPTY_VERSION } from '#dist/lib/tree/version/version.js'
 import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
 import { codeOf, openSmallStore } from '../../support/store/fault-store.ts'
+import { idle, runTimers } from '../../support/store/idle.ts'
 
 const QUIET = { collector: { enabled: false }, segmentBytes: 16384 }
 
@@ -96,9 +97,12 @@ test('a plan is plain JSON, and is carried out after a trip through a file', asy
 })
 
 test('every malformed plan is refused and changes nothing', async () => {
+  runTimers()
   const fileSystem = new FaultFileSystem()
   const store = await garbageStore(fileSystem)
   const plan = await store.planCollection({ targetSpaceAmplification: 1 })
+  // Some time after a sync the log notes it.
+  await idle(fileSystem)
   const before = fileSystem.log.length
   const file = { number: 2, kind: 'segment', referencedBytes: 0, diskBytes: 0 }
   const steps: unknown[] = [

@@ -6,7 +6,7 @@ import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
 import { temporaryDirectory } from '../../support/files/temporary-directory.ts'
 import { nextLine, startModule } from '../../support/processes/child-process.ts'
 import { codeOf, openSmallStore, SMALL_OPTIONS } from '../../support/store/fault-store.ts'
-import { settled } from '../../support/store/settled.ts'
+import { idle, runTimers } from '../../support/store/idle.ts'
 
 const READ_ONLY = { readOnly: true }
 /** A collection pins versions: when their files go would be chance. */
@@ -23,13 +23,15 @@ function expectRound(store: Store, round: number): void {
 }
 
 test('I11: opens beside a writer, writes nothing, takes no lock, and shows the state of its open', async () => {
+  runTimers()
   const fileSystem = new FaultFileSystem()
   // A collector looks again when writes have ceased: what it does then is none of the reader's.
   const writer = await openSmallStore({ collector: { enabled: false } }, fileSystem)
   await fill(writer, 1)
   await writer.flush()
   await fill(writer, 2)
-  await settled(fileSystem)
+  // Some time after a sync the log notes it.
+  await idle(fileSystem)
   const before = fileSystem.log.length
   const asked = new Set<string>()
   fileSystem.onCall = ({ kind }) => asked.add(kind)

@@ -3,7 +3,7 @@
  * write on a file system in memory. The seed decides what is written. Each waits until the store is idle: one that
  * never comes to rest fails by the limit of the run.
  */
-import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
+import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { parseFileName } from '#dist/lib/base/files/file-names.js'
 import { LookTimes } from '#dist/lib/collector/pace/look-times.js'
 import type { Options } from '#dist/lib/contract/options.js'
@@ -36,9 +36,6 @@ function boundedBytes({ store, fileSystem }: CollectedStore): number {
 }
 
 beforeEach(runTimers)
-afterEach(() => {
-  vi.useRealTimers()
-})
 
 function liveBytes({ model }: CollectedStore): number {
   let bytes = 0

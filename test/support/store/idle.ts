@@ -1,13 +1,24 @@
 /** Waits until a store does nothing any more, not even when its timers have run. */
-import { vi } from 'vitest'
+import { onTestFinished, vi } from 'vitest'
 import { settled } from './settled.ts'
 
 /** Longer than every pause that a store makes by itself. */
 const IDLE_MS = 1200
 
-/** Until `vi.useRealTimers`: `idle` runs timers, and nobody waits for them. Beside that they pass as time does. */
+/** In this test `idle` runs the timers that begin from now on, and waits for none. Else time passes as it does. */
 export function runTimers(): void {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'], shouldAdvanceTime: true })
+  onTestFinished(() => {
+    vi.useRealTimers()
+  })
+}
+
+/** In this test no timer that begins from now on ends. */
+export function stopTimers(): void {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  onTestFinished(() => {
+    vi.useRealTimers()
+  })
 }
 
 /** Waits until a store on a file system in memory has done nothing for longer than it ever waits. */
