@@ -124,6 +124,8 @@ export class WiscLevel<K = string, V = string> extends Base<K, V> {
   async _open(options: Options): Promise<void> {
     const given = STORE_OPTIONS.filter((name) => options[name] !== undefined)
     const ofStore = Object.fromEntries(given.map((name) => [name, options[name]]))
+    // One of classic-level, which libraries set for whatever database they are given.
+    if (typeof ofStore['compression'] === 'boolean') delete ofStore['compression']
     this.#store = await asLevel(open(this.#location, ofStore))
   }
 

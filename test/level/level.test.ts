@@ -107,6 +107,20 @@ test('errors have a code of abstract-level and ours as the cause', async () => {
   expect(() => new WiscLevel('')).toThrow(TypeError)
 })
 
+test('options of classic-level, which libraries set for any database, change nothing', async () => {
+  const options = { compression: false, cacheSize: 8, writeBufferSize: 4 } as object
+  const db = new WiscLevel(temporaryDirectory(), options)
+  await db.open(options)
+  await db.put('a', 'v')
+  await db.close()
+  const unknown = new WiscLevel(temporaryDirectory(), { workers: -1 })
+  expect(await failure(unknown.open())).toEqual([
+    'LEVEL_DATABASE_NOT_OPEN',
+    'WISC_INVALID_ARGUMENT',
+    'WISC_INVALID_ARGUMENT',
+  ])
+})
+
 test('a database that fails to close can be closed again: what it held is released', async () => {
   const db = new WiscLevel(temporaryDirectory())
   await db.open()
