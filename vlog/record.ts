@@ -9,7 +9,7 @@
  *        8    1 kind            1 put, 2 delete, 3 put-stream, 4 range tombstone; reserved: 5 merge operand
  *        9    1 codec           of the value's chunks: 0 none, 1 zstd
  *       10    1 ignoreFlags     each bit announces an optional field; unknown ones are ignored
- *       11    1 refuseFlags     each bit announces an optional field; unknown ones: WISC_FORMAT_VERSION
+ *       11    1 refuseFlags     each bit announces an optional field: 1 expiry; unknown ones: WISC_FORMAT_VERSION
  *       12    3 keyLength       0 .. 65536
  *       15    1 optionBytes     of all optional fields
  *       16    8 sequence
@@ -29,7 +29,12 @@ import { checksum, crc32From } from '../lib/base/checksum.ts'
 import { newerVersion, type WiscError } from '../lib/base/errors.ts'
 import { segmentName } from '../lib/base/files/file-names.ts'
 import { FILE_BYTES_MAX, SEQUENCE_MAX, type SegmentNumber, type Sequence } from '../lib/base/ids.ts'
-import { OPTION_BYTES_AT, RECORD_HEADER_BYTES, VALUE_CHUNK_BYTES } from '../lib/base/record-size.ts'
+import {
+  EXPIRY_OPTION_BYTES,
+  OPTION_BYTES_AT,
+  RECORD_HEADER_BYTES,
+  VALUE_CHUNK_BYTES,
+} from '../lib/base/record-size.ts'
 import {
   ChunkList,
   CODEC_NONE,
@@ -56,6 +61,9 @@ const KEY_LENGTH_MASK = 0xff_ff_ff
 export const RECORD_KIND = { put: 1, delete: 2, putStream: 3, deleteRange: 4 } as const
 export type RecordKind = (typeof RECORD_KIND)[keyof typeof RECORD_KIND]
 
+/** DO NOT CHANGE: bits of refuseFlags, on disk. 2 is reserved. */
+const EXPIRY_FLAG = 1
+
 /** The value of a put-stream: vlog/stream/stream-value.ts. */
 export const STREAM_VALUE_BYTES = 20
 
@@ -72,9 +80,9 @@ export interface RecordPointer {
   readonly length: number
 }
 
-/** Bytes in front of the value of a record without options: header and key. */
-export function recordHeadBytes(keyLength: number): number {
-  return RECORD_HEADER_BYTES + keyLength
+/** Bytes in front of the value of a record: header, options and key. `expiresAt` is 0 for one that never expires. */
+export function recordHeadBytes(keyLength: number, expiresAt: number = 0): number {
+  return RECORD_HEADER_BYTES + keyLength + (expiresAt > 0 ? EXPIRY_OPTION_BYTES : 0)
 }
 
 /** Bytes of a whole record without options or codec, of a value of `valueLength` bytes. */
@@ -88,6 +96,7 @@ export function recordBytes(keyLength: number, valueLength: number): number {
  * @param value the chunks as they are stored
  * @param table the value's table of chunks, if it needs one
  * @param rawLength bytes of the value as it was given
+ * @param expiresAt milliseconds since 1970; 0 for a record that never expires
  * @returns the offset behind the key
  */
 export function writeRecordHead(
@@ -100,20 +109,36 @@ export function writeRecordHead(
   table?: Uint8Array,
   codec: number = CODEC_NONE,
   rawLength: number = value.length,
+  expiresAt: number = 0,
 ): number {
   const length = value.length
-  writeU32(target, at + 8, kind | (codec << 8))
-  writeU32(target, at + 12, key.length)
+  const optionBytes = expiresAt > 0 ? EXPIRY_OPTION_BYTES : 0
+  writeU32(target, at + 8, kind | (codec << 8) | (expiresAt > 0 ? EXPIRY_FLAG << 24 : 0))
+  writeU32(target, at + 12, key.length | (optionBytes << 24))
   writeU64(target, at + 16, sequence)
   writeU64(target, at + 24, table === undefined ? length : table.length + length)
   writeU64(target, at + 32, rawLength)
-  const to = at + RECORD_HEADER_BYTES
+  if (expiresAt > 0) writeExpiry(target, at + RECORD_HEADER_BYTES, expiresAt)
+  const to = at + RECORD_HEADER_BYTES + optionBytes
   target.set(key, to)
   const end = to + key.length
   const headerChecksum = crc32From(0, target.subarray(at + 8, end))
   writeU32(target, at, headerChecksum)
   writeU32(target, at + 4, firstSum(table, value, rawLength) ^ headerChecksum)
   return end
+}
+
+function writeExpiry(target: Uint8Array, at: number, expiresAt: number): void {
+  target[at] = EXPIRY_OPTION_BYTES - 1
+  writeU64(target, at + 1, expiresAt)
+}
+
+/** When a record expires, of a head that is proved and known and lies in `bytes` at `at`; 0: never. */
+export function recordExpiry(bytes: Uint8Array, at: number, { refuseFlags }: RecordHeader): number {
+  if ((refuseFlags & EXPIRY_FLAG) === 0) return 0
+  // The option of the lowest refuse flag comes first.
+  const option = at + RECORD_HEADER_BYTES
+  return bytes[option] === EXPIRY_OPTION_BYTES - 1 ? readU64(bytes, option + 1) : 0
 }
 
 /** A record's header, decoded. `headBytes` lie in front of the value. */
@@ -179,14 +204,15 @@ export function proveRecordHead(bytes: Uint8Array, at: number, header: RecordHea
  * @returns WISC_FORMAT_VERSION or WISC_CODEC_UNAVAILABLE, or undefined
  */
 export function unknownRecord(
-  { kind, codec, refuseFlags }: RecordHeader,
+  { kind, codec, refuseFlags, optionBytes }: RecordHeader,
   file: string,
   offset: number,
 ): WiscError | undefined {
   if (kind < RECORD_KIND.put || kind > RECORD_KIND.deleteRange) {
     return newerVersion(file, offset, `record is of an unknown kind, kind=${kind}`)
   }
-  if (refuseFlags !== 0) {
+  const hasExpiry = refuseFlags === EXPIRY_FLAG && optionBytes >= EXPIRY_OPTION_BYTES
+  if (refuseFlags !== 0 && !hasExpiry) {
     return newerVersion(file, offset, `record has unknown flags, flags=${refuseFlags}`)
   }
   if (codec < CODEC_NAMES.length) return undefined

@@ -183,7 +183,7 @@ function measureLooks(): void {
       tables,
       cache: new BlockCache(0),
       values: { streamKey: () => new Uint8Array(0) },
-      readers: { held: [] },
+      readers: { expiredBy: 0, held: [] },
       writtenEnd: () => 0,
     })
   const state = (putLimitBytes: number): LookState => ({

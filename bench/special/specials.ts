@@ -10,6 +10,7 @@ import { runChild } from '../harness/children.ts'
 import type { WorkloadResult } from '../harness/measure.ts'
 import { type Job, writtenPerUserByte } from '../throughput/results.ts'
 import { storeDocuments } from './documents.ts'
+import { letExpire } from './expiring.ts'
 import type { SpecialFigure } from './figures.ts'
 import type { OpenJob, OpenReport } from './open-child.ts'
 import type { QueueJob, QueueReport } from './queue-child.ts'
@@ -31,6 +32,7 @@ export const SPECIALS = [
   'together',
   'documents',
   'range-delete',
+  'expire-steady',
 ] as const
 
 const WORKLOAD_CHILD = new URL('../throughput/child.js', import.meta.url)
@@ -99,6 +101,7 @@ const RUNS: Readonly<
   together: writeTogether,
   documents: storeDocuments,
   'range-delete': deleteRanges,
+  'expire-steady': letExpire,
 }
 
 async function loadOneGiB(context: SpecialContext, directory: string): Promise<SpecialFigure[]> {

@@ -87,6 +87,7 @@ export class TreeWork {
       databaseId,
       fileNumbers: versions.fileNumbers.memory,
       readableSequences: readers.list(),
+      expiredBy: readers.expiredBy,
       tableOptions: options.tree,
     }
   }

@@ -108,6 +108,11 @@ export class Fields {
     return new Uint8Array(reader.nextBytes(this.failed ? 0 : reader.end - reader.at))
   }
 
+  /** The same of a field that may be missing. */
+  bytesOr(tag: number, missing: Uint8Array, max: number): Uint8Array {
+    return this.has(tag) ? this.bytes(tag, max) : missing
+  }
+
   /** The reader at a field, which may be missing: then it is empty. */
   #find(tag: number): VarintReader {
     const places = this.#places

@@ -7,6 +7,8 @@ export const RECORD_HEADER_BYTES = 40
 /** Where a header says how many bytes of optional fields follow it. */
 export const OPTION_BYTES_AT = 15
 export const OPTION_BYTES_MAX = 255
+/** Of the option that says when a record expires: its length, and a moment. */
+export const EXPIRY_OPTION_BYTES = 9
 /** Each chunk of a value has a checksum of its own, so that a part can be read and still be verified. */
 export const VALUE_CHUNK_BYTES = 65536
 

@@ -168,7 +168,7 @@ class AskedRun {
     this.#checkSignal()
     const space = store.space.measure()
     if (this.#isReached(space)) return
-    const walked = await walkTree(store, store.readers.list(), this.#control)
+    const walked = await walkTree(store, store.readers, this.#control)
     const { tableBytes } = space
     if (!isExposureAsked({ ...walked, tableBytes }, this.#options.target)) return
     this.#tell('compact')

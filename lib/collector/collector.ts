@@ -153,10 +153,7 @@ export class Collector {
     return this.#bound.reached()
   }
 
-  /**
-   * A writer would be refused, or has to wait: looks anew, unless nothing can have changed. Where that takes more than
-   * one turn the writer waits for the last one.
-   */
+  /** A writer would be refused, or has to wait: looks anew, unless nothing can have changed; it waits for all turns. */
   lookForWriter(): void {
     const isKnown = this.#canHelp || this.#lookTurns.isFresh
     if (!this.#times.isUpToDate || !isKnown) this.look(true)
@@ -207,6 +204,7 @@ export class Collector {
       for (; figures === undefined; figures = space.measureInTurns()) yield
       const usage = this.#usageOf(figures)
       this.#warnOfPins(figures)
+      this.#times.at(figures.nextExpiry)
       const decision = yield* decide(figures, this.#lookState(isQuiet, usage))
       if (this.isActive) this.#act(decision, usage)
     } catch (error) {

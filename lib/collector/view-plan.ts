@@ -3,6 +3,7 @@
  * these meanwhile, then the view is stale.
  */
 
+import { wallTime } from '../base/clock.ts'
 import type { CollectionPlan, ResolvedCollect } from '../contract/collection.ts'
 import { InlineRunner } from '../jobs/inline-runner.ts'
 import { JobRate } from '../jobs/job-rate.ts'
@@ -10,6 +11,7 @@ import type { ReadingEngine } from '../reads/reading-engine.ts'
 import type { StepControl } from './act/action.ts'
 import { type MadePlan, makePlan, type PlannedStore, type PlanWishes } from './exact-plan.ts'
 import { type PlanningRules, planningRules } from './plan/planning-rules.ts'
+import type { WalkReaders } from './walked-tree.ts'
 
 /** What a collection would do if the store were open for writing. */
 export async function planViewCollection(
@@ -30,7 +32,7 @@ export function planView(
 ): Promise<MadePlan> {
   return withView(engine, (store) =>
     makePlan(
-      { ...store, readers: { list: () => withReaders(store.readers.list(), readers) } },
+      { ...store, readers: besides(store.readers.list(), readers) },
       viewRules(engine, wishes.target),
       wishes,
       controls,
@@ -49,6 +51,11 @@ export function withReaders(own: readonly number[], readers: readonly number[]):
   const newest = own.at(-1)!
   const older = readers.filter((sequence) => sequence < newest)
   return [...new Set([...own, ...older])].sort((left, right) => left - right)
+}
+
+/** The same for a walk, which goes by the present moment. */
+export function besides(own: readonly number[], readers: readonly number[]): WalkReaders {
+  return { list: () => withReaders(own, readers), expiredBy: wallTime() }
 }
 
 /** Lends what plans need. @throws WISC_STALE if files of the view are gone */

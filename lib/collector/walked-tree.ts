@@ -19,17 +19,26 @@ export interface BytesInVain {
   readonly pinnedBytes: number
 }
 
-/** Walks all tables. @param readableSequences what someone may still read, ascending */
+/** Who may still read what, as a walk takes it (lib/state/readable-sequences.ts). */
+export interface WalkReaders {
+  /** Sequences, ascending; the last one is the newest. */
+  list(): Sequence[]
+  readonly expiredBy: number
+}
+
+/** Walks all tables. */
 export async function walkTree(
   { context, versions }: MarkedStore,
-  readableSequences: readonly Sequence[],
+  readers: WalkReaders,
   control: StepControl,
 ): Promise<WalkedTree> {
   const { directory, databaseId, runner } = context
   const pin = versions.pinTables()
   try {
     const runs = pin.version.levels.flatMap((level) => level.runs.map((run) => run.tables))
-    const job = { kind: 'walk' as const, directory, databaseId, runs, readableSequences }
+    const { expiredBy } = readers
+    const seen = { readableSequences: readers.list(), expiredBy }
+    const job = { kind: 'walk' as const, directory, databaseId, runs, ...seen }
     const { segments, liveKeyBytes, liveValueBytes, tableGarbageBytes } = await runner.run(
       job,
       control,

@@ -6,17 +6,16 @@ import type { ValuePart } from '../../vlog/value-chunks.ts'
 import { compareBytes, copyBytes, lengthOf, NO_BYTES } from '../base/bytes.ts'
 import { invalidArgument, WiscError } from '../base/errors.ts'
 import { KEY_BYTES_MAX } from '../tree/entry.ts'
+import { EXPIRY_NAMES, expiryOf } from './expiry.ts'
 import { mustBe, notBytes, shown } from './given.ts'
 import { compression, integer, plainObject, refuseUnknown } from './options.ts'
 import type {
   CompactOptions,
-  GetStreamOptions,
   Key,
   KeyRange,
   Listed,
   ListOptions,
   PutOptions,
-  PutStreamOptions,
   RangeOptions,
   ReadOptions,
   SignalOptions,
@@ -84,9 +83,11 @@ export interface Given {
   readonly value: Uint8Array
   /** Whether the value may be stored compressed; undefined: as the store says. */
   readonly compresses?: boolean | undefined
+  /** Milliseconds since 1970; 0: it never expires. */
+  readonly expiresAt?: number
 }
 
-const PUT_PARTS = ['type', 'key', 'value', 'compression']
+const PUT_PARTS = ['type', 'key', 'value', 'compression', ...EXPIRY_NAMES]
 
 /** One part of a batch. */
 export function checkOperation(operation: unknown, index: number): Given {
@@ -105,13 +106,13 @@ export function checkOperation(operation: unknown, index: number): Given {
   const value = valueBytes(given['value'] as Value, `${name}.value`)
   const codec = given['compression']
   const compresses = codec === undefined ? undefined : compression(codec, 'none') !== 'none'
-  return { kind: RECORD_KIND.put, key, value, compresses }
+  return { kind: RECORD_KIND.put, key, value, compresses, expiresAt: expiryOf(given, name) }
 }
 
 const NO_OPTIONS = Object.freeze({})
 
 const WRITE_NAMES = ['sync', 'if']
-const PUT_NAMES = [...WRITE_NAMES, 'compression']
+const PUT_NAMES = [...WRITE_NAMES, 'compression', ...EXPIRY_NAMES]
 
 /** The option `sync`; `if` is taken by lib/contract/conditions.ts. */
 export function writeSync(
@@ -131,10 +132,11 @@ export function writeSync(
 export function putSettings(
   options: PutOptions | undefined,
   standard: { readonly sync: boolean; readonly compression: 'none' | 'zstd' },
-): { readonly sync: boolean; readonly compresses: boolean } {
+): { readonly sync: boolean; readonly compresses: boolean; readonly expiresAt: number } {
   const sync = writeSync(options, standard.sync, PUT_NAMES)
   const codec = compression(options?.compression, standard.compression)
-  return { sync, compresses: codec !== 'none' }
+  const expiresAt = options === undefined ? 0 : expiryOf(options, 'options')
+  return { sync, compresses: codec !== 'none', expiresAt }
 }
 
 export function checkSnapshotOptions(options: SnapshotOptions): void {
@@ -174,43 +176,6 @@ export function takeSignal(options: (SnapshotOptions & SignalOptions) | undefine
   if (options === undefined) return { signal: undefined, rest: undefined }
   const { signal, ...rest } = plainObject(options, 'read options')
   return { signal: checkSignal(signal), rest }
-}
-
-export interface ResolvedPutStream {
-  readonly sync: boolean
-  readonly signal: AbortSignal | undefined
-  readonly size: number | undefined
-}
-
-export function resolvePutStream(
-  options: PutStreamOptions | undefined,
-  standardSync: boolean,
-): ResolvedPutStream {
-  const given = plainObject(options === undefined ? NO_OPTIONS : options, 'options of putStream')
-  refuseUnknown(given, ['sync', 'if', 'signal', 'size'], 'putStream')
-  const { signal, size, if: _, ...rest } = given
-  return {
-    sync: writeSync(rest, standardSync),
-    signal: checkSignal(signal),
-    size: size === undefined ? undefined : integer('size', size, 0, Number.MAX_SAFE_INTEGER),
-  }
-}
-
-export interface ResolvedGetStream {
-  readonly at: SnapshotOptions | undefined
-  readonly signal: AbortSignal | undefined
-  readonly part: ValuePart
-}
-
-export function resolveGetStream(options: GetStreamOptions | undefined): ResolvedGetStream {
-  const given = plainObject(options === undefined ? NO_OPTIONS : options, 'options of getStream')
-  const { signal, ...rest } = given as GetStreamOptions
-  const { snapshot } = rest
-  return {
-    at: snapshot && { snapshot },
-    signal: checkSignal(signal),
-    part: partOf(rest) ?? { offset: 0, length: Number.MAX_SAFE_INTEGER },
-  }
 }
 
 /** A range with its ends as bytes: `lower` inclusive or not, `upper` inclusive or not, undefined for open ends. */

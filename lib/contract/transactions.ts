@@ -6,6 +6,7 @@ import { boolean, integer, plainObject, refuseUnknown, TIMER_MS_MAX } from './op
 import type {
   DeletedRange,
   EntryIterator,
+  ExpiryOptions,
   Key,
   KeyIterator,
   KeyRange,
@@ -59,7 +60,7 @@ export interface Transaction {
   keys(range?: TransactionRange): KeyIterator
   values(range?: TransactionRange): ValueIterator
   /** Written when the transaction commits; key and value may be used again at once. */
-  put(key: Key, value: Value): void
+  put(key: Key, value: Value, options?: ExpiryOptions): void
   delete(key: Key): void
   deleteRange(range: DeletedRange): void
   /** Nothing of it will be written; `transaction` resolves with what its callback returns. */
@@ -76,7 +77,7 @@ export interface SyncTransaction {
   entries(range?: SyncTransactionRange): IterableIterator<[Buffer, Buffer]>
   keys(range?: SyncTransactionRange): IterableIterator<Buffer>
   values(range?: SyncTransactionRange): IterableIterator<Buffer>
-  put(key: Key, value: Value): void
+  put(key: Key, value: Value, options?: ExpiryOptions): void
   delete(key: Key): void
   deleteRange(range: DeletedRange): void
   abort(): void
@@ -117,7 +118,7 @@ export function resolveAttempts(
   }
 }
 
-/** What is read and written in a transaction takes no options: each would be lost without a word. */
+/** What is read and deleted in a transaction takes no options: each would be lost without a word. */
 export function refuseOptions(options: unknown): void {
   if (options === undefined) return
   refuseUnknown(plainObject(options, 'options'), [], 'a call of a transaction')

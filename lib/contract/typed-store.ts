@@ -6,12 +6,14 @@ import type {
   OneOf,
   Operation,
   PutOperation,
+  PutOptions,
   RangeOptions,
   SequencedValue,
   SignalOptions,
   SnapshotOptions,
   SomeOf,
   StoreIterator,
+  TouchOptions,
   ValueStat,
   WriteOptions,
 } from './types.ts'
@@ -46,6 +48,11 @@ export interface TypedWriteOptions<V> extends WriteOptions {
   readonly if?: TypedKeyCondition<V>
 }
 
+/** Options of a single put. */
+export interface TypedPutOptions<V>
+  extends TypedWriteOptions<V>,
+    Pick<PutOptions, 'compression' | 'expiresAt' | 'ttl'> {}
+
 /** Options of a batch. */
 export interface TypedBatchOptions<K, V> extends WriteOptions {
   /** All of them must hold; each is of another key. */
@@ -65,7 +72,8 @@ export interface TypedSequencedValue<V> extends Omit<SequencedValue, 'value'> {
  * one that cannot be decoded, because it was written with another encoding.
  */
 export interface TypedStore<K, V, FoundK = K, FoundV = V> {
-  put(key: K, value: V, options?: TypedWriteOptions<V>): Promise<void>
+  put(key: K, value: V, options?: TypedPutOptions<V>): Promise<void>
+  touch(key: K, options: TouchOptions): Promise<boolean>
   delete(key: K, options?: TypedWriteOptions<V>): Promise<void>
   deleteRange(range: SomeOf<TypedKeyRange<K>>, options?: WriteOptions): Promise<void>
   /** Does all operations or none. */

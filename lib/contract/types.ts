@@ -58,8 +58,19 @@ export interface ConditionalWriteOptions extends WriteOptions {
   readonly if?: KeyCondition
 }
 
+/** When a value is gone by itself: one of these, or neither. */
+export interface ExpiryOptions {
+  /** In milliseconds since 1970. */
+  readonly expiresAt?: number | Date
+  /** In milliseconds from now. */
+  readonly ttl?: number
+}
+
+/** Options of `touch`. */
+export interface TouchOptions extends WriteOptions, ExpiryOptions {}
+
 /** Options of a single put. */
-export interface PutOptions extends ConditionalWriteOptions {
+export interface PutOptions extends ConditionalWriteOptions, ExpiryOptions {
   /** Codec of this value; that of the store. */
   readonly compression?: 'none' | 'zstd'
 }
@@ -128,7 +139,7 @@ export interface ReadableHandle {
   ): Promise<{ readonly bytesRead: number }>
 }
 
-export interface PutStreamOptions extends ConditionalWriteOptions, SignalOptions {
+export interface PutStreamOptions extends ConditionalWriteOptions, ExpiryOptions, SignalOptions {
   /** What the source has, in bytes: with any more or less the call fails. */
   readonly size?: number
 }
@@ -142,7 +153,7 @@ export interface UploadResult {
   readonly storedSize: number
 }
 
-export interface PutOperation {
+export interface PutOperation extends ExpiryOptions {
   readonly type: 'put'
   readonly key: Key
   readonly value: Value
@@ -236,6 +247,8 @@ export interface ValueStat {
   readonly segment: number | undefined
   readonly offset: number | undefined
   readonly sequence: number
+  /** When it is gone by itself, in milliseconds since 1970. */
+  readonly expiresAt: number | undefined
 }
 
 /** A file of the value log. Sizes in bytes. */

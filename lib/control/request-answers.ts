@@ -1,4 +1,5 @@
 /** What an open store answers to each request of the control socket. */
+import { wallTime } from '../base/clock.ts'
 import { invalidArgument } from '../base/errors.ts'
 import type { Sequence } from '../base/ids.ts'
 import type {
@@ -87,9 +88,10 @@ const ANSWERS: { readonly [Name in ControlRequestName]: Answer<Name> } = {
     refuseUnknown(options, [], 'hold')
     if (held.sequence === undefined) {
       const sequence = engine.visibleSequence
-      engine.readers.hold(sequence)
+      const moment = wallTime()
+      engine.readers.hold(sequence, moment)
       held.sequence = sequence
-      const release = (): void => engine.readers.release(sequence)
+      const release = (): void => engine.readers.release(sequence, moment)
       if (signal.aborted) release()
       else signal.addEventListener('abort', release, { once: true })
     }

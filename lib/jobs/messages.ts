@@ -37,6 +37,8 @@ interface TableJobBase extends JobBase {
   readonly fileNumbers: SharedArrayBuffer
   /** Sequences at which someone may still read, ascending; the last one is the newest visible when the job was made. */
   readonly readableSequences: readonly Sequence[]
+  /** What expires at this moment or before has done so for every reader. */
+  readonly expiredBy: number
   readonly tableOptions: TableOptions
 }
 
@@ -102,6 +104,8 @@ export interface WalkJob extends JobBase {
   readonly runs: readonly (readonly TableMeta[])[]
   /** Sequences at which someone may still read, ascending. */
   readonly readableSequences: readonly Sequence[]
+  /** What expires at this moment or before has done so for every reader. */
+  readonly expiredBy: number
 }
 
 /** Compresses chunks of values that wait to be written. Reads and writes no file. */

@@ -4,12 +4,16 @@
  * Who forgets to close one would keep garbage for as long as the store is open. So a hold ends also when the signal of
  * its iterator fires, and when its owner has become garbage itself; then a warning tells of it.
  */
+
 import { onAbort } from '../base/abort.ts'
+import { wallTime } from '../base/clock.ts'
 import type { Sequence } from '../base/ids.ts'
 import type { ReadableSequences } from '../state/readable-sequences.ts'
 
 /** What a hold tells of its end. */
 export interface HoldOptions {
+  /** What has not expired by then is seen: milliseconds since 1970, now if there is none. */
+  readonly moment?: number | undefined
   /** Ends the hold when it fires. */
   readonly signal?: AbortSignal | undefined
   /** Called once, when the hold has ended. */
@@ -20,6 +24,7 @@ export interface HoldOptions {
 
 export class Hold {
   readonly sequence: Sequence
+  readonly moment: number
   readonly #readers: ReadableSequences
   readonly #options: HoldOptions
   readonly #stopListening: (() => void) | undefined
@@ -29,7 +34,8 @@ export class Hold {
     this.sequence = sequence
     this.#readers = readers
     this.#options = options
-    readers.hold(sequence)
+    this.moment = options.moment ?? wallTime()
+    readers.hold(sequence, this.moment)
     this.#stopListening = options.signal && onAbort(options.signal, () => this.release())
   }
 
@@ -48,7 +54,7 @@ export class Hold {
     this.#isOver = true
     garbage.unregister(this)
     this.#stopListening?.()
-    this.#readers.release(this.sequence)
+    this.#readers.release(this.sequence, this.moment)
     this.#options.ended?.()
   }
 

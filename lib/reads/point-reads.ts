@@ -4,13 +4,16 @@
  * Without a snapshot they are of the newest state: where files have gone, a store that only reads goes on in a newer
  * view (read-again.ts). Data plane: one lookup serves all reads, and nothing else is allocated but the value.
  */
+
 import { SlabAllocator } from '../../vlog/read/slab.ts'
 import type { ValuePart } from '../../vlog/value-chunks.ts'
 import { copyBytes } from '../base/bytes.ts'
+import { wallTime } from '../base/clock.ts'
 import type { Sequence } from '../base/ids.ts'
 import { partOf, takeWithSequence, throwIfAborted } from '../contract/arguments.ts'
 import type { ReadOptions, SequencedValue, SnapshotOptions, ValueStat } from '../contract/types.ts'
 import { Entry, KIND } from '../tree/entry.ts'
+import { momentOf } from './moment.ts'
 import { readAgain, readAgainLater, staleView } from './read-again.ts'
 import type { ReadingEngine } from './reading-engine.ts'
 import type { ValueCache } from './value-cache.ts'
@@ -31,19 +34,28 @@ export class PointReads {
     this.#sequence = sequence
   }
 
-  has(key: Uint8Array, options: SnapshotOptions | undefined): boolean {
+  /** @param moment by which it may not have expired: now, without one */
+  has(
+    key: Uint8Array,
+    options: SnapshotOptions | undefined,
+    moment: number | undefined = momentOf(options),
+  ): boolean {
     const sequence = this.#sequence(options)
     try {
-      return this.#engine.tree.find(key, sequence, this.#lookup)
+      return this.#engine.tree.find(key, sequence, this.#lookup, moment)
     } catch (error) {
-      const read = (at: number): boolean => this.#engine.tree.find(key, at, this.#lookup)
+      const read = (at: number): boolean => this.#engine.tree.find(key, at, this.#lookup, moment)
       return this.#again(error, options, read)
     }
   }
 
-  stat(key: Uint8Array, options: SnapshotOptions | undefined): ValueStat | undefined {
+  stat(
+    key: Uint8Array,
+    options: SnapshotOptions | undefined,
+    moment: number | undefined = momentOf(options),
+  ): ValueStat | undefined {
     const sequence = this.#sequence(options)
-    const read = (at: number): ValueStat | undefined => this.statAt(key, at)
+    const read = (at: number): ValueStat | undefined => this.statAt(key, at, moment)
     try {
       return read(sequence)
     } catch (error) {
@@ -51,27 +63,28 @@ export class PointReads {
     }
   }
 
-  /** The same at a sequence that is held. */
-  statAt(key: Uint8Array, sequence: Sequence): ValueStat | undefined {
+  /** The same at a sequence and a moment that are held. */
+  statAt(key: Uint8Array, sequence: Sequence, moment: number | undefined): ValueStat | undefined {
     const { tree, values } = this.#engine
     const lookup = this.#lookup
-    return tree.find(key, sequence, lookup) ? valueStat(values, lookup) : undefined
+    return tree.find(key, sequence, lookup, moment) ? valueStat(values, lookup) : undefined
   }
 
   /**
    * A part of the value of one entry, for later: the newest of the key at or below `at` must be the one of `sequence`.
-   * @param memory where it may go; see `readPartAhead` of the value reader
+   * @param moment by which it had not expired @param memory where it may go; see `readPartAhead` of the value reader
    */
   async part(
     key: Uint8Array,
     at: Sequence,
+    moment: number,
     sequence: Sequence,
     part: ValuePart,
     memory: Buffer | undefined,
   ): Promise<Buffer> {
     const lookup = new Entry()
     const { tree, values } = this.#engine
-    const isThere = tree.find(key, at, lookup) && lookup.sequence === sequence
+    const isThere = tree.find(key, at, lookup, moment) && lookup.sequence === sequence
     if (!isThere) throw staleView()
     if (lookup.kind === KIND.inline) return this.#copyInline(lookup, part)
     return values.readPartAhead(lookup, part, memory)
@@ -82,20 +95,21 @@ export class PointReads {
     key: Uint8Array,
     options: ReadOptions | undefined,
     soon: boolean,
+    moment: number | undefined = momentOf(options),
   ): Buffer | undefined | Promise<Buffer | undefined> {
     const part = options === undefined ? undefined : partOf(options)
     // What `partOf` has let pass may be there and undefined.
     const at = options === undefined ? undefined : snapshotOf(options)
     const sequence = this.#sequence(at)
     try {
-      const result = this.#get(key, sequence, soon, part)
+      const result = this.#get(key, sequence, soon, part, moment)
       if (!(result instanceof Promise)) return result
       const { view, moveOn } = this.#engine
       // The caller may use its array again before the read fails.
       const own = moveOn === undefined ? key : copyBytes(key)
-      return result.catch((error: unknown) => this.#getAgain(error, own, at, part, view))
+      return result.catch((error: unknown) => this.#getAgain(error, own, at, moment, part, view))
     } catch (error) {
-      return this.#getAgain(error, key, at, part)
+      return this.#getAgain(error, key, at, moment, part)
     }
   }
 
@@ -138,11 +152,12 @@ export class PointReads {
     error: unknown,
     key: Uint8Array,
     options: SnapshotOptions | undefined,
+    moment: number | undefined,
     part: ValuePart | undefined,
     view?: number,
   ): Buffer | undefined {
     const read = (at: number): Buffer | undefined =>
-      this.#get(key, at, false, part) as Buffer | undefined
+      this.#get(key, at, false, part, moment) as Buffer | undefined
     return this.#again(error, options, read, view)
   }
 
@@ -151,10 +166,11 @@ export class PointReads {
     sequence: Sequence,
     soon: boolean,
     part: ValuePart | undefined,
+    moment: number | undefined,
   ): Buffer | undefined | Promise<Buffer | undefined> {
     const lookup = this.#lookup
     const { tree, values } = this.#engine
-    if (!tree.find(key, sequence, lookup)) return undefined
+    if (!tree.find(key, sequence, lookup, moment)) return undefined
     if (lookup.kind === KIND.inline) return this.#copyInline(lookup, part)
     if (part) return soon ? values.readPartSoon(lookup, part) : values.readPart(lookup, part)
     const { valueCache } = this.#engine
@@ -190,16 +206,17 @@ export class PointReads {
   ): Promise<(Buffer | undefined)[]> {
     throwIfAborted(signal)
     const sequence = this.#sequence(options)
+    const moment = momentOf(options) ?? wallTime()
     const { view, moveOn } = this.#engine
     // Those that are looked up in a later turn: the caller may use its arrays again as soon as this has been called.
     const waits = given.length > SLICE_KEYS || moveOn !== undefined
     const keys = waits ? given.map((key) => copyBytes(key)) : given
     try {
-      return await this.#getSlices(keys, sequence, signal)
+      return await this.#getSlices(keys, sequence, moment, signal)
     } catch (error) {
       if (options?.snapshot) throw this.#engine.viewFailure(error)
       const read = (): Promise<(Buffer | undefined)[]> =>
-        this.#getSlices(keys, this.#sequence(options), signal)
+        this.#getSlices(keys, this.#sequence(options), moment, signal)
       return readAgainLater(this.#engine, view, error, read)
     }
   }
@@ -207,15 +224,16 @@ export class PointReads {
   async #getSlices(
     keys: readonly Uint8Array[],
     sequence: Sequence,
+    moment: number,
     signal: AbortSignal | undefined,
   ): Promise<(Buffer | undefined)[]> {
     const { readers, turn } = this.#engine
     const values: (Buffer | undefined)[] = []
     if (keys.length <= SLICE_KEYS) {
-      await this.#getSlice(keys, sequence, values)
+      await this.#getSlice(keys, sequence, moment, values)
       return values
     }
-    readers.hold(sequence)
+    readers.hold(sequence, moment)
     try {
       for (let from = 0; from < keys.length; from += SLICE_KEYS) {
         if (from > 0) {
@@ -226,10 +244,10 @@ export class PointReads {
           if (readers.stale) throw staleView()
           this.#engine.checkReadable(sequence)
         }
-        await this.#getSlice(keys.slice(from, from + SLICE_KEYS), sequence, values)
+        await this.#getSlice(keys.slice(from, from + SLICE_KEYS), sequence, moment, values)
       }
     } finally {
-      readers.release(sequence)
+      readers.release(sequence, moment)
     }
     return values
   }
@@ -238,13 +256,14 @@ export class PointReads {
   async #getSlice(
     keys: readonly Uint8Array[],
     sequence: Sequence,
+    moment: number,
     values: (Buffer | undefined)[],
   ): Promise<void> {
     const { tree, values: reader } = this.#engine
     const found: (Buffer | undefined)[] = []
     const requests = keys.map((key) => {
       const lookup = new Entry()
-      const exists = tree.find(key, sequence, lookup)
+      const exists = tree.find(key, sequence, lookup, moment)
       const inline = exists && lookup.kind === KIND.inline
       found.push(inline ? this.#copyInline(lookup) : undefined)
       return exists && !inline ? lookup : undefined

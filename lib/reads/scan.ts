@@ -10,12 +10,13 @@
  */
 
 import { compareRange } from '../base/bytes.ts'
+import { wallTime } from '../base/clock.ts'
 import type { EventLoopTurn } from '../base/event-loop-turn.ts'
 import { SEQUENCE_MAX, type Sequence } from '../base/ids.ts'
 import { isEmptyRange, type ResolvedScan } from '../contract/arguments.ts'
 import type { EmptyRange, EmptyRanges } from '../state/empty-ranges.ts'
 import type { ReadState, TreeReader } from '../state/tree-reader.ts'
-import { Entry, type EntryCursor, KIND } from '../tree/entry.ts'
+import { Entry, type EntryCursor, isGone, KIND } from '../tree/entry.ts'
 import { EmptyRun } from './empty-run.ts'
 import { isBeforeLower, isBehindUpper, seekBack, seekToStart } from './scan-bounds.ts'
 
@@ -44,11 +45,14 @@ export interface ScanParts {
   }
   /** The one to read at; asked for with each batch. @throws if it can no longer be read */
   readonly sequence: Sequence
+  /** What has expired by then is not seen; now, if there is none. */
+  readonly moment?: number
 }
 
 export class Scan {
   readonly #parts: ScanParts
   readonly #range: ResolvedScan
+  readonly #moment: number
   #state: ReadState | undefined
   #cursor: EntryCursor | undefined
   /** Of an earlier step: keys may have been put since behind its back, and before the places of its sources. */
@@ -74,6 +78,7 @@ export class Scan {
   constructor(parts: ScanParts, range: ResolvedScan) {
     this.#parts = parts
     this.#range = range
+    this.#moment = parts.moment ?? wallTime()
     this.#run = new EmptyRun(range.reverse)
     this.#remaining = range.limit
     this.#done = isEmptyRange(range) || range.limit === 0
@@ -135,7 +140,7 @@ export class Scan {
 
   #fillForward(cursor: EntryCursor, sequence: Sequence, sink: EntrySink): boolean {
     const run = this.#run
-    // The key at hand has a value for a later reader: no remembered range may hold it.
+    // The key at hand has a value for another reader: no remembered range may hold it.
     let isSeenLater = false
     while (cursor.valid && !isBehindUpper(cursor.entry, this.#range)) {
       this.steps++
@@ -149,7 +154,7 @@ export class Scan {
       }
       let key: Uint8Array
       let more = true
-      const isDeleted = found.kind === KIND.tombstone
+      const isDeleted = isGone(found, this.#moment)
       if (isDeleted) {
         if (this.#isCursorOld) {
           this.#renew(cursor)
@@ -157,6 +162,11 @@ export class Scan {
           continue
         }
         if (this.#jumpForward(cursor, sequence)) continue
+        if (found.kind !== KIND.tombstone) {
+          // It has expired for this one, perhaps not for a reader with an earlier moment.
+          isSeenLater = true
+          this.#endRun(sequence)
+        }
         key = run.pass(found.keyBytes, found.keyStart, found.keyEnd)
         // What was passed before it may be remembered, and what comes behind.
         if (isSeenLater) run.begin()
@@ -288,7 +298,7 @@ export class Scan {
 
   /**
    * Passes all entries of a key, which come oldest first. Its newest one to be seen counts: if that is a value, the
-   * entry is filled. @returns `later` if it is none, but perhaps a later reader sees one
+   * entry is filled. @returns `later` if it is none, but perhaps another reader sees one
    */
   #newestBackward(cursor: EntryCursor, key: Uint8Array, sequence: Sequence): Found {
     let found = false
@@ -298,12 +308,14 @@ export class Scan {
       if (steps === VERSION_STEPS_MAX) {
         isSeenLater = true
         cursor.seek(key, sequence)
-        if (cursor.valid && isKey(cursor, key)) found = takeEntry(cursor, this.#entry)
+        if (cursor.valid && isKey(cursor, key)) found = takeEntry(cursor, this.#entry, this.#moment)
         cursor.seekBefore(key)
         break
       }
-      if (cursor.entry.sequence <= sequence) found = takeEntry(cursor, this.#entry)
-      else if (cursor.entry.kind !== KIND.tombstone) isSeenLater = true
+      const isSeen = cursor.entry.sequence <= sequence
+      if (isSeen) found = takeEntry(cursor, this.#entry, this.#moment)
+      // It is for later readers, or has expired for this one.
+      if (!found && cursor.entry.kind !== KIND.tombstone) isSeenLater = true
       cursor.previous()
     }
     if (found) return 'value'
@@ -311,7 +323,7 @@ export class Scan {
   }
 }
 
-/** Of a key: a value; no value; no value, but one perhaps for later readers. */
+/** Of a key: a value; no value; no value, but one perhaps for other readers. */
 type Found = 'value' | 'nothing' | 'later'
 
 function isKey(cursor: EntryCursor, key: Uint8Array): boolean {
@@ -324,9 +336,9 @@ function keyOf({ entry: { keyBytes, keyStart, keyEnd } }: EntryCursor): Uint8Arr
   return keyBytes.slice(keyStart, keyEnd)
 }
 
-/** @returns false for a tombstone, which leaves `entry` as it is */
-function takeEntry({ entry: found }: EntryCursor, entry: Entry): boolean {
-  if (found.kind === KIND.tombstone) return false
+/** @returns false for what is gone, which leaves `entry` as it is */
+function takeEntry({ entry: found }: EntryCursor, entry: Entry, moment: number): boolean {
+  if (isGone(found, moment)) return false
   entry.copyFrom(found)
   // The cursor moves on before the value is used.
   if (found.kind === KIND.inline) {

@@ -24,5 +24,6 @@ export function valueStat(values: ValueReader, entry: Entry): ValueStat {
     segment: inline ? undefined : entry.segment,
     offset: inline ? undefined : entry.offset,
     sequence: entry.sequence,
+    expiresAt: entry.expiresAt || undefined,
   }
 }

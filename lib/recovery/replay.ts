@@ -13,7 +13,7 @@ import {
   SegmentWalk,
   type VisitedRecord,
 } from '../../vlog/log/segment-walk.ts'
-import { RECORD_KIND, type RecordHeader } from '../../vlog/record.ts'
+import { RECORD_KIND, type RecordHeader, recordExpiry } from '../../vlog/record.ts'
 import { openStream } from '../../vlog/stream/stream-reader.ts'
 import { decodeStreamValue, type StreamValue } from '../../vlog/stream/stream-value.ts'
 import { CODEC_NONE } from '../../vlog/value-chunks.ts'
@@ -165,7 +165,13 @@ function insertRecord(
   const kind = kindOf(header, valueThreshold)
   const value = kind === KIND.inline ? record.value() : undefined
   const key = keyOf(record)
-  memtables.active.insert(key, header.sequence, kind, value, segment, offset, header.length)
+  const { sequence, length } = header
+  const expiresAt = expiryOf(record)
+  memtables.active.insert(key, sequence, kind, value, segment, offset, length, expiresAt)
+}
+
+function expiryOf({ header, keyBytes, keyEnd }: VisitedRecord): number {
+  return recordExpiry(keyBytes, keyEnd - header.headBytes, header)
 }
 
 /** Nobody reads yet. */
@@ -203,7 +209,7 @@ function replayStream(
   const value = decodeStreamValue(record.value())
   const key = keyOf(record)
   proveStream(context, version, key, value, name, offset)
-  insertStream(memtables, key, header.sequence, value)
+  insertStream(memtables, key, header.sequence, value, expiryOf(record))
 }
 
 /** @throws CorruptionError if there is no such stream */

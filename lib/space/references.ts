@@ -10,6 +10,7 @@ import type { FileNumber, SegmentNumber, Sequence } from '../base/ids.ts'
 import { NumberMap } from '../base/number-map.ts'
 import { type RecordSum, ReferenceList, type ReferenceSum } from '../base/segment-records.ts'
 import { tableWeight } from '../tree/entry-weight.ts'
+import { type ExpirySum, expiredBy, nextExpiry } from '../tree/expiry-sums.ts'
 import type { TableReader } from '../tree/table/table-reader.ts'
 import { EMPTY_VERSION, type Version } from '../tree/version/version.ts'
 import { SegmentSums } from './segment-sums.ts'
@@ -32,8 +33,22 @@ export interface TreeTotals {
 
 interface KnownTable {
   readonly largestSequence: Sequence
+  readonly expiries: readonly Readonly<ExpirySum>[]
   readonly references: ReferenceList
   readonly totals: TreeTotals
+}
+
+/** What has expired by a moment. */
+export interface Expired {
+  readonly moment: number
+  /** Bytes of records that entries point to. */
+  readonly recordBytes: number
+  /** Of keys and values, inline ones too. */
+  readonly valueBytes: number
+  /** What the entries take of tables, by their number. */
+  readonly weight: number
+  /** The moment at which there is more of it; Infinity if never. */
+  readonly next: number
 }
 
 /** What one turn of the event loop may cost, in microseconds by estimate. */
@@ -56,6 +71,8 @@ export class References {
   readonly #tables: Map<FileNumber, KnownTable> = new Map()
   readonly #sums: SegmentSums = new SegmentSums()
   readonly #totals: TreeTotals = emptyTotals()
+  /** Those of them in which something expires. */
+  readonly #expiring: Map<FileNumber, KnownTable> = new Map()
   /** Tables that calls have added which did not come to their end. */
   readonly #early: Set<FileNumber> = new Set()
   /** The table that is being added to the sums, or taken off; those before `from` are. */
@@ -117,6 +134,7 @@ export class References {
       const table = this.#read(number)
       budget.work -= TABLE_WORK + REFERENCE_WORK * table.references.length
       this.#tables.set(number, table)
+      if (table.expiries.length > 0) this.#expiring.set(number, table)
       this.#early.add(number)
       this.#applying = { table, sign: 1, from: 0 }
       if (!this.#apply(budget)) return false
@@ -126,6 +144,7 @@ export class References {
       if (table === undefined) continue
       if (budget.work <= 0) return false
       this.#tables.delete(number)
+      this.#expiring.delete(number)
       this.#early.delete(number)
       this.#applying = { table, sign: -1, from: 0 }
       if (!this.#apply(budget)) return false
@@ -146,6 +165,19 @@ export class References {
       if (largestSequence <= oldestReader) weight += totals.tombstoneWeight
     }
     return weight
+  }
+
+  /** What of all tables has expired by a moment. An entry that is shadowed, too, counts all the same. */
+  expiredBy(moment: number): Expired {
+    let [recordBytes, valueBytes, weight, next] = [0, 0, 0, Number.POSITIVE_INFINITY]
+    for (const { expiries, totals } of this.#expiring.values()) {
+      const { puts, bytes, pointedBytes } = expiredBy(expiries, moment)
+      recordBytes += pointedBytes
+      valueBytes += bytes
+      weight += totals.putWeight * (puts / totals.puts)
+      next = Math.min(next, nextExpiry(expiries, moment))
+    }
+    return { moment, recordBytes, valueBytes, weight, next }
   }
 
   /** The tables that point into any of these segments. */
@@ -170,7 +202,8 @@ export class References {
       putWeight: weight.puts,
       tombstoneWeight: weight.tombstones,
     }
-    return { largestSequence: meta.largestSequence, references, totals }
+    const { largestSequence } = meta
+    return { largestSequence, references, totals, expiries: properties.expiries }
   }
 
   /** Goes on adding or taking off a table: one may refer to every segment there is. @returns true at its end */

@@ -24,7 +24,7 @@ import { DiskUsage } from './disk-usage.ts'
 import type { CollectibleFile } from './figures.ts'
 import { HiddenGarbageEstimate, type PinnedShadows } from './hidden-garbage.ts'
 import { LogFiles } from './log-files.ts'
-import { References, unbounded, type WorkBudget } from './references.ts'
+import { type Expired, References, unbounded, type WorkBudget } from './references.ts'
 import { ReplacedKeys } from './replaced-keys.ts'
 import { StreamGarbage, type StreamGarbageParts } from './stream-garbage.ts'
 
@@ -62,7 +62,7 @@ export interface SpaceParts extends StreamGarbageParts {
   /** Streams that come; undefined if the store only reads. */
   readonly uploads?: StreamsToCome
   /** Snapshots and iterators. */
-  readonly readers: Pick<ReadableSequences, 'held'>
+  readonly readers: Pick<ReadableSequences, 'held' | 'expiredBy'>
   /** End of the frames of a segment that is not sealed; 0 if it has none. */
   writtenEnd(segment: SegmentNumber): number
 }
@@ -76,8 +76,10 @@ export interface Space {
   readonly exposedGarbageBytes: number
   /** Of these, holes. */
   readonly punchedBytes: number
-  /** Records that newer tables shadow: an estimate. What nobody can see, and a compaction would expose. */
+  /** Records that nobody can see, and a compaction would expose: shadowed, covered, expired. An estimate. */
   readonly hiddenGarbageBytes: number
+  /** When there is more of it by itself: what expires. Infinity if nothing does. */
+  readonly nextExpiry: number
   /** Records that only snapshots and iterators may see: an estimate. */
   readonly pinnedBytes: number
   /** What entries of memtables may shadow. */
@@ -212,30 +214,43 @@ export class SpaceAccount {
     let listed: CollectibleFile[] | undefined
     const { held } = this.#parts.readers
     const pinned = this.#pinnedBy(held)
+    const expired = this.#expired()
     const streams = this.#streams
-    const { all, shadowed } = streams
-    // What is shadowed and covered would count twice.
+    const { all } = streams
+    // What is shadowed, covered and expired would count twice.
     const othersBytes = Math.min(
       this.references.totals.pointedBytes - all.recordBytes,
-      hiddenRecordBytes + duplicateBytes + covered.recordBytes,
+      hiddenRecordBytes + duplicateBytes + covered.recordBytes + expired.recordBytes,
     )
-    const shadowedBytes = othersBytes + shadowed.recordBytes
+    const shadowedBytes = othersBytes + streams.unseen(expired.moment).recordBytes
     const pinnedBytes = Math.min(othersBytes, pinned.recordBytes) + streams.pinnedBytes(held)
     return {
       diskBytes,
-      ...this.#liveFigures(version, lookups, liveInTables),
+      ...this.#liveFigures(version, expired, lookups, liveInTables),
       exposedGarbageBytes,
       punchedBytes,
       hiddenGarbageBytes: Math.max(0, shadowedBytes - pinnedBytes),
+      nextExpiry: expired.next,
       pinnedBytes,
       tableBytes: this.references.totals.tableBytes,
       unwrittenUploadBytes: this.#unwrittenUploadBytes,
       outsideTableBytes: this.usage.outsideTableBytes,
-      tableGarbageBytes: this.#tableGarbageBytes(pinned, held[0]),
+      tableGarbageBytes: this.#tableGarbageBytes(pinned, expired, held[0]),
       get files() {
         listed ??= files.list()
         return listed
       },
+    }
+  }
+
+  /** What has expired for every reader, but for the streams that are counted one by one. */
+  #expired(): Expired {
+    const expired = this.references.expiredBy(this.#parts.readers.expiredBy)
+    const streams = this.#streams.expired(expired.moment)
+    return {
+      ...expired,
+      recordBytes: Math.max(0, expired.recordBytes - streams.recordBytes),
+      valueBytes: Math.max(0, expired.valueBytes - streams.valueBytes),
     }
   }
 
@@ -247,13 +262,18 @@ export class SpaceAccount {
     return { recordBytes, weight: shadowed.weight + covered.weight }
   }
 
-  /** Puts that newer entries shadow or range tombstones cover, and tombstones, but for what readers need. */
-  #tableGarbageBytes(pinned: PinnedShadows, oldest: Sequence | undefined): number {
+  /** Puts that newer entries shadow or range tombstones cover, or that expired; tombstones; less what readers need. */
+  #tableGarbageBytes(
+    pinned: PinnedShadows,
+    expired: Expired,
+    oldest: Sequence | undefined,
+  ): number {
     const { totals } = this.references
     const covered = this.#covered.byTables
     const { hiddenWeight, duplicateWeight } = this.#hidden.figures
     const garbage =
       Math.max(0, hiddenWeight + duplicateWeight + covered.weight - pinned.weight) +
+      expired.weight +
       this.references.droppableTombstoneWeight(oldest)
     const share = garbage / Math.max(1, totals.putWeight + totals.tombstoneWeight)
     return Math.round(totals.tableBytes * Math.min(1, share))
@@ -261,6 +281,7 @@ export class SpaceAccount {
 
   #liveFigures(
     version: Version,
+    expired: Expired,
     lookups: number,
     liveInTables?: number,
   ): Pick<Space, 'liveBytes' | 'unflushedShadowBytes' | 'meanBytes' | 'liveDoubtBytes'> {
@@ -268,13 +289,14 @@ export class SpaceAccount {
     const { hiddenValueBytes, duplicateValueBytes } = this.#hidden.figures
     const memtables = this.#parts.memtables.list(version.checkpoint)
     // Streams are known one by one: what is guessed from means is all the rest.
-    const { all, shadowed } = this.#streams
-    const unflushed = this.#streams.unflushed(memtables)
-    const liveStreamBytes = all.valueBytes - shadowed.valueBytes
+    const { all } = this.#streams
+    const unflushed = this.#streams.unflushed(memtables, expired.moment)
+    const liveStreamBytes = all.valueBytes - this.#streams.unseen(expired.moment).valueBytes
     const puts = totals.puts - all.count
     const inTables = totals.keyBytes + totals.valueBytes - all.valueBytes
     const { byTables, byMemtables } = this.#covered
-    const shadowedBytes = hiddenValueBytes + duplicateValueBytes + byTables.valueBytes
+    const shadowedBytes =
+      hiddenValueBytes + duplicateValueBytes + byTables.valueBytes + expired.valueBytes
     const inVersion =
       liveInTables === undefined ? inTables - shadowedBytes : liveInTables - liveStreamBytes
     const visible = Math.max(0, inVersion - byMemtables.valueBytes)

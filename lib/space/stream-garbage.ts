@@ -11,7 +11,7 @@ import { NumberMap } from '../base/number-map.ts'
 import type { ReferenceList } from '../base/segment-records.ts'
 import { TableRanges } from '../state/table-ranges.ts'
 import { findInRuns, type LookupParts } from '../state/tables.ts'
-import { Entry, KIND, valueLength } from '../tree/entry.ts'
+import { Entry, hasExpired, KIND, valueLength } from '../tree/entry.ts'
 import type { Memtable } from '../tree/memtable/memtable.ts'
 import { EMPTY_VERSION, type Version } from '../tree/version/version.ts'
 import { isAnyBetween } from './held-readers.ts'
@@ -56,6 +56,8 @@ interface CountedStream {
   readonly hash: number
   /** Of its pointer; 0: no table has one. */
   recordBytes: number
+  /** As its entry says; 0: never, as far as is known. */
+  expiresAt: number
   /** It is seen from the older sequence on, up to the newer one; undefined: nothing of tables shadows it. */
   shadow: { readonly older: Sequence; readonly newer: Sequence } | undefined
   /** What it was looked up in. */
@@ -105,9 +107,16 @@ export class StreamGarbage implements CountedStreams {
     return this.#sumOf(() => true)
   }
 
-  /** Of these, what nobody sees who reads now. */
-  get shadowed(): StreamSum {
-    return this.#sumOf(({ shadow }) => shadow !== undefined)
+  /** Of these, what nobody sees who reads now, at a moment or later. */
+  unseen(moment: number): StreamSum {
+    return this.#sumOf(
+      ({ shadow, expiresAt }) => shadow !== undefined || hasExpired(expiresAt, moment),
+    )
+  }
+
+  /** What has expired by a moment, shadowed or not. */
+  expired(moment: number): StreamSum {
+    return this.#sumOf(({ expiresAt }) => hasExpired(expiresAt, moment))
   }
 
   /** Of what is shadowed, what some reader sees. @param held their sequences, ascending */
@@ -118,11 +127,14 @@ export class StreamGarbage implements CountedStreams {
   }
 
   /** Of what lives in tables, what memtables shadow or cover: a flush has to come first. */
-  unflushed(memtables: readonly Memtable[]): StreamSum {
+  unflushed(memtables: readonly Memtable[], moment: number): StreamSum {
     const filled = memtables.filter(({ isEmpty }) => !isEmpty)
     if (filled.length === 0) return this.#sumOf(() => false)
     return this.#sumOf(
-      (stream) => stream.shadow === undefined && filled.some((each) => this.#isIn(each, stream)),
+      (stream) =>
+        stream.shadow === undefined &&
+        !hasExpired(stream.expiresAt, moment) &&
+        filled.some((each) => this.#isIn(each, stream)),
     )
   }
 
@@ -190,7 +202,8 @@ export class StreamGarbage implements CountedStreams {
     try {
       const key = this.#parts.values.streamKey(number)
       const hash = hashRange(key, 0, key.length, 0)
-      const stream = { key, hash, recordBytes: 0, shadow: undefined, levels: NO_LEVELS }
+      const unknown = { recordBytes: 0, expiresAt: 0, shadow: undefined, levels: NO_LEVELS }
+      const stream = { key, hash, ...unknown }
       this.#counted.set(number, stream)
       return stream
     } catch {
@@ -200,12 +213,9 @@ export class StreamGarbage implements CountedStreams {
     }
   }
 
-  /** What in tables shadows or covers a stream. */
-  #shadowOf(
-    number: FileNumber,
-    { key, hash }: CountedStream,
-    version: Version,
-  ): CountedStream['shadow'] {
+  /** What in tables shadows or covers a stream; notes when that expires. */
+  #shadowOf(number: FileNumber, stream: CountedStream, version: Version): CountedStream['shadow'] {
+    const { key, hash } = stream
     const found = this.#lookup
     const runs = version.levels.flatMap((level) => level.runs)
     let newer = 0
@@ -214,8 +224,10 @@ export class StreamGarbage implements CountedStreams {
     let at = SEQUENCE_MAX
     while (findInRuns(this.#parts, runs, key, hash, at, found)) {
       const { kind, segment, sequence: older } = found
-      if (kind === KIND.pointer && segment === number)
+      if (kind === KIND.pointer && segment === number) {
+        stream.expiresAt = found.expiresAt
         return newer > older ? { older, newer } : undefined
+      }
       newer = older
       at = older - 1
     }

@@ -212,8 +212,11 @@ export function insertStream(
   key: Uint8Array,
   sequence: Sequence,
   { number, size }: Pick<StreamValue, 'number' | 'size'>,
+  expiresAt: number,
 ): void {
   const length = streamPointerBytes(key.length, size)
   memtables.noteStream(number)
-  memtables.active.insert(key, sequence, KIND.pointer, undefined, number, STREAM_OFFSET, length)
+  const { active } = memtables
+  const at = STREAM_OFFSET
+  active.insert(key, sequence, KIND.pointer, undefined, number, at, length, expiresAt)
 }

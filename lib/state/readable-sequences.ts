@@ -1,12 +1,16 @@
 /**
- * The sequences at which someone may still read: the newest, and those of open snapshots and iterators. Compactions
- * keep what they can see. A get needs none: it has its pointer before control returns to the event loop.
+ * The sequences at which someone may still read: the newest, and those of open snapshots and iterators, and the
+ * moments by which these judge what has expired. Compactions keep what they can see. A get needs none: it has its
+ * pointer before control returns to the event loop.
  */
+import { wallTime } from '../base/clock.ts'
 import type { Sequence } from '../base/ids.ts'
 
 export class ReadableSequences {
   /** Sequence -> how many hold it. */
   readonly #held: Map<Sequence, number> = new Map()
+  /** Moment -> how many hold it. */
+  readonly #moments: Map<number, number> = new Map()
   /** That of the last write that is visible. Whoever makes one visible says so here. */
   newest: Sequence
   /** The files that these sequences were read from are given up: a read-only store has started again. */
@@ -18,11 +22,16 @@ export class ReadableSequences {
     this.newest = newest
   }
 
-  hold(sequence: Sequence): void {
+  /** @param moment what has not expired by then is seen */
+  hold(sequence: Sequence, moment: number): void {
     this.#held.set(sequence, (this.#held.get(sequence) ?? 0) + 1)
+    this.#moments.set(moment, (this.#moments.get(moment) ?? 0) + 1)
   }
 
-  release(sequence: Sequence): void {
+  release(sequence: Sequence, moment: number): void {
+    const holders = this.#moments.get(moment) ?? 0
+    if (holders > 1) this.#moments.set(moment, holders - 1)
+    else this.#moments.delete(moment)
     const count = this.#held.get(sequence) ?? 0
     if (count > 1) this.#held.set(sequence, count - 1)
     else this.#held.delete(sequence)
@@ -56,6 +65,11 @@ export class ReadableSequences {
     return [...this.#held]
       .map(([sequence, count]) => ({ sequence, count }))
       .sort((left, right) => left.sequence - right.sequence)
+  }
+
+  /** What expires at this moment or before has done so for every reader. */
+  get expiredBy(): number {
+    return Math.min(wallTime(), ...this.#moments.keys())
   }
 
   /** Ascending, without repetition, the newest included: what a job must keep readable. */

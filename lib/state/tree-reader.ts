@@ -6,10 +6,11 @@
  */
 
 import { hashRange } from '../base/bytes.ts'
+import { wallTime } from '../base/clock.ts'
 import type { BlockCache } from '../base/files/block-cache.ts'
 import type { Sequence } from '../base/ids.ts'
 import { MergeCursor } from '../tree/compaction/merge-cursor.ts'
-import { type Entry, type EntryCursor, KIND } from '../tree/entry.ts'
+import { type Entry, type EntryCursor, isGone, KIND } from '../tree/entry.ts'
 import type { Memtable } from '../tree/memtable/memtable.ts'
 import { CoveredCursor } from '../tree/ranges/covered-cursor.ts'
 import { RangeList } from '../tree/ranges/range-list.ts'
@@ -49,48 +50,27 @@ export class TreeReader {
   }
 
   /**
-   * Finds the newest entry of a key at or below a sequence.
-   * @returns true if the key has a value then; `found` says where. False if it has none or is deleted: if something
-   *   has deleted it, `found` has the sequence of that
+   * Finds the newest entry of a key at or below a sequence. What is older than a range tombstone is not looked for.
+   * @param moment by which it may not have expired: milliseconds since 1970, now if there is none
+   * @returns true if the key has a value then; `found` says where. False if it has none or is gone: if something has
+   *   deleted it, `found` has the sequence of that, if it has expired, its own
    */
-  find(key: Uint8Array, sequence: Sequence, found: Entry): boolean {
+  find(key: Uint8Array, sequence: Sequence, found: Entry, moment?: number): boolean {
     const state = this.#engine.state
     const hash = hashRange(key, 0, key.length, 0)
     found.keyBytes = key
     found.keyEnd = key.length
-    if (hasRanges(state)) return this.#findBeside(state, key, hash, sequence, found)
-    for (const memtable of state.memtables) {
-      if (memtable.find(key, hash, sequence, found)) return found.kind !== KIND.tombstone
-    }
-    for (const run of state.runs) {
-      const table = findTable(run, key)
-      if (table === undefined) continue
-      const reader = this.#tables.get(table.number)
-      if (reader.find(key, hash, sequence, found, this.#cache)) {
-        return found.kind !== KIND.tombstone
-      }
-    }
-    return false
-  }
-
-  /** The same where there are range tombstones: what is older than one of them need not be looked for. */
-  #findBeside(
-    state: ReadState,
-    key: Uint8Array,
-    hash: number,
-    sequence: Sequence,
-    found: Entry,
-  ): boolean {
-    const covering = this.#coveringSequence(state, key, sequence)
+    const covering = hasRanges(state) ? this.#coveringSequence(state, key, sequence) : 0
     for (const memtable of state.memtables) {
       if (memtable.largestSequence < covering) continue
-      if (memtable.find(key, hash, sequence, found)) return isAbove(found, covering)
+      if (memtable.find(key, hash, sequence, found)) return hasValue(found, covering, moment)
     }
     for (const run of state.runs) {
       const table = findTable(run, key)
       if (table === undefined || table.largestSequence < covering) continue
       const reader = this.#tables.get(table.number)
-      if (reader.find(key, hash, sequence, found, this.#cache)) return isAbove(found, covering)
+      if (reader.find(key, hash, sequence, found, this.#cache))
+        return hasValue(found, covering, moment)
     }
     if (covering > 0) found.sequence = covering
     return false
@@ -179,10 +159,17 @@ function hasRanges({ memtables, version }: ReadState): boolean {
   return false
 }
 
-/** True for a value that no range tombstone hides; else the entry has the sequence of what deleted it. */
-function isAbove(found: Entry, covering: Sequence): boolean {
-  if (found.sequence > covering) return found.kind !== KIND.tombstone
-  found.kind = KIND.tombstone
-  found.sequence = covering
-  return false
+/**
+ * True for a value that no range tombstone hides and that has not expired. One that is hidden gets the sequence of what
+ * deleted it.
+ */
+function hasValue(found: Entry, covering: Sequence, moment: number | undefined): boolean {
+  if (found.sequence <= covering) {
+    found.kind = KIND.tombstone
+    found.sequence = covering
+    return false
+  }
+  // The clock is asked only where something expires.
+  if (found.expiresAt === 0) return found.kind !== KIND.tombstone
+  return !isGone(found, moment ?? wallTime())
 }

@@ -12,6 +12,7 @@ import type {
   TypedIterator,
   TypedKeyRange,
   TypedOperation,
+  TypedPutOptions,
   TypedRange,
   TypedSequencedValue,
   TypedStore,
@@ -30,6 +31,7 @@ import type {
   SequencedReadOptions,
   SignalOptions,
   SnapshotOptions,
+  TouchOptions,
   Value,
   ValueStat,
   WriteOptions,
@@ -56,9 +58,17 @@ export class EncodedStore implements TypedStore<unknown, unknown> {
     this.#encodings = encodings
   }
 
-  put(key: unknown, value: unknown, options?: TypedWriteOptions<unknown>): Promise<void> {
+  put(key: unknown, value: unknown, options?: TypedPutOptions<unknown>): Promise<void> {
     try {
       return this.#store.put(this.#key(key), this.#value(value), this.#writeOptions(options))
+    } catch (error) {
+      return Promise.reject(toWiscError(error))
+    }
+  }
+
+  touch(key: unknown, options: TouchOptions): Promise<boolean> {
+    try {
+      return this.#store.touch(this.#key(key), options)
     } catch (error) {
       return Promise.reject(toWiscError(error))
     }

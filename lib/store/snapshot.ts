@@ -22,14 +22,25 @@ export function sequenceOf(options: SnapshotOptions, engine: ReadingEngine): Seq
 export class StoreSnapshot implements Snapshot {
   /** Writes up to this sequence are seen. */
   readonly sequence: Sequence
+  /** @internal What had expired by then is not seen. */
+  readonly moment: number
   readonly #owner: ReadableSequences
   readonly #hold: Hold
 
-  /** @internal `forgotten` is called if it becomes garbage before it is closed. */
-  constructor(owner: ReadableSequences, sequence: Sequence, forgotten: () => void = () => {}) {
+  /**
+   * @internal `forgotten` is called if it becomes garbage before it is closed; `moment` is that of its creation, if
+   * there is none.
+   */
+  constructor(
+    owner: ReadableSequences,
+    sequence: Sequence,
+    forgotten: () => void = () => {},
+    moment?: number,
+  ) {
     this.#owner = owner
     this.sequence = sequence
-    this.#hold = new Hold(owner, sequence, { forgotten })
+    this.#hold = new Hold(owner, sequence, { forgotten, moment })
+    this.moment = this.#hold.moment
     this.#hold.belongsTo(this)
   }
 

@@ -6,6 +6,7 @@ import { type ResolvedScan, resolveScan, throwIfAborted } from '../contract/argu
 import { emitSafely } from '../contract/events.ts'
 import type { RangeOptions, Snapshot } from '../contract/types.ts'
 import { Hold } from '../reads/hold.ts'
+import { momentOf } from '../reads/moment.ts'
 import { staleView } from '../reads/read-again.ts'
 import type { ReadingEngine } from '../reads/reading-engine.ts'
 import type { IteratorParts } from './iterator.ts'
@@ -42,16 +43,17 @@ export class StoreReaders {
       ? sequenceOf({ snapshot }, this.#engine)
       : this.#engine.visibleSequence
     const cure = 'read it to its end, or close it'
-    return [this.#reader(sequence, signal, 'an iterator', cure), resolved]
+    return [this.#reader(sequence, momentOf(range), signal, 'an iterator', cure), resolved]
   }
 
   /** The same for a value that is read as a stream. */
-  stream(sequence: Sequence, signal: AbortSignal | undefined): IteratorParts {
-    return this.#reader(sequence, signal, 'a stream', 'read it to its end, or cancel it')
+  stream(sequence: Sequence, moment: number, signal: AbortSignal | undefined): IteratorParts {
+    return this.#reader(sequence, moment, signal, 'a stream', 'read it to its end, or cancel it')
   }
 
   #reader(
     sequence: Sequence,
+    moment: number | undefined,
     signal: AbortSignal | undefined,
     what: string,
     cure: string,
@@ -61,6 +63,7 @@ export class StoreReaders {
     const { readers } = engine
     this.iterators++
     const hold = new Hold(readers, sequence, {
+      moment,
       signal,
       ended: () => this.iterators--,
       forgotten: () => this.#warn(what, cure),
@@ -69,6 +72,7 @@ export class StoreReaders {
     return {
       engine,
       hold,
+      moment: hold.moment,
       slabs: this.#slabs,
       get sequence() {
         checkOpen()

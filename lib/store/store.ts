@@ -1,9 +1,6 @@
 /**
- * The store as its users see it: hands reads on to lib/reads/point-reads.ts and writes to write-calls.ts, both of which
- * check arguments.
- *
- * The way of a get starts in `get`, goes on in lib/state/tree-reader.ts (which entry?) and
- * vlog/read/value-reader.ts (its value); the way of a put starts in `put` and goes through
+ * The store as its users see it: reads go to lib/reads/point-reads.ts, writes to write-calls.ts, where arguments are
+ * checked. A get goes on in lib/state/tree-reader.ts (which entry?) and vlog/read/value-reader.ts (its value), a put in
  * lib/writes/commit.ts. Methods that return a promise reject and never throw.
  */
 import { EventEmitter } from 'node:events'
@@ -60,6 +57,7 @@ import type {
   SnapshotOptions,
   StoreIterator,
   StreamSource,
+  TouchOptions,
   UploadResult,
   Value,
   ValueStat,
@@ -94,9 +92,8 @@ interface WritingParts {
 const TypedEmitter: new () => StoreEmitter = EventEmitter
 
 /**
- * One open database directory. Made by {@link open}. Emits what {@link StoreEvents} describes: 'flush', 'compaction',
- * 'collection', 'stall', 'warning', and 'error' when background work fails and someone listens; the next write carries
- * the error in any case.
+ * One open database directory, made by {@link open}. Emits what {@link StoreEvents} describes, 'error' when background
+ * work fails and someone listens; the next write carries the error in any case.
  */
 export class Store extends TypedEmitter {
   readonly #engine: ReadingEngine
@@ -130,9 +127,8 @@ export class Store extends TypedEmitter {
 
   /**
    * Stores a value. Resolves when it is written; with `sync`, when it is durable. Key, and a value of up to 64 KiB, may
-   * be used again at once; a larger value must not change until then.
-   * @throws WISC_INVALID_ARGUMENT, WISC_CONFLICT, WISC_DISK_FULL, WISC_IO, WISC_SYNC_FAILED, WISC_READ_ONLY,
-   *   WISC_NOT_OPEN
+   * be used again at once; a larger value must not change until then. @throws WISC_INVALID_ARGUMENT, WISC_CONFLICT,
+   *   WISC_DISK_FULL, WISC_IO, WISC_SYNC_FAILED, WISC_READ_ONLY, WISC_NOT_OPEN
    */
   put(key: Key, value: Value, options?: PutOptions): Promise<void> {
     return this.#writes.put(key, value, options)
@@ -159,6 +155,11 @@ export class Store extends TypedEmitter {
   /** Does all operations or none; the last one on a key counts. Readers never see a part. @throws as {@link put} */
   write(operations: readonly Operation[], options?: BatchOptions): Promise<void> {
     return this.#writes.write(operations, options)
+  }
+
+  /** Puts a value again, to expire at another moment. False if there is none; streams are refused. */
+  touch(key: Key, options: TouchOptions): Promise<boolean> {
+    return this.#writes.touch(key, options)
   }
 
   /** Puts what the callback makes of a value; undefined removes it. Called again when somebody else was faster. */
@@ -305,8 +306,7 @@ export class Store extends TypedEmitter {
   }
 
   /**
-   * Reclaims space: what `plan` says, or, without one, what it takes to come to the target. Works whether or not the
-   * collector runs by itself.
+   * Reclaims space: what `plan` says, or what it takes to come to the target, also while the collector is paused.
    * @throws WISC_STALE if the files of the plan have changed since; WISC_ABORTED, what was done stays done
    */
   async collect(

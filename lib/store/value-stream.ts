@@ -7,6 +7,7 @@
  * What is given out is its reader's: fresh memory for each part. Who brings buffers of its own gets copies, and the
  * memory of parts is used again.
  */
+
 import type {
   ReadableByteStreamController,
   ReadableStream,
@@ -15,11 +16,14 @@ import type {
 import type { ValuePart } from '../../vlog/value-chunks.ts'
 import { onAbort } from '../base/abort.ts'
 import { copyBytes } from '../base/bytes.ts'
+import { wallTime } from '../base/clock.ts'
 import { toWiscError, WiscError } from '../base/errors.ts'
 import type { Sequence } from '../base/ids.ts'
-import { keyBytes, resolveGetStream, throwIfAborted } from '../contract/arguments.ts'
+import { keyBytes, throwIfAborted } from '../contract/arguments.ts'
+import { resolveGetStream } from '../contract/stream-options.ts'
 import type { GetStreamOptions, Key, SnapshotOptions, ValueStat } from '../contract/types.ts'
 import type { Hold } from '../reads/hold.ts'
+import { momentOf } from '../reads/moment.ts'
 import type { PointReads } from '../reads/point-reads.ts'
 import { staleView } from '../reads/read-again.ts'
 import type { IteratorParts, Listing } from './iterator.ts'
@@ -59,9 +63,10 @@ export function readStream(
   const { at, part, signal } = resolveGetStream(options)
   throwIfAborted(signal)
   if (!at) readers.catchUp()
-  const found = reads.stat(key, at)
+  const moment = momentOf(at) ?? wallTime()
+  const found = reads.stat(key, at, moment)
   if (found === undefined) return undefined
-  const view = readers.stream(sequence(at), signal)
+  const view = readers.stream(sequence(at), moment, signal)
   const parts = new PartSource(() => streamedValue(reads, view, key, found, part), signal)
   const stream = streamOf(parts)
   parts.begin()
@@ -87,9 +92,10 @@ export function listedStream(
     if (hold.isOver) throw notBegun()
     try {
       const { sequence } = listing.parts
-      const found = reads.statAt(key, sequence)
+      const { moment } = hold
+      const found = reads.statAt(key, sequence, moment)
       if (found === undefined) throw staleView()
-      return streamedValue(reads, readers.stream(sequence, signal), key, found, WHOLE)
+      return streamedValue(reads, readers.stream(sequence, moment, signal), key, found, WHOLE)
     } catch (error) {
       throw engine.viewFailure(error)
     }
@@ -112,7 +118,7 @@ function streamedValue(
   const from = Math.min(offset, size)
   const read = async (part: ValuePart, memory: Buffer | undefined): Promise<Buffer> => {
     try {
-      return await reads.part(key, view.sequence, sequence, part, memory)
+      return await reads.part(key, view.sequence, view.hold.moment, sequence, part, memory)
     } catch (error) {
       throw view.engine.viewFailure(error)
     }

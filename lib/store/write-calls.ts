@@ -10,13 +10,14 @@ import {
   deletedRange,
   keyBytes,
   putSettings,
-  resolvePutStream,
   valueBytes,
   writeSync,
 } from '../contract/arguments.ts'
 import { resolveConditions, resolveKeyCondition } from '../contract/conditions.ts'
+import { touchSettings } from '../contract/expiry.ts'
 import { mustBe } from '../contract/given.ts'
 import type { TransactionStats } from '../contract/reports.ts'
+import { resolvePutStream } from '../contract/stream-options.ts'
 import { type PieceSource, pieceSource } from '../contract/stream-source.ts'
 import type {
   SyncTransactionCallback,
@@ -34,6 +35,7 @@ import type {
   PutOptions,
   PutStreamOptions,
   StreamSource,
+  TouchOptions,
   UploadResult,
   Value,
   WriteOptions,
@@ -71,10 +73,11 @@ export class WriteCalls {
     try {
       const engine = this.#writable()
       const { commit } = engine
-      const { sync, compresses } = putSettings(options, engine.options)
+      const { sync, compresses, expiresAt } = putSettings(options, engine.options)
       const condition = options && conditionOf(engine, key, options)
       const bytes = valueBytes(value)
-      return commit.submit(RECORD_KIND.put, keyBytes(key), bytes, sync, condition, compresses)
+      const own = keyBytes(key)
+      return commit.submit(RECORD_KIND.put, own, bytes, sync, condition, compresses, expiresAt)
     } catch (error) {
       return Promise.reject(toWiscError(error))
     }
@@ -128,6 +131,11 @@ export class WriteCalls {
     } catch (error) {
       return Promise.reject(error)
     }
+  }
+
+  async touch(key: Key, options: TouchOptions): Promise<boolean> {
+    const { sync, expiresAt } = touchSettings(options, this.#writable().options.sync)
+    return this.#together().touch(key, expiresAt, sync)
   }
 
   async transaction<T>(

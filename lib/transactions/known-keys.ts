@@ -1,8 +1,8 @@
 /**
  * The keys of the store in a range, as synchronous transactions walk over them: some of them at a time.
  *
- * Nothing becomes visible between the transactions of a group, and what is visible at a sequence stays the same. So the
- * first keys of a range are kept for the next one that asks for the same, as the workers of a queue do.
+ * Nothing becomes visible between the transactions of a group, and what is visible at a sequence and a moment stays the
+ * same. So the first keys of a range are kept for the next one that asks for the same, as the workers of a queue do.
  */
 import { keyString, NO_BYTES } from '../base/bytes.ts'
 import type { Sequence } from '../base/ids.ts'
@@ -16,9 +16,10 @@ import { bytesOf, type WalkRange, walkRangeOf } from '../writes/walk-range.ts'
 const BATCH_MAX = 64
 const BATCH_GROWTH = 4
 
-/** The beginning of a range, at a sequence. */
+/** The beginning of a range, at a sequence, and without what has expired by a moment. */
 interface Known {
   readonly sequence: Sequence
+  readonly moment: number
   readonly span: WalkRange
   readonly keys: readonly string[]
   /** It has no others. */
@@ -28,11 +29,12 @@ interface Known {
 export class KnownKeys {
   #known: Known | undefined
 
-  walk(engine: ReadingEngine, sequence: Sequence, range: ResolvedScan): KeysAhead {
+  walk(engine: ReadingEngine, sequence: Sequence, moment: number, range: ResolvedScan): KeysAhead {
     const span = walkRangeOf(range)
     const known = this.#known
-    const isSame = known?.sequence === sequence && isSameSpan(known.span, span)
-    const before = isSame ? known : { sequence, span, keys: [], isAll: false }
+    const isSame =
+      known?.sequence === sequence && known.moment === moment && isSameSpan(known.span, span)
+    const before = isSame ? known : { sequence, moment, span, keys: [], isAll: false }
     return new KeysAhead(engine, range, before, (now) => {
       this.#known = now
     })
@@ -98,11 +100,11 @@ export class KeysAhead implements EntrySink {
 
   /** Behind what is known. */
   #begin(): Scan {
-    const { sequence, keys } = this.#known
+    const { sequence, moment, keys } = this.#known
     const last = keys.at(-1)
     const from = last === undefined ? {} : this.#behind(bytesOf(last))
     const range = { ...this.#range, ...from, limit: Number.MAX_SAFE_INTEGER }
-    return new Scan({ engine: this.#engine, sequence }, range)
+    return new Scan({ engine: this.#engine, sequence, moment }, range)
   }
 
   #behind(key: Uint8Array): Partial<ResolvedScan> {

@@ -6,9 +6,9 @@ import type { Key, KeyRange, Value } from '../contract/types.ts'
 import { WritesByKey } from '../writes/writes-by-key.ts'
 
 export class OwnWrites extends WritesByKey<Given> {
-  put(key: Key, value: Value): void {
+  put(key: Key, value: Value, expiresAt: number): void {
     const bytes = copyBytes(keyBytes(key))
-    this.set({ kind: RECORD_KIND.put, key: bytes, value: copyBytes(valueBytes(value)) })
+    this.set({ kind: RECORD_KIND.put, key: bytes, value: copyBytes(valueBytes(value)), expiresAt })
   }
 
   deleteRange(range: KeyRange): void {

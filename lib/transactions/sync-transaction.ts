@@ -1,19 +1,22 @@
 /**
  * A transaction in one go: its callback runs when its turn in the commit queue comes. Nobody can write meanwhile, so it
- * reads the newest state, and nothing has to be validated. What comes before it in its group is not in the tree yet, so
- * reads look for a key in its own writes, then in those of the group, then in the store.
+ * reads the newest state, as of one moment, and nothing has to be validated. What comes before it in its group is not
+ * in the tree yet, so reads look for a key in its own writes, then in those of the group, then in the store.
  */
+
 import { keyString } from '../base/bytes.ts'
+import { wallTime } from '../base/clock.ts'
 import { WiscError } from '../base/errors.ts'
 import type { Sequence } from '../base/ids.ts'
 import { type Given, keyBytes, resolveScan } from '../contract/arguments.ts'
+import { transactionPutExpiry } from '../contract/expiry.ts'
 import { plainObject, refuseUnknown } from '../contract/options.ts'
 import {
   refuseOptions,
   type SyncTransaction,
   type SyncTransactionRange,
 } from '../contract/transactions.ts'
-import type { Key, KeyRange, Value } from '../contract/types.ts'
+import type { ExpiryOptions, Key, KeyRange, Value } from '../contract/types.ts'
 import type { PointReads } from '../reads/point-reads.ts'
 import type { ReadingEngine } from '../reads/reading-engine.ts'
 import type { LastWrites } from '../writes/batch.ts'
@@ -30,6 +33,8 @@ export class StoreSyncTransaction implements SyncTransaction {
   readonly #engine: ReadingEngine
   readonly #reads: PointReads
   readonly #sequence: Sequence
+  /** What has expired by then is not seen. */
+  readonly #moment: number = wallTime()
   readonly #known: KnownKeys
   #state: 'open' | 'ended' | 'aborted' = 'open'
 
@@ -65,7 +70,7 @@ export class StoreSyncTransaction implements SyncTransaction {
     const bytes = keyBytes(key)
     const write = this.#unwritten(keyString(bytes))
     if (write) return isPut(write) ? Buffer.from(write.value) : undefined
-    return this.#reads.get(bytes, undefined, false) as Buffer | undefined
+    return this.#read(bytes)
   }
 
   has(key: Key, options?: unknown): boolean {
@@ -73,13 +78,12 @@ export class StoreSyncTransaction implements SyncTransaction {
     refuseOptions(options)
     const bytes = keyBytes(key)
     const write = this.#unwritten(keyString(bytes))
-    return write ? isPut(write) : this.#reads.has(bytes, undefined)
+    return write ? isPut(write) : this.#reads.has(bytes, undefined, this.#moment)
   }
 
-  put(key: Key, value: Value, options?: unknown): void {
+  put(key: Key, value: Value, options?: ExpiryOptions): void {
     this.#check()
-    refuseOptions(options)
-    this.writes.put(key, value)
+    this.writes.put(key, value, transactionPutExpiry(options))
   }
 
   deleteRange(range: KeyRange, options?: unknown): void {
@@ -119,9 +123,11 @@ export class StoreSyncTransaction implements SyncTransaction {
 
   #valueOf(key: string): Buffer {
     const write = this.#unwritten(key)
-    return write
-      ? Buffer.from(write.value)
-      : (this.#reads.get(bytesOf(key), undefined, false) as Buffer)
+    return write ? Buffer.from(write.value) : this.#read(bytesOf(key))!
+  }
+
+  #read(key: Uint8Array): Buffer | undefined {
+    return this.#reads.get(key, undefined, false, this.#moment) as Buffer | undefined
   }
 
   /** The keys of a range, with own writes as they are when a key is asked for. */
@@ -131,7 +137,7 @@ export class StoreSyncTransaction implements SyncTransaction {
     refuseUnknown(given, RANGE_NAMES, 'range')
     const resolved = resolveScan(given)
     const span = walkRangeOf(resolved)
-    const ahead = this.#known.walk(this.#engine, this.#sequence, resolved)
+    const ahead = this.#known.walk(this.#engine, this.#sequence, this.#moment, resolved)
     let position: string | undefined
     let earlier = this.#earlier.nextPut(span, undefined, false)
     for (let left = resolved.limit; left > 0; left--) {

@@ -2,10 +2,12 @@
 import { keyString } from '../base/bytes.ts'
 import { toWiscError, WiscError } from '../base/errors.ts'
 import { keyBytes, keyList, resolveScan } from '../contract/arguments.ts'
+import { transactionPutExpiry } from '../contract/expiry.ts'
 import { plainObject, refuseUnknown } from '../contract/options.ts'
 import { refuseOptions, type Transaction, type TransactionRange } from '../contract/transactions.ts'
 import type {
   EntryIterator,
+  ExpiryOptions,
   Key,
   KeyIterator,
   KeyRange,
@@ -138,10 +140,10 @@ export class StoreTransaction implements Transaction {
     return this.#iterate(range, VALUES)
   }
 
-  put(key: Key, value: Value, options?: unknown): void {
+  put(key: Key, value: Value, options?: ExpiryOptions): void {
     this.#check()
-    refuseOptions(options)
-    this.#write(() => this.writes.put(key, value))
+    const expiresAt = transactionPutExpiry(options)
+    this.#write(() => this.writes.put(key, value, expiresAt))
   }
 
   deleteRange(range: KeyRange, options?: unknown): void {

@@ -88,6 +88,10 @@ export class Transactions {
     return this.#updates.update(key, callback, settings)
   }
 
+  touch(key: Key, expiresAt: number, sync: boolean): Promise<boolean> {
+    return this.#updates.touch(key, expiresAt, { ...this.#standards.update, sync })
+  }
+
   async run<T>(callback: TransactionCallback<T>, options: unknown): Promise<T> {
     this.#nesting.refuse()
     checkCallback(callback)

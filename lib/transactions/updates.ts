@@ -12,7 +12,7 @@ import { types } from 'node:util'
 import { RECORD_KIND } from '../../vlog/record.ts'
 import { onAbort } from '../base/abort.ts'
 import { copyBytes, keyString, NO_BYTES } from '../base/bytes.ts'
-import { ConflictError, WiscError } from '../base/errors.ts'
+import { ConflictError, invalidArgument, WiscError } from '../base/errors.ts'
 import { type Given, keyBytes, throwIfAborted, valueBytes } from '../contract/arguments.ts'
 import type { ResolvedCondition } from '../contract/conditions.ts'
 import {
@@ -24,6 +24,7 @@ import type { Key, SequencedValue, Value } from '../contract/types.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { PointReads } from '../reads/point-reads.ts'
 import { Entry, KIND } from '../tree/entry.ts'
+import { fileOf } from '../tree/version/version.ts'
 import { type LastWrites, TAKEN_VALUE_BYTES_MAX } from '../writes/batch.ts'
 import { Conditions } from '../writes/conditions.ts'
 import { isPut } from '../writes/writes-by-key.ts'
@@ -35,6 +36,8 @@ interface Asked {
   readonly text: string
   readonly callback: UpdateCallback
   readonly settings: ResolvedAttempts
+  /** Of what is put: milliseconds since 1970; 0: it never expires. */
+  readonly expiresAt: number
 }
 
 /** What a callback was called with ... */
@@ -77,7 +80,27 @@ export class Updates {
     const key = copyBytes(keyBytes(given))
     checkCallback(callback)
     throwIfAborted(settings.signal)
-    const asked: Asked = { key, text: keyString(key), callback, settings }
+    return this.#ask({ key, text: keyString(key), callback, settings, expiresAt: 0 })
+  }
+
+  /**
+   * Puts the value of a key again, unchanged, to expire at a moment.
+   * @returns false if it has none @throws WISC_INVALID_ARGUMENT for a stream
+   */
+  async touch(given: Key, expiresAt: number, settings: ResolvedAttempts): Promise<boolean> {
+    this.#nesting.refuse()
+    const key = copyBytes(keyBytes(given))
+    let isThere = false
+    const callback = (value: Buffer | undefined): Buffer | undefined => {
+      isThere = value !== undefined
+      return value
+    }
+    await this.#ask({ key, text: keyString(key), callback, settings, expiresAt })
+    return isThere
+  }
+
+  #ask(asked: Asked): Promise<void> {
+    const { callback } = asked
     const isLater = types.isAsyncFunction(callback) || this.#turns.has(asked.text)
     return isLater ? this.#updateLater(asked, undefined) : this.#updateAtOnce(asked)
   }
@@ -89,7 +112,7 @@ export class Updates {
       const seen = this.#see(asked, earlier)
       const called = seen && this.#nesting.call(() => callback(seen.value))
       if (seen && !(called instanceof Promise))
-        return { writes: writesOf(asked.key, called, seen), result: undefined }
+        return { writes: writesOf(asked, called, seen), result: undefined }
       const attempt = seen && { seen: kept(seen), called: called as Attempt['called'] }
       const later = this.#updateLater(asked, attempt)
       // Its caller hears of it when the group is written.
@@ -99,7 +122,8 @@ export class Updates {
   }
 
   /** @returns undefined if others come first, or if the value is better read by a thread */
-  #see({ key, text }: Asked, earlier: LastWrites): Seen | undefined {
+  #see(asked: Asked, earlier: LastWrites): Seen | undefined {
+    const { key, text } = asked
     if (this.#turns.has(text)) return undefined
     const write = earlier.get(text)
     if (write !== undefined) {
@@ -112,6 +136,7 @@ export class Updates {
     const found = this.#found
     const isThere = this.#engine.tree.find(key, this.#engine.visibleSequence, found)
     if (!isThere) return { value: undefined, condition: wanted(key, 'absent') }
+    this.#refuseStream(found, asked)
     const condition = wanted(key, 'sequence', found.sequence)
     if (found.kind === KIND.inline) {
       const { valueBytes: bytes, valueStart, valueEnd } = found
@@ -119,6 +144,13 @@ export class Updates {
     }
     if (found.length > TAKEN_VALUE_BYTES_MAX) return undefined
     return { value: this.#engine.values.read(found), condition }
+  }
+
+  /** @throws WISC_INVALID_ARGUMENT if an entry to be touched is one: its file cannot be written again by a record */
+  #refuseStream({ kind, segment }: Entry, { expiresAt }: Asked): void {
+    if (expiresAt === 0 || kind !== KIND.pointer) return
+    if (fileOf(this.#engine.version, segment)?.role === 'stream')
+      throw invalidArgument('touch takes no stream')
   }
 
   /** In its turn among those of its key. */
@@ -147,20 +179,19 @@ export class Updates {
   }
 
   /** @param first a callback that was called in the commit queue already */
-  async #tryUntilItFits(
-    { key, callback, settings: { retries, signal, maxAgeMs } }: Asked,
-    first: Attempt | undefined,
-  ): Promise<void> {
+  async #tryUntilItFits(asked: Asked, first: Attempt | undefined): Promise<void> {
+    const { key, callback } = asked
+    const { retries, signal, maxAgeMs } = asked.settings
     for (let attempt = 0; ; attempt++) {
       if (this.#failure) throw this.#failure
       const isFirst = attempt === 0 && first !== undefined
-      const seen = isFirst ? first.seen : await this.#read(key)
+      const seen = isFirst ? first.seen : await this.#read(asked)
       const called = isFirst ? first.called : this.#nesting.call(() => callback(seen.value))
       const value = called instanceof Promise ? await inTime(called, signal, maxAgeMs) : called
       throwIfAborted(signal)
       if (this.#failure) throw this.#failure
       try {
-        return await this.#put(key, value, seen)
+        return await this.#put(asked, value, seen)
       } catch (error) {
         if (!(error instanceof ConflictError)) throw error
         if (attempt >= retries)
@@ -169,7 +200,12 @@ export class Updates {
     }
   }
 
-  async #read(key: Uint8Array): Promise<Seen> {
+  async #read(asked: Asked): Promise<Seen> {
+    const { key } = asked
+    const { tree, visibleSequence } = this.#engine
+    // Before it is read: it may be longer than memory.
+    if (asked.expiresAt > 0 && tree.find(key, visibleSequence, this.#found))
+      this.#refuseStream(this.#found, asked)
     const options = { withSequence: true, rest: {} }
     const found = (await this.#reads.getSequenced(key, options)) as SequencedValue | undefined
     return found === undefined
@@ -177,11 +213,11 @@ export class Updates {
       : { value: found.value, condition: wanted(key, 'sequence', found.sequence) }
   }
 
-  async #put(key: Uint8Array, value: Value | undefined, seen: Seen): Promise<void> {
-    const [write] = writesOf(key, value, seen)
-    if (write === undefined) return
+  async #put(asked: Asked, value: Value | undefined, seen: Seen): Promise<void> {
+    const writes = writesOf(asked, value, seen)
+    if (writes.length === 0) return
     const condition = new Conditions(this.#engine, [seen.condition])
-    await this.#engine.commit.submit(write.kind, key, write.value, false, condition)
+    await this.#engine.commit.submitBatch(writes, false, condition)
   }
 }
 
@@ -200,11 +236,12 @@ function kept({ value, condition }: Seen): Seen {
 }
 
 function writesOf(
-  key: Uint8Array,
+  { key, expiresAt }: Pick<Asked, 'key' | 'expiresAt'>,
   value: Value | undefined,
   { condition }: Seen,
 ): readonly Given[] {
-  if (value !== undefined) return [{ kind: RECORD_KIND.put, key, value: valueBytes(value) }]
+  if (value !== undefined)
+    return [{ kind: RECORD_KIND.put, key, value: valueBytes(value), expiresAt }]
   return condition.wants === 'absent'
     ? NO_WRITES
     : [{ kind: RECORD_KIND.delete, key, value: NO_BYTES }]

@@ -50,6 +50,8 @@ export class Entry {
   segment: SegmentNumber = 0
   offset = 0
   length = 0
+  /** From this moment on it is as if it were a tombstone: milliseconds since 1970. 0: it never expires. */
+  expiresAt = 0
 
   /** Becomes the same; key and value stay views of the same memory. */
   copyFrom(other: Entry): void {
@@ -64,7 +66,18 @@ export class Entry {
     this.segment = other.segment
     this.offset = other.offset
     this.length = other.length
+    this.expiresAt = other.expiresAt
   }
+}
+
+/** True if the key has no value by this entry, at a moment: the one rule for all who read, retain or mark. */
+export function isGone({ kind, expiresAt }: Entry, moment: number): boolean {
+  return kind === KIND.tombstone || hasExpired(expiresAt, moment)
+}
+
+/** @param expiresAt 0 for what never does */
+export function hasExpired(expiresAt: number, moment: number): boolean {
+  return expiresAt !== 0 && expiresAt <= moment
 }
 
 /**

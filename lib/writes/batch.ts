@@ -35,6 +35,8 @@ export interface Write extends Omit<Given, 'compresses'> {
   readonly rawBytes: number
   /** Of the value as it is written. */
   readonly codec: number
+  /** 0: it never expires. */
+  readonly expiresAt: number
   /** True if the value lies in its caller's memory: it may have changed. Key and other values are the queue's. */
   readonly borrowed: boolean
   /** Of a put-stream: its file. */
@@ -118,6 +120,7 @@ export function takeWrite(
   givenKey: Uint8Array,
   given: Uint8Array,
   valueThreshold: number,
+  expiresAt: number = 0,
 ): Write {
   const key = taken.take(givenKey)
   const valueBytes = lengthOf(given)
@@ -128,11 +131,11 @@ export function takeWrite(
     entryKind(kind, valueBytes, valueThreshold) === KIND.inline ||
     types.isSharedArrayBuffer(given.buffer)
   ) {
-    return plainWrite(kind, key, taken.take(given), valueBytes, false, undefined)
+    return plainWrite(kind, key, taken.take(given), valueBytes, false, expiresAt, undefined)
   }
   // A view of its own: whatever happens to the array, it has these bytes or none.
   const value = new Uint8Array(given.buffer, given.byteOffset, valueBytes)
-  return plainWrite(kind, key, value, valueBytes, true, undefined)
+  return plainWrite(kind, key, value, valueBytes, true, expiresAt, undefined)
 }
 
 /** A write of a value as it was passed. */
@@ -142,6 +145,7 @@ function plainWrite(
   value: Uint8Array,
   valueBytes: number,
   borrowed: boolean,
+  expiresAt: number,
   stream: WrittenStream | undefined,
 ): Write {
   return {
@@ -151,6 +155,7 @@ function plainWrite(
     valueBytes,
     rawBytes: valueBytes,
     codec: CODEC_NONE,
+    expiresAt,
     borrowed,
     stream,
     compresses: true,
@@ -159,9 +164,9 @@ function plainWrite(
 }
 
 /** The write that makes a stream visible. The key is used as it is. */
-export function streamWrite(key: Uint8Array, stream: WrittenStream): Write {
+export function streamWrite(key: Uint8Array, stream: WrittenStream, expiresAt: number): Write {
   const value = encodeStreamValue(stream)
-  return plainWrite(RECORD_KIND.putStream, key, value, value.length, false, stream)
+  return plainWrite(RECORD_KIND.putStream, key, value, value.length, false, expiresAt, stream)
 }
 
 /** One that was empty when it was checked is NO_BYTES. @throws WISC_INVALID_ARGUMENT */
@@ -194,7 +199,7 @@ export function insertWrite(
   offset: number,
   valueThreshold: number,
 ): number {
-  const { key, value, rawBytes, stream } = write
+  const { key, value, rawBytes, stream, expiresAt } = write
   const length = recordLength(write)
   if (write.kind === RECORD_KIND.deleteRange) {
     // After a failed sync everybody reads at the end of what is durable.
@@ -210,8 +215,8 @@ export function insertWrite(
   const kind = entryKind(write.kind, rawBytes, valueThreshold)
   const inline = kind === KIND.inline ? value : undefined
   if (kind !== KIND.tombstone) memtables.emptyRanges.put(key)
-  if (stream !== undefined) insertStream(memtables, key, sequence, stream)
-  else memtables.active.insert(key, sequence, kind, inline, segment, offset, length)
+  if (stream !== undefined) insertStream(memtables, key, sequence, stream, expiresAt)
+  else memtables.active.insert(key, sequence, kind, inline, segment, offset, length, expiresAt)
   return length
 }
 
@@ -222,8 +227,8 @@ export function takeWrites(
   valueThreshold: number,
   standard: boolean,
 ): Write[] {
-  return given.map(({ kind, key, value, compresses = standard }) => {
-    const write = takeWrite(taken, kind, key, value, valueThreshold)
+  return given.map(({ kind, key, value, expiresAt, compresses = standard }) => {
+    const write = takeWrite(taken, kind, key, value, valueThreshold, expiresAt)
     write.compresses = compresses
     return write
   })
@@ -236,8 +241,8 @@ function arenaBytes({ kind, key, rawBytes }: Write, valueThreshold: number): num
 }
 
 /** Bytes of the record of a write. */
-function recordLength({ key, valueBytes, rawBytes }: Write): number {
-  return recordHeadBytes(key.length) + tableBytes(rawBytes) + valueBytes
+function recordLength({ key, valueBytes, rawBytes, expiresAt }: Write): number {
+  return recordHeadBytes(key.length, expiresAt) + tableBytes(rawBytes) + valueBytes
 }
 
 /** Its caller gets what `tell` says when it is written. */
@@ -315,7 +320,7 @@ export function resized(batch: Batch, writes: Batch['writes']): void {
 }
 
 /** A single write as a list of one, without an array for each: the scratch is read before the next call. */
-const single: Write[] = [plainWrite(RECORD_KIND.put, NO_BYTES, NO_BYTES, 0, false, undefined)]
+const single: Write[] = [plainWrite(RECORD_KIND.put, NO_BYTES, NO_BYTES, 0, false, 0, undefined)]
 
 /** The writes of a batch, to be read before the next call. */
 export function writesOf(batch: Pick<Batch, 'writes'>): readonly Write[] {

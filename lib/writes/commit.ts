@@ -115,9 +115,11 @@ export class CommitQueue {
     sync: boolean,
     precondition: Precondition | undefined,
     compresses: boolean = this.#options.compression !== 'none',
+    expiresAt: number = 0,
     tell?: (written: Batch) => T,
   ): Promise<T> {
-    const write = takeWrite(this.#queue.taken, kind, key, value, this.#options.valueThreshold)
+    const { valueThreshold } = this.#options
+    const write = takeWrite(this.#queue.taken, kind, key, value, valueThreshold, expiresAt)
     return this.#enqueue(write, sync, precondition, compresses, undefined, tell)
   }
 
@@ -303,7 +305,7 @@ export class CommitQueue {
     let [count, staged, records] = [0, 0, 0]
     for (; count < wanted && isUnchanged(queue.at(count)); count++) {
       for (const write of writesOf(queue.at(count))) {
-        staged += stagedBytes(write.key.length, write.valueBytes, write.rawBytes)
+        staged += stagedBytes(write.key.length, write.valueBytes, write.rawBytes, write.expiresAt)
         records++
       }
     }
@@ -321,8 +323,8 @@ export class CommitQueue {
     group.begin(firstSequence, staged)
     for (let i = 0; i < count; i++) {
       for (const write of writesOf(queue.at(i))) {
-        const { kind, key, value, table, borrowed, codec, rawBytes, stream } = write
-        group.add(kind, key, value, table, borrowed, codec, rawBytes)
+        const { kind, key, value, table, borrowed, codec, rawBytes, stream, expiresAt } = write
+        group.add(kind, key, value, table, borrowed, codec, rawBytes, expiresAt)
         if (stream !== undefined) stream.mayBeInLog = true
       }
     }

@@ -265,7 +265,7 @@ export class Compression {
 }
 
 /** The write of a value of one chunk, or of all of them. */
-function stored({ kind, key, rawBytes }: Write, value: Uint8Array): Write {
+function stored({ kind, key, rawBytes, expiresAt }: Write, value: Uint8Array): Write {
   return {
     kind,
     key,
@@ -273,6 +273,7 @@ function stored({ kind, key, rawBytes }: Write, value: Uint8Array): Write {
     valueBytes: value.length,
     rawBytes,
     codec: CODEC_ZSTD,
+    expiresAt,
     borrowed: false,
     stream: undefined,
     compresses: true,

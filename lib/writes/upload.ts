@@ -52,6 +52,8 @@ export interface UploadParts {
 
 export interface UploadOptions {
   readonly sync: boolean
+  /** Milliseconds since 1970; 0: it never expires. */
+  readonly expiresAt: number
   /** Ends it early, with its reason. */
   readonly signal: AbortSignal
   /** What the source will have; undefined: whatever it has. */
@@ -112,11 +114,11 @@ export class Upload {
     try {
       await this.#takeAll(source)
       const { size } = this.#writer
-      const { minimumBytes, sync, precondition } = this.#options
+      const { minimumBytes, sync, expiresAt, precondition } = this.#options
       const { commit } = this.#parts
       if (this.#file === undefined && size < minimumBytes) {
         const { put } = RECORD_KIND
-        const asked = [sync, precondition, undefined, bytesStored] as const
+        const asked = [sync, precondition, undefined, expiresAt, bytesStored] as const
         return { size, storedSize: await commit.submit(put, this.#key, this.#value(), ...asked) }
       }
       await commit.submitStream(await this.#store(), sync, precondition)
@@ -207,6 +209,6 @@ export class Upload {
     this.#isInVersion = true
     if (signal.aborted) throw signal.reason
     this.#stream = { ...built, mayBeInLog: false }
-    return streamWrite(this.#key, this.#stream)
+    return streamWrite(this.#key, this.#stream, this.#options.expiresAt)
   }
 }

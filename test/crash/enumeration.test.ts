@@ -7,13 +7,14 @@
  * WISC_TEST_SEED replays a run; WISC_CRASH_STATES sets how many distinct states a workload may open, WISC_TEST_ALL=1
  * opens all.
  */
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, afterEach, expect, test } from 'vitest'
 import { crashStates } from '../support/crash/crash-states.ts'
 import { holdAgainst, type Knowledge } from '../support/crash/oracle.ts'
 import { type Recovered, recoverImage } from '../support/crash/recover-image.ts'
 import { Session } from '../support/crash/session.ts'
 import { FaultFileSystem } from '../support/files/fault-file-system.ts'
 import { Prng, replayHint, testSeed } from '../support/random.ts'
+import { startClock } from '../support/stopped-clock.ts'
 import { enumerate } from './enumerate.ts'
 import { WORKLOADS, type Workload } from './workloads.ts'
 
@@ -32,9 +33,12 @@ afterAll(() => {
   )
 })
 
+afterEach(startClock)
+
 for (const [index, workload] of WORKLOADS.entries()) {
   test(`I1, I2: ${workload.name}`, async () => {
-    const options = { seed, statesMax: STATES_MAX, verifyEvery: 24, compoundEvery: 90 }
+    const statesMax = Math.min(STATES_MAX, workload.statesMax ?? STATES_MAX)
+    const options = { seed, statesMax, verifyEvery: 24, compoundEvery: 90 }
     const found = await enumerate(workload, seed + index * 7919, options)
     distinct += found.distinct
     moments += found.moments

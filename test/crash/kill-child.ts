@@ -20,6 +20,8 @@ import {
 } from './kill-history.ts'
 
 const IN_FLIGHT = 8
+/** The test has ended by then. */
+const NEVER_MS = 24 * 3_600_000
 
 const [directory, seed, workers] = process.argv.slice(2)
 writeSync(1, 'begin\n')
@@ -28,8 +30,9 @@ let position = Number(store.getSync(POSITION_KEY)?.toString() ?? 0)
 writeSync(1, `open ${position}\n`)
 
 async function write(number: number): Promise<void> {
+  const expiry = number % 3 === 0 ? { ttl: NEVER_MS } : {}
   const operations = batchAt(Number(seed), number).map(({ type, key, value }) =>
-    type === 'put' ? { type, key, value } : { type, key },
+    type === 'put' ? { type, key, value, ...expiry } : { type, key },
   )
   await store.write(operations, { sync: isSynced(number) })
   writeSync(1, `ack ${number}\n`)

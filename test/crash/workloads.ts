@@ -5,14 +5,17 @@
  * 16 KiB fill a memtable), so that a hundred steps rotate, flush and compact many times.
  */
 import type { Options } from '#dist/lib/contract/options.js'
-import type { OracleWrite } from '../support/crash/oracle.ts'
+import { type OracleWrite, PASSED_MS } from '../support/crash/oracle.ts'
 import type { Session } from '../support/crash/session.ts'
 import type { Prng } from '../support/random.ts'
+import { passTime, stopClock } from '../support/stopped-clock.ts'
 import { HAS_ZSTD } from '../support/zstd.ts'
 
 export interface Workload {
   readonly name: string
   readonly options: Options
+  /** Distinct states that are opened at most, where fewer than for others will do. */
+  readonly statesMax?: number
   run(session: Session, prng: Prng): Promise<void>
 }
 
@@ -56,6 +59,14 @@ function someRanges(prng: Prng): OracleWrite[] {
   const upper = prng.chance(0.15) ? {} : { end: end > key ? end : `${key}/` }
   writes.splice(prng.below(writes.length + 1), 0, { type: 'deleteRange', key, ...upper })
   return prng.chance(0.4) ? [{ type: 'deleteRange', key, ...upper }] : writes
+}
+
+/** Half of the puts expire, most of them before the store is looked at. */
+function someExpiring(prng: Prng): OracleWrite[] {
+  return someBatch(prng).map((write) => {
+    if (write.type !== 'put' || prng.chance(0.5)) return write
+    return { ...write, ttl: prng.chance(0.2) ? 10 * PASSED_MS : 1 + prng.below(PASSED_MS) }
+  })
 }
 
 /** Writes several batches at once, so that they share groups. */
@@ -133,6 +144,27 @@ export const WORKLOADS: readonly Workload[] = [
         if (i % 6 === 5) await session.reopen()
         if (i % 7 === 6) await session.kill()
       }
+      await session.check()
+      await session.close()
+    },
+  },
+  {
+    name: 'expiry: flushes and compactions meet what has expired, and what will',
+    statesMax: 250,
+    options: { ...TINY, valueThreshold: 256 },
+    async run(session, prng) {
+      stopClock()
+      for (let i = 0; i < 12; i++) {
+        await session.write(someExpiring(prng), prng.chance(0.3))
+        await burst(session, prng, 0.2)
+        await session.write(someExpiring(prng), prng.chance(0.3))
+        if (i % 2 === 1) passTime(PASSED_MS / 10)
+        if (i % 3 === 1) await session.flush()
+        if (i % 4 === 3) await session.compact()
+      }
+      passTime(PASSED_MS)
+      await session.kill()
+      await session.compact()
       await session.check()
       await session.close()
     },

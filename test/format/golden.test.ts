@@ -54,6 +54,7 @@ const NAMES = [
   'collected',
   'streamed',
   'ranged',
+  'expiring',
   ...(HAS_ZSTD ? ['compressed'] : []),
 ]
 

@@ -39,6 +39,8 @@ export interface Entry {
   readonly key: Buffer
   readonly sequence: number
   readonly value: Buffer | undefined
+  /** Milliseconds since 1970; 0: it never expires. */
+  readonly expiresAt: number
   /** The value says which stream has it. */
   readonly isStream?: true
   /** From the key on all keys below the value are deleted, which has no bytes where all are. */
@@ -157,6 +159,7 @@ interface Head {
   readonly key: Buffer
   readonly sequence: number
   readonly codec: number
+  readonly expiresAt: number
   readonly checksum: number
   readonly rawLength: number
   readonly valueAt: number
@@ -174,7 +177,11 @@ export function readHead(bytes: Buffer): Head {
   must(keyLength <= 65536 && valueAt + valueLength <= bytes.length, 'record: lengths')
   const checksum = bytes.readUInt32LE(0)
   must(checksum === crc32(bytes.subarray(8, valueAt)), 'record: header checksum')
-  mustKnow(kind >= 1 && kind <= 4 && codec! <= 1 && bytes[11] === 0, 'record')
+  mustKnow(kind >= 1 && kind <= 4 && codec! <= 1 && bytes[11]! <= 1, 'record')
+  // F-V22
+  const expires = bytes[11] === 1
+  mustKnow(!expires || (bytes[15]! >= 9 && bytes[40] === 8), 'record: expiry')
+  const expiresAt = expires ? u64(bytes, 41) : 0
   const most = tableLength(rawLength) + rawLength
   must(codec === 0 ? valueLength === most : valueLength <= most, 'record: length')
   // F-V10
@@ -188,6 +195,7 @@ export function readHead(bytes: Buffer): Head {
     codec: codec!,
     key,
     sequence: u64(bytes, 16),
+    expiresAt,
     checksum,
     rawLength,
     valueAt,
@@ -252,7 +260,8 @@ export function readRecord(bytes: Buffer, sequence: number): { entry: Entry; len
   must(head.sequence === sequence, 'record: sequence or length')
   const firstSum = (bytes.readUInt32LE(4) ^ headerChecksum) >>> 0
   const value = readValue(bytes.subarray(valueAt, length), head.codec, head.rawLength, firstSum)
-  const entry = { key, sequence, value: kind === 2 ? undefined : value }
+  const { expiresAt } = head
+  const entry = { key, sequence, value: kind === 2 ? undefined : value, expiresAt }
   if (kind === 4) return { entry: { ...entry, isRange: true }, length }
   return { entry: kind === 3 ? { ...entry, isStream: true } : entry, length }
 }

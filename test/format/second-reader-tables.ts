@@ -1,10 +1,12 @@
 /** Tables, for the second reader: written from lib/tree/FORMAT.md section 2 alone. */
 import { crc32 } from 'node:zlib'
-import { checksum, must, u64, Varints } from './second-reader-parts.ts'
+import { checksum, must, mustKnow, u64, Varints } from './second-reader-parts.ts'
 
 interface TableEntry {
   readonly key: Buffer
   readonly sequence: number
+  /** Of bit 4; 0: it never expires. */
+  readonly expiresAt: number
   /** Of kind 1. */
   readonly value: Buffer | undefined
   /** Of kind 2. */
@@ -49,14 +51,20 @@ export function* tableEntries(
   sums.forEach((sum, i) => {
     sum.fingerprint = fingerprints.readUInt32LE(4 * i)
   })
-  const fields = fieldsOf(properties, [2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 30])
+  const fields = fieldsOf(properties, [2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 30, 31])
   const isExclusive = fields.has(24)
-  const optional = Number(isExclusive) + Number(fields.has(30))
+  const optional = [24, 26, 30, 31].filter((tag) => fields.has(tag)).length
   must(fields.size === 11 + optional, `${name}: properties`)
   const number = (tag: number): number => new Varints(fields.get(tag)!).next()
   must(number(2) === entryCount, `${name}: entries`)
   must((fields.has(30) ? number(30) : 0) === fragmentCount, `${name}: fragments`)
   must(fragmentCount > 0 === parts.has(8), `${name}: range tombstones`)
+  const tags = [...(fields.get(26) ?? [])]
+  mustKnow(
+    tags.every((tag) => tag === 17 || tag === 18),
+    `${name}: tags of entries`,
+  )
+  const spans = spansOf(fields.get(31) ?? Buffer.alloc(0), name)
   const baseSequence = number(14)
   for (const fragment of fragmentsOf(parts.get(8), baseSequence, fragmentCount, name)) {
     const { start, end, sequence } = fragment
@@ -77,6 +85,10 @@ export function* tableEntries(
     const content = block(bytes, seed, offset, length, name)
     for (const entry of blockEntries(content, baseSequence, segments)) {
       if (entry.pointer) subtract(sums[segments.indexOf(entry.pointer.segment)]!, entry.pointer)
+      if (entry.expiresAt > 0) {
+        must(tags.includes(entry.value ? 17 : 18), `${name}: tag of an entry that expires`)
+        takeExpiring(spans, entry, name)
+      }
       yield entry
     }
     offset += length + 5
@@ -84,6 +96,43 @@ export function* tableEntries(
   for (const { records, bytes: rest, fingerprint } of sums) {
     must(records === 0 && rest === 0 && fingerprint === 0, `${name}: references`)
   }
+  for (const { puts, bytes: rest, pointedBytes, isEndFound } of spans) {
+    must(puts === 0 && rest === 0 && pointedBytes === 0 && isEndFound, `${name}: expiries`)
+  }
+}
+
+/** What is said of a span of time, less what was found of it. */
+interface Span {
+  readonly end: number
+  puts: number
+  bytes: number
+  pointedBytes: number
+  isEndFound: boolean
+}
+
+/** F-T26. */
+function spansOf(content: Buffer, name: string): Span[] {
+  const varints = new Varints(content)
+  const spans: Span[] = []
+  while (!varints.done) {
+    const [end, puts] = [varints.next(), varints.next()]
+    const [bytes, pointedBytes] = [varints.next(), varints.next()]
+    must(end > (spans.at(-1)?.end ?? 0), `${name}: expiries are out of order`)
+    spans.push({ end, puts, bytes, pointedBytes, isEndFound: false })
+  }
+  return spans
+}
+
+function takeExpiring(spans: readonly Span[], entry: TableEntry, name: string): void {
+  const { key, value, pointer, expiresAt } = entry
+  const span = spans.find(({ end }) => expiresAt <= end)
+  must(span !== undefined, `${name}: an entry expires behind all spans`)
+  span.puts--
+  // F-T18
+  const valueBytes = value?.length ?? Math.max(0, pointer!.length - 40 - key.length)
+  span.bytes -= key.length + valueBytes
+  span.pointedBytes -= pointer?.length ?? 0
+  if (expiresAt === span.end) span.isEndFound = true
 }
 
 /** F-T24. @returns one for each sequence */
@@ -175,17 +224,19 @@ function* blockEntries(
   let key = Buffer.alloc(0)
   while (!fields.done) {
     const [shared, unshared] = [fields.next(), fields.next()]
-    const kind = fields.take(1)[0]! & 63
-    must(kind <= 2, `entry of kind ${kind}`)
+    const tag = fields.take(1)[0]! & 63
+    const kind = tag & 15
+    must(kind <= 2 && (tag === kind || (tag === kind + 16 && kind > 0)), `entry of tag ${tag}`)
     const sequence = baseSequence + fields.next()
     key = Buffer.concat([key.subarray(0, shared), fields.take(unshared)])
+    const expiresAt = tag > 15 ? fields.next() : 0
     const value = kind === 1 ? fields.take(fields.next()) : undefined
     let pointer: TableEntry['pointer']
     if (kind === 2) {
       const segment = segments[fields.next()]!
       pointer = { segment, offset: fields.next(), length: fields.next() }
     }
-    yield { key, sequence, value, pointer }
+    yield { key, sequence, value, pointer, expiresAt }
   }
 }
 

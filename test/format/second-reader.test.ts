@@ -5,7 +5,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { expect, test } from 'vitest'
+import { afterEach, expect, test } from 'vitest'
 import { openStore } from '#dist/lib/store/open-store.js'
 import { STREAMING } from '../crash/stream-workloads.ts'
 import { WORKLOADS } from '../crash/workloads.ts'
@@ -14,9 +14,12 @@ import { Session } from '../support/crash/session.ts'
 import type { DiskImage } from '../support/files/disk-model.ts'
 import { FaultFileSystem } from '../support/files/fault-file-system.ts'
 import { Prng, replayHint, seededRandom, testSeed } from '../support/random.ts'
+import { startClock } from '../support/stopped-clock.ts'
 import { readDatabase } from './second-reader.ts'
 
 const seed = testSeed()
+
+afterEach(startClock)
 
 /** Reads an image with both readers. */
 async function compare(image: DiskImage): Promise<number> {

@@ -34,9 +34,12 @@ const CURRENT_TEXT: RegExp = new RegExp(
   String.raw`^(wisc 2\nmanifest (MANIFEST-\d{6,})\ndatabase ([0-9a-f]{32})\n${LINES})checksum ([0-9a-f]{8})\n$`,
 )
 
-/** All live pairs, in key order. @throws Error for anything that the formats do not allow */
-export function readDatabase(directory: string): [Buffer, Buffer][] {
-  return new Reader(directory).livePairs()
+/**
+ * All live pairs, in key order. @throws Error for anything that the formats do not allow
+ * @param moment what has expired by then does not live
+ */
+export function readDatabase(directory: string, moment: number = Date.now()): [Buffer, Buffer][] {
+  return new Reader(directory).livePairs(moment)
 }
 
 class Reader {
@@ -54,7 +57,7 @@ class Reader {
     this.#directory = directory
   }
 
-  livePairs(): [Buffer, Buffer][] {
+  livePairs(moment: number): [Buffer, Buffer][] {
     const name = this.#readCurrent()
     const bytes = this.#file(name)
     this.#manifest.read(bytes, this.#seed(bytes, name, 1), name)
@@ -70,7 +73,10 @@ class Reader {
       'manifest ends before an edit that a frame names',
     )
     const live = [...this.#newest.values()].filter(
-      (entry) => entry.value !== undefined && !this.#isDeleted(entry),
+      (entry) =>
+        entry.value !== undefined &&
+        !this.#isDeleted(entry) &&
+        !(entry.expiresAt > 0 && entry.expiresAt <= moment),
     )
     live.sort((left, right) => Buffer.compare(left.key, right.key))
     return live.map(({ key, value }) => [key, value!])
@@ -138,7 +144,7 @@ class Reader {
     const seed = this.#seed(bytes, name, 2)
     const addRange = (fragment: TableFragment): number => this.#ranges.push(fragment)
     for (const entry of tableEntries(bytes, seed, name, table, addRange)) {
-      const { key, sequence, pointer } = entry
+      const { key, sequence, pointer, expiresAt } = entry
       let { value } = entry
       if (pointer) {
         const { segment, offset, length } = pointer
@@ -146,16 +152,17 @@ class Reader {
         if (stream) {
           const isIts = offset === 64 && length === 40 + key.length + stream.value.length
           must(isIts && stream.key.equals(key), 'a pointer leads to another stream')
-          this.#offer({ key, sequence, value: stream.value })
+          this.#offer({ key, sequence, value: stream.value, expiresAt })
           continue
         }
         const there = this.#recordBytes(segment, offset, length)
         const record = readRecord(there, sequence)
         const isOurs = record.length === length && record.entry.key.equals(key)
         must(isOurs, 'a pointer leads elsewhere')
+        must(record.entry.expiresAt === expiresAt, 'a record expires at another moment')
         value = record.entry.value
       }
-      this.#offer({ key, sequence, value })
+      this.#offer({ key, sequence, value, expiresAt })
     }
   }
 
@@ -168,13 +175,13 @@ class Reader {
   }
 
   /** F-V31 */
-  #streamOf({ key, sequence, value }: Entry): Entry {
+  #streamOf({ key, sequence, value, expiresAt }: Entry): Entry {
     const stream = this.#streams.get(u64(value!, 0))
     must(stream?.key.equals(key) === true, 'a record names no stream of its key')
     const isIts =
       stream.value.length === u64(value!, 8) && stream.tableChecksum === value!.readUInt32LE(16)
     must(isIts, 'a record names another stream')
-    return { key, sequence, value: stream.value }
+    return { key, sequence, value: stream.value, expiresAt }
   }
 
   /** Section 9 of vlog/FORMAT.md. */

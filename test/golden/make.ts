@@ -7,6 +7,7 @@
  *   corrupt/   closed/ with one byte of a value flipped       NAME.json what is in them: keys and values in hex
  *   streamed/  streams in tables and in the log alone, one that nothing names; not closed
  *   compressed/ values of one chunk and of two, in tables and in the log alone, beside some as they are; not closed
+ *   expiring/  values that have expired, and some that will in the year 2200: in tables and in the log; not closed
  *   ranged/    range tombstones in tables and in the log, one of them without an end; not closed
  *   collected/ a relocation of several collections, and holes; the segment of its checkpoint is gone
  */
@@ -189,6 +190,48 @@ async function makeRanged(): Promise<Map<string, Uint8Array>> {
   return new Map(kept.map(([path, bytes]) => [basename(path), bytes]))
 }
 
+/** A database with values that expire: its clock stands in the year 2026. */
+async function makeExpiring(): Promise<Map<string, Uint8Array>> {
+  const fileSystem = new FaultFileSystem({ seed: SEED })
+  const { now } = Date
+  Date.now = () => Date.UTC(2026, 0, 1)
+  try {
+    const options = { ...OPTIONS, streamThreshold: 1000 }
+    const store = await openStore('/db', options, { fileSystem, random: seededRandom(SEED) })
+    const prng = new Prng(SEED)
+    const gone = { expiresAt: Date.UTC(2026, 0, 2) }
+    const stays = { expiresAt: Date.UTC(2200, 0, 1) }
+    const fill = async (name: string): Promise<void> => {
+      await store.put(`${name}/never`, 'expires')
+      for (const [size, kind] of [
+        [5, 'inline'],
+        [300, 'separated'],
+      ] as const) {
+        await store.put(`${name}/${kind}/gone`, prng.bytes(size), gone)
+        await store.put(`${name}/${kind}/stays`, prng.bytes(size), stays)
+      }
+      const streams = Object.entries({ gone, stays })
+      for (const [text, options] of streams)
+        await store.putStream(`${name}/stream/${text}`, new Blob([prng.bytes(1100)]), options)
+    }
+    await store.put('hidden by what has expired', 'older')
+    await store.compact()
+    await store.put('hidden by what has expired', 'newer', gone)
+    await fill('table')
+    await store.put('touched', prng.bytes(250), gone)
+    await store.touch('touched', stays)
+    await store.flush()
+    await fill('log')
+    await store.sync()
+    const { files } = fileSystem.visibleImage()
+    fileSystem.kill()
+    const kept = [...files].filter(([path]) => !/LOCK|BALLAST/.test(path))
+    return new Map(kept.map(([path, bytes]) => [basename(path), bytes]))
+  } finally {
+    Date.now = now
+  }
+}
+
 async function pairsOf(files: ReadonlyMap<string, Uint8Array>): Promise<Record<string, string>> {
   const image = {
     directories: ['/', '/db'],
@@ -258,6 +301,7 @@ const NAMED = {
   collected: makeCollected,
   streamed: makeStreamed,
   ranged: makeRanged,
+  expiring: makeExpiring,
   compressed: makeCompressed,
 }
 

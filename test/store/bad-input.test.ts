@@ -81,7 +81,9 @@ describe('calls', () => {
       {},
       { type: 'merge', key: 'k' },
       { key: 'k', value: 'v' },
-      { type: 'put', key: 'k', value: 'v', ttl: 5 },
+      { type: 'put', key: 'k', value: 'v', lifetime: 5 },
+      { type: 'put', key: 'k', value: 'v', ttl: -5 },
+      { type: 'delete', key: 'k', ttl: 5 },
       { type: 'delete', key: 'k', value: 'v' },
     ]
     for (const operation of bad)

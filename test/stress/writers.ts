@@ -1,12 +1,19 @@
 /** Actors that change the store, or its order: each is a loop that ends when the life of the store does. */
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
-import { type DeleteOperation, type PutOperation, WiscError } from '#dist/lib/index.js'
+import {
+  type DeleteOperation,
+  type ExpiryOptions,
+  type PutOperation,
+  WiscError,
+} from '#dist/lib/index.js'
 import type { Prng } from '../support/random.ts'
 import { GROUPS, isDelete, keysOf, makeValue } from './content.ts'
 import { attempt, drawRange, type Life } from './life.ts'
 
 /** Values up to this length may change as soon as the call has returned. */
 const TAKEN_AT_CALL_BYTES = 65_536
+/** The run has ended by then. */
+const NEVER_MS = 24 * 3_600_000
 /** Groups that nobody writes now, one at a time for each writer. */
 export class Ownership {
   readonly #busy: Set<number> = new Set()
@@ -59,8 +66,8 @@ async function writeGroup(life: Life, group: number, prng: Prng): Promise<void> 
     if (first!.type === 'delete') writing = store.delete(key, { sync })
     else if (version % 3 === 1) {
       const source = pieces(Buffer.from(first!.value), 1 + ((version * 7919) % 50_000))
-      writing = store.putStream(key, source, { sync })
-    } else writing = store.put(key, first!.value, { sync })
+      writing = store.putStream(key, source, { sync, ...expiryOf(version) })
+    } else writing = store.put(key, first!.value, { sync, ...expiryOf(version) })
   } else writing = store.write(operations, { sync })
   if (prng.chance(0.3)) mayBeRefused = spoil(operations, prng.chance(0.05))
   const isWritten = await attempt(life, 'write', () =>
@@ -88,11 +95,15 @@ function isChanged(error: unknown): boolean {
   return error instanceof WiscError && error.code === 'WISC_INVALID_ARGUMENT'
 }
 
+function expiryOf(version: number): ExpiryOptions {
+  return version % 4 === 0 ? { ttl: NEVER_MS } : {}
+}
+
 function operationsOf(group: number, version: number): (PutOperation | DeleteOperation)[] {
   return keysOf(group).map((name, member) => {
     const key = Buffer.from(name)
     if (isDelete(group, version)) return { type: 'delete', key }
-    return { type: 'put', key, value: makeValue(group, member, version) }
+    return { type: 'put', key, value: makeValue(group, member, version), ...expiryOf(version) }
   })
 }
 

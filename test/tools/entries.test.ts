@@ -208,3 +208,34 @@ test('a long key that is not found is cut, with its length', async () => {
   const { code, err } = await wisc(['get', db, 'é'.repeat(30_000)])
   expect([code, err]).toEqual([1, `wisc: key not found: "${'é'.repeat(128)}…" (60000 bytes)\n`])
 })
+
+test('values that expire: put --ttl, and what get and scan tell of them by --stat', async () => {
+  const db = newPath()
+  const before = Date.now()
+  await wisc(['put', db, 'ann', 'token', '--ttl', '3600000', '--create'])
+  await wisc(['put', db, 'piped', '--ttl', '3600000'], { input: 'token' })
+  await wisc(['put', db, 'bob', 'longer'])
+  const [ann] = (await wiscJson(['get', db, 'ann', '--stat'])) as [{ expiresAt: string }]
+  expect(ann).toMatchObject({ key: 'ann', size: 5, storedSize: 5, inline: true, segment: null })
+  const expiresAt = Date.parse(ann.expiresAt)
+  expect(expiresAt).toBeGreaterThanOrEqual(before + 3_600_000)
+  expect(expiresAt).toBeLessThanOrEqual(Date.now() + 3_600_000)
+  const listed = (await wiscJson(['scan', db, '--stat'])) as { expiresAt: string | null }[]
+  expect(listed).toMatchObject([ann, { key: 'bob', size: 6, expiresAt: null }, { key: 'piped' }])
+  expect(listed[2]!.expiresAt).not.toBeNull()
+  expect((await wisc(['scan', db, '--stat'])).out.split('\n')).toEqual([
+    `ann\t5 bytes, expires ${ann.expiresAt}`,
+    'bob\t6 bytes',
+    `piped\t5 bytes, expires ${listed[2]!.expiresAt}`,
+    '',
+  ])
+  expect((await wisc(['get', db, 'ann', '--stat'])).out).toContain(ann.expiresAt)
+  expect((await wisc(['get', db, 'none', '--stat'])).code).toBe(1)
+  for (const words of [
+    ['get', db, 'ann', '--stat', '--length', '1'],
+    ['scan', db, '--stat', '--keys-only'],
+    ['put', db, 'a', '1', '--ttl', '0'],
+    ['put', db, 'a', '1', '--ttl', 'soon'],
+  ])
+    expect((await wisc(words)).code, words.join(' ')).toBe(2)
+})

@@ -2,9 +2,10 @@
 
 import { parseBytes } from '../terminal/amounts.ts'
 import { escapedPieces } from '../terminal/escape.ts'
-import { EXIT_CODE, KeyNotFoundError } from '../terminal/exit-code.ts'
+import { EXIT_CODE, KeyNotFoundError, UsageError } from '../terminal/exit-code.ts'
+import { formatFields } from '../terminal/table.ts'
 import { HEX, KEY, STORE_PATH, wordBytes } from '../verb/arguments.ts'
-import { type EntryFormat, EntryWriter } from '../verb/entries.ts'
+import { type EntryFormat, EntryWriter, statFigures } from '../verb/entries.ts'
 import { copyValue, type WantedPart } from '../verb/value-copy.ts'
 import { defineVerb, type Verb, type VerbContext } from '../verb/verb.ts'
 import { inspectStore } from '../verb/with-store.ts'
@@ -15,10 +16,12 @@ export const get: Verb = defineVerb({
   details:
     'The bytes are written as they are, whatever their number; on a terminal they are escaped and a line ends them. ' +
     'With --offset or --length a part of the value, of which no more is read than that needs. ' +
+    'With --stat what is known of it without reading it: sizes, its place in the value log, when it expires. ' +
     'If there is no such key, nothing is written and the exit code is 1.',
   examples: [
     ['wisc get photos.db cat.jpg > cat.jpg', 'Into a file'],
     ['wisc get photos.db cat.jpg --length 64KiB', 'Its first bytes; --offset begins elsewhere'],
+    ['wisc get photos.db cat.jpg --stat', 'Its size, its place, and when it expires'],
     ['wisc get photos.db --hex 00ff', 'A key that is no text'],
     ['wisc get photos.db -- --odd', 'A key that begins with a dash'],
   ],
@@ -28,19 +31,44 @@ export const get: Verb = defineVerb({
       .positional('key', KEY)
       .option('hex', HEX)
       .option('offset', { type: 'string', requiresArg: true, describe: 'From this byte on' })
-      .option('length', { type: 'string', requiresArg: true, describe: 'At most so many bytes' }),
-  run: async ({ path, key: word, hex, json, offset, length }, context) => {
+      .option('length', { type: 'string', requiresArg: true, describe: 'At most so many bytes' })
+      .option('stat', { type: 'boolean', default: false, describe: 'Its size in its place' }),
+  run: async ({ path, key: word, hex, json, offset, length, stat }, context) => {
     const key = wordBytes(word, hex, 'key')
     const part = {
       ...(offset !== undefined && { offset: parseBytes(offset, '--offset') }),
       ...(length !== undefined && { length: parseBytes(length, '--length') }),
     }
     const { output } = context
-    if (!json && !output.isTerminal) await copyValue(path, key, part, context)
+    if (stat && (offset ?? length) !== undefined)
+      throw new UsageError('either --stat or a part of the value')
+    if (stat) await showStat(path, key, { json, hex }, context)
+    else if (!json && !output.isTerminal) await copyValue(path, key, part, context)
     else await showValue(path, key, part, { json, hex }, context)
     return EXIT_CODE.fine
   },
 })
+
+function showStat(
+  path: string,
+  key: Buffer,
+  format: EntryFormat,
+  context: VerbContext,
+): Promise<void> {
+  return inspectStore(path, context, async (store) => {
+    const stat = await store.stat(key)
+    if (stat === undefined) throw new KeyNotFoundError(key)
+    const { output } = context
+    if (!format.json) {
+      const fields = Object.entries(statFigures(stat)).map(([name, value]) => [name, `${value}`])
+      await output.write(formatFields(fields as [string, string][], output.columns))
+      return
+    }
+    const writer = new EntryWriter(output, format)
+    await writer.add(key, stat)
+    await writer.flush()
+  })
+}
 
 /** For people, or as JSON: a value that fits into memory. */
 function showValue(

@@ -17,6 +17,7 @@ export const put: Verb = defineVerb({
   examples: [
     ['wisc put photos.db receipt paid', 'A word'],
     ['wisc put photos.db cat.jpg < cat.jpg', 'A file'],
+    ['wisc put photos.db session token --ttl 60000', 'Gone after a minute'],
     ['wisc put new.db --create a 1', 'Into a store that is made first'],
   ],
   options: (command) =>
@@ -25,12 +26,17 @@ export const put: Verb = defineVerb({
       .positional('key', KEY)
       .positional('value', { type: 'string', describe: 'The value; by default standard input' })
       .option('hex', { ...HEX, describe: 'The key, and the value if it is given, are hexadecimal' })
+      .option('ttl', {
+        type: 'number',
+        requiresArg: true,
+        describe: 'It is gone by itself after so many milliseconds',
+      })
       .option('create', {
         type: 'boolean',
         default: false,
         describe: 'Create the store if the directory is missing or empty',
       }),
-  run: async ({ path, key: keyWord, value: valueWord, hex, create, json }, context) => {
+  run: async ({ path, key: keyWord, value: valueWord, hex, create, ttl, json }, context) => {
     const { output, progress, signal } = context
     const key = wordBytes(keyWord, hex, 'key')
     const given = valueWord === undefined ? undefined : wordBytes(valueWord, hex, 'value')
@@ -38,8 +44,9 @@ export const put: Verb = defineVerb({
     const options = { createIfMissing: create, workers: 0 }
     const storing = changeStore(path, options, context, async (store) => {
       if (!given && process.stdin.isTTY) progress.say('reading the value; Ctrl-D ends it')
-      if (!given) return (await store.putStream(key, inputPieces(signal, progress))).size
-      await store.put(key, given)
+      const expiry = ttl === undefined ? {} : { ttl }
+      if (!given) return (await store.putStream(key, inputPieces(signal, progress), expiry)).size
+      await store.put(key, given, expiry)
       return given.length
     })
     const size = await storing.catch((error: unknown) => {

@@ -125,12 +125,14 @@ async function copy(
   try {
     const inFlight = new InFlight()
     progress.start('write', found.foundKeys)
-    for await (const { key, value, origin, mayBeStale } of found.entries(signal)) {
+    for await (const { key, value, expiresAt, origin, mayBeStale } of found.entries(signal)) {
       if (signal.aborted) break
+      // What expires meanwhile is put for a second: a moment in the past would be refused.
+      const expiry = expiresAt > 0 ? { expiresAt: Math.max(expiresAt, Date.now() + 1000) } : {}
       if (value instanceof Uint8Array) {
         await inFlight.waitFor(value.length)
-        inFlight.add(salvaged.store.put(key, value), value.length)
-      } else await salvaged.store.putStream(key, value.pieces(), { size: value.size })
+        inFlight.add(salvaged.store.put(key, value, expiry), value.length)
+      } else await salvaged.store.putStream(key, value.pieces(), { size: value.size, ...expiry })
       count(counts, { origin, mayBeStale })
       await progress.advance(1)
     }

@@ -9,10 +9,13 @@ import {
   type EntryIterator,
   type KeyIterator,
   type RangeOptions,
+  type Store,
+  type StoreIterator,
+  type ValueStat,
   WiscError,
 } from '../../lib/index.ts'
 import { Attempts, snapshotAt } from '../../lib/inspect/owner/views.ts'
-import { EXIT_CODE, InUseError } from '../terminal/exit-code.ts'
+import { EXIT_CODE, InUseError, UsageError } from '../terminal/exit-code.ts'
 import { countOf, HEX, keyRange, RANGE, STORE_PATH } from '../verb/arguments.ts'
 import { EntryWriter } from '../verb/entries.ts'
 import { HeldSnapshot } from '../verb/held-snapshot.ts'
@@ -25,11 +28,14 @@ export const scan: Verb = defineVerb({
   details:
     'One line an entry: the key, a tab, the value, both escaped (on a terminal cut to fit). With --json one object ' +
     'a line: key and value, or keyBase64 and valueBase64 where the bytes are no UTF-8; keyHex and valueHex with ' +
-    '--hex. All entries are as of one moment: a process that has the store open holds a snapshot meanwhile, unless ' +
-    'the scan stands still for a minute. Where that cannot be, and the store changes, the exit code is 3.',
+    '--hex. With --stat what is known of a value in its place, which is not read: its size, its place in the value ' +
+    'log, its sequence, and when it expires. All entries are as of one moment: a process that has the store open ' +
+    'holds a snapshot meanwhile, unless the scan stands still for a minute. Where that cannot be, and the store ' +
+    'changes, the exit code is 3.',
   examples: [
     ['wisc scan photos.db --prefix album/', 'All keys that begin with album/'],
     ['wisc scan photos.db --gte a --lt b --keys-only', 'Keys only; no value is read'],
+    ['wisc scan photos.db --stat', 'Sizes, and when values expire'],
     ['wisc scan photos.db --reverse --limit 10', 'The last ten'],
     ['wisc scan photos.db --json > photos.ndjson', 'All of it, for programs'],
   ],
@@ -40,8 +46,11 @@ export const scan: Verb = defineVerb({
       .option('reverse', { type: 'boolean', default: false, describe: 'From the last key on' })
       .option('limit', { type: 'number', requiresArg: true, describe: 'At most so many entries' })
       .option('keys-only', { type: 'boolean', default: false, describe: 'Leave the values out' })
+      .option('stat', { type: 'boolean', default: false, describe: 'Sizes in place of values' })
       .option('hex', { ...HEX, describe: 'Keys and values are hexadecimal, given and shown' }),
-  run: async ({ path, reverse, limit, keysOnly, hex, json, ...words }, context) => {
+  run: async ({ path, reverse, limit, keysOnly, stat, hex, json, ...words }, context) => {
+    if (keysOnly && stat) throw new UsageError('either --keys-only or --stat')
+    const what = stat ? 'stat' : keysOnly ? 'keys' : 'entries'
     const range = {
       ...keyRange(words, hex),
       reverse,
@@ -53,7 +62,7 @@ export const scan: Verb = defineVerb({
     const held = taken instanceof HeldSnapshot ? taken : undefined
     const why = taken instanceof HeldSnapshot ? undefined : taken.why
     try {
-      await scanViews(path, { range, keysOnly, held, why }, writer, context)
+      await scanViews(path, { range, what, held, why }, writer, context)
     } finally {
       held?.close()
     }
@@ -64,7 +73,7 @@ export const scan: Verb = defineVerb({
 
 interface ScanOptions {
   readonly range: RangeOptions
-  readonly keysOnly: boolean
+  readonly what: 'entries' | 'keys' | 'stat'
   readonly held: HeldSnapshot | undefined
   /** Why nothing is held, if a process has the store open. */
   readonly why: string | undefined
@@ -72,7 +81,7 @@ interface ScanOptions {
 
 async function scanViews(
   path: string,
-  { range, keysOnly, held, why }: ScanOptions,
+  { range, what, held, why }: ScanOptions,
   writer: EntryWriter,
   context: VerbContext,
 ): Promise<void> {
@@ -84,10 +93,9 @@ async function scanViews(
     const now = await inspectStore(path, context, async (store) => {
       // It was held when the view was opened, and so the view has all that the snapshot sees.
       if (held && !isFirst && !(await held.isHeld())) throw lost()
-      using snapshot = held && snapshotAt(store, held.sequence)
+      using snapshot = held && snapshotAt(store, held.sequence, held.moment)
       const rest = { ...restOf(range, come), ...(snapshot && { snapshot }) }
-      const source = keysOnly ? store.keys(rest) : store.entries(rest)
-      return await copy(source, writer, come, () => {
+      return await copy(sourceOf(store, what, rest), writer, come, () => {
         held?.moved()
         return output.isClosed
       })
@@ -121,9 +129,16 @@ interface Come {
   readonly last: Buffer | undefined
 }
 
+type Source = KeyIterator | EntryIterator | StoreIterator<[Buffer, ValueStat]>
+
+function sourceOf(store: Store, what: ScanOptions['what'], range: RangeOptions): Source {
+  if (what === 'keys') return store.keys(range)
+  return what === 'stat' ? store.entries({ ...range, values: 'stat' }) : store.entries(range)
+}
+
 /** Writes entries. Not done is what ends because the files of the view are gone. */
 async function copy(
-  source: KeyIterator | EntryIterator,
+  source: Source,
   writer: EntryWriter,
   come: Come,
   isEnough: () => boolean,

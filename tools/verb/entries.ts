@@ -5,7 +5,10 @@
  *          to fit
  *   JSON   {"key":"...","value":"..."}; keyBase64 or valueBase64 in place of what is no UTF-8; with --hex keyHex
  *          and valueHex
+ *
+ * What stat tells of a value may stand in its place: as text `SIZE bytes`, and when it expires; in JSON its members.
  */
+import type { ValueStat } from '../../lib/index.ts'
 import { encodedPieces, escapedPieces, jsonMember } from '../terminal/escape.ts'
 import type { Output } from '../terminal/output.ts'
 import { fitText, textWidth } from '../terminal/text-width.ts'
@@ -34,7 +37,7 @@ export class EntryWriter {
   }
 
   /** Without a value, a line of the key alone. */
-  async add(key: Uint8Array, value: Uint8Array | undefined): Promise<void> {
+  async add(key: Uint8Array, value: Uint8Array | ValueStat | undefined): Promise<void> {
     for (const piece of this.#line(key, value)) {
       this.#text += piece
       if (this.#text.length >= WRITE_CHARACTERS) await this.flush()
@@ -49,10 +52,27 @@ export class EntryWriter {
     await this.#output.write(text)
   }
 
-  #line(key: Uint8Array, value: Uint8Array | undefined): Iterable<string> {
+  #line(key: Uint8Array, value: Uint8Array | ValueStat | undefined): Iterable<string> {
+    if (value !== undefined && !(value instanceof Uint8Array)) return this.#statLine(key, value)
     if (this.#format.json) return jsonLine(key, value, this.#format.hex)
     if (this.#output.isTerminal) return [this.#terminalLine(key, value)]
     return this.#textLine(key, value)
+  }
+
+  *#statLine(key: Uint8Array, stat: ValueStat): Generator<string> {
+    if (this.#format.json) {
+      yield '{'
+      yield* jsonMember('key', key, this.#format.hex)
+      yield `,${JSON.stringify(statFigures(stat)).slice(1)}\n`
+      return
+    }
+    const { isTerminal, columns } = this.#output
+    const text = `${stat.size} bytes${stat.expiresAt ? `, expires ${momentText(stat.expiresAt)}` : ''}`
+    if (isTerminal) yield `${this.#shownKey(key, columns - text.length - 2)}  ${text}\n`
+    else {
+      yield* this.#pieces(key)
+      yield `\t${text}\n`
+    }
   }
 
   *#textLine(key: Uint8Array, value: Uint8Array | undefined): Generator<string> {
@@ -86,6 +106,25 @@ export class EntryWriter {
   #pieces(bytes: Uint8Array): Generator<string> {
     return this.#format.hex ? encodedPieces(bytes, 'hex') : escapedPieces(bytes)
   }
+}
+
+/** What is known of a value; null for what it does not have. */
+export function statFigures(stat: ValueStat): Record<string, string | number | boolean | null> {
+  const { size, storedSize, codec, inline, segment, offset, sequence, expiresAt } = stat
+  return {
+    size,
+    storedSize,
+    codec,
+    inline,
+    segment: segment ?? null,
+    offset: offset ?? null,
+    sequence,
+    expiresAt: expiresAt === undefined ? null : momentText(expiresAt),
+  }
+}
+
+function momentText(moment: number): string {
+  return new Date(moment).toISOString()
 }
 
 function* jsonLine(

@@ -18,13 +18,16 @@ const PATIENCES = 10
 
 export class HeldSnapshot {
   readonly sequence: number
+  /** Before it was held: what expires later is seen. */
+  readonly moment: number
   readonly #client: ControlClient
   readonly #timer: NodeJS.Timeout
   #isLost = false
   #hasMoved = false
 
-  private constructor(client: ControlClient, sequence: number) {
+  private constructor(client: ControlClient, sequence: number, moment: number) {
     this.#client = client
+    this.moment = moment
     this.sequence = sequence
     this.#timer = setInterval(() => {
       if (this.#hasMoved) void this.isHeld()
@@ -42,8 +45,9 @@ export class HeldSnapshot {
     const { client } = owner
     try {
       const { signal } = context
+      const moment = Date.now()
       const { sequence } = await client.ask('hold', { signal, patienceMs: patienceMs() })
-      return new HeldSnapshot(client, sequence)
+      return new HeldSnapshot(client, sequence, moment)
     } catch (error) {
       client.close()
       if (context.signal.aborted || !(error instanceof WiscError)) throw error

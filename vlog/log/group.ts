@@ -43,8 +43,9 @@ export function stagedBytes(
   keyLength: number,
   valueLength: number,
   rawLength: number = valueLength,
+  expiresAt: number = 0,
 ): number {
-  const front = recordHeadBytes(keyLength) + tableBytes(rawLength)
+  const front = recordHeadBytes(keyLength, expiresAt) + tableBytes(rawLength)
   return valueLength <= STAGED_VALUE_BYTES_MAX ? front + valueLength : front
 }
 
@@ -96,6 +97,7 @@ export class Group {
     borrowed: boolean = false,
     codec: number = CODEC_NONE,
     rawLength: number = value.length,
+    expiresAt: number = 0,
   ): number {
     const offset = this.#frameBytes
     const staging = this.#staging
@@ -112,6 +114,7 @@ export class Group {
       chunks,
       codec,
       rawLength,
+      expiresAt,
     )
     if (chunks) {
       staging.set(chunks, to)
@@ -126,7 +129,8 @@ export class Group {
       if (borrowed) this.#borrowed.push({ value, bytes: length, table: chunks! })
       this.#pieceStart = to
     }
-    this.#frameBytes = offset + recordHeadBytes(key.length) + tableBytes(rawLength) + length
+    this.#frameBytes =
+      offset + recordHeadBytes(key.length, expiresAt) + tableBytes(rawLength) + length
     return offset
   }
 

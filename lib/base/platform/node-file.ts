@@ -7,8 +7,8 @@
 import fs from 'node:fs'
 import { assert, IoError } from '../errors.ts'
 import type { File, FileStat, OpenMode, PathStat } from '../files/file-system.ts'
-import { CALL_BYTES_MAX, WriteCursor } from '../write-cursor.ts'
 import { punchNative } from './native-extensions.ts'
+import { CALL_BYTES_MAX, WriteCursor } from './write-cursor.ts'
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = fs.constants
 // Constants that a platform lacks are undefined and vanish in the `|`. O_NONBLOCK keeps a planted FIFO from

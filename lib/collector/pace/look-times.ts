@@ -3,7 +3,10 @@
  * writes have ceased, and again and again while a writer waits. After a long look it rests, so that looks take a part
  * of the thread at most. An idle store is looked at no more.
  */
+
 import type { Log } from '../../../vlog/log/log.ts'
+import { wallTime } from '../../base/clock.ts'
+import { TIMER_MS_MAX } from '../../contract/options.ts'
 
 /** A look follows each such part of a segment that was written. */
 const LOOK_SHARE = 1 / 16
@@ -13,6 +16,8 @@ const LOOK_TIME_SHARE = 1 / 5
 const LONG_LOOK_MS = 4
 /** Quiet time after writes before the last look. */
 const QUIET_MS = 300
+/** What expires one after the other is looked at together. */
+const EXPIRY_MS = 1000
 /** While a writer waits. */
 const AGAIN_MS = 100
 
@@ -35,6 +40,7 @@ export class LookTimes {
   #quietTimer: NodeJS.Timeout | undefined
   #againTimer: NodeJS.Timeout | undefined
   #restTimer: NodeJS.Timeout | undefined
+  #expiryTimer: NodeJS.Timeout | undefined
 
   constructor(looker: Looker, log: Pick<Log, 'bytesWritten'>, segmentBytes: number) {
     this.#looker = looker
@@ -74,6 +80,14 @@ export class LookTimes {
     }, AGAIN_MS)
   }
 
+  /** At a moment, in milliseconds since 1970, something will have expired: an idle store is looked at then, too. */
+  at(moment: number): void {
+    clearTimeout(this.#expiryTimer)
+    if (moment === Number.POSITIVE_INFINITY) return
+    const ms = Math.min(Math.max(EXPIRY_MS, moment - wallTime()), TIMER_MS_MAX)
+    this.#expiryTimer = setTimeout(() => this.soon(), ms).unref()
+  }
+
   #look(): void {
     this.#isScheduled = false
     this.#looker.look(this.#quietTimer === undefined)
@@ -99,5 +113,6 @@ export class LookTimes {
     clearTimeout(this.#quietTimer)
     clearTimeout(this.#againTimer)
     clearTimeout(this.#restTimer)
+    clearTimeout(this.#expiryTimer)
   }
 }

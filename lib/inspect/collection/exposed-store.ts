@@ -2,6 +2,7 @@
  * A store as it will be when a collection has flushed and compacted it: one walk over memtables and tables, and the
  * figures that follow. Exact on a quiet store but for bytes of tables. Writes nothing (I11).
  */
+import { wallTime } from '../../base/clock.ts'
 import type { SegmentNumber, Sequence } from '../../base/ids.ts'
 import { systemRandom } from '../../base/random.ts'
 import { isExposureAsked } from '../../collector/plan/tree-garbage.ts'
@@ -45,7 +46,7 @@ export async function walkExposed(
   const unflushedRanges = listed.map(({ ranges }) => ranges.fragments)
   const { fileSystem } = context
   const slices = shadowWalkSlices(
-    { ...context, runs, readableSequences: readable },
+    { ...context, runs, readableSequences: readable, expiredBy: wallTime() },
     { fileSystem, unflushed, unflushedRanges, wantsPlaces },
   )
   const tree = await interruptibly(slices, signal)

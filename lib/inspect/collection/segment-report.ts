@@ -8,7 +8,7 @@
 import type { FileNumber } from '../../base/ids.ts'
 import type { MadePlan } from '../../collector/exact-plan.ts'
 import { planCollectionSteps } from '../../collector/plan/planner.ts'
-import { planView, viewRules, withReaders, withView } from '../../collector/view-plan.ts'
+import { besides, planView, viewRules, withView } from '../../collector/view-plan.ts'
 import { bytesInVain, type WalkedTree, walkTree } from '../../collector/walked-tree.ts'
 import type { CollectedStep } from '../../contract/collection.ts'
 import { plannedFiles } from '../../contract/collection.ts'
@@ -88,8 +88,8 @@ export function walkedWith(
   signal: AbortSignal,
 ): Promise<WalkedTree> {
   const controls = { signal, rate: new JobRate(undefined) }
-  const readable = withReaders([engine.visibleSequence], readers)
-  return withView(engine, (store) => walkTree(store, readable, controls))
+  const all = besides([engine.visibleSequence], readers)
+  return withView(engine, (store) => walkTree(store, all, controls))
 }
 
 function toRows(

@@ -101,7 +101,7 @@ function* recordItems(
   record: ScannedRecord,
   values: FileWindow,
 ): Generator<Item> {
-  const { header, offset, keyBytes, keyEnd, unknown } = record
+  const { header, offset, keyBytes, keyEnd, expiresAt, unknown } = record
   if (!isWanted(context, { offset, length: header.length })) return
   const head = keyBytes.slice(keyEnd - header.headBytes, keyEnd)
   const reader = new FieldReader(head, 0, offset)
@@ -119,6 +119,7 @@ function* recordItems(
   reader.u64('storedLength')
   reader.u64('rawLength', true)
   if (header.optionBytes > 0) reader.hex('options', header.optionBytes, false)
+  if (expiresAt > 0) reader.derived('expiresAt', expiresAt)
   reader.bytes('key', header.keyLength)
   if (header.kind === RECORD_KIND.deleteRange && header.storedLength > 0) {
     reader.derived('end', readRange(context.file, offset + header.headBytes, header.storedLength))

@@ -9,7 +9,7 @@ import { WiscError } from '../../base/errors.ts'
 import { FILE_HEADER_BYTES, type FileIdentity } from '../../base/files/file-header.ts'
 import { frameSeed } from '../../base/files/frame.ts'
 import { KIND } from '../../tree/entry.ts'
-import { TAG_MASK } from '../../tree/table/block-format.ts'
+import { EXPIRES_TAG, TAG_MASK } from '../../tree/table/block-format.ts'
 import {
   type BlockHandle,
   checkBlock,
@@ -172,10 +172,13 @@ function readEntryFields(reader: FieldReader): 'whole' | 'malformed' | 'unknown'
   const tag = reader.u8('tag', true) & TAG_MASK
   reader.varint('distance', true)
   reader.bytes('unsharedKey', unshared, true)
-  if (tag === KIND.inline) {
+  const expires = (tag & EXPIRES_TAG) !== 0 && (tag & ~EXPIRES_TAG) !== KIND.tombstone
+  if (expires) reader.varint('expiresAt')
+  const kind = expires ? tag & ~EXPIRES_TAG : tag
+  if (kind === KIND.inline) {
     const length = reader.varint('length', true)
     reader.payload('value', length)
-  } else if (tag === KIND.pointer) {
+  } else if (kind === KIND.pointer) {
     reader.varint('segmentIndex', true)
     reader.varint('offset')
     reader.varint('length')
@@ -191,7 +194,7 @@ function addMeaning(reader: FieldReader, previous: Uint8Array, parts: TableParts
     reader.fields.find((field) => field.name === name)?.value as number
   const unshared = reader.fields.find(({ name }) => name === 'unsharedKey')!.value as Uint8Array
   const key = Buffer.concat([previous.subarray(0, number('shared')), unshared])
-  const kind = number('tag') & TAG_MASK
+  const kind = number('tag') & TAG_MASK & ~EXPIRES_TAG
   const { properties, references } = parts
   if (kind === KIND.pointer) {
     const place = number('segmentIndex')
@@ -301,10 +304,18 @@ function* propertyItems(reader: FieldReader): Generator<Item> {
     const length = reader.varint('length', true)
     const name = PROPERTY_NAMES.get(tag)
     if (name === undefined || name.endsWith('Key')) reader.bytes(name ?? `property ${tag}`, length)
+    else if (name === 'tags') reader.hex(name, length, false)
+    else if (name === 'expiries') readExpiries(reader, reader.at + length)
     else if (length === 0) reader.derived(name, 'yes')
     else reader.varint(name)
   }
   yield reader.item('properties')
+}
+
+function readExpiries(reader: FieldReader, end: number): void {
+  while (reader.at < end && !reader.failed) {
+    for (const name of ['expiresAt', 'puts', 'bytes', 'pointedBytes']) reader.varint(name)
+  }
 }
 
 /** The part of an odd tag that this version leaves out. */

@@ -14,6 +14,7 @@ import {
   RECORD_HEADER_BYTES,
   RECORD_KEY_BYTES_MAX,
   type RecordHeader,
+  recordExpiry,
   unknownRecord,
 } from '../../../vlog/record.ts'
 import { viewAnyHead } from '../../../vlog/record-window.ts'
@@ -40,6 +41,8 @@ export interface ScannedRecord {
   readonly keyBytes: Uint8Array
   readonly keyStart: number
   readonly keyEnd: number
+  /** Milliseconds since 1970; 0: it never expires. */
+  readonly expiresAt: number
   /** Why this version must not use it; then only its head means something. */
   readonly unknown: WiscError | undefined
 }
@@ -233,9 +236,11 @@ function recordAt(window: FileWindow, offset: number, end: number): ScannedRecor
   const header = viewAnyHead(window, offset, end)
   if (typeof header === 'string') return undefined
   const unknown = unknownRecord(header, window.fileName, offset)
-  const keyEnd = window.view(offset, header.headBytes) + header.headBytes
-  const keyStart = keyEnd - header.keyLength
-  return { type: 'record', header, offset, keyBytes: window.bytes, keyStart, keyEnd, unknown }
+  const head = window.view(offset, header.headBytes)
+  const keyEnd = head + header.headBytes
+  const place = { keyBytes: window.bytes, keyStart: keyEnd - header.keyLength, keyEnd }
+  const expiresAt = unknown ? 0 : recordExpiry(window.bytes, head, header)
+  return { type: 'record', header, offset, ...place, expiresAt, unknown }
 }
 
 /**

@@ -21,10 +21,11 @@ export function openDamaged(path: string): Promise<Store> {
 /**
  * A snapshot at a sequence that the process which has the store open holds for the reader.
  * @param store only read, and opened after the sequence was held: it sees all that was written up to there
+ * @param moment what has expired by then is not seen
  * @returns a snapshot for its reads, to be closed
  */
-export function snapshotAt(store: Store, sequence: Sequence): Snapshot {
+export function snapshotAt(store: Store, sequence: Sequence, moment: number): Snapshot {
   const { readers, visibleSequence } = engineOf(store)
-  if (visibleSequence >= sequence) return new StoreSnapshot(readers, sequence)
+  if (visibleSequence >= sequence) return new StoreSnapshot(readers, sequence, undefined, moment)
   throw new WiscError('WISC_STALE', 'the view is older than the snapshot: take a new one')
 }

@@ -25,6 +25,8 @@ export interface KeyState {
   /** Nobody knows whether it was deleted or replaced since. */
   mayBeStale: boolean
   isDeleted: boolean
+  /** 0: it never expires. */
+  expiresAt: number
   places: ValuePlace[]
 }
 
@@ -54,4 +56,11 @@ export class SalvageMap {
     else if (found.sequence > state.sequence) Object.assign(state, found, { places })
     else if (found.sequence === state.sequence) state.places.push(...places)
   }
+}
+
+/** In the order of files and of places in them; what has none comes last. */
+export function comparePlaces(left: ValuePlace | undefined, right: ValuePlace | undefined): number {
+  if (!left || !right) return (left ? 1 : 0) - (right ? 1 : 0)
+  if (left.file !== right.file) return left.file < right.file ? -1 : 1
+  return left.offset - right.offset
 }

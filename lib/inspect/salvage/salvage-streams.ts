@@ -46,7 +46,13 @@ export class SalvagedStreams {
     for (const [number, key] of this.#keys) {
       const text = keyString(key, 0, key.length)
       if (map.get(text) !== undefined || !isWanted(key)) continue
-      const state = { sequence: 0, origin: 'log', mayBeStale: true, isDeleted: false } as const
+      const state = {
+        sequence: 0,
+        origin: 'log',
+        mayBeStale: true,
+        isDeleted: false,
+        expiresAt: 0,
+      } as const
       map.add(text, state, this.placeOf(number, key))
     }
   }

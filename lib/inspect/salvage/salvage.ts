@@ -19,18 +19,19 @@ import { proveRecord, RECORD_KIND, readRecordHeader, recordValue } from '../../.
 import { decodeStreamValue } from '../../../vlog/stream/stream-value.ts'
 import { compareBytes, keyString } from '../../base/bytes.ts'
 import { checksum } from '../../base/checksum.ts'
+import { wallTime } from '../../base/clock.ts'
 import { joinPath, segmentName, tableName } from '../../base/files/file-names.ts'
 import type { File, FileSystem } from '../../base/files/file-system.ts'
 import type { FileNumber, Sequence } from '../../base/ids.ts'
 import { compareLogPositions } from '../../base/log-position.ts'
 import { nodeFileSystem } from '../../base/platform/node-file-system.ts'
-import { type Entry, KIND, type TableMeta } from '../../tree/entry.ts'
+import { type Entry, hasExpired, isGone, KIND, type TableMeta } from '../../tree/entry.ts'
 import { readRange } from '../dump/dump-context.ts'
 import type { ScannedRecord } from '../dump/scan-log.ts'
 import { hasZeroBlock } from '../dump/value-state.ts'
 import { damageOf, type FileDamage, findStoreFiles, type StoreFiles } from './salvage-files.ts'
 import { readLogFile } from './salvage-log.ts'
-import { SalvageMap, type ValuePlace } from './salvage-map.ts'
+import { comparePlaces, SalvageMap, type ValuePlace } from './salvage-map.ts'
 import { SalvagedRanges, writtenFragment } from './salvage-ranges.ts'
 import { type SalvagedStream, SalvagedStreams } from './salvage-streams.ts'
 import { type LostWrites, lostOf, readTable } from './salvage-tables.ts'
@@ -43,6 +44,8 @@ export interface SalvagedEntry {
   readonly key: Buffer
   /** All of it, or a stream that is read piece by piece. */
   readonly value: Uint8Array | SalvagedStream
+  /** Milliseconds since 1970; 0: it never expires. */
+  readonly expiresAt: number
   /** `log`: no table has it. */
   readonly origin: 'table' | 'log'
   /** It may have been deleted or replaced by something that is lost. */
@@ -166,7 +169,7 @@ export class Salvage {
     const placeOf = (key: string): ValuePlace | undefined => this.#map.get(key)!.places[0]
     live.sort((left, right) => comparePlaces(placeOf(left), placeOf(right)))
     for (const text of live) {
-      const { places, sequence, origin, mayBeStale } = this.#map.get(text)!
+      const { places, sequence, origin, mayBeStale, expiresAt } = this.#map.get(text)!
       const key = Buffer.from(text, 'latin1')
       let reason = 'no file holds its record'
       let value: SalvagedEntry['value'] | undefined
@@ -182,7 +185,7 @@ export class Salvage {
       }
       const isBelowLost =
         this.#isIn(key, (range) => sequence < range.largestSequence) && origin === 'table'
-      if (value) yield { key, value, origin, mayBeStale: mayBeStale || isBelowLost }
+      if (value) yield { key, value, expiresAt, origin, mayBeStale: mayBeStale || isBelowLost }
       else if (reason === HOLE && origin === 'log' && mayBeStale) this.#emptiedKeys++
       else this.#lost.push({ key, sequence, reason })
     }
@@ -229,7 +232,7 @@ export class Salvage {
   }
 
   #addEntry(entry: Entry, file: string, offset: number, mayBeStale: boolean): void {
-    const { keyBytes, keyEnd, kind, sequence, valueBytes, valueStart, valueEnd } = entry
+    const { keyBytes, keyEnd, kind, sequence, expiresAt } = entry
     if (mayBeStale && !this.#mayBeLost(keyBytes, 0, keyEnd, sequence)) return
     const place: ValuePlace | undefined =
       kind === KIND.inline
@@ -237,19 +240,19 @@ export class Salvage {
             kind: 'inline',
             file,
             offset,
-            length: valueEnd - valueStart,
-            checksum: checksum(valueBytes.subarray(valueStart, valueEnd)),
+            length: entry.valueEnd - entry.valueStart,
+            checksum: checksum(entry.valueBytes.subarray(entry.valueStart, entry.valueEnd)),
           }
         : kind === KIND.pointer
           ? this.#streams.placeOf(entry.segment, keyBytes.subarray(0, keyEnd))
           : undefined
-    const isDeleted = kind === KIND.tombstone
-    const state = { sequence, origin: 'table', mayBeStale, isDeleted } as const
+    const isDeleted = isGone(entry, wallTime())
+    const state = { sequence, origin: 'table', mayBeStale, isDeleted, expiresAt } as const
     this.#map.add(keyString(keyBytes, 0, keyEnd), state, place)
   }
 
   #addRecord(record: ScannedRecord, file: string, number: FileNumber, isSegment: boolean): void {
-    const { header, offset, keyBytes, keyStart, keyEnd } = record
+    const { header, offset, keyBytes, keyStart, keyEnd, expiresAt } = record
     const key = keyString(keyBytes, keyStart, keyEnd)
     const { sequence, length } = header
     if (header.kind === RECORD_KIND.deleteRange) {
@@ -262,13 +265,13 @@ export class Salvage {
       this.#map.get(key)?.sequence === sequence ||
       this.#mayBeLost(keyBytes, keyStart, keyEnd, sequence)
     if (!isWanted) return
-    const isDeleted = header.kind === RECORD_KIND.delete
+    const isDeleted = header.kind === RECORD_KIND.delete || hasExpired(expiresAt, wallTime())
     const inFile: ValuePlace = { kind: 'record', file, offset, length, checksum: 0 }
     const isStream = header.kind === RECORD_KIND.putStream
     const place = isStream
       ? this.#namedStream(inFile, header, keyBytes.slice(keyStart, keyEnd))
       : inFile
-    const state = { sequence, origin: 'log', mayBeStale: !isBehind, isDeleted } as const
+    const state = { sequence, origin: 'log', mayBeStale: !isBehind, isDeleted, expiresAt } as const
     this.#map.add(key, state, isDeleted ? undefined : place)
   }
 
@@ -391,10 +394,4 @@ export class Salvage {
     }
     return file
   }
-}
-
-function comparePlaces(left: ValuePlace | undefined, right: ValuePlace | undefined): number {
-  if (!left || !right) return (left ? 1 : 0) - (right ? 1 : 0)
-  if (left.file !== right.file) return left.file < right.file ? -1 : 1
-  return left.offset - right.offset
 }

@@ -63,7 +63,8 @@ function mergeSlices(
 ): Generator<RunSlice, Omit<RunResult, 'bytesRead'>> {
   const retention = new Retention(input.readableSequences, input.olderRanges)
   const fragments = fragmentsOf(input.inputs.flat(), input, ports.fileSystem)
-  return writeRetained(cursor, retention, writer, undefined, places, fragments)
+  const { expiredBy } = input
+  return writeRetained(cursor, retention, writer, undefined, places, fragments, expiredBy)
 }
 
 function mergedCursor(cursors: readonly EntryCursor[]): EntryCursor {

@@ -14,6 +14,8 @@ export interface FlushInput extends RunTarget {
   readonly memtable: FrozenMemtable
   /** Sequences at which someone may still read, ascending. */
   readonly readableSequences: readonly number[]
+  /** What expires at this moment or before has done so for every reader. */
+  readonly expiredBy: number
 }
 
 export interface FlushPorts extends JobPorts {
@@ -32,8 +34,15 @@ export function* flushSlices(input: FlushInput, ports: FlushPorts): Generator<Ru
   try {
     const { readDeferred } = ports
     const ranges = unpackRanges(memtable.ranges)
-    const slices = writeRetained(cursor, retention, writer, readDeferred, undefined, ranges)
-    const result = yield* slices
+    const result = yield* writeRetained(
+      cursor,
+      retention,
+      writer,
+      readDeferred,
+      undefined,
+      ranges,
+      input.expiredBy,
+    )
     return { ...result, bytesRead: memtable.usedBytes }
   } catch (error) {
     failure = error

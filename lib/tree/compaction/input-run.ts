@@ -18,6 +18,8 @@ export interface CompactionInput extends RunTarget {
   readonly olderRanges: readonly KeySpan[]
   /** Sequences at which someone may still read, ascending. */
   readonly readableSequences: readonly number[]
+  /** What expires at this moment or before has done so for every reader. */
+  readonly expiredBy: number
 }
 
 /** The range tombstones of tables, which are opened one after the other. @throws CorruptionError, IoError */

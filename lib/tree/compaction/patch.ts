@@ -71,7 +71,7 @@ function sumByTable(newer: EntryCursor, tables: readonly TableMeta[]): NewerSum[
   const sums = tables.map(() => ({ entries: 0, bytes: 0 }))
   let table = 0
   for (newer.seekToFirst(); newer.valid; newer.next()) {
-    const { keyBytes, keyStart, keyEnd, kind, valueStart, valueEnd } = newer.entry
+    const { keyBytes, keyStart, keyEnd, kind, valueStart, valueEnd, expiresAt } = newer.entry
     for (let next = tables[table + 1]; next !== undefined; next = tables[table + 1]) {
       const { smallestKey } = next
       if (compareRange(keyBytes, keyStart, keyEnd, smallestKey, 0, smallestKey.length) < 0) break
@@ -81,6 +81,8 @@ function sumByTable(newer: EntryCursor, tables: readonly TableMeta[]): NewerSum[
     sum.entries++
     sum.bytes += ENTRY_BYTES + keyEnd - keyStart
     if (kind === KIND.inline) sum.bytes += valueEnd - valueStart
+    // References of a patched table would have to know which of its pointers expires last.
+    if (expiresAt !== 0) sum.entries = Number.POSITIVE_INFINITY
   }
   return sums
 }
@@ -99,7 +101,12 @@ function isPatchable(
   const reader = openTable(table, input, ports)
   try {
     const { properties, references, filter } = reader.contents()
-    if (reader.hasUnknownParts || properties.distinctKeys !== table.entries) return false
+    if (
+      reader.hasUnknownParts ||
+      properties.tags.length > 0 ||
+      properties.distinctKeys !== table.entries
+    )
+      return false
     if (properties.baseSequence > smallestSequence) return false
     const spent = references.length - reader.references.length
     if (spent > SPENT_REFERENCES && spent > references.length / 2) return false

@@ -8,7 +8,7 @@
  */
 import { type DeadRecords, DeadRecordsBuilder } from '../../base/dead-records.ts'
 import { keepUntilNext } from '../../base/kept.ts'
-import { type BuiltTable, Entry, type EntryCursor, KIND } from '../entry.ts'
+import { type BuiltTable, Entry, type EntryCursor, isGone, KIND } from '../entry.ts'
 import type { FragmentList } from '../ranges/range-fragments.ts'
 import { RetainedRanges } from '../ranges/retained-ranges.ts'
 import { LastKey } from '../table/last-key.ts'
@@ -48,7 +48,10 @@ export type ReadDeferred = (entry: Entry) => Uint8Array
 /** What a slice yields: nothing, or what has to be settled before the next one. */
 export type RunSlice = Promise<void> | undefined
 
-/** Writes what survives of `cursor`, all of it, and of range tombstones; then finishes the writer. */
+/**
+ * Writes what survives of `cursor`, all of it, and of range tombstones; then finishes the writer.
+ * @param expiredBy what expires at this moment or before has done so for every reader
+ */
 export function* writeRetained(
   cursor: EntryCursor,
   retention: Retention,
@@ -56,9 +59,18 @@ export function* writeRetained(
   readDeferred: ReadDeferred | undefined,
   places: RecordPlaces | undefined,
   fragments: FragmentList,
+  expiredBy: number,
 ): Generator<RunSlice, Omit<RunResult, 'bytesRead'>> {
   const ranges = fragments.length === 0 ? undefined : new RetainedRanges(fragments, retention)
-  const slice = new RetainedSlice(cursor, retention, writer, readDeferred, places, ranges)
+  const slice = new RetainedSlice(
+    cursor,
+    retention,
+    writer,
+    readDeferred,
+    places,
+    ranges,
+    expiredBy,
+  )
   keepUntilNext('run of a flush or a compaction', { slice })
   let entriesIn = 0
   for (cursor.seekToFirst(); cursor.valid; ) {
@@ -86,6 +98,7 @@ class RetainedSlice {
   readonly #places: RecordPlaces | undefined
   /** Undefined if there are no range tombstones. */
   readonly #ranges: RetainedRanges | undefined
+  readonly #expiredBy: number
   /** Of the last newest entry of a key that was dropped. */
   readonly #droppedKey: LastKey = new LastKey()
   /** For an entry that is written as another one than it was read: deferred, or a pointer that is folded. */
@@ -101,8 +114,10 @@ class RetainedSlice {
     readDeferred: ReadDeferred | undefined,
     places: RecordPlaces | undefined,
     ranges: RetainedRanges | undefined,
+    expiredBy: number,
   ) {
     this.#cursor = cursor
+    this.#expiredBy = expiredBy
     this.#retention = retention
     this.#writer = writer
     this.#readDeferred = readDeferred
@@ -138,17 +153,22 @@ class RetainedSlice {
         }
         ranges.serve(sequence, retention)
       }
-      if (!retention.keeps(sequence)) {
+      const isKept = retention.keeps(sequence)
+      // What has expired for everybody is a tombstone from here on, and until that goes it hides what is older.
+      const isTombstone = isGone(entry, this.#expiredBy)
+      if (kind === KIND.pointer && (isTombstone || !isKept))
+        this.dead.add(entry.segment, entry.offset, entry.length)
+      if (!isKept) {
         // It was the newest of its key if a range tombstone hides it: older ones go on with what has been served.
         if (isNewKey) this.#droppedKey.set(entry)
-        if (kind === KIND.pointer) this.dead.add(entry.segment, entry.offset, entry.length)
       } else if (
-        kind === KIND.tombstone &&
+        isTombstone &&
         retention.dropsTombstone(sequence, entry.keyBytes, entry.keyStart, entry.keyEnd)
       ) {
         this.#droppedKey.set(entry)
       } else {
-        if (kind === KIND.deferred) entry = this.#fetch(entry)
+        if (isTombstone) entry = kind === KIND.tombstone ? entry : this.#tombstone(entry)
+        else if (kind === KIND.deferred) entry = this.#fetch(entry)
         else if (kind === KIND.pointer && this.#places) entry = this.#fold(entry, this.#places)
         if (entry.kind === KIND.inline) valueBytes += entry.valueEnd - entry.valueStart
         writer.add(entry)
@@ -168,6 +188,14 @@ class RetainedSlice {
       count++
     }
     return count
+  }
+
+  #tombstone(entry: Entry): Entry {
+    const tombstone = this.#standIn
+    tombstone.copyFrom(entry)
+    tombstone.kind = KIND.tombstone
+    tombstone.expiresAt = 0
+    return tombstone
   }
 
   #fold(entry: Entry, places: RecordPlaces): Entry {

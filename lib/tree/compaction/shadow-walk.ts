@@ -2,7 +2,8 @@
  * The shadow walk: merges all tables once, writes nothing, and says exactly what of the value log the newest entries
  * point to, and what only older ones do.
  *
- * The newest entry of a key is live, unless a range tombstone hides it; a tombstone has nothing. An older one is
+ * The newest entry of a key is live, unless a range tombstone hides it or it has expired; a tombstone, and what has
+ * expired for every reader and so becomes one, has nothing. An older one is
  * *pinned* if somebody may read at a sequence that sees it (retention.ts), else *hidden*: the next compaction that
  * meets it drops it. Memtables are part of the walk if they are given to it: then it is as if everything were flushed.
  * Else they may shadow more.
@@ -11,7 +12,14 @@
 import type { FileSystem } from '../../base/files/file-system.ts'
 import type { DatabaseDirectory } from '../../base/files/store-directory.ts'
 import type { SegmentNumber, Sequence } from '../../base/ids.ts'
-import { type Entry, type EntryCursor, KIND, type TableMeta, valueLength } from '../entry.ts'
+import {
+  type Entry,
+  type EntryCursor,
+  isGone,
+  KIND,
+  type TableMeta,
+  valueLength,
+} from '../entry.ts'
 import { entryWeight } from '../entry-weight.ts'
 import { type FragmentList, mergeFragments } from '../ranges/range-fragments.ts'
 import { RetainedRanges } from '../ranges/retained-ranges.ts'
@@ -25,6 +33,8 @@ export interface ShadowWalkInput extends DatabaseDirectory {
   readonly runs: readonly (readonly TableMeta[])[]
   /** Sequences at which someone may still read, ascending, at least one. */
   readonly readableSequences: readonly Sequence[]
+  /** What expires at this moment or before has done so for every reader. */
+  readonly expiredBy: number
 }
 
 export interface ShadowWalkPorts {
@@ -91,7 +101,7 @@ export function* shadowWalkSlices(
   const retention = new Retention(input.readableSequences, [])
   const fragments = mergeFragments([fragmentsOf(tables, input, fileSystem), ...unflushedRanges])
   const ranges = fragments.length === 0 ? undefined : new RetainedRanges(fragments, retention)
-  const walk = new Walk(cursor, retention, ranges, wantsPlaces)
+  const walk = new Walk(cursor, retention, ranges, input.expiredBy, wantsPlaces)
   try {
     let walked = 0
     let bytesRead = 0
@@ -120,6 +130,7 @@ class Walk {
   readonly #cursor: EntryCursor
   readonly #retention: Retention
   readonly #ranges: RetainedRanges | undefined
+  readonly #expiredBy: number
   readonly #lastKey: LastKey = new LastKey()
   #keys = 0
   #liveKeyBytes = 0
@@ -142,11 +153,13 @@ class Walk {
     cursor: EntryCursor,
     retention: Retention,
     ranges: RetainedRanges | undefined,
+    expiredBy: number,
     wantsPlaces: ShadowWalkPorts['wantsPlaces'],
   ) {
     this.#cursor = cursor
     this.#retention = retention
     this.#ranges = ranges
+    this.#expiredBy = expiredBy
     this.#wantsPlaces = wantsPlaces
   }
 
@@ -167,20 +180,20 @@ class Walk {
         ranges?.startKey(entry)
       }
       ranges?.serve(entry.sequence, retention)
-      const isLive = isNewest && ranges?.isDeletedAfter(entry.sequence) !== true
+      const isTombstone = isGone(entry, this.#expiredBy)
+      const isLive = isNewest && !isTombstone && ranges?.isDeletedAfter(entry.sequence) !== true
       // Tombstones, too, serve the readers that see them.
       const isKept = retention.keeps(entry.sequence)
       const { kind, keyBytes, keyStart, keyEnd } = entry
       const isGarbage =
         !isKept ||
-        (kind === KIND.tombstone &&
-          retention.dropsTombstone(entry.sequence, keyBytes, keyStart, keyEnd))
+        (isTombstone && retention.dropsTombstone(entry.sequence, keyBytes, keyStart, keyEnd))
       const weight = entryWeight(entry, keyEnd - keyStart)
       this.#weight += weight
       if (isGarbage) this.#garbageWeight += weight
       if (kind === KIND.inline) valueBytes += entry.valueEnd - entry.valueStart
-      if (isLive && kind !== KIND.tombstone) this.#addLive(entry)
-      if (kind === KIND.pointer) this.#addRecord(entry, isLive, isKept)
+      if (isLive) this.#addLive(entry)
+      if (kind === KIND.pointer) this.#addRecord(entry, isLive, isKept && !isTombstone)
       cursor.next()
     }
     return entries

@@ -13,11 +13,12 @@
  *           3 .. 26 links to the first node of each level
  *
  *   node, h being its height (1 to 12)
- *     word  0       key length in bits 0 .. 16, kind in bits 20 .. 23, height in bits 24 .. 27
+ *     word  0       key length in bits 0 .. 16, kind in bits 20 .. 23, height in bits 24 .. 27; bit 28: it expires
  *           1       sequence, low 32 bits
  *           2       sequence, high bits
  *           3       links to the next node of level 0, 1, ... h - 1
  *           3 + 2h  key, zeros up to a whole word
+ *           then    if it expires: the moment, low 32 bits, high bits
  *           then    kind tombstone: nothing
  *                   kind inline: value length (one word), value
  *                   kinds pointer and deferred: segment, low 32 bits of the offset, low 32 bits of
@@ -47,11 +48,14 @@ export const HEAD_BYTES: number = 4 * (LINKS_WORD + 2 * HEIGHT_MAX)
 
 const HEADER_BYTES = 4 * LINKS_WORD
 const POINTER_BYTES = 16
+const EXPIRY_BYTES = 8
 const LENGTH_MASK = 0x1ffff
 const KIND_SHIFT = 20
 const KIND_MASK = 15
 /** Also where the head keeps the height of the list. */
 export const HEIGHT_SHIFT = 24
+const HEIGHT_MASK = 15
+const EXPIRES_BIT = 1 << 28
 /** The prefix of the empty key: the top bit alone. */
 const EMPTY_PREFIX = -0x80000000
 const TWO_16 = 2 ** 16
@@ -63,6 +67,7 @@ export function nodeBytesMax(keyLength: number, inlineLength: number): number {
     HEADER_BYTES +
     8 * HEIGHT_MAX +
     roundToWord(keyLength) +
+    EXPIRY_BYTES +
     POINTER_BYTES +
     roundToWord(inlineLength)
   )
@@ -91,9 +96,11 @@ export function writeNode(
   key: Uint8Array,
   sequence: Sequence,
   kind: Kind,
+  expiresAt: number,
 ): number {
   const length = key.length
-  words[node] = length | (kind << KIND_SHIFT) | (height << HEIGHT_SHIFT)
+  const expires = expiresAt > 0 ? EXPIRES_BIT : 0
+  words[node] = length | (kind << KIND_SHIFT) | (height << HEIGHT_SHIFT) | expires
   words[node + 1] = sequence | 0
   words[node + 2] = (sequence / TWO_32) | 0
   const start = (node + LINKS_WORD + 2 * height) << 2
@@ -101,7 +108,10 @@ export function writeNode(
   if (length > 0) words[(end >> 2) - 1] = 0
   if (length > 32) bytes.set(key, start)
   else for (let i = 0; i < length; i++) bytes[start + i] = key[i]!
-  return end
+  if (expires === 0) return end
+  words[end >> 2] = expiresAt | 0
+  words[(end >> 2) + 1] = (expiresAt / TWO_32) | 0
+  return end + EXPIRY_BYTES
 }
 
 /** Writes the payload of kinds pointer and deferred. @returns the byte behind it */
@@ -134,7 +144,7 @@ export function writeInline(
 
 /** Links of a node; of the head, the levels of the list. */
 export function nodeHeight(words: Int32Array, node: number): number {
-  return words[node]! >>> HEIGHT_SHIFT
+  return (words[node]! >>> HEIGHT_SHIFT) & HEIGHT_MASK
 }
 
 /** The byte at which a node's key begins. */
@@ -176,19 +186,30 @@ export function nodeLiveBytes(words: Int32Array, node: number): number {
   const keyLength = meta & LENGTH_MASK
   const kind = nodeKind(words, node)
   if (kind === KIND.tombstone) return keyLength
-  const payload = node + LINKS_WORD + 2 * (meta >>> HEIGHT_SHIFT) + ((keyLength + 3) >> 2)
+  const payload = payloadOf(node, meta)
   if (kind === KIND.inline) return keyLength + words[payload]!
   const length = (words[payload + 3]! & (TWO_16 - 1)) * TWO_32 + (words[payload + 2]! >>> 0)
   const stored = Math.max(0, storedBytes(length, keyLength))
   return keyLength + (kind === KIND.deferred ? plainBytes(stored) : stored)
 }
 
+/** The word behind the key and what may say when the entry expires. */
+function payloadOf(node: number, meta: number): number {
+  const behindKey =
+    node +
+    LINKS_WORD +
+    2 * ((meta >>> HEIGHT_SHIFT) & HEIGHT_MASK) +
+    (((meta & LENGTH_MASK) + 3) >> 2)
+  return meta & EXPIRES_BIT ? behindKey + EXPIRY_BYTES / 4 : behindKey
+}
+
 /** Fills `entry` from a node; `valueBytes` becomes `bytes` itself. */
 export function readNode(words: Int32Array, bytes: Uint8Array, node: number, entry: Entry): void {
   const meta = words[node]!
   const kind = ((meta >>> KIND_SHIFT) & KIND_MASK) as Kind // written by writeNode
-  const height = meta >>> HEIGHT_SHIFT
-  const payload = node + LINKS_WORD + 2 * height + (((meta & LENGTH_MASK) + 3) >> 2)
+  const payload = payloadOf(node, meta)
+  entry.expiresAt =
+    meta & EXPIRES_BIT ? words[payload - 1]! * TWO_32 + (words[payload - 2]! >>> 0) : 0
   entry.kind = kind
   entry.sequence = words[node + 2]! * TWO_32 + (words[node + 1]! >>> 0)
   entry.valueBytes = bytes

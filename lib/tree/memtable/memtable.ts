@@ -185,7 +185,7 @@ export class Memtable {
   /**
    * Adds an entry. Key and value are copied.
    * `value` is for kind inline only; `segment`, `offset` and `length` are for kinds pointer and
-   * deferred only.
+   * deferred only. `expiresAt` is 0 for what never expires.
    * Requires: room for {@link Memtable.bytesNeeded}, and a sequence above all earlier ones.
    */
   insert(
@@ -196,6 +196,7 @@ export class Memtable {
     segment: SegmentNumber,
     offset: number,
     length: number,
+    expiresAt: number = 0,
   ): void {
     assert(sequence > this.#largestSequence || this.isEmpty, 'sequences ascend in a memtable')
     assert(!this.#frozen, 'a frozen memtable takes no entry')
@@ -206,7 +207,7 @@ export class Memtable {
     this.#checkGeneration()
 
     const node = this.#end >> 2
-    let end = writeNode(words, bytes, node, this.#nextHeight(), key, sequence, kind)
+    let end = writeNode(words, bytes, node, this.#nextHeight(), key, sequence, kind, expiresAt)
     if (kind === KIND.inline) {
       end = writeInline(words, bytes, end, value!)
     } else if (kind === KIND.tombstone) {

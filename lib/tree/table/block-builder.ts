@@ -6,10 +6,11 @@ import { copyRange, LOOP_COPY_BYTES, writeU32 } from '../../base/bytes.ts'
 import { GrowingBytes } from '../../base/growing-bytes.ts'
 import { VARINT_BYTES_MAX, writeVarint } from '../../base/varint.ts'
 import { type Entry, KIND } from '../entry.ts'
+import { EXPIRES_TAG } from './block-format.ts'
 import { RESTART_INTERVAL_ENTRIES, TRAILER_BYTES } from './table-format.ts'
 
-/** The most that an entry takes beside its key and inline value: six varints and the tag. */
-export const ENTRY_OVERHEAD_BYTES_MAX: number = 6 * VARINT_BYTES_MAX + 1
+/** The most that an entry takes beside its key and inline value: seven varints and the tag. */
+export const ENTRY_OVERHEAD_BYTES_MAX: number = 7 * VARINT_BYTES_MAX + 1
 /** What it takes as a rule. */
 const ENTRY_OVERHEAD_BYTES = 14
 
@@ -69,7 +70,7 @@ export class BlockBuilder {
     else at = writeVarint(bytes, at, shared)
     if (unshared < 128) bytes[at++] = unshared
     else at = writeVarint(bytes, at, unshared)
-    bytes[at++] = kind
+    bytes[at++] = tagOf(entry)
     at = writeVarint(bytes, at, distance)
     if (unshared > LOOP_COPY_BYTES) {
       copyRange(keyBytes, keyStart, keyEnd, bytes, at)
@@ -108,6 +109,11 @@ export class BlockBuilder {
   }
 }
 
+/** What an entry has in front of its sequence. */
+function tagOf({ kind, expiresAt }: Entry): number {
+  return expiresAt === 0 || kind === KIND.tombstone ? kind : kind | EXPIRES_TAG
+}
+
 /**
  * Writes what lies behind the key of an entry. Requires: room for it.
  * @param segmentIndex for kind pointer: the place of its segment in the references
@@ -119,14 +125,15 @@ export function writePayload(
   entry: Entry,
   segmentIndex: number,
 ): number {
+  if (entry.kind === KIND.tombstone) return at
+  const payloadAt = entry.expiresAt === 0 ? at : writeVarint(bytes, at, entry.expiresAt)
   if (entry.kind === KIND.pointer) {
-    const offsetAt = writeVarint(bytes, at, segmentIndex)
+    const offsetAt = writeVarint(bytes, payloadAt, segmentIndex)
     const lengthAt = writeVarint(bytes, offsetAt, entry.offset)
     return writeVarint(bytes, lengthAt, entry.length)
   }
-  if (entry.kind !== KIND.inline) return at
   const inlineLength = entry.valueEnd - entry.valueStart
-  const valueAt = writeVarint(bytes, at, inlineLength)
+  const valueAt = writeVarint(bytes, payloadAt, inlineLength)
   copyRange(entry.valueBytes, entry.valueStart, entry.valueEnd, bytes, valueAt)
   return valueAt + inlineLength
 }

@@ -6,13 +6,14 @@
  *   entry   := shared: varint      bytes of the key that it shares with the entry before;
  *                                  0 at a restart point
  *              unshared: varint    bytes of the key that follow
- *              tag: u8             bits 0 .. 3 kind: 0 tombstone, 1 inline, 2 pointer;
- *                                  another one, or bit 4 or 5: WISC_FORMAT_VERSION;
+ *              tag: u8             bits 0 .. 3 kind: 0 tombstone, 1 inline, 2 pointer; bit 4: it
+ *                                  expires; another kind, or bit 5: WISC_FORMAT_VERSION;
  *                                  bits 6 and 7 are ignored
  *              sequence: varint    distance from the table's base sequence
  *              key: u8[unshared]
  *              payload
- *   payload := tombstone: nothing
+ *   payload := if it expires, which a tombstone does not: expiresAt: varint, then
+ *              tombstone: nothing
  *              inline:    length: varint, value: u8[length]
  *              pointer:   segment: varint (its place in the table's references), offset: varint,
  *                         length: varint
@@ -37,6 +38,8 @@ export const ABSENT = -3
 
 /** What a reader must know of a tag: the kind, and flags to be refused. The other bits are flags to be ignored. */
 export const TAG_MASK = 0x3f
+/** The bit of a tag that says: the payload begins with the moment from which on the entry is gone. */
+export const EXPIRES_TAG = 0x10
 const WORD_BYTES = 4
 const COUNT_MAX = 2 ** 31 - 1
 
@@ -278,6 +281,7 @@ export function readPayload(
   context: EntryContext,
   found: Entry,
 ): number {
+  found.expiresAt = 0
   if (tag === KIND.pointer) {
     let segmentIndex = bytes[at]!
     if (segmentIndex < 128) at++
@@ -315,9 +319,21 @@ export function readPayload(
     found.kind = KIND.inline
     return at + length
   }
-  if (tag !== KIND.tombstone) return unknownTag(tag)
-  found.kind = KIND.tombstone
-  return at
+  if (tag === KIND.tombstone) {
+    found.kind = KIND.tombstone
+    return at
+  }
+  if (!expires(tag)) return unknownTag(tag)
+  const expiresAt = readVarint(bytes, at)
+  const payloadAt = skipVarint(bytes, at)
+  if (!(payloadAt <= end && expiresAt > 0 && expiresAt <= Number.MAX_SAFE_INTEGER)) return MALFORMED
+  const behind = readPayload(bytes, payloadAt, end, tag & ~EXPIRES_TAG, context, found)
+  found.expiresAt = expiresAt
+  return behind
+}
+
+function expires(tag: number): boolean {
+  return tag === (EXPIRES_TAG | KIND.inline) || tag === (EXPIRES_TAG | KIND.pointer)
 }
 
 /** @returns where the payload ends: behind the block, if it is malformed; or MALFORMED, UNKNOWN_TAG */
@@ -328,6 +344,7 @@ export function skipPayload(bytes: Uint8Array, at: number, end: number, tag: num
     const valueStart = skipVarint(bytes, at)
     return length <= end - valueStart ? valueStart + length : MALFORMED
   }
+  if (expires(tag)) return skipPayload(bytes, skipVarint(bytes, at), end, tag & ~EXPIRES_TAG)
   return tag === KIND.tombstone ? at : unknownTag(tag)
 }
 

@@ -34,9 +34,11 @@ import {
   type TableOptions,
   valueLength,
 } from '../entry.ts'
+import { ExpirySums, NO_EXPIRIES } from '../expiry-sums.ts'
 import { fragmentBytes, spanOfTable, withSequencesOf } from '../ranges/range-format.ts'
 import { cutFragment, endsAtOrBefore, type RangeFragment } from '../ranges/range-fragments.ts'
 import { BlockBuilder } from './block-builder.ts'
+import { EXPIRES_TAG } from './block-format.ts'
 import { buildFilter } from './filter.ts'
 import { LastKey } from './last-key.ts'
 import { TableFile } from './table-file.ts'
@@ -71,6 +73,10 @@ export class TableBuilder {
   #tombstones = 0
   #valueBytes = 0
   #keyBytes = 0
+  /** Undefined as long as nothing expires; whether inline values do, and pointers. */
+  #expiries: ExpirySums | undefined
+  #hasExpiringValues = false
+  #hasExpiringPointers = false
   #smallestSequence: Sequence = SEQUENCE_MAX
   #largestSequence: Sequence = 0
   /** Its range tombstones, and about what they take. */
@@ -177,7 +183,9 @@ export class TableBuilder {
       keyBytes: this.#keyBytes,
     }
     const baseSequence = this.#baseSequence
-    const properties = { ...this.#meta(0), ...figures, baseSequence }
+    const expiries = this.#expiries?.list() ?? NO_EXPIRIES
+    const tags = this.#expiringTags()
+    const properties = { ...this.#meta(0), ...figures, baseSequence, tags, expiries }
     const hasFilter = this.#options.filterBitsPerKey > 0 && this.#entries > 0
     const filter = hasFilter ? this.#filter() : undefined
     const ranges = this.#fragments
@@ -234,11 +242,28 @@ export class TableBuilder {
     const keyLength = entry.keyEnd - entry.keyStart
     this.#keyBytes += keyLength
     this.#valueBytes += valueLength(entry, keyLength)
+    if (entry.expiresAt !== 0) this.#countExpiring(entry, keyLength)
     if (entry.kind !== KIND.pointer) return 0
     assert(entry.offset + entry.length <= FILE_BYTES_MAX, 'a pointer leads into a file')
     if (entry.segment !== this.#lastSegment) this.#useSegment(entry.segment)
     addPointer(this.#references[this.#lastSegmentIndex]!, entry.offset, entry.length)
     return this.#lastSegmentIndex
+  }
+
+  #countExpiring(entry: Entry, keyLength: number): void {
+    const isPointer = entry.kind === KIND.pointer
+    if (isPointer) this.#hasExpiringPointers = true
+    else this.#hasExpiringValues = true
+    this.#expiries ??= new ExpirySums()
+    const bytes = keyLength + valueLength(entry, keyLength)
+    this.#expiries.add(entry.expiresAt, bytes, isPointer ? entry.length : 0)
+  }
+
+  #expiringTags(): Uint8Array {
+    const tags: number[] = []
+    if (this.#hasExpiringValues) tags.push(EXPIRES_TAG | KIND.inline)
+    if (this.#hasExpiringPointers) tags.push(EXPIRES_TAG | KIND.pointer)
+    return Uint8Array.from(tags)
   }
 
   #useSegment(segment: SegmentNumber): void {

@@ -115,7 +115,8 @@ export class TablePatcher {
     const { properties, references, filter } = this.#figures.finish(this.#number)
     const content = filter && contentOf(filter)
     const bytes = this.#file.finish(properties, references, content, NO_FRAGMENTS, sync)
-    const { baseSequence: _, distinctKeys, valueBytes, keyBytes, ...meta } = properties
+    const { baseSequence: _, tags: _tags, expiries: _expiries, ...rest } = properties
+    const { distinctKeys, valueBytes, keyBytes, ...meta } = rest
     return { meta: { ...meta, bytes }, distinctKeys, valueBytes, keyBytes }
   }
 

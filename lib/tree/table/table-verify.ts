@@ -13,8 +13,9 @@ import {
   type ReferenceSum,
 } from '../../base/segment-records.ts'
 import { Entry, KIND, valueLength } from '../entry.ts'
+import { ExpiryCheck } from '../expiry-sums.ts'
 import { spanOfTable } from '../ranges/range-format.ts'
-import { decodeEntry, entriesEnd, restartAt, restartCount } from './block-format.ts'
+import { decodeEntry, EXPIRES_TAG, entriesEnd, restartAt, restartCount } from './block-format.ts'
 import { filterMayContain } from './filter.ts'
 import type { TableBlocks } from './table-blocks.ts'
 import type { TableEnds } from './table-ends.ts'
@@ -34,7 +35,7 @@ export function verifyEntries(
 ): void {
   const { index } = blocks
   const window = new FileWindow(blocks.file, blocks.offset(index.blockCount))
-  const tally = new Tally(blocks, filter)
+  const tally = new Tally(blocks, filter, ends.properties)
   for (let block = 0; block < index.blockCount; block++) {
     const start = blocks.view(block, window)
     tally.addBlock(block, window.bytes, start, start + contentLength(index, block))
@@ -60,8 +61,17 @@ class Tally {
   #keyBytes = 0
   #smallestSequence = Number.POSITIVE_INFINITY
   #largestSequence = 0
+  readonly #expiries: ExpiryCheck
+  readonly #tags: Uint8Array
+  #hasUnsaidTag = false
 
-  constructor(blocks: TableBlocks, filter: Uint8Array | undefined) {
+  constructor(
+    blocks: TableBlocks,
+    filter: Uint8Array | undefined,
+    { expiries, tags }: TableProperties,
+  ) {
+    this.#expiries = new ExpiryCheck(expiries)
+    this.#tags = tags
     this.#blocks = blocks
     this.#filter = filter
   }
@@ -128,6 +138,8 @@ class Tally {
     if (this.#distinctKeys !== properties.distinctKeys) return 'distinctKeys'
     if (this.#valueBytes !== properties.valueBytes) return 'valueBytes'
     if (this.#keyBytes !== properties.keyBytes) return 'keyBytes'
+    if (this.#hasUnsaidTag) return 'tags'
+    if (!this.#expiries.fits) return 'expiries'
     return undefined
   }
 
@@ -183,7 +195,15 @@ class Tally {
     }
     this.#keyBytes += keyEnd
     this.#valueBytes += valueLength(this.#entry, keyEnd)
+    if (this.#entry.expiresAt !== 0) this.#addExpiring(this.#entry)
     if (kind === KIND.pointer) this.#addPointer(this.#entry)
+  }
+
+  #addExpiring(entry: Entry): void {
+    const { kind, keyEnd, expiresAt, length } = entry
+    if (!this.#tags.includes(kind | EXPIRES_TAG)) this.#hasUnsaidTag = true
+    const bytes = keyEnd + valueLength(entry, keyEnd)
+    this.#expiries.take(expiresAt, bytes, kind === KIND.pointer ? length : 0)
   }
 
   #addPointer({ segment, offset, length }: Entry): void {

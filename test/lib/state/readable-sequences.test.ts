@@ -2,19 +2,21 @@
 import { expect, test } from 'vitest'
 import { ReadableSequences } from '#dist/lib/state/readable-sequences.js'
 
+const NOW = Date.now()
+
 test('readable sequences are those that someone holds, and the visible one', () => {
   const readers = new ReadableSequences(20)
   expect(readers.oldest).toBeUndefined()
-  for (const sequence of [5, 9, 5]) readers.hold(sequence)
+  for (const sequence of [5, 9, 5]) readers.hold(sequence, NOW)
   expect(readers.count).toBe(3)
   expect(readers.list()).toEqual([5, 9, 20])
-  readers.release(5)
+  readers.release(5, NOW)
   readers.newest = 9
   expect(readers.list()).toEqual([5, 9])
   readers.newest = 20
-  readers.release(5)
+  readers.release(5, NOW)
   expect(readers.oldest).toBe(9)
-  readers.release(77)
+  readers.release(77, NOW)
   expect(readers.list()).toEqual([9, 20])
 })
 
@@ -24,14 +26,31 @@ test('only who gives up an older sequence, as the last one, may leave garbage be
   readers.released = () => {
     released++
   }
-  for (const sequence of [20, 9, 9]) readers.hold(sequence)
-  readers.release(20)
-  readers.release(9)
+  for (const sequence of [20, 9, 9]) readers.hold(sequence, NOW)
+  readers.release(20, NOW)
+  readers.release(9, NOW)
   expect(released).toBe(0)
-  readers.release(9)
+  readers.release(9, NOW)
   expect(released).toBe(1)
-  readers.hold(20)
+  readers.hold(20, NOW)
   readers.newest = 21
-  readers.release(20)
+  readers.release(20, NOW)
   expect(released).toBe(2)
+})
+
+test('what expires has done so for every reader when it has for the earliest moment', () => {
+  const readers = new ReadableSequences(20)
+  const before = Date.now()
+  expect(readers.expiredBy).toBeGreaterThanOrEqual(before)
+  for (const moment of [900, 700, 700]) readers.hold(9, moment)
+  expect(readers.expiredBy).toBe(700)
+  readers.release(9, 700)
+  expect(readers.expiredBy).toBe(700)
+  readers.release(9, 700)
+  expect(readers.expiredBy).toBe(900)
+  readers.release(9, 900)
+  expect(readers.expiredBy).toBeGreaterThanOrEqual(before)
+  // A clock that has jumped back since.
+  readers.hold(9, Number.MAX_SAFE_INTEGER)
+  expect(readers.expiredBy).toBeLessThan(Number.MAX_SAFE_INTEGER)
 })

@@ -22,7 +22,7 @@ test('a transferred value is a changed one, also once the function that asks is 
     const options = i % 4 === 1 ? [{ maxByteLength: 100 }] : []
     const buffer = Reflect.construct(ArrayBuffer, [valueBytes, ...options]) as ArrayBuffer
     const value = new Uint8Array(buffer, 0, valueBytes)
-    const unset = { codec: 0, stream: undefined, compresses: true, table: undefined }
+    const unset = { codec: 0, expiresAt: 0, stream: undefined, compresses: true, table: undefined }
     const sizes = { valueBytes, rawBytes: valueBytes }
     const write = { kind: RECORD_KIND.put, key, value, ...sizes, borrowed: true, ...unset }
     const isGone = i % 7 === 0

@@ -15,6 +15,8 @@ export interface ModelWrite {
   readonly key: number
   /** Bytes of the value; undefined for a delete. */
   readonly length: number | undefined
+  /** Of a put, in milliseconds. */
+  readonly ttl?: number | undefined
   /** The other end of a range that is deleted, which may lie before the key; both ends are. */
   readonly to?: number | undefined
 }
@@ -49,9 +51,13 @@ export type ModelOperation =
       readonly kind: 'putStream'
       readonly key: number
       readonly length: number
+      readonly ttl: number | undefined
       readonly sync: boolean
       readonly fails: boolean
     }
+  | { readonly kind: 'touch'; readonly key: number; readonly ttl: number }
+  /** Time goes on. */
+  | { readonly kind: 'pass'; readonly ms: number }
   | { readonly kind: 'concurrent'; readonly writes: readonly ModelWrite[] }
   /** Keys one behind the other, so many that scans remember where there is nothing. */
   | { readonly kind: 'deleteRun'; readonly first: number; readonly count: number }
@@ -113,6 +119,7 @@ const length = fc.oneof(
   { weight: 2, arbitrary: fc.integer({ min: 3000, max: 9000 }) },
   { weight: 1, arbitrary: fc.constantFrom(0, 1, 1023, 1024, 8192, 8193, 65536, 65537, 70000) },
 )
+const ttl = fc.constantFrom(1, 10, 10, 50, 1000)
 const writeOne: fc.Arbitrary<ModelWrite> = fc.oneof(
   {
     weight: 7,
@@ -122,6 +129,7 @@ const writeOne: fc.Arbitrary<ModelWrite> = fc.oneof(
         { weight: 3, arbitrary: length },
         { weight: 1, arbitrary: fc.constant(undefined) },
       ),
+      ttl: fc.option(ttl, { nil: undefined, freq: 1 }),
     }),
   },
   { weight: 1, arbitrary: fc.record({ key, length: fc.constant(undefined), to: key }) },
@@ -153,6 +161,7 @@ const operation: fc.Arbitrary<ModelOperation> = fc.oneof(
     kind: fc.constant('putStream'),
     key,
     length,
+    ttl: fc.option(ttl, { nil: undefined, freq: 1 }),
     sync: fc.boolean(),
     fails: fc.oneof(
       { weight: 5, arbitrary: fc.constant(false) },
@@ -170,6 +179,8 @@ const operation: fc.Arbitrary<ModelOperation> = fc.oneof(
     first: fc.nat(12),
     count: fc.integer({ min: 16, max: KEYS.length }),
   }),
+  weighted(3, { kind: fc.constant('touch'), key, ttl }),
+  weighted(6, { kind: fc.constant('pass'), ms: fc.constantFrom(1, 5, 10, 40, 1000) }),
   weighted(8, { kind: fc.constantFrom('get', 'getSync', 'has'), key }),
   weighted(3, { kind: fc.constant('getMany'), keys: fc.array(key, { maxLength: 6 }) }),
   weighted(8, {

@@ -12,7 +12,20 @@ import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
 import { CheckedRunner } from '../../support/parts/checked-runner.ts'
 import { seededRandom } from '../../support/random.ts'
 import { accountingErrors } from '../../support/store/recount.ts'
-import { keyAt, keysIn, type Model, optionsOf, same, sameList } from './answers.ts'
+import {
+  endsOf,
+  expiryOf,
+  halvesOf,
+  keyAt,
+  keysIn,
+  livingBytes,
+  type Model,
+  modelValue,
+  optionsOf,
+  same,
+  sameList,
+} from './answers.ts'
+import { ModelClock } from './clock.ts'
 import { collectOnce } from './collect.ts'
 import { KEYS, type ModelOperation, type ModelRange, type ModelWrite } from './operations.ts'
 import { prepareRange, rangeOf, transactOnce } from './transact.ts'
@@ -32,6 +45,9 @@ interface HeldIterator {
 }
 
 const HELD_MAX = 4
+/** Tables may hold more than the newest state for their sake, or of what has expired. */
+const SEES_MORE = new Set(['snapshot', 'iterator', 'scan', 'getMany', 'transaction', 'pass'])
+
 export class ModelRun {
   readonly #directory: string
   readonly #options: Options
@@ -42,6 +58,7 @@ export class ModelRun {
   readonly #model: Model = new Map()
   #snapshots: HeldSnapshot[] = []
   #iterators: HeldIterator[] = []
+  readonly #clock: ModelClock = new ModelClock(this.#model)
   #written = 0
   /** Tables may hold older entries that a reader has kept: they are known by their number only. */
   #keptForReaders = false
@@ -79,6 +96,7 @@ export class ModelRun {
       await run.#checkCompacted()
     } finally {
       await run.#store.close()
+      run.#clock.stop()
     }
     return run.#fileSystem
   }
@@ -92,9 +110,7 @@ export class ModelRun {
 
   async #apply(operation: ModelOperation): Promise<void> {
     const store = this.#store
-    this.#keptForReaders ||= ['snapshot', 'iterator', 'scan', 'getMany', 'transaction'].includes(
-      operation.kind,
-    )
+    this.#keptForReaders ||= SEES_MORE.has(operation.kind)
     switch (operation.kind) {
       case 'write': {
         const operations = operation.writes.map((write) => this.#prepare(write))
@@ -157,19 +173,17 @@ export class ModelRun {
         return store.sync()
       case 'flush':
         return store.flush()
-      case 'compact': {
-        const {
-          limit: _,
-          reverse: __,
-          ...range
-        } = operation.range ? optionsOf(operation.range) : {}
-        return store.compact(range)
-      }
+      case 'compact':
+        return store.compact(operation.range && endsOf(operation.range))
       case 'collect':
         return collectOnce(operation, store, {
           write: (write) => this.#write(write),
           expected: (key) => this.#model.get(key),
         })
+      case 'touch':
+        return this.#clock.touch(store, operation.key, operation.ttl)
+      case 'pass':
+        return this.#clock.pass(operation.ms)
       case 'turns':
         for (let i = 0; i < operation.count; i++) await nextTurn()
         return
@@ -190,7 +204,8 @@ export class ModelRun {
 
   async #write(write: ModelWrite): Promise<void> {
     const prepared = this.#prepare(write)
-    if (prepared.type === 'put') await this.#store.put(prepared.key, prepared.value)
+    if (prepared.type === 'put')
+      await this.#store.put(prepared.key, prepared.value, expiryOf(prepared))
     else if (prepared.type === 'delete') await this.#store.delete(prepared.key)
     else await this.#store.deleteRange(rangeOf(prepared))
   }
@@ -200,14 +215,6 @@ export class ModelRun {
     if (damage.length > 0) throw damage[0]!
   }
 
-  /** Keys, and values as they are stored: one of several chunks with its table, unless it came as a stream. */
-  async #liveBytes(): Promise<number> {
-    let sum = 0
-    for (const key of [...this.#model.keys()].map(keyAt))
-      sum += key.length + (await this.#store.stat(key))!.storedSize
-    return sum
-  }
-
   /** I9. Edits under way make the figures differ for a moment. */
   async #checkAccounting(): Promise<void> {
     await this.#store.flush()
@@ -215,7 +222,7 @@ export class ModelRun {
     for (let i = 0; i < 200; i++) {
       errors = accountingErrors(this.#store, this.#fileSystem, this.#directory)
       const { liveBytes } = this.#store.stats()
-      const most = await this.#liveBytes()
+      const most = await livingBytes(this.#store, this.#model)
       if (liveBytes > most && !this.#keptForReaders) errors.push(`${liveBytes} live of ${most}`)
       if (errors.length === 0) return
       await new Promise((resolve) => setTimeout(resolve, i < 100 ? 0 : 5))
@@ -229,7 +236,7 @@ export class ModelRun {
     await store.compact()
     this.#keptForReaders = false
     const { liveBytes } = store.stats()
-    const expected = await this.#liveBytes()
+    const expected = await livingBytes(this.#store, this.#model)
     if (liveBytes !== expected) throw new Error(`${liveBytes} live bytes, not ${expected}`)
     await this.#checkAccounting()
     await store.collect({ targetSpaceAmplification: 1 })
@@ -239,39 +246,33 @@ export class ModelRun {
   }
 
   async #putStream(operation: ModelOperation & { readonly kind: 'putStream' }): Promise<void> {
-    const { key, length, sync, fails } = operation
+    const { key, length, ttl, sync, fails } = operation
+    const expiry = ttl === undefined ? {} : { ttl }
     const before = this.#model.get(key)
-    const { value } = this.#prepare({ key, length }) as Operation & { readonly value: Buffer }
+    const remaining = this.#clock.remaining(key)
+    const { value } = this.#prepare({ key, length, ttl }) as Operation & { readonly value: Buffer }
     const failure = new Error('of the source')
-    const source = async function* (): AsyncGenerator<Uint8Array, void> {
-      yield value.subarray(0, length >> 1)
-      if (fails) throw failure
-      yield value.subarray(length >> 1)
-    }
-    const putting = this.#store.putStream(keyAt(key), source(), { sync, size: length })
+    const source = halvesOf(value, fails ? failure : undefined)
+    const options = { sync, size: length, ...expiry }
+    const putting = this.#store.putStream(keyAt(key), source, options)
     const thrown = await putting.then(() => undefined).catch((error: unknown) => error)
     if (thrown !== (fails ? failure : undefined)) throw thrown
     if (!fails) return
     if (before === undefined) this.#model.delete(key)
     else this.#model.set(key, before)
+    this.#clock.written(key, remaining)
   }
 
-  #prepare({ key, length, to }: ModelWrite): Operation {
+  #prepare({ key, length, ttl, to }: ModelWrite): Operation {
     if (to !== undefined) return prepareRange(this.#model, key, to)
+    this.#clock.written(key, length === undefined ? undefined : ttl)
     if (length === undefined) {
       this.#model.delete(key)
       return { type: 'delete', key: keyAt(key) }
     }
-    const value = Buffer.alloc(length)
-    // Every other one repeats itself, so that compression has something to do.
-    const period = ++this.#written % 2 === 0 ? 64 : length
-    for (let i = 0, word = this.#written; i < length; i++) {
-      value[i] = i < period ? word : value[i - period]!
-      word = Math.imul(word, 1103515245) + 12345
-      word ^= word >>> 9
-    }
+    const value = modelValue(++this.#written, length)
     this.#model.set(key, value)
-    return { type: 'put', key: keyAt(key), value }
+    return { type: 'put', key: keyAt(key), value, ...(ttl !== undefined && { ttl }) }
   }
 
   async #scan(what: 'entries' | 'keys' | 'values', range: ModelRange): Promise<void> {

@@ -2,11 +2,11 @@
 import type { SyncTransaction, Transaction } from '#dist/lib/contract/transactions.js'
 import type { DeletedRange, DeleteRangeOperation, Operation } from '#dist/lib/contract/types.js'
 import type { Store } from '#dist/lib/store/store.js'
-import { keyAt, keysIn, type Model, optionsOf, same, sameList } from './answers.ts'
+import { expiryOf, keyAt, keysIn, type Model, optionsOf, same, sameList } from './answers.ts'
 import { KEYS, type ModelTransaction, type ModelWrite } from './operations.ts'
 
 function writeOne(tx: Transaction | SyncTransaction, write: Operation): void {
-  if (write.type === 'put') tx.put(write.key, write.value)
+  if (write.type === 'put') tx.put(write.key, write.value, expiryOf(write))
   else if (write.type === 'delete') tx.delete(write.key)
   else tx.deleteRange(rangeOf(write))
 }

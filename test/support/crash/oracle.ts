@@ -17,11 +17,21 @@ export interface OracleWrite {
   readonly end?: string
   /** Bytes of the value, at least 4; for puts. */
   readonly length?: number
+  /** Of a put, in milliseconds: whenever the store is looked at, {@link PASSED_MS} have passed, and no more. */
+  readonly ttl?: number
 }
+
+/** Workloads let so much time pass before a store is opened or read. */
+export const PASSED_MS = 10_000
 
 /** A write as it goes to the store. */
 export type StoreOperation =
-  | { readonly type: 'put'; readonly key: Buffer; readonly value: Buffer }
+  | {
+      readonly type: 'put'
+      readonly key: Buffer
+      readonly value: Buffer
+      readonly ttl?: number
+    }
   | { readonly type: 'delete'; readonly key: Buffer }
   | { readonly type: 'deleteRange'; readonly gte: Buffer; readonly lt?: Buffer }
 
@@ -31,6 +41,7 @@ interface Batch {
     readonly type: OracleWrite['type']
     readonly key: string
     readonly end?: string
+    readonly expires?: boolean
   }[]
   excluded: boolean
   /** An upload: one that failed may never have come as far as the log. */
@@ -122,18 +133,23 @@ export class Oracle {
   submit(writes: readonly OracleWrite[]): { batch: number; operations: StoreOperation[] } {
     const operations: StoreOperation[] = []
     const ids: { id: number; type: OracleWrite['type']; key: string; end?: string }[] = []
-    for (const { type, key, end, length } of writes) {
+    for (const { type, key, end, length, ttl } of writes) {
       const id = this.#values.length
       const value = type === 'put' ? valueBytes(id, key, length ?? 4) : undefined
       this.#values.push(value)
       this.#keyOf.push(key)
       this.#keys.add(key)
-      ids.push({ id, type, key, ...(end !== undefined && { end }) })
+      const expires = ttl !== undefined && ttl <= PASSED_MS
+      ids.push({ id, type, key, ...(end !== undefined && { end }), ...(expires && { expires }) })
       const bytes = Buffer.from(key, 'latin1')
       const upper = end === undefined ? {} : { lt: Buffer.from(end, 'latin1') }
       if (type === 'deleteRange') operations.push({ type, gte: bytes, ...upper })
       else
-        operations.push(value ? { type: 'put', key: bytes, value } : { type: 'delete', key: bytes })
+        operations.push(
+          value
+            ? { type: 'put', key: bytes, value, ...(ttl !== undefined && { ttl }) }
+            : { type: 'delete', key: bytes },
+        )
     }
     const batch: Batch = { operations: ids, excluded: false }
     this.#batches.push(batch)
@@ -294,9 +310,9 @@ export function holdAgainst(
 }
 
 function applyBatch(state: Map<string, number>, batch: Batch): void {
-  for (const { id, type, key, end } of batch.operations) {
-    if (type === 'put') state.set(key, id)
-    else if (type === 'delete') state.delete(key)
+  for (const { id, type, key, end, expires } of batch.operations) {
+    if (type === 'put' && !expires) state.set(key, id)
+    else if (type !== 'deleteRange') state.delete(key)
     else {
       for (const each of state.keys())
         if (each >= key && (end === undefined || each < end)) state.delete(each)

@@ -163,7 +163,8 @@ export class Session {
     try {
       const [only] = operations
       if (operations.length === 1 && only?.type === 'put') {
-        await store.put(only.key, only.value, { sync })
+        const { ttl } = only
+        await store.put(only.key, only.value, { sync, ...(ttl !== undefined && { ttl }) })
       } else if (operations.length === 1 && only?.type === 'delete') {
         await store.delete(only.key, { sync })
       } else if (operations.length === 1 && only?.type === 'deleteRange') {

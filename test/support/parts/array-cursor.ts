@@ -15,6 +15,8 @@ export interface TestEntry {
   readonly segment?: number
   readonly offset?: number
   readonly length?: number
+  /** Without it, it never expires. */
+  readonly expiresAt?: number
 }
 
 export function compareEntries(left: TestEntry, right: TestEntry): number {
@@ -85,14 +87,15 @@ export function entryUnder(cursor: EntryCursor): TestEntry | undefined {
   if (!cursor.valid) return undefined
   const { entry } = cursor
   const key = Uint8Array.from(entry.keyBytes.subarray(entry.keyStart, entry.keyEnd))
-  const { kind, sequence } = entry
+  const { kind, sequence, expiresAt } = entry
   if (kind === KIND.tombstone) return { key, sequence, kind }
+  const expiry = expiresAt === 0 ? {} : { expiresAt }
   if (kind === KIND.inline) {
     const value = Uint8Array.from(entry.valueBytes.subarray(entry.valueStart, entry.valueEnd))
-    return { key, sequence, kind, value }
+    return { key, sequence, kind, value, ...expiry }
   }
   const { segment, offset, length } = entry
-  return { key, sequence, kind, segment, offset, length }
+  return { key, sequence, kind, segment, offset, length, ...expiry }
 }
 
 /** An entry as the builder of tables takes it. */
@@ -100,7 +103,7 @@ export function keyed(entry: TestEntry): Entry {
   const { key, sequence, kind, value = NONE, segment = 0, offset = 0, length = 0 } = entry
   const keyEnd = key.length
   const valueEnd = value.length
-  const place = { segment, offset, length }
+  const place = { segment, offset, length, expiresAt: entry.expiresAt ?? 0 }
   const fields = { kind, sequence, keyBytes: key, keyEnd, valueBytes: value, valueEnd, ...place }
   return Object.assign(new Entry(), fields)
 }

@@ -4,13 +4,14 @@ import { FileNumbers } from '#dist/lib/base/files/file-numbers.js'
 import { LOG_START } from '#dist/lib/base/log-position.js'
 import { nodeFileSystem } from '#dist/lib/base/platform/node-file-system.js'
 import type { CompactionJob, FlushJob } from '#dist/lib/jobs/messages.js'
+import type { RunResult } from '#dist/lib/tree/compaction/retained-run.js'
 import { KIND, type TableMeta } from '#dist/lib/tree/entry.js'
 import { type Arena, createArena } from '#dist/lib/tree/memtable/arena.js'
 import { type FrozenMemtable, Memtable } from '#dist/lib/tree/memtable/memtable.js'
 import { TableReader } from '#dist/lib/tree/table/table-reader.js'
 import { entryUnder, type TestEntry } from './array-cursor.ts'
 
-const DATABASE_ID: Uint8Array = new Uint8Array(16).fill(9)
+export const DATABASE_ID: Uint8Array = new Uint8Array(16).fill(9)
 export const TABLE_OPTIONS = { tableBytes: 4096, blockBytes: 512, filterBitsPerKey: 10 } as const
 
 export interface Frozen {
@@ -39,7 +40,8 @@ export function freeze(
       continue
     }
     const { key, sequence, kind, value, segment = 0, offset = 0, length = 0 } = entry
-    memtable.insert(key, sequence, kind, value, segment, offset, length)
+    const { expiresAt = 0 } = entry
+    memtable.insert(key, sequence, kind, value, segment, offset, length, expiresAt)
   }
   return { arena, frozen: memtable.freeze() }
 }
@@ -55,6 +57,7 @@ export function flushJob(
     directory,
     databaseId: DATABASE_ID,
     fileNumbers: NUMBERS.memory,
+    expiredBy: 0,
     tableOptions: TABLE_OPTIONS,
   }
   return { kind: 'flush', ...base, readableSequences: readable, memtable: frozen }
@@ -70,6 +73,7 @@ export function compactionJob(
     directory,
     databaseId: DATABASE_ID,
     fileNumbers: NUMBERS.memory,
+    expiredBy: 0,
     tableOptions: TABLE_OPTIONS,
   }
   return {
@@ -82,18 +86,16 @@ export function compactionJob(
   }
 }
 
+export function openJobTable(directory: string, meta: TableMeta): TableReader {
+  const name = tableName(meta.number)
+  return TableReader.open(nodeFileSystem, joinPath(directory, name), name, meta, DATABASE_ID)
+}
+
 /** All entries of tables, after each has been verified. */
 export function readTables(directory: string, tables: readonly TableMeta[]): TestEntry[] {
   const entries: TestEntry[] = []
   for (const meta of tables) {
-    const name = tableName(meta.number)
-    const reader = TableReader.open(
-      nodeFileSystem,
-      joinPath(directory, name),
-      name,
-      meta,
-      DATABASE_ID,
-    )
+    const reader = openJobTable(directory, meta)
     reader.verify()
     const cursor = reader.cursor()
     for (cursor.seekToFirst(); cursor.valid; cursor.next()) entries.push(entryUnder(cursor)!)
@@ -123,4 +125,11 @@ export function surviving(
       entry.kind === KIND.tombstone && entry.sequence <= readable[0]! && !keepsTombstone(entry)
     return isNeeded && !ends
   })
+}
+
+export function deadPlaces({ dead }: RunResult): string[] {
+  const segments = [...dead.segments].flatMap((segment, i) =>
+    Array.from({ length: dead.counts[i]! }, () => segment),
+  )
+  return segments.map((segment, i) => `${segment} ${dead.offsets[i]} ${dead.lengths[i]}`).sort()
 }

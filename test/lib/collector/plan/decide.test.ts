@@ -45,6 +45,7 @@ function space(more: Partial<Space>): Space {
     liveBytes: 10 * SEGMENT,
     exposedGarbageBytes: 0,
     punchedBytes: 0,
+    nextExpiry: Number.POSITIVE_INFINITY,
     hiddenGarbageBytes: 0,
     pinnedBytes: 0,
     unflushedShadowBytes: 0,

@@ -13,6 +13,7 @@ import { temporaryDirectory } from '../../../support/files/temporary-directory.t
 import { compareEntries, type TestEntry } from '../../../support/parts/array-cursor.ts'
 import {
   compactionJob,
+  deadPlaces,
   flushJob,
   freeze,
   readTables,
@@ -120,13 +121,6 @@ function deadOf(entries: readonly TestEntry[], kept: readonly TestEntry[]): stri
     .filter((entry) => entry.kind === KIND.pointer && !isKept.has(entry))
     .map(({ segment, offset, length }) => `${segment} ${offset} ${length}`)
     .sort()
-}
-
-function deadPlaces({ dead }: RunResult): string[] {
-  const segments = [...dead.segments].flatMap((segment, i) =>
-    Array.from({ length: dead.counts[i]! }, () => segment),
-  )
-  return segments.map((segment, i) => `${segment} ${dead.offsets[i]} ${dead.lengths[i]}`).sort()
 }
 
 /** Every record of segment 1 lies in another one now. */

@@ -204,7 +204,7 @@ describe('the arena', () => {
     for (let sequence = 1; memtable.hasRoom(200); sequence++) {
       new DataView(key.buffer).setUint32(0, sequence)
       const used = memtable.usedBytes
-      memtable.insert(key, sequence, KIND.pointer, undefined, 1, 2, 3)
+      memtable.insert(key, sequence, KIND.pointer, undefined, 1, 2, 3, 4)
       largest = Math.max(largest, memtable.usedBytes - used)
     }
     expect(largest).toBe(Memtable.bytesNeeded(key.length, 0))

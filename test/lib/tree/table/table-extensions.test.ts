@@ -125,14 +125,14 @@ const PLACES: Readonly<Record<string, Place>> = {
     refused: { 'a part': part(100) },
   },
   references: {
-    leftOut: { 'a field': field(PART.references, 77), expiries: field(PART.references, 3) },
+    leftOut: { 'a field': field(PART.references, 77) },
     refused: { 'a field': field(PART.references, 78) },
   },
   properties: {
     leftOut: { 'a field': field(PART.properties, 77) },
     refused: {
       'a field': field(PART.properties, 78),
-      'tags of entries': field(PART.properties, 26, Uint8Array.of(0x12)),
+      'tags of entries': field(PART.properties, 26, Uint8Array.of(0x14)),
       codecs: field(PART.properties, 28, Uint8Array.of(1)),
     },
   },
@@ -142,7 +142,6 @@ const PLACES: Readonly<Record<string, Place>> = {
       ...Object.fromEntries(
         Array.from({ length: 12 }, (_, i) => [`kind ${3 + i}`, entryKind(3 + i)]),
       ),
-      expiry: entryTag(0x10),
       'a refuse bit': entryTag(0x20),
       'a refuse bit beside kind 15': entryKind(0x2f),
     },
@@ -193,6 +192,7 @@ function compacted({ fileSystem, built }: ModelTable): [TableMeta, Uint8Array][]
       },
     ],
     readableSequences: [SEQUENCE_MAX],
+    expiredBy: 0,
   }
   const steps = compactionSlices(input, { fileSystem, random: seededRandom(1) })
   for (;;) {

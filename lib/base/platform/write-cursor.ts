@@ -4,7 +4,7 @@
  * A call takes at most 1024 sources (IOV_MAX) and 1 GiB (the platform's limit is 2^31 - 1 bytes), and the
  * platform may write less than it was given without an error.
  */
-import { assert } from './errors.ts'
+import { assert } from '../errors.ts'
 
 export const CALL_BYTES_MAX: number = 2 ** 30
 export const CALL_SOURCES_MAX = 1024

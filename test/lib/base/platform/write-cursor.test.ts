@@ -2,7 +2,11 @@
 
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { CALL_BYTES_MAX, CALL_SOURCES_MAX, WriteCursor } from '#dist/lib/base/write-cursor.js'
+import {
+  CALL_BYTES_MAX,
+  CALL_SOURCES_MAX,
+  WriteCursor,
+} from '#dist/lib/base/platform/write-cursor.js'
 
 const bytesOf = (sources: readonly Uint8Array[]): number =>
   sources.reduce((sum, source) => sum + source.length, 0)
