@@ -1,8 +1,10 @@
 /** What callers of a {@link WiscLevel} may say beyond what abstract-level knows. */
 import type {
-  AbstractBatchOperation,
+  AbstractBatchDelOperation,
   AbstractBatchOptions,
+  AbstractBatchPutOperation,
   AbstractChainedBatch,
+  AbstractChainedBatchPutOptions,
   AbstractChainedBatchWriteOptions,
   AbstractClearOptions,
   AbstractDatabaseOptions,
@@ -17,7 +19,7 @@ import type {
   AbstractValueIterator,
   AbstractValueIteratorOptions,
 } from 'abstract-level'
-import type { Options, RangeOptions, WriteOptions } from '../index.ts'
+import type { ExpiryOptions, Options, RangeOptions, WriteOptions } from '../index.ts'
 
 /** Of `open`: those of the store, too. */
 export interface LevelOpenOptions extends AbstractOpenOptions, LevelStoreOptions {}
@@ -27,18 +29,36 @@ export interface LevelOptions<K, V> extends AbstractDatabaseOptions<K, V>, Level
 
 type LevelStoreOptions = Omit<Options, keyof AbstractOpenOptions>
 
-export interface LevelPutOptions<K, V> extends AbstractPutOptions<K, V>, WriteOptions {}
+export interface LevelPutOptions<K, V>
+  extends AbstractPutOptions<K, V>,
+    WriteOptions,
+    ExpiryOptions {}
 
 export interface LevelDelOptions<K> extends AbstractDelOptions<K>, WriteOptions {}
 
-export interface LevelBatchOptions<K, V> extends AbstractBatchOptions<K, V>, WriteOptions {}
+/** When the values of puts are gone holds for those that say nothing else themselves. */
+export interface LevelBatchOptions<K, V>
+  extends AbstractBatchOptions<K, V>,
+    WriteOptions,
+    ExpiryOptions {}
+
+export type LevelBatchOperation<D, K, V> =
+  | (AbstractBatchPutOperation<D, K, V> & ExpiryOptions)
+  | AbstractBatchDelOperation<D, K>
 
 export interface LevelClearOptions<K> extends AbstractClearOptions<K>, WriteOptions {}
 
 /** How far iterators read ahead. */
 type ReadAhead = Pick<RangeOptions, 'highWaterMarkBytes'>
 
-export interface LevelChainedBatch<D, K, V> extends AbstractChainedBatch<D, K, V> {
+export interface LevelChainedBatch<D, KDefault, VDefault>
+  extends AbstractChainedBatch<D, KDefault, VDefault> {
+  put(key: KDefault, value: VDefault): this
+  put<K = KDefault, V = VDefault>(
+    key: K,
+    value: V,
+    options: AbstractChainedBatchPutOptions<D, K, V> & ExpiryOptions,
+  ): this
   write(options?: AbstractChainedBatchWriteOptions & WriteOptions): Promise<void>
 }
 
@@ -53,9 +73,9 @@ export interface LevelDatabase<KDefault, VDefault>
   del(key: KDefault): Promise<void>
   del<K = KDefault>(key: K, options: LevelDelOptions<K>): Promise<void>
 
-  batch(operations: AbstractBatchOperation<this, KDefault, VDefault>[]): Promise<void>
+  batch(operations: LevelBatchOperation<this, KDefault, VDefault>[]): Promise<void>
   batch<K = KDefault, V = VDefault>(
-    operations: AbstractBatchOperation<this, K, V>[],
+    operations: LevelBatchOperation<this, K, V>[],
     options: LevelBatchOptions<K, V>,
   ): Promise<void>
   batch(): LevelChainedBatch<this, KDefault, VDefault>

@@ -6,6 +6,7 @@
  */
 import { AbstractLevel, type AbstractSnapshot } from 'abstract-level'
 import {
+  type ExpiryOptions,
   type Key,
   type Operation,
   type Options,
@@ -84,7 +85,7 @@ interface PassedSnapshot {
 
 /** A batch operation as abstract-level hands it on: encoded, among options of all kinds. */
 type EncodedOperation =
-  | { readonly type: 'put'; readonly key: Buffer; readonly value: Buffer }
+  | ({ readonly type: 'put'; readonly key: Buffer; readonly value: Buffer } & ExpiryOptions)
   | { readonly type: 'del'; readonly key: Buffer }
 
 /**
@@ -183,8 +184,11 @@ export class WiscLevel<K = string, V = string> extends Base<K, V> {
   }
 
   /** @internal */
-  _put(key: Buffer, value: Buffer, options: WriteOptions): Promise<void> {
-    return asLevel(this.store.put(key, value, writing(options)))
+  _put(key: Buffer, value: Buffer, options: WriteOptions & ExpiryOptions): Promise<void> {
+    const expiry = expiring(options)
+    return asLevel(
+      this.store.put(key, value, expiry ? { ...writing(options), ...expiry } : writing(options)),
+    )
   }
 
   /** @internal */
@@ -259,9 +263,16 @@ function writing(options: WriteOptions | undefined): WriteOptions | undefined {
   return sync === undefined ? undefined : { sync }
 }
 
+/** Of the options of a put when its value is gone, if they say so. */
+function expiring({ ttl, expiresAt }: ExpiryOptions): ExpiryOptions | undefined {
+  if (ttl === undefined && expiresAt === undefined) return undefined
+  return { ...(ttl !== undefined && { ttl }), ...(expiresAt !== undefined && { expiresAt }) }
+}
+
 function storeOperation(operation: EncodedOperation): Operation {
   const { key } = operation
-  return operation.type === 'put' ? { type: 'put', key, value: operation.value } : deletion(key)
+  if (operation.type === 'del') return deletion(key)
+  return { type: 'put', key, value: operation.value, ...expiring(operation) }
 }
 
 function deletion(key: Key): Operation {

@@ -5,6 +5,7 @@ import path from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { WiscError } from 'wisc'
 import { WiscLevel } from 'wisc/level'
+import { eventually } from '../support/eventually.ts'
 import { temporaryDirectory } from '../support/files/temporary-directory.ts'
 
 const ROOT = path.join(import.meta.dirname, '../..')
@@ -285,6 +286,33 @@ test('sync is an option of writes', async () => {
     }
     await db.put('a', 'v')
     expect(store.stats().durableSequence).toBeLessThan(store.stats().lastSequence)
+  })
+})
+
+test('values are gone when their time has come, however they were put', async () => {
+  await withLevel(async (db) => {
+    const soon = Date.now() + 60_000
+    await db.put('a', 'v', { ttl: 1 })
+    await db.batch([{ type: 'put', key: 'b', value: 'v' }, ...letters('c')], { ttl: 1 })
+    await db.batch([{ type: 'put', key: 'g', value: 'v', ttl: 1 }])
+    await db.batch().put('d', 'v', { ttl: 1 }).put('e', 'v', { expiresAt: soon }).write()
+    await db.batch(
+      [
+        { type: 'put', key: 'f', value: 'v' },
+        { type: 'del', key: 'f' },
+      ],
+      { ttl: 1 },
+    )
+    await eventually(async () => expect(await db.keys().all()).toEqual(['e']))
+    expect(await db.getMany([...'abcde'])).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+      'v',
+    ])
+    expect(db.store.getSync('e')?.toString()).toBe('v')
+    expect((await db.store.stat('e'))?.expiresAt).toBe(soon)
   })
 })
 

@@ -116,6 +116,35 @@ await store.transactionSync(async (tx) => tx.put('a', found ?? ''))
 await store.transactionSync((tx) => Promise.resolve(tx.get('a')))
 `
 
+/** A program that uses `wisc/level`, and hands it to what takes any database of abstract-level. */
+const LEVELLED = `
+import type { AbstractLevel } from 'abstract-level'
+import { WiscLevel } from 'wisc/level'
+const db = new WiscLevel<string, { lives: number }>('db', { valueEncoding: 'json', workers: 1 })
+const cats = db.sublevel<string, Buffer>('cats', { valueEncoding: 'buffer' })
+await db.put('tom', { lives: 9 }, { sync: true, ttl: 1000 })
+await db.batch([{ type: 'put', key: 'a', value: Buffer.alloc(1), sublevel: cats, ttl: 9 }], { sync: true })
+await db.batch().put('b', { lives: 1 }, { expiresAt: new Date() }).write({ sync: true })
+await using snapshot = db.snapshot()
+const lives: number | undefined = (await db.get('tom', { snapshot }))?.lives
+for await (const [key, value] of db.iterator({ gt: 'a', highWaterMarkBytes: 1000 })) {
+  console.log(key.length, value.lives, lives, db.store.stats().liveBytes, db.getSync(key)?.lives)
+}
+await db.clear({ gte: 'a', sync: true })
+async function any(
+  database: AbstractLevel<string | Buffer | Uint8Array, string, { lives: number }>,
+): Promise<void> {
+  await database.sublevel('x').clear()
+}
+await any(db)
+// @ts-expect-error
+await db.put('tom', 'nine')
+`
+
+test('a program that uses wisc/level compiles', () => {
+  expect(compiled(LEVELLED, ['es2023', 'esnext.disposable'])).toBe('')
+})
+
 test('types refuse what the checks of calls refuse', () => {
   expect(compiled(CHECKED, ['es2023', 'esnext.disposable'])).toBe('')
 })
