@@ -27,7 +27,7 @@ export function blobOptions(spaceAmplification: number = 1.6): Options {
     writeBufferSize: 16 * MIB,
     blobFileSize: 16 * MIB,
     enableBlobGarbageCollection: true,
-    ...(spaceAmplification < 1.45 ? collection(0.25, 0.2) : collection(0.25, 0.5)),
+    ...(spaceAmplification < 1.45 ? collection(0.15, 0.3) : collection(0.25, 0.5)),
   }
 }
 
@@ -40,7 +40,7 @@ export const SETTINGS: { readonly [name in EngineName]?: string } = {
   'rocksdb-blob':
     `${show(blobOptions())}; the values are those of the fastest trials of overwrite-steady whose space came nearest ` +
     `to the target's, which memtables and blob files as small as these help; for a target below 1.45 ` +
-    show(collection(0.25, 0.2)),
+    show(collection(0.15, 0.3)),
 }
 
 function show(options: Options): string {

@@ -232,6 +232,7 @@ class Model {
         punchHoles: false,
         minimumHoleBytes: 8192,
         holeCostBytes: 10_000,
+        nextFileNumber: this.#nextNumber,
       },
       putLimitBytes: Number.POSITIVE_INFINITY,
       ballastBytesToCome: 0,

@@ -59,9 +59,10 @@ export class Actor {
     return this.#rules(targetSpaceAmplification, UNMEASURED)
   }
 
-  /** What the collector itself goes by: what holes and copies have cost here. */
+  /** What the collector itself goes by, for ever: what holes and copies have cost here, and how old files are. */
   ownRules(targetSpaceAmplification: number): PlanningRules {
-    return this.#rules(targetSpaceAmplification, this.#prices)
+    const { nextFileNumber } = this.#store.versions.current
+    return { ...this.#rules(targetSpaceAmplification, this.#prices), nextFileNumber }
   }
 
   #rules(targetSpaceAmplification: number, prices: Prices): PlanningRules {

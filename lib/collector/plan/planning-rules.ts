@@ -1,4 +1,5 @@
 /** What the planner goes by: the rules that all plans for a store have in common, and what one plan is to come to. */
+import type { FileNumber } from '../../base/ids.ts'
 import type { ResolvedCollectorOptions, ResolvedOptions } from '../../contract/options.ts'
 import { fileLength, type Version } from '../../tree/version/version.ts'
 import { holeCostBytes, type Prices, UNMEASURED } from './prices.ts'
@@ -16,6 +17,8 @@ export interface PlanningRules {
   readonly minimumHoleBytes: number
   /** What a hole costs in copied bytes. */
   readonly holeCostBytes: number
+  /** The number that the next file gets: by it files are ranked by age, too. Without it by costs alone. */
+  readonly nextFileNumber?: FileNumber
 }
 
 /** What they are made from. */

@@ -52,6 +52,21 @@ test(`best first, whatever the files (${replayHint(seed)})`, () => {
   fc.assert(property, { seed: seed | 0, numRuns: 300 })
 })
 
+test('for whoever collects for ever age counts, by its root; for a wish that is carried out now it does not', () => {
+  // They free 3, 1 and 1/3 of what they copy.
+  const young = fileOf(99, 64 * MIB, 16 * MIB)
+  const old = fileOf(75, 64 * MIB, 32 * MIB)
+  const oldest = fileOf(1, 64 * MIB, 48 * MIB)
+  const order = (nextFileNumber?: number): string[] =>
+    inOrder([young, old, oldest], { ...EVERYTHING, ...(nextFileNumber && { nextFileNumber }) })
+  const byCost = ['rewrite 99', 'rewrite 75', 'rewrite 1']
+  expect(order()).toEqual(byCost)
+  // Nobody is older than the others, as after an open that has left numbers out.
+  expect(order(1_000_000)).toEqual(byCost)
+  // Ages of 1, 25 and 99.
+  expect(order(100)).toEqual(['rewrite 75', 'rewrite 1', 'rewrite 99'])
+})
+
 test('of equals the oldest comes first, in whatever order they are given', () => {
   const files = [5, 2, 9, 1, 7].map((number) => fileOf(number, 64 * MIB, 32 * MIB))
   const ways = [1, 2, 5, 7, 9].map((number) => `rewrite ${number}`)
