@@ -114,7 +114,7 @@ export function* decide(measured: Space, state: LookState): InTurns<Decision> {
   const least = isQuiet ? 1 : segmentBytes * EXPOSE_SHARE
   const pays = (bytes: number): boolean => step === undefined && isIdle && bytes >= least
   const mergesTree =
-    !isCompacting && isTreeWorthMerging(space, targetWithin(pressure, space, rules))
+    !isCompacting && isTreeWorthMerging(space, targetWithin(pressure, space, state))
   const hiddenBytes = space.hiddenGarbageBytes + (mergesTree ? space.tableGarbageBytes : 0)
   const exposable = state.isTreeExposed ? 0 : hiddenBytes
   const isMuchHidden = isWorthExposing({ ...space, hiddenGarbageBytes: exposable }, rules)
@@ -177,12 +177,19 @@ function countForgettable({ number, deadSegments }: CollectibleFile): number {
   return deadSegments.length - (deadSegments.includes(number) ? 1 : 0)
 }
 
-/** Under maxBytesOnDisk a tighter target may be needed than the one that was asked for. */
+/**
+ * Under maxBytesOnDisk a tighter target may be needed than the one that was asked for. Where it is about to refuse puts
+ * all that can come back does: what lives takes more than its bytes, in tables above all, so that a store at its limit
+ * may well be below limit / live.
+ */
 function targetWithin(
-  { limitBytes }: Pressure,
+  { limitBytes, boundBytes }: Pressure,
   { liveBytes }: Pick<Space, 'liveBytes'>,
-  { targetSpaceAmplification }: PlanningRules,
+  { rules, usedBytes, putLimitBytes }: LookState,
 ): number {
+  const { targetSpaceAmplification, segmentBytes } = rules
+  const isFull = usedBytes >= putLimitBytes - segmentBytes * EXPOSE_SHARE
+  if (isFull && putLimitBytes < boundBytes) return 1
   return Math.min(targetSpaceAmplification, Math.max(1, limitBytes / Math.max(1, liveBytes)))
 }
 
@@ -217,7 +224,7 @@ function* bestStep(
 function stepOptions(space: Measured, pressure: Pressure, state: LookState): PlannerOptions {
   return {
     ...state.rules,
-    targetSpaceAmplification: targetWithin(pressure, space, state.rules),
+    targetSpaceAmplification: targetWithin(pressure, space, state),
     goalDiskBytes: Math.max(pressure.startBytes, space.diskBytes - 1),
     maxCopyBytes: copyLimit(state),
   }

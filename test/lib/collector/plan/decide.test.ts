@@ -284,6 +284,17 @@ test('maxBytesOnDisk makes a tighter target than the one that was asked for', ()
   expect(decide(space({ files }), state).step?.action).toBe('rewrite')
 })
 
+test('before maxBytesOnDisk refuses puts a tree is merged for whatever it gives back', () => {
+  const tree = { tableBytes: 10 * SEGMENT, tableGarbageBytes: SEGMENT, liveBytes: 8 * SEGMENT }
+  const figures = { ...space({ files: [] }), ...tree, diskBytes: 10.5 * SEGMENT }
+  // The tables that live take more than their keys and values: the target of 11 / 8 is kept.
+  const state = { ...STATE, putLimitBytes: 11 * SEGMENT, isQuiet: true }
+  expect(decide(figures, { ...state, usedBytes: 10 * SEGMENT }).exposes).toBe(false)
+  expect(decide(figures, { ...state, usedBytes: 11 * SEGMENT }).exposes).toBe(true)
+  const little = { ...figures, tableGarbageBytes: SEGMENT / 10 }
+  expect(decide(little, { ...state, usedBytes: 11 * SEGMENT }).exposes).toBe(false)
+})
+
 test('on a full disk what puts lack comes back, within the bound of the store, too', () => {
   const lack = { missingBytes: 100_000, spareBytes: SEGMENT }
   const files = half(12)
