@@ -14,6 +14,7 @@
 
 import { compareBytes, compareRange, copyBytes } from '../base/bytes.ts'
 import type { Sequence } from '../base/ids.ts'
+import { KEY_BYTES_MAX as TREE_KEY_BYTES_MAX } from '../tree/entry.ts'
 
 const RANGES_MAX = 512
 const KEY_BYTES_MAX = 1024 * 1024
@@ -26,6 +27,9 @@ export interface Edge {
   readonly key: Uint8Array
   readonly behind: boolean
 }
+
+/** Behind all keys. */
+export const END_EDGE: Edge = { key: new Uint8Array(TREE_KEY_BYTES_MAX).fill(0xff), behind: true }
 
 export interface EmptyRange {
   readonly lower: Edge
@@ -82,7 +86,8 @@ export class EmptyRanges {
     for (const slot of slots.slice(from, to)) this.#keyBytes -= bytesOf(slot)
     const slot: Slot = {
       lower: { key: copyBytes(low.key), behind: low.behind },
-      upper: { key: copyBytes(high.key), behind: high.behind },
+      // That one is never changed, and long.
+      upper: high === END_EDGE ? high : { key: copyBytes(high.key), behind: high.behind },
       sequence: known,
       used: ++this.#clock,
     }

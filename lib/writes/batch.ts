@@ -9,6 +9,7 @@ import { invalidArgument, toWiscError, type WiscError } from '../base/errors.ts'
 import type { EventLoopTurn } from '../base/event-loop-turn.ts'
 import type { SegmentNumber, Sequence } from '../base/ids.ts'
 import type { Given } from '../contract/arguments.ts'
+import { END_EDGE } from '../state/empty-ranges.ts'
 import {
   entryBytesMax,
   entryKind,
@@ -208,8 +209,8 @@ export function insertWrite(
         readers.isAnyBetween(older, newer) || log.mayEndBetween(older, newer),
     })
     // Scans need not even look. Whoever puts a key from now on says so.
-    const [lower, upper] = [key, value].map((end) => ({ key: end, behind: false }))
-    if (value.length > 0) memtables.emptyRanges.add(lower!, upper!, sequence)
+    const upper = value.length === 0 ? END_EDGE : { key: value, behind: false }
+    memtables.emptyRanges.add({ key, behind: false }, upper, sequence)
     return length
   }
   const kind = entryKind(write.kind, rawBytes, valueThreshold)

@@ -27,6 +27,9 @@ export class Retention {
    */
   #begun = 0
   #reach: KeySpan | undefined
+  /** The same of those that begin before the end of the last fragment. */
+  #met = 0
+  #metReach: KeySpan | undefined
 
   /**
    * @param readableSequences sequences at which someone may read, ascending, at least one
@@ -59,15 +62,27 @@ export class Retention {
   /**
    * Of the sequences of a range tombstone, highest first, those that survive: for each reader the newest one that it
    * sees, and all above the highest reader. The last of them is dropped where all readers see it and nothing older is
-   * left outside the inputs that it could hide (I7).
+   * left outside the inputs that it could hide (I7). Fragments ascend from call to call.
    */
   keptOfRange({ start, end, sequences }: RangeFragment): readonly Sequence[] {
     this.startKey()
     const kept = sequences.filter((sequence) => this.keeps(sequence))
     const last = kept[kept.length - 1]
     const isLast = last !== undefined && this.#olderRanges !== undefined && last <= this.#lowest
-    if (!isLast || this.#olderRanges.some((range) => overlaps(range, start, end))) return kept
+    if (!isLast || this.#isOlderIn(this.#olderRanges, start, end)) return kept
     return kept.slice(0, -1)
+  }
+
+  /** True if an older range has keys between two. Requires: these ascend from call to call, and do not overlap. */
+  #isOlderIn(ranges: readonly KeySpan[], start: Uint8Array, end: RangeFragment['end']): boolean {
+    while (this.#met < ranges.length) {
+      const range = ranges[this.#met]!
+      if (end !== undefined && compareBytes(range.smallestKey, end) >= 0) break
+      if (this.#metReach === undefined || compareSpanEnds(range, this.#metReach) > 0)
+        this.#metReach = range
+      this.#met++
+    }
+    return this.#metReach !== undefined && !endsBefore(this.#metReach, start, 0, start.length)
   }
 
   /**
@@ -91,9 +106,4 @@ export class Retention {
     }
     return this.#reach === undefined || endsBefore(this.#reach, keyBytes, keyStart, keyEnd)
   }
-}
-
-function overlaps(span: KeySpan, start: Uint8Array, end: RangeFragment['end']): boolean {
-  const isBehind = end !== undefined && compareBytes(span.smallestKey, end) >= 0
-  return !isBehind && !endsBefore(span, start, 0, start.length)
 }

@@ -4,6 +4,7 @@
  *
  *   list     [ chunk           ] [ chunk     ] ...    fragments ascend and do not overlap, within chunks and between
  *   packed   bytes  a d d h m p          starts and ends, one behind the other
+ *            words  a d m                the first bytes of each start in which they differ
  *            newest [3] [7] [7]          the highest sequence of each
  *
  * A list never changes: one that is added to shares its other chunks with the one before. So a cursor may keep the list
@@ -152,9 +153,15 @@ class PackedFragments {
   readonly #places: Uint32Array
   readonly #newest: Float64Array
   readonly #isEndless: boolean
+  /** So many bytes are the same at the beginning of all starts: of the first and the last, since they ascend. */
+  readonly #common: number
+  /** The four bytes of each start behind these: most comparisons need no more. */
+  readonly #words: Uint32Array
 
   constructor(fragments: FragmentList) {
     const count = fragments.length
+    this.#common = commonLength(fragments[0]!.start, fragments[count - 1]!.start)
+    this.#words = new Uint32Array(count)
     let length = 0
     for (const { start, end } of fragments) length += start.length + (end?.length ?? 0)
     this.#fragments = fragments
@@ -174,6 +181,7 @@ class PackedFragments {
       }
       this.#places[2 * i + 2] = at
       this.#newest[i] = sequences[0]!
+      this.#words[i] = wordAt(start, this.#common, start.length)
     }
   }
 
@@ -198,34 +206,44 @@ class PackedFragments {
     )
   }
 
-  /**
-   * Index of the last one that begins at or before a key; -1 if there is none. What the key has in common with one on
-   * both sides it has in common with all between them, and that is not compared again.
-   */
+  /** Index of the last one that begins at or before a key; -1 if there is none. */
   #lastStartingBy(bytes: Uint8Array, start: number, end: number): number {
     const own = this.#bytes
     const places = this.#places
-    const keyLength = end - start
+    const words = this.#words
+    const common = this.#common
+    // The first one begins with what all have in common.
+    const order = compareRange(own, 0, common, bytes, start, Math.min(end, start + common))
+    if (order !== 0) return order < 0 ? words.length - 1 : -1
+    const rest = start + common
+    const word = wordAt(bytes, rest, end)
     let low = 0
-    let high = this.#newest.length
-    let lowCommon = 0
-    let highCommon = 0
+    let high = words.length
     while (low < high) {
       const middle = (low + high) >>> 1
-      const from = places[2 * middle]!
-      const length = places[2 * middle + 1]! - from
-      const common = length < keyLength ? length : keyLength
-      let i = lowCommon < highCommon ? lowCommon : highCommon
-      while (i < common && own[from + i] === bytes[start + i]) i++
-      const isBehind = i < common ? own[from + i]! > bytes[start + i]! : length > keyLength
-      if (isBehind) {
-        high = middle
-        highCommon = i
-      } else {
-        low = middle + 1
-        lowCommon = i
+      const found = words[middle]!
+      let isBehind = found > word
+      if (found === word) {
+        const from = places[2 * middle]! + common
+        isBehind = compareRange(own, from, places[2 * middle + 1]!, bytes, rest, end) > 0
       }
+      if (isBehind) high = middle
+      else low = middle + 1
     }
     return low - 1
   }
+}
+
+/** Four bytes from a place on as a number that is ordered as they are; where there are fewer, as if zeros followed. */
+function wordAt(bytes: Uint8Array, at: number, end: number): number {
+  let word = 0
+  for (let i = at; i < at + 4; i++) word = word * 256 + (i < end ? bytes[i]! : 0)
+  return word
+}
+
+function commonLength(left: Uint8Array, right: Uint8Array): number {
+  const length = Math.min(left.length, right.length)
+  let common = 0
+  while (common < length && left[common] === right[common]) common++
+  return common
 }

@@ -159,6 +159,25 @@ test('older readers see what they saw, and do not rely on what was found later',
   expect(scanAll(store, {}, { sequence: sequences.early }).keys).toHaveLength(100)
 })
 
+test('behind a range delete without an end nothing is passed, both ways', async () => {
+  const store = await openSmallStore()
+  await writeRun(store, 0, 3000, 'put')
+  await store.put('a', 'before all others')
+  await store.deleteRange({ gt: 'a' })
+  for (const reverse of [false, true]) {
+    const { keys, steps } = scanAll(store, { reverse })
+    expect(keys).toEqual(['a'])
+    expect(steps).toBeLessThan(20)
+  }
+  // One that is put behind it is seen.
+  await store.put('\u{10ffff}', 'last')
+  for (const reverse of [false, true]) {
+    const { keys, steps } = scanAll(store, { reverse })
+    expect(keys.sort()).toEqual(['a', '\u{10ffff}'])
+    expect(steps).toBeLessThan(40)
+  }
+})
+
 test('an older reader that jumps over ranges on both sides of a new key leaves that one out', async () => {
   const store = await openSmallStore(QUIET)
   for (const type of ['put', 'delete'] as const) {

@@ -11,7 +11,7 @@ describe('an open cache', () => {
   } {
     const opened: number[] = []
     const closed: number[] = []
-    const cache = new OpenCache(capacity, (number) => {
+    const cache = new OpenCache<{ close: () => void }>(capacity, (number) => {
       opened.push(number)
       return { close: () => void closed.push(number) }
     })
