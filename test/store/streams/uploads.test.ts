@@ -106,12 +106,13 @@ describe('sources', () => {
     const options = { compression: 'zstd', streamThreshold: 8 * CHUNK } as const
     store = await open(path.join(directory, 'db'), options)
     for (const length of [0, 10, 5000, 3 * CHUNK]) {
-      for (const bytes of [Buffer.alloc(length, 'text'), unlikeBytes(length)]) {
-        const { size, storedSize } = await store.putStream('key', pieces(bytes))
-        expect(size).toBe(length)
-        expect(storedSize, `${length}`).toBe((await store.stat('key'))!.storedSize)
-        if (length > 1000 && bytes[0] === 0x74) expect(storedSize).toBeLessThan(length / 2)
-      }
+      const { size, storedSize } = await store.putStream(
+        'key',
+        pieces(Buffer.alloc(length, 'text')),
+      )
+      expect(size).toBe(length)
+      expect(storedSize, `${length}`).toBe((await store.stat('key'))!.storedSize)
+      if (length > 1000) expect(storedSize).toBeLessThan(length / 2)
     }
   })
 
