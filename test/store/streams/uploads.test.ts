@@ -103,8 +103,7 @@ describe('sources', () => {
 
   test.runIf(HAS_ZSTD)('a put that is compressed tells what it takes then', async () => {
     await store.close()
-    const options = { compression: 'zstd', streamThreshold: 8 * CHUNK } as const
-    store = await open(path.join(directory, 'db'), options)
+    store = await open(path.join(directory, 'db'), { compression: 'zstd' })
     for (const length of [0, 10, 5000, 3 * CHUNK]) {
       const { size, storedSize } = await store.putStream(
         'key',
