@@ -23,7 +23,7 @@ import { Folding } from './folding.ts'
 import { sumTableBytes, type TreeWork, type WorkHealth } from './tree-work.ts'
 
 /** What was due when a store was closed begins so long after it was opened again. */
-const REST_AFTER_OPEN_MS = 5000
+const REST_AFTER_OPEN_MS = 1000
 
 export interface CompactionHealth extends WorkHealth {
   /** Bytes that the disk has for the store, the ballast's included. */
