@@ -2,7 +2,7 @@
  * Bundles what is compiled, unless nothing has changed.
  *
  *   dist/lib/bundle    the library: its face, chunks for what few programs need, its threads, what stands on the face
- *                      (level.js); and the same as CommonJS
+ *                      (level.js, keyv.js); and the same as CommonJS
  *   dist/lib/index.js  hands on the face of the bundle; what the compiler made of it lies beside it as unbundled.js
  *   dist/bin           the command: a file for each verb and few that they share
  *
@@ -35,7 +35,10 @@ const STUB = "export * from './bundle/index.js'\n"
 const ERRORS = join(DIST, 'lib/base/errors.js')
 const WORKER = join(DIST, 'lib/jobs/worker.js')
 const HELPER = join(DIST, 'lib/base/platform/helper-thread.js')
-const LEVEL = join(DIST, 'lib/level/wisc-level.js')
+const ON_THE_FACE = {
+  level: join(DIST, 'lib/level/wisc-level.js'),
+  keyv: join(DIST, 'lib/keyv/keyv-wisc.js'),
+}
 
 /** Whoever imports the face gets its modules, not its bundle. */
 const unbundledFace = {
@@ -74,7 +77,7 @@ function filesOf(entry) {
 const isPackage = (name) => !name.startsWith('.') && !isAbsolute(name)
 const isFile = (name, importer, file) => importer && resolve(dirname(importer), name) === file
 /** What stands on the face asks the bundle for it, beside which it lies. */
-const isOutsideOfLevel = (name, importer) => isPackage(name) || isFile(name, importer, FACE)
+const isBesideFace = (name, importer) => isPackage(name) || isFile(name, importer, FACE)
 
 /** Worker and helper stand beside what starts them: they are looked for there. */
 const LIBRARY = {
@@ -104,17 +107,20 @@ const LIBRARY = {
       },
     },
     {
-      input: { level: LEVEL },
-      external: isOutsideOfLevel,
+      input: ON_THE_FACE,
+      external: isBesideFace,
       output: { format: 'esm', paths: { [FACE]: './index.js' } },
     },
     {
-      input: { level: LEVEL },
-      external: isOutsideOfLevel,
+      input: ON_THE_FACE,
+      external: isBesideFace,
       output: { format: 'cjs', entryFileNames: '[name].cjs', paths: { [FACE]: './index.cjs' } },
     },
   ],
-  made: ['index.js', 'worker.js', 'helper-thread.js', 'index.cjs', 'level.js', 'level.cjs'],
+  made: [
+    ...['index.js', 'worker.js', 'helper-thread.js', 'index.cjs'],
+    ...Object.keys(ON_THE_FACE).flatMap((name) => [`${name}.js`, `${name}.cjs`]),
+  ],
 }
 
 const COMMAND = {

@@ -15,6 +15,7 @@ const PROGRAMS = {
   quadstore: ['quadstore.mjs'],
   'y-leveldb': ['y-leveldb.mjs'],
   'level-read-stream': ['streams.mjs'],
+  keyv: ['node_modules/vitest/vitest.mjs', 'run', 'keyv.test.mjs'],
   'blockstore-level, datastore-level': [
     'node_modules/mocha/bin/mocha.js',
     '--reporter',
@@ -36,7 +37,7 @@ try {
       cwd: directory,
       encoding: 'utf8',
     })
-    const [tests = ''] = / *\d+ passing/.exec(stdout) ?? []
+    const [tests = ''] = [...stdout.matchAll(/ *\d+ pass(?:ing|ed)/g)].at(-1) ?? []
     process.stdout.write(`${status === 0 ? 'runs' : 'FAILS'}: ${name}${tests}\n`)
     if (status === 0) continue
     failed++

@@ -8,6 +8,7 @@ const ROOT = path.join(import.meta.dirname, '../..')
 const FACE = 'dist/lib/index.d.ts'
 /** What stands on the face. */
 const LEVEL = 'dist/lib/level/wisc-level.d.ts'
+const KEYV = 'dist/lib/keyv/keyv-wisc.d.ts'
 const COMPILER = path.join(ROOT, 'node_modules/typescript/bin/tsc')
 
 /** The declarations that a program loads which imports the library. */
@@ -25,10 +26,14 @@ function loadedFrom(file: string, loaded: Set<string> = new Set()): Set<string> 
 }
 
 test('the face needs no declaration of what lies behind it', () => {
-  const needed = [...loadedFrom(LEVEL)].map((file) => path.posix.relative('dist/lib', file))
+  const needed = [...loadedFrom(LEVEL), ...loadedFrom(KEYV)].map((file) =>
+    path.posix.relative('dist/lib', file),
+  )
   const internal = needed.filter(
     (file) =>
-      !/^(contract\/[\w-]+|index|base\/errors|store\/store|level\/[\w-]+)\.d\.ts$/.test(file),
+      !/^(contract\/[\w-]+|index|base\/errors|store\/store|(?:level|keyv)\/[\w-]+)\.d\.ts$/.test(
+        file,
+      ),
   )
   expect(needed).toContain(path.posix.relative('dist/lib', FACE))
   expect(internal).toEqual([])
@@ -187,7 +192,9 @@ function packedFiles(): string[] {
 test('what is packed of the declarations is what the face needs, and of the code what that imports', () => {
   const files = packedFiles()
   const declarations = files.filter((file) => file.endsWith('.d.ts'))
-  expect(declarations.toSorted()).toEqual([...loadedFrom(LEVEL)].toSorted())
+  expect(declarations.toSorted()).toEqual(
+    [...new Set([...loadedFrom(LEVEL), ...loadedFrom(KEYV)])].toSorted(),
+  )
   const missing = files
     .filter((file) => /^dist\/.*\.c?js$/.test(file))
     .flatMap((file) => importsOf(file).filter((target) => !files.includes(target)))

@@ -68,6 +68,7 @@ lib/store:              lib/base lib/base/files lib/base/platform lib/contract l
                         lib/tree/version vlog vlog/read
 lib:                    lib/base lib/contract lib/store
 lib/level:              lib/index.ts
+lib/keyv:               lib/index.ts
 
 lib/inspect/dump:       lib/base lib/base/files lib/base/platform vlog vlog/log vlog/relocation vlog/stream
                         lib/tree lib/tree/ranges lib/tree/table lib/tree/version
