@@ -30,12 +30,9 @@ export class LevelError extends Error {
   }
 }
 
-/** What the store has thrown, as users of abstract-level expect it. */
-export function toLevelError(error: unknown): LevelError {
-  if (error instanceof LevelError) return error
-  if (!(error instanceof WiscError)) {
-    return new LevelError('WISC_INTERNAL', 'unexpected error', { cause: error })
-  }
+/** What the store has thrown, as users of abstract-level expect it; anything else stays what it is. */
+export function toLevelError(error: unknown): unknown {
+  if (!(error instanceof WiscError)) return error
   const { code, message } = error
   const phrase = PHRASES[code]
   const text = phrase ? `${phrase}: ${message}` : message

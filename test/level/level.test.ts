@@ -103,7 +103,13 @@ test('errors have a code of abstract-level and ours as the cause', async () => {
     expect(await failure(reader.put('k', 'v'))).toEqual(['LEVEL_READONLY', 'WISC_READ_ONLY'])
     await reader.close()
     const snapshot = { ref() {}, unref() {}, close: async () => {} } as never
-    await expect(db.get('a', { snapshot })).rejects.toThrow(TypeError)
+    for (const reading of [
+      db.get('a', { snapshot }),
+      db.hasMany(['a'], { snapshot }),
+      db.clear({ snapshot }),
+    ]) {
+      await expect(reading).rejects.toThrow(TypeError)
+    }
   }, directory)
   expect(() => new WiscLevel('')).toThrow(TypeError)
 })
