@@ -270,6 +270,11 @@ test('hasMany of many keys is of one moment, and lets the event loop turn', asyn
     const deleting = db.del('c')
     expect(await asking).toEqual(keys.map((key) => key === 'c'))
     await deleting
+    const snapshot = db.snapshot()
+    const seen = db.hasMany(keys, { snapshot })
+    const closing = snapshot.close()
+    expect(await seen).toEqual(keys.map(() => false))
+    await closing
     clearInterval(turning)
     expect(turns).toBeGreaterThan(0)
     expect(db.store.stats().snapshots.open).toBe(0)
