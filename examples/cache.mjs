@@ -1,136 +1,105 @@
 /**
- * A cache with a size limit: what was used longest ago makes room for what comes, also after a restart.
+ * A cache of HTTP responses on disk, which never takes more of it than it may.
  *
  *   node examples/cache.mjs [DIRECTORY]
  *
- * Values lie under ['value', key]. ['use', turn] says which key was used when, and how large its value is: that is read
- * when the cache is opened, and kept in memory in the order of use. What goes and what comes is decided at once and
- * written as one batch, in the order of the calls, so that disk and memory agree: when a write has failed, open it again.
- * What goes gives its space back by itself.
+ * The store is a cache: when it is full, what was put first makes room for what comes. A response expires when its origin
+ * says (max-age). Nothing else has to be kept or cleaned up: whatever is missing is asked for anew, also after a restart.
  */
+
 import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { open } from 'wisc'
 
-export class Cache {
+export class HttpCache {
   #store
-  /** Values are bytes, uses are JSON. */
-  #values
-  #uses
-  #bytesMax
-  #bytes = 0
-  #turn = 0
-  /** From each key to { turn, bytes }; what was used longest ago comes first. */
-  #known = new Map()
+  hits = 0
+  misses = 0
 
-  static async open(directory, bytesMax) {
-    const cache = new Cache()
-    cache.#bytesMax = bytesMax
-    cache.#store = await open(directory)
-    cache.#values = cache.#store.with({ key: 'tuple' })
-    cache.#uses = cache.#store.with({ key: 'tuple', value: 'json' })
-    for await (const [[, turn], { key, bytes }] of cache.#uses.entries({ prefix: ['use'] })) {
-      cache.#note(key, { turn, bytes })
-      cache.#turn = turn
-    }
+  static async open(directory, maxBytes) {
+    const cache = new HttpCache()
+    cache.#store = await open(directory, { cache: { maxBytes } })
     return cache
   }
 
-  get bytes() {
-    return this.#bytes
-  }
-
-  get keys() {
-    return [...this.#known.keys()]
-  }
-
-  async get(key) {
-    const known = this.#known.get(key)
-    if (known === undefined) return undefined
-    const isLatest = known.turn === this.#turn
-    // Called one right after the other: nothing can come between.
-    const [value] = await Promise.all([
-      this.#values.get(['value', key]),
-      isLatest ? undefined : this.#store.write(this.#use(key, known.bytes)),
-    ])
-    return value
-  }
-
-  /** What is larger than the whole cache is not kept. */
-  async put(key, value) {
-    const bytes = Buffer.byteLength(value)
-    if (bytes > this.#bytesMax) return this.delete(key)
-    const operations = [
-      this.#values.operation({ type: 'put', key: ['value', key], value }),
-      ...this.#use(key, bytes),
-    ]
-    for (const oldest of this.#known.keys()) {
-      if (this.#bytes <= this.#bytesMax) break
-      operations.push(...this.#forget(oldest))
+  /** As the global fetch does for a GET, but of what is fresh. */
+  async fetch(url) {
+    const stored = await this.#store.get(url)
+    if (stored) {
+      this.hits++
+      return decode(stored)
     }
-    await this.#store.write(operations)
+    this.misses++
+    const response = await fetch(url)
+    const seconds = Number(/max-age=(\d+)/.exec(response.headers.get('cache-control'))?.[1] ?? 0)
+    if (!response.ok || seconds === 0) return response
+    const encoded = await encode(response)
+    await this.#store.put(url, encoded, { ttl: seconds * 1000 })
+    return decode(encoded)
   }
 
-  async delete(key) {
-    if (this.#known.has(key)) await this.#store.write(this.#forget(key))
+  stats() {
+    return this.#store.stats()
   }
 
   close() {
     return this.#store.close()
   }
+}
 
-  /** The key is the one that was used last. */
-  #use(key, bytes) {
-    const before = this.#known.get(key)
-    const turn = ++this.#turn
-    this.#note(key, { turn, bytes })
-    return [
-      ...(before ? [this.#uses.operation({ type: 'delete', key: ['use', before.turn] })] : []),
-      this.#uses.operation({ type: 'put', key: ['use', turn], value: { key, bytes } }),
-    ]
-  }
+/** The length of the head, the head as JSON, the body. */
+async function encode(response) {
+  const { status, headers } = response
+  const head = Buffer.from(JSON.stringify({ status, headers: [...headers] }))
+  const length = Buffer.alloc(4)
+  length.writeUInt32LE(head.length)
+  return Buffer.concat([length, head, Buffer.from(await response.arrayBuffer())])
+}
 
-  #note(key, use) {
-    this.#bytes += use.bytes - (this.#known.get(key)?.bytes ?? 0)
-    this.#known.delete(key)
-    this.#known.set(key, use)
-  }
-
-  #forget(key) {
-    const { turn, bytes } = this.#known.get(key)
-    this.#known.delete(key)
-    this.#bytes -= bytes
-    return [
-      this.#values.operation({ type: 'delete', key: ['value', key] }),
-      this.#uses.operation({ type: 'delete', key: ['use', turn] }),
-    ]
-  }
+function decode(bytes) {
+  const end = 4 + bytes.readUInt32LE(0)
+  const head = JSON.parse(String(bytes.subarray(4, end)))
+  return new Response(bytes.subarray(end), head)
 }
 
 async function demo(directory) {
-  const file = path.join(directory, 'cache.db')
-  const cache = await Cache.open(file, 100_000)
-  await Promise.all([1, 2, 3, 4].map((i) => cache.put(`page/${i}`, Buffer.alloc(25_000, i))))
-  await cache.get('page/1')
-  await cache.put('page/5', Buffer.alloc(40_000, 5))
-  console.log('kept:', cache.keys.join(' '), cache.bytes)
-  await cache.put('page/6', Buffer.alloc(100_001))
-  console.log('page/2:', await cache.get('page/2'), 'page/6:', await cache.get('page/6'))
+  const maxBytes = 4 * 1024 * 1024
+  let asked = 0
+  const origin = createServer(({ url }, response) => {
+    asked++
+    const isFresh = url.startsWith('/page')
+    response.setHeader('cache-control', isFresh ? 'max-age=3600' : 'no-store')
+    response.end(Buffer.alloc(isFresh ? 100_000 : 10, url))
+  })
+  await new Promise((resolve) => origin.listen(0, resolve))
+  const base = `http://localhost:${origin.address().port}`
+  const file = path.join(directory, 'http-cache.db')
+
+  const cache = await HttpCache.open(file, maxBytes)
+  for (const name of ['page/1', 'page/2', 'page/1', 'now', 'now'])
+    await cache.fetch(`${base}/${name}`)
+  console.log('asked', asked, 'times, hits', cache.hits, 'misses', cache.misses)
+  for (let i = 1; i <= 100; i++) await cache.fetch(`${base}/page/${i}`)
+  const { diskBytes, evicted } = cache.stats()
+  console.log('10 MB went through', diskBytes <= maxBytes, evicted.belowSequence > 0)
   await cache.close()
 
-  const again = await Cache.open(file, 100_000)
-  console.log('after a restart:', again.keys.join(' '), again.bytes)
-  await again.put('page/7', Buffer.alloc(30_000, 7))
-  console.log('kept:', again.keys.join(' '), again.bytes)
-  const value = await again.get('page/1')
+  const again = await HttpCache.open(file, maxBytes)
+  const body = await (await again.fetch(`${base}/page/100`)).text()
+  await again.fetch(`${base}/page/1`)
   console.log(
-    'page/1:',
-    value.length,
-    value.every((byte) => byte === 1),
+    'after a restart: the last is there',
+    again.hits,
+    'the first was evicted',
+    again.misses,
   )
+  console.log(body.length, body.startsWith('/page/100/page/100'))
   await again.close()
+  origin.closeAllConnections()
+  origin.close()
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

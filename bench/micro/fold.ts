@@ -124,6 +124,7 @@ function compact(
     inputs,
     olderRanges: [],
     readableSequences: [RECORDS + 1],
+    evictedBelow: 0,
     expiredBy: 0,
     tableOptions: TABLE_OPTIONS,
     fileNumbers: fileNumbers.memory,

@@ -45,6 +45,7 @@ const target = {
   tableOptions: { tableBytes: 4 * 1024 * 1024, blockBytes: 4096, filterBitsPerKey: 10 },
   fileNumbers: fileNumbers.memory,
   readableSequences: [2 * ENTRIES],
+  evictedBelow: 0,
   expiredBy: 0,
 }
 const arena = createArena(1, 160 * ENTRIES)

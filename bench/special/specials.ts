@@ -9,6 +9,7 @@ import path from 'node:path'
 import { runChild } from '../harness/children.ts'
 import type { WorkloadResult } from '../harness/measure.ts'
 import { type Job, writtenPerUserByte } from '../throughput/results.ts'
+import { fillCache } from './cache.ts'
 import { storeDocuments } from './documents.ts'
 import { letExpire } from './expiring.ts'
 import type { SpecialFigure } from './figures.ts'
@@ -33,6 +34,7 @@ export const SPECIALS = [
   'documents',
   'range-delete',
   'expire-steady',
+  'cache',
 ] as const
 
 const WORKLOAD_CHILD = new URL('../throughput/child.js', import.meta.url)
@@ -102,6 +104,7 @@ const RUNS: Readonly<
   documents: storeDocuments,
   'range-delete': deleteRanges,
   'expire-steady': letExpire,
+  cache: fillCache,
 }
 
 async function loadOneGiB(context: SpecialContext, directory: string): Promise<SpecialFigure[]> {

@@ -103,16 +103,18 @@ export class Compactions {
   }
 
   /**
-   * Tables that range tombstones cover whole. The durable order: the tombstones are in tables of the version, so they
-   * are durable (I12); one edit takes the covered ones out; their files are unlinked when it is durable and no version
-   * is pinned that has them (I5). No output: nothing refers to anything new (I4).
+   * Tables that range tombstones cover whole, or of which everything was evicted. The durable order: the tombstones are
+   * in tables of the version, and so is the bound of what was evicted, so they are durable (I12); one edit takes the
+   * tables out; their files are unlinked when it is durable and no version is pinned that has them (I5). No output:
+   * nothing refers to anything new (I4).
    */
   #covered(): RunPart[] {
     const { versions, readers, tree } = this.#work.parts
     const { current } = versions
-    if (current.ranged.length === 0) return []
+    const { levels, ranged, evictedBelow } = current
+    if (ranged.length === 0 && evictedBelow === 0) return []
     try {
-      return coveredTables(current.levels, tree.tableRanges(current), readers.list()[0]!)
+      return coveredTables(levels, tree.tableRanges(current), readers.list()[0]!, evictedBelow)
     } catch {
       // A table that cannot be read: the compaction that needs it will say so.
       return []
@@ -242,6 +244,7 @@ export class Compactions {
           ...work.jobBase(),
           inputs: plan.inputs.map((part) => part.tables),
           olderRanges: plan.olderRanges,
+          evictedBelow: pin.version.evictedBelow,
           folds: folding.targets,
           tableOptions: options.tree,
         }

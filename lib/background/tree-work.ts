@@ -79,7 +79,10 @@ export class TreeWork {
   }
 
   /** What every job that makes tables is given. */
-  jobBase(): Omit<TableJob, 'kind' | 'memtable' | 'inputs' | 'olderRanges' | 'folds'> {
+  jobBase(): Omit<
+    TableJob,
+    'kind' | 'memtable' | 'inputs' | 'olderRanges' | 'folds' | 'evictedBelow'
+  > {
     const { context, versions, readers } = this.parts
     const { directory, databaseId, options } = context
     return {

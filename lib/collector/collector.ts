@@ -1,33 +1,31 @@
 /**
  * The collector: looks at the space of the store when something has changed, and gives back what is over the bound.
  *
- *   look    measure (lib/space/space.ts) and decide (plan/decide.ts, plan/planner.ts)
+ *   look    measure (lib/space/space.ts) and decide (plan/decide.ts, plan/planner.ts; of a cache plan/eviction.ts)
  *   act     flush, compact, or carry out the best step (act/own-work.ts, act/actor.ts); then look again
  *
  * A look follows each new version, each sixteenth of a segment that was written, and the end of a burst of writes
  * (pace/look-times.ts). Nothing here decides what is visible.
  */
-
-import type { Compactions } from '../background/compactions.ts'
-import type { Flushes } from '../background/flushes.ts'
-import type { ObsoleteUnlinker } from '../background/unlink-obsolete.ts'
 import { linkSignals } from '../base/abort.ts'
-import { toWiscError, WiscError } from '../base/errors.ts'
+import { invalidArgument, toWiscError, WiscError } from '../base/errors.ts'
 import type { Signal } from '../base/signal.ts'
 import type { CollectionStep } from '../contract/collection-plan.ts'
 import { emitSafely } from '../contract/events.ts'
 import { amplificationOf } from '../space/figures.ts'
 import type { Space } from '../space/space.ts'
 import { Actor } from './act/actor.ts'
-import { type OwnStore, OwnWork } from './act/own-work.ts'
+import { EvictableFiles } from './act/evictable.ts'
+import { OwnWork } from './act/own-work.ts'
 import { AskedTurns } from './asked-turns.ts'
-import type { PlannedStore } from './exact-plan.ts'
+import type { CollectorStore } from './collector-store.ts'
 import { DiskBound } from './pace/disk-bound.ts'
 import { LookTimes } from './pace/look-times.ts'
 import { LookTurns } from './pace/look-turns.ts'
 import { WriteCost, type WriteSize } from './pace/write-cost.ts'
 import { WriterPace } from './pace/writer-pace.ts'
-import { type Decision, decide, type LookState } from './plan/decide.ts'
+import { decide, type LookState } from './plan/decide.ts'
+import type { CacheDecision } from './plan/eviction.ts'
 import type { InTurns } from './plan/in-turns.ts'
 import type { Pressure } from './plan/pressure.ts'
 
@@ -47,24 +45,13 @@ interface Usage {
   readonly isUnlinking: boolean
 }
 
-/** What the collector works on and with. */
-export interface CollectorStore extends OwnStore, PlannedStore {
-  readonly context: OwnStore['context']
-  readonly versions: OwnStore['versions']
-  readonly memtables: { readonly usedBytes: number; readonly logBytes: number }
-  readonly flushes: Pick<Flushes, 'isRunning' | 'ended' | 'flushEarly' | 'flushWritten'>
-  readonly compactions: Pick<Compactions, 'isRunning' | 'inputBytes' | 'compactRange' | 'wake'>
-  readonly unlinker: Pick<ObsoleteUnlinker, 'isBusy' | 'ended' | 'unlinked'>
-  readonly room: { readonly ballastBytesToCome: number }
-  readonly readers: PlannedStore['readers'] & OwnStore['readers']
-}
-
 export class Collector {
   readonly store: CollectorStore
   readonly actor: Actor
   readonly writers: WriterPace = new WriterPace()
   readonly #cost: WriteCost
   readonly #bound: DiskBound
+  readonly #evictable: EvictableFiles | undefined
   readonly #times: LookTimes
   readonly #lookTurns: LookTurns
   readonly #own: OwnWork
@@ -82,8 +69,10 @@ export class Collector {
 
   constructor(store: CollectorStore) {
     this.store = store
-    const { segmentBytes, collector } = store.context.options
-    this.#cost = new WriteCost(collector.targetSpaceAmplification, segmentBytes)
+    const { segmentBytes, collector, cache } = store.context.options
+    // What a cache shadows counts for nothing.
+    this.#cost = new WriteCost(cache ? 0 : collector.targetSpaceAmplification, segmentBytes)
+    this.#evictable = cache && new EvictableFiles(store)
     this.actor = new Actor(store, this.writers)
     this.#bound = new DiskBound(store)
     this.#times = new LookTimes(this, store.log, segmentBytes)
@@ -205,7 +194,10 @@ export class Collector {
       const usage = this.#usageOf(figures)
       this.#warnOfPins(figures)
       this.#times.at(figures.nextExpiry)
-      const decision = yield* decide(figures, this.#lookState(isQuiet, usage))
+      const state = this.#lookState(isQuiet, usage)
+      const decision: CacheDecision = yield* this.#evictable
+        ? this.#evictable.decide(figures, state, this.#own.isEvicting)
+        : decide(figures, state)
       if (this.isActive) this.#act(decision, usage)
     } catch (error) {
       // A table that cannot be read: gets and compactions will tell of it, too.
@@ -215,16 +207,18 @@ export class Collector {
   }
 
   /** In the turn in which the figures were measured. */
-  #usageOf({ diskBytes, outsideTableBytes, meanBytes, unwrittenUploadBytes }: Space): Usage {
+  #usageOf(space: Space): Usage {
+    const { diskBytes, tableBytes, outsideTableBytes, meanBytes, unwrittenUploadBytes } = space
     const { memtables, compactions, unlinker, context } = this.store
     this.#cost.meanBytes = meanBytes
     this.#noteGone()
     const takenBytes = this.writers.takenOnDisk
     const writtenBytes = diskBytes + this.actor.unwrittenBytes + unwrittenUploadBytes
     this.writers.measured(writtenBytes, takenBytes)
-    // What a compaction writes before its inputs go is excepted up to a segment; tables of a flush are those to come.
+    // What a compaction writes before its inputs go is excepted up to a segment, of a cache up to its tree.
     const treeBytes = Math.max(outsideTableBytes, compactions.inputBytes)
-    const beyondBytes = Math.max(0, treeBytes - context.options.segmentBytes)
+    const exceptedBytes = this.#evictable ? tableBytes : context.options.segmentBytes
+    const beyondBytes = Math.max(0, treeBytes - exceptedBytes)
     const usedBytes = writtenBytes - outsideTableBytes + beyondBytes + memtables.usedBytes
     return { takenBytes, usedBytes, isUnlinking: unlinker.isBusy }
   }
@@ -262,7 +256,7 @@ export class Collector {
   }
 
   /** What has changed since the look began makes a step stale at most: then it does nothing. */
-  #act(decision: Decision, usage: Usage): void {
+  #act(decision: CacheDecision, usage: Usage): void {
     const { takenBytes, usedBytes, isUnlinking } = usage
     const { flushes, health, context, log } = this.store
     const { running } = this.#own
@@ -276,6 +270,7 @@ export class Collector {
       const mayBegin = step && !this.#turns.areAsked && running.hasPlaceFor(step)
       hasBegun = mayBegin === true && !hasLostRoom
       if (hasBegun) this.#own.start(step!)
+      if (decision.eviction) this.#own.evict(decision.eviction)
     }
     const isUnderWay = isFlushing || this.#own.isBusy || this.#turns.areAsked
     const isToCome = isUnlinking || decision.isStepLate || hasLostRoom || log.isSealing
@@ -345,13 +340,20 @@ export class Collector {
     return this.#paused
   }
 
+  /** @throws WISC_INVALID_ARGUMENT: nobody collects a cache, or stops it from evicting */
+  checkAsked(): void {
+    if (this.#evictable) throw invalidArgument('a cache evicts, and is not collected')
+  }
+
   pause(): void {
+    this.checkAsked()
     this.#paused = true
     this.#own.cancelSteps()
     this.writers.tell({ kind: 'released' })
   }
 
   resume(): void {
+    this.checkAsked()
     this.#paused = false
     this.#begin()
     this.wake()

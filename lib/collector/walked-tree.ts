@@ -37,7 +37,8 @@ export async function walkTree(
   try {
     const runs = pin.version.levels.flatMap((level) => level.runs.map((run) => run.tables))
     const { expiredBy } = readers
-    const seen = { readableSequences: readers.list(), expiredBy }
+    const { evictedBelow } = pin.version
+    const seen = { readableSequences: readers.list(), evictedBelow, expiredBy }
     const job = { kind: 'walk' as const, directory, databaseId, runs, ...seen }
     const { segments, liveKeyBytes, liveValueBytes, tableGarbageBytes } = await runner.run(
       job,

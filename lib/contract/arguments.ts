@@ -6,9 +6,10 @@ import type { ValuePart } from '../../vlog/value-chunks.ts'
 import { compareBytes, copyBytes, lengthOf, NO_BYTES } from '../base/bytes.ts'
 import { invalidArgument, WiscError } from '../base/errors.ts'
 import { KEY_BYTES_MAX } from '../tree/entry.ts'
+import { integer, plainObject, refuseUnknown } from './checks.ts'
 import { EXPIRY_NAMES, expiryOf } from './expiry.ts'
 import { mustBe, notBytes, shown } from './given.ts'
-import { compression, integer, plainObject, refuseUnknown } from './options.ts'
+import { compression } from './options.ts'
 import type {
   CompactOptions,
   Key,

@@ -2,6 +2,7 @@
 
 import { invalidArgument, type WiscError } from '../base/errors.ts'
 import { checkSignal } from './arguments.ts'
+import { integer, optionalBytes, plainObject, refuseUnknown } from './checks.ts'
 import type {
   CollectionStep,
   CollectionSteps,
@@ -9,7 +10,7 @@ import type {
   RewriteStep,
 } from './collection-plan.ts'
 import { mustBe } from './given.ts'
-import { amplification, integer, optionalBytes, plainObject, refuseUnknown } from './options.ts'
+import { amplification } from './options.ts'
 
 export interface CollectOptions {
   /** Stop when bytes on disk / live bytes is at or below it. Default: that of the store. 1 takes all that pays. */

@@ -3,8 +3,8 @@ import { copyBytes, keyString, NO_BYTES } from '../base/bytes.ts'
 import { invalidArgument, shownKey } from '../base/errors.ts'
 import { SEQUENCE_MAX } from '../base/ids.ts'
 import { keyBytes, valueBytes } from './arguments.ts'
+import { integer, plainObject, refuseUnknown } from './checks.ts'
 import { mustBe } from './given.ts'
-import { integer, plainObject, refuseUnknown } from './options.ts'
 import type { Key, Value } from './types.ts'
 
 const WANTS = ['absent', 'present', 'sequence', 'value'] as const

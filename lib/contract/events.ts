@@ -36,6 +36,19 @@ export interface CollectionEvent extends CollectedStep {
   readonly reason: 'space' | 'asked'
 }
 
+/** A cache was full, and has given up what was oldest. */
+export interface EvictedEvent {
+  /** Files of values that have gone. */
+  readonly segments: number
+  /** Values with files of their own, by putStream, that have gone. */
+  readonly streams: number
+  /** Of all these files, on disk. */
+  readonly bytes: number
+  /** Everything with a lower sequence reads as missing. */
+  readonly belowSequence: number
+  readonly ms: number
+}
+
 /** Writers have waited for background work, once or several times in a row. */
 export interface StallEvent {
   /** For how long, the time between the waits left out. */
@@ -47,6 +60,7 @@ export interface StoreEvents {
   flush: [event: FlushEvent]
   compaction: [event: CompactionEvent]
   collection: [event: CollectionEvent]
+  evicted: [event: EvictedEvent]
   stall: [event: StallEvent]
   /** Something that people should know: a sentence. */
   warning: [message: string]

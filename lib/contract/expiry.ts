@@ -1,7 +1,7 @@
 /** When a value is gone by itself: what callers give, and the moment that it becomes. */
 import { wallTime } from '../base/clock.ts'
 import { invalidArgument } from '../base/errors.ts'
-import { boolean, integer, plainObject, refuseUnknown } from './options.ts'
+import { boolean, integer, plainObject, refuseUnknown } from './checks.ts'
 import type { ExpiryOptions, TouchOptions } from './types.ts'
 
 export const EXPIRY_NAMES: readonly string[] = ['expiresAt', 'ttl']

@@ -4,7 +4,9 @@
 import { invalidArgument } from '../base/errors.ts'
 import { ZSTD_LEVELS } from '../base/zstd.ts'
 import { ARENA_BYTES_MAX } from '../tree/memtable/arena.ts'
-import { mustBe, shown } from './given.ts'
+import { type CacheOptions, cacheOptions, checkCache } from './cache-options.ts'
+import { boolean, integer, optionalBytes, plainObject, refuseUnknown } from './checks.ts'
+import { shown } from './given.ts'
 
 /** Shape of the tree. The defaults suit nearly everyone. */
 export interface TreeTuning {
@@ -119,6 +121,8 @@ export interface Options {
   readonly fileMode?: number
   readonly tree?: TreeTuning
   readonly collector?: CollectorOptions
+  /** The store is a cache. It has no settings of a collector then. Default: it is none. */
+  readonly cache?: CacheOptions
   readonly transactions?: TransactionLimits
 }
 
@@ -134,13 +138,15 @@ export interface ResolvedCollectorOptions {
 /** All options, with their defaults. */
 export interface ResolvedOptions
   extends Required<
-    Omit<Options, 'tree' | 'syncIntervalMs' | 'collector' | 'fileMode' | 'transactions'>
+    Omit<Options, 'tree' | 'syncIntervalMs' | 'collector' | 'fileMode' | 'transactions' | 'cache'>
   > {
   readonly fileMode: number | undefined
   readonly syncIntervalMs: number | undefined
   readonly tree: Required<TreeTuning>
   readonly transactions: Required<TransactionLimits>
   readonly collector: ResolvedCollectorOptions
+  /** Undefined: it is no cache. */
+  readonly cache: CacheOptions | undefined
 }
 
 const MIB = 1024 * 1024
@@ -193,6 +199,7 @@ const OTHERS = new Set([
   'tree',
   'syncIntervalMs',
   'collector',
+  'cache',
   'fileMode',
   'transactions',
   'compression',
@@ -219,32 +226,46 @@ export function resolveOptions(options: Options): ResolvedOptions {
   const transactions = plainObject(limits === undefined ? {} : limits, 'options.transactions')
   const interval = given['syncIntervalMs']
   const collector = collectorOptions(given['collector'])
-  return {
+  const cache = cacheOptions(given)
+  const resolved = {
     ...booleans(given),
     ...numbers(given, NUMBERS, ''),
-    ...fittingSizes(given, collector.maxBytesOnDisk),
+    ...fittingSizes(given, FITTING_SHARES, collector.maxBytesOnDisk),
+    ...fittingSizes(given, CACHE_FITTING_SHARES, cache?.maxBytes),
     syncIntervalMs:
       interval === undefined ? undefined : integer('syncIntervalMs', interval, 1, TIMER_MS_MAX),
     fileMode: fileMode(given['fileMode']),
     compression: compression(given['compression'], 'none'),
     tree: resolvedTree,
     collector,
+    cache,
     transactions: numbers(transactions, TRANSACTION_NUMBERS, 'transactions.'),
   }
+  if (cache) checkCache(cache, given, resolved)
+  return resolved
 }
 
+type Sizes = Partial<Record<'segmentBytes' | 'memtableBytes' | 'maxUnflushedLogBytes', number>>
+
 /** Of `maxBytesOnDisk`: what a segment or memtable has at most by default, so that the reserve holds one of each. */
-const FITTING_SHARE = 1 / 16
+const FITTING_SHARES: Sizes = { segmentBytes: 1 / 16, memtableBytes: 1 / 16 }
+/** Of `cache.maxBytes`: it evicts whole segments, and only what is in tables. */
+const CACHE_FITTING_SHARES: Sizes = {
+  segmentBytes: 1 / 32,
+  memtableBytes: 1 / 32,
+  maxUnflushedLogBytes: 1 / 4,
+}
 
 /** Sizes that were not given, where the defaults are too large for a small store. */
 function fittingSizes(
   given: Record<string, unknown>,
-  maxBytesOnDisk: number | undefined,
-): Partial<Record<'segmentBytes' | 'memtableBytes', number>> {
-  const sizes: Partial<Record<'segmentBytes' | 'memtableBytes', number>> = {}
-  for (const name of ['segmentBytes', 'memtableBytes'] as const) {
-    const [standard] = NUMBERS[name]
-    const fitting = Math.floor((maxBytesOnDisk ?? Number.POSITIVE_INFINITY) * FITTING_SHARE)
+  shares: Sizes,
+  maxBytes: number = Number.POSITIVE_INFINITY,
+): Sizes {
+  const sizes: Sizes = {}
+  for (const name of Object.keys(shares) as (keyof Sizes)[]) {
+    const [standard, least] = NUMBERS[name]
+    const fitting = Math.max(least, Math.floor(maxBytes * shares[name]!))
     if (given[name] === undefined && fitting < standard) sizes[name] = fitting
   }
   return sizes
@@ -322,38 +343,6 @@ export function amplification(
   if (typeof value !== 'number' || !(value >= min && value <= TARGET_MAX)) {
     const range = `a number of ${min} to ${TARGET_MAX}`
     throw invalidArgument(`${name} must be ${range}, not ${shown(value)}`)
-  }
-  return value
-}
-
-export function optionalBytes(name: string, value: unknown, min: number): number | undefined {
-  return value === undefined ? undefined : integer(name, value, min, Number.MAX_SAFE_INTEGER)
-}
-
-export function boolean(name: string, value: unknown, standard: boolean): boolean {
-  if (value === undefined) return standard
-  if (typeof value !== 'boolean') throw invalidArgument(mustBe('a boolean', name, value))
-  return value
-}
-
-/** An object with own, enumerable settings; nothing else is looked at. */
-export function plainObject(value: unknown, name: string): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw invalidArgument(mustBe('an object', name, value))
-  }
-  return value as Record<string, unknown>
-}
-
-/** Refuses names that are not in `known`. */
-export function refuseUnknown(value: object, known: readonly string[], name: string): void {
-  for (const key of Object.keys(value)) {
-    if (!known.includes(key)) throw invalidArgument(`unknown option of ${name} name=${key}`)
-  }
-}
-
-export function integer(name: string, value: unknown, min: number, max: number): number {
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) {
-    throw invalidArgument(`${name} must be an integer of ${min} to ${max}, not ${shown(value)}`)
   }
   return value
 }

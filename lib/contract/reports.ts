@@ -70,6 +70,13 @@ export interface Stats {
     readonly steps: number
     readonly bytesFreed: number
   }
+  /** What a cache has evicted: files since the open, and below which sequence everything is gone (0: nothing is). */
+  readonly evicted: {
+    readonly segments: number
+    readonly streams: number
+    readonly bytes: number
+    readonly belowSequence: number
+  }
   readonly snapshots: { readonly open: number; readonly oldestSequence: number | undefined }
   readonly iterators: { readonly open: number }
   readonly transactions: TransactionStats

@@ -1,8 +1,9 @@
 /** Transactions and updates: what callers give and get. */
 import { invalidArgument } from '../base/errors.ts'
 import { checkSignal } from './arguments.ts'
+import { boolean, integer, plainObject, refuseUnknown } from './checks.ts'
 import { mustBe } from './given.ts'
-import { boolean, integer, plainObject, refuseUnknown, TIMER_MS_MAX } from './options.ts'
+import { TIMER_MS_MAX } from './options.ts'
 import type {
   DeletedRange,
   EntryIterator,

@@ -2,13 +2,14 @@
 import { wallTime } from '../base/clock.ts'
 import { invalidArgument } from '../base/errors.ts'
 import type { Sequence } from '../base/ids.ts'
+import { plainObject, refuseUnknown } from '../contract/checks.ts'
 import type {
   CollectionPlan,
   CollectionProgress,
   CollectionReport,
   CollectOptions,
 } from '../contract/collection.ts'
-import { plainObject, type ResolvedOptions, refuseUnknown } from '../contract/options.ts'
+import type { ResolvedOptions } from '../contract/options.ts'
 import type { Stats } from '../contract/reports.ts'
 import type { KeyRange, SegmentInfo, SignalOptions } from '../contract/types.ts'
 import type { ReadableSequences } from '../state/readable-sequences.ts'

@@ -1,9 +1,9 @@
 /** From what a caller says of encodings to functions of bytes, whose errors are the store's own. */
 import { isUtf8 } from 'node:buffer'
 import { invalidArgument, WiscError } from '../base/errors.ts'
+import { plainObject, refuseUnknown } from '../contract/checks.ts'
 import type { Encoding, Encodings } from '../contract/encodings.ts'
 import { mustBe, shown } from '../contract/given.ts'
-import { plainObject, refuseUnknown } from '../contract/options.ts'
 import type { Value } from '../contract/types.ts'
 import { msgpackEncoding } from './msgpack.ts'
 import { decodeTuple, encodeTuple } from './tuple.ts'

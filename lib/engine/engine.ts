@@ -287,6 +287,7 @@ export class Engine implements ReadingEngine {
   }
 
   async planCollection(options: ResolvedCollect): Promise<CollectionPlan> {
+    this.collector.checkAsked()
     try {
       return await (await asked()).planCollection(this.collector, options)
     } catch (error) {
@@ -295,6 +296,7 @@ export class Engine implements ReadingEngine {
   }
 
   async collect(options: ResolvedCollect): Promise<CollectionReport> {
+    this.collector.checkAsked()
     try {
       const report = await (await asked()).collect(this.collector, options)
       await this.health.disk.roomMayBeBack()

@@ -88,7 +88,7 @@ function* measure(
       keyLength = keyEnd - keyStart
       if (key.length < keyLength) key = new Uint8Array(keyLength * 2)
       key.set(keyBytes.subarray(keyStart, keyEnd))
-      if (kind === KIND.tombstone) continue
+      if (kind === KIND.tombstone || entry.sequence < version.evictedBelow) continue
       histogram.add(keyLength, valueLength(entry, keyLength))
       if (kind === KIND.pointer) separatedKeys++
     }

@@ -51,6 +51,8 @@ export interface FlushJob extends TableJobBase {
 /** Merges runs into one run. */
 export interface CompactionJob extends TableJobBase {
   readonly kind: 'compaction'
+  /** Entries with a lower sequence were evicted. */
+  readonly evictedBelow: Sequence
   /** Input runs, newest first; the tables of a run in key order. */
   readonly inputs: readonly (readonly TableMeta[])[]
   /** Key ranges (both ends inclusive), in order of their first keys, of all older tables outside the inputs. */
@@ -104,6 +106,8 @@ export interface WalkJob extends JobBase {
   readonly runs: readonly (readonly TableMeta[])[]
   /** Sequences at which someone may still read, ascending. */
   readonly readableSequences: readonly Sequence[]
+  /** Entries with a lower sequence were evicted. */
+  readonly evictedBelow: Sequence
   /** What expires at this moment or before has done so for every reader. */
   readonly expiredBy: number
 }

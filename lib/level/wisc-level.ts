@@ -69,6 +69,7 @@ const STORE_OPTIONS = Object.keys({
   fileMode: 0,
   tree: 0,
   collector: 0,
+  cache: 0,
   transactions: 0,
 } satisfies Record<keyof Options, 0>) as (keyof Options)[]
 

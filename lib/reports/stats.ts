@@ -63,6 +63,13 @@ export function storeStats(
       steps: writer?.collector.actor.counts.steps ?? 0,
       bytesFreed: writer?.collector.actor.counts.bytesFreed ?? 0,
     },
+    evicted: {
+      segments: 0,
+      streams: 0,
+      bytes: 0,
+      ...writer?.collector.actor.counts.evicted,
+      belowSequence: version.evictedBelow,
+    },
     snapshots: {
       open: readers.count - iterators - transactions.open,
       oldestSequence: readers.oldest,

@@ -57,8 +57,9 @@ async function verifyTable(
       figures.entries++
       const { entry } = cursor
       if (entry.kind !== KIND.pointer) continue
-      figures.pointers++
       figures.references.add(entry)
+      if (isEvicted(engine, entry)) continue
+      figures.pointers++
       try {
         figures.valueBytes += verifyPointer(engine, table, entry, deep)
       } catch (error) {
@@ -76,6 +77,11 @@ async function verifyTable(
   } finally {
     reader.close()
   }
+}
+
+/** Nobody sees it any more, and what it points to has gone. */
+function isEvicted({ version }: ReadingEngine, { sequence, segment }: Entry): boolean {
+  return sequence < version.evictedBelow && fileOf(version, segment) === undefined
 }
 
 /** @throws CorruptionError for the first damage; that of other blocks was noted then */

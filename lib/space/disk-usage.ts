@@ -50,6 +50,8 @@ export class DiskUsage {
   #lostBytes: number | undefined
   /** Tables that have left the version and are not unlinked. */
   readonly #leftTables: Set<FileNumber> = new Set()
+  /** The same of files of the value log. */
+  readonly #leftFiles: Set<FileNumber> = new Set()
   #unpublishedTableBytes = 0
   #goneBytes = 0
 
@@ -101,6 +103,13 @@ export class DiskUsage {
     return bytes
   }
 
+  /** Files of the value log that have left the version, and wait to be unlinked: somebody may still read them. */
+  get leavingBytes(): number {
+    let bytes = 0
+    for (const number of this.#leftFiles) bytes += this.#settled.get(number) ?? 0
+    return bytes
+  }
+
   /** Allocated bytes of a file of the value log; 0 if it is not there. */
   ofValueLogFile(number: FileNumber): number {
     return this.#settled.get(number) ?? this.#ask(segmentName(number)) ?? 0
@@ -127,6 +136,7 @@ export class DiskUsage {
   gone(number: FileNumber, kind: ObsoleteFile['kind'] = 'segment'): void {
     if (kind === 'segment') this.#goneBytes += this.#settled.get(number) ?? 0
     this.#leftTables.delete(number)
+    this.#leftFiles.delete(number)
     this.#unsettle(number)
     this.#unseen.delete(number)
   }
@@ -154,7 +164,8 @@ export class DiskUsage {
       if (file !== undefined && isOpen(file)) this.#open.add(number)
       else this.#open.delete(number)
       if (file !== undefined) this.#known(number, name)
-      else if (!this.#settled.has(number)) this.#others.add(name)
+      else if (this.#settled.has(number)) this.#leftFiles.add(number)
+      else this.#others.add(name)
       const hasEnded = file !== undefined && !isOpen(file)
       if (hasEnded && !this.#settled.has(number)) this.#settle(number, name)
     })

@@ -32,6 +32,7 @@ export interface TreeTotals {
 }
 
 interface KnownTable {
+  readonly smallestSequence: Sequence
   readonly largestSequence: Sequence
   readonly expiries: readonly Readonly<ExpirySum>[]
   readonly references: ReferenceList
@@ -49,6 +50,24 @@ export interface Expired {
   readonly weight: number
   /** The moment at which there is more of it; Infinity if never. */
   readonly next: number
+}
+
+/** What is older than some sequence. Bytes, as of {@link Expired} ... */
+export interface Older {
+  readonly recordBytes: number
+  readonly valueBytes: number
+  readonly weight: number
+  /** ... and of the tables. */
+  readonly tableBytes: number
+}
+
+/** Of a table's entries, taken to be spread evenly over the sequences that it spans. */
+function olderShare(
+  { smallestSequence, largestSequence }: Pick<KnownTable, 'smallestSequence' | 'largestSequence'>,
+  sequence: Sequence,
+): number {
+  const span = largestSequence - smallestSequence + 1
+  return Math.min(1, Math.max(0, (sequence - smallestSequence) / span))
 }
 
 /** What one turn of the event loop may cost, in microseconds by estimate. */
@@ -180,6 +199,22 @@ export class References {
     return { moment, recordBytes, valueBytes, weight, next }
   }
 
+  /** What of all tables is older than a sequence, by the sequences that each table spans: an estimate. */
+  olderThan(sequence: Sequence): Older {
+    let [recordBytes, valueBytes, weight, tableBytes] = [0, 0, 0, 0]
+    if (sequence > 0) {
+      for (const table of this.#tables.values()) {
+        const { totals } = table
+        const share = olderShare(table, sequence)
+        recordBytes += share * totals.pointedBytes
+        valueBytes += share * (totals.keyBytes + totals.valueBytes)
+        weight += share * (totals.putWeight + totals.tombstoneWeight)
+        tableBytes += share * totals.tableBytes
+      }
+    }
+    return { recordBytes, valueBytes, weight, tableBytes }
+  }
+
   /** The tables that point into any of these segments. */
   tablesPointingTo(segments: ReadonlySet<SegmentNumber>): ReadonlySet<FileNumber> {
     const found = new Set<FileNumber>()
@@ -202,8 +237,8 @@ export class References {
       putWeight: weight.puts,
       tombstoneWeight: weight.tombstones,
     }
-    const { largestSequence } = meta
-    return { largestSequence, references, totals, expiries: properties.expiries }
+    const { smallestSequence, largestSequence } = meta
+    return { smallestSequence, largestSequence, references, totals, expiries: properties.expiries }
   }
 
   /** Goes on adding or taking off a table: one may refer to every segment there is. @returns true at its end */

@@ -24,7 +24,7 @@ import { DiskUsage } from './disk-usage.ts'
 import type { CollectibleFile } from './figures.ts'
 import { HiddenGarbageEstimate, type PinnedShadows } from './hidden-garbage.ts'
 import { LogFiles } from './log-files.ts'
-import { type Expired, References, unbounded, type WorkBudget } from './references.ts'
+import { type Expired, type Older, References, unbounded, type WorkBudget } from './references.ts'
 import { ReplacedKeys } from './replaced-keys.ts'
 import { StreamGarbage, type StreamGarbageParts } from './stream-garbage.ts'
 
@@ -76,7 +76,7 @@ export interface Space {
   readonly exposedGarbageBytes: number
   /** Of these, holes. */
   readonly punchedBytes: number
-  /** Records that nobody can see, and a compaction would expose: shadowed, covered, expired. An estimate. */
+  /** Records that nobody can see, and a compaction would expose: shadowed, covered, expired, evicted. An estimate. */
   readonly hiddenGarbageBytes: number
   /** When there is more of it by itself: what expires. Infinity if nothing does. */
   readonly nextExpiry: number
@@ -215,18 +215,23 @@ export class SpaceAccount {
     const { held } = this.#parts.readers
     const pinned = this.#pinnedBy(held)
     const expired = this.#expired()
+    const evicted = this.references.olderThan(version.evictedBelow)
     const streams = this.#streams
     const { all } = streams
-    // What is shadowed, covered and expired would count twice.
+    // What is shadowed, covered, expired and evicted would count twice.
     const othersBytes = Math.min(
       this.references.totals.pointedBytes - all.recordBytes,
-      hiddenRecordBytes + duplicateBytes + covered.recordBytes + expired.recordBytes,
+      hiddenRecordBytes +
+        duplicateBytes +
+        covered.recordBytes +
+        expired.recordBytes +
+        evicted.recordBytes,
     )
     const shadowedBytes = othersBytes + streams.unseen(expired.moment).recordBytes
     const pinnedBytes = Math.min(othersBytes, pinned.recordBytes) + streams.pinnedBytes(held)
     return {
       diskBytes,
-      ...this.#liveFigures(version, expired, lookups, liveInTables),
+      ...this.#liveFigures(version, expired, evicted, lookups, liveInTables),
       exposedGarbageBytes,
       punchedBytes,
       hiddenGarbageBytes: Math.max(0, shadowedBytes - pinnedBytes),
@@ -235,7 +240,7 @@ export class SpaceAccount {
       tableBytes: this.references.totals.tableBytes,
       unwrittenUploadBytes: this.#unwrittenUploadBytes,
       outsideTableBytes: this.usage.outsideTableBytes,
-      tableGarbageBytes: this.#tableGarbageBytes(pinned, expired, held[0]),
+      tableGarbageBytes: this.#tableGarbageBytes(pinned, expired, evicted, held[0]),
       get files() {
         listed ??= files.list()
         return listed
@@ -262,10 +267,11 @@ export class SpaceAccount {
     return { recordBytes, weight: shadowed.weight + covered.weight }
   }
 
-  /** Puts that newer entries shadow or range tombstones cover, or that expired; tombstones; less what readers need. */
+  /** Puts that are shadowed, covered or expired; what was evicted; tombstones; less what readers need. */
   #tableGarbageBytes(
     pinned: PinnedShadows,
     expired: Expired,
+    evicted: Older,
     oldest: Sequence | undefined,
   ): number {
     const { totals } = this.references
@@ -274,6 +280,7 @@ export class SpaceAccount {
     const garbage =
       Math.max(0, hiddenWeight + duplicateWeight + covered.weight - pinned.weight) +
       expired.weight +
+      evicted.weight +
       this.references.droppableTombstoneWeight(oldest)
     const share = garbage / Math.max(1, totals.putWeight + totals.tombstoneWeight)
     return Math.round(totals.tableBytes * Math.min(1, share))
@@ -282,6 +289,7 @@ export class SpaceAccount {
   #liveFigures(
     version: Version,
     expired: Expired,
+    evicted: Older,
     lookups: number,
     liveInTables?: number,
   ): Pick<Space, 'liveBytes' | 'unflushedShadowBytes' | 'meanBytes' | 'liveDoubtBytes'> {
@@ -296,7 +304,11 @@ export class SpaceAccount {
     const inTables = totals.keyBytes + totals.valueBytes - all.valueBytes
     const { byTables, byMemtables } = this.#covered
     const shadowedBytes =
-      hiddenValueBytes + duplicateValueBytes + byTables.valueBytes + expired.valueBytes
+      hiddenValueBytes +
+      duplicateValueBytes +
+      byTables.valueBytes +
+      expired.valueBytes +
+      evicted.valueBytes
     const inVersion =
       liveInTables === undefined ? inTables - shadowedBytes : liveInTables - liveStreamBytes
     const visible = Math.max(0, inVersion - byMemtables.valueBytes)

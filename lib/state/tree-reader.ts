@@ -50,7 +50,8 @@ export class TreeReader {
   }
 
   /**
-   * Finds the newest entry of a key at or below a sequence. What is older than a range tombstone is not looked for.
+   * Finds the newest entry of a key at or below a sequence. What is older than a range tombstone, or was evicted, is
+   * not looked for.
    * @param moment by which it may not have expired: milliseconds since 1970, now if there is none
    * @returns true if the key has a value then; `found` says where. False if it has none or is gone: if something has
    *   deleted it, `found` has the sequence of that, if it has expired, its own
@@ -60,7 +61,7 @@ export class TreeReader {
     const hash = hashRange(key, 0, key.length, 0)
     found.keyBytes = key
     found.keyEnd = key.length
-    const covering = hasRanges(state) ? this.#coveringSequence(state, key, sequence) : 0
+    const covering = this.#coveringSequence(state, key, sequence)
     for (const memtable of state.memtables) {
       if (memtable.largestSequence < covering) continue
       if (memtable.find(key, hash, sequence, found)) return hasValue(found, covering, moment)
@@ -76,8 +77,13 @@ export class TreeReader {
     return false
   }
 
+  /**
+   * The entry of this sequence, and all older ones of the key, are gone: a range tombstone that the reader sees has
+   * deleted them, or they were evicted, whoever reads.
+   */
   #coveringSequence(state: ReadState, key: Uint8Array, sequence: Sequence): Sequence {
-    let covering = 0
+    let covering = evictedThrough(state.version)
+    if (!hasRanges(state)) return covering
     for (const { ranges } of state.memtables) {
       if (ranges.count === 0) continue
       const found = ranges.coveringSequence(key, 0, key.length, sequence)
@@ -122,13 +128,16 @@ export class TreeReader {
 
   /**
    * A cursor over all entries of a state, for who reads at a sequence. What range tombstones delete for that reader is
-   * a tombstone. It is good while that state is the current one, and fast while `evictions` has not changed.
+   * a tombstone, and so is what was evicted. It is good while that state is the current one, and fast while `evictions`
+   * has not changed.
    */
   cursor(state: ReadState, sequence: Sequence): EntryCursor {
     const memtables = state.memtables.map((memtable) => memtable.cursor())
     const runs = state.runs.map(({ tables }) => this.#runCursor(tables))
     const entries = this.#merge([...memtables, ...runs])
-    return hasRanges(state) ? new CoveredCursor(entries, this.#rangesOf(state), sequence) : entries
+    const { evictedBelow } = state.version
+    if (evictedBelow === 0 && !hasRanges(state)) return entries
+    return new CoveredCursor(entries, this.#rangesOf(state), sequence, evictedBelow)
   }
 
   /** The same over what may hold entries above a sequence, with older ones among them. */
@@ -153,6 +162,11 @@ export class TreeReader {
   }
 }
 
+/** The highest sequence that was evicted. */
+function evictedThrough({ evictedBelow }: Version): Sequence {
+  return Math.max(0, evictedBelow - 1)
+}
+
 function hasRanges({ memtables, version }: ReadState): boolean {
   if (version.ranged.length > 0) return true
   for (const memtable of memtables) if (memtable.ranges.count > 0) return true
@@ -160,8 +174,8 @@ function hasRanges({ memtables, version }: ReadState): boolean {
 }
 
 /**
- * True for a value that no range tombstone hides and that has not expired. One that is hidden gets the sequence of what
- * deleted it.
+ * True for a value that nothing hides and that has not expired. One that is hidden gets the sequence of what deleted
+ * it, or of the last that was evicted.
  */
 function hasValue(found: Entry, covering: Sequence, moment: number | undefined): boolean {
   if (found.sequence <= covering) {

@@ -4,8 +4,8 @@
  */
 import { invalidArgument, toWiscError } from '../base/errors.ts'
 import type { ResolvedScan } from '../contract/arguments.ts'
+import { plainObject, refuseUnknown } from '../contract/checks.ts'
 import { mustBe } from '../contract/given.ts'
-import { plainObject, refuseUnknown } from '../contract/options.ts'
 import type {
   TypedBatchOptions,
   TypedCondition,

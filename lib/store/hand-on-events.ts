@@ -2,7 +2,7 @@
 import type { EventEmitter } from 'node:events'
 import type { StoreEmitter } from '../contract/events.ts'
 
-const EVENTS = ['flush', 'compaction', 'collection', 'stall', 'warning'] as const
+const EVENTS = ['flush', 'compaction', 'collection', 'evicted', 'stall', 'warning'] as const
 
 /** 'error' only while somebody listens: the platform would end the process. */
 export function handOnEvents(from: StoreEmitter, to: EventEmitter): void {

@@ -9,8 +9,8 @@ import { wallTime } from '../base/clock.ts'
 import { WiscError } from '../base/errors.ts'
 import type { Sequence } from '../base/ids.ts'
 import { type Given, keyBytes, resolveScan } from '../contract/arguments.ts'
+import { plainObject, refuseUnknown } from '../contract/checks.ts'
 import { transactionPutExpiry } from '../contract/expiry.ts'
-import { plainObject, refuseUnknown } from '../contract/options.ts'
 import {
   refuseOptions,
   type SyncTransaction,

@@ -7,7 +7,7 @@
 import { copyBytes, keyString } from '../base/bytes.ts'
 import { WiscError } from '../base/errors.ts'
 import { keyBytes, type ResolvedScan } from '../contract/arguments.ts'
-import { integer } from '../contract/options.ts'
+import { integer } from '../contract/checks.ts'
 import type {
   EntryIterator,
   Key,

@@ -2,8 +2,8 @@
 import { keyString } from '../base/bytes.ts'
 import { toWiscError, WiscError } from '../base/errors.ts'
 import { keyBytes, keyList, resolveScan } from '../contract/arguments.ts'
+import { plainObject, refuseUnknown } from '../contract/checks.ts'
 import { transactionPutExpiry } from '../contract/expiry.ts'
-import { plainObject, refuseUnknown } from '../contract/options.ts'
 import { refuseOptions, type Transaction, type TransactionRange } from '../contract/transactions.ts'
 import type {
   EntryIterator,

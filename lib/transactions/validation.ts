@@ -115,6 +115,9 @@ export class Validation implements Precondition, CommitWatcher {
     let position: Uint8Array | undefined = start
     for (;;) {
       const { state, evictions } = tree
+      // What a cache has evicted since may have been newer than the snapshot. A lookup of a key sees it by itself.
+      if (state.version.evictedBelow > this.#sequence + 1) this.#found(keyString(position))
+      if (this.#conflict) return true
       const cursor = tree.cursorAbove(state, this.#sequence)
       cursor.seek(position, SEQUENCE_MAX)
       do {

@@ -55,6 +55,7 @@ const NAMES = [
   'streamed',
   'ranged',
   'expiring',
+  'evicted',
   ...(HAS_ZSTD ? ['compressed'] : []),
 ]
 

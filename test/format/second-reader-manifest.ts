@@ -35,6 +35,8 @@ export class Manifest {
   checkpoint: Position = { ordinal: 0, offset: 0 }
   proved: Position = { ordinal: 0, offset: 0 }
   lastEdit = 0
+  /** F-M8a */
+  evictedBelow = 0
   /** Frames of the first version are still to come. */
   #continues = true
 
@@ -71,6 +73,7 @@ export class Manifest {
       if (tag === 6) this.checkpoint = { ordinal: field.next(), offset: field.next() }
       else if (tag === 8 || tag === 10) this.prove({ ordinal: field.next(), offset: field.next() })
       else if (tag === 12) this.#continues = true
+      else if (tag === 14) this.evictedBelow = Math.max(this.evictedBelow, field.next())
       else if (tag === 18) this.#removeTable(field.next())
       else if (tag === 20) this.#addTable(field)
       else if (tag === 22) {

@@ -142,9 +142,14 @@ class Reader {
     const bytes = this.#file(name)
     must(bytes.length === table.bytes, `${name}: length`)
     const seed = this.#seed(bytes, name, 2)
-    const addRange = (fragment: TableFragment): number => this.#ranges.push(fragment)
+    const { evictedBelow } = this.#manifest
+    const addRange = (fragment: TableFragment): void => {
+      if (fragment.sequence >= evictedBelow) this.#ranges.push(fragment)
+    }
     for (const entry of tableEntries(bytes, seed, name, table, addRange)) {
       const { key, sequence, pointer, expiresAt } = entry
+      // F-M8a
+      if (sequence < evictedBelow) continue
       let { value } = entry
       if (pointer) {
         const { segment, offset, length } = pointer

@@ -8,12 +8,16 @@
  *   streamed/  streams in tables and in the log alone, one that nothing names; not closed
  *   compressed/ values of one chunk and of two, in tables and in the log alone, beside some as they are; not closed
  *   expiring/  values that have expired, and some that will in the year 2200: in tables and in the log; not closed
+ *   evicted/   what a cache has evicted, in tables still: inline values, pointers, a range tombstone; not closed
  *   ranged/    range tombstones in tables and in the log, one of them without an end; not closed
  *   collected/ a relocation of several collections, and holes; the segment of its checkpoint is gone
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import { EvictableFiles } from '#dist/lib/collector/act/evictable.js'
 import type { Options } from '#dist/lib/contract/options.js'
+import type { Engine } from '#dist/lib/engine/engine.js'
+import { engineOf } from '#dist/lib/store/engine-of.js'
 import { openStore } from '#dist/lib/store/open-store.js'
 import { FaultFileSystem } from '../support/files/fault-file-system.ts'
 import { Prng, seededRandom } from '../support/random.ts'
@@ -232,6 +236,35 @@ async function makeExpiring(): Promise<Map<string, Uint8Array>> {
   }
 }
 
+/** A database of a cache: its two oldest segments have gone, tables still point there. */
+async function makeEvicted(): Promise<Map<string, Uint8Array>> {
+  const fileSystem = new FaultFileSystem({ seed: SEED })
+  const store = await openStore('/db', OPTIONS, { fileSystem, random: seededRandom(SEED) })
+  const prng = new Prng(SEED)
+  const fill = async (from: number, to: number): Promise<void> => {
+    for (let i = from; i < to; i++) {
+      await store.put(`key/${String(i).padStart(3, '0')}`, prng.bytes(prng.pick([5, 60, 250, 700])))
+    }
+  }
+  await fill(0, 30)
+  await store.deleteRange({ gte: 'key/002', lt: 'key/004' })
+  await fill(20, 40)
+  await store.flush()
+  const engine = engineOf(store) as Engine
+  const oldest = [...new EvictableFiles(engine).oldestFirst()].slice(0, 2)
+  const below = oldest[1]!.lastSequence + 1
+  const files = oldest.map(({ number }) => number)
+  await engine.collector.actor.evict({ below, files }, new AbortController().signal)
+  await store.put('key/000', 'again')
+  await store.delete('key/001')
+  await fill(38, 42)
+  await store.sync()
+  const { files: all } = fileSystem.visibleImage()
+  fileSystem.kill()
+  const kept = [...all].filter(([path]) => !/LOCK|BALLAST/.test(path))
+  return new Map(kept.map(([path, bytes]) => [basename(path), bytes]))
+}
+
 async function pairsOf(files: ReadonlyMap<string, Uint8Array>): Promise<Record<string, string>> {
   const image = {
     directories: ['/', '/db'],
@@ -302,6 +335,7 @@ const NAMED = {
   streamed: makeStreamed,
   ranged: makeRanged,
   expiring: makeExpiring,
+  evicted: makeEvicted,
   compressed: makeCompressed,
 }
 

@@ -55,6 +55,8 @@ interface Figures {
   /** What lies only in the log and had to be replayed. */
   readonly replayedRecords: number
   readonly memtableBytes: number
+  /** What a cache has evicted has lower sequences; 0: nothing was. */
+  readonly evictedBelow: number
   readonly lastSequence: number
   readonly durableSequence: number
   readonly levels: readonly LevelStats[]
@@ -185,6 +187,7 @@ function toFigures(
     compressionSavesBytesEstimate: savedBytes(pointedBytes, codecs),
     replayedRecords: stats.recovery.replayedRecords,
     memtableBytes: stats.memtableBytes,
+    evictedBelow: stats.evicted.belowSequence,
     lastSequence: stats.lastSequence,
     durableSequence: stats.durableSequence,
     levels,
@@ -252,6 +255,9 @@ function render(figures: Figures, exact: boolean, output: Output): string {
     ['pointed to', size(figures.pointedBytes)],
     ...compressionFields(figures, size),
     ['only in the log', `${formatCount(figures.replayedRecords)} records`],
+    ...(figures.evictedBelow > 0
+      ? [['evicted below', formatCount(figures.evictedBelow)] as const]
+      : []),
     ['last sequence', formatCount(figures.lastSequence)],
     ['durable up to', formatCount(figures.durableSequence)],
     ...(figures.owner

@@ -2,8 +2,8 @@
  * Carries out the steps of collections, whoever asks for them; counts them, tells of them, and blames what has failed.
  *
  * Jobs make files and holes; here they become edits. Each action has a file that states its durable order: drop.ts
- * (forget, too), punch.ts, rewrite.ts. A step on the active segment seals it first, and has its checkpoint moved past
- * its end (I12).
+ * (forget, too), punch.ts, rewrite.ts, evict.ts. A step on the active segment seals it first, and has its checkpoint
+ * moved past its end (I12).
  */
 import { CorruptionError, IoError, isShortage, toWiscError, WiscError } from '../../base/errors.ts'
 import { parseFileName } from '../../base/files/file-names.ts'
@@ -12,11 +12,13 @@ import { type CollectedStep, stepNumbers } from '../../contract/collection.ts'
 import type { CollectionStep } from '../../contract/collection-plan.ts'
 import { emitSafely } from '../../contract/events.ts'
 import type { Rewriting, Rewritten } from '../pace/space-budget.ts'
+import type { Eviction } from '../plan/eviction.ts'
 import { sumOf } from '../plan/moves.ts'
 import { type PlanningRules, planningRules } from '../plan/planning-rules.ts'
 import { holesMax, type Prices, pricesAfter, UNMEASURED } from '../plan/prices.ts'
 import type { CollectedStore, StepControl, StepResult } from './action.ts'
 import { drop, forget } from './drop.ts'
+import { evict } from './evict.ts'
 import { KnownHoles } from './known-holes.ts'
 import { punch } from './punch.ts'
 import { rewrite } from './rewrite.ts'
@@ -26,6 +28,8 @@ export interface StepCounts {
   steps: number
   relocatedBytesWritten: number
   bytesFreed: number
+  /** What a cache has evicted: files, and their bytes on disk. */
+  evicted: { segments: number; streams: number; bytes: number }
 }
 
 /** Is told what rewrites are going to write, and to give back. */
@@ -46,7 +50,12 @@ export class Actor {
   readonly #holes: KnownHoles = new KnownHoles()
   #punchHoles: boolean
   #prices: Prices = UNMEASURED
-  readonly counts: StepCounts = { steps: 0, relocatedBytesWritten: 0, bytesFreed: 0 }
+  readonly counts: StepCounts = {
+    steps: 0,
+    relocatedBytesWritten: 0,
+    bytesFreed: 0,
+    evicted: { segments: 0, streams: 0, bytes: 0 },
+  }
 
   constructor(store: CollectedStore, budget: Budgeted) {
     this.#store = store
@@ -103,6 +112,19 @@ export class Actor {
     const done = { action: step.action, files, bytesFreed, bytesCopied, bytesWritten, ms }
     emitSafely(this.#store.context.events, 'collection', { reason, ...done })
     return done
+  }
+
+  /** Gives up the oldest files of a cache. @throws WISC_ABORTED, WISC_STALE, IoError */
+  async evict(eviction: Eviction, signal: AbortSignal): Promise<void> {
+    const began = performance.now()
+    const evicted = await evict(eviction, this.#store, signal)
+    const { counts } = this
+    counts.evicted.segments += evicted.segments
+    counts.evicted.streams += evicted.streams
+    counts.evicted.bytes += evicted.bytes
+    const ms = performance.now() - began
+    const belowSequence = eviction.below
+    emitSafely(this.#store.context.events, 'evicted', { ...evicted, belowSequence, ms })
   }
 
   /** The output of a rewrite is taken from the budget of space before it is written. */

@@ -1,5 +1,6 @@
 /**
- * What the collector does by itself at the moment: steps, and a compaction of the tree that exposes what is hidden.
+ * What the collector does by itself at the moment: steps, a compaction of the tree that exposes what is hidden, and the
+ * evictions of a cache.
  * What fails is told to those who know what may be begun again.
  */
 import { linkSignals } from '../../base/abort.ts'
@@ -11,6 +12,7 @@ import type { CollectionStep } from '../../contract/collection-plan.ts'
 import type { ReadableSequences } from '../../state/readable-sequences.ts'
 import type { Level } from '../../tree/version/version.ts'
 import { ForegroundWatch } from '../pace/foreground-watch.ts'
+import type { Eviction } from '../plan/eviction.ts'
 import type { CollectedStore } from './action.ts'
 import type { Actor } from './actor.ts'
 import { RunningSteps } from './running-steps.ts'
@@ -37,6 +39,7 @@ export class OwnWork {
   /** Cancels steps; a pause does. */
   #cancel: AbortController = new AbortController()
   #exposing: Promise<void> | undefined
+  #evicting: Promise<void> | undefined
   /** What a compaction of the whole tree has left, and who read then. */
   #exposed: { readonly levels: readonly Level[]; readonly held: readonly Sequence[] } | undefined
   /** Told when something has ended, well or not. */
@@ -59,7 +62,11 @@ export class OwnWork {
   }
 
   get isBusy(): boolean {
-    return this.hasSteps || this.#exposing !== undefined
+    return this.hasSteps || this.#exposing !== undefined || this.isEvicting
+  }
+
+  get isEvicting(): boolean {
+    return this.#evicting !== undefined
   }
 
   /** What looks go by. */
@@ -86,6 +93,22 @@ export class OwnWork {
         this.#exposing = undefined
         this.ended.tell()
       })
+  }
+
+  /** Requires: nothing else is under way that changes the value log. */
+  evict(eviction: Eviction): void {
+    this.#evicting = this.#actor
+      .evict(eviction, this.#stop)
+      .catch((error: unknown) => this.#evictionFailed(toWiscError(error)))
+      .finally(() => {
+        this.#evicting = undefined
+        this.ended.tell()
+      })
+  }
+
+  #evictionFailed(error: WiscError): void {
+    // A file has changed since it was chosen: the next look chooses anew.
+    if (error.code !== 'WISC_STALE') this.#store.health.collectionFailed(error, 0)
   }
 
   /** @param held who read when it began */
@@ -149,5 +172,6 @@ export class OwnWork {
   async allEnded(): Promise<void> {
     while (this.hasSteps) await this.anyStepEnded()
     await this.#exposing
+    await this.#evicting
   }
 }

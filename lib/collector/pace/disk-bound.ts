@@ -1,4 +1,7 @@
-/** `maxBytesOnDisk`: what it leaves for puts and for deletes, and what may come back before either is refused. */
+/**
+ * The bound of bytes on disk, `maxBytesOnDisk` or that of a cache: what it leaves for puts and for deletes, and what
+ * may come back before either is refused.
+ */
 import { WiscError } from '../../base/errors.ts'
 import type { ResolvedOptions } from '../../contract/options.ts'
 import type { SpaceAccount } from '../../space/space.ts'
@@ -20,6 +23,18 @@ export function putReserveOf(
   return Math.round(Math.min(needed, maxBytesOnDisk * RESERVE_SHARE))
 }
 
+/** The part of `cache.maxBytes` that is for manifest and log at most. */
+const ROOM_SHARE = 1 / 16
+
+function roomOf(maxBytes: number): number {
+  return Math.min(ROOM_BYTES, maxBytes * ROOM_SHARE)
+}
+
+/** What a cache keeps from puts: a whole compaction of the tree may be written, and a segment prepared. */
+function cacheReserveOf(maxBytes: number, tableBytes: number, segmentBytes: number): number {
+  return tableBytes + segmentBytes + roomOf(maxBytes)
+}
+
 export interface BoundedStore {
   readonly context: { readonly options: ResolvedOptions }
   readonly space: SpaceAccount
@@ -37,7 +52,8 @@ export class DiskBound {
   }
 
   get #maxBytes(): number {
-    return this.#store.context.options.collector.maxBytesOnDisk ?? Number.POSITIVE_INFINITY
+    const { cache, collector } = this.#store.context.options
+    return cache?.maxBytes ?? collector.maxBytesOnDisk ?? Number.POSITIVE_INFINITY
   }
 
   get isSet(): boolean {
@@ -50,11 +66,17 @@ export class DiskBound {
     const { memtables, context, space } = this.#store
     // What is in memtables will take as many bytes as tables, at most.
     const tableBytes = space.references.totals.tableBytes + memtables.usedBytes
-    return this.#maxBytes - putReserveOf(this.#maxBytes, tableBytes, context.options.segmentBytes)
+    const { segmentBytes, cache } = context.options
+    const reserveOf = cache ? cacheReserveOf : putReserveOf
+    return this.#maxBytes - reserveOf(this.#maxBytes, tableBytes, segmentBytes)
   }
 
+  /** A cache evicts before it comes to its reserve; what is there already may be used. */
   limitBytes(deletesOnly: boolean): number {
-    return deletesOnly ? this.#maxBytes : this.putLimitBytes
+    const { memtables, context } = this.#store
+    if (deletesOnly) return this.#maxBytes
+    if (!context.options.cache) return this.putLimitBytes
+    return this.#maxBytes - memtables.usedBytes - roomOf(this.#maxBytes)
   }
 
   /** Tables and log that a flush or a compaction is about to replace are on disk beside what replaces them. */
@@ -64,6 +86,12 @@ export class DiskBound {
   }
 
   reached(): WiscError {
+    if (this.#store.context.options.cache) {
+      const message =
+        'the cache has nothing left to evict: a write is too large for it, or something else takes its room ' +
+        `cache.maxBytes=${this.#maxBytes}`
+      return new WiscError('WISC_DISK_FULL', message)
+    }
     const reserve = this.#maxBytes - this.putLimitBytes
     const message =
       'the store has reached maxBytesOnDisk, less a reserve for deletes and for what gives space back: ' +

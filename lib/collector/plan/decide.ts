@@ -153,9 +153,9 @@ function copyLimit({ hasRoom, lack }: LookState): number {
 }
 
 /** What costs nothing but an edit. The active segment is not sealed for it. */
-function* freeStep(
+export function* freeStep(
   { files, diskBytes }: Measured,
-  { rules }: LookState,
+  { rules }: Pick<LookState, 'rules'>,
 ): InTurns<CollectionStep | undefined> {
   const sealed: CollectibleFile[] = []
   let isAnyDead = false

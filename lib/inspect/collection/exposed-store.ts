@@ -40,13 +40,14 @@ export async function walkExposed(
   wantsPlaces: (segment: SegmentNumber) => boolean,
   signal: AbortSignal,
 ): Promise<ExposedTree> {
+  const { evictedBelow } = version
   const runs = version.levels.flatMap((level) => level.runs.map((run) => run.tables))
   const listed = memtables.list(version.checkpoint)
   const unflushed = listed.map((memtable) => memtable.cursor())
   const unflushedRanges = listed.map(({ ranges }) => ranges.fragments)
   const { fileSystem } = context
   const slices = shadowWalkSlices(
-    { ...context, runs, readableSequences: readable, expiredBy: wallTime() },
+    { ...context, runs, readableSequences: readable, evictedBelow, expiredBy: wallTime() },
     { fileSystem, unflushed, unflushedRanges, wantsPlaces },
   )
   const tree = await interruptibly(slices, signal)

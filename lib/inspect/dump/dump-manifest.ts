@@ -25,6 +25,7 @@ const FIELDS: Readonly<Record<number, readonly [name: string, ...numbers: string
   8: ['durable', 'ordinal', 'offset'],
   10: ['cleanEnd', 'ordinal', 'offset'],
   12: ['continues'],
+  14: ['evictedBelow', 'sequence'],
   18: ['removedTable', 'number'],
   20: [
     'addedTable',

@@ -17,7 +17,7 @@
 
 import { proveRecord, RECORD_KIND, readRecordHeader, recordValue } from '../../../vlog/record.ts'
 import { decodeStreamValue } from '../../../vlog/stream/stream-value.ts'
-import { compareBytes, keyString } from '../../base/bytes.ts'
+import { compareBytes, keyString, NO_BYTES } from '../../base/bytes.ts'
 import { checksum } from '../../base/checksum.ts'
 import { wallTime } from '../../base/clock.ts'
 import { joinPath, segmentName, tableName } from '../../base/files/file-names.ts'
@@ -134,6 +134,9 @@ export class Salvage {
       for (const run of runs) for (const meta of run.tables) known.set(meta.number, meta)
     }
     this.#noteMissingFiles(known)
+    // What was evicted is as if somebody had deleted everything then.
+    const { evictedBelow = 0 } = version ?? {}
+    if (evictedBelow > 0) this.#ranges.add(writtenFragment(NO_BYTES, NO_BYTES, evictedBelow))
     // First those of the version: what is lost of them decides what else counts.
     for (const number of tables) {
       if (version && !known.has(number)) continue

@@ -61,7 +61,7 @@ function mergeSlices(
   places: RecordPlaces | undefined,
   ports: JobPorts,
 ): Generator<RunSlice, Omit<RunResult, 'bytesRead'>> {
-  const retention = new Retention(input.readableSequences, input.olderRanges)
+  const retention = new Retention(input.readableSequences, input.olderRanges, input.evictedBelow)
   const fragments = fragmentsOf(input.inputs.flat(), input, ports.fileSystem)
   const { expiredBy } = input
   return writeRetained(cursor, retention, writer, undefined, places, fragments, expiredBy)

@@ -1,9 +1,11 @@
 /**
- * Tables of which range tombstones hide everything: they leave the tree by an edit, and nobody reads them. Pure.
+ * Tables of which range tombstones hide everything, or everything was evicted: they leave the tree by an edit, and
+ * nobody reads them. Pure.
  *
  * All keys of such a table lie in fragments that are newer than all of it, and that all readers see. What it hides in
  * older tables they hide, too: they are in tables themselves, and stay as long as anything older is left of their keys
  * (I7). So neither an entry nor a tombstone of it will be missed. They are durable, since a version holds them (I12).
+ * What was evicted is gone for everybody, wherever it lies, and so is all that it has hidden.
  */
 import { compareBytes } from '../../base/bytes.ts'
 import type { Sequence } from '../../base/ids.ts'
@@ -16,18 +18,22 @@ import type { RunPart } from './compaction-plan.ts'
 
 /**
  * @param ranges those of all tables of the levels @param oldestReadable the oldest sequence at which someone reads
+ * @param evictedBelow entries below it were evicted; 0: none were
  * @returns runs with these of their tables, none empty
  */
 export function coveredTables(
   levels: readonly Level[],
   ranges: readonly RangeList[],
   oldestReadable: Sequence,
+  evictedBelow: Sequence = 0,
 ): RunPart[] {
   const parts: RunPart[] = []
-  if (ranges.length === 0) return parts
+  if (ranges.length === 0 && evictedBelow === 0) return parts
   levels.forEach(({ runs }, level) => {
     for (const { id, tables } of runs) {
-      const covered = tables.filter((table) => isCovered(table, ranges, oldestReadable))
+      const covered = tables.filter(
+        (table) => table.largestSequence < evictedBelow || isCovered(table, ranges, oldestReadable),
+      )
       if (covered.length > 0) parts.push({ level, runId: id, tables: covered })
     }
   })

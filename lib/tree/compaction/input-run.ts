@@ -18,6 +18,8 @@ export interface CompactionInput extends RunTarget {
   readonly olderRanges: readonly KeySpan[]
   /** Sequences at which someone may still read, ascending. */
   readonly readableSequences: readonly number[]
+  /** Entries with a lower sequence were evicted. */
+  readonly evictedBelow: number
   /** What expires at this moment or before has done so for every reader. */
   readonly expiredBy: number
 }

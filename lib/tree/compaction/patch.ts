@@ -3,9 +3,9 @@
  *
  * A tree is compacted again and again to let go of what was overwritten here and there: thirty entries are there for
  * one that is newer. A patch costs a fifth of a merge then, or less. It is for the plain case, and a merge for every
- * other: nobody reads at an older sequence, nothing is deleted or folded, each old table has one put for each key. And
- * now and then for this one, too: tables that have grown, whose filter has been filled up, or whose references name
- * segments of which nothing is left are merged, which makes them anew.
+ * other: nobody reads at an older sequence, nothing is deleted, evicted or folded, each old table has one put for each
+ * key. And now and then for this one, too: tables that have grown, whose filter has been filled up, or whose references
+ * name segments of which nothing is left are merged, which makes them anew.
  */
 import { compareRange } from '../../base/bytes.ts'
 import { DeadRecordsBuilder } from '../../base/dead-records.ts'
@@ -40,7 +40,7 @@ const SLICE_BLOCKS = 64
  * @throws CorruptionError, WISC_FORMAT_VERSION, IoError
  */
 export function canPatch(input: CompactionInput, newer: EntryCursor, ports: JobPorts): boolean {
-  const { inputs, readableSequences, tableOptions } = input
+  const { inputs, readableSequences, evictedBelow, tableOptions } = input
   const oldest = inputs[inputs.length - 1]!
   const tables = inputs.flat()
   const others = tables.length - oldest.length
@@ -48,6 +48,7 @@ export function canPatch(input: CompactionInput, newer: EntryCursor, ports: JobP
   const [readable] = readableSequences
   if (tables.some(({ tombstones, fragments }) => tombstones + fragments > 0)) return false
   if (tables.some(({ largestSequence }) => largestSequence > readable!)) return false
+  if (tables.some(({ smallestSequence }) => smallestSequence < evictedBelow)) return false
   const entries = countEntries(oldest)
   if (countEntries(tables) - entries > NEWER_SHARE * entries) return false
   const bytes = oldest.reduce((sum, table) => sum + table.bytes, 0)

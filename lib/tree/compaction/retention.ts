@@ -4,7 +4,8 @@
  * Kept are, for each key, the newest entry at or below each sequence that may still be read, and
  * every entry above the highest of these. A tombstone so kept is dropped only if all readers are at
  * or above it (then nothing older of the key is kept with it) and no older run outside the inputs
- * overlaps the key (I7: a tombstone outlives every older entry of its key).
+ * overlaps the key (I7: a tombstone outlives every older entry of its key). What was evicted is gone for all readers,
+ * with everything older of its key: none of it is kept, and nothing has to hide it.
  *
  * Data plane: keys come in ascending order, the entries of a key newest first; nothing is
  * allocated.
@@ -20,6 +21,7 @@ export class Retention {
   readonly #highest: number
   readonly #lowest: number
   readonly #olderRanges: readonly KeySpan[] | undefined
+  readonly #evictedBelow: Sequence
   /** Readers 0 .. unserved - 1 have not met their entry of the present key. */
   #unserved = 0
   /**
@@ -35,13 +37,19 @@ export class Retention {
    * @param readableSequences sequences at which someone may read, ascending, at least one
    * @param olderRanges key ranges of all older tables outside the inputs, in order of their first
    *   keys; undefined keeps every tombstone that a reader needs (a flush)
+   * @param evictedBelow entries below it were evicted; 0: none were
    */
-  constructor(readableSequences: readonly Sequence[], olderRanges: readonly KeySpan[] | undefined) {
+  constructor(
+    readableSequences: readonly Sequence[],
+    olderRanges: readonly KeySpan[] | undefined,
+    evictedBelow: Sequence = 0,
+  ) {
     assert(readableSequences.length > 0, 'somebody may read')
     this.#readable = readableSequences
     this.#lowest = readableSequences[0]!
     this.#highest = readableSequences[readableSequences.length - 1]!
     this.#olderRanges = olderRanges
+    this.#evictedBelow = evictedBelow
   }
 
   /** The next key begins. */
@@ -51,6 +59,7 @@ export class Retention {
 
   /** True if the next older entry of the present key survives, tombstones not yet considered. */
   keeps(sequence: Sequence): boolean {
+    if (sequence < this.#evictedBelow) return false
     if (sequence > this.#highest) return true
     const before = this.#unserved
     let unserved = before

@@ -2,11 +2,10 @@
  * The shadow walk: merges all tables once, writes nothing, and says exactly what of the value log the newest entries
  * point to, and what only older ones do.
  *
- * The newest entry of a key is live, unless a range tombstone hides it or it has expired; a tombstone, and what has
- * expired for every reader and so becomes one, has nothing. An older one is
- * *pinned* if somebody may read at a sequence that sees it (retention.ts), else *hidden*: the next compaction that
- * meets it drops it. Memtables are part of the walk if they are given to it: then it is as if everything were flushed.
- * Else they may shadow more.
+ * The newest entry of a key is live, unless a range tombstone hides it, it has expired or was evicted; a tombstone, and
+ * what has expired for every reader and so becomes one, has nothing. An older one is *pinned* if somebody may read at a
+ * sequence that sees it (retention.ts), else *hidden*: the next compaction that meets it drops it. Memtables are part
+ * of the walk if they are given to it: then it is as if everything were flushed. Else they may shadow more.
  */
 
 import type { FileSystem } from '../../base/files/file-system.ts'
@@ -33,6 +32,8 @@ export interface ShadowWalkInput extends DatabaseDirectory {
   readonly runs: readonly (readonly TableMeta[])[]
   /** Sequences at which someone may still read, ascending, at least one. */
   readonly readableSequences: readonly Sequence[]
+  /** Entries with a lower sequence were evicted. */
+  readonly evictedBelow: Sequence
   /** What expires at this moment or before has done so for every reader. */
   readonly expiredBy: number
 }
@@ -98,10 +99,10 @@ export function* shadowWalkSlices(
   const bytes = tables.reduce((sum, table) => sum + table.bytes, 0)
   const entries = tables.reduce((sum, table) => sum + table.entries, 0)
   const cursor = new MergeCursor([...unflushed, ...runs.map((run) => run.cursor)])
-  const retention = new Retention(input.readableSequences, [])
+  const retention = new Retention(input.readableSequences, [], input.evictedBelow)
   const fragments = mergeFragments([fragmentsOf(tables, input, fileSystem), ...unflushedRanges])
   const ranges = fragments.length === 0 ? undefined : new RetainedRanges(fragments, retention)
-  const walk = new Walk(cursor, retention, ranges, input.expiredBy, wantsPlaces)
+  const walk = new Walk(cursor, retention, ranges, input, wantsPlaces)
   try {
     let walked = 0
     let bytesRead = 0
@@ -131,6 +132,7 @@ class Walk {
   readonly #retention: Retention
   readonly #ranges: RetainedRanges | undefined
   readonly #expiredBy: number
+  readonly #evictedBelow: Sequence
   readonly #lastKey: LastKey = new LastKey()
   #keys = 0
   #liveKeyBytes = 0
@@ -153,13 +155,14 @@ class Walk {
     cursor: EntryCursor,
     retention: Retention,
     ranges: RetainedRanges | undefined,
-    expiredBy: number,
+    { expiredBy, evictedBelow }: ShadowWalkInput,
     wantsPlaces: ShadowWalkPorts['wantsPlaces'],
   ) {
     this.#cursor = cursor
     this.#retention = retention
     this.#ranges = ranges
     this.#expiredBy = expiredBy
+    this.#evictedBelow = evictedBelow
     this.#wantsPlaces = wantsPlaces
   }
 
@@ -181,7 +184,11 @@ class Walk {
       }
       ranges?.serve(entry.sequence, retention)
       const isTombstone = isGone(entry, this.#expiredBy)
-      const isLive = isNewest && !isTombstone && ranges?.isDeletedAfter(entry.sequence) !== true
+      const isLive =
+        isNewest &&
+        !isTombstone &&
+        entry.sequence >= this.#evictedBelow &&
+        ranges?.isDeletedAfter(entry.sequence) !== true
       // Tombstones, too, serve the readers that see them.
       const isKept = retention.keeps(entry.sequence)
       const { kind, keyBytes, keyStart, keyEnd } = entry

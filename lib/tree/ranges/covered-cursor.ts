@@ -1,8 +1,9 @@
 /**
- * A cursor that shows what range tombstones have deleted, for one reader, as tombstones: everything else is as the
- * cursor under it has it. So whoever walks over entries knows one way only in which a key can be deleted.
+ * A cursor that shows what range tombstones have deleted, for one reader, as tombstones, and what was evicted, for all:
+ * everything else is as the cursor under it has it. So whoever walks over entries knows one way only in which a key can
+ * be gone.
  *
- * Only where there are range tombstones at all: else nobody pays for it. One comparison for each list and entry, while
+ * Only where there is any of that at all: else nobody pays for it. One comparison for each list and entry, while
  * the walk stays in a fragment or between two. Data plane.
  */
 import { compareRange } from '../../base/bytes.ts'
@@ -21,10 +22,17 @@ export class CoveredCursor implements EntryCursor {
   readonly #tombstone: Entry = new Entry()
   readonly #source: EntryCursor
   readonly #pieces: readonly Piece[]
+  readonly #evictedBelow: Sequence
 
-  constructor(source: EntryCursor, lists: readonly RangeList[], sequence: Sequence) {
+  constructor(
+    source: EntryCursor,
+    lists: readonly RangeList[],
+    sequence: Sequence,
+    evictedBelow: Sequence,
+  ) {
     this.#source = source
     this.#pieces = lists.map((list) => new Piece(list, sequence))
+    this.#evictedBelow = evictedBelow
   }
 
   seekToFirst(): void {
@@ -63,7 +71,8 @@ export class CoveredCursor implements EntryCursor {
     if (!source.valid) return
     const { entry } = source
     this.entry = entry
-    if (!this.#covers(entry, direction) || entry.kind === KIND.tombstone) return
+    const isGone = this.#covers(entry, direction) || entry.sequence < this.#evictedBelow
+    if (!isGone || entry.kind === KIND.tombstone) return
     const tombstone = this.#tombstone
     tombstone.copyFrom(entry)
     tombstone.kind = KIND.tombstone

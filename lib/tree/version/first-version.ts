@@ -20,13 +20,14 @@ export function* firstVersion(
   pieceBytes: number = PIECE_BYTES,
 ): Generator<VersionEdit, void> {
   // Each piece has the single fields: numbers must lie below the next one, and the last edit alone has a clean end.
-  const { nextFileNumber, lastSequence, checkpoint, durable, cleanEnd } = version
+  const { nextFileNumber, lastSequence, checkpoint, durable, cleanEnd, evictedBelow } = version
   const single = {
     nextFileNumber,
     lastSequence,
     checkpoint,
     durable,
     ...(cleanEnd && { cleanEnd }),
+    ...(evictedBelow > 0 && { evictedBelow }),
   }
   let addedTables: AddedTable[] = []
   let addedFiles: AddedFile[] = []

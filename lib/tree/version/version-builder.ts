@@ -77,6 +77,7 @@ export class VersionBuilder {
       checkpoint: later(last.checkpoint, edit.checkpoint),
       durable: later(last.durable, edit.durable),
       cleanEnd: edit.cleanEnd,
+      evictedBelow: Math.max(last.evictedBelow, edit.evictedBelow ?? 0),
       lastSequence: Math.max(last.lastSequence, edit.lastSequence ?? 0),
       nextFileNumber,
     }

@@ -12,7 +12,8 @@
  *     8  durable           ordinal, offset
  *    10  cleanEnd          ordinal, offset
  *    12  continues         nothing
- *    14  evictedBelow, 16 timeFloor: reserved, unknown to this version
+ *    14  evictedBelow      a sequence
+ *    16  timeFloor: reserved, unknown to this version
  *    18* removed table     number
  *    20* added table       level, runId, number, bytes, entries, tombstones, pointedBytes,
  *                          smallestSequence, largestSequence, smallestKeyLength, smallestKey,
@@ -53,6 +54,7 @@ const TAG = {
   durable: 8,
   cleanEnd: 10,
   continues: 12,
+  evictedBelow: 14,
   removedTable: 18,
   addedTable: 20,
   removedSegment: 22,
@@ -74,6 +76,7 @@ export function encodeVersionEdit(edit: VersionEdit): Uint8Array {
   if (edit.durable) writer.position(TAG.durable, edit.durable)
   if (edit.cleanEnd) writer.position(TAG.cleanEnd, edit.cleanEnd)
   if (edit.continues) writer.nothing(TAG.continues)
+  if (edit.evictedBelow !== undefined) writer.number(TAG.evictedBelow, edit.evictedBelow)
   for (const number of edit.removedTables ?? []) writer.number(TAG.removedTable, number)
   for (const table of edit.addedTables ?? []) writer.addedTable(table)
   for (const number of edit.removedSegments ?? []) writer.number(TAG.removedSegment, number)
@@ -231,6 +234,7 @@ export function decodeVersionEdit(bytes: Uint8Array, file: string, offset: numbe
     else if (tag === TAG.durable) edit.durable = field.position()
     else if (tag === TAG.cleanEnd) edit.cleanEnd = field.position()
     else if (tag === TAG.continues) edit.continues = true
+    else if (tag === TAG.evictedBelow) edit.evictedBelow = field.number()
     else if (tag === TAG.removedTable) removedTables.push(field.fileNumber())
     else if (tag === TAG.addedTable) addedTables.push(field.addedTable())
     else if (tag === TAG.removedSegment) removedSegments.push(field.fileNumber())

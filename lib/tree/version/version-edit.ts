@@ -24,6 +24,8 @@ export interface VersionEdit {
   readonly durable?: LogPosition
   /** The store was closed cleanly, and the log ends exactly here. Holds for the last edit only. */
   readonly cleanEnd?: LogPosition
+  /** Entries with a lower sequence, of every kind, read as missing from now on, whoever reads. It never goes back. */
+  readonly evictedBelow?: Sequence
   /** A piece of a first version: the next frame of the manifest goes on with it. */
   readonly continues?: true
   readonly removedTables?: readonly FileNumber[]

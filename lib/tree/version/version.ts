@@ -60,6 +60,8 @@ export interface Version {
   readonly checkpoint: LogPosition
   readonly durable: LogPosition
   readonly cleanEnd: LogPosition | undefined
+  /** Entries with a lower sequence were evicted; 0: none were. */
+  readonly evictedBelow: Sequence
   readonly lastSequence: Sequence
   readonly nextFileNumber: FileNumber
 }
@@ -77,6 +79,7 @@ export const EMPTY_VERSION: Version = {
   checkpoint: LOG_START,
   durable: LOG_START,
   cleanEnd: undefined,
+  evictedBelow: 0,
   lastSequence: 0,
   nextFileNumber: 1,
 }

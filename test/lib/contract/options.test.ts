@@ -156,7 +156,14 @@ test.each([
 })
 
 test('what is unknown is refused, names that every object has included', () => {
-  for (const name of ['valuethreshold', 'cache', 'toString', 'constructor', 'hasOwnProperty', '']) {
+  for (const name of [
+    'valuethreshold',
+    'caches',
+    'toString',
+    'constructor',
+    'hasOwnProperty',
+    '',
+  ]) {
     expect(refused({ [name]: 5 })).toContain('unknown option')
     expect(refused({ tree: { [name]: 5 } })).toContain('unknown option')
     expect(refused({ collector: { [name]: 5 } })).toContain('unknown option')

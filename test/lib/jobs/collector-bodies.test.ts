@@ -27,7 +27,7 @@ test('mark, rewrite, walk and punch run through a runner and give the results of
   expect(marked).toMatchObject({ number: victim.number, records: 40, liveRecords: 20 })
   expect(marked!.holes.length).toBeGreaterThan(0)
 
-  const readable = { readableSequences: [1000], expiredBy: 0 } as const
+  const readable = { readableSequences: [1000], evictedBelow: 0, expiredBy: 0 } as const
   const walk = { kind: 'walk', ...PLACE, runs: [tables], ...readable } as const
   expect((await runner.run(walk)).keys).toBe(20)
 

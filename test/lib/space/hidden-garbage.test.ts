@@ -123,7 +123,7 @@ class Tree {
     const { directory } = this
     const input = { directory, databaseId: RUN_DATABASE_ID, runs }
     const steps = shadowWalkSlices(
-      { ...input, readableSequences: [...held, SEQUENCE_LIMIT], expiredBy: 0 },
+      { ...input, readableSequences: [...held, SEQUENCE_LIMIT], evictedBelow: 0, expiredBy: 0 },
       { fileSystem: nodeFileSystem },
     )
     let step = steps.next()

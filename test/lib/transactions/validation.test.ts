@@ -58,7 +58,7 @@ test('20,000 reads beside 20,000 deleted ranges: a search for each, and the even
     sequences: [100],
   }))
   const ranges = listOf(counting(list, looks))
-  const state = { memtables: [], runs: [], version: undefined }
+  const state = { memtables: [], runs: [], version: { evictedBelow: 0 } }
   const tree = {
     state,
     evictions: 0,

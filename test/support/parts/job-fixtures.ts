@@ -73,6 +73,7 @@ export function compactionJob(
     directory,
     databaseId: DATABASE_ID,
     fileNumbers: NUMBERS.memory,
+    evictedBelow: 0,
     expiredBy: 0,
     tableOptions: TABLE_OPTIONS,
   }

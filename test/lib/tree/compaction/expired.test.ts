@@ -120,9 +120,11 @@ test('I7: what has expired is a tombstone for flushes, compactions and walks', (
     expect(deadPlaces(found), hint).toEqual([...deadPlaces(expected), ...died].sort())
 
     const input = { directory, databaseId: DATABASE_ID, readableSequences: readable }
-    const walk = runSlices(shadowWalkSlices({ ...input, runs, expiredBy: NOW }, ports))
+    const walk = runSlices(
+      shadowWalkSlices({ ...input, runs, evictedBelow: 0, expiredBy: NOW }, ports),
+    )
     const walked = runSlices(
-      shadowWalkSlices({ ...input, runs: expectedRuns, expiredBy: 0 }, ports),
+      shadowWalkSlices({ ...input, runs: expectedRuns, evictedBelow: 0, expiredBy: 0 }, ports),
     )
     const { keys: liveKeys, liveKeyBytes, liveValueBytes } = walked
     expect(walk, hint).toMatchObject({ keys: liveKeys, liveKeyBytes, liveValueBytes })

@@ -82,7 +82,14 @@ function readableOf(prng: Prng, highest: number): number[] {
 }
 
 function inputOf({ directory, runs }: Tree, readableSequences: readonly number[]): ShadowWalkInput {
-  return { directory, databaseId: RUN_DATABASE_ID, runs, readableSequences, expiredBy: 0 }
+  return {
+    directory,
+    databaseId: RUN_DATABASE_ID,
+    runs,
+    readableSequences,
+    evictedBelow: 0,
+    expiredBy: 0,
+  }
 }
 
 /** What the walk must find: entry by entry, each held against all the others. */
@@ -172,6 +179,7 @@ test('I9: a compaction of everything exposes exactly what the walk calls hidden'
           inputs: tree.runs,
           olderRanges: [],
           readableSequences: readable,
+          evictedBelow: 0,
           expiredBy: 0,
           fileNumbers: numbers.memory,
           tableOptions: { tableBytes: 4096, blockBytes: 512, filterBitsPerKey: 10 },

@@ -253,7 +253,7 @@ test('a cursor shows what is covered as tombstones, both ways and from anywhere'
     const all = mergeFragments(lists)
     const at = prng.below(writes.length + 1)
     const given = (prng.chance(0.5) ? lists : [all]).map(listOf)
-    const cursor = new CoveredCursor(new ArrayCursor(entries), given, at)
+    const cursor = new CoveredCursor(new ArrayCursor(entries), given, at, 0)
     const describe = (): string => {
       const { keyBytes, keyStart, keyEnd, sequence, kind } = cursor.entry
       return `${Buffer.from(keyBytes.subarray(keyStart, keyEnd))} ${sequence} ${kind}`

@@ -192,6 +192,7 @@ function compacted({ fileSystem, built }: ModelTable): [TableMeta, Uint8Array][]
       },
     ],
     readableSequences: [SEQUENCE_MAX],
+    evictedBelow: 0,
     expiredBy: 0,
   }
   const steps = compactionSlices(input, { fileSystem, random: seededRandom(1) })

@@ -130,8 +130,8 @@ test('F-V19: an edit of a later version behind damage is refused before the dama
   const written = await writeManifest()
   const last = written.frames.at(-2)!
   const edit = written.bytes.subarray(last + 68)
-  // Its one field, removedTable, becomes evictedBelow.
-  edit[0] = 14
+  // Its one field, removedTable, becomes the time floor.
+  edit[0] = 16
   written.bytes.writeUInt32LE((crc32(edit) ^ written.bytes.readUInt32LE(last + 4)) >>> 0, last + 64)
   // The first version, and edits that were durable.
   for (const frame of written.frames.slice(0, 3)) {
@@ -140,7 +140,7 @@ test('F-V19: an edit of a later version behind damage is refused before the dama
     expect(outcome(written, damaged)).toMatchObject({
       code: 'WISC_FORMAT_VERSION',
       message: expect.stringContaining(
-        `tag=14: use the version that wrote it file=MANIFEST-000001`,
+        `tag=16: use the version that wrote it file=MANIFEST-000001`,
       ),
     })
     // What does not prove itself says nothing of versions.

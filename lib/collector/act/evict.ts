@@ -1,0 +1,65 @@
+/**
+ * Evict: the oldest files of a cache go, whatever lives in them.
+ *
+ *   the files are claimed, so that no compaction goes by their segments meanwhile (state/relocation-claims.ts) -> every
+ *   record of them lies below the checkpoint (I12), and has a sequence below the bound -> one edit with the
+ *   bound, and without the files' segments -> from here on nobody sees what is older than the bound, whatever it reads
+ *   at, so that no pointer into the files is followed (I8) -> the version set has the files unlinked when no version
+ *   holds them (I5)
+ *
+ * A crash before the edit is durable has evicted nothing. One behind it leaves files that no version names: the next
+ * open removes them as orphans. Nothing is written but the edit: what the tree has of the evicted is dropped by
+ * compactions, when they meet it.
+ */
+import { WiscError } from '../../base/errors.ts'
+import type { FileNumber } from '../../base/ids.ts'
+import { segmentsOf } from '../../tree/version/version.ts'
+import type { Eviction } from '../plan/eviction.ts'
+import type { CollectedStore } from './action.ts'
+import { victimFile } from './victims.ts'
+
+/** What has gone. */
+export interface Evicted {
+  /** Segments and relocations. */
+  readonly segments: number
+  readonly streams: number
+  /** Of these files, on disk. */
+  readonly bytes: number
+}
+
+/** @throws WISC_STALE if one of the files has changed since it was chosen, WISC_ABORTED */
+export async function evict(
+  { below, files }: Eviction,
+  store: Pick<CollectedStore, 'versions' | 'space' | 'claims'>,
+  signal: AbortSignal,
+): Promise<Evicted> {
+  const giveBack = await store.claims.move(files, signal)
+  try {
+    return await evictClaimed({ below, files }, store)
+  } finally {
+    giveBack()
+  }
+}
+
+async function evictClaimed(
+  { below, files }: Eviction,
+  { versions, space }: Pick<CollectedStore, 'versions' | 'space'>,
+): Promise<Evicted> {
+  const { current } = versions
+  let bytes = 0
+  let streams = 0
+  for (const number of files) {
+    bytes += space.usage.ofValueLogFile(number)
+    if (current.files.get(number)?.role !== 'stream') victimFile(current, number)
+    else if (space.holdsStream(number)) throw stale(number)
+    else streams++
+  }
+  const removedSegments = files.flatMap((number) => segmentsOf(current, number))
+  await versions.apply({ evictedBelow: below, removedSegments })
+  space.dead.follow(versions.current)
+  return { segments: files.length - streams, streams, bytes }
+}
+
+function stale(number: FileNumber): WiscError {
+  return new WiscError('WISC_STALE', `a stream is in use since it was chosen number=${number}`)
+}
