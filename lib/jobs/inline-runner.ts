@@ -12,11 +12,23 @@ import { type JobRunner, type RunOptions, runnerClosed } from './runner.ts'
 import { SliceQueue } from './slice-queue.ts'
 import { WaitingJobs } from './waiting-jobs.ts'
 
-/** What jobs do, a third of a writer's code: no open waits for it. */
+/**
+ * No open waits for what jobs do, a third of a writer's code. But a process that goes on has it soon: whoever replaces
+ * the package while it runs must not take its first flush away.
+ */
+const LOAD_MS = 500
 let bodies: typeof import('./run-job.ts') | undefined
 const loadBodies = lazyModule(async () => {
   bodies = await import('./run-job.ts')
 })
+let isLoadDue = false
+
+function loadSoon(): void {
+  if (isLoadDue) return
+  isLoadDue = true
+  // Where it fails the first job is told.
+  setTimeout(() => void Promise.allSettled([loadBodies()]), LOAD_MS).unref()
+}
 
 function* startJob(job: Job, context: JobContext): JobSlices {
   if (!bodies) yield loadBodies()
@@ -35,6 +47,7 @@ export class InlineRunner implements JobRunner {
       assert(buffer !== undefined, `arena was shared, id=${id}`)
       return buffer
     }
+    loadSoon()
     const context = { fileSystem, random, arenaBuffer, syncsAside: true }
     const queue = new SliceQueue(
       (job) => startJob(job, context),

@@ -3,7 +3,7 @@
  *
  * Loaded only when a store is opened so: who only looks waits for half as many modules. Nothing is written before
  * the lock is held, and nothing before everything has been read and checked. What only jobs and collections need is
- * loaded by the first of them.
+ * loaded by the first of them; that of jobs soon after the open.
  */
 import { EventEmitter } from 'node:events'
 import { dirname } from 'node:path'
