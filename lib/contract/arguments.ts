@@ -280,7 +280,7 @@ function keyBehind(key: Uint8Array): Uint8Array | undefined {
 /** The range of compact(): names of ends only. */
 export function resolveCompactRange(range: KeyRange | undefined): ResolvedRange {
   const given = plainObject(range === undefined ? NO_OPTIONS : range, 'range')
-  refuseUnknown(given, RANGE_NAMES, 'compact')
+  refuseUnknown(given, RANGE_NAMES, 'the range of compact')
   return resolveKeyRange(given as KeyRange)
 }
 

@@ -2,6 +2,7 @@
 import { wallTime } from '../base/clock.ts'
 import { invalidArgument } from '../base/errors.ts'
 import { boolean, integer, plainObject, refuseUnknown } from './checks.ts'
+import { mustBe } from './given.ts'
 import type { ExpiryOptions, TouchOptions } from './types.ts'
 
 export const EXPIRY_NAMES: readonly string[] = ['expiresAt', 'ttl']
@@ -17,10 +18,21 @@ export function expiryOf({ expiresAt, ttl }: ExpiryOptions, name: string): numbe
   if (expiresAt !== undefined && ttl !== undefined)
     throw invalidArgument(`${name} has both expiresAt and ttl`)
   const now = wallTime()
-  if (ttl !== undefined) return now + integer(`${name}.ttl`, ttl, 1, MOMENT_MAX - now)
+  if (ttl !== undefined) {
+    // The limit is told without the clock: the same message each time.
+    return Math.min(now + integer(`${name}.ttl`, ttl, 1, MOMENT_MAX), MOMENT_MAX)
+  }
   const moment = expiresAt instanceof Date ? expiresAt.getTime() : expiresAt
-  const checked = integer(`${name}.expiresAt`, moment, 1, MOMENT_MAX)
-  if (checked <= now) throw invalidArgument(`${name}.expiresAt has passed, expiresAt=${checked}`)
+  if (typeof moment !== 'number' || Number.isNaN(moment)) {
+    const known = 'a valid Date or milliseconds since 1970'
+    throw invalidArgument(mustBe(known, `${name}.expiresAt`, expiresAt))
+  }
+  const checked = integer(`${name}.expiresAt`, moment, -MOMENT_MAX, MOMENT_MAX)
+  if (checked <= now) {
+    // Seconds instead of milliseconds show by the year.
+    const moment = new Date(checked).toISOString()
+    throw invalidArgument(`${name}.expiresAt has passed, expiresAt=${checked} (${moment})`)
+  }
   return checked
 }
 

@@ -58,16 +58,16 @@ export interface ConditionalWriteOptions extends WriteOptions {
   readonly if?: KeyCondition
 }
 
-/** When a value is gone by itself: one of these, or neither. */
+/** When a value is gone by itself: one of these (both are refused), or neither. */
 export interface ExpiryOptions {
-  /** In milliseconds since 1970. */
+  /** In milliseconds since 1970; in the future. */
   readonly expiresAt?: number | Date
   /** In milliseconds from now. */
   readonly ttl?: number
 }
 
-/** Options of `touch`. */
-export interface TouchOptions extends WriteOptions, ExpiryOptions {}
+/** Options of `touch`, which needs one of both. */
+export type TouchOptions = WriteOptions & OneOf<Required<ExpiryOptions>>
 
 /** Options of a single put. */
 export interface PutOptions extends ConditionalWriteOptions, ExpiryOptions {

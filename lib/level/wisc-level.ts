@@ -198,8 +198,12 @@ export class WiscLevel<K = string, V = string> extends Base<K, V> {
   }
 
   /** @internal Chained batches, too. */
-  _batch(operations: readonly EncodedOperation[], options: WriteOptions): Promise<void> {
-    return asLevel(this.store.write(operations.map(storeOperation), writing(options)))
+  _batch(
+    operations: readonly EncodedOperation[],
+    options: WriteOptions & ExpiryOptions,
+  ): Promise<void> {
+    const own = operations.map((operation) => storeOperation(operation, options))
+    return asLevel(this.store.write(own, writing(options)))
   }
 
   /** @internal All of a range is one record; what a limit or a snapshot chooses is deleted key by key. */
@@ -270,10 +274,18 @@ function expiring({ ttl, expiresAt }: ExpiryOptions): ExpiryOptions | undefined 
   return { ...(ttl !== undefined && { ttl }), ...(expiresAt !== undefined && { expiresAt }) }
 }
 
-function storeOperation(operation: EncodedOperation): Operation {
+function storeOperation(operation: EncodedOperation, ofBatch: ExpiryOptions): Operation {
   const { key } = operation
   if (operation.type === 'del') return deletion(key)
-  return { type: 'put', key, value: operation.value, ...expiring(operation) }
+  return { type: 'put', key, value: operation.value, ...expiring(ownExpiry(operation, ofBatch)) }
+}
+
+/** abstract-level lays the options of an operation over those of its batch: `ttl` beside its own `expiresAt`, too. */
+function ownExpiry(laid: ExpiryOptions, ofBatch: ExpiryOptions): ExpiryOptions {
+  const { ttl, expiresAt } = laid
+  if (ttl === undefined || expiresAt === undefined) return laid
+  if (ttl === ofBatch.ttl) return { expiresAt }
+  return expiresAt === ofBatch.expiresAt ? { ttl } : laid
 }
 
 function deletion(key: Key): Operation {

@@ -150,7 +150,7 @@ export class Updates {
   #refuseStream({ kind, segment }: Entry, { expiresAt }: Asked): void {
     if (expiresAt === 0 || kind !== KIND.pointer) return
     if (fileOf(this.#engine.version, segment)?.role === 'stream')
-      throw invalidArgument('touch takes no stream')
+      throw invalidArgument('touch takes no stream: put it again by putStream')
   }
 
   /** In its turn among those of its key. */

@@ -238,4 +238,6 @@ test('values that expire: put --ttl, and what get and scan tell of them by --sta
     ['put', db, 'a', '1', '--ttl', 'soon'],
   ])
     expect((await wisc(words)).code, words.join(' ')).toBe(2)
+  const { err } = await wisc(['put', newPath(), 'a', '1', '--create', '--ttl', '10s'])
+  expect(err).toBe('wisc: --ttl must be a whole number of milliseconds, 1 or more\n')
 })

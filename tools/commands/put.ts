@@ -1,7 +1,7 @@
 /** `wisc put`: stores one value. */
 import fs from 'node:fs'
 import { WiscError } from '../../lib/index.ts'
-import { EXIT_CODE } from '../terminal/exit-code.ts'
+import { EXIT_CODE, UsageError } from '../terminal/exit-code.ts'
 import { HEX, KEY, STORE_PATH, wordBytes } from '../verb/arguments.ts'
 import { jsonBytes } from '../verb/entries.ts'
 import { inputPieces } from '../verb/input.ts'
@@ -38,6 +38,8 @@ export const put: Verb = defineVerb({
       }),
   run: async ({ path, key: keyWord, value: valueWord, hex, create, ttl, json }, context) => {
     const { output, progress, signal } = context
+    if (ttl !== undefined && !(Number.isSafeInteger(ttl) && ttl > 0))
+      throw new UsageError('--ttl must be a whole number of milliseconds, 1 or more')
     const key = wordBytes(keyWord, hex, 'key')
     const given = valueWord === undefined ? undefined : wordBytes(valueWord, hex, 'value')
     // No threads for one value. What the store needs is there before the input is read, which may be long.
