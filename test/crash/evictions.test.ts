@@ -16,7 +16,7 @@ import { checkNoOrphans, DIRECTORY } from '../support/crash/recover-image.ts'
 import { FaultFileSystem } from '../support/files/fault-file-system.ts'
 import { Prng, replayHint, seededRandom, testSeed } from '../support/random.ts'
 
-const STATES_MAX = 80
+const STATES_MAX = 40
 const VERIFY_EVERY = 5
 const OPTIONS: Options = {
   workers: 0,
@@ -76,25 +76,20 @@ function expectedOf(history: History, count: number, evictedBelow: number): Map<
   return expected
 }
 
-/** A digest of keys, and of the numbers of their writes, with which values begin. */
-function digestOf(entries: ReadonlyMap<string, Buffer>): string {
-  const parts = [...entries].map(([key, value]) => `${key}=${value.length}:${value.subarray(0, 4)}`)
-  return parts.sort().join()
-}
-
 /** @returns how many of the writes it holds @throws if it is no prefix of them */
 async function positionOf(store: Store, history: History, from: number): Promise<number> {
-  const { evictedBelow } = engineOf(store).version
+  const before = engineOf(store).version.evictedBelow
   const found = new Map<string, Buffer>()
   for await (const [key, value] of store.entries()) found.set(String(key), value)
-  // An open store evicts when it comes to that.
-  const bounds = new Set([evictedBelow, engineOf(store).version.evictedBelow])
-  const digest = digestOf(found)
+  // An open store evicts when it comes to that: what goes meanwhile was given out, or not.
+  const after = engineOf(store).version.evictedBelow
   for (let count = history.length; count >= from; count--) {
-    for (const bound of bounds)
-      if (digestOf(expectedOf(history, count, bound)) === digest) return count
+    const most = expectedOf(history, count, before)
+    const least = expectedOf(history, count, after)
+    const isPart = [...found].every(([key, value]) => most.get(key)?.equals(value))
+    if (isPart && [...least.keys()].every((key) => found.has(key))) return count
   }
-  throw new Error(`no prefix of what was written, evictedBelow=${evictedBelow}: ${digest}`)
+  throw new Error(`no prefix of what was written, evictedBelow=${before} to ${after}`)
 }
 
 test('I2, I5, I8, I12: crash states of evictions', async () => {
@@ -143,7 +138,8 @@ test('I2, I5, I8, I12: crash states of evictions', async () => {
         await recovered.close()
         checkNoOrphans(left)
       }
-      expect(positions[1]).toBe(positions[0])
+      // The more was evicted, the fewer prefixes can be told from longer ones.
+      expect(positions[1]).toBeGreaterThanOrEqual(positions[0]!)
       if (bounds[0]! > floor!) evicted++
       expect(left.violations).toEqual([])
     } catch (error) {

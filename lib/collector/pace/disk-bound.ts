@@ -73,10 +73,12 @@ export class DiskBound {
 
   /** A cache evicts before it comes to its reserve; what is there already may be used. */
   limitBytes(deletesOnly: boolean): number {
-    const { memtables, context } = this.#store
+    const { memtables, context, space } = this.#store
     if (deletesOnly) return this.#maxBytes
     if (!context.options.cache) return this.putLimitBytes
-    return this.#maxBytes - memtables.usedBytes - roomOf(this.#maxBytes)
+    // Of the room for a compaction of the tree, what one that runs has not used yet.
+    const toWrite = Math.max(0, space.references.totals.tableBytes - space.usage.outsideTableBytes)
+    return this.#maxBytes - memtables.usedBytes - toWrite - roomOf(this.#maxBytes)
   }
 
   /** Tables and log that a flush or a compaction is about to replace are on disk beside what replaces them. */

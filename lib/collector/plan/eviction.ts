@@ -112,9 +112,10 @@ function chooseEviction(
   // The tree has more of what is oldest than files: these may stay.
   const wantedBytes = Math.max(needBytes, tableBytes * LARGE_TREE_GARBAGE_SHARE)
   const inTree = boundInTree(evictedBelow, wantedBytes, state)
-  const below = isEnough ? Math.min(behind, inTree) : Math.max(behind, inTree)
-  const isShort =
-    !isEnough && bytes + olderTableBytes(below) - olderTableBytes(evictedBelow) < needBytes
+  const inTreeBytes = olderTableBytes(inTree) - olderTableBytes(evictedBelow)
+  const isAll = !isEnough && inTreeBytes < needBytes
+  const below = isAll ? Math.max(behind, inTree) : isEnough ? Math.min(behind, inTree) : inTree
+  const isShort = isAll && bytes + inTreeBytes < needBytes
   const isNothing = below === evictedBelow && taken.length === 0
   return { eviction: isNothing ? undefined : evictionOf(taken, below), isShort }
 }
