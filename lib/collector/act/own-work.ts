@@ -25,8 +25,16 @@ export interface Exposer {
   compactRange(range: Record<string, never>, reason: 'garbage', signal: AbortSignal): Promise<void>
 }
 
+/** What the last compaction of the whole tree has left. */
+interface Exposed {
+  readonly levels: readonly Level[]
+  readonly held: readonly Sequence[]
+  /** What had expired by then is gone. */
+  readonly expiredBy: number
+}
+
 export interface OwnStore extends CollectedStore {
-  readonly readers: Pick<ReadableSequences, 'held'>
+  readonly readers: Pick<ReadableSequences, 'held' | 'expiredBy'>
   readonly compactions: Exposer & CollectedStore['compactions']
 }
 
@@ -41,7 +49,7 @@ export class OwnWork {
   #exposing: Promise<void> | undefined
   #evicting: Promise<void> | undefined
   /** What a compaction of the whole tree has left, and who read then. */
-  #exposed: { readonly levels: readonly Level[]; readonly held: readonly Sequence[] } | undefined
+  #exposed: Exposed | undefined
   /** Told when something has ended, well or not. */
   readonly ended: Signal = new Signal()
 
@@ -82,10 +90,10 @@ export class OwnWork {
   /** Compacts the tree, unless that is being done. */
   expose(): void {
     const { compactions, health, space, readers } = this.#store
-    const { held } = readers
+    const seen = { held: readers.held, expiredBy: readers.expiredBy }
     this.#exposing ??= compactions
       .compactRange({}, 'garbage', this.#stop)
-      .then(() => this.#noteExposed(held))
+      .then(() => this.#noteExposed(seen))
       .catch((error: unknown) =>
         health.collectionFailed(toWiscError(error), space.references.totals.tableBytes),
       )
@@ -111,23 +119,25 @@ export class OwnWork {
     if (error.code !== 'WISC_STALE') this.#store.health.collectionFailed(error, 0)
   }
 
-  /** @param held who read when it began */
-  #noteExposed(held: readonly Sequence[]): void {
+  /** @param seen who read, and what had expired, when it began */
+  #noteExposed(seen: Omit<Exposed, 'levels'>): void {
     const { levels } = this.#store.versions.current
     // With more than one run a flush has come between.
     const runs = levels.reduce((sum, level) => sum + level.runs.length, 0)
-    this.#exposed = runs <= 1 ? { levels, held } : undefined
+    this.#exposed = runs <= 1 ? { levels, ...seen } : undefined
   }
 
   /**
    * A compaction of the whole tree would give nothing back, whatever estimates say: it is as the last one has left it,
-   * and whoever read then still does. Else one that is estimated to help, and does not, would be made for ever.
+   * whoever read then still does, and nothing has expired since. Else one that is estimated to help, and does not,
+   * would be made for ever.
    */
   get #isTreeExposed(): boolean {
     if (this.#exposed === undefined) return false
-    const { versions, readers } = this.#store
-    const { levels, held } = this.#exposed
+    const { versions, readers, space } = this.#store
+    const { levels, held, expiredBy } = this.#exposed
     if (versions.current.levels !== levels) return false
+    if (space.references.expiredBy(expiredBy).next <= readers.expiredBy) return false
     const now = new Set(readers.held)
     return held.every((sequence) => now.has(sequence))
   }
