@@ -1,5 +1,5 @@
 /**
- * wisc: an embedded key-value store for large values. The public face; the README says how to use it.
+ * wisc: an embedded key-value store for large values. The public face; docs/api.md says how to use it.
  */
 
 import type { Options } from './contract/options.ts'
@@ -13,6 +13,7 @@ export {
   WiscError,
   type WiscErrorCode,
 } from './base/errors.ts'
+export type { CacheOptions } from './contract/cache-options.ts'
 export type {
   CollectedStep,
   CollectionFigures,
@@ -34,6 +35,7 @@ export type {
 export type {
   CollectionEvent,
   CompactionEvent,
+  EvictedEvent,
   FlushEvent,
   StallEvent,
   StoreEmitter,
@@ -73,6 +75,7 @@ export type {
   TypedKeyCondition,
   TypedKeyRange,
   TypedOperation,
+  TypedPutOptions,
   TypedRange,
   TypedSequencedValue,
   TypedStore,

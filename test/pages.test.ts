@@ -1,23 +1,63 @@
-/** The pages: what they name of the code is there, their lines are short; the README names all that its types have. */
+/** The pages: what they name of the code is there, their lines are short, their links lead somewhere. */
 import fs from 'node:fs'
 import path from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { describe, expect, test } from 'vitest'
+import { resolveOptions } from '#dist/lib/contract/options.js'
+import { codeOf, declaredIn, exportedNames, membersOf } from './support/face.ts'
+import {
+  anchorsOf,
+  proseOf,
+  ROOT,
+  readPage,
+  rowsBelow,
+  sectionsOf,
+  USER_PAGES,
+  wordsInCode,
+} from './support/pages.ts'
 import { fieldsOf, SOURCES } from './support/sources.ts'
 
-const ROOT = path.dirname(import.meta.dirname)
 const COLUMNS_MAX = 120
+const README_LINES_MAX = 200
 
 describe('pages', () => {
-  const pages = ['ARCHITECTURE.md', 'docs/decisions.md'].map((name) => ({
-    name,
-    text: fs.readFileSync(path.join(ROOT, name), 'utf8'),
-  }))
+  const inner = ['ARCHITECTURE.md', 'docs/decisions.md']
+  const pages = inner.map((name) => ({ name, text: readPage(name) }))
 
-  test(`lines have at most ${COLUMNS_MAX} columns`, () => {
-    const long = pages.flatMap(({ name, text }) =>
-      text.split('\n').flatMap((line, i) => (line.length > COLUMNS_MAX ? `${name}:${i + 1}` : [])),
+  test(`lines have at most ${COLUMNS_MAX} columns, but for tables of user pages`, () => {
+    const long = [...inner, ...USER_PAGES].flatMap((name) =>
+      readPage(name)
+        .split('\n')
+        .flatMap((line, i) => {
+          const isRow = line.startsWith('|') && !inner.includes(name)
+          return line.length > COLUMNS_MAX && !isRow ? `${name}:${i + 1}` : []
+        }),
     )
     expect(long).toEqual([])
+  })
+
+  test('links lead to files and headings that are there', () => {
+    const dead = [...inner, ...USER_PAGES, 'CHANGELOG.md'].flatMap((name) =>
+      [...proseOf(readPage(name)).matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)/g)]
+        .filter(([, file, anchor]) => {
+          const target = path.posix.join(path.posix.dirname(name), file!)
+          const isThere = file === '' || fs.existsSync(path.join(ROOT, target))
+          if (!isThere || anchor === undefined) return !isThere
+          return !anchorsOf(readPage(file === '' ? name : target)).has(anchor)
+        })
+        .map(([link]) => `${name}: ${link}`),
+    )
+    expect(dead).toEqual([])
+  })
+
+  test('README can be read in one go', () => {
+    expect(readPage('README.md').trimEnd().split('\n').length).toBeLessThanOrEqual(README_LINES_MAX)
+  })
+
+  test('the picture is the one that its script draws', async () => {
+    const script = pathToFileURL(path.join(ROOT, 'scripts/picture.mjs')).href
+    const { picture } = (await import(script)) as { picture: () => string }
+    expect(readPage('docs/how-it-works.svg')).toBe(picture())
   })
 
   test('every file that a comment of the code names is there', () => {
@@ -60,76 +100,9 @@ describe('pages', () => {
     )
     expect(missing).toEqual([])
   })
-})
-
-describe('README', () => {
-  const text = fs.readFileSync(path.join(ROOT, 'README.md'), 'utf8')
-
-  /** The rows below a line that begins a table, as their cells. */
-  function rowsBelow(head: string): string[][] {
-    const rows = text.split(`\n${head}\n`)[1]!.split('\n\n')[0]!.split('\n').slice(1)
-    return rows
-      .map((row) => row.split('|').map((cell) => cell.trim()))
-      .map((row) => row.slice(1, -1))
-  }
-
-  /** The names in `{ a, b() }`, without the calls. */
-  function namesIn(braces: string): string[] {
-    return [...braces.matchAll(/(\w+)(\()?/g)]
-      .flatMap(([, name, call]) => (call ? [] : name!))
-      .sort()
-  }
-
-  test('has a row for each event, with all that its payload has', () => {
-    const rows = rowsBelow('| event | payload |')
-    const events = SOURCES.find(({ name }) => name === 'lib/contract/events.ts')!.code
-    const types = [...events.matchAll(/^ {2}(\w+): \[\w+: (\w+)\]$/gm)].map(([, name, type]) => [
-      name!,
-      type!,
-    ])
-    expect(rows.map(([name]) => name)).toEqual(types.map(([name]) => `\`${name}\``))
-    expect(types.length).toBeGreaterThan(4)
-    for (const [i, [name, type]] of types.entries()) {
-      const payload = /^`\{ (.*?) \}`/.exec(rows[i]![1]!)
-      if (!type!.endsWith('Event')) expect(payload, name).toBeNull()
-      else expect(namesIn(payload![1]!), name).toEqual(fieldsOf(type!))
-    }
-  })
-
-  test('has a row for each option', () => {
-    const rows = rowsBelow('| option | default | |')
-    const names = rows
-      .flatMap(([name]) => [...name!.matchAll(/[\w.]+/g)].map(([one]) => one))
-      .sort()
-    const collector = fieldsOf('CollectorOptions').map((name) => `collector.${name}`)
-    const own = fieldsOf('Options').filter((name) => name !== 'collector')
-    expect(names).toEqual([...own, ...collector].sort())
-    const tree = rows.find(([name]) => name === '`tree`')![2]!
-    expect([...tree.matchAll(/`(\w+)`/g)].map((match) => match[1]).sort()).toEqual(
-      fieldsOf('TreeTuning'),
-    )
-  })
-
-  test.each([
-    [/`put\(key, value, \{ (.*?) \}\?\)`/, 'PutOptions'],
-    [/`write\(operations, \{ (.*?) \}\?\)`/, 'BatchOptions'],
-    [/`getSync` \(`key, \{ (.*?) \}\?`/, 'ReadOptions'],
-    [/`putStream\(key, source, \{ (.*?) \}\?\)`/, 'PutStreamOptions'],
-    [/`getStream\(key, \{ (.*?) \}\?\)`/, 'GetStreamOptions'],
-    [/`hasSync` \(`key, \{ (.*?) \}\?`/, 'SnapshotOptions'],
-    [/`entries`, `keys`, `values` \(`\{ (.*?) \}\?`\)/, 'RangeOptions'],
-    [/`snapshot\(\)` \|[^|]*?`\{ (.*?) \}`/, 'Snapshot'],
-    [/`compact\(range\?, \{ (.*?) \}\?\)`/, 'CompactOptions'],
-    [/`planCollection` and `collect` take `\{ (.*?) \}`/, 'CollectOptions'],
-    [/`update\(key, callback, \{ (.*?) \}\?\)`/, 'UpdateOptions'],
-    [/`transaction\(callback, \{ (.*?) \}\?\)`/, 'TransactionOptions'],
-    [/`verify\(\{ (.*?) \}\?\)`/, 'VerifyOptions'],
-  ])('says what a call takes or gives: %s is %s', (phrase, type) => {
-    expect(namesIn(phrase.exec(text)![1]!)).toEqual(fieldsOf(type))
-  })
 
   test('every test that the page of the tests names is there', () => {
-    const page = fs.readFileSync(path.join(ROOT, 'test/README.md'), 'utf8')
+    const page = readPage('test/README.md')
     const missing = [...page.matchAll(/^\| (`.+?) \|/gm)].flatMap(([, cell]) => {
       const names = [...cell!.matchAll(/`([a-z][\w/-]+)`/g)].map((match) => match[1]!)
       const folder = path.posix.dirname(names[0] ?? '')
@@ -142,3 +115,117 @@ describe('README', () => {
     expect(missing).toEqual([])
   })
 })
+
+describe('docs/api.md', () => {
+  const text = readPage('docs/api.md')
+  const sections = sectionsOf(text, 2)
+
+  /** Those with headings of their own, with what every emitter has, and with what the same ones of the store have. */
+  const isTold = (name: string): boolean =>
+    name === 'Store' || name === 'StoreEmitter' || /^Typed(?!Store)/.test(name)
+
+  test('has a heading for each call of a store', () => {
+    const headings = [...proseOf(text).matchAll(/^#{2,3} (.*)$/gm)].flatMap(([, names]) =>
+      names!.split(', '),
+    )
+    expect(membersOf('Store').length).toBeGreaterThan(30)
+    expect(membersOf('Store').filter((name) => !headings.includes(name))).toEqual([])
+  })
+
+  test('names all that is exported, and of each type in one section all that it has', () => {
+    const names = exportedNames()
+    expect(names.length).toBeGreaterThan(80)
+    const missing = names.flatMap((name) => {
+      const where = sections
+        .map((section) => wordsInCode(section.text))
+        .filter((words) => words.has(name))
+      if (where.length === 0) return [name]
+      if (isTold(name)) return []
+      const members = membersOf(name)
+      const lacks = where.map((words) => members.filter((member) => !words.has(member)))
+      const least = lacks.toSorted((left, right) => left.length - right.length)[0]!
+      return least.length > 0 ? [`${name}: ${least.join(', ')}`] : []
+    })
+    expect(missing).toEqual([])
+  })
+
+  test('leads to pages that name what the other entries export', () => {
+    const entries = {
+      'docs/level.md': ['lib/level/wisc-level.ts', 'lib/level/level-options.ts'],
+      'docs/keyv.md': ['lib/keyv/keyv-wisc.ts'],
+    }
+    for (const [page, files] of Object.entries(entries)) {
+      expect(text).toContain(`(${path.basename(page)})`)
+      const words = wordsInCode(proseOf(readPage(page)))
+      const names = files.flatMap((file) => declaredIn(codeOf(file)))
+      expect(
+        names.filter((name) => !words.has(name)),
+        page,
+      ).toEqual([])
+    }
+  })
+
+  test('has a row for each event, with all that its payload has', () => {
+    const rows = rowsBelow(text, '| event | payload |')
+    const events = SOURCES.find(({ name }) => name === 'lib/contract/events.ts')!.code
+    const types = [...events.matchAll(/^ {2}(\w+): \[\w+: (\w+)\]$/gm)].map(([, name, type]) => [
+      name!,
+      type!,
+    ])
+    expect(rows.map(([name]) => name)).toEqual(types.map(([name]) => `\`${name}\``))
+    expect(types.length).toBeGreaterThan(4)
+    for (const [i, [name, type]] of types.entries()) {
+      const payload = /^`\{ (.*?) \}`/.exec(rows[i]![1]!)
+      if (!type!.endsWith('Event')) expect(payload, name).toBeNull()
+      else expect(payload![1]!.split(', ').toSorted(), name).toEqual(fieldsOf(type!))
+    }
+  })
+
+  test('has a row for each code of an error', () => {
+    const rows = rowsBelow(text, '| code | when | what to do |')
+    const errors = SOURCES.find(({ name }) => name === 'lib/base/errors.ts')!.text
+    const codes = [...errors.matchAll(/^ {2}\| '(WISC_\w+)'/gm)].map(([, code]) => `\`${code}\``)
+    expect(codes.length).toBeGreaterThan(10)
+    expect(rows.map(([code]) => code).toSorted()).toEqual(codes.toSorted())
+  })
+
+  const options = rowsBelow(text, '| option | default | |')
+
+  test('has a row for each option', () => {
+    const rows = options.flatMap(([name]) => [...name!.matchAll(/[\w.]+/g)].map(([one]) => one))
+    const nested = {
+      collector: 'CollectorOptions',
+      tree: 'TreeTuning',
+      transactions: 'TransactionLimits',
+      cache: 'CacheOptions',
+    }
+    const names = fieldsOf('Options').flatMap((name) =>
+      Object.hasOwn(nested, name)
+        ? fieldsOf(nested[name as keyof typeof nested]).map((inside) => `${name}.${inside}`)
+        : [name],
+    )
+    expect(rows.toSorted()).toEqual(names.toSorted())
+  })
+
+  test('has the defaults', () => {
+    const standard = resolveOptions({}) as unknown as Record<string, unknown>
+    for (const [name, shown] of options) {
+      const [first, second] = name!.slice(1, -1).split('.')
+      const outer = standard[first!]
+      const value = second === undefined ? outer : (outer as Record<string, unknown>)?.[second]
+      expect(defaultOf(shown!.split(',')[0]!, shown!), name).toBe(value)
+    }
+  })
+})
+
+/** What a default in the table stands for; `undefined` where there is none. */
+function defaultOf(first: string, whole: string): unknown {
+  const size = /^([\d,]+)(?: (KiB|MiB))?$/.exec(whole)
+  if (size) {
+    const unit = { KiB: 1024, MiB: 1024 * 1024 }[size[2] ?? ''] ?? 1
+    return Number(size[1]!.replaceAll(',', '')) * unit
+  }
+  if (/^\d+(\.\d+)?$/.test(whole)) return Number(whole)
+  if (/^'\w+'$/.test(whole)) return whole.slice(1, -1)
+  return { true: true, false: false }[first]
+}

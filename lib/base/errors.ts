@@ -7,7 +7,7 @@
  * It imports nothing: it is packed alone beside the bundle, so that a class of errors is one (scripts/bundle.mjs).
  */
 
-/** What a caller can act on. The README says for each when it comes and what to do. */
+/** What a caller can act on. docs/api.md says for each when it comes and what to do. */
 export type WiscErrorCode =
   | 'WISC_NO_STORE' // nothing there (or something else is): check the path
   | 'WISC_EXISTS' // errorIfExists was set

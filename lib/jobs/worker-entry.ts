@@ -46,6 +46,6 @@ export function unusableCode(cause: unknown): string | undefined {
 export function noWorkerWarning(why: string): string {
   return (
     'no worker thread can be had, so flushes, compactions and collections run on the calling thread: ' +
-    `leave wisc out of the bundle (mark "wisc" as external), see "Bundled programs" in its README (${why})`
+    `leave wisc out of the bundle (mark "wisc" as external), see "Bundled programs" in its docs/platforms.md (${why})`
   )
 }

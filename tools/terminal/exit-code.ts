@@ -1,4 +1,4 @@
-/** How the wisc command ends: its exit codes, and what it says about an error. The README lists them. */
+/** How the wisc command ends: its exit codes, and what it says about an error. docs/command.md lists them. */
 import { CorruptionError, IoError, WiscError, type WiscErrorCode } from '../../lib/index.ts'
 import { escapeText, quoteKey } from './escape.ts'
 
