@@ -8,10 +8,14 @@
  * scan, which uses each block once, passes through the small queue and pushes out nothing that
  * point reads use.
  *
+ * Lookups all over a store that is larger than the cache use most blocks once. So a lookup takes a block into a full
+ * cache only if the ghost queue knows it, and reads it into memory that is used again if not.
+ *
  * Whoever owns the blocks keeps an array of slots: a hit is one load from it and a call of `hit`,
  * no search. Eviction clears the slot; bytes that somebody still looks at stay good, for nothing is
  * written over.
  */
+import { NO_BYTES } from '../bytes.ts'
 import { assert } from '../errors.ts'
 
 /**
@@ -77,6 +81,8 @@ export class BlockCache {
   readonly #ghosts: GhostQueue = new GhostQueue()
   #hits = 0
   #misses = 0
+  /** Memory for blocks that are not taken in. */
+  #passing: Uint8Array = NO_BYTES
 
   /** @param capacityBytes 0 keeps nothing */
   constructor(capacityBytes: number) {
@@ -94,6 +100,27 @@ export class BlockCache {
   }
 
   /**
+   * Whether a block that is missing is worth memory of its own, for a lookup: while there is room, and then if it was
+   * missing lately, too. One that is not is remembered.
+   */
+  admits(owner: BlockOwner, slot: number, length: number): boolean {
+    const used = this.#small.bytes + this.#main.bytes
+    if (used + length + BLOCK_OVERHEAD_BYTES <= this.capacityBytes) return true
+    const key = ghostKey(owner, slot)
+    if (this.#ghosts.has(key)) return true
+    this.#misses++
+    if (this.capacityBytes === 0) return false
+    this.#ghosts.add(key, this.#count)
+    return false
+  }
+
+  /** Memory for a block that is not taken in: it is somebody else's with the next call. */
+  passing(length: number): Uint8Array {
+    if (this.#passing.length < length) this.#passing = new Uint8Array(length)
+    return this.#passing
+  }
+
+  /**
    * Takes in a block that was missing, and puts it in its owner's slot, unless it is too large.
    * The bytes must not change from now on.
    */
@@ -103,7 +130,7 @@ export class BlockCache {
     const block = new CachedBlock(owner, slot, bytes)
     if (block.cost > this.capacityBytes / LARGEST_PART) return
     while (this.#small.bytes + this.#main.bytes + block.cost > this.capacityBytes) this.#evict()
-    const target = this.#ghosts.take(ghostKey(block)) ? this.#main : this.#small
+    const target = this.#ghosts.take(ghostKey(owner, slot)) ? this.#main : this.#small
     target.push(block)
     owner.slots[slot] = block
   }
@@ -121,6 +148,10 @@ export class BlockCache {
     }
   }
 
+  get #count(): number {
+    return this.#small.count + this.#main.count
+  }
+
   /**
    * Makes some room: at least one step forward in one of the queues. Requires: a block is cached.
    */
@@ -135,7 +166,7 @@ export class BlockCache {
         return
       }
       block.owner.slots[block.slot] = undefined
-      this.#ghosts.add(ghostKey(block), main.count)
+      this.#ghosts.add(ghostKey(block.owner, block.slot), this.#count)
       return
     }
     const block = main.shift()
@@ -148,8 +179,8 @@ export class BlockCache {
   }
 }
 
-function ghostKey(block: CachedBlock): number {
-  return block.owner.id * GHOST_SLOTS + (block.slot % GHOST_SLOTS)
+function ghostKey(owner: BlockOwner, slot: number): number {
+  return owner.id * GHOST_SLOTS + (slot % GHOST_SLOTS)
 }
 
 /** First in, first out; linked, so that the blocks of an owner can be taken from the middle. */
@@ -191,7 +222,7 @@ class BlockQueue {
   }
 }
 
-/** The names of blocks that left the small queue lately, as many as the main queue holds blocks. */
+/** The names of blocks that left the small queue or were not taken in lately, as many as the cache holds blocks. */
 class GhostQueue {
   /** Half a megabyte: made when the first block leaves, which most small stores never see. */
   #ring: Float64Array | undefined
@@ -212,6 +243,10 @@ class GhostQueue {
     this.#ring[(this.#first + this.#count) % GHOSTS_MAX] = key
     this.#count++
     this.#members.add(key)
+  }
+
+  has(key: number): boolean {
+    return this.#members.has(key)
   }
 
   /** True if the key is remembered; it is then forgotten. */

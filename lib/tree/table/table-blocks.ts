@@ -15,6 +15,9 @@ import { checkBlock, TRAILER_BYTES } from './table-format.ts'
 import { contentLength, type TableIndex } from './table-index.ts'
 import type { TableProperties } from './table-properties.ts'
 
+/** Longer blocks, of large inline values, have memory of their own. */
+const PASSING_BYTES_MAX = 65536
+
 /** The parts of a table without which its blocks say nothing. */
 export interface BlockParts {
   /** Of its checksums. */
@@ -67,6 +70,24 @@ export class TableBlocks implements BlockOwner, EntryContext {
     return bytes
   }
 
+  /**
+   * The same for a lookup, which has done with it when the next one begins: a block that the cache does not want lies
+   * in memory that is used again, and other bytes may lie behind it.
+   */
+  lookUp(block: number, cache: BlockCache): Uint8Array {
+    const cached = this.slots[block]
+    if (cached !== undefined) {
+      cache.hit(cached)
+      return cached.bytes
+    }
+    const length = contentLength(this.index, block) + TRAILER_BYTES
+    if (length > PASSING_BYTES_MAX || cache.admits(this, block, length))
+      return this.get(block, cache)
+    const bytes = cache.passing(length)
+    this.#readInto(bytes, block)
+    return bytes
+  }
+
   /** Brings a data block into the window. @returns where in window.bytes its content begins */
   view(block: number, window: FileWindow): number {
     const offset = this.offset(block)
@@ -92,14 +113,18 @@ export class TableBlocks implements BlockOwner, EntryContext {
   }
 
   #read(block: number): Uint8Array {
+    const bytes = new Uint8Array(contentLength(this.index, block) + TRAILER_BYTES)
+    this.#readInto(bytes, block)
+    return bytes
+  }
+
+  #readInto(bytes: Uint8Array, block: number): void {
     const offset = this.offset(block)
     const length = contentLength(this.index, block)
-    const bytes = new Uint8Array(length + TRAILER_BYTES)
-    if (this.file.read(bytes, 0, bytes.length, offset) < bytes.length) {
+    if (this.file.read(bytes, 0, length + TRAILER_BYTES, offset) < length + TRAILER_BYTES) {
       throw new CorruptionError(this.name, offset, 'file ends before its content')
     }
     this.#check(bytes, 0, length, offset)
-    return bytes
   }
 
   #check(bytes: Uint8Array, start: number, end: number, offset: number): void {

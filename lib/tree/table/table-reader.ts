@@ -28,8 +28,8 @@ import {
   type TableSearch,
   verifyUnknownParts,
 } from './table-ends.ts'
-import { isKnownPart, TRAILER_BYTES } from './table-format.ts'
-import { findBlock, indexMemoryBytes } from './table-index.ts'
+import { isKnownPart } from './table-format.ts'
+import { contentLength, findBlock, indexMemoryBytes } from './table-index.ts'
 import type { TableProperties } from './table-properties.ts'
 import { verifyEntries } from './table-verify.ts'
 
@@ -114,7 +114,7 @@ export class TableReader {
 
   /**
    * The newest entry of `key` at or below `sequence`. `hash` is the key's own: hashRange with seed
-   * 0. An inline value is a view of cached bytes, which never change.
+   * 0. An inline value is a view that is good until the next lookup.
    * @returns false if there is none; then `found` means nothing
    */
   find(
@@ -128,8 +128,8 @@ export class TableReader {
     if (filter !== undefined && !this.#passes(filter, hash)) return false
     if (blocks.index.blockCount === 0) return false
     const block = findBlock(blocks.index, key, sequence)
-    const bytes = blocks.get(block, cache)
-    const contentEnd = bytes.length - TRAILER_BYTES
+    const bytes = blocks.lookUp(block, cache)
+    const contentEnd = contentLength(blocks.index, block)
     const end = entriesEnd(bytes, contentEnd)
     const count = restartCount(end, contentEnd)
     const answer = findInBlock(bytes, 0, end, count, key, sequence, blocks, found)
