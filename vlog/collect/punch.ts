@@ -35,8 +35,9 @@ interface PunchedHoles {
   readonly hasOtherNames: boolean
   /** By which its blocks became fewer. */
   readonly bytesFreed: number
-  /** Those that were none before, by the blocks that went, and the time that they took. */
+  /** Those that were none before, by the blocks that went. */
   readonly holesMade: number
+  /** What they take: what the one in their middle took, for each. */
   readonly holeMs: number
   /** None is left to make. */
   readonly isWhole: boolean
@@ -86,27 +87,24 @@ export function* punchHoles(
     const holeBytes = meanBytes(holes)
     const holesMax = input.holesMax ?? Number.POSITIVE_INFINITY
     const leftMin = allocated - holeBytes * holesMax
+    const callMs: number[] = []
     let left = allocated
     let supported = true
     let hasOtherNames = false
-    let holeMs = 0
     let next = 0
     for (; next < holes.length && left > leftMin; yield 0) {
       hasOtherNames = file.stat().links !== 1
       if (hasOtherNames) break
-      const before = performance.now()
-      const end = punchSome(file, holes, next, { known, holesMax })
-      const ms = performance.now() - before
+      const end = punchSome(file, holes, next, { known, holesMax, callMs })
       supported = end >= 0
       if (!supported) break
       next = end
       progress?.(next / holes.length)
-      const { allocated: leftNow } = file.stat()
-      if (leftNow < left) holeMs += ms
-      left = Math.min(left, leftNow)
+      left = Math.min(left, file.stat().allocated)
     }
     const bytesFreed = allocated - left
     const holesMade = Math.round(bytesFreed / holeBytes)
+    const holeMs = holesMade * middleMs(callMs, holesMade)
     const isWhole = next === holes.length
     return { supported, hasOtherNames, bytesFreed, holesMade, holeMs, isWhole, known }
   } finally {
@@ -122,27 +120,48 @@ function meanBytes(holes: Float64Array): number {
 }
 
 /**
- * Punches the holes from holes[next] on that are not there yet, for a slice, so many at most.
+ * What the one in the middle of those took that were made: the slowest of the calls, since one for a hole that was
+ * there already takes next to nothing. Not the mean: now and then a hole waits for the journal, or its thread for a
+ * core, for as long as hundreds of them take, and two of these in a file would make all of its holes dear.
+ */
+function middleMs(callMs: readonly number[], holesMade: number): number {
+  const descending = Float64Array.from(callMs).sort().reverse()
+  return descending[Math.min(holesMade, descending.length) >> 1] ?? 0
+}
+
+/**
+ * Punches the holes from holes[next] on that are not there yet, for a slice, so many at most, and says what each took.
  * @returns where the next slice goes on; -1 if there can be no holes
  */
 function punchSome(
   file: File,
   holes: Float64Array,
   next: number,
-  { known, holesMax }: { readonly known: HoleMarks; readonly holesMax: number },
+  { known, holesMax, callMs }: SliceOfHoles,
 ): number {
-  const sliceEnd = performance.now() + SLICE_MS
+  let now = performance.now()
+  const sliceEnd = now + SLICE_MS
   let at = next
   let left = holesMax
   for (; at < holes.length && left > 0; at += 2) {
     const start = holes[at]!
     if (hasHoleAt(known, start)) continue
-    if (performance.now() > sliceEnd) break
+    if (now > sliceEnd) break
     if (!file.punch(start, holes[at + 1]! - start)) return -1
+    const end = performance.now()
+    callMs.push(end - now)
+    now = end
     markHoleAt(known, start)
     left--
   }
   return at
+}
+
+interface SliceOfHoles {
+  readonly known: HoleMarks
+  readonly holesMax: number
+  /** Of all calls so far. */
+  readonly callMs: number[]
 }
 
 /** The bytes that go must be those of the file that was marked. */

@@ -7,14 +7,15 @@
  * a copy wears the disk, and takes its share of it from the writers, so a copied byte weighs more than its time: how
  * much more, `collector.prefer` says.
  *
- * Neither is alone on the disk. A hole keeps others from it while it is made, so it costs what it took; copies are slow
+ * Neither is alone on the disk. A hole keeps others from it while it is made, so it costs what it took: what the one in
+ * the middle of a step did, since one of hundreds waits for the journal as long as all others take. Copies are slow
  * beside holes because of those, so they cost what the fastest of late took. By what both took each way would confirm
  * itself: beside holes copies took four times as long, and holes looked cheap.
  */
 import type { CollectorPreference } from '../../contract/options.ts'
 
 export interface Prices {
-  /** Holes that were made, and the time that they took: what was long ago counts less. */
+  /** Holes that were made, and the time that they take: what was long ago counts less. */
   readonly holes: number
   readonly holeMs: number
   /** Milliseconds for a byte that is read, proved, written and synced. */
@@ -50,7 +51,7 @@ const HOLES_COUNTED = 1024
 const TRIAL_HOLES = 64
 const ENOUGH_HOLES = 512
 /** Of what is known of holes, for each step that makes none. */
-const FORGOTTEN_SHARE = 1 / 64
+const FORGOTTEN_SHARE = 1 / 32
 
 /** A copy of fewer bytes says nothing: its sync takes as long as it does. */
 const COPIED_BYTES_MIN = 1024 * 1024

@@ -1,5 +1,5 @@
 /** What stops the jobs of the collector, and what they leave behind: nothing. I8, I4, I5. */
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { IoError } from '#dist/lib/base/errors.js'
 import { segmentName } from '#dist/lib/base/files/file-names.js'
 import { type FrameHeader, readFrameHeader, writeFrameHeader } from '#dist/lib/base/files/frame.js'
@@ -324,6 +324,36 @@ describe('a punch', () => {
     const punchOne = () => runSlices(fixture.punchHoles(file, holes, 1))
     expect(punchOne()).toMatchObject({ isWhole: false, holesMade: 1, bytesFreed: half })
     expect(punchOne()).toMatchObject({ isWhole: true, holesMade: 1, bytesFreed: half })
+  })
+
+  test('says what the hole in the middle of those that were made took, not what one took that waited', () => {
+    const { fixture, file, tables } = makeSubject()
+    const [from, to] = runSlices(fixture.markSlices([file], tables)).files[0]!.holes
+    const starts = Array.from({ length: 4 }, (_, i) => from! + i * BLOCK_BYTES)
+    expect(starts.at(-1)! + BLOCK_BYTES).toBe(to)
+    const holesAt = (...chosen: readonly number[]) =>
+      Float64Array.from(chosen.flatMap((i) => [starts[i]!, starts[i]! + BLOCK_BYTES]))
+    const opened = fixture.fileSystem.files.get(fixture.path(file.number))!
+    const punch = opened.punch.bind(opened)
+    // A clock of its own: a hole takes what its place says, one that is there already nothing.
+    const took = [3, 500, 4, 3]
+    let ms = 0
+    onTestFinished(() => void vi.restoreAllMocks())
+    vi.spyOn(performance, 'now').mockImplementation(() => ms)
+    vi.spyOn(opened, 'punch').mockImplementation((offset, length) => {
+      const before = opened.stat().allocated
+      const isMade = punch(offset, length)
+      if (opened.stat().allocated < before) ms += took[starts.indexOf(offset)]!
+      return isMade
+    })
+    expect(runSlices(fixture.punchHoles(file, holesAt(0, 1)))).toMatchObject({
+      holesMade: 2,
+      holeMs: 6,
+    })
+    expect(runSlices(fixture.punchHoles(file, holesAt(0, 1, 2, 3)))).toMatchObject({
+      holesMade: 2,
+      holeMs: 6,
+    })
   })
 
   test('makes no hole that is known to be there', () => {
