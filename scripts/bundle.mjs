@@ -4,16 +4,20 @@
  *   dist/lib/bundle    the library: its face, chunks for what few programs need, its threads, what stands on the face
  *                      (level.js, keyv.js); and the same as CommonJS
  *   dist/lib/index.js  hands on the face of the bundle; what the compiler made of it lies beside it as unbundled.js
- *   dist/bin           the command: a file for each verb and few that they share
+ *   dist/bin           the command: a file for each verb and few that they share, its parser of the command line among
+ *                      them, with the licences of what is not ours
  *
  * Node takes half a millisecond for every module that it resolves, reads and links, and the library has more than a
  * hundred. The single modules stay for the tests; errors.js is the same for them and the bundle, so that a class of
  * errors is one.
  *
+ * What is published of the types in CommonJS is copied: it stands beside the declarations that the compiler makes.
+ *
  * A new bundle is written beside the old one and takes its place as a whole; its age is that of what it was made of.
  */
 import {
   chmodSync,
+  copyFileSync,
   existsSync,
   readdirSync,
   readFileSync,
@@ -23,12 +27,16 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs'
-import { dirname, isAbsolute, join, resolve } from 'node:path'
+import { createRequire } from 'node:module'
+import { dirname, isAbsolute, join, resolve, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
 
 const THIS_FILE = fileURLToPath(import.meta.url)
-const DIST = join(dirname(dirname(THIS_FILE)), 'dist')
+const ROOT = dirname(dirname(THIS_FILE))
+const DIST = join(ROOT, 'dist')
+/** Which versions of packages are bundled. */
+const LOCK = join(ROOT, 'package-lock.json')
 const FACE = join(DIST, 'lib/index.js')
 const UNBUNDLED = join(DIST, 'lib/unbundled.js')
 const STUB = "export * from './bundle/index.js'\n"
@@ -39,6 +47,8 @@ const ON_THE_FACE = {
   level: join(DIST, 'lib/level/wisc-level.js'),
   keyv: join(DIST, 'lib/keyv/keyv-wisc.js'),
 }
+
+const COMMONJS_TYPES = ['lib/index.d.cts', 'lib/level/wisc-level.d.cts', 'lib/keyv/keyv-wisc.d.cts']
 
 /** Whoever imports the face gets its modules, not its bundle. */
 const unbundledFace = {
@@ -74,10 +84,21 @@ function filesOf(entry) {
   return { groups: [{ debugName: 'by entry', name }] }
 }
 
+/** Comments of the sources explain them; who reads a stack finds names and lines without. */
+const COMMENTS = { legal: true, annotation: true, jsdoc: false }
+
 const isPackage = (name) => !name.startsWith('.') && !isAbsolute(name)
 const isFile = (name, importer, file) => importer && resolve(dirname(importer), name) === file
 /** What stands on the face asks the bundle for it, beside which it lies. */
 const isBesideFace = (name, importer) => isPackage(name) || isFile(name, importer, FACE)
+
+/**
+ * The command's own packages go into its bundle: who uses the library alone does not install them. Of yargs that is its
+ * CommonJS: what is ES modules of it breaks lines in the middle of words.
+ */
+const BUNDLED = { yargs: createRequire(import.meta.url).resolve('yargs') }
+const isBundled = (name, importer) =>
+  Object.hasOwn(BUNDLED, name) || importer?.split(sep).includes('node_modules') === true
 
 /** Worker and helper stand beside what starts them: they are looked for there. */
 const LIBRARY = {
@@ -126,10 +147,15 @@ const LIBRARY = {
 const COMMAND = {
   directory: join(DIST, 'bin'),
   layers: ['lib', 'vlog', 'tools'],
+  settings: {
+    resolve: { alias: BUNDLED },
+    // Where yargs looks for words of other languages, of which the command has none.
+    transform: { define: { __dirname: 'import.meta.dirname' } },
+  },
   outputs: [
     {
       input: { wisc: join(DIST, 'tools/wisc.js'), worker: WORKER, 'helper-thread': HELPER },
-      external: isPackage,
+      external: (name, importer) => isPackage(name) && !isBundled(name, importer),
       output: { format: 'esm', chunkFileNames: '[name]-[hash].js' },
     },
   ],
@@ -140,6 +166,24 @@ const COMMAND = {
 
 function changedAt(path) {
   return statSync(path).mtimeMs
+}
+
+/** Adds the directories of the packages that modules are of. */
+function addPackages(packages, modules) {
+  for (const module of modules) {
+    const [directory] = /^.*[\\/]node_modules[\\/](?:@[^\\/]+[\\/])?[^\\/]+/.exec(module) ?? []
+    if (directory) packages.add(directory)
+  }
+}
+
+/** What their authors want to be said wherever their work goes. */
+function licensesOf(packages) {
+  const texts = [...packages].sort().map((directory) => {
+    const { name, version } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'))
+    const file = readdirSync(directory).find((entry) => /^licen[cs]e/i.test(entry))
+    return `${name} ${version}\n\n${readFileSync(join(directory, file), 'utf8').trim()}\n`
+  })
+  return `The command contains these packages:\n\n${texts.join(`\n${'-'.repeat(80)}\n\n`)}`
 }
 
 /** What the compiler makes of the face is put aside: a later build makes it anew when it has changed. */
@@ -158,11 +202,12 @@ function isCurrent({ directory, layers, made }) {
       .map((name) => join(DIST, layer, name))
       .filter((path) => path !== FACE),
   )
-  return [THIS_FILE, ...sources].every((path) => changedAt(path) <= madeAt)
+  return [THIS_FILE, LOCK, ...sources].every((path) => changedAt(path) <= madeAt)
 }
 
-async function makeBundle({ directory, outputs, made, executable }) {
+async function makeBundle({ directory, outputs, made, executable, settings }) {
   const began = new Date()
+  const packages = new Set()
   const unfinished = `${directory}.${process.pid}.new`
   const replaced = `${directory}.${process.pid}.old`
   try {
@@ -171,12 +216,19 @@ async function makeBundle({ directory, outputs, made, executable }) {
         input,
         platform: 'node',
         external,
+        ...settings,
         plugins: [unbundledFace],
         logLevel: 'warn',
       })
-      await bundle.write({ dir: unfinished, ...output })
+      const { output: chunks } = await bundle.write({
+        dir: unfinished,
+        comments: COMMENTS,
+        ...output,
+      })
       await bundle.close()
+      for (const { moduleIds = [] } of chunks) addPackages(packages, moduleIds)
     }
+    if (packages.size > 0) writeFileSync(join(unfinished, 'LICENSES.txt'), licensesOf(packages))
     if (executable) chmodSync(join(unfinished, executable), 0o755)
     utimesSync(join(unfinished, made[0]), began, began)
     if (existsSync(directory)) renameSync(directory, replaced)
@@ -186,7 +238,10 @@ async function makeBundle({ directory, outputs, made, executable }) {
   }
 }
 
-if (existsSync(FACE)) putFaceAside()
+if (existsSync(FACE)) {
+  putFaceAside()
+  for (const name of COMMONJS_TYPES) copyFileSync(join(ROOT, name), join(DIST, name))
+}
 for (const bundle of [LIBRARY, COMMAND]) {
   // Without the command, as when only the library was built, there is nothing to bundle of it.
   const inputs = bundle.outputs.flatMap(({ input }) => Object.values(input))

@@ -31,7 +31,7 @@ const ENTRY_POINTS = [
   /^test\/crash\/(kill|bank)-child\.ts$/,
   /^test\/stress\/(main|beside)\.ts$/,
   /^test\/golden\/make\.ts$/,
-  /^test\/consumers\//,
+  /^test\/(consumers|package)\//,
   // Of vitest.config.ts.
   /^test\/support\/equal-bytes\.ts$/,
 ]

@@ -1,21 +1,14 @@
 /**
- * The store as its users see it: reads go to lib/reads/point-reads.ts, writes to write-calls.ts, where arguments are
- * checked. A get goes on in lib/state/tree-reader.ts (which entry?) and vlog/read/value-reader.ts (its value), a put in
- * lib/writes/commit.ts. Methods that return a promise reject and never throw.
+ * The store as its users see it: calls go to read-calls.ts and write-calls.ts, where arguments are checked, and from
+ * there to lib/reads/point-reads.ts and lib/writes/commit.ts. A get goes on in lib/state/tree-reader.ts (which entry?)
+ * and vlog/read/value-reader.ts (its value). Methods that return a promise reject and never throw.
  */
 import { EventEmitter } from 'node:events'
 import type { ReadableStream } from 'node:stream/web'
-import { toWiscError, WiscError } from '../base/errors.ts'
+import { WiscError } from '../base/errors.ts'
 import type { Lock } from '../base/files/file-system.ts'
 import { lazyModule } from '../base/platform/lazy-module.ts'
-import {
-  checkCompactOptions,
-  keyBytes,
-  keyList,
-  resolveCompactRange,
-  takeListed,
-  takeSignal,
-} from '../contract/arguments.ts'
+import { checkCompactOptions, resolveCompactRange, takeListed } from '../contract/arguments.ts'
 import {
   type CollectionPlan,
   type CollectionReport,
@@ -70,10 +63,13 @@ import { readAgain } from '../reads/read-again.ts'
 import type { ReadingEngine } from '../reads/reading-engine.ts'
 import { segmentInfos } from '../reports/segment-infos.ts'
 import { storeStats } from '../reports/stats.ts'
+import { metricsText } from '../telemetry/prometheus.ts'
+import { StoreTelemetry } from '../telemetry/store-telemetry.ts'
 import { EncodedStore } from './encoded-store.ts'
 import { leadToEngine } from './engine-of.ts'
 import { handOnEvents } from './hand-on-events.ts'
 import { entryIterator, keyIterator, type StreamOf, valueIterator } from './iterator.ts'
+import { type GetOptions, ReadCalls } from './read-calls.ts'
 import { sequenceOf } from './snapshot.ts'
 import { StoreReaders } from './store-readers.ts'
 import { listedStream, readStream } from './value-stream.ts'
@@ -101,19 +97,23 @@ export class Store extends TypedEmitter {
   readonly #writer: Engine | undefined
   readonly #lock: Lock | undefined
   readonly #control: WritingParts['control']
-  readonly #reads: PointReads
+  readonly #telemetry: StoreTelemetry
+  readonly #points: PointReads
+  readonly #reads: ReadCalls
   readonly #writes: WriteCalls
   readonly #readers: StoreReaders
   readonly #streamOf: StreamOf = (key, listing) =>
-    listedStream(this.#reads, this.#readers, key, listing)
+    listedStream(this.#points, this.#readers, key, listing)
   #closing: Promise<void> | undefined
 
   /** @internal Use {@link open}. */
   constructor(engine: ReadingEngine, writing?: WritingParts) {
     super()
     this.#engine = engine
-    this.#reads = new PointReads(engine, (options) => this.#sequence(options))
-    this.#writes = new WriteCalls(() => this.#writable(), this)
+    this.#telemetry = new StoreTelemetry(engine.context.directory, engine.events)
+    this.#points = new PointReads(engine, (options) => this.#sequence(options))
+    this.#reads = new ReadCalls(this.#points, this.#telemetry.gets)
+    this.#writes = new WriteCalls(() => this.#writable(), this, this.#telemetry.puts)
     this.#readers = new StoreReaders(engine, () => this.#checkOpen())
     this.#writer = writing?.engine
     this.#lock = writing?.lock
@@ -187,34 +187,21 @@ export class Store extends TypedEmitter {
    */
   get(key: Key, options: SequencedReadOptions): Promise<SequencedValue | undefined>
   get(key: Key, options?: ReadOptions): Promise<Buffer | undefined>
-  get(
-    key: Key,
-    options?: ReadOptions & { readonly withSequence?: boolean },
-  ): Promise<Buffer | SequencedValue | undefined> {
-    try {
-      return this.#reads.getSoon(keyBytes(key), options)
-    } catch (error) {
-      return Promise.reject(toWiscError(error))
-    }
+  get(key: Key, options?: GetOptions): Promise<Buffer | SequencedValue | undefined> {
+    return this.#reads.get(key, options)
   }
 
   /** The same, read on the calling thread. */
   getSync(key: Key, options?: ReadOptions): Buffer | undefined {
-    try {
-      return this.#reads.get(keyBytes(key), options, false) as Buffer | undefined
-    } catch (error) {
-      throw toWiscError(error)
-    }
+    return this.#reads.getSync(key, options)
   }
 
   /** The values of several keys, all as of the same moment, in the order of the keys. @throws as {@link get} */
-  async getMany(
+  getMany(
     keys: readonly Key[],
     options?: SnapshotOptions & SignalOptions,
   ): Promise<(Buffer | undefined)[]> {
-    const bytes = keyList(keys)
-    const { signal, rest } = takeSignal(options)
-    return this.#reads.getMany(bytes, rest, signal)
+    return this.#reads.getMany(keys, options)
   }
 
   /** True if the key has a value. Never reads the value. @throws as {@link get} */
@@ -224,12 +211,12 @@ export class Store extends TypedEmitter {
 
   /** The same, at once: what is asked of the tree needs no thread. */
   hasSync(key: Key, options?: SnapshotOptions): boolean {
-    return this.#reads.has(keyBytes(key), options)
+    return this.#reads.has(key, options)
   }
 
   /** Size and place of a value, without reading it; undefined if the key has none. */
   async stat(key: Key, options?: SnapshotOptions): Promise<ValueStat | undefined> {
-    return this.#reads.stat(keyBytes(key), options)
+    return this.#reads.stat(key, options)
   }
 
   /**
@@ -240,7 +227,7 @@ export class Store extends TypedEmitter {
     key: Key,
     options?: GetStreamOptions,
   ): Promise<ReadableStream<Uint8Array> | undefined> {
-    return readStream(this.#reads, this.#readers, key, options, (at) => this.#sequence(at))
+    return readStream(this.#points, this.#readers, key, options, (at) => this.#sequence(at))
   }
 
   /** Iterates over keys and values, in key order, as they are now (or were for the snapshot). */
@@ -343,6 +330,16 @@ export class Store extends TypedEmitter {
   stats(): Stats {
     const open = [this.#readers.iterators, this.#writes.transactions] as const
     return this.#measured(() => storeStats(this.#engine, this.#writer, ...open))
+  }
+
+  /**
+   * The same as text for Prometheus, with histograms of how long background work has taken, and calls, from the first
+   * time on that this is asked for.
+   */
+  metrics(): string {
+    const stats = this.stats()
+    this.#telemetry.timeCalls()
+    return metricsText(stats, this.#telemetry)
   }
 
   #measured<T>(measure: () => T): T {

@@ -41,6 +41,7 @@ import type {
   WriteOptions,
 } from '../contract/types.ts'
 import type { Engine } from '../engine/engine.ts'
+import type { TracedCalls } from '../telemetry/store-telemetry.ts'
 import type { StoreReads } from '../transactions/transaction-iterator.ts'
 import { Transactions } from '../transactions/transactions.ts'
 import { Conditions } from '../writes/conditions.ts'
@@ -49,15 +50,17 @@ export class WriteCalls {
   readonly #writable: () => Engine
 
   readonly #reads: StoreReads
+  readonly #traced: TracedCalls
   #transactions: Transactions | undefined
 
   /**
    * @param writable throws WISC_NOT_OPEN or WISC_READ_ONLY if nothing can be written
    * @param reads what transactions read of the store
    */
-  constructor(writable: () => Engine, reads: StoreReads) {
+  constructor(writable: () => Engine, reads: StoreReads, traced: TracedCalls) {
     this.#writable = writable
     this.#reads = reads
+    this.#traced = traced
   }
 
   get transactions(): TransactionStats | undefined {
@@ -70,6 +73,13 @@ export class WriteCalls {
   }
 
   put(key: Key, value: Value, options: PutOptions | undefined): Promise<void> {
+    const traced = this.#traced
+    if (!traced.isWatched) return this.#put(key, value, options)
+    const call = { operation: 'put', key, value, options }
+    return traced.later(call, this.#put, this, key, value, options)
+  }
+
+  #put(key: Key, value: Value, options: PutOptions | undefined): Promise<void> {
     try {
       const engine = this.#writable()
       const { commit } = engine
@@ -84,6 +94,12 @@ export class WriteCalls {
   }
 
   delete(key: Key, options: ConditionalWriteOptions | undefined): Promise<void> {
+    const traced = this.#traced
+    if (!traced.isWatched) return this.#delete(key, options)
+    return traced.later({ operation: 'delete', key, options }, this.#delete, this, key, options)
+  }
+
+  #delete(key: Key, options: ConditionalWriteOptions | undefined): Promise<void> {
     try {
       const engine = this.#writable()
       const sync = writeSync(options, engine.options.sync)
@@ -96,6 +112,13 @@ export class WriteCalls {
   }
 
   deleteRange(range: KeyRange, options: WriteOptions | undefined): Promise<void> {
+    const traced = this.#traced
+    if (!traced.isWatched) return this.#deleteRange(range, options)
+    const call = { operation: 'deleteRange', range, options }
+    return traced.later(call, this.#deleteRange, this, range, options)
+  }
+
+  #deleteRange(range: KeyRange, options: WriteOptions | undefined): Promise<void> {
     try {
       const engine = this.#writable()
       const sync = writeSync(options, engine.options.sync)
@@ -109,7 +132,14 @@ export class WriteCalls {
     }
   }
 
-  async write(operations: readonly Operation[], options: BatchOptions | undefined): Promise<void> {
+  write(operations: readonly Operation[], options: BatchOptions | undefined): Promise<void> {
+    const traced = this.#traced
+    if (!traced.isWatched) return this.#write(operations, options)
+    const call = { operation: 'write', operations, options }
+    return traced.later(call, this.#write, this, operations, options)
+  }
+
+  async #write(operations: readonly Operation[], options: BatchOptions | undefined): Promise<void> {
     const { commit, options: standard, log } = this.#writable()
     const sync = writeSync(options, standard.sync)
     const given = options?.if

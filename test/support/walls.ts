@@ -62,11 +62,12 @@ lib/engine:             lib/base lib/base/files lib/base/platform lib/contract l
 lib/reports:            lib/base lib/base/files lib/contract lib/state lib/space lib/reads lib/engine
                         lib/tree lib/tree/table lib/tree/version vlog/log vlog/relocation vlog/stream
 lib/control:            lib/base lib/base/platform lib/contract lib/state
+lib/telemetry:          lib/contract
 lib/transactions:       lib/base lib/contract lib/state lib/writes lib/reads lib/engine lib/tree lib/tree/ranges
                         lib/tree/version vlog
 lib/store:              lib/base lib/base/files lib/base/platform lib/contract lib/encodings lib/jobs lib/state
                         lib/recovery lib/writes lib/reads lib/engine lib/transactions lib/reports lib/control
-                        lib/tree/version vlog vlog/read
+                        lib/telemetry lib/tree/version vlog vlog/read
 lib:                    lib/base lib/contract lib/store
 lib/level:              lib/index.ts
 lib/keyv:               lib/index.ts
