@@ -33,7 +33,6 @@ import {
   type Batch,
   type CommitWatcher,
   type Compose,
-  insertWrite,
   isDeletes,
   isUnchanged,
   type LastWrites,
@@ -42,17 +41,14 @@ import {
   resolveWith,
   seal,
   settleWritten,
-  takeWrite,
-  takeWrites,
   tellWatchers,
-  userBytes,
-  type Write,
   writesOf,
 } from './batch.ts'
 import { BatchQueue } from './batch-queue.ts'
 import { compose, Footing } from './composed.ts'
 import { Compression, type PackCompressor } from './compression.ts'
 import { coversItsShare, judge, NOTHING, planGroup } from './group-plan.ts'
+import { insertWrite, takeWrite, takeWrites, userBytes, type Write } from './write.ts'
 
 /**
  * So much is written at once, by the call that passes it: the copies are still in the processor's cache when they are
@@ -124,8 +120,8 @@ export class CommitQueue {
   }
 
   /** Queues the record of a stream, of which file and edit are durable. */
-  submitStream(write: Write, sync: boolean, condition: Precondition | undefined): Promise<void> {
-    return this.#enqueue(write, sync, condition, false, undefined)
+  submitStream(write: Write, sync: boolean, precondition: Precondition | undefined): Promise<void> {
+    return this.#enqueue(write, sync, precondition, false, undefined)
   }
 
   /** Queues a batch; one without writes asks its condition alone. What no memtable could hold is refused. */

@@ -14,15 +14,9 @@
  *     called once: what it has done elsewhere is not done again.
  */
 import type { WiscError } from '../base/errors.ts'
-import {
-  type Batch,
-  type LastWrites,
-  makeBatch,
-  type Precondition,
-  seal,
-  takeWrites,
-} from './batch.ts'
+import { type Batch, type LastWrites, makeBatch, type Precondition, seal } from './batch.ts'
 import type { TakenBytes } from './taken-bytes.ts'
+import { takeWrites } from './write.ts'
 
 /** It is made anew where it stands in the queue. */
 type Unfinished = { -readonly [K in keyof Batch]: Batch[K] }

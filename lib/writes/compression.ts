@@ -20,8 +20,9 @@ import { toWiscError } from '../base/errors.ts'
 import { zstd } from '../base/zstd.ts'
 import { entryKind } from '../state/memtables.ts'
 import { KIND } from '../tree/entry.ts'
-import { type Batch, resized, seal, type Write, writesOf } from './batch.ts'
+import { type Batch, resized, seal, writesOf } from './batch.ts'
 import type { BatchQueue } from './batch-queue.ts'
+import type { Write } from './write.ts'
 
 /** Where packs are compressed. */
 export interface PackCompressor {

@@ -10,7 +10,8 @@ import type { ResolvedCondition } from '../contract/conditions.ts'
 import type { ReadableSequences } from '../state/readable-sequences.ts'
 import type { TreeReader } from '../state/tree-reader.ts'
 import { Entry, KIND } from '../tree/entry.ts'
-import type { LastWrites, Precondition, Write } from './batch.ts'
+import type { LastWrites, Precondition } from './batch.ts'
+import type { Write } from './write.ts'
 import { isPut } from './writes-by-key.ts'
 
 /** What conditions are held against. */

@@ -10,8 +10,9 @@ import { FRAME_HEADER_BYTES } from '../base/files/frame.ts'
 import type { ResolvedOptions } from '../contract/options.ts'
 import type { Memtables } from '../state/memtables.ts'
 import type { Admission } from './admission.ts'
-import { addLastWrites, type Batch, hasOpaque, type LastWrites, type Write } from './batch.ts'
+import { addLastWrites, type Batch, hasOpaque, type LastWrites } from './batch.ts'
 import type { BatchQueue } from './batch-queue.ts'
+import type { Write } from './write.ts'
 import { WritesByKey } from './writes-by-key.ts'
 
 /** The memtables together cover as much log as may lie behind the checkpoint. */
