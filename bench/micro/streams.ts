@@ -210,7 +210,7 @@ class Model {
       liveBytes: this.#keys * USER_BYTES,
       exposedGarbageBytes: 0,
       punchedBytes: 0,
-      nextExpiry: Number.POSITIVE_INFINITY,
+      expiry: { next: Number.POSITIVE_INFINITY, soonBytes: 0 },
       hiddenGarbageBytes: this.#hidden.length * RECORD_BYTES,
       pinnedBytes: 0,
       unflushedShadowBytes: this.#shadowed.length * RECORD_BYTES,

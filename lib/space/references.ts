@@ -6,6 +6,7 @@
  * its sums.
  */
 
+import { wallTime } from '../base/clock.ts'
 import type { FileNumber, SegmentNumber, Sequence } from '../base/ids.ts'
 import { NumberMap } from '../base/number-map.ts'
 import { type RecordSum, ReferenceList, type ReferenceSum } from '../base/segment-records.ts'
@@ -50,7 +51,12 @@ export interface Expired {
   readonly weight: number
   /** The moment at which there is more of it; Infinity if never. */
   readonly next: number
+  /** Of records, what follows within EXPIRY_SOON_MS; 0 where a reader has kept that moment for longer. */
+  readonly soonBytes: number
 }
+
+/** What expires so soon is not worth a copy. */
+export const EXPIRY_SOON_MS = 4000
 
 /** What is older than some sequence. Bytes, as of {@link Expired} ... */
 export interface Older {
@@ -189,14 +195,18 @@ export class References {
   /** What of all tables has expired by a moment. An entry that is shadowed, too, counts all the same. */
   expiredBy(moment: number): Expired {
     let [recordBytes, valueBytes, weight, next] = [0, 0, 0, Number.POSITIVE_INFINITY]
+    let soonBytes = 0
+    const isHeld = wallTime() - moment > EXPIRY_SOON_MS
+    const soon = isHeld ? moment : moment + EXPIRY_SOON_MS
     for (const { expiries, totals } of this.#expiring.values()) {
       const { puts, bytes, pointedBytes } = expiredBy(expiries, moment)
+      soonBytes += expiredBy(expiries, soon).pointedBytes - pointedBytes
       recordBytes += pointedBytes
       valueBytes += bytes
       weight += totals.putWeight * (puts / totals.puts)
       next = Math.min(next, nextExpiry(expiries, moment))
     }
-    return { moment, recordBytes, valueBytes, weight, next }
+    return { moment, recordBytes, valueBytes, weight, next, soonBytes }
   }
 
   /** What of all tables is older than a sequence, by the sequences that each table spans: an estimate. */

@@ -78,8 +78,8 @@ export interface Space {
   readonly punchedBytes: number
   /** Records that nobody can see, and a compaction would expose: shadowed, covered, expired, evicted. An estimate. */
   readonly hiddenGarbageBytes: number
-  /** When there is more of it by itself: what expires. Infinity if nothing does. */
-  readonly nextExpiry: number
+  /** There is more of it by itself: when something expires next, and how much does soon. */
+  readonly expiry: Pick<Expired, 'next' | 'soonBytes'>
   /** Records that only snapshots and iterators may see: an estimate. */
   readonly pinnedBytes: number
   /** What entries of memtables may shadow. */
@@ -235,7 +235,7 @@ export class SpaceAccount {
       exposedGarbageBytes,
       punchedBytes,
       hiddenGarbageBytes: Math.max(0, shadowedBytes - pinnedBytes),
-      nextExpiry: expired.next,
+      expiry: expired,
       pinnedBytes,
       tableBytes: this.references.totals.tableBytes,
       unwrittenUploadBytes: this.#unwrittenUploadBytes,

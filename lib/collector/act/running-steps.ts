@@ -2,9 +2,9 @@
  * The steps that the collector carries out by itself at the moment: the files that they work on, and the room that
  * they will take and give back.
  *
- * A punch waits for the disk most of its time, so it goes beside another step on another file. Two rewrites do not go
- * side by side: there is room for one output, and the second best victim is worse. An edit alone (drop, forget) is over
- * at once, and nothing begins beside it.
+ * A punch waits for the disk most of its time, so it goes beside another step on another file. Two rewrites go side by
+ * side only where that was decided (plan/decide.ts): there is room for one output, and the second best victim is worse.
+ * An edit alone (drop, forget) is over at once, and nothing begins beside it.
  */
 
 import type { FileNumber } from '../../base/ids.ts'
@@ -54,12 +54,13 @@ export class RunningSteps {
     return this.#running.size
   }
 
-  /** True if this step may begin now. */
-  hasPlaceFor({ action }: CollectionStep): boolean {
+  /** True if this step may begin now. @param pairsRewrites two of these may go side by side */
+  hasPlaceFor({ action }: CollectionStep, pairsRewrites: boolean): boolean {
     const actions = [...this.#running].map(({ step }) => step.action)
     const isAlone = actions.length === 0
     const isBeside = actions.every(
-      (other) => other === 'punch' || (other === 'rewrite' && action !== 'rewrite'),
+      (other) =>
+        other === 'punch' || (other === 'rewrite' && (action !== 'rewrite' || pairsRewrites)),
     )
     return isAlone || (isBeside && actions.length < this.#stepsMax)
   }

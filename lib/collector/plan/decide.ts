@@ -70,6 +70,8 @@ export interface Decision {
   readonly step: CollectionStep | undefined
   /** There is a step, but no room for what it writes before something that is under way has ended. */
   readonly isStepLate: boolean
+  /** It may go beside another rewrite. */
+  readonly pairsRewrites: boolean
   /** What the next rewrite will write, at most ... */
   readonly rewriteBytes: number
   /** ... and when the step has begun. */
@@ -105,11 +107,15 @@ export function* decide(measured: Space, state: LookState): InTurns<Decision> {
     const step = yield* freeStep(space, state)
     const { rewriteBytes } = pressure
     const outputs = { rewriteBytes, laterBytes: rewriteBytes }
-    return { pressure, step, isStepLate: false, ...outputs, exposes, flushes: false }
+    const common = { isStepLate: false, pairsRewrites: false, flushes: false }
+    return { pressure, step, ...common, ...outputs, exposes }
   }
   const options = stepOptions({ ...space, diskBytes }, pressure, state)
   const candidates = yield* Candidates.of(space.files, options)
-  const { best, step, isStepLate } = yield* bestStep(candidates, diskBytes, pressure, state)
+  const pairsRewrites = mayPairRewrites(diskBytes, pressure, state)
+  const chosen = yield* bestStep(candidates, diskBytes, pressure, pairsRewrites, state)
+  const dies = chosen.step !== undefined && diesSooner(chosen.step, space, pressure, state)
+  const { best, step, isStepLate } = dies ? { ...chosen, step: undefined } : chosen
   const outputs = yield* nextOutputs(candidates, diskBytes, best, pressure, state)
   const least = isQuiet ? 1 : segmentBytes * EXPOSE_SHARE
   const pays = (bytes: number): boolean => step === undefined && isIdle && bytes >= least
@@ -122,7 +128,7 @@ export function* decide(measured: Space, state: LookState): InTurns<Decision> {
   const isMuch = unflushedBytes >= segmentBytes * FLUSH_SHARE
   const flushes =
     space.unflushedShadowBytes > 0 && (isMuch || (!exposes && pays(space.unflushedShadowBytes)))
-  return { pressure, step, isStepLate, ...outputs, exposes, flushes }
+  return { pressure, step, isStepLate, pairsRewrites, ...outputs, exposes, flushes }
 }
 
 function* withBusy(
@@ -203,6 +209,7 @@ function* bestStep(
   candidates: Candidates,
   diskBytes: number,
   pressure: Pressure,
+  pairsRewrites: boolean,
   state: LookState,
 ): InTurns<ChosenStep> {
   const { running, isCompacting, isUnlinking } = state
@@ -216,9 +223,42 @@ function* bestStep(
   const isBest = best === undefined || isSameChoice(fitting, best)
   // A compaction may take long, and make none: a rewrite that fits goes before it, holes do not.
   const mayMakeRoom = isCompacting && fitting?.action !== 'rewrite'
-  const isRoomToCome = running.count > 0 || isUnlinking || mayMakeRoom
-  if (!isBest && isRoomToCome) return { best, step: undefined, isStepLate: true }
+  const isToEnd = running.count > 0 && !pairsRewrites
+  if (!isBest && (isToEnd || isUnlinking || mayMakeRoom))
+    return { best, step: undefined, isStepLate: true }
   return { best, step: isBest ? fitting : (fitting ?? best), isStepLate: false }
+}
+
+/**
+ * Beside writers two rewrites give less than they take: the second best victim is worse, and room is left for one
+ * output. Far over the bound, as a range that was deleted or a snapshot that was closed leaves a store, all of them are
+ * needed whatever is written, and nobody writes meanwhile: there two are sooner done.
+ * @param diskBytes when what runs has ended
+ */
+function mayPairRewrites(
+  diskBytes: number,
+  { boundBytes }: Pressure,
+  { rules, usedBytes, putLimitBytes, lack }: LookState,
+): boolean {
+  const { segmentBytes } = rules
+  const isFarOver = diskBytes > boundBytes + segmentBytes
+  return isFarOver && lack === undefined && usedBytes + segmentBytes <= putLimitBytes
+}
+
+/**
+ * A step that copies or punches waits while as much expires within seconds as is over the start: where values live about
+ * as long as each other, whole files are dead by then. It waits for nothing that writers would have to wait for.
+ */
+function diesSooner(
+  step: CollectionStep,
+  { expiry, diskBytes }: Pick<Space, 'expiry' | 'diskBytes'>,
+  { startBytes, limitBytes }: Pressure,
+  { usedBytes, rules }: LookState,
+): boolean {
+  if (step.action === 'drop' || step.action === 'forget') return false
+  const outputBytes = step.action === 'rewrite' ? step.outputBytes : 0
+  const isInTime = usedBytes + outputBytes + rules.segmentBytes * EXPOSE_SHARE <= limitBytes
+  return isInTime && expiry.soonBytes >= diskBytes - startBytes
 }
 
 function stepOptions(space: Measured, pressure: Pressure, state: LookState): PlannerOptions {

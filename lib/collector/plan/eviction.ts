@@ -68,7 +68,8 @@ export function* decideInCache(measured: Space, state: CacheState): InTurns<Cach
   const { segmentBytes } = rules
   const startBytes = Math.max(0, limitBytes - Math.min(2 * segmentBytes, limitBytes / 4))
   const pressure = { boundBytes: limitBytes, limitBytes, startBytes, rewriteBytes: 0 }
-  const common = { pressure, isStepLate: false, rewriteBytes: 0, laterBytes: 0 }
+  const none = { isStepLate: false, pairsRewrites: false, rewriteBytes: 0, laterBytes: 0 }
+  const common = { pressure, ...none }
   if (running.count > 0 || state.isEvicting)
     return { ...common, step: undefined, exposes: false, flushes: false }
   const step = yield* freeStep(measured, state)

@@ -45,29 +45,30 @@ function stepsOf(most: number) {
 
 test('punches go beside anything that lasts, rewrites not beside each other, and nothing beside an edit', async () => {
   const { steps, start, ends } = stepsOf(2)
-  expect([rewrite(1), punch(1), drop(1)].every((step) => steps.hasPlaceFor(step))).toBe(true)
+  expect([rewrite(1), punch(1), drop(1)].every((step) => steps.hasPlaceFor(step, false))).toBe(true)
   const first = start(rewrite(1), 50)
-  expect(steps.hasPlaceFor(rewrite(2))).toBe(false)
-  expect(steps.hasPlaceFor(punch(2))).toBe(true)
+  expect(steps.hasPlaceFor(rewrite(2), false)).toBe(false)
+  expect(steps.hasPlaceFor(rewrite(2), true)).toBe(true)
+  expect(steps.hasPlaceFor(punch(2), false)).toBe(true)
   void start(punch(2))
-  expect(steps.hasPlaceFor(punch(3))).toBe(false)
+  expect(steps.hasPlaceFor(punch(3), false)).toBe(false)
   expect([...steps.busyFiles]).toEqual([1, 2])
   ends[0]!()
   await first
   expect(steps.count).toBe(1)
-  expect(steps.hasPlaceFor(rewrite(3))).toBe(true)
+  expect(steps.hasPlaceFor(rewrite(3), false)).toBe(true)
   ends[1]!()
   await steps.anyEnded()
   void start(drop(4))
-  expect(steps.hasPlaceFor(punch(5))).toBe(false)
+  expect(steps.hasPlaceFor(punch(5), false)).toBe(false)
 })
 
 test('with one place there is one step', () => {
   for (const most of [0, 1]) {
     const { steps, start } = stepsOf(most)
-    expect(steps.hasPlaceFor(punch(1))).toBe(true)
+    expect(steps.hasPlaceFor(punch(1), false)).toBe(true)
     void start(punch(1))
-    expect(steps.hasPlaceFor(punch(2))).toBe(false)
+    expect(steps.hasPlaceFor(punch(2), false)).toBe(false)
   }
 })
 

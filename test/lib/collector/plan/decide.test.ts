@@ -45,7 +45,7 @@ function space(more: Partial<Space>): Space {
     liveBytes: 10 * SEGMENT,
     exposedGarbageBytes: 0,
     punchedBytes: 0,
-    nextExpiry: Number.POSITIVE_INFINITY,
+    expiry: { next: Number.POSITIVE_INFINITY, soonBytes: 0 },
     hiddenGarbageBytes: 0,
     pinnedBytes: 0,
     unflushedShadowBytes: 0,
@@ -147,7 +147,7 @@ test('a step takes the best file, not all that the goal needs', () => {
 
 test('while something makes room the best step is waited for, instead of a worse one that fits', () => {
   const small = file(31, 90_000, { totalBytes: 160_000, diskBytes: 163_840 })
-  const measured = space({ files: [...half(20), small] })
+  const measured = space({ files: [...half(20), small], liveBytes: 14 * SEGMENT })
   const { boundBytes } = decide(measured, STATE).pressure
   const chosen = (roomBytes: number, state: Partial<LookState> = {}): Decision =>
     decide(measured, { ...STATE, usedBytes: boundBytes - roomBytes, ...state })
@@ -193,7 +193,7 @@ test('while a rewrite waits for its room, no hole is made that costs more than i
   const punched = file(31, 400_000, { referencedRecords: 4 })
   const stepOf = (holeCostBytes: number, state: Partial<LookState>) => {
     const rules = { ...STATE.rules, holeCostBytes }
-    const measured = space({ files: [...half(20), punched] })
+    const measured = space({ files: [...half(20), punched], liveBytes: 14 * SEGMENT })
     // No room: all of the bound is used.
     const { step, isStepLate } = decide(measured, { ...STATE, rules, usedBytes: 9e9, ...state })
     return [step?.action, isStepLate]
@@ -206,6 +206,36 @@ test('while a rewrite waits for its room, no hole is made that costs more than i
   // With nothing under way it is the hole that makes the room.
   expect(stepOf(dear, {})).toEqual(['punch', false])
   expect(stepOf(dear, { usedBytes: 0 })).toEqual(['rewrite', false])
+})
+
+test('far over the bound a rewrite waits for no other one, but for files to go', () => {
+  const files = half(20)
+  const over = (state: Partial<LookState>, liveBytes = 5 * SEGMENT): Decision =>
+    decide(space({ files, liveBytes }), { ...STATE, usedBytes: 20 * SEGMENT, ...state })
+  const beside = { running: running([1]) }
+  expect(over(beside)).toMatchObject({ pairsRewrites: true, step: { files: [{ number: 2 }] } })
+  expect(over({ ...beside, isUnlinking: true }).step).toBeUndefined()
+  const late = { pairsRewrites: false, step: undefined }
+  expect(over(beside, 14 * SEGMENT)).toMatchObject(late)
+  // What runs will bring it nearer.
+  expect(over({ running: running([1], 12 * SEGMENT) }, 5 * SEGMENT)).toMatchObject(late)
+  // Nothing passes maxBytesOnDisk.
+  expect(over({ ...beside, putLimitBytes: 20 * SEGMENT })).toMatchObject(late)
+})
+
+test('what dies within seconds is not copied, as long as nobody would have to wait', () => {
+  const measured = (soonBytes: number) =>
+    space({ files: half(15), liveBytes: 10 * SEGMENT, expiry: { next: 5, soonBytes } })
+  const { startBytes, limitBytes } = decide(measured(0), STATE).pressure
+  const overBytes = measured(0).diskBytes - startBytes
+  expect(overBytes).toBeGreaterThan(0)
+  const stepAt = (soonBytes: number, roomBytes: number) =>
+    decide(measured(soonBytes), { ...STATE, usedBytes: limitBytes - roomBytes }).step
+  expect(stepAt(overBytes - 1, SEGMENT)).toMatchObject({ action: 'rewrite' })
+  expect(stepAt(overBytes, SEGMENT)).toBeUndefined()
+  expect(stepAt(overBytes, SEGMENT / 2)).toMatchObject({ action: 'rewrite' })
+  const dead = space({ files: [...half(15), file(30, 0)], expiry: { next: 5, soonBytes: 9e9 } })
+  expect(decide(dead, STATE).step).toMatchObject({ action: 'drop' })
 })
 
 test('hidden garbage is exposed when there is much of it, or nothing else is left', () => {
