@@ -12,6 +12,7 @@ const VERBS: Readonly<Record<string, () => Promise<Verb>>> = {
   report: async () => (await import('./commands/report.ts')).report,
   get: async () => (await import('./commands/get.ts')).get,
   put: async () => (await import('./commands/put.ts')).put,
+  touch: async () => (await import('./commands/touch.ts')).touch,
   del: async () => (await import('./commands/del.ts')).del,
   scan: async () => (await import('./commands/scan.ts')).scan,
   verify: async () => (await import('./commands/verify.ts')).verify,

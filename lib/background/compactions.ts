@@ -20,7 +20,7 @@ import { type ManualRange, pickCompaction, planFullCompaction } from '../tree/co
 import type { TableMeta } from '../tree/entry.ts'
 import { LEVEL_0_RUNS_SLOW, type TreeShapeOptions } from '../tree/version/tree-shape.ts'
 import { Folding } from './folding.ts'
-import { sumTableBytes, type TreeWork, type WorkHealth } from './tree-work.ts'
+import { type JobBase, sumTableBytes, type TreeWork, type WorkHealth } from './tree-work.ts'
 
 /** What was due when a store was closed begins so long after it was opened again. */
 const REST_AFTER_OPEN_MS = 1000
@@ -233,15 +233,14 @@ export class Compactions {
       return work.publish({ removedTables, removedSegments, addedTables }, dead)
     }
     let outputs: readonly TableMeta[] = inputs
-    if (plan.trivialMove) await publish(inputs, [], NO_DEAD)
-    else {
+    const merge = async (base: JobBase): Promise<void> => {
       const folding = this.#folding.begin(inputs)
       const pin = versions.pinTables()
       this.#inputBytes = sumTableBytes(inputs)
       try {
         const job: CompactionJob = {
           kind: 'compaction',
-          ...work.jobBase(),
+          ...base,
           inputs: plan.inputs.map((part) => part.tables),
           olderRanges: plan.olderRanges,
           evictedBelow: pin.version.evictedBelow,
@@ -261,6 +260,8 @@ export class Compactions {
         folding.end()
       }
     }
+    if (plan.trivialMove) await publish(inputs, [], NO_DEAD)
+    else await work.makeTables(merge)
     work.counts.compactions++
     emitSafely(events, 'compaction', {
       reason: plan.reason,

@@ -14,7 +14,7 @@ import { Signal } from '../base/signal.ts'
 import { emitSafely } from '../contract/events.ts'
 import type { FlushJob, TableJobResult } from '../jobs/messages.ts'
 import type { Memtables, WaitingMemtable } from '../state/memtables.ts'
-import { sumTableBytes, type TreeWork, type WorkHealth } from './tree-work.ts'
+import { type JobBase, sumTableBytes, type TreeWork, type WorkHealth } from './tree-work.ts'
 
 export interface FlushHealth extends WorkHealth {
   /** Somebody asks for what has failed: it is tried again. */
@@ -122,7 +122,11 @@ export class Flushes {
     }
   }
 
-  async #flush(table: WaitingMemtable): Promise<void> {
+  #flush(table: WaitingMemtable): Promise<void> {
+    return this.#parts.work.makeTables((base) => this.#flushTo(table, base))
+  }
+
+  async #flushTo(table: WaitingMemtable, base: JobBase): Promise<void> {
     const { memtables, log, work } = this.#parts
     const { runner, options, events } = work.parts.context
     const began = performance.now()
@@ -132,7 +136,7 @@ export class Flushes {
       runner.shareArena(table.frozen.arenaId, memtables.arenaBuffer(table.frozen.arenaId))
       const job: FlushJob = {
         kind: 'flush',
-        ...work.jobBase(),
+        ...base,
         memtable: table.frozen,
         tableOptions: options.tree,
       }

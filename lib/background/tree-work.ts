@@ -57,6 +57,12 @@ export interface TreeWorkParts {
   readonly health: WorkHealth
 }
 
+/** What every job that makes tables is given. */
+export type JobBase = Omit<
+  TableJob,
+  'kind' | 'memtable' | 'inputs' | 'olderRanges' | 'folds' | 'evictedBelow'
+>
+
 export interface TreeWorkCounts {
   flushes: number
   compactions: number
@@ -78,11 +84,21 @@ export class TreeWork {
     this.parts = parts
   }
 
-  /** What every job that makes tables is given. */
-  jobBase(): Omit<
-    TableJob,
-    'kind' | 'memtable' | 'inputs' | 'olderRanges' | 'folds' | 'evictedBelow'
-  > {
+  /**
+   * Makes tables by a job, and an edit of them: until that is in force, no reader begins at a moment before that by
+   * which the job has judged what has expired.
+   * @param make is given what every such job is given
+   */
+  async makeTables(make: (base: JobBase) => Promise<void>): Promise<void> {
+    const { expiredBy, end } = this.parts.readers.judge()
+    try {
+      await make(this.#jobBase(expiredBy))
+    } finally {
+      end()
+    }
+  }
+
+  #jobBase(expiredBy: number): JobBase {
     const { context, versions, readers } = this.parts
     const { directory, databaseId, options } = context
     return {
@@ -90,7 +106,7 @@ export class TreeWork {
       databaseId,
       fileNumbers: versions.fileNumbers.memory,
       readableSequences: readers.list(),
-      expiredBy: readers.expiredBy,
+      expiredBy,
       tableOptions: options.tree,
     }
   }

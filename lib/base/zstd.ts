@@ -46,7 +46,8 @@ export function zstd(): Zstd {
   if (found) return found
   throw new WiscError(
     'WISC_CODEC_UNAVAILABLE',
-    'compressed values need the package zstd-napi with its native part (npm rebuild zstd-napi), or Node 22.15',
+    'compressed values need the package zstd-napi (npm install zstd-napi; npm rebuild zstd-napi makes a native part ' +
+      'that is missing), or Node 22.15',
   )
 }
 

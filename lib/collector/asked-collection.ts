@@ -80,7 +80,7 @@ class AskedRun {
     if (this.#options.plan) await this.#runPlan(this.#options.plan)
     else await this.#runUntilTarget()
     await this.#collector.store.unlinker.ended()
-    this.#tell('done')
+    this.#tell('done', 1)
     return {
       steps: this.#done,
       failed: this.#failed,

@@ -75,7 +75,7 @@ export class Collector {
     this.#evictable = cache && new EvictableFiles(store)
     this.actor = new Actor(store, this.writers)
     this.#bound = new DiskBound(store)
-    this.#times = new LookTimes(this, store.log, segmentBytes)
+    this.#times = new LookTimes(this, store.log, store.readers, segmentBytes)
     this.#lookTurns = new LookTurns(this.#times)
     this.#own = new OwnWork(store, this.actor, this.#stop.signal)
     this.#turns = new AskedTurns(this.#own)
@@ -193,7 +193,7 @@ export class Collector {
       for (; figures === undefined; figures = space.measureInTurns()) yield
       const usage = this.#usageOf(figures)
       this.#warnOfPins(figures)
-      this.#times.at(figures.nextExpiry)
+      this.#times.at(figures.expiry.next)
       const state = this.#lookState(isQuiet, usage)
       const decision: CacheDecision = yield* this.#evictable
         ? this.#evictable.decide(figures, state, this.#own.isEvicting)
@@ -267,7 +267,8 @@ export class Collector {
     const isFlushing = decision.flushes && flushes.flushEarly()
     if (health.mayCollect) {
       if (decision.exposes) this.#own.expose()
-      const mayBegin = step && !this.#turns.areAsked && running.hasPlaceFor(step)
+      const mayBegin =
+        step && !this.#turns.areAsked && running.hasPlaceFor(step, decision.pairsRewrites)
       hasBegun = mayBegin === true && !hasLostRoom
       if (hasBegun) this.#own.start(step!)
       if (decision.eviction) this.#own.evict(decision.eviction)
@@ -285,7 +286,7 @@ export class Collector {
       mayComeBack: !isProved,
       letGoBytes: segmentBytes * LET_GO_SHARE,
     })
-    if (hasLostRoom) this.#times.soon()
+    if (hasLostRoom || (hasBegun && decision.pairsRewrites)) this.#times.soon()
     if (this.writers.isWaitedFor) this.#times.again()
     this.#own.hasTime = this.writers.mayGo(segmentBytes * TIME_SHARE)
   }

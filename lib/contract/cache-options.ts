@@ -34,6 +34,14 @@ export function cacheOptions(given: Record<string, unknown>): CacheOptions | und
   }
 }
 
+/** Of a cache: a stream that is longer would push out everything else. */
+const STREAM_SHARE = 1 / 2
+
+/** The longest stream that is taken. */
+export function streamBytesMax(cache: CacheOptions | undefined): number {
+  return cache ? Math.floor(cache.maxBytes * STREAM_SHARE) : Number.POSITIVE_INFINITY
+}
+
 /** @throws WISC_INVALID_ARGUMENT for options that a cache cannot have, or that do not fit into it */
 export function checkCache(
   { maxBytes }: CacheOptions,

@@ -36,23 +36,36 @@ export interface CollectionEvent extends CollectedStep {
   readonly reason: 'space' | 'asked'
 }
 
-/** A cache was full, and has given up what was oldest. */
-export interface EvictedEvent {
+/** What a cache has given up. */
+export interface EvictedFiles {
   /** Files of values that have gone. */
   readonly segments: number
   /** Values with files of their own, by putStream, that have gone. */
   readonly streams: number
   /** Of all these files, on disk. */
   readonly bytes: number
+}
+
+/** A cache was full, and has given up what was oldest. */
+export interface EvictedEvent extends EvictedFiles {
   /** Everything with a lower sequence reads as missing. */
   readonly belowSequence: number
   readonly ms: number
 }
 
+/**
+ * What writers waited for: merges (`level 0` has too many runs), a flush (no memtable is free), garbage to come back
+ * (`space`, near the target; `maxBytesOnDisk`, which is `cache.maxBytes` of a cache, too), a place in the log, or the
+ * ballast of a full disk, for deletes.
+ */
+export type StallReason = 'level 0' | 'flush' | 'space' | 'maxBytesOnDisk' | 'log' | 'ballast'
+
 /** Writers have waited for background work, once or several times in a row. */
 export interface StallEvent {
   /** For how long, the time between the waits left out. */
   readonly ms: number
+  /** Where they have waited for several things, the one that took longest. */
+  readonly reason: StallReason
 }
 
 /** The events of a store, and what their listeners are called with. */

@@ -1,5 +1,6 @@
 /** What a store tells of itself: its statistics, and what a verification has found. */
 import type { WiscError } from '../base/errors.ts'
+import type { EvictedFiles } from './events.ts'
 import type { RecoveryReport } from './types.ts'
 
 /** One level of the tree. */
@@ -71,12 +72,7 @@ export interface Stats {
     readonly bytesFreed: number
   }
   /** What a cache has evicted: files since the open, and below which sequence everything is gone (0: nothing is). */
-  readonly evicted: {
-    readonly segments: number
-    readonly streams: number
-    readonly bytes: number
-    readonly belowSequence: number
-  }
+  readonly evicted: EvictedFiles & { readonly belowSequence: number }
   readonly snapshots: { readonly open: number; readonly oldestSequence: number | undefined }
   readonly iterators: { readonly open: number }
   readonly transactions: TransactionStats

@@ -5,8 +5,6 @@ import type {
   KeyConditions,
   OneOf,
   Operation,
-  PutOperation,
-  PutOptions,
   RangeOptions,
   SequencedValue,
   SignalOptions,
@@ -14,13 +12,14 @@ import type {
   SomeOf,
   StoreIterator,
   TouchOptions,
+  ValueOptions,
   ValueStat,
   WriteOptions,
 } from './types.ts'
 
 /** An operation with a key and a value of a view's types. */
 export type TypedOperation<K, V> =
-  | (Omit<PutOperation, 'key' | 'value'> & { readonly key: K; readonly value: V })
+  | (ValueOptions & { readonly type: 'put'; readonly key: K; readonly value: V })
   | { readonly type: 'delete'; readonly key: K }
   | (SomeOf<TypedKeyRange<K>> & { readonly type: 'deleteRange' })
 
@@ -49,9 +48,7 @@ export interface TypedWriteOptions<V> extends WriteOptions {
 }
 
 /** Options of a single put. */
-export interface TypedPutOptions<V>
-  extends TypedWriteOptions<V>,
-    Pick<PutOptions, 'compression' | 'expiresAt' | 'ttl'> {}
+export type TypedPutOptions<V> = TypedWriteOptions<V> & ValueOptions
 
 /** Options of a batch. */
 export interface TypedBatchOptions<K, V> extends WriteOptions {

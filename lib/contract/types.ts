@@ -58,22 +58,30 @@ export interface ConditionalWriteOptions extends WriteOptions {
   readonly if?: KeyCondition
 }
 
-/** When a value is gone by itself: one of these (both are refused), or neither. */
-export interface ExpiryOptions {
+/** The two ways to say when a value is gone by itself. */
+export interface Expiry {
   /** In milliseconds since 1970; in the future. */
-  readonly expiresAt?: number | Date
+  readonly expiresAt: number | Date
   /** In milliseconds from now. */
-  readonly ttl?: number
+  readonly ttl: number
 }
 
-/** Options of `touch`, which needs one of both. */
-export type TouchOptions = WriteOptions & OneOf<Required<ExpiryOptions>>
+/** When a value is gone by itself: one of both ways, or neither, for never. */
+export type ExpiryOptions =
+  | (Partial<Pick<Expiry, 'expiresAt'>> & { readonly ttl?: undefined })
+  | (Partial<Pick<Expiry, 'ttl'>> & { readonly expiresAt?: undefined })
 
-/** Options of a single put. */
-export interface PutOptions extends ConditionalWriteOptions, ExpiryOptions {
+/** Options of `touch`, which needs one of both. */
+export type TouchOptions = WriteOptions & OneOf<Expiry>
+
+/** What may be said of a single value. */
+export type ValueOptions = ExpiryOptions & {
   /** Codec of this value; that of the store. */
   readonly compression?: 'none' | 'zstd'
 }
+
+/** Options of a single put. */
+export type PutOptions = ConditionalWriteOptions & ValueOptions
 
 /** Options of a batch. */
 export interface BatchOptions extends WriteOptions {
@@ -139,10 +147,12 @@ export interface ReadableHandle {
   ): Promise<{ readonly bytesRead: number }>
 }
 
-export interface PutStreamOptions extends ConditionalWriteOptions, ExpiryOptions, SignalOptions {
-  /** What the source has, in bytes: with any more or less the call fails. */
-  readonly size?: number
-}
+export type PutStreamOptions = ConditionalWriteOptions &
+  ExpiryOptions &
+  SignalOptions & {
+    /** What the source has, in bytes: with any more or less the call fails. */
+    readonly size?: number
+  }
 
 export interface GetStreamOptions extends ReadOptions, SignalOptions {}
 
@@ -153,12 +163,10 @@ export interface UploadResult {
   readonly storedSize: number
 }
 
-export interface PutOperation extends ExpiryOptions {
+export type PutOperation = ValueOptions & {
   readonly type: 'put'
   readonly key: Key
   readonly value: Value
-  /** Overrides the option of the store. */
-  readonly compression?: 'none' | 'zstd'
 }
 
 export interface DeleteOperation {

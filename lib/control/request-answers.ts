@@ -1,5 +1,4 @@
 /** What an open store answers to each request of the control socket. */
-import { wallTime } from '../base/clock.ts'
 import { invalidArgument } from '../base/errors.ts'
 import type { Sequence } from '../base/ids.ts'
 import { plainObject, refuseUnknown } from '../contract/checks.ts'
@@ -89,7 +88,7 @@ const ANSWERS: { readonly [Name in ControlRequestName]: Answer<Name> } = {
     refuseUnknown(options, [], 'hold')
     if (held.sequence === undefined) {
       const sequence = engine.visibleSequence
-      const moment = wallTime()
+      const { moment } = engine.readers
       engine.readers.hold(sequence, moment)
       held.sequence = sequence
       const release = (): void => engine.readers.release(sequence, moment)

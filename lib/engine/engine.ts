@@ -27,6 +27,7 @@ import { lazyModule } from '../base/platform/lazy-module.ts'
 import type { Random } from '../base/random.ts'
 import { Collector } from '../collector/collector.ts'
 import type { ResolvedRange } from '../contract/arguments.ts'
+import { streamBytesMax } from '../contract/cache-options.ts'
 import type { CollectionPlan, CollectionReport, ResolvedCollect } from '../contract/collection.ts'
 import { emitSafely } from '../contract/events.ts'
 import type { ResolvedOptions } from '../contract/options.ts'
@@ -148,7 +149,7 @@ export class Engine implements ReadingEngine {
     this.admission = new Admission(this)
     this.compressor = new JobCompressor(context)
     this.commit = new CommitQueue(this, recovered.nextSequence)
-    this.uploads = new Uploads(this, options.streamThreshold)
+    this.uploads = new Uploads(this, options.streamThreshold, streamBytesMax(options.cache))
     this.health.watch(this)
     versions.onObsolete((file) => this.unlinker.unlink(file))
     versions.onInstalled(this.collector.wake)

@@ -5,7 +5,7 @@
  * told, too, so that the space comes back.
  */
 import { EventEmitter } from 'node:events'
-import { ConflictError, type Options, open, type PutOptions, type Store } from '../index.ts'
+import { ConflictError, type ExpiryOptions, type Options, open, type Store } from '../index.ts'
 
 /** One of `setMany`. */
 export interface KeyvWiscEntry {
@@ -107,6 +107,6 @@ export class KeyvWisc extends EventEmitter {
   }
 }
 
-function expiry(ttl: number | undefined): Pick<PutOptions, 'ttl'> {
+function expiry(ttl: number | undefined): ExpiryOptions {
   return ttl ? { ttl: Math.ceil(ttl) } : {}
 }

@@ -16,6 +16,8 @@ import type {
   AbstractLevel,
   AbstractOpenOptions,
   AbstractPutOptions,
+  AbstractSublevel,
+  AbstractSublevelOptions,
   AbstractValueIterator,
   AbstractValueIteratorOptions,
 } from 'abstract-level'
@@ -29,18 +31,12 @@ export interface LevelOptions<K, V> extends AbstractDatabaseOptions<K, V>, Level
 
 type LevelStoreOptions = Omit<Options, keyof AbstractOpenOptions>
 
-export interface LevelPutOptions<K, V>
-  extends AbstractPutOptions<K, V>,
-    WriteOptions,
-    ExpiryOptions {}
+export type LevelPutOptions<K, V> = AbstractPutOptions<K, V> & WriteOptions & ExpiryOptions
 
 export interface LevelDelOptions<K> extends AbstractDelOptions<K>, WriteOptions {}
 
 /** When the values of puts are gone holds for those that say nothing else themselves. */
-export interface LevelBatchOptions<K, V>
-  extends AbstractBatchOptions<K, V>,
-    WriteOptions,
-    ExpiryOptions {}
+export type LevelBatchOptions<K, V> = AbstractBatchOptions<K, V> & WriteOptions & ExpiryOptions
 
 export type LevelBatchOperation<D, K, V> =
   | (AbstractBatchPutOperation<D, K, V> & ExpiryOptions)
@@ -62,9 +58,28 @@ export interface LevelChainedBatch<D, KDefault, VDefault>
   write(options?: AbstractChainedBatchWriteOptions & WriteOptions): Promise<void>
 }
 
+type Format = string | Buffer | Uint8Array
+
+/** A sublevel whose calls take the options of the store, too. */
+export interface LevelSublevel<D, KDefault, VDefault>
+  extends AbstractSublevel<D, Format, KDefault, VDefault> {
+  put(key: KDefault, value: VDefault): Promise<void>
+  put<K = KDefault, V = VDefault>(key: K, value: V, options: LevelPutOptions<K, V>): Promise<void>
+
+  del(key: KDefault): Promise<void>
+  del<K = KDefault>(key: K, options: LevelDelOptions<K>): Promise<void>
+
+  batch(operations: LevelBatchOperation<this, KDefault, VDefault>[]): Promise<void>
+  batch<K = KDefault, V = VDefault>(
+    operations: LevelBatchOperation<this, K, V>[],
+    options: LevelBatchOptions<K, V>,
+  ): Promise<void>
+  batch(): LevelChainedBatch<this, KDefault, VDefault>
+}
+
 /** An abstract-level database whose calls take the options of the store, too. */
 export interface LevelDatabase<KDefault, VDefault>
-  extends AbstractLevel<string | Buffer | Uint8Array, KDefault, VDefault> {
+  extends AbstractLevel<Format, KDefault, VDefault> {
   open(options?: LevelOpenOptions): Promise<void>
 
   put(key: KDefault, value: VDefault): Promise<void>
@@ -82,6 +97,12 @@ export interface LevelDatabase<KDefault, VDefault>
 
   clear(): Promise<void>
   clear<K = KDefault>(options: LevelClearOptions<K>): Promise<void>
+
+  sublevel(name: string | string[]): LevelSublevel<this, string, string>
+  sublevel<K = string, V = string>(
+    name: string | string[],
+    options: AbstractSublevelOptions<K, V>,
+  ): LevelSublevel<this, K, V>
 
   iterator(): AbstractIterator<this, KDefault, VDefault>
   iterator<K = KDefault, V = VDefault>(

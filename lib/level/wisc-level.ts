@@ -268,10 +268,10 @@ function writing(options: WriteOptions | undefined): WriteOptions | undefined {
   return sync === undefined ? undefined : { sync }
 }
 
-/** Of the options of a put when its value is gone, if they say so. */
+/** Of the options of a put when its value is gone, if they say so. The store refuses both ways at once. */
 function expiring({ ttl, expiresAt }: ExpiryOptions): ExpiryOptions | undefined {
-  if (ttl === undefined && expiresAt === undefined) return undefined
-  return { ...(ttl !== undefined && { ttl }), ...(expiresAt !== undefined && { expiresAt }) }
+  if (ttl === undefined) return expiresAt === undefined ? undefined : { expiresAt }
+  return expiresAt === undefined ? { ttl } : ({ ttl, expiresAt } as never)
 }
 
 function storeOperation(operation: EncodedOperation, ofBatch: ExpiryOptions): Operation {

@@ -6,13 +6,12 @@
  */
 
 import { onAbort } from '../base/abort.ts'
-import { wallTime } from '../base/clock.ts'
 import type { Sequence } from '../base/ids.ts'
 import type { ReadableSequences } from '../state/readable-sequences.ts'
 
 /** What a hold tells of its end. */
 export interface HoldOptions {
-  /** What has not expired by then is seen: milliseconds since 1970, now if there is none. */
+  /** What has not expired by then is seen: milliseconds since 1970; that of `readers`, if there is none. */
   readonly moment?: number | undefined
   /** Ends the hold when it fires. */
   readonly signal?: AbortSignal | undefined
@@ -34,7 +33,7 @@ export class Hold {
     this.sequence = sequence
     this.#readers = readers
     this.#options = options
-    this.moment = options.moment ?? wallTime()
+    this.moment = options.moment ?? readers.moment
     readers.hold(sequence, this.moment)
     this.#stopListening = options.signal && onAbort(options.signal, () => this.release())
   }

@@ -8,7 +8,6 @@
 import { SlabAllocator } from '../../vlog/read/slab.ts'
 import type { ValuePart } from '../../vlog/value-chunks.ts'
 import { copyBytes } from '../base/bytes.ts'
-import { wallTime } from '../base/clock.ts'
 import type { Sequence } from '../base/ids.ts'
 import { partOf, takeWithSequence, throwIfAborted } from '../contract/arguments.ts'
 import type { ReadOptions, SequencedValue, SnapshotOptions, ValueStat } from '../contract/types.ts'
@@ -206,7 +205,7 @@ export class PointReads {
   ): Promise<(Buffer | undefined)[]> {
     throwIfAborted(signal)
     const sequence = this.#sequence(options)
-    const moment = momentOf(options) ?? wallTime()
+    const moment = momentOf(options) ?? this.#engine.readers.moment
     const { view, moveOn } = this.#engine
     // Those that are looked up in a later turn: the caller may use its arrays again as soon as this has been called.
     const waits = given.length > SLICE_KEYS || moveOn !== undefined

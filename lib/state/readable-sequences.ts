@@ -11,12 +11,16 @@ export class ReadableSequences {
   readonly #held: Map<Sequence, number> = new Map()
   /** Moment -> how many hold it. */
   readonly #moments: Map<number, number> = new Map()
+  /** Moments by which jobs that run have judged what has expired; one that is there twice is held twice. */
+  readonly #judged: number[] = []
   /** That of the last write that is visible. Whoever makes one visible says so here. */
   newest: Sequence
   /** The files that these sequences were read from are given up: a read-only store has started again. */
   stale = false
-  /** Called when nobody can read at an older sequence any more: what it kept may be garbage now. */
+  /** Called when nobody can read at an older sequence any more, or what was awaited has expired for all who read. */
   released: () => void = () => {}
+  /** What expires at this moment is still seen by somebody; Infinity if nobody waits for that to end. */
+  awaited: number = Number.POSITIVE_INFINITY
 
   constructor(newest: Sequence) {
     this.newest = newest
@@ -36,7 +40,13 @@ export class ReadableSequences {
     if (count > 1) this.#held.set(sequence, count - 1)
     else this.#held.delete(sequence)
     // What the newest one sees stays readable. Without writes every range ends so, and the collector need not look.
-    if (count <= 1 && sequence !== this.newest) this.released()
+    const isAwaited = moment < this.awaited && this.oldestMoment >= this.awaited
+    if (isAwaited || (count <= 1 && sequence !== this.newest)) this.released()
+  }
+
+  /** Of those by which snapshots and iterators judge; Infinity if there are none. */
+  get oldestMoment(): number {
+    return Math.min(Number.POSITIVE_INFINITY, ...this.#moments.keys())
   }
 
   /** Somebody reads at `older` or later, but before `newer`; what is read at the newest sequence is not asked for. */
@@ -67,9 +77,27 @@ export class ReadableSequences {
       .sort((left, right) => left.sequence - right.sequence)
   }
 
+  /**
+   * That of a reader that begins now. It is none before that of a job that runs, should the clock have been set back
+   * meanwhile: what the job has dropped would be gone from under that reader when its edit is in force.
+   */
+  get moment(): number {
+    return Math.max(wallTime(), ...this.#judged)
+  }
+
+  /**
+   * A job begins that drops what has expired for every reader by now.
+   * @returns that moment, and what to call when the job's edit is in force, or will never be
+   */
+  judge(): { readonly expiredBy: number; readonly end: () => void } {
+    const { expiredBy } = this
+    this.#judged.push(expiredBy)
+    return { expiredBy, end: () => this.#judged.splice(this.#judged.indexOf(expiredBy), 1) }
+  }
+
   /** What expires at this moment or before has done so for every reader. */
   get expiredBy(): number {
-    return Math.min(wallTime(), ...this.#moments.keys())
+    return Math.min(wallTime(), this.oldestMoment)
   }
 
   /** Ascending, without repetition, the newest included: what a job must keep readable. */

@@ -31,6 +31,11 @@ export class StoreReaders {
     this.#engine.catchUp?.()
   }
 
+  /** That of a reader that begins now. */
+  get moment(): number {
+    return this.#engine.readers.moment
+  }
+
   /** What an iterator over a range needs. It is open from now on. */
   iteration(range: RangeOptions | undefined): [IteratorParts, ResolvedScan] {
     const resolved = resolveScan(range)

@@ -16,7 +16,6 @@ import type {
 import type { ValuePart } from '../../vlog/value-chunks.ts'
 import { onAbort } from '../base/abort.ts'
 import { copyBytes } from '../base/bytes.ts'
-import { wallTime } from '../base/clock.ts'
 import { toWiscError, WiscError } from '../base/errors.ts'
 import type { Sequence } from '../base/ids.ts'
 import { keyBytes, throwIfAborted } from '../contract/arguments.ts'
@@ -63,7 +62,7 @@ export function readStream(
   const { at, part, signal } = resolveGetStream(options)
   throwIfAborted(signal)
   if (!at) readers.catchUp()
-  const moment = momentOf(at) ?? wallTime()
+  const moment = momentOf(at) ?? readers.moment
   const found = reads.stat(key, at, moment)
   if (found === undefined) return undefined
   const view = readers.stream(sequence(at), moment, signal)

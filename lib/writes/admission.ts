@@ -12,7 +12,7 @@ import type { EventEmitter } from 'node:events'
 import type { Log } from '../../vlog/log/log.ts'
 import type { WiscError } from '../base/errors.ts'
 import type { Signal } from '../base/signal.ts'
-import { emitSafely } from '../contract/events.ts'
+import { emitSafely, type StallEvent, type StallReason } from '../contract/events.ts'
 import { LEVEL_0_RUNS_SLOW, LEVEL_0_RUNS_STOP } from '../tree/version/tree-shape.ts'
 import type { BatchSize } from './batch.ts'
 
@@ -22,20 +22,12 @@ const SLOW_MS_PER_RUN = 1
 /** Waits that follow each other so soon are one stand of the writers: a throttle makes many of a millisecond. */
 const STAND_GAP_MS = 10
 
-/** What keeps a group back. */
-export type AdmissionReason =
-  | 'failure'
-  | 'maxBytesOnDisk'
-  | 'ballast'
-  | 'level 0'
-  | 'flush'
-  | 'space'
-  | 'log'
+type RefusalReason = 'failure' | 'maxBytesOnDisk'
 
 export type Verdict =
   | { readonly kind: 'admitted'; readonly deletesOnly: boolean }
-  | { readonly kind: 'refused'; readonly reason: AdmissionReason; readonly error: WiscError }
-  | { readonly kind: 'waits'; readonly reason: AdmissionReason; readonly until: Promise<void> }
+  | { readonly kind: 'refused'; readonly reason: RefusalReason; readonly error: WiscError }
+  | { readonly kind: 'waits'; readonly reason: StallReason; readonly until: Promise<void> }
 
 const ADMITTED: Verdict = { kind: 'admitted', deletesOnly: false }
 /** The group must not carry puts along: these would be refused, or wait. */
@@ -57,6 +49,24 @@ export interface AdmittingHealth {
   readonly roomToCome: Promise<void> | undefined
   /** A group could not be written. @returns true if only this says that the disk is full: deletes may go on */
   writeFailed(error: WiscError): boolean
+}
+
+/** Waits that follow each other without much between them. */
+class Stand {
+  /** For how long writers have waited in it, and for what. */
+  ms: number = 0
+  readonly #waits: Map<StallReason, number> = new Map()
+
+  add(ms: number, reason: StallReason): void {
+    this.ms += ms
+    this.#waits.set(reason, (this.#waits.get(reason) ?? 0) + ms)
+  }
+
+  /** What they have waited for the longest. */
+  get event(): StallEvent {
+    const [longest] = [...this.#waits].sort(([, left], [, right]) => right - left)
+    return { ms: this.ms, reason: longest![0] }
+  }
 }
 
 /** What makes level 0 shorter. */
@@ -110,8 +120,8 @@ export class Admission {
   readonly #parts: AdmissionParts
   /** Times that writers have stood so far, and for how long. */
   readonly stalls: { count: number; ms: number } = { count: 0, ms: 0 }
-  /** The stand that has not ended: for how long writers have waited in it. */
-  #stand: { ms: number } | undefined
+  /** The one that has not ended. */
+  #stand: Stand | undefined
   /** Ends it, unless there is another wait. */
   #standEnd: NodeJS.Timeout | undefined
   /** The group that comes next has waited for level 0 already. */
@@ -193,15 +203,15 @@ export class Admission {
     return this.#waits('log', log.changed.next())
   }
 
-  #waits(reason: AdmissionReason, until: Promise<void>): Verdict {
+  #waits(reason: StallReason, until: Promise<void>): Verdict {
     const began = performance.now()
     clearTimeout(this.#standEnd)
     if (this.#stand === undefined) this.stalls.count++
-    const stand = this.#stand ?? { ms: 0 }
+    const stand = this.#stand ?? new Stand()
     this.#stand = stand
     const ended = until.then(() => {
       const ms = performance.now() - began
-      stand.ms += ms
+      stand.add(ms, reason)
       this.stalls.ms += ms
       clearTimeout(this.#standEnd)
       this.#standEnd = setTimeout(() => this.#tellOf(stand), STAND_GAP_MS).unref()
@@ -209,9 +219,9 @@ export class Admission {
     return { kind: 'waits', reason, until: ended }
   }
 
-  #tellOf({ ms }: { readonly ms: number }): void {
+  #tellOf({ event }: Stand): void {
     this.#stand = undefined
-    emitSafely(this.#parts.events, 'stall', { ms })
+    emitSafely(this.#parts.events, 'stall', event)
   }
 
   #failed(error: WiscError): Verdict {

@@ -22,7 +22,7 @@ import {
 } from '../../vlog/stream/stream-writer.ts'
 import { until } from '../base/abort.ts'
 import { lengthOf, NO_BYTES } from '../base/bytes.ts'
-import { invalidArgument } from '../base/errors.ts'
+import { invalidArgument, WiscError } from '../base/errors.ts'
 import type { EventLoopTurn } from '../base/event-loop-turn.ts'
 import { joinPath, segmentName } from '../base/files/file-names.ts'
 import type { File } from '../base/files/file-system.ts'
@@ -33,14 +33,9 @@ import type { PieceSource } from '../contract/stream-source.ts'
 import type { UploadResult } from '../contract/types.ts'
 import type { VersionSet } from '../tree/version/version-set.ts'
 import type { Admission } from './admission.ts'
-import {
-  bytesStored,
-  type Precondition,
-  streamWrite,
-  type Write,
-  type WrittenStream,
-} from './batch.ts'
+import { bytesStored, type Precondition } from './batch.ts'
 import type { CommitQueue } from './commit.ts'
+import { streamWrite, type Write, type WrittenStream } from './write.ts'
 
 export interface UploadParts {
   readonly context: StoreDirectory & { readonly random: Random }
@@ -60,6 +55,8 @@ export interface UploadOptions {
   readonly size: number | undefined
   /** What is shorter becomes a put. */
   readonly minimumBytes: number
+  /** What is longer is refused: it would push everything else out of a cache. */
+  readonly maximumBytes: number
   /** Of its record, when the turn of that has come: all of the source has been taken by then. */
   readonly precondition: Precondition | undefined
 }
@@ -137,6 +134,7 @@ export class Upload {
   async #takeAll(source: PieceSource): Promise<void> {
     const { signal, size } = this.#options
     const { turn } = this.#parts
+    this.#checkSize(size ?? 0)
     for (;;) {
       const piece = await until(source.next(), signal)
       if (piece === undefined) break
@@ -151,9 +149,13 @@ export class Upload {
   }
 
   #checkSize(bytes: number): void {
-    const { size } = this.#options
+    const { size, maximumBytes } = this.#options
     if (size !== undefined && bytes > size)
       throw invalidArgument(`the source has more than its size bytes=${bytes} size=${size}`)
+    if (bytes > maximumBytes) {
+      const message = `a stream may take half of a cache at most bytes=${bytes} max=${maximumBytes}`
+      throw new WiscError('WISC_DISK_FULL', message)
+    }
     if (bytes > 0 && !isStreamSize(this.#key.length, bytes))
       throw invalidArgument(`the source has more than a value may have bytes=${bytes}`)
   }

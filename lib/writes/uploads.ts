@@ -55,6 +55,7 @@ export interface AskedUpload extends ResolvedPutStream {
 export class Uploads {
   readonly #parts: UploadsParts
   readonly #minimumBytes: number
+  readonly #maximumBytes: number
   readonly #running: Set<Upload> = new Set()
   /** Files of streams whose record may be in the log, although it was not written: until the log ends before it. */
   readonly #inDoubt: Set<FileNumber> = new Set()
@@ -65,10 +66,11 @@ export class Uploads {
   readonly #ended: Signal = new Signal()
   readonly #stop: AbortController = new AbortController()
 
-  /** @param minimumBytes a source that has less becomes a put */
-  constructor(parts: UploadsParts, minimumBytes: number) {
+  /** @param minimumBytes a source that has less becomes a put @param maximumBytes one that has more is refused */
+  constructor(parts: UploadsParts, minimumBytes: number, maximumBytes: number) {
     this.#parts = parts
     this.#minimumBytes = minimumBytes
+    this.#maximumBytes = maximumBytes
     this.#gate = new UploadGate(parts.health)
   }
 
@@ -106,7 +108,8 @@ export class Uploads {
    */
   async put(key: Uint8Array, source: PieceSource, asked: AskedUpload): Promise<UploadResult> {
     const { signal, unlink } = linkSignals(this.#stop.signal, asked.signal)
-    const options = { ...asked, signal, minimumBytes: this.#minimumBytes }
+    const [minimumBytes, maximumBytes] = [this.#minimumBytes, this.#maximumBytes]
+    const options = { ...asked, signal, minimumBytes, maximumBytes }
     let upload: Upload | undefined
     try {
       if (signal.aborted) throw signal.reason

@@ -329,12 +329,12 @@ test('values are gone when their time has come, however they were put', async ()
     const put = { type: 'put', key: 'h', value: 'v' } as const
     await db.batch([{ ...put, expiresAt: soon }], { ttl: 1 })
     expect((await db.store.stat('h'))?.expiresAt).toBe(soon)
-    await db.sublevel('s').batch([put, { ...put, expiresAt: soon } as never], { ttl: 1 } as never)
+    await db.sublevel('s').batch([put, { ...put, expiresAt: soon }], { ttl: 1 })
     expect((await db.store.stat('!s!h'))?.expiresAt).toBe(soon)
     await db.batch([{ ...put, ttl: 600_000 }], { expiresAt: soon })
     expect((await db.store.stat('h'))?.expiresAt).toBeGreaterThan(soon)
     const both = { ...put, ttl: 1, expiresAt: soon }
-    await expect(db.batch([both])).rejects.toThrow('both expiresAt and ttl')
+    await expect(db.batch([both as never])).rejects.toThrow('both expiresAt and ttl')
   })
 })
 

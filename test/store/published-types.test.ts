@@ -109,6 +109,28 @@ await view.deleteRange({})
 // @ts-expect-error
 await store.transaction(async (tx) => tx.deleteRange({}))
 
+await store.put('a', 'b', { ttl: 1000, compression: 'zstd', sync: true, if: { absent: true } })
+await store.put('a', 'b', { expiresAt: new Date() })
+await store.put('a', 'b', { ttl: Math.random() < 0.5 ? 1000 : undefined })
+await store.write([{ type: 'put', key: 'a', value: 'b', expiresAt: 1 }, { type: 'put', key: 'b', value: 'c' }])
+await view.write([{ type: 'put', key: ['a'], value: 1, ttl: 1000 }])
+await view.put(['a'], 1, { ttl: 1000, if: { absent: true } })
+await store.touch('a', { ttl: 1000, sync: true })
+// @ts-expect-error
+await store.put('a', 'b', { ttl: 1000, expiresAt: new Date() })
+// @ts-expect-error
+await store.write([{ type: 'put', key: 'a', value: 'b', ttl: 1, expiresAt: 1 }])
+// @ts-expect-error
+await view.write([{ type: 'put', key: ['a'], value: 1, ttl: 1, expiresAt: 1 }])
+// @ts-expect-error
+await view.put(['a'], 1, { ttl: 1, expiresAt: 1 })
+// @ts-expect-error
+await store.putStream('a', new Blob(), { ttl: 1, expiresAt: 1 })
+// @ts-expect-error
+await store.transaction(async (tx) => tx.put('a', 'b', { ttl: 1, expiresAt: 1 }))
+// @ts-expect-error
+await store.touch('a', {})
+
 const count: number = await store.transactionSync((tx) => [...tx.keys()].length)
 await store.transactionSync((tx) => tx.put('count', String(count)))
 const found: string | undefined = await store.transactionSync((tx) => {
@@ -136,6 +158,14 @@ for await (const [key, value] of db.iterator({ gt: 'a', highWaterMarkBytes: 1000
   console.log(key.length, value.lives, lives, db.store.stats().liveBytes, db.getSync(key)?.lives)
 }
 await db.clear({ gte: 'a', sync: true })
+await cats.put('b', Buffer.alloc(1), { ttl: 1000, sync: true })
+await cats.batch([{ type: 'put', key: 'c', value: Buffer.alloc(1), ttl: 9 }], { sync: true })
+await cats.sublevel('kittens').put('d', 'e', { expiresAt: new Date() })
+await db.batch([{ type: 'put', sublevel: cats, key: 'c', value: { lives: 1 }, ttl: 9 }])
+await db.batch<string, unknown>([{ type: 'put', sublevel: cats, key: 'c', value: 'any', ttl: 9 }], {})
+console.log(cats.prefix, cats.parent.location, cats.db.location)
+// @ts-expect-error
+await cats.put('b', 'no buffer', { ttl: 1000 })
 async function any(
   database: AbstractLevel<string | Buffer | Uint8Array, string, { lives: number }>,
 ): Promise<void> {

@@ -14,6 +14,8 @@ class History {
   durable = 0
   /** Rejected: not visible until the store is opened again. With each, how many were rejected before it. */
   readonly refused: Map<number, number> = new Map()
+  /** Versions that are gone by themselves, and when. */
+  readonly expiring: Map<number, number> = new Map()
 }
 
 /** What was true of all groups when it was taken. Later looks through one snapshot see one version of each. */
@@ -24,6 +26,7 @@ export class View {
   /** Undefined while later versions may come into sight. */
   readonly #ceilings: number[] | undefined
   readonly #refusals: number
+  readonly #began: number = Date.now()
   readonly #seen: Map<number, number | 'nothing'> = new Map()
 
   constructor(histories: Histories, isMoment: boolean) {
@@ -44,7 +47,8 @@ export class View {
     const range = `versions ${floor} to ${ceiling} may be seen`
     if (value === undefined) {
       for (let version = floor; version <= ceiling; version++) {
-        if (isDelete(group, version) && !this.#isRefused(history, version)) return undefined
+        const isGone = isDelete(group, version) || isExpired(history, version, Date.now())
+        if (isGone && !this.#isRefused(history, version)) return undefined
       }
       throw new Error(`${name} is missing, ${range}`)
     }
@@ -52,6 +56,7 @@ export class View {
     if (version < floor || version > ceiling) throw new Error(`${name}#${version}, ${range}`)
     if (this.#isRefused(history, version)) throw new Error(`${name}#${version} was refused`)
     if (isDelete(group, version)) throw new Error(`${name}#${version} was a delete`)
+    if (isExpired(history, version, this.#began)) throw new Error(`${name}#${version} had expired`)
     return version
   }
 
@@ -103,6 +108,11 @@ export class View {
   }
 }
 
+function isExpired({ expiring }: History, version: number, moment: number): boolean {
+  const expiry = expiring.get(version)
+  return expiry !== undefined && expiry <= moment
+}
+
 export class Histories {
   readonly #groups: History[] = Array.from({ length: GROUPS }, () => new History())
   /** Versions that were rejected so far. */
@@ -117,6 +127,11 @@ export class Histories {
   /** @returns the version that is written next */
   issue(group: number): number {
     return ++this.of(group).issued
+  }
+
+  /** It is gone by itself at this moment. */
+  expires(group: number, version: number, moment: number): void {
+    this.of(group).expiring.set(version, moment)
   }
 
   acknowledge(group: number, version: number, durable: boolean): void {

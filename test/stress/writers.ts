@@ -14,6 +14,9 @@ import { attempt, drawRange, type Life } from './life.ts'
 const TAKEN_AT_CALL_BYTES = 65_536
 /** The run has ended by then. */
 const NEVER_MS = 24 * 3_600_000
+/** What is put so is gone while the run goes on, and hides what is older all the same. */
+const SOON_MS = 500
+
 /** Groups that nobody writes now, one at a time for each writer. */
 export class Ownership {
   readonly #busy: Set<number> = new Set()
@@ -50,9 +53,11 @@ async function writeGroup(life: Life, group: number, prng: Prng): Promise<void> 
   const { store, histories } = life
   const version = histories.issue(group)
   const sync = prng.chance(0.08)
-  const operations = operationsOf(group, version)
+  const expiry = expiryOf(version)
+  const operations = operationsOf(group, version, expiry)
   const [first] = operations
-  let mayBeRefused = false
+  // Where the process has stood for long its moment has passed before it is called.
+  let mayBeRefused = expiry.expiresAt !== undefined
   let writing: Promise<unknown>
   // By its version, so that nothing more is drawn.
   if (isDelete(group, version) && version % 3 === 0) {
@@ -66,10 +71,11 @@ async function writeGroup(life: Life, group: number, prng: Prng): Promise<void> 
     if (first!.type === 'delete') writing = store.delete(key, { sync })
     else if (version % 3 === 1) {
       const source = pieces(Buffer.from(first!.value), 1 + ((version * 7919) % 50_000))
-      writing = store.putStream(key, source, { sync, ...expiryOf(version) })
-    } else writing = store.put(key, first!.value, { sync, ...expiryOf(version) })
+      writing = store.putStream(key, source, { sync, ...expiry })
+    } else writing = store.put(key, first!.value, { sync, ...expiry })
   } else writing = store.write(operations, { sync })
-  if (prng.chance(0.3)) mayBeRefused = spoil(operations, prng.chance(0.05))
+  if (typeof expiry.expiresAt === 'number') histories.expires(group, version, expiry.expiresAt)
+  if (prng.chance(0.3)) mayBeRefused = spoil(operations, prng.chance(0.05)) || mayBeRefused
   const isWritten = await attempt(life, 'write', () =>
     writing.then(
       () => true,
@@ -95,15 +101,21 @@ function isChanged(error: unknown): boolean {
   return error instanceof WiscError && error.code === 'WISC_INVALID_ARGUMENT'
 }
 
+/** The same moment for all of a group: it is there as a whole, or not at all. */
 function expiryOf(version: number): ExpiryOptions {
+  if (version % 8 === 5) return { expiresAt: Date.now() + SOON_MS }
   return version % 4 === 0 ? { ttl: NEVER_MS } : {}
 }
 
-function operationsOf(group: number, version: number): (PutOperation | DeleteOperation)[] {
+function operationsOf(
+  group: number,
+  version: number,
+  expiry: ExpiryOptions,
+): (PutOperation | DeleteOperation)[] {
   return keysOf(group).map((name, member) => {
     const key = Buffer.from(name)
     if (isDelete(group, version)) return { type: 'delete', key }
-    return { type: 'put', key, value: makeValue(group, member, version), ...expiryOf(version) }
+    return { type: 'put', key, value: makeValue(group, member, version), ...expiry }
   })
 }
 

@@ -40,11 +40,13 @@ test('del of a range counts its keys, asks, and removes them all', async () => {
   ])
   expect((await wisc(['get', db, 'a/1'])).code).toBe(0)
   expect(await wiscJson(['del', db, '--prefix', 'a/', '--yes'])).toEqual([{ keys: 3 }])
+  await wisc(['put', db, 'c/1', '1'])
+  expect((await wisc(['del', db, '--prefix', 'c/', '--yes'])).out).toBe('1 key deleted\n')
   expect(await wiscJson(['scan', db, '--keys-only'])).toEqual([{ key: 'b/1' }])
   expect(await wiscJson(['del', db, '--gte', 'a', '--lt', 'b', '--yes'])).toEqual([{ keys: 0 }])
   expect(await wisc(['del', db, '--prefix', 'nope', '--yes'])).toMatchObject({
     code: 0,
-    out: '0 keys: nothing was deleted\n',
+    out: '0 keys deleted\n',
   })
   for (const ends of [
     ['--gte', 'b', '--lt', 'a'],
@@ -55,8 +57,8 @@ test('del of a range counts its keys, asks, and removes them all', async () => {
       err: 'wisc: no key lies in this range: its lower end must be below its upper one\n',
     })
   }
-  for (const words of [[], ['a', '--prefix', 'b']])
-    expect((await wisc(['del', db, ...words])).err).toContain('give a key, or a range of keys')
+  expect((await wisc(['del', db])).err).toContain('give a key, or a range of keys')
+  expect((await wisc(['del', db, 'a', '--prefix', 'b'])).err).toContain('not both')
   // A variable that is not set.
   expect(await wisc(['del', db, '--prefix', '', '--yes'])).toMatchObject({
     code: 2,
@@ -240,4 +242,27 @@ test('values that expire: put --ttl, and what get and scan tell of them by --sta
     expect((await wisc(words)).code, words.join(' ')).toBe(2)
   const { err } = await wisc(['put', newPath(), 'a', '1', '--create', '--ttl', '10s'])
   expect(err).toBe('wisc: --ttl must be a whole number of milliseconds, 1 or more\n')
+})
+
+test('touch says anew when a value is gone, by --ttl or --expires-at, as put does', async () => {
+  const db = newPath()
+  const moment = '2140-01-31T12:00:00.000Z'
+  await wisc(['put', db, 'a', 'token', '--create', '--expires-at', moment])
+  expect(await wiscJson(['get', db, 'a', '--stat'])).toMatchObject([{ expiresAt: moment }])
+  const later = `${Date.parse(moment) + 1}`
+  expect(await wiscJson(['touch', db, 'a', '--expires-at', later])).toEqual([
+    { key: 'a', expiresAt: '2140-01-31T12:00:00.001Z' },
+  ])
+  expect(await wisc(['touch', db, 'a', '--ttl', '3600000'])).toEqual(
+    expect.objectContaining({ code: 0, out: '', err: '' }),
+  )
+  expect((await wisc(['get', db, 'a'])).out).toBe('token')
+  expect((await wisc(['touch', db, 'none', '--ttl', '1000'])).code).toBe(1)
+  for (const words of [
+    ['touch', db, 'a'],
+    ['touch', db, 'a', '--ttl', '1000', '--expires-at', moment],
+    ['touch', db, 'a', '--expires-at', 'tomorrow'],
+    ['touch', db, 'a', '--expires-at', '2020-01-01'],
+  ])
+    expect((await wisc(words)).code, words.join(' ')).toBe(2)
 })

@@ -38,7 +38,9 @@ export const del: Verb = defineVerb({
   run: async ({ path, key: word, hex, json, yes, ...words }, context) => {
     const range = keyRange(words, hex)
     const isRange = Object.keys(range).length > 0
-    if (isRange === (word !== undefined))
+    if (isRange && word !== undefined)
+      throw new UsageError('either a key or a range of keys, not both')
+    if (!isRange && word === undefined)
       throw new UsageError('give a key, or a range of keys by --prefix, --gt, --gte, --lt, --lte')
     // As a rule a variable that is not set.
     if (Object.keys(range).join() === 'prefix' && range.prefix?.length === 0)
@@ -49,7 +51,7 @@ export const del: Verb = defineVerb({
         deleteRange(store, range, yes, context),
       )
       if (json) await context.output.json({ keys })
-      else if (keys === 0) await context.output.write('0 keys: nothing was deleted\n')
+      else await context.output.write(`${formatUnits(keys, 'key')} deleted\n`)
       return EXIT_CODE.fine
     }
     const key = wordBytes(word, hex, 'key')

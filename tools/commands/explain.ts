@@ -83,6 +83,7 @@ function render(facts: Facts, asked: number, bytes: boolean, output: Output): st
     renderSamples(facts, bytes, columns),
     renderPins(facts, bytes, columns),
     renderCost(facts, bytes, columns),
+    renderEvictions(facts, columns),
   ]
   return parts.filter((part) => part !== '').join('\n')
 }
@@ -192,6 +193,17 @@ function renderPins({ pins }: SegmentFacts, bytes: boolean, columns: number): st
   return formatTable(
     [{ title: 'pinned at' }, { title: 'readers' }, { title: 'keep' }],
     rows,
+    columns,
+  )
+}
+
+/** Of a store that was opened as a cache, and has been full. */
+function renderEvictions({ evictedBelow }: SegmentFacts, columns: number): string {
+  if (evictedBelow === 0) return ''
+  const below = formatCount(evictedBelow)
+  return formatSentence(
+    `This store has evicted all that is older than sequence ${below}. While it is open as a cache nothing of it is ` +
+      'collected: when it is full the oldest files go, whatever lives in them.',
     columns,
   )
 }

@@ -1,8 +1,8 @@
 /** `wisc put`: stores one value. */
 import fs from 'node:fs'
 import { WiscError } from '../../lib/index.ts'
-import { EXIT_CODE, UsageError } from '../terminal/exit-code.ts'
-import { HEX, KEY, STORE_PATH, wordBytes } from '../verb/arguments.ts'
+import { EXIT_CODE } from '../terminal/exit-code.ts'
+import { EXPIRY, expiryOptions, HEX, KEY, STORE_PATH, wordBytes } from '../verb/arguments.ts'
 import { jsonBytes } from '../verb/entries.ts'
 import { inputPieces } from '../verb/input.ts'
 import { defineVerb, type Verb } from '../verb/verb.ts'
@@ -26,27 +26,21 @@ export const put: Verb = defineVerb({
       .positional('key', KEY)
       .positional('value', { type: 'string', describe: 'The value; by default standard input' })
       .option('hex', { ...HEX, describe: 'The key, and the value if it is given, are hexadecimal' })
-      .option('ttl', {
-        type: 'number',
-        requiresArg: true,
-        describe: 'It is gone by itself after so many milliseconds',
-      })
+      .options(EXPIRY)
       .option('create', {
         type: 'boolean',
         default: false,
         describe: 'Create the store if the directory is missing or empty',
       }),
-  run: async ({ path, key: keyWord, value: valueWord, hex, create, ttl, json }, context) => {
+  run: async ({ path, key: keyWord, value: valueWord, hex, create, json, ...words }, context) => {
     const { output, progress, signal } = context
-    if (ttl !== undefined && !(Number.isSafeInteger(ttl) && ttl > 0))
-      throw new UsageError('--ttl must be a whole number of milliseconds, 1 or more')
+    const expiry = expiryOptions(words.ttl, words['expires-at'])
     const key = wordBytes(keyWord, hex, 'key')
     const given = valueWord === undefined ? undefined : wordBytes(valueWord, hex, 'value')
     // No threads for one value. What the store needs is there before the input is read, which may be long.
     const options = { createIfMissing: create, workers: 0 }
     const storing = changeStore(path, options, context, async (store) => {
       if (!given && process.stdin.isTTY) progress.say('reading the value; Ctrl-D ends it')
-      const expiry = ttl === undefined ? {} : { ttl }
       if (!given) return (await store.putStream(key, inputPieces(signal, progress), expiry)).size
       await store.put(key, given, expiry)
       return given.length

@@ -4,7 +4,7 @@
  * Words are UTF-8, or hexadecimal with --hex. Node shows bytes that are no UTF-8 as U+FFFD: such a word may stand for
  * another key than it seems to, so it is refused.
  */
-import type { KeyRange } from '../../lib/index.ts'
+import type { ExpiryOptions, KeyRange } from '../../lib/index.ts'
 import { UsageError } from '../terminal/exit-code.ts'
 
 export const STORE_PATH = {
@@ -84,6 +84,38 @@ export function keyRange(words: RangeWords, hex: boolean): KeyRange {
     if (word !== undefined) range[name] = wordBytes(word, hex, `key of --${name}`)
   }
   return range
+}
+
+/** When a value is gone by itself. */
+export const EXPIRY = {
+  ttl: {
+    type: 'number',
+    requiresArg: true,
+    describe: 'It is gone by itself after so many milliseconds',
+  },
+  'expires-at': {
+    type: 'string',
+    requiresArg: true,
+    describe: 'It is gone by itself then: 2030-01-31T12:00Z, or milliseconds since 1970',
+  },
+} as const
+
+/** What was given of both, checked: which of them has passed the store says. */
+export function expiryOptions(
+  ttl: number | undefined,
+  expiresAt: string | undefined,
+): ExpiryOptions {
+  if (ttl !== undefined && expiresAt !== undefined)
+    throw new UsageError('either --ttl or --expires-at, not both')
+  if (ttl !== undefined) {
+    if (Number.isSafeInteger(ttl) && ttl > 0) return { ttl }
+    throw new UsageError('--ttl must be a whole number of milliseconds, 1 or more')
+  }
+  if (expiresAt === undefined) return {}
+  const moment = /^\d+$/.test(expiresAt) ? Number(expiresAt) : Date.parse(expiresAt)
+  if (Number.isSafeInteger(moment)) return { expiresAt: moment }
+  const known = 'a moment such as 2030-01-31T12:00Z, or milliseconds since 1970'
+  throw new UsageError(`--expires-at must be ${known}: ${expiresAt}`)
 }
 
 /** A count that was given as a number. */

@@ -123,7 +123,7 @@ export function statFigures(stat: ValueStat): Record<string, string | number | b
   }
 }
 
-function momentText(moment: number): string {
+export function momentText(moment: number): string {
   return new Date(moment).toISOString()
 }
 

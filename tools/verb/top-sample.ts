@@ -16,6 +16,7 @@ export interface Rates {
   readonly tableBytes: number
   readonly relocatedBytes: number
   readonly freedBytes: number
+  readonly evictedBytes: number
   readonly stallMs: number
 }
 
@@ -47,6 +48,7 @@ export interface Sample {
   readonly flushes: number
   readonly compactions: number
   readonly collector: Stats['collector']
+  readonly evicted: Stats['evicted']
   readonly stalls: Stats['stalls']
   readonly blockCache: Stats['blockCache']
   readonly backgroundError: { readonly code: string; readonly message: string } | null
@@ -83,6 +85,7 @@ export function toSample(
     flushes: stats.flushes,
     compactions: stats.compactions,
     collector: stats.collector,
+    evicted: stats.evicted,
     stalls: stats.stalls,
     blockCache: stats.blockCache,
     backgroundError: backgroundError
@@ -101,6 +104,7 @@ function ratesOf(stats: Stats, before: Stats, seconds: number): Rates {
     tableBytes: rate(({ tableBytesWritten }) => tableBytesWritten),
     relocatedBytes: rate(({ relocatedBytesWritten }) => relocatedBytesWritten),
     freedBytes: rate(({ collector }) => collector.bytesFreed),
+    evictedBytes: rate(({ evicted }) => evicted.bytes),
     stallMs: rate(({ stalls }) => stalls.ms),
   }
 }
@@ -140,6 +144,7 @@ export function renderScreen(path: string, sample: Sample, output: Output): stri
       'collector',
       `${formatUnits(sample.collector.steps, 'step')}, ${size(sample.collector.bytesFreed)} freed`,
     ],
+    ...(isEvicting(sample) ? [['evicted', evictedText(sample)] as const] : []),
     ['stalls', stallText(sample, output)],
     [
       'readers',
@@ -177,6 +182,17 @@ function filesText({ segments, relocations, tables }: Sample): string {
   ].join(', ')
 }
 
+/** It is a cache that has been full. */
+function isEvicting({ evicted }: Sample): boolean {
+  return evicted.belowSequence > 0
+}
+
+function evictedText({ evicted: { segments, streams, bytes }, rates }: Sample): string {
+  const files = `${formatUnits(segments, 'segment')}, ${formatUnits(streams, 'stream')}`
+  const rate = rates ? `, ${formatBytes(rates.evictedBytes, false)}/s` : ''
+  return `${files}, ${formatBytes(bytes, false)}${rate}`
+}
+
 function stallText({ stalls, rates }: Sample, output: Output): string {
   const text = `${formatCount(stalls.count)}, ${(stalls.ms / 1000).toFixed(1)} s in all`
   return rates && rates.stallMs > 0
@@ -207,6 +223,7 @@ export function renderLine(sample: Sample): string {
           `tables ${size(rates.tableBytes)}/s`,
           `relocations ${size(rates.relocatedBytes)}/s`,
           `freed ${size(rates.freedBytes)}/s`,
+          ...(isEvicting(sample) ? [`evicted ${size(rates.evictedBytes)}/s`] : []),
           `stalled ${rates.stallMs} ms/s`,
         ]
       : []),

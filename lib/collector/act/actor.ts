@@ -10,7 +10,7 @@ import { parseFileName } from '../../base/files/file-names.ts'
 import type { FileNumber } from '../../base/ids.ts'
 import { type CollectedStep, stepNumbers } from '../../contract/collection.ts'
 import type { CollectionStep } from '../../contract/collection-plan.ts'
-import { emitSafely } from '../../contract/events.ts'
+import { type EvictedFiles, emitSafely } from '../../contract/events.ts'
 import type { Rewriting, Rewritten } from '../pace/space-budget.ts'
 import type { Eviction } from '../plan/eviction.ts'
 import { sumOf } from '../plan/moves.ts'
@@ -28,8 +28,7 @@ export interface StepCounts {
   steps: number
   relocatedBytesWritten: number
   bytesFreed: number
-  /** What a cache has evicted: files, and their bytes on disk. */
-  evicted: { segments: number; streams: number; bytes: number }
+  evicted: EvictedFiles
 }
 
 /** Is told what rewrites are going to write, and to give back. */
@@ -119,9 +118,11 @@ export class Actor {
     const began = performance.now()
     const evicted = await evict(eviction, this.#store, signal)
     const { counts } = this
-    counts.evicted.segments += evicted.segments
-    counts.evicted.streams += evicted.streams
-    counts.evicted.bytes += evicted.bytes
+    counts.evicted = {
+      segments: counts.evicted.segments + evicted.segments,
+      streams: counts.evicted.streams + evicted.streams,
+      bytes: counts.evicted.bytes + evicted.bytes,
+    }
     const ms = performance.now() - began
     const belowSequence = eviction.below
     emitSafely(this.#store.context.events, 'evicted', { ...evicted, belowSequence, ms })

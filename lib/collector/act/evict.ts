@@ -13,26 +13,18 @@
  */
 import { WiscError } from '../../base/errors.ts'
 import type { FileNumber } from '../../base/ids.ts'
+import type { EvictedFiles } from '../../contract/events.ts'
 import { segmentsOf } from '../../tree/version/version.ts'
 import type { Eviction } from '../plan/eviction.ts'
 import type { CollectedStore } from './action.ts'
 import { victimFile } from './victims.ts'
-
-/** What has gone. */
-export interface Evicted {
-  /** Segments and relocations. */
-  readonly segments: number
-  readonly streams: number
-  /** Of these files, on disk. */
-  readonly bytes: number
-}
 
 /** @throws WISC_STALE if one of the files has changed since it was chosen, WISC_ABORTED */
 export async function evict(
   { below, files }: Eviction,
   store: Pick<CollectedStore, 'versions' | 'space' | 'claims'>,
   signal: AbortSignal,
-): Promise<Evicted> {
+): Promise<EvictedFiles> {
   const giveBack = await store.claims.move(files, signal)
   try {
     return await evictClaimed({ below, files }, store)
@@ -44,7 +36,7 @@ export async function evict(
 async function evictClaimed(
   { below, files }: Eviction,
   { versions, space }: Pick<CollectedStore, 'versions' | 'space'>,
-): Promise<Evicted> {
+): Promise<EvictedFiles> {
   const { current } = versions
   let bytes = 0
   let streams = 0

@@ -4,12 +4,16 @@
  *   segment      says so in the manifest, when it is sealed
  *   relocation   its records were written before its number was taken, so it is no younger than the first segment of a
  *                higher number: the two go together. A cache makes none, but the store may have been none before
- *   stream       its one entry says so: it is looked up by the key in the file's head, once
+ *   stream       its one entry says so: it is looked up by the key in the file's head, once. One whose head cannot be
+ *                read goes with what is in tables by then: its entry is no younger
  *
  * What may be replayed stays (I12): the order ends where the checkpoint lies.
  */
+import type { EventEmitter } from 'node:events'
+import { toWiscError } from '../../base/errors.ts'
 import { type FileNumber, SEQUENCE_MAX, type Sequence } from '../../base/ids.ts'
 import { NumberMap } from '../../base/number-map.ts'
+import { emitSafely } from '../../contract/events.ts'
 import type { Space, SpaceAccount } from '../../space/space.ts'
 import type { TreeReader } from '../../state/tree-reader.ts'
 import { Entry } from '../../tree/entry.ts'
@@ -28,6 +32,7 @@ import type { InTurns } from '../plan/in-turns.ts'
 const STREAMS_PER_TURN = 16
 
 export interface EvictableStore {
+  readonly context: { readonly events: EventEmitter }
   readonly versions: { readonly current: Version }
   readonly space: Pick<SpaceAccount, 'usage' | 'holdsStream' | 'references'>
   readonly tree: Pick<TreeReader, 'find'>
@@ -108,13 +113,27 @@ export class EvictableFiles {
 
   /** @returns undefined if no entry names it: then it goes as all that nothing points to */
   #lastSequenceOf(number: FileNumber): Sequence | undefined {
-    const { tree, values, versions } = this.#store
+    const { tree, versions } = this.#store
+    const key = this.#keyOf(number)
+    if (key === undefined) return versions.current.lastSequence
     const found = new Entry()
-    tree.find(values.streamKey(number), SEQUENCE_MAX, found)
+    tree.find(key, SEQUENCE_MAX, found)
     if (found.sequence === 0) return undefined
     if (found.segment === number) return found.sequence
     // Something newer hides the entry, which has a lower sequence then.
     return Math.min(found.sequence - 1, versions.current.lastSequence)
+  }
+
+  /** @returns undefined if it cannot be read: nobody can read the stream then, and nothing else waits for it */
+  #keyOf(number: FileNumber): Uint8Array | undefined {
+    const { values, context } = this.#store
+    try {
+      return values.streamKey(number)
+    } catch (error) {
+      const { message } = toWiscError(error)
+      emitSafely(context.events, 'warning', `the age of a stream cannot be read: ${message}`)
+      return undefined
+    }
   }
 
   /** Those that may go, oldest first, as of the version whose streams are known. */

@@ -34,7 +34,7 @@ interface Exposed {
 }
 
 export interface OwnStore extends CollectedStore {
-  readonly readers: Pick<ReadableSequences, 'held' | 'expiredBy'>
+  readonly readers: Pick<ReadableSequences, 'held' | 'expiredBy' | 'oldestMoment' | 'awaited'>
   readonly compactions: Exposer & CollectedStore['compactions']
 }
 

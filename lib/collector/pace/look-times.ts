@@ -7,6 +7,7 @@
 import type { Log } from '../../../vlog/log/log.ts'
 import { wallTime } from '../../base/clock.ts'
 import { TIMER_MS_MAX } from '../../contract/options.ts'
+import type { ReadableSequences } from '../../state/readable-sequences.ts'
 
 /** A look follows each such part of a segment that was written. */
 const LOOK_SHARE = 1 / 16
@@ -28,9 +29,13 @@ export interface Looker {
   look(isQuiet: boolean): void
 }
 
+/** Snapshots and iterators. */
+export type AwaitedReaders = Pick<ReadableSequences, 'oldestMoment' | 'awaited'>
+
 export class LookTimes {
   readonly #looker: Looker
   readonly #log: Pick<Log, 'bytesWritten'>
+  readonly #readers: AwaitedReaders
   readonly #lookBytes: number
   #isScheduled = false
   /** What was written when the last look began. */
@@ -42,9 +47,15 @@ export class LookTimes {
   #restTimer: NodeJS.Timeout | undefined
   #expiryTimer: NodeJS.Timeout | undefined
 
-  constructor(looker: Looker, log: Pick<Log, 'bytesWritten'>, segmentBytes: number) {
+  constructor(
+    looker: Looker,
+    log: Pick<Log, 'bytesWritten'>,
+    readers: AwaitedReaders,
+    segmentBytes: number,
+  ) {
     this.#looker = looker
     this.#log = log
+    this.#readers = readers
     this.#lookBytes = segmentBytes * LOOK_SHARE
   }
 
@@ -80,10 +91,15 @@ export class LookTimes {
     }, AGAIN_MS)
   }
 
-  /** At a moment, in milliseconds since 1970, something will have expired: an idle store is looked at then, too. */
+  /**
+   * At a moment, in milliseconds since 1970, something will have expired for all readers: an idle store is looked at
+   * then, too. Where it has for everybody but a snapshot or an iterator, that is when this one ends.
+   */
   at(moment: number): void {
     clearTimeout(this.#expiryTimer)
-    if (moment === Number.POSITIVE_INFINITY) return
+    const isSeen = moment <= wallTime() && this.#readers.oldestMoment < moment
+    this.#readers.awaited = isSeen ? moment : Number.POSITIVE_INFINITY
+    if (isSeen || moment === Number.POSITIVE_INFINITY) return
     const ms = Math.min(Math.max(EXPIRY_MS, moment - wallTime()), TIMER_MS_MAX)
     this.#expiryTimer = setTimeout(() => this.soon(), ms).unref()
   }

@@ -56,6 +56,8 @@ export interface SegmentFacts {
   readonly pins: readonly Pin[] | null
   /** What a collection of this file alone would do, however little it frees. */
   readonly plan: CollectionPlan
+  /** What a cache has evicted has lower sequences; 0: nothing was. */
+  readonly evictedBelow: Sequence
 }
 
 export interface FactsOptions {
@@ -83,6 +85,7 @@ export async function segmentFacts(
     samples: await samples(engine, number, signal),
     pins: readers ? await pins(engine, number, readers.slice(0, PINS_MAX), signal) : null,
     plan: await planAlone(engine, number, sequences ?? [], signal),
+    evictedBelow: engine.version.evictedBelow,
   }
 }
 

@@ -1,5 +1,5 @@
 /** The sequences at which somebody may still read. */
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { ReadableSequences } from '#dist/lib/state/readable-sequences.js'
 
 const NOW = Date.now()
@@ -53,4 +53,39 @@ test('what expires has done so for every reader when it has for the earliest mom
   // A clock that has jumped back since.
   readers.hold(9, Number.MAX_SAFE_INTEGER)
   expect(readers.expiredBy).toBeLessThan(Number.MAX_SAFE_INTEGER)
+})
+
+test('who awaits an expiry is told when the last reader ends that is older, and by no other', () => {
+  const readers = new ReadableSequences(20)
+  let released = 0
+  readers.released = () => {
+    released++
+  }
+  for (const moment of [NOW, NOW, NOW + 10]) readers.hold(20, moment)
+  readers.awaited = NOW + 5
+  readers.release(20, NOW + 10)
+  readers.release(20, NOW)
+  expect(released).toBe(0)
+  readers.release(20, NOW)
+  expect(released).toBe(1)
+})
+
+test('a reader begins at no moment before those by which jobs that run have judged', () => {
+  const readers = new ReadableSequences(20)
+  const later = NOW + 3_600_000
+  const clock = vi.spyOn(Date, 'now').mockReturnValue(later)
+  const [first, second] = [readers.judge(), readers.judge()]
+  expect([first.expiredBy, second.expiredBy]).toEqual([later, later])
+  clock.mockReturnValue(NOW)
+  // It has been set back: what the jobs drop this reader must not have seen.
+  expect(readers.moment).toBe(later)
+  readers.hold(20, NOW - 1)
+  const third = readers.judge()
+  expect(third.expiredBy).toBe(NOW - 1)
+  first.end()
+  expect(readers.moment).toBe(later)
+  second.end()
+  expect(readers.moment).toBe(NOW)
+  third.end()
+  clock.mockRestore()
 })

@@ -186,7 +186,7 @@ test('writers that wait again and again stand once: counted when they begin, tol
     await verdict.until
   }
   await end
-  expect(told).toEqual([{ ms: admission.stalls.ms }])
+  expect(told).toEqual([{ ms: admission.stalls.ms, reason: 'log' }])
   expect(admission.withoutPlace().kind).toBe('waits')
   expect(admission.stalls.count).toBe(2)
 })

@@ -39,7 +39,7 @@ async function failUpload(
     health: { final: undefined, end: () => {} },
     collector: { wake: () => {} },
   } as unknown as UploadsParts
-  const uploads = new Uploads(parts, 1)
+  const uploads = new Uploads(parts, 1, Number.POSITIVE_INFINITY)
   const source = pieceSource(new Blob(['value']))
   const unset = { signal: undefined, size: undefined, precondition: undefined }
   const asked = { sync: false, expiresAt: 0, ...unset }

@@ -296,3 +296,37 @@ test('sizes that were not given fit the cache', async () => {
     maxUnflushedLogBytes: MAX_BYTES,
   })
 })
+
+test('a stream that would push out everything else is refused: at once, or when it has pushed out half', async () => {
+  const cached = await CachedStore.open()
+  const { store } = cached
+  for (let i = 0; cached.diskBytes < MAX_BYTES / 2; i++) await cached.put(keyOf(i), 5000)
+  const blob = new Blob([Buffer.alloc(MAX_BYTES / 2 + 1)])
+  const upload = (size?: number): Promise<unknown> =>
+    codeOf(() => store.putStream('large', blob.stream(), size === undefined ? {} : { size }))
+  expect(await upload(blob.size)).toBe('WISC_DISK_FULL')
+  expect(cached.evictedBelow).toBe(0)
+  await cached.checkAll()
+  expect(await upload()).toBe('WISC_DISK_FULL')
+  await cached.checkAll()
+  const bytes = [...cached.expected().values()].reduce((sum, value) => sum + value.length, 0)
+  expect(bytes).toBeGreaterThan(MAX_BYTES / 8)
+  await cached.putStream('fits', MAX_BYTES / 2)
+  await cached.checkAll()
+})
+
+test('a stream whose head cannot be read is evicted in its turn, and keeps nothing else from that', async () => {
+  const cached = await CachedStore.open()
+  await cached.putStream('stream', 50_000)
+  await cached.store.flush()
+  const { file } = cached.store.segments().find(({ kind }) => kind === 'stream')!
+  const warnings: string[] = []
+  cached.store.on('warning', (text) => warnings.push(text))
+  cached.fileSystem.faults = ({ kind, path }) =>
+    kind === 'read' && path.endsWith(file) ? { errno: 'EIO' } : undefined
+  const count = await fill(cached, 5000)
+  await fill(cached, 5000, count)
+  expect(warnings.filter((text) => text.includes('stream')).length).toBe(1)
+  await cached.checkAll()
+  expect(cached.store.stats().streams).toBe(0)
+})

@@ -24,7 +24,7 @@ test.each(['compaction', 'rewrite', 'punch'] as const)(
     })
     opened.runner.release(kind)
     await collected
-    expect(seen.at(-1)).toMatchObject({ phase: 'done', share: 0 })
+    expect(seen.at(-1)).toMatchObject({ phase: 'done', share: 1 })
     await opened.finish()
   },
 )

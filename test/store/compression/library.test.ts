@@ -69,8 +69,8 @@ describe.skipIf(HAS_PLATFORM)('without any', () => {
       await store.close()`,
     )
     const told =
-      'WISC_CODEC_UNAVAILABLE compressed values need the package zstd-napi with its native part ' +
-      '(npm rebuild zstd-napi), or Node 22.15; '
+      'WISC_CODEC_UNAVAILABLE compressed values need the package zstd-napi (npm install zstd-napi; npm rebuild ' +
+      'zstd-napi makes a native part that is missing), or Node 22.15; '
     expect(answer).toBe(told.repeat(2))
   })
 

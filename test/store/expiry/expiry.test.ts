@@ -1,6 +1,7 @@
 /** What is gone by itself: every way of reading, snapshots with their moment, flushes, compactions, opens. */
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { EXPIRY_OPTION_BYTES } from '#dist/lib/base/record-size.js'
+import type { KeyIterator, Snapshot } from '#dist/lib/contract/types.js'
 import type { Store } from '#dist/lib/store/store.js'
 import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
 import { passTime, startClock, stopClock } from '../../support/stopped-clock.ts'
@@ -127,6 +128,44 @@ test('a crash keeps the moment; a clock that jumps back shows what no compaction
   passTime(-1000)
   expect(await keysOf(again)).toEqual([])
 })
+
+test.each([
+  ['a flush', (store: Store) => store.flush()],
+  ['a compaction', (store: Store) => store.compact()],
+])(
+  'a snapshot sees the same before and behind %s in which the clock is set back',
+  async (_name, work) => {
+    stopClock()
+    const fileSystem = new FaultFileSystem()
+    const store = await openSmallStore({}, fileSystem)
+    await store.put('inline', '1', { ttl: 1000 })
+    if (_name === 'a compaction') await store.flush()
+    await store.put('separated', LONG, { ttl: 1000 })
+    passTime(2000)
+    let snapshot: Snapshot | undefined
+    let iterator: KeyIterator | undefined
+    const seen = async (): Promise<unknown> => [
+      await store.getMany(['inline', 'separated'], { snapshot: snapshot! }),
+      await store.keys({ snapshot: snapshot! }).nextMany(9),
+    ]
+    let before: Promise<unknown> | undefined
+    // The job that drops what has expired has begun.
+    fileSystem.onCall = ({ kind, path }) => {
+      if (kind !== 'create' || !path.endsWith('.sst') || snapshot) return
+      passTime(-1500)
+      snapshot = store.snapshot()
+      iterator = store.keys()
+      before = seen()
+    }
+    await work(store)
+    expect(snapshot).toBeDefined()
+    expect(await seen()).toEqual(await before)
+    expect(await iterator!.nextMany(9)).toEqual(
+      await store.keys({ snapshot: snapshot! }).nextMany(9),
+    )
+    snapshot!.close()
+  },
+)
 
 test('what has expired is garbage once a compaction has met it; what has not survives collections', async () => {
   stopClock()

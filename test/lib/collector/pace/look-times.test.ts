@@ -27,7 +27,8 @@ function timesOf(lookMs = 0) {
   }
   let now = 1000
   vi.spyOn(performance, 'now').mockImplementation(() => now)
-  const times: LookTimes = new LookTimes(looker, log, SEGMENT)
+  const readers = { oldestMoment: Number.POSITIVE_INFINITY, awaited: Number.POSITIVE_INFINITY }
+  const times: LookTimes = new LookTimes(looker, log, readers, SEGMENT)
   const write = (bytes: number): void => {
     times.writing()
     log.bytesWritten += bytes
@@ -36,7 +37,7 @@ function timesOf(lookMs = 0) {
     now += ms
     vi.advanceTimersByTime(ms)
   }
-  return { times, log, looker, looks, write, pass }
+  return { times, log, looker, looks, readers, write, pass }
 }
 
 test('a look follows each sixteenth of a segment that was written, however many groups it took', () => {
@@ -108,4 +109,24 @@ test('nothing is looked at while nobody would act on it, nor after a stop', () =
   times.stop()
   pass(60_000)
   expect(looks).toEqual([])
+})
+
+test('an idle store is looked at when something expires, or when the reader ends that still sees it', () => {
+  const { times, looks, readers, pass } = timesOf()
+  const began = Date.now()
+  times.at(began + 5000)
+  pass(4999)
+  expect(looks).toEqual([])
+  pass(2)
+  expect(looks).toEqual([true])
+  // It has expired, but for a snapshot that is older: no timer, that one tells.
+  readers.oldestMoment = began
+  times.at(began + 5000)
+  pass(60_000)
+  expect([looks.length, readers.awaited]).toEqual([1, began + 5000])
+  // It has not yet, whoever reads.
+  times.at(Date.now() + 5000)
+  expect(readers.awaited).toBe(Number.POSITIVE_INFINITY)
+  pass(5001)
+  expect(looks.length).toBe(2)
 })
