@@ -20,7 +20,7 @@ import { type ManualRange, pickCompaction, planFullCompaction } from '../tree/co
 import type { TableMeta } from '../tree/entry.ts'
 import { LEVEL_0_RUNS_SLOW, type TreeShapeOptions } from '../tree/version/tree-shape.ts'
 import { Folding } from './folding.ts'
-import { type JobBase, sumTableBytes, type TreeWork, type WorkHealth } from './tree-work.ts'
+import { sumTableBytes, type TableJobParts, type TreeWork, type WorkHealth } from './tree-work.ts'
 
 /** What was due when a store was closed begins so long after it was opened again. */
 const REST_AFTER_OPEN_MS = 1000
@@ -233,7 +233,7 @@ export class Compactions {
       return work.publish({ removedTables, removedSegments, addedTables }, dead)
     }
     let outputs: readonly TableMeta[] = inputs
-    const merge = async (base: JobBase): Promise<void> => {
+    const merge = async (base: TableJobParts): Promise<void> => {
       const folding = this.#folding.begin(inputs)
       const pin = versions.pinTables()
       this.#inputBytes = sumTableBytes(inputs)

@@ -14,7 +14,7 @@ import { Signal } from '../base/signal.ts'
 import { emitSafely } from '../contract/events.ts'
 import type { FlushJob, TableJobResult } from '../jobs/messages.ts'
 import type { Memtables, WaitingMemtable } from '../state/memtables.ts'
-import { type JobBase, sumTableBytes, type TreeWork, type WorkHealth } from './tree-work.ts'
+import { sumTableBytes, type TableJobParts, type TreeWork, type WorkHealth } from './tree-work.ts'
 
 export interface FlushHealth extends WorkHealth {
   /** Somebody asks for what has failed: it is tried again. */
@@ -126,7 +126,7 @@ export class Flushes {
     return this.#parts.work.makeTables((base) => this.#flushTo(table, base))
   }
 
-  async #flushTo(table: WaitingMemtable, base: JobBase): Promise<void> {
+  async #flushTo(table: WaitingMemtable, base: TableJobParts): Promise<void> {
     const { memtables, log, work } = this.#parts
     const { runner, options, events } = work.parts.context
     const began = performance.now()

@@ -58,7 +58,7 @@ export interface TreeWorkParts {
 }
 
 /** What every job that makes tables is given. */
-export type JobBase = Omit<
+export type TableJobParts = Omit<
   TableJob,
   'kind' | 'memtable' | 'inputs' | 'olderRanges' | 'folds' | 'evictedBelow'
 >
@@ -89,7 +89,7 @@ export class TreeWork {
    * which the job has judged what has expired.
    * @param make is given what every such job is given
    */
-  async makeTables(make: (base: JobBase) => Promise<void>): Promise<void> {
+  async makeTables(make: (base: TableJobParts) => Promise<void>): Promise<void> {
     const { expiredBy, end } = this.parts.readers.judge()
     try {
       await make(this.#jobBase(expiredBy))
@@ -98,7 +98,7 @@ export class TreeWork {
     }
   }
 
-  #jobBase(expiredBy: number): JobBase {
+  #jobBase(expiredBy: number): TableJobParts {
     const { context, versions, readers } = this.parts
     const { directory, databaseId, options } = context
     return {

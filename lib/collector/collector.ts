@@ -267,9 +267,8 @@ export class Collector {
     const isFlushing = decision.flushes && flushes.flushEarly()
     if (health.mayCollect) {
       if (decision.exposes) this.#own.expose()
-      const mayBegin =
-        step && !this.#turns.areAsked && running.hasPlaceFor(step, decision.pairsRewrites)
-      hasBegun = mayBegin === true && !hasLostRoom
+      const hasPlace = step && running.hasPlaceFor(step, decision.pairsRewrites)
+      hasBegun = hasPlace === true && !this.#turns.areAsked && !hasLostRoom
       if (hasBegun) this.#own.start(step!)
       if (decision.eviction) this.#own.evict(decision.eviction)
     }

@@ -7,7 +7,6 @@
 import type { Log } from '../../../vlog/log/log.ts'
 import { wallTime } from '../../base/clock.ts'
 import { TIMER_MS_MAX } from '../../contract/options.ts'
-import type { ReadableSequences } from '../../state/readable-sequences.ts'
 
 /** A look follows each such part of a segment that was written. */
 const LOOK_SHARE = 1 / 16
@@ -29,8 +28,11 @@ export interface Looker {
   look(isQuiet: boolean): void
 }
 
-/** Snapshots and iterators. */
-export type AwaitedReaders = Pick<ReadableSequences, 'oldestMoment' | 'awaited'>
+/** Snapshots and iterators, as far as their moments go. */
+interface AwaitedReaders {
+  readonly oldestMoment: number
+  awaited: number
+}
 
 export class LookTimes {
   readonly #looker: Looker

@@ -246,8 +246,8 @@ function mayPairRewrites(
 }
 
 /**
- * A step that copies or punches waits while as much expires within seconds as is over the start: where values live about
- * as long as each other, whole files are dead by then. It waits for nothing that writers would have to wait for.
+ * A step that copies or punches waits while as much expires within seconds as is over the start: where values live
+ * about as long as each other, whole files are dead by then. It waits for nothing that writers would have to wait for.
  */
 function diesSooner(
   step: CollectionStep,

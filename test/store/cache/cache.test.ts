@@ -317,13 +317,16 @@ test('a stream that would push out everything else is refused: at once, or when 
 
 test('a stream whose head cannot be read is evicted in its turn, and keeps nothing else from that', async () => {
   const cached = await CachedStore.open()
-  await cached.putStream('stream', 50_000)
-  await cached.store.flush()
-  const { file } = cached.store.segments().find(({ kind }) => kind === 'stream')!
   const warnings: string[] = []
   cached.store.on('warning', (text) => warnings.push(text))
-  cached.fileSystem.faults = ({ kind, path }) =>
-    kind === 'read' && path.endsWith(file) ? { errno: 'EIO' } : undefined
+  let streamPath: string | undefined
+  cached.fileSystem.faults = ({ kind, path }) => {
+    if (kind === 'create' && path.endsWith('.vlog')) streamPath ??= path
+    return kind === 'read' && path === streamPath ? { errno: 'EIO' } : undefined
+  }
+  await cached.putStream('stream', 50_000)
+  const { file } = cached.store.segments().find(({ kind }) => kind === 'stream')!
+  expect(streamPath?.endsWith(file)).toBe(true)
   const count = await fill(cached, 5000)
   await fill(cached, 5000, count)
   expect(warnings.filter((text) => text.includes('stream')).length).toBe(1)
