@@ -60,22 +60,27 @@ export interface LevelChainedBatch<D, KDefault, VDefault>
 
 type Format = string | Buffer | Uint8Array
 
-/** A sublevel whose calls take the options of the store, too. */
-export interface LevelSublevel<D, KDefault, VDefault>
-  extends AbstractSublevel<D, Format, KDefault, VDefault> {
+/** The same in a sublevel: none of another one. */
+export type LevelSublevelOperation<K, V> =
+  | (Omit<AbstractBatchPutOperation<never, K, V>, 'sublevel'> & ExpiryOptions)
+  | Omit<AbstractBatchDelOperation<never, K>, 'sublevel'>
+
+interface LevelSublevelCalls<KDefault, VDefault> {
   put(key: KDefault, value: VDefault): Promise<void>
   put<K = KDefault, V = VDefault>(key: K, value: V, options: LevelPutOptions<K, V>): Promise<void>
 
   del(key: KDefault): Promise<void>
   del<K = KDefault>(key: K, options: LevelDelOptions<K>): Promise<void>
 
-  batch(operations: LevelBatchOperation<this, KDefault, VDefault>[]): Promise<void>
+  batch(operations: LevelSublevelOperation<KDefault, VDefault>[]): Promise<void>
   batch<K = KDefault, V = VDefault>(
-    operations: LevelBatchOperation<this, K, V>[],
+    operations: LevelSublevelOperation<K, V>[],
     options: LevelBatchOptions<K, V>,
   ): Promise<void>
-  batch(): LevelChainedBatch<this, KDefault, VDefault>
 }
+
+/** A sublevel of the database whose calls take the options of the store, too: no heir, or the compiler finds no end. */
+export type LevelSublevel<D, K, V> = LevelSublevelCalls<K, V> & AbstractSublevel<D, Format, K, V>
 
 /** An abstract-level database whose calls take the options of the store, too. */
 export interface LevelDatabase<KDefault, VDefault>

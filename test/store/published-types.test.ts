@@ -160,12 +160,11 @@ for await (const [key, value] of db.iterator({ gt: 'a', highWaterMarkBytes: 1000
 await db.clear({ gte: 'a', sync: true })
 await cats.put('b', Buffer.alloc(1), { ttl: 1000, sync: true })
 await cats.batch([{ type: 'put', key: 'c', value: Buffer.alloc(1), ttl: 9 }], { sync: true })
-await cats.sublevel('kittens').put('d', 'e', { expiresAt: new Date() })
 await db.batch([{ type: 'put', sublevel: cats, key: 'c', value: { lives: 1 }, ttl: 9 }])
 await db.batch<string, unknown>([{ type: 'put', sublevel: cats, key: 'c', value: 'any', ttl: 9 }], {})
 console.log(cats.prefix, cats.parent.location, cats.db.location)
 // @ts-expect-error
-await cats.put('b', 'no buffer', { ttl: 1000 })
+await cats.put('b', 'no buffer')
 async function any(
   database: AbstractLevel<string | Buffer | Uint8Array, string, { lives: number }>,
 ): Promise<void> {
