@@ -56,7 +56,7 @@ export interface Expired {
 }
 
 /** What expires so soon is not worth a copy. */
-export const EXPIRY_SOON_MS = 4000
+const EXPIRY_SOON_MS = 4000
 
 /** What is older than some sequence. Bytes, as of {@link Expired} ... */
 export interface Older {
