@@ -215,7 +215,7 @@ class Model {
       pinnedBytes: 0,
       unflushedShadowBytes: this.#shadowed.length * RECORD_BYTES,
       meanBytes: USER_BYTES,
-      liveDoubtBytes: 0,
+      guessedKeys: 0,
       outsideTableBytes: 0,
       unwrittenUploadBytes: 0,
       tableBytes: (this.#keys + this.#hidden.length) * ENTRY_BYTES,

@@ -16,7 +16,6 @@ import type { FileNumber, SegmentNumber, Sequence } from '../base/ids.ts'
 import type { FoundFiles } from '../state/found-files.ts'
 import type { Memtables } from '../state/memtables.ts'
 import type { ReadableSequences } from '../state/readable-sequences.ts'
-import type { Memtable } from '../tree/memtable/memtable.ts'
 import type { Version } from '../tree/version/version.ts'
 import { CoveredGarbageEstimate } from './covered-garbage.ts'
 import { DeadLists } from './dead-lists.ts'
@@ -25,7 +24,7 @@ import type { CollectibleFile } from './figures.ts'
 import { HiddenGarbageEstimate, type PinnedShadows } from './hidden-garbage.ts'
 import { LogFiles } from './log-files.ts'
 import { type Expired, type Older, References, unbounded, type WorkBudget } from './references.ts'
-import { ReplacedKeys } from './replaced-keys.ts'
+import { liveBytesAbove, ReplacedKeys } from './replaced-keys.ts'
 import { StreamGarbage, type StreamGarbageParts } from './stream-garbage.ts'
 
 /** Of one turn, beside what the estimate of hidden garbage may take. */
@@ -86,8 +85,8 @@ export interface Space {
   readonly unflushedShadowBytes: number
   /** Key and value of a put, on average: what the next write may shadow. */
   readonly meanBytes: number
-  /** By so much a flush may show `liveBytes` to be wrong: of n guesses the sum is off by the root of n, about. */
-  readonly liveDoubtBytes: number
+  /** Of entries of memtables, how many are guessed to shadow one of that size. A flush shows the truth. */
+  readonly guessedKeys: number
   readonly tableBytes: number
   /** What uploads are about to write, beside `diskBytes`. */
   readonly unwrittenUploadBytes: number
@@ -119,7 +118,7 @@ export class SpaceAccount {
     this.#streams = new StreamGarbage(parts, this.references)
     this.#hidden = new HiddenGarbageEstimate(parts, this.#streams, hiddenSamplesMax)
     this.#covered = new CoveredGarbageEstimate(parts.tables, parts.cache, this.#streams)
-    this.#replaced = new ReplacedKeys(parts)
+    this.#replaced = new ReplacedKeys(parts, this.#streams)
     this.#files = new LogFiles(
       parts,
       (number) => this.holdsStream(number),
@@ -292,7 +291,7 @@ export class SpaceAccount {
     evicted: Older,
     lookups: number,
     liveInTables?: number,
-  ): Pick<Space, 'liveBytes' | 'unflushedShadowBytes' | 'meanBytes' | 'liveDoubtBytes'> {
+  ): Pick<Space, 'liveBytes' | 'unflushedShadowBytes' | 'meanBytes' | 'guessedKeys'> {
     const { totals } = this.references
     const { hiddenValueBytes, duplicateValueBytes } = this.#hidden.figures
     const memtables = this.#parts.memtables.list(version.checkpoint)
@@ -316,10 +315,13 @@ export class SpaceAccount {
     let entries = 0
     let added = 0
     let shadowing = 0
+    let guessedKeys = 0
     for (const [i, memtable] of memtables.entries()) {
+      const { keys, guessedKeys: guessed } = replaced[i]!
       entries += memtable.entries
       added += memtable.pointedBytes + memtable.usedBytes
-      shadowing += memtable.entries - memtable.keys + replaced[i]!
+      shadowing += memtable.entries - memtable.keys + keys + guessed
+      guessedKeys += guessed
     }
     const meanBytes = (inTables + added) / Math.max(1, puts + entries)
     const uploadedBytes = this.#parts.uploads?.bytes ?? 0
@@ -331,7 +333,7 @@ export class SpaceAccount {
       liveBytes: Math.round(liveBytes) + uploadedBytes,
       unflushedShadowBytes: Math.round(shadowsBytes) + byMemtables.recordBytes,
       meanBytes,
-      liveDoubtBytes: Math.round(Math.sqrt(entries) * meanBytes),
+      guessedKeys,
     }
   }
 
@@ -365,35 +367,4 @@ export class SpaceAccount {
     this.#blockBytes ??= fileSystem.statPath(directory)?.blockBytes ?? BLOCK_BYTES
     return this.#blockBytes
   }
-}
-
-/** What lives in some part of the store: keys, and bytes of keys and values. */
-interface LiveSum {
-  readonly keys: number
-  readonly bytes: number
-}
-
-/**
- * What lives in tables and memtables, by the mean size of what lives below each. Inside a memtable it is known, but for
- * large range tombstones.
- * @param memtables newest first @param replaced of the keys of each, how many shadow a put below
- */
-export function liveBytesAbove(
-  tables: LiveSum,
-  memtables: readonly Pick<Memtable, 'liveKeys' | 'liveBytes' | 'ranges'>[],
-  replaced: readonly number[],
-): number {
-  let { keys, bytes } = tables
-  for (let i = memtables.length - 1; i >= 0; i--) {
-    const memtable = memtables[i]!
-    // Of tables it is known what its range tombstones cover; of older memtables, all of it may be.
-    if (memtable.ranges.count > 0) {
-      keys = Math.min(keys, tables.keys)
-      bytes = Math.min(bytes, tables.bytes)
-    }
-    const kept = keys === 0 ? 0 : Math.max(0, 1 - replaced[i]! / keys)
-    bytes = bytes * kept + memtable.liveBytes
-    keys = keys * kept + memtable.liveKeys
-  }
-  return bytes
 }

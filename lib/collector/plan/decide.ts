@@ -23,6 +23,11 @@ const EXPOSE_SHARE = 1 / 8
 /** A memtable is flushed early when it covers this part of a segment. */
 const FLUSH_SHARE = 1 / 2
 
+/** A look follows when this part of a segment was written. */
+const LOOK_SHARE = 1 / 16
+/** What lives is not taken for less by more than this part of a segment. */
+const DOUBT_SHARE = 1 / 2
+
 /** With room for so many segments nobody waits for it. */
 const FAR_SEGMENTS = 2
 
@@ -95,7 +100,7 @@ export function* decide(measured: Space, state: LookState): InTurns<Decision> {
   const space = { ...measured, files: yield* withBusy(measured.files, running.busyFiles) }
   const { segmentBytes } = rules
   // What only a reader sees counts as living: nobody can give it back, so nobody waits for it.
-  const keptBytes = Math.max(0, space.liveBytes - space.liveDoubtBytes) + space.pinnedBytes
+  const keptBytes = Math.max(0, space.liveBytes - doubtBytes(space, rules)) + space.pinnedBytes
   const putLimitBytes = putLimit(measured, state)
   const toComeBytes = state.ballastBytesToCome
   const pressure = pressureOf(keptBytes, { ...rules, putLimitBytes, toComeBytes })
@@ -129,6 +134,20 @@ export function* decide(measured: Space, state: LookState): InTurns<Decision> {
   const flushes =
     space.unflushedShadowBytes > 0 && (isMuch || (!exposes && pays(space.unflushedShadowBytes)))
   return { pressure, step, isStepLate, pairsRewrites, ...outputs, exposes, flushes }
+}
+
+/**
+ * By so much `liveBytes` may be too high by the next look: what memtables replace is guessed of some keys, and of what
+ * is written until then. Each guess is off by as much as the mean, about, and n of them by the root of n of these;
+ * twice that is hardly ever passed. Of values that are longer than a segment bounds and batches know themselves.
+ */
+export function doubtBytes(
+  { guessedKeys, meanBytes }: Pick<Space, 'guessedKeys' | 'meanBytes'>,
+  { segmentBytes }: Pick<PlanningRules, 'segmentBytes'>,
+): number {
+  const toComeKeys = Math.ceil((segmentBytes * LOOK_SHARE) / Math.max(1, meanBytes))
+  const doubt = 2 * Math.sqrt(guessedKeys + toComeKeys) * meanBytes
+  return Math.round(Math.min(doubt, segmentBytes * DOUBT_SHARE))
 }
 
 function* withBusy(

@@ -7,7 +7,8 @@ import { engineOf } from '#dist/lib/store/engine-of.js'
 import { openStore } from '#dist/lib/store/open-store.js'
 import { DIRECTORY } from '../../support/crash/recover-image.ts'
 import { seededRandom } from '../../support/random.ts'
-import { CollectedStore, PUNCHES } from '../../support/store/collected-store.ts'
+import { CollectedStore, keyOf, PUNCHES } from '../../support/store/collected-store.ts'
+import { idle, runTimers } from '../../support/store/idle.ts'
 
 /** Says that each hole took so long, whatever it took. */
 class PricedRunner implements JobRunner {
@@ -71,4 +72,29 @@ test('the collector itself goes by what holes have cost, a plan that is asked fo
   expect(report.steps.map(({ action }) => action)).toContain('punch')
   expect(actor.ownRules(1.3).holeCostBytes).toBeGreaterThan(100 * before.holeCostBytes)
   expect(actor.askedRules(1.3)).toEqual(before)
+})
+
+test('balanced, by itself, where holes take little: what is half dead it punches', async () => {
+  runTimers()
+  const opened = await CollectedStore.open(PUNCHES)
+  for (let i = 0; i < 100; i++) await opened.put(keyOf(i), 20_000)
+  for (let i = 0; i < 100; i += 2) await opened.put(keyOf(i), 100)
+  await opened.store.compact()
+  await opened.store.close()
+  const { options, fileSystem } = opened
+  const collector = { targetSpaceAmplification: 1.01 }
+  const seams = {
+    fileSystem,
+    random: seededRandom(1),
+    wrapRunner: (runner: JobRunner) => new PricedRunner(runner, 0.01),
+  }
+  const store = await openStore(DIRECTORY, { ...options, collector }, seams)
+  onTestFinished(() => store.close())
+  const freed = { punch: 0, rewrite: 0, drop: 0, forget: 0 }
+  store.on('collection', (event) => {
+    freed[event.action] += event.bytesFreed
+  })
+  await idle(fileSystem)
+  // Of a million bytes that are dead, in blocks.
+  expect(freed.punch).toBeGreaterThan(500_000)
 })

@@ -61,18 +61,10 @@ const WORKLOADS: readonly Workload[] = [
   ['a quarter of a segment to three', SEGMENT_BYTES / 4, 3 * SEGMENT_BYTES, 0.1],
 ]
 
-/**
- * Of a segment. What a key of a memtable replaces is taken to be as long as the others, until a flush shows it, and the
- * bound of a look holds less the root of that doubt. So much may be left of it.
- */
-const ESTIMATE_SHARE = 1 / 8
-
 interface Overwriting {
   readonly opened: CollectedStore
-  /** By what the test knows to live, or `stats()` takes for living, whichever is more ... */
+  /** Over the bound, by what the test knows to live. */
   excess: number
-  /** ... and by what the test knows. */
-  modelExcess: number
 }
 
 /**
@@ -85,13 +77,10 @@ async function measuredPut(
   put: (opened: CollectedStore) => Promise<void>,
 ): Promise<void> {
   const { opened } = overwriting
-  const before = { model: liveBytes(opened), stats: opened.store.stats().liveBytes }
+  const before = liveBytes(opened)
   await put(opened)
-  const disk = boundedBytes(opened)
-  const model = Math.max(before.model, liveBytes(opened))
-  const stats = Math.max(before.stats, opened.store.stats().liveBytes)
-  overwriting.excess = Math.max(overwriting.excess, disk - boundOf(Math.max(model, stats), length))
-  overwriting.modelExcess = Math.max(overwriting.modelExcess, disk - boundOf(model, length))
+  const live = Math.max(before, liveBytes(opened))
+  overwriting.excess = Math.max(overwriting.excess, boundedBytes(opened) - boundOf(live, length))
 }
 
 /** Random writes, `factor` times as many as there are keys. @param put how each put is made */
@@ -105,7 +94,6 @@ async function overwrite(
   const overwriting = {
     opened,
     excess: Number.NEGATIVE_INFINITY,
-    modelExcess: Number.NEGATIVE_INFINITY,
   }
   const prng = new Prng(seed + longest)
   const keys = Math.round((2 * MIB) / ((shortest + longest) / 2))
@@ -120,9 +108,13 @@ async function overwrite(
   return overwriting
 }
 
-function expectBounded({ excess, modelExcess }: Overwriting): void {
+/**
+ * What lives is known but for what was written since the last look: of that the store holds back more than it is likely
+ * to be off by (doubtBytes in plan/decide.ts). Of 75 runs with values of 1 to 40 KiB the median was 73 KiB below the
+ * bound, with a deviation of 10 KiB, and the nearest 56 KiB: to be above it takes seven deviations.
+ */
+function expectBounded({ excess }: Overwriting): void {
   expect(excess, replayHint(seed)).toBeLessThanOrEqual(0)
-  expect(modelExcess, replayHint(seed)).toBeLessThanOrEqual(ESTIMATE_SHARE * SEGMENT_BYTES)
 }
 
 async function endSteady(opened: CollectedStore): Promise<void> {

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import {
   type Decision,
   decide as decideInTurns,
+  doubtBytes,
   type LookState,
 } from '#dist/lib/collector/plan/decide.js'
 import { atOnce } from '#dist/lib/collector/plan/in-turns.js'
@@ -50,7 +51,7 @@ function space(more: Partial<Space>): Space {
     pinnedBytes: 0,
     unflushedShadowBytes: 0,
     meanBytes: 2000,
-    liveDoubtBytes: 0,
+    guessedKeys: 0,
     tableBytes: 1000,
     outsideTableBytes: 0,
     unwrittenUploadBytes: 0,
@@ -371,4 +372,17 @@ test('of many files a decision takes many turns, and says what it would say at o
   expect(count).toBeGreaterThan(20)
   expect(count).toBeLessThan(60)
   expect(decideInTurns(space({ files: half(1000) }), STATE).next().done).toBe(true)
+})
+
+test('what lives is in doubt by two roots of the guesses, and by no more than half a segment', () => {
+  const doubt = (guessedKeys: number, meanBytes: number): number =>
+    doubtBytes({ guessedKeys, meanBytes }, { segmentBytes: 65_536 })
+  // Four of them are written before the next look.
+  expect(doubt(0, 1024)).toBe(2 * 2 * 1024)
+  expect(doubt(21, 1024)).toBe(2 * 5 * 1024)
+  expect(doubt(0, 0)).toBe(0)
+  expect(doubt(0, 4000)).toBe(Math.round(2 * Math.sqrt(2) * 4000))
+  expect(doubt(0, 10_000)).toBe(20_000)
+  expect(doubt(0, 40_000)).toBe(32_768)
+  expect(doubt(1e9, 1024)).toBe(32_768)
 })
