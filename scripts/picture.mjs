@@ -79,7 +79,7 @@ export function picture() {
     box('band', 20, 92, 800, 132, 6),
     box('band', 20, 266, 800, 148, 6),
     text(36, 114, 'the tree: keys, and where their values lie'),
-    text(36, 288, 'the value log: each value, written once'),
+    text(400, 288, 'the value log: each value once'),
 
     ...level(124, 'level 0', 2, 40),
     ...level(154, 'level 1', 5, 40),
@@ -127,7 +127,7 @@ export function picture() {
     line('pointer', 'M151 204 C 151 250 60 250 60 310'),
     line('pointer', 'M289 204 C 289 250 236 250 246 310'),
     line('pointer', 'M427 204 C 427 250 370 250 376 310'),
-    line('pointer', 'M720 188 C 720 240 694 240 694 310'),
+    line('pointer', 'M790 188 C 790 250 744 250 744 310'),
 
     box('box', 668, 22, 136, 36, 6),
     text(736, 45, 'put(key, value)', 'call', 'middle'),
@@ -140,8 +140,8 @@ export function picture() {
     text(104, 45, 'get(key)', 'call', 'middle'),
     line('way', 'M104 58 V 90'),
     text(114, 80, '1 where? in memory, nearly always', 'small'),
-    line('way', 'M560 224 V 304'),
-    text(570, 250, '2 one read, proved by its checksum', 'small'),
+    line('way', 'M636 224 V 304'),
+    text(646, 250, '2 one read, proved', 'small'),
   ]
   const size = `viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}"`
   return `<svg xmlns="http://www.w3.org/2000/svg" ${size} role="img">
