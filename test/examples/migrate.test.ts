@@ -3,13 +3,20 @@ import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 import { ClassicLevel } from 'classic-level'
-import { open as openLmdb } from 'lmdb'
+import * as lmdb from 'lmdb'
 import { expect, test } from 'vitest'
 import { open } from '#dist/lib/index.js'
 import { temporaryDirectory } from '../support/files/temporary-directory.ts'
 import { ROOT } from '../support/pages.ts'
 
 const SCRIPT = path.join(ROOT, 'examples', 'migrate.mjs')
+
+const openLmdb = lmdb.open
+/** Its types lack them. */
+const { keyValueToBuffer, bufferToKeyValue } = lmdb as unknown as {
+  readonly keyValueToBuffer: (key: lmdb.Key) => Buffer
+  readonly bufferToKeyValue: (bytes: Buffer) => lmdb.Key
+}
 
 function migrate(...words: string[]): { status: number | null; stdout: string; stderr: string } {
   return spawnSync(process.execPath, [SCRIPT, ...words], { encoding: 'utf8' })
@@ -66,6 +73,28 @@ test.each([undefined, 'users'])('from lmdb, database %s', async (name) => {
   const options = name === undefined ? [] : [JSON.stringify({ name })]
   expect(migrate('lmdb', from, to, ...options)).toMatchObject(DONE)
   await expectAll(to)
+})
+
+test('what lmdb has encoded can be read with the encodings that the page names', async () => {
+  const directory = temporaryDirectory()
+  const [from, to] = [path.join(directory, 'old.mdb'), path.join(directory, 'new')]
+  const old = openLmdb({ path: from })
+  const ann = { name: 'Ann', born: new Date(0), tags: ['a', 'b'] }
+  await Promise.all([old.put(['user', 1], ann), old.put(['user', 2], { name: 'Bob' })])
+  await old.close()
+  expect(migrate('lmdb', from, to)).toMatchObject({ status: 0 })
+  const store = await open(to, { readOnly: true })
+  const key = {
+    encode: keyValueToBuffer,
+    decode: bufferToKeyValue,
+  }
+  const view = store.with({ key, value: 'msgpack' })
+  const users = await view.entries().nextMany(9)
+  await store.close()
+  expect(users).toEqual([
+    [['user', 1], ann],
+    [['user', 2], { name: 'Bob' }],
+  ])
 })
 
 test('what is not whole has not the name of the new store', async () => {
