@@ -189,11 +189,15 @@ function planDense(
   tombstonesMin: number,
 ): CompactionPlan | undefined {
   if (options.runsPerLevel > 1) return undefined
+  const ranged = planRanged(levels, shape, options, tombstonesMin)
+  if (ranged) return ranged
   for (let level = 1; level < levels.length; level++) {
     const { runs } = levels[level]!
     const isBottom = level === shape.largestLevel
     for (const table of runs.length === 1 ? runs[0]!.tables : []) {
-      const { tombstones, entries, fragments } = table
+      const { entries, fragments } = table
+      // A piece of a range tombstone hides a key at least, as a rule.
+      const tombstones = table.tombstones + fragments
       const isDense = tombstones >= Math.max(tombstonesMin, entries * DENSE_SHARE)
       // Range tombstones end at the bottom, however few they are: each costs every read a little.
       if (!isDense && fragments === 0) continue
@@ -212,6 +216,26 @@ function planDense(
     }
   }
   return undefined
+}
+
+/**
+ * Level 0 goes down before it is full where it has very many range tombstones: as long as they are there each read
+ * searches among them, and they take half a KiB of memory each.
+ */
+function planRanged(
+  levels: readonly Level[],
+  shape: TreeShape,
+  options: TreeShapeOptions,
+  tombstonesMin: number,
+): CompactionPlan | undefined {
+  const parts = (levels[0]?.runs ?? []).map(({ id, tables }) => ({ level: 0, runId: id, tables }))
+  let fragments = 0
+  for (const { tables } of parts) for (const table of tables) fragments += table.fragments
+  if (fragments < tombstonesMin) return undefined
+  const below = overlappingTables(levels[1]?.runs[0]?.tables ?? [], hull(parts))
+  const belowEntries = below.reduce((sum, table) => sum + table.entries, 0)
+  if (belowEntries > DENSE_ENTRIES_MAX * fragments) return undefined
+  return planInto(levels, shape, options, { level: 0, score: 1, reason: 'tombstones' }, parts, 1)
 }
 
 /** Writes a table anew where it is, to fold what it points to (fold.ts). */

@@ -124,6 +124,26 @@ test('a dense table moves down while that is cheap, and is written anew at the b
   ])
   expect(pick(below(120, 121), 10)).toBeUndefined()
   expect(pickCompaction(below(120), OPTIONS, 10)).toBeUndefined()
+  // Pieces of range tombstones count as well.
+  const ranged = levelsOf(
+    [1, 8, { ...table, entries: 0, tombstones: 0, fragments: 60 }],
+    ...'bcdef'
+      .split('')
+      .map((key, i) => [2, 5, meta(20 + i, key, `${key}z`, { entries: 40 })] as const),
+  )
+  expect(pick(ranged, 10)).toMatchObject({ reason: 'tombstones', outputLevel: 2 })
+  const flushed = (fragments: number): Version['levels'] =>
+    levelsOf(
+      [0, 9, meta(9, 'b', 'd', { entries: 0, fragments })],
+      [1, 5, meta(20, 'b', 'c', { entries: 240 })],
+    )
+  expect(pick(flushed(60), 10)).toMatchObject({
+    reason: 'tombstones',
+    inputLevel: 0,
+    outputLevel: 1,
+  })
+  expect(pick(flushed(59), 10)).toBeUndefined()
+  expect(pick(flushed(49), 10)).toBeUndefined()
   const sparse = levelsOf([1, 8, { ...table, entries: 121 }], [2, 5, meta(20, 'b', 'c')])
   expect(pick(sparse, 100)).toBeUndefined()
 
