@@ -1,6 +1,8 @@
 /**
  * wisc: an embedded key-value store for large values. The public face; docs/api.md says how to use it.
  */
+// Without the types of Node the compiler says so, once; and who has them need not name them.
+/// <reference types="node" preserve="true" />
 
 import type { Options } from './contract/options.ts'
 import { openStore } from './store/open-store.ts'

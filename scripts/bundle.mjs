@@ -2,10 +2,12 @@
  * Bundles what is compiled, unless nothing has changed.
  *
  *   dist/lib/bundle    the library: its face, chunks for what few programs need, its threads, what stands on the face
- *                      (level.js, keyv.js); and the same as CommonJS
+ *                      (level.js, keyv.js); the same as CommonJS; and the command: wisc.js, and a file for each verb
  *   dist/lib/index.js  hands on the face of the bundle; what the compiler made of it lies beside it as unbundled.js
- *   dist/bin           the command: a file for each verb and few that they share, its parser of the command line among
- *                      them, with the licences of what is not ours
+ *   dist/bin/wisc.js   runs the command of the bundle
+ *
+ * The command stands on the chunks of the library. Its parser of the command line is among its own, and the licences of
+ * what is not ours beside them.
  *
  * Node takes half a millisecond for every module that it resolves, reads and links, and the library has more than a
  * hundred. The single modules stay for the tests; errors.js is the same for them and the bundle, so that a class of
@@ -19,6 +21,7 @@ import {
   chmodSync,
   copyFileSync,
   existsSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -40,6 +43,8 @@ const LOCK = join(ROOT, 'package-lock.json')
 const FACE = join(DIST, 'lib/index.js')
 const UNBUNDLED = join(DIST, 'lib/unbundled.js')
 const STUB = "export * from './bundle/index.js'\n"
+const COMMAND = join(DIST, 'tools/wisc.js')
+const PROGRAM = join(DIST, 'bin/wisc.js')
 const ERRORS = join(DIST, 'lib/base/errors.js')
 const WORKER = join(DIST, 'lib/jobs/worker.js')
 const HELPER = join(DIST, 'lib/base/platform/helper-thread.js')
@@ -97,26 +102,31 @@ const isBesideFace = (name, importer) => isPackage(name) || isFile(name, importe
  * CommonJS: what is ES modules of it breaks lines in the middle of words.
  */
 const BUNDLED = { yargs: createRequire(import.meta.url).resolve('yargs') }
-const isBundled = (name, importer) =>
-  Object.hasOwn(BUNDLED, name) || importer?.split(sep).includes('node_modules') === true
+const isOutside = (name, importer) =>
+  isPackage(name) && !Object.hasOwn(BUNDLED, name) && !importer?.split(sep).includes('node_modules')
+
+/** Not there when only the library was built. */
+const commandInput = existsSync(COMMAND) ? { wisc: COMMAND } : {}
 
 /** Worker and helper stand beside what starts them: they are looked for there. */
-const LIBRARY = {
+const BUNDLE = {
   directory: join(DIST, 'lib/bundle'),
-  layers: ['lib', 'vlog'],
+  layers: ['lib', 'vlog', 'tools'].filter((layer) => existsSync(join(DIST, layer))),
   outputs: [
     // What two of these have in common is in both: shared files would be more of them to load, each of which takes a
     // millisecond or two.
-    ...[{ index: UNBUNDLED }, { worker: WORKER }, { 'helper-thread': HELPER }].map((input) => ({
-      input,
-      external: (name, importer) => isPackage(name) || isFile(name, importer, ERRORS),
-      output: {
-        format: 'esm',
-        chunkFileNames: '[name]-[hash].js',
-        paths: { [ERRORS]: '../base/errors.js' },
-        ...(input.index && { codeSplitting: filesOf(UNBUNDLED) }),
-      },
-    })),
+    ...[{ index: UNBUNDLED, ...commandInput }, { worker: WORKER }, { 'helper-thread': HELPER }].map(
+      (input) => ({
+        input,
+        external: (name, importer) => isOutside(name, importer) || isFile(name, importer, ERRORS),
+        output: {
+          format: 'esm',
+          chunkFileNames: '[name]-[hash].js',
+          paths: { [ERRORS]: '../base/errors.js' },
+          ...(input.index && { codeSplitting: filesOf(UNBUNDLED) }),
+        },
+      }),
+    ),
     {
       input: { index: UNBUNDLED },
       external: isPackage,
@@ -141,27 +151,8 @@ const LIBRARY = {
   made: [
     ...['index.js', 'worker.js', 'helper-thread.js', 'index.cjs'],
     ...Object.keys(ON_THE_FACE).flatMap((name) => [`${name}.js`, `${name}.cjs`]),
+    ...Object.keys(commandInput).map((name) => `${name}.js`),
   ],
-}
-
-const COMMAND = {
-  directory: join(DIST, 'bin'),
-  layers: ['lib', 'vlog', 'tools'],
-  settings: {
-    resolve: { alias: BUNDLED },
-    // Where yargs looks for words of other languages, of which the command has none.
-    transform: { define: { __dirname: 'import.meta.dirname' } },
-  },
-  outputs: [
-    {
-      input: { wisc: join(DIST, 'tools/wisc.js'), worker: WORKER, 'helper-thread': HELPER },
-      external: (name, importer) => isPackage(name) && !isBundled(name, importer),
-      output: { format: 'esm', chunkFileNames: '[name]-[hash].js' },
-    },
-  ],
-  made: ['wisc.js', 'worker.js', 'helper-thread.js'],
-  // It begins with #!: who calls it by its path needs no `node` in front.
-  executable: 'wisc.js',
 }
 
 function changedAt(path) {
@@ -205,7 +196,7 @@ function isCurrent({ directory, layers, made }) {
   return [THIS_FILE, LOCK, ...sources].every((path) => changedAt(path) <= madeAt)
 }
 
-async function makeBundle({ directory, outputs, made, executable, settings }) {
+async function makeBundle({ directory, outputs, made }) {
   const began = new Date()
   const packages = new Set()
   const unfinished = `${directory}.${process.pid}.new`
@@ -216,7 +207,9 @@ async function makeBundle({ directory, outputs, made, executable, settings }) {
         input,
         platform: 'node',
         external,
-        ...settings,
+        resolve: { alias: BUNDLED },
+        // Where yargs looks for words of other languages, of which the command has none.
+        transform: { define: { __dirname: 'import.meta.dirname' } },
         plugins: [unbundledFace],
         logLevel: 'warn',
       })
@@ -229,7 +222,6 @@ async function makeBundle({ directory, outputs, made, executable, settings }) {
       for (const { moduleIds = [] } of chunks) addPackages(packages, moduleIds)
     }
     if (packages.size > 0) writeFileSync(join(unfinished, 'LICENSES.txt'), licensesOf(packages))
-    if (executable) chmodSync(join(unfinished, executable), 0o755)
     utimesSync(join(unfinished, made[0]), began, began)
     if (existsSync(directory)) renameSync(directory, replaced)
     renameSync(unfinished, directory)
@@ -238,12 +230,16 @@ async function makeBundle({ directory, outputs, made, executable, settings }) {
   }
 }
 
+/** It begins with #!: who calls it by its path needs no `node` in front. */
+function writeProgram() {
+  mkdirSync(dirname(PROGRAM), { recursive: true })
+  writeFileSync(PROGRAM, "#!/usr/bin/env node\nimport '../lib/bundle/wisc.js'\n")
+  chmodSync(PROGRAM, 0o755)
+}
+
 if (existsSync(FACE)) {
   putFaceAside()
   for (const name of COMMONJS_TYPES) copyFileSync(join(ROOT, name), join(DIST, name))
-}
-for (const bundle of [LIBRARY, COMMAND]) {
-  // Without the command, as when only the library was built, there is nothing to bundle of it.
-  const inputs = bundle.outputs.flatMap(({ input }) => Object.values(input))
-  if (inputs.every((path) => existsSync(path)) && !isCurrent(bundle)) await makeBundle(bundle)
+  if (!isCurrent(BUNDLE)) await makeBundle(BUNDLE)
+  if (existsSync(COMMAND)) writeProgram()
 }

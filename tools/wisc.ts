@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /**
  * The wisc command: reads the command line and runs one verb (verb.ts, commands/).
  *

@@ -6,9 +6,9 @@ import * as rolldown from 'rolldown'
 import * as vite from 'vite'
 import webpack from 'webpack'
 
-/** What a CommonJS file of the bundle calls. */
+/** What a CommonJS file of the bundle calls. The library imports `createRequire`, too: by another name. */
 const REQUIRE =
-  "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);"
+  "import { createRequire as making } from 'node:module'; const require = making(import.meta.url);"
 
 /** By name: bundles `entry` to the file `out`, without the packages of `external`. */
 export const BUNDLERS = {
@@ -51,7 +51,7 @@ export const BUNDLERS = {
       target: 'node20',
       entry,
       experiments: { outputModule: true },
-      externalsType: 'module',
+      externalsType: 'node-commonjs',
       externals: external,
       output: { path: dirname(out), filename: basename(out), module: true, chunkFormat: 'module' },
     })

@@ -9,8 +9,8 @@ import type { Source } from './sources.ts'
 
 /** For those outside: whoever is inside imports the file that it means. */
 const FACE = 'lib/index.ts'
-/** As users start it: it is bundled, and has no source of this name. */
-const COMMAND = 'bin/wisc.ts'
+/** The command, as users start it and as a test does: it is bundled, and has no sources of these names. */
+const COMMAND = ['bin/wisc.ts', 'lib/bundle/wisc.ts']
 
 const WALLS = `
 lib/base
@@ -147,7 +147,7 @@ function wall(from: string, target: string, isThere: boolean): string {
 /** Files in no folder of the house, imports through its walls, and of what is not there: it may still be compiled. */
 export function brokenWalls(sources: readonly Source[]): string[] {
   const names = new Set(sources.map(({ name }) => name))
-  names.add(COMMAND)
+  for (const name of COMMAND) names.add(name)
   return sources.flatMap(({ name, imports }) => {
     const isHoused = isTest(name) || MAY_IMPORT.has(path.posix.dirname(name))
     const outside = isHoused ? [] : [`${name}: name its folder in test/support/walls.ts`]

@@ -10,8 +10,8 @@ import { helpColumns, type Output } from '../terminal/output.ts'
 import type { Progress } from '../terminal/progress.ts'
 import { type Example, examplesText } from './help.ts'
 
-/** The package, from dist/bin, where this is bundled. */
-export const PACKAGE_ROOT: URL = new URL('../../', import.meta.url)
+/** The package, from dist/lib/bundle, where this is bundled. */
+export const PACKAGE_ROOT: URL = new URL('../../../', import.meta.url)
 
 /** What a verb has around it. */
 export interface VerbContext {

@@ -7,6 +7,8 @@
  */
 import { Readable, Writable } from 'node:stream'
 
+/** What the command is, and what users start. */
+const ENTRY = new URL('../../../lib/bundle/wisc.js', import.meta.url)
 const COMMAND = new URL('../../../bin/wisc.js', import.meta.url)
 
 export interface HostedRun {
@@ -54,7 +56,7 @@ async function run({ words, directory, variables, ...given }: HostedRun): Promis
   Object.assign(process.env, variables)
   input = Readable.from(given.input.length > 0 ? [Buffer.from(given.input)] : [])
   process.exitCode = undefined
-  await import(`${COMMAND}?${runs++}`)
+  await import(`${ENTRY}?${runs++}`)
   const code = Number(process.exitCode ?? 0)
   for (const name of Object.keys(variables)) {
     if (own[name] === undefined) delete process.env[name]

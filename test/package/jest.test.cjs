@@ -3,4 +3,4 @@ const smoke = require('./smoke.cjs')
 
 test('the package runs in jest', async () => {
   expect(await smoke(require('wisc'))).toEqual([])
-})
+}, 600_000)

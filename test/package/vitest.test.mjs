@@ -5,4 +5,4 @@ import smoke from './smoke.cjs'
 
 test('the package runs in vitest', async () => {
   expect(await smoke(wisc)).toEqual([])
-})
+}, 600_000)
