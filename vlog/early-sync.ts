@@ -54,9 +54,9 @@ export class EarlySync {
     this.#running = this.#run()
   }
 
-  /** Yields 0 until none runs: the event loop must turn meanwhile. @throws WISC_SYNC_FAILED if one has failed */
-  *endSlices(): Generator<number, void> {
-    while (this.#isRunning) yield 0
+  /** Yields what has to be waited for until none runs. @throws WISC_SYNC_FAILED if one has failed */
+  *endSlices(): Generator<Promise<void>, void> {
+    while (this.#isRunning) yield this.ended()
     this.check()
   }
 

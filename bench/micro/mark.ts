@@ -132,7 +132,7 @@ interface Run<Result> {
 }
 
 /** The best of the rounds. */
-function measure<Result>(start: () => Generator<number, Result>, undo?: () => void): Run<Result> {
+function measure<Result>(start: () => Generator<unknown, Result>, undo?: () => void): Run<Result> {
   let best: Run<Result> | undefined
   for (let round = 0; round < ROUNDS; round++) {
     const run = runOnce(start())
@@ -147,7 +147,7 @@ function processorMs(): number {
   return (user + system) / 1000
 }
 
-function runOnce<Result>(slices: Generator<number, Result>): Run<Result> {
+function runOnce<Result>(slices: Generator<unknown, Result>): Run<Result> {
   const began = processorMs()
   let bytes = 0
   let longestSliceMs = 0
@@ -156,7 +156,7 @@ function runOnce<Result>(slices: Generator<number, Result>): Run<Result> {
     const now = processorMs()
     if (slice.done)
       return { result: slice.value, seconds: (now - began) / 1000, longestSliceMs, bytes }
-    bytes += slice.value
+    if (typeof slice.value === 'number') bytes += slice.value
     longestSliceMs = Math.max(longestSliceMs, now - before)
     before = now
   }

@@ -50,7 +50,7 @@ interface Timing {
 }
 
 /** Milliseconds of a body in slices. */
-function runSlices<Result>(slices: Generator<number, Result>, timing: Timing): Result {
+function runSlices<Result>(slices: Generator<unknown, Result>, timing: Timing): Result {
   const start = performance.now()
   timing.longestSlice = 0
   for (let before = start; ; ) {

@@ -51,8 +51,8 @@ export interface RewriteResult {
 }
 
 /**
- * Rewrites files. Yields the bytes that each slice read or wrote. If it fails or is ended early, what it
- * has written is unlinked; after a failed sync it stays.
+ * Rewrites files. Yields the bytes that each slice read or wrote, or a sync that has to be waited for. If it fails or
+ * is ended early, what it has written is unlinked; after a failed sync it stays.
  * @throws CorruptionError if a record that lives, or anything but a value is damaged, or a pointer leads
  *   nowhere (I8); WISC_SYNC_FAILED, WISC_FORMAT_VERSION, WISC_CODEC_UNAVAILABLE, IoError
  */
@@ -60,7 +60,7 @@ export function* rewriteSlices(
   input: RewriteInput,
   liveness: Liveness,
   ports: CollectorPorts,
-): Generator<number, RewriteResult> {
+): Generator<number | Promise<void>, RewriteResult> {
   const { result: found, bytes: bytesRead } = yield* counted(findLive(input, liveness, ports))
   const { records, hadWrongList } = found
   const nothing = { relocation: undefined, bytesRead, bytesWritten: 0, copyMs: 0, hadWrongList }
@@ -125,7 +125,7 @@ function* writeRelocation(
   files: VictimFiles,
   { directory, databaseId, fileNumber }: RewriteInput,
   { fileSystem, random, earlySyncBytes, progress }: CollectorPorts,
-): Generator<number, BuiltRelocation> {
+): Generator<number | Promise<void>, BuiltRelocation> {
   const path = joinPath(directory, segmentName(fileNumber))
   const salt = randomU32(random)
   const file = fileSystem.open(path, 'create')
@@ -164,9 +164,9 @@ function abandon(
 }
 
 /** Passes slices on, and adds up their bytes and the time that they take themselves. */
-function* counted<Result>(
-  slices: Generator<number, Result>,
-): Generator<number, { readonly result: Result; readonly bytes: number; readonly ms: number }> {
+function* counted<Slice, Result>(
+  slices: Generator<Slice, Result>,
+): Generator<Slice, { readonly result: Result; readonly bytes: number; readonly ms: number }> {
   let bytes = 0
   let ms = 0
   try {
@@ -175,7 +175,7 @@ function* counted<Result>(
       const slice = slices.next()
       ms += performance.now() - before
       if (slice.done) return { result: slice.value, bytes, ms }
-      bytes += slice.value
+      if (typeof slice.value === 'number') bytes += slice.value
       yield slice.value
     }
   } finally {

@@ -110,10 +110,10 @@ export class RelocationWriter {
 
   /**
    * Ends the file: all of it is written and synced, its directory entry is not. Yields the bytes that each slice gave
-   * to the file, 0 for slices of the sort. Requires: it has a record.
+   * to the file, 0 for slices of the sort, and the early sync that is still under way. Requires: it has a record.
    * @throws CorruptionError if a record was begun twice, WISC_SYNC_FAILED, IoError
    */
-  *finishSlices(): Generator<number, BuiltRelocation> {
+  *finishSlices(): Generator<number | Promise<void>, BuiltRelocation> {
     assert(this.#addresses.length > 0, 'a relocation has a record')
     this.#endRecord()
     const recordsEnd = this.#written + this.#filled

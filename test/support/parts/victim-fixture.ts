@@ -21,7 +21,7 @@ import { TableBuilder } from '#dist/lib/tree/table/table-builder.js'
 import type { HoleMarks } from '#dist/vlog/collect/hole-marks.js'
 import { type MarkResult, markSlices } from '#dist/vlog/collect/mark.js'
 import { punchHoles } from '#dist/vlog/collect/punch.js'
-import { type RewriteResult, rewriteSlices } from '#dist/vlog/collect/rewrite.js'
+import { rewriteSlices } from '#dist/vlog/collect/rewrite.js'
 import type { VictimFile } from '#dist/vlog/collect/victim.js'
 import { recordBytes } from '#dist/vlog/record.js'
 import type { BuiltRelocation } from '#dist/vlog/relocation/relocation-format.js'
@@ -140,7 +140,7 @@ export class VictimFixture {
     fileNumber: number,
     by: RewriteWay = 'heads',
     dead: readonly SegmentDead[] = [],
-  ): Generator<number, RewriteResult> {
+  ): ReturnType<typeof rewriteSlices> {
     const random = seededRandom(fileNumber)
     const ports = { fileSystem: this.fileSystem, random, earlySyncBytes: Number.POSITIVE_INFINITY }
     const liveness = livenessBy({ ...PLACE, tables }, this.fileSystem)

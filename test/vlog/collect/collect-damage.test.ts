@@ -47,7 +47,7 @@ function hasOutput({ fixture, output }: Subject): boolean {
   return fixture.fileSystem.files.has(fixture.path(output))
 }
 
-function rewrite({ fixture, file, tables, output }: Subject): Generator<number, unknown> {
+function rewrite({ fixture, file, tables, output }: Subject): Generator<unknown> {
   return fixture.rewriteSlices([file], tables, output)
 }
 
