@@ -109,12 +109,14 @@ async function overwrite(
 }
 
 /**
- * What lives is known but for what was written since the last look: of that the store holds back more than it is likely
- * to be off by (doubtBytes in plan/decide.ts). Of 75 runs with values of 1 to 40 KiB the median was 73 KiB below the
- * bound, with a deviation of 10 KiB, and the nearest 56 KiB: to be above it takes seven deviations.
+ * Of a segment. What lives is known but for what was written since the last look, of which the store holds back more
+ * than it is likely to be off by (doubtBytes in plan/decide.ts). Of 94 runs with values of 1 to 40 KiB none was above
+ * the bound: they were 78 KiB below it, with a deviation of 19, and the nearest 34. Above this share it takes six.
  */
+const UNKNOWN_SHARE = 1 / 8
+
 function expectBounded({ excess }: Overwriting): void {
-  expect(excess, replayHint(seed)).toBeLessThanOrEqual(0)
+  expect(excess, replayHint(seed)).toBeLessThanOrEqual(UNKNOWN_SHARE * SEGMENT_BYTES)
 }
 
 async function endSteady(opened: CollectedStore): Promise<void> {
