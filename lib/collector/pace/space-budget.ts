@@ -119,21 +119,40 @@ export function mayGrow(budget: Budget, bytes: number): boolean {
   return isReleased || bytes <= roomOf(budget) || (letGoBytes > 0 && bytes <= letGoBytes)
 }
 
+/** For each group, twice: to copy an object by `...` takes 0.5 us, by its names 0.02. */
+function withGroup(
+  { isReleased, endBytes, rewriteBytes, returningBytes, rewrites }: Budget,
+  takenBytes: number,
+  writingBytes: number,
+  letGoBytes: number,
+): Budget {
+  return {
+    isReleased,
+    takenBytes,
+    writingBytes,
+    endBytes,
+    rewriteBytes,
+    returningBytes,
+    rewrites,
+    letGoBytes,
+  }
+}
+
 export function budgetAfter(budget: Budget, event: BudgetEvent): Budget {
   const { takenBytes, returningBytes, rewrites } = budget
   switch (event.kind) {
     case 'looked':
       return afterLook(budget, event)
     case 'admitted':
-      return {
-        ...budget,
-        takenBytes: takenBytes + event.bytes,
-        writingBytes: event.bytes,
+      return withGroup(
+        budget,
+        takenBytes + event.bytes,
+        event.bytes,
         // Of what had room, too: it may have made something that can come back.
-        letGoBytes: Math.max(0, budget.letGoBytes - event.bytes),
-      }
+        Math.max(0, budget.letGoBytes - event.bytes),
+      )
     case 'written':
-      return { ...budget, writingBytes: 0 }
+      return withGroup(budget, takenBytes, 0, budget.letGoBytes)
     case 'reclaimed':
       // Of holes, too, perhaps: to expect less than what will come back is safe.
       return {
