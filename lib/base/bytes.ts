@@ -113,6 +113,13 @@ export function readU32(bytes: Uint8Array, at: number): number {
   )
 }
 
+/** Four bytes from `at` on, the first one highest; 0 for those at or behind `end`. */
+export function wordAt(bytes: Uint8Array, at: number, end: number): number {
+  let word = 0
+  for (let i = at; i < at + 4; i++) word = (word << 8) | (i < end ? bytes[i]! : 0)
+  return word >>> 0
+}
+
 /** Writes the low 32 bits of `value`. */
 export function writeU32(bytes: Uint8Array, at: number, value: number): void {
   bytes[at] = value

@@ -7,6 +7,7 @@
 import { assert } from './errors.ts'
 
 export const VARINT_BYTES_MAX = 8
+const COUNT_MAX = 2 ** 31 - 1
 
 /** Bytes that {@link writeVarint} needs. */
 export function varintLength(value: number): number {
@@ -31,6 +32,40 @@ export function writeVarint(bytes: Uint8Array, at: number, value: number): numbe
   }
   bytes[to++] = rest
   return to
+}
+
+/** The varint at `at`; not checked. {@link skipVarint} says where it ends. */
+export function readVarint(bytes: Uint8Array, at: number): number {
+  const first = bytes[at]!
+  if (first < 128) return first
+  // 32-bit integers as long as they do.
+  let low = first & 127
+  let to = at + 1
+  for (let shift = 7; shift < 28; shift += 7) {
+    const byte = bytes[to++]!
+    low |= (byte & 127) << shift
+    if (byte < 128) return low
+  }
+  let value = low
+  let scale = 2 ** 28
+  for (let byte = 128; byte >= 128; scale *= 128) {
+    byte = bytes[to++]!
+    value += (byte & 127) * scale
+  }
+  return value
+}
+
+/** As {@link readVarint}, for what counts bytes or places in memory: a 32-bit integer, the largest for all above. */
+export function readCount(bytes: Uint8Array, at: number): number {
+  const value = readVarint(bytes, at)
+  return value <= COUNT_MAX ? value | 0 : COUNT_MAX
+}
+
+/** The offset behind the varint at `at`. It may lie behind the block: the caller checks. */
+export function skipVarint(bytes: Uint8Array, at: number): number {
+  let to = at
+  while (bytes[to]! >= 128) to++
+  return to + 1
 }
 
 /**

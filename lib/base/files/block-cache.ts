@@ -22,7 +22,7 @@ import { assert } from '../errors.ts'
  * What a block costs beside its bytes: the objects around them. Counted, so that tiny blocks are
  * bounded, too.
  */
-export const BLOCK_OVERHEAD_BYTES = 256
+export const BLOCK_OVERHEAD_BYTES = 512
 /** A block above this part of the capacity is not kept. */
 const LARGEST_PART = 8
 const SMALL_QUEUE_PART = 10
@@ -49,6 +49,8 @@ export class CachedBlock {
   readonly owner: BlockOwner
   readonly slot: number
   frequency = 0
+  /** What its owner has made of the bytes, to find things in them. */
+  words: Uint32Array | undefined
   queue: BlockQueue | undefined
   /** Neighbours in the queue. */
   older: CachedBlock | undefined

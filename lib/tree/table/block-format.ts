@@ -27,8 +27,9 @@
  * that NaN (a varint behind the memory) fails them.
  */
 
-import { compareRange, copyRange, readU32 } from '../../base/bytes.ts'
+import { compareRange, copyRange, readU32, wordAt } from '../../base/bytes.ts'
 import { FILE_BYTES_MAX, SEQUENCE_MAX, type Sequence } from '../../base/ids.ts'
+import { readCount, readVarint, skipVarint } from '../../base/varint.ts'
 import { type Entry, KEY_BYTES_MAX, KIND } from '../entry.ts'
 
 export const MALFORMED = -1
@@ -41,47 +42,12 @@ export const TAG_MASK = 0x3f
 /** The bit of a tag that says: the payload begins with the moment from which on the entry is gone. */
 export const EXPIRES_TAG = 0x10
 const WORD_BYTES = 4
-const COUNT_MAX = 2 ** 31 - 1
 
 /** What entries of a table are relative to. */
 export interface EntryContext {
   readonly baseSequence: Sequence
   /** The table's segments, by their places in its references. */
   readonly segments: Float64Array
-}
-
-/** The varint at `at`; not checked. {@link skipVarint} says where it ends. */
-function readVarint(bytes: Uint8Array, at: number): number {
-  const first = bytes[at]!
-  if (first < 128) return first
-  // 32-bit integers as long as they do.
-  let low = first & 127
-  let to = at + 1
-  for (let shift = 7; shift < 28; shift += 7) {
-    const byte = bytes[to++]!
-    low |= (byte & 127) << shift
-    if (byte < 128) return low
-  }
-  let value = low
-  let scale = 2 ** 28
-  for (let byte = 128; byte >= 128; scale *= 128) {
-    byte = bytes[to++]!
-    value += (byte & 127) * scale
-  }
-  return value
-}
-
-/** As {@link readVarint}, for what counts bytes or places in memory: a 32-bit integer, the largest for all above. */
-export function readCount(bytes: Uint8Array, at: number): number {
-  const value = readVarint(bytes, at)
-  return value <= COUNT_MAX ? value | 0 : COUNT_MAX
-}
-
-/** The offset behind the varint at `at`. It may lie behind the block: the caller checks. */
-export function skipVarint(bytes: Uint8Array, at: number): number {
-  let to = at
-  while (bytes[to]! >= 128) to++
-  return to + 1
 }
 
 /**
@@ -121,9 +87,52 @@ export function restartAt(bytes: Uint8Array, start: number, end: number, i: numb
   return start + readU32(bytes, end + i * WORD_BYTES)
 }
 
+/** Fewer restart points are found as fast without words. */
+const WORDS_FROM_RESTARTS = 4
+const WORDS_AT = 2
+
+/**
+ * Of the keys at restart points the four bytes behind those that all but the first have in common, for a block that
+ * is searched again and again: they decide most steps of {@link findRestart} in one array.
+ *
+ *   words := commonLength, where the second restart's key begins, word[restartCount]     word[0] means nothing
+ *
+ * @returns undefined if there are few restart points, or one is none
+ */
+export function restartWords(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  count: number,
+): Uint32Array | undefined {
+  if (count < WORDS_FROM_RESTARTS) return undefined
+  const keyStarts = new Float64Array(count)
+  const keyEnds = new Float64Array(count)
+  for (let i = 1; i < count; i++) {
+    const at = restartAt(bytes, start, end, i)
+    const keyStart = skipVarint(bytes, skipVarint(bytes, at + 1) + 1)
+    const keyEnd = keyStart + readCount(bytes, at + 1)
+    if (!(bytes[at] === 0 && keyEnd <= end)) return undefined
+    keyStarts[i] = keyStart
+    keyEnds[i] = keyEnd
+  }
+  const first = keyStarts[1]!
+  const last = keyStarts[count - 1]!
+  const limit = Math.min(keyEnds[1]! - first, keyEnds[count - 1]! - last)
+  let common = 0
+  while (common < limit && bytes[first + common] === bytes[last + common]) common++
+  const words = new Uint32Array(WORDS_AT + count)
+  words[0] = common
+  words[1] = first
+  for (let i = 1; i < count; i++)
+    words[WORDS_AT + i] = wordAt(bytes, keyStarts[i]! + common, keyEnds[i]!)
+  return words
+}
+
 /**
  * The place of the last restart point whose entry is at or before (key, sequence), or of the first
  * one.
+ * @param words what {@link restartWords} made of the block, if anything
  * @returns MALFORMED if a restart point is none
  */
 export function findRestart(
@@ -134,12 +143,41 @@ export function findRestart(
   key: Uint8Array,
   sequence: Sequence,
   context: EntryContext,
+  words?: Uint32Array,
 ): number {
   const keyLength = key.length
   let low = 0
   let high = count - 1
+  let word = 0
+  if (words !== undefined) {
+    const common = words[0]!
+    const keyStart = words[1]!
+    const order = compareRange(
+      bytes,
+      keyStart,
+      keyStart + common,
+      key,
+      0,
+      Math.min(common, keyLength),
+    )
+    // A key that ends inside of what they have in common lies before them.
+    if (order > 0) return start
+    if (order < 0) return restartAt(bytes, start, end, high)
+    word = wordAt(key, common, keyLength)
+  }
   while (low < high) {
     const middle = (low + high + 1) >>> 1
+    if (words !== undefined) {
+      const restartWord = words[WORDS_AT + middle]!
+      if (restartWord < word) {
+        low = middle
+        continue
+      }
+      if (restartWord > word) {
+        high = middle - 1
+        continue
+      }
+    }
     let at = restartAt(bytes, start, end, middle)
     if (bytes[at++] !== 0) return MALFORMED
     let unshared = bytes[at]!
@@ -161,6 +199,7 @@ export function findRestart(
 
 /**
  * Finds the newest entry of `key` at or below `sequence`, without building any key.
+ * @param words as {@link findRestart} takes them
  * @returns where it ends, and `found` is filled; or ABSENT, MALFORMED, UNKNOWN_TAG
  */
 export function findInBlock(
@@ -172,8 +211,9 @@ export function findInBlock(
   sequence: Sequence,
   context: EntryContext,
   found: Entry,
+  words?: Uint32Array,
 ): number {
-  let at = findRestart(bytes, start, end, count, key, sequence, context)
+  let at = findRestart(bytes, start, end, count, key, sequence, context, words)
   if (at < 0) return at
   const keyLength = key.length
   const distanceMax = sequence - context.baseSequence

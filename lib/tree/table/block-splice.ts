@@ -7,19 +7,17 @@
  */
 import { compareRange, copyRange, writeU32 } from '../../base/bytes.ts'
 import { GrowingBytes } from '../../base/growing-bytes.ts'
-import { writeVarint } from '../../base/varint.ts'
+import { readCount, skipVarint, writeVarint } from '../../base/varint.ts'
 import { type Entry, KIND } from '../entry.ts'
 import { ENTRY_OVERHEAD_BYTES_MAX, writePayload } from './block-builder.ts'
 import {
   ABSENT,
   type EntryContext,
   MALFORMED,
-  readCount,
   readPayload,
   restartAt,
   restartCount,
   skipPayload,
-  skipVarint,
   TAG_MASK,
 } from './block-format.ts'
 import { TRAILER_BYTES } from './table-format.ts'

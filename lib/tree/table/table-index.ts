@@ -14,7 +14,7 @@
  * second block.
  */
 
-import { compareRange } from '../../base/bytes.ts'
+import { compareRange, wordAt } from '../../base/bytes.ts'
 import { CorruptionError } from '../../base/errors.ts'
 import { FILE_HEADER_BYTES } from '../../base/files/file-header.ts'
 import { GrowingBytes } from '../../base/growing-bytes.ts'
@@ -90,13 +90,6 @@ function isBoundAfter(index: TableIndex, i: number, key: Uint8Array, sequence: S
   const end = index.keyEnds[i]!
   const order = compareRange(index.bytes, index.keyStarts[i]!, end, key, 0, key.length)
   return order === 0 ? sequence > index.sequences[i]! : order > 0
-}
-
-/** Four bytes from `at` on, the first one highest; 0 for those at or behind `end`. */
-function wordAt(bytes: Uint8Array, at: number, end: number): number {
-  let word = 0
-  for (let i = at; i < at + 4; i++) word = (word << 8) | (i < end ? bytes[i]! : 0)
-  return word >>> 0
 }
 
 /** Collects the bounds while a table is built. */

@@ -132,7 +132,8 @@ export class TableReader {
     const contentEnd = contentLength(blocks.index, block)
     const end = entriesEnd(bytes, contentEnd)
     const count = restartCount(end, contentEnd)
-    const answer = findInBlock(bytes, 0, end, count, key, sequence, blocks, found)
+    const words = blocks.restartWords(block, end, count)
+    const answer = findInBlock(bytes, 0, end, count, key, sequence, blocks, found, words)
     if (answer >= 0) return true
     if (answer === ABSENT) return false
     throw blocks.entryError(block, answer, 0)
