@@ -16,7 +16,7 @@ import {
   withLoop,
   withPeers,
 } from './steady/rows.ts'
-import { WORKLOADS } from './throughput/workloads.ts'
+import { WORKLOADS } from './throughput/workload-names.ts'
 
 /** The special measurement with flags and tables of its own. */
 export const STEADY = 'overwrite-steady'
@@ -63,13 +63,51 @@ export interface Flags {
   readonly seed: number
   readonly directory: string
   readonly json: string | undefined
+  /** The results of an interrupted run, which goes on; undefined: begin anew. */
+  readonly resume: string | undefined
+  /** Where the pages go; undefined: nowhere. */
+  readonly report: string | undefined
   readonly warm: boolean
   readonly help: boolean
 }
 
+/**
+ * What flags are by themselves. `--quick` is for a look (all engines, three sizes), `--full` for the figures that pages
+ * quote; each of these may be given beside them.
+ */
+const PRESETS = {
+  quick: {
+    sizes: '1KiB,4KiB,64KiB',
+    workloads: 'fillrandom,readrandom,readrandom-sync,scan,ranges,overwrite',
+    special: 'none',
+    bytes: '48MiB',
+    rounds: '1',
+    seconds: '0.3',
+  },
+  standard: { sizes: '256,1KiB,4KiB,16KiB,64KiB,1MiB', bytes: '256MiB', rounds: '3', seconds: '1' },
+  full: {
+    sizes: '64,256,1KiB,2KiB,4KiB,16KiB,64KiB,256KiB,1MiB,4MiB',
+    bytes: '512MiB',
+    rounds: '5',
+    seconds: '2',
+  },
+} satisfies Readonly<Record<string, Preset>>
+
+interface Preset {
+  readonly sizes: string
+  readonly workloads?: string
+  readonly special?: string
+  readonly bytes: string
+  readonly rounds: string
+  readonly seconds: string
+}
+
 /** What `--help` prints. */
 export const HELP: string = `usage: npm run bench -- [flags]
-  --sizes LIST         value sizes (256,1KiB,4KiB,16KiB,64KiB,1MiB)
+  --quick              a look: ${show(PRESETS.quick)}
+  --full               the figures of the page: ${show(PRESETS.full)}
+                       (without both: ${show(PRESETS.standard)})
+  --sizes LIST         value sizes
   --engines LIST       ${ENGINE_NAMES.join(',')}
   --workloads LIST     ${WORKLOADS.join(',')}; or none
   --special LIST       ${SPECIAL_NAMES.join(',')}; or none (all but ${GROW} if no other work is chosen)
@@ -88,28 +126,32 @@ export const HELP: string = `usage: npm run bench -- [flags]
   --grow-overwrites N  how often its keys are overwritten in a step; the later half counts (0.75)
   --grow-files LIST    stores of so many small files beside them (1000,4000,16000)
   --range-bytes SIZE   bytes of values in the store of which range-delete deletes half (4GiB)
-  --bytes SIZE         bytes of values in a store (512MiB)
-  --rounds N           interleaved rounds, the best one counts (3)
-  --seconds N          time of each workload that has no natural end (2)
+  --bytes SIZE         bytes of values in a store, of at most 2 million entries
+  --rounds N           interleaved rounds, their median counts
+  --seconds N          time of each workload that has no natural end
   --seed N             of keys' order and values (1)
   --dir PATH           where the stores are made (a new folder in the temporary one)
   --json FILE          where the results go (bench/results/<time>.json)
+  --resume FILE        go on with an interrupted run whose results are there; the other flags as they were
+  --report FOLDER      also as a page with pictures: index.html, report.md, results.json
   --warm               keep free memory warm: Linux, root and gcc; see bench/README.md
 `
 
 /** @throws Error on an unknown flag or name */
 export function parseFlags(args: readonly string[]): Flags {
-  const { values } = parseArgs({
+  const { values: typed } = parseArgs({
     args: [...args],
     options: {
-      sizes: { type: 'string', default: '256,1KiB,4KiB,16KiB,64KiB,1MiB' },
+      quick: { type: 'boolean' },
+      full: { type: 'boolean' },
+      sizes: { type: 'string' },
       engines: { type: 'string' },
       workloads: { type: 'string' },
       special: { type: 'string' },
-      bytes: { type: 'string', default: '512MiB' },
+      bytes: { type: 'string' },
       'range-bytes': { type: 'string', default: '4GiB' },
-      rounds: { type: 'string', default: '3' },
-      seconds: { type: 'string', default: '2' },
+      rounds: { type: 'string' },
+      seconds: { type: 'string' },
       seed: { type: 'string', default: '1' },
       'steady-rows': { type: 'string' },
       'steady-curve': { type: 'boolean' },
@@ -125,11 +167,16 @@ export function parseFlags(args: readonly string[]): Flags {
       'grow-files': { type: 'string' },
       dir: { type: 'string', default: path.join(os.tmpdir(), 'wisc-bench') },
       json: { type: 'string' },
+      resume: { type: 'string' },
+      report: { type: 'string' },
       warm: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   })
-  const chosen = values.engines !== undefined || values.workloads !== undefined
+  if (typed.quick && typed.full) throw new Error('--quick or --full, not both')
+  const preset: Preset = PRESETS[typed.quick ? 'quick' : typed.full ? 'full' : 'standard']
+  const values = { ...preset, ...typed }
+  const chosen = typed.engines !== undefined || typed.workloads !== undefined
   const specials = parseList(
     'special',
     values.special ?? (chosen ? 'none' : [...SPECIALS, STEADY].join(',')),
@@ -175,9 +222,17 @@ export function parseFlags(args: readonly string[]): Flags {
     seed: parseCount(values.seed),
     directory: path.resolve(values.dir),
     json: values.json,
+    resume: values.resume,
+    report: values.report,
     warm: values.warm,
     help: values.help,
   }
+}
+
+function show(preset: Readonly<Record<string, string>>): string {
+  return Object.entries(preset)
+    .map(([flag, value]) => `--${flag} ${value}`)
+    .join(' ')
 }
 
 function parseList<Name extends string>(
@@ -203,6 +258,13 @@ function parseSteps(text: string): number[] {
     .split(',')
     .map(parseCount)
     .toSorted((left, right) => left - right)
+}
+
+/** `10%` as 0.1. @throws Error for what is no share */
+export function parseShare(text: string): number {
+  const share = Number(/^(\d+(?:\.\d+)?)%$/.exec(text)?.[1]) / 100
+  if (!(share > 0)) throw new Error(`not a share: ${text} (example: 10%)`)
+  return share
 }
 
 function parseCount(text: string): number {

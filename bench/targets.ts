@@ -4,7 +4,7 @@
 import type { EngineName } from './engines/engine.ts'
 import type { Verdict } from './harness/markdown.ts'
 import type { SpecialFigure } from './special/figures.ts'
-import { bestRow, type Row, rate } from './throughput/results.ts'
+import { medianRate, type Row, seriesOf } from './throughput/results.ts'
 
 const KIB = 1024
 const MIB = 1024 * KIB
@@ -15,12 +15,16 @@ const MEMORY_MB_MAX = 300
 /** Judges every figure; those that the run did not measure have no value. */
 export function judge(rows: readonly Row[], specials: readonly SpecialFigure[]): Verdict[] {
   const verdicts: Verdict[] = []
+  const series = seriesOf(rows)
   const add = (text: string, limit: number, atLeast: boolean, measured: number | null): void => {
     const met = measured !== null && (atLeast ? measured >= limit : measured <= limit)
     verdicts.push({ text, limit, atLeast, measured, met })
   }
   const over = (workload: string, valueBytes: number, peer: EngineName): number | null =>
-    quotient(bestRow(rows, 'wisc', valueBytes, workload), bestRow(rows, peer, valueBytes, workload))
+    quotient(
+      medianRate(series, 'wisc', valueBytes, workload),
+      medianRate(series, peer, valueBytes, workload),
+    )
   const addOver = (
     workload: string,
     peer: EngineName,
@@ -58,8 +62,8 @@ export function judge(rows: readonly Row[], specials: readonly SpecialFigure[]):
     10,
     true,
     quotient(
-      bestRow(rows, 'wisc', 4 * KIB, 'fillsync-64'),
-      bestRow(rows, 'wisc', 4 * KIB, 'fillsync-1'),
+      medianRate(series, 'wisc', 4 * KIB, 'fillsync-64'),
+      medianRate(series, 'wisc', 4 * KIB, 'fillsync-1'),
     ),
   )
   const special = (name: string): number | null =>
@@ -101,8 +105,8 @@ function addSingleCalls(
   }
 }
 
-function quotient(left: Row | undefined, right: Row | undefined): number | null {
-  return left === undefined || right === undefined ? null : rate(left) / rate(right)
+function quotient(left: number | null, right: number | null): number | null {
+  return left === null || right === null ? null : left / right
 }
 
 /** Harness included: its own share stands in the tables as the memory before. */

@@ -6,6 +6,7 @@
  * one by one they are slower.
  */
 import type { DataSet } from '../harness/data-set.ts'
+import { loadPackage } from '../harness/packages.ts'
 import {
   type Engine,
   type EngineStore,
@@ -15,7 +16,6 @@ import {
   type Source,
   windowEntries,
 } from './engine.ts'
-import { loadPeer } from './peers.ts'
 
 /** What is used of the package, which brings no types. */
 interface Database {
@@ -44,7 +44,10 @@ export function createRocksDb(data: DataSet, options: Readonly<Record<string, un
     ways: ['writers', 'batches'],
     leavesOut: LEFT_OUT,
     open: async (path) => {
-      const RocksDb = loadPeer('rocksdb-native') as new (path: string, options: object) => Database
+      const RocksDb = loadPackage('rocksdb-native') as new (
+        path: string,
+        options: object,
+      ) => Database
       const database = new RocksDb(path, options)
       await database.ready()
       return new RocksDbStore(data, database, options)

@@ -27,12 +27,14 @@ export function runChild<Message>(
   })
 }
 
-/** A failing child leaves a gap in the tables and an exit code; the others go on. */
-export async function attempt(what: string, run: () => Promise<void>): Promise<void> {
+/** A failing child leaves a gap in the tables and an exit code; the others go on. @returns whether it went well */
+export async function attempt(what: string, run: () => Promise<void>): Promise<boolean> {
   try {
     await run()
+    return true
   } catch (error) {
     console.error(`${what} failed:`, error)
     process.exitCode = 1
+    return false
   }
 }

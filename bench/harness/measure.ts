@@ -2,6 +2,8 @@
  * The frame around every workload: equal starting conditions, readings, loops that run for a time.
  */
 import { spawnSync } from 'node:child_process'
+import { readDeviceWrites } from './device-writes.ts'
+import { OtherLoad } from './other-load.ts'
 import { type PeakReadings, Peaks, readWrittenBytes } from './peaks.ts'
 
 /** How long a synchronous loop runs before it lets the event loop turn: background jobs go on as in a real program. */
@@ -40,19 +42,44 @@ export interface Work {
 /** One measured workload of a child. */
 export interface WorkloadResult extends Work, PeakReadings {
   readonly workload: string
+  /** Of the processor, all threads of the process. */
+  readonly cpuSeconds: number
+  /** Bytes that the disk was given until everything was on it. */
+  readonly deviceBytes: number | null
+  /** Cores that other programs, or the host, used meanwhile. */
+  readonly otherCores: number | null
 }
 
-/** Runs one workload and takes the readings beside it. */
-export async function measure(workload: string, run: () => Promise<Work>): Promise<WorkloadResult> {
+/** Runs one workload on a store below `directory` and takes the readings beside it. */
+export async function measure(
+  workload: string,
+  directory: string,
+  run: () => Promise<Work>,
+): Promise<WorkloadResult> {
   clearDebts()
+  const deviceBefore = readDeviceWrites(directory)
+  const other = new OtherLoad()
+  const before = process.cpuUsage()
   const peaks = new Peaks()
   const work = await run()
-  return { workload, ...work, ...peaks.finish() }
+  const readings = peaks.finish()
+  const { user, system } = process.cpuUsage(before)
+  const otherCores = other.cores()
+  writeBack()
+  const deviceAfter = readDeviceWrites(directory)
+  const deviceBytes =
+    deviceBefore === null || deviceAfter === null ? null : deviceAfter - deviceBefore
+  const cpuSeconds = (user + system) / 1e6
+  return { workload, ...work, ...readings, cpuSeconds, deviceBytes, otherCores }
 }
 
 /** Collects garbage and writes dirty pages back: what came earlier is not paid for during what is measured. */
 export function clearDebts(): void {
   globalThis.gc?.()
+  writeBack()
+}
+
+function writeBack(): void {
   if (process.platform !== 'win32') spawnSync('sync', { stdio: 'ignore' })
 }
 

@@ -10,7 +10,7 @@ import { open, type Store } from '../../lib/index.ts'
 import { Random } from '../harness/data-set.ts'
 import { clearDebts, timed, turn } from '../harness/measure.ts'
 import { Peaks } from '../harness/peaks.ts'
-import { median } from './time-command.ts'
+import { median } from '../harness/statistics.ts'
 
 const KIB = 1024
 const MIB = 1024 * KIB

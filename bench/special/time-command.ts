@@ -14,8 +14,3 @@ export function timeCommand(words: readonly string[], runs: number): number[] {
     return ms
   })
 }
-
-/** The middle one of figures; the higher of two. Requires: there is one. */
-export function median(figures: readonly number[]): number {
-  return figures.toSorted((left, right) => left - right)[figures.length >> 1]!
-}

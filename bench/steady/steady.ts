@@ -7,8 +7,9 @@
  */
 import fs from 'node:fs'
 import path from 'node:path'
-import { attempt, runChild } from '../harness/children.ts'
+import { runChild } from '../harness/children.ts'
 import { formatRate } from '../harness/markdown.ts'
+import type { Step, Steps } from '../harness/steps.ts'
 import {
   overwritesPerSecond,
   type SteadyJob,
@@ -34,9 +35,21 @@ export interface SteadyPlan {
   readonly prepare: () => Promise<void>
 }
 
-/** Runs every row; one that fails is missing in what comes back. */
-export async function runSteady(plan: SteadyPlan): Promise<SteadyRun[]> {
-  const runs: SteadyRun[] = []
+/** In the order in which {@link runSteady} takes them. */
+export function steadySteps(rows: readonly SteadyRow[], rounds: number): Step[] {
+  return groupByLoad(rows).flatMap((group) =>
+    Array.from({ length: rounds }, (_, i) =>
+      group.rows.map((row) => ({ name: stepName(nameRow(row), i + 1), kind: nameRow(row) })),
+    ).flat(),
+  )
+}
+
+function stepName(row: string, round: number): string {
+  return `${row}, round ${round}`
+}
+
+/** Runs every row and adds what it measured to `runs`. */
+export async function runSteady(plan: SteadyPlan, steps: Steps, runs: SteadyRun[]): Promise<void> {
   for (const { load, rows } of groupByLoad(plan.rows)) {
     for (let round = 1; round <= plan.rounds; round++) {
       for (const each of rows) {
@@ -56,19 +69,18 @@ export async function runSteady(plan: SteadyPlan): Promise<SteadyRun[]> {
           ...(target === undefined ? {} : { target }),
           ...(prefer === undefined ? {} : { prefer }),
         }
-        await plan.prepare()
-        await attempt(row, () =>
-          runChild<SteadyResult>(CHILD, job, (result) => {
+        await steps.take(stepName(row, round), async () => {
+          await plan.prepare()
+          await runChild<SteadyResult>(CHILD, job, (result) => {
             const of = { row, load, engine: engine ?? null, target: target ?? null, round }
             const run: SteadyRun = { ...result, ...of }
             runs.push(run)
             const rate = formatRate(overwritesPerSecond(run))
             console.error(`round ${round}  ${row.padEnd(23)} ${rate.padStart(8)}/s`)
-          }),
-        )
+          })
+        })
         fs.rmSync(directory, { recursive: true, force: true })
       }
     }
   }
-  return runs
 }

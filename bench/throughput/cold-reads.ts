@@ -11,9 +11,6 @@ import { type DataSet, KEY_BYTES, Random } from '../harness/data-set.ts'
 import { repeat, timed, type Work } from '../harness/measure.ts'
 import type { Job } from './results.ts'
 
-/** Names of the workloads of {@link readCold}. */
-export const COLD_READS = ['cold-get-16', 'cold-ranges', 'cold-scan'] as const
-
 const IN_FLIGHT = 16
 const RANGE_ENTRIES = 100
 /** A run ends when such a share of the entries was read: more and more would be in the page cache by then. */

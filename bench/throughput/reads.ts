@@ -8,17 +8,6 @@ import { type DataSet, KEY_BYTES, Random } from '../harness/data-set.ts'
 import { repeat, repeatSync, sampleLatencies, timed, type Work } from '../harness/measure.ts'
 import type { Job } from './results.ts'
 
-/** Names of the workloads of {@link Reads}, in the order in which they run. */
-export const READS = [
-  'readrandom',
-  'readrandom-sync',
-  'readmissing',
-  'scan',
-  'scan-keys',
-  'ranges',
-  'ycsb-b',
-] as const
-
 const RANGE_ENTRIES = 100
 /** Full scans are repeated until they took this long. */
 const SCAN_SECONDS_MIN = 0.5

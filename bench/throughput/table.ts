@@ -5,8 +5,9 @@
 import { ENGINE_NAMES, type EngineName } from '../engines/engine.ts'
 import { formatBytes } from '../harness/byte-sizes.ts'
 import { formatRate, renderTable } from '../harness/markdown.ts'
-import { bestRow, type Row, rate, writtenPerUserByte } from './results.ts'
-import { LOADS, WORKLOADS } from './workloads.ts'
+import { median, spreadOf } from '../harness/statistics.ts'
+import { type Row, rate, type Series, seriesOf, writtenPerUserByte } from './results.ts'
+import { LOADS, WORKLOADS } from './workload-names.ts'
 
 /** In these the durable lmdb is the peer, in all others the one with noSync. */
 const DURABLE: readonly string[] = ['fillsync-1', 'fillsync-64', 'fillsync-main']
@@ -19,21 +20,22 @@ export function renderSize(rows: readonly Row[], valueBytes: number): string {
   const ofSize = rows.filter((row) => row.valueBytes === valueBytes)
   const engines = ENGINE_NAMES.filter((name) => ofSize.some((row) => row.engine === name))
   const workloads = WORKLOADS.filter((name) => ofSize.some((row) => row.workload === name))
-  const best = (engine: EngineName, workload: string): Row | undefined =>
-    bestRow(ofSize, engine, valueBytes, workload)
+  const series = seriesOf(ofSize)
+  const find = (engine: EngineName, workload: string): Series | undefined =>
+    series.find((each) => each.engine === engine && each.workload === workload)
   const ratio = (workload: string, peer: EngineName): string => {
-    const own = best('wisc', workload)
-    const other = best(peer, workload)
-    return own && other ? (rate(own) / rate(other)).toFixed(2) : '-'
+    const own = find('wisc', workload)
+    const other = find(peer, workload)
+    return own && other ? (median(own.rates) / median(other.rates)).toFixed(2) : '-'
   }
   const rates = workloads.map((workload) => [
     workload,
-    ...engines.map((engine) => cell(best(engine, workload), (row) => formatRate(rate(row)))),
+    ...engines.map((engine) => cell(find(engine, workload), showRates)),
     ratio(workload, 'raw'),
     ratio(workload, 'classic-level'),
     ratio(workload, DURABLE.includes(workload) ? 'lmdb' : 'lmdb-nosync'),
   ])
-  const costs = workloads.flatMap((workload) => costRows(ofSize, engines, workload))
+  const costs = workloads.flatMap((workload) => costRows(series, engines, workload))
   const title = formatBytes(valueBytes)
   return [
     `### Values of ${title}: operations per second (ranges: of 100 entries; scans: entries)\n`,
@@ -45,17 +47,16 @@ export function renderSize(rows: readonly Row[], valueBytes: number): string {
 
 /** The lines of a workload: bytes written, memory, pauses, the way, latencies. */
 function costRows(
-  rows: readonly Row[],
+  series: readonly Series[],
   engines: readonly EngineName[],
   workload: string,
 ): string[][] {
-  const of = (engine: EngineName): Row[] =>
-    rows.filter((row) => row.engine === engine && row.workload === workload)
-  const line = (name: string, show: (best: Row, all: Row[]) => string): string[] => [
+  // The round of the median, or the faster of the two in the middle.
+  const line = (name: string, show: (row: Row, all: readonly Row[]) => string): string[] => [
     `${workload}: ${name}`,
     ...engines.map((engine) => {
-      const all = of(engine)
-      return cell(bestRow(all, engine, all[0]?.valueBytes ?? 0, workload), (row) => show(row, all))
+      const found = series.find((each) => each.engine === engine && each.workload === workload)
+      return cell(found, ({ rows }) => show(middleRow(rows), rows))
     }),
   ]
   const lines: string[][] = []
@@ -94,6 +95,17 @@ function costRows(
   return lines
 }
 
-function cell(row: Row | undefined, show: (row: Row) => string): string {
-  return row === undefined ? '-' : show(row)
+function middleRow(rows: readonly Row[]): Row {
+  return rows.toSorted((left, right) => rate(left) - rate(right))[rows.length >> 1]!
+}
+
+/** The median, and how far from it the rounds lie. */
+function showRates({ rates }: Series): string {
+  const { median: middle, low, high } = spreadOf(rates)
+  const spread = Math.max(high - middle, middle - low) / middle
+  return `${formatRate(middle)}${rates.length > 1 ? ` ±${(100 * spread).toFixed(0)} %` : ''}`
+}
+
+function cell(series: Series | undefined, show: (series: Series) => string): string {
+  return series === undefined ? '-' : show(series)
 }

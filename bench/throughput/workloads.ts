@@ -17,24 +17,10 @@ import {
   type Work,
   type WorkloadResult,
 } from '../harness/measure.ts'
-import { COLD_READS, readCold } from './cold-reads.ts'
-import { READS, Reads } from './reads.ts'
+import { readCold } from './cold-reads.ts'
+import { Reads } from './reads.ts'
 import type { Job } from './results.ts'
-
-/** Workloads that fill a store, in each of an engine's ways. */
-export const LOADS = ['fillrandom', 'overwrite', 'fillseq'] as const
-
-/** Names that `--workloads` takes; fillsync-main is the raw floor's alone. */
-export const WORKLOADS: readonly string[] = [
-  'fillrandom',
-  ...READS,
-  ...COLD_READS,
-  'overwrite',
-  'fillseq',
-  'fillsync-1',
-  'fillsync-64',
-  'fillsync-main',
-]
+import { COLD_READS, type LOADS, READS } from './workload-names.ts'
 
 /** Everything one child does. */
 export async function runWorkloads(
@@ -51,6 +37,7 @@ export async function runWorkloads(
     const ways = name === 'overwrite' ? (engine.overwriteWays ?? engine.ways) : engine.ways
     return wanted(name) ? ways : ways.slice(0, 1)
   }
+  fs.mkdirSync(job.directory, { recursive: true })
   const loaded = path.join(job.directory, 'loaded')
   const other = path.join(job.directory, 'other')
 
@@ -59,7 +46,9 @@ export async function runWorkloads(
     for (const way of waysOf('fillrandom')) {
       remove(loaded)
       const source = sourceOf(data, true, 0)
-      const result = await measure('fillrandom', () => load(engine, loaded, way, source))
+      const result = await measure('fillrandom', job.directory, () =>
+        load(engine, loaded, way, source),
+      )
       if (wanted('fillrandom')) note(result)
     }
   }
@@ -68,12 +57,13 @@ export async function runWorkloads(
     await settle()
     const reads = new Reads(job, data, store)
     for (const name of READS) {
-      if (wanted(name)) note(await measure(name, () => reads.run(name)))
+      if (wanted(name)) note(await measure(name, job.directory, () => reads.run(name)))
     }
     await store.close()
   }
   for (const name of COLD_READS) {
-    if (wanted(name)) note(await measure(name, () => readCold(name, job, data, engine, loaded)))
+    if (wanted(name))
+      note(await measure(name, job.directory, () => readCold(name, job, data, engine, loaded)))
   }
   if (wanted('overwrite')) {
     let generation = 0
@@ -81,20 +71,20 @@ export async function runWorkloads(
       // Never the values that are there already.
       generation = 1 - generation
       const source = sourceOf(data, true, generation)
-      note(await measure('overwrite', () => load(engine, loaded, way, source)))
+      note(await measure('overwrite', job.directory, () => load(engine, loaded, way, source)))
     }
   }
   remove(loaded)
   if (wanted('fillseq')) {
     for (const way of waysOf('fillseq')) {
       const source = sourceOf(data, false, 0)
-      note(await measure('fillseq', () => load(engine, other, way, source)))
+      note(await measure('fillseq', job.directory, () => load(engine, other, way, source)))
       remove(other)
     }
   }
   for (const name of ['fillsync-1', 'fillsync-64', 'fillsync-main']) {
     if (!wanted(name) || (name === 'fillsync-main' && job.engine !== 'raw')) continue
-    note(await measure(name, () => fillSync(job, data, engine, other, name)))
+    note(await measure(name, job.directory, () => fillSync(job, data, engine, other, name)))
     remove(other)
   }
 }

@@ -1,0 +1,255 @@
+/**
+ * The pictures of a report, as SVG: no script draws them, and their colors are the page's (`var(--wisc)`), so that they
+ * follow light and dark.
+ *
+ * Drawn by Observable Plot in a document of linkedom; both are packages of bench/peers, installed when a report is first
+ * asked for, and have one wrapper: this file.
+ */
+
+import { formatBytes } from '../harness/byte-sizes.ts'
+import { loadPackage } from '../harness/packages.ts'
+
+/** What is used of Plot, whose types are not at hand when the project is built. */
+interface Plot {
+  plot(options: object): { readonly outerHTML: string }
+  lineY(data: readonly object[], options: object): object
+  areaY(data: readonly object[], options: object): object
+  barX(data: readonly object[], options: object): object
+  dot(data: readonly object[], options: object): object
+  ruleY(data: readonly number[], options?: object): object
+  ruleX(data: readonly unknown[], options?: object): object
+  text(data: readonly object[], options: object): object
+}
+
+interface Linkedom {
+  parseHTML(html: string): { readonly document: object }
+}
+
+/** Of bench/peers. */
+export const DRAWN_BY: readonly string[] = ['@observablehq/plot', 'linkedom']
+
+const WIDTH = 640
+const HEIGHT = 300
+/** Room for the names at the ends of lines. */
+const NAMES_WIDTH = 110
+
+/** A point of a line with the range of its readings. */
+export interface LinePoint {
+  readonly engine: string
+  readonly x: number
+  readonly y: number
+  readonly low: number
+  readonly high: number
+}
+
+export interface Bar {
+  readonly name: string
+  readonly engine: string
+  readonly value: number
+}
+
+export interface Curve {
+  readonly engine: string
+  readonly label: string
+  readonly microseconds: number
+}
+
+export interface SpacePoint {
+  readonly engine: string
+  readonly seconds: number
+  readonly amplification: number
+}
+
+export class Charts {
+  readonly #plot: Plot
+  readonly #document: object
+
+  /** @throws Error if the packages are not installed */
+  constructor() {
+    this.#plot = loadPackage('@observablehq/plot') as Plot
+    this.#document = (loadPackage('linkedom') as Linkedom).parseHTML('<html></html>').document
+  }
+
+  /** A line for each engine over the sizes of values, both axes logarithmic; a band from the lowest to the highest. */
+  bySize(points: readonly LinePoint[], label: string): string {
+    const plot = this.#plot
+    return this.#draw({
+      x: { ...SIZES, ticks: [...new Set(points.map(({ x }) => x))] },
+      y: { type: 'log', grid: true, label, tickFormat: 's', ticks: 5 },
+      marks: [
+        plot.areaY(points, {
+          x: 'x',
+          y1: 'low',
+          y2: 'high',
+          z: 'engine',
+          fill: color,
+          fillOpacity: 0.15,
+        }),
+        plot.lineY(points, { x: 'x', y: 'y', z: 'engine', stroke: color, strokeWidth: 2 }),
+        plot.dot(points, { x: 'x', y: 'y', z: 'engine', fill: color, r: 3 }),
+        this.#names(
+          points.map(({ engine, x, y }) => ({ engine, x, y })),
+          LOGARITHMIC,
+        ),
+      ],
+    })
+  }
+
+  /** The same for ratios, with a line at 1. */
+  ratios(points: readonly LinePoint[], label: string): string {
+    const plot = this.#plot
+    return this.#draw({
+      x: { ...SIZES, ticks: [...new Set(points.map(({ x }) => x))] },
+      y: { type: 'log', base: 2, grid: true, label, ticks: 5, tickFormat: '~r' },
+      marks: [
+        plot.ruleY([1], { stroke: 'currentColor' }),
+        plot.areaY(points, {
+          x: 'x',
+          y1: 'low',
+          y2: 'high',
+          z: 'engine',
+          fill: color,
+          fillOpacity: 0.15,
+        }),
+        plot.lineY(points, { x: 'x', y: 'y', z: 'engine', stroke: color, strokeWidth: 2 }),
+        plot.dot(points, { x: 'x', y: 'y', z: 'engine', fill: color, r: 3 }),
+        this.#names(
+          points.map(({ engine, x, y }) => ({ engine, x, y })),
+          LOGARITHMIC,
+        ),
+      ],
+    })
+  }
+
+  bars(bars: readonly Bar[], label: string): string {
+    const plot = this.#plot
+    return this.#draw({
+      height: 40 + 22 * bars.length,
+      marginLeft: 230,
+      x: { label, grid: true, zero: true },
+      y: { label: null, domain: bars.map(({ name }) => name) },
+      marks: [
+        plot.barX(bars, { x: 'value', y: 'name', fill: color }),
+        plot.text(bars, {
+          x: 'value',
+          y: 'name',
+          text: (bar: Bar) => bar.value.toFixed(2),
+          ...AT_THE_END,
+        }),
+        plot.ruleX([0]),
+      ],
+    })
+  }
+
+  /** How slow the slowest are: p50, p99, ... in microseconds. */
+  latencies(curves: readonly Curve[]): string {
+    const plot = this.#plot
+    return this.#draw({
+      x: { type: 'point', label: null, domain: [...new Set(curves.map(({ label }) => label))] },
+      y: { type: 'log', grid: true, label: 'microseconds', tickFormat: 's', ticks: 5 },
+      marks: [
+        plot.lineY(curves, {
+          x: 'label',
+          y: 'microseconds',
+          z: 'engine',
+          stroke: color,
+          strokeWidth: 2,
+        }),
+        plot.dot(curves, { x: 'label', y: 'microseconds', z: 'engine', fill: color, r: 3 }),
+        this.#names(
+          curves.map(({ engine, label, microseconds }) => ({ engine, x: label, y: microseconds })),
+          LOGARITHMIC,
+        ),
+      ],
+    })
+  }
+
+  /** @param steps moments at which the collector had copied or freed something more, in seconds */
+  space(points: readonly SpacePoint[], steps: readonly number[], target: number | null): string {
+    const plot = this.#plot
+    return this.#draw({
+      x: { label: 'seconds', grid: true },
+      y: { label: 'bytes on disk over live ones', grid: true, zero: true },
+      marks: [
+        plot.ruleX(steps, { stroke: 'currentColor', strokeOpacity: 0.12 }),
+        ...(target === null
+          ? []
+          : [plot.ruleY([target], { stroke: 'currentColor', strokeDasharray: '4 3' })]),
+        plot.lineY(points, {
+          x: 'seconds',
+          y: 'amplification',
+          z: 'engine',
+          stroke: color,
+          strokeWidth: 2,
+        }),
+        this.#names(
+          points.map(({ engine, seconds, amplification }) => ({
+            engine,
+            x: seconds,
+            y: amplification,
+          })),
+          LINEAR,
+        ),
+        plot.ruleY([0]),
+      ],
+    })
+  }
+
+  /** The name of each line at its end. */
+  #names(points: readonly Named[], scale: Scale): object {
+    const ends = new Map(points.map((point) => [point.engine, point]))
+    const labels = apart([...ends.values()], points, scale)
+    return this.#plot.text(labels, { x: 'x', y: 'y', text: 'engine', fill: color, ...AT_THE_END })
+  }
+
+  #draw(options: object): string {
+    return this.#plot.plot({
+      document: this.#document,
+      width: WIDTH,
+      height: HEIGHT,
+      marginLeft: 55,
+      marginRight: NAMES_WIDTH,
+      style: { background: 'none', fontSize: '12px' },
+      ...options,
+    }).outerHTML
+  }
+}
+
+const SIZES = { type: 'log', base: 2, label: null, tickFormat: formatBytes }
+const AT_THE_END = { textAnchor: 'start', dx: 6 }
+
+/** The page defines one for each engine. */
+function color({ engine }: { readonly engine: string }): string {
+  return `var(--${engine})`
+}
+
+/** A place in a chart. */
+interface Named {
+  readonly engine: string
+  readonly x: number | string
+  readonly y: number
+}
+
+interface Scale {
+  readonly of: (y: number) => number
+  readonly back: (place: number) => number
+}
+
+const LINEAR: Scale = { of: (y) => y, back: (place) => place }
+const LOGARITHMIC: Scale = { of: Math.log, back: Math.exp }
+/** The height of a line of text over that of a chart. */
+const LABEL_SHARE = 0.055
+
+/** Names that would lie on each other, pushed up as far as need be. @param all what the chart shows: its height */
+function apart(names: readonly Named[], all: readonly Named[], { of, back }: Scale): Named[] {
+  const places = all.map(({ y }) => of(y))
+  const distance = (Math.max(...places) - Math.min(...places)) * LABEL_SHARE
+  let lowest = Number.NEGATIVE_INFINITY
+  return names
+    .toSorted((left, right) => left.y - right.y)
+    .map((name) => {
+      const place = Math.max(of(name.y), lowest)
+      lowest = place + distance
+      return { ...name, y: back(place) }
+    })
+}
