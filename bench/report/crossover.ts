@@ -12,8 +12,8 @@
 import { median, ratioInterval } from '../harness/statistics.ts'
 import type { Series } from '../throughput/results.ts'
 
-export const APART = 'wisc-separated'
-export const INLINE = 'wisc-inline'
+const APART = 'wisc-separated'
+const INLINE = 'wisc-inline'
 
 /** One measured size. */
 export interface CrossoverPoint {
