@@ -27,6 +27,7 @@ type Database = ClassicLevel<Buffer, Buffer>
 export function createClassicLevel(data: DataSet): Engine {
   return {
     ways: ['writers', 'batches'],
+    batchWay: 'batches',
     leavesOut: [],
     open: async (path) => {
       const database: Database = new ClassicLevel(path, {
@@ -82,6 +83,19 @@ class ClassicLevelStore implements EngineStore {
 
   getSync(key: Buffer): Buffer | undefined {
     return this.#database.getSync(key)
+  }
+
+  getMany(keys: readonly Buffer[]): Promise<(Buffer | undefined)[]> {
+    return this.#database.getMany([...keys])
+  }
+
+  async getPart(
+    key: Buffer,
+    _index: number,
+    offset: number,
+    length: number,
+  ): Promise<Buffer | undefined> {
+    return (await this.#database.get(key))?.subarray(offset, offset + length)
   }
 
   async scan(visit: (value: Uint8Array) => void): Promise<void> {

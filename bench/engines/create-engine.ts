@@ -3,7 +3,7 @@
  */
 import type { DataSet } from '../harness/data-set.ts'
 import type { Engine, EngineName } from './engine.ts'
-import { blobOptions, TABLE_OPTIONS } from './settings.ts'
+import { blobOptions, LAZY_LEVELING, TABLE_OPTIONS, TIERING } from './settings.ts'
 
 /**
  * Loads one engine; no other engine's code gets into the process.
@@ -23,6 +23,10 @@ export async function createEngine(
       return (await import('./wisc.ts')).createWisc(data, { valueThreshold: Infinity })
     case 'wisc-separated':
       return (await import('./wisc.ts')).createWisc(data, { valueThreshold: 0 })
+    case 'wisc-lazy':
+      return (await import('./wisc.ts')).createWisc(data, LAZY_LEVELING)
+    case 'wisc-tiered':
+      return (await import('./wisc.ts')).createWisc(data, TIERING)
     case 'classic-level':
       return (await import('./classic-level.ts')).createClassicLevel(data)
     case 'lmdb-nosync':

@@ -12,6 +12,8 @@ export const ENGINE_NAMES = [
   'wisc',
   'wisc-inline',
   'wisc-separated',
+  'wisc-lazy',
+  'wisc-tiered',
   'classic-level',
   'lmdb-nosync',
   'lmdb',
@@ -53,6 +55,15 @@ export interface EngineStore {
   /** The asynchronous get. `index` is for the raw floor, which has no keys. */
   get(key: Buffer, index: number): Promise<Uint8Array | undefined>
   getSync(key: Buffer, index: number): Uint8Array | undefined
+  /** The values of these keys in one call, or in calls made at once where the engine has none for it. */
+  getMany(keys: readonly Buffer[], indexes: readonly number[]): Promise<(Uint8Array | undefined)[]>
+  /** Some bytes out of the middle of a value; the whole value and a cut where the engine knows no parts. */
+  getPart(
+    key: Buffer,
+    index: number,
+    offset: number,
+    length: number,
+  ): Promise<Uint8Array | undefined>
   /** All entries in order, keys and values (the raw floor: in the order of its file, and no keys). */
   scan(visit: (value: Uint8Array) => void): Promise<void>
   scanKeys(visit: (key: Uint8Array) => void): Promise<void>
@@ -69,6 +80,8 @@ export interface EngineStore {
 export interface Engine {
   /** The ways of {@link EngineStore.fill} in a new store, by name. */
   readonly ways: readonly string[]
+  /** The way whose groups are one atomic write each; undefined if there is none. */
+  readonly batchWay?: string
   /** ... and over a loaded one, where these differ. */
   readonly overwriteWays?: readonly string[]
   /** The workloads that make no sense for it, or that another entry of the table measures. */

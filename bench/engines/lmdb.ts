@@ -7,6 +7,7 @@
  */
 import { open, type RootDatabase } from 'lmdb'
 import type { DataSet } from '../harness/data-set.ts'
+import { COLD_READS, READS, SYNCED } from '../throughput/workload-names.ts'
 import {
   type Engine,
   type EngineStore,
@@ -24,30 +25,19 @@ import {
 const UNAWAITED_ENTRIES = 1000
 const UNAWAITED_BYTES = 16 * 1024 * 1024
 
-/** The same with syncs and without. */
-const READ_WORKLOADS = [
-  'readrandom',
-  'readrandom-sync',
-  'readmissing',
-  'scan',
-  'scan-keys',
-  'ranges',
-  'ycsb-b',
-  'cold-get-16',
-  'cold-ranges',
-  'cold-scan',
-]
-
 type Database = RootDatabase<Buffer, Buffer>
 
-/** LMDB through its own binding. The durable one leaves the reads to the other: they are the same. */
+/** LMDB through its own binding. The durable one leaves the reads to the other: they are the same with syncs and without. */
 export function createLmdb(data: DataSet, noSync: boolean): Engine {
   return {
     // Left out is what never won: its `batch`; transactions over a loaded store, where each commit looks for free
     // pages (2 % of the rate of the others); with syncs everything but the window, which has the fewest commits.
     ways: noSync ? ['writers', 'window', 'transactions'] : ['window'],
+    batchWay: 'transactions',
     overwriteWays: noSync ? ['writers', 'window'] : ['window'],
-    leavesOut: noSync ? ['fillsync-1', 'fillsync-64'] : [...READ_WORKLOADS],
+    leavesOut: noSync
+      ? Object.keys(SYNCED)
+      : [...READS, ...COLD_READS, 'reopen', 'cold-reopen', 'scan-overwritten'],
     open: async (path) =>
       new LmdbStore(data, open({ path, encoding: 'binary', keyEncoding: 'binary', noSync })),
     apart: () => NOTHING_APART,
@@ -105,6 +95,19 @@ class LmdbStore implements EngineStore {
 
   getSync(key: Buffer): Buffer | undefined {
     return this.#database.get(key)
+  }
+
+  getMany(keys: readonly Buffer[]): Promise<(Buffer | undefined)[]> {
+    return this.#database.getMany([...keys])
+  }
+
+  async getPart(
+    key: Buffer,
+    _index: number,
+    offset: number,
+    length: number,
+  ): Promise<Buffer | undefined> {
+    return this.#database.get(key)?.subarray(offset, offset + length)
   }
 
   async scan(visit: (value: Uint8Array) => void): Promise<void> {

@@ -7,6 +7,7 @@
  */
 import type { DataSet } from '../harness/data-set.ts'
 import { loadPackage } from '../harness/packages.ts'
+import { SYNCED } from '../throughput/workload-names.ts'
 import {
   type Engine,
   type EngineStore,
@@ -36,12 +37,13 @@ interface Batch {
 /** Entries that one call of an iterator brings: as many as ranges ask for. */
 const FETCH_ENTRIES = 100
 const FETCH_KEYS = 1000
-const LEFT_OUT = ['readrandom-sync', 'readmissing', 'fillsync-1', 'fillsync-64']
+const LEFT_OUT = ['readrandom-sync', 'readmissing', ...Object.keys(SYNCED)]
 
 /** RocksDB with these options of the binding. */
 export function createRocksDb(data: DataSet, options: Readonly<Record<string, unknown>>): Engine {
   return {
     ways: ['writers', 'batches'],
+    batchWay: 'batches',
     leavesOut: LEFT_OUT,
     open: async (path) => {
       const RocksDb = loadPackage('rocksdb-native') as new (
@@ -103,6 +105,19 @@ class RocksDbStore implements EngineStore {
 
   getSync(): never {
     throw new Error('rocksdb-native has no synchronous get')
+  }
+
+  getMany(keys: readonly Buffer[]): Promise<(Buffer | undefined)[]> {
+    return Promise.all(keys.map((key) => this.get(key)))
+  }
+
+  async getPart(
+    key: Buffer,
+    _index: number,
+    offset: number,
+    length: number,
+  ): Promise<Buffer | undefined> {
+    return (await this.get(key))?.subarray(offset, offset + length)
   }
 
   async scan(visit: (value: Uint8Array) => void): Promise<void> {

@@ -1,11 +1,23 @@
 /**
  * How the engines are set, and why: as those who know them would tune them for these loads. Printed beside the results.
  */
+import type { Options as StoreOptions } from '../../lib/index.ts'
 import type { EngineName } from './engine.ts'
 
 const MIB = 1024 * 1024
 
 type Options = Readonly<Record<string, unknown>>
+
+/** Of wisc, all values in tables: runs of a level are merged late, those of the largest one at once. */
+export const LAZY_LEVELING: StoreOptions = {
+  valueThreshold: Infinity,
+  tree: { runsPerLevel: 9, runsAtLargestLevel: 1 },
+}
+/** ... and those of no level before it is full. */
+export const TIERING: StoreOptions = {
+  valueThreshold: Infinity,
+  tree: { runsPerLevel: 9, runsAtLargestLevel: 9 },
+}
 
 /** Of RocksDB. What the binding sets by itself is left out: filters of 10 bits a key, leveling. */
 export const TABLE_OPTIONS: Options = { maxBackgroundJobs: 4 }
@@ -33,6 +45,12 @@ export function blobOptions(spaceAmplification: number = 1.6): Options {
 
 /** Engine by engine; the others have their defaults. */
 export const SETTINGS: { readonly [name in EngineName]?: string } = {
+  'wisc-inline':
+    'valueThreshold Infinity: all values in tables; its leveling merges by the same rules as a classical LSM store',
+  'wisc-separated': 'valueThreshold 0: all values in the value log',
+  'wisc-lazy':
+    'as wisc-inline, tree.runsPerLevel 9, runsAtLargestLevel 1: writes less than leveling, reads look into more tables',
+  'wisc-tiered': 'as wisc-inline, tree.runsPerLevel 9, runsAtLargestLevel 9: writes least',
   'classic-level':
     'its defaults; scans by nextv and a highWaterMarkBytes of 4 MiB, three times as fast as without',
   'lmdb-nosync': 'noSync: without it each commit is a sync, and fills measure the disk',

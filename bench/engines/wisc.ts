@@ -25,6 +25,7 @@ const FETCH_BYTES = 1024 * 1024
 export function createWisc(data: DataSet, options: Options): Engine {
   return {
     ways: ['writers', 'batches'],
+    batchWay: 'batches',
     leavesOut: [],
     open: async (directory) => new WiscStore(data, await open(directory, options)),
     apart,
@@ -88,6 +89,19 @@ class WiscStore implements EngineStore {
 
   getSync(key: Buffer): Buffer | undefined {
     return this.#store.getSync(key)
+  }
+
+  getMany(keys: readonly Buffer[]): Promise<(Buffer | undefined)[]> {
+    return this.#store.getMany([...keys])
+  }
+
+  getPart(
+    key: Buffer,
+    _index: number,
+    offset: number,
+    length: number,
+  ): Promise<Buffer | undefined> {
+    return this.#store.get(key, { offset, length })
   }
 
   async scan(visit: (value: Uint8Array) => void): Promise<void> {

@@ -9,7 +9,7 @@ export const DISTRIBUTIONS = ['uniform', 'zipf'] as const
 export type Distribution = (typeof DISTRIBUTIONS)[number]
 
 /** The exponent that YCSB made customary. */
-const ZIPF_EXPONENT = 0.99
+export const ZIPF_EXPONENT = 0.99
 /** Apart from the seed of the data set: the keys that are hot were not loaded one after the other. */
 const RANKS_SALT = 0x2545f491
 const DRAWS_SALT = 0x6c078965

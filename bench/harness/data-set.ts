@@ -82,18 +82,26 @@ export class DataSet {
     return this.#source.subarray(at, at + this.valueBytes)
   }
 
-  /** @throws Error unless `value` is what generation 0 of `index` holds */
-  check(index: number, value: Uint8Array | undefined): void {
-    const at = this.#placeOf(index, 0)
+  /** @throws Error unless `value` is what this generation of `index` holds */
+  check(index: number, value: Uint8Array | undefined, generation: number = 0): void {
+    const at = this.#placeOf(index, generation)
     const last = this.valueBytes - 1
     if (
       value === undefined ||
       value.length !== this.valueBytes ||
       value[0] !== this.#source[at] ||
       value[last] !== this.#source[at + last] ||
-      (++this.#checks % FULL_CHECK_EVERY === 0 && !this.value(index, 0).equals(value))
+      (++this.#checks % FULL_CHECK_EVERY === 0 && !this.value(index, generation).equals(value))
     ) {
       throw new Error(`the engine returned a wrong value index=${index} length=${value?.length}`)
+    }
+  }
+
+  /** @throws Error unless `part` is what generation 0 of `index` holds from `offset` on */
+  checkPart(index: number, part: Uint8Array | undefined, offset: number, length: number): void {
+    const expected = this.value(index, 0).subarray(offset, offset + length)
+    if (part === undefined || expected.compare(part) !== 0) {
+      throw new Error(`the engine returned a wrong part index=${index} length=${part?.length}`)
     }
   }
 

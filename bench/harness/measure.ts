@@ -32,6 +32,9 @@ export interface Work {
   readonly way?: string
   readonly latenciesUs?: Latencies
   readonly openMs?: number
+  /** Of deletehalf: until its store gave nothing back any more, and bytes on disk over live ones then. */
+  readonly spaceBackMs?: number
+  readonly diskOverLive?: number
   readonly closeMs?: number
   readonly ballastBytes?: number
   readonly relocatedBytes?: number

@@ -12,6 +12,7 @@ import { repeat, timed, type Work } from '../harness/measure.ts'
 import type { Job } from './results.ts'
 
 const IN_FLIGHT = 16
+const REOPENINGS = 10
 const RANGE_ENTRIES = 100
 /** A run ends when such a share of the entries was read: more and more would be in the page cache by then. */
 const READ_SHARE_MAX = 1 / 4
@@ -29,8 +30,8 @@ export async function readCold(
   const isRaw = job.engine === 'raw'
   const random = new Random(job.seed + 2)
   const work =
-    name === 'cold-get-16'
-      ? await getMany(job.seconds, data, store, random)
+    name === 'cold-get-16' || name === 'cold-get-1'
+      ? await getMany(job.seconds, data, store, random, name === 'cold-get-1' ? 1 : IN_FLIGHT)
       : name === 'cold-ranges'
         ? await readRanges(job.seconds, data, store, random, isRaw)
         : await scanAll(data, store, isRaw)
@@ -45,6 +46,7 @@ async function getMany(
   data: DataSet,
   store: EngineStore,
   random: Random,
+  inFlight: number,
 ): Promise<Rate> {
   let operations = 0
   const enough = (): boolean => operations >= data.entries * READ_SHARE_MAX
@@ -60,7 +62,7 @@ async function getMany(
       enough,
     )
   }
-  const took = await timed(() => Promise.all(Array.from({ length: IN_FLIGHT }, read)))
+  const took = await timed(() => Promise.all(Array.from({ length: inFlight }, read)))
   return { operations, seconds: took }
 }
 
@@ -114,6 +116,26 @@ async function getInOrder(
     }
   }
   await Promise.all(Array.from({ length: IN_FLIGHT }, read))
+}
+
+/** Opens a closed store and gets one value, so often; an operation is both. */
+export async function reopen(
+  isCold: boolean,
+  data: DataSet,
+  engine: Engine,
+  directory: string,
+): Promise<Work> {
+  let seconds = 0
+  for (let i = 0; i < REOPENINGS; i++) {
+    if (isCold) dropFromPageCache(directory)
+    const index = Math.floor((data.entries * i) / REOPENINGS)
+    const start = performance.now()
+    const store = await engine.open(directory)
+    data.check(index, await store.get(data.key(index), index))
+    seconds += (performance.now() - start) / 1000
+    await store.close()
+  }
+  return { operations: REOPENINGS, seconds, userBytes: 0 }
 }
 
 /** Without the rights of a superuser: by the tool that asks for it file by file. */

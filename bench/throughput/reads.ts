@@ -3,12 +3,14 @@
  */
 
 import type { EngineStore } from '../engines/engine.ts'
-import { createChooser } from '../harness/choose-key.ts'
 import { type DataSet, KEY_BYTES, Random } from '../harness/data-set.ts'
 import { repeat, repeatSync, sampleLatencies, timed, type Work } from '../harness/measure.ts'
 import type { Job } from './results.ts'
+import { runYcsb } from './ycsb.ts'
 
 const RANGE_ENTRIES = 100
+const PART_BYTES = 4096
+const MANY_KEYS = 100
 /** Full scans are repeated until they took this long. */
 const SCAN_SECONDS_MIN = 0.5
 
@@ -40,8 +42,14 @@ export class Reads {
         return this.#scan(false)
       case 'ranges':
         return this.#ranges()
+      case 'readrandom-16':
+        return this.#readAtOnce(16)
+      case 'readpart':
+        return this.#readPart()
+      case 'getmany':
+        return this.#getMany()
       default:
-        return this.#ycsbB()
+        return runYcsb(name, this.#job, this.#data, this.#store)
     }
   }
 
@@ -131,22 +139,68 @@ export class Reads {
     return { ...work, userBytes: work.operations * limit * this.#entryBytes }
   }
 
-  /** 95 % reads, 5 % puts, keys by Zipf's law. What is put is what is there: later checks know it. */
-  async #ycsbB(): Promise<Work> {
+  /** So many readers, each of which awaits its get before the next. */
+  async #readAtOnce(readers: number): Promise<Work> {
     const data = this.#data
-    const store = this.#store
-    const choose = createChooser('zipf', data.entries, this.#job.seed)
     const random = this.#random
-    const work = await repeat(this.#job.seconds, async () => {
-      const index = choose()
-      const key = data.key(index)
-      if (random.below(20) === 0) await store.put(key, data.value(index, 0))
-      else data.check(index, await store.get(key, index))
-    })
-    return { ...work, userBytes: work.operations * this.#entryBytes }
+    const read = async (): Promise<void> => {
+      const index = random.below(data.entries)
+      data.check(index, await this.#store.get(data.key(index), index))
+    }
+    const start = performance.now()
+    const runs = await Promise.all(
+      Array.from({ length: readers }, () => repeat(this.#job.seconds, read)),
+    )
+    const operations = runs.reduce((sum, run) => sum + run.operations, 0)
+    const seconds = (performance.now() - start) / 1000
+    return { operations, seconds, userBytes: operations * this.#entryBytes }
+  }
+
+  /** 4 KiB, or a whole value that is shorter, out of the middle. */
+  async #readPart(): Promise<Work> {
+    const data = this.#data
+    const length = Math.min(PART_BYTES, data.valueBytes)
+    const offset = Math.floor((data.valueBytes - length) / 2)
+    const read = async (): Promise<void> => {
+      const index = this.#random.below(data.entries)
+      const part = await this.#store.getPart(data.key(index), index, offset, length)
+      data.checkPart(index, part, offset, length)
+    }
+    const work = await repeat(this.#job.seconds, read)
+    const latenciesUs = await sampleLatencies(read)
+    return { ...work, userBytes: work.operations * length, latenciesUs }
+  }
+
+  /** An operation is one of its keys. */
+  async #getMany(): Promise<Work> {
+    const data = this.#data
+    const work = await repeat(
+      this.#job.seconds,
+      async () => {
+        const indexes = Array.from({ length: MANY_KEYS }, () => this.#random.below(data.entries))
+        const keys = indexes.map((index) => data.key(index))
+        const values = await this.#store.getMany(keys, indexes)
+        for (const [i, index] of indexes.entries()) data.check(index, values[i])
+      },
+      1,
+    )
+    const operations = work.operations * MANY_KEYS
+    return { operations, seconds: work.seconds, userBytes: operations * this.#entryBytes }
   }
 
   get #entryBytes(): number {
     return KEY_BYTES + this.#data.valueBytes
   }
+}
+
+/** One scan of a store whose values were overwritten by those of this generation. */
+export async function scanGeneration(
+  data: DataSet,
+  store: EngineStore,
+  generation: number,
+): Promise<Work> {
+  let index = 0
+  const seconds = await timed(() => store.scan((value) => data.check(index++, value, generation)))
+  if (index !== data.entries) throw new Error(`the scan missed entries found=${index}`)
+  return { operations: index, seconds, userBytes: index * (KEY_BYTES + data.valueBytes) }
 }

@@ -73,8 +73,8 @@ export async function runRounds(plan: RoundsPlan, steps: Steps, rows: Row[]): Pr
           rows.push(...found)
           return
         }
-        const names = disturbed.map(({ workload }) => workload).join(', ')
-        console.error(`disturbed by other load, once more: ${names}`)
+        const names = new Set(disturbed.map(({ workload }) => workload))
+        console.error(`disturbed by other load, once more: ${[...names].join(', ')}`)
       }
     })
   }

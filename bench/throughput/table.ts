@@ -7,10 +7,10 @@ import { formatBytes } from '../harness/byte-sizes.ts'
 import { formatRate, renderTable } from '../harness/markdown.ts'
 import { median, spreadOf } from '../harness/statistics.ts'
 import { type Row, rate, type Series, seriesOf, writtenPerUserByte } from './results.ts'
-import { LOADS, WORKLOADS } from './workload-names.ts'
+import { LOADS, SYNCED, WORKLOADS } from './workload-names.ts'
 
 /** In these the durable lmdb is the peer, in all others the one with noSync. */
-const DURABLE: readonly string[] = ['fillsync-1', 'fillsync-64', 'fillsync-main']
+const DURABLE: readonly string[] = [...Object.keys(SYNCED), 'fillsync-main']
 /** Loops of synchronous calls: their pauses are the harness's own. */
 const SYNCHRONOUS: readonly string[] = ['readrandom-sync', 'readmissing', 'fillsync-main']
 const MIB = 1024 * 1024
@@ -81,7 +81,14 @@ function costRows(
       ),
     )
   }
-  if (workload === 'readrandom' || workload === 'readrandom-sync') {
+  const found = series.filter((each) => each.workload === workload)
+  if (found.some(({ rows }) => rows.some(({ spaceBackMs }) => spaceBackMs !== undefined))) {
+    lines.push(
+      line('until nothing more came back, ms', ({ spaceBackMs }) => spaceBackMs?.toFixed(0) ?? '-'),
+      line('disk over live then', ({ diskOverLive }) => diskOverLive?.toFixed(2) ?? '-'),
+    )
+  }
+  if (found.some(({ rows }) => rows.some(({ latenciesUs }) => latenciesUs))) {
     lines.push(
       line('p50 / p99 / p99.9, us', ({ latenciesUs }) =>
         latenciesUs === undefined

@@ -3,28 +3,41 @@
 /** They fill a store, in each of an engine's ways. */
 export const LOADS = ['fillrandom', 'overwrite', 'fillseq'] as const
 
-/** They read a loaded store. */
-export const READS = [
+/** Yahoo! Cloud Serving Benchmark, core workloads A to F (Cooper and others, 2010). */
+export const YCSB = ['ycsb-a', 'ycsb-b', 'ycsb-c', 'ycsb-d', 'ycsb-e', 'ycsb-f'] as const
+
+/** They read a loaded store; YCSB's also write, last of all. */
+export const READS: readonly string[] = [
   'readrandom',
+  'readrandom-16',
   'readrandom-sync',
   'readmissing',
+  'readpart',
+  'getmany',
   'scan',
   'scan-keys',
   'ranges',
-  'ycsb-b',
-] as const
+  ...YCSB,
+]
 
 /** They read a store none of whose files is in the page cache. */
-export const COLD_READS = ['cold-get-16', 'cold-ranges', 'cold-scan'] as const
+export const COLD_READS = ['cold-get-1', 'cold-get-16', 'cold-ranges', 'cold-scan'] as const
+
+/** Durable puts by so many callers. */
+export const SYNCED = { 'fillsync-1': 1, 'fillsync-16': 16, 'fillsync-64': 64 } as const
 
 /** All of them; fillsync-main is the raw floor's alone. */
 export const WORKLOADS: readonly string[] = [
   'fillrandom',
   ...READS,
   ...COLD_READS,
+  'reopen',
+  'cold-reopen',
   'overwrite',
+  'scan-overwritten',
+  'deletehalf',
   'fillseq',
-  'fillsync-1',
-  'fillsync-64',
+  'fillbatch',
+  ...Object.keys(SYNCED),
   'fillsync-main',
 ]

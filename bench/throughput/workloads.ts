@@ -17,10 +17,14 @@ import {
   type Work,
   type WorkloadResult,
 } from '../harness/measure.ts'
-import { readCold } from './cold-reads.ts'
-import { Reads } from './reads.ts'
+import { readCold, reopen } from './cold-reads.ts'
+import { deleteHalf } from './deletes.ts'
+import { Reads, scanGeneration } from './reads.ts'
 import type { Job } from './results.ts'
-import { COLD_READS, type LOADS, READS } from './workload-names.ts'
+import { COLD_READS, type LOADS, READS, SYNCED } from './workload-names.ts'
+
+/** Others that need the store that fillrandom leaves. */
+const ON_LOADED = ['reopen', 'cold-reopen', 'overwrite', 'scan-overwritten', 'deletehalf']
 
 /** Everything one child does. */
 export async function runWorkloads(
@@ -41,7 +45,7 @@ export async function runWorkloads(
   const loaded = path.join(job.directory, 'loaded')
   const other = path.join(job.directory, 'other')
 
-  const isLoaded = wanted('overwrite') || READS.some(wanted) || COLD_READS.some(wanted)
+  const isLoaded = [...READS, ...COLD_READS, ...ON_LOADED].some(wanted)
   if (wanted('fillrandom') || isLoaded) {
     for (const way of waysOf('fillrandom')) {
       remove(loaded)
@@ -65,14 +69,35 @@ export async function runWorkloads(
     if (wanted(name))
       note(await measure(name, job.directory, () => readCold(name, job, data, engine, loaded)))
   }
-  if (wanted('overwrite')) {
-    let generation = 0
+  for (const name of ['reopen', 'cold-reopen']) {
+    const isCold = name === 'cold-reopen'
+    if (!wanted(name)) continue
+    note(await measure(name, job.directory, () => reopen(isCold, data, engine, loaded)))
+  }
+  let generation = 0
+  if (wanted('overwrite') || wanted('scan-overwritten')) {
     for (const way of waysOf('overwrite')) {
       // Never the values that are there already.
       generation = 1 - generation
       const source = sourceOf(data, true, generation)
-      note(await measure('overwrite', job.directory, () => load(engine, loaded, way, source)))
+      const result = await measure('overwrite', job.directory, () =>
+        load(engine, loaded, way, source),
+      )
+      if (wanted('overwrite')) note(result)
     }
+  }
+  if (wanted('scan-overwritten') || wanted('deletehalf')) {
+    const store = await engine.open(loaded)
+    await settle()
+    if (wanted('scan-overwritten')) {
+      const scan = (): Promise<Work> => scanGeneration(data, store, generation)
+      note(await measure('scan-overwritten', job.directory, scan))
+    }
+    if (wanted('deletehalf')) {
+      const deletes = (): Promise<Work> => deleteHalf(data, store, loaded)
+      note(await measure('deletehalf', job.directory, deletes))
+    }
+    await store.close()
   }
   remove(loaded)
   if (wanted('fillseq')) {
@@ -82,7 +107,13 @@ export async function runWorkloads(
       remove(other)
     }
   }
-  for (const name of ['fillsync-1', 'fillsync-64', 'fillsync-main']) {
+  if (wanted('fillbatch') && engine.batchWay !== undefined) {
+    const way = engine.batchWay
+    const source = sourceOf(data, true, 0)
+    note(await measure('fillbatch', job.directory, () => load(engine, other, way, source)))
+    remove(other)
+  }
+  for (const name of [...Object.keys(SYNCED), 'fillsync-main']) {
     if (!wanted(name) || (name === 'fillsync-main' && job.engine !== 'raw')) continue
     note(await measure(name, job.directory, () => fillSync(job, data, engine, other, name)))
     remove(other)
@@ -119,7 +150,7 @@ async function fillSync(
   name: string,
 ): Promise<Work> {
   const store = await engine.open(directory)
-  const writers = name === 'fillsync-64' ? 64 : 1
+  const writers = SYNCED[name as keyof typeof SYNCED] ?? 1
   const { order } = data
   let next = 0
   // Ends after the time, or with the data set.
