@@ -6,6 +6,7 @@ import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { ENGINE_NAMES, type EngineName } from './engines/engine.ts'
 import { parseBytes } from './harness/byte-sizes.ts'
+import { WORKLOADS } from './harness/workload-names.ts'
 import { SPECIALS } from './special/specials.ts'
 import {
   CURVE_ROWS,
@@ -16,7 +17,6 @@ import {
   withLoop,
   withPeers,
 } from './steady/rows.ts'
-import { WORKLOADS } from './throughput/workload-names.ts'
 
 /** The special measurement with flags and tables of its own. */
 export const STEADY = 'overwrite-steady'

@@ -7,7 +7,7 @@
  */
 import { open, type RootDatabase } from 'lmdb'
 import type { DataSet } from '../harness/data-set.ts'
-import { COLD_READS, READS, SYNCED } from '../throughput/workload-names.ts'
+import { COLD_READS, READS, SYNCED } from '../harness/workload-names.ts'
 import {
   type Engine,
   type EngineStore,
@@ -27,7 +27,7 @@ const UNAWAITED_BYTES = 16 * 1024 * 1024
 
 type Database = RootDatabase<Buffer, Buffer>
 
-/** LMDB through its own binding. The durable one leaves the reads to the other: they are the same with syncs and without. */
+/** LMDB through its own binding. The durable one leaves the reads to the other, which syncs do not touch. */
 export function createLmdb(data: DataSet, noSync: boolean): Engine {
   return {
     // Left out is what never won: its `batch`; transactions over a loaded store, where each commit looks for free

@@ -11,7 +11,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import type { DataSet } from '../harness/data-set.ts'
-import { YCSB } from '../throughput/workload-names.ts'
+import { YCSB } from '../harness/workload-names.ts'
 import { type Engine, type EngineStore, NOTHING_APART, type Source } from './engine.ts'
 
 const fdatasync = promisify(fs.fdatasync)

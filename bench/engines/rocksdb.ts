@@ -7,7 +7,7 @@
  */
 import type { DataSet } from '../harness/data-set.ts'
 import { loadPackage } from '../harness/packages.ts'
-import { SYNCED } from '../throughput/workload-names.ts'
+import { SYNCED } from '../harness/workload-names.ts'
 import {
   type Engine,
   type EngineStore,

@@ -1,7 +1,7 @@
 /** What lies in the directory of a store, seen from outside. */
 import fs from 'node:fs'
 import path from 'node:path'
-import { readDiskUsage } from '../steady/disk-usage.ts'
+import { readDiskUsage } from '../harness/disk-usage.ts'
 import type { StoreFiles } from './results.ts'
 
 export function storeFiles(directory: string): StoreFiles {

@@ -1,7 +1,7 @@
 /**
- * What others took of the processors while something was measured: programs beside it, and the host of a virtual machine.
+ * What others took of the processors while something was measured: programs beside it, and a host.
  *
- * /proc/stat counts the time of all programs in user mode, and what the host has stolen; the process's own is taken off.
+ * /proc/stat counts the time of all programs in user mode, and what the host has stolen; the process's own goes off.
  * Time in the kernel is left out: its threads write back what the measured process has written.
  */
 import fs from 'node:fs'

@@ -2,8 +2,8 @@
  * The pictures of a report, as SVG: no script draws them, and their colors are the page's (`var(--wisc)`), so that they
  * follow light and dark.
  *
- * Drawn by Observable Plot in a document of linkedom; both are packages of bench/peers, installed when a report is first
- * asked for, and have one wrapper: this file.
+ * Drawn by Observable Plot in a document of linkedom; both are packages of bench/peers, installed when a report is
+ * first asked for, and have one wrapper: this file.
  */
 
 import { formatBytes } from '../harness/byte-sizes.ts'

@@ -35,11 +35,13 @@ h1, h2, h3 { line-height: 1.2; }
 h2 { margin-top: 2.5rem; }
 figure { margin: 0; }
 figcaption { font-weight: 600; }
-.charts { display: grid; gap: 1.5rem; margin-top: 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 30rem), 1fr)); }
+.charts { display: grid; gap: 1.5rem; margin-top: 1rem; }
+.charts { grid-template-columns: repeat(auto-fit, minmax(min(100%, 30rem), 1fr)); }
 svg { height: auto; max-width: 100%; }
 .table { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent); padding: .25rem .6rem; text-align: right; white-space: nowrap; }
+th, td { border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent); padding: .25rem .6rem; }
+th, td { text-align: right; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; }
 td.best { font-weight: 700; }
 code, pre { font-size: .9em; }
@@ -87,9 +89,13 @@ function header(report: Report): string {
   const missing = Object.entries(report.missing).map(
     ([name, why]) => `<li>${escaped(name)}: ${escaped(why)}</li>`,
   )
+  const when = escaped(date.slice(0, 16).replace('T', ' '))
+  const notMeasured = `\n<p>Not measured:</p>\n<ul>${missing.join('')}</ul>`
   return `<h1>wisc beside its peers</h1>
-<p>${escaped(date.slice(0, 16).replace('T', ' '))} UTC. ${escaped([machine, ...versions].join(', '))}. Stores of ${formatBytes(totalBytes)} of values, ${rounds} interleaved rounds, memory ${warm ? 'kept warm' : 'as it was'}; each engine in a process of its own. Figures are medians, bands and brackets go from the lowest reading to the highest.</p>
-<pre><code>${escaped(command)}</code></pre>${missing.length > 0 ? `\n<p>Not measured:</p>\n<ul>${missing.join('')}</ul>` : ''}`
+<p>${when} UTC. ${escaped([machine, ...versions].join(', '))}. Stores of ${formatBytes(totalBytes)} of values,
+${rounds} interleaved rounds, memory ${warm ? 'kept warm' : 'as it was'}; each engine in a process of its own.
+Figures are medians, bands go from the lowest reading to the highest.</p>
+<pre><code>${escaped(command)}</code></pre>${missing.length > 0 ? notMeasured : ''}`
 }
 
 /** wisc over the best of its peers, cell by cell, and who that is. */
@@ -107,7 +113,9 @@ function ratios(series: readonly Series[]): string {
       )
       const ratio = median(own.rates) / median(best.rates)
       const who = ratio >= 1 ? 'wisc' : best.engine
-      return `<td${ratio >= 1 ? ' class="best"' : ''}>${ratio.toFixed(2)} <small style="color:var(--${who})">${who}</small></td>`
+      const mark = ratio >= 1 ? ' class="best"' : ''
+      const name = `<small style="color:var(--${who})">${who}</small>`
+      return `<td${mark}>${ratio.toFixed(2)} ${name}</td>`
     })
     return cells.every((cell) => cell === '<td>-</td>')
       ? []
@@ -151,7 +159,8 @@ function crossing(found: readonly Crossover[], charts: Charts): string {
     return `<tr><td>${escaped(workload)}</td><td>${sizeOrNever(aheadFrom)}</td><td>${range}</td></tr>`
   })
   return `<h2>From which size on separating values pays</h2>
-<p>The same engine with all values in its value log, over the same with all values in its tables. Above 1 separating is ahead.</p>
+<p>The same engine with all values in its value log, over the same with all values in its tables.
+Above 1 separating is ahead.</p>
 ${table(['workload', 'ahead from', '95 %'], lines)}
 <div class="charts">\n${figures.join('\n')}\n</div>`
 }
@@ -315,7 +324,8 @@ function figure(title: string, svg: string): string {
 
 function table(head: readonly string[], lines: readonly string[]): string {
   const titles = head.map((title) => `<th>${escaped(title)}</th>`).join('')
-  return `<div class="table"><table><thead><tr>${titles}</tr></thead><tbody>\n${lines.join('\n')}\n</tbody></table></div>`
+  const body = `<tbody>\n${lines.join('\n')}\n</tbody>`
+  return `<div class="table"><table><thead><tr>${titles}</tr></thead>${body}</table></div>`
 }
 
 function colors(which: 0 | 1): string {

@@ -10,9 +10,9 @@ import { renderSpecials } from '../special/figures.ts'
 import { judgeSteady } from '../steady/goals.ts'
 import { summarize } from '../steady/summary.ts'
 import { renderSteady } from '../steady/table.ts'
-import { judge } from '../targets.ts'
 import { renderSize } from '../throughput/table.ts'
 import { enginesIn, type Report } from './results.ts'
+import { judge } from './targets.ts'
 
 /** Tables, settings, and the figures to reach. */
 export function renderText(report: Report): string {

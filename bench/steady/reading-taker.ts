@@ -3,7 +3,7 @@
  */
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
 import type { EngineStore } from '../engines/engine.ts'
-import { readDiskUsage } from './disk-usage.ts'
+import { readDiskUsage } from '../harness/disk-usage.ts'
 import type { SteadyResult } from './results.ts'
 import { type SpaceSample, spaceAmplification } from './samples.ts'
 

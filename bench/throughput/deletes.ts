@@ -3,8 +3,8 @@
  */
 import { type EngineStore, windowEntries } from '../engines/engine.ts'
 import { type DataSet, KEY_BYTES } from '../harness/data-set.ts'
+import { readDiskUsage } from '../harness/disk-usage.ts'
 import { pause, type Work } from '../harness/measure.ts'
-import { readDiskUsage } from '../steady/disk-usage.ts'
 
 /** At rest: for so long the bytes on disk did not change. */
 const REST_MS = 2000

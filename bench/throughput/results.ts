@@ -4,7 +4,7 @@
 import { ENGINE_NAMES, type EngineName } from '../engines/engine.ts'
 import type { Work, WorkloadResult } from '../harness/measure.ts'
 import { median } from '../harness/statistics.ts'
-import { WORKLOADS } from './workload-names.ts'
+import { WORKLOADS } from '../harness/workload-names.ts'
 
 /** What a child is to do. */
 export interface Job {
@@ -67,8 +67,8 @@ export interface Series {
 }
 
 /**
- * By workload, size and engine, in the order of their lists. Of a load that was tried in several ways only the rounds in
- * the way that won count.
+ * By workload, size and engine, in the order of their lists. Of a load that was tried in several ways only the rounds
+ * in the way that won count.
  */
 export function seriesOf(rows: readonly Row[]): Series[] {
   const bySeries = new Map<string, Row[]>()

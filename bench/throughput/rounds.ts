@@ -13,8 +13,8 @@ import { formatRate } from '../harness/markdown.ts'
 import type { WorkloadResult } from '../harness/measure.ts'
 import { isDisturbed } from '../harness/other-load.ts'
 import type { Step, Steps } from '../harness/steps.ts'
+import { LOADS } from '../harness/workload-names.ts'
 import { bestRow, type Job, type Row, rate } from './results.ts'
-import { LOADS } from './workload-names.ts'
 
 const CHILD = new URL('./child.js', import.meta.url)
 const TRIES = 2

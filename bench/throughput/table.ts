@@ -6,8 +6,8 @@ import { ENGINE_NAMES, type EngineName } from '../engines/engine.ts'
 import { formatBytes } from '../harness/byte-sizes.ts'
 import { formatRate, renderTable } from '../harness/markdown.ts'
 import { median, spreadOf } from '../harness/statistics.ts'
+import { LOADS, SYNCED, WORKLOADS } from '../harness/workload-names.ts'
 import { type Row, rate, type Series, seriesOf, writtenPerUserByte } from './results.ts'
-import { LOADS, SYNCED, WORKLOADS } from './workload-names.ts'
 
 /** In these the durable lmdb is the peer, in all others the one with noSync. */
 const DURABLE: readonly string[] = [...Object.keys(SYNCED), 'fillsync-main']

@@ -17,11 +17,11 @@ import {
   type Work,
   type WorkloadResult,
 } from '../harness/measure.ts'
+import { COLD_READS, type LOADS, READS, SYNCED } from '../harness/workload-names.ts'
 import { readCold, reopen } from './cold-reads.ts'
 import { deleteHalf } from './deletes.ts'
 import { Reads, scanGeneration } from './reads.ts'
 import type { Job } from './results.ts'
-import { COLD_READS, type LOADS, READS, SYNCED } from './workload-names.ts'
 
 /** Others that need the store that fillrandom leaves. */
 const ON_LOADED = ['reopen', 'cold-reopen', 'overwrite', 'scan-overwritten', 'deletehalf']

@@ -97,7 +97,9 @@ bench/throughput:       bench/harness bench/engines
 bench/special:          lib/index.ts bin/wisc.ts bench/harness bench/engines bench/throughput
 bench/steady:           lib/index.ts bench/harness bench/engines
 bench/grow:             lib/index.ts bench/harness bench/engines bench/steady
+bench/report:           bench/harness bench/engines bench/throughput bench/special bench/steady bench/grow
 bench:                  bench/machine bench/harness bench/engines bench/throughput bench/special bench/steady bench/grow
+                        bench/report
 bench/micro:            lib/index.ts lib/level lib/base lib/base/files lib/base/platform lib/state lib/space
                         lib/collector/plan lib/tree lib/tree/memtable lib/tree/table lib/tree/version
                         lib/tree/compaction vlog vlog/log vlog/relocation vlog/collect bench/machine bench/harness

@@ -1,10 +1,10 @@
 /**
  * The figures that wisc has set itself, judged by the results of one run.
  */
-import type { EngineName } from './engines/engine.ts'
-import type { Verdict } from './harness/markdown.ts'
-import type { SpecialFigure } from './special/figures.ts'
-import { medianRate, type Row, seriesOf } from './throughput/results.ts'
+import type { EngineName } from '../engines/engine.ts'
+import type { Verdict } from '../harness/markdown.ts'
+import type { SpecialFigure } from '../special/figures.ts'
+import { medianRate, type Row, seriesOf } from '../throughput/results.ts'
 
 const KIB = 1024
 const MIB = 1024 * KIB
