@@ -96,7 +96,7 @@ bench/engines:          lib/index.ts bench/harness
 bench/throughput:       bench/harness bench/engines
 bench/special:          lib/index.ts bin/wisc.ts bench/harness bench/engines bench/throughput
 bench/steady:           lib/index.ts bench/harness bench/engines
-bench/grow:             lib/index.ts bench/harness bench/engines bench/steady
+bench/grow:             lib/index.ts bench/harness bench/engines
 bench/report:           bench/harness bench/engines bench/throughput bench/special bench/steady bench/grow
 bench:                  bench/machine bench/harness bench/engines bench/throughput bench/special bench/steady bench/grow
                         bench/report
