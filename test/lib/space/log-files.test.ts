@@ -1,10 +1,11 @@
 /** I9: figures that follow what changes are those that are made anew, after any history. */
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import type { Engine } from '#dist/lib/engine/engine.js'
 import { type Space, SpaceAccount } from '#dist/lib/space/space.js'
 import { engineOf } from '#dist/lib/store/engine-of.js'
 import type { Store } from '#dist/lib/store/store.js'
 import { Prng, replayHint, testSeed } from '../../support/random.ts'
+import { startClock, stopClock } from '../../support/stopped-clock.ts'
 import { CollectedStore, keyOf } from '../../support/store/collected-store.ts'
 
 const seed = testSeed()
@@ -31,6 +32,9 @@ function recounted(engine: Engine): Space {
 }
 
 test('after random histories the figures of all files are those of a recount', async () => {
+  // Figures say for which moment they are.
+  stopClock()
+  onTestFinished(startClock)
   const prng = new Prng(seed)
   for (const punchHoles of [true, false]) {
     const opened = await CollectedStore.open({
