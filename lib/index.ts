@@ -35,6 +35,7 @@ export type {
   ValueEncodingName,
 } from './contract/encodings.ts'
 export type {
+  AdvancedEvent,
   CollectionEvent,
   CompactionEvent,
   EvictedEvent,
@@ -46,6 +47,7 @@ export type {
   StoreEvents,
   StoreListener,
 } from './contract/events.ts'
+export type { LockWait } from './contract/lock-wait.ts'
 export type {
   CollectorOptions,
   CollectorPreference,

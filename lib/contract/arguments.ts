@@ -6,7 +6,7 @@ import type { ValuePart } from '../../vlog/value-chunks.ts'
 import { compareBytes, copyBytes, lengthOf, NO_BYTES } from '../base/bytes.ts'
 import { invalidArgument, WiscError } from '../base/errors.ts'
 import { KEY_BYTES_MAX } from '../tree/entry.ts'
-import { integer, plainObject, refuseUnknown } from './checks.ts'
+import { checkSignal, integer, plainObject, refuseUnknown } from './checks.ts'
 import { EXPIRY_NAMES, expiryOf } from './expiry.ts'
 import { mustBe, notBytes, shown } from './given.ts'
 import { compression } from './options.ts'
@@ -341,20 +341,6 @@ export function checkCompactOptions(options: CompactOptions): CompactOptions {
     throw invalidArgument(mustBe('a function', 'onProgress', onProgress))
   throwIfAborted(checkSignal(options.signal))
   return options
-}
-
-export function checkSignal(signal: unknown): AbortSignal | undefined {
-  if (signal === undefined || isSignal(signal)) return signal
-  throw invalidArgument(mustBe('an AbortSignal', 'signal', signal))
-}
-
-/** Not `instanceof`: libraries bring their own, as jsdom does. */
-function isSignal(value: unknown): value is AbortSignal {
-  if (typeof value !== 'object' || value === null) return false
-  const { aborted, addEventListener, removeEventListener } = value as Partial<AbortSignal>
-  const isTarget =
-    typeof addEventListener === 'function' && typeof removeEventListener === 'function'
-  return typeof aborted === 'boolean' && isTarget
 }
 
 export function throwIfAborted(signal: AbortSignal | undefined): void {

@@ -33,3 +33,17 @@ export function integer(name: string, value: unknown, min: number, max: number):
   }
   return value
 }
+
+export function checkSignal(signal: unknown): AbortSignal | undefined {
+  if (signal === undefined || isSignal(signal)) return signal
+  throw invalidArgument(mustBe('an AbortSignal', 'signal', signal))
+}
+
+/** Not `instanceof`: libraries bring their own, as jsdom does. */
+function isSignal(value: unknown): value is AbortSignal {
+  if (typeof value !== 'object' || value === null) return false
+  const { aborted, addEventListener, removeEventListener } = value as Partial<AbortSignal>
+  const isTarget =
+    typeof addEventListener === 'function' && typeof removeEventListener === 'function'
+  return typeof aborted === 'boolean' && isTarget
+}

@@ -1,8 +1,7 @@
 /** What `planCollection` and `collect` take and give; a plan is plain JSON that may be kept in a file. */
 
 import { invalidArgument, type WiscError } from '../base/errors.ts'
-import { checkSignal } from './arguments.ts'
-import { integer, optionalBytes, plainObject, refuseUnknown } from './checks.ts'
+import { checkSignal, integer, optionalBytes, plainObject, refuseUnknown } from './checks.ts'
 import type {
   CollectionStep,
   CollectionSteps,

@@ -68,6 +68,14 @@ export interface StallEvent {
   readonly reason: StallReason
 }
 
+/** A store that follows its writer shows more. */
+export interface AdvancedEvent {
+  /** What was shown before ended with this sequence. */
+  readonly previousSequence: number
+  /** What is shown ends with it now. Lower than before only where the writer's machine has lost the end of its log. */
+  readonly lastSequence: number
+}
+
 /** The events of a store, and what their listeners are called with. */
 export interface StoreEvents {
   flush: [event: FlushEvent]
@@ -75,6 +83,7 @@ export interface StoreEvents {
   collection: [event: CollectionEvent]
   evicted: [event: EvictedEvent]
   stall: [event: StallEvent]
+  advanced: [event: AdvancedEvent]
   /** Something that people should know: a sentence. */
   warning: [message: string]
   /** Background work has failed. Emitted only if someone listens; the next write carries the error in any case. */

@@ -7,6 +7,7 @@ import { ARENA_BYTES_MAX } from '../tree/memtable/arena.ts'
 import { type CacheOptions, cacheOptions, checkCache } from './cache-options.ts'
 import { boolean, integer, optionalBytes, plainObject, refuseUnknown } from './checks.ts'
 import { shown } from './given.ts'
+import { type LockWait, lockWait, type ResolvedLockWait } from './lock-wait.ts'
 
 /** Shape of the tree. The defaults suit nearly everyone. */
 export interface TreeTuning {
@@ -67,6 +68,13 @@ export interface Options {
   readonly streamThreshold?: number
   /** Open without the lock and without writing a byte, also beside a writer. Default false. */
   readonly readOnly?: boolean
+  /** With readOnly: show what a writer writes from now on, too, about 50 ms later. Default false. */
+  readonly follow?: boolean
+  /**
+   * Wait so long, in milliseconds, for the lock of a process that has the store open, such as one that is about to end.
+   * Default: not at all. A readOnly open takes no lock.
+   */
+  readonly waitForLock?: number | LockWait
   /**
    * Values of at least this size go to the value log alone; 0 all, Infinity none (but those over 16 MiB).
    * Default 1024.
@@ -138,8 +146,19 @@ export interface ResolvedCollectorOptions {
 /** All options, with their defaults. */
 export interface ResolvedOptions
   extends Required<
-    Omit<Options, 'tree' | 'syncIntervalMs' | 'collector' | 'fileMode' | 'transactions' | 'cache'>
+    Omit<
+      Options,
+      | 'tree'
+      | 'syncIntervalMs'
+      | 'collector'
+      | 'fileMode'
+      | 'transactions'
+      | 'cache'
+      | 'waitForLock'
+    >
   > {
+  /** Undefined: not at all. */
+  readonly waitForLock: ResolvedLockWait | undefined
   readonly fileMode: number | undefined
   readonly syncIntervalMs: number | undefined
   readonly tree: Required<TreeTuning>
@@ -159,6 +178,7 @@ const BOOLEANS = {
   createIfMissing: true,
   errorIfExists: false,
   readOnly: false,
+  follow: false,
   sync: false,
   controlSocket: process.platform !== 'win32',
 }
@@ -203,6 +223,7 @@ const OTHERS = new Set([
   'fileMode',
   'transactions',
   'compression',
+  'waitForLock',
 ])
 
 /**
@@ -235,11 +256,15 @@ export function resolveOptions(options: Options): ResolvedOptions {
     syncIntervalMs:
       interval === undefined ? undefined : integer('syncIntervalMs', interval, 1, TIMER_MS_MAX),
     fileMode: fileMode(given['fileMode']),
+    waitForLock: lockWait(given['waitForLock']),
     compression: compression(given['compression'], 'none'),
     tree: resolvedTree,
     collector,
     cache,
     transactions: numbers(transactions, TRANSACTION_NUMBERS, 'transactions.'),
+  }
+  if (resolved.follow && !resolved.readOnly) {
+    throw invalidArgument('follow is for a store that is opened with readOnly: true')
   }
   if (cache) checkCache(cache, given, resolved)
   return resolved

@@ -1,7 +1,7 @@
 /** Options of streams that are put and read. */
 import type { ValuePart } from '../../vlog/value-chunks.ts'
-import { checkSignal, partOf, writeSync } from './arguments.ts'
-import { integer, plainObject, refuseUnknown } from './checks.ts'
+import { partOf, writeSync } from './arguments.ts'
+import { checkSignal, integer, plainObject, refuseUnknown } from './checks.ts'
 import { EXPIRY_NAMES, expiryOf } from './expiry.ts'
 import type { ExpiryOptions, GetStreamOptions, PutStreamOptions, SnapshotOptions } from './types.ts'
 

@@ -1,7 +1,6 @@
 /** Transactions and updates: what callers give and get. */
 import { invalidArgument } from '../base/errors.ts'
-import { checkSignal } from './arguments.ts'
-import { boolean, integer, plainObject, refuseUnknown } from './checks.ts'
+import { boolean, checkSignal, integer, plainObject, refuseUnknown } from './checks.ts'
 import { mustBe } from './given.ts'
 import { TIMER_MS_MAX } from './options.ts'
 import type {

@@ -9,27 +9,20 @@
 import { EventEmitter } from 'node:events'
 import type { LogSurvey } from '../../vlog/log/survey.ts'
 import { ValueReader } from '../../vlog/read/value-reader.ts'
-import { CorruptionError, isMissing, toWiscError, WiscError } from '../base/errors.ts'
+import { CorruptionError, isMissing, WiscError } from '../base/errors.ts'
 import { EventLoopTurn } from '../base/event-loop-turn.ts'
 import { BlockCache } from '../base/files/block-cache.ts'
-import { segmentName } from '../base/files/file-names.ts'
 import type { StoreDirectory } from '../base/files/store-directory.ts'
 import type { SegmentNumber, Sequence } from '../base/ids.ts'
-import { compareLogPositions } from '../base/log-position.ts'
 import { lazyModule } from '../base/platform/lazy-module.ts'
 import type { CollectionPlan, ResolvedCollect } from '../contract/collection.ts'
 import type { ResolvedOptions } from '../contract/options.ts'
 import type { RecoveryReport } from '../contract/types.ts'
-import {
-  mayBeWriters,
-  placeOf,
-  readAgainLater,
-  readFromCurrent,
-  staleView,
-} from '../reads/read-again.ts'
+import { FailedPlaces } from '../reads/failed-places.ts'
+import { isStale, readAgainLater, readFromCurrent, staleView } from '../reads/read-again.ts'
 import type { ReadingEngine } from '../reads/reading-engine.ts'
 import { type ValueCache, valueCacheOf } from '../reads/value-cache.ts'
-import { emptyReport, surveyDamaged, surveyStore } from '../recovery/recover.ts'
+import { emptyReport, surveyDamaged } from '../recovery/recover.ts'
 import { replayLog } from '../recovery/replay.ts'
 import type { StorePlace } from '../recovery/store-place.ts'
 import { SpaceAccount } from '../space/space.ts'
@@ -39,12 +32,9 @@ import { ReadableSequences } from '../state/readable-sequences.ts'
 import { relocationsOf } from '../state/relocations.ts'
 import { TableCache } from '../state/tables.ts'
 import { type ReadState, readState, TreeReader } from '../state/tree-reader.ts'
-import type { ReadManifest } from '../tree/version/manifest.ts'
 import type { Version } from '../tree/version/version.ts'
-import { VersionSet } from '../tree/version/version-set.ts'
+import { readNewest, surveyView } from './view-place.ts'
 
-/** Places of failed reads of old views that are remembered. */
-const PLACES_MAX = 256
 /** Who only looks wants an answer soon, and nothing is cached yet. A share is exact to 9 % in 19 cases of 20. */
 const HIDDEN_SAMPLES_MAX = 128
 
@@ -87,8 +77,7 @@ export class ReadOnlyEngine implements ReadingEngine {
   #viewNumber = 1
   /** Something of the view is gone. */
   #isOld = false
-  /** Where snapshots and iterators have found something gone or damaged, and in which view. */
-  readonly #failures: Map<string, number> = new Map()
+  readonly #failures: FailedPlaces = new FailedPlaces()
   #readers: ReadableSequences
 
   private constructor(place: ViewSource, view: View) {
@@ -195,20 +184,11 @@ export class ReadOnlyEngine implements ReadingEngine {
     return last ? last.offset + last.length : 0
   }
 
-  /**
-   * What fails in a view is damage if no edit came since the view was read, or if it failed in an older view in the
-   * same place. Else the view is too old.
-   */
   viewFailure(error: unknown): WiscError {
-    if (!mayBeWriters(error)) return toWiscError(error)
-    const place = placeOf(error)
-    if (place === undefined) return toWiscError(error)
-    const isSeen = (this.#failures.get(place) ?? this.#viewNumber) < this.#viewNumber
-    if (isSeen || !this.#hasMovedOn()) return toWiscError(error)
-    if (this.#failures.size === PLACES_MAX) this.#failures.clear()
-    this.#failures.set(place, this.#viewNumber)
-    this.#isOld = true
-    return staleView(error)
+    const view = this.#viewNumber
+    const failure = this.#failures.judge(error, view, view, () => this.#hasMovedOn())
+    this.#isOld ||= failure !== error && isStale(failure)
+    return failure
   }
 
   #hasMovedOn(): boolean {
@@ -264,28 +244,6 @@ function readView(place: ViewSource): View {
   }
 }
 
-/** The manifest that CURRENT names now. @throws WISC_NO_STORE, CorruptionError, IoError */
-function readNewest({
-  fileSystem,
-  directory,
-}: Pick<ViewSource, 'fileSystem' | 'directory'>): ReadManifest {
-  const manifest = VersionSet.read(fileSystem, directory)
-  if (manifest) return manifest
-  throw new WiscError('WISC_NO_STORE', `there is no store at this path path=${directory}`)
-}
-
-/**
- * Where a log ends at bytes that prove nothing, a frame is being written, or the writer died there. Or it has been
- * flushed since this manifest was read, and its values are holes by now.
- * @throws CorruptionError if the log of the newest version goes on behind this end
- */
-function requireEnd(place: ViewSource, { end, endFile, reason }: LogSurvey): void {
-  if (reason === undefined) return
-  const { checkpoint, durable } = readNewest(place).version
-  const isBehind = [checkpoint, durable].some((known) => compareLogPositions(known, end) > 0)
-  if (isBehind) throw new CorruptionError(segmentName(endFile), end.offset, reason)
-}
-
 /** @param damage takes what is wrong with files; undefined: that is thrown */
 function readViewOnce(place: ViewSource, damage: WiscError[] | undefined): View {
   const { fileSystem, directory, options } = place
@@ -293,11 +251,9 @@ function readViewOnce(place: ViewSource, damage: WiscError[] | undefined): View 
   const context = { fileSystem, directory, databaseId: manifest.databaseId }
   const recovery = emptyReport()
   const began = performance.now()
-  // A writer makes edits meanwhile, and frames name them: it is the newest manifest that must reach them.
   const survey = damage
     ? surveyDamaged(context, manifest, damage)
-    : surveyStore(context, manifest, () => readNewest(place))
-  if (!damage) requireEnd(place, survey)
+    : surveyView(place, context, manifest)
   recovery.surveyMs = performance.now() - began
   const { version } = manifest
   // The edit of a close in order is the last one until a writer opens the store again.

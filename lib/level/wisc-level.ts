@@ -51,6 +51,8 @@ const STORE_OPTIONS = Object.keys({
   createIfMissing: 0,
   errorIfExists: 0,
   readOnly: 0,
+  follow: 0,
+  waitForLock: 0,
   valueThreshold: 0,
   streamThreshold: 0,
   sync: 0,

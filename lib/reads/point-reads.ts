@@ -14,6 +14,7 @@ import type { ReadOptions, SequencedValue, SnapshotOptions, ValueStat } from '..
 import { Entry, KIND } from '../tree/entry.ts'
 import { momentOf } from './moment.ts'
 import { readAgain, readAgainLater, staleView } from './read-again.ts'
+import { presentView, type ReadView, viewOf } from './read-view.ts'
 import type { ReadingEngine } from './reading-engine.ts'
 import type { ValueCache } from './value-cache.ts'
 import { valueStat } from './value-stat.ts'
@@ -39,9 +40,10 @@ export class PointReads {
     options: SnapshotOptions | undefined,
     moment: number | undefined = momentOf(options),
   ): boolean {
+    const view = this.#viewOf(options)
     const sequence = this.#sequence(options)
     try {
-      return this.#engine.tree.find(key, sequence, this.#lookup, moment)
+      return view.tree.find(key, sequence, this.#lookup, moment)
     } catch (error) {
       const read = (at: number): boolean => this.#engine.tree.find(key, at, this.#lookup, moment)
       return this.#again(error, options, read)
@@ -53,18 +55,23 @@ export class PointReads {
     options: SnapshotOptions | undefined,
     moment: number | undefined = momentOf(options),
   ): ValueStat | undefined {
+    const view = this.#viewOf(options)
     const sequence = this.#sequence(options)
-    const read = (at: number): ValueStat | undefined => this.statAt(key, at, moment)
     try {
-      return read(sequence)
+      return this.statAt(view, key, sequence, moment)
     } catch (error) {
-      return this.#again(error, options, read)
+      return this.#again(error, options, (at) => this.statAt(this.#engine, key, at, moment))
     }
   }
 
-  /** The same at a sequence and a moment that are held. */
-  statAt(key: Uint8Array, sequence: Sequence, moment: number | undefined): ValueStat | undefined {
-    const { tree, values } = this.#engine
+  /** The same in a view, at a sequence and a moment that are held. */
+  statAt(
+    view: ReadView,
+    key: Uint8Array,
+    sequence: Sequence,
+    moment: number | undefined,
+  ): ValueStat | undefined {
+    const { tree, values } = view
     const lookup = this.#lookup
     return tree.find(key, sequence, lookup, moment) ? valueStat(values, lookup) : undefined
   }
@@ -74,6 +81,7 @@ export class PointReads {
    * @param moment by which it had not expired @param memory where it may go; see `readPartAhead` of the value reader
    */
   async part(
+    view: ReadView,
     key: Uint8Array,
     at: Sequence,
     moment: number,
@@ -82,7 +90,7 @@ export class PointReads {
     memory: Buffer | undefined,
   ): Promise<Buffer> {
     const lookup = new Entry()
-    const { tree, values } = this.#engine
+    const { tree, values } = view
     const isThere = tree.find(key, at, lookup, moment) && lookup.sequence === sequence
     if (!isThere) throw staleView()
     if (lookup.kind === KIND.inline) return this.#copyInline(lookup, part)
@@ -101,7 +109,7 @@ export class PointReads {
     const at = options === undefined ? undefined : snapshotOf(options)
     const sequence = this.#sequence(at)
     try {
-      const result = this.#get(key, sequence, soon, part, moment)
+      const result = this.#get(this.#viewOf(at), key, sequence, soon, part, moment)
       if (!(result instanceof Promise)) return result
       const { view, moveOn } = this.#engine
       // The caller may use its array again before the read fails.
@@ -156,11 +164,12 @@ export class PointReads {
     view?: number,
   ): Buffer | undefined {
     const read = (at: number): Buffer | undefined =>
-      this.#get(key, at, false, part, moment) as Buffer | undefined
+      this.#get(this.#engine, key, at, false, part, moment) as Buffer | undefined
     return this.#again(error, options, read, view)
   }
 
   #get(
+    view: ReadView,
     key: Uint8Array,
     sequence: Sequence,
     soon: boolean,
@@ -168,7 +177,7 @@ export class PointReads {
     moment: number | undefined,
   ): Buffer | undefined | Promise<Buffer | undefined> {
     const lookup = this.#lookup
-    const { tree, values } = this.#engine
+    const { tree, values } = view
     if (!tree.find(key, sequence, lookup, moment)) return undefined
     if (lookup.kind === KIND.inline) return this.#copyInline(lookup, part)
     if (part) return soon ? values.readPartSoon(lookup, part) : values.readPart(lookup, part)
@@ -196,7 +205,7 @@ export class PointReads {
 
   /**
    * The values of keys, a slice of them at a time: between slices the event loop may turn, and the sequence is held.
-   * A read-only store that gives up its view meanwhile begins again.
+   * A read-only store that gives up its view meanwhile begins again; one that follows goes on in the view that it has.
    */
   async getMany(
     given: readonly Uint8Array[],
@@ -211,25 +220,27 @@ export class PointReads {
     const waits = given.length > SLICE_KEYS || moveOn !== undefined
     const keys = waits ? given.map((key) => copyBytes(key)) : given
     try {
-      return await this.#getSlices(keys, sequence, moment, signal)
+      return await this.#getSlices(options, keys, sequence, moment, signal)
     } catch (error) {
-      if (options?.snapshot) throw this.#engine.viewFailure(error)
+      if (options?.snapshot) throw this.#viewOf(options).viewFailure(error)
       const read = (): Promise<(Buffer | undefined)[]> =>
-        this.#getSlices(keys, this.#sequence(options), moment, signal)
+        this.#getSlices(options, keys, this.#sequence(options), moment, signal)
       return readAgainLater(this.#engine, view, error, read)
     }
   }
 
   async #getSlices(
+    options: SnapshotOptions | undefined,
     keys: readonly Uint8Array[],
     sequence: Sequence,
     moment: number,
     signal: AbortSignal | undefined,
   ): Promise<(Buffer | undefined)[]> {
-    const { readers, turn } = this.#engine
+    const view = options?.snapshot ? this.#viewOf(options) : presentView(this.#engine)
+    const { readers, turn } = view
     const values: (Buffer | undefined)[] = []
     if (keys.length <= SLICE_KEYS) {
-      await this.#getSlice(keys, sequence, moment, values)
+      await this.#getSlice(view, keys, sequence, moment, values)
       return values
     }
     readers.hold(sequence, moment)
@@ -241,9 +252,9 @@ export class PointReads {
           // Throws if the store has been closed.
           this.#sequence(undefined)
           if (readers.stale) throw staleView()
-          this.#engine.checkReadable(sequence)
+          view.checkReadable(sequence)
         }
-        await this.#getSlice(keys.slice(from, from + SLICE_KEYS), sequence, moment, values)
+        await this.#getSlice(view, keys.slice(from, from + SLICE_KEYS), sequence, moment, values)
       }
     } finally {
       readers.release(sequence, moment)
@@ -253,12 +264,13 @@ export class PointReads {
 
   /** Adds the values of keys, or undefined, to `values`. Their places are known before control returns. */
   async #getSlice(
+    view: ReadView,
     keys: readonly Uint8Array[],
     sequence: Sequence,
     moment: number,
     values: (Buffer | undefined)[],
   ): Promise<void> {
-    const { tree, values: reader } = this.#engine
+    const { tree, values: reader } = view
     const found: (Buffer | undefined)[] = []
     const requests = keys.map((key) => {
       const lookup = new Entry()
@@ -271,13 +283,18 @@ export class PointReads {
     for (const value of found) values.push(value)
   }
 
+  #viewOf(options: SnapshotOptions | undefined): ReadView {
+    const snapshot = options?.snapshot
+    return snapshot === undefined ? this.#engine : viewOf(snapshot, this.#engine)
+  }
+
   #again<T>(
     error: unknown,
     options: SnapshotOptions | undefined,
     read: (sequence: Sequence) => T,
     view: number | undefined = this.#engine.view,
   ): T {
-    if (options?.snapshot) throw this.#engine.viewFailure(error)
+    if (options?.snapshot) throw this.#viewOf(options).viewFailure(error)
     return readAgain(this.#engine, view, error, () => read(this.#sequence(options)))
   }
 

@@ -40,7 +40,7 @@ export function placeOf(error: unknown): string | undefined {
   return failure instanceof IoError ? failure.path : undefined
 }
 
-function isStale(error: unknown): error is WiscError {
+export function isStale(error: unknown): error is WiscError {
   return error instanceof WiscError && error.code === 'WISC_STALE'
 }
 

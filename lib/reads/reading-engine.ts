@@ -1,8 +1,6 @@
 /** What the store needs of an engine to read: the writable one and the read-only one both have it. */
 import type { EventEmitter } from 'node:events'
-import type { ValueReader } from '../../vlog/read/value-reader.ts'
 import type { WiscError } from '../base/errors.ts'
-import type { EventLoopTurn } from '../base/event-loop-turn.ts'
 import type { BlockCache } from '../base/files/block-cache.ts'
 import type { StoreDirectory } from '../base/files/store-directory.ts'
 import type { SegmentNumber, Sequence } from '../base/ids.ts'
@@ -11,25 +9,16 @@ import type { ResolvedOptions } from '../contract/options.ts'
 import type { RecoveryReport } from '../contract/types.ts'
 import type { SpaceAccount } from '../space/space.ts'
 import type { Memtables } from '../state/memtables.ts'
-import type { ReadableSequences } from '../state/readable-sequences.ts'
 import type { TableCache } from '../state/tables.ts'
-import type { TreeReader } from '../state/tree-reader.ts'
 import type { Version } from '../tree/version/version.ts'
-import type { Viewer } from './read-again.ts'
-import type { ValueCache } from './value-cache.ts'
+import type { ViewGiver } from './read-view.ts'
 
-export interface ReadingEngine extends Viewer {
+export interface ReadingEngine extends ViewGiver {
   readonly context: StoreDirectory
   readonly options: ResolvedOptions
   readonly events: EventEmitter
-  readonly tree: TreeReader
-  readonly values: ValueReader
   readonly tables: TableCache
   readonly cache: BlockCache
-  /** Undefined unless one was asked for. */
-  readonly valueCache: ValueCache | undefined
-  readonly turn: EventLoopTurn
-  readonly readers: ReadableSequences
   readonly memtables: Memtables
   /** What is wrong with the files of a view that was read in spite of it. */
   readonly damage?: readonly WiscError[]
@@ -41,8 +30,6 @@ export interface ReadingEngine extends Viewer {
   /** The newest sequence that may be read. */
   readonly visibleSequence: Sequence
   readonly durableSequence: Sequence
-  /** @throws if this sequence can no longer be read */
-  checkReadable(sequence: Sequence): void
   /** Where an open segment ends for this engine: frames up to here are whole. 0 if it has none. */
   writtenEnd(segment: SegmentNumber): number
   /** Keeps the files of the present version, if this engine is what would remove them. */

@@ -162,7 +162,7 @@ export function surveyDamaged(
  * beside a reader is no stranger then.
  * @param wrong called with each that is not so
  */
-function findFiles(
+export function findFiles(
   { fileSystem, directory }: StoreDirectory,
   version: Version,
   wrong: (error: CorruptionError) => void,

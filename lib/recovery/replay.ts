@@ -27,17 +27,25 @@ import type { LogPosition } from '../base/log-position.ts'
 import type { RecoveryReport } from '../contract/types.ts'
 import type { Memtables } from '../state/memtables.ts'
 import { entryBytesMax, entryKind, insertRange, insertStream } from '../state/memtables.ts'
+import type { ReadableSequences } from '../state/readable-sequences.ts'
 import { KEY_BYTES_MAX, KIND, type Kind } from '../tree/entry.ts'
 import { ARENA_BYTES_MAX } from '../tree/memtable/arena.ts'
 import { Memtable } from '../tree/memtable/memtable.ts'
 import { logFiles, type Version } from '../tree/version/version.ts'
 
+const NO_READERS = { isAnyBetween: () => false }
+
+/** A record names a stream that its version does not have: without a later edit that is corruption. */
+export class MissingStreamError extends CorruptionError {}
+
+/** Where records go. */
 export interface ReplayTarget {
   readonly memtables: Memtables
   readonly valueThreshold: number
   /** Bytes of log that one memtable may cover. */
   readonly share: number
-  readonly report: RecoveryReport
+  /** Who reads at older sequences: nobody, where the store is just being opened. */
+  readonly held?: Pick<ReadableSequences, 'isAnyBetween'>
 }
 
 /**
@@ -48,7 +56,7 @@ export function* replayLog(
   context: StoreDirectory,
   version: Version,
   end: LogPosition,
-  target: ReplayTarget,
+  target: ReplayTarget & { readonly report: RecoveryReport },
 ): Generator<void> {
   const began = performance.now()
   const { checkpoint } = version
@@ -63,6 +71,7 @@ export function* replayLog(
       version,
       { number, salt, ordinal, from: Math.max(from, FIRST_FRAME_OFFSET), length },
       target,
+      target.report,
     )
   }
   target.report.replayMs += performance.now() - began
@@ -82,6 +91,7 @@ function* replaySegment(
   version: Version,
   { number, salt, ordinal, from, length }: SegmentPart,
   target: ReplayTarget,
+  report: RecoveryReport,
 ): Generator<void> {
   const { fileSystem, directory, databaseId } = context
   const name = segmentName(number)
@@ -96,21 +106,39 @@ function* replaySegment(
       proveValues: true,
     })
     for (let frame = walk.enter(); frame !== undefined; frame = walk.enter()) {
-      const valueThreshold = yield* makeRoom(walk, frame, ordinal, target)
-      walk.visit((record) => {
-        const { kind } = record.header
-        if (kind === RECORD_KIND.putStream)
-          replayStream(context, version, record, name, target.memtables)
-        else if (kind === RECORD_KIND.deleteRange) replayRange(record, name, target.memtables)
-        else insertRecord(record, number, target.memtables, valueThreshold)
-      })
-      target.memtables.logBytes += frame.length
-      target.report.replayedRecords += frame.recordCount
+      yield* replayFrame(context, version, walk, frame, { number, ordinal }, target)
+      report.replayedRecords += frame.recordCount
     }
     if (walk.damage) throw new CorruptionError(name, walk.damage.offset, walk.damage.reason)
   } finally {
     file.close()
   }
+}
+
+/**
+ * The records of a frame at which a walk stands. One that could not be replayed to its end goes on where it stopped.
+ * @param of the file that the walk is over
+ */
+export function* replayFrame(
+  context: StoreDirectory,
+  version: Version,
+  walk: SegmentWalk,
+  frame: FrameSummary,
+  { number, ordinal }: { readonly number: FileNumber; readonly ordinal: LogOrdinal },
+  target: ReplayTarget,
+): Generator<void> {
+  const { memtables, held = NO_READERS } = target
+  const valueThreshold = yield* makeRoom(walk, frame, ordinal, target)
+  const name = segmentName(number)
+  const last = memtables.active.largestSequence
+  walk.visit((record) => {
+    const { kind, sequence } = record.header
+    if (sequence <= last) return
+    if (kind === RECORD_KIND.putStream) replayStream(context, version, record, name, memtables)
+    else if (kind === RECORD_KIND.deleteRange) replayRange(record, name, memtables, held)
+    else insertRecord(record, number, memtables, valueThreshold)
+  })
+  memtables.logBytes += frame.length
 }
 
 /**
@@ -167,6 +195,7 @@ function insertRecord(
   const key = keyOf(record)
   const { sequence, length } = header
   const expiresAt = expiryOf(record)
+  if (kind !== KIND.tombstone) memtables.emptyRanges.put(key)
   memtables.active.insert(key, sequence, kind, value, segment, offset, length, expiresAt)
 }
 
@@ -174,17 +203,19 @@ function expiryOf({ header, keyBytes, keyEnd }: VisitedRecord): number {
   return recordExpiry(keyBytes, keyEnd - header.headBytes, header)
 }
 
-/** Nobody reads yet. */
-const NO_READERS = { isAnyBetween: () => false }
-
 /** @param name of the file with the record */
-function replayRange(record: VisitedRecord, name: string, memtables: Memtables): void {
+function replayRange(
+  record: VisitedRecord,
+  name: string,
+  memtables: Memtables,
+  held: Pick<ReadableSequences, 'isAnyBetween'>,
+): void {
   const { header, offset } = record
   const start = keyOf(record)
   const end = record.value()
   if (end.length > 0 && compareBytes(start, end) >= 0)
     throw new CorruptionError(name, offset, 'record deletes a range that ends before it begins')
-  insertRange(memtables, start, end, header.sequence, NO_READERS)
+  insertRange(memtables, start, end, header.sequence, held)
 }
 
 /** A key in memory of this thread: until the next call. */
@@ -209,6 +240,7 @@ function replayStream(
   const value = decodeStreamValue(record.value())
   const key = keyOf(record)
   proveStream(context, version, key, value, name, offset)
+  memtables.emptyRanges.put(key)
   insertStream(memtables, key, header.sequence, value, expiryOf(record))
 }
 
@@ -223,7 +255,7 @@ function proveStream(
 ): void {
   const file = version.files.get(number)
   if (file?.role !== 'stream')
-    throw new CorruptionError(
+    throw new MissingStreamError(
       name,
       offset,
       `record names a stream that there is not, number=${number}`,

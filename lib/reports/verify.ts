@@ -15,8 +15,8 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { CorruptionError, invalidArgument } from '../base/errors.ts'
-import { checkSignal, throwIfAborted } from '../contract/arguments.ts'
-import { plainObject, refuseUnknown } from '../contract/checks.ts'
+import { throwIfAborted } from '../contract/arguments.ts'
+import { checkSignal, plainObject, refuseUnknown } from '../contract/checks.ts'
 import { mustBe } from '../contract/given.ts'
 import type { VerifyOptions, VerifyProgress, VerifyReport } from '../contract/reports.ts'
 import { Attempts } from '../reads/read-again.ts'

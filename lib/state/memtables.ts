@@ -33,7 +33,7 @@ export class Memtables {
   readonly #arenasMax: number
   /** Where scans need not look. Whoever puts a key into the active memtable says so here first. */
   readonly emptyRanges: EmptyRanges = new EmptyRanges()
-  readonly #free: Arena[] = []
+  readonly #free: Arena[]
   #arenasMade = 0
   #active: Memtable
   #activeArena: Arena
@@ -50,11 +50,20 @@ export class Memtables {
   writing: Promise<void> | undefined
   #epoch = 0
 
-  /** @param arenasMax a view that only reads has no flushes: it makes as many arenas as its log needs */
-  constructor(arenaBytes: number, start: LogPosition, arenasMax: number = ARENAS) {
+  /**
+   * @param arenasMax a view that only reads has no flushes: it makes as many arenas as its log needs
+   * @param free arenas of this size that nobody uses: memtables that come after these take what these give back
+   */
+  constructor(
+    arenaBytes: number,
+    start: LogPosition,
+    arenasMax: number = ARENAS,
+    free: Arena[] = [],
+  ) {
     this.#arenaBytes = wholeWords(arenaBytes)
     this.#arenasMax = arenasMax
-    this.#activeArena = this.#makeArena(this.#arenaBytes)
+    this.#free = free
+    this.#activeArena = free.pop() ?? this.#makeArena(this.#arenaBytes)
     this.#active = new Memtable(this.#activeArena, start)
   }
 
@@ -152,6 +161,13 @@ export class Memtables {
     if (flushed.arena.bytes > this.#arenaBytes) return flushed.arena.id
     this.#free.push(flushed.arena)
     return undefined
+  }
+
+  /** Gives its arenas back. Requires: nobody reads any of it from now on. */
+  giveBack(): void {
+    for (const arena of [this.#activeArena, ...this.#frozen.map((table) => table.arena)]) {
+      if (arena.bytes === this.#arenaBytes) this.#free.push(arena)
+    }
   }
 
   #takeArena(needed: number): Arena | undefined {

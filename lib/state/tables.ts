@@ -43,6 +43,8 @@ export interface FilterStats {
 export interface TableView {
   readonly context: StoreDirectory
   readonly version: Version
+  /** Where older ones are read, too: one that has the table. */
+  versionWith?(table: FileNumber): Version
 }
 
 export class TableCache {
@@ -55,7 +57,8 @@ export class TableCache {
    * @param maxOpenFiles bound of the whole store: tables get half of it
    */
   constructor(view: TableView, maxOpenFiles: number) {
-    const open = (number: FileNumber): TableReader => openTable(view.context, view.version, number)
+    const open = (number: FileNumber): TableReader =>
+      openTable(view.context, view.versionWith?.(number) ?? view.version, number)
     this.#open = new OpenCache(Math.max(8, maxOpenFiles >> 1), open, (table) =>
       this.#pushOut(table),
     ).shares()
@@ -84,6 +87,11 @@ export class TableCache {
   /** Closes a table that is going to be unlinked. */
   drop(number: FileNumber): void {
     this.#open.drop(number)
+  }
+
+  /** Closes those that nobody is going to ask for. */
+  keepOnly(isKept: (number: FileNumber) => boolean): void {
+    this.#open.keepOnly(isKept)
   }
 
   closeAll(): void {

@@ -15,7 +15,7 @@ import { integer } from '../contract/checks.ts'
 import type { Key, KeyIterator, Listed, StoreIterator, ValueStat } from '../contract/types.ts'
 import { EntryBatch } from '../reads/entry-batch.ts'
 import type { Hold } from '../reads/hold.ts'
-import type { ReadingEngine } from '../reads/reading-engine.ts'
+import type { ReadView } from '../reads/read-view.ts'
 import { Scan, type ScanParts } from '../reads/scan.ts'
 
 const FIRST_BATCH = 16
@@ -24,7 +24,7 @@ const KEYS_BATCH_MAX = 256
 
 /** What an iterator needs of its store. */
 export interface IteratorParts extends ScanParts {
-  readonly engine: ReadingEngine
+  readonly engine: ReadView
   /** Keeps what it reads, until it ends. Ends by itself when the signal fires. */
   readonly hold: Hold
   /** Of all iterators of a store: most are short. */

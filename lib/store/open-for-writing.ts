@@ -51,7 +51,7 @@ const ROOM_TO_OPEN_BYTES = 1024 * 1024
 export async function openForWriting(given: WritingPlace): Promise<Store> {
   const { fileSystem: unguarded, directory } = given
   const socket = socketPlace(given)
-  const lock = holdDirectory(unguarded, directory, await takeLock(unguarded, directory, socket))
+  const lock = holdDirectory(unguarded, directory, await takeLock(given, socket))
   const ground = Ground.ofWriter(unguarded, directory)
   const place = { ...given, fileSystem: new GuardedFileSystem(unguarded, ground), ground }
   try {
@@ -159,12 +159,12 @@ async function startEngine(place: GuardedPlace): Promise<Engine> {
 }
 
 function takeLock(
-  fileSystem: FileSystem,
-  directory: string,
+  { fileSystem, directory, options }: WritingPlace,
   socket: SocketPlace | undefined,
 ): Promise<Lock> {
   const answersAt = socket && 'path' in socket ? socket.path : undefined
-  return lockStore(fileSystem, directory, 'close it there, or open with readOnly', answersAt)
+  const advice = 'close it there, or open with readOnly'
+  return lockStore(fileSystem, directory, advice, answersAt, options.waitForLock)
 }
 
 /** A creation that was cut off may have left manifests (store-place.ts): their numbers are not used again. */

@@ -24,6 +24,7 @@ import { followLink, inspectPlace, makeDirectories } from '../recovery/store-pla
 import { Store } from './store.ts'
 
 const writing = lazyModule(() => import('./open-for-writing.ts'))
+const following = lazyModule(() => import('../follow/following-engine.ts'))
 
 /** What tests put in place of the real things. */
 export interface StoreParts {
@@ -75,6 +76,10 @@ export async function openStore(
   const directory = fileSystem.realPath(place.directory)
   const found = { ...place, directory }
   if (!resolved.readOnly) return (await writing()).openForWriting(found)
+  if (resolved.follow) {
+    const { FollowingEngine } = await following()
+    return new Store(await FollowingEngine.open(found))
+  }
   const isTolerant = parts.isTolerant ?? false
   return new Store(await ReadOnlyEngine.open({ ...found, isTolerant }))
 }

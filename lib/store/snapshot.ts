@@ -5,6 +5,7 @@ import { checkSnapshotOptions } from '../contract/arguments.ts'
 import type { Snapshot, SnapshotOptions } from '../contract/types.ts'
 import { Hold } from '../reads/hold.ts'
 import { staleView } from '../reads/read-again.ts'
+import { viewOf } from '../reads/read-view.ts'
 import type { ReadingEngine } from '../reads/reading-engine.ts'
 import type { ReadableSequences } from '../state/readable-sequences.ts'
 
@@ -13,8 +14,9 @@ export function sequenceOf(options: SnapshotOptions, engine: ReadingEngine): Seq
   checkSnapshotOptions(options)
   const { snapshot } = options
   if (snapshot === undefined) return engine.visibleSequence
-  const sequence = StoreSnapshot.sequenceOf(snapshot, engine.readers)
-  engine.checkReadable(sequence)
+  const view = viewOf(snapshot, engine)
+  const sequence = StoreSnapshot.sequenceOf(snapshot, view.readers)
+  view.checkReadable(sequence)
   return sequence
 }
 

@@ -8,6 +8,7 @@ import type { RangeOptions, Snapshot } from '../contract/types.ts'
 import { Hold } from '../reads/hold.ts'
 import { momentOf } from '../reads/moment.ts'
 import { staleView } from '../reads/read-again.ts'
+import { bindView, presentView, type ReadView, viewOf } from '../reads/read-view.ts'
 import type { ReadingEngine } from '../reads/reading-engine.ts'
 import type { IteratorParts } from './iterator.ts'
 import { StoreSnapshot, sequenceOf } from './snapshot.ts'
@@ -47,23 +48,36 @@ export class StoreReaders {
     const sequence = snapshot
       ? sequenceOf({ snapshot }, this.#engine)
       : this.#engine.visibleSequence
+    const view = snapshot ? viewOf(snapshot, this.#engine) : presentView(this.#engine)
     const cure = 'read it to its end, or close it'
-    return [this.#reader(sequence, momentOf(range), signal, 'an iterator', cure), resolved]
+    return [this.#reader(view, sequence, momentOf(range), signal, 'an iterator', cure), resolved]
   }
 
-  /** The same for a value that is read as a stream. */
-  stream(sequence: Sequence, moment: number, signal: AbortSignal | undefined): IteratorParts {
-    return this.#reader(sequence, moment, signal, 'a stream', 'read it to its end, or cancel it')
+  /** The same for a value that is read as a stream. @param view in which it begins; the present one, without */
+  stream(
+    view: ReadView | undefined,
+    sequence: Sequence,
+    moment: number,
+    signal: AbortSignal | undefined,
+  ): IteratorParts {
+    const cure = 'read it to its end, or cancel it'
+    const from = view ?? presentView(this.#engine)
+    return this.#reader(from, sequence, moment, signal, 'a stream', cure)
+  }
+
+  /** What a snapshot reads; undefined if there is none. */
+  viewOf(snapshot: Snapshot | undefined): ReadView | undefined {
+    return snapshot && viewOf(snapshot, this.#engine)
   }
 
   #reader(
+    engine: ReadView,
     sequence: Sequence,
     moment: number | undefined,
     signal: AbortSignal | undefined,
     what: string,
     cure: string,
   ): IteratorParts {
-    const engine = this.#engine
     // Those of the view that it begins in: a read-only store may take another one.
     const { readers } = engine
     this.iterators++
@@ -90,8 +104,13 @@ export class StoreReaders {
 
   snapshot(): Snapshot {
     this.catchUp()
-    const { readers, visibleSequence } = this.#engine
-    return new StoreSnapshot(readers, visibleSequence, () => this.#warn('a snapshot', 'close it'))
+    const { visibleSequence } = this.#engine
+    const view = this.#engine.presentView?.()
+    const { readers } = view ?? this.#engine
+    const forgotten = (): void => this.#warn('a snapshot', 'close it')
+    const snapshot = new StoreSnapshot(readers, visibleSequence, forgotten)
+    if (view) bindView(snapshot, view)
+    return snapshot
   }
 
   /** The store is closed: nobody is warned any more. */

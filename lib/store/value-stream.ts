@@ -65,7 +65,7 @@ export function readStream(
   const moment = momentOf(at) ?? readers.moment
   const found = reads.stat(key, at, moment)
   if (found === undefined) return undefined
-  const view = readers.stream(sequence(at), moment, signal)
+  const view = readers.stream(readers.viewOf(at?.snapshot), sequence(at), moment, signal)
   const parts = new PartSource(() => streamedValue(reads, view, key, found, part), signal)
   const stream = streamOf(parts)
   parts.begin()
@@ -92,9 +92,10 @@ export function listedStream(
     try {
       const { sequence } = listing.parts
       const { moment } = hold
-      const found = reads.statAt(key, sequence, moment)
+      const found = reads.statAt(engine, key, sequence, moment)
       if (found === undefined) throw staleView()
-      return streamedValue(reads, readers.stream(sequence, moment, signal), key, found, WHOLE)
+      const view = readers.stream(engine, sequence, moment, signal)
+      return streamedValue(reads, view, key, found, WHOLE)
     } catch (error) {
       throw engine.viewFailure(error)
     }
@@ -117,7 +118,8 @@ function streamedValue(
   const from = Math.min(offset, size)
   const read = async (part: ValuePart, memory: Buffer | undefined): Promise<Buffer> => {
     try {
-      return await reads.part(key, view.sequence, view.hold.moment, sequence, part, memory)
+      const { engine, hold } = view
+      return await reads.part(engine, key, view.sequence, hold.moment, sequence, part, memory)
     } catch (error) {
       throw view.engine.viewFailure(error)
     }

@@ -59,6 +59,8 @@ lib/collector:          lib/base lib/contract lib/jobs lib/background lib/space 
 lib/engine:             lib/base lib/base/files lib/base/platform lib/contract lib/jobs lib/state lib/recovery
                         lib/background lib/writes lib/space lib/reads lib/collector/plan lib/collector
                         lib/tree/version vlog/log vlog/read
+lib/follow:             lib/base lib/base/files lib/contract lib/state lib/recovery lib/space lib/reads lib/engine
+                        lib/tree/memtable lib/tree/version vlog/read
 lib/reports:            lib/base lib/base/files lib/contract lib/state lib/space lib/reads lib/engine
                         lib/tree lib/tree/table lib/tree/version vlog/log vlog/relocation vlog/stream
 lib/control:            lib/base lib/base/platform lib/contract lib/state
@@ -66,7 +68,7 @@ lib/telemetry:          lib/contract
 lib/transactions:       lib/base lib/contract lib/state lib/writes lib/reads lib/engine lib/tree lib/tree/ranges
                         lib/tree/version vlog
 lib/store:              lib/base lib/base/files lib/base/platform lib/contract lib/encodings lib/jobs lib/state
-                        lib/recovery lib/writes lib/reads lib/engine lib/transactions lib/reports lib/control
+                        lib/recovery lib/writes lib/reads lib/engine lib/follow lib/transactions lib/reports lib/control
                         lib/telemetry lib/tree/version vlog vlog/read
 lib:                    lib/base lib/contract lib/store
 lib/level:              lib/index.ts

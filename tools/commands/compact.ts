@@ -3,7 +3,7 @@ import type { Stats, Store } from '../../lib/index.ts'
 import { EXIT_CODE } from '../terminal/exit-code.ts'
 import { formatTable } from '../terminal/table.ts'
 import { formatBytes, formatCount } from '../terminal/units.ts'
-import { EXACT_BYTES, HEX, keyRange, RANGE, STORE_PATH } from '../verb/arguments.ts'
+import { EXACT_BYTES, HEX, keyRange, RANGE, STORE_PATH, WAIT, waiting } from '../verb/arguments.ts'
 import { defineVerb, type Verb } from '../verb/verb.ts'
 import { changeStore } from '../verb/with-store.ts'
 
@@ -31,11 +31,12 @@ export const compact: Verb = defineVerb({
       .positional('path', STORE_PATH)
       .options(RANGE)
       .option('hex', HEX)
-      .option('bytes', EXACT_BYTES),
-  run: async ({ path, hex, bytes: exact, json, ...words }, context) => {
+      .option('bytes', EXACT_BYTES)
+      .option('wait', WAIT),
+  run: async ({ path, hex, bytes: exact, wait, json, ...words }, context) => {
     const { output, progress, signal } = context
     const range = keyRange(words, hex)
-    const report = await changeStore(path, {}, context, async (store) => {
+    const report = await changeStore(path, waiting(wait, context), context, async (store) => {
       const before = treeFigures(store)
       progress.note('compact')
       await store.compact(range, {

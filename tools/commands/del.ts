@@ -3,7 +3,7 @@
 import type { DeletedRange, KeyRange, Store } from '../../lib/index.ts'
 import { EXIT_CODE, KeyNotFoundError, UsageError } from '../terminal/exit-code.ts'
 import { formatUnits } from '../terminal/units.ts'
-import { HEX, keyRange, RANGE, STORE_PATH, wordBytes } from '../verb/arguments.ts'
+import { HEX, keyRange, RANGE, STORE_PATH, WAIT, waiting, wordBytes } from '../verb/arguments.ts'
 import { jsonBytes } from '../verb/entries.ts'
 import { confirm, YES } from '../verb/input.ts'
 import { defineVerb, type Verb, type VerbContext } from '../verb/verb.ts'
@@ -34,9 +34,11 @@ export const del: Verb = defineVerb({
       .positional('key', { type: 'string', describe: 'The key' })
       .options(RANGE)
       .option('yes', YES)
-      .option('hex', HEX),
-  run: async ({ path, key: word, hex, json, yes, ...words }, context) => {
+      .option('hex', HEX)
+      .option('wait', WAIT),
+  run: async ({ path, key: word, hex, json, yes, wait, ...words }, context) => {
     const range = keyRange(words, hex)
+    const options = { workers: 0, ...waiting(wait, context) }
     const isRange = Object.keys(range).length > 0
     if (isRange && word !== undefined)
       throw new UsageError('either a key or a range of keys, not both')
@@ -47,7 +49,7 @@ export const del: Verb = defineVerb({
       throw new UsageError('--prefix is empty; all keys are --gte=')
     refuseEmpty(range)
     if (word === undefined) {
-      const keys = await changeStore(path, { workers: 0 }, context, (store) =>
+      const keys = await changeStore(path, options, context, (store) =>
         deleteRange(store, range, yes, context),
       )
       if (json) await context.output.json({ keys })
@@ -55,7 +57,7 @@ export const del: Verb = defineVerb({
       return EXIT_CODE.fine
     }
     const key = wordBytes(word, hex, 'key')
-    await changeStore(path, { workers: 0 }, context, async (store) => {
+    await changeStore(path, options, context, async (store) => {
       if (!(await store.has(key))) {
         throw new KeyNotFoundError(key)
       }

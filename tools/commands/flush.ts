@@ -2,7 +2,7 @@
 
 import { EXIT_CODE } from '../terminal/exit-code.ts'
 import { formatUnits } from '../terminal/units.ts'
-import { STORE_PATH } from '../verb/arguments.ts'
+import { STORE_PATH, WAIT, waiting } from '../verb/arguments.ts'
 import { defineVerb, type Verb } from '../verb/verb.ts'
 import { changeStore } from '../verb/with-store.ts'
 
@@ -18,9 +18,9 @@ export const flush: Verb = defineVerb({
   summary: 'Write what lies only in the log into tables',
   details: 'The next open has nothing to replay then. Needs the lock of the store.',
   examples: [['wisc flush photos.db', 'After a crash, before a backup']],
-  options: (command) => command.positional('path', STORE_PATH),
-  run: async ({ path, json }, context) => {
-    const report = await changeStore(path, {}, context, async (store) => {
+  options: (command) => command.positional('path', STORE_PATH).option('wait', WAIT),
+  run: async ({ path, wait, json }, context) => {
+    const report = await changeStore(path, waiting(wait, context), context, async (store) => {
       const { recovery } = store.stats()
       await store.flush()
       const { tables, tableBytesWritten } = store.stats()

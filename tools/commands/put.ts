@@ -2,7 +2,16 @@
 import fs from 'node:fs'
 import { WiscError } from '../../lib/index.ts'
 import { EXIT_CODE } from '../terminal/exit-code.ts'
-import { EXPIRY, expiryOptions, HEX, KEY, STORE_PATH, wordBytes } from '../verb/arguments.ts'
+import {
+  EXPIRY,
+  expiryOptions,
+  HEX,
+  KEY,
+  STORE_PATH,
+  WAIT,
+  waiting,
+  wordBytes,
+} from '../verb/arguments.ts'
 import { jsonBytes } from '../verb/entries.ts'
 import { inputPieces } from '../verb/input.ts'
 import { defineVerb, type Verb } from '../verb/verb.ts'
@@ -31,14 +40,18 @@ export const put: Verb = defineVerb({
         type: 'boolean',
         default: false,
         describe: 'Create the store if the directory is missing or empty',
-      }),
-  run: async ({ path, key: keyWord, value: valueWord, hex, create, json, ...words }, context) => {
+      })
+      .option('wait', WAIT),
+  run: async (
+    { path, key: keyWord, value: valueWord, hex, create, wait, json, ...words },
+    context,
+  ) => {
     const { output, progress, signal } = context
     const expiry = expiryOptions(words.ttl, words['expires-at'])
     const key = wordBytes(keyWord, hex, 'key')
     const given = valueWord === undefined ? undefined : wordBytes(valueWord, hex, 'value')
     // No threads for one value. What the store needs is there before the input is read, which may be long.
-    const options = { createIfMissing: create, workers: 0 }
+    const options = { createIfMissing: create, workers: 0, ...waiting(wait, context) }
     const storing = changeStore(path, options, context, async (store) => {
       if (!given && process.stdin.isTTY) progress.say('reading the value; Ctrl-D ends it')
       if (!given) return (await store.putStream(key, inputPieces(signal, progress), expiry)).size

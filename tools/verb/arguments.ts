@@ -4,7 +4,7 @@
  * Words are UTF-8, or hexadecimal with --hex. Node shows bytes that are no UTF-8 as U+FFFD: such a word may stand for
  * another key than it seems to, so it is refused.
  */
-import type { ExpiryOptions, KeyRange } from '../../lib/index.ts'
+import type { ExpiryOptions, KeyRange, Options } from '../../lib/index.ts'
 import { UsageError } from '../terminal/exit-code.ts'
 
 export const STORE_PATH = {
@@ -51,6 +51,13 @@ export const RANGE: Readonly<Record<'prefix' | 'gt' | 'gte' | 'lt' | 'lte', KeyO
   lt: keyOption('Keys below this one'),
   lte: keyOption('This key and those below'),
 }
+
+/** Of verbs that write. */
+export const WAIT = {
+  type: 'number',
+  requiresArg: true,
+  describe: 'Wait so many milliseconds for a process that has the store open',
+} as const
 
 /** The bytes that a word of the command line stands for. @param name what it is, for the error */
 export function wordBytes(word: string, hex: boolean, name: string): Buffer {
@@ -116,6 +123,14 @@ export function expiryOptions(
   if (Number.isSafeInteger(moment)) return { expiresAt: moment }
   const known = 'a moment such as 2030-01-31T12:00Z, or milliseconds since 1970'
   throw new UsageError(`--expires-at must be ${known}: ${expiresAt}`)
+}
+
+/** How long an open waits for the lock: Ctrl-C ends it. */
+export function waiting(
+  wait: number | undefined,
+  { signal }: { readonly signal: AbortSignal },
+): Pick<Options, 'waitForLock'> {
+  return wait === undefined ? {} : { waitForLock: { ms: countOf(wait, '--wait'), signal } }
 }
 
 /** A count that was given as a number. */

@@ -106,6 +106,11 @@ export class SegmentWalk {
     return this.#damage
   }
 
+  /** Gives up its memory for the next walk; the file stays open. Nothing may be asked of it any more. */
+  close(): void {
+    this.#window.close()
+  }
+
   /** The next frame, proved, or undefined at the end or at damage. */
   next(): FrameSummary | undefined {
     return this.#step((frame) => this.#prove(frame, this.#options.proveValues))

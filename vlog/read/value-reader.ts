@@ -119,6 +119,10 @@ export class ValueReader {
     this.#files.drop(number)
   }
 
+  keepOnly(isKept: (number: FileNumber) => boolean): void {
+    this.#files.keepOnly(isKept)
+  }
+
   close(): void {
     this.#files.closeAll()
   }

@@ -96,6 +96,11 @@ export class OpenCache<T extends Closable> implements SpareFiles {
     slot.value.close()
   }
 
+  /** Closes and forgets those that nobody is going to ask for. */
+  keepOnly(isKept: (number: FileNumber) => boolean): void {
+    for (const number of [...this.#slots.keys()]) if (!isKept(number)) this.drop(number)
+  }
+
   /** It may be filled again. */
   closeAll(): void {
     this.#keepsNoMore?.()

@@ -3,6 +3,7 @@
  * away. The rules are lock.ts's. One proof more is brought here: who is refused because nobody can say whether the
  * holder lives asks on its socket, and takes the lock when that refuses (isHolderGone in node-socket-place.ts).
  */
+import { setTimeout } from 'node:timers/promises'
 import { IoError, WiscError } from '../errors.ts'
 import { joinPath, LOCK_NAME } from '../files/file-names.ts'
 import type { FileSystem, Lock, LockRefusal } from '../files/file-system.ts'
@@ -16,21 +17,54 @@ import { isHolderGone } from './node-socket-place.ts'
 const NOT_OURS: ReadonlySet<unknown> = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOENT'])
 const NOTHING_HELD: Lock = { release: () => {} }
 
+/** How long somebody waits for a lock. */
+interface Patience {
+  /** Milliseconds. */
+  readonly ms: number
+  readonly signal: AbortSignal | undefined
+}
+
+const NO_PATIENCE: Patience = { ms: 0, signal: undefined }
+/** Between two attempts to take a lock that somebody has: where flock(1) is asked, each starts a process. */
+const ATTEMPT_MS = 50
+
 /**
  * Takes the lock, and leaves in its file who has it.
  * @param socket where the holder answers the wisc command
  * @param advice what cannot be done meanwhile, or what can, for the error
- * @throws WISC_LOCKED, IoError, WISC_DISK_FULL
+ * @throws WISC_LOCKED, WISC_ABORTED, IoError, WISC_DISK_FULL
  */
 export async function lockStore(
   fileSystem: FileSystem,
   directory: string,
   advice: string,
   socket?: string,
+  { ms, signal }: Patience = NO_PATIENCE,
 ): Promise<Lock> {
   const path = joinPath(directory, LOCK_NAME)
   const text = lockText(socket)
-  return orLocked(path, advice, await proved((dead) => fileSystem.lock(path, text, dead)))
+  const began = performance.now()
+  for (;;) {
+    if (signal?.aborted) throw aborted(signal)
+    const taken = await proved((dead) => fileSystem.lock(path, text, dead))
+    const left = began + ms - performance.now()
+    if ('release' in taken || left <= 0) return orLocked(path, advice, taken, ms)
+    await pause(Math.min(left, ATTEMPT_MS), signal)
+  }
+}
+
+/** @throws WISC_ABORTED */
+async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    await setTimeout(ms, undefined, signal && { signal })
+  } catch (error) {
+    throw signal?.aborted ? aborted(signal) : error
+  }
+}
+
+function aborted(signal: AbortSignal): WiscError {
+  const message = 'the wait for the lock of the store was aborted'
+  return new WiscError('WISC_ABORTED', message, { cause: signal.reason })
 }
 
 /**
@@ -88,7 +122,12 @@ function openLockFile(path: string, kinds: LockKinds): NodeLockFile | undefined 
 }
 
 /** @throws WISC_LOCKED: who has the store, where and since when, and what to do about it */
-function orLocked(path: string, advice: string, taken: Lock | LockRefusal): Lock {
+function orLocked(
+  path: string,
+  advice: string,
+  taken: Lock | LockRefusal,
+  waitedMs: number = 0,
+): Lock {
   if ('release' in taken) return taken
   const holder = parseLockHolder(taken.holder)
   const who = taken.isSelf ? 'this process' : 'another process'
@@ -96,11 +135,12 @@ function orLocked(path: string, advice: string, taken: Lock | LockRefusal): Lock
     ? ', or had it and is gone, which nobody can prove from here: if you know it, empty or remove the named file'
     : ''
   const since = holder && taken.since ? ` since=${taken.since}` : ''
+  const waited = waitedMs > 0 ? ` waitedMs=${waitedMs}` : ''
   const variables = holder
     ? `host=${holder.hostName}${since} pid=${holder.pid}`
     : `holder=${JSON.stringify(taken.holder)}`
   throw new WiscError(
     'WISC_LOCKED',
-    `${who} has the store open already${doubt}: ${advice} lock=${path} ${variables}`,
+    `${who} has the store open already${doubt}: ${advice} lock=${path} ${variables}${waited}`,
   )
 }

@@ -212,6 +212,28 @@ export function readManifest(
   }
 }
 
+/**
+ * Goes on with a manifest that was read, at what was appended to it since. Writes nothing.
+ * @returns the same object if nothing was
+ * @throws as {@link readManifest}
+ */
+export function readAppended(
+  fileSystem: FileSystem,
+  directory: string,
+  known: ReadManifest,
+): ReadManifest {
+  const name = manifestName(known.number)
+  // One call where there is no news, as nearly always.
+  if (fileSystem.statPath(joinPath(directory, name))?.size === known.validBytes) return known
+  const file = openManifest(fileSystem, directory, name)
+  try {
+    const read = new ManifestReader(file, name, known.number, known.databaseId).readOn(known)
+    return read.validBytes === known.validBytes ? known : read
+  } finally {
+    file.close()
+  }
+}
+
 function openManifest(fileSystem: FileSystem, directory: string, name: string): File {
   try {
     return fileSystem.open(joinPath(directory, name), 'read')
@@ -241,12 +263,25 @@ class ManifestReader {
   }
 
   read(): ReadManifest {
+    return this.#readFrom(new VersionBuilder(EMPTY_VERSION), undefined, FILE_HEADER_BYTES)
+  }
+
+  /** Behind what was read of it before. */
+  readOn({ version, lastEditNumber, validBytes }: ReadManifest): ReadManifest {
+    return this.#readFrom(new VersionBuilder(version), lastEditNumber, validBytes)
+  }
+
+  /** @param lastRead number of the edit before `start`; undefined at the first one */
+  #readFrom(
+    builder: VersionBuilder,
+    lastRead: VersionNumber | undefined,
+    start: number,
+  ): ReadManifest {
     const name = this.#name
-    const builder = new VersionBuilder(EMPTY_VERSION)
-    let lastEditNumber: VersionNumber | undefined
+    let lastEditNumber = lastRead
     /** Pieces of the first version are still to come. */
-    let continues = true
-    let at = FILE_HEADER_BYTES
+    let continues = lastRead === undefined
+    let at = start
     for (;;) {
       const frame = this.#frameAt(at)
       if (!frame) break

@@ -21,6 +21,7 @@ test('defaults', () => {
     createIfMissing: true,
     errorIfExists: false,
     readOnly: false,
+    follow: false,
     sync: false,
     compression: 'none',
     compressionLevel: 3,
