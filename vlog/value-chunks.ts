@@ -143,6 +143,24 @@ export interface ValuePart {
   readonly length: number
 }
 
+/** Where a part lies in a value. */
+export interface PartPlace {
+  /** Of the value, as it was given; there is nothing of it if both are the same. */
+  readonly from: number
+  readonly to: number
+  /** The chunks that hold it: number `first` to the one before `end`. */
+  readonly first: number
+  readonly end: number
+}
+
+/** @param rawLength of the value */
+export function placeOf({ offset, length }: ValuePart, rawLength: number): PartPlace {
+  const from = Math.min(offset, rawLength)
+  const to = Math.min(from + length, rawLength)
+  const first = Math.floor(from / VALUE_CHUNK_BYTES)
+  return { from, to, first, end: to > from ? Math.ceil(to / VALUE_CHUNK_BYTES) : first }
+}
+
 /** True if a value of a known codec can be stored in so many bytes. */
 export function isPossibleLength({ codec, storedLength, rawLength }: StoredValue): boolean {
   const most = rawLength + tableBytes(rawLength)

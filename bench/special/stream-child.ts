@@ -18,6 +18,8 @@ const VALUE_BYTES = 4 * KIB
 const PART_BYTES = 4 * KIB
 const PART_MS = 2000
 const PARTS_AT_A_TIME = 50
+/** Half a GiB of them: no processor has so much cache. */
+const SMALL_KEYS = 131_072
 const WARM_BYTES = 512 * MIB
 const WRITERS = 64
 const WRITTEN_KEYS = 10_000
@@ -189,6 +191,9 @@ async function parts(store: Store, { bytes }: StreamJob): Promise<StreamReport> 
     filled += piece.length
   }
   await store.put('small', large.subarray(0, length))
+  const keys = Math.min(bytes / length, SMALL_KEYS)
+  for (let i = 0; i < keys; i++)
+    await store.put(`small${i}`, large.subarray(i * length, (i + 1) * length))
   await store.put('chunk', large.subarray(0, 64 * KIB))
   await store.put('large', large)
   await store.putStream('stream', madeUp(bytes))
@@ -197,6 +202,7 @@ async function parts(store: Store, { bytes }: StreamJob): Promise<StreamReport> 
   const offset = (end: number): number => random.below(end / length) * length
   const gets: Readonly<Record<string, () => Buffer | undefined>> = {
     'of a value of 4 KiB': () => store.getSync('small'),
+    'of a value of 4 KiB, random keys': () => store.getSync(`small${random.below(keys)}`),
     'of one chunk of 64 KiB': () => store.getSync('chunk', { offset: offset(64 * KIB), length }),
     'of a put': () => store.getSync('large', { offset: offset(bytes), length }),
     'of a put, the same chunk': () => store.getSync('large', { offset: bytes / 2, length }),

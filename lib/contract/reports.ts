@@ -29,7 +29,10 @@ export interface Stats {
   readonly exposedGarbageBytes: number
   /** Of these, holes: they have been given back already. */
   readonly punchedBytes: number
-  /** Records that newer entries shadow: a compaction exposes them. An estimate from samples. */
+  /**
+   * Records that newer entries shadow: a compaction exposes them. An estimate from samples, but for streams: the 1,024
+   * largest are looked up one by one.
+   */
   readonly hiddenGarbageBytesEstimate: number
   /** Records that only open snapshots and iterators see. An estimate. */
   readonly pinnedBytesEstimate: number

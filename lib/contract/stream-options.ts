@@ -1,9 +1,14 @@
 /** Options of streams that are put and read. */
 import type { ValuePart } from '../../vlog/value-chunks.ts'
+import { invalidArgument } from '../base/errors.ts'
 import { partOf, writeSync } from './arguments.ts'
 import { checkSignal, integer, plainObject, refuseUnknown } from './checks.ts'
 import { EXPIRY_NAMES, expiryOf } from './expiry.ts'
 import type { ExpiryOptions, GetStreamOptions, PutStreamOptions, SnapshotOptions } from './types.ts'
+
+/** People expect it, since `put` takes one. */
+const NO_COMPRESSION =
+  'putStream takes no compression: a stream is stored as it comes; compress its source, or put the value'
 
 export interface ResolvedPutStream {
   readonly sync: boolean
@@ -17,6 +22,7 @@ export function resolvePutStream(
   standardSync: boolean,
 ): ResolvedPutStream {
   const given = plainObject(options === undefined ? {} : options, 'options of putStream')
+  if ('compression' in given) throw invalidArgument(NO_COMPRESSION)
   refuseUnknown(given, ['sync', 'if', 'signal', 'size', ...EXPIRY_NAMES], 'putStream')
   const { signal, size, sync } = given as PutStreamOptions
   return {

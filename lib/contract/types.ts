@@ -147,6 +147,7 @@ export interface ReadableHandle {
   ): Promise<{ readonly bytesRead: number }>
 }
 
+/** A stream is stored as it comes: there is no `compression`. */
 export type PutStreamOptions = ConditionalWriteOptions &
   ExpiryOptions &
   SignalOptions & {

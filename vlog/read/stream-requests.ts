@@ -6,6 +6,7 @@ import { segmentName } from '../../lib/base/files/file-names.ts'
 import { RECORD_KIND, type RecordHeader, type RecordPointer } from '../record.ts'
 import { STREAM_OFFSET, streamPointerBytes } from '../stream/stream-format.ts'
 import type { StreamReader } from '../stream/stream-reader.ts'
+import { CODEC_NONE } from '../value-chunks.ts'
 
 /** No Buffer that a runtime makes for sure is longer. */
 const WHOLE_BYTES_MAX = 2 ** 31 - 1
@@ -32,7 +33,7 @@ export function streamHeader(stream: StreamReader, request: RecordPointer): Reco
   const { size, key } = stream
   return {
     kind: RECORD_KIND.put,
-    codec: 0,
+    codec: CODEC_NONE,
     refuseFlags: 0,
     optionBytes: 0,
     keyLength: key.length,

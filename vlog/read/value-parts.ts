@@ -17,6 +17,8 @@ import type { StreamReader } from '../stream/stream-reader.ts'
 import {
   type ChunkList,
   CODEC_NONE,
+  type PartPlace,
+  placeOf,
   tableBytes,
   VALUE_CHUNK_BYTES,
   type ValuePart,
@@ -48,8 +50,8 @@ export function readShortPart(file: File, request: RecordPointer, part: ValuePar
   const memory = usedAgain()
   const got = file.read(memory, 0, request.length, request.offset)
   const value = provedValue(request, memory, 0, got)
-  const { from, length } = placeOf(part, value)
-  return copy(value, from, length)
+  const { from, to } = placeOf(part, value.length)
+  return copy(value, from, to - from)
 }
 
 /** The same through the thread pool. */
@@ -63,16 +65,8 @@ export async function readShortPartLater(
   const memory = Buffer.allocUnsafeSlow(request.length)
   const got = await file.readAsync(memory, 0, request.length, request.offset)
   const value = provedValue(request, memory, 0, got)
-  const { from, length } = placeOf(part, value)
-  return cut(value, from, length)
-}
-
-function placeOf(
-  part: ValuePart,
-  value: Buffer,
-): { readonly from: number; readonly length: number } {
-  const from = Math.min(part.offset, value.length)
-  return { from, length: Math.min(part.length, value.length - from) }
+  const { from, to } = placeOf(part, value.length)
+  return cut(value, from, to - from)
 }
 
 /** A part of a stream, read at once. */
@@ -101,13 +95,9 @@ export class PartPlan {
   readonly length: number
   /** Of the record. */
   readonly #place: RecordPlace
-  /** The chunks, by the blocks that tell of them; the part begins in number `first` and ends before `end`. */
+  readonly #part: PartPlace
+  /** The chunks, by the blocks that tell of them. */
   readonly #chunks: readonly ChunkList[]
-  readonly #first: number
-  readonly #end: number
-  /** Bytes of the value as it was given. */
-  readonly #from: number
-  readonly #to: number
   /** Where the last chunk ends, as it was given. */
   readonly #givenEnd: number
   readonly #codec: number
@@ -122,19 +112,17 @@ export class PartPlan {
     this.#place = { segment, offset }
     const { codec, headBytes, rawLength } = front.header(file)
     this.#codec = codec
-    this.#from = Math.min(part.offset, rawLength)
-    this.#to = Math.min(this.#from + part.length, rawLength)
-    this.#first = Math.floor(this.#from / VALUE_CHUNK_BYTES)
-    this.#end = this.#to > this.#from ? Math.ceil(this.#to / VALUE_CHUNK_BYTES) : this.#first
-    this.#givenEnd = Math.min(this.#end * VALUE_CHUNK_BYTES, rawLength)
+    this.#part = placeOf(part, rawLength)
+    const { first, end } = this.#part
+    this.#givenEnd = Math.min(end * VALUE_CHUNK_BYTES, rawLength)
     const chunks: ChunkList[] = []
-    for (let chunk = this.#first; chunk < this.#end; chunk = chunks.at(-1)!.end) {
-      chunks.push(front.chunksOf(file, chunk, this.#end))
+    for (let chunk = first; chunk < end; chunk = chunks.at(-1)!.end) {
+      chunks.push(front.chunksOf(file, chunk, end))
     }
     this.#chunks = chunks
-    const start = chunks[0]?.start(this.#first) ?? 0
+    const start = chunks[0]?.start(first) ?? 0
     this.offset = offset + headBytes + tableBytes(rawLength) + start
-    this.length = (chunks.at(-1)?.start(this.#end) ?? start) - start
+    this.length = (chunks.at(-1)?.start(end) ?? start) - start
   }
 
   /** The part, whose chunks are read at once. @throws CorruptionError, IoError */
@@ -147,7 +135,7 @@ export class PartPlan {
     const memory = usedAgain()
     this.#prove(memory, file.read(memory, 0, length, offset))
     if (this.#codec !== CODEC_NONE) return this.#decompress(memory)
-    return copy(memory, this.#skipped, this.#to - this.#from)
+    return copy(memory, this.#skipped, this.#length)
   }
 
   /**
@@ -164,12 +152,17 @@ export class PartPlan {
   #take(bytes: Buffer, got: number): Buffer {
     this.#prove(bytes, got)
     if (this.#codec !== CODEC_NONE) return this.#decompress(bytes)
-    return cut(bytes, this.#skipped, this.#to - this.#from)
+    return cut(bytes, this.#skipped, this.#length)
   }
 
   /** Bytes of the first chunk in front of the part. */
   get #skipped(): number {
-    return this.#from - this.#first * VALUE_CHUNK_BYTES
+    return this.#part.from - this.#part.first * VALUE_CHUNK_BYTES
+  }
+
+  /** Bytes of the part. */
+  get #length(): number {
+    return this.#part.to - this.#part.from
   }
 
   #prove(bytes: Uint8Array, got: number): void {
@@ -181,13 +174,13 @@ export class PartPlan {
   }
 
   #decompress(bytes: Uint8Array): Buffer {
-    const start = this.#first * VALUE_CHUNK_BYTES
+    const start = this.#part.first * VALUE_CHUNK_BYTES
     const given = Buffer.allocUnsafeSlow(this.#givenEnd - start)
     this.#visit((list, chunk, end, at) => {
       const target = given.subarray(chunk * VALUE_CHUNK_BYTES - start)
       return decompressChunks(list, chunk, end, bytes, at, target)
     })
-    return cut(given, this.#skipped, this.#to - this.#from)
+    return cut(given, this.#skipped, this.#length)
   }
 
   /** Calls for the chunks of each block, which lie at `at` of what was read. @throws CorruptionError if one is wrong */
@@ -195,9 +188,9 @@ export class PartPlan {
     check: (list: ChunkList, chunk: number, end: number, at: number) => string | undefined,
   ): void {
     let at = 0
-    let chunk = this.#first
+    let chunk = this.#part.first
     for (const list of this.#chunks) {
-      const end = Math.min(this.#end, list.end)
+      const end = Math.min(this.#part.end, list.end)
       const bad = check(list, chunk, end, at)
       if (bad !== undefined) throw damaged(this.#place, bad)
       at += list.start(end) - list.start(chunk)

@@ -27,7 +27,7 @@ import { proveFooter, sealFooter } from '../../lib/base/files/footer.ts'
 import { placedChecksum } from '../../lib/base/files/placed-checksum.ts'
 import { FILE_BYTES_MAX, type FileNumber } from '../../lib/base/ids.ts'
 import { RECORD_HEADER_BYTES, RECORD_KEY_BYTES_MAX } from '../record.ts'
-import { VALUE_CHUNK_BYTES } from '../value-chunks.ts'
+import { CODEC_NONE, VALUE_CHUNK_BYTES } from '../value-chunks.ts'
 
 /** Chunks of every group but the last. DO NOT CHANGE: part of the format. */
 export const GROUP_CHUNKS = 240
@@ -145,7 +145,7 @@ function unknownHead(head: Uint8Array, name: string): WiscError | undefined {
     return newerVersion(name, FILE_HEADER_BYTES + 10, what)
   }
   const codec = head[4]!
-  if (codec === 0) return undefined
+  if (codec === CODEC_NONE) return undefined
   const what = `stream needs a codec that this version has not, codec=${codec}`
   return newerVersion(name, FILE_HEADER_BYTES + 4, what, 'WISC_CODEC_UNAVAILABLE')
 }

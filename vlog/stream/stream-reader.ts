@@ -13,7 +13,7 @@ import type { File, FileSystem } from '../../lib/base/files/file-system.ts'
 import { readExactly } from '../../lib/base/files/file-window.ts'
 import { frameSeed } from '../../lib/base/files/frame.ts'
 import type { FileNumber } from '../../lib/base/ids.ts'
-import { VALUE_CHUNK_BYTES, type ValuePart } from '../value-chunks.ts'
+import { placeOf, VALUE_CHUNK_BYTES, type ValuePart } from '../value-chunks.ts'
 import {
   chunksOffset,
   decodeStreamFooter,
@@ -190,22 +190,20 @@ export class StreamReader {
   }
 
   /** Whole chunks are read: what is in front of the part, and behind it, only proves it. */
-  #plan({ offset, length }: ValuePart, given?: Buffer): PlannedRead {
-    const first = Math.min(offset, this.size)
-    const last = Math.min(first + length, this.size)
-    const from = first - (first % VALUE_CHUNK_BYTES)
-    const to = Math.min(this.size, Math.ceil(last / VALUE_CHUNK_BYTES) * VALUE_CHUNK_BYTES)
+  #plan(part: ValuePart, given?: Buffer): PlannedRead {
+    const place = placeOf(part, this.size)
+    const from = place.first * VALUE_CHUNK_BYTES
+    const to = Math.max(from, Math.min(this.size, place.end * VALUE_CHUNK_BYTES))
     const pieces: Piece[] = []
-    for (let at = from; at < to && first < last; ) {
+    for (let at = from; at < to; ) {
       const group = Math.floor(at / GROUP_BYTES)
       const inGroup = at - group * GROUP_BYTES
       const bytes = Math.min(to - at, PIECE_BYTES, GROUP_BYTES - inGroup)
       pieces.push({ group, chunk: inGroup / VALUE_CHUNK_BYTES, at: at - from, length: bytes })
       at += bytes
     }
-    const bytes = pieces.length === 0 ? 0 : to - from
-    const memory = given && given.length >= bytes ? given : Buffer.allocUnsafeSlow(bytes)
-    return { memory, start: first - from, end: last - from, pieces }
+    const memory = given && given.length >= to - from ? given : Buffer.allocUnsafeSlow(to - from)
+    return { memory, start: place.from - from, end: place.to - from, pieces }
   }
 
   #placeOf({ group, chunk }: Piece): number {
