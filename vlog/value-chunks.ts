@@ -154,7 +154,7 @@ export interface PartPlace {
 }
 
 /** @param rawLength of the value */
-export function placeOf({ offset, length }: ValuePart, rawLength: number): PartPlace {
+export function partPlace({ offset, length }: ValuePart, rawLength: number): PartPlace {
   const from = Math.min(offset, rawLength)
   const to = Math.min(from + length, rawLength)
   const first = Math.floor(from / VALUE_CHUNK_BYTES)

@@ -18,7 +18,7 @@ import {
   type ChunkList,
   CODEC_NONE,
   type PartPlace,
-  placeOf,
+  partPlace,
   tableBytes,
   VALUE_CHUNK_BYTES,
   type ValuePart,
@@ -50,7 +50,7 @@ export function readShortPart(file: File, request: RecordPointer, part: ValuePar
   const memory = usedAgain()
   const got = file.read(memory, 0, request.length, request.offset)
   const value = provedValue(request, memory, 0, got)
-  const { from, to } = placeOf(part, value.length)
+  const { from, to } = partPlace(part, value.length)
   return copy(value, from, to - from)
 }
 
@@ -65,7 +65,7 @@ export async function readShortPartLater(
   const memory = Buffer.allocUnsafeSlow(request.length)
   const got = await file.readAsync(memory, 0, request.length, request.offset)
   const value = provedValue(request, memory, 0, got)
-  const { from, to } = placeOf(part, value.length)
+  const { from, to } = partPlace(part, value.length)
   return cut(value, from, to - from)
 }
 
@@ -112,7 +112,7 @@ export class PartPlan {
     this.#place = { segment, offset }
     const { codec, headBytes, rawLength } = front.header(file)
     this.#codec = codec
-    this.#part = placeOf(part, rawLength)
+    this.#part = partPlace(part, rawLength)
     const { first, end } = this.#part
     this.#givenEnd = Math.min(end * VALUE_CHUNK_BYTES, rawLength)
     const chunks: ChunkList[] = []

@@ -13,7 +13,7 @@ import type { File, FileSystem } from '../../lib/base/files/file-system.ts'
 import { readExactly } from '../../lib/base/files/file-window.ts'
 import { frameSeed } from '../../lib/base/files/frame.ts'
 import type { FileNumber } from '../../lib/base/ids.ts'
-import { placeOf, VALUE_CHUNK_BYTES, type ValuePart } from '../value-chunks.ts'
+import { partPlace, VALUE_CHUNK_BYTES, type ValuePart } from '../value-chunks.ts'
 import {
   chunksOffset,
   decodeStreamFooter,
@@ -191,7 +191,7 @@ export class StreamReader {
 
   /** Whole chunks are read: what is in front of the part, and behind it, only proves it. */
   #plan(part: ValuePart, given?: Buffer): PlannedRead {
-    const place = placeOf(part, this.size)
+    const place = partPlace(part, this.size)
     const from = place.first * VALUE_CHUNK_BYTES
     const to = Math.max(from, Math.min(this.size, place.end * VALUE_CHUNK_BYTES))
     const pieces: Piece[] = []

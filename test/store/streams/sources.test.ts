@@ -53,7 +53,13 @@ test('a stream that fails while it waits for its turn', async () => {
 })
 
 test('of a call that is refused the source is cancelled, too', async () => {
-  for (const options of [{ size: -1 }, { if: { absent: false } }, { if: {} }, null]) {
+  for (const options of [
+    { size: -1 },
+    { compression: 'zstd' },
+    { if: { absent: false } },
+    { if: {} },
+    null,
+  ]) {
     const source = Readable.from([Buffer.from('text')])
     const upload = (): Promise<unknown> => store.putStream('key', source, options as never)
     expect(await codeOf(upload)).toBe('WISC_INVALID_ARGUMENT')

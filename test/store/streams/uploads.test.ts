@@ -247,10 +247,6 @@ describe('what does not come to its end', () => {
     expect(await codeOf(() => store.putStream('key', pieces(unlikeBytes(10)), other))).toBe(
       'WISC_INVALID_ARGUMENT',
     )
-    const compressed = { compression: 'zstd' } as object
-    await expect(store.putStream('key', pieces(unlikeBytes(10)), compressed)).rejects.toThrow(
-      'takes no compression',
-    )
   })
 
   test('aborted after any number of turns: all of it is there, or nothing', async () => {
