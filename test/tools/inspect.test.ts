@@ -39,7 +39,7 @@ test('stat at 80 columns', async () => {
 
     on disk          (size)
     ballast          (size)
-    live             8.5 KiB
+    live             9.1 KiB
     space amp        (ratio)
     dead             (size)
     punched          0 B
