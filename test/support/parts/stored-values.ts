@@ -19,6 +19,11 @@ export class ColdFileSystem extends MemoryFileSystem {
   reads = 0
   asyncReads = 0
   failAsync = false
+  /** How a slow read takes its time. */
+  passTime = (ms: number): void => {
+    const until = performance.now() + ms
+    while (performance.now() < until);
+  }
   readonly closed: string[] = []
 
   override open(path: string, mode: 'create' | 'read'): ReturnType<MemoryFileSystem['open']> {
@@ -29,8 +34,7 @@ export class ColdFileSystem extends MemoryFileSystem {
         value: (...given: Parameters<File['read']>) => {
           this.reads++
           const isSlow = this.cold && !this.#isKept(path, given[3], given[2])
-          const until = performance.now() + (isSlow ? 0.3 : 0)
-          while (performance.now() < until);
+          if (isSlow) this.passTime(0.3)
           return file.read(...given)
         },
       },
