@@ -45,8 +45,8 @@ export const CANARIES: readonly Canary[] = [
   {
     // A reader calls damaged what a writer has taken away since.
     name: 'one-look',
-    file: 'lib/engine/read-only.js',
-    edits: [['if (isSeen || !this.#hasMovedOn())', 'if (place)']],
+    file: 'lib/reads/failed-places.js',
+    edits: [['if (isSeen || !hasMovedOn())', 'if (place)']],
   },
   {
     // Tables that the cache pushes out stay open until the event loop turns.
