@@ -72,51 +72,28 @@ export class Charts {
 
   /** A line for each engine over the sizes of values, both axes logarithmic; a band from the lowest to the highest. */
   bySize(points: readonly LinePoint[], label: string): string {
-    const plot = this.#plot
-    return this.#draw({
-      x: { ...SIZES, ticks: [...new Set(points.map(({ x }) => x))] },
-      y: { type: 'log', grid: true, label, tickFormat: 's', ticks: 5 },
-      marks: [
-        plot.areaY(points, {
-          x: 'x',
-          y1: 'low',
-          y2: 'high',
-          z: 'engine',
-          fill: color,
-          fillOpacity: 0.15,
-        }),
-        plot.lineY(points, { x: 'x', y: 'y', z: 'engine', stroke: color, strokeWidth: 2 }),
-        plot.dot(points, { x: 'x', y: 'y', z: 'engine', fill: color, r: 3 }),
-        this.#names(
-          points.map(({ engine, x, y }) => ({ engine, x, y })),
-          LOGARITHMIC,
-        ),
-      ],
-    })
+    return this.#overSizes(points, { label, tickFormat: 's' }, [])
   }
 
   /** The same for ratios, with a line at 1. */
   ratios(points: readonly LinePoint[], label: string): string {
+    const one = this.#plot.ruleY([1], { stroke: 'currentColor' })
+    return this.#overSizes(points, { label, base: 2, tickFormat: '~r' }, [one])
+  }
+
+  /** @param behind marks that the lines lie on */
+  #overSizes(points: readonly LinePoint[], y: object, behind: readonly object[]): string {
     const plot = this.#plot
+    const band = { x: 'x', y1: 'low', y2: 'high', z: 'engine', fill: color, fillOpacity: 0.15 }
     return this.#draw({
       x: { ...SIZES, ticks: [...new Set(points.map(({ x }) => x))] },
-      y: { type: 'log', base: 2, grid: true, label, ticks: 5, tickFormat: '~r' },
+      y: { type: 'log', grid: true, ticks: 5, ...y },
       marks: [
-        plot.ruleY([1], { stroke: 'currentColor' }),
-        plot.areaY(points, {
-          x: 'x',
-          y1: 'low',
-          y2: 'high',
-          z: 'engine',
-          fill: color,
-          fillOpacity: 0.15,
-        }),
+        ...behind,
+        plot.areaY(points, band),
         plot.lineY(points, { x: 'x', y: 'y', z: 'engine', stroke: color, strokeWidth: 2 }),
         plot.dot(points, { x: 'x', y: 'y', z: 'engine', fill: color, r: 3 }),
-        this.#names(
-          points.map(({ engine, x, y }) => ({ engine, x, y })),
-          LOGARITHMIC,
-        ),
+        this.#names(points, LOGARITHMIC),
       ],
     })
   }
