@@ -1,38 +1,16 @@
 /** Lookups in a cached block that is used again, which has words for its restart points. */
 import { expect, test } from 'vitest'
-import { hashRange } from '#dist/lib/base/bytes.js'
 import { BlockCache } from '#dist/lib/base/files/block-cache.js'
 import { SEQUENCE_MAX } from '#dist/lib/base/ids.js'
-import type { TableReader } from '#dist/lib/tree/table/table-reader.js'
 import { Prng, replayHint, testSeed } from '../../../support/random.ts'
-import {
-  compareEntries,
-  describeEntry,
-  describeFound,
-  emptyFound,
-  inlineEntry,
-  type ModelEntry,
-} from '../memtable/memtable-model.ts'
-import { buildTable, openTable, tableOptions } from './table-model.ts'
+import { compareEntries, inlineEntry } from '../memtable/memtable-model.ts'
+import { buildTable, find, modelFind, openTable, tableOptions } from './table-model.ts'
 
 const seed = testSeed()
 const hint = replayHint(seed)
 
 function utf8(text: string): Uint8Array {
   return new TextEncoder().encode(text)
-}
-
-function find(reader: TableReader, cache: BlockCache, key: Uint8Array, sequence: number): string {
-  const found = emptyFound()
-  const hash = hashRange(key, 0, key.length, 0)
-  return reader.find(key, hash, sequence, found, cache) ? describeFound(key, found) : 'none'
-}
-
-function modelFind(model: readonly ModelEntry[], key: Uint8Array, sequence: number): string {
-  const entry = model.find(
-    (each) => Buffer.compare(each.key, key) === 0 && each.sequence <= sequence,
-  )
-  return entry ? describeEntry(entry) : 'none'
 }
 
 test('I6: again and again they find the newest entry at or below a sequence, whatever keys have in common', () => {

@@ -56,6 +56,26 @@ export function tableOptions(blockBytes: number, filterBitsPerKey: number = 10):
   return { tableBytes: 2 ** 40, blockBytes, filterBitsPerKey }
 }
 
+/** What a lookup finds, described. */
+export function find(
+  reader: TableReader,
+  cache: BlockCache,
+  key: Uint8Array,
+  sequence: number,
+): string {
+  const found = emptyFound()
+  const hash = hashRange(key, 0, key.length, 0)
+  return reader.find(key, hash, sequence, found, cache) ? describeFound(key, found) : 'none'
+}
+
+/** What it has to find: the newest of the key at or below the sequence. */
+export function modelFind(model: readonly ModelEntry[], key: Uint8Array, sequence: number): string {
+  const entry = model.find(
+    (each) => Buffer.compare(each.key, key) === 0 && each.sequence <= sequence,
+  )
+  return entry ? describeEntry(entry) : 'none'
+}
+
 export function identityOf(number: number, databaseId: Uint8Array = DATABASE_ID): FileIdentity {
   return { kind: 'table', databaseId, number, salt: 0x5a17 }
 }

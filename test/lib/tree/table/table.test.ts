@@ -9,7 +9,6 @@ import { BlockCache } from '#dist/lib/base/files/block-cache.js'
 import { FILE_BYTES_MAX, SEQUENCE_MAX } from '#dist/lib/base/ids.js'
 import { KEY_BYTES_MAX, KIND } from '#dist/lib/tree/entry.js'
 import { TableBuilder } from '#dist/lib/tree/table/table-builder.js'
-import type { TableReader } from '#dist/lib/tree/table/table-reader.js'
 import { MemoryFileSystem } from '../../../support/files/memory-file-system.ts'
 import { keyed } from '../../../support/parts/array-cursor.ts'
 import { Prng, replayHint, testSeed } from '../../../support/random.ts'
@@ -17,7 +16,6 @@ import {
   compareEntries,
   describeCursor,
   describeEntry,
-  describeFound,
   emptyFound,
   inlineEntry,
   type ModelEntry,
@@ -28,7 +26,9 @@ import {
 import {
   buildTable,
   DATABASE_ID,
+  find,
   identityOf,
+  modelFind,
   openTable,
   randomEntries,
   sumFigures,
@@ -54,19 +54,6 @@ function pointer(
   length: number,
 ): ModelEntry {
   return { key, sequence, kind: KIND.pointer, value: undefined, segment, offset, length }
-}
-
-function find(reader: TableReader, cache: BlockCache, key: Uint8Array, sequence: number): string {
-  const found = emptyFound()
-  const hash = hashRange(key, 0, key.length, 0)
-  return reader.find(key, hash, sequence, found, cache) ? describeFound(key, found) : 'none'
-}
-
-function modelFind(model: readonly ModelEntry[], key: Uint8Array, sequence: number): string {
-  const entry = model.find(
-    (each) => Buffer.compare(each.key, key) === 0 && each.sequence <= sequence,
-  )
-  return entry ? describeEntry(entry) : 'none'
 }
 
 describe('against the model', () => {
