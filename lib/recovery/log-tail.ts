@@ -43,7 +43,12 @@ export class LogTail {
   /** Begins at the checkpoint of a version. @param target its memtables are empty */
   constructor(context: StoreDirectory, version: Version, target: ReplayTarget) {
     this.#context = context
-    this.#target = target
+    // Where a frame is inserted in part, and waits for its rest, its end before that is still read at.
+    const isEndBetween = (older: Sequence, newer: Sequence): boolean =>
+      older <= this.#lastSequence && this.#lastSequence < newer
+    const isAnyBetween = (older: Sequence, newer: Sequence): boolean =>
+      isEndBetween(older, newer) || target.held?.isAnyBetween(older, newer) === true
+    this.#target = { ...target, held: { isAnyBetween } }
     this.#checkpoint = version.checkpoint
     this.#end = version.checkpoint
     this.#lastSequence = version.lastSequence
