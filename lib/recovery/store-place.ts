@@ -73,9 +73,13 @@ function lookAt(fileSystem: FileSystem, directory: string): 'missing' | 'empty' 
     throw new WiscError('WISC_NO_STORE', `path is not a directory path=${directory}`)
   }
   // Not the names: a large store has many, and this is asked twice.
-  if (fileSystem.statPath(joinPath(directory, CURRENT_NAME)) !== undefined) return 'store'
+  const hasCurrent = (): boolean =>
+    fileSystem.statPath(joinPath(directory, CURRENT_NAME)) !== undefined
+  if (hasCurrent()) return 'store'
   const foreign = fileSystem.list(directory).find((name) => !isFirstSteps(name))
   if (foreign === undefined) return 'empty'
+  // Another process may have created it between the two.
+  if (hasCurrent()) return 'store'
   throw new WiscError(
     'WISC_NO_STORE',
     'directory is not empty and holds no store (CURRENT is missing; wisc salvage reads what there may be of one) ' +

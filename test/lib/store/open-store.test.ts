@@ -46,6 +46,26 @@ describe('the directory', () => {
     },
   )
 
+  test('in which another process creates a store meanwhile is that store', async () => {
+    /** CURRENT comes between the first question for it and the list of names. */
+    class Meanwhile extends FaultFileSystem {
+      isCreated = true
+      override statPath(name: string): ReturnType<FileSystem['statPath']> {
+        const isEarly = !this.isCreated && name.endsWith('/CURRENT')
+        if (isEarly) this.isCreated = true
+        return isEarly ? undefined : super.statPath(name)
+      }
+    }
+    const fileSystem = new Meanwhile()
+    const first = await openSmallStore({}, fileSystem)
+    await first.put('a', '1')
+    fileSystem.isCreated = false
+    expect(await codeOf(() => openSmallStore({}, fileSystem))).toBe('WISC_LOCKED')
+    await first.close()
+    fileSystem.isCreated = false
+    expect(String((await openSmallStore({}, fileSystem)).getSync('a'))).toBe('1')
+  })
+
   test('that is a file is refused', async () => {
     const file = path.join(temporaryDirectory(), 'file')
     fs.writeFileSync(file, 'x')
