@@ -2,7 +2,8 @@
  * The keys of the store in a range, as synchronous transactions walk over them: some of them at a time.
  *
  * Nothing becomes visible between the transactions of a group, and what is visible at a sequence and a moment stays the
- * same. So the first keys of a range are kept for the next one that asks for the same, as the workers of a queue do.
+ * same, but for what a cache evicts. So the first keys of a range are kept for the next one that asks for the same, as
+ * the workers of a queue do.
  */
 import { keyString, NO_BYTES } from '../base/bytes.ts'
 import type { Sequence } from '../base/ids.ts'
@@ -16,10 +17,11 @@ import { bytesOf, type WalkRange, walkRangeOf } from '../writes/walk-range.ts'
 const BATCH_MAX = 64
 const BATCH_GROWTH = 4
 
-/** The beginning of a range, at a sequence, and without what has expired by a moment. */
+/** The beginning of a range, at a sequence, without what has expired by a moment, and without what was evicted. */
 interface Known {
   readonly sequence: Sequence
   readonly moment: number
+  readonly evictedBelow: Sequence
   readonly span: WalkRange
   readonly keys: readonly string[]
   /** It has no others. */
@@ -32,9 +34,13 @@ export class KnownKeys {
   walk(engine: ReadingEngine, sequence: Sequence, moment: number, range: ResolvedScan): KeysAhead {
     const span = walkRangeOf(range)
     const known = this.#known
+    const { evictedBelow } = engine.version
     const isSame =
-      known?.sequence === sequence && known.moment === moment && isSameSpan(known.span, span)
-    const before = isSame ? known : { sequence, moment, span, keys: [], isAll: false }
+      known?.sequence === sequence &&
+      known.moment === moment &&
+      known.evictedBelow === evictedBelow &&
+      isSameSpan(known.span, span)
+    const before = isSame ? known : { sequence, moment, evictedBelow, span, keys: [], isAll: false }
     return new KeysAhead(engine, range, before, (now) => {
       this.#known = now
     })

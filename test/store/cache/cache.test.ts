@@ -1,11 +1,13 @@
 /** Caches: what is evicted, in which order, and what every reader sees of it; options that fight. */
-import { expect, test, vi } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import type { EvictedEvent } from '#dist/lib/contract/events.js'
 import type { Options } from '#dist/lib/contract/options.js'
+import type { Engine } from '#dist/lib/engine/engine.js'
 import { engineOf } from '#dist/lib/store/engine-of.js'
 import type { Store } from '#dist/lib/store/store.js'
 import { checkNoOrphans } from '../../support/crash/recover-image.ts'
 import { Prng, replayHint, testSeed } from '../../support/random.ts'
+import { startClock, stopClock } from '../../support/stopped-clock.ts'
 import { codeOf, openSmallStore } from '../../support/store/fault-store.ts'
 import { settled } from '../../support/store/settled.ts'
 import { CACHE, CachedStore, MAX_BYTES } from './cached-store.ts'
@@ -334,4 +336,18 @@ test('a stream whose head cannot be read is evicted in its turn, and keeps nothi
   }
   expect(warnings.filter((text) => text.includes('stream')).length).toBe(1)
   await cached.checkAll()
+})
+
+test('a transaction in one go walks over nothing that was evicted since the last one', async () => {
+  stopClock()
+  onTestFinished(startClock)
+  const cached = await CachedStore.open()
+  const { store } = cached
+  for (let i = 0; i < 8; i++) await cached.put(keyOf(i), 100)
+  const keys = (): Promise<string[]> => store.transactionSync((tx) => [...tx.keys()].map(String))
+  expect(await keys()).toHaveLength(8)
+  await store.flush()
+  // Nothing is written, and no time passes.
+  await (engineOf(store) as Engine).versions.apply({ evictedBelow: 5 })
+  expect(await keys()).toEqual([4, 5, 6, 7].map(keyOf))
 })
