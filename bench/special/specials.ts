@@ -14,6 +14,7 @@ import { fillCache } from './cache.ts'
 import { storeDocuments } from './documents.ts'
 import { letExpire } from './expiring.ts'
 import type { SpecialFigure } from './figures.ts'
+import { followWriters } from './follow.ts'
 import type { OpenJob, OpenReport } from './open-child.ts'
 import type { QueueJob, QueueReport } from './queue-child.ts'
 import { deleteRanges } from './range-delete.ts'
@@ -36,6 +37,7 @@ export const SPECIALS = [
   'range-delete',
   'expire-steady',
   'cache',
+  'follow',
 ] as const
 
 const WORKLOAD_CHILD = new URL('../throughput/child.js', import.meta.url)
@@ -106,6 +108,7 @@ const RUNS: Readonly<
   'range-delete': deleteRanges,
   'expire-steady': letExpire,
   cache: fillCache,
+  follow: followWriters,
 }
 
 async function loadOneGiB(context: SpecialContext, directory: string): Promise<SpecialFigure[]> {

@@ -1,6 +1,6 @@
 /** The views of a store that is followed: the present one, and older ones that are still read, in bounded memory. */
 import type { FileNumber } from '../base/ids.ts'
-import type { Memtables } from '../state/memtables.ts'
+import { compareLogPositions } from '../base/log-position.ts'
 import type { Version } from '../tree/version/version.ts'
 import type { FollowedView } from './followed-view.ts'
 
@@ -36,7 +36,7 @@ export class FollowedViews {
     this.#present = view
     // Nobody who reads it reads its newest sequence because it is the newest.
     old.readers.newest = -1
-    if (old.readers.count === 0) this.#giveBack(old.memtables)
+    if (old.readers.count === 0) this.#giveBack(old)
     else {
       this.#older.add(old)
       old.readers.released = () => {
@@ -44,6 +44,13 @@ export class FollowedViews {
       }
       this.#bound()
     }
+    this.#changed()
+  }
+
+  /** What older views have read may be of another history: they are given up. */
+  startOver(view: FollowedView): void {
+    this.show(view)
+    for (const older of this.#older) this.#giveUp(older)
     this.#changed()
   }
 
@@ -68,29 +75,40 @@ export class FollowedViews {
 
   #drop(view: FollowedView): void {
     if (!this.#older.delete(view)) return
-    this.#giveBack(view.memtables)
+    this.#giveBack(view)
     this.#changed()
   }
 
-  #giveBack(memtables: Memtables): void {
-    const isUsed = [this.#present, ...this.#older].some((view) => view.memtables === memtables)
-    if (!isUsed) memtables.giveBack()
+  /** What is left behind by a view that is none any more. */
+  #giveBack({ tail: { memtables } }: FollowedView): void {
+    const checkpoints = [this.#present, ...this.#older]
+      .filter(({ tail }) => tail.memtables === memtables)
+      .map(({ version }) => version.checkpoint)
+      .sort(compareLogPositions)
+    if (checkpoints[0]) memtables.dropBelow(checkpoints[0])
+    else memtables.giveBack()
   }
 
   /** Whoever holds on to old views for too long loses them, the oldest first. */
   #bound(): void {
     for (const view of this.#older) {
       if (this.#heldBytes() <= this.#heldBytesMax) return
-      view.readers.stale = true
-      this.#older.delete(view)
-      this.#giveBack(view.memtables)
+      this.#giveUp(view)
     }
   }
 
+  #giveUp(view: FollowedView): void {
+    view.readers.stale = true
+    this.#older.delete(view)
+    this.#giveBack(view)
+  }
+
   #heldBytes(): number {
-    const held = new Set([...this.#older].map(({ memtables }) => memtables))
-    held.delete(this.#present.memtables)
-    let bytes = 0
+    const { tail, version } = this.#present
+    const { memtables } = tail
+    const held = new Set([...this.#older].map((view) => view.tail.memtables))
+    held.delete(memtables)
+    let bytes = memtables.bytesBelow(version.checkpoint)
     for (const { usedBytes } of held) bytes += usedBytes
     return bytes
   }

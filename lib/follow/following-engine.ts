@@ -6,9 +6,9 @@
  *   follower: CURRENT, what the manifest has more -> what the log has more -> shown
  *
  * A look asks for news: half a dozen calls of the system if there are none. What the manifest says is read before the
- * log, so the log reaches whatever a version relies on. Where the checkpoint is the same the memtables go on; where the
- * writer has flushed, what is behind the new checkpoint is read into new ones. Either takes steps between which others
- * have their turns, and is shown when it is whole.
+ * log, so the log reaches whatever a version relies on. As long as the memtables have what lies behind its checkpoint
+ * they go on with each version; else the log is read anew from there. That takes steps between which others have their
+ * turns: what is appended is shown frame by frame, what is read anew when it is whole.
  *
  * What is shown is what was written, whole frames in the order of the log (I2), as the writer's own readers see it:
  * durable or not. A writer that is killed loses none of it, since recovery keeps every frame that is whole.
@@ -26,6 +26,7 @@ import { BlockCache } from '../base/files/block-cache.ts'
 import { CURRENT_NAME } from '../base/files/file-names.ts'
 import type { StoreDirectory } from '../base/files/store-directory.ts'
 import type { FileNumber, SegmentNumber, Sequence } from '../base/ids.ts'
+import { compareLogPositions } from '../base/log-position.ts'
 import type { CollectionPlan, ResolvedCollect } from '../contract/collection.ts'
 import { emitSafely } from '../contract/events.ts'
 import type { ResolvedOptions } from '../contract/options.ts'
@@ -33,7 +34,7 @@ import type { RecoveryReport } from '../contract/types.ts'
 import { ReadOnlyEngine } from '../engine/read-only.ts'
 import { readNewest, surveyView } from '../engine/view-place.ts'
 import { FailedPlaces } from '../reads/failed-places.ts'
-import { Attempts, isStale, mayBeWriters, readFromCurrent, staleView } from '../reads/read-again.ts'
+import { isStale, mayBeWriters, readFromCurrent, staleView } from '../reads/read-again.ts'
 import type { ReadingEngine } from '../reads/reading-engine.ts'
 import { type ValueCache, valueCacheOf } from '../reads/value-cache.ts'
 import { LogTail } from '../recovery/log-tail.ts'
@@ -52,11 +53,8 @@ import { type ReadManifest, readAppended, readManifest } from '../tree/version/m
 import type { Version } from '../tree/version/version.ts'
 import { FollowedView } from './followed-view.ts'
 import { FollowedViews } from './followed-views.ts'
+import { Looks } from './looks.ts'
 
-/** Between two looks. What is written is shown within twice as much, unless the process has no time. */
-const LOOK_MS = 50
-/** Between looks that fail for a reason that stays. */
-const FAILED_LOOK_MS = 1000
 /** Of memtables that snapshots and iterators of old views keep, in memtables. */
 const HELD_MEMTABLES = 8
 /** A share of hidden garbage is exact to 9 % in 19 cases of 20. */
@@ -71,8 +69,8 @@ export class FollowingEngine implements ReadingEngine {
   readonly events: EventEmitter = new EventEmitter()
   readonly turn: EventLoopTurn = new EventLoopTurn()
   readonly cache: BlockCache
-  readonly valueCache: ValueCache | undefined
-  readonly tree: TreeReader
+  valueCache: ValueCache | undefined
+  tree: TreeReader
   readonly tables: TableCache
   readonly values: ValueReader
   /** Of all views. */
@@ -86,14 +84,9 @@ export class FollowingEngine implements ReadingEngine {
   #space: SpaceAccount | undefined
   /** Something of the present view is gone. */
   #isOld = false
+  readonly #looks: Looks
   /** What is under way. */
   #look: Look | undefined
-  #timer: NodeJS.Timeout | undefined
-  #isClosed = false
-  /** Of looks that have failed since one has not. */
-  #attempts: Attempts | undefined
-  /** Why nothing new is shown. */
-  #error: WiscError | undefined
   /** The last sequence that listeners were told of. */
   #told: Sequence
 
@@ -111,9 +104,9 @@ export class FollowingEngine implements ReadingEngine {
     const began = performance.now()
     surveyView(place, context, manifest)
     const surveyed = performance.now()
-    const memtables = this.#newMemtables(manifest.version)
-    const tail = this.#newTail(manifest.version, memtables)
+    const tail = this.#newTail(manifest.version)
     finish(tail.advance(manifest.version))
+    const first = new FollowedView(this, 1, manifest, tail, 0)
     this.recovery = {
       ...emptyReport(),
       clean: manifest.version.cleanEnd !== undefined,
@@ -121,11 +114,11 @@ export class FollowingEngine implements ReadingEngine {
       replayMs: performance.now() - surveyed,
       replayedRecords: tail.records,
     }
-    const first = new FollowedView(this, 1, manifest, memtables, tail)
     const heldBytesMax = HELD_MEMTABLES * options.memtableBytes
     this.#views = new FollowedViews(first, heldBytesMax, () => this.#closeUnneeded())
-    this.readers.newest = this.visibleSequence
+    this.#noteNewest()
     this.#told = this.visibleSequence
+    this.#looks = new Looks(this.events, (isAnew) => this.#lookInTurns(isAnew))
   }
 
   static async open(place: StorePlace): Promise<FollowingEngine> {
@@ -135,10 +128,7 @@ export class FollowingEngine implements ReadingEngine {
       const context = { fileSystem, directory, databaseId: manifest.databaseId }
       return new FollowingEngine(place, manifest, context)
     })
-    engine.events.on('removeListener', () => engine.#keepAlive())
-    // It is told before the listener is there.
-    engine.events.on('newListener', () => queueMicrotask(() => engine.#keepAlive()))
-    engine.#lookIn(LOOK_MS)
+    engine.#looks.begin()
     return engine
   }
 
@@ -160,7 +150,7 @@ export class FollowingEngine implements ReadingEngine {
   }
 
   get memtables(): Memtables {
-    return this.#views.present.memtables
+    return this.#views.present.tail.memtables
   }
 
   get visibleSequence(): Sequence {
@@ -176,13 +166,13 @@ export class FollowingEngine implements ReadingEngine {
     return this.#space
   }
 
-  /** As they are now: who asks keeps account of them. What has just gone is found out by reading it. */
+  /** As they are now: who asks keeps account of them from then on. What has just gone is found out by reading it. */
   get files(): FoundFiles {
     return findFiles(this.context, this.version, () => {})
   }
 
   get error(): WiscError | undefined {
-    return this.#error
+    return this.#looks.error
   }
 
   /** It is another process that removes files. */
@@ -241,7 +231,12 @@ export class FollowingEngine implements ReadingEngine {
       isAgain = true
       finish(look)
     })
+    this.#noteNewest()
     this.#isOld = false
+  }
+
+  waitForNews(isAwaited: boolean): void {
+    this.#looks.keepAlive(isAwaited)
   }
 
   async planCollection(options: ResolvedCollect): Promise<CollectionPlan> {
@@ -255,57 +250,36 @@ export class FollowingEngine implements ReadingEngine {
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true
-    clearTimeout(this.#timer)
-    this.#look?.return()
-    this.#look = undefined
+    this.#looks.close()
+    this.#endLook()
     this.tables.closeAll()
     this.values.close()
   }
 
-  #lookIn(ms: number): void {
-    if (this.#isClosed) return
-    this.#timer = setTimeout(() => void this.#lookInTurns(), ms)
-    this.#keepAlive()
-  }
-
-  /** A process that waits for news is kept alive, one that reads now and then is not. */
-  #keepAlive(): void {
-    if (this.events.listenerCount('advanced') > 0) this.#timer?.ref()
-    else this.#timer?.unref()
-  }
-
-  async #lookInTurns(): Promise<void> {
+  async #lookInTurns(isAnew: boolean): Promise<void> {
+    const look = this.#lookForNews(isAnew)
+    this.#look = look
     try {
-      const look = this.#lookForNews(this.#attempts !== undefined)
-      this.#look = look
-      while (this.#look === look && !look.next().done) {
-        if (this.turn.isOld()) await new Promise<void>((resolve) => this.turn.later(resolve))
+      while (this.#look === look) {
+        const isOver = look.next().done
+        const isOld = this.turn.isOld()
+        // A writer may be so fast that a look takes long.
+        if (isOver || isOld) this.#tell()
+        if (isOver) return
+        if (isOld) await new Promise<void>((resolve) => this.turn.later(resolve))
       }
-      this.#attempts = undefined
-      this.#error = undefined
-    } catch (error) {
-      this.#noteFailure(error)
+    } finally {
+      if (this.#look === look) this.#look = undefined
     }
-    this.#look = undefined
-    if (this.#isClosed) return
-    this.#tell()
-    this.#lookIn(this.#error ? FAILED_LOOK_MS : LOOK_MS)
   }
 
-  /** What fails beside a writer is looked at again; what stays is told once. */
-  #noteFailure(error: unknown): void {
-    if (this.#isClosed || this.#error) return
-    this.#attempts ??= new Attempts()
-    try {
-      this.#attempts.again(error)
-    } catch (failure) {
-      this.#error = toWiscError(failure)
-      if (this.events.listenerCount('error') > 0) emitSafely(this.events, 'error', this.#error)
-    }
+  #noteNewest(): void {
+    this.readers.newest = this.visibleSequence
+    this.#views.present.readers.newest = this.visibleSequence
   }
 
   #tell(): void {
+    this.#noteNewest()
     const previousSequence = this.#told
     const lastSequence = this.visibleSequence
     if (lastSequence === previousSequence) return
@@ -324,30 +298,27 @@ export class FollowingEngine implements ReadingEngine {
   /** @param isAnew nothing of the present view is relied on */
   *#lookForNews(isAnew: boolean): Look {
     const { present } = this.#views
-    const { tail, memtables } = present
+    const { tail } = present
     const manifest = isAnew ? readNewest(this.#place) : this.#readNews(present.manifest)
     this.#requireSame(manifest)
     const { version } = manifest
-    if (!isAnew && tail.isOn(version)) {
-      yield* tail.advance(version)
-      if (manifest !== present.manifest) this.#show(manifest, memtables, tail)
-    } else yield* this.#readLog(manifest)
-    this.readers.newest = this.visibleSequence
-    this.#views.present.readers.newest = this.visibleSequence
-  }
-
-  /** The log behind the checkpoint of a version, into new memtables. */
-  *#readLog(manifest: ReadManifest): Look {
-    const memtables = this.#newMemtables(manifest.version)
+    // Else a machine has lost the end of the log, or somebody has put an older copy in the place of the store.
+    const goesOn = version.id >= present.version.id && tail.isOn(version)
+    if (!isAnew && goesOn && tail.hasBehind(version.checkpoint)) {
+      // Shown first: a stream that a record names is a file of this version.
+      if (manifest !== present.manifest) this.#show(manifest, tail)
+      return yield* tail.advance(version)
+    }
+    const anew = this.#newTail(version)
     let isShown = false
     try {
-      const tail = this.#newTail(manifest.version, memtables)
-      yield* tail.advance(manifest.version)
-      this.#show(manifest, memtables, tail)
+      yield* anew.advance(version)
       isShown = true
     } finally {
-      if (!isShown) memtables.giveBack()
+      if (!isShown) anew.memtables.giveBack()
     }
+    if (goesOn) this.#show(manifest, anew)
+    else this.#startOver(manifest, anew)
   }
 
   /** The manifest that CURRENT names, read on from where it was read to. @returns `known` if there is no news */
@@ -365,27 +336,57 @@ export class FollowingEngine implements ReadingEngine {
     throw new CorruptionError(CURRENT_NAME, 0, 'another database lies here now: open it anew')
   }
 
-  #newMemtables({ checkpoint }: Version): Memtables {
-    const { memtableBytes } = this.options
-    return new Memtables(memtableBytes, checkpoint, Number.MAX_SAFE_INTEGER, this.#arenas)
-  }
-
-  #newTail(version: Version, memtables: Memtables): LogTail {
-    const { valueThreshold } = this.options
+  /** Of the log behind the checkpoint of a version, into new memtables. */
+  #newTail(version: Version): LogTail {
+    const { memtableBytes, valueThreshold } = this.options
     const share = Number.MAX_SAFE_INTEGER
-    const target = { memtables, valueThreshold, share, held: this.readers }
-    return new LogTail(this.context, version, target)
+    const memtables = new Memtables(memtableBytes, version.checkpoint, share, this.#arenas)
+    return new LogTail(this.context, version, {
+      memtables,
+      valueThreshold,
+      share,
+      held: this.readers,
+    })
   }
 
-  #show(manifest: ReadManifest, memtables: Memtables, tail: LogTail): void {
-    this.#views.show(new FollowedView(this, this.view + 1, manifest, memtables, tail))
+  #show(manifest: ReadManifest, tail: LogTail): void {
+    const view = this.#newView(manifest, tail)
+    if (view.flushed > this.#views.present.flushed) this.#space?.forgetReplaced()
+    this.#views.show(view)
+  }
+
+  /** In a view of another history numbers of files, and sequences, may be those of others. */
+  #startOver(manifest: ReadManifest, tail: LogTail): void {
+    this.#views.startOver(this.#newView(manifest, tail))
+    this.tables.closeAll()
+    this.tree = new TreeReader(this, this.tables, this.cache)
+    this.values.close()
+    this.valueCache = valueCacheOf(this.options)
     this.#space = undefined
+  }
+
+  #newView(manifest: ReadManifest, tail: LogTail): FollowedView {
+    return new FollowedView(this, this.view + 1, manifest, tail, this.#flushed(manifest, tail))
+  }
+
+  /** The last sequence that memtables have from below the checkpoint; 0: they have none. */
+  #flushed({ version }: ReadManifest, tail: LogTail): Sequence {
+    const { present } = this.#views
+    const { checkpoint } = version
+    if (compareLogPositions(tail.memtables.start, checkpoint) === 0) return 0
+    const isSame = compareLogPositions(present.version.checkpoint, checkpoint) === 0
+    return isSame ? present.flushed : tail.flushedSequence(version)
   }
 
   /** Files that are in no view any more: their space is the system's when nobody has them open. */
   #closeUnneeded(): void {
-    this.tables.keepOnly((number) => this.#views.hasTable(number))
-    this.values.keepOnly((number) => this.#views.hasFile(number))
+    try {
+      this.tables.keepOnly((number) => this.#views.hasTable(number))
+      this.values.keepOnly((number) => this.#views.hasFile(number))
+    } catch (error) {
+      // What was only read is whole. The others are closed when a view comes next.
+      void error
+    }
   }
 }
 

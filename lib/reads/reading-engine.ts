@@ -36,6 +36,8 @@ export interface ReadingEngine extends ViewGiver {
   pin(): { release(): void }
   /** Before something is bound to the view: goes on to the newest state if some of the view is known to be gone. */
   catchUp?(): void
+  /** Somebody waits for what a writer of another process does: that keeps the process alive. */
+  waitForNews?(isAwaited: boolean): void
   /** What a collection would do; changes nothing. */
   planCollection(options: ResolvedCollect): Promise<CollectionPlan>
   close(): Promise<void>

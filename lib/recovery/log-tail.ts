@@ -1,10 +1,11 @@
 /**
  * The end of a log that somebody else writes: its records go into memtables, from the checkpoint on, as they come.
  *
- *   in tables      | in memtables             | being written     | not yet
- *   ---------------+--------------------------+-------------------+---------
- *                  checkpoint                 end
+ *   in tables  | in tables, too | in memtables         | being written     | not yet
+ *   -----------+----------------+----------------------+-------------------+---------
+ *              start            checkpoint             end
  *
+ * The checkpoint moves on when the writer has flushed; memtables that lie below it are given up.
  * Bytes of a file that is open count when they make whole frames that are proved; what is not whole is not yet there,
  * whatever it looks like: a frame that is being written, one that failed, or a torn tail. A file of the log goes on
  * behind the last whole frame of the one before, as its header says. So what has been taken is a prefix of the log
@@ -18,27 +19,28 @@ import {
 import { FIRST_FRAME_OFFSET, SegmentWalk } from '../../vlog/log/segment-walk.ts'
 import { CorruptionError } from '../base/errors.ts'
 import { joinPath, segmentName } from '../base/files/file-names.ts'
+import type { File } from '../base/files/file-system.ts'
 import { frameSeed } from '../base/files/frame.ts'
 import type { StoreDirectory } from '../base/files/store-directory.ts'
 import type { FileNumber, SegmentNumber, Sequence } from '../base/ids.ts'
 import { compareLogPositions, type LogPosition } from '../base/log-position.ts'
-import { logFiles, type Version } from '../tree/version/version.ts'
+import type { Memtables } from '../state/memtables.ts'
+import { isOpen, logFiles, type Version } from '../tree/version/version.ts'
 import type { LogFile } from '../tree/version/version-edit.ts'
 import { MissingStreamError, type ReplayTarget, replayFrame } from './replay.ts'
 
 export class LogTail {
   readonly #context: StoreDirectory
   readonly #target: ReplayTarget
-  readonly #checkpoint: LogPosition
   #end: LogPosition
   /** The file in which it ends, if it has taken a frame. */
-  #file: FileNumber | undefined
+  #file: Pick<LogFile, 'number' | 'salt'> | undefined
   /** Of the record that comes next in that file. */
   #nextSequence: Sequence | undefined
   #lastSequence: Sequence
   #records = 0
-  /** Where the frames end of files from which it has taken some. */
-  readonly #ends: Map<SegmentNumber, number> = new Map()
+  /** Where the frames end of files from which it has taken some, and that are not sealed. */
+  readonly #ends: Map<FileNumber, number> = new Map()
 
   /** Begins at the checkpoint of a version. @param target its memtables are empty */
   constructor(context: StoreDirectory, version: Version, target: ReplayTarget) {
@@ -49,9 +51,12 @@ export class LogTail {
     const isAnyBetween = (older: Sequence, newer: Sequence): boolean =>
       isEndBetween(older, newer) || target.held?.isAnyBetween(older, newer) === true
     this.#target = { ...target, held: { isAnyBetween } }
-    this.#checkpoint = version.checkpoint
     this.#end = version.checkpoint
     this.#lastSequence = version.lastSequence
+  }
+
+  get memtables(): Memtables {
+    return this.#target.memtables
   }
 
   /** Everything up to here is in tables or memtables. */
@@ -71,17 +76,40 @@ export class LogTail {
 
   /** Where the frames of a file end that is not sealed; 0 if none were taken from it. */
   writtenEnd(segment: SegmentNumber): number {
-    return this.#ends.get(segment) ?? 0
+    return this.#ends.get(segment as FileNumber) ?? 0
   }
 
-  /** It is a part of the log of another version, too, and begins at its checkpoint: it may go on with that. */
+  /** True if what it has taken is a part of the log of a version; else its sequences may be those of other writes. */
   isOn(version: Version): boolean {
-    if (compareLogPositions(version.checkpoint, this.#checkpoint) !== 0) return false
     // Nothing was taken yet.
     if (this.#file === undefined) return true
-    const file = version.files.get(this.#file)
-    if (file?.role !== 'log') return false
+    const file = version.files.get(this.#file.number)
+    if (file?.role !== 'log' || file.salt !== this.#file.salt) return false
     return file.seal === undefined || file.seal.length >= this.#end.offset
+  }
+
+  /**
+   * True if memtables have what lies behind a checkpoint. False if that has come to their end, too: those that begin
+   * there have nothing to leave out.
+   */
+  hasBehind(checkpoint: LogPosition): boolean {
+    const beyond = compareLogPositions(checkpoint, this.memtables.start)
+    return beyond === 0 || (beyond > 0 && compareLogPositions(checkpoint, this.#end) < 0)
+  }
+
+  /**
+   * The last sequence below the checkpoint of a version, behind which it has records: the frame that begins there knows.
+   * @throws CorruptionError, IoError: the file may be gone
+   */
+  flushedSequence(version: Version): Sequence {
+    const { checkpoint } = version
+    for (const file of logFiles(version, checkpoint.ordinal)) {
+      const from = file.ordinal === checkpoint.ordinal ? checkpoint.offset : 0
+      const next = this.#firstSequence(file, Math.max(from, FIRST_FRAME_OFFSET))
+      if (next !== undefined) return next - 1
+    }
+    const name = segmentName(version.log.get(checkpoint.ordinal) ?? 0)
+    throw new CorruptionError(name, checkpoint.offset, 'no frame begins at the checkpoint')
   }
 
   /**
@@ -90,11 +118,18 @@ export class LogTail {
    * @throws CorruptionError, IoError: what a version needs is missing or damaged; it may be too old
    */
   *advance(version: Version): Generator<void, void> {
+    for (const number of this.#ends.keys()) {
+      const file = version.files.get(number)
+      if (file === undefined || !isOpen(file)) this.#ends.delete(number)
+    }
     while (yield* this.#takeMore(version));
     const { checkpoint, durable } = version
     const known = compareLogPositions(checkpoint, durable) > 0 ? checkpoint : durable
-    if (compareLogPositions(known, this.#end) <= 0) return
-    const name = segmentName(this.#file ?? version.log.get(this.#end.ordinal) ?? 0)
+    if (compareLogPositions(known, this.#end) <= 0) {
+      this.#lastSequence = Math.max(this.#lastSequence, version.lastSequence)
+      return
+    }
+    const name = segmentName(this.#file?.number ?? version.log.get(this.#end.ordinal) ?? 0)
     throw new CorruptionError(name, this.#end.offset, 'log ends before its proved end')
   }
 
@@ -105,25 +140,18 @@ export class LogTail {
     if (own && own.ordinal > ordinal) [own, next] = [undefined, own]
     if (own) {
       const from = Math.max(this.#end.offset, FIRST_FRAME_OFFSET)
-      const sequence = own.number === this.#file ? this.#nextSequence : undefined
+      const sequence = own.number === this.#file?.number ? this.#nextSequence : undefined
       if (yield* this.#take(version, own, from, sequence)) return true
     }
     const header = next && this.#headerOf(next)
     if (!next || !header) return false
-    if (this.#isFollowedBy(header)) {
-      return yield* this.#take(version, next, FIRST_FRAME_OFFSET, header.firstSequence)
-    }
-    // More of the file at hand was written before the next one was begun, and after it had been looked at.
     const { offset } = this.#end
-    if (!own || header.predecessor !== ordinal || header.predecessorLength <= offset) return false
+    if (header.predecessor !== ordinal || header.predecessorLength < offset) return false
+    if (header.predecessorLength === offset)
+      return yield* this.#take(version, next, FIRST_FRAME_OFFSET, header.firstSequence)
+    // More of the file at hand was written before the next one was begun, and after it had been looked at.
+    if (!own) return false
     return yield* this.#take(version, own, Math.max(offset, FIRST_FRAME_OFFSET), this.#nextSequence)
-  }
-
-  /** As in a survey: behind the end, or behind what lay below the checkpoint and is gone. */
-  #isFollowedBy({ predecessor, predecessorLength }: SegmentHeader): boolean {
-    const named = { ordinal: predecessor, offset: predecessorLength }
-    if (compareLogPositions(named, this.#end) === 0) return true
-    return predecessor > this.#end.ordinal && compareLogPositions(named, this.#checkpoint) <= 0
   }
 
   /** @returns undefined if it is not whole yet @throws CorruptionError if it is sealed, and damaged */
@@ -153,24 +181,24 @@ export class LogTail {
   /** Takes the frames of a file from a place on. @returns false if there are none */
   *#take(
     version: Version,
-    { number, ordinal, salt, seal }: LogFile,
+    logFile: LogFile,
     from: number,
     firstSequence: Sequence | undefined,
   ): Generator<void, boolean> {
-    const { fileSystem, directory, databaseId } = this.#context
+    const { number, ordinal, seal } = logFile
+    const { fileSystem, directory } = this.#context
     const path = joinPath(directory, segmentName(number))
     const end = seal?.length ?? fileSystem.statPath(path)?.size ?? 0
     if (end <= from) return false
-    const seed = frameSeed({ kind: 'segment', databaseId, number, salt })
     const file = fileSystem.open(path, 'read')
     let walk: SegmentWalk | undefined
     try {
-      walk = new SegmentWalk(file, { number, seed, end, from, firstSequence, proveValues: true })
+      walk = this.#walk(file, logFile, from, end, firstSequence)
       for (let frame = walk.next(); frame !== undefined; frame = walk.next()) {
         const place = { number, ordinal }
         yield* replayFrame(this.#context, version, walk, frame, place, this.#target)
         this.#records += frame.recordCount
-        this.#noteTaken(number, { ordinal, offset: walk.validEnd }, walk.nextSequence!)
+        this.#noteTaken(logFile, walk.validEnd, walk.nextSequence!)
         yield
       }
       const { damage } = walk
@@ -187,10 +215,37 @@ export class LogTail {
     }
   }
 
-  #noteTaken(number: FileNumber, end: LogPosition, nextSequence: Sequence): void {
-    this.#file = number
-    this.#end = end
-    this.#ends.set(number, end.offset)
+  /** Of the frame that begins at `from`; undefined if the frames of the file end there. */
+  #firstSequence(logFile: LogFile, from: number): Sequence | undefined {
+    const { fileSystem, directory } = this.#context
+    const file = fileSystem.open(joinPath(directory, segmentName(logFile.number)), 'read')
+    try {
+      const end = logFile.seal?.length ?? file.stat().size
+      const walk = this.#walk(file, logFile, from, end, undefined)
+      const frame = walk.enter()
+      walk.close()
+      return frame?.firstSequence
+    } finally {
+      file.close()
+    }
+  }
+
+  #walk(
+    file: File,
+    { number, salt }: LogFile,
+    from: number,
+    end: number,
+    firstSequence: Sequence | undefined,
+  ): SegmentWalk {
+    const { databaseId } = this.#context
+    const seed = frameSeed({ kind: 'segment', databaseId, number, salt })
+    return new SegmentWalk(file, { number, seed, end, from, firstSequence, proveValues: true })
+  }
+
+  #noteTaken(file: LogFile, offset: number, nextSequence: Sequence): void {
+    this.#file = file
+    this.#end = { ordinal: file.ordinal, offset }
+    if (file.seal === undefined) this.#ends.set(file.number, offset)
     this.#nextSequence = nextSequence
     this.#lastSequence = Math.max(this.#lastSequence, nextSequence - 1)
   }

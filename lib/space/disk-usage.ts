@@ -6,7 +6,8 @@
  * open segments, the manifest, BALLAST, what jobs are writing, and names that nobody knows.
  *
  * Who writes need not list the directory: all that is made in it takes a file number, and the numbers that were given
- * since the open are known. Foreign files count that were there at the open. Who only reads lists it each time.
+ * since the open are known. Foreign files count that were there at the open. Who only reads lists it each time, and
+ * asks for all files of the value log, in which somebody else makes holes.
  */
 import {
   BALLAST_NAME,
@@ -124,12 +125,14 @@ export class DiskUsage {
     return this.#ask(BALLAST_NAME) ?? 0
   }
 
-  /** The file was punched: it is asked for again. */
-  askAgain(number: FileNumber): void {
+  /** The file was punched, or may have been: it is asked for again. @returns whether it has other blocks */
+  askAgain(number: FileNumber): boolean {
     const before = this.#settled.get(number)
-    if (before === undefined) return
+    if (before === undefined) return false
     this.#settle(number, segmentName(number))
-    this.#goneBytes += before - this.#settled.get(number)!
+    const after = this.#settled.get(number)!
+    this.#goneBytes += before - after
+    return after !== before
   }
 
   /** The file has been unlinked. */
@@ -217,6 +220,9 @@ export class DiskUsage {
       const isThere = names.delete(isTable ? tableName(number) : segmentName(number))
       if (!isThere) this.#unsettle(number)
     }
+    // What has left the version, and is still there, is among the others.
+    this.#leftTables.clear()
+    this.#leftFiles.clear()
     this.#others = names
   }
 

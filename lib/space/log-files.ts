@@ -116,6 +116,11 @@ export class LogFiles {
   /** Its blocks are others now. @param referencedBytes when it was punched; undefined if it has no holes of that */
   notePunched(number: FileNumber, referencedBytes: number | undefined): void {
     if (referencedBytes !== undefined) this.#punched.set(number, referencedBytes)
+    this.noteBlocks(number)
+  }
+
+  /** Its blocks are others than before. */
+  noteBlocks(number: FileNumber): void {
     this.#stale.add(number)
   }
 

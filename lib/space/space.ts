@@ -103,7 +103,7 @@ export class SpaceAccount {
   readonly #streams: StreamGarbage
   readonly #hidden: HiddenGarbageEstimate
   readonly #covered: CoveredGarbageEstimate
-  readonly #replaced: ReplacedKeys
+  #replaced: ReplacedKeys
   readonly #files: LogFiles
   readonly references: References
   readonly usage: DiskUsage
@@ -152,6 +152,7 @@ export class SpaceAccount {
    */
   measure(liveInTables?: number): Space {
     const version = this.#parts.version
+    if (this.#parts.versions === undefined) this.#noteOthersHoles(version)
     this.references.update(version)
     this.#streams.update(version, unbounded())
     while (!this.#hidden.advance(version));
@@ -344,6 +345,17 @@ export class SpaceAccount {
     const hasOtherNames = stat !== undefined && stat.links !== 1
     this.#files.noteOtherNames(number, hasOtherNames)
     return hasOtherNames
+  }
+
+  /** Somebody else writes, and makes holes. */
+  #noteOthersHoles(version: Version): void {
+    for (const number of version.files.keys())
+      if (this.usage.askAgain(number)) this.#files.noteBlocks(number)
+  }
+
+  /** Entries of memtables have come into tables, and are in the memtables still: what they replace is asked anew. */
+  forgetReplaced(): void {
+    this.#replaced = new ReplacedKeys(this.#parts, this.#streams)
   }
 
   /** A punch of the file has ended. @param referencedBytes when it was; undefined if no holes could be made */

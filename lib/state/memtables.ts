@@ -80,6 +80,11 @@ export class Memtables {
     return this.#frozen.at(-1)
   }
 
+  /** Every record of the log behind this position is in one of them. */
+  get start(): LogPosition {
+    return (this.#frozen[0]?.memtable ?? this.#active).start
+  }
+
   /** True if some entry is in no table. */
   get hasEntries(): boolean {
     return !this.#active.isEmpty || this.#frozen.some(({ memtable }) => !memtable.isEmpty)
@@ -92,7 +97,7 @@ export class Memtables {
 
   /** Those with records behind the checkpoint, newest first. The active one always counts. */
   list(checkpoint: LogPosition): Memtable[] {
-    const frozen = this.#frozen.filter((table) => compareLogPositions(table.end, checkpoint) > 0)
+    const frozen = this.#frozen.filter((table) => !isBelow(table, checkpoint))
     return [this.#active, ...frozen.map((table) => table.memtable).reverse()]
   }
 
@@ -163,6 +168,17 @@ export class Memtables {
     return undefined
   }
 
+  /** Forgets those that end at a position or before it. Requires: nobody reads them from now on. */
+  dropBelow(position: LogPosition): void {
+    while (this.#frozen[0] && isBelow(this.#frozen[0], position)) this.dropOldest()
+  }
+
+  /** Used in those that end at a position or before it. */
+  bytesBelow(position: LogPosition): number {
+    const below = this.#frozen.filter((table) => isBelow(table, position))
+    return below.reduce((sum, { memtable }) => sum + memtable.usedBytes, 0)
+  }
+
   /** Gives its arenas back. Requires: nobody reads any of it from now on. */
   giveBack(): void {
     for (const arena of [this.#activeArena, ...this.#frozen.map((table) => table.arena)]) {
@@ -179,6 +195,10 @@ export class Memtables {
   #makeArena(bytes: number): Arena {
     return createArena(this.#arenasMade++, wholeWords(bytes))
   }
+}
+
+function isBelow({ end }: WaitingMemtable, position: LogPosition): boolean {
+  return compareLogPositions(end, position) <= 0
 }
 
 /** An arena rounds down to these. */

@@ -19,15 +19,18 @@ import { findTable, type Run, type Version } from '../tree/version/version.ts'
 import { TableRanges } from './table-ranges.ts'
 import type { TableCache } from './tables.ts'
 
+/** A memtable as readers see it. */
+export type ReadMemtable = Pick<Memtable, 'find' | 'cursor' | 'ranges' | 'largestSequence'>
+
 export interface ReadState {
   /** Newest first. */
-  readonly memtables: readonly Memtable[]
+  readonly memtables: readonly ReadMemtable[]
   /** The runs of all levels of the version, newest first. */
   readonly runs: readonly Run[]
   readonly version: Version
 }
 
-export function readState(memtables: readonly Memtable[], version: Version): ReadState {
+export function readState(memtables: readonly ReadMemtable[], version: Version): ReadState {
   return { memtables, runs: version.levels.flatMap((level) => level.runs), version }
 }
 

@@ -67,7 +67,7 @@ import { metricsText } from '../telemetry/prometheus.ts'
 import { StoreTelemetry } from '../telemetry/store-telemetry.ts'
 import { EncodedStore } from './encoded-store.ts'
 import { leadToEngine } from './engine-of.ts'
-import { handOnEvents } from './hand-on-events.ts'
+import { handOnEvents, watchForWaiting } from './hand-on-events.ts'
 import { entryIterator, keyIterator, type StreamOf, valueIterator } from './iterator.ts'
 import { type GetOptions, ReadCalls } from './read-calls.ts'
 import { sequenceOf } from './snapshot.ts'
@@ -123,6 +123,7 @@ export class Store extends TypedEmitter {
       return engine
     })
     handOnEvents(engine.events, this)
+    watchForWaiting(this, (isAwaited) => engine.waitForNews?.(isAwaited))
   }
 
   /**

@@ -18,7 +18,15 @@ const PUTS: TracingChannel<string, object> = tracingChannel('wisc:put')
 const GETS: TracingChannel<string, object> = tracingChannel('wisc:get')
 
 /** Events of which a channel tells, too. Errors are what calls reject with, and in `stats`. */
-const PUBLISHED = ['flush', 'compaction', 'collection', 'evicted', 'stall', 'warning'] as const
+const PUBLISHED = [
+  'flush',
+  'compaction',
+  'collection',
+  'evicted',
+  'stall',
+  'advanced',
+  'warning',
+] as const
 /** Of these, what takes its time. */
 const WORK = ['flush', 'compaction', 'collection', 'stall'] as const
 

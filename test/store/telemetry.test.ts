@@ -115,7 +115,15 @@ describe('calls on tracing channels', () => {
 })
 
 test('what is emitted is published, with the path of the store', async () => {
-  const names = ['flush', 'compaction', 'collection', 'evicted', 'stall', 'warning'] as const
+  const names = [
+    'flush',
+    'compaction',
+    'collection',
+    'evicted',
+    'stall',
+    'advanced',
+    'warning',
+  ] as const
   const published: [string, unknown][] = []
   const emitted: [string, unknown][] = []
   for (const name of names) {
@@ -135,6 +143,7 @@ test('what is emitted is published, with the path of the store', async () => {
   const { events } = engineOf(store)
   events.emit('evicted', { segments: 1, streams: 0, bytes: 1, belowSequence: 9, ms: 1 })
   events.emit('stall', { ms: 12 })
+  events.emit('advanced', { previousSequence: 1, lastSequence: 2 })
   events.emit('warning', 'something')
   expect(published).toEqual(emitted)
   expect(new Set(published.map(([name]) => name))).toEqual(new Set(names))

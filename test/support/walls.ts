@@ -60,7 +60,7 @@ lib/engine:             lib/base lib/base/files lib/base/platform lib/contract l
                         lib/background lib/writes lib/space lib/reads lib/collector/plan lib/collector
                         lib/tree/version vlog/log vlog/read
 lib/follow:             lib/base lib/base/files lib/contract lib/state lib/recovery lib/space lib/reads lib/engine
-                        lib/tree/memtable lib/tree/version vlog/read
+                        lib/tree lib/tree/ranges lib/tree/memtable lib/tree/version vlog/read
 lib/reports:            lib/base lib/base/files lib/contract lib/state lib/space lib/reads lib/engine
                         lib/tree lib/tree/table lib/tree/version vlog/log vlog/relocation vlog/stream
 lib/control:            lib/base lib/base/platform lib/contract lib/state
@@ -96,7 +96,8 @@ bench/machine
 bench/harness
 bench/engines:          lib/index.ts bench/harness
 bench/throughput:       bench/harness bench/engines
-bench/special:          lib/index.ts bin/wisc.ts bench/harness bench/engines bench/throughput
+bench/special/follow:   lib/index.ts
+bench/special:          lib/index.ts bin/wisc.ts bench/harness bench/engines bench/throughput bench/special/follow
 bench/steady:           lib/index.ts bench/harness bench/engines
 bench/grow:             lib/index.ts bench/harness bench/engines
 bench/report:           bench/harness bench/engines bench/throughput bench/special bench/steady bench/grow
