@@ -98,11 +98,12 @@ export function valueIterator<As extends keyof Listed>(
   return new BatchIterator<Listed[As], Key>(parts, range, VALUES[as], streamOf)
 }
 
+/** @param streamOf where streams are listed */
 export function entryIterator<As extends keyof Listed>(
   parts: IteratorParts,
   range: ResolvedScan,
   as: As,
-  streamOf: StreamOf,
+  streamOf?: StreamOf,
 ): StoreIterator<[Buffer, Listed[As]]> {
   return new BatchIterator<[Buffer, Listed[As]], Key>(parts, range, ENTRIES[as], streamOf)
 }

@@ -4,7 +4,7 @@ import { SlabAllocator } from '../../vlog/read/slab.ts'
 import type { Sequence } from '../base/ids.ts'
 import { type ResolvedScan, resolveScan, throwIfAborted } from '../contract/arguments.ts'
 import { emitSafely } from '../contract/events.ts'
-import type { RangeOptions, Snapshot } from '../contract/types.ts'
+import type { RangeOptions, Snapshot, SnapshotOptions } from '../contract/types.ts'
 import { Hold } from '../reads/hold.ts'
 import { momentOf } from '../reads/moment.ts'
 import { staleView } from '../reads/read-again.ts'
@@ -37,6 +37,12 @@ export class StoreReaders {
     return this.#engine.readers.moment
   }
 
+  /** The one to read at. @throws if the store is closed, or the snapshot cannot be read any more */
+  sequence(options: SnapshotOptions | undefined): Sequence {
+    this.#checkOpen()
+    return options === undefined ? this.#engine.visibleSequence : sequenceOf(options, this.#engine)
+  }
+
   /** What an iterator over a range needs. It is open from now on. */
   iteration(range: RangeOptions | undefined): [IteratorParts, ResolvedScan] {
     const resolved = resolveScan(range)
@@ -45,9 +51,7 @@ export class StoreReaders {
     this.#checkOpen()
     const snapshot = range?.snapshot
     if (!snapshot) this.catchUp()
-    const sequence = snapshot
-      ? sequenceOf({ snapshot }, this.#engine)
-      : this.#engine.visibleSequence
+    const sequence = this.sequence(snapshot && { snapshot })
     const view = snapshot ? viewOf(snapshot, this.#engine) : presentView(this.#engine)
     const cure = 'read it to its end, or close it'
     return [this.#reader(view, sequence, momentOf(range), signal, 'an iterator', cure), resolved]
@@ -103,6 +107,7 @@ export class StoreReaders {
   }
 
   snapshot(): Snapshot {
+    this.#checkOpen()
     this.catchUp()
     const { visibleSequence } = this.#engine
     const view = this.#engine.presentView?.()

@@ -70,8 +70,8 @@ import { leadToEngine } from './engine-of.ts'
 import { handOnEvents, watchForWaiting } from './hand-on-events.ts'
 import { entryIterator, keyIterator, type StreamOf, valueIterator } from './iterator.ts'
 import { type GetOptions, ReadCalls } from './read-calls.ts'
-import { sequenceOf } from './snapshot.ts'
 import { StoreReaders } from './store-readers.ts'
+import { TransactionReads } from './transaction-reads.ts'
 import { listedStream, readStream } from './value-stream.ts'
 import { WriteCalls } from './write-calls.ts'
 
@@ -111,10 +111,11 @@ export class Store extends TypedEmitter {
     super()
     this.#engine = engine
     this.#telemetry = new StoreTelemetry(engine.context.directory, engine.events)
-    this.#points = new PointReads(engine, (options) => this.#sequence(options))
-    this.#reads = new ReadCalls(this.#points, this.#telemetry.gets)
-    this.#writes = new WriteCalls(() => this.#writable(), this, this.#telemetry.puts)
     this.#readers = new StoreReaders(engine, () => this.#checkOpen())
+    this.#points = new PointReads(engine, (options) => this.#readers.sequence(options))
+    this.#reads = new ReadCalls(this.#points, this.#telemetry.gets)
+    const reads = new TransactionReads(this.#points, this.#readers)
+    this.#writes = new WriteCalls(() => this.#writable(), reads, this.#telemetry.puts)
     this.#writer = writing?.engine
     this.#lock = writing?.lock
     this.#control = writing?.control
@@ -228,7 +229,7 @@ export class Store extends TypedEmitter {
     key: Key,
     options?: GetStreamOptions,
   ): Promise<ReadableStream<Uint8Array> | undefined> {
-    return readStream(this.#points, this.#readers, key, options, (at) => this.#sequence(at))
+    return readStream(this.#points, this.#readers, key, options)
   }
 
   /** Iterates over keys and values, in key order, as they are now (or were for the snapshot). */
@@ -263,7 +264,6 @@ export class Store extends TypedEmitter {
 
   /** The store as it is now. Close it when it is no longer needed. */
   snapshot(): Snapshot {
-    this.#checkOpen()
     return this.#readers.snapshot()
   }
 
@@ -385,11 +385,5 @@ export class Store extends TypedEmitter {
     this.#checkOpen()
     if (!this.#writer) throw new WiscError('WISC_READ_ONLY', 'the store is open for reading only')
     return this.#writer
-  }
-
-  /** The sequence to read at. */
-  #sequence(options: SnapshotOptions | undefined): number {
-    this.#checkOpen()
-    return options === undefined ? this.#engine.visibleSequence : sequenceOf(options, this.#engine)
   }
 }

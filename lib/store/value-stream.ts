@@ -17,10 +17,9 @@ import type { ValuePart } from '../../vlog/value-chunks.ts'
 import { onAbort } from '../base/abort.ts'
 import { copyBytes } from '../base/bytes.ts'
 import { toWiscError, WiscError } from '../base/errors.ts'
-import type { Sequence } from '../base/ids.ts'
 import { keyBytes, throwIfAborted } from '../contract/arguments.ts'
 import { resolveGetStream } from '../contract/stream-options.ts'
-import type { GetStreamOptions, Key, SnapshotOptions, ValueStat } from '../contract/types.ts'
+import type { GetStreamOptions, Key, ValueStat } from '../contract/types.ts'
 import type { Hold } from '../reads/hold.ts'
 import { momentOf } from '../reads/moment.ts'
 import type { PointReads } from '../reads/point-reads.ts'
@@ -47,16 +46,12 @@ interface StreamedValue {
   read(part: ValuePart, memory: Buffer | undefined): Promise<Buffer>
 }
 
-/**
- * @param sequence the one to read at
- * @returns undefined if the key has no value
- */
+/** @returns undefined if the key has no value */
 export function readStream(
   reads: PointReads,
   readers: StoreReaders,
   given: Key,
   options: GetStreamOptions | undefined,
-  sequence: (options: SnapshotOptions | undefined) => Sequence,
 ): ReadableStream<Uint8Array> | undefined {
   const key = copyBytes(keyBytes(given))
   const { at, part, signal } = resolveGetStream(options)
@@ -65,7 +60,7 @@ export function readStream(
   const moment = momentOf(at) ?? readers.moment
   const found = reads.stat(key, at, moment)
   if (found === undefined) return undefined
-  const view = readers.stream(readers.viewOf(at?.snapshot), sequence(at), moment, signal)
+  const view = readers.stream(readers.viewOf(at?.snapshot), readers.sequence(at), moment, signal)
   const parts = new PartSource(() => streamedValue(reads, view, key, found, part), signal)
   const stream = streamOf(parts)
   parts.begin()

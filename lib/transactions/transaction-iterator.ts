@@ -24,9 +24,9 @@ import type { ReadRange, ReadSet } from './read-set.ts'
 
 /** What a transaction reads of its store. */
 export interface StoreReads {
-  get(key: Key, options: SnapshotOptions): Promise<Buffer | undefined>
-  getMany(keys: readonly Key[], options: SnapshotOptions): Promise<(Buffer | undefined)[]>
-  has(key: Key, options: SnapshotOptions): Promise<boolean>
+  get(key: Uint8Array, options: SnapshotOptions): Promise<Buffer | undefined>
+  getMany(keys: readonly Uint8Array[], options: SnapshotOptions): Promise<(Buffer | undefined)[]>
+  has(key: Uint8Array, options: SnapshotOptions): boolean
   entries(range: RangeOptions): EntryIterator
   keys(range: RangeOptions): KeyIterator
   snapshot(): Snapshot

@@ -72,6 +72,8 @@ describe('calls on tracing channels', () => {
     expect(await store.get('a')).toEqual(value)
     expect(store.getSync('a')).toEqual(value)
     expect(await store.getMany(['a', 'b'])).toEqual([value, undefined])
+    // What a transaction reads is none of the store's calls.
+    await store.transaction(async (tx) => [await tx.get('a'), await tx.getMany(['a', 'b'])])
     const ends = gets.filter(({ stage }) => stage === 'end')
     expect(ends.map(({ message }) => [message['operation'], message['result']])).toEqual([
       ['get', value],
