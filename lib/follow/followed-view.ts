@@ -1,10 +1,10 @@
 /**
  * One state of a store that is followed: a version, and the log behind its checkpoint in memtables.
  *
- * The present view is what gets read. Its memtables take what the writer appends, while its version stays and after it;
- * nobody who reads at an older sequence sees that. What they have below its checkpoint is left out. A view that has been
- * superseded is kept as long as a snapshot or an iterator reads it: its memtables lie in this process, its tables and
- * values in files that the writer may have removed or punched, which is found out by reading them (WISC_STALE).
+ * The present view is what gets read. Its memtables take what the writer appends, while its version stays and after
+ * it; nobody who reads at an older sequence sees that. What they have below its checkpoint is left out. A view that has
+ * been superseded is kept as long as a snapshot or an iterator reads it: its memtables lie in this process, its tables
+ * and values in files that the writer may have removed or punched, which is found out by reading them (WISC_STALE).
  */
 import type { ValueReader } from '../../vlog/read/value-reader.ts'
 import type { WiscError } from '../base/errors.ts'

@@ -98,7 +98,7 @@ export class LogTail {
   }
 
   /**
-   * The last sequence below the checkpoint of a version, behind which it has records: the frame that begins there knows.
+   * The last sequence below the checkpoint of a version that it has records behind: the frame that begins there knows.
    * @throws CorruptionError, IoError: the file may be gone
    */
   flushedSequence(version: Version): Sequence {

@@ -17,7 +17,9 @@ export interface FollowJob extends Load {
 
 export interface FollowReport {
   /** Undefined if nothing was written. */
-  readonly lag: { readonly p50Ms: number; readonly p99Ms: number; readonly maxMs: number } | undefined
+  readonly lag:
+    | { readonly p50Ms: number; readonly p99Ms: number; readonly maxMs: number }
+    | undefined
   readonly puts: number
   /** Of each second, so many ms of the processor: user and system, all threads. */
   readonly followerCpu: number

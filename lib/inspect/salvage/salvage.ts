@@ -15,7 +15,7 @@
  * A batch whose frame is damaged may come in part. Nothing of the store is written. Memory: salvage-map.ts.
  */
 
-import { proveRecord, RECORD_KIND, readRecordHeader, recordValue } from '../../../vlog/record.ts'
+import { proveRecord, RECORD_KIND, readRecordHeader } from '../../../vlog/record.ts'
 import { decodeStreamValue } from '../../../vlog/stream/stream-value.ts'
 import { compareBytes, keyString, NO_BYTES } from '../../base/bytes.ts'
 import { checksum } from '../../base/checksum.ts'
@@ -26,18 +26,14 @@ import type { FileNumber, Sequence } from '../../base/ids.ts'
 import { compareLogPositions } from '../../base/log-position.ts'
 import { nodeFileSystem } from '../../base/platform/node-file-system.ts'
 import { type Entry, hasExpired, isGone, KIND, type TableMeta } from '../../tree/entry.ts'
-import { readRange } from '../dump/dump-context.ts'
 import type { ScannedRecord } from '../dump/scan-log.ts'
-import { hasZeroBlock } from '../dump/value-state.ts'
 import { damageOf, type FileDamage, findStoreFiles, type StoreFiles } from './salvage-files.ts'
 import { readLogFile } from './salvage-log.ts'
 import { comparePlaces, SalvageMap, type ValuePlace } from './salvage-map.ts'
 import { SalvagedRanges, writtenFragment } from './salvage-ranges.ts'
 import { type SalvagedStream, SalvagedStreams } from './salvage-streams.ts'
 import { type LostWrites, lostOf, readTable } from './salvage-tables.ts'
-
-const OPEN_FILES_MAX = 64
-const HOLE = 'blocks of its value are empty'
+import { HOLE, SalvagedValues } from './salvage-values.ts'
 
 /** A key and its value, proved. The bytes belong to the caller. */
 export interface SalvagedEntry {
@@ -65,7 +61,7 @@ export class Salvage {
   readonly #map: SalvageMap = new SalvageMap()
   readonly #streams: SalvagedStreams
   readonly #lostRanges: LostWrites[] = []
-  readonly #open: Map<string, File> = new Map()
+  readonly #values: SalvagedValues
   readonly #lost: LostKey[] = []
   readonly #ranges: SalvagedRanges = new SalvagedRanges()
   #hasLogGap = false
@@ -77,6 +73,7 @@ export class Salvage {
     this.#fileSystem = fileSystem
     this.#files = findStoreFiles(fileSystem, directory)
     this.#streams = new SalvagedStreams(fileSystem, this.#files, this.#files.streams)
+    this.#values = new SalvagedValues(fileSystem, directory, this.#files.damage)
   }
 
   /** Bytes of all files that {@link readSlices} goes through. */
@@ -180,7 +177,7 @@ export class Salvage {
         const found =
           place.kind === 'stream'
             ? await this.#streams.prove(place, signal)
-            : this.#readValue(place, key, sequence)
+            : this.#values.read(place, key, sequence)
         if (signal?.aborted) return
         if (typeof found === 'string') reason = found
         else value = found
@@ -195,8 +192,7 @@ export class Salvage {
   }
 
   close(): void {
-    for (const file of this.#open.values()) file.close()
-    this.#open.clear()
+    this.#values.close()
   }
 
   /** Reads a file; what fails is noted, and the rest goes on. @returns true if it came to its end */
@@ -282,7 +278,7 @@ export class Salvage {
   #addRange({ header, offset, keyBytes, keyStart, keyEnd }: ScannedRecord, file: string): void {
     const start = keyBytes.slice(keyStart, keyEnd)
     const { sequence } = header
-    const bytes = readRange(this.#fileOf(file), offset, header.length)
+    const bytes = this.#values.bytes(file, offset, header.length)
     const isProved = bytes.length === header.length && proveRecord(bytes, 0, header) === undefined
     if (isProved) this.#ranges.add(writtenFragment(start, bytes.slice(header.headBytes), sequence))
     else {
@@ -297,7 +293,7 @@ export class Salvage {
     { headBytes }: ScannedRecord['header'],
     key: Uint8Array,
   ): ValuePlace | undefined {
-    const bytes = readRange(this.#fileOf(file), offset, length)
+    const bytes = this.#values.bytes(file, offset, length)
     const header = readRecordHeader(bytes, 0, length)
     if (!header || proveRecord(bytes, 0, header) !== undefined) return undefined
     return this.#streams.placeOf(decodeStreamValue(bytes.subarray(headBytes)).number, key)
@@ -356,45 +352,5 @@ export class Salvage {
       note(segmentName(number))
       if (role === 'log') this.#noteLogGap(number, Number.POSITIVE_INFINITY)
     }
-  }
-
-  /** @returns the value, or why it cannot be had */
-  #readValue(place: ValuePlace, key: Buffer, sequence: Sequence): Uint8Array | string {
-    const { file: name, offset, length } = place
-    try {
-      const bytes = readRange(this.#fileOf(name), offset, length)
-      if (bytes.length < length) return `${name} ends before it`
-      if (place.kind === 'inline') {
-        return checksum(bytes) === place.checksum ? bytes : `its bytes in ${name} have changed`
-      }
-      const header = readRecordHeader(bytes, 0, length)
-      const keyStart = header ? header.headBytes - header.keyLength : 0
-      const isSame =
-        header?.length === length &&
-        header.sequence === sequence &&
-        compareBytes(bytes.subarray(keyStart, header.headBytes), key) === 0
-      if (!isSame) return `its record in ${name} has changed`
-      const wrong = proveRecord(bytes, 0, header)
-      const { buffer, byteOffset } = bytes
-      if (wrong === undefined)
-        return recordValue(Buffer.from(buffer, byteOffset, length), 0, header)
-      const valueAt = offset + header.headBytes
-      if (hasZeroBlock(bytes.subarray(header.headBytes), valueAt)) return HOLE
-      const end = offset + length
-      this.#files.damage.push({ file: name, offset: valueAt, end, reason: wrong })
-      return `${wrong} in ${name}`
-    } catch (error) {
-      return damageOf(name, error).reason
-    }
-  }
-
-  #fileOf(name: string): File {
-    let file = this.#open.get(name)
-    if (file === undefined) {
-      if (this.#open.size >= OPEN_FILES_MAX) this.close()
-      file = this.#fileSystem.open(joinPath(this.#files.directory, name), 'read')
-      this.#open.set(name, file)
-    }
-    return file
   }
 }
