@@ -6,7 +6,7 @@ import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { ENGINE_NAMES, type EngineName } from './engines/engine.ts'
 import { parseBytes } from './harness/byte-sizes.ts'
-import { WORKLOADS } from './harness/workload-names.ts'
+import { BY_SIZE, WORKLOADS } from './harness/workload-names.ts'
 import { SPECIALS } from './special/specials.ts'
 import {
   CURVE_ROWS,
@@ -24,6 +24,17 @@ export const STEADY = 'overwrite-steady'
 export const GROW = 'grow'
 
 const SPECIAL_NAMES: readonly string[] = [...SPECIALS, STEADY, GROW]
+/** Without any of these a preset is run as a whole, within its time. */
+const CHOICES = [
+  'sizes',
+  'engines',
+  'workloads',
+  'all-at',
+  'special',
+  'bytes',
+  'rounds',
+  'seconds',
+] as const
 const GROW_FLAGS = [
   'grow-keys',
   'grow-value',
@@ -45,7 +56,8 @@ const STEADY_FLAGS = [
 export interface Flags {
   readonly sizes: readonly number[]
   readonly engines: readonly EngineName[]
-  readonly workloads: readonly string[]
+  /** At a size of values. */
+  readonly workloadsAt: (valueBytes: number) => readonly string[]
   readonly specials: readonly string[]
   readonly steadyRows: readonly SteadyRow[]
   readonly steadyBytes: number
@@ -59,6 +71,8 @@ export interface Flags {
   readonly rangeBytes: number
   readonly totalBytes: number
   readonly rounds: number
+  /** Later rounds that would take longer in all are left out. */
+  readonly minutesMax: number
   readonly seconds: number
   readonly seed: number
   readonly directory: string
@@ -72,8 +86,8 @@ export interface Flags {
 }
 
 /**
- * What flags are by themselves. `--quick` is for a look (all engines, three sizes), `--full` for the figures that pages
- * quote; each of these may be given beside them.
+ * What flags are by themselves. `--quick` is for a look (all engines, three sizes), `--full` has ten sizes and all
+ * workloads at each of them. What is chosen by other flags beside them has no limit of time.
  */
 const PRESETS = {
   quick: {
@@ -83,23 +97,45 @@ const PRESETS = {
     bytes: '48MiB',
     rounds: '1',
     seconds: '0.3',
+    minutes: '3',
   },
-  standard: { sizes: '256,1KiB,4KiB,16KiB,64KiB,1MiB', bytes: '256MiB', rounds: '3', seconds: '1' },
+  standard: {
+    sizes: '256,1KiB,4KiB,16KiB,64KiB,1MiB',
+    'all-at': '4KiB',
+    special: `tree,reopen-killed,open-clean,open-crash,queue,single,first,together,documents,cache,${STEADY}`,
+    'steady-rows': '4KiB-uniform-1.3,64KiB-uniform-1.3',
+    'steady-bytes': '256MiB',
+    'steady-peers': 'rocksdb-blob',
+    bytes: '128MiB',
+    rounds: '3',
+    seconds: '0.5',
+    minutes: '40',
+  },
   full: {
     sizes: '64,256,1KiB,2KiB,4KiB,16KiB,64KiB,256KiB,1MiB,4MiB',
+    special: [...SPECIALS, STEADY].join(','),
+    'steady-peers': 'rocksdb-blob',
     bytes: '512MiB',
     rounds: '5',
     seconds: '2',
+    minutes: '1440',
   },
 } satisfies Readonly<Record<string, Preset>>
 
 interface Preset {
   readonly sizes: string
   readonly workloads?: string
-  readonly special?: string
+  /** Sizes with all workloads; the others have those whose figures follow the size. */
+  readonly 'all-at'?: string
+  /** These four count if no special measurement is chosen. */
+  readonly special: string
+  readonly 'steady-rows'?: string
+  readonly 'steady-bytes'?: string
+  readonly 'steady-peers'?: string
   readonly bytes: string
   readonly rounds: string
   readonly seconds: string
+  readonly minutes: string
 }
 
 /** What `--help` prints. */
@@ -107,10 +143,14 @@ export const HELP: string = `usage: npm run bench -- [flags]
   --quick              a look: ${show(PRESETS.quick)}
   --full               the figures of the page: ${show(PRESETS.full)}
                        (without both: ${show(PRESETS.standard)})
+                       Whole or with other flags; --minutes holds without any choice of what is measured
   --sizes LIST         value sizes
+  --all-at LIST        value sizes with all workloads, if none are chosen; the others have
+                       ${BY_SIZE.join(',')}
   --engines LIST       ${ENGINE_NAMES.join(',')}
   --workloads LIST     ${WORKLOADS.join(',')}; or none
-  --special LIST       ${SPECIAL_NAMES.join(',')}; or none (all but ${GROW} if no other work is chosen)
+  --special LIST       ${SPECIAL_NAMES.join(',')}; or none
+                       (none if engines or workloads are chosen)
   --steady-rows LIST   of overwrite-steady, SIZE-DISTRIBUTION-TARGET: uniform or zipf, and a space amplification
                        (or off, for the run alone that rows of its load are compared with)
                        (${STEADY_ROWS.join(',')})
@@ -128,6 +168,7 @@ export const HELP: string = `usage: npm run bench -- [flags]
   --range-bytes SIZE   bytes of values in the store of which range-delete deletes half (4GiB)
   --bytes SIZE         bytes of values in a store, of at most 2 million entries
   --rounds N           interleaved rounds, their median counts
+  --minutes N          later rounds are left out if all would take longer; the first is made in any case
   --seconds N          time of each workload that has no natural end
   --seed N             of keys' order and values (1)
   --dir PATH           where the stores are made (a new folder in the temporary one)
@@ -149,6 +190,8 @@ export function parseFlags(args: readonly string[]): Flags {
       workloads: { type: 'string' },
       special: { type: 'string' },
       bytes: { type: 'string' },
+      'all-at': { type: 'string' },
+      minutes: { type: 'string' },
       'range-bytes': { type: 'string', default: '4GiB' },
       rounds: { type: 'string' },
       seconds: { type: 'string' },
@@ -175,20 +218,19 @@ export function parseFlags(args: readonly string[]): Flags {
   })
   if (typed.quick && typed.full) throw new Error('--quick or --full, not both')
   const preset: Preset = PRESETS[typed.quick ? 'quick' : typed.full ? 'full' : 'standard']
-  const values = { ...preset, ...typed }
-  const chosen = typed.engines !== undefined || typed.workloads !== undefined
-  const specials = parseList(
-    'special',
-    values.special ?? (chosen ? 'none' : [...SPECIALS, STEADY].join(',')),
-    SPECIAL_NAMES,
-  )
-  for (const [special, flags] of [
+  const ownWork = typed.engines !== undefined || typed.workloads !== undefined
+  const ownSpecial = ownWork || typed.special !== undefined
+  const { special, 'steady-rows': rows, 'steady-bytes': bytes, 'steady-peers': peers, ...rest } = preset
+  const ofPreset = { special, 'steady-rows': rows, 'steady-bytes': bytes, 'steady-peers': peers }
+  const values = { ...rest, ...(ownSpecial ? { special: 'none' } : defined(ofPreset)), ...typed }
+  const specials = parseList('special', values.special, SPECIAL_NAMES)
+  for (const [name, flags] of [
     [STEADY, STEADY_FLAGS],
     [GROW, GROW_FLAGS],
   ] as const) {
-    const unused = flags.find((flag) => values[flag] !== undefined)
-    if (unused !== undefined && !specials.includes(special)) {
-      throw new Error(`--${unused} needs --special ${special}`)
+    const unused = flags.find((flag) => typed[flag] !== undefined)
+    if (unused !== undefined && !specials.includes(name)) {
+      throw new Error(`--${unused} needs --special ${name}`)
     }
   }
   const curve = values['steady-curve'] ? CURVE_ROWS : []
@@ -204,7 +246,7 @@ export function parseFlags(args: readonly string[]): Flags {
   return {
     sizes: values.sizes.split(',').map(parseBytes),
     engines: parseList('engines', values.engines, ENGINE_NAMES),
-    workloads: parseList('workloads', values.workloads, WORKLOADS),
+    workloadsAt: parseWorkloads(values.workloads, values['all-at']),
     specials,
     steadyRows,
     steadyBytes: parseBytes(values['steady-bytes'] ?? '1GiB'),
@@ -218,6 +260,10 @@ export function parseFlags(args: readonly string[]): Flags {
     rangeBytes: parseBytes(values['range-bytes']),
     totalBytes: parseBytes(values.bytes),
     rounds: parseCount(values.rounds),
+    minutesMax:
+      typed.minutes === undefined && CHOICES.some((flag) => typed[flag] !== undefined)
+        ? Number.POSITIVE_INFINITY
+        : parseCount(values.minutes),
     seconds: parseCount(values.seconds),
     seed: parseCount(values.seed),
     directory: path.resolve(values.dir),
@@ -227,6 +273,24 @@ export function parseFlags(args: readonly string[]): Flags {
     warm: values.warm,
     help: values.help,
   }
+}
+
+/** Those that are chosen at all sizes; or all of them at some sizes, and at the others those that follow the size. */
+function parseWorkloads(
+  chosen: string | undefined,
+  allAt: string | undefined,
+): Flags['workloadsAt'] {
+  const all = parseList('workloads', chosen, WORKLOADS)
+  if (chosen !== undefined || allAt === undefined) return () => all
+  const sizes = allAt.split(',').map(parseBytes)
+  return (valueBytes) => (sizes.includes(valueBytes) ? all : BY_SIZE)
+}
+
+/** The flags that are there. */
+function defined<Flag extends object>(flags: Flag): Partial<Flag> {
+  return Object.fromEntries(
+    Object.entries(flags).filter(([, value]) => value !== undefined),
+  ) as Partial<Flag>
 }
 
 function show(preset: Readonly<Record<string, string>>): string {

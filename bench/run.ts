@@ -9,19 +9,34 @@ import { installPeers, versionsOf } from './engines/peers.ts'
 import { type Flags, GROW, STEADY } from './flags.ts'
 import { runGrow, runManyFiles } from './grow/grow.ts'
 import type { GrowResults } from './grow/results.ts'
+import { measureUndisturbed } from './harness/other-load.ts'
 import { type Step, Steps } from './harness/steps.ts'
 import { LoopExt4 } from './machine/loop-ext4.ts'
 import { WarmMemory } from './machine/warm-memory.ts'
 import { type Report, readReport } from './report/results.ts'
-import { runSpecial } from './special/specials.ts'
+import { addReadings, type SpecialContext } from './special/figures.ts'
+import { OF_EVERY_ENGINE, runSpecial } from './special/specials.ts'
 import { nameRow } from './steady/rows.ts'
-import { runSteady, steadySteps } from './steady/steady.ts'
-import { roundSteps, runRounds } from './throughput/rounds.ts'
+import { runSteady, type SteadyPlan, steadySteps } from './steady/steady.ts'
+import { leftOutForTheirNumber, roundSteps, runRound } from './throughput/rounds.ts'
 
 /** The results as they grow: they are written behind each step. */
 type Growing = {
   -readonly [name in 'steps' | 'rows' | 'specials' | 'steady']: Report[name][number][]
-} & { readonly grow: { -readonly [name in keyof GrowResults]: GrowResults[name][number][] } }
+} & {
+  readonly leftOut: string[]
+  readonly grow: { -readonly [name in keyof GrowResults]: GrowResults[name][number][] }
+}
+
+/** Where a run measures. */
+interface Place {
+  /** For stores; nothing else is in it. */
+  readonly directory: string
+  /** In a file system of its own. */
+  readonly loopDirectory: string | undefined
+  /** Called before each process that is measured. */
+  readonly prepare: () => Promise<void>
+}
 
 /**
  * Measures everything that is not in the file yet.
@@ -32,9 +47,7 @@ export async function run(asked: Flags, command: string, file: string): Promise<
   if (missing.size > 0) process.exitCode = 1
   const flags = withoutEngines(asked, missing)
   const earlier = flags.resume === undefined ? undefined : takeUp(flags)
-  // A folder of its own: what is below it is removed.
-  fs.mkdirSync(flags.directory, { recursive: true })
-  const directory = fs.mkdtempSync(path.join(flags.directory, 'run-'))
+  const directory = makeDirectory(flags.directory)
   const warm = flags.warm ? await WarmMemory.start() : undefined
   let loop: LoopExt4 | undefined
   const stop = (): void => {
@@ -50,31 +63,29 @@ export async function run(asked: Flags, command: string, file: string): Promise<
   }
   const circumstances = earlier ?? circumstancesOf(flags, command, warm !== undefined, missing)
   const growing = growingFrom(earlier)
-  const report: Report = { ...circumstances, ...growing }
-  const steps = new Steps(stepsOf(flags), growing.steps, () => save(report, file))
+  const notMeasured = { ...circumstances.missing }
+  const report: Report = { ...circumstances, missing: notMeasured, ...growing }
+  const seconds = 60 * flags.minutesMax
+  const steps = new Steps(
+    stepsOf(flags),
+    growing.steps,
+    growing.leftOut,
+    notMeasured,
+    seconds,
+    () => save(report, file),
+  )
   const prepare = async (): Promise<void> => warm?.recycle()
   try {
     if (needsLoop(flags)) loop = await LoopExt4.make(directory, loopBytes(flags))
-    await runRounds({ ...flags, directory, prepare }, steps, growing.rows)
-    await runSpecials(flags, directory, prepare, steps, growing)
-    if (flags.specials.includes(STEADY)) {
-      const { steadyRows: rows, steadyBytes: totalBytes, steadyFactor: factor } = flags
-      const { steadyPrefer: prefer, rounds, seed } = flags
-      const loopDirectory = loop?.directory
-      const plan = {
-        rows,
-        totalBytes,
-        factor,
-        prefer,
-        rounds,
-        seed,
-        directory,
-        loopDirectory,
-        prepare,
+    const place: Place = { directory, loopDirectory: loop?.directory, prepare }
+    for (let round = 1; round <= flags.rounds; round++) {
+      await runRound({ ...flags, directory, prepare }, round, steps, growing.rows)
+      await runSpecials(flags, place, round, steps, growing)
+      if (flags.specials.includes(STEADY)) {
+        await runSteady(steadyPlan(flags, place), round, steps, growing.steady)
       }
-      await runSteady(plan, steps, growing.steady)
     }
-    await steps.take(GROW, () => runGrowSteps(flags, directory, prepare, growing))
+    await steps.take(GROW, () => runGrowSteps(flags, place, growing))
   } finally {
     stop()
   }
@@ -82,20 +93,53 @@ export async function run(asked: Flags, command: string, file: string): Promise<
   return report
 }
 
+/** A folder of its own: what is below it is removed. Those of runs that were killed go. */
+function makeDirectory(parent: string): string {
+  fs.mkdirSync(parent, { recursive: true })
+  for (const name of fs.readdirSync(parent)) {
+    const owner = /^run-(\d+)-/.exec(name)?.[1]
+    if (owner === undefined || isAlive(Number(owner))) continue
+    fs.rmSync(path.join(parent, name), { recursive: true, force: true })
+  }
+  return fs.mkdtempSync(path.join(parent, `run-${process.pid}-`))
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    // It may belong to somebody else.
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+/** Everything once, then everything again: if the time is over, all have been measured as often, or once less. */
 function stepsOf(flags: Flags): Step[] {
-  const specials = flags.specials.filter((name) => name !== STEADY && name !== GROW)
-  const { steadyRows, rounds } = flags
+  const rounds = Array.from({ length: flags.rounds }, (_, i) => i + 1)
   return [
-    ...roundSteps(flags),
-    ...specials.map((name) => ({ name, kind: name })),
-    ...(flags.specials.includes(STEADY) ? steadySteps(steadyRows, rounds) : []),
-    ...(flags.specials.includes(GROW) ? [{ name: GROW, kind: GROW }] : []),
+    ...rounds.flatMap((round) => [
+      ...roundSteps(flags, round),
+      ...ownSpecials(flags).map((name) => {
+        return { name: `${name}, round ${round}`, kind: name, round, group: name }
+      }),
+      ...(flags.specials.includes(STEADY) ? steadySteps(flags.steadyRows, round) : []),
+    ]),
+    ...(flags.specials.includes(GROW) ? [{ name: GROW, kind: GROW, round: 1, group: GROW }] : []),
   ]
 }
 
-function enginesOf({ engines, workloads, specials, steadyRows }: Flags): EngineName[] {
+/** Without those that have flags and tables of their own. */
+function ownSpecials({ specials }: Flags): string[] {
+  return specials.filter((name) => name !== STEADY && name !== GROW)
+}
+
+function enginesOf(flags: Flags): EngineName[] {
+  const { engines, specials, steadyRows, sizes, workloadsAt } = flags
   const inRows = specials.includes(STEADY) ? steadyRows.map(({ engine }) => engine ?? 'wisc') : []
-  return [...new Set([...(workloads.length > 0 ? engines : []), ...inRows])]
+  const asksAll =
+    sizes.some((size) => workloadsAt(size).length > 0) ||
+    specials.some((name) => OF_EVERY_ENGINE.includes(name))
+  return [...new Set([...(asksAll ? engines : []), ...inRows])]
 }
 
 function withoutEngines(flags: Flags, missing: ReadonlyMap<EngineName, string>): Flags {
@@ -110,6 +154,9 @@ function withoutEngines(flags: Flags, missing: ReadonlyMap<EngineName, string>):
 /** @throws Error if the results are of other stores than those that are asked for */
 function takeUp({ resume, totalBytes, seed, steadyBytes, steadyFactor }: Flags): Report {
   const earlier = readReport(resume!)
+  if (earlier.steps.some(({ name }) => name === undefined)) {
+    throw new Error(`${resume} was written by an older version, which named its steps otherwise`)
+  }
   const now = { totalBytes, seed, steadyBytes, steadyFactor }
   for (const [name, value] of Object.entries(now)) {
     const before = earlier[name as keyof typeof now]
@@ -122,25 +169,36 @@ function takeUp({ resume, totalBytes, seed, steadyBytes, steadyFactor }: Flags):
 function growingFrom(earlier: Report | undefined): Growing {
   const { steps = [], rows = [], specials = [], steady = [] } = earlier ?? {}
   const grow = { steps: [...(earlier?.grow.steps ?? [])], files: [...(earlier?.grow.files ?? [])] }
-  return { steps: [...steps], rows: [...rows], specials: [...specials], steady: [...steady], grow }
+  const taken = { steps: [...steps], rows: [...rows], specials: [...specials], steady: [...steady] }
+  return { ...taken, leftOut: [], grow }
 }
 
 async function runSpecials(
   flags: Flags,
-  directory: string,
-  prepare: () => Promise<void>,
+  { directory, prepare }: Place,
+  round: number,
   steps: Steps,
   { specials }: Growing,
 ): Promise<void> {
-  const { rounds: repetitions, seed, rangeBytes } = flags
-  for (const name of flags.specials) {
-    if (name === STEADY || name === GROW) continue
-    await steps.take(name, async () => {
-      specials.push(
-        ...(await runSpecial(name, { directory, repetitions, seed, rangeBytes, prepare })),
-      )
+  const { seed, rangeBytes, engines } = flags
+  const own = path.join(directory, 'special')
+  const context: SpecialContext = { directory: own, seed, rangeBytes, engines, prepare }
+  for (const name of ownSpecials(flags)) {
+    await steps.take(`${name}, round ${round}`, async () => {
+      try {
+        const measured = await measureUndisturbed(name, () => runSpecial(name, context))
+        addReadings(specials, measured.found, measured.otherCores)
+      } finally {
+        fs.rmSync(own, { recursive: true, force: true })
+      }
     })
   }
+}
+
+function steadyPlan(flags: Flags, place: Place): SteadyPlan {
+  const { steadyRows: rows, steadyBytes: totalBytes, steadyFactor: factor } = flags
+  const { steadyPrefer: prefer, seed } = flags
+  return { rows, totalBytes, factor, prefer, seed, ...place }
 }
 
 function needsLoop({ specials, steadyRows }: Flags): boolean {
@@ -154,8 +212,7 @@ function loopBytes({ steadyBytes, steadyFactor }: Flags): number {
 
 async function runGrowSteps(
   flags: Flags,
-  directory: string,
-  prepare: () => Promise<void>,
+  { directory, prepare }: Place,
   { grow }: Growing,
 ): Promise<void> {
   const plan = {
@@ -193,7 +250,7 @@ function circumstancesOf(
     totalBytes,
     rounds,
     seed,
-    missing: Object.fromEntries(missing),
+    missing: { ...Object.fromEntries(missing), ...leftOutForTheirNumber(flags) },
     steadyBytes,
     steadyFactor,
     steadyRows: flags.specials.includes(STEADY) ? flags.steadyRows.map(nameRow) : [],

@@ -5,10 +5,10 @@
  * four entries of 4 KiB, and its figures would be a third of these.
  */
 import { ClassicLevel } from 'classic-level'
-import type { DataSet } from '../harness/data-set.ts'
 import {
   type Engine,
   type EngineStore,
+  type Extent,
   fillInGroups,
   fillWithWriters,
   NOTHING_APART,
@@ -24,7 +24,7 @@ const FETCH_KEYS = 1000
 type Database = ClassicLevel<Buffer, Buffer>
 
 /** LevelDB through its own binding. */
-export function createClassicLevel(data: DataSet): Engine {
+export function createClassicLevel(data: Extent): Engine {
   return {
     ways: ['writers', 'batches'],
     batchWay: 'batches',
@@ -42,10 +42,10 @@ export function createClassicLevel(data: DataSet): Engine {
 }
 
 class ClassicLevelStore implements EngineStore {
-  readonly #data: DataSet
+  readonly #data: Extent
   readonly #database: Database
 
-  constructor(data: DataSet, database: Database) {
+  constructor(data: Extent, database: Database) {
     this.#data = data
     this.#database = database
   }
@@ -87,15 +87,6 @@ class ClassicLevelStore implements EngineStore {
 
   getMany(keys: readonly Buffer[]): Promise<(Buffer | undefined)[]> {
     return this.#database.getMany([...keys])
-  }
-
-  async getPart(
-    key: Buffer,
-    _index: number,
-    offset: number,
-    length: number,
-  ): Promise<Buffer | undefined> {
-    return (await this.#database.get(key))?.subarray(offset, offset + length)
   }
 
   async scan(visit: (value: Uint8Array) => void): Promise<void> {

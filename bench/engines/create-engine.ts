@@ -1,9 +1,25 @@
 /**
  * From the name of an engine to the engine. Each is imported when it is asked for.
  */
-import type { DataSet } from '../harness/data-set.ts'
-import type { Engine, EngineName } from './engine.ts'
+import { COLD_READS, SYNCED, YCSB } from '../harness/workload-names.ts'
+import type { Engine, EngineName, Extent } from './engine.ts'
 import { blobOptions, LAZY_LEVELING, TABLE_OPTIONS, TIERING } from './settings.ts'
+
+/** How levels are merged shows in fills, overwrites, gets and scans; in these it shows little. */
+const NOT_OF_LEVELS: readonly string[] = [
+  'readrandom-16',
+  'readpart',
+  'getmany',
+  'paced-get',
+  'paced-put',
+  ...YCSB,
+  ...COLD_READS,
+  'reopen',
+  'cold-reopen',
+  'deletehalf',
+  'fillbatch',
+  ...Object.keys(SYNCED),
+]
 
 /**
  * Loads one engine; no other engine's code gets into the process.
@@ -11,7 +27,7 @@ import { blobOptions, LAZY_LEVELING, TABLE_OPTIONS, TIERING } from './settings.t
  */
 export async function createEngine(
   name: EngineName,
-  data: DataSet,
+  data: Extent,
   spaceAmplification?: number,
 ): Promise<Engine> {
   switch (name) {
@@ -24,9 +40,9 @@ export async function createEngine(
     case 'wisc-separated':
       return (await import('./wisc.ts')).createWisc(data, { valueThreshold: 0 })
     case 'wisc-lazy':
-      return (await import('./wisc.ts')).createWisc(data, LAZY_LEVELING)
+      return (await import('./wisc.ts')).createWisc(data, LAZY_LEVELING, NOT_OF_LEVELS)
     case 'wisc-tiered':
-      return (await import('./wisc.ts')).createWisc(data, TIERING)
+      return (await import('./wisc.ts')).createWisc(data, TIERING, NOT_OF_LEVELS)
     case 'classic-level':
       return (await import('./classic-level.ts')).createClassicLevel(data)
     case 'lmdb-nosync':
@@ -37,5 +53,13 @@ export async function createEngine(
       return (await import('./rocksdb.ts')).createRocksDb(data, TABLE_OPTIONS)
     case 'rocksdb-blob':
       return (await import('./rocksdb.ts')).createRocksDb(data, blobOptions(spaceAmplification))
+    case 'rocksdb-nxt':
+      return (await import('./rocksdb-nxt.ts')).createRocksDbNxt(data)
+    case 'sqlite':
+      return (await import('./sqlite.ts')).createSqlite(data)
+    case 'files':
+      return (await import('./files.ts')).createFiles(data)
+    case 'cacache':
+      return (await import('./cacache.ts')).createCacache(data)
   }
 }

@@ -5,6 +5,7 @@
  * see every entry so that the workloads check what came back.
  */
 import type { DataSet } from '../harness/data-set.ts'
+import { Turns } from '../harness/measure.ts'
 
 /** The engines by the names that `--engines` takes. */
 export const ENGINE_NAMES = [
@@ -19,6 +20,10 @@ export const ENGINE_NAMES = [
   'lmdb',
   'rocksdb',
   'rocksdb-blob',
+  'rocksdb-nxt',
+  'sqlite',
+  'files',
+  'cacache',
 ] as const
 
 export type EngineName = (typeof ENGINE_NAMES)[number]
@@ -27,6 +32,11 @@ export type EngineName = (typeof ENGINE_NAMES)[number]
 const WINDOW_ENTRIES = 64
 /** ... and at most this many bytes of them (never less than one value). */
 const WINDOW_BYTES = 16 * 1024 * 1024
+/** The clock is asked once in so many puts. */
+const PUTS_PER_LOOK = 16
+
+/** What an engine knows of the entries: how many, how large they are in the mean, and which key is the n-th. */
+export type Extent = Pick<DataSet, 'entries' | 'valueBytes' | 'key'>
 
 /** Entries to load: `count` of them, the i-th being that of `index(i)`. */
 export interface Source {
@@ -57,8 +67,8 @@ export interface EngineStore {
   getSync(key: Buffer, index: number): Uint8Array | undefined
   /** The values of these keys in one call, or in calls made at once where the engine has none for it. */
   getMany(keys: readonly Buffer[], indexes: readonly number[]): Promise<(Uint8Array | undefined)[]>
-  /** Some bytes out of the middle of a value; the whole value and a cut where the engine knows no parts. */
-  getPart(
+  /** Some bytes out of the middle of a value, if the engine knows parts. */
+  getPart?(
     key: Buffer,
     index: number,
     offset: number,
@@ -106,11 +116,13 @@ export async function fillWithWriters(
   writers: number,
   put: (key: Buffer, value: Buffer) => unknown,
 ): Promise<void> {
+  const turns = new Turns()
   let next = 0
   const write = async (): Promise<void> => {
     while (next < source.count) {
       const index = source.index(next++)
       await put(source.key(index), source.value(index))
+      if (next % PUTS_PER_LOOK === 0 && turns.isDue()) await turns.take()
     }
   }
   await Promise.all(Array.from({ length: writers }, write))
@@ -122,8 +134,10 @@ export async function fillInGroups(
   size: number,
   writeGroup: (from: number, to: number) => unknown,
 ): Promise<void> {
+  const turns = new Turns()
   for (let from = 0; from < source.count; from += size) {
     await writeGroup(from, Math.min(source.count, from + size))
+    if (turns.isDue()) await turns.take()
   }
 }
 

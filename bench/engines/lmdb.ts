@@ -6,11 +6,11 @@
  * `await` is what its users write.
  */
 import { open, type RootDatabase } from 'lmdb'
-import type { DataSet } from '../harness/data-set.ts'
 import { COLD_READS, READS, SYNCED } from '../harness/workload-names.ts'
 import {
   type Engine,
   type EngineStore,
+  type Extent,
   fillInGroups,
   fillWithWriters,
   NOTHING_APART,
@@ -28,7 +28,7 @@ const UNAWAITED_BYTES = 16 * 1024 * 1024
 type Database = RootDatabase<Buffer, Buffer>
 
 /** LMDB through its own binding. The durable one leaves the reads to the other, which syncs do not touch. */
-export function createLmdb(data: DataSet, noSync: boolean): Engine {
+export function createLmdb(data: Extent, noSync: boolean): Engine {
   return {
     // Left out is what never won: its `batch`; transactions over a loaded store, where each commit looks for free
     // pages (2 % of the rate of the others); with syncs everything but the window, which has the fewest commits.
@@ -37,7 +37,7 @@ export function createLmdb(data: DataSet, noSync: boolean): Engine {
     overwriteWays: noSync ? ['writers', 'window'] : ['window'],
     leavesOut: noSync
       ? Object.keys(SYNCED)
-      : [...READS, ...COLD_READS, 'reopen', 'cold-reopen', 'scan-overwritten'],
+      : [...READS, ...COLD_READS, 'reopen', 'cold-reopen', 'scan-overwritten', 'paced-put'],
     open: async (path) =>
       new LmdbStore(data, open({ path, encoding: 'binary', keyEncoding: 'binary', noSync })),
     apart: () => NOTHING_APART,
@@ -45,10 +45,10 @@ export function createLmdb(data: DataSet, noSync: boolean): Engine {
 }
 
 class LmdbStore implements EngineStore {
-  readonly #data: DataSet
+  readonly #data: Extent
   readonly #database: Database
 
-  constructor(data: DataSet, database: Database) {
+  constructor(data: Extent, database: Database) {
     this.#data = data
     this.#database = database
   }
@@ -99,15 +99,6 @@ class LmdbStore implements EngineStore {
 
   getMany(keys: readonly Buffer[]): Promise<(Buffer | undefined)[]> {
     return this.#database.getMany([...keys])
-  }
-
-  async getPart(
-    key: Buffer,
-    _index: number,
-    offset: number,
-    length: number,
-  ): Promise<Buffer | undefined> {
-    return this.#database.get(key)?.subarray(offset, offset + length)
   }
 
   async scan(visit: (value: Uint8Array) => void): Promise<void> {

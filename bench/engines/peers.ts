@@ -10,6 +10,9 @@ const PACKAGES: { readonly [name in EngineName]?: string } = {
   lmdb: 'lmdb',
   rocksdb: 'rocksdb-native',
   'rocksdb-blob': 'rocksdb-native',
+  'rocksdb-nxt': '@nxtedition/rocksdb',
+  sqlite: 'better-sqlite3',
+  cacache: 'cacache',
 }
 
 /** @returns why engines cannot be had, by their names */

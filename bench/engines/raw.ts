@@ -10,20 +10,34 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { promisify } from 'node:util'
-import type { DataSet } from '../harness/data-set.ts'
 import { YCSB } from '../harness/workload-names.ts'
-import { type Engine, type EngineStore, NOTHING_APART, type Source } from './engine.ts'
+import {
+  type Engine,
+  type EngineStore,
+  type Extent,
+  fillInGroups,
+  NOTHING_APART,
+  type Source,
+  windowEntries,
+} from './engine.ts'
 
 const fdatasync = promisify(fs.fdatasync)
 const read = promisify(fs.read)
 
 /** The floor under every engine. */
-export function createRaw(data: DataSet): Engine {
+export function createRaw(data: Extent): Engine {
   // Where the value of each index lies, in values from the start; outlives a reopening.
   const places = new Uint32Array(data.entries)
   return {
     ways: ['writeSync'],
-    leavesOut: ['readmissing', 'scan-keys', 'scan-overwritten', 'deletehalf', ...YCSB],
+    leavesOut: [
+      'readmissing',
+      'scan-keys',
+      'scan-overwritten',
+      'paced-put',
+      'deletehalf',
+      ...YCSB,
+    ],
     open: async (directory) => {
       fs.mkdirSync(directory, { recursive: true })
       return new RawStore(data, places, path.join(directory, 'values'))
@@ -39,7 +53,7 @@ interface WaitingPut {
 }
 
 class RawStore implements EngineStore {
-  readonly #data: DataSet
+  readonly #data: Extent
   readonly #places: Uint32Array
   readonly #fd: number
   readonly #value: Buffer
@@ -47,7 +61,7 @@ class RawStore implements EngineStore {
   #waiting: WaitingPut[] = []
   #syncing = false
 
-  constructor(data: DataSet, places: Uint32Array, file: string) {
+  constructor(data: Extent, places: Uint32Array, file: string) {
     this.#data = data
     this.#places = places
     this.#fd = fs.openSync(file, fs.constants.O_RDWR | fs.constants.O_CREAT)
@@ -56,11 +70,13 @@ class RawStore implements EngineStore {
   }
 
   async fill(_way: string, source: Source): Promise<void> {
-    for (let i = 0; i < source.count; i++) {
-      const index = source.index(i)
-      this.#places[index] = this.#end / this.#data.valueBytes
-      this.append(source.value(index))
-    }
+    await fillInGroups(source, windowEntries(this.#data.valueBytes), (from, to) => {
+      for (let i = from; i < to; i++) {
+        const index = source.index(i)
+        this.#places[index] = this.#end / this.#data.valueBytes
+        this.append(source.value(index))
+      }
+    })
   }
 
   /** One positioned write at the end of the file. */

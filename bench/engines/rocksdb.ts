@@ -5,12 +5,12 @@
  * batches is a trip through the thread pool, so puts that are called in one turn go together, as they do in wisc;
  * one by one they are slower.
  */
-import type { DataSet } from '../harness/data-set.ts'
 import { loadPackage } from '../harness/packages.ts'
 import { SYNCED } from '../harness/workload-names.ts'
 import {
   type Engine,
   type EngineStore,
+  type Extent,
   fillInGroups,
   fillWithWriters,
   NOTHING_APART,
@@ -40,7 +40,7 @@ const FETCH_KEYS = 1000
 const LEFT_OUT = ['readrandom-sync', 'readmissing', ...Object.keys(SYNCED)]
 
 /** RocksDB with these options of the binding. */
-export function createRocksDb(data: DataSet, options: Readonly<Record<string, unknown>>): Engine {
+export function createRocksDb(data: Extent, options: Readonly<Record<string, unknown>>): Engine {
   return {
     ways: ['writers', 'batches'],
     batchWay: 'batches',
@@ -59,12 +59,12 @@ export function createRocksDb(data: DataSet, options: Readonly<Record<string, un
 }
 
 class RocksDbStore implements EngineStore {
-  readonly #data: DataSet
+  readonly #data: Extent
   readonly #database: Database
   readonly #options: Readonly<Record<string, unknown>>
   #gathered: Batch | undefined
 
-  constructor(data: DataSet, database: Database, options: Readonly<Record<string, unknown>>) {
+  constructor(data: Extent, database: Database, options: Readonly<Record<string, unknown>>) {
     this.#data = data
     this.#database = database
     this.#options = options
@@ -109,15 +109,6 @@ class RocksDbStore implements EngineStore {
 
   getMany(keys: readonly Buffer[]): Promise<(Buffer | undefined)[]> {
     return Promise.all(keys.map((key) => this.get(key)))
-  }
-
-  async getPart(
-    key: Buffer,
-    _index: number,
-    offset: number,
-    length: number,
-  ): Promise<Buffer | undefined> {
-    return (await this.get(key))?.subarray(offset, offset + length)
   }
 
   async scan(visit: (value: Uint8Array) => void): Promise<void> {

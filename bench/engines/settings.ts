@@ -43,6 +43,32 @@ export function blobOptions(spaceAmplification: number = 1.6): Options {
   }
 }
 
+/** Of RocksDB through its other binding: values of these loads cannot be compressed. */
+export const NXT_OPTIONS: Options = {
+  compression: false,
+  walCompression: false,
+  cacheSize: 64 * MIB,
+  parallelism: 4,
+}
+
+/** Of SQLite, for each connection; the first counts for a new database alone. */
+export const SQLITE_PRAGMAS: readonly string[] = [
+  'page_size = 16384',
+  'journal_mode = WAL',
+  'synchronous = NORMAL',
+  'cache_size = -65536',
+  'mmap_size = 1073741824',
+]
+
+/**
+ * So many entries at most for engines with a file for each value: more take minutes to write and to remove. What they
+ * leave out for that stands in the results.
+ */
+export const ENTRIES_MAX: { readonly [name in EngineName]?: number } = {
+  files: 65_536,
+  cacache: 32_768,
+}
+
 /** Engine by engine; the others have their defaults. */
 export const SETTINGS: { readonly [name in EngineName]?: string } = {
   'wisc-inline':
@@ -59,6 +85,13 @@ export const SETTINGS: { readonly [name in EngineName]?: string } = {
     `${show(blobOptions())}; the values are those of the fastest trials of overwrite-steady whose space came nearest ` +
     `to the target's, which memtables and blob files as small as these help; for a target below 1.45 ` +
     show(collection(0.15, 0.3)),
+  'rocksdb-nxt':
+    `${show(NXT_OPTIONS)}, and what the binding sets by itself; its cache is of 8 MiB otherwise, and it compresses, ` +
+    'which these values cannot be',
+  sqlite:
+    `${SQLITE_PRAGMAS.join(', ')}: a log beside the database, synced when it is written back; pages as SQLite's own ` +
+    'figures advise for blobs; the whole database mapped. Durable puts by synchronous = FULL',
+  files: 'written to a temporary name, then renamed, in 256 folders; durable puts sync the file and its folder',
 }
 
 function show(options: Options): string {

@@ -4,10 +4,10 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { type Operation, type Options, open, type Store } from '../../lib/index.ts'
-import type { DataSet } from '../harness/data-set.ts'
 import {
   type Engine,
   type EngineStore,
+  type Extent,
   fillInGroups,
   fillWithWriters,
   type Source,
@@ -22,11 +22,15 @@ const FETCH_ENTRIES = 100
 const FETCH_BYTES = 1024 * 1024
 
 /** wisc with these options. */
-export function createWisc(data: DataSet, options: Options): Engine {
+export function createWisc(
+  data: Extent,
+  options: Options,
+  leavesOut: readonly string[] = [],
+): Engine {
   return {
     ways: ['writers', 'batches'],
     batchWay: 'batches',
-    leavesOut: [],
+    leavesOut,
     open: async (directory) => new WiscStore(data, await open(directory, options)),
     apart,
   }
@@ -48,10 +52,10 @@ function apart(directory: string, figures: Readonly<Record<string, unknown>>): W
 }
 
 class WiscStore implements EngineStore {
-  readonly #data: DataSet
+  readonly #data: Extent
   readonly #store: Store
 
-  constructor(data: DataSet, store: Store) {
+  constructor(data: Extent, store: Store) {
     this.#data = data
     this.#store = store
   }

@@ -1,6 +1,7 @@
 /** One phase of `grow`: opens the store as the phase before has left it, and fills, reads or overwrites it. */
 import { open, type Stats, type Store } from '../../lib/index.ts'
 import { windowEntries } from '../engines/engine.ts'
+import { takeJob, tellParent } from '../harness/children.ts'
 import { Random } from '../harness/data-set.ts'
 import { clearDebts, repeat, repeatSync, settle } from '../harness/measure.ts'
 import { Peaks } from '../harness/peaks.ts'
@@ -13,18 +14,7 @@ const FEW_FILES = 16
 /** So many keys are read again and again: their blocks and values are in memory whatever the size of the store. */
 const HOT_KEYS = 10_000
 
-// Without its parent a child has nobody to report to.
-process.on('disconnect', () => process.exit())
-process.on('message', (message) => {
-  // The parent sends nothing else.
-  run(message as GrowJob).then(
-    (report) => process.send?.(report, () => process.disconnect()),
-    (error: unknown) => {
-      console.error(error)
-      process.exit(1)
-    },
-  )
-})
+takeJob<GrowJob>(async (job) => tellParent(await run(job)))
 
 /** What a phase has measured. */
 type Measured = Pick<PhaseReport, 'costs' | 'written' | 'tableBytesWritten' | 'compactions'>

@@ -1,5 +1,6 @@
 /** A store of many small files: fills it, or opens it and says what that took. */
 import { type Options, open } from '../../lib/index.ts'
+import { takeJob, tellParent } from '../harness/children.ts'
 import type { FilesJob, FilesReport } from './results.ts'
 import { storeFiles } from './store-files.ts'
 
@@ -17,22 +18,12 @@ const OPTIONS: Readonly<Record<FilesJob['kind'], Options>> = {
   },
 }
 
-// Without its parent a child has nobody to report to.
-process.on('disconnect', () => process.exit())
-process.on('message', (message) => {
-  // The parent sends nothing else.
-  const job = message as FilesJob
-  const run = job.step === 'fill' ? fill : measureOpen
-  run(job).then(
-    (report) => process.send?.(report ?? null, () => process.disconnect()),
-    (error: unknown) => {
-      console.error(error)
-      process.exit(1)
-    },
-  )
+takeJob<FilesJob>(async (job) => {
+  if (job.step === 'fill') await fill(job)
+  else await tellParent(await measureOpen(job))
 })
 
-async function fill({ directory, kind, count }: FilesJob): Promise<undefined> {
+async function fill({ directory, kind, count }: FilesJob): Promise<void> {
   const store = await open(directory, OPTIONS[kind])
   const value = Buffer.alloc(kind === 'log' ? LOG_VALUE_BYTES : TABLE_VALUE_BYTES, 7)
   const values = kind === 'log' ? count : count * VALUES_PER_TABLE

@@ -6,7 +6,10 @@ import { readDeviceWrites } from './device-writes.ts'
 import { OtherLoad } from './other-load.ts'
 import { type PeakReadings, Peaks, readWrittenBytes } from './peaks.ts'
 
-/** How long a synchronous loop runs before it lets the event loop turn: background jobs go on as in a real program. */
+/**
+ * How long a loop of calls runs before it lets the event loop turn, be they answered at once: background jobs go on as
+ * in a real program, and the readings beside are taken.
+ */
 const TURN_MS = 10
 /** The clock is asked once in so many calls. */
 const CALLS_AT_A_TIME = 16
@@ -20,6 +23,7 @@ export interface Latencies {
   readonly p50: number
   readonly p99: number
   readonly p999: number
+  readonly max: number
 }
 
 /** What a workload did. */
@@ -36,6 +40,11 @@ export interface Work {
   readonly spaceBackMs?: number
   readonly diskOverLive?: number
   readonly closeMs?: number
+  /** Of the closed store, allocated; and the most that was seen. */
+  readonly diskBytes?: number
+  readonly diskBytesMax?: number
+  /** Puts that the store made wait: for how long in sum, by its own count. */
+  readonly stallMs?: number
   readonly ballastBytes?: number
   readonly relocatedBytes?: number
   /** The engine's own counters at the end. */
@@ -108,16 +117,13 @@ export async function repeatSync(
 ): Promise<Pick<Work, 'operations' | 'seconds'>> {
   let operations = 0
   const start = performance.now()
+  const turns = new Turns()
   let now = start
-  let turnEnd = start + TURN_MS
   while (now - start < seconds * 1000) {
     for (let i = 0; i < CALLS_AT_A_TIME; i++) call()
     operations += CALLS_AT_A_TIME
     now = performance.now()
-    if (now >= turnEnd) {
-      await turn()
-      turnEnd = performance.now() + TURN_MS
-    }
+    if (turns.isDue(now)) await turns.take()
   }
   return { operations, seconds: (now - start) / 1000 }
 }
@@ -131,20 +137,41 @@ export async function repeat(
 ): Promise<Pick<Work, 'operations' | 'seconds'>> {
   let operations = 0
   const start = performance.now()
+  const turns = new Turns()
   let now = start
   while (now - start < seconds * 1000 && !enough()) {
     for (let i = 0; i < callsAtATime; i++) await call()
     operations += callsAtATime
     now = performance.now()
+    if (turns.isDue(now)) await turns.take()
   }
   return { operations, seconds: (now - start) / 1000 }
 }
 
+/** So many callers, each of whom awaits a call before the next; for a time, or until there were `enough`. */
+export async function repeatAtOnce(
+  callers: number,
+  seconds: number,
+  call: () => Promise<unknown>,
+  callsAtATime?: number,
+  enough?: () => boolean,
+): Promise<Pick<Work, 'operations' | 'seconds'>> {
+  const start = performance.now()
+  const runs = await Promise.all(
+    Array.from({ length: callers }, () => repeat(seconds, call, callsAtATime, enough)),
+  )
+  const operations = runs.reduce((sum, run) => sum + run.operations, 0)
+  return { operations, seconds: (performance.now() - start) / 1000 }
+}
+
 /** Latencies of single calls, taken after the throughput so that the clock does not count in it. */
-export async function sampleLatencies(call: () => unknown): Promise<Latencies> {
+export async function sampleLatencies(
+  seconds: number,
+  call: () => unknown,
+): Promise<Latencies> {
   const samples = new Float64Array(LATENCY_CALLS)
   let count = 0
-  const deadline = performance.now() + LATENCY_MS_MAX
+  const deadline = performance.now() + Math.min(LATENCY_MS_MAX, seconds * 1000)
   while (count < LATENCY_CALLS) {
     const before = performance.now()
     const result = call()
@@ -161,7 +188,7 @@ export function percentiles(samples: Float64Array): Latencies {
   samples.sort()
   const count = samples.length
   const at = (share: number): number => samples[Math.min(count - 1, Math.floor(count * share))]!
-  return { p50: at(0.5), p99: at(0.99), p999: at(0.999) }
+  return { p50: at(0.5), p99: at(0.99), p999: at(0.999), max: at(1) }
 }
 
 /** Seconds that `run` took. */
@@ -169,6 +196,20 @@ export async function timed(run: () => Promise<unknown>): Promise<number> {
   const start = performance.now()
   await run()
   return (performance.now() - start) / 1000
+}
+
+/** Turns of the event loop beside a loop of calls: one in so many milliseconds. */
+export class Turns {
+  #dueAt: number = performance.now() + TURN_MS
+
+  isDue(now: number = performance.now()): boolean {
+    return now >= this.#dueAt
+  }
+
+  async take(): Promise<void> {
+    await turn()
+    this.#dueAt = performance.now() + TURN_MS
+  }
 }
 
 /** Lets the event loop turn once. */

@@ -17,11 +17,27 @@ export const READS: readonly string[] = [
   'scan',
   'scan-keys',
   'ranges',
+  'paced-get',
   ...YCSB,
 ]
 
 /** They read a store none of whose files is in the page cache. */
 export const COLD_READS = ['cold-get-1', 'cold-get-16', 'cold-ranges', 'cold-scan'] as const
+
+/** Their rate is a pace that was set: latencies alone count. */
+export const PACED: readonly string[] = ['paced-get', 'paced-put']
+
+/** Those whose figures change most with the size of the values, and that say where separating them pays. */
+export const BY_SIZE: readonly string[] = [
+  'fillrandom',
+  'readrandom',
+  'readrandom-sync',
+  'scan',
+  'ranges',
+  'cold-get-16',
+  'overwrite',
+  'fillsync-16',
+]
 
 /** Durable puts by so many callers. */
 export const SYNCED = { 'fillsync-1': 1, 'fillsync-16': 16, 'fillsync-64': 64 } as const
@@ -35,6 +51,7 @@ export const WORKLOADS: readonly string[] = [
   'cold-reopen',
   'overwrite',
   'scan-overwritten',
+  'paced-put',
   'deletehalf',
   'fillseq',
   'fillbatch',

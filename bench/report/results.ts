@@ -4,6 +4,7 @@
 import fs from 'node:fs'
 import { ENGINE_NAMES, type EngineName } from '../engines/engine.ts'
 import type { GrowResults } from '../grow/results.ts'
+import type { FinishedStep } from '../harness/steps.ts'
 import type { SpecialFigure } from '../special/figures.ts'
 import type { SteadyRun } from '../steady/results.ts'
 import type { Row } from '../throughput/results.ts'
@@ -20,10 +21,12 @@ export interface Report {
   readonly totalBytes: number
   readonly rounds: number
   readonly seed: number
-  /** Why engines that were asked for are not in it. */
+  /** Why engines that were asked for are not in it, or not at a size; why steps have failed. */
   readonly missing: Readonly<Record<string, string>>
   /** The steps that are done: a run that was interrupted has not all of them. */
-  readonly steps: readonly string[]
+  readonly steps: readonly FinishedStep[]
+  /** Later rounds of a part, for which the time did not suffice; older results have none. */
+  readonly leftOut?: readonly string[]
   readonly rows: readonly Row[]
   readonly specials: readonly SpecialFigure[]
   /** Of overwrite-steady: bytes of values in its stores, and how often they were overwritten. */

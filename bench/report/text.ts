@@ -30,6 +30,7 @@ export function renderText(report: Report): string {
       'Not measured',
       Object.entries(report.missing).map(([name, why]) => `${name}: ${why}`),
     ),
+    renderList('Left out: the time did not suffice', report.leftOut ?? []),
     ...sizes.map((valueBytes) => renderSize(rows, valueBytes)),
     specials.length > 0 ? `### Special\n\n${renderSpecials(specials)}` : '',
     summaries.length > 0 ? renderSteady(store, summaries) : '',

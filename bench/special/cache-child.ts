@@ -1,6 +1,7 @@
 /** A cache that is asked for keys by Zipf's law, and filled with what it has not, beside simulated ones. */
 import { createHistogram } from 'node:perf_hooks'
 import { open } from '../../lib/index.ts'
+import { takeJob, tellParent } from '../harness/children.ts'
 import { createZipf } from '../harness/choose-key.ts'
 import { Random, shuffled } from '../harness/data-set.ts'
 
@@ -35,15 +36,7 @@ export interface CacheReport {
   readonly rate: number
 }
 
-// Without its parent a child has nobody to report to.
-process.on('disconnect', () => process.exit())
-process.on('message', (message) => {
-  // The parent sends nothing else.
-  run(message as CacheJob).catch((error: unknown) => {
-    console.error(error)
-    process.exit(1)
-  })
-})
+takeJob<CacheJob>(run)
 
 const WARM_SHARE = 1 / 5
 const OPERATIONS_PER_LOOK = 500
@@ -120,6 +113,5 @@ async function run(job: CacheJob): Promise<void> {
     stalledMs: stalls.ms,
     rate: operations / seconds,
   }
-  process.send?.(report)
-  process.disconnect()
+  await tellParent(report)
 }

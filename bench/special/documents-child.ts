@@ -4,6 +4,7 @@ import path from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import { open as openLmdb } from 'lmdb'
 import { type Options, open } from '../../lib/index.ts'
+import { takeJob, tellParent } from '../harness/children.ts'
 import { Random } from '../harness/data-set.ts'
 import { clearDebts } from '../harness/measure.ts'
 
@@ -58,15 +59,7 @@ const ENGINES: Readonly<Record<DocumentsEngine, (place: string) => Promise<Docum
   'lmdb-nosync lz4': async (place: string) => openNoSync(place, true),
 }
 
-// Without its parent a child has nobody to report to.
-process.on('disconnect', () => process.exit())
-process.on('message', (message) => {
-  // The parent sends nothing else.
-  run(message as DocumentsJob).catch((error: unknown) => {
-    console.error(error)
-    process.exit(1)
-  })
-})
+takeJob<DocumentsJob>(run)
 
 async function run({ engine, content, directory, count }: DocumentsJob): Promise<void> {
   const random = new Random(1)
@@ -99,8 +92,7 @@ async function run({ engine, content, directory, count }: DocumentsJob): Promise
     getCpuMicroseconds: get.cpuMicroseconds / count,
     spacePerByte: allocated(place) / (keyBytes + count * VALUE_BYTES),
   }
-  process.send?.(report)
-  process.disconnect()
+  await tellParent(report)
 }
 
 async function measured(

@@ -1,8 +1,7 @@
 /** JSON documents, compressed or not, beside peers that compress; and what values cost that do not compress. */
-import { runChild } from '../harness/children.ts'
+import { askChild } from '../harness/children.ts'
 import type { DocumentsJob, DocumentsReport } from './documents-child.ts'
-import type { SpecialFigure } from './figures.ts'
-import type { CallsContext } from './single-calls.ts'
+import { beginAnew, type SpecialContext, type SpecialReading } from './figures.ts'
 
 const CHILD = new URL('./documents-child.js', import.meta.url)
 const COUNT = 20_000
@@ -19,38 +18,20 @@ const ROWS: readonly Pick<DocumentsJob, 'engine' | 'content'>[] = [
   { engine: 'wisc zstd 3', content: 'noise' },
 ]
 
-/** Of all repetitions the highest rates, and the least time of the processor. */
-export async function storeDocuments(
-  { repetitions, prepare }: CallsContext,
-  directory: string,
-  clear: () => void,
-): Promise<SpecialFigure[]> {
-  const best = new Map<string, DocumentsReport>()
-  for (let i = 0; i < repetitions; i++) {
-    for (const row of ROWS) {
-      clear()
-      await prepare()
-      await runChild<DocumentsReport>(CHILD, { ...row, directory, count: COUNT }, (report) => {
-        const name = `${row.content} ${row.engine}`
-        best.set(name, better(best.get(name) ?? report, report))
-      })
-    }
+export async function storeDocuments(context: SpecialContext): Promise<SpecialReading[]> {
+  const readings: SpecialReading[] = []
+  for (const row of ROWS) {
+    await beginAnew(context)
+    const job: DocumentsJob = { ...row, directory: context.directory, count: COUNT }
+    const report = await askChild<DocumentsReport>(CHILD, job)
+    const name = `${row.content} ${row.engine}`
+    readings.push(
+      { name: `${name}, puts`, unit: '/s', value: report.putsPerSecond },
+      { name: `${name}, gets`, unit: '/s', value: report.getsPerSecond },
+      { name: `${name}, a put of the processor`, unit: 'us', value: report.putCpuMicroseconds },
+      { name: `${name}, a get of the processor`, unit: 'us', value: report.getCpuMicroseconds },
+      { name: `${name}, space`, unit: 'bytes/user byte', value: report.spacePerByte },
+    )
   }
-  return [...best].flatMap(([name, report]) => [
-    { name: `${name}, puts`, unit: '/s', value: report.putsPerSecond },
-    { name: `${name}, gets`, unit: '/s', value: report.getsPerSecond },
-    { name: `${name}, a put of the processor`, unit: 'us', value: report.putCpuMicroseconds },
-    { name: `${name}, a get of the processor`, unit: 'us', value: report.getCpuMicroseconds },
-    { name: `${name}, space`, unit: 'bytes/user byte', value: report.spacePerByte },
-  ])
-}
-
-function better(left: DocumentsReport, right: DocumentsReport): DocumentsReport {
-  return {
-    putsPerSecond: Math.max(left.putsPerSecond, right.putsPerSecond),
-    getsPerSecond: Math.max(left.getsPerSecond, right.getsPerSecond),
-    putCpuMicroseconds: Math.min(left.putCpuMicroseconds, right.putCpuMicroseconds),
-    getCpuMicroseconds: Math.min(left.getCpuMicroseconds, right.getCpuMicroseconds),
-    spacePerByte: right.spacePerByte,
-  }
+  return readings
 }

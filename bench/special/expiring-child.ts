@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { open } from '../../lib/index.ts'
+import { takeJob, tellParent } from '../harness/children.ts'
 
 /** What the parent asks for. */
 export interface ExpiringJob {
@@ -29,15 +30,7 @@ export interface ExpiringReport {
   readonly putSeconds: number
 }
 
-// Without its parent a child has nobody to report to.
-process.on('disconnect', () => process.exit())
-process.on('message', (message) => {
-  // The parent sends nothing else.
-  run(message as ExpiringJob).catch((error: unknown) => {
-    console.error(error)
-    process.exit(1)
-  })
-})
+takeJob<ExpiringJob>(run)
 
 /** Between two looks at the disk. */
 const LOOK_MS = 200
@@ -79,6 +72,5 @@ async function run(job: ExpiringJob): Promise<void> {
     boundBytes: targetSpaceAmplification * liveBytes + 2 * segmentBytes,
     putSeconds: waitedMs / 1000,
   }
-  process.send?.(report)
-  process.disconnect()
+  await tellParent(report)
 }

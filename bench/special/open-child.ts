@@ -3,6 +3,7 @@
  */
 import { type Options, open, type Stats, type Store } from '../../lib/index.ts'
 import { fillInOrder } from '../engines/engine.ts'
+import { takeJob, tellParent } from '../harness/children.ts'
 import { DataSet } from '../harness/data-set.ts'
 import { Peaks } from '../harness/peaks.ts'
 
@@ -25,15 +26,7 @@ export interface OpenReport {
   readonly recovery: Stats['recovery']
 }
 
-// Without its parent a child has nobody to report to.
-process.on('disconnect', () => process.exit())
-process.on('message', (message) => {
-  // The parent sends nothing else.
-  run(message as OpenJob).catch((error: unknown) => {
-    console.error(error)
-    process.exit(1)
-  })
-})
+takeJob<OpenJob>(run)
 
 async function run(job: OpenJob): Promise<void> {
   const data = new DataSet(job.entries * job.valueBytes, job.valueBytes, job.seed)
@@ -48,8 +41,8 @@ async function run(job: OpenJob): Promise<void> {
   // Killed here, or when the parent has the message: whatever is acknowledged is in the log, nothing is flushed.
   if (job.step !== 'fill-and-wait') await store.close()
   const report: OpenReport = { openMs, firstGetMs, memoryPeakBytes, recovery }
-  process.send?.(report)
-  if (job.step !== 'fill-and-wait') process.disconnect()
+  await tellParent(report)
+  if (job.step === 'fill-and-wait') await new Promise(() => undefined)
 }
 
 async function timeFirstGet(store: Store, data: DataSet): Promise<number> {

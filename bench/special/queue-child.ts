@@ -1,6 +1,7 @@
 /** A queue in a store: each step appends at its end, takes what is first, and deletes that. */
 import { ClassicLevel } from 'classic-level'
 import { open } from '../../lib/index.ts'
+import { takeJob, tellParent } from '../harness/children.ts'
 
 /** What the parent asks for. */
 export interface QueueJob {
@@ -25,15 +26,7 @@ interface Queue {
   close(): Promise<void>
 }
 
-// Without its parent a child has nobody to report to.
-process.on('disconnect', () => process.exit())
-process.on('message', (message) => {
-  // The parent sends nothing else.
-  run(message as QueueJob).catch((error: unknown) => {
-    console.error(error)
-    process.exit(1)
-  })
-})
+takeJob<QueueJob>(run)
 
 async function run(job: QueueJob): Promise<void> {
   const queue = job.engine === 'wisc' ? await openWisc(job) : await openClassicLevel(job)
@@ -52,8 +45,7 @@ async function run(job: QueueJob): Promise<void> {
   await queue.close()
   const seconds = (ended - began) / 1000
   const report: QueueReport = { seconds, lastTenthSeconds: (ended - lastTenth) / 1000 }
-  process.send?.(report)
-  process.disconnect()
+  await tellParent(report)
 }
 
 async function openWisc({ directory }: QueueJob): Promise<Queue> {

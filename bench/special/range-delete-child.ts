@@ -3,6 +3,7 @@ import { randomFillSync } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { ClassicLevel } from 'classic-level'
 import { open, type Store } from '../../lib/index.ts'
+import { takeJob, tellParent } from '../harness/children.ts'
 
 /** What the parent asks for. */
 export type RangeDeleteJob =
@@ -35,22 +36,8 @@ const SEGMENT_BYTES = 64 * 1024 * 1024
 /** Longer than this nobody waits. */
 const WAIT_MS_MAX = 10 * 60_000
 
-// Without its parent a child has nobody to report to.
-process.on('disconnect', () => process.exit())
-process.on('message', (message) => {
-  // The parent sends nothing else.
-  const job = message as RangeDeleteJob
-  const run = job.step === 'halve' ? halve(job) : clear(job)
-  run.then(
-    (report: RangeDeleteReport) => {
-      process.send?.(report)
-      process.disconnect()
-    },
-    (error: unknown) => {
-      console.error(error)
-      process.exit(1)
-    },
-  )
+takeJob<RangeDeleteJob>(async (job) => {
+  await tellParent(await (job.step === 'halve' ? halve(job) : clear(job)))
 })
 
 function keyOf(number: number): Buffer {

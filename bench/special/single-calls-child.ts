@@ -1,6 +1,7 @@
 /** One engine in a process of its own: calls one at a time, or its first ones. */
 import { createEngine } from '../engines/create-engine.ts'
 import type { EngineName, EngineStore } from '../engines/engine.ts'
+import { takeJob, tellParent } from '../harness/children.ts'
 import { DataSet, Random } from '../harness/data-set.ts'
 import { type Latencies, percentiles, turn } from '../harness/measure.ts'
 
@@ -32,18 +33,7 @@ const IN_FLIGHT = 64
 /** Calls before the event loop may turn: background jobs go on as in a real program. */
 const CALLS_IN_A_TURN = 1000
 
-// Without its parent a child has nobody to report to.
-process.on('disconnect', () => process.exit())
-process.on('message', (message) => {
-  // The parent sends nothing else.
-  run(message as CallsJob).then(
-    () => process.disconnect(),
-    (error: unknown) => {
-      console.error(error)
-      process.exit(1)
-    },
-  )
-})
+takeJob<CallsJob>(run)
 
 async function run(job: CallsJob): Promise<void> {
   const data = new DataSet(job.entries * job.valueBytes, job.valueBytes, job.seed)
@@ -58,7 +48,7 @@ async function run(job: CallsJob): Promise<void> {
   const windowMs = await timeWindows(job, data, store)
   await store.close()
   const report: CallsReport = { openMs, openCpuMs: (user + system) / 1000, windowMs, latenciesUs }
-  process.send?.(report)
+  await tellParent(report)
 }
 
 async function timeSingleCalls(

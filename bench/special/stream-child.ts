@@ -7,6 +7,7 @@ import { type FileHandle, open as openFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { open, type Store } from '../../lib/index.ts'
+import { takeJob, tellParent } from '../harness/children.ts'
 import { Random } from '../harness/data-set.ts'
 import { clearDebts, timed, turn } from '../harness/measure.ts'
 import { Peaks } from '../harness/peaks.ts'
@@ -23,7 +24,7 @@ const SMALL_KEYS = 131_072
 const WARM_BYTES = 512 * MIB
 const WRITERS = 64
 const WRITTEN_KEYS = 10_000
-/** A window of the writers, what goes before it, and windows of each kind in a round. */
+/** A window of the writers, what goes before it, and windows of each kind. */
 const WINDOW_MS = 700
 const SETTLED_MS = 200
 const WINDOWS = 3
@@ -34,21 +35,12 @@ export interface StreamJob {
   readonly directory: string
   /** Of the value. */
   readonly bytes: number
-  readonly rounds: number
 }
 
 /** Figures by their names. */
 export type StreamReport = Readonly<Record<string, number | null>>
 
-// Without its parent a child has nobody to report to.
-process.on('disconnect', () => process.exit())
-process.on('message', (message) => {
-  // The parent sends nothing else.
-  run(message as StreamJob).catch((error: unknown) => {
-    console.error(error)
-    process.exit(1)
-  })
-})
+takeJob<StreamJob>(run)
 
 async function run(job: StreamJob): Promise<void> {
   fs.mkdirSync(job.directory, { recursive: true })
@@ -56,8 +48,7 @@ async function run(job: StreamJob): Promise<void> {
   const steps = { rates, memory, parts, writers }
   const report = await steps[job.step](store, job)
   await store.close()
-  process.send?.(report)
-  process.disconnect()
+  await tellParent(report)
 }
 
 /** A value that is made on the fly, in one buffer: no two MiB are alike. */
@@ -71,8 +62,8 @@ async function* madeUp(bytes: number): AsyncGenerator<Uint8Array, void> {
   }
 }
 
-/** Bytes a second, the fastest round of each way; all ways take turns. */
-async function rates(store: Store, { directory, bytes, rounds }: StreamJob): Promise<StreamReport> {
+/** Bytes a second of each way, one behind the other. */
+async function rates(store: Store, { directory, bytes }: StreamJob): Promise<StreamReport> {
   const source = path.join(directory, 'source')
   const target = path.join(directory, 'target')
   await fs.promises.writeFile(source, madeUp(bytes))
@@ -84,16 +75,13 @@ async function rates(store: Store, { directory, bytes, rounds }: StreamJob): Pro
     'getStream, for await': async () => writeAll(target, (await store.getStream('film'))!),
   }
   await upload(store, source)
-  const best = new Map<string, number>()
-  for (let round = 0; round < rounds; round++) {
-    for (const [name, way] of Object.entries(ways)) {
-      fs.rmSync(target, { force: true })
-      clearDebts()
-      const seconds = await timed(way)
-      best.set(name, Math.max(best.get(name) ?? 0, bytes / seconds))
-    }
+  const rateOf: Record<string, number> = {}
+  for (const [name, way] of Object.entries(ways)) {
+    fs.rmSync(target, { force: true })
+    clearDebts()
+    rateOf[name] = bytes / (await timed(way))
   }
-  return Object.fromEntries(best)
+  return rateOf
 }
 
 const BY_MIB = { highWaterMark: MIB }
@@ -209,21 +197,21 @@ async function parts(store: Store, { bytes }: StreamJob): Promise<StreamReport> 
     'of a stream': () => store.getSync('stream', { offset: offset(bytes), length }),
     'of a stream, the same chunk': () => store.getSync('stream', { offset: bytes / 2, length }),
   }
-  const best = new Map<string, number>()
+  const microseconds = new Map<string, number[]>()
   for (const end = performance.now() + PART_MS; performance.now() < end; ) {
     for (const [name, get] of Object.entries(gets)) {
       const before = performance.now()
       for (let i = 0; i < PARTS_AT_A_TIME; i++) get()
       const us = ((performance.now() - before) * 1000) / PARTS_AT_A_TIME
-      best.set(name, Math.min(best.get(name) ?? us, us))
+      microseconds.set(name, [...(microseconds.get(name) ?? []), us])
       await turn()
     }
   }
-  return Object.fromEntries(best)
+  return Object.fromEntries([...microseconds].map(([name, all]) => [name, median(all)]))
 }
 
 /** Puts a second of writers that never stop, beside an upload and without one in turn: the medians of all windows. */
-async function writers(store: Store, { rounds }: StreamJob): Promise<StreamReport> {
+async function writers(store: Store): Promise<StreamReport> {
   // What an upload writes counts as living: beside one the collector would let writers go that it holds back alone.
   store.pauseCollector()
   const value = Buffer.alloc(VALUE_BYTES, 7)
@@ -243,7 +231,7 @@ async function writers(store: Store, { rounds }: StreamJob): Promise<StreamRepor
   const alone: number[] = []
   const beside: number[] = []
   const uploaded: number[] = []
-  for (let round = 0; round < WINDOWS * rounds; round++) {
+  for (let i = 0; i < WINDOWS; i++) {
     alone.push(await rate())
     const abort = new AbortController()
     const source = new EndlessSource()

@@ -1,6 +1,7 @@
 /** Writing together: updates of one hot key, and a queue whose jobs are handed out once each. */
 import { open as openLmdb } from 'lmdb'
 import { open } from '../../lib/index.ts'
+import { takeJob, tellParent } from '../harness/children.ts'
 
 /** What the parent asks for. */
 export interface TogetherJob {
@@ -35,15 +36,7 @@ const CALLERS = 64
 const WORKERS = 8
 const JOB_BYTES = 100
 
-// Without its parent a child has nobody to report to.
-process.on('disconnect', () => process.exit())
-process.on('message', (message) => {
-  // The parent sends nothing else.
-  run(message as TogetherJob).catch((error: unknown) => {
-    console.error(error)
-    process.exit(1)
-  })
-})
+takeJob<TogetherJob>(run)
 
 async function run({ engine, step, directory, count }: TogetherJob): Promise<void> {
   const store = engine === 'wisc' ? await openWisc(directory) : openNoSync(directory)
@@ -58,8 +51,7 @@ async function run({ engine, step, directory, count }: TogetherJob): Promise<voi
   await store.close()
   const cpuMicroseconds = (user + system) / count
   const report: TogetherReport = { perSecond: count / seconds, cpuMicroseconds }
-  process.send?.(report)
-  process.disconnect()
+  await tellParent(report)
 }
 
 async function addTogether(store: Together, count: number): Promise<void> {

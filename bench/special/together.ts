@@ -1,7 +1,6 @@
 /** Writing together: updates of a hot key and a queue that hands out jobs, beside lmdb's transactions. */
-import { runChild } from '../harness/children.ts'
-import type { SpecialFigure } from './figures.ts'
-import type { CallsContext } from './single-calls.ts'
+import { askChild } from '../harness/children.ts'
+import { beginAnew, type SpecialContext, type SpecialReading } from './figures.ts'
 import type { TogetherJob, TogetherReport } from './together-child.ts'
 
 const CHILD = new URL('./together-child.js', import.meta.url)
@@ -9,32 +8,20 @@ const CHILD = new URL('./together-child.js', import.meta.url)
 const ENGINES = ['wisc', 'lmdb-nosync'] as const
 const COUNTS = { update: 100_000, claim: 30_000 } as const
 
-/** Of all repetitions the highest rate, and the least time of the processor. */
-export async function writeTogether(
-  { repetitions, prepare }: CallsContext,
-  directory: string,
-  clear: () => void,
-): Promise<SpecialFigure[]> {
-  const best = new Map<string, TogetherReport>()
-  for (let i = 0; i < repetitions; i++) {
-    for (const step of ['update', 'claim'] as const) {
-      for (const engine of ENGINES) {
-        clear()
-        const job: TogetherJob = { engine, step, directory, count: COUNTS[step] }
-        await prepare()
-        await runChild<TogetherReport>(CHILD, job, (report) => {
-          const name = `together ${step} ${engine}`
-          const before = best.get(name) ?? report
-          best.set(name, {
-            perSecond: Math.max(before.perSecond, report.perSecond),
-            cpuMicroseconds: Math.min(before.cpuMicroseconds, report.cpuMicroseconds),
-          })
-        })
-      }
+export async function writeTogether(context: SpecialContext): Promise<SpecialReading[]> {
+  const readings: SpecialReading[] = []
+  for (const step of ['update', 'claim'] as const) {
+    for (const engine of ENGINES) {
+      await beginAnew(context)
+      const { directory } = context
+      const job: TogetherJob = { engine, step, directory, count: COUNTS[step] }
+      const { perSecond, cpuMicroseconds } = await askChild<TogetherReport>(CHILD, job)
+      const name = `together ${step} ${engine}`
+      readings.push(
+        { name, unit: '/s', value: perSecond },
+        { name: `${name}, of the processor`, unit: 'us each', value: cpuMicroseconds },
+      )
     }
   }
-  return [...best].flatMap(([name, { perSecond, cpuMicroseconds }]) => [
-    { name, unit: '/s', value: perSecond },
-    { name: `${name}, of the processor`, unit: 'us each', value: cpuMicroseconds },
-  ])
+  return readings
 }

@@ -4,6 +4,7 @@
 import type { CollectorPreference, Options } from '../../lib/index.ts'
 import { createEngine } from '../engines/create-engine.ts'
 import { type Engine, type EngineStore, fillInOrder, windowEntries } from '../engines/engine.ts'
+import { takeJob, tellParent } from '../harness/children.ts'
 import { createChooser } from '../harness/choose-key.ts'
 import { DataSet, KEY_BYTES } from '../harness/data-set.ts'
 import { readDiskUsage } from '../harness/disk-usage.ts'
@@ -27,18 +28,7 @@ const CHECKS_AT_ONCE = 16
 
 type Figures = Readonly<Record<string, unknown>>
 
-// Without its parent a child has nobody to report to.
-process.on('disconnect', () => process.exit())
-process.on('message', (message) => {
-  // The parent sends nothing else.
-  run(message as SteadyJob).then(
-    (result) => process.send?.(result, () => process.disconnect()),
-    (error: unknown) => {
-      console.error(error)
-      process.exit(1)
-    },
-  )
-})
+takeJob<SteadyJob>(async (job) => tellParent(await run(job)))
 
 async function run(job: SteadyJob): Promise<SteadyResult> {
   const { directory } = job

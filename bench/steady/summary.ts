@@ -1,6 +1,7 @@
 /**
- * The rounds of each row made one: of speed and latencies the fastest round, of everything else the worst.
+ * The rounds of each row made one: of speed and latencies the median, of everything else the worst round.
  */
+import { median } from '../harness/statistics.ts'
 import {
   type LoopDelay,
   overwritesPerSecond,
@@ -19,8 +20,10 @@ export interface SteadySummary {
   readonly load: SteadyLoad
   readonly engine: SteadyPeer | null
   readonly target: number | null
-  /** Of the fastest round. */
+  /** The median, and round by round. */
   readonly overwritesPerSecond: number
+  readonly rates: readonly number[]
+  /** Medians of all rounds. */
   readonly latenciesUs: PutLatencies | null
   readonly steadyLatenciesUs: PutLatencies | null
   /** The highest of all rounds. */
@@ -43,6 +46,8 @@ export interface SteadySummary {
   readonly rejected: number
   readonly leftOut: number
   readonly neverAtRest: boolean
+  /** Whether other load has disturbed a round, twice in a row. */
+  readonly disturbed: boolean
 }
 
 /** One for each row, in the order of the runs. */
@@ -61,9 +66,6 @@ export function withoutCollector(
 }
 
 function summarizeRow(rounds: readonly SteadyRun[]): SteadySummary {
-  const fastest = rounds.reduce((best, run) =>
-    overwritesPerSecond(run) > overwritesPerSecond(best) ? run : best,
-  )
   const worst = (of: (run: SteadyRun) => number): number =>
     Math.max(...rounds.map((run) => of(run)))
   const worstKnown = (of: (run: SteadyRun) => number | null): number | null => {
@@ -72,15 +74,17 @@ function summarizeRow(rounds: readonly SteadyRun[]): SteadySummary {
   }
   const total = (of: (run: SteadyRun) => number): number =>
     rounds.reduce((sum, run) => sum + of(run), 0)
-  const { row, load, engine, target, latenciesUs, steadyLatenciesUs } = fastest
+  const { row, load, engine, target } = rounds[0]!
+  const rates = rounds.map(overwritesPerSecond)
   return {
     row,
     load,
     engine,
     target,
-    overwritesPerSecond: overwritesPerSecond(fastest),
-    latenciesUs,
-    steadyLatenciesUs,
+    overwritesPerSecond: median(rates),
+    rates,
+    latenciesUs: medianLatencies(rounds.map(({ latenciesUs }) => latenciesUs)),
+    steadyLatenciesUs: medianLatencies(rounds.map(({ steadyLatenciesUs }) => steadyLatenciesUs)),
     spaceSteady: worstKnown((run) => run.space.steady),
     spaceOverall: worst((run) => run.space.overall),
     spaceSettled: worst((run) => run.settled.spaceAmplification),
@@ -105,5 +109,14 @@ function summarizeRow(rounds: readonly SteadyRun[]): SteadySummary {
     rejected: total(rejectedPuts),
     leftOut: total((run) => run.asked - run.acknowledged - rejectedPuts(run)),
     neverAtRest: rounds.some((run) => !run.settled.atRest),
+    disturbed: rounds.some(({ otherCores }) => typeof otherCores === 'number'),
   }
+}
+
+/** Each percentile by itself; null if no round has any. */
+function medianLatencies(rounds: readonly (PutLatencies | null)[]): PutLatencies | null {
+  const known = rounds.filter((latencies) => latencies !== null)
+  if (known.length === 0) return null
+  const of = (part: keyof PutLatencies): number => median(known.map((latencies) => latencies[part]))
+  return { p50: of('p50'), p99: of('p99'), p999: of('p999'), max: of('max') }
 }

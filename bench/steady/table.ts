@@ -2,6 +2,7 @@
  * Renders `overwrite-steady` as Markdown: space and writing, speed and pauses, and the curve of one load.
  */
 import { formatRate, renderTable } from '../harness/markdown.ts'
+import { DISTURBED } from '../harness/other-load.ts'
 import { CURVE_ROWS } from './rows.ts'
 import type { PutLatencies } from './samples.ts'
 import { type SteadySummary, withoutCollector } from './summary.ts'
@@ -16,6 +17,7 @@ export function renderSteady(store: string, summaries: readonly SteadySummary[])
     renderSpace(summaries),
     '\n### Overwriting for ever: speed and pauses\n',
     renderSpeed(summaries),
+    ...(summaries.some(({ disturbed }) => disturbed) ? [`\n\\* a round of it was ${DISTURBED}`] : []),
   ]
   if (curve.length > 2) {
     parts.push('\n### Overwriting for ever: space against writing\n', renderCurve(curve))
@@ -47,7 +49,7 @@ function renderSpeed(summaries: readonly SteadySummary[]): string {
     const { loopDelayMs, memoryPeakBytes } = summary
     return [
       summary.row,
-      formatRate(summary.overwritesPerSecond),
+      showRate(summary),
       off === undefined ? '-' : show(summary.overwritesPerSecond / off.overwritesPerSecond),
       showLatencies(summary.latenciesUs),
       summary.steadyLatenciesUs === null ? '-' : showTime(summary.steadyLatenciesUs.p999),
@@ -68,6 +70,13 @@ function renderSpeed(summaries: readonly SteadySummary[]): string {
     [...head, 'loop p99.9 / max, ms', 'stalls (ms)', 'rejected', 'memory, MiB'],
     lines,
   )
+}
+
+/** The median, and how far from it the rounds lie. */
+function showRate({ rates, overwritesPerSecond: middle, disturbed }: SteadySummary): string {
+  const spread = Math.max(...rates.map((rate) => Math.abs(rate - middle))) / middle
+  const share = rates.length > 1 ? ` ±${(100 * spread).toFixed(0)} %` : ''
+  return `${formatRate(middle)}${share}${disturbed ? ' *' : ''}`
 }
 
 function renderCurve(curve: readonly SteadySummary[]): string {

@@ -3,23 +3,13 @@
  */
 
 import { createEngine } from '../engines/create-engine.ts'
+import { takeJob } from '../harness/children.ts'
 import { DataSet } from '../harness/data-set.ts'
 import type { WorkloadResult } from '../harness/measure.ts'
 import type { Job } from './results.ts'
 import { runWorkloads } from './workloads.ts'
 
-// Without its parent a child has nobody to report to.
-process.on('disconnect', () => process.exit())
-process.on('message', (message) => {
-  // The parent sends nothing else.
-  run(message as Job).then(
-    () => process.disconnect(),
-    (error: unknown) => {
-      console.error(error)
-      process.exit(1)
-    },
-  )
-})
+takeJob<Job>(run)
 
 async function run(job: Job): Promise<void> {
   const data = new DataSet(job.totalBytes, job.valueBytes, job.seed)

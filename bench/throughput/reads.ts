@@ -4,15 +4,23 @@
 
 import type { EngineStore } from '../engines/engine.ts'
 import { type DataSet, KEY_BYTES, Random } from '../harness/data-set.ts'
-import { repeat, repeatSync, sampleLatencies, timed, type Work } from '../harness/measure.ts'
+import {
+  repeat,
+  repeatAtOnce,
+  repeatSync,
+  sampleLatencies,
+  timed,
+  type Work,
+} from '../harness/measure.ts'
+import { pace } from './paced.ts'
 import type { Job } from './results.ts'
 import { runYcsb } from './ycsb.ts'
 
 const RANGE_ENTRIES = 100
 const PART_BYTES = 4096
 const MANY_KEYS = 100
-/** Full scans are repeated until they took this long. */
-const SCAN_SECONDS_MIN = 0.5
+/** Full scans are repeated for no longer than this. */
+const SCAN_SECONDS_MAX = 0.5
 
 /** The read workloads over one open store. */
 export class Reads {
@@ -48,6 +56,8 @@ export class Reads {
         return this.#readPart()
       case 'getmany':
         return this.#getMany()
+      case 'paced-get':
+        return pace(this.#job, this.#data, (index) => this.#getAndCheck(index))
       default:
         return runYcsb(name, this.#job, this.#data, this.#store)
     }
@@ -62,7 +72,7 @@ export class Reads {
       data.check(index, await store.get(data.key(index), index))
     }
     const work = await repeat(this.#job.seconds, read)
-    const latenciesUs = await sampleLatencies(read)
+    const latenciesUs = await sampleLatencies(this.#job.seconds, read)
     return { ...work, userBytes: work.operations * this.#entryBytes, latenciesUs }
   }
 
@@ -75,7 +85,7 @@ export class Reads {
       data.check(index, store.getSync(data.key(index), index))
     }
     const work = await repeatSync(this.#job.seconds, read)
-    const latenciesUs = await sampleLatencies(read)
+    const latenciesUs = await sampleLatencies(this.#job.seconds, read)
     return { ...work, userBytes: work.operations * this.#entryBytes, latenciesUs }
   }
 
@@ -107,7 +117,8 @@ export class Reads {
       index++
     }
     let seconds = 0
-    while (seconds < SCAN_SECONDS_MIN) {
+    const enough = Math.min(SCAN_SECONDS_MAX, this.#job.seconds)
+    while (seconds < enough) {
       index = 0
       seconds += await timed(() =>
         withValues ? this.#store.scan(visitValue) : this.#store.scanKeys(visitKey),
@@ -141,19 +152,10 @@ export class Reads {
 
   /** So many readers, each of which awaits its get before the next. */
   async #readAtOnce(readers: number): Promise<Work> {
-    const data = this.#data
-    const random = this.#random
-    const read = async (): Promise<void> => {
-      const index = random.below(data.entries)
-      data.check(index, await this.#store.get(data.key(index), index))
-    }
-    const start = performance.now()
-    const runs = await Promise.all(
-      Array.from({ length: readers }, () => repeat(this.#job.seconds, read)),
+    const work = await repeatAtOnce(readers, this.#job.seconds, () =>
+      this.#getAndCheck(this.#random.below(this.#data.entries)),
     )
-    const operations = runs.reduce((sum, run) => sum + run.operations, 0)
-    const seconds = (performance.now() - start) / 1000
-    return { operations, seconds, userBytes: operations * this.#entryBytes }
+    return { ...work, userBytes: work.operations * this.#entryBytes }
   }
 
   /** 4 KiB, or a whole value that is shorter, out of the middle. */
@@ -163,12 +165,23 @@ export class Reads {
     const offset = Math.floor((data.valueBytes - length) / 2)
     const read = async (): Promise<void> => {
       const index = this.#random.below(data.entries)
-      const part = await this.#store.getPart(data.key(index), index, offset, length)
+      const part = await this.#getPart(index, offset, length)
       data.checkPart(index, part, offset, length)
     }
     const work = await repeat(this.#job.seconds, read)
-    const latenciesUs = await sampleLatencies(read)
+    const latenciesUs = await sampleLatencies(this.#job.seconds, read)
     return { ...work, userBytes: work.operations * length, latenciesUs }
+  }
+
+  /** The whole value and a cut where the engine knows no parts. */
+  async #getPart(index: number, offset: number, length: number): Promise<Uint8Array | undefined> {
+    const key = this.#data.key(index)
+    if (this.#store.getPart) return this.#store.getPart(key, index, offset, length)
+    return (await this.#store.get(key, index))?.subarray(offset, offset + length)
+  }
+
+  async #getAndCheck(index: number): Promise<void> {
+    this.#data.check(index, await this.#store.get(this.#data.key(index), index))
   }
 
   /** An operation is one of its keys. */

@@ -1,5 +1,5 @@
 /**
- * The workloads of all engines, interleaved: size, then round, then engine, each in a process of its own.
+ * The workloads of all engines, interleaved: round, then size, then engine, each in a process of its own.
  *
  * The way to fill an engine that won the first round is used in the later ones. What was disturbed by other load is
  * measured once more; what is disturbed then, too, stays and is marked.
@@ -7,6 +7,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import type { EngineName } from '../engines/engine.ts'
+import { ENTRIES_MAX } from '../engines/settings.ts'
 import { formatBytes } from '../harness/byte-sizes.ts'
 import { runChild } from '../harness/children.ts'
 import { formatRate } from '../harness/markdown.ts'
@@ -18,12 +19,15 @@ import { bestRow, type Job, type Row, rate } from './results.ts'
 
 const CHILD = new URL('./child.js', import.meta.url)
 const TRIES = 2
+/** No workload takes so long, be the engine ever so slow. */
+const SILENT_MS_MAX = 10 * 60_000
 
 /** What is to be measured, and where. */
 export interface RoundsPlan {
   readonly sizes: readonly number[]
   readonly engines: readonly EngineName[]
-  readonly workloads: readonly string[]
+  /** At a size of values; none: nothing is measured there. */
+  readonly workloadsAt: (valueBytes: number) => readonly string[]
   readonly totalBytes: number
   readonly rounds: number
   readonly seconds: number
@@ -39,13 +43,13 @@ interface Place {
   readonly engine: EngineName
 }
 
-type Extent = Pick<RoundsPlan, 'sizes' | 'rounds' | 'engines' | 'workloads'>
+type Places = Pick<RoundsPlan, 'sizes' | 'engines' | 'workloadsAt' | 'totalBytes'>
 
-/** In the order in which {@link runRounds} takes them. */
-export function roundSteps(plan: Extent): Step[] {
-  return placesOf(plan).map((place) => {
-    const kind = `${place.engine} at ${formatBytes(place.valueBytes)}`
-    return { kind, name: stepName(place) }
+/** In the order in which {@link runRound} takes them. */
+export function roundSteps(plan: Places, round: number): Step[] {
+  return placesOf(plan, round).map((place) => {
+    const group = formatBytes(place.valueBytes)
+    return { kind: `${place.engine} at ${group}`, name: stepName(place), round, group }
   })
 }
 
@@ -53,24 +57,55 @@ function stepName({ engine, valueBytes, round }: Place): string {
   return `${engine} at ${formatBytes(valueBytes)}, round ${round}`
 }
 
-function placesOf({ sizes, rounds, engines, workloads }: Extent): Place[] {
-  if (workloads.length === 0) return []
-  return sizes.flatMap((valueBytes) =>
-    Array.from({ length: rounds }, (_, i) =>
-      engines.map((engine) => ({ valueBytes, round: i + 1, engine })),
-    ).flat(),
-  )
+function placesOf(plan: Places, round: number): Place[] {
+  return plan.sizes
+    .filter((valueBytes) => plan.workloadsAt(valueBytes).length > 0)
+    .flatMap((valueBytes) =>
+      plan.engines
+        .filter((engine) => tooMany(plan.totalBytes, valueBytes, engine) === undefined)
+        .map((engine) => ({ valueBytes, round, engine })),
+    )
 }
 
-/** Runs every engine and adds what it measured to `rows`. */
-export async function runRounds(plan: RoundsPlan, steps: Steps, rows: Row[]): Promise<void> {
-  for (const place of placesOf(plan)) {
+/** @returns why, by `cacache at 256 B` and the like */
+export function leftOutForTheirNumber(plan: Places): Record<string, string> {
+  const found = plan.sizes.flatMap((valueBytes) =>
+    plan.engines.flatMap((engine): [string, string][] => {
+      const why = tooMany(plan.totalBytes, valueBytes, engine)
+      return why === undefined ? [] : [[`${engine} at ${formatBytes(valueBytes)}`, why]]
+    }),
+  )
+  return Object.fromEntries(found)
+}
+
+function tooMany(totalBytes: number, valueBytes: number, engine: EngineName): string | undefined {
+  const [entries, most] = [Math.floor(totalBytes / valueBytes), ENTRIES_MAX[engine] ?? Infinity]
+  return entries > most
+    ? `${entries} values, and each is a file: they would take minutes (${most} at most)`
+    : undefined
+}
+
+/** Runs every engine once and adds what it measured to `rows`. */
+export async function runRound(
+  plan: RoundsPlan,
+  round: number,
+  steps: Steps,
+  rows: Row[],
+): Promise<void> {
+  for (const place of placesOf(plan, round)) {
     await steps.take(stepName(place), async () => {
       for (let tries = 1; ; tries++) {
-        const found = await measurePlace(plan, place, rows)
+        const found: Row[] = []
+        try {
+          await measurePlace(plan, place, rows, found)
+        } catch (error) {
+          // What was measured before it failed is worth something.
+          replaceRows(rows, place, found)
+          throw error
+        }
         const disturbed = found.filter(({ otherCores }) => isDisturbed(otherCores))
         if (disturbed.length === 0 || tries === TRIES) {
-          rows.push(...found)
+          replaceRows(rows, place, found)
           return
         }
         const names = new Set(disturbed.map(({ workload }) => workload))
@@ -80,27 +115,37 @@ export async function runRounds(plan: RoundsPlan, steps: Steps, rows: Row[]): Pr
   }
 }
 
+/** Those of a step that failed in an interrupted run go. */
+function replaceRows(rows: Row[], place: Place, found: readonly Row[]): void {
+  const isOf = (row: Row): boolean =>
+    row.engine === place.engine && row.valueBytes === place.valueBytes && row.round === place.round
+  const others = rows.filter((row) => !isOf(row))
+  rows.splice(0, rows.length, ...others, ...found)
+}
+
+/** @param found takes what was measured, also if it fails */
 async function measurePlace(
   plan: RoundsPlan,
   place: Place,
   earlier: readonly Row[],
-): Promise<Row[]> {
+  found: Row[],
+): Promise<void> {
   const { engine, valueBytes } = place
-  const { totalBytes, workloads, seconds, seed } = plan
+  const { totalBytes, seconds, seed } = plan
+  const workloads = plan.workloadsAt(valueBytes)
   const directory = path.join(plan.directory, engine)
   const ways = bestWays(earlier, engine, valueBytes)
   const job: Job = { engine, valueBytes, totalBytes, workloads, ways, seconds, directory, seed }
-  const rows: Row[] = []
+  const note = (result: WorkloadResult): void => {
+    found.push({ ...result, ...place })
+    logResult(place, result)
+  }
   await plan.prepare()
   try {
-    await runChild<WorkloadResult>(CHILD, job, (result) => {
-      rows.push({ ...result, ...place })
-      logResult(place, result)
-    })
+    await runChild<WorkloadResult>(CHILD, job, note, SILENT_MS_MAX)
   } finally {
     fs.rmSync(directory, { recursive: true, force: true })
   }
-  return rows
 }
 
 /** The ways that won so far. */

@@ -5,14 +5,15 @@
 import { ENGINE_NAMES, type EngineName } from '../engines/engine.ts'
 import { formatBytes } from '../harness/byte-sizes.ts'
 import { formatRate, renderTable } from '../harness/markdown.ts'
+import { DISTURBED, isDisturbed } from '../harness/other-load.ts'
 import { median, spreadOf } from '../harness/statistics.ts'
-import { LOADS, SYNCED, WORKLOADS } from '../harness/workload-names.ts'
+import { LOADS, PACED, SYNCED, WORKLOADS } from '../harness/workload-names.ts'
 import { type Row, rate, type Series, seriesOf, writtenPerUserByte } from './results.ts'
 
 /** In these the durable lmdb is the peer, in all others the one with noSync. */
 const DURABLE: readonly string[] = [...Object.keys(SYNCED), 'fillsync-main']
-/** Loops of synchronous calls: their pauses are the harness's own. */
-const SYNCHRONOUS: readonly string[] = ['readrandom-sync', 'readmissing', 'fillsync-main']
+/** They block by themselves. */
+const SYNCHRONOUS: readonly string[] = ['fillsync-main']
 const MIB = 1024 * 1024
 
 /** The tables of one value size: rates with ratios, then what they cost. */
@@ -24,6 +25,7 @@ export function renderSize(rows: readonly Row[], valueBytes: number): string {
   const find = (engine: EngineName, workload: string): Series | undefined =>
     series.find((each) => each.engine === engine && each.workload === workload)
   const ratio = (workload: string, peer: EngineName): string => {
+    if (PACED.includes(workload)) return '-'
     const own = find('wisc', workload)
     const other = find(peer, workload)
     return own && other ? (median(own.rates) / median(other.rates)).toFixed(2) : '-'
@@ -35,11 +37,13 @@ export function renderSize(rows: readonly Row[], valueBytes: number): string {
     ratio(workload, 'classic-level'),
     ratio(workload, DURABLE.includes(workload) ? 'lmdb' : 'lmdb-nosync'),
   ])
+  const isMarked = series.some(({ rows: counted }) => counted.some(wasDisturbed))
   const costs = workloads.flatMap((workload) => costRows(series, engines, workload))
   const title = formatBytes(valueBytes)
   return [
     `### Values of ${title}: operations per second (ranges: of 100 entries; scans: entries)\n`,
     renderTable([title, ...engines, 'wisc/raw', 'wisc/classic', 'wisc/lmdb'], rates),
+    ...(isMarked ? [`\n\\* a round of it was ${DISTURBED}`] : []),
     `\n### Values of ${title}: what it costs\n`,
     renderTable([title, ...engines], costs),
   ].join('\n')
@@ -62,10 +66,25 @@ function costRows(
   const lines: string[][] = []
   if (workload.startsWith('fill') || workload === 'overwrite') {
     lines.push(line('written per user byte', (row) => writtenPerUserByte(row)?.toFixed(2) ?? '-'))
+    lines.push(line('given to the disk per user byte', ({ deviceBytes, userBytes }) => {
+      return typeof deviceBytes === 'number' ? (deviceBytes / userBytes).toFixed(2) : '-'
+    }))
   }
   if (LOADS.some((load) => load === workload)) {
     lines.push(line('way', (row) => row.way ?? '-'))
     lines.push(line('close, ms', (row) => row.closeMs?.toFixed(0) ?? '-'))
+    lines.push(line('on disk at the end (at most), MiB', ({ diskBytes, diskBytesMax }) => {
+      if (diskBytes === undefined || diskBytesMax === undefined) return '-'
+      return `${(diskBytes / MIB).toFixed(0)} (${(diskBytesMax / MIB).toFixed(0)})`
+    }))
+    lines.push(line('puts stood, ms', ({ stallMs }) => stallMs?.toFixed(0) ?? '-'))
+  }
+  // At a pace the harness itself waits for the next call with a busy loop.
+  if (!PACED.includes(workload)) {
+    lines.push(line('processor, us each', ({ cpuSeconds, operations }) => {
+      const us = (cpuSeconds * 1e6) / operations
+      return Number.isFinite(us) ? us.toFixed(us < 100 ? 1 : 0) : '-'
+    }))
   }
   // Of memory and pauses the worst round counts.
   lines.push(
@@ -90,11 +109,11 @@ function costRows(
   }
   if (found.some(({ rows }) => rows.some(({ latenciesUs }) => latenciesUs))) {
     lines.push(
-      line('p50 / p99 / p99.9, us', ({ latenciesUs }) =>
+      line('p50 / p99 / p99.9 / max, us', ({ latenciesUs }) =>
         latenciesUs === undefined
           ? '-'
-          : [latenciesUs.p50, latenciesUs.p99, latenciesUs.p999]
-              .map((us) => us.toFixed(us < 100 ? 1 : 0))
+          : [latenciesUs.p50, latenciesUs.p99, latenciesUs.p999, latenciesUs.max]
+              .map((us) => us?.toFixed(us < 100 ? 1 : 0) ?? '-')
               .join(' / '),
       ),
     )
@@ -107,10 +126,15 @@ function middleRow(rows: readonly Row[]): Row {
 }
 
 /** The median, and how far from it the rounds lie. */
-function showRates({ rates }: Series): string {
+function showRates({ rates, rows }: Series): string {
   const { median: middle, low, high } = spreadOf(rates)
   const spread = Math.max(high - middle, middle - low) / middle
-  return `${formatRate(middle)}${rates.length > 1 ? ` ±${(100 * spread).toFixed(0)} %` : ''}`
+  const share = rates.length > 1 ? ` ±${(100 * spread).toFixed(0)} %` : ''
+  return `${formatRate(middle)}${share}${rows.some(wasDisturbed) ? ' *' : ''}`
+}
+
+function wasDisturbed({ otherCores }: Row): boolean {
+  return isDisturbed(otherCores)
 }
 
 function cell(series: Series | undefined, show: (series: Series) => string): string {

@@ -9,9 +9,11 @@ import fs from 'node:fs'
 import path from 'node:path'
 import type { Engine, Source } from '../engines/engine.ts'
 import { type DataSet, KEY_BYTES } from '../harness/data-set.ts'
+import { DiskWatch } from '../harness/disk-usage.ts'
 import {
   measure,
   repeat,
+  repeatAtOnce,
   settle,
   timed,
   type Work,
@@ -20,11 +22,19 @@ import {
 import { COLD_READS, type LOADS, READS, SYNCED } from '../harness/workload-names.ts'
 import { readCold, reopen } from './cold-reads.ts'
 import { deleteHalf } from './deletes.ts'
+import { pace } from './paced.ts'
 import { Reads, scanGeneration } from './reads.ts'
 import type { Job } from './results.ts'
 
 /** Others that need the store that fillrandom leaves. */
-const ON_LOADED = ['reopen', 'cold-reopen', 'overwrite', 'scan-overwritten', 'deletehalf']
+const ON_LOADED = [
+  'reopen',
+  'cold-reopen',
+  'overwrite',
+  'scan-overwritten',
+  'paced-put',
+  'deletehalf',
+]
 
 /** Everything one child does. */
 export async function runWorkloads(
@@ -86,12 +96,17 @@ export async function runWorkloads(
       if (wanted('overwrite')) note(result)
     }
   }
-  if (wanted('scan-overwritten') || wanted('deletehalf')) {
+  if (['scan-overwritten', 'paced-put', 'deletehalf'].some(wanted)) {
     const store = await engine.open(loaded)
     await settle()
     if (wanted('scan-overwritten')) {
       const scan = (): Promise<Work> => scanGeneration(data, store, generation)
       note(await measure('scan-overwritten', job.directory, scan))
+    }
+    if (wanted('paced-put')) {
+      const put = (index: number): unknown =>
+        store.put(data.key(index), data.value(index, generation))
+      note(await measure('paced-put', job.directory, () => pace(job, data, put)))
     }
     if (wanted('deletehalf')) {
       const deletes = (): Promise<Work> => deleteHalf(data, store, loaded)
@@ -134,12 +149,19 @@ async function load(engine: Engine, directory: string, way: string, source: Sour
   const before = performance.now()
   const store = await engine.open(directory)
   const openMs = performance.now() - before
+  const disk = new DiskWatch(directory)
   const seconds = await timed(() => store.fill(way, source))
   const figures = store.figures()
   const closeMs = (await timed(() => store.close())) * 1000
   const userBytes = source.count * (KEY_BYTES + source.value(0).length)
-  const apart = engine.apart(directory, figures)
-  return { operations: source.count, seconds, userBytes, way, openMs, closeMs, figures, ...apart }
+  const done = { operations: source.count, seconds, userBytes, way, openMs, closeMs }
+  return { ...done, figures, ...engine.apart(directory, figures), ...disk.finish(), ...stalls(figures) }
+}
+
+/** Of an engine that counts them. */
+function stalls(figures: Readonly<Record<string, unknown>>): Pick<Work, 'stallMs'> {
+  const counted = figures['stalls'] as { readonly ms: number } | undefined
+  return counted === undefined ? {} : { stallMs: counted.ms }
 }
 
 async function fillSync(
@@ -169,12 +191,7 @@ async function fillSync(
     }
     work = await repeat(job.seconds, append, 1, enough)
   } else {
-    const start = performance.now()
-    const runs = await Promise.all(
-      Array.from({ length: writers }, () => repeat(job.seconds, put, 1, enough)),
-    )
-    const operations = runs.reduce((sum, run) => sum + run.operations, 0)
-    work = { operations, seconds: (performance.now() - start) / 1000 }
+    work = await repeatAtOnce(writers, job.seconds, put, 1, enough)
   }
   const figures = store.figures()
   const closeMs = (await timed(() => store.close())) * 1000
