@@ -220,7 +220,13 @@ export function parseFlags(args: readonly string[]): Flags {
   const preset: Preset = PRESETS[typed.quick ? 'quick' : typed.full ? 'full' : 'standard']
   const ownWork = typed.engines !== undefined || typed.workloads !== undefined
   const ownSpecial = ownWork || typed.special !== undefined
-  const { special, 'steady-rows': rows, 'steady-bytes': bytes, 'steady-peers': peers, ...rest } = preset
+  const {
+    special,
+    'steady-rows': rows,
+    'steady-bytes': bytes,
+    'steady-peers': peers,
+    ...rest
+  } = preset
   const ofPreset = { special, 'steady-rows': rows, 'steady-bytes': bytes, 'steady-peers': peers }
   const values = { ...rest, ...(ownSpecial ? { special: 'none' } : defined(ofPreset)), ...typed }
   const specials = parseList('special', values.special, SPECIAL_NAMES)

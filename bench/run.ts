@@ -186,7 +186,11 @@ async function runSpecials(
   for (const name of ownSpecials(flags)) {
     await steps.take(`${name}, round ${round}`, async () => {
       try {
-        const measured = await measureUndisturbed(name, () => runSpecial(name, context))
+        const measured = await measureUndisturbed(
+          name,
+          () => runSpecial(name, context),
+          (seconds) => steps.canRepeat(seconds),
+        )
         addReadings(specials, measured.found, measured.otherCores)
       } finally {
         fs.rmSync(own, { recursive: true, force: true })

@@ -30,14 +30,7 @@ export function createRaw(data: Extent): Engine {
   const places = new Uint32Array(data.entries)
   return {
     ways: ['writeSync'],
-    leavesOut: [
-      'readmissing',
-      'scan-keys',
-      'scan-overwritten',
-      'paced-put',
-      'deletehalf',
-      ...YCSB,
-    ],
+    leavesOut: ['readmissing', 'scan-keys', 'scan-overwritten', 'paced-put', 'deletehalf', ...YCSB],
     open: async (directory) => {
       fs.mkdirSync(directory, { recursive: true })
       return new RawStore(data, places, path.join(directory, 'values'))

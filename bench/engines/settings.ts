@@ -91,7 +91,8 @@ export const SETTINGS: { readonly [name in EngineName]?: string } = {
   sqlite:
     `${SQLITE_PRAGMAS.join(', ')}: a log beside the database, synced when it is written back; pages as SQLite's own ` +
     'figures advise for blobs; the whole database mapped. Durable puts by synchronous = FULL',
-  files: 'written to a temporary name, then renamed, in 256 folders; durable puts sync the file and its folder',
+  files:
+    'written to a temporary name, then renamed, in 256 folders; durable puts sync the file and its folder',
 }
 
 function show(options: Options): string {

@@ -47,7 +47,9 @@ export function createSqlite(data: Extent): Engine {
       const Sqlite = loadPackage('better-sqlite3') as new (file: string) => Database
       const database = new Sqlite(path.join(directory, 'values.db'))
       for (const pragma of SQLITE_PRAGMAS) database.pragma(pragma)
-      database.exec('CREATE TABLE IF NOT EXISTS entries (key BLOB PRIMARY KEY, value BLOB NOT NULL)')
+      database.exec(
+        'CREATE TABLE IF NOT EXISTS entries (key BLOB PRIMARY KEY, value BLOB NOT NULL)',
+      )
       return new SqliteStore(data, database)
     },
     apart: () => NOTHING_APART,
@@ -70,7 +72,9 @@ class SqliteStore implements EngineStore {
       'INSERT INTO entries VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value',
     )
     this.#remove = database.prepare('DELETE FROM entries WHERE key = ?')
-    this.#get = database.prepare<[Buffer], Buffer>('SELECT value FROM entries WHERE key = ?').pluck()
+    this.#get = database
+      .prepare<[Buffer], Buffer>('SELECT value FROM entries WHERE key = ?')
+      .pluck()
     this.#range = database
       .prepare<[Buffer, number], Buffer>(
         'SELECT value FROM entries WHERE key >= ? ORDER BY key LIMIT ?',
@@ -133,7 +137,10 @@ class SqliteStore implements EngineStore {
   }
 
   figures(): Readonly<Record<string, unknown>> {
-    return { pages: this.#database.pragma('page_count'), free: this.#database.pragma('freelist_count') }
+    return {
+      pages: this.#database.pragma('page_count'),
+      free: this.#database.pragma('freelist_count'),
+    }
   }
 
   async close(): Promise<void> {

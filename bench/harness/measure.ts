@@ -165,10 +165,7 @@ export async function repeatAtOnce(
 }
 
 /** Latencies of single calls, taken after the throughput so that the clock does not count in it. */
-export async function sampleLatencies(
-  seconds: number,
-  call: () => unknown,
-): Promise<Latencies> {
+export async function sampleLatencies(seconds: number, call: () => unknown): Promise<Latencies> {
   const samples = new Float64Array(LATENCY_CALLS)
   let count = 0
   const deadline = performance.now() + Math.min(LATENCY_MS_MAX, seconds * 1000)

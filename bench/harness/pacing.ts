@@ -13,7 +13,11 @@ export async function paceCalls(
   perSecond: number,
   seconds: number,
   call: () => unknown,
-): Promise<{ readonly operations: number; readonly seconds: number; readonly latenciesUs: Latencies }> {
+): Promise<{
+  readonly operations: number
+  readonly seconds: number
+  readonly latenciesUs: Latencies
+}> {
   const count = Math.max(1, Math.floor(perSecond * seconds))
   const latencies = new Float64Array(count)
   const pending: Promise<void>[] = []
@@ -30,7 +34,8 @@ export async function paceCalls(
     }
     const place = i++
     const result = call()
-    if (isThenable(result)) pending.push(Promise.resolve(result).then(() => note(place, intendedAt)))
+    if (isThenable(result))
+      pending.push(Promise.resolve(result).then(() => note(place, intendedAt)))
     else note(place, intendedAt)
     // Answers come between two turns of the event loop: a caller who is late lets them.
     if (i % CALLS_IN_A_TURN === 0) await turn()

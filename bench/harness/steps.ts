@@ -82,6 +82,12 @@ export class Steps {
     this.#save()
   }
 
+  /** Whether a step may take as long again as it just took: what was disturbed is measured once more. */
+  canRepeat(seconds: number): boolean {
+    const firstRound = this.#left.filter(({ round }) => round === 1)
+    return this.#secondsOf(firstRound) + seconds <= this.#secondsLeft()
+  }
+
   #isLeftOut({ round, group }: Step): boolean {
     const name = groupName(round, group)
     if (round > 1 && !this.#judged.has(name)) {
@@ -115,10 +121,7 @@ export class Steps {
     if (this.#finished.length === 0) return left
     const seconds = Math.min(
       this.#secondsOf(this.#left),
-      Math.max(
-        this.#secondsLeft(),
-        this.#secondsOf(this.#left.filter(({ round }) => round === 1)),
-      ),
+      Math.max(this.#secondsLeft(), this.#secondsOf(this.#left.filter(({ round }) => round === 1))),
     )
     const time = seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`
     return `${left}, about ${time}`

@@ -30,7 +30,9 @@ export async function fillCache(context: SpecialContext): Promise<SpecialReading
   await beginAnew(context)
   const job: CacheJob = { ...CACHE, directory: context.directory, seed: context.seed }
   const report = await askChild<CacheReport>(CACHE_CHILD, job)
-  const [lru, fifo] = ['an LRU', 'a FIFO'].map((of) => `cache hits of ${of} of its bytes, simulated`)
+  const [lru, fifo] = ['an LRU', 'a FIFO'].map(
+    (of) => `cache hits of ${of} of its bytes, simulated`,
+  )
   return [
     { name: 'cache hits', unit: 'of all gets', value: report.hits },
     { name: lru!, unit: 'of all gets', value: report.lruHits },

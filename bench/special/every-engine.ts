@@ -13,7 +13,12 @@ const KILLED_CHILD = new URL('./killed-child.js', import.meta.url)
 const TREE_FILES = 10_000
 const KILLED_BYTES = 128 * 1024 * 1024
 const KILLED_VALUE_BYTES = 4096
-const UNITS = { load: 'files/s', get: 'files/s', scan: 'files/s', space: 'bytes/user byte' } as const
+const UNITS = {
+  load: 'files/s',
+  get: 'files/s',
+  scan: 'files/s',
+  space: 'bytes/user byte',
+} as const
 
 /** The floor has no keys, and values of one size; the durable lmdb opens and reads as the other one does. */
 function withKeys({ engines }: SpecialContext): EngineName[] {
@@ -40,7 +45,10 @@ export async function openKilled(context: SpecialContext): Promise<SpecialReadin
   const { directory, seed } = context
   const readings: SpecialReading[] = []
   for (const engine of withKeys(context)) {
-    const totalBytes = Math.min(KILLED_BYTES, (ENTRIES_MAX[engine] ?? Infinity) * KILLED_VALUE_BYTES)
+    const totalBytes = Math.min(
+      KILLED_BYTES,
+      (ENTRIES_MAX[engine] ?? Infinity) * KILLED_VALUE_BYTES,
+    )
     const base = { engine, directory, totalBytes, valueBytes: KILLED_VALUE_BYTES, seed }
     const job: KilledJob = { ...base, step: 'overwrite' }
     await beginAnew(context)

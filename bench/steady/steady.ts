@@ -63,7 +63,11 @@ export async function runSteady(
   for (const each of rows) {
     const row = nameRow(each)
     await steps.take(stepName(row, round), async () => {
-      const { found, otherCores } = await measureUndisturbed(row, () => measureRow(plan, each))
+      const { found, otherCores } = await measureUndisturbed(
+        row,
+        () => measureRow(plan, each),
+        (seconds) => steps.canRepeat(seconds),
+      )
       const { target, engine, ...load } = each
       const of = { row, load, engine: engine ?? null, target: target ?? null, round }
       const run: SteadyRun = { ...found, ...of, otherCores }

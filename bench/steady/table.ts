@@ -17,7 +17,9 @@ export function renderSteady(store: string, summaries: readonly SteadySummary[])
     renderSpace(summaries),
     '\n### Overwriting for ever: speed and pauses\n',
     renderSpeed(summaries),
-    ...(summaries.some(({ disturbed }) => disturbed) ? [`\n\\* a round of it was ${DISTURBED}`] : []),
+    ...(summaries.some(({ disturbed }) => disturbed)
+      ? [`\n\\* a round of it was ${DISTURBED}`]
+      : []),
   ]
   if (curve.length > 2) {
     parts.push('\n### Overwriting for ever: space against writing\n', renderCurve(curve))

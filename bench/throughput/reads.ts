@@ -21,6 +21,7 @@ const PART_BYTES = 4096
 const MANY_KEYS = 100
 /** Full scans are repeated for no longer than this. */
 const SCAN_SECONDS_MAX = 0.5
+const WARM_SECONDS_MAX = 1
 
 /** The read workloads over one open store. */
 export class Reads {
@@ -28,15 +29,31 @@ export class Reads {
   readonly #data: DataSet
   readonly #store: EngineStore
   readonly #random: Random
+  #seconds: number
+  #isWarmUp = false
 
   constructor(job: Job, data: DataSet, store: EngineStore) {
     this.#job = job
     this.#data = data
     this.#store = store
     this.#random = new Random(job.seed + 1)
+    this.#seconds = job.seconds
   }
 
-  async run(name: string): Promise<Work> {
+  /** The same calls, uncounted: the time that the runtime takes to compile them is not the engine's. */
+  async warmUp(name: string): Promise<void> {
+    const seconds = Math.min(WARM_SECONDS_MAX, this.#job.seconds)
+    this.#isWarmUp = true
+    await this.#run(name, { ...this.#job, seconds })
+    this.#isWarmUp = false
+  }
+
+  run(name: string): Promise<Work> {
+    return this.#run(name, this.#job)
+  }
+
+  async #run(name: string, job: Job): Promise<Work> {
+    this.#seconds = job.seconds
     switch (name) {
       case 'readrandom':
         return this.#readRandom()
@@ -57,9 +74,9 @@ export class Reads {
       case 'getmany':
         return this.#getMany()
       case 'paced-get':
-        return pace(this.#job, this.#data, (index) => this.#getAndCheck(index))
+        return pace(job, this.#data, (index) => this.#getAndCheck(index))
       default:
-        return runYcsb(name, this.#job, this.#data, this.#store)
+        return runYcsb(name, job, this.#data, this.#store)
     }
   }
 
@@ -71,9 +88,9 @@ export class Reads {
       const index = random.below(data.entries)
       data.check(index, await store.get(data.key(index), index))
     }
-    const work = await repeat(this.#job.seconds, read)
-    const latenciesUs = await sampleLatencies(this.#job.seconds, read)
-    return { ...work, userBytes: work.operations * this.#entryBytes, latenciesUs }
+    const work = await repeat(this.#seconds, read)
+    const userBytes = work.operations * this.#entryBytes
+    return { ...work, userBytes, ...(await this.#latenciesOf(read)) }
   }
 
   async #readRandomSync(): Promise<Work> {
@@ -84,16 +101,16 @@ export class Reads {
       const index = random.below(data.entries)
       data.check(index, store.getSync(data.key(index), index))
     }
-    const work = await repeatSync(this.#job.seconds, read)
-    const latenciesUs = await sampleLatencies(this.#job.seconds, read)
-    return { ...work, userBytes: work.operations * this.#entryBytes, latenciesUs }
+    const work = await repeatSync(this.#seconds, read)
+    const userBytes = work.operations * this.#entryBytes
+    return { ...work, userBytes, ...(await this.#latenciesOf(read)) }
   }
 
   async #readMissing(): Promise<Work> {
     const data = this.#data
     const store = this.#store
     const random = this.#random
-    const work = await repeatSync(this.#job.seconds, () => {
+    const work = await repeatSync(this.#seconds, () => {
       const index = random.below(data.entries)
       if (store.getSync(data.missingKey(index), index) !== undefined) {
         throw new Error(`the engine found a key that was never written index=${index}`)
@@ -117,7 +134,7 @@ export class Reads {
       index++
     }
     let seconds = 0
-    const enough = Math.min(SCAN_SECONDS_MAX, this.#job.seconds)
+    const enough = Math.min(SCAN_SECONDS_MAX, this.#seconds)
     while (seconds < enough) {
       index = 0
       seconds += await timed(() =>
@@ -136,7 +153,7 @@ export class Reads {
     let expected = 0
     const visit = (value: Uint8Array): void => data.check(expected++, value)
     const work = await repeat(
-      this.#job.seconds,
+      this.#seconds,
       async () => {
         const index = this.#random.below(data.entries - limit + 1)
         expected = index
@@ -152,7 +169,7 @@ export class Reads {
 
   /** So many readers, each of which awaits its get before the next. */
   async #readAtOnce(readers: number): Promise<Work> {
-    const work = await repeatAtOnce(readers, this.#job.seconds, () =>
+    const work = await repeatAtOnce(readers, this.#seconds, () =>
       this.#getAndCheck(this.#random.below(this.#data.entries)),
     )
     return { ...work, userBytes: work.operations * this.#entryBytes }
@@ -168,9 +185,8 @@ export class Reads {
       const part = await this.#getPart(index, offset, length)
       data.checkPart(index, part, offset, length)
     }
-    const work = await repeat(this.#job.seconds, read)
-    const latenciesUs = await sampleLatencies(this.#job.seconds, read)
-    return { ...work, userBytes: work.operations * length, latenciesUs }
+    const work = await repeat(this.#seconds, read)
+    return { ...work, userBytes: work.operations * length, ...(await this.#latenciesOf(read)) }
   }
 
   /** The whole value and a cut where the engine knows no parts. */
@@ -188,7 +204,7 @@ export class Reads {
   async #getMany(): Promise<Work> {
     const data = this.#data
     const work = await repeat(
-      this.#job.seconds,
+      this.#seconds,
       async () => {
         const indexes = Array.from({ length: MANY_KEYS }, () => this.#random.below(data.entries))
         const keys = indexes.map((index) => data.key(index))
@@ -199,6 +215,11 @@ export class Reads {
     )
     const operations = work.operations * MANY_KEYS
     return { operations, seconds: work.seconds, userBytes: operations * this.#entryBytes }
+  }
+
+  /** Taken after the rate. */
+  async #latenciesOf(read: () => unknown): Promise<Pick<Work, 'latenciesUs'>> {
+    return this.#isWarmUp ? {} : { latenciesUs: await sampleLatencies(this.#seconds, read) }
   }
 
   get #entryBytes(): number {

@@ -66,25 +66,31 @@ function costRows(
   const lines: string[][] = []
   if (workload.startsWith('fill') || workload === 'overwrite') {
     lines.push(line('written per user byte', (row) => writtenPerUserByte(row)?.toFixed(2) ?? '-'))
-    lines.push(line('given to the disk per user byte', ({ deviceBytes, userBytes }) => {
-      return typeof deviceBytes === 'number' ? (deviceBytes / userBytes).toFixed(2) : '-'
-    }))
+    lines.push(
+      line('given to the disk per user byte', ({ deviceBytes, userBytes }) => {
+        return typeof deviceBytes === 'number' ? (deviceBytes / userBytes).toFixed(2) : '-'
+      }),
+    )
   }
   if (LOADS.some((load) => load === workload)) {
     lines.push(line('way', (row) => row.way ?? '-'))
     lines.push(line('close, ms', (row) => row.closeMs?.toFixed(0) ?? '-'))
-    lines.push(line('on disk at the end (at most), MiB', ({ diskBytes, diskBytesMax }) => {
-      if (diskBytes === undefined || diskBytesMax === undefined) return '-'
-      return `${(diskBytes / MIB).toFixed(0)} (${(diskBytesMax / MIB).toFixed(0)})`
-    }))
+    lines.push(
+      line('on disk at the end (at most), MiB', ({ diskBytes, diskBytesMax }) => {
+        if (diskBytes === undefined || diskBytesMax === undefined) return '-'
+        return `${(diskBytes / MIB).toFixed(0)} (${(diskBytesMax / MIB).toFixed(0)})`
+      }),
+    )
     lines.push(line('puts stood, ms', ({ stallMs }) => stallMs?.toFixed(0) ?? '-'))
   }
   // At a pace the harness itself waits for the next call with a busy loop.
   if (!PACED.includes(workload)) {
-    lines.push(line('processor, us each', ({ cpuSeconds, operations }) => {
-      const us = (cpuSeconds * 1e6) / operations
-      return Number.isFinite(us) ? us.toFixed(us < 100 ? 1 : 0) : '-'
-    }))
+    lines.push(
+      line('processor, us each', ({ cpuSeconds, operations }) => {
+        const us = (cpuSeconds * 1e6) / operations
+        return Number.isFinite(us) ? us.toFixed(us < 100 ? 1 : 0) : '-'
+      }),
+    )
   }
   // Of memory and pauses the worst round counts.
   lines.push(

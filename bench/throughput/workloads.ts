@@ -71,7 +71,9 @@ export async function runWorkloads(
     await settle()
     const reads = new Reads(job, data, store)
     for (const name of READS) {
-      if (wanted(name)) note(await measure(name, job.directory, () => reads.run(name)))
+      if (!wanted(name)) continue
+      await reads.warmUp(name)
+      note(await measure(name, job.directory, () => reads.run(name)))
     }
     await store.close()
   }
@@ -155,7 +157,13 @@ async function load(engine: Engine, directory: string, way: string, source: Sour
   const closeMs = (await timed(() => store.close())) * 1000
   const userBytes = source.count * (KEY_BYTES + source.value(0).length)
   const done = { operations: source.count, seconds, userBytes, way, openMs, closeMs }
-  return { ...done, figures, ...engine.apart(directory, figures), ...disk.finish(), ...stalls(figures) }
+  return {
+    ...done,
+    figures,
+    ...engine.apart(directory, figures),
+    ...disk.finish(),
+    ...stalls(figures),
+  }
 }
 
 /** Of an engine that counts them. */

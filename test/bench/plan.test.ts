@@ -117,9 +117,8 @@ describe('steps', () => {
     const { taken, leftOut, finished } = await takeAll(190, before)
     expect(taken).toEqual(['b 2', 'c 2', 'a 3', 'b 3'])
     expect(leftOut).toEqual(['round 3 of large'])
-    expect(finished.map(({ name }) => name).toSorted()).toEqual(
-      planned.map(({ name }) => name).filter((name) => name !== 'c 3'),
-    )
+    const all = planned.map(({ name }) => name)
+    expect(finished.map(({ name }) => name)).toEqual(all.filter((name) => name !== 'c 3'))
   })
 
   test('one that fails is not done, and the report says why', async () => {
@@ -147,7 +146,7 @@ describe('special figures', () => {
     ])
     expect(renderSpecials(figures)).toMatch(/\| open +\| 6 ms +\| 5 ms to 9 ms \|/)
     addReadings(figures, [reading(6)], 0.7)
-    expect(renderSpecials(figures)).toMatch(/\| open +\| 6 ms \* .*\n[^]*disturbed by other/)
+    expect(renderSpecials(figures)).toMatch(/\| open +\| 6 ms \* .*\n[\s\S]*disturbed by other/)
   })
 })
 
