@@ -86,7 +86,7 @@ export interface SteadyRun extends SteadyResult {
   readonly engine: SteadyPeer | null
   readonly target: number | null
   readonly round: number
-  /** Cores that others used, if those were too many twice in a row; older results do not say. */
+  /** Cores that others used, if those were too many; older results do not say. */
   readonly otherCores?: number | null
 }
 

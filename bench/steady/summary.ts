@@ -46,7 +46,7 @@ export interface SteadySummary {
   readonly rejected: number
   readonly leftOut: number
   readonly neverAtRest: boolean
-  /** Whether other load has disturbed a round, twice in a row. */
+  /** Whether other load has disturbed a round. */
   readonly disturbed: boolean
 }
 
