@@ -1,6 +1,6 @@
 /** A store that follows a writer of another process: how far it is behind, and what that costs. */
-import { runChild } from '../harness/children.ts'
-import type { SpecialFigure } from './figures.ts'
+import { askChild } from '../harness/children.ts'
+import { beginAnew, type SpecialContext, type SpecialReading } from './figures.ts'
 import type { FollowJob, FollowReport } from './follow/follow-child.ts'
 
 const CHILD = new URL('./follow/follow-child.js', import.meta.url)
@@ -17,26 +17,15 @@ const STEPS = {
 } as const
 const SECONDS = 5
 
-/** Of all repetitions the median one, by its p99. */
-export async function followWriters(
-  { repetitions, prepare }: { readonly repetitions: number; readonly prepare: () => Promise<void> },
-  directory: string,
-  clear: () => void,
-): Promise<SpecialFigure[]> {
-  const figures: SpecialFigure[] = []
+export async function followWriters(context: SpecialContext): Promise<SpecialReading[]> {
+  const readings: SpecialReading[] = []
   for (const [step, load] of Object.entries(STEPS)) {
-    const reports: FollowReport[] = []
-    for (let i = 0; i < repetitions; i++) {
-      clear()
-      await prepare()
-      const job: FollowJob = { ...load, directory, seconds: SECONDS }
-      await runChild<FollowReport>(CHILD, job, (report) => void reports.push(report))
-    }
-    reports.sort((left, right) => (left.lag?.p99Ms ?? 0) - (right.lag?.p99Ms ?? 0))
-    const { lag, puts, followerCpu, writerCpu } = reports[reports.length >> 1]!
+    await beginAnew(context)
+    const job: FollowJob = { ...load, directory: context.directory, seconds: SECONDS }
+    const { lag, puts, followerCpu, writerCpu } = await askChild<FollowReport>(CHILD, job)
     const name = `follow, ${step}`
     if (lag) {
-      figures.push(
+      readings.push(
         { name: `${name}: behind, p50`, unit: 'ms', value: lag.p50Ms },
         { name: `${name}: behind, p99`, unit: 'ms', value: lag.p99Ms },
         { name: `${name}: behind, at most`, unit: 'ms', value: lag.maxMs },
@@ -44,7 +33,7 @@ export async function followWriters(
         { name: `${name}: processor of the writer`, unit: 'ms/s', value: writerCpu },
       )
     }
-    figures.push({ name: `${name}: processor of the follower`, unit: 'ms/s', value: followerCpu })
+    readings.push({ name: `${name}: processor of the follower`, unit: 'ms/s', value: followerCpu })
   }
-  return figures
+  return readings
 }

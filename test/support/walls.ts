@@ -96,7 +96,7 @@ bench/machine
 bench/harness
 bench/engines:          lib/index.ts bench/harness
 bench/throughput:       bench/harness bench/engines
-bench/special/follow:   lib/index.ts
+bench/special/follow:   lib/index.ts bench/harness
 bench/special:          lib/index.ts bin/wisc.ts bench/harness bench/engines bench/throughput bench/special/follow
 bench/steady:           lib/index.ts bench/harness bench/engines
 bench/grow:             lib/index.ts bench/harness bench/engines

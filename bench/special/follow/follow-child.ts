@@ -7,6 +7,7 @@ import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { open, type Store } from '../../../lib/index.ts'
+import { takeJob, tellParent } from '../../harness/children.ts'
 import type { Asked, Load, Written } from './follow-writer.ts'
 import { sharedNow } from './shared-clock.ts'
 
@@ -32,15 +33,7 @@ const SAMPLE_MS = 5
 /** Where there is a longer pause between writes, each of them is looked at once. */
 const RARE_MS = 100
 
-// Without its parent a child has nobody to report to.
-process.on('disconnect', () => process.exit())
-process.on('message', (message) => {
-  // The parent sends nothing else.
-  run(message as FollowJob).catch((error: unknown) => {
-    console.error(error)
-    process.exit(1)
-  })
-})
+takeJob<FollowJob>(run)
 
 async function run({ seconds, ...load }: FollowJob): Promise<void> {
   const writer = fork(WRITER)
@@ -65,8 +58,7 @@ async function run({ seconds, ...load }: FollowJob): Promise<void> {
     followerCpu: (user + system) / 1000 / perSecond,
     writerCpu: cpuMs / (seconds + 1),
   }
-  process.send?.(report)
-  process.disconnect()
+  await tellParent(report)
 }
 
 async function ask(writer: ChildProcess, asked: Asked): Promise<unknown> {
