@@ -9,7 +9,7 @@
 import { expect } from 'vitest'
 import { type CrashState, crashMoments, crashStates } from '../support/crash/crash-states.ts'
 import { holdAgainst, type Knowledge } from '../support/crash/oracle.ts'
-import { type Recovered, recoverImage } from '../support/crash/recover-image.ts'
+import { KnownImages, type Recovered, recoverImage } from '../support/crash/recover-image.ts'
 import { type Collected, Session } from '../support/crash/session.ts'
 import { FaultFileSystem } from '../support/files/fault-file-system.ts'
 import { Prng, replayHint, TESTS_ALL } from '../support/random.ts'
@@ -54,14 +54,14 @@ export async function enumerate(
   let moments = 0
   let compound = 0
   const found = new Map<string, Recovered['positions']>()
-  const reopened = new Map<string, readonly number[]>()
+  const known = new KnownImages()
   let opened = 0
   const open = async (state: CrashState): Promise<void> => {
     opened++
     const verify = opened % verifyEvery === 0
     const recovered = await recoverImage(state.image(), session.oracle, options, seed, {
       verify,
-      reopened,
+      known,
     })
     found.set(state.hash, recovered.positions)
     if (opened % compoundEvery === 0)

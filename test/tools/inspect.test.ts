@@ -164,8 +164,8 @@ test('verify and scan go on while another process changes everything', async () 
   }
 })
 
-/** A store of many small tables, so that a compaction removes what a scan reads from. */
-const MANY_TABLES = { workers: 0, tree: { tableBytes: 16384 } }
+/** A store of small tables, so that a compaction removes what a scan reads from. */
+const MANY_TABLES = { workers: 0, tree: { tableBytes: 65536 } }
 const NAMES = Array.from({ length: 1000 }, (_, i) => `key ${String(i).padStart(4, '0')}`)
 
 async function putAll(store: Store, value: string): Promise<void> {

@@ -86,6 +86,7 @@ for (const workers of [0, 1, 2]) {
     const entries = readTables(
       directory,
       result.tables.map(({ meta }) => meta),
+      nodeFileSystem,
     )
     expect(entries).toEqual(entriesFrom(5001, 5000).sort(compareEntries))
   })

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { afterEach, expect, test } from 'vitest'
+import { nodeFileSystem } from '#dist/lib/base/platform/node-file-system.js'
 import type { FlushJob, Job } from '#dist/lib/jobs/messages.js'
 import type { JobRunner } from '#dist/lib/jobs/runner.js'
 import { WorkerPool } from '#dist/lib/jobs/worker-pool.js'
@@ -143,6 +144,7 @@ test('stores that name their arenas alike are not mixed up', async () => {
       return readTables(
         directory,
         tables.map(({ meta }) => meta),
+        nodeFileSystem,
       )
     }),
   )

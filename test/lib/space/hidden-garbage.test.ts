@@ -1,7 +1,6 @@
 /** The estimate of hidden garbage against the exact walk. */
 import { describe, expect, test } from 'vitest'
 import { BlockCache } from '#dist/lib/base/files/block-cache.js'
-import { nodeFileSystem } from '#dist/lib/base/platform/node-file-system.js'
 import { type HiddenGarbage, HiddenGarbageEstimate } from '#dist/lib/space/hidden-garbage.js'
 import { type ShadowWalkResult, shadowWalkSlices } from '#dist/lib/tree/compaction/shadow-walk.js'
 import { KIND, type TableMeta, type TableOptions } from '#dist/lib/tree/entry.js'
@@ -10,7 +9,7 @@ import { EMPTY_VERSION, type Version } from '#dist/lib/tree/version/version.js'
 import { applyEdit } from '#dist/lib/tree/version/version-builder.js'
 import type { VersionEdit } from '#dist/lib/tree/version/version-edit.js'
 import { recordBytes } from '#dist/vlog/record.js'
-import { temporaryDirectory } from '../../support/files/temporary-directory.ts'
+import { memoryDirectory, memoryDisk } from '../../support/files/memory-directory.ts'
 import type { TestEntry } from '../../support/parts/array-cursor.ts'
 import {
   numberAfterRuns,
@@ -38,7 +37,7 @@ const NONE: HiddenGarbage = {
 
 /** A version whose runs are made one by one, and an estimate that follows it. */
 class Tree {
-  readonly directory = temporaryDirectory()
+  readonly directory = memoryDirectory()
   version: Version = EMPTY_VERSION
   /** Every table that was asked for. */
   readonly asked: number[] = []
@@ -124,7 +123,7 @@ class Tree {
     const input = { directory, databaseId: RUN_DATABASE_ID, runs }
     const steps = shadowWalkSlices(
       { ...input, readableSequences: [...held, SEQUENCE_LIMIT], evictedBelow: 0, expiredBy: 0 },
-      { fileSystem: nodeFileSystem },
+      { fileSystem: memoryDisk },
     )
     let step = steps.next()
     while (!step.done) step = steps.next()

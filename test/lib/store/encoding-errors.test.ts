@@ -1,6 +1,6 @@
 /** What encodings refuse: values that they cannot encode, which change nothing, and bytes that they cannot decode. */
 import { describe, expect, test } from 'vitest'
-import type { Encoding } from '#dist/lib/index.js'
+import type { Encoding, PutOperation, Value } from '#dist/lib/index.js'
 import { codeOf, openSmallStore } from '../../support/store/fault-store.ts'
 
 const INVALID = 'WISC_INVALID_ARGUMENT'
@@ -66,16 +66,27 @@ describe('what cannot be encoded', () => {
     expect(await store.keys().nextMany(5)).toEqual([])
   })
 
-  test('an own encoder that throws: nothing is written, of a batch or a transaction neither', async () => {
+  test('an own encoder that throws: nothing is written, of a batch, an update or a transaction neither', async () => {
     const store = await openSmallStore()
     const view = store.with({ key: 'utf8', value: HEXADECIMAL })
     await view.put('old', 1)
     const { lastSequence } = store.stats()
     const [good, bad] = [2, -1].map((value) => ({ type: 'put', key: 'old', value }) as const)
+    const encoded = (operation: typeof good): Value =>
+      (view.operation(operation!) as PutOperation).value
     for (const call of [
       () => view.put('old', -1),
       () => view.write([good!, bad!, good!]),
       () => store.write([good!, bad!].map((operation) => view.operation(operation))),
+      () => store.update('old', () => encoded(bad)),
+      () =>
+        store.transaction((tx) => {
+          for (const each of [good, bad]) tx.put('old', encoded(each))
+        }),
+      () =>
+        store.transactionSync((tx) => {
+          for (const each of [good, bad]) tx.put('old', encoded(each))
+        }),
     ]) {
       const failure = { code: INVALID, cause: { message: 'negative' } }
       await expect((async () => call())(), String(call)).rejects.toMatchObject(failure)

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { Entry, KIND } from '#dist/lib/tree/entry.js'
 import { entryWeight } from '#dist/lib/tree/entry-weight.js'
-import { temporaryDirectory } from '../../support/files/temporary-directory.ts'
+import { memoryDirectory } from '../../support/files/memory-directory.ts'
 import { writeRun } from '../../support/parts/write-run.ts'
 
 const ENTRIES = 5000
@@ -21,7 +21,7 @@ test('weights are in proportion to the bytes of tables, by two thirds, where key
   keys.sort(Buffer.compare)
   const scales = PAYLOADS.map((payload) => {
     const entries = keys.map((key, i) => ({ key, sequence: 1 + i, ...payload }))
-    const tables = writeRun(temporaryDirectory(), entries, OPTIONS)
+    const tables = writeRun(memoryDirectory(), entries, OPTIONS)
     const bytes = tables.reduce((sum, table) => sum + table.bytes, 0)
     const found = Object.assign(new Entry(), { kind: payload.kind, valueEnd: VALUE.length })
     return bytes / (ENTRIES * entryWeight(found, keys[0]!.length))

@@ -19,7 +19,23 @@ import type { Oracle } from './oracle.ts'
 /** Where stores lie in the file system in memory. */
 export const DIRECTORY = '/db'
 
+/** What a store was found to hold: for each key the operation that its value comes from. */
+export type Entries = ReadonlyMap<string, number>
+
+/**
+ * What stores on images of one workload were found to hold, by the hashes of these: many runs, faults and states end
+ * in the same image. It says nothing of what had to be there.
+ */
+export class KnownImages {
+  /** Of images that were opened, read, closed and opened again; undefined where there is no store. */
+  readonly opened: Map<string, Entries | undefined> = new Map()
+  /** Of those that such an open has left behind. */
+  readonly reopened: Map<string, Entries> = new Map()
+}
+
 export interface Recovered {
+  /** undefined if there is no store. */
+  readonly entries: Entries | undefined
   /** Positions whose state was found, or undefined if there is no store. */
   readonly positions: readonly number[] | undefined
   /** The steps of the first open, up to the moment when it had been read. */
@@ -30,11 +46,8 @@ export interface Recovered {
 export interface RecoverOptions {
   /** Also checks every checksum and pointer. */
   readonly verify?: boolean
-  /**
-   * What recoveries have left behind that were opened again, by the hash of the image: many states end in the same.
-   * For recoveries of one workload with one oracle.
-   */
-  readonly reopened?: Map<string, readonly number[]>
+  /** What an open leaves behind is opened again once. For recoveries of one workload. */
+  readonly known?: KnownImages
 }
 
 /**
@@ -46,11 +59,11 @@ export async function recoverImage(
   oracle: Oracle,
   options: Options,
   seed: number,
-  { verify = false, reopened }: RecoverOptions = {},
+  { verify = false, known }: RecoverOptions = {},
 ): Promise<Recovered> {
   const fileSystem = new FaultFileSystem({ seed }, image)
   let steps = 0
-  const open = async (which: string): Promise<readonly number[] | undefined> => {
+  const open = async (which: string): Promise<Entries | undefined> => {
     const found = await readOnce(fileSystem, oracle, options, seed, verify, () => {
       if (steps === 0) steps = fileSystem.log.length
     })
@@ -62,19 +75,21 @@ export async function recoverImage(
       throw new Error(`${which}: ${fileSystem.openFiles} files left open`)
     return found
   }
-  const positions = await open('first open')
-  if (positions === undefined) return { positions, fileSystem, steps }
-  const left = reopened && hashOfImage(fileSystem.visibleImage())
-  let again = verify ? undefined : reopened?.get(left!)
-  if (again === undefined) {
-    again = await open('second open')
+  const entries = await open('first open')
+  const positions = entries && oracle.positionsOf(entries)
+  if (positions === undefined) return { entries, positions, fileSystem, steps }
+  const left = known && hashOfImage(fileSystem.visibleImage())
+  let found = verify ? undefined : known?.reopened.get(left!)
+  if (found === undefined) {
+    found = await open('second open')
     checkNoOrphans(fileSystem)
-    if (again) reopened?.set(left!, again)
+    if (found) known?.reopened.set(left!, found)
   }
+  const again = found && oracle.positionsOf(found)
   if (again?.join() !== positions.join()) {
     throw new Error(`the second open finds the state at ${again}, the first one at ${positions}`)
   }
-  return { positions, fileSystem, steps }
+  return { entries, positions, fileSystem, steps }
 }
 
 /** A closed store holds no file that its version does not. */
@@ -104,7 +119,7 @@ async function readOnce(
   seed: number,
   verify: boolean,
   opened: () => void,
-): Promise<readonly number[] | undefined> {
+): Promise<Entries | undefined> {
   let store: Store
   try {
     store = await openStore(DIRECTORY, options, { fileSystem, random: seededRandom(seed) })
@@ -113,7 +128,7 @@ async function readOnce(
     throw error
   }
   opened()
-  const positions = oracle.positionsOf(await observe(store, oracle))
+  const entries = await observe(store, oracle)
   if (verify) {
     // A file that verify has open is read to its end, and must not go meanwhile: the rule is of the file system here.
     await settled(fileSystem)
@@ -121,7 +136,7 @@ async function readOnce(
     if (damage[0]) throw new Error(`verify found damage: ${damage[0].message}`)
   }
   await store.close()
-  return positions
+  return entries
 }
 
 /**
@@ -129,11 +144,7 @@ async function readOnce(
  * @returns the operation that each key's value comes from
  * @throws Error if a value does not belong to its key, or two ways to read disagree
  */
-export async function observe(
-  store: Store,
-  oracle: Oracle,
-  snapshot?: Snapshot,
-): Promise<Map<string, number>> {
+export async function observe(store: Store, oracle: Oracle, snapshot?: Snapshot): Promise<Entries> {
   const found = new Map<string, number>()
   let previous: Buffer | undefined
   for await (const [key, value] of store.entries({ ...(snapshot && { snapshot }) })) {

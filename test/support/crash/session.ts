@@ -16,7 +16,7 @@ import { seededRandom } from '../random.ts'
 import { settled } from '../store/settled.ts'
 import { type CrashStateOptions, crashStatesNow } from './crash-states.ts'
 import { holdAgainst, type Knowledge, Oracle, type OracleWrite, requirePosition } from './oracle.ts'
-import { DIRECTORY, observe, recoverImage } from './recover-image.ts'
+import { DIRECTORY, KnownImages, observe, recoverImage } from './recover-image.ts'
 
 export interface SessionOptions {
   readonly options: Options
@@ -344,22 +344,32 @@ export class Session {
     })
   }
 
-  /** Cuts the power now, in every way, and opens a store on what is left. @returns how many states */
-  async powerCuts(subsets: CrashStateOptions): Promise<number> {
+  /**
+   * Cuts the power now, in every way, and opens a store on what is left.
+   * @param known of this workload
+   * @returns how many states
+   */
+  async powerCuts(
+    subsets: CrashStateOptions,
+    known: KnownImages = new KnownImages(),
+  ): Promise<number> {
+    const { options, seed } = this.#options
+    const { oracle } = this
+    const { opened } = known
     const seen = new Set<string>()
-    const reopened = new Map<string, readonly number[]>()
-    const knowledge = this.oracle.knowledge()
-    for (const state of crashStatesNow(this.fileSystem.model, subsets)) {
-      if (seen.has(state.hash)) continue
-      seen.add(state.hash)
-      const { options, seed } = this.#options
-      const { positions } = await recoverImage(state.image(), this.oracle, options, seed, {
-        reopened,
-      })
+    const knowledge = oracle.knowledge()
+    for (const { hash, choice, image } of crashStatesNow(this.fileSystem.model, subsets)) {
+      if (seen.has(hash)) continue
+      seen.add(hash)
       try {
-        holdAgainst(positions, knowledge, false)
+        if (!opened.has(hash)) {
+          const { entries } = await recoverImage(image(), oracle, options, seed, { known })
+          opened.set(hash, entries)
+        }
+        const entries = opened.get(hash)
+        holdAgainst(entries && oracle.positionsOf(entries), knowledge, false)
       } catch (error) {
-        throw new Error(`${state.choice}: ${(error as Error).message}`, { cause: error })
+        throw new Error(`${choice}: ${(error as Error).message}`, { cause: error })
       }
     }
     return seen.size

@@ -1,9 +1,6 @@
-/**
- * The real file system, with a log of what is asked of it, and a way to make the next such call
- * fail.
- */
+/** The real file system, or another, with a log of what is asked of it, and a way to make the next such call fail. */
 import { IoError } from '#dist/lib/base/errors.js'
-import type { File, OpenMode } from '#dist/lib/base/files/file-system.js'
+import type { File, FileSystem, OpenMode } from '#dist/lib/base/files/file-system.js'
 import {
   ForwardingFile,
   ForwardingFileSystem,
@@ -15,8 +12,8 @@ export class RecordingFileSystem extends ForwardingFileSystem {
   readonly log: string[] = []
   readonly #failures: { readonly pattern: RegExp; readonly errno: string }[] = []
 
-  constructor() {
-    super(nodeFileSystem)
+  constructor(base: FileSystem = nodeFileSystem) {
+    super(base)
   }
 
   /**

@@ -1,14 +1,15 @@
 /** Memtables, jobs and tables for tests of flush, compaction and the runners. */
 import { joinPath, tableName } from '#dist/lib/base/files/file-names.js'
 import { FileNumbers } from '#dist/lib/base/files/file-numbers.js'
+import type { FileSystem } from '#dist/lib/base/files/file-system.js'
 import { LOG_START } from '#dist/lib/base/log-position.js'
-import { nodeFileSystem } from '#dist/lib/base/platform/node-file-system.js'
 import type { CompactionJob, FlushJob } from '#dist/lib/jobs/messages.js'
 import type { RunResult } from '#dist/lib/tree/compaction/retained-run.js'
 import { KIND, type TableMeta } from '#dist/lib/tree/entry.js'
 import { type Arena, createArena } from '#dist/lib/tree/memtable/arena.js'
 import { type FrozenMemtable, Memtable } from '#dist/lib/tree/memtable/memtable.js'
 import { TableReader } from '#dist/lib/tree/table/table-reader.js'
+import { memoryDisk } from '../files/memory-directory.ts'
 import { entryUnder, type TestEntry } from './array-cursor.ts'
 
 export const DATABASE_ID: Uint8Array = new Uint8Array(16).fill(9)
@@ -87,16 +88,24 @@ export function compactionJob(
   }
 }
 
-export function openJobTable(directory: string, meta: TableMeta): TableReader {
+export function openJobTable(
+  directory: string,
+  meta: TableMeta,
+  fileSystem: FileSystem = memoryDisk,
+): TableReader {
   const name = tableName(meta.number)
-  return TableReader.open(nodeFileSystem, joinPath(directory, name), name, meta, DATABASE_ID)
+  return TableReader.open(fileSystem, joinPath(directory, name), name, meta, DATABASE_ID)
 }
 
 /** All entries of tables, after each has been verified. */
-export function readTables(directory: string, tables: readonly TableMeta[]): TestEntry[] {
+export function readTables(
+  directory: string,
+  tables: readonly TableMeta[],
+  fileSystem?: FileSystem,
+): TestEntry[] {
   const entries: TestEntry[] = []
   for (const meta of tables) {
-    const reader = openJobTable(directory, meta)
+    const reader = openJobTable(directory, meta, fileSystem)
     reader.verify()
     const cursor = reader.cursor()
     for (cursor.seekToFirst(); cursor.valid; cursor.next()) entries.push(entryUnder(cursor)!)

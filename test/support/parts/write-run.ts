@@ -1,10 +1,10 @@
-/** Runs of tables from sorted plain entries, without memtables and jobs. */
+/** Runs of tables from sorted plain entries, in memory, without memtables and jobs. */
 import { joinPath, tableName } from '#dist/lib/base/files/file-names.js'
 import { FileNumbers } from '#dist/lib/base/files/file-numbers.js'
-import { nodeFileSystem } from '#dist/lib/base/platform/node-file-system.js'
 import { RunWriter } from '#dist/lib/tree/compaction/run-writer.js'
 import type { TableMeta, TableOptions } from '#dist/lib/tree/entry.js'
 import { TableReader } from '#dist/lib/tree/table/table-reader.js'
+import { memoryDisk } from '../files/memory-directory.ts'
 import { seededRandom } from '../random.ts'
 import { ArrayCursor, compareEntries, type TestEntry } from './array-cursor.ts'
 
@@ -23,7 +23,7 @@ export function writeRun(
   entries: readonly TestEntry[],
   tableOptions: TableOptions,
 ): readonly TableMeta[] {
-  const ports = { fileSystem: nodeFileSystem, random: seededRandom(NUMBERS.next) }
+  const ports = { fileSystem: memoryDisk, random: seededRandom(NUMBERS.next) }
   const fileNumbers = NUMBERS.memory
   const target = { directory, databaseId: RUN_DATABASE_ID, fileNumbers, tableOptions }
   const base = entries.reduce((least, { sequence }) => Math.min(least, sequence), Infinity)
@@ -35,5 +35,5 @@ export function writeRun(
 
 export function openRunTable(directory: string, meta: TableMeta): TableReader {
   const name = tableName(meta.number)
-  return TableReader.open(nodeFileSystem, joinPath(directory, name), name, meta, RUN_DATABASE_ID)
+  return TableReader.open(memoryDisk, joinPath(directory, name), name, meta, RUN_DATABASE_ID)
 }

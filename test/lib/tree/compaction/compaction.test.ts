@@ -1,5 +1,4 @@
 /** Flush and compaction, slice by slice on this thread, against the rule in its own words. */
-import { readdirSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { compareBytes } from '#dist/lib/base/bytes.js'
 import { systemRandom } from '#dist/lib/base/random.js'
@@ -8,8 +7,8 @@ import { flushSlices } from '#dist/lib/tree/compaction/flush.js'
 import type { RecordPlaces } from '#dist/lib/tree/compaction/fold.js'
 import type { RunResult } from '#dist/lib/tree/compaction/retained-run.js'
 import { KIND, type TableMeta } from '#dist/lib/tree/entry.js'
+import { memoryDirectory, memoryDisk } from '../../../support/files/memory-directory.ts'
 import { RecordingFileSystem } from '../../../support/files/recording-file-system.ts'
-import { temporaryDirectory } from '../../../support/files/temporary-directory.ts'
 import { compareEntries, type TestEntry } from '../../../support/parts/array-cursor.ts'
 import {
   compactionJob,
@@ -51,7 +50,7 @@ function flush(
 ): RunResult {
   const { arena, frozen } = freeze(1, entries)
   const ports = {
-    fileSystem: new RecordingFileSystem(),
+    fileSystem: new RecordingFileSystem(memoryDisk),
     random: systemRandom,
     arenaBuffer: () => arena.buffer,
     readDeferred: () => new Uint8Array(0),
@@ -70,7 +69,7 @@ test('I7: flushes and compactions keep exactly what the rule says', () => {
   const seed = testSeed()
   const prng = new Prng(seed)
   for (let round = 0; round < 12; round++) {
-    const directory = temporaryDirectory()
+    const directory = memoryDirectory()
     const keys = 1 + prng.below(300)
     const runs: (readonly TableMeta[])[] = []
     const flushed: TestEntry[] = []
@@ -94,7 +93,7 @@ test('I7: flushes and compactions keep exactly what the rule says', () => {
       const span = { smallestKey: low, largestKey: high, largestExclusive: false }
       const olderRanges = prng.chance(0.5) ? [span] : []
       const job = compactionJob(directory, runs, readable, olderRanges)
-      const ports = { fileSystem: new RecordingFileSystem(), random: systemRandom }
+      const ports = { fileSystem: new RecordingFileSystem(memoryDisk), random: systemRandom }
       const result = runSlices(compactionSlices(job, ports))
       const expected = surviving(
         flushed,
@@ -145,7 +144,7 @@ function checkRun(tables: readonly TableMeta[]): void {
 }
 
 test('all entries of a key lie in one table, however many', () => {
-  const directory = temporaryDirectory()
+  const directory = memoryDirectory()
   const entries = Array.from({ length: 900 }, (_, i): TestEntry => {
     const key = new TextEncoder().encode(i < 400 ? 'a' : i < 800 ? 'b' : `c${i}`)
     return { key, sequence: i + 1, kind: KIND.inline, value: new Uint8Array(20) }
@@ -158,14 +157,14 @@ test('all entries of a key lie in one table, however many', () => {
 })
 
 test('deferred values are fetched and become inline', () => {
-  const directory = temporaryDirectory()
+  const directory = memoryDirectory()
   const key = Uint8Array.of(1)
   const place = { segment: 3, offset: 777, length: 70_100 }
   const { arena, frozen } = freeze(1, [{ key, sequence: 5, kind: KIND.deferred, ...place }])
   const value = new Uint8Array(70_000).fill(3)
   const result = runSlices(
     flushSlices(flushJob(directory, frozen, [5]), {
-      fileSystem: new RecordingFileSystem(),
+      fileSystem: new RecordingFileSystem(memoryDisk),
       random: systemRandom,
       arenaBuffer: () => arena.buffer,
       readDeferred: ({ segment, offset, length, sequence }) => {
@@ -181,7 +180,7 @@ test('deferred values are fetched and become inline', () => {
 
 /** `every` is 1: merges two runs with the same keys; more: patches the one with a few others. */
 test.each([1, 50])('a compaction says how much of its inputs it has passed every=%s', (every) => {
-  const directory = temporaryDirectory()
+  const directory = memoryDirectory()
   const entries = Array.from({ length: 3000 }, (_, i) => ({
     key: new TextEncoder().encode(`key${String(i).padStart(4, '0')}`),
     sequence: i + 1,
@@ -197,7 +196,7 @@ test.each([1, 50])('a compaction says how much of its inputs it has passed every
   const runs = [newer, entries].map((each) => metas(flush(directory, each, [last])))
   const shares: number[] = []
   const ports = {
-    fileSystem: new RecordingFileSystem(),
+    fileSystem: new RecordingFileSystem(memoryDisk),
     random: systemRandom,
     progress: (share: number) => shares.push(share),
   }
@@ -210,48 +209,48 @@ test.each([1, 50])('a compaction says how much of its inputs it has passed every
 })
 
 test('a compaction that keeps nothing writes nothing', () => {
-  const directory = temporaryDirectory()
+  const directory = memoryDirectory()
   const entries = [1, 2, 3].map((n) => ({
     key: Uint8Array.of(n),
     sequence: n,
     kind: KIND.tombstone,
   }))
   const input = flush(directory, entries, [3])
-  const ports = { fileSystem: new RecordingFileSystem(), random: systemRandom }
+  const ports = { fileSystem: new RecordingFileSystem(memoryDisk), random: systemRandom }
   const result = runSlices(compactionSlices(compactionJob(directory, [metas(input)], [3]), ports))
   expect(result).toMatchObject({ tables: [], entriesIn: 3, entriesOut: 0, bytesWritten: 0 })
 })
 
 test('I4: every table is synced; an early end or an error leaves no file', () => {
-  const directory = temporaryDirectory()
+  const directory = memoryDirectory()
   const prng = new Prng(1)
   const runs = [0, 1].map((i) =>
     metas(flush(directory, randomEntries(prng, 1 + i * 3000, 3000, 2000), [6000])),
   )
   runs.reverse()
-  const before = readdirSync(directory).sort()
+  const before = memoryDisk.list(directory).sort()
   const start = (fileSystem: RecordingFileSystem): Generator<unknown, RunResult> =>
     compactionSlices(compactionJob(directory, runs, [6000]), { fileSystem, random: systemRandom })
 
-  const ended = start(new RecordingFileSystem())
+  const ended = start(new RecordingFileSystem(memoryDisk))
   ended.next()
   ended.next()
-  expect(readdirSync(directory).length).toBeGreaterThan(before.length)
+  expect(memoryDisk.list(directory).length).toBeGreaterThan(before.length)
   ended.return(undefined as never)
-  expect(readdirSync(directory).sort()).toEqual(before)
+  expect(memoryDisk.list(directory).sort()).toEqual(before)
 
   for (const pattern of [/^create/, /^write/, /^open/]) {
     for (const skip of [0, 1]) {
-      const fileSystem = new RecordingFileSystem()
+      const fileSystem = new RecordingFileSystem(memoryDisk)
       const slices = start(fileSystem)
       for (let i = 0; i < skip; i++) slices.next()
       fileSystem.failNext(pattern, 'EIO')
       expect(() => runSlices(slices)).toThrow('errno=EIO')
-      expect(readdirSync(directory).sort()).toEqual(before)
+      expect(memoryDisk.list(directory).sort()).toEqual(before)
     }
   }
 
-  const full = new RecordingFileSystem()
+  const full = new RecordingFileSystem(memoryDisk)
   const result = runSlices(start(full))
   const created = full.log.filter((line) => line.startsWith('create')).map((line) => line.slice(7))
   expect(created).toEqual(
@@ -262,7 +261,7 @@ test('I4: every table is synced; an early end or an error leaves no file', () =>
     expect(calls[calls.length - 1]).toBe(`sync ${name}`)
   }
 
-  const poisoned = new RecordingFileSystem()
+  const poisoned = new RecordingFileSystem(memoryDisk)
   poisoned.failNext(/^sync/, 'ENOSPC')
   expect(() => runSlices(start(poisoned))).toThrow('a sync failed')
   expect(poisoned.log.some((line) => line.startsWith('unlink'))).toBe(false)

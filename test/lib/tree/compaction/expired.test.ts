@@ -3,7 +3,6 @@
  * one from the beginning, but that its record dies in them.
  */
 import { expect, test } from 'vitest'
-import { nodeFileSystem } from '#dist/lib/base/platform/node-file-system.js'
 import { systemRandom } from '#dist/lib/base/random.js'
 import { compactionSlices } from '#dist/lib/tree/compaction/compaction.js'
 import { flushSlices } from '#dist/lib/tree/compaction/flush.js'
@@ -11,7 +10,7 @@ import type { RunResult } from '#dist/lib/tree/compaction/retained-run.js'
 import { shadowWalkSlices } from '#dist/lib/tree/compaction/shadow-walk.js'
 import { KIND, type TableMeta } from '#dist/lib/tree/entry.js'
 import { expiredBy as sumExpired } from '#dist/lib/tree/expiry-sums.js'
-import { temporaryDirectory } from '../../../support/files/temporary-directory.ts'
+import { memoryDirectory, memoryDisk } from '../../../support/files/memory-directory.ts'
 import type { TestEntry } from '../../../support/parts/array-cursor.ts'
 import {
   compactionJob,
@@ -63,7 +62,7 @@ function placesOf(entries: readonly TestEntry[]): string[] {
 function flush(directory: string, entries: readonly TestEntry[], expiredBy: number): RunResult {
   const { arena, frozen } = freeze(1, entries)
   const ports = {
-    fileSystem: nodeFileSystem,
+    fileSystem: memoryDisk,
     random: systemRandom,
     arenaBuffer: () => arena.buffer,
     readDeferred: () => new Uint8Array(0),
@@ -84,7 +83,7 @@ test('I7: what has expired is a tombstone for flushes, compactions and walks', (
   const prng = new Prng(seed)
   for (let round = 0; round < 15; round++) {
     const hint = `round=${round} ${replayHint(seed)}`
-    const directory = temporaryDirectory()
+    const directory = memoryDirectory()
     const keys = 1 + prng.below(200)
     const runs: (readonly TableMeta[])[] = []
     const expectedRuns: (readonly TableMeta[])[] = []
@@ -107,7 +106,7 @@ test('I7: what has expired is a tombstone for flushes, compactions and walks', (
       expectedRuns.unshift(metasOf(flush(directory, bySequence(kept).map(asTombstone), 0)))
     }
     const readable = [...new Set([1 + prng.below(sequence), sequence])].sort((a, b) => a - b)
-    const ports = { fileSystem: nodeFileSystem, random: systemRandom }
+    const ports = { fileSystem: memoryDisk, random: systemRandom }
     const job = { ...compactionJob(directory, runs, readable), expiredBy: NOW }
     const found = runSlices(compactionSlices(job, ports))
     const expected = runSlices(
@@ -135,7 +134,7 @@ test('I7: what has expired is a tombstone for flushes, compactions and walks', (
 
 test('F-T26: a table knows what of it expires when, and verification counts it again', () => {
   const prng = new Prng(seed)
-  const directory = temporaryDirectory()
+  const directory = memoryDirectory()
   const entries = Array.from({ length: 600 }, (_, i) => randomEntry(prng, 1e6, i + 1))
   const [meta] = metasOf(flush(directory, entries.slice(0, 60), 0))
   const table = openJobTable(directory, meta!)

@@ -1,9 +1,6 @@
 /** Patches of tables (lib/tree/compaction/patch.ts) against the rule in its own words, and against merges. */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import path from 'node:path'
 import { expect, test } from 'vitest'
 import { joinPath, tableName } from '#dist/lib/base/files/file-names.js'
-import { nodeFileSystem } from '#dist/lib/base/platform/node-file-system.js'
 import { systemRandom } from '#dist/lib/base/random.js'
 import { compactionSlices } from '#dist/lib/tree/compaction/compaction.js'
 import { flushSlices } from '#dist/lib/tree/compaction/flush.js'
@@ -14,7 +11,7 @@ import { canPatch } from '#dist/lib/tree/compaction/patch.js'
 import type { RunResult } from '#dist/lib/tree/compaction/retained-run.js'
 import { KIND, type TableMeta, type TableOptions } from '#dist/lib/tree/entry.js'
 import { TableReader } from '#dist/lib/tree/table/table-reader.js'
-import { temporaryDirectory } from '../../../support/files/temporary-directory.ts'
+import { memoryDirectory, memoryDisk } from '../../../support/files/memory-directory.ts'
 import { compareEntries, type TestEntry } from '../../../support/parts/array-cursor.ts'
 import {
   compactionJob,
@@ -28,7 +25,7 @@ import { runSlices } from '../../../support/run-slices.ts'
 
 type Run = readonly TableMeta[]
 
-const PORTS = { fileSystem: nodeFileSystem, random: systemRandom }
+const PORTS = { fileSystem: memoryDisk, random: systemRandom }
 /** Folds nothing, but has pointers looked at: what is merged and not patched. */
 const MERGES: RecordPlaces = { segment: 0, offset: 0, find: () => false }
 
@@ -36,7 +33,7 @@ const text = (value: string): Uint8Array => new TextEncoder().encode(value)
 
 /** A store in its words: the newest put of each key, and the next sequence. */
 class Model {
-  readonly directory: string = temporaryDirectory()
+  readonly directory: string = memoryDirectory()
   readonly newest: Map<string, TestEntry> = new Map()
   readonly prng: Prng
   sequence = 0
@@ -96,7 +93,7 @@ class Model {
     tableOptions: TableOptions = TABLE_OPTIONS,
   ): boolean {
     const job = { ...compactionJob(this.directory, runs, readable), tableOptions }
-    const inputs = runs.slice(0, -1).map((tables) => new InputRun(tables, job, nodeFileSystem))
+    const inputs = runs.slice(0, -1).map((tables) => new InputRun(tables, job, memoryDisk))
     try {
       return canPatch(job, new MergeCursor(inputs.map(({ cursor }) => cursor)), PORTS)
     } finally {
@@ -107,7 +104,7 @@ class Model {
   open(meta: TableMeta): TableReader {
     const name = tableName(meta.number)
     const { databaseId } = compactionJob(this.directory, [], [1])
-    return TableReader.open(nodeFileSystem, joinPath(this.directory, name), name, meta, databaseId)
+    return TableReader.open(memoryDisk, joinPath(this.directory, name), name, meta, databaseId)
   }
 
   /** What tables say of themselves, sums over all of them. */
@@ -299,22 +296,22 @@ test('damage of an old table ends a patch, and leaves no file', () => {
   const runs = [overwrite(model, 800, 40, 0), oldest]
   expect(model.mayPatch(runs)).toBe(true)
   const name = tableName(oldest[1]!.number)
-  const file = path.join(model.directory, name)
-  const bytes = readFileSync(file)
+  const file = joinPath(model.directory, name)
+  const bytes = memoryDisk.contents(file)
   bytes[700]! ^= 1
-  writeFileSync(file, bytes)
-  const before = readdirSync(model.directory).sort()
+  memoryDisk.replace(file, bytes)
+  const before = memoryDisk.list(model.directory).sort()
   expect(() => model.compact(runs)).toThrow(`block checksum mismatch file=${name}`)
-  expect(readdirSync(model.directory).sort()).toEqual(before)
+  expect(memoryDisk.list(model.directory).sort()).toEqual(before)
 })
 
 test('a patch that is ended early leaves no file', () => {
   const model = new Model(new Prng(10))
   const runs = [overwrite(model, 800, 40, 0.01), loaded(model, 800)]
-  const before = readdirSync(model.directory).sort()
+  const before = memoryDisk.list(model.directory).sort()
   const steps = compactionSlices(compactionJob(model.directory, runs, [model.sequence]), PORTS)
   steps.next()
-  expect(readdirSync(model.directory).length).toBeGreaterThan(before.length)
+  expect(memoryDisk.list(model.directory).length).toBeGreaterThan(before.length)
   steps.return(undefined as never)
-  expect(readdirSync(model.directory).sort()).toEqual(before)
+  expect(memoryDisk.list(model.directory).sort()).toEqual(before)
 })

@@ -1,10 +1,8 @@
 /** The shadow walk against the rule in its own words, and against the compaction that exposes what it calls hidden. */
-import { readdirSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { compareBytes } from '#dist/lib/base/bytes.js'
 import { FileNumbers } from '#dist/lib/base/files/file-numbers.js'
 import type { File, FileSystem } from '#dist/lib/base/files/file-system.js'
-import { nodeFileSystem } from '#dist/lib/base/platform/node-file-system.js'
 import { compactionSlices } from '#dist/lib/tree/compaction/compaction.js'
 import type { RunResult } from '#dist/lib/tree/compaction/retained-run.js'
 import {
@@ -16,7 +14,7 @@ import {
 import { KIND, type TableMeta } from '#dist/lib/tree/entry.js'
 import { recordBytes } from '#dist/vlog/record.js'
 import { tableBytes } from '#dist/vlog/value-chunks.js'
-import { temporaryDirectory } from '../../../support/files/temporary-directory.ts'
+import { memoryDirectory, memoryDisk } from '../../../support/files/memory-directory.ts'
 import { ArrayCursor, compareEntries, type TestEntry } from '../../../support/parts/array-cursor.ts'
 import { surviving } from '../../../support/parts/job-fixtures.ts'
 import { numberAfterRuns, RUN_DATABASE_ID, writeRun } from '../../../support/parts/write-run.ts'
@@ -58,7 +56,7 @@ interface Tree {
 
 /** Runs of random entries; what each keeps is what readers of its time needed. */
 function randomTree(prng: Prng, runCount: number): Tree {
-  const directory = temporaryDirectory()
+  const directory = memoryDirectory()
   const keys = 1 + prng.below(300)
   const runs: (readonly TableMeta[])[] = []
   const entries: WalkEntry[] = []
@@ -150,7 +148,7 @@ test('I9: the walk finds what the rule says, and each table once', () => {
     // Now and then there are entries above all that anybody may read: they are kept, too.
     const readable = readableOf(prng, prng.chance(0.2) ? 1 + prng.below(highest) : highest)
     const yields: number[] = []
-    const ports = { fileSystem: nodeFileSystem }
+    const ports = { fileSystem: memoryDisk }
     const result = runSlices(shadowWalkSlices(inputOf(tree, readable), ports), (bytes) =>
       yields.push(bytes),
     )
@@ -167,7 +165,7 @@ test('I9: a compaction of everything exposes exactly what the walk calls hidden'
     const highest = Math.max(...tree.entries.map(({ sequence }) => sequence))
     const readable = readableOf(prng, highest)
     const input = inputOf(tree, readable)
-    const walk = runSlices(shadowWalkSlices(input, { fileSystem: nodeFileSystem }))
+    const walk = runSlices(shadowWalkSlices(input, { fileSystem: memoryDisk }))
     const hidden = walk.segments.reduce((sum, { hiddenBytes }) => sum + hiddenBytes, 0)
     const numbers = new FileNumbers()
     numbers.skip(numberAfterRuns() - 1)
@@ -184,7 +182,7 @@ test('I9: a compaction of everything exposes exactly what the walk calls hidden'
           fileNumbers: numbers.memory,
           tableOptions: { tableBytes: 4096, blockBytes: 512, filterBitsPerKey: 10 },
         },
-        { fileSystem: nodeFileSystem, random: seededRandom(seed) },
+        { fileSystem: memoryDisk, random: seededRandom(seed) },
       ),
     )
     const pointed = (metas: readonly TableMeta[]): number =>
@@ -204,20 +202,18 @@ test('I9: a compaction of everything exposes exactly what the walk calls hidden'
     const bytes = tree.runs.flat().reduce((sum, table) => sum + table.bytes, 0)
     expect(walk.tableGarbageBytes).toBe(Math.round(bytes * share))
     // Without older readers nothing shadowed is left, and the figures of the tables are those of the live entries.
-    const alone = runSlices(
-      shadowWalkSlices(inputOf(tree, [highest]), { fileSystem: nodeFileSystem }),
-    )
+    const alone = runSlices(shadowWalkSlices(inputOf(tree, [highest]), { fileSystem: memoryDisk }))
     expect(alone.segments.every(({ pinnedBytes }) => pinnedBytes === 0)).toBe(true)
   }
 })
 
-/** The real file system, which knows what is open and refuses all but reading. */
+/** A file system that knows what is open and refuses all but reading. */
 function readingFileSystem(openFiles: Set<File>): FileSystem {
-  return Object.create(nodeFileSystem, {
+  return Object.create(memoryDisk, {
     open: {
       value: (path: string, mode: string): File => {
         expect(mode).toBe('read')
-        const file = nodeFileSystem.open(path, 'read')
+        const file = memoryDisk.open(path, 'read')
         openFiles.add(file)
         return Object.create(file, {
           read: { value: file.read.bind(file) },
@@ -236,7 +232,7 @@ function readingFileSystem(openFiles: Set<File>): FileSystem {
 }
 
 test('slices are bounded; it holds one table of each run, closes them when it ends early, and writes nothing', () => {
-  const directory = temporaryDirectory()
+  const directory = memoryDirectory()
   const options = { tableBytes: 65536, blockBytes: 4096, filterBitsPerKey: 10 }
   const runs = [1, 0].map((run) =>
     writeRun(
@@ -252,7 +248,7 @@ test('slices are bounded; it holds one table of each run, closes them when it en
       options,
     ),
   )
-  const files = readdirSync(directory).sort()
+  const files = memoryDisk.list(directory).sort()
   const openFiles = new Set<File>()
   const fileSystem = readingFileSystem(openFiles)
   const start = (): Generator<number, ShadowWalkResult> =>
@@ -273,7 +269,7 @@ test('slices are bounded; it holds one table of each run, closes them when it en
   expect(openFiles.size).toBe(2)
   ended.return(undefined as never)
   expect(openFiles.size).toBe(0)
-  expect(readdirSync(directory).sort()).toEqual(files)
+  expect(memoryDisk.list(directory).sort()).toEqual(files)
 })
 
 test('memtables that are given to it count as if they were flushed, and wanted places are those that are kept', () => {
@@ -284,7 +280,7 @@ test('memtables that are given to it count as if they were flushed, and wanted p
     const written = Array.from({ length: 200 }, (_, i) => randomEntry(prng, 200, highest + 1 + i))
     const unflushed = [new ArrayCursor(written.sort(compareEntries))]
     const readable = readableOf(prng, highest + 200)
-    const ports = { fileSystem: nodeFileSystem, unflushed, wantsPlaces: (n: number) => n % 2 === 0 }
+    const ports = { fileSystem: memoryDisk, unflushed, wantsPlaces: (n: number) => n % 2 === 0 }
     const { segments, ...sums } = runSlices(shadowWalkSlices(inputOf(tree, readable), ports))
     const entries = [...tree.entries, ...written]
     const model = modelWalk(entries, readable)
@@ -299,7 +295,7 @@ test('memtables that are given to it count as if they were flushed, and wanted p
 })
 
 test('large inline values end a slice', () => {
-  const directory = temporaryDirectory()
+  const directory = memoryDirectory()
   const value = new Uint8Array(300_000)
   const entries = Array.from({ length: 40 }, (_, i) => ({
     key: Uint8Array.of(i),
@@ -311,7 +307,7 @@ test('large inline values end a slice', () => {
   const runs = [writeRun(directory, entries, options)]
   const yields: number[] = []
   const input = inputOf({ directory, runs, entries: [] }, [40])
-  const result = runSlices(shadowWalkSlices(input, { fileSystem: nodeFileSystem }), (bytes) =>
+  const result = runSlices(shadowWalkSlices(input, { fileSystem: memoryDisk }), (bytes) =>
     yields.push(bytes),
   )
   expect(yields.length).toBe(10)

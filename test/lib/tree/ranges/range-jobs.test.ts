@@ -2,7 +2,6 @@
 import { expect, test } from 'vitest'
 import { compareBytes } from '#dist/lib/base/bytes.js'
 import { joinPath, tableName } from '#dist/lib/base/files/file-names.js'
-import { nodeFileSystem } from '#dist/lib/base/platform/node-file-system.js'
 import { systemRandom } from '#dist/lib/base/random.js'
 import { compactionSlices } from '#dist/lib/tree/compaction/compaction.js'
 import { coveredTables } from '#dist/lib/tree/compaction/covered-tables.js'
@@ -12,8 +11,8 @@ import { endsBefore } from '#dist/lib/tree/key-span.js'
 import { CoveredCursor } from '#dist/lib/tree/ranges/covered-cursor.js'
 import { type FragmentList, mergeFragments } from '#dist/lib/tree/ranges/range-fragments.js'
 import { TableReader } from '#dist/lib/tree/table/table-reader.js'
+import { memoryDirectory, memoryDisk } from '../../../support/files/memory-directory.ts'
 import { RecordingFileSystem } from '../../../support/files/recording-file-system.ts'
-import { temporaryDirectory } from '../../../support/files/temporary-directory.ts'
 import { ArrayCursor, compareEntries, type TestEntry } from '../../../support/parts/array-cursor.ts'
 import {
   compactionJob,
@@ -98,7 +97,7 @@ function fragmentsIn(directory: string, tables: readonly TableMeta[]): FragmentL
   const lists = tables.map((meta) => {
     const name = tableName(meta.number)
     const path = joinPath(directory, name)
-    const table = TableReader.open(nodeFileSystem, path, name, meta, new Uint8Array(16).fill(9))
+    const table = TableReader.open(memoryDisk, path, name, meta, new Uint8Array(16).fill(9))
     table.close()
     return table.ranges
   })
@@ -125,7 +124,7 @@ test('I7: every reader sees the same behind a flush and a compaction; at the bot
   const prng = new Prng(seed)
   for (let round = 0; round < 40; round++) {
     try {
-      const directory = temporaryDirectory()
+      const directory = memoryDirectory()
       const keys = 1 + prng.below(200)
       const runs: (readonly TableMeta[])[] = []
       const writes: (TestEntry | TestRange)[] = []
@@ -140,7 +139,7 @@ test('I7: every reader sees the same behind a flush and a compaction; at the bot
         if (prng.chance(0.4)) held.add(writes.length - prng.below(some.length))
         readable = [...new Set([...held, writes.length])].sort((left, right) => left - right)
         const ports = {
-          fileSystem: new RecordingFileSystem(),
+          fileSystem: new RecordingFileSystem(memoryDisk),
           random: systemRandom,
           arenaBuffer: () => arena.buffer,
           readDeferred: () => new Uint8Array(0),
@@ -159,7 +158,7 @@ test('I7: every reader sees the same behind a flush and a compaction; at the bot
       }
       check(runs.flat())
       if (runs.length === 0) continue
-      const ports = { fileSystem: new RecordingFileSystem(), random: systemRandom }
+      const ports = { fileSystem: new RecordingFileSystem(memoryDisk), random: systemRandom }
       readable = prng.chance(0.5) ? readable : [writes.length]
       // What lies below the output keeps the tombstones over it.
       const span = { smallestKey: keyOf(10), largestKey: keyOf(60), largestExclusive: false }
@@ -203,7 +202,7 @@ test('I7: tables that are covered whole may go: every reader sees the same witho
   let dropped = 0
   for (let round = 0; round < 40; round++) {
     try {
-      const directory = temporaryDirectory()
+      const directory = memoryDirectory()
       const keys = 1 + prng.below(120)
       const runs: (readonly TableMeta[])[] = []
       const writes: (TestEntry | TestRange)[] = []
@@ -212,7 +211,7 @@ test('I7: tables that are covered whole may go: every reader sees the same witho
         writes.push(...some)
         const { arena, frozen } = freeze(1, some)
         const ports = {
-          fileSystem: new RecordingFileSystem(),
+          fileSystem: new RecordingFileSystem(memoryDisk),
           random: systemRandom,
           arenaBuffer: () => arena.buffer,
           readDeferred: () => new Uint8Array(0),

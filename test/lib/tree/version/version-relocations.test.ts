@@ -15,8 +15,8 @@ import {
 import { applyEdit, VersionBuilder } from '#dist/lib/tree/version/version-builder.js'
 import type { RelocationFile, VersionEdit } from '#dist/lib/tree/version/version-edit.js'
 import { VersionSet } from '#dist/lib/tree/version/version-set.js'
+import { memoryDirectory, memoryDisk } from '../../../support/files/memory-directory.ts'
 import { RecordingFileSystem } from '../../../support/files/recording-file-system.ts'
-import { temporaryDirectory } from '../../../support/files/temporary-directory.ts'
 import { logFile } from '../../../support/parts/log-files.ts'
 import { Prng, replayHint, seededRandom, testSeed } from '../../../support/random.ts'
 
@@ -194,8 +194,8 @@ test('what does not fit is refused', () => {
 
 async function versionSet(): Promise<{ set: VersionSet; obsolete: ObsoleteFile[] }> {
   const set = await VersionSet.create({
-    fileSystem: new RecordingFileSystem(),
-    directory: temporaryDirectory(),
+    fileSystem: new RecordingFileSystem(memoryDisk),
+    directory: memoryDirectory(),
     databaseId: new Uint8Array(16).fill(7),
     random: seededRandom(1),
   })

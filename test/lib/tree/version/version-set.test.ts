@@ -1,14 +1,12 @@
 /** The version set: the order of durable steps (I4, I5), shared syncs, failures, pins. */
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { WiscError } from '#dist/lib/base/errors.js'
 import type { ObsoleteFile } from '#dist/lib/tree/version/obsolete-files.js'
 import type { VersionEdit } from '#dist/lib/tree/version/version-edit.js'
 import { VersionSet, type VersionSetContext } from '#dist/lib/tree/version/version-set.js'
+import { memoryDirectory, memoryDisk } from '../../../support/files/memory-directory.ts'
 import { RecordingFileSystem } from '../../../support/files/recording-file-system.ts'
-import { temporaryDirectory } from '../../../support/files/temporary-directory.ts'
 import { logFile } from '../../../support/parts/log-files.ts'
 import { meta } from '../../../support/parts/table-metas.ts'
 import { seededRandom } from '../../../support/random.ts'
@@ -21,8 +19,8 @@ interface Fixture {
 }
 
 async function fixture(): Promise<Fixture> {
-  const fileSystem = new RecordingFileSystem()
-  const directory = temporaryDirectory()
+  const fileSystem = new RecordingFileSystem(memoryDisk)
+  const directory = memoryDirectory()
   const context = {
     fileSystem,
     directory,
@@ -298,7 +296,7 @@ test('every open begins a new manifest, numbers go on, the old one goes last', a
   const again = reread(f)!
   expect(again.version).toMatchObject({ lastSequence: 50, cleanEnd: undefined, levels: [] })
   expect(again.lastEditNumber).toBe(read.lastEditNumber + 1)
-  expect(existsSync(join(f.context.directory, 'CURRENT.tmp'))).toBe(false)
+  expect(memoryDisk.list(f.context.directory)).not.toContain('CURRENT.tmp')
   await set.close()
 })
 
