@@ -12,6 +12,7 @@ import {
 } from 'abstract-level'
 import type { RangeOptions, Snapshot, Store, StoreIterator } from '../index.ts'
 import { LevelError, toLevelError } from './level-error.ts'
+import { LevelLoop } from './level-loop.ts'
 import { LevelSnapshot } from './level-snapshot.ts'
 
 /** Ends of a range as abstract-level hands them on: encoded; both of a pair may be there. */
@@ -56,6 +57,18 @@ export function storeRange(range: EncodedRange): RangeOptions {
   return { ...lowerEnd(range), ...upperEnd(range), reverse, ...(limit >= 0 && { limit }) }
 }
 
+/** How abstract-level makes keys and values of bytes: iterators have it where its types do not tell. */
+interface Decoder<T> {
+  decode(bytes: Buffer): T
+}
+
+type DecoderName = 'keyEncoding' | 'valueEncoding'
+
+function decoderOf<T>(name: DecoderName, options: EncodedIteration): Decoder<T> {
+  const place = (AbstractIterator as unknown as Record<DecoderName, symbol>)[name]
+  return (options as unknown as Record<symbol, Decoder<T>>)[place]!
+}
+
 /** What `next` reads at once: so many entries at most are given out before the event loop may turn. */
 const FETCH = 16
 
@@ -70,9 +83,13 @@ class Reading<T> {
   #iterator: StoreIterator<T> | undefined
   /** Where the next one begins. */
   #target: Buffer | undefined
+  /** Of a limit; what was read and not given out yet does not count. */
+  #left: number
   /** What was read and not given out yet. */
   #items: readonly T[] = []
   #at = 0
+  /** How many loops have taken without asking abstract-level, which counts the others. */
+  readyCount = 0
 
   constructor(
     store: Store,
@@ -85,6 +102,7 @@ class Reading<T> {
     this.#list = list
     this.#signal = signal
     this.#snapshot = given ? undefined : snapshot
+    this.#left = options.limit < 0 ? Number.POSITIVE_INFINITY : options.limit
     this.#range = {
       ...storeRange(options),
       snapshot,
@@ -99,6 +117,22 @@ class Reading<T> {
   /** A promise only where it has to read. */
   next(): T | Promise<T | undefined> {
     return this.#at < this.#items.length ? this.#items[this.#at++]! : this.#nextRead()
+  }
+
+  /** The next one if it was read already, made of by `decode`; what cannot be decoded is left to `next`. */
+  ready<Out>(decode: (item: T) => Out): Out | undefined {
+    const item = this.#items[this.#at]
+    if (item === undefined || this.#signal?.aborted) return undefined
+    try {
+      const decoded = decode(item)
+      // Which is the end, to abstract-level.
+      if (decoded === undefined) return undefined
+      this.#at++
+      this.readyCount++
+      return decoded
+    } catch {
+      return undefined
+    }
   }
 
   async #nextRead(): Promise<T | undefined> {
@@ -120,6 +154,7 @@ class Reading<T> {
       const items = await this.#current().nextSome(count)
       if (this.#signal !== undefined) this.#throwIfAborted()
       if (items.length === 0) this.#iterator = undefined
+      this.#left -= items.length
       return items
     } catch (error) {
       throw toLevelError(error)
@@ -127,8 +162,15 @@ class Reading<T> {
   }
 
   seek(target: Buffer): void {
+    const unread = this.#items.length - this.#at
     this.#items = []
     this.#at = 0
+    this.#left += unread
+    // That of the store has counted them: a new one has what is left of the limit.
+    if (unread > 0 && this.#left !== Number.POSITIVE_INFINITY) {
+      void this.#iterator?.close()
+      this.#iterator = undefined
+    }
     if (this.#iterator) this.#iterator.seek(target)
     else this.#target = target
   }
@@ -141,7 +183,9 @@ class Reading<T> {
 
   #current(): StoreIterator<T> {
     if (!this.#iterator) {
-      this.#iterator = this.#list(this.#range)
+      const limit = this.#left
+      const isBound = limit !== Number.POSITIVE_INFINITY
+      this.#iterator = this.#list(isBound ? { ...this.#range, limit } : this.#range)
       if (this.#target) this.#iterator.seek(this.#target)
     }
     return this.#iterator
@@ -158,10 +202,26 @@ class Reading<T> {
 /** Over keys and values. */
 export class LevelIterator<D, K, V> extends AbstractIterator<D, K, V> {
   readonly #reading: Reading<[Buffer, Buffer]>
+  readonly #key: Decoder<K>
+  readonly #value: Decoder<V>
 
   constructor(db: D, store: Store, options: EncodedIteration) {
     super(db, options as never)
     this.#reading = new Reading(store, (range) => store.entries(range), options)
+    this.#key = decoderOf('keyEncoding', options)
+    this.#value = decoderOf('valueEncoding', options)
+  }
+
+  override get count(): number {
+    return super.count + this.#reading.readyCount
+  }
+
+  override [Symbol.asyncIterator](): LevelLoop<[K, V]> {
+    const decode = ([key, value]: [Buffer, Buffer]): [K, V] => [
+      this.#key.decode(key),
+      this.#value.decode(value),
+    ]
+    return new LevelLoop(this, () => this.#reading.ready(decode))
   }
 
   /** @internal */
@@ -188,10 +248,21 @@ export class LevelIterator<D, K, V> extends AbstractIterator<D, K, V> {
 /** Over keys: no value is read. */
 export class LevelKeyIterator<D, K> extends AbstractKeyIterator<D, K> {
   readonly #reading: Reading<Buffer>
+  readonly #key: Decoder<K>
 
   constructor(db: D, store: Store, options: EncodedIteration) {
     super(db, options as never)
     this.#reading = new Reading(store, (range) => store.keys(range), options)
+    this.#key = decoderOf('keyEncoding', options)
+  }
+
+  override get count(): number {
+    return super.count + this.#reading.readyCount
+  }
+
+  override [Symbol.asyncIterator](): LevelLoop<K> {
+    const decode = (bytes: Buffer): K => this.#key.decode(bytes)
+    return new LevelLoop(this, () => this.#reading.ready(decode))
   }
 
   /** @internal */
@@ -218,10 +289,21 @@ export class LevelKeyIterator<D, K> extends AbstractKeyIterator<D, K> {
 /** Over values. */
 export class LevelValueIterator<D, K, V> extends AbstractValueIterator<D, K, V> {
   readonly #reading: Reading<Buffer>
+  readonly #value: Decoder<V>
 
   constructor(db: D, store: Store, options: EncodedIteration) {
     super(db, options as never)
     this.#reading = new Reading(store, (range) => store.values(range), options)
+    this.#value = decoderOf('valueEncoding', options)
+  }
+
+  override get count(): number {
+    return super.count + this.#reading.readyCount
+  }
+
+  override [Symbol.asyncIterator](): LevelLoop<V> {
+    const decode = (bytes: Buffer): V => this.#value.decode(bytes)
+    return new LevelLoop(this, () => this.#reading.ready(decode))
   }
 
   /** @internal */

@@ -7,33 +7,9 @@ import { WiscError } from 'wisc'
 import { WiscLevel } from 'wisc/level'
 import { eventually } from '../support/eventually.ts'
 import { temporaryDirectory } from '../support/files/temporary-directory.ts'
+import { failure, withLevel } from './with-level.ts'
 
 const ROOT = path.join(import.meta.dirname, '../..')
-
-type Database = WiscLevel<string, string>
-
-async function withLevel<T>(use: (db: Database) => Promise<T>, directory?: string): Promise<T> {
-  const db: Database = new WiscLevel(directory ?? temporaryDirectory())
-  await db.open()
-  try {
-    return await use(db)
-  } finally {
-    await db.close()
-  }
-}
-
-/** Codes of an error and of its causes. */
-function codesOf(error: unknown): unknown[] {
-  if (!(error instanceof Error)) return []
-  return [(error as { code?: unknown }).code, ...codesOf(error.cause)]
-}
-
-async function failure(promise: Promise<unknown>): Promise<unknown[]> {
-  return promise.then(
-    () => ['no error'],
-    (error: unknown) => codesOf(error),
-  )
-}
 
 function letters(text: string): { type: 'put'; key: string; value: string }[] {
   return [...text].map((key) => ({ type: 'put', key, value: `value of ${key}` }))
