@@ -1,7 +1,7 @@
 /**
  * wisc: an embedded key-value store for large values. The public face; docs/api.md says how to use it.
  */
-// Without the types of Node the compiler says so, once; and who has them need not name them.
+// Who has the types of Node need not name them.
 /// <reference types="node" preserve="true" />
 
 import type { Options } from './contract/options.ts'
@@ -91,10 +91,18 @@ export type * from './contract/types.ts'
 export type { Store } from './store/store.ts'
 
 /**
+ * Where the types of Node are missing, the compiler takes their names for `any`, and says nothing of it if it does not
+ * check declarations (`skipLibCheck`). So the first argument of the first call tells.
+ */
+type Path = typeof globalThis extends { readonly Buffer: unknown }
+  ? string
+  : 'the types of wisc need the package @types/node: npm install --save-dev @types/node'
+
+/**
  * Opens the store in a directory; by default it is created if the directory is missing or empty.
  * @throws WiscError: WISC_NO_STORE, WISC_EXISTS, WISC_LOCKED, WISC_CORRUPTION, WISC_FORMAT_VERSION,
  *   WISC_INVALID_ARGUMENT, WISC_IO, WISC_DISK_FULL
  */
-export function open(path: string, options?: Options): Promise<Store> {
+export function open(path: Path, options?: Options): Promise<Store> {
   return openStore(path, options)
 }

@@ -119,16 +119,43 @@ test('the command runs without optional packages, and without those that it cont
   expect(run(home, command, 'get', '--help')).toMatch(/^wisc get <path> <key>\n\nWrite the value/)
 })
 
+/** What the compiler says of a small program where nothing has the types of Node. */
+function compiled(...words: string[]): string[] {
+  const home = project(REQUIRED)
+  const program =
+    "import { open } from 'wisc'\nconst store = await open('db')\nawait store.close()\n"
+  fs.writeFileSync(path.join(home, 'program.mts'), program)
+  const compiler = path.join(ROOT, 'node_modules/typescript/bin/tsc')
+  const strict = ['--strict', '--noEmit', '--target', 'es2023', '--module', 'nodenext']
+  const { stdout } = spawnSync(process.execPath, [compiler, ...strict, ...words, 'program.mts'], {
+    cwd: home,
+    encoding: 'utf8',
+  })
+  return stdout.split('\n').filter((line) => /\berror TS/.test(line))
+}
+
+test('without the types of Node the first call says so, though nobody checks declarations', () => {
+  expect(compiled('--skipLibCheck')).toEqual([
+    expect.stringMatching(/^program\.mts\(2,26\): .* the package @types\/node/),
+  ])
+  const told = compiled('--skipLibCheck', 'false')
+  expect(told).toContainEqual(expect.stringMatching(/^program\.mts\(2,26\)/))
+  expect(told).toContainEqual(expect.stringContaining("definition file for 'node'"))
+})
+
 test('the types of require have all that has a value, and classes as types', () => {
   const require = createRequire(path.join(ROOT, 'package.json'))
   for (const [name, types] of [
     ['wisc', 'dist/lib/index.d.cts'],
     ['wisc/level', 'dist/lib/level/wisc-level.d.cts'],
     ['wisc/keyv', 'dist/lib/keyv/keyv-wisc.d.cts'],
+    ['wisc/unstorage', 'dist/lib/unstorage/wisc-driver.d.cts'],
   ] as const) {
-    const exported = require(name) as Record<string, { prototype?: unknown }>
+    const { __esModule, ...exported } = require(name) as Record<string, unknown>
     const text = fs.readFileSync(path.join(unpacked, types), 'utf8')
-    const declared = [...text.matchAll(/^export declare const (\w+)/gm)].map(([, one]) => one!)
+    const declared = [...text.matchAll(/^export (?:declare const|\{ \w+ as) (\w+)/gm)].map(
+      ([, one]) => one!,
+    )
     const asTypes = [...text.matchAll(/^export type (\w+)/gm)].map(([, one]) => one!)
     expect(declared.toSorted(), name).toEqual(Object.keys(exported).toSorted())
     expect(asTypes.toSorted(), name).toEqual(
