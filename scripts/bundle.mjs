@@ -2,7 +2,8 @@
  * Bundles what is compiled, unless nothing has changed.
  *
  *   dist/lib/bundle    the library: its face, chunks for what few programs need, its threads, what stands on the face
- *                      (level.js, keyv.js); the same as CommonJS; and the command: wisc.js, and a file for each verb
+ *                      (level.js, keyv.js, unstorage.js); the same as CommonJS; and the command: wisc.js, and a file
+ *                      for each verb
  *   dist/lib/index.js  hands on the face of the bundle; what the compiler made of it lies beside it as unbundled.js
  *   dist/bin/wisc.js   runs the command of the bundle
  *
@@ -51,9 +52,15 @@ const HELPER = join(DIST, 'lib/base/platform/helper-thread.js')
 const ON_THE_FACE = {
   level: join(DIST, 'lib/level/wisc-level.js'),
   keyv: join(DIST, 'lib/keyv/keyv-wisc.js'),
+  unstorage: join(DIST, 'lib/unstorage/wisc-driver.js'),
 }
 
-const COMMONJS_TYPES = ['lib/index.d.cts', 'lib/level/wisc-level.d.cts', 'lib/keyv/keyv-wisc.d.cts']
+const COMMONJS_TYPES = [
+  'lib/index.d.cts',
+  'lib/level/wisc-level.d.cts',
+  'lib/keyv/keyv-wisc.d.cts',
+  'lib/unstorage/wisc-driver.d.cts',
+]
 
 /** Whoever imports the face gets its modules, not its bundle. */
 const unbundledFace = {
@@ -145,7 +152,14 @@ const BUNDLE = {
     {
       input: ON_THE_FACE,
       external: isBesideFace,
-      output: { format: 'cjs', entryFileNames: '[name].cjs', paths: { [FACE]: './index.cjs' } },
+      output: {
+        format: 'cjs',
+        // One has a default, too.
+        exports: 'named',
+        entryFileNames: '[name].cjs',
+        chunkFileNames: '[name]-[hash].cjs',
+        paths: { [FACE]: './index.cjs' },
+      },
     },
   ],
   made: [

@@ -153,6 +153,7 @@ describe('docs/api.md', () => {
     const entries = {
       'docs/level.md': ['lib/level/wisc-level.ts', 'lib/level/level-options.ts'],
       'docs/keyv.md': ['lib/keyv/keyv-wisc.ts'],
+      'docs/unstorage.md': ['lib/unstorage/wisc-driver.ts'],
     }
     for (const [page, files] of Object.entries(entries)) {
       expect(text).toContain(`(${path.basename(page)})`)

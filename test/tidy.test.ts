@@ -22,6 +22,7 @@ const FILES_MAX = 20
 const ENTRY_POINTS = [
   /^lib\/index\.ts$/,
   /^lib\/keyv\/keyv-wisc\.ts$/,
+  /^lib\/unstorage\/wisc-driver\.ts$/,
   /^tools\/wisc\.ts$/,
   /^bench\/main\.ts$/,
   /^bench\/(micro|special)\//,

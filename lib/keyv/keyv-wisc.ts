@@ -5,7 +5,8 @@
  * told, too, so that the space comes back.
  */
 import { EventEmitter } from 'node:events'
-import { ConflictError, type ExpiryOptions, type Options, open, type Store } from '../index.ts'
+import { ConflictError, type ExpiryOptions, type Options, type Store } from '../index.ts'
+import { LazyStore } from '../lazy/lazy-store.ts'
 
 /** One of `setMany`. */
 export interface KeyvWiscEntry {
@@ -19,9 +20,7 @@ export class KeyvWisc extends EventEmitter {
   readonly opts: { dialect: string; url: string }
   /** Set by Keyv: what `clear` is about. */
   namespace: string | undefined
-  readonly #place: string | Store
-  readonly #options: Options | undefined
-  #opened: Promise<Store> | undefined
+  readonly #store: LazyStore
 
   /**
    * @param place an open store, of which several namespaces may be kept, and which its owner closes; or the path of its
@@ -30,32 +29,31 @@ export class KeyvWisc extends EventEmitter {
   constructor(place: string | Store, options?: Options) {
     super()
     this.opts = { dialect: 'wisc', url: typeof place === 'string' ? `wisc:${place}` : 'wisc:' }
-    this.#place = place
-    this.#options = options
+    this.#store = new LazyStore(place, options)
   }
 
   async get(key: string): Promise<string | undefined> {
-    return (await (await this.#store()).get(key))?.toString()
+    return (await (await this.#store.get()).get(key))?.toString()
   }
 
   async getMany(keys: string[]): Promise<(string | undefined)[]> {
-    const values = await (await this.#store()).getMany(keys)
+    const values = await (await this.#store.get()).getMany(keys)
     return values.map((value) => value?.toString())
   }
 
   async set(key: string, value: string, ttl?: number): Promise<void> {
-    await (await this.#store()).put(key, value, expiry(ttl))
+    await (await this.#store.get()).put(key, value, expiry(ttl))
   }
 
   async setMany(entries: readonly KeyvWiscEntry[]): Promise<void> {
-    const store = await this.#store()
+    const store = await this.#store.get()
     const puts = entries.map(({ key, value, ttl }) => ({ key, value, ...expiry(ttl) }))
     await store.write(puts.map((put) => ({ type: 'put', ...put })))
   }
 
   /** @returns whether it was there */
   async delete(key: string): Promise<boolean> {
-    const store = await this.#store()
+    const store = await this.#store.get()
     try {
       await store.delete(key, { if: { present: true } })
       return true
@@ -71,39 +69,24 @@ export class KeyvWisc extends EventEmitter {
   }
 
   async has(key: string): Promise<boolean> {
-    return (await this.#store()).hasSync(key)
+    return (await this.#store.get()).hasSync(key)
   }
 
   /** One record, of the namespace or of all. */
   async clear(): Promise<void> {
-    const store = await this.#store()
+    const store = await this.#store.get()
     await store.deleteRange(this.namespace ? { prefix: `${this.namespace}:` } : { gte: '' })
   }
 
   async *iterator(namespace?: string): AsyncGenerator<[string, string], void> {
-    const store = await this.#store()
+    const store = await this.#store.get()
     const prefix = namespace ? `${namespace}:` : ''
     for await (const [key, value] of store.entries({ prefix })) yield [String(key), String(value)]
   }
 
   /** Closes the store, if it has opened it: everything is on disk then. */
-  async disconnect(): Promise<void> {
-    const opened = this.#opened
-    this.#opened = undefined
-    await (await opened)?.close()
-  }
-
-  /** One that could not be opened is tried again by the next call. */
-  async #store(): Promise<Store> {
-    if (typeof this.#place !== 'string') return this.#place
-    this.#opened ??= open(this.#place, this.#options)
-    const opened = this.#opened
-    try {
-      return await opened
-    } catch (error) {
-      if (this.#opened === opened) this.#opened = undefined
-      throw error
-    }
+  disconnect(): Promise<void> {
+    return this.#store.close()
   }
 }
 

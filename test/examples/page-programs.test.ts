@@ -53,6 +53,8 @@ test.each(pages)('$name', ({ programs }) => {
   const project = temporaryDirectory()
   fs.mkdirSync(path.join(project, 'node_modules'))
   fs.symlinkSync(ROOT, path.join(project, 'node_modules/wisc'), 'junction')
+  const unstorage = path.join(ROOT, 'node_modules/unstorage')
+  fs.symlinkSync(unstorage, path.join(project, 'node_modules/unstorage'), 'junction')
   fs.writeFileSync(path.join(project, 'run.mjs'), RUNNER)
   for (const [i, text] of programs.entries()) {
     fs.mkdirSync(path.join(project, `${i}`))

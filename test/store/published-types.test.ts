@@ -9,6 +9,9 @@ const FACE = 'dist/lib/index.d.ts'
 /** What stands on the face. */
 const LEVEL = 'dist/lib/level/wisc-level.d.ts'
 const KEYV = 'dist/lib/keyv/keyv-wisc.d.ts'
+const UNSTORAGE = 'dist/lib/unstorage/wisc-driver.d.ts'
+/** All that a program may load. */
+const ENTRIES = [LEVEL, KEYV, UNSTORAGE]
 const COMPILER = path.join(ROOT, 'node_modules/typescript/bin/tsc')
 
 /** The declarations that a program loads which imports the library. */
@@ -26,12 +29,12 @@ function loadedFrom(file: string, loaded: Set<string> = new Set()): Set<string> 
 }
 
 test('the face needs no declaration of what lies behind it', () => {
-  const needed = [...loadedFrom(LEVEL), ...loadedFrom(KEYV)].map((file) =>
+  const needed = ENTRIES.flatMap((entry) => [...loadedFrom(entry)]).map((file) =>
     path.posix.relative('dist/lib', file),
   )
   const internal = needed.filter(
     (file) =>
-      !/^(contract\/[\w-]+|index|base\/errors|store\/store|(?:level|keyv)\/[\w-]+)\.d\.ts$/.test(
+      !/^(contract\/[\w-]+|index|base\/errors|store\/store|(?:level|keyv|unstorage)\/[\w-]+)\.d\.ts$/.test(
         file,
       ),
   )
@@ -222,7 +225,7 @@ test('what is packed of the declarations is what the face needs, and of the code
   const files = packedFiles()
   const declarations = files.filter((file) => file.endsWith('.d.ts'))
   expect(declarations.toSorted()).toEqual(
-    [...new Set([...loadedFrom(LEVEL), ...loadedFrom(KEYV)])].toSorted(),
+    [...new Set(ENTRIES.flatMap((entry) => [...loadedFrom(entry)]))].toSorted(),
   )
   const missing = files
     .filter((file) => /^dist\/.*\.c?js$/.test(file))

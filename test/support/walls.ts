@@ -72,7 +72,9 @@ lib/store:              lib/base lib/base/files lib/base/platform lib/contract l
                         lib/telemetry lib/tree/version vlog vlog/read
 lib:                    lib/base lib/contract lib/store
 lib/level:              lib/index.ts
-lib/keyv:               lib/index.ts
+lib/lazy:               lib/index.ts
+lib/keyv:               lib/index.ts lib/lazy
+lib/unstorage:          lib/index.ts lib/lazy
 
 lib/inspect/dump:       lib/base lib/base/files lib/base/platform vlog vlog/log vlog/relocation vlog/stream
                         lib/tree lib/tree/ranges lib/tree/table lib/tree/version

@@ -1,0 +1,10 @@
+/** The types of `require('wisc/unstorage')`, as lib/index.d.cts has those of `require('wisc')`. */
+import type * as unstorage from './wisc-driver.ts' with { 'resolution-mode': 'import' }
+
+export type * from './wisc-driver.ts' with { 'resolution-mode': 'import' }
+
+export declare const WiscDriver: typeof unstorage.WiscDriver
+export type WiscDriver = unstorage.WiscDriver
+declare const wiscDriver: typeof unstorage.default
+
+export { wiscDriver as default }
