@@ -19,9 +19,9 @@ import type {
 /** Makes the new value of the old one, where there is one; undefined removes the key. */
 export type UpdateCallback = (
   value: Buffer | undefined,
-) => Value | undefined | Promise<Value | undefined>
+) => Value | undefined | PromiseLike<Value | undefined>
 
-export type TransactionCallback<T> = (tx: Transaction) => T | Promise<T>
+export type TransactionCallback<T> = (tx: Transaction) => T | PromiseLike<T>
 
 /** What it returns is no promise: what an asynchronous function does later would be no part of the transaction. */
 export type SyncTransactionCallback<T> = (
@@ -127,4 +127,9 @@ export function refuseOptions(options: unknown): void {
 export function checkCallback<F>(callback: F): F {
   if (typeof callback === 'function') return callback
   throw invalidArgument(mustBe('a function', 'callback', callback))
+}
+
+/** Not `instanceof`: one of another realm is one, too, and so is a query that is sent when somebody awaits it. */
+export function isPromiseLike<T>(given: T | PromiseLike<T>): given is PromiseLike<T> {
+  return typeof (given as { then?: unknown } | null | undefined)?.then === 'function'
 }

@@ -154,12 +154,13 @@ function* makeRoom(
 ): Generator<void, number> {
   const { memtables, share, valueThreshold } = target
   const covered = !memtables.active.isEmpty && memtables.logBytes + frame.length > share
-  // A bound first: counting exactly costs a walk over the records.
-  const bound = frame.length + frame.recordCount * Memtable.bytesNeeded(0, 0)
+  // A bound first, that of range tombstones, which take the most: counting exactly costs a walk over the records.
+  const bound = frame.recordCount * Memtable.rangeBytesNeeded(0) + 2 * frame.length
   if (!covered && memtables.active.hasRoom(bound)) return valueThreshold
   const exact = exactBytes(walk, valueThreshold)
   const fits = exact <= ARENA_BYTES_MAX
-  const needed = fits ? exact : exactBytes(walk, 0)
+  // More is wanted by range tombstones alone, which do not lie in the arena: what was written once can be read again.
+  const needed = fits ? exact : Math.min(exactBytes(walk, 0), ARENA_BYTES_MAX)
   const usedThreshold = fits ? valueThreshold : 0
   if (!covered && memtables.active.hasRoom(needed)) return usedThreshold
   const end = { ordinal, offset: frame.offset }

@@ -230,7 +230,7 @@ export function entryKind(recordKind: number, valueLength: number, valueThreshol
   return valueLength <= ARENA_VALUE_BYTES_MAX ? KIND.inline : KIND.deferred
 }
 
-/** The most bytes of a memtable that the entry takes, or the range tombstone, whose keys are key and value. */
+/** The most bytes of a memtable that the entry takes, or about those of a range tombstone of key and value. */
 export function entryBytesMax(
   recordKind: number,
   kind: Kind,
@@ -238,7 +238,7 @@ export function entryBytesMax(
   valueLength: number,
 ): number {
   if (recordKind === RECORD_KIND.deleteRange)
-    return Memtable.bytesNeeded(keyLength + valueLength, 0)
+    return Memtable.rangeBytesNeeded(keyLength + valueLength)
   return Memtable.bytesNeeded(keyLength, kind === KIND.inline ? valueLength : 0)
 }
 

@@ -8,6 +8,7 @@
  * Nothing is locked: who commits first wins. One that only reads has seen one moment, and needs no validation. What a
  * transaction pins is bounded by its age.
  */
+import { types } from 'node:util'
 import { onAbort } from '../base/abort.ts'
 import { ConflictError, invalidArgument, WiscError } from '../base/errors.ts'
 import { randomU32 } from '../base/random.ts'
@@ -15,6 +16,7 @@ import { throwIfAborted } from '../contract/arguments.ts'
 import type { TransactionStats } from '../contract/reports.ts'
 import {
   checkCallback,
+  isPromiseLike,
   type ResolvedAttempts,
   resolveAttempts,
   type SyncTransactionCallback,
@@ -189,8 +191,8 @@ function aborted(signal: AbortSignal): WiscError {
 
 /** What it does later would be no part of the transaction. */
 function refusePromise(result: unknown): void {
-  // Not `instanceof`: a query that is sent when somebody awaits it is one, too.
-  if (typeof (result as { then?: unknown } | null | undefined)?.then !== 'function') return
-  if (result instanceof Promise) void Promise.allSettled([result])
+  if (!isPromiseLike(result)) return
+  // To wait for anything else would begin it.
+  if (types.isPromise(result)) void Promise.allSettled([result])
   throw invalidArgument('the callback of transactionSync must not return a promise')
 }

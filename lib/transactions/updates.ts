@@ -17,6 +17,7 @@ import { type Given, keyBytes, throwIfAborted, valueBytes } from '../contract/ar
 import type { ResolvedCondition } from '../contract/conditions.ts'
 import {
   checkCallback,
+  isPromiseLike,
   type ResolvedAttempts,
   type UpdateCallback,
 } from '../contract/transactions.ts'
@@ -51,7 +52,7 @@ interface Seen {
 /** A callback that was called and is waited for. */
 interface Attempt {
   readonly seen: Seen
-  readonly called: Promise<Value | undefined>
+  readonly called: PromiseLike<Value | undefined>
 }
 
 const NO_WRITES: readonly Given[] = []
@@ -112,7 +113,7 @@ export class Updates {
       throwIfAborted(settings.signal)
       const seen = this.#see(asked, earlier)
       const called = seen && this.#nesting.call(() => callback(seen.value))
-      if (seen && !(called instanceof Promise))
+      if (seen && !isPromiseLike(called))
         return { writes: writesOf(asked, called, seen), result: undefined }
       const attempt = seen && { seen: kept(seen), called: called as Attempt['called'] }
       const later = this.#updateLater(asked, attempt)
@@ -188,7 +189,7 @@ export class Updates {
       const isFirst = attempt === 0 && first !== undefined
       const seen = isFirst ? first.seen : await this.#read(asked)
       const called = isFirst ? first.called : this.#nesting.call(() => callback(seen.value))
-      const value = called instanceof Promise ? await inTime(called, signal, maxAgeMs) : called
+      const value = isPromiseLike(called) ? await inTime(called, signal, maxAgeMs) : called
       throwIfAborted(signal)
       if (this.#failure) throw this.#failure
       try {
@@ -261,7 +262,7 @@ function orAborted<T>(waited: Promise<T>, signal: AbortSignal | undefined): Prom
 
 /** Those behind a callback that never comes back must not wait for ever. */
 function inTime<T>(
-  called: Promise<T>,
+  called: PromiseLike<T>,
   signal: AbortSignal | undefined,
   maxAgeMs: number,
 ): Promise<T> {
@@ -271,5 +272,7 @@ function inTime<T>(
       reject(new WiscError('WISC_STALE', `an update is too old: maxAgeMs=${maxAgeMs}`))
     }, maxAgeMs).unref()
   })
-  return Promise.race([orAborted(called, signal), late]).finally(() => clearTimeout(timer))
+  return Promise.race([orAborted(Promise.resolve(called), signal), late]).finally(() =>
+    clearTimeout(timer),
+  )
 }

@@ -8,7 +8,8 @@
  * A batch for which a job works is `ready` when that has ended, and those behind it wait. A job that fails, because its
  * thread has died or the store closes, leaves values as they are.
  *
- * What does not compress is only sampled while it comes in a run: after each value in vain twice as many pass untried.
+ * What does not compress is only sampled while it comes in a run: after each value in vain twice as many pass untried,
+ * and the fastest level tells of the next one whether the run goes on, by its first chunk.
  * What the tree keeps is never compressed here. Callers' memory (borrowed) is held against its table as it is copied.
  */
 import { ChangedValueError } from '../../vlog/log/piece-writer.ts'
@@ -17,7 +18,7 @@ import { CODEC_ZSTD, compressChunk, type PackedChunks } from '../../vlog/value-c
 import { copyBytes, lengthOf } from '../base/bytes.ts'
 import { checksum } from '../base/checksum.ts'
 import { toWiscError } from '../base/errors.ts'
-import { zstd } from '../base/zstd.ts'
+import { ZSTD_LEVELS, zstd } from '../base/zstd.ts'
 import { entryKind } from '../state/memtables.ts'
 import { KIND } from '../tree/entry.ts'
 import { type Batch, resized, seal, writesOf } from './batch.ts'
@@ -57,7 +58,7 @@ export class Compression {
   /** Of these, in this turn. */
   #nowBytes = 0
   #nowArmed = false
-  /** Values that pass untried, and how many will after the next one in vain. */
+  /** Values that pass untried, and how many will after the next one in vain: 1 outside of a run. */
   #passing = 0
   #passNext = 1
   #jobs = 0
@@ -86,6 +87,7 @@ export class Compression {
    */
   begin(batch: Batch): void {
     const writes = writesOf(batch)
+    if (writes.length === 1 && (!this.#isFor(writes[0]!) || this.#passes(writes[0]!))) return
     let bytes = 0
     let isLarge = false
     for (const write of writes) {
@@ -93,7 +95,7 @@ export class Compression {
       bytes += write.rawBytes
       isLarge ||= write.rawBytes > VALUE_CHUNK_BYTES
     }
-    if (bytes === 0 || (writes.length === 1 && this.#passes())) return
+    if (bytes === 0) return
     zstd()
     if (!isLarge && this.#takesNow(bytes)) {
       const made = Array.isArray(batch.writes)
@@ -128,16 +130,22 @@ export class Compression {
     return true
   }
 
-  /** True if the next value is not tried: others before it were tried in vain. */
-  #passes(): boolean {
-    if (this.#passing === 0) return false
-    this.#passing--
-    return true
+  /** True if a value stays as it is: it goes on with a run of others that were tried in vain. */
+  #passes({ value, rawBytes }: Write): boolean {
+    if (this.#passing > 0) {
+      this.#passing--
+      return true
+    }
+    // What was transferred since it was passed is found out by who compresses it.
+    if (this.#passNext === 1 || lengthOf(value) !== rawBytes) return false
+    const chunk = value.subarray(0, VALUE_CHUNK_BYTES)
+    const frame = compressChunk(chunk, ZSTD_LEVELS.min)
+    return !this.#isWorth(frame.length, chunk.length)
   }
 
   /** A write of at most one chunk as it is stored: compressed, or as it is. */
   #compressedNow(write: Write): Write {
-    return !this.#isFor(write) || this.#passes() ? write : this.#compressedFirst(write)
+    return !this.#isFor(write) || this.#passes(write) ? write : this.#compressedFirst(write)
   }
 
   /** The same of one that does not pass. */
@@ -200,7 +208,7 @@ export class Compression {
     const short: Write[] = []
     let bytes = 0
     for (const write of writes) {
-      if (!this.#isFor(write) || this.#passes()) continue
+      if (!this.#isFor(write) || this.#passes(write)) continue
       if (write.rawBytes > VALUE_CHUNK_BYTES) {
         const large = await this.#compressedLarge(write)
         if (large) made.set(write, large)

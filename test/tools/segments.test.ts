@@ -333,3 +333,24 @@ test('nothing is written, and no lock is taken', async () => {
   }
   expect(state()).toEqual(before)
 })
+
+test('of a store that was a full cache segments and explain tell what it has evicted', async () => {
+  const db = path.join(temporaryDirectory(), 'store')
+  const store = await open(db, { cache: { maxBytes: 1024 * 1024 }, workers: 0 })
+  for (let i = 0; i < 500; i++) await store.put(`key ${i}`, Buffer.alloc(4096, i))
+  await store.close()
+  const [stat] = await wiscJson<{ evictedBelow: number }>(['stat', db])
+  expect(stat!.evictedBelow).toBeGreaterThan(0)
+  const words = `has evicted all that is older than sequence ${stat!.evictedBelow}.`
+  const [row] = await rowsOf(db)
+  for (const verb of [
+    ['segments', db],
+    ['explain', db, row!.file],
+  ]) {
+    const { out } = await wisc(verb, { env: { COLUMNS: '200' } })
+    expect(out).toContain(words)
+  }
+  const plain = path.join(temporaryDirectory(), 'plain')
+  await makeStore(plain, [['a', '1']])
+  expect((await wisc(['segments', plain])).out).not.toContain('evicted')
+})

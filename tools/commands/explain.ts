@@ -11,7 +11,7 @@ import { formatBytes, formatCount, formatUnits } from '../terminal/units.ts'
 import { formatSentence } from '../terminal/wrap.ts'
 import { EXACT_BYTES, SEGMENT, STORE_PATH } from '../verb/arguments.ts'
 import { jsonBytes } from '../verb/entries.ts'
-import { deadAndPunched, withUnknownPins } from '../verb/gc-text.ts'
+import { deadAndPunched, renderEvictions, withUnknownPins } from '../verb/gc-text.ts'
 import { openReaders } from '../verb/owner.ts'
 import { defineVerb, type Verb } from '../verb/verb.ts'
 import { inspectAgain } from '../verb/with-store.ts'
@@ -83,7 +83,7 @@ function render(facts: Facts, asked: number, bytes: boolean, output: Output): st
     renderSamples(facts, bytes, columns),
     renderPins(facts, bytes, columns),
     renderCost(facts, bytes, columns),
-    renderEvictions(facts, columns),
+    renderEvictions(facts.evictedBelow, columns),
   ]
   return parts.filter((part) => part !== '').join('\n')
 }
@@ -193,17 +193,6 @@ function renderPins({ pins }: SegmentFacts, bytes: boolean, columns: number): st
   return formatTable(
     [{ title: 'pinned at' }, { title: 'readers' }, { title: 'keep' }],
     rows,
-    columns,
-  )
-}
-
-/** Of a store that was opened as a cache, and has been full. */
-function renderEvictions({ evictedBelow }: SegmentFacts, columns: number): string {
-  if (evictedBelow === 0) return ''
-  const below = formatCount(evictedBelow)
-  return formatSentence(
-    `This store has evicted all that is older than sequence ${below}. While it is open as a cache nothing of it is ` +
-      'collected: when it is full the oldest files go, whatever lives in them.',
     columns,
   )
 }

@@ -16,12 +16,13 @@ export const get: Verb = defineVerb({
   details:
     'The bytes are written as they are, whatever their number; on a terminal they are escaped and a line ends them. ' +
     'With --offset or --length a part of the value, of which no more is read than that needs. ' +
-    'With --stat what is known of it without reading it: sizes, its place in the value log, when it expires. ' +
+    'With --stat what is known of it without reading it: sizes, its place in the value log, its sequence, when it ' +
+    'expires. ' +
     'If there is no such key, nothing is written and the exit code is 1.',
   examples: [
     ['wisc get photos.db cat.jpg > cat.jpg', 'Into a file'],
     ['wisc get photos.db cat.jpg --length 64KiB', 'Its first bytes; --offset begins elsewhere'],
-    ['wisc get photos.db cat.jpg --stat', 'Its size, its place, and when it expires'],
+    ['wisc get photos.db cat.jpg --stat', 'Its size, its place, its sequence, and when it expires'],
     ['wisc get photos.db --hex 00ff', 'A key that is no text'],
     ['wisc get photos.db -- --odd', 'A key that begins with a dash'],
   ],

@@ -8,7 +8,7 @@ import { type Column, formatTable } from '../terminal/table.ts'
 import { formatBytes, formatUnits } from '../terminal/units.ts'
 import { formatLegend } from '../terminal/wrap.ts'
 import { EXACT_BYTES, STORE_PATH } from '../verb/arguments.ts'
-import { deadAndPunched } from '../verb/gc-text.ts'
+import { deadAndPunched, renderEvictions } from '../verb/gc-text.ts'
 import { openReaders } from '../verb/owner.ts'
 import { defineVerb, type Verb } from '../verb/verb.ts'
 import { inspectAgain } from '../verb/with-store.ts'
@@ -76,17 +76,21 @@ export const segments: Verb = defineVerb({
   run: async ({ path, exact, sort, filter, bytes, json }, context) => {
     const { output, progress, signal } = context
     if (exact) progress.note('walking the tree')
-    const all = await inspectAgain(path, context, async (store) => {
+    const { all, evictedBelow } = await inspectAgain(path, context, async (store) => {
       const open = exact ? await openReaders(path, context) : []
       const readers = open?.map(({ sequence }) => sequence)
-      return withAges(path, await segmentRows(store, { isExact: exact, readers, signal }))
+      const rows = await segmentRows(store, { isExact: exact, readers, signal })
+      return { all: withAges(path, rows), evictedBelow: store.stats().evicted.belowSequence }
     })
     const order = ORDERS[sort]
     const rows = all
       .filter(filter ? FILTERS[filter] : () => true)
       .sort((left, right) => order(right) - order(left))
     if (json) for (const row of rows) await output.json(row)
-    else await output.write(render(rows, exact, bytes, output))
+    else {
+      const evictions = renderEvictions(evictedBelow, output.columns)
+      await output.write(`${render(rows, exact, bytes, output)}${evictions && `\n${evictions}`}`)
+    }
     return EXIT_CODE.fine
   },
 })

@@ -98,10 +98,14 @@ export const stat: Verb = defineVerb({
     'collected, hidden ones after a compaction, pinned ones when the snapshots and iterators that see them are ' +
     'closed; punched ones are holes, already given back. What gc would free is an estimate from counters: gc ' +
     '--dry-run counts. Of a store that a process has open, that one tells what it pins and does. Needs no lock and ' +
-    'writes nothing; the store may be in use.',
+    'writes nothing; the store may be in use. What is known of one value tells wisc get --stat.',
   examples: [
     ['wisc stat photos.db', 'For people'],
     ['wisc stat photos.db --json | jq .diskBytes', 'For programs'],
+    [
+      'wisc get photos.db cat.jpg --stat',
+      'Of one value: its size, its place, its sequence, when it expires',
+    ],
   ],
   options: (command) => command.positional('path', STORE_PATH).option('bytes', EXACT_BYTES),
   run: async ({ path, bytes: exact, json }, context) => {

@@ -9,7 +9,7 @@ import type { CollectionForecast } from '../../lib/inspect/collection/forecast.t
 import { escapeText } from '../terminal/escape.ts'
 import type { Output } from '../terminal/output.ts'
 import { type Column, formatFields, formatTable } from '../terminal/table.ts'
-import { formatBytes, formatUnits } from '../terminal/units.ts'
+import { formatBytes, formatCount, formatUnits } from '../terminal/units.ts'
 import { formatSentence } from '../terminal/wrap.ts'
 
 const COMPACTS =
@@ -163,4 +163,15 @@ export function deadAndPunched({
 } {
   const punched = Math.min(punchedBytes, exposedGarbageBytes)
   return { dead: exposedGarbageBytes - punched, punched }
+}
+
+/** Of a store that was opened as a cache, and has been full; of any other one nothing. */
+export function renderEvictions(evictedBelow: number, columns: number): string {
+  if (evictedBelow === 0) return ''
+  const below = formatCount(evictedBelow)
+  return formatSentence(
+    `This store has evicted all that is older than sequence ${below}. While it is open as a cache nothing of it is ` +
+      'collected: when it is full the oldest files go, whatever lives in them.',
+    columns,
+  )
 }

@@ -12,7 +12,7 @@ import { SEQUENCE_MAX, type SegmentNumber, type Sequence } from '../../base/ids.
 import type { LogPosition } from '../../base/log-position.ts'
 import { type Entry, type EntryCursor, KIND, type Kind } from '../entry.ts'
 import { packRanges } from '../ranges/range-format.ts'
-import { RangeList } from '../ranges/range-list.ts'
+import { fragmentBytes, RangeList } from '../ranges/range-list.ts'
 import type { Arena } from './arena.ts'
 import { LiveSums } from './live-sums.ts'
 import { MemtableCursor } from './memtable-cursor.ts'
@@ -59,7 +59,7 @@ export interface FrozenMemtable {
   readonly pointedBytes: number
   /** Of these, bytes that a flush reads from the log: those of kind deferred. */
   readonly deferredBytes: number
-  /** Bytes that its entries take in the arena. */
+  /** Bytes that its entries take in the arena, and its range tombstones outside of it. */
   readonly usedBytes: number
   /** Its range tombstones (unpackRanges). */
   readonly ranges: Uint8Array
@@ -91,7 +91,7 @@ export class Memtable {
   #smallestSequence = 0
   #largestSequence = 0
   #ranges: RangeList = RangeList.EMPTY
-  /** What they take of the room of the arena, where they do not lie. */
+  /** What they take of the heap: the room of the arena is that of both, so that memory is bounded (I10). */
   #rangeBytes = 0
 
   /** Takes the arena: the memtable that lay in it before must not be read any more. */
@@ -109,6 +109,11 @@ export class Memtable {
   /** The most bytes of an arena that an entry takes. `inlineLength` is 0 but for kind inline. */
   static bytesNeeded(keyLength: number, inlineLength: number): number {
     return nodeBytesMax(keyLength, inlineLength)
+  }
+
+  /** What a range tombstone takes of its room, about. @param keyBytes of both of its keys */
+  static rangeBytesNeeded(keyBytes: number): number {
+    return fragmentBytes(keyBytes)
   }
 
   get entries(): number {
@@ -169,8 +174,13 @@ export class Memtable {
     return this.#end - HEAD_BYTES + this.#rangeBytes
   }
 
+  /** Below 0 where range tombstones took more than was left: they do not lie in the arena. */
   get freeBytes(): number {
-    return this.arena.buffer.byteLength - this.#end - this.#rangeBytes
+    return this.#arenaRoom - this.#rangeBytes
+  }
+
+  get #arenaRoom(): number {
+    return this.arena.buffer.byteLength - this.#end
   }
 
   hasRoom(bytes: number): boolean {
@@ -203,7 +213,8 @@ export class Memtable {
     const words = this.#words
     const bytes = this.#bytes
     const inlineLength = kind === KIND.inline ? value!.length : 0
-    assert(this.hasRoom(nodeBytesMax(key.length, inlineLength)), 'room in the arena was checked')
+    const needed = nodeBytesMax(key.length, inlineLength)
+    assert(needed <= this.#arenaRoom, 'room in the arena was checked')
     this.#checkGeneration()
 
     const node = this.#end >> 2
@@ -232,7 +243,7 @@ export class Memtable {
   /**
    * Adds a range tombstone, whose keys are copied.
    * @param end exclusive; undefined: it has none @param isNeeded see insertFragment
-   * Requires: room for {@link Memtable.bytesNeeded} of both keys, and a sequence above all earlier ones.
+   * Requires: a sequence above all earlier ones.
    */
   insertRange(
     start: Uint8Array,
@@ -248,7 +259,7 @@ export class Memtable {
     const added = { start: copyBytes(start), end: end && copyBytes(end), sequences: [sequence] }
     this.#ranges = this.#ranges.with(added, isNeeded)
     this.#live.ranges = this.#ranges
-    this.#rangeBytes += Memtable.bytesNeeded(start.length + (end?.length ?? 0), 0)
+    this.#rangeBytes = this.#ranges.bytes
     this.#largestSequence = sequence
   }
 

@@ -22,6 +22,14 @@ import {
 
 /** A chunk that is longer is cut: packing one takes about 10 us. */
 const CHUNK_FRAGMENTS_MAX = 128
+/** What a fragment takes of the heap beside the bytes of its keys: two arrays, its objects, its share of a chunk. */
+const FRAGMENT_BYTES = 600
+const SEQUENCE_BYTES = 8
+
+/** Memory that a fragment takes, by the lengths of both of its keys together: as they are, and packed. */
+export function fragmentBytes(keyBytes: number): number {
+  return FRAGMENT_BYTES + 2 * keyBytes
+}
 
 export class RangeList {
   static readonly EMPTY: RangeList = new RangeList([])
@@ -39,6 +47,13 @@ export class RangeList {
   /** All in one. */
   get fragments(): FragmentList {
     return this.#chunks.length === 1 ? this.#chunks[0]!.fragments : joined(this.#chunks)
+  }
+
+  /** Memory that they take, about. */
+  get bytes(): number {
+    let bytes = 0
+    for (const chunk of this.#chunks) bytes += chunk.bytes
+    return bytes
   }
 
   /** With one more. @param isNeeded see insertFragment */
@@ -104,11 +119,18 @@ export class RangeChunk {
   readonly fragments: FragmentList
   readonly start: Uint8Array
   #packed: PackedFragments | undefined
+  #bytes = 0
 
   /** @param fragments at least one */
   constructor(fragments: FragmentList) {
     this.fragments = fragments
     this.start = fragments[0]!.start
+  }
+
+  /** Memory that it takes, about. */
+  get bytes(): number {
+    if (this.#bytes === 0) for (const each of this.fragments) this.#bytes += bytesOf(each)
+    return this.#bytes
   }
 
   get packed(): PackedFragments {
@@ -126,6 +148,11 @@ function joined(chunks: readonly RangeChunk[]): RangeFragment[] {
 
 function countOf(chunks: readonly RangeChunk[]): number {
   return chunks.reduce((sum, { fragments }) => sum + fragments.length, 0)
+}
+
+function bytesOf({ start, end, sequences }: RangeFragment): number {
+  const keyBytes = start.length + (end?.length ?? 0)
+  return fragmentBytes(keyBytes) + SEQUENCE_BYTES * (sequences.length - 1)
 }
 
 /** True if a chunk begins at or before the end of a range. */

@@ -1,5 +1,6 @@
 /** Updates: read, compute, write if nothing came between; those of one key take turns. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
 import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
 import { codeOf, openSmallStore } from '../../support/store/fault-store.ts'
@@ -14,6 +15,20 @@ test.each([
       await nextTurn()
       return plusOne(value)
     },
+  ],
+  [
+    // As a query is that is sent when somebody awaits it, and a promise of another realm.
+    'lazy',
+    (value: Buffer | undefined): PromiseLike<string> => ({
+      // biome-ignore lint/suspicious/noThenProperty: that is what it is about
+      then: (resolve, reject) => nextTurn(plusOne(value)).then(resolve, reject),
+    }),
+  ],
+  [
+    'foreign',
+    runInNewContext('(value) => Promise.resolve(String(Number(value ?? 0) + 1))') as (
+      value: Buffer | undefined,
+    ) => Promise<string>,
   ],
 ])('a hundred %s increments of one key are a hundred, each called once', async (_, callback) => {
   const store = await openSmallStore()

@@ -80,6 +80,17 @@ describe.skipIf(!HAS_ZSTD)('jobs compress', () => {
     await store.close()
   })
 
+  test('the first value of a run that does not compress, and the first one behind it', async () => {
+    const { store, packs } = await openWatched({ compressionLevel: 19 })
+    for (let i = 0; i < 40; i++) await store.put(`noise ${i}`, randomBytes(100_000))
+    expect(packs).toEqual([2])
+    // Up to 31 values pass untried.
+    for (let i = 0; i < 32; i++) await store.put('large', LARGE)
+    expect((await store.stat('large'))!.codec).toBe('zstd')
+    expect(packs.slice(1, 4)).toEqual([16, 16, 14])
+    await store.close()
+  })
+
   test('the parts of a batch together', async () => {
     const { store, packs } = await openWatched({ compressionLevel: 9 })
     const values = [...Array.from({ length: 600 }, (_, i) => documents(3000, i)), LARGE, SMALL]

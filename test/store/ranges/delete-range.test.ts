@@ -98,6 +98,16 @@ test('snapshots and iterators from before it see what it has deleted, those behi
   await store.close()
 })
 
+test('I10: a memtable is full of them when they take its bytes of memory, 600 each and more', async () => {
+  const { store } = await filled({ memtableBytes: 65536 })
+  await store.flush()
+  const before = store.stats().flushes
+  for (let i = 0; i < 1000; i++) await store.deleteRange({ gte: `gone/${i}/a`, lt: `gone/${i}/b` })
+  await store.flush()
+  expect(store.stats().flushes - before).toBeGreaterThanOrEqual((1000 * 600) / 65536)
+  await store.close()
+})
+
 test('in a batch the order counts: what is put behind it stays', async () => {
   const { store } = await filled()
   await store.write([

@@ -1,4 +1,5 @@
 /** Range tombstones in chunks, packed for searches, against their own words. */
+import { execFileSync } from 'node:child_process'
 import { expect, test } from 'vitest'
 import { compareBytes } from '#dist/lib/base/bytes.js'
 import {
@@ -92,6 +93,51 @@ test('many small ones, in any order, are those of one list; chunks are short', (
     const key = keyAt(prng.below(9100))
     check(list, plain, key)
   }
+})
+
+/** In a process of its own: nothing but the list comes and goes in its heap. */
+function measured(keyLength: number): { readonly bytes: number; readonly taken: number } {
+  const list = new URL('../../../../dist/lib/tree/ranges/range-list.js', import.meta.url).href
+  const code = `
+    const { RangeList } = await import(${JSON.stringify(list)})
+    const keyAt = (i) => new Uint8Array(Buffer.from(String(i).padStart(${keyLength}, '0')))
+    const used = () => {
+      for (let i = 0; i < 3; i++) gc()
+      const { heapUsed, arrayBuffers } = process.memoryUsage()
+      return heapUsed + arrayBuffers
+    }
+    const make = (count) => {
+      let list = RangeList.EMPTY
+      for (let i = 0; i < count; i++) {
+        list = list.with({ start: keyAt(2 * i), end: keyAt(2 * i + 1), sequences: [i + 1] }, () => false)
+      }
+      for (let i = 0; i < 2 * count; i++) list.coveringSequence(keyAt(i), 0, ${keyLength}, 1e9)
+      return list
+    }
+    make(1000)
+    const before = used()
+    const list = make(20_000)
+    console.log(JSON.stringify({ bytes: list.bytes, taken: used() - before, count: list.count }))`
+  const words = ['--expose-gc', '--input-type=module', '-e', code]
+  return JSON.parse(execFileSync(process.execPath, words, { encoding: 'utf8' }))
+}
+
+test.each([8, 16, 200])(
+  'I10: the memory that it tells of is what it takes, keys of %i bytes',
+  (length) => {
+    const { bytes, taken } = measured(length)
+    // Between versions of Node it differs by a tenth.
+    expect(bytes / taken).toBeGreaterThan(0.7)
+    expect(bytes / taken).toBeLessThan(1.5)
+  },
+)
+
+test('a range that is deleted again takes no more memory', () => {
+  const range = { start: keyOf(1), end: keyOf(2), sequences: [1] }
+  const list = RangeList.EMPTY.with(range, () => false)
+  const again = list.with({ ...range, sequences: [2] }, () => false)
+  expect(again.bytes).toBe(list.bytes)
+  expect(again.with({ ...range, sequences: [3] }, () => true).bytes).toBeGreaterThan(list.bytes)
 })
 
 test('chunks are those of tables, too: none has what is between them', () => {
