@@ -12,7 +12,7 @@ import { SEQUENCE_MAX, type SegmentNumber, type Sequence } from '../../base/ids.
 import type { LogPosition } from '../../base/log-position.ts'
 import { type Entry, type EntryCursor, KIND, type Kind } from '../entry.ts'
 import { packRanges } from '../ranges/range-format.ts'
-import { fragmentBytes, RangeList } from '../ranges/range-list.ts'
+import { fragmentMemory, RangeList } from '../ranges/range-list.ts'
 import type { Arena } from './arena.ts'
 import { LiveSums } from './live-sums.ts'
 import { MemtableCursor } from './memtable-cursor.ts'
@@ -113,7 +113,7 @@ export class Memtable {
 
   /** What a range tombstone takes of its room, about. @param keyBytes of both of its keys */
   static rangeBytesNeeded(keyBytes: number): number {
-    return fragmentBytes(keyBytes)
+    return fragmentMemory(keyBytes)
   }
 
   get entries(): number {

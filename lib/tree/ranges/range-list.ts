@@ -27,7 +27,7 @@ const FRAGMENT_BYTES = 600
 const SEQUENCE_BYTES = 8
 
 /** Memory that a fragment takes, by the lengths of both of its keys together: as they are, and packed. */
-export function fragmentBytes(keyBytes: number): number {
+export function fragmentMemory(keyBytes: number): number {
   return FRAGMENT_BYTES + 2 * keyBytes
 }
 
@@ -152,7 +152,7 @@ function countOf(chunks: readonly RangeChunk[]): number {
 
 function bytesOf({ start, end, sequences }: RangeFragment): number {
   const keyBytes = start.length + (end?.length ?? 0)
-  return fragmentBytes(keyBytes) + SEQUENCE_BYTES * (sequences.length - 1)
+  return fragmentMemory(keyBytes) + SEQUENCE_BYTES * (sequences.length - 1)
 }
 
 /** True if a chunk begins at or before the end of a range. */
