@@ -6,9 +6,15 @@ import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
-/** Files that change or count what belongs to the whole process, or fill its memory: a process each. */
+/**
+ * Files that change or count what belongs to the whole process, start others, or fill its memory: a process each. What
+ * is left of their folders has its stores in memory, and takes a process longer to compile than many of them to run.
+ */
 const APART = [
-  'test/{crash,examples,store,stress,tools}/**/*.test.ts',
+  'test/{examples,stress,tools}/**/*.test.ts',
+  'test/crash/{bank,kill}.test.ts',
+  'test/store/!(damage|garbled-reads).test.ts',
+  'test/store/{compression,ranges,streams}/**/*.test.ts',
   // What all stores of a process share: threads, buffers, files that are open, what was loaded or told once.
   'test/lib/jobs/**/*.test.ts',
   'test/lib/base/**/{buffer-pool,open-cache}.test.ts',
@@ -16,23 +22,25 @@ const APART = [
   'test/lib/contract/events.test.ts',
 ]
 
-/** Those that take longest, in this order: none of them is left alone at the end. */
+/** Those of each project that take longest, in this order: none of them is left alone at the end. */
 const LONGEST = [
   'test/crash/faults',
   'test/crash/enumeration',
   'test/store/collector/space',
   'test/crash/',
-  'test/tools/',
   'test/store/model/',
   'test/store/damage',
+  'test/tools/',
   'test/stress/',
 ]
 
 class LongestFirst extends BaseSequencer {
+  /** Project by project, so that a process goes on with files of its own. */
   override async sort(specifications: TestSpecification[]): Promise<TestSpecification[]> {
-    const place = ({ moduleId }: TestSpecification): number => {
+    const place = ({ moduleId, project }: TestSpecification): number => {
       const found = LONGEST.findIndex((name) => moduleId.includes(`/${name}`))
-      return found < 0 ? LONGEST.length : found
+      const rank = found < 0 ? LONGEST.length : found
+      return project.name === 'apart' ? rank : rank + LONGEST.length + 1
     }
     const sorted = await super.sort(specifications)
     return sorted.toSorted((left, right) => place(left) - place(right))
@@ -58,9 +66,7 @@ export default defineConfig({
     unstubEnvs: true,
     unstubGlobals: true,
     projects: [
-      // The long ones: they begin first (projects go by their names).
       { extends: true, test: { name: 'apart', include: APART } },
-      // To start a process and load the library takes longer than most of these files do.
       {
         extends: true,
         test: { name: 'shared', include: ['test/**/*.test.ts'], exclude: APART, isolate: false },
