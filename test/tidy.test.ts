@@ -52,7 +52,7 @@ const BANNED: readonly { what: RegExp; where: RegExp; but?: RegExp; instead: str
   {
     what: /['"](node:)?fs(\/promises)?['"]/,
     where: ENGINE,
-    but: /^lib\/base\/platform\/(flock|helper-thread|node-(descriptors|file.*|lock-file|socket.*))\.ts$/,
+    but: /^lib\/base\/platform\/(flock|helper-thread|node-(di.*|descriptors|file.*|lock-file|socket.*))\.ts$/,
     instead: 'FileSystem of lib/base/files/file-system.ts',
   },
   {

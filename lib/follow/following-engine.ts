@@ -60,9 +60,6 @@ const HELD_MEMTABLES = 8
 /** A share of hidden garbage is exact to 9 % in 19 cases of 20. */
 const HIDDEN_SAMPLES_MAX = 128
 
-/** What a look brings, in steps. */
-type Look = Generator<void, void>
-
 export class FollowingEngine implements ReadingEngine {
   readonly options: ResolvedOptions
   readonly context: StoreDirectory
@@ -86,7 +83,7 @@ export class FollowingEngine implements ReadingEngine {
   #isOld = false
   readonly #looks: Looks
   /** What is under way. */
-  #look: Look | undefined
+  #look: Generator<void, void> | undefined
   /** The last sequence that listeners were told of. */
   #told: Sequence
 
@@ -118,7 +115,11 @@ export class FollowingEngine implements ReadingEngine {
     this.#views = new FollowedViews(first, heldBytesMax, () => this.#closeUnneeded())
     this.#noteNewest()
     this.#told = this.visibleSequence
-    this.#looks = new Looks(this.events, (isAnew) => this.#lookInTurns(isAnew))
+    this.#looks = new Looks({
+      events: this.events,
+      look: (isAnew) => this.#lookInTurns(isAnew),
+      watch: (changed) => context.fileSystem.watch?.(context.directory, changed),
+    })
   }
 
   static async open(place: StorePlace): Promise<FollowingEngine> {
@@ -256,17 +257,20 @@ export class FollowingEngine implements ReadingEngine {
     this.values.close()
   }
 
-  async #lookInTurns(isAnew: boolean): Promise<void> {
+  /** @returns whether there was news, or somebody else has looked meanwhile */
+  async #lookInTurns(isAnew: boolean): Promise<boolean> {
+    const { view, visibleSequence } = this
     const look = this.#lookForNews(isAnew)
     this.#look = look
     try {
-      while (this.#look === look) {
+      for (;;) {
         const isOver = look.next().done
-        const isOld = this.turn.isOld()
+        const isOld = !isOver && this.turn.isOld()
         // A writer may be so fast that a look takes long.
         if (isOver || isOld) this.#tell()
-        if (isOver) return
+        if (isOver) return this.view !== view || this.visibleSequence !== visibleSequence
         if (isOld) await new Promise<void>((resolve) => this.turn.later(resolve))
+        if (this.#look !== look) return true
       }
     } finally {
       if (this.#look === look) this.#look = undefined
@@ -291,12 +295,11 @@ export class FollowingEngine implements ReadingEngine {
   #endLook(): void {
     const look = this.#look
     this.#look = undefined
-    // One that fails is none: whoever ends it is about to look again.
     look?.return()
   }
 
   /** @param isAnew nothing of the present view is relied on */
-  *#lookForNews(isAnew: boolean): Look {
+  *#lookForNews(isAnew: boolean): Generator<void, void> {
     const { present } = this.#views
     const { tail } = present
     const manifest = isAnew ? readNewest(this.#place) : this.#readNews(present.manifest)
@@ -391,6 +394,6 @@ export class FollowingEngine implements ReadingEngine {
 }
 
 /** All steps at once. */
-function finish(look: Look): void {
+function finish(look: Generator<void, void>): void {
   while (!look.next().done);
 }

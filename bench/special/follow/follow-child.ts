@@ -1,6 +1,6 @@
 /**
- * A follower beside a writer of another process. What it shows is looked at all the time: the key `now` holds the time
- * at which it was written, so its age is how far the follower is behind.
+ * A follower beside a writer of another process, which writes the time to the key `now` again and again. What is shown
+ * of it at some moment, held against when the next one was written, is how far the follower is behind.
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -30,8 +30,12 @@ export interface FollowReport {
 const WRITER = fileURLToPath(new URL('./follow-writer.js', import.meta.url))
 /** Between two looks at the key `now`: these cost a hundredth of a core. */
 const SAMPLE_MS = 5
-/** Where there is a longer pause between writes, each of them is looked at once. */
-const RARE_MS = 100
+
+/** The time that the key `now` held at some moment. */
+interface Shown {
+  readonly at: number
+  readonly time: number
+}
 
 takeJob<FollowJob>(run)
 
@@ -44,12 +48,13 @@ async function run({ seconds, ...load }: FollowJob): Promise<void> {
   await sleep(500)
   const before = process.cpuUsage()
   const began = performance.now()
-  const lags = load.callers === 0 ? [] : await sample(follower, load, seconds * 1000)
+  const shown = load.callers === 0 ? [] : await sample(follower, seconds * 1000)
   if (load.callers === 0) await sleep(seconds * 1000)
   const { user, system } = process.cpuUsage(before)
   const perSecond = (performance.now() - began) / 1000
   const { puts, cpuMs } = await written
   await follower.close()
+  const lags = lagsOf(shown, await written)
   lags.sort((left, right) => left - right)
   const at = (share: number): number => lags[Math.round(share * (lags.length - 1))]!
   const report: FollowReport = {
@@ -67,16 +72,25 @@ async function ask(writer: ChildProcess, asked: Asked): Promise<unknown> {
   return (await answer)[0]
 }
 
-/** How old what is shown is: at any time, or when it is first seen if writes are rare. */
-async function sample(follower: Store, { pauseMs }: Load, ms: number): Promise<number[]> {
-  const lags: number[] = []
+/** What is shown at some moments. */
+async function sample(follower: Store, ms: number): Promise<Shown[]> {
+  const shown: Shown[] = []
   const end = performance.now() + ms
-  let last = 0
   while (performance.now() < end) {
     await sleep(SAMPLE_MS)
-    const written = follower.getSync('now')?.readDoubleLE() ?? 0
-    if (written > 0 && (written !== last || pauseMs < RARE_MS)) lags.push(sharedNow() - written)
-    last = written
+    const time = follower.getSync('now')?.readDoubleLE() ?? 0
+    shown.push({ at: sharedNow(), time })
   }
-  return lags
+  return shown
+}
+
+/** For how long the first write that is not shown has been written, at each moment; 0: all are. */
+function lagsOf(shown: readonly Shown[], { stamps }: Written): number[] {
+  let next = 0
+  return shown
+    .filter(({ time }) => time > 0)
+    .map(({ at, time }) => {
+      while (next < stamps.length && stamps[next]![0] <= time) next++
+      return Math.max(0, at - (stamps[next]?.[1] ?? at))
+    })
 }

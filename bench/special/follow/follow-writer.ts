@@ -17,6 +17,8 @@ export type Asked = { readonly open: Load } | { readonly write: { readonly secon
 
 export interface Written {
   readonly puts: number
+  /** Of each put of the key `now`: the time that it holds, and when it was written. */
+  readonly stamps: readonly (readonly [time: number, written: number])[]
   /** User and system, of all threads. */
   readonly cpuMs: number
 }
@@ -60,19 +62,22 @@ async function write(
   const end = performance.now() + seconds * 1000
   const before = process.cpuUsage()
   let puts = 0
+  const stamps: [number, number][] = []
   const call = async (): Promise<void> => {
     const value = Buffer.alloc(valueBytes, 7)
     while (performance.now() < end) {
       const isStamp = pauseMs > 0 || puts % PUTS_PER_STAMP === 0
       const key = isStamp ? 'now' : `key/${puts % KEYS}`
       puts++
-      if (isStamp) value.writeDoubleLE(sharedNow())
+      const time = sharedNow()
+      if (isStamp) value.writeDoubleLE(time)
       await store.put(key, value)
+      if (isStamp) stamps.push([time, sharedNow()])
       if (pauseMs > 0) await sleep(pauseMs)
     }
   }
   await Promise.all(Array.from({ length: callers }, call))
   if (callers === 0) await sleep(seconds * 1000)
   const { user, system } = process.cpuUsage(before)
-  return { puts, cpuMs: (user + system) / 1000 }
+  return { puts, stamps, cpuMs: (user + system) / 1000 }
 }

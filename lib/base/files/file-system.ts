@@ -125,6 +125,11 @@ export interface ReadHelper {
   end(reads: number): void
 }
 
+/** Ends when it is closed, and keeps no process alive. */
+export interface DirectoryWatch {
+  close(): void
+}
+
 export interface FileSystem {
   /** @throws IoError with errno EEXIST (create), ENOENT (read, punch), ELOOP or EINVAL for what is no regular file */
   open(path: string, mode: OpenMode): File
@@ -142,6 +147,11 @@ export interface FileSystem {
   statPath(path: string): PathStat | undefined
   /** What has a name; a link is not followed. undefined if nothing has it. */
   identify(path: string): SystemIdentity | undefined
+  /**
+   * Tells of each change in a directory, whichever process makes it, until it is closed.
+   * @returns undefined where that is not sure
+   */
+  watch?(directory: string, changed: () => void): DirectoryWatch | undefined
   /** The path with every link resolved. */
   realPath(path: string): string
   /** Replaces the target in one step. */

@@ -20,6 +20,7 @@ import { withDescriptor } from '../files/spare-files.ts'
 import { tryFlock } from './flock.ts'
 import { takeLock } from './lock.ts'
 import { tryNativeLock } from './native-extensions.ts'
+import { watchDirectory } from './node-directory-watch.ts'
 import {
   attempt,
   FILE_MODE,
@@ -49,6 +50,7 @@ export class NodeFileSystem implements FileSystem {
   readonly fileMode: number
   readonly readHelper: ReadHelper | undefined
   readonly keepsPages = true
+  readonly watch: typeof watchDirectory = watchDirectory
 
   /** @param lockKinds the locks that there are; a test takes some away to have the fallbacks */
   constructor(
