@@ -2,7 +2,7 @@
  * Judges `overwrite-steady`: each row by its own goals, and all by what every row must hold.
  */
 import type { Verdict } from '../harness/markdown.ts'
-import { nameRow, parseRow, peerOf, STEADY_GOALS, type SteadyGoal } from './rows.ts'
+import { boundedPeerOf, nameRow, parseRow, STEADY_GOALS, type SteadyGoal } from './rows.ts'
 import type { SteadySummary } from './summary.ts'
 
 /** Put p99.9 of the steady state over that without a collector. */
@@ -23,7 +23,7 @@ export function judgeSteady(
   const of = (name: string): SteadySummary | undefined => summaries.find(({ row }) => row === name)
   return STEADY_GOALS.filter(({ row }) => asked.includes(row)).flatMap((goal) => {
     const row = parseRow(goal.row)
-    const peer = nameRow(peerOf(row, 'rocksdb-blob'))
+    const peer = nameRow(boundedPeerOf(row))
     const verdicts = judgeRow(goal, of(goal.row), of(nameRow({ ...row, target: undefined })))
     return asked.includes(peer)
       ? [...verdicts, ...judgeBeside(goal, of(goal.row), of(peer))]
@@ -52,7 +52,7 @@ function judgeRow(
   ]
 }
 
-/** Against the peer in the same row. */
+/** Against the peer that is held to the space of the row. */
 function judgeBeside(
   goal: SteadyGoal,
   own: SteadySummary | undefined,

@@ -10,7 +10,7 @@ import { DISTRIBUTIONS, type Distribution } from '../harness/choose-key.ts'
  */
 export const STEADY_PEERS = ['rocksdb-blob', 'rocksdb', 'classic-level'] as const
 export type SteadyPeer = (typeof STEADY_PEERS)[number]
-/** The one whose space can be bounded, by its settings for a target. The others have no target. */
+/** The one whose space can be bounded: with a target it has other settings. The others have none. */
 const BOUNDED_PEER: SteadyPeer = 'rocksdb-blob'
 
 /** What is stored and which keys are overwritten. Rows with the same load share the runs without a collector. */
@@ -79,14 +79,23 @@ export function withLoop(rows: readonly SteadyRow[], loop: 'ext4'): SteadyRow[] 
   )
 }
 
-/** The rows, and each in these engines, too, right behind its like. */
+/**
+ * The rows, and each in these engines, too, right behind its like: as their users tune them, and the one whose space
+ * can be bounded also so that it holds that of the row.
+ */
 export function withPeers(rows: readonly SteadyRow[], peers: readonly SteadyPeer[]): SteadyRow[] {
-  return rows.flatMap((row) => [row, ...(row.engine ? [] : peers.map((peer) => peerOf(row, peer)))])
+  const peersOf = (row: SteadyRow): SteadyRow[] =>
+    peers.flatMap((engine) => {
+      const tuned = { ...row, engine, target: undefined }
+      const isBounded = engine === BOUNDED_PEER && row.target !== undefined
+      return isBounded ? [tuned, boundedPeerOf(row)] : [tuned]
+    })
+  return rows.flatMap((row) => [row, ...(row.engine ? [] : peersOf(row))])
 }
 
-/** The same load in another engine. */
-export function peerOf(row: SteadyRow, engine: SteadyPeer): SteadyRow {
-  return { ...row, engine, target: engine === BOUNDED_PEER ? row.target : undefined }
+/** The same load and target in an engine whose space can be bounded. */
+export function boundedPeerOf(row: SteadyRow): SteadyRow {
+  return { ...row, engine: BOUNDED_PEER }
 }
 
 /** @throws Error for what is no name of a row */

@@ -109,13 +109,14 @@ describe('rows in a file system of their own', () => {
 })
 
 describe('rows of peers', () => {
-  test('stand right behind their like; whoever has no target runs once for all of them', () => {
+  test('stand right behind their like: as they are tuned once for all, and held to a target where they can be', () => {
     const own = ['4KiB-uniform-1.3', '4KiB-uniform-1.6'].map(parseRow)
     const rows = withPeers(own, ['rocksdb-blob', 'classic-level'])
     expect(groupByLoad(rows).map((group) => group.rows.map(nameRow))).toEqual([
       [
         '4KiB-uniform-off',
         '4KiB-uniform-1.3',
+        '4KiB-uniform-off-rocksdb-blob',
         '4KiB-uniform-1.3-rocksdb-blob',
         '4KiB-uniform-off-classic-level',
         '4KiB-uniform-1.6',

@@ -108,7 +108,7 @@ bench:                  bench/machine bench/harness bench/engines bench/throughp
 bench/micro:            lib/index.ts lib/level lib/base lib/base/files lib/base/platform lib/state lib/space
                         lib/collector/plan lib/tree lib/tree/memtable lib/tree/table lib/tree/version
                         lib/tree/compaction vlog vlog/log vlog/relocation vlog/collect bench/machine bench/harness
-                        lib/contract lib/engine lib/store
+                        bench/steady lib/contract lib/engine lib/store
 
 scripts
 `
