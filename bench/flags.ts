@@ -85,6 +85,9 @@ export interface Flags {
   readonly help: boolean
 }
 
+/** Engines of `--quick` and `--full` alone: what they do, `wisc-inline` shows nearly. */
+const OF_FULL: readonly EngineName[] = ['wisc-lazy', 'wisc-tiered']
+
 /**
  * What flags are by themselves. `--quick` is for a look (all engines, three sizes), `--full` has ten sizes and all
  * workloads at each of them. What is chosen by other flags beside them has no limit of time.
@@ -94,22 +97,24 @@ const PRESETS = {
     sizes: '1KiB,4KiB,64KiB',
     workloads: 'fillrandom,readrandom,readrandom-sync,scan,ranges,overwrite',
     special: 'none',
-    bytes: '48MiB',
+    bytes: '32MiB',
     rounds: '1',
-    seconds: '0.3',
+    seconds: '0.1',
     minutes: '3',
   },
   standard: {
-    sizes: '256,1KiB,4KiB,16KiB,64KiB,1MiB',
+    // In the order of their weight: if the time does not suffice, the last ones have fewer rounds.
+    sizes: '4KiB,1KiB,64KiB,256,16KiB',
     'all-at': '4KiB',
-    special: `tree,reopen-killed,open-clean,open-crash,queue,single,first,together,documents,cache,${STEADY}`,
+    engines: ENGINE_NAMES.filter((name) => !OF_FULL.includes(name)).join(','),
+    special: `tree,reopen-killed,open-clean,open-crash,first,together,documents,cache,${STEADY}`,
     'steady-rows': '4KiB-uniform-1.3,64KiB-uniform-1.3',
     'steady-bytes': '256MiB',
     'steady-peers': 'rocksdb-blob',
     bytes: '128MiB',
     rounds: '3',
-    seconds: '0.5',
-    minutes: '40',
+    seconds: '0.3',
+    minutes: '38',
   },
   full: {
     sizes: '64,256,1KiB,2KiB,4KiB,16KiB,64KiB,256KiB,1MiB,4MiB',
@@ -124,6 +129,7 @@ const PRESETS = {
 
 interface Preset {
   readonly sizes: string
+  readonly engines?: string
   readonly workloads?: string
   /** Sizes with all workloads; the others have those whose figures follow the size. */
   readonly 'all-at'?: string

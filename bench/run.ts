@@ -78,11 +78,14 @@ export async function run(asked: Flags, command: string, file: string): Promise<
   try {
     if (needsLoop(flags)) loop = await LoopExt4.make(directory, loopBytes(flags))
     const place: Place = { directory, loopDirectory: loop?.directory, prepare }
-    for (let round = 1; round <= flags.rounds; round++) {
-      await runRound({ ...flags, directory, prepare }, round, steps, growing.rows)
-      await runSpecials(flags, place, round, steps, growing)
-      if (flags.specials.includes(STEADY)) {
-        await runSteady(steadyPlan(flags, place), round, steps, growing.steady)
+    for (const { round, part } of partsOf(flags)) {
+      if (part === 'throughput') {
+        await runRound({ ...flags, directory, prepare }, round, steps, growing.rows)
+      } else {
+        await runSpecials(flags, place, round, steps, growing)
+        if (flags.specials.includes(STEADY)) {
+          await runSteady(steadyPlan(flags, place), round, steps, growing.steady)
+        }
       }
     }
     await steps.take(GROW, () => runGrowSteps(flags, place, growing))
@@ -113,18 +116,34 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Everything once, then everything again: if the time is over, all have been measured as often, or once less. */
+interface Part {
+  readonly round: number
+  readonly part: 'throughput' | 'beside'
+}
+
+/** Everything once; then the throughput again and again, and last what is measured beside it. */
+function partsOf({ rounds }: Flags): Part[] {
+  const both = (['throughput', 'beside'] as const).map((part) =>
+    Array.from({ length: rounds }, (_, i): Part => ({ round: i + 1, part })),
+  )
+  return [...both.flatMap((of) => of.slice(0, 1)), ...both.flatMap((of) => of.slice(1))]
+}
+
 function stepsOf(flags: Flags): Step[] {
-  const rounds = Array.from({ length: flags.rounds }, (_, i) => i + 1)
   return [
-    ...rounds.flatMap((round) => [
-      ...roundSteps(flags, round),
-      ...ownSpecials(flags).map((name) => {
-        return { name: `${name}, round ${round}`, kind: name, round, group: name }
-      }),
-      ...(flags.specials.includes(STEADY) ? steadySteps(flags.steadyRows, round) : []),
-    ]),
+    ...partsOf(flags).flatMap(({ round, part }) =>
+      part === 'throughput' ? roundSteps(flags, round) : stepsBeside(flags, round),
+    ),
     ...(flags.specials.includes(GROW) ? [{ name: GROW, kind: GROW, round: 1, group: GROW }] : []),
+  ]
+}
+
+function stepsBeside(flags: Flags, round: number): Step[] {
+  return [
+    ...ownSpecials(flags).map((name) => {
+      return { name: `${name}, round ${round}`, kind: name, round, group: name }
+    }),
+    ...(flags.specials.includes(STEADY) ? steadySteps(flags.steadyRows, round) : []),
   ]
 }
 

@@ -19,7 +19,7 @@ export function renderText(report: Report): string {
   const { rows, specials, grow } = report
   const summaries = summarize(report.steady)
   const store = `${formatBytes(report.steadyBytes)} of values, overwritten ${report.steadyFactor} times`
-  const sizes = [...new Set(rows.map(({ valueBytes }) => valueBytes))]
+  const sizes = [...new Set(rows.map(({ valueBytes }) => valueBytes))].sort((a, b) => a - b)
   const verdicts = judge(rows, specials)
     .filter((verdict) => verdict.measured !== null)
     .concat(judgeSteady(report.steadyRows, summaries), judgeGrow(grow.steps))

@@ -14,7 +14,7 @@ describe('presets', () => {
   test('by itself a preset has all engines and a limit of time', () => {
     const flags = parseFlags([])
     expect(flags.engines).toContain('sqlite')
-    expect(flags.minutesMax).toBe(40)
+    expect(flags.minutesMax).toBe(38)
     expect(flags.workloadsAt(4096)).toEqual(WORKLOADS)
     expect(flags.workloadsAt(65_536)).toEqual(BY_SIZE)
     expect(flags.specials).toContain('overwrite-steady')
