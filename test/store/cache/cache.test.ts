@@ -56,11 +56,12 @@ test('what was written first goes first, whole segments of it, and the event say
 })
 
 test.each([
-  ['inline values', 120, 1],
-  ['values of segments', 3000, 1],
-  ['streams', 20_000, 0],
-  ['all of them', 3000, 0.5],
-])('%s: the bound holds at each put, and nothing younger is lost', async (_name, length, puts) => {
+  ['inline values', 120, 1, 1 / 64],
+  ['values of segments', 3000, 1, 1 / 2],
+  ['streams', 20_000, 0, 1 / 2],
+  ['all of them', 3000, 0.5, 1 / 2],
+])('%s: the bound holds at each put, and nothing younger is lost', async (...row) => {
+  const [, length, puts, leastShare] = row
   const prng = new Prng(seed)
   const cached = await CachedStore.open()
   for (let i = 0; i * (length + 100) < 1.6 * MAX_BYTES; i++) {
@@ -74,9 +75,10 @@ test.each([
   expect(evictedBelow).toBeGreaterThan(0)
   await cached.checkAll()
   for (const key of [...cached.model.keys()].slice(-20)) await cached.checkKey(key)
-  // What is evicted is what is oldest, not all. Inline values have room for a compaction beside them.
+  // What is evicted is what is oldest, not all. Over 50 seeds more than 0.67 stayed; of inline values, which have room
+  // for a compaction beside them, 0.095 to 0.243, with a deviation of 0.03.
   const bytes = [...cached.expected().values()].reduce((sum, value) => sum + value.length, 0)
-  expect(bytes, replayHint(seed)).toBeGreaterThan(MAX_BYTES / 16)
+  expect(bytes, replayHint(seed)).toBeGreaterThan(MAX_BYTES * leastShare)
   expect((await cached.store.verify()).damage).toEqual([])
 })
 
