@@ -6,14 +6,24 @@ import { parseArgs } from 'node:util'
 import { HELP, parseFlags, parseShare } from './flags.ts'
 import { compareReports, failures, renderComparison } from './report/compare.ts'
 import { writePages } from './report/pages.ts'
+import { publish } from './report/publish.ts'
 import { readReport } from './report/results.ts'
 import { renderText } from './report/text.ts'
 import { run } from './run.ts'
 
+/** Behind the flags. */
+const VERBS = `
+instead of flags:
+  report RESULTS.json FOLDER                  the page of a run that was made before
+  compare A.json B.json [--fail-over 10%]     what changed by more than the noise
+  publish [RESULTS.json...]                   the figures of this project's pages and of wisc advise; without results
+                                              the pages alone, by the figures that are there
+`
+
 async function measure(words: readonly string[]): Promise<void> {
   const flags = parseFlags(words)
   if (flags.help) {
-    console.log(HELP)
+    console.log(HELP + VERBS)
     return
   }
   const name = `${new Date().toISOString().replace(/[:.]/g, '-')}.json`
@@ -57,6 +67,7 @@ const [verb, ...words] = process.argv.slice(2)
 try {
   if (verb === 'compare') compare(words)
   else if (verb === 'report') reportAgain(words)
+  else if (verb === 'publish') publish(words.map(readReport))
   else await measure(process.argv.slice(2))
 } catch (error) {
   console.error(error instanceof Error ? error.message : error)

@@ -84,6 +84,28 @@ export const ENTRIES_MAX: { readonly [name in EngineName]?: number } = {
   cacache: 32_768,
 }
 
+/** What each is, in a line: the page of the benchmark lists them. */
+export const ENGINES: Readonly<Record<EngineName, string>> = {
+  raw:
+    'the floor: values appended to one file with `writeSync`, read back with positioned reads (`readrandom`: through ' +
+    'the thread pool). No keys, no checksums',
+  wisc: 'default options: values of 1 KiB and above are separated',
+  'wisc-inline': 'the same engine as a classical LSM store',
+  'wisc-separated': 'the same engine with every value in the value log alone',
+  'wisc-lazy': 'as `wisc-inline`, with lazy leveling',
+  'wisc-tiered': 'as `wisc-inline`, with tiering',
+  'classic-level': 'LevelDB',
+  'lmdb-nosync': 'lmdb with `noSync`: the peer of loads that need not be durable, and of all reads',
+  lmdb: 'lmdb with its durable default: the peer of durable puts',
+  rocksdb:
+    'RocksDB through rocksdb-native, values in its tables; no synchronous get, no durable put',
+  'rocksdb-blob': 'the same with values in blob files, which its compactions collect',
+  'rocksdb-nxt': 'RocksDB through @nxtedition/rocksdb',
+  sqlite: 'better-sqlite3: a table of keys and blobs, in a database with a write-ahead log',
+  files: 'one file for each value, named by its key',
+  cacache: 'the cache of npm: content by its hash, an index of files; its own checks',
+}
+
 /** Engine by engine; the others have their defaults. */
 export const SETTINGS: { readonly [name in EngineName]?: string } = {
   'wisc-inline':

@@ -28,10 +28,14 @@ interface Linkedom {
 /** Of bench/peers. */
 export const DRAWN_BY: readonly string[] = ['@observablehq/plot', 'linkedom']
 
-const WIDTH = 640
+/** The places on the axis of latencies. */
+export const PERCENTILES: readonly string[] = ['p50', 'p99', 'p99.9']
+
+/** As many pixels as a picture has room for where two lie side by side: on a phone it shrinks by a third. */
+const WIDTH = 520
 const HEIGHT = 300
 /** Room for the names at the ends of lines. */
-const NAMES_WIDTH = 110
+const NAMES_WIDTH = 125
 
 /** A point of a line with the range of its readings. */
 export interface LinePoint {
@@ -102,7 +106,7 @@ export class Charts {
     const plot = this.#plot
     return this.#draw({
       height: 40 + 22 * bars.length,
-      marginLeft: 230,
+      marginLeft: 200,
       x: { label, grid: true, zero: true },
       y: { label: null, domain: bars.map(({ name }) => name) },
       marks: [
@@ -186,7 +190,7 @@ export class Charts {
       height: HEIGHT,
       marginLeft: 55,
       marginRight: NAMES_WIDTH,
-      style: { background: 'none', fontSize: '12px' },
+      style: { background: 'none', fontSize: '13px' },
       ...options,
     }).outerHTML
   }

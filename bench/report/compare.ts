@@ -4,6 +4,7 @@
 import { formatBytes } from '../harness/byte-sizes.ts'
 import { formatRate, renderTable } from '../harness/markdown.ts'
 import { type Interval, median, ratioInterval } from '../harness/statistics.ts'
+import { overwritesPerSecond } from '../steady/results.ts'
 import { seriesOf } from '../throughput/results.ts'
 import type { Report } from './results.ts'
 
@@ -24,8 +25,8 @@ export interface Change {
 
 /** What both have measured, in the order of the tables. */
 export function compareReports(before: Report, after: Report): Change[] {
-  const later = seriesOf(after.rows)
-  return seriesOf(before.rows).flatMap((first): Change[] => {
+  const later = ratesIn(after)
+  return ratesIn(before).flatMap((first): Change[] => {
     const { workload, valueBytes, engine } = first
     const second = later.find(
       (each) =>
@@ -47,6 +48,27 @@ export function compareReports(before: Report, after: Report): Change[] {
       },
     ]
   })
+}
+
+type Rates = Pick<Change, 'workload' | 'valueBytes' | 'engine'> & {
+  /** Operations a second, round by round. */
+  readonly rates: readonly number[]
+}
+
+/** Workloads, then the rows of overwrite-steady. */
+function ratesIn({ rows, steady }: Report): Rates[] {
+  const names = [...new Set(steady.map(({ row }) => row))]
+  const overwrites = names.map((row): Rates => {
+    const runs = steady.filter((run) => run.row === row)
+    const { load, engine } = runs[0]!
+    return {
+      workload: `overwrite-steady ${row}`,
+      valueBytes: load.valueBytes,
+      engine: engine ?? 'wisc',
+      rates: runs.map(overwritesPerSecond),
+    }
+  })
+  return [...seriesOf(rows), ...overwrites]
 }
 
 function judge(interval: Interval | null): Change['verdict'] {

@@ -10,6 +10,7 @@
  */
 
 import { median, ratioInterval } from '../harness/statistics.ts'
+import { PACED } from '../harness/workload-names.ts'
 import type { Series } from '../throughput/results.ts'
 
 const APART = 'wisc-separated'
@@ -38,7 +39,9 @@ export interface Crossover {
 
 /** Of the workloads that were run both ways, at two sizes at least. */
 export function crossovers(series: readonly Series[], seed: number): Crossover[] {
-  const workloads = [...new Set(series.map(({ workload }) => workload))]
+  const workloads = [...new Set(series.map(({ workload }) => workload))].filter(
+    (name) => !PACED.includes(name),
+  )
   return workloads.flatMap((workload) => {
     const of = (engine: string): Series[] =>
       series.filter((each) => each.workload === workload && each.engine === engine)
@@ -61,6 +64,24 @@ export function crossovers(series: readonly Series[], seed: number): Crossover[]
       },
     ]
   })
+}
+
+/** Where the crossover lies by the ends of the intervals, as text. */
+export function crossoverRange({ earliest, latest }: Crossover): string {
+  if (earliest === null && latest === null) return '-'
+  return `${sizeOrNever(earliest)} to ${sizeOrNever(latest)}`
+}
+
+/** A size from which on separated is ahead, as text. */
+export function sizeOrNever(bytes: number | null): string {
+  if (bytes === null) return 'nowhere'
+  return bytes === 0 ? 'all sizes' : shortSize(bytes)
+}
+
+/** To two digits: a crossover is not known better. */
+function shortSize(bytes: number): string {
+  const [value, unit] = bytes < 1024 ? [bytes, 'B'] : [bytes / 1024, 'KiB']
+  return `${Number(value.toPrecision(2))} ${unit}`
 }
 
 /**

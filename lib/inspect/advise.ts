@@ -15,12 +15,17 @@
  *
  * Real loads are kinder: writes cluster, holes are punched, whole files die. It tells thresholds apart; it does not
  * foretell a figure. Where only new keys are written, nothing is collected.
+ *
+ * Beside it stands what operations took in the benchmark (lib/inspect/costs.ts). Its stores are small and new: the
+ * times hold what the tree of a large store and its collector write only in part, so they do not decide.
  */
 
 import { NO_BYTES } from '../base/bytes.ts'
 import { RECORD_HEADER_BYTES } from '../base/record-size.ts'
 import { resolveOptions } from '../contract/options.ts'
 import { measureTree, runCapacity, type TreeShapeOptions } from '../tree/version/tree-shape.ts'
+import { type Costs, type MeasuredCall, meanCosts, OPERATIONS } from './costs.ts'
+import { MEASURED_COSTS } from './measured-costs.ts'
 import type { SizeBucket } from './size-histogram.ts'
 
 const KIB = 1024
@@ -53,12 +58,16 @@ export interface Prediction {
   readonly writtenCollector: number
   /** Bytes on disk for each byte of keys and values. */
   readonly space: number
+  /** For one value, as measured in the benchmark. */
+  readonly microseconds: Costs
 }
 
 export interface Advice {
   readonly predictions: readonly Prediction[]
   /** The threshold to take; undefined if there are no values. */
   readonly recommended: number | undefined
+  /** The largest threshold that takes about the least time, by operation; undefined if there are no values. */
+  readonly fastest: Readonly<Record<MeasuredCall, number>> | undefined
 }
 
 /**
@@ -66,11 +75,16 @@ export interface Advice {
  * needs no collector.
  */
 export function advise(buckets: readonly SizeBucket[]): Advice {
-  if (buckets.length === 0) return { predictions: [], recommended: undefined }
+  if (buckets.length === 0) return { predictions: [], recommended: undefined, fastest: undefined }
   const predictions = THRESHOLDS.map((threshold) => predict(buckets, threshold))
-  const best = Math.min(...predictions.map(({ written }) => written))
-  const recommended = predictions.findLast(({ written }) => written <= best * AS_GOOD)!.threshold
-  return { predictions, recommended }
+  const largestOfBest = (cost: (prediction: Prediction) => number): number => {
+    const best = Math.min(...predictions.map(cost))
+    return predictions.findLast((prediction) => cost(prediction) <= best * AS_GOOD)!.threshold
+  }
+  const fastest = Object.fromEntries(
+    OPERATIONS.map((name) => [name, largestOfBest(({ microseconds }) => microseconds[name])]),
+  ) as Record<MeasuredCall, number>
+  return { predictions, recommended: largestOfBest(({ written }) => written), fastest }
 }
 
 function predict(buckets: readonly SizeBucket[], threshold: number): Prediction {
@@ -78,17 +92,16 @@ function predict(buckets: readonly SizeBucket[], threshold: number): Prediction 
   const options = { ...tuning, ...sizes }
   const target = collector.targetSpaceAmplification
   const isSeparated = ({ from }: SizeBucket): boolean => from >= threshold
-  const separated = sum(buckets.filter(isSeparated))
+  // What lies in the tree is not compressed, and neither is its record.
+  const separated = sum(buckets.filter(isSeparated), ({ storedBytes }) => storedBytes)
   const inline = sum(buckets.filter((bucket) => !isSeparated(bucket)))
-  const all = sum(buckets)
-  const userBytes = Math.max(1, all.keyBytes + all.valueBytes)
+  const keys = separated.keys + inline.keys
+  const keyBytes = separated.keyBytes + inline.keyBytes
+  const userBytes = Math.max(1, keyBytes + separated.valueBytes + inline.valueBytes)
   const treeBytes =
-    all.keyBytes +
-    all.keys * ENTRY_OVERHEAD_BYTES +
-    inline.valueBytes +
-    separated.keys * POINTER_BYTES
-  const { levels, rewrites } = shapeOf(treeBytes, separated.recordBytes, all.keys, options)
-  const writtenLog = all.recordBytes / userBytes
+    keyBytes + keys * ENTRY_OVERHEAD_BYTES + inline.valueBytes + separated.keys * POINTER_BYTES
+  const { levels, rewrites } = shapeOf(treeBytes, separated.recordBytes, keys, options)
+  const writtenLog = (separated.recordBytes + inline.recordBytes) / userBytes
   const writtenTree = (treeBytes * rewrites) / userBytes
   const writtenCollector = (separated.recordBytes * copiesAt(target)) / userBytes
   const treeSpace = treeBytes * (levels > 1 ? 1 + 1 / tuning.sizeRatio : 1)
@@ -102,6 +115,7 @@ function predict(buckets: readonly SizeBucket[], threshold: number): Prediction 
     writtenTree,
     writtenCollector,
     space: (treeSpace + separated.recordBytes * target) / userBytes,
+    microseconds: meanCosts(MEASURED_COSTS, buckets, threshold),
   }
 }
 
@@ -112,14 +126,18 @@ interface Sums {
   readonly recordBytes: number
 }
 
-function sum(buckets: readonly SizeBucket[]): Sums {
-  let [keys, keyBytes, valueBytes] = [0, 0, 0]
+/** @param inRecord bytes of the values of a bucket in their records */
+function sum(
+  buckets: readonly SizeBucket[],
+  inRecord: (bucket: SizeBucket) => number = ({ valueBytes }) => valueBytes,
+): Sums {
+  let [keys, keyBytes, valueBytes, recordBytes] = [0, 0, 0, 0]
   for (const bucket of buckets) {
     keys += bucket.keys
     keyBytes += bucket.keyBytes
     valueBytes += bucket.valueBytes
+    recordBytes += bucket.keys * RECORD_HEADER_BYTES + bucket.keyBytes + inRecord(bucket)
   }
-  const recordBytes = keys * RECORD_HEADER_BYTES + keyBytes + valueBytes
   return { keys, keyBytes, valueBytes, recordBytes }
 }
 

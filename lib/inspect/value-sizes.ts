@@ -1,4 +1,9 @@
-/** The sizes of all values of a store, from its tables alone: no value is read. */
+/**
+ * The sizes of all values of a store, from its tables alone: no value is read.
+ *
+ * A table tells how long the record of a separated value is, not whether the value in it is compressed: it is taken to
+ * be not, and some keys of each size are named, whose sizes can be asked for (lib/inspect/collection/value-sample.ts).
+ */
 
 import { basename } from 'node:path'
 import { compareRange, NO_BYTES } from '../base/bytes.ts'
@@ -6,6 +11,7 @@ import { CorruptionError, type IoError, isMissing, WiscError } from '../base/err
 import { joinPath, segmentName } from '../base/files/file-names.ts'
 import type { FileSystem } from '../base/files/file-system.ts'
 import { nodeFileSystem } from '../base/platform/node-file-system.ts'
+import { plainBytes } from '../base/record-size.ts'
 import { Attempts } from '../reads/read-again.ts'
 import { refuseUnfinished } from '../recovery/store-place.ts'
 import { InputRun } from '../tree/compaction/input-run.ts'
@@ -14,15 +20,26 @@ import { KIND, valueLength } from '../tree/entry.ts'
 import type { ReadManifest } from '../tree/version/manifest.ts'
 import { logFiles } from '../tree/version/version.ts'
 import { VersionSet } from '../tree/version/version-set.ts'
-import { SizeHistogram } from './size-histogram.ts'
+import { bucketOf, SizeHistogram } from './size-histogram.ts'
 
 const ENTRIES_PER_SLICE = 4096
+/** Keys that are named of each bucket, at most, and half of it at least where there are so many. */
+const SAMPLES = 128
+
+/** A key whose value is separated, and the size that was taken for it. */
+export interface SampledKey {
+  readonly key: Uint8Array
+  readonly taken: number
+}
 
 export interface ValueSizes {
-  /** Of the newest values; tombstones have none. */
-  readonly histogram: SizeHistogram
-  /** Of these, kept in the value log alone. */
+  /** Of the newest values that lie in tables; tombstones have none. */
+  readonly inline: SizeHistogram
+  /** Of the newest values that lie in the value log alone, as if none of them were compressed. */
+  readonly separated: SizeHistogram
   readonly separatedKeys: number
+  /** Some of these, all over the store. */
+  readonly samples: readonly SampledKey[]
   /** Entries of tables, older ones and tombstones included. */
   readonly entries: number
   /** Log that no table has yet, and that is not counted here. */
@@ -71,7 +88,8 @@ function* measure(
   const runs = version.levels.flatMap((level) =>
     level.runs.map(({ tables }) => new InputRun(tables, place, fileSystem)),
   )
-  const histogram = new SizeHistogram()
+  const [inline, separated] = [new SizeHistogram(), new SizeHistogram()]
+  const samples = new EvenSamples()
   let entries = 0
   let separatedKeys = 0
   try {
@@ -89,8 +107,15 @@ function* measure(
       if (key.length < keyLength) key = new Uint8Array(keyLength * 2)
       key.set(keyBytes.subarray(keyStart, keyEnd))
       if (kind === KIND.tombstone || entry.sequence < version.evictedBelow) continue
-      histogram.add(keyLength, valueLength(entry, keyLength))
-      if (kind === KIND.pointer) separatedKeys++
+      const stored = valueLength(entry, keyLength)
+      if (kind !== KIND.pointer) {
+        inline.add(keyLength, stored)
+        continue
+      }
+      const taken = plainBytes(stored)
+      separated.add(keyLength, taken, stored)
+      samples.offer(taken, key, keyLength)
+      separatedKeys++
     }
   } finally {
     for (const run of runs) run.close()
@@ -102,5 +127,26 @@ function* measure(
     const from = ordinal === checkpoint.ordinal ? checkpoint.offset : 0
     unflushedLogBytes += Math.max(0, size - from)
   }
-  return { histogram, separatedKeys, entries, unflushedLogBytes }
+  return { inline, separated, separatedKeys, samples: samples.all(), entries, unflushedLogBytes }
+}
+
+/** Of each bucket every so many-th key; when there are too many every other one goes, and only half as many come. */
+class EvenSamples {
+  readonly #buckets: Map<number, { seen: number; step: number; keys: SampledKey[] }> = new Map()
+
+  offer(taken: number, key: Uint8Array, keyLength: number): void {
+    const at = bucketOf(taken)
+    const bucket = this.#buckets.get(at) ?? { seen: 0, step: 1, keys: [] }
+    this.#buckets.set(at, bucket)
+    if (bucket.seen++ % bucket.step > 0) return
+    if (bucket.keys.length === SAMPLES) {
+      bucket.keys = bucket.keys.filter((_, i) => i % 2 === 0)
+      bucket.step *= 2
+    }
+    bucket.keys.push({ key: key.slice(0, keyLength), taken })
+  }
+
+  all(): SampledKey[] {
+    return [...this.#buckets.values()].flatMap(({ keys }) => keys)
+  }
 }

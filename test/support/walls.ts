@@ -88,7 +88,7 @@ lib/inspect/salvage:    lib/base lib/base/files lib/base/platform lib/contract l
                         lib/tree lib/tree/ranges lib/tree/table lib/tree/version vlog
                         vlog/log vlog/relocation vlog/stream
 tools/terminal:         lib/index.ts lib/inspect/collection
-tools/verb:             lib/index.ts lib/inspect/collection lib/inspect/owner tools/terminal
+tools/verb:             lib/index.ts lib/inspect lib/inspect/collection lib/inspect/owner tools/terminal
 tools/report:           lib/index.ts lib/inspect lib/inspect/collection tools/terminal tools/verb
 tools/commands:         lib/index.ts lib/inspect lib/inspect/dump lib/inspect/collection lib/inspect/owner
                         lib/inspect/salvage tools/terminal tools/verb tools/report

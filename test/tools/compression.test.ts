@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { open } from '#dist/lib/index.js'
+import type { SizeBucket } from '#dist/lib/inspect/size-histogram.js'
 import { temporaryDirectory } from '../support/files/temporary-directory.ts'
 import { wisc, wiscJson } from '../support/processes/wisc-process.ts'
 import { documents, HAS_ZSTD } from '../support/zstd.ts'
@@ -75,5 +76,24 @@ describe.skipIf(!HAS_ZSTD)('a store with compressed values', () => {
     expect([values, compressed, rawBytes]).toEqual([60, 20, 60 * 4096])
     expect(rawBytes! - compressedBytes!).toBeCloseTo(3 * (rawBytes! - storedBytes!), -4)
     expect((await wisc(['advise', db])).out).toContain('compressed now: 20 of 60 sampled values')
+  })
+
+  test('advise counts values by their sizes before compression', async () => {
+    const db = temporaryDirectory()
+    const store = await open(db, { workers: 0, compression: 'zstd' })
+    for (let i = 0; i < 60; i++) await store.put(`key ${i}`, documents(4096, i))
+    for (let i = 0; i < 60; i++) await store.put(`zeros ${i}`, Buffer.alloc(100_000))
+    await store.flush()
+    await store.close()
+    const [advice] = await wiscJson<{ histogram: SizeBucket[]; valueBytes: number }>(['advise', db])
+    const filled = advice!.histogram.filter(({ keys }) => keys > 0)
+    expect(filled.map(({ from, keys }) => [from, keys])).toEqual([
+      [4096, 60],
+      [65_536, 60],
+    ])
+    expect(advice!.valueBytes).toBe(60 * 4096 + 60 * 100_000)
+    for (const { storedBytes, valueBytes } of filled) {
+      expect(storedBytes).toBeLessThan(valueBytes / 2)
+    }
   })
 })

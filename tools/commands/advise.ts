@@ -4,20 +4,33 @@ import {
   type CompressionSample,
   sampleCompression,
 } from '../../lib/inspect/collection/value-sample.ts'
-import type { SizeBucket } from '../../lib/inspect/size-histogram.ts'
-import { measureValueSizes, type ValueSizes } from '../../lib/inspect/value-sizes.ts'
+import { type MeasuredCall, OPERATIONS } from '../../lib/inspect/costs.ts'
+import { MEASURED_COSTS } from '../../lib/inspect/measured-costs.ts'
 import { formatBar } from '../terminal/bar.ts'
-import { EXIT_CODE, InterruptedError } from '../terminal/exit-code.ts'
+import { EXIT_CODE } from '../terminal/exit-code.ts'
 import type { Output } from '../terminal/output.ts'
 import { formatTable } from '../terminal/table.ts'
 import { formatBytes, formatCount, formatUnits } from '../terminal/units.ts'
 import { wrapText } from '../terminal/wrap.ts'
 import { EXACT_BYTES, STORE_PATH } from '../verb/arguments.ts'
-import { defineVerb, type Verb, type VerbContext } from '../verb/verb.ts'
+import { type MeasuredSizes, valueSizes } from '../verb/value-sizes.ts'
+import { defineVerb, type Verb } from '../verb/verb.ts'
 import { inspectAgain } from '../verb/with-store.ts'
 
 const LEGEND =
   'keys and bytes that would be separated; bytes written and on disk for each byte of keys and values'
+
+/** Of the times: what they are, and what is to be made of them. */
+const TIMES =
+  `microseconds for one value, measured ${MEASURED_COSTS.date} on ${MEASURED_COSTS.machine}: ` +
+  'compare lines of a column'
+const NAMES: Readonly<Record<MeasuredCall, string>> = {
+  put: 'put',
+  overwrite: 'overwrite',
+  get: 'get',
+  rangeEntry: 'in a range',
+  scanEntry: 'in a scan',
+}
 
 /** A store with less has one table or two: all thresholds cost about the same. */
 const LITTLE_BYTES = 16 * 1024 * 1024
@@ -26,56 +39,40 @@ export const advise: Verb = defineVerb({
   usage: 'advise <path>',
   summary: 'Show the sizes of values, and which valueThreshold would suit them',
   details:
-    'Goes through the tables; of values only samples are read, for what compression would save. ' +
+    'Goes through the tables; of values only samples are read, for how long compressed ones are and what compression ' +
+    'would save. ' +
     'What lies only in the log is not counted (see wisc flush). The ' +
     'prediction is for a store that keeps its size while its keys are overwritten evenly, with default ' +
     'options: the log is written once; an entry of the tree by the flush and at each level, 1 + size of the ' +
     'level / size of the one above; separated records are copied by the collector at its target of 1.3, 1.4 ' +
     'bytes for each byte written. Space: the tree and a tenth, separated records times the target. Real loads ' +
     'are kinder; where only new keys are written nothing is collected. Of the thresholds within 5 % of the ' +
-    'least writing the largest is recommended: what is kept in the tree is read with its key.',
+    'least writing the largest is recommended: what is kept in the tree is read with its key. The times are those ' +
+    'of the benchmark, of one value each, in small stores of uncompressed values in the page cache.',
   examples: [
     ['wisc advise photos.db', 'Histogram, predictions, a recommendation'],
     ['wisc advise photos.db --json | jq .recommended', 'For programs'],
   ],
   options: (command) => command.positional('path', STORE_PATH).option('bytes', EXACT_BYTES),
   run: async ({ path, bytes: exact, json }, context) => {
-    const sizes = await measure(path, context)
+    const sizes = await valueSizes(path, context)
     const sample = await inspectAgain(path, context, sampleCompression)
-    const buckets = sizes.histogram.buckets()
-    const advice = adviseFor(buckets)
+    const advice = adviseFor(sizes.buckets)
     const { output } = context
-    if (json) await output.json(toReport(path, sizes, buckets, advice, sample))
-    else await output.write(render(sizes, buckets, advice, sample, exact, output))
+    if (json) await output.json(toReport(path, sizes, advice, sample))
+    else await output.write(render(sizes, advice, sample, exact, output))
     return EXIT_CODE.fine
   },
 })
 
-async function measure(path: string, { progress, signal }: VerbContext): Promise<ValueSizes> {
-  const steps = measureValueSizes(path)
-  let entries = 0
-  for (;;) {
-    const step = steps.next()
-    if (step.done) {
-      progress.clear()
-      return step.value
-    }
-    if (signal.aborted) throw new InterruptedError('interrupted')
-    entries += step.value
-    progress.note(`${formatCount(entries)} entries`)
-    await progress.advance(0)
-  }
-}
-
 /** See tools/schema/advise.json. */
 function toReport(
   path: string,
-  sizes: ValueSizes,
-  buckets: readonly SizeBucket[],
-  { predictions, recommended }: Advice,
+  { buckets, entries, separatedKeys, unflushedLogBytes, samples }: MeasuredSizes,
+  { predictions, recommended, fastest }: Advice,
   sample: CompressionSample | undefined,
 ): object {
-  const { entries, separatedKeys, unflushedLogBytes } = sizes
+  const { date, machine } = MEASURED_COSTS
   return {
     path,
     keys: buckets.reduce((total, { keys }) => total + keys, 0),
@@ -84,17 +81,19 @@ function toReport(
     entries,
     separatedKeys,
     unflushedLogBytes,
+    sampledKeys: samples.length,
     histogram: buckets,
     predictions,
     recommended: recommended ?? null,
+    fastest: fastest ?? null,
+    measured: { date, machine },
     compression: sample ?? null,
   }
 }
 
 function render(
-  sizes: ValueSizes,
-  buckets: readonly SizeBucket[],
-  { predictions, recommended }: Advice,
+  sizes: MeasuredSizes,
+  { predictions, recommended, fastest }: Advice,
   sample: CompressionSample | undefined,
   exact: boolean,
   output: Output,
@@ -106,7 +105,8 @@ function render(
       : []
   const lines = (texts: readonly string[]): string =>
     texts.map((text) => `${wrapText(text, output.columns)}\n`).join('')
-  if (recommended === undefined) {
+  const { buckets } = sizes
+  if (recommended === undefined || fastest === undefined) {
     return lines(['no values in the tables: nothing to advise', ...notCounted])
   }
   const keys = buckets.reduce((total, bucket) => total + bucket.keys, 0)
@@ -133,18 +133,32 @@ function render(
     predictions.map((prediction) => predictionRow(prediction, keys, bytes, recommended, size)),
     output.columns,
   )
+  const times = formatTable(
+    ['threshold', ...OPERATIONS.map((name) => NAMES[name])].map((title) => ({ title })),
+    predictions.map(({ threshold, microseconds }) => [
+      size(threshold),
+      ...OPERATIONS.map((name) => formatTime(microseconds[name])),
+    ]),
+    output.columns,
+  )
   const now = percent(sizes.separatedKeys, keys)
   const isLittle = bytes < LITTLE_BYTES
   const little = `values of ${size(bytes)} say little of those to come: ask again when there are more`
-  const advice = `recommended: valueThreshold ${recommended} (${size(recommended)})`
+  const advice = `recommended: valueThreshold ${recommended} (${size(recommended)}), for the least writing`
+  const quickest = OPERATIONS.map((name) => `${NAMES[name]} ${size(fastest[name])}`).join(', ')
   const last = lines([
     ...notCounted,
     `separated now: ${now} of the keys`,
     ...(sample && sample.values > 0 ? [compressionText(sample)] : []),
     advice,
+    `fastest: ${quickest}`,
     ...(isLittle ? [little] : []),
   ])
-  return `${histogram}\n${lines([LEGEND])}\n${table}\n${last}`
+  return `${histogram}\n${lines([LEGEND])}\n${table}\n${lines([TIMES])}\n${times}\n${last}`
+}
+
+function formatTime(microseconds: number): string {
+  return microseconds.toFixed(microseconds < 100 ? 1 : 0)
 }
 
 /** By the separated values that were sampled. */

@@ -1,14 +1,12 @@
 /** `wisc report`: the store as one page of HTML. */
 import fs from 'node:fs'
 import { segmentRows } from '../../lib/inspect/collection/segment-report.ts'
-import type { SizeBucket } from '../../lib/inspect/size-histogram.ts'
-import { measureValueSizes } from '../../lib/inspect/value-sizes.ts'
 import { type ReportData, reportPage } from '../report/page.ts'
 import { withAges } from '../terminal/ages.ts'
-import { EXIT_CODE, InterruptedError, systemErrorCode, UsageError } from '../terminal/exit-code.ts'
-import { formatCount } from '../terminal/units.ts'
+import { EXIT_CODE, systemErrorCode, UsageError } from '../terminal/exit-code.ts'
 import { STORE_PATH } from '../verb/arguments.ts'
 import { openReaders } from '../verb/owner.ts'
+import { valueSizes } from '../verb/value-sizes.ts'
 import { defineVerb, type Verb, type VerbContext } from '../verb/verb.ts'
 import { inspectAgain } from '../verb/with-store.ts'
 
@@ -19,7 +17,8 @@ export const report: Verb = defineVerb({
   summary: 'Write a page of HTML that shows a store',
   details:
     'Files of the value log and what is in them, levels of the tree, sizes of values, figures. One file of its own, ' +
-    'without scripts, for light and dark screens and for phones. The tree is walked, values are not read. ' +
+    'without scripts, for light and dark screens and for phones. The tree is walked, values are not read: sizes of ' +
+    'compressed ones are told by samples. ' +
     'Nothing is overwritten. Needs no lock and writes nothing into the store, which may be in use.',
   examples: [
     ['wisc report photos.db --html photos.html', 'Into a new file'],
@@ -54,23 +53,8 @@ async function gather(path: string, context: VerbContext): Promise<ReportData> {
     const segments = withAges(path, await segmentRows(store, { isExact: true, readers, signal }))
     return { stats: store.stats(), segments }
   })
-  return { path, at: new Date(), ...found, sizes: await valueSizes(path, context) }
-}
-
-async function valueSizes(path: string, { progress, signal }: VerbContext): Promise<SizeBucket[]> {
-  const steps = measureValueSizes(path)
-  let entries = 0
-  for (;;) {
-    const { done, value } = steps.next()
-    if (done) {
-      progress.clear()
-      return value.histogram.buckets()
-    }
-    if (signal.aborted) throw new InterruptedError('interrupted')
-    entries += value
-    progress.note(`${formatCount(entries)} entries`)
-    await progress.advance(0)
-  }
+  const { buckets: sizes } = await valueSizes(path, context)
+  return { path, at: new Date(), ...found, sizes }
 }
 
 /** A slip must not cost anybody a file, least of all one of the store. */

@@ -50,6 +50,22 @@ export async function sampleCompression(store: Store): Promise<CompressionSample
   return sample
 }
 
+/**
+ * What samples of sizes are as they were given. Reads the heads of their records.
+ * @param keys with the size that was taken for each; one that is gone or inline by now is left out
+ */
+export async function sampleSizes(
+  store: Store,
+  keys: readonly { readonly key: Uint8Array; readonly taken: number }[],
+): Promise<{ readonly taken: number; readonly given: number }[]> {
+  const samples: { taken: number; given: number }[] = []
+  for (const { key, taken } of keys) {
+    const stat = await store.stat(key)
+    if (stat && !stat.inline) samples.push({ taken, given: stat.size })
+  }
+  return samples
+}
+
 function libraryOrNone(): Zstd | undefined {
   try {
     return zstd()
