@@ -182,7 +182,7 @@ test(`it does what the driver for memory does (${replayHint(seed)})`, async () =
         prng.pick([{}, { maxDepth: 0 }, { maxDepth: 1 }, { maxDepth: 2 }]),
       ),
   ]
-  for (let step = 0; step < 600; step++) {
+  for (let step = 0; step < 300; step++) {
     // Seldom, so that there is something to be found.
     if (prng.chance(0.01)) await both((one) => one.clear())
     else await prng.pick(steps)()
