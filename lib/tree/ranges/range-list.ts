@@ -37,11 +37,18 @@ export class RangeList {
   /** In order. */
   readonly #chunks: readonly RangeChunk[]
   readonly count: number
+  /** Undefined: nobody has asked yet. */
+  #bytes: number | undefined
 
-  /** @param chunks in key order @param count of their fragments */
-  constructor(chunks: readonly RangeChunk[], count: number = countOf(chunks)) {
+  /** @param chunks in key order @param count of their fragments @param bytes of memory, if they are known */
+  constructor(
+    chunks: readonly RangeChunk[],
+    count: number = countOf(chunks),
+    bytes: number | undefined = undefined,
+  ) {
     this.#chunks = chunks
     this.count = count
+    this.#bytes = bytes
   }
 
   /** All in one. */
@@ -51,9 +58,8 @@ export class RangeList {
 
   /** Memory that they take, about. */
   get bytes(): number {
-    let bytes = 0
-    for (const chunk of this.#chunks) bytes += chunk.bytes
-    return bytes
+    this.#bytes ??= memoryOf(this.#chunks)
+    return this.#bytes
   }
 
   /** With one more. @param isNeeded see insertFragment */
@@ -63,12 +69,15 @@ export class RangeList {
     const from = Math.max(0, this.#chunkOf(start, 0, start.length))
     let to = from
     while (to < chunks.length && (to === from || beginsBy(chunks[to]!, end))) to++
-    const met = joined(chunks.slice(from, to))
+    const old = chunks.slice(from, to)
+    const met = joined(old)
     const others = this.count - met.length
     insertFragment(met, added, isNeeded)
+    const changed = cut(met)
     const copy = chunks.slice()
-    copy.splice(from, to - from, ...cut(met))
-    return new RangeList(copy, others + met.length)
+    copy.splice(from, to - from, ...changed)
+    const bytes = this.bytes - memoryOf(old) + memoryOf(changed)
+    return new RangeList(copy, others + met.length, bytes)
   }
 
   /** The highest sequence at which a key was deleted, for a reader at `sequence`; 0 if it was not. */
@@ -148,6 +157,10 @@ function joined(chunks: readonly RangeChunk[]): RangeFragment[] {
 
 function countOf(chunks: readonly RangeChunk[]): number {
   return chunks.reduce((sum, { fragments }) => sum + fragments.length, 0)
+}
+
+function memoryOf(chunks: readonly RangeChunk[]): number {
+  return chunks.reduce((sum, { bytes }) => sum + bytes, 0)
 }
 
 function bytesOf({ start, end, sequences }: RangeFragment): number {

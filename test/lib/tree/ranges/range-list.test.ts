@@ -54,6 +54,7 @@ test(`every key has what covers it, for every reader, in lists of all lengths; $
     const { fragments } = list
     expect(list.count).toBe(fragments.length)
     const whole = listOf(fragments)
+    expect(list.bytes, replayHint(seed)).toBe(whole.bytes)
     for (let i = 0; i < 60; i++) {
       const key = keyOf(prng.below(keys + 5))
       const at = prng.below(ranges.length + 2)
