@@ -215,12 +215,13 @@ export class DiskUsage {
   #listOthers(): void {
     const names = new Set(this.#fileSystem.list(this.#directory))
     for (const number of this.#open) names.delete(segmentName(number))
+    const { tables, files } = this.#version
     for (const number of this.#settled.keys()) {
-      const isTable = this.#version.tables.has(number)
-      const isThere = names.delete(isTable ? tableName(number) : segmentName(number))
+      const isTable = tables.has(number) && names.delete(tableName(number))
+      const isThere = isTable || (files.has(number) && names.delete(segmentName(number)))
       if (!isThere) this.#unsettle(number)
     }
-    // What has left the version, and is still there, is among the others.
+    // What has left the version, and is still there, is among the others: it is asked for anew.
     this.#leftTables.clear()
     this.#leftFiles.clear()
     this.#others = names
@@ -237,8 +238,9 @@ export class DiskUsage {
     return this.#fileSystem.statPath(joinPath(this.#directory, name))?.allocated
   }
 
-  /** Only an open adds to it, before anything is measured. */
+  /** Only an open adds to it, before anything is measured; for who only reads, that of somebody else. */
   #lost(): number {
+    if (!this.#numbers) return this.#measureLost()
     this.#lostBytes ??= this.#measureLost()
     return this.#lostBytes
   }
