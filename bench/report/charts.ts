@@ -37,6 +37,9 @@ const HEIGHT = 300
 /** Room for the names at the ends of lines. */
 const NAMES_WIDTH = 125
 
+/** Of the names of bars, on average. */
+const LETTER_WIDTH = 7
+
 /** A point of a line with the range of its readings. */
 export interface LinePoint {
   readonly engine: string
@@ -102,12 +105,14 @@ export class Charts {
     })
   }
 
-  bars(bars: readonly Bar[], label: string): string {
+  bars(bars: readonly Bar[]): string {
     const plot = this.#plot
+    const longest = Math.max(...bars.map(({ name }) => name.length))
     return this.#draw({
       height: 40 + 22 * bars.length,
-      marginLeft: 200,
-      x: { label, grid: true, zero: true },
+      marginLeft: 20 + LETTER_WIDTH * longest,
+      marginRight: 60,
+      x: { label: null, grid: true, zero: true },
       y: { label: null, domain: bars.map(({ name }) => name) },
       marks: [
         plot.barX(bars, { x: 'value', y: 'name', fill: color }),

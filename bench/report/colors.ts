@@ -6,6 +6,8 @@ const COLORS: Readonly<Record<string, readonly [string, string]>> = {
   wisc: ['#0b62c4', '#5aa9ff'],
   'wisc-inline': ['#5b2aa8', '#b08cff'],
   'wisc-separated': ['#007a87', '#37c5d4'],
+  'wisc-lazy': ['#8a4fd0', '#cdb5ff'],
+  'wisc-tiered': ['#b07be6', '#e2d3ff'],
   'wisc-off': ['#777777', '#999999'],
   'classic-level': ['#b35900', '#ff9e4a'],
   'lmdb-nosync': ['#a8123e', '#ff6f91'],

@@ -78,7 +78,9 @@ export function crossing(found: readonly Crossover[], charts: Charts): string {
 <p>The same engine with all values in its value log, over the same with all values in its tables.
 Above 1 separating is ahead; bands hold 95 of 100.</p>
 ${pictures(figures)}
-${table(['', 'ahead from', '95 %'], lines)}`
+<details><summary>Where they cross, workload by workload</summary>
+${table(['', 'ahead from', '95 %'], lines)}
+</details>`
 }
 
 /** What loads write, and what deletes give back, engine by engine. */
@@ -99,7 +101,7 @@ export function written(cells: readonly Cell[], charts: Charts): string {
   const drawn = figures.filter(([, found]) => found.length > 0)
   if (size === undefined || drawn.length === 0) return ''
   return `<h2>Bytes written, and space that comes back: values of ${formatBytes(size)}</h2>
-${pictures(drawn.map(([workload, found, label]) => figure(workload, charts.bars(found, label))))}`
+${pictures(drawn.map(([workload, found, label]) => figure(`${workload}: ${label}`, charts.bars(found))))}`
 }
 
 /** overwrite-steady: three figures of each row, and space over time. */
@@ -128,9 +130,9 @@ export function steady(report: Report, charts: Charts): string {
   return `<h2>Overwriting for ever</h2>
 <p>Stores of ${formatBytes(report.steadyBytes)}, overwritten ${report.steadyFactor} times, at a bound of space.</p>
 ${pictures([
-  figure('thousand overwrites a second', charts.bars(rate, 'thousand a second')),
-  figure('bytes written for each byte put', charts.bars(bytes, 'bytes')),
-  figure('space: bytes on disk over live ones, at most', charts.bars(space, 'times')),
+  figure('thousand overwrites a second', charts.bars(rate)),
+  figure('bytes written for each byte put', charts.bars(bytes)),
+  figure('space: bytes on disk over live ones, at most', charts.bars(space)),
 ])}
 <h3>Space over time</h3>
 <p>Vertical lines: the collector had freed or copied something since the sample before. Dashed: the target.</p>

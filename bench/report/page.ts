@@ -34,8 +34,8 @@ th, td { text-align: right; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; }
 td small { display: block; line-height: 1.1; }
 td.best { background: color-mix(in srgb, var(--wisc) 14%, transparent); font-weight: 700; }
-details { margin-top: 3rem; }
-summary { cursor: pointer; font-size: 1.3rem; font-weight: 700; }
+details { margin-top: 1.5rem; }
+summary { cursor: pointer; font-size: 1.1rem; font-weight: 700; }
 code, pre { font-size: .9em; }
 pre { overflow-x: auto; }
 `
