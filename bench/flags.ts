@@ -32,6 +32,7 @@ const CHOICES = [
   'all-at',
   'special',
   'bytes',
+  'entries',
   'rounds',
   'seconds',
 ] as const
@@ -70,6 +71,8 @@ export interface Flags {
   readonly growFiles: readonly number[]
   readonly rangeBytes: number
   readonly totalBytes: number
+  /** A store of smaller values has so many of them, and fewer bytes. */
+  readonly entriesMax: number
   readonly rounds: number
   /** Later rounds that would take longer in all are left out. */
   readonly minutesMax: number
@@ -97,7 +100,8 @@ const PRESETS = {
     sizes: '1KiB,4KiB,64KiB',
     workloads: 'fillrandom,readrandom,readrandom-sync,scan,ranges,overwrite',
     special: 'none',
-    bytes: '32MiB',
+    bytes: '24MiB',
+    entries: '20000',
     rounds: '1',
     seconds: '0.1',
     minutes: '3',
@@ -112,6 +116,7 @@ const PRESETS = {
     'steady-bytes': '256MiB',
     'steady-peers': 'rocksdb-blob',
     bytes: '128MiB',
+    entries: '100000',
     rounds: '3',
     seconds: '0.3',
     minutes: '38',
@@ -121,6 +126,7 @@ const PRESETS = {
     special: [...SPECIALS, STEADY].join(','),
     'steady-peers': 'rocksdb-blob',
     bytes: '512MiB',
+    entries: '2000000',
     rounds: '5',
     seconds: '2',
     minutes: '1440',
@@ -139,6 +145,7 @@ interface Preset {
   readonly 'steady-bytes'?: string
   readonly 'steady-peers'?: string
   readonly bytes: string
+  readonly entries: string
   readonly rounds: string
   readonly seconds: string
   readonly minutes: string
@@ -172,7 +179,8 @@ export const HELP: string = `usage: npm run bench -- [flags]
   --grow-overwrites N  how often its keys are overwritten in a step; the later half counts (0.75)
   --grow-files LIST    stores of so many small files beside them (1000,4000,16000)
   --range-bytes SIZE   bytes of values in the store of which range-delete deletes half (4GiB)
-  --bytes SIZE         bytes of values in a store, of at most 2 million entries
+  --bytes SIZE         bytes of values in a store
+  --entries N          ... but no more than so many values, 2 million at most
   --rounds N           interleaved rounds, their median counts
   --minutes N          later rounds are left out if all would take longer; the first is made in any case
   --seconds N          time of each workload that has no natural end
@@ -196,6 +204,7 @@ export function parseFlags(args: readonly string[]): Flags {
       workloads: { type: 'string' },
       special: { type: 'string' },
       bytes: { type: 'string' },
+      entries: { type: 'string' },
       'all-at': { type: 'string' },
       minutes: { type: 'string' },
       'range-bytes': { type: 'string', default: '4GiB' },
@@ -271,6 +280,7 @@ export function parseFlags(args: readonly string[]): Flags {
     growOverwrites: parseCount(values['grow-overwrites'] ?? '0.75'),
     rangeBytes: parseBytes(values['range-bytes']),
     totalBytes: parseBytes(values.bytes),
+    entriesMax: parseCount(typed.entries ?? (typed.bytes ? PRESETS.full : values).entries),
     rounds: parseCount(values.rounds),
     minutesMax:
       typed.minutes === undefined && CHOICES.some((flag) => typed[flag] !== undefined)

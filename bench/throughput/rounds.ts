@@ -29,6 +29,8 @@ export interface RoundsPlan {
   /** At a size of values; none: nothing is measured there. */
   readonly workloadsAt: (valueBytes: number) => readonly string[]
   readonly totalBytes: number
+  /** ... but no more values than this. */
+  readonly entriesMax: number
   readonly rounds: number
   readonly seconds: number
   readonly seed: number
@@ -43,7 +45,7 @@ interface Place {
   readonly engine: EngineName
 }
 
-type Places = Pick<RoundsPlan, 'sizes' | 'engines' | 'workloadsAt' | 'totalBytes'>
+type Places = Pick<RoundsPlan, 'sizes' | 'engines' | 'workloadsAt' | 'totalBytes' | 'entriesMax'>
 
 /** In the order in which {@link runRound} takes them. */
 export function roundSteps(plan: Places, round: number): Step[] {
@@ -62,7 +64,7 @@ function placesOf(plan: Places, round: number): Place[] {
     .filter((valueBytes) => plan.workloadsAt(valueBytes).length > 0)
     .flatMap((valueBytes) =>
       plan.engines
-        .filter((engine) => tooMany(plan.totalBytes, valueBytes, engine) === undefined)
+        .filter((engine) => tooMany(plan, valueBytes, engine) === undefined)
         .map((engine) => ({ valueBytes, round, engine })),
     )
 }
@@ -71,15 +73,21 @@ function placesOf(plan: Places, round: number): Place[] {
 export function leftOutForTheirNumber(plan: Places): Record<string, string> {
   const found = plan.sizes.flatMap((valueBytes) =>
     plan.engines.flatMap((engine): [string, string][] => {
-      const why = tooMany(plan.totalBytes, valueBytes, engine)
+      const why = tooMany(plan, valueBytes, engine)
       return why === undefined ? [] : [[`${engine} at ${formatBytes(valueBytes)}`, why]]
     }),
   )
   return Object.fromEntries(found)
 }
 
-function tooMany(totalBytes: number, valueBytes: number, engine: EngineName): string | undefined {
-  const [entries, most] = [Math.floor(totalBytes / valueBytes), ENTRIES_MAX[engine] ?? Infinity]
+/** Bytes of the values in a store. */
+function bytesAt({ totalBytes, entriesMax }: Places, valueBytes: number): number {
+  return Math.min(totalBytes, entriesMax * valueBytes)
+}
+
+function tooMany(plan: Places, valueBytes: number, engine: EngineName): string | undefined {
+  const entries = Math.floor(bytesAt(plan, valueBytes) / valueBytes)
+  const most = ENTRIES_MAX[engine] ?? Infinity
   return entries > most
     ? `${entries} values, and each is a file: they would take minutes (${most} at most)`
     : undefined
@@ -133,7 +141,8 @@ async function measurePlace(
   found: Row[],
 ): Promise<void> {
   const { engine, valueBytes } = place
-  const { totalBytes, seconds, seed } = plan
+  const { seconds, seed } = plan
+  const totalBytes = bytesAt(plan, valueBytes)
   const workloads = plan.workloadsAt(valueBytes)
   const directory = path.join(plan.directory, engine)
   const ways = bestWays(earlier, engine, valueBytes)

@@ -44,6 +44,7 @@ describe('rounds', () => {
     engines: ['wisc', 'files'] as const,
     workloadsAt: () => ['scan'],
     totalBytes: 128 * 1024 ** 2,
+    entriesMax: 100_000,
   }
 
   test('have each engine at each size; what has a file for each value none with too many', () => {
