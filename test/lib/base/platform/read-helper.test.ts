@@ -53,6 +53,8 @@ function readBatch({ helper, file, bytes }: Fixture, prng: Prng): number {
   }))
   const places = ranges.map(({ length, position }) => helper.offer(file, length, position))
   helper.share()
+  // Both of them race for it, or the thread is ahead.
+  if (prng.chance(0.5)) letBegin()
   let helped = 0
   for (const [i, { length, position }] of ranges.entries()) {
     const target = new Uint8Array(length + 7)
