@@ -106,8 +106,9 @@ export async function runWorkloads(
       note(await measure('scan-overwritten', job.directory, scan))
     }
     if (wanted('paced-put')) {
-      const put = (index: number): unknown =>
-        store.put(data.key(index), data.value(index, generation))
+      // New values each time: SQLite writes nothing where it finds what it is given.
+      let next = generation
+      const put = (index: number): unknown => store.put(data.key(index), data.value(index, ++next))
       note(await measure('paced-put', job.directory, () => pace(job, data, put)))
     }
     if (wanted('deletehalf')) {

@@ -6,8 +6,8 @@
  *   B  95 % reads, 5 % updates           E  95 % scans of 1 to 100 entries, 5 % inserts
  *   C  reads alone                       F  half reads, half read-modify-writes
  *
- * What an update puts is what is there: later workloads know it. Inserted keys lie behind all others, and
- * go when the time is over.
+ * An update puts a new value each time (SQLite writes nothing where it finds what it is given). When the time is over
+ * the first values are put back, which later workloads know; inserted keys lie behind all others, and go.
  */
 import type { EngineStore } from '../engines/engine.ts'
 import { createChooser, createZipf, ZIPF_EXPONENT } from '../harness/choose-key.ts'
@@ -38,14 +38,20 @@ export async function runYcsb(
   const others = OTHERS[name]!
   let entries = 0
   let inserted = 0
+  let updates = 0
+  /** Of what was updated. */
+  const generations = new Map<number, number>()
+  const check = (index: number, value: Uint8Array | undefined): void =>
+    data.check(index, value, generations.get(index) ?? 0)
 
   const read = async (index: number): Promise<void> => {
     entries++
-    data.check(index, await store.get(data.key(index), index))
+    check(index, await store.get(data.key(index), index))
   }
   const update = async (index: number): Promise<void> => {
     entries++
-    await store.put(data.key(index), data.value(index, 0))
+    generations.set(index, ++updates)
+    await store.put(data.key(index), data.value(index, updates))
   }
   const insert = async (): Promise<void> => {
     // There are values for as many again; a run that comes so far begins anew.
@@ -55,7 +61,7 @@ export async function runYcsb(
     const limit = Math.min(1 + random.below(SCAN_ENTRIES_MAX), data.entries)
     const from = Math.min(choose(), data.entries - limit)
     let index = from
-    await store.range(from, limit, (value) => data.check(index++, value))
+    await store.range(from, limit, (value) => check(index++, value))
     entries += index - from
   }
   const nextRank = createZipf(data.entries, ZIPF_EXPONENT, () => random.next() / 2 ** 32)
@@ -72,6 +78,9 @@ export async function runYcsb(
       if (!isRead) await update(index)
     }
   })
+  for (const index of generations.keys()) {
+    if (index < data.entries) await store.put(data.key(index), data.value(index, 0))
+  }
   for (let i = 0; i < Math.min(inserted, data.entries); i++) {
     await store.remove(data.key(data.entries + i))
   }
