@@ -71,7 +71,8 @@ function placesOf(plan: Places, round: number): Place[] {
 
 /** @returns why, by `cacache at 256 B` and the like */
 export function leftOutForTheirNumber(plan: Places): Record<string, string> {
-  const found = plan.sizes.flatMap((valueBytes) =>
+  const sizes = plan.sizes.filter((valueBytes) => plan.workloadsAt(valueBytes).length > 0)
+  const found = sizes.flatMap((valueBytes) =>
     plan.engines.flatMap((engine): [string, string][] => {
       const why = tooMany(plan, valueBytes, engine)
       return why === undefined ? [] : [[`${engine} at ${formatBytes(valueBytes)}`, why]]
