@@ -66,7 +66,7 @@ export class ReadOnlyEngine implements ReadingEngine {
   readonly events: EventEmitter = new EventEmitter()
   readonly turn: EventLoopTurn = new EventLoopTurn()
   readonly cache: BlockCache
-  readonly valueCache: ValueCache | undefined
+  valueCache: ValueCache | undefined
   readonly tree: TreeReader
   readonly tables: TableCache
   #space: SpaceAccount | undefined
@@ -170,6 +170,8 @@ export class ReadOnlyEngine implements ReadingEngine {
     this.#readers = new ReadableSequences(this.#view.lastSequence)
     this.tables.closeAll()
     this.#values.close()
+    // Its sequences may be those of other writes: what was shown and never synced a machine may have lost.
+    this.valueCache = valueCacheOf(this.options)
     this.#space = undefined
     this.#values = this.#openValues()
   }

@@ -42,8 +42,9 @@ export class FollowedViews {
       old.readers.released = () => {
         if (old.readers.count === 0) this.#drop(old)
       }
-      this.#bound()
     }
+    // One that nobody reads leaves its memtables, too, while an older one is read.
+    this.#bound()
     this.#changed()
   }
 

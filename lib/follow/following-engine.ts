@@ -305,8 +305,9 @@ export class FollowingEngine implements ReadingEngine {
     const manifest = isAnew ? readNewest(this.#place) : this.#readNews(present.manifest)
     this.#requireSame(manifest)
     const { version } = manifest
-    // Else a machine has lost the end of the log, or somebody has put an older copy in the place of the store.
-    const goesOn = version.id >= present.version.id && tail.isOn(version)
+    // A writer that was opened anew may have found the end of the log lost, or an older copy in the place of the store.
+    const isSameWriter = manifest.number === present.manifest.number
+    const goesOn = version.id >= present.version.id && tail.isOn(version, isSameWriter)
     if (!isAnew && goesOn && tail.hasBehind(version.checkpoint)) {
       // Shown first: a stream that a record names is a file of this version.
       if (manifest !== present.manifest) this.#show(manifest, tail)

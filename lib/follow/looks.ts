@@ -66,6 +66,7 @@ export class Looks {
   close(): void {
     this.#isClosed = true
     clearTimeout(this.#timer)
+    this.#timer = undefined
     this.#endWatch()
   }
 
@@ -101,6 +102,9 @@ export class Looks {
   #judgeWatch(hasNews: boolean): void {
     if (this.#hasUntold) {
       this.#cannotWatch = true
+      this.#endWatch()
+    } else if (!this.#isWatched && hasNews) {
+      // It may have been written before the watch began.
       this.#endWatch()
     } else {
       this.#hasUntold = hasNews

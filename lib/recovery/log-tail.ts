@@ -59,11 +59,6 @@ export class LogTail {
     return this.#target.memtables
   }
 
-  /** Everything up to here is in tables or memtables. */
-  get end(): LogPosition {
-    return this.#end
-  }
-
   /** Of the last whole frame that was taken; at least that of the version which it began with. */
   get lastSequence(): Sequence {
     return this.#lastSequence
@@ -79,12 +74,16 @@ export class LogTail {
     return this.#ends.get(segment as FileNumber) ?? 0
   }
 
-  /** True if what it has taken is a part of the log of a version; else its sequences may be those of other writes. */
-  isOn(version: Version): boolean {
+  /**
+   * True if what it has taken is a part of the log of a version; else its sequences may be those of other writes.
+   * @param isSameWriter nothing was recovered since: a file that is gone was collected, with all that was taken of it
+   */
+  isOn(version: Version, isSameWriter: boolean): boolean {
     // Nothing was taken yet.
     if (this.#file === undefined) return true
     const file = version.files.get(this.#file.number)
-    if (file?.role !== 'log' || file.salt !== this.#file.salt) return false
+    if (file === undefined) return isSameWriter && !this.#isBehind(version.checkpoint)
+    if (file.role !== 'log' || file.salt !== this.#file.salt) return false
     return file.seal === undefined || file.seal.length >= this.#end.offset
   }
 
@@ -94,7 +93,12 @@ export class LogTail {
    */
   hasBehind(checkpoint: LogPosition): boolean {
     const beyond = compareLogPositions(checkpoint, this.memtables.start)
-    return beyond === 0 || (beyond > 0 && compareLogPositions(checkpoint, this.#end) < 0)
+    return beyond === 0 || (beyond > 0 && this.#isBehind(checkpoint))
+  }
+
+  /** True if it has taken something behind a checkpoint. */
+  #isBehind(checkpoint: LogPosition): boolean {
+    return compareLogPositions(checkpoint, this.#end) < 0
   }
 
   /**
@@ -215,17 +219,22 @@ export class LogTail {
     }
   }
 
-  /** Of the frame that begins at `from`; undefined if the frames of the file end there. */
+  /** Of the frame that begins at `from`; undefined if the frames of the file end there. @throws CorruptionError */
   #firstSequence(logFile: LogFile, from: number): Sequence | undefined {
     const { fileSystem, directory } = this.#context
-    const file = fileSystem.open(joinPath(directory, segmentName(logFile.number)), 'read')
+    const name = segmentName(logFile.number)
+    const file = fileSystem.open(joinPath(directory, name), 'read')
+    let walk: SegmentWalk | undefined
     try {
       const end = logFile.seal?.length ?? file.stat().size
-      const walk = this.#walk(file, logFile, from, end, undefined)
+      walk = this.#walk(file, logFile, from, end, undefined)
       const frame = walk.enter()
-      walk.close()
+      const { damage } = walk
+      // Where it is not sealed the frame is not whole yet.
+      if (damage && logFile.seal) throw new CorruptionError(name, damage.offset, damage.reason)
       return frame?.firstSequence
     } finally {
+      walk?.close()
       file.close()
     }
   }

@@ -157,15 +157,19 @@ export class Memtables {
 
   /**
    * Forgets the oldest frozen memtable, whose table is published: its arena may be used again.
-   * @returns the id of an arena that was made for one large batch and is given up
+   * @returns the id of an arena that is given up: it was made for one large batch, or enough others are free
    */
   dropOldest(): number | undefined {
     const flushed = this.#frozen.shift()
     assert(flushed !== undefined, 'a flushed memtable was frozen')
     this.#epoch++
-    if (flushed.arena.bytes > this.#arenaBytes) return flushed.arena.id
-    this.#free.push(flushed.arena)
-    return undefined
+    return this.#reuse(flushed.arena) ? undefined : flushed.arena.id
+  }
+
+  #reuse(arena: Arena): boolean {
+    const isWanted = arena.bytes === this.#arenaBytes && this.#free.length < ARENAS
+    if (isWanted) this.#free.push(arena)
+    return isWanted
   }
 
   /** Forgets those that end at a position or before it. Requires: nobody reads them from now on. */
@@ -182,7 +186,7 @@ export class Memtables {
   /** Gives its arenas back. Requires: nobody reads any of it from now on. */
   giveBack(): void {
     for (const arena of [this.#activeArena, ...this.#frozen.map((table) => table.arena)]) {
-      if (arena.bytes === this.#arenaBytes) this.#free.push(arena)
+      this.#reuse(arena)
     }
   }
 

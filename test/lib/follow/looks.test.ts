@@ -87,6 +87,18 @@ describe('looks', () => {
     expect(scene.watch).toHaveBeenCalledTimes(1)
   })
 
+  test('do not blame who watches for what was written before it began', async () => {
+    const scene = new Scene()
+    await scene.pass(1000)
+    expect(scene.changed).toBeDefined()
+    scene.hasNews = true
+    await scene.pass(50)
+    expect(scene.changed).toBeUndefined()
+    await scene.pass(1000)
+    expect(scene.changed).toBeDefined()
+    expect(scene.watch).toHaveBeenCalledTimes(2)
+  })
+
   test('believe who tells of news a little later', async () => {
     const scene = new Scene()
     await scene.pass(1050)

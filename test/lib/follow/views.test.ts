@@ -4,6 +4,7 @@
  */
 import { once } from 'node:events'
 import { expect, onTestFinished, test, vi } from 'vitest'
+import type { FileNumber } from '#dist/lib/base/ids.js'
 import type { Options } from '#dist/lib/contract/options.js'
 import type { FollowingEngine } from '#dist/lib/follow/following-engine.js'
 import { engineOf } from '#dist/lib/store/engine-of.js'
@@ -139,6 +140,43 @@ test('I10: memtables below the checkpoint stay for as long as an older view read
   expect(memtables.usedBytes).toBeLessThan(held)
   expect(memtables.bytesBelow(engine(follower).version.checkpoint)).toBe(0)
   for (const [key, value] of before) expect(String(follower.getSync(key))).toBe(value)
+})
+
+test('I10: one old view alone does not keep memtables without bound', async () => {
+  stopTimers()
+  const { writer, follower } = await pair()
+  await writer.put('key0', 'first')
+  look(follower)
+  const snapshot = follower.snapshot()
+  const { memtables } = engine(follower)
+  for (let round = 0; round < 14; round++) {
+    await putPastFlush(writer, follower, (i) => `${round}.${i} `.repeat(9))
+    look(follower)
+  }
+  expect(await codeOf(() => follower.get('key0', { snapshot }))).toBe('WISC_STALE')
+  expect(engine(follower).viewCount).toBe(1)
+  expect(memtables.bytesBelow(engine(follower).version.checkpoint)).toBe(0)
+  snapshot.close()
+})
+
+test('a snapshot goes on when the file that its end lies in was flushed and collected between two looks', async () => {
+  stopTimers()
+  const { writer, follower } = await pair({ valueThreshold: 5000 }, { valueThreshold: 5000 })
+  for (let i = 0; i < 20; i++) await writer.put(`key${i}`, `first ${i}`)
+  look(follower)
+  const snapshot = follower.snapshot()
+  const number = follower.segments()[0]!.id as FileNumber
+  for (let i = 0; i < 20; i++) await writer.put(`key${i}`, `second ${i}`)
+  await writer.flush()
+  for (let i = 0; i < 20; i++) await writer.put(`key${i}`, Buffer.alloc(6000, i))
+  await writer.flush()
+  await writer.compact()
+  await writer.collect({ targetSpaceAmplification: 1, maxCopyBytes: 2 ** 30 })
+  look(follower)
+  expect(engine(follower).version.files.has(number)).toBe(false)
+  expect(String(await follower.get('key7', { snapshot }))).toBe('first 7')
+  expect((await follower.get('key7'))?.length).toBe(6000)
+  snapshot.close()
 })
 
 test('an old view finds what lives where the newest version has it', async () => {
