@@ -37,7 +37,7 @@ export class LazyStore {
 
   async #open(path: string): Promise<Store> {
     // Whoever closes is told if that fails; the lock is free in any case.
-    await this.#closing?.catch(() => {})
+    await Promise.allSettled([this.#closing])
     return open(path, this.#options)
   }
 
