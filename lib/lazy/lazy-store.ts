@@ -43,8 +43,8 @@ export class LazyStore {
 
   async #closeOpened(opened: Promise<Store>, before: Promise<void> | undefined): Promise<void> {
     // One that fails to open is told to who wanted it.
-    const store = await opened.catch(() => undefined)
-    await store?.close()
+    const [result] = await Promise.allSettled([opened])
+    if (result.status === 'fulfilled') await result.value.close()
     await before
   }
 }
