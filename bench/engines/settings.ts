@@ -100,7 +100,8 @@ export const ENGINES: Readonly<Record<EngineName, string>> = {
   rocksdb:
     'RocksDB through rocksdb-native, values in its tables; no synchronous get, no durable put',
   'rocksdb-blob': 'the same with values in blob files, which its compactions collect',
-  'rocksdb-nxt': 'RocksDB through @nxtedition/rocksdb',
+  'rocksdb-nxt':
+    'RocksDB through @nxtedition/rocksdb; its durable puts sync nothing, and are left out',
   sqlite: 'better-sqlite3: a table of keys and blobs, in a database with a write-ahead log',
   files: 'one file for each value, named by its key',
   cacache: 'the cache of npm: content by its hash, an index of files; its own checks',
