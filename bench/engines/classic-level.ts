@@ -9,11 +9,9 @@ import {
   type Engine,
   type EngineStore,
   type Extent,
-  fillInGroups,
-  fillWithWriters,
+  fillLevel,
   NOTHING_APART,
   type Source,
-  windowEntries,
 } from './engine.ts'
 
 const READ_AHEAD_BYTES = 4 * 1024 * 1024
@@ -51,18 +49,7 @@ class ClassicLevelStore implements EngineStore {
   }
 
   fill(way: string, source: Source): Promise<void> {
-    const size = windowEntries(this.#data.valueBytes)
-    if (way === 'writers') {
-      return fillWithWriters(source, size, (key, value) => this.#database.put(key, value))
-    }
-    return fillInGroups(source, size, (from, to) => {
-      const operations: { type: 'put'; key: Buffer; value: Buffer }[] = []
-      for (let i = from; i < to; i++) {
-        const index = source.index(i)
-        operations.push({ type: 'put', key: source.key(index), value: source.value(index) })
-      }
-      return this.#database.batch(operations)
-    })
+    return fillLevel(this.#database, this.#data, way, source)
   }
 
   put(key: Buffer, value: Buffer): Promise<void> {

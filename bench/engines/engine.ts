@@ -141,6 +141,37 @@ export async function fillInGroups(
   }
 }
 
+/** A put of a batch, as LevelDB's bindings take it. */
+export interface BatchPut {
+  readonly type: 'put'
+  readonly key: Buffer
+  readonly value: Buffer
+}
+
+/** Fills a database with the calls of LevelDB's bindings: by writers, or in batches. */
+export function fillLevel(
+  database: {
+    put(key: Buffer, value: Buffer): unknown
+    batch(operations: BatchPut[]): unknown
+  },
+  { valueBytes }: Extent,
+  way: string,
+  source: Source,
+): Promise<void> {
+  const size = windowEntries(valueBytes)
+  if (way === 'writers') {
+    return fillWithWriters(source, size, (key, value) => database.put(key, value))
+  }
+  return fillInGroups(source, size, (from, to) => {
+    const operations: BatchPut[] = []
+    for (let i = from; i < to; i++) {
+      const index = source.index(i)
+      operations.push({ type: 'put', key: source.key(index), value: source.value(index) })
+    }
+    return database.batch(operations)
+  })
+}
+
 /** Fills a store with all entries of a data set, in its order. */
 export function fillInOrder(
   store: { put(key: Buffer, value: Buffer): unknown },

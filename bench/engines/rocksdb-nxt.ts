@@ -6,14 +6,13 @@
 import { loadPackage } from '../harness/packages.ts'
 import { SYNCED } from '../harness/workload-names.ts'
 import {
+  type BatchPut,
   type Engine,
   type EngineStore,
   type Extent,
-  fillInGroups,
-  fillWithWriters,
+  fillLevel,
   NOTHING_APART,
   type Source,
-  windowEntries,
 } from './engine.ts'
 import { NXT_OPTIONS } from './settings.ts'
 
@@ -23,7 +22,7 @@ interface Database {
   close(): Promise<void>
   put(key: Buffer, value: Buffer): Promise<void>
   del(key: Buffer): Promise<void>
-  batch(operations: readonly Put[]): Promise<void>
+  batch(operations: readonly BatchPut[]): Promise<void>
   getMany(keys: readonly Buffer[]): Promise<(Buffer | undefined)[]>
   /** Documented nowhere, and used by its makers. */
   _getManySync(keys: readonly Buffer[]): (Buffer | undefined)[]
@@ -31,12 +30,6 @@ interface Database {
     nextv(count: number): Promise<readonly (readonly [Buffer, Buffer])[]>
     close(): Promise<void>
   }
-}
-
-interface Put {
-  readonly type: 'put'
-  readonly key: Buffer
-  readonly value: Buffer
 }
 
 /** Entries that one call of an iterator brings: as many as ranges ask for. */
@@ -76,18 +69,7 @@ class RocksDbNxtStore implements EngineStore {
   }
 
   fill(way: string, source: Source): Promise<void> {
-    const size = windowEntries(this.#data.valueBytes)
-    if (way === 'writers') {
-      return fillWithWriters(source, size, (key, value) => this.#database.put(key, value))
-    }
-    return fillInGroups(source, size, (from, to) => {
-      const puts: Put[] = []
-      for (let i = from; i < to; i++) {
-        const index = source.index(i)
-        puts.push({ type: 'put', key: source.key(index), value: source.value(index) })
-      }
-      return this.#database.batch(puts)
-    })
+    return fillLevel(this.#database, this.#data, way, source)
   }
 
   put(key: Buffer, value: Buffer): Promise<void> {
