@@ -132,7 +132,8 @@ function groupName(round: number, group: string): string {
   return `round ${round} of ${group}`
 }
 
-function secondsSince(moment: number): number {
+/** Since a moment of `performance.now()`. */
+export function secondsSince(moment: number): number {
   return (performance.now() - moment) / 1000
 }
 

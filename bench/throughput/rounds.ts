@@ -1,8 +1,8 @@
 /**
  * The workloads of all engines, interleaved: round, then size, then engine, each in a process of its own.
  *
- * The way to fill an engine that won the first round is used in the later ones. What was disturbed by other load is
- * measured once more; what is disturbed then, too, stays and is marked.
+ * The way to fill an engine that won the first round is used in the later ones. Workloads that other load disturbed are
+ * measured once more, on a store of their own; what is disturbed then, too, stays and is marked.
  */
 import fs from 'node:fs'
 import path from 'node:path'
@@ -13,12 +13,11 @@ import { runChild } from '../harness/children.ts'
 import { formatRate } from '../harness/markdown.ts'
 import type { WorkloadResult } from '../harness/measure.ts'
 import { isDisturbed } from '../harness/other-load.ts'
-import type { Step, Steps } from '../harness/steps.ts'
+import { type Step, type Steps, secondsSince } from '../harness/steps.ts'
 import { LOADS } from '../harness/workload-names.ts'
 import { bestRow, type Job, type Row, rate } from './results.ts'
 
 const CHILD = new URL('./child.js', import.meta.url)
-const TRIES = 2
 /** No workload takes so long, be the engine ever so slow. */
 const SILENT_MS_MAX = 10 * 60_000
 
@@ -103,27 +102,38 @@ export async function runRound(
 ): Promise<void> {
   for (const place of placesOf(plan, round)) {
     await steps.take(stepName(place), async () => {
-      for (let tries = 1; ; tries++) {
-        const found: Row[] = []
-        const startedAt = performance.now()
-        try {
-          await measurePlace(plan, place, rows, found)
-        } catch (error) {
-          // What was measured before it failed is worth something.
-          replaceRows(rows, place, found)
-          throw error
-        }
+      const startedAt = performance.now()
+      const found: Row[] = []
+      try {
+        await measurePlace(plan, place, rows, found)
         const disturbed = found.filter(({ otherCores }) => isDisturbed(otherCores))
-        const again = tries < TRIES && steps.canRepeat((performance.now() - startedAt) / 1000)
-        if (disturbed.length === 0 || !again) {
-          replaceRows(rows, place, found)
-          return
-        }
-        const names = new Set(disturbed.map(({ workload }) => workload))
-        console.error(`disturbed by other load, once more: ${[...names].join(', ')}`)
+        // With as long as all of them took it is certainly enough for some.
+        if (disturbed.length === 0 || !steps.canRepeat(secondsSince(startedAt))) return
+        const names = [...new Set(disturbed.map(({ workload }) => workload))]
+        console.error(`disturbed by other load, once more: ${names.join(', ')}`)
+        await measureAgain(plan, place, rows, found, names)
+      } finally {
+        // What was measured before a failure is worth something.
+        replaceRows(rows, place, found)
       }
     })
   }
+}
+
+/** @param found of the workloads of these names, rows of the second time take the place of those of the first one */
+async function measureAgain(
+  plan: RoundsPlan,
+  place: Place,
+  rows: readonly Row[],
+  found: Row[],
+  names: readonly string[],
+): Promise<void> {
+  const again: Row[] = []
+  // Which way was faster counts only if nothing disturbed it.
+  const undisturbed = found.filter(({ workload }) => !names.includes(workload))
+  await measurePlace({ ...plan, workloadsAt: () => names }, place, [...rows, ...undisturbed], again)
+  const others = found.filter(({ workload }) => !again.some((row) => row.workload === workload))
+  found.splice(0, found.length, ...others, ...again)
 }
 
 /** Those of a step that failed in an interrupted run go. */
