@@ -6,7 +6,7 @@ import type { StoreDirectory } from '../base/files/store-directory.ts'
 import { compareLogPositions } from '../base/log-position.ts'
 import { type StoreSurvey, surveyStore } from '../recovery/recover.ts'
 import type { StorePlace } from '../recovery/store-place.ts'
-import type { ReadManifest } from '../tree/version/manifest.ts'
+import type { ReadManifest } from '../tree/version/manifest-reader.ts'
 import { VersionSet } from '../tree/version/version-set.ts'
 
 /** The manifest that CURRENT names now. @throws WISC_NO_STORE, CorruptionError, IoError */

@@ -19,7 +19,7 @@ import { EmptyRanges } from '../state/empty-ranges.ts'
 import { ReadableSequences } from '../state/readable-sequences.ts'
 import type { TableCache } from '../state/tables.ts'
 import { type ReadMemtable, type ReadState, readState, TreeReader } from '../state/tree-reader.ts'
-import type { ReadManifest } from '../tree/version/manifest.ts'
+import type { ReadManifest } from '../tree/version/manifest-reader.ts'
 import type { Version } from '../tree/version/version.ts'
 import { UnflushedPart } from './unflushed-part.ts'
 

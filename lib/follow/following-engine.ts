@@ -49,11 +49,12 @@ import { TableCache } from '../state/tables.ts'
 import { type ReadState, TreeReader } from '../state/tree-reader.ts'
 import type { Arena } from '../tree/memtable/arena.ts'
 import { readCurrent } from '../tree/version/current.ts'
-import { type ReadManifest, readAppended, readManifest } from '../tree/version/manifest.ts'
+import { type ReadManifest, readAppended, readManifest } from '../tree/version/manifest-reader.ts'
 import type { Version } from '../tree/version/version.ts'
 import { FollowedView } from './followed-view.ts'
 import { FollowedViews } from './followed-views.ts'
 import { Looks } from './looks.ts'
+import { isSameHistory } from './same-history.ts'
 
 /** Of memtables that snapshots and iterators of old views keep, in memtables. */
 const HELD_MEMTABLES = 8
@@ -305,9 +306,7 @@ export class FollowingEngine implements ReadingEngine {
     const manifest = isAnew ? readNewest(this.#place) : this.#readNews(present.manifest)
     this.#requireSame(manifest)
     const { version } = manifest
-    // A writer that was opened anew may have found the end of the log lost, or an older copy in the place of the store.
-    const isSameWriter = manifest.number === present.manifest.number
-    const goesOn = version.id >= present.version.id && tail.isOn(version, isSameWriter)
+    const goesOn = isSameHistory(manifest, present.manifest, tail)
     if (!isAnew && goesOn && tail.hasBehind(version.checkpoint)) {
       // Shown first: a stream that a record names is a file of this version.
       if (manifest !== present.manifest) this.#show(manifest, tail)

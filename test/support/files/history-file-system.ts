@@ -3,7 +3,13 @@
  * of the reader. Files that are open follow it, too; one that has been unlinked keeps its last bytes.
  */
 import { IoError } from '#dist/lib/base/errors.js'
-import type { File, FileStat, FileSystem, Lock } from '#dist/lib/base/files/file-system.js'
+import type {
+  File,
+  FileStat,
+  FileSystem,
+  Lock,
+  SystemIdentity,
+} from '#dist/lib/base/files/file-system.js'
 import { allocatedBytes, BLOCK_BYTES, Holes } from './content.ts'
 import type { DiskImage } from './disk-model.ts'
 import type { FaultFileSystem } from './fault-file-system.ts'
@@ -12,8 +18,7 @@ import type { FaultFileSystem } from './fault-file-system.ts'
 const CHANGES: ReadonlySet<string> = new Set(['create', 'write', 'punch', 'rename', 'unlink'])
 
 /** Records each state of the disk from now on. @returns the states, which grow until `onCall` is set anew */
-export function recordHistory(fileSystem: FaultFileSystem): DiskImage[] {
-  const states: DiskImage[] = []
+export function recordHistory(fileSystem: FaultFileSystem, states: DiskImage[] = []): DiskImage[] {
   let changed = true
   fileSystem.onCall = ({ kind }) => {
     // It is called before each call: what the one before has done can be seen.
@@ -31,7 +36,8 @@ export class HistoryFileSystem implements FileSystem {
   #at: number
 
   /**
-   * @param steps how many states the history goes on before a call
+   * @param states may still grow
+   * @param steps how many states the history goes on before a call; or throws what the call fails with
    * @param from the state that it begins with
    */
   constructor(states: readonly DiskImage[], steps: () => number, from = 0) {
@@ -40,9 +46,14 @@ export class HistoryFileSystem implements FileSystem {
     this.#steps = steps
   }
 
+  /** So many states are still to come. */
+  get left(): number {
+    return this.#states.length - 1 - this.#at
+  }
+
   /** True if the history has come to its end: nothing changes any more. */
   get isOver(): boolean {
-    return this.#at === this.#states.length - 1
+    return this.left === 0
   }
 
   #enter(): DiskImage {
@@ -113,6 +124,12 @@ export class HistoryFileSystem implements FileSystem {
     return { size: 0, allocated: 0, links: 2, blockBytes: BLOCK_BYTES, kind: 'directory' }
   }
 
+  /** No other file gets the name of one. */
+  identify(path: string): SystemIdentity | undefined {
+    const bytes = this.#enter().files.get(path)
+    return bytes && { id: path, stamp: '', size: bytes.length }
+  }
+
   realPath(path: string): string {
     return path
   }
@@ -124,7 +141,6 @@ export class HistoryFileSystem implements FileSystem {
   readonly syncDirectory: () => never = refuseChange
   readonly syncDirectoryAsync: () => never = refuseChange
   readonly freeBytes: () => never = refuseChange
-  readonly identify: () => never = refuseChange
   readonly holdDirectory: () => never = refuseChange
 
   lock(): Lock {
