@@ -5,7 +5,8 @@
  * flushed -> the log is synced -> one edit says where it ends, seals its last segment and drops those that were never
  * used -> files. The seal follows the sync of its last byte (I4), and a flush has published all that lies before the
  * checkpoint (I3). A write that came later would lie where no open looks for it (I1).
- * After a failed sync, or when the disk is too full for an orderly close, what needs the disk is left out.
+ * After a failed sync nothing more is written. Where something else keeps it from an orderly close, a full disk or
+ * damage, the log alone is synced: what is acknowledged is durable then, too, and the next open replays it (I1).
  */
 import type { Log } from '../../vlog/log/log.ts'
 import type { ValueReader } from '../../vlog/read/value-reader.ts'
@@ -106,8 +107,9 @@ async function closeInOrder({
       ),
     )
   } catch (error) {
-    // On a full disk the log alone is synced, which needs no room.
+    // Whatever keeps tables and edits from being written, the log alone is synced, which needs none of them, and no room.
+    if (!health.final) await log.sync()
+    // On a full disk that is all.
     if (toWiscError(error).code !== 'WISC_DISK_FULL') throw error
-    await log.sync()
   }
 }

@@ -18,6 +18,8 @@ export interface PoolShare {
   readonly workersMax: number
   /** Runs what no thread can be had for, on the calling thread. */
   readonly inline: JobRunner
+  /** Workers that have died in a row with a job of it, since one has given a result. */
+  deaths: number
   /** An arena by the store's own name for it. */
   arena(id: number): SharedArena | undefined
   settle(id: number, result: JobResult | undefined, error: WiscError | undefined): void
@@ -36,4 +38,6 @@ export interface PoolJob extends PlacedJob {
   /** No other job of the pool has it. */
   readonly id: number
   readonly share: PoolShare
+  /** Files that it has made, as far as its worker has told. */
+  readonly made: string[]
 }

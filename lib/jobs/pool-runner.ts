@@ -23,6 +23,7 @@ export class PoolRunner implements JobRunner, PoolShare {
   readonly workersMax: number
   readonly inline: JobRunner
   readonly warn: (message: string) => void
+  deaths = 0
   readonly #pool: WorkerPool
   readonly #fileMode: number | undefined
   readonly #arenas: Map<number, SharedArena> = new Map()
@@ -37,7 +38,7 @@ export class PoolRunner implements JobRunner, PoolShare {
     this.warn = warn
     this.#pool = pool
     const actions: JobActions = {
-      start: (id, job, rate) => pool.add({ id, job, rate, share: this }),
+      start: (id, job, rate) => pool.add({ id, job, rate, share: this, made: [] }),
       setRate: (id, bytesPerSecond) => pool.setRate(id, bytesPerSecond),
       cancel: (id) => pool.cancel(id),
     }

@@ -10,11 +10,16 @@ import type { JobContext, JobSlices } from './run-job.ts'
 import { SliceQueue } from './slice-queue.ts'
 import { type FromWorker, type ToWorker, toErrorMessage } from './worker-protocol.ts'
 
-/** @param start makes the body of a job */
+/** @param start makes the body of a job, which tells of each file that it has made */
 export function serveJobs(
   port: MessagePort,
-  start: (job: Job, arenaBuffer: JobContext['arenaBuffer']) => JobSlices,
+  start: (
+    job: Job,
+    arenaBuffer: JobContext['arenaBuffer'],
+    made: (path: string) => void,
+  ) => JobSlices,
 ): void {
+  const ids = new WeakMap<Job, number>()
   const arenas = new Map<number, SharedArrayBuffer>()
   const arenaBuffer = (id: number): SharedArrayBuffer => {
     const buffer = arenas.get(id)
@@ -24,7 +29,7 @@ export function serveJobs(
   const post = (message: FromWorker, transfer: readonly ArrayBuffer[] = []): void =>
     port.postMessage(message, transfer)
   const queue = new SliceQueue(
-    (job) => start(job, arenaBuffer),
+    (job) => start(job, arenaBuffer, (path) => post({ type: 'made', id: ids.get(job)!, path })),
     (id, result, error) => {
       if (result) post({ type: 'result', id, result }, largeArrays(result))
       else if (error) post({ type: 'error', id, error: toErrorMessage(error) })
@@ -35,6 +40,7 @@ export function serveJobs(
     if (type === 'arena') arenas.set(id, message.buffer)
     else if (type === 'forgetArena') arenas.delete(id)
     else if (type === 'job') {
+      ids.set(message.job, id)
       queue.add(id, message.job, message.bytesPerSecond, message.store)
     } else if (type === 'rate') queue.setRate(id, message.bytesPerSecond)
     else queue.cancel(id)

@@ -6,11 +6,15 @@
  * are on at most as many as it asks for itself. Which one a job goes to is said in worker-choice.ts; there jobs of
  * several stores take turns, and one may stand still for a more urgent one of its own store (slice-queue.ts).
  *
- * A worker that dies fails its jobs; the next job starts another. Where no thread can be had (the process has no
- * descriptor or no thread left), a job runs on the calling thread, and the next one asks for a thread again. Where
- * there is no code for a thread (the program was bundled without it), all jobs run there, and each store says so.
+ * A worker that dies fails its jobs, and what they have made is removed; the next job starts another. Where no thread
+ * can be had (the process has no descriptor or no thread left), a job runs on the calling thread, and the next one asks
+ * for a thread again. Where there is no code for a thread (the program was bundled without it), all jobs run there, and
+ * each store says so.
  */
-import { toWiscError, WiscError } from '../base/errors.ts'
+import { IoError, toWiscError, WiscError } from '../base/errors.ts'
+import { Ground } from '../base/files/ground.ts'
+import { GuardedFileSystem } from '../base/files/guarded-file-system.ts'
+import { unlinkIfPossible } from '../base/files/unlink.ts'
 import { nodeFileSystem } from '../base/platform/node-file-system.ts'
 import { type Job, type JobResult, PRIORITY } from './messages.ts'
 import type { PoolJob, PoolShare } from './pool-job.ts'
@@ -22,6 +26,8 @@ import { type FromWorker, fromErrorMessage } from './worker-protocol.ts'
 
 /** Starting again costs a burst 20 to 400 ms; staying costs an idle process 9 MiB for each thread. */
 const IDLE_MS = 3000
+/** Workers that die in a row with jobs of one store: then something is wrong with these jobs. */
+const DEATHS_MAX = 5
 
 export class WorkerPool {
   readonly #entry: URL | undefined
@@ -193,7 +199,12 @@ export class WorkerPool {
       return
     }
     const { id } = message
+    if (message.type === 'made') {
+      worker.jobs.get(id)?.made.push(message.path)
+      return
+    }
     const share = worker.ended(id)?.share
+    if (share) share.deaths = 0
     if (message.type === 'result') share?.settle(id, message.result, undefined)
     else share?.settle(id, undefined, fromErrorMessage(message.error))
     this.#startQueued()
@@ -205,7 +216,8 @@ export class WorkerPool {
     for (const placed of worker.jobs.values()) {
       const { id, share } = placed
       if (worker.isReady) {
-        share.settle(id, undefined, new WiscError('WISC_INTERNAL', 'worker thread died', { cause }))
+        removeMade(placed)
+        share.settle(id, undefined, deathOf(placed, cause))
         continue
       }
       // It has begun nothing: its thread had no descriptor for its own needs, for instance.
@@ -217,4 +229,23 @@ export class WorkerPool {
     }
     this.#startQueued()
   }
+}
+
+/**
+ * As a rule it was out of memory, which may pass as any shortage does: the job is made again then. Where one dies again
+ * and again that is a fault of the program.
+ */
+function deathOf({ job, share }: PoolJob, cause: unknown): WiscError {
+  const message = 'worker thread died'
+  if (++share.deaths >= DEATHS_MAX) return new WiscError('WISC_INTERNAL', message, { cause })
+  return new IoError('work', job.directory, 'ENOMEM', { message, cause })
+}
+
+/** What a job has left behind whose thread has ended: nothing names it, and nobody writes to it any more. */
+function removeMade({ job, made }: PoolJob): void {
+  const { ground } = job
+  const fileSystem = ground
+    ? new GuardedFileSystem(nodeFileSystem, new Ground(nodeFileSystem, ground))
+    : nodeFileSystem
+  for (const path of made) unlinkIfPossible(fileSystem, path)
 }

@@ -7,6 +7,8 @@
  */
 import { constants, setPriority } from 'node:os'
 import { parentPort } from 'node:worker_threads'
+import type { File, FileSystem, OpenMode } from '../base/files/file-system.ts'
+import { ForwardingFileSystem } from '../base/files/forwarding-file-system.ts'
 import { fileSystemOfMode } from '../base/platform/node-file-system.ts'
 import { systemRandom } from '../base/random.ts'
 import { startJob } from './run-job.ts'
@@ -22,11 +24,27 @@ function lowerPriority(): boolean {
   }
 }
 
+/** Tells of each file that was made. */
+class ToldFileSystem extends ForwardingFileSystem {
+  readonly #made: (path: string) => void
+
+  constructor(base: FileSystem, made: (path: string) => void) {
+    super(base)
+    this.#made = made
+  }
+
+  override open(path: string, mode: OpenMode): File {
+    const file = super.open(path, mode)
+    if (mode === 'create') this.#made(path)
+    return file
+  }
+}
+
 if (process.platform === 'linux') lowerPriority()
 if (parentPort) {
-  serveJobs(parentPort, (job, arenaBuffer) =>
+  serveJobs(parentPort, (job, arenaBuffer, made) =>
     startJob(job, {
-      fileSystem: fileSystemOfMode(job.fileMode),
+      fileSystem: new ToldFileSystem(fileSystemOfMode(job.fileMode), made),
       random: systemRandom,
       arenaBuffer,
     }),

@@ -1,5 +1,5 @@
 /** Verification of the tables: their blocks, order and counts, and each pointer up to its record (I8). */
-import { CorruptionError, isMissing } from '../base/errors.ts'
+import { CorruptionError } from '../base/errors.ts'
 import { segmentName, tableName } from '../base/files/file-names.ts'
 import type { ReadingEngine } from '../reads/reading-engine.ts'
 import { openTable, tablesOf } from '../state/tables.ts'
@@ -42,11 +42,12 @@ export async function verifyTables(pass: VerifyPass): Promise<CountedEntries> {
 
 /** @returns false if an entry cannot be followed @throws CorruptionError, IoError */
 async function verifyTable(
-  { engine, version, deep, findings }: VerifyPass,
+  pass: VerifyPass,
   table: TableMeta,
   figures: CountedEntries,
   pause: () => Promise<void>,
 ): Promise<boolean> {
+  const { engine, version, deep, findings } = pass
   const reader = openTable(engine.context, version, table.number)
   try {
     proveTable(reader, findings)
@@ -67,7 +68,7 @@ async function verifyTable(
         const damage = missingFile(error) ?? error
         if (!(damage instanceof CorruptionError)) throw damage
         isWhole = false
-        if (isStillThere(engine, entry)) findings.note(damage, 1)
+        findings.note(damageNow(pass, table, entry, damage), 1)
       }
       if (++sinceSlice < POINTERS_PER_SLICE) continue
       sinceSlice = 0
@@ -96,18 +97,36 @@ function proveTable(reader: TableReader, findings: Findings): void {
   }
 }
 
-/** False if the entry has been dropped since: then its record may be gone. */
-function isStillThere(engine: ReadingEngine, entry: Entry): boolean {
+/**
+ * What is damaged of an entry that could not be followed. It may have been dropped since: then its record may be gone,
+ * and nobody misses it. Or a compaction has given its record another name since: then it is followed by that.
+ */
+function damageNow(
+  { engine, deep }: VerifyPass,
+  table: TableMeta,
+  entry: Entry,
+  damage: CorruptionError,
+): CorruptionError | undefined {
   const { keyBytes, keyStart, keyEnd, sequence, segment, offset } = entry
   const found = new Entry()
   try {
     engine.tree.find(keyBytes.slice(keyStart, keyEnd), sequence, found)
   } catch (error) {
     // Where tables are damaged, too, nothing speaks for it.
-    if (error instanceof CorruptionError || isMissing(error)) return true
+    if (missingFile(error) ?? error instanceof CorruptionError) return damage
     throw error
   }
-  return found.sequence === sequence && found.segment === segment && found.offset === offset
+  const isThere = found.sequence === sequence && found.kind === KIND.pointer
+  if (!isThere || isEvicted(engine, found)) return undefined
+  if (found.segment === segment && found.offset === offset) return damage
+  try {
+    verifyPointer(engine, table, found, deep)
+    return undefined
+  } catch (error) {
+    const present = missingFile(error) ?? error
+    if (present instanceof CorruptionError) return present
+    throw error
+  }
 }
 
 /** I8: the pointer leads to a record with the same key and sequence. @returns bytes of values that were read */

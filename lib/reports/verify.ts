@@ -7,8 +7,8 @@
  * verify-tables.ts, verify-references.ts and verify-log.ts prove their parts of one pass (verify-pass.ts).
  *
  * It goes on after damage and reports all of it. Runs on the calling thread in short slices, over the version that
- * was current when it began; a table that a compaction removes meanwhile is proved by its successor, and a file that
- * the collector takes away or punches is no damage unless an entry still points to what is missing.
+ * was current when it began, whose files stay. A record that the collector has punched meanwhile is no damage unless an
+ * entry still points to it, by whatever name a compaction has given it since.
  *
  * A store that only reads cannot keep its files. What seems to be damaged is read again in a newer view
  * (read-again.ts): files that were proved need no second proof, so each attempt has less to do than the one before.

@@ -57,6 +57,7 @@ import type {
   WriteOptions,
 } from '../contract/types.ts'
 import { resolveEncodings } from '../encodings/resolve-encodings.ts'
+import { releaseAll } from '../engine/close-engine.ts'
 import type { Engine } from '../engine/engine.ts'
 import { PointReads } from '../reads/point-reads.ts'
 import { readAgain } from '../reads/read-again.ts'
@@ -363,14 +364,11 @@ export class Store extends TypedEmitter {
 
   async #close(): Promise<void> {
     const unheard = this.#control?.close()
+    // Its failure is told when all is done.
+    void Promise.allSettled([unheard])
     this.#writes.close()
     this.#readers.close()
-    try {
-      await this.#engine.close()
-    } finally {
-      await unheard
-      this.#lock?.release()
-    }
+    await releaseAll([() => this.#engine.close(), () => unheard, () => this.#lock?.release()])
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -140,7 +140,7 @@ export class WriteCalls {
   }
 
   async #write(operations: readonly Operation[], options: BatchOptions | undefined): Promise<void> {
-    const { commit, options: standard, log } = this.#writable()
+    const { commit, options: standard } = this.#writable()
     const sync = writeSync(options, standard.sync)
     const given = options?.if
     const conditions = given === undefined ? [] : resolveConditions(given)
@@ -151,8 +151,9 @@ export class WriteCalls {
     // A getter of an operation may have closed the store.
     const engine = this.#writable()
     const precondition = conditions.length === 0 ? undefined : new Conditions(engine, conditions)
-    if (writes.length > 0 || precondition) await commit.submitBatch(writes, sync, precondition)
-    else if (sync) await log.sync()
+    // One that only syncs has its turn behind all that was called before, as any other.
+    if (writes.length > 0 || precondition || sync)
+      await commit.submitBatch(writes, sync, precondition)
   }
 
   update(key: Key, callback: UpdateCallback, options: UpdateOptions | undefined): Promise<void> {

@@ -30,7 +30,7 @@ export interface LogEnding {
   readonly end: LogPosition
   /** The last segment, if it has a frame. */
   readonly seals: readonly SegmentSeal[]
-  /** Segments in which nothing was ever written. */
+  /** Segments without a frame. */
   readonly unused: readonly FileNumber[]
 }
 

@@ -366,14 +366,18 @@ export class Log {
   async close(endLog: (ending: LogEnding) => Promise<unknown>): Promise<void> {
     this.#closed = true
     this.#markerTimer.stop()
-    while (this.#poolWriting) await this.changed.next()
+    // What a failed frame has begun comes to its end first, well or not.
+    while (this.#poolWriting || (this.#ending && !this.failure)) await this.changed.next()
     await this.retry()
     const { end } = this
-    const last = [await this.#preparer.close(), this.#active].filter((one) => one !== undefined)
+    // In one whose first frame has failed, and whose end could not be written, nothing was written that counts.
+    const spare = await this.#preparer.close()
+    const last = [spare, this.#unended, this.#active].filter((one) => one !== undefined)
     await this.#syncer.syncTo(end, this.#active)
     await this.#syncer.finish()
     this.#predecessor = end
     this.#active = undefined
+    this.#unended = undefined
     await endLog(endingOf(end, last))
     for (const { number } of last) this.#start.readers.release(number)
   }

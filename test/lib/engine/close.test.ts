@@ -1,8 +1,11 @@
 /** Closing, and a start that fails half way: whatever is thrown on the way, everything is let go. */
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
+import { ControlSocket } from '#dist/lib/control/control-socket.js'
 import { releaseAll } from '#dist/lib/engine/close-engine.js'
+import { openStore } from '#dist/lib/store/open-store.js'
 import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
-import { codeOf, openSmallStore } from '../../support/store/fault-store.ts'
+import { temporaryDirectory } from '../../support/files/temporary-directory.ts'
+import { codeOf, openSmallStore, SMALL_OPTIONS } from '../../support/store/fault-store.ts'
 
 test('every release runs, one after the other; the first error is reported', async () => {
   const done: number[] = []
@@ -21,6 +24,24 @@ test('every release runs, one after the other; the first error is reported', asy
   await expect(failing).rejects.toThrow('second')
   expect(done).toEqual([1, 3, 4])
   await releaseAll([() => undefined])
+})
+
+test('a control socket that fails to close keeps neither the engine nor the lock', async () => {
+  const directory = temporaryDirectory()
+  const store = await openStore(directory, SMALL_OPTIONS)
+  const failure = new Error('socket')
+  const { close } = ControlSocket.prototype
+  vi.spyOn(ControlSocket.prototype, 'close').mockImplementationOnce(async function (
+    this: ControlSocket,
+  ) {
+    await close.call(this)
+    throw failure
+  })
+  await store.put('key', 'value')
+  await expect(store.close()).rejects.toBe(failure)
+  const again = await openStore(directory, SMALL_OPTIONS)
+  expect(again.stats().recovery.clean).toBe(true)
+  await again.close()
 })
 
 test('an open that fails in the replay lets everything go, and the next one finds all', async () => {

@@ -1,6 +1,6 @@
 /** The runners: real workers and the calling thread, with the same jobs. */
 import { execFileSync } from 'node:child_process'
-import { readdirSync, truncateSync } from 'node:fs'
+import { readdirSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { CorruptionError, IoError, syncFailed, WiscError } from '#dist/lib/base/errors.js'
@@ -191,10 +191,59 @@ test('a worker that dies fails its job, and the next job has another worker', as
   runners.push(runner)
   const run = (directory: string) => runner.run(compactionJob(directory, [], [1]))
   const error = await run('/throws').catch((cause: unknown) => cause)
-  expect(error).toMatchObject({ code: 'WISC_INTERNAL', cause: { message: 'mortal' } })
+  expect(error).toMatchObject({ code: 'WISC_IO', errno: 'ENOMEM', cause: { message: 'mortal' } })
   const jobs = [run('/exits'), run('/lives')]
-  await expect(jobs[0]!).rejects.toMatchObject({ code: 'WISC_INTERNAL' })
+  await expect(jobs[0]!).rejects.toMatchObject({ code: 'WISC_IO' })
   expect((await jobs[1])!.entriesOut).toBe(3)
+})
+
+test('what may pass is made again; workers that die five times in a row are a fault', async () => {
+  const runner = ownPool(1, new URL(`data:text/javascript,${encodeURIComponent(MORTAL)}`))
+  runners.push(runner)
+  const run = async (directory: string): Promise<unknown> => {
+    const job = compactionJob(directory, [], [1])
+    return runner.run(job).catch(({ code }: WiscError) => code)
+  }
+  for (let i = 0; i < 4; i++) expect(await run('/throws')).toBe('WISC_IO')
+  expect(await run('/lives')).toMatchObject({ entriesOut: 3 })
+  for (let i = 0; i < 4; i++) expect(await run('/throws')).toBe('WISC_IO')
+  expect(await run('/throws')).toBe('WISC_INTERNAL')
+})
+
+/** Says that it has made the file that the job's directory names, and dies. */
+const LITTERING = `
+  import { parentPort } from 'node:worker_threads'
+  parentPort.postMessage({ type: 'ready' })
+  parentPort.on('message', ({ type, id, job }) => {
+    if (type !== 'job') return
+    parentPort.postMessage({ type: 'made', id, path: job.directory })
+    setImmediate(() => process.exit(3))
+  })`
+
+test('what a worker has made that dies is removed', async () => {
+  const runner = ownPool(1, new URL(`data:text/javascript,${encodeURIComponent(LITTERING)}`))
+  runners.push(runner)
+  const directory = temporaryDirectory()
+  const [made, other] = ['000007.sst', '000008.sst'].map((name) => join(directory, name))
+  for (const path of [made!, other!]) writeFileSync(path, 'x')
+  await expect(runner.run(compactionJob(made!, [], [1]))).rejects.toMatchObject({ code: 'WISC_IO' })
+  expect(readdirSync(directory)).toEqual(['000008.sst'])
+})
+
+test('a thread that ends in the middle of a job leaves no file', async () => {
+  const runner = ownPool(1)
+  runners.push(runner)
+  const directory = temporaryDirectory()
+  const job = await twoRuns(runner, directory, 100_000)
+  const before = readdirSync(directory).sort()
+  const running = runner.run(job).catch(({ code }: WiscError) => code)
+  while (readdirSync(directory).length === before.length)
+    await new Promise((resolve) => setTimeout(resolve, 1))
+  await runner.pool.close()
+  // Unless it has come to its end before.
+  if (typeof (await running) !== 'string') return
+  expect(await running).toBe('WISC_IO')
+  expect(readdirSync(directory).sort()).toEqual(before)
 })
 
 /** Dies before it takes a job, as a thread does that has no descriptor to load its code with. */

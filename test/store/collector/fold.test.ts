@@ -4,8 +4,11 @@
  * and the store opens again with the same.
  */
 import { describe, expect, test } from 'vitest'
+import type { CorruptionError } from '#dist/lib/base/errors.js'
 import type { Engine } from '#dist/lib/engine/engine.js'
 import type { CompactionJob, RewriteJob } from '#dist/lib/jobs/messages.js'
+import { Findings, ProvedFiles } from '#dist/lib/reports/verify-pass.js'
+import { verifyTables } from '#dist/lib/reports/verify-tables.js'
 import { engineOf } from '#dist/lib/store/engine-of.js'
 import { crashStatesNow } from '../../support/crash/crash-states.ts'
 import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
@@ -110,6 +113,39 @@ test('a compaction folds what was moved, the old segments are forgotten, and all
   for (const segment of before) expect(writerOf(opened).version.segments.has(segment)).toBe(false)
   await opened.finish()
 })
+
+test.each([false, true])(
+  'I8: verify follows what was folded since it began; damage: %s',
+  async (isDamaged) => {
+    const opened = await moved()
+    const engine = writerOf(opened)
+    const { version } = engine
+    const pin = engine.pin()
+    // Not written over: its record was moved.
+    const value = opened.model.get(keyOf(1))!
+    const files = [...opened.fileSystem.visibleImage().files]
+    const [path, bytes] = files.find(
+      ([name, found]) => name.endsWith('.vlog') && holds(found, value),
+    )!
+    expect(relocations(opened).some((number) => path.endsWith(`${number}.vlog`))).toBe(true)
+    if (isDamaged) bytes[Buffer.from(bytes).indexOf(value) + 10]! ^= 1
+    await opened.store.compact()
+    expect(folded(opened)).toBeGreaterThan(0)
+    const findings = new Findings()
+    const proved = new ProvedFiles()
+    const pause = async (): Promise<void> => {}
+    await verifyTables({ engine, version, deep: true, findings, proved, pause })
+    const found = findings.damage.map((error) => [error.code, (error as CorruptionError).file])
+    expect(found).toEqual(
+      isDamaged ? [['WISC_CORRUPTION', path.slice(path.lastIndexOf('/') + 1)]] : [],
+    )
+    pin.release()
+  },
+)
+
+function holds(bytes: Uint8Array, value: Buffer): boolean {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(value)
+}
 
 test('what was folded is moved again, and folded again', async () => {
   const opened = await folden()

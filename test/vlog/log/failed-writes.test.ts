@@ -2,8 +2,9 @@
 import { describe, expect, test } from 'vitest'
 import { IoError } from '#dist/lib/base/errors.js'
 import { GROUP_BYTES_MAX } from '#dist/vlog/log/group.js'
+import type { LogEnding } from '#dist/vlog/log/log-parts.js'
 import { SEGMENT_HEADER_BYTES } from '#dist/vlog/log/segment-header.js'
-import { LogFixture, openLog, turns } from '../../support/parts/log-fixture.ts'
+import { LogFixture, openLog, START, turns } from '../../support/parts/log-fixture.ts'
 import { segmentPath } from '../../support/parts/log-segments.ts'
 
 test('a sync of the directory that could not begin is none that failed: the next write tries again', async () => {
@@ -61,6 +62,38 @@ describe('a failed write', () => {
     await turns()
     expect(fixture.steps).toContain('drop 5')
     expect(await fixture.write(1000)).toEqual({ segment: 6, offset: SEGMENT_HEADER_BYTES })
+  })
+
+  test('of the first frame, and of the edit that drops it: the edit that ends the log does', async () => {
+    const fixture = await openLog()
+    await turns()
+    fixture.failEdits = new IoError('write', '/manifest', 'EIO')
+    // All of the frame got through: an open that still finds the segment in the log takes it for written.
+    fixture.failNext('write', 5, 'EIO', 4096)
+    await expect(fixture.write(1000)).rejects.toBeInstanceOf(IoError)
+    await turns()
+    expect(fixture.log.failure).toMatchObject({ code: 'WISC_IO' })
+    let said: LogEnding | undefined
+    await fixture.log.close(async (ending) => {
+      said = ending
+    })
+    expect(said).toMatchObject({ end: START, seals: [] })
+    expect(said!.unused).toContain(5)
+  })
+
+  test('is waited for by a close: its segment is dropped once', async () => {
+    const fixture = await openLog()
+    await turns()
+    fixture.hold = true
+    fixture.failNext('write', 5, 'EIO', 4096)
+    await expect(fixture.write(1000)).rejects.toBeInstanceOf(IoError)
+    const closing = fixture.close()
+    await turns()
+    fixture.hold = false
+    for (const answer of fixture.held.splice(0)) answer()
+    const { unused } = await closing
+    expect(fixture.steps.filter((step) => step === 'drop 5')).toHaveLength(1)
+    expect(unused).not.toContain(5)
   })
 
   test('of the first frame drops the segment once, also when there is no next one yet', async () => {
