@@ -6,8 +6,8 @@
  * its small heap took some forty functions with it, which were interpreted, and then compiled anew, for 3 ms each.
  * Measured in `bench/micro/mark.ts` by `--trace-deopt --expose-gc` with a collection after each rewrite.
  *
- * What is kept is what the last work held at its end: closed files, buffers, and of the collector the records of a file,
- * which may be 30 MB. So it goes when no work has come for a while, as a worker's thread does.
+ * What is kept is what the last work held at its end: closed files, buffers, and of the collector the records of a
+ * file, which may be 30 MB. So it goes when no work has come for a while, as a worker's thread does.
  */
 export class KeptParts {
   readonly #kept: Map<string, object> = new Map()

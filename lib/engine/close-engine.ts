@@ -107,7 +107,7 @@ async function closeInOrder({
       ),
     )
   } catch (error) {
-    // Whatever keeps tables and edits from being written, the log alone is synced, which needs none of them, and no room.
+    // Whatever keeps tables and edits from being written, the log alone is synced: that needs none of them, nor room.
     if (!health.final) await log.sync()
     // On a full disk that is all.
     if (toWiscError(error).code !== 'WISC_DISK_FULL') throw error
