@@ -4,7 +4,7 @@ import { types } from 'node:util'
 import { RECORD_KIND, type RecordKind } from '../../vlog/record.ts'
 import type { ValuePart } from '../../vlog/value-chunks.ts'
 import { compareBytes, copyBytes, lengthOf, NO_BYTES } from '../base/bytes.ts'
-import { invalidArgument, WiscError } from '../base/errors.ts'
+import { invalidArgument, toWiscError, WiscError } from '../base/errors.ts'
 import { KEY_BYTES_MAX } from '../tree/entry.ts'
 import { checkSignal, integer, plainObject, refuseUnknown } from './checks.ts'
 import { EXPIRY_NAMES, expiryOf } from './expiry.ts'
@@ -346,5 +346,15 @@ export function checkCompactOptions(options: CompactOptions): CompactOptions {
 export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) {
     throw new WiscError('WISC_ABORTED', 'the operation was aborted', { cause: signal.reason })
+  }
+}
+
+/** Work of many parts that a signal ends, in whichever it fires: the caller is told its reason. */
+export async function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    if (toWiscError(error).code === 'WISC_ABORTED') throwIfAborted(signal)
+    throw error
   }
 }

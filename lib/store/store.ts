@@ -8,7 +8,12 @@ import type { ReadableStream } from 'node:stream/web'
 import { WiscError } from '../base/errors.ts'
 import type { Lock } from '../base/files/file-system.ts'
 import { lazyModule } from '../base/platform/lazy-module.ts'
-import { checkCompactOptions, resolveCompactRange, takeListed } from '../contract/arguments.ts'
+import {
+  abortable,
+  checkCompactOptions,
+  resolveCompactRange,
+  takeListed,
+} from '../contract/arguments.ts'
 import {
   type CollectionPlan,
   type CollectionReport,
@@ -131,7 +136,8 @@ export class Store extends TypedEmitter {
   /**
    * Stores a value. Resolves when it is written; with `sync`, when it is durable. Key, and a value of up to 64 KiB, may
    * be used again at once; a larger value must not change until then. @throws WISC_INVALID_ARGUMENT, WISC_CONFLICT,
-   *   WISC_DISK_FULL, WISC_IO, WISC_SYNC_FAILED, WISC_READ_ONLY, WISC_NOT_OPEN
+   *   WISC_DISK_FULL, WISC_IO, WISC_SYNC_FAILED, WISC_READ_ONLY, WISC_NOT_OPEN, WISC_CODEC_UNAVAILABLE, and what has
+   *   stopped background work
    */
   put(key: Key, value: Value, options?: PutOptions): Promise<void> {
     return this.#writes.put(key, value, options)
@@ -186,7 +192,8 @@ export class Store extends TypedEmitter {
   /**
    * The value of a key, or the part of it that is asked for, or undefined; with `withSequence` the sequence of its
    * write, too. The value is the caller's; a small one shares its memory (at most 32 KiB) with others.
-   * @throws CorruptionError, IoError; WISC_STALE for a snapshot of a read-only store whose files are gone
+   * @throws CorruptionError, IoError, WISC_CODEC_UNAVAILABLE; WISC_STALE for a snapshot of a read-only store whose files
+   *   are gone
    */
   get(key: Key, options: SequencedReadOptions): Promise<SequencedValue | undefined>
   get(key: Key, options?: ReadOptions): Promise<Buffer | undefined>
@@ -283,7 +290,8 @@ export class Store extends TypedEmitter {
   /** Flushes, then merges all of a range: what was deleted or overwritten stays only where a reader sees it. */
   async compact(range?: KeyRange, options: CompactOptions = {}): Promise<void> {
     const engine = this.#writable()
-    await engine.compact(resolveCompactRange(range), checkCompactOptions(options))
+    const resolved = [resolveCompactRange(range), checkCompactOptions(options)] as const
+    await abortable(engine.compact(...resolved), options.signal)
   }
 
   /** What a collection would do, and why not more. Changes nothing; exact on a quiet store. Plain JSON. */
@@ -291,7 +299,7 @@ export class Store extends TypedEmitter {
     this.#checkOpen()
     const { targetSpaceAmplification } = this.#engine.options.collector
     const resolved = resolveCollect(options, targetSpaceAmplification, false, this.#engine.version)
-    return this.#engine.planCollection(resolved)
+    return abortable(this.#engine.planCollection(resolved), resolved.signal)
   }
 
   /**
@@ -303,7 +311,8 @@ export class Store extends TypedEmitter {
   ): Promise<CollectionReport> {
     const engine = this.#writable()
     const { targetSpaceAmplification } = engine.options.collector
-    return engine.collect(resolveCollect(options, targetSpaceAmplification, true, engine.version))
+    const resolved = resolveCollect(options, targetSpaceAmplification, true, engine.version)
+    return abortable(engine.collect(resolved), resolved.signal)
   }
 
   /** The collector does nothing by itself until {@link resumeCollector}; a step under way is taken back. */
