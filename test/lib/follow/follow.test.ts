@@ -10,6 +10,7 @@ import { temporaryDirectory } from '../../support/files/temporary-directory.ts'
 import { runModule } from '../../support/processes/child-process.ts'
 import { codeOf, openSmallStore, SMALL_OPTIONS } from '../../support/store/fault-store.ts'
 import { stopTimers } from '../../support/store/idle.ts'
+import { settled } from '../../support/store/settled.ts'
 
 const FOLLOWING = { readOnly: true, follow: true }
 /** A collection pins versions: when their files go would be chance. */
@@ -168,6 +169,51 @@ test('files that are in no view any more are closed', async () => {
   const { tables, segments, relocations } = follower.stats()
   expect(follower.stats().openFiles).toBeLessThanOrEqual(tables + segments + relocations)
   await follower.close()
+})
+
+test('its account of space follows files that come and go, and holes that the writer makes', async () => {
+  stopTimers()
+  const fileSystem = new FaultFileSystem()
+  let writer = await openSmallStore(NOT_COLLECTED, fileSystem)
+  const follower = await openSmallStore(FOLLOWING, fileSystem)
+  const put = async (step: number): Promise<void> => {
+    for (let i = 0; i < 60; i += step) await writer.put(`key${i}`, Buffer.alloc(17_000, i))
+  }
+  const collect = (options = {}): Promise<unknown> =>
+    writer.collect({ targetSpaceAmplification: 1, ...options })
+  const steps = {
+    flushed: () => put(1).then(() => writer.flush()),
+    'only in the log': () => put(2),
+    shadowed: () => writer.compact(),
+    punched: () => collect({ maxCopyBytes: 0 }),
+    copied: () => collect(),
+    streamed: () => writer.putStream('key0', new Blob([Buffer.alloc(200_000)])),
+    'opened again': async () => {
+      await writer.close()
+      writer = await openSmallStore(NOT_COLLECTED, fileSystem)
+    },
+    'punched, then given up': async () => {
+      await put(3)
+      await writer.compact()
+      await collect({ maxCopyBytes: 0 })
+      await writer.deleteRange({ gte: '' })
+      await writer.compact()
+      await collect()
+    },
+  }
+  const punched = new Set<string>()
+  for (const [step, work] of Object.entries(steps)) {
+    await work()
+    await settled(fileSystem)
+    look(follower)
+    const { diskBytes, punchedBytes, exposedGarbageBytes } = follower.stats()
+    expect(diskBytes, step).toBe(fileSystem.allocatedBytes())
+    expect(writer.stats(), step).toMatchObject({ punchedBytes, exposedGarbageBytes })
+    if (punchedBytes > 0) punched.add(step)
+  }
+  expect(punched).toContain('punched')
+  expect(punched).not.toContain('punched, then given up')
+  expect(follower.stats().diskBytes).toBeLessThan(200_000)
 })
 
 test('goes on with a writer that was closed and opened again', async () => {
