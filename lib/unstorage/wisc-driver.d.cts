@@ -3,8 +3,6 @@ import type * as unstorage from './wisc-driver.ts' with { 'resolution-mode': 'im
 
 export type * from './wisc-driver.ts' with { 'resolution-mode': 'import' }
 
-export declare const WiscDriver: typeof unstorage.WiscDriver
-export type WiscDriver = unstorage.WiscDriver
 declare const wiscDriver: typeof unstorage.default
 
 export { wiscDriver as default }

@@ -137,6 +137,35 @@ test('drivers share an open store, which its owner closes', async () => {
   await store.close()
 })
 
+test('drivers of one store with bases of their own read, list and clear nothing of each other', async () => {
+  const store = await open(temporaryDirectory())
+  const storage = createStorage({ driver: wiscDriver({ store, base: 'root' }) })
+  storage.mount('a', wiscDriver({ store, base: 'of:a' }))
+  storage.mount('ab', wiscDriver({ store, base: 'of:ab:' }))
+  await store.put('foreign', '1')
+  for (const key of ['x', 'a:x', 'a:y:z', 'ab:x']) await storage.setItem(key, key)
+  await storage.setItems([{ key: 'a:many', value: 1 }])
+  await storage.setItemRaw('a:raw', Buffer.from('raw'))
+  const keys = await store.keys().nextMany(9)
+  const expected = ['foreign', 'of:a:many', 'of:a:raw', 'of:a:x', 'of:a:y:z', 'of:ab:x', 'root:x']
+  expect(keys.map(String)).toEqual(expected)
+  expect(await storage.getKeys('a')).toEqual(['a:many', 'a:raw', 'a:x', 'a:y:z'])
+  expect(await storage.getKeys('a', { maxDepth: 1 })).toEqual(['a:many', 'a:raw', 'a:x'])
+  expect(await storage.getItems(['a:x', 'ab:x', 'x'])).toEqual(
+    ['a:x', 'ab:x', 'x'].map((key) => ({ key, value: key })),
+  )
+  expect([await storage.hasItem('a:raw'), await storage.hasItem('a:none')]).toEqual([true, false])
+  expect(await storage.getMeta('a:raw')).toEqual({ size: 3 })
+  expect(await storage.getItemRaw('a:raw')).toEqual(Buffer.from('raw'))
+  await storage.removeItem('a:x')
+  await storage.clear('a:y')
+  await storage.clear('a')
+  expect(await storage.getKeys()).toEqual(['ab:x', 'x'])
+  expect(String(store.getSync('foreign'))).toBe('1')
+  await storage.dispose()
+  await store.close()
+})
+
 test('dispose lets the store go, the next call opens it again', async () => {
   const directory = path.join(temporaryDirectory(), 'db')
   // As configurations of Nitro are handed on.
@@ -148,7 +177,7 @@ test('dispose lets the store go, the next call opens it again', async () => {
   await (await open(directory)).close()
   expect(await driver.getItem('a')).toBe('1')
   await driver.dispose()
-  const misspelt = wiscDriver({ base: directory } as never)
+  const misspelt = wiscDriver({ place: directory } as never)
   await expect(misspelt.getItem('a')).rejects.toMatchObject({ code: 'WISC_INVALID_ARGUMENT' })
 })
 
