@@ -4,9 +4,8 @@
  *   node examples/cache.mjs [DIRECTORY]
  *
  * The store is a cache: when it is full, what was put first makes room for what comes. A response expires when its origin
- * says (max-age). Nothing else has to be kept or cleaned up: whatever is missing is asked for anew, also after a restart.
+ * says. Nothing else has to be kept or cleaned up: whatever is missing is asked for anew, also after a restart.
  */
-
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -25,7 +24,7 @@ export class HttpCache {
     return cache
   }
 
-  /** As the global fetch does for a GET, but of what is fresh. */
+  /** A GET by the global fetch, unless there is a fresh response. All requests are alike, so one response each will do. */
   async fetch(url) {
     const stored = await this.#store.get(url)
     if (stored) {
@@ -34,10 +33,10 @@ export class HttpCache {
     }
     this.misses++
     const response = await fetch(url)
-    const seconds = Number(/max-age=(\d+)/.exec(response.headers.get('cache-control'))?.[1] ?? 0)
-    if (!response.ok || seconds === 0) return response
+    const ttl = freshMs(response)
+    if (ttl <= 0) return response
     const encoded = await encode(response)
-    await this.#store.put(url, encoded, { ttl: seconds * 1000 })
+    await this.#store.put(url, encoded, { ttl })
     return decode(encoded)
   }
 
@@ -50,10 +49,21 @@ export class HttpCache {
   }
 }
 
+/** How long a response may be given again. The cache is that of one user, as a browser's is: "private" is no hindrance. */
+function freshMs({ status, headers }) {
+  const control = headers.get('cache-control') ?? ''
+  if (status !== 200 || /no-store|no-cache/.test(control) || headers.get('vary') === '*') return 0
+  const [, seconds = 0] = /max-age=(\d+)/.exec(control) ?? []
+  return (seconds - Number(headers.get('age') ?? 0)) * 1000
+}
+
+/** Of the bytes that came: fetch has decoded them. */
+const OF_TRANSFER = ['content-encoding', 'content-length', 'transfer-encoding']
+
 /** The length of the head, the head as JSON, the body. */
 async function encode(response) {
-  const { status, headers } = response
-  const head = Buffer.from(JSON.stringify({ status, headers: [...headers] }))
+  const headers = [...response.headers].filter(([name]) => !OF_TRANSFER.includes(name))
+  const head = Buffer.from(JSON.stringify({ status: response.status, headers }))
   const length = Buffer.alloc(4)
   length.writeUInt32LE(head.length)
   return Buffer.concat([length, head, Buffer.from(await response.arrayBuffer())])

@@ -12,6 +12,7 @@ import { pipeline } from 'node:stream/promises'
 import { open } from 'wisc'
 
 const store = await open(process.argv[2] ?? 'files')
+
 /** What a Range header asks for; undefined if nothing of it is there. */
 function rangeOf(header, size) {
   const [, first, last] = /^bytes=(\d*)-(\d*)$/.exec(header || '') ?? []
@@ -26,6 +27,9 @@ async function serve(key, { method, headers }, response, snapshot) {
   const found = await store.stat(key, { snapshot })
   if (!found) return response.writeHead(404).end()
   const etag = `"${found.sequence}"`
+  const known = headers['if-none-match']?.split(/\s*,\s*/) ?? []
+  if (known.some((tag) => tag === '*' || tag.replace('W/', '') === etag))
+    return response.writeHead(304, { etag }).end()
   const part = rangeOf((headers['if-range'] ?? etag) === etag && headers.range, found.size)
   response.setHeader('accept-ranges', 'bytes').setHeader('etag', etag)
   const from = part ? `${part.offset}-${part.offset + part.length - 1}` : '*'
@@ -60,3 +64,6 @@ const server = createServer((request, response) => {
 })
 server.on('listening', () => console.log(`http://localhost:${server.address().port}`))
 server.listen(Number(process.argv[3] ?? 8080))
+// What is under way comes to its end, then everything is on disk.
+for (const signal of ['SIGINT', 'SIGTERM'])
+  process.once(signal, () => server.close(() => store.close()))

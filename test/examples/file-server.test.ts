@@ -113,6 +113,33 @@ test('stores, serves whole and in ranges, says what is there, takes away', async
   expect(await (await get('/one')).text()).toBe('1')
 })
 
+test('sends nothing again to who has it', async () => {
+  await put('film', Buffer.from('film'))
+  const etag = (await get('film')).headers.get('etag')!
+  for (const tags of [etag, `"other", ${etag}`, `W/${etag}`, '*']) {
+    const response = await get('film', { 'if-none-match': tags })
+    expect([response.status, await response.text(), response.headers.get('etag')]).toEqual([
+      304,
+      '',
+      etag,
+    ])
+  }
+  await put('film', Buffer.from('another'))
+  expect(await (await get('film', { 'if-none-match': etag })).text()).toBe('another')
+})
+
+test('told to end, it ends what is under way and closes the store', async () => {
+  await put('film', FILE)
+  const download = await get('film')
+  server.kill('SIGTERM')
+  expect((await bytesOf(download)).equals(FILE)).toBe(true)
+  if (server.exitCode === null) await once(server, 'exit')
+  expect([server.exitCode, server.signalCode]).toEqual([0, null])
+  const store = await open(directory)
+  expect(store.stats().recovery.clean).toBe(true)
+  await store.close()
+})
+
 test('uploads that break off leave what was there; downloads end as they began', async () => {
   await put('film', FILE)
   for (let i = 0; i < 3; i++) (await half('film')).destroy()

@@ -97,6 +97,35 @@ test('what lmdb has encoded can be read with the encodings that the page names',
   ])
 })
 
+test('from a store of wisc, with long values, and moments of expiry', async () => {
+  const directory = temporaryDirectory()
+  const [from, to] = [path.join(directory, 'old'), path.join(directory, 'new')]
+  const old = await open(from, { segmentBytes: 1024 * 1024 })
+  const expiresAt = Date.now() + 3_600_000
+  await old.write(ENTRIES.map(([key, value]) => ({ type: 'put', key, value })))
+  await old.put('lasting', 'value', { expiresAt })
+  await old.put('expired', 'value', { ttl: 1 })
+  await old.putStream('long', new Blob([Buffer.alloc(3_500_000, 'long')]), { expiresAt })
+  await old.delete(ENTRIES[7]![0])
+  await old.close()
+  const packageName = import.meta.resolve('#dist/lib/index.js')
+  const { status, stdout } = migrate('wisc', from, to, JSON.stringify({ package: packageName }))
+  expect([status, stdout]).toEqual([0, expect.stringMatching(/^2601 entries, /)])
+  const stores = [await open(from, { readOnly: true }), await open(to, { readOnly: true })] as const
+  const [expected, found] = await Promise.all(
+    stores.map(async (store) => {
+      const listed = await store.entries({ values: 'stat' }).nextMany(9999)
+      const stats = listed.map(([key, { size, expiresAt: at }]) => [String(key), size, at])
+      const values = await store.values().nextMany(9999)
+      return { stats, values: Buffer.concat(values) }
+    }),
+  )
+  await Promise.all(stores.map((store) => store.close()))
+  expect(found!.stats).toEqual(expected!.stats)
+  expect(found!.values.equals(expected!.values)).toBe(true)
+  expect(found!.stats).toContainEqual(['long', 3_500_000, expiresAt])
+})
+
 test('what is not whole has not the name of the new store', async () => {
   const directory = temporaryDirectory()
   const [from, to] = [path.join(directory, 'old'), path.join(directory, 'new')]
