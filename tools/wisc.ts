@@ -12,6 +12,7 @@ import {
   exitCodeOf,
   InterruptedError,
   messageOf,
+  type Program,
   UsageError,
 } from './terminal/exit-code.ts'
 import { helpColumns, Output } from './terminal/output.ts'
@@ -39,9 +40,8 @@ const EPILOGUE = `Exit codes: ${[
   `${EXIT_CODE.interrupted} interrupted`,
 ].join(', ')}.`
 
-function packageVersion(): string {
-  const text = fs.readFileSync(new URL('package.json', PACKAGE_ROOT), 'utf8')
-  return (JSON.parse(text) as { version: string }).version
+function program(): Program {
+  return JSON.parse(fs.readFileSync(new URL('package.json', PACKAGE_ROOT), 'utf8')) as Program
 }
 
 /** Fires at the first Ctrl-C, so that the verb can stop in order; the second one ends at once. */
@@ -70,7 +70,7 @@ function commandLine(words: readonly string[], verbs: readonly Verb[], act: Act)
     .completion('completion', `Print a script for the shell: ${COMPLETION}`)
     .demandCommand(1, 'name a verb')
     .strict()
-    .version(packageVersion())
+    .version(program().version)
     .help()
     .alias('help', 'h')
     .epilogue(EPILOGUE)
@@ -135,7 +135,7 @@ async function main(typed: readonly string[]): Promise<void> {
   } catch (thrown) {
     const isInterrupted = signal.aborted && exitCodeOf(thrown) === EXIT_CODE.interrupted
     const error = isInterrupted ? new InterruptedError('interrupted') : thrown
-    const text = wantsJson(words) ? toJson(errorReport(error)) : `wisc: ${messageOf(error)}`
+    const text = wantsJson(words) ? toJson(errorReport(error)) : `wisc: ${messageOf(error, program())}`
     const code = exitCodeOf(error)
     process.exitCode = code
     progress.clear()

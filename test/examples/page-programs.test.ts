@@ -6,8 +6,8 @@ import { expect, test } from 'vitest'
 import { temporaryDirectory } from '../support/files/temporary-directory.ts'
 import { blocksOf, ROOT, readPage, USER_PAGES } from '../support/pages.ts'
 
-/** Those that need more around them are run by test/level and test/consumers. */
-const ELSEWHERE = ['docs/level.md', 'docs/keyv.md']
+/** Keyv is no package of the project: test/consumers has it. */
+const ELSEWHERE = ['docs/keyv.md']
 const FILM = Buffer.alloc(3_000_000, 'film')
 
 /** Runs the programs of a page, each in a directory of its own: to load the library takes longer than most of them. */

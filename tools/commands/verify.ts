@@ -21,7 +21,8 @@ export const verify: Verb = defineVerb({
   usage: 'verify <path>',
   summary: 'Check that everything in a store is sound',
   details:
-    'Every block of every table, every record header, every pointer; with --deep every referenced value, too. ' +
+    'Every block of every table, every record header, every pointer; with --deep every referenced value, too ' +
+    '(store.verify() of the library always reads them, unless it is told not to). ' +
     'Writes nothing. The store may be in use: what looks damaged is read again in a newer view. A copy of a ' +
     'directory is whole if the store was closed or at rest while it was made (no writes, no compaction, no ' +
     'collection): --deep tells; where values are compressed it needs Zstandard (zstd-napi, or Node 22.15). It goes ' +

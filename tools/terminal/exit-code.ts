@@ -39,7 +39,8 @@ const EXIT_CODE_OF: Readonly<Record<WiscErrorCode, number>> = {
   WISC_LOCKED: EXIT_CODE.locked,
   WISC_CORRUPTION: EXIT_CODE.corruption,
   WISC_FORMAT_VERSION: EXIT_CODE.corruption,
-  WISC_CODEC_UNAVAILABLE: EXIT_CODE.corruption,
+  // Nothing is damaged: this machine, or this version, lacks something.
+  WISC_CODEC_UNAVAILABLE: EXIT_CODE.io,
   // The only one who aborts is the user.
   WISC_ABORTED: EXIT_CODE.interrupted,
   WISC_NOT_OPEN: EXIT_CODE.io,
@@ -76,8 +77,14 @@ function codeOf(error: unknown): string {
   return systemErrorCode(error) ?? 'UNEXPECTED'
 }
 
+/** Of package.json: whose bugs these are, and where they are reported, once the project has an address. */
+export interface Program {
+  readonly version: string
+  readonly bugs?: { readonly url: string }
+}
+
 /** One line about an error; behind it what helps against damage, or of a bug the place in the code. */
-export function messageOf(error: unknown): string {
+export function messageOf(error: unknown, { version, bugs }: Program): string {
   const text = sentenceOf(error)
   if (error instanceof WiscError && error.code === 'WISC_CORRUPTION')
     return `${text}\n${SALVAGE_HINT}`
@@ -85,7 +92,9 @@ export function messageOf(error: unknown): string {
   if (!isBug || !(error instanceof Error)) return text
   const cause = error.cause instanceof Error ? error.cause : error
   const stack = (cause.stack ?? cause.message).split('\n').map(escapeText)
-  return `${text}; this is a bug, please report it\n${stack.join('\n')}`
+  const place = bugs === undefined ? '' : ` at ${bugs.url}`
+  const what = `a bug of wisc ${version} (Node ${process.versions.node}, ${process.platform})`
+  return `${text}; this is ${what}, please report it${place}\n${stack.join('\n')}`
 }
 
 /** One line about an error. What it names cannot control the terminal. */
