@@ -135,7 +135,9 @@ async function main(typed: readonly string[]): Promise<void> {
   } catch (thrown) {
     const isInterrupted = signal.aborted && exitCodeOf(thrown) === EXIT_CODE.interrupted
     const error = isInterrupted ? new InterruptedError('interrupted') : thrown
-    const text = wantsJson(words) ? toJson(errorReport(error)) : `wisc: ${messageOf(error, program())}`
+    const text = wantsJson(words)
+      ? toJson(errorReport(error))
+      : `wisc: ${messageOf(error, program())}`
     const code = exitCodeOf(error)
     process.exitCode = code
     progress.clear()

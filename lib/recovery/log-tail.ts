@@ -39,7 +39,7 @@ export class LogTail {
   #nextSequence: Sequence | undefined
   #lastSequence: Sequence
   #records = 0
-  /** Where the frames end of files from which it has taken some, and that are not sealed. */
+  /** Where the frames end of files that are not sealed: of that with the checkpoint, and of those behind it. */
   readonly #ends: Map<FileNumber, number> = new Map()
 
   /** Begins at the checkpoint of a version. @param target its memtables are empty */
@@ -51,8 +51,11 @@ export class LogTail {
     const isAnyBetween = (older: Sequence, newer: Sequence): boolean =>
       isEndBetween(older, newer) || target.held?.isAnyBetween(older, newer) === true
     this.#target = { ...target, held: { isAnyBetween } }
+    const { ordinal, offset } = version.checkpoint
     this.#end = version.checkpoint
     this.#lastSequence = version.lastSequence
+    const file = version.files.get(version.log.get(ordinal) ?? 0)
+    if (file !== undefined && isOpen(file)) this.#ends.set(file.number, offset)
   }
 
   get memtables(): Memtables {
@@ -69,7 +72,7 @@ export class LogTail {
     return this.#records
   }
 
-  /** Where the frames of a file end that is not sealed; 0 if none were taken from it. */
+  /** Where the frames of a file end that is not sealed, as far as they were taken; 0 if none are known. */
   writtenEnd(segment: SegmentNumber): number {
     return this.#ends.get(segment as FileNumber) ?? 0
   }

@@ -192,8 +192,8 @@ export class Store extends TypedEmitter {
   /**
    * The value of a key, or the part of it that is asked for, or undefined; with `withSequence` the sequence of its
    * write, too. The value is the caller's; a small one shares its memory (at most 32 KiB) with others.
-   * @throws CorruptionError, IoError, WISC_CODEC_UNAVAILABLE; WISC_STALE for a snapshot of a read-only store whose files
-   *   are gone
+   * @throws CorruptionError, IoError, WISC_CODEC_UNAVAILABLE; WISC_STALE for a snapshot of a read-only store whose
+   *   files are gone
    */
   get(key: Key, options: SequencedReadOptions): Promise<SequencedValue | undefined>
   get(key: Key, options?: ReadOptions): Promise<Buffer | undefined>

@@ -7,7 +7,10 @@ const WHO = `a bug of wisc 9.8.7 (Node ${process.versions.node}, ${process.platf
 
 test.each([
   [undefined, `boom; this is ${WHO}, please report it`],
-  [{ url: 'https://bugs.example' }, `boom; this is ${WHO}, please report it at https://bugs.example`],
+  [
+    { url: 'https://bugs.example' },
+    `boom; this is ${WHO}, please report it at https://bugs.example`,
+  ],
 ])('a bug, reported at %j', (bugs, line) => {
   const error = new Error('boom')
   const [first, second] = messageOf(error, { version: '9.8.7', ...(bugs && { bugs }) }).split('\n')

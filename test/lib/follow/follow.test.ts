@@ -208,7 +208,10 @@ test('its account of space follows files that come and go, and holes that the wr
     look(follower)
     const { diskBytes, punchedBytes, exposedGarbageBytes } = follower.stats()
     expect(diskBytes, step).toBe(fileSystem.allocatedBytes())
-    expect(writer.stats(), step).toMatchObject({ punchedBytes, exposedGarbageBytes })
+    expect(writer.stats().punchedBytes, step).toBe(punchedBytes)
+    const reader = await openSmallStore({ readOnly: true }, fileSystem)
+    expect(reader.stats(), step).toMatchObject({ diskBytes, punchedBytes, exposedGarbageBytes })
+    await reader.close()
     if (punchedBytes > 0) punched.add(step)
   }
   expect(punched).toContain('punched')

@@ -1,18 +1,18 @@
 /** Signals of callers: whichever call they end tells the reason, and nothing of it goes on. */
 import { expect, test } from 'vitest'
-import type { CollectionPlan } from '#dist/lib/contract/collection-plan.js'
+import type { CollectionPlan } from '#dist/lib/contract/collection.js'
 import type { Store } from '#dist/lib/store/store.js'
-import { FaultFileSystem } from '../support/files/fault-file-system.ts'
-import { openSmallStore } from '../support/store/fault-store.ts'
+import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
+import { openSmallStore } from '../../support/store/fault-store.ts'
 
 const KEYS = 300
 
 /** What takes a signal, all that docs/api.md names. */
 const CALLS: Readonly<Record<string, (store: Store, signal: AbortSignal) => Promise<unknown>>> = {
   getMany: (store, signal) => store.getMany(allKeys(), { signal }),
-  keys: (store, signal) => store.keys({ signal }).nextMany(KEYS),
-  entries: (store, signal) => store.entries({ signal, highWaterMarkBytes: 1 }).nextMany(KEYS),
-  values: (store, signal) => store.values({ signal, highWaterMarkBytes: 1 }).nextMany(KEYS),
+  keys: async (store, signal) => store.keys({ signal }).nextMany(KEYS),
+  entries: async (store, signal) => store.entries({ signal, highWaterMarkBytes: 1 }).nextMany(KEYS),
+  values: async (store, signal) => store.values({ signal, highWaterMarkBytes: 1 }).nextMany(KEYS),
   getStream: async (store, signal) =>
     new Response((await store.getStream('key0', { signal })) as never).arrayBuffer(),
   putStream: (store, signal) =>
@@ -22,7 +22,8 @@ const CALLS: Readonly<Record<string, (store: Store, signal: AbortSignal) => Prom
   compact: (store, signal) => store.compact({}, { signal }),
   planCollection: (store, signal) => store.planCollection({ signal }),
   collect: (store, signal) => store.collect({ signal, targetSpaceAmplification: 1 }),
-  'collect by a plan': async (store, signal) => store.collect({ signal, plan: await planOf(store) }),
+  'collect by a plan': async (store, signal) =>
+    store.collect({ signal, plan: await planOf(store) }),
   verify: (store, signal) => store.verify({ signal }),
 }
 
