@@ -10,7 +10,7 @@ import type { PlannedStore } from './exact-plan.ts'
 export interface CollectorStore extends OwnStore, PlannedStore {
   readonly context: OwnStore['context']
   readonly versions: OwnStore['versions']
-  readonly memtables: { readonly usedBytes: number; readonly logBytes: number }
+  readonly memtables: { readonly tableBytesMax: number; readonly logBytes: number }
   readonly flushes: Pick<Flushes, 'isRunning' | 'ended' | 'flushEarly' | 'flushWritten'>
   readonly compactions: Pick<Compactions, 'isRunning' | 'inputBytes' | 'compactRange' | 'wake'>
   readonly unlinker: Pick<ObsoleteUnlinker, 'isBusy' | 'ended' | 'unlinked'>

@@ -219,7 +219,7 @@ export class Collector {
     const treeBytes = Math.max(outsideTableBytes, compactions.inputBytes)
     const exceptedBytes = this.#evictable ? tableBytes : context.options.segmentBytes
     const beyondBytes = Math.max(0, treeBytes - exceptedBytes)
-    const usedBytes = writtenBytes - outsideTableBytes + beyondBytes + memtables.usedBytes
+    const usedBytes = writtenBytes - outsideTableBytes + beyondBytes + memtables.tableBytesMax
     return { takenBytes, usedBytes, isUnlinking: unlinker.isBusy }
   }
 

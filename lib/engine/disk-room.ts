@@ -151,7 +151,7 @@ export class DiskRoom {
 
   #need(): BallastNeed {
     const { space, memtables } = this.#parts
-    return { storeBytes: space.measureDisk(), tableBytesToCome: memtables.usedBytes }
+    return { storeBytes: space.measureDisk(), tableBytesToCome: memtables.tableBytesMax }
   }
 
   #freeBytes(): number {

@@ -320,7 +320,7 @@ export class SpaceAccount {
     for (const [i, memtable] of memtables.entries()) {
       const { keys, guessedKeys: guessed } = replaced[i]!
       entries += memtable.entries
-      added += memtable.pointedBytes + memtable.usedBytes
+      added += memtable.pointedBytes + memtable.entryBytes
       shadowing += memtable.entries - memtable.keys + keys + guessed
       guessedKeys += guessed
     }

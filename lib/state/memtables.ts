@@ -111,10 +111,19 @@ export class Memtables {
     return this.#streams.has(number) || this.#frozen.some(({ streams }) => streams.has(number))
   }
 
+  /** Of memory. */
   get usedBytes(): number {
     return this.#frozen.reduce(
       (sum, { memtable }) => sum + memtable.usedBytes,
       this.#active.usedBytes,
+    )
+  }
+
+  /** What their flushes may write. */
+  get tableBytesMax(): number {
+    return this.#frozen.reduce(
+      (sum, { memtable }) => sum + memtable.tableBytesMax,
+      this.#active.tableBytesMax,
     )
   }
 
@@ -244,6 +253,23 @@ export function entryBytesMax(
   if (recordKind === RECORD_KIND.deleteRange)
     return Memtable.rangeBytesNeeded(keyLength + valueLength)
   return Memtable.bytesNeeded(keyLength, kind === KIND.inline ? valueLength : 0)
+}
+
+/** ... and of the tables that its flush makes. */
+export function tableBytesMax(
+  recordKind: number,
+  kind: Kind,
+  keyLength: number,
+  valueLength: number,
+): number {
+  if (recordKind === RECORD_KIND.deleteRange)
+    return Memtable.rangeTableBytes(keyLength + valueLength)
+  return Memtable.bytesNeeded(keyLength, isInline(kind) ? valueLength : 0)
+}
+
+/** Of kinds inline and deferred: the tables have the value, too. */
+function isInline(kind: Kind): boolean {
+  return kind === KIND.inline || kind === KIND.deferred
 }
 
 /** A stream becomes visible: its entry names the file itself, where everything that lies there is its own. */

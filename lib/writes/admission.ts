@@ -159,7 +159,7 @@ export class Admission {
     if (!this.#isOver(false, bytes) || !this.#staysOver(false, bytes)) return ADMITTED
     if (!this.#mayFit(false, bytes))
       return { kind: 'refused', reason: 'maxBytesOnDisk', error: collector.boundReached() }
-    const piece = { records: 1, bytes, arenaBytes: 0 }
+    const piece = { records: 1, bytes, arenaBytes: 0, tableBytesMax: 0 }
     return this.#waitForSpace(false, true, piece) ?? ADMITTED
   }
 

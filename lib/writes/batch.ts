@@ -7,7 +7,7 @@ import { invalidArgument, toWiscError, type WiscError } from '../base/errors.ts'
 import type { EventLoopTurn } from '../base/event-loop-turn.ts'
 import type { Given } from '../contract/arguments.ts'
 import { ARENA_BYTES_MAX } from '../tree/memtable/arena.ts'
-import { arenaBytes, plainWrite, recordLength, type Write } from './write.ts'
+import { arenaBytes, plainWrite, recordLength, treeBytes, type Write } from './write.ts'
 import { isPut, WritesByKey } from './writes-by-key.ts'
 
 /** What a batch takes. */
@@ -15,8 +15,10 @@ export interface BatchSize {
   readonly records: number
   /** Of these. */
   bytes: number
-  /** The most bytes of a memtable. */
+  /** The most bytes of a memtable ... */
   readonly arenaBytes: number
+  /** ... and of the tables that become of it. */
+  readonly tableBytesMax: number
 }
 
 /** The last write of each key, of batches that are in no memtable yet, or were not until now. */
@@ -100,6 +102,7 @@ export function makeBatch(
   const { sync, precondition, compose, compresses, resolve, reject } = asked
   let bytes = 0
   let arena = 0
+  let tables = 0
   let borrows = false
   const list = writesOf({ writes })
   const records = list.length
@@ -107,6 +110,7 @@ export function makeBatch(
     const write = list[i]!
     bytes += recordLength(write)
     arena += arenaBytes(write, valueThreshold)
+    tables += treeBytes(write, valueThreshold)
     borrows ||= write.borrowed
   }
   if (arena > ARENA_BYTES_MAX) {
@@ -124,6 +128,7 @@ export function makeBatch(
     records,
     bytes,
     arenaBytes: arena,
+    tableBytesMax: tables,
     resolve,
     reject,
   }

@@ -61,6 +61,7 @@ export function compose(
     batch.records = content.records
     batch.bytes = content.bytes
     batch.arenaBytes = content.arenaBytes
+    batch.tableBytesMax = content.tableBytesMax
     batch.borrows = content.borrows
   } catch (error) {
     // It writes nothing; but what the callback has read must come to be before its caller hears of it.

@@ -15,6 +15,7 @@ import {
   insertRange,
   insertStream,
   type Memtables,
+  tableBytesMax,
 } from '../state/memtables.ts'
 import type { ReadableSequences } from '../state/readable-sequences.ts'
 import { KIND } from '../tree/entry.ts'
@@ -140,6 +141,11 @@ export function takeWrites(
 export function arenaBytes({ kind, key, rawBytes }: Write, valueThreshold: number): number {
   const entry = entryKind(kind, rawBytes, valueThreshold)
   return entryBytesMax(kind, entry, key.length, rawBytes)
+}
+
+/** ... and of the tables that its flush makes. */
+export function treeBytes({ kind, key, rawBytes }: Write, valueThreshold: number): number {
+  return tableBytesMax(kind, entryKind(kind, rawBytes, valueThreshold), key.length, rawBytes)
 }
 
 /** Bytes of the record of a write. */

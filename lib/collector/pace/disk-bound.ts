@@ -41,7 +41,7 @@ export interface BoundedStore {
   readonly flushes: { readonly isRunning: boolean }
   readonly compactions: { readonly isRunning: boolean }
   readonly unlinker: { readonly isBusy: boolean }
-  readonly memtables: { readonly usedBytes: number }
+  readonly memtables: { readonly tableBytesMax: number }
 }
 
 export class DiskBound {
@@ -64,8 +64,7 @@ export class DiskBound {
   get putLimitBytes(): number {
     if (!this.isSet) return Number.POSITIVE_INFINITY
     const { memtables, context, space } = this.#store
-    // What is in memtables will take as many bytes as tables, at most.
-    const tableBytes = space.references.totals.tableBytes + memtables.usedBytes
+    const tableBytes = space.references.totals.tableBytes + memtables.tableBytesMax
     const { segmentBytes, cache } = context.options
     const reserveOf = cache ? cacheReserveOf : putReserveOf
     return this.#maxBytes - reserveOf(this.#maxBytes, tableBytes, segmentBytes)
@@ -78,7 +77,7 @@ export class DiskBound {
     if (!context.options.cache) return this.putLimitBytes
     // Of the room for a compaction of the tree, what one that runs has not used yet.
     const toWrite = Math.max(0, space.references.totals.tableBytes - space.usage.outsideTableBytes)
-    return this.#maxBytes - memtables.usedBytes - toWrite - roomOf(this.#maxBytes)
+    return this.#maxBytes - memtables.tableBytesMax - toWrite - roomOf(this.#maxBytes)
   }
 
   /** Tables and log that a flush or a compaction is about to replace are on disk beside what replaces them. */

@@ -4,8 +4,8 @@
 export interface WriteSize {
   readonly records: number
   readonly bytes: number
-  /** The most bytes of a memtable that it takes: its tables take no more. */
-  readonly arenaBytes: number
+  /** What its entries take in tables at most. */
+  readonly tableBytesMax: number
 }
 
 export class WriteCost {
@@ -20,9 +20,9 @@ export class WriteCost {
   }
 
   /** Its records, its entries as tables, and what it may shadow. */
-  of({ records, bytes, arenaBytes }: WriteSize): number {
+  of({ records, bytes, tableBytesMax }: WriteSize): number {
     const shadowed = Math.max(0, records * this.meanBytes - bytes)
-    return bytes + arenaBytes + this.#target * shadowed
+    return bytes + tableBytesMax + this.#target * shadowed
   }
 
   /**

@@ -44,7 +44,7 @@ export function* compactionSlices(
         : mergeSlices(input, mergedCursor(cursors), writer, places, ports)
     const result = yield* slices
     ports.progress?.(1)
-    return { ...result, bytesRead: tables.reduce((sum, table) => sum + table.bytes, 0) }
+    return result
   } catch (error) {
     failure = error
     throw error
@@ -60,7 +60,7 @@ function mergeSlices(
   writer: RunWriter,
   places: RecordPlaces | undefined,
   ports: JobPorts,
-): Generator<RunSlice, Omit<RunResult, 'bytesRead'>> {
+): Generator<RunSlice, RunResult> {
   const retention = new Retention(input.readableSequences, input.olderRanges, input.evictedBelow)
   const fragments = fragmentsOf(input.inputs.flat(), input, ports.fileSystem)
   const { expiredBy } = input

@@ -34,7 +34,7 @@ export function* flushSlices(input: FlushInput, ports: FlushPorts): Generator<Ru
   try {
     const { readDeferred } = ports
     const ranges = unpackRanges(memtable.ranges)
-    const result = yield* writeRetained(
+    return yield* writeRetained(
       cursor,
       retention,
       writer,
@@ -43,7 +43,6 @@ export function* flushSlices(input: FlushInput, ports: FlushPorts): Generator<Ru
       ranges,
       input.expiredBy,
     )
-    return { ...result, bytesRead: memtable.usedBytes }
   } catch (error) {
     failure = error
     throw error

@@ -126,7 +126,7 @@ export function* patchSlices(
   ports: JobPorts,
   writer: RunWriter,
   passed: PassedTables,
-): Generator<RunSlice, Omit<RunResult, 'bytesRead'>> {
+): Generator<RunSlice, RunResult> {
   const oldest = input.inputs[input.inputs.length - 1]!
   const dead = new DeadRecordsBuilder()
   let entriesIn = countEntries(oldest)

@@ -29,7 +29,6 @@ const SLICE_VALUE_BYTES = 1024 * 1024
 export interface RunResult {
   /** The run that was written, in key order; all files are synced, the directory is not. */
   readonly tables: readonly BuiltTable[]
-  readonly bytesRead: number
   readonly bytesWritten: number
   readonly entriesIn: number
   readonly entriesOut: number
@@ -60,7 +59,7 @@ export function* writeRetained(
   places: RecordPlaces | undefined,
   fragments: FragmentList,
   expiredBy: number,
-): Generator<RunSlice, Omit<RunResult, 'bytesRead'>> {
+): Generator<RunSlice, RunResult> {
   const ranges = fragments.length === 0 ? undefined : new RetainedRanges(fragments, retention)
   const slice = new RetainedSlice(
     cursor,

@@ -12,7 +12,7 @@ import { SEQUENCE_MAX, type SegmentNumber, type Sequence } from '../../base/ids.
 import type { LogPosition } from '../../base/log-position.ts'
 import { type Entry, type EntryCursor, KIND, type Kind } from '../entry.ts'
 import { packRanges } from '../ranges/range-format.ts'
-import { fragmentMemory, RangeList } from '../ranges/range-list.ts'
+import { fragmentMemory, fragmentTableBytes, RangeList } from '../ranges/range-list.ts'
 import type { Arena } from './arena.ts'
 import { LiveSums } from './live-sums.ts'
 import { MemtableCursor } from './memtable-cursor.ts'
@@ -116,6 +116,11 @@ export class Memtable {
     return fragmentMemory(keyBytes)
   }
 
+  /** ... and of the tables that its flush makes. */
+  static rangeTableBytes(keyBytes: number): number {
+    return fragmentTableBytes(keyBytes)
+  }
+
   get entries(): number {
     return this.#entries
   }
@@ -170,8 +175,19 @@ export class Memtable {
     return this.#largestSequence
   }
 
+  /** Bytes of the arena that its entries take: in tables they take no more, but for deferred values. */
+  get entryBytes(): number {
+    return this.#end - HEAD_BYTES
+  }
+
+  /** Of memory, with its range tombstones. */
   get usedBytes(): number {
-    return this.#end - HEAD_BYTES + this.#rangeBytes
+    return this.entryBytes + this.#rangeBytes
+  }
+
+  /** Of disk, with its range tombstones and deferred values: what its flush may write. */
+  get tableBytesMax(): number {
+    return this.entryBytes + this.#deferredBytes + this.#ranges.tableBytesMax
   }
 
   /** Below 0 where range tombstones took more than was left: they do not lie in the arena. */

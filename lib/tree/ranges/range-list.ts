@@ -25,10 +25,17 @@ const CHUNK_FRAGMENTS_MAX = 128
 /** What a fragment takes of the heap beside the bytes of its keys: two arrays, its objects, its share of a chunk. */
 const FRAGMENT_BYTES = 600
 const SEQUENCE_BYTES = 8
+/** What a fragment takes in a table at most beside its keys: its three counts and a sequence (range-format.ts). */
+const FRAGMENT_TABLE_BYTES = 16
 
 /** Memory that a fragment takes, by the lengths of both of its keys together: as they are, and packed. */
 export function fragmentMemory(keyBytes: number): number {
   return FRAGMENT_BYTES + 2 * keyBytes
+}
+
+/** What a fragment may take in tables, by the lengths of both of its keys together: twice that of these, as memory. */
+export function fragmentTableBytes(keyBytes: number): number {
+  return fragmentMemory(keyBytes) - FRAGMENT_BYTES + FRAGMENT_TABLE_BYTES
 }
 
 export class RangeList {
@@ -60,6 +67,11 @@ export class RangeList {
   get bytes(): number {
     this.#bytes ??= memoryOf(this.#chunks)
     return this.#bytes
+  }
+
+  /** What a flush makes of them at most: a fragment is cut once where tables meet, so each key may be written twice. */
+  get tableBytesMax(): number {
+    return this.bytes - this.count * (FRAGMENT_BYTES - FRAGMENT_TABLE_BYTES)
   }
 
   /** With one more. @param isNeeded see insertFragment */

@@ -38,7 +38,7 @@ class Store {
     boundReached: () => errorOf('WISC_DISK_FULL'),
     /** Of the budget of space. */
     room: Number.POSITIVE_INFINITY,
-    costOf: ({ bytes, arenaBytes, records }: BatchSize) => bytes + arenaBytes + records,
+    costOf: ({ bytes, tableBytesMax, records }: BatchSize) => bytes + tableBytesMax + records,
     mayTake: (cost: number) => cost <= this.collector.room,
     written: () => {},
     writers: { uploaded: () => {} },
@@ -67,7 +67,7 @@ beforeEach(() => {
 })
 
 function sizeOf(bytes: number): BatchSize {
-  return { bytes, arenaBytes: 10, records: 1 }
+  return { bytes, arenaBytes: 10, tableBytesMax: 10, records: 1 }
 }
 
 /** What was decided, in short. */

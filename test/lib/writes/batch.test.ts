@@ -11,6 +11,7 @@ test('a transferred value is a changed one, also once the function that asks is 
     sync: false,
     records: 1,
     arenaBytes: 0,
+    tableBytesMax: 0,
     precondition: undefined,
     compose: undefined,
     resolve: () => {},
