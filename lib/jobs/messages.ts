@@ -6,6 +6,7 @@
  */
 
 import type { HoleMarks } from '../../vlog/collect/hole-marks.ts'
+import type { KeptHeads } from '../../vlog/collect/kept-heads.ts'
 import type { MarkResult } from '../../vlog/collect/mark.ts'
 import type { PunchResult } from '../../vlog/collect/punch.ts'
 import type { RewriteResult } from '../../vlog/collect/rewrite.ts'
@@ -97,6 +98,8 @@ export interface PunchJob extends JobBase {
   readonly holesMax: number
   /** Those that the file has, as far as they are known. */
   readonly known: HoleMarks | undefined
+  /** The heads of its records, if they are known. */
+  readonly heads: KeptHeads | undefined
 }
 
 /** Counts the bytes of records that only shadowed entries point to. Writes nothing. */

@@ -49,8 +49,8 @@ export function serveJobs(
 }
 
 /**
- * The memory of the arrays that may be large: compressed chunks, the holes of a mark, the dead records of a flush or a
- * compaction.
+ * The memory of the arrays that may be large: compressed chunks, the holes of a mark, the heads that a punch has walked,
+ * the dead records of a flush or a compaction.
  */
 function largeArrays(result: JobResult): ArrayBuffer[] {
   const arrays = arraysOf(result)
@@ -61,6 +61,7 @@ function largeArrays(result: JobResult): ArrayBuffer[] {
 function arraysOf(result: JobResult): (Float64Array | Uint32Array | Uint8Array)[] {
   if ('bytes' in result) return [result.bytes]
   if ('files' in result) return result.files.map(({ holes }) => holes)
+  if ('heads' in result) return result.heads ? [result.heads.bytes] : []
   if (!('dead' in result)) return []
   const { segments, counts, offsets, lengths } = result.dead
   return [segments, counts, offsets, lengths]

@@ -49,8 +49,18 @@ export function* markSlices(
   ports: Pick<CollectorPorts, 'fileSystem'>,
 ): Generator<number, MarkResult> {
   const records = yield* collectVictims(input, ports)
+  return yield* markRecords(records, input, markLive, ports)
+}
+
+/** Marks records that were collected. @throws as {@link markSlices} */
+export function* markRecords(
+  records: VictimRecords,
+  input: Omit<MarkInput, 'files'>,
+  markLive: MarkLive,
+  ports: Pick<CollectorPorts, 'fileSystem'>,
+): Generator<number, MarkResult> {
   yield* markLive(records)
-  const tallies = input.files.map((victim) => new Tally(victim, input, ports))
+  const tallies = records.files.map((victim) => new Tally(victim, input, ports))
   yield* addUp(records, tallies)
   return { files: tallies.map((tally) => tally.result()) }
 }
@@ -77,7 +87,7 @@ class Tally {
 
   constructor(
     victim: VictimFile,
-    input: MarkInput,
+    input: Omit<MarkInput, 'files'>,
     { fileSystem }: Pick<CollectorPorts, 'fileSystem'>,
   ) {
     const path = victimPath(input, victim)

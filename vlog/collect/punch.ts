@@ -11,9 +11,11 @@ import { segmentName } from '../../lib/base/files/file-names.ts'
 import type { File } from '../../lib/base/files/file-system.ts'
 import type { DatabaseDirectory } from '../../lib/base/files/store-directory.ts'
 import { type HoleMarks, hasHoleAt, markHoleAt, noHoles } from './hole-marks.ts'
+import { type KeptHeads, packHeads, unpackHeads } from './kept-heads.ts'
 import type { MarkLive } from './liveness.ts'
-import { markSlices } from './mark.ts'
+import { markRecords } from './mark.ts'
 import { type CollectorPorts, type VictimFile, victimPath } from './victim.ts'
+import { collectVictims } from './victim-walk.ts'
 
 /** A slice ends at the first hole behind so many milliseconds: one takes 10 us, or 85 us to 4 ms if it is discarded. */
 const SLICE_MS = 2
@@ -26,6 +28,8 @@ export interface PunchInput extends DatabaseDirectory {
   readonly holesMax?: number
   /** Those that it has, as far as they are known: none is made twice. */
   readonly known?: HoleMarks | undefined
+  /** The heads of its records, if they are known: then it is not walked. */
+  readonly heads?: KeptHeads | undefined
 }
 
 interface PunchedHoles {
@@ -50,6 +54,8 @@ export interface PunchResult extends PunchedHoles {
   readonly holes: number
   /** Bytes of whole records that live. */
   readonly liveBytes: number
+  /** Of all its records, as it was walked; undefined if it was not, or they are too many to be kept. */
+  readonly heads: KeptHeads | undefined
 }
 
 /**
@@ -63,10 +69,15 @@ export function* punchSlices(
   markLive: MarkLive,
   ports: Pick<CollectorPorts, 'fileSystem' | 'progress'>,
 ): Generator<number, PunchResult> {
-  const { files } = yield* markSlices({ ...input, files: [input.file] }, markLive, ports)
+  const { file, heads: known } = input
+  const records = known
+    ? yield* unpackHeads(known, file)
+    : yield* collectVictims({ ...input, files: [file] }, ports)
+  const heads = known ? undefined : yield* packHeads(records)
+  const { files } = yield* markRecords(records, input, markLive, ports)
   const { holes, liveBytes } = files[0]!
   const punched = yield* punchHoles(input, holes, ports)
-  return { ...punched, holes: holes.length / 2, liveBytes }
+  return { ...punched, holes: holes.length / 2, liveBytes, heads }
 }
 
 /**

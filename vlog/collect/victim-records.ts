@@ -67,6 +67,11 @@ export class VictimRecords {
     return this.#holders.has(segment)
   }
 
+  /** The logical segments that the files hold. */
+  get segments(): SegmentNumber[] {
+    return [...this.#holders.keys()]
+  }
+
   /** Index of the file that holds a logical segment. */
   holderOf(segment: SegmentNumber): number {
     const holder = this.#holders.get(segment)

@@ -19,8 +19,7 @@ import { holesMax, type Prices, pricesAfter, UNMEASURED } from '../plan/prices.t
 import type { CollectedStore, StepControl, StepResult } from './action.ts'
 import { drop, forget } from './drop.ts'
 import { evict } from './evict.ts'
-import { KnownHoles } from './known-holes.ts'
-import { punch } from './punch.ts'
+import { PunchHints, punch } from './punch.ts'
 import { rewrite } from './rewrite.ts'
 import { writtenBytes } from './running-steps.ts'
 
@@ -46,7 +45,7 @@ export class Actor {
   readonly #store: CollectedStore
   readonly #budget: Budgeted
   readonly #outputs: Set<RunningOutput> = new Set()
-  readonly #holes: KnownHoles = new KnownHoles()
+  readonly #hints: PunchHints = new PunchHints()
   #punchHoles: boolean
   #prices: Prices = UNMEASURED
   readonly counts: StepCounts = {
@@ -170,7 +169,7 @@ export class Actor {
       await store.flushes.flushWritten()
     }
     if (step.action === 'drop') return drop(step.files, store)
-    if (step.action === 'punch') return punch(step, store, this.#holes, control)
+    if (step.action === 'punch') return punch(step, store, this.#hints, control)
     return rewrite(step, store, control)
   }
 

@@ -7,6 +7,8 @@
  * No edit: block counts tell what was punched, and a hole that a crash takes back costs only space. The job pins the
  * tables of its version, so they stay; no two steps work on one file, so the file does.
  */
+import type { HoleMarks } from '../../../vlog/collect/hole-marks.ts'
+import { type KeptHeads, keptBytes } from '../../../vlog/collect/kept-heads.ts'
 import type { MarkResult } from '../../../vlog/collect/mark.ts'
 import type { FileNumber } from '../../base/ids.ts'
 import type { PunchStep } from '../../contract/collection-plan.ts'
@@ -18,8 +20,21 @@ import {
   type StepControl,
   type StepResult,
 } from './action.ts'
-import type { KnownHoles } from './known-holes.ts'
+import { FileHints } from './file-hints.ts'
 import { victims } from './victims.ts'
+
+/** Holes of files of 256 GiB together. */
+const HOLES_BYTES_MAX = 8 * 1024 * 1024
+/** Heads of files of 40 GiB together, with values of 64 KiB and keys of 16 bytes. */
+const HEADS_BYTES_MAX = 16 * 1024 * 1024
+
+/** What punches have found out about files that the next punch of the same file need not find anew. */
+export class PunchHints {
+  /** A punch makes only those that are new. */
+  readonly holes: FileHints<HoleMarks> = new FileHints(HOLES_BYTES_MAX, ({ length }) => length)
+  /** A punch walks no file whose heads are known. */
+  readonly heads: FileHints<KeptHeads> = new FileHints(HEADS_BYTES_MAX, keptBytes)
+}
 
 /** What a punch of this file would give now. Changes nothing. */
 export async function markFile(
@@ -50,7 +65,7 @@ export async function markFile(
 export async function punch(
   step: PunchStep,
   store: CollectedStore,
-  holes: KnownHoles,
+  hints: PunchHints,
   control: StepControl,
 ): Promise<StepResult> {
   const { versions, values, space } = store
@@ -70,11 +85,14 @@ export async function punch(
       tables,
       minimumHoleBytes: HOLE_BYTES_MIN,
       holesMax: control.holesMax ?? Number.POSITIVE_INFINITY,
-      known: holes.of(number),
+      known: hints.holes.of(number),
+      heads: hints.heads.of(number),
     }
     const result = await runner.run(job, control)
     const { bytesFreed, supported, hasOtherNames, liveBytes, holesMade, holeMs, isWhole } = result
-    holes.note(number, result.known, versions.current)
+    hints.holes.note(number, result.known, versions.current)
+    const heads = result.heads ?? job.heads
+    if (heads) hints.heads.note(number, heads, versions.current)
     if (hasOtherNames) space.noteNames(number)
     else if (supported && isWhole) referencedBytes = liveBytes
     const priced = { ...NOTHING_DONE.priced, holesMade, holeMs }

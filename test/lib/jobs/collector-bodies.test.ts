@@ -49,9 +49,13 @@ test('mark, rewrite, walk and punch run through a runner and give the results of
     minimumHoleBytes: 0,
     holesMax: Infinity,
     known: undefined,
+    heads: undefined,
   } as const
   const { holes, liveBytes } = marked!
   const expected = { supported: true, hasOtherNames: false, holes: holes.length / 2, liveBytes }
-  expect(await runner.run(job)).toMatchObject(expected)
+  const punched = await runner.run(job)
+  expect(punched).toMatchObject(expected)
+  const { known: hints, heads } = punched
+  expect(await runner.run({ ...job, known: hints, heads })).toMatchObject(expected)
   await runner.close()
 })

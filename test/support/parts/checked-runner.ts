@@ -1,18 +1,22 @@
 /**
- * A runner around another one that finds what lives in the victims of each rewrite in both ways, before it begins: by
- * the lists of dead records, whether the rewrite would look at them or not, and by the tables.
+ * A runner around another one that finds out in both ways, before a job of the collector begins, what it is told by a
+ * hint, and what is so.
  *
- * No list may name what lives, and where lists say what lives, tables say the same. Else the process ends with an
- * uncaught exception: a store would take what is thrown here for a failed step, and try again.
+ * Of each rewrite what lives in its victims: by the lists of dead records, whether it would look at them or not, and by
+ * the tables. No list may name what lives, and where lists say what lives, tables say the same. Of each punch the heads
+ * of its file: as they were kept, and by a walk. Else the process ends with an uncaught exception: a store would take
+ * what is thrown here for a failed step, and try again.
  */
 import { WiscError } from '#dist/lib/base/errors.js'
 import { joinPath, segmentName, tableName } from '#dist/lib/base/files/file-names.js'
 import type { FileSystem } from '#dist/lib/base/files/file-system.js'
-import type { Job, ResultOf, RewriteJob } from '#dist/lib/jobs/messages.js'
+import type { Job, PunchJob, ResultOf, RewriteJob } from '#dist/lib/jobs/messages.js'
 import type { JobRunner, RunOptions } from '#dist/lib/jobs/runner.js'
 import { livenessBy } from '#dist/lib/tree/compaction/table-liveness.js'
+import { unpackHeads } from '#dist/vlog/collect/kept-heads.js'
 import { ListedDead } from '#dist/vlog/collect/listed-dead.js'
 import { collectUnlisted } from '#dist/vlog/collect/unlisted-records.js'
+import type { VictimFile } from '#dist/vlog/collect/victim.js'
 import { emptyVictimRecord } from '#dist/vlog/collect/victim-page.js'
 import type { VictimRecords } from '#dist/vlog/collect/victim-records.js'
 import { collectVictims } from '#dist/vlog/collect/victim-walk.js'
@@ -30,21 +34,29 @@ export class CheckedRunner implements JobRunner {
   }
 
   run<J extends Job>(job: J, options?: RunOptions): Promise<ResultOf<J>> {
-    if (job.kind === 'rewrite') this.#check(job)
+    if (job.kind === 'rewrite') {
+      this.#check(job, job.files, (fileSystem) => findDifference(job, fileSystem))
+    } else if (job.kind === 'punch') {
+      this.#check(job, [job.file], (fileSystem) => findOtherHeads(job, fileSystem))
+    }
     return this.#runner.run(job, options)
   }
 
-  #check(job: RewriteJob): void {
+  #check(
+    { directory, tables }: RewriteJob | PunchJob,
+    files: readonly VictimFile[],
+    find: (fileSystem: FileSystem) => string | undefined,
+  ): void {
     let difference: string | undefined
     try {
-      difference = findDifference(job, untouched(this.#fileSystem, job))
+      difference = find(untouched(this.#fileSystem, directory, files, tables))
     } catch (error) {
       // Damage: the job will find it, too, or has no need to.
       if (!(error instanceof WiscError)) throw error
     }
     if (difference === undefined) return
     process.nextTick(() => {
-      throw new Error(`lists of dead records and tables differ: ${difference}`)
+      throw new Error(`a hint and what is so differ: ${difference}`)
     })
   }
 
@@ -62,7 +74,12 @@ export class CheckedRunner implements JobRunner {
 }
 
 /** The files of the job where reading them is no call that could fail, or be counted. */
-function untouched(fileSystem: FileSystem, { directory, files, tables }: RewriteJob): FileSystem {
+function untouched(
+  fileSystem: FileSystem,
+  directory: string,
+  files: readonly VictimFile[],
+  tables: RewriteJob['tables'],
+): FileSystem {
   if (!(fileSystem instanceof FaultFileSystem)) return fileSystem
   const image = fileSystem.visibleImage()
   const copy = new MemoryFileSystem()
@@ -95,6 +112,27 @@ function findDifference(job: RewriteJob, fileSystem: FileSystem): string | undef
     names.map(({ segment, offset, length }) => `${segment}:${offset}+${length}`).join(' '),
   )
   return left === right ? undefined : `tables: ${left}, lists: ${right}`
+}
+
+/** @returns how kept heads differ from those of a walk; undefined if they do not, or none were kept */
+function findOtherHeads(job: PunchJob, fileSystem: FileSystem): string | undefined {
+  if (job.heads === undefined) return undefined
+  const walked = headsOf(runSlices(collectVictims({ ...job, files: [job.file] }, { fileSystem })))
+  const kept = headsOf(runSlices(unpackHeads(job.heads, job.file)))
+  return kept === walked ? undefined : `walked: ${walked}, kept: ${kept}`
+}
+
+function headsOf(records: VictimRecords): string {
+  const record = emptyVictimRecord()
+  const heads: string[] = [`segments=${records.segments}`]
+  for (let page = 0; page < records.pageCount; page++) {
+    records.visitPage(page, record, () => {
+      const { keyBytes, keyStart, keyEnd, ...others } = record
+      const key = Buffer.from(keyBytes.subarray(keyStart, keyEnd)).toString('hex')
+      heads.push(`${key} ${Object.values(others)}`)
+    })
+  }
+  return heads.join('; ')
 }
 
 interface LiveName {

@@ -19,10 +19,13 @@ import type { BuiltTable, TableMeta } from '#dist/lib/tree/entry.js'
 import { KIND } from '#dist/lib/tree/entry.js'
 import { TableBuilder } from '#dist/lib/tree/table/table-builder.js'
 import type { HoleMarks } from '#dist/vlog/collect/hole-marks.js'
-import { type MarkResult, markSlices } from '#dist/vlog/collect/mark.js'
-import { punchHoles } from '#dist/vlog/collect/punch.js'
+import { type KeptHeads, packHeads, unpackHeads } from '#dist/vlog/collect/kept-heads.js'
+import { type MarkResult, markRecords, markSlices } from '#dist/vlog/collect/mark.js'
+import { punchHoles, punchSlices } from '#dist/vlog/collect/punch.js'
 import { rewriteSlices } from '#dist/vlog/collect/rewrite.js'
 import type { VictimFile } from '#dist/vlog/collect/victim.js'
+import type { VictimRecords } from '#dist/vlog/collect/victim-records.js'
+import { collectVictims } from '#dist/vlog/collect/victim-walk.js'
 import { recordBytes } from '#dist/vlog/record.js'
 import type { BuiltRelocation } from '#dist/vlog/relocation/relocation-format.js'
 import { RelocationReader } from '#dist/vlog/relocation/relocation-reader.js'
@@ -134,6 +137,24 @@ export class VictimFixture {
     return markSlices(input, markPointers({ ...PLACE, tables }, this.fileSystem), this)
   }
 
+  walk(file: VictimFile): VictimRecords {
+    return runSlices(collectVictims({ ...PLACE, files: [file] }, this))
+  }
+
+  /** The heads of a file, kept. */
+  heads(file: VictimFile): KeptHeads {
+    const heads = runSlices(packHeads(this.walk(file)))
+    expect(heads).toBeDefined()
+    return heads!
+  }
+
+  /** Marks a file by its kept heads. */
+  markKept(heads: KeptHeads, tables: readonly TableMeta[], minimumHoleBytes: number): MarkResult {
+    const input = { ...PLACE, minimumHoleBytes }
+    const markLive = markPointers({ ...PLACE, tables }, this.fileSystem)
+    return runSlices(markRecords(runSlices(unpackHeads(heads, heads.file)), input, markLive, this))
+  }
+
   rewriteSlices(
     files: readonly VictimFile[],
     tables: readonly TableMeta[],
@@ -175,6 +196,15 @@ export class VictimFixture {
     const reader = RelocationReader.open(this.fileSystem, this.path(file.number), name, expected)
     reader.close()
     return [...reader.parts.map(({ segment }) => segment), file.number]
+  }
+
+  punchSlices(
+    file: VictimFile,
+    tables: readonly TableMeta[],
+    heads?: KeptHeads,
+  ): ReturnType<typeof punchSlices> {
+    const input = { ...PLACE, file, minimumHoleBytes: 0, heads }
+    return punchSlices(input, markPointers({ ...PLACE, tables }, this.fileSystem), this)
   }
 
   punchHoles(

@@ -7,6 +7,7 @@ import { compareBytes } from '#dist/lib/base/bytes.js'
 import type { SegmentDead } from '#dist/lib/base/dead-records.js'
 import { segmentName } from '#dist/lib/base/files/file-names.js'
 import type { TableMeta } from '#dist/lib/tree/entry.js'
+import type { KeptHeads } from '#dist/vlog/collect/kept-heads.js'
 import type { VictimFile } from '#dist/vlog/collect/victim.js'
 import { recordHeadBytes } from '#dist/vlog/record.js'
 import { RelocationReader } from '#dist/vlog/relocation/relocation-reader.js'
@@ -75,6 +76,8 @@ class Case {
   readonly segments: readonly VictimFile[]
   /** As they were before anything was punched. */
   readonly #contents: Map<number, Uint8Array> = new Map()
+  /** The heads of files, as they were when these were first marked. */
+  readonly #heads: Map<number, KeptHeads> = new Map()
   /** As they were logged, of records that entries know by another address. */
   readonly #origins: Map<LoggedRecord, LoggedRecord> = new Map()
   /** Records that the tree has an entry of. */
@@ -161,8 +164,11 @@ class Case {
     places: ReadonlyMap<LoggedRecord, number>,
     minimumHoleBytes: number,
   ): Float64Array {
-    const marked = runSlices(this.fixture.markSlices([file], this.tables, minimumHoleBytes))
-      .files[0]!
+    const found = runSlices(this.fixture.markSlices([file], this.tables, minimumHoleBytes))
+    const marked = found.files[0]!
+    const heads = this.#heads.get(file.number) ?? this.fixture.heads(file)
+    this.#heads.set(file.number, heads)
+    expect(this.fixture.markKept(heads, this.tables, minimumHoleBytes)).toEqual(found)
     const live = this.held.filter((record) => record.kind === 'put' && places.has(record))
     expect(marked).toMatchObject({
       number: file.number,

@@ -1,8 +1,8 @@
-/** The holes that files are known to have: found again, forgotten with their files, bounded (I10). */
+/** What is known of files: found again, forgotten with them, bounded (I10); and the holes that they are known to have. */
 import { expect, test } from 'vitest'
-import { KnownHoles } from '#dist/lib/collector/act/known-holes.js'
+import { FileHints } from '#dist/lib/collector/act/file-hints.js'
 import { EMPTY_VERSION, type Version } from '#dist/lib/tree/version/version.js'
-import { hasHoleAt, markHoleAt, noHoles } from '#dist/vlog/collect/hole-marks.js'
+import { type HoleMarks, hasHoleAt, markHoleAt, noHoles } from '#dist/vlog/collect/hole-marks.js'
 
 const FILE_BYTES = 64 * 4096
 const MARKS_BYTES = 8
@@ -25,7 +25,7 @@ test('a hole is known by its beginning', () => {
 })
 
 test('files that have left the version are forgotten, and where there are too many the oldest', () => {
-  const known = new KnownHoles(2 * MARKS_BYTES)
+  const known = new FileHints<HoleMarks>(2 * MARKS_BYTES, ({ length }) => length)
   const marks = noHoles(FILE_BYTES)
   known.note(1, marks, versionOf(1, 2, 3))
   known.note(2, marks, versionOf(1, 2, 3))
@@ -36,4 +36,7 @@ test('files that have left the version are forgotten, and where there are too ma
   expect([1, 2, 3].filter((number) => known.of(number))).toEqual([1, 3])
   known.note(3, marks, versionOf(3))
   expect([known.of(1), known.bytes]).toEqual([undefined, MARKS_BYTES])
+  // What is more than all may be is not kept.
+  known.note(3, noHoles(3 * FILE_BYTES), versionOf(3))
+  expect([known.of(3), known.bytes]).toEqual([undefined, 0])
 })
