@@ -49,8 +49,8 @@ export function serveJobs(
 }
 
 /**
- * The memory of the arrays that may be large: compressed chunks, the holes of a mark, the heads that a punch has walked,
- * the dead records of a flush or a compaction.
+ * The memory of the arrays that may be large: compressed chunks, the holes of a mark, the heads that a punch has
+ * walked, the dead records of a flush or a compaction.
  */
 function largeArrays(result: JobResult): ArrayBuffer[] {
   const arrays = arraysOf(result)

@@ -25,8 +25,8 @@ export class FileHints<Hint> {
   }
 
   /**
-   * What is known of a file now. Files that have left the version are forgotten, and where that is not enough those that
-   * were noted longest ago.
+   * What is known of a file now. Files that have left the version are forgotten, and where that is not enough those
+   * that were noted longest ago.
    */
   note(number: FileNumber, hint: Hint, { files }: Pick<Version, 'files'>): void {
     this.#forget(number)

@@ -1,4 +1,4 @@
-/** What is known of files: found again, forgotten with them, bounded (I10); and the holes that they are known to have. */
+/** What is known of files: found again, forgotten with them, bounded (I10); and the holes that they have. */
 import { expect, test } from 'vitest'
 import { FileHints } from '#dist/lib/collector/act/file-hints.js'
 import { EMPTY_VERSION, type Version } from '#dist/lib/tree/version/version.js'
