@@ -7,8 +7,8 @@
  */
 
 import { EventEmitter } from 'node:events'
-import type { LogSurvey } from '../../vlog/log/survey.ts'
 import { ValueReader } from '../../vlog/read/value-reader.ts'
+import type { LogSurvey } from '../../vlog/recovery/survey.ts'
 import { CorruptionError, isMissing, WiscError } from '../base/errors.ts'
 import { EventLoopTurn } from '../base/event-loop-turn.ts'
 import { BlockCache } from '../base/files/block-cache.ts'

@@ -1,5 +1,5 @@
 /** What somebody without the lock reads a store from: CURRENT, its manifest, the log behind it. Writes nothing. */
-import type { LogSurvey } from '../../vlog/log/survey.ts'
+import type { LogSurvey } from '../../vlog/recovery/survey.ts'
 import { CorruptionError, WiscError } from '../base/errors.ts'
 import { segmentName } from '../base/files/file-names.ts'
 import type { StoreDirectory } from '../base/files/store-directory.ts'

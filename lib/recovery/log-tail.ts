@@ -16,7 +16,7 @@ import {
   SEGMENT_HEADER_BYTES,
   type SegmentHeader,
 } from '../../vlog/log/segment-header.ts'
-import { FIRST_FRAME_OFFSET, SegmentWalk } from '../../vlog/log/segment-walk.ts'
+import { SegmentWalk } from '../../vlog/log/segment-walk.ts'
 import { CorruptionError } from '../base/errors.ts'
 import { joinPath, segmentName } from '../base/files/file-names.ts'
 import type { File } from '../base/files/file-system.ts'
@@ -112,7 +112,7 @@ export class LogTail {
     const { checkpoint } = version
     for (const file of logFiles(version, checkpoint.ordinal)) {
       const from = file.ordinal === checkpoint.ordinal ? checkpoint.offset : 0
-      const next = this.#firstSequence(file, Math.max(from, FIRST_FRAME_OFFSET))
+      const next = this.#firstSequence(file, Math.max(from, SEGMENT_HEADER_BYTES))
       if (next !== undefined) return next - 1
     }
     const name = segmentName(version.log.get(checkpoint.ordinal) ?? 0)
@@ -146,7 +146,7 @@ export class LogTail {
     let [own, next] = logFiles(version, ordinal)
     if (own && own.ordinal > ordinal) [own, next] = [undefined, own]
     if (own) {
-      const from = Math.max(this.#end.offset, FIRST_FRAME_OFFSET)
+      const from = Math.max(this.#end.offset, SEGMENT_HEADER_BYTES)
       const sequence = own.number === this.#file?.number ? this.#nextSequence : undefined
       if (yield* this.#take(version, own, from, sequence)) return true
     }
@@ -155,10 +155,15 @@ export class LogTail {
     const { offset } = this.#end
     if (header.predecessor !== ordinal || header.predecessorLength < offset) return false
     if (header.predecessorLength === offset)
-      return yield* this.#take(version, next, FIRST_FRAME_OFFSET, header.firstSequence)
+      return yield* this.#take(version, next, SEGMENT_HEADER_BYTES, header.firstSequence)
     // More of the file at hand was written before the next one was begun, and after it had been looked at.
     if (!own) return false
-    return yield* this.#take(version, own, Math.max(offset, FIRST_FRAME_OFFSET), this.#nextSequence)
+    return yield* this.#take(
+      version,
+      own,
+      Math.max(offset, SEGMENT_HEADER_BYTES),
+      this.#nextSequence,
+    )
   }
 
   /** @returns undefined if it is not whole yet @throws CorruptionError if it is sealed, and damaged */

@@ -1,7 +1,7 @@
 /**
  * Recovery: from the files of a store to a version, a log that goes on, and memtables that hold its tail.
  *
- * The durable order of a writable open:
+ * The durable order of a writable open (steps 1 to 3 of the log are those of vlog/recovery):
  *   1. Everything is read and checked first: CURRENT, manifest, lengths of all files, the log from the checkpoint
  *      to its end. Corruption ends the open here, and nothing has been written.
  *   2. Bytes of a torn tail are copied to lost/, synced, names too.
@@ -13,11 +13,11 @@
  * A crash in any step leaves either the old manifest with its log untouched, or the new one.
  */
 
-import { type LostRange, largestLostNumber, setAside } from '../../vlog/log/lost.ts'
-import { type LogRecoveryPlan, planLogRecovery } from '../../vlog/log/recovery-plan.ts'
-import { durableEditOfStrays } from '../../vlog/log/stray-segments.ts'
-import { type KnownSegment, type LogSurvey, surveyLog } from '../../vlog/log/survey.ts'
-import { type CopiedTail, copyTail } from '../../vlog/log/tail-copy.ts'
+import { type LostRange, largestLostNumber, setAside } from '../../vlog/recovery/lost.ts'
+import { type LogRecoveryPlan, planLogRecovery } from '../../vlog/recovery/recovery-plan.ts'
+import { durableEditOfStrays } from '../../vlog/recovery/stray-segments.ts'
+import { type KnownSegment, type LogSurvey, surveyLog } from '../../vlog/recovery/survey.ts'
+import { type CopiedTail, copyTail } from '../../vlog/recovery/tail-copy.ts'
 import { CorruptionError, toWiscError, WiscError } from '../base/errors.ts'
 import {
   joinPath,

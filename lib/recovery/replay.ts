@@ -7,12 +7,8 @@
  * Memtables are frozen between frames only: a checkpoint is the start of a frame.
  */
 
-import {
-  FIRST_FRAME_OFFSET,
-  type FrameSummary,
-  SegmentWalk,
-  type VisitedRecord,
-} from '../../vlog/log/segment-walk.ts'
+import { SEGMENT_HEADER_BYTES } from '../../vlog/log/segment-header.ts'
+import { type FrameSummary, SegmentWalk, type VisitedRecord } from '../../vlog/log/segment-walk.ts'
 import { RECORD_KIND, type RecordHeader, recordExpiry } from '../../vlog/record.ts'
 import { openStream } from '../../vlog/stream/stream-reader.ts'
 import { decodeStreamValue, type StreamValue } from '../../vlog/stream/stream-value.ts'
@@ -63,13 +59,13 @@ export function* replayLog(
   for (const { number, salt, ordinal, seal } of logFiles(version, checkpoint.ordinal)) {
     if (ordinal > end.ordinal) break
     const length = ordinal === end.ordinal ? end.offset : seal?.length
-    const from = ordinal === checkpoint.ordinal ? checkpoint.offset : FIRST_FRAME_OFFSET
+    const from = ordinal === checkpoint.ordinal ? checkpoint.offset : SEGMENT_HEADER_BYTES
     // Nothing of it is left to replay, and it may have been reclaimed.
     if (length !== undefined && from >= length) continue
     yield* replaySegment(
       context,
       version,
-      { number, salt, ordinal, from: Math.max(from, FIRST_FRAME_OFFSET), length },
+      { number, salt, ordinal, from: Math.max(from, SEGMENT_HEADER_BYTES), length },
       target,
       target.report,
     )

@@ -1,6 +1,7 @@
 /** Verification of the files of the value log: frame by frame, record by record, without the tables. */
 
-import { FIRST_FRAME_OFFSET, SegmentWalk } from '../../vlog/log/segment-walk.ts'
+import { SEGMENT_HEADER_BYTES } from '../../vlog/log/segment-header.ts'
+import { SegmentWalk } from '../../vlog/log/segment-walk.ts'
 import { RelocationReader } from '../../vlog/relocation/relocation-reader.ts'
 import { CorruptionError } from '../base/errors.ts'
 import { joinPath, segmentName } from '../base/files/file-names.ts'
@@ -106,7 +107,7 @@ async function verifySegment(
     // Below the checkpoint values that no entry points to may be holes, and the others are read through their
     // pointers. Behind it nothing has been reclaimed, and only memtables point there ...
     const replayed = replayedFrom(engine, segment, end)
-    const flushed = await walkPart(FIRST_FRAME_OFFSET, replayed, false)
+    const flushed = await walkPart(SEGMENT_HEADER_BYTES, replayed, false)
     let rest = await walkPart(replayed, end, deep)
     // ... unless it was flushed, and punched, in between.
     const [first] = rest.damage
@@ -160,5 +161,5 @@ function recordsOf(parts: readonly SegmentRecords[]): number {
 
 /** Where the part of a segment begins that an open after a crash would replay. */
 function replayedFrom({ version }: ReadingEngine, segment: LogFile, end: number): number {
-  return Math.min(end, Math.max(FIRST_FRAME_OFFSET, flushedEnd(version, segment, end)))
+  return Math.min(end, Math.max(SEGMENT_HEADER_BYTES, flushedEnd(version, segment, end)))
 }

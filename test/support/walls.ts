@@ -27,6 +27,7 @@ lib/tree/compaction:    lib/base lib/base/files lib/tree lib/tree/ranges lib/tre
 
 vlog:                   lib/base lib/base/files
 vlog/log:               lib/base lib/base/files vlog
+vlog/recovery:          lib/base lib/base/files vlog/log
 vlog/relocation:        lib/base lib/base/files vlog
 vlog/stream:            lib/base lib/base/files vlog
 vlog/collect:           lib/base lib/base/files vlog vlog/log vlog/relocation
@@ -39,7 +40,7 @@ lib/jobs:               lib/base lib/base/files lib/base/platform lib/tree lib/t
 lib/state:              lib/base lib/base/files lib/contract vlog vlog/read vlog/stream
                         lib/tree lib/tree/ranges lib/tree/memtable lib/tree/table lib/tree/version
                         lib/tree/compaction
-lib/recovery:           lib/base lib/base/files lib/contract lib/state vlog vlog/log vlog/stream
+lib/recovery:           lib/base lib/base/files lib/contract lib/state vlog vlog/log vlog/recovery vlog/stream
                         lib/tree lib/tree/memtable lib/tree/version
 lib/background:         lib/base lib/base/files lib/contract lib/jobs lib/state vlog/log vlog/read
                         lib/tree lib/tree/version lib/tree/compaction
@@ -58,7 +59,7 @@ lib/collector:          lib/base lib/contract lib/jobs lib/background lib/space 
                         lib/collector/plan lib/collector/pace lib/collector/act
 lib/engine:             lib/base lib/base/files lib/base/platform lib/contract lib/jobs lib/state lib/recovery
                         lib/background lib/writes lib/space lib/reads lib/collector/plan lib/collector
-                        lib/tree/version vlog/log vlog/read
+                        lib/tree/version vlog/log vlog/recovery vlog/read
 lib/follow:             lib/base lib/base/files lib/contract lib/state lib/recovery lib/space lib/reads lib/engine
                         lib/tree lib/tree/ranges lib/tree/memtable lib/tree/version vlog/read
 lib/reports:            lib/base lib/base/files lib/contract lib/state lib/space lib/reads lib/engine

@@ -15,7 +15,6 @@ import type { SegmentNumber } from '../../lib/base/ids.ts'
 import { compareLogPositions, type LogPosition } from '../../lib/base/log-position.ts'
 import { Signal } from '../../lib/base/signal.ts'
 import type { LogStart, OpenSegment } from './log-parts.ts'
-import type { QuietTimer } from './quiet-timer.ts'
 
 export class LogSyncer {
   readonly #start: LogStart
@@ -215,5 +214,32 @@ export class LogSyncer {
       this.#start.readers.release(segment.number)
       this.#changed.tell()
     }
+  }
+}
+
+/** Calls once after a quiet time, however often it is armed meanwhile; never keeps the process alive. */
+export class QuietTimer {
+  readonly #ms: number
+  readonly #call: () => void
+  #timer: NodeJS.Timeout | undefined
+  #stopped = false
+
+  constructor(ms: number, call: () => void) {
+    this.#ms = ms
+    this.#call = call
+  }
+
+  arm(): void {
+    if (this.#timer !== undefined || this.#stopped) return
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined
+      this.#call()
+    }, this.#ms)
+    this.#timer.unref()
+  }
+
+  stop(): void {
+    this.#stopped = true
+    clearTimeout(this.#timer)
   }
 }

@@ -26,9 +26,8 @@ import {
   type LogStart,
   type OpenSegment,
 } from './log-parts.ts'
-import { LogSyncer } from './log-syncer.ts'
+import { LogSyncer, QuietTimer } from './log-syncer.ts'
 import { PieceWriter } from './piece-writer.ts'
-import { QuietTimer } from './quiet-timer.ts'
 import { SEGMENT_HEADER_BYTES, type SegmentHeader } from './segment-header.ts'
 import { SegmentPreparer } from './segment-preparer.ts'
 

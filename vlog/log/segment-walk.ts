@@ -22,7 +22,6 @@ import {
   WHOLE_RECORD_BYTES_MAX,
 } from '../record-window.ts'
 import { CODEC_NONE } from '../value-chunks.ts'
-import { SEGMENT_HEADER_BYTES } from './segment-header.ts'
 
 export interface WalkOptions {
   readonly number: FileNumber
@@ -289,6 +288,3 @@ export function copyFrame(
   const bad = proveRecords(frame, prove)
   if (bad !== undefined) throw new CorruptionError(segmentName(number), frame.offset, bad)
 }
-
-/** Where the frames of every segment begin. */
-export const FIRST_FRAME_OFFSET: number = SEGMENT_HEADER_BYTES

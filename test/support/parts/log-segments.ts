@@ -16,8 +16,8 @@ import {
   type SegmentWalkResult,
   type WalkOptions,
 } from '#dist/vlog/log/segment-walk.js'
-import type { KnownSegment } from '#dist/vlog/log/survey.js'
 import { RECORD_KIND } from '#dist/vlog/record.js'
+import type { KnownSegment } from '#dist/vlog/recovery/survey.js'
 
 /** Where the segments of these tests lie. */
 export const LOG_DIRECTORY = '/log'

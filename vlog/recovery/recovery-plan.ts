@@ -4,8 +4,8 @@
  */
 import type { FileNumber, LogOrdinal, Sequence } from '../../lib/base/ids.ts'
 import { compareLogPositions } from '../../lib/base/log-position.ts'
-import type { SegmentSeal } from './log-parts.ts'
-import type { FrameSummary } from './segment-walk.ts'
+import type { SegmentSeal } from '../log/log-parts.ts'
+import type { FrameSummary } from '../log/segment-walk.ts'
 import type { LogSurvey } from './survey.ts'
 
 /** What must change before a recovered log is served. */

@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { CorruptionError, IoError } from '#dist/lib/base/errors.js'
 import { FRAME_HEADER_BYTES } from '#dist/lib/base/files/frame.js'
 import { LOG_START } from '#dist/lib/base/log-position.js'
-import { planLogRecovery } from '#dist/vlog/log/recovery-plan.js'
-import { surveyLog } from '#dist/vlog/log/survey.js'
+import { planLogRecovery } from '#dist/vlog/recovery/recovery-plan.js'
+import { surveyLog } from '#dist/vlog/recovery/survey.js'
 import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
 import {
   LOG_DIRECTORY,

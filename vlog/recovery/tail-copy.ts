@@ -14,10 +14,10 @@ import { FRAME_HEADER_BYTES, frameSeed, writeFrameHeader } from '../../lib/base/
 import type { StoreDirectory } from '../../lib/base/files/store-directory.ts'
 import type { FileNumber, Sequence, VersionNumber } from '../../lib/base/ids.ts'
 import type { LogPosition } from '../../lib/base/log-position.ts'
-import type { NewSegment } from './log-parts.ts'
+import type { NewSegment } from '../log/log-parts.ts'
+import { SEGMENT_HEADER_BYTES, writeSegmentHeader } from '../log/segment-header.ts'
+import { copyFrame } from '../log/segment-walk.ts'
 import type { LogRecoveryPlan } from './recovery-plan.ts'
-import { SEGMENT_HEADER_BYTES, writeSegmentHeader } from './segment-header.ts'
-import { copyFrame } from './segment-walk.ts'
 
 export interface CopiedTail extends NewSegment {
   readonly length: number

@@ -1,6 +1,6 @@
 /** lost/: what is set aside is whole, bounded and durable, and a second recovery destroys none of it. */
 import { expect, test } from 'vitest'
-import { largestLostNumber, setAside } from '#dist/vlog/log/lost.js'
+import { largestLostNumber, setAside } from '#dist/vlog/recovery/lost.js'
 import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
 import {
   bytesOf,

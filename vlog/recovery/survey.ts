@@ -9,9 +9,9 @@
  * W, the proved end, is the furthest position that any version edit or any valid frame of the open segments
  * names as durable, frames behind damage included. X is where the walk ends. X before W is corruption.
  * Between W and X the bytes are valid but may be known to the page cache alone (a failed sync can leave
- * them so): they are copied to a new segment that is synced. Surveying only reads (I11); what follows from it
- * says recovery-plan.ts. Source of the torn-tail rule: Pebble's record package, which reads ahead for chunks that
- * promise more than was found.
+ * them so): they are copied to a new segment that is synced. Surveying only reads (I11); recovery-plan.ts
+ * decides what follows from it. Source of the torn-tail rule: Pebble's record package, which reads ahead for chunks
+ * that promise more than was found.
  */
 
 import { CorruptionError, isMissing } from '../../lib/base/errors.ts'
@@ -28,14 +28,13 @@ import {
   refuseUnknownSegment,
   SEGMENT_HEADER_BYTES,
   type SegmentHeader,
-} from './segment-header.ts'
+} from '../log/segment-header.ts'
 import {
-  FIRST_FRAME_OFFSET,
   type FrameSummary,
   refuseUnknownRecords,
   type SegmentWalkResult,
   walkSegment,
-} from './segment-walk.ts'
+} from '../log/segment-walk.ts'
 
 /** What the manifest knows of a segment. */
 export interface KnownSegment {
@@ -179,7 +178,7 @@ class Survey {
         number: segment.number,
         seed: frameSeed(header.identity),
         end: seal.length,
-        from: begins ? checkpoint.offset : FIRST_FRAME_OFFSET,
+        from: begins ? checkpoint.offset : SEGMENT_HEADER_BYTES,
         firstSequence: begins ? undefined : header.firstSequence,
         proveValues: true,
       })
@@ -249,7 +248,7 @@ class Survey {
       number: segment.number,
       seed,
       end: size,
-      from: FIRST_FRAME_OFFSET,
+      from: SEGMENT_HEADER_BYTES,
       firstSequence: header.firstSequence,
       proveValues: true,
     })

@@ -7,8 +7,8 @@
 import { expect } from 'vitest'
 import { CorruptionError } from '#dist/lib/base/errors.js'
 import { LOG_START, type LogPosition } from '#dist/lib/base/log-position.js'
-import { type LogRecoveryPlan, planLogRecovery } from '#dist/vlog/log/recovery-plan.js'
-import { type KnownSegment, type LogSurvey, surveyLog } from '#dist/vlog/log/survey.js'
+import { type LogRecoveryPlan, planLogRecovery } from '#dist/vlog/recovery/recovery-plan.js'
+import { type KnownSegment, type LogSurvey, surveyLog } from '#dist/vlog/recovery/survey.js'
 import type { DiskImage } from '../../support/files/disk-model.ts'
 import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
 import {

@@ -12,7 +12,7 @@ import type { File, FileSystem } from '../../lib/base/files/file-system.ts'
 import { findFrames } from '../../lib/base/files/find-frames.ts'
 import { frameSeed } from '../../lib/base/files/frame.ts'
 import type { StoreDirectory } from '../../lib/base/files/store-directory.ts'
-import { refuseUnknownSegment, SEGMENT_HEADER_BYTES } from './segment-header.ts'
+import { refuseUnknownSegment, SEGMENT_HEADER_BYTES } from '../log/segment-header.ts'
 
 /** @returns undefined if it is gone: beside a writer what nobody needs goes at any time, and proves nothing then */
 function openStray(fileSystem: FileSystem, path: string): File | undefined {

@@ -7,8 +7,8 @@ import { writeU32 } from '#dist/lib/base/bytes.js'
 import { crc32From } from '#dist/lib/base/checksum.js'
 import { frameSeed } from '#dist/lib/base/files/frame.js'
 import { LOG_START } from '#dist/lib/base/log-position.js'
-import { durableEditOfStrays } from '#dist/vlog/log/stray-segments.js'
-import { surveyLog } from '#dist/vlog/log/survey.js'
+import { durableEditOfStrays } from '#dist/vlog/recovery/stray-segments.js'
+import { surveyLog } from '#dist/vlog/recovery/survey.js'
 import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
 import {
   bytesOf,

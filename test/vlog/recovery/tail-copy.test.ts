@@ -2,11 +2,11 @@
 import { expect, test } from 'vitest'
 import { IoError } from '#dist/lib/base/errors.js'
 import type { LogPosition } from '#dist/lib/base/log-position.js'
-import type { LogRecoveryPlan } from '#dist/vlog/log/recovery-plan.js'
 import { SEGMENT_HEADER_BYTES } from '#dist/vlog/log/segment-header.js'
 import type { SegmentWalkResult } from '#dist/vlog/log/segment-walk.js'
-import { type CopiedTail, copyTail } from '#dist/vlog/log/tail-copy.js'
 import { WHOLE_RECORD_BYTES_MAX } from '#dist/vlog/record-window.js'
+import type { LogRecoveryPlan } from '#dist/vlog/recovery/recovery-plan.js'
+import { type CopiedTail, copyTail } from '#dist/vlog/recovery/tail-copy.js'
 import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
 import {
   bytesOf,
