@@ -56,10 +56,13 @@ function nextState(state: number): number {
 function fill(arena: Arena, keys: Uint8Array): Memtable {
   const memtable = new Memtable(arena, LOG_START)
   const key = new Uint8Array(KEY_BYTES)
+  const entry = Object.assign(new Entry(), { kind: KIND.pointer, segment: 7, length: 4096 })
   const count = keys.length / KEY_BYTES
   for (let i = 0; i < count; i++) {
     copyKey(keys, i, key)
-    memtable.insert(key, i + 1, KIND.pointer, undefined, 7, i * 4096, 4096)
+    entry.sequence = i + 1
+    entry.offset = i * 4096
+    memtable.insert(key, entry)
   }
   return memtable
 }

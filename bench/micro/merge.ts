@@ -18,7 +18,7 @@ import { systemRandom } from '../../lib/base/random.ts'
 import { compactionSlices } from '../../lib/tree/compaction/compaction.ts'
 import { flushSlices } from '../../lib/tree/compaction/flush.ts'
 import { InputRun } from '../../lib/tree/compaction/input-run.ts'
-import { KIND, type TableMeta } from '../../lib/tree/entry.ts'
+import { Entry, KIND, type TableMeta } from '../../lib/tree/entry.ts'
 import { createArena } from '../../lib/tree/memtable/arena.ts'
 import { type FrozenMemtable, Memtable } from '../../lib/tree/memtable/memtable.ts'
 
@@ -79,11 +79,12 @@ function decimalKey(index: number): Uint8Array {
 /** Puts of the keys first, first + step, ... below ENTRIES, one record behind the other in the log. */
 function fill(keyOf: Key, first: number, step: number, sequence: number): FrozenMemtable {
   const memtable = new Memtable(arena, LOG_START)
+  const entry = Object.assign(new Entry(), { kind: KIND.pointer, length: RECORD_BYTES })
   for (let i = first, at = sequence; i < ENTRIES; i += step, at++) {
-    const segment = 1 + Math.floor(at / SEGMENT_RECORDS)
-    const offset = (at % SEGMENT_RECORDS) * RECORD_BYTES
-    const key = keyOf((i * STRIDE) % ENTRIES)
-    memtable.insert(key, at + 1, KIND.pointer, undefined, segment, offset, RECORD_BYTES)
+    entry.sequence = at + 1
+    entry.segment = 1 + Math.floor(at / SEGMENT_RECORDS)
+    entry.offset = (at % SEGMENT_RECORDS) * RECORD_BYTES
+    memtable.insert(keyOf((i * STRIDE) % ENTRIES), entry)
   }
   return memtable.freeze()
 }

@@ -83,7 +83,7 @@ export function copyRange(
   at: number,
 ): void {
   if (end - start > LOOP_COPY_BYTES) {
-    target.set(source.subarray(start, end), at)
+    target.set(end - start === source.length ? source : source.subarray(start, end), at)
     return
   }
   let to = at

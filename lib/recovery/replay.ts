@@ -187,13 +187,18 @@ function insertRecord(
   valueThreshold: number,
 ): void {
   const { header, offset } = record
-  const kind = kindOf(header, valueThreshold)
-  const value = kind === KIND.inline ? record.value() : undefined
-  const key = keyOf(record)
-  const { sequence, length } = header
-  const expiresAt = expiryOf(record)
-  if (kind !== KIND.tombstone) memtables.emptyRanges.put(key)
-  memtables.active.insert(key, sequence, kind, value, segment, offset, length, expiresAt)
+  const { entry } = memtables
+  entry.kind = kindOf(header, valueThreshold)
+  if (entry.kind === KIND.inline) {
+    entry.valueBytes = record.value()
+    entry.valueEnd = entry.valueBytes.length
+  }
+  entry.sequence = header.sequence
+  entry.segment = segment
+  entry.offset = offset
+  entry.length = header.length
+  entry.expiresAt = expiryOf(record)
+  memtables.insert(keyOf(record), entry)
 }
 
 function expiryOf({ header, keyBytes, keyEnd }: VisitedRecord): number {
@@ -237,7 +242,6 @@ function replayStream(
   const value = decodeStreamValue(record.value())
   const key = keyOf(record)
   proveStream(context, version, key, value, name, offset)
-  memtables.emptyRanges.put(key)
   insertStream(memtables, key, header.sequence, value, expiryOf(record))
 }
 

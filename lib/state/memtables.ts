@@ -12,7 +12,7 @@ import { assert, invalidArgument } from '../base/errors.ts'
 import type { FileNumber, Sequence } from '../base/ids.ts'
 import { compareLogPositions, type LogPosition } from '../base/log-position.ts'
 import { INLINE_VALUE_BYTES_MAX } from '../contract/options.ts'
-import { ARENA_VALUE_BYTES_MAX, KIND, type Kind } from '../tree/entry.ts'
+import { ARENA_VALUE_BYTES_MAX, Entry, KIND, type Kind } from '../tree/entry.ts'
 import { ARENA_BYTES_MAX, type Arena, createArena } from '../tree/memtable/arena.ts'
 import { type FrozenMemtable, Memtable } from '../tree/memtable/memtable.ts'
 import { EmptyRanges } from './empty-ranges.ts'
@@ -31,8 +31,10 @@ export interface WaitingMemtable {
 export class Memtables {
   readonly #arenaBytes: number
   readonly #arenasMax: number
-  /** Where scans need not look. Whoever puts a key into the active memtable says so here first. */
+  /** Where scans need not look. A key that is inserted is taken out first. */
   readonly emptyRanges: EmptyRanges = new EmptyRanges()
+  /** For whoever inserts one: it is filled anew for each, so that none costs an object. */
+  readonly entry: Entry = new Entry()
   readonly #free: Arena[]
   #arenasMade = 0
   #active: Memtable
@@ -99,6 +101,12 @@ export class Memtables {
   list(checkpoint: LogPosition): Memtable[] {
     const frozen = this.#frozen.filter((table) => !isBelow(table, checkpoint))
     return [this.#active, ...frozen.map((table) => table.memtable).reverse()]
+  }
+
+  /** An entry of this key becomes visible. */
+  insert(key: Uint8Array, entry: Entry): void {
+    if (entry.kind !== KIND.tombstone) this.emptyRanges.put(key)
+    this.#active.insert(key, entry)
   }
 
   /** The record of this stream is in the log of the active memtable, whatever becomes of its entry. */
@@ -280,9 +288,13 @@ export function insertStream(
   { number, size }: Pick<StreamValue, 'number' | 'size'>,
   expiresAt: number,
 ): void {
-  const length = streamPointerBytes(key.length, size)
   memtables.noteStream(number)
-  const { active } = memtables
-  const at = STREAM_OFFSET
-  active.insert(key, sequence, KIND.pointer, undefined, number, at, length, expiresAt)
+  const { entry } = memtables
+  entry.kind = KIND.pointer
+  entry.sequence = sequence
+  entry.segment = number
+  entry.offset = STREAM_OFFSET
+  entry.length = streamPointerBytes(key.length, size)
+  entry.expiresAt = expiresAt
+  memtables.insert(key, entry)
 }

@@ -185,10 +185,21 @@ export function insertWrite(
     memtables.emptyRanges.add({ key, behind: false }, upper, sequence)
     return length
   }
-  const kind = entryKind(write.kind, rawBytes, valueThreshold)
-  const inline = kind === KIND.inline ? value : undefined
-  if (kind !== KIND.tombstone) memtables.emptyRanges.put(key)
-  if (stream !== undefined) insertStream(memtables, key, sequence, stream, expiresAt)
-  else memtables.active.insert(key, sequence, kind, inline, segment, offset, length, expiresAt)
+  if (stream !== undefined) {
+    insertStream(memtables, key, sequence, stream, expiresAt)
+    return length
+  }
+  const { entry } = memtables
+  entry.kind = entryKind(write.kind, rawBytes, valueThreshold)
+  entry.sequence = sequence
+  if (entry.kind === KIND.inline) {
+    entry.valueBytes = value
+    entry.valueEnd = value.length
+  }
+  entry.segment = segment
+  entry.offset = offset
+  entry.length = length
+  entry.expiresAt = expiresAt
+  memtables.insert(key, entry)
   return length
 }

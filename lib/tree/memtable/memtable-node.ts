@@ -30,10 +30,10 @@
  * Words are in the byte order of the machine: nothing of this is ever written to a file.
  * Data plane: nothing is allocated.
  */
-import type { SegmentNumber, Sequence } from '../../base/ids.ts'
+import { copyRange } from '../../base/bytes.ts'
+import type { Sequence } from '../../base/ids.ts'
 import { plainBytes, storedBytes } from '../../base/record-size.ts'
-import type { Entry, Kind } from '../entry.ts'
-import { KIND } from '../entry.ts'
+import { type Entry, KIND, type Kind } from '../entry.ts'
 
 /** The most levels: with one node in three on the next level, good for millions of entries. */
 export const HEIGHT_MAX = 12
@@ -85,8 +85,8 @@ export function keyPrefix(key: Uint8Array): number {
 }
 
 /**
- * Writes header and key of a node that is not linked yet.
- * @returns the byte behind the key, where the payload goes
+ * Writes a node that is not linked yet. The opposite of {@link readNode}, but for the key.
+ * @returns the byte behind it
  */
 export function writeNode(
   words: Int32Array,
@@ -94,34 +94,31 @@ export function writeNode(
   node: number,
   height: number,
   key: Uint8Array,
-  sequence: Sequence,
-  kind: Kind,
-  expiresAt: number,
+  entry: Entry,
 ): number {
+  const { kind, sequence, expiresAt } = entry
   const length = key.length
   const expires = expiresAt > 0 ? EXPIRES_BIT : 0
   words[node] = length | (kind << KIND_SHIFT) | (height << HEIGHT_SHIFT) | expires
   words[node + 1] = sequence | 0
   words[node + 2] = (sequence / TWO_32) | 0
   const start = (node + LINKS_WORD + 2 * height) << 2
-  const end = start + roundToWord(length)
+  let end = start + roundToWord(length)
   if (length > 0) words[(end >> 2) - 1] = 0
-  if (length > 32) bytes.set(key, start)
-  else for (let i = 0; i < length; i++) bytes[start + i] = key[i]!
-  if (expires === 0) return end
-  words[end >> 2] = expiresAt | 0
-  words[(end >> 2) + 1] = (expiresAt / TWO_32) | 0
-  return end + EXPIRY_BYTES
+  copyRange(key, 0, length, bytes, start)
+  if (expires !== 0) {
+    words[end >> 2] = expiresAt | 0
+    words[(end >> 2) + 1] = (expiresAt / TWO_32) | 0
+    end += EXPIRY_BYTES
+  }
+  if (kind === KIND.tombstone) return end
+  if (kind === KIND.inline) return writeInline(words, bytes, end, entry)
+  return writePointer(words, end, entry)
 }
 
 /** Writes the payload of kinds pointer and deferred. @returns the byte behind it */
-export function writePointer(
-  words: Int32Array,
-  at: number,
-  segment: SegmentNumber,
-  offset: number,
-  length: number,
-): number {
+function writePointer(words: Int32Array, at: number, entry: Entry): number {
+  const { segment, offset, length } = entry
   const word = at >> 2
   words[word] = segment | 0
   words[word + 1] = offset | 0
@@ -131,15 +128,11 @@ export function writePointer(
 }
 
 /** Writes the payload of kind inline. @returns the byte behind it, rounded up to a word */
-export function writeInline(
-  words: Int32Array,
-  bytes: Uint8Array,
-  at: number,
-  value: Uint8Array,
-): number {
-  words[at >> 2] = value.length
-  bytes.set(value, at + 4)
-  return at + 4 + roundToWord(value.length)
+function writeInline(words: Int32Array, bytes: Uint8Array, at: number, entry: Entry): number {
+  const { valueBytes, valueStart, valueEnd } = entry
+  words[at >> 2] = valueEnd - valueStart
+  copyRange(valueBytes, valueStart, valueEnd, bytes, at + 4)
+  return at + 4 + roundToWord(valueEnd - valueStart)
 }
 
 /** Links of a node; of the head, the levels of the list. */

@@ -8,9 +8,9 @@
 
 import { copyBytes, hashRange } from '../../base/bytes.ts'
 import { assert } from '../../base/errors.ts'
-import { SEQUENCE_MAX, type SegmentNumber, type Sequence } from '../../base/ids.ts'
+import { SEQUENCE_MAX, type Sequence } from '../../base/ids.ts'
 import type { LogPosition } from '../../base/log-position.ts'
-import { type Entry, type EntryCursor, KIND, type Kind } from '../entry.ts'
+import { type Entry, type EntryCursor, KIND } from '../entry.ts'
 import { packRanges } from '../ranges/range-format.ts'
 import { fragmentMemory, fragmentTableBytes, RangeList } from '../ranges/range-list.ts'
 import type { Arena } from './arena.ts'
@@ -29,9 +29,7 @@ import {
   nodePrefix,
   nodeSequence,
   readNode,
-  writeInline,
   writeNode,
-  writePointer,
 } from './memtable-node.ts'
 import { findPathToKey, findPathToNode, isNodeBefore, linkNode, resetList } from './skip-list.ts'
 
@@ -209,40 +207,26 @@ export class Memtable {
   }
 
   /**
-   * Adds an entry. Key and value are copied.
-   * `value` is for kind inline only; `segment`, `offset` and `length` are for kinds pointer and
-   * deferred only. `expiresAt` is 0 for what never expires.
+   * Adds an entry of this key, whatever key it says it has. Key and value are copied.
    * Requires: room for {@link Memtable.bytesNeeded}, and a sequence above all earlier ones.
    */
-  insert(
-    key: Uint8Array,
-    sequence: Sequence,
-    kind: Kind,
-    value: Uint8Array | undefined,
-    segment: SegmentNumber,
-    offset: number,
-    length: number,
-    expiresAt: number = 0,
-  ): void {
+  insert(key: Uint8Array, entry: Entry): void {
+    const { kind, sequence } = entry
     assert(sequence > this.#largestSequence || this.isEmpty, 'sequences ascend in a memtable')
     assert(!this.#frozen, 'a frozen memtable takes no entry')
     const words = this.#words
     const bytes = this.#bytes
-    const inlineLength = kind === KIND.inline ? value!.length : 0
+    const inlineLength = kind === KIND.inline ? entry.valueEnd - entry.valueStart : 0
     const needed = nodeBytesMax(key.length, inlineLength)
     assert(needed <= this.#arenaRoom, 'room in the arena was checked')
     this.#checkGeneration()
 
     const node = this.#end >> 2
-    let end = writeNode(words, bytes, node, this.#nextHeight(), key, sequence, kind, expiresAt)
-    if (kind === KIND.inline) {
-      end = writeInline(words, bytes, end, value!)
-    } else if (kind === KIND.tombstone) {
-      this.#tombstones++
-    } else {
-      end = writePointer(words, end, segment, offset, length)
-      this.#pointedBytes += length
-      if (kind === KIND.deferred) this.#deferredBytes += length
+    const end = writeNode(words, bytes, node, this.#nextHeight(), key, entry)
+    if (kind === KIND.tombstone) this.#tombstones++
+    else if (kind !== KIND.inline) {
+      this.#pointedBytes += entry.length
+      if (kind === KIND.deferred) this.#deferredBytes += entry.length
     }
     const path = this.#lastPath
     if (!isPathTo(words, bytes, node, path)) findPathToNode(words, bytes, node, path)

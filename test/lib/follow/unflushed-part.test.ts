@@ -6,6 +6,7 @@ import { UnflushedPart } from '#dist/lib/follow/unflushed-part.js'
 import { Entry, type EntryCursor, KIND } from '#dist/lib/tree/entry.js'
 import { createArena } from '#dist/lib/tree/memtable/arena.js'
 import { Memtable } from '#dist/lib/tree/memtable/memtable.js'
+import { keyed } from '../../support/parts/array-cursor.ts'
 import { Prng, replayHint, testSeed } from '../../support/random.ts'
 
 const seed = testSeed()
@@ -17,7 +18,8 @@ describe(`a part of a memtable, ${replayHint(seed)}`, () => {
   const all: { key: string; sequence: number }[] = []
   for (let sequence = 1; sequence <= 300; sequence++) {
     const key = `key${prng.below(40)}`
-    memtable.insert(Buffer.from(key), sequence, KIND.inline, Buffer.from('v'), 0, 0, 0)
+    const entry = { key: Buffer.from(key), sequence, kind: KIND.inline, value: Buffer.from('v') }
+    memtable.insert(entry.key, keyed(entry))
     if (sequence > flushed) all.push({ key, sequence })
   }
   all.sort((a, b) => (a.key === b.key ? b.sequence - a.sequence : a.key < b.key ? -1 : 1))

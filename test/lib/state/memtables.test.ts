@@ -2,11 +2,14 @@
 import { describe, expect, test } from 'vitest'
 import { Memtables } from '#dist/lib/state/memtables.js'
 import { KIND } from '#dist/lib/tree/entry.js'
+import { keyed } from '../../support/parts/array-cursor.ts'
 
 describe('memtables', () => {
   const START = { ordinal: 1, offset: 0 }
   const put = (memtables: Memtables, sequence: number): void => {
-    memtables.active.insert(Buffer.from('key'), sequence, KIND.pointer, undefined, 1, sequence, 50)
+    const key = Buffer.from('key')
+    const place = { segment: 1, offset: sequence, length: 50 }
+    memtables.insert(key, keyed({ key, sequence, kind: KIND.pointer, ...place }))
   }
 
   test.each([65_536, 65_537, 65_539])(

@@ -10,7 +10,7 @@ import { type Arena, createArena } from '#dist/lib/tree/memtable/arena.js'
 import { type FrozenMemtable, Memtable } from '#dist/lib/tree/memtable/memtable.js'
 import { TableReader } from '#dist/lib/tree/table/table-reader.js'
 import { memoryDisk } from '../files/memory-directory.ts'
-import { entryUnder, type TestEntry } from './array-cursor.ts'
+import { entryUnder, keyed, type TestEntry } from './array-cursor.ts'
 
 export const DATABASE_ID: Uint8Array = new Uint8Array(16).fill(9)
 export const TABLE_OPTIONS = { tableBytes: 4096, blockBytes: 512, filterBitsPerKey: 10 } as const
@@ -40,9 +40,7 @@ export function freeze(
       memtable.insertRange(entry.start, entry.end, entry.sequence, () => true)
       continue
     }
-    const { key, sequence, kind, value, segment = 0, offset = 0, length = 0 } = entry
-    const { expiresAt = 0 } = entry
-    memtable.insert(key, sequence, kind, value, segment, offset, length, expiresAt)
+    memtable.insert(entry.key, keyed(entry))
   }
   return { arena, frozen: memtable.freeze() }
 }

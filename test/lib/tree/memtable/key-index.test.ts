@@ -10,6 +10,7 @@ import { LOG_START } from '#dist/lib/base/log-position.js'
 import { KIND } from '#dist/lib/tree/entry.js'
 import { createArena } from '#dist/lib/tree/memtable/arena.js'
 import { Memtable } from '#dist/lib/tree/memtable/memtable.js'
+import { keyed } from '../../../support/parts/array-cursor.ts'
 import { emptyFound } from './memtable-model.ts'
 
 /** Slots of a fresh index, and how far from its home a key is looked for. */
@@ -46,7 +47,7 @@ function keysAt(slot: number, count: number): Uint8Array[] {
 
 function insertAll(memtable: Memtable, keys: readonly Uint8Array[], sequence: number): void {
   for (const [i, key] of keys.entries()) {
-    memtable.insert(key, sequence + i, KIND.tombstone, undefined, 0, 0, 0)
+    memtable.insert(key, keyed({ key, sequence: sequence + i, kind: KIND.tombstone }))
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import { Entry, type EntryCursor, KIND, type Kind } from '#dist/lib/tree/entry.js'
 import type { Memtable } from '#dist/lib/tree/memtable/memtable.js'
+import { keyed } from '../../../support/parts/array-cursor.ts'
 import type { Prng } from '../../../support/random.ts'
 
 export interface ModelEntry {
@@ -61,8 +62,7 @@ export function randomKey(prng: Prng): Uint8Array {
 }
 
 export function insertEntry(memtable: Memtable, entry: ModelEntry): void {
-  const { key, sequence, kind, value, segment, offset, length } = entry
-  memtable.insert(key, sequence, kind, value, segment, offset, length)
+  memtable.insert(entry.key, keyed(entry))
 }
 
 export function compareEntries(left: ModelEntry, right: ModelEntry): number {

@@ -10,6 +10,7 @@ import { LOG_START } from '#dist/lib/base/log-position.js'
 import { KEY_BYTES_MAX, KIND } from '#dist/lib/tree/entry.js'
 import { ARENA_BYTES_MAX, createArena } from '#dist/lib/tree/memtable/arena.js'
 import { frozenCursor, Memtable } from '#dist/lib/tree/memtable/memtable.js'
+import { keyed } from '../../../support/parts/array-cursor.ts'
 import { Prng, replayHint, testSeed } from '../../../support/random.ts'
 import type { ModelEntry } from './memtable-model.ts'
 import {
@@ -134,7 +135,8 @@ describe('limits', () => {
       SEQUENCE_MAX,
     ]
     for (const sequence of sequences) {
-      memtable.insert(key, sequence, KIND.pointer, undefined, 2 ** 32 - 1, sequence % 2 ** 48, 1)
+      const place = { segment: 2 ** 32 - 1, offset: sequence % 2 ** 48, length: 1 }
+      memtable.insert(key, keyed({ key, sequence, kind: KIND.pointer, ...place }))
     }
     for (const [i, sequence] of sequences.entries()) {
       const expected = `6b@${sequence} pointer ${2 ** 32 - 1}:${sequence % 2 ** 48}+1`
@@ -143,7 +145,8 @@ describe('limits', () => {
       if (later !== undefined) expect(find(memtable, key, later - 1)).toBe(expected)
     }
     const other = newMemtable(1 << 10)
-    other.insert(key, 1, KIND.deferred, undefined, 0, 2 ** 48 - 1, 2 ** 48 - 1)
+    const place = { offset: 2 ** 48 - 1, length: 2 ** 48 - 1 }
+    other.insert(key, keyed({ key, sequence: 1, kind: KIND.deferred, ...place }))
     expect(find(other, key, 1)).toBe(`6b@1 deferred 0:${2 ** 48 - 1}+${2 ** 48 - 1}`)
     expect(other.pointedBytes).toBe(2 ** 48 - 1)
   })
@@ -200,11 +203,13 @@ describe('the arena', () => {
   test('the announced room of an entry is what the highest node takes', () => {
     const memtable = newMemtable(32 << 20)
     const key = new Uint8Array(5)
+    const entry = keyed({ key, sequence: 0, kind: KIND.pointer, expiresAt: 4 })
     let largest = 0
     for (let sequence = 1; memtable.hasRoom(200); sequence++) {
       new DataView(key.buffer).setUint32(0, sequence)
       const used = memtable.usedBytes
-      memtable.insert(key, sequence, KIND.pointer, undefined, 1, 2, 3, 4)
+      entry.sequence = sequence
+      memtable.insert(key, entry)
       largest = Math.max(largest, memtable.usedBytes - used)
     }
     expect(largest).toBe(Memtable.bytesNeeded(key.length, 0))
