@@ -1,4 +1,7 @@
-/** What compactions fold: taken before one begins, given back when its edit is durable or refused. */
+/**
+ * Claims of compactions on the relocations that they fold into: taken before one begins, given back when its edit is
+ * durable or refused.
+ */
 import { segmentName } from '../base/files/file-names.ts'
 import type { FileNumber, SegmentNumber } from '../base/ids.ts'
 import { emitSafely } from '../contract/events.ts'

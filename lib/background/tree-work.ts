@@ -1,4 +1,6 @@
-/** What flushes and compactions share: what their jobs are given, and how the tables that these make become an edit. */
+/**
+ * The common part of flushes and compactions: the parameters of their jobs, and the edit that publishes their tables.
+ */
 import type { EventEmitter } from 'node:events'
 import type { DeadRecords } from '../base/dead-records.ts'
 import type { WiscError } from '../base/errors.ts'

@@ -1,4 +1,4 @@
-/** How many records of a logical segment something points to or holds: a table, all tables, a relocation. */
+/** Counts of records by logical segment: of those that a table, all tables or a relocation point to or hold. */
 import { placeMark } from './bytes.ts'
 import type { SegmentNumber } from './ids.ts'
 

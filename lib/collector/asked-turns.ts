@@ -1,5 +1,5 @@
 /**
- * Who asks for a collection or a plan takes turns with others who do; no step of the collector's own goes beside them.
+ * Collections and plans that callers ask for go one after the other; no step of the collector's own goes beside them.
  */
 import type { OwnWork } from './act/own-work.ts'
 

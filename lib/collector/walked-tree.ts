@@ -1,4 +1,4 @@
-/** What nobody can see, counted exactly: a walk over all tables, as a job, and what it tells of files. */
+/** Hidden garbage, counted exactly: a walk over all tables, as a job, and its figures by file. */
 import type { SegmentNumber, Sequence } from '../base/ids.ts'
 import type { MarkedStore, StepControl } from './act/action.ts'
 

@@ -1,4 +1,4 @@
-/** What `planCollection` and `collect` take and give; a plan is plain JSON that may be kept in a file. */
+/** Parameters and results of `planCollection` and `collect`; a plan is plain JSON that may be kept in a file. */
 
 import { invalidArgument, type WiscError } from '../base/errors.ts'
 import { checkSignal, integer, optionalBytes, plainObject, refuseUnknown } from './checks.ts'

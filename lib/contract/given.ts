@@ -1,4 +1,4 @@
-/** Words about what a caller passed, for messages: its type, and how to make what is wanted of it. */
+/** Words for messages about a value that a caller passed: its type, and how to make the wanted one of it. */
 import { types } from 'node:util'
 
 /** The type of a value, such as 'null', 'a number' or 'an ArrayBuffer'. Runs no code of the value. */

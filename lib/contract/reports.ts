@@ -1,4 +1,4 @@
-/** What a store tells of itself: its statistics, and what a verification has found. */
+/** Reports of a store: its statistics, and the findings of a verification. */
 import type { WiscError } from '../base/errors.ts'
 import type { EvictedFiles } from './events.ts'
 import type { RecoveryReport } from './types.ts'

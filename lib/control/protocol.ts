@@ -1,5 +1,5 @@
 /**
- * What is said on the control socket: lines of JSON, a request each, and lines of JSON for each answer.
+ * The protocol of the control socket: lines of JSON, a request each, and lines of JSON for each answer.
  *
  *   -> {"version":1,"id":7,"request":"collect","options":{"targetSpaceAmplification":1.2}}
  *   <- {"id":7,"progress":{"phase":"rewrite",...}}        any number of them

@@ -1,4 +1,4 @@
-/** What an open store answers to each request of the control socket. */
+/** The answers of an open store to the requests of the control socket. */
 import { invalidArgument } from '../base/errors.ts'
 import type { Sequence } from '../base/ids.ts'
 import { plainObject, refuseUnknown } from '../contract/checks.ts'

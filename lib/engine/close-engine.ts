@@ -71,7 +71,7 @@ export function releaseEngine(engine: ClosingParts): Promise<void> {
   ])
 }
 
-/** Each is done when the one before has ended, well or not. @throws what the first has thrown that has */
+/** Each is done when the one before has ended, well or not. @throws the first error */
 export async function releaseAll(releases: readonly (() => unknown)[]): Promise<void> {
   let failure: { readonly error: unknown } | undefined
   for (const release of releases) {

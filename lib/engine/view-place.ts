@@ -1,4 +1,4 @@
-/** What somebody without the lock reads a store from: CURRENT, its manifest, the log behind it. Writes nothing. */
+/** The view of a reader without the lock: CURRENT, its manifest, the log behind it. Writes nothing. */
 import type { LogSurvey } from '../../vlog/recovery/survey.ts'
 import { CorruptionError, WiscError } from '../base/errors.ts'
 import { segmentName } from '../base/files/file-names.ts'

@@ -1,6 +1,6 @@
 /**
- * What a threshold for separated values would cost. The model, for a store that keeps its size while keys are
- * overwritten evenly, one as often as the other:
+ * The cost of a threshold for separated values. The model, for a store that keeps its size while keys are overwritten
+ * evenly, one as often as the other:
  *
  *   log        every record is written once: key, value, 40 bytes
  *   tree       an entry is written by the flush, and at each level with the share of that level which is merged

@@ -1,5 +1,5 @@
 /**
- * What operations cost by the size of a value, inline and separated, as the benchmark has measured it: the figures of
+ * Costs of operations by the size of a value, inline and separated, as the benchmark has measured it: the figures of
  * lib/inspect/measured-costs.ts, drawn between two sizes as a straight line over the logarithms of both.
  */
 import type { SizeBucket } from './size-histogram.ts'

@@ -1,6 +1,6 @@
 /**
- * How much of a job is done: a cell of memory that the job shares with whoever has started it. It writes there between
- * its slices, and a timer reads it: no message is sent for it.
+ * The progress of a job: a cell of memory that the job shares with whoever has started it. It writes there between its
+ * slices, and a timer reads it: no message is sent for it.
  */
 
 const WHOLE = 1_000_000

@@ -1,4 +1,7 @@
-/** How fast a job may read and write: set by whoever started it, also while it runs, and what holds the job to it. */
+/**
+ * The rate of a job's reads and writes: set by whoever started the job, also while it runs, and the brake that keeps
+ * it.
+ */
 import { assert } from '../base/errors.ts'
 
 /** The burst is what the rate gives in this time ... */

@@ -1,4 +1,4 @@
-/** What a worker pool knows of the stores that share it, and of their jobs. */
+/** The stores that share a worker pool, and their jobs, as the pool knows them. */
 import type { WiscError } from '../base/errors.ts'
 import type { JobRate } from './job-rate.ts'
 import type { Job, JobResult } from './messages.ts'

@@ -1,5 +1,5 @@
 /**
- * What runs jobs: the worker threads that stores share (pool-runner.ts), or the calling thread itself
+ * The runner of jobs: the worker threads that stores share (pool-runner.ts), or the calling thread itself
  * (inline-runner.ts).
  */
 import { WiscError } from '../base/errors.ts'

@@ -1,5 +1,5 @@
 /**
- * What pool and worker say to each other. Messages of one direction arrive in order.
+ * The protocol between pool and worker. Messages of one direction arrive in order.
  *
  * Errors cross as plain data: structured cloning would lose the class, the code and every field.
  */

@@ -1,4 +1,4 @@
-/** What callers of a {@link WiscLevel} may say beyond what abstract-level knows. */
+/** Options of a {@link WiscLevel} beyond those of abstract-level. */
 import type {
   AbstractBatchDelOperation,
   AbstractBatchOptions,

@@ -7,6 +7,7 @@
 
 import { onAbort } from '../base/abort.ts'
 import type { Sequence } from '../base/ids.ts'
+import type { SnapshotOptions } from '../contract/types.ts'
 import type { ReadableSequences } from '../state/readable-sequences.ts'
 
 /** What a hold tells of its end. */
@@ -67,3 +68,9 @@ export class Hold {
 
 /** One for all stores: a store that is garbage itself must not take it along. */
 const garbage = new FinalizationRegistry<Hold>((hold) => hold.forget())
+
+/** The moment of the snapshot that a read goes by: what has expired by then is not seen. @returns undefined for now */
+export function momentOf(options: SnapshotOptions | undefined): number | undefined {
+  const snapshot = options?.snapshot as { readonly moment?: number } | undefined
+  return snapshot?.moment
+}

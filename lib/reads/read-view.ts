@@ -1,6 +1,6 @@
 /**
- * What reads go to. An engine that writes, or shows one state, is that itself. One that follows a writer shows newer
- * states all the time: snapshots and iterators go on with the view in which they began.
+ * The view that a read goes to. An engine that writes, or shows one state, is its own view. One that follows a writer
+ * shows newer states all the time: snapshots and iterators go on with the view in which they began.
  */
 import type { ValueReader } from '../../vlog/read/value-reader.ts'
 import type { EventLoopTurn } from '../base/event-loop-turn.ts'

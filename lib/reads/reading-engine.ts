@@ -1,4 +1,4 @@
-/** What the store needs of an engine to read: the writable one and the read-only one both have it. */
+/** An engine as the store needs it to read: the writable one and the read-only one both are. */
 import type { EventEmitter } from 'node:events'
 import type { WiscError } from '../base/errors.ts'
 import type { BlockCache } from '../base/files/block-cache.ts'

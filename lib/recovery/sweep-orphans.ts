@@ -1,7 +1,7 @@
 /**
- * Removes files with names of ours that the version does not hold: what a crash left unfinished, or what was replaced
- * but not unlinked. By the name alone: a crash may leave anything in a file, and a creation that was cut off another
- * database's id.
+ * Removes orphans, files with names of ours that the version does not hold: what a crash left unfinished, or what was
+ * replaced but not unlinked. By the name alone: a crash may leave anything in a file, and a creation that was cut off
+ * another database's id.
  *
  * Called at an open, with the names as they were when the version's own files had all been found: what was made since
  * is not among them.

@@ -1,12 +1,13 @@
 /**
- * What range tombstones cover, estimated: garbage from the moment on in which they are written. Whole tables by their
- * own figures, others by their index blocks; nothing of the entries is read.
+ * Covered garbage, estimated: what range tombstones delete is garbage from the moment on in which they are written.
+ * Whole tables by their own figures, others by their index blocks; nothing of the entries is read.
  *
  * What those of tables cover a compaction exposes, and lets go of whole tables by an edit alone. What those of
  * memtables cover is known as well, but a flush has to come first.
  */
 import type { BlockCache } from '../base/files/block-cache.ts'
 import type { Sequence } from '../base/ids.ts'
+import { isAnyBetween } from '../state/readable-sequences.ts'
 import type { TableCache } from '../state/tables.ts'
 import type { TableMeta } from '../tree/entry.ts'
 import { tableWeight } from '../tree/entry-weight.ts'
@@ -19,7 +20,6 @@ import {
 } from '../tree/ranges/range-fragments.ts'
 import type { RangeList } from '../tree/ranges/range-list.ts'
 import type { Version } from '../tree/version/version.ts'
-import { isAnyBetween } from './held-readers.ts'
 import type { CountedStreams } from './stream-garbage.ts'
 
 /** Bytes of records are those of whole records of the value log. */

@@ -1,5 +1,5 @@
 /**
- * Which records of the value log have died, as flushes and compactions told: lists in memory, by logical segment.
+ * Lists of dead records, as flushes and compactions told of them: in memory, by logical segment.
  *
  * A list is a hint, and never complete for sure: it begins with the open, and memory is bounded. What is in one is dead
  * for good: no entry of any table or memtable names it, in this version or in a later one, and what crashes leave

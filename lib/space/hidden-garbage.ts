@@ -13,13 +13,13 @@
  */
 
 import { SEQUENCE_MAX, type Sequence } from '../base/ids.ts'
+import { isAnyBetween } from '../state/readable-sequences.ts'
 import { findInRuns, type LookupParts } from '../state/tables.ts'
 import { Entry, KIND, type TableMeta, valueLength } from '../tree/entry.ts'
 import { entryWeight, tableWeight } from '../tree/entry-weight.ts'
 import type { KeySample } from '../tree/table/key-samples.ts'
 import type { TableReader } from '../tree/table/table-reader.ts'
 import { type Level, overlappingTables, type Run, type Version } from '../tree/version/version.ts'
-import { isAnyBetween } from './held-readers.ts'
 import { type CountedStreams, NO_STREAMS } from './stream-garbage.ts'
 
 /** Keys of a table that are looked up ... */

@@ -1,4 +1,4 @@
-/** Who points into files of the value log. */
+/** The tables that point into files of the value log. */
 import type { FileNumber } from '../base/ids.ts'
 import type { Reference } from '../base/segment-records.ts'
 import { tablesOf } from '../state/tables.ts'

@@ -1,5 +1,6 @@
 /**
- * What the tables of a version refer to: derived from their own counters, never kept beside the truth (I9).
+ * References of the tables of a version to the value log: derived from their own counters, never kept beside the truth
+ * (I9).
  *
  * The sums follow the version: what a new table refers to is added, what a table that has gone referred to is
  * taken off. Memory holds the references of each table, 28 bytes for each segment that it points to, and 37 or less of

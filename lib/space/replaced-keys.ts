@@ -1,6 +1,6 @@
 /**
- * What the keys of a memtable replace of what is older: so that a store that is filled is not taken for one that is
- * overwritten, and need not flush to show it. The memtable keeps some of its keys, evenly; each is looked up once in
+ * Older entries that the keys of a memtable replace: counted, so that a store that is filled is not taken for one that
+ * is overwritten, and need not flush to show it. The memtable keeps some of its keys, evenly; each is looked up once in
  * what is older. What was there then is replaced for good, and what was not never comes to be there, so that nothing is
  * asked again.
  *

@@ -9,12 +9,12 @@ import { hashRange } from '../base/bytes.ts'
 import { type FileNumber, SEQUENCE_MAX, type SegmentNumber, type Sequence } from '../base/ids.ts'
 import { NumberMap } from '../base/number-map.ts'
 import type { ReferenceList } from '../base/segment-records.ts'
+import { isAnyBetween } from '../state/readable-sequences.ts'
 import { TableRanges } from '../state/table-ranges.ts'
 import { findInRuns, type LookupParts } from '../state/tables.ts'
 import { Entry, hasExpired, KIND, valueLength } from '../tree/entry.ts'
 import type { Memtable } from '../tree/memtable/memtable.ts'
 import { EMPTY_VERSION, type Version } from '../tree/version/version.ts'
-import { isAnyBetween } from './held-readers.ts'
 import type { References, WorkBudget } from './references.ts'
 
 /** So many have their keys in memory, and are looked up. */

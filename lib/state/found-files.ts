@@ -1,6 +1,6 @@
 /**
- * What lay in the directory when the files of a version were found: each was asked for once, and all names were read
- * once, so that nobody has to again who keeps account of what comes and goes from then on.
+ * The directory as an open found it: each file of the version was asked for once, and all names were read once. The
+ * accounts of what comes and goes begin with that.
  */
 import type { FileNumber } from '../base/ids.ts'
 import type { Version } from '../tree/version/version.ts'

@@ -1,5 +1,5 @@
 /**
- * Which relocations a compaction folds into, and which files a rewrite moves: no file is both at a time.
+ * Claims on files of the value log: a compaction folds into some, a rewrite moves some, and no file is both at a time.
  *
  * A record in a relocation R has two names that tables may have for it: its address (segment, offset), which R's index
  * knows, and its place (R, offset in R). A compaction that folds changes the one into the other, by its edit. A rewrite

@@ -1,4 +1,4 @@
-/** What transactions read of their store: calls of theirs, which are none of the store's, are not traced. */
+/** The reads of transactions: they are no calls of the store's users, so they are not traced. */
 import type {
   EntryIterator,
   KeyIterator,

@@ -1,4 +1,4 @@
-/** What a transaction has put and deleted so far. Keys and values are copies. */
+/** The writes of a transaction so far. Keys and values are copies. */
 import { RECORD_KIND } from '../../vlog/record.ts'
 import { copyBytes, NO_BYTES } from '../base/bytes.ts'
 import { deletedRange, type Given, keyBytes, valueBytes } from '../contract/arguments.ts'

@@ -1,4 +1,4 @@
-/** What a transaction has read: single keys, and ranges as far as its iterators have come. Bounded in bytes. */
+/** The reads of a transaction: single keys, and ranges as far as its iterators have come. Bounded in bytes. */
 import { invalidArgument } from '../base/errors.ts'
 import type { KeyStrings } from '../writes/key-strings.ts'
 import type { WalkRange } from '../writes/walk-range.ts'

@@ -1,5 +1,5 @@
 /**
- * What a transaction has read, in order: what others write is looked up in it, however much both are.
+ * The reads of a transaction, in order: the writes of others are looked up in them, however many both are.
  *
  * It is sorted in steps: pieces first, then two and two of them become one.
  */

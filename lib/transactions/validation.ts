@@ -1,6 +1,7 @@
 /**
- * Whether what a transaction has read is unchanged when it commits. Then all that it has read could as well have been
- * read in its turn in the commit queue, and the order of that queue is one in which transactions ran one by one.
+ * The validation of a transaction: whether what it has read is unchanged when it commits. Then all that it has read
+ * could as well have been read in its turn in the commit queue, and the order of that queue is one in which
+ * transactions ran one by one.
  *
  *   snapshot ........ prepare: is there anything newer in what was read? ............ turn
  *                     (in steps; the queue tells of every group from here on) ------> + its own group

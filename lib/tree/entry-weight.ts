@@ -1,5 +1,6 @@
 /**
- * What an entry takes of its table, roughly: by which part of a table's bytes a compaction would give back is judged.
+ * The weight of an entry in its table, roughly: by which part of a table's bytes a compaction would give back is
+ * judged.
  *
  * Only proportions matter, so prefix compression, which shortens all keys alike, is left out. So is what a table has
  * beside its entries: some 200 bytes, which count in tables of a few entries only.

@@ -1,6 +1,6 @@
 /**
- * What of a table expires when: sums over its entries, by spans of time. So it is known without a walk how much of the
- * table has expired by any moment, and when there is more.
+ * Expiry of the entries of a table: sums by spans of time. So it is known without a walk how much of the table has
+ * expired by any moment, and when there is more.
  *
  * Spans are as long as each other, a power of two of milliseconds: the shortest of which there are few enough. Each is
  * named by the largest expiry in it, so its sums are exact from that moment on, and the last one tells when all of the

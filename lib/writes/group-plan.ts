@@ -1,5 +1,5 @@
 /**
- * Which batches of the queue go into the next group: from the first on, as many as fit and may be written with it; and
+ * The plan of the next group: batches from the first of the queue on, as many as fit and may be written together; and
  * whether a memtable begins with it.
  */
 import { GROUP_BYTES_MAX } from '../../vlog/log/group.ts'
@@ -29,7 +29,7 @@ export interface GroupPlan {
   readonly cost: number
 }
 
-/** Of the first batch of a group. */
+/** No earlier writes: those before the first batch of a group. */
 export const NOTHING: LastWrites = new WritesByKey()
 
 export interface PlanParts {

@@ -1,4 +1,4 @@
-/** What --help shows beside the list of options: examples that can be copied as they stand. */
+/** The part of --help beside the list of options: examples that can be copied as they stand. */
 
 /** A command line and what it does. */
 export type Example = readonly [commandLine: string, does: string]

@@ -1,5 +1,5 @@
 /**
- * What lives in victims by a list of what died: all records but those in the list, whose heads alone are read.
+ * Living records of victims by a list of the dead: all records but those in the list, whose heads alone are read.
  *
  *   | dead | live | dead | dead | live |          the list knows where the dead ones begin and end
  *          ^ head               ^ head            what is read

@@ -1,4 +1,4 @@
-/** What the log is made of and what it needs: shared by log.ts, log-syncer.ts and segment-preparer.ts. */
+/** The parts of the log and its ports: shared by log.ts, log-syncer.ts and segment-preparer.ts. */
 import type { WiscError } from '../../lib/base/errors.ts'
 import type { File } from '../../lib/base/files/file-system.ts'
 import type { StoreDirectory } from '../../lib/base/files/store-directory.ts'

@@ -1,4 +1,4 @@
-/** What is asked of a stream in place of a record: the same proof that it is the one that is meant. */
+/** Requests for a stream in place of a record: the same proof that it is the one that is meant. */
 
 import { compareRange } from '../../lib/base/bytes.ts'
 import { CorruptionError, invalidArgument } from '../../lib/base/errors.ts'

@@ -1,4 +1,4 @@
-/** What the value reader is asked for, and in which order it is read. */
+/** Requests to the value reader, and the order in which they are read. */
 import { copyBytes } from '../../lib/base/bytes.ts'
 import type { FileNumber } from '../../lib/base/ids.ts'
 import type { RecordPointer } from '../record.ts'

@@ -1,6 +1,6 @@
 /**
- * What has to move before a recovered log is served: a pure decision from its survey (survey.ts). The effects, in their
- * durable order, are in lib/recovery/recover.ts.
+ * The plan of a recovery: what has to move before the log is served, a pure decision from its survey (survey.ts). The
+ * effects, in their durable order, are in lib/recovery/recover.ts.
  */
 import type { FileNumber, LogOrdinal, Sequence } from '../../lib/base/ids.ts'
 import { compareLogPositions } from '../../lib/base/log-position.ts'

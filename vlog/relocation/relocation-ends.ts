@@ -1,6 +1,6 @@
 /**
- * What opening a relocation reads: its header, and at its end footer, parts and fence. All of it is proved, and held
- * against what the manifest says of the file. Layout: relocation-format.ts.
+ * The ends of a relocation, read when it is opened: its header, and at its end footer, parts and fence. All of it is
+ * proved, and held against what the manifest says of the file. Layout: relocation-format.ts.
  */
 
 import { CorruptionError } from '../../lib/base/errors.ts'

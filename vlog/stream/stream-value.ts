@@ -1,5 +1,5 @@
 /**
- * What the record of a stream holds as its value: which file the stream is, and what proves that it is that one.
+ * The value of a stream's record: which file the stream is, and what proves that it is that one.
  *
  *   offset size field
  *        0    8 number          of the file

@@ -1,5 +1,5 @@
 /**
- * How a table and a relocation end: what their footers say of them, and behind it the same proof.
+ * Footers of tables and relocations: what each says of its file, and behind it the same proof.
  *
  *   offset from the end, size, field
  *       16    2 ignoreFlags     unknown bits are ignored

@@ -1,4 +1,4 @@
-/** What is taken out of the way: files that nothing durable names, and what has a name that is ours. */
+/** Removals: of files that nothing durable names, and of whatever lies in the way of a name that is ours. */
 import { joinPath } from './file-names.ts'
 import type { FileSystem } from './file-system.ts'
 

@@ -1,4 +1,4 @@
-/** What the actions of the collector have in common: the store that they work on, how they are held, what they say. */
+/** The common part of the collector's actions: the store that they work on, their control, their results. */
 import type { EventEmitter } from 'node:events'
 import type { Log } from '../../../vlog/log/log.ts'
 import type { ValueReader } from '../../../vlog/read/value-reader.ts'

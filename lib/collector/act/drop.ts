@@ -8,12 +8,13 @@
  * Whether anything points to them is asked anew, of the current version, in the same turn as the edit begins: writers
  * may have gone on since the plan was made.
  */
-import { WiscError } from '../../base/errors.ts'
 import type { SegmentNumber } from '../../base/ids.ts'
 import type { PlannedFile } from '../../contract/collection-plan.ts'
 import { fileOf, isOpen, segmentsOf } from '../../tree/version/version.ts'
 import { type CollectedStore, NOTHING_DONE, type StepResult } from './action.ts'
-import { diskBytesOf, segmentsLeft, victimFile } from './victims.ts'
+import { diskBytesOf, segmentsLeft, stale, victimFile } from './victims.ts'
+
+const IN_USE = 'the segment is in use'
 
 /** @throws WISC_STALE if they are in use by now */
 export async function drop(
@@ -42,7 +43,7 @@ export async function forget(
   checkUnreferenced(segments, store)
   for (const number of segments) {
     // I12: a segment in the file of its own number may hold what is in no table yet; it can only be dropped.
-    if (versions.current.segments.get(number) === number) throw stale(number)
+    if (versions.current.segments.get(number) === number) throw stale(IN_USE, number)
   }
   await versions.apply({ removedSegments: segments })
   space.dead.follow(versions.current)
@@ -59,11 +60,6 @@ function checkUnreferenced(
   for (const segment of segments) {
     const file = fileOf(current, segment)
     const mayGo = file !== undefined && !isOpen(file) && !space.holdsStream(file.number)
-    if (!mayGo || space.references.of(segment) !== undefined) throw stale(segment)
+    if (!mayGo || space.references.of(segment) !== undefined) throw stale(IN_USE, segment)
   }
-}
-
-function stale(segment: SegmentNumber): WiscError {
-  const message = `the segment is in use since the plan was made number=${segment}`
-  return new WiscError('WISC_STALE', message)
 }

@@ -11,13 +11,11 @@
  * open removes them as orphans. Nothing is written but the edit: what the tree has of the evicted is dropped by
  * compactions, when they meet it.
  */
-import { WiscError } from '../../base/errors.ts'
-import type { FileNumber } from '../../base/ids.ts'
 import type { EvictedFiles } from '../../contract/events.ts'
 import { segmentsOf } from '../../tree/version/version.ts'
 import type { Eviction } from '../plan/eviction.ts'
 import type { CollectedStore } from './action.ts'
-import { victimFile } from './victims.ts'
+import { stale, victimFile } from './victims.ts'
 
 /** @throws WISC_STALE if one of the files has changed since it was chosen, WISC_ABORTED */
 export async function evict(
@@ -43,15 +41,11 @@ async function evictClaimed(
   for (const number of files) {
     bytes += space.usage.ofValueLogFile(number)
     if (current.files.get(number)?.role !== 'stream') victimFile(current, number)
-    else if (space.holdsStream(number)) throw stale(number)
+    else if (space.holdsStream(number)) throw stale('the stream is in use', number)
     else streams++
   }
   const removedSegments = files.flatMap((number) => segmentsOf(current, number))
   await versions.apply({ evictedBelow: below, removedSegments })
   space.dead.follow(versions.current)
   return { segments: files.length - streams, streams, bytes }
-}
-
-function stale(number: FileNumber): WiscError {
-  return new WiscError('WISC_STALE', `a stream is in use since it was chosen number=${number}`)
 }

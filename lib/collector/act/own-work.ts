@@ -1,7 +1,6 @@
 /**
- * What the collector does by itself at the moment: steps, a compaction of the tree that exposes what is hidden, and the
- * evictions of a cache.
- * What fails is told to those who know what may be begun again.
+ * The collector's own work at the moment: steps, a compaction of the tree that exposes hidden garbage, the evictions of
+ * a cache. Failures go to health, which decides about retries.
  */
 import { linkSignals } from '../../base/abort.ts'
 import { toWiscError, type WiscError } from '../../base/errors.ts'

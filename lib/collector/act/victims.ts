@@ -28,12 +28,14 @@ export function victimFile(version: Version, number: FileNumber): VictimFile {
     file.seal && { ordinal: file.ordinal, offset: file.seal.length }
   // I12: above the checkpoint records are in no table, and the log has to be replayed from there.
   if (file?.role !== 'log' || !end || compareLogPositions(end, version.checkpoint) > 0) {
-    throw new WiscError(
-      'WISC_STALE',
-      `the file has changed since the plan was made number=${number}`,
-    )
+    throw stale('the file has changed', number)
   }
   return { kind: 'segment', number, salt: file.salt, length: end.offset }
+}
+
+/** A plan does not fit any more: the next one is made of what is there now. @param what has happened since */
+export function stale(what: string, number: FileNumber | SegmentNumber): WiscError {
+  return new WiscError('WISC_STALE', `${what} since the plan was made number=${number}`)
 }
 
 /** What leaves a version with these files: their segments, but for those that `surviving` moves to another. */

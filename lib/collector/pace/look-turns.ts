@@ -21,7 +21,7 @@ export class LookTurns {
     return this.#isUnderWay
   }
 
-  /** The last one took many turns, and would not find anything else now. One that takes a single turn finds out. */
+  /** A look would find what the last one found, and take many turns. One of a single turn is made: it costs little. */
   get isFresh(): boolean {
     return this.#wereMany && !this.isOutdated
   }

@@ -1,5 +1,5 @@
 /**
- * What it costs to take space back from value-log files, and what it frees. Pure.
+ * The cost of taking space back from value-log files, and the bytes that it frees. Pure.
  *
  * A rewrite costs the bytes that it copies and is known exactly, to the byte. A punch costs a call
  * for each hole; unless the file was marked, both holes and bytes are a guess.

@@ -1,5 +1,5 @@
 /**
- * What the collector does next: a pure decision from the figures of a look.
+ * The next action of the collector: a pure decision from the figures of a look.
  *
  * Garbage comes back in the order in which it costs least: what nothing refers to at any time; then, over the start of
  * pressure.ts, the best step of a plan; a compaction where much is hidden; an early flush where memtables may shadow

@@ -1,4 +1,4 @@
-/** How the planner's moves become the steps of a plan, and what those take at their peak. Pure. */
+/** Steps of a plan from the planner's moves, and the room that they take at their peak. Pure. */
 
 import type {
   CollectionStep,

@@ -1,4 +1,4 @@
-/** What the planner goes by: the rules that all plans for a store have in common, and what one plan is to come to. */
+/** The rules of a plan: those that all plans for a store have in common, and the target of one plan. */
 import type { FileNumber } from '../../base/ids.ts'
 import type { ResolvedCollectorOptions, ResolvedOptions } from '../../contract/options.ts'
 import { fileLength, type Version } from '../../tree/version/version.ts'

@@ -1,5 +1,5 @@
 /**
- * What a hole costs against a copy, by the time that both took of late. Pure: who carries steps out measures, and hands
+ * The price of a hole against that of a copy, by the time that both took of late. Pure: the actor measures, and hands
  * the prices to the planner.
  *
  * A hole has its price for each, hardly for its bytes: 15 to 100 us where a journal takes it, 0.15 to 4 ms where the

@@ -1,6 +1,6 @@
 /**
- * What becomes of small files, which cost descriptors and lookups: they ride along with a rewrite that has room, and
- * are merged once there are many. Pure.
+ * Small files cost descriptors and lookups: they ride along with a rewrite that has room, and are merged once there are
+ * many. Pure.
  */
 import type { CollectibleFile } from '../../space/figures.ts'
 import { BestFirst } from './best-first.ts'

@@ -1,7 +1,7 @@
 /**
- * What a collection does, foretold: `collect` without a plan flushes and compacts, then plans and carries out, round
- * after round. Here the tree is walked as if it had been compacted (exposed-store.ts), and the plans are applied to
- * figures (lib/collector/plan/files-after.ts).
+ * A forecast of a collection: `collect` without a plan flushes and compacts, then plans and carries out, round after
+ * round. Here the tree is walked as if it had been compacted (exposed-store.ts), and the plans are applied to figures
+ * (lib/collector/plan/files-after.ts).
  *
  * Exact on a quiet store but for bytes of tables and of the manifest, which count for the goal. Writes nothing (I11).
  */

@@ -1,4 +1,4 @@
-/** What a punch of a file will give when the store has been flushed and compacted: marked by what is kept then. */
+/** The yield of a punch when the store has been flushed and compacted: marked by the entries that are kept then. */
 
 import { markSlices } from '../../../vlog/collect/mark.ts'
 import { emptyVictimRecord } from '../../../vlog/collect/victim-page.ts'

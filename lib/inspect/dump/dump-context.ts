@@ -1,4 +1,4 @@
-/** What all dumps have around them: the file, and which part of it is wanted. */
+/** The context of a dump: the file, and which part of it is wanted. */
 import type { File } from '../../base/files/file-system.ts'
 import { FileWindow } from '../../base/files/file-window.ts'
 

@@ -1,6 +1,6 @@
 /**
- * What a dump consists of: items (a header, a frame, a record, an entry ...), each with the fields of the FORMAT
- * pages, under their names and with their places in the file.
+ * The items of a dump (a header, a frame, a record, an entry ...), each with the fields of the FORMAT pages, under
+ * their names and with their places in the file.
  *
  * One description serves both kinds of dump: record by record it shows the values of the fields that mean something,
  * byte by byte all of them.

@@ -1,6 +1,6 @@
 /**
- * What range tombstones have deleted, as far as they were found. Each of them is a fact, wherever it was found: what it
- * covers and is older was deleted. Nobody reads at an older sequence, so the newest of each key is enough.
+ * The range tombstones that a salvage has found. Each of them is a fact, wherever it was found: what it covers and is
+ * older was deleted. Nobody reads at an older sequence, so the newest of each key is enough.
  */
 import type { Sequence } from '../../base/ids.ts'
 import { SEQUENCE_MAX } from '../../base/ids.ts'

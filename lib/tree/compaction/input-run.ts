@@ -1,4 +1,4 @@
-/** What a compaction is given; a run as the input of a job: read forward, with at most one of its tables open. */
+/** The input of a compaction; a run of it is read forward, with at most one of its tables open. */
 
 import { joinPath, tableName } from '../../base/files/file-names.ts'
 import type { FileSystem } from '../../base/files/file-system.ts'

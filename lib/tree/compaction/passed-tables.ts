@@ -1,4 +1,4 @@
-/** How much of its inputs a compaction has passed, table by table. */
+/** The progress of a compaction through its inputs, table by table. */
 import type { TableMeta } from '../entry.ts'
 import type { JobPorts } from './run-writer.ts'
 

@@ -1,4 +1,4 @@
-/** What lives, by some tables: the implementation of the port that vlog/collect/liveness.ts declares. */
+/** Liveness by tables: the implementation of the port that vlog/collect/liveness.ts declares. */
 import type { FileSystem } from '../../base/files/file-system.ts'
 import { type MarkableRecords, markPointers } from './mark-pointers.ts'
 import {

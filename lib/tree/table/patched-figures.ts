@@ -1,5 +1,5 @@
 /**
- * What a table that is patched says of itself: the figures of the old table, put right by what comes and goes.
+ * The figures of a patched table: those of the old one, put right by the entries that come and go.
  *
  * References are sums, and a filter takes further keys. A segment of which nothing is left keeps its place in the
  * references, for the entries that are copied hold places behind it; a merge makes them anew. The smallest sequence

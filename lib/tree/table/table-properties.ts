@@ -1,5 +1,5 @@
 /**
- * What a table says of itself: a part of tagged fields (lib/base/fields.ts), all of which must be there.
+ * The properties of a table: a part of tagged fields (lib/base/fields.ts), all of which must be there.
  *
  * Numbers are varints, keys are their bytes. Meanings: lib/tree/FORMAT.md, section 2.6.
  */

@@ -1,6 +1,5 @@
 /**
- * Which files nobody needs any more: the pins of versions, and the files that went with each of
- * them.
+ * Obsolete files: the pins of versions, and the files that went with each of them.
  *
  * Invariant I5: a file is reported once, after the edit that drops it is durable, and when no
  * version that holds it is pinned. Versions form a line; a file that went when a version was
