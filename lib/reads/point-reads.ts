@@ -12,7 +12,7 @@ import type { Sequence } from '../base/ids.ts'
 import { partOf, takeWithSequence, throwIfAborted } from '../contract/arguments.ts'
 import type { ReadOptions, SequencedValue, SnapshotOptions, ValueStat } from '../contract/types.ts'
 import { Entry, KIND } from '../tree/entry.ts'
-import { momentOf } from './moment.ts'
+import { momentOf } from './hold.ts'
 import { readAgain, readAgainLater, staleView } from './read-again.ts'
 import { presentView, type ReadView, viewOf } from './read-view.ts'
 import type { ReadingEngine } from './reading-engine.ts'
@@ -21,6 +21,14 @@ import { valueStat } from './value-stat.ts'
 
 /** Keys that are looked up, and their values read, before the event loop may turn: about a millisecond. */
 const SLICE_KEYS = 256
+
+/** An entry that was seen: the newest of its key at or below a sequence, at a moment by which it had not expired. */
+interface SeenEntry {
+  readonly key: Uint8Array
+  readonly sequence: Sequence
+  readonly seenAt: Sequence
+  readonly moment: number
+}
 
 export class PointReads {
   readonly #engine: ReadingEngine
@@ -77,21 +85,18 @@ export class PointReads {
   }
 
   /**
-   * A part of the value of one entry, for later: the newest of the key at or below `at` must be the one of `sequence`.
-   * @param moment by which it had not expired @param memory where it may go; see `readPartAhead` of the value reader
+   * A part of the value of one entry, for later.
+   * @param memory where it may go; see `readPartAhead` of the value reader
    */
   async part(
     view: ReadView,
-    key: Uint8Array,
-    at: Sequence,
-    moment: number,
-    sequence: Sequence,
+    { key, sequence, seenAt, moment }: SeenEntry,
     part: ValuePart,
     memory: Buffer | undefined,
   ): Promise<Buffer> {
     const lookup = new Entry()
     const { tree, values } = view
-    const isThere = tree.find(key, at, lookup, moment) && lookup.sequence === sequence
+    const isThere = tree.find(key, seenAt, lookup, moment) && lookup.sequence === sequence
     if (!isThere) throw staleView()
     if (lookup.kind === KIND.inline) return this.#copyInline(lookup, part)
     return values.readPartAhead(lookup, part, memory)

@@ -13,11 +13,12 @@
  * A crash in any step leaves either the old manifest with its log untouched, or the new one.
  */
 
+import type { NewSegment } from '../../vlog/log/log-parts.ts'
 import { type LostRange, largestLostNumber, setAside } from '../../vlog/recovery/lost.ts'
 import { type LogRecoveryPlan, planLogRecovery } from '../../vlog/recovery/recovery-plan.ts'
 import { durableEditOfStrays } from '../../vlog/recovery/stray-segments.ts'
 import { type KnownSegment, type LogSurvey, surveyLog } from '../../vlog/recovery/survey.ts'
-import { type CopiedTail, copyTail } from '../../vlog/recovery/tail-copy.ts'
+import { type CopiedTail, copyTail, type UnprovedTail } from '../../vlog/recovery/tail-copy.ts'
 import { CorruptionError, toWiscError, WiscError } from '../base/errors.ts'
 import {
   joinPath,
@@ -216,7 +217,14 @@ export async function recoverLog(
   const keptEnd = kept
     ? { ordinal: kept.ordinal, offset: kept.length }
     : endOfSealed(version, lastSealed)
-  const copied = copyUnproved(context, random, versions, plan, keptEnd, survey, report)
+  const { copy } = plan
+  // Why not the last edit that was read: it may be known to the page cache alone until the new manifest is durable.
+  const { durableEdit } = survey
+  const tail = { copy, predecessor: keptEnd, durable: keptEnd, durableEdit }
+  const copied =
+    copy.length === 0
+      ? undefined
+      : copyUnproved(context, newSegment(random, versions), tail, report)
   const end = copied ? { ordinal: copied.ordinal, offset: copied.length } : keptEnd
   report.clean =
     version.cleanEnd !== undefined &&
@@ -280,21 +288,18 @@ function setTornAside(
   report.tornBytesNotKept = setAside(context, ranges).uncopiedBytes
 }
 
+function newSegment(random: Random, { fileNumbers, current }: VersionSet): NewSegment {
+  return { number: fileNumbers.take(), salt: randomU32(random), ordinal: nextOrdinal(current) }
+}
+
 function copyUnproved(
   context: StoreDirectory,
-  random: Random,
-  versions: VersionSet,
-  plan: LogRecoveryPlan,
-  keptEnd: LogPosition,
-  survey: LogSurvey,
+  target: NewSegment,
+  tail: UnprovedTail,
   report: RecoveryReport,
-): CopiedTail | undefined {
-  if (plan.copy.length === 0) return undefined
+): CopiedTail {
   const began = performance.now()
-  const number = versions.fileNumbers.take()
-  const target = { number, salt: randomU32(random), ordinal: nextOrdinal(versions.current) }
-  // Why not the last edit that was read: it may be known to the page cache alone until the new manifest is durable.
-  const copied = copyTail(context, target, keptEnd, keptEnd, survey.durableEdit, plan.copy)
+  const copied = copyTail(context, target, tail)
   context.fileSystem.syncDirectory(context.directory)
   report.tailBytesCopied = copied.length
   report.tailCopyMs = performance.now() - began

@@ -110,10 +110,10 @@ function streamedValue(
   { offset, length }: ValuePart,
 ): StreamedValue {
   const from = Math.min(offset, size)
+  const entry = { key, sequence, seenAt: view.sequence, moment: view.hold.moment }
   const read = async (part: ValuePart, memory: Buffer | undefined): Promise<Buffer> => {
     try {
-      const { engine, hold } = view
-      return await reads.part(engine, key, view.sequence, hold.moment, sequence, part, memory)
+      return await reads.part(view.engine, entry, part, memory)
     } catch (error) {
       throw view.engine.viewFailure(error)
     }

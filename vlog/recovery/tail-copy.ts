@@ -24,18 +24,23 @@ export interface CopiedTail extends NewSegment {
   readonly lastSequence: Sequence
 }
 
+/** The frames that are copied, at least one, and what they say from then on. */
+export interface UnprovedTail {
+  readonly copy: LogRecoveryPlan['copy']
+  /** The segment that the new one follows, and where that one ends. */
+  readonly predecessor: LogPosition
+  readonly durable: LogPosition
+  readonly durableEdit: VersionNumber
+}
+
 /**
  * Writes and syncs the new segment; its directory entry is not durable yet.
  * @throws CorruptionError if the records are not what the survey has proved: nothing is left of the copy then; IoError
- * @param predecessor the segment that it follows, and where that one ends
  */
 export function copyTail(
   context: StoreDirectory,
   target: NewSegment,
-  predecessor: LogPosition,
-  durable: LogPosition,
-  durableEdit: VersionNumber,
-  copy: LogRecoveryPlan['copy'],
+  { copy, predecessor, durable, durableEdit }: UnprovedTail,
 ): CopiedTail {
   const { fileSystem, directory, databaseId } = context
   const { number, salt, ordinal } = target

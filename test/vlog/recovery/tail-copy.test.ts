@@ -76,14 +76,8 @@ function makeSource(): {
 }
 
 function copyAll(fileSystem: FaultFileSystem, copy: LogRecoveryPlan['copy']): CopiedTail {
-  return copyTail(
-    logContext(fileSystem),
-    { number: 9, salt: SALT, ordinal: 6 },
-    PREDECESSOR,
-    DURABLE,
-    77,
-    copy,
-  )
+  const tail = { copy, predecessor: PREDECESSOR, durable: DURABLE, durableEdit: 77 }
+  return copyTail(logContext(fileSystem), { number: 9, salt: SALT, ordinal: 6 }, tail)
 }
 
 test('holds the same records under the same sequences', () => {
