@@ -18,6 +18,7 @@ import type {
 } from '../files/file-system.ts'
 import { withDescriptor } from '../files/spare-files.ts'
 import { tryFlock } from './flock.ts'
+import { freeBytes } from './free-bytes.ts'
 import { takeLock } from './lock.ts'
 import { tryNativeLock } from './native-extensions.ts'
 import { watchDirectory } from './node-directory-watch.ts'
@@ -173,8 +174,7 @@ export class NodeFileSystem implements FileSystem {
   }
 
   freeBytes(path: string): number {
-    const { bavail, bsize } = attempt('statfs', path, () => fs.statfsSync(path))
-    return bavail * bsize
+    return attempt('statfs', path, () => freeBytes(path))
   }
 
   lock(path: string, text: string, dead?: string): Lock | LockRefusal {
