@@ -32,7 +32,8 @@ export async function verifyTables(pass: VerifyPass): Promise<CountedEntries> {
         isWhole = await verifyTable(pass, table, found, pause)
       })
       // One that is no longer in the version was removed in order: its absence is no damage.
-      if (engine.version.tables.has(table.number)) findings.note(error)
+      if (engine.version.tables.has(table.number))
+        findings.note(error, table.entries - found.entries)
       if (isWhole) proved.tables.set(table.number, found)
     }
     sum.add(figures)

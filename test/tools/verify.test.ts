@@ -12,7 +12,9 @@ test('verify of a damaged value: only --deep finds it, and says where', async ()
   expect(await wisc(['verify', 'corrupt'], { cwd: GOLDEN })).toMatchObject({ code: 0 })
   const { code, out, err } = await wisc(['verify', 'corrupt', '--deep'], { cwd: GOLDEN })
   expect([code, err]).toEqual([4, ''])
-  expect(out).toMatch(/^DAMAGE [^\n]+ file=\d+\.vlog offset=\d+ \(WISC_CORRUPTION\)\n/)
+  expect(out).toMatch(
+    /^DAMAGE [^\n]+ file=\d+\.vlog offset=\d+ \(WISC_CORRUPTION\), affects 1 entry\n/,
+  )
   expect(out).toMatch(/^result +damaged in 1 place$/m)
   const [report] = await wiscJson(['verify', 'corrupt', '--deep'], { cwd: GOLDEN, code: 4 })
   expect(report).toMatchObject({ ok: false, damage: [{ code: 'WISC_CORRUPTION' }] })
@@ -38,7 +40,8 @@ test('verify goes on when files are missing, and lists all damage', async () => 
   fs.writeFileSync(file, bytes)
   const { code, out, err } = await wisc(['verify', db, '--deep'])
   expect([code, err]).toEqual([4, ''])
-  expect(out).toContain(`DAMAGE file is missing file=${table} offset=0 (WISC_CORRUPTION)\n`)
+  const gone = `DAMAGE file is missing file=${table} offset=0 (WISC_CORRUPTION)`
+  expect(out).toContain(`${gone}, affects 60 entries\n`)
   expect(out).toMatch(
     new RegExp(`^DAMAGE file is missing file=${segment} .*, affects \\d+ entries$`, 'm'),
   )

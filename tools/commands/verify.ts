@@ -84,7 +84,8 @@ function render(report: VerifyReport, deep: boolean, exact: boolean, output: Out
   const lines = damage.slice(0, LISTED_MAX).map((error, at) => {
     const text = `${output.style('red', 'DAMAGE')} ${escapeText(error.message)} (${error.code})`
     const entries = affectedEntries[at]!
-    return entries > 1 ? `${text}, affects ${formatCount(entries)} entries\n` : `${text}\n`
+    if (entries === 0) return `${text}\n`
+    return `${text}, affects ${entries === 1 ? '1 entry' : `${formatCount(entries)} entries`}\n`
   })
   const more = damage.length - lines.length
   if (more > 0) lines.push(`... and ${formatUnits(more, 'more place')} (see --json)\n`)

@@ -11,9 +11,10 @@ test('a flipped byte of a table, any, is found', async () => {
   const { name, bytes } = visibleFile(fileSystem, /\.sst$/)
   for (let at = 0; at < bytes.length; at += 61) {
     bytes[at]! ^= 0x20
-    const { ok, damage } = await store.verify({ deep: false })
+    const { ok, damage, affectedEntries } = await store.verify({ deep: false })
     bytes[at]! ^= 0x20
     expect(ok, `byte ${at}`).toBe(false)
+    expect(affectedEntries[0], `byte ${at}`).toBeGreaterThan(0)
     expect((damage[0] as CorruptionError).file).toBe(name)
   }
 })
@@ -23,7 +24,10 @@ test('several damaged blocks of a table: each is told', async () => {
   const store = await makeFlushedStore(fileSystem)
   const { name, bytes } = visibleFile(fileSystem, /\.sst$/)
   for (const at of [100, 1100, 2100]) bytes[at]! ^= 0x20
-  const { damage } = await store.verify({ deep: false })
+  const { damage, affectedEntries } = await store.verify({ deep: false })
+  // None of the table's is followed, and each counts once.
+  const entries = store.stats().levels.reduce((sum, level) => sum + level.entries, 0)
+  expect(affectedEntries).toEqual(damage.map((_, i) => (i === 0 ? entries : 0)))
   const places = damage.map((error) => (error as CorruptionError).offset)
   expect(damage.every((error) => (error as CorruptionError).file === name)).toBe(true)
   expect(places.length).toBeGreaterThanOrEqual(3)
@@ -37,8 +41,9 @@ test('each of several damaged values is reported', async () => {
   const places = [11, 55, 99].map((i) => Buffer.from(bytes).indexOf(Buffer.alloc(400, i)))
   for (const place of places) bytes[place + 200]! ^= 1
   expect((await store.verify({ deep: false })).ok).toBe(true)
-  const { damage } = await store.verify()
+  const { damage, affectedEntries } = await store.verify()
   expect(damage).toHaveLength(3)
+  expect(affectedEntries).toEqual([1, 1, 1])
   expect(await codeOf(() => store.get('key55'))).toBe('WISC_CORRUPTION')
   expect(await store.get('key57')).toEqual(Buffer.alloc(400, 57))
 })
