@@ -18,10 +18,10 @@ import type {
 } from '../files/file-system.ts'
 import { withDescriptor } from '../files/spare-files.ts'
 import { tryFlock } from './flock.ts'
-import { freeBytes } from './free-bytes.ts'
 import { takeLock } from './lock.ts'
 import { tryNativeLock } from './native-extensions.ts'
 import { watchDirectory } from './node-directory-watch.ts'
+import { freeBytes } from './node-disk-space.ts'
 import {
   attempt,
   FILE_MODE,

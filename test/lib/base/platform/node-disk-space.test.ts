@@ -1,7 +1,7 @@
 /** The room of a disk: what is kept for root is root's, and nobody else's. */
 import fs from 'node:fs'
 import { afterEach, expect, test, vi } from 'vitest'
-import { freeBytes } from '#dist/lib/base/platform/free-bytes.js'
+import { freeBytes } from '#dist/lib/base/platform/node-disk-space.js'
 
 afterEach(() => {
   vi.restoreAllMocks()
