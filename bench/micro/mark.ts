@@ -19,7 +19,8 @@ import { markPointers } from '../../lib/tree/compaction/mark-pointers.ts'
 import { livenessBy } from '../../lib/tree/compaction/table-liveness.ts'
 import { Entry, KIND, type TableMeta } from '../../lib/tree/entry.ts'
 import { TableBuilder } from '../../lib/tree/table/table-builder.ts'
-import { markSlices } from '../../vlog/collect/mark.ts'
+import { packHeads, unpackHeads } from '../../vlog/collect/kept-heads.ts'
+import { markRecords, markSlices } from '../../vlog/collect/mark.ts'
 import { rewriteSlices } from '../../vlog/collect/rewrite.ts'
 import type { VictimFile } from '../../vlog/collect/victim.ts'
 import { collectVictims } from '../../vlog/collect/victim-walk.ts'
@@ -212,6 +213,25 @@ function sumAll({ files, records }: Log, valueBytes: number): Reference[] {
   })
 }
 
+/** One file, walked and by its kept heads: what a punch finds out before it makes a hole. */
+function markKept(
+  file: VictimFile,
+  { what, tables }: Prepared['tableSets'][number],
+  valueBytes: number,
+): void {
+  const input = { ...place, files: [file], minimumHoleBytes: 0 }
+  const markLive = markPointers({ ...place, tables }, fileSystem)
+  const { count } = runOnce(collectVictims(input, ports)).result
+  const walked = measure(() => markSlices(input, markLive, ports))
+  print(`${what}, one file`, walked, count, valueBytes)
+  const heads = runOnce(packHeads(runOnce(collectVictims(input, ports)).result)).result
+  if (heads === undefined) return
+  const kept = measure(function* () {
+    return yield* markRecords(yield* unpackHeads(heads, file), input, markLive, ports)
+  })
+  print(`... kept, ${(heads.bytes.length / count).toFixed(1)} bytes each`, kept, count, valueBytes)
+}
+
 function runCase(valueBytes: number): void {
   const { files, count, references, tableSets } = prepare(valueBytes)
   console.log(`values of ${valueBytes} bytes, ${count} records in ${files.length} files`)
@@ -231,6 +251,7 @@ function runCase(valueBytes: number): void {
       valueBytes,
     )
   }
+  markKept(files[0]!, tableSets[1]!, valueBytes)
   const liveness = livenessBy({ ...place, tables: tableSets[0]!.tables }, fileSystem)
   const fileNumber = nextNumber++
   const path = joinPath(directory, segmentName(fileNumber))
