@@ -151,7 +151,9 @@ export class Transactions {
   /** @returns what was changed since it was read, if anything was: then nothing is written */
   async #commit(transaction: StoreTransaction, sync: boolean): Promise<ConflictError | undefined> {
     if (transaction.writes.size === 0) return undefined
-    const { commit, tree, turn } = this.#engine
+    const { commit, tree, turn, health } = this.#engine
+    // What it has read is then what is durable: anything newer would be a conflict with that, however often it is tried.
+    if (health.final) throw health.final
     const steps = new Steps(turn, () => transaction.failure !== undefined)
     const reads = await SortedReads.of(transaction.reads, steps)
     if (reads === undefined) throw transaction.failure

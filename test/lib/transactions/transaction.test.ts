@@ -3,6 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import type { Transaction } from '#dist/lib/contract/transactions.js'
 import type { Store } from '#dist/lib/store/store.js'
+import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
 import { codeOf, openSmallStore } from '../../support/store/fault-store.ts'
 
 /** What happens to the store between a read and the commit: nothing of it may hide a change. */
@@ -354,4 +355,23 @@ test('the empty key and the empty value are like any other, in each way of writi
   expect((await store.entries().nextMany(9)).flat().map(String)).toEqual(['', ''])
   await store.transaction((tx) => tx.delete(''))
   expect(await store.keys().nextMany(9)).toEqual([])
+})
+
+test('behind a failed sync one is refused as every write is: what it can read is no conflict', async () => {
+  const fileSystem = new FaultFileSystem()
+  const store = await openSmallStore({ collector: { enabled: false } }, fileSystem)
+  await store.put('key', 'durable', { sync: true })
+  await store.put('key', 'not durable')
+  fileSystem.faults = ({ kind }) => (kind === 'sync' ? { errno: 'EIO' } : undefined)
+  expect(await codeOf(() => store.sync())).toBe('WISC_SYNC_FAILED')
+  let calls = 0
+  const read: unknown[] = []
+  const transacted = store.transaction(async (tx) => {
+    calls++
+    read.push(String(await tx.get('key')))
+    tx.put('other', 'x')
+  })
+  expect(await codeOf(() => transacted)).toBe('WISC_SYNC_FAILED')
+  expect([calls, read]).toEqual([1, ['durable']])
+  expect(store.stats().transactions.conflicts).toBe(0)
 })
