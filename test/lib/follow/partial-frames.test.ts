@@ -2,24 +2,12 @@
 import { expect, test } from 'vitest'
 import { engineOf } from '#dist/lib/store/engine-of.js'
 import { openStore } from '#dist/lib/store/open-store.js'
-import type { Store } from '#dist/lib/store/store.js'
 import { DIRECTORY } from '../../support/crash/recover-image.ts'
 import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
 import { HistoryFileSystem } from '../../support/files/history-file-system.ts'
 import { openSmallStore, SMALL_OPTIONS } from '../../support/store/fault-store.ts'
 import { stopTimers } from '../../support/store/idle.ts'
-
-/** Uploads a stream whose record comes into one group behind what `before` writes. */
-async function putStreamBehind(store: Store, key: string, before: () => void): Promise<void> {
-  const { commit } = engineOf(store) as unknown as { commit: { submitStream: unknown } }
-  const submitStream = commit.submitStream as (...asked: unknown[]) => Promise<void>
-  commit.submitStream = (...asked: unknown[]) => {
-    before()
-    return submitStream.apply(commit, asked)
-  }
-  await store.putStream(key, new Blob(['stream '.repeat(1000)]))
-  commit.submitStream = submitStream
-}
+import { beforeNextStream } from '../../support/store/upload-order.ts'
 
 test('I2: a range that is deleted once more stays deleted meanwhile', async () => {
   stopTimers()
@@ -30,10 +18,11 @@ test('I2: a range that is deleted once more stays deleted meanwhile', async () =
   await writer.deleteRange({ gte: 'a', lt: 'c' })
   await writer.put('d', '1')
   const before = disk.visibleImage()
-  await putStreamBehind(writer, 'stream', () => {
+  beforeNextStream(writer, () => {
     void writer.put('d', '2')
     void writer.deleteRange({ gte: 'a', lt: 'c' })
   })
+  await writer.putStream('stream', new Blob(['stream '.repeat(1000)]))
   // The manifest is read before the upload, the log behind it.
   let isBehind = false
   let isFollowing = false

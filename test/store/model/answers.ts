@@ -7,6 +7,12 @@ import { KEYS, type ModelRange } from './operations.ts'
 /** By index into KEYS, which are in order: the model is sorted by numbers. */
 export type Model = Map<number, Buffer>
 
+/** What there was behind one batch. */
+export type ModelState = ReadonlyMap<
+  number,
+  { readonly value: Buffer; readonly expiresAt: number | undefined }
+>
+
 export function keyAt(index: number): Buffer {
   return KEYS[index]!
 }

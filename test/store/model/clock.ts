@@ -1,6 +1,6 @@
 /** The clock of a run of the model test: it stands still, and goes on by an operation alone. What expires goes then. */
 import type { Store } from '#dist/lib/store/store.js'
-import { keyAt, type Model } from './answers.ts'
+import { keyAt, type Model, type ModelState } from './answers.ts'
 
 const realNow = Date.now
 
@@ -42,10 +42,12 @@ export class ModelClock {
     }
   }
 
-  /** Of the value that a key has. */
-  remaining(key: number): number | undefined {
-    const expiresAt = this.#expiries.get(key)
-    return expiresAt && expiresAt - this.#now
+  /** As it is now, to be kept. */
+  state(): ModelState {
+    const entries = [...this.#model].map(
+      ([key, value]) => [key, { value, expiresAt: this.#expiries.get(key) }] as const,
+    )
+    return new Map(entries)
   }
 
   pass(ms: number): void {

@@ -1,5 +1,6 @@
 /**
  * Model test: random operations on a store and on a sorted map give the same answers, under many configurations.
+ * Calls that are refused are among them. A follower beside the store shows states that the map has had (I2).
  *
  * Stores without workers lie in memory, where the rules of order are checked too; stores with workers lie on
  * the real file system. fast-check shrinks a failing list of operations; WISC_TEST_SEED=n replays a run, and
@@ -16,7 +17,7 @@ import { DIRECTORY } from '../../support/crash/recover-image.ts'
 import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
 import { replayHint, testSeed } from '../../support/random.ts'
 import { HAS_ZSTD } from '../../support/zstd.ts'
-import { MODEL_OPERATIONS, type ModelOperation } from './operations.ts'
+import { FOLLOWED_OPERATIONS, MODEL_OPERATIONS, type ModelOperation } from './operations.ts'
 import { ModelRun } from './run.ts'
 
 const seed = testSeed()
@@ -67,6 +68,8 @@ interface Configuration {
   readonly runs: number
   readonly options: Options
   readonly withoutHoles?: boolean
+  /** Options of a follower beside the store. */
+  readonly follower?: Options
 }
 
 const CONFIGURATIONS: readonly Configuration[] = [
@@ -132,6 +135,24 @@ const CONFIGURATIONS: readonly Configuration[] = [
     runs: 8,
     options: { ...SMALL, ...COMPRESSED, compressionLevel: 15, workers: 2, tree: LAZY },
   },
+  {
+    name: 'followed: small parts',
+    runs: 60,
+    options: SMALL,
+    follower: { memtableBytes: 65536, valueThreshold: 100 },
+  },
+  {
+    name: 'followed: eager collector, all separated; few open files, all inline in memory',
+    runs: 60,
+    options: { ...EAGER, valueThreshold: 0 },
+    follower: { maxOpenFiles: 16, blockCacheBytes: 0, valueThreshold: Number.POSITIVE_INFINITY },
+  },
+  {
+    name: 'followed: eager collector, tiering; cached values, all pointers',
+    runs: 40,
+    options: { ...EAGER, tree: TIERING, valueThreshold: 2000 },
+    follower: { memtableBytes: 65536, valueThreshold: 0, valueCacheBytes: 65536 },
+  },
   { name: 'defaults without workers', runs: 12, options: { workers: 0 } },
   { name: 'one worker', runs: 12, options: { ...SMALL, workers: 1 } },
   {
@@ -152,12 +173,14 @@ const CONFIGURATIONS: readonly Configuration[] = [
   },
 ]
 
-for (const { name, runs: count, options, withoutHoles = false } of CONFIGURATIONS) {
+for (const configuration of CONFIGURATIONS) {
+  const { name, runs: count, options, follower } = configuration
+  const all = follower ? FOLLOWED_OPERATIONS : MODEL_OPERATIONS
   test(`the store is a sorted map: ${name}`, async () => {
     await fc.assert(
-      fc.asyncProperty(MODEL_OPERATIONS, async (operations) => {
+      fc.asyncProperty(all, async (operations) => {
         runs++
-        if (options.workers === 0) await runInMemory(options, operations, withoutHoles)
+        if (options.workers === 0) await runInMemory(configuration, operations)
         else await runOnDisk(options, operations)
       }),
       { seed: seed | 0, numRuns: Math.ceil(count * FACTOR), verbose: 1, endOnFailure: false },
@@ -166,13 +189,13 @@ for (const { name, runs: count, options, withoutHoles = false } of CONFIGURATION
 }
 
 async function runInMemory(
-  options: Options,
+  { options, withoutHoles = false, follower }: Configuration,
   operations: readonly ModelOperation[],
-  withoutHoles: boolean,
 ): Promise<void> {
   const disk = { seed, withoutHoles }
   const first = new FaultFileSystem(disk)
-  const fileSystem = await ModelRun.run(DIRECTORY, options, first, operations, disk)
+  const beside = { afterKill: disk, follower }
+  const fileSystem = await ModelRun.run(DIRECTORY, options, first, operations, beside)
   if (!(fileSystem instanceof FaultFileSystem)) return
   if (fileSystem.violations.length > 0)
     throw new Error(fileSystem.violations.slice(0, 3).join('; '))

@@ -1,5 +1,6 @@
 /** The operations of the model test, and how fast-check makes them. */
 import fc from 'fast-check'
+import { REFUSED_WAYS } from './refused.ts'
 
 export interface ModelRange {
   /** Indexes into {@link KEYS}. */
@@ -42,11 +43,44 @@ export interface ModelTransaction {
   readonly range: ModelRange
 }
 
+/** What a follower beside the store does, while the disk changes under it. */
+export interface ModelFollow {
+  readonly kind: 'follow'
+  /** Of what the writer has done since the last one: so much is there at once. */
+  readonly share: number
+  /**
+   * The disk is another one before each so many-th call; 0: it stands still. Or all that is left comes when something
+   * is asked of the value log: what the manifest said is old by then.
+   */
+  readonly pace: number | 'behind the manifest'
+  /** The call that the system refuses, if any. */
+  readonly refused: number | undefined
+  readonly way:
+    | 'look'
+    | 'gets'
+    | 'getMany'
+    | 'entries'
+    | 'take snapshot'
+    | 'read snapshots'
+    | 'stats'
+    | 'verify'
+    | 'write'
+}
+
 export type ModelOperation =
   | ModelCollect
   | ModelTransaction
+  | ModelFollow
+  /** @property writes some come before it in the same turn, some behind it */
+  | {
+      readonly kind: 'refused'
+      readonly way: string
+      readonly key: number
+      readonly length: number
+      readonly writes: readonly ModelWrite[]
+    }
   | { readonly kind: 'write'; readonly writes: readonly ModelWrite[]; readonly sync: boolean }
-  /** @property fails the source does, behind its first half */
+  /** @property fails the source does, behind its first half @property beside come before it in its group */
   | {
       readonly kind: 'putStream'
       readonly key: number
@@ -54,6 +88,7 @@ export type ModelOperation =
       readonly ttl: number | undefined
       readonly sync: boolean
       readonly fails: boolean
+      readonly beside: readonly ModelWrite[]
     }
   | { readonly kind: 'touch'; readonly key: number; readonly ttl: number }
   /** Time goes on. */
@@ -120,6 +155,11 @@ const length = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom(0, 1, 1023, 1024, 8192, 8193, 65536, 65537, 70000) },
 )
 const ttl = fc.constantFrom(1, 10, 10, 50, 1000)
+const deleteRange: fc.Arbitrary<ModelWrite> = fc.record({
+  key,
+  length: fc.constant(undefined),
+  to: key,
+})
 const writeOne: fc.Arbitrary<ModelWrite> = fc.oneof(
   {
     weight: 7,
@@ -132,7 +172,7 @@ const writeOne: fc.Arbitrary<ModelWrite> = fc.oneof(
       ttl: fc.option(ttl, { nil: undefined, freq: 1 }),
     }),
   },
-  { weight: 1, arbitrary: fc.record({ key, length: fc.constant(undefined), to: key }) },
+  { weight: 1, arbitrary: deleteRange },
 )
 const bound = fc.option(key, { nil: undefined, freq: 2 })
 const range: fc.Arbitrary<ModelRange> = fc.record({
@@ -167,6 +207,14 @@ const operation: fc.Arbitrary<ModelOperation> = fc.oneof(
       { weight: 5, arbitrary: fc.constant(false) },
       { weight: 1, arbitrary: fc.constant(true) },
     ),
+    beside: fc.array(fc.oneof(writeOne, deleteRange), { maxLength: 2 }),
+  }),
+  weighted(7, {
+    kind: fc.constant('refused'),
+    way: fc.constantFrom(...REFUSED_WAYS),
+    key,
+    length,
+    writes: fc.array(writeOne, { maxLength: 4 }),
   }),
   weighted(8, {
     kind: fc.constant('transaction'),
@@ -231,8 +279,31 @@ function weighted(
   return { weight, arbitrary: fc.record(model) as fc.Arbitrary<ModelOperation> }
 }
 
-export const MODEL_OPERATIONS: fc.Arbitrary<ModelOperation[]> = fc.array(operation, {
-  minLength: 1,
-  maxLength: 100,
-  size: 'max',
-})
+const follow = weighted(0, {
+  kind: fc.constant('follow'),
+  share: fc.constantFrom(0, 0.1, 0.5, 1),
+  pace: fc.constantFrom(0, 1, 2, 5, 'behind the manifest', 'behind the manifest'),
+  refused: fc.option(fc.nat(40), { nil: undefined, freq: 1 }),
+  way: fc.constantFrom(
+    'look',
+    'look',
+    'gets',
+    'getMany',
+    'entries',
+    'take snapshot',
+    'read snapshots',
+    'stats',
+    'verify',
+    'write',
+  ),
+}).arbitrary
+
+function listOf(one: fc.Arbitrary<ModelOperation>): fc.Arbitrary<ModelOperation[]> {
+  return fc.array(one, { minLength: 1, maxLength: 100, size: 'max' })
+}
+
+export const MODEL_OPERATIONS: fc.Arbitrary<ModelOperation[]> = listOf(operation)
+/** For a store that is followed. */
+export const FOLLOWED_OPERATIONS: fc.Arbitrary<ModelOperation[]> = listOf(
+  fc.oneof({ weight: 2, arbitrary: operation }, { weight: 1, arbitrary: follow }),
+)

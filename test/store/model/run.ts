@@ -3,8 +3,10 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { FileSystem } from '#dist/lib/base/files/file-system.js'
 import type { Random } from '#dist/lib/base/random.js'
 import type { Options } from '#dist/lib/contract/options.js'
-import type { EntryIterator, Operation, Snapshot } from '#dist/lib/contract/types.js'
+import type { Operation } from '#dist/lib/contract/types.js'
+import type { Engine } from '#dist/lib/engine/engine.js'
 import type { JobRunner } from '#dist/lib/jobs/runner.js'
+import { engineOf } from '#dist/lib/store/engine-of.js'
 import { openStore } from '#dist/lib/store/open-store.js'
 import type { Store } from '#dist/lib/store/store.js'
 import type { FaultFileSystemOptions } from '../../support/files/fault-calls.ts'
@@ -12,6 +14,7 @@ import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
 import { CheckedRunner } from '../../support/parts/checked-runner.ts'
 import { seededRandom } from '../../support/random.ts'
 import { accountingErrors } from '../../support/store/recount.ts'
+import { beforeNextStream } from '../../support/store/upload-order.ts'
 import {
   endsOf,
   expiryOf,
@@ -20,6 +23,7 @@ import {
   keysIn,
   livingBytes,
   type Model,
+  type ModelState,
   modelValue,
   optionsOf,
   same,
@@ -27,50 +31,55 @@ import {
 } from './answers.ts'
 import { ModelClock } from './clock.ts'
 import { collectOnce } from './collect.ts'
+import { ModelFollower } from './follower.ts'
 import { KEYS, type ModelOperation, type ModelRange, type ModelWrite } from './operations.ts'
+import { ModelReaders } from './readers.ts'
+import { expectCode, refuse } from './refused.ts'
 import { prepareRange, rangeOf, transactOnce } from './transact.ts'
 
-interface HeldSnapshot {
-  readonly snapshot: Snapshot
-  readonly model: Model
-}
-
-interface HeldIterator {
-  readonly iterator: EntryIterator
-  readonly range: ModelRange
-  readonly model: Model
-  /** What it must still give, were it to go on from here. */
-  rest: number[]
-  given: number
-}
-
-const HELD_MAX = 4
 /** Tables may hold more than the newest state for their sake, or of what has expired. */
-const SEES_MORE = new Set(['snapshot', 'iterator', 'scan', 'getMany', 'transaction', 'pass'])
+const SEES_MORE = new Set([
+  'snapshot',
+  'iterator',
+  'scan',
+  'getMany',
+  'transaction',
+  'refused',
+  'pass',
+])
+
+/** What a run may have beside its store. */
+export interface Beside {
+  readonly afterKill?: FaultFileSystemOptions
+  /** Its options, if there is one. Only a file system in memory can have it. */
+  readonly follower?: Options | undefined
+}
 
 export class ModelRun {
   readonly #directory: string
   readonly #options: Options
   readonly #random: Random
-  readonly #afterKill: FaultFileSystemOptions
+  readonly #beside: Beside
   #fileSystem: FileSystem
   #store!: Store
   readonly #model: Model = new Map()
-  #snapshots: HeldSnapshot[] = []
-  #iterators: HeldIterator[] = []
+  readonly #readers: ModelReaders = new ModelReaders(this.#model)
   readonly #clock: ModelClock = new ModelClock(this.#model)
   #written = 0
   /** Tables may hold older entries that a reader has kept: they are known by their number only. */
   #keptForReaders = false
+  #follower: ModelFollower | undefined
+  /** Behind each batch, where there is a follower. */
+  readonly #history: ModelState[] = []
 
   private constructor(
     directory: string,
     options: Options,
     fileSystem: FileSystem,
     random: Random,
-    afterKill: FaultFileSystemOptions,
+    beside: Beside,
   ) {
-    this.#afterKill = afterKill
+    this.#beside = beside
     this.#directory = directory
     this.#options = options
     this.#fileSystem = fileSystem
@@ -83,29 +92,44 @@ export class ModelRun {
     options: Options,
     fileSystem: FileSystem,
     operations: readonly ModelOperation[],
-    afterKill: FaultFileSystemOptions = {},
+    beside: Beside = {},
   ): Promise<FileSystem> {
     const random = seededRandom(operations.length)
-    const run = new ModelRun(directory, options, fileSystem, random, afterKill)
-    await run.#open()
+    const run = new ModelRun(directory, options, fileSystem, random, beside)
+    run.#store = await run.#openStore()
     try {
+      await run.#openFollower()
       for (const operation of operations) await run.#apply(operation)
       await run.#checkAll()
       await run.#reopen()
       await run.#checkAll()
       await run.#checkCompacted()
+      await run.#follower?.end()
     } finally {
+      await run.#follower?.close()
       await run.#store.close()
       run.#clock.stop()
     }
     return run.#fileSystem
   }
 
-  async #open(): Promise<void> {
+  #openStore(): Promise<Store> {
     const fileSystem = this.#fileSystem
     const wrapRunner = (runner: JobRunner): JobRunner => new CheckedRunner(runner, fileSystem)
     const parts = { fileSystem, random: this.#random, wrapRunner }
-    this.#store = await openStore(this.#directory, this.#options, parts)
+    return openStore(this.#directory, this.#options, parts)
+  }
+
+  async #openFollower(): Promise<void> {
+    const { follower } = this.#beside
+    if (!follower || !(this.#fileSystem instanceof FaultFileSystem)) return
+    this.#history.push(this.#clock.state())
+    this.#follower = await ModelFollower.open(this.#fileSystem, follower, this.#history)
+  }
+
+  /** A batch is whole. */
+  #note(): void {
+    if (this.#beside.follower) this.#history.push(this.#clock.state())
   }
 
   async #apply(operation: ModelOperation): Promise<void> {
@@ -114,17 +138,28 @@ export class ModelRun {
     switch (operation.kind) {
       case 'write': {
         const operations = operation.writes.map((write) => this.#prepare(write))
+        this.#note()
         await store.write(operations, operation.sync ? { sync: true } : {})
         return
       }
       case 'putStream':
         return this.#putStream(operation)
       case 'transaction':
-        return transactOnce(operation, store, this.#model, (write) => this.#prepare(write))
+        return transactOnce(operation, store, {
+          model: this.#model,
+          prepare: (write) => this.#prepare(write),
+          note: () => this.#note(),
+        })
+      case 'refused':
+        return this.#refuse(operation)
+      case 'follow':
+        return this.#follower?.act(operation)
       case 'deleteRun': {
         const { first, count } = operation
         const keys = KEYS.map((_, key) => key).slice(first, first + count)
-        await store.write(keys.map((key) => this.#prepare({ key, length: undefined })))
+        const deletes = keys.map((key) => this.#prepare({ key, length: undefined }))
+        this.#note()
+        await store.write(deletes)
         return
       }
       case 'concurrent':
@@ -151,24 +186,19 @@ export class ModelRun {
       case 'scan':
         return this.#scan(operation.what, operation.range)
       case 'snapshot':
-        if (this.#snapshots.length < HELD_MAX) {
-          this.#snapshots.push({ snapshot: store.snapshot(), model: new Map(this.#model) })
-        }
-        return
+        return this.#readers.takeSnapshot(store)
       case 'readSnapshot':
-        return this.#readSnapshot(operation.which, operation.key, operation.range)
+        return this.#readers.readSnapshot(store, operation.which, operation.key, operation.range)
       case 'closeSnapshot':
-        this.#snapshots.splice(operation.which, 1)[0]?.snapshot.close()
-        return
+        return this.#readers.closeSnapshot(operation.which)
       case 'iterator':
-        return this.#openIterator(operation.range)
+        return this.#readers.openIterator(store, operation.range)
       case 'step':
-        return this.#step(operation.which, operation.count, operation.many)
+        return this.#readers.step(operation.which, operation.count, operation.many)
       case 'seek':
-        return this.#seek(operation.which, operation.key)
+        return this.#readers.seek(operation.which, operation.key)
       case 'closeIterator':
-        await this.#iterators.splice(operation.which, 1)[0]?.iterator.close()
-        return
+        return this.#readers.closeIterator(operation.which)
       case 'sync':
         return store.sync()
       case 'flush':
@@ -181,7 +211,8 @@ export class ModelRun {
           expected: (key) => this.#model.get(key),
         })
       case 'touch':
-        return this.#clock.touch(store, operation.key, operation.ttl)
+        await this.#clock.touch(store, operation.key, operation.ttl)
+        return this.#note()
       case 'pass':
         return this.#clock.pass(operation.ms)
       case 'turns':
@@ -204,6 +235,7 @@ export class ModelRun {
 
   async #write(write: ModelWrite): Promise<void> {
     const prepared = this.#prepare(write)
+    this.#note()
     if (prepared.type === 'put')
       await this.#store.put(prepared.key, prepared.value, expiryOf(prepared))
     else if (prepared.type === 'delete') await this.#store.delete(prepared.key)
@@ -246,33 +278,63 @@ export class ModelRun {
   }
 
   async #putStream(operation: ModelOperation & { readonly kind: 'putStream' }): Promise<void> {
-    const { key, length, ttl, sync, fails } = operation
-    const expiry = ttl === undefined ? {} : { ttl }
-    const before = this.#model.get(key)
-    const remaining = this.#clock.remaining(key)
-    const { value } = this.#prepare({ key, length, ttl }) as Operation & { readonly value: Buffer }
-    const failure = new Error('of the source')
-    const source = halvesOf(value, fails ? failure : undefined)
-    const options = { sync, size: length, ...expiry }
-    const putting = this.#store.putStream(keyAt(key), source, options)
+    const { key, length, ttl, sync, fails, beside } = operation
+    const value = modelValue(++this.#written, length)
+    let isPut = false
+    const put = (): void => {
+      isPut = true
+      this.#put(key, value, ttl)
+      this.#note()
+    }
+    const writes: Promise<void>[] = []
+    const forget = beforeNextStream(this.#store, () => {
+      for (const write of beside) writes.push(this.#write(write))
+      put()
+    })
+    const failure = fails ? new Error('of the source') : undefined
+    const options = { sync, size: length, ...(ttl !== undefined && { ttl }) }
+    const putting = this.#store.putStream(keyAt(key), halvesOf(value, failure), options)
     const thrown = await putting.then(() => undefined).catch((error: unknown) => error)
-    if (thrown !== (fails ? failure : undefined)) throw thrown
-    if (!fails) return
-    if (before === undefined) this.#model.delete(key)
-    else this.#model.set(key, before)
-    this.#clock.written(key, remaining)
+    if (thrown !== failure) throw thrown
+    await Promise.all(writes)
+    forget()
+    // What is short was put in its turn.
+    if (!fails && !isPut) put()
+  }
+
+  /** What is refused takes no sequence, and changes nothing for those that come before and behind it. */
+  async #refuse(operation: ModelOperation & { readonly kind: 'refused' }): Promise<void> {
+    const { way, key, length, writes } = operation
+    const store = this.#store
+    const { commit } = engineOf(store) as Engine
+    const { nextSequence } = commit
+    const half = writes.length >> 1
+    const all = writes.slice(0, half).map((write) => this.#write(write))
+    const isThere = this.#model.has(key)
+    const value = modelValue(++this.#written, length)
+    all.push(refuse(way, { store, key: keyAt(key), value, isThere }))
+    all.push(...writes.slice(half).map((write) => this.#write(write)))
+    await Promise.all(all)
+    const taken = commit.nextSequence - nextSequence
+    if (taken !== writes.length) throw new Error(`${way}: ${taken} sequences, not ${writes.length}`)
+    same(store.getSync(keyAt(key)), this.#model.get(key), `get behind ${way}`)
   }
 
   #prepare({ key, length, ttl, to }: ModelWrite): Operation {
     if (to !== undefined) return prepareRange(this.#model, key, to)
-    this.#clock.written(key, length === undefined ? undefined : ttl)
     if (length === undefined) {
+      this.#clock.written(key, undefined)
       this.#model.delete(key)
       return { type: 'delete', key: keyAt(key) }
     }
     const value = modelValue(++this.#written, length)
-    this.#model.set(key, value)
+    this.#put(key, value, ttl)
     return { type: 'put', key: keyAt(key), value, ...(ttl !== undefined && { ttl }) }
+  }
+
+  #put(key: number, value: Buffer, ttl: number | undefined): void {
+    this.#clock.written(key, ttl)
+    this.#model.set(key, value)
   }
 
   async #scan(what: 'entries' | 'keys' | 'values', range: ModelRange): Promise<void> {
@@ -298,77 +360,13 @@ export class ModelRun {
       )
   }
 
-  async #readSnapshot(which: number, key: number, range: ModelRange): Promise<void> {
-    const held = this.#snapshots[which]
-    if (!held) return
-    const { snapshot, model } = held
-    same(await this.#store.get(keyAt(key), { snapshot }), model.get(key), 'get of a snapshot')
-    same(this.#store.getSync(keyAt(key), { snapshot }), model.get(key), 'getSync of a snapshot')
-    const found: Buffer[] = []
-    for await (const [one, value] of this.#store.entries({ ...optionsOf(range), snapshot })) {
-      found.push(one, value)
-    }
-    const expected = keysIn(model, range).flatMap((one) => [keyAt(one), model.get(one)!])
-    sameList(found, expected, 'entries of a snapshot')
-  }
-
-  #openIterator(range: ModelRange): void {
-    if (this.#iterators.length >= HELD_MAX) return
-    const model = new Map(this.#model)
-    const iterator = this.#store.entries(optionsOf(range))
-    this.#iterators.push({
-      iterator,
-      range,
-      model,
-      rest: keysIn(model, { ...range, limit: undefined }),
-      given: 0,
-    })
-  }
-
-  async #step(which: number, count: number, many: boolean): Promise<void> {
-    const held = this.#iterators[which]
-    if (!held) return
-    const left = (held.range.limit ?? Number.POSITIVE_INFINITY) - held.given
-    const expected = held.rest.slice(0, Math.min(count, left))
-    const found: [Buffer, Buffer][] = []
-    let ended = false
-    while (found.length < count && !ended) {
-      if (many) {
-        const entries = await held.iterator.nextMany(count - found.length)
-        found.push(...entries)
-        ended = entries.length === 0
-      } else {
-        const result = await held.iterator.next()
-        ended = result.done === true
-        if (!result.done) found.push(result.value)
-      }
-    }
-    held.given += found.length
-    held.rest = held.rest.slice(found.length)
-    sameList(
-      found.flat(),
-      expected.flatMap((key) => [keyAt(key), held.model.get(key)!]),
-      'iterator',
-    )
-    // An iterator closes itself at its end: a seek does not bring it back.
-    if (ended) this.#iterators.splice(which, 1)
-  }
-
-  #seek(which: number, key: number): void {
-    const held = this.#iterators[which]
-    if (!held) return
-    held.iterator.seek(keyAt(key))
-    const all = keysIn(held.model, { ...held.range, limit: undefined })
-    held.rest = all.filter((one) => (held.range.reverse ? one <= key : one >= key))
-  }
-
   async #reopen(): Promise<void> {
-    for (const { iterator } of this.#iterators) await iterator.close()
-    for (const { snapshot } of this.#snapshots) snapshot.close()
-    this.#iterators = []
-    this.#snapshots = []
-    await this.#store.close()
-    await this.#open()
+    await expectCode('WISC_LOCKED', 'a second open', () => this.#openStore())
+    const closed = this.#store
+    await this.#readers.closeAll()
+    await closed.close()
+    await expectCode('WISC_NOT_OPEN', 'a put of a closed store', () => closed.put('x', 'x'))
+    this.#store = await this.#openStore()
   }
 
   /** Ends the process as kill -9 does: what it has written is there. Only a file system in memory can. */
@@ -376,10 +374,11 @@ export class ModelRun {
     if (!(this.#fileSystem instanceof FaultFileSystem)) return this.#reopen()
     const killed = this.#fileSystem
     if (killed.violations.length > 0) throw new Error(killed.violations.slice(0, 3).join('; '))
-    this.#fileSystem = killed.kill(this.#afterKill)
-    this.#iterators = []
-    this.#snapshots = []
-    await this.#open()
+    const left = killed.kill(this.#beside.afterKill)
+    this.#fileSystem = left
+    this.#readers.forget()
+    this.#follower?.writerGoesOn(left)
+    this.#store = await this.#openStore()
   }
 
   async #checkAll(): Promise<void> {

@@ -23,12 +23,18 @@ export function prepareRange(model: Model, key: number, to: number): DeleteRange
   return { type: 'deleteRange', gte: keyAt(first), ...upper }
 }
 
-/** @param prepare changes the model, and says what to do with the store */
+interface ModelPorts {
+  readonly model: Model
+  /** Changes the model, and says what to do with the store. */
+  readonly prepare: (write: ModelWrite) => Operation
+  /** A batch is whole. */
+  readonly note: () => void
+}
+
 export async function transactOnce(
   operation: ModelTransaction,
   store: Store,
-  model: Model,
-  prepare: (write: ModelWrite) => Operation,
+  { model, prepare, note }: ModelPorts,
 ): Promise<void> {
   const { writes, range, way } = operation
   const expectRange = (found: readonly Buffer[]): void => {
@@ -46,6 +52,7 @@ export async function transactOnce(
       for await (const entry of tx.entries(optionsOf(range))) found.push(...entry)
       expectRange(found)
     })
+    note()
   } else if (way === 'sync') {
     await store.transactionSync((tx) => {
       for (const write of writes) {
@@ -55,6 +62,7 @@ export async function transactOnce(
       }
       expectRange([...tx.entries(optionsOf(range))].flat())
     })
+    note()
   } else {
     for (const { key, length } of writes) {
       const write = { key, length }
@@ -63,6 +71,7 @@ export async function transactOnce(
         const one = prepare(write)
         return one.type === 'put' ? one.value : undefined
       })
+      note()
     }
   }
 }

@@ -32,7 +32,7 @@ export class HistoryFileSystem implements FileSystem {
   calls = 0
   openFiles = 0
   readonly #states: readonly DiskImage[]
-  readonly #steps: () => number
+  readonly #steps: (path: string) => number
   #at: number
 
   /**
@@ -40,7 +40,7 @@ export class HistoryFileSystem implements FileSystem {
    * @param steps how many states the history goes on before a call; or throws what the call fails with
    * @param from the state that it begins with
    */
-  constructor(states: readonly DiskImage[], steps: () => number, from = 0) {
+  constructor(states: readonly DiskImage[], steps: (path: string) => number, from = 0) {
     this.#states = states
     this.#at = from
     this.#steps = steps
@@ -56,20 +56,20 @@ export class HistoryFileSystem implements FileSystem {
     return this.left === 0
   }
 
-  #enter(): DiskImage {
+  #enter(path: string): DiskImage {
     this.calls++
-    this.#at = Math.min(this.#states.length - 1, this.#at + this.#steps())
+    this.#at = Math.min(this.#states.length - 1, this.#at + this.#steps(path))
     return this.#states[this.#at]!
   }
 
   open(path: string): File {
-    const image = this.#enter()
+    const image = this.#enter(path)
     let bytes = image.files.get(path)
     if (!bytes) throw new IoError('open', path, 'ENOENT')
     let stat = statOf(image, path, bytes)
     this.openFiles++
     const look = (): Uint8Array => {
-      const now = this.#enter()
+      const now = this.#enter(path)
       const found = now.files.get(path)
       if (found) {
         bytes = found
@@ -111,13 +111,13 @@ export class HistoryFileSystem implements FileSystem {
 
   list(path: string): string[] {
     const prefix = `${path}/`
-    return [...this.#enter().files.keys()]
+    return [...this.#enter(path).files.keys()]
       .filter((name) => name.startsWith(prefix))
       .map((name) => name.slice(prefix.length))
   }
 
   statPath(path: string): (FileStat & { readonly kind: 'file' | 'directory' }) | undefined {
-    const image = this.#enter()
+    const image = this.#enter(path)
     const bytes = image.files.get(path)
     if (bytes) return { ...statOf(image, path, bytes), kind: 'file' }
     if (!image.directories.includes(path)) return undefined
@@ -126,7 +126,7 @@ export class HistoryFileSystem implements FileSystem {
 
   /** No other file gets the name of one. */
   identify(path: string): SystemIdentity | undefined {
-    const bytes = this.#enter().files.get(path)
+    const bytes = this.#enter(path).files.get(path)
     return bytes && { id: path, stamp: '', size: bytes.length }
   }
 
