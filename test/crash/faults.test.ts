@@ -1,14 +1,16 @@
 /**
  * Single faults (fault-runs.ts says what must come of them): a small workload runs once for every call that it makes of
- * the file system, a larger one for a sample of them.
+ * the file system, a larger one, in which everything meets, for a sample of them.
  */
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, afterEach, expect, test } from 'vitest'
 import { replayHint, testSeed } from '../support/random.ts'
+import { startClock } from '../support/stopped-clock.ts'
 import { countCalls, FAULTS, type Mode, runSample } from './fault-runs.ts'
+import { MIXED_SHORT } from './mixed-workloads.ts'
 import { WORKLOADS, type Workload } from './workloads.ts'
 
 const seed = testSeed()
-const RUNS_MAX = Number(process.env['WISC_FAULT_RUNS'] ?? 20)
+const RUNS_MAX = Number(process.env['WISC_FAULT_RUNS'] ?? 12)
 let runs = 0
 
 afterAll(() => {
@@ -28,35 +30,9 @@ const SMALL: Workload = {
   },
 }
 
-/** Everything once: batches, flush, compaction, reopen, kill, deletes, rotation. */
-const MIXED: Workload = {
-  name: 'mixed',
-  options: WORKLOADS[0]!.options,
-  async run(session, prng) {
-    const lengths = [20, 300, 900, 2000]
-    for (let round = 0; round < 4; round++) {
-      const writes: Promise<void>[] = []
-      for (let i = 0; i < 5; i++) {
-        writes.push(session.put(`key${prng.below(12)}`, prng.pick(lengths), i === 3))
-      }
-      writes.push(
-        session.write([
-          { type: 'delete', key: `key${prng.below(12)}` },
-          { type: 'put', key: `key${prng.below(12)}`, length: 40 },
-        ]),
-      )
-      await Promise.all(writes)
-      if (round === 0) await session.flush()
-      if (round === 1) await session.compact()
-      if (round === 1) await session.reopen()
-      if (round === 2) await session.kill()
-    }
-    await session.check()
-    await session.close()
-  },
-}
+afterEach(startClock)
 
-for (const workload of [SMALL, MIXED]) {
+for (const workload of [SMALL, MIXED_SHORT]) {
   for (const kind of FAULTS) {
     for (const mode of ['once', 'from then on'] as Mode[]) {
       test(`I1, I2: ${workload.name}, ${kind.name}, ${mode}`, async () => {

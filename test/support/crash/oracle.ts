@@ -35,14 +35,16 @@ export type StoreOperation =
   | { readonly type: 'delete'; readonly key: Buffer }
   | { readonly type: 'deleteRange'; readonly gte: Buffer; readonly lt?: Buffer }
 
+interface Written {
+  readonly id: number
+  readonly type: OracleWrite['type']
+  readonly key: string
+  readonly end?: string
+  readonly expires: boolean
+}
+
 interface Batch {
-  readonly operations: readonly {
-    readonly id: number
-    readonly type: OracleWrite['type']
-    readonly key: string
-    readonly end?: string
-    readonly expires?: boolean
-  }[]
+  readonly operations: readonly Written[]
   excluded: boolean
   /** An upload: one that failed may never have come as far as the log. */
   readonly isUpload?: boolean
@@ -117,9 +119,9 @@ export class Oracle {
   }
 
   /** Takes a put of a reserved value into the commit order. @returns its number */
-  submitReserved(id: number): number {
+  submitReserved(id: number, { ttl }: Pick<OracleWrite, 'ttl'> = {}): number {
     const batch: Batch = {
-      operations: [{ id, type: 'put', key: this.#keyOf[id]! }],
+      operations: [{ id, type: 'put', key: this.#keyOf[id]!, expires: expires(ttl) }],
       excluded: false,
       isUpload: true,
     }
@@ -132,15 +134,14 @@ export class Oracle {
   /** Takes a batch into the commit order. @returns its number and what to give to the store */
   submit(writes: readonly OracleWrite[]): { batch: number; operations: StoreOperation[] } {
     const operations: StoreOperation[] = []
-    const ids: { id: number; type: OracleWrite['type']; key: string; end?: string }[] = []
+    const ids: Written[] = []
     for (const { type, key, end, length, ttl } of writes) {
       const id = this.#values.length
       const value = type === 'put' ? valueBytes(id, key, length ?? 4) : undefined
       this.#values.push(value)
       this.#keyOf.push(key)
       this.#keys.add(key)
-      const expires = ttl !== undefined && ttl <= PASSED_MS
-      ids.push({ id, type, key, ...(end !== undefined && { end }), ...(expires && { expires }) })
+      ids.push({ id, type, key, ...(end !== undefined && { end }), expires: expires(ttl) })
       const bytes = Buffer.from(key, 'latin1')
       const upper = end === undefined ? {} : { lt: Buffer.from(end, 'latin1') }
       if (type === 'deleteRange') operations.push({ type, gte: bytes, ...upper })
@@ -309,9 +310,13 @@ export function holdAgainst(
   requirePosition(positions, required, knowledge.issued, 'after a crash')
 }
 
+function expires(ttl: number | undefined): boolean {
+  return ttl !== undefined && ttl <= PASSED_MS
+}
+
 function applyBatch(state: Map<string, number>, batch: Batch): void {
-  for (const { id, type, key, end, expires } of batch.operations) {
-    if (type === 'put' && !expires) state.set(key, id)
+  for (const { id, type, key, end, expires: isGone } of batch.operations) {
+    if (type === 'put' && !isGone) state.set(key, id)
     else if (type !== 'deleteRange') state.delete(key)
     else {
       for (const each of state.keys())

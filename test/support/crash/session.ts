@@ -17,6 +17,7 @@ import { settled } from '../store/settled.ts'
 import { type CrashStateOptions, crashStatesNow } from './crash-states.ts'
 import { holdAgainst, type Knowledge, Oracle, type OracleWrite, requirePosition } from './oracle.ts'
 import { DIRECTORY, KnownImages, observe, recoverImage } from './recover-image.ts'
+import { type BatchWay, writeBatch } from './write-batch.ts'
 
 export interface SessionOptions {
   readonly options: Options
@@ -29,6 +30,8 @@ export interface SessionOptions {
 
 export interface SessionUpload {
   readonly sync?: boolean
+  /** As of a put of the oracle. */
+  readonly ttl?: number
   readonly between?: () => Promise<void>
   readonly fails?: boolean
 }
@@ -154,25 +157,18 @@ export class Session {
     }
   }
 
-  async write(writes: readonly OracleWrite[], sync: boolean = false): Promise<void> {
+  async write(
+    writes: readonly OracleWrite[],
+    sync: boolean = false,
+    way: BatchWay = 'write',
+  ): Promise<void> {
     const store = this.#store
     if (!store) return
     const poisoned = this.fileSystem.syncFailed
     const { batch, operations } = this.oracle.submit(writes)
     this.#mark()
     try {
-      const [only] = operations
-      if (operations.length === 1 && only?.type === 'put') {
-        const { ttl } = only
-        await store.put(only.key, only.value, { sync, ...(ttl !== undefined && { ttl }) })
-      } else if (operations.length === 1 && only?.type === 'delete') {
-        await store.delete(only.key, { sync })
-      } else if (operations.length === 1 && only?.type === 'deleteRange') {
-        const { type: _, ...range } = only
-        await store.deleteRange(range, { sync })
-      } else {
-        await store.write(operations, { sync })
-      }
+      await writeBatch(store, operations, sync, way)
       this.oracle.acknowledge(batch, sync)
       this.#mark()
     } catch (error) {
@@ -193,9 +189,10 @@ export class Session {
   async putStream(key: string, length: number, upload: SessionUpload = {}): Promise<void> {
     const store = this.#store
     if (!store) return
-    const { sync = false, between, fails = false } = upload
+    const { sync = false, ttl, between, fails = false } = upload
     const { oracle } = this
     const { id, value } = oracle.reserve(key, length)
+    const expiry = ttl === undefined ? {} : { ttl }
     const poisoned = this.fileSystem.syncFailed
     let batch: number | undefined
     const source = async function* (mark: () => void): AsyncGenerator<Uint8Array, void> {
@@ -204,14 +201,14 @@ export class Session {
       await between?.()
       if (fails) throw new WiscError('WISC_ABORTED', 'for the test')
       yield value.subarray(half)
-      batch = oracle.submitReserved(id)
+      batch = oracle.submitReserved(id, expiry)
       mark()
     }
     try {
       await store.putStream(
         Buffer.from(key, 'latin1'),
         source(() => this.#mark()),
-        { sync },
+        { sync, ...expiry },
       )
       oracle.acknowledge(batch!, sync)
       this.#mark()
