@@ -12,7 +12,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
  */
 const APART = [
   'test/{examples,stress,tools}/**/*.test.ts',
-  'test/crash/{bank,kill,owners}.test.ts',
+  'test/crash/kills/*.test.ts',
   'test/store/!(damage|garbled-reads).test.ts',
   'test/store/{compression,ranges,streams}/**/*.test.ts',
   // What all stores of a process share: threads, buffers, files that are open, what was loaded or told once.

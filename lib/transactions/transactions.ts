@@ -152,7 +152,7 @@ export class Transactions {
   async #commit(transaction: StoreTransaction, sync: boolean): Promise<ConflictError | undefined> {
     if (transaction.writes.size === 0) return undefined
     const { commit, tree, turn, health } = this.#engine
-    // What it has read is then what is durable: anything newer would be a conflict with that, however often it is tried.
+    // It has read what is durable: anything newer would be a conflict with that, however often it is tried.
     if (health.final) throw health.final
     const steps = new Steps(turn, () => transaction.failure !== undefined)
     const reads = await SortedReads.of(transaction.reads, steps)

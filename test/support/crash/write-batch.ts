@@ -1,4 +1,4 @@
-/** The ways in which a batch of a session gets to the store: each is one batch of the log, in its place of the order. */
+/** The ways in which a batch of a session gets to the store: each is one batch of the log, in its place. */
 import type { SyncTransaction, Transaction } from '#dist/lib/contract/transactions.js'
 import type { Store } from '#dist/lib/store/store.js'
 import type { StoreOperation } from './oracle.ts'

@@ -8,11 +8,13 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { open } from '#dist/lib/index.js'
-import { temporaryDirectory } from '../support/files/temporary-directory.ts'
-import { Prng, replayHint, testSeed } from '../support/random.ts'
+import { temporaryDirectory } from '../../support/files/temporary-directory.ts'
+import { Prng, replayHint, testSeed } from '../../support/random.ts'
 import { COUNT, LOCKS, numbersOf, OWNED, OWNER_OPTIONS } from './owners-history.ts'
 
-const CHILD = fileURLToPath(new URL('../../dist/test/crash/owners-child.js', import.meta.url))
+const CHILD = fileURLToPath(
+  new URL('../../../dist/test/crash/kills/owners-child.js', import.meta.url),
+)
 const CHILDREN = 3
 const seed = testSeed()
 

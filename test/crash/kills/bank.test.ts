@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { open } from '#dist/lib/index.js'
-import { Prng, replayHint, testSeed } from '../support/random.ts'
+import { Prng, replayHint, testSeed } from '../../support/random.ts'
 import {
   ACCOUNTS,
   accountKey,
@@ -19,7 +19,9 @@ import {
   START_BALANCE,
 } from './kill-history.ts'
 
-const CHILD = fileURLToPath(new URL('../../dist/test/crash/bank-child.js', import.meta.url))
+const CHILD = fileURLToPath(
+  new URL('../../../dist/test/crash/kills/bank-child.js', import.meta.url),
+)
 const KILLS = Math.ceil(Number(process.env['WISC_KILLS'] ?? 60) / 6)
 const seed = testSeed()
 

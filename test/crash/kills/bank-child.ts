@@ -7,7 +7,7 @@
  */
 import { writeSync } from 'node:fs'
 import { ConflictError, open } from '#dist/lib/index.js'
-import { Prng } from '../support/random.ts'
+import { Prng } from '../../support/random.ts'
 import { ACCOUNTS, accountKey, CALLERS, callerKey, KILL_OPTIONS } from './kill-history.ts'
 
 const [directory, seed] = process.argv.slice(2)

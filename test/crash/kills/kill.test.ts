@@ -12,10 +12,12 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { open } from '#dist/lib/index.js'
-import { Prng, replayHint, testSeed } from '../support/random.ts'
+import { Prng, replayHint, testSeed } from '../../support/random.ts'
 import { batchAt, KILL_OPTIONS, POSITION_KEY, STREAM_KEYS, versionOf } from './kill-history.ts'
 
-const CHILD = fileURLToPath(new URL('../../dist/test/crash/kill-child.js', import.meta.url))
+const CHILD = fileURLToPath(
+  new URL('../../../dist/test/crash/kills/kill-child.js', import.meta.url),
+)
 const KILLS = Number(process.env['WISC_KILLS'] ?? 60)
 
 interface Life {

@@ -12,7 +12,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { NodeFileSystem } from '#dist/lib/base/platform/node-file-system.js'
 import { openStore } from '#dist/lib/store/open-store.js'
-import { Prng } from '../support/random.ts'
+import { Prng } from '../../support/random.ts'
 import { COUNT, LOCKS, type LockKind, lastNumber, OWNED, OWNER_OPTIONS } from './owners-history.ts'
 
 const [directory, seed, kind] = process.argv.slice(2)

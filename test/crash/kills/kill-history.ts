@@ -3,7 +3,7 @@
  * checks it. Every batch sets the key `position` to its number, so a store says itself how far it came.
  */
 import type { Options } from '#dist/lib/contract/options.js'
-import { Prng } from '../support/random.ts'
+import { Prng } from '../../support/random.ts'
 
 export interface HistoryOperation {
   readonly type: 'put' | 'delete'
