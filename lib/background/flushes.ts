@@ -50,7 +50,7 @@ export class Flushes {
   wake(): void {
     const { memtables, health } = this.#parts
     if (this.#running || health.stopped || !memtables.oldestFrozen) return
-    this.#running = this.#flushFrozen().finally(() => {
+    this.#running = this.#flushAll().finally(() => {
       this.#running = undefined
       health.workEnded()
       this.ended.tell()
@@ -106,7 +106,7 @@ export class Flushes {
     return compareLogPositions(log.end, end) <= 0
   }
 
-  async #flushFrozen(): Promise<void> {
+  async #flushAll(): Promise<void> {
     const { memtables, health, compactions } = this.#parts
     try {
       for (;;) {

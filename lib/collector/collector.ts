@@ -22,6 +22,7 @@ import type { CollectorStore } from './collector-store.ts'
 import { DiskBound } from './pace/disk-bound.ts'
 import { LookTimes } from './pace/look-times.ts'
 import { LookTurns } from './pace/look-turns.ts'
+import { type Usage, UsedSpace } from './pace/used-space.ts'
 import { WriteCost, type WriteSize } from './pace/write-cost.ts'
 import { WriterPace } from './pace/writer-pace.ts'
 import { decide, type LookState } from './plan/decide.ts'
@@ -37,20 +38,13 @@ const LET_GO_SHARE = 1 / 8
 /** Of a segment: with more room than that, steps may be held back for the foreground. */
 const TIME_SHARE = 1 / 2
 
-/** What a look found used, and when. */
-interface Usage {
-  /** What had been taken from the budget of space, and was on disk, when it measured. */
-  readonly takenBytes: number
-  readonly usedBytes: number
-  readonly isUnlinking: boolean
-}
-
 export class Collector {
   readonly store: CollectorStore
   readonly actor: Actor
   readonly writers: WriterPace = new WriterPace()
   readonly #cost: WriteCost
   readonly #bound: DiskBound
+  readonly #used: UsedSpace
   readonly #evictable: EvictableFiles | undefined
   readonly #times: LookTimes
   readonly #lookTurns: LookTurns
@@ -75,6 +69,7 @@ export class Collector {
     this.#evictable = cache && new EvictableFiles(store)
     this.actor = new Actor(store, this.writers)
     this.#bound = new DiskBound(store)
+    this.#used = new UsedSpace(store, this.actor, this.writers)
     this.#times = new LookTimes(this, store.log, store.readers, segmentBytes)
     this.#lookTurns = new LookTurns(this.#times)
     this.#own = new OwnWork(store, this.actor, this.#stop.signal)
@@ -89,7 +84,7 @@ export class Collector {
     const { signal } = this.#stop
     while (!signal.aborted) {
       await changed.next({ signal }).catch(ended)
-      this.#noteGone()
+      this.#used.noteGone()
       this.wake()
     }
   }
@@ -191,7 +186,8 @@ export class Collector {
     try {
       let figures = space.measureInTurns()
       for (; figures === undefined; figures = space.measureInTurns()) yield
-      const usage = this.#usageOf(figures)
+      const usage = this.#used.measured(figures)
+      this.#cost.meanBytes = figures.meanBytes
       this.#warnOfPins(figures)
       this.#times.at(figures.expiry.next)
       const state = this.#lookState(isQuiet, usage)
@@ -206,33 +202,10 @@ export class Collector {
     }
   }
 
-  /** In the turn in which the figures were measured. */
-  #usageOf(space: Space): Usage {
-    const { diskBytes, tableBytes, outsideTableBytes, meanBytes, unwrittenUploadBytes } = space
-    const { memtables, compactions, unlinker, context } = this.store
-    this.#cost.meanBytes = meanBytes
-    this.#noteGone()
-    const takenBytes = this.writers.takenOnDisk
-    const writtenBytes = diskBytes + this.actor.unwrittenBytes + unwrittenUploadBytes
-    this.writers.measured(writtenBytes, takenBytes)
-    // What a compaction writes before its inputs go is excepted up to a segment, of a cache up to its tree.
-    const treeBytes = Math.max(outsideTableBytes, compactions.inputBytes)
-    const exceptedBytes = this.#evictable ? tableBytes : context.options.segmentBytes
-    const beyondBytes = Math.max(0, treeBytes - exceptedBytes)
-    const usedBytes = writtenBytes - outsideTableBytes + beyondBytes + memtables.tableBytesMax
-    return { takenBytes, usedBytes, isUnlinking: unlinker.isBusy }
-  }
-
-  #noteGone(): void {
-    const bytes = this.store.space.usage.takeGone()
-    if (bytes > 0) this.writers.tell({ kind: 'reclaimed', bytes })
-  }
-
   #lookAtDisk(): void {
     if (!this.#bound.isSet) return
     try {
-      const diskBytes = this.store.space.measureWritten()
-      this.writers.measured(diskBytes + this.actor.unwrittenBytes, this.writers.takenOnDisk)
+      this.#used.lookAtDisk()
     } catch (error) {
       this.#warn(`space cannot be measured: ${toWiscError(error).message}`)
     }

@@ -97,7 +97,7 @@ export class ReadOnlyEngine implements ReadingEngine {
     return new ReadOnlyEngine(place, readView(place))
   }
 
-  get view(): number {
+  get viewNumber(): number {
     return this.#viewNumber
   }
 
@@ -161,8 +161,8 @@ export class ReadOnlyEngine implements ReadingEngine {
   /** Every sequence of the view can be read. */
   checkReadable(_sequence: number): void {}
 
-  moveOn(view: number | undefined): void {
-    if (view !== undefined && view !== this.#viewNumber) return
+  moveOn(viewNumber: number | undefined): void {
+    if (viewNumber !== undefined && viewNumber !== this.#viewNumber) return
     this.#view = readView(this.#place)
     this.#viewNumber++
     this.#isOld = false
@@ -187,8 +187,8 @@ export class ReadOnlyEngine implements ReadingEngine {
   }
 
   viewFailure(error: unknown): WiscError {
-    const view = this.#viewNumber
-    const failure = this.#failures.judge(error, view, view, () => this.#hasMovedOn())
+    const number = this.#viewNumber
+    const failure = this.#failures.judge(error, number, number, () => this.#hasMovedOn())
     this.#isOld ||= failure !== error && isStale(failure)
     return failure
   }
@@ -201,21 +201,21 @@ export class ReadOnlyEngine implements ReadingEngine {
     // Who only looks at figures need not wait for the planner and its jobs to load.
     const { planViewCollection } = await planning()
     const plan = async (): Promise<CollectionPlan> => {
-      const view = this.#viewNumber
+      const number = this.#viewNumber
       try {
         const planned = await planViewCollection(this, options)
-        if (view === this.#viewNumber) return planned
+        if (number === this.#viewNumber) return planned
       } catch (error) {
-        if (view === this.#viewNumber) throw error
+        if (number === this.#viewNumber) throw error
       }
       // Another read has moved on meanwhile: half of what the plan has seen is of another view.
       throw staleView()
     }
-    const view = this.#viewNumber
+    const number = this.#viewNumber
     try {
       return await plan()
     } catch (error) {
-      return await readAgainLater(this, view, error, plan)
+      return await readAgainLater(this, number, error, plan)
     } finally {
       // Closed meanwhile: what the plan has opened again.
       if (this.#isClosed) await this.close()

@@ -134,7 +134,7 @@ export class FollowingEngine implements ReadingEngine {
     return engine
   }
 
-  get view(): number {
+  get viewNumber(): number {
     return this.#views.present.number
   }
 
@@ -260,7 +260,7 @@ export class FollowingEngine implements ReadingEngine {
 
   /** @returns whether there was news, or somebody else has looked meanwhile */
   async #lookInTurns(isAnew: boolean): Promise<boolean> {
-    const { view, visibleSequence } = this
+    const { viewNumber: before, visibleSequence } = this
     const look = this.#lookForNews(isAnew)
     this.#look = look
     try {
@@ -269,7 +269,7 @@ export class FollowingEngine implements ReadingEngine {
         const isOld = !isOver && this.turn.isOld()
         // A writer may be so fast that a look takes long.
         if (isOver || isOld) this.#tell()
-        if (isOver) return this.view !== view || this.visibleSequence !== visibleSequence
+        if (isOver) return this.viewNumber !== before || this.visibleSequence !== visibleSequence
         if (isOld) await new Promise<void>((resolve) => this.turn.later(resolve))
         if (this.#look !== look) return true
       }
@@ -369,7 +369,13 @@ export class FollowingEngine implements ReadingEngine {
   }
 
   #newView(manifest: ReadManifest, tail: LogTail): FollowedView {
-    return new FollowedView(this, this.view + 1, manifest, tail, this.#flushed(manifest, tail))
+    return new FollowedView(
+      this,
+      this.viewNumber + 1,
+      manifest,
+      tail,
+      this.#flushed(manifest, tail),
+    )
   }
 
   /** The last sequence that memtables have from below the checkpoint; 0: they have none. */

@@ -6,21 +6,21 @@ import { mayBeWriters, placeOf, staleView } from './read-again.ts'
 const PLACES_MAX = 256
 
 export class FailedPlaces {
-  /** Place -> the newest view when something failed there. */
+  /** Place -> the number of the newest view when something failed there. */
   readonly #seen: Map<string, number> = new Map()
 
   /**
    * What fails in a view is damage if no edit came since the view was read, or if it has failed in the same place
    * before the view was read. Else the view is too old.
-   * @param view in which it failed @param newest the one that is shown now
+   * @param number of the view in which it failed @param newest that of the one that is shown now
    * @param hasMovedOn whether the writer has made an edit since the view was read
    * @returns what is to be reported: WISC_STALE if the view is too old
    */
-  judge(error: unknown, view: number, newest: number, hasMovedOn: () => boolean): WiscError {
+  judge(error: unknown, number: number, newest: number, hasMovedOn: () => boolean): WiscError {
     if (!mayBeWriters(error)) return toWiscError(error)
     const place = placeOf(error)
     if (place === undefined) return toWiscError(error)
-    const isSeen = (this.#seen.get(place) ?? newest) < view
+    const isSeen = (this.#seen.get(place) ?? newest) < number
     if (isSeen || !hasMovedOn()) return toWiscError(error)
     if (this.#seen.size === PLACES_MAX) this.#seen.clear()
     this.#seen.set(place, newest)

@@ -116,10 +116,12 @@ export class PointReads {
     try {
       const result = this.#get(this.#viewOf(at), key, sequence, soon, part, moment)
       if (!(result instanceof Promise)) return result
-      const { view, moveOn } = this.#engine
+      const { viewNumber, moveOn } = this.#engine
       // The caller may use its array again before the read fails.
       const own = moveOn === undefined ? key : copyBytes(key)
-      return result.catch((error: unknown) => this.#getAgain(error, own, at, moment, part, view))
+      return result.catch((error: unknown) =>
+        this.#getAgain(error, own, at, moment, part, viewNumber),
+      )
     } catch (error) {
       return this.#getAgain(error, key, at, moment, part)
     }
@@ -152,9 +154,9 @@ export class PointReads {
     // Nothing else has looked anything up since.
     const { sequence } = this.#lookup
     if (!(result instanceof Promise)) return result && { value: result, sequence }
-    const { view } = this.#engine
+    const { viewNumber } = this.#engine
     return result.then((value) => {
-      if (this.#engine.view === view) return value && { value, sequence }
+      if (this.#engine.viewNumber === viewNumber) return value && { value, sequence }
       const again = this.get(key, rest, false) as Buffer | undefined
       return again && { value: again, sequence: this.#lookup.sequence }
     })
@@ -166,11 +168,11 @@ export class PointReads {
     options: SnapshotOptions | undefined,
     moment: number | undefined,
     part: ValuePart | undefined,
-    view?: number,
+    viewNumber?: number,
   ): Buffer | undefined {
     const read = (at: number): Buffer | undefined =>
       this.#get(this.#engine, key, at, false, part, moment) as Buffer | undefined
-    return this.#again(error, options, read, view)
+    return this.#again(error, options, read, viewNumber)
   }
 
   #get(
@@ -220,7 +222,7 @@ export class PointReads {
     throwIfAborted(signal)
     const sequence = this.#sequence(options)
     const moment = momentOf(options) ?? this.#engine.readers.moment
-    const { view, moveOn } = this.#engine
+    const { viewNumber, moveOn } = this.#engine
     // Those that are looked up in a later turn: the caller may use its arrays again as soon as this has been called.
     const waits = given.length > SLICE_KEYS || moveOn !== undefined
     const keys = waits ? given.map((key) => copyBytes(key)) : given
@@ -230,7 +232,7 @@ export class PointReads {
       if (options?.snapshot) throw this.#viewOf(options).viewFailure(error)
       const read = (): Promise<(Buffer | undefined)[]> =>
         this.#getSlices(options, keys, this.#sequence(options), moment, signal)
-      return readAgainLater(this.#engine, view, error, read)
+      return readAgainLater(this.#engine, viewNumber, error, read)
     }
   }
 
@@ -297,10 +299,10 @@ export class PointReads {
     error: unknown,
     options: SnapshotOptions | undefined,
     read: (sequence: Sequence) => T,
-    view: number | undefined = this.#engine.view,
+    viewNumber: number | undefined = this.#engine.viewNumber,
   ): T {
     if (options?.snapshot) throw this.#viewOf(options).viewFailure(error)
-    return readAgain(this.#engine, view, error, () => read(this.#sequence(options)))
+    return readAgain(this.#engine, viewNumber, error, () => read(this.#sequence(options)))
   }
 
   /** What lies in shared memory or in a cached block is copied before it leaves the store. */

@@ -15,9 +15,9 @@ const ATTEMPTS_MAX = 32
 /** An engine, as far as its views go. */
 export interface Viewer {
   /** Counts the views of an engine that only reads. One that writes sees every change itself and has none. */
-  readonly view?: number
-  /** Goes on to the newest state, unless that was done since `view`. Older snapshots and iterators are stale then. */
-  moveOn?(view: number | undefined): void
+  readonly viewNumber?: number
+  /** Goes on to the newest state, unless that was done since that view. Older snapshots and iterators are stale then. */
+  moveOn?(viewNumber: number | undefined): void
   /** What is reported when a read has failed that is bound to its view. */
   viewFailure(error: unknown): WiscError
 }
@@ -90,17 +90,17 @@ export function readFromCurrent<T>(read: () => T): T {
 
 /**
  * Reads once more what could not be read, in newer views, if the engine is one that only reads.
- * @param view the one in which it failed
+ * @param viewNumber of the one in which it failed
  * @throws the error, as {@link Attempts.again}
  */
 export function readAgain<T>(
   engine: Viewer,
-  view: number | undefined,
+  viewNumber: number | undefined,
   error: unknown,
   read: () => T,
 ): T {
   const attempts = new Attempts()
-  for (let failure = error, from = view; ; ) {
+  for (let failure = error, from = viewNumber; ; ) {
     from = moveOn(engine, from, failure, attempts)
     try {
       return read()
@@ -113,12 +113,12 @@ export function readAgain<T>(
 /** The same for what takes its time. */
 export async function readAgainLater<T>(
   engine: Viewer,
-  view: number | undefined,
+  viewNumber: number | undefined,
   error: unknown,
   read: () => Promise<T>,
 ): Promise<T> {
   const attempts = new Attempts()
-  for (let failure = error, from = view; ; ) {
+  for (let failure = error, from = viewNumber; ; ) {
     from = moveOn(engine, from, failure, attempts)
     try {
       return await read()
@@ -128,15 +128,15 @@ export async function readAgainLater<T>(
   }
 }
 
-/** @returns the view that is read in now */
+/** @returns the number of the view that is read in now */
 function moveOn(
   engine: Viewer,
-  view: number | undefined,
+  viewNumber: number | undefined,
   error: unknown,
   attempts: Attempts,
 ): number | undefined {
   if (engine.moveOn === undefined) throw engine.viewFailure(error)
   attempts.again(error)
-  engine.moveOn(view)
-  return engine.view
+  engine.moveOn(viewNumber)
+  return engine.viewNumber
 }

@@ -64,11 +64,11 @@ async function verifyViews(
   const attempts = new Attempts()
   const proved = new ProvedFiles()
   for (;;) {
-    const { view } = engine
+    const { viewNumber } = engine
     const report = await verifyVersion(engine, options, checkOpen, proved)
     if (engine.moveOn === undefined || !attempts.areNew(report.damage)) return report
     try {
-      engine.moveOn(view)
+      engine.moveOn(viewNumber)
     } catch (error) {
       // Looked at again, it cannot even be opened.
       if (error instanceof CorruptionError) return withDamage(report, error)

@@ -358,7 +358,7 @@ export class Store extends TypedEmitter {
     try {
       return measure()
     } catch (error) {
-      return readAgain(this.#engine, this.#engine.view, error, measure)
+      return readAgain(this.#engine, this.#engine.viewNumber, error, measure)
     }
   }
 

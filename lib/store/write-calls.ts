@@ -150,10 +150,10 @@ export class WriteCalls {
     const writes = Array.from(operations, checkOperation)
     // A getter of an operation may have closed the store.
     const engine = this.#writable()
-    const precondition = conditions.length === 0 ? undefined : new Conditions(engine, conditions)
+    const condition = conditions.length === 0 ? undefined : new Conditions(engine, conditions)
     // One that only syncs has its turn behind all that was called before, as any other.
-    if (writes.length > 0 || precondition || sync)
-      await commit.submitBatch(writes, sync, precondition)
+    if (writes.length > 0 || condition || sync)
+      await commit.submitBatch(writes, sync, condition)
   }
 
   update(key: Key, callback: UpdateCallback, options: UpdateOptions | undefined): Promise<void> {
@@ -211,9 +211,9 @@ export class WriteCalls {
     try {
       const engine = this.#writable()
       const resolved = resolvePutStream(options, engine.options.sync)
-      const precondition = options && conditionOf(engine, key, options)
+      const condition = options && conditionOf(engine, key, options)
       const bytes = keyBytes(key)
-      return () => engine.uploads.put(bytes, source, { ...resolved, precondition })
+      return () => engine.uploads.put(bytes, source, { ...resolved, condition })
     } catch (error) {
       source.cancel(error)
       throw error

@@ -15,7 +15,7 @@ import { SEQUENCE_MAX, type Sequence } from '../base/ids.ts'
 import type { TreeReader } from '../state/tree-reader.ts'
 import { Entry, type EntryCursor } from '../tree/entry.ts'
 import type { RangeList } from '../tree/ranges/range-list.ts'
-import type { CommitWatcher, LastWrites, Precondition } from '../writes/batch.ts'
+import type { BatchCondition, CommitWatcher, LastWrites } from '../writes/batch.ts'
 import { bytesOf } from '../writes/walk-range.ts'
 import type { SortedReads } from './sorted-reads.ts'
 import type { Steps } from './steps.ts'
@@ -26,7 +26,7 @@ interface ReadBytes {
   readonly end: Uint8Array | undefined
 }
 
-export class Validation implements Precondition, CommitWatcher {
+export class Validation implements BatchCondition, CommitWatcher {
   readonly #tree: TreeReader
   readonly #sequence: Sequence
   readonly #reads: SortedReads

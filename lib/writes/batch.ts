@@ -34,7 +34,7 @@ export interface Composed<T> {
 }
 
 /** What must hold in the turn of a batch, or else nothing of it is written. */
-export interface Precondition {
+export interface BatchCondition {
   /**
    * May be asked again when the turn had to wait.
    * @param earlier what comes before it in its group
@@ -54,7 +54,7 @@ export interface Batch extends BatchSize {
   /** True if a value of it is borrowed. */
   borrows: boolean
   readonly sync: boolean
-  readonly precondition: Precondition | undefined
+  readonly condition: BatchCondition | undefined
   /** Says what is to be written when its turn has come; until then it has no writes. */
   readonly compose: Compose<unknown> | undefined
   /** Values are compressed where that saves enough. */
@@ -87,7 +87,7 @@ export function bytesStored(batch: Batch): number {
 /** What a caller asks of a batch, whatever it writes. */
 export type BatchRequest = Pick<
   Batch,
-  'sync' | 'precondition' | 'compose' | 'compresses' | 'resolve' | 'reject'
+  'sync' | 'condition' | 'compose' | 'compresses' | 'resolve' | 'reject'
 >
 
 /**
@@ -99,7 +99,7 @@ export function makeBatch(
   asked: BatchRequest,
   valueThreshold: number,
 ): Batch {
-  const { sync, precondition, compose, compresses, resolve, reject } = asked
+  const { sync, condition, compose, compresses, resolve, reject } = asked
   let bytes = 0
   let arena = 0
   let tables = 0
@@ -120,7 +120,7 @@ export function makeBatch(
     writes,
     sync,
     borrows,
-    precondition,
+    condition,
     compose,
     compresses,
     ready: undefined,

@@ -15,7 +15,7 @@
  * whose value is another one when its turn comes is refused, alone.
  */
 
-import { Group, stagedBytes } from '../../vlog/log/group.ts'
+import { Group } from '../../vlog/log/group.ts'
 import type { Log } from '../../vlog/log/log.ts'
 import type { FramePlace } from '../../vlog/log/log-parts.ts'
 import { ChangedValueError } from '../../vlog/log/piece-writer.ts'
@@ -31,13 +31,12 @@ import type { ReadableSequences } from '../state/readable-sequences.ts'
 import type { Admission, AdmittingHealth, Verdict } from './admission.ts'
 import {
   type Batch,
+  type BatchCondition,
   type CommitWatcher,
   type Compose,
   isDeletes,
-  isUnchanged,
   type LastWrites,
   makeBatch,
-  type Precondition,
   resolveWith,
   seal,
   settleWritten,
@@ -48,6 +47,7 @@ import { BatchQueue } from './batch-queue.ts'
 import { compose, Footing } from './composed.ts'
 import { Compression, type PackCompressor } from './compression.ts'
 import { coversItsShare, judge, NOTHING, planGroup } from './group-plan.ts'
+import { addRecords, frameContent } from './group-records.ts'
 import { insertWrite, takeWrite, takeWrites, userBytes, type Write } from './write.ts'
 
 /**
@@ -109,31 +109,31 @@ export class CommitQueue {
     key: Uint8Array,
     value: Uint8Array,
     sync: boolean,
-    precondition: Precondition | undefined,
+    condition: BatchCondition | undefined,
     compresses: boolean = this.#options.compression !== 'none',
     expiresAt: number = 0,
     tell?: (written: Batch) => T,
   ): Promise<T> {
     const { valueThreshold } = this.#options
     const write = takeWrite(this.#queue.taken, kind, key, value, valueThreshold, expiresAt)
-    return this.#enqueue(write, sync, precondition, compresses, undefined, tell)
+    return this.#enqueue(write, sync, condition, compresses, undefined, tell)
   }
 
   /** Queues the record of a stream, of which file and edit are durable. */
-  submitStream(write: Write, sync: boolean, precondition: Precondition | undefined): Promise<void> {
-    return this.#enqueue(write, sync, precondition, false, undefined)
+  submitStream(write: Write, sync: boolean, condition: BatchCondition | undefined): Promise<void> {
+    return this.#enqueue(write, sync, condition, false, undefined)
   }
 
   /** Queues a batch; one without writes asks its condition alone. What no memtable could hold is refused. */
   submitBatch(
     given: readonly Given[],
     sync: boolean,
-    precondition: Precondition | undefined,
+    condition: BatchCondition | undefined,
   ): Promise<void> {
     const { compression, valueThreshold } = this.#options
     const writes = takeWrites(this.#queue.taken, given, valueThreshold, compression !== 'none')
     const compresses = writes.some((write) => write.compresses)
-    return this.#enqueue(writes, sync, precondition, compresses, undefined)
+    return this.#enqueue(writes, sync, condition, compresses, undefined)
   }
 
   /** Queues a batch that says what it writes when its turn has come. What that throws is the batch's own. */
@@ -144,14 +144,14 @@ export class CommitQueue {
   #enqueue<T>(
     writes: Batch['writes'],
     sync: boolean,
-    precondition: Precondition | undefined,
+    condition: BatchCondition | undefined,
     compresses: boolean,
     compose: Compose<T> | undefined,
     tell?: (written: Batch) => T,
   ): Promise<T> {
     return new Promise((settle, reject) => {
       const resolve = settle as Batch['resolve']
-      const asked = { sync, precondition, compose, compresses, resolve, reject }
+      const asked = { sync, condition, compose, compresses, resolve, reject }
       const batch = makeBatch(writes, asked, this.#options.valueThreshold)
       if (tell) resolveWith(batch, tell)
       if (compresses) this.#compression.begin(batch)
@@ -298,13 +298,7 @@ export class CommitQueue {
   #writeGroup(wanted: number, place: FramePlace): boolean {
     const group = this.#group
     const queue = this.#queue
-    let [count, staged, records] = [0, 0, 0]
-    for (; count < wanted && isUnchanged(queue.at(count)); count++) {
-      for (const write of writesOf(queue.at(count))) {
-        staged += stagedBytes(write.key.length, write.valueBytes, write.rawBytes, write.expiresAt)
-        records++
-      }
-    }
+    const { count, records, stagedBytes } = frameContent(queue, wanted)
     if (count === 0) {
       this.#parts.admission.written()
       return this.#refuse(new ChangedValueError())
@@ -316,14 +310,8 @@ export class CommitQueue {
     const { log, memtables } = this.#parts
     // What could fail when the group is published has to fail before it is written.
     memtables.active.prepare(records)
-    group.begin(firstSequence, staged)
-    for (let i = 0; i < count; i++) {
-      for (const write of writesOf(queue.at(i))) {
-        const { kind, key, value, table, borrowed, codec, rawBytes, stream, expiresAt } = write
-        group.add(kind, key, value, table, borrowed, codec, rawBytes, expiresAt)
-        if (stream !== undefined) stream.mayBeInLog = true
-      }
-    }
+    group.begin(firstSequence, stagedBytes)
+    addRecords(group, queue, count)
     // A failed group's sequences are not used again: perhaps its bytes are on disk.
     this.#nextSequence = firstSequence + records
     let writing: Promise<void> | undefined

@@ -14,7 +14,7 @@
  *     called once: what it has done elsewhere is not done again.
  */
 import type { WiscError } from '../base/errors.ts'
-import { type Batch, type LastWrites, makeBatch, type Precondition, seal } from './batch.ts'
+import { type Batch, type BatchCondition, type LastWrites, makeBatch, seal } from './batch.ts'
 import type { TakenBytes } from './taken-bytes.ts'
 import { takeWrites } from './write.ts'
 
@@ -22,7 +22,7 @@ import { takeWrites } from './write.ts'
 type Unfinished = { -readonly [K in keyof Batch]: Batch[K] }
 
 /** What composed batches stand on that have read what is not written yet: that nothing before them is refused. */
-export class Footing implements Precondition {
+export class Footing implements BatchCondition {
   #lost: WiscError | undefined
 
   /** Something that they may have read will not be written. */
@@ -50,7 +50,7 @@ export function compose(
   const { resolve, reject } = batch
   const made = batch.compose!
   batch.compose = undefined
-  batch.precondition = footing
+  batch.condition = footing
   try {
     const { writes, result } = made(earlier)
     const own = takeWrites(taken, writes, valueThreshold, batch.compresses)

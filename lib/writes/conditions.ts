@@ -10,7 +10,7 @@ import type { ResolvedCondition } from '../contract/conditions.ts'
 import type { ReadableSequences } from '../state/readable-sequences.ts'
 import type { TreeReader } from '../state/tree-reader.ts'
 import { Entry, KIND } from '../tree/entry.ts'
-import type { LastWrites, Precondition } from './batch.ts'
+import type { BatchCondition, LastWrites } from './batch.ts'
 import type { Write } from './write.ts'
 import { isPut } from './writes-by-key.ts'
 
@@ -24,7 +24,7 @@ export interface ConditionParts {
   readonly readers: Pick<ReadableSequences, 'newest'>
 }
 
-export class Conditions implements Precondition {
+export class Conditions implements BatchCondition {
   readonly #parts: ConditionParts
   readonly #conditions: readonly ResolvedCondition[]
 

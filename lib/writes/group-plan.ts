@@ -59,7 +59,7 @@ export function planGroup(
   let isOpaque = false
   for (; count < countMax; count++) {
     const batch = queue.at(count)
-    if (count > 0 && (batch.compose !== undefined || batch.precondition !== undefined)) {
+    if (count > 0 && (batch.compose !== undefined || batch.condition !== undefined)) {
       earlier ??= new WritesByKey()
       for (; added < count; added++) {
         addLastWrites(earlier, queue.at(added))
@@ -109,7 +109,7 @@ export function coversItsShare(
 export function judge(batch: Batch, earlier: LastWrites): WiscError | undefined {
   if (batch.failure) return batch.failure
   try {
-    return batch.precondition?.judge(earlier)
+    return batch.condition?.judge(earlier)
   } catch (error) {
     // What it needs to know cannot be read: that concerns nobody else.
     return toWiscError(error)

@@ -33,7 +33,7 @@ import type { PieceSource } from '../contract/stream-source.ts'
 import type { UploadResult } from '../contract/types.ts'
 import type { VersionSet } from '../tree/version/version-set.ts'
 import type { Admission } from './admission.ts'
-import { bytesStored, type Precondition } from './batch.ts'
+import { type BatchCondition, bytesStored } from './batch.ts'
 import type { CommitQueue } from './commit.ts'
 import { streamWrite, type Write, type WrittenStream } from './write.ts'
 
@@ -58,7 +58,7 @@ export interface UploadOptions {
   /** What is longer is refused: it would push everything else out of a cache. */
   readonly maximumBytes: number
   /** Of its record, when the turn of that has come: all of the source has been taken by then. */
-  readonly precondition: Precondition | undefined
+  readonly condition: BatchCondition | undefined
 }
 
 export class Upload {
@@ -111,14 +111,14 @@ export class Upload {
     try {
       await this.#takeAll(source)
       const { size } = this.#writer
-      const { minimumBytes, sync, expiresAt, precondition } = this.#options
+      const { minimumBytes, sync, expiresAt, condition } = this.#options
       const { commit } = this.#parts
       if (this.#file === undefined && size < minimumBytes) {
         const { put } = RECORD_KIND
-        const asked = [sync, precondition, undefined, expiresAt, bytesStored] as const
+        const asked = [sync, condition, undefined, expiresAt, bytesStored] as const
         return { size, storedSize: await commit.submit(put, this.#key, this.#value(), ...asked) }
       }
-      await commit.submitStream(await this.#store(), sync, precondition)
+      await commit.submitStream(await this.#store(), sync, condition)
       return { size, storedSize: size }
     } finally {
       await this.#writer.ended()

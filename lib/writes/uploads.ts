@@ -14,7 +14,7 @@ import { Signal } from '../base/signal.ts'
 import type { ResolvedPutStream } from '../contract/stream-options.ts'
 import type { PieceSource } from '../contract/stream-source.ts'
 import type { UploadResult } from '../contract/types.ts'
-import type { Precondition } from './batch.ts'
+import type { BatchCondition } from './batch.ts'
 import { Upload, type UploadOptions, type UploadParts } from './upload.ts'
 
 /** After a failed sync nothing is synced again. */
@@ -49,7 +49,7 @@ export interface UploadsParts extends UploadParts {
 }
 
 export interface AskedUpload extends ResolvedPutStream {
-  readonly precondition: Precondition | undefined
+  readonly condition: BatchCondition | undefined
 }
 
 export class Uploads {

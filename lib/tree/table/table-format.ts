@@ -47,7 +47,8 @@ export const RESTART_INTERVAL_ENTRIES = 16
  */
 export const PART = { filter: 1, index: 2, references: 4, properties: 6, ranges: 8 } as const
 const KNOWN_PARTS: ReadonlySet<number> = new Set(Object.values(PART))
-const CODEC_NONE = 0
+/** Of a block; values have codecs of their own (vlog/value-chunks.ts). */
+const BLOCK_CODEC_NONE = 0
 const MAGIC = Uint8Array.of(0x77, 0x69, 0x73, 0x63, 0x74, 0x61, 0x62, 0x31)
 
 /** Where the content of a block lies. Its trailer follows. */
@@ -87,7 +88,7 @@ export function sealBlock(
   seed: number,
   offset: number,
 ): number {
-  bytes[end] = CODEC_NONE
+  bytes[end] = BLOCK_CODEC_NONE
   writeU32(bytes, end + 1, checksum(bytes.subarray(start, end + 1)) ^ placeMark(seed, offset))
   return end + TRAILER_BYTES
 }
@@ -105,7 +106,7 @@ export function checkBlock(
   name: string,
 ): void {
   checkBlockSum(bytes, start, end, seed, offset, name)
-  if (bytes[end] !== CODEC_NONE) {
+  if (bytes[end] !== BLOCK_CODEC_NONE) {
     throw newerVersion(name, offset, `block has an unknown codec, codec=${bytes[end]}`)
   }
 }

@@ -175,7 +175,7 @@ describe(`a follower, ${replayHint(seed)}`, () => {
       await reader.close()
     }
     // It has gone on by itself, and was not opened anew.
-    expect(engine(follower).view).toBeGreaterThan(1)
+    expect(engine(follower).viewNumber).toBeGreaterThan(1)
     expect((await follower.verify()).damage).toEqual([])
     await follower.close()
     expect(disk.openFiles).toBe(0)

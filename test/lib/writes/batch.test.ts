@@ -12,7 +12,7 @@ test('a transferred value is a changed one, also once the function that asks is 
     records: 1,
     arenaBytes: 0,
     tableBytesMax: 0,
-    precondition: undefined,
+    condition: undefined,
     compose: undefined,
     resolve: () => {},
     reject: () => {},

@@ -41,7 +41,7 @@ async function failUpload(
   } as unknown as UploadsParts
   const uploads = new Uploads(parts, 1, Number.POSITIVE_INFINITY)
   const source = pieceSource(new Blob(['value']))
-  const unset = { signal: undefined, size: undefined, precondition: undefined }
+  const unset = { signal: undefined, size: undefined, condition: undefined }
   const asked = { sync: false, expiresAt: 0, ...unset }
   await expect(uploads.put(Buffer.from('key'), source, asked)).rejects.toBe(failure)
   return { uploads, log }
