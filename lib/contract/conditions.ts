@@ -4,7 +4,7 @@ import { invalidArgument, shownKey } from '../base/errors.ts'
 import { SEQUENCE_MAX } from '../base/ids.ts'
 import { keyBytes, valueBytes } from './arguments.ts'
 import { integer, plainObject, refuseUnknown } from './checks.ts'
-import { mustBe } from './given.ts'
+import { mustBe, typeOf } from './given.ts'
 import type { Key, Value } from './types.ts'
 
 const WANTS = ['absent', 'present', 'sequence', 'value'] as const
@@ -56,7 +56,9 @@ function resolve(
   }
   const what = given[wants]
   if ((wants === 'absent' || wants === 'present') && what !== true) {
-    throw invalidArgument(mustBe('true, or left out', `${name}.${wants}`, what))
+    const opposite = wants === 'absent' ? 'present' : 'absent'
+    const given = what === false ? `false: for the opposite say ${opposite}: true` : typeOf(what)
+    throw invalidArgument(`${name}.${wants} must be true, not ${given}`)
   }
   return {
     key,

@@ -32,6 +32,20 @@ export class FollowedViews {
 
   /** A newer view is the present one. */
   show(view: FollowedView): void {
+    this.#replace(view)
+    // One that nobody reads leaves its memtables, too, while an older one is read.
+    this.#bound()
+    this.#changed()
+  }
+
+  /** What older views have read may be of another history: they are given up. */
+  startOver(view: FollowedView): void {
+    this.#replace(view)
+    for (const older of this.#older) this.#giveUp(older)
+    this.#changed()
+  }
+
+  #replace(view: FollowedView): void {
     const old = this.#present
     this.#present = view
     // Nobody who reads it reads its newest sequence because it is the newest.
@@ -43,16 +57,6 @@ export class FollowedViews {
         if (old.readers.count === 0) this.#drop(old)
       }
     }
-    // One that nobody reads leaves its memtables, too, while an older one is read.
-    this.#bound()
-    this.#changed()
-  }
-
-  /** What older views have read may be of another history: they are given up. */
-  startOver(view: FollowedView): void {
-    this.show(view)
-    for (const older of this.#older) this.#giveUp(older)
-    this.#changed()
   }
 
   hasTable(number: FileNumber): boolean {

@@ -5,12 +5,14 @@
  */
 import type { Sequence } from '../base/ids.ts'
 import type { ReadMemtable } from '../state/tree-reader.ts'
-import type { Entry, EntryCursor } from '../tree/entry.ts'
+import { Entry, type EntryCursor } from '../tree/entry.ts'
 import type { RangeList } from '../tree/ranges/range-list.ts'
 
 export class UnflushedPart implements ReadMemtable {
   readonly #memtable: ReadMemtable
   readonly #flushed: Sequence
+  /** What the memtable has: not shown before it is known to lie behind the checkpoint. */
+  readonly #candidate: Entry = new Entry()
 
   /** @param flushed the last sequence below the checkpoint */
   constructor(memtable: ReadMemtable, flushed: Sequence) {
@@ -27,7 +29,12 @@ export class UnflushedPart implements ReadMemtable {
   }
 
   find(key: Uint8Array, hash: number, sequence: Sequence, found: Entry): boolean {
-    return this.#memtable.find(key, hash, sequence, found) && found.sequence > this.#flushed
+    const candidate = this.#candidate
+    candidate.copyFrom(found)
+    const isThere = this.#memtable.find(key, hash, sequence, candidate)
+    if (!isThere || candidate.sequence <= this.#flushed) return false
+    found.copyFrom(candidate)
+    return true
   }
 
   cursor(): EntryCursor {

@@ -37,8 +37,7 @@ export class LevelLoop<T> implements AsyncGenerator<T, void, unknown> {
         const value = await this.#iterator.next()
         if (value !== undefined) return { value, done: false }
       } catch (error) {
-        await this.#end()
-        throw error
+        return this.#endWith(error)
       }
     }
     return this.#end()
@@ -49,10 +48,15 @@ export class LevelLoop<T> implements AsyncGenerator<T, void, unknown> {
   }
 
   throw(error: unknown): Promise<IteratorResult<T, void>> {
-    return this.#inTurn(async () => {
-      await this.#end()
-      throw error
+    return this.#inTurn(() => this.#endWith(error))
+  }
+
+  /** Rejects with the error; where the iterator cannot be closed either, with both. */
+  async #endWith(error: unknown): Promise<never> {
+    await this.#end().catch((closing: unknown) => {
+      throw withBoth(error, closing)
     })
+    throw error
   }
 
   async #end(): Promise<IteratorResult<T, void>> {
@@ -80,4 +84,10 @@ export class LevelLoop<T> implements AsyncGenerator<T, void, unknown> {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.return()
   }
+}
+
+/** As the first one to who looks at message and code. */
+function withBoth(first: unknown, second: unknown): AggregateError {
+  const { message, code } = Object(first) as { message?: string; code?: unknown }
+  return Object.assign(new AggregateError([first, second], message), code !== undefined && { code })
 }

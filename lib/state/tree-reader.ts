@@ -57,7 +57,7 @@ export class TreeReader {
    * not looked for.
    * @param moment by which it may not have expired: milliseconds since 1970, now if there is none
    * @returns true if the key has a value then; `found` says where. False if it has none or is gone: if something has
-   *   deleted it, `found` has the sequence of that, if it has expired, its own
+   *   deleted it, `found` has the sequence of that, if it has expired, its own; else it has its sequence of before
    */
   find(key: Uint8Array, sequence: Sequence, found: Entry, moment?: number): boolean {
     const state = this.#engine.state

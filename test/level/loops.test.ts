@@ -1,5 +1,6 @@
 /** `for await` over wisc/level, which goes by a loop of ours: as that of abstract-level, whatever comes between. */
 import { expect, test } from 'vitest'
+import { LevelLoop } from '#dist/lib/level/level-loop.js'
 import { type Database, failure, withLevel } from './with-level.ts'
 
 /** A hundred entries, of which an iterator has some in memory after the first. */
@@ -105,4 +106,18 @@ test('who calls a loop by hand gets its entries in turn', async () => {
     expect(await left.next()).toEqual({ value: undefined, done: true })
     await expect(db.keys()[Symbol.asyncIterator]().throw(new Error('mine'))).rejects.toThrow('mine')
   })
+})
+
+test('a close that fails does not hide why the loop has ended: both are told', async () => {
+  const reading = Object.assign(new Error('damaged'), { code: 'LEVEL_CORRUPTION' })
+  const closing = new Error('cannot be closed')
+  const loop = (): LevelLoop<string> =>
+    new LevelLoop(
+      { next: () => Promise.reject(reading), close: () => Promise.reject(closing) },
+      () => undefined,
+    )
+  const both = { message: 'damaged', code: 'LEVEL_CORRUPTION', errors: [reading, closing] }
+  await expect(loop().next()).rejects.toMatchObject(both)
+  await expect(loop().throw(reading)).rejects.toMatchObject(both)
+  await expect(loop().return()).rejects.toBe(closing)
 })

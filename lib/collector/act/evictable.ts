@@ -62,7 +62,7 @@ export class EvictableFiles {
   *decide(measured: Space, state: LookState, isEvicting: boolean): InTurns<CacheDecision> {
     yield* this.#follow()
     const { versions, space } = this.#store
-    const { evictedBelow, lastSequence } = versions.current
+    const { evictedBelow } = versions.current
     return yield* decideInCache(measured, {
       ...state,
       limitBytes: state.putLimitBytes - state.ballastBytesToCome,
@@ -70,7 +70,7 @@ export class EvictableFiles {
       evictedBelow,
       oldest: this.oldestFirst(),
       olderTableBytes: (below) => space.references.olderThan(below).tableBytes,
-      flushedSequence: lastSequence,
+      flushedSequence: flushedSequence(versions.current),
       isEvicting,
     })
   }
@@ -115,13 +115,13 @@ export class EvictableFiles {
   #lastSequenceOf(number: FileNumber): Sequence | undefined {
     const { tree, versions } = this.#store
     const key = this.#keyOf(number)
-    if (key === undefined) return versions.current.lastSequence
+    if (key === undefined) return flushedSequence(versions.current)
     const found = new Entry()
     tree.find(key, SEQUENCE_MAX, found)
     if (found.sequence === 0) return undefined
     if (found.segment === number) return found.sequence
     // Something newer hides the entry, which has a lower sequence then.
-    return Math.min(found.sequence - 1, versions.current.lastSequence)
+    return Math.min(found.sequence - 1, flushedSequence(versions.current))
   }
 
   /** @returns undefined if it cannot be read: nobody can read the stream then, and nothing else waits for it */
@@ -170,4 +170,11 @@ export class EvictableFiles {
       yield sized(aged.number, aged.lastSequence)
     }
   }
+}
+
+/** Of the newest entry of any table. Files of the log may be sealed, and have newer records, which are in no table. */
+function flushedSequence({ tables }: Version): Sequence {
+  let newest = 0
+  for (const { meta } of tables.values()) newest = Math.max(newest, meta.largestSequence)
+  return newest
 }

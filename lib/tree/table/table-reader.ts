@@ -115,7 +115,7 @@ export class TableReader {
   /**
    * The newest entry of `key` at or below `sequence`. `hash` is the key's own: hashRange with seed
    * 0. An inline value is a view that is good until the next lookup.
-   * @returns false if there is none; then `found` means nothing
+   * @returns false if there is none; then `found` is unchanged
    */
   find(
     key: Uint8Array,

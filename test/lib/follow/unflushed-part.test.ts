@@ -50,6 +50,7 @@ describe(`a part of a memtable, ${replayHint(seed)}`, () => {
       const expected = all.find(({ key, sequence }) => key === name && sequence <= at)
       const isFound = part.find(key, hashRange(key, 0, key.length, 0), at, found)
       expect(isFound && found.sequence).toBe(expected?.sequence ?? false)
+      if (!isFound) expect(found).toEqual(new Entry())
       cursor.seek(key, SEQUENCE_MAX)
       expect(cursor.valid && shown(cursor)).toEqual(all.find(({ key }) => key >= name) ?? false)
       cursor.seekBefore(key)

@@ -285,7 +285,9 @@ test('where a machine has lost the end of the log nothing of that is shown any m
   expect(follower.stats().valueCache.hits).toBeGreaterThan(0)
   const snapshot = follower.snapshot()
   due = 1
+  const changes = vi.spyOn(engine(follower).tables, 'keepOnly')
   look(follower)
+  expect(changes).toHaveBeenCalledTimes(1)
   expect(String(follower.getSync('key'))).toMatch(/^other/)
   expect(follower.hasSync('more')).toBe(false)
   expect(String(follower.getSync('kept'))).toMatch(/^kk/)

@@ -239,6 +239,14 @@ describe('bad conditions are refused before anything is queued', () => {
     expect(store.stats().lastSequence).toBe(0)
   })
 
+  test.each(['absent', 'present'])('%s: false says what to say instead', async (wants) => {
+    const store = await openSmallStore()
+    const given = { if: { [wants]: false } } as never
+    const opposite = wants === 'absent' ? 'present' : 'absent'
+    const said = `if.${wants} must be true, not false: for the opposite say ${opposite}: true`
+    await expect(store.put('key', 'x', given)).rejects.toThrow(said)
+  })
+
   test.each([
     [
       'a key twice',

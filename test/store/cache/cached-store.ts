@@ -79,6 +79,18 @@ export class CachedStore {
     return engineOf(this.store).version.evictedBelow
   }
 
+  /** The oldest entry of the memtables has it, or nothing that is written by now. */
+  get unflushedFrom(): number {
+    const { memtables, version, visibleSequence } = engineOf(this.store)
+    let oldest = visibleSequence + 1
+    for (const memtable of memtables.list(version.checkpoint)) {
+      const cursor = memtable.cursor()
+      for (cursor.seekToFirst(); cursor.valid; cursor.next())
+        oldest = Math.min(oldest, cursor.entry.sequence)
+    }
+    return oldest
+  }
+
   get diskBytes(): number {
     return allocatedBytes(this.fileSystem, DIRECTORY)
   }
