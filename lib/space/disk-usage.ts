@@ -7,7 +7,7 @@
  *
  * Who writes need not list the directory: all that is made in it takes a file number, and the numbers that were given
  * since the open are known. Foreign files count that were there at the open. Who only reads lists it each time, and
- * asks for all files of the value log, in which somebody else makes holes.
+ * asks anew for files of the value log, in which somebody else makes holes: of many some at a time, in turn.
  */
 import {
   BALLAST_NAME,
@@ -55,6 +55,8 @@ export class DiskUsage {
   readonly #leftFiles: Set<FileNumber> = new Set()
   #unpublishedTableBytes = 0
   #goneBytes = 0
+  /** Of the files that somebody else may have punched. */
+  #nextAsked: FileNumber = 0
 
   /** @param numbers of the store's own writer, undefined if it only reads */
   constructor(
@@ -133,6 +135,24 @@ export class DiskUsage {
     const after = this.#settled.get(number)!
     this.#goneBytes += before - after
     return after !== before
+  }
+
+  /**
+   * Somebody else makes holes: asks anew for files of the value log, the next ones each time if there are more.
+   * @returns those that have other blocks than before
+   */
+  askInTurn(version: Version, most: number): FileNumber[] {
+    this.follow(version)
+    const changed: FileNumber[] = []
+    let left = most
+    for (const number of inTurn(version, this.#nextAsked)) {
+      if (left-- === 0) {
+        this.#nextAsked = number
+        break
+      }
+      if (this.askAgain(number)) changed.push(number)
+    }
+    return changed
   }
 
   /** The file has been unlinked. */
@@ -255,5 +275,14 @@ export class DiskUsage {
       bytes += this.#fileSystem.statPath(joinPath(path, name))?.allocated ?? 0
     }
     return bytes
+  }
+}
+
+/** The files of the value log, from one on, and then those before it. */
+function* inTurn({ files }: Version, first: FileNumber): Generator<FileNumber, void> {
+  for (const [number] of files.from(first)) yield number
+  for (const number of files.keys()) {
+    if (number >= first) return
+    yield number
   }
 }

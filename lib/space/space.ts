@@ -35,6 +35,8 @@ const TURN_LOOKUPS = 32
 const GATHERED_FILES_MIN = 2000
 /** About a tenth of a second. */
 const GATHERING_TURNS_MAX = 100
+/** So many files are asked by a reader, of each measure, whether somebody else has punched them: some milliseconds. */
+const ASKED_FILES_MAX = 1000
 /** The block of file systems that do not say. */
 const BLOCK_BYTES = 4096
 
@@ -152,7 +154,11 @@ export class SpaceAccount {
    */
   measure(liveInTables?: number): Space {
     const version = this.#parts.version
-    if (this.#parts.versions === undefined) this.#noteOthersHoles(version)
+    if (this.#parts.versions === undefined) {
+      // Somebody else writes, and makes holes.
+      for (const number of this.usage.askInTurn(version, ASKED_FILES_MAX))
+        this.#files.noteBlocks(number)
+    }
     this.references.update(version)
     this.#streams.update(version, unbounded())
     while (!this.#hidden.advance(version));
@@ -345,12 +351,6 @@ export class SpaceAccount {
     const hasOtherNames = stat !== undefined && stat.links !== 1
     this.#files.noteOtherNames(number, hasOtherNames)
     return hasOtherNames
-  }
-
-  /** Somebody else writes, and makes holes. */
-  #noteOthersHoles(version: Version): void {
-    for (const number of version.files.keys())
-      if (this.usage.askAgain(number)) this.#files.noteBlocks(number)
   }
 
   /** Entries of memtables have come into tables, and are in the memtables still: what they replace is asked anew. */

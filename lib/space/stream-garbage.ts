@@ -3,7 +3,7 @@
  * be larger than all else, so that samples of keys, which hidden-garbage.ts goes by, would tell of it by luck alone.
  *
  * Where tables come the keys of those that live are looked up: who is found first, if it is not the stream, shadows
- * it. What is shadowed once stays so. Of very many streams the largest are counted, and the rest is left to samples.
+ * it. What is shadowed once stays so. Of very many streams the longest are counted, and the rest is left to samples.
  */
 import { hashRange } from '../base/bytes.ts'
 import { type FileNumber, SEQUENCE_MAX, type SegmentNumber, type Sequence } from '../base/ids.ts'
@@ -17,7 +17,7 @@ import type { Memtable } from '../tree/memtable/memtable.ts'
 import { EMPTY_VERSION, type Version } from '../tree/version/version.ts'
 import type { References, WorkBudget } from './references.ts'
 
-/** So many have their keys in memory, and are looked up. */
+/** About so many have their keys in memory, and are looked up: half of them at least, twice as many at most. */
 const STREAMS_MAX = 1024
 /** In microseconds, by estimate: its file is opened for the key; the key is looked up. */
 const OPEN_WORK = 50
@@ -74,6 +74,8 @@ export class StreamGarbage implements CountedStreams {
   readonly #lengths: Map<FileNumber, number> = new Map()
   /** Undefined: its key has not been read yet. */
   readonly #counted: Map<FileNumber, CountedStream | undefined> = new Map()
+  /** Where there are more: what is longer is counted. */
+  #leastLength = 0
   /** Their keys cannot be had: whoever reads them is told why. */
   readonly #unreadable: Set<FileNumber> = new Set()
   readonly #lookup: Entry = new Entry()
@@ -181,19 +183,30 @@ export class StreamGarbage implements CountedStreams {
     const { files } = this.#version
     if (files === version.files) return
     NumberMap.diff(files, version.files, (number, _before, after) => {
-      if (after?.role === 'stream') this.#lengths.set(number, after.length)
-      else this.#lengths.delete(number)
       this.#unreadable.delete(number)
+      this.#counted.delete(number)
+      if (after?.role !== 'stream') {
+        this.#lengths.delete(number)
+        return
+      }
+      this.#lengths.set(number, after.length)
+      if (after.length > this.#leastLength) this.#counted.set(number, undefined)
     })
     this.#version = version
-    let numbers = [...this.#lengths.keys()]
-    if (numbers.length > this.#max) {
-      const bytes = (number: FileNumber): number => this.#lengths.get(number)!
-      numbers = numbers.sort((left, right) => bytes(right) - bytes(left)).slice(0, this.#max)
-    }
-    const wanted = new Set(numbers.filter((number) => !this.#unreadable.has(number)))
-    for (const number of this.#counted.keys()) if (!wanted.has(number)) this.#counted.delete(number)
-    for (const number of wanted)
+    const { size } = this.#counted
+    const others = this.#lengths.size - this.#unreadable.size - size
+    // Seldom, since it takes a look at all streams.
+    if (size > 2 * this.#max || (size < this.#max / 2 && others > 0)) this.#choose()
+  }
+
+  /** The longest are counted, and such as come and are longer than the last of them. */
+  #choose(): void {
+    const lengths = [...this.#lengths].filter(([number]) => !this.#unreadable.has(number))
+    lengths.sort(([, left], [, right]) => right - left)
+    this.#leastLength = lengths.length > this.#max ? lengths[this.#max - 1]![1] : 0
+    const chosen = new Set(lengths.slice(0, this.#max).map(([number]) => number))
+    for (const number of this.#counted.keys()) if (!chosen.has(number)) this.#counted.delete(number)
+    for (const number of chosen)
       if (!this.#counted.has(number)) this.#counted.set(number, undefined)
   }
 

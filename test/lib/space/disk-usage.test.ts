@@ -201,3 +201,34 @@ test('what an open sets aside in lost/ counts from that open on: it had read the
   const usage = new DiskUsage(context, files, new FileNumbers())
   expect(usage.measure(VERSION)).toBe(allocatedBytes(fileSystem, '/db'))
 })
+
+test('who only reads asks for files again that a writer may have punched, of many some at a time', () => {
+  const { fileSystem, write } = directory()
+  const numbers = [1, 2, 3, 4, 5]
+  const sealed = numbers.map((number) => ({ number, length: 40_000, lastSequence: number }))
+  const edit = {
+    nextFileNumber: 100,
+    addedFiles: numbers.map((number) => logFile(number)),
+    sealedFiles: sealed,
+  }
+  const version = applyEdit(EMPTY_VERSION, edit, 1)
+  for (const number of numbers) write(segmentName(number), 40_000)
+  const usage = new DiskUsage(
+    { fileSystem, directory: '/db' },
+    found(fileSystem, version),
+    undefined,
+  )
+  fileSystem.syncDirectory('/db')
+  for (const number of numbers) {
+    const file = fileSystem.open(`/db/${segmentName(number)}`, 'punch')
+    expect(file.punch(8192, 16_384)).toBe(true)
+    file.close()
+  }
+  const rounds = Array.from({ length: 4 }, () => usage.askInTurn(version, 2))
+  expect(rounds).toEqual([[1, 2], [3, 4], [5], []])
+  expect(usage.measure(version)).toBe(allocatedBytes(fileSystem, '/db'))
+  // The fourth call has asked for the second and the third.
+  const names = [4, 5].map((number) => `stat ${segmentName(number)}`)
+  expect(asked(fileSystem, () => usage.askInTurn(version, 2))).toEqual(names)
+  expect(asked(fileSystem, () => usage.askInTurn(version, 9)).length).toBe(5)
+})
