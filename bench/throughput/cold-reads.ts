@@ -3,13 +3,16 @@
  *
  * The raw floor reads the same values from the same kind of places with 16 reads in flight: what the disk itself gives.
  */
-import { spawnSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
+import { promisify } from 'node:util'
 import type { Engine, EngineStore } from '../engines/engine.ts'
 import { type DataSet, KEY_BYTES, Random } from '../harness/data-set.ts'
 import { repeat, timed, type Work } from '../harness/measure.ts'
 import type { Job } from './results.ts'
+
+const run = promisify(execFile)
 
 const IN_FLIGHT = 16
 const REOPENINGS = 10
@@ -25,7 +28,7 @@ export async function readCold(
   engine: Engine,
   directory: string,
 ): Promise<Work> {
-  dropFromPageCache(directory)
+  await dropFromPageCache(directory)
   const store = await engine.open(directory)
   const isRaw = job.engine === 'raw'
   const random = new Random(job.seed + 2)
@@ -127,7 +130,7 @@ export async function reopen(
 ): Promise<Work> {
   let seconds = 0
   for (let i = 0; i < REOPENINGS; i++) {
-    if (isCold) dropFromPageCache(directory)
+    if (isCold) await dropFromPageCache(directory)
     const index = Math.floor((data.entries * i) / REOPENINGS)
     const start = performance.now()
     const store = await engine.open(directory)
@@ -138,15 +141,15 @@ export async function reopen(
   return { operations: REOPENINGS, seconds, userBytes: 0 }
 }
 
-/** Without the rights of a superuser: by the tool that asks for it file by file. */
-function dropFromPageCache(directory: string): void {
-  spawnSync('sync', { stdio: 'ignore' })
+/**
+ * Without the rights of a superuser: by the tool that asks for it file by file. The event loop turns meanwhile: its
+ * pauses are those of the engine.
+ */
+async function dropFromPageCache(directory: string): Promise<void> {
+  await run('sync', [])
   for (const entry of fs.readdirSync(directory, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue
     const file = path.join(entry.parentPath, entry.name)
-    const { status } = spawnSync('dd', [`if=${file}`, 'iflag=nocache', 'count=0'], {
-      stdio: 'ignore',
-    })
-    if (status !== 0) throw new Error(`dd could not drop a file from the page cache file=${file}`)
+    await run('dd', [`if=${file}`, 'iflag=nocache', 'count=0'])
   }
 }

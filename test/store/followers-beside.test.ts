@@ -4,86 +4,29 @@
  *
  * WISC_READER_SECONDS says how long each writer goes on; by default for some hundred actions of the followers.
  */
-import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import fs from 'node:fs'
 import path from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { open, type Store, WiscError } from '#dist/lib/index.js'
 import { temporaryDirectory } from '../support/files/temporary-directory.ts'
-import { nextLine, startModule } from '../support/processes/child-process.ts'
+import {
+  closeWriter,
+  endWrites,
+  KEPT_KEYS,
+  KEYS,
+  keyOf,
+  startBusyWriter,
+  writeOf,
+} from '../support/processes/busy-writer.ts'
 import { Prng, replayHint, testSeed } from '../support/random.ts'
 
 const seed = testSeed()
 const seconds = Number(process.env['WISC_READER_SECONDS'] ?? 0)
-const KEYS = 200
-/** Keys from here on are deleted now and then. */
-const KEPT_KEYS = 180
 /** Of each writer, the last of which ends by itself. */
 const ACTIONS = 120
 const WRITERS = 3
 const OPEN_FILES = 32
-
-/** Each write has a number that is higher than those before, and its value says it from the first byte to the last. */
-const WRITER = `
-const { Readable } = await import('node:stream')
-const { open } = await import(DIST + 'lib/index.js')
-const [, directory, seed, first] = process.argv
-let state = Number(seed) >>> 0
-let write = Number(first)
-const below = (limit) => {
-  state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-  return Math.floor((state / 2 ** 32) * limit)
-}
-const pick = (list) => list[below(list.length)]
-const options = () => ({
-  segmentBytes: 1048576,
-  memtableBytes: pick([65536, 262144, 1048576]),
-  valueThreshold: pick([300, 5000, 30000]),
-  streamThreshold: 50000,
-  workers: below(3),
-  waitForLock: 60000,
-  tree: { tableBytes: 65536, blockBytes: 1024 },
-  collector: { targetSpaceAmplification: pick([1.1, 1.3, 2]) },
-})
-const keyOf = (i) => 'key ' + String(i).padStart(4, '0')
-const valueOf = (i) => Buffer.alloc(pick([20, 400, 4000, 20000, 70000]), i + ':' + write++ + ';')
-let store = await open(directory, options())
-for (let i = 0; i < ${KEYS}; i++) await store.put(keyOf(i), valueOf(i))
-console.log('ready')
-let ended = false
-process.stdin.on('end', () => { ended = true }).resume()
-while (!ended) {
-  const writes = []
-  for (let n = 0; n < 40; n++) {
-    const i = below(${KEYS})
-    const isDelete = i >= ${KEPT_KEYS} && below(3) === 0
-    if (isDelete && below(4) === 0)
-      writes.push(store.deleteRange({ gte: keyOf(i), lt: keyOf(i + 5) }))
-    else if (isDelete) writes.push(store.delete(keyOf(i)))
-    else if (below(20) === 0) writes.push(store.putStream(keyOf(i), Readable.from([valueOf(i)])))
-    else writes.push(store.put(keyOf(i), valueOf(i)))
-  }
-  await Promise.all(writes)
-  const what = below(24)
-  if (what < 6) await store.flush()
-  else if (what < 9) await store.compact()
-  else if (what < 12) await store.collect({ targetSpaceAmplification: 1 })
-  else if (what === 12) await store.collect({ targetSpaceAmplification: 1, maxCopyBytes: 0 })
-  else if (what === 13) {
-    await store.close()
-    store = await open(directory, options())
-  }
-}
-// Everything is read once more by whoever asks, before the store is closed and after.
-console.log('ended ' + store.stats().lastSequence)
-await new Promise((resolve) => process.on('SIGTERM', resolve))
-await store.close()
-`
-
-function keyOf(i: number): string {
-  return `key ${String(i).padStart(4, '0')}`
-}
 
 /** What one follower has seen, and what must not have come of it. */
 class Follower {
@@ -107,11 +50,10 @@ class Follower {
       if (i < KEPT_KEYS) this.alarms.push(`${keyOf(i)} is missing`)
       return undefined
     }
-    const sign = /^(\d+):(\d+);/.exec(value.subarray(0, 30).toString('latin1'))
-    const isWhole = sign?.[1] === String(i) && Buffer.alloc(value.length, sign[0]).equals(value)
-    if (isWhole) return Number(sign[2])
-    this.alarms.push(`${keyOf(i)} has a wrong value of ${value.length} bytes`)
-    return undefined
+    const write = writeOf(i, value)
+    if (write === undefined)
+      this.alarms.push(`${keyOf(i)} has a wrong value of ${value.length} bytes`)
+    return write
   }
 
   #check(i: number, value: Buffer | undefined): void {
@@ -213,19 +155,10 @@ function openBelow(directory: string): number {
   return names.filter((name) => name.startsWith(directory)).length
 }
 
-async function startWriter(directory: string, number: number): Promise<ChildProcess> {
-  const writer = startModule(WRITER, directory, String(seed + number), String(number * 1e9))
-  onTestFinished(() => {
-    writer.kill('SIGKILL')
-  })
-  expect(await nextLine(writer)).toBe('ready')
-  return writer
-}
-
 test(`I11: ${replayHint(seed)}`, { timeout: seconds * 3000 + 600_000 }, async () => {
   const directory = path.join(temporaryDirectory(), 'store')
   const prng = new Prng(seed)
-  let writer = await startWriter(directory, 0)
+  let writer = await startBusyWriter(directory, seed)
   const following = { readOnly: true, follow: true, maxOpenFiles: OPEN_FILES }
   const stores = [
     await open(directory, following),
@@ -249,16 +182,12 @@ test(`I11: ${replayHint(seed)}`, { timeout: seconds * 3000 + 600_000 }, async ()
     await gone
     // Nobody writes: what is there is shown.
     for (const follower of followers) await follower.newest()
-    writer = await startWriter(directory, number)
+    writer = await startBusyWriter(directory, seed + number, number * 1e9)
   }
-  const said = nextLine(writer)
-  writer.stdin!.end()
-  const sequence = Number((await said).split(' ')[1])
+  const sequence = await endWrites(writer)
   for (const follower of followers) await follower.caughtUp(sequence)
-  const closed = once(writer, 'exit')
   const shown = await Promise.all(followers.map((follower) => follower.newest()))
-  writer.kill('SIGTERM')
-  await closed
+  await closeWriter(writer)
   const reader = await open(directory, { readOnly: true })
   const newest = await new Follower(reader, prng).newest()
   await reader.close()

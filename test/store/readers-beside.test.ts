@@ -1,72 +1,31 @@
 /**
  * Readers and command runs beside a busy writer of another process, on the real file system: it flushes, compacts,
- * punches, rewrites, drops, closes and opens again all the time. No reader may find damage, a wrong value or none.
+ * punches, rewrites, drops, uploads, closes and opens again all the time. No reader may find damage, a wrong value or
+ * none.
  *
  * WISC_READER_SECONDS says how long it goes on; by default for a few hundred actions.
  */
 import fs from 'node:fs'
 import path from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { open, type Store, WiscError } from '#dist/lib/index.js'
 import { temporaryDirectory } from '../support/files/temporary-directory.ts'
-import { nextLine, startModule } from '../support/processes/child-process.ts'
+import {
+  closeWriter,
+  endWrites,
+  KEPT_KEYS,
+  KEYS,
+  keyOf,
+  startBusyWriter,
+  writeOf,
+} from '../support/processes/busy-writer.ts'
 import { wisc } from '../support/processes/wisc-process.ts'
 import { Prng, replayHint, testSeed } from '../support/random.ts'
 
 const seed = testSeed()
 const seconds = Number(process.env['WISC_READER_SECONDS'] ?? 0)
-const KEYS = 300
-/** Keys from here on are deleted now and then. */
-const KEPT_KEYS = 280
 const ACTIONS = 250
 const COMMANDS = 6
-
-/** Values say whose they are, from the first byte to the last one. */
-const WRITER = `
-const { open } = await import(DIST + 'lib/index.js')
-const [, directory, seed] = process.argv
-let state = Number(seed) >>> 0
-const below = (limit) => {
-  state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-  return Math.floor((state / 2 ** 32) * limit)
-}
-const pick = (list) => list[below(list.length)]
-const options = () => ({
-  segmentBytes: 1048576,
-  memtableBytes: pick([65536, 262144, 1048576]),
-  valueThreshold: pick([300, 5000, 30000]),
-  workers: below(3),
-  tree: { tableBytes: 65536, blockBytes: 1024 },
-  collector: { targetSpaceAmplification: pick([1.1, 1.3, 2]) },
-})
-const keyOf = (i) => 'key ' + String(i).padStart(4, '0')
-const valueOf = (i, round) => Buffer.alloc(pick([20, 400, 4000, 20000, 70000]), i + ':' + round + ';')
-let store = await open(directory, options())
-for (let i = 0; i < ${KEYS}; i++) await store.put(keyOf(i), valueOf(i, 0))
-console.log('ready')
-let ended = false
-process.stdin.on('end', () => { ended = true }).resume()
-for (let round = 1; !ended; round++) {
-  const writes = []
-  for (let n = 0; n < 60; n++) {
-    const i = below(${KEYS})
-    const isDelete = i >= ${KEPT_KEYS} && below(3) === 0
-    writes.push(isDelete ? store.delete(keyOf(i)) : store.put(keyOf(i), valueOf(i, round)))
-  }
-  await Promise.all(writes)
-  const what = below(24)
-  if (what < 6) await store.flush()
-  else if (what < 9) await store.compact()
-  else if (what < 12) await store.collect({ targetSpaceAmplification: 1 })
-  else if (what === 12) await store.collect({ targetSpaceAmplification: 1, maxCopyBytes: 0 })
-  else if (what === 13) {
-    await store.close()
-    store = await open(directory, options())
-  }
-}
-await store.close()
-console.log('closed')
-`
 
 /** What was done, and what must not have come of it. */
 class Findings {
@@ -101,9 +60,8 @@ class Findings {
       if (i < KEPT_KEYS) this.alarms.push(`${key} is missing`)
       return
     }
-    const sign = /^\d+:\d+;/.exec(value.subarray(0, 20).toString('latin1'))?.[0]
-    const isWhole = sign?.startsWith(`${i}:`) && Buffer.alloc(value.length, sign).equals(value)
-    if (!isWhole) this.alarms.push(`${key} has a wrong value of ${value.length} bytes`)
+    if (writeOf(i, value) === undefined)
+      this.alarms.push(`${key} has a wrong value of ${value.length} bytes`)
   }
 
   atLeast(what: string, count: number): void {
@@ -112,7 +70,7 @@ class Findings {
 }
 
 function someKey(prng: Prng): string {
-  return `key ${String(prng.below(KEYS)).padStart(4, '0')}`
+  return keyOf(prng.below(KEYS))
 }
 
 /** One action of a reader, whichever the numbers choose. */
@@ -219,11 +177,7 @@ const VERBS =
 
 test(`I11: ${replayHint(seed)}`, { timeout: seconds * 1000 + 300_000 }, async () => {
   const directory = path.join(temporaryDirectory(), 'store')
-  const writer = startModule(WRITER, directory, String(seed))
-  onTestFinished(() => {
-    writer.kill('SIGKILL')
-  })
-  expect(await nextLine(writer)).toBe('ready')
+  const writer = await startBusyWriter(directory, seed)
   const findings = new Findings()
   const prng = new Prng(seed)
   const deadline = performance.now() + seconds * 1000
@@ -244,7 +198,6 @@ test(`I11: ${replayHint(seed)}`, { timeout: seconds * 1000 + 300_000 }, async ()
   // A view may be outrun now and then; not most of them.
   const stale = [...findings.stale.values()].reduce((sum, count) => sum + count, 0)
   expect(stale).toBeLessThan(findings.total / 2)
-  const closed = nextLine(writer)
-  writer.stdin!.end()
-  expect(await closed).toBe('closed')
+  await endWrites(writer)
+  await closeWriter(writer)
 })
