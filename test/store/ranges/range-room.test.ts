@@ -37,7 +37,7 @@ async function deleteRanges(store: Store, ranges: readonly Range[]): Promise<voi
 }
 
 function batchOf(writes: readonly Write[], valueThreshold: number): Batch {
-  const asked = { sync: false, precondition: undefined, compose: undefined, compresses: false }
+  const asked = { sync: false, condition: undefined, compose: undefined, compresses: false }
   return makeBatch(writes, { ...asked, resolve: () => {}, reject: () => {} }, valueThreshold)
 }
 
