@@ -152,8 +152,7 @@ export class WriteCalls {
     const engine = this.#writable()
     const condition = conditions.length === 0 ? undefined : new Conditions(engine, conditions)
     // One that only syncs has its turn behind all that was called before, as any other.
-    if (writes.length > 0 || condition || sync)
-      await commit.submitBatch(writes, sync, condition)
+    if (writes.length > 0 || condition || sync) await commit.submitBatch(writes, sync, condition)
   }
 
   update(key: Key, callback: UpdateCallback, options: UpdateOptions | undefined): Promise<void> {
