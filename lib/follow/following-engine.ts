@@ -369,13 +369,8 @@ export class FollowingEngine implements ReadingEngine {
   }
 
   #newView(manifest: ReadManifest, tail: LogTail): FollowedView {
-    return new FollowedView(
-      this,
-      this.viewNumber + 1,
-      manifest,
-      tail,
-      this.#flushed(manifest, tail),
-    )
+    const flushed = this.#flushed(manifest, tail)
+    return new FollowedView(this, this.viewNumber + 1, manifest, tail, flushed)
   }
 
   /** The last sequence that memtables have from below the checkpoint; 0: they have none. */

@@ -16,7 +16,7 @@ const ATTEMPTS_MAX = 32
 export interface Viewer {
   /** Counts the views of an engine that only reads. One that writes sees every change itself and has none. */
   readonly viewNumber?: number
-  /** Goes on to the newest state, unless that was done since that view. Older snapshots and iterators are stale then. */
+  /** Goes on to the newest state, unless it did since that view. Older snapshots and iterators are stale then. */
   moveOn?(viewNumber: number | undefined): void
   /** What is reported when a read has failed that is bound to its view. */
   viewFailure(error: unknown): WiscError

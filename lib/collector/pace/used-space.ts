@@ -1,4 +1,4 @@
-/** What looks find used of the bound of space, and what has come back since the last: the pace of writers goes by it. */
+/** What looks find used of the bound of space, and what has come back since: the pace of writers goes by it. */
 import type { ResolvedOptions } from '../../contract/options.ts'
 import type { Space, SpaceAccount } from '../../space/space.ts'
 import type { WriterPace } from './writer-pace.ts'
