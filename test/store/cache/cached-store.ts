@@ -175,8 +175,9 @@ export class CachedStore {
         found.set(String(key), value)
       // What goes while the iterator is under way it has given out, or not.
       const after = this.expected(model)
-      for (const [key, value] of found) expect(before.get(key)?.equals(value), key).toBe(true)
-      for (const key of after.keys()) expect(found.has(key), key).toBe(true)
+      const wrong = [...found].filter(([key, value]) => before.get(key)?.equals(value) !== true)
+      const missing = [...after.keys()].filter((key) => !found.has(key))
+      expect([wrong.map(([key]) => key), missing]).toEqual([[], []])
     }
   }
 }
