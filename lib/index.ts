@@ -101,7 +101,8 @@ type Path = typeof globalThis extends { readonly Buffer: unknown }
 /**
  * Opens the store in a directory; by default it is created if the directory is missing or empty.
  * @throws WiscError: WISC_NO_STORE, WISC_EXISTS, WISC_LOCKED, WISC_CORRUPTION, WISC_FORMAT_VERSION,
- *   WISC_INVALID_ARGUMENT, WISC_IO, WISC_DISK_FULL
+ *   WISC_CODEC_UNAVAILABLE, WISC_INVALID_ARGUMENT, WISC_IO, WISC_DISK_FULL, WISC_SYNC_FAILED; WISC_ABORTED by the
+ *   signal of `waitForLock`; WISC_STALE with `readOnly` beside a writer that is always faster
  */
 export function open(path: Path, options?: Options): Promise<Store> {
   return openStore(path, options)

@@ -190,7 +190,7 @@ describe('docs/api.md', () => {
     expect(rows.map(([code]) => code).toSorted()).toEqual(codes.toSorted())
   })
 
-  const options = rowsBelow(text, '| option | default | |')
+  const options = rowsBelow(text, '| option | default | limits | |')
 
   test('has a row for each option', () => {
     const rows = options.flatMap(([name]) => [...name!.matchAll(/[\w.]+/g)].map(([one]) => one))
@@ -217,16 +217,55 @@ describe('docs/api.md', () => {
       expect(defaultOf(shown!.split(',')[0]!, shown!), name).toBe(value)
     }
   })
+
+  test('has the limits', () => {
+    const limited = options.filter(([, , limits]) => limits !== '')
+    expect(limited.length).toBeGreaterThan(20)
+    for (const [name, , limits] of limited) {
+      const [least, most] = limitsOf(limits!)
+      const isTaken = (value: number): boolean => takes(name!.slice(1, -1), value)
+      expect([isTaken(least), isTaken(least - 1)], `${name} ${least}`).toEqual([true, false])
+      if (most === undefined) expect(isTaken(Number.MAX_SAFE_INTEGER), name).toBe(true)
+      else expect([isTaken(most), isTaken(most + 1)], `${name} ${most}`).toEqual([true, false])
+    }
+  })
 })
+
+/** Whether an option may have a value, beside such that leave it all its limits. */
+function takes(name: string, value: number): boolean {
+  const [first, second] = name.split('.')
+  const beside = first === 'tree' ? { sizeRatio: 100 } : {}
+  const given = second === undefined ? value : { ...beside, [second]: value }
+  try {
+    resolveOptions({ [first!]: given })
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** The least and the most of `A to B`, and of `A or more`. */
+function limitsOf(text: string): [least: number, most: number | undefined] {
+  const [least, most] = text.replace(/ or more$/, '').split(' to ')
+  return [limitOf(least!), most === undefined ? undefined : limitOf(most)]
+}
+
+function limitOf(text: string): number {
+  return text === '2^31 - 1' ? 2 ** 31 - 1 : (sizeOf(text) ?? Number(text))
+}
 
 /** What a default in the table stands for; `undefined` where there is none. */
 function defaultOf(first: string, whole: string): unknown {
-  const size = /^([\d,]+)(?: (KiB|MiB))?$/.exec(whole)
-  if (size) {
-    const unit = { KiB: 1024, MiB: 1024 * 1024 }[size[2] ?? ''] ?? 1
-    return Number(size[1]!.replaceAll(',', '')) * unit
-  }
-  if (/^\d+(\.\d+)?$/.test(whole)) return Number(whole)
+  const size = sizeOf(whole)
+  if (size !== undefined) return size
   if (/^'\w+'$/.test(whole)) return whole.slice(1, -1)
   return { true: true, false: false }[first]
+}
+
+/** A number in the table, which may have a unit. */
+function sizeOf(text: string): number | undefined {
+  const size = /^([\d,.]+)(?: (KiB|MiB|GiB))?$/.exec(text)
+  if (!size) return undefined
+  const unit = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 }[size[2] ?? ''] ?? 1
+  return Number(size[1]!.replaceAll(',', '')) * unit
 }

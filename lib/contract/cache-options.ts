@@ -5,8 +5,8 @@ import { integer, plainObject, refuseUnknown } from './checks.ts'
 /** A store that gives up what is oldest, instead of refusing what is new. */
 export interface CacheOptions {
   /**
-   * No more bytes on disk than this, whatever is written: when the store is full, what was written first goes, whatever
-   * it is, and reads as missing. At least four segments and six memtables.
+   * No more bytes on disk than this, whatever is written: when the store is full, the oldest writes go, and read as
+   * missing. At least 1 MiB, four segments, six memtables, and four times maxUnflushedLogBytes.
    */
   readonly maxBytes: number
 }

@@ -15,8 +15,8 @@ export interface FlushEvent {
 /** Tables of one level were merged into another one. */
 export interface CompactionEvent {
   /**
-   * A level had too many runs or bytes, a table many tombstones or many old addresses; a collection exposes garbage; or
-   * `compact` asked for it.
+   * A level had too many runs or bytes, a table many tombstones or many old addresses; garbage is exposed for the
+   * collector or `collect`; range deletes or an eviction cover tables whole, which leave unread; or `compact` asked.
    */
   readonly reason: 'runs' | 'bytes' | 'tombstones' | 'addresses' | 'garbage' | 'manual' | 'covered'
   readonly inputLevel: number

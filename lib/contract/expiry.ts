@@ -1,4 +1,4 @@
-/** When a value is gone by itself: what callers give, and the moment that it becomes. */
+/** When a value expires: what callers give, and the moment that it becomes. */
 import { wallTime } from '../base/clock.ts'
 import { invalidArgument } from '../base/errors.ts'
 import { boolean, integer, plainObject, refuseUnknown } from './checks.ts'

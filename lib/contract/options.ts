@@ -35,11 +35,11 @@ export interface CollectorOptions {
   /** Bytes on disk / live bytes, above a slack of two segments, 1.01 to 100. Default 1.3. */
   readonly targetSpaceAmplification?: number
   /**
-   * No more bytes on disk than this: writers wait, then get WISC_DISK_FULL. At most an eighth of it is kept from puts,
-   * for deletes, flushes and what gives space back. Default: no bound.
+   * No more bytes on disk than this, at least 1 MiB: writers wait, then get WISC_DISK_FULL. At most an eighth of it is
+   * kept from puts, for deletes, flushes and what gives space back. Default: no bound.
    */
   readonly maxBytesOnDisk?: number
-  /** Bound of what reclaiming reads and writes in a second. Default: none. */
+  /** Bound of what reclaiming reads and writes in a second, at least 4 KiB. Default: none. */
   readonly bytesPerSecond?: number
   /** Free the blocks of large dead values where they lie, where the platform can. Default true. */
   readonly punchHoles?: boolean
@@ -52,15 +52,15 @@ export interface CollectorOptions {
 
 /** Bounds of transactions: what one of them may keep in memory and on disk. */
 export interface TransactionLimits {
-  /** Memory for what a transaction has read. Default 64 MiB. */
+  /** Memory for what a transaction has read, at least 4 KiB. Default 64 MiB. */
   readonly maxReadSetBytes?: number
-  /** The longest that a transaction, or the callback of an update, may take, in milliseconds. Default 60,000. */
+  /** The longest, in milliseconds, that a transaction or the callback of an update may take. Default 60,000. */
   readonly maxAgeMs?: number
 }
 
 /** Options of {@link open}. All sizes are in bytes. */
 export interface Options {
-  /** Create the store if the directory is missing or empty. Default true. */
+  /** Create the store, and its parents, if the directory is missing or empty. Default true. */
   readonly createIfMissing?: boolean
   /** Refuse a store that exists. Default false. */
   readonly errorIfExists?: boolean
@@ -68,16 +68,16 @@ export interface Options {
   readonly streamThreshold?: number
   /** Open without the lock and without writing a byte, also beside a writer. Default false. */
   readonly readOnly?: boolean
-  /** With readOnly: show what a writer writes from now on, too, about 50 ms later. Default false. */
+  /** With readOnly: show what a writer writes from now on, too, within 100 ms. Default false. */
   readonly follow?: boolean
   /**
-   * Wait so long, in milliseconds, for the lock of a process that has the store open, such as one that is about to end.
+   * Wait so long, in milliseconds, for the lock of a process that has the store open, such as one that is closing it.
    * Default: not at all. A readOnly open takes no lock.
    */
   readonly waitForLock?: number | LockWait
   /**
-   * Values of at least this size go to the value log alone; 0 all, Infinity none (but those over 16 MiB).
-   * Default 1024.
+   * Values of at least this size are in the value log alone, shorter ones in the tree, too; 0 separates all, Infinity
+   * none (but those over 16 MiB). Default 1024.
    */
   readonly valueThreshold?: number
   /** Default of WriteOptions.sync. Default false. */
@@ -89,30 +89,36 @@ export interface Options {
   readonly compression?: 'none' | 'zstd'
   /** Level of it, 1 to 19. Default 3. */
   readonly compressionLevel?: number
-  /** Sync the log in the background at this interval. Default: never. */
+  /** Sync the log in the background at this interval, in milliseconds, at least 1. Default: never. */
   readonly syncIntervalMs?: number
-  /** Size of a value-log segment, 4 KiB to 4 GiB. Default 64 MiB, or a sixteenth of maxBytesOnDisk if that is less. */
+  /**
+   * Size of a value-log segment, 4 KiB to 4 GiB. Default 64 MiB; or if that is less a sixteenth of maxBytesOnDisk, or a
+   * thirty-second of cache.maxBytes.
+   */
   readonly segmentBytes?: number
   /**
-   * Size of a memtable, 64 KiB to 256 MiB; three are held. Default 16 MiB, or a sixteenth of maxBytesOnDisk if that is
-   * less.
+   * Size of a memtable, 64 KiB to 256 MiB; three are held. Default 16 MiB; or if that is less a sixteenth of
+   * maxBytesOnDisk, or a thirty-second of cache.maxBytes.
    */
   readonly memtableBytes?: number
-  /** Bound of the log that an open after a crash replays. Default 512 MiB. */
+  /**
+   * Bound of the log that an open after a crash replays, at least 64 KiB. Default 512 MiB, or a quarter of
+   * cache.maxBytes, which is also the most, if that is less.
+   */
   readonly maxUnflushedLogBytes?: number
   /**
-   * When so many bytes wait to be written, a put writes them at once instead of gathering more. While the store
-   * itself waits (for a flush, the disk), what callers do not await stays queued in their memory. Default 64 MiB.
+   * When so many bytes wait to be written, at least 64 KiB, a put writes them at once instead of gathering more. While
+   * the store itself waits (for a flush, the disk), what callers do not await stays queued in memory. Default 64 MiB.
    */
   readonly maxPendingBytes?: number
-  /** Memory for blocks of tables. Default 64 MiB. */
+  /** Memory for blocks of tables; 0: none. Default 64 MiB. */
   readonly blockCacheBytes?: number
   /** Memory for separated values of up to 64 KiB that get and getSync read again and again. Default 0: none. */
   readonly valueCacheBytes?: number
-  /** Bound of open files, at least 16. Default 512. */
+  /** Bound of files that are open for reading, 16 to 1,000,000. Default 512. */
   readonly maxOpenFiles?: number
   /**
-   * The most worker threads for flushes, compactions and collections. All stores of a process share them: there are as
+   * The most worker threads for flushes, compactions and collections, 0 to 64. All stores of a process share them, as
    * many as one of them asks for, and they end when idle. 0 runs all jobs on the calling thread. Default 2.
    */
   readonly workers?: number
@@ -129,7 +135,7 @@ export interface Options {
   readonly fileMode?: number
   readonly tree?: TreeTuning
   readonly collector?: CollectorOptions
-  /** The store is a cache. It has no settings of a collector then. Default: it is none. */
+  /** The store is a cache. It has no settings of a collector then, and is not readOnly. Default: it is none. */
   readonly cache?: CacheOptions
   readonly transactions?: TransactionLimits
 }

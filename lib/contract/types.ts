@@ -12,7 +12,7 @@ export type Value = Uint8Array | string
  * Made by `Store.snapshot`.
  */
 export interface Snapshot {
-  /** Writes up to this sequence are seen. */
+  /** Writes up to this sequence are visible. */
   readonly sequence: number
   /** Gives up the view; a second call does nothing. */
   close(): void
@@ -58,7 +58,7 @@ export interface ConditionalWriteOptions extends WriteOptions {
   readonly if?: KeyCondition
 }
 
-/** The two ways to say when a value is gone by itself. */
+/** The two ways to say when a value expires. */
 export interface Expiry {
   /** In milliseconds since 1970; in the future. */
   readonly expiresAt: number | Date
@@ -66,7 +66,7 @@ export interface Expiry {
   readonly ttl: number
 }
 
-/** When a value is gone by itself: one of both ways, or neither, for never. */
+/** When a value expires: one of both ways, or neither, for never. */
 export type ExpiryOptions =
   | (Partial<Pick<Expiry, 'expiresAt'>> & { readonly ttl?: undefined })
   | (Partial<Pick<Expiry, 'ttl'>> & { readonly expiresAt?: undefined })
@@ -256,7 +256,7 @@ export interface ValueStat {
   readonly segment: number | undefined
   readonly offset: number | undefined
   readonly sequence: number
-  /** When it is gone by itself, in milliseconds since 1970. */
+  /** When it expires, in milliseconds since 1970. */
   readonly expiresAt: number | undefined
 }
 

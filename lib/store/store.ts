@@ -350,7 +350,7 @@ export class Store extends TypedEmitter {
   metrics(): string {
     const stats = this.stats()
     this.#telemetry.timeCalls()
-    return metricsText(stats, this.#telemetry)
+    return metricsText(stats, this.#writer?.options, this.#telemetry)
   }
 
   #measured<T>(measure: () => T): T {

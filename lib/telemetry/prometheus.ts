@@ -2,6 +2,7 @@
  * Metrics as Prometheus reads them: its text format, version 0.0.4. Names go by its conventions: base units, counters
  * end with `_total`. What can be computed from others is left to whoever asks.
  */
+import type { ResolvedOptions } from '../contract/options.ts'
 import type { LevelStats, Stats } from '../contract/reports.ts'
 import type { Histogram } from './histogram.ts'
 import type { StoreTelemetry } from './store-telemetry.ts'
@@ -110,13 +111,36 @@ const FAMILIES: readonly (readonly [name: string, help: string, measure: Measure
   ['durable_sequence', 'Up to which writes are durable.', (s) => s.durableSequence],
 ]
 
-/** The text of {@link FAMILIES}, and of the histograms that there are. */
-export function metricsText(stats: Stats, { puts, gets, work }: StoreTelemetry): string {
+type Bound = (options: ResolvedOptions) => number | undefined
+
+/** What the options hold the store to, so that alerts need no constants of their own. All are gauges. */
+const BOUNDS: readonly (readonly [name: string, help: string, bound: Bound])[] = [
+  [
+    'space_amplification_target',
+    'Bytes on disk for each live byte that the collector keeps to, above two segments.',
+    ({ collector, cache }) =>
+      collector.enabled && !cache ? collector.targetSpaceAmplification : undefined,
+  ],
+  ['segment_size_bytes', 'Size of a segment of the value log.', (o) => o.segmentBytes],
+  ['disk_max_bytes', 'maxBytesOnDisk, where it is set.', (o) => o.collector.maxBytesOnDisk],
+  ['cache_max_bytes', 'maxBytes of a cache.', (o) => o.cache?.maxBytes],
+]
+
+/**
+ * The text of {@link FAMILIES}, of the bounds and of the histograms that there are.
+ * @param options undefined if the store only reads: its own options say nothing of the writer's
+ */
+export function metricsText(
+  stats: Stats,
+  options: ResolvedOptions | undefined,
+  { puts, gets, work }: StoreTelemetry,
+): string {
   const lines = FAMILIES.flatMap(([name, help, measure]) => [
     ...head(name, name.endsWith('_total') ? 'counter' : 'gauge', help),
     ...sampleLines(name, measure(stats)),
   ])
   lines.push(
+    ...(options ? boundLines(options) : []),
     ...histogramLines('put', 'Calls that write, until they settle.', puts.times),
     ...histogramLines('get', 'Calls that read single keys, until they settle.', gets.times),
     ...histogramLines('flush', 'Flushes of memtables.', work.flush),
@@ -125,6 +149,13 @@ export function metricsText(stats: Stats, { puts, gets, work }: StoreTelemetry):
     ...histogramLines('stall', 'What writers waited for background work in a row.', work.stall),
   )
   return `${lines.join('\n')}\n`
+}
+
+function boundLines(options: ResolvedOptions): string[] {
+  return BOUNDS.flatMap(([name, help, boundOf]) => {
+    const bound = boundOf(options)
+    return bound === undefined ? [] : [...head(name, 'gauge', help), ...sampleLines(name, bound)]
+  })
 }
 
 function head(name: string, type: string, help: string): string[] {

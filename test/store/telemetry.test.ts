@@ -4,12 +4,14 @@ import { subscribe, tracingChannel, unsubscribe } from 'node:diagnostics_channel
 import fs from 'node:fs'
 import path from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
+import type { Options } from '#dist/lib/contract/options.js'
 import { engineOf } from '#dist/lib/store/engine-of.js'
 import { openStore } from '#dist/lib/store/open-store.js'
 import type { Store } from '#dist/lib/store/store.js'
 import { TracedCalls } from '#dist/lib/telemetry/store-telemetry.js'
 import { DIRECTORY } from '../support/crash/recover-image.ts'
 import { FaultFileSystem } from '../support/files/fault-file-system.ts'
+import { blocksOf, readPage } from '../support/pages.ts'
 import { type MetricFamily, readMetrics } from '../support/prometheus.ts'
 import { fieldsOf } from '../support/sources.ts'
 import { openSmallStore } from '../support/store/fault-store.ts'
@@ -209,7 +211,10 @@ describe('metrics', () => {
   test('of a store that only reads are there, of one that is closed are not', async () => {
     await store.put('a', '1')
     const beside = await openStore(DIRECTORY, { readOnly: true }, { fileSystem })
-    expect(valueIn(readMetrics(beside.metrics()), 'wisc_last_sequence')).toBe(1)
+    const families = readMetrics(beside.metrics())
+    expect(valueIn(families, 'wisc_last_sequence')).toBe(1)
+    // Its options say nothing of the writer's.
+    expect(families.has('wisc_segment_size_bytes')).toBe(false)
     await beside.close()
     expect(() => beside.metrics()).toThrow(expect.objectContaining({ code: 'WISC_NOT_OPEN' }))
   })
@@ -232,12 +237,51 @@ describe('metrics', () => {
     expect(ofLevels).toEqual([])
   })
 
-  const promtool = spawnSync('promtool', ['--version'])
-  test.skipIf(promtool.error !== undefined)('please promtool', () => {
-    const { status, stderr } = spawnSync('promtool', ['check', 'metrics'], {
-      input: store.metrics(),
-      encoding: 'utf8',
+  const MAX_BYTES = 2 ** 24
+  const BOUNDED = { targetSpaceAmplification: 1.5, maxBytesOnDisk: MAX_BYTES }
+
+  /** Of a store with these options. */
+  async function textOf(options: Options): Promise<string> {
+    const opened = await openSmallStore(options, new FaultFileSystem())
+    return opened.metrics()
+  }
+
+  test('have the bounds that the options set', async () => {
+    const boundsOf = async (options: Options): Promise<Record<string, number>> => {
+      const families = readMetrics(await textOf(options))
+      const names = [...families.keys()].filter((name) => /_(target|size|max)(_|$)/.test(name))
+      return Object.fromEntries(names.map((name) => [name, valueIn(families, name)]))
+    }
+    const ofAll = { wisc_segment_size_bytes: 65536 }
+    expect(await boundsOf({ collector: { enabled: false } })).toEqual(ofAll)
+    expect(await boundsOf({ collector: BOUNDED })).toEqual({
+      ...ofAll,
+      wisc_space_amplification_target: 1.5,
+      wisc_disk_max_bytes: MAX_BYTES,
     })
-    expect([status, stderr]).toEqual([0, ''])
+    expect(await boundsOf({ cache: { maxBytes: MAX_BYTES } })).toEqual({
+      ...ofAll,
+      wisc_cache_max_bytes: MAX_BYTES,
+    })
+  })
+
+  test('have the names that the page of operations asks for', async () => {
+    const cache = { maxBytes: MAX_BYTES }
+    const text = (await textOf({ collector: BOUNDED })) + (await textOf({ cache }))
+    const asked = readPage('docs/operations.md').match(/\bwisc_[a-z_]+\b/g) ?? []
+    expect(asked.length).toBeGreaterThan(20)
+    expect(asked.filter((name) => !new RegExp(`(^| )${name}[ {]`, 'm').test(text))).toEqual([])
+  })
+
+  const promtool = spawnSync('promtool', ['--version'])
+  describe.skipIf(promtool.error !== undefined)('please promtool', () => {
+    test.each([
+      ['metrics', () => store.metrics()],
+      ['rules', () => blocksOf(readPage('docs/operations.md'), 'yaml')[1]!],
+    ])('%s', (kind, text) => {
+      const words = kind === 'rules' ? ['check', 'rules', '/dev/stdin'] : ['check', 'metrics']
+      const { status, stderr } = spawnSync('promtool', words, { input: text(), encoding: 'utf8' })
+      expect([status, stderr]).toEqual([0, ''])
+    })
   })
 })
