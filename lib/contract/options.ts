@@ -91,20 +91,11 @@ export interface Options {
   readonly compressionLevel?: number
   /** Sync the log in the background at this interval, in milliseconds, at least 1. Default: never. */
   readonly syncIntervalMs?: number
-  /**
-   * Size of a value-log segment, 4 KiB to 4 GiB. Default 64 MiB; or if that is less a sixteenth of maxBytesOnDisk, or a
-   * thirty-second of cache.maxBytes.
-   */
+  /** Size of a value-log segment, 4 KiB to 4 GiB. Default 64 MiB, less where maxBytesOnDisk or a cache is small. */
   readonly segmentBytes?: number
-  /**
-   * Size of a memtable, 64 KiB to 256 MiB; three are held. Default 16 MiB; or if that is less a sixteenth of
-   * maxBytesOnDisk, or a thirty-second of cache.maxBytes.
-   */
+  /** Size of a memtable, 64 KiB to 256 MiB; three are held. Default 16 MiB, less as that of segments. */
   readonly memtableBytes?: number
-  /**
-   * Bound of the log that an open after a crash replays, at least 64 KiB. Default 512 MiB, or a quarter of
-   * cache.maxBytes, which is also the most, if that is less.
-   */
+  /** Bound of the log that an open after a crash replays, at least 64 KiB. Default 512 MiB, of a cache a quarter. */
   readonly maxUnflushedLogBytes?: number
   /**
    * When so many bytes wait to be written, at least 64 KiB, a put writes them at once instead of gathering more. While
