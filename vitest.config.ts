@@ -20,6 +20,7 @@ const APART = [
   'test/lib/base/**/{buffer-pool,open-cache}.test.ts',
   'test/lib/base/platform/{native-extensions,node-file-system,read-helper}.test.ts',
   'test/lib/contract/events.test.ts',
+  'test/bench/measure.test.ts',
 ]
 
 /** Those of each project that take longest, in this order: none of them is left alone at the end. */

@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util'
 import { ENGINE_NAMES, type EngineName } from './engines/engine.ts'
 import { parseBytes } from './harness/byte-sizes.ts'
 import { BY_SIZE, WORKLOADS } from './harness/workload-names.ts'
-import { SPECIALS } from './special/specials.ts'
+import { GROW, SPECIALS, STEADY } from './special/specials.ts'
 import {
   CURVE_ROWS,
   parseRow,
@@ -17,11 +17,6 @@ import {
   withLoop,
   withPeers,
 } from './steady/rows.ts'
-
-/** The special measurement with flags and tables of its own. */
-export const STEADY = 'overwrite-steady'
-/** Another one, which takes tens of gigabytes: it runs only if it is asked for by name. */
-export const GROW = 'grow'
 
 const SPECIAL_NAMES: readonly string[] = [...SPECIALS, STEADY, GROW]
 /** Without any of these a preset is run as a whole, within its time. */

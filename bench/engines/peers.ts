@@ -32,3 +32,17 @@ export function versionsOf(engines: readonly EngineName[]): string[] {
   const packages = new Set(engines.flatMap((name) => PACKAGES[name] ?? []))
   return [...packages].map((name) => `${name} ${versionOf(name) ?? '(not installed)'}`)
 }
+
+/** Whether two runs with these packages have measured the same code of an engine: never of wisc, which goes on. */
+export function isSameCode(
+  engine: string,
+  before: readonly string[],
+  after: readonly string[],
+): boolean {
+  if (engine.startsWith('wisc')) return false
+  const name = PACKAGES[engine as EngineName]
+  if (name === undefined) return true
+  const of = (versions: readonly string[]): string | undefined =>
+    versions.find((version) => version.startsWith(`${name} `))
+  return of(before) === of(after)
+}

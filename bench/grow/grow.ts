@@ -4,7 +4,8 @@
  */
 import fs from 'node:fs'
 import path from 'node:path'
-import { runChild } from '../harness/children.ts'
+import { askChild, runChild } from '../harness/children.ts'
+import { middleFiles, middlePhase } from './middle.ts'
 import type { FilesJob, FilesReport, GrowJob, GrowStep, PhaseReport } from './results.ts'
 
 const CHILD = new URL('./child.js', import.meta.url)
@@ -40,7 +41,7 @@ export async function runGrow(plan: GrowPlan, note: (step: GrowStep) => void): P
   const run = async (phase: GrowJob['phase'], keysBefore: number, keys: number) => {
     await plan.prepare()
     const job = { phase, directory, valueBytes, keysBefore, keys, overwriteShare, seconds, seed }
-    return runPhase(job)
+    return askChild<PhaseReport>(CHILD, job)
   }
   try {
     let keysBefore = 0
@@ -51,7 +52,7 @@ export async function runGrow(plan: GrowPlan, note: (step: GrowStep) => void): P
       for (let i = 0; i < plan.rounds; i++) reads.push(await run('read', keys, keys))
       const fewTables = await run('few-tables', keys, keys)
       const overwrite = await run('overwrite', keys, keys)
-      note({ keys, keysBefore, valueBytes, fill, read: bestOf(reads), fewTables, overwrite })
+      note({ keys, keysBefore, valueBytes, fill, read: middlePhase(reads), fewTables, overwrite })
       keysBefore = keys
     }
   } finally {
@@ -69,19 +70,17 @@ export async function runManyFiles(
       const store = path.join(directory, 'files')
       console.error(`grow: ${count} ${kind === 'log' ? 'files of the log' : 'tables'}`)
       const job: FilesJob = { step: 'fill', kind, count, directory: store }
-      let best: FilesReport | undefined
+      const reports: FilesReport[] = []
       try {
         await runChild<FilesReport>(FILES_CHILD, job, () => undefined)
         for (let i = 0; i < rounds; i++) {
           await prepare()
-          await runChild<FilesReport>(FILES_CHILD, { ...job, step: 'open' }, (report) => {
-            if (best === undefined || report.openCpuMs < best.openCpuMs) best = report
-          })
+          reports.push(await askChild<FilesReport>(FILES_CHILD, { ...job, step: 'open' }))
         }
       } finally {
         fs.rmSync(store, { recursive: true, force: true })
       }
-      if (best) note(best)
+      note(middleFiles(reports))
     }
   }
 }
@@ -93,38 +92,5 @@ function checkRoom(folder: string, bytes: number): void {
     throw new Error(
       `grow needs ${missing} bytes more than ${folder} has free: --grow-bytes bounds it`,
     )
-  }
-}
-
-async function runPhase(job: GrowJob): Promise<PhaseReport> {
-  let found: PhaseReport | undefined
-  await runChild<PhaseReport>(CHILD, job, (report) => {
-    found = report
-  })
-  if (found === undefined) throw new Error(`the child reported nothing phase=${job.phase}`)
-  return found
-}
-
-/** Of each time the shortest, of memory the highest; the rest is the same in all. */
-function bestOf(reports: readonly PhaseReport[]): PhaseReport {
-  const least = (of: (report: PhaseReport) => number): number => Math.min(...reports.map(of))
-  const [first] = reports
-  const costs = Object.keys(first!.costs).map((name) => [
-    name,
-    {
-      operations: least(({ costs }) => costs[name]!.operations),
-      wallUs: least(({ costs }) => costs[name]!.wallUs),
-      cpuUs: least(({ costs }) => costs[name]!.cpuUs),
-    },
-  ])
-  const peaks = reports
-    .map(({ memoryPeakBytes }) => memoryPeakBytes)
-    .filter((peak) => peak !== null)
-  return {
-    ...first!,
-    openMs: least(({ openMs }) => openMs),
-    openCpuMs: least(({ openCpuMs }) => openCpuMs),
-    memoryPeakBytes: peaks.length === 0 ? null : Math.max(...peaks),
-    costs: Object.fromEntries(costs),
   }
 }

@@ -51,10 +51,18 @@ export interface Work {
   readonly figures?: Readonly<Record<string, unknown>>
 }
 
+/** What a workload did, and what is left to do behind the readings. */
+export interface Outcome extends Work {
+  /** One call of its kind, whose latencies are taken then. */
+  readonly single?: () => unknown
+  /** Puts back what it has changed. */
+  readonly undo?: () => Promise<void>
+}
+
 /** One measured workload of a child. */
 export interface WorkloadResult extends Work, PeakReadings {
   readonly workload: string
-  /** Of the processor, all threads of the process. */
+  /** Of the processor, all threads of the process: of what `run` did. */
   readonly cpuSeconds: number
   /** Bytes that the disk was given until everything was on it. */
   readonly deviceBytes: number | null
@@ -66,23 +74,26 @@ export interface WorkloadResult extends Work, PeakReadings {
 export async function measure(
   workload: string,
   directory: string,
-  run: () => Promise<Work>,
+  run: () => Promise<Outcome>,
 ): Promise<WorkloadResult> {
   clearDebts()
   const deviceBefore = readDeviceWrites(directory)
   const other = new OtherLoad()
   const before = process.cpuUsage()
   const peaks = new Peaks()
-  const work = await run()
+  const { single, undo, ...work } = await run()
   const readings = peaks.finish()
   const { user, system } = process.cpuUsage(before)
+  // Apart from the rate, in which the clock would count, and from the processor's time.
+  const latencies = single && { latenciesUs: await sampleLatencies(work.seconds, single) }
   const otherCores = other.cores()
   writeBack()
   const deviceAfter = readDeviceWrites(directory)
   const deviceBytes =
     deviceBefore === null || deviceAfter === null ? null : deviceAfter - deviceBefore
+  await undo?.()
   const cpuSeconds = (user + system) / 1e6
-  return { workload, ...work, ...readings, cpuSeconds, deviceBytes, otherCores }
+  return { workload, ...work, ...latencies, ...readings, cpuSeconds, deviceBytes, otherCores }
 }
 
 /** Collects garbage and writes dirty pages back: what came earlier is not paid for during what is measured. */
@@ -164,8 +175,7 @@ export async function repeatAtOnce(
   return { operations, seconds: (performance.now() - start) / 1000 }
 }
 
-/** Latencies of single calls, taken after the throughput so that the clock does not count in it. */
-export async function sampleLatencies(seconds: number, call: () => unknown): Promise<Latencies> {
+async function sampleLatencies(seconds: number, call: () => unknown): Promise<Latencies> {
   const samples = new Float64Array(LATENCY_CALLS)
   let count = 0
   const deadline = performance.now() + Math.min(LATENCY_MS_MAX, seconds * 1000)

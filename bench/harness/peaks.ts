@@ -1,15 +1,14 @@
 /**
- * What a workload costs beside time, read from /proc (Linux): memory, bytes given to write calls, pauses.
+ * What a workload costs beside time: memory, bytes given to write calls (from /proc, Linux), pauses of the event loop.
  *
  * Memory is RssAnon + RssShmem: what the process itself holds. RssFile is left out, since the pages of
  * mapped files (all of lmdb, the tables of LevelDB) are page cache; `highWaterBytes` (VmHWM) has them in.
- * A timer takes samples and notes its own lateness: the longest pause of the event loop.
  */
 import fs from 'node:fs'
+import { type LoopDelay, LoopDelayWatch } from './loop-delay.ts'
 
-const SAMPLE_INTERVAL_MS = 10
-/** Memory is read at every second tick: a reading costs some 40 us. */
-const TICKS_PER_SAMPLE = 2
+/** Of memory: a reading costs some 40 us. */
+const SAMPLE_MS = 20
 const STATUS_BYTES = 4096
 
 /** The readings of one workload. Null where the platform does not tell. */
@@ -22,9 +21,7 @@ export interface PeakReadings {
   readonly highWaterBytes: number | null
   /** Bytes given to write calls by all threads (`wchar`). */
   readonly writtenBytes: number | null
-  /** Longest pause of the event loop, and how often a 10 ms timer fired. */
-  readonly longestPauseMs: number
-  readonly timerTicksPerSecond: number
+  readonly loopDelayMs: LoopDelay
 }
 
 /** Samples from its creation on until {@link Peaks.finish}. */
@@ -34,11 +31,8 @@ export class Peaks {
   readonly #base: number | null
   readonly #writtenBefore: number | null
   readonly #timer: NodeJS.Timeout
-  readonly #startedAt: number
+  readonly #loop: LoopDelayWatch
   #peak: number | null
-  #lastTickAt: number
-  #longestGapMs = 0
-  #ticks = 0
 
   constructor() {
     // Writing 5 there sets VmHWM back to the present size (proc(5)).
@@ -46,14 +40,13 @@ export class Peaks {
     this.#base = this.#readMemory()
     this.#peak = this.#base
     this.#writtenBefore = readWrittenBytes()
-    this.#startedAt = performance.now()
-    this.#lastTickAt = this.#startedAt
-    this.#timer = setInterval(() => this.#tick(), SAMPLE_INTERVAL_MS)
+    this.#timer = setInterval(() => this.#sample(), SAMPLE_MS)
+    this.#loop = new LoopDelayWatch()
   }
 
   finish(): PeakReadings {
+    const loopDelayMs = this.#loop.finish()
     clearInterval(this.#timer)
-    this.#notePause()
     this.#sample()
     const written = readWrittenBytes()
     const highWaterBytes = this.#readField('VmHWM:')
@@ -64,21 +57,8 @@ export class Peaks {
       highWaterBytes,
       writtenBytes:
         written === null || this.#writtenBefore === null ? null : written - this.#writtenBefore,
-      longestPauseMs: Math.max(0, this.#longestGapMs - SAMPLE_INTERVAL_MS),
-      timerTicksPerSecond: (this.#ticks / (this.#lastTickAt - this.#startedAt)) * 1000,
+      loopDelayMs,
     }
-  }
-
-  #tick(): void {
-    this.#ticks++
-    this.#notePause()
-    if (this.#ticks % TICKS_PER_SAMPLE === 0) this.#sample()
-  }
-
-  #notePause(): void {
-    const now = performance.now()
-    this.#longestGapMs = Math.max(this.#longestGapMs, now - this.#lastTickAt)
-    this.#lastTickAt = now
   }
 
   #sample(): void {

@@ -6,12 +6,15 @@ import { ENGINE_NAMES } from '../engines/engine.ts'
 import { ENGINES, SETTINGS } from '../engines/settings.ts'
 import { formatBytes } from '../harness/byte-sizes.ts'
 import { formatRate, renderTable, renderVerdicts } from '../harness/markdown.ts'
-import { WORKLOAD_TEXT, WORKLOADS } from '../harness/workload-names.ts'
+import { median } from '../harness/statistics.ts'
+import { PACED, WORKLOAD_TEXT, WORKLOADS } from '../harness/workload-names.ts'
 import { renderSpecials } from '../special/figures.ts'
+import { SPECIAL_TEXT } from '../special/specials.ts'
 import { crossoverRange, sizeOrNever } from './crossover.ts'
 import { type Cell, type Figures, type RunFacts, sizesOf } from './figures.ts'
-import { type GoalRow, judgeRows } from './goals.ts'
+import { type GoalRows, judgeRows, reasonOf } from './goals.ts'
 import { crossoverPictures, type Picture, ratePictures } from './pictures.ts'
+import { roundsText } from './results.ts'
 import { wrap } from './sections.ts'
 import { standingsOf } from './standings.ts'
 
@@ -33,10 +36,12 @@ export function benchPage(figures: Figures): Record<string, string> {
     steady: steady(figures),
     rates: rates(cells),
     costs: costs(cells),
-    goals: goals(figures),
+    missed: missed(cells),
+    goals: figures.goals.length === 0 ? NOTHING : renderVerdicts(figures.goals),
     specials: specials(figures),
     engines: engines(),
     workloads: workloads(),
+    'special-list': specialList(),
   }
 }
 
@@ -55,11 +60,17 @@ function circumstances({ runs, missing, cells }: Figures): string {
   return parts.filter((part) => part !== '').join('\n\n')
 }
 
-function runText({ date, machine, versions, command, warm, totalBytes, rounds }: RunFacts): string {
+function runText(run: RunFacts): string {
+  const { date, machine, versions, command, warm, totalBytes, rounds } = run
   const store = `stores of ${formatBytes(totalBytes)} of values`
-  const how = `${rounds === 1 ? 'one round' : `${rounds} rounds`}, memory ${warm ? 'kept warm' : 'as it was'}`
+  const how = `${roundsText(rounds)}, memory ${warm ? 'kept warm' : 'as it was'}`
   const facts = [`${date.slice(0, 16).replace('T', ' ')} UTC`, machine, ...versions, store, how]
-  return `${wrap(`${facts.join(', ')}.`)}\n\n    ${command}`
+  const fewer = run.leftOut.flatMap((name) => {
+    const [, round, part] = /^round (\d+) of (.+)$/.exec(name) ?? []
+    return Number(round) === rounds ? [part!] : []
+  })
+  const rest = fewer.length === 0 ? '' : ` Fewer rounds of ${fewer.join(', ')}.`
+  return `${wrap(`${facts.join(', ')}.${rest}`)}\n\n    ${command}`
 }
 
 /** wisc over the fastest peer, cell by cell. */
@@ -79,8 +90,24 @@ function winners(cells: readonly Cell[]): string {
     }),
   ])
   const ahead = standings.filter(({ ratio }) => ratio >= 1).length
-  const text = `wisc is ahead of all of them in ${ahead} of ${standings.length} rows.`
-  return `${text}\n\n${renderTable(['', ...sizes.map(formatBytes)], lines)}`
+  const text = `wisc is ahead of all of them in ${ahead} of ${standings.length} rows; of each alone:`
+  const table = renderTable(['', ...sizes.map(formatBytes)], lines)
+  return [text, besideEach(cells), 'Row by row:', table].join('\n\n')
+}
+
+/** Peer by peer: in how many of the rows that both have wisc is ahead, and by how much in the middle of them. */
+function besideEach(cells: readonly Cell[]): string {
+  const lines = enginesOf(cells).flatMap((peer) => {
+    const ratios = standingsOf(cells.filter(({ engine }) => engine === 'wisc' || engine === peer))
+    if (ratios.length === 0) return []
+    const ahead = ratios.filter(({ ratio }) => ratio >= 1).length
+    const middle = median(ratios.map(({ ratio }) => ratio))
+    return [[peer, `${ahead} of ${ratios.length}`, middle.toFixed(2)]]
+  })
+  return renderTable(
+    ['', 'rows in which wisc is ahead', 'rate over its, median of all rows'],
+    lines,
+  )
 }
 
 function crossover({ crossovers: found }: Figures): string {
@@ -125,16 +152,26 @@ function rates(cells: readonly Cell[]): string {
   const tables = (shown.length > 0 ? shown : sizes).map((size) => {
     const of = cells.filter(({ valueBytes }) => valueBytes === size)
     const engines = enginesOf(of)
-    const lines = namesOf(of).map((workload) => [
-      workload,
-      ...engines.map((engine) => {
-        const cell = of.find((each) => each.workload === workload && each.engine === engine)
-        return cell ? rateOf(cell) : '-'
-      }),
-    ])
+    const lines = namesOf(of).map((workload) => {
+      const found = of.filter((each) => each.workload === workload)
+      const best = Math.max(...found.filter(isStore).map(({ rate }) => rate))
+      return [
+        workload,
+        ...engines.map((engine) => {
+          const cell = found.find((each) => each.engine === engine)
+          if (cell === undefined) return '-'
+          return cell.rate === best ? `**${rateOf(cell)}**` : rateOf(cell)
+        }),
+      ]
+    })
     return `### Values of ${formatBytes(size)}\n\n${renderTable(['', ...engines], lines)}`
   })
   return tables.length === 0 ? NOTHING : tables.join('\n\n')
+}
+
+/** What may be the fastest of a row: not the floor, nor what goes at a pace that was set. */
+function isStore({ engine, workload }: Cell): boolean {
+  return engine !== 'raw' && !PACED.includes(workload)
 }
 
 /** The median, and how far the farthest round lies from it. */
@@ -173,6 +210,9 @@ function costs(cells: readonly Cell[]): string {
             ),
           ]
         : []),
+      line('event loop late, p99 / max, ms', ({ loopP99Ms, loopMaxMs }) =>
+        [loopP99Ms, loopMaxMs].map((ms) => show(ms, 0)).join(' / '),
+      ),
       line('memory, MiB', ({ memoryMiB }) => show(memoryMiB, 0)),
     ]
   })
@@ -180,23 +220,36 @@ function costs(cells: readonly Cell[]): string {
   return renderTable([formatBytes(size), ...engines], lines)
 }
 
-/** Kinds of rows first, with all that are missed; then single figures. */
-function goals({ cells, goals: single }: Figures): string {
-  const lines = judgeRows(cells)
-    .filter(({ rows }) => rows.length > 0)
-    .map(({ text, rows }) => {
-      const missed = rows.filter(({ met }) => !met)
-      const met = `${rows.length - missed.length} of ${rows.length}`
-      return [text, met, missed.length === 0 ? 'none' : missed.map(missText).join('; ')]
-    })
-  const kinds =
-    lines.length === 0 ? '' : renderTable(['every row of a kind', 'met', 'missed'], lines)
-  const figures = single.length === 0 ? '' : renderVerdicts(single)
-  return [kinds, figures].filter((part) => part !== '').join('\n\n') || NOTHING
+/** How many rows of each kind meet its goal; then each that does not. */
+function missed(cells: readonly Cell[]): string {
+  const kinds = judgeRows(cells).filter(({ rows }) => rows.length > 0)
+  if (kinds.length === 0) return NOTHING
+  const lines = kinds.map(({ text, rows }) => {
+    const met = rows.filter((row) => row.met)
+    return [text, `${met.length} of ${rows.length}`]
+  })
+  const tables = kinds.map(missedRows).filter((table) => table !== '')
+  return [renderTable(['every row of a kind', 'met'], lines), ...tables].join('\n\n')
 }
 
-function missText({ workload, valueBytes, ratio, beside }: GoalRow): string {
-  return `${workload} ${formatBytes(valueBytes)} ${ratio.toFixed(2)} of ${beside}`
+/** The rows of a kind that were missed, by how much, and why. */
+function missedRows({ text, rows }: GoalRows): string {
+  const behind = rows.filter(({ met }) => !met)
+  if (behind.length === 0) return ''
+  const sizes = [...new Set(rows.map(({ valueBytes }) => valueBytes))].toSorted((a, b) => a - b)
+  const lines = namesOf(behind).map((workload) => {
+    const of = rows.filter((row) => row.workload === workload)
+    const reasons = of.filter(({ met }) => !met).map((row) => reasonOf(row) ?? '?')
+    return [
+      workload,
+      ...sizes.map((size) => {
+        const row = of.find(({ valueBytes }) => valueBytes === size)
+        return row === undefined ? '' : row.met ? 'met' : `${row.ratio.toFixed(2)} ${row.beside}`
+      }),
+      [...new Set(reasons)].join(', '),
+    ]
+  })
+  return `Missed of _${text}_:\n\n${renderTable(['', ...sizes.map(formatBytes), 'why'], lines)}`
 }
 
 function specials({ specials: figures }: Figures): string {
@@ -215,6 +268,11 @@ function engines(): string {
 function workloads(): string {
   const lines = WORKLOADS.map((name) => [`\`${name}\``, WORKLOAD_TEXT[name] ?? ''])
   return renderTable(['workload', 'one operation'], lines)
+}
+
+function specialList(): string {
+  const lines = Object.entries(SPECIAL_TEXT).map(([name, text]) => [`\`${name}\``, text])
+  return renderTable(['`--special`', 'what is measured'], lines)
 }
 
 function shown(pictures: readonly Picture[]): string {

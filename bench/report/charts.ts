@@ -31,14 +31,18 @@ export const DRAWN_BY: readonly string[] = ['@observablehq/plot', 'linkedom']
 /** The places on the axis of latencies. */
 export const PERCENTILES: readonly string[] = ['p50', 'p99', 'p99.9']
 
-/** As many pixels as a picture has room for where two lie side by side: on a phone it shrinks by a third. */
-const WIDTH = 520
+/**
+ * A phone has room for 340 pixels: drawn not much wider, pictures keep a type that can be read there. Where there is
+ * more room several lie side by side.
+ */
+const WIDTH = 380
 const HEIGHT = 300
-/** Room for the names at the ends of lines. */
-const NAMES_WIDTH = 125
-
-/** Of the names of bars, on average. */
-const LETTER_WIDTH = 7
+/** Of the names at the ends of lines. */
+const LETTER_WIDTH = 7.6
+/** A bar with its name above it. */
+const BAR_HEIGHT = 34
+const NAME_UP: number = BAR_HEIGHT / 4 - 1
+const AXIS_HEIGHT = 50
 
 /** A point of a line with the range of its readings. */
 export interface LinePoint {
@@ -93,33 +97,37 @@ export class Charts {
     const plot = this.#plot
     const band = { x: 'x', y1: 'low', y2: 'high', z: 'engine', fill: color, fillOpacity: 0.15 }
     return this.#draw({
+      marginRight: roomForNames(points),
       x: { ...SIZES, ticks: [...new Set(points.map(({ x }) => x))] },
       y: { type: 'log', grid: true, ticks: 5, ...y },
       marks: [
         ...behind,
         plot.areaY(points, band),
-        plot.lineY(points, { x: 'x', y: 'y', z: 'engine', stroke: color, strokeWidth: 2 }),
+        plot.lineY(points, { x: 'x', y: 'y', z: 'engine', stroke: color, strokeWidth }),
         plot.dot(points, { x: 'x', y: 'y', z: 'engine', fill: color, r: 3 }),
         this.#names(points, LOGARITHMIC),
       ],
     })
   }
 
+  /** Each below its name: names of rows are as long as a phone is wide. */
   bars(bars: readonly Bar[]): string {
     const plot = this.#plot
-    const longest = Math.max(...bars.map(({ name }) => name.length))
     return this.#draw({
-      height: 40 + 22 * bars.length,
-      marginLeft: 20 + LETTER_WIDTH * longest,
+      height: AXIS_HEIGHT + BAR_HEIGHT * bars.length,
+      marginBottom: 30,
+      marginLeft: 10,
       marginRight: 60,
-      x: { label: null, grid: true, zero: true },
-      y: { label: null, domain: bars.map(({ name }) => name) },
+      x: { label: null, grid: true, zero: true, ticks: 5 },
+      y: { axis: null, domain: bars.map(({ name }) => name) },
       marks: [
-        plot.barX(bars, { x: 'value', y: 'name', fill: color }),
+        plot.barX(bars, { x: 'value', y: 'name', fill: color, insetTop: BAR_HEIGHT / 2 }),
+        plot.text(bars, { x: () => 0, y: 'name', text: 'name', textAnchor: 'start', dy: -NAME_UP }),
         plot.text(bars, {
           x: 'value',
           y: 'name',
           text: (bar: Bar) => bar.value.toFixed(2),
+          dy: NAME_UP,
           ...AT_THE_END,
         }),
         plot.ruleX([0]),
@@ -131,6 +139,7 @@ export class Charts {
   latencies(curves: readonly Curve[]): string {
     const plot = this.#plot
     return this.#draw({
+      marginRight: roomForNames(curves),
       x: { type: 'point', label: null, domain: [...new Set(curves.map(({ label }) => label))] },
       y: { type: 'log', grid: true, label: 'microseconds', tickFormat: 's', ticks: 5 },
       marks: [
@@ -139,7 +148,7 @@ export class Charts {
           y: 'microseconds',
           z: 'engine',
           stroke: color,
-          strokeWidth: 2,
+          strokeWidth,
         }),
         plot.dot(curves, { x: 'label', y: 'microseconds', z: 'engine', fill: color, r: 3 }),
         this.#names(
@@ -154,7 +163,8 @@ export class Charts {
   space(points: readonly SpacePoint[], steps: readonly number[], target: number | null): string {
     const plot = this.#plot
     return this.#draw({
-      x: { label: 'seconds', grid: true },
+      marginRight: roomForNames(points),
+      x: { label: 'seconds', labelOffset: 40, grid: true },
       y: { label: 'bytes on disk over live ones', grid: true, zero: true },
       marks: [
         plot.ruleX(steps, { stroke: 'currentColor', strokeOpacity: 0.12 }),
@@ -166,7 +176,7 @@ export class Charts {
           y: 'amplification',
           z: 'engine',
           stroke: color,
-          strokeWidth: 2,
+          strokeWidth,
         }),
         this.#names(
           points.map(({ engine, seconds, amplification }) => ({
@@ -194,19 +204,40 @@ export class Charts {
       width: WIDTH,
       height: HEIGHT,
       marginLeft: 55,
-      marginRight: NAMES_WIDTH,
+      // The name of an axis below its figures.
+      marginBottom: 45,
       style: { background: 'none', fontSize: '13px' },
       ...options,
     }).outerHTML
   }
 }
 
-const SIZES = { type: 'log', base: 2, label: null, tickFormat: formatBytes }
+const SIZES = {
+  type: 'log',
+  base: 2,
+  label: 'bytes of a value',
+  labelOffset: 40,
+  tickFormat: shortBytes,
+}
 const AT_THE_END = { textAnchor: 'start', dx: 6 }
+
+/** 65536 as `64K`: ten sizes find room below a picture. */
+function shortBytes(bytes: number): string {
+  return formatBytes(bytes).replace(/ (?:B|(.)iB)$/, '$1')
+}
+
+function roomForNames(points: readonly { readonly engine: string }[]): number {
+  return 12 + LETTER_WIDTH * Math.max(...points.map(({ engine }) => engine.length))
+}
 
 /** The page defines one for each engine. */
 function color({ engine }: { readonly engine: string }): string {
   return `var(--${engine})`
+}
+
+/** The line that all others are beside. */
+function strokeWidth({ engine }: { readonly engine: string }): number {
+  return engine === 'wisc' ? 3.5 : 2
 }
 
 /** A place in a chart. */

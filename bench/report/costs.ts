@@ -2,7 +2,7 @@
  * lib/inspect/measured-costs.ts: what one value costs inline and separated, by its size. `wisc advise` tells by it what
  * another threshold would do to a store.
  */
-import { type Cell, type Figures, sizesOf } from './figures.ts'
+import type { Figures } from './figures.ts'
 
 /** Each operation of advice: its workload here, and how many values one operation of that has. */
 const OPERATIONS: readonly (readonly [name: string, workload: string, values: number])[] = [
@@ -14,22 +14,20 @@ const OPERATIONS: readonly (readonly [name: string, workload: string, values: nu
 ]
 /** Seen from the file. */
 const TYPES = './costs.ts'
-const BOTH_WAYS = ['wisc-inline', 'wisc-separated']
 const COLUMNS_MAX = 100
 
-/** @returns the file, or undefined where the run lacks one of the workloads, both ways and at two sizes */
-export function costsFile({ runs, cells }: Figures): string | undefined {
-  const run = runs.find(({ engines }) => BOTH_WAYS.every((name) => engines.includes(name)))
+/** @returns the file, or undefined where no run has one of the workloads both ways and at two sizes */
+export function costsFile({ runs, crossovers }: Figures): string | undefined {
   const lists = OPERATIONS.map(([name, workload, values]) => {
-    const points = sizesOf(cells).flatMap((size) => {
-      const [inline, separated] = BOTH_WAYS.map((engine) =>
-        microseconds(cells, engine, workload, size, values),
-      )
-      return inline && separated ? [`      [${size}, ${inline}, ${separated}],`] : []
+    const found = crossovers.find((each) => each.workload === workload)
+    const points = (found?.points ?? []).map(({ valueBytes, inline, separated }) => {
+      const costs = [inline, separated].map((rate) => microseconds(rate * values))
+      return `      [${[valueBytes, ...costs].join(', ')}],`
     })
-    return { name, points }
+    return { name, points, date: found?.date }
   })
-  if (!run || lists.some(({ points }) => points.length < 2)) return undefined
+  const run = runs.find(({ date }) => date === lists[0]?.date)
+  if (!run || lists.some(({ points }) => points.length === 0)) return undefined
   const blocks = lists.map(({ name, points }) => `    ${name}: [\n${points.join('\n')}\n    ],`)
   return `/** What one value costs by its size, measured: \`npm run bench -- publish RESULTS.json\` writes this file. */
 import type { MeasuredCosts } from '${TYPES}'
@@ -44,18 +42,8 @@ ${blocks.join('\n')}
 `
 }
 
-function microseconds(
-  cells: readonly Cell[],
-  engine: string,
-  workload: string,
-  valueBytes: number,
-  values: number,
-): number | undefined {
-  const cell = cells.find(
-    (each) =>
-      each.engine === engine && each.workload === workload && each.valueBytes === valueBytes,
-  )
-  return cell && Number((1e6 / (cell.rate * values)).toPrecision(3))
+function microseconds(perSecond: number): number {
+  return Number((1e6 / perSecond).toPrecision(3))
 }
 
 /** As the formatter lays it out. */

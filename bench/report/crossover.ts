@@ -19,7 +19,9 @@ const INLINE = 'wisc-inline'
 /** One measured size. */
 export interface CrossoverPoint {
   readonly valueBytes: number
-  /** Operations a second, separated over inline. */
+  /** Operations a second, medians, and separated over inline. */
+  readonly separated: number
+  readonly inline: number
   readonly ratio: number
   /** Null where one round was made. */
   readonly low: number | null
@@ -49,9 +51,10 @@ export function crossovers(series: readonly Series[], seed: number): Crossover[]
       const inline = of(INLINE).find(({ valueBytes }) => valueBytes === apart.valueBytes)
       if (!inline) return []
       const interval = ratioInterval(inline.rates, apart.rates, seed)
-      const ratio = median(apart.rates) / median(inline.rates)
+      const rates = { separated: median(apart.rates), inline: median(inline.rates) }
+      const ratio = rates.separated / rates.inline
       const { low, high } = interval ?? { low: null, high: null }
-      return [{ valueBytes: apart.valueBytes, ratio, low, high }]
+      return [{ valueBytes: apart.valueBytes, ...rates, ratio, low, high }]
     })
     if (points.length < 2) return []
     return [

@@ -3,14 +3,16 @@
  * to bench/figures.json, which is checked in, and every table of the pages is made of that file.
  */
 import fs from 'node:fs'
+import { worstDelays } from '../harness/loop-delay.ts'
 import { isDisturbed } from '../harness/other-load.ts'
 import { median, spreadOf } from '../harness/statistics.ts'
+import { PACED } from '../harness/workload-names.ts'
 import type { SpecialFigure } from '../special/figures.ts'
 import { judgeSteady } from '../steady/goals.ts'
 import { type SteadySummary, summarize, withoutCollector } from '../steady/summary.ts'
-import { type Series, seriesOf, writtenPerUserByte } from '../throughput/results.ts'
+import { type Row, type Series, seriesOf, writtenPerUserByte } from '../throughput/results.ts'
 import { type Crossover, crossovers } from './crossover.ts'
-import { enginesIn, type Report } from './results.ts'
+import { enginesIn, type Report, roundsMade } from './results.ts'
 import { judge } from './targets.ts'
 
 const MIB = 1024 ** 2
@@ -21,7 +23,7 @@ export interface Figures {
   readonly runs: readonly RunFacts[]
   readonly missing: Readonly<Record<string, string>>
   readonly cells: readonly Cell[]
-  readonly crossovers: readonly Crossover[]
+  readonly crossovers: readonly DatedCrossover[]
   readonly steady: readonly SteadyFigure[]
   readonly specials: readonly SpecialFigure[]
   readonly goals: readonly GoalFigure[]
@@ -34,6 +36,13 @@ export interface RunFacts
     'date' | 'machine' | 'versions' | 'command' | 'warm' | 'totalBytes' | 'rounds'
   > {
   readonly engines: readonly string[]
+  /** Later rounds, for which the time did not suffice. */
+  readonly leftOut: readonly string[]
+}
+
+export interface DatedCrossover extends Crossover {
+  /** Of its run. */
+  readonly date: string
 }
 
 /** One engine in one workload at one size of values. */
@@ -50,6 +59,9 @@ export interface Cell {
   /** Of the processor, all threads, for an operation; null where there was none. */
   readonly cpuUs: number | null
   readonly memoryMiB: number | null
+  /** How late the event loop was, in the worst round. */
+  readonly loopP99Ms: number | null
+  readonly loopMaxMs: number | null
   /** Of single calls, where they were taken. */
   readonly p50Us: number | null
   readonly p99Us: number | null
@@ -85,10 +97,12 @@ export interface GoalFigure {
   readonly met: boolean
 }
 
-/** Of the runs together: what several of them have measured counts as rounds of one. */
+/**
+ * Of the runs together: of a row that several of them have measured the first one counts, of a crossover the one that
+ * has it at most sizes.
+ */
 export function figuresOf(reports: readonly Report[]): Figures {
-  const rows = reports.flatMap((report) => report.rows)
-  const series = seriesOf(rows)
+  const rows = firstOf(reports)
   const specials = reports.flatMap((report) => report.specials)
   const summaries = summarize(reports.flatMap((report) => report.steady))
   const steadyRows = reports.flatMap((report) => report.steadyRows)
@@ -96,17 +110,41 @@ export function figuresOf(reports: readonly Report[]): Figures {
   return {
     runs: reports.map(factsOf),
     missing: Object.assign({}, ...reports.map(({ missing }) => missing)),
-    cells: series.map(cellOf),
-    crossovers: crossovers(series, reports[0]?.seed ?? 1),
+    cells: seriesOf(rows).map(cellOf),
+    crossovers: fullestOf(reports.map(crossoversOf)),
     steady: summaries.map((summary) => steadyOf(summary, summaries)),
     specials,
     goals: [...goals, ...judgeSteady(steadyRows, summaries)],
   }
 }
 
+/** The rows of each engine, workload and size out of the first run that has them. */
+function firstOf(reports: readonly Report[]): Row[] {
+  const known = new Set<string>()
+  return reports.flatMap(({ rows }) => {
+    const nameOf = (row: Row): string => `${row.workload} ${row.valueBytes} ${row.engine}`
+    const found = rows.filter((row) => !known.has(nameOf(row)))
+    for (const row of found) known.add(nameOf(row))
+    return found
+  })
+}
+
+function crossoversOf({ rows, seed, date }: Report): DatedCrossover[] {
+  return crossovers(seriesOf(rows), seed).map((found) => ({ ...found, date }))
+}
+
+function fullestOf(ofRuns: readonly (readonly DatedCrossover[])[]): DatedCrossover[] {
+  const fullest = new Map<string, DatedCrossover>()
+  for (const found of ofRuns.flat()) {
+    const other = fullest.get(found.workload)
+    if (!other || found.points.length > other.points.length) fullest.set(found.workload, found)
+  }
+  return [...fullest.values()]
+}
+
 /** Without what only tells of one machine: where its files were, and the build of its kernel. */
 function factsOf(report: Report): RunFacts {
-  const { date, machine, versions, command, warm, totalBytes, rounds } = report
+  const { date, machine, versions, command, warm, totalBytes } = report
   return {
     date,
     machine: machine.replace(/\b(Linux \d+\.\d+)\S*?(?=,|$)/, '$1'),
@@ -114,14 +152,16 @@ function factsOf(report: Report): RunFacts {
     command: command.replaceAll(/ --(?:json|report|resume|dir)[ =]\S+/g, ''),
     warm,
     totalBytes,
-    rounds,
+    rounds: roundsMade(report),
     engines: enginesIn(report),
+    leftOut: report.leftOut ?? [],
   }
 }
 
 function cellOf({ workload, valueBytes, engine, rows, rates }: Series): Cell {
   const { median: rate, low, high } = spreadOf(rates)
   const taken = rows.flatMap(({ latenciesUs }) => latenciesUs ?? [])
+  const loop = worstDelays(rows.map(({ loopDelayMs }) => loopDelayMs))
   return {
     workload,
     valueBytes,
@@ -135,6 +175,8 @@ function cellOf({ workload, valueBytes, engine, rows, rates }: Series): Cell {
       rows.map(({ memoryPeakBytes }) => memoryPeakBytes),
       MIB,
     ),
+    loopP99Ms: loop.p99 ?? null,
+    loopMaxMs: loop.max,
     p50Us: middle(taken.map(({ p50 }) => p50)),
     p99Us: middle(taken.map(({ p99 }) => p99)),
     p999Us: middle(taken.map(({ p999 }) => p999)),
@@ -143,7 +185,9 @@ function cellOf({ workload, valueBytes, engine, rows, rates }: Series): Cell {
   }
 }
 
-function processorUs({ cpuSeconds, operations }: Series['rows'][number]): number | null {
+/** At a pace the harness itself waits for the next call, with a busy loop. */
+function processorUs({ workload, cpuSeconds, operations }: Series['rows'][number]): number | null {
+  if (PACED.includes(workload)) return null
   const us = (1e6 * cpuSeconds) / operations
   return Number.isFinite(us) ? us : null
 }

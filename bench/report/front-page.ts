@@ -4,6 +4,7 @@
 import { formatBytes } from '../harness/byte-sizes.ts'
 import { renderTable } from '../harness/markdown.ts'
 import { type Cell, type Figures, sizesOf } from './figures.ts'
+import { roundsText } from './results.ts'
 import { wrap } from './sections.ts'
 import { type Standing, standingsOf } from './standings.ts'
 
@@ -42,30 +43,34 @@ function comparison({ runs, cells }: Figures): string {
   const of = cells.filter(({ valueBytes }) => valueBytes === size)
   const [run] = runs
   if (size === undefined || run === undefined) return 'Not measured yet.'
-  const lines = ROWS.map(([engine, title]) => {
+  const isMeasured = ([engine]: (typeof ROWS)[number]): boolean =>
+    of.some((cell) => cell.engine === engine)
+  const lines = ROWS.filter(isMeasured).map(([engine, title]) => {
     const own = of.filter((cell) => cell.engine === engine)
     const written = own.find(({ workload }) => workload === 'fillrandom')?.written
-    const rates = COLUMNS.map(([workload]) => rateOf(own, workload))
-    return [title, ...rates, own.length === 0 ? NOT_MEASURED : (written?.toFixed(2) ?? '-')]
+    return [
+      title,
+      ...COLUMNS.map(([workload]) => rateOf(own, workload)),
+      written?.toFixed(2) ?? '-',
+    ]
   })
+  const absent = ROWS.filter((row) => !isMeasured(row)).map(([, title]) => title)
   const head = [
     `${formatBytes(size)} values, thousands a second`,
     ...COLUMNS.map(([, title]) => title),
   ]
-  const rounds = run.rounds === 1 ? 'one round' : `medians of ${run.rounds} rounds`
   const circumstances =
-    `${run.date.slice(0, 10)}, ${formatBytes(run.totalBytes)} of values in the page cache, ${rounds}, ` +
+    `${run.date.slice(0, 10)}, ${formatBytes(run.totalBytes)} of values in the page cache, ` +
+    `${run.rounds === 1 ? '' : 'medians of '}${roundsText(run.rounds)}, ` +
     `${run.machine}. ` +
+    `${absent.length === 0 ? '' : `Not measured at this size: ${absent.join(', ')}. `}` +
     `${places(standingsOf(of))} Rates do not travel, ratios do a little: measure your own load. ` +
     '[bench/README.md](bench/README.md) has the command, all sizes and loads, and what was missed.'
   return `${renderTable([...head, 'written for each byte of a fill'], lines)}\n\n${wrap(circumstances, COLUMNS_MAX)}`
 }
 
-const NOT_MEASURED = 'not measured'
-
 /** `-`: the engine has no such call. */
 function rateOf(own: readonly Cell[], workload: string): string {
-  if (own.length === 0) return NOT_MEASURED
   const rate = own.find((cell) => cell.workload === workload)?.rate
   if (rate === undefined) return '-'
   return (rate / 1000).toFixed(rate < 1e5 ? 1 : 0)

@@ -1,6 +1,6 @@
 /**
  * What wisc wants to be ahead in, whole kinds of workloads at a time: each row of a run that belongs to a goal meets or
- * misses it. (`targets.ts` has figures for single rows.)
+ * misses it, and has a reason then. (`targets.ts` has figures for single rows.)
  */
 import { COLD_READS, LOADS, PACED, READS, SYNCED } from '../harness/workload-names.ts'
 import { type Cell, sizesOf } from './figures.ts'
@@ -62,4 +62,43 @@ export function judgeRows(cells: readonly Cell[]): GoalRows[] {
       rows: beside('raw', FILLS, 0.85, 4 * KIB),
     },
   ]
+}
+
+type Missed = Pick<GoalRow, 'workload' | 'valueBytes' | 'beside'>
+
+const WRITES_OF_NEW_KEYS: readonly string[] = [...LOADS, 'fillbatch', 'deletehalf'].filter(
+  (name) => name !== 'overwrite',
+)
+const COLD: readonly string[] = COLD_READS
+const IN_ORDER: readonly string[] = ['scan', 'scan-overwritten', 'ranges', 'ycsb-e']
+
+/**
+ * Why wisc is behind in a row: the names of the paragraphs of bench/README.md that say it, under "Where others win, and
+ * why". The first that fits counts.
+ */
+const REASONS: readonly (readonly [name: string, fits: (row: Missed) => boolean])[] = [
+  ['The bound of space', ({ workload }) => workload === 'overwrite'],
+  ['Durable puts', ({ workload }) => workload in SYNCED],
+  ['Syncs of the log', (row) => isWrite(row) && row.valueBytes >= 4 * KIB && !isDelete(row)],
+  ['Small records', isWrite],
+  ['Cold reads', ({ workload }) => COLD.includes(workload)],
+  ['Small values', ({ valueBytes }) => valueBytes < KIB],
+  ['Values in order', (row) => IN_ORDER.includes(row.workload) && row.beside !== 'lmdb-nosync'],
+  ['Mapped files', ({ workload }) => READS.includes(workload) || IN_ORDER.includes(workload)],
+]
+
+function isWrite({ workload }: Missed): boolean {
+  return WRITES_OF_NEW_KEYS.includes(workload)
+}
+
+function isDelete({ workload }: Missed): boolean {
+  return workload === 'deletehalf'
+}
+
+/** All of these names. */
+export const REASON_NAMES: readonly string[] = REASONS.map(([name]) => name)
+
+/** @returns null for what nobody has found out */
+export function reasonOf(row: Missed): string | null {
+  return REASONS.find(([, fits]) => fits(row))?.[0] ?? null
 }

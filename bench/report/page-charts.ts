@@ -164,11 +164,13 @@ function groupRuns(runs: readonly SteadyRun[]): [string, SteadyRun[]][] {
   }
   const groups = new Map<string, SteadyRun[]>()
   for (const run of fastest.values()) {
-    if (run.target === null && run.engine === null) continue
     const name = run.engine === null ? run.row : run.row.slice(0, -run.engine.length - 1)
     groups.set(name, [...(groups.get(name) ?? []), run])
   }
-  return [...groups]
+  // A store that nothing collects grows as it is told to: alone it is no picture.
+  return [...groups].filter(([, of]) =>
+    of.some(({ engine, target }) => engine !== null || target !== null),
+  )
 }
 
 /** Of single calls: how slow the slowest are. */

@@ -10,7 +10,7 @@ import { crossoverRange, sizeOrNever } from './crossover.ts'
 import { type Cell, type Figures, figuresOf, sizesOf } from './figures.ts'
 import { escaped, table } from './html.ts'
 import { crossing, latencies, steady, throughput, written } from './page-charts.ts'
-import { enginesIn, type Report } from './results.ts'
+import { enginesIn, type Report, roundsMade, roundsText } from './results.ts'
 import { standingsOf } from './standings.ts'
 import { settingsOf } from './text.ts'
 
@@ -25,7 +25,7 @@ figcaption { font-weight: 600; }
 .answers div { padding: .8rem 1rem; }
 .answers b { display: block; font-size: 1.6rem; line-height: 1.3; }
 .charts { display: grid; gap: 1.5rem; margin-top: 1rem; }
-.charts { grid-template-columns: repeat(auto-fit, minmax(min(100%, 30rem), 1fr)); }
+.charts { grid-template-columns: repeat(auto-fill, minmax(min(100%, 22rem), 1fr)); }
 svg { height: auto; max-width: 100%; }
 .table { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
@@ -73,16 +73,16 @@ ${parts.filter((part) => part !== '').join('\n')}
 }
 
 function header(report: Report): string {
-  const { date, machine, versions, totalBytes, rounds, warm, command } = report
+  const { date, machine, versions, totalBytes, warm, command } = report
   const missing = Object.entries(report.missing).map(
     ([name, why]) => `<li>${escaped(name)}: ${escaped(why)}</li>`,
   )
   const when = escaped(date.slice(0, 16).replace('T', ' '))
   const notMeasured = `\n<p>Not measured:</p>\n<ul>${missing.join('')}</ul>`
-  const often = rounds === 1 ? 'one round' : `${rounds} interleaved rounds`
   return `<h1>wisc beside its peers</h1>
 <p>${when} UTC. ${escaped([machine, ...versions].join(', '))}. Stores of ${formatBytes(totalBytes)} of values,
-${often}, memory ${warm ? 'kept warm' : 'as it was'}; each engine in a process of its own.
+${roundsText(roundsMade(report))}, interleaved, memory ${warm ? 'kept warm' : 'as it was'};
+each engine in a process of its own.
 Figures are medians, bands go from the lowest reading to the highest.</p>
 <pre><code>${escaped(command)}</code></pre>${missing.length > 0 ? notMeasured : ''}`
 }

@@ -47,11 +47,28 @@ export function enginesIn({ rows, steady }: Report): EngineName[] {
   return ENGINE_NAMES.filter((name) => named.has(name))
 }
 
+/** Those that were made: of some parts fewer, where the time did not suffice. */
+export function roundsMade({ rows, steady, rounds }: Report): number {
+  const made = [...rows, ...steady].map(({ round }) => round)
+  return made.length === 0 ? rounds : Math.max(...made)
+}
+
+/** Of how many rounds, as text. */
+export function roundsText(rounds: number): string {
+  return rounds === 1 ? 'one round' : `${rounds} rounds`
+}
+
 /** @throws Error for what no run wrote */
 export function readReport(file: string): Report {
   const report = JSON.parse(fs.readFileSync(file, 'utf8')) as Partial<Report>
   if (!Array.isArray(report.rows) || typeof report.date !== 'string') {
     throw new Error(`not the results of a benchmark: ${file}`)
   }
-  return report as Report
+  return { ...(report as Report), rows: report.rows.map(takeUpRow) }
+}
+
+/** Of before 2026-12: of the delays of the event loop it has the longest alone, as `longestPauseMs`. */
+function takeUpRow(row: Row & { readonly longestPauseMs?: number }): Row {
+  const { longestPauseMs, ...rest } = row
+  return longestPauseMs === undefined ? row : { ...rest, loopDelayMs: { max: longestPauseMs } }
 }

@@ -11,7 +11,7 @@ import { judgeSteady } from '../steady/goals.ts'
 import { summarize } from '../steady/summary.ts'
 import { renderSteady } from '../steady/table.ts'
 import { renderSize } from '../throughput/table.ts'
-import { enginesIn, type Report } from './results.ts'
+import { enginesIn, type Report, roundsMade, roundsText } from './results.ts'
 import { judge } from './targets.ts'
 
 /** Tables, settings, and the figures to reach. */
@@ -42,11 +42,11 @@ export function renderText(report: Report): string {
 
 /** When, where, of what, and how it was started. */
 function renderCircumstances(report: Report): string {
-  const { date, machine, versions, totalBytes, rounds, warm, command } = report
+  const { date, machine, versions, totalBytes, warm, command } = report
   const memory = warm ? 'warm' : 'as it was'
   return (
     `${[date, machine, ...versions].join(', ')}\n` +
-    `${formatBytes(totalBytes)} of values, ${rounds} rounds, memory ${memory}\n\n    ${command}`
+    `${formatBytes(totalBytes)} of values, ${roundsText(roundsMade(report))}, memory ${memory}\n\n    ${command}`
   )
 }
 

@@ -6,6 +6,19 @@ import { DISTURBED } from '../harness/other-load.ts'
 import { median, spreadOf } from '../harness/statistics.ts'
 
 const MIB = 1024 * 1024
+const MARK = ' *'
+
+/** How names are made of a table, a line and a column. */
+const SHAPES: readonly RegExp[] = [
+  /^(?<table>tree|reopen-killed|first|single) (?<line>\S+) (?<column>.+)$/,
+  /^(?<table>together) (?<column>\S+) (?<line>[^ ,]+)(?:, (?<more>.+))?$/,
+  /^(?<table>queue) (?<line>[^ ,]+), (?<column>.+)$/,
+  /^(?<line>(?<table>documents|noise) [^,]+), (?<column>.+)$/,
+  /^(?<table>follow), (?<line>[^:]+): (?<column>.+)$/,
+  /^(?<table>range-delete) (?<line>[^:]+): (?<column>.+)$/,
+]
+/** Values that do not compress stand below the documents. */
+const IN_TABLE: Readonly<Record<string, string>> = { noise: 'documents' }
 
 /** What the measurements need to know of the run. */
 export interface SpecialContext {
@@ -60,25 +73,98 @@ export function addReadings(
   }
 }
 
-/** The special measurements. */
+interface Placed {
+  readonly figure: SpecialFigure
+  readonly table: string
+  readonly line: string
+  readonly column: string
+}
+
+/**
+ * As Markdown: those that ask several engines, or of several loads, have a table each, a line for each of these; all
+ * others share one.
+ */
 export function renderSpecials(figures: readonly SpecialFigure[]): string {
+  const placed = figures.flatMap((figure) => place(figure) ?? [])
+  const tables = [...new Set(placed.map(({ table }) => table))]
+  const others = figures.filter((figure) => place(figure) === null)
+  const parts = [
+    ...tables.map((name) => renderPlaced(placed.filter(({ table }) => table === name))),
+    others.length === 0 ? '' : renderOthers(others),
+    figures.some(({ otherCores }) => otherCores !== undefined) ? `\\* ${DISTURBED}` : '',
+  ]
+  return parts.filter((part) => part !== '').join('\n\n')
+}
+
+function place(figure: SpecialFigure): Placed | null {
+  for (const shape of SHAPES) {
+    const found = shape.exec(figure.name)?.groups
+    if (!found) continue
+    const { table = '', line = '', column = '', more } = found
+    return {
+      figure,
+      table: IN_TABLE[table] ?? table,
+      line,
+      column: more === undefined ? column : `${column}, ${more}`,
+    }
+  }
+  return null
+}
+
+/** Of one table. */
+function renderPlaced(placed: readonly Placed[]): string {
+  const titles = new Map(placed.map(({ column, figure }) => [column, titleOf(column, figure)]))
+  const lines = [...new Set(placed.map(({ line }) => line))].map((line) => [
+    line,
+    ...[...titles.keys()].map((column) => {
+      const found = placed.find((each) => each.line === line && each.column === column)
+      return found ? showMedian(found.figure) : '-'
+    }),
+  ])
+  return renderTable([placed[0]!.table, ...titles.values()], lines)
+}
+
+function titleOf(column: string, { unit }: SpecialFigure): string {
+  return unit === '' ? column : `${column}, ${scaleOf(unit).name}`
+}
+
+/** The median, and how far the farthest reading lies from it. */
+function showMedian({ unit, value, readings = [], otherCores }: SpecialFigure): string {
+  if (value === null) return '-'
+  const { low, high } = spreadOf([value, ...readings])
+  const share = value === 0 ? 0 : Math.round((100 * Math.max(high - value, value - low)) / value)
+  const spread = share === 0 ? '' : ` ±${share} %`
+  return `${showValue(unit, value)}${spread}${otherCores === undefined ? '' : MARK}`
+}
+
+function renderOthers(figures: readonly SpecialFigure[]): string {
   const lines = figures.map(({ name, unit, value, readings = [], otherCores }) => [
     name,
-    formatSpecial(unit, value) + (otherCores === undefined ? '' : ' *'),
+    showWithUnit(unit, value) + (otherCores === undefined ? '' : MARK),
     readings.length > 1
       ? [spreadOf(readings).low, spreadOf(readings).high]
-          .map((end) => formatSpecial(unit, end))
+          .map((end) => showWithUnit(unit, end))
           .join(' to ')
       : '-',
   ])
-  const table = renderTable(['measurement', 'median', 'all readings'], lines)
-  const isMarked = figures.some(({ otherCores }) => otherCores !== undefined)
-  return isMarked ? `${table}\n\n\\* ${DISTURBED}` : table
+  return renderTable(['measurement', 'median', 'all readings'], lines)
 }
 
-function formatSpecial(unit: string, value: number | null): string {
-  if (value === null) return '-'
-  if (unit === 'bytes') return `${(value / MIB).toFixed(1)} MiB`
-  if (unit === 'bytes/s') return `${(value / MIB).toFixed(0)} MiB/s`
-  return `${value.toFixed(value < 100 && !Number.isInteger(value) ? 2 : 0)} ${unit}`.trimEnd()
+function showWithUnit(unit: string, value: number | null): string {
+  return value === null ? '-' : `${showValue(unit, value)} ${scaleOf(unit).name}`.trimEnd()
+}
+
+function showValue(unit: string, value: number): string {
+  const { by, digits } = scaleOf(unit)
+  const scaled = value / by
+  return scaled.toFixed(digits ?? (scaled < 100 && !Number.isInteger(scaled) ? 2 : 0))
+}
+
+function scaleOf(unit: string): {
+  readonly by: number
+  readonly digits?: number
+  readonly name: string
+} {
+  if (unit === 'bytes') return { by: MIB, digits: 1, name: 'MiB' }
+  return unit === 'bytes/s' ? { by: MIB, digits: 0, name: 'MiB/s' } : { by: 1, name: unit }
 }

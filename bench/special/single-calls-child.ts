@@ -1,9 +1,9 @@
 /** One engine in a process of its own: calls one at a time, or its first ones. */
 import { createEngine } from '../engines/create-engine.ts'
-import type { EngineName, EngineStore } from '../engines/engine.ts'
+import type { Engine, EngineName, EngineStore } from '../engines/engine.ts'
 import { takeJob, tellParent } from '../harness/children.ts'
 import { DataSet, Random } from '../harness/data-set.ts'
-import { type Latencies, percentiles, turn } from '../harness/measure.ts'
+import { type Latencies, percentiles, settle, turn } from '../harness/measure.ts'
 
 /** What the parent asks for. */
 export interface CallsJob {
@@ -27,6 +27,8 @@ export interface CallsReport {
   readonly latenciesUs: Readonly<Record<string, Latencies>>
 }
 
+/** Of each kind of single calls. */
+const SINGLE_MS = 6_000
 const WINDOW = 20_000
 /** Puts in flight, of the windows. */
 const IN_FLIGHT = 64
@@ -44,35 +46,56 @@ async function run(job: CallsJob): Promise<void> {
   if (job.step === 'open') data.check(0, store.getSync(data.key(0), 0))
   const openMs = performance.now() - before
   const { user, system } = process.cpuUsage(cpu)
-  const latenciesUs = job.step === 'single' ? await timeSingleCalls(data, store) : {}
+  const latenciesUs = job.step === 'single' ? await timeSingleCalls(data, engine, store) : {}
   const windowMs = await timeWindows(job, data, store)
   await store.close()
   const report: CallsReport = { openMs, openCpuMs: (user + system) / 1000, windowMs, latenciesUs }
   await tellParent(report)
 }
 
+/**
+ * Puts of the later half of the entries into a store of the first one, gets and deletes of all: of each kind as many as
+ * there is time for. A slower engine makes fewer of them, beside a store of the same size.
+ */
 async function timeSingleCalls(
   data: DataSet,
+  engine: Engine,
   store: EngineStore,
 ): Promise<Record<string, Latencies>> {
-  const { entries, order } = data
-  const samples = new Float64Array(entries)
-  const all = async (call: (key: Buffer, index: number) => unknown): Promise<Latencies> => {
-    for (let i = 0; i < entries; i++) {
-      const index = order[i]!
+  const half = data.entries >> 1
+  const samples = new Float64Array(data.entries)
+  const time = async (
+    from: number,
+    call: (key: Buffer, index: number) => unknown,
+  ): Promise<{ readonly latencies: Latencies; readonly next: number }> => {
+    await settle()
+    const end = performance.now() + SINGLE_MS
+    let next = from
+    for (let now = 0; next < data.entries && now < end; next++) {
+      const index = data.order[next]!
       const key = data.key(index)
       const before = performance.now()
       const result = call(key, index)
       if (isThenable(result)) await result
-      samples[i] = (performance.now() - before) * 1000
-      if (i % CALLS_IN_A_TURN === 0) await turn()
+      now = performance.now()
+      samples[next - from] = (now - before) * 1000
+      if (next % CALLS_IN_A_TURN === 0) await turn()
     }
-    return percentiles(samples)
+    return { latencies: percentiles(samples.subarray(0, next - from)), next }
   }
-  const put = await all((key, index) => store.put(key, data.value(index, 0)))
-  const getSync = await all((key, index) => data.check(index, store.getSync(key, index)))
-  const remove = await all((key) => store.remove(key))
-  return { put, getSync, delete: remove }
+  const fill = (from: number, to: number): Promise<void> =>
+    store.fill(engine.batchWay ?? engine.ways[0]!, {
+      count: to - from,
+      index: (i) => data.order[from + i]!,
+      key: (index) => data.key(index),
+      value: (index) => data.value(index, 0),
+    })
+  await fill(0, half)
+  const put = await time(half, (key, index) => store.put(key, data.value(index, 0)))
+  await fill(put.next, data.entries)
+  const getSync = await time(0, (key, index) => data.check(index, store.getSync(key, index)))
+  const remove = await time(0, (key) => store.remove(key))
+  return { put: put.latencies, getSync: getSync.latencies, delete: remove.latencies }
 }
 
 function isThenable(result: unknown): boolean {

@@ -1,5 +1,5 @@
 /**
- * Calls one at a time, on one engine after the other: the first ones of a process, and two million small entries.
+ * Calls one at a time, on one engine after the other: the first ones of a process, and those of a million entries.
  */
 import path from 'node:path'
 import type { EngineName } from '../engines/engine.ts'
@@ -10,7 +10,7 @@ import type { CallsJob, CallsReport } from './single-calls-child.ts'
 const CHILD = new URL('./single-calls-child.js', import.meta.url)
 const ENGINES: readonly EngineName[] = ['wisc', 'classic-level', 'lmdb-nosync']
 
-const SMALL_ENTRIES = 2_000_000
+const SMALL_ENTRIES = 1_000_000
 const SMALL_VALUE_BYTES = 100
 const FIRST_VALUE_BYTES = 4096
 const WINDOW = 20_000
@@ -19,7 +19,7 @@ const WINDOWS = 6
 /** Of an engine in a round. */
 const OPENS = 5
 
-/** Two million entries of 100 bytes: p50, p99 and the longest of put, getSync and delete. */
+/** In a store of half a million entries of 100 bytes and more: p50, p99 and the longest of put, getSync and delete. */
 export async function callOneAtATime(context: SpecialContext): Promise<SpecialReading[]> {
   const readings: SpecialReading[] = []
   for (const engine of ENGINES) {

@@ -40,7 +40,8 @@ const CRASH_VALUE_BYTES = 4096
 const CRASH_LOG_BYTES = 300 * MIB
 /** One peer at a time, interleaved. */
 const QUEUE_ENGINES = ['wisc', 'classic-level'] as const
-const QUEUE_STEPS = 50_000
+/** What classic-level takes grows with the square of them: 5 minutes for 50,000. */
+const QUEUE_STEPS = 20_000
 const QUEUE_VALUE_BYTES = 100
 /** Bytes of the value, and what the figures are. */
 const STREAM_STEPS: readonly (Pick<StreamJob, 'step' | 'bytes'> & { readonly unit: string })[] = [
@@ -52,34 +53,105 @@ const STREAM_STEPS: readonly (Pick<StreamJob, 'step' | 'bytes'> & { readonly uni
 /** So that no memtable is flushed before the kill: a quarter of this lies above {@link CRASH_LOG_BYTES}. */
 const CRASH_UNFLUSHED_BYTES_MAX = 2048 * MIB
 
+interface Special {
+  /** What is measured: the page of the benchmark lists it. */
+  readonly text: string
+  readonly run: (context: SpecialContext) => Promise<SpecialReading[]>
+}
+
 /** By the names that `--special` takes. */
-const RUNS = {
-  'load-1GiB': loadOneGiB,
-  'open-clean': openClean,
-  'open-crash': openCrash,
-  queue: takeFromQueues,
-  streams: measureStreams,
-  single: callOneAtATime,
-  first: callForTheFirstTime,
-  together: writeTogether,
-  documents: storeDocuments,
-  'range-delete': deleteRanges,
-  'expire-steady': letExpire,
-  cache: fillCache,
-  tree: storeTree,
-  'reopen-killed': openKilled,
-  follow: followWriters,
-} satisfies Readonly<Record<string, (context: SpecialContext) => Promise<SpecialReading[]>>>
+const ALL: Readonly<Record<string, Special>> = {
+  'load-1GiB': {
+    text: '1 GiB in values of 4 KiB: bytes given to write calls for each byte',
+    run: loadOneGiB,
+  },
+  'open-clean': {
+    text: 'opening a cleanly closed store of a million keys with values of 1 KiB, and `wisc stat` on it',
+    run: openClean,
+  },
+  'open-crash': {
+    text: 'opening behind kill -9 with 300 MiB of log of which no memtable was flushed, the page cache warm',
+    run: openCrash,
+  },
+  'reopen-killed': {
+    text: 'every engine: an open and a get behind kill -9 in the midst of overwrites',
+    run: openKilled,
+  },
+  first: {
+    text: 'a process that has just begun: the open, the first get, its first 20,000 calls',
+    run: callForTheFirstTime,
+  },
+  single: {
+    text:
+      'six seconds each of single puts, getSyncs and deletes in a store of half a million to a million entries of ' +
+      '100 bytes: p50, p99 and the longest, beside classic-level and lmdb',
+    run: callOneAtATime,
+  },
+  queue: {
+    text: 'a queue: 20,000 times the last entry is put, the first one read and deleted; beside classic-level',
+    run: takeFromQueues,
+  },
+  together: {
+    text: 'updates of one key by 64 callers, jobs that 8 workers claim by a transaction; beside lmdb',
+    run: writeTogether,
+  },
+  documents: {
+    text: '20,000 JSON documents of 4 KiB, compressed and not, beside classic-level and lmdb',
+    run: storeDocuments,
+  },
+  tree: {
+    text: 'every engine: 10,000 files of mixed sizes under their paths, loaded, read at random, read all',
+    run: storeTree,
+  },
+  streams: {
+    text:
+      'values of 256 MiB and 4 GiB as streams, beside a loop that copies a file: rates, memory, parts of them, ' +
+      'writers beside an upload',
+    run: measureStreams,
+  },
+  'range-delete': {
+    text:
+      'half of a store of `--range-bytes` deleted by one range, filled in key order and in random order: until it ' +
+      "has 1.3 times what lives and a segment; a million keys of 100 bytes beside classic-level's `clear`",
+    run: deleteRanges,
+  },
+  'expire-steady': {
+    text: 'values that all expire after 30 s, under a constant load for two minutes',
+    run: letExpire,
+  },
+  cache: {
+    text: "a cache of 256 MiB asked for 262,144 keys of 4 KiB by Zipf's law, beside simulated ones",
+    run: fillCache,
+  },
+  follow: {
+    text: 'how far a follower is behind its writer, and what that costs both',
+    run: followWriters,
+  },
+}
 
 /** Names that `--special` takes. */
-export const SPECIALS: readonly string[] = Object.keys(RUNS)
+export const SPECIALS: readonly string[] = Object.keys(ALL)
+
+/** Two more, with flags and tables of their own. */
+export const STEADY = 'overwrite-steady'
+/** It takes tens of gigabytes, and runs only if it is asked for by name. */
+export const GROW = 'grow'
+
+/** What each measures, by its name. */
+export const SPECIAL_TEXT: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(Object.entries(ALL).map(([name, { text }]) => [name, text])),
+  [STEADY]: '[overwriting for ever](#overwrite-steady)',
+  [GROW]:
+    '[a store that grows](#grow): only if it is asked for by name, for it takes one and a half times `--grow-bytes` ' +
+    'of disk, and an hour',
+}
 
 /** Those that ask each of the engines. */
 export const OF_EVERY_ENGINE: readonly string[] = ['tree', 'reopen-killed']
 
 /** Runs one round of a measurement. */
 export async function runSpecial(name: string, context: SpecialContext): Promise<SpecialReading[]> {
-  return RUNS[name as keyof typeof RUNS](context)
+  return ALL[name]!.run(context)
 }
 
 async function loadOneGiB(context: SpecialContext): Promise<SpecialReading[]> {
@@ -149,7 +221,7 @@ async function takeFromQueues(context: SpecialContext): Promise<SpecialReading[]
     }
     const { seconds, lastTenthSeconds } = await askChild<QueueReport>(QUEUE_CHILD, job)
     readings.push(
-      { name: `queue ${engine}, 50,000 steps`, unit: 's', value: seconds },
+      { name: `queue ${engine}, all steps`, unit: 's', value: seconds },
       { name: `queue ${engine}, the last tenth of them`, unit: 's', value: lastTenthSeconds },
     )
   }

@@ -51,8 +51,9 @@ async function run(job: SteadyJob): Promise<SteadyResult> {
   const start = performance.now()
   await overwriter.run(windowEntries(data.valueBytes))
   const seconds = (performance.now() - start) / 1000
-  const { samples, loopDelayMs, longestReadingMs } = taker.finish()
-  const readings = peaks.finish()
+  // The last sample is no pause of the store's.
+  const { loopDelayMs, ...readings } = peaks.finish()
+  const { samples, longestReadingMs } = taker.finish()
   const after = store.figures()
   const writesBetween = job.engine ? () => null : writesOf
 

@@ -1,7 +1,6 @@
 /**
- * Takes the readings beside the overwrites: disk space by a timer, delays of the event loop.
+ * Takes samples of the disk's space beside the overwrites, by a timer.
  */
-import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
 import type { EngineStore } from '../engines/engine.ts'
 import { readDiskUsage } from '../harness/disk-usage.ts'
 import type { SteadyResult } from './results.ts'
@@ -11,8 +10,6 @@ import { type SpaceSample, spaceAmplification } from './samples.ts'
 const SAMPLE_MS = 250
 /** The store's own figures are noted once a second. */
 const SAMPLES_PER_FIGURES = 4
-const LOOP_RESOLUTION_MS = 1
-const NANOSECONDS_PER_MS = 1e6
 
 /** Works from its creation on until {@link ReadingTaker.finish}. */
 export class ReadingTaker {
@@ -22,7 +19,6 @@ export class ReadingTaker {
   readonly #liveBytes: number
   readonly #progress: { readonly acknowledged: number }
   readonly #samples: SpaceSample[] = []
-  readonly #loop: IntervalHistogram = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS })
   readonly #startedAt: number = performance.now()
   readonly #timer: NodeJS.Timeout
   #longestReadingMs = 0
@@ -40,7 +36,6 @@ export class ReadingTaker {
     this.#liveBytes = liveBytes
     this.#progress = progress
     this.#take(true)
-    this.#loop.enable()
     this.#timer = setInterval(
       () => this.#take(this.#samples.length % SAMPLES_PER_FIGURES === 0),
       SAMPLE_MS,
@@ -48,18 +43,10 @@ export class ReadingTaker {
   }
 
   /** Takes the last sample. */
-  finish(): Pick<SteadyResult, 'samples' | 'loopDelayMs' | 'longestReadingMs'> {
+  finish(): Pick<SteadyResult, 'samples' | 'longestReadingMs'> {
     clearInterval(this.#timer)
     this.#take(true)
-    this.#loop.disable()
-    // The histogram has the whole interval between two ticks.
-    const late = (nanoseconds: number): number =>
-      Math.max(0, nanoseconds / NANOSECONDS_PER_MS - LOOP_RESOLUTION_MS)
-    return {
-      samples: this.#samples,
-      longestReadingMs: this.#longestReadingMs,
-      loopDelayMs: { p999: late(this.#loop.percentile(99.9)), max: late(this.#loop.max) },
-    }
+    return { samples: this.#samples, longestReadingMs: this.#longestReadingMs }
   }
 
   #take(withFigures: boolean): void {

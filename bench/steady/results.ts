@@ -1,6 +1,7 @@
 /**
  * The shapes of `overwrite-steady`: what a child is to do and what it reports.
  */
+import type { LoopDelay } from '../harness/loop-delay.ts'
 import type { PeakReadings } from '../harness/peaks.ts'
 import type { SteadyLoad, SteadyPeer } from './rows.ts'
 import type { PutLatencies, SpaceMaxima, SpaceSample } from './samples.ts'
@@ -30,12 +31,6 @@ export interface StoreWrites {
   readonly ballastBytes: number
 }
 
-/** How late a 1 ms timer fired, milliseconds. */
-export interface LoopDelay {
-  readonly p999: number
-  readonly max: number
-}
-
 /** What one run measured. All but `settled` is of the time from the first overwrite to the last acknowledgement. */
 export interface SteadyResult {
   /** What was asked for, and what was acknowledged. */
@@ -60,7 +55,7 @@ export interface SteadyResult {
   /** Puts that the store made wait, by its own count; null of a peer. */
   readonly stalls: { readonly count: number; readonly ms: number } | null
   /** Memory, and `wchar` as `writtenBytes`. */
-  readonly peaks: PeakReadings
+  readonly peaks: Omit<PeakReadings, 'loopDelayMs'>
   readonly settled: SettledFigures
   readonly samples: readonly SpaceSample[]
 }

@@ -1,9 +1,9 @@
 /**
  * The rounds of each row made one: of speed and latencies the median, of everything else the worst round.
  */
+import { type LoopDelay, worstDelays } from '../harness/loop-delay.ts'
 import { median } from '../harness/statistics.ts'
 import {
-  type LoopDelay,
   overwritesPerSecond,
   rejectedPuts,
   type SteadyRun,
@@ -100,10 +100,7 @@ function summarizeRow(rounds: readonly SteadyRun[]): SteadySummary {
     }),
     relocated: worstKnown((run) => run.writes && run.writes.relocatedBytes / run.userBytes),
     memoryPeakBytes: worstKnown((run) => run.peaks.memoryPeakBytes),
-    loopDelayMs: {
-      p999: worst((run) => run.loopDelayMs.p999),
-      max: worst((run) => run.loopDelayMs.max),
-    },
+    loopDelayMs: worstDelays(rounds.map((run) => run.loopDelayMs)),
     stalls: worstKnown((run) => run.stalls?.count ?? null),
     stallMs: worstKnown((run) => run.stalls?.ms ?? null),
     rejected: total(rejectedPuts),

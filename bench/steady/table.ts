@@ -1,6 +1,7 @@
 /**
  * Renders `overwrite-steady` as Markdown: space and writing, speed and pauses, and the curve of one load.
  */
+import { DELAYS, showDelays } from '../harness/loop-delay.ts'
 import { formatRate, renderTable } from '../harness/markdown.ts'
 import { DISTURBED } from '../harness/other-load.ts'
 import { CURVE_ROWS } from './rows.ts'
@@ -55,7 +56,7 @@ function renderSpeed(summaries: readonly SteadySummary[]): string {
       off === undefined ? '-' : show(summary.overwritesPerSecond / off.overwritesPerSecond),
       showLatencies(summary.latenciesUs),
       summary.steadyLatenciesUs === null ? '-' : showTime(summary.steadyLatenciesUs.p999),
-      `${loopDelayMs.p999.toFixed(1)} / ${loopDelayMs.max.toFixed(0)}`,
+      showDelays(loopDelayMs),
       summary.stallMs === null ? '-' : `${summary.stalls} (${summary.stallMs.toFixed(0)})`,
       `${summary.rejected}${summary.leftOut === 0 ? '' : ` (${summary.leftOut} left out)`}`,
       memoryPeakBytes === null ? '-' : (memoryPeakBytes / MIB).toFixed(0),
@@ -69,7 +70,7 @@ function renderSpeed(summaries: readonly SteadySummary[]): string {
     'steady p99.9, us',
   ]
   return renderTable(
-    [...head, 'loop p99.9 / max, ms', 'stalls (ms)', 'rejected', 'memory, MiB'],
+    [...head, `loop late, ${DELAYS}`, 'stalls (ms)', 'rejected', 'memory, MiB'],
     lines,
   )
 }

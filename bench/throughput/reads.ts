@@ -5,10 +5,10 @@
 import type { EngineStore } from '../engines/engine.ts'
 import { type DataSet, KEY_BYTES, Random } from '../harness/data-set.ts'
 import {
+  type Outcome,
   repeat,
   repeatAtOnce,
   repeatSync,
-  sampleLatencies,
   timed,
   type Work,
 } from '../harness/measure.ts'
@@ -32,7 +32,6 @@ export class Reads {
   readonly #store: EngineStore
   readonly #random: Random
   #seconds: number
-  #isWarmUp = false
 
   constructor(job: Job, data: DataSet, store: EngineStore) {
     this.#job = job
@@ -45,16 +44,15 @@ export class Reads {
   /** The same calls, uncounted: the time that the runtime takes to compile them is not the engine's. */
   async warmUp(name: string): Promise<void> {
     const seconds = Math.min(WARM_SECONDS_MAX, WARM_SHARE * this.#job.seconds)
-    this.#isWarmUp = true
-    await this.#run(name, { ...this.#job, seconds })
-    this.#isWarmUp = false
+    const { undo } = await this.#run(name, { ...this.#job, seconds })
+    await undo?.()
   }
 
-  run(name: string): Promise<Work> {
+  run(name: string): Promise<Outcome> {
     return this.#run(name, this.#job)
   }
 
-  async #run(name: string, job: Job): Promise<Work> {
+  async #run(name: string, job: Job): Promise<Outcome> {
     this.#seconds = job.seconds
     switch (name) {
       case 'readrandom':
@@ -82,7 +80,7 @@ export class Reads {
     }
   }
 
-  async #readRandom(): Promise<Work> {
+  async #readRandom(): Promise<Outcome> {
     const data = this.#data
     const store = this.#store
     const random = this.#random
@@ -91,11 +89,10 @@ export class Reads {
       data.check(index, await store.get(data.key(index), index))
     }
     const work = await repeat(this.#seconds, read)
-    const userBytes = work.operations * this.#entryBytes
-    return { ...work, userBytes, ...(await this.#latenciesOf(read)) }
+    return { ...work, userBytes: work.operations * this.#entryBytes, single: read }
   }
 
-  async #readRandomSync(): Promise<Work> {
+  async #readRandomSync(): Promise<Outcome> {
     const data = this.#data
     const store = this.#store
     const random = this.#random
@@ -104,8 +101,7 @@ export class Reads {
       data.check(index, store.getSync(data.key(index), index))
     }
     const work = await repeatSync(this.#seconds, read)
-    const userBytes = work.operations * this.#entryBytes
-    return { ...work, userBytes, ...(await this.#latenciesOf(read)) }
+    return { ...work, userBytes: work.operations * this.#entryBytes, single: read }
   }
 
   async #readMissing(): Promise<Work> {
@@ -178,7 +174,7 @@ export class Reads {
   }
 
   /** 4 KiB, or a whole value that is shorter, out of the middle. */
-  async #readPart(): Promise<Work> {
+  async #readPart(): Promise<Outcome> {
     const data = this.#data
     const length = Math.min(PART_BYTES, data.valueBytes)
     const offset = Math.floor((data.valueBytes - length) / 2)
@@ -188,7 +184,7 @@ export class Reads {
       data.checkPart(index, part, offset, length)
     }
     const work = await repeat(this.#seconds, read)
-    return { ...work, userBytes: work.operations * length, ...(await this.#latenciesOf(read)) }
+    return { ...work, userBytes: work.operations * length, single: read }
   }
 
   /** The whole value and a cut where the engine knows no parts. */
@@ -217,11 +213,6 @@ export class Reads {
     )
     const operations = work.operations * MANY_KEYS
     return { operations, seconds: work.seconds, userBytes: operations * this.#entryBytes }
-  }
-
-  /** Taken after the rate. */
-  async #latenciesOf(read: () => unknown): Promise<Pick<Work, 'latenciesUs'>> {
-    return this.#isWarmUp ? {} : { latenciesUs: await sampleLatencies(this.#seconds, read) }
   }
 
   get #entryBytes(): number {

@@ -4,6 +4,7 @@
 
 import { ENGINE_NAMES, type EngineName } from '../engines/engine.ts'
 import { formatBytes } from '../harness/byte-sizes.ts'
+import { DELAYS, showDelays, worstDelays } from '../harness/loop-delay.ts'
 import { formatRate, renderTable } from '../harness/markdown.ts'
 import { DISTURBED, isDisturbed } from '../harness/other-load.ts'
 import { median, spreadOf } from '../harness/statistics.ts'
@@ -101,8 +102,8 @@ function costRows(
   )
   if (!SYNCHRONOUS.includes(workload)) {
     lines.push(
-      line('longest pause, ms', (_row, all) =>
-        Math.max(...all.map((each) => each.longestPauseMs)).toFixed(0),
+      line(`event loop late, ${DELAYS}`, (_row, all) =>
+        showDelays(worstDelays(all.map((each) => each.loopDelayMs))),
       ),
     )
   }

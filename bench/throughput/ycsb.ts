@@ -6,13 +6,13 @@
  *   B  95 % reads, 5 % updates           E  95 % scans of 1 to 100 entries, 5 % inserts
  *   C  reads alone                       F  half reads, half read-modify-writes
  *
- * An update puts a new value each time (SQLite writes nothing where it finds what it is given). When the time is over
- * the first values are put back, which later workloads know; inserted keys lie behind all others, and go.
+ * An update puts a new value each time (SQLite writes nothing where it finds what it is given). Behind the readings the
+ * first values are put back, which later workloads know; inserted keys lie behind all others, and go.
  */
 import type { EngineStore } from '../engines/engine.ts'
 import { createChooser, createZipf, ZIPF_EXPONENT } from '../harness/choose-key.ts'
 import { type DataSet, KEY_BYTES, Random } from '../harness/data-set.ts'
-import { repeat, type Work } from '../harness/measure.ts'
+import { type Outcome, repeat } from '../harness/measure.ts'
 import type { Job } from './results.ts'
 
 /** Of a hundred operations, those that are no read. */
@@ -32,7 +32,7 @@ export async function runYcsb(
   job: Job,
   data: DataSet,
   store: EngineStore,
-): Promise<Work> {
+): Promise<Outcome> {
   const choose = createChooser('zipf', data.entries, job.seed)
   const random = new Random(job.seed + 3)
   const others = OTHERS[name]!
@@ -78,11 +78,13 @@ export async function runYcsb(
       if (!isRead) await update(index)
     }
   })
-  for (const index of generations.keys()) {
-    if (index < data.entries) await store.put(data.key(index), data.value(index, 0))
+  const undo = async (): Promise<void> => {
+    for (const index of generations.keys()) {
+      if (index < data.entries) await store.put(data.key(index), data.value(index, 0))
+    }
+    for (let i = 0; i < Math.min(inserted, data.entries); i++) {
+      await store.remove(data.key(data.entries + i))
+    }
   }
-  for (let i = 0; i < Math.min(inserted, data.entries); i++) {
-    await store.remove(data.key(data.entries + i))
-  }
-  return { ...work, userBytes: entries * (KEY_BYTES + data.valueBytes) }
+  return { ...work, userBytes: entries * (KEY_BYTES + data.valueBytes), undo }
 }

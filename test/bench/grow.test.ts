@@ -1,7 +1,8 @@
 /** The arithmetic of grow: its keys and values, its table, what it judges. */
 import { expect, test } from 'vitest'
 import { GrownKeys } from '#dist/bench/grow/grown-keys.js'
-import type { GrowStep, OperationCost, PhaseReport } from '#dist/bench/grow/results.js'
+import { middleFiles, middlePhase } from '#dist/bench/grow/middle.js'
+import type { FilesReport, GrowStep, OperationCost, PhaseReport } from '#dist/bench/grow/results.js'
 import { judgeGrow, renderGrow } from '#dist/bench/grow/table.js'
 
 test('keys are the same whatever the size of the store, all different, and in no order', () => {
@@ -42,6 +43,28 @@ test('the table has a column for each size', () => {
   const table = renderGrow({ steps: [stepOf(1000, 10), stepOf(10_000, 12)], files: [] })
   expect(table).toMatch(/\| cost +\| 1,000 keys +\| 10,000 keys +\| dearest \/ cheapest +\|/)
   expect(table).toMatch(/\| put, processor, us +\| 10 +\| 12 +\| 1.20 +\|/)
+})
+
+test('rounds are one by their medians, and by the highest of their memory', () => {
+  const rounds = [10, 90, 30].map((cpuUs, i): PhaseReport => {
+    const { read } = stepOf(1000, cpuUs)
+    return { ...read, openMs: [5, 1, 2][i]!, openCpuMs: [7, 8, 90][i]!, memoryPeakBytes: i }
+  })
+  const one = middlePhase(rounds)
+  expect(one).toMatchObject({ openMs: 2, openCpuMs: 8, memoryPeakBytes: 2, segments: 1 })
+  expect(one.costs['getSync, hot']).toEqual({ operations: 1, wallUs: 1, cpuUs: 30 })
+  const filesOf = (ms: number): FilesReport => ({
+    kind: 'log',
+    valueLogFiles: 1000,
+    tables: 1,
+    openMs: ms,
+    openCpuMs: 2 * ms,
+    firstStatsCpuMs: 3 * ms,
+    laterStatsCpuMs: 4 * ms,
+    memoryBytes: 5 * ms,
+    manifestBytes: 6,
+  })
+  expect(middleFiles([3, 1, 2].map(filesOf))).toEqual(filesOf(2))
 })
 
 function stepOf(keys: number, cpuUs: number): GrowStep {

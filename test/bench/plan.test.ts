@@ -151,6 +151,41 @@ describe('special figures', () => {
   })
 })
 
+test('special figures of several engines or loads have a table each', () => {
+  const figure = (name: string, unit: string, readings: number[]): SpecialFigure => {
+    return { name, unit, value: readings[0]!, readings }
+  }
+  const text = renderSpecials([
+    figure('tree wisc load', 'files/s', [200, 150, 210]),
+    figure('tree lmdb-nosync load', 'files/s', [300]),
+    figure('tree wisc space', 'bytes/user byte', [1.014]),
+    figure('together update wisc', '/s', [7]),
+    figure('together update wisc, of the processor', 'us each', [8]),
+    figure('documents wisc zstd 1, puts', '/s', [9]),
+    figure('noise wisc, puts', '/s', [10]),
+    figure('follow, no writes: behind, p50', 'ms', [11]),
+    figure('range-delete a million keys, wisc: the call', 'ms', [12]),
+    figure('queue wisc, the last tenth of them', 's', [13]),
+    figure('open-clean memory peak', 'bytes', [1024 ** 2, 2 * 1024 ** 2]),
+  ])
+  const lines = text.split('\n').map((line) => line.replaceAll(/ +/g, ' '))
+  expect(lines).toEqual(
+    expect.arrayContaining([
+      '| tree | load, files/s | space, bytes/user byte |',
+      '| wisc | 200 ±25 % | 1.01 |',
+      '| lmdb-nosync | 300 | - |',
+      '| together | update, /s | update, of the processor, us each |',
+      '| documents | puts, /s |',
+      '| documents wisc zstd 1 | 9 |',
+      '| noise wisc | 10 |',
+      '| follow | behind, p50, ms |',
+      '| a million keys, wisc | 12 |',
+      '| queue | the last tenth of them, s |',
+      '| open-clean memory peak | 1.0 MiB | 1.0 MiB to 2.0 MiB |',
+    ]),
+  )
+})
+
 describe('calls at a pace', () => {
   test('those that come while an engine stands still wait, and their waits count', async () => {
     const STILL_MS = 60

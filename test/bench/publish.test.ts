@@ -6,10 +6,11 @@ import { benchPage } from '#dist/bench/report/bench-page.js'
 import { costsFile } from '#dist/bench/report/costs.js'
 import { type Figures, figuresOf, readFigures, showFigures } from '#dist/bench/report/figures.js'
 import { frontPage } from '#dist/bench/report/front-page.js'
-import { judgeRows } from '#dist/bench/report/goals.js'
+import { judgeRows, REASON_NAMES, reasonOf } from '#dist/bench/report/goals.js'
 import { FIGURES_FILE, PICTURES_FOLDER, publishedFiles } from '#dist/bench/report/publish.js'
 import { fillSections } from '#dist/bench/report/sections.js'
 import { standingsOf } from '#dist/bench/report/standings.js'
+import type { Row } from '#dist/bench/throughput/results.js'
 import { reportOf, rowsOf } from '../support/bench-report.ts'
 import { ROOT } from '../support/pages.ts'
 
@@ -92,12 +93,20 @@ test('nothing is shown that only tells of one machine', () => {
   })
 })
 
-test('several runs are one: rounds of the same row count together', () => {
-  const [cell] = figuresOf([
-    reportOf(rowsOf('wisc', KIB, [100])),
-    reportOf(rowsOf('wisc', KIB, [300, 200])),
-  ]).cells
-  expect(cell).toMatchObject({ rate: 200, low: 100, high: 300 })
+test('of several runs the first that has a row counts, and for a crossover the one with most sizes', () => {
+  const both = (sizes: readonly number[], rate: number): Row[] =>
+    sizes.flatMap((size) => [
+      ...rowsOf('wisc-inline', size, [rate]),
+      ...rowsOf('wisc-separated', size, [2 * rate]),
+    ])
+  const first = { ...reportOf(both([KIB, 4 * KIB], 100)), date: 'first' }
+  const second = { ...reportOf(both([KIB, 2 * KIB, 4 * KIB], 10)), date: 'second' }
+  const { cells, crossovers } = figuresOf([first, second])
+  const rates = cells.filter(({ engine }) => engine === 'wisc-inline').map(({ rate }) => rate)
+  expect(rates).toEqual([100, 10, 100])
+  expect(crossovers).toMatchObject([{ date: 'second', points: [{ inline: 10 }, {}, {}] }])
+  expect(figuresOf([second, first]).crossovers).toMatchObject([{ date: 'second' }])
+  expect(figuresOf([first]).crossovers).toMatchObject([{ date: 'first' }])
 })
 
 test('who is ahead: the fastest peer counts, not the floor, not wisc in another shape', () => {
@@ -111,19 +120,39 @@ test('who is ahead: the fastest peer counts, not the floor, not wisc in another 
   ])
 })
 
+test('who is ahead of whom: peer by peer, and in the middle of their rows', () => {
+  const { winners } = benchPage(figuresOf([RUN]))
+  expect(winners).toContain('ahead of all of them in 1 of 3 rows')
+  expect(winners).toMatch(/\| classic-level \| 1 of 1 +\| 4.00 +\|/)
+  expect(winners).toMatch(/\| lmdb-nosync +\| 1 of 3 +\| 0.80 +\|/)
+  expect(winners).not.toMatch(/\| raw/)
+})
+
 test('goals: each row of a kind meets it or is named', () => {
   const rows = judgeRows(figuresOf([RUN]).cells).map((goal) => goal.rows.map(({ met }) => met))
   // Writes from 1 KiB on; reads beside classic-level: none; beside lmdb; fills beside the floor, from 4 KiB on.
   expect(rows).toEqual([[true, false], [], [false], [false]])
-  const { goals } = benchPage(figuresOf([RUN]))
-  expect(goals).toContain('fillrandom 4 KiB 0.80 of lmdb-nosync')
-  expect(goals).not.toContain('fillrandom 1 KiB 2.00')
+  const { missed } = benchPage(figuresOf([RUN]))
+  expect(missed).toMatch(/\| ahead of every peer in every write from 1 KiB on +\| 1 of 2 +\|/)
+  expect(missed).toMatch(/\| fillrandom \| met +\| 0.80 lmdb-nosync \| Syncs of the log \|/)
+})
+
+test('each row that is missed has a reason, and each reason a paragraph', () => {
+  const page = readFileSync(path.join(ROOT, 'bench/README.md'), 'utf8')
+  for (const name of REASON_NAMES) expect(page).toContain(`- **${name}.** `)
+  const { cells } = readFigures(path.join(ROOT, FIGURES_FILE))
+  const behind = judgeRows(cells).flatMap(({ rows }) => rows.filter(({ met }) => !met))
+  expect(behind.filter((row) => reasonOf(row) === null)).toEqual([])
 })
 
 test('the front page names the size, every peer, and who is ahead of wisc', () => {
   const { comparison } = frontPage(figuresOf([RUN]))
   expect(comparison).toMatch(/^\| 4 KiB values, thousands a second \| random puts/)
-  expect(comparison).toMatch(/^\| cacache +(\| not measured +){7}\|$/m)
+  expect(comparison).not.toContain('| cacache')
+  expect(comparison?.replaceAll('\n', ' ')).toContain(
+    'Not measured at this size: lmdb, classic-level, RocksDB (rocksdb-native), RocksDB, blob files, ' +
+      'RocksDB (@nxtedition/rocksdb), better-sqlite3, plain files, cacache.',
+  )
   expect(comparison?.replaceAll('\n', ' ')).toContain(
     'fastest of these in 0; of this table not in random puts (lmdb-nosync: 1.3 times as fast), ' +
       '`getSync` (lmdb-nosync: 2.0 times as fast).',

@@ -1,12 +1,16 @@
 /**
  * The arithmetic of reports: rounds made one, the crossover of separated and inline values, two runs compared.
  */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { median, ratioInterval, spreadOf } from '#dist/bench/harness/statistics.js'
-import { compareReports, failures, renderComparison } from '#dist/bench/report/compare.js'
+import { compareReports, failures, RULE, renderComparison } from '#dist/bench/report/compare.js'
 import { crossovers } from '#dist/bench/report/crossover.js'
+import { type Report, readReport } from '#dist/bench/report/results.js'
 import { renderText } from '#dist/bench/report/text.js'
-import { seriesOf } from '#dist/bench/throughput/results.js'
+import { type Row, seriesOf } from '#dist/bench/throughput/results.js'
 import { reportOf, rowsOf } from '../support/bench-report.ts'
 
 describe('rounds', () => {
@@ -45,6 +49,17 @@ describe('rounds', () => {
   })
 })
 
+test('results of before have the longest delay of the event loop alone, under another name', () => {
+  const directory = mkdtempSync(path.join(tmpdir(), 'wisc-bench-'))
+  const file = path.join(directory, 'old.json')
+  const { loopDelayMs: _delay, ...old } = rowsOf('wisc', 1024, [100])[0]!
+  writeFileSync(file, JSON.stringify({ ...reportOf([]), rows: [{ ...old, longestPauseMs: 7 }] }))
+  const [row] = readReport(file).rows
+  expect(row).toEqual({ ...old, loopDelayMs: { max: 7 } })
+  expect(() => readReport(path.join(directory, 'none.json'))).toThrow('ENOENT')
+  rmSync(directory, { recursive: true })
+})
+
 describe('crossover', () => {
   const sizes = [256, 1024, 4096]
   const series = (ratios: readonly number[]) =>
@@ -74,41 +89,131 @@ describe('crossover', () => {
 })
 
 describe('comparing two runs', () => {
-  const before = reportOf([
-    ...rowsOf('wisc', 1024, [100, 101, 99, 100, 102]),
-    ...rowsOf('wisc', 4096, [100, 101, 99, 100, 102]),
-    ...rowsOf('lmdb', 4096, [100, 101, 99, 100, 102]),
-    ...rowsOf('raw', 4096, [100]),
-  ])
-  const after = reportOf([
-    ...rowsOf('wisc', 1024, [101, 99, 100, 103, 98]),
-    ...rowsOf('wisc', 4096, [80, 81, 79, 80, 82]),
-    ...rowsOf('lmdb', 4096, [70, 71, 69, 70, 72]),
-    ...rowsOf('raw', 4096, [50]),
-  ])
-  const changes = compareReports(before, after)
+  const SAME = [100, 101, 99, 100, 102]
+  const SLOWER = [80, 81, 79, 80, 82]
+  type Rates = Readonly<Partial<Record<Row['engine'], readonly number[]>>>
+  const runOf = (rates: Rates, change: Partial<Row> = {}): Report => {
+    const rows = Object.entries(rates).flatMap(([engine, all]) =>
+      rowsOf(engine as Row['engine'], 4096, all),
+    )
+    return reportOf(rows.map((row) => ({ ...row, ...change })))
+  }
+  const verdicts = (before: Report, after: Report): Record<string, string> =>
+    Object.fromEntries(
+      compareReports(before, after).map(({ engine, verdict }) => [engine, verdict]),
+    )
 
-  test('tells noise from change', () => {
-    expect(
-      Object.fromEntries(
-        changes.map(({ engine, valueBytes, verdict }) => [`${engine} ${valueBytes}`, verdict]),
-      ),
-    ).toEqual({
-      'wisc 1024': 'noise',
-      'wisc 4096': 'slower',
-      'lmdb 4096': 'slower',
-      'raw 4096': 'unknown',
+  test('what raw and peers did not do is a change; what they did, too, is drift', () => {
+    const before = runOf({ raw: SAME, wisc: SAME, 'classic-level': SAME })
+    const alone = runOf({ raw: SAME, wisc: SLOWER, 'classic-level': SAME })
+    expect(verdicts(before, alone)).toEqual({
+      raw: 'noise',
+      wisc: 'slower',
+      'classic-level': 'noise',
+    })
+    expect(verdicts(alone, before)).toMatchObject({ wisc: 'faster' })
+    const together = runOf({ raw: SAME, wisc: SLOWER, 'classic-level': SLOWER })
+    expect(verdicts(before, together)).toEqual({
+      raw: 'noise',
+      wisc: 'drift',
+      'classic-level': 'drift',
+    })
+    expect(verdicts(together, before)).toMatchObject({ wisc: 'drift' })
+    // Slower by far more than they.
+    const farther = runOf({ raw: SLOWER, wisc: [40, 41, 39, 40, 42], 'classic-level': SAME })
+    expect(verdicts(before, farther)).toMatchObject({ raw: 'drift', wisc: 'slower' })
+    // Against them.
+    expect(verdicts(before, runOf({ raw: [120, 121, 122], wisc: SLOWER }))).toMatchObject({
+      wisc: 'slower',
     })
   })
 
-  test("fails for wisc's rows alone, beyond the share", () => {
-    expect(failures(changes, 0.1)).toMatchObject([{ engine: 'wisc', valueBytes: 4096 }])
-    expect(failures(changes, 0.3)).toEqual([])
+  test('only the same workload at the same size says what the machine did', () => {
+    const at = (size: number, own: readonly number[], floor: readonly number[]): Row[] => [
+      ...rowsOf('wisc', size, own),
+      ...rowsOf('raw', size, floor),
+    ]
+    const changes = compareReports(
+      reportOf([...at(1024, SAME, SAME), ...at(4096, SAME, SAME)]),
+      reportOf([...at(1024, SLOWER, SAME), ...at(4096, SLOWER, SLOWER)]),
+    )
+    const own = changes.filter(({ engine }) => engine === 'wisc').map(({ verdict }) => verdict)
+    expect(own).toEqual(['slower', 'drift'])
   })
 
-  test('says what else differs between the runs', () => {
-    const text = renderComparison(before, { ...after, warm: true }, changes)
+  test('a peer of another version is judged like wisc, and says nothing of the machine', () => {
+    const before = runOf({ wisc: SAME, lmdb: SAME })
+    const after = { ...runOf({ wisc: SLOWER, lmdb: SLOWER }), versions: ['lmdb 9.9.9'] }
+    expect(verdicts(before, after)).toEqual({ wisc: 'slower', lmdb: 'slower' })
+    expect(verdicts(before, { ...after, versions: before.versions })).toMatchObject({
+      wisc: 'drift',
+    })
+  })
+
+  test('fewer than three rounds are too few, and disturbed ones do not count', () => {
+    const before = runOf({ raw: SAME, wisc: SAME })
+    const few = runOf({ raw: SAME, wisc: [80, 81] })
+    expect(verdicts(before, few)).toEqual({ raw: 'noise', wisc: 'too few rounds' })
+    const disturbed = runOf({ raw: SAME, wisc: SLOWER }, { otherCores: 0.5 })
+    expect(verdicts(before, disturbed)).toEqual({ raw: 'too few rounds', wisc: 'too few rounds' })
+    // A few of many are left out.
+    const rows = rowsOf('wisc', 4096, [...SAME, 20, 21]).map((row) =>
+      row.operations / row.seconds < 50 ? { ...row, otherCores: 1 } : row,
+    )
+    const [change] = compareReports(before, reportOf(rows))
+    expect(change).toMatchObject({ engine: 'wisc', rounds: [5, 5], ratio: 1, verdict: 'noise' })
+  })
+
+  test("fails for wisc's rows alone, by what is beyond the drift", () => {
+    const before = runOf({ wisc: SAME, raw: SAME, lmdb: SAME })
+    const failed = (after: Report, share: number): string[] =>
+      failures(compareReports(before, after), share).map(({ engine }) => engine)
+    const after = runOf({ wisc: SLOWER, raw: SAME, lmdb: SAME })
+    expect(failed(after, 0.1)).toEqual(['wisc'])
+    expect(failed(after, 0.3)).toEqual([])
+    expect(failed(runOf({ wisc: SAME, raw: SAME, lmdb: SLOWER }), 0.1)).toEqual([])
+    expect(failed(runOf({ wisc: SLOWER, raw: SLOWER, lmdb: SAME }), 0.1)).toEqual([])
+    // By a quarter of what was there, but by a twentieth of what the machine had left.
+    const drifted = runOf({ wisc: [72, 72, 72], raw: [78, 78, 78], lmdb: SAME })
+    expect(verdicts(before, drifted)).toMatchObject({ wisc: 'slower' })
+    expect(failed(drifted, 0.1)).toEqual([])
+    expect(failed(drifted, 0.02)).toEqual(['wisc'])
+  })
+
+  test('overwrite-steady: a peer in the same row says what the machine did', () => {
+    const beside = steadyReportOf([100, 101, 99], [60, 61, 59])
+    const slower = steadyReportOf([80, 81, 79], [60, 61, 59])
+    const drifted = steadyReportOf([80, 81, 79], [45, 46, 47])
+    const own = (after: Report) => compareReports(beside, after)[0]
+    expect(own(slower)).toMatchObject({
+      workload: 'overwrite-steady 4KiB-uniform-1.3',
+      engine: 'wisc',
+      verdict: 'slower',
+    })
+    expect(own(drifted)).toMatchObject({ verdict: 'drift' })
+  })
+
+  test('says the rule, what else differs between the runs, and how many rows changed', () => {
+    const before = runOf({ wisc: SAME, raw: SAME })
+    const after = { ...runOf({ wisc: SLOWER, raw: SAME }), warm: true }
+    const text = renderComparison(before, after, compareReports(before, after))
     expect(text).toContain('The runs differ in warm: false and true.')
+    expect(text).toContain(RULE)
+    expect(text.replaceAll(/ +/g, ' ')).toMatch(
+      /\| wisc \| 100 \| 80 \| 5, 5 \| 0.80 \| 0.7\d to 0.8\d \| 0.9\d to 1.0\d \| slower \|/,
+    )
+    expect(text).toContain('Rows of wisc: 1 slower.\nRows of the others: 1 noise.')
     expect(renderComparison(before, reportOf([]), [])).toContain('Nothing was measured by both.')
   })
 })
+
+/** Three rounds of one row, wisc and RocksDB with blob files beside it, with these overwrites a second. */
+function steadyReportOf(own: readonly number[], peer: readonly number[]): Report {
+  const load = { valueBytes: 4096, distribution: 'uniform' }
+  const runsOf = (row: string, engine: string | null, rates: readonly number[]) =>
+    rates.map((rate) => ({ row, load, engine, acknowledged: rate, seconds: 1 }))
+  const row = '4KiB-uniform-1.3'
+  const steady = [...runsOf(row, null, own), ...runsOf(`${row}-rocksdb-blob`, 'rocksdb-blob', peer)]
+  // A comparison asks for nothing else of a run.
+  return { ...reportOf([]), steady: steady as unknown as Report['steady'] }
+}

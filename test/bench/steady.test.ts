@@ -287,8 +287,6 @@ function makeRun(row: string, round: number, readings: Readings): SteadyRun {
       memoryBaseBytes: null,
       highWaterBytes: null,
       writtenBytes: 400 * written + (isPeer ? 0 : 7),
-      longestPauseMs: 0,
-      timerTicksPerSecond: 100,
     },
     settled: {
       atRest: true,
