@@ -24,11 +24,10 @@
  * newer version proves itself, and is told from damage. Rules: vlog/FORMAT.md, section 4.
  */
 
-import { compareRange, readU32, readU64, writeU32, writeU64 } from '../lib/base/bytes.ts'
+import { readU32, readU64, writeU32, writeU64 } from '../lib/base/bytes.ts'
 import { checksum, crc32From } from '../lib/base/checksum.ts'
 import { newerVersion, type WiscError } from '../lib/base/errors.ts'
-import { segmentName } from '../lib/base/files/file-names.ts'
-import { FILE_BYTES_MAX, SEQUENCE_MAX, type SegmentNumber, type Sequence } from '../lib/base/ids.ts'
+import { FILE_BYTES_MAX, SEQUENCE_MAX, type Sequence } from '../lib/base/ids.ts'
 import {
   EXPIRY_OPTION_BYTES,
   OPTION_BYTES_AT,
@@ -51,7 +50,7 @@ import {
   type ValueMemory,
 } from './value-codec.ts'
 
-export { RECORD_HEADER_BYTES, storedBytes } from '../lib/base/record-size.ts'
+export { RECORD_HEADER_BYTES, storedLengthOf } from '../lib/base/record-size.ts'
 
 /** The longest key, in bytes. */
 export const RECORD_KEY_BYTES_MAX = 65536
@@ -67,19 +66,6 @@ const EXPIRY_FLAG = 1
 /** The value of a put-stream: vlog/stream/stream-value.ts. */
 export const STREAM_VALUE_BYTES = 20
 
-/** What an entry of the tree says of its record: the key is keyBytes[keyStart .. keyEnd). */
-export interface RecordPointer {
-  readonly keyBytes: Uint8Array
-  readonly keyStart: number
-  readonly keyEnd: number
-  readonly sequence: Sequence
-  /** The logical segment, or the file in which the record was found to lie. */
-  readonly segment: SegmentNumber
-  readonly offset: number
-  /** Of the whole record. */
-  readonly length: number
-}
-
 /** Bytes in front of the value of a record: header, options and key. `expiresAt` is 0 for one that never expires. */
 export function recordHeadBytes(keyLength: number, expiresAt: number = 0): number {
   return RECORD_HEADER_BYTES + keyLength + (expiresAt > 0 ? EXPIRY_OPTION_BYTES : 0)
@@ -90,33 +76,60 @@ export function recordBytes(keyLength: number, valueLength: number): number {
   return RECORD_HEADER_BYTES + keyLength + tableBytes(valueLength) + valueLength
 }
 
+/** A record that is going to be written. */
+export interface NewRecord {
+  readonly kind: RecordKind
+  readonly key: Uint8Array
+  /** The chunks as they are stored. What they are of other kinds than put: vlog/FORMAT.md, section 4. */
+  readonly value: Uint8Array
+  /** The table of the chunks, if there are several: at the latest when the record is written. */
+  table: Uint8Array | undefined
+  readonly codec: number
+  /** Bytes of the value as it was given. */
+  readonly rawLength: number
+  /** Bytes of the value as it is stored, with its table: a caller's memory may shrink, this stays. */
+  readonly storedLength: number
+  /** Milliseconds since 1970; 0: it never expires. */
+  readonly expiresAt: number
+  /** True if the value lies in its caller's memory, who may change it until it is written. */
+  readonly borrowed: boolean
+}
+
+/** The record of a value that is stored as it is, and lies in memory that nobody changes. */
+export function plainRecord(
+  kind: RecordKind,
+  key: Uint8Array,
+  value: Uint8Array,
+  expiresAt: number = 0,
+): NewRecord {
+  const rawLength = value.length
+  const storedLength = tableBytes(rawLength) + rawLength
+  const stored = { table: undefined, codec: CODEC_NONE, rawLength, storedLength }
+  return { kind, key, value, ...stored, expiresAt, borrowed: false }
+}
+
+/** Bytes of a whole record. */
+export function recordLength({ key, expiresAt, storedLength }: NewRecord): number {
+  return recordHeadBytes(key.length, expiresAt) + storedLength
+}
+
 /**
  * Writes what stands in front of the value as it is stored, table and chunks, which must follow directly.
  * Data plane: called once for each record, a value is hashed where it lies.
- * @param value the chunks as they are stored
- * @param table the value's table of chunks, if it needs one
- * @param rawLength bytes of the value as it was given
- * @param expiresAt milliseconds since 1970; 0 for a record that never expires
  * @returns the offset behind the key
  */
 export function writeRecordHead(
   target: Uint8Array,
   at: number,
-  kind: RecordKind,
-  key: Uint8Array,
+  record: NewRecord,
   sequence: Sequence,
-  value: Uint8Array,
-  table?: Uint8Array,
-  codec: number = CODEC_NONE,
-  rawLength: number = value.length,
-  expiresAt: number = 0,
 ): number {
-  const length = value.length
+  const { kind, key, value, table, codec, rawLength, storedLength, expiresAt } = record
   const optionBytes = expiresAt > 0 ? EXPIRY_OPTION_BYTES : 0
   writeU32(target, at + 8, kind | (codec << 8) | (expiresAt > 0 ? EXPIRY_FLAG << 24 : 0))
   writeU32(target, at + 12, key.length | (optionBytes << 24))
   writeU64(target, at + 16, sequence)
-  writeU64(target, at + 24, table === undefined ? length : table.length + length)
+  writeU64(target, at + 24, storedLength)
   writeU64(target, at + 32, rawLength)
   if (expiresAt > 0) writeExpiry(target, at + RECORD_HEADER_BYTES, expiresAt)
   const to = at + RECORD_HEADER_BYTES + optionBytes
@@ -238,8 +251,12 @@ export function proveRecord(
   return wrongValue(bytes, at, header)
 }
 
-/** What is wrong with the value of a record whose head is proved. */
-function wrongValue(bytes: Uint8Array, at: number, header: RecordHeader): string | undefined {
+/** What is wrong with the value of a record that lies in `bytes` at `at`, and whose head is proved. */
+export function wrongValue(
+  bytes: Uint8Array,
+  at: number,
+  header: RecordHeader,
+): string | undefined {
   const { rawLength } = header
   const sum = firstPieceSum(bytes, at)
   const valueStart = at + header.headBytes
@@ -281,99 +298,4 @@ export function recordValue(
 /** What is said of a value of which a chunk is not the one that its sum tells. */
 export function valueMismatch(chunk: number): string {
   return `value checksum mismatch chunk=${chunk}`
-}
-
-/**
- * Holds a record without options in memory against what a pointer promised, and proves its value.
- *
- * Data plane, made for gets: each field of the header must be the one that is known already, so that comparing
- * them proves the header without its checksum; the value checksum, which contains that checksum, proves the
- * rest. `value` is the view of the value in `bytes`, made by the caller, who needs it anyway.
- * @returns what is wrong, or undefined if the value may be handed out; {@link pointedValue} judges what is not plain
- */
-export function checkPointedRecord(
-  bytes: Uint8Array,
-  at: number,
-  length: number,
-  key: Uint8Array,
-  keyStart: number,
-  keyEnd: number,
-  sequence: Sequence,
-  value: Uint8Array,
-): string | undefined {
-  const storedLength = value.length
-  if (readU32(bytes, at + 12) !== keyEnd - keyStart || readU64(bytes, at + 24) !== storedLength) {
-    return 'record is not the one its pointer names: lengths differ'
-  }
-  if (readU64(bytes, at + 16) !== sequence || bytes[at + 8] !== RECORD_KIND.put) {
-    return 'record is not the one its pointer names: sequence or kind differs'
-  }
-  const valueStart = at + length - storedLength
-  const recordKey = valueStart - (keyEnd - keyStart)
-  if (compareRange(key, keyStart, keyEnd, bytes, recordKey, valueStart) !== 0) {
-    return 'record is not the one its pointer names: key differs'
-  }
-  // Codec, flags and a table: the whole header has to be proved before anybody acts on them.
-  if (readU32(bytes, at + 8) !== RECORD_KIND.put) return 'record is not plain'
-  if (storedLength > VALUE_CHUNK_BYTES) return 'record has a table of chunks'
-  if (readU64(bytes, at + 32) !== storedLength) return 'record has impossible lengths'
-  return checksum(value) === firstPieceSum(bytes, at) ? undefined : valueMismatch(0)
-}
-
-/**
- * The same for a record of any kind and length, with any options, once {@link checkPointedRecord} has said `bad` of it.
- * @param memory for a value that is decompressed
- * @returns the value, or what is wrong
- * @throws WISC_FORMAT_VERSION, WISC_CODEC_UNAVAILABLE
- */
-export function pointedValue(
-  bytes: Buffer,
-  at: number,
-  length: number,
-  request: RecordPointer,
-  bad: string,
-  memory?: ValueMemory,
-): Buffer | string {
-  const header = pointedHeader(bytes, at, length, request)
-  if (typeof header === 'string') return bad
-  return wrongValue(bytes, at, header) ?? recordValue(bytes, at, header, memory)
-}
-
-/**
- * The header of the record that a pointer names, of which `available` bytes lie in `bytes` at `at`: its head is proved,
- * the value is not.
- * @returns what is wrong instead
- * @throws WISC_FORMAT_VERSION, WISC_CODEC_UNAVAILABLE
- */
-export function pointedHeader(
-  bytes: Uint8Array,
-  at: number,
-  available: number,
-  request: RecordPointer,
-): RecordHeader | string {
-  const header = readRecordHeader(bytes.subarray(0, at + available), at, request.length)
-  // What does not prove itself says nothing of versions.
-  const isProved =
-    header !== undefined && header.headBytes <= available && proveRecordHead(bytes, at, header)
-  if (!isProved) return 'record header checksum mismatch'
-  const unknown = unknownRecord(header, segmentName(request.segment), request.offset)
-  if (unknown) throw unknown
-  const isOurs = header.length === request.length && isPointed(bytes, at, header, request)
-  return isOurs ? header : 'record is not the one its pointer names'
-}
-
-/** True if a proved record is the one that an entry means. */
-export function isPointed(
-  bytes: Uint8Array,
-  at: number,
-  { kind, sequence, keyLength, headBytes }: RecordHeader,
-  pointer: Pick<RecordPointer, 'keyBytes' | 'keyStart' | 'keyEnd' | 'sequence'>,
-): boolean {
-  const { keyBytes, keyStart, keyEnd } = pointer
-  const keyAt = at + headBytes - keyLength
-  return (
-    kind === RECORD_KIND.put &&
-    sequence === pointer.sequence &&
-    compareRange(bytes, keyAt, keyAt + keyLength, keyBytes, keyStart, keyEnd) === 0
-  )
 }

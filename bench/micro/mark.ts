@@ -26,7 +26,7 @@ import type { VictimFile } from '../../vlog/collect/victim.ts'
 import { collectVictims } from '../../vlog/collect/victim-walk.ts'
 import { Group, stagedBytes } from '../../vlog/log/group.ts'
 import { SEGMENT_HEADER_BYTES } from '../../vlog/log/segment-header.ts'
-import { RECORD_KIND, recordBytes } from '../../vlog/record.ts'
+import { plainRecord, RECORD_KIND, recordBytes } from '../../vlog/record.ts'
 
 const ROUNDS = 3
 const MIB = 1024 * 1024
@@ -78,10 +78,12 @@ function writeSegment(value: Uint8Array, records: Place[]): VictimFile {
   let length = 0
   while (length < SEGMENT_BYTES) {
     const offset = length === 0 ? SEGMENT_HEADER_BYTES : length
-    group.begin(records.length + 1, perFrame * stagedBytes(KEY_BYTES, value.length))
-    for (let i = 0; i < perFrame; i++) {
-      const key = systemRandom.bytes(KEY_BYTES)
-      const at = offset + group.add(RECORD_KIND.put, key, value)
+    const keys = Array.from({ length: perFrame }, () => systemRandom.bytes(KEY_BYTES))
+    const frame = keys.map((key) => plainRecord(RECORD_KIND.put, key, value))
+    group.begin(records.length + 1, perFrame * stagedBytes(frame[0]!))
+    for (const record of frame) {
+      const { key } = record
+      const at = offset + group.add(record)
       records.push({ key, sequence: records.length + 1, segment: number, offset: at })
     }
     const durable = LOG_START

@@ -11,7 +11,7 @@ import { NO_BYTES } from '../../lib/base/bytes.ts'
 import { BlockCache } from '../../lib/base/files/block-cache.ts'
 import { joinPath, segmentName } from '../../lib/base/files/file-names.ts'
 import { NodeFileSystem } from '../../lib/base/platform/node-file-system.ts'
-import { RECORD_KIND, writeRecordHead } from '../../vlog/record.ts'
+import { plainRecord, RECORD_KIND, writeRecordHead } from '../../vlog/record.ts'
 import type { BuiltRelocation } from '../../vlog/relocation/relocation-format.ts'
 import { RelocationReader } from '../../vlog/relocation/relocation-reader.ts'
 import { RelocationWriter } from '../../vlog/relocation/relocation-writer.ts'
@@ -69,7 +69,8 @@ function build(survivors: Survivors, copy: Timing, finish: Timing): BuiltRelocat
   number++
   const file = fileSystem.open(joinPath(directory, segmentName(number)), 'create')
   const record = new Uint8Array(64)
-  const length = writeRecordHead(record, 0, RECORD_KIND.put, new Uint8Array(16), 1, NO_BYTES)
+  const empty = plainRecord(RECORD_KIND.put, new Uint8Array(16), NO_BYTES)
+  const length = writeRecordHead(record, 0, empty, 1)
   const identity = { kind: 'relocation', databaseId: DATABASE_ID, number, salt: number } as const
   const writer = new RelocationWriter(file, identity)
   const start = performance.now()

@@ -13,19 +13,19 @@ export const EXPIRY_OPTION_BYTES = 9
 export const VALUE_CHUNK_BYTES = 65536
 
 /**
- * Bytes of the value, as it is stored, of a record of `length` bytes with a key of `keyLength`: a pointer names the
- * whole record. Negative if no such record is so short.
+ * Bytes of the value, as it is stored with its table, of a record of `recordLength` bytes with a key of `keyLength`: a
+ * pointer names the whole record. Negative if no such record is so short.
  * Optional fields of the record count as bytes of the value: whoever cuts the value out of a record asks its header.
  */
-export function storedBytes(length: number, keyLength: number): number {
-  return length - RECORD_HEADER_BYTES - keyLength
+export function storedLengthOf(recordLength: number, keyLength: number): number {
+  return recordLength - RECORD_HEADER_BYTES - keyLength
 }
 
 /**
  * Bytes of a value of up to 32 MiB as it was given, which is stored without a codec in so many: the table of its chunks
  * takes 8 bytes, and 8 for each of them.
  */
-export function plainBytes(stored: number): number {
-  if (stored <= VALUE_CHUNK_BYTES) return stored
-  return stored - 8 - 8 * Math.ceil((stored - 8) / (VALUE_CHUNK_BYTES + 8))
+export function plainBytes(storedLength: number): number {
+  if (storedLength <= VALUE_CHUNK_BYTES) return storedLength
+  return storedLength - 8 - 8 * Math.ceil((storedLength - 8) / (VALUE_CHUNK_BYTES + 8))
 }

@@ -86,8 +86,14 @@ export class WriteCalls {
       const { sync, compresses, expiresAt } = putSettings(options, engine.options)
       const condition = options && conditionOf(engine, key, options)
       const bytes = valueBytes(value)
-      const own = keyBytes(key)
-      return commit.submit(RECORD_KIND.put, own, bytes, sync, condition, compresses, expiresAt)
+      const given = {
+        kind: RECORD_KIND.put,
+        key: keyBytes(key),
+        value: bytes,
+        compresses,
+        expiresAt,
+      }
+      return commit.submit(given, sync, condition)
     } catch (error) {
       return Promise.reject(toWiscError(error))
     }
@@ -104,8 +110,13 @@ export class WriteCalls {
       const engine = this.#writable()
       const sync = writeSync(options, engine.options.sync)
       const condition = options && conditionOf(engine, key, options)
-      const { commit } = engine
-      return commit.submit(RECORD_KIND.delete, keyBytes(key), NO_BYTES, sync, condition, false)
+      const given = {
+        kind: RECORD_KIND.delete,
+        key: keyBytes(key),
+        value: NO_BYTES,
+        compresses: false,
+      }
+      return engine.commit.submit(given, sync, condition)
     } catch (error) {
       return Promise.reject(toWiscError(error))
     }
@@ -125,8 +136,7 @@ export class WriteCalls {
       if ((options as BatchOptions | undefined)?.if !== undefined) {
         throw invalidArgument('deleteRange takes no condition: a batch that deletes a range does')
       }
-      const { kind, key, value } = deletedRange(range)
-      return engine.commit.submit(kind, key, value, sync, undefined)
+      return engine.commit.submit(deletedRange(range), sync, undefined)
     } catch (error) {
       return Promise.reject(toWiscError(error))
     }

@@ -130,7 +130,7 @@ export class Updates {
     const write = earlier.get(text)
     if (write !== undefined) {
       if (!isPut(write)) return { value: undefined, condition: wanted(key, 'absent') }
-      if (write.valueBytes > TAKEN_VALUE_BYTES_MAX) return undefined
+      if (write.rawLength > TAKEN_VALUE_BYTES_MAX) return undefined
       // It has no sequence yet.
       const condition = wanted(key, 'value', 0, write.value)
       return { value: Buffer.from(write.value), condition }

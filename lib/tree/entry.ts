@@ -7,7 +7,7 @@
 
 import { NO_BYTES } from '../base/bytes.ts'
 import type { FileNumber, SegmentNumber, Sequence } from '../base/ids.ts'
-import { plainBytes, storedBytes } from '../base/record-size.ts'
+import { plainBytes, storedLengthOf } from '../base/record-size.ts'
 import type { KeySpan } from './key-span.ts'
 
 /**
@@ -110,7 +110,7 @@ export interface EntryCursor {
 export function valueLength(entry: Entry, keyLength: number): number {
   if (entry.kind === KIND.tombstone) return 0
   if (entry.kind === KIND.inline) return entry.valueEnd - entry.valueStart
-  const stored = Math.max(0, storedBytes(entry.length, keyLength))
+  const stored = Math.max(0, storedLengthOf(entry.length, keyLength))
   return entry.kind === KIND.deferred ? plainBytes(stored) : stored
 }
 

@@ -1,13 +1,13 @@
 /** Batches: what callers want written, all or nothing, as the commit queue keeps it. */
 import type { Log } from '../../vlog/log/log.ts'
-import { RECORD_KIND } from '../../vlog/record.ts'
-import { CODEC_NONE, plainTable, tableBytes } from '../../vlog/value-chunks.ts'
-import { equalBytes, lengthOf, NO_BYTES } from '../base/bytes.ts'
+import { recordLength } from '../../vlog/record.ts'
+import { CODEC_NONE, plainTable } from '../../vlog/value-chunks.ts'
+import { equalBytes, lengthOf } from '../base/bytes.ts'
 import { invalidArgument, toWiscError, type WiscError } from '../base/errors.ts'
 import type { EventLoopTurn } from '../base/event-loop-turn.ts'
 import type { Given } from '../contract/arguments.ts'
 import { ARENA_BYTES_MAX } from '../tree/memtable/arena.ts'
-import { arenaBytes, plainWrite, recordLength, treeBytes, type Write } from './write.ts'
+import { arenaBytes, treeBytes, type Write } from './write.ts'
 import { isPut, WritesByKey } from './writes-by-key.ts'
 
 /** What a batch takes. */
@@ -78,10 +78,8 @@ export function resolveWith<T>(
 }
 
 /** Bytes of the values of a batch as they are stored, with their tables. */
-export function bytesStored(batch: Batch): number {
-  let bytes = 0
-  for (const { valueBytes, rawBytes } of writesOf(batch)) bytes += tableBytes(rawBytes) + valueBytes
-  return bytes
+export function storedSizeOf(batch: Batch): number {
+  return writesOf(batch).reduce((bytes, { storedLength }) => bytes + storedLength, 0)
 }
 
 /** What a caller asks of a batch, whatever it writes. */
@@ -94,11 +92,7 @@ export type BatchRequest = Pick<
  * A batch of writes that were taken. Data plane: called once for each put.
  * @throws WISC_INVALID_ARGUMENT if no memtable could hold them
  */
-export function makeBatch(
-  writes: Batch['writes'],
-  asked: BatchRequest,
-  valueThreshold: number,
-): Batch {
+export function makeBatch(writes: Batch['writes'], asked: BatchRequest): Batch {
   const { sync, condition, compose, compresses, resolve, reject } = asked
   let bytes = 0
   let arena = 0
@@ -109,8 +103,8 @@ export function makeBatch(
   for (let i = 0; i < records; i++) {
     const write = list[i]!
     bytes += recordLength(write)
-    arena += arenaBytes(write, valueThreshold)
-    tables += treeBytes(write, valueThreshold)
+    arena += arenaBytes(write)
+    tables += treeBytes(write)
     borrows ||= write.borrowed
   }
   if (arena > ARENA_BYTES_MAX) {
@@ -146,7 +140,7 @@ export function resized(batch: Batch, writes: Batch['writes']): void {
 }
 
 /** A single write as a list of one, without an array for each: the scratch is read before the next call. */
-const single: Write[] = [plainWrite(RECORD_KIND.put, NO_BYTES, NO_BYTES, 0, false, 0, undefined)]
+const single: Write[] = []
 
 /** The writes of a batch, to be read before the next call. */
 export function writesOf(batch: Pick<Batch, 'writes'>): readonly Write[] {
@@ -194,7 +188,7 @@ export function isUnchanged(batch: Batch): boolean {
   for (const write of writesOf(batch)) {
     if (!write.borrowed) continue
     // Memory that shrank or was given away has another length, and no bytes to look at.
-    if (lengthOf(write.value) !== write.valueBytes) return false
+    if (lengthOf(write.value) !== write.rawLength) return false
     const table = plainTable(write.value)
     if (write.table !== undefined && !equalBytes(write.table, table)) return false
     write.table = table

@@ -19,7 +19,6 @@ import { Group } from '../../vlog/log/group.ts'
 import type { Log } from '../../vlog/log/log.ts'
 import type { FramePlace } from '../../vlog/log/log-parts.ts'
 import { ChangedValueError } from '../../vlog/log/piece-writer.ts'
-import type { RecordKind } from '../../vlog/record.ts'
 import { toWiscError, WiscError } from '../base/errors.ts'
 import type { EventLoopTurn } from '../base/event-loop-turn.ts'
 import { FRAME_HEADER_BYTES } from '../base/files/frame.ts'
@@ -48,7 +47,7 @@ import { compose, Footing } from './composed.ts'
 import { Compression, type PackCompressor } from './compression.ts'
 import { coversItsShare, judge, NOTHING, planGroup } from './group-plan.ts'
 import { addRecords, frameContent } from './group-records.ts'
-import { insertWrite, takeWrite, takeWrites, userBytes, type Write } from './write.ts'
+import { insertWrite, type TakeDefaults, takeWrite, userBytes, type Write } from './write.ts'
 
 /**
  * So much is written at once, by the call that passes it: the copies are still in the processor's cache when they are
@@ -71,6 +70,7 @@ export interface CommitParts {
 export class CommitQueue {
   readonly #parts: CommitParts
   readonly #options: ResolvedOptions
+  readonly #defaults: TakeDefaults
   readonly #group: Group = new Group()
   readonly #queue: BatchQueue = new BatchQueue()
   readonly watchers: Set<CommitWatcher> = new Set()
@@ -89,7 +89,9 @@ export class CommitQueue {
   constructor(parts: CommitParts, nextSequence: Sequence) {
     this.#parts = parts
     this.#options = parts.options
-    this.#compression = new Compression(parts.options, parts.compressor, this.#queue)
+    const { valueThreshold, compression, compressionLevel } = parts.options
+    this.#defaults = { valueThreshold, compresses: compression !== 'none' }
+    this.#compression = new Compression(compressionLevel, parts.compressor, this.#queue)
     this.#nextSequence = nextSequence
   }
 
@@ -103,20 +105,15 @@ export class CommitQueue {
     return this.#nextSequence
   }
 
-  /** Queues one put or delete. @param tell says what its caller gets when it is written */
+  /** Queues a batch of one write. @param tell says what its caller gets when it is written */
   submit<T = void>(
-    kind: RecordKind,
-    key: Uint8Array,
-    value: Uint8Array,
+    given: Given,
     sync: boolean,
     condition: BatchCondition | undefined,
-    compresses: boolean = this.#options.compression !== 'none',
-    expiresAt: number = 0,
     tell?: (written: Batch) => T,
   ): Promise<T> {
-    const { valueThreshold } = this.#options
-    const write = takeWrite(this.#queue.taken, kind, key, value, valueThreshold, expiresAt)
-    return this.#enqueue(write, sync, condition, compresses, undefined, tell)
+    const write = takeWrite(this.#queue.taken, given, this.#defaults)
+    return this.#enqueue(write, sync, condition, write.compresses, undefined, tell)
   }
 
   /** Queues the record of a stream, of which file and edit are durable. */
@@ -130,15 +127,15 @@ export class CommitQueue {
     sync: boolean,
     condition: BatchCondition | undefined,
   ): Promise<void> {
-    const { compression, valueThreshold } = this.#options
-    const writes = takeWrites(this.#queue.taken, given, valueThreshold, compression !== 'none')
+    const { taken } = this.#queue
+    const writes = given.map((one) => takeWrite(taken, one, this.#defaults))
     const compresses = writes.some((write) => write.compresses)
     return this.#enqueue(writes, sync, condition, compresses, undefined)
   }
 
   /** Queues a batch that says what it writes when its turn has come. What that throws is the batch's own. */
   submitComposed<T>(compose: Compose<T>, sync: boolean): Promise<T> {
-    return this.#enqueue([], sync, undefined, this.#options.compression !== 'none', compose)
+    return this.#enqueue([], sync, undefined, this.#defaults.compresses, compose)
   }
 
   #enqueue<T>(
@@ -152,7 +149,7 @@ export class CommitQueue {
     return new Promise((settle, reject) => {
       const resolve = settle as Batch['resolve']
       const asked = { sync, condition, compose, compresses, resolve, reject }
-      const batch = makeBatch(writes, asked, this.#options.valueThreshold)
+      const batch = makeBatch(writes, asked)
       if (tell) resolveWith(batch, tell)
       if (compresses) this.#compression.begin(batch)
       const number = this.#queue.push(batch)
@@ -268,7 +265,7 @@ export class CommitQueue {
   /** The turn of a batch has come: from now on it is like any other. */
   #compose(batch: Batch, earlier: LastWrites, footing: Footing | undefined): void {
     const queue = this.#queue
-    compose(batch, earlier, footing, queue.taken, this.#options.valueThreshold)
+    compose(batch, earlier, footing, queue.taken, this.#defaults)
     try {
       if (batch.compresses && batch.records > 0) this.#compression.begin(batch)
     } catch (error) {
@@ -289,7 +286,7 @@ export class CommitQueue {
   /** Those that are next, and whoever has read what they were going to write: its turn will tell. */
   #refuse(error: WiscError, count: number = 1): true {
     for (const batch of this.#queue.leave(count)) batch.reject(error)
-    this.#footing.take(error)
+    this.#footing.lose(error)
     this.#footing = new Footing()
     return true
   }
@@ -344,13 +341,12 @@ export class CommitQueue {
     const { memtables, readers, log, turn, admission } = this.#parts
     admission.written()
     const batches = this.#queue.leave(count)
-    const threshold = this.#options.valueThreshold
     let sequence = firstSequence
     let offset = place.offset + FRAME_HEADER_BYTES
     try {
       for (const batch of batches) {
         for (const write of writesOf(batch)) {
-          offset += insertWrite(this.#parts, write, sequence++, place.segment, offset, threshold)
+          offset += insertWrite(this.#parts, write, sequence++, place.segment, offset)
           this.#userBytes += userBytes(write)
         }
       }

@@ -16,7 +16,7 @@
 import type { WiscError } from '../base/errors.ts'
 import { type Batch, type BatchCondition, type LastWrites, makeBatch, seal } from './batch.ts'
 import type { TakenBytes } from './taken-bytes.ts'
-import { takeWrites } from './write.ts'
+import { type TakeDefaults, takeWrite } from './write.ts'
 
 /** It is made anew where it stands in the queue. */
 type Unfinished = { -readonly [K in keyof Batch]: Batch[K] }
@@ -26,7 +26,7 @@ export class Footing implements BatchCondition {
   #lost: WiscError | undefined
 
   /** Something that they may have read will not be written. */
-  take(why: WiscError): void {
+  lose(why: WiscError): void {
     this.#lost ??= why
   }
 
@@ -45,7 +45,7 @@ export function compose(
   earlier: LastWrites,
   footing: Footing | undefined,
   taken: TakenBytes,
-  valueThreshold: number,
+  defaults: TakeDefaults,
 ): void {
   const { resolve, reject } = batch
   const made = batch.compose!
@@ -53,8 +53,8 @@ export function compose(
   batch.condition = footing
   try {
     const { writes, result } = made(earlier)
-    const own = takeWrites(taken, writes, valueThreshold, batch.compresses)
-    const content = makeBatch(own, batch, valueThreshold)
+    const own = writes.map((given) => takeWrite(taken, given, defaults))
+    const content = makeBatch(own, batch)
     if (result !== undefined) batch.resolve = () => resolve(result)
     if (result instanceof Promise) batch.reject = batch.resolve
     batch.writes = content.writes

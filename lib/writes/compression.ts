@@ -19,7 +19,6 @@ import { copyBytes, lengthOf } from '../base/bytes.ts'
 import { checksum } from '../base/checksum.ts'
 import { toWiscError } from '../base/errors.ts'
 import { ZSTD_LEVELS, zstd } from '../base/zstd.ts'
-import { entryKind } from '../state/memtables.ts'
 import { KIND } from '../tree/entry.ts'
 import { type Batch, resized, seal, writesOf } from './batch.ts'
 import type { BatchQueue } from './batch-queue.ts'
@@ -51,7 +50,6 @@ interface Round {
 
 export class Compression {
   readonly #level: number
-  readonly #valueThreshold: number
   readonly #packs: PackCompressor
   readonly #queue: BatchQueue
   readonly #nowBytesMax: number
@@ -68,17 +66,12 @@ export class Compression {
   #round: Round | undefined
 
   /** @param queue where batches wait until they are ready */
-  constructor(
-    { compressionLevel, valueThreshold }: { compressionLevel: number; valueThreshold: number },
-    packs: PackCompressor,
-    queue: BatchQueue,
-  ) {
-    this.#level = compressionLevel
-    this.#valueThreshold = valueThreshold
+  constructor(level: number, packs: PackCompressor, queue: BatchQueue) {
+    this.#level = level
     this.#packs = packs
     this.#queue = queue
     // Two levels more take about twice as long.
-    this.#nowBytesMax = NOW_BYTES_MAX >> Math.max(0, (compressionLevel - 2) >> 1)
+    this.#nowBytesMax = NOW_BYTES_MAX >> Math.max(0, (level - 2) >> 1)
   }
 
   /**
@@ -92,8 +85,8 @@ export class Compression {
     let isLarge = false
     for (const write of writes) {
       if (!this.#isFor(write)) continue
-      bytes += write.rawBytes
-      isLarge ||= write.rawBytes > VALUE_CHUNK_BYTES
+      bytes += write.rawLength
+      isLarge ||= write.rawLength > VALUE_CHUNK_BYTES
     }
     if (bytes === 0) return
     zstd()
@@ -110,10 +103,8 @@ export class Compression {
     else this.#addToRound(batch, bytes)
   }
 
-  #isFor({ kind, rawBytes, compresses }: Write): boolean {
-    return (
-      compresses && rawBytes > 0 && entryKind(kind, rawBytes, this.#valueThreshold) === KIND.pointer
-    )
+  #isFor({ entryKind, rawLength, compresses }: Write): boolean {
+    return compresses && rawLength > 0 && entryKind === KIND.pointer
   }
 
   /** True if the calls of this turn have not yet compressed as much as they may. */
@@ -131,13 +122,13 @@ export class Compression {
   }
 
   /** True if a value stays as it is: it goes on with a run of others that were tried in vain. */
-  #passes({ value, rawBytes }: Write): boolean {
+  #passes({ value, rawLength }: Write): boolean {
     if (this.#passing > 0) {
       this.#passing--
       return true
     }
     // What was transferred since it was passed is found out by who compresses it.
-    if (this.#passNext === 1 || lengthOf(value) !== rawBytes) return false
+    if (this.#passNext === 1 || lengthOf(value) !== rawLength) return false
     const chunk = value.subarray(0, VALUE_CHUNK_BYTES)
     const frame = compressChunk(chunk, ZSTD_LEVELS.min)
     return !this.#isWorth(frame.length, chunk.length)
@@ -151,12 +142,12 @@ export class Compression {
   /** The same of one that does not pass. */
   #compressedFirst(write: Write): Write {
     const frame = compressChunk(write.value, this.#level)
-    return this.#isWorth(frame.length, write.rawBytes) ? stored(write, copyBytes(frame)) : write
+    return this.#isWorth(frame.length, write.rawLength) ? stored(write, copyBytes(frame)) : write
   }
 
   /** Judges a first chunk. */
-  #isWorth(storedBytes: number, rawBytes: number): boolean {
-    if (storedBytes <= rawBytes * WORTH_SHARE) {
+  #isWorth(storedLength: number, rawLength: number): boolean {
+    if (storedLength <= rawLength * WORTH_SHARE) {
       this.#passNext = 1
       return true
     }
@@ -209,17 +200,17 @@ export class Compression {
     let bytes = 0
     for (const write of writes) {
       if (!this.#isFor(write) || this.#passes(write)) continue
-      if (write.rawBytes > VALUE_CHUNK_BYTES) {
+      if (write.rawLength > VALUE_CHUNK_BYTES) {
         const large = await this.#compressedLarge(write)
         if (large) made.set(write, large)
         continue
       }
-      if (bytes + write.rawBytes > PACK_BYTES_MAX) {
+      if (bytes + write.rawLength > PACK_BYTES_MAX) {
         await this.#compressShort(short.splice(0), made)
         bytes = 0
       }
       short.push(write)
-      bytes += write.rawBytes
+      bytes += write.rawLength
     }
     if (short.length > 0) await this.#compressShort(short, made)
   }
@@ -230,7 +221,7 @@ export class Compression {
     let at = 0
     for (const [i, write] of writes.entries()) {
       const length = pack.lengths[i]!
-      if (this.#isWorth(length, write.rawBytes)) {
+      if (this.#isWorth(length, write.rawLength)) {
         made.set(write, stored(write, pack.bytes.subarray(at, at + length)))
       }
       at += length
@@ -239,10 +230,10 @@ export class Compression {
 
   /** @returns undefined if it stays as it is */
   async #compressedLarge(write: Write): Promise<Write | undefined> {
-    const { rawBytes } = write
-    const builder = new ChunkTableBuilder(rawBytes)
+    const { rawLength } = write
+    const builder = new ChunkTableBuilder(rawLength)
     const packs: Uint8Array[] = []
-    for (let from = 0; from < rawBytes; from += PACK_BYTES_MAX) {
+    for (let from = 0; from < rawLength; from += PACK_BYTES_MAX) {
       const pack = await this.#compress(packOf(chunksOf(write, from)))
       if (!pack || (from === 0 && !this.#isWorth(pack.lengths[0]!, VALUE_CHUNK_BYTES))) return
       let at = 0
@@ -253,7 +244,7 @@ export class Compression {
       packs.push(pack.bytes)
     }
     const value = packs.length === 1 ? packs[0]! : Buffer.concat(packs)
-    return { ...stored(write, value), table: builder.finish() }
+    return stored(write, value, builder.finish())
   }
 
   /** @returns undefined if the job has failed */
@@ -273,21 +264,10 @@ export class Compression {
   }
 }
 
-/** The write of a value of one chunk, or of all of them. */
-function stored({ kind, key, rawBytes, expiresAt }: Write, value: Uint8Array): Write {
-  return {
-    kind,
-    key,
-    value,
-    valueBytes: value.length,
-    rawBytes,
-    codec: CODEC_ZSTD,
-    expiresAt,
-    borrowed: false,
-    stream: undefined,
-    compresses: true,
-    table: undefined,
-  }
+/** The same write, of which the value is stored by a codec. @param table if it has several chunks */
+function stored(write: Write, value: Uint8Array, table?: Uint8Array): Write {
+  const storedLength = value.length + (table?.length ?? 0)
+  return { ...write, value, table, codec: CODEC_ZSTD, storedLength, borrowed: false }
 }
 
 function packOf(chunks: readonly Uint8Array[]): PackedChunks {
@@ -303,14 +283,14 @@ function packOf(chunks: readonly Uint8Array[]): PackedChunks {
 }
 
 /** Copies of the chunks of a pack, which must still be what was passed. @throws ChangedValueError */
-function chunksOf({ value, rawBytes, borrowed, table }: Write, from: number): Uint8Array[] {
-  if (borrowed && lengthOf(value) !== rawBytes) throw new ChangedValueError()
+function chunksOf({ value, rawLength, borrowed, table }: Write, from: number): Uint8Array[] {
+  if (borrowed && lengthOf(value) !== rawLength) throw new ChangedValueError()
   const chunks: Uint8Array[] = []
-  const end = Math.min(rawBytes, from + PACK_BYTES_MAX)
+  const end = Math.min(rawLength, from + PACK_BYTES_MAX)
   for (let at = from; at < end; at += VALUE_CHUNK_BYTES) {
     const chunk = copyBytes(value, at, Math.min(end, at + VALUE_CHUNK_BYTES))
     const index = at / VALUE_CHUNK_BYTES
-    if (table !== undefined && checksum(chunk) !== chunkSum(table, rawBytes, index)) {
+    if (table !== undefined && checksum(chunk) !== chunkSum(table, rawLength, index)) {
       throw new ChangedValueError()
     }
     chunks.push(chunk)

@@ -17,7 +17,7 @@ export function frameContent(queue: BatchQueue, countMax: number): FrameContent 
   let [count, records, staged] = [0, 0, 0]
   for (; count < countMax && isUnchanged(queue.at(count)); count++) {
     for (const write of writesOf(queue.at(count))) {
-      staged += stagedBytes(write.key.length, write.valueBytes, write.rawBytes, write.expiresAt)
+      staged += stagedBytes(write)
       records++
     }
   }
@@ -27,9 +27,8 @@ export function frameContent(queue: BatchQueue, countMax: number): FrameContent 
 export function addRecords(group: Group, queue: BatchQueue, count: number): void {
   for (let i = 0; i < count; i++) {
     for (const write of writesOf(queue.at(i))) {
-      const { kind, key, value, table, borrowed, codec, rawBytes, stream, expiresAt } = write
-      group.add(kind, key, value, table, borrowed, codec, rawBytes, expiresAt)
-      if (stream !== undefined) stream.mayBeInLog = true
+      group.add(write)
+      if (write.stream !== undefined) write.stream.mayBeInLog = true
     }
   }
 }

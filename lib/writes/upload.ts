@@ -33,7 +33,7 @@ import type { PieceSource } from '../contract/stream-source.ts'
 import type { UploadResult } from '../contract/types.ts'
 import type { VersionSet } from '../tree/version/version-set.ts'
 import type { Admission } from './admission.ts'
-import { type BatchCondition, bytesStored } from './batch.ts'
+import { type BatchCondition, storedSizeOf } from './batch.ts'
 import type { CommitQueue } from './commit.ts'
 import { streamWrite, type Write, type WrittenStream } from './write.ts'
 
@@ -114,9 +114,8 @@ export class Upload {
       const { minimumBytes, sync, expiresAt, condition } = this.#options
       const { commit } = this.#parts
       if (this.#file === undefined && size < minimumBytes) {
-        const { put } = RECORD_KIND
-        const asked = [sync, condition, undefined, expiresAt, bytesStored] as const
-        return { size, storedSize: await commit.submit(put, this.#key, this.#value(), ...asked) }
+        const put = { kind: RECORD_KIND.put, key: this.#key, value: this.#value(), expiresAt }
+        return { size, storedSize: await commit.submit(put, sync, condition, storedSizeOf) }
       }
       await commit.submitStream(await this.#store(), sync, condition)
       return { size, storedSize: size }

@@ -1,7 +1,7 @@
 /** One put or delete, as the commit queue keeps it: taken from its caller, and made visible when it is in the log. */
 import { types } from 'node:util'
 import type { Log } from '../../vlog/log/log.ts'
-import { RECORD_KIND, type RecordKind, recordHeadBytes } from '../../vlog/record.ts'
+import { type NewRecord, plainRecord, RECORD_KIND, recordLength } from '../../vlog/record.ts'
 import { type BuiltStream, encodeStreamValue } from '../../vlog/stream/stream-value.ts'
 import { CODEC_NONE, tableBytes } from '../../vlog/value-chunks.ts'
 import { lengthOf, NO_BYTES } from '../base/bytes.ts'
@@ -18,7 +18,7 @@ import {
   tableBytesMax,
 } from '../state/memtables.ts'
 import type { ReadableSequences } from '../state/readable-sequences.ts'
-import { KIND } from '../tree/entry.ts'
+import { KIND, type Kind } from '../tree/entry.ts'
 import type { TakenBytes } from './taken-bytes.ts'
 
 /**
@@ -27,23 +27,14 @@ import type { TakenBytes } from './taken-bytes.ts'
  */
 export const TAKEN_VALUE_BYTES_MAX: number = 64 * 1024
 
-/** One put or delete in the queue. */
-export interface Write extends Omit<Given, 'compresses'> {
-  /** Bytes of the value: as it is written, without its table, and as it was passed. */
-  readonly valueBytes: number
-  readonly rawBytes: number
-  /** Of the value as it is written. */
-  readonly codec: number
-  /** 0: it never expires. */
-  readonly expiresAt: number
-  /** True if the value lies in its caller's memory: it may have changed. Key and other values are the queue's. */
-  readonly borrowed: boolean
+/** One write in the queue: the record that it becomes, and what the queue has to know beside that. */
+export interface Write extends NewRecord {
+  /** What it becomes in a memtable. */
+  readonly entryKind: Kind
+  /** It may be stored compressed, if its batch is. */
+  readonly compresses: boolean
   /** Of a put-stream: its file. */
   readonly stream: WrittenStream | undefined
-  /** It may be stored compressed, if its batch is. */
-  compresses: boolean
-  /** Of a value of several chunks, once it is known: its table, with a checksum of each. */
-  table: Uint8Array | undefined
 }
 
 /** A stream that is going to be seen, when its record is in the log. */
@@ -52,64 +43,55 @@ export interface WrittenStream extends BuiltStream {
   mayBeInLog: boolean
 }
 
+/** How a store takes what does not say it by itself. */
+export interface TakeDefaults {
+  /** Values from this length on are kept in the log alone. */
+  readonly valueThreshold: number
+  /** Compress what does not say whether it may be. */
+  readonly compresses: boolean
+}
+
 /**
  * Copies what must not depend on the caller: small values, those that a memtable is going to hold, and shared memory,
  * which other threads may change at any moment, so that no checksum would hold. Nothing of a caller runs in here.
  * @throws WISC_INVALID_ARGUMENT for what a getter of a later operation has transferred
  */
-export function takeWrite(
-  taken: TakenBytes,
-  kind: RecordKind,
-  givenKey: Uint8Array,
-  given: Uint8Array,
-  valueThreshold: number,
-  expiresAt: number = 0,
-): Write {
-  const key = taken.take(givenKey)
-  const valueBytes = lengthOf(given)
-  checkNotLost('key', givenKey, key.length)
-  checkNotLost('value', given, valueBytes)
-  if (
-    valueBytes <= TAKEN_VALUE_BYTES_MAX ||
-    entryKind(kind, valueBytes, valueThreshold) === KIND.inline ||
-    types.isSharedArrayBuffer(given.buffer)
-  ) {
-    return plainWrite(kind, key, taken.take(given), valueBytes, false, expiresAt, undefined)
-  }
-  // A view of its own: whatever happens to the array, it has these bytes or none.
-  const value = new Uint8Array(given.buffer, given.byteOffset, valueBytes)
-  return plainWrite(kind, key, value, valueBytes, true, expiresAt, undefined)
-}
-
-/** A write of a value as it was passed. */
-export function plainWrite(
-  kind: RecordKind,
-  key: Uint8Array,
-  value: Uint8Array,
-  valueBytes: number,
-  borrowed: boolean,
-  expiresAt: number,
-  stream: WrittenStream | undefined,
-): Write {
+export function takeWrite(taken: TakenBytes, given: Given, defaults: TakeDefaults): Write {
+  const { kind, expiresAt = 0, compresses = defaults.compresses } = given
+  const key = taken.take(given.key)
+  const rawLength = lengthOf(given.value)
+  checkNotLost('key', given.key, key.length)
+  checkNotLost('value', given.value, rawLength)
+  const becomes = entryKind(kind, rawLength, defaults.valueThreshold)
+  const borrowed =
+    rawLength > TAKEN_VALUE_BYTES_MAX &&
+    becomes !== KIND.inline &&
+    !types.isSharedArrayBuffer(given.value.buffer)
   return {
     kind,
     key,
-    value,
-    valueBytes,
-    rawBytes: valueBytes,
+    value: borrowed ? ownView(given.value, rawLength) : taken.take(given.value),
+    table: undefined,
     codec: CODEC_NONE,
+    rawLength,
+    storedLength: tableBytes(rawLength) + rawLength,
     expiresAt,
     borrowed,
-    stream,
-    compresses: true,
-    table: undefined,
+    entryKind: becomes,
+    compresses,
+    stream: undefined,
   }
+}
+
+/** Whatever happens to the array, this has its bytes or none. */
+function ownView({ buffer, byteOffset }: Uint8Array, length: number): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, length)
 }
 
 /** The write that makes a stream visible. The key is used as it is. */
 export function streamWrite(key: Uint8Array, stream: WrittenStream, expiresAt: number): Write {
-  const value = encodeStreamValue(stream)
-  return plainWrite(RECORD_KIND.putStream, key, value, value.length, false, expiresAt, stream)
+  const record = plainRecord(RECORD_KIND.putStream, key, encodeStreamValue(stream), expiresAt)
+  return { ...record, entryKind: KIND.pointer, compresses: false, stream }
 }
 
 /** One that was empty when it was checked is NO_BYTES. @throws WISC_INVALID_ARGUMENT */
@@ -119,38 +101,18 @@ function checkNotLost(name: string, given: Uint8Array, bytes: number): void {
 }
 
 /** Bytes of key and value. */
-export function userBytes({ key, rawBytes, stream }: Write): number {
-  return key.length + (stream === undefined ? rawBytes : stream.size)
-}
-
-/** @param standard compress what does not say whether it may be */
-export function takeWrites(
-  taken: TakenBytes,
-  given: readonly Given[],
-  valueThreshold: number,
-  standard: boolean,
-): Write[] {
-  return given.map(({ kind, key, value, expiresAt, compresses = standard }) => {
-    const write = takeWrite(taken, kind, key, value, valueThreshold, expiresAt)
-    write.compresses = compresses
-    return write
-  })
+export function userBytes({ key, rawLength, stream }: Write): number {
+  return key.length + (stream === undefined ? rawLength : stream.size)
 }
 
 /** The most bytes of a memtable that a write takes. */
-export function arenaBytes({ kind, key, rawBytes }: Write, valueThreshold: number): number {
-  const entry = entryKind(kind, rawBytes, valueThreshold)
-  return entryBytesMax(kind, entry, key.length, rawBytes)
+export function arenaBytes({ kind, key, rawLength, entryKind: entry }: Write): number {
+  return entryBytesMax(kind, entry, key.length, rawLength)
 }
 
 /** ... and of the tables that its flush makes. */
-export function treeBytes({ kind, key, rawBytes }: Write, valueThreshold: number): number {
-  return tableBytesMax(kind, entryKind(kind, rawBytes, valueThreshold), key.length, rawBytes)
-}
-
-/** Bytes of the record of a write. */
-export function recordLength({ key, valueBytes, rawBytes, expiresAt }: Write): number {
-  return recordHeadBytes(key.length, expiresAt) + tableBytes(rawBytes) + valueBytes
+export function treeBytes({ kind, key, rawLength, entryKind: entry }: Write): number {
+  return tableBytesMax(kind, entry, key.length, rawLength)
 }
 
 /** Where writes become visible, and who may still read what they replace. */
@@ -170,9 +132,8 @@ export function insertWrite(
   sequence: Sequence,
   segment: SegmentNumber,
   offset: number,
-  valueThreshold: number,
 ): number {
-  const { key, value, rawBytes, stream, expiresAt } = write
+  const { key, value, stream, expiresAt } = write
   const length = recordLength(write)
   if (write.kind === RECORD_KIND.deleteRange) {
     // After a failed sync everybody reads at the end of what is durable.
@@ -190,7 +151,7 @@ export function insertWrite(
     return length
   }
   const { entry } = memtables
-  entry.kind = entryKind(write.kind, rawBytes, valueThreshold)
+  entry.kind = write.entryKind
   entry.sequence = sequence
   if (entry.kind === KIND.inline) {
     entry.valueBytes = value

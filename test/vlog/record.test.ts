@@ -3,8 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { writeU32, writeU64 } from '#dist/lib/base/bytes.js'
 import { plainBytes } from '#dist/lib/base/record-size.js'
 import {
-  checkPointedRecord,
-  pointedValue,
+  plainRecord,
   proveRecord,
   proveRecordHead,
   RECORD_HEADER_BYTES,
@@ -13,10 +12,11 @@ import {
   readRecordHeader,
   recordBytes,
   recordHeadBytes,
-  storedBytes,
+  storedLengthOf,
   unknownRecord,
   writeRecordHead,
 } from '#dist/vlog/record.js'
+import { checkPointedRecord, pointedValue, type RecordPointer } from '#dist/vlog/record-pointer.js'
 import { plainTable, tableBytes, VALUE_CHUNK_BYTES } from '#dist/vlog/value-chunks.js'
 import { addOption, proveAgain } from '../support/parts/changed-record.ts'
 import { bytesOf } from '../support/parts/log-segments.ts'
@@ -27,7 +27,8 @@ const SEQUENCE = 2 ** 40 + 7
 function makeRecord(key: Uint8Array, value: Uint8Array, at: number = 0): Uint8Array {
   const bytes = new Uint8Array(at + recordBytes(key.length, value.length))
   const table = value.length > VALUE_CHUNK_BYTES ? plainTable(value) : undefined
-  const tableAt = writeRecordHead(bytes, at, RECORD_KIND.put, key, SEQUENCE, value, table)
+  const record = { ...plainRecord(RECORD_KIND.put, key, value), table }
+  const tableAt = writeRecordHead(bytes, at, record, SEQUENCE)
   expect(tableAt).toBe(at + recordHeadBytes(key.length))
   if (table) bytes.set(table, tableAt)
   bytes.set(value, tableAt + (table?.length ?? 0))
@@ -41,24 +42,26 @@ function prove(bytes: Uint8Array, at: number = 0): string | undefined {
   return proveRecord(bytes, at, header)
 }
 
+function pointerTo(bytes: Uint8Array, key: Uint8Array, sequence: number): RecordPointer {
+  const place = { segment: 1, offset: 0, length: bytes.length }
+  return { keyBytes: key, keyStart: 0, keyEnd: key.length, sequence, ...place }
+}
+
 function check(
   bytes: Uint8Array,
   key: Uint8Array,
   sequence: number = SEQUENCE,
 ): string | undefined {
   const { length } = bytes
-  const stored = bytes.subarray(length - storedBytes(length, key.length))
-  return checkPointedRecord(bytes, 0, length, key, 0, key.length, sequence, stored)
+  const stored = bytes.subarray(length - storedLengthOf(length, key.length))
+  return checkPointedRecord(bytes, 0, pointerTo(bytes, key, sequence), stored)
 }
 
 /** The same, also of a record that is not plain. */
 function checkAny(bytes: Uint8Array, key: Uint8Array): string | undefined {
-  const { length } = bytes
   const bad = check(bytes, key)
   if (bad === undefined) return undefined
-  const sequence = SEQUENCE
-  const request = { keyBytes: key, keyStart: 0, keyEnd: key.length, sequence, segment: 1 }
-  const value = pointedValue(Buffer.from(bytes), 0, length, { ...request, offset: 0, length }, bad)
+  const value = pointedValue(Buffer.from(bytes), 0, pointerTo(bytes, key, SEQUENCE), bad)
   return typeof value === 'string' ? value : undefined
 }
 
@@ -146,7 +149,7 @@ describe('a record', () => {
     longer.set(bytes)
     expect(check(longer, key)).toMatch(/lengths differ/)
     const deleted = new Uint8Array(recordBytes(9, 0))
-    writeRecordHead(deleted, 0, RECORD_KIND.delete, key, SEQUENCE, new Uint8Array(0))
+    writeRecordHead(deleted, 0, plainRecord(RECORD_KIND.delete, key, new Uint8Array(0)), SEQUENCE)
     expect(check(deleted, key)).toMatch(/sequence or kind differs/)
     expect(prove(deleted)).toBeUndefined()
   })
@@ -165,9 +168,8 @@ describe('a record with an option that this version does not know', () => {
       expect(prove(bytes)).toBeUndefined()
       expect(unknownRecord(header, 'x', 0)).toBeUndefined()
       const bad = check(bytes, key)!
-      const request = { keyBytes: key, keyStart: 0, keyEnd: 20, sequence: SEQUENCE, segment: 1 }
-      const found = (): unknown =>
-        pointedValue(bytes, 0, bytes.length, { ...request, offset: 0, length: bytes.length }, bad)
+      const pointer = pointerTo(bytes, key, SEQUENCE)
+      const found = (): unknown => pointedValue(bytes, 0, pointer, bad)
       expect(value.equals(found() as Buffer)).toBe(true)
       const front = bytes.length - value.length
       for (const at of [...Array(front).keys(), front, bytes.length - 1]) {
@@ -185,9 +187,8 @@ describe('a record with an option that this version does not know', () => {
     const header = readRecordHeader(bytes, 0, bytes.length)!
     const error = { code: 'WISC_FORMAT_VERSION' }
     expect(unknownRecord(header, 'x', 0)).toMatchObject(error)
-    const request = { keyBytes: bytesOf(5), keyStart: 0, keyEnd: 5, sequence: SEQUENCE, segment: 1 }
-    const read = (): unknown =>
-      pointedValue(bytes, 0, bytes.length, { ...request, offset: 0, length: bytes.length }, 'bad')
+    const pointer = pointerTo(bytes, bytesOf(5), SEQUENCE)
+    const read = (): unknown => pointedValue(bytes, 0, pointer, 'bad')
     expect(read).toThrow(expect.objectContaining(error) as Error)
     bytes[0]! ^= 1
     expect(read()).toBe('bad')

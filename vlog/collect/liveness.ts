@@ -5,7 +5,7 @@
  * at it, whoever may still see that entry.
  */
 import type { SegmentNumber } from '../../lib/base/ids.ts'
-import type { RecordPointer } from '../record.ts'
+import type { RecordPointer } from '../record-pointer.ts'
 import type { VictimRecords } from './victim-records.ts'
 
 /**

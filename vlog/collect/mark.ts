@@ -11,7 +11,7 @@
 
 import { assert, IoError } from '../../lib/base/errors.ts'
 import type { FileNumber } from '../../lib/base/ids.ts'
-import { RECORD_KIND, storedBytes } from '../record.ts'
+import { RECORD_KIND, storedLengthOf } from '../record.ts'
 import type { MarkLive } from './liveness.ts'
 import { type CollectorPorts, type VictimFile, victimPath } from './victim.ts'
 import { emptyVictimRecord, type VictimRecord } from './victim-page.ts'
@@ -109,7 +109,7 @@ class Tally {
 
   #addHole({ place, length, keyStart, keyEnd, optionBytes }: VictimRecord): void {
     const end = place + length
-    const valueStart = end - storedBytes(length - optionBytes, keyEnd - keyStart)
+    const valueStart = end - storedLengthOf(length - optionBytes, keyEnd - keyStart)
     const blockBytes = this.#blockBytes
     const from = Math.ceil(valueStart / blockBytes) * blockBytes
     const to = Math.floor(end / blockBytes) * blockBytes

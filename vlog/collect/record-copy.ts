@@ -12,16 +12,16 @@ import { segmentName } from '../../lib/base/files/file-names.ts'
 import { keepUntilNext } from '../../lib/base/kept.ts'
 import {
   firstPieceSum,
-  isPointed,
   proveRecord,
   proveRecordHead,
   RECORD_KIND,
   type RecordHeader,
   readRecordHeader,
-  storedBytes,
+  storedLengthOf,
   unknownRecord,
   valueMismatch,
 } from '../record.ts'
+import { isPointed } from '../record-pointer.ts'
 import type { RelocationWriter } from '../relocation/relocation-writer.ts'
 import { ChunkList, tableBytes, VALUE_CHUNK_BYTES } from '../value-chunks.ts'
 import { BATCHED_RECORD_BYTES_MAX, RecordBatch } from './record-batch.ts'
@@ -162,7 +162,7 @@ class RecordCopy {
     header.keyLength = record.keyEnd - record.keyStart
     header.sequence = record.sequence
     header.length = record.length
-    header.storedLength = storedBytes(record.length, header.keyLength)
+    header.storedLength = storedLengthOf(record.length, header.keyLength)
     header.rawLength = header.storedLength
     header.headBytes = record.length - header.storedLength
   }

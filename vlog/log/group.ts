@@ -12,8 +12,8 @@
 import { FRAME_HEADER_BYTES, writeFrameHeader } from '../../lib/base/files/frame.ts'
 import type { Sequence, VersionNumber } from '../../lib/base/ids.ts'
 import type { LogPosition } from '../../lib/base/log-position.ts'
-import { type RecordKind, recordHeadBytes, writeRecordHead } from '../record.ts'
-import { CODEC_NONE, plainTable, tableBytes, VALUE_CHUNK_BYTES } from '../value-chunks.ts'
+import { type NewRecord, recordHeadBytes, recordLength, writeRecordHead } from '../record.ts'
+import { plainTable, tableBytes, VALUE_CHUNK_BYTES } from '../value-chunks.ts'
 import { SEGMENT_HEADER_BYTES, type SegmentHeader, writeSegmentHeader } from './segment-header.ts'
 
 /**
@@ -38,15 +38,11 @@ const PREFIX_BYTES = SEGMENT_HEADER_BYTES + FRAME_HEADER_BYTES
 const STAGING_BYTES_MAX = PREFIX_BYTES + 2 * GROUP_BYTES_MAX
 const STAGING_BYTES_AT_FIRST = 4096
 
-/** Bytes of staging that a record takes, of a value of `valueLength` bytes as it is stored, without its table. */
-export function stagedBytes(
-  keyLength: number,
-  valueLength: number,
-  rawLength: number = valueLength,
-  expiresAt: number = 0,
-): number {
-  const front = recordHeadBytes(keyLength, expiresAt) + tableBytes(rawLength)
-  return valueLength <= STAGED_VALUE_BYTES_MAX ? front + valueLength : front
+/** Bytes of staging that a record takes. */
+export function stagedBytes({ key, rawLength, storedLength, expiresAt }: NewRecord): number {
+  const table = tableBytes(rawLength)
+  const isStaged = storedLength - table <= STAGED_VALUE_BYTES_MAX
+  return recordHeadBytes(key.length, expiresAt) + (isStaged ? storedLength : table)
 }
 
 export class Group {
@@ -85,40 +81,19 @@ export class Group {
 
   /**
    * Adds a record. Keys and values up to {@link STAGED_VALUE_BYTES_MAX} are copied, larger ones must not change.
-   * @param table of a value of several chunks, if it is known
-   * @param borrowed its caller may change the value nevertheless
    * @returns its offset from the start of the frame
    */
-  add(
-    kind: RecordKind,
-    key: Uint8Array,
-    value: Uint8Array,
-    table?: Uint8Array,
-    borrowed: boolean = false,
-    codec: number = CODEC_NONE,
-    rawLength: number = value.length,
-    expiresAt: number = 0,
-  ): number {
+  add(record: NewRecord): number {
     const offset = this.#frameBytes
     const staging = this.#staging
-    const sequence = this.#firstSequence + this.#records++
-    const length = value.length
-    const chunks = table ?? (length > VALUE_CHUNK_BYTES ? plainTable(value) : undefined)
-    let to = writeRecordHead(
-      staging,
-      this.#at,
-      kind,
-      key,
-      sequence,
-      value,
-      chunks,
-      codec,
-      rawLength,
-      expiresAt,
-    )
-    if (chunks) {
-      staging.set(chunks, to)
-      to += chunks.length
+    const { value } = record
+    const { length } = value
+    if (length > VALUE_CHUNK_BYTES) record.table ??= plainTable(value)
+    const { table } = record
+    let to = writeRecordHead(staging, this.#at, record, this.#firstSequence + this.#records++)
+    if (table) {
+      staging.set(table, to)
+      to += table.length
     }
     this.#at = to
     if (length <= STAGED_VALUE_BYTES_MAX) {
@@ -126,11 +101,10 @@ export class Group {
       this.#at = to + length
     } else {
       this.#sources.push(staging.subarray(this.#pieceStart, to), value)
-      if (borrowed) this.#borrowed.push({ value, bytes: length, table: chunks! })
+      if (record.borrowed) this.#borrowed.push({ value, bytes: length, table: table! })
       this.#pieceStart = to
     }
-    this.#frameBytes =
-      offset + recordHeadBytes(key.length, expiresAt) + tableBytes(rawLength) + length
+    this.#frameBytes = offset + recordLength(record)
     return offset
   }
 

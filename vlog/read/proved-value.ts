@@ -1,7 +1,8 @@
 /** Proves the record that was read for a pointer. */
 import { CorruptionError } from '../../lib/base/errors.ts'
 import { segmentName } from '../../lib/base/files/file-names.ts'
-import { checkPointedRecord, pointedValue, type RecordPointer, storedBytes } from '../record.ts'
+import { storedLengthOf } from '../record.ts'
+import { checkPointedRecord, pointedValue, type RecordPointer } from '../record-pointer.ts'
 import { SlabAllocator } from './slab.ts'
 
 /** Memory of small values that are decompressed. */
@@ -14,15 +15,15 @@ export function provedValue(
   at: number,
   got: number,
 ): Buffer {
-  const { keyBytes, keyStart, keyEnd, sequence, length } = request
+  const { keyStart, keyEnd, length } = request
   if (got < length) throw damaged(request, 'segment ends before the record')
   const end = at + length
-  const stored = storedBytes(length, keyEnd - keyStart)
-  if (stored < 0) throw damaged(request, 'pointer is too short for its record')
-  const view = bytes.subarray(end - stored, end)
-  const bad = checkPointedRecord(bytes, at, length, keyBytes, keyStart, keyEnd, sequence, view)
+  const storedLength = storedLengthOf(length, keyEnd - keyStart)
+  if (storedLength < 0) throw damaged(request, 'pointer is too short for its record')
+  const view = bytes.subarray(end - storedLength, end)
+  const bad = checkPointedRecord(bytes, at, request, view)
   if (bad === undefined) return view
-  const unusual = pointedValue(bytes, at, length, request, bad, decompressing)
+  const unusual = pointedValue(bytes, at, request, bad, decompressing)
   if (typeof unusual === 'string') throw damaged(request, unusual)
   return unusual
 }

@@ -10,13 +10,8 @@ import { segmentName } from '../../lib/base/files/file-names.ts'
 import type { File } from '../../lib/base/files/file-system.ts'
 import type { FileNumber } from '../../lib/base/ids.ts'
 import { OPTION_BYTES_MAX } from '../../lib/base/record-size.ts'
-import {
-  firstPieceSum,
-  pointedHeader,
-  type RecordHeader,
-  type RecordPointer,
-  recordHeadBytes,
-} from '../record.ts'
+import { firstPieceSum, type RecordHeader, recordHeadBytes } from '../record.ts'
+import { pointedHeader, type RecordPointer } from '../record-pointer.ts'
 import {
   BLOCK_BYTES,
   BLOCK_CHUNKS,

@@ -12,7 +12,8 @@
 import { CorruptionError } from '../../lib/base/errors.ts'
 import { segmentName } from '../../lib/base/files/file-names.ts'
 import type { File } from '../../lib/base/files/file-system.ts'
-import { type RecordPointer, recordHeadBytes, valueMismatch } from '../record.ts'
+import { recordHeadBytes, valueMismatch } from '../record.ts'
+import type { RecordPointer } from '../record-pointer.ts'
 import type { StreamReader } from '../stream/stream-reader.ts'
 import {
   type ChunkList,

@@ -17,7 +17,8 @@ import { OpenCache } from '../../lib/base/files/open-cache.ts'
 import type { StoreDirectory } from '../../lib/base/files/store-directory.ts'
 import type { FileNumber } from '../../lib/base/ids.ts'
 import { OPTION_BYTES_MAX } from '../../lib/base/record-size.ts'
-import { pointedHeader, type RecordHeader, recordHeadBytes } from '../record.ts'
+import { type RecordHeader, recordHeadBytes } from '../record.ts'
+import { pointedHeader } from '../record-pointer.ts'
 import type { ValuePart } from '../value-chunks.ts'
 import { groupNeighbours, type Neighbours } from './neighbours.ts'
 import { PartRead } from './part-read.ts'
@@ -66,12 +67,11 @@ export class ValueReader {
     this.#helper = context.fileSystem.readHelper
     // Most are for the cache.
     const besideMax = Math.max(1, capacity >> 2)
-    const beside = new ReadsBeside(besideMax)
-    this.#beside = beside
+    this.#beside = new ReadsBeside(besideMax)
     this.#files = new OpenCache(
       capacity - besideMax,
       (number) => openValueFile(context, relocations, number),
-      (file) => beside.pushOut(file),
+      (file) => this.#beside.pushOut(file),
     ).shares()
   }
 

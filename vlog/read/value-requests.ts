@@ -1,7 +1,7 @@
 /** Requests to the value reader, and the order in which they are read. */
 import { copyBytes } from '../../lib/base/bytes.ts'
 import type { FileNumber } from '../../lib/base/ids.ts'
-import type { RecordPointer } from '../record.ts'
+import type { RecordPointer } from '../record-pointer.ts'
 
 /** What to read. */
 export type ValueRequest = RecordPointer

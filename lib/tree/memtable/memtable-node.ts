@@ -32,7 +32,7 @@
  */
 import { copyRange } from '../../base/bytes.ts'
 import type { Sequence } from '../../base/ids.ts'
-import { plainBytes, storedBytes } from '../../base/record-size.ts'
+import { plainBytes, storedLengthOf } from '../../base/record-size.ts'
 import { type Entry, KIND, type Kind } from '../entry.ts'
 
 /** The most levels: with one node in three on the next level, good for millions of entries. */
@@ -182,7 +182,7 @@ export function nodeLiveBytes(words: Int32Array, node: number): number {
   const payload = payloadOf(node, meta)
   if (kind === KIND.inline) return keyLength + words[payload]!
   const length = (words[payload + 3]! & (TWO_16 - 1)) * TWO_32 + (words[payload + 2]! >>> 0)
-  const stored = Math.max(0, storedBytes(length, keyLength))
+  const stored = Math.max(0, storedLengthOf(length, keyLength))
   return keyLength + (kind === KIND.deferred ? plainBytes(stored) : stored)
 }
 

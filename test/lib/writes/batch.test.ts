@@ -1,8 +1,9 @@
 /** Memory of callers that is taken away: borrowed values as compiled code sees them, and what getters of a batch do. */
 import { expect, test } from 'vitest'
 import type { PutOperation } from '#dist/lib/contract/types.js'
+import { KIND } from '#dist/lib/tree/entry.js'
 import { isUnchanged } from '#dist/lib/writes/batch.js'
-import { RECORD_KIND } from '#dist/vlog/record.js'
+import { plainRecord, RECORD_KIND } from '#dist/vlog/record.js'
 import { codeOf, openSmallStore } from '../../support/store/fault-store.ts'
 
 test('a transferred value is a changed one, also once the function that asks is compiled', () => {
@@ -23,9 +24,8 @@ test('a transferred value is a changed one, also once the function that asks is 
     const options = i % 4 === 1 ? [{ maxByteLength: 100 }] : []
     const buffer = Reflect.construct(ArrayBuffer, [valueBytes, ...options]) as ArrayBuffer
     const value = new Uint8Array(buffer, 0, valueBytes)
-    const unset = { codec: 0, expiresAt: 0, stream: undefined, compresses: true, table: undefined }
-    const sizes = { valueBytes, rawBytes: valueBytes }
-    const write = { kind: RECORD_KIND.put, key, value, ...sizes, borrowed: true, ...unset }
+    const record = { ...plainRecord(RECORD_KIND.put, key, value), borrowed: true }
+    const write = { ...record, entryKind: KIND.pointer, compresses: true, stream: undefined }
     const isGone = i % 7 === 0
     if (isGone) structuredClone(buffer, { transfer: [buffer] })
     const batch = {

@@ -1,10 +1,12 @@
 /** What memtables take of the disk is not what they take of memory: range tombstones take less, large values more. */
 import { expect, test } from 'vitest'
+import type { Given } from '#dist/lib/contract/arguments.js'
 import type { Engine } from '#dist/lib/engine/engine.js'
 import { engineOf } from '#dist/lib/store/engine-of.js'
 import type { Store } from '#dist/lib/store/store.js'
 import { type Batch, makeBatch } from '#dist/lib/writes/batch.js'
-import { plainWrite, type Write } from '#dist/lib/writes/write.js'
+import { TakenBytes } from '#dist/lib/writes/taken-bytes.js'
+import { takeWrite } from '#dist/lib/writes/write.js'
 import { RECORD_KIND } from '#dist/vlog/record.js'
 import { Prng, replayHint, testSeed } from '../../support/random.ts'
 import { openSmallStore } from '../../support/store/fault-store.ts'
@@ -36,9 +38,11 @@ async function deleteRanges(store: Store, ranges: readonly Range[]): Promise<voi
   await store.write(ranges.map(([gte, lt]) => ({ type: 'deleteRange', gte, lt })))
 }
 
-function batchOf(writes: readonly Write[], valueThreshold: number): Batch {
+function batchOf(given: readonly Given[], valueThreshold: number): Batch {
+  const taken = new TakenBytes()
+  const writes = given.map((one) => takeWrite(taken, one, { valueThreshold, compresses: false }))
   const asked = { sync: false, condition: undefined, compose: undefined, compresses: false }
-  return makeBatch(writes, { ...asked, resolve: () => {}, reject: () => {} }, valueThreshold)
+  return makeBatch(writes, { ...asked, resolve: () => {}, reject: () => {} })
 }
 
 test('a flush writes no more of them than it was said to, however they overlap and whoever reads', async () => {
@@ -71,9 +75,11 @@ test('a flush writes no more of them than it was said to, however they overlap a
 test('a batch of them takes of the budget of space what it takes of the disk', async () => {
   const store = await openSmallStore(LARGE)
   const { collector, memtables } = engine(store)
-  const writes = APART.map(([gte, lt]) =>
-    plainWrite(RECORD_KIND.deleteRange, Buffer.from(gte), Buffer.from(lt), 6, false, 0, undefined),
-  )
+  const writes = APART.map(([gte, lt]) => ({
+    kind: RECORD_KIND.deleteRange,
+    key: Buffer.from(gte),
+    value: Buffer.from(lt),
+  }))
   const batch = batchOf(writes, 100)
   await deleteRanges(store, APART)
   // Records of 40 bytes and two keys, and as much again as tables.
@@ -113,7 +119,7 @@ test('an inline value that does not lie in the arena counts with what its flush 
   expect(bytes).toBeLessThan(tableBytesMax + TABLE_BYTES * tables.length)
   expect(usedBytes).toBeLessThan(2000)
   const value = Buffer.alloc(100_000)
-  const write = plainWrite(RECORD_KIND.put, Buffer.from('k'), value, 100_000, false, 0, undefined)
+  const write = { kind: RECORD_KIND.put, key: Buffer.from('k'), value }
   expect(batchOf([write], valueThreshold).tableBytesMax).toBeGreaterThan(100_000)
 })
 

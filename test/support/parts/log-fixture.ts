@@ -4,7 +4,7 @@ import type { LogPosition } from '#dist/lib/base/log-position.js'
 import { Group, stagedBytes } from '#dist/vlog/log/group.js'
 import { Log } from '#dist/vlog/log/log.js'
 import type { FramePlace, LogEnding } from '#dist/vlog/log/log-parts.js'
-import { RECORD_KIND } from '#dist/vlog/record.js'
+import { plainRecord, RECORD_KIND } from '#dist/vlog/record.js'
 import type { Call } from '../files/fault-calls.ts'
 import { FaultFileSystem } from '../files/fault-file-system.ts'
 import { seededRandom } from '../random.ts'
@@ -82,10 +82,10 @@ export class LogFixture {
 
   /** Writes a frame of one put. */
   async write(length: number): Promise<FramePlace> {
-    const value = bytesOf(length)
+    const record = plainRecord(RECORD_KIND.put, Buffer.from('key'), bytesOf(length))
     const group = this.#group
-    group.begin(this.sequence, stagedBytes(3, length))
-    group.add(RECORD_KIND.put, Buffer.from('key'), value)
+    group.begin(this.sequence, stagedBytes(record))
+    group.add(record)
     let place = this.log.place(group.frameBytes)
     while (place === undefined) {
       if (this.log.failure) throw this.log.failure

@@ -16,7 +16,7 @@ import {
   type SegmentWalkResult,
   type WalkOptions,
 } from '#dist/vlog/log/segment-walk.js'
-import { RECORD_KIND } from '#dist/vlog/record.js'
+import { plainRecord, RECORD_KIND } from '#dist/vlog/record.js'
 import type { KnownSegment } from '#dist/vlog/recovery/survey.js'
 
 /** Where the segments of these tests lie. */
@@ -110,19 +110,15 @@ export class SegmentMaker {
     durable: LogPosition = LOG_START,
     durableEdit: number = 1,
   ): number[] {
-    const staged = records.reduce(
-      (sum, { key, value }) => sum + stagedBytes(key.length, value.length),
-      0,
+    const written = records.map(({ key, value, isDelete }) =>
+      plainRecord(isDelete ? RECORD_KIND.delete : RECORD_KIND.put, Buffer.from(key), value),
     )
+    const staged = written.reduce((sum, record) => sum + stagedBytes(record), 0)
     const group = this.#group
     const first = this.length === 0
     const offset = first ? SEGMENT_HEADER_BYTES : this.length
     group.begin(this.nextSequence, staged)
-    const places = records.map(
-      ({ key, value, isDelete }) =>
-        offset +
-        group.add(isDelete ? RECORD_KIND.delete : RECORD_KIND.put, Buffer.from(key), value),
-    )
+    const places = written.map((record) => offset + group.add(record))
     const header = {
       identity: {
         kind: 'segment' as const,

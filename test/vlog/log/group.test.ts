@@ -9,6 +9,8 @@ import {
 } from '#dist/vlog/log/group.js'
 import { readSegmentHeader, SEGMENT_HEADER_BYTES } from '#dist/vlog/log/segment-header.js'
 import {
+  type NewRecord,
+  plainRecord,
   proveRecord,
   RECORD_KIND,
   readRecordHeader,
@@ -26,17 +28,18 @@ interface Written {
 const SEED = segmentSeed(7)
 const DURABLE = { ordinal: 6, offset: 1234 }
 
+function recordOf({ key, value }: Written, borrow: boolean): NewRecord {
+  const record = plainRecord(RECORD_KIND.put, key, value)
+  const borrowed = borrow && value.length > VALUE_CHUNK_BYTES
+  return borrowed ? { ...record, borrowed, table: plainTable(value) } : record
+}
+
 /** @param borrow whether callers keep the large values */
 function begin(group: Group, writes: readonly Written[], borrow: boolean = false): number[] {
-  const staged = writes.reduce(
-    (sum, { key, value }) => sum + stagedBytes(key.length, value.length),
-    0,
-  )
+  const records = writes.map((write) => recordOf(write, borrow))
+  const staged = records.reduce((sum, record) => sum + stagedBytes(record), 0)
   group.begin(100, staged)
-  return writes.map(({ key, value }) => {
-    const isLent = borrow && value.length > VALUE_CHUNK_BYTES
-    return group.add(RECORD_KIND.put, key, value, isLent ? plainTable(value) : undefined, isLent)
-  })
+  return records.map((record) => group.add(record))
 }
 
 function finish(group: Group, offset: number): readonly Uint8Array[] {
@@ -146,7 +149,8 @@ describe('a group', () => {
 })
 
 test('staging takes heads, and values up to the bound', () => {
-  expect(stagedBytes(5, STAGED_VALUE_BYTES_MAX)).toBe(recordBytes(5, STAGED_VALUE_BYTES_MAX))
-  const above = STAGED_VALUE_BYTES_MAX + 1
-  expect(stagedBytes(5, above)).toBe(recordHeadBytes(5))
+  const staged = (length: number): number =>
+    stagedBytes(plainRecord(RECORD_KIND.put, bytesOf(5), bytesOf(length)))
+  expect(staged(STAGED_VALUE_BYTES_MAX)).toBe(recordBytes(5, STAGED_VALUE_BYTES_MAX))
+  expect(staged(STAGED_VALUE_BYTES_MAX + 1)).toBe(recordHeadBytes(5))
 })

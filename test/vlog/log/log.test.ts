@@ -4,7 +4,7 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { GROUP_BYTES_MAX, Group, stagedBytes } from '#dist/vlog/log/group.js'
 import { SEGMENT_HEADER_BYTES } from '#dist/vlog/log/segment-header.js'
-import { RECORD_KIND } from '#dist/vlog/record.js'
+import { plainRecord, RECORD_KIND } from '#dist/vlog/record.js'
 import { plainTable } from '#dist/vlog/value-chunks.js'
 import { LogFixture, openLog, START, turns } from '../../support/parts/log-fixture.ts'
 import { bytesOf, segmentPath } from '../../support/parts/log-segments.ts'
@@ -168,8 +168,10 @@ describe('a large frame', () => {
   /** A frame whose value a caller keeps, of so many bytes, being written. */
   function writeBorrowed(fixture: LogFixture, value: Uint8Array): Promise<void> {
     const group = new Group()
-    group.begin(fixture.sequence, stagedBytes(3, value.length))
-    group.add(RECORD_KIND.put, Buffer.from('key'), value, plainTable(value), true)
+    const plain = plainRecord(RECORD_KIND.put, Buffer.from('key'), value)
+    const record = { ...plain, table: plainTable(value), borrowed: true }
+    group.begin(fixture.sequence, stagedBytes(record))
+    group.add(record)
     fixture.log.place(group.frameBytes)
     fixture.sequence++
     return fixture.log.write(group)!

@@ -6,7 +6,7 @@ import type { FileIdentity } from '#dist/lib/base/files/file-header.js'
 import { segmentName } from '#dist/lib/base/files/file-names.js'
 import type { File, FileSystem } from '#dist/lib/base/files/file-system.js'
 import { frameSeed } from '#dist/lib/base/files/frame.js'
-import { RECORD_KIND, recordBytes, writeRecordHead } from '#dist/vlog/record.js'
+import { plainRecord, RECORD_KIND, recordBytes, writeRecordHead } from '#dist/vlog/record.js'
 import {
   type BuiltRelocation,
   decodeRelocationFooter,
@@ -51,7 +51,8 @@ export function makeRecord(key: Uint8Array, sequence: number, value: Uint8Array)
   const bytes = new Uint8Array(recordBytes(key.length, value.length))
   const table = value.length > VALUE_CHUNK_BYTES ? plainTable(value) : new Uint8Array(0)
   const given = table.length > 0 ? table : undefined
-  const valueStart = writeRecordHead(bytes, 0, RECORD_KIND.put, key, sequence, value, given)
+  const record = { ...plainRecord(RECORD_KIND.put, key, value), table: given }
+  const valueStart = writeRecordHead(bytes, 0, record, sequence)
   bytes.set(table, valueStart)
   bytes.set(value, valueStart + table.length)
   return bytes
