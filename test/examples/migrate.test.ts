@@ -126,6 +126,19 @@ test('from a store of wisc, with long values, and moments of expiry', async () =
   expect(found!.stats).toContainEqual(['long', 3_500_000, expiresAt])
 })
 
+test('values that expire one after the other meanwhile are no change', async () => {
+  const directory = temporaryDirectory()
+  const [from, to] = [path.join(directory, 'old'), path.join(directory, 'new')]
+  const old = await open(from)
+  await old.put('lasting', 'value')
+  for (let i = 0; i < 600; i++) await old.put(`key ${i}`, 'value', { ttl: 1000 + i * 20 })
+  await old.close()
+  expect(migrate('wisc', from, to)).toMatchObject({ status: 0 })
+  const store = await open(to, { readOnly: true })
+  expect(store.hasSync('lasting')).toBe(true)
+  await store.close()
+})
+
 test('what is not whole has not the name of the new store', async () => {
   const directory = temporaryDirectory()
   const [from, to] = [path.join(directory, 'old'), path.join(directory, 'new')]
