@@ -153,6 +153,8 @@ async function compare(store, piece) {
     }
     if ((await store.stat(entry.key))?.size !== offset) refuse(entry)
   }
+  for (const entry of piece.filter(({ expiresAt }) => expiresAt !== undefined))
+    if ((await store.stat(entry.key))?.expiresAt !== entry.expiresAt) refuse(entry)
 }
 
 async function* parts({ size, read }) {

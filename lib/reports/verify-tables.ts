@@ -33,7 +33,7 @@ export async function verifyTables(pass: VerifyPass): Promise<CountedEntries> {
       })
       // One that is no longer in the version was removed in order: its absence is no damage.
       if (engine.version.tables.has(table.number))
-        findings.note(error, table.entries - found.entries)
+        findings.note(error, Math.max(0, table.entries - found.entries))
       if (isWhole) proved.tables.set(table.number, found)
     }
     sum.add(figures)
