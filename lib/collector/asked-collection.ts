@@ -168,7 +168,7 @@ class AskedRun {
     this.#checkSignal()
     const space = store.space.measure()
     if (this.#isReached(space)) return
-    const walked = await walkTree(store, store.readers, this.#control)
+    const walked = await walkTree(store, this.#control)
     const { tableBytes } = space
     if (!isExposureAsked({ ...walked, tableBytes }, this.#options.target)) return
     this.#tell('compact')
@@ -202,7 +202,8 @@ class AskedRun {
   async #carryOut(step: CollectionStep, progress: JobProgress | undefined): Promise<void> {
     try {
       const control = { ...this.#control, progress }
-      this.#done.push(await this.#collector.actor.execute(step, 'asked', control))
+      const { actor, running } = this.#collector
+      this.#done.push(await running.run(step, 'asked', (one) => actor.execute(one, control)))
     } catch (error) {
       this.#stepFailed(step.action, stepNumbers(step), toWiscError(error))
     }

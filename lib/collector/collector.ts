@@ -14,11 +14,11 @@ import type { CollectionStep } from '../contract/collection-plan.ts'
 import { emitSafely } from '../contract/events.ts'
 import { amplificationOf } from '../space/figures.ts'
 import type { Space } from '../space/space.ts'
+import type { CollectorStore } from './act/action.ts'
 import { Actor } from './act/actor.ts'
 import { EvictableFiles } from './act/evictable.ts'
 import { OwnWork } from './act/own-work.ts'
-import { AskedTurns } from './asked-turns.ts'
-import type { CollectorStore } from './collector-store.ts'
+import { RunningSteps, stepsMaxOf } from './act/running-steps.ts'
 import { DiskBound } from './pace/disk-bound.ts'
 import { LookTimes } from './pace/look-times.ts'
 import { LookTurns } from './pace/look-turns.ts'
@@ -41,6 +41,7 @@ const TIME_SHARE = 1 / 2
 export class Collector {
   readonly store: CollectorStore
   readonly actor: Actor
+  readonly running: RunningSteps
   readonly writers: WriterPace = new WriterPace()
   readonly #cost: WriteCost
   readonly #bound: DiskBound
@@ -49,7 +50,6 @@ export class Collector {
   readonly #times: LookTimes
   readonly #lookTurns: LookTurns
   readonly #own: OwnWork
-  readonly #turns: AskedTurns
   /** Cancels everything: the store closes, or a sync has failed. */
   readonly #stop: AbortController = new AbortController()
   #stopped: WiscError | undefined
@@ -69,11 +69,12 @@ export class Collector {
     this.#evictable = cache && new EvictableFiles(store)
     this.actor = new Actor(store, this.writers)
     this.#bound = new DiskBound(store)
-    this.#used = new UsedSpace(store, this.actor, this.writers)
     this.#times = new LookTimes(this, store.log, store.readers, segmentBytes)
     this.#lookTurns = new LookTurns(this.#times)
-    this.#own = new OwnWork(store, this.actor, this.#stop.signal)
-    this.#turns = new AskedTurns(this.#own)
+    const stepsMax = stepsMaxOf(store.context.options)
+    this.running = new RunningSteps(store.space.usage, stepsMax, store.claims)
+    this.#used = new UsedSpace(store, this.running, this.writers)
+    this.#own = new OwnWork(store, this.actor, this.running, this.#stop.signal)
     void this.#lookAfter(this.#own.ended)
     // Later than the edit of a flush its arena is free, and later than any other its files are gone.
     void this.#lookAfter(store.flushes.ended)
@@ -224,7 +225,8 @@ export class Collector {
       isQuiet,
       hasRoom: health.hasRoomToCollect(),
       isCompacting: compactions.isRunning,
-      ...this.#own.forLooks,
+      running: this.running,
+      isTreeExposed: this.#own.isTreeExposed,
     }
   }
 
@@ -232,7 +234,6 @@ export class Collector {
   #act(decision: CacheDecision, usage: Usage): void {
     const { takenBytes, usedBytes, isUnlinking } = usage
     const { flushes, health, context, log } = this.store
-    const { running } = this.#own
     const { pressure, step } = decision
     const { segmentBytes } = context.options
     const hasLostRoom = step !== undefined && this.#hasLostRoom(step, pressure, usage)
@@ -240,12 +241,12 @@ export class Collector {
     const isFlushing = decision.flushes && flushes.flushEarly()
     if (health.mayCollect) {
       if (decision.exposes) this.#own.expose()
-      const hasPlace = step && running.hasPlaceFor(step, decision.pairsRewrites)
-      hasBegun = hasPlace === true && !this.#turns.areAsked && !hasLostRoom
+      const hasPlace = step && this.running.hasPlaceFor(step, decision.pairsRewrites)
+      hasBegun = hasPlace === true && !hasLostRoom
       if (hasBegun) this.#own.start(step!)
       if (decision.eviction) this.#own.evict(decision.eviction)
     }
-    const isUnderWay = isFlushing || this.#own.isBusy || this.#turns.areAsked
+    const isUnderWay = isFlushing || this.#own.isBusy || this.running.isBusy
     const isToCome = isUnlinking || decision.isStepLate || hasLostRoom || log.isSealing
     this.#canHelp = isUnderWay || isToCome
     const isProved = !this.#canHelp && !this.#lookTurns.isOutdated
@@ -335,8 +336,8 @@ export class Collector {
   /** Cancels what is under way, for good. */
   async close(): Promise<void> {
     this.stop(new WiscError('WISC_NOT_OPEN', 'the store is closed'))
+    await this.running.allEnded()
     await this.#own.allEnded()
-    await this.#turns.ended()
   }
 
   /** Nothing is edited, unlinked or punched again. @param reason what callers of a collection are told */
@@ -355,7 +356,7 @@ export class Collector {
   ): Promise<T> {
     const { signal, unlink } = linkSignals(this.#stop.signal, asked)
     try {
-      return await this.#turns.take(() => {
+      return await this.running.exclusively(() => {
         if (this.#stopped) throw this.#stopped
         return work(signal)
       })

@@ -17,14 +17,10 @@ import type { MarkedStore, StepControl } from './act/action.ts'
 import { markFile } from './act/punch.ts'
 import { planCollectionSteps, type SpaceFigures } from './plan/planner.ts'
 import type { PlannerOptions, PlanningRules } from './plan/planning-rules.ts'
-import { bytesInVain, type WalkedTree, type WalkReaders, walkTree } from './walked-tree.ts'
+import { bytesInVain, type WalkedTree, walkTree } from './walked-tree.ts'
 
 /** Rounds of plan and execution that a collection makes: what failed in one is planned around in the next. */
 export const ROUNDS_MAX = 8
-
-export interface PlannedStore extends MarkedStore {
-  readonly readers: WalkReaders
-}
 
 /** What a collection is asked for. */
 export type PlanWishes = Pick<ResolvedCollect, 'target' | 'segments' | 'maxCopyBytes'>
@@ -40,14 +36,14 @@ export interface MadePlan {
  * @param damaged blames a file that cannot be marked; the others are planned for all the same
  */
 export async function makePlan(
-  store: PlannedStore,
+  store: MarkedStore,
   rules: PlanningRules,
   wishes: PlanWishes,
   control: StepControl,
   damaged: (file: FileNumber, error: CorruptionError) => void,
 ): Promise<MadePlan> {
   const readable = store.readers.list()
-  const walked = await walkTree(store, store.readers, control)
+  const walked = await walkTree(store, control)
   const version = store.versions.current.id
   const space = store.space.measure(walked.liveBytes)
   const files = space.files.map((file) =>

@@ -8,10 +8,9 @@ import type { CollectionPlan, ResolvedCollect } from '../contract/collection.ts'
 import { InlineRunner } from '../jobs/inline-runner.ts'
 import { JobRate } from '../jobs/job-rate.ts'
 import type { ReadingEngine } from '../reads/reading-engine.ts'
-import type { StepControl } from './act/action.ts'
-import { type MadePlan, makePlan, type PlannedStore, type PlanWishes } from './exact-plan.ts'
+import type { MarkedStore, StepControl, WalkReaders } from './act/action.ts'
+import { type MadePlan, makePlan, type PlanWishes } from './exact-plan.ts'
 import { type PlanningRules, planningRules } from './plan/planning-rules.ts'
-import type { WalkReaders } from './walked-tree.ts'
 
 /** What a collection would do if the store were open for writing. */
 export async function planViewCollection(
@@ -61,7 +60,7 @@ export function besides(own: readonly number[], readers: readonly number[]): Wal
 /** Lends what plans need. @throws WISC_STALE if files of the view are gone */
 export async function withView<T>(
   engine: ReadingEngine,
-  use: (store: PlannedStore) => Promise<T>,
+  use: (store: MarkedStore) => Promise<T>,
 ): Promise<T> {
   const { context, space, version, readers } = engine
   const runner = new InlineRunner(context.fileSystem)

@@ -1,5 +1,5 @@
 /** Hidden garbage, counted exactly: a walk over all tables, as a job, and its figures by file. */
-import type { SegmentNumber, Sequence } from '../base/ids.ts'
+import type { SegmentNumber } from '../base/ids.ts'
 import type { MarkedStore, StepControl } from './act/action.ts'
 
 /** What a walk over all tables has found. Bytes of records that tables point to in vain ... */
@@ -19,17 +19,9 @@ export interface BytesInVain {
   readonly pinnedBytes: number
 }
 
-/** Who may still read what, as a walk takes it (lib/state/readable-sequences.ts). */
-export interface WalkReaders {
-  /** Sequences, ascending; the last one is the newest. */
-  list(): Sequence[]
-  readonly expiredBy: number
-}
-
 /** Walks all tables. */
 export async function walkTree(
-  { context, versions }: MarkedStore,
-  readers: WalkReaders,
+  { context, versions, readers }: Pick<MarkedStore, 'context' | 'versions' | 'readers'>,
   control: StepControl,
 ): Promise<WalkedTree> {
   const { directory, databaseId, runner } = context

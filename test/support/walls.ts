@@ -52,10 +52,10 @@ lib/reads:              lib/base lib/base/files lib/contract lib/state lib/space
                         vlog vlog/read
 lib/collector/plan:     lib/base lib/contract lib/space lib/tree/version vlog/relocation
 lib/collector/pace:     lib/base lib/contract lib/jobs lib/space lib/collector/plan vlog/log
-lib/collector/act:      lib/base lib/base/files lib/contract lib/jobs lib/state lib/space
+lib/collector/act:      lib/base lib/base/files lib/contract lib/jobs lib/state lib/background lib/space
                         lib/collector/plan lib/collector/pace lib/tree lib/tree/version vlog/log vlog/read
                         vlog/collect
-lib/collector:          lib/base lib/contract lib/jobs lib/background lib/space lib/reads
+lib/collector:          lib/base lib/contract lib/jobs lib/space lib/reads
                         lib/collector/plan lib/collector/pace lib/collector/act
 lib/engine:             lib/base lib/base/files lib/base/platform lib/contract lib/jobs lib/state lib/recovery
                         lib/background lib/writes lib/space lib/reads lib/collector/plan lib/collector

@@ -2,19 +2,25 @@
 import type { EventEmitter } from 'node:events'
 import type { Log } from '../../../vlog/log/log.ts'
 import type { ValueReader } from '../../../vlog/read/value-reader.ts'
+import type { Compactions } from '../../background/compactions.ts'
+import type { Flushes } from '../../background/flushes.ts'
+import type { ObsoleteUnlinker } from '../../background/unlink-obsolete.ts'
 import type { WiscError } from '../../base/errors.ts'
-import type { FileNumber } from '../../base/ids.ts'
+import type { Sequence } from '../../base/ids.ts'
 import type { ResolvedOptions } from '../../contract/options.ts'
 import type { JobProgress } from '../../jobs/job-progress.ts'
 import type { JobRate } from '../../jobs/job-rate.ts'
 import type { JobRunner } from '../../jobs/runner.ts'
 import type { SpaceAccount } from '../../space/space.ts'
+import type { Memtables } from '../../state/memtables.ts'
+import type { ReadableSequences } from '../../state/readable-sequences.ts'
 import type { RelocationClaims } from '../../state/relocation-claims.ts'
+import type { TreeReader } from '../../state/tree-reader.ts'
 import type { VersionSet } from '../../tree/version/version-set.ts'
 import type { DiskLack } from '../plan/decide.ts'
 import type { PricedWork } from '../plan/prices.ts'
 
-/** A store whose files are marked, and not changed. */
+/** A store whose files are marked and walked, and not changed: also one that is only read. */
 export interface MarkedStore {
   readonly context: {
     readonly directory: string
@@ -23,10 +29,18 @@ export interface MarkedStore {
   }
   readonly versions: Pick<VersionSet, 'current' | 'pinTables'>
   readonly space: SpaceAccount
+  readonly readers: WalkReaders
 }
 
-/** A store that actions change. */
-export interface CollectedStore extends MarkedStore {
+/** The readers for whom a walk keeps entries (lib/state/readable-sequences.ts). */
+export interface WalkReaders {
+  /** Sequences, ascending; the last one is the newest. */
+  list(): Sequence[]
+  readonly expiredBy: number
+}
+
+/** The store of the collector: the parts that it asks, tells and changes. */
+export interface CollectorStore extends MarkedStore {
   readonly context: MarkedStore['context'] & {
     readonly options: ResolvedOptions
     readonly events: EventEmitter
@@ -34,16 +48,15 @@ export interface CollectedStore extends MarkedStore {
   readonly versions: VersionSet
   readonly values: ValueReader
   readonly log: Log
-  readonly flushes: {
-    /** Everything that is written, and the checkpoint to the end of the log. Waits for no writer. */
-    flushWritten(): Promise<void>
-  }
-  readonly compactions: {
-    /** Looks for work. */
-    wake(): void
-  }
+  readonly tree: Pick<TreeReader, 'find'>
+  readonly memtables: Pick<Memtables, 'tableBytesMax' | 'logBytes'>
+  readonly readers: ReadableSequences
+  readonly flushes: Pick<Flushes, 'isRunning' | 'ended' | 'flushEarly' | 'flushWritten'>
+  readonly compactions: Pick<Compactions, 'isRunning' | 'inputBytes' | 'compactRange' | 'wake'>
+  readonly unlinker: Pick<ObsoleteUnlinker, 'isBusy' | 'ended' | 'unlinked'>
   readonly claims: RelocationClaims
   readonly health: CollectorHealth
+  readonly room: { readonly ballastBytesToCome: number }
 }
 
 /** Who knows what has failed, and what may be begun again. */
@@ -65,8 +78,6 @@ export interface StepControl {
   readonly rate: JobRate
   /** Where its job says how much of it is done. */
   readonly progress?: JobProgress | undefined
-  /** Called with the number of the file that a rewrite writes. */
-  readonly began?: (file: FileNumber) => void
   /** A punch makes no more holes. */
   readonly holesMax?: number
 }

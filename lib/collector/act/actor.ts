@@ -9,19 +9,18 @@ import { CorruptionError, IoError, isShortage, toWiscError, WiscError } from '..
 import { parseFileName } from '../../base/files/file-names.ts'
 import type { FileNumber } from '../../base/ids.ts'
 import { type CollectedStep, stepNumbers } from '../../contract/collection.ts'
-import type { CollectionStep } from '../../contract/collection-plan.ts'
 import { type EvictedFiles, emitSafely } from '../../contract/events.ts'
 import type { Rewriting, Rewritten } from '../pace/space-budget.ts'
 import type { Eviction } from '../plan/eviction.ts'
 import { sumOf } from '../plan/moves.ts'
 import { type PlanningRules, planningRules } from '../plan/planning-rules.ts'
 import { holesMax, type Prices, pricesAfter, UNMEASURED } from '../plan/prices.ts'
-import type { CollectedStore, StepControl, StepResult } from './action.ts'
+import type { CollectorStore, StepControl, StepResult } from './action.ts'
 import { drop, forget } from './drop.ts'
 import { evict } from './evict.ts'
 import { PunchHints, punch } from './punch.ts'
 import { rewrite } from './rewrite.ts'
-import { writtenBytes } from './running-steps.ts'
+import type { RunningStep } from './running-steps.ts'
 
 export interface StepCounts {
   steps: number
@@ -35,16 +34,9 @@ export interface Budgeted {
   tell(event: Rewriting | Rewritten): void
 }
 
-/** A rewrite that runs: the most that it writes, and the file, once it has begun. */
-interface RunningOutput {
-  readonly bytes: number
-  file: FileNumber | undefined
-}
-
 export class Actor {
-  readonly #store: CollectedStore
+  readonly #store: CollectorStore
   readonly #budget: Budgeted
-  readonly #outputs: Set<RunningOutput> = new Set()
   readonly #hints: PunchHints = new PunchHints()
   #punchHoles: boolean
   #prices: Prices = UNMEASURED
@@ -55,7 +47,7 @@ export class Actor {
     evicted: { segments: 0, streams: 0, bytes: 0 },
   }
 
-  constructor(store: CollectedStore, budget: Budgeted) {
+  constructor(store: CollectorStore, budget: Budgeted) {
     this.#store = store
     this.#budget = budget
     this.#punchHoles = store.context.options.collector.punchHoles
@@ -83,15 +75,12 @@ export class Actor {
    * @throws WISC_ABORTED, WISC_STALE; CorruptionError for a record that fails its check, after which nothing has
    *   changed; IoError
    */
-  async execute(
-    step: CollectionStep,
-    reason: 'space' | 'asked',
-    control: StepControl,
-  ): Promise<CollectedStep> {
+  async execute(running: RunningStep, control: StepControl): Promise<CollectedStep> {
+    const { step, reason } = running
     const began = performance.now()
     // Somebody's wish is no trial.
     const most = reason === 'space' ? { holesMax: holesMax(this.#prices) } : {}
-    const result = await this.#withinBudget(step, { ...control, ...most }).catch(
+    const result = await this.#withinBudget(running, { ...control, ...most }).catch(
       (error: unknown) => {
         // Whoever asked for the step: nothing more may become durable.
         if (toWiscError(error).code === 'WISC_SYNC_FAILED')
@@ -128,39 +117,25 @@ export class Actor {
   }
 
   /** The output of a rewrite is taken from the budget of space before it is written. */
-  async #withinBudget(step: CollectionStep, control: StepControl): Promise<StepResult> {
-    if (step.action !== 'rewrite') return this.#act(step, control)
-    const output: RunningOutput = { bytes: step.outputBytes, file: undefined }
-    const began = (file: FileNumber): void => {
-      output.file = file
-      control.began?.(file)
-    }
+  async #withinBudget(running: RunningStep, control: StepControl): Promise<StepResult> {
+    const { step } = running
+    if (step.action !== 'rewrite') return this.#act(running, control)
     let result: StepResult | undefined
-    this.#outputs.add(output)
     const returningBytes = sumOf(step.files, ({ diskBytes }) => diskBytes)
-    this.#budget.tell({ kind: 'rewriting', bytes: output.bytes, returningBytes })
+    this.#budget.tell({ kind: 'rewriting', bytes: step.outputBytes, returningBytes })
     try {
-      result = await this.#act(step, { ...control, began })
+      result = await this.#act(running, control)
       return result
     } finally {
-      this.#outputs.delete(output)
-      const unusedBytes = output.bytes - (result?.bytesWritten ?? 0)
+      const unusedBytes = step.outputBytes - (result?.bytesWritten ?? 0)
       const hasFailed = result === undefined
       this.#budget.tell({ kind: 'rewritten', unusedBytes, returningBytes, hasFailed })
     }
   }
 
-  /** What running rewrites may still write. */
-  get unwrittenBytes(): number {
-    let bytes = 0
-    for (const { bytes: most, file } of this.#outputs) {
-      bytes += Math.max(0, most - writtenBytes(this.#store.space.usage, file))
-    }
-    return bytes
-  }
-
-  async #act(step: CollectionStep, control: StepControl): Promise<StepResult> {
+  async #act(running: RunningStep, control: StepControl): Promise<StepResult> {
     const store = this.#store
+    const { step } = running
     if (control.signal.aborted) throw new WiscError('WISC_ABORTED', 'collection was cancelled')
     if (step.action === 'forget') return forget(step.segments, store)
     if (step.seal) {
@@ -170,7 +145,7 @@ export class Actor {
     }
     if (step.action === 'drop') return drop(step.files, store)
     if (step.action === 'punch') return punch(step, store, this.#hints, control)
-    return rewrite(step, store, control)
+    return rewrite(step, store, control, running)
   }
 
   /**

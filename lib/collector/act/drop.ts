@@ -11,7 +11,7 @@
 import type { SegmentNumber } from '../../base/ids.ts'
 import type { PlannedFile } from '../../contract/collection-plan.ts'
 import { fileOf, isOpen, segmentsOf } from '../../tree/version/version.ts'
-import { type CollectedStore, NOTHING_DONE, type StepResult } from './action.ts'
+import { type CollectorStore, NOTHING_DONE, type StepResult } from './action.ts'
 import { diskBytesOf, segmentsLeft, stale, victimFile } from './victims.ts'
 
 const IN_USE = 'the segment is in use'
@@ -19,7 +19,7 @@ const IN_USE = 'the segment is in use'
 /** @throws WISC_STALE if they are in use by now */
 export async function drop(
   files: readonly PlannedFile[],
-  store: CollectedStore,
+  store: CollectorStore,
 ): Promise<StepResult> {
   const { versions, space } = store
   const bytesFreed = diskBytesOf(files, store)
@@ -37,7 +37,7 @@ export async function drop(
 /** @throws WISC_STALE if they are in use by now, or not in a relocation */
 export async function forget(
   segments: readonly SegmentNumber[],
-  store: CollectedStore,
+  store: CollectorStore,
 ): Promise<StepResult> {
   const { versions, space } = store
   checkUnreferenced(segments, store)
@@ -53,7 +53,7 @@ export async function forget(
 /** I8. @throws WISC_STALE if an entry points to any of these segments, or one is not in the version */
 function checkUnreferenced(
   segments: readonly SegmentNumber[],
-  { versions, space }: CollectedStore,
+  { versions, space }: CollectorStore,
 ): void {
   const { current } = versions
   space.references.update(current)

@@ -14,13 +14,13 @@
 import type { EvictedFiles } from '../../contract/events.ts'
 import { segmentsOf } from '../../tree/version/version.ts'
 import type { Eviction } from '../plan/eviction.ts'
-import type { CollectedStore } from './action.ts'
+import type { CollectorStore } from './action.ts'
 import { stale, victimFile } from './victims.ts'
 
 /** @throws WISC_STALE if one of the files has changed since it was chosen, WISC_ABORTED */
 export async function evict(
   { below, files }: Eviction,
-  store: Pick<CollectedStore, 'versions' | 'space' | 'claims'>,
+  store: Pick<CollectorStore, 'versions' | 'space' | 'claims'>,
   signal: AbortSignal,
 ): Promise<EvictedFiles> {
   const giveBack = await store.claims.move(files, signal)
@@ -33,7 +33,7 @@ export async function evict(
 
 async function evictClaimed(
   { below, files }: Eviction,
-  { versions, space }: Pick<CollectedStore, 'versions' | 'space'>,
+  { versions, space }: Pick<CollectorStore, 'versions' | 'space'>,
 ): Promise<EvictedFiles> {
   const { current } = versions
   let bytes = 0

@@ -9,13 +9,11 @@
  *
  * What may be replayed stays (I12): the order ends where the checkpoint lies.
  */
-import type { EventEmitter } from 'node:events'
 import { toWiscError } from '../../base/errors.ts'
 import { type FileNumber, SEQUENCE_MAX, type Sequence } from '../../base/ids.ts'
 import { NumberMap } from '../../base/number-map.ts'
 import { emitSafely } from '../../contract/events.ts'
-import type { Space, SpaceAccount } from '../../space/space.ts'
-import type { TreeReader } from '../../state/tree-reader.ts'
+import type { Space } from '../../space/space.ts'
 import { Entry } from '../../tree/entry.ts'
 import {
   EMPTY_VERSION,
@@ -27,18 +25,12 @@ import {
 import type { LookState } from '../plan/decide.ts'
 import { type CacheDecision, decideInCache, type EvictableFile } from '../plan/eviction.ts'
 import type { InTurns } from '../plan/in-turns.ts'
+import type { CollectorStore } from './action.ts'
 
 /** Streams that are looked up in one turn: about a millisecond. */
 const STREAMS_PER_TURN = 16
 
-export interface EvictableStore {
-  readonly context: { readonly events: EventEmitter }
-  readonly versions: { readonly current: Version }
-  readonly space: Pick<SpaceAccount, 'usage' | 'holdsStream' | 'references'>
-  readonly tree: Pick<TreeReader, 'find'>
-  /** The key of a stream. @throws CorruptionError, WISC_FORMAT_VERSION, IoError */
-  readonly values: { streamKey(number: FileNumber): Uint8Array }
-}
+type EvictableStore = Pick<CollectorStore, 'context' | 'versions' | 'space' | 'tree' | 'values'>
 
 interface AgedStream {
   readonly number: FileNumber

@@ -8,21 +8,12 @@ import type { Sequence } from '../../base/ids.ts'
 import { Signal } from '../../base/signal.ts'
 import { plannedFiles } from '../../contract/collection.ts'
 import type { CollectionStep } from '../../contract/collection-plan.ts'
-import type { ReadableSequences } from '../../state/readable-sequences.ts'
 import type { Level } from '../../tree/version/version.ts'
 import { ForegroundWatch } from '../pace/foreground-watch.ts'
 import type { Eviction } from '../plan/eviction.ts'
-import type { CollectedStore } from './action.ts'
+import type { CollectorStore } from './action.ts'
 import type { Actor } from './actor.ts'
-import { RunningSteps } from './running-steps.ts'
-
-/** Steps side by side: more would keep the cores from the foreground. */
-const STEPS_MAX = 2
-
-/** Who compacts the tree. */
-export interface Exposer {
-  compactRange(range: Record<string, never>, reason: 'garbage', signal: AbortSignal): Promise<void>
-}
+import type { RunningSteps } from './running-steps.ts'
 
 /** What the last compaction of the whole tree has left. */
 interface Exposed {
@@ -32,16 +23,11 @@ interface Exposed {
   readonly expiredBy: number
 }
 
-export interface OwnStore extends CollectedStore {
-  readonly readers: Pick<ReadableSequences, 'held' | 'expiredBy' | 'oldestMoment' | 'awaited'>
-  readonly compactions: Exposer & CollectedStore['compactions']
-}
-
 export class OwnWork {
-  readonly #store: OwnStore
+  readonly #store: CollectorStore
   readonly #actor: Actor
+  readonly #running: RunningSteps
   readonly #stop: AbortSignal
-  readonly running: RunningSteps
   readonly #watch: ForegroundWatch
   /** Cancels steps; a pause does. */
   #cancel: AbortController = new AbortController()
@@ -53,32 +39,21 @@ export class OwnWork {
   readonly ended: Signal = new Signal()
 
   /** @param stop fires when the store closes, or a sync has failed */
-  constructor(store: OwnStore, actor: Actor, stop: AbortSignal) {
-    const { workers, collector } = store.context.options
+  constructor(store: CollectorStore, actor: Actor, running: RunningSteps, stop: AbortSignal) {
     this.#store = store
     this.#actor = actor
+    this.#running = running
     this.#stop = stop
-    // The rate that the user has set is that of one step.
-    const stepsMax = collector.bytesPerSecond === undefined ? Math.min(workers, STEPS_MAX) : 1
-    this.running = new RunningSteps(store.space.usage, stepsMax, store.claims)
-    this.#watch = new ForegroundWatch(collector.bytesPerSecond)
+    this.#watch = new ForegroundWatch(store.context.options.collector.bytesPerSecond)
   }
 
-  get hasSteps(): boolean {
-    return this.running.count > 0
-  }
-
+  /** Beside steps. */
   get isBusy(): boolean {
-    return this.hasSteps || this.#exposing !== undefined || this.isEvicting
+    return this.#exposing !== undefined || this.isEvicting
   }
 
   get isEvicting(): boolean {
     return this.#evicting !== undefined
-  }
-
-  /** What looks go by. */
-  get forLooks(): { readonly running: RunningSteps; readonly isTreeExposed: boolean } {
-    return { running: this.running, isTreeExposed: this.#isTreeExposed }
   }
 
   /** The store is well below its bound: steps may be held back for the foreground. */
@@ -131,7 +106,7 @@ export class OwnWork {
    * whoever read then still does, and nothing has expired since. Else one that is estimated to help, and does not,
    * would be made for ever.
    */
-  get #isTreeExposed(): boolean {
+  get isTreeExposed(): boolean {
     if (this.#exposed === undefined) return false
     const { versions, readers, space } = this.#store
     const { levels, held, expiredBy } = this.#exposed
@@ -146,15 +121,15 @@ export class OwnWork {
     const { signal, unlink } = linkSignals(this.#stop, this.#cancel.signal)
     const { rate } = this.#watch
     this.#watch.start()
-    const ended = this.running.start(step, (control) =>
-      this.#actor.execute(step, 'space', { signal, rate, ...control }).then(
+    const ended = this.#running.run(step, 'space', (running) =>
+      this.#actor.execute(running, { signal, rate }).then(
         () => undefined,
         (error: unknown) => this.#stepFailed(step, toWiscError(error)),
       ),
     )
     void ended.then(() => {
       unlink()
-      if (!this.hasSteps) this.#watch.stop()
+      if (this.#running.count === 0) this.#watch.stop()
       this.ended.tell()
     })
   }
@@ -172,14 +147,8 @@ export class OwnWork {
     this.#cancel = new AbortController()
   }
 
-  /** Resolves when a step has ended. */
-  anyStepEnded(): Promise<void> {
-    return this.running.anyEnded()
-  }
-
-  /** Resolves when nothing is under way. */
+  /** Resolves when nothing is under way, beside steps. */
   async allEnded(): Promise<void> {
-    while (this.hasSteps) await this.anyStepEnded()
     await this.#exposing
     await this.#evicting
   }

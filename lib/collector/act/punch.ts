@@ -14,7 +14,7 @@ import type { FileNumber } from '../../base/ids.ts'
 import type { PunchStep } from '../../contract/collection-plan.ts'
 import { HOLE_BYTES_MIN } from '../plan/planning-rules.ts'
 import {
-  type CollectedStore,
+  type CollectorStore,
   type MarkedStore,
   NOTHING_DONE,
   type StepControl,
@@ -64,7 +64,7 @@ export async function markFile(
 
 export async function punch(
   step: PunchStep,
-  store: CollectedStore,
+  store: CollectorStore,
   hints: PunchHints,
   control: StepControl,
 ): Promise<StepResult> {

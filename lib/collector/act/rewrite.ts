@@ -15,18 +15,20 @@ import { emitSafely } from '../../contract/events.ts'
 import { segmentsOf } from '../../tree/version/version.ts'
 import type { VersionEdit } from '../../tree/version/version-edit.ts'
 import type { VersionSet } from '../../tree/version/version-set.ts'
-import { type CollectedStore, NOTHING_DONE, type StepControl, type StepResult } from './action.ts'
+import { type CollectorStore, NOTHING_DONE, type StepControl, type StepResult } from './action.ts'
+import type { RunningStep } from './running-steps.ts'
 import { diskBytesOf, segmentsLeft, victims } from './victims.ts'
 
 export async function rewrite(
   step: RewriteStep,
-  store: CollectedStore,
+  store: CollectorStore,
   control: StepControl,
+  running: Pick<RunningStep, 'output'>,
 ): Promise<StepResult> {
   const numbers = step.files.map(({ number }) => number)
   const giveBack = await store.claims.move(numbers, control.signal)
   try {
-    return await rewriteClaimed(step, numbers, store, control)
+    return await rewriteClaimed(step, store, control, running)
   } finally {
     giveBack()
     // More old segments may be known now than there should be.
@@ -36,14 +38,15 @@ export async function rewrite(
 
 async function rewriteClaimed(
   step: RewriteStep,
-  numbers: readonly FileNumber[],
-  store: CollectedStore,
+  store: CollectorStore,
   control: StepControl,
+  running: Pick<RunningStep, 'output'>,
 ): Promise<StepResult> {
   const { versions, space } = store
   const { directory, databaseId, runner } = store.context
+  const numbers = step.files.map(({ number }) => number)
   const fileNumber = versions.fileNumbers.take()
-  control.began?.(fileNumber)
+  running.output = fileNumber
   const bytesBefore = diskBytesOf(step.files, store)
   const pin = versions.pinTables()
   // In the turn of the pin: what has died in later versions may still live in this one's tables.

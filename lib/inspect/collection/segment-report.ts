@@ -89,7 +89,7 @@ export function walkedWith(
 ): Promise<WalkedTree> {
   const controls = { signal, rate: new JobRate(undefined) }
   const all = besides([engine.visibleSequence], readers)
-  return withView(engine, (store) => walkTree(store, all, controls))
+  return withView(engine, (store) => walkTree({ ...store, readers: all }, controls))
 }
 
 function toRows(

@@ -23,7 +23,7 @@ async function punchHalf(opened: CollectedStore): Promise<{ readonly isKnown: bo
   const control = { signal: new AbortController().signal, rate: new JobRate(undefined) }
   const run = vi.spyOn(opened.runner, 'run')
   const { actor } = (engineOf(store) as Engine).collector
-  const { bytesFreed } = await actor.execute(step, 'asked', control)
+  const { bytesFreed } = await actor.execute({ step, reason: 'asked', output: undefined }, control)
   const heads = run.mock.calls.flatMap(([job]) => (job.kind === 'punch' ? [job.heads] : []))
   run.mockRestore()
   expect(heads.length).toBe(1)

@@ -1,7 +1,8 @@
 /** What a cache may give up, and up to where: entries of tables, whatever is sealed. */
 import { EventEmitter } from 'node:events'
 import { expect, test } from 'vitest'
-import { EvictableFiles, type EvictableStore } from '#dist/lib/collector/act/evictable.js'
+import type { CollectorStore } from '#dist/lib/collector/act/action.js'
+import { EvictableFiles } from '#dist/lib/collector/act/evictable.js'
 import type { LookState } from '#dist/lib/collector/plan/decide.js'
 import { atOnce } from '#dist/lib/collector/plan/in-turns.js'
 import type { Space } from '#dist/lib/space/space.js'
@@ -26,7 +27,7 @@ test('I12: a full segment whose records are in no table yet is none of what is g
     context: { events: new EventEmitter() },
     versions: { current },
     space: { usage: { leavingBytes: 0 }, references: { olderThan: () => none } },
-  } as unknown as EvictableStore
+  } as unknown as CollectorStore
   const state = {
     rules: { segmentBytes: 1000, blockBytes: 1 },
     running: { count: 0 },
