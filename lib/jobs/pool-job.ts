@@ -18,8 +18,8 @@ export interface PoolShare {
   readonly workersMax: number
   /** Runs what no thread can be had for, on the calling thread. */
   readonly inline: JobRunner
-  /** Workers that have died in a row with a job of it, since one has given a result. */
-  deaths: number
+  /** Workers that have died in a row with jobs of a kind, since one of that kind has given a result. */
+  readonly deaths: Map<Job['kind'], number>
   /** An arena by the store's own name for it. */
   arena(id: number): SharedArena | undefined
   settle(id: number, result: JobResult | undefined, error: WiscError | undefined): void

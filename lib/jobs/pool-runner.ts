@@ -23,7 +23,7 @@ export class PoolRunner implements JobRunner, PoolShare {
   readonly workersMax: number
   readonly inline: JobRunner
   readonly warn: (message: string) => void
-  deaths = 0
+  readonly deaths: PoolShare['deaths'] = new Map()
   readonly #pool: WorkerPool
   readonly #fileMode: number | undefined
   readonly #arenas: Map<number, SharedArena> = new Map()

@@ -26,7 +26,7 @@ import { type FromWorker, fromErrorMessage } from './worker-protocol.ts'
 
 /** Starting again costs a burst 20 to 400 ms; staying costs an idle process 9 MiB for each thread. */
 const IDLE_MS = 3000
-/** Workers that die in a row with jobs of one store: then something is wrong with these jobs. */
+/** Workers that die in a row with jobs of one kind, of one store: then something is wrong with these jobs. */
 const DEATHS_MAX = 5
 
 export class WorkerPool {
@@ -203,16 +203,19 @@ export class WorkerPool {
       worker.jobs.get(id)?.made.push(message.path)
       return
     }
-    const share = worker.ended(id)?.share
-    if (share) share.deaths = 0
-    if (message.type === 'result') share?.settle(id, message.result, undefined)
-    else share?.settle(id, undefined, fromErrorMessage(message.error))
+    const placed = worker.ended(id)
+    const share = placed?.share
+    if (message.type === 'result') {
+      share?.deaths.delete(placed!.job.kind)
+      share?.settle(id, message.result, undefined)
+    } else share?.settle(id, undefined, fromErrorMessage(message.error))
     this.#startQueued()
   }
 
   #onDeath(worker: PoolWorker, cause: unknown): void {
     this.#workers.delete(worker)
     if (!worker.isReady && !this.#workersBegan) this.#without = unusableCode(cause)
+    if (worker.isReady) countDeath(worker.jobs.values())
     for (const placed of worker.jobs.values()) {
       const { id, share } = placed
       if (worker.isReady) {
@@ -237,8 +240,20 @@ export class WorkerPool {
  */
 function deathOf({ job, share }: PoolJob, cause: unknown): WiscError {
   const message = 'worker thread died'
-  if (++share.deaths >= DEATHS_MAX) return new WiscError('WISC_INTERNAL', message, { cause })
+  const isFault = share.deaths.get(job.kind)! >= DEATHS_MAX
+  if (isFault) return new WiscError('WISC_INTERNAL', message, { cause })
   return new IoError('work', job.directory, 'ENOMEM', { message, cause })
+}
+
+/** Once for each kind of job of each store: which of them it died of nobody knows. */
+function countDeath(jobs: Iterable<PoolJob>): void {
+  const counted = new Map<PoolJob['share'], Set<PoolJob['job']['kind']>>()
+  for (const { job, share } of jobs) {
+    const kinds = counted.get(share) ?? new Set()
+    counted.set(share, kinds.add(job.kind))
+  }
+  for (const [{ deaths }, kinds] of counted)
+    for (const kind of kinds) deaths.set(kind, (deaths.get(kind) ?? 0) + 1)
 }
 
 /** What a job has left behind whose thread has ended: nothing names it, and nobody writes to it any more. */

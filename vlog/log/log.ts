@@ -366,7 +366,7 @@ export class Log {
     this.#closed = true
     this.#markerTimer.stop()
     // What a failed frame has begun comes to its end first, well or not.
-    while (this.#poolWriting || (this.#ending && !this.failure)) await this.changed.next()
+    while (this.#poolWriting || (this.#ending && !this.#endFailure)) await this.changed.next()
     await this.retry()
     const { end } = this
     // In one whose first frame has failed, and whose end could not be written, nothing was written that counts.

@@ -80,7 +80,9 @@ export function readAppended(
   const { fileId, file, name } = openManifest(fileSystem, directory, number)
   try {
     const reader = new ManifestReader(file, name, number, databaseId, fileId)
-    const read = reader.salt === known.salt ? reader.readOn(known) : reader.read()
+    // One that is shorter is an older copy.
+    const goesOn = reader.salt === known.salt && reader.size >= known.validBytes
+    const read = goesOn ? reader.readOn(known) : reader.read()
     return isKnownFile && read.validBytes === known.validBytes ? known : read
   } finally {
     file.close()
@@ -106,7 +108,7 @@ function openManifest(
 class ManifestReader {
   readonly #file: File
   readonly #name: string
-  readonly #size: number
+  readonly size: number
   readonly #window: FileWindow
   readonly #identity: FileIdentity
   readonly #seed: number
@@ -122,9 +124,9 @@ class ManifestReader {
     this.#fileId = fileId
     this.#file = file
     this.#name = name
-    this.#size = file.stat().size
-    this.#window = new FileWindow(file, this.#size)
-    const header = this.#bytes(0, Math.min(FILE_HEADER_BYTES, this.#size))
+    this.size = file.stat().size
+    this.#window = new FileWindow(file, this.size)
+    const header = this.#bytes(0, Math.min(FILE_HEADER_BYTES, this.size))
     this.#identity = readFileHeader(header, name, { kind: 'manifest', number, databaseId })
     this.#seed = frameSeed(this.#identity)
   }
@@ -173,7 +175,7 @@ class ManifestReader {
       this.#promiseBehind(at, 0)
       throw new CorruptionError(name, at, 'manifest does not begin with a valid version')
     }
-    const tornBytes = this.#size - at
+    const tornBytes = this.size - at
     if (tornBytes > 0) this.#checkTorn(at, lastEditNumber + 1)
     const { number, salt, databaseId } = this.#identity
     const file = { number, salt, databaseId, fileId: this.#fileId }
@@ -182,7 +184,7 @@ class ManifestReader {
 
   /** The frame at `at`, if header and edit pass their checks. */
   #frameAt(at: number): FrameHeader | undefined {
-    const left = this.#size - at
+    const left = this.size - at
     if (left < EDIT_OVERHEAD_BYTES) return undefined
     const frame = readKnownFrame(
       this.#bytes(at, EDIT_OVERHEAD_BYTES),
@@ -235,7 +237,7 @@ class ManifestReader {
    */
   #promiseBehind(torn: number, missingEdit: VersionNumber): number | undefined {
     let promise: number | undefined
-    findFrames(this.#file, this.#seed, torn, this.#size, (found) => {
+    findFrames(this.#file, this.#seed, torn, this.size, (found) => {
       const { offset, durable, durableEdit } = found
       if (durable.offset > torn || durableEdit >= missingEdit) promise ??= offset
       const frame = this.#frameAt(offset)

@@ -28,6 +28,17 @@ test('an empty batch with sync has its turn behind the writes that were called b
   await Promise.all(puts)
 })
 
+test('an empty batch with sync makes the log durable where no write is taken', async () => {
+  const fileSystem = new FaultFileSystem()
+  const store = await openSmallStore(OPTIONS, fileSystem)
+  for (const key of ['a', 'b']) await store.put(key, 'value')
+  const { health } = engineOf(store) as Engine
+  health.workFailed(new CorruptionError('000009.sst', 100, 'for the test'))
+  await expect(store.put('c', 'value')).rejects.toMatchObject({ code: 'WISC_CORRUPTION' })
+  await store.write([], { sync: true })
+  expect(await keysBehindPowerCut(fileSystem)).toEqual(['a', 'b'])
+})
+
 test.each([
   ['damage', new CorruptionError('000009.sst', 100, 'for the test')],
   ['a refused call', new IoError('open', '/db/000009.sst', 'EMFILE')],

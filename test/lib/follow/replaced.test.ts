@@ -82,3 +82,24 @@ test.each(REPLACED)('a directory that was %s: the copy is followed', async (_, r
     }
   }
 })
+
+test('an older copy of the same manifest, which nobody has opened yet, is followed', async () => {
+  stopTimers()
+  const directory = path.join(temporaryDirectory(), 'store')
+  const writer = await openStore(directory, OPTIONS)
+  await write(writer, 'first', 1)
+  await writer.flush()
+  fs.cpSync(directory, `${directory}.copy`, { recursive: true })
+  await write(writer, 'secnd', 3)
+  await writer.flush()
+  const follower = await openStore(directory, { readOnly: true, follow: true })
+  expect(String(follower.getSync('all'))).toBe('secnd')
+  await writer.close()
+  REPLACED[0]![1](directory, `${directory}.copy`)
+  engineOf(follower).moveOn!(undefined)
+  const reader = await openStore(directory, { readOnly: true })
+  expect(await contents(follower)).toEqual(await contents(reader))
+  expect(String(follower.getSync('all'))).toBe('first')
+  await reader.close()
+  await follower.close()
+})

@@ -7,7 +7,7 @@ import { CorruptionError, IoError, syncFailed, WiscError } from '#dist/lib/base/
 import { nodeFileSystem } from '#dist/lib/base/platform/node-file-system.js'
 import { systemRandom } from '#dist/lib/base/random.js'
 import { createRunner } from '#dist/lib/jobs/create-runner.js'
-import type { CompactionJob, FlushJob, TableJobResult } from '#dist/lib/jobs/messages.js'
+import type { CompactionJob, FlushJob, Job, TableJobResult } from '#dist/lib/jobs/messages.js'
 import type { JobRunner } from '#dist/lib/jobs/runner.js'
 import { WorkerPool } from '#dist/lib/jobs/worker-pool.js'
 import { fromErrorMessage, toErrorMessage } from '#dist/lib/jobs/worker-protocol.js'
@@ -208,6 +208,17 @@ test('what may pass is made again; workers that die five times in a row are a fa
   expect(await run('/lives')).toMatchObject({ entriesOut: 3 })
   for (let i = 0; i < 4; i++) expect(await run('/throws')).toBe('WISC_IO')
   expect(await run('/throws')).toBe('WISC_INTERNAL')
+})
+
+test('a worker that dies of many jobs has died once', async () => {
+  const runner = ownPool(1, new URL(`data:text/javascript,${encodeURIComponent(MORTAL)}`))
+  runners.push(runner)
+  const job = { ...compactionJob('/throws', [], [1]), kind: 'compress', level: 3 } as unknown as Job
+  const jobs = Array.from({ length: 6 }, () => runner.run(job))
+  const ended = await Promise.allSettled(jobs)
+  expect(new Set(ended.map((each) => each.status === 'rejected' && each.reason.code))).toEqual(
+    new Set(['WISC_IO']),
+  )
 })
 
 /** Says that it has made the file that the job's directory names, and dies. */

@@ -96,6 +96,32 @@ describe('a failed write', () => {
     expect(unused).not.toContain(5)
   })
 
+  test('is waited for by a close where an older seal has failed, too', async () => {
+    const fixture = await openLog()
+    await turns()
+    await fixture.write(3000)
+    await turns()
+    fixture.hold = true
+    fixture.failNext('write', 6, 'EIO', 0)
+    await expect(fixture.write(3000)).rejects.toBeInstanceOf(IoError)
+    fixture.failEdits = new IoError('write', '/manifest', 'EIO')
+    await turns()
+    fixture.failEdits = undefined
+    expect(fixture.log.failure).toMatchObject({ code: 'WISC_IO' })
+    let unused: readonly number[] | undefined
+    const closing = fixture.close().then((said) => {
+      unused = said.unused
+    })
+    // The drop of the segment is answered last.
+    while (unused === undefined) {
+      await turns()
+      fixture.held.pop()?.()
+    }
+    await closing
+    expect(fixture.steps.filter((step) => step === 'drop 6')).toHaveLength(1)
+    expect(unused).not.toContain(6)
+  })
+
   test('of the first frame drops the segment once, also when there is no next one yet', async () => {
     const fixture = new LogFixture()
     const { fileSystem } = fixture
