@@ -110,9 +110,11 @@ function streamedValue(
   { offset, length }: ValuePart,
 ): StreamedValue {
   const from = Math.min(offset, size)
-  const entry = { key, sequence, seenAt: view.sequence, moment: view.hold.moment }
   const read = async (part: ValuePart, memory: Buffer | undefined): Promise<Buffer> => {
     try {
+      // Asked for each part: it throws when the store is closed, or the view too old.
+      const seenAt = view.sequence
+      const entry = { key, sequence, seenAt, moment: view.hold.moment }
       return await reads.part(view.engine, entry, part, memory)
     } catch (error) {
       throw view.engine.viewFailure(error)
