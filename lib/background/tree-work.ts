@@ -121,8 +121,6 @@ export class TreeWork {
     const { versions, health, space } = this.parts
     try {
       await versions.apply(edit)
-      space.dead.add(dead)
-      health.workDone()
     } catch (error) {
       const kept = new Set(edit.removedTables)
       for (const { meta } of edit.addedTables ?? []) {
@@ -131,6 +129,8 @@ export class TreeWork {
       }
       throw error
     }
+    space.dead.add(dead)
+    health.workDone()
   }
 }
 

@@ -41,9 +41,14 @@ export class ObsoleteUnlinker {
     const { kind, number } = file
     const { context, tables, values } = this.#parts
     const { fileSystem, directory, events } = context
-    if (kind === 'table') tables.drop(number)
-    if (kind === 'segment') values.drop(number)
     const name = { table: tableName, segment: segmentName, manifest: manifestName }[kind](number)
+    try {
+      if (kind === 'table') tables.drop(number)
+      if (kind === 'segment') values.drop(number)
+    } catch {
+      // Nothing was lost: of a file that nobody needs only the descriptor was closed.
+      emitSafely(events, 'warning', `an obsolete file could not be closed: ${name}`)
+    }
     const unlinking = fileSystem
       .unlinkAsync(joinPath(directory, name))
       .then(() => true)

@@ -6,18 +6,20 @@
  *   a full disk      the ballast is given up, and puts are refused until there is room for both (full-disk.ts)
  *   no room          a compaction or a step of the collector waits until there is more than it has found
  *   a refused call   no descriptor, no memory, an error of the disk: done again when there is reason
- *   anything else    damage or a bug: background work stands, and writes are refused
+ *   anything else    damage or a bug: background work stands, and writes are refused; of the collector they stop
+ *                    nothing else, and it does not come to the same damage again
+ *   half a group     the end: what is in the log and in no memtable may not be passed by the next flush (I2)
  *
  * A reason is: somebody asks for it (a flush, a collection, the close), at once; a write that would be refused, ten
  * times a second at most; the room of the ballast; and where nobody asks, a timer that waits twice as long each time.
- * The collector, which gives things back to others, begins anew after a second. What is done again is whole jobs and
- * edits, which begin anew; never a sync (I1).
+ * The collector, which gives things back to others, begins anew after a second, and warns of what it fails with. What
+ * is done again is whole jobs and edits, which begin anew; never a sync (I1).
  */
 import type { EventEmitter } from 'node:events'
 import type { Log } from '../../vlog/log/log.ts'
 import type { Compactions } from '../background/compactions.ts'
 import type { Flushes } from '../background/flushes.ts'
-import { CorruptionError, isSameKind, mayPass, type WiscError } from '../base/errors.ts'
+import { isSameKind, mayPass, type WiscError } from '../base/errors.ts'
 import type { Collector } from '../collector/collector.ts'
 import type { DiskLack } from '../collector/plan/decide.ts'
 import { emitSafely } from '../contract/events.ts'
@@ -63,6 +65,8 @@ export class Health {
   #former: WiscError | undefined
   #compactionRoom: NoRoom | undefined
   #collectorRoom: NoRoom | undefined
+  /** What the collector has failed with, and has not done since. */
+  #collectorError: WiscError | undefined
   /** The collector begins nothing yet. */
   #collectorRests = false
   #collectorTimer: NodeJS.Timeout | undefined
@@ -100,7 +104,7 @@ export class Health {
 
   /** What stopped writes or background work, if anything did. */
   get error(): WiscError | undefined {
-    return this.#final ?? this.#workError ?? this.#disk.error
+    return this.#final ?? this.#workError ?? this.#disk.error ?? this.#collectorError
   }
 
   get disk(): FullDisk {
@@ -198,14 +202,28 @@ export class Health {
       const ballastBytes = this.#patients.room.ballastBytes
       this.#collectorRoom = { error, wantedBytes: 2 * bytesWanted + MORE_BYTES + ballastBytes }
     }
-    if (isFull ? bytesWanted === 0 : !(error instanceof CorruptionError))
-      this.#collectorRests = true
+    if (!isFull) this.#noteCollector(error)
+    if (!isFull || bytesWanted === 0) this.#collectorRests = true
     if (this.#closed || this.#final) return
     this.#collectorTimer ??= setTimeout(() => {
       this.#collectorTimer = undefined
       this.#collectorRests = false
       this.#patients.collector.wake()
     }, COLLECTOR_RESTS_MS).unref()
+  }
+
+  /** Once for each kind of failure: it may go on for long, and writers pass the bound of space meanwhile. */
+  #noteCollector(error: WiscError): void {
+    const before = this.#collectorError
+    this.#collectorError = error
+    if (before !== undefined && isSameKind(before, error)) return
+    const message = `the collector has failed, and tries again: ${error.message}`
+    emitSafely(this.#events, 'warning', message)
+  }
+
+  /** The collector has done something: what it had failed with has passed. */
+  collectionDone(): void {
+    this.#collectorError = undefined
   }
 
   /** True if the collector may begin something. */

@@ -49,6 +49,8 @@ export interface AdmittingHealth {
   readonly roomToCome: Promise<void> | undefined
   /** A group could not be written. @returns true if only this says that the disk is full: deletes may go on */
   writeFailed(error: WiscError): boolean
+  /** Nothing is written any more. */
+  end(error: WiscError): void
 }
 
 /** Waits that follow each other without much between them. */

@@ -64,7 +64,7 @@ export interface CommitParts {
   readonly admission: Admission
   readonly compressor: PackCompressor
   readonly flushes: { wake(): void }
-  readonly health: Pick<AdmittingHealth, 'writeFailed'>
+  readonly health: Pick<AdmittingHealth, 'writeFailed' | 'end'>
 }
 
 export class CommitQueue {
@@ -356,9 +356,10 @@ export class CommitQueue {
         }
       }
     } catch (error) {
-      // Written but not visible: a broken invariant. The log is right, so the next open finds it.
+      // A part of the group would be seen with the next one, and the rest lost with the next flush (I2). The log is
+      // right: the next open finds all of it.
       for (const batch of batches) batch.reject(toWiscError(error))
-      this.#parts.health.writeFailed(toWiscError(error))
+      this.#parts.health.end(toWiscError(error))
       return
     }
     memtables.logBytes += offset - place.offset

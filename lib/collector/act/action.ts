@@ -69,6 +69,8 @@ export interface CollectorHealth {
   diskLack(): DiskLack | undefined
   /** @param bytesWanted of the files that were to be written; 0: an edit could not be */
   collectionFailed(error: WiscError, bytesWanted: number): void
+  /** Something of the kind has been done. */
+  collectionDone(): void
   /** A sync has failed: nothing more may become durable. */
   end(error: WiscError): void
 }

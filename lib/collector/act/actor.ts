@@ -151,16 +151,18 @@ export class Actor {
   /**
    * A step on these files has failed. Those that cannot be read are left alone from now on; all that they hold stays
    * readable.
+   * @returns whether it is of files that cannot be read
    */
-  blame(numbers: readonly FileNumber[], error: WiscError): void {
+  blame(numbers: readonly FileNumber[], error: WiscError): boolean {
     const name = unreadableFile(error)
-    if (name === undefined) return
+    if (name === undefined) return false
     const named = parseFileName(name)
     const blamed = numbers.filter((number) => number === named?.number && named.kind === 'segment')
     // A table that cannot be read keeps all from being marked that it may point to.
     for (const number of blamed.length > 0 ? blamed : numbers) this.#store.space.noteCorrupt(number)
     const message = `collection has stopped at a file that cannot be read: ${error.message}`
     emitSafely(this.#store.context.events, 'warning', message)
+    return true
   }
 }
 

@@ -3,7 +3,7 @@
  * a cache. Failures go to health, which decides about retries.
  */
 import { linkSignals } from '../../base/abort.ts'
-import { toWiscError, type WiscError } from '../../base/errors.ts'
+import { CorruptionError, toWiscError, type WiscError } from '../../base/errors.ts'
 import type { Sequence } from '../../base/ids.ts'
 import { Signal } from '../../base/signal.ts'
 import { plannedFiles } from '../../contract/collection.ts'
@@ -35,6 +35,8 @@ export class OwnWork {
   #evicting: Promise<void> | undefined
   /** What a compaction of the whole tree has left, and who read then. */
   #exposed: Exposed | undefined
+  /** Of the tree in which the last one met damage: the next would come as far, and write as much. */
+  #damaged: readonly Level[] | undefined
   /** Told when something has ended, well or not. */
   readonly ended: Signal = new Signal()
 
@@ -63,14 +65,16 @@ export class OwnWork {
 
   /** Compacts the tree, unless that is being done. */
   expose(): void {
-    const { compactions, health, space, readers } = this.#store
+    const { compactions, versions, health, space, readers } = this.#store
     const seen = { held: readers.held, expiredBy: readers.expiredBy }
     this.#exposing ??= compactions
       .compactRange({}, 'garbage', this.#stop)
       .then(() => this.#noteExposed(seen))
-      .catch((error: unknown) =>
-        health.collectionFailed(toWiscError(error), space.references.totals.tableBytes),
-      )
+      .catch((cause: unknown) => {
+        const error = toWiscError(cause)
+        if (error instanceof CorruptionError) this.#damaged = versions.current.levels
+        health.collectionFailed(error, space.references.totals.tableBytes)
+      })
       .finally(() => {
         this.#exposing = undefined
         this.ended.tell()
@@ -81,6 +85,7 @@ export class OwnWork {
   evict(eviction: Eviction): void {
     this.#evicting = this.#actor
       .evict(eviction, this.#stop)
+      .then(() => this.#store.health.collectionDone())
       .catch((error: unknown) => this.#evictionFailed(toWiscError(error)))
       .finally(() => {
         this.#evicting = undefined
@@ -95,6 +100,7 @@ export class OwnWork {
 
   /** @param seen who read, and what had expired, when it began */
   #noteExposed(seen: Omit<Exposed, 'levels'>): void {
+    this.#store.health.collectionDone()
     const { levels } = this.#store.versions.current
     // With more than one run a flush has come between.
     const runs = levels.reduce((sum, level) => sum + level.runs.length, 0)
@@ -103,10 +109,11 @@ export class OwnWork {
 
   /**
    * A compaction of the whole tree would give nothing back, whatever estimates say: it is as the last one has left it,
-   * whoever read then still does, and nothing has expired since. Else one that is estimated to help, and does not,
-   * would be made for ever.
+   * whoever read then still does, and nothing has expired since; or that one met damage. Else one that is estimated to
+   * help, and does not, would be made for ever.
    */
   get isTreeExposed(): boolean {
+    if (this.#damaged === this.#store.versions.current.levels) return true
     if (this.#exposed === undefined) return false
     const { versions, readers, space } = this.#store
     const { levels, held, expiredBy } = this.#exposed
@@ -123,7 +130,7 @@ export class OwnWork {
     this.#watch.start()
     const ended = this.#running.run(step, 'space', (running) =>
       this.#actor.execute(running, { signal, rate }).then(
-        () => undefined,
+        () => this.#store.health.collectionDone(),
         (error: unknown) => this.#stepFailed(step, toWiscError(error)),
       ),
     )
@@ -136,7 +143,8 @@ export class OwnWork {
 
   #stepFailed(step: CollectionStep, error: WiscError): void {
     const files = plannedFiles(step).map(({ number }) => number)
-    this.#actor.blame(files, error)
+    // The others go on.
+    if (this.#actor.blame(files, error)) return
     const bytesWanted = step.action === 'rewrite' ? step.outputBytes : 0
     this.#store.health.collectionFailed(error, bytesWanted)
   }

@@ -28,7 +28,7 @@
  * crash is unknown, and the next edit begins a new manifest. A failed sync: poisoned for good,
  * everything is rejected.
  */
-import { mayPass, syncFailed, toWiscError, WiscError } from '../../base/errors.ts'
+import { assert, mayPass, syncFailed, toWiscError, WiscError } from '../../base/errors.ts'
 import { FileNumbers } from '../../base/files/file-numbers.ts'
 import type { FileSystem } from '../../base/files/file-system.ts'
 import type { FileNumber, SegmentNumber, VersionNumber } from '../../base/ids.ts'
@@ -173,6 +173,9 @@ export class VersionSet {
    * once, or, in doubt, when the next manifest is named durably.
    */
   discard(file: ObsoleteFile): void {
+    const { tables, files } = this.#current
+    const isHeld = file.kind === 'table' ? tables.has(file.number) : files.has(file.number)
+    assert(!isHeld, 'a file of the current version is not given up')
     this.#obsolete.add(file)
   }
 
@@ -249,10 +252,15 @@ export class VersionSet {
     else if (this.#writer.length <= this.#bytesBeforeNew) await this.#append(this.#writer, edits)
     else await this.#replaceManifest(this.#writer, version, edits)
     this.#checkPoison()
+    // The edits are durable: whatever fails from here on, they have not, and their files are not given up.
     this.#current = version
     this.#durableEdit = version.id
-    this.#obsolete.supersede(version, dropped)
     for (const { resolve } of fitting) resolve(version)
+    this.#obsolete.hold(false)
+    for (const number of this.#oldManifests.splice(0)) {
+      this.#obsolete.add({ kind: 'manifest', number })
+    }
+    this.#obsolete.supersede(version, dropped)
     this.#installed()
   }
 
@@ -327,11 +335,6 @@ export class VersionSet {
     this.#writer = writer
     this.#firstBytes = writer.length
     this.#bytesBeforeNew = Math.max(MANIFEST_BYTES_BEFORE_NEW, 4 * writer.length)
-    if (this.#poison) return
-    this.#obsolete.hold(false)
-    for (const old of this.#oldManifests.splice(0)) {
-      this.#obsolete.add({ kind: 'manifest', number: old })
-    }
   }
 
   /** The event loop turns between one piece and the next: a sync may have failed meanwhile. */

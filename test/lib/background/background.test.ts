@@ -1,10 +1,12 @@
 /** The order of a flush and of a compaction, seen from the file system. */
 import { describe, expect, test, vi } from 'vitest'
+import type { Engine } from '#dist/lib/engine/engine.js'
+import { engineOf } from '#dist/lib/store/engine-of.js'
 import { LEVEL_0_RUNS_STOP, LEVEL_0_RUNS_TRIGGER } from '#dist/lib/tree/version/tree-shape.js'
 import { eventually } from '../../support/eventually.ts'
 import type { Call } from '../../support/files/fault-calls.ts'
 import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
-import { openSmallStore } from '../../support/store/fault-store.ts'
+import { codeOf, openSmallStore } from '../../support/store/fault-store.ts'
 import { stopTimers } from '../../support/store/idle.ts'
 
 /** Flushes and compactions begin only when the test wants them. */
@@ -37,6 +39,21 @@ test('I3: a table is published only when the log is durable up to its highest re
   await store.flush()
   expect(tables).toBeGreaterThan(0)
   expect(publications).toBeGreaterThan(0)
+})
+
+test('I5: what fails behind the durable edit of a flush leaves its tables alone', async () => {
+  const fileSystem = new FaultFileSystem()
+  const store = await openSmallStore(NOT_COLLECTED, fileSystem)
+  await store.put('a', '1')
+  const { space } = engineOf(store) as Engine
+  vi.spyOn(space.dead, 'add').mockImplementationOnce(() => {
+    throw new RangeError('Array buffer allocation failed')
+  })
+  expect(await codeOf(() => store.flush())).toBe('WISC_INTERNAL')
+  expect(store.stats().levels[0]!.tables).toBe(1)
+  expect(await codeOf(() => store.close())).toBe('WISC_INTERNAL')
+  const again = await openSmallStore(NOT_COLLECTED, fileSystem)
+  expect(String(again.getSync('a'))).toBe('1')
 })
 
 test('what was due when a store was closed waits behind its next open, for a second or a flush', async () => {

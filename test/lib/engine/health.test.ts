@@ -214,10 +214,25 @@ test('the collector rests for a second after a failure, and waits for room where
   // Not even an edit could be written.
   health.collectionFailed(FULL, 0)
   expect(health.mayCollect).toBe(false)
-  // Damage stops one file alone.
-  await pass(1000)
-  health.collectionFailed(new CorruptionError('000001.vlog', 0, 'checksum'), 0)
-  expect(health.mayCollect).toBe(true)
+})
+
+test('what the collector fails with is warned of once, and is to be seen until it has done something', async () => {
+  const warnings: string[] = []
+  parts.events.on('warning', (text: string) => warnings.push(text))
+  const damage = new CorruptionError('000001.sst', 0, 'checksum')
+  for (const error of [REFUSED, REFUSED, damage, damage]) {
+    health.collectionFailed(error, 0)
+    expect(health.error).toBe(error)
+    expect(health.mayCollect).toBe(false)
+    await pass(1000)
+    expect(health.mayCollect).toBe(true)
+  }
+  expect(warnings).toHaveLength(2)
+  expect(warnings.join()).toContain('000001.sst')
+  // Writes go on.
+  expect([health.stopped, health.refusal()]).toEqual([undefined, undefined])
+  health.collectionDone()
+  expect(health.error).toBeUndefined()
 })
 
 test('a store that closes tries nothing again by itself', async () => {

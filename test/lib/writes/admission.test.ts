@@ -20,6 +20,7 @@ class Store {
     },
     roomToCome: undefined as Promise<void> | undefined,
     writeFailed: (error: WiscError) => this.failed.push(error) === 0,
+    end: () => {},
   }
   readonly compactions = { level0Runs: 0, areStopped: false, ended: new Signal(), wake: () => {} }
   readonly flushes = { ended: new Signal() }

@@ -1,5 +1,7 @@
 /** The commit queue: batches whole, order of visibility, failures that stay with their group, bounds. */
 import { describe, expect, test, vi } from 'vitest'
+import type { Engine } from '#dist/lib/engine/engine.js'
+import { engineOf } from '#dist/lib/store/engine-of.js'
 import type { Store } from '#dist/lib/store/store.js'
 import { recordBytes } from '#dist/vlog/record.js'
 import { FaultFileSystem } from '../../support/files/fault-file-system.ts'
@@ -226,6 +228,34 @@ test('a failed sync stops all writes; readers see what was durable', async () =>
   expect(await codeOf(() => store.close())).toBe('WISC_SYNC_FAILED')
   expect(fileSystem.openFiles).toBe(0)
   expect(fileSystem.violations).toEqual([])
+})
+
+test('I2: a group that could be inserted by half ends the store, and the next open has all of it', async () => {
+  const fileSystem = new FaultFileSystem()
+  const store = await openSmallStore({}, fileSystem)
+  await store.put('before', '1')
+  const { memtables } = engineOf(store) as Engine
+  const insert = memtables.insert.bind(memtables)
+  let inserted = 0
+  vi.spyOn(memtables, 'insert').mockImplementation((...args) => {
+    if (++inserted === 2) throw new RangeError('Array buffer allocation failed')
+    return insert(...args)
+  })
+  const batch = (['a', 'b', 'c'] as const).map((key) => ({ type: 'put', key, value: '2' }) as const)
+  expect(await codeOf(() => store.write(batch))).toBe('WISC_INTERNAL')
+  // Nothing is seen of it, and no later write makes it seen.
+  expect(await codeOf(() => store.put('d', '3'))).toBe('WISC_INTERNAL')
+  expect(await codeOf(() => store.flush())).toBe('WISC_INTERNAL')
+  expect(['a', 'b', 'c', 'd'].map((key) => store.getSync(key))).toEqual(Array(4).fill(undefined))
+  expect(String(store.getSync('before'))).toBe('1')
+  expect(await codeOf(() => store.close())).toBe('WISC_INTERNAL')
+  const again = await openSmallStore({}, fileSystem)
+  expect(['before', 'a', 'b', 'c'].map((key) => String(again.getSync(key)))).toEqual([
+    '1',
+    '2',
+    '2',
+    '2',
+  ])
 })
 
 describe('I10: bounds', () => {

@@ -123,6 +123,30 @@ test('I5: a dropped file is reported once, after its edit and the older pins', a
   expect(set.versionCount).toBe(1)
 })
 
+test('behind the durable edit nothing takes it back: who unlinks what it drops may fail', async () => {
+  const f = await fixture()
+  const { set, obsolete } = f
+  const edit = addTable(set)
+  await set.apply(edit)
+  obsolete.push = () => {
+    throw new Error('a descriptor could not be closed')
+  }
+  await set.apply({ removedTables: [numberOf(edit)], lastSequence: 3 })
+  expect(set.current).toMatchObject({ lastSequence: 3 })
+  expect(reread(f)).toMatchObject({ version: { lastSequence: 3 } })
+  await nextTurn()
+  await set.apply({ lastSequence: 4 })
+  expect(reread(f)).toMatchObject({ version: { lastSequence: 4 } })
+})
+
+test('I5: a file of the current version is not given up, whoever asks for it', async () => {
+  const { set, obsolete } = await fixture()
+  const edit = addTable(set)
+  await set.apply(edit)
+  expect(() => set.discard({ kind: 'table', number: numberOf(edit) })).toThrow('not given up')
+  expect(obsolete).toEqual([])
+})
+
 test('I5: a pin of tables keeps tables alone; a file of the value log waits for the other pins', async () => {
   const { set, obsolete } = await fixture()
   const edit = addTable(set)
