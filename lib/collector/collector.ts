@@ -247,6 +247,7 @@ export class Collector {
       if (decision.eviction) this.#own.evict(decision.eviction)
     }
     const isUnderWay = isFlushing || this.#own.isBusy || this.running.isBusy
+    if (health.mayCollect && step === undefined && !isUnderWay) health.collectionEnded()
     const isToCome = isUnlinking || decision.isStepLate || hasLostRoom || log.isSealing
     this.#canHelp = isUnderWay || isToCome
     const isProved = !this.#canHelp && !this.#lookTurns.isOutdated

@@ -21,7 +21,7 @@ import type { Compactions } from '../background/compactions.ts'
 import type { Flushes } from '../background/flushes.ts'
 import { isSameKind, mayPass, type WiscError } from '../base/errors.ts'
 import type { Collector } from '../collector/collector.ts'
-import type { DiskLack } from '../collector/plan/decide.ts'
+import type { CollectorWork, DiskLack } from '../collector/plan/decide.ts'
 import { emitSafely } from '../contract/events.ts'
 import type { VersionSet } from '../tree/version/version-set.ts'
 import type { Refusal } from '../writes/admission.ts'
@@ -65,8 +65,8 @@ export class Health {
   #former: WiscError | undefined
   #compactionRoom: NoRoom | undefined
   #collectorRoom: NoRoom | undefined
-  /** What the collector has failed with, and has not done since. */
-  #collectorError: WiscError | undefined
+  /** What each kind of the collector's work has failed with, and has not done since. */
+  readonly #collectorErrors: Map<CollectorWork, WiscError> = new Map()
   /** The collector begins nothing yet. */
   #collectorRests = false
   #collectorTimer: NodeJS.Timeout | undefined
@@ -104,7 +104,8 @@ export class Health {
 
   /** What stopped writes or background work, if anything did. */
   get error(): WiscError | undefined {
-    return this.#final ?? this.#workError ?? this.#disk.error ?? this.#collectorError
+    const [collectorError] = this.#collectorErrors.values()
+    return this.#final ?? this.#workError ?? this.#disk.error ?? collectorError
   }
 
   get disk(): FullDisk {
@@ -139,8 +140,9 @@ export class Health {
 
   /** @param roomBytes of a compaction: what the disk had when it began */
   workFailed(error: WiscError, roomBytes?: number): void {
-    if (error.code === 'WISC_SYNC_FAILED') {
-      this.end(error)
+    if (error.code === 'WISC_SYNC_FAILED') this.end(error)
+    if (this.#final) {
+      this.#tellWaiting()
       return
     }
     const before = this.#workError
@@ -187,24 +189,23 @@ export class Health {
   }
 
   /**
-   * A step of the collector has failed, or a compaction that it asked for. What needs room waits until there is some;
-   * after any other failure nothing is begun for a while.
+   * Work of the collector has failed. What needs room waits until there is some; after any other failure nothing is
+   * begun for a while.
    * @param bytesWanted of the files that it was to write; 0: not even an edit could be written, so nothing else can
    */
-  collectionFailed(error: WiscError, bytesWanted: number): void {
+  collectionFailed(work: CollectorWork, error: WiscError, bytesWanted: number): void {
     if (error.code === 'WISC_ABORTED' || error.code === 'WISC_NOT_OPEN') return
-    if (error.code === 'WISC_SYNC_FAILED') {
-      this.end(error)
-      return
-    }
+    if (error.code === 'WISC_SYNC_FAILED') this.end(error)
+    if (this.#final) return
     const isFull = error.code === 'WISC_DISK_FULL'
     if (isFull) {
       const ballastBytes = this.#patients.room.ballastBytes
       this.#collectorRoom = { error, wantedBytes: 2 * bytesWanted + MORE_BYTES + ballastBytes }
     }
-    if (!isFull) this.#noteCollector(error)
+    // What is stale was chosen by figures that have changed; what stopped background work is told already.
+    if (!isFull && error.code !== 'WISC_STALE' && error !== this.#stopped) this.#tell(work, error)
     if (!isFull || bytesWanted === 0) this.#collectorRests = true
-    if (this.#closed || this.#final) return
+    if (this.#closed) return
     this.#collectorTimer ??= setTimeout(() => {
       this.#collectorTimer = undefined
       this.#collectorRests = false
@@ -212,18 +213,23 @@ export class Health {
     }, COLLECTOR_RESTS_MS).unref()
   }
 
-  /** Once for each kind of failure: it may go on for long, and writers pass the bound of space meanwhile. */
-  #noteCollector(error: WiscError): void {
-    const before = this.#collectorError
-    this.#collectorError = error
+  /** Once for each kind of work and failure: it may go on for long, and writers pass the bound of space meanwhile. */
+  #tell(work: CollectorWork, error: WiscError): void {
+    const before = this.#collectorErrors.get(work)
+    this.#collectorErrors.set(work, error)
     if (before !== undefined && isSameKind(before, error)) return
-    const message = `the collector has failed, and tries again: ${error.message}`
+    const message = `the collector has failed, and tries again work=${work}: ${error.message}`
     emitSafely(this.#events, 'warning', message)
   }
 
-  /** The collector has done something: what it had failed with has passed. */
-  collectionDone(): void {
-    this.#collectorError = undefined
+  /** The collector has done such work: what it had failed with has passed. */
+  collectionDone(work: CollectorWork): void {
+    this.#collectorErrors.delete(work)
+  }
+
+  /** With nothing left to collect, nothing can fail again. */
+  collectionEnded(): void {
+    this.#collectorErrors.clear()
   }
 
   /** True if the collector may begin something. */

@@ -38,6 +38,6 @@ export interface PoolJob extends PlacedJob {
   /** No other job of the pool has it. */
   readonly id: number
   readonly share: PoolShare
-  /** Files that it has made, as far as its worker has told. */
+  /** Files that it has made, or was about to. */
   readonly made: string[]
 }

@@ -10,7 +10,7 @@ import type { JobContext, JobSlices } from './run-job.ts'
 import { SliceQueue } from './slice-queue.ts'
 import { type FromWorker, type ToWorker, toErrorMessage } from './worker-protocol.ts'
 
-/** @param start makes the body of a job, which tells of each file that it has made */
+/** @param start makes the body of a job, which tells of each file before it makes it */
 export function serveJobs(
   port: MessagePort,
   start: (

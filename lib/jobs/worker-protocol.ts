@@ -23,7 +23,7 @@ export type ToWorker =
 export type FromWorker =
   /** The first one: before it no job has begun. */
   | { readonly type: 'ready' }
-  /** Of a file that a job has made: should the thread die, somebody else has to remove it. */
+  /** Of a file that a job is about to make: should the thread die, somebody else has to remove it. */
   | { readonly type: 'made'; readonly id: number; readonly path: string }
   | { readonly type: 'result'; readonly id: number; readonly result: JobResult }
   | { readonly type: 'error'; readonly id: number; readonly error: ErrorMessage }

@@ -1,4 +1,5 @@
 /** The common part of the collector's actions: the store that they work on, their control, their results. */
+
 import type { EventEmitter } from 'node:events'
 import type { Log } from '../../../vlog/log/log.ts'
 import type { ValueReader } from '../../../vlog/read/value-reader.ts'
@@ -17,7 +18,7 @@ import type { ReadableSequences } from '../../state/readable-sequences.ts'
 import type { RelocationClaims } from '../../state/relocation-claims.ts'
 import type { TreeReader } from '../../state/tree-reader.ts'
 import type { VersionSet } from '../../tree/version/version-set.ts'
-import type { DiskLack } from '../plan/decide.ts'
+import type { CollectorWork, DiskLack } from '../plan/decide.ts'
 import type { PricedWork } from '../plan/prices.ts'
 
 /** A store whose files are marked and walked, and not changed: also one that is only read. */
@@ -68,9 +69,10 @@ export interface CollectorHealth {
   /** What a full disk lacks until puts go on; undefined if it is not full, or lacks nothing any more. */
   diskLack(): DiskLack | undefined
   /** @param bytesWanted of the files that were to be written; 0: an edit could not be */
-  collectionFailed(error: WiscError, bytesWanted: number): void
-  /** Something of the kind has been done. */
-  collectionDone(): void
+  collectionFailed(work: CollectorWork, error: WiscError, bytesWanted: number): void
+  collectionDone(work: CollectorWork): void
+  /** There is nothing to collect. */
+  collectionEnded(): void
   /** A sync has failed: nothing more may become durable. */
   end(error: WiscError): void
 }

@@ -167,7 +167,7 @@ export class Actor {
 }
 
 /** The file that an error is about, if it is one of reading. */
-function unreadableFile(error: WiscError): string | undefined {
+export function unreadableFile(error: WiscError): string | undefined {
   if (error instanceof CorruptionError) return error.file
   const isRead = error instanceof IoError && error.operation === 'read' && !isShortage(error)
   return isRead ? error.path.slice(error.path.lastIndexOf('/') + 1) : undefined

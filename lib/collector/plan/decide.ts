@@ -70,6 +70,9 @@ export interface LookState {
   readonly isTreeExposed: boolean
 }
 
+/** What the collector does by itself. Each kind fails for itself. */
+export type CollectorWork = CollectionStep['action'] | 'expose' | 'evict'
+
 export interface Decision {
   readonly pressure: Pressure
   readonly step: CollectionStep | undefined

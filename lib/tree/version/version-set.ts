@@ -256,12 +256,12 @@ export class VersionSet {
     this.#current = version
     this.#durableEdit = version.id
     for (const { resolve } of fitting) resolve(version)
+    this.#obsolete.supersede(version, dropped)
+    this.#installed()
     this.#obsolete.hold(false)
     for (const number of this.#oldManifests.splice(0)) {
       this.#obsolete.add({ kind: 'manifest', number })
     }
-    this.#obsolete.supersede(version, dropped)
-    this.#installed()
   }
 
   async #syncDirectory(): Promise<void> {

@@ -198,12 +198,12 @@ test('what must be done is done once more with the room of the ballast, if it is
 })
 
 test('the collector rests for a second after a failure, and waits for room where it found none', async () => {
-  health.collectionFailed(REFUSED, 0)
+  health.collectionFailed('rewrite', REFUSED, 0)
   expect(health.mayCollect).toBe(false)
   await pass(1000)
   expect(health.mayCollect).toBe(true)
   expect(parts.take()).toEqual(['look'])
-  health.collectionFailed(FULL, 10 * MIB)
+  health.collectionFailed('rewrite', FULL, 10 * MIB)
   // What needs no room goes on.
   expect([health.mayCollect, health.hasRoomToCollect()]).toEqual([true, false])
   await pass(1000)
@@ -212,32 +212,45 @@ test('the collector rests for a second after a failure, and waits for room where
   parts.room++
   expect(health.hasRoomToCollect()).toBe(true)
   // Not even an edit could be written.
-  health.collectionFailed(FULL, 0)
+  health.collectionFailed('rewrite', FULL, 0)
   expect(health.mayCollect).toBe(false)
 })
 
-test('what the collector fails with is warned of once, and is to be seen until it has done something', async () => {
+test('what work of the collector fails with is warned of once, and is to be seen until it is done', async () => {
   const warnings: string[] = []
   parts.events.on('warning', (text: string) => warnings.push(text))
-  const damage = new CorruptionError('000001.sst', 0, 'checksum')
-  for (const error of [REFUSED, REFUSED, damage, damage]) {
-    health.collectionFailed(error, 0)
-    expect(health.error).toBe(error)
+  for (const work of ['rewrite', 'expose', 'rewrite', 'expose'] as const) {
+    health.collectionFailed(work, REFUSED, 0)
+    expect(health.error).toBe(REFUSED)
     expect(health.mayCollect).toBe(false)
     await pass(1000)
     expect(health.mayCollect).toBe(true)
+    // What else is done says nothing of it.
+    health.collectionDone('drop')
   }
-  expect(warnings).toHaveLength(2)
-  expect(warnings.join()).toContain('000001.sst')
+  expect(warnings.map((text) => /work=(\w+)/.exec(text)?.[1])).toEqual(['rewrite', 'expose'])
   // Writes go on.
   expect([health.stopped, health.refusal()]).toEqual([undefined, undefined])
-  health.collectionDone()
+  health.collectionDone('rewrite')
+  expect(health.error).toBe(REFUSED)
+  health.collectionEnded()
   expect(health.error).toBeUndefined()
+})
+
+test('a step that has become stale, or meets what stopped background work, is no failure of the collector', () => {
+  health.collectionFailed('drop', new WiscError('WISC_STALE', 'a put came between'), 0)
+  expect([health.error, health.mayCollect]).toEqual([undefined, false])
+  health.workFailed(REFUSED)
+  health.collectionFailed('expose', REFUSED, 0)
+  parts.flushRuns = true
+  void health.tryNow()
+  health.workDone()
+  expect(health.stopped ?? health.error).toBe(REFUSED)
 })
 
 test('a store that closes tries nothing again by itself', async () => {
   health.workFailed(REFUSED)
-  health.collectionFailed(REFUSED, 0)
+  health.collectionFailed('rewrite', REFUSED, 0)
   health.close()
   parts.take()
   await pass(60_000)

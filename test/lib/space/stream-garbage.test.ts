@@ -44,9 +44,11 @@ test('of very many the longest are counted, but for those whose key cannot be re
     const hint = `${replayHint(seed)} ${id}`
     expect(streams.all.count, hint).toBe(counted.length)
     expect(counted.length, hint).toBeLessThanOrEqual(2 * MAX)
-    // Which keys cannot be read is found out by reading them: then others take their place.
+    // Which keys cannot be read is found out by reading them: with the next change others take their place.
     const least = Math.min(MAX / 2, readable.length) - added.length
-    expect(counted.length, hint).toBeGreaterThanOrEqual(least)
+    if (added.length + removed.length > 0) {
+      expect(counted.length, hint).toBeGreaterThanOrEqual(least)
+    }
     // None that is left out is longer.
     const sum = (all: typeof readable): number =>
       all.reduce((total, [, length]) => total + length, 0)

@@ -9,9 +9,13 @@ import type { RunningSteps } from '#dist/lib/collector/act/running-steps.js'
 /** A store whose compactions fail with `error`. */
 function fixture(error: Error) {
   const told: unknown[] = []
-  const versions = { current: { levels: [] as object[] } }
+  const versions = { current: { levels: [] as object[], tables: new Set([1]) } }
+  const warnings: string[] = []
   const store = {
-    context: { options: { collector: {} } },
+    context: {
+      options: { collector: {} },
+      events: { emit: (_: string, text: string) => warnings.push(text) },
+    },
     versions,
     readers: { held: [], expiredBy: 0 },
     space: {
@@ -21,23 +25,34 @@ function fixture(error: Error) {
       },
     },
     compactions: { compactRange: async () => Promise.reject(error) },
-    health: { collectionFailed: (cause: unknown) => told.push(cause), collectionDone: () => {} },
+    health: {
+      collectionFailed: (_work: string, cause: unknown) => told.push(cause),
+      collectionDone: () => {},
+    },
   } as unknown as CollectorStore
   const running = {} as RunningSteps
   const own = new OwnWork(store, {} as Actor, running, new AbortController().signal)
-  return { own, versions, told }
+  return { own, versions, told, warnings }
 }
 
-test('a compaction that met damage is made again only when the tree is another', async () => {
-  const damage = new CorruptionError('000001.sst', 0, 'checksum')
-  const { own, versions, told } = fixture(damage)
-  expect(own.isTreeExposed).toBe(false)
-  own.expose()
-  await own.ended.next()
-  expect(told).toEqual([damage])
-  expect(own.isTreeExposed).toBe(true)
-  versions.current = { levels: [{}] }
-  expect(own.isTreeExposed).toBe(false)
+test('a compaction that met a table which cannot be read is made again when that has gone', async () => {
+  for (const error of [
+    new CorruptionError('000001.sst', 0, 'checksum'),
+    new IoError('read', '/db/000001.sst', 'EIO'),
+  ]) {
+    const { own, versions, told, warnings } = fixture(error)
+    expect(own.isTreeExposed).toBe(false)
+    own.expose()
+    await own.ended.next()
+    expect(warnings.join()).toContain('000001.sst')
+    // The collector rests for nothing else.
+    expect(told).toEqual([])
+    expect(own.isTreeExposed).toBe(true)
+    versions.current = { levels: [{}], tables: new Set([1, 2]) }
+    expect(own.isTreeExposed).toBe(true)
+    versions.current = { levels: [{}], tables: new Set([2]) }
+    expect(own.isTreeExposed).toBe(false)
+  }
 })
 
 test('after any other failure it may be made again', async () => {
