@@ -95,10 +95,10 @@ const PRESETS = {
     sizes: '1KiB,4KiB,64KiB',
     workloads: 'fillrandom,readrandom,readrandom-sync,scan,ranges,overwrite',
     special: 'none',
-    bytes: '24MiB',
-    entries: '20000',
+    bytes: '10MiB',
+    entries: '8400',
     rounds: '1',
-    seconds: '0.1',
+    seconds: '0.05',
     minutes: '3',
   },
   standard: {

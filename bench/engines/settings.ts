@@ -81,7 +81,7 @@ export const SQLITE_PRAGMAS: readonly string[] = [
  */
 export const ENTRIES_MAX: { readonly [name in EngineName]?: number } = {
   files: 65_536,
-  cacache: 16_384,
+  cacache: 8_192,
 }
 
 /** What each is, in a line: the page of the benchmark lists them. */
