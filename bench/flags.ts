@@ -95,7 +95,7 @@ const PRESETS = {
     sizes: '1KiB,4KiB,64KiB',
     workloads: 'fillrandom,readrandom,readrandom-sync,scan,ranges,overwrite',
     special: 'none',
-    bytes: '10MiB',
+    bytes: '9MiB',
     entries: '8400',
     rounds: '1',
     seconds: '0.05',
