@@ -5,20 +5,11 @@
  */
 import type { Options } from '#dist/lib/contract/options.js'
 import type { Session } from '../support/crash/session.ts'
+import { TINY_OPTIONS } from '../support/crash/tiny-options.ts'
 import type { Prng } from '../support/random.ts'
 import type { Workload } from './workloads.ts'
 
-const ASKED: Options = {
-  workers: 0,
-  segmentBytes: 8192,
-  memtableBytes: 65536,
-  maxUnflushedLogBytes: 65536,
-  maxPendingBytes: 65536,
-  blockCacheBytes: 65536,
-  valueThreshold: 256,
-  tree: { sizeRatio: 3, tableBytes: 4096, blockBytes: 256 },
-  collector: { enabled: false },
-}
+const ASKED = TINY_OPTIONS
 /** Holes are made of 8 KiB or more: these values have room for them. */
 const LARGE: Options = { ...ASKED, segmentBytes: 65536, maxUnflushedLogBytes: 262144 }
 /** Collects without being asked, whatever pays. */

@@ -6,24 +6,14 @@
 import type { Options } from '#dist/lib/contract/options.js'
 import { type OracleWrite, PASSED_MS } from '../support/crash/oracle.ts'
 import type { Session } from '../support/crash/session.ts'
+import { TINY_OPTIONS } from '../support/crash/tiny-options.ts'
 import type { Prng } from '../support/random.ts'
 import { passTime, stopClock } from '../support/stopped-clock.ts'
 import type { Workload } from './workloads.ts'
 
 const KEYS = 16
 const ROUNDS = 10
-const ASKED: Options = {
-  workers: 0,
-  streamThreshold: 2000,
-  segmentBytes: 8192,
-  memtableBytes: 65536,
-  maxUnflushedLogBytes: 65536,
-  maxPendingBytes: 65536,
-  blockCacheBytes: 65536,
-  valueThreshold: 256,
-  tree: { sizeRatio: 3, tableBytes: 4096, blockBytes: 256 },
-  collector: { enabled: false },
-}
+const ASKED: Options = { ...TINY_OPTIONS, streamThreshold: 2000 }
 
 function keyOf(number: number): string {
   return `key${String(number).padStart(2, '0')}`

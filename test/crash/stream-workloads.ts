@@ -4,22 +4,12 @@
  */
 import type { Options } from '#dist/lib/contract/options.js'
 import type { Session } from '../support/crash/session.ts'
+import { TINY_OPTIONS } from '../support/crash/tiny-options.ts'
 import type { Prng } from '../support/random.ts'
 import type { Workload } from './workloads.ts'
 
-const STREAMS: Options = {
-  workers: 0,
-  // Whatever is no put is a stream, and is written a chunk at a time.
-  streamThreshold: 2000,
-  segmentBytes: 8192,
-  memtableBytes: 65536,
-  maxUnflushedLogBytes: 65536,
-  maxPendingBytes: 65536,
-  blockCacheBytes: 65536,
-  valueThreshold: 256,
-  tree: { sizeRatio: 3, tableBytes: 4096, blockBytes: 256 },
-  collector: { enabled: false },
-}
+/** Whatever is no put is a stream, and is written a chunk at a time. */
+const STREAMS: Options = { ...TINY_OPTIONS, streamThreshold: 2000 }
 const BY_ITSELF: Options = { ...STREAMS, collector: { targetSpaceAmplification: 1.01 } }
 
 function someKey(prng: Prng): string {
